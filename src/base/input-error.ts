@@ -1,0 +1,32 @@
+// Bad input from outside (configuration, manifests, CNI requests): says what is wrong so that its author can mend it.
+
+export interface InputProblem {
+  /** What holds the field, as its author knows it: `agent.yaml`, `NetworkPolicy shop/db-only-web`, `CNI configuration`. */
+  readonly object: string;
+  /** The path inside the object, `spec.podCIDRs[0]`; absent when the object as a whole is wrong. */
+  readonly field?: string | undefined;
+  /** The value as it was written. */
+  readonly value?: unknown;
+  /** The rule it breaks: `is not a port (1-65535)`. */
+  readonly rule: string;
+}
+
+export class InputError extends Error {
+  readonly problem: InputProblem;
+
+  constructor(problem: InputProblem, options?: ErrorOptions) {
+    super(describe(problem), options);
+    this.name = 'InputError';
+    this.problem = problem;
+  }
+}
+
+function describe({ object, field, value, rule }: InputProblem): string {
+  const where = field === undefined ? object : `${object}: ${field}`;
+  return value === undefined ? `${where}: ${rule}` : `${where}: ${show(value)} ${rule}`;
+}
+
+function show(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+}

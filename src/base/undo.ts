@@ -1,0 +1,36 @@
+// Rollback as structure: each step of a multi-step wiring pushes its undo; `keep()` at the end makes it all stay.
+// Without `keep()`, leaving the `using` scope runs the undos in reverse order.
+
+export class UndoStack {
+  #undos: (() => void)[] = [];
+
+  push(undo: () => void): void {
+    this.#undos.push(undo);
+  }
+
+  /** Takes a resource along: disposed of on roll-back. */
+  use<Resource extends Disposable>(resource: Resource): Resource {
+    this.push(() => resource[Symbol.dispose]());
+    return resource;
+  }
+
+  keep(): void {
+    this.#undos = [];
+  }
+
+  /** Every undo runs; the errors of those that fail are thrown together at the end. */
+  [Symbol.dispose](): void {
+    const errors: unknown[] = [];
+    for (const undo of this.#undos.reverse()) {
+      try {
+        undo();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    this.#undos = [];
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1)
+      throw new AggregateError(errors, `${errors.length} steps could not be undone`);
+  }
+}

@@ -1,0 +1,61 @@
+// An IPv4 or IPv6 address as canonical text (RFC 5952 for IPv6), so that equal addresses are equal strings.
+
+import ipaddr from 'ipaddr.js';
+import type { Brand } from '../base/brand.ts';
+import { InputError } from '../base/input-error.ts';
+
+export type Address = Brand<string, 'Address'>;
+export type AddressFamily = 4 | 6;
+
+export function isAddress(text: string): boolean {
+  return ipaddr.IPv4.isValidFourPartDecimal(text) || (text.includes(':') && isIpv6(text));
+}
+
+/** Throws InputError on anything but a four-part IPv4 or an IPv6 address without a zone. */
+export function parseAddress(text: string, object = 'address', field?: string): Address {
+  if (!isAddress(text)) {
+    throw new InputError({ object, field, value: text, rule: 'is not an IPv4 or IPv6 address' });
+  }
+  return canonical(ipaddr.parse(text));
+}
+
+export function addressFamily(address: Address): AddressFamily {
+  return address.includes(':') ? 6 : 4;
+}
+
+/** Network order: 4 bytes for IPv4, 16 for IPv6. */
+export function addressBytes(address: Address): Uint8Array {
+  return Uint8Array.from(ipaddr.parse(address).toByteArray());
+}
+
+/** 16 bytes in network order, IPv4 as `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2): the data path's one address type. */
+export function mappedBytes(address: Address): Uint8Array {
+  const bytes = addressBytes(address);
+  if (bytes.length === 16) return bytes;
+  const mapped = new Uint8Array(16);
+  mapped.set([0xff, 0xff], 10);
+  mapped.set(bytes, 12);
+  return mapped;
+}
+
+/** From 4 or 16 bytes in network order; an IPv4-mapped address comes back as IPv4. */
+export function addressFromBytes(bytes: Uint8Array): Address {
+  const parsed = ipaddr.fromByteArray([...bytes]);
+  if (parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress()) {
+    return canonical(parsed.toIPv4Address());
+  }
+  return canonical(parsed);
+}
+
+export function compareAddresses(left: Address, right: Address): number {
+  return Buffer.compare(mappedBytes(left), mappedBytes(right));
+}
+
+function isIpv6(text: string): boolean {
+  return !text.includes('%') && ipaddr.IPv6.isValid(text);
+}
+
+function canonical(parsed: ipaddr.IPv4 | ipaddr.IPv6): Address {
+  const text = parsed instanceof ipaddr.IPv6 ? parsed.toRFC5952String() : parsed.toString();
+  return text as Address;
+}
