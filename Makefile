@@ -1,0 +1,18 @@
+# The C parts: BPF objects and the CNI shim. `npm run build` calls this and then tsc.
+
+CLANG ?= clang
+MULTIARCH := $(shell $(CLANG) -print-multiarch)
+BPF_FLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I/usr/include/$(MULTIARCH)
+SHIM_FLAGS := -O2 -static -Wall -Wextra -Werror
+
+all: dist/bpf/datapath.bpf.o dist/shim/heddle-cni
+
+dist/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h bpf/*.c)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_FLAGS) -c $< -o $@
+
+dist/shim/heddle-cni: shim/cni.c
+	@mkdir -p $(@D)
+	$(CLANG) $(SHIM_FLAGS) $< -o $@
+
+.PHONY: all
