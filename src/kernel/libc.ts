@@ -1,0 +1,212 @@
+// The C library's system calls, synchronous, through koffi. Each returns its result or throws a KernelError.
+// Nothing else loads libc. koffi reports errno only directly after a sync call, so `checked` reads it at once.
+
+import koffi from 'koffi';
+import { errno, KernelError } from './errno.ts';
+
+const libc = koffi.load('libc.so.6');
+
+const c = {
+  open: libc.func('int open(const char *path, int flags, uint32_t mode)'),
+  close: libc.func('int close(int fd)'),
+  fcntl: libc.func('int fcntl(int fd, int command, long argument)'),
+  flock: libc.func('int flock(int fd, int operation)'),
+  mmap: libc.func(
+    'intptr_t mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
+  ),
+  munmap: libc.func('int munmap(uintptr_t address, size_t length)'),
+  sysconf: libc.func('long sysconf(int name)'),
+  gettid: libc.func('int gettid()'),
+  setns: libc.func('int setns(int fd, int type)'),
+  unshare: libc.func('int unshare(int flags)'),
+  mount: libc.func(
+    'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+  ),
+  umount2: libc.func('int umount2(const char *target, int flags)'),
+  socket: libc.func('int socket(int domain, int type, int protocol)'),
+  bind: libc.func('int bind(int fd, const void *address, uint32_t length)'),
+  setsockopt: libc.func(
+    'int setsockopt(int fd, int level, int name, const void *value, uint32_t length)',
+  ),
+  send: libc.func('intptr_t send(int fd, const void *data, size_t length, int flags)'),
+  recv: libc.func('intptr_t recv(int fd, void *into, size_t length, int flags)'),
+  syscall4: libc.func('long syscall(long number, int command, uintptr_t address, uint32_t size)'),
+};
+
+/** Flags of open(2). */
+export const openFlags = {
+  readOnly: 0,
+  readWrite: 2,
+  create: 0o100,
+  closeOnExec: 0o2000000,
+} as const;
+
+/** `mode` matters only with `create`. Throws KernelError. */
+export function open(path: string, flags: number, mode = 0o600): number {
+  return checked(c.open(path, flags | openFlags.closeOnExec, mode), 'open', path);
+}
+
+export function close(fd: number): void {
+  checked(c.close(fd), 'close', `fd ${fd}`);
+}
+
+/** Another descriptor of the same open file, close-on-exec. */
+export function duplicate(fd: number): number {
+  const duplicateCloseOnExec = 1030;
+  return checked(c.fcntl(fd, duplicateCloseOnExec, 0), 'dup', `fd ${fd}`);
+}
+
+/** An exclusive lock on the open file, gone with its last descriptor. False: another process has it. */
+export function tryLock(fd: number): boolean {
+  const exclusive = 2;
+  const nonBlocking = 4;
+  try {
+    checked(c.flock(fd, exclusive | nonBlocking), 'flock', `fd ${fd}`);
+    return true;
+  } catch (error) {
+    if (error instanceof KernelError && error.code === 'EAGAIN') return false;
+    throw error;
+  }
+}
+
+export interface MmapOptions {
+  readonly fd: number;
+  readonly length: number;
+  /** A multiple of `pageSize()`. */
+  readonly offset?: number;
+  readonly writable?: boolean;
+}
+
+/** A shared mapping's address. Unmap it with `munmap`, and never touch a view of it afterwards: that is a crash. */
+export function mmap({ fd, length, offset = 0, writable = false }: MmapOptions): bigint {
+  const protection = writable ? 3 : 1;
+  const shared = 1;
+  const address = c.mmap(null, length, protection, shared, fd, offset) as number | bigint;
+  return BigInt(checked(address, 'mmap', `${length} bytes of fd ${fd}`));
+}
+
+export function munmap(address: bigint, length: number): void {
+  checked(c.munmap(address, length), 'munmap', `${length} bytes`);
+}
+
+/** Bytes: 4096 on x86-64, up to 65536 on arm64. */
+export function pageSize(): number {
+  const nameOfPageSize = 30;
+  return Number(c.sysconf(nameOfPageSize));
+}
+
+/** The calling thread's id: /proc/self/task/GETTID is where a thread's own namespaces show. */
+export function gettid(): number {
+  return c.gettid();
+}
+
+export const cloneFlags = {
+  newNet: 0x40000000,
+  newMount: 0x00020000,
+  newCgroup: 0x02000000,
+} as const;
+
+/** Moves the calling thread into the namespace behind `fd`; `type` is one of `cloneFlags` (0: any). */
+export function setns(fd: number, type: number): void {
+  checked(c.setns(fd, type), 'setns', `fd ${fd}`);
+}
+
+/** Gives the calling thread new namespaces (`cloneFlags`). */
+export function unshare(flags: number): void {
+  checked(c.unshare(flags), 'unshare', `0x${flags.toString(16)}`);
+}
+
+export const mountFlags = {
+  bind: 4096,
+  recursive: 16384,
+  private: 0x40000,
+  shared: 0x100000,
+} as const;
+
+export interface MountOptions {
+  readonly source: string;
+  readonly target: string;
+  readonly type?: string;
+  readonly flags?: number;
+  readonly data?: string;
+}
+
+export function mount({ source, target, type, flags = 0, data }: MountOptions): void {
+  checked(c.mount(source, target, type ?? null, flags, data ?? null), 'mount', target);
+}
+
+/** Detaches lazily, so that a busy mount point goes too. */
+export function unmount(target: string): void {
+  const detach = 2;
+  checked(c.umount2(target, detach), 'umount', target);
+}
+
+/** Close-on-exec and non-blocking unless `blocking`. */
+export function socket(domain: number, type: number, protocol: number, blocking = false): number {
+  const closeOnExec = 0o2000000;
+  const flags = closeOnExec | (blocking ? 0 : 0o4000);
+  return checked(c.socket(domain, type | flags, protocol), 'socket', `${domain}/${protocol}`);
+}
+
+/** `address` is a whole struct sockaddr_*. */
+export function bind(fd: number, address: Uint8Array): void {
+  checked(c.bind(fd, address, address.length), 'bind', `fd ${fd}`);
+}
+
+export function setsockopt(
+  fd: number,
+  option: { level: number; name: number; value: Uint8Array },
+): void {
+  const { level, name, value } = option;
+  checked(
+    c.setsockopt(fd, level, name, value, value.length),
+    'setsockopt',
+    `fd ${fd} ${level}/${name}`,
+  );
+}
+
+/** Bytes sent. */
+export function send(fd: number, data: Uint8Array, flags = 0): number {
+  return checked(Number(c.send(fd, data, data.length, flags)), 'send', `fd ${fd}`);
+}
+
+/** Bytes received; undefined when there is nothing to receive now on a non-blocking socket. */
+export function recv(fd: number, into: Uint8Array, flags = 0): number | undefined {
+  const received = Number(c.recv(fd, into, into.length, flags));
+  if (received < 0 && koffi.errno() === errno['EAGAIN']) return undefined;
+  return checked(received, 'recv', `fd ${fd}`);
+}
+
+/** bpf(2) with its attribute union at `address`: the result, or the errno negated. */
+export function bpfSystemCall(command: number, address: bigint, size: number): number {
+  const number = bpfNumbers[process.arch];
+  if (number === undefined) {
+    throw new KernelError({
+      call: 'bpf',
+      subject: '',
+      code: 'ENOSYS',
+      detail: `no system call number for ${process.arch}`,
+    });
+  }
+  const result = Number(c.syscall4(number, command, address, size));
+  return result < 0 ? -koffi.errno() : result;
+}
+
+// From the kernel's system call tables; arm64, riscv64 and loong64 share the generic one.
+const bpfNumbers: Partial<Record<NodeJS.Architecture, number>> = {
+  x64: 321,
+  arm64: 280,
+  riscv64: 280,
+  loong64: 280,
+  s390x: 351,
+  ppc64: 361,
+};
+
+function checked<Result extends number | bigint>(
+  result: Result,
+  call: string,
+  subject: string,
+): Result {
+  if (result < 0) throw new KernelError({ call, subject, code: koffi.errno() });
+  return result;
+}
