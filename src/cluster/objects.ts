@@ -1,0 +1,148 @@
+// Kubernetes objects as the rest of Heddle sees them: parsed, validated, and only the fields that something reads.
+// Every source (directory, API server) delivers these; an unchanged object stays the same reference between snapshots.
+
+import type { Address } from '../net/address.ts';
+import type { Port } from '../net/port.ts';
+import type { Prefix } from '../net/prefix.ts';
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** What every object has. `uid` is absent where nobody assigns one (manifests in a directory). */
+export interface ObjectMeta {
+  readonly name: string;
+  readonly uid?: string | undefined;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+}
+
+export interface NamespacedMeta extends ObjectMeta {
+  readonly namespace: string;
+}
+
+export interface ClusterNode extends ObjectMeta {
+  /** `spec.podCIDRs` (or `spec.podCIDR`), in the order given; empty until an allocator has assigned some. */
+  readonly podCidrs: readonly Prefix[];
+  /** `status.addresses` of type InternalIP, in the order given. */
+  readonly addresses: readonly Address[];
+}
+
+export interface ClusterNamespace extends ObjectMeta {}
+
+export type TransportProtocol = 'TCP' | 'UDP' | 'SCTP';
+
+export interface ContainerPort {
+  readonly name?: string | undefined;
+  readonly port: Port;
+  readonly protocol: TransportProtocol;
+}
+
+export interface ClusterContainer {
+  readonly name: string;
+  readonly image?: string | undefined;
+  /** Empty: the image's own. */
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  readonly ports: readonly ContainerPort[];
+}
+
+export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
+
+export interface ClusterPod extends NamespacedMeta {
+  /** `spec.nodeName`; absent until scheduled. */
+  readonly node?: string | undefined;
+  /** `status.podIPs`, in the order given. */
+  readonly addresses: readonly Address[];
+  /** Such a pod is never an endpoint: its addresses are the node's. */
+  readonly hostNetwork: boolean;
+  /** `Pending` when no status has been reported. */
+  readonly phase: PodPhase;
+  readonly containers: readonly ClusterContainer[];
+}
+
+/** A number, or the name of a container port that differs from pod to pod. */
+export type PortReference = Port | string;
+
+export interface ServicePort {
+  readonly name?: string | undefined;
+  readonly protocol: TransportProtocol;
+  readonly port: Port;
+  readonly targetPort: PortReference;
+  readonly nodePort?: Port | undefined;
+}
+
+export interface ClusterService extends NamespacedMeta {
+  readonly type: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName';
+  /** Empty for a headless service. */
+  readonly clusterAddresses: readonly Address[];
+  readonly externalAddresses: readonly Address[];
+  readonly ports: readonly ServicePort[];
+  /** Absent: somebody else writes the service's endpoint slices. */
+  readonly selector?: Labels | undefined;
+}
+
+export interface SliceEndpoint {
+  readonly addresses: readonly Address[];
+  readonly ready: boolean;
+  readonly serving: boolean;
+  readonly terminating: boolean;
+  readonly node?: string | undefined;
+  readonly zone?: string | undefined;
+}
+
+export interface SlicePort {
+  readonly name?: string | undefined;
+  readonly protocol: TransportProtocol;
+  /** Absent: every port. */
+  readonly port?: Port | undefined;
+}
+
+export interface ClusterEndpointSlice extends NamespacedMeta {
+  /** Name of the service in the same namespace, from the label `kubernetes.io/service-name`. */
+  readonly service?: string | undefined;
+  readonly addressType: 'IPv4' | 'IPv6' | 'FQDN';
+  readonly endpoints: readonly SliceEndpoint[];
+  readonly ports: readonly SlicePort[];
+}
+
+export interface LabelRequirement {
+  readonly key: string;
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+  readonly values: readonly string[];
+}
+
+/** Both parts must match; with both empty it selects everything. */
+export interface LabelSelector {
+  readonly matchLabels: Labels;
+  readonly matchExpressions: readonly LabelRequirement[];
+}
+
+export type PolicyPeer =
+  | { readonly kind: 'block'; readonly cidr: Prefix; readonly except: readonly Prefix[] }
+  | {
+      readonly kind: 'selector';
+      /** Absent: every pod of the selected namespaces. */
+      readonly pods?: LabelSelector | undefined;
+      /** Absent: the policy's own namespace. */
+      readonly namespaces?: LabelSelector | undefined;
+    };
+
+export interface PolicyPort {
+  readonly protocol: TransportProtocol;
+  /** Absent: every port of the protocol. */
+  readonly port?: PortReference | undefined;
+  /** Last port of a numeric range that starts at `port`. */
+  readonly endPort?: Port | undefined;
+}
+
+/** `peers` and `ports` must both match; an empty list matches everything. */
+export interface PolicyRule {
+  readonly peers: readonly PolicyPeer[];
+  readonly ports: readonly PolicyPort[];
+}
+
+export interface ClusterNetworkPolicy extends NamespacedMeta {
+  readonly podSelector: LabelSelector;
+  /** Absent direction: the policy does not isolate it. An empty list isolates and allows nothing. */
+  readonly ingress?: readonly PolicyRule[] | undefined;
+  readonly egress?: readonly PolicyRule[] | undefined;
+}

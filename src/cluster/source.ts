@@ -1,0 +1,14 @@
+// Where cluster state comes from. Implementations: a directory of manifests (manifest-source.ts); the API server later.
+
+import type { ClusterSnapshot } from './state.ts';
+
+export interface ClusterSource {
+  /** For people: `directory examples/demo`. */
+  readonly name: string;
+  /**
+   * Whole snapshots, level-triggered: the first at once, then one after each change; changes that a slow reader missed
+   * are folded into the next. Ends when `signal` aborts. It does not throw for bad or unreachable input: it keeps the
+   * last good state and says so in `problems`.
+   */
+  watch(signal: AbortSignal): AsyncIterable<ClusterSnapshot>;
+}

@@ -1,0 +1,88 @@
+// What this node's network should be, in domain words: the model's result, which datapath/tables turns into entries.
+
+import type { Address, AddressFamily } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import type { Prefix } from '../net/prefix.ts';
+import type { LocalEndpoint } from './endpoint.ts';
+import type { Uplink } from './host.ts';
+
+export type RoutingMode = 'native' | 'vxlan';
+
+/** The part of the agent's configuration that decides what the network looks like. */
+export interface ModelConfig {
+  readonly nodeName: string;
+  readonly mode: RoutingMode;
+  /** Overrides the MTU computed for pods; absent: uplink MTU minus what the mode costs. */
+  readonly mtuBytes?: number | undefined;
+  readonly masquerade: boolean;
+  /** Destinations reached with the pod's own address although they are outside the cluster. */
+  readonly nonMasqueradeCidrs: readonly Prefix[];
+  readonly vxlan: { readonly port: number; readonly vni: number };
+}
+
+/** One of this node's pod ranges. */
+export interface PodRange {
+  readonly prefix: Prefix;
+  /** First address after the network address: the node's own in that range, never a pod's. */
+  readonly router: Address;
+}
+
+/** How packets reach a remote node's pods. */
+export type RemotePath =
+  | {
+      readonly kind: 'native';
+      readonly nextHop: Address;
+      readonly ifIndex: IfIndex;
+      readonly ifName: string;
+    }
+  | { readonly kind: 'overlay'; readonly tunnelEndpoint: Address };
+
+/** A pod range of another node and the way there; one a prefix. The same reference while nothing about it changes. */
+export interface RemoteRange {
+  readonly node: string;
+  readonly prefix: Prefix;
+  readonly path: RemotePath;
+}
+
+export interface OverlayDevice {
+  readonly name: string;
+  /** Known once the device exists. */
+  readonly ifIndex?: IfIndex | undefined;
+  readonly port: number;
+  readonly vni: number;
+  readonly mtuBytes: number;
+  readonly underlay: AddressFamily;
+}
+
+export interface Masquerade {
+  /** Whose packets get the node's address: this node's pod ranges. */
+  readonly sources: readonly Prefix[];
+  /** Destinations that see the pod's own address. */
+  readonly exempt: readonly Prefix[];
+  /** Names of the interfaces that lead off the node. */
+  readonly uplinks: readonly string[];
+}
+
+/** What keeps a node or range out of the network, in words; the rest is applied all the same. */
+export interface ModelProblem {
+  /** `node-2`, `node-2 10.201.2.0/24`. */
+  readonly object: string;
+  readonly text: string;
+}
+
+export interface DesiredState {
+  readonly nodeName: string;
+  readonly mode: RoutingMode;
+  readonly podRanges: readonly PodRange[];
+  readonly uplinks: readonly Uplink[];
+  /** The node's own addresses, known to the data path as going up the stack. */
+  readonly hostAddresses: readonly Address[];
+  readonly remoteRanges: readonly RemoteRange[];
+  /** Only in mode `vxlan`. */
+  readonly overlay?: OverlayDevice | undefined;
+  /** MTU of pod interfaces and routes. Absent while no uplink is known. */
+  readonly podMtuBytes?: number | undefined;
+  readonly masquerade?: Masquerade | undefined;
+  readonly endpoints: readonly LocalEndpoint[];
+  readonly problems: readonly ModelProblem[];
+}

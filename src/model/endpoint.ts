@@ -1,0 +1,30 @@
+// A local pod interface that we manage: written by CNI ADD, kept in the agent's endpoint store, never edited.
+
+import type { Address } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import type { Mac } from '../net/mac.ts';
+
+export interface LocalEndpoint {
+  /** 1..: the slot of its counters in the data path; stable for the endpoint's life. */
+  readonly id: number;
+  readonly containerId: string;
+  /** Inside the pod: `eth0`. */
+  readonly ifName: string;
+  readonly namespacePath: string;
+  /** The veth on the node's side: `hd` + 11 hex digits. */
+  readonly hostIfName: string;
+  readonly hostIfIndex: IfIndex;
+  /** Of the pod's side. */
+  readonly mac: Mac;
+  /** At most one a family. */
+  readonly addresses: readonly Address[];
+  readonly mtuBytes: number;
+  /** Absent for containers that no Kubernetes-like runtime started. */
+  readonly pod?: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid?: string | undefined;
+  };
+  /** ISO 8601. */
+  readonly createdAt: string;
+}

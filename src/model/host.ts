@@ -1,0 +1,23 @@
+// What the node itself looks like right now, observed by the agent over netlink: an input of the pure model.
+
+import type { Address } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
+
+export interface InterfaceAddress {
+  readonly address: Address;
+  readonly prefixLength: number;
+}
+
+/** An interface that leads off the node. */
+export interface Uplink {
+  readonly ifIndex: IfIndex;
+  readonly name: string;
+  readonly mtuBytes: number;
+  readonly addresses: readonly InterfaceAddress[];
+}
+
+export interface HostFacts {
+  readonly uplinks: readonly Uplink[];
+  /** The VXLAN device, once it exists: overlay routes need its index, so they follow one settle after it is made. */
+  readonly vxlan?: { readonly ifIndex: IfIndex } | undefined;
+}

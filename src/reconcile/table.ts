@@ -1,0 +1,50 @@
+// One kind of kernel state that the reconciler keeps as desired: a BPF map, our routes, our neighbours, an nft table.
+
+export interface EntryFailure {
+  readonly key: string;
+  readonly error: Error;
+}
+
+/**
+ * The contract each kind of kernel state fulfils. All calls are synchronous, as the kernel is. `set` and `delete` are
+ * idempotent; they return what failed and apply the rest.
+ */
+export interface Table<Entry> {
+  /** For people and logs: `routes`. */
+  readonly name: string;
+  /** Identifies an entry within its table; shown to people. */
+  key(entry: Entry): string;
+  equal(left: Entry, right: Entry): boolean;
+  /**
+   * The kernel's truth by key: only what is ours. `desired` serves tables whose entries carry no mark of an owner
+   * (sysctls): those report on the desired keys alone. Throws KernelError.
+   */
+  list(desired: ReadonlyMap<string, Entry>): ReadonlyMap<string, Entry>;
+  set(entries: readonly Entry[]): readonly EntryFailure[];
+  /** What is already gone counts as done. */
+  delete(entries: readonly Entry[]): readonly EntryFailure[];
+}
+
+export interface FailureStatus {
+  /** Absent when the table as a whole could not be listed. */
+  readonly key?: string | undefined;
+  readonly text: string;
+  /** When it is tried again; ms on the reconciler's clock (Date.now()). */
+  readonly retryAt: number;
+}
+
+/** Since the reconciler was made. */
+export interface WriteCounts {
+  readonly set: number;
+  readonly deleted: number;
+  /** Of the sets: what we had applied and a relist found missing or changed. */
+  readonly restored: number;
+}
+
+export interface TableStatus {
+  readonly name: string;
+  readonly desired: number;
+  readonly applied: number;
+  readonly failures: readonly FailureStatus[];
+  readonly writes: WriteCounts;
+}
