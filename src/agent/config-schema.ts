@@ -1,0 +1,159 @@
+// Every key of the agent's configuration: its rule, its default and what it is for. Flags and help text come from here.
+
+import { z } from 'zod';
+import { InputError } from '../base/input-error.ts';
+import { type Port, parsePort } from '../net/port.ts';
+import { type Prefix, parsePrefix } from '../net/prefix.ts';
+
+export interface AgentConfig {
+  readonly node: string;
+  readonly mode: 'native' | 'vxlan';
+  readonly cluster: { readonly directory: string };
+  readonly stateDir: string;
+  readonly socket: string;
+  readonly pinDir: string;
+  readonly cgroupRoot?: string | undefined;
+  readonly uplinks: 'auto' | readonly string[];
+  readonly mtuBytes: 'auto' | number;
+  readonly masquerade: boolean;
+  readonly nonMasqueradeCidrs: readonly Prefix[];
+  readonly vxlan: { readonly port: Port; readonly vni: number };
+  readonly metrics: { readonly address: string };
+  readonly logLevel: LogLevel;
+  readonly reconcilePeriodMs: number;
+  readonly flowEntries: number;
+  readonly endpointEntries: number;
+  readonly addressEntries: number;
+  readonly eventsPerSecond: number;
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+const name = z.string({ error: 'is not a name' }).regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
+  error: 'is not a node name (lower-case letters, digits, "-" and ".")',
+});
+
+const path = z.string({ error: 'is not a path' }).min(1, { error: 'is not a path' });
+
+const absolutePath = z
+  .string({ error: 'is not an absolute path' })
+  .startsWith('/', { error: 'is not an absolute path' });
+
+const ifName = z
+  .string({ error: 'is not an interface name' })
+  .regex(/^[^\s/:]{1,15}$/, { error: 'is not an interface name' });
+
+const mtuRule = 'is neither "auto" nor a size in bytes (1280-65535)';
+
+const port = z
+  .number({ error: 'is not a port (1-65535)' })
+  .transform((value, context) => parsed(value, context, parsePort));
+
+const prefix = z
+  .string({ error: 'is not a CIDR prefix (address/length)' })
+  .transform((value, context) => parsed(value, context, parsePrefix));
+
+export const configSchema: z.ZodType<AgentConfig> = z.strictObject(
+  {
+    node: name.describe('name of this node: metadata.name of its Node object'),
+    mode: z
+      .enum(['native', 'vxlan'], { error: 'is not a mode (native, vxlan)' })
+      .default('native')
+      .describe('how packets for pods on other nodes travel'),
+    cluster: z
+      .strictObject({
+        directory: path.describe(
+          'folder of Kubernetes manifests (YAML) that describes the cluster',
+        ),
+      })
+      .prefault({} as never),
+    stateDir: absolutePath
+      .default('/var/lib/heddle')
+      .describe('folder of what must survive a restart'),
+    socket: absolutePath
+      .max(107, { error: 'is longer than a unix socket path may be (107 bytes)' })
+      .default('/run/heddle/agent.sock')
+      .describe('unix socket of the API (CNI shim, CLI)'),
+    pinDir: absolutePath
+      .default('/sys/fs/bpf/heddle')
+      .describe('folder in a bpf file system for maps, programs and links'),
+    cgroupRoot: absolutePath
+      .optional()
+      .describe('cgroup v2 folder that holds every pod; found by itself unless told'),
+    uplinks: z
+      .union([z.literal('auto'), z.array(ifName).min(1)], {
+        error: 'is neither "auto" nor a list of interface names',
+      })
+      .default('auto')
+      .describe('interfaces that lead to other nodes'),
+    mtuBytes: z
+      .union([z.literal('auto'), whole(1280, 65_535, mtuRule)], { error: mtuRule })
+      .default('auto')
+      .describe('MTU of the network between the nodes'),
+    masquerade: z
+      .boolean({ error: 'is neither true nor false' })
+      .default(true)
+      .describe('give packets from pods to the world the address of the node'),
+    nonMasqueradeCidrs: z
+      .array(prefix, { error: 'is not a list of CIDR prefixes' })
+      .prefault([])
+      .describe('destinations that see the addresses of pods, besides the cluster itself'),
+    vxlan: z
+      .strictObject({
+        port: port.prefault(4789).describe('UDP port of the overlay'),
+        vni: whole(1, 16_777_215).default(1).describe('network identifier of the overlay'),
+      })
+      .prefault({}),
+    metrics: z
+      .strictObject({
+        address: z
+          .string({ error: 'is not an address with a port' })
+          .regex(/^(\d+(\.\d+){3}|\[[0-9a-f:]+\]):\d{1,5}$/i, {
+            error: 'is not an address with a port (127.0.0.1:9655, [::1]:9655)',
+          })
+          .default('127.0.0.1:9655')
+          .describe('where /healthz, /readyz and /metrics answer; port 0 takes a free one'),
+      })
+      .prefault({}),
+    logLevel: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+        error: 'is not a log level (trace, debug, info, warn, error, fatal, silent)',
+      })
+      .default('info')
+      .describe('least level that is logged'),
+    reconcilePeriodMs: whole(100, 3_600_000)
+      .default(10_000)
+      .describe('how often everything is compared with the kernel'),
+    flowEntries: whole(1024, 16_777_216).default(262_144).describe('size of the flow table'),
+    endpointEntries: whole(8, 65_535).default(1024).describe('most pods on this node'),
+    addressEntries: whole(64, 16_777_216)
+      .default(65_536)
+      .describe('most pod and node addresses this node knows'),
+    eventsPerSecond: whole(0, 1_000_000)
+      .default(1000)
+      .describe('most flow events a second that each CPU sends to the agent'),
+  },
+  { error: (issue) => (issue.code === 'invalid_type' ? 'is not a map of keys' : undefined) },
+);
+
+function whole(
+  least: number,
+  most: number,
+  error = `is not a whole number (${least}-${most})`,
+): z.ZodNumber {
+  return z.number({ error }).int({ error }).min(least, { error }).max(most, { error });
+}
+
+function parsed<In, Out extends Port | Prefix>(
+  value: In,
+  context: z.core.$RefinementCtx,
+  parse: (value: In) => Out,
+): Out {
+  try {
+    return parse(value);
+  } catch (error) {
+    const message = error instanceof InputError ? error.problem.rule : String(error);
+    context.issues.push({ code: 'custom', message, input: value });
+    return z.NEVER;
+  }
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { loadConfig, parseConfig } from './config.ts';
+import { configFlags, configHelp } from './config-flags.ts';
+
+const least = { node: 'node-1', cluster: { directory: 'demo' } };
+
+test('the least configuration gets every default', () => {
+  const config = parseConfig(least);
+  assert.deepEqual(config, {
+    node: 'node-1',
+    mode: 'native',
+    cluster: { directory: 'demo' },
+    stateDir: '/var/lib/heddle',
+    socket: '/run/heddle/agent.sock',
+    pinDir: '/sys/fs/bpf/heddle',
+    uplinks: 'auto',
+    mtuBytes: 'auto',
+    masquerade: true,
+    nonMasqueradeCidrs: [],
+    vxlan: { port: 4789, vni: 1 },
+    metrics: { address: '127.0.0.1:9655' },
+    logLevel: 'info',
+    reconcilePeriodMs: 10_000,
+    flowEntries: 262_144,
+    endpointEntries: 1024,
+    addressEntries: 65_536,
+    eventsPerSecond: 1000,
+  });
+});
+
+const bad: readonly [string, unknown, string][] = [
+  ['a missing node', { cluster: { directory: 'd' } }, 'configuration: node: is required'],
+  ['a missing directory', { node: 'n' }, 'configuration: cluster.directory: is required'],
+  ['an unknown key', { ...least, mod: 'vxlan' }, 'configuration: mod: vxlan is no known key'],
+  [
+    'a key spelled as its flag',
+    { ...least, 'flow-entries': 5 },
+    'configuration: flow-entries: 5 is no known key; did you mean flowEntries?',
+  ],
+  [
+    'an unknown key below another',
+    { ...least, vxlan: { vnid: 7 } },
+    'configuration: vxlan.vnid: 7 is no known key',
+  ],
+  [
+    'a mode that is none',
+    { ...least, mode: 'geneve' },
+    'configuration: mode: geneve is not a mode (native, vxlan)',
+  ],
+  [
+    'a port out of range',
+    { ...least, vxlan: { port: 70_000 } },
+    'configuration: vxlan.port: 70000 is not a port (1-65535)',
+  ],
+  [
+    'a prefix that is none',
+    { ...least, nonMasqueradeCidrs: ['192.0.2.0/24', '192.0.2.0/33'] },
+    'configuration: nonMasqueradeCidrs[1]: 192.0.2.0/33 is not a CIDR prefix (address/length)',
+  ],
+  [
+    'an MTU below what IPv6 needs',
+    { ...least, mtuBytes: 1200 },
+    'configuration: mtuBytes: 1200 is neither "auto" nor a size in bytes (1280-65535)',
+  ],
+  [
+    'a relative state directory',
+    { ...least, stateDir: 'state' },
+    'configuration: stateDir: state is not an absolute path',
+  ],
+  [
+    'a fraction',
+    { ...least, flowEntries: 1024.5 },
+    'configuration: flowEntries: 1024.5 is not a whole number (1024-16777216)',
+  ],
+  ['a list instead of keys', [1], 'configuration: [1] is not a map of keys'],
+];
+
+for (const [what, value, text] of bad) {
+  test(`${what} names key, value and rule`, () => {
+    assert.throws(() => parseConfig(value), { message: text });
+  });
+}
+
+test('all problems are told at once, one a line', () => {
+  assert.throws(() => parseConfig({ ...least, mode: 'x', masquerade: 'maybe' }), {
+    message:
+      'configuration: mode: x is not a mode (native, vxlan)\n' +
+      'configuration: masquerade: maybe is neither true nor false',
+  });
+});
+
+test('flags win over the file and become what their key holds', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-config-'));
+  try {
+    const file = join(folder, 'agent.yaml');
+    writeFileSync(file, 'node: node-1\ncluster: { directory: demo }\nvxlan: { port: 4790 }\n');
+    const config = loadConfig({
+      file,
+      flags: { 'vxlan-vni': '9', masquerade: 'false', uplinks: 'eth0,eth1', mode: 'vxlan' },
+    });
+    assert.deepEqual(config.vxlan, { port: 4790, vni: 9 });
+    assert.equal(config.masquerade, false);
+    assert.deepEqual(config.uplinks, ['eth0', 'eth1']);
+    assert.equal(config.cluster.directory, join(folder, 'demo'), 'relative to the file');
+    assert.throws(() => loadConfig({ file, flags: { 'vxlan-port': 'http' } }), {
+      message: `${file}: vxlan.port: http is not a port (1-65535)`,
+    });
+    assert.throws(() => loadConfig({ file, flags: { colour: 'blue' } }), {
+      message: 'command line: --colour: blue is no known flag',
+    });
+    writeFileSync(file, 'node: [\n');
+    assert.throws(() => loadConfig({ file }), { name: 'InputError' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('every key is a flag with a line of help', () => {
+  const flags = configFlags();
+  assert.equal(flags.length, 20);
+  assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
+  for (const flag of flags) {
+    assert.notEqual(flag.description, '', flag.key);
+    assert.match(configHelp(), new RegExp(`--${flag.name} .*${flag.description.slice(0, 10)}`));
+  }
+});
