@@ -47,11 +47,10 @@ export interface ClusterView {
 
 /** Something in the cluster's objects that could not be used: a broken manifest, overlapping ranges. */
 export interface ProblemView {
-  readonly object: string;
-  readonly field?: string;
-  readonly rule: string;
-  /** The whole sentence, with the value. */
+  /** What is wrong, where, with which value. */
   readonly text: string;
+  /** What holds meanwhile. */
+  readonly consequence?: string;
 }
 
 export interface ChangeView {
@@ -94,7 +93,8 @@ export interface TableView {
 }
 
 export interface TableFailure {
-  readonly key: string;
+  /** Absent when the table as a whole could not be listed. */
+  readonly key?: string;
   readonly text: string;
   /** When it is tried again. */
   readonly retryAt: string;

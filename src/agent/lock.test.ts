@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { AgentLock, runningAgent } from './lock.ts';
+
+function stateDirectory(context: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-lock-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  return join(folder, 'state');
+}
+
+test('a second agent is refused and told who has the state directory', (context) => {
+  const stateDir = stateDirectory(context);
+  using _lock = AgentLock.acquire(stateDir);
+  assert.throws(() => AgentLock.acquire(stateDir), {
+    name: 'InputError',
+    message: `stateDir: ${stateDir} is in use by another heddle agent (pid ${process.pid})`,
+  });
+  assert.equal(runningAgent(stateDir), process.pid);
+});
+
+test('a lock that was let go can be taken again', (context) => {
+  const stateDir = stateDirectory(context);
+  AgentLock.acquire(stateDir)[Symbol.dispose]();
+  assert.equal(runningAgent(stateDir), undefined);
+  using _lock = AgentLock.acquire(stateDir);
+  assert.equal(runningAgent(stateDir), process.pid);
+});
+
+test('no agent runs where no state directory is', (context) => {
+  assert.equal(runningAgent(stateDirectory(context)), undefined);
+});

@@ -1,0 +1,57 @@
+// One agent a state directory: an flock on stateDir/agent.lock, which the kernel drops when the process ends, however it ends.
+
+import { ftruncateSync, mkdirSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputError } from '../base/input-error.ts';
+import { close, open, openFlags, tryLock } from '../kernel/libc.ts';
+
+export class AgentLock implements Disposable {
+  readonly #fd: number;
+
+  private constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** Makes the state directory when it is missing. Throws InputError with the holder's pid when an agent has it. */
+  static acquire(stateDir: string): AgentLock {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const path = join(stateDir, 'agent.lock');
+    const fd = open(path, openFlags.readWrite | openFlags.create, 0o600);
+    if (!tryLock(fd)) {
+      close(fd);
+      throw new InputError({
+        object: 'stateDir',
+        value: stateDir,
+        rule: `is in use by another heddle agent (pid ${holder(path) ?? 'unknown'})`,
+      });
+    }
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`, 0);
+    return new AgentLock(fd);
+  }
+
+  [Symbol.dispose](): void {
+    close(this.#fd);
+  }
+}
+
+/** Process id of the agent that runs with this state directory; undefined when none does. */
+export function runningAgent(stateDir: string): number | undefined {
+  const path = join(stateDir, 'agent.lock');
+  let fd: number;
+  try {
+    fd = open(path, openFlags.readWrite);
+  } catch {
+    return undefined;
+  }
+  try {
+    return tryLock(fd) ? undefined : holder(path);
+  } finally {
+    close(fd);
+  }
+}
+
+function holder(path: string): number | undefined {
+  const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
+  return Number.isNaN(pid) ? undefined : pid;
+}

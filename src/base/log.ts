@@ -1,0 +1,44 @@
+// Structured logs: one JSON object a line on standard error, readable by machines first.
+
+import { pino } from 'pino';
+
+/** Fields first, then one sentence: `log.info({ table, restored }, 'restored what was changed behind our back')`. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface LoggerOptions {
+  /** Least level that is written: trace, debug, info, warn, error, fatal, silent. */
+  readonly level: string;
+  /** In every line. */
+  readonly fields?: Readonly<Record<string, string>>;
+  /** Receives each line; standard error unless given. */
+  readonly write?: (line: string) => void;
+}
+
+/** An Error under the field `error` becomes its type, message and stack. */
+export function createLogger({ level, fields = {}, write }: LoggerOptions): Logger {
+  const settings = {
+    level,
+    base: fields,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { error: pino.stdSerializers.err },
+  };
+  // Synchronous: the last lines before a crash are the ones that matter.
+  return pino(
+    settings,
+    write === undefined ? pino.destination({ dest: 2, sync: true }) : { write },
+  );
+}
+
+/** For callers that need none: tests, one-shot commands. */
+export const silentLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
