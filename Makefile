@@ -5,13 +5,13 @@ MULTIARCH := $(shell $(CLANG) -print-multiarch)
 BPF_FLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I/usr/include/$(MULTIARCH)
 SHIM_FLAGS := -O2 -static -Wall -Wextra -Werror
 
-all: dist/bpf/datapath.bpf.o dist/shim/heddle-cni
+all: $(patsubst bpf/%,dist/bpf/%,$(patsubst %.c,%.o,$(wildcard bpf/*.bpf.c))) $(patsubst shim/%.c,dist/shim/heddle-%,$(wildcard shim/*.c))
 
 dist/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h bpf/*.c)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_FLAGS) -c $< -o $@
 
-dist/shim/heddle-cni: shim/cni.c
+dist/shim/heddle-%: shim/%.c
 	@mkdir -p $(@D)
 	$(CLANG) $(SHIM_FLAGS) $< -o $@
 

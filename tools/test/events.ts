@@ -1,0 +1,65 @@
+// A reporter for node:test that writes one JSON object a line for every finished test: what tools/test/run-file.ts reads.
+
+interface FinishedTest {
+  readonly type: string;
+  readonly data: {
+    readonly name: string;
+    readonly skip?: string | boolean;
+    readonly todo?: string | boolean;
+    readonly file?: string;
+    readonly details?: { readonly type?: string; readonly error?: unknown };
+  };
+}
+
+export interface TestEvent {
+  readonly outcome: 'passed' | 'failed' | 'skipped';
+  readonly name: string;
+  /** Why it failed, or why it was skipped. */
+  readonly text?: string;
+}
+
+// biome-ignore lint/style/noDefaultExport: node:test takes a reporter as a module's default export.
+export default async function* events(source: AsyncIterable<FinishedTest>): AsyncGenerator<string> {
+  for await (const { type, data } of source) {
+    if (type !== 'test:pass' && type !== 'test:fail') continue;
+    const isSuite = data.details?.type === 'suite';
+    if (isSuite && type === 'test:pass') continue;
+    const event = describe(type === 'test:pass', data);
+    if (event !== undefined) yield `${JSON.stringify(event)}\n`;
+  }
+}
+
+function describe(passed: boolean, data: FinishedTest['data']): TestEvent | undefined {
+  const skipped = data.skip ?? data.todo;
+  if (skipped !== undefined && skipped !== false)
+    return { outcome: 'skipped', name: data.name, text: String(skipped) };
+  if (passed) return { outcome: 'passed', name: data.name };
+  const error = data.details?.error;
+  if (isOnlyAboutChildren(error)) return undefined;
+  return { outcome: 'failed', name: data.name, text: errorText(error) };
+}
+
+/** A parent fails when a child does; the child has told why already. */
+function isOnlyAboutChildren(error: unknown): boolean {
+  return property(error, 'failureType') === 'subtestsFailed';
+}
+
+/** node:test wraps what the test threw; its stack, with the causes below, is what a person wants to read. */
+function errorText(error: unknown): string {
+  const cause = property(error, 'cause') ?? error;
+  if (!(cause instanceof Error)) return String(cause);
+  const nested = cause.cause === undefined ? '' : `\ncaused by: ${errorText(cause.cause)}`;
+  return withoutRunner(cause.stack ?? cause.message) + nested;
+}
+
+/** The stack's frames inside Node.js are the same for every test. */
+function withoutRunner(stack: string): string {
+  return stack
+    .split('\n')
+    .filter((line) => !/^\s+at .*node:internal/.test(line))
+    .join('\n');
+}
+
+function property(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+}

@@ -1,0 +1,57 @@
+// The layers of tests, cheapest first, and which files belong to each.
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface Layer {
+  readonly name: string;
+  /** Every `*.test.ts` below these folders belongs to the layer. */
+  readonly folders: readonly string[];
+  /** A file that takes longer has hung: it is ended and counts as failed. */
+  readonly timeoutMs: number;
+  /** How many files run at once. Layers that load the CPU or share the machine's network state take one at a time. */
+  readonly parallelFiles: number;
+}
+
+/** In the order in which they run. `parallel` is the number of processes for the layers that can share the machine. */
+export function testLayers(parallel: number): readonly Layer[] {
+  return [
+    {
+      name: 'unit',
+      folders: ['src', 'tools', 'bench'],
+      timeoutMs: 30_000,
+      parallelFiles: parallel,
+    },
+    { name: 'golden', folders: ['test/scenarios'], timeoutMs: 30_000, parallelFiles: parallel },
+    { name: 'kernel', folders: ['test/kernel'], timeoutMs: 120_000, parallelFiles: 1 },
+    { name: 'lab', folders: ['test/lab'], timeoutMs: 300_000, parallelFiles: 1 },
+    { name: 'runtime', folders: ['test/runtime'], timeoutMs: 300_000, parallelFiles: 1 },
+  ];
+}
+
+/** The layer's test sources, sorted. Taken from the sources, so that output of a deleted test does not run. */
+export function testFiles(layer: Layer): readonly string[] {
+  return layer.folders
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
+    )
+    .filter((file) => file.endsWith('.test.ts'))
+    .sort();
+}
+
+export interface Selection {
+  readonly layers: readonly Layer[];
+  readonly patterns: readonly string[];
+}
+
+/** Reads `[LAYER...] [PATTERN...]`: no layer means every layer, no pattern every file. */
+export function select(words: readonly string[], layers: readonly Layer[]): Selection {
+  const named = layers.filter((layer) => words.includes(layer.name));
+  const patterns = words.filter((word) => !layers.some((layer) => layer.name === word));
+  return { layers: named.length === 0 ? layers : named, patterns };
+}
+
+export function matches(file: string, patterns: readonly string[]): boolean {
+  return patterns.length === 0 || patterns.some((pattern) => file.includes(pattern));
+}

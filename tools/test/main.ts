@@ -1,0 +1,65 @@
+// `npm test [-- LAYER...] [PATTERN...]`: runs the compiled tests layer by layer and ends with the totals.
+// Exit code 1 when a test failed, when none ran, or, where CI=true, when one was skipped.
+
+import { availableParallelism } from 'node:os';
+import { type Layer, matches, select, testFiles, testLayers } from './layers.ts';
+import { failureText, fileLine, skipText, total, totalsLine } from './progress.ts';
+import { type FileResult, runFile } from './run-file.ts';
+
+const interrupted = new AbortController();
+process.on('SIGINT', () => interrupted.abort());
+process.on('SIGTERM', () => interrupted.abort());
+
+const { layers, patterns } = select(process.argv.slice(2), testLayers(availableParallelism()));
+const results: FileResult[] = [];
+for (const layer of layers)
+  results.push(
+    ...(await runLayer(
+      layer,
+      testFiles(layer).filter((file) => matches(file, patterns)),
+    )),
+  );
+process.exitCode = conclude(results);
+
+async function runLayer(layer: Layer, files: readonly string[]): Promise<readonly FileResult[]> {
+  const waiting = [...files];
+  const done: FileResult[] = [];
+  const work = async (): Promise<void> => {
+    for (;;) {
+      const file = interrupted.signal.aborted ? undefined : waiting.shift();
+      if (file === undefined) return;
+      announce(layer, file);
+      const result = await runFile(file, {
+        timeoutMs: layer.timeoutMs,
+        signal: interrupted.signal,
+      });
+      done.push(result);
+      report(layer, result);
+    }
+  };
+  await Promise.all(Array.from({ length: layer.parallelFiles }, work));
+  return done;
+}
+
+/** On a terminal, the file that runs stands on the last line until its result takes its place. */
+function announce(layer: Layer, file: string): void {
+  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K...   ${layer.name.padEnd(7)}  ${file}`);
+}
+
+function report(layer: Layer, result: FileResult): void {
+  if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
+  console.log(fileLine(layer.name, result));
+  if (total([result]).failed > 0) console.log(failureText(result));
+}
+
+function conclude(results: readonly FileResult[]): number {
+  const totals = total(results);
+  const skippedInCi = process.env['CI'] === 'true' && totals.skipped > 0;
+  for (const line of skipText(results)) console.log(line);
+  if (results.length === 0) console.log(`no test file matches ${process.argv.slice(2).join(' ')}`);
+  if (skippedInCi) console.log('a skipped test counts as a failure where CI=true');
+  if (interrupted.signal.aborted) console.log('interrupted');
+  console.log(totalsLine(totals));
+  const ran = totals.passed + totals.failed > 0;
+  return totals.failed > 0 || !ran || skippedInCi || interrupted.signal.aborted ? 1 : 0;
+}

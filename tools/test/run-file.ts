@@ -1,0 +1,117 @@
+// Runs one test file in a process of its own and says how its tests ended.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestEvent } from './events.ts';
+
+export interface FileResult {
+  readonly file: string;
+  readonly tests: readonly TestEvent[];
+  /** What the file printed, both streams as they came. */
+  readonly output: string;
+  readonly elapsedMs: number;
+}
+
+export interface RunOptions {
+  readonly timeoutMs: number;
+  /** Aborted when the person pressed Ctrl-C: the file gets SIGINT and time to clean up. */
+  readonly signal: AbortSignal;
+}
+
+const reporter = new URL('./events.js', import.meta.url).href;
+
+/** @param file the source, `src/net/address.test.ts`; what runs is its compiled twin below dist/. */
+export async function runFile(file: string, options: RunOptions): Promise<FileResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-test-'));
+  const started = performance.now();
+  try {
+    const eventFile = join(folder, 'events');
+    const child = spawn(
+      process.execPath,
+      [
+        '--enable-source-maps',
+        `--test-reporter=${reporter}`,
+        `--test-reporter-destination=${eventFile}`,
+        join('dist', file.replace(/\.ts$/, '.js')),
+      ],
+      // A process group of its own, so that everything it started can be ended with it.
+      { detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    const { output, ending } = await waitFor(child, options);
+    const tests = closeBooks(readEvents(eventFile), ending);
+    return { file, tests, output, elapsedMs: performance.now() - started };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Ended {
+  readonly output: string;
+  /** How the process ended when not well: `exit code 1`, `SIGSEGV`, `no end after 30 s`. */
+  readonly ending: string | undefined;
+}
+
+async function waitFor(child: ChildProcess, options: RunOptions): Promise<Ended> {
+  const chunks: Buffer[] = [];
+  child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const closed = new Promise((resolve) => child.on('close', resolve));
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    signalGroup(child, 'SIGKILL');
+  }, options.timeoutMs);
+  const interrupt = (): void => signalGroup(child, 'SIGINT');
+  options.signal.addEventListener('abort', interrupt);
+  const ending = await new Promise<string | undefined>((resolve) => {
+    child.on('error', (error) => resolve(error.message));
+    // Not 'close': a process that the test left behind may hold the pipes open.
+    child.on('exit', (code, signal) =>
+      resolve(signal ?? (code === 0 ? undefined : `exit code ${code}`)),
+    );
+  });
+  clearTimeout(timer);
+  options.signal.removeEventListener('abort', interrupt);
+  // What it left running ends with it. Then the rest of its output arrives; not for ever, a daemon may hold the pipes.
+  signalGroup(child, 'SIGKILL');
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 500))]);
+  return {
+    output: Buffer.concat(chunks).toString(),
+    ending: timedOut ? `no end after ${options.timeoutMs / 1000} s` : ending,
+  };
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // Nobody is left in the group: what we wanted.
+  }
+}
+
+function readEvents(eventFile: string): TestEvent[] {
+  try {
+    return readFileSync(eventFile, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line): TestEvent => JSON.parse(line));
+  } catch {
+    return []; // It ended before its first test: closeBooks() says so.
+  }
+}
+
+/** A file that ended badly without a failed test, or that ran no test, has failed all the same. */
+export function closeBooks(
+  events: readonly TestEvent[],
+  ending: string | undefined,
+): readonly TestEvent[] {
+  const failed = events.some((event) => event.outcome === 'failed');
+  if (ending !== undefined && !failed)
+    return [...events, { outcome: 'failed', name: '(the file itself)', text: ending }];
+  if (events.length === 0)
+    return [{ outcome: 'failed', name: '(the file itself)', text: 'ran no test' }];
+  return events;
+}
