@@ -1,0 +1,63 @@
+// What the shim sends for one execution (see shim/cni.c): every CNI_* string of its environment closed by NUL, an
+// empty string, then standard input.
+
+import { CniError, cniErrorCode } from './error.ts';
+import { latestVersion } from './version.ts';
+
+export interface CniCall {
+  /** `CNI_COMMAND`, `CNI_CONTAINERID`, ... as the runtime set them. */
+  readonly environment: ReadonlyMap<string, string>;
+  /** The network configuration, not yet parsed. */
+  readonly configuration: string;
+}
+
+/** Throws CniError (decode) on a body that the shim did not make. */
+export function splitCall(body: Uint8Array): CniCall {
+  const environment = new Map<string, string>();
+  let start = 0;
+  for (;;) {
+    const end = body.indexOf(0, start);
+    if (end === -1) throw broken('the environment has no end');
+    if (end === start) break;
+    const entry = decodeText(body.subarray(start, end), 'environment');
+    const equals = entry.indexOf('=');
+    if (equals < 1) throw broken(`${JSON.stringify(entry)} is not NAME=value`);
+    environment.set(entry.slice(0, equals), entry.slice(equals + 1));
+    start = end + 1;
+  }
+  return {
+    environment,
+    configuration: decodeText(body.subarray(start + 1), 'network configuration'),
+  };
+}
+
+/** The inverse of `splitCall`, for tests and for programs that call the agent without the shim. */
+export function joinCall(call: CniCall): Uint8Array {
+  const entries = [...call.environment].map(([name, value]) => `${name}=${value}\0`);
+  return Buffer.from(`${entries.join('')}\0${call.configuration}`);
+}
+
+/** The version to answer in: the request's own where it can be read, whatever else is wrong with the request. */
+export function answerVersion(call: CniCall | undefined): string {
+  try {
+    const parsed: unknown = JSON.parse(call?.configuration ?? '');
+    if (typeof parsed === 'object' && parsed !== null && 'cniVersion' in parsed) {
+      return typeof parsed.cniVersion === 'string' ? parsed.cniVersion : latestVersion;
+    }
+  } catch {
+    // Not JSON: the answer that says so has to carry some version.
+  }
+  return latestVersion;
+}
+
+function decodeText(bytes: Uint8Array, what: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new CniError(cniErrorCode.decode, `${what}: is not UTF-8 text`, { cause: error });
+  }
+}
+
+function broken(rule: string): CniError {
+  return new CniError(cniErrorCode.decode, `request of the CNI executable: ${rule}`);
+}

@@ -1,0 +1,46 @@
+// CNI_ARGS (`K=V;K=V`), where Kubernetes runtimes say which pod a container belongs to.
+
+import { CniError, cniErrorCode } from './error.ts';
+
+export interface PodIdentity {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid?: string | undefined;
+}
+
+/** Undefined when no pod is named, as outside Kubernetes. Throws CniError (invalidEnvironment, unsupportedField). */
+export function parsePodIdentity(cniArgs: string): PodIdentity | undefined {
+  const fields = parseArguments(cniArgs);
+  // Older than the `ips` capability; Podman's --ip and --mac-address come this way.
+  for (const key of ['IP', 'MAC']) refuseValue(key, fields.get(key));
+  const namespace = fields.get('K8S_POD_NAMESPACE') ?? '';
+  const name = fields.get('K8S_POD_NAME') ?? '';
+  // Podman gives the container's name as K8S_POD_NAME and no namespace: no pod of a cluster.
+  if (namespace === '' || name === '') return undefined;
+  const uid = fields.get('K8S_POD_UID') ?? '';
+  return { namespace, name, ...(uid !== '' && { uid }) };
+}
+
+function parseArguments(text: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  for (const pair of text.split(';')) {
+    if (pair === '') continue;
+    const equals = pair.indexOf('=');
+    if (equals < 1) {
+      throw new CniError(
+        cniErrorCode.invalidEnvironment,
+        `CNI_ARGS: ${JSON.stringify(pair)} is not KEY=VALUE`,
+      );
+    }
+    fields.set(pair.slice(0, equals), pair.slice(equals + 1));
+  }
+  return fields;
+}
+
+function refuseValue(key: string, value: string | undefined): void {
+  if (value === undefined || value === '') return;
+  throw new CniError(
+    cniErrorCode.unsupportedField,
+    `CNI_ARGS: ${key}=${value} is not supported: addresses come from the node's pod ranges`,
+  );
+}

@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { answerVersion, joinCall, splitCall } from './call.ts';
+import { CniError, cniErrorCode, formatError, toCniError } from './error.ts';
+import { type CniRequest, decodeRequest } from './request.ts';
+
+const environment = {
+  CNI_COMMAND: 'ADD',
+  CNI_CONTAINERID: 'c0ffee',
+  CNI_IFNAME: 'eth0',
+  CNI_NETNS: '/var/run/netns/cni-1',
+  CNI_PATH: '/opt/cni/bin',
+};
+const configuration = { cniVersion: '1.0.0', name: 'heddle', type: 'heddle' };
+const previous = {
+  interfaces: [{ name: 'eth0', mac: '02:00:5e:10:00:01', sandbox: '/var/run/netns/cni-1' }],
+  ips: [{ address: '192.0.2.7/32', interface: 0 }, { address: '2001:db8::7/128' }],
+};
+
+interface Written {
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly configuration?: Readonly<Record<string, unknown>> | string;
+}
+
+function bodyOf(written: Written): Uint8Array {
+  const merged = Object.entries({ ...environment, ...written.environment });
+  const { configuration: changes } = written;
+  return joinCall({
+    environment: new Map(
+      merged.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+    ),
+    configuration:
+      typeof changes === 'string' ? changes : JSON.stringify({ ...configuration, ...changes }),
+  });
+}
+
+function decode(written: Written): CniRequest {
+  return decodeRequest(splitCall(bodyOf(written)));
+}
+
+const common = { version: '1.0.0', containerId: 'c0ffee', ifName: 'eth0' } as const;
+const namespacePath = '/var/run/netns/cni-1';
+
+const valid: readonly [string, Written, CniRequest][] = [
+  ['a plain ADD', {}, { ...common, kind: 'add', namespacePath, pod: undefined }],
+  [
+    'an ADD from Kubernetes with its pod',
+    {
+      environment: {
+        CNI_ARGS:
+          'IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-1;K8S_POD_INFRA_CONTAINER_ID=c0ffee;K8S_POD_UID=8f1a',
+      },
+    },
+    {
+      ...common,
+      kind: 'add',
+      namespacePath,
+      pod: { namespace: 'shop', name: 'web-1', uid: '8f1a' },
+    },
+  ],
+  [
+    'an ADD whose CNI_ARGS name no namespace, as from Podman',
+    { environment: { CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAME=box' } },
+    { ...common, kind: 'add', namespacePath, pod: undefined },
+  ],
+  [
+    'keys that nobody here knows, at any depth',
+    { configuration: { ipMasq: true, 'cni.dev/attachments': [], args: { labels: [] }, dns: {} } },
+    { ...common, kind: 'add', namespacePath, pod: undefined },
+  ],
+  [
+    'empty capabilities',
+    { configuration: { runtimeConfig: { portMappings: [], bandwidth: {}, ips: null, mac: '' } } },
+    { ...common, kind: 'add', namespacePath, pod: undefined },
+  ],
+  [
+    'a prevResult of null, which is none',
+    { configuration: { prevResult: null } },
+    { ...common, kind: 'add', namespacePath, pod: undefined },
+  ],
+  [
+    'version 0.3.1',
+    { configuration: { cniVersion: '0.3.1' } },
+    { ...common, version: '0.3.1', kind: 'add', namespacePath, pod: undefined },
+  ],
+  [
+    'DEL with a namespace',
+    { environment: { CNI_COMMAND: 'DEL' }, configuration: { prevResult: previous } },
+    { ...common, kind: 'del', namespacePath },
+  ],
+  [
+    'DEL with CNI_NETNS missing',
+    { environment: { CNI_COMMAND: 'DEL', CNI_NETNS: undefined } },
+    { ...common, kind: 'del', namespacePath: undefined },
+  ],
+  [
+    'DEL with CNI_NETNS empty',
+    { environment: { CNI_COMMAND: 'DEL', CNI_NETNS: '' } },
+    { ...common, kind: 'del', namespacePath: undefined },
+  ],
+  [
+    'VERSION with nothing else set',
+    {
+      environment: { CNI_COMMAND: 'VERSION', CNI_CONTAINERID: undefined, CNI_IFNAME: undefined },
+      configuration: '',
+    },
+    { kind: 'version' },
+  ],
+];
+
+for (const [name, written, expected] of valid) {
+  test(`decodes ${name}`, () => {
+    assert.deepEqual(decode(written), expected);
+  });
+}
+
+test('decodes CHECK with what its prevResult says', () => {
+  const request = decode({
+    environment: { CNI_COMMAND: 'CHECK' },
+    configuration: { cniVersion: '0.4.0', prevResult: { ...previous, dns: {} } },
+  });
+  assert.ok(request.kind === 'check');
+  assert.deepEqual(request.previous.addresses, ['192.0.2.7', '2001:db8::7']);
+  assert.equal(request.previous.interfaces[0]?.mac, '02:00:5e:10:00:01');
+});
+
+const check = { CNI_COMMAND: 'CHECK' };
+const withArgs = (text: string): Written => ({ environment: { CNI_ARGS: text } });
+const withKey = (key: string, value: unknown): Written => ({ configuration: { [key]: value } });
+const withRuntime = (key: string, value: unknown) => withKey('runtimeConfig', { [key]: value });
+const withVariable = (name: string, value?: string): Written => ({
+  environment: { [name]: value },
+});
+const withPrevious = (prevResult: unknown): Written => ({
+  environment: check,
+  configuration: { prevResult },
+});
+
+const malformed: readonly [Written, keyof typeof cniErrorCode, RegExp][] = [
+  [withVariable('CNI_COMMAND'), 'invalidEnvironment', /^CNI_COMMAND: is not set$/],
+  [withVariable('CNI_COMMAND', 'add'), 'invalidEnvironment', /"add" is not one of ADD, DEL/],
+  [withVariable('CNI_COMMAND', 'GC'), 'invalidEnvironment', /"GC" is not one of/],
+  [withVariable('CNI_CONTAINERID'), 'invalidEnvironment', /^ADD: CNI_CONTAINERID: is not set$/],
+  [withVariable('CNI_CONTAINERID', ''), 'invalidEnvironment', /CNI_CONTAINERID: is not set/],
+  [withVariable('CNI_CONTAINERID', '../../etc'), 'invalidEnvironment', /"..\/..\/etc" is not a c/],
+  [withVariable('CNI_CONTAINERID', '-rf'), 'invalidEnvironment', /"-rf" is not a container id/],
+  [withVariable('CNI_CONTAINERID', 'a\nb'), 'invalidEnvironment', /"a\\nb" is not a container id/],
+  [withVariable('CNI_CONTAINERID', 'a'.repeat(256)), 'invalidEnvironment', /longer than 255/],
+  [withVariable('CNI_IFNAME'), 'invalidEnvironment', /CNI_IFNAME: is not set/],
+  [withVariable('CNI_IFNAME', 'sixteen-letters-'), 'invalidEnvironment', /not an interface name/],
+  [withVariable('CNI_IFNAME', 'a/b'), 'invalidEnvironment', /"a\/b" is not an interface name/],
+  [withVariable('CNI_IFNAME', 'a b'), 'invalidEnvironment', /"a b" is not an interface name/],
+  [withVariable('CNI_IFNAME', 'eth0:1'), 'invalidEnvironment', /"eth0:1" is not an interface name/],
+  [withVariable('CNI_IFNAME', '..'), 'invalidEnvironment', /"\.\." is not an interface name/],
+  [withVariable('CNI_IFNAME', 'ünsichtbar-eth0'), 'invalidEnvironment', /is not an interface name/],
+  [withVariable('CNI_NETNS'), 'invalidEnvironment', /CNI_NETNS: is not set/],
+  [withVariable('CNI_NETNS', ''), 'invalidEnvironment', /CNI_NETNS: is not set/],
+  [
+    withVariable('CNI_NETNS', 'netns/x'),
+    'invalidEnvironment',
+    /"netns\/x" is not an absolute path/,
+  ],
+  [
+    { environment: { CNI_CONTAINERID: undefined, CNI_IFNAME: '', CNI_NETNS: undefined } },
+    'invalidEnvironment',
+    /CNI_CONTAINERID: .*CNI_IFNAME: .*CNI_NETNS: /,
+  ],
+  [{ environment: { ...check, CNI_NETNS: '' } }, 'invalidEnvironment', /^CHECK: CNI_NETNS/],
+  [withArgs('K8S_POD_NAME'), 'invalidEnvironment', /CNI_ARGS: "K8S_POD_NAME" is not KEY=VALUE/],
+  [withArgs('=x'), 'invalidEnvironment', /CNI_ARGS: "=x" is not KEY=VALUE/],
+  [withArgs('IP=192.0.2.9'), 'unsupportedField', /CNI_ARGS: IP=192.0.2.9 is not supported/],
+  [withArgs('MAC=02:00:5e:10:00:09'), 'unsupportedField', /MAC=02:00:5e:10:00:09/],
+  [{ configuration: '' }, 'decode', /network configuration: is empty/],
+  [{ configuration: '{"cniVersion":' }, 'decode', /network configuration: SyntaxError/],
+  [{ configuration: '[]' }, 'decode', /is not a JSON object/],
+  [{ configuration: 'null' }, 'decode', /is not a JSON object/],
+  [{ configuration: '"heddle"' }, 'decode', /is not a JSON object/],
+  [withKey('cniVersion', undefined), 'incompatibleVersion', /cniVersion: absent is not one of/],
+  [withKey('cniVersion', '0.2.0'), 'incompatibleVersion', /"0.2.0" is not one of 0.3.1, 0.4.0/],
+  [withKey('cniVersion', '2.0.0'), 'incompatibleVersion', /"2.0.0" is not one of/],
+  [withKey('cniVersion', 1), 'incompatibleVersion', /cniVersion: 1 is not one of/],
+  [withKey('name', undefined), 'invalidConfiguration', /network configuration: name: /],
+  [withKey('name', ''), 'invalidConfiguration', /name: is not a network name/],
+  [withKey('name', '/etc/passwd'), 'invalidConfiguration', /name: is not a network name/],
+  [withKey('type', 7), 'invalidConfiguration', /network configuration: type: /],
+  [withKey('runtimeConfig', []), 'invalidConfiguration', /network configuration: runtimeConfig: /],
+  [withKey('prevResult', 'x'), 'invalidConfiguration', /network configuration: prevResult: /],
+  [withKey('prevResult', previous), 'invalidConfiguration', /prevResult: .*cannot follow another/],
+  [withRuntime('portMappings', [{ hostPort: 80 }]), 'unsupportedField', /portMappings: \[\{"host/],
+  [withRuntime('bandwidth', { ingressRate: 1 }), 'unsupportedField', /runtimeConfig.bandwidth: /],
+  [withRuntime('ips', ['192.0.2.9/24']), 'unsupportedField', /runtimeConfig.ips: \["192.0.2.9/],
+  [withRuntime('mac', '02:00:5e:10:00:09'), 'unsupportedField', /runtimeConfig.mac: "02:00/],
+  [withRuntime('portMappings', 8080), 'invalidConfiguration', /runtimeConfig.portMappings: /],
+  [withPrevious(undefined), 'invalidConfiguration', /prevResult: is missing; CHECK compares/],
+  [withPrevious(null), 'invalidConfiguration', /prevResult: is missing/],
+  [withPrevious({ ips: [{}] }), 'invalidConfiguration', /prevResult.ips.0.address: /],
+  [withPrevious({ ips: [{ address: 'x/32' }] }), 'invalidConfiguration', /is not an address/],
+  [withPrevious({ interfaces: [{}] }), 'invalidConfiguration', /prevResult.interfaces.0.name: /],
+  [
+    { environment: check, configuration: { cniVersion: '0.3.1', prevResult: previous } },
+    'incompatibleVersion',
+    /cniVersion 0.3.1 has no CHECK/,
+  ],
+];
+
+for (const [written, code, text] of malformed) {
+  test(`refuses with ${code} ${text}`, () => {
+    assert.throws(
+      () => decode(written),
+      (error: unknown) => {
+        assert.ok(error instanceof CniError, String(error));
+        assert.equal(error.code, cniErrorCode[code], error.message);
+        assert.match(error.message, text);
+        return true;
+      },
+    );
+  });
+}
+
+const brokenBodies: readonly [string, Uint8Array, RegExp][] = [
+  ['nothing at all', Buffer.from(''), /the environment has no end/],
+  ['an environment without its end', Buffer.from('CNI_COMMAND=ADD'), /has no end/],
+  ['an entry without a value', Buffer.from('CNI_COMMAND\0\0{}'), /"CNI_COMMAND" is not NAME=value/],
+  ['an entry without a name', Buffer.from('=ADD\0\0{}'), /"=ADD" is not NAME=value/],
+  [
+    'an environment that is not UTF-8',
+    Buffer.from([0xff, 0x3d, 0, 0]),
+    /environment: is not UTF-8/,
+  ],
+  [
+    'a configuration that is not UTF-8',
+    Buffer.from([0, 0xc3, 0x28]),
+    /configuration: is not UTF-8/,
+  ],
+];
+
+for (const [name, body, text] of brokenBodies) {
+  test(`refuses ${name} as not decodable`, () => {
+    assert.throws(
+      () => splitCall(body),
+      (error: unknown) =>
+        error instanceof CniError && error.code === cniErrorCode.decode && text.test(error.message),
+    );
+  });
+}
+
+test('keeps every byte of environment and configuration apart', () => {
+  const call = splitCall(Buffer.from('CNI_ARGS=a=b;c\0CNI_NETNS=\0\0{"x":"\\u0000"}'));
+  assert.deepEqual(
+    [...call.environment],
+    [
+      ['CNI_ARGS', 'a=b;c'],
+      ['CNI_NETNS', ''],
+    ],
+  );
+  assert.equal(call.configuration, '{"x":"\\u0000"}');
+});
+
+const versions: readonly [string, string][] = [
+  ['{"cniVersion":"0.4.0"}', '0.4.0'],
+  ['{"cniVersion":"7.0.0"}', '7.0.0'],
+  ['{"cniVersion":7}', '1.1.0'],
+  ['{}', '1.1.0'],
+  ['null', '1.1.0'],
+  ['{', '1.1.0'],
+];
+
+for (const [text, expected] of versions) {
+  test(`answers a request of ${text} in version ${expected}`, () => {
+    assert.equal(answerVersion({ environment: new Map(), configuration: text }), expected);
+  });
+}
+
+test('writes an error as the specification wants it', () => {
+  const error = new CniError(cniErrorCode.tryLater, 'no addresses', { details: 'wait' });
+  assert.equal(
+    formatError('1.0.0', error),
+    '{"cniVersion":"1.0.0","code":11,"msg":"no addresses","details":"wait"}\n',
+  );
+  assert.equal(
+    formatError('0.4.0', toCniError(new TypeError('a bug'))),
+    '{"cniVersion":"0.4.0","code":999,"msg":"a bug"}\n',
+  );
+});

@@ -1,0 +1,167 @@
+// One CNI request, decoded and checked as a whole: after this, nothing about it is in doubt but the world itself.
+
+import type { CniCall } from './call.ts';
+import {
+  identifierPattern,
+  type NetworkConfiguration,
+  type PreviousResult,
+  parseConfiguration,
+} from './configuration.ts';
+import { CniError, cniErrorCode } from './error.ts';
+import { type PodIdentity, parsePodIdentity } from './pod-identity.ts';
+import { type CniVersion, isAtLeast } from './version.ts';
+
+/** A pod's interface is known by these two: one container may have several interfaces. */
+export interface Attachment {
+  readonly containerId: string;
+  readonly ifName: string;
+}
+
+export interface AddRequest extends Attachment {
+  readonly kind: 'add';
+  readonly version: CniVersion;
+  readonly namespacePath: string;
+  readonly pod?: PodIdentity | undefined;
+}
+
+export interface DelRequest extends Attachment {
+  readonly kind: 'del';
+  readonly version: CniVersion;
+  /** Absent when the namespace is gone already. */
+  readonly namespacePath: string | undefined;
+}
+
+export interface CheckRequest extends Attachment {
+  readonly kind: 'check';
+  readonly version: CniVersion;
+  readonly namespacePath: string;
+  readonly previous: PreviousResult;
+}
+
+export interface VersionRequest {
+  readonly kind: 'version';
+}
+
+export type CniRequest = AddRequest | DelRequest | CheckRequest | VersionRequest;
+
+const verbs = ['ADD', 'DEL', 'CHECK', 'VERSION'] as const;
+type Verb = (typeof verbs)[number];
+
+/** Throws CniError with the code that the specification has for what is wrong. */
+export function decodeRequest(call: CniCall): CniRequest {
+  const verb = readVerb(call.environment);
+  if (verb === 'VERSION') return { kind: 'version' };
+  checkEnvironment(verb, call.environment);
+  const configuration = parseConfiguration(call.configuration);
+  const attachment = readAttachment(call.environment, configuration);
+  switch (verb) {
+    case 'ADD':
+      return decodeAdd(call.environment, configuration, attachment);
+    case 'CHECK':
+      return decodeCheck(configuration, attachment);
+    default:
+      return {
+        ...attachment,
+        kind: 'del',
+        namespacePath: attachment.namespacePath === '' ? undefined : attachment.namespacePath,
+      };
+  }
+}
+
+function readVerb(environment: ReadonlyMap<string, string>): Verb {
+  const text = environment.get('CNI_COMMAND') ?? '';
+  const verb = verbs.find((candidate) => candidate === text);
+  if (verb !== undefined) return verb;
+  const rule = text === '' ? 'is not set' : `"${text}" is not one of ${verbs.join(', ')}`;
+  throw new CniError(cniErrorCode.invalidEnvironment, `CNI_COMMAND: ${rule}`);
+}
+
+// Everything that is wrong is named at once, so that the one who mends the runtime need not try again and again.
+function checkEnvironment(verb: Verb, environment: ReadonlyMap<string, string>): void {
+  const problems: string[] = [];
+  const check = (
+    name: string,
+    isRequired: boolean,
+    rule: (value: string) => string | undefined,
+  ) => {
+    const value = environment.get(name) ?? '';
+    if (value === '' && !isRequired) return;
+    const problem = value === '' ? 'is not set' : rule(value);
+    if (problem !== undefined) problems.push(`${name}: ${problem}`);
+  };
+  check('CNI_CONTAINERID', true, containerIdProblem);
+  check('CNI_IFNAME', true, ifNameProblem);
+  check('CNI_NETNS', verb !== 'DEL', namespaceProblem);
+  if (problems.length === 0) return;
+  throw new CniError(cniErrorCode.invalidEnvironment, `${verb}: ${problems.join('; ')}`);
+}
+
+function containerIdProblem(value: string): string | undefined {
+  if (value.length > 255) return 'is longer than 255 characters';
+  return identifierPattern.test(value)
+    ? undefined
+    : `${JSON.stringify(value)} is not a container id (letters, digits, _ . -)`;
+}
+
+// What the kernel takes as an interface name (dev_valid_name in net/core/dev.c), and no control characters.
+function ifNameProblem(value: string): string | undefined {
+  const isName = /^[^\s/:\p{Cc}]+$/u.test(value) && value !== '.' && value !== '..';
+  return isName && Buffer.byteLength(value) <= 15
+    ? undefined
+    : `${JSON.stringify(value)} is not an interface name (1-15 bytes, no space, / or :)`;
+}
+
+function namespaceProblem(value: string): string | undefined {
+  return value.startsWith('/') ? undefined : `${JSON.stringify(value)} is not an absolute path`;
+}
+
+interface CommonFields extends Attachment {
+  readonly version: CniVersion;
+  readonly namespacePath: string;
+}
+
+function readAttachment(
+  environment: ReadonlyMap<string, string>,
+  { version }: NetworkConfiguration,
+): CommonFields {
+  return {
+    version,
+    containerId: environment.get('CNI_CONTAINERID') ?? '',
+    ifName: environment.get('CNI_IFNAME') ?? '',
+    namespacePath: environment.get('CNI_NETNS') ?? '',
+  };
+}
+
+function decodeAdd(
+  environment: ReadonlyMap<string, string>,
+  { previous }: NetworkConfiguration,
+  attachment: CommonFields,
+): AddRequest {
+  if (previous !== undefined) {
+    throw new CniError(
+      cniErrorCode.invalidConfiguration,
+      'network configuration: prevResult: heddle makes the pod interface itself, so it cannot follow another plugin',
+      { details: 'put heddle first in the list of plugins' },
+    );
+  }
+  return { ...attachment, kind: 'add', pod: parsePodIdentity(environment.get('CNI_ARGS') ?? '') };
+}
+
+function decodeCheck(
+  { version, previous }: NetworkConfiguration,
+  attachment: CommonFields,
+): CheckRequest {
+  if (!isAtLeast(version, '0.4.0')) {
+    throw new CniError(
+      cniErrorCode.incompatibleVersion,
+      `CHECK: cniVersion ${version} has no CHECK (0.4.0 is the first)`,
+    );
+  }
+  if (previous === undefined) {
+    throw new CniError(
+      cniErrorCode.invalidConfiguration,
+      'network configuration: prevResult: is missing; CHECK compares with it',
+    );
+  }
+  return { ...attachment, kind: 'check', previous };
+}
