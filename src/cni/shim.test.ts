@@ -258,7 +258,7 @@ const badCalls: readonly [string, Record<string, string>, string, number, RegExp
   ['a socket cut off', { CNI_COMMAND: 'ADD' }, '{"agentSocket":"/a', 7, /agentSocket is not/],
   ['a socket with \\u', { CNI_COMMAND: 'ADD' }, '{"agentSocket":"\\u0041"}', 7, /agentSocket is/],
   ['an endless environment', { ...add(absent), ...variables() }, '{}', 4, /longer than 256 KiB/],
-  ['a configuration that ends in \\', add(absent), '{"a\\', 7, /agentSocket is not Heddle agent/],
+  ['a configuration that ends in \\', add(absent), '{"a\\', 11, /connect to the Heddle agent/],
   ['quotes in its socket', add('/run/"a"\n'), '{}', 11, /agent at \/run\/"a"\n: No such/],
 ];
 
