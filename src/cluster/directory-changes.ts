@@ -1,0 +1,81 @@
+// Says when a directory is worth reading again: after events and a moment of quiet, or when a period has passed.
+
+import { type FSWatcher, statSync, watch } from 'node:fs';
+
+export interface DirectoryChangesOptions {
+  readonly directory: string;
+  readonly debounceMs: number;
+  readonly rescanMs: number;
+  readonly signal: AbortSignal;
+}
+
+export class DirectoryChanges implements Disposable {
+  readonly #options: DirectoryChangesOptions;
+  #watcher: FSWatcher | undefined;
+  #watchedInode: number | undefined;
+  #isDirty = false;
+  #wake: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #deadline = 0;
+
+  constructor(options: DirectoryChangesOptions) {
+    this.#options = options;
+    options.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Follows the directory that is there now: a watch stays with an inode, and a directory may be replaced. */
+  rewatch(): void {
+    const inode = statSync(this.#options.directory, { throwIfNoEntry: false })?.ino;
+    if (inode === this.#watchedInode && this.#watcher !== undefined) return;
+    this.#closeWatcher();
+    if (inode === undefined) return;
+    try {
+      this.#watcher = watch(this.#options.directory, () => this.#onEvent());
+      this.#watcher.on('error', () => this.#closeWatcher());
+      this.#watchedInode = inode;
+    } catch {
+      // No inotify watch left (ENOSPC), or the directory went this instant: the periodic rescan serves alone.
+    }
+  }
+
+  /** Resolves when it is time to read again, at once if something happened since the last call, or on abort. */
+  async next(): Promise<void> {
+    if (this.#options.signal.aborted) return;
+    const waiting = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#deadline = performance.now() + this.#options.rescanMs;
+    this.#wakeAfter(this.#isDirty ? this.#options.debounceMs : this.#options.rescanMs);
+    this.#isDirty = false;
+    await waiting;
+    clearTimeout(this.#timer);
+    this.#wake = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#closeWatcher();
+  }
+
+  readonly #onAbort = (): void => this.#wake?.();
+
+  // Every event restarts the quiet time, so that a burst of writes is read once; endless writing cannot put it off
+  // beyond the rescan period.
+  #onEvent(): void {
+    if (this.#wake === undefined) this.#isDirty = true;
+    else this.#wakeAfter(this.#options.debounceMs);
+  }
+
+  #wakeAfter(delayMs: number): void {
+    clearTimeout(this.#timer);
+    const leftMs = Math.max(0, this.#deadline - performance.now());
+    this.#timer = setTimeout(() => this.#wake?.(), Math.min(delayMs, leftMs));
+  }
+
+  #closeWatcher(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+    this.#watchedInode = undefined;
+  }
+}

@@ -1,0 +1,136 @@
+// The fields Kubernetes objects are made of, as zod schemas whose messages are rules: `is not a port (1-65535)`.
+// Unknown fields are ignored and null counts as absent, as the API server has it.
+
+import { z } from 'zod';
+import { InputError } from '../base/input-error.ts';
+import { type Address, parseAddress } from '../net/address.ts';
+import type { Port } from '../net/port.ts';
+import { type Prefix, parsePrefix } from '../net/prefix.ts';
+import type {
+  Labels,
+  NamespacedMeta,
+  ObjectMeta,
+  PortReference,
+  TransportProtocol,
+} from './objects.ts';
+
+export function optional<T>(schema: z.ZodType<T>): z.ZodType<T | undefined> {
+  return schema.nullish().transform((value) => value ?? undefined);
+}
+
+/** Absent and null read as the empty list. */
+export function list<T>(schema: z.ZodType<T>): z.ZodType<T[]> {
+  return z
+    .array(schema)
+    .nullish()
+    .transform((value) => value ?? []);
+}
+
+export const address: z.ZodType<Address> = z
+  .string()
+  .transform((text, context) => orIssue(context, text, () => parseAddress(text)));
+
+export const prefix: z.ZodType<Prefix> = z
+  .string()
+  .transform((text, context) => orIssue(context, text, () => parsePrefix(text)));
+
+export const port: z.ZodType<Port> = z.unknown().transform((value, context) => {
+  if (isPort(value)) return value;
+  return issue(context, value, 'is not a port (1-65535)');
+});
+
+/** A number, or the name of a container port (IANA_SVC_NAME: at most 15 of a-z, 0-9 and -, with a letter). */
+export const portReference: z.ZodType<PortReference> = z.unknown().transform((value, context) => {
+  if (isPort(value)) return value;
+  if (typeof value === 'number') return issue(context, value, 'is not a port (1-65535)');
+  if (typeof value === 'string' && isPortName(value)) return value;
+  return issue(context, value, 'is not a port (1-65535) nor a port name');
+});
+
+export const protocol: z.ZodType<TransportProtocol> = optional(
+  z.enum(['TCP', 'UDP', 'SCTP']),
+).transform((value) => value ?? 'TCP');
+
+export const labels: z.ZodType<Labels> = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((value) => value ?? {});
+
+export const objectName: z.ZodType<string> = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'is not an object name (a-z, 0-9, - and .)');
+
+const metaFields = {
+  name: objectName,
+  uid: optional(z.string()),
+  labels,
+  annotations: labels,
+};
+
+export const objectMeta: z.ZodType<ObjectMeta> = z.object(metaFields);
+
+export const namespacedMeta: z.ZodType<NamespacedMeta> = z.object({
+  ...metaFields,
+  namespace: optional(objectName).transform((value) => value ?? 'default'),
+});
+
+/**
+ * The value by `schema`; throws InputError for the first field that breaks a rule.
+ * @param object what its author calls it: `demo/pods.yaml, document 2: Pod shop/web-1`
+ */
+export function parseFields<T>(schema: z.ZodType<T>, value: unknown, object: string): T {
+  const result = schema.safeParse(value, { reportInput: true, error: ruleOf });
+  if (result.success) return result.data;
+  const first = result.error.issues[0];
+  throw new InputError({
+    object,
+    field: first === undefined ? undefined : fieldPath(first.path) || undefined,
+    value: first?.input,
+    rule: first?.message ?? 'is not valid',
+  });
+}
+
+function isPort(value: unknown): value is Port {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65535;
+}
+
+function isPortName(text: string): boolean {
+  return /^(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/.test(text) && text.length <= 15;
+}
+
+function orIssue<T>(context: z.RefinementCtx, input: unknown, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return issue(context, input, error.problem.rule);
+  }
+}
+
+function issue(context: z.RefinementCtx, input: unknown, message: string): never {
+  context.addIssue({ code: 'custom', message, input });
+  return z.NEVER;
+}
+
+function ruleOf(raw: z.core.$ZodRawIssue): string | undefined {
+  if (raw.message !== undefined) return raw.message;
+  if (raw.code === 'invalid_type') {
+    return raw.input === undefined ? 'is required' : `is not ${article(raw.expected)}`;
+  }
+  if (raw.code === 'invalid_value') return `is none of ${raw.values.join(', ')}`;
+  return undefined;
+}
+
+function article(expected: string): string {
+  const known: Record<string, string> = { record: 'a map', object: 'a map', array: 'a list' };
+  return known[expected] ?? `a ${expected}`;
+}
+
+function fieldPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    const key = String(part);
+    if (!/^\w+$/.test(key)) return `${text}["${key}"]`;
+    return text === '' ? key : `${text}.${key}`;
+  }, '');
+}

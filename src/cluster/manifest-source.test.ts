@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { stringify } from 'yaml';
+import {
+  clusterSourceSuite,
+  follow,
+  type Manifest,
+  type SourceUnderTest,
+} from '../../test/support/cluster-source-suite.ts';
+import { manifestSource } from './manifest-source.ts';
+
+const options = { debounceMs: 5, rescanMs: 2_000 };
+
+interface Directory extends SourceUnderTest {
+  readonly path: string;
+  write(name: string, text: string): Promise<void>;
+}
+
+async function temporaryDirectory(): Promise<Directory> {
+  const root = await mkdtemp(join(tmpdir(), 'heddle-manifests-'));
+  const path = join(root, 'demo');
+  await mkdir(path);
+  const write = async (name: string, text: string): Promise<void> => {
+    await writeFile(join(root, 'draft'), text);
+    await rename(join(root, 'draft'), join(path, name));
+  };
+  const fileOf = ({ kind, metadata }: Manifest): string => `${kind}-${metadata.name}.yaml`;
+  return {
+    path,
+    source: manifestSource(path, options),
+    write,
+    put: (manifest) => write(fileOf(manifest), stringify(manifest)),
+    remove: (manifest) => rm(join(path, fileOf(manifest))),
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+  };
+}
+
+clusterSourceSuite('a directory of manifests', temporaryDirectory);
+
+const nodeYaml = (name: string, cidr = '192.0.2.0/26'): string =>
+  `apiVersion: v1\nkind: Node\nmetadata: {name: ${name}}\nspec: {podCIDRs: ['${cidr}']}\n`;
+
+test('a file that turns into no YAML keeps its last good version and is named', async () => {
+  await using directory = await temporaryDirectory();
+  await directory.write('a.yaml', nodeYaml('node-1'));
+  await using snapshots = follow(directory.source);
+  await snapshots.until(({ complete }) => complete);
+  await directory.write('a.yaml', `${nodeYaml('node-1')}---\n{ kind: [`);
+  const broken = await snapshots.until(({ problems }) => problems.length > 0);
+  assert.deepEqual([...broken.state.nodes.keys()], ['node-1']);
+  assert.equal(broken.complete, true);
+  assert.match(broken.problems[0]?.text ?? '', /demo\/a\.yaml, document 2: is not YAML: /);
+  assert.equal(
+    broken.problems[0]?.consequence,
+    'the last good version of this file stays in force',
+  );
+  await directory.write('a.yaml', nodeYaml('node-2'));
+  const mended = await snapshots.until(({ problems }) => problems.length === 0);
+  assert.deepEqual([...mended.state.nodes.keys()], ['node-2']);
+});
+
+test('a wrong object keeps its last good version while the rest of its file is applied', async () => {
+  await using directory = await temporaryDirectory();
+  await directory.write('a.yaml', nodeYaml('node-1'));
+  await using snapshots = follow(directory.source);
+  const before = await snapshots.until(({ complete }) => complete);
+  await directory.write(
+    'a.yaml',
+    `${nodeYaml('node-2')}---\n${nodeYaml('node-1', '192.0.2.0/33')}`,
+  );
+  const after = await snapshots.until(({ problems }) => problems.length > 0);
+  assert.equal(after.state.nodes.get('node-1'), before.state.nodes.get('node-1'));
+  assert.ok(after.state.nodes.has('node-2'));
+  assert.equal(
+    after.problems[0]?.text,
+    `${directory.path}/a.yaml, document 2: Node node-1: spec.podCIDRs[0]: 192.0.2.0/33 is not a CIDR prefix (address/length)`,
+  );
+});
+
+test('an object that was never read leaves the snapshot incomplete, so that nothing is pruned', async () => {
+  await using directory = await temporaryDirectory();
+  await directory.write('a.yaml', nodeYaml('node-1', 'none'));
+  await using snapshots = follow(directory.source);
+  const first = await snapshots.until(() => true);
+  assert.equal(first.complete, false);
+  await directory.write('a.yaml', nodeYaml('node-1'));
+  await snapshots.until(({ complete }) => complete);
+});
+
+test('of two files that define one object the first by name is used and the second is named', async () => {
+  await using directory = await temporaryDirectory();
+  await directory.write('b.yaml', nodeYaml('node-1', '198.51.100.0/26'));
+  await directory.write('a.yaml', nodeYaml('node-1', '192.0.2.0/26'));
+  await using snapshots = follow(directory.source);
+  const { state, problems } = await snapshots.until(({ complete }) => complete);
+  assert.deepEqual(state.nodes.get('node-1')?.podCidrs, ['192.0.2.0/26']);
+  assert.deepEqual(
+    problems.map(({ text }) => text),
+    [
+      `${directory.path}/b.yaml, document 1: Node node-1: is already defined in ${directory.path}/a.yaml, document 1`,
+    ],
+  );
+});
+
+test('a directory that is not there yet is a problem until it appears', async () => {
+  await using directory = await temporaryDirectory();
+  await rm(directory.path, { recursive: true });
+  await using snapshots = follow(manifestSource(directory.path, { debounceMs: 5, rescanMs: 50 }));
+  const first = await snapshots.until(() => true);
+  assert.equal(first.complete, false);
+  assert.match(first.problems[0]?.text ?? '', /^directory .*ENOENT/);
+  await mkdir(directory.path);
+  await directory.write('a.yaml', nodeYaml('node-1'));
+  const found = await snapshots.until(({ complete }) => complete);
+  assert.deepEqual(found.problems, []);
+});
+
+test('a directory that goes away leaves its last good contents in force', async () => {
+  await using directory = await temporaryDirectory();
+  await directory.write('a.yaml', nodeYaml('node-1'));
+  await using snapshots = follow(manifestSource(directory.path, { debounceMs: 5, rescanMs: 50 }));
+  const before = await snapshots.until(({ complete }) => complete);
+  await rename(directory.path, `${directory.path}-away`);
+  const after = await snapshots.until(({ problems }) => problems.length > 0);
+  assert.equal(after.state, before.state);
+  assert.equal(after.complete, true);
+});
+
+test('files that are hidden or not YAML are not read', async () => {
+  await using directory = await temporaryDirectory();
+  await directory.write('.hidden.yaml', nodeYaml('node-1'));
+  await directory.write('notes.txt', nodeYaml('node-2'));
+  await directory.write(
+    'nodes.json',
+    '{"apiVersion":"v1","kind":"Node","metadata":{"name":"node-3"}}',
+  );
+  await using snapshots = follow(directory.source);
+  const { state } = await snapshots.until(({ complete }) => complete);
+  assert.deepEqual([...state.nodes.keys()], ['node-3']);
+});

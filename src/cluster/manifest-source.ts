@@ -1,0 +1,144 @@
+// ClusterSource over a directory of YAML: every .yaml, .yml and .json file directly in it, hidden ones excepted.
+// Directory -> files (read when their inode changed) -> objects -> snapshot. Writers should rename into place; a file
+// seen half-written is read again after the next event.
+
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DirectoryChanges } from './directory-changes.ts';
+import { foldObjects } from './fold.ts';
+import {
+  brokenFile,
+  duplicateProblem,
+  type FileObject,
+  type ManifestFile,
+  readManifests,
+} from './manifest-file.ts';
+import type { ClusterSource } from './source.ts';
+import { type ClusterSnapshot, emptyClusterState, type SourceProblem } from './state.ts';
+
+export interface ManifestSourceOptions {
+  /** How long a directory must be quiet before it is read. Default 50 ms. */
+  readonly debounceMs?: number | undefined;
+  /** How often it is looked at without any event, should the kernel have lost one. Default 5,000 ms. */
+  readonly rescanMs?: number | undefined;
+}
+
+export function manifestSource(
+  directory: string,
+  options: ManifestSourceOptions = {},
+): ClusterSource {
+  const { debounceMs = 50, rescanMs = 5_000 } = options;
+  return {
+    name: `directory ${directory}`,
+    async *watch(signal) {
+      using changes = new DirectoryChanges({ directory, debounceMs, rescanMs, signal });
+      let scan: Scan = { files: new Map() };
+      let snapshot: ClusterSnapshot | undefined;
+      while (!signal.aborted) {
+        changes.rewatch();
+        scan = await scanDirectory(directory, scan);
+        const next = compose(scan, snapshot);
+        if (next !== snapshot) {
+          snapshot = next;
+          yield snapshot;
+        }
+        await changes.next();
+      }
+    },
+  };
+}
+
+interface Scan {
+  /** By file name. */
+  readonly files: ReadonlyMap<string, ScannedFile>;
+  /** Set when the directory itself could not be read; `files` is then what it held before. */
+  readonly problem?: SourceProblem | undefined;
+}
+
+interface ScannedFile {
+  /** Changes whenever the content may have; undefined: read it again. */
+  readonly version: string | undefined;
+  readonly manifests: ManifestFile;
+}
+
+async function scanDirectory(directory: string, previous: Scan): Promise<Scan> {
+  let names: readonly string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    const text = `directory ${directory}: ${errorText(error)}`;
+    const consequence = 'its last good contents stay in force';
+    return { files: previous.files, problem: { text, consequence } };
+  }
+  const files = new Map<string, ScannedFile>();
+  for (const name of names.filter(isManifest).sort()) {
+    const file = await scanFile(join(directory, name), previous.files.get(name));
+    if (file !== undefined) files.set(name, file);
+  }
+  return { files };
+}
+
+async function scanFile(
+  path: string,
+  previous: ScannedFile | undefined,
+): Promise<ScannedFile | undefined> {
+  try {
+    const before = await stat(path);
+    if (!before.isFile()) return undefined;
+    // Two writes within one tick of the kernel's clock leave the same time, so a fresh file is read again.
+    const isSettled = Date.now() - before.ctimeMs > 1_000;
+    const version = `${before.ino} ${before.size} ${before.ctimeMs}`;
+    if (previous?.version === version) return previous;
+    const manifests = readManifests(path, await readFile(path, 'utf8'), previous?.manifests);
+    return { version: isSettled ? version : undefined, manifests };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    const manifests = brokenFile(`${path}: ${errorText(error)}`, previous?.manifests);
+    return { version: undefined, manifests };
+  }
+}
+
+function compose(scan: Scan, previous: ClusterSnapshot | undefined): ClusterSnapshot {
+  const first = new Map<string, FileObject>();
+  const problems: SourceProblem[] = scan.problem === undefined ? [] : [scan.problem];
+  let complete = scan.problem === undefined || previous?.complete === true;
+  for (const { manifests } of scan.files.values()) {
+    problems.push(...manifests.problems);
+    complete &&= manifests.complete;
+    for (const [id, object] of manifests.objects) {
+      const earlier = first.get(id);
+      if (earlier === undefined) first.set(id, object);
+      else problems.push(duplicateProblem(id, object.origin, earlier.origin));
+    }
+  }
+  const objects = Array.from(first.values(), ({ content }) => content);
+  const state = foldObjects(objects, previous?.state ?? emptyClusterState);
+  const isSame =
+    previous !== undefined &&
+    state === previous.state &&
+    complete === previous.complete &&
+    sameProblems(problems, previous.problems);
+  return isSame ? previous : { state, problems, complete };
+}
+
+function sameProblems(left: readonly SourceProblem[], right: readonly SourceProblem[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every(
+      ({ text, consequence }, index) =>
+        text === right[index]?.text && consequence === right[index]?.consequence,
+    )
+  );
+}
+
+function isManifest(name: string): boolean {
+  return !name.startsWith('.') && /\.(ya?ml|json)$/.test(name);
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,60 @@
+// EndpointSlice manifests (discovery.k8s.io/v1), as far as we read them.
+
+import { z } from 'zod';
+import { parseAddress } from '../net/address.ts';
+import { list, namespacedMeta, optional, parseFields, port, protocol } from './field.ts';
+import type { ClusterEndpointSlice, SliceEndpoint } from './objects.ts';
+
+const endpoint = z.object({
+  addresses: list(z.string()),
+  conditions: optional(
+    z.object({
+      ready: optional(z.boolean()),
+      serving: optional(z.boolean()),
+      terminating: optional(z.boolean()),
+    }),
+  ),
+  nodeName: optional(z.string()),
+  zone: optional(z.string()),
+});
+
+const slice = z.object({
+  metadata: namespacedMeta,
+  addressType: z.enum(['IPv4', 'IPv6', 'FQDN']),
+  endpoints: list(endpoint),
+  ports: list(z.object({ name: optional(z.string()), protocol, port: optional(port) })),
+});
+
+/** Slices of type FQDN come without endpoints: their addresses are names, which nothing here resolves. */
+export function parseEndpointSlice(raw: unknown, object: string): ClusterEndpointSlice {
+  const { metadata, addressType, endpoints, ports } = parseFields(slice, raw, object);
+  const isAddressed = addressType !== 'FQDN';
+  return {
+    ...metadata,
+    service: metadata.labels['kubernetes.io/service-name'],
+    addressType,
+    endpoints: isAddressed
+      ? endpoints.map((value, index) => sliceEndpoint(value, object, `endpoints[${index}]`))
+      : [],
+    ports,
+  };
+}
+
+// Absent conditions read as the API documents them: ready unless told otherwise, serving as ready.
+function sliceEndpoint(
+  value: z.infer<typeof endpoint>,
+  object: string,
+  field: string,
+): SliceEndpoint {
+  const ready = value.conditions?.ready ?? true;
+  return {
+    addresses: value.addresses.map((text, index) =>
+      parseAddress(text, object, `${field}.addresses[${index}]`),
+    ),
+    ready,
+    serving: value.conditions?.serving ?? ready,
+    terminating: value.conditions?.terminating ?? false,
+    node: value.nodeName,
+    zone: value.zone,
+  };
+}

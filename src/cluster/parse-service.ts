@@ -1,0 +1,69 @@
+// Service manifests, as far as we read them.
+
+import { z } from 'zod';
+import { type Address, parseAddress } from '../net/address.ts';
+import {
+  address,
+  labels,
+  list,
+  namespacedMeta,
+  optional,
+  parseFields,
+  port,
+  portReference,
+  protocol,
+} from './field.ts';
+import type { ClusterService } from './objects.ts';
+
+const servicePort = z
+  .object({
+    name: optional(z.string()),
+    protocol,
+    port,
+    targetPort: optional(portReference),
+    nodePort: optional(port),
+  })
+  .transform((value) => ({ ...value, targetPort: value.targetPort ?? value.port }));
+
+const service = z.object({
+  metadata: namespacedMeta,
+  spec: z.object({
+    type: optional(z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'])),
+    clusterIP: optional(z.string()),
+    clusterIPs: list(z.string()),
+    externalIPs: list(address),
+    ports: list(servicePort),
+    selector: optional(labels),
+  }),
+  status: optional(
+    z.object({
+      loadBalancer: optional(z.object({ ingress: list(z.object({ ip: optional(address) })) })),
+    }),
+  ),
+});
+
+export function parseService(raw: unknown, object: string): ClusterService {
+  const { metadata, spec, status } = parseFields(service, raw, object);
+  const assigned = status?.loadBalancer?.ingress.flatMap(({ ip }) => ip ?? []) ?? [];
+  return {
+    ...metadata,
+    type: spec.type ?? 'ClusterIP',
+    clusterAddresses: clusterAddresses(spec, object),
+    externalAddresses: [...new Set([...spec.externalIPs, ...assigned])],
+    ports: spec.ports,
+    selector: spec.selector,
+  };
+}
+
+// 'None' marks a headless service; an empty string one that has no address (yet).
+function clusterAddresses(
+  spec: { clusterIP?: string | undefined; clusterIPs: readonly string[] },
+  object: string,
+): readonly Address[] {
+  const hasList = spec.clusterIPs.length > 0;
+  const texts = hasList ? spec.clusterIPs : [spec.clusterIP ?? ''];
+  return texts.flatMap((text, index) => {
+    if (text === '' || text === 'None') return [];
+    return [parseAddress(text, object, hasList ? `spec.clusterIPs[${index}]` : 'spec.clusterIP')];
+  });
+}
