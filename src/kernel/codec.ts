@@ -81,6 +81,11 @@ export function bytes(size: number): Codec<Uint8Array> {
   };
 }
 
+/** Zeroes padding: a key's padding is part of the key. */
+export function clear(into: DataView, offset: number, length: number): void {
+  for (let at = offset; at < offset + length; at++) into.setUint8(at, 0);
+}
+
 /** The value's bytes on their own, for tests and hashes. */
 export function encodeBytes<T>(codec: Codec<T>, value: T): Uint8Array {
   const into = new Uint8Array(codec.size);

@@ -1,0 +1,38 @@
+// Memory outside the JavaScript heap, for what the kernel reads or writes by address: it never moves and is never
+// collected while a system call has its address. A system call returns before anything else runs, so callers share it.
+
+import koffi from 'koffi';
+
+export interface Memory {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+/** Zeroed memory of at least `size` bytes for the life of the process. */
+export function allocate(size: number): Memory {
+  const address: bigint = koffi.alloc('uint8_t', size);
+  const memory = memoryAt(address, size);
+  memory.bytes.fill(0);
+  return memory;
+}
+
+/** A view of memory that exists (a mapping, a C library's structure). Touching it after it is gone is a crash. */
+export function memoryAt(address: bigint, size: number): Memory {
+  const buffer = koffi.view(address, size);
+  return { address, bytes: new Uint8Array(buffer), view: new DataView(buffer) };
+}
+
+/** Grows to the largest size ever asked for; the content of an earlier call is lost when it grows. */
+export class GrowingMemory {
+  #memory: Memory | undefined;
+
+  atLeast(size: number): Memory {
+    const current = this.#memory;
+    if (current !== undefined && current.bytes.length >= size) return current;
+    const grown = allocate(Math.max(64, 2 ** Math.ceil(Math.log2(size))));
+    this.#memory = grown;
+    if (current !== undefined) koffi.free(current.address);
+    return grown;
+  }
+}

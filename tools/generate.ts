@@ -1,0 +1,38 @@
+// `npm run generate`: writes src/datapath/generated.ts from the compiled data path object.
+// `npm run generate -- --check`: exit code 1 and one sentence when the committed file is not what the object says.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describeObject } from './generate/description.ts';
+import { renderModule } from './generate/render.ts';
+
+const paths = {
+  object: 'dist/bpf/datapath.bpf.o',
+  header: 'bpf/shared.h',
+  output: 'src/datapath/generated.ts',
+} as const;
+
+function main(options: readonly string[]): number {
+  const check = options.includes('--check');
+  const object = options.find((option) => !option.startsWith('--')) ?? paths.object;
+  const description = describeObject(readFileSync(object), readFileSync(paths.header, 'utf8'));
+  const text = renderModule(description, paths.header);
+  if (!check) {
+    writeFileSync(paths.output, text);
+    return 0;
+  }
+  if (readIfThere(paths.output) === text) return 0;
+  console.error(
+    `${paths.output} is stale: it does not match ${paths.header} and the maps of ${object}; run \`npm run generate\` and commit it`,
+  );
+  return 1;
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+process.exitCode = main(process.argv.slice(2));
