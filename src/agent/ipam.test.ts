@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CniError, cniErrorCode } from '../cni/error.ts';
+import { type Address, parseAddress } from '../net/address.ts';
+import { parsePrefix } from '../net/prefix.ts';
+import { type Allocation, allocate, type Rotation, resumeRotation } from './ipam.ts';
+
+const ipv4 = parsePrefix('192.0.2.0/29'); // .2 to .6 are for pods
+const ipv6 = parsePrefix('2001:db8:1::/64');
+const ranges = [ipv6, ipv4];
+
+/** Allocates one pod after the other, all of them staying. */
+function allocateMany(count: number, prefixes = ranges): Allocation[] {
+  const taken = new Set<Address>();
+  let rotation: Rotation = new Map();
+  return Array.from({ length: count }, () => {
+    const allocation = allocate({ ranges: prefixes, taken, rotation });
+    for (const address of allocation.addresses) taken.add(address);
+    rotation = allocation.rotation;
+    return allocation;
+  });
+}
+
+function assertExhausted(run: () => unknown, text: RegExp): void {
+  assert.throws(run, (error: unknown) => {
+    assert.ok(error instanceof CniError);
+    assert.equal(error.code, cniErrorCode.tryLater);
+    assert.match(error.message, text);
+    return true;
+  });
+}
+
+test('gives one address of each family, IPv4 first, past network and router address', () => {
+  const [first] = allocateMany(1);
+  assert.deepEqual(first?.addresses, ['192.0.2.2', '2001:db8:1::2']);
+});
+
+test('gives one address to a node with ranges of one family', () => {
+  assert.deepEqual(allocateMany(1, [ipv6])[0]?.addresses, ['2001:db8:1::2']);
+  assert.deepEqual(allocateMany(1, [ipv4])[0]?.addresses, ['192.0.2.2']);
+});
+
+test('never gives network, router or broadcast address, and names the range when it is full', () => {
+  const given = allocateMany(5, [ipv4]).flatMap(({ addresses }) => addresses);
+  assert.deepEqual(
+    given,
+    ['2', '3', '4', '5', '6'].map((last) => `192.0.2.${last}`),
+  );
+  assertExhausted(
+    () => allocateMany(6, [ipv4]),
+    /IPv4 address: none is free in 192.0.2.0\/29 \(5 for/,
+  );
+});
+
+test('does not give a freed address again while others are free', () => {
+  let rotation: Rotation = new Map();
+  const given = Array.from({ length: 7 }, () => {
+    const allocation = allocate({ ranges: [ipv4], taken: new Set(), rotation });
+    rotation = allocation.rotation;
+    return allocation.addresses[0];
+  });
+  assert.deepEqual(
+    given,
+    ['2', '3', '4', '5', '6', '2', '3'].map((last) => `192.0.2.${last}`),
+  );
+});
+
+test('finds the one address that is free, wherever the rotation stands', () => {
+  const taken = new Set(['2', '3', '5', '6'].map((last) => parseAddress(`192.0.2.${last}`)));
+  for (const offset of [2n, 3n, 4n, 5n, 6n, 7n, 100n, 0n]) {
+    const rotation = new Map([[ipv4, offset]]);
+    assert.deepEqual(allocate({ ranges: [ipv4], taken, rotation }).addresses, ['192.0.2.4']);
+  }
+});
+
+test('goes on to the next range of a family when the first is full', () => {
+  const second = parsePrefix('198.51.100.0/24');
+  const given = allocateMany(7, [ipv4, second]).flatMap(({ addresses }) => addresses);
+  assert.deepEqual(given.slice(5), ['198.51.100.2', '198.51.100.3']);
+});
+
+test('gives nothing of a range too small for pods', () => {
+  for (const text of ['192.0.2.4/30', '192.0.2.4/31', '192.0.2.4/32', '2001:db8::/127']) {
+    const range = parsePrefix(text);
+    const usable = text === '192.0.2.4/30' ? 1 : 0;
+    assertExhausted(
+      () => allocateMany(usable + 1, [range]),
+      new RegExp(`${text} \\(${usable} for pods\\)`),
+    );
+  }
+});
+
+test('leaves nothing half given when one family is exhausted', () => {
+  const rotation: Rotation = new Map();
+  const taken = new Set(allocateMany(5).flatMap(({ addresses }) => addresses));
+  assertExhausted(() => allocate({ ranges, taken, rotation }), /IPv4/);
+  assert.equal(rotation.size, 0);
+});
+
+test('says so when the node has no ranges', () => {
+  assertExhausted(() => allocateMany(1, []), /this node has no pod ranges/);
+});
+
+test('goes on behind the newest address after a restart', () => {
+  const addresses = ['192.0.2.5', '2001:db8:1::9', '192.0.2.3', '203.0.113.9'].map((text) =>
+    parseAddress(text),
+  );
+  const rotation = resumeRotation(ranges, addresses);
+  const taken = new Set(addresses);
+  const next = allocate({ ranges, taken, rotation });
+  assert.deepEqual(next.addresses, ['192.0.2.4', '2001:db8:1::a']);
+});
