@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { silentLogger } from '../base/log.ts';
+import { FlowLog } from '../observe/flow-log.ts';
+import { type ApiSources, listenApi } from './api.ts';
+import type { NodeStatus } from './api-types.ts';
+import { type HealthSources, listenHealth } from './health.ts';
+
+const health: HealthSources = {
+  notReady: () => undefined,
+  metricsContentType: 'text/plain; version=0.0.4',
+  metrics: async () => 'heddle_endpoints 0\n',
+};
+
+function fakeSources(flows = new FlowLog()): ApiSources {
+  return {
+    log: silentLogger,
+    health,
+    flows,
+    status: () => ({ node: 'node-1' }) as NodeStatus,
+    endpoints: () => [],
+    nodes: () => {
+      throw new Error('nodes are out');
+    },
+    maps: () => ({ maps: [{ name: 'flows', maxEntries: 8 }] }),
+    dumpMap: async (name, limit) =>
+      name === 'flows' ? { name, maxEntries: limit, entries: [], truncated: false } : undefined,
+    cni: async (body) => ({ exitCode: 1, body: `got ${body.toString()}` }),
+  };
+}
+
+async function serve(context: TestContext, sources: ApiSources): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-api-'));
+  const socketPath = join(folder, 'run', 'agent.sock');
+  const server = await listenApi(socketPath, sources);
+  context.after(() => {
+    server.close();
+    server.closeAllConnections();
+    rmSync(folder, { recursive: true });
+  });
+  return socketPath;
+}
+
+interface Call {
+  readonly socketPath: string;
+  readonly path: string;
+  readonly method?: string;
+  readonly body?: string;
+}
+
+function open({ socketPath, path, method = 'GET', body }: Call): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath, path, method }, resolve).once('error', reject).end(body);
+  });
+}
+
+async function call(options: Call): Promise<{ status: number; text: string; exit: unknown }> {
+  const response = await open(options);
+  let text = '';
+  for await (const chunk of response) text += String(chunk);
+  return { status: response.statusCode ?? 0, text, exit: response.headers['heddle-exit'] };
+}
+
+test('each path answers JSON, and what is not there says so', async (context) => {
+  const socketPath = await serve(context, fakeSources());
+  const cases: [string, number, string][] = [
+    ['/v1/status', 200, '{"node":"node-1"}'],
+    ['/v1/endpoints', 200, '[]'],
+    ['/v1/maps', 200, '{"maps":[{"name":"flows","maxEntries":8}]}'],
+    [
+      '/v1/maps/flows?limit=5',
+      200,
+      '{"name":"flows","maxEntries":5,"entries":[],"truncated":false}',
+    ],
+    ['/v1/maps/flows?limit=x', 400, '{"error":"limit: NaN is not a whole number"}'],
+    ['/v1/maps/none', 404, '{"error":"none: there is no such map (flows)"}'],
+    ['/v1/nodes', 500, '{"error":"nodes are out"}'],
+    ['/v2', 404, '{"error":"GET /v2: there is no such thing"}'],
+    ['/healthz', 200, 'ok\n'],
+    ['/readyz', 200, 'ok\n'],
+    ['/metrics', 200, 'heddle_endpoints 0\n'],
+  ];
+  for (const [path, status, text] of cases) {
+    const answer = await call({ socketPath, path });
+    assert.deepEqual({ status: answer.status, text: answer.text }, { status, text }, path);
+  }
+});
+
+test('the socket is for root alone', async (context) => {
+  const socketPath = await serve(context, fakeSources());
+  assert.equal(statSync(socketPath).mode & 0o777, 0o600);
+});
+
+test('a socket left over by a killed agent is replaced', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-api-'));
+  const path = join(folder, 'agent.sock');
+  writeFileSync(path, '');
+  const server = await listenApi(path, fakeSources());
+  context.after(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  assert.equal((await call({ socketPath: path, path: '/healthz' })).status, 200);
+});
+
+test('a CNI request is handed on as it came and answered with output and exit code', async (context) => {
+  const socketPath = await serve(context, fakeSources());
+  const answer = await call({
+    socketPath,
+    path: '/v1/cni',
+    method: 'POST',
+    body: 'CNI_COMMAND=ADD',
+  });
+  assert.deepEqual(answer, { status: 200, text: 'got CNI_COMMAND=ADD', exit: '1' });
+});
+
+test('flows come as lines, and following ones until the reader leaves', async (context) => {
+  const flows = new FlowLog();
+  flows.appendGap('suppressed', 1);
+  flows.appendGap('suppressed', 2);
+  const socketPath = await serve(context, fakeSources(flows));
+  const recent = await call({ socketPath, path: '/v1/flows?last=1' });
+  assert.match(recent.text, /^\{.*"records":2\}\n$/);
+  const response = await open({ socketPath, path: '/v1/flows?follow=1' });
+  let text = '';
+  for await (const chunk of response) {
+    text += String(chunk);
+    const lines = text.trimEnd().split('\n').length;
+    if (lines === 2) flows.appendGap('ring full', 3);
+    if (lines === 3) break;
+  }
+  assert.match(text, /"cause":"ring full","records":3/);
+});
+
+test('readyz says what is being waited for, over TCP too', async (context) => {
+  const { address, server } = await listenHealth('127.0.0.1:0', {
+    ...health,
+    notReady: () => 'the first settle has not finished',
+  });
+  context.after(() => server.close());
+  const answer = await fetch(`http://${address}/readyz`);
+  assert.equal(answer.status, 503);
+  assert.equal(await answer.text(), 'the first settle has not finished\n');
+  assert.equal((await fetch(`http://${address}/healthz`)).status, 200);
+  assert.equal((await fetch(`http://${address}/v1/status`)).status, 404, 'not the API');
+  await assert.rejects(listenHealth(address, health), { code: 'EADDRINUSE' });
+});

@@ -1,0 +1,122 @@
+// The agent's API on its unix socket (root only): HTTP/1.1 and JSON, for the CLI, the lab and the CNI shim.
+
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { dirname } from 'node:path';
+import type { Logger } from '../base/log.ts';
+import { KernelError } from '../kernel/errno.ts';
+import type { FlowLog } from '../observe/flow-log.ts';
+import { sendFlows } from './api-flows.ts';
+import type { EndpointView, MapDump, MapList, NodeStatus, NodeView } from './api-types.ts';
+import { answerHealth, type HealthSources } from './health.ts';
+
+export interface ApiSources {
+  readonly log: Logger;
+  readonly health: HealthSources;
+  readonly flows: FlowLog;
+  status(): NodeStatus;
+  endpoints(): readonly EndpointView[];
+  nodes(): readonly NodeView[];
+  maps(): MapList;
+  /** Undefined: there is no such map. */
+  dumpMap(name: string, limit: number): Promise<MapDump | undefined>;
+  /** `body`: the environment and standard input of a CNI plugin as the shim sends them. */
+  cni(body: Buffer): Promise<CniAnswer>;
+}
+
+export interface CniAnswer {
+  readonly exitCode: 0 | 1;
+  /** What the plugin prints on standard output. */
+  readonly body: string;
+}
+
+/** Listens on `path` with mode 0600. The caller holds the agent's lock: a socket that is there is left over. */
+export async function listenApi(path: string, sources: ApiSources): Promise<Server> {
+  const server = createServer((request, response) => {
+    answer(request, response, sources).catch((error: unknown) => {
+      sources.log.error({ error, url: request.url }, 'API request');
+      const text = error instanceof Error ? error.message : String(error);
+      if (response.headersSent) response.destroy();
+      else json(response, 500, { error: text });
+    });
+  });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  rmSync(path, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new KernelError({ call: 'listen', subject: path, code: error.code ?? 'EINVAL' }));
+    });
+    // The mask closes the moment between bind(2) and chmod(2).
+    const mask = process.umask(0o177);
+    server.listen(path, resolve);
+    process.umask(mask);
+  });
+  chmodSync(path, 0o600);
+  return server;
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  sources: ApiSources,
+): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://agent');
+  const route = `${request.method} ${url.pathname}`;
+  switch (route) {
+    case 'GET /v1/status':
+      return json(response, 200, sources.status());
+    case 'GET /v1/endpoints':
+      return json(response, 200, sources.endpoints());
+    case 'GET /v1/nodes':
+      return json(response, 200, sources.nodes());
+    case 'GET /v1/maps':
+      return json(response, 200, sources.maps());
+    case 'GET /v1/flows':
+      return sendFlows(url.searchParams, response, sources.flows);
+    case 'POST /v1/cni':
+      return answerCni(request, response, sources);
+    default:
+      if (route.startsWith('GET /v1/maps/')) return answerMap(url, response, sources);
+      if (request.method === 'GET' && answerHealth(url.pathname, response, sources.health)) return;
+      json(response, 404, { error: `${route}: there is no such thing` });
+  }
+}
+
+async function answerMap(url: URL, response: ServerResponse, sources: ApiSources): Promise<void> {
+  const name = decodeURIComponent(url.pathname.slice('/v1/maps/'.length));
+  const limit = Number(url.searchParams.get('limit') ?? 10_000);
+  if (!Number.isSafeInteger(limit) || limit < 0) {
+    return json(response, 400, { error: `limit: ${limit} is not a whole number` });
+  }
+  const dump = await sources.dumpMap(name, limit);
+  if (dump !== undefined) return json(response, 200, dump);
+  const names = sources.maps().maps.map((map) => map.name);
+  json(response, 404, { error: `${name}: there is no such map (${names.join(', ')})` });
+}
+
+// A runtime's capability arguments (port mappings and such) fit many times.
+const cniRequestLimit = 4 * 1024 * 1024;
+
+async function answerCni(
+  request: IncomingMessage,
+  response: ServerResponse,
+  sources: ApiSources,
+): Promise<void> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > cniRequestLimit) {
+      return json(response, 413, { error: `a CNI request of more than ${cniRequestLimit} bytes` });
+    }
+  }
+  const { exitCode, body } = await sources.cni(Buffer.concat(chunks));
+  response
+    .writeHead(200, { 'content-type': 'application/json', 'heddle-exit': String(exitCode) })
+    .end(body);
+}
+
+function json(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}

@@ -1,0 +1,122 @@
+// The recent flows of this node in memory, and those who follow them. Bounded: nobody who reads slowly makes it grow.
+
+import type { FlowGap, FlowLine } from '../agent/api-types.ts';
+
+export interface FlowLogOptions {
+  /** Lines kept for those who ask later. */
+  readonly capacity?: number;
+  /** Lines one follower may lag behind before it loses some. */
+  readonly queue?: number;
+  readonly now?: () => number;
+}
+
+export class FlowLog {
+  readonly #capacity: number;
+  readonly #queue: number;
+  readonly #now: () => number;
+  readonly #ring: FlowLine[] = [];
+  #next = 0;
+  readonly #followers = new Set<Follower>();
+
+  constructor({ capacity = 10_000, queue = 4096, now = Date.now }: FlowLogOptions = {}) {
+    this.#capacity = capacity;
+    this.#queue = queue;
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#ring.length;
+  }
+
+  append(line: FlowLine): void {
+    this.#ring[this.#next] = line;
+    this.#next = (this.#next + 1) % this.#capacity;
+    for (const follower of this.#followers) follower.offer(line);
+  }
+
+  /** Tells readers that records are missing here. */
+  appendGap(cause: FlowGap['cause'], records: number): void {
+    this.append(this.#gap(cause, records));
+  }
+
+  /** Oldest first; the last `limit` of them. */
+  recent(limit: number = this.#capacity): readonly FlowLine[] {
+    const wrapped = this.#ring.length === this.#capacity ? this.#next : 0;
+    const ordered = [...this.#ring.slice(wrapped), ...this.#ring.slice(0, wrapped)];
+    return limit >= ordered.length ? ordered : ordered.slice(ordered.length - limit);
+  }
+
+  /**
+   * Everything appended from this call on, until `signal` aborts. What a slow reader could not take in time is dropped
+   * and stands as a gap with its count.
+   */
+  follow(signal: AbortSignal): AsyncIterable<FlowLine> {
+    const follower = new Follower(this.#queue, (records) => this.#gap('slow reader', records));
+    this.#followers.add(follower);
+    const stop = (): void => {
+      this.#followers.delete(follower);
+      follower.end();
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    return follower.lines();
+  }
+
+  #gap(cause: FlowGap['cause'], records: number): FlowGap {
+    return { kind: 'gap', time: new Date(this.#now()).toISOString(), cause, records };
+  }
+}
+
+class Follower {
+  readonly #limit: number;
+  readonly #gap: (records: number) => FlowGap;
+  #queue: FlowLine[] = [];
+  #missed = 0;
+  #ended = false;
+  #wake: (() => void) | undefined;
+
+  constructor(limit: number, gap: (records: number) => FlowGap) {
+    this.#limit = limit;
+    this.#gap = gap;
+  }
+
+  offer(line: FlowLine): void {
+    if (this.#queue.length >= this.#limit) {
+      this.#missed++;
+      return;
+    }
+    this.#queue.push(line);
+    this.#wake?.();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  async *lines(): AsyncGenerator<FlowLine> {
+    while (!this.#ended) {
+      const batch = this.#take();
+      yield* batch;
+      if (batch.length === 0) await this.#wait();
+    }
+  }
+
+  #take(): FlowLine[] {
+    const batch = this.#queue;
+    if (this.#missed > 0) batch.push(this.#gap(this.#missed));
+    this.#queue = [];
+    this.#missed = 0;
+    return batch;
+  }
+
+  #wait(): Promise<void> {
+    if (this.#queue.length > 0 || this.#ended) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+}

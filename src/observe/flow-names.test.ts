@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ClusterNode, ClusterPod } from '../cluster/objects.ts';
+import { emptyClusterState } from '../cluster/state.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { type Address, parseAddress } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import { parseMac } from '../net/mac.ts';
+import { parsePrefix } from '../net/prefix.ts';
+import { FlowNames, type NameSources } from './flow-names.ts';
+
+const podHere = parseAddress('198.51.100.5');
+const podThere = parseAddress('203.0.113.5');
+const unknownThere = parseAddress('203.0.113.77');
+const nodeThere = parseAddress('192.0.2.2');
+const elsewhere = parseAddress('2001:db8::1');
+
+const meta = { labels: {}, annotations: {} };
+const node2: ClusterNode = {
+  ...meta,
+  name: 'node-2',
+  podCidrs: [parsePrefix('203.0.113.0/24')],
+  addresses: [nodeThere],
+};
+
+function pod(name: string, address: Address, hostNetwork = false): ClusterPod {
+  const place = { namespace: 'shop', name, node: 'node-2', addresses: [address] };
+  return { ...meta, ...place, hostNetwork, phase: 'Running', containers: [] };
+}
+
+const endpoint: LocalEndpoint = {
+  id: 1,
+  containerId: 'c1',
+  ifName: 'eth0',
+  namespacePath: '/run/netns/c1',
+  hostIfName: 'hd0',
+  hostIfIndex: 7 as IfIndex,
+  mac: parseMac('02:00:5e:10:00:01'),
+  addresses: [podHere],
+  mtuBytes: 1500,
+  pod: { namespace: 'shop', name: 'web-1' },
+  createdAt: '2026-01-02T03:04:05Z',
+};
+
+const sources: NameSources = {
+  node: 'node-1',
+  cluster: {
+    ...emptyClusterState,
+    nodes: new Map([['node-2', node2]]),
+    pods: new Map([
+      ['shop/db-1', pod('db-1', podThere)],
+      ['shop/proxy', pod('proxy', nodeThere, true)],
+    ]),
+  },
+  endpoints: [endpoint],
+};
+
+test('an address is a local endpoint, a pod, a node, something in a node range, or the world', () => {
+  const names = new FlowNames(sources);
+  const shop = (name: string): object => ({ namespace: 'shop', name });
+  assert.deepEqual(names.of(podHere), { kind: 'pod', node: 'node-1', pod: shop('web-1') });
+  assert.deepEqual(names.of(podThere), { kind: 'pod', node: 'node-2', pod: shop('db-1') });
+  assert.deepEqual(names.of(nodeThere), { kind: 'node', node: 'node-2' }, 'not the pod on it');
+  assert.deepEqual(names.of(unknownThere), { kind: 'pod', node: 'node-2' });
+  assert.deepEqual(names.of(elsewhere), { kind: 'world' });
+});
+
+test('replaced sources take effect for addresses that were looked up before', () => {
+  const names = new FlowNames({ ...sources, cluster: emptyClusterState, endpoints: [] });
+  assert.deepEqual(names.of(podThere), { kind: 'world' });
+  names.replace(sources);
+  assert.equal(names.of(podThere).pod?.name, 'db-1');
+  assert.equal(names.of(unknownThere).node, 'node-2');
+});

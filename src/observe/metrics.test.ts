@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { MetricSources } from './metric-list.ts';
+import { Metrics } from './metrics.ts';
+
+function sources(drops: { packets: number }): MetricSources {
+  const count = { packets: 3, bytes: 300, droppedPackets: 0 };
+  return {
+    version: '1.2.3',
+    node: 'node-1',
+    endpoints: () => 2,
+    tables: () => [
+      {
+        name: 'routes',
+        desired: 4,
+        applied: 3,
+        failures: [{ key: 'k', text: 't', retryAt: '2026-01-02T03:04:05Z' }],
+        writes: { set: 5, deleted: 1, restored: 2 },
+      },
+    ],
+    maps: () => [
+      { name: 'flows', maxEntries: 100 },
+      { name: 'addresses', entries: 7, maxEntries: 9 },
+    ],
+    drops: () => [{ reason: 'spoofed address', packets: drops.packets, bytes: 0 }],
+    traffic: () => ({ ingress: count, egress: { ...count, packets: 4 } }),
+    flowEvents: () => ({ received: 10, suppressed: 1, lost: 0 }),
+  };
+}
+
+test('every count is read at the scrape, under a name and labels that stay', async () => {
+  const drops = { packets: 12 };
+  const metrics = new Metrics(sources(drops));
+  metrics.settled('period', 0.004);
+  metrics.cniRequest({ verb: 'ADD', code: 0, seconds: 0.003 });
+  const text = await metrics.render();
+  for (const line of [
+    'heddle_build_info{version="1.2.3",node="node-1"} 1',
+    'heddle_endpoints 2',
+    'heddle_drops_total{reason="spoofed address"} 12',
+    'heddle_pod_packets_total{direction="egress"} 4',
+    'heddle_pod_bytes_total{direction="ingress"} 300',
+    'heddle_flow_events_total{outcome="suppressed"} 1',
+    'heddle_map_entries{map="addresses"} 7',
+    'heddle_map_max_entries{map="flows"} 100',
+    'heddle_table_entries_desired{table="routes"} 4',
+    'heddle_table_entries_applied{table="routes"} 3',
+    'heddle_table_entries_failed{table="routes"} 1',
+    'heddle_table_sets_total{table="routes"} 5',
+    'heddle_table_deletes_total{table="routes"} 1',
+    'heddle_table_restored_total{table="routes"} 2',
+    'heddle_settle_duration_seconds_bucket{le="0.005",cause="period"} 1',
+    'heddle_cni_request_duration_seconds_count{verb="ADD",code="0"} 1',
+  ]) {
+    assert.ok(text.split('\n').includes(line), `${line} in\n${text}`);
+  }
+  assert.match(text, /^process_resident_memory_bytes \d+/m);
+  assert.doesNotMatch(text, /heddle_map_entries\{map="flows"\}/, 'unknown is not zero');
+  drops.packets = 13;
+  assert.match(await metrics.render(), /heddle_drops_total\{reason="spoofed address"\} 13/);
+});
+
+test('names follow the rules: prefix, help, counters end in _total', async () => {
+  const text = await new Metrics(sources({ packets: 1 })).render();
+  for (const [, name, kind] of text.matchAll(/^# TYPE (heddle_\S+) (\S+)$/gm)) {
+    assert.equal(name?.endsWith('_total'), kind === 'counter', name);
+    assert.match(text, new RegExp(`^# HELP ${name} .+\\.$`, 'm'));
+  }
+});

@@ -1,0 +1,69 @@
+// What Prometheus reads at /metrics. Counts that others keep are read from them at each scrape; durations are told here.
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { SettleCause } from '../agent/api-types.ts';
+import { type MetricSources, type ReadMetric, readMetrics } from './metric-list.ts';
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #settles: Histogram<'cause'>;
+  readonly #cniRequests: Histogram<'verb' | 'code'>;
+
+  constructor(sources: MetricSources) {
+    // The default precision of the event loop's monitor wakes an idle agent a hundred times a second.
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 500 });
+    for (const metric of readMetrics(sources)) this.#add(metric);
+    this.#settles = new Histogram({
+      name: 'heddle_settle_duration_seconds',
+      help: 'Time of one settle: computing what should be, comparing, writing.',
+      labelNames: ['cause'],
+      buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5],
+      registers: [this.#registry],
+    });
+    this.#cniRequests = new Histogram({
+      name: 'heddle_cni_request_duration_seconds',
+      help: 'Time of one CNI request in the agent, by verb and CNI error code (0: done).',
+      labelNames: ['verb', 'code'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+      registers: [this.#registry],
+    });
+  }
+
+  settled(cause: SettleCause, seconds: number): void {
+    this.#settles.observe({ cause }, seconds);
+  }
+
+  cniRequest({ verb, code, seconds }: { verb: string; code: number; seconds: number }): void {
+    this.#cniRequests.observe({ verb, code: String(code) }, seconds);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** In the Prometheus text format. */
+  render(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  #add({ kind, name, help, labelNames, read }: ReadMetric): void {
+    const options = { name, help, labelNames, registers: [this.#registry] };
+    if (kind === 'gauge') {
+      new Gauge({
+        ...options,
+        collect() {
+          this.reset();
+          for (const { labels, value } of read()) this.set(labels, value);
+        },
+      });
+      return;
+    }
+    new Counter({
+      ...options,
+      collect() {
+        this.reset();
+        for (const { labels, value } of read()) this.inc(labels, value);
+      },
+    });
+  }
+}
