@@ -5,7 +5,8 @@
  *
  * Byte order: addresses, MACs and everything typed __be* stand in network order and are never
  * swapped in C; the generated codecs are the only border. Everything else is host-ordered.
- * Key structs have no implicit padding: padding is named `pad` and zero.
+ * Structs have no implicit padding: padding is named `pad` and zero. Enums stand as members under
+ * their own type, which is what keeps their names in BTF.
  */
 #pragma once
 
@@ -41,7 +42,7 @@ enum location_kind {
 };
 
 struct location {
-	__u32 kind; /* enum location_kind */
+	enum location_kind kind;
 	__u32 ifindex; /* LOCATION_ENDPOINT: the host-side veth */
 	struct mac mac; /* LOCATION_ENDPOINT: of the pod's side */
 	__u16 endpoint_id; /* LOCATION_ENDPOINT */
@@ -57,12 +58,11 @@ struct route_key {
 enum route_kind {
 	ROUTE_LOCAL = 1, /* this node's own range: an address in it without an endpoint is no pod */
 	ROUTE_NATIVE = 2, /* next_hop is a neighbour on ifindex */
-	ROUTE_OVERLAY =
-		3, /* next_hop is the remote node's tunnel address, ifindex the VXLAN device */
+	ROUTE_OVERLAY = 3, /* next_hop is the remote node's address, ifindex the VXLAN device */
 };
 
 struct route {
-	__u32 kind; /* enum route_kind */
+	enum route_kind kind;
 	__u32 ifindex;
 	struct address next_hop;
 	__u32 mtu; /* bytes, IP header included; longer packets go up the stack for an ICMP error */
@@ -71,7 +71,10 @@ struct route {
 
 /* --- flows: one entry a connection, shared by both directions and both endpoints --- */
 
-/* The two ends in a fixed order (lower address, then lower port first): both directions meet in one key. */
+/*
+ * The two ends in a fixed order (by address, then by port, both compared as they stand in the
+ * packet, byte by byte): both directions meet in one key.
+ */
 struct flow_key {
 	struct address low;
 	struct address high;
@@ -86,28 +89,29 @@ enum flow_direction {
 	FLOW_FROM_HIGH = 1,
 };
 
-enum flow_flag {
-	FLOW_STARTED_BY_HIGH = 1, /* the first packet came from the high end */
-	FLOW_CLOSED = 2, /* both FINs or one RST seen and reported */
+enum flow_state {
+	FLOW_OPEN = 0,
+	FLOW_CLOSED = 1, /* TCP: one RST or both FINs seen, and reported */
 };
-
-struct flow {
-	__u64 created_ns; /* CLOCK_MONOTONIC, coarse */
-	__u64 last_seen_ns;
-	__u64 bytes[2]; /* by enum flow_direction; IP packet bytes */
-	__u32 packets[2]; /* by enum flow_direction; wire packets, also inside GSO */
-	__u8 tcp_flags[2]; /* by enum flow_direction: every flag seen so far */
-	__u8 flags; /* enum flow_flag */
-	__u8 pad;
-	__u32 ifindex; /* of the local endpoint that saw the first packet */
-};
-
-/* --- counters --- */
 
 enum traffic_direction {
 	INGRESS = 0, /* always seen from the pod */
 	EGRESS = 1,
 };
+
+struct flow {
+	__u64 created_ns; /* CLOCK_MONOTONIC, coarse */
+	__u64 last_seen_ns;
+	__u64 bytes[2]; /* by enum flow_direction; of IP packets as they would be on a wire */
+	__u64 packets[2]; /* by enum flow_direction; each segment of a GSO packet is one */
+	__u32 tcp_flags[2]; /* by enum flow_direction; every flag of that end so far */
+	enum flow_direction initiator; /* which end sent the first packet */
+	enum flow_state state;
+	__u32 ifindex; /* of the local endpoint that saw the first packet */
+	enum traffic_direction direction; /* of the first packet, seen from that endpoint */
+};
+
+/* --- counters --- */
 
 struct traffic {
 	__u64 packets;
@@ -122,11 +126,10 @@ struct endpoint_counters {
 enum drop_reason {
 	DROP_NONE = 0,
 	DROP_MALFORMED = 1, /* a header is cut off or contradicts itself */
-	DROP_NOT_IP = 2, /* ARP and other link protocols: a pod needs none */
+	DROP_NOT_IP = 2, /* ARP, VLAN tags and other link protocols: a pod needs none */
 	DROP_SPOOFED_MAC = 3,
 	DROP_SPOOFED_ADDRESS = 4,
-	DROP_LINK_LOCAL =
-		5, /* link-local and multicast traffic a pod emits (NDP, MLD): not routed */
+	DROP_LINK_LOCAL = 5, /* to a link-local or multicast address (NDP, MLD): not routed */
 	DROP_UNKNOWN_ENDPOINT = 6, /* the interface has no endpoint entry (yet) */
 	DROP_NO_ENDPOINT = 7, /* the address is in this node's pod range but no pod has it */
 	DROP_NO_TUNNEL = 8, /* the overlay got a packet for a prefix that no remote node has */
@@ -149,20 +152,21 @@ enum flow_event_kind {
 
 struct flow_event {
 	__u64 time_ns; /* CLOCK_MONOTONIC, coarse */
-	__u64 created_ns; /* FLOW_CLOSE: when the flow began */
-	struct address source; /* FLOW_NEW, FLOW_CLOSE: the end that started it */
+	__u64 created_ns; /* when the flow began; FLOW_DROP: as time_ns */
+	struct address source; /* FLOW_NEW, FLOW_CLOSE: the end that started the flow */
 	struct address destination;
 	__be16 source_port;
 	__be16 destination_port;
+	enum flow_event_kind kind;
+	enum drop_reason reason; /* FLOW_DROP */
+	enum traffic_direction
+		direction; /* of the first packet, seen from the endpoint `ifindex` */
+	__u32 ifindex; /* host-side veth of the endpoint that saw the first packet; 0: none */
 	__u8 protocol;
-	__u8 kind; /* enum flow_event_kind */
-	__u8 reason; /* FLOW_DROP: enum drop_reason */
-	__u8 direction; /* enum traffic_direction, of the endpoint `ifindex` */
-	__u32 ifindex; /* of the endpoint that saw it; 0: none */
-	__u8 tcp_flags;
-	__u8 pad[3];
-	__u64 bytes[2]; /* FLOW_CLOSE: sent by source, sent by destination */
-	__u32 packets[2];
+	__u8 tcp_flags; /* FLOW_CLOSE: of both ends, all seen; otherwise of this packet */
+	__u8 pad[2];
+	__u64 bytes[2]; /* sent by source, sent by destination, so far */
+	__u64 packets[2];
 };
 
 /* Per CPU: keeps a packet flood from becoming an event flood. */

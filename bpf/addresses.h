@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who a packet is from and where its destination is.
+ */
+#pragma once
+
+#include "maps.h"
+#include "packet.h"
+
+static __always_inline const struct endpoint *find_endpoint(__u32 ifindex)
+{
+	struct endpoint_key key = {.ifindex = ifindex};
+
+	return bpf_map_lookup_elem(&endpoints, &key);
+}
+
+static __always_inline const struct location *locate(const struct address *address)
+{
+	return bpf_map_lookup_elem(&addresses, address);
+}
+
+static __noinline const struct route *find_route(const struct address *address)
+{
+	struct route_key key = {.prefix_length = 128, .address = *address};
+
+	return bpf_map_lookup_elem(&routes, &key);
+}
+
+static __always_inline bool same_address(const struct address *a, const struct address *b)
+{
+	return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
+		(a->word[3] ^ b->word[3])) == 0;
+}
+
+static __always_inline bool is_mapped_ipv4(const struct address *address)
+{
+	return (address->word[0] | address->word[1]) == 0 && address->word[2] == bpf_htonl(0xffff);
+}
+
+/*
+ * What never leaves its link: multicast, IPv4 broadcast, IPv6 link-local. IPv4's 169.254.0.0/16 is
+ * not among them: clouds serve their metadata there, and it is for the node's routes to decide.
+ */
+static __always_inline bool stays_on_link(const struct packet *packet)
+{
+	__u32 first = bpf_ntohl(packet->destination.word[0]);
+	__u32 last = bpf_ntohl(packet->destination.word[3]);
+
+	if (packet->is_ipv4)
+		return last >> 28 == 0xe || last == 0xffffffff;
+	return first >> 24 == 0xff || first >> 22 == 0xfe80 >> 6;
+}
+
+/*
+ * The pod's own MAC as the source? Compared as a 4-byte and a 2-byte word: clang would take twelve
+ * byte loads, or call a memcmp that does not exist.
+ */
+static __always_inline bool has_mac_of(struct __sk_buff *skb, const struct endpoint *endpoint)
+{
+	const struct ethhdr *ethernet = header_at(skb, 0, sizeof(*ethernet));
+	const __u8 *own = endpoint->mac.byte;
+	const __u8 *source;
+
+	if (!ethernet)
+		return false;
+	source = ethernet->h_source;
+	return *(__u32 *)source == *(__u32 *)own && *(__u16 *)(source + 4) == *(__u16 *)(own + 4);
+}
+
+static __always_inline bool has_address_of(const struct packet *packet,
+					   const struct endpoint *endpoint)
+{
+	const struct address *own = packet->is_ipv4 ? &endpoint->ipv4 : &endpoint->ipv6;
+
+	return same_address(&packet->source, own);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the loader may set before it loads (const volatile: the verifier sees the value and drops
+ * dead branches), and what is the same on every node.
+ */
+#pragma once
+
+#include <linux/types.h>
+
+/* Flow events a CPU may send in a second; the rest is counted in event_budget.suppressed. */
+const volatile __u32 events_per_second_per_cpu = 1000;
+
+enum {
+	/*
+	 * A chain is walked this far. RFC 8504 5.3 lets a node set such a limit; real traffic has
+	 * at most two or three (Debian's kernel refuses more than eight options, too).
+	 */
+	MAX_EXTENSION_HEADERS = 6,
+	/* Where a transport header may begin, so that the verifier knows an upper bound. */
+	MAX_HEADER_OFFSET = 0x3fff,
+	FLOW_EVENTS_BYTES = 1 << 20,
+	OVERLAY_TTL = 64,
+};
+
+/*
+ * What a program answers. linux/bpf.h has these as TCX_*, but Debian 12's headers are older than
+ * tcx. NEXT lets other programs on the hook and then the normal stack have the packet.
+ */
+enum verdict {
+	VERDICT_NEXT = -1,
+	VERDICT_DROP = 2,
+	VERDICT_REDIRECT = 7,
+};

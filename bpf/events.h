@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Flow events to user space: a few a connection, never one a packet.
+ */
+#pragma once
+
+#include "maps.h"
+#include "packet.h"
+
+/* True if this CPU may send one more event in the running second. */
+static __noinline bool spend_event(__u64 now)
+{
+	__u32 zero = 0;
+	struct event_budget *budget = bpf_map_lookup_elem(&event_budget, &zero);
+
+	if (!budget)
+		return false;
+	if (now - budget->window_start_ns >= 1000000000) {
+		budget->window_start_ns = now;
+		budget->used = 0;
+	}
+	if (budget->used >= events_per_second_per_cpu) {
+		budget->suppressed++;
+		return false;
+	}
+	budget->used++;
+	return true;
+}
+
+static __noinline void count_lost_event(void)
+{
+	__u32 zero = 0;
+	struct event_budget *budget = bpf_map_lookup_elem(&event_budget, &zero);
+
+	if (budget)
+		budget->lost++;
+}
+
+/* A record to fill and to hand to send_event(), or NULL: over the budget, or the ring is full. */
+static __always_inline struct flow_event *new_event(__u64 now)
+{
+	struct flow_event *event;
+
+	if (!spend_event(now))
+		return NULL;
+	event = bpf_ringbuf_reserve(&flow_events, sizeof(*event), 0);
+	if (!event)
+		count_lost_event();
+	return event;
+}
+
+/*
+ * User space drains on a timer, so that an event costs no wake-up; only a ring that fills faster
+ * than that wakes it.
+ */
+static __always_inline void send_event(struct flow_event *event)
+{
+	__u64 waiting = bpf_ringbuf_query(&flow_events, BPF_RB_AVAIL_DATA);
+	__u64 wake_up = waiting > FLOW_EVENTS_BYTES / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+
+	bpf_ringbuf_submit(event, wake_up);
+}
+
+/* The event as this one packet knows it; the sender is the source. */
+static __noinline void describe_packet(struct flow_event *event, const struct packet *packet,
+				       __u64 now)
+{
+	event->time_ns = now;
+	event->created_ns = now;
+	event->source = packet->source;
+	event->destination = packet->destination;
+	event->source_port = packet->source_port;
+	event->destination_port = packet->destination_port;
+	event->reason = packet->reason;
+	event->direction = packet->direction;
+	event->ifindex = packet->ifindex;
+	event->protocol = packet->protocol;
+	event->tcp_flags = packet->tcp_flags;
+	event->pad[0] = 0;
+	event->pad[1] = 0;
+	event->bytes[0] = packet->bytes;
+	event->bytes[1] = 0;
+	event->packets[0] = packet->segments;
+	event->packets[1] = 0;
+}
+
+static __noinline void report_new_flow(const struct packet *packet, __u64 now)
+{
+	struct flow_event *event = new_event(now);
+
+	if (!event)
+		return;
+	describe_packet(event, packet, now);
+	event->kind = FLOW_NEW;
+	send_event(event);
+}
+
+static __noinline void report_drop(const struct packet *packet)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+	struct flow_event *event = new_event(now);
+
+	if (!event)
+		return;
+	describe_packet(event, packet, now);
+	event->kind = FLOW_DROP;
+	send_event(event);
+}
+
+/* `packet` is the one that closed the flow, sent in direction `sent`. */
+static __noinline void report_closed_flow(const struct packet *packet, const struct flow *flow,
+					  enum flow_direction sent, __u64 now)
+{
+	enum flow_direction first =
+		flow->initiator == FLOW_FROM_HIGH ? FLOW_FROM_HIGH : FLOW_FROM_LOW;
+	enum flow_direction second = first == FLOW_FROM_HIGH ? FLOW_FROM_LOW : FLOW_FROM_HIGH;
+	struct flow_event *event = new_event(now);
+
+	if (!event)
+		return;
+	describe_packet(event, packet, now);
+	if (sent != first) {
+		event->source = packet->destination;
+		event->source_port = packet->destination_port;
+		event->destination = packet->source;
+		event->destination_port = packet->source_port;
+	}
+	event->kind = FLOW_CLOSE;
+	event->created_ns = flow->created_ns;
+	event->direction = flow->direction;
+	event->ifindex = flow->ifindex;
+	event->tcp_flags = flow->tcp_flags[0] | flow->tcp_flags[1];
+	event->bytes[0] = flow->bytes[first];
+	event->bytes[1] = flow->bytes[second];
+	event->packets[0] = flow->packets[first];
+	event->packets[1] = flow->packets[second];
+	send_event(event);
+}
