@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { type InstallOptions, installCni, removeCni } from './install.ts';
+
+const root = mkdtempSync(path.join(tmpdir(), 'heddle-install-'));
+after(() => rmSync(root, { recursive: true }));
+
+interface Fresh extends InstallOptions {
+  readonly binDirectory: string;
+  readonly configurationDirectory: string;
+  readonly executable: string;
+  readonly configuration: string;
+}
+
+function freshPlaces(): Fresh {
+  const directory = mkdtempSync(path.join(root, 'node-'));
+  const shim = path.join(directory, 'heddle-cni');
+  writeFileSync(shim, 'the executable');
+  const binDirectory = path.join(directory, 'opt/cni/bin');
+  const configurationDirectory = path.join(directory, 'etc/cni/net.d');
+  return {
+    shim,
+    binDirectory,
+    configurationDirectory,
+    executable: path.join(binDirectory, 'heddle'),
+    configuration: path.join(configurationDirectory, '05-heddle.conflist'),
+  };
+}
+
+test('installs executable and configuration, and nothing else', () => {
+  const places = freshPlaces();
+  const { executable, configuration } = places;
+  assert.deepEqual(installCni(places), {
+    written: [executable, configuration],
+    unchanged: [],
+    before: [],
+  });
+  assert.equal(readFileSync(executable, 'utf8'), 'the executable');
+  assert.equal(statSync(executable).mode & 0o777, 0o755);
+  assert.deepEqual(JSON.parse(readFileSync(configuration, 'utf8')), {
+    cniVersion: '1.0.0',
+    name: 'heddle',
+    plugins: [{ type: 'heddle' }],
+  });
+  assert.deepEqual(readdirSync(places.binDirectory), ['heddle']);
+  assert.deepEqual(readdirSync(places.configurationDirectory), ['05-heddle.conflist']);
+});
+
+test('a second time writes nothing', () => {
+  const places = freshPlaces();
+  installCni(places);
+  const { executable, configuration } = places;
+  assert.deepEqual(installCni(places).unchanged, [executable, configuration]);
+  assert.deepEqual(installCni(places).written, []);
+});
+
+test('writes again what is old, edited or not executable', () => {
+  const places = freshPlaces();
+  const { executable, configuration } = places;
+  installCni(places);
+  writeFileSync(places.shim, 'a newer executable');
+  assert.deepEqual(installCni(places).written, [executable]);
+  writeFileSync(configuration, '{}');
+  assert.deepEqual(installCni(places).written, [configuration]);
+  chmodSync(executable, 0o644);
+  assert.deepEqual(installCni(places).written, [executable]);
+  assert.equal(readFileSync(executable, 'utf8'), 'a newer executable');
+});
+
+test("names the agent's socket where it is not the default", () => {
+  const places = freshPlaces();
+  installCni({ ...places, agentSocket: '/run/heddle-2/agent.sock' });
+  const list: unknown = JSON.parse(readFileSync(places.configuration, 'utf8'));
+  assert.deepEqual(list, {
+    cniVersion: '1.0.0',
+    name: 'heddle',
+    plugins: [{ type: 'heddle', agentSocket: '/run/heddle-2/agent.sock' }],
+  });
+});
+
+test('tells which configurations of others come first', () => {
+  const places = freshPlaces();
+  mkdirSync(places.configurationDirectory, { recursive: true });
+  for (const name of ['10-later.conflist', '00-first.conf', '01.md', '04-b.json']) {
+    writeFileSync(path.join(places.configurationDirectory, name), '{}');
+  }
+  assert.deepEqual(
+    installCni(places).before.map((file) => path.basename(file)),
+    ['00-first.conf', '04-b.json'],
+  );
+});
+
+test('leaves no temporary file where it cannot write', () => {
+  const places = freshPlaces();
+  mkdirSync(places.executable, { recursive: true });
+  assert.throws(() => installCni(places), /EISDIR|ENOTEMPTY|EEXIST/);
+  assert.deepEqual(readdirSync(places.binDirectory), ['heddle']);
+});
+
+test('removes what it installed, and nothing the second time', () => {
+  const places = freshPlaces();
+  assert.deepEqual(removeCni(places), []);
+  installCni(places);
+  assert.deepEqual(removeCni(places), [places.configuration, places.executable]);
+  assert.deepEqual(removeCni(places), []);
+});

@@ -1,0 +1,129 @@
+// Puts the CNI executable and its network configuration where container runtimes look, and takes them away again.
+// Both can be repeated at any time, also while a runtime uses them.
+
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+
+export interface CniPlaces {
+  /** `/opt/cni/bin` unless given. */
+  readonly binDirectory?: string | undefined;
+  /** `/etc/cni/net.d` unless given. */
+  readonly configurationDirectory?: string | undefined;
+}
+
+export interface InstallOptions extends CniPlaces {
+  /** The built CNI executable. */
+  readonly shim: string;
+  /** The agent's socket, where it is not the default. */
+  readonly agentSocket?: string | undefined;
+}
+
+export interface InstallReport {
+  readonly written: readonly string[];
+  readonly unchanged: readonly string[];
+  /** Network configurations of others that sort before ours: runtimes use the first, so ours is not in force. */
+  readonly before: readonly string[];
+}
+
+const pluginType = 'heddle';
+const configurationName = '05-heddle.conflist';
+
+/** What `/etc/cni/net.d/05-heddle.conflist` holds. Version 1.0.0: what Debian 12's containerd speaks, and runtimes ask
+ * plugins of 1.1.0 for GC and STATUS, which the agent does not answer. */
+export function networkConfiguration(agentSocket?: string): string {
+  const plugin = { type: pluginType, ...(agentSocket !== undefined && { agentSocket }) };
+  const list = { cniVersion: '1.0.0', name: 'heddle', plugins: [plugin] };
+  return `${JSON.stringify(list, undefined, 2)}\n`;
+}
+
+/** Throws the file system's error. The executable goes first: a runtime that sees the configuration can run it. */
+export function installCni(options: InstallOptions): InstallReport {
+  const { executable, configuration } = places(options);
+  const files = [
+    { file: executable, content: readFileSync(options.shim), mode: 0o755 },
+    {
+      file: configuration,
+      content: Buffer.from(networkConfiguration(options.agentSocket)),
+      mode: 0o644,
+    },
+  ];
+  const written: string[] = [];
+  const unchanged: string[] = [];
+  for (const { file, content, mode } of files) {
+    if (isAlready(file, content, mode)) {
+      unchanged.push(file);
+    } else {
+      replaceFile(file, content, mode);
+      written.push(file);
+    }
+  }
+  return { written, unchanged, before: sortingBefore(path.dirname(configuration)) };
+}
+
+/** The files that were removed: the configuration first, so that runtimes stop asking before the executable is gone. */
+export function removeCni(options: CniPlaces = {}): readonly string[] {
+  const { executable, configuration } = places(options);
+  return [configuration, executable].filter((file) => {
+    const existed = statSync(file, { throwIfNoEntry: false }) !== undefined;
+    rmSync(file, { force: true });
+    return existed;
+  });
+}
+
+function places({ binDirectory, configurationDirectory }: CniPlaces): {
+  readonly executable: string;
+  readonly configuration: string;
+} {
+  return {
+    executable: path.join(binDirectory ?? '/opt/cni/bin', pluginType),
+    configuration: path.join(configurationDirectory ?? '/etc/cni/net.d', configurationName),
+  };
+}
+
+function isAlready(file: string, content: Buffer, mode: number): boolean {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined || !found.isFile() || (found.mode & 0o777) !== mode) return false;
+  return readFileSync(file).equals(content);
+}
+
+// The temporary file is in the same folder: containerd notices renames there, not new files, and only within one file
+// system is a rename atomic.
+function replaceFile(file: string, content: Buffer, mode: number): void {
+  const directory = path.dirname(file);
+  mkdirSync(directory, { recursive: true });
+  const temporary = path.join(directory, `.${path.basename(file)}.${process.pid}.tmp`);
+  try {
+    writeFileSync(temporary, content, { flush: true });
+    // Not through writeFileSync, where the umask would have its say.
+    chmodSync(temporary, mode);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  const handle = openSync(directory, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function sortingBefore(directory: string): readonly string[] {
+  return readdirSync(directory)
+    .filter((name) => /\.(conf|conflist|json)$/.test(name) && name < configurationName)
+    .sort()
+    .map((name) => path.join(directory, name));
+}
