@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { FlowLine } from '../agent/api-types.ts';
+import { emptyClusterState } from '../cluster/state.ts';
+import {
+  type DropCounter,
+  dropReason,
+  type EndpointCounters,
+  type EventBudget,
+  type FlowEvent,
+  flowEventKind,
+} from '../datapath/generated.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { parseAddress } from '../net/address.ts';
+import { protocols } from '../net/protocol.ts';
+import { DropCounts } from './drop-counts.ts';
+import { FlowEvents } from './flow-events.ts';
+import { FlowLog } from './flow-log.ts';
+import { FlowNames } from './flow-names.ts';
+import { TrafficCounts } from './traffic-counts.ts';
+
+test('drops are summed over CPUs, by reason, and counted over the last minute', () => {
+  const counters = new Map<number, DropCounter[]>();
+  const drops = new DropCounts(counters);
+  const spoofed = (packets: number): DropCounter[] => [
+    { packets, bytes: packets * 60 },
+    { packets: 1, bytes: 60 },
+  ];
+  counters.set(dropReason.spoofedAddress, spoofed(4));
+  assert.equal(drops.view(0).lastMinute, 0, 'no sample yet: what is older is not of this minute');
+  drops.sample(0);
+  counters.set(dropReason.spoofedAddress, spoofed(9));
+  assert.deepEqual(drops.view(5000), {
+    lastMinute: 5,
+    total: [{ reason: 'spoofed address', packets: 10, bytes: 600 }],
+  });
+  drops.sample(30_000);
+  drops.sample(61_000);
+  assert.equal(drops.view(61_000).lastMinute, 0);
+});
+
+function endpoint(id: number): LocalEndpoint {
+  return { id } as LocalEndpoint;
+}
+
+function traffic(packets: number): EndpointCounters[] {
+  const one = { packets, bytes: packets * 100, droppedPackets: 0 };
+  return [{ traffic: [one, { ...one, packets: packets * 2 }] }];
+}
+
+test('the total of traffic only grows: over endpoints that go and slots that are cleared', () => {
+  const counters = new Map<number, EndpointCounters[]>();
+  const counts = new TrafficCounts(counters);
+  const [first, second] = [endpoint(1), endpoint(1)];
+  counters.set(1, traffic(10));
+  assert.equal(counts.total([first]).ingress.packets, 10);
+  counters.set(1, traffic(15));
+  assert.deepEqual(counts.total([first]), {
+    ingress: { packets: 15, bytes: 1500, droppedPackets: 0 },
+    egress: { packets: 30, bytes: 1500, droppedPackets: 0 },
+  });
+  assert.equal(counts.total([]).ingress.packets, 15);
+  counters.set(1, traffic(2));
+  assert.equal(counts.total([second]).ingress.packets, 17);
+  counters.set(1, traffic(1));
+  assert.equal(counts.total([second]).ingress.packets, 18);
+  assert.equal(counts.of(second).egress.packets, 2);
+});
+
+const event: FlowEvent = {
+  timeNs: 1e9,
+  createdNs: 1e9,
+  source: parseAddress('192.0.2.1'),
+  destination: parseAddress('198.51.100.1'),
+  sourcePort: 1,
+  destinationPort: 2,
+  protocol: protocols.udp,
+  kind: flowEventKind.new,
+  reason: 0,
+  direction: 0,
+  ifindex: 1,
+  tcpFlags: 0,
+  bytes: [0, 0],
+  packets: [0, 0],
+};
+
+test('events become lines; what the data path could not send becomes a gap and is counted', async () => {
+  let budget: EventBudget = { windowStartNs: 0, used: 0, suppressed: 100, lost: 0 };
+  const log = new FlowLog();
+  const events = new FlowEvents({
+    ring: {
+      async *batches() {
+        yield [event, event];
+        yield [event];
+      },
+    },
+    budget: { get: () => [budget, budget] },
+    names: new FlowNames({ node: 'node-1', cluster: emptyClusterState, endpoints: [] }),
+    log,
+  });
+  await events.run(new AbortController().signal);
+  events.checkMissed();
+  assert.deepEqual(events.totals(), { received: 3, suppressed: 0, lost: 0 }, 'since its start');
+  budget = { ...budget, suppressed: 103, lost: 1 };
+  events.checkMissed();
+  events.checkMissed();
+  assert.deepEqual(events.totals(), { received: 3, suppressed: 6, lost: 2 });
+  const show = (line: FlowLine): string =>
+    line.kind === 'flow' ? line.verdict : `${line.records} ${line.cause}`;
+  assert.deepEqual(log.recent().map(show), [
+    'allowed',
+    'allowed',
+    'allowed',
+    '6 suppressed',
+    '2 ring full',
+  ]);
+});

@@ -1,0 +1,45 @@
+// Dropped packets by reason since the maps were made, and how many of them in the last minute.
+
+import type { DropCount, DropsView } from '../agent/api-types.ts';
+import { type DropCounter, dropReasonNames } from '../datapath/generated.ts';
+import { dropReasonName } from './flow-record.ts';
+import { type PerCpuValues, sumOver } from './per-cpu.ts';
+
+const windowMs = 60_000;
+
+export class DropCounts {
+  readonly #counters: PerCpuValues<DropCounter>;
+  readonly #reasons = Object.keys(dropReasonNames).map(Number);
+  #samples: readonly { readonly atMs: number; readonly packets: number }[] = [];
+
+  constructor(counters: PerCpuValues<DropCounter>) {
+    this.#counters = counters;
+  }
+
+  /** Call it every few seconds: the last minute is counted from the oldest sample within it. */
+  sample(nowMs: number): void {
+    const recent = this.#samples.filter(({ atMs }) => nowMs - atMs <= windowMs);
+    this.#samples = [...recent, { atMs: nowMs, packets: sumPackets(this.byReason()) }];
+  }
+
+  /** Only reasons that occurred. */
+  byReason(): readonly DropCount[] {
+    return this.#reasons.flatMap((reason) => {
+      const values = this.#counters.get(reason);
+      const packets = sumOver(values, (value) => value.packets);
+      const bytes = sumOver(values, (value) => value.bytes);
+      return packets === 0 ? [] : [{ reason: dropReasonName(reason), packets, bytes }];
+    });
+  }
+
+  view(nowMs: number): DropsView {
+    const total = this.byReason();
+    const packets = sumPackets(total);
+    const base = this.#samples.find(({ atMs }) => nowMs - atMs <= windowMs);
+    return { lastMinute: packets - (base?.packets ?? packets), total };
+  }
+}
+
+function sumPackets(counts: readonly DropCount[]): number {
+  return counts.reduce((sum, { packets }) => sum + packets, 0);
+}

@@ -1,0 +1,89 @@
+// Reads the data path's flow events from the ring buffer into the flow log, and says where events are missing.
+
+import { setImmediate } from 'node:timers/promises';
+import type { FlowEventTotals } from '../agent/api-types.ts';
+import type { EventBudget, FlowEvent } from '../datapath/generated.ts';
+import type { FlowLog } from './flow-log.ts';
+import type { FlowNames } from './flow-names.ts';
+import { type RecordContext, recordOfEvent } from './flow-record.ts';
+import { type PerCpuValues, sumOver } from './per-cpu.ts';
+
+export interface FlowEventSources {
+  readonly ring: {
+    batches(options: { signal: AbortSignal; maxBatch: number }): AsyncIterable<FlowEvent[]>;
+  };
+  readonly budget: PerCpuValues<EventBudget>;
+  readonly names: FlowNames;
+  readonly log: FlowLog;
+}
+
+// So that a full ring (some 10,000 events) never holds up a CNI request for long.
+const maxBatch = 500;
+
+export class FlowEvents {
+  readonly #sources: FlowEventSources;
+  readonly #atStart: MissedCounts;
+  #received = 0;
+  #missed: MissedCounts;
+
+  constructor(sources: FlowEventSources) {
+    this.#sources = sources;
+    this.#atStart = missedCounts(sources.budget);
+    this.#missed = this.#atStart;
+  }
+
+  /** Reads until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    for await (const events of this.#sources.ring.batches({ signal, maxBatch })) {
+      this.take(events);
+      if (events.length === maxBatch) await setImmediate();
+    }
+  }
+
+  take(events: readonly FlowEvent[]): void {
+    const { names, log } = this.#sources;
+    const context = recordContext(names);
+    for (const event of events) log.append(recordOfEvent(event, context));
+    this.#received += events.length;
+  }
+
+  /** Looks what the data path could not send; a gap in the log tells readers. */
+  checkMissed(): void {
+    const now = missedCounts(this.#sources.budget);
+    const suppressed = now.suppressed - this.#missed.suppressed;
+    const lost = now.lost - this.#missed.lost;
+    if (suppressed > 0) this.#sources.log.appendGap('suppressed', suppressed);
+    if (lost > 0) this.#sources.log.appendGap('ring full', lost);
+    this.#missed = now;
+  }
+
+  totals(): FlowEventTotals {
+    return {
+      received: this.#received,
+      suppressed: this.#missed.suppressed - this.#atStart.suppressed,
+      lost: this.#missed.lost - this.#atStart.lost,
+    };
+  }
+}
+
+/** Wall-clock times are taken anew each pass: suspend and clock adjustments move the two clocks apart. */
+export function recordContext(names: FlowNames): RecordContext {
+  const bootMs = Date.now() - Number(process.hrtime.bigint()) / 1e6;
+  return {
+    owner: (address) => names.of(address),
+    wallMs: (monotonicNs) => bootMs + monotonicNs / 1e6,
+  };
+}
+
+interface MissedCounts {
+  readonly suppressed: number;
+  readonly lost: number;
+}
+
+function missedCounts(budget: PerCpuValues<EventBudget>): MissedCounts {
+  const values = budget.get(0);
+  return {
+    suppressed: sumOver(values, (value) => value.suppressed),
+    lost: sumOver(values, (value) => value.lost),
+  };
+}

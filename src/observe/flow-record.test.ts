@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { dropReason, type FlowEvent, flowEventKind, flowFlag } from '../datapath/generated.ts';
+import { parseAddress } from '../net/address.ts';
+import { protocols } from '../net/protocol.ts';
+import { type RecordContext, recordOfEvent, recordOfIdleFlow } from './flow-record.ts';
+
+const pod = parseAddress('198.51.100.5');
+const outside = parseAddress('203.0.113.9');
+
+const context: RecordContext = {
+  owner: (address) =>
+    address === pod
+      ? { kind: 'pod', node: 'node-1', pod: { namespace: 'shop', name: 'web-1' } }
+      : { kind: 'world' },
+  wallMs: (ns) => Date.parse('2026-01-02T03:04:00Z') + ns / 1e6,
+};
+
+const opened: FlowEvent = {
+  timeNs: 5e9,
+  createdNs: 5e9,
+  source: pod,
+  destination: outside,
+  sourcePort: 40_000,
+  destinationPort: 443,
+  protocol: protocols.tcp,
+  kind: flowEventKind.new,
+  reason: 0,
+  direction: 1,
+  ifindex: 7,
+  tcpFlags: 0x02,
+  bytes: [0, 0],
+  packets: [0, 0],
+};
+
+const from = {
+  address: pod,
+  port: 40_000,
+  kind: 'pod',
+  node: 'node-1',
+  pod: { namespace: 'shop', name: 'web-1' },
+};
+const to = { address: outside, port: 443, kind: 'world' };
+const common = { kind: 'flow', from, to, protocol: 'tcp', direction: 'egress' };
+
+test('a new flow', () => {
+  assert.deepEqual(recordOfEvent(opened, context), {
+    ...common,
+    time: '2026-01-02T03:04:05.000Z',
+    verdict: 'allowed',
+    tcpFlags: ['syn'],
+  });
+});
+
+test('a closed flow has its totals', () => {
+  const event: FlowEvent = {
+    ...opened,
+    kind: flowEventKind.close,
+    timeNs: 7.56e9,
+    tcpFlags: 0x11,
+    bytes: [400, 9000],
+    packets: [5, 7],
+  };
+  assert.deepEqual(recordOfEvent(event, context), {
+    ...common,
+    time: '2026-01-02T03:04:07.560Z',
+    verdict: 'closed',
+    tcpFlags: ['fin', 'ack'],
+    totals: {
+      durationMs: 2560,
+      sent: { packets: 5, bytes: 400 },
+      received: { packets: 7, bytes: 9000 },
+      end: 'closed',
+    },
+  });
+});
+
+test('a dropped packet has its reason in words, and no ports where its protocol has none', () => {
+  const event: FlowEvent = {
+    ...opened,
+    kind: flowEventKind.drop,
+    reason: dropReason.spoofedAddress,
+    protocol: protocols.icmp,
+  };
+  const record = recordOfEvent(event, context);
+  assert.equal(record.verdict, 'dropped');
+  assert.equal(record.reason, 'spoofed address');
+  assert.equal(record.protocol, 'icmp');
+  assert.equal(record.tcpFlags, undefined);
+  assert.deepEqual(Object.keys(record.from).includes('port'), false);
+  assert.equal(recordOfEvent({ ...event, reason: 77 }, context).reason, 'reason 77');
+});
+
+test('an idle flow is told from the end that started it', () => {
+  const key = { low: pod, high: outside, lowPort: 53, highPort: 5353, protocol: protocols.udp };
+  const flow = {
+    createdNs: 1e9,
+    lastSeenNs: 3e9,
+    bytes: [10, 20],
+    packets: [1, 2],
+    tcpFlags: [0, 0],
+    flags: flowFlag.startedByHigh,
+    ifindex: 7,
+  } as const;
+  const record = recordOfIdleFlow(key, flow, context);
+  assert.deepEqual([record.from.address, record.from.port], [outside, 5353]);
+  assert.deepEqual([record.to.address, record.to.port], [pod, 53]);
+  assert.equal(record.direction, 'ingress');
+  assert.deepEqual(record.totals, {
+    durationMs: 2000,
+    sent: { packets: 2, bytes: 20 },
+    received: { packets: 1, bytes: 10 },
+    end: 'idle',
+  });
+});

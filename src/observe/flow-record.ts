@@ -1,0 +1,109 @@
+// One flow as people read it: from a ring buffer event, or from an idle entry of the flow table.
+
+import type { FlowEnd, FlowRecord, TcpFlag } from '../agent/api-types.ts';
+import {
+  dropReasonNames,
+  type Flow,
+  type FlowEvent,
+  type FlowKey,
+  flowEventKind,
+  flowFlag,
+  trafficDirection,
+} from '../datapath/generated.ts';
+import type { Address } from '../net/address.ts';
+import { protocolName, protocols } from '../net/protocol.ts';
+import type { AddressOwner } from './flow-names.ts';
+
+/** What turns kernel values into readable ones. */
+export interface RecordContext {
+  owner(address: Address): AddressOwner;
+  /** Milliseconds since 1970 of a CLOCK_MONOTONIC time in nanoseconds. */
+  wallMs(monotonicNs: number): number;
+}
+
+export function recordOfEvent(event: FlowEvent, context: RecordContext): FlowRecord {
+  const { protocol, source, destination } = event;
+  const ported = hasPorts(protocol);
+  const flags = protocol === protocols.tcp ? tcpFlagNames(event.tcpFlags) : [];
+  return {
+    kind: 'flow',
+    time: new Date(context.wallMs(event.timeNs)).toISOString(),
+    verdict: verdictOf(event.kind),
+    from: flowEnd(source, ported ? event.sourcePort : undefined, context),
+    to: flowEnd(destination, ported ? event.destinationPort : undefined, context),
+    protocol: protocolName(protocol),
+    direction: event.direction === trafficDirection.egress ? 'egress' : 'ingress',
+    ...(flags.length === 0 ? {} : { tcpFlags: flags }),
+    ...(event.kind === flowEventKind.drop ? { reason: dropReasonName(event.reason) } : {}),
+    ...(event.kind === flowEventKind.close ? { totals: totalsOf(event) } : {}),
+  };
+}
+
+/** An entry that the data path never saw closed and that nothing has used for long. */
+export function recordOfIdleFlow(key: FlowKey, flow: Flow, context: RecordContext): FlowRecord {
+  const ported = hasPorts(key.protocol);
+  const low = flowEnd(key.low, ported ? key.lowPort : undefined, context);
+  const high = flowEnd(key.high, ported ? key.highPort : undefined, context);
+  const byHigh = (flow.flags & flowFlag.startedByHigh) !== 0;
+  const [fromLow, fromHigh] = [count(flow, 0), count(flow, 1)];
+  const from = byHigh ? high : low;
+  return {
+    kind: 'flow',
+    time: new Date(context.wallMs(flow.lastSeenNs)).toISOString(),
+    verdict: 'closed',
+    from,
+    to: byHigh ? low : high,
+    protocol: protocolName(key.protocol),
+    direction: from.kind === 'pod' ? 'egress' : 'ingress',
+    totals: {
+      durationMs: milliseconds(flow.lastSeenNs - flow.createdNs),
+      sent: byHigh ? fromHigh : fromLow,
+      received: byHigh ? fromLow : fromHigh,
+      end: 'idle',
+    },
+  };
+}
+
+export function dropReasonName(reason: number): string {
+  return dropReasonNames[reason] ?? `reason ${reason}`;
+}
+
+function verdictOf(kind: number): FlowRecord['verdict'] {
+  if (kind === flowEventKind.drop) return 'dropped';
+  return kind === flowEventKind.close ? 'closed' : 'allowed';
+}
+
+function flowEnd(address: Address, port: number | undefined, context: RecordContext): FlowEnd {
+  return { address, ...(port === undefined ? {} : { port }), ...context.owner(address) };
+}
+
+function hasPorts(protocol: number): boolean {
+  return protocol === protocols.tcp || protocol === protocols.udp || protocol === protocols.sctp;
+}
+
+function totalsOf(event: FlowEvent): NonNullable<FlowRecord['totals']> {
+  return {
+    durationMs: milliseconds(event.timeNs - event.createdNs),
+    sent: count(event, 0),
+    received: count(event, 1),
+    end: 'closed',
+  };
+}
+
+function count(
+  from: { readonly packets: readonly number[]; readonly bytes: readonly number[] },
+  side: 0 | 1,
+): { packets: number; bytes: number } {
+  return { packets: from.packets[side] ?? 0, bytes: from.bytes[side] ?? 0 };
+}
+
+function milliseconds(ns: number): number {
+  return Math.round(ns / 1e6);
+}
+
+// RFC 9293 3.1, from the lowest bit.
+const flagNames: readonly TcpFlag[] = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr'];
+
+function tcpFlagNames(flags: number): TcpFlag[] {
+  return flagNames.filter((_, bit) => (flags & (1 << bit)) !== 0);
+}

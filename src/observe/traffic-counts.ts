@@ -1,0 +1,64 @@
+// Packets and bytes of pods: of each endpoint as the data path counts them, and of the node as counters that only grow,
+// also when an endpoint goes and takes its counters along.
+
+import type { EndpointTraffic, TrafficCount } from '../agent/api-types.ts';
+import { type EndpointCounters, trafficDirection } from '../datapath/generated.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { type PerCpuValues, sumOver } from './per-cpu.ts';
+
+const nothing: TrafficCount = { packets: 0, bytes: 0, droppedPackets: 0 };
+const noTraffic: EndpointTraffic = { ingress: nothing, egress: nothing };
+
+export class TrafficCounts {
+  readonly #counters: PerCpuValues<EndpointCounters>;
+  // Keyed by the record itself: a new endpoint in an old slot is another record and starts from zero.
+  #last = new Map<LocalEndpoint, EndpointTraffic>();
+  #total: EndpointTraffic = noTraffic;
+
+  constructor(counters: PerCpuValues<EndpointCounters>) {
+    this.#counters = counters;
+  }
+
+  of(endpoint: LocalEndpoint): EndpointTraffic {
+    const values = this.#counters.get(endpoint.id);
+    return {
+      ingress: direction(values, trafficDirection.ingress),
+      egress: direction(values, trafficDirection.egress),
+    };
+  }
+
+  /** Of all endpoints since the agent's start. */
+  total(endpoints: readonly LocalEndpoint[]): EndpointTraffic {
+    const now = new Map(endpoints.map((endpoint) => [endpoint, this.of(endpoint)]));
+    for (const [endpoint, traffic] of now) {
+      const before = this.#last.get(endpoint) ?? noTraffic;
+      this.#total = {
+        ingress: grown(this.#total.ingress, before.ingress, traffic.ingress),
+        egress: grown(this.#total.egress, before.egress, traffic.egress),
+      };
+    }
+    this.#last = now;
+    return this.#total;
+  }
+}
+
+function direction(values: readonly EndpointCounters[] | undefined, side: number): TrafficCount {
+  const sum = (pick: keyof TrafficCount): number =>
+    sumOver(values, ({ traffic }) => traffic[side]?.[pick] ?? 0);
+  return {
+    packets: sum('packets'),
+    bytes: sum('bytes'),
+    droppedPackets: sum('droppedPackets'),
+  };
+}
+
+function grown(total: TrafficCount, before: TrafficCount, after: TrafficCount): TrafficCount {
+  const add = (pick: keyof TrafficCount): number =>
+    // Less than before: the slot was cleared in between, everything in it is new.
+    total[pick] + (after[pick] < before[pick] ? after[pick] : after[pick] - before[pick]);
+  return {
+    packets: add('packets'),
+    bytes: add('bytes'),
+    droppedPackets: add('droppedPackets'),
+  };
+}
