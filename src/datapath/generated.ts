@@ -51,17 +51,17 @@ export const flowDirectionNames: Readonly<Record<number, string>> = {
   1: 'high',
 };
 
-/** enum flow_flag */
-export const flowFlag = {
-  startedByHigh: 1,
-  closed: 2,
+/** enum flow_state */
+export const flowState = {
+  open: 0,
+  closed: 1,
 } as const;
-export type FlowFlag = (typeof flowFlag)[keyof typeof flowFlag];
+export type FlowState = (typeof flowState)[keyof typeof flowState];
 
 /** By value, in words. */
-export const flowFlagNames: Readonly<Record<number, string>> = {
-  1: 'started by high',
-  2: 'closed',
+export const flowStateNames: Readonly<Record<number, string>> = {
+  0: 'open',
+  1: 'closed',
 };
 
 /** enum traffic_direction */
@@ -301,33 +301,38 @@ export interface Flow {
   readonly bytes: readonly [number, number];
   readonly packets: readonly [number, number];
   readonly tcpFlags: readonly [number, number];
-  readonly flags: number;
+  readonly initiator: number;
+  readonly state: number;
   readonly ifindex: number;
+  readonly direction: number;
 }
 
 export const flowCodec: Codec<Flow> = {
-  size: 48,
+  size: 72,
   encode(value, into, offset) {
     u64.encode(value.createdNs, into, offset);
     u64.encode(value.lastSeenNs, into, offset + 8);
     u64.encode(value.bytes[0], into, offset + 16);
     u64.encode(value.bytes[1], into, offset + 24);
-    u32.encode(value.packets[0], into, offset + 32);
-    u32.encode(value.packets[1], into, offset + 36);
-    u8.encode(value.tcpFlags[0], into, offset + 40);
-    u8.encode(value.tcpFlags[1], into, offset + 41);
-    u8.encode(value.flags, into, offset + 42);
-    u32.encode(value.ifindex, into, offset + 44);
-    clear(into, offset + 43, 1);
+    u64.encode(value.packets[0], into, offset + 32);
+    u64.encode(value.packets[1], into, offset + 40);
+    u32.encode(value.tcpFlags[0], into, offset + 48);
+    u32.encode(value.tcpFlags[1], into, offset + 52);
+    u32.encode(value.initiator, into, offset + 56);
+    u32.encode(value.state, into, offset + 60);
+    u32.encode(value.ifindex, into, offset + 64);
+    u32.encode(value.direction, into, offset + 68);
   },
   decode: (from, offset) => ({
     createdNs: u64.decode(from, offset),
     lastSeenNs: u64.decode(from, offset + 8),
     bytes: [u64.decode(from, offset + 16), u64.decode(from, offset + 24)],
-    packets: [u32.decode(from, offset + 32), u32.decode(from, offset + 36)],
-    tcpFlags: [u8.decode(from, offset + 40), u8.decode(from, offset + 41)],
-    flags: u8.decode(from, offset + 42),
-    ifindex: u32.decode(from, offset + 44),
+    packets: [u64.decode(from, offset + 32), u64.decode(from, offset + 40)],
+    tcpFlags: [u32.decode(from, offset + 48), u32.decode(from, offset + 52)],
+    initiator: u32.decode(from, offset + 56),
+    state: u32.decode(from, offset + 60),
+    ifindex: u32.decode(from, offset + 64),
+    direction: u32.decode(from, offset + 68),
   }),
 };
 
@@ -384,18 +389,18 @@ export interface FlowEvent {
   readonly destination: Address;
   readonly sourcePort: number;
   readonly destinationPort: number;
-  readonly protocol: number;
   readonly kind: number;
   readonly reason: number;
   readonly direction: number;
   readonly ifindex: number;
+  readonly protocol: number;
   readonly tcpFlags: number;
   readonly bytes: readonly [number, number];
   readonly packets: readonly [number, number];
 }
 
 export const flowEventCodec: Codec<FlowEvent> = {
-  size: 88,
+  size: 104,
   encode(value, into, offset) {
     u64.encode(value.timeNs, into, offset);
     u64.encode(value.createdNs, into, offset + 8);
@@ -403,17 +408,17 @@ export const flowEventCodec: Codec<FlowEvent> = {
     mappedAddress.encode(value.destination, into, offset + 32);
     u16be.encode(value.sourcePort, into, offset + 48);
     u16be.encode(value.destinationPort, into, offset + 50);
-    u8.encode(value.protocol, into, offset + 52);
-    u8.encode(value.kind, into, offset + 53);
-    u8.encode(value.reason, into, offset + 54);
-    u8.encode(value.direction, into, offset + 55);
-    u32.encode(value.ifindex, into, offset + 56);
-    u8.encode(value.tcpFlags, into, offset + 60);
-    u64.encode(value.bytes[0], into, offset + 64);
-    u64.encode(value.bytes[1], into, offset + 72);
-    u32.encode(value.packets[0], into, offset + 80);
-    u32.encode(value.packets[1], into, offset + 84);
-    clear(into, offset + 61, 3);
+    u32.encode(value.kind, into, offset + 52);
+    u32.encode(value.reason, into, offset + 56);
+    u32.encode(value.direction, into, offset + 60);
+    u32.encode(value.ifindex, into, offset + 64);
+    u8.encode(value.protocol, into, offset + 68);
+    u8.encode(value.tcpFlags, into, offset + 69);
+    u64.encode(value.bytes[0], into, offset + 72);
+    u64.encode(value.bytes[1], into, offset + 80);
+    u64.encode(value.packets[0], into, offset + 88);
+    u64.encode(value.packets[1], into, offset + 96);
+    clear(into, offset + 70, 2);
   },
   decode: (from, offset) => ({
     timeNs: u64.decode(from, offset),
@@ -422,14 +427,14 @@ export const flowEventCodec: Codec<FlowEvent> = {
     destination: mappedAddress.decode(from, offset + 32),
     sourcePort: u16be.decode(from, offset + 48),
     destinationPort: u16be.decode(from, offset + 50),
-    protocol: u8.decode(from, offset + 52),
-    kind: u8.decode(from, offset + 53),
-    reason: u8.decode(from, offset + 54),
-    direction: u8.decode(from, offset + 55),
-    ifindex: u32.decode(from, offset + 56),
-    tcpFlags: u8.decode(from, offset + 60),
-    bytes: [u64.decode(from, offset + 64), u64.decode(from, offset + 72)],
-    packets: [u32.decode(from, offset + 80), u32.decode(from, offset + 84)],
+    kind: u32.decode(from, offset + 52),
+    reason: u32.decode(from, offset + 56),
+    direction: u32.decode(from, offset + 60),
+    ifindex: u32.decode(from, offset + 64),
+    protocol: u8.decode(from, offset + 68),
+    tcpFlags: u8.decode(from, offset + 69),
+    bytes: [u64.decode(from, offset + 72), u64.decode(from, offset + 80)],
+    packets: [u64.decode(from, offset + 88), u64.decode(from, offset + 96)],
   }),
 };
 
