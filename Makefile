@@ -5,7 +5,7 @@ MULTIARCH := $(shell $(CLANG) -print-multiarch)
 BPF_FLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I/usr/include/$(MULTIARCH)
 SHIM_FLAGS := -O2 -static -Wall -Wextra -Werror
 
-all: $(patsubst bpf/%,dist/bpf/%,$(patsubst %.c,%.o,$(wildcard bpf/*.bpf.c))) $(patsubst shim/%.c,dist/shim/heddle-%,$(wildcard shim/*.c))
+all: dist/bpf/datapath.bpf.o $(patsubst shim/%.c,dist/shim/heddle-%,$(wildcard shim/*.c))
 
 dist/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h bpf/*.c)
 	@mkdir -p $(@D)

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dropReason, type FlowEvent, flowEventKind, flowFlag } from '../datapath/generated.ts';
+import {
+  dropReason,
+  type FlowEvent,
+  flowDirection,
+  flowEventKind,
+  flowState,
+  trafficDirection,
+} from '../datapath/generated.ts';
 import { parseAddress } from '../net/address.ts';
 import { protocols } from '../net/protocol.ts';
 import { type RecordContext, recordOfEvent, recordOfIdleFlow } from './flow-record.ts';
@@ -99,8 +106,10 @@ test('an idle flow is told from the end that started it', () => {
     bytes: [10, 20],
     packets: [1, 2],
     tcpFlags: [0, 0],
-    flags: flowFlag.startedByHigh,
+    initiator: flowDirection.high,
+    state: flowState.open,
     ifindex: 7,
+    direction: trafficDirection.ingress,
   } as const;
   const record = recordOfIdleFlow(key, flow, context);
   assert.deepEqual([record.from.address, record.from.port], [outside, 5353]);

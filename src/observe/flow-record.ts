@@ -6,8 +6,8 @@ import {
   type Flow,
   type FlowEvent,
   type FlowKey,
+  flowDirection,
   flowEventKind,
-  flowFlag,
   trafficDirection,
 } from '../datapath/generated.ts';
 import type { Address } from '../net/address.ts';
@@ -44,7 +44,7 @@ export function recordOfIdleFlow(key: FlowKey, flow: Flow, context: RecordContex
   const ported = hasPorts(key.protocol);
   const low = flowEnd(key.low, ported ? key.lowPort : undefined, context);
   const high = flowEnd(key.high, ported ? key.highPort : undefined, context);
-  const byHigh = (flow.flags & flowFlag.startedByHigh) !== 0;
+  const byHigh = flow.initiator === flowDirection.high;
   const [fromLow, fromHigh] = [count(flow, 0), count(flow, 1)];
   const from = byHigh ? high : low;
   return {
@@ -54,7 +54,7 @@ export function recordOfIdleFlow(key: FlowKey, flow: Flow, context: RecordContex
     from,
     to: byHigh ? low : high,
     protocol: protocolName(key.protocol),
-    direction: from.kind === 'pod' ? 'egress' : 'ingress',
+    direction: flow.direction === trafficDirection.egress ? 'egress' : 'ingress',
     totals: {
       durationMs: milliseconds(flow.lastSeenNs - flow.createdNs),
       sent: byHigh ? fromHigh : fromLow,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Flow, type FlowKey, flowFlag, flowKeyCodec } from '../datapath/generated.ts';
+import { type Flow, type FlowKey, flowKeyCodec, flowState } from '../datapath/generated.ts';
 import { encodeBytes } from '../kernel/codec.ts';
 import { parseAddress } from '../net/address.ts';
 import { protocols } from '../net/protocol.ts';
@@ -22,8 +22,10 @@ function flow(idleS: number, fields: Partial<Flow> = {}): Flow {
     bytes: [0, 0],
     packets: [0, 0],
     tcpFlags: [ack, ack],
-    flags: 0,
+    initiator: 0,
+    state: flowState.open,
     ifindex: 1,
+    direction: 0,
     ...fields,
   };
 }
@@ -68,11 +70,11 @@ const cases: [string, FlowKey, Flow, 'stays' | 'goes' | 'goes and is told'][] = 
     flow(idleSeconds.tcpOpening + 1, { tcpFlags: [syn, 0] }),
     'goes and is told',
   ],
-  ['closed TCP just now', key(protocols.tcp), flow(5, { flags: flowFlag.closed }), 'stays'],
+  ['closed TCP just now', key(protocols.tcp), flow(5, { state: flowState.closed }), 'stays'],
   [
     'closed TCP a while ago',
     key(protocols.tcp),
-    flow(idleSeconds.tcpClosed + 1, { flags: flowFlag.closed }),
+    flow(idleSeconds.tcpClosed + 1, { state: flowState.closed }),
     'goes',
   ],
 ];

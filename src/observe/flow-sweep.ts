@@ -1,7 +1,7 @@
 // Clears the flow table of flows that ended or that nothing has used for long, so that its LRU never has to evict a live one.
 // Keys stay bytes until an entry has to go (addresses as text cost microseconds): a full table is walked in a fraction of a second.
 
-import { type Flow, type FlowKey, flowFlag, flowKeyCodec } from '../datapath/generated.ts';
+import { type Flow, type FlowKey, flowKeyCodec, flowState } from '../datapath/generated.ts';
 import { bytes, type Codec } from '../kernel/codec.ts';
 import { protocols } from '../net/protocol.ts';
 
@@ -72,7 +72,7 @@ function limitNs(key: Uint8Array, flow: Flow): number {
 }
 
 function isClosed(flow: Flow): boolean {
-  return (flow.flags & flowFlag.closed) !== 0;
+  return flow.state === flowState.closed;
 }
 
 function decodeKey(raw: Uint8Array): FlowKey {
