@@ -30,6 +30,7 @@ const c = {
   ),
   send: libc.func('intptr_t send(int fd, const void *data, size_t length, int flags)'),
   recv: libc.func('intptr_t recv(int fd, void *into, size_t length, int flags)'),
+  ioctl: libc.func('int ioctl(int fd, unsigned long request, long argument)'),
   syscall4: libc.func('long syscall(long number, int command, uintptr_t address, uint32_t size)'),
 };
 
@@ -175,6 +176,28 @@ export function recv(fd: number, into: Uint8Array, flags = 0): number | undefine
   const received = Number(c.recv(fd, into, into.length, flags));
   if (received < 0 && koffi.errno() === errno['EAGAIN']) return undefined;
   return checked(received, 'recv', `fd ${fd}`);
+}
+
+/**
+ * Sends on a thread of libuv's pool, for a message that the kernel takes long to work off (RTM_DELLINK waits for RCU).
+ * Bytes sent. Rejects with KernelError.
+ */
+export function sendAsync(fd: number, data: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    // koffi keeps no reference to an asynchronous call's buffers: this closure holds `data` until the call is over.
+    c.send.async(fd, data, data.length, 0, (_error: unknown, result: number | bigint) => {
+      try {
+        resolve(checked(Number(result), 'send', `${data.length} bytes to fd ${fd}`));
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
+
+/** An ioctl(2) whose argument is a number (or none) and whose result is a descriptor or a number. */
+export function ioctl(fd: number, request: number, argument = 0): number {
+  return checked(c.ioctl(fd, request, argument), 'ioctl', `fd ${fd} 0x${request.toString(16)}`);
 }
 
 /** bpf(2) with its attribute union at `address`: the result, or the errno negated. */
