@@ -1,0 +1,171 @@
+// A link as the kernel describes it, and what of it can be set (linux/if_link.h: struct ifinfomsg and its attributes).
+
+import type { IfIndex } from '../../net/if-index.ts';
+import { type Mac, macBytes } from '../../net/mac.ts';
+import type { NetworkNamespace } from '../namespace.ts';
+import { Attributes } from './attribute.ts';
+import { type MessageWriter, malformed } from './message.ts';
+import { withoutAbsent } from './record.ts';
+
+/** Who makes a link's IPv6 link-local address: from the MAC, nobody, or from a secret (RFC 7217). */
+export type AddrGenMode = keyof typeof addrGenModes;
+
+export interface Link {
+  readonly ifIndex: IfIndex;
+  readonly name: string;
+  /** `veth`, `vxlan`, `bridge`, ...; absent for hardware and for loopback. */
+  readonly kind?: string;
+  /** Absent where the link-layer address is not six bytes long. */
+  readonly mac?: Mac;
+  readonly mtuBytes: number;
+  /** Set up by the administrator. */
+  readonly up: boolean;
+  /** Up, and its carrier too (a veth's: the other end is up). */
+  readonly running: boolean;
+  readonly loopback: boolean;
+  /** It resolves no neighbours. */
+  readonly noArp: boolean;
+  /** A veth's other end, or the link that this one is built on: an index in `linkNamespaceId`'s namespace. */
+  readonly peerIfIndex?: IfIndex;
+  /** This namespace's number for the one `peerIfIndex` is in (`namespaceId`); absent when it is this one. */
+  readonly linkNamespaceId?: number;
+  /** The bridge, bond or VRF it belongs to. */
+  readonly master?: IfIndex;
+  readonly addrGenMode?: AddrGenMode;
+  readonly vxlan?: VxlanLink;
+}
+
+export interface VxlanLink {
+  /** The tunnel key comes with each packet; `id` and the remote address mean nothing. */
+  readonly collectMetadata: boolean;
+  /** UDP, host order. */
+  readonly port: number;
+  readonly id: number;
+}
+
+export const linkMessages = { create: 16, delete: 17, get: 18 } as const;
+export const linkAttributes = {
+  mac: 1,
+  name: 3,
+  mtu: 4,
+  link: 5,
+  master: 10,
+  info: 18,
+  afSpec: 26,
+  namespaceFd: 28,
+  extendedMask: 29,
+  linkNamespaceId: 37,
+} as const;
+export const linkInfo = { kind: 1, data: 2 } as const;
+export const vxlanAttributes = { id: 1, learning: 7, port: 15, collectMetadata: 25 } as const;
+const linkFlags = { up: 0x1, loopback: 0x8, running: 0x40, noArp: 0x80 } as const;
+const inet6AddrGenMode = 8;
+const addrGenModes = { eui64: 0, none: 1, stablePrivacy: 2, random: 3 } as const;
+const inet6 = 10;
+const headerSize = 16;
+
+/** What can be set when a link is made and later; absent leaves it as it is. */
+export interface LinkSettings {
+  readonly name?: string | undefined;
+  readonly mac?: Mac | undefined;
+  readonly mtuBytes?: number | undefined;
+  readonly up?: boolean | undefined;
+  readonly noArp?: boolean | undefined;
+  readonly master?: IfIndex | 'none' | undefined;
+  /** Moves it there; it arrives down, without addresses. */
+  readonly namespace?: NetworkNamespace | undefined;
+}
+
+/** Reads RTM_NEWLINK and RTM_DELLINK. Throws KernelError EBADMSG. */
+export function readLink(payload: Buffer): Link {
+  if (payload.length < headerSize) throw malformed(`link of ${payload.length} bytes`);
+  const flags = payload.readUInt32LE(8);
+  const attributes = new Attributes(payload.subarray(headerSize));
+  const info = attributes.nested(linkAttributes.info);
+  const kind = info?.text(linkInfo.kind);
+  return withoutAbsent<Link>({
+    ifIndex: payload.readInt32LE(4) as IfIndex,
+    name: attributes.text(linkAttributes.name) ?? '',
+    mtuBytes: attributes.u32(linkAttributes.mtu) ?? 0,
+    up: (flags & linkFlags.up) !== 0,
+    running: (flags & linkFlags.running) !== 0,
+    loopback: (flags & linkFlags.loopback) !== 0,
+    noArp: (flags & linkFlags.noArp) !== 0,
+    kind,
+    mac: attributes.mac(linkAttributes.mac),
+    peerIfIndex: peerOf(attributes),
+    linkNamespaceId: attributes.i32(linkAttributes.linkNamespaceId),
+    master: attributes.ifIndex(linkAttributes.master),
+    addrGenMode: readAddrGenMode(attributes),
+    vxlan: kind === 'vxlan' ? readVxlan(info) : undefined,
+  });
+}
+
+/** struct ifinfomsg. */
+export function writeLinkHeader(
+  message: MessageWriter,
+  link: LinkSettings & { readonly ifIndex?: IfIndex | undefined },
+): void {
+  let flags = 0;
+  let change = 0;
+  for (const [value, bit] of [
+    [link.up, linkFlags.up],
+    [link.noArp, linkFlags.noArp],
+  ] as const) {
+    if (value === undefined) continue;
+    change |= bit;
+    if (value) flags |= bit;
+  }
+  message
+    .u32(0)
+    .u32(link.ifIndex ?? 0)
+    .u32(flags)
+    .u32(change);
+}
+
+export function writeLinkSettings(message: MessageWriter, link: LinkSettings): void {
+  const { name, mac, mtuBytes, master, namespace } = link;
+  if (name !== undefined) message.textAttribute(linkAttributes.name, name);
+  if (mac !== undefined) message.attribute(linkAttributes.mac, macBytes(mac));
+  if (mtuBytes !== undefined) message.u32Attribute(linkAttributes.mtu, mtuBytes);
+  if (master !== undefined)
+    message.u32Attribute(linkAttributes.master, master === 'none' ? 0 : master);
+  if (namespace !== undefined) message.u32Attribute(linkAttributes.namespaceFd, namespace.fd);
+}
+
+export function writeLinkInfo(message: MessageWriter, kind: string, data?: () => void): void {
+  message.nest(linkAttributes.info, () => {
+    message.textAttribute(linkInfo.kind, kind);
+    if (data !== undefined) message.nest(linkInfo.data, data);
+  });
+}
+
+export function writeAddrGenMode(message: MessageWriter, mode: AddrGenMode | undefined): void {
+  if (mode === undefined) return;
+  message.nest(linkAttributes.afSpec, () =>
+    message.nest(inet6, () => message.u8Attribute(inet6AddrGenMode, addrGenModes[mode])),
+  );
+}
+
+function readAddrGenMode(attributes: Attributes): AddrGenMode | undefined {
+  const value = attributes.nested(linkAttributes.afSpec)?.nested(inet6)?.u8(inet6AddrGenMode);
+  return value === undefined ? undefined : addrGenModeNames[value];
+}
+
+const addrGenModeNames = Object.keys(addrGenModes) as AddrGenMode[];
+
+function peerOf(attributes: Attributes): IfIndex | undefined {
+  const peer = attributes.ifIndex(linkAttributes.link);
+  // 0: the other end is gone or was never there (a tunnel on any link).
+  return peer === 0 ? undefined : peer;
+}
+
+function readVxlan(info: Attributes | undefined): VxlanLink | undefined {
+  const data = info?.nested(linkInfo.data);
+  if (data === undefined) return undefined;
+  return {
+    collectMetadata: (data.u8(vxlanAttributes.collectMetadata) ?? 0) !== 0,
+    port: data.u16BigEndian(vxlanAttributes.port) ?? 0,
+    id: data.u32(vxlanAttributes.id) ?? 0,
+  };
+}

@@ -1,0 +1,142 @@
+// Links: network interfaces. Making them is in veth.ts, vxlan.ts and bridge.ts.
+
+import type { IfIndex } from '../../net/if-index.ts';
+import { isKernelError } from '../errno.ts';
+import {
+  type AddrGenMode,
+  type Link,
+  type LinkSettings,
+  linkAttributes,
+  linkMessages,
+  readLink,
+  writeAddrGenMode,
+  writeLinkHeader,
+  writeLinkInfo,
+  writeLinkSettings,
+} from './link-record.ts';
+import type { MessageWriter } from './message.ts';
+import type { Query, Request, RequestSink } from './request.ts';
+import type { NetlinkSocket } from './socket.ts';
+
+/**
+ * Changes a link. The IPv6 `addrGenMode` counts when the link comes up, and the kernel sets `up` first: send it before,
+ * in a request of its own. Equivalent to: `ip link set dev X [up|down] [mtu N] [address MAC] [name N] [master M] [netns NS]
+ * [addrgenmode M]`. Throws KernelError (ENODEV; EBUSY: renamed while up, on kernels that refuse it).
+ */
+export function setLink(
+  requests: RequestSink,
+  link: LinkSettings & {
+    readonly ifIndex: IfIndex;
+    readonly addrGenMode?: AddrGenMode | undefined;
+  },
+): void {
+  requests.submit({
+    call: 'link set',
+    subject: describe(link),
+    type: linkMessages.create,
+    flags: 0,
+    write: (message) => {
+      writeLinkHeader(message, link);
+      writeLinkSettings(message, link);
+      writeAddrGenMode(message, link.addrGenMode);
+    },
+  });
+}
+
+/**
+ * Deletes a link and, for a veth, its other end. A veth takes ~25 ms, during which the thread stands still: see
+ * `delLinkAsync`. Equivalent to: `ip link delete dev X`. Throws KernelError (ENODEV).
+ */
+export function delLink(requests: RequestSink, ifIndex: IfIndex): void {
+  requests.submit(deletion(ifIndex));
+}
+
+/** As `delLink` without holding up the event loop; several run side by side, and the kernel waits for them together. */
+export function delLinkAsync(socket: NetlinkSocket, ifIndex: IfIndex): Promise<void> {
+  return socket.submitAsync(deletion(ifIndex));
+}
+
+/** Equivalent to: `ip link show [type KIND] [master M]`; the kernel does the filtering. */
+export function listLinks(
+  socket: NetlinkSocket,
+  filter: { readonly kind?: string; readonly master?: IfIndex } = {},
+): Link[] {
+  const query: Query = {
+    call: 'link list',
+    subject: filter.kind ?? '',
+    type: linkMessages.get,
+    write: (message) => {
+      writeLinkHeader(message, {});
+      skipStatistics(message);
+      if (filter.master !== undefined) message.u32Attribute(linkAttributes.master, filter.master);
+      const { kind } = filter;
+      if (kind !== undefined) writeLinkInfo(message, kind);
+    },
+  };
+  // A filter by kind matches nothing on a kernel that has never made one; it then lists all.
+  return socket
+    .dump(query, readLink)
+    .filter((link) => filter.kind === undefined || link.kind === filter.kind);
+}
+
+/** Equivalent to: `ip link show dev NAME`. Undefined when there is none. Throws KernelError. */
+export function linkByName(socket: NetlinkSocket, name: string): Link | undefined {
+  return getLink(socket, { name }, name);
+}
+
+/** Undefined when there is none. Throws KernelError. */
+export function linkByIndex(socket: NetlinkSocket, ifIndex: IfIndex): Link | undefined {
+  return getLink(socket, { ifIndex }, `index ${ifIndex}`);
+}
+
+function getLink(
+  socket: NetlinkSocket,
+  which: { readonly name?: string; readonly ifIndex?: IfIndex },
+  subject: string,
+): Link | undefined {
+  const query: Query = {
+    call: 'link get',
+    subject,
+    type: linkMessages.get,
+    write: (message) => {
+      writeLinkHeader(message, which);
+      if (which.name !== undefined) message.textAttribute(linkAttributes.name, which.name);
+      skipStatistics(message);
+    },
+  };
+  try {
+    return socket.get(query, readLink);
+  } catch (error) {
+    if (isKernelError(error, 'ENODEV')) return undefined;
+    throw error;
+  }
+}
+
+function deletion(ifIndex: IfIndex): Request {
+  return {
+    call: 'link delete',
+    subject: `index ${ifIndex}`,
+    type: linkMessages.delete,
+    flags: 0,
+    write: (message) => writeLinkHeader(message, { ifIndex }),
+  };
+}
+
+// RTEXT_FILTER_SKIP_STATS: a third of a link's bytes are counters that nobody reads here.
+function skipStatistics(message: MessageWriter): void {
+  message.u32Attribute(linkAttributes.extendedMask, 1 << 3);
+}
+
+function describe(link: LinkSettings & { readonly ifIndex: IfIndex }): string {
+  const { ifIndex, name, mac, mtuBytes, up, master } = link;
+  return [
+    `index ${ifIndex}`,
+    up === undefined ? '' : up ? 'up' : 'down',
+    name === undefined ? '' : `name ${name}`,
+    mac === undefined ? '' : `address ${mac}`,
+    mtuBytes === undefined ? '' : `mtu ${mtuBytes}`,
+    master === undefined ? '' : `master ${master}`,
+  ]
+    .filter((part) => part !== '')
+    .join(' ');
+}

@@ -1,0 +1,138 @@
+// Neighbours: which MAC address an IP address on a link has (ARP and NDP entries; linux/neighbour.h: struct ndmsg).
+
+import { type Address, addressBytes, addressFamily } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { type Mac, macBytes } from '../../net/mac.ts';
+import { Attributes } from './attribute.ts';
+import { familyNumbers, familyOf } from './family.ts';
+import { malformed, messageFlags } from './message.ts';
+import { withoutAbsent } from './record.ts';
+import type { Query, Request, RequestSink } from './request.ts';
+import type { NetlinkSocket } from './socket.ts';
+
+// NUD_*
+const states = {
+  none: 0x00,
+  incomplete: 0x01,
+  reachable: 0x02,
+  stale: 0x04,
+  delay: 0x08,
+  probe: 0x10,
+  failed: 0x20,
+  noarp: 0x40,
+  permanent: 0x80,
+} as const;
+
+/** `permanent` stays until deleted; the others are stages of resolution. */
+export type NeighbourState = keyof typeof states;
+
+export interface NeighbourOptions {
+  readonly ifIndex: IfIndex;
+  readonly address: Address;
+  readonly mac: Mac;
+  readonly state: NeighbourState;
+}
+
+export interface Neighbour {
+  readonly ifIndex: IfIndex;
+  readonly address: Address;
+  /** Absent while it is not resolved. */
+  readonly mac?: Mac;
+  readonly state: NeighbourState;
+}
+
+const messages = { create: 28, delete: 29, get: 30 } as const;
+const attributeTypes = { address: 1, mac: 2, ifIndex: 8 } as const;
+const headerSize = 12;
+
+/** Equivalent to: `ip neigh add A lladdr M dev X nud S`. Throws KernelError (EEXIST, ENODEV). */
+export function addNeighbour(requests: RequestSink, options: NeighbourOptions): void {
+  requests.submit(
+    change('neigh add', messages.create, messageFlags.create | messageFlags.exclusive, options),
+  );
+}
+
+/** Equivalent to: `ip neigh replace A lladdr M dev X nud S`. Throws KernelError (ENODEV; ENETDOWN: the link is down). */
+export function replaceNeighbour(requests: RequestSink, options: NeighbourOptions): void {
+  requests.submit(
+    change('neigh replace', messages.create, messageFlags.create | messageFlags.replace, options),
+  );
+}
+
+/** Equivalent to: `ip neigh delete A dev X`. Throws KernelError (ENOENT: it is not there). */
+export function delNeighbour(
+  requests: RequestSink,
+  { ifIndex, address }: Pick<NeighbourOptions, 'ifIndex' | 'address'>,
+): void {
+  requests.submit(change('neigh delete', messages.delete, 0, { ifIndex, address }));
+}
+
+/** Equivalent to: `ip neigh show [dev X] nud all`; the kernel filters by link. Both families. Throws KernelError. */
+export function listNeighbours(
+  socket: NetlinkSocket,
+  filter: { readonly ifIndex?: IfIndex } = {},
+): Neighbour[] {
+  const { ifIndex } = filter;
+  const query: Query = {
+    call: 'neigh list',
+    subject: ifIndex === undefined ? '' : `index ${ifIndex}`,
+    type: messages.get,
+    write: (message) => {
+      message.u32(0).u32(0).u32(0);
+      if (ifIndex !== undefined) message.u32Attribute(attributeTypes.ifIndex, ifIndex);
+    },
+  };
+  return socket.dump(query, readNeighbour);
+}
+
+/**
+ * Reads RTM_NEWNEIGH and RTM_DELNEIGH; undefined for what is no IPv4 or IPv6 neighbour (bridge forwarding entries).
+ * Throws KernelError EBADMSG.
+ */
+export function readNeighbour(payload: Buffer): Neighbour | undefined {
+  if (payload.length < headerSize) throw malformed(`neighbour of ${payload.length} bytes`);
+  if (familyOf(payload.readUInt8(0)) === undefined) return undefined;
+  const attributes = new Attributes(payload.subarray(headerSize));
+  const address = attributes.address(attributeTypes.address);
+  if (address === undefined) throw malformed('neighbour without an address');
+  return withoutAbsent<Neighbour>({
+    ifIndex: payload.readUInt32LE(4) as IfIndex,
+    address,
+    mac: attributes.mac(attributeTypes.mac),
+    state: stateOf(payload.readUInt16LE(8)),
+  });
+}
+
+function change(
+  call: string,
+  type: number,
+  how: number,
+  neighbour: Pick<NeighbourOptions, 'ifIndex' | 'address'> & Partial<NeighbourOptions>,
+): Request {
+  const { ifIndex, address, mac, state = 'none' } = neighbour;
+  return {
+    call,
+    subject: `${address}${mac === undefined ? '' : ` lladdr ${mac}`} dev index ${ifIndex}`,
+    type,
+    flags: how,
+    write: (message) => {
+      message
+        .u32(familyNumbers[addressFamily(address)])
+        .u32(ifIndex)
+        .u16(states[state])
+        .u16(0)
+        .attribute(attributeTypes.address, addressBytes(address));
+      if (mac !== undefined) message.attribute(attributeTypes.mac, macBytes(mac));
+    },
+  };
+}
+
+function stateOf(number: number): NeighbourState {
+  const name = stateNames.get(number);
+  if (name === undefined) throw malformed(`neighbour state ${number}`);
+  return name;
+}
+
+const stateNames = new Map<number, NeighbourState>(
+  Object.entries(states).map(([name, number]) => [number, name as NeighbourState]),
+);

@@ -1,0 +1,30 @@
+// What a verb asks of the kernel, before it is bytes; and who takes it: a socket at once, a batch for later.
+
+import type { MessageWriter } from './message.ts';
+
+/** One request that changes something; the kernel answers it with an acknowledgement or an error. */
+export interface Request {
+  /** As the shell would say it, for errors: `route replace`. */
+  readonly call: string;
+  /** On what, with which values: `192.0.2.0/24 via 198.51.100.1`. */
+  readonly subject: string;
+  /** RTM_*, or an nfnetlink subsystem and message. */
+  readonly type: number;
+  /** NLM_F_CREATE and the like; REQUEST and ACK are added. */
+  readonly flags: number;
+  /** Writes the family's header and the attributes. */
+  write(message: MessageWriter): void;
+}
+
+/** Takes a verb's request: `NetlinkSocket` performs it and throws what the kernel refuses, a batch collects it. */
+export interface RequestSink {
+  submit(request: Request): void;
+}
+
+/** A question with one answer (`get`) or many (`dump`). `call`, `subject` and `type` as in Request. */
+export interface Query {
+  readonly call: string;
+  readonly subject: string;
+  readonly type: number;
+  write(message: MessageWriter): void;
+}

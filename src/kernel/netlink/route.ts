@@ -1,0 +1,119 @@
+// Routes: add, replace, delete, list. What a route is and how it is laid out is in route-record.ts.
+
+import type { Address, AddressFamily } from '../../net/address.ts';
+import { addressBytes, addressFamily } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { familyBits } from '../../net/prefix.ts';
+import { isKernelError } from '../errno.ts';
+import { familyNumbers } from './family.ts';
+import { type MessageWriter, messageFlags } from './message.ts';
+import type { Query, Request, RequestSink } from './request.ts';
+import {
+  describeRoute,
+  type Route,
+  readRoute,
+  routeAttributes,
+  writeRoute,
+  writeRouteHeader,
+} from './route-record.ts';
+import type { NetlinkSocket } from './socket.ts';
+
+const messages = { create: 24, delete: 25, get: 26 } as const;
+
+/** Equivalent to: `ip route add [TYPE] PREFIX [via A] [dev X] ...`. Throws KernelError (EEXIST; ENETUNREACH: the gateway). */
+export function addRoute(requests: RequestSink, route: Route): void {
+  const how = messageFlags.create | messageFlags.exclusive;
+  requests.submit(change('route add', messages.create, how, route));
+}
+
+/**
+ * Makes it, or puts it in the place of the one with the same destination, metric and table. IPv6 routes have the metric
+ * 1024 where none is given. Equivalent to: `ip route replace ...`. Throws KernelError.
+ */
+export function replaceRoute(requests: RequestSink, route: Route): void {
+  const how = messageFlags.create | messageFlags.replace;
+  requests.submit(change('route replace', messages.create, how, route));
+}
+
+/**
+ * Deletes the first route that has everything that is given here; type and scope too, as `listRoutes` gives them.
+ * Equivalent to: `ip route delete ...`. Throws KernelError (ESRCH: there is none; ENOENT: not even its table).
+ */
+export function delRoute(requests: RequestSink, route: Route): void {
+  requests.submit(change('route delete', messages.delete, 0, route));
+}
+
+export interface RouteFilter {
+  /** Both unless given. */
+  readonly family?: AddressFamily | undefined;
+  readonly table?: number | undefined;
+  readonly protocol?: number | undefined;
+  readonly ifIndex?: IfIndex | undefined;
+}
+
+/**
+ * Equivalent to: `ip [-4|-6] route show table T [proto P] [dev X]`; all tables unless one is given. The kernel does the
+ * filtering, so that a few routes of ours cost little among many of a routing daemon's. Throws KernelError.
+ */
+export function listRoutes(socket: NetlinkSocket, filter: RouteFilter = {}): Route[] {
+  const families = filter.family === undefined ? ([4, 6] as const) : [filter.family];
+  return families.flatMap((family) => listFamily(socket, family, filter));
+}
+
+/**
+ * The route that a packet to `destination` would take from here. Equivalent to: `ip route get A`.
+ * Throws KernelError (ENETUNREACH, EHOSTUNREACH: an unreachable route, EINVAL: a blackhole).
+ */
+export function lookUpRoute(socket: NetlinkSocket, destination: Address): Route | undefined {
+  const family = addressFamily(destination);
+  const query: Query = {
+    call: 'route get',
+    subject: destination,
+    type: messages.get,
+    write: (message) => {
+      writeRouteHeader(message, { family, prefixLength: familyBits(family) });
+      message.attribute(routeAttributes.destination, addressBytes(destination));
+    },
+  };
+  return socket.get(query, readRoute);
+}
+
+function listFamily(socket: NetlinkSocket, family: AddressFamily, filter: RouteFilter): Route[] {
+  const query: Query = {
+    call: 'route list',
+    subject: `IPv${family}${filter.table === undefined ? '' : ` table ${filter.table}`}`,
+    type: messages.get,
+    write: (message) => writeFilter(message, family, filter),
+  };
+  try {
+    return socket.dump(query, readRoute);
+  } catch (error) {
+    // A table that no route was ever put into does not exist.
+    if (filter.table !== undefined && isKernelError(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+function writeFilter(message: MessageWriter, family: AddressFamily, filter: RouteFilter): void {
+  const { table, protocol, ifIndex } = filter;
+  // struct rtmsg; with strict checking the kernel filters by every field and attribute that is set.
+  message.u8(familyNumbers[family]).u8(0).u8(0).u8(0);
+  message
+    .u8(0)
+    .u8(protocol ?? 0)
+    .u8(0)
+    .u8(0)
+    .u32(0);
+  if (table !== undefined) message.u32Attribute(routeAttributes.table, table);
+  if (ifIndex !== undefined) message.u32Attribute(routeAttributes.outputIfIndex, ifIndex);
+}
+
+function change(call: string, type: number, how: number, route: Route): Request {
+  return {
+    call,
+    subject: describeRoute(route),
+    type,
+    flags: how,
+    write: (message) => writeRoute(message, route),
+  };
+}

@@ -1,0 +1,191 @@
+// A netlink socket that asks and reads the answers. Everything is synchronous: the kernel works a request off within
+// send(2), so that its answer is there when send returns. The verbs (link.ts, route.ts, ...) are functions over this.
+
+import { KernelError } from '../errno.ts';
+import type { NetworkNamespace } from '../namespace.ts';
+import { type Acknowledgement, readAcknowledgement, readDone } from './acknowledgement.ts';
+import {
+  type Message,
+  MessageWriter,
+  malformed,
+  messageFlags,
+  messageTypes,
+  splitMessages,
+} from './message.ts';
+import type { Query, Request, RequestSink } from './request.ts';
+import { KernelTransport, type NetlinkFamily, type NetlinkTransport } from './transport.ts';
+
+/** One a request, in order: undefined where it was done. */
+export type Outcomes = readonly (KernelError | undefined)[];
+
+export interface SocketOptions {
+  /** Where it is made and stays; the thread's own when absent. */
+  readonly namespace?: NetworkNamespace | undefined;
+  /** `route` (rtnetlink) unless given. */
+  readonly family?: NetlinkFamily;
+}
+
+// Acknowledgements queue up in the receive buffer (at most ~1.3 kB each with their overhead) while one send is worked
+// off, so a big batch goes out in pieces. The send buffer bounds a piece's bytes (208 KiB by default).
+const pieceRequests = 64;
+const pieceBytes = 64 * 1024;
+// The kernel fills dumps into datagrams of at most 32 KiB.
+const receiveBytes = 64 * 1024;
+const dumpAttempts = 10;
+
+export class NetlinkSocket implements RequestSink, Disposable {
+  readonly #transport: NetlinkTransport;
+  readonly #writer = new MessageWriter();
+  readonly #received: Buffer = Buffer.allocUnsafeSlow(receiveBytes);
+  #sequence = 0;
+
+  private constructor(transport: NetlinkTransport) {
+    this.#transport = transport;
+  }
+
+  /** Throws KernelError. */
+  static open({ namespace, family = 'route' }: SocketOptions = {}): NetlinkSocket {
+    return new NetlinkSocket(new KernelTransport({ family, namespace }));
+  }
+
+  /** Over another transport than the kernel's; the socket owns it. */
+  static over(transport: NetlinkTransport): NetlinkSocket {
+    return new NetlinkSocket(transport);
+  }
+
+  /** Performs one request. Throws KernelError with what was tried and the kernel's own text. */
+  submit(request: Request): void {
+    const [failure] = this.submitAll([request]);
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Performs all, whichever fail, in as few sends as possible. Throws KernelError only when the exchange itself breaks. */
+  submitAll(requests: readonly Request[]): Outcomes {
+    const outcomes: (KernelError | undefined)[] = [];
+    while (outcomes.length < requests.length) {
+      outcomes.push(...this.#submitPiece(requests, outcomes.length));
+    }
+    return outcomes;
+  }
+
+  /**
+   * Performs a request that the kernel takes long over without holding up the event loop, on a socket and a pool thread
+   * of its own, so that several run side by side. Rejects with KernelError.
+   */
+  async submitAsync(request: Request): Promise<void> {
+    using socket = new NetlinkSocket(this.#transport.sibling());
+    socket.#write(request, messageFlags.acknowledge | request.flags);
+    await socket.#transport.sendAsync(socket.#writer.bytes);
+    const [failure] = socket.#acknowledgements([request], socket.#sequence);
+    if (failure !== undefined) throw failure;
+  }
+
+  /** One answer, parsed by `read`. Throws KernelError (ENOENT, ENODEV: there is no such thing). */
+  get<Result>(query: Query, read: (payload: Buffer) => Result): Result {
+    this.#writer.clear();
+    this.#write(query, 0);
+    this.#transport.send(this.#writer.bytes);
+    for (;;) {
+      for (const message of this.#receive(query)) {
+        if (message.sequence !== this.#sequence) continue;
+        if (message.type !== messageTypes.error) return read(message.payload);
+        throw refused(query, readAcknowledgement(message));
+      }
+    }
+  }
+
+  /**
+   * All answers, each parsed by `read` (undefined leaves one out). A list that changed while it was read
+   * (NLM_F_DUMP_INTR) is read again. Throws KernelError (EAGAIN: it would not stand still).
+   */
+  dump<Result>(query: Query, read: (payload: Buffer) => Result | undefined): Result[] {
+    for (let attempt = 0; attempt < dumpAttempts; attempt++) {
+      const results = this.#dumpOnce(query, read);
+      if (results !== undefined) return results;
+    }
+    const detail = `it changed during each of ${dumpAttempts} attempts`;
+    throw new KernelError({ call: query.call, subject: query.subject, code: 'EAGAIN', detail });
+  }
+
+  [Symbol.dispose](): void {
+    this.#transport[Symbol.dispose]();
+  }
+
+  #submitPiece(requests: readonly Request[], start: number): Outcomes {
+    this.#writer.clear();
+    const first = this.#sequence + 1;
+    let end = start;
+    while (end < requests.length && end - start < pieceRequests) {
+      const request = requests[end];
+      if (request === undefined || this.#writer.length > pieceBytes) break;
+      this.#write(request, messageFlags.acknowledge | request.flags);
+      end++;
+    }
+    this.#transport.send(this.#writer.bytes);
+    return this.#acknowledgements(requests.slice(start, end), first);
+  }
+
+  #write(request: Query, flags: number): void {
+    this.#sequence++;
+    this.#writer.begin(request.type, messageFlags.request | flags, this.#sequence);
+    request.write(this.#writer);
+    this.#writer.end();
+  }
+
+  #acknowledgements(requests: readonly Request[], first: number): Outcomes {
+    const outcomes = new Array<KernelError | undefined>(requests.length).fill(undefined);
+    for (let missing = requests.length; missing > 0; ) {
+      for (const message of this.#receive(requests[0])) {
+        const index = message.sequence - first;
+        const request = requests[index];
+        // Echoes and answers to an exchange that broke earlier are not for us.
+        if (message.type !== messageTypes.error || request === undefined) continue;
+        const acknowledgement = readAcknowledgement(message);
+        if (acknowledgement.errno !== 0) outcomes[index] = refused(request, acknowledgement);
+        missing--;
+      }
+    }
+    return outcomes;
+  }
+
+  /** Undefined when the list changed under way. */
+  #dumpOnce<Result>(
+    query: Query,
+    read: (payload: Buffer) => Result | undefined,
+  ): Result[] | undefined {
+    this.#writer.clear();
+    this.#write(query, messageFlags.dump);
+    this.#transport.send(this.#writer.bytes);
+    const results: Result[] = [];
+    let interrupted = false;
+    for (;;) {
+      for (const message of this.#receive(query)) {
+        if (message.sequence !== this.#sequence) continue;
+        if ((message.flags & messageFlags.dumpInterrupted) !== 0) interrupted = true;
+        if (message.type === messageTypes.done || message.type === messageTypes.error) {
+          throwIfRefused(query, message);
+          return interrupted ? undefined : results;
+        }
+        const result = read(message.payload);
+        if (result !== undefined) results.push(result);
+      }
+    }
+  }
+
+  #receive(asked: Query | undefined): readonly Message[] {
+    const length = this.#transport.receive(this.#received);
+    if (length === undefined) {
+      throw malformed(`the kernel has not answered ${asked?.call ?? ''} ${asked?.subject ?? ''}`);
+    }
+    return splitMessages(this.#received.subarray(0, length));
+  }
+}
+
+function throwIfRefused(query: Query, message: Message): void {
+  const end = message.type === messageTypes.done ? readDone(message) : readAcknowledgement(message);
+  if (end.errno !== 0) throw refused(query, end);
+}
+
+function refused({ call, subject }: Query, { errno, detail }: Acknowledgement): KernelError {
+  return new KernelError({ call, subject, code: errno, detail });
+}

@@ -1,0 +1,114 @@
+// The kernel's end of a netlink socket: the few system calls that NetlinkSocket is made of, behind an interface so that
+// tests can answer in the kernel's place.
+
+import { isKernelError, KernelError } from '../errno.ts';
+import { bind, close, recv, send, sendAsync, setsockopt, socket } from '../libc.ts';
+import { NetworkNamespace } from '../namespace.ts';
+
+export interface NetlinkTransport extends Disposable {
+  send(bytes: Uint8Array): void;
+  /** For requests that the kernel takes long over; `bytes` must not change until it settles. */
+  sendAsync(bytes: Uint8Array): Promise<void>;
+  /** One datagram's length, or undefined when none is there now. Throws KernelError (ENOBUFS: some were lost). */
+  receive(into: Uint8Array): number | undefined;
+  /** Another one in the same namespace, with a queue of its own. */
+  sibling(): NetlinkTransport;
+}
+
+/** Netlink families (linux/netlink.h). */
+export const netlinkFamilies = { route: 0, netfilter: 12 } as const;
+
+export type NetlinkFamily = keyof typeof netlinkFamilies;
+
+export interface TransportOptions {
+  readonly family: NetlinkFamily;
+  /** Where it is made and stays; the thread's own when absent. */
+  readonly namespace?: NetworkNamespace | undefined;
+  /** RTNLGRP_* to receive notifications of. */
+  readonly groups?: readonly number[];
+}
+
+const netlinkDomain = 16;
+const rawType = 3;
+const solNetlink = 270;
+const socketOptions = { addMembership: 1, capAck: 10, extAck: 11, strictCheck: 12 } as const;
+const truncate = 0x20;
+
+export class KernelTransport implements NetlinkTransport {
+  readonly fd: number;
+  readonly #family: NetlinkFamily;
+
+  /** Throws KernelError. */
+  constructor({ family, namespace, groups = [] }: TransportOptions) {
+    const make = (): number => socket(netlinkDomain, rawType, netlinkFamilies[family]);
+    this.#family = family;
+    this.fd = namespace === undefined ? make() : namespace.run(make);
+    try {
+      configure(this.fd, groups);
+    } catch (error) {
+      close(this.fd);
+      throw error;
+    }
+  }
+
+  send(bytes: Uint8Array): void {
+    send(this.fd, bytes);
+  }
+
+  async sendAsync(bytes: Uint8Array): Promise<void> {
+    await sendAsync(this.fd, bytes);
+  }
+
+  receive(into: Uint8Array): number | undefined {
+    const length = recv(this.fd, into, truncate);
+    if (length !== undefined && length > into.length) {
+      const detail = `a datagram of ${length} bytes, the buffer has ${into.length}`;
+      throw new KernelError({ call: 'recv', subject: 'netlink', code: 'EMSGSIZE', detail });
+    }
+    return length;
+  }
+
+  sibling(): NetlinkTransport {
+    using namespace = NetworkNamespace.ofSocket(this.fd);
+    return new KernelTransport({ family: this.#family, namespace });
+  }
+
+  [Symbol.dispose](): void {
+    close(this.fd);
+  }
+}
+
+function configure(fd: number, groups: readonly number[]): void {
+  const on = u32Bytes(1);
+  for (const name of [socketOptions.capAck, socketOptions.extAck, socketOptions.strictCheck]) {
+    setsockopt(fd, { level: solNetlink, name, value: on });
+  }
+  enlargeReceiveBuffer(fd);
+  // A bound socket has a port id, by which the kernel addresses notifications.
+  bind(fd, Buffer.from([netlinkDomain, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+  for (const group of groups) {
+    setsockopt(fd, {
+      level: solNetlink,
+      name: socketOptions.addMembership,
+      value: u32Bytes(group),
+    });
+  }
+}
+
+// The default (net.core.rmem_default, 208 KiB) holds some 200 notifications; what does not fit is lost.
+function enlargeReceiveBuffer(fd: number): void {
+  const solSocket = 1;
+  const receiveBufferForce = 33;
+  try {
+    setsockopt(fd, { level: solSocket, name: receiveBufferForce, value: u32Bytes(1 << 20) });
+  } catch (error) {
+    // Without CAP_NET_ADMIN the default must do.
+    if (!isKernelError(error, 'EPERM')) throw error;
+  }
+}
+
+function u32Bytes(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}

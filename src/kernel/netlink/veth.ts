@@ -1,0 +1,57 @@
+// veth: a cable with an interface at each end, usually across two namespaces.
+
+import type { IfIndex } from '../../net/if-index.ts';
+import type { Mac } from '../../net/mac.ts';
+import type { NetworkNamespace } from '../namespace.ts';
+import {
+  type LinkSettings,
+  linkMessages,
+  writeLinkHeader,
+  writeLinkInfo,
+  writeLinkSettings,
+} from './link-record.ts';
+import { messageFlags } from './message.ts';
+import type { RequestSink } from './request.ts';
+
+export interface VethOptions {
+  readonly name: string;
+  /** The kernel picks one unless given. */
+  readonly ifIndex?: IfIndex | undefined;
+  /** Random unless given. */
+  readonly mac?: Mac | undefined;
+  readonly mtuBytes?: number | undefined;
+  readonly up?: boolean | undefined;
+  readonly peer: {
+    readonly name: string;
+    /** Made there at once, so that its name needs to be free there only. */
+    readonly namespace?: NetworkNamespace | undefined;
+    readonly ifIndex?: IfIndex | undefined;
+    readonly mac?: Mac | undefined;
+    readonly mtuBytes?: number | undefined;
+  };
+}
+
+/**
+ * Makes both ends in one request. The peer stays down: the kernel cannot bring it up before the pair is whole (ENOTCONN),
+ * so that takes a `setLink` in its namespace. Equivalent to: `ip link add NAME [address MAC] [mtu N] type veth peer name PEER
+ * [netns NS] ...`. Throws KernelError (EEXIST: a name or index is taken; EINVAL: not a name).
+ */
+export function addVeth(requests: RequestSink, options: VethOptions): void {
+  const vethInfoPeer = 1;
+  requests.submit({
+    call: 'link add',
+    subject: `veth ${options.name} peer ${options.peer.name}`,
+    type: linkMessages.create,
+    flags: messageFlags.create | messageFlags.exclusive,
+    write: (message) => {
+      const writeEnd = (end: LinkSettings & { readonly ifIndex?: IfIndex | undefined }): void => {
+        writeLinkHeader(message, end);
+        writeLinkSettings(message, end);
+      };
+      writeEnd(options);
+      writeLinkInfo(message, 'veth', () =>
+        message.nest(vethInfoPeer, () => writeEnd(options.peer)),
+      );
+    },
+  });
+}

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import type { TestContext } from 'node:test';
+import type { KernelError } from '../../src/kernel/errno.ts';
+import { addBridge } from '../../src/kernel/netlink/bridge.ts';
+import {
+  delLink,
+  delLinkAsync,
+  linkByIndex,
+  linkByName,
+  listLinks,
+  setLink,
+} from '../../src/kernel/netlink/link.ts';
+import type { Link } from '../../src/kernel/netlink/link-record.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { addVeth } from '../../src/kernel/netlink/veth.ts';
+import { addVxlan } from '../../src/kernel/netlink/vxlan.ts';
+import { parseAddress } from '../../src/net/address.ts';
+import type { IfIndex } from '../../src/net/if-index.ts';
+import { parseMac } from '../../src/net/mac.ts';
+import { parsePort } from '../../src/net/port.ts';
+import { runIn, testNamespace } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const near = parseMac('02:00:5e:10:00:01');
+const far = parseMac('02:00:5e:10:00:02');
+
+function fresh(context: TestContext): NetlinkSocket {
+  const socket = NetlinkSocket.open({ namespace: testNamespace(context) });
+  context.after(() => socket[Symbol.dispose]());
+  return socket;
+}
+
+function named(socket: NetlinkSocket, name: string): Link {
+  const link = linkByName(socket, name);
+  assert.ok(link, `${name} is there`);
+  return link;
+}
+
+rootTest('a veth is made with both ends as they were asked for', (context) => {
+  const here = testNamespace(context);
+  const there = testNamespace(context);
+  using socket = NetlinkSocket.open({ namespace: here });
+  using peerSocket = NetlinkSocket.open({ namespace: there });
+  addVeth(socket, {
+    name: 'veth0',
+    ifIndex: 7 as IfIndex,
+    mac: near,
+    mtuBytes: 1450,
+    up: true,
+    peer: { name: 'eth0', namespace: there, ifIndex: 9 as IfIndex, mac: far, mtuBytes: 1400 },
+  });
+
+  setLink(peerSocket, { ifIndex: 9 as IfIndex, up: true });
+  const link = named(socket, 'veth0');
+  const { linkNamespaceId, ...rest } = link;
+  assert.equal(typeof linkNamespaceId, 'number');
+  assert.deepEqual(rest, {
+    ifIndex: 7,
+    name: 'veth0',
+    kind: 'veth',
+    mac: near,
+    mtuBytes: 1450,
+    up: true,
+    running: true,
+    loopback: false,
+    noArp: false,
+    peerIfIndex: 9,
+    addrGenMode: 'eui64',
+  });
+  const peer = named(peerSocket, 'eth0');
+  assert.deepEqual(
+    [peer.ifIndex, peer.mac, peer.mtuBytes, peer.up, peer.peerIfIndex],
+    [9, far, 1400, true, 7],
+  );
+  assert.match(runIn(there, 'ip', '-d', 'link', 'show', 'eth0'), /mtu 1400 .*veth/s);
+});
+
+rootTest('a veth within one namespace names no other namespace', (context) => {
+  const socket = fresh(context);
+  addVeth(socket, { name: 'veth0', peer: { name: 'veth1' } });
+  const [one, other] = [named(socket, 'veth0'), named(socket, 'veth1')];
+  assert.equal(one.peerIfIndex, other.ifIndex);
+  assert.equal('linkNamespaceId' in one, false);
+  assert.equal(one.up, false);
+  assert.equal(one.running, false);
+});
+
+rootTest(
+  'a taken name, a bad name and a missing link are refused with the kernel’s words',
+  (context) => {
+    const socket = fresh(context);
+    addVeth(socket, { name: 'veth0', peer: { name: 'veth1' } });
+    assert.throws(() => addVeth(socket, { name: 'veth0', peer: { name: 'veth2' } }), {
+      name: 'KernelError',
+      code: 'EEXIST',
+      call: 'link add',
+      subject: 'veth veth0 peer veth2',
+    });
+    assert.throws(
+      () => addVeth(socket, { name: 'a-name-longer-than-15-bytes', peer: { name: 'veth2' } }),
+      (error: KernelError) => error.code === 'ERANGE' && (error.detail ?? '').length > 0,
+    );
+    assert.throws(() => delLink(socket, 4711 as IfIndex), { code: 'ENODEV', call: 'link delete' });
+    assert.throws(() => setLink(socket, { ifIndex: 4711 as IfIndex, up: true }), {
+      code: 'ENODEV',
+    });
+    assert.equal(linkByName(socket, 'nowhere'), undefined);
+    assert.equal(linkByIndex(socket, 4711 as IfIndex), undefined);
+  },
+);
+
+rootTest('a VXLAN device that collects metadata reads back as one', (context) => {
+  const socket = fresh(context);
+  addVxlan(socket, {
+    name: 'vxlan0',
+    collectMetadata: true,
+    port: parsePort(4789),
+    mac: near,
+    mtuBytes: 1430,
+    noArp: true,
+    up: true,
+  });
+  const link = named(socket, 'vxlan0');
+  assert.deepEqual(link.vxlan, { collectMetadata: true, port: 4789, id: 0 });
+  assert.deepEqual(
+    [link.kind, link.mac, link.mtuBytes, link.up, link.noArp],
+    ['vxlan', near, 1430, true, true],
+  );
+});
+
+rootTest('a VXLAN device with one remote end reads back as one', (context) => {
+  const namespace = testNamespace(context);
+  using socket = NetlinkSocket.open({ namespace });
+  addVxlan(socket, {
+    name: 'vxlan6',
+    port: parsePort(4790),
+    tunnel: { id: 42, remote: parseAddress('2001:db8::2'), local: parseAddress('2001:db8::1') },
+  });
+  assert.deepEqual(named(socket, 'vxlan6').vxlan, { collectMetadata: false, port: 4790, id: 42 });
+  const shown = runIn(namespace, 'ip', '-d', 'link', 'show', 'vxlan6');
+  assert.match(shown, /vxlan id 42 remote 2001:db8::2 local 2001:db8::1 .*dstport 4790 nolearning/);
+});
+
+rootTest('a link is renamed, resized, re-addressed, enslaved and freed', (context) => {
+  const socket = fresh(context);
+  addBridge(socket, { name: 'br0', mac: far, up: true });
+  addVeth(socket, { name: 'veth0', peer: { name: 'veth1' } });
+  const { ifIndex } = named(socket, 'veth0');
+  const bridge = named(socket, 'br0');
+  setLink(socket, { ifIndex, name: 'port0', mtuBytes: 1300, mac: near, master: bridge.ifIndex });
+  const link = named(socket, 'port0');
+  assert.deepEqual(
+    [link.ifIndex, link.mtuBytes, link.mac, link.master],
+    [ifIndex, 1300, near, bridge.ifIndex],
+  );
+  assert.deepEqual(
+    listLinks(socket, { master: bridge.ifIndex }).map((port) => port.name),
+    ['port0'],
+  );
+  setLink(socket, { ifIndex, master: 'none' });
+  assert.equal(linkByIndex(socket, ifIndex)?.master, undefined);
+});
+
+rootTest('a link moves to another namespace', (context) => {
+  const socket = fresh(context);
+  const there = testNamespace(context);
+  using thereSocket = NetlinkSocket.open({ namespace: there });
+  addVeth(socket, { name: 'veth0', peer: { name: 'veth1' } });
+  setLink(socket, { ifIndex: named(socket, 'veth1').ifIndex, namespace: there });
+  assert.equal(linkByName(socket, 'veth1'), undefined);
+  assert.equal(named(thereSocket, 'veth1').kind, 'veth');
+});
+
+rootTest('addrGenMode none set before up leaves a link without an IPv6 address', (context) => {
+  const namespace = testNamespace(context);
+  using socket = NetlinkSocket.open({ namespace });
+  addVeth(socket, { name: 'veth0', peer: { name: 'veth1' } });
+  setLink(socket, { ifIndex: named(socket, 'veth1').ifIndex, up: true });
+  const { ifIndex } = named(socket, 'veth0');
+  setLink(socket, { ifIndex, addrGenMode: 'none' });
+  setLink(socket, { ifIndex, up: true });
+  assert.equal(named(socket, 'veth0').addrGenMode, 'none');
+  assert.equal(runIn(namespace, 'ip', '-6', 'addr', 'show', 'dev', 'veth0'), '');
+});
+
+rootTest('links are listed by kind', (context) => {
+  const socket = fresh(context);
+  addBridge(socket, { name: 'br0' });
+  addVeth(socket, { name: 'veth0', peer: { name: 'veth1' } });
+  const names = (kind?: string): string[] =>
+    listLinks(socket, kind === undefined ? {} : { kind })
+      .map((link) => link.name)
+      .sort();
+  assert.deepEqual(names('veth'), ['veth0', 'veth1']);
+  assert.deepEqual(names('bridge'), ['br0']);
+  assert.ok(names().includes('lo'));
+  assert.equal(named(socket, 'lo').loopback, true);
+});
+
+rootTest('five hundred links are listed without loss', (context) => {
+  const socket = fresh(context);
+  for (let index = 0; index < 250; index++) {
+    addVeth(socket, { name: `a${index}`, peer: { name: `b${index}` } });
+  }
+  const names = new Set(listLinks(socket, { kind: 'veth' }).map((link) => link.name));
+  assert.equal(names.size, 500);
+});
+
+rootTest('twenty veths are deleted side by side while the event loop goes on', async (context) => {
+  const socket = fresh(context);
+  const count = 20;
+  for (let index = 0; index < count; index++) {
+    addVeth(socket, { name: `a${index}`, peer: { name: `b${index}` } });
+  }
+  const indexes = listLinks(socket, { kind: 'veth' })
+    .filter((link) => link.name.startsWith('a'))
+    .map((link) => link.ifIndex);
+  const before = fs.readdirSync('/proc/self/fd').length;
+  let last = performance.now();
+  let longestMs = 0;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    longestMs = Math.max(longestMs, now - last);
+    last = now;
+  }, 1);
+  try {
+    await Promise.all(indexes.map((ifIndex) => delLinkAsync(socket, ifIndex)));
+  } finally {
+    clearInterval(timer);
+  }
+  assert.deepEqual(listLinks(socket, { kind: 'veth' }), []);
+  assert.equal(fs.readdirSync('/proc/self/fd').length, before);
+  // Twenty in a row would take ~500 ms; the bound only has to tell the two apart on a busy machine.
+  assert.ok(longestMs < 200, `the event loop stood still for ${longestMs} ms`);
+});
+
+rootTest('an asynchronous deletion of a missing link rejects', async (context) => {
+  const socket = fresh(context);
+  await assert.rejects(delLinkAsync(socket, 4711 as IfIndex), {
+    code: 'ENODEV',
+    subject: 'index 4711',
+  });
+});
