@@ -3,6 +3,7 @@
 CLANG ?= clang
 MULTIARCH := $(shell $(CLANG) -print-multiarch)
 BPF_FLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I/usr/include/$(MULTIARCH)
+BENCH_FLAGS := -O2 -D_GNU_SOURCE -Wall -Wextra -Werror
 SHIM_FLAGS := -O2 -static -Wall -Wextra -Werror
 
 all: dist/bpf/datapath.bpf.o $(patsubst shim/%.c,dist/shim/heddle-%,$(wildcard shim/*.c))
@@ -15,4 +16,11 @@ dist/shim/heddle-%: shim/%.c
 	@mkdir -p $(@D)
 	$(CLANG) $(SHIM_FLAGS) $< -o $@
 
-.PHONY: all
+# The measuring programs; only `npm run bench` needs them.
+bench: $(patsubst bench/programs/%.c,dist/bench/programs/%,$(wildcard bench/programs/*.c))
+
+dist/bench/programs/%: bench/programs/%.c $(wildcard bench/programs/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BENCH_FLAGS) $< -o $@
+
+.PHONY: all bench
