@@ -56,7 +56,7 @@ function errorText(error: unknown): string {
 function withoutRunner(stack: string): string {
   return stack
     .split('\n')
-    .filter((line) => !/^\s+at .*node:internal/.test(line))
+    .filter((line) => !/^\s+at .*node:(internal|async_hooks)/.test(line))
     .join('\n');
 }
 

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { AgentClient } from './client.ts';
+
+interface FakeAgent {
+  readonly client: AgentClient;
+  readonly server: Server;
+}
+
+/** An agent that answers as told, on a socket of its own until the test ends. */
+async function fakeAgent(context: TestContext, answer: RequestListener): Promise<FakeAgent> {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-client-'));
+  const socket = join(folder, 'agent.sock');
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  context.after(() => {
+    server.closeAllConnections();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  return { client: new AgentClient(socket), server };
+}
+
+test('a question becomes a GET and the answer its JSON', async (context) => {
+  const { client } = await fakeAgent(context, (request, response) => {
+    response.end(
+      JSON.stringify({ name: request.url, maxEntries: 1, entries: [], truncated: false }),
+    );
+  });
+  assert.equal((await client.map('a/b', 7)).name, '/v1/maps/a%2Fb?limit=7');
+});
+
+test("a refusal is told in the agent's words", async (context) => {
+  const { client } = await fakeAgent(context, (_, response) => {
+    response.writeHead(404).end(JSON.stringify({ error: 'there is no map x' }));
+  });
+  await assert.rejects(client.map('x'), { name: 'CommandError', message: 'there is no map x' });
+});
+
+test('an answer that is no JSON is told with its status', async (context) => {
+  const { client } = await fakeAgent(context, (_, response) => {
+    response.writeHead(500).end('oops');
+  });
+  await assert.rejects(client.status(), { message: 'the agent answered 500: oops' });
+});
+
+test('where there is no socket the error names it and how to start an agent', async () => {
+  await assert.rejects(new AgentClient('/nonexistent/agent.sock').status(), {
+    name: 'CommandError',
+    message: /^no agent answers at \/nonexistent\/agent\.sock: .*heddle agent --config/,
+  });
+});
+
+test('followed flows arrive one by one and end with the signal', async (context) => {
+  const gap = { kind: 'gap', time: '2026-03-01T12:00:00Z', cause: 'slow reader', records: 1 };
+  const { client } = await fakeAgent(context, (request, response) => {
+    assert.equal(request.url, '/v1/flows?follow=1&last=5');
+    response.write(`${JSON.stringify(gap)}\n${JSON.stringify(gap).slice(0, 10)}`);
+    setTimeout(() => response.write(`${JSON.stringify(gap).slice(10)}\n`), 20);
+  });
+  const stop = new AbortController();
+  const seen = [];
+  for await (const line of client.flows({ follow: true, last: 5, signal: stop.signal })) {
+    seen.push(line);
+    if (seen.length === 2) stop.abort();
+  }
+  assert.deepEqual(seen, [gap, gap]);
+});

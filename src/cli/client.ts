@@ -1,0 +1,120 @@
+// Asks the agent over its unix socket. The answers' types are the agent's own (src/agent/api-types.ts).
+
+import { type IncomingMessage, request } from 'node:http';
+import { createInterface } from 'node:readline';
+import type {
+  ApiError,
+  EndpointView,
+  FlowLine,
+  MapDump,
+  MapList,
+  NodeStatus,
+  NodeView,
+} from '../agent/api-types.ts';
+import { CommandError } from './command-error.ts';
+
+const answerTimeoutMs = 10_000;
+
+export class AgentClient {
+  readonly socket: string;
+
+  /** Connects with each question, not before. */
+  constructor(socket: string) {
+    this.socket = socket;
+  }
+
+  status(): Promise<NodeStatus> {
+    return this.#get('/v1/status');
+  }
+
+  endpoints(): Promise<readonly EndpointView[]> {
+    return this.#get('/v1/endpoints');
+  }
+
+  nodes(): Promise<readonly NodeView[]> {
+    return this.#get('/v1/nodes');
+  }
+
+  maps(): Promise<MapList> {
+    return this.#get('/v1/maps');
+  }
+
+  map(name: string, limit?: number): Promise<MapDump> {
+    const query = limit === undefined ? '' : `?limit=${limit}`;
+    return this.#get(`/v1/maps/${encodeURIComponent(name)}${query}`);
+  }
+
+  /** The flows the agent has kept and, with `follow`, those to come until `signal` aborts or the agent ends. */
+  async *flows(options: FlowsOptions): AsyncGenerator<FlowLine> {
+    const query = new URLSearchParams();
+    if (options.follow) query.set('follow', '1');
+    if (options.last !== undefined) query.set('last', String(options.last));
+    const response = await this.#open(`/v1/flows?${query}`, options.signal);
+    try {
+      for await (const line of createInterface({ input: response }))
+        if (line !== '') yield JSON.parse(line) as FlowLine;
+    } catch (error) {
+      if (!options.signal.aborted) throw error;
+    } finally {
+      response.destroy();
+    }
+  }
+
+  async #get<Answer>(path: string): Promise<Answer> {
+    const response = await this.#open(path, AbortSignal.timeout(answerTimeoutMs));
+    return JSON.parse(await readText(response)) as Answer;
+  }
+
+  async #open(path: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      request({ socketPath: this.socket, path, signal, agent: false })
+        .on('response', resolve)
+        .on('error', (error) => reject(this.#explain(error)))
+        .end();
+    });
+    if (response.statusCode === 200) return response;
+    throw new CommandError(refusalText(await readText(response), response.statusCode));
+  }
+
+  #explain(error: NodeJS.ErrnoException): Error {
+    const where = `no agent answers at ${this.socket}`;
+    switch (error.code) {
+      case 'ENOENT':
+        return new CommandError(`${where}: there is no such socket. ${howToStart}`);
+      case 'ECONNREFUSED':
+        return new CommandError(`${where}: the agent that made the socket is gone. ${howToStart}`);
+      case 'EACCES':
+        return new CommandError(`${where}: only root may ask it: run this with sudo`);
+      case 'ABORT_ERR':
+        return new CommandError(
+          `${where}: no answer within ${answerTimeoutMs / 1000} s; its log tells what it is doing`,
+        );
+      default:
+        return error;
+    }
+  }
+}
+
+export interface FlowsOptions {
+  readonly follow: boolean;
+  /** How many of the kept ones; all unless told. */
+  readonly last?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+const howToStart =
+  'Start an agent with `heddle agent --config FILE`, or a whole demo with `npm start`; name another socket with --socket PATH';
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+function refusalText(body: string, status: number | undefined): string {
+  try {
+    return (JSON.parse(body) as ApiError).error;
+  } catch {
+    return `the agent answered ${status}: ${body.slice(0, 200)}`;
+  }
+}

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { FlowRecord } from '../agent/api-types.ts';
+import { type FlowFilter, flowMatches } from './flow-filter.ts';
+
+const flow: FlowRecord = {
+  kind: 'flow',
+  time: '2026-03-01T12:00:00Z',
+  verdict: 'allowed',
+  from: {
+    kind: 'pod',
+    address: '2001:db8:1::2',
+    port: 40_000,
+    pod: { namespace: 'shop', name: 'web-1' },
+    node: 'node-1',
+  },
+  to: { kind: 'node', address: '192.0.2.12', port: 5432, node: 'node-2' },
+  protocol: 'tcp',
+  direction: 'egress',
+};
+
+test('a flow passes when every part of the filter names it', () => {
+  const passing: FlowFilter[] = [
+    {},
+    { from: 'shop/web-1' },
+    { from: 'shop/' },
+    { from: '2001:db8:1::2' },
+    { from: 'shop/web-1:40000' },
+    { from: '[2001:db8:1::2]:40000' },
+    { to: 'node-2' },
+    { to: '192.0.2.12:5432' },
+    { from: 'shop/', to: 'node-2:5432', verdict: 'allowed' },
+  ];
+  for (const filter of passing) assert.ok(flowMatches(flow, filter), JSON.stringify(filter));
+});
+
+test('a flow is left out when any part names another', () => {
+  const failing: FlowFilter[] = [
+    { from: 'shop/web' },
+    { from: 'web-1' },
+    { from: 'node-1' },
+    { from: 'shop/web-1:1' },
+    { to: 'shop/' },
+    { to: '192.0.2.12:1' },
+    { verdict: 'dropped' },
+    { from: 'shop/', verdict: 'closed' },
+  ];
+  for (const filter of failing) assert.ok(!flowMatches(flow, filter), JSON.stringify(filter));
+});
+
+test('a gap passes every filter, since what is missing may have matched', () => {
+  const gap = { kind: 'gap', time: flow.time, cause: 'slow reader', records: 3 } as const;
+  assert.ok(flowMatches(gap, { from: 'shop/web-1', verdict: 'dropped' }));
+});

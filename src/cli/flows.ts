@@ -1,0 +1,94 @@
+// `heddle flows`
+
+import { type Command, Option } from 'commander';
+import type { FlowLine } from '../agent/api-types.ts';
+import { type DataOptions, dataCommand, outputStyle } from './data-command.ts';
+import { type FlowFilter, flowMatches } from './flow-filter.ts';
+import { type FlowsView, renderFlowHeading, renderFlowLine } from './render/flows.ts';
+import { chooseTargets, type Targets } from './targets.ts';
+import { parseCount } from './values.ts';
+
+interface FlowsCommandOptions extends DataOptions, FlowFilter {
+  readonly follow?: boolean;
+  readonly last?: number;
+}
+
+interface NodeFlow {
+  readonly node: string;
+  readonly line: FlowLine;
+}
+
+const endHelp = 'namespace/pod, namespace/, a node or an address; :PORT may follow';
+
+export function flowsCommand(): Command {
+  return dataCommand('flows', 'new, closed and dropped flows, oldest first')
+    .option('-f, --follow', 'go on with those to come, until Ctrl-C')
+    .option('--last <number>', 'only the newest of those kept', parseCount)
+    .option('--from <end>', `only from there: ${endHelp}`)
+    .option('--to <end>', `only to there: ${endHelp}`)
+    .addOption(
+      new Option('--verdict <verdict>', 'only these').choices(['allowed', 'closed', 'dropped']),
+    )
+    .action(showFlows);
+}
+
+async function showFlows(options: FlowsCommandOptions): Promise<void> {
+  const targets = await chooseTargets(options);
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const view = {
+    style: outputStyle(),
+    nodeWidth: targets.several
+      ? Math.max(...[...targets.clients.keys()].map((name) => name.length))
+      : 0,
+  };
+  const print = printer(options, targets, view);
+  if (options.follow === true) await followAll(targets, options, { stop: stop.signal, print });
+  else for (const flow of await keptFlows(targets, options, stop.signal)) print(flow);
+}
+
+/** Prints the heading at once, then each flow that passes the filter. */
+function printer(
+  options: FlowsCommandOptions,
+  { several }: Targets,
+  view: FlowsView,
+): (flow: NodeFlow) => void {
+  const asJson = options.output === 'json';
+  if (!asJson) console.log(renderFlowHeading(view));
+  return ({ node, line }) => {
+    if (!flowMatches(line, options)) return;
+    if (asJson) console.log(JSON.stringify(several ? { reportedBy: node, ...line } : line));
+    else console.log(renderFlowLine(line, node, view));
+  };
+}
+
+/** Of all nodes, in the order of time. */
+async function keptFlows(
+  { clients }: Targets,
+  { last }: FlowsCommandOptions,
+  signal: AbortSignal,
+): Promise<readonly NodeFlow[]> {
+  const flows: NodeFlow[] = [];
+  for (const [node, client] of clients)
+    for await (const line of client.flows({ follow: false, last, signal }))
+      flows.push({ node, line });
+  const ordered = flows.sort((a, b) => a.line.time.localeCompare(b.line.time));
+  return last === undefined ? ordered : ordered.slice(-last);
+}
+
+interface Following {
+  readonly stop: AbortSignal;
+  readonly print: (flow: NodeFlow) => void;
+}
+
+async function followAll(
+  { clients }: Targets,
+  { last }: FlowsCommandOptions,
+  { stop, print }: Following,
+): Promise<void> {
+  const follow = [...clients].map(async ([node, client]) => {
+    for await (const line of client.flows({ follow: true, last, signal: stop }))
+      print({ node, line });
+  });
+  await Promise.all(follow);
+}

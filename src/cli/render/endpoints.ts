@@ -1,0 +1,44 @@
+// `heddle endpoints`: the pods of a node and what they sent and received.
+
+import type { EndpointView, TrafficCount } from '../../agent/api-types.ts';
+import { type Column, renderColumns } from './columns.ts';
+import type { Style } from './style.ts';
+import { formatBytes, formatCount } from './units.ts';
+
+const columns: readonly Column[] = [
+  { heading: 'POD' },
+  { heading: 'ADDRESSES' },
+  { heading: 'INTERFACE' },
+  { heading: 'ID', align: 'right' },
+  { heading: 'MTU', align: 'right' },
+  { heading: 'RECEIVED', align: 'right' },
+  { heading: 'SENT', align: 'right' },
+  { heading: 'DROPPED', align: 'right' },
+];
+
+export function renderEndpoints(endpoints: readonly EndpointView[], style: Style): string {
+  if (endpoints.length === 0) return 'no pods on this node';
+  return renderColumns(columns, endpoints.map(row), style);
+}
+
+function row(endpoint: EndpointView): string[] {
+  const { pod, traffic } = endpoint;
+  return [
+    pod === undefined
+      ? `container ${endpoint.containerId.slice(0, 12)}`
+      : `${pod.namespace}/${pod.name}`,
+    endpoint.addresses.join(' '),
+    endpoint.hostIfName,
+    String(endpoint.id),
+    String(endpoint.mtuBytes),
+    traffic === undefined ? '-' : trafficText(traffic.ingress),
+    traffic === undefined ? '-' : trafficText(traffic.egress),
+    traffic === undefined
+      ? '-'
+      : formatCount(traffic.ingress.droppedPackets + traffic.egress.droppedPackets),
+  ];
+}
+
+function trafficText(count: TrafficCount): string {
+  return `${formatBytes(count.bytes)} in ${formatCount(count.packets)}`;
+}

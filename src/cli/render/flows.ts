@@ -1,0 +1,99 @@
+// `heddle flows`: one line a flow event. The columns have fixed widths, because the next line is not known yet.
+
+import type { FlowEnd, FlowGap, FlowLine, FlowRecord } from '../../agent/api-types.ts';
+import { unreachable } from '../../base/exhaustive.ts';
+import type { Style } from './style.ts';
+import { formatBytes, formatCount, formatDuration, formatTime } from './units.ts';
+
+export interface FlowsView {
+  readonly style: Style;
+  /** Width of the NODE column; 0 where one node is shown. */
+  readonly nodeWidth: number;
+}
+
+const widths = { time: 12, verdict: 7, from: 20, to: 30 };
+
+export function renderFlowHeading({ style, nodeWidth }: FlowsView): string {
+  const cells = ['TIME'.padEnd(widths.time), 'VERDICT', 'FROM'.padEnd(widths.from)];
+  const node = nodeWidth === 0 ? [] : ['NODE'.padEnd(nodeWidth)];
+  return style.quiet(
+    [cells[0], ...node, cells[1], cells[2], 'TO'.padEnd(widths.to), 'DETAIL'].join('  '),
+  );
+}
+
+export function renderFlowLine(line: FlowLine, node: string, view: FlowsView): string {
+  const start = [
+    formatTime(line.time),
+    ...(view.nodeWidth === 0 ? [] : [node.padEnd(view.nodeWidth)]),
+  ];
+  switch (line.kind) {
+    case 'flow':
+      return [...start, ...flowCells(line, view.style)].join('  ');
+    case 'gap':
+      return [...start, view.style.notice(gapText(line))].join('  ');
+    default:
+      return unreachable(line);
+  }
+}
+
+function flowCells(flow: FlowRecord, style: Style): string[] {
+  const verdict =
+    flow.verdict === 'dropped' ? style.alarm('DROPPED') : flow.verdict.padEnd(widths.verdict);
+  return [
+    verdict,
+    endName(flow.from).padEnd(widths.from),
+    `${endName(flow.to)}${portText(flow.to)}`.padEnd(widths.to),
+    detail(flow),
+  ];
+}
+
+/** Names before numbers: the pod, else the node, else the address. */
+function endName(end: FlowEnd): string {
+  if (end.pod !== undefined) return `${end.pod.namespace}/${end.pod.name}`;
+  if (end.kind === 'node' && end.node !== undefined) return end.node;
+  return end.port !== undefined && end.address.includes(':') ? `[${end.address}]` : end.address;
+}
+
+function portText({ port }: FlowEnd): string {
+  return port === undefined ? '' : `:${port}`;
+}
+
+function detail(flow: FlowRecord): string {
+  switch (flow.verdict) {
+    case 'allowed':
+      return `${flow.protocol} new`;
+    case 'closed':
+      return `${flow.protocol} ${totalsText(flow)}`;
+    case 'dropped':
+      return `${packetText(flow)}: ${flow.reason ?? 'no reason given'}`;
+    default:
+      return unreachable(flow.verdict);
+  }
+}
+
+function packetText({ protocol, tcpFlags }: FlowRecord): string {
+  return tcpFlags === undefined || tcpFlags.length === 0
+    ? protocol
+    : `${protocol} ${tcpFlags.join('+')}`;
+}
+
+function totalsText({ totals }: FlowRecord): string {
+  if (totals === undefined) return 'closed';
+  const { sent, received, durationMs, end } = totals;
+  const idle = end === 'idle' ? ', idle' : '';
+  return `${formatBytes(sent.bytes)} out, ${formatBytes(received.bytes)} in, ${formatDuration(durationMs)}${idle}`;
+}
+
+function gapText({ records, cause }: FlowGap): string {
+  const count = `${formatCount(records)} ${records === 1 ? 'record is' : 'records are'} missing here: `;
+  switch (cause) {
+    case 'slow reader':
+      return `${count}this reader was too slow`;
+    case 'suppressed':
+      return `${count}over the data path's budget of events a second`;
+    case 'ring full':
+      return `${count}the ring buffer was full`;
+    default:
+      return unreachable(cause);
+  }
+}

@@ -1,0 +1,17 @@
+// `heddle status`
+
+import type { Command } from 'commander';
+import { answerQuestion, type DataOptions, dataCommand } from './data-command.ts';
+import { renderStatus } from './render/status.ts';
+
+export function statusCommand(): Command {
+  return dataCommand('status', 'is the node well? Exit code 1 when it is not').action(
+    async (options: DataOptions) => {
+      const answers = await answerQuestion(options, {
+        ask: (client) => client.status(),
+        render: (status, style) => renderStatus(status, { now: new Date(), style }),
+      });
+      if (answers.some((status) => status.health.state !== 'healthy')) process.exitCode = 1;
+    },
+  );
+}

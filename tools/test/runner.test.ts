@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestEvent } from './events.ts';
+import { matches, select, testLayers } from './layers.ts';
+import { failureText, fileLine, skipText, total, totalsLine } from './progress.ts';
+import { closeBooks, type FileResult } from './run-file.ts';
+
+const layers = testLayers(2);
+const names = (words: readonly string[]): string[] =>
+  select(words, layers).layers.map((layer) => layer.name);
+
+test('words choose layers in their order, and all layers when they name none', () => {
+  assert.deepEqual(names([]), ['unit', 'golden', 'kernel', 'lab', 'runtime']);
+  assert.deepEqual(names(['lab', 'unit']), ['unit', 'lab']);
+  assert.deepEqual(names(['address']), ['unit', 'golden', 'kernel', 'lab', 'runtime']);
+});
+
+test('other words are patterns for file names', () => {
+  assert.deepEqual(select(['kernel', 'map', 'link'], layers).patterns, ['map', 'link']);
+  assert.ok(matches('test/kernel/link.test.ts', ['map', 'link']));
+  assert.ok(!matches('test/kernel/object.test.ts', ['map', 'link']));
+  assert.ok(matches('test/kernel/object.test.ts', []));
+});
+
+test('only the layers without load on the machine run files beside each other', () => {
+  const parallel = layers.filter((layer) => layer.parallelFiles > 1);
+  assert.deepEqual(
+    parallel.map((layer) => layer.name),
+    ['unit', 'golden'],
+  );
+});
+
+const passed: TestEvent = { outcome: 'passed', name: 'works' };
+const failed: TestEvent = { outcome: 'failed', name: 'breaks', text: 'Error: no\nat x' };
+const skipped: TestEvent = { outcome: 'skipped', name: 'waits', text: 'needs root' };
+
+function result(tests: readonly TestEvent[], output = ''): FileResult {
+  return { file: 'src/a.test.ts', tests, output, elapsedMs: 1234 };
+}
+
+test('a file that ends badly has failed even when all its tests passed', () => {
+  assert.deepEqual(closeBooks([passed], 'exit code 1'), [
+    passed,
+    { outcome: 'failed', name: '(the file itself)', text: 'exit code 1' },
+  ]);
+  assert.deepEqual(closeBooks([failed], 'exit code 1'), [failed]);
+});
+
+test('a file without a test has failed', () => {
+  assert.equal(closeBooks([], undefined)[0]?.outcome, 'failed');
+});
+
+test('the totals are one line that automation can read', () => {
+  const totals = total([result([passed, skipped]), result([failed, passed])]);
+  assert.equal(totalsLine(totals), '2 passed, 1 failed, 1 skipped');
+});
+
+test('a file has one line with its verdict, tests and time', () => {
+  const line = (tests: readonly TestEvent[]): string =>
+    fileLine('unit', result(tests)).replaceAll(/ +/g, ' ');
+  assert.equal(line([passed]), 'ok unit src/a.test.ts 1 test 1.2 s');
+  assert.equal(
+    line([passed, failed, skipped]),
+    'FAIL unit src/a.test.ts 2 tests, 1 failed, 1 skipped 1.2 s',
+  );
+  assert.equal(line([skipped]), 'skip unit src/a.test.ts 0 tests, 1 skipped 1.2 s');
+});
+
+test('a failure shows the whole error and what the file printed', () => {
+  assert.equal(
+    failureText(result([passed, failed], 'log line\n')),
+    `  not ok: breaks
+    Error: no
+    at x
+  output of src/a.test.ts:
+    log line`,
+  );
+});
+
+test('reasons of skipped tests are told once each', () => {
+  assert.deepEqual(skipText([result([skipped, skipped, passed])]), ['2 skipped: needs root']);
+});
