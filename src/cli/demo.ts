@@ -1,0 +1,23 @@
+// `heddle demo`, which `npm start` runs.
+
+import { Command } from 'commander';
+import { demo, demoManifests } from '../lab/demo.ts';
+import type { LabMode } from '../lab/record.ts';
+import { topologyOptions } from './lab.ts';
+
+interface DemoFlags {
+  readonly mode: LabMode;
+  readonly nodes: number;
+  readonly once?: true;
+}
+
+export function demoCommand(): Command {
+  const command = new Command('demo')
+    .description('a small pod network with every pod asking every other; stays up until Ctrl-C')
+    .argument('[manifests]', 'FILE or DIR to run instead of the demo of three apps', demoManifests)
+    .option('--once', 'end after the matrix; exit code 1 when a pod could not be reached');
+  return topologyOptions(command).action(async (source: string, flags: DemoFlags) => {
+    const { mode, nodes, once } = flags;
+    process.exitCode = await demo({ mode, nodes, source, once: once === true });
+  });
+}

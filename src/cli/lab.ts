@@ -1,0 +1,183 @@
+// `heddle lab ...`: pod networks made of network namespaces on this machine, from ordinary manifests.
+
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { parse } from 'yaml';
+import { InputError } from '../base/input-error.ts';
+import { findPlace, findPod } from '../lab/find.ts';
+import type { LabOptions } from '../lab/lab.ts';
+import { labDown, labUp } from '../lab/life.ts';
+import {
+  chooseLab,
+  isAlive,
+  type LabMode,
+  type LabRecord,
+  labNames,
+  readRecord,
+} from '../lab/record.ts';
+import { exitOf, type Place, spawnIn } from '../lab/spawn.ts';
+import { renderLabs } from '../lab/status.ts';
+import { supervise } from '../lab/supervise.ts';
+
+interface UpFlags {
+  readonly name: string;
+  readonly nodes: number;
+  readonly mode: LabMode;
+  readonly set: Readonly<Record<string, unknown>>;
+}
+
+interface OutputFlags {
+  readonly name?: string;
+  readonly output?: 'json';
+}
+
+const examples = `
+Examples:
+  heddle lab up examples/demo
+  heddle lab exec shop/web-1 -- curl -s http://10.201.2.1:8080/
+  heddle lab node node-1 -- heddle status
+  heddle lab node world -- ping -c 1 10.200.0.11
+  heddle lab down
+`;
+
+/** The whole command group, to be added to the program. */
+export function labCommand(): Command {
+  const lab = new Command('lab')
+    .description('pod networks on this machine: nodes and pods are network namespaces')
+    .enablePositionalOptions()
+    .addHelpText('after', examples);
+  lab.addCommand(upCommand());
+  lab.addCommand(downCommand());
+  lab.addCommand(statusCommand());
+  lab.addCommand(execCommand());
+  lab.addCommand(nodeCommand());
+  lab.addCommand(superviseCommand(), { hidden: true });
+  return lab;
+}
+
+/** `--mode` and `--nodes`, which the demo has too. */
+export function topologyOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--mode <mode>', 'how packets for pods on other nodes travel')
+        .choices(['native', 'vxlan'])
+        .default('native'),
+    )
+    .option('--nodes <count>', 'nodes to make when the manifests have no Node', wholeNumber, 2);
+}
+
+function upCommand(): Command {
+  const up = new Command('up')
+    .description('build a lab from a manifest or a folder of manifests, and keep it matching them')
+    .argument('<manifests>', 'FILE or DIR with Pods (and, if you like, Nodes and the rest)');
+  return topologyOptions(up)
+    .option('--name <name>', 'the lab: several can be up under different names', 'lab')
+    .option('--set <key=value>', 'one more key for every agent (repeatable)', setting, {})
+    .addHelpText(
+      'after',
+      "\nA pod runs its first container's command with this machine's files; without one, or with the\nimage heddle-echo, an HTTP and UDP echo server on port 8080.",
+    )
+    .action(async (source: string, flags: UpFlags) => {
+      const { name, nodes, mode, set } = flags;
+      await labUp({ name, source, nodes, mode, settings: set });
+    });
+}
+
+function downCommand(): Command {
+  return new Command('down')
+    .description('end a lab and remove all of it, also when its supervisor was killed')
+    .option('--name <name>', 'which lab (needed only where there are several)')
+    .option('--all', 'every lab of this machine')
+    .action(async (flags: { name?: string; all?: true }) => {
+      const names = flags.all ? labNames() : [flags.name ?? onlyLab()];
+      for (const name of names) await labDown(name);
+    });
+}
+
+function statusCommand(): Command {
+  return new Command('status')
+    .description('show nodes, agents and pods; exit code 1 when something is not running')
+    .option('--name <name>', 'only this lab')
+    .addOption(new Option('-o, --output <format>', 'machine-readable').choices(['json']))
+    .action((flags: OutputFlags) => {
+      const labs = recordsOf(flags.name).map((record) => ({
+        ...record,
+        supervised: isAlive(record.supervisor),
+      }));
+      if (flags.output === 'json') console.log(JSON.stringify(labs, undefined, 2));
+      else console.log(renderLabs(labs));
+      const isWell = labs.every(
+        (lab) => lab.supervised && lab.pods.every((pod) => pod.state === 'running'),
+      );
+      if (!isWell) process.exitCode = 1;
+    });
+}
+
+function execCommand(): Command {
+  return new Command('exec')
+    .description("run a command in a pod's network namespace and cgroup")
+    .argument('<pod>', 'NAMESPACE/NAME, or NAME where it is the only one')
+    .argument('<command...>', 'after --')
+    .option('--name <name>', 'which lab (needed only where there are several)')
+    .passThroughOptions()
+    .action(async (pod: string, command: readonly string[], flags: OutputFlags) => {
+      await run(findPod(chooseLab(flags.name), pod), command, {});
+    });
+}
+
+function nodeCommand(): Command {
+  return new Command('node')
+    .description("run a command in a node's network namespace; `heddle` there asks its agent")
+    .argument('<node>', 'a node, or `world` (an outside host), or `switch` (the network between)')
+    .argument('<command...>', 'after --')
+    .option('--name <name>', 'which lab (needed only where there are several)')
+    .passThroughOptions()
+    .action(async (node: string, command: readonly string[], flags: OutputFlags) => {
+      const { place, environment } = findPlace(chooseLab(flags.name), node);
+      await run(place, command, environment);
+    });
+}
+
+function superviseCommand(): Command {
+  return new Command('supervise')
+    .description('the process behind `lab up`')
+    .argument('<options>', 'as JSON')
+    .action((options: string) => supervise(JSON.parse(options) as LabOptions));
+}
+
+async function run(
+  place: Place,
+  command: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
+  // Ctrl-C is for the command: it reaches both, and we wait for what the command makes of it.
+  process.on('SIGINT', () => undefined);
+  process.exitCode = await exitOf(spawnIn(place, command, { stdio: 'inherit', environment }));
+}
+
+function recordsOf(name: string | undefined): readonly LabRecord[] {
+  if (name !== undefined) return [chooseLab(name)];
+  return labNames().flatMap((each) => readRecord(each) ?? []);
+}
+
+function onlyLab(): string {
+  const names = labNames();
+  const [only] = names;
+  if (only !== undefined && names.length === 1) return only;
+  const rule =
+    only === undefined ? 'no lab is up' : `is needed to choose one of ${names.join(', ')}`;
+  throw new InputError({ object: '--name', rule });
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('is not a whole number');
+}
+
+function setting(
+  text: string,
+  previous: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const [, key, value] = /^([a-zA-Z]+)=(.*)$/s.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw new InvalidArgumentError('is not KEY=VALUE');
+  return { ...previous, [key]: parse(value) as unknown };
+}

@@ -1,0 +1,97 @@
+// Calls the CNI shim exactly as a container runtime does: CNI_* in the environment, the plugin's configuration on standard
+// input, a result or an error as JSON on standard output (CNI specification 1.1, sections 2 and 5).
+
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { type Address, parseAddress } from '../net/address.ts';
+import { shimPath } from './paths.ts';
+import { runIn } from './spawn.ts';
+
+export interface CniRequest {
+  readonly command: 'ADD' | 'DEL' | 'CHECK';
+  readonly containerId: string;
+  readonly namespacePath: string;
+  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
+  readonly node: {
+    readonly namespacePath: string;
+    readonly cgroup: string;
+    readonly conflist: string;
+  };
+}
+
+/** An error reply of the plugin; `code` as in the specification's table (11: try again later). */
+export class CniError extends Error {
+  readonly code: number;
+
+  constructor(message: string, code: number) {
+    super(message);
+    this.name = 'CniError';
+    this.code = code;
+  }
+}
+
+const conflist = z.object({
+  cniVersion: z.string(),
+  name: z.string(),
+  plugins: z.array(z.looseObject({ type: z.string() })).min(1),
+});
+const addResult = z.object({ ips: z.array(z.object({ address: z.string() })).default([]) });
+const errorReply = z.object({ code: z.number(), msg: z.string(), details: z.string().optional() });
+
+export const podInterface = 'eth0';
+
+/** Returns the pod's addresses after ADD, none otherwise; throws CniError. */
+export async function callCni(request: CniRequest): Promise<readonly Address[]> {
+  const { exitCode, stdout, stderr } = await runIn(request.node, [shimPath()], {
+    input: pluginConfiguration(request.node.conflist),
+    environment: cniEnvironment(request),
+  });
+  if (exitCode !== 0) throw cniError(request, stdout, stderr);
+  if (request.command !== 'ADD') return [];
+  const { ips } = addResult.parse(JSON.parse(stdout));
+  return ips.map(({ address }) => parseAddress(address.split('/')[0] ?? ''));
+}
+
+function cniEnvironment({
+  command,
+  containerId,
+  namespacePath,
+  pod,
+}: CniRequest): Record<string, string> {
+  const names = {
+    IgnoreUnknown: '1',
+    K8S_POD_NAMESPACE: pod.namespace,
+    K8S_POD_NAME: pod.name,
+    K8S_POD_INFRA_CONTAINER_ID: containerId,
+    K8S_POD_UID: pod.uid,
+  };
+  return {
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: containerId,
+    CNI_NETNS: namespacePath,
+    CNI_IFNAME: podInterface,
+    CNI_PATH: shimPath().replace(/\/[^/]*$/, ''),
+    CNI_ARGS: Object.entries(names)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(';'),
+  };
+}
+
+// The runtime hands a plugin its own entry of the list, with the list's name and version put in (section 3).
+function pluginConfiguration(path: string): string {
+  const { cniVersion, name, plugins } = conflist.parse(JSON.parse(readFileSync(path, 'utf8')));
+  return JSON.stringify({ ...plugins[0], cniVersion, name });
+}
+
+function cniError({ command, pod }: CniRequest, stdout: string, stderr: string): CniError {
+  const what = `CNI ${command} of ${pod.namespace}/${pod.name}`;
+  try {
+    const { code, msg, details } = errorReply.parse(JSON.parse(stdout));
+    return new CniError(`${what}: ${msg}${details ? ` (${details})` : ''} (code ${code})`, code);
+  } catch {
+    return new CniError(
+      `${what}: the plugin ended without an error reply: ${stderr || stdout}`,
+      999,
+    );
+  }
+}

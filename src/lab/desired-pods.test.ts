@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { desiredPods } from './desired-pods.ts';
+import { parseManifest } from './manifests.ts';
+
+const good = 'kind: Pod\nmetadata: {name: a}\nspec: {containers: [{image: heddle-echo}]}';
+const current = [...desiredPods([parseManifest('a.yaml', good)], ['n'], []).pods.values()];
+
+test('a broken file keeps the pods it had', () => {
+  const { pods, problems } = desiredPods([parseManifest('a.yaml', 'kind: [')], ['n'], current);
+  assert.deepEqual([...pods.keys()], ['default/a']);
+  assert.equal(problems.length, 1);
+});
+
+test('a pod that is gone from a sound file is gone', () => {
+  assert.equal(desiredPods([parseManifest('a.yaml', '')], ['n'], current).pods.size, 0);
+  assert.equal(desiredPods([], ['n'], current).pods.size, 0);
+});
+
+test('a pod that is written twice is taken once and said', () => {
+  const files = [parseManifest('a.yaml', good), parseManifest('b.yaml', good)];
+  const { pods, problems } = desiredPods(files, ['n'], []);
+  assert.equal(pods.get('default/a')?.spec.file, 'a.yaml');
+  assert.deepEqual(problems, ['b.yaml: Pod default/a is written more than once']);
+});

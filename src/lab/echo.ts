@@ -1,0 +1,62 @@
+// The program of a pod without a command: an HTTP server and a UDP echo on port 8080, IPv4 and IPv6, that say who answered
+// and which peer address they saw. Started as a process of its own in the pod; its name comes in the environment.
+
+import { createSocket } from 'node:dgram';
+import { closeSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type EchoAnswer, echoPort, largestBody, plainAddress } from './echo-answer.ts';
+
+const identity = {
+  pod: `${process.env['POD_NAMESPACE']}/${process.env['POD_NAME']}`,
+  node: process.env['NODE_NAME'] ?? '',
+};
+
+function serve(request: IncomingMessage, response: ServerResponse): void {
+  const url = new URL(request.url ?? '/', 'http://echo');
+  const [, verb = '', size = ''] = url.pathname.split('/');
+  if (verb === 'bytes') {
+    response.setHeader('content-type', 'application/octet-stream');
+    response.end(Buffer.alloc(Math.min(Number(size) || 0, largestBody), 'heddle '));
+    return;
+  }
+  let receivedBytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    receivedBytes += chunk.length;
+  });
+  request.on('end', () => answer(request, response, receivedBytes));
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, receivedBytes: number): void {
+  const body: EchoAnswer = {
+    ...identity,
+    address: plainAddress(request.socket.localAddress),
+    peer: plainAddress(request.socket.remoteAddress),
+    peerPort: request.socket.remotePort ?? 0,
+    receivedBytes,
+  };
+  const wantsJson = request.headers.accept?.includes('application/json') === true;
+  response.setHeader('content-type', wantsJson ? 'application/json' : 'text/plain');
+  response.end(wantsJson ? JSON.stringify(body) : sentence(body));
+}
+
+function sentence({ pod, node, address, peer, receivedBytes }: EchoAnswer): string {
+  const received = receivedBytes > 0 ? `, got ${receivedBytes} bytes` : '';
+  return `${pod} on ${node} at ${address} saw ${peer}${received}\n`;
+}
+
+const server = createServer({ keepAliveTimeout: 60_000 }, serve);
+// Requests of the prober are tiny and one at a time: without Nagle's algorithm the answer leaves at once.
+server.on('connection', (socket) => socket.setNoDelay(true));
+
+for (const type of ['udp4', 'udp6'] as const) {
+  const socket = createSocket({ type, ipv6Only: type === 'udp6' });
+  // An ICMP error for an earlier answer arrives here as an error; the next datagram is none the worse.
+  socket.on('error', () => undefined);
+  socket.on('message', (message, peer) => socket.send(message, peer.port, peer.address));
+  socket.bind(echoPort);
+}
+server.listen({ port: echoPort, host: '::', ipv6Only: false }, () => {
+  // Whoever started us waits for this descriptor to close.
+  if (process.env['HEDDLE_READY_FD'] !== undefined)
+    closeSync(Number(process.env['HEDDLE_READY_FD']));
+});

@@ -1,0 +1,37 @@
+// From the words of a command line to a place in a lab.
+
+import { InputError } from '../base/input-error.ts';
+import type { LabRecord, PodRecord } from './record.ts';
+import type { Place } from './spawn.ts';
+
+/** `namespace/name`, or a name that only one pod has; throws InputError naming the pods there are. */
+export function findPod(record: LabRecord, text: string): PodRecord {
+  const matches = record.pods.filter(({ namespace, name }) =>
+    text.includes('/') ? `${namespace}/${name}` === text : name === text,
+  );
+  const [pod] = matches;
+  if (pod !== undefined && matches.length === 1) return pod;
+  const known = record.pods.map(({ namespace, name }) => `${namespace}/${name}`).join(', ');
+  const rule = pod === undefined ? 'is no pod of lab' : 'is more than one pod of lab';
+  throw new InputError({ object: 'pod', value: text, rule: `${rule} ${record.name} (${known})` });
+}
+
+/** A node, `world` or `switch`; in a node, `heddle` finds that node's agent by the environment. */
+export function findPlace(
+  record: LabRecord,
+  text: string,
+): { readonly place: Place; readonly environment: Readonly<Record<string, string>> } {
+  if (text === 'world') return { place: record.world, environment: {} };
+  if (text === 'switch') {
+    const place = { namespacePath: record.switchNamespace, cgroup: record.world.cgroup };
+    return { place, environment: {} };
+  }
+  const node = record.nodes.find(({ name }) => name === text);
+  if (node !== undefined) return { place: node, environment: { HEDDLE_SOCKET: node.socket } };
+  const known = [...record.nodes.map(({ name }) => name), 'world', 'switch'].join(', ');
+  throw new InputError({
+    object: 'node',
+    value: text,
+    rule: `is not in lab ${record.name} (${known})`,
+  });
+}

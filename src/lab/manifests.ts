@@ -1,0 +1,155 @@
+// Reads the manifests a lab is made from, as far as the lab itself must understand them: which pods run where, with which
+// command, and which nodes there are. Everything else in the files is for the agents, which get all of them.
+
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type Document, parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { InputError } from '../base/input-error.ts';
+import { type Address, parseAddress } from '../net/address.ts';
+import { type Prefix, parsePrefix } from '../net/prefix.ts';
+import type { LabNode } from './nodes.ts';
+
+/** `namespace/name`. */
+export type PodKey = string;
+
+export interface LabPodSpec {
+  readonly key: PodKey;
+  readonly namespace: string;
+  readonly name: string;
+  /** spec.nodeName; absent: the lab chooses. */
+  readonly node?: string | undefined;
+  readonly hostNetwork: boolean;
+  /** Of the first container; absent: the lab's echo server. */
+  readonly command?: readonly string[] | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+  /** The file it stands in. */
+  readonly file: string;
+}
+
+/** One file as it was read last; `documents` is absent when it is no YAML at all. */
+export interface ManifestFile {
+  readonly name: string;
+  readonly text: string;
+  readonly documents?: readonly Document[] | undefined;
+  readonly pods: readonly LabPodSpec[];
+  readonly nodes: readonly LabNode[];
+  /** In words, for `lab status`; the pods meant here stay as they are. */
+  readonly problems: readonly string[];
+}
+
+const metadata = z.object({ name: z.string().min(1), namespace: z.string().default('default') });
+const container = z.object({
+  image: z.string().optional(),
+  command: z.array(z.string()).optional(),
+  args: z.array(z.string()).optional(),
+  env: z.array(z.object({ name: z.string(), value: z.coerce.string().default('') })).default([]),
+});
+const podObject = z.object({
+  metadata,
+  spec: z.object({
+    nodeName: z.string().optional(),
+    hostNetwork: z.boolean().default(false),
+    containers: z.array(container).min(1),
+  }),
+});
+const nodeObject = z.object({
+  metadata: z.object({ name: z.string().min(1) }),
+  spec: z.object({ podCIDR: z.string().optional(), podCIDRs: z.array(z.string()).default([]) }),
+  status: z.object({ addresses: z.array(z.object({ type: z.string(), address: z.string() })) }),
+});
+
+/** The files behind FILE or DIR (`.yaml`, `.yml`, `.json`, not in folders below), by name; throws InputError when there is no such path. */
+export function readManifests(source: string): readonly ManifestFile[] {
+  const stat = statSync(source, { throwIfNoEntry: false });
+  if (stat === undefined) {
+    throw new InputError({ object: 'manifests', value: source, rule: 'is no file or folder' });
+  }
+  if (!stat.isDirectory()) return [readManifest(source)];
+  const names = readdirSync(source).filter(
+    (name) => /\.(ya?ml|json)$/.test(name) && !name.startsWith('.'),
+  );
+  return names.sort().map((name) => readManifest(join(source, name)));
+}
+
+function readManifest(path: string): ManifestFile {
+  return parseManifest(basename(path), readFileSync(path, 'utf8'));
+}
+
+export function parseManifest(name: string, text: string): ManifestFile {
+  const documents = parseAllDocuments(text);
+  const file = {
+    name,
+    text,
+    pods: [] as LabPodSpec[],
+    nodes: [] as LabNode[],
+    problems: [] as string[],
+  };
+  if (!Array.isArray(documents)) return file;
+  const broken = documents.flatMap((document) => document.errors)[0];
+  if (broken !== undefined) {
+    return { ...file, problems: [`${name}: ${broken.message.split('\n')[0]}`] };
+  }
+  for (const [index, document] of documents.entries()) {
+    try {
+      const value: unknown = document.toJS();
+      const kind = kindOf(value);
+      if (kind === 'Pod') file.pods.push(podOf(value, name));
+      if (kind === 'Node') file.nodes.push(nodeOf(value));
+      if (kind === 'List') throw new InputError(listProblem);
+    } catch (error) {
+      file.problems.push(`${name}, document ${index + 1}: ${problemText(error)}`);
+    }
+  }
+  return { ...file, documents };
+}
+
+export function kindOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return undefined;
+  return String(value.kind);
+}
+
+// The lab writes into Pod documents where they run; inside a List it would have to take the list apart.
+const listProblem = {
+  object: 'List',
+  rule: 'hides its Pods from the lab: write them as documents of their own',
+};
+
+function podOf(value: unknown, file: string): LabPodSpec {
+  const { metadata, spec } = podObject.parse(value);
+  const [first] = spec.containers;
+  const words = [...(first?.command ?? []), ...(first?.args ?? [])];
+  const isEcho = first?.image === 'heddle-echo' || (first?.command ?? []).length === 0;
+  return {
+    key: `${metadata.namespace}/${metadata.name}`,
+    namespace: metadata.namespace,
+    name: metadata.name,
+    node: spec.nodeName,
+    hostNetwork: spec.hostNetwork,
+    file,
+    command: isEcho ? undefined : words,
+    environment: Object.fromEntries((first?.env ?? []).map(({ name, value }) => [name, value])),
+  };
+}
+
+function nodeOf(value: unknown): LabNode {
+  const { metadata, spec, status } = nodeObject.parse(value);
+  const object = `Node ${metadata.name}`;
+  const internal = status.addresses.filter(({ type }) => type === 'InternalIP');
+  const ranges = spec.podCIDRs.length > 0 ? spec.podCIDRs : [spec.podCIDR ?? ''].filter(Boolean);
+  return {
+    name: metadata.name,
+    addresses: internal.map(
+      ({ address }): Address => parseAddress(address, object, 'status.addresses'),
+    ),
+    podCidrs: ranges.map((range): Prefix => parsePrefix(range, object, 'spec.podCIDRs')),
+  };
+}
+
+function problemText(error: unknown): string {
+  if (error instanceof z.ZodError) {
+    return error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+  }
+  if (error instanceof InputError) return error.message;
+  throw error;
+}

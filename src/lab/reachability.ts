@@ -1,0 +1,113 @@
+// Asks from every echo pod every other one, in both families, and shows the answers as a matrix. The asking is done by a
+// real client process inside each pod (prober.ts).
+
+import { type Address, addressFamily } from '../net/address.ts';
+import { echoPort } from './echo-answer.ts';
+import { labProgram } from './paths.ts';
+import type { ProbeRequest, ProbeResult, ProbeTarget } from './probe.ts';
+import type { LabRecord, PodRecord } from './record.ts';
+import { runIn } from './spawn.ts';
+
+/** One direction between two pods in one family. */
+export interface Pair {
+  readonly from: string;
+  readonly to: string;
+  readonly family: 4 | 6;
+  readonly result: ProbeResult;
+}
+
+export interface Reachability {
+  /** Echo pods by node, then name: the order of rows and columns. */
+  readonly pods: readonly { readonly key: string; readonly node: string }[];
+  readonly pairs: readonly Pair[];
+}
+
+const measuredRounds = 30;
+const timeoutMs = 3000;
+
+export async function probeReachability(record: LabRecord): Promise<Reachability> {
+  const pods = record.pods.filter((pod) => pod.echo).sort(byNode);
+  const pairs: Pair[] = [];
+  for (const pod of pods) pairs.push(...(await probeFrom(pod, pods)));
+  return { pods: pods.map((pod) => ({ key: keyOf(pod), node: pod.node })), pairs };
+}
+
+export function unreached({ pairs }: Reachability): readonly Pair[] {
+  return pairs.filter(({ result }) => !result.ok);
+}
+
+/** The table of the demo: the first line of each column is the node, the second the pod; cells are microseconds IPv4/IPv6. */
+export function renderMatrix({ pods, pairs }: Reachability): string {
+  const rows = pods.map((from) => [from.key, ...pods.map((to) => cell(pairs, from.key, to.key))]);
+  const head = [
+    ['from \\ to', ...pods.map(({ node }) => node)],
+    ['', ...pods.map(({ key }) => key)],
+  ];
+  const all = [...head, ...rows];
+  const widths = [0, ...pods.keys()].map((_, column) =>
+    Math.max(...all.map((row) => row[column]?.length ?? 0)),
+  );
+  const lines = all.map((row) =>
+    row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  '),
+  );
+  return lines.map((line) => `  ${line.trimEnd()}`).join('\n');
+}
+
+/** `all 60 pairs reached.`, or which were not and why. */
+export function summary(reachability: Reachability): string {
+  const failed = unreached(reachability);
+  const total = reachability.pairs.length;
+  if (failed.length === 0) return `all ${total} pairs reached.`;
+  const lines = failed.slice(0, 10).map(({ from, to, family, result }) => {
+    return `  ${from} -> ${to} over IPv${family}: ${result.ok ? '' : result.reason}`;
+  });
+  const more = failed.length > 10 ? `\n  and ${failed.length - 10} more` : '';
+  return `${failed.length} of ${total} pairs NOT reached:\n${lines.join('\n')}${more}`;
+}
+
+async function probeFrom(pod: PodRecord, pods: readonly PodRecord[]): Promise<readonly Pair[]> {
+  const others = pods.filter((other) => other !== pod);
+  const asked = others.flatMap((to) => to.addresses.map((address) => ({ to: keyOf(to), address })));
+  const targets = asked.map(
+    ({ to, address }): ProbeTarget => ({ address, port: echoPort, pod: to }),
+  );
+  const results = await ask(pod, { targets, rounds: measuredRounds, timeoutMs });
+  return asked.map(({ to, address }, index) => ({
+    from: keyOf(pod),
+    to,
+    family: addressFamily(address as Address),
+    result: results[index] ?? { ok: false, reason: 'not asked' },
+  }));
+}
+
+async function ask(pod: PodRecord, request: ProbeRequest): Promise<readonly ProbeResult[]> {
+  const { exitCode, stdout, stderr } = await runIn(pod, labProgram('prober'), {
+    input: JSON.stringify(request),
+  });
+  if (exitCode !== 0)
+    throw new Error(`the prober in ${keyOf(pod)} ended with ${exitCode}: ${stderr}`);
+  return JSON.parse(stdout) as readonly ProbeResult[];
+}
+
+function cell(pairs: readonly Pair[], from: string, to: string): string {
+  if (from === to) return '-';
+  const between = pairs.filter((pair) => pair.from === from && pair.to === to);
+  const texts = ([4, 6] as const).flatMap((family) => {
+    const found = between.find((pair) => pair.family === family);
+    return found === undefined ? [] : [resultText(found.result)];
+  });
+  return texts.length === 0 ? 'no address' : texts.join('/');
+}
+
+function resultText(result: ProbeResult): string {
+  return result.ok ? result.medianUs.toFixed(0) : `FAIL ${result.reason}`;
+}
+
+function keyOf(pod: PodRecord): string {
+  return `${pod.namespace}/${pod.name}`;
+}
+
+function byNode(left: PodRecord, right: PodRecord): number {
+  const text = (pod: PodRecord): string => `${pod.node} ${keyOf(pod)}`;
+  return text(left) < text(right) ? -1 : 1;
+}

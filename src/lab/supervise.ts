@@ -1,0 +1,89 @@
+// The supervisor: the process that owns a lab from up to down. `lab up` starts it detached and listens to its first
+// messages; the demo is its own supervisor.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Lab, type LabOptions } from './lab.ts';
+import { heddleCommand, labPaths } from './paths.ts';
+import { nodeLines, podLine } from './progress.ts';
+import { type LabRecord, readRecord } from './record.ts';
+
+/** What the supervisor tells whoever started it. */
+type Message =
+  | { readonly kind: 'line'; readonly text: string }
+  | { readonly kind: 'up' }
+  | { readonly kind: 'failed'; readonly text: string };
+
+/** Starts a lab in the background and returns when it is up; `onLine` gets the progress. Throws with the supervisor's reason. */
+export async function startDetached(
+  options: LabOptions,
+  onLine: (line: string) => void,
+): Promise<LabRecord> {
+  const log = openSync(join(tmpdir(), `heddle-lab-${options.name}.log`), 'w');
+  const [program = '', ...words] = [
+    ...heddleCommand(),
+    'lab',
+    'supervise',
+    JSON.stringify(options),
+  ];
+  const child = spawn(program, words, { detached: true, stdio: ['ignore', log, log, 'ipc'] });
+  closeSync(log);
+  await untilUp(child, onLine);
+  child.disconnect();
+  child.unref();
+  const record = readRecord(options.name);
+  if (record === undefined)
+    throw new Error(`lab ${options.name} has no record at ${labPaths(options.name).record}`);
+  return record;
+}
+
+/** The body of the hidden `lab supervise` command: runs until SIGTERM or SIGINT. */
+export async function supervise(options: LabOptions): Promise<void> {
+  const stopped = stopSignal();
+  try {
+    const lab = await Lab.start({ ...options, onNote: (text) => console.log(text) });
+    try {
+      for (const text of nodeLines(lab.record())) tell({ kind: 'line', text });
+      const startedAt = Date.now();
+      await Promise.race([lab.startPods(), stopped]);
+      tell({ kind: 'line', text: podLine(lab.record(), Date.now() - startedAt) });
+      lab.watch();
+      tell({ kind: 'up' });
+      await stopped;
+    } finally {
+      await lab.close();
+    }
+  } catch (error) {
+    console.log(error);
+    tell({ kind: 'failed', text: error instanceof Error ? error.message : String(error) });
+    process.exitCode = 1;
+  }
+}
+
+/** Resolves at the first SIGINT, SIGTERM or SIGHUP; later ones are ignored so that the removal is not cut short. */
+export function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, resolve);
+  });
+}
+
+function untilUp(child: ChildProcess, onLine: (line: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) =>
+      reject(new Error(`the lab's supervisor ended with exit code ${code}`)),
+    );
+    child.on('message', (message: Message) => {
+      if (message.kind === 'line') onLine(message.text);
+      if (message.kind === 'up') resolve();
+      if (message.kind === 'failed') reject(new Error(message.text));
+    });
+  });
+}
+
+function tell(message: Message): void {
+  // Whoever started the lab may have left.
+  if (process.connected) process.send?.(message);
+}
