@@ -17,7 +17,7 @@ export function rootTest(name: string, body: TestBody): void {
 }
 
 /** scripts/test passes what the machine lacks, in the words of scripts/requirements. */
-function reasonToSkip(): string | undefined {
+export function reasonToSkip(): string | undefined {
   const lacking = process.env['HEDDLE_SKIP_ROOT_TESTS'];
   if (lacking !== undefined && lacking !== '') return lacking;
   return process.getuid?.() === 0 ? undefined : 'needs root';
