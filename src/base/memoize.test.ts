@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { memoize } from './memoize.ts';
+
+test('a memoised function runs once for each argument, whatever it returns', () => {
+  const seen: object[] = [];
+  const first = {};
+  const second = {};
+  const compute = memoize((argument: object) => {
+    seen.push(argument);
+    return undefined;
+  });
+  for (const argument of [first, second, first]) assert.equal(compute(argument), undefined);
+  assert.deepEqual(seen, [first, second]);
+});
+
+test('curried memoised functions remember every combination', () => {
+  let runs = 0;
+  const a = { value: 1 };
+  const b = { value: 2 };
+  const add = memoize((left: { value: number }) =>
+    memoize((right: { value: number }) => {
+      runs++;
+      return left.value + right.value;
+    }),
+  );
+  assert.deepEqual([add(a)(b), add(b)(a), add(a)(b)], [3, 3, 3]);
+  assert.equal(runs, 2);
+});
