@@ -24,27 +24,3 @@ export interface Table<Entry> {
   /** What is already gone counts as done. */
   delete(entries: readonly Entry[]): readonly EntryFailure[];
 }
-
-export interface FailureStatus {
-  /** Absent when the table as a whole could not be listed. */
-  readonly key?: string | undefined;
-  readonly text: string;
-  /** When it is tried again; ms on the reconciler's clock (Date.now()). */
-  readonly retryAt: number;
-}
-
-/** Since the reconciler was made. */
-export interface WriteCounts {
-  readonly set: number;
-  readonly deleted: number;
-  /** Of the sets: what we had applied and a relist found missing or changed. */
-  readonly restored: number;
-}
-
-export interface TableStatus {
-  readonly name: string;
-  readonly desired: number;
-  readonly applied: number;
-  readonly failures: readonly FailureStatus[];
-  readonly writes: WriteCounts;
-}

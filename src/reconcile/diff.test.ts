@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { difference } from './diff.ts';
+
+const object = (value: number): { readonly value: number } => ({ value });
+const equal = (left: { value: number }, right: { value: number }): boolean =>
+  left.value === right.value;
+
+test('a difference holds what is missing, what differs, what is surplus and what is the same by value', () => {
+  const shared = object(1);
+  const desired = new Map([
+    ['shared', shared],
+    ['same', object(2)],
+    ['changed', object(3)],
+    ['missing', object(4)],
+  ]);
+  const present = new Map([
+    ['shared', shared],
+    ['same', object(2)],
+    ['changed', object(30)],
+    ['surplus', object(5)],
+  ]);
+  const { set, surplus, same } = difference(desired, present, equal);
+  assert.deepEqual(
+    [...set],
+    [
+      ['changed', object(3)],
+      ['missing', object(4)],
+    ],
+  );
+  assert.deepEqual([...surplus], [['surplus', object(5)]]);
+  assert.equal(same.get('same'), desired.get('same'));
+  assert.equal(same.size, 1);
+});
+
+test('entries that are the same object are not compared', () => {
+  const entries = new Map([['a', object(1)]]);
+  const refuse = (): boolean => assert.fail('compared');
+  assert.equal(difference(entries, new Map(entries), refuse).set.size, 0);
+});

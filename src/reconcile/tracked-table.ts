@@ -1,0 +1,289 @@
+// One table as the reconciler follows it: what is desired, what the kernel is known to have, what failed and when to
+// try again. The reconciler decides the order between tables; everything within one table is here.
+
+import { type BackoffOptions, backoffMs } from '../base/backoff.ts';
+import { difference } from './diff.ts';
+import type { FailureStatus, Restored, TableStatus, WriteCounts } from './status.ts';
+import type { EntryFailure, Table } from './table.ts';
+
+export interface PlanOptions {
+  /** Ask the kernel again instead of trusting what was applied. */
+  readonly relist: boolean;
+  /** Also delete what this process never wanted: only once every source has delivered its first full list. */
+  readonly prune: boolean;
+}
+
+export interface Tracking {
+  readonly now: () => number;
+  readonly backoff: BackoffOptions;
+  readonly batchSize: number;
+  /** Lets other work run between batches. */
+  readonly pause: () => Promise<void>;
+  readonly onRestored: (restored: Restored) => void;
+}
+
+/** A table with its entry type closed over, so that tables of different entries stand in one list. */
+export interface TrackedTable<Desired> {
+  readonly name: string;
+  readonly writes: WriteCounts;
+  plan(desired: Desired, options: PlanOptions): void;
+  applySets(): Promise<void>;
+  applyDeletes(): Promise<void>;
+  failures(): readonly FailureStatus[];
+  status(): TableStatus;
+}
+
+/** Joins a table with the function that says what it should hold; where that gives the same map again, nothing is compared. */
+export function trackTable<Desired, Entry>(
+  table: Table<Entry>,
+  entries: (desired: Desired) => ReadonlyMap<string, Entry>,
+): (tracking: Tracking) => TrackedTable<Desired> {
+  return (tracking) => new TableTracker({ table, entries, tracking });
+}
+
+interface TrackerParts<Desired, Entry> {
+  readonly table: Table<Entry>;
+  readonly entries: (desired: Desired) => ReadonlyMap<string, Entry>;
+  readonly tracking: Tracking;
+}
+
+interface Writes<Entry> {
+  readonly set: ReadonlyMap<string, Entry>;
+  readonly remove: ReadonlyMap<string, Entry>;
+}
+
+interface Failure<Entry> {
+  /** What was to be set; undefined: a delete or a listing failed. */
+  readonly entry: Entry | undefined;
+  readonly attempts: number;
+  readonly text: string;
+  readonly retryAt: number;
+}
+
+const nothing: Writes<never> = { set: new Map<string, never>(), remove: new Map<string, never>() };
+
+class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
+  readonly #table: Table<Entry>;
+  readonly #entries: (desired: Desired) => ReadonlyMap<string, Entry>;
+  readonly #tracking: Tracking;
+  #desired: ReadonlyMap<string, Entry> = new Map();
+  /** What the kernel is known to have; entries that equal the desired ones are those very objects. */
+  #applied = new Map<string, Entry>();
+  #isListed = false;
+  /** Keys found by a listing that this process never wanted: deleted only when pruning is allowed. */
+  readonly #foreign = new Set<string>();
+  /** Keys whose next write puts right what somebody else did. */
+  readonly #tampered = new Map<string, Restored['was']>();
+  readonly #failures = new Map<string, Failure<Entry>>();
+  #listFailure: Failure<Entry> | undefined;
+  #planned: Writes<Entry> = nothing;
+  #writes: WriteCounts = { set: 0, deleted: 0, restored: 0 };
+
+  constructor({ table, entries, tracking }: TrackerParts<Desired, Entry>) {
+    this.#table = table;
+    this.#entries = entries;
+    this.#tracking = tracking;
+  }
+
+  get name(): string {
+    return this.#table.name;
+  }
+
+  get writes(): WriteCounts {
+    return this.#writes;
+  }
+
+  plan(desired: Desired, { relist, prune }: PlanOptions): void {
+    const entries = this.#entries(desired);
+    const mustList = relist || !this.#isListed || this.#listFailure !== undefined;
+    if (!mustList && entries === this.#desired && this.#isSettled()) {
+      this.#planned = nothing;
+      return;
+    }
+    this.#desired = entries;
+    if (mustList) this.#list();
+    const { set, surplus, same } = difference(entries, this.#applied, this.#table.equal);
+    for (const [key, entry] of same) this.#applied.set(key, entry);
+    for (const key of this.#foreign) if (!surplus.has(key)) this.#foreign.delete(key);
+    forget(this.#failures, [set, surplus]);
+    forget(this.#tampered, [set, surplus]);
+    this.#planned = {
+      set: filter(set, (key, entry) => this.#isDue(key, entry)),
+      remove: filter(surplus, (key) => this.#mayDelete(key, prune) && this.#isDue(key, undefined)),
+    };
+  }
+
+  async applySets(): Promise<void> {
+    await this.#inBatches(this.#planned.set, (batch) => {
+      const failed = this.#run(batch, { kind: 'set', write: (all) => this.#table.set(all) });
+      for (const [key, entry] of batch) {
+        if (failed.has(key)) continue;
+        this.#applied.set(key, entry);
+        this.#countSet(key);
+      }
+    });
+  }
+
+  async applyDeletes(): Promise<void> {
+    const { set, remove } = this.#planned;
+    await this.#inBatches(remove, (batch) => {
+      const failed = this.#run(batch, { kind: 'delete', write: (all) => this.#table.delete(all) });
+      for (const key of batch.keys()) {
+        if (failed.has(key)) continue;
+        this.#applied.delete(key);
+        this.#foreign.delete(key);
+        this.#countDelete(key);
+      }
+    });
+    // A full map refuses what the deletes have just made room for.
+    const refused = filter(set, (key) => this.#failures.has(key));
+    if (remove.size === 0 || refused.size === 0) return;
+    this.#planned = { set: refused, remove: nothing.remove };
+    await this.applySets();
+  }
+
+  failures(): readonly FailureStatus[] {
+    const byKey = Array.from(this.#failures, ([key, { text, retryAt }]) => ({
+      key,
+      text,
+      retryAt,
+    }));
+    if (this.#listFailure === undefined) return byKey;
+    const { text, retryAt } = this.#listFailure;
+    return [{ text, retryAt }, ...byKey];
+  }
+
+  status(): TableStatus {
+    const { set } = difference(this.#desired, this.#applied, this.#table.equal);
+    return {
+      name: this.name,
+      desired: this.#desired.size,
+      applied: this.#desired.size - set.size,
+      failures: this.failures(),
+      writes: this.#writes,
+    };
+  }
+
+  #isSettled(): boolean {
+    return this.#failures.size === 0 && this.#foreign.size === 0;
+  }
+
+  #mayDelete(key: string, prune: boolean): boolean {
+    return prune || !this.#foreign.has(key);
+  }
+
+  // When the kernel cannot be asked, what was applied stands, and nothing unknown is deleted.
+  #list(): void {
+    const before = this.#isListed ? this.#applied : undefined;
+    try {
+      this.#applied = new Map(this.#table.list(this.#desired));
+      this.#isListed = true;
+      this.#listFailure = undefined;
+      this.#compare(before);
+    } catch (error) {
+      this.#listFailure = this.#failureOf(error, { last: this.#listFailure, entry: undefined });
+    }
+  }
+
+  // Finds what is not as we left it, and what looks like ours and was not there before. Without a `before`, on the
+  // first listing, whatever is there is an earlier process's work.
+  #compare(before: ReadonlyMap<string, Entry> | undefined): void {
+    for (const [key, entry] of before ?? []) {
+      const found = this.#applied.get(key);
+      if (found === undefined) this.#tampered.set(key, 'missing');
+      else if (!this.#table.equal(entry, found)) this.#tampered.set(key, 'changed');
+    }
+    for (const key of this.#applied.keys()) {
+      if (before?.has(key) || this.#desired.has(key)) continue;
+      this.#foreign.add(key);
+      if (before !== undefined) this.#tampered.set(key, 'extra');
+    }
+  }
+
+  // Something else than what failed is tried at once; the same again when its time has come.
+  #isDue(key: string, entry: Entry | undefined): boolean {
+    const failure = this.#failures.get(key);
+    if (failure === undefined || failure.retryAt <= this.#tracking.now()) return true;
+    if (entry === undefined || failure.entry === undefined) return entry !== failure.entry;
+    return entry !== failure.entry && !this.#table.equal(entry, failure.entry);
+  }
+
+  async #inBatches(
+    entries: ReadonlyMap<string, Entry>,
+    apply: (batch: ReadonlyMap<string, Entry>) => void,
+  ): Promise<void> {
+    const all = [...entries];
+    const { batchSize, pause } = this.#tracking;
+    for (let start = 0; start < all.length; start += batchSize) {
+      if (start > 0) await pause();
+      apply(new Map(all.slice(start, start + batchSize)));
+    }
+  }
+
+  // Writes one batch and books its failures by key; an exception counts against every entry of it.
+  #run(
+    batch: ReadonlyMap<string, Entry>,
+    {
+      kind,
+      write,
+    }: {
+      readonly kind: 'set' | 'delete';
+      readonly write: (entries: readonly Entry[]) => readonly EntryFailure[];
+    },
+  ): ReadonlySet<string> {
+    const failed = new Map<string, unknown>();
+    try {
+      for (const { key, error } of write([...batch.values()])) failed.set(key, error);
+    } catch (error) {
+      for (const key of batch.keys()) failed.set(key, error);
+    }
+    for (const [key, value] of batch) {
+      const last = this.#failures.get(key);
+      const entry = kind === 'set' ? value : undefined;
+      if (!failed.has(key)) this.#failures.delete(key);
+      else this.#failures.set(key, this.#failureOf(failed.get(key), { last, entry }));
+    }
+    return new Set(failed.keys());
+  }
+
+  #failureOf(
+    error: unknown,
+    {
+      last,
+      entry,
+    }: { readonly last: Failure<Entry> | undefined; readonly entry: Entry | undefined },
+  ): Failure<Entry> {
+    const attempts = (last?.attempts ?? 0) + 1;
+    const text = error instanceof Error ? error.message : String(error);
+    const retryAt = this.#tracking.now() + backoffMs(attempts, this.#tracking.backoff);
+    return { entry, attempts, text, retryAt };
+  }
+
+  #countSet(key: string): void {
+    const was = this.#tampered.get(key);
+    this.#tampered.delete(key);
+    const { set, deleted, restored } = this.#writes;
+    this.#writes = { set: set + 1, deleted, restored: restored + (was === undefined ? 0 : 1) };
+    if (was !== undefined) this.#tracking.onRestored({ table: this.name, key, was });
+  }
+
+  #countDelete(key: string): void {
+    const was = this.#tampered.get(key);
+    this.#tampered.delete(key);
+    this.#writes = { ...this.#writes, deleted: this.#writes.deleted + 1 };
+    if (was === 'extra') this.#tracking.onRestored({ table: this.name, key, was });
+  }
+}
+
+function filter<Entry>(
+  entries: ReadonlyMap<string, Entry>,
+  keep: (key: string, entry: Entry) => boolean,
+): ReadonlyMap<string, Entry> {
+  const kept = new Map<string, Entry>();
+  for (const [key, entry] of entries) if (keep(key, entry)) kept.set(key, entry);
+  return kept;
+}
+
+function forget(known: Map<string, unknown>, open: readonly ReadonlyMap<string, unknown>[]): void {
+  for (const key of known.keys()) if (!open.some((map) => map.has(key))) known.delete(key);
+}
