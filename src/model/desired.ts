@@ -80,8 +80,8 @@ export interface DesiredState {
   readonly remoteRanges: readonly RemoteRange[];
   /** Only in mode `vxlan`. */
   readonly overlay?: OverlayDevice | undefined;
-  /** MTU of pod interfaces and routes. Absent while no uplink is known. */
-  readonly podMtuBytes?: number | undefined;
+  /** MTU of pod interfaces and of the routes to remote pods. */
+  readonly podMtuBytes: number;
   readonly masquerade?: Masquerade | undefined;
   readonly endpoints: readonly LocalEndpoint[];
   readonly problems: readonly ModelProblem[];

@@ -1,0 +1,91 @@
+// The way to another node's pods: a neighbour to hand packets to (native), or the far end of a tunnel (vxlan).
+
+import { memoize } from '../base/memoize.ts';
+import type { ClusterNode } from '../cluster/objects.ts';
+import { type Address, type AddressFamily, addressFamily } from '../net/address.ts';
+import { type Prefix, prefixFamily } from '../net/prefix.ts';
+import type { ModelProblem, RemotePath, RemoteRange, RoutingMode } from './desired.ts';
+import { type ConnectedNetwork, networkOf } from './underlay.ts';
+
+/** What the way to any node depends on. */
+export interface RoutingContext {
+  readonly mode: RoutingMode;
+  readonly underlay: AddressFamily;
+  readonly networks: readonly ConnectedNetwork[];
+  readonly ownAddresses: readonly Address[];
+}
+
+export interface NodeRanges {
+  readonly ranges: readonly RemoteRange[];
+  readonly problems: readonly ModelProblem[];
+}
+
+/** Memoised by context and node: a node that did not change costs nothing and keeps its references. */
+export const remoteRanges: (context: RoutingContext) => (node: ClusterNode) => NodeRanges = memoize(
+  (context) => memoize((node) => rangesOfNode(context, node)),
+);
+
+function rangesOfNode(context: RoutingContext, node: ClusterNode): NodeRanges {
+  const flaw = nodeFlaw(node);
+  if (flaw !== undefined) return { ranges: [], problems: [{ object: node.name, text: flaw }] };
+  const ranges: RemoteRange[] = [];
+  const problems: ModelProblem[] = [];
+  for (const prefix of node.podCidrs) {
+    const path = pathTo(context, node, prefix);
+    if (typeof path === 'string') problems.push({ object: `${node.name} ${prefix}`, text: path });
+    else ranges.push({ node: node.name, prefix, path });
+  }
+  return { ranges, problems };
+}
+
+function nodeFlaw({ podCidrs, addresses }: ClusterNode): string | undefined {
+  if (podCidrs.length === 0) return 'has no pod ranges (spec.podCIDRs): no routes to it';
+  if (addresses.length === 0) return 'has no InternalIP (status.addresses): no routes to it';
+  return undefined;
+}
+
+// The path, or why there is none.
+function pathTo(context: RoutingContext, node: ClusterNode, prefix: Prefix): RemotePath | string {
+  switch (context.mode) {
+    case 'native':
+      return nativePath(context, node, prefix);
+    case 'vxlan':
+      return overlayPath(context, node);
+  }
+}
+
+function nativePath(
+  context: RoutingContext,
+  node: ClusterNode,
+  prefix: Prefix,
+): RemotePath | string {
+  const family = prefixFamily(prefix);
+  const nextHop = addressOf(node, family);
+  if (nextHop === undefined) {
+    return `no route: ${node.name} has no IPv${family} InternalIP (mode vxlan carries IPv6 pods over IPv4)`;
+  }
+  if (context.ownAddresses.includes(nextHop)) {
+    return `no route via ${nextHop}: ${node.name}'s address is this node's own`;
+  }
+  const network = networkOf(context.networks, nextHop);
+  if (network === undefined) {
+    return `no route via ${nextHop}: ${node.name}'s address is not on a connected network`;
+  }
+  const { ifIndex, name } = network.uplink;
+  return { kind: 'native', nextHop, ifIndex, ifName: name };
+}
+
+function overlayPath(context: RoutingContext, node: ClusterNode): RemotePath | string {
+  const tunnelEndpoint = addressOf(node, context.underlay);
+  if (tunnelEndpoint === undefined) {
+    return `no tunnel: ${node.name} has no IPv${context.underlay} InternalIP, and this node's tunnels run over IPv${context.underlay}`;
+  }
+  if (context.ownAddresses.includes(tunnelEndpoint)) {
+    return `no tunnel to ${tunnelEndpoint}: ${node.name}'s address is this node's own`;
+  }
+  return { kind: 'overlay', tunnelEndpoint };
+}
+
+function addressOf(node: ClusterNode, family: AddressFamily): Address | undefined {
+  return node.addresses.find((address) => addressFamily(address) === family);
+}
