@@ -112,8 +112,13 @@ async function answerCni(
     }
   }
   const { exitCode, body } = await sources.cni(Buffer.concat(chunks));
+  // With its length: the shim must tell a whole answer from one cut short, and reads no chunks.
   response
-    .writeHead(200, { 'content-type': 'application/json', 'heddle-exit': String(exitCode) })
+    .writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'heddle-exit': String(exitCode),
+    })
     .end(body);
 }
 
