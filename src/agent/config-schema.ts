@@ -89,7 +89,7 @@ export const configSchema: z.ZodType<AgentConfig> = z.strictObject(
     mtuBytes: z
       .union([z.literal('auto'), whole(1280, 65_535, mtuRule)], { error: mtuRule })
       .default('auto')
-      .describe('MTU of the network between the nodes'),
+      .describe('MTU of pod interfaces; auto: what the uplinks carry in this mode'),
     masquerade: z
       .boolean({ error: 'is neither true nor false' })
       .default(true)

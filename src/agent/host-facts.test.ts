@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { InterfaceAddress } from '../kernel/netlink/address.ts';
+import type { Link } from '../kernel/netlink/link-record.ts';
+import type { Route } from '../kernel/netlink/route-record.ts';
+import { parseAddress } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import { parsePrefix } from '../net/prefix.ts';
+import { type HostListing, hostFacts, type UplinkChoice } from './host-facts.ts';
+
+function link(ifIndex: number, name: string, fields: Partial<Link> = {}): Link {
+  return {
+    ifIndex: ifIndex as IfIndex,
+    name,
+    mtuBytes: 1500,
+    up: true,
+    running: true,
+    loopback: name === 'lo',
+    noArp: false,
+    ...fields,
+  };
+}
+
+function address(
+  ifIndex: number,
+  text: string,
+  fields: Partial<InterfaceAddress> = {},
+): InterfaceAddress {
+  return {
+    ifIndex: ifIndex as IfIndex,
+    address: parseAddress(text),
+    prefixLength: 24,
+    scope: 'global',
+    noDad: false,
+    noPrefixRoute: false,
+    tentative: false,
+    dadFailed: false,
+    ...fields,
+  };
+}
+
+function defaultRoute(ifIndex: number): Route {
+  const destination = parsePrefix('0.0.0.0/0');
+  return { destination, type: 'unicast', protocol: 3, table: 254, ifIndex: ifIndex as IfIndex };
+}
+
+const listing: HostListing = {
+  links: [
+    link(4, 'eth1', { mtuBytes: 9000 }),
+    link(1, 'lo'),
+    link(2, 'eth0'),
+    link(3, 'docker0'),
+    link(9, 'heddle_vxlan'),
+  ],
+  addresses: [
+    address(1, '192.0.2.11'),
+    address(2, '203.0.113.5'),
+    address(3, '198.51.100.1'),
+    address(4, '192.0.2.11'),
+    address(4, '192.0.2.12', { dadFailed: true }),
+    address(9, '198.51.100.129'),
+  ],
+  routes: [defaultRoute(2)],
+};
+
+const choice: UplinkChoice = {
+  uplinks: 'auto',
+  nodeAddresses: [parseAddress('192.0.2.11')],
+  overlayDevice: 'heddle_vxlan',
+};
+
+test('auto takes the interfaces with an address of the node and those of the default routes, by index', () => {
+  const facts = hostFacts(listing, choice);
+  assert.deepEqual(facts, {
+    uplinks: [
+      {
+        ifIndex: 2,
+        name: 'eth0',
+        mtuBytes: 1500,
+        addresses: [{ address: '203.0.113.5', prefixLength: 24 }],
+      },
+      {
+        ifIndex: 4,
+        name: 'eth1',
+        mtuBytes: 9000,
+        addresses: [{ address: '192.0.2.11', prefixLength: 24 }],
+      },
+    ],
+    vxlan: { ifIndex: 9 },
+  });
+});
+
+test('configured names win; those that are not there yet are not there', () => {
+  const facts = hostFacts(listing, { ...choice, uplinks: ['docker0', 'eth7'] });
+  assert.deepEqual(
+    facts.uplinks.map(({ name }) => name),
+    ['docker0'],
+  );
+});
+
+test('a default route over several interfaces makes each an uplink', () => {
+  const hops = [2, 3].map((ifIndex) => ({ ifIndex: ifIndex as IfIndex, weight: 1 }));
+  const { ifIndex: _, ...multipath } = { ...defaultRoute(2), nextHops: hops };
+  const facts = hostFacts({ ...listing, routes: [multipath] }, { ...choice, nodeAddresses: [] });
+  assert.deepEqual(
+    facts.uplinks.map(({ name }) => name),
+    ['eth0', 'docker0'],
+  );
+});
+
+test('equal facts stay the same object, so that what is computed from them is not computed anew', () => {
+  const before = hostFacts(listing, choice);
+  assert.equal(hostFacts({ ...listing }, choice, before), before);
+  const { routes } = listing;
+  assert.notEqual(
+    hostFacts({ ...listing, routes: [...routes, defaultRoute(3)] }, choice, before),
+    before,
+  );
+});

@@ -1,0 +1,80 @@
+// What the node itself looks like: which interfaces lead off it, their MTU and addresses, read over netlink.
+
+import { type InterfaceAddress, listAddresses } from '../kernel/netlink/address.ts';
+import { listLinks } from '../kernel/netlink/link.ts';
+import type { Link } from '../kernel/netlink/link-record.ts';
+import { listRoutes } from '../kernel/netlink/route.ts';
+import type { Route } from '../kernel/netlink/route-record.ts';
+import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import type { HostFacts, Uplink } from '../model/host.ts';
+import type { Address } from '../net/address.ts';
+
+export interface UplinkChoice {
+  /** Interface names, or `auto`. */
+  readonly uplinks: 'auto' | readonly string[];
+  /** What the cluster knows this node by. */
+  readonly nodeAddresses: readonly Address[];
+  /** Name of the VXLAN device that we make. */
+  readonly overlayDevice: string;
+}
+
+/** The kernel's answers that the facts are made from. */
+export interface HostListing {
+  readonly links: readonly Link[];
+  readonly addresses: readonly InterfaceAddress[];
+  /** Default routes are enough. */
+  readonly routes: readonly Route[];
+}
+
+export function listHost(socket: NetlinkSocket): HostListing {
+  const mainTable = 254;
+  return {
+    links: listLinks(socket),
+    addresses: listAddresses(socket),
+    routes: listRoutes(socket, { table: mainTable }).filter(isDefault),
+  };
+}
+
+/** `previous` comes back when nothing changed: what is computed from it is memoised by reference. */
+export function hostFacts(
+  listing: HostListing,
+  choice: UplinkChoice,
+  previous?: HostFacts,
+): HostFacts {
+  const vxlan = listing.links.find((link) => link.name === choice.overlayDevice);
+  const facts: HostFacts = {
+    uplinks: chosenLinks(listing, choice).map((link) => uplinkOf(link, listing.addresses)),
+    ...(vxlan === undefined ? {} : { vxlan: { ifIndex: vxlan.ifIndex } }),
+  };
+  return JSON.stringify(facts) === JSON.stringify(previous) && previous ? previous : facts;
+}
+
+/** By hand, or those with one of the node's addresses and those the default routes leave by. */
+function chosenLinks(listing: HostListing, choice: UplinkChoice): readonly Link[] {
+  const { uplinks, nodeAddresses, overlayDevice } = choice;
+  const links = listing.links.toSorted((left, right) => left.ifIndex - right.ifIndex);
+  if (uplinks !== 'auto') return links.filter((link) => uplinks.includes(link.name));
+  const wanted = new Set([
+    ...listing.addresses
+      .filter(({ address }) => nodeAddresses.includes(address))
+      .map(({ ifIndex }) => ifIndex),
+    ...listing.routes.flatMap((route) => [
+      route.ifIndex,
+      ...(route.nextHops ?? []).map((hop) => hop.ifIndex),
+    ]),
+  ]);
+  return links.filter(
+    (link) => wanted.has(link.ifIndex) && !link.loopback && link.name !== overlayDevice,
+  );
+}
+
+function uplinkOf({ ifIndex, name, mtuBytes }: Link, all: readonly InterfaceAddress[]): Uplink {
+  const addresses = all
+    .filter((candidate) => candidate.ifIndex === ifIndex && !candidate.dadFailed)
+    .map(({ address, prefixLength }) => ({ address, prefixLength }));
+  return { ifIndex, name, mtuBytes, addresses };
+}
+
+function isDefault(route: Route): boolean {
+  return route.type === 'unicast' && route.destination.endsWith('/0');
+}

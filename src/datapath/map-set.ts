@@ -1,0 +1,140 @@
+// The data path's maps as the agent uses them: open, typed, sized by configuration, checked against what is pinned.
+
+import { InputError } from '../base/input-error.ts';
+import { UndoStack } from '../base/undo.ts';
+import { isKernelError, KernelError } from '../kernel/errno.ts';
+import { BpfMap, type MapSpec } from '../kernel/map.ts';
+import { PerCpuMap, type PerCpuMapSpec } from '../kernel/per-cpu-map.ts';
+import { RingBuffer } from '../kernel/ring-buffer.ts';
+import type { Address } from '../net/address.ts';
+import {
+  type DropCounter,
+  type Endpoint,
+  type EndpointCounters,
+  type EndpointKey,
+  type EventBudget,
+  type Flow,
+  type FlowEvent,
+  type FlowKey,
+  type Location,
+  maps,
+  type Route,
+  type RouteKey,
+  rings,
+} from './generated.ts';
+import type { PinPaths } from './pins.ts';
+
+/** Entries of the maps whose size is configured. */
+export interface MapSizes {
+  readonly endpointEntries: number;
+  readonly addressEntries: number;
+  readonly flowEntries: number;
+}
+
+/** How many entries each map is to have, by its name in C; the others have what the object says. */
+export function maxEntries(sizes: MapSizes): ReadonlyMap<string, number> {
+  return new Map([
+    [maps.endpoints.name, sizes.endpointEntries],
+    [maps.addresses.name, sizes.addressEntries],
+    [maps.flows.name, sizes.flowEntries],
+    // Endpoint ids start at 1.
+    [maps.endpointCounters.name, sizes.endpointEntries + 1],
+  ]);
+}
+
+const configurationKeys: ReadonlyMap<string, string> = new Map([
+  [maps.endpoints.name, 'endpointEntries'],
+  [maps.addresses.name, 'addressEntries'],
+  [maps.flows.name, 'flowEntries'],
+  [maps.endpointCounters.name, 'endpointEntries'],
+]);
+
+export interface MapSet extends Disposable {
+  readonly endpoints: BpfMap<EndpointKey, Endpoint>;
+  readonly addresses: BpfMap<Address, Location>;
+  readonly routes: BpfMap<RouteKey, Route>;
+  readonly flows: BpfMap<FlowKey, Flow>;
+  readonly endpointCounters: PerCpuMap<number, EndpointCounters>;
+  readonly dropCounters: PerCpuMap<number, DropCounter>;
+  readonly eventBudget: PerCpuMap<number, EventBudget>;
+  readonly flowEvents: RingBuffer<FlowEvent>;
+}
+
+/** Opens every pinned map. Throws KernelError. */
+export function openMaps(paths: PinPaths): MapSet {
+  const opened = new UndoStack();
+  const plain = <K, V>(spec: MapSpec<K, V>): BpfMap<K, V> =>
+    opened.use(BpfMap.openPinned(paths.map(spec.name), spec));
+  const perCpu = <V>(spec: PerCpuMapSpec<number, V>): PerCpuMap<number, V> =>
+    opened.use(PerCpuMap.openPinned(paths.map(spec.name), spec));
+  const { flowEvents } = rings;
+  try {
+    return {
+      endpoints: plain(maps.endpoints),
+      addresses: plain(maps.addresses),
+      routes: plain(maps.routes),
+      flows: plain(maps.flows),
+      endpointCounters: perCpu(maps.endpointCounters),
+      dropCounters: perCpu(maps.dropCounters),
+      eventBudget: perCpu(maps.eventBudget),
+      flowEvents: opened.use(RingBuffer.openPinned(paths.map(flowEvents.name), flowEvents)),
+      [Symbol.dispose]: () => opened[Symbol.dispose](),
+    };
+  } catch (error) {
+    opened[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The pinned map of an earlier run, fit to be used on; undefined when there is none. Throws when it does not fit. */
+export function openPinnedMap(
+  paths: PinPaths,
+  spec: MapSpec<unknown, unknown> | PerCpuMapSpec<unknown, unknown>,
+  entries: number,
+): (Disposable & { readonly fd: number }) | undefined {
+  const path = paths.map(spec.name);
+  try {
+    const map = isPerCpu(spec) ? PerCpuMap.openPinned(path, spec) : BpfMap.openPinned(path, spec);
+    if (map.maxEntries === entries) return map;
+    map[Symbol.dispose]();
+    throw otherSize(spec.name, map.maxEntries, entries);
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT')) return undefined;
+    throw isKernelError(error, 'EINVAL') ? otherLayout(spec.name, error) : error;
+  }
+}
+
+/** As `openPinnedMap`, for the ring buffer. */
+export function openPinnedRing(
+  paths: PinPaths,
+): (Disposable & { readonly fd: number }) | undefined {
+  try {
+    return RingBuffer.openPinned(paths.map(rings.flowEvents.name), rings.flowEvents);
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function isPerCpu(spec: MapSpec<unknown, unknown>): spec is PerCpuMapSpec<unknown, unknown> {
+  return spec.type.includes('percpu');
+}
+
+const remedy = 'drain the node and remove the old data path with "heddle uninstall"';
+
+function otherSize(map: string, found: number, wanted: number): Error {
+  return new InputError({
+    object: 'configuration',
+    field: configurationKeys.get(map),
+    value: wanted,
+    rule: `does not fit the running data path, whose map ${map} has ${found} entries: keep that size, or ${remedy}`,
+  });
+}
+
+function otherLayout(map: string, cause: KernelError): Error {
+  const detail = `${cause.detail ?? cause.message}: it was made by another version; ${remedy}`;
+  return new KernelError(
+    { call: 'adopt pinned map', subject: map, code: cause.code, detail },
+    { cause },
+  );
+}
