@@ -83,7 +83,7 @@ export class BpfObject implements Disposable {
       throw new KernelError({
         call: 'bpf object open',
         subject,
-        code: result,
+        code: openErrno(result),
         detail: log.join('; '),
       });
     } finally {
