@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { linkByName } from '../../src/kernel/netlink/link.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { addVeth } from '../../src/kernel/netlink/veth.ts';
+import { testNamespace, testNamespacePath } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+/** Where each thread of this process is. */
+function threadNamespaces(): Set<string> {
+  const tasks = fs.readdirSync('/proc/self/task');
+  return new Set(tasks.map((task) => fs.readlinkSync(`/proc/self/task/${task}/ns/net`)));
+}
+
+const ownNamespace = (): string => fs.readlinkSync('/proc/thread-self/ns/net');
+
+rootTest('run is inside during the function and back outside after it', (context) => {
+  const namespace = testNamespace(context);
+  const outside = ownNamespace();
+  const inside = namespace.run(ownNamespace);
+  assert.equal(inside, `net:[${namespace.inode()}]`);
+  assert.notEqual(inside, outside);
+  assert.equal(ownNamespace(), outside);
+});
+
+rootTest('run comes back when the function throws', (context) => {
+  const outside = ownNamespace();
+  assert.throws(
+    () =>
+      testNamespace(context).run(() => {
+        throw new Error('thrown inside');
+      }),
+    { message: 'thrown inside' },
+  );
+  assert.equal(ownNamespace(), outside);
+});
+
+rootTest('runs nest, each coming back to where it was called', (context) => {
+  const [outer, inner] = [testNamespace(context), testNamespace(context)];
+  const seen = outer.run(() => [inner.run(ownNamespace), ownNamespace()]);
+  assert.deepEqual(seen, [`net:[${inner.inode()}]`, `net:[${outer.inode()}]`]);
+});
+
+rootTest('run refuses an asynchronous function before it starts', (context) => {
+  let started = false;
+  const body = async (): Promise<void> => {
+    started = true;
+  };
+  assert.throws(() => testNamespace(context).run(body), TypeError);
+  assert.equal(started, false);
+});
+
+rootTest('run refuses a function that returns a promise, and comes back', (context) => {
+  const outside = ownNamespace();
+  assert.throws(() => testNamespace(context).run(() => Promise.resolve(1)), TypeError);
+  assert.equal(ownNamespace(), outside);
+});
+
+rootTest('no thread stays inside, not even of a pool first used by then', async (context) => {
+  // In a process of its own, whose thread pool has not run yet.
+  const path = testNamespacePath();
+  NetworkNamespace.create(path)[Symbol.dispose]();
+  context.after(() => NetworkNamespace.remove(path));
+  const module = new URL('../../src/kernel/namespace.js', import.meta.url).href;
+  const script = `
+    import fs from 'node:fs';
+    import { NetworkNamespace } from '${module}';
+    const namespace = NetworkNamespace.open('${path}');
+    namespace.run(() => { fs.stat('/', () => undefined); });
+    await fs.promises.stat('/');
+    const tasks = fs.readdirSync('/proc/self/task');
+    console.log(new Set(tasks.map((task) => fs.readlinkSync('/proc/self/task/' + task + '/ns/net'))).size);
+  `;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  });
+  assert.equal(stdout.trim(), '1', stderr);
+});
+
+rootTest('a thousand runs leave no thread and no descriptor behind', async (context) => {
+  const namespace = testNamespace(context);
+  const before = fs.readdirSync('/proc/self/fd').length;
+  for (let round = 0; round < 1000; round++) namespace.run(() => round);
+  await fs.promises.stat('/');
+  assert.equal(fs.readdirSync('/proc/self/fd').length, before);
+  assert.equal(threadNamespaces().size, 1);
+});
+
+rootTest('create, open and remove follow a namespace through its life', () => {
+  const path = testNamespacePath();
+  using made = NetworkNamespace.create(path);
+  try {
+    assert.throws(() => NetworkNamespace.create(path), { name: 'KernelError', code: 'EEXIST' });
+    using opened = NetworkNamespace.open(path);
+    assert.equal(opened.inode(), made.inode());
+  } finally {
+    NetworkNamespace.remove(path);
+  }
+  assert.equal(fs.existsSync(path), false);
+  assert.throws(() => NetworkNamespace.open(path), { code: 'ENOENT', subject: path });
+  assert.throws(() => NetworkNamespace.remove(path), { name: 'KernelError', code: 'ENOENT' });
+});
+
+rootTest('a namespace is created in a directory that is not there yet', () => {
+  const directory = fs.mkdtempSync('/tmp/heddle-test-');
+  const path = `${directory}/deeper/still/one`;
+  try {
+    NetworkNamespace.create(path)[Symbol.dispose]();
+    NetworkNamespace.remove(path);
+  } finally {
+    fs.rmSync(directory, { recursive: true });
+  }
+});
+
+rootTest('/run/netns is a shared mount afterwards, as iproute2 makes it', (context) => {
+  testNamespace(context);
+  const mount = fs
+    .readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((line) => line.split(' ')[4] === '/run/netns');
+  assert.match(mount ?? '', / shared:\d+ /);
+});
+
+rootTest('what is no network namespace is not opened as one', () => {
+  for (const path of ['/etc/passwd', '/proc/self/ns/mnt']) {
+    assert.throws(() => NetworkNamespace.open(path), {
+      message: `open ${path}: EINVAL (this is not a network namespace)`,
+    });
+  }
+});
+
+rootTest('the current namespace is the thread’s own', (context) => {
+  const namespace = testNamespace(context);
+  using inside = namespace.run(() => NetworkNamespace.current());
+  using outside = NetworkNamespace.current();
+  assert.equal(inside.inode(), namespace.inode());
+  assert.equal(`net:[${outside.inode()}]`, ownNamespace());
+});
+
+rootTest(
+  'a socket stays where it was made, and the namespace lives as long as a handle',
+  (context) => {
+    const path = testNamespacePath();
+    const namespace = NetworkNamespace.create(path);
+    using socket = NetlinkSocket.open({ namespace });
+    NetworkNamespace.remove(path);
+    namespace[Symbol.dispose]();
+    addVeth(socket, { name: 'veth0', peer: { name: 'veth1' } });
+    assert.equal(linkByName(socket, 'veth0')?.kind, 'veth');
+    using elsewhere = NetlinkSocket.open({ namespace: testNamespace(context) });
+    assert.equal(linkByName(elsewhere, 'veth0'), undefined);
+  },
+);
+
+rootTest('a child spawned inside stays inside', (context) => {
+  const namespace = testNamespace(context);
+  const { stdout } = namespace.run(() =>
+    spawnSync('readlink', ['/proc/self/ns/net'], { encoding: 'utf8' }),
+  );
+  assert.equal(stdout.trim(), `net:[${namespace.inode()}]`);
+});
