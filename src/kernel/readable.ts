@@ -11,8 +11,15 @@ export interface ReadableWatch extends Disposable {
 // koffi closes a poll handle that is garbage-collected, even one a module's constant holds: live handles stay here.
 const live = new Set<object>();
 
-/** Does not keep the process alive by itself. The callback runs on the main thread, once for each `arm`. */
-export function pollReadable(fd: number, onReadable: () => void): ReadableWatch {
+/**
+ * Does not keep the process alive by itself unless `keepAlive`. The callback runs on the main thread, once for each
+ * `arm`.
+ */
+export function pollReadable(
+  fd: number,
+  onReadable: () => void,
+  { keepAlive = false }: { readonly keepAlive?: boolean } = {},
+): ReadableWatch {
   const callback = () => {
     // Level-triggered: stopped until it is armed again, or a busy ring would take the whole event loop.
     handle.stop();
@@ -20,7 +27,7 @@ export function pollReadable(fd: number, onReadable: () => void): ReadableWatch 
   };
   const handle = koffi.node.poll(fd, { readable: true }, callback);
   handle.stop();
-  handle.unref();
+  if (!keepAlive) handle.unref();
   live.add(handle);
   return {
     arm: () => {
