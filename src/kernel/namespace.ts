@@ -26,6 +26,7 @@ const nsGetType = 0xb703;
 /** A network namespace, kept alive as long as this is not disposed of. */
 export class NetworkNamespace implements Disposable {
   readonly fd: number;
+  #open = true;
 
   private constructor(fd: number) {
     this.fd = fd;
@@ -117,6 +118,9 @@ export class NetworkNamespace implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    // Twice is fine: the number may be another descriptor's by then.
+    if (!this.#open) return;
+    this.#open = false;
     close(this.fd);
   }
 }

@@ -4,6 +4,7 @@
 import { isKernelError, KernelError } from '../errno.ts';
 import { bind, close, recv, send, sendAsync, setsockopt, socket } from '../libc.ts';
 import { NetworkNamespace } from '../namespace.ts';
+import { pollReadable } from '../readable.ts';
 
 export interface NetlinkTransport extends Disposable {
   send(bytes: Uint8Array): void;
@@ -11,6 +12,8 @@ export interface NetlinkTransport extends Disposable {
   sendAsync(bytes: Uint8Array): Promise<void>;
   /** One datagram's length, or undefined when none is there now. Throws KernelError (ENOBUFS: some were lost). */
   receive(into: Uint8Array): number | undefined;
+  /** Settles when there may be a datagram, or the signal aborts. */
+  readable(signal: AbortSignal): Promise<void>;
   /** Another one in the same namespace, with a queue of its own. */
   sibling(): NetlinkTransport;
 }
@@ -37,6 +40,7 @@ const truncate = 0x20;
 export class KernelTransport implements NetlinkTransport {
   readonly fd: number;
   readonly #family: NetlinkFamily;
+  #open = true;
 
   /** Throws KernelError. */
   constructor({ family, namespace, groups = [] }: TransportOptions) {
@@ -68,12 +72,28 @@ export class KernelTransport implements NetlinkTransport {
     return length;
   }
 
+  readable(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        watch[Symbol.dispose]();
+        signal.removeEventListener('abort', finish);
+        resolve();
+      };
+      const watch = pollReadable(this.fd, finish, { keepAlive: true });
+      signal.addEventListener('abort', finish);
+      if (signal.aborted) finish();
+      else watch.arm();
+    });
+  }
+
   sibling(): NetlinkTransport {
     using namespace = NetworkNamespace.ofSocket(this.fd);
     return new KernelTransport({ family: this.#family, namespace });
   }
 
   [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
     close(this.fd);
   }
 }

@@ -1,0 +1,147 @@
+// What changes in a namespace's network, as it changes: an async iterable over a netlink socket in multicast groups.
+
+import { setImmediate } from 'node:timers/promises';
+import { isKernelError } from '../errno.ts';
+import type { NetworkNamespace } from '../namespace.ts';
+import { type InterfaceAddress, readAddress } from './address.ts';
+import { type Link, readLink } from './link-record.ts';
+import { type Message, splitMessages } from './message.ts';
+import { type Neighbour, readNeighbour } from './neighbour.ts';
+import { type Route, readRoute } from './route-record.ts';
+import { KernelTransport, type NetlinkTransport } from './transport.ts';
+
+/** `new`: made or changed, and this is how it is now. `del`: this is what went. */
+export type NotificationAction = 'new' | 'del';
+
+export type Notification =
+  | { readonly kind: 'link'; readonly action: NotificationAction; readonly link: Link }
+  | {
+      readonly kind: 'address';
+      readonly action: NotificationAction;
+      readonly address: InterfaceAddress;
+    }
+  | { readonly kind: 'route'; readonly action: NotificationAction; readonly route: Route }
+  | {
+      readonly kind: 'neighbour';
+      readonly action: NotificationAction;
+      readonly neighbour: Neighbour;
+    }
+  /** The reader was too slow and the kernel dropped some: what was built from notifications must be listed anew. */
+  | { readonly kind: 'overrun' };
+
+export type NotificationKind = Exclude<Notification['kind'], 'overrun'>;
+
+export interface SubscribeOptions {
+  readonly kinds: readonly NotificationKind[];
+  /** The thread's own when absent. */
+  readonly namespace?: NetworkNamespace | undefined;
+  /** Ends the iteration. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+// RTNLGRP_*: both families where the kernel has a group for each.
+const groups = { link: [1], neighbour: [3], address: [5, 9], route: [7, 11] } as const;
+const receiveBytes = 64 * 1024;
+// After this many datagrams without a wait the event loop gets a turn.
+const turnDatagrams = 64;
+
+/**
+ * Begins at once, so that whatever happens after this call is in the iteration: subscribe first, then list.
+ * Equivalent to: `ip monitor link address route neigh`. Throws KernelError.
+ */
+export function subscribe({ kinds, namespace, signal }: SubscribeOptions): Subscription {
+  const transport = new KernelTransport({
+    family: 'route',
+    namespace,
+    groups: kinds.flatMap((kind) => groups[kind]),
+  });
+  return new Subscription(transport, signal);
+}
+
+/**
+ * One reader. Back-pressure is the kernel's: nothing is read ahead, its buffer (1 MiB) fills up while the reader is
+ * busy, and an overrun tells when it was too small. A reader that waits keeps the process alive.
+ */
+export class Subscription implements AsyncIterable<Notification>, Disposable {
+  readonly #transport: NetlinkTransport;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal | undefined;
+  readonly #received: Buffer = Buffer.allocUnsafeSlow(receiveBytes);
+  readonly #dispose = (): void => this[Symbol.dispose]();
+
+  /** Owns the transport. */
+  constructor(transport: NetlinkTransport, signal?: AbortSignal) {
+    this.#transport = transport;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#dispose);
+    if (signal?.aborted) this.#dispose();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<Notification> {
+    const stop = this.#stop.signal;
+    try {
+      for (let datagrams = 0; !stop.aborted; datagrams++) {
+        const notifications = this.#receive();
+        if (notifications === undefined) await this.#transport.readable(stop);
+        else yield* notifications;
+        if (datagrams % turnDatagrams === 0) await setImmediate();
+      }
+    } finally {
+      this.#dispose();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#stop.signal.aborted) return;
+    this.#signal?.removeEventListener('abort', this.#dispose);
+    this.#stop.abort();
+    this.#transport[Symbol.dispose]();
+  }
+
+  /** One datagram's; undefined when none is there. */
+  #receive(): readonly Notification[] | undefined {
+    try {
+      const length = this.#transport.receive(this.#received);
+      if (length === undefined) return undefined;
+      return splitMessages(this.#received.subarray(0, length)).flatMap(readNotification);
+    } catch (error) {
+      if (isKernelError(error, 'ENOBUFS')) return [{ kind: 'overrun' }];
+      throw error;
+    }
+  }
+}
+
+/** Empty for messages of other kinds and families. Throws KernelError EBADMSG. */
+function readNotification({ type, payload }: Message): Notification[] {
+  // Each noun has four types in a row: new, del, get, set.
+  const action = type % 4 === 0 ? 'new' : 'del';
+  switch (type) {
+    case 16:
+    case 17: {
+      const link = readLinkNotification(payload);
+      return link === undefined ? [] : [{ kind: 'link', action, link }];
+    }
+    case 20:
+    case 21: {
+      const address = readAddress(payload);
+      return address === undefined ? [] : [{ kind: 'address', action, address }];
+    }
+    case 24:
+    case 25: {
+      const route = readRoute(payload);
+      return route === undefined ? [] : [{ kind: 'route', action, route }];
+    }
+    case 28:
+    case 29: {
+      const neighbour = readNeighbour(payload);
+      return neighbour === undefined ? [] : [{ kind: 'neighbour', action, neighbour }];
+    }
+    default:
+      return [];
+  }
+}
+
+// A bridge tells of its ports by link messages of its own family, whose `del` means that the port left the bridge.
+function readLinkNotification(payload: Buffer): Link | undefined {
+  return payload[0] === 0 ? readLink(payload) : undefined;
+}
