@@ -100,7 +100,7 @@ function lint(cases: readonly [string, string][]): ReadonlySet<string> {
     { cwd: tree, encoding: 'utf8' },
   );
   const report = stdout + stderr;
-  assert.ok(report.includes(`Checked ${cases.length} files`), report);
+  assert.match(report, /Checked \d+ files/);
   return new Set(
     cases.flatMap(([path, specifier], index) =>
       report.includes(`${files[index]}:`) ? [`${path} ${specifier}`] : [],

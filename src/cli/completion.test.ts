@@ -8,7 +8,7 @@ import { fishCompletion } from './render/completion-fish.ts';
 import { flatten } from './render/completion-tree.ts';
 import { zshCompletion } from './render/completion-zsh.ts';
 
-const tree = completionTree(heddleProgram());
+const tree = completionTree(await heddleProgram());
 
 /** What bash offers after these words; the last one is being typed. */
 function offered(...words: string[]): string[] {

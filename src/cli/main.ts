@@ -12,7 +12,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await heddleProgram().parseAsync();
+  await (await heddleProgram(process.argv[2])).parseAsync();
 } catch (error) {
   if (!isForThePerson(error)) throw error;
   console.error(`heddle: ${error.message}`);

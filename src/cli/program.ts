@@ -1,29 +1,38 @@
-// The whole command line, as one tree of commands: what main.ts runs and what `heddle completion` walks.
+// The whole command line as one tree: what main.ts runs and what `heddle completion` walks.
 
 import { Command } from 'commander';
-import { completionCommand } from './completion.ts';
-import { endpointsCommand } from './endpoints.ts';
-import { flowsCommand } from './flows.ts';
-import { mapsCommand } from './maps.ts';
-import { nodesCommand } from './nodes.ts';
-import { statusCommand } from './status.ts';
-import { versionCommand } from './version.ts';
 
-export function heddleProgram(): Command {
+/** In the order of `heddle --help`. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  status: async () => (await import('./status.ts')).statusCommand(),
+  endpoints: async () => (await import('./endpoints.ts')).endpointsCommand(),
+  nodes: async () => (await import('./nodes.ts')).nodesCommand(),
+  flows: async () => (await import('./flows.ts')).flowsCommand(),
+  maps: async () => (await import('./maps.ts')).mapsCommand(),
+  lab: async () => (await import('./lab.ts')).labCommand(),
+  demo: async () => (await import('./demo.ts')).demoCommand(),
+  'install-cni': async () => (await import('./install-cni.ts')).installCniCommand(),
+  completion: async () => (await import('./completion.ts')).completionCommand(),
+  version: async () => (await import('./version.ts')).versionCommand(),
+};
+
+/** @param word the first word typed: where it is a command, only that one is read from disk, which halves the start. */
+export async function heddleProgram(word?: string): Promise<Command> {
   const program = new Command('heddle')
     .description('An eBPF container network for Linux and Kubernetes')
+    .enablePositionalOptions()
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'heddle: ')),
-    })
-    .addCommand(statusCommand())
-    .addCommand(endpointsCommand())
-    .addCommand(nodesCommand())
-    .addCommand(flowsCommand())
-    .addCommand(mapsCommand())
-    .addCommand(completionCommand())
-    .addCommand(versionCommand());
+    });
+  for (const load of loadersFor(word)) program.addCommand(await load());
   inheritSettings(program);
   return program;
+}
+
+function loadersFor(word: string | undefined): readonly (() => Promise<Command>)[] {
+  // The completion script is about all of them.
+  const one = word === undefined || word === 'completion' ? undefined : commands[word];
+  return one === undefined ? Object.values(commands) : [one];
 }
 
 /** Commands made apart from their parent do not speak like it by themselves. */
