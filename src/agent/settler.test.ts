@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { silentLogger } from '../base/log.ts';
+import type { SettleReport } from '../reconcile/status.ts';
+import type { SettleCause } from './api-types.ts';
+import { Settler } from './settler.ts';
+
+const done: SettleReport = {
+  writes: { set: 0, deleted: 0, restored: 0 },
+  written: [],
+  failures: [],
+};
+
+interface Fake {
+  readonly settler: Settler;
+  readonly settles: (readonly SettleCause[])[];
+  /** Lets the settle that runs finish. */
+  finish(report?: Partial<SettleReport>): Promise<void>;
+}
+
+function fakeSettler(): Fake {
+  const settles: (readonly SettleCause[])[] = [];
+  let resolve: ((report: SettleReport) => void) | undefined;
+  const settle = (causes: readonly SettleCause[]): Promise<SettleReport> => {
+    settles.push(causes);
+    return new Promise((found) => {
+      resolve = found;
+    });
+  };
+  const settler = new Settler({ settle, periodMs: 1000, log: silentLogger });
+  const finish = async (report: Partial<SettleReport> = {}): Promise<void> => {
+    await setImmediate();
+    resolve?.({ ...done, ...report });
+    await setImmediate();
+  };
+  return { settler, settles, finish };
+}
+
+test('who asks while a settle runs gets one that begins afterwards, shared', async () => {
+  const { settler, settles, finish } = fakeSettler();
+  const first = settler.request('start');
+  await setImmediate();
+  const second = settler.request('endpoint');
+  const third = settler.request('cluster');
+  assert.equal(second, third);
+  assert.deepEqual(settles, [['start']]);
+  await finish();
+  await first;
+  assert.deepEqual(settles, [['start'], ['endpoint', 'cluster']]);
+  await finish();
+  assert.equal(await second, await third);
+});
+
+test('a settle that throws is told to whoever asked, and the next runs', async () => {
+  let calls = 0;
+  const settle = async (): Promise<SettleReport> => {
+    calls++;
+    if (calls === 1) throw new Error('a bug');
+    return done;
+  };
+  const settler = new Settler({ settle, periodMs: 1000, log: silentLogger });
+  await assert.rejects(settler.request('start'), { message: 'a bug' });
+  assert.equal(await settler.request('endpoint'), done);
+});
+
+test('bursts of notifications, retries and periods each lead to one settle', async (context) => {
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] });
+  context.after(() => mock.timers.reset());
+  const { settler, settles, finish } = fakeSettler();
+  settler.requestSoon('network', 20);
+  settler.requestSoon('network', 20);
+  mock.timers.tick(19);
+  await setImmediate();
+  assert.deepEqual(settles, []);
+  mock.timers.tick(1);
+  await finish({ retryAt: Date.now() + 300 });
+  assert.deepEqual(settles, [['network']]);
+  mock.timers.tick(300);
+  await finish();
+  assert.deepEqual(settles, [['network'], ['retry']]);
+  settler.startPeriod();
+  mock.timers.tick(1000);
+  await finish();
+  mock.timers.tick(1000);
+  await finish();
+  assert.deepEqual(settles.slice(2), [['period'], ['period']]);
+  await settler.stop();
+  mock.timers.tick(5000);
+  settler.requestSoon('network', 1);
+  mock.timers.tick(5000);
+  await setImmediate();
+  assert.equal(settles.length, 4);
+  await assert.rejects(settler.request('endpoint'), /stopping/);
+});
+
+test('stop waits for the settle that runs', async () => {
+  const { settler, finish } = fakeSettler();
+  const running = settler.request('start');
+  await setImmediate();
+  let stopped = false;
+  const stop = settler.stop().then(() => {
+    stopped = true;
+  });
+  await setImmediate();
+  assert.equal(stopped, false);
+  await finish();
+  await stop;
+  await running;
+});

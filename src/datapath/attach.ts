@@ -1,0 +1,98 @@
+// The tcx links that run the data path at interfaces, one pin each. A pinned link outlives the agent, and goes with its
+// interface; its program is exchanged in place, so that no packet passes unseen.
+
+import { join } from 'node:path';
+import { attachTcx } from '../kernel/attach.ts';
+import { isKernelError } from '../kernel/errno.ts';
+import { BpfLink } from '../kernel/link.ts';
+import type { BpfProgram } from '../kernel/program.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import { linkPinName, parseLinkPinName, pinNames, unpin } from './pins.ts';
+import type { AttachedHook, Attacher, Attachment, Hook } from './tables/attacher.ts';
+
+export interface AttachOptions {
+  /** The folder of link pins. */
+  readonly folder: string;
+  program(hook: Hook): BpfProgram;
+}
+
+export class TcxAttacher implements Attacher {
+  readonly #options: AttachOptions;
+  readonly #programIds = new Map<Hook, number>();
+
+  constructor(options: AttachOptions) {
+    this.#options = options;
+  }
+
+  list(): readonly AttachedHook[] {
+    return pinNames(this.#options.folder).flatMap((name) => {
+      const parsed = parseLinkPinName(name);
+      using link = parsed && openLink(join(this.#options.folder, name));
+      if (parsed === undefined || link === undefined) return [];
+      const { ifIndex, programId } = link.info();
+      const current = ifIndex !== undefined && programId === this.#programId(parsed.hook);
+      // No interface has the index 0.
+      return [{ ...parsed, ifIndex: ifIndex ?? (0 as IfIndex), current }];
+    });
+  }
+
+  attach(attachment: Attachment): void {
+    const { ifName, ifIndex, hook } = attachment;
+    const path = join(this.#options.folder, linkPinName(ifName, hook));
+    const program = this.#options.program(hook);
+    using present = openLink(path);
+    if (present?.info().ifIndex === ifIndex) {
+      present.update(program);
+      return;
+    }
+    if (present !== undefined) remove(present, path);
+    using link = attachTcx({ program, ifIndex, direction: directionOf(hook) });
+    link.pin(path);
+  }
+
+  detach({ ifName, hook }: Attachment): void {
+    const path = join(this.#options.folder, linkPinName(ifName, hook));
+    using link = openLink(path);
+    if (link !== undefined) remove(link, path);
+  }
+
+  #programId(hook: Hook): number {
+    const known = this.#programIds.get(hook);
+    if (known !== undefined) return known;
+    const { id } = this.#options.program(hook).info();
+    this.#programIds.set(hook, id);
+    return id;
+  }
+}
+
+/** Detaches every pinned link and removes the folder's pins; how many links that were. */
+export function detachAll(folder: string): number {
+  const names = pinNames(folder);
+  for (const name of names) {
+    const path = join(folder, name);
+    using link = openLink(path);
+    if (link === undefined) unpin(path);
+    else remove(link, path);
+  }
+  return names.length;
+}
+
+function directionOf(hook: Hook): 'ingress' | 'egress' {
+  return hook.startsWith('from_') ? 'ingress' : 'egress';
+}
+
+function openLink(path: string): BpfLink | undefined {
+  try {
+    return BpfLink.openPinned(path);
+  } catch (error) {
+    // EINVAL: pinned there, and no link.
+    if (isKernelError(error, 'ENOENT', 'EINVAL')) return undefined;
+    throw error;
+  }
+}
+
+/** Detached first, so that the program stops also while somebody else looks at the link. */
+function remove(link: BpfLink, path: string): void {
+  link.detach();
+  unpin(path);
+}
