@@ -28,7 +28,7 @@ export interface ProgramInfo {
 export interface TestRunInput {
   /** From the Ethernet header on; at least 14 bytes for tc and XDP programs. */
   readonly packet: Uint8Array;
-  /** The program's context as the kernel's struct: see `encodeSkBuff`. */
+  /** The program's context as the kernel's struct: the codec `skBuff` makes that of tc programs. */
   readonly context?: Uint8Array;
   /** Runs it this often on the same packet and takes the mean time (default 1). */
   readonly repeat?: number;

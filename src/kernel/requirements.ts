@@ -1,0 +1,107 @@
+// What the machine must have before anything here works, checked up front: one sentence for each thing that is missing,
+// with the way to get it, instead of an errno later.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { libbpf } from './libbpf.ts';
+import { mount } from './libc.ts';
+
+/** tcx links (6.6) are the newest thing that is always needed. */
+export const minimumKernel = '6.6';
+export const bpffsPath = '/sys/fs/bpf';
+
+export interface HostFacts {
+  /** `uname -r`. */
+  readonly release: string;
+  /** The bit set CapEff of /proc/self/status. */
+  readonly capabilities: bigint;
+  readonly hasBtf: boolean;
+  /** The text of /proc/self/mounts. */
+  readonly mounts: string;
+  /** Why libbpf cannot be used; absent when it can. */
+  readonly libbpfProblem?: string;
+}
+
+const capabilities = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n } as const;
+
+/** One sentence for each requirement that this machine or process does not meet; empty when all is well. */
+export function checkHost(facts: HostFacts = readHost()): readonly string[] {
+  const lacking = Object.entries(capabilities)
+    .filter(([, bit]) => ((facts.capabilities >> bit) & 1n) === 0n)
+    .map(([name]) => name);
+  const problems = [
+    lacking.length > 0 &&
+      `It needs root (this process lacks ${lacking.join(' and ')}): run it with sudo.`,
+    isOlder(facts.release, minimumKernel) &&
+      `Linux ${facts.release} is too old: ${minimumKernel} or later is needed (on Debian 12, linux-image-amd64 from bookworm-backports).`,
+    !facts.hasBtf &&
+      'The kernel has no type information (/sys/kernel/btf/vmlinux): boot one built with CONFIG_DEBUG_INFO_BTF=y, as the kernels of the distributions are.',
+    findMount(facts.mounts, 'bpf') === undefined &&
+      `The BPF file system is not mounted: run \`mount -t bpf bpf ${bpffsPath}\`.`,
+    findCgroup2Mount(facts.mounts) === undefined &&
+      'There is no cgroup v2 hierarchy: run `mount -t cgroup2 none /sys/fs/cgroup`, or boot with systemd.unified_cgroup_hierarchy=1.',
+    facts.libbpfProblem !== undefined && `${facts.libbpfProblem}.`,
+  ];
+  return problems.filter((problem) => problem !== false);
+}
+
+export function readHost(): HostFacts {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const problem = libbpfProblem();
+  return {
+    release: release(),
+    capabilities: BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`),
+    hasBtf: existsSync('/sys/kernel/btf/vmlinux'),
+    mounts: readMounts(),
+    ...(problem === undefined ? {} : { libbpfProblem: problem }),
+  };
+}
+
+/** Where the cgroup v2 hierarchy is mounted: /sys/fs/cgroup, or /sys/fs/cgroup/unified on hybrid systems. */
+export function findCgroup2Mount(mounts: string = readMounts()): string | undefined {
+  return findMount(mounts, 'cgroup2');
+}
+
+/** Mounts the BPF file system unless one is there; true when it had to. Throws KernelError without the right to. */
+export function mountBpffs(target: string = bpffsPath): boolean {
+  const there = mountsOf(readMounts()).some(({ type, path }) => type === 'bpf' && path === target);
+  if (!there) mount({ source: 'bpf', target, type: 'bpf' });
+  return !there;
+}
+
+function libbpfProblem(): string | undefined {
+  try {
+    libbpf();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function readMounts(): string {
+  return readFileSync('/proc/self/mounts', 'utf8');
+}
+
+function findMount(mounts: string, type: string): string | undefined {
+  return mountsOf(mounts).find((entry) => entry.type === type)?.path;
+}
+
+function mountsOf(mounts: string): { path: string; type: string }[] {
+  return mounts.split('\n').flatMap((line) => {
+    const [, path, type] = line.split(' ');
+    return path === undefined || type === undefined ? [] : [{ path: unescapeMount(path), type }];
+  });
+}
+
+/** /proc/self/mounts writes blanks as `\040`. */
+function unescapeMount(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, code: string) =>
+    String.fromCharCode(Number.parseInt(code, 8)),
+  );
+}
+
+function isOlder(found: string, least: string): boolean {
+  const [major = 0, minor = 0] = found.split('.').map((part) => Number.parseInt(part, 10));
+  const [leastMajor = 0, leastMinor = 0] = least.split('.').map(Number);
+  return major < leastMajor || (major === leastMajor && minor < leastMinor);
+}
