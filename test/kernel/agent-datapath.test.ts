@@ -1,0 +1,231 @@
+// The loader and the attachments against a real kernel: what a restart, an upgrade and a tampering hand leave behind.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { detachAll, TcxAttacher } from '../../src/datapath/attach.ts';
+import { locationKind } from '../../src/datapath/generated.ts';
+import {
+  type Datapath,
+  type LoadOptions,
+  loadDatapath,
+  readDatapathObject,
+} from '../../src/datapath/loader.ts';
+import { linkPinName } from '../../src/datapath/pins.ts';
+import type { Attachment } from '../../src/datapath/tables/attacher.ts';
+import { queryTcx } from '../../src/kernel/attach.ts';
+import { BpfLink } from '../../src/kernel/link.ts';
+import { linkByName } from '../../src/kernel/netlink/link.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { parseAddress } from '../../src/net/address.ts';
+import { parseMac } from '../../src/net/mac.ts';
+import { runIn, testNamespace } from '../support/namespaces.ts';
+import { testPinFolder } from '../support/pin-folder.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const address = parseAddress('192.0.2.7');
+const location = {
+  kind: locationKind.host,
+  ifindex: 0,
+  mac: parseMac('00:00:00:00:00:00'),
+  endpointId: 0,
+};
+
+function loadOptions(pinDir: string): LoadOptions {
+  return {
+    pinDir,
+    object: readDatapathObject(),
+    sizes: { endpointEntries: 16, addressEntries: 128, flowEntries: 1024 },
+    constants: { events_per_second_per_cpu: 100 },
+  };
+}
+
+function attacher(datapath: Datapath): TcxAttacher {
+  return new TcxAttacher({
+    folder: datapath.paths.links,
+    program: (hook) => datapath.program(hook),
+  });
+}
+
+rootTest(
+  'a first start loads and pins; the next one adopts, entries and programs as they are',
+  (context) => {
+    const options = loadOptions(testPinFolder(context));
+    const first = loadDatapath(options);
+    assert.equal(first.adopted, false);
+    assert.equal(first.maps.addresses.maxEntries, 128);
+    assert.equal(first.maps.endpointCounters.maxEntries, 17);
+    first.maps.addresses.set(address, location);
+    const programId = first.program('from_pod').info().id;
+    first[Symbol.dispose]();
+    using second = loadDatapath(options);
+    assert.equal(second.adopted, true);
+    assert.equal(second.objectHash, first.objectHash);
+    assert.equal(second.program('from_pod').info().id, programId);
+    assert.deepEqual(second.maps.addresses.get(address), location);
+  },
+);
+
+rootTest('a start that was cut short while pinning is finished by the next', (context) => {
+  const options = loadOptions(testPinFolder(context));
+  const first = loadDatapath(options);
+  first[Symbol.dispose]();
+  fs.unlinkSync(join(first.paths.programs(first.objectHash), 'to_pod'));
+  fs.unlinkSync(first.paths.map('drop_counters'));
+  using second = loadDatapath(options);
+  assert.equal(second.adopted, false);
+  assert.equal(fs.readdirSync(second.paths.programs(second.objectHash)).length, 5);
+});
+
+rootTest(
+  'other sizes than those of the running maps are refused, naming key and both sizes',
+  (context) => {
+    const options = loadOptions(testPinFolder(context));
+    loadDatapath(options)[Symbol.dispose]();
+    const sizes = { ...options.sizes, flowEntries: 4096 };
+    assert.throws(() => loadDatapath({ ...options, sizes }), {
+      name: 'InputError',
+      message: /^configuration: flowEntries: 4096 does not fit .* map flows has 1024 entries/,
+    });
+    using again = loadDatapath(options);
+    assert.equal(again.adopted, true, 'the refusal changed nothing');
+  },
+);
+
+rootTest(
+  'a pinned map of another layout is refused, naming the map and both layouts',
+  (context) => {
+    const options = loadOptions(testPinFolder(context));
+    const first = loadDatapath(options);
+    const routes = first.paths.map('routes');
+    fs.unlinkSync(routes);
+    first.maps.addresses.pin(routes);
+    first[Symbol.dispose]();
+    assert.throws(() => loadDatapath(options), {
+      name: 'KernelError',
+      message: /adopt pinned map routes: .*(lpm_trie|hash).*(hash|lpm_trie).*another version/,
+    });
+  },
+);
+
+function vethPair(context: TestContext): {
+  attachments: Attachment[];
+  inside: <T>(fn: () => T) => T;
+} {
+  const namespace = testNamespace(context);
+  runIn(namespace, 'ip', 'link', 'add', 'up0.5', 'type', 'veth', 'peer', 'name', 'far');
+  using socket = NetlinkSocket.open({ namespace });
+  const ifIndex = linkByName(socket, 'up0.5')?.ifIndex;
+  assert.ok(ifIndex);
+  const attachments: Attachment[] = [
+    { ifName: 'up0.5', ifIndex, hook: 'from_pod' },
+    { ifName: 'up0.5', ifIndex, hook: 'to_pod' },
+  ];
+  return { attachments, inside: (fn) => namespace.run(fn) };
+}
+
+rootTest(
+  'attached programs are listed as current, survive the process and are not touched again',
+  (context) => {
+    const options = loadOptions(testPinFolder(context));
+    const { attachments, inside } = vethPair(context);
+    const first = loadDatapath(options);
+    inside(() => {
+      for (const attachment of attachments) attacher(first).attach(attachment);
+    });
+    first[Symbol.dispose]();
+    using second = loadDatapath(options);
+    assert.deepEqual(
+      attacher(second).list(),
+      attachments.map((attachment) => ({ ...attachment, current: true })),
+    );
+    const ifIndex = attachments[0]?.ifIndex;
+    assert.ok(ifIndex);
+    inside(() => {
+      assert.equal(queryTcx(ifIndex, 'ingress').length, 1);
+      assert.equal(queryTcx(ifIndex, 'egress').length, 1);
+    });
+    inside(() => assert.equal(detachAll(second.paths.links), 2));
+    inside(() => assert.equal(queryTcx(ifIndex, 'ingress').length, 0));
+    assert.deepEqual(attacher(second).list(), []);
+  },
+);
+
+rootTest(
+  'an upgrade changes the program of each link in place and drops the old ones',
+  (context) => {
+    const options = loadOptions(testPinFolder(context));
+    const { attachments, inside } = vethPair(context);
+    const [ingress] = attachments;
+    assert.ok(ingress);
+    const old = loadDatapath(options);
+    inside(() => attacher(old).attach(ingress));
+    old.maps.addresses.set(address, location);
+    old[Symbol.dispose]();
+    using changed = loadDatapath({ ...options, constants: { events_per_second_per_cpu: 7 } });
+    assert.equal(changed.adopted, false);
+    assert.notEqual(changed.objectHash, old.objectHash);
+    assert.deepEqual(changed.maps.addresses.get(address), location, 'on the same maps');
+    const upgrading = attacher(changed);
+    assert.deepEqual(upgrading.list(), [{ ...ingress, current: false }]);
+    inside(() => {
+      const [before] = queryTcx(ingress.ifIndex, 'ingress');
+      upgrading.attach(ingress);
+      const [after] = queryTcx(ingress.ifIndex, 'ingress');
+      assert.equal(after?.linkId, before?.linkId, 'the same link');
+      assert.equal(after?.programId, changed.program('from_pod').info().id);
+    });
+    assert.deepEqual(upgrading.list(), [{ ...ingress, current: true }]);
+    assert.deepEqual(fs.readdirSync(changed.paths.allPrograms), [changed.objectHash]);
+  },
+);
+
+rootTest(
+  'a link detached by hand, or whose interface is gone, is seen and put right',
+  (context) => {
+    const options = loadOptions(testPinFolder(context));
+    const { attachments, inside } = vethPair(context);
+    const [ingress, egress] = attachments;
+    assert.ok(ingress && egress);
+    using datapath = loadDatapath(options);
+    const tcx = attacher(datapath);
+    inside(() => {
+      tcx.attach(ingress);
+      tcx.attach(egress);
+    });
+    {
+      using link = BpfLink.openPinned(join(datapath.paths.links, linkPinName('up0.5', 'from_pod')));
+      link.detach();
+    }
+    assert.deepEqual(
+      tcx.list().map(({ hook, current }) => `${hook} ${current}`),
+      ['from_pod false', 'to_pod true'],
+    );
+    inside(() => tcx.attach(ingress));
+    assert.deepEqual(
+      tcx.list().map(({ current }) => current),
+      [true, true],
+    );
+    tcx.detach(egress);
+    tcx.detach(egress);
+    assert.equal(tcx.list().length, 1);
+  },
+);
+
+rootTest('the pin of a link whose interface is gone is removed like any other', (context) => {
+  const options = loadOptions(testPinFolder(context));
+  const namespace = testNamespace(context);
+  runIn(namespace, 'ip', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'far');
+  using socket = NetlinkSocket.open({ namespace });
+  const ifIndex = linkByName(socket, 'up0')?.ifIndex;
+  assert.ok(ifIndex);
+  using datapath = loadDatapath(options);
+  const tcx = attacher(datapath);
+  const attachment: Attachment = { ifName: 'up0', ifIndex, hook: 'from_network' };
+  namespace.run(() => tcx.attach(attachment));
+  runIn(namespace, 'ip', 'link', 'del', 'up0');
+  assert.deepEqual(tcx.list(), [{ ...attachment, ifIndex: 0, current: false }]);
+  tcx.detach(attachment);
+  assert.deepEqual(fs.readdirSync(datapath.paths.links), []);
+});
