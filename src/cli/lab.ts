@@ -16,7 +16,8 @@ import {
 } from '../lab/record.ts';
 import { exitOf, type Place, spawnIn } from '../lab/spawn.ts';
 import { renderLabs } from '../lab/status.ts';
-import { supervise } from '../lab/supervise.ts';
+import { LabStartError, supervise } from '../lab/supervise.ts';
+import { CommandError } from './command-error.ts';
 
 interface UpFlags {
   readonly name: string;
@@ -78,7 +79,10 @@ function upCommand(): Command {
     )
     .action(async (source: string, flags: UpFlags) => {
       const { name, nodes, mode, set } = flags;
-      await labUp({ name, source, nodes, mode, settings: set });
+      await labUp({ name, source, nodes, mode, settings: set }).catch((error: unknown) => {
+        if (!(error instanceof LabStartError)) throw error;
+        throw new CommandError(`lab ${name} did not come up: ${error.message}`, { cause: error });
+      });
     });
 }
 

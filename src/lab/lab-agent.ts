@@ -1,7 +1,7 @@
 // One node's real agent process: started in the node's namespace and cgroup, watched, and started again when it ends.
 
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { dirname } from 'node:path';
 import { stringify } from 'yaml';
@@ -85,10 +85,9 @@ export class LabAgent {
   async #untilReady(child: ChildProcess, startedAt: number): Promise<void> {
     const { node } = this.#options;
     while (!(await isReady(node.socket))) {
-      if (this.#child !== child)
-        throw new Error(`agent of ${node.name} ended before it was ready: see ${node.log}`);
+      if (this.#child !== child) throw notReady(node, 'ended before it was ready');
       if (Date.now() - startedAt > readyTimeoutMs) {
-        throw new Error(`agent of ${node.name} was not ready within 30 s: see ${node.log}`);
+        throw notReady(node, 'was not ready within 30 s');
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -140,6 +139,12 @@ function writeNodeFiles({ node, mode, clusterDirectory, settings }: LabAgentOpti
   const plugin = { type: shimPath().replace(/^.*\//, ''), agentSocket: node.socket };
   const conflist = { cniVersion: '1.0.0', name: 'heddle', plugins: [plugin] };
   writeFileSync(node.conflist, `${JSON.stringify(conflist, undefined, 2)}\n`);
+}
+
+// A lab that does not come up is removed with its logs, so the error brings the end of the log along.
+function notReady({ name, log }: LabAgentOptions['node'], what: string): Error {
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5);
+  return new Error(`agent of ${name} ${what}; its last words (${log}):\n  ${lines.join('\n  ')}`);
 }
 
 function isReady(socketPath: string): Promise<boolean> {

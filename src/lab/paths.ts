@@ -14,6 +14,7 @@ export interface LabPaths {
   /** Holds all the rest; made first and removed last. */
   readonly directory: string;
   readonly record: string;
+  /** The supervisor's, beside the folder: it is written before the folder is made. */
   readonly log: string;
   /** Bind mounts of network namespaces, one file each. */
   readonly namespaces: string;
@@ -50,7 +51,7 @@ export function labPaths(name: string): LabPaths {
   return {
     directory,
     record: join(directory, 'lab.json'),
-    log: join(directory, 'supervisor.log'),
+    log: join(directory, '..', '..', `lab-${name}.log`),
     namespaces: join(directory, 'netns'),
     cluster: join(directory, 'cluster'),
     pins: join(bpfFileSystem, `heddle-lab-${name}`),
@@ -68,7 +69,8 @@ export function nodePaths(lab: LabPaths, node: string): NodePaths {
     state: join(directory, 'state'),
     socket: join(directory, 'agent.sock'),
     log: join(directory, 'agent.log'),
-    pins: join(lab.pins, node),
+    // The BPF file system refuses dots.
+    pins: join(lab.pins, node.replaceAll('.', ':')),
   };
 }
 

@@ -22,7 +22,7 @@ export async function removeLab(name: string): Promise<boolean> {
 
 /** All that a lab ever makes; each kind by the one place that the lab's name stands for. Missing is fine. */
 export async function removeParts(name: string): Promise<void> {
-  const { directory, namespaces, pins, cgroupName } = labPaths(name);
+  const { directory, namespaces, pins, cgroupName, log } = labPaths(name);
   const cgroup = join(cgroupMount(), cgroupName);
   await killCgroup(cgroup);
   if (existsSync(namespaces)) {
@@ -30,6 +30,7 @@ export async function removeParts(name: string): Promise<void> {
   }
   rmSync(pins, { recursive: true, force: true });
   removeCgroup(cgroup);
+  rmSync(log, { force: true });
   rmSync(directory, { recursive: true, force: true });
 }
 

@@ -2,9 +2,8 @@
 // messages; the demo is its own supervisor.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Lab, type LabOptions } from './lab.ts';
 import { heddleCommand, labPaths } from './paths.ts';
 import { nodeLines, podLine } from './progress.ts';
@@ -16,12 +15,22 @@ type Message =
   | { readonly kind: 'up' }
   | { readonly kind: 'failed'; readonly text: string };
 
-/** Starts a lab in the background and returns when it is up; `onLine` gets the progress. Throws with the supervisor's reason. */
+/** Why a lab in the background did not come up. */
+export class LabStartError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'LabStartError';
+  }
+}
+
+/** Starts a lab in the background and returns when it is up; `onLine` gets the progress. Throws LabStartError. */
 export async function startDetached(
   options: LabOptions,
   onLine: (line: string) => void,
 ): Promise<LabRecord> {
-  const log = openSync(join(tmpdir(), `heddle-lab-${options.name}.log`), 'w');
+  const paths = labPaths(options.name);
+  mkdirSync(dirname(paths.log), { recursive: true });
+  const log = openSync(paths.log, 'a');
   const [program = '', ...words] = [
     ...heddleCommand(),
     'lab',
@@ -34,8 +43,7 @@ export async function startDetached(
   child.disconnect();
   child.unref();
   const record = readRecord(options.name);
-  if (record === undefined)
-    throw new Error(`lab ${options.name} has no record at ${labPaths(options.name).record}`);
+  if (record === undefined) throw new Error(`lab ${options.name} has no record at ${paths.record}`);
   return record;
 }
 
@@ -73,12 +81,12 @@ function untilUp(child: ChildProcess, onLine: (line: string) => void): Promise<v
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) =>
-      reject(new Error(`the lab's supervisor ended with exit code ${code}`)),
+      reject(new LabStartError(`its supervisor ended with exit code ${code}`)),
     );
     child.on('message', (message: Message) => {
       if (message.kind === 'line') onLine(message.text);
       if (message.kind === 'up') resolve();
-      if (message.kind === 'failed') reject(new Error(message.text));
+      if (message.kind === 'failed') reject(new LabStartError(message.text));
     });
   });
 }
