@@ -1,0 +1,61 @@
+// Completes package-lock.json where it was written against a registry mirror that lacks the packages of other platforms:
+// `npm install` then leaves those optional packages out of the lock file, and `npm ci` refuses the file as out of sync.
+// Run after adding or updating a dependency: node dist/tools/complete-lock.js
+
+import { readFileSync, writeFileSync } from 'node:fs';
+
+interface LockedPackage {
+  readonly version?: string;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly cpu?: readonly string[];
+  readonly os?: readonly string[];
+  readonly libc?: readonly string[];
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+}
+
+interface LockFile {
+  readonly packages: Readonly<Record<string, LockedPackage>>;
+}
+
+const systems = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'openharmony', 'openbsd', 'win32'];
+const processors = [
+  'arm',
+  'arm64',
+  'ia32',
+  'loong64',
+  'mips64el',
+  'ppc64',
+  'riscv64',
+  's390x',
+  'x64',
+];
+
+const file = 'package-lock.json';
+const lock = JSON.parse(readFileSync(file, 'utf8')) as LockFile;
+const missing = Object.values(lock.packages).flatMap((owner) =>
+  Object.entries(owner.optionalDependencies ?? {})
+    .filter(([name]) => lock.packages[`node_modules/${name}`] === undefined)
+    .map(([name, version]): [string, LockedPackage] => [
+      `node_modules/${name}`,
+      { version, ...(owner.dev === true && { dev: true }), optional: true, ...platformOf(name) },
+    ]),
+);
+const packages = Object.fromEntries(
+  Object.entries({ ...lock.packages, ...Object.fromEntries(missing) }).sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  ),
+);
+writeFileSync(file, `${JSON.stringify({ ...lock, packages }, undefined, 2)}\n`);
+for (const [name, { version }] of missing) console.log(`added ${name} ${version}`);
+
+/** From the name, as these packages are named: `@biomejs/cli-linux-arm64-musl`. Throws where the name tells nothing. */
+function platformOf(name: string): LockedPackage {
+  const words = name.split(/[-_/]/).map((word) => word.replace(/^(musl|gnu).*/, '$1'));
+  const os = systems.filter((system) => words.includes(system));
+  const cpu = processors.filter((processor) => words.includes(processor));
+  if (os.length === 0 || cpu.length === 0)
+    throw new Error(`${name}: its name does not tell its platform: add it to ${file} by hand`);
+  const libc = words.includes('musl') ? ['musl'] : words.includes('gnu') ? ['glibc'] : [];
+  return { cpu, os, ...(libc.length > 0 && { libc }) };
+}
