@@ -1,0 +1,11 @@
+// One side of a comparison: a client and a server place joined by the network under test.
+
+import type { Place } from './place.ts';
+
+export interface Arm {
+  readonly name: string;
+  readonly client: Place;
+  readonly server: Place;
+  /** The server's address as the client reaches it (IPv4: sockperf 3.7 knows no other). */
+  readonly address: string;
+}

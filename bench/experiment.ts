@@ -1,0 +1,63 @@
+// What an experiment is: arms that are measured in turn, and the bars its figures are held against.
+
+import type { Series } from './statistics.ts';
+
+/** One figure of one arm as a ratio to its baseline in the same round. */
+export interface Figure {
+  /** `same node, TCP stream`. */
+  readonly group: string;
+  readonly arm: string;
+  readonly metric: string;
+  readonly unit: string;
+  /** Absolute values, a value a round. */
+  readonly values: Series;
+  /** Value divided by the baseline's value of the same round; absent for the baseline and for plain figures. */
+  readonly ratios?: Series;
+  readonly better: 'higher' | 'lower';
+}
+
+/** A bar stands beside the code that measures it: `--check` fails when the median misses it. */
+export interface Bar {
+  readonly group: string;
+  readonly arm: string;
+  readonly metric: string;
+  /** Which number the limit holds: the median ratio to the baseline or the median value itself. */
+  readonly of: 'ratio' | 'value';
+  readonly limit: number;
+}
+
+export interface RunOptions {
+  /** Fewer and shorter rounds: to see that it works, not to quote. */
+  readonly quick: boolean;
+  readonly signal: AbortSignal;
+  /** One line of progress. */
+  readonly progress: (text: string) => void;
+}
+
+export interface Experiment {
+  readonly name: string;
+  readonly summary: string;
+  readonly bars: readonly Bar[];
+  run(options: RunOptions): Promise<readonly Figure[]>;
+}
+
+export interface BarVerdict {
+  readonly bar: Bar;
+  readonly measured: number | undefined;
+  readonly met: boolean;
+}
+
+/** Compares every bar with its figure; a bar without a figure is missed. */
+export function judge(experiment: Experiment, figures: readonly Figure[]): readonly BarVerdict[] {
+  return experiment.bars.map((bar) => {
+    const figure = figures.find(
+      ({ group, arm, metric }) => group === bar.group && arm === bar.arm && metric === bar.metric,
+    );
+    const series = bar.of === 'ratio' ? figure?.ratios : figure?.values;
+    if (figure === undefined || series === undefined)
+      return { bar, measured: undefined, met: false };
+    const met =
+      figure.better === 'higher' ? series.median >= bar.limit : series.median <= bar.limit;
+    return { bar, measured: series.median, met };
+  });
+}

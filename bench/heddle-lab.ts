@@ -1,0 +1,84 @@
+// Our arms: a lab of two nodes with real agents, its pods idle so that the load programs have them to themselves.
+
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { stringify } from 'yaml';
+import type { LabMode, LabRecord, PodRecord } from '../src/lab/record.ts';
+import type { Arm } from './arm.ts';
+
+const heddle = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
+const run = promisify(execFile);
+
+export class HeddleLab implements AsyncDisposable {
+  readonly #name: string;
+  readonly #directory: string;
+  readonly #record: LabRecord;
+
+  private constructor(name: string, directory: string, record: LabRecord) {
+    this.#name = name;
+    this.#directory = directory;
+    this.#record = record;
+  }
+
+  /** Two nodes; pods `client` and `near` on the first, `far` on the second. */
+  static async up(
+    name: string,
+    mode: LabMode,
+    progress: (text: string) => void,
+  ): Promise<HeddleLab> {
+    progress(`${mode} lab: starting two nodes`);
+    const directory = mkdtempSync(join(tmpdir(), 'heddle-bench-lab-'));
+    const pods = [pod('client', 'node-1'), pod('near', 'node-1'), pod('far', 'node-2')];
+    writeFileSync(join(directory, 'pods.yaml'), pods.map((each) => stringify(each)).join('---\n'));
+    const flags = ['--name', name, '--nodes', '2', '--mode', mode];
+    await run(process.execPath, [heddle, 'lab', 'up', directory, ...flags]);
+    const status = [heddle, 'lab', 'status', '--name', name, '-o', 'json'];
+    const { stdout } = await run(process.execPath, status);
+    const [record] = JSON.parse(stdout) as readonly LabRecord[];
+    if (record === undefined) throw new Error(`lab ${name} is not there`);
+    return new HeddleLab(name, directory, record);
+  }
+
+  get record(): LabRecord {
+    return this.#record;
+  }
+
+  sameNode(name: string): Arm {
+    return this.#arm(name, this.#pod('near'));
+  }
+
+  crossNode(name: string): Arm {
+    return this.#arm(name, this.#pod('far'));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await run(process.execPath, [heddle, 'lab', 'down', '--name', this.#name]);
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #arm(name: string, server: PodRecord): Arm {
+    const address = server.addresses.find((each) => !each.includes(':'));
+    if (address === undefined) throw new Error(`pod ${server.name} has no IPv4 address`);
+    return { name, client: this.#pod('client'), server, address };
+  }
+
+  #pod(name: string): PodRecord {
+    const found = this.#record.pods.find((each) => each.name === name);
+    if (found === undefined) throw new Error(`lab ${this.#name} has no pod ${name}`);
+    return found;
+  }
+}
+
+function pod(name: string, nodeName: string): object {
+  const containers = [{ name: 'idle', image: 'host', command: ['sleep', 'infinity'] }];
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace: 'bench', name },
+    spec: { nodeName, containers },
+  };
+}

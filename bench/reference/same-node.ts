@@ -1,0 +1,73 @@
+// Same-node peers: one bare veth pair, two pairs through a forwarding namespace, the reference `bridge` plugin.
+
+import { execFileSync } from 'node:child_process';
+import type { Arm } from '../arm.ts';
+import { connect, ip, runInNamespace, type Topology } from './topology.ts';
+
+/** One veth pair between two namespaces: nothing can be cheaper. */
+export function bareVeth(topology: Topology): Arm {
+  const client = topology.namespace('bare-a');
+  const server = topology.namespace('bare-b');
+  connect(
+    { place: client, name: 'eth0', address: '10.210.0.1/24' },
+    { place: server, name: 'eth0', address: '10.210.0.2/24' },
+  );
+  return { name: 'bare veth', client, server, address: '10.210.0.2' };
+}
+
+/** The shape of a pod network without its work: a namespace in the middle that only forwards. */
+export function forwardingNamespace(topology: Topology): Arm {
+  const client = topology.namespace('fwd-a');
+  const server = topology.namespace('fwd-b');
+  const node = topology.namespace('fwd-node');
+  connect(
+    { place: client, name: 'eth0', address: '10.211.1.2/24' },
+    { place: node, name: 'veth-a', address: '10.211.1.1/24' },
+  );
+  connect(
+    { place: server, name: 'eth0', address: '10.211.2.2/24' },
+    { place: node, name: 'veth-b', address: '10.211.2.1/24' },
+  );
+  ip(client, 'route add default via 10.211.1.1');
+  ip(server, 'route add default via 10.211.2.1');
+  runInNamespace(node, ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+  return { name: 'forwarding namespace', client, server, address: '10.211.2.2' };
+}
+
+/** The reference CNI plugins `bridge` + `host-local` (Debian: containernetworking-plugins), gateway on the bridge. */
+export function bridgePlugin(topology: Topology, stateDir: string): Arm {
+  const node = topology.namespace('br-node');
+  const client = topology.namespace('br-a');
+  const server = topology.namespace('br-b');
+  addToBridge(node.namespacePath, client.namespacePath, 'bench-br-a', stateDir);
+  const address = addToBridge(node.namespacePath, server.namespacePath, 'bench-br-b', stateDir);
+  return { name: 'bridge plugin', client, server, address };
+}
+
+function addToBridge(node: string, pod: string, id: string, stateDir: string): string {
+  const ranges = [[{ subnet: '10.212.0.0/24' }]];
+  const configuration = {
+    cniVersion: '1.0.0',
+    name: 'bench',
+    type: 'bridge',
+    bridge: 'cni0',
+    isGateway: true,
+    ipam: { type: 'host-local', dataDir: stateDir, ranges, routes: [{ dst: '0.0.0.0/0' }] },
+  };
+  const output = execFileSync('nsenter', [`--net=${node}`, '/usr/lib/cni/bridge'], {
+    input: JSON.stringify(configuration),
+    encoding: 'utf8',
+    env: {
+      CNI_COMMAND: 'ADD',
+      CNI_CONTAINERID: id,
+      CNI_NETNS: pod,
+      CNI_IFNAME: 'eth0',
+      CNI_PATH: '/usr/lib/cni',
+      PATH: process.env['PATH'],
+    },
+  });
+  const { ips } = JSON.parse(output) as { readonly ips: readonly { readonly address: string }[] };
+  const address = ips[0]?.address.split('/')[0];
+  if (address === undefined) throw new Error(`bridge plugin gave no address: ${output}`);
+  return address;
+}

@@ -1,0 +1,53 @@
+// The peers' networks, built with iproute2 in namespaces of their own: none of our code is in them.
+
+import { execFileSync } from 'node:child_process';
+import type { Place } from '../place.ts';
+
+/** Creates namespaces under one prefix and removes them all in the end; their links go with them. */
+export class Topology implements Disposable {
+  readonly #prefix: string;
+  readonly #names: string[] = [];
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  namespace(name: string): Place {
+    const full = `${this.#prefix}-${name}`;
+    execFileSync('ip', ['netns', 'add', full]);
+    this.#names.push(full);
+    const place = { namespacePath: `/run/netns/${full}` };
+    ip(place, 'link set lo up');
+    return place;
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of this.#names.splice(0)) execFileSync('ip', ['netns', 'del', name]);
+  }
+}
+
+/** `ip COMMAND` inside the place's namespace. */
+export function ip(place: Place, command: string): void {
+  runInNamespace(place, ['ip', ...command.split(' ')]);
+}
+
+export function runInNamespace(place: Place, command: readonly string[]): void {
+  execFileSync('nsenter', [`--net=${place.namespacePath}`, ...command], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+/** A veth pair whose ends stand in two namespaces, both up, with one IPv4 address each (or none). */
+export function connect(
+  left: { readonly place: Place; readonly name: string; readonly address?: string },
+  right: { readonly place: Place; readonly name: string; readonly address?: string },
+): void {
+  ip(
+    left.place,
+    `link add ${left.name} type veth peer name ${right.name} netns ${right.place.namespacePath}`,
+  );
+  for (const { place, name, address } of [left, right]) {
+    if (address !== undefined) ip(place, `addr add ${address} dev ${name}`);
+    ip(place, `link set ${name} up`);
+  }
+}

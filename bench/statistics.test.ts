@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ratios, series } from './statistics.ts';
+
+test('the median of an odd and of an even number of samples', () => {
+  assert.equal(series([3, 1, 2]).median, 2);
+  assert.equal(series([4, 1, 3, 2]).median, 2.5);
+});
+
+test('spread is the smallest and the largest sample', () => {
+  const { min, max } = series([5, 9, 7]);
+  assert.deepEqual([min, max], [5, 9]);
+});
+
+test('ratios are taken round by round, so drift of the machine cancels', () => {
+  assert.deepEqual(ratios([10, 20, 40], [10, 20, 40]).samples, [1, 1, 1]);
+});
+
+test('an empty series is refused', () => {
+  assert.throws(() => series([]), /at least one sample/);
+});
+
+test('a missing baseline names its round', () => {
+  assert.throws(() => ratios([1, 2], [1]), /round 2/);
+});
