@@ -44,8 +44,7 @@ enum location_kind {
 struct location {
 	enum location_kind kind;
 	__u32 ifindex; /* LOCATION_ENDPOINT: the host-side veth */
-	struct mac mac; /* LOCATION_ENDPOINT: of the pod's side */
-	__u16 endpoint_id; /* LOCATION_ENDPOINT */
+	__u32 endpoint_id; /* LOCATION_ENDPOINT */
 };
 
 /* --- routes: where a pod prefix is, longest match --- */

@@ -128,23 +128,20 @@ export const flowEventKindNames: Readonly<Record<number, string>> = {
 export interface Location {
   readonly kind: number;
   readonly ifindex: number;
-  readonly mac: Mac;
   readonly endpointId: number;
 }
 
 export const locationCodec: Codec<Location> = {
-  size: 16,
+  size: 12,
   encode(value, into, offset) {
     u32.encode(value.kind, into, offset);
     u32.encode(value.ifindex, into, offset + 4);
-    mac.encode(value.mac, into, offset + 8);
-    u16.encode(value.endpointId, into, offset + 14);
+    u32.encode(value.endpointId, into, offset + 8);
   },
   decode: (from, offset) => ({
     kind: u32.decode(from, offset),
     ifindex: u32.decode(from, offset + 4),
-    mac: mac.decode(from, offset + 8),
-    endpointId: u16.decode(from, offset + 14),
+    endpointId: u32.decode(from, offset + 8),
   }),
 };
 
