@@ -1,0 +1,23 @@
+// CHECK's other half: is what the runtime remembers of ADD still what we have on record?
+
+import type { PreviousResult } from '../cni/configuration.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+
+/** A sentence for each difference. What chained plugins added to the result is theirs. */
+export function previousDifferences(
+  endpoint: LocalEndpoint,
+  previous: PreviousResult,
+): readonly string[] {
+  const differences = endpoint.addresses
+    .filter((address) => !previous.addresses.includes(address))
+    .map((address) => `prevResult does not have its address ${address}`);
+  const inPod = previous.interfaces.find(
+    ({ name, sandbox }) => name === endpoint.ifName && sandbox !== undefined && sandbox !== '',
+  );
+  if (inPod === undefined) {
+    differences.push(`prevResult does not have its interface ${endpoint.ifName}`);
+  } else if (inPod.mac !== undefined && inPod.mac.toLowerCase() !== endpoint.mac) {
+    differences.push(`prevResult has MAC ${inPod.mac} in place of ${endpoint.mac}`);
+  }
+  return differences;
+}

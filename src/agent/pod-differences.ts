@@ -1,0 +1,83 @@
+// CHECK: where the kernel has a pod's interface other than ADD made it. What others added (more addresses, routes,
+// interfaces) is theirs and no difference.
+
+import { listAddresses } from '../kernel/netlink/address.ts';
+import { linkByName } from '../kernel/netlink/link.ts';
+import type { Link } from '../kernel/netlink/link-record.ts';
+import { listNeighbours } from '../kernel/netlink/neighbour.ts';
+import { listRoutes } from '../kernel/netlink/route.ts';
+import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { addressFamily } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import type { Mac } from '../net/mac.ts';
+import { gatewayMac, podDefaultRoute, podGateways } from './pod-gateway.ts';
+
+/** Where to look; each socket stands in its namespace. */
+export interface PodSockets {
+  readonly node: NetlinkSocket;
+  readonly pod: NetlinkSocket;
+}
+
+/** A sentence for each difference; none: all is as ADD left it. Throws KernelError. */
+export function podDifferences(endpoint: LocalEndpoint, sockets: PodSockets): readonly string[] {
+  const { hostIfName, hostIfIndex, ifName, mac, mtuBytes } = endpoint;
+  const host = linkByName(sockets.node, hostIfName);
+  const pod = linkByName(sockets.pod, ifName);
+  if (host === undefined) return [`interface ${hostIfName} on the node is gone`];
+  if (pod === undefined) return [`interface ${ifName} in the pod is gone`];
+  const ends = [
+    ...linkDifferences(`interface ${hostIfName} on the node`, host, { mac: gatewayMac, mtuBytes }),
+    ...linkDifferences(`interface ${ifName} in the pod`, pod, { mac, mtuBytes }),
+  ];
+  if (host.ifIndex !== hostIfIndex) {
+    ends.push(`interface ${hostIfName} has index ${host.ifIndex} in place of ${hostIfIndex}`);
+  }
+  if (host.peerIfIndex !== pod.ifIndex || pod.peerIfIndex !== host.ifIndex) {
+    ends.push(`interface ${ifName} in the pod is not the other end of ${hostIfName}`);
+  }
+  return [...ends, ...podSideDifferences(endpoint, sockets.pod, pod.ifIndex)];
+}
+
+function linkDifferences(
+  what: string,
+  found: Link,
+  wanted: { readonly mac: Mac; readonly mtuBytes: number },
+): string[] {
+  const differences: string[] = [];
+  if (!found.up) differences.push(`${what} is down`);
+  if (found.mac !== wanted.mac) {
+    differences.push(`${what} has MAC ${found.mac} in place of ${wanted.mac}`);
+  }
+  if (found.mtuBytes !== wanted.mtuBytes) {
+    differences.push(`${what} has MTU ${found.mtuBytes} in place of ${wanted.mtuBytes}`);
+  }
+  return differences;
+}
+
+function podSideDifferences(
+  { addresses, ifName }: LocalEndpoint,
+  pod: NetlinkSocket,
+  ifIndex: IfIndex,
+): string[] {
+  const differences: string[] = [];
+  const assigned = listAddresses(pod, { ifIndex });
+  const neighbours = listNeighbours(pod, { ifIndex });
+  const routes = listRoutes(pod, { table: 254, ifIndex });
+  for (const address of addresses) {
+    const family = addressFamily(address);
+    const gateway = podGateways[family];
+    if (!assigned.some((entry) => entry.address === address)) {
+      differences.push(`interface ${ifName} in the pod has lost its address ${address}`);
+    }
+    const { destination } = podDefaultRoute(family, ifIndex);
+    if (!routes.some((route) => route.destination === destination && route.gateway === gateway)) {
+      differences.push(`the pod has lost its route ${destination} via ${gateway}`);
+    }
+    const neighbour = neighbours.find((entry) => entry.address === gateway);
+    if (neighbour?.mac !== gatewayMac || neighbour.state !== 'permanent') {
+      differences.push(`the pod has lost the permanent neighbour entry of its gateway ${gateway}`);
+    }
+  }
+  return differences;
+}

@@ -1,0 +1,182 @@
+// A pod's interface in the kernel: a veth whose one end is the pod's, with the addresses, the gateway and the settings
+// that belong to it. Routes and neighbours on the node's side are tables of the data path.
+
+import { writeFileSync } from 'node:fs';
+import { CniError, cniErrorCode } from '../cni/error.ts';
+import { isKernelError } from '../kernel/errno.ts';
+import { NetworkNamespace } from '../kernel/namespace.ts';
+import { addAddress } from '../kernel/netlink/address.ts';
+import { batch, throwFirst } from '../kernel/netlink/batch.ts';
+import { delLinkAsync, linkByName, setLink } from '../kernel/netlink/link.ts';
+import { replaceNeighbour } from '../kernel/netlink/neighbour.ts';
+import { addRoute } from '../kernel/netlink/route.ts';
+import { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import { addVeth } from '../kernel/netlink/veth.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { addressFamily } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import { familyBits } from '../net/prefix.ts';
+import type { EndpointReservation } from './endpoint-record.ts';
+import { podDifferences } from './pod-differences.ts';
+import { gatewayMac, podDefaultRoute, podGateways } from './pod-gateway.ts';
+import type { PodNamespace, PodWiring } from './pod-wiring.ts';
+
+const loopback = 1 as IfIndex;
+
+/** Works in the namespace it was made for, the node's own; keeps a socket open there. */
+export class PodNetwork implements PodWiring, Disposable {
+  readonly #node: NetworkNamespace;
+  readonly #socket: NetlinkSocket;
+
+  /** `node`: the namespace of the node, which this takes over; the thread's own unless given. */
+  constructor(node: NetworkNamespace = NetworkNamespace.current()) {
+    this.#node = node;
+    this.#socket = NetlinkSocket.open({ namespace: node });
+  }
+
+  open(namespacePath: string): PodNamespace {
+    const namespace = openNamespace(namespacePath);
+    try {
+      if (namespace.inode() === this.#node.inode()) {
+        throw new CniError(
+          cniErrorCode.invalidNamespace,
+          `${namespacePath} is the network namespace of the node itself`,
+          { details: 'a container in the network of its host needs no CNI' },
+        );
+      }
+      return new OpenPod({ node: this.#node, nodeSocket: this.#socket, namespace });
+    } catch (error) {
+      namespace[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  hostIfIndex(hostIfName: string): IfIndex | undefined {
+    return linkByName(this.#socket, hostIfName)?.ifIndex;
+  }
+
+  async unwire(hostIfName: string): Promise<void> {
+    const ifIndex = this.hostIfIndex(hostIfName);
+    if (ifIndex === undefined) return;
+    try {
+      await delLinkAsync(this.#socket, ifIndex);
+    } catch (error) {
+      // The end of its namespace was quicker.
+      if (!isKernelError(error, 'ENODEV')) throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]();
+    this.#node[Symbol.dispose]();
+  }
+}
+
+interface PodParts {
+  readonly node: NetworkNamespace;
+  readonly nodeSocket: NetlinkSocket;
+  readonly namespace: NetworkNamespace;
+}
+
+class OpenPod implements PodNamespace {
+  readonly #parts: PodParts;
+  readonly #socket: NetlinkSocket;
+
+  constructor(parts: PodParts) {
+    this.#parts = parts;
+    this.#socket = NetlinkSocket.open({ namespace: parts.namespace });
+  }
+
+  hasInterface(name: string): boolean {
+    return linkByName(this.#socket, name) !== undefined;
+  }
+
+  wire(reservation: EndpointReservation): IfIndex {
+    const { hostIfName, ifName, mac, mtuBytes, addresses } = reservation;
+    const { node, nodeSocket, namespace } = this.#parts;
+    // Both ends down: settings that count when a link comes up go before.
+    addVeth(nodeSocket, {
+      name: hostIfName,
+      mac: gatewayMac,
+      mtuBytes,
+      peer: { name: ifName, namespace, mac, mtuBytes },
+    });
+    const host = linkByName(nodeSocket, hostIfName);
+    const pod = linkByName(this.#socket, ifName);
+    if (host === undefined || pod === undefined) {
+      throw new Error(`veth ${hostIfName}: it vanished while it was set up`);
+    }
+    const hasIpv6 = addresses.some((address) => addressFamily(address) === 6);
+    node.run(() => setIpv6(hostIfName, hasIpv6));
+    namespace.run(() => setIpv6(ifName, hasIpv6));
+    setLink(nodeSocket, { ifIndex: host.ifIndex, up: true });
+    this.#configure(reservation, pod.ifIndex);
+    return host.ifIndex;
+  }
+
+  differences(endpoint: LocalEndpoint): readonly string[] {
+    return podDifferences(endpoint, { node: this.#parts.nodeSocket, pod: this.#socket });
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]();
+    this.#parts.namespace[Symbol.dispose]();
+  }
+
+  #configure({ addresses }: EndpointReservation, ifIndex: IfIndex): void {
+    const outcomes = batch(this.#socket, (requests) => {
+      setLink(requests, { ifIndex: loopback, up: true });
+      setLink(requests, { ifIndex, up: true });
+      for (const address of addresses) {
+        const family = addressFamily(address);
+        const gateway = podGateways[family];
+        const prefixLength = familyBits(family);
+        addAddress(requests, { ifIndex, address, prefixLength, noDad: family === 6 });
+        replaceNeighbour(requests, {
+          ifIndex,
+          address: gateway,
+          mac: gatewayMac,
+          state: 'permanent',
+        });
+        // Not `replace`: a default route that is there leads through an interface of someone else's.
+        addRoute(requests, podDefaultRoute(family, ifIndex));
+      }
+    });
+    throwFirst(outcomes);
+  }
+}
+
+function openNamespace(path: string): NetworkNamespace {
+  try {
+    return NetworkNamespace.open(path);
+  } catch (error) {
+    if (!isKernelError(error)) throw error;
+    throw new CniError(cniErrorCode.invalidNamespace, `CNI_NETNS: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+// Runs in the interface's namespace. No link-local address (the gateway's is the only one that counts, and its MAC is
+// known), no autoconfiguration, no wait for duplicates of an address that is the pod's alone.
+function setIpv6(ifName: string, hasIpv6: boolean): void {
+  const settings: Readonly<Record<string, string>> = {
+    // Some runtimes and hardened hosts turn it off for every new interface.
+    ...(hasIpv6 && { disable_ipv6: '0' }),
+    addr_gen_mode: '1',
+    accept_ra: '0',
+    accept_dad: '0',
+  };
+  for (const [name, value] of Object.entries(settings)) {
+    try {
+      writeFileSync(`/proc/sys/net/ipv6/conf/${ifName}/${name}`, value);
+    } catch (error) {
+      // A kernel started without IPv6 has none of these.
+      if (hasIpv6 || !isAbsent(error)) throw error;
+    }
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

@@ -1,0 +1,23 @@
+// What Pods needs of the kernel, so that the order of its steps can be tested without one. pod-network.ts does it.
+
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import type { EndpointReservation } from './endpoint-record.ts';
+
+export interface PodWiring {
+  /** Throws CniError (invalidNamespace) when it is no network namespace, or the node's own. */
+  open(namespacePath: string): PodNamespace;
+  /** Undefined when there is no such interface on the node. */
+  hostIfIndex(hostIfName: string): IfIndex | undefined;
+  /** Deletes the interface on the node's side and with it the pod's; fine when it is gone. */
+  unwire(hostIfName: string): Promise<void>;
+}
+
+/** A pod's network namespace, open. */
+export interface PodNamespace extends Disposable {
+  hasInterface(name: string): boolean;
+  /** Makes the interface and everything in the namespace that belongs to it; nothing stays when it throws. */
+  wire(reservation: EndpointReservation): IfIndex;
+  /** Where the kernel has it other than `wire` made it, a sentence each; what others added is left alone. */
+  differences(endpoint: LocalEndpoint): readonly string[];
+}

@@ -1,0 +1,324 @@
+// Pods joining and leaving the network of this node: each CNI verb as a sequence of steps that leaves all or nothing.
+//
+//   ADD   reserve (address, id, record on disk) -> wire (kernel) -> settle (data path) -> complete (record on disk)
+//   DEL   out of the live set -> unwire -> settle -> record off the disk
+//
+// The record comes first and goes last: whatever exists in the kernel has one, so that a crash at any step leaves
+// nothing without a name. One operation a container at a time; different containers run side by side.
+
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { KeyedQueue } from '../base/keyed-queue.ts';
+import type { Logger } from '../base/log.ts';
+import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
+import type { AddRequest, Attachment, CheckRequest, DelRequest } from '../cni/request.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { Address } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import { type Mac, macFromBytes } from '../net/mac.ts';
+import type { Prefix } from '../net/prefix.ts';
+import {
+  type EndpointRecord,
+  type EndpointReservation,
+  hostIfNameOf,
+  isComplete,
+} from './endpoint-record.ts';
+import type { EndpointStore } from './endpoint-store.ts';
+import { allocate, type Rotation, resumeRotation } from './ipam.ts';
+import { previousDifferences } from './pod-check.ts';
+import type { PodNamespace, PodWiring } from './pod-wiring.ts';
+
+export interface PodsOptions {
+  readonly store: EndpointStore;
+  readonly wiring: PodWiring;
+  readonly node: PodsNode;
+  readonly log: Logger;
+  readonly now?: () => Date;
+}
+
+/** What the agent knows and does for pods. */
+export interface PodsNode {
+  /** The pod ranges of this node at this moment; none before its Node object was read. */
+  podRanges(): readonly Prefix[];
+  /** For new pods; undefined while no uplink is known. */
+  podMtuBytes(): number | undefined;
+  /** Brings the data path in line with `endpoints()`; resolves when every table entry of this endpoint is applied (or
+   * gone, when it is not live any more), rejects with what could not be. */
+  settle(endpoint: LocalEndpoint): Promise<void>;
+}
+
+/** What `restore` found and did. */
+export interface RestoreReport {
+  readonly live: number;
+  /** Half-built when the agent died: undone. Or its interface and namespace are gone, as after a reboot: forgotten. */
+  readonly removed: readonly string[];
+}
+
+export class Pods {
+  readonly #store: EndpointStore;
+  readonly #wiring: PodWiring;
+  readonly #node: PodsNode;
+  readonly #log: Logger;
+  readonly #now: () => Date;
+  readonly #queue = new KeyedQueue();
+  /** By hostIfName; what the data path serves. */
+  readonly #live = new Map<string, LocalEndpoint>();
+  /** By hostIfName: the record stays for its addresses' sake until DEL, the interface is gone. */
+  readonly #stale = new Map<string, string>();
+  #endpoints: readonly LocalEndpoint[] | undefined;
+  /** Of the records found at the start, oldest first: where the rotation of addresses goes on. */
+  readonly #foundAddresses: readonly Address[];
+  #rotation: Rotation | undefined;
+
+  constructor({ store, wiring, node, log, now = () => new Date() }: PodsOptions) {
+    this.#store = store;
+    this.#wiring = wiring;
+    this.#node = node;
+    this.#log = log;
+    this.#now = now;
+    this.#foundAddresses = [...store.addresses()];
+  }
+
+  /** Those the data path should serve. The same array while nothing changes. */
+  endpoints(): readonly LocalEndpoint[] {
+    this.#endpoints ??= [...this.#live.values()];
+    return this.#endpoints;
+  }
+
+  /** What is wrong with endpoints, in words. */
+  problems(): readonly string[] {
+    return [...this.#store.problems, ...this.#stale.values()];
+  }
+
+  /**
+   * Brings records and kernel together after a start, before the first request. A record whose interface is there is
+   * live. One that ADD had not finished is undone: the runtime got no answer, so for it the pod was never added. One
+   * whose interface and namespace are both gone is forgotten: after a reboot no DEL may ever come for it. One whose
+   * interface is gone while the namespace is there stays until DEL and is reported, since its address is still promised.
+   */
+  async restore(): Promise<RestoreReport> {
+    const removed: string[] = [];
+    for (const record of this.#store.list()) {
+      const reason = isComplete(record) ? this.#adopt(record) : halfBuilt;
+      if (reason === undefined) continue;
+      try {
+        await this.#remove(record.hostIfName, { isSettled: true });
+        removed.push(`${nameOf(record)}: ${reason}`);
+      } catch (error) {
+        this.#setStale(record, `cannot be removed: ${toCniError(error).message}`);
+      }
+    }
+    for (const text of removed) this.#log.info({}, `forgot endpoint ${text}`);
+    return { live: this.#live.size, removed };
+  }
+
+  // Undefined when the record stays; otherwise why it goes.
+  #adopt(endpoint: LocalEndpoint): string | undefined {
+    const ifIndex = this.#wiring.hostIfIndex(endpoint.hostIfName);
+    if (ifIndex === endpoint.hostIfIndex) {
+      this.#setLive(endpoint);
+    } else if (ifIndex !== undefined) {
+      this.#setStale(endpoint, `has index ${ifIndex} in place of ${endpoint.hostIfIndex}`);
+    } else if (existsSync(endpoint.namespacePath)) {
+      this.#setStale(endpoint, 'is gone');
+    } else {
+      return 'its interface and its namespace are gone';
+    }
+    return undefined;
+  }
+
+  /** To be told when a link of the node is gone. True when it was a live endpoint's: the data path needs a settle. */
+  noticeLinkGone(ifIndex: IfIndex): boolean {
+    const endpoint = this.endpoints().find((candidate) => candidate.hostIfIndex === ifIndex);
+    if (endpoint === undefined || this.#wiring.hostIfIndex(endpoint.hostIfName) === ifIndex) {
+      return false;
+    }
+    this.#setStale(endpoint, 'is gone');
+    return true;
+  }
+
+  /** Throws CniError; then everything is as it was before, or the text says what could not be undone. */
+  add(request: AddRequest): Promise<LocalEndpoint> {
+    return this.#queue.run(request.containerId, () => this.#add(request));
+  }
+
+  /** Can be repeated, with or without a namespace. Throws CniError (tryLater); then the address stays reserved. */
+  del(request: DelRequest): Promise<void> {
+    return this.#queue.run(request.containerId, async () => {
+      try {
+        await this.#remove(hostIfNameOf(request));
+      } catch (error) {
+        throw explain('DEL', request, error);
+      }
+    });
+  }
+
+  /** Throws CniError: unknownContainer, invalidNamespace, or endpointDiffers naming every difference. */
+  check(request: CheckRequest): Promise<void> {
+    return this.#queue.run(request.containerId, async () => {
+      try {
+        this.#check(request);
+      } catch (error) {
+        throw explain('CHECK', request, error);
+      }
+    });
+  }
+
+  async #add(request: AddRequest): Promise<LocalEndpoint> {
+    try {
+      using namespace = this.#wiring.open(request.namespacePath);
+      if (namespace.hasInterface(request.ifName)) throw interfaceExists(request);
+      // Left by an earlier life of the same container: its interface is not in the namespace that counts now.
+      await this.#clear(hostIfNameOf(request));
+      const reservation = this.#reserve(request);
+      return await this.#build(reservation, namespace);
+    } catch (error) {
+      throw explain('ADD', request, error);
+    }
+  }
+
+  async #build(reservation: EndpointReservation, namespace: PodNamespace): Promise<LocalEndpoint> {
+    try {
+      await this.#store.save(reservation);
+      const endpoint = { ...reservation, hostIfIndex: namespace.wire(reservation) };
+      this.#setLive(endpoint);
+      await this.#node.settle(endpoint);
+      await this.#store.save(endpoint);
+      return endpoint;
+    } catch (error) {
+      await this.#undo(reservation, error);
+      throw error;
+    }
+  }
+
+  // Synchronous up to the point where the record counts (EndpointStore.save): parallel ADDs cannot take the same.
+  #reserve(request: AddRequest): EndpointReservation {
+    const id = this.#store.freeId();
+    if (id === undefined) {
+      throw new CniError(cniErrorCode.tryLater, 'the data path has no room for another endpoint', {
+        details: 'raise endpointEntries in the configuration of the agent',
+      });
+    }
+    const mtuBytes = this.#node.podMtuBytes();
+    if (mtuBytes === undefined) {
+      throw new CniError(cniErrorCode.tryLater, 'the node has no uplink yet', {
+        details: '`heddle status` shows which interfaces are uplinks',
+      });
+    }
+    const ranges = this.#node.podRanges();
+    const taken = this.#store.addresses();
+    const from = this.#rotation ?? resumeRotation(ranges, this.#foundAddresses);
+    const { addresses, rotation } = allocate({ ranges, taken, rotation: from });
+    this.#rotation = rotation;
+    const { containerId, ifName, namespacePath, pod } = request;
+    return {
+      id,
+      containerId,
+      ifName,
+      namespacePath,
+      hostIfName: hostIfNameOf(request),
+      mac: podMac(request),
+      addresses,
+      mtuBytes,
+      ...(pod !== undefined && { pod }),
+      createdAt: this.#now().toISOString(),
+    };
+  }
+
+  async #undo({ hostIfName }: EndpointReservation, cause: unknown): Promise<void> {
+    try {
+      await this.#remove(hostIfName);
+    } catch (error) {
+      // The record stays, so that DEL, which the runtime sends after a failed ADD, or the next start can finish it.
+      const { message } = toCniError(cause);
+      throw new CniError(
+        toCniError(cause).code,
+        `${message}; undoing it: ${toCniError(error).message}`,
+        { cause },
+      );
+    }
+  }
+
+  async #clear(hostIfName: string): Promise<void> {
+    const isKnown = this.#store.get(hostIfName) !== undefined;
+    if (isKnown || this.#wiring.hostIfIndex(hostIfName) !== undefined) {
+      await this.#remove(hostIfName);
+    }
+  }
+
+  // The address is free for others only when nothing in the data path leads to it any more. `isSettled`: the data path
+  // does not know the endpoint (at the start, where the first settle is yet to come).
+  async #remove(hostIfName: string, { isSettled = false } = {}): Promise<void> {
+    const record = this.#store.get(hostIfName);
+    const endpoint =
+      this.#live.get(hostIfName) ?? (record && isComplete(record) ? record : undefined);
+    this.#live.delete(hostIfName);
+    this.#endpoints = undefined;
+    await this.#wiring.unwire(hostIfName);
+    if (endpoint !== undefined && !isSettled) await this.#node.settle(endpoint);
+    if (record !== undefined) await this.#store.remove(hostIfName);
+    this.#stale.delete(hostIfName);
+  }
+
+  #check(request: CheckRequest): void {
+    const hostIfName = hostIfNameOf(request);
+    const endpoint = this.#live.get(hostIfName);
+    if (endpoint === undefined) {
+      const stale = this.#stale.get(hostIfName);
+      if (stale !== undefined) throw new CniError(cniErrorCode.endpointDiffers, stale);
+      throw new CniError(cniErrorCode.unknownContainer, 'it is not known on this node');
+    }
+    using namespace = this.#wiring.open(request.namespacePath);
+    const differences = [
+      ...namespace.differences(endpoint),
+      ...previousDifferences(endpoint, request.previous),
+    ];
+    if (differences.length === 0) return;
+    throw new CniError(cniErrorCode.endpointDiffers, differences.join('; '));
+  }
+
+  #setLive(endpoint: LocalEndpoint): void {
+    this.#live.set(endpoint.hostIfName, Object.freeze(endpoint));
+    this.#endpoints = undefined;
+  }
+
+  #setStale(record: EndpointRecord, what: string): void {
+    const { hostIfName, addresses, containerId } = record;
+    const text = `endpoint ${nameOf(record)}: its interface ${hostIfName} ${what}; it keeps ${addresses.join(' and ')} until the container runtime deletes it`;
+    this.#stale.set(hostIfName, text);
+    this.#live.delete(hostIfName);
+    this.#endpoints = undefined;
+    this.#log.warn({ containerId, hostIfName }, text);
+  }
+}
+
+const halfBuilt = 'the agent had stopped while it was added';
+
+interface Named extends Attachment {
+  readonly pod?: { readonly namespace: string; readonly name: string } | undefined;
+}
+
+/** As a person knows it: the pod where there is one, else the start of the container's id. */
+function nameOf({ pod, containerId, ifName }: Named): string {
+  const owner = pod ? `${pod.namespace}/${pod.name}` : `container ${containerId.slice(0, 12)}`;
+  return `${owner} ${ifName}`;
+}
+
+function explain(verb: string, request: Named, error: unknown): CniError {
+  const { code, message, details } = toCniError(error);
+  return new CniError(code, `${verb} ${nameOf(request)}: ${message}`, { details, cause: error });
+}
+
+function interfaceExists({ ifName, namespacePath }: AddRequest): CniError {
+  return new CniError(
+    cniErrorCode.interfaceExists,
+    `interface ${ifName} exists in ${namespacePath} already`,
+    { details: 'DEL it first, or ask for another CNI_IFNAME' },
+  );
+}
+
+// Locally administered, unicast, and the same each time for the same attachment.
+function podMac({ containerId, ifName }: Attachment): Mac {
+  const digest = createHash('sha256').update(`${containerId}/${ifName}/mac`).digest();
+  return macFromBytes(Uint8Array.of(0x02, ...digest.subarray(0, 5)));
+}
