@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import type { KernelError } from '../../src/kernel/errno.ts';
+import { Nftables } from '../../src/kernel/nftables.ts';
+import { runIn, testNamespace } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const masquerade = `
+  chain postrouting {
+    type nat hook postrouting priority srcnat;
+    ip saddr 192.0.2.0/24 ip daddr != 198.51.100.0/24 counter masquerade
+  }
+`;
+
+function count(listing: readonly unknown[] | undefined, kind: string): number {
+  return (listing ?? []).filter((item) => typeof item === 'object' && item && kind in item).length;
+}
+
+rootTest('a table is replaced as a whole, as often as one likes, and listed', (context) => {
+  const namespace = testNamespace(context);
+  using nft = Nftables.open(namespace);
+  nft.replaceTable('inet', 'test', masquerade);
+  nft.replaceTable('inet', 'test', masquerade);
+  const listing = nft.listTable('inet', 'test');
+  assert.deepEqual(
+    ['table', 'chain', 'rule'].map((kind) => count(listing, kind)),
+    [1, 1, 1],
+  );
+  assert.match(runIn(namespace, 'nft', 'list', 'ruleset'), /ip saddr 192.0.2.0\/24 .*masquerade/);
+  nft.replaceTable('inet', 'test', '');
+  assert.equal(count(nft.listTable('inet', 'test'), 'chain'), 0);
+});
+
+rootTest('a replacement that is wrong anywhere leaves the table as it was', (context) => {
+  using nft = Nftables.open(testNamespace(context));
+  nft.replaceTable('inet', 'test', masquerade);
+  const before = nft.listTable('inet', 'test');
+  for (const wrong of [
+    `${masquerade} chain other { jump nowhere }`,
+    `${masquerade} nonsense`,
+    `${masquerade} chain other { type nat hook nowhere priority 0; }`,
+  ]) {
+    assert.throws(() => nft.replaceTable('inet', 'test', wrong), {
+      name: 'KernelError',
+      call: 'nft replace',
+      subject: 'table inet test',
+    });
+    assert.deepEqual(nft.listTable('inet', 'test'), before);
+  }
+});
+
+rootTest('JSON commands are applied, as text or as an object', (context) => {
+  using nft = Nftables.open(testNamespace(context));
+  const commands = { nftables: [{ add: { table: { family: 'ip6', name: 'test' } } }] };
+  nft.apply(commands);
+  assert.equal(count(nft.listTable('ip6', 'test'), 'table'), 1);
+  assert.equal(nft.deleteTable('ip6', 'test'), true);
+  nft.apply(JSON.stringify(commands));
+  assert.equal(count(nft.listTable('ip6', 'test'), 'table'), 1);
+});
+
+rootTest('errors carry libnftables’ own words and a code', (context) => {
+  using nft = Nftables.open(testNamespace(context));
+  const failure = (commands: string | object): KernelError => {
+    try {
+      nft.apply(commands);
+    } catch (error) {
+      return error as KernelError;
+    }
+    throw new Error('it was not refused');
+  };
+  const syntax = failure('add nonsense');
+  assert.equal(syntax.code, 'EINVAL');
+  assert.match(syntax.detail ?? '', /^Error: syntax error, unexpected newline/);
+  const missing = failure('add rule inet nowhere input accept');
+  assert.equal(missing.code, 'ENOENT');
+  assert.match(missing.detail ?? '', /No such file or directory/);
+  const json = failure({ nftables: [{ delete: { table: { family: 'inet', name: 'nowhere' } } }] });
+  assert.equal(json.code, 'ENOENT');
+});
+
+rootTest('a table that is not there is listed as undefined and deleted as false', (context) => {
+  using nft = Nftables.open(testNamespace(context));
+  assert.equal(nft.listTable('inet', 'test'), undefined);
+  assert.equal(nft.deleteTable('inet', 'test'), false);
+  nft.apply('add table inet test');
+  assert.equal(nft.deleteTable('inet', 'test'), true);
+  assert.equal(nft.listTable('inet', 'test'), undefined);
+});
+
+rootTest('a listing without state leaves the counters out', (context) => {
+  using nft = Nftables.open(testNamespace(context));
+  nft.replaceTable('inet', 'test', masquerade);
+  assert.match(JSON.stringify(nft.listTable('inet', 'test')), /"packets":0/);
+  const stateless = nft.listTable('inet', 'test', { stateless: true });
+  assert.doesNotMatch(JSON.stringify(stateless), /"packets"/);
+});
+
+rootTest('each works in its own namespace, interface names included', (context) => {
+  const [one, other] = [testNamespace(context), testNamespace(context)];
+  runIn(one, 'ip', 'link', 'add', 'only-here', 'type', 'bridge');
+  using inOne = Nftables.open(one);
+  using inOther = Nftables.open(other);
+  const body = 'chain c { oif "only-here" accept; }';
+  inOne.replaceTable('inet', 'test', body);
+  assert.equal(inOther.listTable('inet', 'test'), undefined);
+  assert.throws(() => inOther.replaceTable('inet', 'test', body), /Interface does not exist/);
+});
+
+rootTest('a hundred replacements leave no descriptor behind', (context) => {
+  const namespace = testNamespace(context);
+  Nftables.open(namespace)[Symbol.dispose]();
+  const before = fs.readdirSync('/proc/self/fd').length;
+  for (let round = 0; round < 100; round++) {
+    using nft = Nftables.open(namespace);
+    nft.replaceTable('inet', 'test', masquerade);
+    nft.listTable('inet', 'test');
+  }
+  assert.equal(fs.readdirSync('/proc/self/fd').length, before);
+});
