@@ -59,6 +59,7 @@ export class BpfMap<K, V> implements Disposable {
   readonly #value: Codec<V>;
   readonly #calls: MapCalls;
   #batches = true;
+  #open = true;
 
   private constructor(fd: number, spec: MapSpec<K, V>, options: MapOpenOptions) {
     this.#calls = options.calls ?? mapCalls;
@@ -222,7 +223,8 @@ export class BpfMap<K, V> implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#calls.close(this.fd);
+    if (this.#open) this.#calls.close(this.fd);
+    this.#open = false;
   }
 
   #encodeKey(key: K): Memory {

@@ -56,6 +56,7 @@ const memory = {
 export class BpfProgram implements Disposable {
   readonly fd: number;
   readonly name: string;
+  #open = true;
 
   private constructor(fd: number, name: string) {
     this.fd = fd;
@@ -120,7 +121,8 @@ export class BpfProgram implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    descriptorCalls.close(this.fd);
+    if (this.#open) descriptorCalls.close(this.fd);
+    this.#open = false;
   }
 }
 
