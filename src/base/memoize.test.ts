@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { memoize } from './memoize.ts';
+import { memoize, memoizeLast } from './memoize.ts';
 
 test('a memoised function runs once for each argument, whatever it returns', () => {
   const seen: object[] = [];
@@ -26,4 +26,19 @@ test('curried memoised functions remember every combination', () => {
   );
   assert.deepEqual([add(a)(b), add(b)(a), add(a)(b)], [3, 3, 3]);
   assert.equal(runs, 2);
+});
+
+test('memoizeLast runs again only when an argument is another', () => {
+  let runs = 0;
+  const list = [1];
+  const describe = memoizeLast((values: readonly number[], unit: string) => {
+    runs++;
+    return `${values.length} ${unit}`;
+  });
+  describe(list, 'ms');
+  assert.equal(describe(list, 'ms'), '1 ms');
+  assert.equal(runs, 1);
+  describe(list, 's');
+  describe([1], 's');
+  assert.equal(runs, 3);
 });

@@ -13,3 +13,17 @@ export function memoize<Argument extends object, Result>(
     return result;
   };
 }
+
+/** Remembers the last call alone: for arguments of which some are no objects. */
+export function memoizeLast<Arguments extends readonly unknown[], Result>(
+  compute: (...args: Arguments) => Result,
+): (...args: Arguments) => Result {
+  let last: { readonly args: Arguments; readonly result: Result } | undefined;
+  return (...args) => {
+    const isSame = last?.args.every((argument, index) => argument === args[index]);
+    if (last !== undefined && isSame) return last.result;
+    const result = compute(...args);
+    last = { args, result };
+    return result;
+  };
+}
