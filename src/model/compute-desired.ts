@@ -5,7 +5,7 @@ import { memoize } from '../base/memoize.ts';
 import type { ClusterNode } from '../cluster/objects.ts';
 import type { ClusterState } from '../cluster/state.ts';
 import { type Address, compareAddresses } from '../net/address.ts';
-import { addressAt, prefixFamily } from '../net/prefix.ts';
+import { prefixFamily } from '../net/prefix.ts';
 import type {
   DesiredState,
   ModelConfig,
@@ -17,11 +17,12 @@ import type {
 import type { LocalEndpoint } from './endpoint.ts';
 import type { HostFacts } from './host.ts';
 import { masqueradeOf } from './masquerade.ts';
+import { overlayDeviceName } from './overlay-device.ts';
+import { ownNode } from './own-node.ts';
 import { type RangeOwners, rangeOwners } from './pod-ranges.ts';
-import { type RoutingContext, remoteRanges } from './remote-ranges.ts';
-import { connectedNetworks, isLinkLocal, podMtu, underlayFamily } from './underlay.ts';
-
-export const overlayDeviceName = 'heddle_vxlan';
+import { remoteRanges } from './remote-ranges.ts';
+import { type RoutingContext, routingContext } from './routing-context.ts';
+import { podMtu } from './underlay.ts';
 
 export interface ModelInputs {
   readonly config: ModelConfig;
@@ -49,7 +50,7 @@ function computeNetwork(
 ): Network {
   const ranges = rangeOwners(nodes);
   const own = ownNode(config.nodeName, ranges);
-  const context = routingContext(config.mode)(host)(own.node ?? unknownNode);
+  const context = routingContext(config.mode, host, own.node);
   const remote = remoteNodes(config.nodeName, ranges, context);
   const hasIpv6Pods = own.podRanges.some(({ prefix }) => prefixFamily(prefix) === 6);
   const mtu = podMtu(config, host, { underlay: context.underlay, hasIpv6Pods });
@@ -60,8 +61,9 @@ function computeNetwork(
     uplinks: host.uplinks,
     hostAddresses: hostAddresses(config, context, own.podRanges),
     remoteRanges: remote.ranges,
-    overlay: overlayOf(config, host, { ...context, mtuBytes: mtu.podMtuBytes }),
+    overlay: overlayOf(config, host, { underlay: context.underlay, mtuBytes: mtu.pathMtuBytes }),
     podMtuBytes: mtu.podMtuBytes,
+    pathMtuBytes: mtu.pathMtuBytes,
     masquerade: masqueradeOf(config, {
       podRanges: own.podRanges,
       allRanges: ranges.owners.keys(),
@@ -75,69 +77,6 @@ function computeNetwork(
       ...ranges.problems,
       ...remote.problems,
     ],
-  };
-}
-
-/** Stands for this node until the cluster knows it. */
-const unknownNode: ClusterNode = {
-  name: '',
-  labels: {},
-  annotations: {},
-  podCidrs: [],
-  addresses: [],
-};
-
-interface OwnNode {
-  readonly node?: ClusterNode | undefined;
-  readonly podRanges: readonly PodRange[];
-  readonly problems: readonly ModelProblem[];
-}
-
-function ownNode(name: string, { nodes, owners }: RangeOwners): OwnNode {
-  const node = nodes.find((candidate) => candidate.name === name);
-  const withProblem = (text: string): OwnNode => ({
-    node,
-    podRanges: [],
-    problems: [{ object: name, text }],
-  });
-  if (node === undefined) return withProblem('no Node object has this name: no pod can start here');
-  if (node.podCidrs.length === 0) {
-    return withProblem('has no pod ranges (spec.podCIDRs): no pod can start here');
-  }
-  const podRanges = node.podCidrs.flatMap((prefix) => {
-    const router = addressAt(prefix, 1n);
-    const isOurs = owners.get(prefix) === name;
-    return isOurs && router !== undefined ? [{ prefix, router }] : [];
-  });
-  return { node, podRanges, problems: [] };
-}
-
-// Memoised so that the ways to other nodes, which are memoised on it, survive their changes.
-const routingContext = (mode: RoutingContext['mode']): typeof nativeContext =>
-  mode === 'native' ? nativeContext : vxlanContext;
-
-const nativeContext = memoize((host: HostFacts) =>
-  memoize((own: ClusterNode) => computeContext('native', host, own)),
-);
-
-const vxlanContext = memoize((host: HostFacts) =>
-  memoize((own: ClusterNode) => computeContext('vxlan', host, own)),
-);
-
-function computeContext(
-  mode: RoutingContext['mode'],
-  host: HostFacts,
-  own: ClusterNode,
-): RoutingContext {
-  const onUplinks = host.uplinks
-    .flatMap(({ addresses }) => addresses.map(({ address }) => address))
-    .filter((address) => !isLinkLocal(address));
-  const named = own.addresses.length > 0 ? own.addresses : onUplinks;
-  return {
-    mode,
-    underlay: underlayFamily(named),
-    networks: connectedNetworks(host),
-    ownAddresses: [...new Set([...own.addresses, ...onUplinks])].sort(compareAddresses),
   };
 }
 

@@ -80,8 +80,10 @@ export interface DesiredState {
   readonly remoteRanges: readonly RemoteRange[];
   /** Only in mode `vxlan`. */
   readonly overlay?: OverlayDevice | undefined;
-  /** MTU of pod interfaces and of the routes to remote pods. */
+  /** MTU of pod interfaces. */
   readonly podMtuBytes: number;
+  /** The longest packet the way to other nodes carries; the stack answers longer ones with an ICMP error. */
+  readonly pathMtuBytes: number;
   readonly masquerade?: Masquerade | undefined;
   readonly endpoints: readonly LocalEndpoint[];
   readonly problems: readonly ModelProblem[];

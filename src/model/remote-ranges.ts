@@ -4,16 +4,9 @@ import { memoize } from '../base/memoize.ts';
 import type { ClusterNode } from '../cluster/objects.ts';
 import { type Address, type AddressFamily, addressFamily } from '../net/address.ts';
 import { type Prefix, prefixFamily } from '../net/prefix.ts';
-import type { ModelProblem, RemotePath, RemoteRange, RoutingMode } from './desired.ts';
-import { type ConnectedNetwork, networkOf } from './underlay.ts';
-
-/** What the way to any node depends on. */
-export interface RoutingContext {
-  readonly mode: RoutingMode;
-  readonly underlay: AddressFamily;
-  readonly networks: readonly ConnectedNetwork[];
-  readonly ownAddresses: readonly Address[];
-}
+import type { ModelProblem, RemotePath, RemoteRange } from './desired.ts';
+import type { RoutingContext } from './routing-context.ts';
+import { networkOf } from './underlay.ts';
 
 export interface NodeRanges {
   readonly ranges: readonly RemoteRange[];

@@ -45,6 +45,8 @@ export function underlayFamily(ownAddresses: readonly Address[]): AddressFamily 
 
 export interface PodMtu {
   readonly podMtuBytes: number;
+  /** What the way to other nodes carries: less than `podMtuBytes` only where that was set too high by hand. */
+  readonly pathMtuBytes: number;
   readonly problems: readonly ModelProblem[];
 }
 
@@ -64,7 +66,7 @@ export function podMtu(config: ModelConfig, host: HostFacts, facts: MtuFacts): P
     const text = `${podMtuBytes} bytes is less than IPv6 needs (${ipv6MinimumMtuBytes}, RFC 8200 section 5)`;
     problems.push({ object: 'MTU', text });
   }
-  return { podMtuBytes, problems };
+  return { podMtuBytes, pathMtuBytes: Math.min(podMtuBytes, possible), problems };
 }
 
 export interface MtuFacts {

@@ -1,0 +1,61 @@
+// Which program runs at which interface: both hooks of every pod's host-side interface, the uplinks, the VXLAN device.
+
+import { memoize } from '../../base/memoize.ts';
+import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { Uplink } from '../../model/host.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import type { Table } from '../../reconcile/table.ts';
+import type { AttachedHook, Attacher, Hook } from './attacher.ts';
+import { entryMap, type Keyed } from './keyed.ts';
+import { writeEach } from './writes.ts';
+
+export function attachmentEntries(desired: DesiredState): ReadonlyMap<string, AttachedHook> {
+  const { endpoints, uplinks, overlay } = desired;
+  return entryMap(
+    uplinks.map(entriesOfUplink),
+    overlay === undefined ? [] : [entriesOfOverlay(overlay)],
+    endpoints.map(entriesOfEndpoint),
+  );
+}
+
+export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<AttachedHook>[] =
+  memoize(({ hostIfName, hostIfIndex }) =>
+    hooks({ name: hostIfName, ifIndex: hostIfIndex }, ['from_pod', 'to_pod']),
+  );
+
+const entriesOfUplink: (uplink: Uplink) => readonly Keyed<AttachedHook>[] = memoize((uplink) =>
+  hooks(uplink, ['from_network']),
+);
+
+// None until the device exists.
+const entriesOfOverlay: (overlay: OverlayDevice) => readonly Keyed<AttachedHook>[] = memoize(
+  ({ name, ifIndex }) =>
+    ifIndex === undefined ? [] : hooks({ name, ifIndex }, ['from_overlay', 'to_overlay']),
+);
+
+function hooks(
+  { name, ifIndex }: { readonly name: string; readonly ifIndex: IfIndex },
+  all: readonly Hook[],
+): readonly Keyed<AttachedHook>[] {
+  return all.map((hook) => {
+    const entry = { ifName: name, ifIndex, hook, current: true };
+    return [keyOf(entry), entry];
+  });
+}
+
+function keyOf({ ifName, hook }: AttachedHook): string {
+  return `${ifName}/${hook}`;
+}
+
+export function attachmentTable(attacher: Attacher): Table<AttachedHook> {
+  return {
+    name: 'attachments',
+    key: keyOf,
+    equal: (left, right) => left.ifIndex === right.ifIndex && left.current === right.current,
+    list: () => new Map(attacher.list().map((found) => [keyOf(found), found])),
+    set: (wanted) => writeEach(wanted, { key: keyOf, write: (entry) => attacher.attach(entry) }),
+    delete: (surplus) =>
+      writeEach(surplus, { key: keyOf, write: (entry) => attacher.detach(entry) }),
+  };
+}

@@ -1,0 +1,60 @@
+// A BPF map as a table: all its entries are ours, since nobody else writes it.
+
+import type { BpfMap } from '../../kernel/map.ts';
+import type { EntryFailure, Table } from '../../reconcile/table.ts';
+import { sameFields } from './keyed.ts';
+import { writeEach } from './writes.ts';
+
+export interface MapEntry<K, V extends object> {
+  readonly key: K;
+  readonly value: V;
+}
+
+/** The part of BpfMap that a table needs. */
+export type WritableMap<K, V> = Pick<
+  BpfMap<K, V>,
+  'entries' | 'set' | 'delete' | 'setBatch' | 'deleteBatch'
+>;
+
+export interface MapTableOptions<K, V extends object> {
+  readonly name: string;
+  readonly map: WritableMap<K, V>;
+  /** The key as people read it. */
+  show(key: K): string;
+}
+
+export function bpfMapTable<K, V extends object>({
+  name,
+  map,
+  show,
+}: MapTableOptions<K, V>): Table<MapEntry<K, V>> {
+  const key = (entry: MapEntry<K, V>): string => show(entry.key);
+  return {
+    name,
+    key,
+    equal: (left, right) => sameFields(left.value, right.value),
+    list: () =>
+      new Map(Array.from(map.entries(), ([k, value]) => [show(k), { key: k, value }] as const)),
+    set: (entries) => {
+      try {
+        map.setBatch(entries.map((entry) => [entry.key, entry.value] as const));
+        return [];
+      } catch {
+        // A batch stops at the first entry it cannot set and does not say which: again, one by one.
+        return setEach(entries);
+      }
+    },
+    delete: (entries) => {
+      try {
+        map.deleteBatch(entries.map((entry) => entry.key));
+        return [];
+      } catch {
+        return writeEach(entries, { key, write: (entry) => void map.delete(entry.key) });
+      }
+    },
+  };
+
+  function setEach(entries: readonly MapEntry<K, V>[]): readonly EntryFailure[] {
+    return writeEach(entries, { key, write: (entry) => map.set(entry.key, entry.value) });
+  }
+}

@@ -1,0 +1,45 @@
+// Map `endpoints`: who is behind a host-side interface. What from_pod checks a pod's packets against.
+
+import { memoize } from '../../base/memoize.ts';
+import type { DesiredState } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import {
+  type Address,
+  type AddressFamily,
+  addressFamily,
+  parseAddress,
+} from '../../net/address.ts';
+import type { Table } from '../../reconcile/table.ts';
+import type { Endpoint, EndpointKey } from '../generated.ts';
+import { bpfMapTable, type MapEntry, type WritableMap } from './bpf-map-table.ts';
+import { entryMap, type Keyed } from './keyed.ts';
+
+export type EndpointMapEntry = MapEntry<EndpointKey, Endpoint>;
+
+/** How the data path has an address that is absent. */
+const noAddress = parseAddress('::');
+
+export function endpointMapEntries(desired: DesiredState): ReadonlyMap<string, EndpointMapEntry> {
+  return entryMap(desired.endpoints.map(entriesOfEndpoint));
+}
+
+export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<EndpointMapEntry>[] =
+  memoize((endpoint) => {
+    const key = { ifindex: endpoint.hostIfIndex };
+    const { mac, id } = endpoint;
+    const ipv4 = addressOf(endpoint, 4);
+    const ipv6 = addressOf(endpoint, 6);
+    return [[show(key), { key, value: { ipv4, ipv6, mac, id } }]];
+  });
+
+export function endpointMapTable(map: WritableMap<EndpointKey, Endpoint>): Table<EndpointMapEntry> {
+  return bpfMapTable({ name: 'endpoints', map, show });
+}
+
+function show({ ifindex }: EndpointKey): string {
+  return `index ${ifindex}`;
+}
+
+function addressOf({ addresses }: LocalEndpoint, family: AddressFamily): Address {
+  return addresses.find((address) => addressFamily(address) === family) ?? noAddress;
+}

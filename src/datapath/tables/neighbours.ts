@@ -1,0 +1,65 @@
+// Permanent neighbour entries: each pod address's MAC on its host-side interface, so that nobody asks by ARP or NDP.
+
+import { memoize } from '../../base/memoize.ts';
+import { delNeighbour, listNeighbours, replaceNeighbour } from '../../kernel/netlink/neighbour.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import type { DesiredState } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { Address } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import type { Mac } from '../../net/mac.ts';
+import type { Table } from '../../reconcile/table.ts';
+import { entryMap, type Keyed } from './keyed.ts';
+import { writeBatch } from './writes.ts';
+
+export interface NeighbourEntry {
+  readonly ifIndex: IfIndex;
+  readonly address: Address;
+  readonly mac: Mac;
+}
+
+export function neighbourEntries(desired: DesiredState): ReadonlyMap<string, NeighbourEntry> {
+  return entryMap(desired.endpoints.map(entriesOfEndpoint));
+}
+
+export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<NeighbourEntry>[] =
+  memoize(({ addresses, hostIfIndex, mac }) =>
+    addresses.map((address) => {
+      const entry = { ifIndex: hostIfIndex, address, mac };
+      return [keyOf(entry), entry];
+    }),
+  );
+
+function keyOf({ address, ifIndex }: NeighbourEntry): string {
+  return `${address} dev index ${ifIndex}`;
+}
+
+/** Nothing marks an entry as ours: those on interfaces that we want entries on are. */
+export function neighbourTable(socket: NetlinkSocket): Table<NeighbourEntry> {
+  return {
+    name: 'neighbours',
+    key: keyOf,
+    equal: (left, right) => left.mac === right.mac && keyOf(left) === keyOf(right),
+    list: (desired) => {
+      const interfaces = new Set(Array.from(desired.values(), ({ ifIndex }) => ifIndex));
+      const found = listNeighbours(socket).flatMap(({ ifIndex, address, mac, state }) => {
+        if (state !== 'permanent' || mac === undefined || !interfaces.has(ifIndex)) return [];
+        const entry = { ifIndex, address, mac };
+        return [[keyOf(entry), entry] as const];
+      });
+      return new Map(found);
+    },
+    set: (wanted) =>
+      writeBatch(socket, wanted, {
+        key: keyOf,
+        write: (entry, requests) => replaceNeighbour(requests, { ...entry, state: 'permanent' }),
+      }),
+    delete: (surplus) =>
+      writeBatch(socket, surplus, {
+        key: keyOf,
+        // ENODEV, ENXIO: it went with its interface.
+        ignored: ['ENOENT', 'ENODEV', 'ENXIO'],
+        write: (entry, requests) => delNeighbour(requests, entry),
+      }),
+  };
+}

@@ -1,0 +1,79 @@
+// Map `routes`: where a pod range is, longest match. Asked for addresses that are not in `addresses`.
+
+import { unreachable } from '../../base/exhaustive.ts';
+import { memoizeLast } from '../../base/memoize.ts';
+import type { DesiredState, OverlayDevice, PodRange, RemoteRange } from '../../model/desired.ts';
+import { parseAddress } from '../../net/address.ts';
+import { type Prefix, prefixAddress, prefixFamily, prefixLength } from '../../net/prefix.ts';
+import type { Table } from '../../reconcile/table.ts';
+import { type Route, type RouteKey, routeKind } from '../generated.ts';
+import { bpfMapTable, type MapEntry, type WritableMap } from './bpf-map-table.ts';
+import { entryMap, type Keyed } from './keyed.ts';
+
+export type RouteMapEntry = MapEntry<RouteKey, Route>;
+
+const noAddress = parseAddress('::');
+/** Bits before an IPv4 address in the data path's 16-byte form. */
+const mappedBits = 96;
+
+export function routeMapEntries(desired: DesiredState): ReadonlyMap<string, RouteMapEntry> {
+  const { podRanges, remoteRanges, overlay, pathMtuBytes } = desired;
+  return entries(podRanges, remoteRanges, overlay, pathMtuBytes);
+}
+
+const entries = memoizeLast(
+  (
+    podRanges: readonly PodRange[],
+    remoteRanges: readonly RemoteRange[],
+    overlay: OverlayDevice | undefined,
+    mtuBytes: number,
+  ): ReadonlyMap<string, RouteMapEntry> =>
+    entryMap(
+      [podRanges.map(localEntry)],
+      [remoteRanges.flatMap((range) => remoteEntry(range, { overlay, mtuBytes }))],
+    ),
+);
+
+interface Path {
+  readonly overlay: OverlayDevice | undefined;
+  readonly mtuBytes: number;
+}
+
+function localEntry({ prefix }: PodRange): Keyed<RouteMapEntry> {
+  return keyed(prefix, { kind: routeKind.local, ifindex: 0, nextHop: noAddress, mtu: 0, vni: 0 });
+}
+
+// None for an overlay whose device is not there yet.
+function remoteEntry(
+  { prefix, path }: RemoteRange,
+  { overlay, mtuBytes: mtu }: Path,
+): readonly Keyed<RouteMapEntry>[] {
+  switch (path.kind) {
+    case 'native': {
+      const { ifIndex: ifindex, nextHop } = path;
+      return [keyed(prefix, { kind: routeKind.native, ifindex, nextHop, mtu, vni: 0 })];
+    }
+    case 'overlay': {
+      if (overlay?.ifIndex === undefined) return [];
+      const { ifIndex: ifindex, vni } = overlay;
+      const nextHop = path.tunnelEndpoint;
+      return [keyed(prefix, { kind: routeKind.overlay, ifindex, nextHop, mtu, vni })];
+    }
+    default:
+      return unreachable(path);
+  }
+}
+
+function keyed(prefix: Prefix, value: Route): Keyed<RouteMapEntry> {
+  const mapped = prefixFamily(prefix) === 4 ? mappedBits : 0;
+  const key = { prefixLength: prefixLength(prefix) + mapped, address: prefixAddress(prefix) };
+  return [prefix, { key, value }];
+}
+
+export function routeMapTable(map: WritableMap<RouteKey, Route>): Table<RouteMapEntry> {
+  return bpfMapTable({ name: 'routes-map', map, show });
+}
+
+function show({ address, prefixLength: bits }: RouteKey): string {
+  return `${address}/${address.includes(':') ? bits : bits - mappedBits}`;
+}

@@ -1,0 +1,155 @@
+// The kernel's own routes, for whatever takes the stack: the host itself, masqueraded replies, ICMP errors.
+// Ours carry our protocol number; a route of somebody else's is never replaced.
+
+import { unreachable } from '../../base/exhaustive.ts';
+import { memoize, memoizeLast } from '../../base/memoize.ts';
+import { isKernelError, KernelError } from '../../kernel/errno.ts';
+import { addRoute, delRoute, listRoutes, replaceRoute } from '../../kernel/netlink/route.ts';
+import type { Route } from '../../kernel/netlink/route-record.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import type { DesiredState, OverlayDevice, PodRange, RemoteRange } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { Address } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { hostPrefix, type Prefix, prefixFamily } from '../../net/prefix.ts';
+import type { EntryFailure, Table } from '../../reconcile/table.ts';
+import { entryMap, type Keyed, sameFields } from './keyed.ts';
+import { writeBatch } from './writes.ts';
+
+/** Marks our routes; free in /etc/iproute2/rt_protos. */
+export const routeProtocol = 72;
+const mainTable = 254;
+
+export interface RouteEntry {
+  readonly destination: Prefix;
+  readonly type: 'unicast' | 'unreachable';
+  readonly gateway: Address | undefined;
+  readonly ifIndex: IfIndex | undefined;
+  /** Source of what the host itself sends there. */
+  readonly source: Address | undefined;
+}
+
+export function routeEntries(desired: DesiredState): ReadonlyMap<string, RouteEntry> {
+  const { endpoints, podRanges, remoteRanges, overlay } = desired;
+  return entryMap(
+    [rangeEntries(podRanges, remoteRanges, overlay)],
+    endpoints.map(entriesOfEndpoint),
+  );
+}
+
+const rangeEntries = memoizeLast(
+  (
+    podRanges: readonly PodRange[],
+    remoteRanges: readonly RemoteRange[],
+    overlay: OverlayDevice | undefined,
+  ): readonly Keyed<RouteEntry>[] => [
+    ...podRanges.map(ownRange),
+    ...remoteRanges.flatMap((range) => remoteRange(range, overlay, podRanges)),
+  ],
+);
+
+export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<RouteEntry>[] = memoize(
+  ({ addresses, hostIfIndex }) =>
+    addresses.map((address) => entry(hostPrefix(address), { ifIndex: hostIfIndex })),
+);
+
+// Addresses of our range that no pod has: an ICMP error for the sender instead of a trip to the default gateway.
+function ownRange({ prefix }: PodRange): Keyed<RouteEntry> {
+  return entry(prefix, { type: 'unreachable' });
+}
+
+function remoteRange(
+  { prefix, path }: RemoteRange,
+  overlay: OverlayDevice | undefined,
+  podRanges: readonly PodRange[],
+): readonly Keyed<RouteEntry>[] {
+  switch (path.kind) {
+    case 'native':
+      return [entry(prefix, { gateway: path.nextHop, ifIndex: path.ifIndex })];
+    case 'overlay': {
+      if (overlay?.ifIndex === undefined) return [];
+      // Remote nodes route the router address, and not necessarily the node's own, back through the tunnel.
+      const own = podRanges.find((range) => prefixFamily(range.prefix) === prefixFamily(prefix));
+      return [entry(prefix, { ifIndex: overlay.ifIndex, source: own?.router })];
+    }
+    default:
+      return unreachable(path);
+  }
+}
+
+function entry(destination: Prefix, rest: Partial<RouteEntry>): Keyed<RouteEntry> {
+  const { type = 'unicast', gateway, ifIndex, source } = rest;
+  return [destination, { destination, type, gateway, ifIndex, source }];
+}
+
+export function routeTable(socket: NetlinkSocket): Table<RouteEntry> {
+  const key = ({ destination }: RouteEntry): string => destination;
+  return {
+    name: 'routes',
+    key,
+    equal: sameFields,
+    list: () => new Map(listOurs(socket).map((found) => [found.destination, found])),
+    set: (wanted) => {
+      const failures = writeBatch(socket, wanted, {
+        key,
+        write: (route, requests) => addRoute(requests, asRoute(route)),
+      });
+      return replaceTaken(socket, wanted, failures);
+    },
+    delete: (surplus) =>
+      writeBatch(socket, surplus, {
+        key,
+        // ENODEV: it went with its interface.
+        ignored: ['ESRCH', 'ENOENT', 'ENODEV'],
+        write: ({ destination, type }, requests) =>
+          delRoute(requests, { ...asRoute({ destination, type, ...nowhere }), scope: 'nowhere' }),
+      }),
+  };
+}
+
+const nowhere = { gateway: undefined, ifIndex: undefined, source: undefined } as const;
+
+// Replacing would take over a route that somebody else has put there, so only what is ours is replaced.
+function replaceTaken(
+  socket: NetlinkSocket,
+  wanted: readonly RouteEntry[],
+  failures: readonly EntryFailure[],
+): readonly EntryFailure[] {
+  const taken = failures.filter(({ error }) => isKernelError(error, 'EEXIST'));
+  if (taken.length === 0) return failures;
+  const ours = new Set<string>(listOurs(socket).map(({ destination }) => destination));
+  const takenKeys = new Set(taken.map(({ key }) => key));
+  const key = ({ destination }: RouteEntry): string => destination;
+  const replaceable = wanted.filter(
+    ({ destination }) => takenKeys.has(destination) && ours.has(destination),
+  );
+  return [
+    ...failures.filter(({ error }) => !isKernelError(error, 'EEXIST')),
+    ...taken.filter(({ key: destination }) => !ours.has(destination)).map(foreign),
+    ...writeBatch(socket, replaceable, {
+      key,
+      write: (route, requests) => replaceRoute(requests, asRoute(route)),
+    }),
+  ];
+}
+
+function foreign({ key, error }: EntryFailure): EntryFailure {
+  const detail = 'somebody else has a route to it; it is left alone';
+  const failure = { call: 'route add', subject: key, code: 'EEXIST', detail };
+  return { key, error: new KernelError(failure, { cause: error }) };
+}
+
+function listOurs(socket: NetlinkSocket): readonly RouteEntry[] {
+  return listRoutes(socket, { protocol: routeProtocol, table: mainTable }).flatMap(asEntry);
+}
+
+function asRoute({ destination, type, gateway, ifIndex, source }: RouteEntry): Route {
+  return { destination, type, gateway, ifIndex, source, protocol: routeProtocol, table: mainTable };
+}
+
+// IPv6 lists unreachable routes on lo, IPv4 on nothing.
+function asEntry({ destination, type, gateway, ifIndex, source }: Route): readonly RouteEntry[] {
+  if (type === 'unreachable') return [{ destination, type, ...nowhere }];
+  if (type !== 'unicast') return [];
+  return [{ destination, type, gateway, ifIndex, source }];
+}

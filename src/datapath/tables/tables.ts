@@ -1,0 +1,65 @@
+// Every table of the data path, in the order in which they are applied.
+
+import type { BpfMap } from '../../kernel/map.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import type { DesiredState } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { Address } from '../../net/address.ts';
+import { type TrackedTable, type Tracking, trackTable } from '../../reconcile/tracked-table.ts';
+import type { Endpoint, EndpointKey, Location, Route, RouteKey } from '../generated.ts';
+import * as addresses from './addresses.ts';
+import type { Attacher } from './attacher.ts';
+import * as attachments from './attachments.ts';
+import * as endpoints from './endpoints.ts';
+import { linkAddressEntries, linkAddressTable } from './link-addresses.ts';
+import { linkEntries, linkTable } from './links.ts';
+import * as neighbours from './neighbours.ts';
+import { type NftRunner, nftEntries, nftTable } from './nft.ts';
+import * as routes from './routes.ts';
+import { routeMapEntries, routeMapTable } from './routes-map.ts';
+import { type SysctlMemory, sysctlEntries, sysctlTable } from './sysctls.ts';
+
+/** What the tables write to. All of one network namespace; sysctls are those of the calling thread's. */
+export interface TableTargets {
+  readonly socket: NetlinkSocket;
+  readonly maps: {
+    readonly endpoints: BpfMap<EndpointKey, Endpoint>;
+    readonly addresses: BpfMap<Address, Location>;
+    readonly routes: BpfMap<RouteKey, Route>;
+  };
+  readonly nft: NftRunner;
+  readonly attacher: Attacher;
+  readonly sysctlMemory: SysctlMemory;
+}
+
+/** For the reconciler. What an entry refers to is in a table before its own; attachments come last of all. */
+export function datapathTables(
+  targets: TableTargets,
+): readonly ((tracking: Tracking) => TrackedTable<DesiredState>)[] {
+  const { socket, maps, nft, attacher, sysctlMemory } = targets;
+  return [
+    trackTable(sysctlTable(sysctlMemory), sysctlEntries),
+    trackTable(linkTable(socket), linkEntries),
+    trackTable(linkAddressTable(socket), linkAddressEntries),
+    trackTable(endpoints.endpointMapTable(maps.endpoints), endpoints.endpointMapEntries),
+    trackTable(addresses.addressMapTable(maps.addresses), addresses.addressMapEntries),
+    trackTable(routeMapTable(maps.routes), routeMapEntries),
+    trackTable(routes.routeTable(socket), routes.routeEntries),
+    trackTable(neighbours.neighbourTable(socket), neighbours.neighbourEntries),
+    trackTable(nftTable(nft), nftEntries),
+    trackTable(attachments.attachmentTable(attacher), attachments.attachmentEntries),
+  ];
+}
+
+/** Where one endpoint's entries are, so that CNI ADD can tell whether any of them failed. */
+export function endpointEntryKeys(
+  endpoint: LocalEndpoint,
+): readonly { readonly table: string; readonly key: string }[] {
+  return [
+    ['endpoints', endpoints.entriesOfEndpoint(endpoint)] as const,
+    ['addresses', addresses.entriesOfEndpoint(endpoint)] as const,
+    ['routes', routes.entriesOfEndpoint(endpoint)] as const,
+    ['neighbours', neighbours.entriesOfEndpoint(endpoint)] as const,
+    ['attachments', attachments.entriesOfEndpoint(endpoint)] as const,
+  ].flatMap(([table, entries]) => entries.map(([key]) => ({ table, key })));
+}

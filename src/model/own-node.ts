@@ -1,0 +1,42 @@
+// This node as the cluster knows it: its pod ranges, and what is missing before pods can start here.
+
+import type { ClusterNode } from '../cluster/objects.ts';
+import { addressAt } from '../net/prefix.ts';
+import type { ModelProblem, PodRange } from './desired.ts';
+import type { RangeOwners } from './pod-ranges.ts';
+
+export interface OwnNode {
+  /** Absent until the cluster has a Node object of this name. */
+  readonly node?: ClusterNode | undefined;
+  readonly podRanges: readonly PodRange[];
+  readonly problems: readonly ModelProblem[];
+}
+
+export function ownNode(name: string, { nodes, owners }: RangeOwners): OwnNode {
+  const node = nodes.find((candidate) => candidate.name === name);
+  if (node === undefined) {
+    return without({
+      node,
+      object: name,
+      text: 'no Node object has this name: no pod can start here',
+    });
+  }
+  if (node.podCidrs.length === 0) {
+    const text = 'has no pod ranges (spec.podCIDRs): no pod can start here';
+    return without({ node, object: name, text });
+  }
+  const podRanges: PodRange[] = [];
+  const problems: ModelProblem[] = [];
+  for (const prefix of node.podCidrs) {
+    // One that another node keeps has its problem already.
+    if (owners.get(prefix) !== name) continue;
+    const router = addressAt(prefix, 1n);
+    if (router !== undefined) podRanges.push({ prefix, router });
+    else problems.push({ object: `${name} ${prefix}`, text: 'is too small for any pod' });
+  }
+  return { node, podRanges, problems };
+}
+
+function without({ node, ...problem }: ModelProblem & { node: ClusterNode | undefined }): OwnNode {
+  return { node, podRanges: [], problems: [problem] };
+}
