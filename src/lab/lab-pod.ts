@@ -3,6 +3,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { backoffMs } from '../base/backoff.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import type { Address } from '../net/address.ts';
@@ -118,9 +120,10 @@ export class LabPod {
 
   async #run(): Promise<void> {
     const { spec } = this;
+    const isEcho = spec.command === undefined;
     const log = openSync(this.#options.log, 'a');
     const child = spawnIn(this.#options, spec.command ?? labProgram('echo'), {
-      stdio: ['ignore', log, log, 'pipe'],
+      stdio: ['ignore', log, log, isEcho ? 'pipe' : 'ignore'],
       detached: true,
       environment: {
         ...spec.environment,
@@ -136,9 +139,7 @@ export class LabPod {
     child.once('exit', (code, signal) => this.#ended(signal ?? `exit code ${code}`));
     // The echo server closes descriptor 3 when it listens; other programs are taken as running at once.
     const listening = child.stdio[3];
-    if (spec.command === undefined && listening) {
-      await new Promise((resolve) => listening.once('close', resolve));
-    }
+    if (listening instanceof Readable) await finished(listening.resume());
     this.#update(this.#child === child ? { state: 'running' } : this.#state);
   }
 

@@ -2,7 +2,7 @@
 // messages; the demo is its own supervisor.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Lab, type LabOptions } from './lab.ts';
 import { heddleCommand, labPaths } from './paths.ts';
@@ -39,7 +39,10 @@ export async function startDetached(
   ];
   const child = spawn(program, words, { detached: true, stdio: ['ignore', log, log, 'ipc'] });
   closeSync(log);
-  await untilUp(child, onLine);
+  await untilUp(child, onLine).catch((error: Error) => {
+    rmSync(paths.log, { force: true });
+    throw error;
+  });
   child.disconnect();
   child.unref();
   const record = readRecord(options.name);
