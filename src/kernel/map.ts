@@ -1,10 +1,11 @@
 // A typed BPF map: keys and values go through codecs whose sizes are checked against the kernel's when the map is opened.
-// Big sets, deletes and reads go out in batches (kernel 5.6; 5.13 for LPM tries), one by one where the kernel lacks them.
+// Big sets, deletes and reads go out in batches where the kernel has them.
 
 import { bpfChecked, openById } from './bpf.ts';
 import type { Codec } from './codec.ts';
 import { errno, KernelError } from './errno.ts';
-import { type BatchRequest, type MapCalls, mapCalls } from './map-calls.ts';
+import { type FoundBatch, MapBatches } from './map-batch.ts';
+import { type MapCalls, mapCalls } from './map-calls.ts';
 import { type MapType, mapTypeFromNumber, mapTypes } from './map-type.ts';
 import { GrowingMemory, type Memory } from './memory.ts';
 
@@ -36,15 +37,12 @@ export type SetMode = 'any' | 'create' | 'replace';
 const setFlags: Readonly<Record<SetMode, number>> = { any: 0, create: 1, replace: 2 };
 const noPreallocation = 1;
 
-// Shared by all maps: a call is over before the next begins, and iterators decode a whole batch before they yield.
+// Shared by all maps: a call is over before the next begins.
 const scratch = {
   key: new GrowingMemory(),
   nextKey: new GrowingMemory(),
   value: new GrowingMemory(),
-  keys: new GrowingMemory(),
-  values: new GrowingMemory(),
 };
-const batchBytes = 512 * 1024;
 
 /** Owns its descriptor. Minimum kernel: see `mapTypes`. */
 export class BpfMap<K, V> implements Disposable {
@@ -58,7 +56,7 @@ export class BpfMap<K, V> implements Disposable {
   readonly #key: Codec<K>;
   readonly #value: Codec<V>;
   readonly #calls: MapCalls;
-  #batches = true;
+  readonly #batches: MapBatches<K, V>;
   #open = true;
 
   private constructor(fd: number, spec: MapSpec<K, V>, options: MapOpenOptions) {
@@ -71,6 +69,14 @@ export class BpfMap<K, V> implements Disposable {
     this.maxEntries = info.maxEntries;
     this.#key = spec.key;
     this.#value = spec.value;
+    const { key, value } = spec;
+    this.#batches = new MapBatches({
+      fd,
+      key,
+      value,
+      maxEntries: info.maxEntries,
+      calls: this.#calls,
+    });
     this.#require('type', spec.type, mapTypeFromNumber(info.typeNumber) ?? String(info.typeNumber));
     this.#require('key size', spec.key.size, info.keySize);
     this.#require('value size', options.kernelValueSize ?? spec.value.size, info.valueSize);
@@ -123,7 +129,7 @@ export class BpfMap<K, V> implements Disposable {
     const value = scratch.value.atLeast(this.#value.size);
     const request = { fd: this.fd, key: this.#encodeKey(key), value };
     const result = this.#calls.element('mapLookup', request);
-    if (result === -errnoNoEntry) return undefined;
+    if (result === noEntry) return undefined;
     this.#check(result, 'lookup');
     return this.#value.decode(value.view, 0);
   }
@@ -144,7 +150,7 @@ export class BpfMap<K, V> implements Disposable {
   /** False: there was no such entry. Throws KernelError EINVAL on arrays, whose slots stay. */
   delete(key: K): boolean {
     const result = this.#calls.element('mapDelete', { fd: this.fd, key: this.#encodeKey(key) });
-    if (result === -errnoNoEntry) return false;
+    if (result === noEntry) return false;
     this.#check(result, 'delete');
     return true;
   }
@@ -154,13 +160,9 @@ export class BpfMap<K, V> implements Disposable {
    * yielded, so the loop may change the map.
    */
   *entries(): IterableIterator<[K, V]> {
-    if (this.#batches) {
-      for (const batch of this.#lookupBatches((count, keys, values) =>
-        this.#decodeBatch(count, keys, values),
-      )) {
-        yield* batch;
-      }
-      if (this.#batches) return;
+    if (this.#batches.available) {
+      for (const batch of this.#lookupBatches()) yield* batch.decode();
+      if (this.#batches.available) return;
     }
     for (const key of this.#keysOneByOne()) {
       const value = this.get(key);
@@ -170,51 +172,42 @@ export class BpfMap<K, V> implements Disposable {
 
   /** How many entries there are now; the slots of an array. */
   count(): number {
-    if (this.type === 'array' || this.type === 'percpu_array') return this.maxEntries;
-    let total = 0;
-    if (this.#batches) {
-      for (const count of this.#lookupBatches((found) => found)) total += count;
-      if (this.#batches) return total;
+    if (this.#isArray()) return this.maxEntries;
+    if (this.#batches.available) {
+      let total = 0;
+      for (const { count } of this.#lookupBatches()) total += count;
+      if (this.#batches.available) return total;
     }
     return this.#keysOneByOne().length;
   }
 
   /** All or the first few: where one is refused, those before it are set and the error says how many. */
   setBatch(entries: readonly (readonly [K, V])[]): void {
-    for (let done = 0; done < entries.length; ) {
-      const part = this.#batches ? entries.slice(done, done + this.#batchSize()) : [];
-      if (part.length === 0) {
-        for (const [key, value] of entries.slice(done)) this.set(key, value);
-        return;
-      }
-      const { result, count } = this.#batch('mapUpdateBatch', part);
-      if (this.#lacksBatches(result)) continue;
-      const progress = `${done + count} of ${entries.length} entries were set`;
-      this.#check(result, 'update batch', progress);
+    let done = 0;
+    while (done < entries.length && this.#batches.available) {
+      const part = entries.slice(done, done + this.#batches.size);
+      const { result, count } = this.#batches.update(part);
+      if (!this.#batches.available) break;
+      this.#check(result, 'update batch', `${done + count} of ${entries.length} entries were set`);
       done += part.length;
     }
+    for (const [key, value] of entries.slice(done)) this.set(key, value);
   }
 
   /** How many there were to delete; missing keys are passed over. */
   deleteBatch(keys: readonly K[]): number {
+    let done = 0;
     let deleted = 0;
-    for (let done = 0; done < keys.length; ) {
-      if (!this.#batches) {
-        for (const key of keys.slice(done)) deleted += this.delete(key) ? 1 : 0;
-        return deleted;
-      }
-      const part = keys.slice(done, done + this.#batchSize());
-      const { result, count } = this.#batch(
-        'mapDeleteBatch',
-        part.map((key) => [key] as const),
-      );
-      if (this.#lacksBatches(result)) continue;
-      if (result !== -errnoNoEntry) this.#check(result, 'delete batch');
-      // The kernel stops at a missing key and has counted those before it.
-      done += result === -errnoNoEntry ? count + 1 : part.length;
+    while (done < keys.length && this.#batches.available) {
+      const part = keys.slice(done, done + this.#batches.size);
+      const { result, count } = this.#batches.delete(part);
+      if (!this.#batches.available) break;
+      const missing = result === noEntry;
+      if (!missing) this.#check(result, 'delete batch');
+      done += missing ? count + 1 : part.length;
       deleted += count;
     }
-    return deleted;
+    return keys.slice(done).reduce((total, key) => total + (this.delete(key) ? 1 : 0), deleted);
   }
 
   /** Keeps the map alive under a path in bpffs. Throws KernelError EEXIST when the path is taken. */
@@ -233,63 +226,8 @@ export class BpfMap<K, V> implements Disposable {
     return memory;
   }
 
-  #batchSize(): number {
-    const perBatch = Math.floor(batchBytes / (this.#key.size + this.#value.size));
-    return Math.max(1, Math.min(this.maxEntries, perBatch));
-  }
-
-  #batch(
-    command: 'mapUpdateBatch' | 'mapDeleteBatch',
-    part: readonly (readonly [K, V?])[],
-  ): { result: number; count: number } {
-    const keys = scratch.keys.atLeast(part.length * this.#key.size);
-    const values = scratch.values.atLeast(part.length * this.#value.size);
-    for (const [index, [key, value]] of part.entries()) {
-      this.#key.encode(key, keys.view, index * this.#key.size);
-      if (value !== undefined) this.#value.encode(value, values.view, index * this.#value.size);
-    }
-    const request: BatchRequest = { fd: this.fd, keys, count: part.length };
-    return this.#calls.batch(
-      command,
-      command === 'mapUpdateBatch' ? { ...request, values } : request,
-    );
-  }
-
-  /** Yields what `take` makes of each batch; ends early, with `#batches` cleared, where the kernel has none. */
-  *#lookupBatches<Taken>(
-    take: (count: number, keys: Memory, values: Memory) => Taken,
-  ): IterableIterator<Taken> {
-    let size = this.#batchSize();
-    // Where to go on, in the kernel's own terms: a bucket's number for hash maps, the last key for others. It is kept
-    // here between batches because the loop that consumes this may look into other maps.
-    let position: Uint8Array | undefined;
-    const positionSize = Math.max(8, this.#key.size);
-    for (;;) {
-      const keys = scratch.keys.atLeast(size * this.#key.size);
-      const values = scratch.values.atLeast(size * this.#value.size);
-      const from = scratch.key.atLeast(positionSize);
-      const to = scratch.nextKey.atLeast(positionSize);
-      if (position !== undefined) from.bytes.set(position);
-      const start = position === undefined ? undefined : from;
-      const request = { fd: this.fd, keys, values, count: size, position: { from: start, to } };
-      const { result, count } = this.#calls.batch('mapLookupBatch', request);
-      if (result === -errnoNoSpace) {
-        size *= 2; // one bucket holds more than the batch
-        continue;
-      }
-      if (this.#lacksBatches(result)) return;
-      if (result !== -errnoNoEntry) this.#check(result, 'lookup batch');
-      position = to.bytes.slice(0, positionSize);
-      if (count > 0) yield take(count, keys, values);
-      if (result === -errnoNoEntry) return;
-    }
-  }
-
-  #decodeBatch(count: number, keys: Memory, values: Memory): [K, V][] {
-    return Array.from({ length: count }, (_, index) => [
-      this.#key.decode(keys.view, index * this.#key.size),
-      this.#value.decode(values.view, index * this.#value.size),
-    ]);
+  #lookupBatches(): IterableIterator<FoundBatch<K, V>> {
+    return this.#batches.lookup((result) => this.#check(result, 'lookup batch'));
   }
 
   /** All keys first: from a key that was deleted meanwhile the kernel would start over. */
@@ -299,20 +237,13 @@ export class BpfMap<K, V> implements Disposable {
     while (found.length < 2 * this.maxEntries) {
       const next = scratch.nextKey.atLeast(this.#key.size);
       const result = this.#calls.element('mapNextKey', { fd: this.fd, key, value: next });
-      if (result === -errnoNoEntry) break;
+      if (result === noEntry) break;
       this.#check(result, 'next key');
       found.push(this.#key.decode(next.view, 0));
       key = scratch.key.atLeast(this.#key.size);
       key.bytes.set(next.bytes.subarray(0, this.#key.size));
     }
     return found;
-  }
-
-  /** ENOTSUPP: this map type has no batches; EINVAL: the kernel has none, or it minds the request, as single calls will tell. */
-  #lacksBatches(result: number): boolean {
-    const lacks = result === -errnoNotSupported || result === -errnoInvalid;
-    if (lacks) this.#batches = false;
-    return lacks;
   }
 
   #check(result: number, verb: string, progress?: string): void {
@@ -326,11 +257,13 @@ export class BpfMap<K, V> implements Disposable {
     });
   }
 
+  #isArray(): boolean {
+    return this.type === 'array' || this.type === 'percpu_array';
+  }
+
   #reasonFor(result: number): string | undefined {
-    const full = result === -errnoTooBig || result === -errnoNoSpace;
-    if (!full) return undefined;
-    const isArray = this.type === 'array' || this.type === 'percpu_array';
-    return isArray
+    if (result !== tooBig && result !== noSpace) return undefined;
+    return this.#isArray()
       ? `the index is beyond its ${this.maxEntries} slots`
       : `the map is full: ${this.maxEntries} entries`;
   }
@@ -342,8 +275,6 @@ export class BpfMap<K, V> implements Disposable {
   }
 }
 
-const errnoNoEntry = errno['ENOENT'] ?? 0;
-const errnoNoSpace = errno['ENOSPC'] ?? 0;
-const errnoInvalid = errno['EINVAL'] ?? 0;
-const errnoTooBig = errno['E2BIG'] ?? 0;
-const errnoNotSupported = errno['ENOTSUPP'] ?? 0;
+const noEntry = -(errno['ENOENT'] ?? 0);
+const noSpace = -(errno['ENOSPC'] ?? 0);
+const tooBig = -(errno['E2BIG'] ?? 0);
