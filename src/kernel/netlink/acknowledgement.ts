@@ -22,7 +22,7 @@ export function readAcknowledgement(message: Message): Acknowledgement {
     throw malformed(`acknowledgement of ${payload.length} bytes`);
   }
   const errno = -payload.readInt32LE(0);
-  if (errno === 0) return { errno };
+  if (errno === 0) return { errno: 0 };
   // The request comes back before the attributes: its header only if capped, else all of it.
   const echoed = (flags & messageFlags.cappedAck) !== 0 ? headerSize : payload.readUInt32LE(4);
   return withDetail(errno, flags, payload.subarray(errnoSize + ((echoed + 3) & ~3)));
