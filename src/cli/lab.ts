@@ -155,7 +155,8 @@ async function run(
 ): Promise<void> {
   // Ctrl-C is for the command: it reaches both, and we wait for what the command makes of it.
   process.on('SIGINT', () => undefined);
-  process.exitCode = await exitOf(spawnIn(place, command, { stdio: 'inherit', environment }));
+  const words = command[0] === '--' ? command.slice(1) : command;
+  process.exitCode = await exitOf(spawnIn(place, words, { stdio: 'inherit', environment }));
 }
 
 function recordsOf(name: string | undefined): readonly LabRecord[] {

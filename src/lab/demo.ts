@@ -22,20 +22,20 @@ export const demoManifests: string = join(
   '../../../examples/demo',
 );
 
+// As a shell has it for a program that Ctrl-C ended.
+const interrupted = 130;
+
 /** Returns the exit code: 0 when every cell of the matrix was reached. */
 export async function demo(options: DemoOptions): Promise<number> {
   const stopped = stopSignal().then(() => 'stopped' as const);
   const { source, mode, nodes } = options;
-  const lab = await Lab.start({ name: 'demo', source, mode, nodes, onNote: note });
+  const lab = await Lab.build({ name: 'demo', source, mode, nodes, onNote: note });
   try {
-    const startedAt = Date.now();
-    if ((await Promise.race([lab.startPods(), stopped])) === 'stopped') return 130;
+    console.log(`heddle demo: ${labTitle(lab.record(), lab.podCount)}`);
+    if ((await Promise.race([start(lab), stopped])) === 'stopped') return interrupted;
     const record = lab.record();
-    console.log(`heddle demo: ${labTitle(record)}`);
-    for (const line of nodeLines(record)) console.log(line);
-    console.log(podLine(record, Date.now() - startedAt));
     const reachability = await Promise.race([probeReachability(record), stopped]);
-    if (reachability === 'stopped') return 130;
+    if (reachability === 'stopped') return interrupted;
     console.log('reachability (round trip of an HTTP request in us: IPv4/IPv6)');
     console.log(renderMatrix(reachability));
     console.log(summary(reachability));
@@ -50,15 +50,23 @@ export async function demo(options: DemoOptions): Promise<number> {
   }
 }
 
-function nextSteps({ pods, nodes, source }: LabRecord): string {
+async function start(lab: Lab): Promise<void> {
+  await lab.startAgents();
+  for (const line of nodeLines(lab.record())) console.log(line);
+  const startedAt = Date.now();
+  await lab.startPods();
+  if (lab.isStopping) return;
+  console.log(podLine(lab.record(), Date.now() - startedAt));
+}
+
+function nextSteps({ pods, source }: LabRecord): string {
   const [first] = pods;
   const other = pods.find((pod) => pod.node !== first?.node) ?? first;
   const name = `${first?.namespace}/${first?.name}`;
-  const node = nodes[0]?.name;
   return [
     `try:   npx heddle lab exec ${name} -- curl -s http://${other?.addresses[0]}:8080/`,
-    `       npx heddle lab node ${node} -- npx heddle flows -f`,
-    `       npx heddle lab node ${node} -- npx heddle status`,
+    '       npx heddle flows -f',
+    '       npx heddle status',
     `       edit ${source}: pods come and go`,
     'Ctrl-C removes everything.',
   ].join('\n');

@@ -68,19 +68,16 @@ export class Lab {
   }
 
   /**
-   * Builds the network and starts the agents; pods come with `startPods`. A crashed lab of this name is removed first.
-   * Throws InputError when a lab of this name is up, or the manifests make no lab; nothing stays after an error.
+   * Makes namespaces, wires and files; `startAgents` and `startPods` bring them to life. A crashed lab of this name is
+   * removed first. Throws InputError when a lab of this name is up or the manifests make no lab; nothing stays then.
    */
-  static async start(options: LabOptions): Promise<Lab> {
+  static async build(options: LabOptions): Promise<Lab> {
     parseLabName(options.name);
-    const lab = new Lab(
-      { ...options, source: resolve(options.source) },
-      readManifests(options.source),
-    );
+    const files = readManifests(options.source);
+    const lab = new Lab({ ...options, source: resolve(options.source) }, files);
     await lab.#claimName();
     try {
       lab.#build();
-      await Promise.all([...lab.#agents.values()].map((agent) => agent.start()));
     } catch (error) {
       await lab.close();
       throw error;
@@ -127,9 +124,24 @@ export class Lab {
     return agent;
   }
 
+  get isStopping(): boolean {
+    return this.#state === 'stopping';
+  }
+
+  /** How many the manifests have. */
+  get podCount(): number {
+    return this.#files.flatMap((file) => file.pods).length;
+  }
+
+  /** Resolves when all are ready; throws with an agent's last words when one does not start. */
+  async startAgents(): Promise<void> {
+    await Promise.all([...this.#agents.values()].map((agent) => agent.start()));
+  }
+
   /** Resolves when every pod of the manifests runs. */
   async startPods(): Promise<void> {
     await this.#queue(() => this.#settle());
+    if (this.#state === 'stopping') return;
     this.#state = 'up';
     this.#save();
   }
@@ -160,6 +172,8 @@ export class Lab {
     clearTimeout(this.#timer);
     for (const pod of this.#pods.values()) pod.abandon();
     await Promise.all([...this.#agents.values()].map((agent) => agent.stop()));
+    // What was under way must not make anything after the removal.
+    await this.#work;
     await removeParts(this.options.name);
   }
 
@@ -198,6 +212,7 @@ export class Lab {
   }
 
   async #settle(): Promise<void> {
+    if (this.#state === 'stopping') return;
     const names = this.#nodes.map((node) => node.name);
     const current = [...this.#pods.values()].map(({ spec, node }) => ({ spec, node }));
     const { pods, problems } = desiredPods(this.#files, names, current);
@@ -231,6 +246,7 @@ export class Lab {
   }
 
   #writeCluster(): void {
+    if (this.#state === 'stopping') return;
     const facts = new Map<PodKey, PodFacts>();
     for (const [key, pod] of this.#pods) {
       const node = this.#nodes.find(({ name }) => name === pod.node);
@@ -269,6 +285,7 @@ export class Lab {
   }
 
   #note(text: string): void {
+    if (this.#state === 'stopping') return;
     this.#notes.push({ time: new Date().toISOString(), text });
     this.options.onNote?.(text);
     this.#save();

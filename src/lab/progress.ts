@@ -23,14 +23,14 @@ export function podLine({ pods }: LabRecord, durationMs: number): string {
 }
 
 /** `2 nodes, 6 pods, native routing, IPv4 + IPv6` */
-export function labTitle({ nodes, pods, mode }: LabRecord): string {
+export function labTitle({ nodes, pods, mode }: LabRecord, podCount: number = pods.length): string {
   const ranges = nodes.flatMap((node) => node.podCidrs);
   const families = [
     ...(ranges.some((range) => !range.includes(':')) ? ['IPv4'] : []),
     ...(ranges.some((range) => range.includes(':')) ? ['IPv6'] : []),
   ];
   const routing = mode === 'native' ? 'native routing' : 'VXLAN overlay';
-  return `${count(nodes.length, 'node')}, ${count(pods.length, 'pod')}, ${routing}, ${families.join(' + ')}`;
+  return `${count(nodes.length, 'node')}, ${count(podCount, 'pod')}, ${routing}, ${families.join(' + ')}`;
 }
 
 export function seconds(durationMs: number): string {

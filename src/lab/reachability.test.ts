@@ -24,10 +24,10 @@ test('the matrix shows nodes, pods and both families, aligned', () => {
   assert.equal(
     renderMatrix(matrix),
     [
-      '  from \\ to  node-1        node-2',
-      '             shop/a        shop/b',
-      '  shop/a     -             58/61',
-      '  shop/b     FAIL timeout  -',
+      '  from \\ to  node-1  node-2',
+      '             shop/a  shop/b',
+      '  shop/a     -       58/61',
+      '  shop/b     FAIL    -',
     ].join('\n'),
   );
 });

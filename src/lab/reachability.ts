@@ -100,7 +100,7 @@ function cell(pairs: readonly Pair[], from: string, to: string): string {
 }
 
 function resultText(result: ProbeResult): string {
-  return result.ok ? result.medianUs.toFixed(0) : `FAIL ${result.reason}`;
+  return result.ok ? result.medianUs.toFixed(0) : 'FAIL';
 }
 
 function keyOf(pod: PodRecord): string {

@@ -54,8 +54,9 @@ export async function startDetached(
 export async function supervise(options: LabOptions): Promise<void> {
   const stopped = stopSignal();
   try {
-    const lab = await Lab.start({ ...options, onNote: (text) => console.log(text) });
+    const lab = await Lab.build({ ...options, onNote: (text) => console.log(text) });
     try {
+      await Promise.race([lab.startAgents(), stopped]);
       for (const text of nodeLines(lab.record())) tell({ kind: 'line', text });
       const startedAt = Date.now();
       await Promise.race([lab.startPods(), stopped]);

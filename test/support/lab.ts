@@ -66,11 +66,11 @@ export class TestLab {
     const name = newLabName();
     const onNote = (text: string): void => void notes.push(text);
     try {
-      const lab = await Lab.start({ name, source, mode, nodes, settings, onNote });
-      const test = new TestLab(lab, source, notes);
-      await test.lab.startPods();
+      const lab = await Lab.build({ name, source, mode, nodes, settings, onNote });
+      await lab.startAgents();
+      await lab.startPods();
       lab.watch();
-      return test;
+      return new TestLab(lab, source, notes);
     } catch (error) {
       await removeLab(name);
       rmSync(source, { recursive: true });
@@ -186,7 +186,7 @@ export function newLabName(): string {
   return `test-${process.pid}-${count}`;
 }
 
-async function removeDeadLabs(): Promise<void> {
+export async function removeDeadLabs(): Promise<void> {
   for (const name of labNames()) {
     const pid = /^test-(\d+)-\d+$/.exec(name)?.[1];
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) await removeLab(name);
