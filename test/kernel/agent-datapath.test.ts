@@ -19,7 +19,6 @@ import { BpfLink } from '../../src/kernel/link.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { parseAddress } from '../../src/net/address.ts';
-import { parseMac } from '../../src/net/mac.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { testPinFolder } from '../support/pin-folder.ts';
 import { rootTest } from '../support/root-test.ts';
@@ -28,7 +27,6 @@ const address = parseAddress('192.0.2.7');
 const location = {
   kind: locationKind.host,
   ifindex: 0,
-  mac: parseMac('00:00:00:00:00:00'),
   endpointId: 0,
 };
 

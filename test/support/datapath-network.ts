@@ -1,0 +1,70 @@
+// A small network for the data path's tests, in documentation addresses: two pods on this node, and a place of every other
+// kind that a packet can go to.
+
+import { routeKind } from '../../src/datapath/generated.ts';
+import { type Address, parseAddress } from '../../src/net/address.ts';
+import type { IfIndex } from '../../src/net/if-index.ts';
+import { type Mac, parseMac } from '../../src/net/mac.ts';
+
+/** Of every pod's host-side interface. */
+export const gatewayMac: Mac = parseMac('02:68:65:64:64:6c');
+/** Of the uplink and the tunnel device. */
+export const hostMac: Mac = parseMac('02:00:5e:10:00:01');
+
+/** One thing's addresses, by family. */
+export interface Place {
+  readonly 4: Address;
+  readonly 6: Address;
+}
+
+export interface Pod extends Place {
+  readonly id: number;
+  readonly ifIndex: IfIndex;
+  readonly mac: Mac;
+}
+
+/** By the last digits of an address one sees what it is for: 10 web, 11 db, 99 a pod address that nobody has. */
+export const web: Pod = {
+  id: 1,
+  ifIndex: 10 as IfIndex,
+  mac: parseMac('02:00:5e:10:00:10'),
+  4: parseAddress('192.0.2.10'),
+  6: parseAddress('2001:db8:1::10'),
+};
+export const db: Pod = {
+  id: 2,
+  ifIndex: 11 as IfIndex,
+  mac: parseMac('02:00:5e:10:00:11'),
+  4: parseAddress('192.0.2.11'),
+  6: parseAddress('2001:db8:1::11'),
+};
+export const uplink: IfIndex = 20 as IfIndex;
+export const tunnelDevice: IfIndex = 21 as IfIndex;
+/** An interface that exists and that no map knows. */
+export const strangerIfIndex: IfIndex = 22 as IfIndex;
+
+export type PlaceName = 'node' | 'nobody' | 'native' | 'tunnelled' | 'tunnelledOverIpv6' | 'world';
+
+export const places: Readonly<Record<PlaceName, Place>> = {
+  node: { 4: parseAddress('203.0.113.1'), 6: parseAddress('2001:db8:ffff::1') },
+  nobody: { 4: parseAddress('192.0.2.99'), 6: parseAddress('2001:db8:1::99') },
+  native: { 4: parseAddress('198.51.100.5'), 6: parseAddress('2001:db8:2::5') },
+  tunnelled: { 4: parseAddress('198.51.100.133'), 6: parseAddress('2001:db8:3::5') },
+  tunnelledOverIpv6: { 4: parseAddress('198.51.100.197'), 6: parseAddress('2001:db8:4::5') },
+  world: { 4: parseAddress('203.0.113.200'), 6: parseAddress('2001:db8:eeee::200') },
+};
+
+export const nativeMtuBytes = 1500;
+export const tunnelMtuBytes = 1450;
+
+/** Prefix, kind, next hop, interface. */
+export const routes: readonly (readonly [string, number, string, number])[] = [
+  ['192.0.2.0/24', routeKind.local, '::', 0],
+  ['2001:db8:1::/64', routeKind.local, '::', 0],
+  ['198.51.100.0/25', routeKind.native, '203.0.113.2', uplink],
+  ['2001:db8:2::/64', routeKind.native, '2001:db8:ffff::2', uplink],
+  ['198.51.100.128/26', routeKind.overlay, '203.0.113.3', tunnelDevice],
+  ['2001:db8:3::/64', routeKind.overlay, '203.0.113.3', tunnelDevice],
+  ['198.51.100.192/26', routeKind.overlay, '2001:db8:ffff::4', tunnelDevice],
+  ['2001:db8:4::/64', routeKind.overlay, '2001:db8:ffff::4', tunnelDevice],
+];

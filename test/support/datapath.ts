@@ -1,0 +1,179 @@
+// The compiled data path with the network of datapath-network.ts in its maps, for test runs. Loaded anew for each test;
+// nothing is attached and nothing is sent.
+
+import type { TestContext } from 'node:test';
+import { UndoStack } from '../../src/base/undo.ts';
+import {
+  type DropCounter,
+  type EndpointCounters,
+  type EventBudget,
+  type Flow,
+  type FlowEvent,
+  type FlowKey,
+  locationKind,
+  maps,
+  type ProgramName,
+  programNames,
+  rings,
+  routeKind,
+} from '../../src/datapath/generated.ts';
+import { readDatapathObject } from '../../src/datapath/loader.ts';
+import { encodeBytes } from '../../src/kernel/codec.ts';
+import type { BpfMap } from '../../src/kernel/map.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { addVeth } from '../../src/kernel/netlink/veth.ts';
+import { BpfObject } from '../../src/kernel/object.ts';
+import type { PerCpuMap } from '../../src/kernel/per-cpu-map.ts';
+import type { BpfProgram } from '../../src/kernel/program.ts';
+import type { RingBuffer } from '../../src/kernel/ring-buffer.ts';
+import { skBuff } from '../../src/kernel/sk-buff.ts';
+import { type Address, parseAddress } from '../../src/net/address.ts';
+import type { IfIndex } from '../../src/net/if-index.ts';
+import { parsePrefix, prefixAddress, prefixFamily, prefixLength } from '../../src/net/prefix.ts';
+import {
+  db,
+  gatewayMac,
+  hostMac,
+  nativeMtuBytes,
+  places,
+  routes,
+  strangerIfIndex,
+  tunnelDevice,
+  tunnelMtuBytes,
+  uplink,
+  web,
+} from './datapath-network.ts';
+import { testNamespace } from './namespaces.ts';
+
+export interface RunOptions {
+  readonly ifIndex: IfIndex;
+  readonly repeat?: number;
+  readonly gsoSize?: number;
+  readonly gsoSegments?: number;
+}
+
+export interface RunResult {
+  readonly verdict: number;
+  readonly packet: Uint8Array;
+}
+
+export interface TestDatapath {
+  run(program: ProgramName, packet: Uint8Array, options: RunOptions): RunResult;
+  readonly flows: BpfMap<FlowKey, Flow>;
+  readonly events: RingBuffer<FlowEvent>;
+  endpointCounters(id: number): EndpointCounters;
+  dropCounter(reason: number): DropCounter;
+  /** Over all reasons. */
+  dropped(): number;
+  eventBudget(): Pick<EventBudget, 'suppressed' | 'lost'>;
+}
+
+export interface TestDatapathOptions {
+  readonly eventsPerSecond?: number;
+}
+
+export function testDatapath(
+  context: TestContext,
+  options: TestDatapathOptions = {},
+): TestDatapath {
+  const namespace = testNamespace(context);
+  const opened = new UndoStack();
+  context.after(() => opened[Symbol.dispose]());
+  addInterfaces(opened.use(NetlinkSocket.open({ namespace })));
+  const object = opened.use(BpfObject.open(readDatapathObject(), { name: 'test' }));
+  object.setMaxEntries('flows', 4096);
+  object.setConstant('events_per_second_per_cpu', options.eventsPerSecond ?? 1_000_000);
+  object.load();
+  fillMaps(object);
+  const programs = new Map<ProgramName, BpfProgram>(
+    programNames.map((name) => [name, opened.use(object.program(name))]),
+  );
+  return {
+    run: (name, packet, { ifIndex, repeat = 1, ...gso }) => {
+      const context = encodeBytes(skBuff, { ifIndex, ...gso });
+      const program = programs.get(name);
+      if (program === undefined) throw new Error(`no program ${name}`);
+      return namespace.run(() => program.testRun({ packet, context, repeat }));
+    },
+    flows: opened.use(object.map(maps.flows)),
+    events: opened.use(object.ringBuffer(rings.flowEvents)),
+    ...readCounters(object, opened),
+  };
+}
+
+function addInterfaces(socket: NetlinkSocket): void {
+  for (const ifIndex of [web.ifIndex, db.ifIndex, uplink, tunnelDevice, strangerIfIndex]) {
+    const peer = { name: `peer${ifIndex}` };
+    const mac = ifIndex === uplink || ifIndex === tunnelDevice ? hostMac : gatewayMac;
+    addVeth(socket, { name: `test${ifIndex}`, ifIndex, mac, up: true, peer });
+  }
+}
+
+function fillMaps(object: BpfObject): void {
+  using endpoints = object.map(maps.endpoints);
+  using addresses = object.map(maps.addresses);
+  using routeMap = object.map(maps.routes);
+  for (const { id, ifIndex, mac, 4: ipv4, 6: ipv6 } of [web, db]) {
+    endpoints.set({ ifindex: ifIndex }, { ipv4, ipv6, mac, id });
+    for (const address of [ipv4, ipv6]) {
+      addresses.set(address, { kind: locationKind.endpoint, ifindex: ifIndex, endpointId: id });
+    }
+  }
+  for (const address of Object.values(places.node)) {
+    addresses.set(address, { kind: locationKind.host, ifindex: 0, endpointId: 0 });
+  }
+  for (const [text, kind, nextHop, ifindex] of routes) {
+    const mtu = kind === routeKind.overlay ? tunnelMtuBytes : nativeMtuBytes;
+    const value = { kind, ifindex, nextHop: parseAddress(nextHop), mtu, vni: 7 };
+    routeMap.set(routeKeyOf(text), value);
+  }
+}
+
+function routeKeyOf(text: string): { prefixLength: number; address: Address } {
+  const prefix = parsePrefix(text);
+  const mapped = prefixFamily(prefix) === 4 ? 96 : 0;
+  return { prefixLength: prefixLength(prefix) + mapped, address: prefixAddress(prefix) };
+}
+
+function readCounters(
+  object: BpfObject,
+  opened: UndoStack,
+): Pick<TestDatapath, 'endpointCounters' | 'dropCounter' | 'dropped' | 'eventBudget'> {
+  const endpoints = opened.use(object.perCpuMap(maps.endpointCounters));
+  const drops = opened.use(object.perCpuMap(maps.dropCounters));
+  const budget = opened.use(object.perCpuMap(maps.eventBudget));
+  return {
+    endpointCounters: (id) => {
+      const cpus = slots(endpoints, id);
+      const direction = (index: 0 | 1) => {
+        const all = cpus.map(({ traffic }) => traffic[index]);
+        return {
+          packets: sum(all, 'packets'),
+          bytes: sum(all, 'bytes'),
+          droppedPackets: sum(all, 'droppedPackets'),
+        };
+      };
+      return { traffic: [direction(0), direction(1)] };
+    },
+    dropCounter: (reason) => {
+      const all = slots(drops, reason);
+      return { packets: sum(all, 'packets'), bytes: sum(all, 'bytes') };
+    },
+    dropped: () => [...drops.entries()].reduce((count, [, all]) => count + sum(all, 'packets'), 0),
+    eventBudget: () => {
+      const all = slots(budget, 0);
+      return { suppressed: sum(all, 'suppressed'), lost: sum(all, 'lost') };
+    },
+  };
+}
+
+function slots<V>(map: PerCpuMap<number, V>, key: number): readonly V[] {
+  return map.get(key) ?? [];
+}
+
+function sum<Name extends string>(
+  records: readonly Readonly<Record<Name, number>>[],
+  name: Name,
+): number {
+  return records.reduce((total, record) => total + record[name], 0);
+}
