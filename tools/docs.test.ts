@@ -1,0 +1,70 @@
+// What the documentation says about the code is compared with the code.
+
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { type ConfigFlag, configFlags } from '../src/agent/config-flags.ts';
+import { heddleProgram } from '../src/cli/program.ts';
+import { dropReasonNames } from '../src/datapath/generated.ts';
+
+const read = (file: string): string => readFileSync(file, 'utf8');
+
+const pages = [
+  ...readdirSync('.'),
+  ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
+].filter((file) => file.endsWith('.md'));
+
+test('docs/configuration.md has a row for each key, with its default', () => {
+  const row = (flag: ConfigFlag): string =>
+    `| \`${flag.key}\` | ${flag.argument.replaceAll('|', ' or ')} | ${flag.default ?? ''} | ${flag.description} |`;
+  const table = read('docs/configuration.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'));
+  assert.deepEqual(table, configFlags().map(row));
+});
+
+test('docs/troubleshooting.md explains every drop reason', () => {
+  const reasons = Object.values(dropReasonNames).filter((name) => name !== 'none');
+  const explained = [...read('docs/troubleshooting.md').matchAll(/^\| `([a-z ]+)` \|/gm)];
+  assert.deepEqual(
+    explained.map(([, reason]) => reason),
+    reasons,
+  );
+});
+
+test('docs/commands.md names every command', async () => {
+  const page = read('docs/commands.md');
+  const { commands } = await heddleProgram();
+  for (const command of commands)
+    assert.ok(page.includes(`heddle ${command.name()}`), command.name());
+});
+
+test('docs/decisions/dependencies.md has a row for each dependency', () => {
+  const { dependencies, devDependencies } = JSON.parse(read('package.json')) as {
+    dependencies: Record<string, string>;
+    devDependencies: Record<string, string>;
+  };
+  const rows = [...read('docs/decisions/dependencies.md').matchAll(/^\| ([@a-z./-]+) /gm)];
+  assert.deepEqual(
+    rows
+      .map(([, name]) => name)
+      .filter((name) => name !== 'package')
+      .sort(),
+    [...Object.keys(dependencies), ...Object.keys(devDependencies)].sort(),
+  );
+});
+
+test('docs/decisions/README.md lists every decision', () => {
+  const index = read('docs/decisions/README.md');
+  for (const file of readdirSync('docs/decisions').filter((name) => name !== 'README.md'))
+    assert.ok(index.includes(`](${file})`), file);
+});
+
+for (const page of pages)
+  test(`the links of ${page} lead somewhere`, () => {
+    const links = [...read(page).matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)].map(
+      ([, target = '']) => target,
+    );
+    for (const target of links) assert.ok(existsSync(join(dirname(page), target)), target);
+  });
