@@ -39,10 +39,10 @@ function endpoint(number: number): LocalEndpoint {
 test('a record comes back as it was saved, complete or not', async () => {
   const directory = freshDirectory();
   const store = EndpointStore.open(directory, 8);
-  await store.save(endpoint(2));
-  await store.save(reservation(1));
+  await store.complete(endpoint(2));
+  store.reserve(reservation(1));
   const { pod: _, ...withoutPod } = endpoint(3);
-  await store.save(withoutPod);
+  await store.complete(withoutPod);
   const reopened = EndpointStore.open(directory, 8);
   assert.deepEqual(reopened.problems, []);
   assert.deepEqual(reopened.list(), [reservation(1), endpoint(2), withoutPod]);
@@ -52,8 +52,8 @@ test('a record comes back as it was saved, complete or not', async () => {
 test('saving again replaces the record', async () => {
   const directory = freshDirectory();
   const store = EndpointStore.open(directory, 8);
-  await store.save(reservation(1));
-  await store.save(endpoint(1));
+  store.reserve(reservation(1));
+  await store.complete(endpoint(1));
   assert.deepEqual(store.list(), [endpoint(1)]);
   assert.deepEqual(EndpointStore.open(directory, 8).list(), [endpoint(1)]);
   assert.deepEqual(readdirSync(directory), [`${endpoint(1).hostIfName}.json`]);
@@ -62,47 +62,48 @@ test('saving again replaces the record', async () => {
 test('ids and addresses in use are those of the records', async () => {
   const store = EndpointStore.open(freshDirectory(), 3);
   assert.equal(store.freeId(), 1);
-  await Promise.all([store.save(endpoint(1)), store.save(endpoint(3))]);
+  await Promise.all([store.complete(endpoint(1)), store.complete(endpoint(3))]);
   assert.equal(store.freeId(), 2);
   assert.ok(store.addresses().has(parseAddress('2001:db8::3')));
-  await store.save(reservation(2));
+  store.reserve(reservation(2));
   assert.equal(store.freeId(), undefined);
-  await store.remove(endpoint(1).hostIfName);
+  store.remove(endpoint(1).hostIfName);
   assert.equal(store.freeId(), 1);
   assert.ok(!store.addresses().has(parseAddress('192.0.2.1')));
 });
 
 test('a record counts before it is on disk, so that parallel requests do not take the same', () => {
   const store = EndpointStore.open(freshDirectory(), 3);
-  const saved = store.save(reservation(1));
+  const completed = store.complete(endpoint(1));
   assert.equal(store.freeId(), 2);
   assert.ok(store.addresses().has(parseAddress('192.0.2.1')));
-  return saved;
+  return completed;
 });
 
 test('removing what is not there is fine', async () => {
   const directory = freshDirectory();
   const store = EndpointStore.open(directory, 3);
-  await store.save(endpoint(1));
-  await store.remove(endpoint(1).hostIfName);
-  await store.remove(endpoint(1).hostIfName);
+  await store.complete(endpoint(1));
+  store.remove(endpoint(1).hostIfName);
+  store.remove(endpoint(1).hostIfName);
   assert.deepEqual(EndpointStore.open(directory, 3).list(), []);
 });
 
 test('what cannot be written does not count', async () => {
   const directory = freshDirectory();
   const store = EndpointStore.open(directory, 3);
-  await store.save(reservation(1));
+  store.reserve(reservation(1));
   rmSync(directory, { recursive: true });
-  await assert.rejects(store.save(endpoint(1)), /ENOENT/);
-  await assert.rejects(store.save(endpoint(2)), /ENOENT/);
+  await assert.rejects(store.complete(endpoint(1)), /ENOENT/);
+  await assert.rejects(store.complete(endpoint(2)), /ENOENT/);
+  assert.throws(() => store.reserve(reservation(3)), /ENOENT/);
   assert.deepEqual(store.list(), [reservation(1)]);
   assert.equal(store.freeId(), 2);
 });
 
 test('what a crash left before the rename is no record', async () => {
   const directory = freshDirectory();
-  await EndpointStore.open(directory, 3).save(endpoint(1));
+  await EndpointStore.open(directory, 3).complete(endpoint(1));
   const temporary = path.join(directory, `${endpoint(2).hostIfName}.json.tmp`);
   writeFileSync(temporary, '{"format":1,"id":2');
   const store = EndpointStore.open(directory, 3);
@@ -126,7 +127,7 @@ const corrupt: readonly [string, string, RegExp][] = [
 for (const [name, text, reason] of corrupt) {
   test(`${name} is set aside and told, and the others are read`, async () => {
     const directory = freshDirectory();
-    await EndpointStore.open(directory, 3).save(endpoint(2));
+    await EndpointStore.open(directory, 3).complete(endpoint(2));
     const file = path.join(directory, `${endpoint(1).hostIfName}.json`);
     writeFileSync(file, text);
     const store = EndpointStore.open(directory, 3);

@@ -1,11 +1,27 @@
 // The endpoints of this node on disk: one JSON file a record, named after the host-side interface, so that what
 // `ip link` shows leads to it. Addresses and endpoint ids in use are what these records hold, and nothing else.
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import {
+  closeSync,
+  fsync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
+import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { Address } from '../net/address.ts';
-import { type EndpointRecord, formatRecord, parseRecord } from './endpoint-record.ts';
+import {
+  type EndpointRecord,
+  type EndpointReservation,
+  formatRecord,
+  parseRecord,
+} from './endpoint-record.ts';
 
 export class EndpointStore {
   /** What was found wrong on disk when the store was opened, in words. */
@@ -64,23 +80,37 @@ export class EndpointStore {
     return undefined;
   }
 
-  /** Counts from the moment of the call, is on disk when it resolves; when it throws, all is as before. */
-  async save(record: EndpointRecord): Promise<void> {
-    const previous = this.#records.get(record.hostIfName);
+  /**
+   * Writes the record before anything is made in the kernel. It outlasts the agent, not a power cut, which takes what is
+   * in the kernel with it. Throws the file system's error; then all is as before.
+   */
+  reserve(record: EndpointReservation): void {
+    const file = this.#fileOf(record.hostIfName);
+    writeAtomically(file, formatRecord(record));
     this.#replace(record.hostIfName, record);
+  }
+
+  /** Replaces a reservation; on disk for good when it resolves. Rejects with the file system's error; then all is as before. */
+  async complete(endpoint: LocalEndpoint): Promise<void> {
+    const { hostIfName } = endpoint;
+    const previous = this.#records.get(hostIfName);
+    this.#replace(hostIfName, endpoint);
     try {
-      await writeDurably(this.#directory, `${record.hostIfName}.json`, formatRecord(record));
+      await writeDurably(this.#fileOf(hostIfName), formatRecord(endpoint));
     } catch (error) {
-      this.#replace(record.hostIfName, previous);
+      this.#replace(hostIfName, previous);
       throw error;
     }
   }
 
-  /** A record that is not there is fine. Its addresses and id are free once this resolves. */
-  async remove(hostIfName: string): Promise<void> {
-    await rm(path.join(this.#directory, `${hostIfName}.json`), { force: true });
-    await syncDirectory(this.#directory);
+  /** A record that is not there is fine. Should a power cut bring it back, the next start finds its pod gone. */
+  remove(hostIfName: string): void {
+    rmSync(this.#fileOf(hostIfName), { force: true });
     this.#replace(hostIfName, undefined);
+  }
+
+  #fileOf(hostIfName: string): string {
+    return path.join(this.#directory, `${hostIfName}.json`);
   }
 
   #replace(hostIfName: string, record: EndpointRecord | undefined): void {
@@ -120,32 +150,40 @@ function load(file: string, problems: string[]): EndpointRecord | undefined {
   }
 }
 
-// The rename is what makes it atomic, the two syncs what makes it outlast a power cut: without them a file could come
-// back empty, and its pod's address be given to another.
-async function writeDurably(directory: string, name: string, text: string): Promise<void> {
-  const file = path.join(directory, name);
+// The rename makes it whole or not there.
+function writeAtomically(file: string, text: string): void {
   const temporary = `${file}.tmp`;
   try {
-    const handle = await open(temporary, 'w', 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
+    writeFileSync(temporary, text, { mode: 0o600 });
+    renameSync(temporary, file);
   } catch (error) {
-    await rm(temporary, { force: true });
+    rmSync(temporary, { force: true });
     throw error;
   }
-  await syncDirectory(directory);
 }
 
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
+// The syncs make it outlast a power cut, after which a file could otherwise come back empty. Only they are left to the
+// thread pool: the rest happens in memory, and costs less than the way there and back.
+async function writeDurably(file: string, text: string): Promise<void> {
+  const temporary = `${file}.tmp`;
   try {
-    await handle.sync();
+    writeFileSync(temporary, text, { mode: 0o600 });
+    await syncToDisk(temporary);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  await syncToDisk(path.dirname(file));
+}
+
+const syncDescriptor = promisify(fsync);
+
+async function syncToDisk(file: string): Promise<void> {
+  const descriptor = openSync(file, 'r');
+  try {
+    await syncDescriptor(descriptor);
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }

@@ -1,7 +1,7 @@
 // A pod's interface in the kernel: a veth whose one end is the pod's, with the addresses, the gateway and the settings
 // that belong to it. Routes and neighbours on the node's side are tables of the data path.
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
@@ -102,15 +102,14 @@ class OpenPod implements PodNamespace {
       peer: { name: ifName, namespace, mac, mtuBytes },
     });
     const host = linkByName(nodeSocket, hostIfName);
-    const pod = linkByName(this.#socket, ifName);
-    if (host === undefined || pod === undefined) {
+    if (host?.peerIfIndex === undefined) {
       throw new Error(`veth ${hostIfName}: it vanished while it was set up`);
     }
     const hasIpv6 = addresses.some((address) => addressFamily(address) === 6);
     node.run(() => setIpv6(hostIfName, hasIpv6));
     namespace.run(() => setIpv6(ifName, hasIpv6));
     setLink(nodeSocket, { ifIndex: host.ifIndex, up: true });
-    this.#configure(reservation, pod.ifIndex);
+    this.#configure(reservation, host.peerIfIndex);
     return host.ifIndex;
   }
 
@@ -160,23 +159,13 @@ function openNamespace(path: string): NetworkNamespace {
 // Runs in the interface's namespace. No link-local address (the gateway's is the only one that counts, and its MAC is
 // known), no autoconfiguration, no wait for duplicates of an address that is the pod's alone.
 function setIpv6(ifName: string, hasIpv6: boolean): void {
-  const settings: Readonly<Record<string, string>> = {
-    // Some runtimes and hardened hosts turn it off for every new interface.
-    ...(hasIpv6 && { disable_ipv6: '0' }),
-    addr_gen_mode: '1',
-    accept_ra: '0',
-    accept_dad: '0',
-  };
-  for (const [name, value] of Object.entries(settings)) {
-    try {
-      writeFileSync(`/proc/sys/net/ipv6/conf/${ifName}/${name}`, value);
-    } catch (error) {
-      // A kernel started without IPv6 has none of these.
-      if (hasIpv6 || !isAbsent(error)) throw error;
-    }
-  }
-}
-
-function isAbsent(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  const settings = `/proc/sys/net/ipv6/conf/${ifName}`;
+  // A kernel started without IPv6 has none of these.
+  if (!hasIpv6 && !existsSync(settings)) return;
+  // Some runtimes and hardened hosts turn it off for every new interface.
+  const isOff = readFileSync(`${settings}/disable_ipv6`, 'utf8').trim() === '1';
+  if (hasIpv6 && isOff) writeFileSync(`${settings}/disable_ipv6`, '0');
+  writeFileSync(`${settings}/addr_gen_mode`, '1');
+  writeFileSync(`${settings}/accept_ra`, '0');
+  writeFileSync(`${settings}/accept_dad`, '0');
 }

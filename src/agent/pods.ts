@@ -63,6 +63,8 @@ export class Pods {
   readonly #queue = new KeyedQueue();
   /** By hostIfName; what the data path serves. */
   readonly #live = new Map<string, LocalEndpoint>();
+  /** By hostIfName: not served any more, but the data path may still have entries of it. */
+  readonly #leaving = new Map<string, LocalEndpoint>();
   /** By hostIfName: the record stays for its addresses' sake until DEL, the interface is gone. */
   readonly #stale = new Map<string, string>();
   #endpoints: readonly LocalEndpoint[] | undefined;
@@ -179,11 +181,11 @@ export class Pods {
 
   async #build(reservation: EndpointReservation, namespace: PodNamespace): Promise<LocalEndpoint> {
     try {
-      await this.#store.save(reservation);
+      this.#store.reserve(reservation);
       const endpoint = { ...reservation, hostIfIndex: namespace.wire(reservation) };
       this.#setLive(endpoint);
       await this.#node.settle(endpoint);
-      await this.#store.save(endpoint);
+      await this.#store.complete(endpoint);
       return endpoint;
     } catch (error) {
       await this.#undo(reservation, error);
@@ -191,7 +193,7 @@ export class Pods {
     }
   }
 
-  // Synchronous up to the point where the record counts (EndpointStore.save): parallel ADDs cannot take the same.
+  // Synchronous up to the point where the record counts (EndpointStore.reserve): parallel ADDs cannot take the same.
   #reserve(request: AddRequest): EndpointReservation {
     const id = this.#store.freeId();
     if (id === undefined) {
@@ -250,13 +252,15 @@ export class Pods {
   // does not know the endpoint (at the start, where the first settle is yet to come).
   async #remove(hostIfName: string, { isSettled = false } = {}): Promise<void> {
     const record = this.#store.get(hostIfName);
-    const endpoint =
-      this.#live.get(hostIfName) ?? (record && isComplete(record) ? record : undefined);
+    const known = this.#live.get(hostIfName) ?? this.#leaving.get(hostIfName);
+    const endpoint = known ?? (record && isComplete(record) ? record : undefined);
     this.#live.delete(hostIfName);
     this.#endpoints = undefined;
+    if (endpoint !== undefined) this.#leaving.set(hostIfName, endpoint);
     await this.#wiring.unwire(hostIfName);
     if (endpoint !== undefined && !isSettled) await this.#node.settle(endpoint);
-    if (record !== undefined) await this.#store.remove(hostIfName);
+    if (record !== undefined) this.#store.remove(hostIfName);
+    this.#leaving.delete(hostIfName);
     this.#stale.delete(hostIfName);
   }
 

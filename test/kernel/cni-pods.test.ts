@@ -409,7 +409,7 @@ rootTest('a restart finds live, half-built, stale and vanished endpoints', async
   for (const pod of [live, halfBuilt, stale, vanished]) await node.call('ADD', pod);
   const records = new Map(node.pods.endpoints().map((entry) => [entry.containerId, entry]));
   const { hostIfIndex: _, ...reservation } = records.get(halfBuilt.containerId) ?? assert.fail();
-  await node.store.save(reservation);
+  node.store.reserve(reservation);
   runIn(stale.namespace, 'ip', 'link', 'delete', 'eth0');
   vanished.end();
   await waitUntil(() => listLinks(node.socket).length === 3);
