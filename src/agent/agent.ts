@@ -1,0 +1,181 @@
+// The agent at work: follows the cluster, the node and the pods, and has every change settled.
+
+import type { Server } from 'node:http';
+import type { Logger } from '../base/log.ts';
+import { UndoStack } from '../base/undo.ts';
+import { endpointEntryKeys } from '../datapath/tables/tables.ts';
+import { subscribe } from '../kernel/netlink/notifications.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { Metrics } from '../observe/metrics.ts';
+import type { SettleReport } from '../reconcile/status.ts';
+import { type ApiSources, listenApi } from './api.ts';
+import type { SettleCause } from './api-types.ts';
+import { type AgentParts, assembleAgent } from './assemble.ts';
+import { measuredCni } from './cni-metrics.ts';
+import type { AgentConfig } from './config-schema.ts';
+import { type HealthSources, listenHealth } from './health.ts';
+import { watchHost } from './host-watch.ts';
+import { dumpMap } from './map-views.ts';
+import { Settler } from './settler.ts';
+import { agentViews, type Views } from './views.ts';
+
+// Long enough for a burst (an interface with its addresses and routes), short for a person.
+const notificationDelayMs = 20;
+
+export class Agent {
+  readonly #parts: AgentParts;
+  readonly #runtimeMs: number;
+  readonly #views: Views;
+  readonly #metrics: Metrics;
+  readonly #settler: Settler;
+  readonly #owned = new UndoStack();
+  readonly #servers: Server[] = [];
+  readonly #stop = new AbortController();
+  #readyMs: number | undefined;
+
+  /** Loads or adopts the data path. `runtimeMs`: from process start until the agent's own code ran. */
+  constructor(config: AgentConfig, log: Logger, runtimeMs: number) {
+    this.#runtimeMs = runtimeMs;
+    const settleEndpoint = (endpoint: LocalEndpoint): Promise<void> =>
+      this.#settleEndpoint(endpoint);
+    try {
+      this.#parts = assembleAgent({ config, log, owned: this.#owned, settleEndpoint });
+    } catch (error) {
+      this.#owned[Symbol.dispose]();
+      throw error;
+    }
+    this.#views = agentViews(this.#parts, () => this.#startTimes());
+    this.#metrics = new Metrics(metricSources(this.#parts, this.#views));
+    const settle = (causes: readonly SettleCause[]): Promise<SettleReport> => this.#settle(causes);
+    this.#settler = new Settler({ settle, periodMs: config.reconcilePeriodMs, log });
+  }
+
+  /** Until `signal` aborts; rejects when a part breaks. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { pods, observer } = this.#parts;
+    const stop = this.#stop.signal;
+    signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
+    if (signal.aborted) return;
+    await pods.restore();
+    await this.#listen();
+    // Subscribed before anything is listed, so that no change falls in between.
+    const notifications = subscribe({ kinds: ['link', 'address', 'route'], signal: stop });
+    await Promise.all([
+      watchHost(notifications, {
+        onHostChange: () => this.#settler.requestSoon('network', notificationDelayMs),
+        onEndpointGone: (ifIndex) => {
+          if (pods.noticeLinkGone(ifIndex)) this.#settler.requestSoon('endpoint', 0);
+        },
+      }),
+      this.#followCluster(stop),
+      observer.run(stop),
+    ]);
+  }
+
+  /** Leaves the data path in place. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    for (const server of this.#servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+    await this.#settler.stop();
+    this.#owned[Symbol.dispose]();
+    this.#parts.log.info({}, 'stopped; the data path stays');
+  }
+
+  async #followCluster(stop: AbortSignal): Promise<void> {
+    const { source, network, log } = this.#parts;
+    for await (const snapshot of source.watch(stop)) {
+      for (const { text, consequence } of snapshot.problems) log.warn({ consequence }, text);
+      network.replaceSnapshot(snapshot);
+      await this.#settler.request(this.#readyMs === undefined ? 'start' : 'cluster');
+      if (this.#readyMs === undefined) this.#becomeReady();
+    }
+  }
+
+  #becomeReady(): void {
+    this.#readyMs = Math.round(performance.now());
+    this.#settler.startPeriod();
+    const { log, reconciler, pods } = this.#parts;
+    const writes = reconciler.status().map(({ writes: { set, deleted } }) => set + deleted);
+    const endpoints = pods.endpoints().length;
+    const written = writes.reduce((sum, count) => sum + count, 0);
+    log.info({ ...this.#startTimes(), endpoints, writes: written }, 'ready');
+  }
+
+  async #settle(causes: readonly SettleCause[]): Promise<SettleReport> {
+    const { network, names, pods, journal, config } = this.#parts;
+    const startedAtMs = Date.now();
+    const began = performance.now();
+    const report = await network.settle(causes);
+    const durationMs = performance.now() - began;
+    const { state: cluster } = network.snapshot;
+    names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
+    journal.settled({ causes, report, startedAtMs, durationMs });
+    this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
+    return report;
+  }
+
+  async #settleEndpoint(endpoint: LocalEndpoint): Promise<void> {
+    const { failures } = await this.#settler.request('endpoint');
+    if (failures.length === 0) return;
+    const own = endpointEntryKeys(endpoint);
+    const texts = failures
+      .filter(({ table, key }) => own.some((entry) => entry.table === table && entry.key === key))
+      .map(({ table, text }) => `${table}: ${text}`);
+    if (texts.length > 0) throw new Error(texts.join('; '));
+  }
+
+  async #listen(): Promise<void> {
+    const { config, log } = this.#parts;
+    const health: HealthSources = {
+      notReady: () => (this.#readyMs === undefined ? 'the first settle is not done' : undefined),
+      metricsContentType: this.#metrics.contentType,
+      metrics: () => this.#metrics.render(),
+    };
+    const { address, server } = await listenHealth(config.metrics.address, health);
+    this.#servers.push(server);
+    this.#servers.push(await listenApi(config.socket, this.#apiSources(health)));
+    log.info({ socket: config.socket, metrics: address }, 'listening');
+  }
+
+  #apiSources(health: HealthSources): ApiSources {
+    const { log, observer, pods, datapath } = this.#parts;
+    const { status, endpoints, nodes, maps } = this.#views;
+    return {
+      log,
+      health,
+      flows: observer.log,
+      status,
+      endpoints,
+      nodes,
+      maps: () => ({ maps: maps() }),
+      dumpMap: (name, limit) => dumpMap(datapath.maps, name, limit),
+      cni: measuredCni({ pods, log, metrics: this.#metrics }),
+    };
+  }
+
+  #startTimes(): { runtimeMs: number; loadMs: number; readyMs?: number } {
+    const readyMs = this.#readyMs;
+    return {
+      runtimeMs: this.#runtimeMs,
+      loadMs: this.#parts.datapath.loadMs,
+      ...(readyMs === undefined ? {} : { readyMs }),
+    };
+  }
+}
+
+function metricSources(parts: AgentParts, views: Views): ConstructorParameters<typeof Metrics>[0] {
+  const { config, pods, observer } = parts;
+  return {
+    version: views.version,
+    node: config.node,
+    endpoints: () => pods.endpoints().length,
+    tables: views.tables,
+    maps: views.maps,
+    drops: () => observer.drops.byReason(),
+    traffic: () => observer.traffic.total(pods.endpoints()),
+    flowEvents: () => observer.eventTotals(),
+  };
+}

@@ -1,0 +1,125 @@
+// Makes the parts of the agent and ties those together that know each other; nothing runs yet.
+
+import { join } from 'node:path';
+import type { Logger } from '../base/log.ts';
+import type { UndoStack } from '../base/undo.ts';
+import { manifestSource } from '../cluster/manifest-source.ts';
+import type { ClusterSource } from '../cluster/source.ts';
+import { emptyClusterState } from '../cluster/state.ts';
+import { TcxAttacher } from '../datapath/attach.ts';
+import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/loader.ts';
+import { datapathTables } from '../datapath/tables/tables.ts';
+import { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import { Nftables } from '../kernel/nftables.ts';
+import type { DesiredState, ModelConfig } from '../model/desired.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { FlowNames } from '../observe/flow-names.ts';
+import { Observer } from '../observe/observer.ts';
+import { Reconciler } from '../reconcile/reconciler.ts';
+import type { AgentConfig } from './config-schema.ts';
+import { EndpointStore } from './endpoint-store.ts';
+import { listHost } from './host-facts.ts';
+import { Journal } from './journal.ts';
+import { NodeNetwork } from './node-network.ts';
+import { PodNetwork } from './pod-network.ts';
+import { Pods } from './pods.ts';
+import { sysctlMemory } from './sysctl-memory.ts';
+
+export interface AgentParts {
+  readonly config: AgentConfig;
+  readonly log: Logger;
+  readonly source: ClusterSource;
+  readonly datapath: Datapath;
+  readonly reconciler: Reconciler<DesiredState>;
+  readonly network: NodeNetwork;
+  readonly pods: Pods;
+  readonly observer: Observer;
+  readonly names: FlowNames;
+  readonly journal: Journal;
+}
+
+export interface AssembleOptions {
+  readonly config: AgentConfig;
+  readonly log: Logger;
+  /** Gets what must be disposed of in the end. */
+  readonly owned: UndoStack;
+  /** See `PodsNode.settle`. */
+  settleEndpoint(endpoint: LocalEndpoint): Promise<void>;
+}
+
+/** Loads or adopts the data path. Throws what `loadDatapath` throws. */
+export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOptions): AgentParts {
+  const datapath = owned.use(loadConfigured(config));
+  const { objectHash, adopted, loadMs } = datapath;
+  log.info({ objectHash, adopted, loadMs }, adopted ? 'data path adopted' : 'data path loaded');
+  const socket = owned.use(NetlinkSocket.open());
+  const journal = new Journal(log);
+  const reconciler = reconcilerOf(config, { datapath, socket, journal, owned });
+  const network: NodeNetwork = new NodeNetwork({
+    model: modelConfig(config),
+    uplinks: config.uplinks,
+    listHost: () => listHost(socket),
+    endpoints: () => pods.endpoints(),
+    reconciler,
+  });
+  const pods: Pods = new Pods({
+    store: EndpointStore.open(join(config.stateDir, 'endpoints'), config.endpointEntries),
+    wiring: owned.use(new PodNetwork()),
+    node: {
+      podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),
+      podMtuBytes: () => network.desired.podMtuBytes,
+      settle: settleEndpoint,
+    },
+    log,
+  });
+  const names = new FlowNames({ node: config.node, cluster: emptyClusterState, endpoints: [] });
+  const observer = new Observer({ maps: datapath.maps, paths: datapath.paths, names });
+  const source = manifestSource(config.cluster.directory);
+  return { config, log, source, datapath, reconciler, network, pods, observer, names, journal };
+}
+
+function loadConfigured(config: AgentConfig): Datapath {
+  const { pinDir, endpointEntries, addressEntries, flowEntries, eventsPerSecond } = config;
+  return loadDatapath({
+    pinDir,
+    object: readDatapathObject(),
+    sizes: { endpointEntries, addressEntries, flowEntries },
+    constants: { events_per_second_per_cpu: eventsPerSecond },
+  });
+}
+
+interface ReconcilerParts {
+  readonly datapath: Datapath;
+  readonly socket: NetlinkSocket;
+  readonly journal: Journal;
+  readonly owned: UndoStack;
+}
+
+function reconcilerOf(
+  { stateDir }: AgentConfig,
+  { datapath, socket, journal, owned }: ReconcilerParts,
+): Reconciler<DesiredState> {
+  const tables = datapathTables({
+    socket,
+    maps: datapath.maps,
+    nft: owned.use(Nftables.open()),
+    attacher: new TcxAttacher({
+      folder: datapath.paths.links,
+      program: (hook) => datapath.program(hook),
+    }),
+    sysctlMemory: sysctlMemory(join(stateDir, 'sysctls.json')),
+  });
+  return new Reconciler(tables, { onRestored: (restored) => journal.restored(restored) });
+}
+
+function modelConfig(config: AgentConfig): ModelConfig {
+  const { node, mode, mtuBytes, masquerade, nonMasqueradeCidrs, vxlan } = config;
+  return {
+    nodeName: node,
+    mode,
+    mtuBytes: mtuBytes === 'auto' ? undefined : mtuBytes,
+    masquerade,
+    nonMasqueradeCidrs,
+    vxlan,
+  };
+}

@@ -1,0 +1,44 @@
+// The CNI requests of the API, timed by verb and outcome.
+
+import type { Logger } from '../base/log.ts';
+import { splitCall } from '../cni/call.ts';
+import type { CniAnswer } from './api.ts';
+import { answerCni } from './cni.ts';
+import type { Pods } from './pods.ts';
+
+export interface CniMetricsOptions {
+  readonly pods: Pods;
+  readonly log: Logger;
+  readonly metrics: {
+    cniRequest(request: { verb: string; code: number; seconds: number }): void;
+  };
+}
+
+export function measuredCni(options: CniMetricsOptions): (body: Buffer) => Promise<CniAnswer> {
+  const { pods, log, metrics } = options;
+  return async (body) => {
+    const began = performance.now();
+    const answer = await answerCni(pods, log, body);
+    const seconds = (performance.now() - began) / 1000;
+    metrics.cniRequest({ verb: verbOf(body), code: codeOf(answer), seconds });
+    return answer;
+  };
+}
+
+const verbs = new Set(['ADD', 'DEL', 'CHECK', 'VERSION', 'GC', 'STATUS']);
+
+// Of a fixed set: what comes from outside must not make new time series.
+function verbOf(body: Buffer): string {
+  try {
+    const verb = splitCall(body).environment.get('CNI_COMMAND') ?? '';
+    return verbs.has(verb) ? verb : 'unknown';
+  } catch {
+    return 'unknown';
+  }
+}
+
+function codeOf({ exitCode, body }: CniAnswer): number {
+  if (exitCode === 0) return 0;
+  const error = JSON.parse(body) as { readonly code?: number };
+  return error.code ?? exitCode;
+}

@@ -1,0 +1,37 @@
+// Hears of changes to the node's own interfaces, addresses and default routes, and of pod interfaces that vanish.
+
+import { routeProtocol } from '../datapath/tables/routes.ts';
+import type { Notification } from '../kernel/netlink/notifications.ts';
+import type { IfIndex } from '../net/if-index.ts';
+
+export interface HostChanges {
+  /** Something about the node itself: worth a fresh look. */
+  onHostChange(): void;
+  /** A pod's host-side interface is gone. */
+  onEndpointGone(ifIndex: IfIndex): void;
+}
+
+/** Until the notifications end. */
+export async function watchHost(
+  notifications: AsyncIterable<Notification>,
+  changes: HostChanges,
+): Promise<void> {
+  for await (const notification of notifications) {
+    if (notification.kind === 'link' && isEndpointName(notification.link.name)) {
+      if (notification.action === 'del') changes.onEndpointGone(notification.link.ifIndex);
+    } else if (concernsHost(notification)) {
+      changes.onHostChange();
+    }
+  }
+}
+
+/** What we do ourselves is no news: hundreds of pods coming up must not have the whole node looked at each time. */
+function concernsHost(notification: Notification): boolean {
+  if (notification.kind !== 'route') return notification.kind !== 'neighbour';
+  const { destination, protocol } = notification.route;
+  return protocol !== routeProtocol && destination.endsWith('/0');
+}
+
+function isEndpointName(name: string): boolean {
+  return /^hd[0-9a-f]{11}$/.test(name);
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createLogger } from '../base/log.ts';
+import type { SettleReport } from '../reconcile/status.ts';
+import { Journal, type SettleEvent } from './journal.ts';
+
+function journal(): { journal: Journal; messages: string[] } {
+  const messages: string[] = [];
+  const write = (line: string): void => void messages.push(JSON.parse(line).msg);
+  const now = (): number => Date.parse('2026-01-02T03:04:05Z');
+  return { journal: new Journal(createLogger({ level: 'info', write }), now), messages };
+}
+
+function event(report: Partial<SettleReport>, causes: SettleEvent['causes']): SettleEvent {
+  const nothing: SettleReport = {
+    writes: { set: 0, deleted: 0, restored: 0 },
+    written: [],
+    failures: [],
+  };
+  return { causes, report: { ...nothing, ...report }, startedAtMs: 0, durationMs: 1.23 };
+}
+
+test('a period in which nothing had to be written is no change', () => {
+  const { journal: subject, messages } = journal();
+  subject.settled(event({}, ['period']));
+  assert.equal(subject.lastChange, undefined);
+  assert.deepEqual(messages, []);
+  subject.settled(event({ writes: { set: 2, deleted: 1, restored: 0 } }, ['cluster']));
+  assert.deepEqual(subject.lastChange, {
+    at: '1970-01-01T00:00:00.000Z',
+    cause: 'cluster',
+    durationMs: 1.2,
+    writes: 3,
+  });
+  assert.deepEqual(messages, ['settled']);
+});
+
+test('a failure is told once while it lasts, and again when it comes back', () => {
+  const { journal: subject, messages } = journal();
+  const failures = [{ table: 'routes', key: 'k', text: 'route add: ENETUNREACH', retryAt: 0 }];
+  subject.settled(event({ failures }, ['retry']));
+  subject.settled(event({ failures }, ['retry']));
+  assert.deepEqual(messages, ['route add: ENETUNREACH']);
+  subject.settled(event({}, ['retry']));
+  subject.settled(event({ failures }, ['retry']));
+  assert.equal(messages.length, 2);
+  assert.deepEqual(subject.recentErrors, [
+    { at: '2026-01-02T03:04:05.000Z', text: 'routes: route add: ENETUNREACH' },
+    { at: '2026-01-02T03:04:05.000Z', text: 'routes: route add: ENETUNREACH' },
+  ]);
+});
+
+test('only the last errors are kept', () => {
+  const { journal: subject } = journal();
+  for (let index = 0; index < 30; index++) subject.error(`error ${index}`);
+  assert.equal(subject.recentErrors.length, 20);
+  assert.equal(subject.recentErrors.at(-1)?.text, 'error 29');
+});

@@ -1,0 +1,50 @@
+// The agent as a process: checks what the machine must have, takes the lock, runs until told to stop.
+
+import { existsSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { InputError } from '../base/input-error.ts';
+import { createLogger } from '../base/log.ts';
+import { bpffsPath, checkHost, mountBpffs } from '../kernel/requirements.ts';
+import { Agent } from './agent.ts';
+import type { AgentConfig } from './config-schema.ts';
+import { AgentLock } from './lock.ts';
+
+/**
+ * Runs the agent in the network namespace of the calling thread until `signal` aborts, and leaves the data path in place.
+ * Throws InputError for what the machine lacks, for a second agent and for settings that do not fit the running data
+ * path; KernelError for what the kernel refuses.
+ */
+export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
+  const runtimeMs = Math.round(performance.now());
+  prepareHost(config);
+  const log = createLogger({ level: config.logLevel, fields: { node: config.node } });
+  using _lock = AgentLock.acquire(config.stateDir);
+  const agent = new Agent(config, log, runtimeMs);
+  try {
+    await agent.run(signal);
+  } finally {
+    await agent.stop();
+  }
+}
+
+function prepareHost({ pinDir }: AgentConfig): void {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot && pinDir.startsWith(`${bpffsPath}/`)) mountBpffs();
+  const problems = checkHost().map((rule) => new InputError({ object: 'this machine', rule }));
+  const [first] = problems;
+  if (first !== undefined && problems.length === 1) throw first;
+  if (first !== undefined) {
+    throw new AggregateError(problems, problems.map(({ message }) => message).join('\n'));
+  }
+  if (!isInBpffs(pinDir)) {
+    const rule = 'is not in a mounted bpf file system';
+    throw new InputError({ object: 'configuration', field: 'pinDir', value: pinDir, rule });
+  }
+}
+
+function isInBpffs(folder: string): boolean {
+  const bpfMagic = 0xcafe4a11;
+  let existing = folder;
+  while (!existsSync(existing)) existing = dirname(existing);
+  return statfsSync(existing).type === bpfMagic;
+}

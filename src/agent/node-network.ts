@@ -1,0 +1,103 @@
+// The node's network as a whole: takes in what the cluster says, what the node looks like and which endpoints there are,
+// computes what should be, and has the reconciler make it so.
+
+import type { ClusterSnapshot } from '../cluster/state.ts';
+import { emptyClusterState } from '../cluster/state.ts';
+import { computeDesired } from '../model/compute-desired.ts';
+import type { DesiredState, ModelConfig } from '../model/desired.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { HostFacts } from '../model/host.ts';
+import { overlayDeviceName } from '../model/overlay-device.ts';
+import type { SettleReport } from '../reconcile/status.ts';
+import type { PlanOptions } from '../reconcile/tracked-table.ts';
+import type { SettleCause } from './api-types.ts';
+import { type HostListing, hostFacts } from './host-facts.ts';
+
+export interface NodeNetworkOptions {
+  readonly model: ModelConfig;
+  readonly uplinks: 'auto' | readonly string[];
+  listHost(): HostListing;
+  endpoints(): readonly LocalEndpoint[];
+  readonly reconciler: {
+    settle(desired: DesiredState, options: PlanOptions): Promise<SettleReport>;
+  };
+}
+
+export class NodeNetwork {
+  readonly #options: NodeNetworkOptions;
+  #snapshot: ClusterSnapshot = { state: emptyClusterState, problems: [], complete: false };
+  #host: HostFacts = { uplinks: [] };
+  #desired: DesiredState;
+
+  constructor(options: NodeNetworkOptions) {
+    this.#options = options;
+    this.#desired = this.#compute([]);
+  }
+
+  get snapshot(): ClusterSnapshot {
+    return this.#snapshot;
+  }
+
+  get host(): HostFacts {
+    return this.#host;
+  }
+
+  /** As of the last settle. */
+  get desired(): DesiredState {
+    return this.#desired;
+  }
+
+  /** Takes effect with the next settle. */
+  replaceSnapshot(snapshot: ClusterSnapshot): void {
+    this.#snapshot = snapshot;
+  }
+
+  /**
+   * A pod coming or going changes nothing about the node: the host is looked at and the kernel's tables are listed anew
+   * for all other causes, since a link that went down or came back took routes along.
+   */
+  async settle(causes: readonly SettleCause[]): Promise<SettleReport> {
+    const relist = causes.some((cause) => cause === 'network' || cause === 'period');
+    if (causes.some((cause) => cause !== 'endpoint')) this.#observe();
+    const report = await this.#apply(relist);
+    const hostBefore = this.#host;
+    // What was just made may be what the rest waited for: overlay routes need the index of the VXLAN device.
+    if (this.#desired.overlay !== undefined && report.writes.set > 0) this.#observe();
+    return hostBefore === this.#host ? report : joined(report, await this.#apply(false));
+  }
+
+  #observe(): void {
+    const { model, uplinks, listHost } = this.#options;
+    const nodeAddresses = this.#snapshot.state.nodes.get(model.nodeName)?.addresses ?? [];
+    const choice = { uplinks, nodeAddresses, overlayDevice: overlayDeviceName };
+    this.#host = hostFacts(listHost(), choice, this.#host);
+  }
+
+  #apply(relist: boolean): Promise<SettleReport> {
+    this.#desired = this.#compute(this.#options.endpoints());
+    const prune = this.#snapshot.complete;
+    return this.#options.reconciler.settle(this.#desired, { relist, prune });
+  }
+
+  #compute(endpoints: readonly LocalEndpoint[]): DesiredState {
+    return computeDesired({
+      config: this.#options.model,
+      cluster: this.#snapshot.state,
+      endpoints,
+      host: this.#host,
+    });
+  }
+}
+
+/** The second report has the last word on failures; writes add up. */
+function joined(first: SettleReport, second: SettleReport): SettleReport {
+  return {
+    ...second,
+    writes: {
+      set: first.writes.set + second.writes.set,
+      deleted: first.writes.deleted + second.writes.deleted,
+      restored: first.writes.restored + second.writes.restored,
+    },
+    written: [...new Set([...first.written, ...second.written])],
+  };
+}

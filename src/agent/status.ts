@@ -1,0 +1,113 @@
+// The one screen that says how the node is: puts together what each part of the agent knows.
+
+import { release } from 'node:os';
+import { programNames } from '../datapath/generated.ts';
+import type { Uplink } from '../model/host.ts';
+import type { TableStatus } from '../reconcile/status.ts';
+import type {
+  DatapathView,
+  HealthView,
+  MapFill,
+  NodeStatus,
+  StartTimes,
+  TableFailure,
+  TableView,
+  UplinkView,
+} from './api-types.ts';
+import type { AgentParts } from './assemble.ts';
+
+export interface StatusSources {
+  readonly parts: AgentParts;
+  readonly version: string;
+  readonly start: StartTimes;
+  readonly tables: readonly TableView[];
+  readonly maps: readonly MapFill[];
+}
+
+export function nodeStatus(sources: StatusSources): NodeStatus {
+  const { parts, version, start, tables, maps } = sources;
+  const { config, network, observer, journal, source, pods } = parts;
+  const { state, complete, problems } = network.snapshot;
+  const { lastChange } = journal;
+  return {
+    node: config.node,
+    version,
+    kernel: release(),
+    pid: process.pid,
+    startedAt: new Date(performance.timeOrigin).toISOString(),
+    uptimeMs: Math.round(performance.now()),
+    health: health(sources),
+    mode: config.mode,
+    cluster: {
+      source: source.name,
+      complete,
+      nodes: state.nodes.size,
+      pods: state.pods.size,
+      problems,
+    },
+    ...(lastChange === undefined ? {} : { lastChange }),
+    datapath: datapathView(parts, tables),
+    tables,
+    endpoints: pods.endpoints().length,
+    maps,
+    drops: observer.drops.view(Date.now()),
+    flowEvents: observer.eventTotals(),
+    recentErrors: journal.recentErrors,
+    start,
+  };
+}
+
+function datapathView(
+  { datapath, network }: AgentParts,
+  tables: readonly TableView[],
+): DatapathView {
+  const { objectHash, adopted, loadMs } = datapath;
+  const { podMtuBytes } = network.desired;
+  return {
+    objectHash,
+    adopted,
+    loadMs,
+    programs: programNames.length,
+    attachments: tables.find(({ name }) => name === 'attachments')?.applied ?? 0,
+    ...(podMtuBytes === undefined ? {} : { mtuBytes: podMtuBytes }),
+    uplinks: network.host.uplinks.map(uplinkView),
+  };
+}
+
+/** Times as people and JSON have them. */
+export function tableView({ name, desired, applied, failures, writes }: TableStatus): TableView {
+  return {
+    name,
+    desired,
+    applied,
+    failures: failures.map(({ key, text, retryAt }) => ({
+      ...(key === undefined ? {} : { key }),
+      text,
+      retryAt: new Date(retryAt).toISOString(),
+    })),
+    writes,
+  };
+}
+
+function health({ parts, start, tables }: StatusSources): HealthView {
+  const reasons = [
+    ...failureReason(tables.flatMap((table) => table.failures)),
+    ...parts.network.desired.problems.map(({ object, text }) => `${object}: ${text}`),
+    ...parts.pods.problems(),
+  ];
+  if (start.readyMs === undefined) return { state: 'starting', reasons };
+  return { state: reasons.length === 0 ? 'healthy' : 'degraded', reasons };
+}
+
+function failureReason(failures: readonly TableFailure[]): readonly string[] {
+  if (failures.length === 0) return [];
+  const next = Math.min(...failures.map(({ retryAt }) => Date.parse(retryAt)));
+  const seconds = Math.max(0, Math.ceil((next - Date.now()) / 1000));
+  const what = failures.length === 1 ? '1 table entry' : `${failures.length} table entries`;
+  return [`${what} could not be applied (retry in ${seconds} s)`];
+}
+
+function uplinkView({ name, ifIndex, mtuBytes, addresses }: Uplink): UplinkView {
+  const shown = addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`);
+  return { name, ifIndex, mtuBytes, addresses: shown };
+}

@@ -1,0 +1,90 @@
+// Everything that watches the data path at work: events as they come, counters sampled, the flow table swept.
+
+import { setImmediate, setInterval } from 'node:timers/promises';
+import type { FlowEventTotals } from '../agent/api-types.ts';
+import { maps } from '../datapath/generated.ts';
+import type { MapSet } from '../datapath/map-set.ts';
+import type { PinPaths } from '../datapath/pins.ts';
+import { BpfMap } from '../kernel/map.ts';
+import { DropCounts } from './drop-counts.ts';
+import { FlowEvents, recordContext } from './flow-events.ts';
+import { FlowLog } from './flow-log.ts';
+import type { FlowNames } from './flow-names.ts';
+import { recordOfIdleFlow } from './flow-record.ts';
+import { sweepFlows, sweptKeyCodec } from './flow-sweep.ts';
+import { TrafficCounts } from './traffic-counts.ts';
+
+export interface ObserverOptions {
+  readonly maps: MapSet;
+  readonly paths: PinPaths;
+  readonly names: FlowNames;
+}
+
+const sampleMs = 1000;
+const sweepMs = 15_000;
+
+export class Observer {
+  readonly log: FlowLog = new FlowLog();
+  readonly drops: DropCounts;
+  readonly traffic: TrafficCounts;
+  readonly #options: ObserverOptions;
+  readonly #events: FlowEvents;
+  #flowEntries: number | undefined;
+
+  constructor(options: ObserverOptions) {
+    const { flowEvents, eventBudget, dropCounters, endpointCounters } = options.maps;
+    const { names } = options;
+    this.#options = options;
+    this.#events = new FlowEvents({ ring: flowEvents, budget: eventBudget, names, log: this.log });
+    this.drops = new DropCounts(dropCounters);
+    this.traffic = new TrafficCounts(endpointCounters);
+  }
+
+  /** Entries in the flow table when it was last swept; undefined before the first time. */
+  get flowEntries(): number | undefined {
+    return this.#flowEntries;
+  }
+
+  eventTotals(): FlowEventTotals {
+    return this.#events.totals();
+  }
+
+  /** Until `signal` aborts. Rejects when something here is broken. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([
+      this.#events.run(signal),
+      every(sampleMs, signal, () => this.#sample()),
+      this.#sweep().then(() => every(sweepMs, signal, () => this.#sweep())),
+    ]);
+  }
+
+  #sample(): void {
+    this.drops.sample(Date.now());
+    this.#events.checkMissed();
+  }
+
+  async #sweep(): Promise<void> {
+    const spec = { ...maps.flows, key: sweptKeyCodec };
+    using table = BpfMap.openPinned(this.#options.paths.map(maps.flows.name), spec);
+    const context = recordContext(this.#options.names);
+    const { entries } = await sweepFlows({
+      table,
+      nowNs: Number(process.hrtime.bigint()),
+      onIdle: (key, flow) => this.log.append(recordOfIdleFlow(key, flow, context)),
+      pause: () => setImmediate(),
+    });
+    this.#flowEntries = entries;
+  }
+}
+
+async function every(
+  ms: number,
+  signal: AbortSignal,
+  body: () => void | Promise<void>,
+): Promise<void> {
+  try {
+    for await (const _ of setInterval(ms, undefined, { signal })) await body();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
