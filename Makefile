@@ -6,9 +6,20 @@ BPF_FLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I/usr/include/$(
 BENCH_FLAGS := -O2 -D_GNU_SOURCE -Wall -Wextra -Werror
 SHIM_FLAGS := -O2 -static -Wall -Wextra -Werror
 
-all: dist/bpf/datapath.bpf.o $(patsubst shim/%.c,dist/shim/heddle-%,$(wildcard shim/*.c))
+EXAMPLES := $(patsubst %.bpf.c,dist/%.bpf.o,$(wildcard examples/ebpf/*.bpf.c))
+TEST_OBJECTS := $(patsubst %.bpf.c,dist/%.bpf.o,$(wildcard test/bpf/*.bpf.c))
+
+all: dist/bpf/datapath.bpf.o $(EXAMPLES) $(TEST_OBJECTS) $(patsubst shim/%.c,dist/shim/heddle-%,$(wildcard shim/*.c))
 
 dist/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h bpf/*.c)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_FLAGS) -c $< -o $@
+
+dist/examples/ebpf/%.bpf.o: examples/ebpf/%.bpf.c $(wildcard examples/ebpf/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_FLAGS) -c $< -o $@
+
+dist/test/bpf/%.bpf.o: test/bpf/%.bpf.c $(wildcard test/bpf/*.h) bpf/shared.h
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_FLAGS) -c $< -o $@
 

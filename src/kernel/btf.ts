@@ -57,6 +57,13 @@ export type BtfReferenceKind =
   | 'function'
   | 'type tag';
 
+/** The members of `BtfType` that can have this kind. */
+export type OfKind<Kind, Type = BtfType> = Type extends { readonly kind: infer Of }
+  ? Kind extends Of
+    ? Type
+    : never
+  : never;
+
 export class Btf {
   /** By identifier; index 0 is void. */
   readonly types: readonly BtfType[];
@@ -84,12 +91,9 @@ export class Btf {
   }
 
   /** The first type of that kind and name. */
-  find<Kind extends BtfType['kind']>(
-    kind: Kind,
-    name: string,
-  ): Extract<BtfType, { kind: Kind }> | undefined {
+  find<Kind extends BtfType['kind']>(kind: Kind, name: string): OfKind<Kind> | undefined {
     const found = this.types.find((type) => type.kind === kind && type.name === name);
-    return found as Extract<BtfType, { kind: Kind }> | undefined;
+    return found as OfKind<Kind> | undefined;
   }
 
   /** Past typedefs and qualifiers: what the type is made of. */
@@ -116,7 +120,7 @@ export class Btf {
   }
 }
 
-type BtfAlias = Extract<BtfType, { kind: BtfReferenceKind }>;
+type BtfAlias = OfKind<'typedef'>;
 
 function isAlias(type: BtfType): type is BtfAlias {
   return ['typedef', 'volatile', 'const', 'restrict', 'type tag'].includes(type.kind);
