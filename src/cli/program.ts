@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   maps: async () => (await import('./maps.ts')).mapsCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
+  agent: async () => (await import('./agent.ts')).agentCommand(),
   'install-cni': async () => (await import('./install-cni.ts')).installCniCommand(),
   completion: async () => (await import('./completion.ts')).completionCommand(),
   version: async () => (await import('./version.ts')).versionCommand(),

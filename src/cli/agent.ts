@@ -1,0 +1,44 @@
+// `heddle agent`
+
+import { Command, Option } from 'commander';
+import { loadConfig } from '../agent/config.ts';
+import { configFlags } from '../agent/config-flags.ts';
+import { runAgent } from '../agent/main.ts';
+import { KernelError } from '../kernel/errno.ts';
+import { CommandError } from './command-error.ts';
+
+export function agentCommand(): Command {
+  const command = new Command('agent')
+    .description('run the agent of this node, in the network namespace it is started in')
+    .addOption(
+      new Option('-c, --config <file>', 'YAML file; every key of it is also a flag below'),
+    );
+  for (const { name, argument, description, default: preset } of configFlags()) {
+    const text = preset === undefined ? description : `${description} (default: ${preset})`;
+    command.addOption(new Option(`--${name} <${argument}>`, text));
+  }
+  return command.action((_, { options }: Command) => run(command, options));
+}
+
+async function run(command: Command, options: readonly Option[]): Promise<void> {
+  const flags: Record<string, string> = {};
+  for (const option of options) {
+    const value: unknown = command.getOptionValue(option.attributeName());
+    const name = option.long?.slice(2) ?? '';
+    if (typeof value === 'string' && name !== 'config') flags[name] = value;
+  }
+  const config = loadConfig({
+    file: command.getOptionValue('config') as string | undefined,
+    flags,
+  });
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => stop.abort());
+  }
+  try {
+    await runAgent(config, stop.signal);
+  } catch (error) {
+    if (error instanceof KernelError) throw new CommandError(error.message, { cause: error });
+    throw error;
+  }
+}
