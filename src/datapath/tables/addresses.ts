@@ -4,7 +4,6 @@ import { memoize } from '../../base/memoize.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
-import { parseMac } from '../../net/mac.ts';
 import type { Table } from '../../reconcile/table.ts';
 import { type Location, locationKind } from '../generated.ts';
 import { bpfMapTable, type MapEntry, type WritableMap } from './bpf-map-table.ts';
@@ -12,22 +11,24 @@ import { entryMap, type Keyed } from './keyed.ts';
 
 export type AddressMapEntry = MapEntry<Address, Location>;
 
-const noMac = parseMac('00:00:00:00:00:00');
-
 export function addressMapEntries(desired: DesiredState): ReadonlyMap<string, AddressMapEntry> {
   // The node's own last: nothing may take those over.
   return entryMap(desired.endpoints.map(entriesOfEndpoint), [hostEntries(desired.hostAddresses)]);
 }
 
 export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<AddressMapEntry>[] =
-  memoize(({ addresses, hostIfIndex, mac, id }) => {
-    const value = { kind: locationKind.endpoint, ifindex: hostIfIndex, mac, endpointId: id };
+  memoize(({ addresses, hostIfIndex, id }) => {
+    const value: Location = {
+      kind: locationKind.endpoint,
+      ifindex: hostIfIndex,
+      endpointId: id,
+    };
     return addresses.map((address) => [address, { key: address, value }]);
   });
 
 const hostEntries: (addresses: readonly Address[]) => readonly Keyed<AddressMapEntry>[] = memoize(
   (addresses) => {
-    const value = { kind: locationKind.host, ifindex: 0, mac: noMac, endpointId: 0 };
+    const value: Location = { kind: locationKind.host, ifindex: 0, endpointId: 0 };
     return addresses.map((address) => [address, { key: address, value }]);
   },
 );

@@ -26,10 +26,13 @@ export function endpointMapEntries(desired: DesiredState): ReadonlyMap<string, E
 export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<EndpointMapEntry>[] =
   memoize((endpoint) => {
     const key = { ifindex: endpoint.hostIfIndex };
-    const { mac, id } = endpoint;
-    const ipv4 = addressOf(endpoint, 4);
-    const ipv6 = addressOf(endpoint, 6);
-    return [[show(key), { key, value: { ipv4, ipv6, mac, id } }]];
+    const value: Endpoint = {
+      ipv4: addressOf(endpoint, 4),
+      ipv6: addressOf(endpoint, 6),
+      mac: endpoint.mac,
+      id: endpoint.id,
+    };
+    return [[show(key), { key, value }]];
   });
 
 export function endpointMapTable(map: WritableMap<EndpointKey, Endpoint>): Table<EndpointMapEntry> {

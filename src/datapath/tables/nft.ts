@@ -4,28 +4,24 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { memoize } from '../../base/memoize.ts';
+import type { Nftables } from '../../kernel/nftables.ts';
 import type { DesiredState, Masquerade } from '../../model/desired.ts';
-import type { AddressFamily } from '../../net/address.ts';
-import { type Prefix, prefixFamily } from '../../net/prefix.ts';
+import { type AddressFamily, parseAddress } from '../../net/address.ts';
+import { hostPrefix, type Prefix, parsePrefix, prefixFamily } from '../../net/prefix.ts';
 import type { Table } from '../../reconcile/table.ts';
 import { writeEach } from './writes.ts';
 
 export interface NftEntry {
-  /** Of `text`, written into the table's comment. */
+  /** Of the contents; every rule carries it as its comment (libnftables lists no table's). */
   readonly fingerprint: string;
-  /** How many rules and elements each chain and set has: `chain masquerade: 2; set exempt4: 3`. */
+  /** How many rules each chain has, and which elements each set: `chain postrouting: 1; set exempt4: 192.0.2.0/24`. */
   readonly shape: string;
-  /** What makes the table, as for `nft -f`. Empty in what is listed. */
-  readonly text: string;
+  /** What stands between the table's braces. Empty in what is listed. */
+  readonly body: string;
 }
 
 /** The part of Nftables that a table needs. */
-export interface NftRunner {
-  /** All or nothing; throws KernelError. */
-  apply(commands: string): void;
-  /** As `nft -j list table` gives it; undefined where there is none. */
-  listTable(family: string, name: string): unknown;
-}
+export type NftRunner = Pick<Nftables, 'replaceTable' | 'listTable' | 'deleteTable'>;
 
 const tableName = 'heddle';
 const key = `inet ${tableName}`;
@@ -57,24 +53,17 @@ function render({ sources, exempt, uplinks }: Masquerade): NftEntry {
     // Random ports: two pods' connections to one place must not be given the same port at the same time.
     return `oifname { ${names} } ${ip} saddr @sources${family} ${ip} daddr != @exempt${family} masquerade fully-random`;
   });
-  const body = [...sets.flatMap(renderSet), ...renderChain(rules)];
-  const fingerprint = createHash('sha256').update(body.join('\n')).digest('hex').slice(0, 16);
+  const setLines = sets.flatMap(renderSet);
+  const contents = [...setLines, ...renderChain(rules)].join('\n');
+  const fingerprint = createHash('sha256').update(contents).digest('hex').slice(0, 16);
+  const marked = rules.map((rule) => `${rule} comment "heddle ${fingerprint}"`);
   return {
     fingerprint,
     shape: shapeOf([
-      ['chain masquerade', rules.length],
-      ...sets.map(({ name, prefixes }) => [`set ${name}`, prefixes.length] as const),
+      ['chain postrouting', rules.length],
+      ...sets.map(({ name, prefixes }) => [`set ${name}`, elementsOf(prefixes)] as const),
     ]),
-    text: [
-      // Made if missing, deleted, made anew: one transaction, whatever was there.
-      `table ${key}`,
-      `delete table ${key}`,
-      `table ${key} {`,
-      `  comment "heddle ${fingerprint}"`,
-      ...body,
-      '}',
-      '',
-    ].join('\n'),
+    body: [...setLines, ...renderChain(marked)].join('\n'),
   };
 }
 
@@ -85,7 +74,7 @@ function renderSet({ name, type, prefixes }: AddressSet): readonly string[] {
 
 function renderChain(rules: readonly string[]): readonly string[] {
   return [
-    '  chain masquerade {',
+    '  chain postrouting {',
     '    type nat hook postrouting priority srcnat; policy accept;',
     ...rules.map((rule) => `    ${rule}`),
     '  }',
@@ -101,16 +90,16 @@ function ofFamily(prefixes: readonly Prefix[], family: AddressFamily): readonly 
   return prefixes.filter((prefix) => prefixFamily(prefix) === family);
 }
 
-function shapeOf(counts: readonly (readonly [name: string, count: number])[]): string {
-  return counts
-    .map(([name, count]) => `${name}: ${count}`)
+function shapeOf(parts: readonly (readonly [name: string, contents: number | string])[]): string {
+  return parts
+    .map(([name, contents]) => `${name}: ${contents}`)
     .sort()
     .join('; ');
 }
 
 /**
  * What is there counts as right when its fingerprint and shape are, and when it still reads as it did right after we
- * wrote it (known only within one process).
+ * wrote it (which a later process does not know).
  */
 export function nftTable(runner: NftRunner): Table<NftEntry> {
   const written = new Map<string, string>();
@@ -119,58 +108,77 @@ export function nftTable(runner: NftRunner): Table<NftEntry> {
     key: () => key,
     equal: (left, right) => left.fingerprint === right.fingerprint && left.shape === right.shape,
     list: () => {
-      const listing = runner.listTable('inet', tableName);
+      const listing = listTable(runner);
       if (listing === undefined) return noTable;
       const found = readListing(listing);
       const asWritten = written.get(found.fingerprint);
       const isChanged = asWritten !== undefined && asWritten !== withoutHandles(listing);
       const shape = isChanged ? `${found.shape}; changed` : found.shape;
-      return new Map([[key, { ...found, shape, text: '' }]]);
+      return new Map([[key, { ...found, shape, body: '' }]]);
     },
     set: (entries) =>
       writeEach(entries, {
         key: () => key,
-        write: ({ text, fingerprint }) => {
-          runner.apply(text);
+        write: ({ body, fingerprint }) => {
+          runner.replaceTable('inet', tableName, body);
           written.clear();
-          written.set(fingerprint, withoutHandles(runner.listTable('inet', tableName)));
+          written.set(fingerprint, withoutHandles(listTable(runner)));
         },
       }),
     delete: (entries) =>
       writeEach(entries, {
         key: () => key,
-        write: () => runner.apply(`table ${key}\ndelete table ${key}\n`),
+        write: () => void runner.deleteTable('inet', tableName),
       }),
   };
 }
 
-const listingSchema = z.object({
-  nftables: z.array(
-    z.object({
-      table: z.object({ comment: z.string().optional() }).optional(),
-      chain: z.object({ name: z.string() }).optional(),
-      rule: z.object({ chain: z.string() }).optional(),
-      set: z.object({ name: z.string(), elem: z.array(z.unknown()).optional() }).optional(),
-    }),
-  ),
-});
-
-function readListing(listing: unknown): Pick<NftEntry, 'fingerprint' | 'shape'> {
-  const counts = new Map<string, number>();
-  let comment = '';
-  for (const { table, chain, rule, set } of listingSchema.parse(listing).nftables) {
-    comment = table?.comment ?? comment;
-    if (chain !== undefined) counts.set(`chain ${chain.name}`, 0);
-    if (set !== undefined) counts.set(`set ${set.name}`, set.elem?.length ?? 0);
-    const ruleKey = `chain ${rule?.chain}`;
-    if (rule !== undefined) counts.set(ruleKey, (counts.get(ruleKey) ?? 0) + 1);
-  }
-  return { fingerprint: comment.replace(/^heddle /, ''), shape: shapeOf([...counts]) };
+function elementsOf(elements: readonly string[]): string {
+  return [...elements].sort().join(', ');
 }
 
-// Handles and versions say nothing about the contents.
+function listTable(runner: NftRunner): readonly unknown[] | undefined {
+  return runner.listTable('inet', tableName, { stateless: true });
+}
+
+// A single address stands alone, a range of any other form as it comes.
+const element = z.union([
+  z.string().transform((address) => hostPrefix(parseAddress(address))),
+  z
+    .object({ prefix: z.object({ addr: z.string(), len: z.number() }) })
+    .transform(({ prefix: { addr, len } }) => parsePrefix(`${addr}/${len}`)),
+  z.unknown().transform((other) => JSON.stringify(other)),
+]);
+
+/** libnftables-json(5), as far as the shape needs it. */
+const listingSchema = z.array(
+  z.object({
+    chain: z.object({ name: z.string() }).optional(),
+    rule: z.object({ chain: z.string(), comment: z.string().optional() }).optional(),
+    set: z.object({ name: z.string(), elem: z.array(element).optional() }).optional(),
+  }),
+);
+
+function readListing(listing: unknown): Pick<NftEntry, 'fingerprint' | 'shape'> {
+  const rules = new Map<string, number>();
+  const sets = new Map<string, string>();
+  const comments = new Set<string>();
+  for (const { chain, rule, set } of listingSchema.parse(listing)) {
+    if (chain !== undefined) rules.set(`chain ${chain.name}`, 0);
+    if (set !== undefined) sets.set(`set ${set.name}`, elementsOf(set.elem ?? []));
+    const ruleKey = `chain ${rule?.chain}`;
+    if (rule === undefined) continue;
+    rules.set(ruleKey, (rules.get(ruleKey) ?? 0) + 1);
+    comments.add(rule.comment ?? '');
+  }
+  const [comment = ''] = comments;
+  const fingerprint = comments.size === 1 ? comment.replace(/^heddle /, '') : '';
+  return { fingerprint, shape: shapeOf([...rules, ...sets]) };
+}
+
+// Handles say nothing about the contents.
 function withoutHandles(listing: unknown): string {
-  return JSON.stringify(listing, (name, value: unknown) =>
-    name === 'handle' || name === 'metainfo' ? undefined : value,
+  return JSON.stringify(listing ?? [], (name, value: unknown) =>
+    name === 'handle' ? undefined : value,
   );
 }

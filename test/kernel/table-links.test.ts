@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { linkAddressTable } from '../../src/datapath/tables/link-addresses.ts';
+import { linkTable } from '../../src/datapath/tables/links.ts';
+import { linkByName } from '../../src/kernel/netlink/link.ts';
+import { overlayDeviceName, overlayMac } from '../../src/model/overlay-device.ts';
+import { parseAddress } from '../../src/net/address.ts';
+import { rootTest } from '../support/root-test.ts';
+import { assertContract, assertListed, place } from '../support/table-contract.ts';
+
+const overlay = {
+  name: overlayDeviceName,
+  port: 4789,
+  mac: overlayMac,
+  mtuBytes: 1450,
+  sound: true,
+};
+
+rootTest('the VXLAN device is made, kept, mended and removed', (context) => {
+  const { socket, ip } = place(context);
+  const table = linkTable(socket);
+  assertContract(table, [overlay]);
+  table.set([overlay]);
+  const made = linkByName(socket, overlayDeviceName);
+  assert.deepEqual(
+    [made?.up, made?.noArp, made?.mac, made?.mtuBytes, made?.addrGenMode],
+    [true, true, overlayMac, 1450, 'none'],
+  );
+  assert.equal(ip('-6', 'address', 'show', 'dev', overlayDeviceName), '', 'no link-local address');
+  for (const tampering of [
+    ['mtu', '1400'],
+    ['down'],
+    ['address', '02:00:5e:10:00:07'],
+    ['arp', 'on'],
+  ]) {
+    ip('link', 'set', overlayDeviceName, ...tampering);
+    const found = table.list(new Map()).get(overlayDeviceName);
+    assert.ok(found !== undefined && !table.equal(found, overlay), tampering.join(' '));
+    assert.deepEqual(table.set([overlay]), []);
+    assertListed(table, new Map([[overlayDeviceName, overlay]]));
+  }
+  assert.equal(linkByName(socket, overlayDeviceName)?.ifIndex, made?.ifIndex);
+});
+
+rootTest(
+  'a VXLAN device with another port or of another kind makes place for the right one',
+  (context) => {
+    const { socket, ip } = place(context);
+    const table = linkTable(socket);
+    table.set([overlay]);
+    const moved = { ...overlay, port: 4790 };
+    assert.deepEqual(table.set([moved]), []);
+    assertListed(table, new Map([[overlayDeviceName, moved]]));
+    ip('link', 'delete', overlayDeviceName);
+    ip('link', 'add', overlayDeviceName, 'type', 'bridge');
+    assert.deepEqual(table.set([overlay]), []);
+    assertListed(table, new Map([[overlayDeviceName, overlay]]));
+  },
+);
+
+rootTest(
+  'router addresses are set on the VXLAN device alone, without a connected network',
+  (context) => {
+    const { socket, ip } = place(context);
+    linkTable(socket).set([overlay]);
+    const ifIndex = linkByName(socket, overlayDeviceName)?.ifIndex;
+    assert.ok(ifIndex !== undefined);
+    const entries = [
+      { ifIndex, ifName: overlayDeviceName, address: parseAddress('192.0.2.1'), prefixLength: 32 },
+      {
+        ifIndex,
+        ifName: overlayDeviceName,
+        address: parseAddress('2001:db8:1::1'),
+        prefixLength: 128,
+      },
+    ];
+    const table = linkAddressTable(socket);
+    const before = ip('address', 'show', 'dev', 'up0');
+    assertContract(table, entries);
+    table.set(entries);
+    assert.equal(ip('-4', 'route', 'show', 'dev', overlayDeviceName), '');
+    assert.doesNotMatch(ip('-6', 'address', 'show', 'dev', overlayDeviceName), /tentative/);
+    ip('address', 'add', '192.0.2.9/32', 'dev', overlayDeviceName);
+    assert.equal(table.list(new Map()).size, 3);
+    assert.equal(ip('address', 'show', 'dev', 'up0'), before);
+    linkTable(socket).delete([overlay]);
+    assert.deepEqual(table.delete(entries), []);
+    assert.equal(table.list(new Map()).size, 0);
+  },
+);

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { nftEntries, nftTable } from '../../src/datapath/tables/nft.ts';
+import { Nftables } from '../../src/kernel/nftables.ts';
+import type { DesiredState, Masquerade } from '../../src/model/desired.ts';
+import { parsePrefix } from '../../src/net/prefix.ts';
+import { runIn } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+import { assertContract, assertListed, place } from '../support/table-contract.ts';
+
+const masquerade: Masquerade = {
+  sources: ['192.0.2.0/26', '2001:db8:1::/64'].map((text) => parsePrefix(text)),
+  // Adjacent ranges must stay apart in the kernel's listing, or the shape would never fit.
+  exempt: [
+    '192.0.2.0/26',
+    '192.0.2.64/26',
+    '198.51.100.2/32',
+    '2001:db8:1::/64',
+    '2001:db8:2::/64',
+  ].map((text) => parsePrefix(text)),
+  uplinks: ['up0', 'up1'],
+};
+
+function nftEntriesOf(value: Masquerade | undefined): ReturnType<typeof nftEntries> {
+  return nftEntries({ masquerade: value } as DesiredState);
+}
+
+rootTest('the nft table is replaced as a whole, listed as it was made, and deleted', (context) => {
+  const { namespace } = place(context);
+  using nft = Nftables.open(namespace);
+  runIn(namespace, 'nft', 'add table inet others; add chain inet others c');
+  const entries = [...nftEntriesOf(masquerade).values()];
+  assertContract(nftTable(nft), entries);
+  nftTable(nft).set(entries);
+  const another = nftTable(nft);
+  assertListed(another, nftEntriesOf(masquerade));
+  const changed = nftEntriesOf({ ...masquerade, uplinks: ['up0'] });
+  const [found] = another.list(changed).values();
+  const [wanted] = changed.values();
+  assert.ok(found !== undefined && wanted !== undefined && !another.equal(found, wanted));
+  assert.match(runIn(namespace, 'nft', 'list', 'ruleset'), /table inet others/);
+});
+
+rootTest('tampering with rules, elements, chains or the whole nft table shows', (context) => {
+  const { namespace } = place(context);
+  using nft = Nftables.open(namespace);
+  const desired = nftEntriesOf(masquerade);
+  const [entry] = desired.values();
+  assert.ok(entry !== undefined);
+  const tamperings = [
+    'flush chain inet heddle postrouting',
+    'add rule inet heddle postrouting accept',
+    'delete element inet heddle exempt4 { 192.0.2.64/26 }',
+    'add element inet heddle exempt4 { 203.0.113.0/24 }',
+    'add chain inet heddle other',
+    'delete table inet heddle',
+  ];
+  const table = nftTable(nft);
+  for (const tampering of tamperings) {
+    table.set([entry]);
+    runIn(namespace, 'nft', tampering);
+    // A process that did not write it itself sees it as well.
+    for (const observer of [table, nftTable(nft)]) {
+      const [found] = observer.list(desired).values();
+      assert.ok(found === undefined || !observer.equal(found, entry), tampering);
+    }
+  }
+});
+
+rootTest('a rule or an element exchanged for another shows', (context) => {
+  const { namespace } = place(context);
+  using nft = Nftables.open(namespace);
+  const desired = nftEntriesOf(masquerade);
+  const [entry] = desired.values();
+  assert.ok(entry !== undefined);
+  const table = nftTable(nft);
+  const isRight = (observer: typeof table): boolean => {
+    const [found] = observer.list(desired).values();
+    return found !== undefined && observer.equal(found, entry);
+  };
+  table.set([entry]);
+  const chain = ['inet', 'heddle', 'postrouting'];
+  const listing = runIn(namespace, 'nft', '-a', 'list', 'chain', ...chain);
+  const handle = /masquerade fully-random .*# handle (\d+)/.exec(listing)?.[1] ?? '';
+  runIn(namespace, 'nft', 'replace', 'rule', ...chain, 'handle', handle, 'accept');
+  assert.deepEqual([isRight(table), isRight(nftTable(nft))], [false, false]);
+  table.set([entry]);
+  runIn(
+    namespace,
+    'nft',
+    'delete element inet heddle exempt4 { 192.0.2.64/26 }; add element inet heddle exempt4 { 203.0.113.0/26 }',
+  );
+  assert.deepEqual([isRight(table), isRight(nftTable(nft))], [false, false]);
+});
