@@ -78,10 +78,9 @@ export function deleteConntrack(socket: NetlinkSocket, filter: ConntrackFilter):
 }
 
 function deleteEntry(requests: RequestSink, entry: ConntrackEntry): void {
-  const { source, sourcePort, destination, destinationPort } = entry.original;
   requests.submit({
     call: 'conntrack delete',
-    subject: `protocol ${entry.protocol} ${source} ${sourcePort ?? ''} -> ${destination} ${destinationPort ?? ''}`,
+    subject: describeEntry(entry),
     type: messages.delete,
     flags: 0,
     write: (message) => {
@@ -156,6 +155,13 @@ function writeAddressFilter(message: MessageWriter, { source, destination }: Tup
   message.nest(conntrackAttributes.original, () =>
     writeTupleAddresses(message, { source, destination }),
   );
+}
+
+function describeEntry({ protocol, original }: ConntrackEntry): string {
+  const { source, sourcePort, destination, destinationPort } = original;
+  const end = (address: Address, port: Port | undefined): string =>
+    port === undefined ? address : `${address} ${port}`;
+  return `protocol ${protocol} ${end(source, sourcePort)} -> ${end(destination, destinationPort)}`;
 }
 
 function describeFilter(filter: ConntrackFilter): string {

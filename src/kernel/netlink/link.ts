@@ -122,7 +122,7 @@ function deletion(ifIndex: IfIndex): Request {
   };
 }
 
-// RTEXT_FILTER_SKIP_STATS: a third of a link's bytes are counters that nobody reads here.
+// RTEXT_FILTER_SKIP_STATS: a third of a link's bytes are IPv6 counters that nobody reads here.
 function skipStatistics(message: MessageWriter): void {
   message.u32Attribute(linkAttributes.extendedMask, 1 << 3);
 }

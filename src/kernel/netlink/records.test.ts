@@ -1,0 +1,338 @@
+// What the kernel sent, read into records; and the same messages damaged, which must be refused as such and nothing else.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type captured, capturedPayload } from '../../../test/support/captured-netlink.ts';
+import { readConntrackEntry } from '../conntrack-record.ts';
+import { isKernelError } from '../errno.ts';
+import { readAddress } from './address.ts';
+import { readLink } from './link-record.ts';
+import { readNeighbour } from './neighbour.ts';
+import { readRoute } from './route-record.ts';
+import { readRule } from './rule.ts';
+
+interface Case {
+  readonly name: keyof typeof captured;
+  readonly read: (payload: Buffer) => unknown;
+  readonly record: unknown;
+}
+
+const route = { protocol: 72, table: 254, scope: 'global' };
+const counters = { packets: 0, bytes: 0 };
+
+const cases: readonly Case[] = [
+  {
+    name: 'veth',
+    read: readLink,
+    record: {
+      ifIndex: 7,
+      name: 'veth0',
+      kind: 'veth',
+      mac: '02:00:5e:10:00:01',
+      mtuBytes: 1450,
+      up: true,
+      running: true,
+      loopback: false,
+      noArp: false,
+      peerIfIndex: 9,
+      linkNamespaceId: 0,
+      master: 2,
+      addrGenMode: 'eui64',
+    },
+  },
+  {
+    name: 'vxlan',
+    read: readLink,
+    record: {
+      ifIndex: 11,
+      name: 'vxlan0',
+      kind: 'vxlan',
+      mac: '02:00:5e:10:00:03',
+      mtuBytes: 1500,
+      up: false,
+      running: false,
+      loopback: false,
+      noArp: false,
+      addrGenMode: 'eui64',
+      vxlan: { collectMetadata: true, port: 4789, id: 0 },
+    },
+  },
+  {
+    name: 'address4',
+    read: readAddress,
+    record: {
+      ifIndex: 7,
+      address: '192.0.2.1',
+      prefixLength: 24,
+      scope: 'global',
+      noDad: false,
+      noPrefixRoute: false,
+      tentative: false,
+      dadFailed: false,
+    },
+  },
+  {
+    name: 'address6',
+    read: readAddress,
+    record: {
+      ifIndex: 1,
+      address: '2001:db8::9',
+      prefixLength: 128,
+      scope: 'global',
+      noDad: true,
+      noPrefixRoute: true,
+      tentative: false,
+      dadFailed: false,
+    },
+  },
+  {
+    name: 'addressTentative',
+    read: readAddress,
+    record: {
+      ifIndex: 7,
+      address: '2001:db8::1',
+      prefixLength: 64,
+      scope: 'global',
+      noDad: false,
+      noPrefixRoute: false,
+      tentative: true,
+      dadFailed: false,
+    },
+  },
+  {
+    name: 'routeVia',
+    read: readRoute,
+    record: {
+      ...route,
+      destination: '198.51.100.0/24',
+      type: 'unicast',
+      ifIndex: 7,
+      gateway: '192.0.2.254',
+      metric: 10,
+      source: '192.0.2.1',
+      mtuBytes: 1400,
+    },
+  },
+  {
+    name: 'routeOnlink',
+    read: readRoute,
+    record: {
+      ...route,
+      destination: '0.0.0.0/0',
+      type: 'unicast',
+      ifIndex: 7,
+      gateway: '169.254.1.1',
+      onlink: true,
+    },
+  },
+  {
+    name: 'routeBlackhole',
+    read: readRoute,
+    record: { ...route, destination: '203.0.113.0/25', type: 'blackhole', table: 7200 },
+  },
+  {
+    name: 'routeVia6',
+    read: readRoute,
+    record: {
+      ...route,
+      destination: '203.0.113.0/24',
+      type: 'unicast',
+      ifIndex: 7,
+      gateway: '2001:db8::2',
+    },
+  },
+  {
+    name: 'routeMultipath',
+    read: readRoute,
+    record: {
+      ...route,
+      destination: '198.18.0.0/15',
+      type: 'unicast',
+      nextHops: [
+        { ifIndex: 7, gateway: '192.0.2.2', weight: 3 },
+        { ifIndex: 7, gateway: '192.0.2.3', weight: 1 },
+      ],
+    },
+  },
+  {
+    name: 'routeUnreachable6',
+    read: readRoute,
+    record: {
+      ...route,
+      destination: '2001:db8:3::/48',
+      type: 'unreachable',
+      ifIndex: 1,
+      metric: 1024,
+    },
+  },
+  {
+    name: 'routeMapped',
+    read: readRoute,
+    record: {
+      ...route,
+      destination: '::ffff:0:0/96',
+      type: 'unreachable',
+      ifIndex: 1,
+      metric: 1024,
+    },
+  },
+  {
+    name: 'routeDefault6',
+    read: readRoute,
+    record: {
+      ...route,
+      destination: '::/0',
+      type: 'unicast',
+      ifIndex: 7,
+      gateway: 'fe80::1',
+      metric: 1024,
+    },
+  },
+  {
+    name: 'neighbour4',
+    read: readNeighbour,
+    record: { ifIndex: 7, address: '192.0.2.7', mac: '02:00:5e:10:00:04', state: 'permanent' },
+  },
+  {
+    name: 'neighbour6',
+    read: readNeighbour,
+    record: { ifIndex: 7, address: '2001:db8::7', mac: '02:00:5e:10:00:04', state: 'permanent' },
+  },
+  {
+    name: 'rule4',
+    read: readRule,
+    record: {
+      family: 4,
+      priority: 100,
+      action: 'lookup',
+      table: 7200,
+      protocol: 72,
+      from: '192.0.2.0/24',
+      mark: { value: 0x200, mask: 0xf00 },
+    },
+  },
+  {
+    name: 'rule6',
+    read: readRule,
+    record: {
+      family: 6,
+      priority: 102,
+      action: 'unreachable',
+      protocol: 72,
+      from: '2001:db8::/32',
+    },
+  },
+  {
+    name: 'conntrackTcp',
+    read: withoutHandle(readConntrackEntry),
+    record: {
+      family: 4,
+      protocol: 6,
+      original: {
+        source: '192.0.2.1',
+        destination: '198.51.100.1',
+        sourcePort: 40000,
+        destinationPort: 443,
+      },
+      reply: {
+        source: '203.0.113.7',
+        destination: '192.0.2.1',
+        sourcePort: 443,
+        destinationPort: 40000,
+      },
+      status: {
+        seenReply: true,
+        assured: true,
+        sourceNat: false,
+        destinationNat: true,
+        dying: false,
+      },
+      timeoutSeconds: 119,
+      mark: 0x42,
+      tcpState: 'established',
+      originalCounters: counters,
+      replyCounters: counters,
+    },
+  },
+  {
+    name: 'conntrackIcmp6',
+    read: withoutHandle(readConntrackEntry),
+    record: {
+      family: 6,
+      protocol: 58,
+      original: {
+        source: '2001:db8::1',
+        destination: '2001:db8::2',
+        icmp: { id: 77, type: 128, code: 0 },
+      },
+      reply: {
+        source: '2001:db8::2',
+        destination: '2001:db8::1',
+        icmp: { id: 77, type: 129, code: 0 },
+      },
+      status: {
+        seenReply: false,
+        assured: false,
+        sourceNat: false,
+        destinationNat: false,
+        dying: false,
+      },
+      timeoutSeconds: 119,
+      mark: 0,
+      originalCounters: counters,
+      replyCounters: counters,
+    },
+  },
+];
+
+for (const { name, read, record } of cases) {
+  test(`a captured ${name} is read into its record`, () => {
+    assert.deepEqual(read(capturedPayload(name)), record);
+  });
+
+  test(`a captured ${name} cut short anywhere is read or refused, never a crash`, () => {
+    const payload = capturedPayload(name);
+    for (let length = 0; length < payload.length; length++) {
+      readOrRefuse(read, payload.subarray(0, length));
+    }
+  });
+
+  test(`a captured ${name} with any byte damaged is read or refused, never a crash`, () => {
+    const payload = capturedPayload(name);
+    for (let at = 0; at < payload.length; at++) {
+      for (const value of [0, 1, 3, 0x7f, 0xff]) {
+        const damaged = Buffer.from(payload);
+        damaged[at] = value;
+        readOrRefuse(read, damaged);
+      }
+    }
+  });
+}
+
+test('messages of other families are left out', () => {
+  const bridgeForwarding = Buffer.from('070000000700000080000000', 'hex');
+  assert.equal(readNeighbour(bridgeForwarding), undefined);
+  const multicastRoute = Buffer.from('80000000fe0000050000000000', 'hex');
+  assert.equal(readRoute(multicastRoute), undefined);
+});
+
+function readOrRefuse(read: (payload: Buffer) => unknown, payload: Buffer): void {
+  try {
+    read(payload);
+  } catch (error) {
+    if (!isKernelError(error, 'EBADMSG')) throw error;
+  }
+}
+
+// The handle is an address of that kernel's memory, hashed.
+function withoutHandle(
+  read: typeof readConntrackEntry,
+): (payload: Buffer) => Omit<NonNullable<ReturnType<typeof read>>, 'id'> | undefined {
+  return (payload) => {
+    const entry = read(payload);
+    if (entry === undefined) return undefined;
+    const { id, ...rest } = entry;
+    assert.equal(typeof id, 'number');
+    return rest;
+  };
+}
