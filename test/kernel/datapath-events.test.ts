@@ -1,0 +1,114 @@
+// Events: what a drop says, how a flood is held back, and that what is not said is counted.
+
+import assert from 'node:assert/strict';
+import { dropReason, flowEventKind, trafficDirection } from '../../src/datapath/generated.ts';
+import { protocols } from '../../src/net/protocol.ts';
+import { testDatapath } from '../support/datapath.ts';
+import { db, gatewayMac, places, web } from '../support/datapath-network.ts';
+import { ethernet, etherTypes, ip, tcp, tcpFlags } from '../support/packets.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const ports = { sourcePort: 40000, destinationPort: 80 };
+
+function syn(source = web[4], destination = db[4]): Uint8Array {
+  const segment = tcp({ ...ports, flags: tcpFlags.syn });
+  return ethernet(
+    { source: web.mac, destination: gatewayMac, type: etherTypes.ipv4 },
+    ip({ source, destination, protocol: protocols.tcp }, segment),
+  );
+}
+
+const spoofed = syn(db[4]);
+
+rootTest('a drop tells who tried what, where, and why it failed', (context) => {
+  const datapath = testDatapath(context);
+  datapath.run('from_pod', spoofed, { ifIndex: web.ifIndex });
+  const [event, ...others] = datapath.events.drain();
+  assert.deepEqual(others, []);
+  assert.ok(event);
+  const { timeNs, createdNs, ...fields } = event;
+  assert.equal(createdNs, timeNs);
+  assert.deepEqual(fields, {
+    source: db[4],
+    destination: db[4],
+    sourcePort: 40000,
+    destinationPort: 80,
+    protocol: protocols.tcp,
+    tcpFlags: tcpFlags.syn,
+    kind: flowEventKind.drop,
+    reason: dropReason.spoofedAddress,
+    direction: trafficDirection.egress,
+    ifindex: web.ifIndex,
+    bytes: [40, 0],
+    packets: [1, 0],
+  });
+});
+
+rootTest('a drop that only the stack can explain is an event, too', (context) => {
+  const datapath = testDatapath(context);
+  datapath.run('from_pod', syn(web[4], places.nobody[4]), { ifIndex: web.ifIndex });
+  const [event] = datapath.events.drain();
+  assert.equal(event?.reason, dropReason.noEndpoint);
+  assert.equal(event?.destination, places.nobody[4]);
+});
+
+rootTest(
+  'a flood is counted packet by packet, but told of within the budget of a second',
+  async (context) => {
+    const datapath = testDatapath(context, { eventsPerSecond: 5 });
+    const flood = { ifIndex: web.ifIndex, repeat: 100 };
+    datapath.run('from_pod', spoofed, flood);
+    assert.equal(datapath.events.drain().length, 5);
+    assert.equal(datapath.eventBudget().suppressed, 95);
+    assert.equal(datapath.dropCounter(dropReason.spoofedAddress).packets, 100);
+    await new Promise((resolve) => setTimeout(resolve, 1050));
+    datapath.run('from_pod', spoofed, flood);
+    assert.equal(datapath.events.drain().length, 5, 'and again in the next second');
+    assert.equal(datapath.eventBudget().suppressed, 190);
+    assert.equal(datapath.dropCounter(dropReason.spoofedAddress).packets, 200);
+    assert.deepEqual(datapath.eventBudget().lost, 0);
+  },
+);
+
+rootTest('a budget of nothing sends nothing', (context) => {
+  const datapath = testDatapath(context, { eventsPerSecond: 0 });
+  datapath.run('from_pod', syn(), { ifIndex: web.ifIndex });
+  assert.deepEqual(datapath.events.drain(), []);
+  assert.equal(datapath.eventBudget().suppressed, 1);
+  assert.equal([...datapath.flows.entries()].length, 1, 'the flow is there all the same');
+});
+
+rootTest('a ring that nobody reads fills up, and what it cannot take is counted', (context) => {
+  const datapath = testDatapath(context);
+  const repeat = 20_000;
+  datapath.run('from_pod', spoofed, { ifIndex: web.ifIndex, repeat });
+  const told = datapath.events.drain().length;
+  const { lost, suppressed } = datapath.eventBudget();
+  assert.ok(told > 1000 && told < repeat, `${told} events in the ring`);
+  assert.equal(told + lost, repeat);
+  assert.equal(suppressed, 0);
+  datapath.run('from_pod', spoofed, { ifIndex: web.ifIndex });
+  assert.equal(datapath.events.drain().length, 1, 'a ring that was read takes events again');
+});
+
+rootTest(
+  'nobody is woken for an event; a ring a quarter full wakes its reader',
+  async (context) => {
+    const datapath = testDatapath(context);
+    const quiet = 1 << 30;
+    const batches = datapath.events.batches({ periodMs: quiet, signal: AbortSignal.timeout(5000) });
+    let woken = false;
+    const first = batches.next().then((batch) => {
+      woken = true;
+      return batch;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    datapath.run('from_pod', spoofed, { ifIndex: web.ifIndex, repeat: 1000 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(woken, false);
+    datapath.run('from_pod', spoofed, { ifIndex: web.ifIndex, repeat: 3000 });
+    const { value } = await first;
+    assert.ok((value?.length ?? 0) > 1000);
+    await batches.return?.();
+  },
+);
