@@ -8,6 +8,7 @@ import { topologyOptions } from './lab.ts';
 interface DemoFlags {
   readonly mode: LabMode;
   readonly nodes: number;
+  readonly name: string;
   readonly once?: true;
 }
 
@@ -15,9 +16,10 @@ export function demoCommand(): Command {
   const command = new Command('demo')
     .description('a small pod network with every pod asking every other; stays up until Ctrl-C')
     .argument('[manifests]', 'FILE or DIR to run instead of the demo of three apps', demoManifests)
+    .option('--name <name>', 'the lab: several can be up under different names', 'demo')
     .option('--once', 'end after the matrix; exit code 1 when a pod could not be reached');
   return topologyOptions(command).action(async (source: string, flags: DemoFlags) => {
-    const { mode, nodes, once } = flags;
-    process.exitCode = await demo({ mode, nodes, source, once: once === true });
+    const { name, mode, nodes, once } = flags;
+    process.exitCode = await demo({ name, mode, nodes, source, once: once === true });
   });
 }

@@ -1,14 +1,7 @@
 // Cgroups (version 2) of a lab: one folder for the lab, one for each node, one for each pod. They tell what belongs to
 // whom (socket hooks attach to them) and let `lab down` find every process of a lab whose supervisor is gone.
 
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The mount point of the cgroup v2 tree: `/sys/fs/cgroup`, or `/sys/fs/cgroup/unified` beside v1 (cgroups(7)). */
@@ -54,11 +47,6 @@ export function removeCgroup(path: string): void {
       if (!isCode(error, 'ENOENT')) throw error;
     }
   }
-}
-
-/** Moves a process that is just being made: see spawnIn. */
-export function joinCgroup(path: string, pid: number): void {
-  writeFileSync(join(path, 'cgroup.procs'), `${pid}`);
 }
 
 // Parents first.

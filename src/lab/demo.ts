@@ -9,6 +9,7 @@ import type { LabMode, LabRecord } from './record.ts';
 import { stopSignal } from './supervise.ts';
 
 export interface DemoOptions {
+  readonly name: string;
   readonly mode: LabMode;
   /** End after the matrix. */
   readonly once: boolean;
@@ -28,8 +29,8 @@ const interrupted = 130;
 /** Returns the exit code: 0 when every cell of the matrix was reached. */
 export async function demo(options: DemoOptions): Promise<number> {
   const stopped = stopSignal().then(() => 'stopped' as const);
-  const { source, mode, nodes } = options;
-  const lab = await Lab.build({ name: 'demo', source, mode, nodes, onNote: note });
+  const { name, source, mode, nodes } = options;
+  const lab = await Lab.build({ name, source, mode, nodes, onNote: note });
   try {
     console.log(`heddle demo: ${labTitle(lab.record(), lab.podCount)}`);
     if ((await Promise.race([start(lab), stopped])) === 'stopped') return interrupted;

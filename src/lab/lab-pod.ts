@@ -32,6 +32,8 @@ export class LabPod {
   readonly spec: LabPodSpec;
   readonly node: string;
   readonly uid: string = randomUUID();
+  /** Settles when its process runs, or it was given up; never rejects. */
+  readonly started: Promise<void>;
   readonly #options: LabPodOptions;
   readonly #containerId = randomUUID().replaceAll('-', '');
   #addresses: readonly Address[] = [];
@@ -44,27 +46,23 @@ export class LabPod {
     this.#options = options;
     this.spec = options.spec;
     this.node = options.node.name;
+    this.started = this.#start().catch((error: Error) => {
+      this.#update({ state: 'waiting', problem: error.message });
+      options.onNote(`pod ${this.spec.key}: ${error.message}`);
+    });
   }
 
   get addresses(): readonly Address[] {
     return this.#addresses;
   }
 
-  /** Makes the namespace, gets it a network and starts the process; keeps trying while the agent says "try later". */
-  async start(): Promise<void> {
-    makeCgroup(this.#options.cgroup);
-    if (!this.spec.hostNetwork) {
-      using namespace = NetworkNamespace.create(this.#options.namespacePath);
-      bringLoopbackUp(namespace);
-    }
-    await this.#join();
-    if (this.#wanted) await this.#run();
-  }
-
   /** Ends the process and takes the network away again; the agent being gone does not keep the pod. */
   async remove(): Promise<void> {
     this.#wanted = false;
     const { cgroup, namespacePath, onNote } = this.#options;
+    await killCgroup(cgroup);
+    await this.started;
+    // What was being started just then.
     await killCgroup(cgroup);
     if (!this.spec.hostNetwork) {
       await callCni(this.#request('DEL')).catch((error: Error) => onNote(error.message));
@@ -93,6 +91,17 @@ export class LabPod {
       echo: spec.command === undefined,
       ...this.#state,
     };
+  }
+
+  // Makes the namespace, gets it a network and starts the process; keeps trying while the agent cannot.
+  async #start(): Promise<void> {
+    makeCgroup(this.#options.cgroup);
+    if (!this.spec.hostNetwork) {
+      using namespace = NetworkNamespace.create(this.#options.namespacePath);
+      bringLoopbackUp(namespace);
+    }
+    await this.#join();
+    if (this.#wanted) await this.#run();
   }
 
   async #join(): Promise<void> {

@@ -1,18 +1,19 @@
 // A running lab: the switch, the nodes with their agents, the pods. Follows its manifests: pods come and go as the files
 // say. Everything it makes stands under its name (paths.ts), so that removeLab needs nothing but that.
 
-import { type FSWatcher, mkdirSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, rmSync, statSync, watch } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../base/input-error.ts';
 import { cgroupMount, makeCgroup } from './cgroup.ts';
-import { type PodFacts, renderCluster, writeCluster } from './cluster-files.ts';
-import { type DesiredPod, desiredPods } from './desired-pods.ts';
+import { renderCluster, writeCluster } from './cluster-files.ts';
+import { desiredPods } from './desired-pods.ts';
 import { type AgentSettings, LabAgent } from './lab-agent.ts';
-import { LabPod } from './lab-pod.ts';
-import { type ManifestFile, type PodKey, readManifests } from './manifests.ts';
+import { LabPods } from './lab-pods.ts';
+import { type ManifestFile, readManifests } from './manifests.ts';
 import { generatedNodes, type LabNode, planFabrics, world } from './nodes.ts';
 import { type LabPaths, labPaths, namespacePath, nodePaths, parseLabName } from './paths.ts';
 import {
+  claimLab,
   isAlive,
   type LabMode,
   type LabRecord,
@@ -21,7 +22,7 @@ import {
   readRecord,
   writeRecord,
 } from './record.ts';
-import { removeLab, removeParts } from './remove.ts';
+import { removeParts, removeShared } from './remove.ts';
 import { buildTopology } from './topology.ts';
 
 export interface LabOptions {
@@ -38,7 +39,9 @@ export interface LabOptions {
 
 type FixedNode = Omit<NodeRecord, 'agent'> & { readonly state: string };
 
-const settleMs = 100;
+// An editor's save is several events.
+const editMs = 100;
+const changeMs = 20;
 
 export class Lab {
   readonly options: LabOptions;
@@ -47,7 +50,7 @@ export class Lab {
   readonly #generated: readonly LabNode[];
   readonly #nodes: readonly FixedNode[];
   readonly #agents = new Map<string, LabAgent>();
-  readonly #pods = new Map<PodKey, LabPod>();
+  readonly #pods: LabPods;
   readonly #notes: { readonly time: string; readonly text: string }[] = [];
   readonly #createdAt = new Date().toISOString();
   #files: readonly ManifestFile[];
@@ -55,7 +58,8 @@ export class Lab {
   #state: LabRecord['state'] = 'starting';
   #work: Promise<void> = Promise.resolve();
   #watcher: FSWatcher | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #editTimer: NodeJS.Timeout | undefined;
+  #changeTimer: NodeJS.Timeout | undefined;
 
   private constructor(options: LabOptions, files: readonly ManifestFile[]) {
     this.options = options;
@@ -65,6 +69,12 @@ export class Lab {
     const written = files.flatMap((file) => file.nodes);
     this.#generated = written.length > 0 ? [] : generatedNodes(options.nodes);
     this.#nodes = [...written, ...this.#generated].map((node) => this.#fix(node));
+    this.#pods = new LabPods({
+      paths: this.#paths,
+      nodes: this.#nodes,
+      onChange: () => this.#podsChanged(),
+      onNote: (text) => this.#note(text),
+    });
   }
 
   /**
@@ -111,7 +121,7 @@ export class Lab {
           agent: this.#agents.get(node.name)?.state ?? { state: 'down', restarts: 0 },
         };
       }),
-      pods: [...this.#pods.values()].map((pod) => pod.record()).sort(byName),
+      pods: this.#pods.records(),
       problems: this.#problems,
       notes: this.#notes.slice(-50),
     };
@@ -141,9 +151,10 @@ export class Lab {
   /** Resolves when every pod of the manifests runs. */
   async startPods(): Promise<void> {
     await this.#queue(() => this.#settle());
+    await this.#pods.started();
     if (this.#state === 'stopping') return;
     this.#state = 'up';
-    this.#save();
+    this.#flush();
   }
 
   /** From now on edits of the manifests add and remove pods. */
@@ -152,8 +163,8 @@ export class Lab {
     const isDirectory = statSync(source).isDirectory();
     this.#watcher = watch(isDirectory ? source : dirname(source), (_, file) => {
       if (!isDirectory && file !== basename(source)) return;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => void this.sync(), settleMs);
+      clearTimeout(this.#editTimer);
+      this.#editTimer = setTimeout(() => void this.sync(), editMs);
     });
   }
 
@@ -169,27 +180,33 @@ export class Lab {
   async close(): Promise<void> {
     this.#state = 'stopping';
     this.#watcher?.close();
-    clearTimeout(this.#timer);
-    for (const pod of this.#pods.values()) pod.abandon();
+    clearTimeout(this.#editTimer);
+    clearTimeout(this.#changeTimer);
+    const abandoned = this.#pods.abandon();
     await Promise.all([...this.#agents.values()].map((agent) => agent.stop()));
     // What was under way must not make anything after the removal.
-    await this.#work;
+    await Promise.all([this.#work, abandoned]);
     await removeParts(this.options.name);
+    rmSync(this.#paths.log, { force: true });
   }
 
   async #claimName(): Promise<void> {
     const { name } = this.options;
-    const supervisor = readRecord(name)?.supervisor;
-    if (supervisor !== undefined && isAlive(supervisor)) {
-      throw new InputError({
-        object: 'lab name',
-        value: name,
-        rule: `is in use by process ${supervisor.pid}: heddle lab down --name ${name}, or choose another --name`,
-      });
+    let hadLeftovers = false;
+    while (!claimLab(this.record())) {
+      const supervisor = readRecord(name)?.supervisor;
+      if (supervisor !== undefined && isAlive(supervisor)) {
+        throw new InputError({
+          object: 'lab name',
+          value: name,
+          rule: `is in use by process ${supervisor.pid}: heddle lab down --name ${name}, or choose another --name`,
+        });
+      }
+      hadLeftovers = true;
+      await removeParts(name);
     }
-    if (await removeLab(name)) this.#note(`removed what an earlier lab ${name} had left behind`);
-    mkdirSync(join(this.#paths.directory, 'pods'), { recursive: true });
-    this.#save();
+    await removeShared(name);
+    if (hadLeftovers) this.#note(`removed what an earlier lab ${name} had left behind`);
   }
 
   #build(): void {
@@ -214,50 +231,27 @@ export class Lab {
   async #settle(): Promise<void> {
     if (this.#state === 'stopping') return;
     const names = this.#nodes.map((node) => node.name);
-    const current = [...this.#pods.values()].map(({ spec, node }) => ({ spec, node }));
-    const { pods, problems } = desiredPods(this.#files, names, current);
+    const { pods, problems } = desiredPods(this.#files, names, this.#pods.current());
     this.#problems = problems;
-    const gone = [...this.#pods].filter(([key, pod]) => !isSame(pods.get(key), pod));
-    await Promise.all(gone.map(([key, pod]) => pod.remove().then(() => this.#pods.delete(key))));
-    const added = [...pods.values()].filter(({ spec }) => !this.#pods.has(spec.key));
-    for (const pod of added) this.#pods.set(pod.spec.key, this.#makePod(pod));
-    this.#writeCluster();
-    await Promise.all(added.map(({ spec }) => this.#pods.get(spec.key)?.start()));
+    await this.#pods.settle(pods);
+  }
+
+  // Pods change in swarms: one writing for all that happens in a moment.
+  #podsChanged(): void {
+    this.#changeTimer ??= setTimeout(() => this.#flush(), changeMs);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#changeTimer);
+    this.#changeTimer = undefined;
     this.#writeCluster();
     this.#save();
   }
 
-  #makePod({ spec, node: nodeName }: DesiredPod): LabPod {
-    const node = this.#nodes.find(({ name }) => name === nodeName);
-    if (node === undefined)
-      throw new Error(`pod ${spec.key} was placed on ${nodeName}, which is not there`);
-    const file = spec.key.replace('/', '_');
-    return new LabPod({
-      spec,
-      node,
-      namespacePath: spec.hostNetwork
-        ? node.namespacePath
-        : namespacePath(this.#paths, 'pod', spec.key),
-      cgroup: join(node.cgroup, 'pods', file),
-      log: join(this.#paths.directory, 'pods', `${file}.log`),
-      onChange: () => this.#save(),
-      onNote: (text) => this.#note(text),
-    });
-  }
-
   #writeCluster(): void {
     if (this.#state === 'stopping') return;
-    const facts = new Map<PodKey, PodFacts>();
-    for (const [key, pod] of this.#pods) {
-      const node = this.#nodes.find(({ name }) => name === pod.node);
-      facts.set(key, {
-        uid: pod.uid,
-        node: pod.node,
-        nodeAddress: node?.addresses[0],
-        addresses: pod.addresses,
-      });
-    }
-    writeCluster(this.#paths.cluster, renderCluster(this.#files, facts, this.#generated));
+    const texts = renderCluster(this.#files, this.#pods.facts(), this.#generated);
+    writeCluster(this.#paths.cluster, texts);
   }
 
   #fix(node: LabNode): FixedNode {
@@ -294,16 +288,4 @@ export class Lab {
   #save(): void {
     if (this.#state !== 'stopping') writeRecord(this.record());
   }
-}
-
-function isSame(desired: DesiredPod | undefined, pod: LabPod): boolean {
-  if (desired === undefined || desired.node !== pod.node) return false;
-  return JSON.stringify(desired.spec) === JSON.stringify(pod.spec);
-}
-
-function byName(
-  left: { namespace: string; name: string },
-  right: { namespace: string; name: string },
-): number {
-  return `${left.namespace}/${left.name}` < `${right.namespace}/${right.name}` ? -1 : 1;
 }

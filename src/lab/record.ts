@@ -1,6 +1,15 @@
 // lab.json: what a lab consists of, written by its supervisor after every change and read by every `heddle lab` command.
 
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { InputError } from '../base/input-error.ts';
 import type { Address } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
@@ -93,6 +102,22 @@ export function writeRecord(record: LabRecord): void {
   renameSync(`${path}.new`, path);
 }
 
+/** Takes the lab's name by making its folder, record included, at once; false when the folder is there already. */
+export function claimLab(record: LabRecord): boolean {
+  const { directory } = labPaths(record.name);
+  const draft = join(labsDirectory, `.${record.name}.${process.pid}`);
+  mkdirSync(join(draft, 'pods'), { recursive: true });
+  writeFileSync(join(draft, basename(labPaths(record.name).record)), JSON.stringify(record));
+  try {
+    renameSync(draft, directory);
+    return true;
+  } catch (error) {
+    rmSync(draft, { recursive: true });
+    if (error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY') return false;
+    throw error;
+  }
+}
+
 /** Undefined when there is no lab of this name, or one that ended before its first record. */
 export function readRecord(name: string): LabRecord | undefined {
   const { record } = labPaths(name);
@@ -103,7 +128,9 @@ export function readRecord(name: string): LabRecord | undefined {
 /** The names of all labs of this machine, also those whose supervisor is gone. */
 export function labNames(): readonly string[] {
   if (!existsSync(labsDirectory)) return [];
-  return readdirSync(labsDirectory).sort();
+  return readdirSync(labsDirectory)
+    .filter((name) => !name.startsWith('.'))
+    .sort();
 }
 
 /** The lab a command means: the named one, or the only one. Throws InputError when there is none or a choice. */

@@ -1,7 +1,7 @@
 // Removes a lab by its name alone: it works the same after a crash, when no process of the lab is left to ask.
 
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { cgroupMount, killCgroup, removeCgroup } from './cgroup.ts';
 import { labPaths } from './paths.ts';
@@ -11,27 +11,37 @@ const stopTimeoutMs = 20_000;
 
 /** Asks the lab's supervisor to end, removes what is left then; false when there was no such lab. */
 export async function removeLab(name: string): Promise<boolean> {
-  const { directory, pins, cgroupName } = labPaths(name);
+  const { directory, pins, cgroupName, log } = labPaths(name);
   const cgroup = join(cgroupMount(), cgroupName);
   if (![directory, pins, cgroup].some(existsSync)) return false;
   const supervisor = readRecord(name)?.supervisor;
   if (supervisor !== undefined && supervisor.pid !== process.pid) await stopSupervisor(supervisor);
   await removeParts(name);
+  rmSync(log, { force: true });
   return true;
 }
 
-/** All that a lab ever makes; each kind by the one place that the lab's name stands for. Missing is fine. */
+/** All that a lab ever makes but its log; each kind by the one place that the lab's name stands for. Missing is fine. */
 export async function removeParts(name: string): Promise<void> {
-  const { directory, namespaces, pins, cgroupName, log } = labPaths(name);
-  const cgroup = join(cgroupMount(), cgroupName);
-  await killCgroup(cgroup);
+  const { directory, namespaces } = labPaths(name);
+  await removeShared(name);
+  if (!existsSync(directory)) return;
   if (existsSync(namespaces)) {
     for (const file of readdirSync(namespaces)) NetworkNamespace.remove(join(namespaces, file));
   }
-  rmSync(pins, { recursive: true, force: true });
+  // The name is free at once; whoever takes it next does not meet what is still being deleted.
+  const condemned = join(dirname(directory), `.${name}.removed.${process.pid}`);
+  renameSync(directory, condemned);
+  rmSync(condemned, { recursive: true, force: true });
+}
+
+/** What stands outside the lab's own folder: processes, cgroups and pins. */
+export async function removeShared(name: string): Promise<void> {
+  const { pins, cgroupName } = labPaths(name);
+  const cgroup = join(cgroupMount(), cgroupName);
+  await killCgroup(cgroup);
   removeCgroup(cgroup);
-  rmSync(log, { force: true });
-  rmSync(directory, { recursive: true, force: true });
+  rmSync(pins, { recursive: true, force: true });
 }
 
 async function stopSupervisor(supervisor: ProcessIdentity): Promise<void> {

@@ -1,0 +1,97 @@
+// All pods of a lab: made, replaced and removed so that they match what the manifests ask for.
+
+import { join } from 'node:path';
+import type { PodFacts } from './cluster-files.ts';
+import type { DesiredPod } from './desired-pods.ts';
+import { LabPod } from './lab-pod.ts';
+import type { PodKey } from './manifests.ts';
+import { type LabPaths, namespacePath } from './paths.ts';
+import type { NodeRecord, PodRecord } from './record.ts';
+
+export interface LabPodsOptions {
+  readonly paths: LabPaths;
+  readonly nodes: readonly Omit<NodeRecord, 'agent'>[];
+  readonly onChange: () => void;
+  readonly onNote: (text: string) => void;
+}
+
+export class LabPods {
+  readonly #options: LabPodsOptions;
+  readonly #pods = new Map<PodKey, LabPod>();
+
+  constructor(options: LabPodsOptions) {
+    this.#options = options;
+  }
+
+  /** What runs now, in the shape of what is asked for. */
+  current(): readonly DesiredPod[] {
+    return [...this.#pods.values()].map(({ spec, node }) => ({ spec, node }));
+  }
+
+  records(): readonly PodRecord[] {
+    const records = [...this.#pods.values()].map((pod) => pod.record());
+    return records.sort((left, right) => (nameOf(left) < nameOf(right) ? -1 : 1));
+  }
+
+  /** What the agents' manifests say about each pod. */
+  facts(): ReadonlyMap<PodKey, PodFacts> {
+    const nodes = new Map(this.#options.nodes.map((node) => [node.name, node]));
+    const facts = [...this.#pods].map(([key, { uid, node, addresses }]): [PodKey, PodFacts] => {
+      return [key, { uid, node, nodeAddress: nodes.get(node)?.addresses[0], addresses }];
+    });
+    return new Map(facts);
+  }
+
+  /** Resolves when what is not wanted is gone; new pods have begun to start then (see `started`). */
+  async settle(desired: ReadonlyMap<PodKey, DesiredPod>): Promise<void> {
+    const gone = [...this.#pods].filter(([key, pod]) => !isSame(desired.get(key), pod));
+    await Promise.all(
+      gone.map(async ([key, pod]) => {
+        await pod.remove();
+        this.#pods.delete(key);
+      }),
+    );
+    for (const pod of desired.values()) {
+      if (!this.#pods.has(pod.spec.key)) this.#pods.set(pod.spec.key, this.#make(pod));
+    }
+    this.#options.onChange();
+  }
+
+  /** Resolves when every pod runs; a pod that cannot be started is told as a note. */
+  async started(): Promise<void> {
+    await Promise.all([...this.#pods.values()].map((pod) => pod.started));
+  }
+
+  /** The lab ends as a whole: nothing is started again. Resolves when nothing is under way. */
+  async abandon(): Promise<void> {
+    for (const pod of this.#pods.values()) pod.abandon();
+    await this.started();
+  }
+
+  #make({ spec, node: nodeName }: DesiredPod): LabPod {
+    const { paths, nodes, onChange, onNote } = this.#options;
+    const node = nodes.find(({ name }) => name === nodeName);
+    if (node === undefined) {
+      throw new Error(`pod ${spec.key} was placed on ${nodeName}, which is not there`);
+    }
+    const file = spec.key.replace('/', '_');
+    return new LabPod({
+      spec,
+      node,
+      namespacePath: spec.hostNetwork ? node.namespacePath : namespacePath(paths, 'pod', spec.key),
+      cgroup: join(node.cgroup, 'pods', file),
+      log: join(paths.directory, 'pods', `${file}.log`),
+      onChange,
+      onNote,
+    });
+  }
+}
+
+function isSame(desired: DesiredPod | undefined, pod: LabPod): boolean {
+  if (desired === undefined || desired.node !== pod.node) return false;
+  return JSON.stringify(desired.spec) === JSON.stringify(pod.spec);
+}
+
+function nameOf({ namespace, name }: PodRecord): string {
+  return `${namespace}/${name}`;
+}
