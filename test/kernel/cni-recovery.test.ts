@@ -1,0 +1,211 @@
+// What is left of a pod when a step of ADD fails, when the agent dies in the middle, when its interface goes.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { hostIfNameOf } from '../../src/agent/endpoint-record.ts';
+import { listLinks } from '../../src/kernel/netlink/link.ts';
+import {
+  assertFails,
+  call,
+  footprint,
+  makeNode,
+  makePod,
+  type TestNode,
+  type TestPod,
+  waitUntil,
+} from '../support/cni-node.ts';
+import { runIn } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+/** Makes one step of ADD fail; `text` is what the runtime reads then. */
+interface Fault {
+  readonly step: string;
+  prepare(node: TestNode, pod: TestPod): void;
+  readonly text: RegExp;
+}
+
+const faults: readonly Fault[] = [
+  {
+    step: 'the reservation cannot be written',
+    prepare: ({ directory }, pod) => mkdirSync(path.join(directory, temporaryOf(pod))),
+    text: /EISDIR/,
+  },
+  {
+    step: 'the wiring fails at its last request',
+    prepare: (_, { namespace }) => {
+      runIn(namespace, 'ip', 'link', 'add', 'other', 'type', 'veth', 'peer', 'name', 'end');
+      runIn(namespace, 'ip', 'link', 'set', 'other', 'up');
+      runIn(namespace, 'ip', '-6', 'route', 'add', 'default', 'dev', 'other');
+    },
+    text: /route add ::\/0 via fe80::1.*: EEXIST/,
+  },
+  {
+    step: 'the data path does not take it',
+    prepare: (node) => node.failSettle(() => new Error('routes: no room')),
+    text: /ADD .*: routes: no room/,
+  },
+  {
+    step: 'the finished record cannot be written',
+    prepare: (node, pod) =>
+      node.failSettle(() => void mkdirSync(path.join(node.directory, temporaryOf(pod)))),
+    text: /EISDIR/,
+  },
+];
+
+function temporaryOf({ containerId }: TestPod): string {
+  return `${hostIfNameOf({ containerId, ifName: 'eth0' })}.json.tmp`;
+}
+
+for (const { step, prepare: arm, text } of faults) {
+  rootTest(`an ADD leaves nothing when ${step}`, async (context) => {
+    const node = makeNode(context);
+    const pod = makePod(context);
+    arm(node, pod);
+    const before = footprint(node);
+    assertFails(await node.call('ADD', pod), 999, text);
+    const after = footprint(node);
+    rmSync(path.join(node.directory, temporaryOf(pod)), { recursive: true, force: true });
+    assert.deepEqual({ ...after, records: [] }, { ...before, records: [] });
+    assert.deepEqual(readdirSync(node.directory), []);
+    assert.equal((await node.call('DEL', pod)).exitCode, 0);
+  });
+}
+
+/** An agent that adds (and deletes) one pod and dies by SIGKILL on the way: `argv` is what and where. */
+const mortalAgent = `
+  import { EndpointStore } from '${compiled('agent/endpoint-store.js')}';
+  import { PodNetwork } from '${compiled('agent/pod-network.js')}';
+  import { Pods } from '${compiled('agent/pods.js')}';
+  import { silentLogger } from '${compiled('base/log.js')}';
+  import { NetworkNamespace } from '${compiled('kernel/namespace.js')}';
+  const [moment, nodePath, directory, namespacePath] = process.argv.slice(1);
+  const dieAt = (now) => { if (now === moment) process.kill(process.pid, 'SIGKILL'); };
+  const wiring = new PodNetwork(NetworkNamespace.open(nodePath));
+  const open = wiring.open.bind(wiring);
+  wiring.open = (path) => {
+    const namespace = open(path);
+    const wire = namespace.wire.bind(namespace);
+    namespace.wire = (record) => {
+      dieAt('reserved');
+      const ifIndex = wire(record);
+      dieAt('wired');
+      return ifIndex;
+    };
+    return namespace;
+  };
+  const node = {
+    podRanges: () => ['10.201.1.0/24', 'fd00:201:1::/64'],
+    podMtuBytes: () => 1450,
+    settle: async (endpoint) => dieAt(pods.endpoints().includes(endpoint) ? 'settling' : 'deleting'),
+  };
+  const pods = new Pods({ store: EndpointStore.open(directory, 8), wiring, node, log: silentLogger });
+  const request = { version: '1.0.0', containerId: 'mortal', ifName: 'eth0', namespacePath };
+  await pods.add({ kind: 'add', ...request });
+  dieAt('added');
+  await pods.del({ kind: 'del', ...request });
+`;
+
+function compiled(file: string): string {
+  return new URL(`../../src/${file}`, import.meta.url).href;
+}
+
+async function dieAt(moment: string, node: TestNode, pod: TestPod): Promise<void> {
+  const nodePath = `/proc/${process.pid}/fd/${node.namespace.fd}`;
+  const options = ['--input-type=module', '-e', mortalAgent];
+  const child = spawn(process.execPath, [...options, moment, nodePath, node.directory, pod.path], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const [, signal] = await once(child, 'exit');
+  assert.equal(signal, 'SIGKILL');
+}
+
+for (const moment of ['reserved', 'wired', 'settling', 'deleting']) {
+  rootTest(`an agent killed at "${moment}" leaves nothing after its restart`, async (context) => {
+    const node = makeNode(context);
+    const pod = makePod(context);
+    await dieAt(moment, node, pod);
+    assert.equal(readdirSync(node.directory).length, 1);
+    const restarted = await node.restart();
+    if (moment === 'deleting') {
+      // The runtime has no answer to its DEL, so it sends another.
+      assert.match(restarted.problems().join(), /container mortal eth0: .* is gone/);
+      await call(restarted, 'DEL', { ...pod, containerId: 'mortal' });
+    }
+    assert.deepEqual([restarted.endpoints(), restarted.problems()], [[], []]);
+    assert.deepEqual(readdirSync(node.directory), []);
+    assert.equal(listLinks(node.socket).length, 1, 'loopback');
+    assert.equal((await call(restarted, 'ADD', pod)).exitCode, 0);
+  });
+}
+
+rootTest('an agent killed between the pod and its answer has the pod', async (context) => {
+  const node = makeNode(context);
+  const pod = { ...makePod(context), containerId: 'mortal' };
+  await dieAt('added', node, pod);
+  const restarted = await node.restart();
+  assert.equal(restarted.endpoints().length, 1);
+  assert.equal((await call(restarted, 'DEL', pod)).exitCode, 0);
+  assert.deepEqual([readdirSync(node.directory), listLinks(node.socket).length], [[], 1]);
+});
+
+rootTest('a restart finds live, half-built, stale and vanished endpoints', async (context) => {
+  const node = makeNode(context);
+  const [live, halfBuilt, stale, vanished] = [1, 2, 3, 4].map(() => makePod(context));
+  assert.ok(live && halfBuilt && stale && vanished);
+  for (const pod of [live, halfBuilt, stale, vanished]) await node.call('ADD', pod);
+  const records = new Map(node.pods.endpoints().map((entry) => [entry.containerId, entry]));
+  const { hostIfIndex: _, ...reservation } = records.get(halfBuilt.containerId) ?? assert.fail();
+  node.store.reserve(reservation);
+  runIn(stale.namespace, 'ip', 'link', 'delete', 'eth0');
+  vanished.end();
+  await waitUntil(() => listLinks(node.socket).length === 3);
+
+  const restarted = await node.restart();
+  assert.deepEqual(restarted.endpoints(), [records.get(live.containerId)]);
+  assert.match(
+    restarted.problems().join(),
+    new RegExp(`${stale.containerId} eth0: .* is gone; it`),
+  );
+  assert.equal(restarted.problems().length, 1);
+  assert.equal(listLinks(node.socket).length, 2, 'loopback and the live endpoint');
+  assert.equal(readdirSync(node.directory).length, 2);
+
+  // What is stale can be deleted, and added anew, like any other.
+  const environment = { CNI_NETNS: '' };
+  assert.equal((await call(restarted, 'DEL', stale, { environment })).exitCode, 0);
+  assert.deepEqual(restarted.problems(), []);
+  const added = await call(restarted, 'ADD', stale);
+  assert.equal(added.exitCode, 0, JSON.stringify(added.json));
+  // Behind the newest address from before the restart, not the first free one.
+  assert.match(JSON.stringify(added.json), /10.201.1.6\/32/);
+});
+
+rootTest('a container whose namespace was made anew without DEL is added anew', async (context) => {
+  const node = makeNode(context);
+  const first = makePod(context);
+  await node.call('ADD', first);
+  const second = { ...makePod(context), containerId: first.containerId };
+  const added = await node.call('ADD', second);
+  assert.equal(added.exitCode, 0, JSON.stringify(added.json));
+  assert.equal(node.pods.endpoints().length, 1);
+  assert.doesNotMatch(runIn(first.namespace, 'ip', '-o', 'link'), /eth0/);
+  assert.match(runIn(second.namespace, 'ip', '-o', 'link'), /eth0/);
+});
+
+rootTest('an endpoint whose interface goes is taken out of the data path', async (context) => {
+  const node = makeNode(context);
+  const pod = makePod(context);
+  await node.call('ADD', pod);
+  const ifIndex = node.pods.endpoints()[0]?.hostIfIndex ?? assert.fail();
+  assert.equal(node.pods.noticeLinkGone(ifIndex), false, 'it is still there');
+  runIn(pod.namespace, 'ip', 'link', 'delete', 'eth0');
+  assert.equal(node.pods.noticeLinkGone(ifIndex), true);
+  assert.deepEqual(node.pods.endpoints(), []);
+  assert.equal(node.pods.problems().length, 1);
+  assertFails(await node.call('CHECK', pod, { prevResult: {} }), 100, /its interface hd.* is gone/);
+  assert.equal((await node.call('DEL', pod)).exitCode, 0);
+  assert.deepEqual([node.pods.problems(), readdirSync(node.directory)], [[], []]);
+});

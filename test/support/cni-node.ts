@@ -1,0 +1,192 @@
+// A node for CNI tests: a namespace, and the part of the agent that answers the shim, over real links and records on
+// disk. The data path is played by the few routes that it would set.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { answerCni } from '../../src/agent/cni.ts';
+import { EndpointStore } from '../../src/agent/endpoint-store.ts';
+import { PodNetwork } from '../../src/agent/pod-network.ts';
+import { Pods } from '../../src/agent/pods.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { joinCall } from '../../src/cni/call.ts';
+import { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { addAddress } from '../../src/kernel/netlink/address.ts';
+import { listLinks, setLink } from '../../src/kernel/netlink/link.ts';
+import { replaceNeighbour } from '../../src/kernel/netlink/neighbour.ts';
+import { replaceRoute } from '../../src/kernel/netlink/route.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import type { LocalEndpoint } from '../../src/model/endpoint.ts';
+import { type Address, addressFamily } from '../../src/net/address.ts';
+import type { IfIndex } from '../../src/net/if-index.ts';
+import { hostPrefix, parsePrefix } from '../../src/net/prefix.ts';
+import { testNamespace, testNamespacePath } from './namespaces.ts';
+
+const ranges = [parsePrefix('10.201.1.0/24'), parsePrefix('fd00:201:1::/64')];
+export const nodeAddresses = ['10.200.0.11', 'fd00:200::11'] as Address[];
+
+/** A node: a namespace with addresses, and the part of the agent that serves CNI. */
+export interface TestNode {
+  readonly namespace: NetworkNamespace;
+  readonly socket: NetlinkSocket;
+  readonly directory: string;
+  readonly store: EndpointStore;
+  readonly pods: Pods;
+  /** Runs once at the next settle, which fails with what it returns. */
+  failSettle(once: () => Error | undefined): void;
+  call(verb: string, pod: TestPod, changes?: Changes): Promise<Answer>;
+  /** Another agent over the same node and state directory, as after a restart. */
+  restart(): Promise<Pods>;
+}
+
+export interface TestPod {
+  readonly containerId: string;
+  readonly path: string;
+  readonly namespace: NetworkNamespace;
+  /** The namespace ends, path and all. */
+  end(): void;
+}
+
+export interface Changes {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly prevResult?: unknown;
+}
+
+export interface Answer {
+  readonly exitCode: number;
+  /** undefined for an empty answer. */
+  readonly json: Readonly<Record<string, unknown>> | undefined;
+}
+
+export function makeNode(context: TestContext): TestNode {
+  const namespace = testNamespace(context);
+  const socket = NetlinkSocket.open({ namespace });
+  const directory = mkdtempSync(path.join(tmpdir(), 'heddle-cni-'));
+  const network = new PodNetwork(namespace.duplicate());
+  context.after(() => {
+    network[Symbol.dispose]();
+    socket[Symbol.dispose]();
+    rmSync(directory, { recursive: true });
+  });
+  prepare(socket);
+  let fault: (() => Error | undefined) | undefined;
+  const settle = async (endpoint: LocalEndpoint) => {
+    const error = fault?.();
+    fault = undefined;
+    if (error !== undefined) throw error;
+    if (pods.endpoints().includes(endpoint)) lead(socket, endpoint);
+  };
+  const start = (store: EndpointStore) =>
+    new Pods({
+      store,
+      wiring: network,
+      node: { podRanges: () => ranges, podMtuBytes: () => 1450, settle },
+      log: silentLogger,
+    });
+  const store = EndpointStore.open(directory, 64);
+  const pods = start(store);
+  return {
+    namespace,
+    socket,
+    directory,
+    store,
+    pods,
+    failSettle: (once) => {
+      fault = once;
+    },
+    call: (verb, pod, changes) => call(pods, verb, pod, changes),
+    restart: async () => {
+      const restarted = start(EndpointStore.open(directory, 64));
+      await restarted.restore();
+      return restarted;
+    },
+  };
+}
+
+function prepare(socket: NetlinkSocket): void {
+  const ifIndex = 1 as IfIndex;
+  setLink(socket, { ifIndex, up: true });
+  for (const address of nodeAddresses) {
+    const prefixLength = addressFamily(address) === 4 ? 32 : 128;
+    addAddress(socket, { ifIndex, address, prefixLength, noDad: true });
+  }
+}
+
+/** What the data path's tables do for an endpoint on the node's side. */
+function lead(socket: NetlinkSocket, { hostIfIndex, addresses, mac }: LocalEndpoint): void {
+  for (const address of addresses) {
+    const route = { destination: hostPrefix(address), protocol: 72, table: 254 };
+    replaceRoute(socket, { ...route, type: 'unicast', ifIndex: hostIfIndex });
+    replaceNeighbour(socket, { ifIndex: hostIfIndex, address, mac, state: 'permanent' });
+  }
+}
+
+let podsMade = 0;
+
+export function makePod(context: TestContext): TestPod {
+  podsMade++;
+  const podPath = testNamespacePath();
+  const namespace = NetworkNamespace.create(podPath);
+  let ended = false;
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    namespace[Symbol.dispose]();
+    NetworkNamespace.remove(podPath);
+  };
+  context.after(end);
+  return { containerId: `container-${podsMade}`, path: podPath, namespace, end };
+}
+
+/** One execution of the plugin, without the shim. */
+export async function call(
+  pods: Pods,
+  verb: string,
+  pod: TestPod,
+  changes: Changes = {},
+): Promise<Answer> {
+  const environment = {
+    CNI_COMMAND: verb,
+    CNI_CONTAINERID: pod.containerId,
+    CNI_NETNS: pod.path,
+    CNI_IFNAME: 'eth0',
+    CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=${pod.containerId}`,
+    ...changes.environment,
+  };
+  const configuration = { cniVersion: '1.1.0', name: 'heddle', type: 'heddle', ...changes };
+  const body = joinCall({
+    environment: new Map(Object.entries(environment)),
+    configuration: JSON.stringify(configuration),
+  });
+  const answer = await answerCni(pods, silentLogger, body);
+  return {
+    exitCode: answer.exitCode,
+    json: answer.body === '' ? undefined : JSON.parse(answer.body),
+  };
+}
+
+/** Everything that an endpoint leaves: interfaces on the node, records, live endpoints, file descriptors. */
+export function footprint({ socket, directory, pods, store }: TestNode): object {
+  return {
+    links: listLinks(socket).map(({ name }) => name),
+    records: readdirSync(directory),
+    live: pods.endpoints().length,
+    addresses: [...store.addresses()],
+    descriptors: readdirSync('/proc/self/fd').length,
+  };
+}
+
+export function assertFails(answer: Answer, code: number, text: RegExp): void {
+  assert.equal(answer.exitCode, 1, JSON.stringify(answer.json));
+  assert.equal(answer.json?.['code'], code, JSON.stringify(answer.json));
+  assert.match(String(answer.json['msg']), text);
+}
+
+/** For what the kernel or the other end of a socket does in its own time: within two seconds. */
+export async function waitUntil(condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 200 && !condition(); tries++) await setTimeout(10);
+  assert.ok(condition());
+}
