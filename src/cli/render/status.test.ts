@@ -31,7 +31,12 @@ const healthy: NodeStatus = {
     attachments: 9,
     mtuBytes: 1500,
     uplinks: [
-      { name: 'eth0', ifIndex: 2, mtuBytes: 1500, addresses: ['192.0.2.11/24', '2001:db8::11/64'] },
+      {
+        name: 'eth0',
+        ifIndex: 2,
+        mtuBytes: 1500,
+        addresses: ['192.0.2.11/24', '2001:db8::11/64', 'fe80::1/64'],
+      },
     ],
   },
   tables: [

@@ -100,9 +100,15 @@ function datapathText({ mode, datapath }: NodeStatus): string {
 function uplinkText({ datapath }: NodeStatus): string {
   if (datapath.uplinks.length === 0) return 'none found';
   const items = datapath.uplinks.map(
-    (uplink) => `${uplink.name} ${uplink.addresses.join(' ')} MTU ${uplink.mtuBytes} bytes`,
+    ({ name, addresses, mtuBytes }) =>
+      `${name} ${addresses.filter(isRoutable).join(' ')} MTU ${mtuBytes} bytes`,
   );
   return wrapItems(items, labelWidth, screenWidth);
+}
+
+/** Every interface has a link-local address, which says nothing. */
+function isRoutable(address: string): boolean {
+  return !address.startsWith('fe80:');
 }
 
 function tablesText(tables: readonly TableView[]): string {
