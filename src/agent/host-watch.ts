@@ -32,6 +32,7 @@ function concernsHost(notification: Notification): boolean {
   return protocol !== routeProtocol && destination.endsWith('/0');
 }
 
-function isEndpointName(name: string): boolean {
+/** The host side of a pod's veth: `hd` and 11 hexadecimal digits. */
+export function isEndpointName(name: string): boolean {
   return /^hd[0-9a-f]{11}$/.test(name);
 }

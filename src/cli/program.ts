@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import('./demo.ts')).demoCommand(),
   agent: async () => (await import('./agent.ts')).agentCommand(),
   'install-cni': async () => (await import('./install-cni.ts')).installCniCommand(),
+  uninstall: async () => (await import('./uninstall.ts')).uninstallCommand(),
   completion: async () => (await import('./completion.ts')).completionCommand(),
   version: async () => (await import('./version.ts')).versionCommand(),
 };

@@ -48,6 +48,11 @@ export function networkConfiguration(agentSocket?: string): string {
   return `${JSON.stringify(list, undefined, 2)}\n`;
 }
 
+/** Where our network configuration is, or would be. */
+export function networkConfigurationFile(placesOf: CniPlaces = {}): string {
+  return places(placesOf).configuration;
+}
+
 /** Throws the file system's error. The executable goes first: a runtime that sees the configuration can run it. */
 export function installCni(options: InstallOptions): InstallReport {
   const { executable, configuration } = places(options);

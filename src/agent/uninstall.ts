@@ -1,0 +1,156 @@
+// Removes everything that Heddle ever puts on a node, in the network namespace of the calling thread. Can be repeated,
+// and does not need what it removes to be whole: each step looks at the kernel or the disk for what is ours.
+
+import { readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { InputError } from '../base/input-error.ts';
+import { type CniPlaces, networkConfigurationFile, removeCni } from '../cni/install.ts';
+import { detachAll } from '../datapath/attach.ts';
+import { describePins, pinNames, unpinFolder } from '../datapath/pins.ts';
+import { routeProtocol } from '../datapath/tables/routes.ts';
+import { isKernelError } from '../kernel/errno.ts';
+import { delLinkAsync, listLinks } from '../kernel/netlink/link.ts';
+import type { Link } from '../kernel/netlink/link-record.ts';
+import { delRoute, listRoutes } from '../kernel/netlink/route.ts';
+import { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import { Nftables } from '../kernel/nftables.ts';
+import { writeSysctl } from '../kernel/sysctl.ts';
+import { overlayDeviceName } from '../model/overlay-device.ts';
+import type { AgentConfig } from './config-schema.ts';
+import { isEndpointName } from './host-watch.ts';
+import { runningAgent } from './lock.ts';
+import { gatewayMac } from './pod-gateway.ts';
+import { sysctlMemory } from './sysctl-memory.ts';
+
+export interface UninstallOptions extends Pick<AgentConfig, 'stateDir' | 'pinDir' | 'socket'> {
+  readonly cni?: CniPlaces;
+}
+
+/** What was there and is gone now; kinds of which nothing was there are left out. */
+export interface Removed {
+  readonly what: string;
+  readonly count: number;
+}
+
+/** Throws InputError while an agent runs, KernelError when the kernel refuses. */
+export async function uninstall(options: UninstallOptions): Promise<readonly Removed[]> {
+  const pid = runningAgent(options.stateDir);
+  if (pid !== undefined) {
+    const rule = `is in use by an agent (pid ${pid}): stop it first`;
+    throw new InputError({ object: 'stateDir', value: options.stateDir, rule });
+  }
+  const pins = describePins(options.pinDir);
+  using socket = NetlinkSocket.open();
+  const removed: Removed[] = [
+    // First of all, so that no new pod comes along.
+    { what: 'CNI files', count: removeOurCni(options) },
+    { what: 'tcx links', count: detachAll(pins.links) },
+    { what: 'interfaces', count: await removeLinks(socket) },
+    { what: 'routes', count: removeRoutes(socket) },
+    { what: 'nftables tables', count: removeNftables() },
+    { what: 'kernel parameters restored', count: restoreSysctls(options.stateDir) },
+    { what: 'pinned programs', count: unpinPrograms(pins.allPrograms) },
+    { what: 'pinned maps', count: unpinFolder(join(options.pinDir, 'maps')) },
+    { what: 'files', count: removeFiles(options) },
+  ];
+  unpinFolder(pins.links);
+  unpinFolder(options.pinDir);
+  return removed.filter(({ count }) => count > 0);
+}
+
+/** Left alone where another agent's socket is configured. */
+function removeOurCni({ cni, socket }: UninstallOptions): number {
+  const configured = configuredSocket(networkConfigurationFile(cni));
+  return configured === undefined || configured === socket ? removeCni(cni).length : 0;
+}
+
+function configuredSocket(file: string): string | undefined {
+  try {
+    const list = JSON.parse(readFileSync(file, 'utf8')) as {
+      readonly plugins?: readonly { readonly agentSocket?: string }[];
+    };
+    return list.plugins?.[0]?.agentSocket ?? '/run/heddle/agent.sock';
+  } catch {
+    return undefined;
+  }
+}
+
+async function removeLinks(socket: NetlinkSocket): Promise<number> {
+  const ours = listLinks(socket).filter(isOurs);
+  // Side by side: the kernel takes some 25 ms for a veth, however many go at once.
+  await Promise.all(
+    ours.map(async ({ ifIndex }) => {
+      try {
+        await delLinkAsync(socket, ifIndex);
+      } catch (error) {
+        if (!isKernelError(error, 'ENODEV')) throw error;
+      }
+    }),
+  );
+  return ours.length;
+}
+
+/** By name and MAC both: a name alone may be somebody else's. */
+function isOurs({ name, mac, kind }: Link): boolean {
+  if (name === overlayDeviceName) return kind === 'vxlan';
+  return isEndpointName(name) && kind === 'veth' && mac === gatewayMac;
+}
+
+function removeRoutes(socket: NetlinkSocket): number {
+  const routes = listRoutes(socket, { protocol: routeProtocol });
+  for (const route of routes) {
+    try {
+      delRoute(socket, route);
+    } catch (error) {
+      if (!isKernelError(error, 'ESRCH', 'ENOENT', 'ENODEV')) throw error;
+    }
+  }
+  return routes.length;
+}
+
+function removeNftables(): number {
+  using nftables = Nftables.open();
+  return nftables.deleteTable('inet', 'heddle') ? 1 : 0;
+}
+
+function restoreSysctls(stateDir: string): number {
+  const before = sysctlMemory(join(stateDir, 'sysctls.json')).all();
+  let restored = 0;
+  for (const [name, value] of before) {
+    try {
+      writeSysctl(name, value);
+      restored++;
+    } catch (error) {
+      // It went with its interface.
+      if (!isKernelError(error, 'ENOENT')) throw error;
+    }
+  }
+  return restored;
+}
+
+function unpinPrograms(folder: string): number {
+  const counts = pinNames(folder).map((load) => unpinFolder(join(folder, load)));
+  unpinFolder(folder);
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** By name, not the folders as a whole: a path that was mistyped must not cost anybody their files. */
+function removeFiles({ stateDir, socket }: UninstallOptions): number {
+  const files = [
+    socket,
+    ...['endpoints', 'sysctls.json', 'agent.lock'].map((name) => join(stateDir, name)),
+  ];
+  const present = files.filter((file) => statSync(file, { throwIfNoEntry: false }) !== undefined);
+  for (const file of present) rmSync(file, { recursive: true });
+  for (const folder of [stateDir, dirname(socket)]) removeIfEmpty(folder);
+  return present.length;
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EBUSY') throw error;
+  }
+}
