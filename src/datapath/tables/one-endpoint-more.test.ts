@@ -1,0 +1,155 @@
+// What one endpoint more costs among a thousand: its own entries are computed and written, nobody else's are even looked
+// at. Counted, not timed.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { emptyClusterState } from '../../cluster/state.ts';
+import { computeDesired } from '../../model/compute-desired.ts';
+import type { DesiredState } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { Address } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { parseMac } from '../../net/mac.ts';
+import { addressAt, parsePrefix } from '../../net/prefix.ts';
+import { Reconciler } from '../../reconcile/reconciler.ts';
+import type { Table } from '../../reconcile/table.ts';
+import { trackTable } from '../../reconcile/tracked-table.ts';
+import { addressMapEntries } from './addresses.ts';
+import { attachmentEntries } from './attachments.ts';
+import { endpointMapEntries } from './endpoints.ts';
+import { neighbourEntries } from './neighbours.ts';
+import { nftEntries } from './nft.ts';
+import { routeEntries } from './routes.ts';
+import { routeMapEntries } from './routes-map.ts';
+import { sysctlEntries } from './sysctls.ts';
+import { endpointEntryKeys } from './tables.ts';
+
+const entriesByTable = {
+  sysctls: sysctlEntries,
+  endpoints: endpointMapEntries,
+  addresses: addressMapEntries,
+  'routes-map': routeMapEntries,
+  routes: routeEntries,
+  neighbours: neighbourEntries,
+  nft: nftEntries,
+  attachments: attachmentEntries,
+} as const satisfies Record<string, (desired: DesiredState) => ReadonlyMap<string, object>>;
+
+const prefixes = [parsePrefix('198.51.100.0/20'), parsePrefix('2001:db8:1::/64')];
+const host = {
+  uplinks: [{ ifIndex: 2 as IfIndex, name: 'eth0', mtuBytes: 1500, addresses: [] }],
+};
+const config = {
+  nodeName: 'node-1',
+  mode: 'native',
+  masquerade: true,
+  nonMasqueradeCidrs: [],
+  vxlan: { port: 4789, vni: 1 },
+} as const;
+const nodes = new Map([
+  ['node-1', { name: 'node-1', labels: {}, annotations: {}, podCidrs: prefixes, addresses: [] }],
+]);
+
+/** An endpoint that counts how often any of its fields is read. */
+function countedEndpoint(id: number, counter: { reads: number }): LocalEndpoint {
+  const addresses = prefixes.map((prefix) => addressAt(prefix, BigInt(id + 1)) as Address);
+  const endpoint: LocalEndpoint = {
+    id,
+    containerId: `container-${id}`,
+    ifName: 'eth0',
+    namespacePath: `/run/netns/${id}`,
+    hostIfName: `hd${id}`,
+    hostIfIndex: (id + 10) as IfIndex,
+    mac: parseMac('02:00:5e:10:00:01'),
+    addresses,
+    mtuBytes: 1500,
+    createdAt: '2026-01-01T00:00:00Z',
+  };
+  return new Proxy(endpoint, {
+    get: (target, field) => {
+      counter.reads++;
+      return Reflect.get(target, field);
+    },
+  });
+}
+
+function desiredWith(endpoints: readonly LocalEndpoint[]): DesiredState {
+  return computeDesired({ config, cluster: { ...emptyClusterState, nodes }, endpoints, host });
+}
+
+interface Counters {
+  equal: number;
+  readonly set: string[];
+}
+
+function countingTable(name: string, counters: Counters): Table<object> {
+  const keys = new WeakMap<object, string>();
+  return {
+    name,
+    key: (entry) => keys.get(entry) ?? '',
+    equal: () => {
+      counters.equal++;
+      return false;
+    },
+    list: () => new Map(),
+    set: (entries) => {
+      for (const _ of entries) counters.set.push(name);
+      return [];
+    },
+    delete: () => [],
+  };
+}
+
+test('one endpoint among a thousand reads no other endpoint, compares nothing and writes its own nine entries', async () => {
+  const counter = { reads: 0 };
+  const counters: Counters = { equal: 0, set: [] };
+  const reconciler = new Reconciler<DesiredState>(
+    Object.entries(entriesByTable).map(([name, entries]) =>
+      trackTable<DesiredState, object>(countingTable(name, counters), entries),
+    ),
+  );
+  const thousand = Array.from({ length: 1_000 }, (_, index) => countedEndpoint(index + 1, counter));
+  await reconciler.settle(desiredWith(thousand), { relist: false, prune: true });
+  assert.ok(counter.reads > 1_000 && counters.set.length > 9_000);
+
+  counter.reads = 0;
+  counters.set.length = 0;
+  const own = { reads: 0 };
+  const grown = desiredWith([...thousand, countedEndpoint(1_001, own)]);
+  const { writes } = await reconciler.settle(grown, { relist: false, prune: true });
+  assert.equal(counter.reads, 0, 'fields of other endpoints that were read');
+  assert.ok(own.reads < 30, `${own.reads} fields of the new endpoint were read`);
+  assert.equal(counters.equal, 0, 'entries that were compared');
+  assert.deepEqual(writes, { set: 9, deleted: 0, restored: 0 });
+  assert.deepEqual(counters.set, [
+    'endpoints',
+    'addresses',
+    'addresses',
+    'routes',
+    'routes',
+    'neighbours',
+    'neighbours',
+    'attachments',
+    'attachments',
+  ]);
+});
+
+test('tables that no endpoint is in keep their map when an endpoint comes', () => {
+  const counter = { reads: 0 };
+  const before = desiredWith([]);
+  const after = desiredWith([countedEndpoint(1, counter)]);
+  for (const name of ['sysctls', 'routes-map', 'nft'] as const) {
+    assert.equal(entriesByTable[name](after), entriesByTable[name](before), name);
+  }
+});
+
+test('an endpoint has its entry keys in the tables that hold them', () => {
+  const endpoint = countedEndpoint(1, { reads: 0 });
+  const desired = desiredWith([endpoint]);
+  const byName: Record<string, (desired: DesiredState) => ReadonlyMap<string, object>> =
+    entriesByTable;
+  const keys = endpointEntryKeys(endpoint);
+  assert.equal(keys.length, 9);
+  for (const { table, key } of keys)
+    assert.ok(byName[table]?.(desired).has(key), `${table} ${key}`);
+});

@@ -1,0 +1,65 @@
+// What scenarios (test/scenarios) cannot show: that what did not change keeps its references.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ClusterNode } from '../cluster/objects.ts';
+import { emptyClusterState } from '../cluster/state.ts';
+import { parseAddress } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import { parsePrefix } from '../net/prefix.ts';
+import { computeDesired } from './compute-desired.ts';
+import type { DesiredState, ModelConfig } from './desired.ts';
+import type { HostFacts } from './host.ts';
+
+const config: ModelConfig = {
+  nodeName: 'node-1',
+  mode: 'native',
+  masquerade: true,
+  nonMasqueradeCidrs: [],
+  vxlan: { port: 4789, vni: 1 },
+};
+
+const host: HostFacts = {
+  uplinks: [
+    {
+      ifIndex: 2 as IfIndex,
+      name: 'eth0',
+      mtuBytes: 1500,
+      addresses: [{ address: parseAddress('198.51.100.1'), prefixLength: 24 }],
+    },
+  ],
+};
+
+function node(index: number): ClusterNode {
+  return {
+    name: `node-${index}`,
+    labels: {},
+    annotations: {},
+    podCidrs: [parsePrefix(`192.0.2.${index * 16}/28`)],
+    addresses: [parseAddress(`198.51.100.${index}`)],
+  };
+}
+
+function desired(nodes: readonly ClusterNode[]): DesiredState {
+  const cluster = { ...emptyClusterState, nodes: new Map(nodes.map((each) => [each.name, each])) };
+  return computeDesired({ config, cluster, endpoints: [], host });
+}
+
+test('a change of the endpoints alone changes nothing else', () => {
+  const nodes = new Map([node(1), node(2)].map((each) => [each.name, each]));
+  const cluster = { ...emptyClusterState, nodes };
+  const before = computeDesired({ config, cluster, endpoints: [], host });
+  const after = computeDesired({ config, cluster: { ...cluster }, endpoints: [], host });
+  for (const [field, value] of Object.entries(before)) {
+    if (field !== 'endpoints') assert.equal(Reflect.get(after, field), value, field);
+  }
+});
+
+test('a change of one node keeps the ways to the others', () => {
+  const [one, two, three] = [node(1), node(2), node(3)];
+  const before = desired([one, two, three]);
+  const after = desired([one, two, node(3)]);
+  assert.equal(after.remoteRanges[0], before.remoteRanges[0]);
+  assert.notEqual(after.remoteRanges[1], before.remoteRanges[1]);
+  assert.deepEqual(after.remoteRanges[1], before.remoteRanges[1]);
+});

@@ -1,0 +1,119 @@
+// A golden scenario: a folder with cluster manifests and `scenario.yaml` (this node, its configuration, what its host
+// looks like, its endpoints). Steps beyond the first replace the manifests.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { address, list, optional, parseFields, prefix } from '../../src/cluster/field.ts';
+import { foldObjects } from '../../src/cluster/fold.ts';
+import { readManifests } from '../../src/cluster/manifest-file.ts';
+import { type ClusterState, emptyClusterState } from '../../src/cluster/state.ts';
+import { computeDesired } from '../../src/model/compute-desired.ts';
+import type { DesiredState, ModelConfig } from '../../src/model/desired.ts';
+import type { LocalEndpoint } from '../../src/model/endpoint.ts';
+import type { HostFacts, Uplink } from '../../src/model/host.ts';
+import type { IfIndex } from '../../src/net/if-index.ts';
+import { parseMac } from '../../src/net/mac.ts';
+
+const ifIndex = z.int().transform((value) => value as IfIndex);
+
+const uplink = z.strictObject({
+  name: z.string(),
+  ifIndex,
+  mtuBytes: z.int(),
+  /** `198.51.100.1/24` */
+  addresses: list(z.string()),
+});
+
+const endpoint = z.strictObject({
+  id: z.int(),
+  pod: z.string(),
+  ifIndex,
+  mac: z.string(),
+  addresses: list(address),
+});
+
+const scenario = z.strictObject({
+  config: z.strictObject({
+    node: z.string(),
+    mode: z.enum(['native', 'vxlan']),
+    mtuBytes: optional(z.int()),
+    masquerade: optional(z.boolean()),
+    nonMasqueradeCidrs: list(prefix),
+    vni: optional(z.int()),
+  }),
+  uplinks: list(uplink),
+  vxlanIfIndex: optional(ifIndex),
+  endpoints: list(endpoint),
+  /** Files of manifests, one a step. */
+  steps: list(z.string()),
+});
+
+/** What is desired after each step. */
+export function runScenario(folder: string): readonly DesiredState[] {
+  const file = join(folder, 'scenario.yaml');
+  const raw: unknown = parse(fs.readFileSync(file, 'utf8'));
+  const { config, uplinks, vxlanIfIndex, endpoints, steps } = parseFields(scenario, raw, file);
+  const host: HostFacts = {
+    uplinks: uplinks.map(asUplink),
+    vxlan: vxlanIfIndex === undefined ? undefined : { ifIndex: vxlanIfIndex },
+  };
+  const fixed = { config: asConfig(config), host, endpoints: endpoints.map(asEndpoint) };
+  let cluster = emptyClusterState;
+  return steps.map((step) => {
+    cluster = readCluster(join(folder, step), cluster);
+    return computeDesired({ ...fixed, cluster });
+  });
+}
+
+function readCluster(file: string, previous: ClusterState): ClusterState {
+  const { objects, problems } = readManifests(file, fs.readFileSync(file, 'utf8'));
+  assert.deepEqual(problems, []);
+  return foldObjects(
+    Array.from(objects.values(), ({ content }) => content),
+    previous,
+  );
+}
+
+function asConfig(config: z.infer<typeof scenario>['config']): ModelConfig {
+  return {
+    nodeName: config.node,
+    mode: config.mode,
+    mtuBytes: config.mtuBytes,
+    masquerade: config.masquerade ?? true,
+    nonMasqueradeCidrs: config.nonMasqueradeCidrs,
+    vxlan: { port: 4789, vni: config.vni ?? 1 },
+  };
+}
+
+function asUplink({ addresses, ...rest }: z.infer<typeof uplink>): Uplink {
+  return {
+    ...rest,
+    addresses: addresses.map((text) => {
+      const [head, length] = text.split('/');
+      return {
+        address: parseFields(address, head, text),
+        prefixLength: Number(length),
+      };
+    }),
+  };
+}
+
+function asEndpoint(given: z.infer<typeof endpoint>): LocalEndpoint {
+  const [namespace = '', name = ''] = given.pod.split('/');
+  return {
+    id: given.id,
+    containerId: `container-${given.id}`,
+    ifName: 'eth0',
+    namespacePath: `/run/netns/${name}`,
+    hostIfName: `hd${String(given.id).padStart(11, '0')}`,
+    hostIfIndex: given.ifIndex,
+    mac: parseMac(given.mac),
+    addresses: given.addresses,
+    mtuBytes: 1500,
+    pod: { namespace, name },
+    createdAt: '2026-01-01T00:00:00Z',
+  };
+}

@@ -1,0 +1,80 @@
+// Every table's entries as text, one line an entry, sorted: what golden scenarios compare.
+
+import { locationKindNames, routeKindNames } from '../../src/datapath/generated.ts';
+import { addressMapEntries } from '../../src/datapath/tables/addresses.ts';
+import { attachmentEntries } from '../../src/datapath/tables/attachments.ts';
+import { endpointMapEntries } from '../../src/datapath/tables/endpoints.ts';
+import { linkAddressEntries } from '../../src/datapath/tables/link-addresses.ts';
+import { linkEntries } from '../../src/datapath/tables/links.ts';
+import { neighbourEntries } from '../../src/datapath/tables/neighbours.ts';
+import { nftEntries } from '../../src/datapath/tables/nft.ts';
+import { routeEntries } from '../../src/datapath/tables/routes.ts';
+import { routeMapEntries } from '../../src/datapath/tables/routes-map.ts';
+import { sysctlEntries } from '../../src/datapath/tables/sysctls.ts';
+import type { DesiredState } from '../../src/model/desired.ts';
+
+/** Lines by section, in the order in which tables are applied, after what is wrong and the MTU. */
+export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly string[]> {
+  const { problems, podMtuBytes, pathMtuBytes } = desired;
+  return new Map([
+    ['problems', problems.map(({ object, text }) => `${object}: ${text}`)],
+    ['mtu', [`pods ${podMtuBytes}, path ${pathMtuBytes}`]],
+    ['sysctls', dump(sysctlEntries(desired), sysctl)],
+    ['links', dump(linkEntries(desired), fields)],
+    ['link-addresses', dump(linkAddressEntries(desired), ({ ifIndex }) => `index ${ifIndex}`)],
+    ['endpoints', dump(endpointMapEntries(desired), ({ value }) => fields(value))],
+    [
+      'addresses',
+      dump(addressMapEntries(desired), ({ value }) => withKind(value, locationKindNames)),
+    ],
+    ['routes-map', dump(routeMapEntries(desired), ({ value }) => withKind(value, routeKindNames))],
+    ['routes', dump(routeEntries(desired), ({ destination: _, ...rest }) => fields(rest))],
+    ['neighbours', dump(neighbourEntries(desired), ({ mac }) => mac)],
+    ['nft', [...nftEntries(desired).values()].flatMap(({ body }) => body.split('\n'))],
+    ['attachments', dump(attachmentEntries(desired), ({ ifIndex }) => `index ${ifIndex}`)],
+  ]);
+}
+
+export function formatDump(sections: ReadonlyMap<string, readonly string[]>): string {
+  return Array.from(sections, ([name, lines]) => [`# ${name}`, ...lines, ''].join('\n')).join('\n');
+}
+
+/** What is gone (-) and what is new (+), by section; sections without either are left out. */
+export function formatChange(
+  before: ReadonlyMap<string, readonly string[]>,
+  after: ReadonlyMap<string, readonly string[]>,
+): string {
+  const changes = Array.from(after, ([name, lines]) => {
+    const old = before.get(name) ?? [];
+    const gone = old.filter((line) => !lines.includes(line)).map((line) => `- ${line}`);
+    const fresh = lines.filter((line) => !old.includes(line)).map((line) => `+ ${line}`);
+    return [name, [...gone, ...fresh]] as const;
+  });
+  return formatDump(new Map(changes.filter(([, lines]) => lines.length > 0)));
+}
+
+function dump<Entry>(
+  entries: ReadonlyMap<string, Entry>,
+  format: (entry: Entry) => string,
+): readonly string[] {
+  return Array.from(entries, ([key, entry]) => `${key}  ${format(entry)}`.trimEnd()).sort();
+}
+
+function sysctl({ value, alsoFine }: { value: string; alsoFine: readonly string[] }): string {
+  return [`= ${value}`, ...alsoFine.map((other) => `(or ${other})`)].join(' ');
+}
+
+function withKind(
+  { kind, ...rest }: { readonly kind: number },
+  names: Readonly<Record<number, string>>,
+): string {
+  return `${names[kind]} ${fields(rest)}`;
+}
+
+// Absent and zero say nothing.
+function fields(record: object): string {
+  return Object.entries(record)
+    .filter(([, value]) => value !== undefined && value !== 0 && value !== '::')
+    .map(([name, value]) => `${name}=${String(value)}`)
+    .join(' ');
+}
