@@ -28,8 +28,8 @@ export function cgroupProcesses(path: string): readonly number[] {
 export async function killCgroup(path: string): Promise<void> {
   const deadline = Date.now() + 10_000;
   for (;;) {
+    if (!isPopulated(path)) return;
     const processes = cgroupProcesses(path);
-    if (processes.length === 0) return;
     if (Date.now() > deadline) {
       throw new Error(`cgroup ${path}: processes ${processes.join(', ')} do not end`);
     }
@@ -46,6 +46,16 @@ export function removeCgroup(path: string): void {
     } catch (error) {
       if (!isCode(error, 'ENOENT')) throw error;
     }
+  }
+}
+
+/** Of the whole tree. A process that is still dying counts, though cgroup.procs no longer lists it: rmdir counts it too. */
+function isPopulated(path: string): boolean {
+  try {
+    return readFileSync(join(path, 'cgroup.events'), 'utf8').includes('populated 1');
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENODEV')) return false;
+    throw error;
   }
 }
 
