@@ -1,0 +1,228 @@
+// The agent as a process: killed, restarted, tampered with, refused a second time, removed without a trace.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { EndpointView, FlowLine, NodeStatus } from '../../src/agent/api-types.ts';
+import { BpfLink } from '../../src/kernel/link.ts';
+import {
+  type AgentPlace,
+  agentPlace,
+  cni,
+  eventually,
+  get,
+  podNamespace,
+  startAgent,
+  status,
+} from '../support/agent-process.ts';
+import { runIn, spawnIn } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const heddle = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+function writes({ tables }: NodeStatus): number {
+  return tables.reduce((sum, { writes: { set, deleted } }) => sum + set + deleted, 0);
+}
+
+function restored({ tables }: NodeStatus, name: string): number | undefined {
+  return tables.find((table) => table.name === name)?.writes.restored;
+}
+
+interface TwoPods {
+  readonly first: {
+    readonly path: string;
+    ping(target: string): void;
+    /** For some 3 s; resolves with what ping printed. */
+    keepPinging(target: string): Promise<string>;
+  };
+  readonly addresses: readonly string[];
+}
+
+async function addTwoPods(context: TestContext, place: AgentPlace): Promise<TwoPods> {
+  const pods = [podNamespace(context), podNamespace(context)];
+  for (const [index, pod] of pods.entries()) {
+    cni(place, { verb: 'ADD', containerId: `container-${index}`, netns: pod.path });
+  }
+  const views = JSON.parse((await get(place, '/v1/endpoints')).text) as EndpointView[];
+  const [first] = pods;
+  assert.ok(first);
+  return {
+    first: {
+      path: first.path,
+      ping: (target) => {
+        const output = runIn(first.namespace, 'busybox', 'ping', '-c', '3', '-i', '0.01', target);
+        assert.match(output, /3 packets received/);
+      },
+      keepPinging: (target) =>
+        new Promise((resolve, reject) => {
+          const options = ['-q', '-c', '1500', '-i', '0.002', '-W', '2'];
+          const child = spawnIn(first.namespace, 'busybox', ['ping', ...options, target]);
+          let text = '';
+          child.stdout?.on('data', (chunk) => {
+            text += String(chunk);
+          });
+          child.once('error', reject).once('close', () => resolve(text));
+        }),
+    },
+    addresses: views[1]?.addresses ?? [],
+  };
+}
+
+rootTest('pods are added, talk, are shown and are taken away again', async (context) => {
+  const place = agentPlace(context);
+  await startAgent(context, place);
+  const { first, addresses } = await addTwoPods(context, place);
+  for (const address of addresses) first.ping(address);
+  const { health, endpoints, datapath } = await status(place);
+  assert.deepEqual(health, { state: 'healthy', reasons: [] });
+  assert.equal(endpoints, 2);
+  assert.equal(datapath.attachments, 5);
+  await eventually(async () => {
+    const lines = (await get(place, '/v1/flows')).text.trimEnd().split('\n');
+    const flows = lines.map((line) => JSON.parse(line) as FlowLine);
+    const opened = flows.find((line) => line.kind === 'flow' && line.protocol === 'icmp');
+    assert.ok(opened?.kind === 'flow');
+    assert.equal(opened.from.pod?.name, 'web-1');
+    assert.equal(opened.to.node, 'node-1');
+  });
+  const metrics = (await get(place, '/metrics')).text;
+  assert.match(metrics, /^heddle_endpoints 2$/m);
+  assert.match(metrics, /^heddle_cni_request_duration_seconds_count\{verb="ADD",code="0"\} 2$/m);
+  assert.match(metrics, /^heddle_pod_packets_total\{direction="egress"\} [1-9]/m);
+  const dump = JSON.parse((await get(place, '/v1/maps/addresses')).text) as { entries: object[] };
+  assert.equal(dump.entries.length, 6);
+  cni(place, { verb: 'DEL', containerId: 'container-0', netns: first.path });
+  assert.equal((await status(place)).endpoints, 1);
+});
+
+rootTest(
+  'killed under load it loses no packet, and restarted it writes nothing',
+  async (context) => {
+    const place = agentPlace(context);
+    const agent = await startAgent(context, place);
+    const { first, addresses } = await addTwoPods(context, place);
+    const pinging = first.keepPinging(addresses[0] ?? '');
+    await setTimeout(300);
+    assert.equal(await agent.end('SIGKILL'), 'SIGKILL');
+    await setTimeout(300);
+    const again = await startAgent(context, place);
+    const after = await status(place);
+    assert.equal(after.datapath.adopted, true);
+    assert.equal(writes(after), 0, JSON.stringify(after.tables));
+    assert.equal(after.endpoints, 2);
+    assert.equal(await again.end('SIGTERM'), 0);
+    assert.match(await pinging, /1500 packets received/);
+  },
+);
+
+rootTest(
+  'what was tampered with is restored within a period, counted and logged',
+  async (context) => {
+    const place = agentPlace(context);
+    const agent = await startAgent(context, place);
+    const { first, addresses } = await addTwoPods(context, place);
+    const [address = ''] = addresses;
+    runIn(place.namespace, 'ip', 'route', 'del', address);
+    runIn(place.namespace, 'nft', 'delete', 'table', 'inet', 'heddle');
+    const [pin = ''] = fs
+      .readdirSync(path.join(place.pinDir, 'links'))
+      .filter((name) => name.endsWith('-from_pod'));
+    {
+      using link = BpfLink.openPinned(path.join(place.pinDir, 'links', pin));
+      link.detach();
+    }
+    const addressesMap = path.join(place.pinDir, 'maps', 'addresses');
+    const key = [...Array(10).fill(0), 255, 255, ...address.split('.').map(Number)].map(String);
+    execFileSync('bpftool', ['map', 'delete', 'pinned', addressesMap, 'key', ...key]);
+    await eventually(async () => {
+      const now = await status(place);
+      for (const table of ['routes', 'nft', 'attachments', 'addresses']) {
+        assert.equal(restored(now, table), 1, table);
+      }
+    });
+    first.ping(address);
+    const told = agent
+      .log()
+      .filter(({ msg }) => msg === 'put right what somebody else had changed');
+    assert.deepEqual(told.map(({ table }) => table).sort(), [
+      'addresses',
+      'attachments',
+      'nft',
+      'routes',
+    ]);
+  },
+);
+
+rootTest('an uplink that goes, comes back and changes its address is followed', async (context) => {
+  const place = agentPlace(context, 'uplinks: [eth0, eth1]\n');
+  await startAgent(context, place);
+  const uplinks = async (): Promise<string[]> =>
+    (await status(place)).datapath.uplinks.map(({ name, addresses }) => `${name} ${addresses[0]}`);
+  runIn(place.namespace, 'ip', 'link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', 'wire1');
+  runIn(place.namespace, 'ip', 'address', 'add', '192.0.2.1/24', 'dev', 'eth1');
+  await eventually(async () => {
+    assert.deepEqual(await uplinks(), ['eth0 10.200.0.11/24', 'eth1 192.0.2.1/24']);
+    assert.ok(fs.existsSync(path.join(place.pinDir, 'links', 'eth1-from_network')));
+  });
+  runIn(place.namespace, 'ip', 'link', 'del', 'eth1');
+  await eventually(async () => {
+    assert.deepEqual(await uplinks(), ['eth0 10.200.0.11/24']);
+    assert.ok(!fs.existsSync(path.join(place.pinDir, 'links', 'eth1-from_network')));
+  });
+});
+
+rootTest('a second agent on the same node refuses and names the first', async (context) => {
+  const place = agentPlace(context);
+  const { process: first } = await startAgent(context, place);
+  const refused = (): string =>
+    runIn(place.namespace, process.execPath, heddle, 'agent', '-c', place.config);
+  assert.throws(refused, /is in use by another heddle agent \(pid \d+\)/);
+  assert.equal(first.exitCode, null);
+});
+
+rootTest('uninstall leaves the node as it was before', async (context) => {
+  const place = agentPlace(context, 'mode: vxlan\n');
+  const before = trace(place);
+  const agent = await startAgent(context, place);
+  await addTwoPods(context, place);
+  assert.notEqual(trace(place), before);
+  const uninstall = (): string =>
+    runIn(
+      place.namespace,
+      process.execPath,
+      ...[heddle, 'uninstall', '-c', place.config],
+      ...['--bin-dir', place.folder, '--conf-dir', place.folder],
+    );
+  assert.throws(uninstall, /is in use by an agent \(pid \d+\): stop it first/);
+  await agent.end('SIGTERM');
+  const told = uninstall();
+  assert.match(told, /^ +7 {2}tcx links$/m, told);
+  assert.match(told, /^ +3 {2}interfaces$/m, told);
+  assert.equal(trace(place), before);
+  assert.ok(!fs.existsSync(place.pinDir));
+  assert.ok(!fs.existsSync(place.stateDir));
+  assert.equal(uninstall(), 'nothing of heddle is on this node\n');
+});
+
+/** Everything on the node that we might leave behind. */
+function trace({ namespace }: AgentPlace): string {
+  return [
+    ['ip', '-o', 'link'],
+    ['ip', '-o', 'address'],
+    ['ip', 'route', 'show', 'table', 'all'],
+    ['ip', '-6', 'route', 'show', 'table', 'all'],
+    ['nft', 'list', 'ruleset'],
+    [
+      'sysctl',
+      'net.ipv4.ip_forward',
+      'net.ipv6.conf.all.forwarding',
+      'net.ipv6.conf.eth0.accept_ra',
+    ],
+  ]
+    .map(([command = '', ...args]) => runIn(namespace, command, ...args))
+    .join('\n');
+}

@@ -1,0 +1,201 @@
+// A real agent process in a fresh network namespace with one uplink, for tests that kill, restart and tamper.
+
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { NodeStatus } from '../../src/agent/api-types.ts';
+import { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { runIn, spawnIn, testNamespace, testNamespacePath } from './namespaces.ts';
+import { testPinFolder } from './pin-folder.ts';
+
+const heddle = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const shim = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
+
+const nodesYaml = [1, 2]
+  .map(
+    (index) => `apiVersion: v1
+kind: Node
+metadata: { name: node-${index} }
+spec: { podCIDRs: [10.201.${index}.0/24, "fd00:201:${index}::/64"] }
+status:
+  addresses:
+    - { type: InternalIP, address: 10.200.0.1${index} }
+    - { type: InternalIP, address: "fd00:200::1${index}" }
+`,
+  )
+  .join('---\n');
+
+export interface AgentPlace {
+  readonly namespace: NetworkNamespace;
+  readonly folder: string;
+  readonly pinDir: string;
+  readonly socket: string;
+  readonly stateDir: string;
+  readonly config: string;
+}
+
+/** A node with the uplink `eth0` and its configuration; nothing runs yet. */
+export function agentPlace(context: TestContext, settings = ''): AgentPlace {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heddle-agent-'));
+  context.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  const namespace = testNamespace(context);
+  for (const line of [
+    'link set lo up',
+    'link add eth0 type veth peer name wire',
+    // No addresses of the kernel's own making, which come late.
+    'link set wire addrgenmode none up',
+    'link set eth0 addrgenmode none up',
+    'address add 10.200.0.11/24 dev eth0',
+    'address add fd00:200::11/64 dev eth0 nodad',
+  ]) {
+    runIn(namespace, 'ip', ...line.split(' '));
+  }
+  const place = {
+    namespace,
+    folder,
+    pinDir: path.join(testPinFolder(context), 'heddle'),
+    socket: path.join(folder, 'run', 'agent.sock'),
+    stateDir: path.join(folder, 'state'),
+    config: path.join(folder, 'agent.yaml'),
+  };
+  fs.mkdirSync(path.join(folder, 'cluster'));
+  fs.writeFileSync(path.join(folder, 'cluster', 'nodes.yaml'), nodesYaml);
+  fs.writeFileSync(place.config, configuration(place, settings));
+  return place;
+}
+
+function configuration(
+  { socket, stateDir, pinDir }: Omit<AgentPlace, 'config'>,
+  more: string,
+): string {
+  return `node: node-1
+cluster: { directory: cluster }
+stateDir: ${stateDir}
+socket: ${socket}
+pinDir: ${pinDir}
+reconcilePeriodMs: 400
+flowEntries: 1024
+addressEntries: 256
+endpointEntries: 16
+${more}`;
+}
+
+export interface RunningAgent {
+  readonly process: ChildProcess;
+  readonly readyAfterMs: number;
+  /** Lines of its log so far. */
+  log(): readonly Record<string, unknown>[];
+  /** Resolves with exit code or signal. */
+  end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
+}
+
+export async function startAgent(context: TestContext, place: AgentPlace): Promise<RunningAgent> {
+  const began = Date.now();
+  const child = spawnIn(place.namespace, process.execPath, [heddle, 'agent', '-c', place.config]);
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
+    child.once('exit', (code, signal) => resolve(code ?? signal));
+  });
+  let text = '';
+  child.stderr?.on('data', (chunk) => {
+    text += String(chunk);
+  });
+  context.after(() => child.kill('SIGKILL'));
+  while ((await get(place, '/readyz').catch(() => undefined))?.status !== 200) {
+    if (child.exitCode !== null || Date.now() - began > 20_000) throw new Error(`agent: ${text}`);
+    await setTimeout(10);
+  }
+  return {
+    process: child,
+    readyAfterMs: Date.now() - began,
+    log: () =>
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    end: (signal) => {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}
+
+/** GET on the agent's socket. */
+export function get(
+  { socket }: AgentPlace,
+  url: string,
+): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ socketPath: socket, path: url }, (response) => {
+      let text = '';
+      response.on('data', (chunk) => {
+        text += String(chunk);
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    request.on('error', reject);
+  });
+}
+
+export async function status(place: AgentPlace): Promise<NodeStatus> {
+  return JSON.parse((await get(place, '/v1/status')).text) as NodeStatus;
+}
+
+/** Waits until `check` no longer throws. */
+export async function eventually(
+  check: () => void | Promise<void>,
+  timeoutMs = 5000,
+): Promise<void> {
+  for (const deadline = Date.now() + timeoutMs; ; await setTimeout(20)) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
+}
+
+/** A pod's network namespace. */
+export function podNamespace(context: TestContext): {
+  readonly path: string;
+  readonly namespace: NetworkNamespace;
+} {
+  const podPath = testNamespacePath();
+  const namespace = NetworkNamespace.create(podPath);
+  context.after(() => {
+    namespace[Symbol.dispose]();
+    NetworkNamespace.remove(podPath);
+  });
+  return { path: podPath, namespace };
+}
+
+export interface CniCall {
+  readonly verb: 'ADD' | 'DEL' | 'CHECK';
+  readonly containerId: string;
+  readonly netns: string;
+}
+
+/** Runs the real shim as a container runtime does; returns its standard output, throws when it fails. */
+export function cni({ socket }: AgentPlace, { verb, containerId, netns }: CniCall): string {
+  return execFileSync(shim, {
+    encoding: 'utf8',
+    input: JSON.stringify({
+      cniVersion: '1.0.0',
+      name: 'heddle',
+      type: 'heddle-cni',
+      agentSocket: socket,
+    }),
+    env: {
+      CNI_COMMAND: verb,
+      CNI_CONTAINERID: containerId,
+      CNI_NETNS: netns,
+      CNI_IFNAME: 'eth0',
+      CNI_PATH: path.dirname(shim),
+      CNI_ARGS: 'K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-1',
+    },
+  });
+}
