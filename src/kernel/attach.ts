@@ -1,7 +1,7 @@
 // Attaching programs: each function makes one link. Interfaces are looked up in the caller's network namespace.
 
 import type { IfIndex } from '../net/if-index.ts';
-import { type AttachType, attachTypes, type CgroupAttachType } from './attach-type.ts';
+import { attachTypes, type CgroupAttachType } from './attach-type.ts';
 import { bpfChecked } from './bpf.ts';
 import { close, open, openFlags } from './libc.ts';
 import { type BpfLink, createLink } from './link.ts';
@@ -40,7 +40,7 @@ export function attachTcx(options: TcxOptions): BpfLink {
   };
   return createLink(calls, creation, {
     subject: `${program.name} at tcx ${direction} of interface ${ifIndex}`,
-    detail: needs(`tcx_${direction}`),
+    minimumKernel: attachTypes[`tcx_${direction}`].minimumKernel,
   });
 }
 
@@ -74,7 +74,7 @@ export function attachCgroup(options: CgroupOptions): BpfLink {
     const creation = { programFd: program.fd, target, attachType: attachTypes[attachType].number };
     return createLink(calls, creation, {
       subject: `${program.name} as ${attachType} of ${cgroup}`,
-      detail: needs(attachType),
+      minimumKernel: attachTypes[attachType].minimumKernel,
     });
   } finally {
     close(target);
@@ -116,7 +116,7 @@ export function attachXdp({ program, ifIndex, mode, calls = linkCalls }: XdpOpti
   };
   return createLink(calls, creation, {
     subject: `${program.name} as XDP of interface ${ifIndex}`,
-    detail: needs('xdp'),
+    minimumKernel: attachTypes.xdp.minimumKernel,
   });
 }
 
@@ -136,11 +136,7 @@ export function attachSkLookup(options: SkLookupOptions): BpfLink {
     { programFd: program.fd, target: namespaceFd, attachType },
     {
       subject: `${program.name} as sk_lookup of namespace fd ${namespaceFd}`,
-      detail: needs('sk_lookup'),
+      minimumKernel: attachTypes.sk_lookup.minimumKernel,
     },
   );
-}
-
-function needs(attachType: AttachType): string {
-  return `needs Linux ${attachTypes[attachType].minimumKernel}`;
 }

@@ -4,8 +4,8 @@
 import type { IfIndex } from '../net/if-index.ts';
 import { type AttachType, attachTypeFromNumber } from './attach-type.ts';
 import { bpfChecked, openById } from './bpf.ts';
-import { KernelError } from './errno.ts';
-import { type LinkCalls, linkCalls } from './link-calls.ts';
+import { errnoName, KernelError } from './errno.ts';
+import { type LinkCalls, type LinkCreation, linkCalls } from './link-calls.ts';
 import type { BpfProgram } from './program.ts';
 
 export type LinkKind = 'cgroup' | 'netns' | 'xdp' | 'tcx' | 'other';
@@ -92,15 +92,21 @@ export class BpfLink implements Disposable {
   }
 }
 
-/** Throws KernelError of `call` with what is being attached where. */
+/** `subject` and `minimumKernel` are for the error: what is attached where, and since when that can be. */
 export function createLink(
   calls: LinkCalls,
-  creation: Parameters<LinkCalls['create']>[0],
-  failure: { readonly subject: string; readonly detail?: string },
+  creation: LinkCreation,
+  { subject, minimumKernel }: { readonly subject: string; readonly minimumKernel: string },
 ): BpfLink {
   const fd = calls.create(creation);
-  if (fd < 0) throw new KernelError({ call: 'bpf link create', code: -fd, ...failure });
-  return BpfLink.fromFd(fd, calls);
+  if (fd >= 0) return BpfLink.fromFd(fd, calls);
+  const code = errnoName(fd);
+  const reasons: Readonly<Record<string, string>> = {
+    EINVAL: `needs Linux ${minimumKernel}`,
+    EEXIST: 'this program is there already',
+    EBUSY: 'something else is there already',
+  };
+  throw new KernelError({ call: 'bpf link create', subject, code, detail: reasons[code] });
 }
 
 function attachTypeWord(kind: LinkKind, words: readonly [number, number, number]): number {

@@ -68,9 +68,10 @@ test('a missing kernel function is named', () => {
 });
 
 test('anything else is said in libbpf’s words', () => {
-  const log = ["map 'big': failed to create: Cannot allocate memory(-12)", 'failed to load object'];
+  const said = "map 'big': failed to create: Cannot allocate memory(-12)";
+  const log = ['Error in x(big). Retrying without BTF.', said, "failed to load object 'x'"];
   assert.equal(
     explainLoadFailure({ ...nothing, code: 'ENOMEM', log }).message,
-    `bpf object load map big: ENOMEM (${log.join('; ')})`,
+    `bpf object load map big: ENOMEM (${said})`,
   );
 });

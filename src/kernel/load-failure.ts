@@ -18,8 +18,9 @@ export interface LoadFailure {
 }
 
 export function explainLoadFailure(failure: LoadFailure): KernelError {
-  const { code, log, verifierText } = failure;
-  const cause = new Error([...log, verifierText].join('\n').trim());
+  const { code, verifierText } = failure;
+  const log = failure.log.filter((line) => !isNoise(line));
+  const cause = new Error([...failure.log, verifierText].join('\n').trim());
   const program = firstMatch(log, /^prog '([^']+)': BPF program load failed/);
   const verdict = readVerifierLog(verifierText);
   if (program !== undefined && verdict !== undefined) {
@@ -38,6 +39,11 @@ export function explainLoadFailure(failure: LoadFailure): KernelError {
   const subject = program ?? (map === undefined ? '' : `map ${map}`);
   const detail = (reasons.length > 0 ? reasons : log).join('; ');
   return new KernelError({ call: 'bpf object load', subject, code, detail }, { cause });
+}
+
+/** A first try that libbpf repeats by itself, and a closing line that says nothing new. */
+function isNoise(line: string): boolean {
+  return line.endsWith('Retrying without BTF.') || line.startsWith('failed to load object');
 }
 
 function firstMatch(lines: readonly string[], pattern: RegExp): string | undefined {
