@@ -8,7 +8,7 @@ import type { ClusterSource } from '../cluster/source.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import { TcxAttacher } from '../datapath/attach.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/loader.ts';
-import { datapathTables } from '../datapath/tables/tables.ts';
+import { datapathTables, endpointEntryKeys } from '../datapath/tables/tables.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { Nftables } from '../kernel/nftables.ts';
 import type { DesiredState, ModelConfig } from '../model/desired.ts';
@@ -69,6 +69,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
       podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),
       podMtuBytes: () => network.desired.podMtuBytes,
       settle: settleEndpoint,
+      differences: (endpoint) => reconciler.inspect(endpointEntryKeys(endpoint)),
     },
     log,
   });

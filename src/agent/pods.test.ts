@@ -33,6 +33,8 @@ class FakeNode implements PodWiring {
   readonly faults = new Map<Step, Error>();
   ranges = ['192.0.2.0/28', '2001:db8:1::/64'];
   mtuBytes: number | undefined = 1500;
+  /** What the data path lacks. */
+  missing: readonly string[] = [];
   #nextIndex = 10;
 
   open(namespacePath: string): PodNamespace {
@@ -92,6 +94,7 @@ function bench(directory = mkdtempSync(path.join(root, 'state-')), node = new Fa
       podRanges: () => node.ranges.map((text) => parsePrefix(text)),
       podMtuBytes: () => node.mtuBytes,
       settle: (endpoint) => node.settle(endpoint),
+      differences: () => node.missing,
     },
     log: silentLogger,
     now: () => new Date('2026-11-21T12:00:00Z'),
@@ -225,6 +228,26 @@ test('DEL takes it out of the data path before its address is free', async () =>
   assert.deepEqual(store.list(), []);
   assert.deepEqual(node.trace, [`unwire ${hostIfName}`, `settle ${hostIfName}`]);
   await pods.del(delRequest(1));
+});
+
+test('CHECK asks the interface, the data path and the record, and names all that differs', async () => {
+  const { node, pods } = bench();
+  const endpoint = await pods.add(addRequest(1));
+  const { kind: _, pod: __, ...common } = addRequest(1);
+  const previous = {
+    interfaces: [{ name: 'eth0', mac: endpoint.mac.toUpperCase(), sandbox: common.namespacePath }],
+    addresses: endpoint.addresses,
+  };
+  await pods.check({ ...common, kind: 'check', previous });
+  node.missing = ['routes 192.0.2.2/32 is missing', 'endpoints 10 was changed'];
+  const request = { ...common, kind: 'check', previous: { ...previous, addresses: [] } } as const;
+  await assert.rejects(
+    pods.check(request),
+    fails(
+      'endpointDiffers',
+      /^CHECK .*: routes 192.0.2.2\/32 is missing; endpoints 10 was changed; prevResult does not have/,
+    ),
+  );
 });
 
 test('a DEL that fails keeps the address and can be repeated', async () => {

@@ -45,6 +45,8 @@ export interface PodsNode {
   /** Brings the data path in line with `endpoints()`; resolves when every table entry of this endpoint is applied (or
    * gone, when it is not live any more), rejects with what could not be. */
   settle(endpoint: LocalEndpoint): Promise<void>;
+  /** What of this endpoint the data path has other than `settle` left it, a sentence each; asks the kernel. */
+  differences(endpoint: LocalEndpoint): readonly string[];
 }
 
 /** What `restore` found and did. */
@@ -275,6 +277,7 @@ export class Pods {
     using namespace = this.#wiring.open(request.namespacePath);
     const differences = [
       ...namespace.differences(endpoint),
+      ...this.#node.differences(endpoint),
       ...previousDifferences(endpoint, request.previous),
     ];
     if (differences.length === 0) return;

@@ -226,3 +226,28 @@ test('the status says what is desired, applied, failing and written', async () =
     writes: { set: 1, deleted: 0, restored: 0 },
   });
 });
+
+test('an inspection names what the kernel lacks or has otherwise, and changes nothing', async () => {
+  const { reconciler, devices, routes, log } = setup();
+  await reconciler.settle(
+    { devices: fakeEntries({ d1: 1 }), routes: fakeEntries({ r1: 1, r2: 2, r3: 3 }) },
+    steady,
+  );
+  log.length = 0;
+  const names = [
+    { table: 'devices', key: 'd1' },
+    { table: 'routes', key: 'r1' },
+    { table: 'routes', key: 'r2' },
+    { table: 'routes', key: 'never wanted' },
+  ];
+  assert.deepEqual(reconciler.inspect(names.slice(0, 3)), []);
+  devices.kernel.delete('d1');
+  routes.kernel.set('r2', { key: 'r2', value: 7 });
+  routes.kernel.delete('r3');
+  assert.deepEqual(reconciler.inspect(names), [
+    'devices d1 is missing',
+    'routes r2 was changed',
+    'routes never wanted is missing',
+  ]);
+  assert.deepEqual(log, []);
+});

@@ -20,6 +20,12 @@ export interface ReconcilerOptions {
   readonly onRestored?: ((restored: Restored) => void) | undefined;
 }
 
+/** An entry by its table's name and its key there. */
+export interface EntryName {
+  readonly table: string;
+  readonly key: string;
+}
+
 export class Reconciler<Desired> {
   readonly #tables: readonly TrackedTable<Desired>[];
   #last: Promise<unknown> = Promise.resolve();
@@ -52,6 +58,17 @@ export class Reconciler<Desired> {
   /** In the order in which tables are applied. */
   status(): readonly TableStatus[] {
     return this.#tables.map((table) => table.status());
+  }
+
+  /**
+   * Asks the kernel, and changes nothing: which of these entries are missing or other than desired, in words. Throws
+   * KernelError where it cannot be asked.
+   */
+  inspect(entries: readonly EntryName[]): readonly string[] {
+    return this.#tables.flatMap((table) => {
+      const keys = entries.filter((entry) => entry.table === table.name).map(({ key }) => key);
+      return keys.length === 0 ? [] : table.inspect(keys);
+    });
   }
 
   async #settle(desired: Desired, options: PlanOptions): Promise<SettleReport> {

@@ -31,6 +31,8 @@ export interface TrackedTable<Desired> {
   applyDeletes(): Promise<void>;
   failures(): readonly FailureStatus[];
   status(): TableStatus;
+  /** Asks the kernel: which of these keys it has other than desired, in words. Throws what `Table.list` throws. */
+  inspect(keys: readonly string[]): readonly string[];
 }
 
 /** Joins a table with the function that says what it should hold; where that gives the same map again, nothing is compared. */
@@ -162,6 +164,16 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
       failures: this.failures(),
       writes: this.#writes,
     };
+  }
+
+  inspect(keys: readonly string[]): readonly string[] {
+    const found = this.#table.list(this.#desired);
+    return keys.flatMap((key) => {
+      const wanted = this.#desired.get(key);
+      const entry = found.get(key);
+      if (wanted === undefined || entry === undefined) return [`${this.name} ${key} is missing`];
+      return this.#table.equal(wanted, entry) ? [] : [`${this.name} ${key} was changed`];
+    });
   }
 
   #isSettled(): boolean {

@@ -83,7 +83,7 @@ export function makeNode(context: TestContext): TestNode {
     new Pods({
       store,
       wiring: network,
-      node: { podRanges: () => ranges, podMtuBytes: () => 1450, settle },
+      node: { podRanges: () => ranges, podMtuBytes: () => 1450, settle, differences: () => [] },
       log: silentLogger,
     });
   const store = EndpointStore.open(directory, 64);
