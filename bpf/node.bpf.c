@@ -21,16 +21,24 @@ static __always_inline enum verdict enter_endpoint(struct __sk_buff *skb, struct
 	return deliver(location);
 }
 
-/* An uplink carries everything the node does: what is not for a local pod is left alone. */
+/*
+ * An uplink carries everything the node does: what is not from a pod to a pod is left alone. What
+ * the world sends to a pod takes the stack even so, as the pod's answers do: conntrack must see
+ * both directions, or it takes the answers for connections of the pod's own and masquerades them.
+ */
 static __always_inline enum verdict enter_from_network(struct __sk_buff *skb, struct packet *packet)
 {
 	const struct location *location;
+	const struct route *back;
 
 	/* A promiscuous uplink, a VLAN device's frame, ARP, what the stack itself will refuse. */
 	if (skb->pkt_type != PACKET_HOST || parse_network(skb, packet))
 		return VERDICT_NEXT;
 	location = locate(&packet->destination);
 	if (!location || location->kind != LOCATION_ENDPOINT)
+		return VERDICT_NEXT;
+	back = find_route(&packet->source);
+	if (!back || back->kind != ROUTE_NATIVE)
 		return VERDICT_NEXT;
 	return enter_endpoint(skb, packet, location);
 }

@@ -247,7 +247,7 @@ rootTest('an ICMP error passes and is counted, and has no flow of its own', (con
       tcp({ ...client, flags: ack }).subarray(0, 8),
     );
     const header = {
-      source: places.world[family],
+      source: places.native[family],
       destination: web[family],
       protocol: icmpProtocol(family),
     };

@@ -1,10 +1,19 @@
 // Headers, whole and broken: nothing is read past its end, and what cannot be read is dropped and counted as malformed.
 
 import assert from 'node:assert/strict';
+import type { Address } from '../../src/net/address.ts';
 import { macBytes } from '../../src/net/mac.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
-import { db, gatewayMac, hostMac, tunnelDevice, uplink, web } from '../support/datapath-network.ts';
+import {
+  db,
+  gatewayMac,
+  hostMac,
+  places,
+  tunnelDevice,
+  uplink,
+  web,
+} from '../support/datapath-network.ts';
 import { type Outcome, observe } from '../support/datapath-outcome.ts';
 import {
   ethernet,
@@ -29,7 +38,7 @@ const segment = tcp({ ...ports, flags: tcpFlags.ack }, new Uint8Array(4));
 
 function webToDb(
   family: Family,
-  header: Omit<IpHeader, 'source' | 'destination'>,
+  header: Omit<IpHeader, 'source' | 'destination'> & { readonly source?: Address },
   payload: Uint8Array,
 ): Uint8Array {
   const type = family === 4 ? etherTypes.ipv4 : etherTypes.ipv6;
@@ -281,7 +290,11 @@ rootTest('so it is on the other hooks, but an uplink leaves it to the stack', (c
 rootTest('from the network, what is for a pod needs its transport header', (context) => {
   const datapath = testDatapath(context);
   for (const family of [4, 6] as const) {
-    const packet = webToDb(family, { protocol: protocols.tcp }, segment.subarray(0, 19));
+    const packet = webToDb(
+      family,
+      { protocol: protocols.tcp, source: places.native[family] },
+      segment.subarray(0, 19),
+    );
     const received = joined(macBytes(hostMac), packet.subarray(6));
     for (const [program, ifIndex] of [
       ['from_network', uplink],

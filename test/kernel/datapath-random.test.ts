@@ -8,6 +8,7 @@ import { protocols } from '../../src/net/protocol.ts';
 import { testDatapath } from '../support/datapath.ts';
 import {
   db,
+  type Place,
   type Pod,
   places,
   strangerIfIndex,
@@ -54,7 +55,7 @@ function randomTrial(random: Random): Trial {
   const [program, ifIndexes] = random.pick(hooks);
   const ifIndex = random.pick(ifIndexes);
   const family = random.pick([4, 6] as const);
-  const source = random.oneIn(8) ? random.pick(everyPlace) : ifIndex === db.ifIndex ? db : web;
+  const source = random.oneIn(8) ? random.pick(everyPlace) : usualSource(ifIndex);
   const { protocol, payload } = randomBody(random, family);
   const header = {
     source: source[family],
@@ -69,6 +70,12 @@ function randomTrial(random: Random): Trial {
   const macs = { source: sourceMac, destination: macOn(program) };
   const packet = damaged(random, ethernet({ ...macs, type }, ip(header, payload)));
   return { program, ifIndex, packet };
+}
+
+function usualSource(ifIndex: IfIndex): Place {
+  if (ifIndex === uplink) return places.native;
+  if (ifIndex === tunnelDevice) return places.tunnelled;
+  return ifIndex === db.ifIndex ? db : web;
 }
 
 function randomBody(random: Random, family: 4 | 6): { protocol: number; payload: Uint8Array } {

@@ -159,7 +159,7 @@ const rows: readonly Row[] = [
     dropped: 'unknown endpoint',
   },
   {
-    what: 'the network to a pod goes straight there',
+    what: 'a pod of a neighbouring node to a pod here goes straight there',
     program: 'from_network',
     ifIndex: uplink,
     from: places.native,
@@ -168,6 +168,16 @@ const rows: readonly Row[] = [
     counted: ['db ingress'],
     events: ['new'],
   },
+  ...(['node', 'tunnelled', 'world'] as const).map(
+    (name): Row => ({
+      what: `${name} to a pod takes the stack, where conntrack sees both directions`,
+      program: 'from_network',
+      ifIndex: uplink,
+      from: places[name],
+      to: db,
+      verdict: 'next',
+    }),
+  ),
   ...(['node', 'nobody', 'native', 'world'] as const).map(
     (name): Row => ({
       what: `the network to ${name} is not ours`,

@@ -68,7 +68,7 @@ function judgeFromPod(packet: Uint8Array, own: Pod | undefined): Judgement {
   const receiver = podAt(headers.destination);
   if (receiver !== undefined) return { verdict: 'redirect', reason: none, sender: own, receiver };
   if (isNode(headers.destination)) return { verdict: 'next', reason: none, sender: own };
-  const kind = routeTo(headers);
+  const kind = routeTo(headers.destination, headers.family);
   if (kind === routeKind.local) return { verdict: 'next', reason: dropReason.noEndpoint };
   const limit = kind === routeKind.overlay ? tunnelMtuBytes : nativeMtuBytes;
   const onward = kind !== undefined && headers.length <= limit;
@@ -84,13 +84,15 @@ function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
   if (isUplink && (network !== undefined || !forUs)) return { verdict: 'next', reason: none };
   if (network !== undefined) return { verdict: 'drop', reason: network };
   const receiver = podAt(headers.destination);
+  const fromRemotePod = routeTo(headers.source, headers.family) === routeKind.native;
+  if (isUplink && !fromRemotePod) return { verdict: 'next', reason: none };
   if (receiver !== undefined) {
     if (transport !== undefined) return { verdict: 'drop', reason: transport };
     return { verdict: 'redirect', reason: none, receiver };
   }
   if (isUplink || isNode(headers.destination)) return { verdict: 'next', reason: none };
   if (staysOnLink(headers)) return { verdict: 'drop', reason: dropReason.linkLocal };
-  if (routeTo(headers) === routeKind.local) {
+  if (routeTo(headers.destination, headers.family) === routeKind.local) {
     return { verdict: 'next', reason: dropReason.noEndpoint };
   }
   return { verdict: 'drop', reason: dropReason.noTunnel };
@@ -224,10 +226,10 @@ function isNode(address: Address): boolean {
   return places.node[4] === address || places.node[6] === address;
 }
 
-function routeTo({ destination, family }: Headers): number | undefined {
+function routeTo(address: Address, family: 4 | 6): number | undefined {
   const found = routes.find(([text]) => {
     const prefix = parsePrefix(text);
-    return prefixFamily(prefix) === family && prefixContains(prefix, destination);
+    return prefixFamily(prefix) === family && prefixContains(prefix, address);
   });
   return found?.[1];
 }
