@@ -4,6 +4,7 @@ import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { addAddress } from '../../src/kernel/netlink/address.ts';
 import { batch } from '../../src/kernel/netlink/batch.ts';
 import { linkByName, setLink } from '../../src/kernel/netlink/link.ts';
+import type { MessageWriter } from '../../src/kernel/netlink/message.ts';
 import {
   addRoute,
   delRoute,
@@ -46,118 +47,151 @@ function wired(context: TestContext): Wired {
   return { socket, namespace };
 }
 
-const cases: readonly { readonly name: string; readonly route: Route; readonly listed?: object }[] =
-  [
-    {
-      name: 'IPv4 host route on a link',
-      route: { ...own, destination: parsePrefix('198.51.100.7/32'), type: 'unicast', ifIndex },
-      listed: { scope: 'link' },
+interface Case {
+  readonly name: string;
+  readonly route: Route;
+  /** What the kernel adds to it. */
+  readonly listed: Partial<Route>;
+}
+
+const cases: readonly Case[] = [
+  {
+    name: 'IPv4 host route on a link',
+    route: { ...own, destination: parsePrefix('198.51.100.7/32'), type: 'unicast', ifIndex },
+    listed: { scope: 'link' },
+  },
+  {
+    name: 'IPv4 via a gateway',
+    route: {
+      ...own,
+      destination: parsePrefix('198.51.100.0/24'),
+      type: 'unicast',
+      gateway: parseAddress('192.0.2.254'),
+      ifIndex,
+      metric: 10,
+      mtuBytes: 1400,
+      source: parseAddress('192.0.2.1'),
     },
-    {
-      name: 'IPv4 via a gateway',
-      route: {
-        ...own,
-        destination: parsePrefix('198.51.100.0/24'),
-        type: 'unicast',
-        gateway: parseAddress('192.0.2.254'),
-        ifIndex,
-        metric: 10,
-        mtuBytes: 1400,
-        source: parseAddress('192.0.2.1'),
-      },
-      listed: { scope: 'global' },
+    listed: { scope: 'global' },
+  },
+  {
+    name: 'IPv4 default via a gateway that no route covers (onlink)',
+    route: {
+      ...own,
+      destination: parsePrefix('0.0.0.0/0'),
+      type: 'unicast',
+      gateway: parseAddress('169.254.1.1'),
+      ifIndex,
+      onlink: true,
     },
-    {
-      name: 'IPv4 default via a gateway that no route covers (onlink)',
-      route: {
-        ...own,
-        destination: parsePrefix('0.0.0.0/0'),
-        type: 'unicast',
-        gateway: parseAddress('169.254.1.1'),
-        ifIndex,
-        onlink: true,
-      },
-      listed: { scope: 'global' },
+    listed: { scope: 'global' },
+  },
+  {
+    name: 'IPv4 via an IPv6 neighbour',
+    route: {
+      ...own,
+      destination: parsePrefix('203.0.113.0/24'),
+      type: 'unicast',
+      gateway: parseAddress('2001:db8::2'),
+      ifIndex,
     },
-    {
-      name: 'IPv4 via an IPv6 neighbour',
-      route: {
-        ...own,
-        destination: parsePrefix('203.0.113.0/24'),
-        type: 'unicast',
-        gateway: parseAddress('2001:db8::2'),
-        ifIndex,
-      },
-      listed: { scope: 'global' },
+    listed: { scope: 'global' },
+  },
+  {
+    name: 'IPv4 by several ways',
+    route: {
+      ...own,
+      destination: parsePrefix('198.51.100.128/25'),
+      type: 'unicast',
+      nextHops: [
+        { ifIndex, gateway: parseAddress('192.0.2.2'), weight: 3 },
+        { ifIndex, gateway: parseAddress('192.0.2.3'), weight: 1 },
+      ],
     },
-    {
-      name: 'IPv4 unreachable',
-      route: { ...own, destination: parsePrefix('198.51.100.0/25'), type: 'unreachable' },
-      listed: { scope: 'global' },
+    listed: { scope: 'global' },
+  },
+  {
+    name: 'IPv6 by several ways',
+    route: {
+      ...own,
+      destination: parsePrefix('2001:db8:4::/64'),
+      type: 'unicast',
+      metric: 5,
+      nextHops: [
+        { ifIndex, gateway: parseAddress('2001:db8::2'), weight: 3 },
+        { ifIndex, gateway: parseAddress('2001:db8::3'), weight: 1 },
+      ],
     },
-    {
-      name: 'IPv4 blackhole in a table above 255',
-      route: {
-        protocol: 72,
-        table: 7200,
-        destination: parsePrefix('198.51.100.0/25'),
-        type: 'blackhole',
-      },
-      listed: { scope: 'global' },
+    listed: { scope: 'global' },
+  },
+  {
+    name: 'IPv4 unreachable',
+    route: { ...own, destination: parsePrefix('198.51.100.0/25'), type: 'unreachable' },
+    listed: { scope: 'global' },
+  },
+  {
+    name: 'IPv4 blackhole in a table above 255',
+    route: {
+      protocol: 72,
+      table: 7200,
+      destination: parsePrefix('198.51.100.0/25'),
+      type: 'blackhole',
     },
-    {
-      name: 'IPv4 local',
-      route: {
-        protocol: 72,
-        table: 255,
-        destination: parsePrefix('198.51.100.9/32'),
-        type: 'local',
-        ifIndex,
-      },
-      listed: { scope: 'host' },
+    listed: { scope: 'global' },
+  },
+  {
+    name: 'IPv4 local',
+    route: {
+      protocol: 72,
+      table: 255,
+      destination: parsePrefix('198.51.100.9/32'),
+      type: 'local',
+      ifIndex,
     },
-    {
-      name: 'IPv6 host route on a link',
-      route: {
-        ...own,
-        destination: parsePrefix('2001:db8:1::7/128'),
-        type: 'unicast',
-        ifIndex,
-        metric: 1024,
-      },
-      listed: { scope: 'global' },
+    listed: { scope: 'host' },
+  },
+  {
+    name: 'IPv6 host route on a link',
+    route: {
+      ...own,
+      destination: parsePrefix('2001:db8:1::7/128'),
+      type: 'unicast',
+      ifIndex,
+      metric: 1024,
     },
-    {
-      name: 'IPv6 via a gateway',
-      route: {
-        ...own,
-        destination: parsePrefix('2001:db8:2::/64'),
-        type: 'unicast',
-        gateway: parseAddress('2001:db8::2'),
-        ifIndex,
-        metric: 7,
-        mtuBytes: 1400,
-        source: parseAddress('2001:db8::1'),
-      },
-      listed: { scope: 'global' },
+    listed: { scope: 'global' },
+  },
+  {
+    name: 'IPv6 via a gateway',
+    route: {
+      ...own,
+      destination: parsePrefix('2001:db8:2::/64'),
+      type: 'unicast',
+      gateway: parseAddress('2001:db8::2'),
+      ifIndex,
+      metric: 7,
+      mtuBytes: 1400,
+      source: parseAddress('2001:db8::1'),
     },
-    {
-      name: 'IPv6 default',
-      route: {
-        ...own,
-        destination: parsePrefix('::/0'),
-        type: 'unicast',
-        gateway: parseAddress('fe80::1'),
-        ifIndex,
-      },
-      listed: { scope: 'global', metric: 1024 },
+    listed: { scope: 'global' },
+  },
+  {
+    name: 'IPv6 default',
+    route: {
+      ...own,
+      destination: parsePrefix('::/0'),
+      type: 'unicast',
+      gateway: parseAddress('fe80::1'),
+      ifIndex,
     },
-    {
-      name: 'IPv6 unreachable, which the kernel shows on lo',
-      route: { ...own, destination: parsePrefix('2001:db8:3::/48'), type: 'unreachable' },
-      listed: { scope: 'global', metric: 1024, ifIndex: 1 },
-    },
-  ];
+    listed: { scope: 'global', metric: 1024 },
+  },
+  {
+    name: 'IPv6 unreachable, which the kernel shows on lo',
+    route: { ...own, destination: parsePrefix('2001:db8:3::/48'), type: 'unreachable' },
+    listed: { scope: 'global', metric: 1024, ifIndex: 1 as IfIndex },
+  },
+];
 
 rootTest(
   'a route of each shape is set, set again, listed as it was set, and deleted',
@@ -287,6 +321,29 @@ rootTest('a lookup says which way a packet would go', (context) => {
   assert.throws(() => lookUpRoute(socket, parseAddress('2001:db8:ffff::1')), {
     code: 'ENETUNREACH',
   });
+});
+
+rootTest('a list whose reading broke midway does not spoil the next', (context) => {
+  const { socket } = wired(context);
+  batch(socket, (requests) => {
+    for (let index = 0; index < 2000; index++) {
+      const destination = parsePrefix(`198.18.${index >> 8}.${index & 255}/32`);
+      replaceRoute(requests, { ...own, destination, type: 'blackhole' });
+    }
+  });
+  const query = {
+    call: 'route list',
+    subject: 'IPv4',
+    type: 26,
+    write: (message: MessageWriter) => message.u32(2).u32(0).u32(0),
+  };
+  const unreadable = (): never => {
+    throw new Error('unreadable');
+  };
+  for (let round = 0; round < 3; round++) {
+    assert.throws(() => socket.dump(query, unreadable), { message: 'unreadable' });
+    assert.equal(listRoutes(socket, { protocol: 72 }).length, 2000);
+  }
 });
 
 rootTest('a thousand routes go out in a batch and come back in a list', (context) => {

@@ -133,8 +133,10 @@ export function decodeAddress(bytes: Uint8Array): Address {
   if (bytes.length !== 4 && bytes.length !== 16) {
     throw malformed(`address of ${bytes.length} bytes`);
   }
+  // Written out, since dumps have thousands of these.
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as Address;
   const address = addressFromBytes(bytes);
-  if (bytes.length === 4 || address.includes(':')) return address;
+  if (address.includes(':')) return address;
   const group = (at: number): string =>
     (((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)).toString(16);
   return `::ffff:${group(12)}:${group(14)}` as Address;

@@ -112,8 +112,15 @@ export class MessageWriter {
 
   /** An attribute that holds what `fill` writes. */
   nest(type: number, fill: () => void): this {
-    const start = this.#grow(4);
-    this.#buffer.writeUInt16LE(type | nested, start + 2);
+    return this.sized(() => {
+      this.u16(type | nested);
+      fill();
+    });
+  }
+
+  /** What `fill` writes, after two bytes with the length of it all. */
+  sized(fill: () => void): this {
+    const start = this.#grow(2);
     fill();
     this.#buffer.writeUInt16LE(this.#length - start, start);
     return this;

@@ -9,8 +9,9 @@ type Draft<Record> = {
 
 export function withoutAbsent<Record extends object>(draft: Draft<Record>): Record {
   const record: { [key: string]: unknown } = {};
-  for (const [key, value] of Object.entries(draft)) {
-    if (value !== undefined) record[key] = value;
+  // No Object.entries: this runs once for each of thousands of routes and connections.
+  for (const key in draft) {
+    if (draft[key] !== undefined) record[key] = draft[key];
   }
   return record as Record;
 }

@@ -42,13 +42,13 @@ export interface Route {
   /** The source address of packets that have none yet. */
   readonly source?: Address | undefined;
   readonly mtuBytes?: number | undefined;
-  /** The ways of a multipath route, in place of `gateway` and `ifIndex`. Listed only. */
+  /** The ways of a multipath route, in place of `gateway` and `ifIndex`. */
   readonly nextHops?: readonly NextHop[] | undefined;
 }
 
 export interface NextHop {
   readonly ifIndex: IfIndex;
-  readonly gateway?: Address;
+  readonly gateway?: Address | undefined;
   /** Relative share, 1-256. */
   readonly weight: number;
 }
@@ -111,7 +111,7 @@ export function readRoute(payload: Buffer): Route | undefined {
 }
 
 export function writeRoute(message: MessageWriter, route: Route): void {
-  const { destination, ifIndex, gateway, metric, source, mtuBytes } = route;
+  const { destination, ifIndex, gateway, nextHops, metric, source, mtuBytes } = route;
   const length = prefixLength(destination);
   writeRouteHeader(message, {
     family: prefixFamily(destination),
@@ -128,6 +128,7 @@ export function writeRoute(message: MessageWriter, route: Route): void {
   if (route.table > 255) message.u32Attribute(routeAttributes.table, route.table);
   if (ifIndex !== undefined) message.u32Attribute(routeAttributes.outputIfIndex, ifIndex);
   if (gateway !== undefined) writeGateway(message, prefixFamily(destination), gateway);
+  if (nextHops !== undefined) writeNextHops(message, prefixFamily(destination), nextHops);
   if (metric !== undefined) message.u32Attribute(routeAttributes.metric, metric);
   if (source !== undefined) message.attribute(routeAttributes.source, addressBytes(source));
   if (mtuBytes !== undefined) {
@@ -173,10 +174,11 @@ export function describeRoute(route: Route): string {
   ].join('');
 }
 
-function usualScope({ destination, type, gateway }: Route): Scope {
+function usualScope({ destination, type, gateway, nextHops }: Route): Scope {
   if (prefixFamily(destination) === 6) return 'global';
   if (type === 'local') return 'host';
-  return type === 'unicast' && gateway === undefined ? 'link' : 'global';
+  const isDirect = gateway === undefined && nextHops === undefined;
+  return type === 'unicast' && isDirect ? 'link' : 'global';
 }
 
 function writeGateway(message: MessageWriter, family: AddressFamily, gateway: Address): void {
@@ -208,6 +210,24 @@ function readDestination(family: AddressFamily, length: number, attributes: Attr
 }
 
 /** struct rtnexthop: length, flags, hops (weight - 1), interface; then attributes of its own. */
+function writeNextHops(
+  message: MessageWriter,
+  family: AddressFamily,
+  hops: readonly NextHop[],
+): void {
+  message.nest(routeAttributes.multipath, () => {
+    for (const { ifIndex, gateway, weight } of hops) {
+      message.sized(() => {
+        message
+          .u8(0)
+          .u8(weight - 1)
+          .u32(ifIndex);
+        if (gateway !== undefined) writeGateway(message, family, gateway);
+      });
+    }
+  });
+}
+
 function readNextHops(attributes: Attributes): readonly NextHop[] | undefined {
   const bytes = attributes.view(routeAttributes.multipath);
   if (bytes === undefined) return undefined;

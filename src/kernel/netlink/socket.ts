@@ -7,12 +7,12 @@ import { type Acknowledgement, readAcknowledgement, readDone } from './acknowled
 import {
   type Message,
   MessageWriter,
-  malformed,
   messageFlags,
   messageTypes,
   splitMessages,
 } from './message.ts';
 import type { Query, Request, RequestSink } from './request.ts';
+import { Slots } from './slots.ts';
 import { KernelTransport, type NetlinkFamily, type NetlinkTransport } from './transport.ts';
 
 /** One a request, in order: undefined where it was done. */
@@ -32,6 +32,8 @@ const pieceBytes = 64 * 1024;
 // The kernel fills dumps into datagrams of at most 32 KiB.
 const receiveBytes = 64 * 1024;
 const dumpAttempts = 10;
+// libuv's pool has four threads unless told otherwise; one stays free for files and DNS.
+const slowRequests = new Slots(3);
 
 export class NetlinkSocket implements RequestSink, Disposable {
   readonly #transport: NetlinkTransport;
@@ -69,15 +71,17 @@ export class NetlinkSocket implements RequestSink, Disposable {
   }
 
   /**
-   * Performs a request that the kernel takes long over without holding up the event loop, on a socket and a pool thread
-   * of its own, so that several run side by side. Rejects with KernelError.
+   * Performs a request that the kernel takes long over without holding up the event loop: on a socket of its own, up to
+   * three in this process side by side. Rejects with KernelError.
    */
-  async submitAsync(request: Request): Promise<void> {
-    using socket = new NetlinkSocket(this.#transport.sibling());
-    socket.#write(request, messageFlags.acknowledge | request.flags);
-    await socket.#transport.sendAsync(socket.#writer.bytes);
-    const [failure] = socket.#acknowledgements([request], socket.#sequence);
-    if (failure !== undefined) throw failure;
+  submitAsync(request: Request): Promise<void> {
+    return slowRequests.run(async () => {
+      using socket = new NetlinkSocket(this.#transport.sibling());
+      socket.#write(request, messageFlags.acknowledge | request.flags);
+      await socket.#transport.sendAsync(socket.#writer.bytes);
+      const [failure] = socket.#acknowledgements([request], socket.#sequence);
+      if (failure !== undefined) throw failure;
+    });
   }
 
   /** One answer, parsed by `read`. Throws KernelError (ENOENT, ENODEV: there is no such thing). */
@@ -100,7 +104,7 @@ export class NetlinkSocket implements RequestSink, Disposable {
    */
   dump<Result>(query: Query, read: (payload: Buffer) => Result | undefined): Result[] {
     for (let attempt = 0; attempt < dumpAttempts; attempt++) {
-      const results = this.#dumpOnce(query, read);
+      const results = this.#whole(() => this.#dumpOnce(query, read));
       if (results !== undefined) return results;
     }
     const detail = `it changed during each of ${dumpAttempts} attempts`;
@@ -134,8 +138,9 @@ export class NetlinkSocket implements RequestSink, Disposable {
 
   #acknowledgements(requests: readonly Request[], first: number): Outcomes {
     const outcomes = new Array<KernelError | undefined>(requests.length).fill(undefined);
-    for (let missing = requests.length; missing > 0; ) {
-      for (const message of this.#receive(requests[0])) {
+    const [head] = requests;
+    for (let missing = requests.length; head !== undefined && missing > 0; ) {
+      for (const message of this.#receive(head)) {
         const index = message.sequence - first;
         const request = requests[index];
         // Echoes and answers to an exchange that broke earlier are not for us.
@@ -172,10 +177,21 @@ export class NetlinkSocket implements RequestSink, Disposable {
     }
   }
 
-  #receive(asked: Query | undefined): readonly Message[] {
+  /** What a dump that broke midway left behind would make the next one fail (EBUSY). */
+  #whole<Result>(dump: () => Result): Result {
+    try {
+      return dump();
+    } catch (error) {
+      while (this.#transport.receive(this.#received) !== undefined);
+      throw error;
+    }
+  }
+
+  #receive({ call, subject }: Query): readonly Message[] {
     const length = this.#transport.receive(this.#received);
     if (length === undefined) {
-      throw malformed(`the kernel has not answered ${asked?.call ?? ''} ${asked?.subject ?? ''}`);
+      const detail = 'the kernel has not answered';
+      throw new KernelError({ call, subject, code: 'ENODATA', detail });
     }
     return splitMessages(this.#received.subarray(0, length));
   }

@@ -34,7 +34,7 @@ export interface VethOptions {
 /**
  * Makes both ends in one request. The peer stays down: the kernel cannot bring it up before the pair is whole (ENOTCONN),
  * so that takes a `setLink` in its namespace. Equivalent to: `ip link add NAME [address MAC] [mtu N] type veth peer name PEER
- * [netns NS] ...`. Throws KernelError (EEXIST: a name or index is taken; EINVAL: not a name).
+ * [netns NS] ...`. Throws KernelError (EEXIST: a name is taken; EBUSY: an index is; ERANGE: a name over 15 bytes).
  */
 export function addVeth(requests: RequestSink, options: VethOptions): void {
   const vethInfoPeer = 1;
