@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { backoffMs } from './backoff.ts';
+import { InputError } from './input-error.ts';
+import { UndoStack } from './undo.ts';
+
+test('waiting doubles up to its limit, between half and all of each step', () => {
+  const waits = (random: number): number[] =>
+    [1, 2, 3, 4, 9].map((attempt) =>
+      backoffMs(attempt, { firstMs: 100, maxMs: 500, random: () => random }),
+    );
+  assert.deepEqual(waits(0), [50, 100, 200, 250, 250]);
+  assert.deepEqual(waits(1), [100, 200, 400, 500, 500]);
+});
+
+test('what was not kept is undone, the last step first', () => {
+  const undone: string[] = [];
+  {
+    using undo = new UndoStack();
+    undo.push(() => undone.push('first'));
+    undo.push(() => undone.push('second'));
+  }
+  assert.deepEqual(undone, ['second', 'first']);
+});
+
+test('what was kept stays', () => {
+  const undone: string[] = [];
+  {
+    using undo = new UndoStack();
+    undo.push(() => undone.push('first'));
+    undo.keep();
+  }
+  assert.deepEqual(undone, []);
+});
+
+test('an undo that fails does not keep the others from running', () => {
+  const undone: string[] = [];
+  const undo = new UndoStack();
+  undo.push(() => undone.push('first'));
+  undo.push(() => {
+    throw new Error('second refuses');
+  });
+  undo.push(() => undone.push('third'));
+  assert.throws(() => undo[Symbol.dispose](), { message: 'second refuses' });
+  assert.deepEqual(undone, ['third', 'first']);
+});
+
+test('several undos that fail are told together', () => {
+  const undo = new UndoStack();
+  for (const name of ['a', 'b'])
+    undo.push(() => {
+      throw new Error(name);
+    });
+  assert.throws(() => undo[Symbol.dispose](), { message: '2 steps could not be undone' });
+});
+
+test('bad input is told by object, field, value and rule, as far as there are any', () => {
+  const cases: [ConstructorParameters<typeof InputError>[0], string][] = [
+    [
+      { object: 'agent.yaml', field: 'mode', value: 'x', rule: 'is not a mode' },
+      'agent.yaml: mode: x is not a mode',
+    ],
+    [{ object: 'agent.yaml', field: 'node', rule: 'is required' }, 'agent.yaml: node: is required'],
+    [{ object: 'agent.yaml', rule: 'is empty' }, 'agent.yaml: is empty'],
+    [{ object: 'x', value: { a: 1 }, rule: 'is no list' }, 'x: {"a":1} is no list'],
+  ];
+  for (const [problem, text] of cases) assert.equal(new InputError(problem).message, text);
+});
+
+test('a long value is cut in the text', () => {
+  const { message } = new InputError({ object: 'x', value: 'y'.repeat(500), rule: 'is too long' });
+  assert.equal(message, `x: ${'y'.repeat(200)}... is too long`);
+});

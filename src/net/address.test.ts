@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  addressBytes,
+  addressFamily,
+  addressFromBytes,
+  compareAddresses,
+  mappedBytes,
+  parseAddress,
+} from './address.ts';
+
+test('equal addresses become equal text, whichever way they were written', () => {
+  const cases: [string, string][] = [
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8::1'],
+    ['2001:DB8:0:0:0:0:0:1', '2001:db8::1'],
+    ['2001:db8:0:0:1:0:0:1', '2001:db8::1:0:0:1'],
+    ['2001:0db8::0001', '2001:db8::1'],
+    ['::', '::'],
+  ];
+  for (const [text, address] of cases) assert.equal(parseAddress(text), address);
+});
+
+test('what is no address is refused with its value', () => {
+  const wrong = [
+    '',
+    'web-1',
+    '192.0.2',
+    '192.0.2.256',
+    '192.0.2.1/24',
+    '0xc0.0.2.1',
+    '2001:db8::1%eth0',
+    '1',
+    ':',
+  ];
+  for (const text of wrong)
+    assert.throws(() => parseAddress(text, 'Node node-1', 'status.addresses[0]'), {
+      name: 'InputError',
+      message: `Node node-1: status.addresses[0]: ${text} is not an IPv4 or IPv6 address`,
+    });
+});
+
+test('the family is told by the text', () => {
+  assert.equal(addressFamily(parseAddress('192.0.2.1')), 4);
+  assert.equal(addressFamily(parseAddress('2001:db8::1')), 6);
+});
+
+test('bytes are in network order, and IPv4 is mapped for the data path', () => {
+  const four = parseAddress('192.0.2.1');
+  const six = parseAddress('2001:db8::1');
+  assert.equal(Buffer.from(addressBytes(four)).toString('hex'), 'c0000201');
+  assert.equal(Buffer.from(mappedBytes(four)).toString('hex'), '00000000000000000000ffffc0000201');
+  assert.equal(Buffer.from(mappedBytes(six)).toString('hex'), '20010db8000000000000000000000001');
+});
+
+test('an address survives the way to bytes and back, mapped or not', () => {
+  for (const text of ['192.0.2.1', '0.0.0.0', '2001:db8::1', '::', 'fe80::1']) {
+    const address = parseAddress(text);
+    assert.equal(addressFromBytes(addressBytes(address)), address);
+    assert.equal(addressFromBytes(mappedBytes(address)), address);
+  }
+});
+
+test('addresses are ordered by their bytes, not by their text', () => {
+  const ordered = ['::1', '192.0.2.9', '192.0.2.10', '2001:db8::9', '2001:db8::10'].map((text) =>
+    parseAddress(text),
+  );
+  assert.deepEqual(ordered.toReversed().sort(compareAddresses), ordered);
+});

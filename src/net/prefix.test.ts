@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAddress } from './address.ts';
+import {
+  addressAt,
+  hostPrefix,
+  parsePrefix,
+  prefixAddress,
+  prefixContains,
+  prefixFamily,
+  prefixLength,
+} from './prefix.ts';
+
+test('host bits are cleared, so that equal prefixes are equal text', () => {
+  const cases: [string, string][] = [
+    ['198.51.100.7/24', '198.51.100.0/24'],
+    ['198.51.100.255/25', '198.51.100.128/25'],
+    ['198.51.100.7/32', '198.51.100.7/32'],
+    ['198.51.100.7/0', '0.0.0.0/0'],
+    ['2001:db8:0:1::2/64', '2001:db8:0:1::/64'],
+    ['2001:db8::ffff/127', '2001:db8::fffe/127'],
+    ['::/0', '::/0'],
+  ];
+  for (const [text, prefix] of cases) assert.equal(parsePrefix(text), prefix);
+});
+
+test('what is no prefix is refused with its value', () => {
+  const wrong = [
+    '',
+    '198.51.100.0',
+    '198.51.100.0/33',
+    '2001:db8::/129',
+    '198.51.100.0/',
+    '/24',
+    'x/24',
+    '198.51.100.0/24/1',
+    '198.51.100.0/-1',
+    '198.51.100.0/ 4',
+  ];
+  for (const text of wrong)
+    assert.throws(() => parsePrefix(text, 'Node node-1', 'spec.podCIDRs[0]'), {
+      name: 'InputError',
+      message: `Node node-1: spec.podCIDRs[0]: ${text} is not a CIDR prefix (address/length)`,
+    });
+});
+
+test('a prefix of IPv4-mapped addresses is refused rather than taken for IPv4', () => {
+  assert.throws(() => parsePrefix('::ffff:198.51.100.0/120'), { name: 'InputError' });
+});
+
+test('a prefix gives back its parts', () => {
+  const six = parsePrefix('2001:db8:0:1::/64');
+  assert.equal(prefixAddress(six), '2001:db8:0:1::');
+  assert.equal(prefixLength(six), 64);
+  assert.equal(prefixFamily(six), 6);
+  assert.equal(prefixFamily(parsePrefix('198.51.100.0/24')), 4);
+});
+
+test('the host prefix holds one address', () => {
+  assert.equal(hostPrefix(parseAddress('198.51.100.7')), '198.51.100.7/32');
+  assert.equal(hostPrefix(parseAddress('2001:db8::7')), '2001:db8::7/128');
+});
+
+test('a prefix contains its own addresses and no other family', () => {
+  const cases: [string, string, boolean][] = [
+    ['198.51.100.0/24', '198.51.100.0', true],
+    ['198.51.100.0/24', '198.51.100.255', true],
+    ['198.51.100.0/24', '198.51.101.0', false],
+    ['0.0.0.0/0', '203.0.113.1', true],
+    ['0.0.0.0/0', '2001:db8::1', false],
+    ['2001:db8::/127', '2001:db8::1', true],
+    ['2001:db8::/127', '2001:db8::2', false],
+  ];
+  for (const [prefix, address, inside] of cases)
+    assert.equal(
+      prefixContains(parsePrefix(prefix), parseAddress(address)),
+      inside,
+      `${prefix} ${address}`,
+    );
+});
+
+test('addresses are counted from the network address to the end of the prefix', () => {
+  const cases: [string, bigint, string | undefined][] = [
+    ['198.51.100.0/24', 0n, '198.51.100.0'],
+    ['198.51.100.0/24', 255n, '198.51.100.255'],
+    ['198.51.100.0/24', 256n, undefined],
+    ['198.51.0.0/16', 256n, '198.51.1.0'],
+    ['198.51.100.7/32', 0n, '198.51.100.7'],
+    ['198.51.100.7/32', 1n, undefined],
+    ['198.51.100.0/24', -1n, undefined],
+    ['2001:db8::/64', 0x1_0000_0000n, '2001:db8::1:0:0'],
+    ['2001:db8::/64', 1n << 64n, undefined],
+  ];
+  for (const [prefix, offset, address] of cases)
+    assert.equal(addressAt(parsePrefix(prefix), offset), address, `${prefix} + ${offset}`);
+});
