@@ -2,8 +2,6 @@
 
 export const protocols = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
 
-export type ProtocolName = keyof typeof protocols;
-
 /** `tcp`, `udp`, ... or the bare number for a protocol without a name here. */
 export function protocolName(number: number): string {
   const found = Object.entries(protocols).find(([, value]) => value === number);
