@@ -16,20 +16,16 @@ export const bpfCommands = {
   objectPin: 6,
   objectGet: 7,
   programTestRun: 10,
-  programNextId: 11,
-  mapNextId: 12,
   programFdById: 13,
   mapFdById: 14,
   objectInfo: 15,
   programQuery: 16,
-  mapFreeze: 22,
   mapLookupBatch: 24,
   mapUpdateBatch: 26,
   mapDeleteBatch: 27,
   linkCreate: 28,
   linkUpdate: 29,
   linkFdById: 30,
-  linkNextId: 31,
   linkDetach: 34,
 } as const;
 
@@ -103,20 +99,6 @@ export function objectInfo(fd: number, size: number, subject: string): DataView 
   const result = bpf('objectInfo', 16, (to) => to.u32(0, fd).u32(4, size).u64(8, info.address));
   bpfChecked(result, { call: 'bpf info', subject });
   return info.view;
-}
-
-/** Identifiers of every loaded program, map or link, ascending. Minimum kernel 4.13, links 5.8. */
-export function listIds(kind: 'program' | 'map' | 'link'): number[] {
-  const command = ({ program: 'programNextId', map: 'mapNextId', link: 'linkNextId' } as const)[
-    kind
-  ];
-  const found: number[] = [];
-  let last = 0;
-  while (bpf(command, 12, (to) => to.u32(0, last)) === 0) {
-    last = returnedU32(4);
-    found.push(last);
-  }
-  return found;
 }
 
 /** A descriptor of the program, map or link with this identifier. Throws KernelError ENOENT when it is gone. */
