@@ -1,5 +1,6 @@
 // What the parts of the agent look like to the API and to metrics.
 
+import { packageVersion } from '../base/version.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type {
   EndpointView,
@@ -12,7 +13,6 @@ import type {
 import type { AgentParts } from './assemble.ts';
 import { mapFill } from './map-views.ts';
 import { nodeStatus, tableView } from './status.ts';
-import { packageVersion } from './version.ts';
 
 export interface Views {
   readonly version: string;

@@ -1,8 +1,8 @@
 // `heddle version`: what to write into a bug report.
 
-import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { Command } from 'commander';
+import { packageVersion } from '../base/version.ts';
 
 export function versionCommand(): Command {
   return new Command('version')
@@ -16,10 +16,4 @@ export function versionCommand(): Command {
           : `heddle ${versions.heddle}, Node.js ${versions.node}, Linux ${versions.kernel}`,
       );
     });
-}
-
-/** From package.json, which stands three folders above this file's compiled twin: dist/src/cli/version.js. */
-export function packageVersion(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
