@@ -1,7 +1,7 @@
 // Which pod packets get the node's address when they leave it: those to outside the cluster.
 
 import type { ClusterNode } from '../cluster/objects.ts';
-import { compareAddresses } from '../net/address.ts';
+import { mappedBytes } from '../net/address.ts';
 import {
   hostPrefix,
   makePrefix,
@@ -51,10 +51,15 @@ export function compact(prefixes: readonly Prefix[]): readonly Prefix[] {
     kept.add(prefix);
     known.add(prefixLength(prefix));
   }
-  return [...kept].sort(comparePrefixes);
+  return inOrder(kept);
 }
 
-function comparePrefixes(left: Prefix, right: Prefix): number {
-  const byFamily = prefixFamily(left) - prefixFamily(right);
-  return byFamily !== 0 ? byFamily : compareAddresses(prefixAddress(left), prefixAddress(right));
+// Each address is parsed once, not at each comparison: there are thousands in a large cluster.
+function inOrder(prefixes: Iterable<Prefix>): readonly Prefix[] {
+  return Array.from(prefixes, (prefix) => {
+    const bytes = Buffer.from(mappedBytes(prefixAddress(prefix))).toString('hex');
+    return { prefix, order: `${prefixFamily(prefix)} ${bytes}` };
+  })
+    .sort((left, right) => (left.order < right.order ? -1 : 1))
+    .map(({ prefix }) => prefix);
 }

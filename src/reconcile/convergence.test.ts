@@ -3,7 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FakeEntry, type FakeTable, fakeTable } from '../../test/support/fake-table.ts';
+import {
+  type FakeEntry,
+  type FakeTable,
+  fakeTable,
+  grouped,
+} from '../../test/support/fake-table.ts';
 import { Reconciler } from './reconciler.ts';
 import { trackTable } from './tracked-table.ts';
 
@@ -24,10 +29,11 @@ async function runOnce(seed: number): Promise<void> {
   const table = fakeTable('table');
   for (const key of notOurs) table.kernel.set(key, { key, value: 7 });
   const clock = { now: 0 };
-  const reconciler = new Reconciler<ReadonlyMap<string, FakeEntry>>(
-    [trackTable(table, (entries) => entries)],
-    { now: () => clock.now, batchSize: 2, backoff: { firstMs: 10, maxMs: 80, random } },
-  );
+  const reconciler = new Reconciler<ReadonlyMap<string, FakeEntry>>([trackTable(table, grouped)], {
+    now: () => clock.now,
+    batchSize: 2,
+    backoff: { firstMs: 10, maxMs: 80, random },
+  });
   let desired = randomEntries(random);
   for (let step = 0; step < 30; step++) {
     const failing = random() < 0.6;

@@ -6,7 +6,7 @@ const object = (value: number): { readonly value: number } => ({ value });
 const equal = (left: { value: number }, right: { value: number }): boolean =>
   left.value === right.value;
 
-test('a difference holds what is missing, what differs, what is surplus and what is the same by value', () => {
+test('a difference over some keys holds what is missing, what differs, what is surplus and what is the same by value', () => {
   const shared = object(1);
   const desired = new Map([
     ['shared', shared],
@@ -20,7 +20,11 @@ test('a difference holds what is missing, what differs, what is surplus and what
     ['changed', object(30)],
     ['surplus', object(5)],
   ]);
-  const { set, surplus, same } = difference(desired, present, equal);
+  const { set, surplus, same } = difference([...desired.keys(), 'surplus', 'nowhere'], {
+    desired,
+    present,
+    equal,
+  });
   assert.deepEqual(
     [...set],
     [
@@ -35,6 +39,11 @@ test('a difference holds what is missing, what differs, what is surplus and what
 
 test('entries that are the same object are not compared', () => {
   const entries = new Map([['a', object(1)]]);
-  const refuse = (): boolean => assert.fail('compared');
-  assert.equal(difference(entries, new Map(entries), refuse).set.size, 0);
+  const equal = (): boolean => assert.fail('compared');
+  const { set } = difference(entries.keys(), {
+    desired: entries,
+    present: new Map(entries),
+    equal,
+  });
+  assert.equal(set.size, 0);
 });

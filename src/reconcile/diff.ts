@@ -1,4 +1,4 @@
-// What must be written to get from one set of entries to another. Pure.
+// What must be written to get from one set of entries to another, as far as the given keys go. Pure.
 
 export interface Difference<Entry> {
   /** Missing or different, by key, as desired. */
@@ -9,21 +9,28 @@ export interface Difference<Entry> {
   readonly same: ReadonlyMap<string, Entry>;
 }
 
+export interface Compared<Entry> {
+  readonly desired: ReadonlyMap<string, Entry>;
+  readonly present: ReadonlyMap<string, Entry>;
+  equal(left: Entry, right: Entry): boolean;
+}
+
 export function difference<Entry>(
-  desired: ReadonlyMap<string, Entry>,
-  present: ReadonlyMap<string, Entry>,
-  equal: (left: Entry, right: Entry) => boolean,
+  keys: Iterable<string>,
+  { desired, present, equal }: Compared<Entry>,
 ): Difference<Entry> {
   const set = new Map<string, Entry>();
-  const same = new Map<string, Entry>();
   const surplus = new Map<string, Entry>();
-  for (const [key, entry] of desired) {
+  const same = new Map<string, Entry>();
+  for (const key of keys) {
+    const entry = desired.get(key);
     const found = present.get(key);
-    // Entries are memoised: most are the very object that was applied.
-    if (found === entry) continue;
-    if (found !== undefined && equal(entry, found)) same.set(key, entry);
+    // Entries are memoised: after a first listing most are the very object that was applied.
+    if (entry === found) continue;
+    if (entry === undefined) {
+      if (found !== undefined) surplus.set(key, found);
+    } else if (found !== undefined && equal(entry, found)) same.set(key, entry);
     else set.set(key, entry);
   }
-  for (const [key, entry] of present) if (!desired.has(key)) surplus.set(key, entry);
   return { set, surplus, same };
 }

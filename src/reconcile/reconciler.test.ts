@@ -5,6 +5,7 @@ import {
   type FakeTable,
   fakeEntries,
   fakeTable,
+  grouped,
 } from '../../test/support/fake-table.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Restored } from './status.ts';
@@ -31,8 +32,8 @@ function setup(batchSize = 100): Setup {
   const routes = fakeTable('routes', log);
   const reconciler = new Reconciler<Desired>(
     [
-      trackTable(devices, ({ devices = none }) => devices),
-      trackTable(routes, ({ routes = none }) => routes),
+      trackTable(devices, ({ devices = none }) => grouped(devices)),
+      trackTable(routes, ({ routes = none }) => grouped(routes)),
     ],
     {
       backoff: { firstMs: 1_000, maxMs: 8_000, random: () => 1 },

@@ -5,6 +5,11 @@ export interface EntryFailure {
   readonly error: Error;
 }
 
+export type Keyed<Entry> = readonly [key: string, entry: Entry];
+
+/** Entries that come and go together; immutable, and the same object as long as nothing in it changes. */
+export type EntryGroup<Entry> = readonly Keyed<Entry>[];
+
 /**
  * The contract each kind of kernel state fulfils. All calls are synchronous, as the kernel is. `set` and `delete` are
  * idempotent; they return what failed and apply the rest.

@@ -1,10 +1,11 @@
 // One table as the reconciler follows it: what is desired, what the kernel is known to have, what failed and when to
 // try again. The reconciler decides the order between tables; everything within one table is here.
 
-import { type BackoffOptions, backoffMs } from '../base/backoff.ts';
-import { difference } from './diff.ts';
+import { DesiredEntries } from './desired-entries.ts';
+import { type Difference, difference } from './diff.ts';
+import { type Failure, Failures, failureAfter, type RetryOptions } from './failures.ts';
 import type { FailureStatus, Restored, TableStatus, WriteCounts } from './status.ts';
-import type { EntryFailure, Table } from './table.ts';
+import type { EntryFailure, EntryGroup, Table } from './table.ts';
 
 export interface PlanOptions {
   /** Ask the kernel again instead of trusting what was applied. */
@@ -13,9 +14,7 @@ export interface PlanOptions {
   readonly prune: boolean;
 }
 
-export interface Tracking {
-  readonly now: () => number;
-  readonly backoff: BackoffOptions;
+export interface Tracking extends RetryOptions {
   readonly batchSize: number;
   /** Lets other work run between batches. */
   readonly pause: () => Promise<void>;
@@ -35,17 +34,17 @@ export interface TrackedTable<Desired> {
   inspect(keys: readonly string[]): readonly string[];
 }
 
-/** Joins a table with the function that says what it should hold; where that gives the same map again, nothing is compared. */
+/** Joins a table with the function that says what it should hold; groups it has given before are not looked at again. */
 export function trackTable<Desired, Entry>(
   table: Table<Entry>,
-  entries: (desired: Desired) => ReadonlyMap<string, Entry>,
+  entries: (desired: Desired) => readonly EntryGroup<Entry>[],
 ): (tracking: Tracking) => TrackedTable<Desired> {
   return (tracking) => new TableTracker({ table, entries, tracking });
 }
 
 interface TrackerParts<Desired, Entry> {
   readonly table: Table<Entry>;
-  readonly entries: (desired: Desired) => ReadonlyMap<string, Entry>;
+  readonly entries: (desired: Desired) => readonly EntryGroup<Entry>[];
   readonly tracking: Tracking;
 }
 
@@ -54,21 +53,13 @@ interface Writes<Entry> {
   readonly remove: ReadonlyMap<string, Entry>;
 }
 
-interface Failure<Entry> {
-  /** What was to be set; undefined: a delete or a listing failed. */
-  readonly entry: Entry | undefined;
-  readonly attempts: number;
-  readonly text: string;
-  readonly retryAt: number;
-}
-
 const nothing: Writes<never> = { set: new Map<string, never>(), remove: new Map<string, never>() };
 
 class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
   readonly #table: Table<Entry>;
-  readonly #entries: (desired: Desired) => ReadonlyMap<string, Entry>;
+  readonly #entries: (desired: Desired) => readonly EntryGroup<Entry>[];
   readonly #tracking: Tracking;
-  #desired: ReadonlyMap<string, Entry> = new Map();
+  readonly #desired = new DesiredEntries<Entry>();
   /** What the kernel is known to have; entries that equal the desired ones are those very objects. */
   #applied = new Map<string, Entry>();
   #isListed = false;
@@ -76,7 +67,7 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
   readonly #foreign = new Set<string>();
   /** Keys whose next write puts right what somebody else did. */
   readonly #tampered = new Map<string, Restored['was']>();
-  readonly #failures = new Map<string, Failure<Entry>>();
+  readonly #failures: Failures<Entry>;
   #listFailure: Failure<Entry> | undefined;
   #planned: Writes<Entry> = nothing;
   #writes: WriteCounts = { set: 0, deleted: 0, restored: 0 };
@@ -85,6 +76,7 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
     this.#table = table;
     this.#entries = entries;
     this.#tracking = tracking;
+    this.#failures = new Failures(tracking);
   }
 
   get name(): string {
@@ -96,22 +88,23 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
   }
 
   plan(desired: Desired, { relist, prune }: PlanOptions): void {
-    const entries = this.#entries(desired);
+    const changed = this.#desired.update(this.#entries(desired));
     const mustList = relist || !this.#isListed || this.#listFailure !== undefined;
-    if (!mustList && entries === this.#desired && this.#isSettled()) {
-      this.#planned = nothing;
-      return;
-    }
-    this.#desired = entries;
-    if (mustList) this.#list();
-    const { set, surplus, same } = difference(entries, this.#applied, this.#table.equal);
+    const hasListed = mustList && this.#list();
+    const { set, surplus, same } = this.#difference(
+      hasListed ? this.#allKeys() : this.#open(changed),
+    );
     for (const [key, entry] of same) this.#applied.set(key, entry);
     for (const key of this.#foreign) if (!surplus.has(key)) this.#foreign.delete(key);
-    forget(this.#failures, [set, surplus]);
-    forget(this.#tampered, [set, surplus]);
+    forget(this.#failures.keys(), { set, surplus }, (key) => this.#failures.forget(key));
+    forget(this.#tampered.keys(), { set, surplus }, (key) => this.#tampered.delete(key));
+    const { equal } = this.#table;
     this.#planned = {
-      set: filter(set, (key, entry) => this.#isDue(key, entry)),
-      remove: filter(surplus, (key) => this.#mayDelete(key, prune) && this.#isDue(key, undefined)),
+      set: filter(set, (key, entry) => this.#failures.isDue(key, entry, equal)),
+      remove: filter(
+        surplus,
+        (key) => this.#mayDelete(key, prune) && this.#failures.isDue(key, undefined, equal),
+      ),
     };
   }
 
@@ -145,39 +138,47 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
   }
 
   failures(): readonly FailureStatus[] {
-    const byKey = Array.from(this.#failures, ([key, { text, retryAt }]) => ({
-      key,
-      text,
-      retryAt,
-    }));
+    const byKey = this.#failures.status();
     if (this.#listFailure === undefined) return byKey;
     const { text, retryAt } = this.#listFailure;
     return [{ text, retryAt }, ...byKey];
   }
 
   status(): TableStatus {
-    const { set } = difference(this.#desired, this.#applied, this.#table.equal);
+    const { entries } = this.#desired;
+    const { set } = this.#difference(entries.keys());
     return {
       name: this.name,
-      desired: this.#desired.size,
-      applied: this.#desired.size - set.size,
+      desired: entries.size,
+      applied: entries.size - set.size,
       failures: this.failures(),
       writes: this.#writes,
     };
   }
 
   inspect(keys: readonly string[]): readonly string[] {
-    const found = this.#table.list(this.#desired);
+    const { entries } = this.#desired;
+    const found = this.#table.list(entries);
     return keys.flatMap((key) => {
-      const wanted = this.#desired.get(key);
+      const wanted = entries.get(key);
       const entry = found.get(key);
       if (wanted === undefined || entry === undefined) return [`${this.name} ${key} is missing`];
       return this.#table.equal(wanted, entry) ? [] : [`${this.name} ${key} was changed`];
     });
   }
 
-  #isSettled(): boolean {
-    return this.#failures.size === 0 && this.#foreign.size === 0;
+  #difference(keys: Iterable<string>): Difference<Entry> {
+    const { equal } = this.#table;
+    return difference(keys, { desired: this.#desired.entries, present: this.#applied, equal });
+  }
+
+  #allKeys(): ReadonlySet<string> {
+    return new Set([...this.#desired.entries.keys(), ...this.#applied.keys()]);
+  }
+
+  // What may need a write when the kernel was not asked: what changed, what failed, what was not to be pruned yet.
+  #open(changed: ReadonlySet<string>): ReadonlySet<string> {
+    return new Set([...changed, ...this.#failures.keys(), ...this.#foreign]);
   }
 
   #mayDelete(key: string, prune: boolean): boolean {
@@ -185,15 +186,18 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
   }
 
   // When the kernel cannot be asked, what was applied stands, and nothing unknown is deleted.
-  #list(): void {
+  #list(): boolean {
     const before = this.#isListed ? this.#applied : undefined;
     try {
-      this.#applied = new Map(this.#table.list(this.#desired));
+      this.#applied = new Map(this.#table.list(this.#desired.entries));
       this.#isListed = true;
       this.#listFailure = undefined;
       this.#compare(before);
+      return true;
     } catch (error) {
-      this.#listFailure = this.#failureOf(error, { last: this.#listFailure, entry: undefined });
+      const failed = { error, entry: undefined };
+      this.#listFailure = failureAfter(this.#listFailure, failed, this.#tracking);
+      return false;
     }
   }
 
@@ -206,18 +210,10 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
       else if (!this.#table.equal(entry, found)) this.#tampered.set(key, 'changed');
     }
     for (const key of this.#applied.keys()) {
-      if (before?.has(key) || this.#desired.has(key)) continue;
+      if (before?.has(key) || this.#desired.entries.has(key)) continue;
       this.#foreign.add(key);
       if (before !== undefined) this.#tampered.set(key, 'extra');
     }
-  }
-
-  // Something else than what failed is tried at once; the same again when its time has come.
-  #isDue(key: string, entry: Entry | undefined): boolean {
-    const failure = this.#failures.get(key);
-    if (failure === undefined || failure.retryAt <= this.#tracking.now()) return true;
-    if (entry === undefined || failure.entry === undefined) return entry !== failure.entry;
-    return entry !== failure.entry && !this.#table.equal(entry, failure.entry);
   }
 
   async #inBatches(
@@ -250,25 +246,11 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
       for (const key of batch.keys()) failed.set(key, error);
     }
     for (const [key, value] of batch) {
-      const last = this.#failures.get(key);
       const entry = kind === 'set' ? value : undefined;
-      if (!failed.has(key)) this.#failures.delete(key);
-      else this.#failures.set(key, this.#failureOf(failed.get(key), { last, entry }));
+      if (failed.has(key)) this.#failures.add(key, { error: failed.get(key), entry });
+      else this.#failures.forget(key);
     }
     return new Set(failed.keys());
-  }
-
-  #failureOf(
-    error: unknown,
-    {
-      last,
-      entry,
-    }: { readonly last: Failure<Entry> | undefined; readonly entry: Entry | undefined },
-  ): Failure<Entry> {
-    const attempts = (last?.attempts ?? 0) + 1;
-    const text = error instanceof Error ? error.message : String(error);
-    const retryAt = this.#tracking.now() + backoffMs(attempts, this.#tracking.backoff);
-    return { entry, attempts, text, retryAt };
   }
 
   #countSet(key: string): void {
@@ -296,6 +278,11 @@ function filter<Entry>(
   return kept;
 }
 
-function forget(known: Map<string, unknown>, open: readonly ReadonlyMap<string, unknown>[]): void {
-  for (const key of known.keys()) if (!open.some((map) => map.has(key))) known.delete(key);
+// What is as desired by now has nothing to be remembered for.
+function forget(
+  keys: Iterable<string>,
+  { set, surplus }: Pick<Difference<unknown>, 'set' | 'surplus'>,
+  drop: (key: string) => void,
+): void {
+  for (const key of keys) if (!set.has(key) && !surplus.has(key)) drop(key);
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { nftEntries, nftTable } from '../../src/datapath/tables/nft.ts';
+import { type NftEntry, nftEntries, nftTable } from '../../src/datapath/tables/nft.ts';
 import { Nftables } from '../../src/kernel/nftables.ts';
 import type { DesiredState, Masquerade } from '../../src/model/desired.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
+import { entriesOf } from '../../src/reconcile/desired-entries.ts';
 import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 import { assertContract, assertListed, place } from '../support/table-contract.ts';
@@ -20,8 +21,8 @@ const masquerade: Masquerade = {
   uplinks: ['up0', 'up1'],
 };
 
-function nftEntriesOf(value: Masquerade | undefined): ReturnType<typeof nftEntries> {
-  return nftEntries({ masquerade: value } as DesiredState);
+function nftEntriesOf(value: Masquerade | undefined): ReadonlyMap<string, NftEntry> {
+  return entriesOf(nftEntries({ masquerade: value } as DesiredState));
 }
 
 rootTest('the nft table is replaced as a whole, listed as it was made, and deleted', (context) => {

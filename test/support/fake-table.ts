@@ -1,6 +1,6 @@
 // A table in memory: the "kernel" is a map anyone may tamper with, and every write can be made to fail.
 
-import type { EntryFailure, Table } from '../../src/reconcile/table.ts';
+import type { EntryFailure, EntryGroup, Table } from '../../src/reconcile/table.ts';
 
 export interface FakeEntry {
   readonly key: string;
@@ -66,4 +66,9 @@ export function fakeTable(name: string, log: string[] = []): FakeTable {
 
 export function fakeEntries(values: Readonly<Record<string, number>>): Map<string, FakeEntry> {
   return new Map(Object.entries(values).map(([key, value]) => [key, { key, value }]));
+}
+
+/** As one group, for `trackTable`. */
+export function grouped(entries: ReadonlyMap<string, FakeEntry>): readonly EntryGroup<FakeEntry>[] {
+  return [[...entries]];
 }

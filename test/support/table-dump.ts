@@ -12,6 +12,8 @@ import { routeEntries } from '../../src/datapath/tables/routes.ts';
 import { routeMapEntries } from '../../src/datapath/tables/routes-map.ts';
 import { sysctlEntries } from '../../src/datapath/tables/sysctls.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
+import { entriesOf } from '../../src/reconcile/desired-entries.ts';
+import type { EntryGroup } from '../../src/reconcile/table.ts';
 
 /** Lines by section, in the order in which tables are applied, after what is wrong and the MTU. */
 export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly string[]> {
@@ -30,7 +32,7 @@ export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly 
     ['routes-map', dump(routeMapEntries(desired), ({ value }) => withKind(value, routeKindNames))],
     ['routes', dump(routeEntries(desired), ({ destination: _, ...rest }) => fields(rest))],
     ['neighbours', dump(neighbourEntries(desired), ({ mac }) => mac)],
-    ['nft', [...nftEntries(desired).values()].flatMap(({ body }) => body.split('\n'))],
+    ['nft', [...entriesOf(nftEntries(desired)).values()].flatMap(({ body }) => body.split('\n'))],
     ['attachments', dump(attachmentEntries(desired), ({ ifIndex }) => `index ${ifIndex}`)],
   ]);
 }
@@ -54,10 +56,12 @@ export function formatChange(
 }
 
 function dump<Entry>(
-  entries: ReadonlyMap<string, Entry>,
+  groups: readonly EntryGroup<Entry>[],
   format: (entry: Entry) => string,
 ): readonly string[] {
-  return Array.from(entries, ([key, entry]) => `${key}  ${format(entry)}`.trimEnd()).sort();
+  return Array.from(entriesOf(groups), ([key, entry]) =>
+    `${key}  ${format(entry)}`.trimEnd(),
+  ).sort();
 }
 
 function sysctl({ value, alsoFine }: { value: string; alsoFine: readonly string[] }): string {

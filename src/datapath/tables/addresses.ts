@@ -4,29 +4,29 @@ import { memoize } from '../../base/memoize.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
-import type { Table } from '../../reconcile/table.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import { type Location, locationKind } from '../generated.ts';
 import { bpfMapTable, type MapEntry, type WritableMap } from './bpf-map-table.ts';
-import { entryMap, type Keyed } from './keyed.ts';
 
 export type AddressMapEntry = MapEntry<Address, Location>;
 
-export function addressMapEntries(desired: DesiredState): ReadonlyMap<string, AddressMapEntry> {
+export function addressMapEntries(desired: DesiredState): readonly EntryGroup<AddressMapEntry>[] {
   // The node's own last: nothing may take those over.
-  return entryMap(desired.endpoints.map(entriesOfEndpoint), [hostEntries(desired.hostAddresses)]);
+  return [...desired.endpoints.map(entriesOfEndpoint), hostEntries(desired.hostAddresses)];
 }
 
-export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<AddressMapEntry>[] =
-  memoize(({ addresses, hostIfIndex, id }) => {
+export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AddressMapEntry> = memoize(
+  ({ addresses, hostIfIndex, id }) => {
     const value: Location = {
       kind: locationKind.endpoint,
       ifindex: hostIfIndex,
       endpointId: id,
     };
     return addresses.map((address) => [address, { key: address, value }]);
-  });
+  },
+);
 
-const hostEntries: (addresses: readonly Address[]) => readonly Keyed<AddressMapEntry>[] = memoize(
+const hostEntries: (addresses: readonly Address[]) => EntryGroup<AddressMapEntry> = memoize(
   (addresses) => {
     const value: Location = { kind: locationKind.host, ifindex: 0, endpointId: 0 };
     return addresses.map((address) => [address, { key: address, value }]);

@@ -5,31 +5,30 @@ import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Uplink } from '../../model/host.ts';
 import type { IfIndex } from '../../net/if-index.ts';
-import type { Table } from '../../reconcile/table.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import type { AttachedHook, Attacher, Hook } from './attacher.ts';
-import { entryMap, type Keyed } from './keyed.ts';
 import { writeEach } from './writes.ts';
 
-export function attachmentEntries(desired: DesiredState): ReadonlyMap<string, AttachedHook> {
+export function attachmentEntries(desired: DesiredState): readonly EntryGroup<AttachedHook>[] {
   const { endpoints, uplinks, overlay } = desired;
-  return entryMap(
-    uplinks.map(entriesOfUplink),
-    overlay === undefined ? [] : [entriesOfOverlay(overlay)],
-    endpoints.map(entriesOfEndpoint),
-  );
+  return [
+    ...uplinks.map(entriesOfUplink),
+    ...(overlay === undefined ? [] : [entriesOfOverlay(overlay)]),
+    ...endpoints.map(entriesOfEndpoint),
+  ];
 }
 
-export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<AttachedHook>[] =
-  memoize(({ hostIfName, hostIfIndex }) =>
+export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AttachedHook> = memoize(
+  ({ hostIfName, hostIfIndex }) =>
     hooks({ name: hostIfName, ifIndex: hostIfIndex }, ['from_pod', 'to_pod']),
-  );
+);
 
-const entriesOfUplink: (uplink: Uplink) => readonly Keyed<AttachedHook>[] = memoize((uplink) =>
+const entriesOfUplink: (uplink: Uplink) => EntryGroup<AttachedHook> = memoize((uplink) =>
   hooks(uplink, ['from_network']),
 );
 
 // None until the device exists.
-const entriesOfOverlay: (overlay: OverlayDevice) => readonly Keyed<AttachedHook>[] = memoize(
+const entriesOfOverlay: (overlay: OverlayDevice) => EntryGroup<AttachedHook> = memoize(
   ({ name, ifIndex }) =>
     ifIndex === undefined ? [] : hooks({ name, ifIndex }, ['from_overlay', 'to_overlay']),
 );
@@ -37,7 +36,7 @@ const entriesOfOverlay: (overlay: OverlayDevice) => readonly Keyed<AttachedHook>
 function hooks(
   { name, ifIndex }: { readonly name: string; readonly ifIndex: IfIndex },
   all: readonly Hook[],
-): readonly Keyed<AttachedHook>[] {
+): EntryGroup<AttachedHook> {
   return all.map((hook) => {
     const entry = { ifName: name, ifIndex, hook, current: true };
     return [keyOf(entry), entry];

@@ -2,7 +2,7 @@
 
 import type { BpfMap } from '../../kernel/map.ts';
 import type { EntryFailure, Table } from '../../reconcile/table.ts';
-import { sameFields } from './keyed.ts';
+import { sameFields } from './same-fields.ts';
 import { writeEach } from './writes.ts';
 
 export interface MapEntry<K, V extends object> {

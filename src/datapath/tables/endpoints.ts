@@ -9,22 +9,21 @@ import {
   addressFamily,
   parseAddress,
 } from '../../net/address.ts';
-import type { Table } from '../../reconcile/table.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import type { Endpoint, EndpointKey } from '../generated.ts';
 import { bpfMapTable, type MapEntry, type WritableMap } from './bpf-map-table.ts';
-import { entryMap, type Keyed } from './keyed.ts';
 
 export type EndpointMapEntry = MapEntry<EndpointKey, Endpoint>;
 
 /** How the data path has an address that is absent. */
 const noAddress = parseAddress('::');
 
-export function endpointMapEntries(desired: DesiredState): ReadonlyMap<string, EndpointMapEntry> {
-  return entryMap(desired.endpoints.map(entriesOfEndpoint));
+export function endpointMapEntries(desired: DesiredState): readonly EntryGroup<EndpointMapEntry>[] {
+  return desired.endpoints.map(entriesOfEndpoint);
 }
 
-export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<EndpointMapEntry>[] =
-  memoize((endpoint) => {
+export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<EndpointMapEntry> = memoize(
+  (endpoint) => {
     const key = { ifindex: endpoint.hostIfIndex };
     const value: Endpoint = {
       ipv4: addressOf(endpoint, 4),
@@ -33,7 +32,8 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<Endp
       id: endpoint.id,
     };
     return [[show(key), { key, value }]];
-  });
+  },
+);
 
 export function endpointMapTable(map: WritableMap<EndpointKey, Endpoint>): Table<EndpointMapEntry> {
   return bpfMapTable({ name: 'endpoints', map, show });

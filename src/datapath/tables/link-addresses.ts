@@ -10,8 +10,7 @@ import { overlayDeviceName } from '../../model/overlay-device.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { familyBits } from '../../net/prefix.ts';
-import type { Table } from '../../reconcile/table.ts';
-import { entryMap, type Keyed } from './keyed.ts';
+import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
 import { writeBatch } from './writes.ts';
 
 export interface LinkAddressEntry {
@@ -21,23 +20,20 @@ export interface LinkAddressEntry {
   readonly prefixLength: number;
 }
 
-const none: ReadonlyMap<string, LinkAddressEntry> = new Map();
-
 /** Empty until the device exists. */
-export function linkAddressEntries(desired: DesiredState): ReadonlyMap<string, LinkAddressEntry> {
+export function linkAddressEntries(desired: DesiredState): readonly EntryGroup<LinkAddressEntry>[] {
   const { overlay, podRanges } = desired;
-  return overlay === undefined ? none : entries(overlay)(podRanges);
+  return overlay === undefined ? [] : [entries(overlay)(podRanges)];
 }
 
 const entries = memoize(({ ifIndex, name }: OverlayDevice) =>
-  memoize((podRanges: readonly PodRange[]) => {
-    if (ifIndex === undefined) return none;
-    const all = podRanges.map(({ router }): Keyed<LinkAddressEntry> => {
+  memoize((podRanges: readonly PodRange[]): EntryGroup<LinkAddressEntry> => {
+    if (ifIndex === undefined) return [];
+    return podRanges.map(({ router }): Keyed<LinkAddressEntry> => {
       const prefixLength = familyBits(addressFamily(router));
       const entry = { ifIndex, ifName: name, address: router, prefixLength };
       return [keyOf(entry), entry];
     });
-    return entryMap([all]);
   }),
 );
 
@@ -53,7 +49,7 @@ export function linkAddressTable(socket: NetlinkSocket): Table<LinkAddressEntry>
     equal: (left, right) => left.ifIndex === right.ifIndex && keyOf(left) === keyOf(right),
     list: () => {
       const link = linkByName(socket, overlayDeviceName);
-      if (link === undefined) return none;
+      if (link === undefined) return new Map();
       const found = listAddresses(socket, { ifIndex: link.ifIndex })
         .filter(({ scope }) => scope === 'global')
         .map(({ ifIndex, address, prefixLength }) => {

@@ -9,8 +9,8 @@ import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
 import { overlayDeviceName, overlayMac } from '../../model/overlay-device.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Port } from '../../net/port.ts';
-import type { Table } from '../../reconcile/table.ts';
-import { sameFields } from './keyed.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import { sameFields } from './same-fields.ts';
 import { writeEach } from './writes.ts';
 
 export interface LinkEntry {
@@ -24,15 +24,13 @@ export interface LinkEntry {
   readonly sound: boolean;
 }
 
-const noLinks: ReadonlyMap<string, LinkEntry> = new Map();
-
-export function linkEntries({ overlay }: DesiredState): ReadonlyMap<string, LinkEntry> {
-  return overlay === undefined ? noLinks : overlayEntries(overlay);
+export function linkEntries({ overlay }: DesiredState): readonly EntryGroup<LinkEntry>[] {
+  return overlay === undefined ? [] : [overlayEntries(overlay)];
 }
 
-const overlayEntries = memoize(({ name, port, mtuBytes }: OverlayDevice) => {
+const overlayEntries = memoize(({ name, port, mtuBytes }: OverlayDevice): EntryGroup<LinkEntry> => {
   const entry: LinkEntry = { name, port, mac: overlayMac, mtuBytes, sound: true };
-  return new Map([[name, entry]]);
+  return [[name, entry]];
 });
 
 /** Ours is the device of our name. */

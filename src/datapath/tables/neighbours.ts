@@ -8,8 +8,7 @@ import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { Mac } from '../../net/mac.ts';
-import type { Table } from '../../reconcile/table.ts';
-import { entryMap, type Keyed } from './keyed.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import { writeBatch } from './writes.ts';
 
 export interface NeighbourEntry {
@@ -18,17 +17,17 @@ export interface NeighbourEntry {
   readonly mac: Mac;
 }
 
-export function neighbourEntries(desired: DesiredState): ReadonlyMap<string, NeighbourEntry> {
-  return entryMap(desired.endpoints.map(entriesOfEndpoint));
+export function neighbourEntries(desired: DesiredState): readonly EntryGroup<NeighbourEntry>[] {
+  return desired.endpoints.map(entriesOfEndpoint);
 }
 
-export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<NeighbourEntry>[] =
-  memoize(({ addresses, hostIfIndex, mac }) =>
+export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<NeighbourEntry> = memoize(
+  ({ addresses, hostIfIndex, mac }) =>
     addresses.map((address) => {
       const entry = { ifIndex: hostIfIndex, address, mac };
       return [keyOf(entry), entry];
     }),
-  );
+);
 
 function keyOf({ address, ifIndex }: NeighbourEntry): string {
   return `${address} dev index ${ifIndex}`;

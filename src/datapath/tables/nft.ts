@@ -8,7 +8,7 @@ import type { Nftables } from '../../kernel/nftables.ts';
 import type { DesiredState, Masquerade } from '../../model/desired.ts';
 import { type AddressFamily, parseAddress } from '../../net/address.ts';
 import { hostPrefix, type Prefix, parsePrefix, prefixFamily } from '../../net/prefix.ts';
-import type { Table } from '../../reconcile/table.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import { writeEach } from './writes.ts';
 
 export interface NftEntry {
@@ -25,14 +25,13 @@ export type NftRunner = Pick<Nftables, 'replaceTable' | 'listTable' | 'deleteTab
 
 const tableName = 'heddle';
 const key = `inet ${tableName}`;
-const noTable: ReadonlyMap<string, NftEntry> = new Map();
 
-export function nftEntries({ masquerade }: DesiredState): ReadonlyMap<string, NftEntry> {
-  return masquerade === undefined ? noTable : masqueradeEntries(masquerade);
+export function nftEntries({ masquerade }: DesiredState): readonly EntryGroup<NftEntry>[] {
+  return masquerade === undefined ? [] : [masqueradeEntries(masquerade)];
 }
 
 const masqueradeEntries = memoize(
-  (masquerade: Masquerade): ReadonlyMap<string, NftEntry> => new Map([[key, render(masquerade)]]),
+  (masquerade: Masquerade): EntryGroup<NftEntry> => [[key, render(masquerade)]],
 );
 
 interface AddressSet {
@@ -109,7 +108,7 @@ export function nftTable(runner: NftRunner): Table<NftEntry> {
     equal: (left, right) => left.fingerprint === right.fingerprint && left.shape === right.shape,
     list: () => {
       const listing = listTable(runner);
-      if (listing === undefined) return noTable;
+      if (listing === undefined) return new Map();
       const found = readListing(listing);
       const asWritten = written.get(found.fingerprint);
       const isChanged = asWritten !== undefined && asWritten !== withoutHandles(listing);

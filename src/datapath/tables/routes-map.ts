@@ -5,10 +5,9 @@ import { memoizeLast } from '../../base/memoize.ts';
 import type { DesiredState, OverlayDevice, PodRange, RemoteRange } from '../../model/desired.ts';
 import { parseAddress } from '../../net/address.ts';
 import { type Prefix, prefixAddress, prefixFamily, prefixLength } from '../../net/prefix.ts';
-import type { Table } from '../../reconcile/table.ts';
+import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
 import { type Route, type RouteKey, routeKind } from '../generated.ts';
 import { bpfMapTable, type MapEntry, type WritableMap } from './bpf-map-table.ts';
-import { entryMap, type Keyed } from './keyed.ts';
 
 export type RouteMapEntry = MapEntry<RouteKey, Route>;
 
@@ -16,9 +15,9 @@ const noAddress = parseAddress('::');
 /** Bits before an IPv4 address in the data path's 16-byte form. */
 const mappedBits = 96;
 
-export function routeMapEntries(desired: DesiredState): ReadonlyMap<string, RouteMapEntry> {
+export function routeMapEntries(desired: DesiredState): readonly EntryGroup<RouteMapEntry>[] {
   const { podRanges, remoteRanges, overlay, pathMtuBytes } = desired;
-  return entries(podRanges, remoteRanges, overlay, pathMtuBytes);
+  return [entries(podRanges, remoteRanges, overlay, pathMtuBytes)];
 }
 
 const entries = memoizeLast(
@@ -27,11 +26,10 @@ const entries = memoizeLast(
     remoteRanges: readonly RemoteRange[],
     overlay: OverlayDevice | undefined,
     mtuBytes: number,
-  ): ReadonlyMap<string, RouteMapEntry> =>
-    entryMap(
-      [podRanges.map(localEntry)],
-      [remoteRanges.flatMap((range) => remoteEntry(range, { overlay, mtuBytes }))],
-    ),
+  ): EntryGroup<RouteMapEntry> => [
+    ...podRanges.map(localEntry),
+    ...remoteRanges.flatMap((range) => remoteEntry(range, { overlay, mtuBytes })),
+  ],
 );
 
 interface Path {

@@ -12,8 +12,8 @@ import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { hostPrefix, type Prefix, prefixFamily } from '../../net/prefix.ts';
-import type { EntryFailure, Table } from '../../reconcile/table.ts';
-import { entryMap, type Keyed, sameFields } from './keyed.ts';
+import type { EntryFailure, EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { sameFields } from './same-fields.ts';
 import { writeBatch } from './writes.ts';
 
 /** Marks our routes; free in /etc/iproute2/rt_protos. */
@@ -29,12 +29,9 @@ export interface RouteEntry {
   readonly source: Address | undefined;
 }
 
-export function routeEntries(desired: DesiredState): ReadonlyMap<string, RouteEntry> {
+export function routeEntries(desired: DesiredState): readonly EntryGroup<RouteEntry>[] {
   const { endpoints, podRanges, remoteRanges, overlay } = desired;
-  return entryMap(
-    [rangeEntries(podRanges, remoteRanges, overlay)],
-    endpoints.map(entriesOfEndpoint),
-  );
+  return [rangeEntries(podRanges, remoteRanges, overlay), ...endpoints.map(entriesOfEndpoint)];
 }
 
 const rangeEntries = memoizeLast(
@@ -42,13 +39,13 @@ const rangeEntries = memoizeLast(
     podRanges: readonly PodRange[],
     remoteRanges: readonly RemoteRange[],
     overlay: OverlayDevice | undefined,
-  ): readonly Keyed<RouteEntry>[] => [
+  ): EntryGroup<RouteEntry> => [
     ...podRanges.map(ownRange),
     ...remoteRanges.flatMap((range) => remoteRange(range, overlay, podRanges)),
   ],
 );
 
-export const entriesOfEndpoint: (endpoint: LocalEndpoint) => readonly Keyed<RouteEntry>[] = memoize(
+export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<RouteEntry> = memoize(
   ({ addresses, hostIfIndex }) =>
     addresses.map((address) => entry(hostPrefix(address), { ifIndex: hostIfIndex })),
 );

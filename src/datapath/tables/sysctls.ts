@@ -8,8 +8,7 @@ import type { DesiredState, PodRange } from '../../model/desired.ts';
 import type { Uplink } from '../../model/host.ts';
 import { addressFamily } from '../../net/address.ts';
 import { prefixFamily } from '../../net/prefix.ts';
-import type { Table } from '../../reconcile/table.ts';
-import { entryMap, type Keyed } from './keyed.ts';
+import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
 import { writeEach } from './writes.ts';
 
 export interface SysctlEntry {
@@ -27,18 +26,18 @@ export interface SysctlMemory {
   recall(name: SysctlName): string | undefined;
 }
 
-export function sysctlEntries(desired: DesiredState): ReadonlyMap<string, SysctlEntry> {
-  return entries(desired.podRanges)(desired.uplinks);
+export function sysctlEntries(desired: DesiredState): readonly EntryGroup<SysctlEntry>[] {
+  return [entries(desired.podRanges)(desired.uplinks)];
 }
 
 const entries = memoize((podRanges: readonly PodRange[]) =>
-  memoize((uplinks: readonly Uplink[]) => {
+  memoize((uplinks: readonly Uplink[]): EntryGroup<SysctlEntry> => {
     const families = new Set(podRanges.map(({ prefix }) => prefixFamily(prefix)));
     const ipv4 = families.has(4) ? [forward('net/ipv4/ip_forward')] : [];
     const ipv6 = families.has(6)
       ? [...acceptRa(uplinks), forward('net/ipv6/conf/all/forwarding')]
       : [];
-    return entryMap([ipv4, ipv6]);
+    return [...ipv4, ...ipv6];
   }),
 );
 
@@ -48,7 +47,7 @@ function forward(name: SysctlName): Keyed<SysctlEntry> {
 
 // With forwarding on, the kernel takes no router advertisements (1) unless told to all the same (2), and a node that
 // got its default route from one would lose it. Set before forwarding. 0 means that it never took any.
-function acceptRa(uplinks: readonly Uplink[]): readonly Keyed<SysctlEntry>[] {
+function acceptRa(uplinks: readonly Uplink[]): EntryGroup<SysctlEntry> {
   return uplinks
     .filter(({ addresses }) => addresses.some(({ address }) => addressFamily(address) === 6))
     .map(({ name: uplink }) => {
