@@ -4,6 +4,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { isKernelError, KernelError } from './errno.ts';
+import { fileCall } from './file-call.ts';
 import {
   cloneFlags,
   close,
@@ -86,7 +87,7 @@ export class NetworkNamespace implements Disposable {
       // EINVAL: the file is there but nothing is mounted on it, as after a creation that was cut short.
       if (!isKernelError(error, 'EINVAL')) throw error;
     }
-    fs.unlinkSync(path);
+    fileCall('unlink', path, () => fs.unlinkSync(path));
   }
 
   /** The namespace's identity on this machine: two handles with equal inodes are the same namespace. */
@@ -195,7 +196,7 @@ function isNetworkNamespace(fd: number): boolean {
  */
 function prepareDirectory(file: string): void {
   const directory = path.dirname(file);
-  fs.mkdirSync(directory, { recursive: true, mode: 0o755 });
+  fileCall('mkdir', directory, () => fs.mkdirSync(directory, { recursive: true, mode: 0o755 }));
   if (path.resolve(directory) !== '/run/netns') return;
   try {
     makeShared(directory);

@@ -14,21 +14,19 @@ export class Nftables implements Disposable {
   readonly #namespace: NetworkNamespace;
   #context: bigint | undefined;
 
-  private constructor(namespace: NetworkNamespace) {
-    this.#library = library();
+  private constructor(library: Library, namespace: NetworkNamespace) {
+    this.#library = library;
     this.#namespace = namespace;
     // libnftables opens its netlink socket here, and that stays in the namespace.
-    this.#context = namespace.run(() => this.#library.create(0));
-    if (this.#context === null) {
-      throw new KernelError({ call: 'nft', subject: 'nft_ctx_new', code: 'ENOMEM' });
-    }
-    this.#library.bufferOutput(this.#context);
-    this.#library.bufferErrors(this.#context);
+    this.#context = namespace.run(() => library.create(0));
+    library.bufferOutput(this.#context);
+    library.bufferErrors(this.#context);
   }
 
   /** For the thread's own namespace unless given. Throws KernelError (ENOENT: the library is not installed). */
   static open(namespace?: NetworkNamespace): Nftables {
-    return new Nftables(namespace?.duplicate() ?? NetworkNamespace.current());
+    const functions = library();
+    return new Nftables(functions, namespace?.duplicate() ?? NetworkNamespace.current());
   }
 
   /**

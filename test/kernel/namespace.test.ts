@@ -79,6 +79,32 @@ rootTest('no thread stays inside, not even of a pool first used by then', async 
   assert.equal(stdout.trim(), '1', stderr);
 });
 
+rootTest('a process that cannot come back ends at once', (context) => {
+  const path = testNamespacePath();
+  NetworkNamespace.create(path)[Symbol.dispose]();
+  context.after(() => NetworkNamespace.remove(path));
+  const module = new URL('../../src/kernel/namespace.js', import.meta.url).href;
+  const script = `
+    import fs from 'node:fs';
+    import { NetworkNamespace } from '${module}';
+    const namespace = NetworkNamespace.open('${path}');
+    namespace.run(() => {
+      for (const fd of fs.readdirSync('/proc/self/fd').map(Number)) {
+        if (fd > namespace.fd) try { fs.closeSync(fd); } catch {}
+      }
+    });
+    console.log('went on');
+  `;
+  const { stdout, stderr, signal } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', script],
+    { encoding: 'utf8' },
+  );
+  assert.equal(signal, 'SIGABRT', stderr);
+  assert.match(stderr, /cannot leave a network namespace: .*EBADF/);
+  assert.equal(stdout, '');
+});
+
 rootTest('a thousand runs leave no thread and no descriptor behind', async (context) => {
   const namespace = testNamespace(context);
   const before = fs.readdirSync('/proc/self/fd').length;

@@ -19,7 +19,7 @@ import { parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parseMac } from '../../src/net/mac.ts';
 import { parsePort } from '../../src/net/port.ts';
-import { runIn, testNamespace } from '../support/namespaces.ts';
+import { runIn, spawnIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const near = parseMac('02:00:5e:10:00:01');
@@ -106,6 +106,7 @@ rootTest(
       code: 'ENODEV',
     });
     assert.equal(linkByName(socket, 'nowhere'), undefined);
+    assert.equal(linkByName(socket, 'a-name-longer-than-15-bytes'), undefined);
     assert.equal(linkByIndex(socket, 4711 as IfIndex), undefined);
   },
 );
@@ -241,4 +242,46 @@ rootTest('an asynchronous deletion of a missing link rejects', async (context) =
     code: 'ENODEV',
     subject: 'index 4711',
   });
+});
+
+rootTest(
+  'a deletion that still waits when its socket is closed does not happen',
+  async (context) => {
+    const namespace = testNamespace(context);
+    using looking = NetlinkSocket.open({ namespace });
+    const socket = NetlinkSocket.open({ namespace });
+    const indexes = Array.from({ length: 10 }, (_, index) => (1000 + index) as IfIndex);
+    for (const ifIndex of indexes) {
+      addVeth(socket, { name: `a${ifIndex}`, ifIndex, peer: { name: `b${ifIndex}` } });
+    }
+    const deletions = indexes.map((ifIndex) => delLinkAsync(socket, ifIndex));
+    socket[Symbol.dispose]();
+    const results = await Promise.allSettled(deletions);
+    const refused = results.filter(({ status }) => status === 'rejected');
+    assert.ok(refused.length > 0);
+    assert.equal(listLinks(looking, { kind: 'veth' }).length, 2 * refused.length);
+  },
+);
+
+rootTest('a list is whole although other links come and go while it is read', async (context) => {
+  const namespace = testNamespace(context);
+  using socket = NetlinkSocket.open({ namespace });
+  for (let index = 0; index < 100; index++) {
+    addVeth(socket, { name: `a${index}`, peer: { name: `b${index}` } });
+  }
+  const churn = spawnIn(namespace, 'sh', [
+    '-c',
+    'for i in $(seq 40); do ip link add x$i type bridge; ip link delete x$i; done',
+  ]);
+  const ended = new Promise((resolve) => churn.on('exit', resolve));
+  let isOver = false;
+  void ended.then(() => {
+    isOver = true;
+  });
+  for (let round = 0; !isOver; round++) {
+    const names = listLinks(socket, { kind: 'veth' }).map((link) => link.name);
+    assert.equal(names.length, 200, `round ${round}`);
+    assert.equal(new Set(names).size, 200, `round ${round}`);
+    await new Promise(setImmediate);
+  }
 });

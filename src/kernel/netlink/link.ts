@@ -107,7 +107,8 @@ function getLink(
   try {
     return socket.get(query, readLink);
   } catch (error) {
-    if (isKernelError(error, 'ENODEV')) return undefined;
+    // ERANGE: longer than a name can be.
+    if (isKernelError(error, 'ENODEV', 'ERANGE')) return undefined;
     throw error;
   }
 }

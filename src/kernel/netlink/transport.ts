@@ -38,7 +38,7 @@ const socketOptions = { addMembership: 1, capAck: 10, extAck: 11, strictCheck: 1
 const truncate = 0x20;
 
 export class KernelTransport implements NetlinkTransport {
-  readonly fd: number;
+  readonly #fd: number;
   readonly #family: NetlinkFamily;
   #open = true;
 
@@ -46,25 +46,25 @@ export class KernelTransport implements NetlinkTransport {
   constructor({ family, namespace, groups = [] }: TransportOptions) {
     const make = (): number => socket(netlinkDomain, rawType, netlinkFamilies[family]);
     this.#family = family;
-    this.fd = namespace === undefined ? make() : namespace.run(make);
+    this.#fd = namespace === undefined ? make() : namespace.run(make);
     try {
-      configure(this.fd, groups);
+      configure(this.#fd, groups);
     } catch (error) {
-      close(this.fd);
+      close(this.#fd);
       throw error;
     }
   }
 
   send(bytes: Uint8Array): void {
-    send(this.fd, bytes);
+    send(this.#openFd(), bytes);
   }
 
   async sendAsync(bytes: Uint8Array): Promise<void> {
-    await sendAsync(this.fd, bytes);
+    await sendAsync(this.#openFd(), bytes);
   }
 
   receive(into: Uint8Array): number | undefined {
-    const length = recv(this.fd, into, truncate);
+    const length = recv(this.#openFd(), into, truncate);
     if (length !== undefined && length > into.length) {
       const detail = `a datagram of ${length} bytes, the buffer has ${into.length}`;
       throw new KernelError({ call: 'recv', subject: 'netlink', code: 'EMSGSIZE', detail });
@@ -79,7 +79,7 @@ export class KernelTransport implements NetlinkTransport {
         signal.removeEventListener('abort', finish);
         resolve();
       };
-      const watch = pollReadable(this.fd, finish, { keepAlive: true });
+      const watch = pollReadable(this.#openFd(), finish, { keepAlive: true });
       signal.addEventListener('abort', finish);
       if (signal.aborted) finish();
       else watch.arm();
@@ -87,14 +87,21 @@ export class KernelTransport implements NetlinkTransport {
   }
 
   sibling(): NetlinkTransport {
-    using namespace = NetworkNamespace.ofSocket(this.fd);
+    using namespace = NetworkNamespace.ofSocket(this.#openFd());
     return new KernelTransport({ family: this.#family, namespace });
+  }
+
+  /** Once closed, the number may be another socket's, in another namespace: what is asked of it then must not happen. */
+  #openFd(): number {
+    if (this.#open) return this.#fd;
+    const detail = 'this socket is closed';
+    throw new KernelError({ call: 'netlink', subject: `fd ${this.#fd}`, code: 'EBADF', detail });
   }
 
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
-    close(this.fd);
+    close(this.#fd);
   }
 }
 
