@@ -40,6 +40,37 @@ rootTest('ADD makes a dual-stack pod that reaches its node and is reached', asyn
   assert.equal(addresses.trim().split('\n').length, 1);
 });
 
+rootTest('a pod gets IPv6 also where new interfaces have it turned off', async (context) => {
+  const node = makeNode(context);
+  const pod = makePod(context);
+  for (const { namespace } of [node, pod]) {
+    const file = '/proc/sys/net/ipv6/conf/default/disable_ipv6';
+    runIn(namespace, 'sh', '-c', `echo 1 > ${file}`);
+  }
+  const added = await node.call('ADD', pod);
+  assert.equal(added.exitCode, 0, JSON.stringify(added.json));
+  runIn(node.namespace, 'busybox', 'ping', '-c1', '-W1', 'fd00:201:1::2');
+});
+
+for (const [range, address, other] of [
+  ['10.201.1.0/24', '10.201.1.2', '-6'],
+  ['fd00:201:1::/64', 'fd00:201:1::2', '-4'],
+] as const) {
+  rootTest(
+    `a pod of a node with ${range} alone has nothing of the other family`,
+    async (context) => {
+      const node = makeNode(context, [range]);
+      const pod = makePod(context);
+      const added = await node.call('ADD', pod);
+      assert.equal(added.exitCode, 0, JSON.stringify(added.json));
+      assert.equal((await node.call('CHECK', pod, { prevResult: added.json })).exitCode, 0);
+      runIn(node.namespace, 'busybox', 'ping', '-c1', '-W1', address);
+      assert.equal(runIn(pod.namespace, 'ip', other, 'address', 'show', 'dev', 'eth0'), '');
+      assert.equal(runIn(pod.namespace, 'ip', other, 'route', 'show', 'default'), '');
+    },
+  );
+}
+
 rootTest('CHECK finds nothing after ADD, and names what was changed by hand', async (context) => {
   const node = makeNode(context);
   const pod = makePod(context);

@@ -25,7 +25,8 @@ import type { IfIndex } from '../../src/net/if-index.ts';
 import { hostPrefix, parsePrefix } from '../../src/net/prefix.ts';
 import { testNamespace, testNamespacePath } from './namespaces.ts';
 
-const ranges = [parsePrefix('10.201.1.0/24'), parsePrefix('fd00:201:1::/64')];
+/** Of the node, where a test does not say otherwise. */
+const dualStack = ['10.201.1.0/24', 'fd00:201:1::/64'];
 export const nodeAddresses = ['10.200.0.11', 'fd00:200::11'] as Address[];
 
 /** A node: a namespace with addresses, and the part of the agent that serves CNI. */
@@ -61,7 +62,7 @@ export interface Answer {
   readonly json: Readonly<Record<string, unknown>> | undefined;
 }
 
-export function makeNode(context: TestContext): TestNode {
+export function makeNode(context: TestContext, ranges: readonly string[] = dualStack): TestNode {
   const namespace = testNamespace(context);
   const socket = NetlinkSocket.open({ namespace });
   const directory = mkdtempSync(path.join(tmpdir(), 'heddle-cni-'));
@@ -83,7 +84,12 @@ export function makeNode(context: TestContext): TestNode {
     new Pods({
       store,
       wiring: network,
-      node: { podRanges: () => ranges, podMtuBytes: () => 1450, settle, differences: () => [] },
+      node: {
+        podRanges: () => ranges.map((text) => parsePrefix(text)),
+        podMtuBytes: () => 1450,
+        settle,
+        differences: () => [],
+      },
       log: silentLogger,
     });
   const store = EndpointStore.open(directory, 64);
