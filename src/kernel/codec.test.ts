@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAddress } from '../net/address.ts';
+import { addressFromBytes, parseAddress } from '../net/address.ts';
 import { parseMac } from '../net/mac.ts';
 import { mac, mappedAddress } from './address-codec.ts';
 import {
@@ -19,6 +19,7 @@ import {
   u64big,
 } from './codec.ts';
 import { skBuff } from './sk-buff.ts';
+import { structCodec } from './struct-codec.ts';
 
 /** Hexadecimal bytes as a big-endian machine would have them, turned round where this one is little-endian. */
 function native(hex: string): string {
@@ -44,11 +45,34 @@ test('scalars stand in the machine’s order, __be ones in network order', () =>
 });
 
 test('addresses are 16 bytes in network order, IPv4 mapped', () => {
+  assertCodec(mappedAddress, parseAddress('255.255.255.255'), `${'00'.repeat(10)}ffffffffffff`);
+  assertCodec(mappedAddress, parseAddress('0.0.0.0'), `${'00'.repeat(10)}ffff00000000`);
   assertCodec(mappedAddress, parseAddress('192.0.2.1'), '00000000000000000000ffffc0000201');
   assertCodec(mappedAddress, parseAddress('2001:db8::2'), '20010db8000000000000000000000002');
   assertCodec(mappedAddress, parseAddress('::'), '00'.repeat(16));
   assertCodec(mappedAddress, parseAddress('::2'), `${'00'.repeat(15)}02`);
   assertCodec(mac, parseMac('02:00:5e:10:00:0a'), '02005e10000a');
+});
+
+test('addresses are written and read as the address library does', () => {
+  // Every pattern of zero and other groups, so every place and length of `::`.
+  for (let pattern = 0; pattern < 256; pattern++) {
+    const encoded = new Uint8Array(16);
+    for (let group = 0; group < 8; group++) {
+      if ((pattern >> group) % 2 === 1) encoded[group * 2 + (group % 2)] = 0x0a + group;
+    }
+    const address = addressFromBytes(encoded);
+    assert.equal(mappedAddress.decode(new DataView(encoded.buffer), 0), address);
+    assert.deepEqual(encodeBytes(mappedAddress, address), encoded);
+  }
+});
+
+test('a struct has its fields where they are said to be, and zeros between', () => {
+  const pair = structCodec<{ left: number; right: number }>(8, {
+    left: [0, u8],
+    right: [4, u32be],
+  });
+  assertCodec(pair, { left: 1, right: 0x02030405 }, '0100000002030405');
 });
 
 test('encoding leaves no byte of what stood there before', () => {
