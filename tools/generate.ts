@@ -35,4 +35,9 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-process.exitCode = main(process.argv.slice(2));
+try {
+  process.exitCode = main(process.argv.slice(2));
+} catch (error) {
+  console.error(`generate: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}

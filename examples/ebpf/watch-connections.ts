@@ -47,8 +47,8 @@ async function main(name: string): Promise<void> {
   using object = BpfObject.open(bytes, { name: 'watch' });
   object.load();
   using program = object.program('watch_connections');
-  using ring = object.ringBuffer(attempts);
   using lostMap = object.map(lost);
+  using ring = object.ringBuffer(attempts, { countLost: () => lostMap.get(0) ?? 0 });
   using _attached = attachTcx({ program, ifIndex: link.ifIndex, direction: 'ingress' });
 
   const stop = new AbortController();
@@ -60,7 +60,7 @@ async function main(name: string): Promise<void> {
   })) {
     console.log(`${source} port ${sourcePort} -> ${destination} port ${destinationPort}`);
   }
-  console.log(`${lostMap.get(0)} lost`);
+  console.log(`${ring.lost} lost`);
 }
 
 await main(process.argv[2] ?? 'lo');

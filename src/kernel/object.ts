@@ -14,7 +14,7 @@ import { allocate, memoryAt } from './memory.ts';
 import { PerCpuMap, type PerCpuMapSpec } from './per-cpu-map.ts';
 import { BpfProgram } from './program.ts';
 import { type ProgramType, programTypeFromNumber } from './program-type.ts';
-import { RingBuffer, type RingSpec } from './ring-buffer.ts';
+import { RingBuffer, type RingOptions, type RingSpec } from './ring-buffer.ts';
 
 export interface ObjectProgram {
   readonly name: string;
@@ -176,8 +176,8 @@ export class BpfObject implements Disposable {
     return PerCpuMap.fromFd(this.#mapFd(spec.name), spec);
   }
 
-  ringBuffer<T>(spec: RingSpec<T>): RingBuffer<T> {
-    return new RingBuffer(this.#mapFd(spec.name), spec);
+  ringBuffer<T>(spec: RingSpec<T>, options: RingOptions = {}): RingBuffer<T> {
+    return new RingBuffer(this.#mapFd(spec.name), spec, options);
   }
 
   /** With a descriptor of its own. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { checkHost, findCgroup2Mount, type HostFacts } from './requirements.ts';
 
@@ -44,4 +45,17 @@ test('cgroup v2 is found where it is mounted', () => {
   assert.equal(findCgroup2Mount(hybrid), '/sys/fs/cgroup/unified');
   assert.equal(findCgroup2Mount('none /mnt/a\\040b cgroup2 rw 0 0'), '/mnt/a b');
   assert.equal(findCgroup2Mount('proc /proc proc rw 0 0'), undefined);
+});
+
+test('a libbpf that is not there is said to be missing, with how to get it', () => {
+  const script =
+    "import('./dist/src/kernel/requirements.js').then(({ readHost }) => console.log(readHost().libbpfProblem))";
+  const { stdout } = spawnSync(process.execPath, ['-e', script], {
+    encoding: 'utf8',
+    env: { ...process.env, LIBBPF: '/nowhere/libbpf.so.1' },
+  });
+  assert.equal(
+    stdout.trim(),
+    'libbpf cannot be loaded from /nowhere/libbpf.so.1: install it (Debian: apt install libbpf1) or name another one in LIBBPF',
+  );
 });

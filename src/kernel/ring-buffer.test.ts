@@ -48,6 +48,8 @@ class FakeRing implements RingMemory {
   }
 }
 
+const ringSpec = { name: 'events', sizeBytes, record: u32 };
+
 function openRing() {
   const memory = new FakeRing();
   const calls = new FakeMapCalls();
@@ -73,8 +75,7 @@ function openRing() {
       },
     };
   };
-  const spec = { name: 'events', sizeBytes, record: u32 };
-  const ring = new RingBuffer(fd, spec, { calls, mapMemory: () => memory, watch });
+  const ring = new RingBuffer(fd, ringSpec, { calls, mapMemory: () => memory, watch });
   return { ring, memory, calls };
 }
 
@@ -136,14 +137,10 @@ test('a reader that starts anew goes on where the last one ended', () => {
   ring.drain();
   memory.submit(2);
   const fd = ring.fd;
-  const next = new RingBuffer(
-    fd,
-    { name: 'events', sizeBytes, record: u32 },
-    {
-      calls,
-      mapMemory: () => memory,
-    },
-  );
+  const next = new RingBuffer(fd, ringSpec, {
+    calls,
+    mapMemory: () => memory,
+  });
   assert.deepEqual(next.drain(), [2]);
 });
 
@@ -194,6 +191,17 @@ test('disposing ends the iteration, unmaps and closes once', async () => {
   assert.equal(memory.unmapped, 1);
   assert.deepEqual(calls.closed, [ring.fd]);
   assert.deepEqual(ring.drain(), []);
+});
+
+test('losses are what the program counts, or unknown', () => {
+  const { ring, memory, calls } = openRing();
+  assert.equal(ring.lost, undefined);
+  const counted = new RingBuffer(ring.fd, ringSpec, {
+    calls,
+    mapMemory: () => memory,
+    countLost: () => 3,
+  });
+  assert.equal(counted.lost, 3);
 });
 
 test('a map of another type is refused', () => {

@@ -17,6 +17,8 @@ export interface RingSpec<T> {
 }
 
 export interface RingOptions {
+  /** How many records the programs could not place, from where they count that; see `RingBuffer.lost`. */
+  readonly countLost?: () => number;
   readonly calls?: MapCalls;
   /** Tests pass memory of their own. */
   readonly mapMemory?: (fd: number, sizeBytes: number) => RingMemory;
@@ -47,9 +49,9 @@ const headerSize = 8;
 /**
  * Owns its descriptor and its mapping.
  *
- * Losses: a full ring makes `bpf_ringbuf_reserve` fail inside the program, and the kernel counts that nowhere. The
- * reader knows of records too short for the codec (`malformed`) and how full the ring is (`fill`); whoever must count
- * losses does so in the program, where the reservation fails.
+ * Losses: a full ring makes `bpf_ringbuf_reserve` fail inside the program, and the kernel counts that nowhere. So the
+ * program must count where the reservation fails, in a map that `countLost` reads; then `lost` tells. Without it the
+ * reader knows only how full the ring is (`fill`), and of records too short for the codec (`malformed`).
  */
 export class RingBuffer<T> implements Disposable {
   readonly name: string;
@@ -61,6 +63,7 @@ export class RingBuffer<T> implements Disposable {
   readonly #headers: Int32Array;
   readonly #calls: MapCalls;
   readonly #watch: NonNullable<RingOptions['watch']>;
+  readonly #countLost: RingOptions['countLost'];
   readonly #readers = new Set<() => void>();
   #position: number;
   #malformed = 0;
@@ -72,6 +75,7 @@ export class RingBuffer<T> implements Disposable {
     this.fd = fd;
     this.name = spec.name;
     this.#codec = spec.record;
+    this.#countLost = options.countLost;
     this.#watch = options.watch ?? pollReadable;
     this.sizeBytes = this.#checkedSize();
     this.#memory = (options.mapMemory ?? mapRing)(fd, this.sizeBytes);
@@ -85,6 +89,11 @@ export class RingBuffer<T> implements Disposable {
     const fd = (options.calls ?? mapCalls).openPinned(path);
     if (fd < 0) throw new KernelError({ call: 'bpf ring buffer open', subject: path, code: -fd });
     return new RingBuffer(fd, spec, options);
+  }
+
+  /** Records lost because the ring was full, as the programs count them; undefined when nobody told how to know. */
+  get lost(): number | undefined {
+    return this.#countLost?.();
   }
 
   /** Records that were shorter than the codec and therefore dropped, since this reader began. */

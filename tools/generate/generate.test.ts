@@ -1,0 +1,58 @@
+// The command itself, in a folder that looks like the repository to it.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type TestContext, test } from 'node:test';
+
+const output = 'src/datapath/generated.ts';
+
+function folder(context: TestContext): string {
+  const root = mkdtempSync(join(tmpdir(), 'heddle-generate-'));
+  context.after(() => rmSync(root, { recursive: true }));
+  for (const name of ['bpf', 'dist/bpf', 'src/datapath']) {
+    mkdirSync(join(root, name), { recursive: true });
+  }
+  copyFileSync('test/bpf/shapes.h', join(root, 'bpf/shared.h'));
+  copyFileSync('dist/test/bpf/shapes.bpf.o', join(root, 'dist/bpf/datapath.bpf.o'));
+  return root;
+}
+
+function generate(root: string, ...options: string[]): { code: number | null; said: string } {
+  const command = [resolve('dist/tools/generate.js'), ...options];
+  const { status, stderr } = spawnSync(process.execPath, command, { cwd: root, encoding: 'utf8' });
+  return { code: status, said: stderr.trim() };
+}
+
+test('what was generated is fresh until the file or the object changes', (context) => {
+  const root = folder(context);
+  assert.equal(generate(root, '--check').code, 1);
+  assert.deepEqual(generate(root), { code: 0, said: '' });
+  assert.match(readFileSync(join(root, output), 'utf8'), /export interface ShapeKey/);
+  assert.deepEqual(generate(root, '--check'), { code: 0, said: '' });
+
+  appendFileSync(join(root, output), '// edited by hand\n');
+  const stale = generate(root, '--check');
+  assert.equal(stale.code, 1);
+  assert.match(stale.said, /^src\/datapath\/generated\.ts is stale: .*run `npm run generate`/);
+});
+
+test('a missing object is one line, not a stack trace', (context) => {
+  const root = folder(context);
+  rmSync(join(root, 'dist/bpf/datapath.bpf.o'));
+  const { code, said } = generate(root);
+  assert.equal(code, 1);
+  assert.match(
+    said,
+    /^generate: ENOENT: no such file or directory, open 'dist\/bpf\/datapath\.bpf\.o'$/,
+  );
+});
