@@ -208,17 +208,14 @@ rootTest('five hundred links are listed without loss', (context) => {
   assert.equal(names.size, 500);
 });
 
-rootTest('twenty veths are deleted side by side while the event loop goes on', async (context) => {
-  const socket = fresh(context);
-  const count = 20;
-  for (let index = 0; index < count; index++) {
-    addVeth(socket, { name: `a${index}`, peer: { name: `b${index}` } });
+/** Deletes twenty veths side by side; the share of that time in which the event loop stood still at a stretch. */
+async function standstillWhileDeleting(socket: NetlinkSocket): Promise<number> {
+  const indexes = Array.from({ length: 20 }, (_, index) => (1000 + index) as IfIndex);
+  for (const ifIndex of indexes) {
+    addVeth(socket, { name: `a${ifIndex}`, ifIndex, peer: { name: `b${ifIndex}` } });
   }
-  const indexes = listLinks(socket, { kind: 'veth' })
-    .filter((link) => link.name.startsWith('a'))
-    .map((link) => link.ifIndex);
-  const before = fs.readdirSync('/proc/self/fd').length;
-  let last = performance.now();
+  const began = performance.now();
+  let last = began;
   let longestMs = 0;
   const timer = setInterval(() => {
     const now = performance.now();
@@ -230,10 +227,20 @@ rootTest('twenty veths are deleted side by side while the event loop goes on', a
   } finally {
     clearInterval(timer);
   }
-  assert.deepEqual(listLinks(socket, { kind: 'veth' }), []);
+  return longestMs / (performance.now() - began);
+}
+
+rootTest('twenty veths are deleted side by side while the event loop goes on', async (context) => {
+  const socket = fresh(context);
+  const before = fs.readdirSync('/proc/self/fd').length;
+  const shares: number[] = [];
+  // Done on this thread it would stand still all the time, each time; a busy machine may hold it up now and then.
+  for (let round = 0; round < 3; round++) {
+    shares.push(await standstillWhileDeleting(socket));
+    assert.deepEqual(listLinks(socket, { kind: 'veth' }), []);
+  }
+  assert.ok(Math.min(...shares) < 0.5, `it stood still for ${shares.join(', ')} of the time`);
   assert.equal(fs.readdirSync('/proc/self/fd').length, before);
-  // Twenty in a row would take ~500 ms; the bound only has to tell the two apart on a busy machine.
-  assert.ok(longestMs < 200, `the event loop stood still for ${longestMs} ms`);
 });
 
 rootTest('an asynchronous deletion of a missing link rejects', async (context) => {
