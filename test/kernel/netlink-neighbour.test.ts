@@ -45,6 +45,14 @@ rootTest('replacing gives it the new MAC', (context) => {
   assert.deepEqual(listNeighbours(socket, { ifIndex }), [moved]);
 });
 
+rootTest('a neighbour says who set it, and replacing it can claim it', (context) => {
+  const socket = linked(context);
+  const ours = { ...pod4, protocol: 72 };
+  replaceNeighbour(socket, pod4);
+  replaceNeighbour(socket, ours);
+  assert.deepEqual(listNeighbours(socket, { ifIndex }), [ours]);
+});
+
 rootTest('adding twice is refused', (context) => {
   const socket = linked(context);
   addNeighbour(socket, pod4);

@@ -31,6 +31,8 @@ export interface NeighbourOptions {
   readonly address: Address;
   readonly mac: Mac;
   readonly state: NeighbourState;
+  /** Who set it, as with routes: a number of one's own marks one's own. Linux 5.0. */
+  readonly protocol?: number | undefined;
 }
 
 export interface Neighbour {
@@ -39,10 +41,12 @@ export interface Neighbour {
   /** Absent while it is not resolved. */
   readonly mac?: Mac;
   readonly state: NeighbourState;
+  /** Absent where nobody said who set it. */
+  readonly protocol?: number;
 }
 
 const messages = { create: 28, delete: 29, get: 30 } as const;
-const attributeTypes = { address: 1, mac: 2, ifIndex: 8 } as const;
+const attributeTypes = { address: 1, mac: 2, ifIndex: 8, protocol: 12 } as const;
 const headerSize = 12;
 
 /** Equivalent to: `ip neigh add A lladdr M dev X nud S`. Throws KernelError (EEXIST, ENODEV). */
@@ -52,7 +56,7 @@ export function addNeighbour(requests: RequestSink, options: NeighbourOptions): 
   );
 }
 
-/** Equivalent to: `ip neigh replace A lladdr M dev X nud S`. Throws KernelError (ENODEV; ENETDOWN: the link is down). */
+/** Equivalent to: `ip neigh replace A lladdr M dev X nud S [protocol N]`. Throws KernelError (ENODEV; ENETDOWN: the link is down). */
 export function replaceNeighbour(requests: RequestSink, options: NeighbourOptions): void {
   requests.submit(
     change('neigh replace', messages.create, messageFlags.create | messageFlags.replace, options),
@@ -100,6 +104,7 @@ export function readNeighbour(payload: Buffer): Neighbour | undefined {
     address,
     mac: attributes.mac(attributeTypes.mac),
     state: stateOf(payload.readUInt16LE(8)),
+    protocol: attributes.u8(attributeTypes.protocol),
   });
 }
 
@@ -109,7 +114,7 @@ function change(
   how: number,
   neighbour: Pick<NeighbourOptions, 'ifIndex' | 'address'> & Partial<NeighbourOptions>,
 ): Request {
-  const { ifIndex, address, mac, state = 'none' } = neighbour;
+  const { ifIndex, address, mac, state = 'none', protocol } = neighbour;
   return {
     call,
     subject: `${address}${mac === undefined ? '' : ` lladdr ${mac}`} dev index ${ifIndex}`,
@@ -123,6 +128,7 @@ function change(
         .u16(0)
         .attribute(attributeTypes.address, addressBytes(address));
       if (mac !== undefined) message.attribute(attributeTypes.mac, macBytes(mac));
+      if (protocol !== undefined) message.u8Attribute(attributeTypes.protocol, protocol);
     },
   };
 }
