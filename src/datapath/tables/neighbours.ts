@@ -9,6 +9,7 @@ import type { Address } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import { routeProtocol } from './routes.ts';
 import { writeBatch } from './writes.ts';
 
 export interface NeighbourEntry {
@@ -33,16 +34,15 @@ function keyOf({ address, ifIndex }: NeighbourEntry): string {
   return `${address} dev index ${ifIndex}`;
 }
 
-/** Nothing marks an entry as ours: those on interfaces that we want entries on are. */
+/** Ours are the permanent ones with our protocol number. */
 export function neighbourTable(socket: NetlinkSocket): Table<NeighbourEntry> {
   return {
     name: 'neighbours',
     key: keyOf,
     equal: (left, right) => left.mac === right.mac && keyOf(left) === keyOf(right),
-    list: (desired) => {
-      const interfaces = new Set(Array.from(desired.values(), ({ ifIndex }) => ifIndex));
-      const found = listNeighbours(socket).flatMap(({ ifIndex, address, mac, state }) => {
-        if (state !== 'permanent' || mac === undefined || !interfaces.has(ifIndex)) return [];
+    list: () => {
+      const found = listNeighbours(socket).flatMap(({ ifIndex, address, mac, state, protocol }) => {
+        if (state !== 'permanent' || mac === undefined || protocol !== routeProtocol) return [];
         const entry = { ifIndex, address, mac };
         return [[keyOf(entry), entry] as const];
       });
@@ -51,7 +51,8 @@ export function neighbourTable(socket: NetlinkSocket): Table<NeighbourEntry> {
     set: (wanted) =>
       writeBatch(socket, wanted, {
         key: keyOf,
-        write: (entry, requests) => replaceNeighbour(requests, { ...entry, state: 'permanent' }),
+        write: (entry, requests) =>
+          replaceNeighbour(requests, { ...entry, state: 'permanent', protocol: routeProtocol }),
       }),
     delete: (surplus) =>
       writeBatch(socket, surplus, {

@@ -16,7 +16,7 @@ import type { EntryFailure, EntryGroup, Keyed, Table } from '../../reconcile/tab
 import { sameFields } from './same-fields.ts';
 import { writeBatch } from './writes.ts';
 
-/** Marks our routes; free in /etc/iproute2/rt_protos. */
+/** Marks our routes, and our neighbour entries too; free in /etc/iproute2/rt_protos. */
 export const routeProtocol = 72;
 const mainTable = 254;
 
