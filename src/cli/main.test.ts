@@ -1,0 +1,133 @@
+// The program as a person runs it: a process, its exit code, what it prints where. The agent is a fake one.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('./main.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'heddle-cli-'));
+const socket = join(folder, 'agent.sock');
+
+const status = {
+  node: 'node-1',
+  version: '0.1.0',
+  kernel: '6.12.9',
+  uptimeMs: 1000,
+  health: { state: 'degraded', reasons: ['1 manifest is broken'] },
+  mode: 'native',
+  cluster: { source: 'directory x', complete: true, nodes: 1, pods: 0, problems: [] },
+  datapath: { adopted: true, programs: 5, attachments: 1, uplinks: [] },
+  tables: [],
+  maps: [],
+  drops: { lastMinute: 0, total: [] },
+  flowEvents: { received: 0, suppressed: 0, lost: 0 },
+  recentErrors: [],
+};
+const world = { kind: 'world', address: '203.0.113.8', port: 53 };
+const flow = {
+  kind: 'flow',
+  time: '2026-03-01T12:00:00Z',
+  from: world,
+  to: world,
+  protocol: 'udp',
+};
+const answers: Readonly<Record<string, string>> = {
+  '/v1/status': JSON.stringify(status),
+  '/v1/nodes': '[]',
+  '/v1/flows?': ['allowed', 'dropped']
+    .map((verdict) => `${JSON.stringify({ ...flow, verdict, direction: 'egress' })}\n`)
+    .join(''),
+};
+
+const server = createServer((request, response) => {
+  const answer = answers[request.url ?? ''];
+  if (answer === undefined) response.writeHead(404).end('{"error":"there is no such thing"}');
+  else response.end(answer);
+});
+before(() => new Promise<void>((resolve) => server.listen(socket, resolve)));
+after(() => {
+  server.close();
+  rmSync(folder, { recursive: true });
+});
+
+interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function heddle(...words: string[]): Promise<Run> {
+  const child = spawn(process.execPath, [program, ...words], {
+    env: { ...process.env, HEDDLE_SOCKET: socket },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const run = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => {
+    run.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    run.stderr += chunk;
+  });
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, ...run })));
+}
+
+test('a node that is not well is told in the first line and by exit code 1', async () => {
+  const { code, stdout, stderr } = await heddle('status');
+  assert.equal(stdout.split('\n')[0], 'node-1: DEGRADED: 1 manifest is broken');
+  assert.equal(code, 1);
+  assert.equal(stderr, '');
+});
+
+test('-o json prints the answer as the agent gave it', async () => {
+  const { code, stdout } = await heddle('nodes', '-o', 'json');
+  assert.equal(code, 0);
+  assert.deepEqual(JSON.parse(stdout), []);
+});
+
+test('flows are filtered, and printed one JSON object a line', async () => {
+  const { stdout } = await heddle('flows', '--verdict', 'dropped', '-o', 'json');
+  const lines = stdout.trim().split('\n');
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).verdict),
+    ['dropped'],
+  );
+});
+
+test('what the agent refuses is one line on standard error', async () => {
+  assert.deepEqual(await heddle('maps', 'dump', 'x'), {
+    code: 1,
+    stdout: '',
+    stderr: 'heddle: there is no such thing\n',
+  });
+});
+
+test('where no agent is, the error names the socket and what to do', async () => {
+  const { code, stderr } = await heddle('status', '--socket', '/nonexistent/agent.sock');
+  assert.equal(code, 1);
+  assert.match(stderr, /^heddle: no agent answers at \/nonexistent\/agent\.sock: .*npm start.*\n$/);
+});
+
+test('a word that is no command is refused', async () => {
+  const { code, stderr } = await heddle('frobnicate');
+  assert.equal(code, 1);
+  assert.match(stderr, /^heddle: unknown command 'frobnicate'/);
+});
+
+test('a reader that has enough ends the program quietly', async () => {
+  const child = spawn('bash', [
+    '-c',
+    `"${process.execPath}" "${program}" completion bash | true; echo \${PIPESTATUS[0]}`,
+  ]);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => {
+      output += chunk;
+    });
+  await new Promise((resolve) => child.on('close', resolve));
+  assert.equal(output, '0\n');
+});
