@@ -65,6 +65,14 @@ int add_three(struct __sk_buff *skb)
 	return TCX_NEXT_PROGRAM;
 }
 
+/* libbpf knows this section since 1.3. */
+SEC("tcx/egress")
+int add_four(struct __sk_buff *skb)
+{
+	skb->mark = skb->mark * 10 + 4;
+	return TCX_NEXT_PROGRAM;
+}
+
 SEC("tc")
 int note_order(struct __sk_buff *skb)
 {

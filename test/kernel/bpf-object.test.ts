@@ -95,6 +95,21 @@ rootTest('the verifier’s refusal shows where and why', (context) => {
   );
 });
 
+rootTest('a program that is not wanted is left out of the load', (context) => {
+  const object = openTestObject(context, 'rejected');
+  object.setAutoload('careless', false);
+  object.load();
+  assert.throws(() => object.program('careless'), /bpf object take program careless/);
+});
+
+rootTest('a section that only a newer libbpf knows loads all the same', (context) => {
+  const object = loadTestObject(context, 'hooks');
+  const listed = object.programs.find(({ name }) => name === 'add_four');
+  assert.deepEqual(listed, { name: 'add_four', section: 'tcx/egress', type: 'sched_cls' });
+  using program = object.program('add_four');
+  assert.equal(program.testRun({ packet }).verdict, -1);
+});
+
 rootTest('a map that the kernel refuses to make is named', (context) => {
   const object = openTestObject(context, 'shapes');
   object.setMaxEntries('shapes', 0xffffffff);
