@@ -1,4 +1,5 @@
 # What the scripts share: where we are, how they speak, how they wait. To be sourced.
+# shellcheck shell=bash
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 log=dist/setup.log
