@@ -64,12 +64,7 @@ function computeNetwork(
     overlay: overlayOf(config, host, { underlay: context.underlay, mtuBytes: mtu.pathMtuBytes }),
     podMtuBytes: mtu.podMtuBytes,
     pathMtuBytes: mtu.pathMtuBytes,
-    masquerade: masqueradeOf(config, {
-      podRanges: own.podRanges,
-      allRanges: ranges.owners.keys(),
-      nodes: ranges.nodes,
-      host,
-    }),
+    masquerade: masqueradeOf(config, { podRanges: own.podRanges, ranges, host }),
     problems: [
       ...own.problems,
       ...uplinkProblems(host),

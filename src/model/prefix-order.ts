@@ -1,0 +1,50 @@
+// Prefixes sorted and without those inside others: what an nftables interval set accepts. Parsing an address costs more
+// than all the rest, so parsed prefixes are values of their own, which callers keep.
+
+import { mappedBytes } from '../net/address.ts';
+import { type Prefix, prefixAddress, prefixFamily, prefixLength } from '../net/prefix.ts';
+
+export interface OrderedPrefix {
+  readonly prefix: Prefix;
+  readonly family: 4 | 6;
+  /** Bits of the mapped address that are fixed: an IPv4 /24 has 120. */
+  readonly bits: number;
+  /** The mapped address as 32 hexadecimal digits. */
+  readonly digits: string;
+}
+
+export function orderedPrefix(prefix: Prefix): OrderedPrefix {
+  const family = prefixFamily(prefix);
+  const bits = prefixLength(prefix) + (family === 4 ? 96 : 0);
+  const digits = Buffer.from(mappedBytes(prefixAddress(prefix))).toString('hex');
+  return { prefix, family, bits, digits };
+}
+
+/** IPv4 first, then by address. Prefixes lie side by side or one in the other, so each is compared with the last kept alone. */
+export function compact(prefixes: readonly OrderedPrefix[]): readonly Prefix[] {
+  const kept: OrderedPrefix[] = [];
+  for (const next of [...prefixes].sort(compare)) {
+    const last = kept.at(-1);
+    if (last === undefined || !contains(last, next)) kept.push(next);
+  }
+  return kept.map(({ prefix }) => prefix);
+}
+
+// Of two that start at the same address the wider comes first.
+function compare(left: OrderedPrefix, right: OrderedPrefix): number {
+  if (left.family !== right.family) return left.family - right.family;
+  if (left.digits !== right.digits) return left.digits < right.digits ? -1 : 1;
+  return left.bits - right.bits;
+}
+
+function contains(outer: OrderedPrefix, inner: OrderedPrefix): boolean {
+  if (outer.family !== inner.family || outer.bits > inner.bits) return false;
+  const whole = Math.floor(outer.bits / 4);
+  if (outer.digits.slice(0, whole) !== inner.digits.slice(0, whole)) return false;
+  const shift = 4 - (outer.bits % 4);
+  return shift === 4 || digitAt(outer, whole) >> shift === digitAt(inner, whole) >> shift;
+}
+
+function digitAt({ digits }: OrderedPrefix, index: number): number {
+  return Number.parseInt(digits.charAt(index), 16);
+}
