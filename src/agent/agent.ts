@@ -17,6 +17,7 @@ import { type HealthSources, listenHealth } from './health.ts';
 import { watchHost } from './host-watch.ts';
 import { dumpMap } from './map-views.ts';
 import { Settler } from './settler.ts';
+import { problemTexts } from './status.ts';
 import { agentViews, type Views } from './views.ts';
 
 // Long enough for a burst (an interface with its addresses and routes), short for a person.
@@ -63,8 +64,12 @@ export class Agent {
     await Promise.all([
       watchHost(notifications, {
         onHostChange: () => this.#settler.requestSoon('network', notificationDelayMs),
-        onEndpointGone: (ifIndex) => {
+        onLinkGone: (ifIndex) => {
           if (pods.noticeLinkGone(ifIndex)) this.#settler.requestSoon('endpoint', 0);
+        },
+        onOverrun: () => {
+          for (const { hostIfIndex } of pods.endpoints()) pods.noticeLinkGone(hostIfIndex);
+          this.#settler.requestSoon('network', notificationDelayMs);
         },
       }),
       this.#followCluster(stop),
@@ -85,9 +90,8 @@ export class Agent {
   }
 
   async #followCluster(stop: AbortSignal): Promise<void> {
-    const { source, network, log } = this.#parts;
+    const { source, network } = this.#parts;
     for await (const snapshot of source.watch(stop)) {
-      for (const { text, consequence } of snapshot.problems) log.warn({ consequence }, text);
       network.replaceSnapshot(snapshot);
       await this.#settler.request(this.#readyMs === undefined ? 'start' : 'cluster');
       if (this.#readyMs === undefined) this.#becomeReady();
@@ -113,6 +117,7 @@ export class Agent {
     const { state: cluster } = network.snapshot;
     names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
     journal.settled({ causes, report, startedAtMs, durationMs });
+    journal.problems(problemTexts(this.#parts));
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
     return report;
   }
@@ -141,7 +146,7 @@ export class Agent {
   }
 
   #apiSources(health: HealthSources): ApiSources {
-    const { log, observer, pods, datapath } = this.#parts;
+    const { log, observer, pods, datapath, journal } = this.#parts;
     const { status, endpoints, nodes, maps } = this.#views;
     return {
       log,
@@ -152,7 +157,7 @@ export class Agent {
       nodes,
       maps: () => ({ maps: maps() }),
       dumpMap: (name, limit) => dumpMap(datapath.maps, name, limit),
-      cni: measuredCni({ pods, log, metrics: this.#metrics }),
+      cni: measuredCni({ pods, log, journal, metrics: this.#metrics }),
     };
   }
 

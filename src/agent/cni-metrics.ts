@@ -1,4 +1,4 @@
-// The CNI requests of the API, timed by verb and outcome.
+// The CNI requests of the API, timed by verb and outcome; failures are noted for the status screen.
 
 import type { Logger } from '../base/log.ts';
 import { splitCall } from '../cni/call.ts';
@@ -9,18 +9,21 @@ import type { Pods } from './pods.ts';
 export interface CniMetricsOptions {
   readonly pods: Pods;
   readonly log: Logger;
+  readonly journal: { error(text: string): void };
   readonly metrics: {
     cniRequest(request: { verb: string; code: number; seconds: number }): void;
   };
 }
 
 export function measuredCni(options: CniMetricsOptions): (body: Buffer) => Promise<CniAnswer> {
-  const { pods, log, metrics } = options;
+  const { pods, log, metrics, journal } = options;
   return async (body) => {
     const began = performance.now();
     const answer = await answerCni(pods, log, body);
     const seconds = (performance.now() - began) / 1000;
-    metrics.cniRequest({ verb: verbOf(body), code: codeOf(answer), seconds });
+    const { code, text } = outcomeOf(answer);
+    metrics.cniRequest({ verb: verbOf(body), code, seconds });
+    if (code !== 0) journal.error(`CNI ${text}`);
     return answer;
   };
 }
@@ -37,8 +40,11 @@ function verbOf(body: Buffer): string {
   }
 }
 
-function codeOf({ exitCode, body }: CniAnswer): number {
-  if (exitCode === 0) return 0;
-  const error = JSON.parse(body) as { readonly code?: number };
-  return error.code ?? exitCode;
+function outcomeOf({ exitCode, body }: CniAnswer): {
+  readonly code: number;
+  readonly text: string;
+} {
+  if (exitCode === 0) return { code: 0, text: '' };
+  const error = JSON.parse(body) as { readonly code?: number; readonly msg?: string };
+  return { code: error.code ?? exitCode, text: error.msg ?? body };
 }

@@ -7,8 +7,10 @@ import type { IfIndex } from '../net/if-index.ts';
 export interface HostChanges {
   /** Something about the node itself: worth a fresh look. */
   onHostChange(): void;
-  /** A pod's host-side interface is gone. */
-  onEndpointGone(ifIndex: IfIndex): void;
+  /** An interface that looks like a pod's host side is gone. */
+  onLinkGone(ifIndex: IfIndex): void;
+  /** Some changes were not told: anything may have happened. */
+  onOverrun(): void;
 }
 
 /** Until the notifications end. */
@@ -17,8 +19,10 @@ export async function watchHost(
   changes: HostChanges,
 ): Promise<void> {
   for await (const notification of notifications) {
-    if (notification.kind === 'link' && isEndpointName(notification.link.name)) {
-      if (notification.action === 'del') changes.onEndpointGone(notification.link.ifIndex);
+    if (notification.kind === 'overrun') {
+      changes.onOverrun();
+    } else if (notification.kind === 'link' && isEndpointName(notification.link.name)) {
+      if (notification.action === 'del') changes.onLinkGone(notification.link.ifIndex);
     } else if (concernsHost(notification)) {
       changes.onHostChange();
     }
@@ -26,7 +30,7 @@ export async function watchHost(
 }
 
 /** What we do ourselves is no news: hundreds of pods coming up must not have the whole node looked at each time. */
-function concernsHost(notification: Notification): boolean {
+function concernsHost(notification: Exclude<Notification, { kind: 'overrun' }>): boolean {
   if (notification.kind !== 'route') return notification.kind !== 'neighbour';
   const { destination, protocol } = notification.route;
   return protocol !== routeProtocol && destination.endsWith('/0');

@@ -40,7 +40,7 @@ test('a failure is told once while it lasts, and again when it comes back', () =
   const failures = [{ table: 'routes', key: 'k', text: 'route add: ENETUNREACH', retryAt: 0 }];
   subject.settled(event({ failures }, ['retry']));
   subject.settled(event({ failures }, ['retry']));
-  assert.deepEqual(messages, ['route add: ENETUNREACH']);
+  assert.deepEqual(messages, ['routes: route add: ENETUNREACH']);
   subject.settled(event({}, ['retry']));
   subject.settled(event({ failures }, ['retry']));
   assert.equal(messages.length, 2);
@@ -55,4 +55,12 @@ test('only the last errors are kept', () => {
   for (let index = 0; index < 30; index++) subject.error(`error ${index}`);
   assert.equal(subject.recentErrors.length, 20);
   assert.equal(subject.recentErrors.at(-1)?.text, 'error 29');
+});
+
+test('a problem is told when it appears', () => {
+  const { journal: subject, messages } = journal();
+  subject.problems(['a.yaml: broken', 'node-2: no address']);
+  subject.problems(['node-2: no address']);
+  subject.problems(['a.yaml: broken']);
+  assert.deepEqual(messages, ['a.yaml: broken', 'node-2: no address', 'a.yaml: broken']);
 });

@@ -18,7 +18,8 @@ export class Journal {
   readonly #now: () => number;
   #errors: readonly RecentError[] = [];
   #lastChange: ChangeView | undefined;
-  #openFailures = new Set<string>();
+  #openFailures: ReadonlySet<string> = new Set();
+  #openProblems: ReadonlySet<string> = new Set();
 
   constructor(log: Logger, now: () => number = Date.now) {
     this.#log = log;
@@ -54,15 +55,22 @@ export class Journal {
       const fields = { causes, set, deleted, restored, tables: report.written };
       this.#log.info({ ...fields, durationMs: round(durationMs) }, 'settled');
     }
-    const open = new Set<string>();
-    for (const { table, key, text } of report.failures) {
-      const name = `${table} ${key ?? ''} ${text}`;
-      open.add(name);
-      if (this.#openFailures.has(name)) continue;
-      this.#log.warn({ table, key }, text);
-      this.error(`${table}: ${text}`);
+    const failures = report.failures.map(({ table, text }) => `${table}: ${text}`);
+    this.#openFailures = this.#tellNew(failures, this.#openFailures);
+  }
+
+  /** What cannot be used of the cluster's objects or the configuration, in words; told once while it lasts. */
+  problems(texts: readonly string[]): void {
+    this.#openProblems = this.#tellNew(texts, this.#openProblems);
+  }
+
+  #tellNew(texts: readonly string[], told: ReadonlySet<string>): ReadonlySet<string> {
+    for (const text of new Set(texts)) {
+      if (told.has(text)) continue;
+      this.#log.warn({}, text);
+      this.error(text);
     }
-    this.#openFailures = open;
+    return new Set(texts);
   }
 }
 

@@ -74,6 +74,13 @@ function datapathView(
   };
 }
 
+/** What cannot be used or is missing, in words: of the cluster's objects, of this node, of its endpoints. */
+export function problemTexts(parts: AgentParts): readonly string[] {
+  const { problems } = parts.network.snapshot;
+  const manifests = problems.map(({ text, consequence }) => `${text}; ${consequence}`);
+  return [...manifests, ...ownProblems(parts)];
+}
+
 /** Times as people and JSON have them. */
 export function tableView({ name, desired, applied, failures, writes }: TableStatus): TableView {
   return {
@@ -90,13 +97,19 @@ export function tableView({ name, desired, applied, failures, writes }: TableSta
 }
 
 function health({ parts, start, tables }: StatusSources): HealthView {
+  const broken = parts.network.snapshot.problems.length;
   const reasons = [
     ...failureReason(tables.flatMap((table) => table.failures)),
-    ...parts.network.desired.problems.map(({ object, text }) => `${object}: ${text}`),
-    ...parts.pods.problems(),
+    ...ownProblems(parts),
+    ...(broken === 0 ? [] : [`${broken} of the cluster's manifests could not be used as written`]),
   ];
   if (start.readyMs === undefined) return { state: 'starting', reasons };
   return { state: reasons.length === 0 ? 'healthy' : 'degraded', reasons };
+}
+
+function ownProblems({ network, pods }: AgentParts): readonly string[] {
+  const { problems } = network.desired;
+  return [...problems.map(({ object, text }) => `${object}: ${text}`), ...pods.problems()];
 }
 
 function failureReason(failures: readonly TableFailure[]): readonly string[] {

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { sysctlMemory } from './sysctl-memory.ts';
+
+test('the first value counts, also across restarts; a broken file is an empty memory', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-sysctl-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'sysctls.json');
+  const name = 'net/ipv4/ip_forward';
+  const memory = sysctlMemory(file);
+  assert.equal(memory.recall(name), undefined);
+  memory.remember(name, '0');
+  memory.remember(name, '1');
+  assert.equal(memory.recall(name), '0');
+  assert.deepEqual([...sysctlMemory(file).all()], [[name, '0']]);
+  writeFileSync(file, '{ broken');
+  assert.deepEqual([...sysctlMemory(file).all()], []);
+});
