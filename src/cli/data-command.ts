@@ -2,6 +2,7 @@
 
 import { Command, Option } from 'commander';
 import type { AgentClient } from './client.ts';
+import { CommandError } from './command-error.ts';
 import { type Style, styleFor } from './render/style.ts';
 import { chooseTargets, defaultSocket, type TargetOptions, type Targets } from './targets.ts';
 
@@ -28,17 +29,19 @@ export interface Question<Answer> {
 
 /**
  * Prints the answer; of a lab's nodes one below the other. JSON is the agent's answer as it is, or for several nodes an
- * object with each node's answer under its name. Returns the answers.
+ * object with each node's answer under its name. Returns the answers. A lab's node that does not answer is told among
+ * the others and makes the exit code 1.
  */
 export async function answerQuestion<Answer>(
   options: DataOptions,
   question: Question<Answer>,
 ): Promise<readonly Answer[]> {
   const targets = await chooseTargets(options);
-  const answers = await askAll(targets, question);
-  if (options.output === 'json') console.log(json(targets, answers));
-  else console.log(texts(targets, answers, question.render).join('\n\n'));
-  return [...answers.values()];
+  const replies = await askAll(targets, question);
+  if (options.output === 'json') console.log(json(targets, replies));
+  else console.log(texts(targets, replies, question.render).join('\n\n'));
+  if (replies.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
+  return replies.flatMap(({ answer }) => answer ?? []);
 }
 
 /** For standard output. */
@@ -46,28 +49,43 @@ export function outputStyle(): Style {
   return styleFor({ isTerminal: process.stdout.isTTY === true, env: process.env });
 }
 
-async function askAll<Answer>(
-  { clients }: Targets,
-  { ask }: Question<Answer>,
-): Promise<ReadonlyMap<string, Answer>> {
-  const asked = [...clients].map(
-    async ([name, client]): Promise<[string, Answer]> => [name, await ask(client)],
-  );
-  return new Map(await Promise.all(asked));
+interface Reply<Answer> {
+  readonly name: string;
+  readonly answer?: Answer;
+  readonly failure?: CommandError;
 }
 
-function json<Answer>({ several }: Targets, answers: ReadonlyMap<string, Answer>): string {
-  const [only] = answers.values();
-  return JSON.stringify(several ? Object.fromEntries(answers) : only, undefined, 2);
+async function askAll<Answer>(
+  { clients, several }: Targets,
+  { ask }: Question<Answer>,
+): Promise<readonly Reply<Answer>[]> {
+  const asked = [...clients].map(async ([name, client]): Promise<Reply<Answer>> => {
+    try {
+      return { name, answer: await ask(client) };
+    } catch (error) {
+      if (several && error instanceof CommandError) return { name, failure: error };
+      throw error;
+    }
+  });
+  return await Promise.all(asked);
+}
+
+function json<Answer>({ several }: Targets, replies: readonly Reply<Answer>[]): string {
+  const byName = replies.map(({ name, answer, failure }) => [
+    name,
+    answer ?? { error: failure?.message },
+  ]);
+  return JSON.stringify(several ? Object.fromEntries(byName) : replies[0]?.answer, undefined, 2);
 }
 
 function texts<Answer>(
   { several }: Targets,
-  answers: ReadonlyMap<string, Answer>,
+  replies: readonly Reply<Answer>[],
   render: Question<Answer>['render'],
 ): readonly string[] {
   const style = outputStyle();
-  return [...answers].map(([name, answer]) => {
+  return replies.map(({ name, answer, failure }) => {
+    if (answer === undefined) return `${name}: ${style.alarm('NO ANSWER')}: ${failure?.message}`;
     const text = render(answer, style);
     return !several || text.startsWith(`${name}:`) ? text : `${name}:\n${text}`;
   });

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import type { FlowLine } from '../agent/api-types.ts';
+import { CommandError } from './command-error.ts';
 import { type DataOptions, dataCommand, outputStyle } from './data-command.ts';
 import { type FlowFilter, flowMatches } from './flow-filter.ts';
 import { type FlowsView, renderFlowHeading, renderFlowLine } from './render/flows.ts';
@@ -64,14 +65,16 @@ function printer(
 
 /** Of all nodes, in the order of time. */
 async function keptFlows(
-  { clients }: Targets,
+  { clients, several }: Targets,
   { last }: FlowsCommandOptions,
   signal: AbortSignal,
 ): Promise<readonly NodeFlow[]> {
   const flows: NodeFlow[] = [];
   for (const [node, client] of clients)
-    for await (const line of client.flows({ follow: false, last, signal }))
-      flows.push({ node, line });
+    await whereItAnswers(node, several, async () => {
+      for await (const line of client.flows({ follow: false, last, signal }))
+        flows.push({ node, line });
+    });
   const ordered = flows.sort((a, b) => a.line.time.localeCompare(b.line.time));
   return last === undefined ? ordered : ordered.slice(-last);
 }
@@ -82,13 +85,30 @@ interface Following {
 }
 
 async function followAll(
-  { clients }: Targets,
+  { clients, several }: Targets,
   { last }: FlowsCommandOptions,
   { stop, print }: Following,
 ): Promise<void> {
-  const follow = [...clients].map(async ([node, client]) => {
-    for await (const line of client.flows({ follow: true, last, signal: stop }))
-      print({ node, line });
-  });
+  const follow = [...clients].map(([node, client]) =>
+    whereItAnswers(node, several, async () => {
+      for await (const line of client.flows({ follow: true, last, signal: stop }))
+        print({ node, line });
+    }),
+  );
   await Promise.all(follow);
+}
+
+/** Of several nodes, one that does not answer keeps nobody from reading the others. */
+async function whereItAnswers(
+  node: string,
+  several: boolean,
+  read: () => Promise<void>,
+): Promise<void> {
+  try {
+    await read();
+  } catch (error) {
+    if (!several || !(error instanceof CommandError)) throw error;
+    console.error(`heddle: ${node}: ${error.message}`);
+    process.exitCode = 1;
+  }
 }
