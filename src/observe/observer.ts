@@ -20,7 +20,7 @@ export interface ObserverOptions {
   readonly names: FlowNames;
 }
 
-const sampleMs = 1000;
+const sampleMs = 2000;
 const sweepMs = 15_000;
 
 export class Observer {
