@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { detachAll, TcxAttacher } from '../../src/datapath/attach.ts';
-import { locationKind } from '../../src/datapath/generated.ts';
+import { type Flow, type FlowKey, locationKind, maps } from '../../src/datapath/generated.ts';
 import {
   type Datapath,
   type LoadOptions,
@@ -16,9 +16,12 @@ import { linkPinName } from '../../src/datapath/pins.ts';
 import type { Attachment } from '../../src/datapath/tables/attacher.ts';
 import { queryTcx } from '../../src/kernel/attach.ts';
 import { BpfLink } from '../../src/kernel/link.ts';
+import { BpfMap } from '../../src/kernel/map.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { parseAddress } from '../../src/net/address.ts';
+import { protocols } from '../../src/net/protocol.ts';
+import { sweepFlows, sweptKeyCodec } from '../../src/observe/flow-sweep.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { testPinFolder } from '../support/pin-folder.ts';
 import { rootTest } from '../support/root-test.ts';
@@ -227,3 +230,45 @@ rootTest('the pin of a link whose interface is gone is removed like any other', 
   tcx.detach(attachment);
   assert.deepEqual(fs.readdirSync(datapath.paths.links), []);
 });
+
+rootTest(
+  'the sweep takes idle flows out of the real table and leaves the others',
+  async (context) => {
+    using datapath = loadDatapath(loadOptions(testPinFolder(context)));
+    const nowNs = 500_000e9;
+    const key = (port: number): FlowKey => ({
+      low: address,
+      high: parseAddress('192.0.2.9'),
+      lowPort: port,
+      highPort: 53,
+      protocol: protocols.udp,
+    });
+    const flow = (idleSeconds: number): Flow => ({
+      createdNs: 1e9,
+      lastSeenNs: nowNs - idleSeconds * 1e9,
+      bytes: [10, 20],
+      packets: [1, 2],
+      tcpFlags: [0, 0],
+      initiator: 0,
+      state: 0,
+      ifindex: 1,
+      direction: 0,
+    });
+    for (let port = 1; port <= 600; port++)
+      datapath.maps.flows.set(key(port), flow(port % 2 ? 5 : 90));
+    const told: FlowKey[] = [];
+    using table = BpfMap.openPinned(datapath.paths.map('flows'), {
+      ...maps.flows,
+      key: sweptKeyCodec,
+    });
+    const report = await sweepFlows({
+      table,
+      nowNs,
+      onIdle: (idle) => told.push(idle),
+      pause: async () => undefined,
+    });
+    assert.deepEqual(report, { entries: 300, deleted: 300 });
+    assert.ok(told.every(({ lowPort }) => lowPort % 2 === 0));
+    assert.equal(datapath.maps.flows.count(), 300);
+  },
+);

@@ -100,6 +100,42 @@ rootTest('pods are added, talk, are shown and are taken away again', async (cont
 });
 
 rootTest(
+  'an ADD whose entries cannot be applied fails with the reason and leaves nothing',
+  async (context) => {
+    const place = agentPlace(context);
+    await startAgent(context, place);
+    const pod = podNamespace(context);
+    runIn(place.namespace, 'ip', 'route', 'add', 'blackhole', '10.201.1.2/32');
+    const add = (): string => cni(place, { verb: 'ADD', containerId: 'refused', netns: pod.path });
+    assert.throws(add, (error: Error & { stdout?: string }) => {
+      assert.match(error.stdout ?? '', /route add 10\.201\.1\.2\/32.*EEXIST/);
+      return true;
+    });
+    const after = await status(place);
+    assert.equal(after.endpoints, 0);
+    assert.deepEqual(after.health, { state: 'healthy', reasons: [] });
+    assert.match(after.recentErrors.at(-1)?.text ?? '', /^CNI ADD shop\/web-1/);
+    assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hd/);
+    runIn(place.namespace, 'ip', 'route', 'del', 'blackhole', '10.201.1.2/32');
+    assert.match(add(), /10\.201\.1\.\d+\/32/);
+  },
+);
+
+rootTest("a pod's interface that vanishes takes its entries along", async (context) => {
+  const place = agentPlace(context);
+  await startAgent(context, place);
+  await addTwoPods(context, place);
+  const [endpoint] = JSON.parse((await get(place, '/v1/endpoints')).text) as EndpointView[];
+  runIn(place.namespace, 'ip', 'link', 'del', endpoint?.hostIfName ?? '');
+  await eventually(async () => {
+    const now = await status(place);
+    assert.equal(now.endpoints, 1);
+    assert.equal(now.datapath.attachments, 3);
+    assert.match(now.health.reasons.join(), /its interface hd[0-9a-f]+ is gone/);
+  });
+});
+
+rootTest(
   'killed under load it loses no packet, and restarted it writes nothing',
   async (context) => {
     const place = agentPlace(context);
