@@ -123,6 +123,10 @@ export class Agent {
   }
 
   async #settleEndpoint(endpoint: LocalEndpoint): Promise<void> {
+    const { pods, observer } = this.#parts;
+    const isLive = pods.endpoints().includes(endpoint);
+    if (isLive) observer.traffic.begin(endpoint);
+    else observer.traffic.end(endpoint);
     const { failures } = await this.#settler.request('endpoint');
     if (failures.length === 0) return;
     const own = endpointEntryKeys(endpoint);

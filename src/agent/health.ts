@@ -25,7 +25,9 @@ export async function listenHealth(
   const host = address.slice(0, colon).replaceAll(/[[\]]/g, '');
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new KernelError({ call: 'listen', subject: address, code: error.code ?? 'EINVAL' }));
+      const detail = 'metrics.address of the configuration';
+      const code = error.code ?? 'EINVAL';
+      reject(new KernelError({ call: 'listen', subject: address, code, detail }));
     });
     server.listen(Number(address.slice(colon + 1)), host, resolve);
   });

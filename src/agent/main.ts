@@ -27,7 +27,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   }
 }
 
-function prepareHost({ pinDir }: AgentConfig): void {
+function prepareHost({ pinDir, cgroupRoot }: AgentConfig): void {
   const isRoot = process.geteuid?.() === 0;
   if (isRoot && pinDir.startsWith(`${bpffsPath}/`)) mountBpffs();
   const problems = checkHost().map((rule) => new InputError({ object: 'this machine', rule }));
@@ -36,15 +36,19 @@ function prepareHost({ pinDir }: AgentConfig): void {
   if (first !== undefined) {
     throw new AggregateError(problems, problems.map(({ message }) => message).join('\n'));
   }
-  if (!isInBpffs(pinDir)) {
-    const rule = 'is not in a mounted bpf file system';
-    throw new InputError({ object: 'configuration', field: 'pinDir', value: pinDir, rule });
-  }
+  demandFileSystem('pinDir', pinDir, { type: 0xcafe4a11, what: 'a mounted bpf file system' });
+  if (cgroupRoot === undefined) return;
+  demandFileSystem('cgroupRoot', cgroupRoot, { type: 0x63677270, what: 'a cgroup v2 hierarchy' });
 }
 
-function isInBpffs(folder: string): boolean {
-  const bpfMagic = 0xcafe4a11;
-  let existing = folder;
+/** `type`: its magic number in linux/magic.h. */
+function demandFileSystem(
+  field: string,
+  value: string,
+  { type, what }: { readonly type: number; readonly what: string },
+): void {
+  let existing = value;
   while (!existsSync(existing)) existing = dirname(existing);
-  return statfsSync(existing).type === bpfMagic;
+  if (statfsSync(existing).type === type) return;
+  throw new InputError({ object: 'configuration', field, value, rule: `is not in ${what}` });
 }

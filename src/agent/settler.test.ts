@@ -68,6 +68,7 @@ test('bursts of notifications, retries and periods each lead to one settle', asy
   mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'] });
   context.after(() => mock.timers.reset());
   const { settler, settles, finish } = fakeSettler();
+  settler.requestSoon('endpoint', 20);
   settler.requestSoon('network', 20);
   settler.requestSoon('network', 20);
   mock.timers.tick(19);
@@ -75,10 +76,10 @@ test('bursts of notifications, retries and periods each lead to one settle', asy
   assert.deepEqual(settles, []);
   mock.timers.tick(1);
   await finish({ retryAt: Date.now() + 300 });
-  assert.deepEqual(settles, [['network']]);
+  assert.deepEqual(settles, [['endpoint', 'network']]);
   mock.timers.tick(300);
   await finish();
-  assert.deepEqual(settles, [['network'], ['retry']]);
+  assert.deepEqual(settles.slice(1), [['retry']]);
   settler.startPeriod();
   mock.timers.tick(1000);
   await finish();

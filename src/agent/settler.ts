@@ -25,6 +25,7 @@ export class Settler {
   #running: Promise<unknown> | undefined;
   #waiting: Waiting | undefined;
   #soon: NodeJS.Timeout | undefined;
+  #soonCauses: readonly SettleCause[] = [];
   #retry: NodeJS.Timeout | undefined;
   #period: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -50,9 +51,12 @@ export class Settler {
   /** Within `delayMs`, once for all that is asked in that time. */
   requestSoon(cause: SettleCause, delayMs: number): void {
     if (this.#stopped) return;
+    this.#soonCauses = [...this.#soonCauses, cause];
     this.#soon ??= setTimeout(() => {
+      const causes = this.#soonCauses;
       this.#soon = undefined;
-      this.#ask(cause);
+      this.#soonCauses = [];
+      this.#ask(...causes);
     }, delayMs);
   }
 
@@ -65,11 +69,10 @@ export class Settler {
     await this.#running;
   }
 
-  #ask(cause: SettleCause): void {
+  #ask(...causes: readonly SettleCause[]): void {
     if (this.#stopped) return;
-    this.request(cause).catch((error: unknown) => {
-      this.#options.log.error({ error, cause }, 'settle');
-    });
+    const [report] = causes.map((cause) => this.request(cause));
+    report?.catch((error: unknown) => this.#options.log.error({ error, causes }, 'settle'));
   }
 
   #enqueue(): Waiting {

@@ -48,8 +48,14 @@ function traffic(packets: number): EndpointCounters[] {
   return [{ traffic: [one, { ...one, packets: packets * 2 }] }];
 }
 
-test('the total of traffic only grows: over endpoints that go and slots that are cleared', () => {
-  const counters = new Map<number, EndpointCounters[]>();
+class FakeCounters extends Map<number, EndpointCounters[]> {
+  setAll(key: number, value: EndpointCounters): void {
+    this.set(key, [value]);
+  }
+}
+
+test('the total of traffic only grows, also when endpoints go and slots are used again', () => {
+  const counters = new FakeCounters();
   const counts = new TrafficCounts(counters);
   const [first, second] = [endpoint(1), endpoint(1)];
   counters.set(1, traffic(10));
@@ -59,12 +65,15 @@ test('the total of traffic only grows: over endpoints that go and slots that are
     ingress: { packets: 15, bytes: 1500, droppedPackets: 0 },
     egress: { packets: 30, bytes: 1500, droppedPackets: 0 },
   });
-  assert.equal(counts.total([]).ingress.packets, 15);
+  counters.set(1, traffic(16));
+  counts.end(first);
+  assert.equal(counts.total([]).ingress.packets, 16);
+  counts.begin(second);
+  assert.equal(counts.of(second).egress.packets, 0, 'not what the first had');
   counters.set(1, traffic(2));
-  assert.equal(counts.total([second]).ingress.packets, 17);
-  counters.set(1, traffic(1));
   assert.equal(counts.total([second]).ingress.packets, 18);
-  assert.equal(counts.of(second).egress.packets, 2);
+  counters.set(1, traffic(1));
+  assert.equal(counts.total([second]).ingress.packets, 19, 'cleared by somebody else');
 });
 
 const event: FlowEvent = {

@@ -6,16 +6,21 @@ import { type EndpointCounters, trafficDirection } from '../datapath/generated.t
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { type PerCpuValues, sumOver } from './per-cpu.ts';
 
+/** The part of the per-CPU map that is needed. */
+export interface EndpointCounterMap extends PerCpuValues<EndpointCounters> {
+  setAll(key: number, value: EndpointCounters): void;
+}
+
 const nothing: TrafficCount = { packets: 0, bytes: 0, droppedPackets: 0 };
 const noTraffic: EndpointTraffic = { ingress: nothing, egress: nothing };
 
 export class TrafficCounts {
-  readonly #counters: PerCpuValues<EndpointCounters>;
+  readonly #counters: EndpointCounterMap;
   // Keyed by the record itself: a new endpoint in an old slot is another record and starts from zero.
   #last = new Map<LocalEndpoint, EndpointTraffic>();
   #total: EndpointTraffic = noTraffic;
 
-  constructor(counters: PerCpuValues<EndpointCounters>) {
+  constructor(counters: EndpointCounterMap) {
     this.#counters = counters;
   }
 
@@ -27,18 +32,31 @@ export class TrafficCounts {
     };
   }
 
-  /** Of all endpoints since the agent's start. */
+  /** For a new endpoint, before it has traffic: clears what an earlier one in the same slot has left. */
+  begin(endpoint: LocalEndpoint): void {
+    this.#counters.setAll(endpoint.id, { traffic: [nothing, nothing] });
+  }
+
+  /** For an endpoint that goes: what it had stays in the total. */
+  end(endpoint: LocalEndpoint): void {
+    this.#grow(endpoint, this.of(endpoint));
+    this.#last.delete(endpoint);
+  }
+
+  /** Of these endpoints, and of all that have gone since the agent's start. */
   total(endpoints: readonly LocalEndpoint[]): EndpointTraffic {
     const now = new Map(endpoints.map((endpoint) => [endpoint, this.of(endpoint)]));
-    for (const [endpoint, traffic] of now) {
-      const before = this.#last.get(endpoint) ?? noTraffic;
-      this.#total = {
-        ingress: grown(this.#total.ingress, before.ingress, traffic.ingress),
-        egress: grown(this.#total.egress, before.egress, traffic.egress),
-      };
-    }
+    for (const [endpoint, traffic] of now) this.#grow(endpoint, traffic);
     this.#last = now;
     return this.#total;
+  }
+
+  #grow(endpoint: LocalEndpoint, traffic: EndpointTraffic): void {
+    const before = this.#last.get(endpoint) ?? noTraffic;
+    this.#total = {
+      ingress: grown(this.#total.ingress, before.ingress, traffic.ingress),
+      egress: grown(this.#total.egress, before.egress, traffic.egress),
+    };
   }
 }
 
@@ -54,7 +72,7 @@ function direction(values: readonly EndpointCounters[] | undefined, side: number
 
 function grown(total: TrafficCount, before: TrafficCount, after: TrafficCount): TrafficCount {
   const add = (pick: keyof TrafficCount): number =>
-    // Less than before: the slot was cleared in between, everything in it is new.
+    // Less than before: somebody cleared the slot, everything in it is new.
     total[pick] + (after[pick] < before[pick] ? after[pick] : after[pick] - before[pick]);
   return {
     packets: add('packets'),
