@@ -112,7 +112,10 @@ test('what is wrong comes first: the reasons, the tables that failed, the broken
       },
     ],
     flowEvents: { received: 10, suppressed: 1234, lost: 5 },
-    recentErrors: [{ at: '2026-03-01T11:58:00Z', text: route }],
+    recentErrors: [
+      { at: '2026-03-01T11:58:00Z', text: 'the agent could not read x' },
+      { at: '2026-03-01T11:59:00Z', text: route },
+    ],
   };
   assert.equal(
     renderStatus(degraded, { now, style: plain }),
@@ -129,7 +132,7 @@ node-1: DEGRADED: 1 table entry could not be applied
   maps       flows 1,204 of 262,144 (<1 %)   addresses 14 of 65,536 (<1 %)
   drops      0 in the last minute  (in all: 12 spoofed address)
   events     10 received, 1,234 over the budget, 5 lost to a full ring buffer
-  errors     2 min 0 s ago: ${route}`,
+  errors     2 min 0 s ago: the agent could not read x`,
   );
 });
 
@@ -155,7 +158,7 @@ test('before the first settle the node is starting and shows what it knows', () 
     renderStatus(starting, { now, style: plain }),
     `\
 node-1: starting: waiting for the first full list of the cluster
-  cluster    directory examples/demo (not read completely yet)
+  cluster    directory examples/demo (0 nodes, 0 pods; not read completely, so nothing is removed)
   datapath   native; 5 programs adopted as they were, attached at 0 hooks
   uplinks    none found
   tables     0 errors

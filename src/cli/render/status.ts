@@ -80,7 +80,8 @@ function clusterProblems(status: NodeStatus): string[] {
 
 function clusterText({ cluster }: NodeStatus): string {
   const size = `${plural(cluster.nodes, 'node')}, ${plural(cluster.pods, 'pod')}`;
-  return `${cluster.source} (${cluster.complete ? size : 'not read completely yet'})`;
+  const partly = cluster.complete ? '' : '; not read completely, so nothing is removed';
+  return `${cluster.source} (${size}${partly})`;
 }
 
 function lastChange({ lastChange: change }: NodeStatus, now: Date): string {
@@ -144,8 +145,15 @@ function eventLines({ flowEvents: { received, suppressed, lost } }: NodeStatus):
   return [line('events', parts.join(', '))];
 }
 
-function errorLines({ recentErrors }: NodeStatus, now: Date): string[] {
-  return recentErrors
+/** What stands further up is not said twice. */
+function errorLines(status: NodeStatus, now: Date): string[] {
+  const said = [
+    ...status.health.reasons,
+    ...status.cluster.problems.map(({ text }) => text),
+    ...status.tables.flatMap(({ failures }) => failures.map(({ text }) => text)),
+  ];
+  return status.recentErrors
+    .filter(({ text }) => !said.some((known) => text.includes(known)))
     .slice(-shownErrors)
     .map(({ at, text }, index) =>
       line(
