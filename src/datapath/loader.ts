@@ -121,7 +121,10 @@ function pinLoaded(object: BpfObject, { paths, folder, pinned }: PinPlan): void 
   // A folder of an earlier start that was cut short.
   unpinFolder(folder);
   mkdirSync(folder, { mode: 0o700 });
-  for (const name of programNames) object.program(name).pin(join(folder, name));
+  for (const name of programNames) {
+    using program = object.program(name);
+    program.pin(join(folder, name));
+  }
 }
 
 /** Links hold their programs themselves: without its pin, an old program lives exactly as long as a link runs it. */
