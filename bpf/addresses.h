@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <linux/if_ether.h>
+#include <bpf/bpf_endian.h>
 #include "maps.h"
 #include "packet.h"
 

@@ -11,10 +11,7 @@
 const volatile __u32 events_per_second_per_cpu = 1000;
 
 enum {
-	/*
-	 * A chain is walked this far. RFC 8504 5.3 lets a node set such a limit; real traffic has
-	 * at most two or three (Debian's kernel refuses more than eight options, too).
-	 */
+	/* A chain is walked this far; real traffic has at most two or three. */
 	MAX_EXTENSION_HEADERS = 6,
 	/* Where a transport header may begin, so that the verifier knows an upper bound. */
 	MAX_HEADER_OFFSET = 0x3fff,

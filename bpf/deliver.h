@@ -9,6 +9,7 @@
 
 #include "addresses.h"
 #include "packet.h"
+#include "transport.h"
 
 /*
  * Straight into the pod's namespace, as if it came out of the pod's side of the veth: no second

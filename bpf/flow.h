@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <linux/in.h>
+#include <bpf/bpf_endian.h>
 #include "events.h"
 #include "maps.h"
 #include "packet.h"

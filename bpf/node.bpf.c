@@ -3,9 +3,11 @@
  * The hooks of the node's own interfaces: its uplinks and the VXLAN device.
  */
 #include <linux/errno.h>
+#include <linux/if_packet.h>
 #include "addresses.h"
 #include "deliver.h"
 #include "finish.h"
+#include "transport.h"
 
 /* The last steps of every way in: the packet is for the endpoint at `location`. */
 static __always_inline enum verdict enter_endpoint(struct __sk_buff *skb, struct packet *packet,

@@ -5,6 +5,7 @@
 #include "addresses.h"
 #include "deliver.h"
 #include "finish.h"
+#include "transport.h"
 
 /* The order is the precedence of drop reasons. */
 static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct packet *packet)

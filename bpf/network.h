@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Bytes -> struct packet, first half: from the Ethernet header to the addresses.
+ */
+#pragma once
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+#include "packet.h"
+
+enum {
+	IPV4_OFFSET_MASK = 0x1fff,
+	IPV6_OFFSET_MASK = 0xfff8,
+};
+
+/* `length` is what the IP header says, 0 in a BIG TCP packet whose length does not fit there. */
+static __always_inline bool set_length(struct __sk_buff *skb, struct packet *packet, __u32 length)
+{
+	__u32 carried = skb->len - ETH_HLEN;
+
+	if (length == 0 && skb->gso_size)
+		length = carried;
+	packet->bytes = length;
+	packet->header_bytes = packet->transport - ETH_HLEN;
+	return length <= carried && length >= packet->header_bytes;
+}
+
+static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct iphdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
+
+	if (!ip || ip->version != 4 || ip->ihl < 5)
+		return DROP_MALFORMED;
+	packet->is_ipv4 = true;
+	packet->source.word[2] = bpf_htonl(0xffff);
+	packet->source.word[3] = ip->saddr;
+	packet->destination.word[2] = bpf_htonl(0xffff);
+	packet->destination.word[3] = ip->daddr;
+	packet->protocol = ip->protocol;
+	packet->is_fragment = ip->frag_off & bpf_htons(IPV4_OFFSET_MASK);
+	packet->transport = ETH_HLEN + ip->ihl * 4;
+	return set_length(skb, packet, bpf_ntohs(ip->tot_len)) ? DROP_NONE : DROP_MALFORMED;
+}
+
+static __always_inline bool is_extension_header(__u8 protocol)
+{
+	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING ||
+	       protocol == IPPROTO_FRAGMENT || protocol == IPPROTO_DSTOPTS ||
+	       protocol == IPPROTO_AH;
+}
+
+/* Moves packet->protocol and packet->transport past the extension headers (RFC 8200 4). */
+static __noinline enum drop_reason skip_extension_headers(struct __sk_buff *skb,
+							  struct packet *packet)
+{
+	for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
+		/* The first eight bytes: every extension header is at least that long. */
+		const __u8 *header = header_at(skb, packet->transport, 8);
+		__u32 length;
+
+		if (!header)
+			return DROP_MALFORMED;
+		switch (packet->protocol) {
+		case IPPROTO_FRAGMENT:
+			packet->is_fragment = *(__be16 *)(header + 2) & bpf_htons(IPV6_OFFSET_MASK);
+			length = 8;
+			break;
+		case IPPROTO_AH: /* RFC 4302 2.2: in words of four bytes, less two */
+			length = (header[1] + 2) * 4;
+			break;
+		default:
+			length = (header[1] + 1) * 8;
+		}
+		packet->protocol = header[0];
+		packet->transport += length;
+		if (packet->is_fragment || !is_extension_header(packet->protocol))
+			return DROP_NONE;
+	}
+	return DROP_EXTENSION_HEADERS;
+}
+
+static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct ipv6hdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
+	__u32 payload;
+
+	if (!ip || ip->version != 6)
+		return DROP_MALFORMED;
+	__builtin_memcpy(&packet->source, &ip->saddr, sizeof(packet->source));
+	__builtin_memcpy(&packet->destination, &ip->daddr, sizeof(packet->destination));
+	packet->protocol = ip->nexthdr;
+	packet->transport = ETH_HLEN + sizeof(*ip);
+	payload = bpf_ntohs(ip->payload_len);
+	if (is_extension_header(packet->protocol)) {
+		enum drop_reason reason = skip_extension_headers(skb, packet);
+
+		if (reason)
+			return reason;
+	}
+	if (payload || !skb->gso_size)
+		payload += sizeof(struct ipv6hdr);
+	return set_length(skb, packet, payload) ? DROP_NONE : DROP_MALFORMED;
+}
+
+/* As far as the addresses and the place of the transport header. */
+static __always_inline enum drop_reason parse_network(struct __sk_buff *skb, struct packet *packet)
+{
+	packet->bytes = skb->len - ETH_HLEN;
+	packet->segments = 1;
+	if (skb->vlan_present)
+		return DROP_NOT_IP;
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return parse_ipv4(skb, packet);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return parse_ipv6(skb, packet);
+	return DROP_NOT_IP;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Bytes -> struct packet, second half: ports and segments.
+ */
+#pragma once
+
+#include <linux/in.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include "network.h"
+#include "packet.h"
+
+enum {
+	ICMP_ECHO_REPLY = 0,
+	ICMP_ECHO_REQUEST = 8,
+	ICMPV6_ECHO_REQUEST = 128,
+	ICMPV6_ECHO_REPLY = 129,
+	SCTP_HEADER_BYTES = 12,
+};
+
+/* linux/icmp.h and linux/icmpv6.h drag in the C library's headers. */
+struct icmp_header {
+	__u8 type;
+	__u8 code;
+	__sum16 checksum;
+	__be16 echo_id;
+	__be16 echo_sequence;
+};
+
+/* The transport header, if all of it lies inside the IP packet (not in a link's padding). */
+static __always_inline const void *transport_at(struct __sk_buff *skb, struct packet *packet,
+						__u32 size)
+{
+	if (packet->bytes < packet->header_bytes + size)
+		return NULL;
+	return header_at(skb, packet->transport, size);
+}
+
+static __always_inline bool parse_tcp(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct tcphdr *tcp = transport_at(skb, packet, sizeof(*tcp));
+
+	if (!tcp || tcp->doff < 5)
+		return false;
+	packet->source_port = tcp->source;
+	packet->destination_port = tcp->dest;
+	packet->tcp_flags = ((const __u8 *)tcp)[13];
+	packet->header_bytes += tcp->doff * 4;
+	return packet->header_bytes <= packet->bytes;
+}
+
+/* UDP, UDP-Lite and SCTP begin with the two ports. */
+static __always_inline bool parse_ports(struct __sk_buff *skb, struct packet *packet, __u32 size)
+{
+	const __be16 *ports = transport_at(skb, packet, size);
+
+	if (!ports)
+		return false;
+	packet->source_port = ports[0];
+	packet->destination_port = ports[1];
+	packet->header_bytes += size;
+	return true;
+}
+
+/*
+ * An echo's identifier stands for both ports. All other ICMP (above all the errors of path-MTU
+ * discovery) belongs to no flow of its own: it is counted and passed on.
+ */
+static __always_inline bool parse_icmp(struct __sk_buff *skb, struct packet *packet, bool is_v6)
+{
+	const struct icmp_header *icmp = transport_at(skb, packet, sizeof(*icmp));
+	__u8 request = is_v6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO_REQUEST;
+	__u8 reply = is_v6 ? ICMPV6_ECHO_REPLY : ICMP_ECHO_REPLY;
+
+	if (!icmp)
+		return false;
+	packet->has_flow = icmp->type == request || icmp->type == reply;
+	if (packet->has_flow) {
+		packet->source_port = icmp->echo_id;
+		packet->destination_port = icmp->echo_id;
+	}
+	packet->header_bytes += sizeof(*icmp);
+	return true;
+}
+
+/* A GSO packet stands for many: count them, and their headers, as they would be on a wire. */
+static __always_inline void count_segments(struct __sk_buff *skb, struct packet *packet)
+{
+	__u32 size = skb->gso_size;
+	__u32 payload = packet->bytes - packet->header_bytes;
+
+	if (size == 0)
+		return;
+	/* Tap devices and packet sockets leave the number to the kernel. */
+	packet->segments = skb->gso_segs;
+	if (packet->segments == 0)
+		packet->segments = (payload + size - 1) / size;
+	if (packet->segments > 1)
+		packet->bytes += (packet->segments - 1) * packet->header_bytes;
+}
+
+static __always_inline enum drop_reason parse_transport(struct __sk_buff *skb,
+							struct packet *packet)
+{
+	bool complete = true;
+
+	packet->has_flow = !packet->is_fragment;
+	if (packet->is_fragment)
+		return DROP_NONE;
+	switch (packet->protocol) {
+	case IPPROTO_TCP:
+		complete = parse_tcp(skb, packet);
+		break;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+		complete = parse_ports(skb, packet, sizeof(struct udphdr));
+		break;
+	case IPPROTO_SCTP:
+		complete = parse_ports(skb, packet, SCTP_HEADER_BYTES);
+		break;
+	case IPPROTO_ICMP:
+		complete = parse_icmp(skb, packet, false);
+		break;
+	case IPPROTO_ICMPV6:
+		complete = parse_icmp(skb, packet, true);
+		break;
+	}
+	if (!complete)
+		return DROP_MALFORMED;
+	count_segments(skb, packet);
+	return DROP_NONE;
+}
+
+static __always_inline enum drop_reason parse(struct __sk_buff *skb, struct packet *packet)
+{
+	enum drop_reason reason = parse_network(skb, packet);
+
+	return reason ? reason : parse_transport(skb, packet);
+}
+
+/* Would it, or a segment of it, be longer than `mtu` bytes of IP packet? */
+static __always_inline bool exceeds(struct __sk_buff *skb, const struct packet *packet, __u32 mtu)
+{
+	if (skb->gso_size)
+		return packet->header_bytes + skb->gso_size > mtu;
+	return packet->bytes > mtu;
+}
