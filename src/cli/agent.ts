@@ -1,5 +1,7 @@
 // `heddle agent`
 
+import '../agent/small-heap.ts';
+
 import { Command, Option } from 'commander';
 import { loadConfig } from '../agent/config.ts';
 import { configFlags } from '../agent/config-flags.ts';

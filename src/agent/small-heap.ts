@@ -1,0 +1,6 @@
+// Import it first of all. Keeps V8's nursery at the size it starts with: an agent allocates little, and after a burst of
+// pods the nursery would stay at 32 MiB for good (measured: 119 MB resident instead of 89, at the same speed).
+
+import { setFlagsFromString } from 'node:v8';
+
+setFlagsFromString('--semi-space-growth-factor=1');
