@@ -36,6 +36,10 @@ export class TcxAttacher implements Attacher {
     });
   }
 
+  /**
+   * The first program at an interface's hook costs 8-15 ms, in which the kernel waits for all CPUs with the RTNL lock
+   * held: attaching from several threads would gain nothing. Exchanging a program costs 0.1 ms.
+   */
   attach(attachment: Attachment): void {
     const { ifName, ifIndex, hook } = attachment;
     const path = join(this.#options.folder, linkPinName(ifName, hook));
