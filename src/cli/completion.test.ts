@@ -28,6 +28,11 @@ test('bash offers commands, commands below commands, flags and the values of arg
   assert.deepEqual(offered('heddle', 'maps', 'list', '--outp'), ['--output']);
 });
 
+test('bash offers what may follow a flag', () => {
+  assert.deepEqual(offered('heddle', 'flows', '--verdict', ''), ['allowed', 'closed', 'dropped']);
+  assert.deepEqual(offered('heddle', 'status', '--output', 'j'), ['json']);
+});
+
 test('every command is in the zsh and fish scripts', () => {
   const zsh = zshCompletion(tree);
   const fish = fishCompletion(tree);

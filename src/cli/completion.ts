@@ -26,9 +26,13 @@ export function completionTree(command: Command, parents: readonly string[] = []
   return {
     path,
     words: [
-      ...commands.map((child) => ({ word: child.name(), description: child.description() })),
+      ...commands.map((child) => ({
+        word: child.name(),
+        description: child.description(),
+        values: [],
+      })),
       ...command.registeredArguments.flatMap(({ argChoices = [] }) =>
-        argChoices.map((word) => ({ word, description: '' })),
+        argChoices.map((word) => ({ word, description: '', values: [] })),
       ),
       ...options.flatMap(optionWords),
     ],
@@ -39,5 +43,5 @@ export function completionTree(command: Command, parents: readonly string[] = []
 function optionWords(option: Option): CompletionWord[] {
   const flag = option.long ?? option.short;
   if (flag === undefined) return [];
-  return [{ word: flag, description: option.description }];
+  return [{ word: flag, description: option.description, values: option.argChoices ?? [] }];
 }

@@ -1,6 +1,6 @@
 // The completion script for bash (programmable completion, bash(1)).
 
-import { type CompletionNode, flatten } from './completion-tree.ts';
+import { type CompletionNode, flatten, valuePlaces } from './completion-tree.ts';
 
 export function bashCompletion(root: CompletionNode): string {
   const nodes = flatten(root);
@@ -8,6 +8,9 @@ export function bashCompletion(root: CompletionNode): string {
   const cases = nodes.map(
     ({ path, words }) =>
       `    "${path.join(' ')}") words="${words.map(({ word }) => word).join(' ')}" ;;`,
+  );
+  const values = valuePlaces(nodes).map(
+    (one) => `    "${one.place}") words="${one.values.join(' ')}" ;;`,
   );
   return `# bash completion for heddle: source <(heddle completion bash)
 _heddle() {
@@ -19,6 +22,9 @@ _heddle() {
   done
   case "$path" in
 ${cases.join('\n')}
+  esac
+  case "$path \${COMP_WORDS[COMP_CWORD-1]}" in
+${values.join('\n')}
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }

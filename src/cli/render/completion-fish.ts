@@ -24,9 +24,12 @@ ${lines.join('\n')}
 `;
 }
 
-function candidate({ word, description }: CompletionWord): string {
+function candidate({ word, description, values }: CompletionWord): string {
   const told = description === '' ? '' : ` -d '${quoted(description)}'`;
-  return word.startsWith('--') ? `-l ${word.slice(2)}${told}` : `-a '${quoted(word)}'${told}`;
+  const follows = values.length === 0 ? '' : ` -x -a '${values.join(' ')}'`;
+  return word.startsWith('--')
+    ? `-l ${word.slice(2)}${follows}${told}`
+    : `-a '${quoted(word)}'${told}`;
 }
 
 function quoted(text: string): string {

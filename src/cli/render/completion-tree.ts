@@ -12,6 +12,22 @@ export interface CompletionNode {
 export interface CompletionWord {
   readonly word: string;
   readonly description: string;
+  /** What may follow a flag, where that is known. */
+  readonly values: readonly string[];
+}
+
+/** A place where one of a few values must come: `heddle flows --verdict`. */
+export interface ValuePlace {
+  readonly place: string;
+  readonly values: readonly string[];
+}
+
+export function valuePlaces(nodes: readonly CompletionNode[]): readonly ValuePlace[] {
+  return nodes.flatMap(({ path, words }) =>
+    words
+      .filter(({ values }) => values.length > 0)
+      .map(({ word, values }) => ({ place: `${path.join(' ')} ${word}`, values })),
+  );
 }
 
 /** The node and all below it, parents first. */

@@ -1,12 +1,20 @@
 // The completion script for zsh (zshcompsys(1)).
 
-import { type CompletionNode, type CompletionWord, flatten } from './completion-tree.ts';
+import {
+  type CompletionNode,
+  type CompletionWord,
+  flatten,
+  valuePlaces,
+} from './completion-tree.ts';
 
 export function zshCompletion(root: CompletionNode): string {
   const nodes = flatten(root);
   const paths = nodes.map((node) => `"${node.path.join(' ')}"`).join(' | ');
   const cases = nodes.map(
     ({ path, words }) => `    "${path.join(' ')}") entries=(${words.map(entry).join(' ')}) ;;`,
+  );
+  const values = valuePlaces(nodes).map(
+    (one) => `    "${one.place}") entries=(${one.values.join(' ')}) ;;`,
   );
   return `#compdef heddle
 # zsh completion for heddle: source <(heddle completion zsh), or save as _heddle in a folder of $fpath
@@ -20,6 +28,9 @@ _heddle() {
   done
   case "$path_so_far" in
 ${cases.join('\n')}
+  esac
+  case "$path_so_far \${words[CURRENT-1]}" in
+${values.join('\n')}
   esac
   _describe heddle entries || _files
 }
