@@ -1,11 +1,14 @@
 // The compiled data path with the network of datapath-network.ts in its maps, for test runs. Loaded anew for each test;
 // nothing is attached and nothing is sent.
 
+import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { UndoStack } from '../../src/base/undo.ts';
 import {
   type DropCounter,
+  type Endpoint,
   type EndpointCounters,
+  type EndpointKey,
   type EventBudget,
   type Flow,
   type FlowEvent,
@@ -20,6 +23,7 @@ import {
 import { readDatapathObject } from '../../src/datapath/loader.ts';
 import { encodeBytes } from '../../src/kernel/codec.ts';
 import type { BpfMap } from '../../src/kernel/map.ts';
+import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
 import { BpfObject } from '../../src/kernel/object.ts';
@@ -59,12 +63,13 @@ export interface RunResult {
 
 export interface TestDatapath {
   run(program: ProgramName, packet: Uint8Array, options: RunOptions): RunResult;
+  readonly namespace: NetworkNamespace;
+  program(name: ProgramName): BpfProgram;
+  readonly endpoints: BpfMap<EndpointKey, Endpoint>;
   readonly flows: BpfMap<FlowKey, Flow>;
   readonly events: RingBuffer<FlowEvent>;
   endpointCounters(id: number): EndpointCounters;
   dropCounter(reason: number): DropCounter;
-  /** Over all reasons. */
-  dropped(): number;
   eventBudget(): Pick<EventBudget, 'suppressed' | 'lost'>;
 }
 
@@ -88,12 +93,15 @@ export function testDatapath(
   const programs = new Map<ProgramName, BpfProgram>(
     programNames.map((name) => [name, opened.use(object.program(name))]),
   );
+  const program = (name: ProgramName): BpfProgram =>
+    programs.get(name) ?? assert.fail(`no program ${name}`);
   return {
+    namespace,
+    program,
+    endpoints: opened.use(object.map(maps.endpoints)),
     run: (name, packet, { ifIndex, repeat = 1, ...gso }) => {
       const context = encodeBytes(skBuff, { ifIndex, ...gso });
-      const program = programs.get(name);
-      if (program === undefined) throw new Error(`no program ${name}`);
-      return namespace.run(() => program.testRun({ packet, context, repeat }));
+      return namespace.run(() => program(name).testRun({ packet, context, repeat }));
     },
     flows: opened.use(object.map(maps.flows)),
     events: opened.use(object.ringBuffer(rings.flowEvents)),
@@ -138,7 +146,7 @@ function routeKeyOf(text: string): { prefixLength: number; address: Address } {
 function readCounters(
   object: BpfObject,
   opened: UndoStack,
-): Pick<TestDatapath, 'endpointCounters' | 'dropCounter' | 'dropped' | 'eventBudget'> {
+): Pick<TestDatapath, 'endpointCounters' | 'dropCounter' | 'eventBudget'> {
   const endpoints = opened.use(object.perCpuMap(maps.endpointCounters));
   const drops = opened.use(object.perCpuMap(maps.dropCounters));
   const budget = opened.use(object.perCpuMap(maps.eventBudget));
@@ -159,7 +167,6 @@ function readCounters(
       const all = slots(drops, reason);
       return { packets: sum(all, 'packets'), bytes: sum(all, 'bytes') };
     },
-    dropped: () => [...drops.entries()].reduce((count, [, all]) => count + sum(all, 'packets'), 0),
     eventBudget: () => {
       const all = slots(budget, 0);
       return { suppressed: sum(all, 'suppressed'), lost: sum(all, 'lost') };

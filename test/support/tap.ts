@@ -1,0 +1,44 @@
+// A tap interface: what is written to it enters the kernel as if it came off a wire, with as many bytes in the packet's
+// linear part as the writer says and the rest in page fragments.
+
+import fs from 'node:fs';
+import type { TestContext } from 'node:test';
+import { u16 } from '../../src/kernel/codec.ts';
+import { ioctl } from '../../src/kernel/libc.ts';
+import { allocate } from '../../src/kernel/memory.ts';
+import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { linkByName, setLink } from '../../src/kernel/netlink/link.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import type { IfIndex } from '../../src/net/if-index.ts';
+import { joined } from './packets.ts';
+
+export interface Tap {
+  readonly ifIndex: IfIndex;
+  /** The kernel makes page fragments only of packets longer than a page. */
+  send(packet: Uint8Array, linearBytes: number): void;
+}
+
+/** Equivalent to: `ip tuntap add tap0 mode tap vnet_hdr; ip link set tap0 mtu 9000 up`. */
+export function addTap(context: TestContext, namespace: NetworkNamespace): Tap {
+  const setInterface = 0x400454ca; // TUNSETIFF
+  const flags = 0x0002 | 0x1000 | 0x4000; // IFF_TAP | IFF_NO_PI | IFF_VNET_HDR
+  const request = allocate(40); // struct ifreq
+  request.bytes.set(Buffer.from('tap0'));
+  u16.encode(flags, request.view, 16);
+  // The descriptor belongs to the namespace it was opened in.
+  const fd = namespace.run(() => fs.openSync('/dev/net/tun', 'r+'));
+  context.after(() => fs.closeSync(fd));
+  ioctl(fd, setInterface, Number(request.address));
+  using socket = NetlinkSocket.open({ namespace });
+  const link = linkByName(socket, 'tap0');
+  if (link === undefined) throw new Error('no tap0 after TUNSETIFF');
+  setLink(socket, { ifIndex: link.ifIndex, mtuBytes: 9000, up: true });
+  return {
+    ifIndex: link.ifIndex,
+    send: (packet, linearBytes) => {
+      const header = new DataView(new ArrayBuffer(10)); // struct virtio_net_hdr
+      u16.encode(linearBytes, header, 2);
+      fs.writeSync(fd, joined(new Uint8Array(header.buffer), packet));
+    },
+  };
+}
