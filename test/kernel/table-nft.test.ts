@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type NftEntry, nftEntries, nftTable } from '../../src/datapath/tables/nft.ts';
+import { nftTable } from '../../src/datapath/tables/nft.ts';
+import { type NftEntry, nftEntries } from '../../src/datapath/tables/nft-rules.ts';
 import { Nftables } from '../../src/kernel/nftables.ts';
 import type { DesiredState, Masquerade } from '../../src/model/desired.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
@@ -22,7 +23,7 @@ const masquerade: Masquerade = {
 };
 
 function nftEntriesOf(value: Masquerade | undefined): ReadonlyMap<string, NftEntry> {
-  return entriesOf(nftEntries({ masquerade: value } as DesiredState));
+  return entriesOf(nftEntries({ masquerade: value, overlay: { port: 4789 } } as DesiredState));
 }
 
 rootTest('the nft table is replaced as a whole, listed as it was made, and deleted', (context) => {

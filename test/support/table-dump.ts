@@ -7,7 +7,7 @@ import { endpointMapEntries } from '../../src/datapath/tables/endpoints.ts';
 import { linkAddressEntries } from '../../src/datapath/tables/link-addresses.ts';
 import { linkEntries } from '../../src/datapath/tables/links.ts';
 import { neighbourEntries } from '../../src/datapath/tables/neighbours.ts';
-import { nftEntries } from '../../src/datapath/tables/nft.ts';
+import { nftEntries } from '../../src/datapath/tables/nft-rules.ts';
 import { routeEntries } from '../../src/datapath/tables/routes.ts';
 import { routeMapEntries } from '../../src/datapath/tables/routes-map.ts';
 import { sysctlEntries } from '../../src/datapath/tables/sysctls.ts';

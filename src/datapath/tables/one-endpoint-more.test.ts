@@ -19,7 +19,7 @@ import { addressMapEntries } from './addresses.ts';
 import { attachmentEntries } from './attachments.ts';
 import { endpointMapEntries } from './endpoints.ts';
 import { neighbourEntries } from './neighbours.ts';
-import { nftEntries } from './nft.ts';
+import { nftEntries } from './nft-rules.ts';
 import { routeEntries } from './routes.ts';
 import { routeMapEntries } from './routes-map.ts';
 import { sysctlEntries } from './sysctls.ts';
