@@ -57,10 +57,10 @@ export class Agent {
     const stop = this.#stop.signal;
     signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
     if (signal.aborted) return;
+    // Subscribed before anything is looked at, so that no change falls in between.
+    const notifications = subscribe({ kinds: ['link', 'address', 'route'], signal: stop });
     await pods.restore();
     await this.#listen();
-    // Subscribed before anything is listed, so that no change falls in between.
-    const notifications = subscribe({ kinds: ['link', 'address', 'route'], signal: stop });
     await Promise.all([
       watchHost(notifications, {
         onHostChange: () => this.#settler.requestSoon('network', notificationDelayMs),

@@ -51,6 +51,7 @@ export class Observer {
 
   /** Until `signal` aborts. Rejects when something here is broken. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#sample();
     await Promise.all([
       this.#events.run(signal),
       every(sampleMs, signal, () => this.#sample()),
