@@ -135,25 +135,31 @@ rootTest("a pod's interface that vanishes takes its entries along", async (conte
   });
 });
 
-rootTest(
-  'killed under load it loses no packet, and restarted it writes nothing',
-  async (context) => {
-    const place = agentPlace(context);
-    const agent = await startAgent(context, place);
-    const { first, addresses } = await addTwoPods(context, place);
-    const pinging = first.keepPinging(addresses[0] ?? '');
-    await setTimeout(300);
-    assert.equal(await agent.end('SIGKILL'), 'SIGKILL');
-    await setTimeout(300);
-    const again = await startAgent(context, place);
-    const after = await status(place);
-    assert.equal(after.datapath.adopted, true);
-    assert.equal(writes(after), 0, JSON.stringify(after.tables));
-    assert.equal(after.endpoints, 2);
-    assert.equal(await again.end('SIGTERM'), 0);
-    assert.match(await pinging, /1500 packets received/);
-  },
-);
+for (const mode of ['native', 'vxlan']) {
+  rootTest(
+    `killed under load (${mode}) it loses no packet, and restarted it writes nothing`,
+    async (context) => {
+      const place = agentPlace(
+        context,
+        `mode: ${mode}
+`,
+      );
+      const agent = await startAgent(context, place);
+      const { first, addresses } = await addTwoPods(context, place);
+      const pinging = first.keepPinging(addresses[0] ?? '');
+      await setTimeout(300);
+      assert.equal(await agent.end('SIGKILL'), 'SIGKILL');
+      await setTimeout(300);
+      const again = await startAgent(context, place);
+      const after = await status(place);
+      assert.equal(after.datapath.adopted, true);
+      assert.equal(writes(after), 0, JSON.stringify(after.tables));
+      assert.equal(after.endpoints, 2);
+      assert.equal(await again.end('SIGTERM'), 0);
+      assert.match(await pinging, /1500 packets received/);
+    },
+  );
+}
 
 rootTest(
   'what was tampered with is restored within a period, counted and logged',
