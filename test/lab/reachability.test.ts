@@ -1,0 +1,122 @@
+// Everyone reaches everyone: pods, nodes and host processes, on one node and across, both families, both modes.
+
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import { probeReachability, summary, unreached } from '../../src/lab/reachability.ts';
+import { curl, echoAnswer, sharedLab, type TestLab, threePods } from '../support/lab.ts';
+import { datagrams, ping } from '../support/lab-traffic.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const families = [4, 6] as const;
+
+describe('native routing, dual stack', () => {
+  everyoneReachesEveryone(sharedLab({ mode: 'native', manifests: threePods }), 12);
+});
+
+describe('VXLAN, dual stack', () => {
+  everyoneReachesEveryone(sharedLab({ mode: 'vxlan', manifests: threePods }), 12);
+});
+
+describe('VXLAN with dual-stack pods on nodes that have IPv4 only', () => {
+  const lab = sharedLab({ mode: 'vxlan', manifests: { ...threePods, 'nodes.yaml': ipv4Nodes() } });
+  everyoneReachesEveryone(lab, 12);
+});
+
+describe('IPv6 alone', () => {
+  const manifests = { ...threePods, 'nodes.yaml': ipv6Nodes() };
+  const native = sharedLab({ mode: 'native', manifests });
+  rootTest('every pod reaches every other pod by native routing', async () => {
+    const reachability = await probeReachability(native().lab.record());
+    assert.equal(reachability.pairs.length, 6);
+    assert.deepEqual(unreached(reachability), [], summary(reachability));
+  });
+});
+
+function everyoneReachesEveryone(lab: () => TestLab, pairs: number): void {
+  rootTest('every pod reaches every other pod', async () => {
+    const reachability = await probeReachability(lab().lab.record());
+    assert.equal(reachability.pairs.length, pairs);
+    assert.deepEqual(unreached(reachability), [], summary(reachability));
+  });
+
+  for (const family of families) {
+    rootTest(`pods see each other's own IPv${family} addresses`, async () => {
+      for (const to of ['cart-1', 'db-1']) {
+        const address = lab().address(lab().pod(to), family);
+        const answer = echoAnswer(await lab().inPod('web-1', curl(address)));
+        assert.equal(answer.pod, `shop/${to}`);
+        assert.equal(answer.peer, lab().address(lab().pod('web-1'), family));
+      }
+    });
+
+    rootTest(`processes of both nodes reach every pod over IPv${family}`, async () => {
+      for (const node of ['node-1', 'node-2']) {
+        for (const pod of ['web-1', 'db-1']) {
+          const answer = echoAnswer(
+            await lab().inNode(node, curl(lab().address(lab().pod(pod), family))),
+          );
+          assert.equal(answer.pod, `shop/${pod}`);
+        }
+      }
+    });
+
+    rootTest(
+      `pods near and far answer ping, UDP and datagrams in fragments, IPv${family}`,
+      async () => {
+        const near = lab().address(lab().pod('cart-1'), family);
+        const far = lab().address(lab().pod('db-1'), family);
+        for (const address of [near, far]) {
+          await ping(lab(), 'web-1', address);
+          assert.equal((await datagrams(lab(), 'web-1', { address, count: 20 })).received, 20);
+          // Larger than any MTU here: travels as IP fragments.
+          const fragments = await datagrams(lab(), 'web-1', {
+            address,
+            count: 10,
+            sizeBytes: 9000,
+          });
+          assert.equal(fragments.received, 10);
+        }
+      },
+    );
+
+    rootTest(
+      `an address of the pod range that no pod has is answered as unreachable, IPv${family}`,
+      async () => {
+        const [own, remote] =
+          family === 4 ? ['10.201.1.250', '10.201.2.250'] : ['fd00:201:1::fa', 'fd00:201:2::fa'];
+        for (const address of [own, remote]) {
+          const { exitCode, stderr } = await lab().inPod('web-1', curl(address));
+          assert.equal(exitCode, 7, stderr);
+          assert.match(stderr, /No route to host|Host is unreachable|Couldn't connect/);
+        }
+      },
+    );
+  }
+
+  rootTest('pods reach their own node and the other one', async () => {
+    for (const node of ['node-1', 'node-2']) {
+      for (const address of lab().node(node).addresses) await ping(lab(), 'web-1', address);
+    }
+  });
+}
+
+function ipv4Nodes(): readonly object[] {
+  return [1, 2].map((number) => nodeObject(number, [`10.200.0.${10 + number}`]));
+}
+
+function ipv6Nodes(): readonly object[] {
+  return [1, 2].map((number) => {
+    const node = nodeObject(number, [`fd00:200::${10 + number}`]);
+    return { ...node, spec: { podCIDRs: [`fd00:201:${number}::/64`] } };
+  });
+}
+
+function nodeObject(number: number, addresses: readonly string[]): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: `node-${number}` },
+    spec: { podCIDRs: [`10.201.${number}.0/24`, `fd00:201:${number}::/64`] },
+    status: { addresses: addresses.map((address) => ({ type: 'InternalIP', address })) },
+  };
+}

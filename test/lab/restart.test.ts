@@ -1,0 +1,141 @@
+// The agent may die at any time: packets flow on, and the next agent takes over what is there without writing it again.
+
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import type { NodeStatus } from '../../src/agent/api-types.ts';
+import { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { CniError, callCni } from '../../src/lab/cni-call.ts';
+import { heddleCommand, namespacePath } from '../../src/lab/paths.ts';
+import { runIn } from '../../src/lab/spawn.ts';
+import { bringLoopbackUp } from '../../src/lab/topology.ts';
+import {
+  curl,
+  echoAnswer,
+  eventually,
+  sharedLab,
+  type TestLab,
+  threePods,
+} from '../support/lab.ts';
+import { datagrams } from '../support/lab-traffic.ts';
+import { rootTest } from '../support/root-test.ts';
+
+for (const mode of ['native', 'vxlan'] as const) {
+  describe(`an agent killed under load, ${mode}`, () => {
+    const lab = sharedLab({ mode, manifests: threePods });
+
+    rootTest(
+      'not one packet is lost, and its successor adopts all and writes nothing',
+      async () => {
+        const addresses = ['cart-1', 'db-1'].flatMap((pod) => lab().pod(pod).addresses);
+        const streams = addresses.map((address) =>
+          datagrams(lab(), 'web-1', { address, count: 1500, intervalMs: 2 }),
+        );
+        await new Promise((resolve) => setTimeout(resolve, 800));
+        const before = await lab().status('node-1');
+        lab().lab.agent('node-1').signal('SIGKILL');
+        const after = await successor(lab(), before.pid);
+        for (const { sent, received, missing } of await Promise.all(streams)) {
+          assert.equal(received, sent, `lost ${sent - received}, first: ${missing.join(', ')}`);
+        }
+        assert.equal(after.datapath.adopted, true);
+        assert.deepEqual(
+          after.tables.filter(({ writes }) => writes.set + writes.deleted > 0),
+          [],
+          'a table was written again',
+        );
+        assert.equal(after.endpoints, 2);
+        assert.match(lab().notes.join('\n'), /agent of node-1 ended \(SIGKILL\): started again/);
+      },
+    );
+
+    rootTest('an open connection goes on through the restart', async () => {
+      const address = lab().address(lab().pod('db-1'), 4);
+      const { pid } = await lab().status('node-1');
+      // 20 MB at 10 MB/s outlast the restart.
+      const slow = curl(
+        address,
+        '/bytes/20000000',
+        '--limit-rate',
+        '10M',
+        '-o',
+        '/dev/null',
+        '-w',
+        '%{size_download}',
+      );
+      const download = lab().inPod('web-1', slow);
+      lab().lab.agent('node-1').signal('SIGKILL');
+      await successor(lab(), pid);
+      assert.equal((await download).stdout, '20000000');
+    });
+  });
+}
+
+describe('one agent a node', () => {
+  const lab = sharedLab({ manifests: threePods });
+
+  rootTest('a second agent refuses clearly and leaves the first alone', async () => {
+    const node = lab().node('node-1');
+    const { pid } = await lab().status('node-1');
+    const command = [...heddleCommand(), 'agent', '--config', node.config];
+    const { exitCode, stdout, stderr } = await runIn(node, command);
+    assert.equal(exitCode, 1);
+    assert.match(`${stdout}${stderr}`, new RegExp(`another|already|in use|held.*${pid}`, 'i'));
+    assert.equal((await lab().status('node-1')).pid, pid);
+    assert.equal(
+      (await lab().inPod('web-1', curl(lab().address(lab().pod('db-1'), 4)))).exitCode,
+      0,
+    );
+  });
+});
+
+describe('no agent', () => {
+  const lab = sharedLab({ manifests: threePods });
+
+  rootTest('ADD says "try again later" at once and leaves the pod without a network', async () => {
+    await lab().lab.agent('node-1').stop();
+    const path = namespacePath(lab().lab.paths, 'pod', 'late');
+    using namespace = NetworkNamespace.create(path);
+    bringLoopbackUp(namespace);
+    const node = lab().node('node-1');
+    const pod = { namespace: 'shop', name: 'late', uid: '0b0e7ac2' };
+    const request = { containerId: 'late', namespacePath: path, pod, node };
+    const startedAt = Date.now();
+    await assert.rejects(callCni({ ...request, command: 'ADD' }), (error: Error) => {
+      return error instanceof CniError && error.code === 11;
+    });
+    const durationMs = Date.now() - startedAt;
+    // The plugin has 100 ms; starting a shell and the plugin takes the rest.
+    assert.ok(durationMs < 300, `${durationMs} ms`);
+    const { stdout } = await runIn({ namespacePath: path, cgroup: node.cgroup }, [
+      'ip',
+      '-o',
+      'link',
+    ]);
+    assert.equal(stdout.trim().split('\n').length, 1, `only lo: ${stdout}`);
+
+    const address = lab().address(lab().pod('db-1'), 6);
+    assert.equal(
+      echoAnswer(await lab().inPod('web-1', curl(address))).pod,
+      'shop/db-1',
+      'others go on',
+    );
+
+    await lab().lab.agent('node-1').start();
+    const addresses = await callCni({ ...request, command: 'ADD' });
+    assert.equal(addresses.length, 2);
+    await callCni({ ...request, command: 'DEL' });
+  });
+});
+
+function successor(lab: TestLab, pid: number): Promise<NodeStatus> {
+  return eventually(
+    'a new agent is healthy',
+    async () => {
+      // Between the two nobody answers.
+      const status = await lab.status('node-1').catch(() => undefined);
+      const isNew = status !== undefined && status.pid !== pid && status.health.state === 'healthy';
+      return isNew ? status : undefined;
+    },
+    20_000,
+  );
+}

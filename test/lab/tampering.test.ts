@@ -1,0 +1,196 @@
+// What somebody changes by hand is put right within one reconcile period, and the agent says so.
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe } from 'node:test';
+import { queryTcx } from '../../src/kernel/attach.ts';
+import { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { listLinks } from '../../src/kernel/netlink/link.ts';
+import type { Link } from '../../src/kernel/netlink/link-record.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { curl, eventually, sharedLab, type TestLab, threePods } from '../support/lab.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const reconcilePeriodMs = 1000;
+/** One period, a settle, and a busy machine. */
+const restoredWithinMs = reconcilePeriodMs + 2000;
+
+describe('tampering, native routing', () => {
+  const lab = sharedLab({ manifests: threePods, settings: { reconcilePeriodMs } });
+
+  const deeds = [
+    {
+      what: 'a route to the pods of another node',
+      undo: ['ip', 'route', 'delete', '10.201.2.0/24'],
+      isThere: async () => (await shell('ip route show 10.201.2.0/24')).includes('via 10.200.0.12'),
+    },
+    {
+      what: 'an IPv6 route to the pods of another node',
+      undo: ['ip', '-6', 'route', 'delete', 'fd00:201:2::/64'],
+      isThere: async () =>
+        (await shell('ip -6 route show fd00:201:2::/64')).includes('via fd00:200::12'),
+    },
+    {
+      what: 'the route to a local pod',
+      undo: [
+        'sh',
+        '-c',
+        'ip route delete $(ip -o route show table main | grep -m1 -o "^10.201.1.[0-9]* dev [^ ]*")',
+      ],
+      isThere: async () =>
+        (await shell('ip route show table main')).match(/^10\.201\.1\.\d+ dev/gm)?.length === 2,
+    },
+    {
+      what: 'the nftables table',
+      undo: ['nft', 'delete', 'table', 'inet', 'heddle'],
+      isThere: async () => (await shell('nft list ruleset')).includes('masquerade'),
+    },
+    {
+      what: "a pod's permanent neighbour entry",
+      undo: [
+        'sh',
+        '-c',
+        'ip neigh delete $(ip -o neigh show nud permanent | grep -m1 -o "^10.201.1.[0-9]* dev [^ ]*")',
+      ],
+      isThere: async () =>
+        (await shell('ip neigh show nud permanent')).match(/^10\.201\.1\.\d+ dev/gm)?.length === 2,
+    },
+  ];
+
+  for (const { what, undo, isThere } of deeds) {
+    rootTest(`${what} comes back`, async () => {
+      assert.equal(await isThere(), true, 'it is there to begin with');
+      const before = await restored(lab());
+      await inNode(undo);
+      assert.equal(await isThere(), false, 'it was taken away');
+      await eventually(what, async () => ((await isThere()) ? true : undefined), restoredWithinMs);
+      await eventually('status counts it', async () =>
+        (await restored(lab())) > before ? true : undefined,
+      );
+    });
+  }
+
+  rootTest('map entries come back, deleted and overwritten ones', async () => {
+    const path = join(lab().node('node-1').pins, 'maps/addresses');
+    const whole = await dumpMap(path);
+    assert.ok(whole.length >= 6, `${whole.length} entries`);
+    const [first, second] = whole;
+    assert(first !== undefined && second !== undefined);
+    await inNode(['bpftool', 'map', 'delete', 'pinned', path, 'key', ...first.key]);
+    const wrong = second.value.map(() => '0x00');
+    await inNode([
+      'bpftool',
+      'map',
+      'update',
+      'pinned',
+      path,
+      'key',
+      ...second.key,
+      'value',
+      ...wrong,
+    ]);
+    assert.notDeepEqual(await dumpMap(path), whole);
+    await eventually(
+      'all entries as before',
+      async () =>
+        JSON.stringify(await dumpMap(path)) === JSON.stringify(whole) ? true : undefined,
+      restoredWithinMs,
+    );
+  });
+
+  rootTest('an entry that nobody wanted goes away', async () => {
+    const path = join(lab().node('node-1').pins, 'maps/addresses');
+    const whole = await dumpMap(path);
+    const [first] = whole;
+    assert(first !== undefined);
+    const key = first.key.map((_, index) => (index < 10 ? '0xfd' : '0x99'));
+    await inNode([
+      'bpftool',
+      'map',
+      'update',
+      'pinned',
+      path,
+      'key',
+      ...key,
+      'value',
+      ...first.value,
+    ]);
+    await eventually(
+      'all entries as before',
+      async () =>
+        JSON.stringify(await dumpMap(path)) === JSON.stringify(whole) ? true : undefined,
+      restoredWithinMs,
+    );
+  });
+
+  for (const hook of ['from_pod', 'to_pod', 'from_network']) {
+    rootTest(`a detached ${hook} program is attached again, and traffic flows`, async () => {
+      const links = join(lab().node('node-1').pins, 'links');
+      const file = readdirSync(links).find((name) => name.endsWith(`-${hook}`));
+      assert(file !== undefined, `a link of ${hook} among ${readdirSync(links).join(', ')}`);
+      const attached = attachedPrograms();
+      await inNode(['bpftool', 'link', 'detach', 'pinned', join(links, file)]);
+      assert.notDeepEqual(attachedPrograms(), attached);
+      await eventually(
+        'the same programs are attached',
+        async () =>
+          JSON.stringify(attachedPrograms()) === JSON.stringify(attached) ? true : undefined,
+        restoredWithinMs,
+      );
+      const address = lab().address(lab().pod('db-1'), 4);
+      assert.equal((await lab().inPod('web-1', curl(address))).exitCode, 0);
+    });
+  }
+
+  rootTest('the log tells what was restored', () => {
+    const log = readFileSync(lab().node('node-1').log, 'utf8');
+    for (const what of ['10.201.2.0/24', 'addresses', 'from_pod']) {
+      const lines = log
+        .split('\n')
+        .filter((line) => line.includes(what) && line.includes('put right'));
+      assert.ok(lines.length > 0, `a line about ${what} in\n${log.slice(-3000)}`);
+    }
+  });
+
+  async function inNode(command: readonly string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await lab().inNode('node-1', command);
+    assert.equal(exitCode, 0, `${command.join(' ')}: ${stderr}${stdout}`);
+    return stdout;
+  }
+
+  function shell(command: string): Promise<string> {
+    return inNode(['sh', '-c', command]);
+  }
+
+  async function dumpMap(path: string): Promise<readonly MapEntry[]> {
+    const dump = await inNode(['bpftool', '-j', 'map', 'dump', 'pinned', path]);
+    const entries = JSON.parse(dump) as MapEntry[];
+    return entries
+      .map(({ key, value }) => ({ key, value }))
+      .sort((left, right) => (left.key.join() < right.key.join() ? -1 : 1));
+  }
+
+  /** Interface, direction and program id, as the kernel has them. */
+  function attachedPrograms(): readonly string[] {
+    using namespace = NetworkNamespace.open(lab().node('node-1').namespacePath);
+    using socket = NetlinkSocket.open({ namespace });
+    return namespace.run(() => listLinks(socket).flatMap(programsAt));
+  }
+});
+
+interface MapEntry {
+  readonly key: readonly string[];
+  readonly value: readonly string[];
+}
+
+function programsAt({ name, ifIndex }: Link): readonly string[] {
+  return (['ingress', 'egress'] as const).flatMap((direction) =>
+    queryTcx(ifIndex, direction).map(({ programId }) => `${name} ${direction} ${programId}`),
+  );
+}
+
+async function restored(lab: TestLab): Promise<number> {
+  const { tables } = await lab.status('node-1');
+  return tables.reduce((sum, { writes }) => sum + writes.restored, 0);
+}

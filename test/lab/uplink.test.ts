@@ -1,0 +1,118 @@
+// Uplinks that go, come back and change their address: the data path follows without anybody restarting it.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe } from 'node:test';
+import {
+  curl,
+  eventually,
+  sharedLab,
+  type TestLab,
+  threePods,
+  writeManifest,
+} from '../support/lab.ts';
+import { rootTest } from '../support/root-test.ts';
+
+for (const mode of ['native', 'vxlan'] as const) {
+  describe(`the uplink of a node, ${mode}`, () => {
+    const lab = sharedLab({
+      mode,
+      manifests: { ...threePods, 'nodes.yaml': nodes('10.200.0.12') },
+    });
+
+    rootTest('deleted and made again: pods reach each other again, both ways', async () => {
+      await reach(lab());
+      const shown = await lab().inNode('node-2', ['ip', '-o', 'link', 'show', 'dev', 'eth0']);
+      const mac = /link\/ether (\S+)/.exec(shown.stdout)?.[1] ?? '';
+      await inPlace(lab(), 'switch', 'ip link delete port2');
+      await eventually('the agent sees that its uplink is gone', async () => {
+        return (await lab().status('node-2')).datapath.uplinks.length === 0 ? true : undefined;
+      });
+      assert.notEqual((await ask(lab(), 'web-1', 'db-1', 4)).exitCode, 0, 'nothing gets through');
+      await plugAgain(lab(), mac);
+      await eventually('the uplink is back', async () => {
+        return (await lab().status('node-2')).datapath.uplinks.length === 1 ? true : undefined;
+      });
+      await reach(lab());
+      await healthy(lab());
+    });
+
+    rootTest(
+      'with another address: the other nodes send there as soon as its Node says so',
+      async () => {
+        await inPlace(
+          lab(),
+          'node-2',
+          `ip address delete 10.200.0.12/24 dev eth0 && ip address add 10.200.0.22/24 dev eth0 &&
+         ip route replace default via 10.200.0.1`,
+        );
+        writeManifest(join(lab().source, 'nodes.yaml'), nodes('10.200.0.22'));
+        await reach(lab());
+        await healthy(lab());
+      },
+    );
+  });
+}
+
+/** Both directions and families, waiting for as long as the change may take to arrive. */
+async function reach(lab: TestLab): Promise<void> {
+  for (const family of [4, 6] as const) {
+    for (const [from, to] of [
+      ['web-1', 'db-1'],
+      ['db-1', 'web-1'],
+    ] as const) {
+      await eventually(`${from} reaches ${to} over IPv${family}`, async () => {
+        return (await ask(lab, from, to, family)).exitCode === 0 ? true : undefined;
+      });
+    }
+  }
+}
+
+function healthy(lab: TestLab): Promise<unknown> {
+  return eventually('both agents are healthy', async () => {
+    const states = await Promise.all(['node-1', 'node-2'].map((node) => lab.status(node)));
+    return states.every(({ health }) => health.state === 'healthy') ? true : undefined;
+  });
+}
+
+function ask(lab: TestLab, from: string, to: string, family: 4 | 6): ReturnType<TestLab['inPod']> {
+  return lab.inPod(from, curl(lab.address(lab.pod(to), family), '/', '--max-time', '1'));
+}
+
+// The same MAC address, as a card that is plugged in again has: neighbours go on where they were.
+async function plugAgain(lab: TestLab, mac: string): Promise<void> {
+  const { namespacePath } = lab.node('node-2');
+  await inPlace(
+    lab,
+    'switch',
+    `ip link add port2 up type veth peer name eth0 address ${mac} netns ${namespacePath}`,
+  );
+  await inPlace(lab, 'switch', 'ip link set port2 master fabric');
+  await inPlace(
+    lab,
+    'node-2',
+    `ip link set eth0 up && ip address add 10.200.0.12/24 dev eth0 &&
+     ip address add fd00:200::12/64 dev eth0 nodad &&
+     ip route add default via 10.200.0.1 && ip route add default via fd00:200::1`,
+  );
+}
+
+async function inPlace(lab: TestLab, node: string, script: string): Promise<void> {
+  const { exitCode, stderr } = await lab.inNode(node, ['sh', '-c', script]);
+  assert.equal(exitCode, 0, stderr);
+}
+
+function nodes(secondAddress: string): readonly object[] {
+  return [
+    ['node-1', '10.200.0.11', 1],
+    ['node-2', secondAddress, 2],
+  ].map(([name, ipv4, number]) => ({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name },
+    spec: { podCIDRs: [`10.201.${number}.0/24`, `fd00:201:${number}::/64`] },
+    status: {
+      addresses: [ipv4, `fd00:200::1${number}`].map((address) => ({ type: 'InternalIP', address })),
+    },
+  }));
+}
