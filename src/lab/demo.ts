@@ -37,7 +37,7 @@ export async function demo(options: DemoOptions): Promise<number> {
     const record = lab.record();
     const reachability = await Promise.race([probeReachability(record), stopped]);
     if (reachability === 'stopped') return interrupted;
-    console.log('reachability (round trip of an HTTP request in us: IPv4/IPv6)');
+    console.log('reachability (TCP round trip in us, median of 50: IPv4/IPv6)');
     console.log(renderMatrix(reachability));
     console.log(summary(reachability));
     const exitCode = unreached(reachability).length === 0 ? 0 : 1;

@@ -2,6 +2,9 @@
 
 export const echoPort = 8080;
 
+/** TCP: everything comes back as it is (RFC 862); what round trips are measured with. */
+export const plainEchoPort = 7;
+
 /** `GET /bytes/N` sends N bytes, at most this many. */
 export const largestBody: number = 256 * 1024 * 1024;
 

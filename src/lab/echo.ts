@@ -4,7 +4,14 @@
 import { createSocket } from 'node:dgram';
 import { closeSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type EchoAnswer, echoPort, largestBody, plainAddress } from './echo-answer.ts';
+import { createServer as createPlainServer } from 'node:net';
+import {
+  type EchoAnswer,
+  echoPort,
+  largestBody,
+  plainAddress,
+  plainEchoPort,
+} from './echo-answer.ts';
 
 const identity = {
   pod: `${process.env['POD_NAMESPACE']}/${process.env['POD_NAME']}`,
@@ -45,8 +52,6 @@ function sentence({ pod, node, address, peer, receivedBytes }: EchoAnswer): stri
 }
 
 const server = createServer({ keepAliveTimeout: 60_000 }, serve);
-// Requests of the prober are tiny and one at a time: without Nagle's algorithm the answer leaves at once.
-server.on('connection', (socket) => socket.setNoDelay(true));
 
 for (const type of ['udp4', 'udp6'] as const) {
   const socket = createSocket({ type, ipv6Only: type === 'udp6' });
@@ -55,6 +60,13 @@ for (const type of ['udp4', 'udp6'] as const) {
   socket.on('message', (message, peer) => socket.send(message, peer.port, peer.address));
   socket.bind(echoPort);
 }
+
+const plainEcho = createPlainServer({ noDelay: true }, (socket) => {
+  socket.on('data', (chunk) => socket.write(chunk));
+  socket.on('error', () => socket.destroy());
+});
+plainEcho.listen({ port: plainEchoPort, host: '::', ipv6Only: false });
+
 server.listen({ port: echoPort, host: '::', ipv6Only: false }, () => {
   // Whoever started us waits for this descriptor to close.
   if (process.env['HEDDLE_READY_FD'] !== undefined)

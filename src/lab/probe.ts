@@ -2,7 +2,6 @@
 
 export interface ProbeTarget {
   readonly address: string;
-  readonly port: number;
   /** The pod that has to answer, `namespace/name`: another one answering is a failure. */
   readonly pod: string;
 }

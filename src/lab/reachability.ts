@@ -2,7 +2,6 @@
 // real client process inside each pod (prober.ts).
 
 import { type Address, addressFamily } from '../net/address.ts';
-import { echoPort } from './echo-answer.ts';
 import { labProgram } from './paths.ts';
 import type { ProbeRequest, ProbeResult, ProbeTarget } from './probe.ts';
 import type { LabRecord, PodRecord } from './record.ts';
@@ -22,7 +21,7 @@ export interface Reachability {
   readonly pairs: readonly Pair[];
 }
 
-const measuredRounds = 30;
+const measuredRounds = 50;
 const timeoutMs = 3000;
 
 export async function probeReachability(record: LabRecord): Promise<Reachability> {
@@ -68,9 +67,7 @@ export function summary(reachability: Reachability): string {
 async function probeFrom(pod: PodRecord, pods: readonly PodRecord[]): Promise<readonly Pair[]> {
   const others = pods.filter((other) => other !== pod);
   const asked = others.flatMap((to) => to.addresses.map((address) => ({ to: keyOf(to), address })));
-  const targets = asked.map(
-    ({ to, address }): ProbeTarget => ({ address, port: echoPort, pod: to }),
-  );
+  const targets = asked.map(({ to, address }): ProbeTarget => ({ address, pod: to }));
   const results = await ask(pod, { targets, rounds: measuredRounds, timeoutMs });
   return asked.map(({ to, address }, index) => ({
     from: keyOf(pod),
