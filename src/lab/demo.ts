@@ -1,11 +1,11 @@
 // `npm start`: a lab in the foreground with the reachability matrix on screen, removed again at Ctrl-C.
 
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Lab } from './lab.ts';
 import { labTitle, nodeLines, podLine } from './progress.ts';
 import { probeReachability, renderMatrix, summary, unreached } from './reachability.ts';
-import type { LabMode, LabRecord } from './record.ts';
+import { type LabMode, type LabRecord, labNames } from './record.ts';
 import { stopSignal } from './supervise.ts';
 
 export interface DemoOptions {
@@ -60,15 +60,17 @@ async function start(lab: Lab): Promise<void> {
   console.log(podLine(lab.record(), Date.now() - startedAt));
 }
 
-function nextSteps({ pods, source }: LabRecord): string {
+function nextSteps({ name: lab, pods, source }: LabRecord): string {
   const [first] = pods;
   const other = pods.find((pod) => pod.node !== first?.node) ?? first;
-  const name = `${first?.namespace}/${first?.name}`;
+  const pod = `${first?.namespace}/${first?.name}`;
+  // Where it is the only lab, commands find it by themselves.
+  const [inLab, ofLab] = labNames().length > 1 ? [` --name ${lab}`, ` --lab ${lab}`] : ['', ''];
   return [
-    `try:   npx heddle lab exec ${name} -- curl -s http://${other?.addresses[0]}:8080/`,
-    '       npx heddle flows -f',
-    '       npx heddle status',
-    `       edit ${source}: pods come and go`,
+    `try:   npx heddle lab exec${inLab} ${pod} -- curl -s http://${other?.addresses[0]}:8080/`,
+    `       npx heddle flows -f${ofLab}`,
+    `       npx heddle status${ofLab}`,
+    `       edit ${relative(process.cwd(), source) || source}: pods come and go`,
     'Ctrl-C removes everything.',
   ].join('\n');
 }

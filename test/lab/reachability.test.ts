@@ -22,21 +22,43 @@ describe('VXLAN with dual-stack pods on nodes that have IPv4 only', () => {
   everyoneReachesEveryone(lab, 12);
 });
 
-describe('IPv6 alone', () => {
-  const manifests = { ...threePods, 'nodes.yaml': ipv6Nodes() };
-  const native = sharedLab({ mode: 'native', manifests });
-  rootTest('every pod reaches every other pod by native routing', async () => {
-    const reachability = await probeReachability(native().lab.record());
-    assert.equal(reachability.pairs.length, 6);
-    assert.deepEqual(unreached(reachability), [], summary(reachability));
+describe('VXLAN with dual-stack pods on nodes that have IPv6 only', () => {
+  const lab = sharedLab({ mode: 'vxlan', manifests: { ...threePods, 'nodes.yaml': ipv6Nodes() } });
+
+  rootTest('every pod reaches every other pod', async () => {
+    await matrixIsWhole(lab(), 12);
+  });
+
+  rootTest('the MTU leaves room for the longer outer header', async () => {
+    // Outer IPv6 40 + UDP 8 + VXLAN 8 + inner Ethernet 14.
+    assert.equal((await lab().status('node-1')).datapath.mtuBytes, 1430);
+    const address = lab().address(lab().pod('db-1'), 4);
+    const download = curl(address, '/bytes/1000000', '-o', '/dev/null', '-w', '%{size_download}');
+    assert.equal((await lab().inPod('web-1', download)).stdout, '1000000');
   });
 });
 
+describe('native routing with IPv6 alone', () => {
+  const nodes = ipv6Nodes().map((node, index) => ({
+    ...node,
+    spec: { podCIDRs: [`fd00:201:${index + 1}::/64`] },
+  }));
+  const lab = sharedLab({ mode: 'native', manifests: { ...threePods, 'nodes.yaml': nodes } });
+
+  rootTest('every pod reaches every other pod', async () => {
+    await matrixIsWhole(lab(), 6);
+  });
+});
+
+async function matrixIsWhole(lab: TestLab, pairs: number): Promise<void> {
+  const reachability = await probeReachability(lab.lab.record());
+  assert.equal(reachability.pairs.length, pairs);
+  assert.deepEqual(unreached(reachability), [], summary(reachability));
+}
+
 function everyoneReachesEveryone(lab: () => TestLab, pairs: number): void {
   rootTest('every pod reaches every other pod', async () => {
-    const reachability = await probeReachability(lab().lab.record());
-    assert.equal(reachability.pairs.length, pairs);
-    assert.deepEqual(unreached(reachability), [], summary(reachability));
+    await matrixIsWhole(lab(), pairs);
   });
 
   for (const family of families) {
@@ -105,10 +127,7 @@ function ipv4Nodes(): readonly object[] {
 }
 
 function ipv6Nodes(): readonly object[] {
-  return [1, 2].map((number) => {
-    const node = nodeObject(number, [`fd00:200::${10 + number}`]);
-    return { ...node, spec: { podCIDRs: [`fd00:201:${number}::/64`] } };
-  });
+  return [1, 2].map((number) => nodeObject(number, [`fd00:200::${10 + number}`]));
 }
 
 function nodeObject(number: number, addresses: readonly string[]): object {
