@@ -25,12 +25,15 @@ export class Containerd {
   readonly node: NodeRecord;
   readonly folder: string;
   readonly #daemon: ChildProcess;
-  readonly #running = new Map<string, ChildProcess>();
+  readonly #daemonEnded: Promise<number>;
+  /** Container id -> the end of its `ctr run`. */
+  readonly #running = new Map<string, Promise<number>>();
 
   private constructor(node: NodeRecord, folder: string, daemon: ChildProcess) {
     this.node = node;
     this.folder = folder;
     this.#daemon = daemon;
+    this.#daemonEnded = exitOf(daemon);
   }
 
   /** Starts the daemon in the node and imports the image. */
@@ -58,7 +61,7 @@ export class Containerd {
     const words = ['run', '--rm', '--cni', '--cgroup', '', image, id, ...command];
     const log = openSync(join(this.folder, `${id}.log`), 'a');
     const child = spawnIn(this.node, this.#command(words), { stdio: ['ignore', log, log] });
-    this.#running.set(id, child);
+    this.#running.set(id, exitOf(child));
     await eventually(`container ${id} runs`, async () => {
       assert.equal(child.exitCode, null, `ctr run ended: see ${this.folder}/${id}.log`);
       const { stdout } = await this.ctr(['task', 'ls']);
@@ -73,9 +76,8 @@ export class Containerd {
 
   /** Ends the container; `ctr run` then takes its network away and ends too. */
   async stop(id: string): Promise<void> {
-    const child = this.#running.get(id);
-    assert(child !== undefined, `container ${id} was not started here`);
-    const ended = exitOf(child);
+    const ended = this.#running.get(id);
+    assert(ended !== undefined, `container ${id} was not started here`);
     await this.ctr(['task', 'kill', '--signal', 'SIGKILL', id]);
     await ended;
     this.#running.delete(id);
@@ -87,9 +89,8 @@ export class Containerd {
 
   async close(): Promise<void> {
     for (const id of this.#running.keys()) await this.stop(id);
-    const ended = exitOf(this.#daemon);
     this.#daemon.kill('SIGTERM');
-    await ended;
+    await this.#daemonEnded;
     rmSync(this.folder, { recursive: true });
   }
 
@@ -97,7 +98,7 @@ export class Containerd {
   #command(words: readonly string[]): readonly string[] {
     const script = [
       'mount --bind "$0/opt" /opt',
-      'mount -t overlay -o "lowerdir=/etc,upperdir=$0/etc,workdir=$0/etc-work" overlay /etc',
+      'mount -t overlay -o "lowerdir=$0/etc:/etc" overlay /etc',
       'exec ctr -a "$0/containerd.sock" "$@"',
     ].join(' && ');
     return ['unshare', '-m', '--propagation', 'private', 'sh', '-c', script, this.folder, ...words];
@@ -105,7 +106,7 @@ export class Containerd {
 }
 
 function writeConfiguration(folder: string, node: NodeRecord): void {
-  for (const name of ['opt/cni/bin', 'etc/cni/net.d', 'etc-work']) {
+  for (const name of ['opt/cni/bin', 'etc/cni/net.d']) {
     mkdirSync(join(folder, name), { recursive: true });
   }
   copyFileSync(shimPath(), join(folder, 'opt/cni/bin/heddle-cni'));

@@ -65,14 +65,15 @@ export class TestLab {
     const { mode = 'native', nodes = 2, settings = {} } = options;
     const name = newLabName();
     const onNote = (text: string): void => void notes.push(text);
+    let lab: Lab | undefined;
     try {
-      const lab = await Lab.build({ name, source, mode, nodes, settings, onNote });
+      lab = await Lab.build({ name, source, mode, nodes, settings, onNote });
       await lab.startAgents();
       await lab.startPods();
       lab.watch();
       return new TestLab(lab, source, notes);
     } catch (error) {
-      await removeLab(name);
+      await lab?.close();
       rmSync(source, { recursive: true });
       throw error;
     }
