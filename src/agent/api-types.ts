@@ -69,7 +69,7 @@ export interface DatapathView {
   readonly adopted: boolean;
   readonly loadMs: number;
   readonly programs: number;
-  /** tcx links in place. */
+  /** Programs in place at interfaces: one a hook. */
   readonly attachments: number;
   /** Of pod interfaces. */
   readonly mtuBytes?: number;

@@ -7,10 +7,13 @@ import { manifestSource } from '../cluster/manifest-source.ts';
 import type { ClusterSource } from '../cluster/source.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import { TcxAttacher } from '../datapath/attach.ts';
+import { attachByHook, BlockAttacher } from '../datapath/block-attach.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/loader.ts';
+import type { Hook } from '../datapath/tables/attacher.ts';
 import { datapathTables, endpointEntryKeys } from '../datapath/tables/tables.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { Nftables } from '../kernel/nftables.ts';
+import type { BpfProgram } from '../kernel/program.ts';
 import type { DesiredState, ModelConfig } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { FlowNames } from '../observe/flow-names.ts';
@@ -100,13 +103,14 @@ function reconcilerOf(
   { stateDir }: AgentConfig,
   { datapath, socket, journal, owned }: ReconcilerParts,
 ): Reconciler<DesiredState> {
+  const program = (hook: Hook): BpfProgram => datapath.program(hook);
   const tables = datapathTables({
     socket,
     maps: datapath.maps,
     nft: owned.use(Nftables.open()),
-    attacher: new TcxAttacher({
-      folder: datapath.paths.links,
-      program: (hook) => datapath.program(hook),
+    attacher: attachByHook({
+      pods: new BlockAttacher({ socket, program }),
+      node: new TcxAttacher({ folder: datapath.paths.links, program }),
     }),
     sysctlMemory: sysctlMemory(join(stateDir, 'sysctls.json')),
   });

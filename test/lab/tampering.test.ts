@@ -1,13 +1,16 @@
 // What somebody changes by hand is put right within one reconcile period, and the agent says so.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
+import { podBlocks } from '../../src/datapath/block-attach.ts';
 import { queryTcx } from '../../src/kernel/attach.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { listBlockFilters } from '../../src/kernel/netlink/block-filter.ts';
 import { listLinks } from '../../src/kernel/netlink/link.ts';
 import type { Link } from '../../src/kernel/netlink/link-record.ts';
+import { listClsact } from '../../src/kernel/netlink/qdisc.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { curl, eventually, sharedLab, type TestLab, threePods } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
@@ -124,13 +127,18 @@ describe('tampering, native routing', () => {
     );
   });
 
-  for (const hook of ['from_pod', 'to_pod', 'from_network']) {
+  const detaching = [
+    { hook: 'from_network', command: 'bpftool link detach pinned $PINS/links/*-from_network' },
+    { hook: 'to_pod', command: `tc filter delete block ${podBlocks.egress}` },
+    {
+      hook: 'from_pod',
+      command: 'tc qdisc delete dev $(ip -o link | grep -o "hd[0-9a-f]*" | head -n 1) clsact',
+    },
+  ] as const;
+  for (const { hook, command } of detaching) {
     rootTest(`a detached ${hook} program is attached again, and traffic flows`, async () => {
-      const links = join(lab().node('node-1').pins, 'links');
-      const file = readdirSync(links).find((name) => name.endsWith(`-${hook}`));
-      assert(file !== undefined, `a link of ${hook} among ${readdirSync(links).join(', ')}`);
       const attached = attachedPrograms();
-      await inNode(['bpftool', 'link', 'detach', 'pinned', join(links, file)]);
+      await shell(`PINS=${lab().node('node-1').pins}; ${command}`);
       assert.notDeepEqual(attachedPrograms(), attached);
       await eventually(
         'the same programs are attached',
@@ -175,7 +183,12 @@ describe('tampering, native routing', () => {
   function attachedPrograms(): readonly string[] {
     using namespace = NetworkNamespace.open(lab().node('node-1').namespacePath);
     using socket = NetlinkSocket.open({ namespace });
-    return namespace.run(() => listLinks(socket).flatMap(programsAt));
+    const pods = [podBlocks.ingress, podBlocks.egress].flatMap((block) =>
+      listBlockFilters(socket, block).map(({ programId }) => `pods ${block} ${programId}`),
+    );
+    const blocks = listClsact(socket).map((found) => JSON.stringify(found));
+    const links = namespace.run(() => listLinks(socket).flatMap(programsAt));
+    return [...links, ...pods, ...blocks.sort()];
   }
 });
 

@@ -1,8 +1,8 @@
-// What the attachments table needs from the loader: pinned tcx links by interface and hook.
+// What the attachments table needs from the loader: programs by interface and hook.
 
 import type { IfIndex } from '../../net/if-index.ts';
 
-/** Program names; the direction follows from the name: `from_*` tcx ingress, `to_*` tcx egress. */
+/** Program names; the direction follows from the name: `from_*` ingress, `to_*` egress. */
 export type Hook = 'from_pod' | 'to_pod' | 'from_network' | 'from_overlay' | 'to_overlay';
 
 export interface Attachment {
@@ -12,13 +12,13 @@ export interface Attachment {
 }
 
 export interface AttachedHook extends Attachment {
-  /** False: the link still runs a program of an earlier load (after an upgrade), or has lost its interface. */
+  /** False: what runs there is a program of an earlier load (after an upgrade), or the link has lost its interface. */
   readonly current: boolean;
 }
 
 export interface Attacher {
-  /** Every link of ours, as the kernel has it now. */
-  list(): readonly AttachedHook[];
+  /** Every one of ours, as the kernel has it now. `desired` spares asking for the names of interfaces that are in it. */
+  list(desired?: ReadonlyMap<string, AttachedHook>): readonly AttachedHook[];
   /** Attaches the loaded program, or puts it into the existing link without a gap. Throws KernelError. */
   attach(attachment: Attachment): void;
   /** What is already gone counts as done. */

@@ -52,7 +52,7 @@ export function attachmentTable(attacher: Attacher): Table<AttachedHook> {
     name: 'attachments',
     key: keyOf,
     equal: (left, right) => left.ifIndex === right.ifIndex && left.current === right.current,
-    list: () => new Map(attacher.list().map((found) => [keyOf(found), found])),
+    list: (desired) => new Map(attacher.list(desired).map((found) => [keyOf(found), found])),
     set: (wanted) => writeEach(wanted, { key: keyOf, write: (entry) => attacher.attach(entry) }),
     delete: (surplus) =>
       writeEach(surplus, { key: keyOf, write: (entry) => attacher.detach(entry) }),

@@ -9,6 +9,7 @@ export const messageTypes = { error: 2, done: 3, overrun: 4 } as const;
 export const messageFlags = {
   request: 0x1,
   acknowledge: 0x4,
+  echo: 0x8,
   dumpInterrupted: 0x10,
   replace: 0x100,
   exclusive: 0x200,

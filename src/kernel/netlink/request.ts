@@ -26,5 +26,7 @@ export interface Query {
   readonly call: string;
   readonly subject: string;
   readonly type: number;
+  /** Of a `get`, beside REQUEST. */
+  readonly flags?: number;
   write(message: MessageWriter): void;
 }

@@ -87,7 +87,7 @@ export class NetlinkSocket implements RequestSink, Disposable {
   /** One answer, parsed by `read`. Throws KernelError (ENOENT, ENODEV: there is no such thing). */
   get<Result>(query: Query, read: (payload: Buffer) => Result): Result {
     this.#writer.clear();
-    this.#write(query, 0);
+    this.#write(query, query.flags ?? 0);
     this.#transport.send(this.#writer.bytes);
     for (;;) {
       for (const message of this.#receive(query)) {

@@ -10,10 +10,12 @@ import { parseMac } from '../../net/mac.ts';
 import { parsePort } from '../../net/port.ts';
 import { parsePrefix } from '../../net/prefix.ts';
 import { addAddress, delAddress, listAddresses, replaceAddress } from './address.ts';
+import { listBlockFilters, replaceBlockFilter } from './block-filter.ts';
 import { addBridge } from './bridge.ts';
 import { delLink, linkByName, listLinks, setLink } from './link.ts';
 import { splitMessages } from './message.ts';
 import { delNeighbour, listNeighbours, replaceNeighbour } from './neighbour.ts';
+import { addClsact, delClsact, listClsact } from './qdisc.ts';
 import { addRoute, delRoute, listRoutes, lookUpRoute, replaceRoute } from './route.ts';
 import { addRule, delRule, listRules } from './rule.ts';
 import { NetlinkSocket } from './socket.ts';
@@ -407,6 +409,54 @@ const cases: readonly Case[] = [
     type: 34,
     flags: dump,
     payload: ['0a000000 00000000 00000000'],
+  },
+  {
+    name: 'tc qdisc add dev X ingress_block 7 egress_block 8 clsact',
+    call: (socket) => addClsact(socket, ifIndex, { ingress: 7, egress: 8 }),
+    type: 36,
+    flags: add,
+    payload: [
+      '00000000 07000000 0000ffff f1ffffff 00000000',
+      '0b000100 636c7361637400 00',
+      '08000d00 07000000',
+      '08000e00 08000000',
+    ],
+  },
+  {
+    name: 'tc qdisc delete dev X clsact',
+    call: (socket) => delClsact(socket, ifIndex),
+    type: 37,
+    flags: change,
+    payload: ['00000000 07000000 0000ffff f1ffffff 00000000'],
+  },
+  {
+    name: 'tc qdisc show',
+    call: listClsact,
+    type: 38,
+    flags: dump,
+    payload: ['00000000 00000000 00000000 00000000 00000000'],
+  },
+  {
+    name: 'tc filter replace block 7 prio 1 handle 2 bpf direct-action fd 9',
+    call: (socket) =>
+      replaceBlockFilter(socket, { block: 7, priority: 1, handle: 2 }, { fd: 9, name: 'from_pod' }),
+    type: 44,
+    flags: 0x405,
+    payload: [
+      '00000000 ffffffff 02000000 07000000 00030100',
+      '08000100 62706600',
+      '24000280',
+      '08000600 09000000',
+      '0d000700 66726f6d5f706f6400 000000',
+      '08000800 01000000',
+    ],
+  },
+  {
+    name: 'tc filter show block 7',
+    call: (socket) => listBlockFilters(socket, 7),
+    type: 46,
+    flags: dump,
+    payload: ['00000000 ffffffff 00000000 07000000 00000000'],
   },
 ];
 
