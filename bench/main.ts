@@ -4,11 +4,12 @@ import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { Command, Option } from 'commander';
 import { agentExperiment } from './agent.ts';
+import { cniExperiment } from './cni.ts';
 import { type BarVerdict, type Experiment, type Figure, judge } from './experiment.ts';
 import { networkExperiment } from './network.ts';
 import { renderFigures, renderVerdicts } from './report.ts';
 
-const experiments: readonly Experiment[] = [networkExperiment, agentExperiment];
+const experiments: readonly Experiment[] = [networkExperiment, cniExperiment, agentExperiment];
 
 interface Flags {
   readonly json?: string;

@@ -1,0 +1,90 @@
+// Executes a CNI plugin as a container runtime does, once a pod, and takes the time. A shell in the node's namespace does
+// it: starting a process from Node.js would cost more than some of the calls.
+
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+export interface Plugin {
+  readonly name: string;
+  /** Of the node. */
+  readonly namespacePath: string;
+  readonly executable: string;
+  /** On standard input of each call. */
+  readonly configuration: object;
+}
+
+export interface BenchPod {
+  readonly containerId: string;
+  readonly namespacePath: string;
+}
+
+export type Verb = 'ADD' | 'DEL';
+
+const call = `
+call() {
+  CNI_COMMAND=$VERB CNI_CONTAINERID=$1 CNI_NETNS=$2 CNI_IFNAME=eth0 CNI_PATH=\${PLUGIN%/*} \\
+    $PLUGIN <"$FOLDER/configuration" >"$FOLDER/$1" || { echo "$VERB $1:" >&2; cat "$FOLDER/$1" >&2; exit 1; }
+}
+`;
+
+/** One after the other: milliseconds each. Throws with what the plugin printed when a call fails. */
+export async function callInTurn(
+  plugin: Plugin,
+  verb: Verb,
+  pods: readonly BenchPod[],
+): Promise<readonly number[]> {
+  const script = `${call}
+    while read -r id netns; do
+      began=$EPOCHREALTIME
+      call $id $netns || exit 1
+      ended=$EPOCHREALTIME
+      echo $((\${ended/./} - \${began/./}))
+    done <"$FOLDER/pods"`;
+  const lines = (await shell(plugin, verb, { pods, script })).trim().split('\n');
+  return lines.map((microseconds) => Number(microseconds) / 1000);
+}
+
+/** All at once: milliseconds until the last is done. Throws with what the plugin printed when a call fails. */
+export async function callAtOnce(
+  plugin: Plugin,
+  verb: Verb,
+  pods: readonly BenchPod[],
+): Promise<number> {
+  const script = `${call}
+    began=$EPOCHREALTIME
+    while read -r id netns; do call $id $netns & calls="$calls $!"; done <"$FOLDER/pods"
+    for each in $calls; do wait $each || exit 1; done
+    ended=$EPOCHREALTIME
+    echo $((\${ended/./} - \${began/./}))`;
+  return Number(await shell(plugin, verb, { pods, script })) / 1000;
+}
+
+async function shell(
+  { namespacePath, executable, configuration }: Plugin,
+  verb: Verb,
+  { pods, script }: { readonly pods: readonly BenchPod[]; readonly script: string },
+): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-cni-'));
+  try {
+    const lines = pods.map((pod) => `${pod.containerId} ${pod.namespacePath}\n`);
+    writeFileSync(join(folder, 'pods'), lines.join(''));
+    writeFileSync(join(folder, 'configuration'), JSON.stringify(configuration));
+    const { stdout } = await run('nsenter', [`--net=${namespacePath}`, 'bash', '-c', script], {
+      env: {
+        PATH: process.env['PATH'],
+        LC_ALL: 'C',
+        VERB: verb,
+        PLUGIN: executable,
+        FOLDER: folder,
+      },
+    });
+    return stdout;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
