@@ -12,13 +12,38 @@
 #include "transport.h"
 
 /*
+ * Out of the host side of the veth, where the queue is that holds the pod to its limit. to_pod sees
+ * the packet on that way, so counting it is left to to_pod: the receiver's traffic and the flow.
+ * The kernel writes the MACs, from the permanent neighbour entry of the pod.
+ */
+static __noinline enum verdict deliver_queued(struct packet *packet,
+					      const struct location *location)
+{
+	struct bpf_redir_neigh next_hop = {};
+
+	packet->receiver = 0;
+	packet->has_flow = false;
+	if (packet->is_ipv4) {
+		next_hop.nh_family = 2; /* AF_INET */
+		next_hop.ipv4_nh = packet->destination.word[3];
+	} else {
+		next_hop.nh_family = 10; /* AF_INET6 */
+		__builtin_memcpy(next_hop.ipv6_nh, &packet->destination,
+				 sizeof(packet->destination));
+	}
+	return bpf_redirect_neigh(location->ifindex, &next_hop, sizeof(next_hop), 0);
+}
+
+/*
  * Straight into the pod's namespace, as if it came out of the pod's side of the veth: no second
  * queue, no host stack. The MACs stay as they are: the packet was addressed to this node
  * (PACKET_HOST), which is all that the pod's stack asks; rewriting them costs 1 % of a round trip
  * and would serve tcpdump's eyes only.
  */
-static __always_inline enum verdict deliver(const struct location *location)
+static __always_inline enum verdict deliver(struct packet *packet, const struct location *location)
 {
+	if (location->queued)
+		return deliver_queued(packet, location);
 	return bpf_redirect_peer(location->ifindex, 0);
 }
 

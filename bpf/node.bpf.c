@@ -20,7 +20,7 @@ static __always_inline enum verdict enter_endpoint(struct __sk_buff *skb, struct
 	reason = parse_transport(skb, packet);
 	if (reason)
 		return drop(packet, reason);
-	return deliver(location);
+	return deliver(packet, location);
 }
 
 /*

@@ -40,7 +40,7 @@ static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct pack
 	if (location->kind != LOCATION_ENDPOINT)
 		return VERDICT_NEXT;
 	packet->receiver = location->endpoint_id;
-	return deliver(location);
+	return deliver(packet, location);
 }
 
 SEC("tc")

@@ -44,7 +44,8 @@ enum location_kind {
 struct location {
 	enum location_kind kind;
 	__u32 ifindex; /* LOCATION_ENDPOINT: the host-side veth */
-	__u32 endpoint_id; /* LOCATION_ENDPOINT */
+	__u16 endpoint_id; /* LOCATION_ENDPOINT */
+	__u16 queued; /* 1: what it receives is limited, and waits in the queue of its veth */
 };
 
 /* --- routes: where a pod prefix is, longest match --- */

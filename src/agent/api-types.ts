@@ -1,6 +1,8 @@
 // The JSON of every answer of the agent's unix-socket API: what the CLI, the lab and the CNI shim may rely on.
 // Field names are stable: `-o json` prints these objects as they are. Times are ISO 8601 in UTC, sizes bytes.
 
+import type { Bandwidth } from '../net/bandwidth.ts';
+
 /** GET /v1/status */
 export interface NodeStatus {
   readonly node: string;
@@ -162,6 +164,8 @@ export interface EndpointView {
   readonly hostIfIndex: number;
   readonly mtuBytes: number;
   readonly createdAt: string;
+  /** Absent: it may send and receive without limit. */
+  readonly bandwidth?: Bandwidth | undefined;
   /** Absent until the data path counts for it. */
   readonly traffic?: EndpointTraffic;
 }

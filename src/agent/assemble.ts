@@ -70,6 +70,8 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     wiring: owned.use(new PodNetwork()),
     node: {
       podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),
+      podAnnotations: ({ namespace, name }) =>
+        network.snapshot.state.pods.get(`${namespace}/${name}`)?.annotations ?? {},
       podMtuBytes: () => network.desired.podMtuBytes,
       settle: settleEndpoint,
       differences: (endpoint) => reconciler.inspect(endpointEntryKeys(endpoint)),

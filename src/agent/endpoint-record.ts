@@ -24,6 +24,11 @@ export function hostIfNameOf({ containerId, ifName }: Attachment): string {
   return `hd${digest.slice(0, 11)}`;
 }
 
+const limit = z.object({
+  bitsPerSecond: z.number().positive(),
+  burstBits: z.number().positive().optional(),
+});
+
 const schema = z.object({
   format: z.literal(1),
   id: z.int().min(1).max(65_535),
@@ -42,6 +47,7 @@ const schema = z.object({
     .min(1)
     .max(2),
   mtuBytes: z.int().min(1),
+  bandwidth: z.object({ ingress: limit.optional(), egress: limit.optional() }).optional(),
   pod: z.object({ namespace: z.string(), name: z.string(), uid: z.string().optional() }).optional(),
   createdAt: z.iso.datetime(),
 });
@@ -53,10 +59,11 @@ export function parseRecord(text: string): EndpointRecord {
     const { path, message } = parsed.error.issues[0] ?? { path: [], message: 'is wrong' };
     throw new Error(`${path.map(String).join('.') || 'record'}: ${message}`);
   }
-  const { format: _, hostIfIndex, pod, ...common } = parsed.data;
+  const { format: _, hostIfIndex, pod, bandwidth, ...common } = parsed.data;
   return Object.freeze({
     ...common,
     ...(pod !== undefined && { pod }),
+    ...(bandwidth !== undefined && { bandwidth }),
     ...(hostIfIndex !== undefined && { hostIfIndex }),
   });
 }

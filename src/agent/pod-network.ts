@@ -19,6 +19,7 @@ import { familyBits } from '../net/prefix.ts';
 import type { EndpointReservation } from './endpoint-record.ts';
 import { podDifferences } from './pod-differences.ts';
 import { gatewayMac, podDefaultRoute, podGateways } from './pod-gateway.ts';
+import { shapeLink } from './pod-shaping.ts';
 import type { PodNamespace, PodWiring } from './pod-wiring.ts';
 
 const loopback = 1 as IfIndex;
@@ -92,7 +93,7 @@ class OpenPod implements PodNamespace {
   }
 
   wire(reservation: EndpointReservation): IfIndex {
-    const { hostIfName, ifName, mac, mtuBytes, addresses } = reservation;
+    const { hostIfName, ifName, mac, mtuBytes, addresses, bandwidth } = reservation;
     const { node, nodeSocket, namespace } = this.#parts;
     // Both ends down: settings that count when a link comes up go before.
     addVeth(nodeSocket, {
@@ -108,6 +109,8 @@ class OpenPod implements PodNamespace {
     const hasIpv6 = addresses.some((address) => addressFamily(address) === 6);
     node.run(() => setIpv6(hostIfName, hasIpv6));
     namespace.run(() => setIpv6(ifName, hasIpv6));
+    const { ingress } = bandwidth ?? {};
+    shapeLink(nodeSocket, { ifIndex: host.ifIndex, mtuBytes, limit: ingress });
     setLink(nodeSocket, { ifIndex: host.ifIndex, up: true });
     this.#configure(reservation, host.peerIfIndex);
     return host.ifIndex;
@@ -122,8 +125,9 @@ class OpenPod implements PodNamespace {
     this.#parts.namespace[Symbol.dispose]();
   }
 
-  #configure({ addresses }: EndpointReservation, ifIndex: IfIndex): void {
+  #configure({ addresses, mtuBytes, bandwidth }: EndpointReservation, ifIndex: IfIndex): void {
     const outcomes = batch(this.#socket, (requests) => {
+      shapeLink(requests, { ifIndex, mtuBytes, limit: bandwidth?.egress });
       setLink(requests, { ifIndex: loopback, up: true });
       setLink(requests, { ifIndex, up: true });
       for (const address of addresses) {

@@ -33,6 +33,7 @@ class FakeNode implements PodWiring {
   readonly faults = new Map<Step, Error>();
   ranges = ['192.0.2.0/28', '2001:db8:1::/64'];
   mtuBytes: number | undefined = 1500;
+  readonly annotations: Record<string, Readonly<Record<string, string>>> = {};
   /** What the data path lacks. */
   missing: readonly string[] = [];
   #nextIndex = 10;
@@ -92,6 +93,7 @@ function bench(directory = mkdtempSync(path.join(root, 'state-')), node = new Fa
     wiring: node,
     node: {
       podRanges: () => node.ranges.map((text) => parsePrefix(text)),
+      podAnnotations: ({ name }) => node.annotations[name] ?? {},
       podMtuBytes: () => node.mtuBytes,
       settle: (endpoint) => node.settle(endpoint),
       differences: () => node.missing,

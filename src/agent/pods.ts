@@ -10,10 +10,13 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { KeyedQueue } from '../base/keyed-queue.ts';
 import type { Logger } from '../base/log.ts';
+import { annotatedBandwidth, firstBandwidth } from '../cni/bandwidth.ts';
 import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
+import type { PodIdentity } from '../cni/pod-identity.ts';
 import type { AddRequest, Attachment, CheckRequest, DelRequest } from '../cni/request.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { Address } from '../net/address.ts';
+import type { Bandwidth } from '../net/bandwidth.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { type Mac, macFromBytes } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
@@ -40,6 +43,8 @@ export interface PodsOptions {
 export interface PodsNode {
   /** The pod ranges of this node at this moment; none before its Node object was read. */
   podRanges(): readonly Prefix[];
+  /** Of the cluster's Pod object; none where it is not known (yet). */
+  podAnnotations(pod: PodIdentity): Readonly<Record<string, string>>;
   /** For new pods; undefined while no uplink is known. */
   podMtuBytes(): number | undefined;
   /** Brings the data path in line with `endpoints()`; resolves when every table entry of this endpoint is applied (or
@@ -215,6 +220,7 @@ export class Pods {
     const { addresses, rotation } = allocate({ ranges, taken, rotation: from });
     this.#rotation = rotation;
     const { containerId, ifName, namespacePath, pod } = request;
+    const bandwidth = this.#bandwidth(request);
     return {
       id,
       containerId,
@@ -224,9 +230,16 @@ export class Pods {
       mac: podMac(request),
       addresses,
       mtuBytes,
+      ...(bandwidth !== undefined && { bandwidth }),
       ...(pod !== undefined && { pod }),
       createdAt: this.#now().toISOString(),
     };
+  }
+
+  // What the runtime says goes before what the cluster says: it is the later word.
+  #bandwidth({ pod, bandwidth = {} }: AddRequest): Bandwidth | undefined {
+    const annotations = pod === undefined ? {} : this.#node.podAnnotations(pod);
+    return firstBandwidth(bandwidth, annotatedBandwidth(annotations));
   }
 
   async #undo({ hostIfName }: EndpointReservation, cause: unknown): Promise<void> {

@@ -3,6 +3,13 @@
 
 import { z } from 'zod';
 import { type Address, isAddress, parseAddress } from '../net/address.ts';
+import type { Bandwidth } from '../net/bandwidth.ts';
+import {
+  annotatedBandwidth,
+  bandwidthSchema,
+  configuredBandwidth,
+  firstBandwidth,
+} from './bandwidth.ts';
 import { CniError, cniErrorCode } from './error.ts';
 import { type CniVersion, cniVersions, isSupportedVersion } from './version.ts';
 
@@ -10,6 +17,8 @@ export interface NetworkConfiguration {
   readonly version: CniVersion;
   readonly name: string;
   readonly previous: PreviousResult | undefined;
+  /** Undefined when neither the runtime nor the pod's annotations ask for a limit. */
+  readonly bandwidth: Bandwidth | undefined;
 }
 
 /** The result of an earlier ADD as the runtime kept it, with whatever chained plugins added since. */
@@ -53,7 +62,8 @@ const schema = z.looseObject({
   runtimeConfig: z
     .looseObject({
       portMappings: z.array(z.unknown()).nullish(),
-      bandwidth: z.looseObject({}).nullish(),
+      bandwidth: bandwidthSchema.nullish(),
+      'io.kubernetes.cri.pod-annotations': z.record(z.string(), z.string()).nullish(),
       ips: z.array(z.unknown()).nullish(),
       mac: z.string().nullish(),
     })
@@ -73,8 +83,17 @@ export function parseConfiguration(text: string): NetworkConfiguration {
       `network configuration: ${field}: ${message}`,
     );
   }
-  refuseUnsupported(parsed.data.runtimeConfig ?? {});
-  return { version, name: parsed.data.name, previous: toPrevious(parsed.data.prevResult) };
+  const runtimeConfig = parsed.data.runtimeConfig ?? {};
+  refuseUnsupported(runtimeConfig);
+  return {
+    version,
+    name: parsed.data.name,
+    previous: toPrevious(parsed.data.prevResult),
+    bandwidth: firstBandwidth(
+      configuredBandwidth(runtimeConfig.bandwidth ?? {}),
+      annotatedBandwidth(runtimeConfig['io.kubernetes.cri.pod-annotations'] ?? {}),
+    ),
+  };
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {
@@ -105,7 +124,7 @@ function readVersion({ cniVersion }: Readonly<Record<string, unknown>>): CniVers
 // The runtime fills these in only for capabilities that our network configuration declares, so whoever declared one
 // by hand counts on it.
 function refuseUnsupported(runtimeConfig: Readonly<Record<string, unknown>>): void {
-  for (const key of ['portMappings', 'bandwidth', 'ips', 'mac']) {
+  for (const key of ['portMappings', 'ips', 'mac']) {
     const value = runtimeConfig[key];
     if (value === undefined || value === null || isEmpty(value)) continue;
     throw new CniError(

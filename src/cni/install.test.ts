@@ -39,6 +39,8 @@ function freshPlaces(): Fresh {
   };
 }
 
+const capabilities = { bandwidth: true, 'io.kubernetes.cri.pod-annotations': true };
+
 test('installs executable and configuration, and nothing else', () => {
   const places = freshPlaces();
   const { executable, configuration } = places;
@@ -52,7 +54,7 @@ test('installs executable and configuration, and nothing else', () => {
   assert.deepEqual(JSON.parse(readFileSync(configuration, 'utf8')), {
     cniVersion: '1.0.0',
     name: 'heddle',
-    plugins: [{ type: 'heddle' }],
+    plugins: [{ type: 'heddle', capabilities }],
   });
   assert.deepEqual(readdirSync(places.binDirectory), ['heddle']);
   assert.deepEqual(readdirSync(places.configurationDirectory), ['05-heddle.conflist']);
@@ -86,7 +88,7 @@ test("names the agent's socket where it is not the default", () => {
   assert.deepEqual(list, {
     cniVersion: '1.0.0',
     name: 'heddle',
-    plugins: [{ type: 'heddle', agentSocket: '/run/heddle-2/agent.sock' }],
+    plugins: [{ type: 'heddle', agentSocket: '/run/heddle-2/agent.sock', capabilities }],
   });
 });
 

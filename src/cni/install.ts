@@ -43,7 +43,12 @@ const configurationName = '05-heddle.conflist';
 /** What `/etc/cni/net.d/05-heddle.conflist` holds. Version 1.0.0: what Debian 12's containerd speaks, and runtimes ask
  * plugins of 1.1.0 for GC and STATUS, which the agent does not answer. */
 export function networkConfiguration(agentSocket?: string): string {
-  const plugin = { type: pluginType, ...(agentSocket !== undefined && { agentSocket }) };
+  const plugin = {
+    type: pluginType,
+    ...(agentSocket !== undefined && { agentSocket }),
+    // What a runtime may hand over; it leaves out what its configuration does not name here.
+    capabilities: { bandwidth: true, 'io.kubernetes.cri.pod-annotations': true },
+  };
   const list = { cniVersion: '1.0.0', name: 'heddle', plugins: [plugin] };
   return `${JSON.stringify(list, undefined, 2)}\n`;
 }

@@ -74,6 +74,30 @@ const valid: readonly [string, Written, CniRequest][] = [
     { ...common, kind: 'add', namespacePath, pod: undefined },
   ],
   [
+    "limits, the runtime's before those of the annotations that it hands on",
+    {
+      configuration: {
+        runtimeConfig: {
+          bandwidth: { ingressRate: 1e6, ingressBurst: 2e6, egressRate: 0, egressBurst: 0 },
+          'io.kubernetes.cri.pod-annotations': {
+            'kubernetes.io/ingress-bandwidth': '3M',
+            'kubernetes.io/egress-bandwidth': '4M',
+          },
+        },
+      },
+    },
+    {
+      ...common,
+      kind: 'add',
+      namespacePath,
+      pod: undefined,
+      bandwidth: {
+        ingress: { bitsPerSecond: 1e6, burstBits: 2e6 },
+        egress: { bitsPerSecond: 4e6 },
+      },
+    },
+  ],
+  [
     'a prevResult of null, which is none',
     { configuration: { prevResult: null } },
     { ...common, kind: 'add', namespacePath, pod: undefined },
@@ -187,7 +211,12 @@ const malformed: readonly [Written, keyof typeof cniErrorCode, RegExp][] = [
   [withKey('prevResult', 'x'), 'invalidConfiguration', /network configuration: prevResult: /],
   [withKey('prevResult', previous), 'invalidConfiguration', /prevResult: .*cannot follow another/],
   [withRuntime('portMappings', [{ hostPort: 80 }]), 'unsupportedField', /portMappings: \[\{"host/],
-  [withRuntime('bandwidth', { ingressRate: 1 }), 'unsupportedField', /runtimeConfig.bandwidth: /],
+  [withRuntime('bandwidth', { ingressRate: 1 }), 'invalidConfiguration', /ingressRate: 1 is not/],
+  [
+    withRuntime('bandwidth', { ingressRate: '1M' }),
+    'invalidConfiguration',
+    /bandwidth.ingressRate/,
+  ],
   [withRuntime('ips', ['192.0.2.9/24']), 'unsupportedField', /runtimeConfig.ips: \["192.0.2.9/],
   [withRuntime('mac', '02:00:5e:10:00:09'), 'unsupportedField', /runtimeConfig.mac: "02:00/],
   [withRuntime('portMappings', 8080), 'invalidConfiguration', /runtimeConfig.portMappings: /],

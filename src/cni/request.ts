@@ -1,5 +1,6 @@
 // One CNI request, decoded and checked as a whole: after this, nothing about it is in doubt but the world itself.
 
+import type { Bandwidth } from '../net/bandwidth.ts';
 import type { CniCall } from './call.ts';
 import {
   identifierPattern,
@@ -22,6 +23,7 @@ export interface AddRequest extends Attachment {
   readonly version: CniVersion;
   readonly namespacePath: string;
   readonly pod?: PodIdentity | undefined;
+  readonly bandwidth?: Bandwidth | undefined;
 }
 
 export interface DelRequest extends Attachment {
@@ -134,7 +136,7 @@ function readAttachment(
 
 function decodeAdd(
   environment: ReadonlyMap<string, string>,
-  { previous }: NetworkConfiguration,
+  { previous, bandwidth }: NetworkConfiguration,
   attachment: CommonFields,
 ): AddRequest {
   if (previous !== undefined) {
@@ -144,7 +146,8 @@ function decodeAdd(
       { details: 'put heddle first in the list of plugins' },
     );
   }
-  return { ...attachment, kind: 'add', pod: parsePodIdentity(environment.get('CNI_ARGS') ?? '') };
+  const pod = parsePodIdentity(environment.get('CNI_ARGS') ?? '');
+  return { ...attachment, kind: 'add', pod, ...(bandwidth !== undefined && { bandwidth }) };
 }
 
 function decodeCheck(

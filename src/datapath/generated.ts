@@ -129,6 +129,7 @@ export interface Location {
   readonly kind: number;
   readonly ifindex: number;
   readonly endpointId: number;
+  readonly queued: number;
 }
 
 export const locationCodec: Codec<Location> = {
@@ -136,12 +137,14 @@ export const locationCodec: Codec<Location> = {
   encode(value, into, offset) {
     u32.encode(value.kind, into, offset);
     u32.encode(value.ifindex, into, offset + 4);
-    u32.encode(value.endpointId, into, offset + 8);
+    u16.encode(value.endpointId, into, offset + 8);
+    u16.encode(value.queued, into, offset + 10);
   },
   decode: (from, offset) => ({
     kind: u32.decode(from, offset),
     ifindex: u32.decode(from, offset + 4),
-    endpointId: u32.decode(from, offset + 8),
+    endpointId: u16.decode(from, offset + 8),
+    queued: u16.decode(from, offset + 10),
   }),
 };
 

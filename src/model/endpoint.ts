@@ -1,6 +1,7 @@
 // A local pod interface that we manage: written by CNI ADD, kept in the agent's endpoint store, never edited.
 
 import type { Address } from '../net/address.ts';
+import type { Bandwidth } from '../net/bandwidth.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { Mac } from '../net/mac.ts';
 
@@ -19,6 +20,8 @@ export interface LocalEndpoint {
   /** At most one a family. */
   readonly addresses: readonly Address[];
   readonly mtuBytes: number;
+  /** Absent: it may send and receive without limit. */
+  readonly bandwidth?: Bandwidth | undefined;
   /** Absent for containers that no Kubernetes-like runtime started. */
   readonly pod?: {
     readonly namespace: string;

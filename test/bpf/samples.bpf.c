@@ -36,7 +36,8 @@ SAMPLE struct endpoint endpoint = {.ipv4 = IPV4, .ipv6 = IPV6, .mac = MAC, .id =
 SAMPLE struct location location = {
 	.kind = LOCATION_HOST,
 	.ifindex = 0x01020304,
-	.endpoint_id = 0x05060708,
+	.endpoint_id = 0x0506,
+	.queued = 1,
 };
 
 SAMPLE struct route_key route_key = {.prefix_length = 120, .address = IPV4};

@@ -31,6 +31,7 @@ const location = {
   kind: locationKind.host,
   ifindex: 0,
   endpointId: 0,
+  queued: 0,
 };
 
 function loadOptions(pinDir: string): LoadOptions {

@@ -204,3 +204,42 @@ for (const [name, pathOf, text] of badNamespaces) {
     assert.deepEqual(footprint(node), before);
   });
 }
+
+rootTest('limits are queues at both ends of the interface, which CHECK misses', async (context) => {
+  const node = makeNode(context);
+  const pod = makePod(context);
+  const runtimeConfig = {
+    bandwidth: { ingressRate: 8e6, ingressBurst: 0xffff_ffff, egressRate: 4e6, egressBurst: 8e5 },
+  };
+  const added = await node.call('ADD', pod, { runtimeConfig });
+  assert.equal(added.exitCode, 0, JSON.stringify(added.json));
+  const [endpoint] = node.pods.endpoints();
+  assert.deepEqual(endpoint?.bandwidth, {
+    ingress: { bitsPerSecond: 8e6 },
+    egress: { bitsPerSecond: 4e6, burstBits: 8e5 },
+  });
+  const tc = (where: typeof pod.namespace, ...words: string[]) => runIn(where, 'tc', ...words);
+  const shown = ['qdisc', 'show', 'dev'];
+  assert.match(
+    tc(node.namespace, ...shown, endpoint.hostIfName),
+    /tbf .* rate 8\d+Kbit burst 16Kb/,
+  );
+  assert.match(tc(pod.namespace, ...shown, 'eth0'), /tbf .* rate 4\d+Kbit burst (100000|99999)b/);
+  const check = () => node.call('CHECK', pod, { prevResult: added.json });
+  assert.deepEqual(await check(), { exitCode: 0, json: undefined });
+  tc(pod.namespace, 'qdisc', 'replace', 'dev', 'eth0', 'root', ...tbf('1gbit'));
+  assertFails(
+    await check(),
+    100,
+    /eth0 in the pod has a limit of 125000000 bytes\/s.* in place of/,
+  );
+  tc(pod.namespace, 'qdisc', 'del', 'dev', 'eth0', 'root');
+  tc(node.namespace, 'qdisc', 'del', 'dev', endpoint.hostIfName, 'root');
+  assertFails(await check(), 100, /on the node has lost its limit of 8000000 bit\/s/);
+  assertFails(await check(), 100, /eth0 in the pod has lost its limit of 4000000 bit\/s/);
+  assert.equal((await node.call('DEL', pod)).exitCode, 0);
+});
+
+function tbf(rate: string): string[] {
+  return ['tbf', 'rate', rate, 'burst', '100000', 'limit', '200000'];
+}

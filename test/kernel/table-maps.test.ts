@@ -29,7 +29,7 @@ rootTest('map endpoints holds and gives back what it is set to', (context) => {
 rootTest('map addresses shows tampering and names the entries it has no room for', (context) => {
   const map = testMap(context, maps.addresses);
   const table = addressMapTable(map);
-  const location: Location = { kind: locationKind.endpoint, ifindex: 7, endpointId: 1 };
+  const location: Location = { kind: locationKind.endpoint, ifindex: 7, endpointId: 1, queued: 0 };
   const entries = ['192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2'].map((text) => ({
     key: parseAddress(text),
     value: location,

@@ -54,6 +54,7 @@ export interface TestPod {
 export interface Changes {
   readonly environment?: Readonly<Record<string, string>>;
   readonly prevResult?: unknown;
+  readonly runtimeConfig?: unknown;
 }
 
 export interface Answer {
@@ -86,6 +87,7 @@ export function makeNode(context: TestContext, ranges: readonly string[] = dualS
       wiring: network,
       node: {
         podRanges: () => ranges.map((text) => parsePrefix(text)),
+        podAnnotations: () => ({}),
         podMtuBytes: () => 1450,
         settle,
         differences: () => [],

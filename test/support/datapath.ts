@@ -124,11 +124,16 @@ function fillMaps(object: BpfObject): void {
   for (const { id, ifIndex, mac, 4: ipv4, 6: ipv6 } of [web, db]) {
     endpoints.set({ ifindex: ifIndex }, { ipv4, ipv6, mac, id });
     for (const address of [ipv4, ipv6]) {
-      addresses.set(address, { kind: locationKind.endpoint, ifindex: ifIndex, endpointId: id });
+      addresses.set(address, {
+        kind: locationKind.endpoint,
+        ifindex: ifIndex,
+        endpointId: id,
+        queued: 0,
+      });
     }
   }
   for (const address of Object.values(places.node)) {
-    addresses.set(address, { kind: locationKind.host, ifindex: 0, endpointId: 0 });
+    addresses.set(address, { kind: locationKind.host, ifindex: 0, endpointId: 0, queued: 0 });
   }
   for (const [text, kind, nextHop, ifindex] of routes) {
     const mtu = kind === routeKind.overlay ? tunnelMtuBytes : nativeMtuBytes;

@@ -54,7 +54,12 @@ function sample<T>(name: string, codec: Codec<T>, value: T): Sample {
 const samples: readonly Sample[] = [
   sample('endpoint_key', endpointKeyCodec, { ifindex }),
   sample('endpoint', endpointCodec, { ipv4, ipv6, mac: parseMac('02:00:5e:10:00:01'), id: 0x0506 }),
-  sample('location', locationCodec, { kind: locationKind.host, ifindex, endpointId: 0x05060708 }),
+  sample('location', locationCodec, {
+    kind: locationKind.host,
+    ifindex,
+    endpointId: 0x0506,
+    queued: 1,
+  }),
   sample('route_key', routeKeyCodec, { prefixLength: 120, address: ipv4 }),
   sample('route', routeCodec, {
     kind: routeKind.overlay,

@@ -3,7 +3,7 @@
 import type { EndpointView, TrafficCount } from '../../agent/api-types.ts';
 import { type Column, renderColumns } from './columns.ts';
 import type { Style } from './style.ts';
-import { formatBytes, formatCount } from './units.ts';
+import { formatBitRate, formatBytes, formatCount } from './units.ts';
 
 const columns: readonly Column[] = [
   { heading: 'POD' },
@@ -18,7 +18,11 @@ const columns: readonly Column[] = [
 
 export function renderEndpoints(endpoints: readonly EndpointView[], style: Style): string {
   if (endpoints.length === 0) return 'no pods on this node';
-  return renderColumns(columns, endpoints.map(row), style);
+  if (endpoints.every(({ bandwidth }) => bandwidth === undefined)) {
+    return renderColumns(columns, endpoints.map(row), style);
+  }
+  const rows = endpoints.map((endpoint) => [...row(endpoint), limitText(endpoint)]);
+  return renderColumns([...columns, { heading: 'LIMIT' }], rows, style);
 }
 
 function row(endpoint: EndpointView): string[] {
@@ -37,6 +41,14 @@ function row(endpoint: EndpointView): string[] {
       ? '-'
       : formatCount(traffic.ingress.droppedPackets + traffic.egress.droppedPackets),
   ];
+}
+
+function limitText({ bandwidth: { ingress, egress } = {} }: EndpointView): string {
+  if (ingress === undefined && egress === undefined) return '-';
+  return [
+    ...(ingress === undefined ? [] : [`${formatBitRate(ingress.bitsPerSecond)} in`]),
+    ...(egress === undefined ? [] : [`${formatBitRate(egress.bitsPerSecond)} out`]),
+  ].join(', ');
 }
 
 function trafficText(count: TrafficCount): string {

@@ -38,6 +38,25 @@ container 0123456789ab  198.51.100.3                hd0123456789a  12  1500     
   );
 });
 
+test('limits are shown where a pod has one', () => {
+  const limited = (bandwidth: EndpointView['bandwidth'], id: number): EndpointView => ({
+    ...endpoint,
+    id,
+    addresses: ['198.51.100.2'],
+    bandwidth,
+  });
+  const both = { ingress: { bitsPerSecond: 10_000_000 }, egress: { bitsPerSecond: 1.5e9 } };
+  const sending = { egress: { bitsPerSecond: 64_000, burstBits: 8_000 } };
+  assert.equal(
+    renderEndpoints([limited(both, 1), limited(sending, 2), limited(undefined, 3)], plain),
+    `\
+POD         ADDRESSES     INTERFACE      ID   MTU  RECEIVED  SENT  DROPPED  LIMIT
+shop/web-1  198.51.100.2  hd0123456789a   1  1500         -     -        -  10 Mbit/s in, 1.5 Gbit/s out
+shop/web-1  198.51.100.2  hd0123456789a   2  1500         -     -        -  64 kbit/s out
+shop/web-1  198.51.100.2  hd0123456789a   3  1500         -     -        -  -`,
+  );
+});
+
 test('no endpoints is a sentence', () => {
   assert.equal(renderEndpoints([], plain), 'no pods on this node');
 });

@@ -24,6 +24,15 @@ export function formatBytes(bytes: number): string {
   return `${value.toPrecision(3)} ${unit}`;
 }
 
+/** Powers of 1000: `10 Mbit/s`, `1.5 Gbit/s`. */
+export function formatBitRate(bitsPerSecond: number): string {
+  const units = ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s', 'Tbit/s'];
+  let value = bitsPerSecond;
+  let index = 0;
+  for (; value >= 1000 && index < units.length - 1; index++) value /= 1000;
+  return `${Number(value.toPrecision(4))} ${units[index]}`;
+}
+
 /** `4 ms`, `2.56 s`, `3 min 20 s`, `3 h 12 min`, `12 d 4 h` */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -16,11 +16,12 @@ export function addressMapEntries(desired: DesiredState): readonly EntryGroup<Ad
 }
 
 export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AddressMapEntry> = memoize(
-  ({ addresses, hostIfIndex, id }) => {
+  ({ addresses, hostIfIndex, id, bandwidth }) => {
     const value: Location = {
       kind: locationKind.endpoint,
       ifindex: hostIfIndex,
       endpointId: id,
+      queued: bandwidth?.ingress === undefined ? 0 : 1,
     };
     return addresses.map((address) => [address, { key: address, value }]);
   },
@@ -28,7 +29,7 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AddressM
 
 const hostEntries: (addresses: readonly Address[]) => EntryGroup<AddressMapEntry> = memoize(
   (addresses) => {
-    const value: Location = { kind: locationKind.host, ifindex: 0, endpointId: 0 };
+    const value: Location = { kind: locationKind.host, ifindex: 0, endpointId: 0, queued: 0 };
     return addresses.map((address) => [address, { key: address, value }]);
   },
 );

@@ -19,11 +19,18 @@ import { addClsact, delClsact, listClsact } from './qdisc.ts';
 import { addRoute, delRoute, listRoutes, lookUpRoute, replaceRoute } from './route.ts';
 import { addRule, delRule, listRules } from './rule.ts';
 import { NetlinkSocket } from './socket.ts';
+import { addTbf, delTbf, replaceTbf } from './tbf.ts';
 import { addVeth } from './veth.ts';
 import { addVxlan } from './vxlan.ts';
 
 const ifIndex = 7 as IfIndex;
 const mac = parseMac('02:00:5e:10:00:01');
+const bucket = {
+  ifIndex,
+  bytesPerSecond: 1_250_000,
+  burstBytes: 100_000,
+  queueBytes: 200_000,
+} as const;
 const own = { protocol: 72, table: 254 } as const;
 
 // The flags beside REQUEST: what the request is.
@@ -435,6 +442,40 @@ const cases: readonly Case[] = [
     type: 38,
     flags: dump,
     payload: ['00000000 00000000 00000000 00000000 00000000'],
+  },
+  {
+    name: 'tc qdisc add dev X root tbf rate 1250000bps burst 100000 limit 200000',
+    call: (socket) => addTbf(socket, bucket),
+    type: 36,
+    flags: add,
+    payload: [
+      '00000000 07000000 00000000 ffffffff 00000000',
+      '08000100 74626600',
+      '34000280',
+      '28000100 00010000 00000000 d0121300 00000000 00000000 00000000 400d0300 00000000 00000000',
+      '08000600 a0860100',
+    ],
+  },
+  {
+    name: 'tc qdisc replace dev X root tbf rate 80gbit burst 100000 limit 200000',
+    call: (socket) => replaceTbf(socket, { ...bucket, bytesPerSecond: 1e10 }),
+    type: 36,
+    flags: replace,
+    payload: [
+      '00000000 07000000 00000000 ffffffff 00000000',
+      '08000100 74626600',
+      '40000280',
+      '28000100 00010000 00000000 ffffffff 00000000 00000000 00000000 400d0300 00000000 00000000',
+      '08000600 a0860100',
+      '0c000400 00e40b5402000000',
+    ],
+  },
+  {
+    name: 'tc qdisc delete dev X root',
+    call: (socket) => delTbf(socket, ifIndex),
+    type: 37,
+    flags: change,
+    payload: ['00000000 07000000 00000000 ffffffff 00000000'],
   },
   {
     name: 'tc filter replace block 7 prio 1 handle 2 bpf direct-action fd 9',
