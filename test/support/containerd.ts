@@ -2,24 +2,15 @@
 // `ctr run --cni`, which calls CNI plugins as a runtime does.
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { shimPath } from '../../src/lab/paths.ts';
 import type { NodeRecord } from '../../src/lab/record.ts';
 import { exitOf, type Finished, runIn, spawnIn } from '../../src/lab/spawn.ts';
+import { buildImage, imageName } from './container-image.ts';
 import { eventually } from './lab.ts';
-
-const image = 'docker.io/heddle-test/busybox:1';
 
 export class Containerd {
   readonly node: NodeRecord;
@@ -45,12 +36,12 @@ export class Containerd {
       stdio: ['ignore', log, log],
     });
     const containerd = new Containerd(node, folder, daemon);
-    buildImage(folder);
+    const archive = buildImage(folder);
     await eventually('containerd answers', async () => {
       const { exitCode } = await containerd.ctr(['version']);
       return exitCode === 0 ? true : undefined;
     });
-    const imported = await containerd.ctr(['images', 'import', join(folder, 'image.tar')]);
+    const imported = await containerd.ctr(['images', 'import', archive]);
     assert.equal(imported.exitCode, 0, imported.stderr);
     return containerd;
   }
@@ -58,7 +49,7 @@ export class Containerd {
   /** `ctr run --cni`: returns when the container's first process runs; the network is there before it starts. */
   async run(id: string, command: readonly string[]): Promise<void> {
     // Without a cgroup of its own it stays in the node's, like the daemon.
-    const words = ['run', '--rm', '--cni', '--cgroup', '', image, id, ...command];
+    const words = ['run', '--rm', '--cni', '--cgroup', '', imageName, id, ...command];
     const log = openSync(join(this.folder, `${id}.log`), 'a');
     const child = spawnIn(this.node, this.#command(words), { stdio: ['ignore', log, log] });
     this.#running.set(id, exitOf(child));
@@ -120,33 +111,4 @@ function writeConfiguration(folder: string, node: NodeRecord): void {
     `address = "${folder}/containerd.sock"`,
   ];
   writeFileSync(join(folder, 'config.toml'), `${lines.join('\n')}\n`);
-}
-
-/** From scratch: busybox and one page for its web server. */
-function buildImage(folder: string): void {
-  const storage = [
-    '--root',
-    `${folder}/buildah`,
-    '--runroot',
-    `${folder}/buildah-run`,
-    '--storage-driver',
-    'vfs',
-  ];
-  const buildah = (...words: readonly string[]): string =>
-    execFileSync('buildah', [...storage, ...words], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    }).trim();
-  writeFileSync(join(folder, 'index.html'), 'a container\n');
-  assert.ok(existsSync('/bin/busybox'), 'busybox-static is installed');
-  const container = buildah('from', 'scratch');
-  buildah('copy', container, '/bin/busybox', '/bin/busybox');
-  buildah('copy', container, join(folder, 'index.html'), '/www/index.html');
-  buildah('commit', container, 'heddle-test/busybox:1');
-  buildah(
-    'push',
-    'heddle-test/busybox:1',
-    `docker-archive:${folder}/image.tar:heddle-test/busybox:1`,
-  );
-  buildah('rm', container);
 }

@@ -1,0 +1,117 @@
+// Debian's podman 4 in a node of a lab, with everything of its own in one temporary folder: its CNI back end, which calls
+// plugins by itself (there is no daemon), and an image made of busybox.
+
+import assert from 'node:assert/strict';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { removeCgroup } from '../../src/lab/cgroup.ts';
+import { shimPath } from '../../src/lab/paths.ts';
+import type { NodeRecord } from '../../src/lab/record.ts';
+import { type Finished, runIn } from '../../src/lab/spawn.ts';
+import { buildImage, imageName } from './container-image.ts';
+import { eventually } from './lab.ts';
+
+const cgroups = '/sys/fs/cgroup';
+
+export class Podman {
+  readonly node: NodeRecord;
+  readonly folder: string;
+  readonly #cgroup = `heddle-podman-${process.pid}`;
+
+  private constructor(node: NodeRecord, folder: string) {
+    this.node = node;
+    this.folder = folder;
+  }
+
+  static async start(node: NodeRecord): Promise<Podman> {
+    const folder = mkdtempSync(join(tmpdir(), 'heddle-podman-'));
+    const podman = new Podman(node, folder);
+    writeConfiguration(folder, node);
+    await podman.must('load', '-q', '-i', buildImage(folder));
+    return podman;
+  }
+
+  /** `podman run -d` on our network: returns when the container's first process was started. */
+  run(name: string, command: readonly string[], options: readonly string[] = []): Promise<string> {
+    const place = ['--cgroup-parent', `/${this.#cgroup}`, '--network', 'heddle', '--name', name];
+    return this.must('run', '-d', ...place, ...options, imageName, ...command);
+  }
+
+  /** Standard output; fails unless it works. */
+  async must(...words: readonly string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.podman(words);
+    assert.equal(exitCode, 0, `podman ${words.join(' ')}: ${stderr}`);
+    return stdout.trim();
+  }
+
+  podman(words: readonly string[]): Promise<Finished> {
+    const { folder } = this;
+    const environment = {
+      CONTAINERS_CONF: join(folder, 'containers.conf'),
+      CONTAINERS_STORAGE_CONF: join(folder, 'storage.conf'),
+    };
+    return runIn(this.node, ['podman', ...words], { environment });
+  }
+
+  async close(): Promise<void> {
+    await this.must('rm', '--all', '--force', '--time', '0');
+    rmSync(this.folder, { recursive: true });
+    // Under cgroup v1 podman leaves its parent in every hierarchy.
+    for (const hierarchy of ['', ...readdirSync(cgroups)]) {
+      const parent = join(cgroups, hierarchy, this.#cgroup);
+      await eventually(`${parent} is empty`, () => isRemoved(parent));
+    }
+  }
+}
+
+/** What ended a moment ago may still count. */
+function isRemoved(cgroup: string): true | undefined {
+  try {
+    if (existsSync(cgroup)) removeCgroup(cgroup);
+    return true;
+  } catch {
+    return undefined;
+  }
+}
+
+function writeConfiguration(folder: string, node: NodeRecord): void {
+  for (const name of ['bin', 'net.d']) mkdirSync(join(folder, name));
+  copyFileSync(shimPath(), join(folder, 'bin/heddle-cni'));
+  copyFileSync(node.conflist, join(folder, 'net.d/05-heddle.conflist'));
+  writeFileSync(
+    join(folder, 'containers.conf'),
+    `[network]
+network_backend = "cni"
+cni_plugin_dirs = ["${folder}/bin"]
+network_config_dir = "${folder}/net.d"
+default_network = "heddle"
+[containers]
+# Podman's own defaults are more than a machine in a sandbox may give.
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+lock_type = "file"
+runtime = "runc"
+tmp_dir = "${folder}/tmp"
+volume_path = "${folder}/volumes"
+`,
+  );
+  writeFileSync(
+    join(folder, 'storage.conf'),
+    `[storage]
+driver = "vfs"
+graphroot = "${folder}/storage"
+runroot = "${folder}/run"
+`,
+  );
+}
