@@ -36,7 +36,8 @@ function health(lab: LabView): string {
 }
 
 function nodeRow({ name, agent, addresses, podCidrs }: NodeRecord): readonly string[] {
-  const restarts = agent.restarts > 0 ? `, ${agent.restarts} restarts` : '';
+  const { restarts: count } = agent;
+  const restarts = count > 0 ? `, ${count} restart${count === 1 ? '' : 's'}` : '';
   return [
     'node',
     name,

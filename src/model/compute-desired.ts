@@ -23,6 +23,7 @@ import { type RangeOwners, rangeOwners } from './pod-ranges.ts';
 import { remoteRanges } from './remote-ranges.ts';
 import { type RoutingContext, routingContext } from './routing-context.ts';
 import { podMtu } from './underlay.ts';
+import { unenforcedPolicies } from './unenforced.ts';
 
 export interface ModelInputs {
   readonly config: ModelConfig;
@@ -32,8 +33,14 @@ export interface ModelInputs {
 }
 
 export function computeDesired({ config, cluster, endpoints, host }: ModelInputs): DesiredState {
-  return { ...network(config)(cluster.nodes)(host), endpoints };
+  const base = network(config)(cluster.nodes)(host);
+  const problems = joined(base.problems)(unenforcedPolicies(cluster.networkPolicies));
+  return { ...base, problems, endpoints };
 }
+
+const joined = memoize((first: readonly ModelProblem[]) =>
+  memoize((second: readonly ModelProblem[]) => [...first, ...second]),
+);
 
 type Network = Omit<DesiredState, 'endpoints'>;
 
