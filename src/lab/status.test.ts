@@ -13,7 +13,7 @@ test('the first line says how the lab is', () => {
 test('nodes and pods stand in columns, with the reason where a pod does not run', () => {
   const lines = renderLabs([{ ...exampleLab(), supervised: true }]).split('\n');
   assert.deepEqual(lines.slice(1, 5), [
-    '  node  node-1  agent ready, 1 restarts  192.0.2.1  pods 198.51.100.0/24',
+    '  node  node-1  agent ready, 1 restart  192.0.2.1  pods 198.51.100.0/24',
     '  pod  shop/web-1   running on node-1  198.51.100.2',
     '  pod  other/web-1  running on node-1  198.51.100.3',
     '  pod  shop/db-1    waiting on node-1                its process ended (exit code 1)',
