@@ -168,6 +168,8 @@ export interface EndpointView {
   readonly bandwidth?: Bandwidth | undefined;
   /** Absent until the data path counts for it. */
   readonly traffic?: EndpointTraffic;
+  /** Counted as received, then dropped: the queue of its limit was full. Absent where what it receives is not limited. */
+  readonly queueDroppedPackets?: number | undefined;
 }
 
 export interface PodName {

@@ -25,6 +25,7 @@ import { listHost } from './host-facts.ts';
 import { Journal } from './journal.ts';
 import { NodeNetwork } from './node-network.ts';
 import { PodNetwork } from './pod-network.ts';
+import { queueDrops } from './pod-shaping.ts';
 import { Pods } from './pods.ts';
 import { sysctlMemory } from './sysctl-memory.ts';
 
@@ -39,6 +40,8 @@ export interface AgentParts {
   readonly observer: Observer;
   readonly names: FlowNames;
   readonly journal: Journal;
+  /** See `EndpointView.queueDroppedPackets`. */
+  queueDrops(endpoint: LocalEndpoint): number | undefined;
 }
 
 export interface AssembleOptions {
@@ -81,7 +84,19 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const names = new FlowNames({ node: config.node, cluster: emptyClusterState, endpoints: [] });
   const observer = new Observer({ maps: datapath.maps, paths: datapath.paths, names });
   const source = manifestSource(config.cluster.directory);
-  return { config, log, source, datapath, reconciler, network, pods, observer, names, journal };
+  return {
+    config,
+    log,
+    source,
+    datapath,
+    reconciler,
+    network,
+    pods,
+    observer,
+    names,
+    journal,
+    queueDrops: (endpoint) => queueDrops(socket, endpoint),
+  };
 }
 
 function loadConfigured(config: AgentConfig): Datapath {

@@ -41,7 +41,9 @@ test('a record comes back as it was saved, complete or not', async () => {
   const store = EndpointStore.open(directory, 8);
   await store.complete(endpoint(2));
   store.reserve(reservation(1));
-  const { pod: _, ...withoutPod } = endpoint(3);
+  const { pod: _, ...others } = endpoint(3);
+  const ingress = { bitsPerSecond: 1e6, burstBits: 8e5 };
+  const withoutPod = { ...others, bandwidth: { ingress, egress: { bitsPerSecond: 2e6 } } };
   await store.complete(withoutPod);
   const reopened = EndpointStore.open(directory, 8);
   assert.deepEqual(reopened.problems, []);

@@ -5,6 +5,7 @@
 import type { RequestSink } from '../kernel/netlink/request.ts';
 import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { addTbf, type Tbf, type TbfOptions, tbfAt } from '../kernel/netlink/tbf.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { RateLimit } from '../net/bandwidth.ts';
 import type { IfIndex } from '../net/if-index.ts';
 
@@ -53,6 +54,15 @@ export function tbfOf({ ifIndex, mtuBytes }: ShapedLink, limit: RateLimit): TbfO
     burstBytes,
     queueBytes: Math.min(Math.round(queue), u32Max),
   };
+}
+
+/** What came for a pod while its queue was full; undefined where what it receives is not limited. Throws KernelError. */
+export function queueDrops(
+  socket: NetlinkSocket,
+  { hostIfIndex, bandwidth }: LocalEndpoint,
+): number | undefined {
+  if (bandwidth?.ingress === undefined) return undefined;
+  return tbfAt(socket, hostIfIndex)?.droppedPackets;
 }
 
 /** CHECK: a sentence when the limit of this link is not in force; `name` as a person knows the link. */

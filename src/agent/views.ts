@@ -43,12 +43,13 @@ export function agentViews(parts: AgentParts, start: () => StartTimes): Views {
   };
 }
 
-function endpointView(endpoint: LocalEndpoint, { observer }: AgentParts): EndpointView {
+function endpointView(endpoint: LocalEndpoint, { observer, queueDrops }: AgentParts): EndpointView {
   const { pod, namespacePath: _, ...rest } = endpoint;
   return {
     ...rest,
     ...(pod === undefined ? {} : { pod: { namespace: pod.namespace, name: pod.name } }),
     traffic: observer.traffic.of(endpoint),
+    queueDroppedPackets: queueDrops(endpoint),
   };
 }
 

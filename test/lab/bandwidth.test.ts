@@ -88,6 +88,15 @@ describe('a limited pod', () => {
     assert.ok(settled.packets > 1000, `${settled.packets} packets`);
   });
 
+  rootTest('has what its queue dropped counted', async () => {
+    const limited = lab().address(lab().pod('limited'), 4);
+    const flood = ['iperf3', '-J', '-u', '-b', '100M', '-t', '1', '-c', limited];
+    await retried(lab(), 'across', flood);
+    const { queueDroppedPackets = 0 } = await endpointOf(lab(), 'limited');
+    assert.ok(queueDroppedPackets > 500, `${queueDroppedPackets} packets dropped`);
+    assert.equal((await endpointOf(lab(), 'beside')).queueDroppedPackets, undefined);
+  });
+
   rootTest('leaves no limit behind for the pods that stay', async () => {
     const across = lab().address(lab().pod('across'), 4);
     const command = ['iperf3', '-J', '-t', '1', '-c', across];
@@ -154,8 +163,14 @@ function rateOf({ end }: IperfReport): number {
 }
 
 async function trafficOf(lab: TestLab, name: string): Promise<EndpointTraffic> {
-  const endpoints = await lab.ask<readonly EndpointView[]>('node-1', '/v1/endpoints');
-  const traffic = endpoints.find(({ pod }) => pod?.name === name)?.traffic;
+  const { traffic } = await endpointOf(lab, name);
   assert.ok(traffic !== undefined, name);
   return traffic;
+}
+
+async function endpointOf(lab: TestLab, name: string): Promise<EndpointView> {
+  const endpoints = await lab.ask<readonly EndpointView[]>('node-1', '/v1/endpoints');
+  const endpoint = endpoints.find(({ pod }) => pod?.name === name);
+  assert.ok(endpoint !== undefined, name);
+  return endpoint;
 }

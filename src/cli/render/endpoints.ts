@@ -1,6 +1,6 @@
 // `heddle endpoints`: the pods of a node and what they sent and received.
 
-import type { EndpointView, TrafficCount } from '../../agent/api-types.ts';
+import type { EndpointTraffic, EndpointView, TrafficCount } from '../../agent/api-types.ts';
 import { type Column, renderColumns } from './columns.ts';
 import type { Style } from './style.ts';
 import { formatBitRate, formatBytes, formatCount } from './units.ts';
@@ -37,10 +37,15 @@ function row(endpoint: EndpointView): string[] {
     String(endpoint.mtuBytes),
     traffic === undefined ? '-' : trafficText(traffic.ingress),
     traffic === undefined ? '-' : trafficText(traffic.egress),
-    traffic === undefined
-      ? '-'
-      : formatCount(traffic.ingress.droppedPackets + traffic.egress.droppedPackets),
+    traffic === undefined ? '-' : formatCount(droppedPackets(traffic, endpoint)),
   ];
+}
+
+function droppedPackets(
+  { ingress, egress }: EndpointTraffic,
+  { queueDroppedPackets = 0 }: EndpointView,
+): number {
+  return ingress.droppedPackets + egress.droppedPackets + queueDroppedPackets;
 }
 
 function limitText({ bandwidth: { ingress, egress } = {} }: EndpointView): string {

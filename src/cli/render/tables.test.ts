@@ -22,6 +22,7 @@ const endpoint: EndpointView = {
 test('endpoints show the pod first, then its addresses, then its traffic', () => {
   const counted: EndpointView = {
     ...endpoint,
+    queueDroppedPackets: 4,
     traffic: {
       ingress: { packets: 1200, bytes: 1_234_567, droppedPackets: 2 },
       egress: { packets: 900, bytes: 99_000, droppedPackets: 1 },
@@ -33,7 +34,7 @@ test('endpoints show the pod first, then its addresses, then its traffic', () =>
     renderEndpoints([counted, fresh], plain),
     `\
 POD                     ADDRESSES                   INTERFACE      ID   MTU          RECEIVED            SENT  DROPPED
-shop/web-1              198.51.100.2 2001:db8:1::2  hd0123456789a   1  1500  1.23 MB in 1,200  99.0 kB in 900        3
+shop/web-1              198.51.100.2 2001:db8:1::2  hd0123456789a   1  1500  1.23 MB in 1,200  99.0 kB in 900        7
 container 0123456789ab  198.51.100.3                hd0123456789a  12  1500                 -               -        -`,
   );
 });
