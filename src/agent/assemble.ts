@@ -56,7 +56,8 @@ export interface AssembleOptions {
 /** Loads or adopts the data path. Throws what `loadDatapath` throws. */
 export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOptions): AgentParts {
   const datapath = owned.use(loadConfigured(config));
-  const { objectHash, adopted, loadMs } = datapath;
+  const { objectHash, adopted, loadMs, replaced } = datapath;
+  for (const text of replaced) log.info({}, `map replaced: ${text}`);
   log.info({ objectHash, adopted, loadMs }, adopted ? 'data path adopted' : 'data path loaded');
   const socket = owned.use(NetlinkSocket.open());
   const journal = new Journal(log);

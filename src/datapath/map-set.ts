@@ -1,8 +1,6 @@
-// The data path's maps as the agent uses them: open, typed, sized by configuration, checked against what is pinned.
+// The data path's maps as the agent uses them: open, typed, sized by configuration.
 
-import { InputError } from '../base/input-error.ts';
 import { UndoStack } from '../base/undo.ts';
-import { isKernelError, KernelError } from '../kernel/errno.ts';
 import { BpfMap, type MapSpec } from '../kernel/map.ts';
 import { PerCpuMap, type PerCpuMapSpec } from '../kernel/per-cpu-map.ts';
 import { RingBuffer } from '../kernel/ring-buffer.ts';
@@ -42,7 +40,8 @@ export function maxEntries(sizes: MapSizes): ReadonlyMap<string, number> {
   ]);
 }
 
-const configurationKeys: ReadonlyMap<string, string> = new Map([
+/** The key that sets a map's size, by its name in C. */
+export const configurationKeys: ReadonlyMap<string, string> = new Map([
   [maps.endpoints.name, 'endpointEntries'],
   [maps.addresses.name, 'addressEntries'],
   [maps.flows.name, 'flowEntries'],
@@ -84,57 +83,4 @@ export function openMaps(paths: PinPaths): MapSet {
     opened[Symbol.dispose]();
     throw error;
   }
-}
-
-/** The pinned map of an earlier run, fit to be used on; undefined when there is none. Throws when it does not fit. */
-export function openPinnedMap(
-  paths: PinPaths,
-  spec: MapSpec<unknown, unknown> | PerCpuMapSpec<unknown, unknown>,
-  entries: number,
-): (Disposable & { readonly fd: number }) | undefined {
-  const path = paths.map(spec.name);
-  try {
-    const map = isPerCpu(spec) ? PerCpuMap.openPinned(path, spec) : BpfMap.openPinned(path, spec);
-    if (map.maxEntries === entries) return map;
-    map[Symbol.dispose]();
-    throw otherSize(spec.name, map.maxEntries, entries);
-  } catch (error) {
-    if (isKernelError(error, 'ENOENT')) return undefined;
-    throw isKernelError(error, 'EINVAL') ? otherLayout(spec.name, error) : error;
-  }
-}
-
-/** As `openPinnedMap`, for the ring buffer. */
-export function openPinnedRing(
-  paths: PinPaths,
-): (Disposable & { readonly fd: number }) | undefined {
-  try {
-    return RingBuffer.openPinned(paths.map(rings.flowEvents.name), rings.flowEvents);
-  } catch (error) {
-    if (isKernelError(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
-
-function isPerCpu(spec: MapSpec<unknown, unknown>): spec is PerCpuMapSpec<unknown, unknown> {
-  return spec.type.includes('percpu');
-}
-
-const remedy = 'drain the node and remove the old data path with "heddle uninstall"';
-
-function otherSize(map: string, found: number, wanted: number): Error {
-  return new InputError({
-    object: 'configuration',
-    field: configurationKeys.get(map),
-    value: wanted,
-    rule: `does not fit the running data path, whose map ${map} has ${found} entries: keep that size, or ${remedy}`,
-  });
-}
-
-function otherLayout(map: string, cause: KernelError): Error {
-  const detail = `${cause.detail ?? cause.message}: it was made by another version; ${remedy}`;
-  return new KernelError(
-    { call: 'adopt pinned map', subject: map, code: cause.code, detail },
-    { cause },
-  );
 }

@@ -20,6 +20,7 @@ export const bpfCommands = {
   mapFdById: 14,
   objectInfo: 15,
   programQuery: 16,
+  btfFdById: 19,
   mapLookupBatch: 24,
   mapUpdateBatch: 26,
   mapDeleteBatch: 27,
@@ -101,11 +102,16 @@ export function objectInfo(fd: number, size: number, subject: string): DataView 
   return info.view;
 }
 
-/** A descriptor of the program, map or link with this identifier. Throws KernelError ENOENT when it is gone. */
-export function openById(kind: 'program' | 'map' | 'link', id: number): number {
-  const command = ({ program: 'programFdById', map: 'mapFdById', link: 'linkFdById' } as const)[
-    kind
-  ];
+const openCommands = {
+  program: 'programFdById',
+  map: 'mapFdById',
+  link: 'linkFdById',
+  btf: 'btfFdById',
+} as const;
+
+/** A descriptor of the program, map, link or BTF with this identifier. Throws KernelError ENOENT when it is gone. */
+export function openById(kind: keyof typeof openCommands, id: number): number {
+  const command = openCommands[kind];
   const fd = bpf(command, 12, (to) => to.u32(0, id));
   return bpfChecked(fd, { call: `bpf ${kind} open`, subject: `id ${id}` });
 }

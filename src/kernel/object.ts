@@ -180,6 +180,11 @@ export class BpfObject implements Disposable {
     return new RingBuffer(this.#mapFd(spec.name), spec, options);
   }
 
+  /** A descriptor of any of its maps, for calls that no typed map has; the caller closes it. */
+  mapDescriptor(name: string): number {
+    return this.#mapFd(name);
+  }
+
   /** With a descriptor of its own. */
   program(name: string): BpfProgram {
     this.#expectLoaded(name);

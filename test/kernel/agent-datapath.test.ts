@@ -80,23 +80,49 @@ rootTest('a start that was cut short while pinning is finished by the next', (co
   assert.equal(fs.readdirSync(second.paths.programs(second.objectHash)).length, 5);
 });
 
-rootTest(
-  'other sizes than those of the running maps are refused, naming key and both sizes',
-  (context) => {
-    const options = loadOptions(testPinFolder(context));
-    loadDatapath(options)[Symbol.dispose]();
-    const sizes = { ...options.sizes, flowEntries: 4096 };
-    assert.throws(() => loadDatapath({ ...options, sizes }), {
-      name: 'InputError',
-      message: /^configuration: flowEntries: 4096 does not fit .* map flows has 1024 entries/,
-    });
-    using again = loadDatapath(options);
-    assert.equal(again.adopted, true, 'the refusal changed nothing');
-  },
-);
+rootTest('a map of another size is replaced by one with the same entries', (context) => {
+  const options = loadOptions(testPinFolder(context));
+  const first = loadDatapath(options);
+  first.maps.addresses.set(address, location);
+  first.maps.dropCounters.setAll(3, { packets: 5, bytes: 700 });
+  first[Symbol.dispose]();
+  const sizes = { endpointEntries: 32, addressEntries: 256, flowEntries: 4096 };
+  using second = loadDatapath({ ...options, sizes });
+  assert.equal(second.adopted, false);
+  assert.deepEqual(second.replaced, [
+    'endpoints: 16 -> 32 entries, 0 entries carried over',
+    'addresses: 128 -> 256 entries, 1 entries carried over',
+    'flows: 1024 -> 4096 entries, 0 entries carried over',
+    'endpoint_counters: 17 -> 33 entries, 17 entries carried over',
+  ]);
+  assert.equal(second.maps.flows.maxEntries, 4096);
+  assert.deepEqual(second.maps.addresses.get(address), location);
+  assert.equal(second.maps.dropCounters.get(3)?.[0]?.packets, 5, 'this map fitted and stayed');
+  using third = loadDatapath({ ...options, sizes });
+  assert.equal(third.adopted, true);
+  assert.deepEqual(fs.readdirSync(third.paths.allPrograms), [third.objectHash]);
+});
+
+rootTest('a size below what is in use is refused, and nothing is changed', (context) => {
+  const options = loadOptions(testPinFolder(context));
+  const first = loadDatapath(options);
+  for (let host = 1; host <= 100; host++) {
+    first.maps.addresses.set(parseAddress(`192.0.2.${host}`), location);
+  }
+  first[Symbol.dispose]();
+  const sizes = { ...options.sizes, addressEntries: 64 };
+  assert.throws(() => loadDatapath({ ...options, sizes }), {
+    name: 'InputError',
+    message:
+      /^configuration: addressEntries: 64 is less than what is in use: 100 entries of addresses/,
+  });
+  using again = loadDatapath(options);
+  assert.equal(again.adopted, true, 'the refusal changed nothing');
+  assert.equal(again.maps.addresses.count(), 100);
+});
 
 rootTest(
-  'a pinned map of another layout is refused, naming the map and both layouts',
+  'a pin of another kind of map is replaced by an empty map of the right kind',
   (context) => {
     const options = loadOptions(testPinFolder(context));
     const first = loadDatapath(options);
@@ -104,10 +130,9 @@ rootTest(
     fs.unlinkSync(routes);
     first.maps.addresses.pin(routes);
     first[Symbol.dispose]();
-    assert.throws(() => loadDatapath(options), {
-      name: 'KernelError',
-      message: /adopt pinned map routes: .*(lpm_trie|hash).*(hash|lpm_trie).*another version/,
-    });
+    using second = loadDatapath(options);
+    assert.deepEqual(second.replaced, ['routes: hash -> lpm_trie, 0 entries carried over']);
+    assert.equal(second.maps.routes.count(), 0);
   },
 );
 

@@ -1,0 +1,111 @@
+// Loads an object and pins what it consists of. Pinned maps that fit are used on. One that does not is replaced: a new map
+// is filled from it (loader-entries.ts) and takes its pin.
+//
+// Packets flow meanwhile: links hold their programs, and those hold the old maps, until attach.ts exchanges the program of
+// each link in one step. By then the first settle has brought endpoints, addresses and routes up to date in the new maps
+// (attachments are the last of its tables). What the old programs still count in between is lost, and a flow that they
+// open is opened once more by the new ones.
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { UndoStack } from '../base/undo.ts';
+import { bpfChecked, descriptorCalls } from '../kernel/bpf.ts';
+import { Btf } from '../kernel/btf.ts';
+import { BpfObject, type ObjectMap } from '../kernel/object.ts';
+import { type ConstantName, programNames } from './generated.ts';
+import { carryEntries } from './loader-entries.ts';
+import { type PinnedMap, pinnedMaps } from './loader-pinned.ts';
+import { type MapSizes, maxEntries } from './map-set.ts';
+import { type PinPaths, pinNames, unpin, unpinFolder } from './pins.ts';
+
+export type Constants = Readonly<Record<ConstantName, number>>;
+
+export interface InstallOptions {
+  /** The compiled data path. */
+  readonly object: Uint8Array;
+  readonly sizes: MapSizes;
+  readonly constants: Constants;
+}
+
+export interface Installed {
+  readonly objectHash: string;
+  readonly adopted: boolean;
+  readonly replaced: readonly string[];
+}
+
+/** Throws as `loadDatapath`. Cut short at any point, the next start loads again and finishes it. */
+export function installObject(options: InstallOptions, paths: PinPaths): Installed {
+  const objectHash = hashOf(options);
+  using held = new UndoStack();
+  const object = held.use(BpfObject.open(options.object, { name: 'heddle' }));
+  for (const [name, value] of Object.entries(options.constants)) object.setConstant(name, value);
+  for (const [name, entries] of maxEntries(options.sizes)) object.setMaxEntries(name, entries);
+  const wanted = object.maps.filter(({ name }) => !name.includes('.'));
+  const pinned = pinnedMaps({ paths, wanted, btf: Btf.fromObject(options.object), held });
+  const misfits = pinned.filter(({ difference }) => difference !== undefined);
+  const present = new Set(pinNames(paths.programs(objectHash)));
+  const adopted = misfits.length === 0 && programNames.every((name) => present.has(name));
+  if (adopted) return { objectHash, adopted, replaced: [] };
+  for (const map of pinned) if (!misfits.includes(map)) object.reuseMap(map.name, map.fd);
+  object.load();
+  const replaced = pinMaps({ object, wanted, pinned, misfits, paths });
+  pinPrograms(object, paths.programs(objectHash));
+  return { objectHash, adopted, replaced };
+}
+
+interface MapPlan {
+  /** Loaded. */
+  readonly object: BpfObject;
+  readonly wanted: readonly ObjectMap[];
+  readonly pinned: readonly PinnedMap[];
+  /** Of the pinned maps, those to replace. */
+  readonly misfits: readonly PinnedMap[];
+  readonly paths: PinPaths;
+}
+
+// Programs that were loaded with the old maps must not be adopted with the new ones: their pins go first.
+function pinMaps({ object, wanted, pinned, misfits, paths }: MapPlan): string[] {
+  const known = new Set(pinned.map(({ name }) => name));
+  for (const { name } of wanted) if (!known.has(name)) pinMap(object, name, paths.map(name));
+  const told = misfits.map((old) => {
+    const draft = paths.map(`${old.name}-new`);
+    unpin(draft);
+    const count = pinMap(object, old.name, draft, old);
+    return `${old.name}: ${old.difference}, ${count} entries carried over`;
+  });
+  if (misfits.length > 0) {
+    for (const name of pinNames(paths.allPrograms)) unpinFolder(join(paths.allPrograms, name));
+  }
+  for (const { name } of misfits) renameSync(paths.map(`${name}-new`), paths.map(name));
+  return told;
+}
+
+/** How many entries of `old` went into it. */
+function pinMap(object: BpfObject, name: string, path: string, old?: PinnedMap): number {
+  const fd = object.mapDescriptor(name);
+  try {
+    const count = old === undefined ? 0 : carryEntries(old.fd, fd);
+    bpfChecked(descriptorCalls.pin(fd, path), { call: 'bpf map pin', subject: path });
+    return count;
+  } finally {
+    descriptorCalls.close(fd);
+  }
+}
+
+function pinPrograms(object: BpfObject, folder: string): void {
+  // A folder of an earlier start that was cut short.
+  unpinFolder(folder);
+  mkdirSync(folder, { mode: 0o700 });
+  for (const name of programNames) {
+    using program = object.program(name);
+    program.pin(join(folder, name));
+  }
+}
+
+function hashOf({ object, constants, sizes }: InstallOptions): string {
+  const hash = createHash('sha256')
+    .update(object)
+    .update(JSON.stringify([constants, sizes]));
+  return hash.digest('hex').slice(0, 12);
+}

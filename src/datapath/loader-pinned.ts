@@ -1,0 +1,89 @@
+// The maps that an earlier load left pinned, beside those that an object wants: which of them can be used on as they are,
+// and which have to be replaced, because the configured size or the layout in bpf/shared.h is another one now.
+
+import { InputError } from '../base/input-error.ts';
+import type { UndoStack } from '../base/undo.ts';
+import { bpfChecked } from '../kernel/bpf.ts';
+import type { Btf } from '../kernel/btf.ts';
+import { errno } from '../kernel/errno.ts';
+import { mapCalls } from '../kernel/map-calls.ts';
+import { mapLayout, type TypeLayout, typeLayout } from '../kernel/map-layout.ts';
+import { mapTypeFromNumber } from '../kernel/map-type.ts';
+import type { ObjectMap } from '../kernel/object.ts';
+import { entryCount, highestField } from './loader-entries.ts';
+import { configurationKeys } from './map-set.ts';
+import type { PinPaths } from './pins.ts';
+
+export interface PinnedMap {
+  readonly name: string;
+  readonly fd: number;
+  /** Why it must be replaced, in words; undefined: it fits. */
+  readonly difference: string | undefined;
+}
+
+export interface PinnedMapsOptions {
+  readonly paths: PinPaths;
+  /** What the object wants, its sizes set as configured. */
+  readonly wanted: readonly ObjectMap[];
+  /** Of the object. */
+  readonly btf: Btf;
+  /** Gets the descriptors. */
+  readonly held: UndoStack;
+}
+
+/**
+ * Those of the wanted maps that are pinned. Throws InputError when a configured size is less than what is in use, KernelError
+ * when a pin cannot be opened.
+ */
+export function pinnedMaps({ paths, wanted, btf, held }: PinnedMapsOptions): readonly PinnedMap[] {
+  return wanted.flatMap((map) => {
+    const path = paths.map(map.name);
+    const fd = mapCalls.openPinned(path);
+    if (fd === -(errno['ENOENT'] ?? 0)) return [];
+    bpfChecked(fd, { call: 'bpf map open', subject: path });
+    held.push(() => mapCalls.close(fd));
+    demandRoom(fd, map);
+    return [{ name: map.name, fd, difference: differenceOf(fd, map, btf) }];
+  });
+}
+
+function differenceOf(fd: number, wanted: ObjectMap, btf: Btf): string | undefined {
+  const found = mapCalls.info(fd);
+  const type = mapTypeFromNumber(found.typeNumber);
+  if (type !== wanted.type) return `${type} -> ${wanted.type}`;
+  if (found.maxEntries !== wanted.maxEntries) {
+    return `${found.maxEntries} -> ${wanted.maxEntries} entries`;
+  }
+  if (found.keySize !== wanted.keySize) return `key ${found.keySize} -> ${wanted.keySize} bytes`;
+  if (found.valueSize !== wanted.valueSize) {
+    return `value ${found.valueSize} -> ${wanted.valueSize} bytes`;
+  }
+  const layout = mapLayout(fd);
+  if (layout === undefined) return undefined;
+  if (!isSame(layout.key, btf)) return 'other fields in its key';
+  return isSame(layout.value, btf) ? undefined : 'other fields in its value';
+}
+
+/** Whether the object's struct of that name has the same fields. */
+function isSame({ name, fields }: TypeLayout, btf: Btf): boolean {
+  if (name === '') return true;
+  const identifier = btf.types.findIndex((type) => type.kind === 'struct' && type.name === name);
+  if (identifier < 0) return false;
+  return JSON.stringify(typeLayout(btf, identifier).fields) === JSON.stringify(fields);
+}
+
+/** What is in use must fit; a flow table may forget, an array's slots are there whatever they hold. */
+function demandRoom(fd: number, { name, type, maxEntries }: ObjectMap): void {
+  if (type !== 'hash' && type !== 'lpm_trie') return;
+  if (mapCalls.info(fd).maxEntries <= maxEntries) return;
+  const field = configurationKeys.get(name);
+  const count = entryCount(fd);
+  if (count > maxEntries) throw tooSmall(field, maxEntries, `${count} entries of ${name}`);
+  const highest = highestField(fd, 'id');
+  if (highest > maxEntries) throw tooSmall(field, maxEntries, `number ${highest} of ${name}`);
+}
+
+function tooSmall(field: string | undefined, value: number, what: string): InputError {
+  const rule = `is less than what is in use: ${what}; keep the size, or remove pods from this node first`;
+  return new InputError({ object: 'configuration', field, value, rule });
+}
