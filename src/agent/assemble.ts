@@ -71,7 +71,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   });
   const pods: Pods = new Pods({
     store: EndpointStore.open(join(config.stateDir, 'endpoints'), config.endpointEntries),
-    wiring: owned.use(new PodNetwork()),
+    wiring: owned.use(new PodNetwork(undefined, { removeLater: true })),
     node: {
       podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),
       podAnnotations: ({ namespace, name }) =>

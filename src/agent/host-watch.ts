@@ -3,6 +3,7 @@
 import { routeProtocol } from '../datapath/tables/routes.ts';
 import type { Notification } from '../kernel/netlink/notifications.ts';
 import type { IfIndex } from '../net/if-index.ts';
+import { isEndpointName } from './link-names.ts';
 
 export interface HostChanges {
   /** Something about the node itself: worth a fresh look. */
@@ -34,9 +35,4 @@ function concernsHost(notification: Exclude<Notification, { kind: 'overrun' }>):
   if (notification.kind !== 'route') return notification.kind !== 'neighbour';
   const { destination, protocol } = notification.route;
   return protocol !== routeProtocol && destination.endsWith('/0');
-}
-
-/** The host side of a pod's veth: `hd` and 11 hexadecimal digits. */
-export function isEndpointName(name: string): boolean {
-  return /^hd[0-9a-f]{11}$/.test(name);
 }

@@ -7,7 +7,7 @@ import { isKernelError } from '../kernel/errno.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { addAddress } from '../kernel/netlink/address.ts';
 import { batch, throwFirst } from '../kernel/netlink/batch.ts';
-import { delLinkAsync, linkByName, setLink } from '../kernel/netlink/link.ts';
+import { linkByName, setLink } from '../kernel/netlink/link.ts';
 import { replaceNeighbour } from '../kernel/netlink/neighbour.ts';
 import { addRoute } from '../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
@@ -16,23 +16,36 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import { addressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { familyBits } from '../net/prefix.ts';
-import type { EndpointReservation } from './endpoint-record.ts';
+import type { EndpointRecord, EndpointReservation } from './endpoint-record.ts';
+import { LinkRemoval } from './link-removal.ts';
 import { podDifferences } from './pod-differences.ts';
 import { gatewayMac, podDefaultRoute, podGateways } from './pod-gateway.ts';
 import { shapeLink } from './pod-shaping.ts';
+import { silence } from './pod-silence.ts';
 import type { PodNamespace, PodWiring } from './pod-wiring.ts';
 
 const loopback = 1 as IfIndex;
+// By then most runtimes have ended the pod's namespace, which deletes its interfaces too.
+const removalDelayMs = 500;
 
 /** Works in the namespace it was made for, the node's own; keeps a socket open there. */
 export class PodNetwork implements PodWiring, Disposable {
   readonly #node: NetworkNamespace;
   readonly #socket: NetlinkSocket;
+  readonly #removal: LinkRemoval;
+  readonly #removeLater: boolean;
 
-  /** `node`: the namespace of the node, which this takes over; the thread's own unless given. */
-  constructor(node: NetworkNamespace = NetworkNamespace.current()) {
+  /** `node`: the namespace of the node, which this takes over; the thread's own unless given. `removeLater`: a pod's DEL
+   * does not wait until the kernel has deleted what nothing can pass any more. */
+  constructor(
+    node: NetworkNamespace = NetworkNamespace.current(),
+    { removeLater = false }: { readonly removeLater?: boolean } = {},
+  ) {
     this.#node = node;
     this.#socket = NetlinkSocket.open({ namespace: node });
+    this.#removal = new LinkRemoval(this.#socket, removalDelayMs);
+    this.#removeLater = removeLater;
+    this.#removal.finishEarlier();
   }
 
   open(namespacePath: string): PodNamespace {
@@ -56,18 +69,17 @@ export class PodNetwork implements PodWiring, Disposable {
     return linkByName(this.#socket, hostIfName)?.ifIndex;
   }
 
-  async unwire(hostIfName: string): Promise<void> {
-    const ifIndex = this.hostIfIndex(hostIfName);
-    if (ifIndex === undefined) return;
-    try {
-      await delLinkAsync(this.#socket, ifIndex);
-    } catch (error) {
-      // The end of its namespace was quicker.
-      if (!isKernelError(error, 'ENODEV')) throw error;
-    }
+  async unwire(hostIfName: string, record?: EndpointRecord): Promise<void> {
+    const host = linkByName(this.#socket, hostIfName);
+    if (host === undefined) return;
+    const isSilent =
+      this.#removeLater && record !== undefined && silence(this.#socket, host, record);
+    if (isSilent) this.#removal.removeSoon();
+    else await this.#removal.remove(host.ifIndex);
   }
 
   [Symbol.dispose](): void {
+    this.#removal[Symbol.dispose]();
     this.#socket[Symbol.dispose]();
     this.#node[Symbol.dispose]();
   }

@@ -2,15 +2,16 @@
 
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { IfIndex } from '../net/if-index.ts';
-import type { EndpointReservation } from './endpoint-record.ts';
+import type { EndpointRecord, EndpointReservation } from './endpoint-record.ts';
 
 export interface PodWiring {
   /** Throws CniError (invalidNamespace) when it is no network namespace, or the node's own. */
   open(namespacePath: string): PodNamespace;
   /** Undefined when there is no such interface on the node. */
   hostIfIndex(hostIfName: string): IfIndex | undefined;
-  /** Deletes the interface on the node's side and with it the pod's; fine when it is gone. */
-  unwire(hostIfName: string): Promise<void>;
+  /** Takes the interface off the node and out of the pod, where `record` helps to find it; fine when it is gone. When it
+   * resolves, nothing passes any more and both names are free. */
+  unwire(hostIfName: string, record?: EndpointRecord): Promise<void>;
 }
 
 /** A pod's network namespace, open. */

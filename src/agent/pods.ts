@@ -1,6 +1,6 @@
 // Pods joining and leaving the network of this node: each CNI verb as a sequence of steps that leaves all or nothing.
 //
-//   ADD   reserve (address, id, record on disk) -> wire (kernel) -> settle (data path) -> complete (record on disk)
+//   ADD   reserve (address, id, record on disk) -> wire (kernel) -> settle (data path) and complete (record on disk)
 //   DEL   out of the live set -> unwire -> settle -> record off the disk
 //
 // The record comes first and goes last: whatever exists in the kernel has one, so that a crash at any step leaves
@@ -191,8 +191,12 @@ export class Pods {
       this.#store.reserve(reservation);
       const endpoint = { ...reservation, hostIfIndex: namespace.wire(reservation) };
       this.#setLive(endpoint);
-      await this.#node.settle(endpoint);
-      await this.#store.complete(endpoint);
+      // Side by side: while the data path is written, the disk works.
+      const outcomes = await Promise.allSettled([
+        this.#node.settle(endpoint),
+        this.#store.complete(endpoint),
+      ]);
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
       return endpoint;
     } catch (error) {
       await this.#undo(reservation, error);
@@ -272,7 +276,7 @@ export class Pods {
     this.#live.delete(hostIfName);
     this.#endpoints = undefined;
     if (endpoint !== undefined) this.#leaving.set(hostIfName, endpoint);
-    await this.#wiring.unwire(hostIfName);
+    await this.#wiring.unwire(hostIfName, record);
     if (endpoint !== undefined && !isSettled) await this.#node.settle(endpoint);
     if (record !== undefined) this.#store.remove(hostIfName);
     this.#leaving.delete(hostIfName);

@@ -17,7 +17,7 @@ import { Nftables } from '../kernel/nftables.ts';
 import { writeSysctl } from '../kernel/sysctl.ts';
 import { overlayDeviceName } from '../model/overlay-device.ts';
 import type { AgentConfig } from './config-schema.ts';
-import { isEndpointName } from './host-watch.ts';
+import { isEndpointName } from './link-names.ts';
 import { runningAgent } from './lock.ts';
 import { gatewayMac } from './pod-gateway.ts';
 import { sysctlMemory } from './sysctl-memory.ts';

@@ -52,6 +52,7 @@ export const linkAttributes = {
   master: 10,
   info: 18,
   afSpec: 26,
+  group: 27,
   namespaceFd: 28,
   extendedMask: 29,
   linkNamespaceId: 37,
@@ -72,6 +73,8 @@ export interface LinkSettings {
   readonly up?: boolean | undefined;
   readonly noArp?: boolean | undefined;
   readonly master?: IfIndex | 'none' | undefined;
+  /** A number that any links can have in common; 0 unless set. */
+  readonly group?: number | undefined;
   /** Moves it there; it arrives down, without addresses. */
   readonly namespace?: NetworkNamespace | undefined;
 }
@@ -124,12 +127,13 @@ export function writeLinkHeader(
 }
 
 export function writeLinkSettings(message: MessageWriter, link: LinkSettings): void {
-  const { name, mac, mtuBytes, master, namespace } = link;
+  const { name, mac, mtuBytes, master, group, namespace } = link;
   if (name !== undefined) message.textAttribute(linkAttributes.name, name);
   if (mac !== undefined) message.attribute(linkAttributes.mac, macBytes(mac));
   if (mtuBytes !== undefined) message.u32Attribute(linkAttributes.mtu, mtuBytes);
   if (master !== undefined)
     message.u32Attribute(linkAttributes.master, master === 'none' ? 0 : master);
+  if (group !== undefined) message.u32Attribute(linkAttributes.group, group);
   if (namespace !== undefined) message.u32Attribute(linkAttributes.namespaceFd, namespace.fd);
 }
 

@@ -418,6 +418,13 @@ const cases: readonly Case[] = [
     payload: ['0a000000 00000000 00000000'],
   },
   {
+    name: 'ip link set dev X group 9 down',
+    call: (socket) => setLink(socket, { ifIndex, up: false, group: 9 }),
+    type: 16,
+    flags: change,
+    payload: ['00000000 07000000 00000000 01000000', '08001b00 09000000'],
+  },
+  {
     name: 'tc qdisc add dev X ingress_block 7 egress_block 8 clsact',
     call: (socket) => addClsact(socket, ifIndex, { ingress: 7, egress: 8 }),
     type: 36,

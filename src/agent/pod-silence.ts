@@ -1,0 +1,53 @@
+// Makes a pod's interface useless at once: down at both ends, without addresses, its name free for another. What is left
+// to do, deleting it, takes the kernel much longer.
+
+import { isKernelError } from '../kernel/errno.ts';
+import { NetworkNamespace } from '../kernel/namespace.ts';
+import { delAddress, listAddresses } from '../kernel/netlink/address.ts';
+import { batch } from '../kernel/netlink/batch.ts';
+import { linkByName, setLink } from '../kernel/netlink/link.ts';
+import type { Link } from '../kernel/netlink/link-record.ts';
+import { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import type { EndpointRecord } from './endpoint-record.ts';
+import { doomedName } from './link-names.ts';
+import { doomedGroup } from './link-removal.ts';
+
+/**
+ * True: nothing passes it any more, nothing is to be seen under its names, and it is in `doomedGroup`. False: the pod's end
+ * could not be found or was not to be changed; then it must be deleted at once.
+ */
+export function silence(node: NetlinkSocket, host: Link, record: EndpointRecord): boolean {
+  try {
+    using namespace = NetworkNamespace.open(record.namespacePath);
+    using pod = NetlinkSocket.open({ namespace });
+    const found = linkByName(pod, record.ifName);
+    if (found === undefined || !isOtherEnd(found, host, record)) return false;
+    const addresses = listAddresses(pod, { ifIndex: found.ifIndex });
+    const name = doomedName(host.ifIndex);
+    setLink(node, { ifIndex: host.ifIndex, up: false, name, group: doomedGroup });
+    const outcomes = batch(pod, (requests) => {
+      setLink(requests, { ifIndex: found.ifIndex, up: false, name });
+      for (const { ifIndex, address, prefixLength } of addresses) {
+        delAddress(requests, { ifIndex, address, prefixLength });
+      }
+    });
+    // IPv6 addresses went when it went down.
+    return outcomes.every(
+      (failure) => failure === undefined || isKernelError(failure, 'EADDRNOTAVAIL'),
+    );
+  } catch (error) {
+    // The namespace is going, or somebody has a name that is needed here: deleting says what is wrong, or puts it right.
+    if (isKernelError(error)) return false;
+    throw error;
+  }
+}
+
+// Indices are a namespace's own: two interfaces may by chance be called each other's ends.
+function isOtherEnd(found: Link, host: Link, { mac }: EndpointRecord): boolean {
+  return (
+    found.kind === 'veth' &&
+    found.mac === mac &&
+    found.peerIfIndex === host.ifIndex &&
+    host.peerIfIndex === found.ifIndex
+  );
+}
