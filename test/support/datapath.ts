@@ -13,6 +13,7 @@ import {
   type Flow,
   type FlowEvent,
   type FlowKey,
+  type Location,
   locationKind,
   maps,
   type ProgramName,
@@ -66,6 +67,7 @@ export interface TestDatapath {
   readonly namespace: NetworkNamespace;
   program(name: ProgramName): BpfProgram;
   readonly endpoints: BpfMap<EndpointKey, Endpoint>;
+  readonly addresses: BpfMap<Address, Location>;
   readonly flows: BpfMap<FlowKey, Flow>;
   readonly events: RingBuffer<FlowEvent>;
   endpointCounters(id: number): EndpointCounters;
@@ -99,6 +101,7 @@ export function testDatapath(
     namespace,
     program,
     endpoints: opened.use(object.map(maps.endpoints)),
+    addresses: opened.use(object.map(maps.addresses)),
     run: (name, packet, { ifIndex, repeat = 1, ...gso }) => {
       const context = encodeBytes(skBuff, { ifIndex, ...gso });
       return namespace.run(() => program(name).testRun({ packet, context, repeat }));
