@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { CniError, cniErrorCode } from '../cni/error.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { Address } from '../net/address.ts';
 import {
@@ -82,7 +83,7 @@ export class EndpointStore {
 
   /**
    * Writes the record before anything is made in the kernel. It outlasts the agent, not a power cut, which takes what is
-   * in the kernel with it. Throws the file system's error; then all is as before.
+   * in the kernel with it. Throws CniError (io); then all is as before.
    */
   reserve(record: EndpointReservation): void {
     const file = this.#fileOf(record.hostIfName);
@@ -90,7 +91,7 @@ export class EndpointStore {
     this.#replace(record.hostIfName, record);
   }
 
-  /** Replaces a reservation; on disk for good when it resolves. Rejects with the file system's error; then all is as before. */
+  /** Replaces a reservation; on disk for good when it resolves. Rejects with CniError (io); then all is as before. */
   async complete(endpoint: LocalEndpoint): Promise<void> {
     const { hostIfName } = endpoint;
     const previous = this.#records.get(hostIfName);
@@ -103,9 +104,15 @@ export class EndpointStore {
     }
   }
 
-  /** A record that is not there is fine. Should a power cut bring it back, the next start finds its pod gone. */
+  /** A record that is not there is fine. Should a power cut bring it back, the next start finds its pod gone.
+   * Throws CniError (io). */
   remove(hostIfName: string): void {
-    rmSync(this.#fileOf(hostIfName), { force: true });
+    const file = this.#fileOf(hostIfName);
+    try {
+      rmSync(file, { force: true });
+    } catch (error) {
+      throw diskError('remove', file, error);
+    }
     this.#replace(hostIfName, undefined);
   }
 
@@ -157,8 +164,8 @@ function writeAtomically(file: string, text: string): void {
     writeFileSync(temporary, text, { mode: 0o600 });
     renameSync(temporary, file);
   } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
+    discard(temporary);
+    throw diskError('write', file, error);
   }
 }
 
@@ -171,10 +178,27 @@ async function writeDurably(file: string, text: string): Promise<void> {
     await syncToDisk(temporary);
     renameSync(temporary, file);
   } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
+    discard(temporary);
+    throw diskError('write', file, error);
   }
   await syncToDisk(path.dirname(file));
+}
+
+/** What cannot be removed from a disk that is read-only goes at the next start. */
+function discard(temporary: string): void {
+  try {
+    rmSync(temporary, { force: true });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+  }
+}
+
+function diskError(verb: 'write' | 'remove', file: string, cause: unknown): CniError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new CniError(cniErrorCode.io, `${verb} endpoint record ${file}: ${text}`, {
+    details: 'stateDir must be writable and have space; pods that run are not affected',
+    cause,
+  });
 }
 
 const syncDescriptor = promisify(fsync);

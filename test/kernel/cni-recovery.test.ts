@@ -23,6 +23,8 @@ import { rootTest } from '../support/root-test.ts';
 /** Makes one step of ADD fail; `text` is what the runtime reads then. */
 interface Fault {
   readonly step: string;
+  /** 5 is input/output, 999 anything without a code of its own. */
+  readonly code: 5 | 999;
   prepare(node: TestNode, pod: TestPod): void;
   readonly text: RegExp;
 }
@@ -30,11 +32,13 @@ interface Fault {
 const faults: readonly Fault[] = [
   {
     step: 'the reservation cannot be written',
+    code: 5,
     prepare: ({ directory }, pod) => mkdirSync(path.join(directory, temporaryOf(pod))),
     text: /EISDIR/,
   },
   {
     step: 'the wiring fails at its last request',
+    code: 999,
     prepare: (_, { namespace }) => {
       runIn(namespace, 'ip', 'link', 'add', 'other', 'type', 'veth', 'peer', 'name', 'end');
       runIn(namespace, 'ip', 'link', 'set', 'other', 'up');
@@ -44,11 +48,13 @@ const faults: readonly Fault[] = [
   },
   {
     step: 'the data path does not take it',
+    code: 999,
     prepare: (node) => node.failSettle(() => new Error('routes: no room')),
     text: /ADD .*: routes: no room/,
   },
   {
     step: 'the finished record cannot be written',
+    code: 5,
     prepare: (node, pod) =>
       node.failSettle(() => void mkdirSync(path.join(node.directory, temporaryOf(pod)))),
     text: /EISDIR/,
@@ -59,13 +65,13 @@ function temporaryOf({ containerId }: TestPod): string {
   return `${hostIfNameOf({ containerId, ifName: 'eth0' })}.json.tmp`;
 }
 
-for (const { step, prepare: arm, text } of faults) {
+for (const { step, code, prepare: arm, text } of faults) {
   rootTest(`an ADD leaves nothing when ${step}`, async (context) => {
     const node = makeNode(context);
     const pod = makePod(context);
     arm(node, pod);
     const before = footprint(node);
-    assertFails(await node.call('ADD', pod), 999, text);
+    assertFails(await node.call('ADD', pod), code, text);
     const after = footprint(node);
     rmSync(path.join(node.directory, temporaryOf(pod)), { recursive: true, force: true });
     assert.deepEqual({ ...after, records: [] }, { ...before, records: [] });

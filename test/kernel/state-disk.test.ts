@@ -1,0 +1,69 @@
+// The state directory on a disk that is full, or read-only: new pods are refused with a clear text, those that run are
+// not affected, and everything works again when the disk does.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { listLinks } from '../../src/kernel/netlink/link.ts';
+import { assertFails, makeNode, makePod, type TestNode } from '../support/cni-node.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const mount = (...words: readonly string[]): Buffer => execFileSync('mount', words);
+
+/** A node whose records stand on a disk of 16 KB: four of them, or three and one that is being written. */
+async function onSmallDisk(
+  context: TestContext,
+  run: (node: TestNode) => Promise<void>,
+): Promise<void> {
+  const node = makeNode(context);
+  mount('-t', 'tmpfs', '-o', 'size=16k', 'heddle-test', node.directory);
+  try {
+    await run(node);
+  } finally {
+    execFileSync('umount', [node.directory]);
+  }
+}
+
+rootTest('an ADD on a full disk fails with code 5 and leaves nothing; the others stay', (context) =>
+  onSmallDisk(context, async (node) => {
+    const [running, refused] = [makePod(context), makePod(context)];
+    assert.equal((await node.call('ADD', running)).exitCode, 0);
+    const before = { records: readdirSync(node.directory), links: listLinks(node.socket).length };
+    const filler = join(node.directory, 'filler');
+    for (const [bytes, moment] of [
+      [12 * 1024, 'the reservation'],
+      [8 * 1024, 'the finished record'],
+    ] as const) {
+      writeFileSync(filler, Buffer.alloc(bytes));
+      const answer = await node.call('ADD', refused);
+      assertFails(answer, 5, /write endpoint record .*hd[0-9a-f]+\.json: ENOSPC/);
+      assert.match(String(answer.json?.['details']), /stateDir must be writable and have space/);
+      rmSync(filler);
+      const after = { records: readdirSync(node.directory), links: listLinks(node.socket).length };
+      assert.deepEqual(after, before, moment);
+      assert.equal(node.pods.endpoints().length, 1, moment);
+    }
+    assert.equal((await node.call('ADD', refused)).exitCode, 0);
+    assert.equal((await node.restart()).endpoints().length, 2, 'the records are whole');
+  }),
+);
+
+rootTest(
+  'on a read-only disk ADD and DEL fail with code 5, and work when it is writable',
+  (context) =>
+    onSmallDisk(context, async (node) => {
+      const [running, refused] = [makePod(context), makePod(context)];
+      assert.equal((await node.call('ADD', running)).exitCode, 0);
+      mount('-o', 'remount,ro', node.directory);
+      assertFails(await node.call('ADD', refused), 5, /write endpoint record .*EROFS/);
+      assert.equal(listLinks(node.socket).length, 2, 'loopback and the pod that runs');
+      assert.equal(node.pods.endpoints().length, 1);
+      assertFails(await node.call('DEL', running), 5, /remove endpoint record .*EROFS/);
+      mount('-o', 'remount,rw', node.directory);
+      assert.equal((await node.call('DEL', running)).exitCode, 0);
+      assert.equal((await node.call('ADD', refused)).exitCode, 0);
+      assert.equal(readdirSync(node.directory).length, 1);
+    }),
+);
