@@ -83,6 +83,7 @@ socket: ${folder}/agent.sock
 pinDir: ${pinDir}
 metrics: { address: "127.0.0.1:0" }
 logLevel: warn
+ipam: { cooldownMs: 0 }
 ${settings}`,
     );
     const node = new CniNode(place, folder, pinDir);

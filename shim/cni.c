@@ -50,6 +50,7 @@ enum error_code {
 	ERROR_DECODE = 6,
 	ERROR_CONFIGURATION = 7,
 	ERROR_TRY_LATER = 11,
+	ERROR_NOT_AVAILABLE = 50,
 	ERROR_INTERNAL = 999,
 };
 
@@ -300,9 +301,15 @@ static int build_body(struct call *call)
 
 /* --- the conversation --- */
 
+/* STATUS has a code of its own for a plugin that cannot serve ADD; pods that exist need no agent. */
+static enum error_code agent_error(const struct call *call)
+{
+	return strcmp(call->command, "STATUS") ? ERROR_TRY_LATER : ERROR_NOT_AVAILABLE;
+}
+
 static int cannot_reach(const struct call *call)
 {
-	return fail(call, ERROR_TRY_LATER,
+	return fail(call, agent_error(call),
 		    "is the agent running on this node? its log and `heddle status` tell; "
 		    "the runtime may try again",
 		    "%s: connect to the Heddle agent at %s: %s", call->command, call->socket,
@@ -311,7 +318,7 @@ static int cannot_reach(const struct call *call)
 
 static int lost(const struct call *call, const char *what)
 {
-	return fail(call, ERROR_TRY_LATER,
+	return fail(call, agent_error(call),
 		    "see the agent's log on this node; the runtime may try again",
 		    "%s: the Heddle agent at %s %s", call->command, call->socket, what);
 }

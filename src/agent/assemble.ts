@@ -19,12 +19,14 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import { FlowNames } from '../observe/flow-names.ts';
 import { Observer } from '../observe/observer.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
+import { AddressCooldown } from './address-cooldown.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { EndpointStore } from './endpoint-store.ts';
 import { listHost } from './host-facts.ts';
 import { Journal } from './journal.ts';
 import { NodeNetwork } from './node-network.ts';
 import { PodNetwork } from './pod-network.ts';
+import type { IpamSettings } from './pod-reservation.ts';
 import { queueDrops } from './pod-shaping.ts';
 import { Pods } from './pods.ts';
 import { sysctlMemory } from './sysctl-memory.ts';
@@ -79,7 +81,9 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
       podMtuBytes: () => network.desired.podMtuBytes,
       settle: settleEndpoint,
       differences: (endpoint) => reconciler.inspect(endpointEntryKeys(endpoint)),
+      limits: () => connectivityLimits(network, reconciler),
     },
+    ipam: ipamSettings(config),
     log,
   });
   const names = new FlowNames({ node: config.node, cluster: emptyClusterState, endpoints: [] });
@@ -98,6 +102,23 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     journal,
     queueDrops: (endpoint) => queueDrops(socket, endpoint),
   };
+}
+
+function ipamSettings({ ipam, stateDir }: AgentConfig): IpamSettings {
+  const { cooldownMs, reservedCidrs, excludedCidrs } = ipam;
+  const cooldown = new AddressCooldown({ file: join(stateDir, 'released-addresses'), cooldownMs });
+  return { reserved: reservedCidrs, excluded: excludedCidrs, cooldown };
+}
+
+// Without an uplink no pod reaches another node; an entry that could not be applied is missing from the data path.
+function connectivityLimits(
+  network: NodeNetwork,
+  reconciler: Reconciler<DesiredState>,
+): readonly string[] {
+  const failures = reconciler
+    .status()
+    .flatMap((table) => table.failures.map(({ text }) => `${table.name}: ${text}`));
+  return network.desired.podMtuBytes === undefined ? ['no uplink', ...failures] : failures;
 }
 
 function loadConfigured(config: AgentConfig): Datapath {

@@ -38,6 +38,12 @@ async function perform(pods: Pods, call: CniCall): Promise<string> {
     case 'check':
       await pods.check(request);
       return '';
+    case 'gc':
+      await pods.gc(request);
+      return '';
+    case 'status':
+      pods.status();
+      return '';
     case 'version':
       return formatVersions(answerVersion(call));
   }

@@ -17,6 +17,11 @@ export interface AgentConfig {
   readonly mtuBytes: 'auto' | number;
   readonly masquerade: boolean;
   readonly nonMasqueradeCidrs: readonly Prefix[];
+  readonly ipam: {
+    readonly cooldownMs: number;
+    readonly reservedCidrs: readonly Prefix[];
+    readonly excludedCidrs: readonly Prefix[];
+  };
   readonly vxlan: { readonly port: Port; readonly vni: number };
   readonly metrics: { readonly address: string };
   readonly logLevel: LogLevel;
@@ -98,6 +103,21 @@ export const configSchema: z.ZodType<AgentConfig> = z.strictObject(
       .array(prefix, { error: 'is not a list of CIDR prefixes' })
       .prefault([])
       .describe('destinations that see the addresses of pods, besides the cluster itself'),
+    ipam: z
+      .strictObject({
+        cooldownMs: whole(0, 3_600_000)
+          .default(30_000)
+          .describe('how long the address of a pod that is gone is given to no other'),
+        reservedCidrs: z
+          .array(prefix, { error: 'is not a list of CIDR prefixes' })
+          .prefault([])
+          .describe('addresses for pods that ask for one by name, and no others'),
+        excludedCidrs: z
+          .array(prefix, { error: 'is not a list of CIDR prefixes' })
+          .prefault([])
+          .describe('addresses that no pod gets'),
+      })
+      .prefault({}),
     vxlan: z
       .strictObject({
         port: port.prefault(4789).describe('UDP port of the overlay'),

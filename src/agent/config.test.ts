@@ -21,6 +21,7 @@ test('the least configuration gets every default', () => {
     mtuBytes: 'auto',
     masquerade: true,
     nonMasqueradeCidrs: [],
+    ipam: { cooldownMs: 30_000, reservedCidrs: [], excludedCidrs: [] },
     vxlan: { port: 4789, vni: 1 },
     metrics: { address: '127.0.0.1:9655' },
     logLevel: 'info',
@@ -121,7 +122,7 @@ test('flags win over the file and become what their key holds', () => {
 
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
-  assert.equal(flags.length, 20);
+  assert.equal(flags.length, 23);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

@@ -48,6 +48,7 @@ const schema = z.object({
     .max(2),
   mtuBytes: z.int().min(1),
   bandwidth: z.object({ ingress: limit.optional(), egress: limit.optional() }).optional(),
+  network: z.string().min(1).optional(),
   pod: z.object({ namespace: z.string(), name: z.string(), uid: z.string().optional() }).optional(),
   createdAt: z.iso.datetime(),
 });
@@ -59,11 +60,12 @@ export function parseRecord(text: string): EndpointRecord {
     const { path, message } = parsed.error.issues[0] ?? { path: [], message: 'is wrong' };
     throw new Error(`${path.map(String).join('.') || 'record'}: ${message}`);
   }
-  const { format: _, hostIfIndex, pod, bandwidth, ...common } = parsed.data;
+  const { format: _, hostIfIndex, pod, bandwidth, network, ...common } = parsed.data;
   return Object.freeze({
     ...common,
     ...(pod !== undefined && { pod }),
     ...(bandwidth !== undefined && { bandwidth }),
+    ...(network !== undefined && { network }),
     ...(hostIfIndex !== undefined && { hostIfIndex }),
   });
 }

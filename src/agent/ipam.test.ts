@@ -21,10 +21,14 @@ function allocateMany(count: number, prefixes = ranges): Allocation[] {
   });
 }
 
-function assertExhausted(run: () => unknown, text: RegExp): void {
+function assertExhausted(
+  run: () => unknown,
+  text: RegExp,
+  code: number = cniErrorCode.noAddress,
+): void {
   assert.throws(run, (error: unknown) => {
     assert.ok(error instanceof CniError);
-    assert.equal(error.code, cniErrorCode.tryLater);
+    assert.equal(error.code, code);
     assert.match(error.message, text);
     return true;
   });
@@ -98,7 +102,8 @@ test('leaves nothing half given when one family is exhausted', () => {
 });
 
 test('says so when the node has no ranges', () => {
-  assertExhausted(() => allocateMany(1, []), /this node has no pod ranges/);
+  const none = () => allocateMany(1, []);
+  assertExhausted(none, /this node has no pod ranges/, cniErrorCode.tryLater);
 });
 
 test('goes on behind the newest address after a restart', () => {
@@ -110,3 +115,71 @@ test('goes on behind the newest address after a restart', () => {
   const next = allocate({ ranges, taken, rotation });
   assert.deepEqual(next.addresses, ['192.0.2.4', '2001:db8:1::a']);
 });
+
+const other = parsePrefix('198.51.100.0/24');
+const addressesOf = (...texts: string[]) => texts.map((text) => parseAddress(text));
+const empty = { taken: new Set<Address>(), rotation: new Map() };
+
+test('passes over what cools down, and says so when nothing else is left', () => {
+  const cooling = new Set(addressesOf('192.0.2.2', '192.0.2.4'));
+  const input = { ...empty, ranges: [ipv4], cooling };
+  assert.deepEqual(allocate(input).addresses, ['192.0.2.3']);
+  const taken = new Set(addressesOf('192.0.2.3', '192.0.2.5', '192.0.2.6'));
+  assertExhausted(
+    () => allocate({ ...input, taken }),
+    /none is free in 192.0.2.0\/29 \(5 for pods\); 2 cool down after their pods/,
+    cniErrorCode.tryLater,
+  );
+});
+
+const blocks = ['192.0.2.0/30', '192.0.2.5/32', '2001:db8:1::/65', '203.0.113.0/24'];
+
+for (const key of ['reserved', 'excluded'] as const) {
+  test(`gives nothing of what is ${key} unasked, however large it is`, () => {
+    const input = { ...empty, ranges, [key]: blocks.map((text) => parsePrefix(text)) };
+    const [four, six] = allocate(input).addresses;
+    assert.deepEqual([four, six], ['192.0.2.4', '2001:db8:1:0:8000::']);
+    const rotation = new Map([[ipv4, 4n]]);
+    assert.equal(allocate({ ...input, rotation }).addresses[0], '192.0.2.6');
+    const all = ['192.0.0.0/16'].map((text) => parsePrefix(text));
+    assertExhausted(() => allocate({ ...input, [key]: all }), /none is free in 192.0.2.0/);
+  });
+}
+
+test('gives the addresses that are asked for, and chooses the other family', () => {
+  const input = {
+    ...empty,
+    ranges: [...ranges, other],
+    reserved: [parsePrefix('192.0.2.4/30')],
+    cooling: new Set(addressesOf('192.0.2.6')),
+  };
+  const given = (...fixed: string[]) => allocate({ ...input, fixed: addressesOf(...fixed) });
+  assert.deepEqual(given('192.0.2.6').addresses, ['192.0.2.6', '2001:db8:1::2']);
+  assert.deepEqual(given('198.51.100.9').addresses, ['198.51.100.9', '2001:db8:1::2']);
+  const both = given('2001:db8:1::9', '192.0.2.5');
+  assert.deepEqual(both.addresses, ['192.0.2.5', '2001:db8:1::9']);
+  assert.equal(both.rotation.size, 0, 'the rotation stays where it was');
+});
+
+const refusals: readonly [string, keyof typeof cniErrorCode, RegExp][] = [
+  ['203.0.113.9', 'invalidConfiguration', /in no pod range of this node \(192.0.2.0\/29\)$/],
+  ['2001:db8:1::9', 'invalidConfiguration', /in no pod range .*it has none of IPv6/],
+  ['192.0.2.0', 'invalidConfiguration', /is no pod's in 192.0.2.0\/29/],
+  ['192.0.2.1', 'invalidConfiguration', /the network's, the node's or broadcast/],
+  ['192.0.2.7', 'invalidConfiguration', /is no pod's in/],
+  ['192.0.2.3', 'invalidConfiguration', /is in 192.0.2.3\/32 of ipam.excludedCidrs/],
+  ['192.0.2.4', 'tryLater', /fixed address 192.0.2.4: another pod of this node has it/],
+];
+
+for (const [text, code, rule] of refusals) {
+  test(`refuses the fixed address ${text} with ${code}`, () => {
+    const taken = new Set(addressesOf('192.0.2.4'));
+    const excluded = [parsePrefix('192.0.2.3/32')];
+    const fixed = addressesOf(text);
+    assertExhausted(
+      () => allocate({ ranges: [ipv4], taken, excluded, rotation: new Map(), fixed }),
+      rule,
+      cniErrorCode[code],
+    );
+  });
+}

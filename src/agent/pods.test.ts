@@ -36,6 +36,7 @@ class FakeNode implements PodWiring {
   readonly annotations: Record<string, Readonly<Record<string, string>>> = {};
   /** What the data path lacks. */
   missing: readonly string[] = [];
+  limits: readonly string[] = [];
   #nextIndex = 10;
 
   open(namespacePath: string): PodNamespace {
@@ -97,6 +98,7 @@ function bench(directory = mkdtempSync(path.join(root, 'state-')), node = new Fa
       podMtuBytes: () => node.mtuBytes,
       settle: (endpoint) => node.settle(endpoint),
       differences: () => node.missing,
+      limits: () => node.limits,
     },
     log: silentLogger,
     now: () => new Date('2026-11-21T12:00:00Z'),
@@ -111,6 +113,7 @@ function addRequest(number: number, namespacePath = `/run/netns/cni-${number}`):
     containerId: `container-${number}`,
     ifName: 'eth0',
     namespacePath,
+    network: 'heddle',
     pod: { namespace: 'shop', name: `web-${number}` },
   };
 }
@@ -152,6 +155,7 @@ test('ADD has the record on disk before the kernel is touched, and gives what it
     addresses: ['192.0.2.2', '2001:db8:1::2'],
     mtuBytes: 1500,
     pod: { namespace: 'shop', name: 'web-1' },
+    network: 'heddle',
     createdAt: '2026-11-21T12:00:00.000Z',
   });
   assert.match(endpoint.mac, /^02:/);
@@ -306,7 +310,10 @@ test('ADD asks to try later when the data path or the range is full', async () =
   await assert.rejects(pods.add(addRequest(5)), fails('tryLater', /no room for another endpoint/));
   await pods.del(delRequest(4));
   node.ranges = ['192.0.2.0/30'];
-  await assert.rejects(pods.add(addRequest(5)), fails('tryLater', /none is free in 192.0.2.0\/30/));
+  await assert.rejects(
+    pods.add(addRequest(5)),
+    fails('noAddress', /none is free in 192.0.2.0\/30/),
+  );
 });
 
 test('a link left without a record is taken away before the pod is made anew', async () => {

@@ -6,19 +6,20 @@
 // The record comes first and goes last: whatever exists in the kernel has one, so that a crash at any step leaves
 // nothing without a name. One operation a container at a time; different containers run side by side.
 
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { KeyedQueue } from '../base/keyed-queue.ts';
 import type { Logger } from '../base/log.ts';
-import { annotatedBandwidth, firstBandwidth } from '../cni/bandwidth.ts';
 import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
 import type { PodIdentity } from '../cni/pod-identity.ts';
-import type { AddRequest, Attachment, CheckRequest, DelRequest } from '../cni/request.ts';
+import type {
+  AddRequest,
+  Attachment,
+  CheckRequest,
+  DelRequest,
+  GcRequest,
+} from '../cni/request.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
-import type { Address } from '../net/address.ts';
-import type { Bandwidth } from '../net/bandwidth.ts';
 import type { IfIndex } from '../net/if-index.ts';
-import { type Mac, macFromBytes } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
 import {
   type EndpointRecord,
@@ -27,15 +28,19 @@ import {
   isComplete,
 } from './endpoint-record.ts';
 import type { EndpointStore } from './endpoint-store.ts';
-import { allocate, type Rotation, resumeRotation } from './ipam.ts';
 import { previousDifferences } from './pod-check.ts';
+import { type IpamSettings, Reservations } from './pod-reservation.ts';
+import { unavailable } from './pod-status.ts';
 import type { PodNamespace, PodWiring } from './pod-wiring.ts';
+import { staleRecords } from './stale-records.ts';
 
 export interface PodsOptions {
   readonly store: EndpointStore;
   readonly wiring: PodWiring;
   readonly node: PodsNode;
   readonly log: Logger;
+  /** Every address of the ranges for everybody at once, unless given. */
+  readonly ipam?: IpamSettings;
   readonly now?: () => Date;
 }
 
@@ -52,6 +57,8 @@ export interface PodsNode {
   settle(endpoint: LocalEndpoint): Promise<void>;
   /** What of this endpoint the data path has other than `settle` left it, a sentence each; asks the kernel. */
   differences(endpoint: LocalEndpoint): readonly string[];
+  /** Why pods that exist may not reach everything, in words. */
+  limits(): readonly string[];
 }
 
 /** What `restore` found and did. */
@@ -66,7 +73,8 @@ export class Pods {
   readonly #wiring: PodWiring;
   readonly #node: PodsNode;
   readonly #log: Logger;
-  readonly #now: () => Date;
+  readonly #ipam: IpamSettings | undefined;
+  readonly #reservations: Reservations;
   readonly #queue = new KeyedQueue();
   /** By hostIfName; what the data path serves. */
   readonly #live = new Map<string, LocalEndpoint>();
@@ -75,17 +83,14 @@ export class Pods {
   /** By hostIfName: the record stays for its addresses' sake until DEL, the interface is gone. */
   readonly #stale = new Map<string, string>();
   #endpoints: readonly LocalEndpoint[] | undefined;
-  /** Of the records found at the start, oldest first: where the rotation of addresses goes on. */
-  readonly #foundAddresses: readonly Address[];
-  #rotation: Rotation | undefined;
 
-  constructor({ store, wiring, node, log, now = () => new Date() }: PodsOptions) {
+  constructor({ store, wiring, node, log, ipam, now = () => new Date() }: PodsOptions) {
     this.#store = store;
     this.#wiring = wiring;
     this.#node = node;
     this.#log = log;
-    this.#now = now;
-    this.#foundAddresses = [...store.addresses()];
+    this.#ipam = ipam;
+    this.#reservations = new Reservations({ store, node, ipam, now });
   }
 
   /** Those the data path should serve. The same array while nothing changes. */
@@ -173,13 +178,44 @@ export class Pods {
     });
   }
 
+  /** Removes what the network has and the runtime does not. Goes on after errors; throws one CniError that has them all. */
+  async gc(request: GcRequest): Promise<void> {
+    const errors: CniError[] = [];
+    for (const record of staleRecords(this.#store.list(), request)) {
+      await this.#queue.run(record.containerId, async () => {
+        // An ADD or DEL that was under way has replaced it: the runtime knows more now than its list says.
+        if (this.#store.get(record.hostIfName) !== record) return;
+        try {
+          await this.#remove(record.hostIfName);
+          this.#log.info({}, `GC removed endpoint ${nameOf(record)}`);
+        } catch (error) {
+          errors.push(explain('GC', record, error));
+        }
+      });
+    }
+    const [first] = errors;
+    if (first === undefined) return;
+    throw new CniError(first.code, errors.map(({ message }) => message).join('; '), {
+      cause: first,
+    });
+  }
+
+  /** Throws CniError (notAvailable, limitedConnectivity) when an ADD would fail at this moment. */
+  status(): void {
+    try {
+      this.#reservations.probe();
+    } catch (error) {
+      throw unavailable(toCniError(error), this.#node.limits());
+    }
+  }
+
   async #add(request: AddRequest): Promise<LocalEndpoint> {
     try {
       using namespace = this.#wiring.open(request.namespacePath);
       if (namespace.hasInterface(request.ifName)) throw interfaceExists(request);
       // Left by an earlier life of the same container: its interface is not in the namespace that counts now.
       await this.#clear(hostIfNameOf(request));
-      const reservation = this.#reserve(request);
+      const reservation = this.#reservations.make(request);
       return await this.#build(reservation, namespace);
     } catch (error) {
       throw explain('ADD', request, error);
@@ -202,48 +238,6 @@ export class Pods {
       await this.#undo(reservation, error);
       throw error;
     }
-  }
-
-  // Synchronous up to the point where the record counts (EndpointStore.reserve): parallel ADDs cannot take the same.
-  #reserve(request: AddRequest): EndpointReservation {
-    const id = this.#store.freeId();
-    if (id === undefined) {
-      throw new CniError(cniErrorCode.tryLater, 'the data path has no room for another endpoint', {
-        details: 'raise endpointEntries in the configuration of the agent',
-      });
-    }
-    const mtuBytes = this.#node.podMtuBytes();
-    if (mtuBytes === undefined) {
-      throw new CniError(cniErrorCode.tryLater, 'the node has no uplink yet', {
-        details: '`heddle status` shows which interfaces are uplinks',
-      });
-    }
-    const ranges = this.#node.podRanges();
-    const taken = this.#store.addresses();
-    const from = this.#rotation ?? resumeRotation(ranges, this.#foundAddresses);
-    const { addresses, rotation } = allocate({ ranges, taken, rotation: from });
-    this.#rotation = rotation;
-    const { containerId, ifName, namespacePath, pod } = request;
-    const bandwidth = this.#bandwidth(request);
-    return {
-      id,
-      containerId,
-      ifName,
-      namespacePath,
-      hostIfName: hostIfNameOf(request),
-      mac: podMac(request),
-      addresses,
-      mtuBytes,
-      ...(bandwidth !== undefined && { bandwidth }),
-      ...(pod !== undefined && { pod }),
-      createdAt: this.#now().toISOString(),
-    };
-  }
-
-  // What the runtime says goes before what the cluster says: it is the later word.
-  #bandwidth({ pod, bandwidth = {} }: AddRequest): Bandwidth | undefined {
-    const annotations = pod === undefined ? {} : this.#node.podAnnotations(pod);
-    return firstBandwidth(bandwidth, annotatedBandwidth(annotations));
   }
 
   async #undo({ hostIfName }: EndpointReservation, cause: unknown): Promise<void> {
@@ -278,7 +272,11 @@ export class Pods {
     if (endpoint !== undefined) this.#leaving.set(hostIfName, endpoint);
     await this.#wiring.unwire(hostIfName, record);
     if (endpoint !== undefined && !isSettled) await this.#node.settle(endpoint);
-    if (record !== undefined) this.#store.remove(hostIfName);
+    if (record !== undefined) {
+      // What no ADD finished never had an owner.
+      if (isComplete(record)) this.#ipam?.cooldown.release(record.addresses);
+      this.#store.remove(hostIfName);
+    }
     this.#leaving.delete(hostIfName);
     this.#stale.delete(hostIfName);
   }
@@ -339,10 +337,4 @@ function interfaceExists({ ifName, namespacePath }: AddRequest): CniError {
     `interface ${ifName} exists in ${namespacePath} already`,
     { details: 'DEL it first, or ask for another CNI_IFNAME' },
   );
-}
-
-// Locally administered, unicast, and the same each time for the same attachment.
-function podMac({ containerId, ifName }: Attachment): Mac {
-  const digest = createHash('sha256').update(`${containerId}/${ifName}/mac`).digest();
-  return macFromBytes(Uint8Array.of(0x02, ...digest.subarray(0, 5)));
 }

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { type Address, isAddress, parseAddress } from '../net/address.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
+import { type KeptAttachment, keptAttachments } from './attachments.ts';
 import {
   annotatedBandwidth,
   bandwidthSchema,
@@ -11,6 +12,7 @@ import {
   firstBandwidth,
 } from './bandwidth.ts';
 import { CniError, cniErrorCode } from './error.ts';
+import type { FixedCapabilities } from './fixed.ts';
 import { type CniVersion, cniVersions, isSupportedVersion } from './version.ts';
 
 export interface NetworkConfiguration {
@@ -19,6 +21,9 @@ export interface NetworkConfiguration {
   readonly previous: PreviousResult | undefined;
   /** Undefined when neither the runtime nor the pod's annotations ask for a limit. */
   readonly bandwidth: Bandwidth | undefined;
+  readonly capabilities: FixedCapabilities;
+  /** What GC is to keep; undefined where the runtime does not say. */
+  readonly kept: readonly KeptAttachment[] | undefined;
 }
 
 /** The result of an earlier ADD as the runtime kept it, with whatever chained plugins added since. */
@@ -64,7 +69,7 @@ const schema = z.looseObject({
       portMappings: z.array(z.unknown()).nullish(),
       bandwidth: bandwidthSchema.nullish(),
       'io.kubernetes.cri.pod-annotations': z.record(z.string(), z.string()).nullish(),
-      ips: z.array(z.unknown()).nullish(),
+      ips: z.array(z.string()).nullish(),
       mac: z.string().nullish(),
     })
     .nullish(),
@@ -93,6 +98,8 @@ export function parseConfiguration(text: string): NetworkConfiguration {
       configuredBandwidth(runtimeConfig.bandwidth ?? {}),
       annotatedBandwidth(runtimeConfig['io.kubernetes.cri.pod-annotations'] ?? {}),
     ),
+    capabilities: runtimeConfig,
+    kept: keptAttachments(object),
   };
 }
 
@@ -124,7 +131,7 @@ function readVersion({ cniVersion }: Readonly<Record<string, unknown>>): CniVers
 // The runtime fills these in only for capabilities that our network configuration declares, so whoever declared one
 // by hand counts on it.
 function refuseUnsupported(runtimeConfig: Readonly<Record<string, unknown>>): void {
-  for (const key of ['portMappings', 'ips', 'mac']) {
+  for (const key of ['portMappings']) {
     const value = runtimeConfig[key];
     if (value === undefined || value === null || isEmpty(value)) continue;
     throw new CniError(

@@ -14,10 +14,16 @@ export const cniErrorCode = {
   invalidConfiguration: 7,
   invalidNamespace: 8,
   tryLater: 11,
+  /** STATUS: an ADD would fail. */
+  notAvailable: 50,
+  /** STATUS: an ADD would fail, and pods that exist do not reach everything. */
+  limitedConnectivity: 51,
   /** Ours (100 and up are free for plugins): CHECK found the pod's network other than ADD left it. */
   endpointDiffers: 100,
   /** ADD was asked for an interface name that the pod's namespace has already. */
   interfaceExists: 101,
+  /** ADD: every address of a family is held by an endpoint; waiting does not help. */
+  noAddress: 102,
   internal: 999,
 } as const;
 

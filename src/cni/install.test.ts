@@ -39,7 +39,12 @@ function freshPlaces(): Fresh {
   };
 }
 
-const capabilities = { bandwidth: true, 'io.kubernetes.cri.pod-annotations': true };
+const capabilities = {
+  bandwidth: true,
+  ips: true,
+  mac: true,
+  'io.kubernetes.cri.pod-annotations': true,
+};
 
 test('installs executable and configuration, and nothing else', () => {
   const places = freshPlaces();
@@ -53,6 +58,7 @@ test('installs executable and configuration, and nothing else', () => {
   assert.equal(statSync(executable).mode & 0o777, 0o755);
   assert.deepEqual(JSON.parse(readFileSync(configuration, 'utf8')), {
     cniVersion: '1.0.0',
+    cniVersions: ['0.4.0', '1.0.0', '1.1.0'],
     name: 'heddle',
     plugins: [{ type: 'heddle', capabilities }],
   });
@@ -87,6 +93,7 @@ test("names the agent's socket where it is not the default", () => {
   const list: unknown = JSON.parse(readFileSync(places.configuration, 'utf8'));
   assert.deepEqual(list, {
     cniVersion: '1.0.0',
+    cniVersions: ['0.4.0', '1.0.0', '1.1.0'],
     name: 'heddle',
     plugins: [{ type: 'heddle', agentSocket: '/run/heddle-2/agent.sock', capabilities }],
   });

@@ -40,16 +40,27 @@ export interface InstallReport {
 const pluginType = 'heddle';
 const configurationName = '05-heddle.conflist';
 
-/** What `/etc/cni/net.d/05-heddle.conflist` holds. Version 1.0.0: what Debian 12's containerd speaks, and runtimes ask
- * plugins of 1.1.0 for GC and STATUS, which the agent does not answer. */
+/** What `/etc/cni/net.d/05-heddle.conflist` holds. Debian 12's containerd and podman read `cniVersion`
+ * alone and speak nothing newer than 1.0.0; runtimes that know `cniVersions` take the newest there, and with it GC and
+ * STATUS. */
 export function networkConfiguration(agentSocket?: string): string {
   const plugin = {
     type: pluginType,
     ...(agentSocket !== undefined && { agentSocket }),
-    // What a runtime may hand over; it leaves out what its configuration does not name here.
-    capabilities: { bandwidth: true, 'io.kubernetes.cri.pod-annotations': true },
+    // A runtime hands over nothing that is not named here.
+    capabilities: {
+      bandwidth: true,
+      ips: true,
+      mac: true,
+      'io.kubernetes.cri.pod-annotations': true,
+    },
   };
-  const list = { cniVersion: '1.0.0', name: 'heddle', plugins: [plugin] };
+  const list = {
+    cniVersion: '1.0.0',
+    cniVersions: ['0.4.0', '1.0.0', '1.1.0'],
+    name: 'heddle',
+    plugins: [plugin],
+  };
   return `${JSON.stringify(list, undefined, 2)}\n`;
 }
 

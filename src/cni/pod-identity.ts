@@ -8,11 +8,8 @@ export interface PodIdentity {
   readonly uid?: string | undefined;
 }
 
-/** Undefined when no pod is named, as outside Kubernetes. Throws CniError (invalidEnvironment, unsupportedField). */
-export function parsePodIdentity(cniArgs: string): PodIdentity | undefined {
-  const fields = parseArguments(cniArgs);
-  // Older than the `ips` capability; Podman's --ip and --mac-address come this way.
-  for (const key of ['IP', 'MAC']) refuseValue(key, fields.get(key));
+/** Undefined when no pod is named, as outside Kubernetes. `fields`: of `parseArguments`. */
+export function podIdentity(fields: ReadonlyMap<string, string>): PodIdentity | undefined {
   const namespace = fields.get('K8S_POD_NAMESPACE') ?? '';
   const name = fields.get('K8S_POD_NAME') ?? '';
   // Podman gives the container's name as K8S_POD_NAME and no namespace: no pod of a cluster.
@@ -21,7 +18,8 @@ export function parsePodIdentity(cniArgs: string): PodIdentity | undefined {
   return { namespace, name, ...(uid !== '' && { uid }) };
 }
 
-function parseArguments(text: string): ReadonlyMap<string, string> {
+/** Throws CniError (invalidEnvironment). */
+export function parseArguments(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const pair of text.split(';')) {
     if (pair === '') continue;
@@ -35,12 +33,4 @@ function parseArguments(text: string): ReadonlyMap<string, string> {
     fields.set(pair.slice(0, equals), pair.slice(equals + 1));
   }
   return fields;
-}
-
-function refuseValue(key: string, value: string | undefined): void {
-  if (value === undefined || value === '') return;
-  throw new CniError(
-    cniErrorCode.unsupportedField,
-    `CNI_ARGS: ${key}=${value} is not supported: addresses come from the node's pod ranges`,
-  );
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseAddress } from '../net/address.ts';
+import { parseMac } from '../net/mac.ts';
 import { answerVersion, joinCall, splitCall } from './call.ts';
 import { CniError, cniErrorCode, formatError, toCniError } from './error.ts';
 import { type CniRequest, decodeRequest } from './request.ts';
@@ -41,8 +43,13 @@ function decode(written: Written): CniRequest {
 const common = { version: '1.0.0', containerId: 'c0ffee', ifName: 'eth0' } as const;
 const namespacePath = '/var/run/netns/cni-1';
 
+const gc = (keys: Readonly<Record<string, unknown>>): Written => ({
+  environment: { CNI_COMMAND: 'GC', CNI_CONTAINERID: undefined, CNI_NETNS: undefined },
+  configuration: { cniVersion: '1.1.0', ...keys },
+});
+
 const valid: readonly [string, Written, CniRequest][] = [
-  ['a plain ADD', {}, { ...common, kind: 'add', namespacePath, pod: undefined }],
+  ['a plain ADD', {}, { ...common, kind: 'add', network: 'heddle', namespacePath, pod: undefined }],
   [
     'an ADD from Kubernetes with its pod',
     {
@@ -54,6 +61,7 @@ const valid: readonly [string, Written, CniRequest][] = [
     {
       ...common,
       kind: 'add',
+      network: 'heddle',
       namespacePath,
       pod: { namespace: 'shop', name: 'web-1', uid: '8f1a' },
     },
@@ -61,17 +69,17 @@ const valid: readonly [string, Written, CniRequest][] = [
   [
     'an ADD whose CNI_ARGS name no namespace, as from Podman',
     { environment: { CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAME=box' } },
-    { ...common, kind: 'add', namespacePath, pod: undefined },
+    { ...common, kind: 'add', network: 'heddle', namespacePath, pod: undefined },
   ],
   [
     'keys that nobody here knows, at any depth',
     { configuration: { ipMasq: true, 'cni.dev/attachments': [], args: { labels: [] }, dns: {} } },
-    { ...common, kind: 'add', namespacePath, pod: undefined },
+    { ...common, kind: 'add', network: 'heddle', namespacePath, pod: undefined },
   ],
   [
     'empty capabilities',
     { configuration: { runtimeConfig: { portMappings: [], bandwidth: {}, ips: null, mac: '' } } },
-    { ...common, kind: 'add', namespacePath, pod: undefined },
+    { ...common, kind: 'add', network: 'heddle', namespacePath, pod: undefined },
   ],
   [
     "limits, the runtime's before those of the annotations that it hands on",
@@ -89,6 +97,7 @@ const valid: readonly [string, Written, CniRequest][] = [
     {
       ...common,
       kind: 'add',
+      network: 'heddle',
       namespacePath,
       pod: undefined,
       bandwidth: {
@@ -100,12 +109,12 @@ const valid: readonly [string, Written, CniRequest][] = [
   [
     'a prevResult of null, which is none',
     { configuration: { prevResult: null } },
-    { ...common, kind: 'add', namespacePath, pod: undefined },
+    { ...common, kind: 'add', network: 'heddle', namespacePath, pod: undefined },
   ],
   [
     'version 0.3.1',
     { configuration: { cniVersion: '0.3.1' } },
-    { ...common, version: '0.3.1', kind: 'add', namespacePath, pod: undefined },
+    { ...common, version: '0.3.1', kind: 'add', network: 'heddle', namespacePath, pod: undefined },
   ],
   [
     'DEL with a namespace',
@@ -122,6 +131,89 @@ const valid: readonly [string, Written, CniRequest][] = [
     { environment: { CNI_COMMAND: 'DEL', CNI_NETNS: '' } },
     { ...common, kind: 'del', namespacePath: undefined },
   ],
+  ...(
+    [
+      ['the list of GC', [{ containerID: 'c1', ifname: 'eth0' }], undefined],
+      ['the list of GC under its older key', undefined, [{ containerID: 'c1', ifname: 'eth0' }]],
+      ['the list of GC under both keys', [{ containerID: 'c1', ifname: 'eth0' }], []],
+    ] as const
+  ).map(([name, current, older]): [string, Written, CniRequest] => [
+    name,
+    gc({ 'cni.dev/valid-attachments': current, 'cni.dev/attachments': older }),
+    { kind: 'gc', network: 'heddle', kept: [{ containerId: 'c1', ifName: 'eth0' }] },
+  ]),
+  [
+    'the empty list of GC as Go writes it',
+    gc({ 'cni.dev/valid-attachments': null }),
+    { kind: 'gc', network: 'heddle', kept: [] },
+  ],
+  ['GC without a list', gc({}), { kind: 'gc', network: 'heddle', kept: undefined }],
+  [
+    'STATUS',
+    { environment: { CNI_COMMAND: 'STATUS' }, configuration: { cniVersion: '1.1.0' } },
+    { kind: 'status' },
+  ],
+  ...(
+    [
+      [
+        'ips',
+        { ips: ['192.0.2.9/24', '2001:db8::9'] },
+        '',
+        ['192.0.2.9', '2001:db8::9'],
+        undefined,
+      ],
+      ['mac', { mac: '02:00:5E:10:00:09' }, '', [], '02:00:5e:10:00:09'],
+      [
+        'IP= and MAC=',
+        {},
+        'IP=192.0.2.9/24;MAC=02:00:5e:10:00:09',
+        ['192.0.2.9'],
+        '02:00:5e:10:00:09',
+      ],
+      [
+        'two addresses of IP=',
+        {},
+        'IP=192.0.2.9,2001:db8::9',
+        ['192.0.2.9', '2001:db8::9'],
+        undefined,
+      ],
+      ['ips before IP=', { ips: ['192.0.2.9'] }, 'IP=192.0.2.8', ['192.0.2.9'], undefined],
+      [
+        'an address given twice',
+        { ips: ['192.0.2.9', '192.0.2.9/32'] },
+        '',
+        ['192.0.2.9'],
+        undefined,
+      ],
+    ] as const
+  ).map(([name, runtimeConfig, args, addresses, mac]): [string, Written, CniRequest] => [
+    `what is fixed by ${name}`,
+    { environment: { CNI_ARGS: args }, configuration: { runtimeConfig } },
+    {
+      ...common,
+      kind: 'add',
+      network: 'heddle',
+      namespacePath,
+      pod: undefined,
+      fixed: {
+        addresses: addresses.map((text) => parseAddress(text)),
+        ...(mac !== undefined && { mac: parseMac(mac) }),
+      },
+    },
+  ]),
+  ...(
+    [
+      ['aliases as the convention has them', { aliases: ['web'] }],
+      ["aliases as Podman's map", { aliases: { heddle: ['web'] } }],
+      ['annotations of the pod', { 'io.kubernetes.cri.pod-annotations': { team: 'shop' } }],
+      ['capabilities that nobody here knows', { ipRanges: [[{}]], dns: {}, cgroupPath: '/x' }],
+      ['capabilities of null', { aliases: null, ips: null, mac: null }],
+    ] as const
+  ).map(([name, runtimeConfig]): [string, Written, CniRequest] => [
+    name,
+    { configuration: { runtimeConfig } },
+    { ...common, kind: 'add', network: 'heddle', namespacePath, pod: undefined },
+  ]),
   [
     'VERSION with nothing else set',
     {
@@ -163,7 +255,7 @@ const withPrevious = (prevResult: unknown): Written => ({
 const malformed: readonly [Written, keyof typeof cniErrorCode, RegExp][] = [
   [withVariable('CNI_COMMAND'), 'invalidEnvironment', /^CNI_COMMAND: is not set$/],
   [withVariable('CNI_COMMAND', 'add'), 'invalidEnvironment', /"add" is not one of ADD, DEL/],
-  [withVariable('CNI_COMMAND', 'GC'), 'invalidEnvironment', /"GC" is not one of/],
+  [withVariable('CNI_COMMAND', 'GCC'), 'invalidEnvironment', /"GCC" is not one of/],
   [withVariable('CNI_CONTAINERID'), 'invalidEnvironment', /^ADD: CNI_CONTAINERID: is not set$/],
   [withVariable('CNI_CONTAINERID', ''), 'invalidEnvironment', /CNI_CONTAINERID: is not set/],
   [withVariable('CNI_CONTAINERID', '../../etc'), 'invalidEnvironment', /"..\/..\/etc" is not a c/],
@@ -192,8 +284,43 @@ const malformed: readonly [Written, keyof typeof cniErrorCode, RegExp][] = [
   [{ environment: { ...check, CNI_NETNS: '' } }, 'invalidEnvironment', /^CHECK: CNI_NETNS/],
   [withArgs('K8S_POD_NAME'), 'invalidEnvironment', /CNI_ARGS: "K8S_POD_NAME" is not KEY=VALUE/],
   [withArgs('=x'), 'invalidEnvironment', /CNI_ARGS: "=x" is not KEY=VALUE/],
-  [withArgs('IP=192.0.2.9'), 'unsupportedField', /CNI_ARGS: IP=192.0.2.9 is not supported/],
-  [withArgs('MAC=02:00:5e:10:00:09'), 'unsupportedField', /MAC=02:00:5e:10:00:09/],
+  [withArgs('IP=192.0.2.300'), 'invalidEnvironment', /^CNI_ARGS: IP: "192.0.2.300" is not an IPv4/],
+  [withArgs('IP=192.0.2.9,192.0.2.8'), 'invalidEnvironment', /is more than one of a family$/],
+  [withArgs('MAC=02:00:5e'), 'invalidEnvironment', /^CNI_ARGS: MAC: "02:00:5e" is not a MAC addr/],
+  [withArgs('MAC=01:00:5e:10:00:09'), 'invalidEnvironment', /is a multicast address$/],
+  [withRuntime('ips', ['x']), 'invalidConfiguration', /runtimeConfig.ips: "x" is not an IPv4/],
+  [withRuntime('ips', [7]), 'invalidConfiguration', /runtimeConfig.ips.0: /],
+  [withRuntime('ips', '192.0.2.9'), 'invalidConfiguration', /runtimeConfig.ips: /],
+  [
+    withRuntime('ips', ['2001:db8::1', '2001:db8::2']),
+    'invalidConfiguration',
+    /ips: "2001:db8::1, 2001:db8::2" is more than one of a family$/,
+  ],
+  [withRuntime('mac', 'x'), 'invalidConfiguration', /runtimeConfig.mac: "x" is not a MAC address/],
+  [
+    withRuntime('mac', '00:00:00:00:00:00'),
+    'invalidConfiguration',
+    /is no address of an interface/,
+  ],
+  [withRuntime('mac', 7), 'invalidConfiguration', /runtimeConfig.mac: /],
+  [gc({ 'cni.dev/valid-attachments': {} }), 'invalidConfiguration', /cni.dev\/valid-attachments: /],
+  [
+    gc({ 'cni.dev/valid-attachments': [{ containerID: 'c1' }] }),
+    'invalidConfiguration',
+    /cni.dev\/valid-attachments.0.ifname: /,
+  ],
+  [
+    gc({ 'cni.dev/attachments': [{ containerID: '', ifname: 'eth0' }] }),
+    'invalidConfiguration',
+    /cni.dev\/attachments.0.containerID: /,
+  ],
+  [gc({ cniVersion: '1.0.0' }), 'incompatibleVersion', /^GC: cniVersion 1.0.0 has no GC \(1.1.0/],
+  [gc({ name: undefined }), 'invalidConfiguration', /network configuration: name: /],
+  [
+    withVariable('CNI_COMMAND', 'STATUS'),
+    'incompatibleVersion',
+    /^STATUS: cniVersion 1.0.0 has no/,
+  ],
   [{ configuration: '' }, 'decode', /network configuration: is empty/],
   [{ configuration: '{"cniVersion":' }, 'decode', /network configuration: SyntaxError/],
   [{ configuration: '[]' }, 'decode', /is not a JSON object/],
@@ -217,8 +344,6 @@ const malformed: readonly [Written, keyof typeof cniErrorCode, RegExp][] = [
     'invalidConfiguration',
     /bandwidth.ingressRate/,
   ],
-  [withRuntime('ips', ['192.0.2.9/24']), 'unsupportedField', /runtimeConfig.ips: \["192.0.2.9/],
-  [withRuntime('mac', '02:00:5e:10:00:09'), 'unsupportedField', /runtimeConfig.mac: "02:00/],
   [withRuntime('portMappings', 8080), 'invalidConfiguration', /runtimeConfig.portMappings: /],
   [withPrevious(undefined), 'invalidConfiguration', /prevResult: is missing; CHECK compares/],
   [withPrevious(null), 'invalidConfiguration', /prevResult: is missing/],

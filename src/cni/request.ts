@@ -1,6 +1,7 @@
 // One CNI request, decoded and checked as a whole: after this, nothing about it is in doubt but the world itself.
 
 import type { Bandwidth } from '../net/bandwidth.ts';
+import type { KeptAttachment } from './attachments.ts';
 import type { CniCall } from './call.ts';
 import {
   identifierPattern,
@@ -9,7 +10,8 @@ import {
   parseConfiguration,
 } from './configuration.ts';
 import { CniError, cniErrorCode } from './error.ts';
-import { type PodIdentity, parsePodIdentity } from './pod-identity.ts';
+import { type FixedIdentity, readFixed } from './fixed.ts';
+import { type PodIdentity, parseArguments, podIdentity } from './pod-identity.ts';
 import { type CniVersion, isAtLeast } from './version.ts';
 
 /** A pod's interface is known by these two: one container may have several interfaces. */
@@ -24,6 +26,9 @@ export interface AddRequest extends Attachment {
   readonly namespacePath: string;
   readonly pod?: PodIdentity | undefined;
   readonly bandwidth?: Bandwidth | undefined;
+  /** The `name` of the network configuration: GC is for one network. */
+  readonly network: string;
+  readonly fixed?: FixedIdentity | undefined;
 }
 
 export interface DelRequest extends Attachment {
@@ -40,19 +45,37 @@ export interface CheckRequest extends Attachment {
   readonly previous: PreviousResult;
 }
 
+export interface GcRequest {
+  readonly kind: 'gc';
+  readonly network: string;
+  /** Everything of the network that is not listed goes; undefined: the runtime gave no list, so nothing does. */
+  readonly kept: readonly KeptAttachment[] | undefined;
+}
+
+export interface StatusRequest {
+  readonly kind: 'status';
+}
+
 export interface VersionRequest {
   readonly kind: 'version';
 }
 
-export type CniRequest = AddRequest | DelRequest | CheckRequest | VersionRequest;
+export type CniRequest =
+  | AddRequest
+  | DelRequest
+  | CheckRequest
+  | GcRequest
+  | StatusRequest
+  | VersionRequest;
 
-const verbs = ['ADD', 'DEL', 'CHECK', 'VERSION'] as const;
+const verbs = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
 type Verb = (typeof verbs)[number];
 
 /** Throws CniError with the code that the specification has for what is wrong. */
 export function decodeRequest(call: CniCall): CniRequest {
   const verb = readVerb(call.environment);
   if (verb === 'VERSION') return { kind: 'version' };
+  if (verb === 'GC' || verb === 'STATUS') return decodeOfNetwork(verb, call);
   checkEnvironment(verb, call.environment);
   const configuration = parseConfiguration(call.configuration);
   const attachment = readAttachment(call.environment, configuration);
@@ -76,6 +99,13 @@ function readVerb(environment: ReadonlyMap<string, string>): Verb {
   if (verb !== undefined) return verb;
   const rule = text === '' ? 'is not set' : `"${text}" is not one of ${verbs.join(', ')}`;
   throw new CniError(cniErrorCode.invalidEnvironment, `CNI_COMMAND: ${rule}`);
+}
+
+// The verbs that are about no container.
+function decodeOfNetwork(verb: 'GC' | 'STATUS', call: CniCall): GcRequest | StatusRequest {
+  const { version, name, kept } = parseConfiguration(call.configuration);
+  if (!isAtLeast(version, '1.1.0')) throw notYet(verb, version, '1.1.0');
+  return verb === 'STATUS' ? { kind: 'status' } : { kind: 'gc', network: name, kept };
 }
 
 // Everything that is wrong is named at once, so that the one who mends the runtime need not try again and again.
@@ -136,7 +166,7 @@ function readAttachment(
 
 function decodeAdd(
   environment: ReadonlyMap<string, string>,
-  { previous, bandwidth }: NetworkConfiguration,
+  { previous, name, capabilities, bandwidth }: NetworkConfiguration,
   attachment: CommonFields,
 ): AddRequest {
   if (previous !== undefined) {
@@ -146,20 +176,23 @@ function decodeAdd(
       { details: 'put heddle first in the list of plugins' },
     );
   }
-  const pod = parsePodIdentity(environment.get('CNI_ARGS') ?? '');
-  return { ...attachment, kind: 'add', pod, ...(bandwidth !== undefined && { bandwidth }) };
+  const fields = parseArguments(environment.get('CNI_ARGS') ?? '');
+  const fixed = readFixed(capabilities, fields);
+  return {
+    ...attachment,
+    kind: 'add',
+    network: name,
+    pod: podIdentity(fields),
+    ...(bandwidth !== undefined && { bandwidth }),
+    ...(fixed !== undefined && { fixed }),
+  };
 }
 
 function decodeCheck(
   { version, previous }: NetworkConfiguration,
   attachment: CommonFields,
 ): CheckRequest {
-  if (!isAtLeast(version, '0.4.0')) {
-    throw new CniError(
-      cniErrorCode.incompatibleVersion,
-      `CHECK: cniVersion ${version} has no CHECK (0.4.0 is the first)`,
-    );
-  }
+  if (!isAtLeast(version, '0.4.0')) throw notYet('CHECK', version, '0.4.0');
   if (previous === undefined) {
     throw new CniError(
       cniErrorCode.invalidConfiguration,
@@ -167,4 +200,11 @@ function decodeCheck(
     );
   }
   return { ...attachment, kind: 'check', previous };
+}
+
+function notYet(verb: Verb, version: CniVersion, first: CniVersion): CniError {
+  return new CniError(
+    cniErrorCode.incompatibleVersion,
+    `${verb}: cniVersion ${version} has no ${verb} (${first} is the first)`,
+  );
 }

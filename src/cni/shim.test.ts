@@ -179,6 +179,8 @@ test('refuses when the socket is one that a dead agent left', async () => {
   ]);
   await once(leaver, 'exit');
   assertError(await execute(add(socket), configuration), 11, /Connection refused/);
+  const status = { ...add(socket), CNI_COMMAND: 'STATUS' };
+  assertError(await execute(status, configuration), 50, /^STATUS: connect to .*refused/);
 });
 
 const head = 'HTTP/1.1 200 OK\r\nHeddle-Exit: 0\r\n';

@@ -28,6 +28,8 @@ export interface LocalEndpoint {
     readonly name: string;
     readonly uid?: string | undefined;
   };
+  /** Of the CNI network configuration that it was added by; absent in records of versions that did not keep it. */
+  readonly network?: string;
   /** ISO 8601. */
   readonly createdAt: string;
 }

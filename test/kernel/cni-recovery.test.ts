@@ -106,6 +106,7 @@ const mortalAgent = `
     podRanges: () => ['10.201.1.0/24', 'fd00:201:1::/64'],
     podMtuBytes: () => 1450,
     differences: () => [],
+    limits: () => [],
     settle: async (endpoint) => dieAt(pods.endpoints().includes(endpoint) ? 'settling' : 'deleting'),
   };
   const pods = new Pods({ store: EndpointStore.open(directory, 8), wiring, node, log: silentLogger });

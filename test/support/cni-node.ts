@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { AddressCooldown } from '../../src/agent/address-cooldown.ts';
 import { answerCni } from '../../src/agent/cni.ts';
 import { EndpointStore } from '../../src/agent/endpoint-store.ts';
 import { PodNetwork } from '../../src/agent/pod-network.ts';
+import type { IpamSettings } from '../../src/agent/pod-reservation.ts';
 import { Pods } from '../../src/agent/pods.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { joinCall } from '../../src/cni/call.ts';
@@ -54,7 +56,9 @@ export interface TestPod {
 export interface Changes {
   readonly environment?: Readonly<Record<string, string>>;
   readonly prevResult?: unknown;
+  readonly name?: string;
   readonly runtimeConfig?: unknown;
+  readonly 'cni.dev/valid-attachments'?: unknown;
 }
 
 export interface Answer {
@@ -63,7 +67,12 @@ export interface Answer {
   readonly json: Readonly<Record<string, unknown>> | undefined;
 }
 
-export function makeNode(context: TestContext, ranges: readonly string[] = dualStack): TestNode {
+export function makeNode(
+  context: TestContext,
+  ranges: readonly string[] = dualStack,
+  /** Where its addresses' cool-down is kept for this many ms; none unless given. */
+  cooldownMs = 0,
+): TestNode {
   const namespace = testNamespace(context);
   const socket = NetlinkSocket.open({ namespace });
   const directory = mkdtempSync(path.join(tmpdir(), 'heddle-cni-'));
@@ -91,7 +100,9 @@ export function makeNode(context: TestContext, ranges: readonly string[] = dualS
         podMtuBytes: () => 1450,
         settle,
         differences: () => [],
+        limits: () => [],
       },
+      ipam: ipamOf(directory, cooldownMs),
       log: silentLogger,
     });
   const store = EndpointStore.open(directory, 64);
@@ -112,6 +123,12 @@ export function makeNode(context: TestContext, ranges: readonly string[] = dualS
       return restarted;
     },
   };
+}
+
+function ipamOf(directory: string, cooldownMs: number): IpamSettings {
+  const file = path.join(directory, 'released-addresses');
+  const excluded = [parsePrefix('10.201.1.200/30')];
+  return { reserved: [], excluded, cooldown: new AddressCooldown({ file, cooldownMs }) };
 }
 
 function prepare(socket: NetlinkSocket): void {

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { parseAddress } from '../net/address.ts';
+import { AddressCooldown } from './address-cooldown.ts';
+
+const root = mkdtempSync(path.join(tmpdir(), 'heddle-cooldown-'));
+after(() => rmSync(root, { recursive: true }));
+
+const one = parseAddress('192.0.2.2');
+const two = parseAddress('2001:db8::2');
+
+/** Two clocks that a test moves. */
+function bench(file = path.join(mkdtempSync(path.join(root, 'state-')), 'released')) {
+  const clock = { monotonicMs: 5000, wallMs: 1_000_000 };
+  const open = (cooldownMs = 30_000) =>
+    new AddressCooldown({
+      file,
+      cooldownMs,
+      monotonicMs: () => clock.monotonicMs,
+      wallMs: () => clock.wallMs,
+    });
+  const pass = (ms: number) => {
+    clock.monotonicMs += ms;
+    clock.wallMs += ms;
+  };
+  return { clock, open, pass, file };
+}
+
+test('holds an address for its time, and again when it is released again', () => {
+  const { open, pass } = bench();
+  const cooldown = open();
+  cooldown.release([one]);
+  pass(20_000);
+  assert.ok(cooldown.has(one));
+  assert.ok(!cooldown.has(two));
+  cooldown.release([one, two]);
+  pass(29_999);
+  assert.ok(cooldown.has(one) && cooldown.has(two));
+  pass(1);
+  assert.ok(!cooldown.has(one) && !cooldown.has(two));
+});
+
+test('holds nothing and writes nothing when it is turned off', () => {
+  const { open, file } = bench();
+  const cooldown = open(0);
+  cooldown.release([one]);
+  assert.ok(!cooldown.has(one));
+  assert.throws(() => readFileSync(file), { code: 'ENOENT' });
+});
+
+test('does not mind the wall clock within one run', () => {
+  const { open, pass, clock } = bench();
+  const cooldown = open();
+  cooldown.release([one]);
+  for (const jump of [-10_000_000, 20_000_000]) {
+    clock.wallMs += jump;
+    pass(1000);
+    assert.ok(cooldown.has(one));
+  }
+  pass(28_000);
+  assert.ok(!cooldown.has(one));
+});
+
+test('goes on for the rest of its time after a restart', () => {
+  const { open, pass, clock } = bench();
+  open().release([one, two]);
+  pass(20_000);
+  clock.monotonicMs = 3;
+  const restarted = open();
+  assert.ok(restarted.has(one) && restarted.has(two));
+  pass(9999);
+  assert.ok(restarted.has(one));
+  pass(1);
+  assert.ok(!restarted.has(one));
+});
+
+test('holds an address no longer than its whole time when the clock was set back between', () => {
+  const { open, pass, clock } = bench();
+  open().release([one]);
+  clock.wallMs -= 86_400_000;
+  const restarted = open();
+  pass(29_999);
+  assert.ok(restarted.has(one));
+  pass(1);
+  assert.ok(!restarted.has(one));
+});
+
+test('lets everything go when the clock was set forward between', () => {
+  const { open, clock } = bench();
+  open().release([one]);
+  clock.wallMs += 86_400_000;
+  assert.ok(!open().has(one));
+});
+
+test('reads past lines that are no release, and past one that was cut off', () => {
+  const { open, file, clock } = bench();
+  writeFileSync(file, `garbage\n\n7\n${clock.wallMs} 192.0.2\nx 192.0.2.3\n`);
+  appendFileSync(file, `${clock.wallMs} ${one}\n${clock.wallMs} 192.0.2.7`);
+  const cooldown = open();
+  assert.ok(cooldown.has(one));
+  assert.ok(!cooldown.has(parseAddress('192.0.2.7')));
+  cooldown.release([two]);
+  const next = open();
+  assert.ok(next.has(one) && next.has(two), 'nothing was appended to the cut-off line');
+});
+
+test('remembers where nothing can be written', () => {
+  const { open } = bench('/proc/heddle-no-such/released');
+  const cooldown = open();
+  cooldown.release([one]);
+  assert.ok(cooldown.has(one));
+});
+
+test('keeps its file short', () => {
+  const { open, pass, file } = bench();
+  const cooldown = open();
+  for (let run = 0; run < 5000; run++) {
+    pass(30_000);
+    cooldown.release([one]);
+  }
+  assert.ok(readFileSync(file, 'utf8').split('\n').length < 1500);
+});

@@ -1,0 +1,127 @@
+// What a new endpoint gets: id, addresses, MAC, MTU. The rules of ADD before anything is made, which STATUS asks too.
+
+import { createHash } from 'node:crypto';
+import { annotatedBandwidth, firstBandwidth } from '../cni/bandwidth.ts';
+import { CniError, cniErrorCode } from '../cni/error.ts';
+import type { PodIdentity } from '../cni/pod-identity.ts';
+import type { AddRequest, Attachment } from '../cni/request.ts';
+import type { Address } from '../net/address.ts';
+import type { Bandwidth } from '../net/bandwidth.ts';
+import { type Mac, macFromBytes } from '../net/mac.ts';
+import type { Prefix } from '../net/prefix.ts';
+import type { AddressCooldown } from './address-cooldown.ts';
+import { type EndpointReservation, hostIfNameOf } from './endpoint-record.ts';
+import type { EndpointStore } from './endpoint-store.ts';
+import { type Allocation, allocate, type Rotation, resumeRotation } from './ipam.ts';
+import { gatewayMac } from './pod-gateway.ts';
+
+/** See the configuration's `ipam`. */
+export interface IpamSettings {
+  readonly reserved: readonly Prefix[];
+  readonly excluded: readonly Prefix[];
+  readonly cooldown: AddressCooldown;
+}
+
+export interface ReservationOptions {
+  readonly store: EndpointStore;
+  readonly node: {
+    podRanges(): readonly Prefix[];
+    podMtuBytes(): number | undefined;
+    podAnnotations(pod: PodIdentity): Readonly<Record<string, string>>;
+  };
+  readonly ipam: IpamSettings | undefined;
+  readonly now: () => Date;
+}
+
+export class Reservations {
+  readonly #options: ReservationOptions;
+  /** Of the records found at the start, oldest first: where the rotation of addresses goes on. */
+  readonly #foundAddresses: readonly Address[];
+  #rotation: Rotation | undefined;
+
+  constructor(options: ReservationOptions) {
+    this.#options = options;
+    this.#foundAddresses = [...options.store.addresses()];
+  }
+
+  /** Takes effect with `EndpointStore.reserve`; synchronous up to there, so that parallel ADDs cannot take the same.
+   * Throws CniError. */
+  make(request: AddRequest): EndpointReservation {
+    const { id, mtuBytes } = this.#room();
+    const mac = request.fixed?.mac ?? podMac(request);
+    if (mac === gatewayMac) {
+      throw new CniError(
+        cniErrorCode.invalidConfiguration,
+        `fixed MAC ${mac}: it is the gateway's in every pod`,
+      );
+    }
+    const { addresses, rotation } = this.#allocate(request.fixed?.addresses);
+    this.#rotation = rotation;
+    const { containerId, ifName, namespacePath, pod, network } = request;
+    const bandwidth = this.#bandwidth(request);
+    return {
+      id,
+      containerId,
+      ifName,
+      namespacePath,
+      hostIfName: hostIfNameOf(request),
+      mac,
+      addresses,
+      mtuBytes,
+      ...(bandwidth !== undefined && { bandwidth }),
+      ...(pod !== undefined && { pod }),
+      network,
+      createdAt: this.#options.now().toISOString(),
+    };
+  }
+
+  /** Throws the CniError that an ADD would meet at this moment. */
+  probe(): void {
+    this.#room();
+    this.#allocate();
+  }
+
+  // What the runtime says goes before what the cluster says: it is the later word.
+  #bandwidth({ pod, bandwidth = {} }: AddRequest): Bandwidth | undefined {
+    const annotations = pod === undefined ? {} : this.#options.node.podAnnotations(pod);
+    return firstBandwidth(bandwidth, annotatedBandwidth(annotations));
+  }
+
+  #room(): { readonly id: number; readonly mtuBytes: number } {
+    const { store, node } = this.#options;
+    const id = store.freeId();
+    if (id === undefined) {
+      throw new CniError(cniErrorCode.tryLater, 'the data path has no room for another endpoint', {
+        details: 'raise endpointEntries in the configuration of the agent',
+      });
+    }
+    const mtuBytes = node.podMtuBytes();
+    if (mtuBytes === undefined) {
+      throw new CniError(cniErrorCode.tryLater, 'the node has no uplink yet', {
+        details: '`heddle status` shows which interfaces are uplinks',
+      });
+    }
+    return { id, mtuBytes };
+  }
+
+  #allocate(fixed?: readonly Address[]): Allocation {
+    const { store, node, ipam } = this.#options;
+    const ranges = node.podRanges();
+    const { reserved, excluded, cooldown } = ipam ?? {};
+    return allocate({
+      ranges,
+      taken: store.addresses(),
+      rotation: this.#rotation ?? resumeRotation(ranges, this.#foundAddresses),
+      cooling: cooldown,
+      reserved,
+      excluded,
+      fixed,
+    });
+  }
+}
+
+// Locally administered, unicast, and the same each time for the same attachment.
+function podMac({ containerId, ifName }: Attachment): Mac {
+  const digest = createHash('sha256').update(`${containerId}/${ifName}/mac`).digest();
+  return macFromBytes(Uint8Array.of(0x02, ...digest.subarray(0, 5)));
+}

@@ -1,0 +1,147 @@
+// GC, STATUS, fixed addresses and the cool-down, over real links and records on disk.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import {
+  assertFails,
+  footprint,
+  makeNode,
+  makePod,
+  type TestNode,
+  type TestPod,
+} from '../support/cni-node.ts';
+import { runIn } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const done = { exitCode: 0, json: undefined };
+const listOf = (...pods: readonly TestPod[]) => ({
+  'cni.dev/valid-attachments': pods.map(({ containerId }) => ({
+    containerID: containerId,
+    ifname: 'eth0',
+  })),
+});
+
+async function add(node: TestNode, pod: TestPod, name = 'heddle'): Promise<void> {
+  const { exitCode, json } = await node.call('ADD', pod, { name });
+  assert.equal(exitCode, 0, JSON.stringify(json));
+}
+
+rootTest('GC takes what is not listed, of its own network alone', async (context) => {
+  const node = makeNode(context);
+  const before = footprint(node);
+  const [kept, stale, gone, other] = [1, 2, 3, 4].map(() => makePod(context)) as [
+    TestPod,
+    TestPod,
+    TestPod,
+    TestPod,
+  ];
+  for (const pod of [kept, stale, gone]) await add(node, pod);
+  await add(node, other, 'blue');
+  gone.end();
+  const left = () => node.pods.endpoints().map(({ containerId }) => containerId);
+  assert.deepEqual(await node.call('GC', kept), done, 'without a list nothing is stale');
+  assert.equal(left().length, 4);
+  for (let run = 0; run < 2; run++) {
+    assert.deepEqual(await node.call('GC', kept, listOf(kept)), done);
+    assert.deepEqual(left(), [kept.containerId, other.containerId]);
+  }
+  runIn(node.namespace, 'busybox', 'ping', '-c1', '-W1', '10.201.1.2');
+  assert.equal(runIn(stale.namespace, 'ip', '-o', 'link', 'show', 'type', 'veth'), '');
+  assert.deepEqual(await node.call('GC', kept, listOf()), done);
+  assert.deepEqual(await node.call('GC', kept, { ...listOf(), name: 'blue' }), done);
+  for (const pod of [kept, stale, other]) pod.end();
+  assert.deepEqual(footprint(node), before);
+});
+
+rootTest('GC goes on after an error, reports it, and finishes the next time', async (context) => {
+  const node = makeNode(context);
+  const pods = [1, 2, 3].map(() => makePod(context));
+  for (const pod of pods) await add(node, pod);
+  const [first, second, third] = pods.map(({ containerId }) => containerId);
+  node.failSettle(() => new Error('routes: ENOBUFS'));
+  const answer = await node.call('GC', pods[0] as TestPod, listOf());
+  assertFails(answer, 999, new RegExp(`^GC shop/${first} eth0: routes: ENOBUFS$`));
+  const records = node.store.list().map(({ containerId }) => containerId);
+  assert.deepEqual(records, [first], `${second} and ${third} are gone all the same`);
+  assert.deepEqual(await node.call('GC', pods[0] as TestPod, listOf()), done);
+  assert.deepEqual(node.store.list(), []);
+});
+
+rootTest('STATUS is silent while pods can be added, else 50 with the reason', async (context) => {
+  const ranges = ['10.201.1.0/29'];
+  const node = makeNode(context, ranges, 60_000);
+  const pods = Array.from({ length: 5 }, () => makePod(context));
+  const probe = makePod(context);
+  assert.deepEqual(await node.call('STATUS', probe), done);
+  for (const pod of pods) await add(node, pod);
+  const full = /^STATUS: no pod can be added: allocate an IPv4 address: none is free in 10.201.1.0/;
+  assertFails(await node.call('STATUS', probe), 50, full);
+  assertFails(await node.call('ADD', probe), 102, /none is free in 10.201.1.0\/29 \(5 for pods\)$/);
+  assert.equal((await node.call('DEL', pods[0] as TestPod)).exitCode, 0);
+  assertFails(await node.call('ADD', probe), 11, /; 1 cool down after their pods$/);
+  ranges.push('10.201.2.0/24');
+  assert.deepEqual(await node.call('STATUS', probe), done);
+  await add(node, probe);
+  ranges.length = 0;
+  assertFails(await node.call('STATUS', probe), 50, /this node has no pod ranges/);
+});
+
+rootTest('a pod gets the addresses and the MAC that it asks for, or a reason', async (context) => {
+  const node = makeNode(context);
+  const pod = makePod(context);
+  const runtimeConfig = {
+    ips: ['10.201.1.77/24', 'fd00:201:1::77'],
+    mac: '02:00:5E:10:00:77',
+    aliases: { heddle: ['web'] },
+    'io.kubernetes.cri.pod-annotations': { team: 'shop' },
+  };
+  const added = await node.call('ADD', pod, { runtimeConfig });
+  assert.equal(added.exitCode, 0, JSON.stringify(added.json));
+  assert.equal((await node.call('CHECK', pod, { prevResult: added.json })).exitCode, 0);
+  const shown = runIn(pod.namespace, 'ip', '-o', 'address', 'show', 'dev', 'eth0');
+  assert.match(shown, /10\.201\.1\.77\/32/);
+  assert.match(shown, /fd00:201:1::77\/128/);
+  assert.match(runIn(pod.namespace, 'ip', 'link', 'show', 'eth0'), /02:00:5e:10:00:77/);
+  for (const address of ['10.201.1.77', 'fd00:201:1::77']) {
+    runIn(node.namespace, 'busybox', 'ping', '-c1', '-W1', address);
+  }
+  const second = makePod(context);
+  const before = footprint(node);
+  const refused: readonly [object, number, RegExp][] = [
+    [{ ips: ['10.201.1.77'] }, 11, /10.201.1.77: another pod of this node has it$/],
+    [{ ips: ['10.201.9.9'] }, 7, /10.201.9.9: is in no pod range of this node/],
+    [{ ips: ['10.201.1.1'] }, 7, /10.201.1.1: is no pod's/],
+    [{ ips: ['10.201.1.201'] }, 7, /is in 10.201.1.200\/30 of ipam.excludedCidrs$/],
+    [{ mac: '02:68:65:64:64:6c' }, 7, /it is the gateway's in every pod$/],
+  ];
+  for (const [wrong, code, text] of refused) {
+    assertFails(await node.call('ADD', second, { runtimeConfig: wrong }), code, text);
+  }
+  assert.deepEqual(footprint(node), before);
+  const environment = { CNI_ARGS: 'IgnoreUnknown=1;IP=10.201.1.78;MAC=02:00:5e:10:00:78' };
+  assert.equal((await node.call('ADD', second, { environment })).exitCode, 0);
+  const [, endpoint] = node.pods.endpoints();
+  assert.deepEqual(endpoint?.addresses, ['10.201.1.78', 'fd00:201:1::2']);
+  assert.equal(endpoint.mac, '02:00:5e:10:00:78');
+});
+
+rootTest('an address rests after its pod, also over a restart of the agent', async (context) => {
+  const node = makeNode(context, ['10.201.1.0/30'], 1500);
+  const pod = makePod(context);
+  await add(node, pod);
+  assert.equal((await node.call('DEL', pod)).exitCode, 0);
+  assertFails(await node.call('ADD', pod), 11, /1 cool down/);
+  const file = path.join(node.directory, 'released-addresses');
+  assert.match(readFileSync(file, 'utf8'), /^\d+ 10\.201\.1\.2\n$/);
+  await setTimeout(200);
+  const restarted = await node.restart();
+  const { containerId, path: namespacePath } = pod;
+  const request = { containerId, namespacePath, ifName: 'eth0', network: 'heddle' };
+  const again = () => restarted.add({ kind: 'add', version: '1.1.0', ...request });
+  await assert.rejects(again(), /1 cool down/);
+  await setTimeout(1500);
+  assert.deepEqual((await again()).addresses, ['10.201.1.2']);
+  await restarted.del({ kind: 'del', version: '1.1.0', ...request });
+});
