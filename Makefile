@@ -28,7 +28,13 @@ dist/shim/heddle-%: shim/%.c
 	$(CLANG) $(SHIM_FLAGS) $< -o $@
 
 # The measuring programs; only `npm run bench` needs them.
-bench: $(patsubst bench/programs/%.c,dist/bench/programs/%,$(wildcard bench/programs/*.c))
+BENCH_OBJECTS := $(patsubst %.bpf.c,dist/%.bpf.o,$(wildcard bench/programs/*.bpf.c))
+BENCH_PROGRAMS := $(filter-out %.bpf,$(patsubst %.c,dist/%,$(wildcard bench/programs/*.c)))
+bench: $(BENCH_OBJECTS) $(BENCH_PROGRAMS)
+
+dist/bench/programs/%.bpf.o: bench/programs/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_FLAGS) -c $< -o $@
 
 dist/bench/programs/%: bench/programs/%.c $(wildcard bench/programs/*.h)
 	@mkdir -p $(@D)

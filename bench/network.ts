@@ -12,6 +12,7 @@ import { measureConnections } from './load/connections.ts';
 import { measureLatency } from './load/latency.ts';
 import { measureStream } from './load/stream.ts';
 import { hostToHost } from './reference/cross-node.ts';
+import { redirectOnlyCrossNode, redirectOnlySameNode } from './reference/redirect-only.ts';
 import { bareVeth, bridgePlugin, forwardingNamespace } from './reference/same-node.ts';
 import { Topology } from './reference/topology.ts';
 
@@ -52,10 +53,12 @@ async function runNetwork(options: RunOptions): Promise<readonly Figure[]> {
       bareVeth(topology),
       forwardingNamespace(topology),
       bridgePlugin(topology, stateDir),
+      redirectOnlySameNode(topology),
       native.sameNode('heddle'),
     ];
     const far: [Arm, ...Arm[]] = [
       hostToHost(topology),
+      redirectOnlyCrossNode(topology),
       native.crossNode('heddle native'),
       overlay.crossNode('heddle vxlan'),
     ];
@@ -73,8 +76,8 @@ function comparison(
   options: RunOptions,
 ): Comparison {
   const { quick, signal, progress } = options;
-  const measure = measureArm(quick ? { seconds: 1, count: 2000 } : { seconds: 2, count: 8000 });
-  return { group, arms, rounds: quick ? 2 : 7, measure, signal, progress };
+  const measure = measureArm(quick ? { seconds: 1, count: 2000 } : { seconds: 2, count: 5000 });
+  return { group, arms, rounds: quick ? 2 : 5, measure, signal, progress };
 }
 
 interface Dose {

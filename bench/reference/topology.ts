@@ -7,6 +7,7 @@ import type { Place } from '../place.ts';
 export class Topology implements Disposable {
   readonly #prefix: string;
   readonly #names: string[] = [];
+  readonly #resources: Disposable[] = [];
 
   constructor(prefix: string) {
     this.#prefix = prefix;
@@ -21,7 +22,13 @@ export class Topology implements Disposable {
     return place;
   }
 
+  /** Lives as long as the topology. */
+  use(resource: Disposable): void {
+    this.#resources.push(resource);
+  }
+
   [Symbol.dispose](): void {
+    for (const resource of this.#resources.splice(0)) resource[Symbol.dispose]();
     for (const name of this.#names.splice(0)) execFileSync('ip', ['netns', 'del', name]);
   }
 }
