@@ -11,6 +11,7 @@ import { attachByHook, BlockAttacher } from '../datapath/block-attach.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/loader.ts';
 import type { Hook } from '../datapath/tables/attacher.ts';
 import { datapathTables, endpointEntryKeys } from '../datapath/tables/tables.ts';
+import { linkByName } from '../kernel/netlink/link.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { Nftables } from '../kernel/nftables.ts';
 import type { BpfProgram } from '../kernel/program.ts';
@@ -21,6 +22,7 @@ import { Observer } from '../observe/observer.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import { AddressCooldown } from './address-cooldown.ts';
 import type { AgentConfig } from './config-schema.ts';
+import { type KernelTruth, recoverRecord } from './endpoint-recovery.ts';
 import { EndpointStore } from './endpoint-store.ts';
 import { listHost } from './host-facts.ts';
 import { Journal } from './journal.ts';
@@ -71,8 +73,16 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     endpoints: () => pods.endpoints(),
     reconciler,
   });
+  const truth: KernelTruth = {
+    link: (name) => linkByName(socket, name),
+    entry: (ifindex) => datapath.maps.endpoints.get({ ifindex }),
+  };
   const pods: Pods = new Pods({
-    store: EndpointStore.open(join(config.stateDir, 'endpoints'), config.endpointEntries),
+    store: EndpointStore.open(
+      join(config.stateDir, 'endpoints'),
+      config.endpointEntries,
+      (hostIfName, text) => recoverRecord(truth, hostIfName, text),
+    ),
     wiring: owned.use(new PodNetwork(undefined, { removeLater: true })),
     node: {
       podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),

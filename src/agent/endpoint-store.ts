@@ -33,9 +33,9 @@ export class EndpointStore {
   readonly #records: Map<string, EndpointRecord>;
   readonly #addresses = new Set<Address>();
 
-  /** Reads every record. A file that is no record is set aside (`.corrupt`) and told in `problems`.
-   * `capacity`: how many endpoints the data path has room for; ids are 1 to `capacity`. */
-  static open(directory: string, capacity: number): EndpointStore {
+  /** Reads every record. A file that is no record is set aside (`.corrupt`), made again if `recover` can, and told in
+   * `problems`. `capacity`: how many endpoints the data path has room for; ids are 1 to `capacity`. */
+  static open(directory: string, capacity: number, recover?: Recover): EndpointStore {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const problems: string[] = [];
     const loaded: EndpointRecord[] = [];
@@ -44,7 +44,7 @@ export class EndpointStore {
       // Cut off by a crash before the rename: it never was a record.
       if (name.endsWith('.tmp')) rmSync(file);
       if (!name.endsWith('.json')) continue;
-      const record = load(file, problems);
+      const record = load(file, problems, recover);
       if (record !== undefined) loaded.push(record);
     }
     loaded.sort((left, right) => (left.createdAt < right.createdAt ? -1 : 1));
@@ -137,23 +137,36 @@ export class EndpointStore {
   }
 }
 
+/** What can be told of the endpoint behind an interface of ours whose record cannot be read; `text` is what is left of it. */
+type Recover = (hostIfName: string, text: string) => EndpointRecord | undefined;
+
 interface Loaded {
   readonly records: Map<string, EndpointRecord>;
   readonly problems: readonly string[];
 }
 
-function load(file: string, problems: string[]): EndpointRecord | undefined {
+function load(
+  file: string,
+  problems: string[],
+  recover: Recover | undefined,
+): EndpointRecord | undefined {
   try {
     const record = parseRecord(readFileSync(file, 'utf8'));
     if (`${record.hostIfName}.json` === path.basename(file)) return record;
     throw new Error(`is the record of ${record.hostIfName}`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
+    const recovered = recover?.(path.basename(file, '.json'), readFileSync(file, 'latin1'));
     renameSync(file, `${file}.corrupt`);
+    if (recovered !== undefined) writeAtomically(file, formatRecord(recovered));
+    const consequence =
+      recovered === undefined
+        ? 'its pod has no network until it is made anew'
+        : 'made again from what the kernel has of the pod, which keeps its network';
     problems.push(
-      `endpoint record ${file}: ${reason}; set aside as ${path.basename(file)}.corrupt, its pod has no network until it is made anew`,
+      `endpoint record ${file}: ${reason}; set aside as ${path.basename(file)}.corrupt, ${consequence}`,
     );
-    return undefined;
+    return recovered;
   }
 }
 

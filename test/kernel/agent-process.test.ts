@@ -198,6 +198,38 @@ rootTest(
   },
 );
 
+rootTest(
+  'a record that is cut off is made again from what the kernel has: its pod loses nothing',
+  async (context) => {
+    const place = agentPlace(context);
+    const agent = await startAgent(context, place);
+    const { first, addresses } = await addTwoPods(context, place);
+    const known = async (): Promise<readonly object[]> =>
+      (JSON.parse((await get(place, '/v1/endpoints')).text) as EndpointView[]).map(
+        ({ traffic: _, ...endpoint }) => endpoint,
+      );
+    const before = await known();
+    await agent.end('SIGTERM');
+    const records = path.join(place.stateDir, 'endpoints');
+    for (const name of fs.readdirSync(records)) {
+      fs.truncateSync(path.join(records, name), fs.statSync(path.join(records, name)).size - 4);
+    }
+    await startAgent(context, place);
+    assert.deepEqual(await known(), before);
+    const { health, tables } = await status(place);
+    assert.equal(health.reasons.length, 2);
+    assert.match(health.reasons.join(), /set aside as hd.*, made again from what the kernel has/);
+    assert.ok(tables.every(({ writes: { deleted } }) => deleted === 0));
+    for (const address of addresses) first.ping(address);
+    for (const containerId of ['container-0', 'container-1']) {
+      cni(place, { verb: 'DEL', containerId, netns: first.path });
+    }
+    await eventually(() => {
+      assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hd/);
+    });
+  },
+);
+
 rootTest('an uplink that goes, comes back and changes its address is followed', async (context) => {
   const place = agentPlace(context, 'uplinks: [eth0, eth1]\n');
   await startAgent(context, place);
