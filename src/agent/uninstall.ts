@@ -138,7 +138,9 @@ function unpinPrograms(folder: string): number {
 function removeFiles({ stateDir, socket }: UninstallOptions): number {
   const files = [
     socket,
-    ...['endpoints', 'sysctls.json', 'agent.lock'].map((name) => join(stateDir, name)),
+    ...['endpoints', 'released-addresses', 'sysctls.json', 'agent.lock'].map((name) =>
+      join(stateDir, name),
+    ),
   ];
   const present = files.filter((file) => statSync(file, { throwIfNoEntry: false }) !== undefined);
   for (const file of present) rmSync(file, { recursive: true });
