@@ -91,10 +91,13 @@ static __always_inline enum verdict route_out(struct __sk_buff *skb, struct pack
 		packet->reason = DROP_NO_ENDPOINT;
 		return VERDICT_NEXT;
 	}
-	/* 3. Too long: the stack fragments, or answers with the ICMP error of path-MTU discovery. */
+	/* 3. A flow that kernel NAT may own. */
+	if (packet->through_stack)
+		return VERDICT_NEXT;
+	/* 4. Too long: the stack fragments, or answers with the ICMP error of path-MTU discovery. */
 	if (exceeds(skb, packet, route->mtu))
 		return VERDICT_NEXT;
-	/* 4. To the node that has it. */
+	/* 5. To the node that has it. */
 	if (route->kind == ROUTE_NATIVE)
 		return send_to_neighbour(route);
 	if (!set_tunnel(skb, route)) {

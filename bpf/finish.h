@@ -65,17 +65,35 @@ static __always_inline enum verdict drop(struct packet *packet, enum drop_reason
 /*
  * A packet that is nobody's business here (neither end an endpoint of this node, no drop reason)
  * leaves no trace. A reason with VERDICT_NEXT is a drop that the stack carries out, so that the
- * sender gets the ICMP error.
+ * sender gets the ICMP error. False: nothing is left to account.
  */
-static __always_inline int finish(const struct packet *packet, enum verdict verdict)
+static __always_inline bool count(const struct packet *packet)
 {
 	if (packet->reason) {
 		count_drop(packet);
-		return verdict;
+		return false;
 	}
 	count_traffic(packet, packet->sender, EGRESS);
 	count_traffic(packet, packet->receiver, INGRESS);
-	if (packet->has_flow && (packet->sender || packet->receiver))
-		account_flow(packet);
+	return packet->has_flow && (packet->sender || packet->receiver);
+}
+
+static __always_inline int finish(const struct packet *packet, enum verdict verdict)
+{
+	struct flow_match match;
+
+	if (count(packet)) {
+		match_flow(packet, &match);
+		account_flow(packet, &match);
+	}
+	return verdict;
+}
+
+/* For a program that had to know the flow before it could decide: one lookup serves both. */
+static __always_inline int finish_matched(const struct packet *packet, struct flow_match *match,
+					  enum verdict verdict)
+{
+	if (count(packet))
+		account_flow(packet, match);
 	return verdict;
 }

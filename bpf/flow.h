@@ -60,6 +60,7 @@ static __always_inline struct flow first_state(const struct packet *packet,
 		.state = FLOW_OPEN,
 		.ifindex = packet->ifindex,
 		.direction = packet->direction,
+		.path = packet->through_stack ? FLOW_THROUGH_STACK : FLOW_DIRECT,
 	};
 
 	flow.bytes[sent] = packet->bytes;
@@ -97,6 +98,9 @@ static __always_inline void update_flow(struct flow *flow, const struct packet *
 	/* The coarse clock stands still for milliseconds: most packets need not write it. */
 	if (flow->last_seen_ns != now)
 		flow->last_seen_ns = now;
+	/* The same ends and ports may have been in direct use before (UDP). */
+	if (packet->through_stack && flow->path != FLOW_THROUGH_STACK)
+		flow->path = FLOW_THROUGH_STACK;
 	if (packet->tcp_flags & ~flow->tcp_flags[sent & 1])
 		learn_flags(flow, packet, sent, now);
 }
@@ -131,17 +135,27 @@ static __noinline void restart_flow(struct flow *flow, const struct packet *pack
 	report_new_flow(packet, now);
 }
 
-static __always_inline void account_flow(const struct packet *packet)
+/* The flow of a packet, if there is one, and what is needed to open one. */
+struct flow_match {
+	struct flow_key key;
+	enum flow_direction sent;
+	struct flow *flow;
+};
+
+static __always_inline void match_flow(const struct packet *packet, struct flow_match *match)
+{
+	match->sent = flow_key_of(packet, &match->key);
+	match->flow = bpf_map_lookup_elem(&flows, &match->key);
+}
+
+static __always_inline void account_flow(const struct packet *packet, struct flow_match *match)
 {
 	__u64 now = bpf_ktime_get_coarse_ns();
-	struct flow_key key;
-	enum flow_direction sent = flow_key_of(packet, &key);
-	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
 
-	if (!flow)
-		open_flow(packet, &key, sent, now);
-	else if (flow->state == FLOW_CLOSED && is_opening(packet))
-		restart_flow(flow, packet, sent, now);
+	if (!match->flow)
+		open_flow(packet, &match->key, match->sent, now);
+	else if (match->flow->state == FLOW_CLOSED && is_opening(packet))
+		restart_flow(match->flow, packet, match->sent, now);
 	else
-		update_flow(flow, packet, sent, now);
+		update_flow(match->flow, packet, match->sent, now);
 }

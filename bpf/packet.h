@@ -38,6 +38,7 @@ struct packet {
 	__u8 tcp_flags;
 	bool is_ipv4;
 	bool is_fragment; /* not the first one: it has no transport header */
+	bool through_stack; /* its flow's packets must pass the stack, both ways */
 	bool has_flow; /* a later fragment and an ICMP error have none */
 };
 

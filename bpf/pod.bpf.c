@@ -8,7 +8,8 @@
 #include "transport.h"
 
 /* The order is the precedence of drop reasons. */
-static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct packet *packet)
+static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct packet *packet,
+					      struct flow_match *match)
 {
 	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
 	const struct location *location;
@@ -34,10 +35,15 @@ static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct pack
 	if (!has_address_of(packet, endpoint))
 		return drop(packet, DROP_SPOOFED_ADDRESS);
 
+	/* The answer to what kernel NAT sent here must not leave beside it, or nobody knows it. */
+	if (packet->has_flow) {
+		match_flow(packet, match);
+		packet->through_stack = match->flow && match->flow->path == FLOW_THROUGH_STACK;
+	}
 	location = locate(&packet->destination);
 	if (!location)
 		return route_out(skb, packet);
-	if (location->kind != LOCATION_ENDPOINT)
+	if (location->kind != LOCATION_ENDPOINT || packet->through_stack)
 		return VERDICT_NEXT;
 	packet->receiver = location->endpoint_id;
 	return deliver(packet, location);
@@ -47,9 +53,10 @@ SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
 	struct packet packet = {};
-	enum verdict verdict = leave_pod(skb, &packet);
+	struct flow_match match = {};
+	enum verdict verdict = leave_pod(skb, &packet, &match);
 
-	return finish(&packet, verdict);
+	return finish_matched(&packet, &match, verdict);
 }
 
 /* What reaches a pod through the stack: from the node itself, from the world, oversized. */
@@ -61,6 +68,7 @@ static __always_inline enum verdict enter_pod(struct __sk_buff *skb, struct pack
 	packet->ifindex = skb->ifindex;
 	packet->direction = INGRESS;
 	packet->receiver = endpoint ? endpoint->id : 0;
+	packet->through_stack = true;
 
 	reason = parse(skb, packet);
 	if (reason)

@@ -94,6 +94,12 @@ enum flow_state {
 	FLOW_CLOSED = 1, /* TCP: one RST or both FINs seen, and reported */
 };
 
+/* Kernel NAT may own what came through the stack: both directions must then pass there. */
+enum flow_path {
+	FLOW_DIRECT = 0,
+	FLOW_THROUGH_STACK = 1, /* to_pod has seen it */
+};
+
 enum traffic_direction {
 	INGRESS = 0, /* always seen from the pod */
 	EGRESS = 1,
@@ -109,6 +115,8 @@ struct flow {
 	enum flow_state state;
 	__u32 ifindex; /* of the local endpoint that saw the first packet */
 	enum traffic_direction direction; /* of the first packet, seen from that endpoint */
+	enum flow_path path;
+	__u32 pad;
 };
 
 /* --- counters --- */

@@ -17,6 +17,7 @@ import { type HealthSources, listenHealth } from './health.ts';
 import { watchHost } from './host-watch.ts';
 import { dumpMap } from './map-views.ts';
 import { Settler } from './settler.ts';
+import { forgetDatagrams } from './stale-datagrams.ts';
 import { problemTexts } from './status.ts';
 import { agentViews, type Views } from './views.ts';
 
@@ -128,6 +129,7 @@ export class Agent {
     if (isLive) observer.traffic.begin(endpoint);
     else observer.traffic.end(endpoint);
     const { failures } = await this.#settler.request('endpoint');
+    forgetDatagrams(endpoint, this.#parts.network.desired.hostAddresses);
     if (failures.length === 0) return;
     const own = endpointEntryKeys(endpoint);
     const texts = failures

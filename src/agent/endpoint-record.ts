@@ -7,6 +7,7 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { parseMac } from '../net/mac.ts';
+import type { Port } from '../net/port.ts';
 
 /** Written before anything is made in the kernel, so that whatever a crash leaves behind has a name. It has no
  * `hostIfIndex`: that is added when ADD has succeeded. */
@@ -27,6 +28,22 @@ export function hostIfNameOf({ containerId, ifName }: Attachment): string {
 const limit = z.object({
   bitsPerSecond: z.number().positive(),
   burstBits: z.number().positive().optional(),
+});
+
+const port = z
+  .int()
+  .min(1)
+  .max(65_535)
+  .transform((value) => value as Port);
+
+const portMapping = z.object({
+  protocol: z.enum(['tcp', 'udp', 'sctp']),
+  hostPort: port,
+  containerPort: port,
+  hostAddress: z
+    .string()
+    .transform((text) => parseAddress(text))
+    .optional(),
 });
 
 const schema = z.object({
@@ -50,6 +67,7 @@ const schema = z.object({
   bandwidth: z.object({ ingress: limit.optional(), egress: limit.optional() }).optional(),
   network: z.string().min(1).optional(),
   pod: z.object({ namespace: z.string(), name: z.string(), uid: z.string().optional() }).optional(),
+  portMappings: z.array(portMapping).optional(),
   createdAt: z.iso.datetime(),
 });
 
@@ -60,12 +78,14 @@ export function parseRecord(text: string): EndpointRecord {
     const { path, message } = parsed.error.issues[0] ?? { path: [], message: 'is wrong' };
     throw new Error(`${path.map(String).join('.') || 'record'}: ${message}`);
   }
-  const { format: _, hostIfIndex, pod, bandwidth, network, ...common } = parsed.data;
+  const { format: _, hostIfIndex, ...optional } = parsed.data;
+  const { pod, bandwidth, network, portMappings, ...common } = optional;
   return Object.freeze({
     ...common,
     ...(pod !== undefined && { pod }),
     ...(bandwidth !== undefined && { bandwidth }),
     ...(network !== undefined && { network }),
+    ...(portMappings !== undefined && { portMappings }),
     ...(hostIfIndex !== undefined && { hostIfIndex }),
   });
 }

@@ -12,6 +12,7 @@ import { replaceNeighbour } from '../kernel/netlink/neighbour.ts';
 import { addRoute } from '../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { addVeth } from '../kernel/netlink/veth.ts';
+import { writeSysctl } from '../kernel/sysctl.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { addressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -23,6 +24,7 @@ import { gatewayMac, podDefaultRoute, podGateways } from './pod-gateway.ts';
 import { shapeLink } from './pod-shaping.ts';
 import { silence } from './pod-silence.ts';
 import type { PodNamespace, PodWiring } from './pod-wiring.ts';
+import { loopbackDifferences, routeLocalnet, routesLoopback } from './route-localnet.ts';
 
 const loopback = 1 as IfIndex;
 // By then most runtimes have ended the pod's namespace, which deletes its interfaces too.
@@ -120,6 +122,7 @@ class OpenPod implements PodNamespace {
     }
     const hasIpv6 = addresses.some((address) => addressFamily(address) === 6);
     node.run(() => setIpv6(hostIfName, hasIpv6));
+    if (routesLoopback(reservation)) node.run(() => writeSysctl(routeLocalnet(hostIfName), '1'));
     namespace.run(() => setIpv6(ifName, hasIpv6));
     const { ingress } = bandwidth ?? {};
     shapeLink(nodeSocket, { ifIndex: host.ifIndex, mtuBytes, limit: ingress });
@@ -129,7 +132,11 @@ class OpenPod implements PodNamespace {
   }
 
   differences(endpoint: LocalEndpoint): readonly string[] {
-    return podDifferences(endpoint, { node: this.#parts.nodeSocket, pod: this.#socket });
+    const { node, nodeSocket } = this.#parts;
+    return [
+      ...podDifferences(endpoint, { node: nodeSocket, pod: this.#socket }),
+      ...node.run(() => loopbackDifferences(endpoint)),
+    ];
   }
 
   [Symbol.dispose](): void {

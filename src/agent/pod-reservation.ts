@@ -14,6 +14,7 @@ import { type EndpointReservation, hostIfNameOf } from './endpoint-record.ts';
 import type { EndpointStore } from './endpoint-store.ts';
 import { type Allocation, allocate, type Rotation, resumeRotation } from './ipam.ts';
 import { gatewayMac } from './pod-gateway.ts';
+import { checkPortMappings } from './port-conflict.ts';
 
 /** See the configuration's `ipam`. */
 export interface IpamSettings {
@@ -56,8 +57,10 @@ export class Reservations {
       );
     }
     const { addresses, rotation } = this.#allocate(request.fixed?.addresses);
+    const { containerId, ifName, namespacePath, pod, network, portMappings = [] } = request;
+    const records = this.#options.store.list();
+    checkPortMappings({ mappings: portMappings, addresses, records });
     this.#rotation = rotation;
-    const { containerId, ifName, namespacePath, pod, network } = request;
     const bandwidth = this.#bandwidth(request);
     return {
       id,
@@ -71,6 +74,7 @@ export class Reservations {
       ...(bandwidth !== undefined && { bandwidth }),
       ...(pod !== undefined && { pod }),
       network,
+      ...(portMappings.length > 0 && { portMappings }),
       createdAt: this.#options.now().toISOString(),
     };
   }

@@ -1,9 +1,10 @@
 // The network configuration on standard input, as far as we read it. Keys we do not know are other people's and stay
-// unread (CNI spec 1.1, section 1); keys that ask for something we would silently not do are refused.
+// unread (CNI spec 1.1, section 1).
 
 import { z } from 'zod';
 import { type Address, isAddress, parseAddress } from '../net/address.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
+import type { PortMapping } from '../net/port-mapping.ts';
 import { type KeptAttachment, keptAttachments } from './attachments.ts';
 import {
   annotatedBandwidth,
@@ -13,6 +14,7 @@ import {
 } from './bandwidth.ts';
 import { CniError, cniErrorCode } from './error.ts';
 import type { FixedCapabilities } from './fixed.ts';
+import { portMappingsSchema } from './port-mappings.ts';
 import { type CniVersion, cniVersions, isSupportedVersion } from './version.ts';
 
 export interface NetworkConfiguration {
@@ -24,6 +26,7 @@ export interface NetworkConfiguration {
   readonly capabilities: FixedCapabilities;
   /** What GC is to keep; undefined where the runtime does not say. */
   readonly kept: readonly KeptAttachment[] | undefined;
+  readonly portMappings: readonly PortMapping[];
 }
 
 /** The result of an earlier ADD as the runtime kept it, with whatever chained plugins added since. */
@@ -66,7 +69,7 @@ const schema = z.looseObject({
   prevResult: previousSchema.nullish(),
   runtimeConfig: z
     .looseObject({
-      portMappings: z.array(z.unknown()).nullish(),
+      portMappings: portMappingsSchema.nullish(),
       bandwidth: bandwidthSchema.nullish(),
       'io.kubernetes.cri.pod-annotations': z.record(z.string(), z.string()).nullish(),
       ips: z.array(z.string()).nullish(),
@@ -75,7 +78,7 @@ const schema = z.looseObject({
     .nullish(),
 });
 
-/** Throws CniError: decode, incompatibleVersion, invalidConfiguration or unsupportedField. */
+/** Throws CniError: decode, incompatibleVersion or invalidConfiguration. */
 export function parseConfiguration(text: string): NetworkConfiguration {
   const object = parseObject(text);
   const version = readVersion(object);
@@ -89,7 +92,6 @@ export function parseConfiguration(text: string): NetworkConfiguration {
     );
   }
   const runtimeConfig = parsed.data.runtimeConfig ?? {};
-  refuseUnsupported(runtimeConfig);
   return {
     version,
     name: parsed.data.name,
@@ -100,6 +102,7 @@ export function parseConfiguration(text: string): NetworkConfiguration {
     ),
     capabilities: runtimeConfig,
     kept: keptAttachments(object),
+    portMappings: runtimeConfig.portMappings ?? [],
   };
 }
 
@@ -126,24 +129,6 @@ function readVersion({ cniVersion }: Readonly<Record<string, unknown>>): CniVers
     cniErrorCode.incompatibleVersion,
     `network configuration: cniVersion: ${written} is not one of ${cniVersions.join(', ')}`,
   );
-}
-
-// The runtime fills these in only for capabilities that our network configuration declares, so whoever declared one
-// by hand counts on it.
-function refuseUnsupported(runtimeConfig: Readonly<Record<string, unknown>>): void {
-  for (const key of ['portMappings']) {
-    const value = runtimeConfig[key];
-    if (value === undefined || value === null || isEmpty(value)) continue;
-    throw new CniError(
-      cniErrorCode.unsupportedField,
-      `network configuration: runtimeConfig.${key}: ${JSON.stringify(value)} is not supported`,
-      { details: `remove "${key}" from the capabilities of the network configuration` },
-    );
-  }
-}
-
-function isEmpty(value: unknown): boolean {
-  return value === '' || (typeof value === 'object' && Object.keys(value ?? {}).length === 0);
 }
 
 function toPrevious(

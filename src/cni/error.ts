@@ -24,6 +24,8 @@ export const cniErrorCode = {
   interfaceExists: 101,
   /** ADD: every address of a family is held by an endpoint; waiting does not help. */
   noAddress: 102,
+  /** ADD was asked for a port of the node that another pod has. */
+  hostPortTaken: 103,
   internal: 999,
 } as const;
 

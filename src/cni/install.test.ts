@@ -44,6 +44,7 @@ const capabilities = {
   ips: true,
   mac: true,
   'io.kubernetes.cri.pod-annotations': true,
+  portMappings: true,
 };
 
 test('installs executable and configuration, and nothing else', () => {

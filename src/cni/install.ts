@@ -53,6 +53,7 @@ export function networkConfiguration(agentSocket?: string): string {
       ips: true,
       mac: true,
       'io.kubernetes.cri.pod-annotations': true,
+      portMappings: true,
     },
   };
   const list = {

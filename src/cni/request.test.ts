@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress } from '../net/address.ts';
 import { parseMac } from '../net/mac.ts';
+import { parsePort } from '../net/port.ts';
 import { answerVersion, joinCall, splitCall } from './call.ts';
 import { CniError, cniErrorCode, formatError, toCniError } from './error.ts';
 import { type CniRequest, decodeRequest } from './request.ts';
 
+const mapping = { hostPort: 8080, containerPort: 80, protocol: 'tcp', hostIP: '' };
+const mappedPorts = { hostPort: parsePort(8080), containerPort: parsePort(80) };
 const environment = {
   CNI_COMMAND: 'ADD',
   CNI_CONTAINERID: 'c0ffee',
@@ -104,6 +107,34 @@ const valid: readonly [string, Written, CniRequest][] = [
         ingress: { bitsPerSecond: 1e6, burstBits: 2e6 },
         egress: { bitsPerSecond: 4e6 },
       },
+    },
+  ],
+  [
+    'port mappings, each once, protocols in any case, a host port of 0 for none',
+    {
+      configuration: {
+        runtimeConfig: {
+          portMappings: [
+            mapping,
+            mapping,
+            { ...mapping, hostPort: 0 },
+            { ...mapping, protocol: 'Udp', hostIP: '192.0.2.1' },
+            { ...mapping, protocol: 'SCTP', hostIP: '2001:DB8::0:1' },
+          ],
+        },
+      },
+    },
+    {
+      ...common,
+      kind: 'add',
+      namespacePath,
+      pod: undefined,
+      network: 'heddle',
+      portMappings: [
+        { protocol: 'tcp', ...mappedPorts },
+        { protocol: 'udp', ...mappedPorts, hostAddress: parseAddress('192.0.2.1') },
+        { protocol: 'sctp', ...mappedPorts, hostAddress: parseAddress('2001:db8::1') },
+      ],
     },
   ],
   [
@@ -243,6 +274,7 @@ test('decodes CHECK with what its prevResult says', () => {
 const check = { CNI_COMMAND: 'CHECK' };
 const withArgs = (text: string): Written => ({ environment: { CNI_ARGS: text } });
 const withKey = (key: string, value: unknown): Written => ({ configuration: { [key]: value } });
+const withPort = (change: object) => withRuntime('portMappings', [{ ...mapping, ...change }]);
 const withRuntime = (key: string, value: unknown) => withKey('runtimeConfig', { [key]: value });
 const withVariable = (name: string, value?: string): Written => ({
   environment: { [name]: value },
@@ -337,12 +369,27 @@ const malformed: readonly [Written, keyof typeof cniErrorCode, RegExp][] = [
   [withKey('runtimeConfig', []), 'invalidConfiguration', /network configuration: runtimeConfig: /],
   [withKey('prevResult', 'x'), 'invalidConfiguration', /network configuration: prevResult: /],
   [withKey('prevResult', previous), 'invalidConfiguration', /prevResult: .*cannot follow another/],
-  [withRuntime('portMappings', [{ hostPort: 80 }]), 'unsupportedField', /portMappings: \[\{"host/],
   [withRuntime('bandwidth', { ingressRate: 1 }), 'invalidConfiguration', /ingressRate: 1 is not/],
   [
     withRuntime('bandwidth', { ingressRate: '1M' }),
     'invalidConfiguration',
     /bandwidth.ingressRate/,
+  ],
+  [
+    withPort({ containerPort: undefined }),
+    'invalidConfiguration',
+    /portMappings.0.containerPort: /,
+  ],
+  [withPort({ hostPort: 65_536 }), 'invalidConfiguration', /0.hostPort: is not a port/],
+  [withPort({ hostPort: -1 }), 'invalidConfiguration', /0.hostPort: is not a port/],
+  [withPort({ hostPort: '80' }), 'invalidConfiguration', /0.hostPort: /],
+  [withPort({ containerPort: 0 }), 'invalidConfiguration', /0.containerPort: is not a port/],
+  [withPort({ protocol: 'icmp' }), 'invalidConfiguration', /0.protocol: is not tcp, udp or sctp/],
+  [withPort({ hostIP: 'localhost' }), 'invalidConfiguration', /0.hostIP: is not an address/],
+  [
+    withRuntime('portMappings', [mapping, { ...mapping, containerPort: 81 }]),
+    'invalidConfiguration',
+    /portMappings: has a host port twice/,
   ],
   [withRuntime('portMappings', 8080), 'invalidConfiguration', /runtimeConfig.portMappings: /],
   [withPrevious(undefined), 'invalidConfiguration', /prevResult: is missing; CHECK compares/],

@@ -1,6 +1,7 @@
 // One CNI request, decoded and checked as a whole: after this, nothing about it is in doubt but the world itself.
 
 import type { Bandwidth } from '../net/bandwidth.ts';
+import type { PortMapping } from '../net/port-mapping.ts';
 import type { KeptAttachment } from './attachments.ts';
 import type { CniCall } from './call.ts';
 import {
@@ -29,6 +30,8 @@ export interface AddRequest extends Attachment {
   /** The `name` of the network configuration: GC is for one network. */
   readonly network: string;
   readonly fixed?: FixedIdentity | undefined;
+  /** Absent: none. */
+  readonly portMappings?: readonly PortMapping[] | undefined;
 }
 
 export interface DelRequest extends Attachment {
@@ -166,7 +169,7 @@ function readAttachment(
 
 function decodeAdd(
   environment: ReadonlyMap<string, string>,
-  { previous, name, capabilities, bandwidth }: NetworkConfiguration,
+  { previous, name, capabilities, bandwidth, portMappings }: NetworkConfiguration,
   attachment: CommonFields,
 ): AddRequest {
   if (previous !== undefined) {
@@ -185,6 +188,7 @@ function decodeAdd(
     pod: podIdentity(fields),
     ...(bandwidth !== undefined && { bandwidth }),
     ...(fixed !== undefined && { fixed }),
+    ...(portMappings.length > 0 && { portMappings }),
   };
 }
 

@@ -64,6 +64,19 @@ export const flowStateNames: Readonly<Record<number, string>> = {
   1: 'closed',
 };
 
+/** enum flow_path */
+export const flowPath = {
+  direct: 0,
+  throughStack: 1,
+} as const;
+export type FlowPath = (typeof flowPath)[keyof typeof flowPath];
+
+/** By value, in words. */
+export const flowPathNames: Readonly<Record<number, string>> = {
+  0: 'direct',
+  1: 'through stack',
+};
+
 /** enum traffic_direction */
 export const trafficDirection = {
   ingress: 0,
@@ -305,10 +318,11 @@ export interface Flow {
   readonly state: number;
   readonly ifindex: number;
   readonly direction: number;
+  readonly path: number;
 }
 
 export const flowCodec: Codec<Flow> = {
-  size: 72,
+  size: 80,
   encode(value, into, offset) {
     u64.encode(value.createdNs, into, offset);
     u64.encode(value.lastSeenNs, into, offset + 8);
@@ -322,6 +336,8 @@ export const flowCodec: Codec<Flow> = {
     u32.encode(value.state, into, offset + 60);
     u32.encode(value.ifindex, into, offset + 64);
     u32.encode(value.direction, into, offset + 68);
+    u32.encode(value.path, into, offset + 72);
+    clear(into, offset + 76, 4);
   },
   decode: (from, offset) => ({
     createdNs: u64.decode(from, offset),
@@ -333,6 +349,7 @@ export const flowCodec: Codec<Flow> = {
     state: u32.decode(from, offset + 60),
     ifindex: u32.decode(from, offset + 64),
     direction: u32.decode(from, offset + 68),
+    path: u32.decode(from, offset + 72),
   }),
 };
 

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { type Address, parseAddress } from '../net/address.ts';
+import type { LabPortMapping } from './manifests.ts';
 import { shimPath } from './paths.ts';
 import { runIn } from './spawn.ts';
 
@@ -12,6 +13,7 @@ export interface CniRequest {
   readonly containerId: string;
   readonly namespacePath: string;
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
+  readonly portMappings?: readonly LabPortMapping[] | undefined;
   readonly node: {
     readonly namespacePath: string;
     readonly cgroup: string;
@@ -43,7 +45,7 @@ export const podInterface = 'eth0';
 /** Returns the pod's addresses after ADD, none otherwise; throws CniError. */
 export async function callCni(request: CniRequest): Promise<readonly Address[]> {
   const { exitCode, stdout, stderr } = await runIn(request.node, [shimPath()], {
-    input: pluginConfiguration(request.node.conflist),
+    input: pluginConfiguration(request),
     environment: cniEnvironment(request),
   });
   if (exitCode !== 0) throw cniError(request, stdout, stderr);
@@ -78,9 +80,11 @@ function cniEnvironment({
 }
 
 // The runtime hands a plugin its own entry of the list, with the list's name and version put in (section 3).
-function pluginConfiguration(path: string): string {
-  const { cniVersion, name, plugins } = conflist.parse(JSON.parse(readFileSync(path, 'utf8')));
-  return JSON.stringify({ ...plugins[0], cniVersion, name });
+function pluginConfiguration({ node, portMappings }: CniRequest): string {
+  const text = readFileSync(node.conflist, 'utf8');
+  const { cniVersion, name, plugins } = conflist.parse(JSON.parse(text));
+  const runtimeConfig = portMappings === undefined ? {} : { runtimeConfig: { portMappings } };
+  return JSON.stringify({ ...plugins[0], cniVersion, name, ...runtimeConfig });
 }
 
 function cniError({ command, pod }: CniRequest, stdout: string, stderr: string): CniError {

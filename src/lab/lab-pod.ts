@@ -173,9 +173,10 @@ export class LabPod {
 
   #request(command: CniRequest['command']): CniRequest {
     const { namespacePath, node } = this.#options;
-    const { namespace, name } = this.spec;
+    const { namespace, name, portMappings } = this.spec;
     return {
       command,
+      portMappings,
       containerId: this.#containerId,
       namespacePath,
       node,

@@ -23,8 +23,18 @@ export interface LabPodSpec {
   /** Of the first container; absent: the lab's echo server. */
   readonly command?: readonly string[] | undefined;
   readonly environment: Readonly<Record<string, string>>;
+  /** Ports of all containers that have a hostPort; absent: none. */
+  readonly portMappings?: readonly LabPortMapping[] | undefined;
   /** The file it stands in. */
   readonly file: string;
+}
+
+/** As a kubelet hands it to the CNI plugin, which is left to check it. */
+export interface LabPortMapping {
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: string;
+  readonly hostIP?: string | undefined;
 }
 
 /** One file as it was read last; `documents` is absent when it is no YAML at all. */
@@ -38,11 +48,18 @@ export interface ManifestFile {
   readonly problems: readonly string[];
 }
 
+const port = z.object({
+  containerPort: z.number(),
+  hostPort: z.number().default(0),
+  protocol: z.string().default('TCP'),
+  hostIP: z.string().optional(),
+});
 const metadata = z.object({ name: z.string().min(1), namespace: z.string().default('default') });
 const container = z.object({
   image: z.string().optional(),
   command: z.array(z.string()).optional(),
   args: z.array(z.string()).optional(),
+  ports: z.array(port).default([]),
   env: z.array(z.object({ name: z.string(), value: z.coerce.string().default('') })).default([]),
 });
 const podObject = z.object({
@@ -118,6 +135,9 @@ const listProblem = {
 function podOf(value: unknown, file: string): LabPodSpec {
   const { metadata, spec } = podObject.parse(value);
   const [first] = spec.containers;
+  const portMappings = spec.containers
+    .flatMap(({ ports }) => ports)
+    .filter(({ hostPort }) => hostPort !== 0);
   const words = [...(first?.command ?? []), ...(first?.args ?? [])];
   const isEcho = first?.image === 'heddle-echo' || (first?.command ?? []).length === 0;
   return {
@@ -129,6 +149,7 @@ function podOf(value: unknown, file: string): LabPodSpec {
     file,
     command: isEcho ? undefined : words,
     environment: Object.fromEntries((first?.env ?? []).map(({ name, value }) => [name, value])),
+    ...(portMappings.length > 0 && { portMappings }),
   };
 }
 

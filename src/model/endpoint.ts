@@ -4,6 +4,7 @@ import type { Address } from '../net/address.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { Mac } from '../net/mac.ts';
+import type { PortMapping } from '../net/port-mapping.ts';
 
 export interface LocalEndpoint {
   /** 1..: the slot of its counters in the data path; stable for the endpoint's life. */
@@ -30,6 +31,8 @@ export interface LocalEndpoint {
   };
   /** Of the CNI network configuration that it was added by; absent in records of versions that did not keep it. */
   readonly network?: string;
+  /** Ports of the node that lead here; absent: none. */
+  readonly portMappings?: readonly PortMapping[] | undefined;
   /** ISO 8601. */
   readonly createdAt: string;
 }

@@ -5,6 +5,7 @@ import {
   type FlowEvent,
   flowDirection,
   flowEventKind,
+  flowPath,
   flowState,
   trafficDirection,
 } from '../datapath/generated.ts';
@@ -110,6 +111,7 @@ test('an idle flow is told from the end that started it', () => {
     state: flowState.open,
     ifindex: 7,
     direction: trafficDirection.ingress,
+    path: flowPath.direct,
   } as const;
   const record = recordOfIdleFlow(key, flow, context);
   assert.deepEqual([record.from.address, record.from.port], [outside, 5353]);

@@ -26,6 +26,7 @@ function flow(idleS: number, fields: Partial<Flow> = {}): Flow {
     state: flowState.open,
     ifindex: 1,
     direction: 0,
+    path: 0,
     ...fields,
   };
 }

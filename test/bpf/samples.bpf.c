@@ -66,6 +66,7 @@ SAMPLE struct flow flow = {
 	.tcp_flags = {0x12, 0x11},
 	.initiator = FLOW_FROM_HIGH,
 	.state = FLOW_CLOSED,
+	.path = FLOW_THROUGH_STACK,
 	.ifindex = 0x01020304,
 	.direction = EGRESS,
 };

@@ -279,6 +279,7 @@ rootTest(
       state: 0,
       ifindex: 1,
       direction: 0,
+      path: 0,
     });
     for (let port = 1; port <= 600; port++)
       datapath.maps.flows.set(key(port), flow(port % 2 ? 5 : 90));

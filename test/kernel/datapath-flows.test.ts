@@ -5,6 +5,7 @@ import {
   type Flow,
   flowDirection,
   flowEventKind,
+  flowPath,
   flowState,
   type ProgramName,
   trafficDirection,
@@ -305,3 +306,43 @@ rootTest('the time of the last packet moves on, that of the first stays', async 
   assert.equal(second.createdNs, first.createdNs);
   assert.ok(second.lastSeenNs - first.lastSeenNs >= 20e6);
 });
+
+for (const [protocol, body] of [
+  ['TCP', (sender: 'client' | 'server') => segment(sender === 'client' ? syn : syn | ack, sender)],
+  [
+    'UDP',
+    (sender: 'client' | 'server') => ({
+      protocol: protocols.udp,
+      payload: udp(sender === 'client' ? client : server, new Uint8Array(20)),
+    }),
+  ],
+] as const) {
+  rootTest(`${protocol} that came through the stack stays there, both ways`, (context) => {
+    const datapath = testDatapath(context);
+    for (const family of families) {
+      for (const peer of [db, places.native, places.tunnelled]) {
+        const verdict = (sender: Pod | Place, program: ProgramName, who: 'client' | 'server') => {
+          const pod = who === 'client' && sender === db ? db : web;
+          const source = who === 'client' ? { ...db, [family]: peer[family] } : web;
+          const packet = fromPod(
+            { ...source, mac: pod.mac },
+            who === 'client' ? web : peer,
+            family,
+            body(who),
+          );
+          return observe(datapath, program, packet, { ifIndex: pod.ifIndex }).outcome.verdict;
+        };
+        assert.equal(verdict(web, 'from_pod', 'server'), 'redirect', 'not yet seen');
+        assert.equal(verdict(peer, 'to_pod', 'client'), 'next');
+        assert.equal(
+          onlyFlow(datapath).path,
+          flowPath.throughStack,
+          'also an entry that was there',
+        );
+        assert.equal(verdict(web, 'from_pod', 'server'), 'next');
+        if (peer === db) assert.equal(verdict(db, 'from_pod', 'client'), 'next');
+        datapath.flows.deleteBatch([...datapath.flows.entries()].map(([key]) => key));
+      }
+    }
+  });
+}

@@ -142,6 +142,10 @@ rootTest(`random packets of seed ${seed} end as the oracle says`, (context) => {
       `seed ${seed}, packet ${i}, ${program}: ${Buffer.from(packet).toString('hex')}`,
     );
     judgements.push(expected);
+    // A flow that came through the stack stays there: the oracle judges each packet by itself.
+    if (program === 'to_pod') {
+      datapath.flows.deleteBatch([...datapath.flows.entries()].map(([key]) => key));
+    }
   }
   assertCounted(datapath, judgements);
 });

@@ -3,6 +3,9 @@ import { nftTable } from '../../src/datapath/tables/nft.ts';
 import { type NftEntry, nftEntries } from '../../src/datapath/tables/nft-rules.ts';
 import { Nftables } from '../../src/kernel/nftables.ts';
 import type { DesiredState, Masquerade } from '../../src/model/desired.ts';
+import type { LocalEndpoint } from '../../src/model/endpoint.ts';
+import { parseAddress } from '../../src/net/address.ts';
+import type { Port } from '../../src/net/port.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import { entriesOf } from '../../src/reconcile/desired-entries.ts';
 import { runIn } from '../support/namespaces.ts';
@@ -22,8 +25,24 @@ const masquerade: Masquerade = {
   uplinks: ['up0', 'up1'],
 };
 
+const port = (number: number): Port => number as Port;
+const mapped: Pick<LocalEndpoint, 'addresses' | 'portMappings'> = {
+  addresses: [parseAddress('192.0.2.2'), parseAddress('2001:db8:1::2')],
+  portMappings: [
+    { protocol: 'tcp', hostPort: port(8080), containerPort: port(80) },
+    { protocol: 'udp', hostPort: port(53), containerPort: port(5353) },
+    {
+      protocol: 'sctp',
+      hostPort: port(3868),
+      containerPort: port(3868),
+      hostAddress: parseAddress('198.51.100.2'),
+    },
+  ],
+};
+
 function nftEntriesOf(value: Masquerade | undefined): ReadonlyMap<string, NftEntry> {
-  return entriesOf(nftEntries({ masquerade: value, overlay: { port: 4789 } } as DesiredState));
+  const desired = { masquerade: value, overlay: { port: 4789 }, endpoints: [mapped] };
+  return entriesOf(nftEntries(desired as unknown as DesiredState));
 }
 
 rootTest('the nft table is replaced as a whole, listed as it was made, and deleted', (context) => {
@@ -54,6 +73,9 @@ rootTest('tampering with rules, elements, chains or the whole nft table shows', 
     'delete element inet heddle exempt4 { 192.0.2.64/26 }',
     'add element inet heddle exempt4 { 203.0.113.0/24 }',
     'add chain inet heddle other',
+    'delete element inet heddle host_ports4 { tcp . 8080 }',
+    'add element inet heddle host_ports_at6 { 2001:db8::1 . udp . 53 : 2001:db8:1::3 . 53 }',
+    'delete element inet heddle hairpin6 { 2001:db8:1::2 . 2001:db8:1::2 }',
     'delete table inet heddle',
   ];
   const table = nftTable(nft);

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { echoPort } from '../../src/lab/echo-answer.ts';
+import type { Finished } from '../../src/lab/spawn.ts';
 import type { TestLab } from './lab.ts';
 
 export interface DatagramCount {
@@ -14,22 +16,37 @@ export interface DatagramCount {
 
 export interface DatagramOptions {
   readonly address: string;
+  /** Absent: the echo server's own. */
+  readonly port?: number;
   readonly count: number;
   readonly intervalMs?: number;
   readonly sizeBytes?: number;
 }
 
 /** Sends datagrams from a pod to an echo server and counts the answers. */
-export async function datagrams(
+export function datagrams(
   lab: TestLab,
   pod: string,
-  { address, count, intervalMs = 1, sizeBytes = 16 }: DatagramOptions,
+  options: DatagramOptions,
 ): Promise<DatagramCount> {
-  const words = [address, count, intervalMs, sizeBytes].map(String);
-  const { exitCode, stdout, stderr } = await lab.inPod(pod, [
-    ...testProgram('datagrams'),
-    ...words,
-  ]);
+  return countDatagrams((command) => lab.inPod(pod, command), options);
+}
+
+/** The same from a node, or from `world`. */
+export function datagramsOfNode(
+  lab: TestLab,
+  node: string,
+  options: DatagramOptions,
+): Promise<DatagramCount> {
+  return countDatagrams((command) => lab.inNode(node, command), options);
+}
+
+async function countDatagrams(
+  run: (command: readonly string[]) => Promise<Finished>,
+  { address, port = echoPort, count, intervalMs = 1, sizeBytes = 16 }: DatagramOptions,
+): Promise<DatagramCount> {
+  const words = [address, count, intervalMs, sizeBytes, port].map(String);
+  const { exitCode, stdout, stderr } = await run([...testProgram('datagrams'), ...words]);
   assert.equal(exitCode, 0, stderr);
   return JSON.parse(stdout) as DatagramCount;
 }

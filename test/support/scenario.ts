@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { address, list, optional, parseFields, prefix } from '../../src/cluster/field.ts';
+import { address, list, optional, parseFields, port, prefix } from '../../src/cluster/field.ts';
 import { foldObjects } from '../../src/cluster/fold.ts';
 import { readManifests } from '../../src/cluster/manifest-file.ts';
 import { type ClusterState, emptyClusterState } from '../../src/cluster/state.ts';
@@ -27,12 +27,20 @@ const uplink = z.strictObject({
   addresses: list(z.string()),
 });
 
+const portMapping = z.strictObject({
+  protocol: z.enum(['tcp', 'udp', 'sctp']),
+  hostPort: port,
+  containerPort: port,
+  hostAddress: optional(address),
+});
+
 const endpoint = z.strictObject({
   id: z.int(),
   pod: z.string(),
   ifIndex,
   mac: z.string(),
   addresses: list(address),
+  portMappings: optional(z.array(portMapping)),
 });
 
 const scenario = z.strictObject({
@@ -114,6 +122,7 @@ function asEndpoint(given: z.infer<typeof endpoint>): LocalEndpoint {
     addresses: given.addresses,
     mtuBytes: 1500,
     pod: { namespace, name },
+    portMappings: given.portMappings,
     createdAt: '2026-01-01T00:00:00Z',
   };
 }

@@ -16,6 +16,7 @@ import {
   flowEventCodec,
   flowEventKind,
   flowKeyCodec,
+  flowPath,
   flowState,
   locationCodec,
   locationKind,
@@ -85,6 +86,7 @@ const samples: readonly Sample[] = [
     state: flowState.closed,
     ifindex,
     direction: trafficDirection.egress,
+    path: flowPath.throughStack,
   }),
   sample('endpoint_counters', endpointCountersCodec, {
     traffic: [

@@ -1,12 +1,14 @@
-// What the nftables table `inet heddle` holds: pods' packets to outside the cluster get the node's address, and the
-// overlay's own packets stay out of connection tracking.
+// What the nftables table `inet heddle` holds: pods' packets to outside the cluster get the node's address, the
+// overlay's own packets stay out of connection tracking, and host ports lead to pods.
 
 import { createHash } from 'node:crypto';
-import { memoizeLast } from '../../base/memoize.ts';
+import { memoize, memoizeLast } from '../../base/memoize.ts';
 import type { DesiredState, Masquerade } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { AddressFamily } from '../../net/address.ts';
 import { type Prefix, prefixFamily } from '../../net/prefix.ts';
 import type { EntryGroup } from '../../reconcile/table.ts';
+import { hostPortRules } from './nft-host-ports.ts';
 
 export interface NftEntry {
   /** Of the contents; every rule carries it as its comment (libnftables lists no table's). */
@@ -20,28 +22,54 @@ export interface NftEntry {
 export const nftTableName = 'heddle';
 export const nftKey: string = `inet ${nftTableName}`;
 
-export function nftEntries({ masquerade, overlay }: DesiredState): readonly EntryGroup<NftEntry>[] {
-  return groups(masquerade, overlay?.port);
+export function nftEntries(desired: DesiredState): readonly EntryGroup<NftEntry>[] {
+  const { masquerade, overlay, endpoints } = desired;
+  return groups(masquerade, overlay?.port, withHostPorts(endpoints));
+}
+
+let lastWithHostPorts: readonly LocalEndpoint[] = [];
+
+const hasHostPorts = memoize(({ portMappings = [] }: LocalEndpoint) => portMappings.length > 0);
+
+// The same array while it holds the same: most pods have no host ports, and cost no new table.
+function withHostPorts(endpoints: readonly LocalEndpoint[]): readonly LocalEndpoint[] {
+  const found = endpoints.filter((endpoint) => hasHostPorts(endpoint));
+  const isSame =
+    found.length === lastWithHostPorts.length &&
+    found.every((endpoint, index) => endpoint === lastWithHostPorts[index]);
+  if (!isSame) lastWithHostPorts = found;
+  return lastWithHostPorts;
 }
 
 const groups = memoizeLast(
-  (masquerade: Masquerade | undefined, overlayPort: number | undefined): EntryGroup<NftEntry>[] => {
+  (
+    masquerade: Masquerade | undefined,
+    overlayPort: number | undefined,
+    mapped: readonly LocalEndpoint[],
+  ): EntryGroup<NftEntry>[] => {
+    const hostPorts = hostPortRules(mapped);
     const sets = masquerade === undefined ? [] : masqueradeSets(masquerade);
     const chains = [
       ...(overlayPort === undefined ? [] : untrackedChains(overlayPort)),
       ...(masquerade === undefined ? [] : [masqueradeChain(masquerade)]),
+      ...hostPorts.chains,
     ];
-    return chains.length === 0 ? [] : [[[nftKey, render(sets, chains)]]];
+    const collections = [...sets, ...hostPorts.collections];
+    return chains.length === 0 ? [] : [[[nftKey, render(collections, chains)]]];
   },
 );
 
-interface AddressSet {
+export interface Collection {
+  readonly kind: 'set' | 'map';
   readonly name: string;
-  readonly type: 'ipv4_addr' | 'ipv6_addr';
-  readonly prefixes: readonly Prefix[];
+  readonly type: string;
+  /** Holds ranges. */
+  readonly isInterval?: boolean;
+  /** As nft writes them. */
+  readonly elements: readonly string[];
 }
 
-interface Chain {
+export interface Chain {
   readonly name: string;
   readonly hook: string;
   readonly rules: readonly string[];
@@ -67,14 +95,14 @@ function masqueradeChain({ sources, uplinks }: Masquerade): Chain {
   return { name: 'postrouting', hook: 'type nat hook postrouting priority srcnat', rules };
 }
 
-function masqueradeSets({ sources, exempt }: Masquerade): readonly AddressSet[] {
+function masqueradeSets({ sources, exempt }: Masquerade): readonly Collection[] {
   return familiesOf(sources).flatMap((family) => [
     addressSet(`sources${family}`, family, sources),
     addressSet(`exempt${family}`, family, exempt),
   ]);
 }
 
-function render(sets: readonly AddressSet[], chains: readonly Chain[]): NftEntry {
+function render(sets: readonly Collection[], chains: readonly Chain[]): NftEntry {
   const setLines = sets.flatMap(renderSet);
   const contents = [...setLines, ...chains.flatMap((chain) => renderChain(chain, ''))].join('\n');
   const fingerprint = createHash('sha256').update(contents).digest('hex').slice(0, 16);
@@ -83,15 +111,16 @@ function render(sets: readonly AddressSet[], chains: readonly Chain[]): NftEntry
     fingerprint,
     shape: shapeOf([
       ...chains.map(({ name, rules }) => [`chain ${name}`, rules.length] as const),
-      ...sets.map(({ name, prefixes }) => [`set ${name}`, elementsOf(prefixes)] as const),
+      ...sets.map(({ kind, name, elements }) => [`${kind} ${name}`, elementsOf(elements)] as const),
     ]),
     body: [...setLines, ...chains.flatMap((chain) => renderChain(chain, mark))].join('\n'),
   };
 }
 
-function renderSet({ name, type, prefixes }: AddressSet): readonly string[] {
-  const elements = prefixes.length === 0 ? [] : [`    elements = { ${prefixes.join(', ')} }`];
-  return [`  set ${name} {`, `    type ${type}`, '    flags interval', ...elements, '  }'];
+function renderSet({ kind, name, type, isInterval, elements }: Collection): readonly string[] {
+  const flags = isInterval ? ['    flags interval'] : [];
+  const lines = elements.length === 0 ? [] : [`    elements = { ${elements.join(', ')} }`];
+  return [`  ${kind} ${name} {`, `    type ${type}`, ...flags, ...lines, '  }'];
 }
 
 function renderChain({ name, hook, rules }: Chain, mark: string): readonly string[] {
@@ -107,9 +136,9 @@ function familiesOf(prefixes: readonly Prefix[]): readonly AddressFamily[] {
   return ([4, 6] as const).filter((family) => ofFamily(prefixes, family).length > 0);
 }
 
-function addressSet(name: string, family: AddressFamily, all: readonly Prefix[]): AddressSet {
+function addressSet(name: string, family: AddressFamily, all: readonly Prefix[]): Collection {
   const type = family === 4 ? 'ipv4_addr' : 'ipv6_addr';
-  return { name, type, prefixes: ofFamily(all, family) };
+  return { kind: 'set', name, type, isInterval: true, elements: ofFamily(all, family) };
 }
 
 function ofFamily(prefixes: readonly Prefix[], family: AddressFamily): readonly Prefix[] {

@@ -57,8 +57,14 @@ function listTable(runner: NftRunner): readonly unknown[] | undefined {
   return runner.listTable('inet', tableName, { stateless: true });
 }
 
+const concatenation = z
+  .object({ concat: z.array(z.union([z.string(), z.number()])) })
+  .transform(({ concat }) => concat.join(' . '));
+
 // A single address stands alone, a range of any other form as it comes.
 const element = z.union([
+  concatenation,
+  z.tuple([concatenation, concatenation]).transform((sides) => sides.join(' : ')),
   z.string().transform((address) => hostPrefix(parseAddress(address))),
   z
     .object({ prefix: z.object({ addr: z.string(), len: z.number() }) })
@@ -66,12 +72,15 @@ const element = z.union([
   z.unknown().transform((other) => JSON.stringify(other)),
 ]);
 
+const collection = z.object({ name: z.string(), elem: z.array(element).optional() });
+
 /** libnftables-json(5), as far as the shape needs it. */
 const listingSchema = z.array(
   z.object({
     chain: z.object({ name: z.string() }).optional(),
     rule: z.object({ chain: z.string(), comment: z.string().optional() }).optional(),
-    set: z.object({ name: z.string(), elem: z.array(element).optional() }).optional(),
+    set: collection.optional(),
+    map: collection.optional(),
   }),
 );
 
@@ -79,9 +88,10 @@ function readListing(listing: unknown): Pick<NftEntry, 'fingerprint' | 'shape'> 
   const rules = new Map<string, number>();
   const sets = new Map<string, string>();
   const comments = new Set<string>();
-  for (const { chain, rule, set } of listingSchema.parse(listing)) {
+  for (const { chain, rule, set, map } of listingSchema.parse(listing)) {
     if (chain !== undefined) rules.set(`chain ${chain.name}`, 0);
     if (set !== undefined) sets.set(`set ${set.name}`, elementsOf(set.elem ?? []));
+    if (map !== undefined) sets.set(`map ${map.name}`, elementsOf(map.elem ?? []));
     const ruleKey = `chain ${rule?.chain}`;
     if (rule === undefined) continue;
     rules.set(ruleKey, (rules.get(ruleKey) ?? 0) + 1);

@@ -15,7 +15,7 @@ import { linkAddressEntries, linkAddressTable } from './link-addresses.ts';
 import { linkEntries, linkTable } from './links.ts';
 import * as neighbours from './neighbours.ts';
 import { type NftRunner, nftTable } from './nft.ts';
-import { nftEntries } from './nft-rules.ts';
+import { nftEntries, nftKey } from './nft-rules.ts';
 import * as routes from './routes.ts';
 import { routeMapEntries, routeMapTable } from './routes-map.ts';
 import { type SysctlMemory, sysctlEntries, sysctlTable } from './sysctls.ts';
@@ -56,11 +56,13 @@ export function datapathTables(
 export function endpointEntryKeys(
   endpoint: LocalEndpoint,
 ): readonly { readonly table: string; readonly key: string }[] {
-  return [
+  const own = [
     ['endpoints', endpoints.entriesOfEndpoint(endpoint)] as const,
     ['addresses', addresses.entriesOfEndpoint(endpoint)] as const,
     ['routes', routes.entriesOfEndpoint(endpoint)] as const,
     ['neighbours', neighbours.entriesOfEndpoint(endpoint)] as const,
     ['attachments', attachments.entriesOfEndpoint(endpoint)] as const,
   ].flatMap(([table, entries]) => entries.map(([key]) => ({ table, key })));
+  const hasHostPorts = (endpoint.portMappings ?? []).length > 0;
+  return hasHostPorts ? [...own, { table: 'nft', key: nftKey }] : own;
 }

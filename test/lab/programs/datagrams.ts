@@ -1,16 +1,16 @@
-// Sends numbered datagrams to a UDP echo at a steady pace and counts the answers: `datagrams ADDRESS COUNT INTERVAL_MS SIZE`.
+// Sends numbered datagrams to a UDP echo at a steady pace and counts the answers: `datagrams ADDRESS COUNT INTERVAL_MS SIZE PORT`.
 // Prints { sent, received, missing } as JSON.
 
 import { createSocket } from 'node:dgram';
 import { echoPort } from '../../../src/lab/echo-answer.ts';
 
-const [address = '', count = '1', intervalMs = '1', size = '16'] = process.argv.slice(2);
+const [address = '', count = '1', intervalMs = '1', size = '16', port] = process.argv.slice(2);
 const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
 const missing = new Set(Array.from({ length: Number(count) }, (_, number) => number));
 socket.on('message', (message) => {
   if (message.length === Number(size)) missing.delete(message.readUInt32LE(0));
 });
-await new Promise<void>((resolve) => socket.connect(echoPort, address, resolve));
+await new Promise<void>((resolve) => socket.connect(Number(port ?? echoPort), address, resolve));
 const startedAt = Date.now();
 for (let number = 0; number < Number(count); number++) {
   const message = Buffer.alloc(Number(size));

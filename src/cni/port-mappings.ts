@@ -1,0 +1,57 @@
+// `runtimeConfig.portMappings` (CNI conventions, capability "portMappings"): ports of the node that lead to the pod.
+
+import { z } from 'zod';
+import { isAddress, parseAddress } from '../net/address.ts';
+import type { Port } from '../net/port.ts';
+import { type PortMapping, portMappingsOverlap } from '../net/port-mapping.ts';
+
+const port = z
+  .int('is not a port (1-65535)')
+  .min(1, 'is not a port (1-65535)')
+  .max(65_535, 'is not a port (1-65535)')
+  .transform((value) => value as Port);
+
+// A host port of 0 asks for none.
+const hostPort = z
+  .int('is not a port (1-65535)')
+  .min(0, 'is not a port (1-65535)')
+  .max(65_535, 'is not a port (1-65535)')
+  .transform((value) => (value === 0 ? undefined : (value as Port)));
+
+const hostAddress = z
+  .string()
+  .refine((text) => text === '' || isAddress(text), 'is not an address')
+  .transform((text) => (text === '' ? undefined : parseAddress(text)))
+  .nullish();
+
+// Runtimes write protocol names as Kubernetes does (TCP), as Docker does (tcp), or leave them out.
+const protocol = z
+  .string()
+  .transform((text) => (text === '' ? 'tcp' : text.toLowerCase()))
+  .pipe(z.enum(['tcp', 'udp', 'sctp'], 'is not tcp, udp or sctp'))
+  .nullish();
+
+const mapping = z
+  .looseObject({ hostPort, containerPort: port, protocol })
+  .extend({ hostIP: hostAddress })
+  .transform(
+    ({ hostPort: asked, containerPort, protocol: name, hostIP }): PortMapping | undefined => {
+      if (asked === undefined) return undefined;
+      const common = { protocol: name ?? 'tcp', hostPort: asked, containerPort } as const;
+      return hostIP === undefined || hostIP === null ? common : { ...common, hostAddress: hostIP };
+    },
+  );
+
+/** What was asked for, each once; two that would answer one packet differently are refused. */
+export const portMappingsSchema: z.ZodType<readonly PortMapping[]> = z
+  .array(mapping)
+  .transform((all) => withoutRepeats(all.filter((each) => each !== undefined)))
+  .refine(
+    (all) =>
+      !all.some((each, at) => all.slice(0, at).some((one) => portMappingsOverlap(one, each))),
+    'has a host port twice',
+  );
+
+function withoutRepeats(all: readonly PortMapping[]): readonly PortMapping[] {
+  return [...new Map(all.map((each) => [JSON.stringify(each), each])).values()];
+}

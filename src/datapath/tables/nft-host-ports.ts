@@ -1,0 +1,113 @@
+// Host ports: packets to a port of the node get the address and port of a pod. One map lookup, whatever the number of
+// mappings, for the first packet of a connection; connection tracking does the rest.
+
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
+import { isAnyAddress } from '../../net/port-mapping.ts';
+import type { Chain, Collection } from './nft-rules.ts';
+
+export interface HostPortRules {
+  readonly collections: readonly Collection[];
+  readonly chains: readonly Chain[];
+}
+
+/** None for endpoints without port mappings. */
+export function hostPortRules(endpoints: readonly LocalEndpoint[]): HostPortRules {
+  const families = ([4, 6] as const)
+    .map((family) => ofFamily(endpoints, family))
+    .filter(({ pods }) => pods.length > 0);
+  if (families.length === 0) return { collections: [], chains: [] };
+  return { collections: families.flatMap(collections), chains: chains(families) };
+}
+
+interface Family {
+  readonly ip: 'ip' | 'ip6';
+  readonly family: AddressFamily;
+  readonly loopback: string;
+  /** Elements: of maps that leave the node's address open, and of those that name it. */
+  readonly anywhere: readonly string[];
+  readonly at: readonly string[];
+  /** Those with mappings. */
+  readonly pods: readonly Address[];
+}
+
+function ofFamily(endpoints: readonly LocalEndpoint[], family: AddressFamily): Family {
+  const anywhere: string[] = [];
+  const at: string[] = [];
+  const pods = new Set<Address>();
+  for (const { addresses, portMappings = [] } of endpoints) {
+    const pod = addresses.find((address) => addressFamily(address) === family);
+    if (pod === undefined) continue;
+    for (const { protocol, hostPort, containerPort, hostAddress } of portMappings) {
+      if (hostAddress !== undefined && addressFamily(hostAddress) !== family) continue;
+      const element = `${protocol} . ${hostPort} : ${pod} . ${containerPort}`;
+      if (hostAddress === undefined || isAnyAddress(hostAddress)) anywhere.push(element);
+      else at.push(`${hostAddress} . ${element}`);
+      pods.add(pod);
+    }
+  }
+  const words =
+    family === 4 ? { ip: 'ip', loopback: '127.0.0.0/8' } : { ip: 'ip6', loopback: '::1' };
+  return { ...(words as Pick<Family, 'ip' | 'loopback'>), family, anywhere, at, pods: [...pods] };
+}
+
+function collections({ family, anywhere, at, pods }: Family): readonly Collection[] {
+  const address = `ipv${family}_addr`;
+  const target = `${address} . inet_service`;
+  const port = 'inet_proto . inet_service';
+  return [
+    map(`host_ports${family}`, `${port} : ${target}`, anywhere),
+    map(`host_ports_at${family}`, `${address} . ${port} : ${target}`, at),
+    {
+      kind: 'set',
+      name: `hairpin${family}`,
+      type: `${address} . ${address}`,
+      elements: pods.map((pod) => `${pod} . ${pod}`),
+    },
+  ];
+}
+
+function map(name: string, type: string, elements: readonly string[]): Collection {
+  return { kind: 'map', name, type, elements };
+}
+
+function chains(families: readonly Family[]): readonly Chain[] {
+  const loopbackGuard: Chain = {
+    name: 'host_ports_guard',
+    hook: 'type filter hook prerouting priority raw',
+    // A pod's interface routes loopback addresses for the node's own connections to 127.0.0.1 (docs/datapath.md): what
+    // a pod sends to the node's loopback stops here, before any answer gets a loopback address again.
+    rules: ['iifname "hd*" ip daddr 127.0.0.0/8 drop'],
+  };
+  return [
+    ...(families.some(({ family }) => family === 4) ? [loopbackGuard] : []),
+    {
+      name: 'host_ports_in',
+      hook: 'type nat hook prerouting priority dstnat',
+      // Translated before routing sees it: nothing else would keep a neighbour from the ports of the node's loopback.
+      rules: families.flatMap((each) => translations(each, `${each.ip} daddr != ${each.loopback}`)),
+    },
+    {
+      name: 'host_ports_local',
+      hook: 'type nat hook output priority -100',
+      rules: families.flatMap((each) => translations(each, `meta nfproto ipv${each.family}`)),
+    },
+    {
+      name: 'host_ports_back',
+      hook: 'type nat hook postrouting priority srcnat',
+      // The pod would answer itself, or its own loopback, without passing here again.
+      rules: families.flatMap(({ ip, family, loopback }) => [
+        `${ip} saddr . ${ip} daddr @hairpin${family} masquerade`,
+        `oifname "hd*" ${ip} saddr ${loopback} ct status dnat masquerade`,
+      ]),
+    },
+  ];
+}
+
+function translations({ ip, family }: Family, condition: string): readonly string[] {
+  const port = 'meta l4proto . th dport map';
+  return [
+    `${condition} fib daddr type local dnat ${ip} to ${ip} daddr . ${port} @host_ports_at${family}`,
+    `${condition} fib daddr type local dnat ${ip} to ${port} @host_ports${family}`,
+  ];
+}

@@ -1,0 +1,178 @@
+// Host ports: a port of the node that leads to a pod, from every side, both families, TCP and UDP, in both modes.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe } from 'node:test';
+import { labProgram } from '../../src/lab/paths.ts';
+import { type Finished, spawnIn } from '../../src/lab/spawn.ts';
+import {
+  curl,
+  echoAnswer,
+  echoPod,
+  eventually,
+  sharedLab,
+  type TestLab,
+  urlHost,
+  writeManifest,
+} from '../support/lab.ts';
+import { type DatagramCount, datagrams, datagramsOfNode } from '../support/lab-traffic.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const families = [4, 6] as const;
+type Family = (typeof families)[number];
+const hostPort = 18080;
+const served = 'shop/web-1';
+
+/** The echo server with its port 8080 on the node's port 18080, TCP and UDP. */
+function servedPod(ports: readonly object[]): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace: 'shop', name: 'web-1' },
+    spec: { nodeName: 'node-1', containers: [{ name: 'echo', image: 'heddle-echo', ports }] },
+  };
+}
+
+const everywhere = [
+  { containerPort: 8080, hostPort },
+  { containerPort: 8080, hostPort, protocol: 'UDP' },
+];
+const others = [echoPod('cart-1', 'node-1'), echoPod('db-1', 'node-2')];
+
+// From where, and in which namespace.
+const origins = [
+  ['the node itself', 'node-1'],
+  ['another node', 'node-2'],
+  ['outside', 'world'],
+  ['a pod beside it', 'cart-1'],
+  ['a pod on another node', 'db-1'],
+  ['the pod itself', 'web-1'],
+] as const;
+
+for (const mode of ['native', 'vxlan'] as const) {
+  describe(`host ports, ${mode}`, () => {
+    const lab = sharedLab({ mode, manifests: { 'pods.yaml': [servedPod(everywhere), ...others] } });
+    for (const family of families) {
+      for (const [who, place] of origins) {
+        rootTest(`${who} reaches the pod over TCP and UDP, IPv${family}`, () =>
+          reaches(lab(), place, nodeAddress(lab(), family)),
+        );
+      }
+    }
+    rootTest('the node reaches it at 127.0.0.1, no other node at its own', async () => {
+      await reaches(lab(), 'node-1', '127.0.0.1');
+      const { exitCode } = await run(lab(), 'node-2', fetchFrom('127.0.0.1'));
+      assert.notEqual(exitCode, 0);
+    });
+    rootTest('the pod sees who asks, but for itself', async () => {
+      const address = nodeAddress(lab(), 4);
+      const seen = async (place: string) =>
+        echoAnswer(await run(lab(), place, fetchFrom(address))).peer;
+      assert.equal(await seen('cart-1'), lab().address(lab().pod('cart-1'), 4));
+      assert.equal(await seen('world'), '203.0.113.10');
+      const db = mode === 'native' ? lab().pod('db-1') : lab().node('node-2');
+      assert.equal(await seen('db-1'), lab().address(db, 4));
+      assert.equal(await seen('web-1'), address);
+    });
+  });
+}
+
+describe('host ports of one address, and their end', () => {
+  const ports = [
+    { containerPort: 8080, hostPort, hostIP: '127.0.0.1' },
+    { containerPort: 8080, hostPort: 18081, protocol: 'UDP' },
+  ];
+  const lab = sharedLab({
+    mode: 'native',
+    manifests: { 'pods.yaml': [servedPod(ports), ...others] },
+  });
+
+  rootTest("a mapping of 127.0.0.1 is the node's alone", async () => {
+    const here = echoAnswer(await run(lab(), 'node-1', fetchFrom('127.0.0.1')));
+    assert.equal(here.pod, served);
+    for (const place of ['node-1', 'world', 'cart-1']) {
+      const { exitCode } = await run(lab(), place, fetchFrom(nodeAddress(lab(), 4)));
+      assert.notEqual(exitCode, 0, place);
+    }
+  });
+
+  rootTest("neither a neighbour nor the pod reaches the node's loopback", async () => {
+    // Its echo server listens there too, on port 8080, and would answer.
+    const server = spawnIn(lab().node('node-1'), labProgram('echo'), { stdio: 'ignore' });
+    const loopback = '127.0.0.7';
+    const local = ['ip', 'route', 'del', 'local', '127.0.0.0/8', 'dev', 'lo', 'table', 'local'];
+    try {
+      await eventually('the server listens', async () => {
+        const { exitCode } = await lab().inNode('node-1', curl(loopback));
+        return exitCode === 0 ? true : undefined;
+      });
+      for (const place of ['node-2', 'web-1']) {
+        assert.equal((await run(lab(), place, local)).exitCode, 0);
+        const via = place === 'web-1' ? '169.254.1.1' : nodeAddress(lab(), 4);
+        const device = place === 'web-1' ? ['dev', 'eth0', 'onlink'] : [];
+        const route = ['ip', 'route', 'add', loopback, 'via', via, ...device];
+        assert.equal((await run(lab(), place, route)).exitCode, 0);
+        for (const port of [8080, hostPort]) {
+          const { exitCode } = await run(lab(), place, fetchFrom(loopback, port));
+          assert.equal(exitCode, 28, `${place} to port ${port}: no answer`);
+        }
+      }
+    } finally {
+      server.kill();
+    }
+  });
+
+  rootTest('its end takes rules and connections along', async () => {
+    await echoed(lab(), 'world', { address: nodeAddress(lab(), 4), port: 18081 });
+    assert.match(await ruleset(lab()), /host_ports/);
+    assert.match(await tracked(lab()), /dport=18081/);
+    writeManifest(join(lab().source, 'pods.yaml'), others);
+    await eventually('the rules are gone', async () =>
+      /host_ports|hairpin/.test(await ruleset(lab())) ? undefined : true,
+    );
+    assert.doesNotMatch(await tracked(lab()), /dport=18081/);
+  });
+});
+
+function nodeAddress(lab: TestLab, family: Family): string {
+  return lab.address(lab.node('node-1'), family);
+}
+
+async function reaches(lab: TestLab, place: string, address: string): Promise<void> {
+  const finished = await run(lab, place, fetchFrom(address));
+  assert.equal(echoAnswer(finished).pod, served);
+  const { received, sent } = await echoed(lab, place, { address, port: hostPort });
+  assert.equal(received, sent, 'datagrams answered');
+}
+
+function fetchFrom(address: string, port = hostPort): readonly string[] {
+  const url = `http://${urlHost(address)}:${port}/`;
+  return ['curl', '-sS', '--max-time', '2', '-H', 'Accept: application/json', url];
+}
+
+function isPod(place: string): boolean {
+  return place.endsWith('-1') && !place.startsWith('node-');
+}
+
+function run(lab: TestLab, place: string, command: readonly string[]): Promise<Finished> {
+  return isPod(place) ? lab.inPod(place, command) : lab.inNode(place, command);
+}
+
+function echoed(
+  lab: TestLab,
+  place: string,
+  target: { readonly address: string; readonly port: number },
+): Promise<DatagramCount> {
+  const options = { ...target, count: 3 };
+  return isPod(place) ? datagrams(lab, place, options) : datagramsOfNode(lab, place, options);
+}
+
+async function ruleset(lab: TestLab): Promise<string> {
+  const { stdout, exitCode, stderr } = await lab.inNode('node-1', ['nft', 'list', 'ruleset']);
+  assert.equal(exitCode, 0, stderr);
+  return stdout;
+}
+
+async function tracked(lab: TestLab): Promise<string> {
+  return (await lab.inNode('node-1', ['conntrack', '-L', '-p', 'udp'])).stdout;
+}
