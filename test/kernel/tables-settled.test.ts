@@ -45,6 +45,7 @@ function node(context: TestContext): Node {
   ip('link', 'add', 'hd1', 'index', '11', 'type', 'veth', 'peer', 'name', 'pod1');
   ip('link', 'set', 'pod1', 'up');
   ip('link', 'set', 'hd1', 'up', 'addrgenmode', 'none');
+  untilCarrier(ip, ['far0', 'pod1']);
   const noPreallocation = { flags: 1 };
   const targets: TableTargets = {
     socket,
@@ -65,6 +66,15 @@ function node(context: TestContext): Node {
     ip,
     desired: (mode) => desiredState(mode, linkByName(socket, overlayDeviceName)?.ifIndex),
   };
+}
+
+/** A veth pair's carrier, and with it the link-local route, comes a moment after both ends are up. */
+function untilCarrier(ip: Node['ip'], links: readonly string[]): void {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const routes = ip('-6', 'route');
+    if (links.every((link) => routes.includes(`fe80::/64 dev ${link} `))) return;
+  }
+  assert.fail(`no carrier at ${links.join(', ')}`);
 }
 
 function clusterNode(index: number): ClusterNode {
