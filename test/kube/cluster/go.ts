@@ -1,0 +1,35 @@
+// Finds Go, which the test cluster's programs are built with.
+
+import { spawnSync } from 'node:child_process';
+
+export interface GoToolchain {
+  /** `go1.26.1 linux/amd64`: part of the key that built programs are kept under. */
+  readonly version: string;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+const leastMinor = 25;
+
+/** Throws an Error that says what is needed when Go is missing or older than 1.25. */
+export function findGo(): GoToolchain {
+  // Where Go puts itself when it comes from its own archive.
+  const environment = {
+    ...process.env,
+    PATH: `${process.env['PATH']}:/usr/local/go/bin`,
+    GOTOOLCHAIN: 'local',
+    GOWORK: 'off',
+  };
+  const asked = spawnSync('go', ['version'], { env: environment, encoding: 'utf8' });
+  const needs = `the test cluster is built from Go modules and needs Go 1.${leastMinor} or later`;
+  const how = 'install it from https://go.dev/dl (the golang package of Debian 12 is older)';
+  if (asked.status !== 0) throw new Error(`${needs}, and found none: ${how}`);
+  const version = asked.stdout.trim().replace(/^go version /, '');
+  if (!isRecent(version)) throw new Error(`${needs} (this is ${version}): ${how}`);
+  return { version, environment };
+}
+
+/** @param version as `go version` tells it, without its first words. */
+export function isRecent(version: string): boolean {
+  const [, major, minor] = /^go(\d+)\.(\d+)/.exec(version) ?? [];
+  return Number(major) > 1 || (Number(major) === 1 && Number(minor) >= leastMinor);
+}
