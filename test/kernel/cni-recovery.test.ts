@@ -1,8 +1,6 @@
-// What is left of a pod when a step of ADD fails, when the agent dies in the middle, when its interface goes.
+// What is left of a pod when a step of ADD fails, when the agent starts anew, when its interface goes.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { hostIfNameOf } from '../../src/agent/endpoint-record.ts';
@@ -79,85 +77,6 @@ for (const { step, code, prepare: arm, text } of faults) {
     assert.equal((await node.call('DEL', pod)).exitCode, 0);
   });
 }
-
-/** An agent that adds (and deletes) one pod and dies by SIGKILL on the way: `argv` is what and where. */
-const mortalAgent = `
-  import { EndpointStore } from '${compiled('agent/endpoint-store.js')}';
-  import { PodNetwork } from '${compiled('agent/pod-network.js')}';
-  import { Pods } from '${compiled('agent/pods.js')}';
-  import { silentLogger } from '${compiled('base/log.js')}';
-  import { NetworkNamespace } from '${compiled('kernel/namespace.js')}';
-  const [moment, nodePath, directory, namespacePath] = process.argv.slice(1);
-  const dieAt = (now) => { if (now === moment) process.kill(process.pid, 'SIGKILL'); };
-  const wiring = new PodNetwork(NetworkNamespace.open(nodePath));
-  const open = wiring.open.bind(wiring);
-  wiring.open = (path) => {
-    const namespace = open(path);
-    const wire = namespace.wire.bind(namespace);
-    namespace.wire = (record) => {
-      dieAt('reserved');
-      const ifIndex = wire(record);
-      dieAt('wired');
-      return ifIndex;
-    };
-    return namespace;
-  };
-  const node = {
-    podRanges: () => ['10.201.1.0/24', 'fd00:201:1::/64'],
-    podMtuBytes: () => 1450,
-    differences: () => [],
-    limits: () => [],
-    settle: async (endpoint) => dieAt(pods.endpoints().includes(endpoint) ? 'settling' : 'deleting'),
-  };
-  const pods = new Pods({ store: EndpointStore.open(directory, 8), wiring, node, log: silentLogger });
-  const request = { version: '1.0.0', containerId: 'mortal', ifName: 'eth0', namespacePath };
-  await pods.add({ kind: 'add', ...request });
-  dieAt('added');
-  await pods.del({ kind: 'del', ...request });
-`;
-
-function compiled(file: string): string {
-  return new URL(`../../src/${file}`, import.meta.url).href;
-}
-
-async function dieAt(moment: string, node: TestNode, pod: TestPod): Promise<void> {
-  const nodePath = `/proc/${process.pid}/fd/${node.namespace.fd}`;
-  const options = ['--input-type=module', '-e', mortalAgent];
-  const child = spawn(process.execPath, [...options, moment, nodePath, node.directory, pod.path], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  const [, signal] = await once(child, 'exit');
-  assert.equal(signal, 'SIGKILL');
-}
-
-for (const moment of ['reserved', 'wired', 'settling', 'deleting']) {
-  rootTest(`an agent killed at "${moment}" leaves nothing after its restart`, async (context) => {
-    const node = makeNode(context);
-    const pod = makePod(context);
-    await dieAt(moment, node, pod);
-    assert.equal(readdirSync(node.directory).length, 1);
-    const restarted = await node.restart();
-    if (moment === 'deleting') {
-      // The runtime has no answer to its DEL, so it sends another.
-      assert.match(restarted.problems().join(), /container mortal eth0: .* is gone/);
-      await call(restarted, 'DEL', { ...pod, containerId: 'mortal' });
-    }
-    assert.deepEqual([restarted.endpoints(), restarted.problems()], [[], []]);
-    assert.deepEqual(readdirSync(node.directory), []);
-    assert.equal(listLinks(node.socket).length, 1, 'loopback');
-    assert.equal((await call(restarted, 'ADD', pod)).exitCode, 0);
-  });
-}
-
-rootTest('an agent killed between the pod and its answer has the pod', async (context) => {
-  const node = makeNode(context);
-  const pod = { ...makePod(context), containerId: 'mortal' };
-  await dieAt('added', node, pod);
-  const restarted = await node.restart();
-  assert.equal(restarted.endpoints().length, 1);
-  assert.equal((await call(restarted, 'DEL', pod)).exitCode, 0);
-  assert.deepEqual([readdirSync(node.directory), listLinks(node.socket).length], [[], 1]);
-});
 
 rootTest('a restart finds live, half-built, stale and vanished endpoints', async (context) => {
   const node = makeNode(context);

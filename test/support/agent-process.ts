@@ -1,6 +1,6 @@
 // A real agent process in a fresh network namespace with one uplink, for tests that kill, restart and tamper.
 
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
@@ -73,16 +73,16 @@ function configuration(
   { socket, stateDir, pinDir }: Omit<AgentPlace, 'config'>,
   more: string,
 ): string {
-  return `node: node-1
+  const own = `node: node-1
 cluster: { directory: cluster }
 stateDir: ${stateDir}
 socket: ${socket}
 pinDir: ${pinDir}
-reconcilePeriodMs: 400
-flowEntries: 1024
-addressEntries: 256
-endpointEntries: 16
-${more}`;
+`;
+  const sizes = ['reconcilePeriodMs: 400', 'flowEntries: 1024', 'addressEntries: 256']
+    .concat('endpointEntries: 16')
+    .filter((line) => !more.includes(`${line.split(':')[0]}:`));
+  return `${own}${sizes.join('\n')}\n${more}`;
 }
 
 export interface RunningAgent {
@@ -130,7 +130,9 @@ export function get(
   url: string,
 ): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
-    const request = http.get({ socketPath: socket, path: url }, (response) => {
+    // `agent: false`: no connection is kept open.
+    const options = { socketPath: socket, path: url, agent: false };
+    const request = http.get(options, (response) => {
       let text = '';
       response.on('data', (chunk) => {
         text += String(chunk);
@@ -174,20 +176,67 @@ export function podNamespace(context: TestContext): {
 }
 
 export interface CniCall {
-  readonly verb: 'ADD' | 'DEL' | 'CHECK';
+  readonly verb: 'ADD' | 'DEL' | 'CHECK' | 'GC';
   readonly containerId: string;
   readonly netns: string;
+  /** More keys of the configuration. */
+  readonly more?: object;
 }
 
 /** Runs the real shim as a container runtime does; returns its standard output, throws when it fails. */
-export function cni({ socket }: AgentPlace, { verb, containerId, netns }: CniCall): string {
-  return execFileSync(shim, {
-    encoding: 'utf8',
+export function cni(place: AgentPlace, call: CniCall): string {
+  const { program, env, input } = execution(place, call);
+  return execFileSync(program, { encoding: 'utf8', env, input });
+}
+
+export interface CniEnd {
+  readonly exitCode: number;
+  /** undefined for an empty answer. */
+  readonly answer: CniOutput | undefined;
+}
+
+/** The part of a result, or of an error, that tests look at. */
+export interface CniOutput {
+  readonly ips?: readonly { readonly address: string }[];
+  readonly code?: number;
+  readonly msg?: string;
+}
+
+/** The same beside others: resolves with the answer, whatever it is. */
+export function cniBeside(place: AgentPlace, call: CniCall): Promise<CniEnd> {
+  const { program, env, input } = execution(place, call);
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, { env, stdio: ['pipe', 'pipe', 'ignore'] });
+    let text = '';
+    child.stdout.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    child.once('error', reject).once('close', (code) => {
+      resolve({ exitCode: code ?? 255, answer: text === '' ? undefined : JSON.parse(text) });
+    });
+    child.stdin.end(input);
+  });
+}
+
+export interface CniExecution {
+  readonly program: string;
+  readonly input: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How a container runtime starts the plugin. */
+export function execution(
+  { socket }: AgentPlace,
+  { verb, containerId, netns, more = {} }: CniCall,
+): CniExecution {
+  return {
+    program: shim,
     input: JSON.stringify({
-      cniVersion: '1.0.0',
+      cniVersion: '1.1.0',
       name: 'heddle',
       type: 'heddle-cni',
       agentSocket: socket,
+      ...more,
     }),
     env: {
       CNI_COMMAND: verb,
@@ -197,5 +246,5 @@ export function cni({ socket }: AgentPlace, { verb, containerId, netns }: CniCal
       CNI_PATH: path.dirname(shim),
       CNI_ARGS: 'K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-1',
     },
-  });
+  };
 }

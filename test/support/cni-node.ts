@@ -88,7 +88,7 @@ export function makeNode(
     const error = fault?.();
     fault = undefined;
     if (error !== undefined) throw error;
-    if (pods.endpoints().includes(endpoint)) lead(socket, endpoint);
+    if (pods.endpoints().includes(endpoint)) leadTo(socket, endpoint);
   };
   const start = (store: EndpointStore) =>
     new Pods({
@@ -141,7 +141,10 @@ function prepare(socket: NetlinkSocket): void {
 }
 
 /** What the data path's tables do for an endpoint on the node's side. */
-function lead(socket: NetlinkSocket, { hostIfIndex, addresses, mac }: LocalEndpoint): void {
+export function leadTo(
+  socket: NetlinkSocket,
+  { hostIfIndex, addresses, mac }: LocalEndpoint,
+): void {
   for (const address of addresses) {
     const route = { destination: hostPrefix(address), protocol: 72, table: 254 };
     replaceRoute(socket, { ...route, type: 'unicast', ifIndex: hostIfIndex });

@@ -1,0 +1,204 @@
+// Many pods, one after the other and at once, also while the agent is killed: everybody gets an address of their own, and
+// what they leave behind is counted, thing by thing.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import type { TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import {
+  type AgentPlace,
+  agentPlace,
+  type CniEnd,
+  cniBeside,
+  eventually,
+  execution,
+  podNamespace,
+  startAgent,
+  status,
+} from '../support/agent-process.ts';
+import { runIn } from '../support/namespaces.ts';
+import { descriptors, type NodeInventory, nodeInventory } from '../support/node-inventory.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const atOnce = 50;
+const cycles = 1000;
+// A period that does not come by: what is counted is what each verb leaves, not what was tidied up later.
+const settings = 'endpointEntries: 64\nreconcilePeriodMs: 600000\nipam: { cooldownMs: 0 }\n';
+
+interface Member {
+  readonly containerId: string;
+  readonly netns: string;
+}
+
+function members(context: TestContext, count: number): readonly Member[] {
+  return Array.from({ length: count }, (_, index) => ({
+    containerId: `container-${index}`,
+    netns: podNamespace(context).path,
+  }));
+}
+
+function addressesOf(ends: readonly CniEnd[]): readonly string[] {
+  return ends.flatMap(({ answer }) => (answer?.ips ?? []).map(({ address }) => address));
+}
+
+function assertAllWorked(ends: readonly CniEnd[]): void {
+  const refused = ends.filter(({ exitCode }) => exitCode !== 0);
+  assert.deepEqual(refused, []);
+}
+
+/** Interfaces go some time after their pods: waited for. */
+async function assertLeft(
+  place: AgentPlace,
+  { inventory, files }: { readonly inventory: NodeInventory; readonly files: readonly string[] },
+  pid: number,
+): Promise<void> {
+  await eventually(() => {
+    assert.deepEqual(nodeInventory(place), inventory);
+    assert.deepEqual(descriptors(pid), files);
+  });
+  const { health, endpoints, tables } = await status(place);
+  assert.deepEqual(
+    { health, endpoints },
+    { health: { state: 'healthy', reasons: [] }, endpoints: 0 },
+  );
+  assert.ok(tables.every(({ desired, applied }) => desired === applied));
+}
+
+/** A pod has come and gone once: what the agent opens the first time and keeps is there. */
+async function settled(
+  place: AgentPlace,
+  pid: number,
+  { containerId, netns }: Member,
+): Promise<{ readonly inventory: NodeInventory; readonly files: readonly string[] }> {
+  const call = { containerId, netns };
+  assertAllWorked([
+    await cniBeside(place, { verb: 'ADD', ...call }),
+    await cniBeside(place, { verb: 'DEL', ...call }),
+  ]);
+  await eventually(() => assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hd/));
+  return { inventory: nodeInventory(place), files: await idleDescriptors(pid) };
+}
+
+/** ADD and DEL of one new container after the other; resolves with what the plugin said that failed. */
+function cycle(place: AgentPlace, { containerId, netns }: Member, times: number): Promise<string> {
+  const { env, input, program } = execution(place, { verb: 'ADD', containerId, netns });
+  // By a shell, whose fork costs a tenth of ours.
+  const script = `
+    for cycle in $(seq ${times}); do
+      export CNI_CONTAINERID="${containerId}-$cycle"
+      for CNI_COMMAND in ADD DEL; do
+        export CNI_COMMAND
+        said=$(printf %s "$INPUT" | "$PROGRAM") || echo "$CNI_CONTAINERID $CNI_COMMAND $said"
+      done
+    done`;
+  const more = { ...env, INPUT: input, PROGRAM: program, PATH: process.env['PATH'] };
+  const child = spawn('sh', ['-c', script], { env: more, stdio: ['ignore', 'pipe', 'inherit'] });
+  return text(child.stdout);
+}
+
+/** Once the connections of the last requests are closed. */
+async function idleDescriptors(pid: number): Promise<readonly string[]> {
+  let files = descriptors(pid);
+  for (let same = 0; same < 5; ) {
+    await setTimeout(20);
+    const now = descriptors(pid);
+    same = now.length === files.length ? same + 1 : 0;
+    files = now;
+  }
+  return files;
+}
+
+rootTest(`${cycles} times ADD and DEL leave nothing at all`, async (context) => {
+  const place = agentPlace(context, settings);
+  const { pid = 0 } = (await startAgent(context, place)).process;
+  const lanes = members(context, 4);
+  const [first] = lanes;
+  const before = await settled(place, pid, first ?? assert.fail());
+  const began = performance.now();
+  const said = await Promise.all(
+    lanes.map((member) => cycle(place, member, cycles / lanes.length)),
+  );
+  context.diagnostic(`${cycles} cycles took ${Math.round(performance.now() - began)} ms`);
+  assert.deepEqual(
+    said,
+    lanes.map(() => ''),
+  );
+  await assertLeft(place, before, pid);
+});
+
+rootTest(
+  `${atOnce} ADDs at once get addresses of their own, and ${atOnce} DELs leave nothing`,
+  async (context) => {
+    const place = agentPlace(context, settings);
+    const { pid = 0 } = (await startAgent(context, place)).process;
+    const pods = members(context, atOnce);
+    const before = await settled(place, pid, pods[0] ?? assert.fail());
+    const ends = await Promise.all(pods.map((pod) => cniBeside(place, { verb: 'ADD', ...pod })));
+    assertAllWorked(ends);
+    assert.equal(new Set(addressesOf(ends)).size, 2 * atOnce);
+    const { maps, links, routes, neighbours } = nodeInventory(place);
+    assert.equal(maps['endpoints']?.length, atOnce);
+    assert.equal(
+      maps['addresses']?.length,
+      (before.inventory.maps['addresses']?.length ?? 0) + 2 * atOnce,
+    );
+    assert.equal(links.length, before.inventory.links.length + atOnce);
+    // Two in the main table, and the one to ff00::/8 that the kernel gives every interface.
+    assert.equal(routes.length, before.inventory.routes.length + 3 * atOnce);
+    assert.equal(neighbours.length, before.inventory.neighbours.length + 2 * atOnce);
+    assertAllWorked(
+      await Promise.all(pods.map((pod) => cniBeside(place, { verb: 'DEL', ...pod }))),
+    );
+    await assertLeft(place, before, pid);
+  },
+);
+
+for (const answered of [1, 25]) {
+  rootTest(
+    `an agent killed after ${answered} of ${atOnce} ADDs at once hands out nothing twice and leaves nothing`,
+    async (context) => {
+      const place = agentPlace(context, settings);
+      const agent = await startAgent(context, place);
+      const pods = members(context, atOnce);
+      const before = await settled(place, agent.process.pid ?? 0, pods[0] ?? assert.fail());
+      let done = 0;
+      const ends = await Promise.all(
+        pods.map(async (pod) => {
+          const end = await cniBeside(place, { verb: 'ADD', ...pod });
+          done++;
+          if (done === answered) agent.process.kill('SIGKILL');
+          return { pod, end };
+        }),
+      );
+      const failed = ends.filter(({ end }) => end.exitCode !== 0);
+      assert.ok(failed.length > 0, 'it was killed in the middle');
+      assert.deepEqual(new Set(failed.map(({ end }) => end.answer?.code)), new Set([11]));
+
+      const again = await startAgent(context, place);
+      const results = new Map(ends.map(({ pod, end }) => [pod, end]));
+      const { endpoints } = await status(place);
+      assert.ok(
+        endpoints >= atOnce - failed.length,
+        `${failed.length} failed, ${endpoints} are there`,
+      );
+      // As a runtime does after a failed ADD.
+      await Promise.all(
+        failed.map(async ({ pod }) => {
+          assertAllWorked([await cniBeside(place, { verb: 'DEL', ...pod })]);
+          results.set(pod, await cniBeside(place, { verb: 'ADD', ...pod }));
+        }),
+      );
+      assertAllWorked([...results.values()]);
+      assert.equal(new Set(addressesOf([...results.values()])).size, 2 * atOnce);
+      const checks = Array.from(results, ([pod, { answer }]) =>
+        cniBeside(place, { verb: 'CHECK', ...pod, more: { prevResult: answer } }),
+      );
+      assertAllWorked(await Promise.all(checks));
+      assertAllWorked(
+        await Promise.all(pods.map((pod) => cniBeside(place, { verb: 'DEL', ...pod }))),
+      );
+      await assertLeft(place, before, again.process.pid ?? 0);
+    },
+  );
+}

@@ -1,0 +1,82 @@
+// The part of the agent that serves CNI, in a process of its own: adds a pod and deletes it again, and dies by SIGKILL just
+// before a given one of all the steps that change anything, on disk or in the kernel. When it lives through it, it prints
+// how many there are.
+//
+//   mortal-agent STEP NODE-NAMESPACE RECORDS POD-NAMESPACE
+
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { EndpointStore } from '../../../src/agent/endpoint-store.ts';
+import { PodNetwork } from '../../../src/agent/pod-network.ts';
+import { Pods } from '../../../src/agent/pods.ts';
+import { silentLogger } from '../../../src/base/log.ts';
+import { NetworkNamespace } from '../../../src/kernel/namespace.ts';
+import { NetlinkSocket } from '../../../src/kernel/netlink/socket.ts';
+import { parsePrefix } from '../../../src/net/prefix.ts';
+import { leadTo } from '../../support/cni-node.ts';
+
+const [last = '', nodePath = '', directory = '', namespacePath = ''] = process.argv.slice(2);
+let steps = 0;
+
+function step(): void {
+  if (steps === Number(last)) process.kill(process.pid, 'SIGKILL');
+  steps++;
+}
+
+function countFiles(): void {
+  const { writeFileSync, renameSync, rmSync } = fs;
+  fs.writeFileSync = (...words) => {
+    step();
+    writeFileSync(...words);
+  };
+  fs.renameSync = (...words) => {
+    step();
+    renameSync(...words);
+  };
+  fs.rmSync = (...words) => {
+    step();
+    rmSync(...words);
+  };
+  syncBuiltinESMExports();
+}
+
+// One by one, also what goes out together.
+function countRequests(): void {
+  const { submitAll, submitAsync } = NetlinkSocket.prototype;
+  NetlinkSocket.prototype.submitAll = function (requests) {
+    return requests.flatMap((request) => {
+      step();
+      return submitAll.call(this, [request]);
+    });
+  };
+  NetlinkSocket.prototype.submitAsync = function (request) {
+    step();
+    return submitAsync.call(this, request);
+  };
+}
+
+const node = NetworkNamespace.open(nodePath);
+const socket = NetlinkSocket.open({ namespace: node });
+const pods: Pods = new Pods({
+  store: EndpointStore.open(directory, 8),
+  wiring: new PodNetwork(node, { removeLater: true }),
+  node: {
+    podRanges: () => ['10.201.1.0/24', 'fd00:201:1::/64'].map((text) => parsePrefix(text)),
+    podAnnotations: () => ({}),
+    podMtuBytes: () => 1450,
+    settle: async (endpoint) => {
+      if (pods.endpoints().includes(endpoint)) leadTo(socket, endpoint);
+    },
+    differences: () => [],
+    limits: () => [],
+  },
+  log: silentLogger,
+});
+countFiles();
+countRequests();
+const request = { version: '1.0.0', containerId: 'mortal', ifName: 'eth0', namespacePath } as const;
+await pods.add({ kind: 'add', network: 'heddle', ...request });
+const ofAdd = steps;
+await pods.del({ kind: 'del', ...request });
+process.stdout.write(`${JSON.stringify({ ofAdd, ofBoth: steps })}\n`);
+process.exit();
