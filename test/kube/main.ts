@@ -1,29 +1,194 @@
 // `npm run kube -- ...`: a real Kubernetes cluster on this machine, for people. Tests use cluster/cluster.ts directly.
 
-import { Command } from 'commander';
-import { buildPrograms } from './cluster/programs.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { InputError } from '../../src/base/input-error.ts';
+import { exitOf, type Place, spawnIn } from '../../src/lab/spawn.ts';
+import { KubeCluster } from './cluster/cluster.ts';
+import { kubectlEnvironment } from './cluster/kubectl.ts';
+import { buildPrograms, programPath } from './cluster/programs.ts';
 import { printedProgress } from './cluster/progress.ts';
+import { type ClusterRecord, clusterNames, readRecord } from './cluster/record.ts';
+import { type Leftovers, removeCluster } from './cluster/remove.ts';
+
+interface UpFlags {
+  readonly name: string;
+  readonly nodes: number;
+  readonly cni: ClusterRecord['cni'];
+  readonly kubeProxy?: 'nftables' | 'iptables';
+  readonly dns: boolean;
+}
+
+interface NameFlag {
+  readonly name?: string;
+}
 
 const interrupted = new AbortController();
+const chooses = 'which cluster (needed only where there are several)';
+
+const examples = `
+Examples:
+  npm run kube -- up --cni bridge
+  npm run kube -- kubectl get pods -A -o wide
+  npm run kube -- exec node-1 -- ip route
+  npm run kube -- down
+`;
+
+function program(): Command {
+  const kube = new Command('kube')
+    .description(
+      'a real Kubernetes on this machine: every node is a network namespace with a kubelet',
+    )
+    .enablePositionalOptions()
+    .addHelpText('after', examples);
+  for (const command of [build(), up(), down(), status(), kubectl(), exec()])
+    kube.addCommand(command);
+  return kube;
+}
+
+function build(): Command {
+  return new Command('build')
+    .description(
+      'build the programs of Kubernetes (minutes, once), kept outside the tree; prints where',
+    )
+    .action(async () => {
+      const { folder } = await buildPrograms(printedProgress(), interrupted.signal);
+      console.log(folder);
+    });
+}
+
+function up(): Command {
+  return new Command('up')
+    .description('start a cluster')
+    .option('--name <name>', 'several can be up under different names', 'kube')
+    .option('--nodes <count>', 'how many', wholeNumber, 2)
+    .addOption(
+      new Option('--cni <choice>', 'who gives pods a network')
+        .choices(['none', 'bridge'])
+        .default('bridge', 'bridge: the reference plugins and static routes'),
+    )
+    .addOption(
+      new Option(
+        '--kube-proxy <mode>',
+        'run the reference implementation of Services, too',
+      ).choices(['nftables', 'iptables']),
+    )
+    .option('--no-dns', 'without CoreDNS')
+    .action(async (flags: UpFlags) => {
+      const { name } = await KubeCluster.up({
+        ...flags,
+        owner: 'none',
+        progress: printedProgress(),
+        signal: interrupted.signal,
+      });
+      console.log(`cluster ${name} is up`);
+      console.log('try:   npm run kube -- kubectl get pods -A -o wide');
+      console.log('       npm run kube -- down');
+    });
+}
+
+function down(): Command {
+  return new Command('down')
+    .description('remove a cluster and count what is left: exit code 1 unless nothing is')
+    .option('--name <name>', chooses)
+    .option('--all', 'every cluster of this machine')
+    .action(async (flags: NameFlag & { readonly all?: true }) => {
+      const names = flags.all === true ? clusterNames() : [chosen(flags.name)];
+      for (const name of names) {
+        const leftovers = await removeCluster(name);
+        console.log(`cluster ${name} is down; left: ${countText(leftovers)}`);
+        if (Object.values(leftovers).some((count) => count > 0)) process.exitCode = 1;
+      }
+    });
+}
+
+function status(): Command {
+  return new Command('status')
+    .description('show the clusters with their nodes and pods')
+    .option('--name <name>', 'only this cluster')
+    .addOption(new Option('-o, --output <format>', 'machine-readable').choices(['json']))
+    .action(async (flags: NameFlag & { readonly output?: 'json' }) => {
+      const names = flags.name === undefined ? clusterNames() : [chosen(flags.name)];
+      const records = names.flatMap((name) => readRecord(name) ?? []);
+      if (flags.output === 'json') return console.log(JSON.stringify(records, undefined, 2));
+      if (records.length === 0) console.log('no cluster is up: npm run kube -- up');
+      for (const record of records) console.log(await statusText(record));
+    });
+}
+
+function kubectl(): Command {
+  return new Command('kubectl')
+    .description(
+      "run kubectl as the cluster's admin; options of this command come before its words",
+    )
+    .argument('<words...>')
+    .option('--name <name>', chooses)
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action(async (words: readonly string[], flags: NameFlag) => {
+      const cluster = KubeCluster.open(chosen(flags.name));
+      const command = [programPath({ folder: cluster.record.programs }, 'kubectl'), ...words];
+      const { place } = cluster.entry('control-plane');
+      await run(place, command, kubectlEnvironment(cluster.paths));
+    });
+}
+
+function exec(): Command {
+  return new Command('exec')
+    .description(
+      'run a command in a node, in `world` (an outside host), `switch` or `control-plane`',
+    )
+    .argument('<node>')
+    .argument('<command...>', 'after --')
+    .option('--name <name>', chooses)
+    .passThroughOptions()
+    .action(async (node: string, command: readonly string[], flags: NameFlag) => {
+      const { place, enter } = KubeCluster.open(chosen(flags.name)).entry(node);
+      const words = command[0] === '--' ? command.slice(1) : command;
+      await run(place, [...enter, ...words], {});
+    });
+}
+
+async function run(
+  place: Place,
+  command: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
+  // Ctrl-C is for the command: it reaches both, and we wait for what the command makes of it.
+  process.exitCode = await exitOf(spawnIn(place, command, { stdio: 'inherit', environment }));
+}
+
+async function statusText(record: ClusterRecord): Promise<string> {
+  const { name, cni, nodes, createdAt } = record;
+  const head = `cluster ${name}: ${nodes.length} nodes, CNI ${cni}, up since ${createdAt}`;
+  return `${head}\n${await KubeCluster.open(name).describe()}`;
+}
+
+/** The named cluster, or the only one. */
+function chosen(name: string | undefined): string {
+  const names = clusterNames();
+  if (name !== undefined && names.includes(name)) return name;
+  const [only] = names;
+  if (name === undefined && only !== undefined && names.length === 1) return only;
+  const known = names.length === 0 ? 'no cluster is up' : `clusters: ${names.join(', ')}`;
+  const rule = name === undefined ? 'is needed to choose a cluster' : 'is no cluster here';
+  throw new InputError({ object: '--name', value: name, rule: `${rule} (${known})` });
+}
+
+function countText(leftovers: Leftovers): string {
+  return Object.entries(leftovers)
+    .map(([kind, count]) => `${count} ${kind}`)
+    .join(', ');
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('is not a whole number');
+}
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => interrupted.abort(new Error('interrupted')));
-
-const program = new Command('kube')
-  .description(
-    'A real Kubernetes on this machine: nodes are network namespaces with a kubelet each.',
-  )
-  .enablePositionalOptions();
-
-program
-  .command('build')
-  .description('build the programs of Kubernetes and keep them outside the tree; prints where')
-  .action(async () => {
-    const { folder } = await buildPrograms(printedProgress(), interrupted.signal);
-    console.log(folder);
-  });
-
+  process.on(signal, () => interrupted.abort(new Error('interrupted')));
 try {
-  await program.parseAsync();
+  await program().parseAsync();
 } catch (error) {
   console.error(`kube: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = interrupted.signal.aborted ? 130 : 1;

@@ -1,0 +1,32 @@
+// kubectl as the cluster's admin, in the control plane's namespace.
+
+import { join } from 'node:path';
+import { type Finished, runIn } from '../../../src/lab/spawn.ts';
+import { controlPlanePlace } from './control-plane.ts';
+import type { ClusterPaths } from './paths.ts';
+import { type Programs, programPath } from './programs.ts';
+
+/** What is the same for every call. */
+export interface KubectlContext {
+  readonly paths: ClusterPaths;
+  readonly programs: Programs;
+}
+
+/** Runs to its end, whatever that is. */
+export function runKubectl(
+  { paths, programs }: KubectlContext,
+  words: readonly string[],
+  input?: string,
+): Promise<Finished> {
+  return runIn(controlPlanePlace(paths), [programPath(programs, 'kubectl'), ...words], {
+    environment: kubectlEnvironment(paths),
+    ...(input === undefined ? {} : { input }),
+  });
+}
+
+export function kubectlEnvironment({
+  adminConfig,
+  directory,
+}: ClusterPaths): Record<string, string> {
+  return { KUBECONFIG: adminConfig, KUBECACHEDIR: join(directory, 'kubectl-cache') };
+}

@@ -1,0 +1,82 @@
+// A node's own view of the machine's files: /etc/cni, /etc/kubernetes, /opt, /run, /var/lib, /var/log, /sys and bpffs are
+// its own, the rest is this machine's. So a DaemonSet's host paths, pins and CNI files of two nodes never meet, and all mounts
+// of a node go with its last process.
+
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The node's v2 cgroup, where an agent in a pod finds it. */
+export const nodeCgroupPath = '/run/heddle/cgroup';
+/** The programs' folder as a node sees it: the home of this machine's user may be hidden. */
+export const nodeProgramsPath = '/run/programs';
+
+const folders = [
+  'etc/cni/net.d',
+  'etc/kubernetes/manifests',
+  'etc-points/cni',
+  'etc-points/kubernetes',
+  'opt/cni/bin',
+  'run/heddle/cgroup',
+  'run/programs',
+  'run/lock',
+  'run/netns',
+  'var/lib/kubelet',
+  'var/lib/containerd',
+  'var/lib/heddle',
+  'var/lib/cni',
+  'var/log/pods',
+  'cgroup',
+];
+
+const referencePlugins = '/usr/lib/cni';
+const links = ['bridge', 'host-local', 'loopback', 'portmap', 'bandwidth'];
+
+/** Makes what is missing of the node's folders: after a reboot /run is empty, the rest stays. */
+export function prepareRoot(root: string): void {
+  rmSync(join(root, 'run'), { recursive: true, force: true });
+  for (const folder of folders) mkdirSync(join(root, folder), { recursive: true });
+  for (const plugin of links) {
+    const link = join(root, 'opt/cni/bin', plugin);
+    rmSync(link, { force: true });
+    symlinkSync(join(referencePlugins, plugin), link);
+  }
+}
+
+// Runs in new mount and host-name namespaces, with private propagation; what is mounted here nobody else sees. Named
+// namespaces and overlays of others would live as long as this node: their copies go first.
+const script = `set -eu
+root=$1 name=$2 programs=$3 cgroup=$4
+hostname "$name"
+awk '$3 == "nsfs" || ($3 == "overlay" && $2 != "/") { print $2 }' /proc/self/mounts |
+  while read -r mount; do umount -l "$mount"; done
+mount --rbind /sys/fs/cgroup "$root/cgroup"
+umount -l /sys
+mount -t sysfs sysfs /sys
+mount --rbind "$root/cgroup" /sys/fs/cgroup
+umount -l "$root/cgroup"
+mount -t bpf bpf /sys/fs/bpf
+mount --bind "$programs" "$root/run/programs"
+mount --bind "$cgroup" "$root/run/heddle/cgroup"
+mount -t overlay -o "lowerdir=$root/etc-points:/etc" overlay /etc
+for own in etc/cni etc/kubernetes opt run var/log var/lib; do mount --rbind "$root/$own" "/$own"; done
+mount --make-rshared /
+touch /run/booted
+exec sleep infinity`;
+
+export interface RootOptions {
+  readonly root: string;
+  readonly node: string;
+  readonly programs: string;
+  readonly cgroup: string;
+}
+
+/** The process that a node consists of: it holds the namespaces, the others enter them through it. */
+export function holderCommand({ root, node, programs, cgroup }: RootOptions): readonly string[] {
+  const own = ['unshare', '--mount', '--uts', '--propagation', 'private'];
+  return [...own, 'sh', '-c', script, 'node', root, node, programs, cgroup];
+}
+
+/** A command line that runs `command` as a process of the node; the network namespace is the caller's business. */
+export function enterCommand(holder: number, command: readonly string[]): readonly string[] {
+  return ['nsenter', '--target', String(holder), '--mount', '--uts', '--', ...command];
+}

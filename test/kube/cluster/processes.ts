@@ -1,0 +1,93 @@
+// A cluster's daemons: each in its namespace and cgroup, with a log of its own, found again by another process through its
+// file below `processes`, and ended by its id.
+
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { isAlive, type ProcessIdentity, processIdentity } from '../../../src/lab/record.ts';
+import { type Place, spawnIn } from '../../../src/lab/spawn.ts';
+import type { ClusterPaths } from './paths.ts';
+
+const stopTimeoutMs = 10_000;
+
+export interface Daemon {
+  /** The log's name, too. */
+  readonly name: string;
+  readonly place: Place;
+  readonly command: readonly string[];
+}
+
+/** Starts it and leaves it to itself. It outlives this process. */
+export function startDaemon(
+  paths: ClusterPaths,
+  { name, place, command }: Daemon,
+): ProcessIdentity {
+  mkdirSync(paths.logs, { recursive: true });
+  mkdirSync(paths.processes, { recursive: true });
+  const log = openSync(logPath(paths, name), 'a');
+  const child = spawnIn(place, command, { stdio: ['ignore', log, log], detached: true });
+  closeSync(log);
+  child.unref();
+  if (child.pid === undefined) throw new Error(`${name}: ${command[0]} could not be started`);
+  const identity = processIdentity(child.pid);
+  writeFileSync(processFile(paths, name), JSON.stringify(identity));
+  return identity;
+}
+
+/** SIGTERM, after 10 s SIGKILL; returns when it has ended. Not running is fine. */
+export async function stopDaemon(
+  paths: ClusterPaths,
+  name: string,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<void> {
+  const identity = daemonIdentity(paths, name);
+  rmSync(processFile(paths, name), { force: true });
+  if (identity === undefined || !isAlive(identity)) return;
+  process.kill(identity.pid, signal);
+  const deadline = Date.now() + stopTimeoutMs;
+  while (isAlive(identity)) {
+    if (Date.now() > deadline) process.kill(identity.pid, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Of a daemon that was started and not stopped; it may have ended by itself. */
+export function daemonIdentity(paths: ClusterPaths, name: string): ProcessIdentity | undefined {
+  const file = processFile(paths, name);
+  if (!existsSync(file)) return undefined;
+  return JSON.parse(readFileSync(file, 'utf8')) as ProcessIdentity;
+}
+
+export function isRunning(paths: ClusterPaths, name: string): boolean {
+  const identity = daemonIdentity(paths, name);
+  return identity !== undefined && isAlive(identity);
+}
+
+/** Throws with the end of its log when a daemon that should run does not. */
+export function assertRunning(paths: ClusterPaths, ...names: readonly string[]): void {
+  for (const name of names) {
+    if (isRunning(paths, name)) continue;
+    throw new Error(`${name} ended. The end of ${logPath(paths, name)}:\n${logTail(paths, name)}`);
+  }
+}
+
+export function logTail(paths: ClusterPaths, name: string, lines = 10): string {
+  const path = logPath(paths, name);
+  if (!existsSync(path)) return '(no log)';
+  return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
+}
+
+function logPath(paths: ClusterPaths, name: string): string {
+  return join(paths.logs, `${name}.log`);
+}
+
+function processFile(paths: ClusterPaths, name: string): string {
+  return join(paths.processes, `${name}.json`);
+}

@@ -1,0 +1,66 @@
+// cluster.json: what a cluster consists of, read by every command and test that uses one.
+
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { InputError } from '../../../src/base/input-error.ts';
+import type { ProcessIdentity } from '../../../src/lab/record.ts';
+import type { Address } from '../../../src/net/address.ts';
+import { clusterPaths, clustersDirectory } from './paths.ts';
+
+/** Who makes pods a network: nobody, the reference `bridge` plugin with static routes, or Heddle's DaemonSet. */
+export type CniChoice = 'none' | 'bridge' | 'heddle';
+
+export interface NodeRecord {
+  readonly name: string;
+  /** InternalIPs: IPv4, then IPv6. */
+  readonly addresses: readonly [Address, Address];
+}
+
+export interface ClusterRecord {
+  readonly name: string;
+  readonly cni: CniChoice;
+  readonly kubeProxy: 'nftables' | 'iptables' | undefined;
+  readonly dns: boolean;
+  /** The folder of programs that it was started from. */
+  readonly programs: string;
+  /** The process without which the cluster is a leftover; undefined: it stays until `down`. */
+  readonly owner: ProcessIdentity | undefined;
+  readonly createdAt: string;
+  readonly nodes: readonly NodeRecord[];
+}
+
+/** Takes the cluster's name by making its folder. Throws InputError when there is one of this name. */
+export function claimCluster(name: string): void {
+  mkdirSync(clustersDirectory, { recursive: true });
+  try {
+    mkdirSync(clusterPaths(name).directory);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    const rule = `is in use: npm run kube -- down --name ${name}, or choose another --name`;
+    throw new InputError({ object: 'cluster name', value: name, rule });
+  }
+}
+
+export function writeRecord(record: ClusterRecord): void {
+  const { record: path } = clusterPaths(record.name);
+  writeFileSync(`${path}.new`, `${JSON.stringify(record, undefined, 2)}\n`);
+  renameSync(`${path}.new`, path);
+}
+
+/** Undefined when there is no cluster of this name, or one that ended before its first record. */
+export function readRecord(name: string): ClusterRecord | undefined {
+  const { record } = clusterPaths(name);
+  if (!existsSync(record)) return undefined;
+  return JSON.parse(readFileSync(record, 'utf8')) as ClusterRecord;
+}
+
+/** The names of all clusters of this machine, whoever made them. */
+export function clusterNames(): readonly string[] {
+  return existsSync(clustersDirectory) ? readdirSync(clustersDirectory).sort() : [];
+}

@@ -1,0 +1,75 @@
+// Removes a cluster. Needs its name alone, so it works the same when the process that made it was killed.
+
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { NetworkNamespace } from '../../../src/kernel/namespace.ts';
+import { isAlive } from '../../../src/lab/record.ts';
+import { cgroupFolders, removeCgroups } from './cgroups.ts';
+import { type ClusterPaths, clusterPaths } from './paths.ts';
+import { clusterNames, readRecord } from './record.ts';
+
+/** What a removed cluster left behind, counted; all zero is what everybody wants. */
+export interface Leftovers {
+  readonly processes: number;
+  readonly mounts: number;
+  readonly namespaces: number;
+  readonly cgroups: number;
+  readonly pins: number;
+  readonly files: number;
+}
+
+/** Ends all processes and removes mounts, namespaces, cgroups and files. Missing is fine. */
+export async function removeCluster(name: string): Promise<Leftovers> {
+  const paths = clusterPaths(name);
+  // The nodes' mounts, pod namespaces and pins live in mount namespaces that go with the last process.
+  await removeCgroups(paths);
+  if (existsSync(paths.namespaces)) {
+    for (const file of readdirSync(paths.namespaces))
+      NetworkNamespace.remove(join(paths.namespaces, file));
+  }
+  rmSync(paths.directory, { recursive: true, force: true });
+  return countTraces(name);
+}
+
+/** Removes clusters whose owner is dead; their names. */
+export async function removeDeadClusters(): Promise<readonly string[]> {
+  const dead = clusterNames().filter((name) => {
+    const owner = readRecord(name)?.owner;
+    return owner !== undefined && !isAlive(owner);
+  });
+  for (const name of dead) await removeCluster(name);
+  return dead;
+}
+
+/** Everything on this machine that carries the cluster's name. */
+export function countTraces(name: string): Leftovers {
+  const paths = clusterPaths(name);
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+  const own = mounts.filter((line) => line.includes(`${paths.directory}/`));
+  return {
+    processes: processesOf(paths).length,
+    mounts: own.length,
+    namespaces: own.filter((line) => line.startsWith('nsfs ')).length,
+    cgroups: cgroupFolders(paths).length,
+    pins: existsSync(`/sys/fs/bpf/${paths.cgroupName}`) ? 1 : 0,
+    files: existsSync(paths.directory) ? 1 : 0,
+  };
+}
+
+/** In one of the cluster's cgroups, or with its folder in the command line. */
+function processesOf({ cgroupName, directory }: ClusterPaths): readonly number[] {
+  const processes = readdirSync('/proc').filter((each) => /^\d+$/.test(each));
+  return processes.map(Number).filter((pid) => {
+    const groups = textOf(`/proc/${pid}/cgroup`);
+    return groups.includes(`/${cgroupName}/`) || textOf(`/proc/${pid}/cmdline`).includes(directory);
+  });
+}
+
+// A process may end while it is looked at.
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
