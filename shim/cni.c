@@ -494,7 +494,7 @@ static int run(struct call *call)
 		return fail(call, ERROR_ENVIRONMENT,
 			    "this is a CNI plugin (versions " LATEST_VERSION
 			    " and older); a container runtime executes it",
-			    "CNI_COMMAND is not set");
+			    "CNI_COMMAND: is not set");
 	if (read_configuration(call))
 		return 1;
 	if (!strcmp(call->command, "VERSION"))

@@ -27,6 +27,8 @@ function describe({ object, field, value, rule }: InputProblem): string {
 }
 
 function show(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  // Quotes only where the text alone would mislead.
+  const isPlain = typeof value === 'string' && /^[^\p{Cc}]+$/u.test(value);
+  const text = isPlain ? value : JSON.stringify(value);
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }

@@ -74,22 +74,6 @@ export const namespacedMeta: z.ZodType<NamespacedMeta> = z.object({
   namespace: optional(objectName).transform((value) => value ?? 'default'),
 });
 
-/**
- * The value by `schema`; throws InputError for the first field that breaks a rule.
- * @param object what its author calls it: `demo/pods.yaml, document 2: Pod shop/web-1`
- */
-export function parseFields<T>(schema: z.ZodType<T>, value: unknown, object: string): T {
-  const result = schema.safeParse(value, { reportInput: true, error: ruleOf });
-  if (result.success) return result.data;
-  const first = result.error.issues[0];
-  throw new InputError({
-    object,
-    field: first === undefined ? undefined : fieldPath(first.path) || undefined,
-    value: first?.input,
-    rule: first?.message ?? 'is not valid',
-  });
-}
-
 function isPort(value: unknown): value is Port {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65535;
 }
@@ -110,27 +94,4 @@ function orIssue<T>(context: z.RefinementCtx, input: unknown, parse: () => T): T
 function issue(context: z.RefinementCtx, input: unknown, message: string): never {
   context.addIssue({ code: 'custom', message, input });
   return z.NEVER;
-}
-
-function ruleOf(raw: z.core.$ZodRawIssue): string | undefined {
-  if (raw.message !== undefined) return raw.message;
-  if (raw.code === 'invalid_type') {
-    return raw.input === undefined ? 'is required' : `is not ${article(raw.expected)}`;
-  }
-  if (raw.code === 'invalid_value') return `is none of ${raw.values.join(', ')}`;
-  return undefined;
-}
-
-function article(expected: string): string {
-  const known: Record<string, string> = { record: 'a map', object: 'a map', array: 'a list' };
-  return known[expected] ?? `a ${expected}`;
-}
-
-function fieldPath(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, part) => {
-    if (typeof part === 'number') return `${text}[${part}]`;
-    const key = String(part);
-    if (!/^\w+$/.test(key)) return `${text}["${key}"]`;
-    return text === '' ? key : `${text}.${key}`;
-  }, '');
 }

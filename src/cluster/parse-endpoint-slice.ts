@@ -1,8 +1,9 @@
 // EndpointSlice manifests (discovery.k8s.io/v1), as far as we read them.
 
 import { z } from 'zod';
+import { parseFields } from '../base/parse-fields.ts';
 import { parseAddress } from '../net/address.ts';
-import { list, namespacedMeta, optional, parseFields, port, protocol } from './field.ts';
+import { list, namespacedMeta, optional, port, protocol } from './field.ts';
 import type { ClusterEndpointSlice, SliceEndpoint } from './objects.ts';
 
 const endpoint = z.object({

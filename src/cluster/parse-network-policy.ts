@@ -1,13 +1,13 @@
 // NetworkPolicy manifests (networking.k8s.io/v1), with the API's defaults resolved so that readers need not know them.
 
 import { z } from 'zod';
+import { parseFields } from '../base/parse-fields.ts';
 import { type Prefix, prefixAddress, prefixContains, prefixLength } from '../net/prefix.ts';
 import {
   labels,
   list,
   namespacedMeta,
   optional,
-  parseFields,
   port,
   portReference,
   prefix,

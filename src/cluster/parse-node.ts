@@ -1,9 +1,10 @@
 // Node and Namespace manifests, as far as we read them.
 
 import { z } from 'zod';
+import { parseFields } from '../base/parse-fields.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
-import { list, objectMeta, optional, parseFields, prefix } from './field.ts';
+import { list, objectMeta, optional, prefix } from './field.ts';
 import type { ClusterNamespace, ClusterNode } from './objects.ts';
 
 const nodeAddress = z.object({ type: z.string(), address: z.string() });

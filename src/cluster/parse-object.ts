@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import { InputError } from '../base/input-error.ts';
-import { objectName, optional, parseFields } from './field.ts';
+import { parseFields } from '../base/parse-fields.ts';
+import { objectName, optional } from './field.ts';
 import type {
   ClusterEndpointSlice,
   ClusterNamespace,

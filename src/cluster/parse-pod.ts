@@ -1,7 +1,8 @@
 // Pod manifests, as far as we read them.
 
 import { z } from 'zod';
-import { address, list, namespacedMeta, optional, parseFields, port, protocol } from './field.ts';
+import { parseFields } from '../base/parse-fields.ts';
+import { address, list, namespacedMeta, optional, port, protocol } from './field.ts';
 import type { ClusterPod } from './objects.ts';
 
 const containerPort = z

@@ -1,6 +1,7 @@
 // Service manifests, as far as we read them.
 
 import { z } from 'zod';
+import { parseFields } from '../base/parse-fields.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import {
   address,
@@ -8,7 +9,6 @@ import {
   list,
   namespacedMeta,
   optional,
-  parseFields,
   port,
   portReference,
   protocol,

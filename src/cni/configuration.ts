@@ -2,6 +2,8 @@
 // unread (CNI spec 1.1, section 1).
 
 import { z } from 'zod';
+import { InputError } from '../base/input-error.ts';
+import { parseFields } from '../base/parse-fields.ts';
 import { type Address, isAddress, parseAddress } from '../net/address.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
 import type { PortMapping } from '../net/port-mapping.ts';
@@ -64,6 +66,9 @@ const previousSchema = z.looseObject({
 });
 
 const schema = z.looseObject({
+  'cni.dev/valid-attachments': keptAttachments,
+  // libcni's from before the specification had its name (cni#1101).
+  'cni.dev/attachments': keptAttachments,
   name: z.string().regex(identifierPattern, 'is not a network name (letters, digits, _ . -)'),
   type: z.string().min(1).optional(),
   prevResult: previousSchema.nullish(),
@@ -82,28 +87,35 @@ const schema = z.looseObject({
 export function parseConfiguration(text: string): NetworkConfiguration {
   const object = parseObject(text);
   const version = readVersion(object);
-  const parsed = schema.safeParse(object);
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0] ?? { path: [], message: 'is wrong' };
-    const field = path.map(String).join('.');
-    throw new CniError(
-      cniErrorCode.invalidConfiguration,
-      `network configuration: ${field}: ${message}`,
-    );
-  }
-  const runtimeConfig = parsed.data.runtimeConfig ?? {};
+  const { name, prevResult, ...fields } = readFields(object);
+  const runtimeConfig = fields.runtimeConfig ?? {};
   return {
     version,
-    name: parsed.data.name,
-    previous: toPrevious(parsed.data.prevResult),
+    name,
+    previous: toPrevious(prevResult),
     bandwidth: firstBandwidth(
       configuredBandwidth(runtimeConfig.bandwidth ?? {}),
       annotatedBandwidth(runtimeConfig['io.kubernetes.cri.pod-annotations'] ?? {}),
     ),
     capabilities: runtimeConfig,
-    kept: keptAttachments(object),
+    kept: fields['cni.dev/valid-attachments'] ?? fields['cni.dev/attachments'],
     portMappings: runtimeConfig.portMappings ?? [],
   };
+}
+
+/** Nothing else of the configuration counts for DEL: what ADD was refused for must not keep the runtime from DEL, which
+ * it repeats until it succeeds. Throws CniError: decode or incompatibleVersion. */
+export function parseVersion(text: string): CniVersion {
+  return readVersion(parseObject(text));
+}
+
+function readFields(object: Readonly<Record<string, unknown>>): z.output<typeof schema> {
+  try {
+    return parseFields(schema, object, 'network configuration');
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new CniError(cniErrorCode.invalidConfiguration, error.message, { cause: error });
+  }
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {
@@ -111,7 +123,8 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
     parsed = JSON.parse(text);
   } catch (error) {
-    const reason = text.trim() === '' ? 'is empty' : String(error);
+    const cause = error instanceof Error ? error.message : String(error);
+    const reason = text.trim() === '' ? 'is empty' : `is not JSON: ${cause}`;
     throw new CniError(cniErrorCode.decode, `network configuration: ${reason}`, { cause: error });
   }
   const object = z.record(z.string(), z.unknown()).safeParse(parsed);

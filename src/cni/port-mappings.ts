@@ -49,7 +49,7 @@ export const portMappingsSchema: z.ZodType<readonly PortMapping[]> = z
   .refine(
     (all) =>
       !all.some((each, at) => all.slice(0, at).some((one) => portMappingsOverlap(one, each))),
-    'has a host port twice',
+    'is a list that has a host port twice',
   );
 
 function withoutRepeats(all: readonly PortMapping[]): readonly PortMapping[] {

@@ -9,6 +9,7 @@ import {
   type NetworkConfiguration,
   type PreviousResult,
   parseConfiguration,
+  parseVersion,
 } from './configuration.ts';
 import { CniError, cniErrorCode } from './error.ts';
 import { type FixedIdentity, readFixed } from './fixed.ts';
@@ -80,20 +81,22 @@ export function decodeRequest(call: CniCall): CniRequest {
   if (verb === 'VERSION') return { kind: 'version' };
   if (verb === 'GC' || verb === 'STATUS') return decodeOfNetwork(verb, call);
   checkEnvironment(verb, call.environment);
+  if (verb === 'DEL') return decodeDel(call);
   const configuration = parseConfiguration(call.configuration);
-  const attachment = readAttachment(call.environment, configuration);
-  switch (verb) {
-    case 'ADD':
-      return decodeAdd(call.environment, configuration, attachment);
-    case 'CHECK':
-      return decodeCheck(configuration, attachment);
-    default:
-      return {
-        ...attachment,
-        kind: 'del',
-        namespacePath: attachment.namespacePath === '' ? undefined : attachment.namespacePath,
-      };
-  }
+  const attachment = readAttachment(call.environment, configuration.version);
+  return verb === 'ADD'
+    ? decodeAdd(call.environment, configuration, attachment)
+    : decodeCheck(configuration, attachment);
+}
+
+function decodeDel({ environment, configuration }: CniCall): DelRequest {
+  const attachment = readAttachment(environment, parseVersion(configuration));
+  const { namespacePath } = attachment;
+  return {
+    ...attachment,
+    kind: 'del',
+    namespacePath: namespacePath === '' ? undefined : namespacePath,
+  };
 }
 
 function readVerb(environment: ReadonlyMap<string, string>): Verb {
@@ -157,7 +160,7 @@ interface CommonFields extends Attachment {
 
 function readAttachment(
   environment: ReadonlyMap<string, string>,
-  { version }: NetworkConfiguration,
+  version: CniVersion,
 ): CommonFields {
   return {
     version,

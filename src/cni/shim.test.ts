@@ -9,33 +9,22 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { executeShim, type ShimExecution } from '../../test/support/execute-shim.ts';
 import { splitCall } from './call.ts';
 
-const shim = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
 const directory = mkdtempSync(path.join(tmpdir(), 'heddle-shim-'));
 after(() => rmSync(directory, { recursive: true }));
 
 const configuration = JSON.stringify({ cniVersion: '1.0.0', name: 'heddle', type: 'heddle' });
 
-interface Execution {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
+interface Execution extends ShimExecution {
   readonly tookMs: number;
 }
 
 async function execute(environment: Record<string, string>, input: string): Promise<Execution> {
   const startedAt = performance.now();
-  const child = spawn(shim, { env: environment, stdio: 'pipe' });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  // The shim may refuse before it has read everything.
-  child.stdin.on('error', () => undefined).end(input);
-  await once(child, 'close');
-  return { exitCode: child.exitCode, stdout, stderr, tookMs: performance.now() - startedAt };
+  const execution = await executeShim(environment, input);
+  return { ...execution, tookMs: performance.now() - startedAt };
 }
 
 const add = (socket: string) => ({ CNI_COMMAND: 'ADD', HEDDLE_SOCKET: socket });
@@ -247,7 +236,7 @@ test('answers VERSION without an agent, and with nothing on standard input', asy
 
 const absent = '/run/heddle-absent.sock';
 const badCalls: readonly [string, Record<string, string>, string, number, RegExp][] = [
-  ['no CNI_COMMAND', {}, configuration, 4, /CNI_COMMAND is not set/],
+  ['no CNI_COMMAND', {}, configuration, 4, /CNI_COMMAND: is not set/],
   ['too long a configuration', add(absent), 'x'.repeat((1 << 20) + 1), 6, /longer than 1 MiB/],
   ['too long a socket path', add(`/${'s'.repeat(108)}`), '{}', 4, /HEDDLE_SOCKET: .* is too long/],
   [

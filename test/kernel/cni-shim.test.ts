@@ -1,13 +1,10 @@
 // The whole way of a verb: the built shim, the agent's API on its unix socket, a pod's interface in the kernel.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { listenApi } from '../../src/agent/api.ts';
 import type { NodeStatus } from '../../src/agent/api-types.ts';
@@ -22,9 +19,8 @@ import {
   type TestPod,
   waitUntil,
 } from '../support/cni-node.ts';
+import { executeShim } from '../support/execute-shim.ts';
 import { rootTest } from '../support/root-test.ts';
-
-const shim = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
 
 /** Serves the node's pods as the agent does; returns the socket. */
 async function serve(context: TestContext, node: TestNode): Promise<string> {
@@ -62,17 +58,9 @@ async function execute(verb: string, pod: TestPod, configuration: object): Promi
     CNI_IFNAME: 'eth0',
     CNI_PATH: '/opt/cni/bin',
   };
-  const child = spawn(shim, { env: environment, stdio: 'pipe' });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  child.stdin.end(JSON.stringify({ cniVersion: '1.0.0', name: 'heddle', ...configuration }));
-  await once(child, 'close');
-  return {
-    exitCode: child.exitCode,
-    json: output === '' ? undefined : JSON.parse(output),
-  };
+  const input = JSON.stringify({ cniVersion: '1.0.0', name: 'heddle', ...configuration });
+  const { exitCode, stdout } = await executeShim(environment, input);
+  return { exitCode, json: stdout === '' ? undefined : JSON.parse(stdout) };
 }
 
 interface Execution {

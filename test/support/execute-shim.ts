@@ -1,0 +1,33 @@
+// One execution of the built CNI executable, as a container runtime does it.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+export const shimPath: string = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
+
+export interface ShimExecution {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Not synchronous: the test's process has to go on reading what the agent logs. */
+export async function executeShim(
+  environment: Readonly<Record<string, string>>,
+  input: string | Uint8Array,
+): Promise<ShimExecution> {
+  const child = spawn(shimPath, { env: environment, stdio: 'pipe' });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  // It may refuse before it has read everything.
+  child.stdin.on('error', () => undefined).end(input);
+  await once(child, 'close');
+  return { exitCode: child.exitCode, stdout, stderr };
+}

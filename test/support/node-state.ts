@@ -1,0 +1,67 @@
+// Everything on an agent's node that a request could change, as text: looked at before and after, to see that it did not.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { type AgentPlace, eventually, get } from './agent-process.ts';
+import { runIn } from './namespaces.ts';
+
+export interface StateOf {
+  readonly place: AgentPlace;
+  /** Of the agent. */
+  readonly pid: number;
+  readonly pods: readonly NetworkNamespace[];
+}
+
+/** By what it is of: links, routes, map entries, files, ... */
+export async function nodeState({ place, pid, pods }: StateOf): Promise<Record<string, unknown>> {
+  const maps = ['endpoints', 'addresses', 'routes'];
+  const dumps = await Promise.all(maps.map((name) => get(place, `/v1/maps/${name}`)));
+  return {
+    node: networkOf(place.namespace),
+    pods: pods.map(networkOf),
+    nft: runIn(place.namespace, 'nft', 'list', 'ruleset'),
+    maps: dumps.map(({ text }) => text),
+    endpoints: withoutTraffic((await get(place, '/v1/endpoints')).text),
+    files: filesBelow(place.stateDir),
+    pins: fs.readdirSync(place.pinDir, { recursive: true }).map(String).sort(),
+    descriptors: fs.readdirSync(`/proc/${pid}/fd`).length,
+  };
+}
+
+/** The last connections to the agent's socket close in their own time. */
+export function unchanged(before: Record<string, unknown>, of: StateOf): Promise<void> {
+  return eventually(async () => assert.deepEqual(await nodeState(of), before));
+}
+
+function networkOf(namespace: NetworkNamespace): Record<string, string> {
+  const commands = [
+    'ip -d -o link',
+    'ip -o address',
+    'ip route show table all',
+    'ip -6 route show table all',
+    'ip -d neigh show nud permanent',
+    'ip -6 -d neigh show nud permanent',
+    'tc qdisc show',
+  ];
+  return Object.fromEntries(
+    commands.map((command) => [command, runIn(namespace, 'sh', '-c', command)]),
+  );
+}
+
+function withoutTraffic(endpoints: string): unknown {
+  return JSON.parse(endpoints, (name, value: unknown) => (name === 'traffic' ? undefined : value));
+}
+
+function filesBelow(directory: string): Record<string, string> {
+  const names = fs.readdirSync(directory, { recursive: true }).map(String).sort();
+  return Object.fromEntries(
+    names.map((name) => {
+      const file = path.join(directory, name);
+      const { mtimeMs } = fs.statSync(file);
+      const text = fs.statSync(file).isFile() ? fs.readFileSync(file, 'utf8') : '';
+      return [name, `${mtimeMs} ${text}`];
+    }),
+  );
+}
