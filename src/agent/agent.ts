@@ -16,6 +16,7 @@ import type { AgentConfig } from './config-schema.ts';
 import { type HealthSources, listenHealth } from './health.ts';
 import { watchHost } from './host-watch.ts';
 import { dumpMap } from './map-views.ts';
+import { waitingFor } from './readiness.ts';
 import { Settler } from './settler.ts';
 import { forgetDatagrams } from './stale-datagrams.ts';
 import { problemTexts } from './status.ts';
@@ -33,6 +34,7 @@ export class Agent {
   readonly #owned = new UndoStack();
   readonly #servers: Server[] = [];
   readonly #stop = new AbortController();
+  #hasPeriod = false;
   #readyMs: number | undefined;
 
   /** Loads or adopts the data path. `runtimeMs`: from process start until the agent's own code ran. */
@@ -95,13 +97,19 @@ export class Agent {
     for await (const snapshot of source.watch(stop)) {
       network.replaceSnapshot(snapshot);
       await this.#settler.request(this.#readyMs === undefined ? 'start' : 'cluster');
-      if (this.#readyMs === undefined) this.#becomeReady();
+      if (!network.isWaiting) this.#settled();
     }
+  }
+
+  // The data path has been brought in line with the cluster as a whole.
+  #settled(): void {
+    if (!this.#hasPeriod) this.#settler.startPeriod();
+    this.#hasPeriod = true;
+    if (this.#readyMs === undefined && waitingFor(this.#parts) === undefined) this.#becomeReady();
   }
 
   #becomeReady(): void {
     this.#readyMs = Math.round(performance.now());
-    this.#settler.startPeriod();
     const { log, reconciler, pods } = this.#parts;
     const writes = reconciler.status().map(({ writes: { set, deleted } }) => set + deleted);
     const endpoints = pods.endpoints().length;
@@ -141,7 +149,10 @@ export class Agent {
   async #listen(): Promise<void> {
     const { config, log } = this.#parts;
     const health: HealthSources = {
-      notReady: () => (this.#readyMs === undefined ? 'the first settle is not done' : undefined),
+      notReady: () => {
+        if (this.#readyMs !== undefined) return undefined;
+        return waitingFor(this.#parts) ?? 'the first settle is not done';
+      },
       metricsContentType: this.#metrics.contentType,
       metrics: () => this.#metrics.render(),
     };

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Logger } from '../base/log.ts';
 import type { UndoStack } from '../base/undo.ts';
-import { manifestSource } from '../cluster/manifest-source.ts';
+import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import type { ClusterSource } from '../cluster/source.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import { TcxAttacher } from '../datapath/attach.ts';
@@ -21,6 +21,7 @@ import { FlowNames } from '../observe/flow-names.ts';
 import { Observer } from '../observe/observer.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import { AddressCooldown } from './address-cooldown.ts';
+import { clusterParts } from './cluster-source.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { type KernelTruth, recoverRecord } from './endpoint-recovery.ts';
 import { EndpointStore } from './endpoint-store.ts';
@@ -31,12 +32,15 @@ import { PodNetwork } from './pod-network.ts';
 import type { IpamSettings } from './pod-reservation.ts';
 import { queueDrops } from './pod-shaping.ts';
 import { Pods } from './pods.ts';
+import { waitingFor } from './readiness.ts';
 import { sysctlMemory } from './sysctl-memory.ts';
 
 export interface AgentParts {
   readonly config: AgentConfig;
   readonly log: Logger;
   readonly source: ClusterSource;
+  /** The same source, where it is an API server. */
+  readonly kubernetes?: KubernetesSource | undefined;
   readonly datapath: Datapath;
   readonly reconciler: Reconciler<DesiredState>;
   readonly network: NodeNetwork;
@@ -66,17 +70,16 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const socket = owned.use(NetlinkSocket.open());
   const journal = new Journal(log);
   const reconciler = reconcilerOf(config, { datapath, socket, journal, owned });
+  const { source, kubernetes } = clusterParts(config.cluster);
   const network: NodeNetwork = new NodeNetwork({
     model: modelConfig(config),
     uplinks: config.uplinks,
+    waitsForCluster: kubernetes !== undefined,
     listHost: () => listHost(socket),
     endpoints: () => pods.endpoints(),
     reconciler,
   });
-  const truth: KernelTruth = {
-    link: (name) => linkByName(socket, name),
-    entry: (ifindex) => datapath.maps.endpoints.get({ ifindex }),
-  };
+  const truth = kernelTruth(socket, datapath);
   const pods: Pods = new Pods({
     store: EndpointStore.open(
       join(config.stateDir, 'endpoints'),
@@ -89,6 +92,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
       podAnnotations: ({ namespace, name }) =>
         network.snapshot.state.pods.get(`${namespace}/${name}`)?.annotations ?? {},
       podMtuBytes: () => network.desired.podMtuBytes,
+      waitingFor: () => waitingFor({ kubernetes, network }),
       settle: settleEndpoint,
       differences: (endpoint) => reconciler.inspect(endpointEntryKeys(endpoint)),
       limits: () => connectivityLimits(network, reconciler),
@@ -98,11 +102,11 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   });
   const names = new FlowNames({ node: config.node, cluster: emptyClusterState, endpoints: [] });
   const observer = new Observer({ maps: datapath.maps, paths: datapath.paths, names });
-  const source = manifestSource(config.cluster.directory);
   return {
     config,
     log,
     source,
+    kubernetes,
     datapath,
     reconciler,
     network,
@@ -111,6 +115,13 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     names,
     journal,
     queueDrops: (endpoint) => queueDrops(socket, endpoint),
+  };
+}
+
+function kernelTruth(socket: NetlinkSocket, { maps }: Datapath): KernelTruth {
+  return {
+    link: (name) => linkByName(socket, name),
+    entry: (ifindex) => maps.endpoints.get({ ifindex }),
   };
 }
 

@@ -52,12 +52,20 @@ export function flagsToKeys(flags: Readonly<Record<string, string>>): Record<str
         rule: 'is no known flag',
       });
     }
-    const [first = '', second] = found.key.split('.');
-    const value = flagValue(found.leaf, text);
-    if (second === undefined) result[first] = value;
-    else result[first] = { ...(result[first] as object | undefined), [second]: value };
+    setKey(result, found.key.split('.'), flagValue(found.leaf, text));
   }
   return result;
+}
+
+function setKey(into: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [first = '', ...rest] = path;
+  if (rest.length === 0) {
+    into[first] = value;
+    return;
+  }
+  const below = { ...(into[first] as Record<string, unknown> | undefined) };
+  setKey(below, rest, value);
+  into[first] = below;
 }
 
 function flagValue(leaf: JsonLeaf, text: string): unknown {

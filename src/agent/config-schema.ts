@@ -2,13 +2,14 @@
 
 import { z } from 'zod';
 import { InputError } from '../base/input-error.ts';
+import type { KubernetesSettings } from '../cluster/kubernetes/settings.ts';
 import { type Port, parsePort } from '../net/port.ts';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
 
 export interface AgentConfig {
   readonly node: string;
   readonly mode: 'native' | 'vxlan';
-  readonly cluster: { readonly directory: string };
+  readonly cluster: ClusterConfig;
   readonly stateDir: string;
   readonly socket: string;
   readonly pinDir: string;
@@ -30,6 +31,12 @@ export interface AgentConfig {
   readonly endpointEntries: number;
   readonly addressEntries: number;
   readonly eventsPerSecond: number;
+}
+
+/** Exactly one of the two. */
+export interface ClusterConfig {
+  readonly directory?: string | undefined;
+  readonly kubernetes?: KubernetesSettings | undefined;
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -58,6 +65,48 @@ const prefix = z
   .string({ error: 'is not a CIDR prefix (address/length)' })
   .transform((value, context) => parsed(value, context, parsePrefix));
 
+const apiServer = z
+  .string({ error: 'is not the address of an API server (https://192.0.2.1:6443)' })
+  .regex(/^https?:\/\/(\[[0-9a-fA-F:.]+\]|[^\s/:[\]]+)(:\d{1,5})?\/?$/, {
+    error: 'is not the address of an API server (https://192.0.2.1:6443)',
+  });
+
+const noSource =
+  'has neither directory (a folder of manifests) nor kubernetes (an API server): one is required';
+const twoSources =
+  'has both directory (a folder of manifests) and kubernetes (an API server): only one can be';
+
+const clusterSchema = z
+  .strictObject({
+    directory: path
+      .optional()
+      .describe('folder of Kubernetes manifests (YAML) that describes the cluster'),
+    kubernetes: z
+      .strictObject({
+        kubeconfig: path
+          .optional()
+          .describe("address and credentials of the API server; absent: the pod's own"),
+        apiServers: z
+          .array(apiServer, { error: 'is not a list of API server addresses' })
+          .prefault([])
+          .describe('addresses of the API server, the first that answers is used'),
+        apiServersFrom: path
+          .optional()
+          .describe("kubeconfig (the kubelet's) of which only the address is used, if it exists"),
+        tlsServerName: z
+          .string({ error: 'is not a host name' })
+          .min(1, { error: 'is not a host name' })
+          .optional()
+          .describe("name in the API server's certificate, where its address is not in it"),
+      })
+      .optional(),
+  })
+  .superRefine(({ directory, kubernetes }, context) => {
+    if ((directory === undefined) !== (kubernetes === undefined)) return;
+    const message = directory === undefined ? noSource : twoSources;
+    context.addIssue({ code: 'custom', message });
+  });
+
 export const configSchema: z.ZodType<AgentConfig> = z.strictObject(
   {
     node: name.describe('name of this node: metadata.name of its Node object'),
@@ -65,13 +114,7 @@ export const configSchema: z.ZodType<AgentConfig> = z.strictObject(
       .enum(['native', 'vxlan'], { error: 'is not a mode (native, vxlan)' })
       .default('native')
       .describe('how packets for pods on other nodes travel'),
-    cluster: z
-      .strictObject({
-        directory: path.describe(
-          'folder of Kubernetes manifests (YAML) that describes the cluster',
-        ),
-      })
-      .prefault({} as never),
+    cluster: clusterSchema.prefault({}),
     stateDir: absolutePath
       .default('/var/lib/heddle')
       .describe('folder of what must survive a restart'),

@@ -35,7 +35,21 @@ test('the least configuration gets every default', () => {
 
 const bad: readonly [string, unknown, string][] = [
   ['a missing node', { cluster: { directory: 'd' } }, 'configuration: node: is required'],
-  ['a missing directory', { node: 'n' }, 'configuration: cluster.directory: is required'],
+  [
+    'a cluster without a source',
+    { node: 'n' },
+    'configuration: cluster: has neither directory (a folder of manifests) nor kubernetes (an API server): one is required',
+  ],
+  [
+    'a cluster with two sources',
+    { node: 'n', cluster: { directory: 'd', kubernetes: {} } },
+    'configuration: cluster: has both directory (a folder of manifests) and kubernetes (an API server): only one can be',
+  ],
+  [
+    'an address without a scheme',
+    { node: 'n', cluster: { kubernetes: { apiServers: ['192.0.2.1:6443'] } } },
+    'configuration: cluster.kubernetes.apiServers[0]: 192.0.2.1:6443 is not the address of an API server (https://192.0.2.1:6443)',
+  ],
   ['an unknown key', { ...least, mod: 'vxlan' }, 'configuration: mod: vxlan is no known key'],
   [
     'a key spelled as its flag',
@@ -120,9 +134,26 @@ test('flags win over the file and become what their key holds', () => {
   }
 });
 
+test('an API server is configured by file or by flags, with paths relative to where they stand', () => {
+  assert.deepEqual(parseConfig({ node: 'n', cluster: { kubernetes: {} } }).cluster, {
+    kubernetes: { apiServers: [] },
+  });
+  const flags = {
+    node: 'n',
+    'cluster-kubernetes-kubeconfig': 'admin.conf',
+    'cluster-kubernetes-api-servers': 'https://192.0.2.1:6443,https://[2001:db8::1]:6443',
+  };
+  assert.deepEqual(loadConfig({ flags }).cluster, {
+    kubernetes: {
+      kubeconfig: join(process.cwd(), 'admin.conf'),
+      apiServers: ['https://192.0.2.1:6443', 'https://[2001:db8::1]:6443'],
+    },
+  });
+});
+
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
-  assert.equal(flags.length, 23);
+  assert.equal(flags.length, 27);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

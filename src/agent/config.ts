@@ -6,7 +6,7 @@ import { parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { InputError } from '../base/input-error.ts';
 import { configFlags, flagsToKeys } from './config-flags.ts';
-import { type AgentConfig, configSchema } from './config-schema.ts';
+import { type AgentConfig, type ClusterConfig, configSchema } from './config-schema.ts';
 
 /** Throws one InputError, or an AggregateError of several with all of them in its message. */
 export function loadConfig(sources: ConfigSources): AgentConfig {
@@ -14,9 +14,22 @@ export function loadConfig(sources: ConfigSources): AgentConfig {
   const fromFile = sources.file === undefined ? {} : readYaml(sources.file);
   const merged = merge(fromFile, flagsToKeys(sources.flags ?? {}));
   const config = parseConfig(merged, object);
-  const base = sources.flags?.['cluster-directory'] === undefined ? sources.file : undefined;
-  const directory = resolve(base === undefined ? '.' : dirname(base), config.cluster.directory);
-  return { ...config, cluster: { ...config.cluster, directory } };
+  return { ...config, cluster: absolutePaths(config.cluster, sources) };
+}
+
+// A path in the file is relative to the file, one on the command line to where it was typed.
+function absolutePaths(
+  { directory, kubernetes }: ClusterConfig,
+  sources: ConfigSources,
+): ClusterConfig {
+  const absolute = (path: string, flag: string): string => {
+    const base = sources.flags?.[flag] === undefined ? sources.file : undefined;
+    return resolve(base === undefined ? '.' : dirname(base), path);
+  };
+  if (directory !== undefined) return { directory: absolute(directory, 'cluster-directory') };
+  if (kubernetes?.kubeconfig === undefined) return { kubernetes };
+  const kubeconfig = absolute(kubernetes.kubeconfig, 'cluster-kubernetes-kubeconfig');
+  return { kubernetes: { ...kubernetes, kubeconfig } };
 }
 
 export interface ConfigSources {
@@ -50,6 +63,10 @@ function inputErrors(issue: z.core.$ZodIssue, root: unknown, object: string): In
   }
   const value = valueAt(root, segments);
   const field = fieldName(segments);
+  // Of a map that breaks a rule as a whole, the rule says enough.
+  if (issue.code === 'custom' && (value === undefined || isRecord(value))) {
+    return [new InputError({ object, field, rule: issue.message })];
+  }
   const rule = value === undefined && field !== undefined ? 'is required' : issue.message;
   return [new InputError({ object, field, value, rule })];
 }

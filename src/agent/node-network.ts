@@ -16,6 +16,9 @@ import { type HostListing, hostFacts } from './host-facts.ts';
 export interface NodeNetworkOptions {
   readonly model: ModelConfig;
   readonly uplinks: 'auto' | readonly string[];
+  /** Nothing is computed or written before the source has delivered its first full list: what an earlier agent left
+   * serves better than what half a cluster would give. */
+  readonly waitsForCluster?: boolean;
   listHost(): HostListing;
   endpoints(): readonly LocalEndpoint[];
   readonly reconciler: {
@@ -47,6 +50,11 @@ export class NodeNetwork {
     return this.#desired;
   }
 
+  /** See `waitsForCluster`. */
+  get isWaiting(): boolean {
+    return this.#options.waitsForCluster === true && !this.#snapshot.complete;
+  }
+
   /** Takes effect with the next settle. */
   replaceSnapshot(snapshot: ClusterSnapshot): void {
     this.#snapshot = snapshot;
@@ -59,6 +67,7 @@ export class NodeNetwork {
   async settle(causes: readonly SettleCause[]): Promise<SettleReport> {
     const relist = causes.some((cause) => cause === 'network' || cause === 'period');
     if (causes.some((cause) => cause !== 'endpoint')) this.#observe();
+    if (this.isWaiting) return nothingDone;
     const report = await this.#apply(relist);
     const hostBefore = this.#host;
     // What was just made may be what the rest waited for: overlay routes need the index of the VXLAN device.
@@ -88,6 +97,12 @@ export class NodeNetwork {
     });
   }
 }
+
+const nothingDone: SettleReport = {
+  writes: { set: 0, deleted: 0, restored: 0 },
+  written: [],
+  failures: [],
+};
 
 /** The second report has the last word on failures; writes add up. */
 function joined(first: SettleReport, second: SettleReport): SettleReport {

@@ -27,6 +27,7 @@ export interface ReservationOptions {
   readonly store: EndpointStore;
   readonly node: {
     podRanges(): readonly Prefix[];
+    waitingFor?(): string | undefined;
     podMtuBytes(): number | undefined;
     podAnnotations(pod: PodIdentity): Readonly<Record<string, string>>;
   };
@@ -93,6 +94,12 @@ export class Reservations {
 
   #room(): { readonly id: number; readonly mtuBytes: number } {
     const { store, node } = this.#options;
+    const waiting = node.waitingFor?.();
+    if (waiting !== undefined) {
+      throw new CniError(cniErrorCode.tryLater, `the agent is not ready: ${waiting}`, {
+        details: '`heddle status` on the node shows what it waits for',
+      });
+    }
     const id = store.freeId();
     if (id === undefined) {
       throw new CniError(cniErrorCode.tryLater, 'the data path has no room for another endpoint', {

@@ -50,6 +50,8 @@ export interface PodsNode {
   podRanges(): readonly Prefix[];
   /** Of the cluster's Pod object; none where it is not known (yet). */
   podAnnotations(pod: PodIdentity): Readonly<Record<string, string>>;
+  /** Why no pod can be added yet, whatever it asks for. */
+  waitingFor?(): string | undefined;
   /** For new pods; undefined while no uplink is known. */
   podMtuBytes(): number | undefined;
   /** Brings the data path in line with `endpoints()`; resolves when every table entry of this endpoint is applied (or

@@ -1,9 +1,11 @@
 // The one screen that says how the node is: puts together what each part of the agent knows.
 
 import { release } from 'node:os';
+import type { SourceProblem } from '../cluster/state.ts';
 import { programNames } from '../datapath/generated.ts';
 import type { Uplink } from '../model/host.ts';
 import type { TableStatus } from '../reconcile/status.ts';
+import { apiServerView } from './api-server-view.ts';
 import type {
   DatapathView,
   HealthView,
@@ -15,6 +17,7 @@ import type {
   UplinkView,
 } from './api-types.ts';
 import type { AgentParts } from './assemble.ts';
+import { waitingFor } from './readiness.ts';
 
 export interface StatusSources {
   readonly parts: AgentParts;
@@ -26,7 +29,7 @@ export interface StatusSources {
 
 export function nodeStatus(sources: StatusSources): NodeStatus {
   const { parts, version, start, tables, maps } = sources;
-  const { config, network, observer, journal, source, pods } = parts;
+  const { config, network, observer, journal, source, pods, kubernetes } = parts;
   const { state, complete, problems } = network.snapshot;
   const { lastChange } = journal;
   return {
@@ -43,7 +46,8 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
       complete,
       nodes: state.nodes.size,
       pods: state.pods.size,
-      problems,
+      problems: problems.map(({ text, consequence }) => ({ text, consequence })),
+      ...(kubernetes === undefined ? {} : { apiServer: apiServerView(kubernetes.state) }),
     },
     ...(lastChange === undefined ? {} : { lastChange }),
     datapath: datapathView(parts, tables),
@@ -77,8 +81,8 @@ function datapathView(
 /** What cannot be used or is missing, in words: of the cluster's objects, of this node, of its endpoints. */
 export function problemTexts(parts: AgentParts): readonly string[] {
   const { problems } = parts.network.snapshot;
-  const manifests = problems.map(({ text, consequence }) => `${text}; ${consequence}`);
-  return [...manifests, ...ownProblems(parts)];
+  const objects = problems.map(({ text, consequence }) => `${text}; ${consequence}`);
+  return [...objects, ...ownProblems(parts)];
 }
 
 /** Times as people and JSON have them. */
@@ -97,18 +101,29 @@ export function tableView({ name, desired, applied, failures, writes }: TableSta
 }
 
 function health({ parts, start, tables }: StatusSources): HealthView {
-  const broken = parts.network.snapshot.problems.length;
+  const { problems } = parts.network.snapshot;
+  const broken = problems.filter(({ isSource }) => isSource !== true).length;
+  const what = parts.kubernetes === undefined ? 'manifests' : 'objects';
+  const waiting = start.readyMs === undefined ? waitingFor(parts) : undefined;
   const reasons = [
-    ...failureReason(tables.flatMap((table) => table.failures)),
-    ...ownProblems(parts),
-    ...(broken === 0 ? [] : [`${broken} of the cluster's manifests could not be used as written`]),
+    ...new Set([
+      ...(waiting === undefined ? sourceReasons(problems) : [waiting]),
+      ...failureReason(tables.flatMap((table) => table.failures)),
+      ...ownProblems(parts),
+      ...(broken === 0 ? [] : [`${broken} of the cluster's ${what} could not be used as written`]),
+    ]),
   ];
   if (start.readyMs === undefined) return { state: 'starting', reasons };
   return { state: reasons.length === 0 ? 'healthy' : 'degraded', reasons };
 }
 
+function sourceReasons(problems: readonly SourceProblem[]): readonly string[] {
+  return problems.filter(({ isSource }) => isSource === true).map(({ text }) => text);
+}
+
 function ownProblems({ network, pods }: AgentParts): readonly string[] {
-  const { problems } = network.desired;
+  // Before the cluster is known, nothing is missing in it.
+  const problems = network.isWaiting ? [] : network.desired.problems;
   return [...problems.map(({ object, text }) => `${object}: ${text}`), ...pods.problems()];
 }
 

@@ -26,6 +26,8 @@ export interface SourceProblem {
   readonly text: string;
   /** What holds meanwhile: `the last good version of this object stays in force`. */
   readonly consequence: string;
+  /** Set where it is the source as a whole that cannot be read, and not one object in it. */
+  readonly isSource?: true | undefined;
 }
 
 export interface ClusterSnapshot {

@@ -2,6 +2,7 @@
 
 import type { DropsView, NodeStatus, TableView } from '../../agent/api-types.ts';
 import { unreachable } from '../../base/exhaustive.ts';
+import { apiServerLines } from './api-server.ts';
 import { wrapItems } from './columns.ts';
 import type { Style } from './style.ts';
 import { formatAge, formatCount, formatDuration, formatPercent, plural } from './units.ts';
@@ -26,6 +27,7 @@ export function renderStatus(status: NodeStatus, view: StatusView): string {
       'cluster',
       beside(clusterText(status), lastChange(status, view.now), rightColumn - labelWidth),
     ),
+    ...apiServerLines(status.cluster, view.now).map(({ label, text }) => line(label, text)),
     line('datapath', datapathText(status)),
     line('uplinks', uplinkText(status)),
     line('tables', tablesText(status.tables)),
@@ -72,8 +74,9 @@ function failedTables(tables: readonly TableView[], { now }: StatusView): string
 }
 
 function clusterProblems(status: NodeStatus): string[] {
+  const label = status.cluster.apiServer === undefined ? 'manifest' : 'object';
   return status.cluster.problems.flatMap(({ text, consequence }) => [
-    line('manifest', text),
+    line(text.startsWith('API server: ') ? 'cluster' : label, text),
     ...(consequence === undefined ? [] : [line('', `  ${consequence}`)]),
   ]);
 }

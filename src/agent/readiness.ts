@@ -1,0 +1,27 @@
+// What keeps the agent from being ready, in one sentence. A directory of manifests is read within a moment, whatever is
+// in it; an API server may be away for long, and then nothing this node holds is touched.
+
+import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
+import type { NodeNetwork } from './node-network.ts';
+
+export interface ReadinessSources {
+  readonly kubernetes?: KubernetesSource | undefined;
+  readonly network: Pick<NodeNetwork, 'isWaiting' | 'snapshot' | 'desired'>;
+}
+
+/** Undefined: nothing is waited for. */
+export function waitingFor({ kubernetes, network }: ReadinessSources): string | undefined {
+  if (kubernetes === undefined) return undefined;
+  if (network.isWaiting) {
+    const [problem] = network.snapshot.problems;
+    if (problem !== undefined) return `the cluster has not been read: ${problem.text}`;
+    const missing = kubernetes.state.resources
+      .filter(({ listedAt }) => listedAt === undefined)
+      .map(({ resource }) => resource);
+    return `the cluster is being read (${missing.join(', ') || 'connecting'})`;
+  }
+  const { podRanges, problems, nodeName } = network.desired;
+  if (podRanges.length > 0) return undefined;
+  const own = problems.find(({ object }) => object === nodeName);
+  return own === undefined ? `${nodeName}: has no usable pod range` : `${own.object}: ${own.text}`;
+}

@@ -1,0 +1,45 @@
+// The part of the status screen about the API server: since when it is there, how fresh each resource is, what fails.
+
+import type { ApiResourceView, ClusterView } from '../../agent/api-types.ts';
+import { wrapItems } from './columns.ts';
+import { formatAge, formatCount, plural } from './units.ts';
+
+export interface LabelledLine {
+  readonly label: string;
+  readonly text: string;
+}
+
+const labelWidth = 13;
+const screenWidth = 110;
+
+/** None where cluster state comes from elsewhere. */
+export function apiServerLines({ apiServer }: ClusterView, now: Date): readonly LabelledLine[] {
+  if (apiServer === undefined) return [];
+  const age = (time: string): string => formatAge(now.getTime() - Date.parse(time));
+  const { connectedSince, unreachable, resources } = apiServer;
+  const connection =
+    unreachable !== undefined
+      ? `no connection for ${age(unreachable.since)}`
+      : connectedSince === undefined
+        ? 'connecting'
+        : `connected for ${age(connectedSince)}`;
+  const items = resources.map((resource) => resourceText(resource, age));
+  return [
+    { label: 'API', text: wrapItems([connection, ...items], labelWidth, screenWidth) },
+    ...resources.flatMap(({ resource, failing }) =>
+      failing === undefined || unreachable !== undefined
+        ? []
+        : [{ label: '', text: `${resource}: failing for ${age(failing.since)}: ${failing.text}` }],
+    ),
+  ];
+}
+
+function resourceText(
+  { resource, objects, listedAt, watchedAt, relists }: ApiResourceView,
+  age: (time: string) => string,
+): string {
+  if (listedAt === undefined) return `${resource} not read yet`;
+  const again = relists === 0 ? '' : `, ${plural(relists, 'relist')}`;
+  const heard = watchedAt === undefined ? '' : ` (${age(watchedAt)} ago${again})`;
+  return `${resource} ${formatCount(objects)}${heard}`;
+}

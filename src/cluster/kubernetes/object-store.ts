@@ -1,0 +1,100 @@
+// The objects of one resource as the API server last told them; unchanged ones keep their references.
+
+import { isDeepStrictEqual } from 'node:util';
+import { InputError } from '../../base/input-error.ts';
+import type { ClusterObject } from '../parse-object.ts';
+import type { SourceProblem } from '../state.ts';
+
+export class ObjectStore {
+  readonly #read: (key: string, raw: unknown) => ClusterObject;
+  readonly #onChange: () => void;
+  #objects = new Map<string, ClusterObject['object']>();
+  #problems = new Map<string, SourceProblem>();
+  #view: ReadonlyMap<string, ClusterObject['object']> = new Map();
+  #isChanged = false;
+
+  /** `read` throws InputError for what cannot be used; `onChange` is told when objects or problems are others. */
+  constructor(read: (key: string, raw: unknown) => ClusterObject, onChange: () => void) {
+    this.#read = read;
+    this.#onChange = onChange;
+  }
+
+  /** By key; the same map while nothing changes. */
+  view(): ReadonlyMap<string, ClusterObject['object']> {
+    if (this.#isChanged) {
+      this.#view = new Map(this.#objects);
+      this.#isChanged = false;
+    }
+    return this.#view;
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  get problems(): Iterable<SourceProblem> {
+    return this.#problems.values();
+  }
+
+  set(key: string, raw: unknown): void {
+    const problem = this.#problems.get(key);
+    const before = this.#objects.get(key);
+    const object = this.#parse(key, raw);
+    if (object !== undefined && object !== before) {
+      this.#objects.set(key, object);
+      this.#changed();
+    } else if (this.#problems.get(key)?.text !== problem?.text) {
+      this.#onChange();
+    }
+  }
+
+  delete(key: string): void {
+    const hadProblem = this.#problems.delete(key);
+    if (this.#objects.delete(key)) this.#changed();
+    else if (hadProblem) this.#onChange();
+  }
+
+  /** Takes a full list, page by page; nothing is removed before `commit`. */
+  replace(): StoreReplacement {
+    const seen = new Set<string>();
+    return {
+      set: (key, raw) => {
+        seen.add(key);
+        this.set(key, raw);
+      },
+      commit: () => {
+        for (const key of [...this.#objects.keys(), ...this.#problems.keys()]) {
+          if (!seen.has(key)) this.delete(key);
+        }
+      },
+    };
+  }
+
+  // Undefined: nothing good is known of it.
+  #parse(key: string, raw: unknown): ClusterObject['object'] | undefined {
+    const before = this.#objects.get(key);
+    try {
+      const { object } = this.#read(key, raw);
+      this.#problems.delete(key);
+      return before !== undefined && isDeepStrictEqual(before, object) ? before : object;
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      const consequence =
+        before === undefined
+          ? 'this object is left out; everything else was applied'
+          : 'the last good version of this object stays in force';
+      this.#problems.set(key, { text: error.message, consequence });
+      return before;
+    }
+  }
+
+  #changed(): void {
+    this.#isChanged = true;
+    this.#onChange();
+  }
+}
+
+export interface StoreReplacement {
+  set(key: string, raw: unknown): void;
+  commit(): void;
+}

@@ -1,0 +1,12 @@
+// How to reach the cluster's API server: the configuration's `cluster.kubernetes`.
+
+export interface KubernetesSettings {
+  /** File with address and credentials; absent: those of the pod that the agent runs in. */
+  readonly kubeconfig?: string | undefined;
+  /** `https://192.0.2.1:6443`, tried in this order before any other address. */
+  readonly apiServers: readonly string[];
+  /** A kubeconfig (the kubelet's) of which the address is used and nothing else; skipped while it is not there. */
+  readonly apiServersFrom?: string | undefined;
+  /** The name that the server's certificate must have, where that is not the host of its address. */
+  readonly tlsServerName?: string | undefined;
+}
