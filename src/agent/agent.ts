@@ -110,6 +110,7 @@ export class Agent {
 
   #becomeReady(): void {
     this.#readyMs = Math.round(performance.now());
+    this.#parts.cniConfiguration.keep();
     const { log, reconciler, pods } = this.#parts;
     const writes = reconciler.status().map(({ writes: { set, deleted } }) => set + deleted);
     const endpoints = pods.endpoints().length;
@@ -126,6 +127,8 @@ export class Agent {
     const { state: cluster } = network.snapshot;
     names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
     journal.settled({ causes, report, startedAtMs, durationMs });
+    const isOnlyPods = causes.every((cause) => cause === 'endpoint');
+    if (this.#readyMs !== undefined && !isOnlyPods) this.#parts.cniConfiguration.keep();
     journal.problems(problemTexts(this.#parts));
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
     return report;
@@ -150,7 +153,7 @@ export class Agent {
     const { config, log } = this.#parts;
     const health: HealthSources = {
       notReady: () => {
-        if (this.#readyMs !== undefined) return undefined;
+        if (this.#readyMs !== undefined) return this.#parts.cniConfiguration.waitsFor;
         return waitingFor(this.#parts) ?? 'the first settle is not done';
       },
       metricsContentType: this.#metrics.contentType,

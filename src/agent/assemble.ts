@@ -22,6 +22,7 @@ import { Observer } from '../observe/observer.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import { AddressCooldown } from './address-cooldown.ts';
 import { clusterParts } from './cluster-source.ts';
+import { CniConfiguration } from './cni-configuration.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { type KernelTruth, recoverRecord } from './endpoint-recovery.ts';
 import { EndpointStore } from './endpoint-store.ts';
@@ -48,6 +49,7 @@ export interface AgentParts {
   readonly observer: Observer;
   readonly names: FlowNames;
   readonly journal: Journal;
+  readonly cniConfiguration: CniConfiguration;
   /** See `EndpointView.queueDroppedPackets`. */
   queueDrops(endpoint: LocalEndpoint): number | undefined;
 }
@@ -114,6 +116,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     observer,
     names,
     journal,
+    cniConfiguration: cniConfiguration(config, log, pods),
     queueDrops: (endpoint) => queueDrops(socket, endpoint),
   };
 }
@@ -123,6 +126,16 @@ function kernelTruth(socket: NetlinkSocket, { maps }: Datapath): KernelTruth {
     link: (name) => linkByName(socket, name),
     entry: (ifindex) => maps.endpoints.get({ ifindex }),
   };
+}
+
+function cniConfiguration(config: AgentConfig, log: Logger, pods: Pods): CniConfiguration {
+  const { confDir } = config.cni;
+  return new CniConfiguration({
+    confDir,
+    socket: config.socket,
+    log,
+    refusal: () => pods.refusal(),
+  });
 }
 
 function ipamSettings({ ipam, stateDir }: AgentConfig): IpamSettings {

@@ -24,6 +24,7 @@ export interface AgentConfig {
     readonly excludedCidrs: readonly Prefix[];
   };
   readonly vxlan: { readonly port: Port; readonly vni: number };
+  readonly cni: { readonly binDir: string; readonly confDir?: string | undefined };
   readonly metrics: { readonly address: string };
   readonly logLevel: LogLevel;
   readonly reconcilePeriodMs: number;
@@ -165,6 +166,18 @@ export const configSchema: z.ZodType<AgentConfig> = z.strictObject(
       .strictObject({
         port: port.prefault(4789).describe('UDP port of the overlay'),
         vni: whole(1, 16_777_215).default(1).describe('network identifier of the overlay'),
+      })
+      .prefault({}),
+    cni: z
+      .strictObject({
+        binDir: absolutePath
+          .default('/opt/cni/bin')
+          .describe('folder of CNI executables, for install-cni and uninstall'),
+        confDir: absolutePath
+          .optional()
+          .describe(
+            'folder of CNI network configurations: the agent puts its own there once it can serve pods; unless told, install-cni does',
+          ),
       })
       .prefault({}),
     metrics: z

@@ -23,6 +23,7 @@ test('the least configuration gets every default', () => {
     nonMasqueradeCidrs: [],
     ipam: { cooldownMs: 30_000, reservedCidrs: [], excludedCidrs: [] },
     vxlan: { port: 4789, vni: 1 },
+    cni: { binDir: '/opt/cni/bin' },
     metrics: { address: '127.0.0.1:9655' },
     logLevel: 'info',
     reconcilePeriodMs: 10_000,
@@ -153,7 +154,7 @@ test('an API server is configured by file or by flags, with paths relative to wh
 
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
-  assert.equal(flags.length, 27);
+  assert.equal(flags.length, 29);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

@@ -12,7 +12,7 @@ import { replaceNeighbour } from '../kernel/netlink/neighbour.ts';
 import { addRoute } from '../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { addVeth } from '../kernel/netlink/veth.ts';
-import { writeSysctl } from '../kernel/sysctl.ts';
+import { sysctlFile, writeSysctl } from '../kernel/sysctl.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { addressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -182,7 +182,7 @@ function openNamespace(path: string): NetworkNamespace {
 // Runs in the interface's namespace. No link-local address (the gateway's is the only one that counts, and its MAC is
 // known), no autoconfiguration, no wait for duplicates of an address that is the pod's alone.
 function setIpv6(ifName: string, hasIpv6: boolean): void {
-  const settings = `/proc/sys/net/ipv6/conf/${ifName}`;
+  const settings = sysctlFile(`net/ipv6/conf/${ifName}`);
   // A kernel started without IPv6 has none of these.
   if (!hasIpv6 && !existsSync(settings)) return;
   // Some runtimes and hardened hosts turn it off for every new interface.

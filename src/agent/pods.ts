@@ -204,10 +204,21 @@ export class Pods {
 
   /** Throws CniError (notAvailable, limitedConnectivity) when an ADD would fail at this moment. */
   status(): void {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw unavailable(refusal, this.#node.limits());
+  }
+
+  /** Why no pod can be added now, in words; undefined when one can. */
+  refusal(): string | undefined {
+    return this.#refusal()?.message;
+  }
+
+  #refusal(): CniError | undefined {
     try {
       this.#reservations.probe();
+      return undefined;
     } catch (error) {
-      throw unavailable(toCniError(error), this.#node.limits());
+      return toCniError(error);
     }
   }
 

@@ -121,10 +121,14 @@ function sourceReasons(problems: readonly SourceProblem[]): readonly string[] {
   return problems.filter(({ isSource }) => isSource === true).map(({ text }) => text);
 }
 
-function ownProblems({ network, pods }: AgentParts): readonly string[] {
+function ownProblems({ network, pods, cniConfiguration }: AgentParts): readonly string[] {
   // Before the cluster is known, nothing is missing in it.
   const problems = network.isWaiting ? [] : network.desired.problems;
-  return [...problems.map(({ object, text }) => `${object}: ${text}`), ...pods.problems()];
+  return [
+    ...problems.map(({ object, text }) => `${object}: ${text}`),
+    ...pods.problems(),
+    ...cniConfiguration.problems,
+  ];
 }
 
 function failureReason(failures: readonly TableFailure[]): readonly string[] {

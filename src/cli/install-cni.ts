@@ -2,37 +2,41 @@
 
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { installCni } from '../cni/install.ts';
+import { type CniPlaceFlags, commandWithCniPlaces, configOfNode } from './cni-places.ts';
 import { CommandError } from './command-error.ts';
 
-interface InstallFlags {
-  readonly binDir: string;
-  readonly confDir: string;
+interface InstallFlags extends CniPlaceFlags {
   readonly socket?: string;
+  readonly executableOnly?: boolean;
 }
 
 export function installCniCommand(): Command {
-  return new Command('install-cni')
+  return commandWithCniPlaces('install-cni')
     .description(
       'put the CNI executable and its network configuration where container runtimes look',
     )
-    .option('--bin-dir <folder>', 'of CNI executables', '/opt/cni/bin')
-    .option('--conf-dir <folder>', 'of CNI network configurations', '/etc/cni/net.d')
     .option('--socket <path>', "the agent's socket, where it is not the default one")
+    .option(
+      '--executable-only',
+      'leave the network configuration to the agent, which writes it (cni.confDir) once it can serve pods',
+    )
     .action(install);
 }
 
-function install({ binDir, confDir, socket }: InstallFlags): void {
+function install({ socket, executableOnly, ...flags }: InstallFlags): void {
   // dist/src/cli/install-cni.js -> dist/shim/heddle-cni
   const shim = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
   if (statSync(shim, { throwIfNoEntry: false }) === undefined)
     throw new CommandError(`${shim} is not built: run \`npm run build\``);
+  const { cni, socket: configured } = configOfNode(flags, { socket });
   const report = installCni({
     shim,
-    binDirectory: binDir,
-    configurationDirectory: confDir,
-    agentSocket: socket,
+    binDirectory: cni.binDir,
+    configurationDirectory: cni.confDir,
+    agentSocket: configured === '/run/heddle/agent.sock' ? socket : configured,
+    executableOnly,
   });
   for (const file of report.written) console.log(`written    ${file}`);
   for (const file of report.unchanged) console.log(`unchanged  ${file}`);

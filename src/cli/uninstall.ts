@@ -1,52 +1,40 @@
 // `heddle uninstall`
 
-import { Command, Option } from 'commander';
-import { loadConfig } from '../agent/config.ts';
+import { type Command, Option } from 'commander';
 import { configFlags } from '../agent/config-flags.ts';
 import { uninstall } from '../agent/uninstall.ts';
 import { KernelError } from '../kernel/errno.ts';
+import { type CniPlaceFlags, commandWithCniPlaces, configOfNode } from './cni-places.ts';
 import { CommandError } from './command-error.ts';
 
-interface UninstallFlags {
-  readonly config?: string;
+interface UninstallFlags extends CniPlaceFlags {
   readonly stateDir?: string;
   readonly pinDir?: string;
   readonly socket?: string;
-  readonly binDir: string;
-  readonly confDir: string;
 }
 
 export function uninstallCommand(): Command {
-  const command = new Command('uninstall')
-    .description(
-      'remove everything heddle ever put on this node: pods lose their network, nothing else does',
-    )
-    .option('-c, --config <file>', "the agent's configuration, where it has one");
+  const command = commandWithCniPlaces('uninstall').description(
+    'remove everything heddle ever put on this node: pods lose their network, nothing else does',
+  );
   for (const key of ['stateDir', 'pinDir', 'socket']) {
     const flag = configFlags().find((candidate) => candidate.key === key);
     if (flag === undefined) continue;
     const text = `${flag.description} (default: ${flag.default})`;
     command.addOption(new Option(`--${flag.name} <${flag.argument}>`, text));
   }
-  return command
-    .option('--bin-dir <folder>', 'of CNI executables', '/opt/cni/bin')
-    .option('--conf-dir <folder>', 'of CNI network configurations', '/etc/cni/net.d')
-    .action(run);
+  return command.action(run);
 }
 
-async function run({ config: file, binDir, confDir, ...places }: UninstallFlags): Promise<void> {
-  // The required keys do not matter here.
-  const named = file === undefined ? { node: 'any', 'cluster-directory': '/' } : {};
-  const flags = {
-    ...named,
-    ...(places.stateDir === undefined ? {} : { 'state-dir': places.stateDir }),
-    ...(places.pinDir === undefined ? {} : { 'pin-dir': places.pinDir }),
-    ...(places.socket === undefined ? {} : { socket: places.socket }),
-  };
-  const { stateDir, pinDir, socket } = loadConfig({ file, flags });
-  const cni = { binDirectory: binDir, configurationDirectory: confDir };
+async function run(flags: UninstallFlags): Promise<void> {
+  const { stateDir, pinDir, socket, cni } = configOfNode(flags, {
+    'state-dir': flags.stateDir,
+    'pin-dir': flags.pinDir,
+    socket: flags.socket,
+  });
+  const places = { binDirectory: cni.binDir, configurationDirectory: cni.confDir };
   try {
-    const removed = await uninstall({ stateDir, pinDir, socket, cni });
+    const removed = await uninstall({ stateDir, pinDir, socket, cni: places });
     if (removed.length === 0) console.log('nothing of heddle is on this node');
     for (const { what, count } of removed) console.log(`${String(count).padStart(6)}  ${what}`);
   } catch (error) {

@@ -4,6 +4,7 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -28,6 +29,8 @@ export interface InstallOptions extends CniPlaces {
   readonly shim: string;
   /** The agent's socket, where it is not the default. */
   readonly agentSocket?: string | undefined;
+  /** The executable alone: an agent that has `cni.confDir` writes the configuration once it can serve pods. */
+  readonly executableOnly?: boolean | undefined;
 }
 
 export interface InstallReport {
@@ -73,25 +76,34 @@ export function networkConfigurationFile(placesOf: CniPlaces = {}): string {
 /** Throws the file system's error. The executable goes first: a runtime that sees the configuration can run it. */
 export function installCni(options: InstallOptions): InstallReport {
   const { executable, configuration } = places(options);
-  const files = [
-    { file: executable, content: readFileSync(options.shim), mode: 0o755 },
-    {
-      file: configuration,
-      content: Buffer.from(networkConfiguration(options.agentSocket)),
-      mode: 0o644,
-    },
-  ];
-  const written: string[] = [];
-  const unchanged: string[] = [];
-  for (const { file, content, mode } of files) {
-    if (isAlready(file, content, mode)) {
-      unchanged.push(file);
-    } else {
-      replaceFile(file, content, mode);
-      written.push(file);
-    }
-  }
-  return { written, unchanged, before: sortingBefore(path.dirname(configuration)) };
+  const content = readFileSync(options.shim);
+  const isNew = ensureFile(executable, content, 0o755);
+  const report = {
+    written: isNew ? [executable] : [],
+    unchanged: isNew ? [] : [executable],
+    before: sortingBefore(path.dirname(configuration)),
+  };
+  if (options.executableOnly === true) return report;
+  const rest = installConfiguration(options);
+  return {
+    written: [...report.written, ...rest.written],
+    unchanged: [...report.unchanged, ...rest.unchanged],
+    before: rest.before,
+  };
+}
+
+/** The network configuration alone: from then on runtimes call the executable. Throws the file system's error. */
+export function installConfiguration(
+  options: Pick<InstallOptions, 'configurationDirectory' | 'agentSocket'>,
+): InstallReport {
+  const { configuration } = places(options);
+  const content = Buffer.from(networkConfiguration(options.agentSocket));
+  const isNew = ensureFile(configuration, content, 0o644);
+  return {
+    written: isNew ? [configuration] : [],
+    unchanged: isNew ? [] : [configuration],
+    before: sortingBefore(path.dirname(configuration)),
+  };
 }
 
 /** The files that were removed: the configuration first, so that runtimes stop asking before the executable is gone. */
@@ -112,6 +124,13 @@ function places({ binDirectory, configurationDirectory }: CniPlaces): {
     executable: path.join(binDirectory ?? '/opt/cni/bin', pluginType),
     configuration: path.join(configurationDirectory ?? '/etc/cni/net.d', configurationName),
   };
+}
+
+/** False: it was so already. */
+function ensureFile(file: string, content: Buffer, mode: number): boolean {
+  if (isAlready(file, content, mode)) return false;
+  replaceFile(file, content, mode);
+  return true;
 }
 
 function isAlready(file: string, content: Buffer, mode: number): boolean {
@@ -144,6 +163,7 @@ function replaceFile(file: string, content: Buffer, mode: number): void {
 }
 
 function sortingBefore(directory: string): readonly string[] {
+  if (!existsSync(directory)) return [];
   return readdirSync(directory)
     .filter((name) => /\.(conf|conflist|json)$/.test(name) && name < configurationName)
     .sort()

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createLogger } from '../base/log.ts';
+import { networkConfiguration } from '../cni/install.ts';
+import { CniConfiguration } from './cni-configuration.ts';
+
+interface Setting {
+  readonly confDir: string;
+  readonly file: string;
+  refusal: string | undefined;
+  readonly configuration: CniConfiguration;
+}
+
+function inFolder(body: (setting: Setting) => void): void {
+  const confDir = mkdtempSync(join(tmpdir(), 'heddle-cni-configuration-'));
+  const log = createLogger({ level: 'silent', fields: {} });
+  const setting: Setting = {
+    confDir,
+    file: join(confDir, '05-heddle.conflist'),
+    refusal: undefined,
+    configuration: new CniConfiguration({
+      confDir,
+      socket: '/run/other.sock',
+      log,
+      refusal: () => setting.refusal,
+    }),
+  };
+  try {
+    body(setting);
+  } finally {
+    rmSync(confDir, { recursive: true });
+  }
+}
+
+test('it appears once pods can be added, and the node waits for that', () => {
+  inFolder((setting) => {
+    const { configuration, file } = setting;
+    assert.equal(configuration.waitsFor, 'the CNI configuration is not written');
+    setting.refusal = 'node node-1 has no pod range';
+    configuration.keep();
+    assert.equal(configuration.waitsFor, 'node node-1 has no pod range');
+    assert.equal(existsSync(file), false);
+    setting.refusal = undefined;
+    configuration.keep();
+    assert.equal(configuration.waitsFor, undefined);
+    assert.equal(readFileSync(file, 'utf8'), networkConfiguration('/run/other.sock'));
+  });
+});
+
+test('it stays while no pod can be added for a time', () => {
+  inFolder((setting) => {
+    const { configuration, file } = setting;
+    configuration.keep();
+    setting.refusal = 'every address is taken';
+    configuration.keep();
+    assert.equal(configuration.waitsFor, undefined);
+    assert.equal(existsSync(file), true);
+  });
+});
+
+test('what somebody removed or changed is written again', () => {
+  inFolder(({ configuration, file }) => {
+    configuration.keep();
+    const content = readFileSync(file, 'utf8');
+    rmSync(file);
+    configuration.keep();
+    assert.equal(readFileSync(file, 'utf8'), content);
+    writeFileSync(file, '{}');
+    configuration.keep();
+    assert.equal(readFileSync(file, 'utf8'), content);
+  });
+});
+
+test("another's that sorts first is told, and left alone", () => {
+  inFolder(({ configuration, confDir }) => {
+    const other = join(confDir, '00-other.conflist');
+    writeFileSync(other, 'theirs');
+    configuration.keep();
+    assert.deepEqual(configuration.problems, [
+      `CNI configuration ${other}: sorts before 05-heddle.conflist, so that the container runtime uses it: pods do not come to heddle; remove it`,
+    ]);
+    assert.equal(readFileSync(other, 'utf8'), 'theirs');
+    rmSync(other);
+    configuration.keep();
+    assert.deepEqual(configuration.problems, []);
+  });
+});
+
+test('without a folder nothing is written and nothing waited for', () => {
+  const log = createLogger({ level: 'silent', fields: {} });
+  const configuration = new CniConfiguration({
+    confDir: undefined,
+    socket: '/run/heddle/agent.sock',
+    log,
+    refusal: () => 'no pod range',
+  });
+  configuration.keep();
+  assert.equal(configuration.waitsFor, undefined);
+});
