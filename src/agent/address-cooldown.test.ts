@@ -12,19 +12,18 @@ after(() => rmSync(root, { recursive: true }));
 const one = parseAddress('192.0.2.2');
 const two = parseAddress('2001:db8::2');
 
-/** Two clocks that a test moves. */
+/** A clock that a test moves, and boots. */
 function bench(file = path.join(mkdtempSync(path.join(root, 'state-')), 'released')) {
-  const clock = { monotonicMs: 5000, wallMs: 1_000_000 };
+  const clock = { monotonicMs: 5000, bootId: 'boot-1' };
   const open = (cooldownMs = 30_000) =>
     new AddressCooldown({
       file,
       cooldownMs,
       monotonicMs: () => clock.monotonicMs,
-      wallMs: () => clock.wallMs,
+      bootId: clock.bootId,
     });
   const pass = (ms: number) => {
     clock.monotonicMs += ms;
-    clock.wallMs += ms;
   };
   return { clock, open, pass, file };
 }
@@ -51,24 +50,28 @@ test('holds nothing and writes nothing when it is turned off', () => {
   assert.throws(() => readFileSync(file), { code: 'ENOENT' });
 });
 
-test('does not mind the wall clock within one run', () => {
-  const { open, pass, clock } = bench();
-  const cooldown = open();
+test('does not mind the wall clock, within one run or between two', (context) => {
+  const { open, pass } = bench();
+  let cooldown = open();
   cooldown.release([one]);
   for (const jump of [-10_000_000, 20_000_000]) {
-    clock.wallMs += jump;
+    const wall = Date.now() + jump;
+    context.mock.method(Date, 'now', () => wall);
     pass(1000);
     assert.ok(cooldown.has(one));
+    cooldown = open();
+    assert.ok(cooldown.has(one));
   }
-  pass(28_000);
-  assert.ok(!cooldown.has(one));
+  pass(27_999);
+  assert.ok(cooldown.has(one));
+  pass(1);
+  assert.ok(!cooldown.has(one) && !open().has(one));
 });
 
 test('goes on for the rest of its time after a restart', () => {
-  const { open, pass, clock } = bench();
+  const { open, pass } = bench();
   open().release([one, two]);
   pass(20_000);
-  clock.monotonicMs = 3;
   const restarted = open();
   assert.ok(restarted.has(one) && restarted.has(two));
   pass(9999);
@@ -77,28 +80,34 @@ test('goes on for the rest of its time after a restart', () => {
   assert.ok(!restarted.has(one));
 });
 
-test('holds an address no longer than its whole time when the clock was set back between', () => {
+test('holds an address for its whole time once more after a boot, and no longer', () => {
   const { open, pass, clock } = bench();
   open().release([one]);
-  clock.wallMs -= 86_400_000;
-  const restarted = open();
+  pass(29_000);
+  clock.bootId = 'boot-2';
+  clock.monotonicMs = 7;
+  const rebooted = open();
   pass(29_999);
-  assert.ok(restarted.has(one));
+  assert.ok(rebooted.has(one) && open().has(one));
   pass(1);
-  assert.ok(!restarted.has(one));
+  assert.ok(!rebooted.has(one));
 });
 
-test('lets everything go when the clock was set forward between', () => {
-  const { open, clock } = bench();
-  open().release([one]);
-  clock.wallMs += 86_400_000;
-  assert.ok(!open().has(one));
+test('by itself asks the clock and the boot of the kernel, which all processes share', () => {
+  const { file } = bench();
+  new AddressCooldown({ file, cooldownMs: 30_000 }).release([one]);
+  const uptimeMs = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
+  const [boot, at] = readFileSync(file, 'utf8').split(' ');
+  assert.equal(boot, readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+  assert.ok(Number(at) <= uptimeMs + 1000 && Number.isInteger(Number(at)));
+  assert.ok(new AddressCooldown({ file, cooldownMs: 30_000 }).has(one));
 });
 
 test('reads past lines that are no release, and past one that was cut off', () => {
   const { open, file, clock } = bench();
-  writeFileSync(file, `garbage\n\n7\n${clock.wallMs} 192.0.2\nx 192.0.2.3\n`);
-  appendFileSync(file, `${clock.wallMs} ${one}\n${clock.wallMs} 192.0.2.7`);
+  const at = `${clock.bootId} ${clock.monotonicMs}`;
+  writeFileSync(file, `garbage\n\n7\n${at} 192.0.2\nx y 192.0.2.3\n`);
+  appendFileSync(file, `${at} ${one}\n${at} 192.0.2.7`);
   const cooldown = open();
   assert.ok(cooldown.has(one));
   assert.ok(!cooldown.has(parseAddress('192.0.2.7')));

@@ -1,6 +1,7 @@
-// Addresses whose pods are gone, out of use until connections and caches of their last owners have died out. Within one
-// run the clock is the monotonic one. A file carries them over a restart: a line an address, appended before its record
-// goes, so that a crash in between loses nothing.
+// Addresses whose pods are gone, out of use until connections and caches of their last owners have died out. A file carries
+// them over a restart: a line an address, appended before its record goes, so that a crash in between loses nothing.
+//
+// The clock is the monotonic one, which nobody can set. It begins anew with each boot, so a line says which boot it is of.
 
 import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { type Address, isAddress, parseAddress } from '../net/address.ts';
@@ -10,10 +11,10 @@ export interface CooldownOptions {
   readonly file: string;
   /** 0: an address is free at once. */
   readonly cooldownMs: number;
-  /** `performance.now` unless given. */
+  /** CLOCK_MONOTONIC, of all processes since the boot, unless given. */
   readonly monotonicMs?: () => number;
-  /** `Date.now` unless given. */
-  readonly wallMs?: () => number;
+  /** The kernel's id of this boot unless given; without whitespace. */
+  readonly bootId?: string;
 }
 
 // Lines are not taken out one by one.
@@ -29,10 +30,10 @@ export class AddressCooldown {
   constructor({
     file,
     cooldownMs,
-    monotonicMs = () => performance.now(),
-    wallMs = Date.now,
+    monotonicMs = () => Math.floor(Number(process.hrtime.bigint()) / 1e6),
+    bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
   }: CooldownOptions) {
-    this.#options = { file, cooldownMs, monotonicMs, wallMs };
+    this.#options = { file, cooldownMs, monotonicMs, bootId };
     for (const [address, leftMs] of this.#read()) {
       this.#until.set(address, monotonicMs() + leftMs);
     }
@@ -42,15 +43,16 @@ export class AddressCooldown {
 
   /** Before others can take them. */
   release(addresses: readonly Address[]): void {
-    const { cooldownMs, monotonicMs, wallMs, file } = this.#options;
+    const { cooldownMs, monotonicMs, file } = this.#options;
     if (cooldownMs === 0) return;
+    const now = monotonicMs();
     for (const address of addresses) {
       // To the end of the order.
       this.#until.delete(address);
-      this.#until.set(address, monotonicMs() + cooldownMs);
+      this.#until.set(address, now + cooldownMs);
     }
     try {
-      appendFileSync(file, addresses.map((address) => `${wallMs()} ${address}\n`).join(''));
+      appendFileSync(file, addresses.map((address) => this.#line(now, address)).join(''));
     } catch {
       // A full disk must not keep a pod from being deleted; this run remembers all the same.
     }
@@ -71,16 +73,20 @@ export class AddressCooldown {
     }
   }
 
-  // The wall clock may have been set meanwhile: nothing waits longer than from now on.
+  #line(releasedAt: number, address: Address): string {
+    return `${this.#options.bootId} ${releasedAt} ${address}\n`;
+  }
+
+  // What was released before this boot waits its whole time once more: how long ago that was, no clock can tell for sure.
   #read(): readonly (readonly [Address, number])[] {
-    const { file, cooldownMs, wallMs } = this.#options;
-    const now = wallMs();
+    const { file, cooldownMs, bootId, monotonicMs } = this.#options;
+    const now = monotonicMs();
     const left = new Map<Address, number>();
     for (const line of readLines(file)) {
       this.#lines++;
-      const [at = '', text = ''] = line.split(' ');
+      const [boot = '', at = '', text = ''] = line.split(' ');
       if (!/^\d+$/.test(at) || !isAddress(text)) continue;
-      const leftMs = Math.min(cooldownMs, Number(at) + cooldownMs - now);
+      const leftMs = boot === bootId ? Number(at) + cooldownMs - now : cooldownMs;
       if (leftMs > 0) left.set(parseAddress(text), leftMs);
     }
     return [...left].sort(([, one], [, other]) => one - other);
@@ -88,11 +94,9 @@ export class AddressCooldown {
 
   #compact(): void {
     this.#forgetPast();
-    const { file, cooldownMs, monotonicMs, wallMs } = this.#options;
-    const releasedAt = (until: number) => Math.round(wallMs() + until - monotonicMs() - cooldownMs);
-    const lines = Array.from(
-      this.#until,
-      ([address, until]) => `${releasedAt(until)} ${address}\n`,
+    const { file, cooldownMs } = this.#options;
+    const lines = Array.from(this.#until, ([address, until]) =>
+      this.#line(until - cooldownMs, address),
     );
     try {
       writeFileSync(`${file}.tmp`, lines.join(''), { mode: 0o600 });

@@ -165,10 +165,11 @@ export interface DropsView {
 }
 
 export interface DropCount {
-  /** In words: `spoofed address`. */
+  /** In words: `spoofed address`; `bandwidth limit` is what pods' queues dropped since the agent's start. */
   readonly reason: string;
   readonly packets: number;
-  readonly bytes: number;
+  /** Absent for `bandwidth limit`, of which the kernel counts packets only. */
+  readonly bytes?: number;
 }
 
 export interface FlowEventTotals {

@@ -19,6 +19,7 @@ import type { DesiredState, ModelConfig } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { FlowNames } from '../observe/flow-names.ts';
 import { Observer } from '../observe/observer.ts';
+import type { QueueDropSources } from '../observe/queue-drop-counts.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import { AddressCooldown } from './address-cooldown.ts';
 import { clusterParts } from './cluster-source.ts';
@@ -66,9 +67,7 @@ export interface AssembleOptions {
 /** Loads or adopts the data path. Throws what `loadDatapath` throws. */
 export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOptions): AgentParts {
   const datapath = owned.use(loadConfigured(config));
-  const { objectHash, adopted, loadMs, replaced } = datapath;
-  for (const text of replaced) log.info({}, `map replaced: ${text}`);
-  log.info({ objectHash, adopted, loadMs }, adopted ? 'data path adopted' : 'data path loaded');
+  tellLoad(log, datapath);
   const socket = owned.use(NetlinkSocket.open());
   const journal = new Journal(log);
   const reconciler = reconcilerOf(config, { datapath, socket, journal, owned });
@@ -103,7 +102,8 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     log,
   });
   const names = new FlowNames({ node: config.node, cluster: emptyClusterState, endpoints: [] });
-  const observer = new Observer({ maps: datapath.maps, paths: datapath.paths, names });
+  const queues = queueDropSources(socket, () => pods.endpoints());
+  const observer = new Observer({ maps: datapath.maps, paths: datapath.paths, names, queues });
   return {
     config,
     log,
@@ -117,8 +117,20 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     names,
     journal,
     cniConfiguration: cniConfiguration(config, log, pods),
-    queueDrops: (endpoint) => queueDrops(socket, endpoint),
+    queueDrops: queues.drops,
   };
+}
+
+function tellLoad(log: Logger, { objectHash, adopted, loadMs, replaced }: Datapath): void {
+  for (const text of replaced) log.info({}, `map replaced: ${text}`);
+  log.info({ objectHash, adopted, loadMs }, adopted ? 'data path adopted' : 'data path loaded');
+}
+
+function queueDropSources(
+  socket: NetlinkSocket,
+  endpoints: () => readonly LocalEndpoint[],
+): QueueDropSources {
+  return { endpoints, drops: (endpoint) => queueDrops(socket, endpoint) };
 }
 
 function kernelTruth(socket: NetlinkSocket, { maps }: Datapath): KernelTruth {

@@ -75,7 +75,7 @@ test('bursts of notifications, retries and periods each lead to one settle', asy
   await setImmediate();
   assert.deepEqual(settles, []);
   mock.timers.tick(1);
-  await finish({ retryAt: Date.now() + 300 });
+  await finish({ retryAt: performance.now() + 300 });
   assert.deepEqual(settles, [['endpoint', 'network']]);
   mock.timers.tick(300);
   await finish();

@@ -10,7 +10,7 @@ export interface SettlerOptions {
   settle(causes: readonly SettleCause[]): Promise<SettleReport>;
   readonly periodMs: number;
   readonly log: Logger;
-  /** ms; Date.now(). */
+  /** ms, a clock that nobody sets; performance.now() unless given. */
   readonly now?: () => number;
 }
 
@@ -32,7 +32,7 @@ export class Settler {
 
   constructor(options: SettlerOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /** Settles every period from now on. */

@@ -54,7 +54,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
     tables,
     endpoints: pods.endpoints().length,
     maps,
-    drops: observer.drops.view(Date.now()),
+    drops: observer.drops.view(performance.now()),
     flowEvents: observer.eventTotals(),
     recentErrors: journal.recentErrors,
     start,
@@ -94,7 +94,7 @@ export function tableView({ name, desired, applied, failures, writes }: TableSta
     failures: failures.map(({ key, text, retryAt }) => ({
       ...(key === undefined ? {} : { key }),
       text,
-      retryAt: new Date(retryAt).toISOString(),
+      retryAt: new Date(Date.now() + retryAt - performance.now()).toISOString(),
     })),
     writes,
   };

@@ -21,7 +21,8 @@ import { TrafficCounts } from './traffic-counts.ts';
 
 test('drops are summed over CPUs, by reason, and counted over the last minute', () => {
   const counters = new Map<number, DropCounter[]>();
-  const drops = new DropCounts(counters);
+  let queued = 0;
+  const drops = new DropCounts(counters, () => queued);
   const spoofed = (packets: number): DropCounter[] => [
     { packets, bytes: packets * 60 },
     { packets: 1, bytes: 60 },
@@ -33,6 +34,14 @@ test('drops are summed over CPUs, by reason, and counted over the last minute', 
   assert.deepEqual(drops.view(5000), {
     lastMinute: 5,
     total: [{ reason: 'spoofed address', packets: 10, bytes: 600 }],
+  });
+  queued = 3;
+  assert.deepEqual(drops.view(5000), {
+    lastMinute: 8,
+    total: [
+      { reason: 'spoofed address', packets: 10, bytes: 600 },
+      { reason: 'bandwidth limit', packets: 3 },
+    ],
   });
   drops.sample(30_000);
   drops.sample(61_000);

@@ -1,4 +1,5 @@
-// Dropped packets by reason since the maps were made, and how many of them in the last minute.
+// Dropped packets by reason, and how many of them in the last minute. Those of the data path count since its maps were
+// made, those of pods' queues since the agent's start.
 
 import type { DropCount, DropsView } from '../agent/api-types.ts';
 import { type DropCounter, dropReasonNames } from '../datapath/generated.ts';
@@ -6,17 +7,22 @@ import { dropReasonName } from './flow-record.ts';
 import { type PerCpuValues, sumOver } from './per-cpu.ts';
 
 const windowMs = 60_000;
+/** What a queue drops that holds a pod to its limit. */
+const bandwidthLimit = 'bandwidth limit';
 
 export class DropCounts {
   readonly #counters: PerCpuValues<DropCounter>;
+  readonly #queueDrops: () => number;
   readonly #reasons = Object.keys(dropReasonNames).map(Number);
   #samples: readonly { readonly atMs: number; readonly packets: number }[] = [];
 
-  constructor(counters: PerCpuValues<DropCounter>) {
+  /** `queueDrops`: see `QueueDropCounts.total`. */
+  constructor(counters: PerCpuValues<DropCounter>, queueDrops: () => number) {
     this.#counters = counters;
+    this.#queueDrops = queueDrops;
   }
 
-  /** Call it every few seconds: the last minute is counted from the oldest sample within it. */
+  /** `nowMs`: on a clock that nobody sets. Call it every few seconds: the last minute is counted from the oldest sample within it. */
   sample(nowMs: number): void {
     const recent = this.#samples.filter(({ atMs }) => nowMs - atMs <= windowMs);
     this.#samples = [...recent, { atMs: nowMs, packets: sumPackets(this.byReason()) }];
@@ -24,12 +30,11 @@ export class DropCounts {
 
   /** Only reasons that occurred. */
   byReason(): readonly DropCount[] {
-    return this.#reasons.flatMap((reason) => {
-      const values = this.#counters.get(reason);
-      const packets = sumOver(values, (value) => value.packets);
-      const bytes = sumOver(values, (value) => value.bytes);
-      return packets === 0 ? [] : [{ reason: dropReasonName(reason), packets, bytes }];
-    });
+    const queued = this.#queueDrops();
+    return [
+      ...this.#ofDatapath(),
+      ...(queued === 0 ? [] : [{ reason: bandwidthLimit, packets: queued }]),
+    ];
   }
 
   view(nowMs: number): DropsView {
@@ -37,6 +42,15 @@ export class DropCounts {
     const packets = sumPackets(total);
     const base = this.#samples.find(({ atMs }) => nowMs - atMs <= windowMs);
     return { lastMinute: packets - (base?.packets ?? packets), total };
+  }
+
+  #ofDatapath(): readonly DropCount[] {
+    return this.#reasons.flatMap((reason) => {
+      const values = this.#counters.get(reason);
+      const packets = sumOver(values, (value) => value.packets);
+      const bytes = sumOver(values, (value) => value.bytes);
+      return packets === 0 ? [] : [{ reason: dropReasonName(reason), packets, bytes }];
+    });
   }
 }
 

@@ -11,13 +11,16 @@ import { FlowEvents, recordContext } from './flow-events.ts';
 import { FlowLog } from './flow-log.ts';
 import type { FlowNames } from './flow-names.ts';
 import { recordOfIdleFlow } from './flow-record.ts';
+
 import { sweepFlows, sweptKeyCodec } from './flow-sweep.ts';
+import { QueueDropCounts, type QueueDropSources } from './queue-drop-counts.ts';
 import { TrafficCounts } from './traffic-counts.ts';
 
 export interface ObserverOptions {
   readonly maps: MapSet;
   readonly paths: PinPaths;
   readonly names: FlowNames;
+  readonly queues: QueueDropSources;
 }
 
 const sampleMs = 2000;
@@ -33,10 +36,11 @@ export class Observer {
 
   constructor(options: ObserverOptions) {
     const { flowEvents, eventBudget, dropCounters, endpointCounters } = options.maps;
-    const { names } = options;
+    const { names, queues } = options;
+    const queueDrops = new QueueDropCounts(queues);
     this.#options = options;
     this.#events = new FlowEvents({ ring: flowEvents, budget: eventBudget, names, log: this.log });
-    this.drops = new DropCounts(dropCounters);
+    this.drops = new DropCounts(dropCounters, () => queueDrops.total());
     this.traffic = new TrafficCounts(endpointCounters);
   }
 
@@ -60,7 +64,7 @@ export class Observer {
   }
 
   #sample(): void {
-    this.drops.sample(Date.now());
+    this.drops.sample(performance.now());
     this.#events.checkMissed();
   }
 

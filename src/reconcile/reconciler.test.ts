@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import {
   type FakeEntry,
   type FakeTable,
@@ -118,6 +119,27 @@ function byKernel(table: FakeTable): (left: FakeEntry, right: FakeEntry) => numb
   const order = [...table.kernel.keys()];
   return (left, right) => order.indexOf(left.key) - order.indexOf(right.key);
 }
+
+test('a failed entry is due again whatever happens to the wall clock', async (context) => {
+  const routes = fakeTable('routes', []);
+  const reconciler = new Reconciler<Desired>(
+    [trackTable(routes, ({ routes = none }) => grouped(routes))],
+    { backoff: { firstMs: 2, maxMs: 2 } },
+  );
+  const desired = { routes: fakeEntries({ a: 1 }) };
+  for (const jumpMs of [-86_400_000, 86_400_000]) {
+    routes.fails = () => true;
+    const { retryAt } = await reconciler.settle(desired, steady);
+    const wall = Date.now() + jumpMs;
+    context.mock.method(Date, 'now', () => wall);
+    assert.ok(retryAt !== undefined && retryAt - performance.now() <= 2);
+    await setTimeout(3);
+    routes.fails = () => false;
+    assert.deepEqual((await reconciler.settle(desired, steady)).failures, []);
+    routes.kernel.clear();
+    desired.routes = fakeEntries({ a: jumpMs });
+  }
+});
 
 test('a failed entry waits for its time, longer after each failure, while the rest is applied', async () => {
   const { reconciler, routes, log, clock } = setup();

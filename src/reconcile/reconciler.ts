@@ -15,7 +15,7 @@ export interface ReconcilerOptions {
   readonly backoff?: BackoffOptions | undefined;
   /** Entries written without letting other work run. */
   readonly batchSize?: number | undefined;
-  /** ms; Date.now(). */
+  /** ms, a clock that nobody sets; performance.now() unless given. */
   readonly now?: (() => number) | undefined;
   readonly onRestored?: ((restored: Restored) => void) | undefined;
 }
@@ -36,7 +36,7 @@ export class Reconciler<Desired> {
     options: ReconcilerOptions = {},
   ) {
     const tracking: Tracking = {
-      now: options.now ?? Date.now,
+      now: options.now ?? (() => performance.now()),
       backoff: options.backoff ?? { firstMs: 1_000, maxMs: 30_000 },
       batchSize: options.batchSize ?? 256,
       pause: () => setImmediate(),

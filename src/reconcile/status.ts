@@ -4,7 +4,7 @@ export interface FailureStatus {
   /** Absent when the table as a whole could not be listed. */
   readonly key?: string | undefined;
   readonly text: string;
-  /** When it is tried again; ms on the reconciler's clock (Date.now()). */
+  /** When it is tried again; ms on the reconciler's clock (performance.now()). */
   readonly retryAt: number;
 }
 

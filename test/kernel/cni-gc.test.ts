@@ -134,7 +134,7 @@ rootTest('an address rests after its pod, also over a restart of the agent', asy
   assert.equal((await node.call('DEL', pod)).exitCode, 0);
   assertFails(await node.call('ADD', pod), 11, /1 cool down/);
   const file = path.join(node.directory, 'released-addresses');
-  assert.match(readFileSync(file, 'utf8'), /^\d+ 10\.201\.1\.2\n$/);
+  assert.match(readFileSync(file, 'utf8'), /^[0-9a-f-]{36} \d+ 10\.201\.1\.2\n$/);
   await setTimeout(200);
   const restarted = await node.restart();
   const { containerId, path: namespacePath } = pod;

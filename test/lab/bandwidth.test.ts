@@ -95,6 +95,13 @@ describe('a limited pod', () => {
     const { queueDroppedPackets = 0 } = await endpointOf(lab(), 'limited');
     assert.ok(queueDroppedPackets > 500, `${queueDroppedPackets} packets dropped`);
     assert.equal((await endpointOf(lab(), 'beside')).queueDroppedPackets, undefined);
+    const { total } = (await lab().status('node-1')).drops;
+    assert.deepEqual(
+      total.find(({ reason }) => reason === 'bandwidth limit'),
+      { reason: 'bandwidth limit', packets: queueDroppedPackets },
+    );
+    const { stdout } = await lab().heddle('node-1', ['status']);
+    assert.match(stdout, /drops .* bandwidth limit/);
   });
 
   rootTest('leaves no limit behind for the pods that stay', async () => {

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { QueueDropCounts } from './queue-drop-counts.ts';
+
+const [first, second, free] = [1, 2, 3].map((id) => ({ id }) as LocalEndpoint);
+
+/** What the kernel says at one moment, and what the count must be then. */
+const moments: readonly (readonly [
+  Iterable<[LocalEndpoint | undefined, number | undefined]>,
+  number,
+])[] = [
+  [[], 0],
+  [
+    [
+      [first, 0],
+      [free, undefined],
+    ],
+    0,
+  ],
+  [
+    [
+      [first, 7],
+      [free, undefined],
+    ],
+    7,
+  ],
+  [
+    [
+      [first, 9],
+      [second, 5],
+      [free, undefined],
+    ],
+    14,
+  ],
+  // A pod goes, its queue with it.
+  [
+    [
+      [second, 6],
+      [free, undefined],
+    ],
+    15,
+  ],
+  // Somebody made the queue anew.
+  [
+    [
+      [second, 1],
+      [free, undefined],
+    ],
+    16,
+  ],
+  [[], 16],
+];
+
+test('drops of queues add up over pods that come and go', () => {
+  let now = new Map<LocalEndpoint | undefined, number | undefined>();
+  const counts = new QueueDropCounts({
+    endpoints: () => [...now.keys()].filter((endpoint) => endpoint !== undefined),
+    drops: (endpoint) => now.get(endpoint),
+  });
+  for (const [kernel, expected] of moments) {
+    now = new Map(kernel);
+    assert.equal(counts.total(), expected);
+    assert.equal(counts.total(), expected, 'asked twice');
+  }
+});
