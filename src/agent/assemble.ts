@@ -92,7 +92,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
       podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),
       podAnnotations: ({ namespace, name }) =>
         network.snapshot.state.pods.get(`${namespace}/${name}`)?.annotations ?? {},
-      podMtuBytes: () => network.desired.podMtuBytes,
+      podMtuBytes: () => (isCutOff(network) ? undefined : network.desired.podMtuBytes),
       waitingFor: () => waitingFor({ kubernetes, network }),
       settle: settleEndpoint,
       differences: (endpoint) => reconciler.inspect(endpointEntryKeys(endpoint)),
@@ -156,6 +156,12 @@ function ipamSettings({ ipam, stateDir }: AgentConfig): IpamSettings {
   return { reserved: reservedCidrs, excluded: excludedCidrs, cooldown };
 }
 
+// The cluster has other nodes, and there is no way to them: neither what a packet to them may measure. A node that is the
+// whole cluster needs no way out.
+function isCutOff({ snapshot, desired }: NodeNetwork): boolean {
+  return desired.uplinks.length === 0 && snapshot.state.nodes.size > 1;
+}
+
 // Without an uplink no pod reaches another node; an entry that could not be applied is missing from the data path.
 function connectivityLimits(
   network: NodeNetwork,
@@ -164,7 +170,7 @@ function connectivityLimits(
   const failures = reconciler
     .status()
     .flatMap((table) => table.failures.map(({ text }) => `${table.name}: ${text}`));
-  return network.desired.podMtuBytes === undefined ? ['no uplink', ...failures] : failures;
+  return isCutOff(network) ? ['there is no uplink', ...failures] : failures;
 }
 
 function loadConfigured(config: AgentConfig): Datapath {

@@ -108,7 +108,7 @@ export class Reservations {
     }
     const mtuBytes = node.podMtuBytes();
     if (mtuBytes === undefined) {
-      throw new CniError(cniErrorCode.tryLater, 'the node has no uplink yet', {
+      throw new CniError(cniErrorCode.tryLater, 'the node has no uplink to the other nodes', {
         details: '`heddle status` shows which interfaces are uplinks',
       });
     }

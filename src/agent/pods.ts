@@ -52,7 +52,7 @@ export interface PodsNode {
   podAnnotations(pod: PodIdentity): Readonly<Record<string, string>>;
   /** Why no pod can be added yet, whatever it asks for. */
   waitingFor?(): string | undefined;
-  /** For new pods; undefined while no uplink is known. */
+  /** For new pods; undefined while the way to other nodes is not known. */
   podMtuBytes(): number | undefined;
   /** Brings the data path in line with `endpoints()`; resolves when every table entry of this endpoint is applied (or
    * gone, when it is not live any more), rejects with what could not be. */

@@ -1,17 +1,11 @@
 // Requests that are wrong, through the real executable to a real agent: what each is told, and that none changes anything.
 
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { cniErrorCode } from '../../src/cni/error.ts';
 import { type AgentPlace, agentPlace, podNamespace, startAgent } from '../support/agent-process.ts';
-import { executeShim, type ShimExecution, shimPath } from '../support/execute-shim.ts';
-import {
-  hostPort,
-  malformedRequests,
-  type WrittenRequest,
-  writeRequest,
-} from '../support/malformed-requests.ts';
+import { type ShimExecution, shimTo } from '../support/execute-shim.ts';
+import { hostPort, malformedRequests, type WrittenRequest } from '../support/malformed-requests.ts';
 import { nodeState, type StateOf, unchanged } from '../support/node-state.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -30,18 +24,7 @@ async function nodeWithPod(context: TestContext): Promise<Node> {
   const place = agentPlace(context, 'ipam: { excludedCidrs: [10.201.1.32/27] }\n');
   const { pid = 0 } = (await startAgent(context, place)).process;
   const [resident, free] = [podNamespace(context), podNamespace(context)];
-  const base = {
-    CNI_COMMAND: 'ADD',
-    CNI_CONTAINERID: 'c0ffee',
-    CNI_IFNAME: 'eth0',
-    CNI_NETNS: free.path,
-    CNI_PATH: path.dirname(shimPath),
-    HEDDLE_SOCKET: place.socket,
-  };
-  const execute = (written: WrittenRequest): Promise<ShimExecution> => {
-    const { environment, input } = writeRequest(written, base);
-    return executeShim(environment, input);
-  };
+  const execute = shimTo(place.socket, free.path);
   const added = await execute({
     environment: { CNI_CONTAINERID: 'resident', CNI_NETNS: resident.path },
     configuration: { runtimeConfig: { portMappings: [hostPort] } },

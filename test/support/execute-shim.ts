@@ -2,9 +2,11 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { validEnvironment, type WrittenRequest, writeRequest } from './malformed-requests.ts';
 
-export const shimPath: string = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
+const shimPath: string = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
 
 export interface ShimExecution {
   readonly exitCode: number | null;
@@ -30,4 +32,21 @@ export async function executeShim(
   child.stdin.on('error', () => undefined).end(input);
   await once(child, 'close');
   return { exitCode: child.exitCode, stdout, stderr };
+}
+
+/** Executes requests to the agent that listens on `socket`: for a new container `c0ffee` in `netns` unless they say other. */
+export function shimTo(
+  socket: string,
+  netns: string,
+): (written: WrittenRequest) => Promise<ShimExecution> {
+  const base = {
+    ...validEnvironment,
+    CNI_NETNS: netns,
+    CNI_PATH: path.dirname(shimPath),
+    HEDDLE_SOCKET: socket,
+  };
+  return (written) => {
+    const { environment, input } = writeRequest(written, base);
+    return executeShim(environment, input);
+  };
 }

@@ -60,8 +60,9 @@ function filesBelow(directory: string): Record<string, string> {
     names.map((name) => {
       const file = path.join(directory, name);
       const { mtimeMs } = fs.statSync(file);
-      const text = fs.statSync(file).isFile() ? fs.readFileSync(file, 'utf8') : '';
-      return [name, `${mtimeMs} ${text}`];
+      // A folder's time tells of every file that came and went.
+      const isFile = fs.statSync(file).isFile();
+      return [name, isFile ? `${mtimeMs} ${fs.readFileSync(file, 'utf8')}` : 'folder'];
     }),
   );
 }
