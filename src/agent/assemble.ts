@@ -27,7 +27,7 @@ import { CniConfiguration } from './cni-configuration.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { type KernelTruth, recoverRecord } from './endpoint-recovery.ts';
 import { EndpointStore } from './endpoint-store.ts';
-import { listHost } from './host-facts.ts';
+import { hostLister } from './host-facts.ts';
 import { Journal } from './journal.ts';
 import { NodeNetwork } from './node-network.ts';
 import { PodNetwork } from './pod-network.ts';
@@ -76,7 +76,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     model: modelConfig(config),
     uplinks: config.uplinks,
     waitsForCluster: kubernetes !== undefined,
-    listHost: () => listHost(socket),
+    listHost: hostLister(socket),
     endpoints: () => pods.endpoints(),
     reconciler,
   });

@@ -3,9 +3,10 @@
 import { type InterfaceAddress, listAddresses } from '../kernel/netlink/address.ts';
 import { listLinks } from '../kernel/netlink/link.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
+import type { Dumps } from '../kernel/netlink/request.ts';
 import { listRoutes } from '../kernel/netlink/route.ts';
 import type { Route } from '../kernel/netlink/route-record.ts';
-import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import { steadyListing } from '../kernel/netlink/steady-listing.ts';
 import type { HostFacts, Uplink } from '../model/host.ts';
 import type { Address } from '../net/address.ts';
 
@@ -26,13 +27,14 @@ export interface HostListing {
   readonly routes: readonly Route[];
 }
 
-export function listHost(socket: NetlinkSocket): HostListing {
+/** Made for being called again and again. The listing throws KernelError. */
+export function hostLister(socket: Dumps): () => HostListing {
   const mainTable = 254;
-  return {
-    links: listLinks(socket),
-    addresses: listAddresses(socket),
-    routes: listRoutes(socket, { table: mainTable }).filter(isDefault),
-  };
+  return steadyListing(socket, (dumps) => ({
+    links: listLinks(dumps),
+    addresses: listAddresses(dumps),
+    routes: listRoutes(dumps, { table: mainTable }).filter(isDefault),
+  }));
 }
 
 /** `previous` comes back when nothing changed: what is computed from it is memoised by reference. */

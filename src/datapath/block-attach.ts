@@ -14,6 +14,7 @@ import {
   listClsact,
 } from '../kernel/netlink/qdisc.ts';
 import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import { steadyListing } from '../kernel/netlink/steady-listing.ts';
 import type { BpfProgram } from '../kernel/program.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { AttachedHook, Attacher, Attachment, Hook } from './tables/attacher.ts';
@@ -37,13 +38,18 @@ const blockOf: Readonly<Record<PodHook, number>> = {
 export class BlockAttacher implements Attacher {
   readonly #options: BlockAttachOptions;
 
+  readonly #listOurs: () => readonly Clsact[];
+
   constructor(options: BlockAttachOptions) {
     this.#options = options;
+    this.#listOurs = steadyListing(options.socket, (dumps) =>
+      listClsact(dumps).filter(hasOurBlocks),
+    );
   }
 
   list(desired: ReadonlyMap<string, AttachedHook> = new Map()): readonly AttachedHook[] {
     const { socket } = this.#options;
-    const ours = listClsact(socket).filter(hasOurBlocks);
+    const ours = this.#listOurs();
     if (ours.length === 0) return [];
     const names = new Map(Array.from(desired.values(), ({ ifIndex, ifName }) => [ifIndex, ifName]));
     const runs = {

@@ -18,6 +18,8 @@ export interface BatchedMap<K, V> {
 export interface FoundBatch<K, V> {
   readonly count: number;
   decode(): [K, V][];
+  /** Keys and values as they are, as a copy. */
+  bytes(): Buffer;
 }
 
 const batchBytes = 512 * 1024;
@@ -104,7 +106,15 @@ export class MapBatches<K, V> {
       key.decode(keys.view, index * key.size),
       value.decode(values.view, index * value.size),
     ];
-    return { count, decode: () => Array.from({ length: count }, entry) };
+    return {
+      count,
+      decode: () => Array.from({ length: count }, entry),
+      bytes: () =>
+        Buffer.concat([
+          keys.bytes.subarray(0, count * key.size),
+          values.bytes.subarray(0, count * value.size),
+        ]),
+    };
   }
 
   /** ENOTSUPP: this map type has none; EINVAL: the kernel has none, or it minds the request, as single calls will tell. */

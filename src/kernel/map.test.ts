@@ -34,6 +34,23 @@ test('what was set is found, and a deleted entry is gone', () => {
   assert.equal(map.count(), 1);
 });
 
+test('an image is the same while the entries are, and another once one is not', () => {
+  const { map } = made();
+  const empty = map.image();
+  map.setBatch(pairs(6));
+  const image = map.image();
+  assert.ok(image !== undefined && empty !== undefined);
+  assert.equal(empty.length, 0);
+  assert.equal(image.length, 6 * 8);
+  assert.ok(map.image()?.equals(image));
+  map.set(3, 31);
+  assert.ok(!map.image()?.equals(image), 'changed');
+  map.set(3, 30);
+  assert.ok(map.image()?.equals(image));
+  map.delete(5);
+  assert.ok(!map.image()?.equals(image), 'deleted');
+});
+
 test('the mode says whether an entry may be made or replaced', () => {
   const { map } = made();
   map.set(1, 10, 'create');

@@ -170,6 +170,16 @@ export class BpfMap<K, V> implements Disposable {
     }
   }
 
+  /**
+   * All entries as the bytes they are, to be compared with those of another time: equal bytes are equal entries. Undefined
+   * where the kernel gives no batches.
+   */
+  image(): Buffer | undefined {
+    if (!this.#batches.available) return undefined;
+    const parts = Array.from(this.#lookupBatches(), (batch) => batch.bytes());
+    return this.#batches.available ? Buffer.concat(parts) : undefined;
+  }
+
   /** How many entries there are now; the slots of an array. */
   count(): number {
     if (this.#isArray()) return this.maxEntries;

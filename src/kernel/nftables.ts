@@ -13,6 +13,8 @@ export class Nftables implements Disposable {
   readonly #library: Library;
   readonly #namespace: NetworkNamespace;
   #context: bigint | undefined;
+  /** The last listing as text and parsed. */
+  #listed: { readonly output: string; readonly items: readonly unknown[] } | undefined;
 
   private constructor(library: Library, namespace: NetworkNamespace) {
     this.#library = library;
@@ -62,7 +64,10 @@ export class Nftables implements Disposable {
     const subject = `table ${family} ${name}`;
     try {
       const output = this.#run(`list ${subject}`, { call: 'nft list', subject, stateless });
-      return readListing(output, subject);
+      if (this.#listed?.output === output) return this.#listed.items;
+      const items = readListing(output, subject);
+      this.#listed = { output, items };
+      return items;
     } catch (error) {
       if (isKernelError(error, 'ENOENT')) return undefined;
       throw error;

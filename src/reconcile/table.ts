@@ -22,7 +22,8 @@ export interface Table<Entry> {
   equal(left: Entry, right: Entry): boolean;
   /**
    * The kernel's truth by key: only what is ours. `desired` serves tables whose entries carry no mark of an owner
-   * (sysctls): those report on the desired keys alone. Throws KernelError.
+   * (sysctls): those report on the desired keys alone. The same object as the last time means that nothing at all has
+   * changed, and is not looked at again. Throws KernelError.
    */
   list(desired: ReadonlyMap<string, Entry>): ReadonlyMap<string, Entry>;
   set(entries: readonly Entry[]): readonly EntryFailure[];

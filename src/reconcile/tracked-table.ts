@@ -63,6 +63,8 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
   /** What the kernel is known to have; entries that equal the desired ones are those very objects. */
   #applied = new Map<string, Entry>();
   #isListed = false;
+  /** The last listing, as long as it is all that is desired and nothing has been desired or written since. */
+  #rightListing: ReadonlyMap<string, Entry> | undefined;
   /** Keys found by a listing that this process never wanted: deleted only when pruning is allowed. */
   readonly #foreign = new Set<string>();
   /** Keys whose next write puts right what somebody else did. */
@@ -89,11 +91,13 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
 
   plan(desired: Desired, { relist, prune }: PlanOptions): void {
     const changed = this.#desired.update(this.#entries(desired));
+    if (changed.size > 0) this.#rightListing = undefined;
     const mustList = relist || !this.#isListed || this.#listFailure !== undefined;
     const hasListed = mustList && this.#list();
     const { set, surplus, same } = this.#difference(
       hasListed ? this.#allKeys() : this.#open(changed),
     );
+    if (set.size > 0 || surplus.size > 0) this.#rightListing = undefined;
     for (const [key, entry] of same) this.#applied.set(key, entry);
     for (const key of this.#foreign) if (!surplus.has(key)) this.#foreign.delete(key);
     forget(this.#failures.keys(), { set, surplus }, (key) => this.#failures.forget(key));
@@ -185,16 +189,21 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
     return prune || !this.#foreign.has(key);
   }
 
-  // When the kernel cannot be asked, what was applied stands, and nothing unknown is deleted.
+  // Whether there is something to compare. When the kernel cannot be asked, what was applied stands, and nothing unknown
+  // is deleted.
   #list(): boolean {
     const before = this.#isListed ? this.#applied : undefined;
     try {
-      this.#applied = new Map(this.#table.list(this.#desired.entries));
+      const listed = this.#table.list(this.#desired.entries);
       this.#isListed = true;
       this.#listFailure = undefined;
+      if (listed === this.#rightListing) return false;
+      this.#rightListing = listed;
+      this.#applied = new Map(listed);
       this.#compare(before);
       return true;
     } catch (error) {
+      this.#rightListing = undefined;
       const failed = { error, entry: undefined };
       this.#listFailure = failureAfter(this.#listFailure, failed, this.#tracking);
       return false;

@@ -20,6 +20,7 @@ export interface FakeTable extends Table<FakeEntry> {
 
 export function fakeTable(name: string, log: string[] = []): FakeTable {
   const kernel = new Map<string, FakeEntry>();
+  let last: { image: string; entries: ReadonlyMap<string, FakeEntry> } | undefined;
   const table: FakeTable = {
     name,
     kernel,
@@ -30,9 +31,13 @@ export function fakeTable(name: string, log: string[] = []): FakeTable {
     equal: (left, right) => left.key === right.key && left.value === right.value,
     list() {
       if (table.fails('list')) throw new Error(`list ${name}: EPERM`);
-      // A kernel returns fresh objects.
       const ours = [...kernel.values()].filter(({ key }) => !key.startsWith('other'));
-      return new Map(ours.map((entry) => [entry.key, { ...entry }]));
+      // A kernel returns fresh objects, a table the same listing where nothing has changed.
+      const image = JSON.stringify(ours);
+      if (image !== last?.image) {
+        last = { image, entries: new Map(ours.map((entry) => [entry.key, { ...entry }])) };
+      }
+      return last.entries;
     },
     set: (entries) =>
       attempt(entries, 'set', (entry) => {

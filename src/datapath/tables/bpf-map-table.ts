@@ -13,7 +13,7 @@ export interface MapEntry<K, V extends object> {
 /** The part of BpfMap that a table needs. */
 export type WritableMap<K, V> = Pick<
   BpfMap<K, V>,
-  'entries' | 'set' | 'delete' | 'setBatch' | 'deleteBatch'
+  'image' | 'entries' | 'set' | 'delete' | 'setBatch' | 'deleteBatch'
 >;
 
 export interface MapTableOptions<K, V extends object> {
@@ -23,18 +23,35 @@ export interface MapTableOptions<K, V extends object> {
   show(key: K): string;
 }
 
+/** Bytes are compared before they are decoded: most of the time nothing has changed. */
+interface Listing<Entry> {
+  readonly image: Buffer;
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
 export function bpfMapTable<K, V extends object>({
   name,
   map,
   show,
 }: MapTableOptions<K, V>): Table<MapEntry<K, V>> {
   const key = (entry: MapEntry<K, V>): string => show(entry.key);
+  let last: Listing<MapEntry<K, V>> | undefined;
   return {
     name,
     key,
     equal: (left, right) => sameFields(left.value, right.value),
-    list: () =>
-      new Map(Array.from(map.entries(), ([k, value]) => [show(k), { key: k, value }] as const)),
+    list: () => {
+      // Taken before the entries: whatever changes in between is in the next image.
+      const image = map.image();
+      if (image !== undefined && last?.image.equals(image)) return last.entries;
+      const found = Array.from(
+        map.entries(),
+        ([k, value]) => [show(k), { key: k, value }] as const,
+      );
+      const entries = new Map(found);
+      last = image && { image, entries };
+      return entries;
+    },
     set: (entries) => {
       try {
         map.setBatch(entries.map((entry) => [entry.key, entry.value] as const));

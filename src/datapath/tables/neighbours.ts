@@ -2,7 +2,9 @@
 
 import { memoize } from '../../base/memoize.ts';
 import { delNeighbour, listNeighbours, replaceNeighbour } from '../../kernel/netlink/neighbour.ts';
+import type { Dumps } from '../../kernel/netlink/request.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
@@ -36,18 +38,12 @@ function keyOf({ address, ifIndex }: NeighbourEntry): string {
 
 /** Ours are the permanent ones with our protocol number. */
 export function neighbourTable(socket: NetlinkSocket): Table<NeighbourEntry> {
+  const list = steadyListing(socket, listOurs);
   return {
     name: 'neighbours',
     key: keyOf,
     equal: (left, right) => left.mac === right.mac && keyOf(left) === keyOf(right),
-    list: () => {
-      const found = listNeighbours(socket).flatMap(({ ifIndex, address, mac, state, protocol }) => {
-        if (state !== 'permanent' || mac === undefined || protocol !== routeProtocol) return [];
-        const entry = { ifIndex, address, mac };
-        return [[keyOf(entry), entry] as const];
-      });
-      return new Map(found);
-    },
+    list,
     set: (wanted) =>
       writeBatch(socket, wanted, {
         key: keyOf,
@@ -62,4 +58,13 @@ export function neighbourTable(socket: NetlinkSocket): Table<NeighbourEntry> {
         write: (entry, requests) => delNeighbour(requests, entry),
       }),
   };
+}
+
+function listOurs(dumps: Dumps): ReadonlyMap<string, NeighbourEntry> {
+  const found = listNeighbours(dumps).flatMap(({ ifIndex, address, mac, state, protocol }) => {
+    if (state !== 'permanent' || mac === undefined || protocol !== routeProtocol) return [];
+    const entry = { ifIndex, address, mac };
+    return [[keyOf(entry), entry] as const];
+  });
+  return new Map(found);
 }

@@ -1,6 +1,7 @@
 // The nftables table `inet heddle` in the kernel. One entry: the whole table, replaced in one transaction.
 
 import { z } from 'zod';
+import { memoize } from '../../base/memoize.ts';
 import type { Nftables } from '../../kernel/nftables.ts';
 import { parseAddress } from '../../net/address.ts';
 import { hostPrefix, parsePrefix } from '../../net/prefix.ts';
@@ -23,18 +24,21 @@ export type NftRunner = Pick<Nftables, 'replaceTable' | 'listTable' | 'deleteTab
  */
 export function nftTable(runner: NftRunner): Table<NftEntry> {
   const written = new Map<string, string>();
+  // Whatever is written brings another listing, so what one says stays true.
+  const entriesOf = memoize((listing: readonly unknown[]): ReadonlyMap<string, NftEntry> => {
+    const found = readListing(listing);
+    const asWritten = written.get(found.fingerprint);
+    const isChanged = asWritten !== undefined && asWritten !== withoutHandles(listing);
+    const shape = isChanged ? `${found.shape}; changed` : found.shape;
+    return new Map([[key, { ...found, shape, body: '' }]]);
+  });
   return {
     name: 'nft',
     key: () => key,
     equal: (left, right) => left.fingerprint === right.fingerprint && left.shape === right.shape,
     list: () => {
       const listing = listTable(runner);
-      if (listing === undefined) return new Map();
-      const found = readListing(listing);
-      const asWritten = written.get(found.fingerprint);
-      const isChanged = asWritten !== undefined && asWritten !== withoutHandles(listing);
-      const shape = isChanged ? `${found.shape}; changed` : found.shape;
-      return new Map([[key, { ...found, shape, body: '' }]]);
+      return listing === undefined ? new Map() : entriesOf(listing);
     },
     set: (entries) =>
       writeEach(entries, {

@@ -4,9 +4,11 @@
 import { unreachable } from '../../base/exhaustive.ts';
 import { memoize, memoizeLast } from '../../base/memoize.ts';
 import { isKernelError, KernelError } from '../../kernel/errno.ts';
+import type { Dumps } from '../../kernel/netlink/request.ts';
 import { addRoute, delRoute, listRoutes, replaceRoute } from '../../kernel/netlink/route.ts';
 import type { Route } from '../../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
 import type { DesiredState, OverlayDevice, PodRange, RemoteRange } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
@@ -81,11 +83,15 @@ function entry(destination: Prefix, rest: Partial<RouteEntry>): Keyed<RouteEntry
 
 export function routeTable(socket: NetlinkSocket): Table<RouteEntry> {
   const key = ({ destination }: RouteEntry): string => destination;
+  const list = steadyListing(
+    socket,
+    (dumps) => new Map(listOurs(dumps).map((found) => [found.destination, found])),
+  );
   return {
     name: 'routes',
     key,
     equal: sameFields,
-    list: () => new Map(listOurs(socket).map((found) => [found.destination, found])),
+    list,
     set: (wanted) => {
       const failures = writeBatch(socket, wanted, {
         key,
@@ -136,7 +142,7 @@ function foreign({ key, error }: EntryFailure): EntryFailure {
   return { key, error: new KernelError(failure, { cause: error }) };
 }
 
-function listOurs(socket: NetlinkSocket): readonly RouteEntry[] {
+function listOurs(socket: Dumps): readonly RouteEntry[] {
   return listRoutes(socket, { protocol: routeProtocol, table: mainTable }).flatMap(asEntry);
 }
 

@@ -6,8 +6,7 @@ import { Attributes } from './attribute.ts';
 import { familyNumbers, familyOf, type Scope, scopeNumber, scopeOf } from './family.ts';
 import { type MessageWriter, malformed, messageFlags } from './message.ts';
 import { withoutAbsent } from './record.ts';
-import type { Query, Request, RequestSink } from './request.ts';
-import type { NetlinkSocket } from './socket.ts';
+import type { Dumps, Query, Request, RequestSink } from './request.ts';
 
 export interface AddressOptions {
   readonly ifIndex: IfIndex;
@@ -63,7 +62,7 @@ export function delAddress(
 
 /** Equivalent to: `ip address show [dev X]`. Both families. Throws KernelError (ENODEV). */
 export function listAddresses(
-  socket: NetlinkSocket,
+  socket: Dumps,
   filter: { readonly ifIndex?: IfIndex } = {},
 ): InterfaceAddress[] {
   const query: Query = {

@@ -15,7 +15,7 @@ import {
   writeLinkSettings,
 } from './link-record.ts';
 import type { MessageWriter } from './message.ts';
-import type { Query, Request, RequestSink } from './request.ts';
+import type { Dumps, Query, Request, RequestSink } from './request.ts';
 import type { NetlinkSocket } from './socket.ts';
 
 /**
@@ -75,7 +75,7 @@ export function delLinkGroupAsync(socket: NetlinkSocket, group: number): Promise
 
 /** Equivalent to: `ip link show [type KIND] [master M]`; the kernel does the filtering. */
 export function listLinks(
-  socket: NetlinkSocket,
+  socket: Dumps,
   filter: { readonly kind?: string; readonly master?: IfIndex } = {},
 ): Link[] {
   const query: Query = {

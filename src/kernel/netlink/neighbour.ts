@@ -7,8 +7,7 @@ import { Attributes } from './attribute.ts';
 import { familyNumbers, familyOf } from './family.ts';
 import { malformed, messageFlags } from './message.ts';
 import { withoutAbsent } from './record.ts';
-import type { Query, Request, RequestSink } from './request.ts';
-import type { NetlinkSocket } from './socket.ts';
+import type { Dumps, Query, Request, RequestSink } from './request.ts';
 
 // NUD_*
 const states = {
@@ -47,6 +46,8 @@ export interface Neighbour {
 
 const messages = { create: 28, delete: 29, get: 30 } as const;
 const attributeTypes = { address: 1, mac: 2, ifIndex: 8, protocol: 12 } as const;
+// NDA_CACHEINFO and NDA_PROBES.
+const ages = [3, 4];
 const headerSize = 12;
 
 /** Equivalent to: `ip neigh add A lladdr M dev X nud S`. Throws KernelError (EEXIST, ENODEV). */
@@ -73,7 +74,7 @@ export function delNeighbour(
 
 /** Equivalent to: `ip neigh show [dev X] nud all`; the kernel filters by link. Both families. Throws KernelError. */
 export function listNeighbours(
-  socket: NetlinkSocket,
+  socket: Dumps,
   filter: { readonly ifIndex?: IfIndex } = {},
 ): Neighbour[] {
   const { ifIndex } = filter;
@@ -81,6 +82,7 @@ export function listNeighbours(
     call: 'neigh list',
     subject: ifIndex === undefined ? '' : `index ${ifIndex}`,
     type: messages.get,
+    volatile: { headerBytes: headerSize, types: ages },
     write: (message) => {
       message.u32(0).u32(0).u32(0);
       if (ifIndex !== undefined) message.u32Attribute(attributeTypes.ifIndex, ifIndex);

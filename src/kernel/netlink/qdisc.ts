@@ -6,7 +6,7 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { isKernelError } from '../errno.ts';
 import { Attributes } from './attribute.ts';
 import { malformed, messageFlags } from './message.ts';
-import type { Query, RequestSink } from './request.ts';
+import type { Dumps, Query, RequestSink } from './request.ts';
 import type { NetlinkSocket } from './socket.ts';
 import {
   trafficAttributes,
@@ -28,6 +28,8 @@ export interface Clsact {
   readonly egress?: number;
 }
 
+// TCA_STATS, TCA_XSTATS, TCA_STATS2.
+const counters = [3, 4, 7];
 const clsactHandle = 0xffff_0000;
 const clsactParent = 0xffff_fff1;
 
@@ -63,11 +65,12 @@ export function delClsact(requests: RequestSink, ifIndex: IfIndex): void {
 }
 
 /** Of all interfaces of the namespace. Equivalent to: `tc qdisc show | grep clsact`. Throws KernelError. */
-export function listClsact(socket: NetlinkSocket): Clsact[] {
+export function listClsact(socket: Dumps): Clsact[] {
   const query: Query = {
     call: 'qdisc list',
     subject: '',
     type: trafficMessages.qdiscGet,
+    volatile: { headerBytes: trafficHeaderSize, types: counters },
     write: (message) => writeTrafficHeader(message, { ifIndex: 0 }),
   };
   return socket.dump(query, readClsact);

@@ -28,5 +28,18 @@ export interface Query {
   readonly type: number;
   /** Of a `get`, beside REQUEST. */
   readonly flags?: number;
+  /** What of a dump's answers is no news when it changes. */
+  readonly volatile?: VolatileAttributes | undefined;
   write(message: MessageWriter): void;
+}
+
+/** Attributes that change by themselves (ages, counters), after a header of this size. */
+export interface VolatileAttributes {
+  readonly headerBytes: number;
+  readonly types: readonly number[];
+}
+
+/** Whom to ask for all there is of something. See `NetlinkSocket.dump`. */
+export interface Dumps {
+  dump<Result>(query: Query, read: (payload: Buffer) => Result | undefined): Result[];
 }

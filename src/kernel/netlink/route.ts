@@ -7,7 +7,7 @@ import { familyBits } from '../../net/prefix.ts';
 import { isKernelError } from '../errno.ts';
 import { familyNumbers } from './family.ts';
 import { type MessageWriter, messageFlags } from './message.ts';
-import type { Query, Request, RequestSink } from './request.ts';
+import type { Dumps, Query, Request, RequestSink } from './request.ts';
 import {
   describeRoute,
   type Route,
@@ -55,7 +55,7 @@ export interface RouteFilter {
  * Equivalent to: `ip [-4|-6] route show table T [proto P] [dev X]`; all tables unless one is given. The kernel does the
  * filtering, so that a few routes of ours cost little among many of a routing daemon's. Throws KernelError.
  */
-export function listRoutes(socket: NetlinkSocket, filter: RouteFilter = {}): Route[] {
+export function listRoutes(socket: Dumps, filter: RouteFilter = {}): Route[] {
   const families = filter.family === undefined ? ([4, 6] as const) : [filter.family];
   return families.flatMap((family) => listFamily(socket, family, filter));
 }
@@ -78,7 +78,7 @@ export function lookUpRoute(socket: NetlinkSocket, destination: Address): Route 
   return socket.get(query, readRoute);
 }
 
-function listFamily(socket: NetlinkSocket, family: AddressFamily, filter: RouteFilter): Route[] {
+function listFamily(socket: Dumps, family: AddressFamily, filter: RouteFilter): Route[] {
   const query: Query = {
     call: 'route list',
     subject: `IPv${family}${filter.table === undefined ? '' : ` table ${filter.table}`}`,

@@ -11,7 +11,7 @@ import {
   messageTypes,
   splitMessages,
 } from './message.ts';
-import type { Query, Request, RequestSink } from './request.ts';
+import type { Dumps, Query, Request, RequestSink } from './request.ts';
 import { Slots } from './slots.ts';
 import { KernelTransport, type NetlinkFamily, type NetlinkTransport } from './transport.ts';
 
@@ -35,7 +35,7 @@ const dumpAttempts = 10;
 // libuv's pool has four threads unless told otherwise; one stays free for files and DNS.
 const slowRequests = new Slots(3);
 
-export class NetlinkSocket implements RequestSink, Disposable {
+export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   readonly #transport: NetlinkTransport;
   readonly #writer = new MessageWriter();
   readonly #received: Buffer = Buffer.allocUnsafeSlow(receiveBytes);
