@@ -9,6 +9,7 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import { type ApiSources, listenApi } from './api.ts';
+import { apiServerView } from './api-server-view.ts';
 import type { SettleCause } from './api-types.ts';
 import { type AgentParts, assembleAgent } from './assemble.ts';
 import { measuredCni } from './cni-metrics.ts';
@@ -116,6 +117,14 @@ export class Agent {
     const endpoints = pods.endpoints().length;
     const written = writes.reduce((sum, count) => sum + count, 0);
     log.info({ ...this.#startTimes(), endpoints, writes: written }, 'ready');
+    this.#tellCluster();
+  }
+
+  #tellCluster(): void {
+    const { writer, network, cniConfiguration } = this.#parts;
+    if (network.isWaiting) return;
+    writer?.settled(network.snapshot.state, { isReady: this.#readyMs !== undefined });
+    writer?.nodeProblems('CniConfigurationConflict', cniConfiguration.problems);
   }
 
   async #settle(causes: readonly SettleCause[]): Promise<SettleReport> {
@@ -130,6 +139,7 @@ export class Agent {
     const isOnlyPods = causes.every((cause) => cause === 'endpoint');
     if (this.#readyMs !== undefined && !isOnlyPods) this.#parts.cniConfiguration.keep();
     journal.problems(problemTexts(this.#parts));
+    if (!isOnlyPods) this.#tellCluster();
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
     return report;
   }
@@ -177,7 +187,13 @@ export class Agent {
       nodes,
       maps: () => ({ maps: maps() }),
       dumpMap: (name, limit) => dumpMap(datapath.maps, name, limit),
-      cni: measuredCni({ pods, log, journal, metrics: this.#metrics }),
+      cni: measuredCni({
+        pods,
+        log,
+        journal,
+        metrics: this.#metrics,
+        onFailure: (failure) => this.#parts.writer?.cniFailure(failure),
+      }),
     };
   }
 
@@ -192,7 +208,7 @@ export class Agent {
 }
 
 function metricSources(parts: AgentParts, views: Views): ConstructorParameters<typeof Metrics>[0] {
-  const { config, pods, observer } = parts;
+  const { config, pods, observer, kubernetes } = parts;
   return {
     version: views.version,
     node: config.node,
@@ -202,5 +218,6 @@ function metricSources(parts: AgentParts, views: Views): ConstructorParameters<t
     drops: () => observer.drops.byReason(),
     traffic: () => observer.traffic.total(pods.endpoints()),
     flowEvents: () => observer.eventTotals(),
+    apiServer: kubernetes && (() => apiServerView(kubernetes.state)),
   };
 }

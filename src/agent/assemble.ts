@@ -3,8 +3,6 @@
 import { join } from 'node:path';
 import type { Logger } from '../base/log.ts';
 import type { UndoStack } from '../base/undo.ts';
-import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
-import type { ClusterSource } from '../cluster/source.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import { TcxAttacher } from '../datapath/attach.ts';
 import { attachByHook, BlockAttacher } from '../datapath/block-attach.ts';
@@ -22,7 +20,7 @@ import { Observer } from '../observe/observer.ts';
 import type { QueueDropSources } from '../observe/queue-drop-counts.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import { AddressCooldown } from './address-cooldown.ts';
-import { clusterParts } from './cluster-source.ts';
+import { type ClusterParts, clusterParts } from './cluster-source.ts';
 import { CniConfiguration } from './cni-configuration.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { type KernelTruth, recoverRecord } from './endpoint-recovery.ts';
@@ -37,12 +35,9 @@ import { Pods } from './pods.ts';
 import { waitingFor } from './readiness.ts';
 import { sysctlMemory } from './sysctl-memory.ts';
 
-export interface AgentParts {
+export interface AgentParts extends ClusterParts {
   readonly config: AgentConfig;
   readonly log: Logger;
-  readonly source: ClusterSource;
-  /** The same source, where it is an API server. */
-  readonly kubernetes?: KubernetesSource | undefined;
   readonly datapath: Datapath;
   readonly reconciler: Reconciler<DesiredState>;
   readonly network: NodeNetwork;
@@ -71,9 +66,11 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const socket = owned.use(NetlinkSocket.open());
   const journal = new Journal(log);
   const reconciler = reconcilerOf(config, { datapath, socket, journal, owned });
-  const { source, kubernetes } = clusterParts(config.cluster);
+  const model = modelConfig(config);
+  const cluster = clusterParts(config.cluster, { model, log, owned });
+  const { kubernetes } = cluster;
   const network: NodeNetwork = new NodeNetwork({
-    model: modelConfig(config),
+    model,
     uplinks: config.uplinks,
     waitsForCluster: kubernetes !== undefined,
     listHost: hostLister(socket),
@@ -107,8 +104,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   return {
     config,
     log,
-    source,
-    kubernetes,
+    ...cluster,
     datapath,
     reconciler,
     network,

@@ -1,21 +1,39 @@
 // Where this agent's cluster state comes from, as the configuration has it.
 
+import type { Logger } from '../base/log.ts';
+import type { UndoStack } from '../base/undo.ts';
 import { KubeConfigCredentials } from '../cluster/kubernetes/credentials.ts';
 import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { manifestSource } from '../cluster/manifest-source.ts';
 import type { ClusterSource } from '../cluster/source.ts';
+import type { ModelConfig } from '../model/desired.ts';
 import type { ClusterConfig } from './config-schema.ts';
+import { KubernetesWriter } from './kubernetes-writer.ts';
 
 export interface ClusterParts {
   readonly source: ClusterSource;
   /** The same source, where it is an API server. */
   readonly kubernetes?: KubernetesSource | undefined;
+  /** What we write there. */
+  readonly writer?: KubernetesWriter | undefined;
 }
 
-export function clusterParts({ directory, kubernetes }: ClusterConfig): ClusterParts {
-  if (kubernetes !== undefined) {
-    const source = new KubernetesSource({ credentials: new KubeConfigCredentials(kubernetes) });
-    return { source, kubernetes: source };
+export interface ClusterPartsOptions {
+  readonly model: ModelConfig;
+  readonly log: Logger;
+  readonly owned: UndoStack;
+}
+
+export function clusterParts(
+  { directory, kubernetes: settings }: ClusterConfig,
+  { model, log, owned }: ClusterPartsOptions,
+): ClusterParts {
+  if (settings !== undefined) {
+    const kubernetes = new KubernetesSource({ credentials: new KubeConfigCredentials(settings) });
+    const { startupTaint } = settings;
+    const writer = new KubernetesWriter({ kubernetes, model, startupTaint, log });
+    owned.push(() => writer.stop());
+    return { source: kubernetes, kubernetes, writer };
   }
   if (directory === undefined) throw new Error('a configuration without a cluster was accepted');
   return { source: manifestSource(directory) };

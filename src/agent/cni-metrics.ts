@@ -2,6 +2,7 @@
 
 import type { Logger } from '../base/log.ts';
 import { splitCall } from '../cni/call.ts';
+import { type PodIdentity, parseArguments, podIdentity } from '../cni/pod-identity.ts';
 import type { CniAnswer } from './api.ts';
 import { answerCni } from './cni.ts';
 import type { Pods } from './pods.ts';
@@ -13,6 +14,15 @@ export interface CniMetricsOptions {
   readonly metrics: {
     cniRequest(request: { verb: string; code: number; seconds: number }): void;
   };
+  onFailure?(failure: CniFailure): void;
+}
+
+export interface CniFailure {
+  readonly verb: string;
+  /** Of cniErrorCode. */
+  readonly code: number;
+  readonly text: string;
+  readonly pod?: PodIdentity | undefined;
 }
 
 export function measuredCni(options: CniMetricsOptions): (body: Buffer) => Promise<CniAnswer> {
@@ -22,21 +32,27 @@ export function measuredCni(options: CniMetricsOptions): (body: Buffer) => Promi
     const answer = await answerCni(pods, log, body);
     const seconds = (performance.now() - began) / 1000;
     const { code, text } = outcomeOf(answer);
-    metrics.cniRequest({ verb: verbOf(body), code, seconds });
-    if (code !== 0) journal.error(`CNI ${text}`);
+    const { verb, pod } = callerOf(body);
+    metrics.cniRequest({ verb, code, seconds });
+    if (code !== 0) {
+      journal.error(`CNI ${text}`);
+      options.onFailure?.({ verb, code, text, pod });
+    }
     return answer;
   };
 }
 
 const verbs = new Set(['ADD', 'DEL', 'CHECK', 'VERSION', 'GC', 'STATUS']);
 
-// Of a fixed set: what comes from outside must not make new time series.
-function verbOf(body: Buffer): string {
+// The verb is one of a fixed set: what comes from outside must not make new time series.
+function callerOf(body: Buffer): { readonly verb: string; readonly pod?: PodIdentity | undefined } {
   try {
-    const verb = splitCall(body).environment.get('CNI_COMMAND') ?? '';
-    return verbs.has(verb) ? verb : 'unknown';
+    const { environment } = splitCall(body);
+    const verb = environment.get('CNI_COMMAND') ?? '';
+    const pod = podIdentity(parseArguments(environment.get('CNI_ARGS') ?? ''));
+    return { verb: verbs.has(verb) ? verb : 'unknown', pod };
   } catch {
-    return 'unknown';
+    return { verb: 'unknown' };
   }
 }
 

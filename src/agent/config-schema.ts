@@ -99,6 +99,13 @@ const clusterSchema = z
           .min(1, { error: 'is not a host name' })
           .optional()
           .describe("name in the API server's certificate, where its address is not in it"),
+        startupTaint: z
+          .string({ error: 'is not the key of a taint' })
+          .regex(/^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/, {
+            error: 'is not the key of a taint (node.heddle.dev/agent-not-ready)',
+          })
+          .default('node.heddle.dev/agent-not-ready')
+          .describe('taint that is removed from the own Node when pods can start here'),
       })
       .optional(),
   })

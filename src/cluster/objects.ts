@@ -24,6 +24,13 @@ export interface ClusterNode extends ObjectMeta {
   readonly podCidrs: readonly Prefix[];
   /** `status.addresses` of type InternalIP, in the order given. */
   readonly addresses: readonly Address[];
+  /** Absent: none. */
+  readonly taints?: readonly NodeTaint[] | undefined;
+}
+
+export interface NodeTaint {
+  readonly key: string;
+  readonly effect: string;
 }
 
 export interface ClusterNamespace extends ObjectMeta {}

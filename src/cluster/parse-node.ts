@@ -9,18 +9,24 @@ import type { ClusterNamespace, ClusterNode } from './objects.ts';
 
 const nodeAddress = z.object({ type: z.string(), address: z.string() });
 
+const nodeTaint = z.object({ key: z.string(), effect: z.string() });
+
 const node = z.object({
   metadata: objectMeta,
-  spec: optional(z.object({ podCIDR: optional(prefix), podCIDRs: list(prefix) })),
+  spec: optional(
+    z.object({ podCIDR: optional(prefix), podCIDRs: list(prefix), taints: list(nodeTaint) }),
+  ),
   status: optional(z.object({ addresses: list(nodeAddress) })),
 });
 
 export function parseNode(raw: unknown, object: string): ClusterNode {
   const { metadata, spec, status } = parseFields(node, raw, object);
+  const taints = spec?.taints ?? [];
   return {
     ...metadata,
     podCidrs: podCidrs(spec),
     addresses: internalAddresses(status?.addresses ?? [], object),
+    ...(taints.length > 0 && { taints }),
   };
 }
 

@@ -19,6 +19,7 @@ import type { HostFacts } from './host.ts';
 import { masqueradeOf } from './masquerade.ts';
 import { overlayDeviceName } from './overlay-device.ts';
 import { ownNode } from './own-node.ts';
+import { peerConflicts } from './peer-facts.ts';
 import { type RangeOwners, rangeOwners } from './pod-ranges.ts';
 import { remoteRanges } from './remote-ranges.ts';
 import { type RoutingContext, routingContext } from './routing-context.ts';
@@ -78,6 +79,7 @@ function computeNetwork(
       ...mtu.problems,
       ...ranges.problems,
       ...remote.problems,
+      ...peerConflicts(config)(nodes),
     ],
   };
 }

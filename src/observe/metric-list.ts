@@ -1,6 +1,7 @@
 // The list of metrics whose values others keep: name, help and how a scrape reads them.
 
 import type {
+  ApiServerView,
   DropCount,
   EndpointTraffic,
   FlowEventTotals,
@@ -19,6 +20,8 @@ export interface MetricSources {
   drops(): readonly DropCount[];
   traffic(): EndpointTraffic;
   flowEvents(): FlowEventTotals;
+  /** Absent: there is no API server. */
+  readonly apiServer?: (() => ApiServerView) | undefined;
 }
 
 export interface ReadMetric {

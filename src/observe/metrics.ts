@@ -2,6 +2,7 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { SettleCause } from '../agent/api-types.ts';
+import { apiMetrics } from './api-metrics.ts';
 import { type MetricSources, type ReadMetric, readMetrics } from './metric-list.ts';
 
 export class Metrics {
@@ -12,7 +13,9 @@ export class Metrics {
   constructor(sources: MetricSources) {
     // The default precision of the event loop's monitor wakes an idle agent a hundred times a second.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 500 });
-    for (const metric of readMetrics(sources)) this.#add(metric);
+    const { apiServer } = sources;
+    const metrics = [...readMetrics(sources), ...(apiServer ? apiMetrics(apiServer) : [])];
+    for (const metric of metrics) this.#add(metric);
     this.#settles = new Histogram({
       name: 'heddle_settle_duration_seconds',
       help: 'Time of one settle: computing what should be, comparing, writing.',

@@ -9,4 +9,6 @@ export interface KubernetesSettings {
   readonly apiServersFrom?: string | undefined;
   /** The name that the server's certificate must have, where that is not the host of its address. */
   readonly tlsServerName?: string | undefined;
+  /** The key of a taint that is removed from our own Node when the agent is ready; absent: none is. */
+  readonly startupTaint?: string | undefined;
 }

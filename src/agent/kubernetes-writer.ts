@@ -1,0 +1,80 @@
+// What the agent writes to the API server: annotations and the start-up taint of its own Node, and Events for operators.
+// With these three the ClusterRole is complete (docs/decisions/api-server-calls.md).
+
+import type { Logger } from '../base/log.ts';
+import { EventRecorder } from '../cluster/kubernetes/event-recorder.ts';
+import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
+import { OwnNode } from '../cluster/kubernetes/own-node.ts';
+import type { ClusterState } from '../cluster/state.ts';
+import { cniErrorCode } from '../cni/error.ts';
+import type { PodIdentity } from '../cni/pod-identity.ts';
+import type { ModelConfig } from '../model/desired.ts';
+import { ownFacts } from '../model/peer-facts.ts';
+import type { CniFailure } from './cni-metrics.ts';
+
+export interface KubernetesWriterOptions {
+  readonly kubernetes: KubernetesSource;
+  readonly model: ModelConfig;
+  readonly startupTaint: string | undefined;
+  readonly log: Logger;
+}
+
+export class KubernetesWriter {
+  readonly #options: KubernetesWriterOptions;
+  readonly #stop = new AbortController();
+  readonly #node: OwnNode;
+  readonly #events: EventRecorder;
+  /** Sentences about this node that have been told and still hold. */
+  #told: ReadonlySet<string> = new Set();
+
+  constructor(options: KubernetesWriterOptions) {
+    this.#options = options;
+    const { kubernetes, model, startupTaint } = options;
+    const { client } = kubernetes;
+    const { signal } = this.#stop;
+    this.#node = new OwnNode({ client, facts: ownFacts(model), startupTaint, signal });
+    this.#events = new EventRecorder({ client, host: model.nodeName, signal });
+  }
+
+  /** After each settle: has the own Node say what it should. */
+  settled({ nodes }: ClusterState, { isReady }: { readonly isReady: boolean }): void {
+    const node = nodes.get(this.#options.model.nodeName);
+    if (node === undefined) return;
+    this.#node.settle(node, { isReady }).catch((error: unknown) => {
+      // Tried again with the next settle.
+      if (!this.#stop.signal.aborted) this.#options.log.warn({ error }, 'own Node not written');
+    });
+  }
+
+  /** Sentences that hold now, each told once while it does. */
+  nodeProblems(reason: string, texts: readonly string[]): void {
+    for (const text of texts) if (!this.#told.has(text)) this.nodeWarning(reason, text);
+    this.#told = new Set(texts);
+  }
+
+  nodeWarning(reason: string, message: string): void {
+    const subject = { apiVersion: 'v1', kind: 'Node', name: this.#options.model.nodeName } as const;
+    void this.#events.warn(subject, { reason, message });
+  }
+
+  podWarning({ namespace, name, uid }: PodIdentity, reason: string, message: string): void {
+    const subject = { apiVersion: 'v1', kind: 'Pod', namespace, name, uid } as const;
+    void this.#events.warn(subject, { reason, message });
+  }
+
+  /** What a pod's owner or the cluster's must mend; what passes by itself is the kubelet's Event already. */
+  cniFailure({ verb, code, text, pod }: CniFailure): void {
+    if (verb !== 'ADD') return;
+    // Without the pod's name, so that a hundred pods are one Event with a count.
+    if (code === cniErrorCode.noAddress) {
+      this.nodeWarning('AddressPoolExhausted', text.replace(/^ADD \S+ \S+: /, ''));
+    }
+    if (code === cniErrorCode.invalidConfiguration && text.includes('annotation') && pod) {
+      this.podWarning(pod, 'InvalidAnnotation', text);
+    }
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+}
