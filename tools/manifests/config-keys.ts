@@ -1,0 +1,27 @@
+// Every key of the agent's configuration as comments for the ConfigMap: whoever edits it there needs no other page.
+
+import { configFlags } from '../../src/agent/config-flags.ts';
+
+const width = 100;
+
+/** Comment lines, one key after the other. `node` is left out: in a cluster it is each pod's own. */
+export function configKeyComments(): string {
+  const lines = configFlags()
+    .filter(({ key }) => key !== 'node')
+    .flatMap(({ key, argument, description, default: preset }) => {
+      const value = argument.replaceAll('|', ' or ');
+      const kind = preset === undefined ? value : `${value}; ${preset} unless told`;
+      return wrapped(`${key} (${kind}): ${description}`);
+    });
+  return ['# Every key, `a.b` is b below a:', '#', ...lines, ''].join('\n');
+}
+
+function wrapped(text: string): readonly string[] {
+  const lines = ['#'];
+  for (const word of text.split(' ')) {
+    const line = `${lines.at(-1)} ${word}`;
+    if (line.length <= width) lines.splice(-1, 1, line);
+    else lines.push(`#   ${word}`);
+  }
+  return lines;
+}

@@ -1,0 +1,98 @@
+// What deploy/ says about the code is compared with the code; test/kube/manifests.test.ts compares chart and manifests.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { parse, parseAllDocuments } from 'yaml';
+import { parseConfig } from '../../src/agent/config.ts';
+import { packageVersion } from '../../src/base/version.ts';
+import { configKeys, configKeysFile, manifestsFile } from './render.ts';
+
+const uninstallFile = 'deploy/kubernetes/uninstall.yaml';
+const text = (file: string): string => readFileSync(file, 'utf8');
+
+interface Container {
+  readonly image: string;
+  readonly args?: readonly string[];
+  readonly securityContext: {
+    readonly privileged?: boolean;
+    readonly capabilities: { readonly add?: readonly string[]; readonly drop: readonly string[] };
+  };
+}
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly data: Readonly<Record<string, string>>;
+  readonly rules: readonly { readonly resources: readonly string[]; readonly verbs: string[] }[];
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly initContainers: readonly Container[];
+        readonly containers: readonly Container[];
+      };
+    };
+  };
+}
+
+function objects(file: string): readonly Manifest[] {
+  return parseAllDocuments(text(file)).map((document) => document.toJS() as Manifest);
+}
+
+function only(kind: string, file = manifestsFile): Manifest {
+  const [found, ...others] = objects(file).filter((object) => object.kind === kind);
+  assert.ok(found !== undefined && others.length === 0, `one ${kind}`);
+  return found;
+}
+
+function containers(file: string): readonly Container[] {
+  const { initContainers, containers: main } = only('DaemonSet', file).spec.template.spec;
+  return [...initContainers, ...main];
+}
+
+test('the ConfigMap documents every key of the configuration', () => {
+  assert.equal(text(configKeysFile), configKeys(), 'stale: run `npm run manifests`');
+  const { data } = only('ConfigMap');
+  for (const line of configKeys().trimEnd().split('\n'))
+    assert.ok(data['config.yaml']?.includes(line), line);
+});
+
+test('the configuration in it is one that the agent takes', () => {
+  const given = parse(only('ConfigMap').data['config.yaml'] ?? '') as object;
+  const config = parseConfig({ ...given, node: 'node-1' });
+  assert.deepEqual(config.cluster, { kubernetes: { apiServers: [] } });
+  assert.equal(config.cni.confDir, '/etc/cni/net.d');
+});
+
+test("the chart's version and the image's are the package's", () => {
+  const version = packageVersion();
+  const chart = parse(text('deploy/helm/heddle/Chart.yaml')) as Record<string, unknown>;
+  assert.equal(chart['version'], version);
+  assert.equal(chart['appVersion'], version);
+  for (const { image } of [...containers(manifestsFile), ...containers(uninstallFile)])
+    assert.equal(image, `localhost/heddle:${version}`);
+});
+
+test('no container is privileged, and each drops what it does not name', () => {
+  for (const { securityContext } of [...containers(manifestsFile), ...containers(uninstallFile)]) {
+    assert.notEqual(securityContext.privileged, true);
+    assert.deepEqual(securityContext.capabilities.drop, ['ALL']);
+  }
+});
+
+test('to uninstall takes no capability that the agent does not have', () => {
+  const added = (file: string): readonly string[] =>
+    containers(file).flatMap(({ securityContext }) => securityContext.capabilities.add ?? []);
+  assert.deepEqual(added(uninstallFile), ['BPF', 'NET_ADMIN', 'PERFMON', 'SYS_ADMIN']);
+  assert.deepEqual(added(manifestsFile), added(uninstallFile));
+});
+
+test('the agent may read what it watches and write to nodes and events alone', () => {
+  const { rules } = only('ClusterRole');
+  const writable = rules
+    .filter(({ verbs }) => verbs.some((verb) => !['get', 'list', 'watch'].includes(verb)))
+    .flatMap(({ resources }) => resources);
+  assert.deepEqual(writable, ['nodes', 'events']);
+  const named = rules.flatMap(({ resources }) => resources);
+  assert.ok(!named.some((name) => name === '*' || name.includes('/') || name === 'secrets'));
+});
