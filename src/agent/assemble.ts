@@ -170,12 +170,12 @@ function connectivityLimits(
 }
 
 function loadConfigured(config: AgentConfig): Datapath {
-  const { pinDir, endpointEntries, addressEntries, flowEntries, eventsPerSecond } = config;
+  const { pinDir, endpointEntries, addressEntries, routeEntries, flowEntries } = config;
   return loadDatapath({
     pinDir,
     object: readDatapathObject(),
-    sizes: { endpointEntries, addressEntries, flowEntries },
-    constants: { events_per_second_per_cpu: eventsPerSecond },
+    sizes: { endpointEntries, addressEntries, routeEntries, flowEntries },
+    constants: { events_per_second_per_cpu: config.eventsPerSecond },
   });
 }
 

@@ -31,6 +31,7 @@ export interface AgentConfig {
   readonly flowEntries: number;
   readonly endpointEntries: number;
   readonly addressEntries: number;
+  readonly routeEntries: number;
   readonly eventsPerSecond: number;
 }
 
@@ -212,6 +213,9 @@ export const configSchema: z.ZodType<AgentConfig> = z.strictObject(
     addressEntries: whole(64, 16_777_216)
       .default(65_536)
       .describe('most pod and node addresses this node knows'),
+    routeEntries: whole(64, 1_048_576)
+      .default(16_384)
+      .describe('most pod ranges of all nodes this node knows'),
     eventsPerSecond: whole(0, 1_000_000)
       .default(1000)
       .describe('most flow events a second that each CPU sends to the agent'),

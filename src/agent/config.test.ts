@@ -30,6 +30,7 @@ test('the least configuration gets every default', () => {
     flowEntries: 262_144,
     endpointEntries: 1024,
     addressEntries: 65_536,
+    routeEntries: 16_384,
     eventsPerSecond: 1000,
   });
 });

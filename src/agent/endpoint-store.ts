@@ -28,7 +28,8 @@ export class EndpointStore {
   /** What was found wrong on disk when the store was opened, in words. */
   readonly problems: readonly string[];
   readonly #directory: string;
-  readonly #capacity: number;
+  /** Most endpoints. */
+  readonly capacity: number;
   /** By hostIfName, oldest first. */
   readonly #records: Map<string, EndpointRecord>;
   readonly #addresses = new Set<Address>();
@@ -54,7 +55,7 @@ export class EndpointStore {
 
   private constructor(directory: string, capacity: number, loaded: Loaded) {
     this.#directory = directory;
-    this.#capacity = capacity;
+    this.capacity = capacity;
     this.#records = loaded.records;
     this.problems = loaded.problems;
     for (const record of loaded.records.values()) this.#hold(record);
@@ -77,7 +78,7 @@ export class EndpointStore {
   /** The lowest id that no record has; undefined when the data path has no room for another endpoint. */
   freeId(): number | undefined {
     const used = new Set(Array.from(this.#records.values(), ({ id }) => id));
-    for (let id = 1; id <= this.#capacity; id++) if (!used.has(id)) return id;
+    for (let id = 1; id <= this.capacity; id++) if (!used.has(id)) return id;
     return undefined;
   }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,4 +33,18 @@ test('a lock that was let go can be taken again', (context) => {
 
 test('no agent runs where no state directory is', (context) => {
   assert.equal(runningAgent(stateDirectory(context)), undefined);
+});
+
+test('the number of an earlier holder, which is dead, is not told', async (context) => {
+  const stateDir = stateDirectory(context);
+  AgentLock.acquire(stateDir)[Symbol.dispose]();
+  const file = join(stateDir, 'agent.lock');
+  const dead = spawnSync('true').pid;
+  const script = `
+    exec 9<>"$0"; flock 9; echo ${dead} >"$0"; echo locked
+    sleep 0.2; echo $$ >"$0"; exec sleep 10`;
+  const child = spawn('sh', ['-c', script, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  context.after(() => child.kill());
+  await once(child.stdout, 'data');
+  assert.throws(() => AgentLock.acquire(stateDir), new RegExp(`\\(pid ${child.pid}\\)`));
 });

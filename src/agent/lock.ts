@@ -1,6 +1,6 @@
 // One agent a state directory: an flock on stateDir/agent.lock, which the kernel drops when the process ends, however it ends.
 
-import { ftruncateSync, mkdirSync, readFileSync, writeSync } from 'node:fs';
+import { existsSync, ftruncateSync, mkdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../base/input-error.ts';
 import { close, open, openFlags, tryLock } from '../kernel/libc.ts';
@@ -51,7 +51,13 @@ export function runningAgent(stateDir: string): number | undefined {
   }
 }
 
+// Who has just got the lock has yet to write its number, over that of an earlier one, which is dead. In another container the
+// holder cannot be seen, and its number is still the best there is.
 function holder(path: string): number | undefined {
-  const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
-  return Number.isNaN(pid) ? undefined : pid;
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 0; ; tries++) {
+    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
+    if (existsSync(`/proc/${pid}`) || tries === 50) return Number.isNaN(pid) ? undefined : pid;
+    Atomics.wait(pause, 0, 0, 10);
+  }
 }

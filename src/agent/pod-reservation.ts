@@ -102,9 +102,13 @@ export class Reservations {
     }
     const id = store.freeId();
     if (id === undefined) {
-      throw new CniError(cniErrorCode.tryLater, 'the data path has no room for another endpoint', {
-        details: 'raise endpointEntries in the configuration of the agent',
-      });
+      throw new CniError(
+        cniErrorCode.tryLater,
+        `the data path has no room for another endpoint (${store.capacity})`,
+        {
+          details: 'raise endpointEntries in the configuration of the agent',
+        },
+      );
     }
     const mtuBytes = node.podMtuBytes();
     if (mtuBytes === undefined) {

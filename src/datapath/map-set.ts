@@ -26,6 +26,7 @@ import type { PinPaths } from './pins.ts';
 export interface MapSizes {
   readonly endpointEntries: number;
   readonly addressEntries: number;
+  readonly routeEntries: number;
   readonly flowEntries: number;
 }
 
@@ -34,6 +35,7 @@ export function maxEntries(sizes: MapSizes): ReadonlyMap<string, number> {
   return new Map([
     [maps.endpoints.name, sizes.endpointEntries],
     [maps.addresses.name, sizes.addressEntries],
+    [maps.routes.name, sizes.routeEntries],
     [maps.flows.name, sizes.flowEntries],
     // Endpoint ids start at 1.
     [maps.endpointCounters.name, sizes.endpointEntries + 1],
@@ -44,6 +46,7 @@ export function maxEntries(sizes: MapSizes): ReadonlyMap<string, number> {
 export const configurationKeys: ReadonlyMap<string, string> = new Map([
   [maps.endpoints.name, 'endpointEntries'],
   [maps.addresses.name, 'addressEntries'],
+  [maps.routes.name, 'routeEntries'],
   [maps.flows.name, 'flowEntries'],
   [maps.endpointCounters.name, 'endpointEntries'],
 ]);

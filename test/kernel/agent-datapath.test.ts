@@ -38,7 +38,7 @@ function loadOptions(pinDir: string): LoadOptions {
   return {
     pinDir,
     object: readDatapathObject(),
-    sizes: { endpointEntries: 16, addressEntries: 128, flowEntries: 1024 },
+    sizes: { endpointEntries: 16, addressEntries: 128, routeEntries: 64, flowEntries: 1024 },
     constants: { events_per_second_per_cpu: 100 },
   };
 }
@@ -86,7 +86,7 @@ rootTest('a map of another size is replaced by one with the same entries', (cont
   first.maps.addresses.set(address, location);
   first.maps.dropCounters.setAll(3, { packets: 5, bytes: 700 });
   first[Symbol.dispose]();
-  const sizes = { endpointEntries: 32, addressEntries: 256, flowEntries: 4096 };
+  const sizes = { endpointEntries: 32, addressEntries: 256, routeEntries: 64, flowEntries: 4096 };
   using second = loadDatapath({ ...options, sizes });
   assert.equal(second.adopted, false);
   assert.deepEqual(second.replaced, [

@@ -58,7 +58,7 @@ function runOtherVersion(place: AgentPlace, endpoints: readonly EndpointView[]):
   const { objectHash, replaced } = installObject(
     {
       object: otherVersion(place.folder),
-      sizes: { endpointEntries: 16, addressEntries: 256, flowEntries: 1024 },
+      sizes: { endpointEntries: 16, addressEntries: 256, routeEntries: 64, flowEntries: 1024 },
       constants: { events_per_second_per_cpu: 1000 },
     },
     paths,

@@ -36,7 +36,7 @@ function makeNode(context: TestContext): Node {
       const datapath = loadDatapath({
         pinDir,
         object: readDatapathObject(),
-        sizes: { endpointEntries: 16, addressEntries: 128, flowEntries: 1024 },
+        sizes: { endpointEntries: 16, addressEntries: 128, routeEntries: 64, flowEntries: 1024 },
         constants: { events_per_second_per_cpu: eventsPerSecond },
       });
       context.after(() => datapath[Symbol.dispose]());

@@ -43,18 +43,8 @@ export interface AgentPlace {
 export function agentPlace(context: TestContext, settings = ''): AgentPlace {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heddle-agent-'));
   context.after(() => fs.rmSync(folder, { recursive: true, force: true }));
-  const namespace = testNamespace(context);
-  for (const line of [
-    'link set lo up',
-    'link add eth0 type veth peer name wire',
-    // No addresses of the kernel's own making, which come late.
-    'link set wire addrgenmode none up',
-    'link set eth0 addrgenmode none up',
-    'address add 10.200.0.11/24 dev eth0',
-    'address add fd00:200::11/64 dev eth0 nodad',
-  ]) {
-    runIn(namespace, 'ip', ...line.split(' '));
-  }
+  const namespace = uplinkNamespace(context);
+
   const place = {
     namespace,
     folder,
@@ -67,6 +57,27 @@ export function agentPlace(context: TestContext, settings = ''): AgentPlace {
   fs.writeFileSync(path.join(folder, 'cluster', 'nodes.yaml'), nodesYaml);
   fs.writeFileSync(place.config, configuration(place, settings));
   return place;
+}
+
+/** The same machine after a reboot: another network namespace, nothing in it but the uplink. Disk and pins are as they were. */
+export function rebooted(context: TestContext, place: AgentPlace): AgentPlace {
+  return { ...place, namespace: uplinkNamespace(context) };
+}
+
+function uplinkNamespace(context: TestContext): NetworkNamespace {
+  const namespace = testNamespace(context);
+  for (const line of [
+    'link set lo up',
+    'link add eth0 type veth peer name wire',
+    // No addresses of the kernel's own making, which come late.
+    'link set wire addrgenmode none up',
+    'link set eth0 addrgenmode none up',
+    'address add 10.200.0.11/24 dev eth0',
+    'address add fd00:200::11/64 dev eth0 nodad',
+  ]) {
+    runIn(namespace, 'ip', ...line.split(' '));
+  }
+  return namespace;
 }
 
 function configuration(
@@ -94,8 +105,17 @@ export interface RunningAgent {
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-export async function startAgent(context: TestContext, place: AgentPlace): Promise<RunningAgent> {
-  const began = Date.now();
+/** One that may end before it serves. */
+export interface LaunchedAgent {
+  readonly process: ChildProcess;
+  /** What it has printed on standard error. */
+  text(): string;
+  /** Resolves with exit code or signal. */
+  readonly ended: Promise<number | NodeJS.Signals | null>;
+}
+
+/** Does not wait for anything. */
+export function launchAgent(context: TestContext, place: AgentPlace): LaunchedAgent {
   const child = spawnIn(place.namespace, process.execPath, [heddle, 'agent', '-c', place.config]);
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? signal));
@@ -105,15 +125,21 @@ export async function startAgent(context: TestContext, place: AgentPlace): Promi
     text += String(chunk);
   });
   context.after(() => child.kill('SIGKILL'));
+  return { process: child, text: () => text, ended };
+}
+
+export async function startAgent(context: TestContext, place: AgentPlace): Promise<RunningAgent> {
+  const began = Date.now();
+  const { process: child, text, ended } = launchAgent(context, place);
   while ((await get(place, '/readyz').catch(() => undefined))?.status !== 200) {
-    if (child.exitCode !== null || Date.now() - began > 20_000) throw new Error(`agent: ${text}`);
+    if (child.exitCode !== null || Date.now() - began > 20_000) throw new Error(`agent: ${text()}`);
     await setTimeout(10);
   }
   return {
     process: child,
     readyAfterMs: Date.now() - began,
     log: () =>
-      text
+      text()
         .trimEnd()
         .split('\n')
         .map((line) => JSON.parse(line)),
@@ -161,22 +187,30 @@ export async function eventually(
   }
 }
 
-/** A pod's network namespace. */
-export function podNamespace(context: TestContext): {
+export interface PodPlace {
   readonly path: string;
   readonly namespace: NetworkNamespace;
-} {
+  /** The namespace ends, path and all; the end of the test does it too. */
+  end(): void;
+}
+
+/** A pod's network namespace. */
+export function podNamespace(context: TestContext): PodPlace {
   const podPath = testNamespacePath();
   const namespace = NetworkNamespace.create(podPath);
-  context.after(() => {
+  let ended = false;
+  const end = (): void => {
+    if (ended) return;
+    ended = true;
     namespace[Symbol.dispose]();
     NetworkNamespace.remove(podPath);
-  });
-  return { path: podPath, namespace };
+  };
+  context.after(end);
+  return { path: podPath, namespace, end };
 }
 
 export interface CniCall {
-  readonly verb: 'ADD' | 'DEL' | 'CHECK' | 'GC';
+  readonly verb: 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS';
   readonly containerId: string;
   readonly netns: string;
   /** More keys of the configuration. */

@@ -35,5 +35,10 @@ const hostEntries: (addresses: readonly Address[]) => EntryGroup<AddressMapEntry
 );
 
 export function addressMapTable(map: WritableMap<Address, Location>): Table<AddressMapEntry> {
-  return bpfMapTable({ name: 'addresses', map, show: (address) => address });
+  return bpfMapTable({
+    name: 'addresses',
+    map,
+    sizeKey: 'addressEntries',
+    show: (address) => address,
+  });
 }

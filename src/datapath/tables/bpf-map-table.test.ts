@@ -16,7 +16,12 @@ function table() {
     key,
     value: { port },
   });
-  return { calls, map, entry, table: bpfMapTable({ name: 'ports', map, show: String }) };
+  return {
+    calls,
+    map,
+    entry,
+    table: bpfMapTable({ name: 'ports', map, sizeKey: 'addressEntries', show: String }),
+  };
 }
 
 test('a map in which nothing changed gives the same listing', () => {

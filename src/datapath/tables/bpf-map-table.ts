@@ -1,5 +1,6 @@
 // A BPF map as a table: all its entries are ours, since nobody else writes it.
 
+import { isKernelError } from '../../kernel/errno.ts';
 import type { BpfMap } from '../../kernel/map.ts';
 import type { EntryFailure, Table } from '../../reconcile/table.ts';
 import { sameFields } from './same-fields.ts';
@@ -13,12 +14,14 @@ export interface MapEntry<K, V extends object> {
 /** The part of BpfMap that a table needs. */
 export type WritableMap<K, V> = Pick<
   BpfMap<K, V>,
-  'image' | 'entries' | 'set' | 'delete' | 'setBatch' | 'deleteBatch'
+  'image' | 'entries' | 'set' | 'delete' | 'setBatch' | 'deleteBatch' | 'maxEntries'
 >;
 
 export interface MapTableOptions<K, V extends object> {
   readonly name: string;
   readonly map: WritableMap<K, V>;
+  /** The configuration key that sets the map's size. */
+  readonly sizeKey: string;
   /** The key as people read it. */
   show(key: K): string;
 }
@@ -32,6 +35,7 @@ interface Listing<Entry> {
 export function bpfMapTable<K, V extends object>({
   name,
   map,
+  sizeKey,
   show,
 }: MapTableOptions<K, V>): Table<MapEntry<K, V>> {
   const key = (entry: MapEntry<K, V>): string => show(entry.key);
@@ -72,6 +76,29 @@ export function bpfMapTable<K, V extends object>({
   };
 
   function setEach(entries: readonly MapEntry<K, V>[]): readonly EntryFailure[] {
-    return writeEach(entries, { key, write: (entry) => map.set(entry.key, entry.value) });
+    const write = (entry: MapEntry<K, V>): void => {
+      try {
+        map.set(entry.key, entry.value);
+      } catch (error) {
+        throw isFull(error) ? fullMap(error, { name, maxEntries: map.maxEntries, sizeKey }) : error;
+      }
+    };
+    return writeEach(entries, { key, write });
   }
+}
+
+// A hash says E2BIG, a trie ENOSPC.
+function isFull(error: unknown): error is Error {
+  return isKernelError(error, 'E2BIG', 'ENOSPC');
+}
+
+interface FullMap {
+  readonly name: string;
+  readonly maxEntries: number;
+  readonly sizeKey: string;
+}
+
+function fullMap(cause: Error, { name, maxEntries, sizeKey }: FullMap): Error {
+  const text = `${cause.message}: all ${maxEntries} entries of ${name} are in use; raise ${sizeKey} in the configuration`;
+  return new Error(text, { cause });
 }

@@ -36,7 +36,7 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<Endpoint
 );
 
 export function endpointMapTable(map: WritableMap<EndpointKey, Endpoint>): Table<EndpointMapEntry> {
-  return bpfMapTable({ name: 'endpoints', map, show });
+  return bpfMapTable({ name: 'endpoints', map, sizeKey: 'endpointEntries', show });
 }
 
 function show({ ifindex }: EndpointKey): string {

@@ -69,7 +69,7 @@ function keyed(prefix: Prefix, value: Route): Keyed<RouteMapEntry> {
 }
 
 export function routeMapTable(map: WritableMap<RouteKey, Route>): Table<RouteMapEntry> {
-  return bpfMapTable({ name: 'routes-map', map, show });
+  return bpfMapTable({ name: 'routes-map', map, sizeKey: 'routeEntries', show });
 }
 
 function show({ address, prefixLength: bits }: RouteKey): string {
