@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   maps: async () => (await import('./maps.ts')).mapsCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
+  sysdump: async () => (await import('./sysdump.ts')).sysdumpCommand(),
   agent: async () => (await import('./agent.ts')).agentCommand(),
   'install-cni': async () => (await import('./install-cni.ts')).installCniCommand(),
   uninstall: async () => (await import('./uninstall.ts')).uninstallCommand(),

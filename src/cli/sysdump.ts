@@ -1,0 +1,77 @@
+// `heddle sysdump`
+
+import { writeFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { type ArchiveFile, tarGz } from './archive.ts';
+import { AgentClient } from './client.ts';
+import { defaultSocket } from './targets.ts';
+
+interface SysdumpFlags {
+  readonly output?: string;
+  readonly format: 'tar' | 'json';
+  readonly socket?: string;
+  readonly config: string;
+  readonly cluster?: true;
+  readonly kubeconfig?: string;
+  readonly namespace: string;
+}
+
+export function sysdumpCommand(): Command {
+  return new Command('sysdump')
+    .description(
+      'put what a bug report needs into one .tar.gz, secrets removed: of this node, or with --cluster of all',
+    )
+    .option(
+      '--output <file>',
+      'where to; - is standard output (default: heddle-sysdump-TIME.tar.gz)',
+    )
+    .addOption(
+      new Option('--format <format>', 'json: an array of { path, content }')
+        .choices(['tar', 'json'])
+        .default('tar'),
+    )
+    .option('--socket <path>', `the agent's socket (default: HEDDLE_SOCKET, or ${defaultSocket})`)
+    .option('--config <file>', "the agent's configuration", '/etc/heddle/config.yaml')
+    .option('--cluster', 'ask every agent of the cluster, through its API server')
+    .option(
+      '--kubeconfig <file>',
+      'how to reach the API server (default: as kubectl); means --cluster',
+    )
+    .option('--namespace <name>', "of the agents' pods", 'kube-system')
+    .action(run);
+}
+
+async function run(flags: SysdumpFlags): Promise<void> {
+  const takenAt = new Date();
+  const files = await collect(flags);
+  const folder = `heddle-sysdump-${takenAt.toISOString().replaceAll(/[:.]/g, '-')}`;
+  const content =
+    flags.format === 'json'
+      ? Buffer.from(JSON.stringify(files))
+      : tarGz(
+          files.map(({ path, content: text }) => ({ path: `${folder}/${path}`, content: text })),
+          takenAt,
+        );
+  const output = flags.output ?? `${folder}.${flags.format === 'json' ? 'json' : 'tar.gz'}`;
+  if (output === '-') {
+    await new Promise((resolve) => process.stdout.write(content, resolve));
+    return;
+  }
+  // Flows and addresses are nobody else's business.
+  writeFileSync(output, content, { mode: 0o600 });
+  const lacking = files.filter(({ path }) => path.endsWith('.missing')).length;
+  const note = lacking === 0 ? '' : `, ${lacking} of them say what could not be had`;
+  console.log(`${output}  ${files.length} files, ${content.length} bytes${note}`);
+}
+
+async function collect(flags: SysdumpFlags): Promise<readonly ArchiveFile[]> {
+  const onProgress = (text: string): void => console.error(`collecting ${text} ...`);
+  const { kubeconfig, namespace, cluster, config } = flags;
+  if (cluster === true || kubeconfig !== undefined) {
+    const { clusterDump } = await import('./cluster-dump.ts');
+    return await clusterDump({ kubeconfig, namespace, onProgress });
+  }
+  const { nodeDump } = await import('./node-dump.ts');
+  const socket = flags.socket ?? (process.env['HEDDLE_SOCKET'] || defaultSocket);
+  return await nodeDump({ client: new AgentClient(socket), config, onProgress });
+}
