@@ -58,8 +58,15 @@ test('a change of the endpoints alone changes nothing else', () => {
 test('a change of one node keeps the ways to the others', () => {
   const [one, two, three] = [node(1), node(2), node(3)];
   const before = desired([one, two, three]);
-  const after = desired([one, two, node(3)]);
+  const moved = { ...node(3), addresses: [parseAddress('198.51.100.33')] };
+  const after = desired([one, two, moved]);
   assert.equal(after.remoteRanges[0], before.remoteRanges[0]);
-  assert.notEqual(after.remoteRanges[1], before.remoteRanges[1]);
-  assert.deepEqual(after.remoteRanges[1], before.remoteRanges[1]);
+  assert.notDeepEqual(after.remoteRanges[1], before.remoteRanges[1]);
+});
+
+test('a label of a node computes nothing anew', () => {
+  const [one, two, three] = [node(1), node(2), node(3)];
+  const before = desired([one, two, three]);
+  const after = desired([one, two, { ...node(3), labels: { zone: 'b' } }]);
+  assert.equal(after.remoteRanges, before.remoteRanges);
 });

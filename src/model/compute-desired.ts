@@ -1,8 +1,8 @@
 // The model: configuration, cluster state, local endpoints and host facts in; what this node's network should be out.
-// Pure. All but the endpoints is memoised on (config, nodes, host): callers keep those references while nothing changes.
+// Pure. All but the endpoints is memoised on (config, what matters of the nodes, host): callers keep those references while
+// nothing changes.
 
-import { memoize } from '../base/memoize.ts';
-import type { ClusterNode } from '../cluster/objects.ts';
+import { memoize, memoizeLast } from '../base/memoize.ts';
 import type { ClusterState } from '../cluster/state.ts';
 import { type Address, compareAddresses } from '../net/address.ts';
 import { prefixFamily } from '../net/prefix.ts';
@@ -17,6 +17,7 @@ import type {
 import type { LocalEndpoint } from './endpoint.ts';
 import type { HostFacts } from './host.ts';
 import { masqueradeOf } from './masquerade.ts';
+import { type NetworkNodes, networkNodes } from './network-nodes.ts';
 import { overlayDeviceName } from './overlay-device.ts';
 import { ownNode } from './own-node.ts';
 import { peerConflicts } from './peer-facts.ts';
@@ -34,28 +35,26 @@ export interface ModelInputs {
 }
 
 export function computeDesired({ config, cluster, endpoints, host }: ModelInputs): DesiredState {
-  const base = network(config)(cluster.nodes)(host);
-  const problems = joined(base.problems)(unenforcedPolicies(cluster.networkPolicies));
-  return { ...base, problems, endpoints };
+  const base = network(config)(networkNodes(cluster.nodes))(host);
+  const conflicts = peerConflicts(config)(cluster.nodes);
+  const unenforced = unenforcedPolicies(cluster.networkPolicies);
+  return { ...base, problems: joined(base.problems, conflicts, unenforced), endpoints };
 }
 
-const joined = memoize((first: readonly ModelProblem[]) =>
-  memoize((second: readonly ModelProblem[]) => [...first, ...second]),
+// The same array while nothing about them changes.
+const joined = memoizeLast(
+  (...all: readonly (readonly ModelProblem[])[]): readonly ModelProblem[] => all.flat(),
 );
 
 type Network = Omit<DesiredState, 'endpoints'>;
 
 const network = memoize((config: ModelConfig) =>
-  memoize((nodes: ReadonlyMap<string, ClusterNode>) =>
+  memoize((nodes: NetworkNodes) =>
     memoize((host: HostFacts) => computeNetwork(config, nodes, host)),
   ),
 );
 
-function computeNetwork(
-  config: ModelConfig,
-  nodes: ReadonlyMap<string, ClusterNode>,
-  host: HostFacts,
-): Network {
+function computeNetwork(config: ModelConfig, nodes: NetworkNodes, host: HostFacts): Network {
   const ranges = rangeOwners(nodes);
   const own = ownNode(config.nodeName, ranges);
   const context = routingContext(config.mode, host, own.node);
@@ -79,7 +78,6 @@ function computeNetwork(
       ...mtu.problems,
       ...ranges.problems,
       ...remote.problems,
-      ...peerConflicts(config)(nodes),
     ],
   };
 }

@@ -1,10 +1,10 @@
 // Which pod packets get the node's address when they leave it: those to outside the cluster.
 
 import { memoize } from '../base/memoize.ts';
-import type { ClusterNode } from '../cluster/objects.ts';
 import { hostPrefix } from '../net/prefix.ts';
 import type { Masquerade, ModelConfig, PodRange } from './desired.ts';
 import type { HostFacts } from './host.ts';
+import type { NetworkNode } from './network-nodes.ts';
 import type { RangeOwners } from './pod-ranges.ts';
 import { compact, type OrderedPrefix, orderedPrefix } from './prefix-order.ts';
 
@@ -37,7 +37,7 @@ interface NodePrefixes {
   readonly addresses: readonly OrderedPrefix[];
 }
 
-const nodePrefixes: (node: ClusterNode) => NodePrefixes = memoize(({ podCidrs, addresses }) => ({
+const nodePrefixes: (node: NetworkNode) => NodePrefixes = memoize(({ podCidrs, addresses }) => ({
   ranges: podCidrs.map(orderedPrefix),
   addresses: addresses.map((address) => orderedPrefix(hostPrefix(address))),
 }));

@@ -1,13 +1,13 @@
 // This node as the cluster knows it: its pod ranges, and what is missing before pods can start here.
 
-import type { ClusterNode } from '../cluster/objects.ts';
 import { addressAt } from '../net/prefix.ts';
 import type { ModelProblem, PodRange } from './desired.ts';
+import type { NetworkNode } from './network-nodes.ts';
 import type { RangeOwners } from './pod-ranges.ts';
 
 export interface OwnNode {
   /** Absent until the cluster has a Node object of this name. */
-  readonly node?: ClusterNode | undefined;
+  readonly node?: NetworkNode | undefined;
   readonly podRanges: readonly PodRange[];
   readonly problems: readonly ModelProblem[];
 }
@@ -37,6 +37,6 @@ export function ownNode(name: string, { nodes, owners }: RangeOwners): OwnNode {
   return { node, podRanges, problems };
 }
 
-function without({ node, ...problem }: ModelProblem & { node: ClusterNode | undefined }): OwnNode {
+function without({ node, ...problem }: ModelProblem & { node: NetworkNode | undefined }): OwnNode {
   return { node, podRanges: [], problems: [problem] };
 }

@@ -2,7 +2,6 @@
 // its range and the other's is left out on every node alike, so that all agents agree.
 
 import { memoize } from '../base/memoize.ts';
-import type { ClusterNode } from '../cluster/objects.ts';
 import {
   makePrefix,
   type Prefix,
@@ -11,16 +10,17 @@ import {
   prefixLength,
 } from '../net/prefix.ts';
 import type { ModelProblem } from './desired.ts';
+import type { NetworkNode } from './network-nodes.ts';
 
 export interface RangeOwners {
   /** Nodes in order of name. */
-  readonly nodes: readonly ClusterNode[];
+  readonly nodes: readonly NetworkNode[];
   /** Node name by pod range; only ranges that overlap no other. */
   readonly owners: ReadonlyMap<Prefix, string>;
   readonly problems: readonly ModelProblem[];
 }
 
-export const rangeOwners: (nodes: ReadonlyMap<string, ClusterNode>) => RangeOwners =
+export const rangeOwners: (nodes: ReadonlyMap<string, NetworkNode>) => RangeOwners =
   memoize(assignRanges);
 
 interface Claim {
@@ -28,7 +28,7 @@ interface Claim {
   readonly prefix: Prefix;
 }
 
-function assignRanges(nodes: ReadonlyMap<string, ClusterNode>): RangeOwners {
+function assignRanges(nodes: ReadonlyMap<string, NetworkNode>): RangeOwners {
   const sorted = [...nodes.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
   const claims = sorted.flatMap(({ name, podCidrs }) =>
     podCidrs.map((prefix) => ({ node: name, prefix })),

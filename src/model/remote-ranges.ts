@@ -1,10 +1,10 @@
 // The way to another node's pods: a neighbour to hand packets to (native), or the far end of a tunnel (vxlan).
 
 import { memoize } from '../base/memoize.ts';
-import type { ClusterNode } from '../cluster/objects.ts';
 import { type Address, type AddressFamily, addressFamily } from '../net/address.ts';
 import { type Prefix, prefixFamily } from '../net/prefix.ts';
 import type { ModelProblem, RemotePath, RemoteRange } from './desired.ts';
+import type { NetworkNode } from './network-nodes.ts';
 import type { RoutingContext } from './routing-context.ts';
 import { networkOf } from './underlay.ts';
 
@@ -14,11 +14,11 @@ export interface NodeRanges {
 }
 
 /** Memoised by context and node: a node that did not change costs nothing and keeps its references. */
-export const remoteRanges: (context: RoutingContext) => (node: ClusterNode) => NodeRanges = memoize(
+export const remoteRanges: (context: RoutingContext) => (node: NetworkNode) => NodeRanges = memoize(
   (context) => memoize((node) => rangesOfNode(context, node)),
 );
 
-function rangesOfNode(context: RoutingContext, node: ClusterNode): NodeRanges {
+function rangesOfNode(context: RoutingContext, node: NetworkNode): NodeRanges {
   const flaw = nodeFlaw(node);
   if (flaw !== undefined) return { ranges: [], problems: [{ object: node.name, text: flaw }] };
   const ranges: RemoteRange[] = [];
@@ -31,14 +31,14 @@ function rangesOfNode(context: RoutingContext, node: ClusterNode): NodeRanges {
   return { ranges, problems };
 }
 
-function nodeFlaw({ podCidrs, addresses }: ClusterNode): string | undefined {
+function nodeFlaw({ podCidrs, addresses }: NetworkNode): string | undefined {
   if (podCidrs.length === 0) return 'has no pod ranges (spec.podCIDRs): no routes to it';
   if (addresses.length === 0) return 'has no InternalIP (status.addresses): no routes to it';
   return undefined;
 }
 
 // The path, or why there is none.
-function pathTo(context: RoutingContext, node: ClusterNode, prefix: Prefix): RemotePath | string {
+function pathTo(context: RoutingContext, node: NetworkNode, prefix: Prefix): RemotePath | string {
   switch (context.mode) {
     case 'native':
       return nativePath(context, node, prefix);
@@ -49,7 +49,7 @@ function pathTo(context: RoutingContext, node: ClusterNode, prefix: Prefix): Rem
 
 function nativePath(
   context: RoutingContext,
-  node: ClusterNode,
+  node: NetworkNode,
   prefix: Prefix,
 ): RemotePath | string {
   const family = prefixFamily(prefix);
@@ -68,7 +68,7 @@ function nativePath(
   return { kind: 'native', nextHop, ifIndex, ifName: name };
 }
 
-function overlayPath(context: RoutingContext, node: ClusterNode): RemotePath | string {
+function overlayPath(context: RoutingContext, node: NetworkNode): RemotePath | string {
   const tunnelEndpoint = addressOf(node, context.underlay);
   if (tunnelEndpoint === undefined) {
     return `no tunnel: ${node.name} has no IPv${context.underlay} InternalIP, and this node's tunnels run over IPv${context.underlay}`;
@@ -79,6 +79,6 @@ function overlayPath(context: RoutingContext, node: ClusterNode): RemotePath | s
   return { kind: 'overlay', tunnelEndpoint };
 }
 
-function addressOf(node: ClusterNode, family: AddressFamily): Address | undefined {
+function addressOf(node: NetworkNode, family: AddressFamily): Address | undefined {
   return node.addresses.find((address) => addressFamily(address) === family);
 }

@@ -2,10 +2,10 @@
 // node), so that the ways, which are memoised on it, survive other nodes' changes.
 
 import { memoize } from '../base/memoize.ts';
-import type { ClusterNode } from '../cluster/objects.ts';
 import { type Address, type AddressFamily, compareAddresses } from '../net/address.ts';
 import type { RoutingMode } from './desired.ts';
 import type { HostFacts } from './host.ts';
+import type { NetworkNode } from './network-nodes.ts';
 import {
   type ConnectedNetwork,
   connectedNetworks,
@@ -24,22 +24,22 @@ export interface RoutingContext {
 
 const byMode: Record<
   RoutingMode,
-  (host: HostFacts) => (own: ClusterNode | undefined) => RoutingContext
+  (host: HostFacts) => (own: NetworkNode | undefined) => RoutingContext
 > = { native: memoizedContext('native'), vxlan: memoizedContext('vxlan') };
 
 export function routingContext(
   mode: RoutingMode,
   host: HostFacts,
-  own: ClusterNode | undefined,
+  own: NetworkNode | undefined,
 ): RoutingContext {
   return byMode[mode](host)(own);
 }
 
 function memoizedContext(
   mode: RoutingMode,
-): (host: HostFacts) => (own: ClusterNode | undefined) => RoutingContext {
+): (host: HostFacts) => (own: NetworkNode | undefined) => RoutingContext {
   return memoize((host: HostFacts) => {
-    const withNode = memoize((own: ClusterNode) => compute(mode, host, own.addresses));
+    const withNode = memoize((own: NetworkNode) => compute(mode, host, own.addresses));
     const withoutNode = compute(mode, host, []);
     return (own) => (own === undefined ? withoutNode : withNode(own));
   });

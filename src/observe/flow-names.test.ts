@@ -72,3 +72,14 @@ test('replaced sources take effect for addresses that were looked up before', ()
   assert.equal(names.of(podThere).pod?.name, 'db-1');
   assert.equal(names.of(unknownThere).node, 'node-2');
 });
+
+test('of several ranges that hold an address the longest names the node', () => {
+  const wide = { ...node2, name: 'wide', podCidrs: [parsePrefix('203.0.0.0/16')] };
+  const nodes = new Map([
+    ['wide', wide],
+    ['node-2', node2],
+  ]);
+  const names = new FlowNames({ ...sources, cluster: { ...emptyClusterState, nodes } });
+  assert.equal(names.of(unknownThere).node, 'node-2');
+  assert.equal(names.of(parseAddress('203.0.7.7')).node, 'wide');
+});

@@ -1,10 +1,13 @@
 // Whose address is this: joins addresses of flow events with the pods and nodes they belong to.
 
 import type { FlowEnd } from '../agent/api-types.ts';
+import { memoize } from '../base/memoize.ts';
+import type { ClusterPod } from '../cluster/objects.ts';
 import type { ClusterState } from '../cluster/state.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { Address } from '../net/address.ts';
-import { prefixContains } from '../net/prefix.ts';
+import { nodeNames } from './node-names.ts';
+import { PodNames } from './pod-names.ts';
 
 /** Everything about a flow's end but the port and the address itself. */
 export type AddressOwner = Pick<FlowEnd, 'kind' | 'pod' | 'node'>;
@@ -21,61 +24,68 @@ const cacheEntries = 10_000;
 
 export class FlowNames {
   #sources: NameSources;
-  #known: Map<Address, AddressOwner> | undefined;
-  // What only a walk over every node's ranges tells; a scan of addresses must not grow it without bound.
+  #isFollowed = false;
+  readonly #pods = new PodNames();
+  #own: ReadonlyMap<Address, AddressOwner> = new Map();
+  // What only the nodes' ranges tell; a scan of addresses must not grow it without bound.
   readonly #ranges = new Map<Address, AddressOwner>();
 
   constructor(sources: NameSources) {
     this.#sources = sources;
   }
 
-  /** Takes effect for the next lookup; cheap when nothing is looked up in between. */
+  /** Takes effect for the next lookup; costs nothing when nothing is looked up in between. */
   replace(sources: NameSources): void {
+    if (sources.cluster.nodes !== this.#sources.cluster.nodes) this.#ranges.clear();
     this.#sources = sources;
-    this.#known = undefined;
-    this.#ranges.clear();
+    this.#isFollowed = false;
   }
 
+  /** What this node made itself is truer than what the cluster was told of it. */
   of(address: Address): AddressOwner {
-    this.#known ??= knownAddresses(this.#sources);
-    const known = this.#known.get(address) ?? this.#ranges.get(address);
+    if (!this.#isFollowed) this.#follow();
+    const own = this.#own.get(address);
+    if (own !== undefined) return own;
+    const pod = this.#pods.of(address);
+    if (pod !== undefined) return ownerOfPod(pod);
+    const { nodes } = this.#sources.cluster;
+    const node = nodeNames(nodes).addresses.get(address);
+    return node === undefined ? this.#ofRange(address) : { kind: 'node', node };
+  }
+
+  #follow(): void {
+    const { node, cluster, endpoints } = this.#sources;
+    this.#pods.follow(cluster.pods);
+    this.#own = ownAddresses(node, endpoints);
+    this.#isFollowed = true;
+  }
+
+  #ofRange(address: Address): AddressOwner {
+    const known = this.#ranges.get(address);
     if (known !== undefined) return known;
     if (this.#ranges.size >= cacheEntries) this.#ranges.clear();
-    const owner = ownerByRange(address, this.#sources.cluster);
+    // A pod that the cluster has not told us about, but in a range that a node has.
+    const node = nodeNames(this.#sources.cluster.nodes).byRange(address);
+    const owner: AddressOwner = node === undefined ? world : { kind: 'pod', node };
     this.#ranges.set(address, owner);
     return owner;
   }
 }
 
-/** Later entries win: what this node made itself is truer than what the cluster was told of it. */
-function knownAddresses({ node, cluster, endpoints }: NameSources): Map<Address, AddressOwner> {
+const ownerOfPod: (pod: ClusterPod) => AddressOwner = memoize(({ namespace, name, node }) => ({
+  kind: 'pod',
+  pod: { namespace, name },
+  ...(node === undefined ? {} : { node }),
+}));
+
+function ownAddresses(
+  node: string,
+  endpoints: readonly LocalEndpoint[],
+): ReadonlyMap<Address, AddressOwner> {
   const known = new Map<Address, AddressOwner>();
-  for (const { name, addresses } of cluster.nodes.values()) {
-    for (const address of addresses) known.set(address, { kind: 'node', node: name });
-  }
-  for (const pod of cluster.pods.values()) {
-    if (pod.hostNetwork) continue;
-    const { namespace, name } = pod;
-    const owner: AddressOwner = {
-      kind: 'pod',
-      pod: { namespace, name },
-      ...(pod.node === undefined ? {} : { node: pod.node }),
-    };
-    for (const address of pod.addresses) known.set(address, owner);
-  }
   for (const { pod, addresses } of endpoints) {
     const named = pod && { pod: { namespace: pod.namespace, name: pod.name } };
     for (const address of addresses) known.set(address, { kind: 'pod', node, ...named });
   }
   return known;
-}
-
-/** A pod that the cluster has not told us about, but in a range that a node has. */
-function ownerByRange(address: Address, cluster: ClusterState): AddressOwner {
-  for (const { name, podCidrs } of cluster.nodes.values()) {
-    if (podCidrs.some((prefix) => prefixContains(prefix, address))) {
-      return { kind: 'pod', node: name };
-    }
-  }
-  return world;
 }

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAddress } from '../net/address.ts';
+import { parsePrefix } from '../net/prefix.ts';
+import { type NetworkNode, networkNodes } from './network-nodes.ts';
+
+function node(name: string, fields: Partial<NetworkNode> = {}): [string, NetworkNode] {
+  const podCidrs = [parsePrefix('203.0.113.0/24')];
+  const addresses = [parseAddress('192.0.2.2')];
+  return [name, { name, podCidrs, addresses, ...fields }];
+}
+
+const first = networkNodes(new Map([node('a'), node('b')]));
+
+test('nodes that are other objects and say the same are the same map', () => {
+  assert.equal(networkNodes(new Map([node('a'), node('b')])), first);
+});
+
+const changes: readonly (readonly [string, Map<string, NetworkNode>])[] = [
+  ['another address', new Map([node('a'), node('b', { addresses: [parseAddress('192.0.2.3')] })])],
+  ['a range more', new Map([node('a'), node('b', { podCidrs: [] })])],
+  ['a node more', new Map([node('a'), node('b'), node('c')])],
+  ['a node less', new Map([node('a')])],
+  ['another name', new Map([node('a'), node('c')])],
+];
+for (const [what, nodes] of changes) {
+  test(`${what} makes another map, in which the others are the same objects`, () => {
+    const before = networkNodes(new Map([node('a'), node('b')]));
+    const after = networkNodes(nodes);
+    assert.notEqual(after, before);
+    assert.deepEqual(after, nodes);
+    assert.equal(after.get('a'), before.get('a'));
+  });
+}

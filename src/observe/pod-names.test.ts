@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ClusterPod } from '../cluster/objects.ts';
+import { type Address, parseAddress } from '../net/address.ts';
+import { PodNames } from './pod-names.ts';
+
+const first = parseAddress('203.0.113.5');
+const second = parseAddress('203.0.113.6');
+
+function pod(name: string, ...addresses: Address[]): ClusterPod {
+  const meta = { namespace: 'shop', name, labels: {}, annotations: {} };
+  return { ...meta, addresses, hostNetwork: false, phase: 'Running', containers: [] };
+}
+
+function byName(...pods: ClusterPod[]): ReadonlyMap<string, ClusterPod> {
+  return new Map(pods.map((each) => [`shop/${each.name}`, each]));
+}
+
+const [a, b, c] = [pod('a', first), pod('b', second), pod('c')];
+
+const cases: readonly (readonly [
+  what: string,
+  after: ReadonlyMap<string, ClusterPod>,
+  names: readonly (string | undefined)[],
+])[] = [
+  ['nothing', byName(a, b, c), ['a', 'b']],
+  ['a pod gone', byName(b, c), [undefined, 'b']],
+  ['all gone', byName(), [undefined, undefined]],
+  ['a pod that got its address', byName(a, pod('b'), pod('c', second)), ['a', 'c']],
+  ['a pod made anew with another address', byName(pod('a', second), pod('b'), c), [undefined, 'a']],
+  ['two pods that changed places', byName(pod('a', second), pod('b', first), c), ['b', 'a']],
+  ['another order', byName(c, b, a), ['a', 'b']],
+  ['one gone and one come', byName(a, c, pod('d', second)), ['a', 'd']],
+];
+for (const [what, after, names] of cases) {
+  test(`names follow: ${what}`, () => {
+    const subject = new PodNames();
+    subject.follow(byName(a, b, c));
+    subject.follow(after);
+    assert.deepEqual(
+      [first, second].map((address) => subject.of(address)?.name),
+      names,
+    );
+  });
+}
+
+test('an address that two pods have is the newer one’s, and the other’s again when that goes', () => {
+  const subject = new PodNames();
+  subject.follow(byName(a));
+  const heir = pod('heir', first);
+  subject.follow(byName(a, heir));
+  assert.equal(subject.of(first), heir);
+  subject.follow(byName(a));
+  assert.equal(subject.of(first), a);
+  subject.follow(byName(a, heir));
+  subject.follow(byName(heir));
+  assert.equal(subject.of(first), heir);
+});
+
+test('one pod among ten thousand has nothing else read', () => {
+  let reads = 0;
+  const counted = Array.from(
+    { length: 10_000 },
+    (_, index) =>
+      new Proxy(pod(`p${index}`, parseAddress(`198.51.${index >> 8}.${index & 255}`)), {
+        get: (target, field) => {
+          reads++;
+          return Reflect.get(target, field);
+        },
+      }),
+  );
+  const pods = new Map(counted.map((each, index) => [`shop/p${index}`, each] as const));
+  const subject = new PodNames();
+  subject.follow(pods);
+  reads = 0;
+  subject.follow(new Map(pods).set('shop/p7', pod('p7', first)));
+  assert.equal(subject.of(first)?.name, 'p7');
+  assert.ok(reads <= 2, `${reads} fields of other pods were read`);
+});
