@@ -8,7 +8,7 @@ import type { Access, Credentials } from './credentials.ts';
 import { type StatusMeta, statusMeta } from './meta.ts';
 
 export interface ApiRequest {
-  readonly method?: 'GET' | 'POST' | 'PATCH' | 'PUT';
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** With the query. */
   readonly path: string;
   /** For people and the counters: `list`, `pods`. */

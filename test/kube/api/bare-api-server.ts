@@ -1,0 +1,223 @@
+// etcd and kube-apiserver alone, on free ports of the loopback: enough for what reads and writes objects, up in a few
+// seconds, without root. There is no controller, no scheduler and no kubelet: nothing changes but what the test changes.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { request } from 'node:https';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { exitOf } from '../../../src/lab/spawn.ts';
+import { buildPrograms, type Programs, programPath } from '../cluster/programs.ts';
+import { silent } from '../cluster/progress.ts';
+import { eventually } from '../cluster/wait.ts';
+
+export class BareApiServer implements AsyncDisposable {
+  readonly folder: string;
+  readonly url: string;
+  /** As a cluster administrator. */
+  readonly kubeconfig: string;
+  readonly #programs: Programs;
+  readonly #ports: Ports;
+  readonly #running = new Map<string, ChildProcess>();
+
+  private constructor(programs: Programs, ports: Ports) {
+    this.#programs = programs;
+    this.#ports = ports;
+    this.folder = mkdtempSync(join(tmpdir(), 'heddle-api-server-'));
+    this.url = `https://127.0.0.1:${ports.api}`;
+    makePki(this.folder);
+    this.kubeconfig = this.kubeconfigFor({});
+  }
+
+  static async start(): Promise<BareApiServer> {
+    const programs = await buildPrograms(silent);
+    const [api, etcd, peer] = await freePorts(3);
+    const server = new BareApiServer(programs, { api: api ?? 0, etcd: etcd ?? 0, peer: peer ?? 0 });
+    server.#startEtcd();
+    await server.startApi();
+    return server;
+  }
+
+  /** On another port, nobody who knows the usual address reaches it. */
+  async startApi(port: number = this.#ports.api): Promise<void> {
+    this.#spawn('kube-apiserver', {
+      'etcd-servers': `http://127.0.0.1:${this.#ports.etcd}`,
+      'service-cluster-ip-range': '10.96.0.0/16',
+      'service-account-issuer': 'https://kubernetes.default.svc',
+      'service-account-key-file': join(this.folder, 'sa.pub'),
+      'service-account-signing-key-file': join(this.folder, 'sa.key'),
+      'token-auth-file': join(this.folder, 'tokens.csv'),
+      'authorization-mode': 'Node,RBAC',
+      'bind-address': '127.0.0.1',
+      'advertise-address': '127.0.0.1',
+      'endpoint-reconciler-type': 'none',
+      'secure-port': String(port),
+      'tls-cert-file': join(this.folder, 'api.crt'),
+      'tls-private-key-file': join(this.folder, 'api.key'),
+      // Nobody makes the service accounts that pods would need.
+      'disable-admission-plugins': 'ServiceAccount',
+    });
+    await eventually('the API server is ready', () => this.#isReady(port), { timeoutMs: 60_000 });
+  }
+
+  async stopApi(): Promise<void> {
+    await this.#stop('kube-apiserver');
+  }
+
+  /** A free port for `startApi`. */
+  async otherPort(): Promise<number> {
+    return (await freePorts(1))[0] ?? 0;
+  }
+
+  /** A kubeconfig file with one thing changed. */
+  kubeconfigFor({
+    url = this.url,
+    ca = 'ca.crt',
+    token = 'admin-token',
+  }: KubeconfigChange): string {
+    const file = join(this.folder, `config-${Buffer.from(url + ca + token).toString('hex')}`);
+    const cluster = { server: url, 'certificate-authority': join(this.folder, ca) };
+    const text = stringify({
+      clusters: [{ name: 'test', cluster }],
+      users: [{ name: 'test', user: { token } }],
+      contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+      'current-context': 'test',
+    });
+    writeFileSync(file, text, { mode: 0o600 });
+    return file;
+  }
+
+  /** Forgets all history, so that a watch from an older version is told 410. */
+  async compact(): Promise<void> {
+    const ask = async (call: string, body: object): Promise<unknown> => {
+      const url = `http://127.0.0.1:${this.#ports.etcd}/v3/kv/${call}`;
+      const answer = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
+      if (!answer.ok) throw new Error(`etcd ${call}: ${await answer.text()}`);
+      return answer.json();
+    };
+    const found = (await ask('range', { key: 'AA==' })) as { header: { revision: string } };
+    await ask('compaction', { revision: found.header.revision, physical: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stop('kube-apiserver');
+    await this.#stop('etcd');
+    rmSync(this.folder, { recursive: true });
+  }
+
+  #startEtcd(): void {
+    const { etcd, peer } = this.#ports;
+    const [clients, peers] = [`http://127.0.0.1:${etcd}`, `http://127.0.0.1:${peer}`];
+    this.#spawn('etcd', {
+      'data-dir': join(this.folder, 'etcd'),
+      'listen-client-urls': clients,
+      'advertise-client-urls': clients,
+      'listen-peer-urls': peers,
+      'initial-advertise-peer-urls': peers,
+      'initial-cluster': `default=${peers}`,
+      'log-level': 'warn',
+      'unsafe-no-fsync': 'true',
+    });
+  }
+
+  #spawn(name: 'etcd' | 'kube-apiserver', flags: Readonly<Record<string, string>>): void {
+    mkdirSync(join(this.folder, 'log'), { recursive: true });
+    const log = openSync(join(this.folder, 'log', name), 'a');
+    // Ends with us, however we end.
+    const words = ['--pdeathsig', 'KILL', programPath(this.#programs, name)];
+    const options = Object.entries(flags).map(([key, value]) => `--${key}=${value}`);
+    const child = spawn('setpriv', [...words, ...options], { stdio: ['ignore', log, log] });
+    this.#running.set(name, child);
+    closeSync(log);
+  }
+
+  async #stop(name: string): Promise<void> {
+    const child = this.#running.get(name);
+    this.#running.delete(name);
+    if (child === undefined || child.exitCode !== null) return;
+    const ended = exitOf(child, 'exit');
+    // Nothing to save: it is only to be gone.
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  #isReady(port: number): Promise<boolean> {
+    if (this.#running.get('kube-apiserver')?.exitCode !== null) {
+      const log = readFileSync(join(this.folder, 'log', 'kube-apiserver'), 'utf8');
+      throw new Error(`kube-apiserver ended:\n${log.split('\n').slice(-10).join('\n')}`);
+    }
+    const options = {
+      ca: readFileSync(join(this.folder, 'ca.crt')),
+      headers: { authorization: 'Bearer admin-token' },
+    };
+    return new Promise((resolve) => {
+      request(`https://127.0.0.1:${port}/readyz`, options, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode === 200);
+      })
+        .on('error', () => resolve(false))
+        .end();
+    });
+  }
+}
+
+interface Ports {
+  readonly api: number;
+  readonly etcd: number;
+  readonly peer: number;
+}
+
+interface KubeconfigChange {
+  readonly url?: string;
+  /** `ca.crt`, or `other-ca.crt`, which signed nothing here. */
+  readonly ca?: string;
+  readonly token?: string;
+}
+
+// The certificate names 127.0.0.1 and kubernetes.default.svc, and not 127.0.0.2.
+function makePki(folder: string): void {
+  const openssl = (...words: readonly string[]): void => {
+    execFileSync('openssl', words, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  };
+  const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  for (const ca of ['ca', 'other-ca']) {
+    const files = ['-keyout', `${ca}.key`, '-out', `${ca}.crt`, '-subj', `/CN=${ca}`];
+    openssl('req', '-x509', ...ec, '-days', '30', ...files);
+  }
+  openssl('req', ...ec, '-keyout', 'api.key', '-out', 'api.csr', '-subj', '/CN=kube-apiserver');
+  const names = 'subjectAltName=IP:127.0.0.1,DNS:kubernetes.default.svc\n';
+  writeFileSync(join(folder, 'extensions'), names);
+  const signing = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '30'];
+  const files = ['-extfile', 'extensions', '-out', 'api.crt'];
+  openssl('x509', '-req', '-in', 'api.csr', ...signing, ...files);
+  openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', 'sa.key');
+  openssl('pkey', '-in', 'sa.key', '-pubout', '-out', 'sa.pub');
+  writeFileSync(
+    join(folder, 'tokens.csv'),
+    'admin-token,admin,admin,"system:masters"\nnobody-token,nobody,nobody\n',
+  );
+}
+
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -1,0 +1,69 @@
+// Objects as a test writes them to a real API server, by server-side apply: creates what is not there, changes what is.
+
+import { ApiClient } from '../../../src/cluster/kubernetes/api-client.ts';
+import { KubeConfigCredentials } from '../../../src/cluster/kubernetes/credentials.ts';
+import type { Manifest } from '../../support/cluster-source-suite.ts';
+
+const collections: Readonly<Record<string, string>> = {
+  Node: 'nodes',
+  Namespace: 'namespaces',
+  Pod: 'pods',
+  Service: 'services',
+  EndpointSlice: 'endpointslices',
+  NetworkPolicy: 'networkpolicies',
+};
+
+export class ApiObjects implements Disposable {
+  readonly #client: ApiClient;
+  readonly #signal = new AbortController().signal;
+
+  constructor(kubeconfig: string, apiServers: readonly string[] = []) {
+    this.#client = new ApiClient(new KubeConfigCredentials({ kubeconfig, apiServers }));
+  }
+
+  async put(manifest: Manifest): Promise<void> {
+    await this.#client.json({
+      method: 'PATCH',
+      path: `${pathOf(manifest)}?fieldManager=test&force=true`,
+      verb: 'apply',
+      resource: manifest.kind,
+      contentType: 'application/apply-patch+yaml',
+      body: JSON.stringify(withImages(manifest)),
+      signal: this.#signal,
+    });
+  }
+
+  async remove(manifest: Manifest): Promise<void> {
+    await this.#client.json({
+      method: 'DELETE',
+      path: `${pathOf(manifest)}?gracePeriodSeconds=0`,
+      verb: 'delete',
+      resource: manifest.kind,
+      signal: this.#signal,
+    });
+  }
+
+  get(path: string): Promise<unknown> {
+    return this.#client.json({ path, verb: 'get', resource: 'test', signal: this.#signal });
+  }
+
+  [Symbol.dispose](): void {
+    this.#client[Symbol.dispose]();
+  }
+}
+
+function pathOf({ apiVersion, kind, metadata: { name, namespace } }: Manifest): string {
+  const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const scope = namespace === undefined ? '' : `/namespaces/${namespace}`;
+  return `${group}${scope}/${collections[kind] ?? kind}/${name}`;
+}
+
+// What the API server demands and the manifests of a lab need not have.
+function withImages(manifest: Manifest): object {
+  if (manifest.kind !== 'Pod') return manifest;
+  const { containers = [], ...spec } = manifest.spec as { containers?: object[] };
+  return {
+    ...manifest,
+    spec: { ...spec, containers: containers.map((each) => ({ image: 'none', ...each })) },
+  };
+}

@@ -1,0 +1,203 @@
+// The API server as a source of cluster state, on a real one: etcd and kube-apiserver, nothing simulated.
+
+import assert from 'node:assert/strict';
+import { after, before, type TestContext, test } from 'node:test';
+import { KubeConfigCredentials } from '../../src/cluster/kubernetes/credentials.ts';
+import { KubernetesSource } from '../../src/cluster/kubernetes/kubernetes-source.ts';
+import type { KubernetesSettings } from '../../src/cluster/kubernetes/settings.ts';
+import {
+  clusterSourceSuite,
+  follow,
+  type Manifest,
+  type SourceUnderTest,
+} from '../support/cluster-source-suite.ts';
+import { BareApiServer } from './api/bare-api-server.ts';
+import { ApiObjects } from './api/objects.ts';
+
+let server: BareApiServer;
+let objects: ApiObjects;
+
+before(
+  async () => {
+    server = await BareApiServer.start();
+    objects = new ApiObjects(server.kubeconfig);
+    await objects.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+  },
+  { timeout: 1_200_000 },
+);
+
+after(async () => {
+  objects?.[Symbol.dispose]();
+  await server?.[Symbol.asyncDispose]();
+});
+
+function sourceOf(settings: Partial<KubernetesSettings> = {}): KubernetesSource {
+  const { kubeconfig } = server;
+  const credentials = new KubeConfigCredentials({ kubeconfig, apiServers: [], ...settings });
+  return new KubernetesSource({ credentials });
+}
+
+const pod = (name: string, labels: object = {}): Manifest => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { namespace: 'shop', name, labels },
+  spec: { nodeName: 'node-1', containers: [{ name: 'main' }] },
+});
+
+/** What is put is removed after the test. */
+function recorded(): Omit<SourceUnderTest, 'source'> {
+  const there = new Map<string, Manifest>();
+  const keyOf = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.name}`;
+  return {
+    put: async (manifest) => {
+      await objects.put(manifest);
+      there.set(keyOf(manifest), manifest);
+    },
+    remove: async (manifest) => {
+      await objects.remove(manifest);
+      there.delete(keyOf(manifest));
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const manifest of there.values()) await objects.remove(manifest);
+    },
+  };
+}
+
+clusterSourceSuite('an API server', async () => ({ ...recorded(), source: sourceOf() }));
+
+test('at rest nothing is asked but the watches that are open', async () => {
+  const source = sourceOf();
+  await using snapshots = follow(source);
+  await snapshots.until(({ complete }) => complete);
+  const total = (): number => source.state.requests.reduce((sum, { count }) => sum + count, 0);
+  const before = total();
+  // Each resource was listed and is watched, or about to be.
+  assert.ok(before >= 6 && before <= 12, JSON.stringify(source.state.requests));
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  assert.equal(total(), 12);
+});
+
+test('slices of headless services and of other proxies are not even sent', async () => {
+  await using store = recorded();
+  const slice = (name: string, labels: object): Manifest & { addressType: string } => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { namespace: 'shop', name, labels },
+    addressType: 'IPv4',
+  });
+  await store.put(slice('headless', { 'service.kubernetes.io/headless': '' }));
+  await store.put(slice('foreign', { 'service.kubernetes.io/service-proxy-name': 'other' }));
+  await store.put(slice('ours', { 'kubernetes.io/service-name': 'web' }));
+  await using snapshots = follow(sourceOf());
+  const { state } = await snapshots.until(({ complete }) => complete);
+  assert.deepEqual([...state.endpointSlices.keys()], ['shop/ours']);
+});
+
+test('an API server that restarts is watched on from where it was', {
+  timeout: 90_000,
+}, async () => {
+  await using store = recorded();
+  await store.put(pod('web-1'));
+  const source = sourceOf();
+  await using snapshots = follow(source);
+  const first = await snapshots.until(({ complete }) => complete);
+  await server.stopApi();
+  const refused = /127\.0\.0\.1:\d+: connection refused/;
+  const lost = await snapshots.until(({ problems }) => refused.test(problems[0]?.text ?? ''));
+  assert.equal(lost.problems[0]?.isSource, true);
+  assert.equal(lost.state, first.state, 'nothing is lost with the connection');
+  assert.equal(lost.complete, true);
+  await server.startApi();
+  await snapshots.until(({ problems }) => problems.length === 0);
+  await store.put(pod('web-2'));
+  const later = await snapshots.until(({ state }) => state.pods.size === 2);
+  assert.equal(later.state.pods.get('shop/web-1'), first.state.pods.get('shop/web-1'));
+});
+
+test('history that is gone is listed again, without a moment in which pods that exist are missing', {
+  timeout: 120_000,
+}, async () => {
+  await using store = recorded();
+  for (const name of ['web-1', 'web-2', 'web-3']) await store.put(pod(name));
+  const source = sourceOf();
+  await using snapshots = follow(source);
+  const first = await snapshots.until(({ complete }) => complete);
+  await server.stopApi();
+  await changeUnseen(['web-2'], ['web-4']);
+  await server.startApi();
+  const seen: string[] = [];
+  const last = await snapshots.until(({ state }) => {
+    seen.push([...state.pods.keys()].sort().join(' '));
+    return state.pods.has('shop/web-4') && !state.pods.has('shop/web-2');
+  });
+  for (const keys of seen) assert.match(keys, /web-1.*web-3/);
+  assert.equal(last.state.pods.get('shop/web-1'), first.state.pods.get('shop/web-1'));
+  assert.equal(last.state.nodes, first.state.nodes, 'what did not change is not even a new map');
+  const pods = source.state.resources.find(({ resource }) => resource === 'pods');
+  assert.equal(pods?.relists, 1);
+  await objects.remove(pod('web-4'));
+  await objects.put(pod('web-2'));
+});
+
+// Through an API server on another port, and with etcd's history gone.
+async function changeUnseen(removed: readonly string[], added: readonly string[]): Promise<void> {
+  const port = await server.otherPort();
+  await server.startApi(port);
+  const url = `https://127.0.0.1:${port}`;
+  {
+    using elsewhere = new ApiObjects(server.kubeconfigFor({ url }));
+    for (const name of removed) await elsewhere.remove(pod(name));
+    for (const name of added) await elsewhere.put(pod(name));
+  }
+  await server.stopApi();
+  await server.compact();
+}
+
+const refusals: readonly [string, () => Partial<KubernetesSettings>, RegExp][] = [
+  [
+    'another CA',
+    () => ({ kubeconfig: server.kubeconfigFor({ ca: 'other-ca.crt' }) }),
+    /its certificate is not of the CA in our credentials/,
+  ],
+  [
+    'a name the certificate does not have',
+    () => ({ tlsServerName: 'api.example.com' }),
+    /its certificate is for another name .*tlsServerName/,
+  ],
+  [
+    'an unknown token',
+    () => ({ kubeconfig: server.kubeconfigFor({ token: 'wrong' }) }),
+    /401 Unauthorized.*does not know our credentials/,
+  ],
+  [
+    'a token without rights',
+    () => ({ kubeconfig: server.kubeconfigFor({ token: 'nobody-token' }) }),
+    /list nodes: 403 Forbidden: .*nodes is forbidden.*ClusterRole/,
+  ],
+  [
+    'a kubeconfig that is not there',
+    () => ({ kubeconfig: '/nowhere/config' }),
+    /cluster\.kubernetes: \/nowhere\/config is not there/,
+  ],
+];
+
+for (const [what, settings, text] of refusals) {
+  test(`${what} is told in a sentence, and nothing is complete`, async () => {
+    await using snapshots = follow(sourceOf(settings()));
+    const { problems, complete } = await snapshots.until((snapshot) =>
+      snapshot.problems.some((problem) => text.test(problem.text)),
+    );
+    assert.equal(complete, false);
+    assert.match(problems[0]?.consequence ?? '', /no pod can start here/);
+  });
+}
+
+test('of several addresses the first that answers is used', async (context: TestContext) => {
+  const dead = await server.otherPort();
+  const source = sourceOf({ apiServers: [`https://127.0.0.1:${dead}`] });
+  await using snapshots = follow(source);
+  const { problems } = await snapshots.until(({ complete }) => complete);
+  assert.deepEqual(problems, []);
+  assert.equal(source.state.connection.server, server.url);
+  context.diagnostic(source.name);
+});

@@ -1,0 +1,75 @@
+// An HTTP server that answers list and watch as a test scripts it: for faults that a real API server cannot be made to
+// show. What a real one does is tested on a real one (test/kube/).
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { stringify } from 'yaml';
+
+export type Answer = (request: IncomingMessage, response: ServerResponse, url: URL) => void;
+
+export interface ScriptedServer {
+  readonly kubeconfig: string;
+  /** `GET /api/v1/nodes?watch=1&...`, in the order of their arrival. */
+  readonly requests: readonly URL[];
+}
+
+/** `answer` is asked for every request. */
+export async function scriptedServer(
+  context: TestContext,
+  answer: Answer,
+): Promise<ScriptedServer> {
+  const requests: URL[] = [];
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    requests.push(url);
+    answer(request, response, url);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-api-'));
+  context.after(() => {
+    server.close();
+    server.closeAllConnections();
+    rmSync(folder, { recursive: true });
+  });
+  const { port } = server.address() as AddressInfo;
+  const kubeconfig = join(folder, 'config');
+  writeFileSync(kubeconfig, kubeconfigText(`http://127.0.0.1:${port}`));
+  return { kubeconfig, requests };
+}
+
+function kubeconfigText(server: string): string {
+  return stringify({
+    clusters: [{ name: 'test', cluster: { server, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 'test', user: { token: 'x' } }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+    'current-context': 'test',
+  });
+}
+
+/** One page of a list, as JSON. */
+export function page(
+  items: readonly object[],
+  { version = '10', next = '' }: { version?: string; next?: string } = {},
+): string {
+  return JSON.stringify({ metadata: { resourceVersion: version, continue: next }, items });
+}
+
+/** One event of a watch with its line end. */
+export function event(type: string, object: object): string {
+  return `${JSON.stringify({ type, object })}\n`;
+}
+
+export function namespaceObject(name: string, version: string): object {
+  return { metadata: { name, resourceVersion: version } };
+}
+
+export const expired = {
+  kind: 'Status',
+  code: 410,
+  reason: 'Expired',
+  message: 'too old',
+} as const;
