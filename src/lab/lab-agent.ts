@@ -137,7 +137,9 @@ function writeNodeFiles({ node, mode, clusterDirectory, settings }: LabAgentOpti
   };
   writeFileSync(node.config, stringify(config));
   const plugin = { type: shimPath().replace(/^.*\//, ''), agentSocket: node.socket };
-  const conflist = { cniVersion: '1.0.0', name: 'heddle', plugins: [plugin] };
+  // As `heddle install-cni` writes it: older runtimes read cniVersion alone, others take the newest they know.
+  const cniVersions = ['0.4.0', '1.0.0', '1.1.0'];
+  const conflist = { cniVersion: '1.0.0', cniVersions, name: 'heddle', plugins: [plugin] };
   writeFileSync(node.conflist, `${JSON.stringify(conflist, undefined, 2)}\n`);
 }
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { type AgentPlace, eventually, get } from './agent-process.ts';
 import { runIn } from './namespaces.ts';
@@ -16,17 +17,19 @@ export interface StateOf {
 
 /** By what it is of: links, routes, map entries, files, ... */
 export async function nodeState({ place, pid, pods }: StateOf): Promise<Record<string, unknown>> {
+  // Before we ask the agent anything, which takes descriptors too.
+  const descriptors = await quietDescriptors(pid);
   const maps = ['endpoints', 'addresses', 'routes'];
   const dumps = await Promise.all(maps.map((name) => get(place, `/v1/maps/${name}`)));
   return {
     node: networkOf(place.namespace),
     pods: pods.map(networkOf),
-    nft: runIn(place.namespace, 'nft', 'list', 'ruleset'),
+    nft: runIn(place.namespace, 'nft', '-s', 'list', 'ruleset'),
     maps: dumps.map(({ text }) => text),
     endpoints: withoutTraffic((await get(place, '/v1/endpoints')).text),
     files: filesBelow(place.stateDir),
     pins: fs.readdirSync(place.pinDir, { recursive: true }).map(String).sort(),
-    descriptors: fs.readdirSync(`/proc/${pid}/fd`).length,
+    descriptors,
   };
 }
 
@@ -48,6 +51,35 @@ function networkOf(namespace: NetworkNamespace): Record<string, string> {
   return Object.fromEntries(
     commands.map((command) => [command, runIn(namespace, 'sh', '-c', command)]),
   );
+}
+
+// Connections that have ended close in their own time.
+async function quietDescriptors(pid: number): Promise<readonly string[]> {
+  let last = descriptorsOf(pid);
+  await eventually(async () => {
+    await setTimeout(50);
+    const before = last;
+    last = descriptorsOf(pid);
+    assert.deepEqual(last, before);
+  });
+  return last;
+}
+
+// What each leads to, without the number of a socket or pipe.
+function descriptorsOf(pid: number): readonly string[] {
+  const folder = `/proc/${pid}/fd`;
+  return fs
+    .readdirSync(folder)
+    .map((name) => readLink(path.join(folder, name)).replace(/:\[\d+\]$/, ''))
+    .sort();
+}
+
+function readLink(file: string): string {
+  try {
+    return fs.readlinkSync(file);
+  } catch {
+    return 'closed meanwhile';
+  }
 }
 
 function withoutTraffic(endpoints: string): unknown {
