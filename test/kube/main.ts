@@ -91,12 +91,21 @@ function down(): Command {
     .description('remove a cluster and count what is left: exit code 1 unless nothing is')
     .option('--name <name>', chooses)
     .option('--all', 'every cluster of this machine')
-    .action(async (flags: NameFlag & { readonly all?: true }) => {
-      const names = flags.all === true ? clusterNames() : [chosen(flags.name)];
-      for (const name of names) {
+    .addOption(
+      new Option(
+        '--owned-by <pid>',
+        'those of this process, without words unless something is left',
+      )
+        .argParser(wholeNumber)
+        .hideHelp(),
+    )
+    .action(async (flags: NameFlag & { readonly all?: true; readonly ownedBy?: number }) => {
+      for (const name of flags.ownedBy === undefined ? named(flags) : ownedBy(flags.ownedBy)) {
         const leftovers = await removeCluster(name);
+        const isClean = Object.values(leftovers).every((count) => count === 0);
+        if (!isClean) process.exitCode = 1;
+        if (isClean && flags.ownedBy !== undefined) continue;
         console.log(`cluster ${name} is down; left: ${countText(leftovers)}`);
-        if (Object.values(leftovers).some((count) => count > 0)) process.exitCode = 1;
       }
     });
 }
@@ -172,6 +181,14 @@ function chosen(name: string | undefined): string {
   const known = names.length === 0 ? 'no cluster is up' : `clusters: ${names.join(', ')}`;
   const rule = name === undefined ? 'is needed to choose a cluster' : 'is no cluster here';
   throw new InputError({ object: '--name', value: name, rule: `${rule} (${known})` });
+}
+
+function named(flags: NameFlag & { readonly all?: true }): readonly string[] {
+  return flags.all === true ? clusterNames() : [chosen(flags.name)];
+}
+
+function ownedBy(pid: number): readonly string[] {
+  return clusterNames().filter((name) => readRecord(name)?.owner?.pid === pid);
 }
 
 function countText(leftovers: Leftovers): string {

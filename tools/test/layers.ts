@@ -11,6 +11,8 @@ export interface Layer {
   readonly timeoutMs: number;
   /** How many files run at once. Layers that load the CPU or share the machine's network state take one at a time. */
   readonly parallelFiles: number;
+  /** Not among the layers of `npm test`: it has a command of its own. */
+  readonly onlyByName?: true;
 }
 
 /** In the order in which they run. `parallel` is the number of processes for the layers that can share the machine. */
@@ -26,6 +28,13 @@ export function testLayers(parallel: number): readonly Layer[] {
     { name: 'kernel', folders: ['test/kernel'], timeoutMs: 120_000, parallelFiles: 1 },
     { name: 'lab', folders: ['test/lab'], timeoutMs: 300_000, parallelFiles: 1 },
     { name: 'runtime', folders: ['test/runtime'], timeoutMs: 300_000, parallelFiles: 1 },
+    {
+      name: 'kube',
+      folders: ['test/kube'],
+      timeoutMs: 600_000,
+      parallelFiles: 1,
+      onlyByName: true,
+    },
   ];
 }
 
@@ -45,11 +54,12 @@ export interface Selection {
   readonly patterns: readonly string[];
 }
 
-/** Reads `[LAYER...] [PATTERN...]`: no layer means every layer, no pattern every file. */
+/** Reads `[LAYER...] [PATTERN...]`: no layer means every layer of `npm test`, no pattern every file. */
 export function select(words: readonly string[], layers: readonly Layer[]): Selection {
   const named = layers.filter((layer) => words.includes(layer.name));
   const patterns = words.filter((word) => !layers.some((layer) => layer.name === word));
-  return { layers: named.length === 0 ? layers : named, patterns };
+  const usual = layers.filter((layer) => layer.onlyByName !== true);
+  return { layers: named.length === 0 ? usual : named, patterns };
 }
 
 export function matches(file: string, patterns: readonly string[]): boolean {

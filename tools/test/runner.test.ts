@@ -12,6 +12,7 @@ const names = (words: readonly string[]): string[] =>
 test('words choose layers in their order, and all layers when they name none', () => {
   assert.deepEqual(names([]), ['unit', 'golden', 'kernel', 'lab', 'runtime']);
   assert.deepEqual(names(['lab', 'unit']), ['unit', 'lab']);
+  assert.deepEqual(names(['kube']), ['kube'], 'which has a command of its own');
   assert.deepEqual(names(['address']), ['unit', 'golden', 'kernel', 'lab', 'runtime']);
 });
 

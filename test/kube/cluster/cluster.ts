@@ -267,9 +267,16 @@ export class KubeCluster implements AsyncDisposable {
     await this.#settleNodes();
   }
 
-  /** Containers go on meanwhile. */
-  restartKubelet(name: string): Promise<void> {
-    return nodes.restartKubelet(this.paths, this.node(name));
+  /** Containers go on meanwhile. Returns when the kubelet knows the node's pods again: before, it answers no exec. */
+  async restartKubelet(name: string): Promise<void> {
+    await nodes.restartKubelet(this.paths, this.node(name));
+    await this.waitFor(`the kubelet of ${name} knows its pods`, async () => {
+      const selector = `--field-selector=spec.nodeName=${name}`;
+      const { items } = await this.get<{ items: readonly NamedObject[] }>('pods', '-A', selector);
+      const asked = ['curl', '-sk', '--max-time', '5', 'https://127.0.0.1:10250/pods'];
+      const { stdout } = await this.run(name, asked);
+      return items.every(({ metadata }) => stdout.includes(`"${metadata.uid}"`));
+    });
   }
 
   restartContainerd(name: string): Promise<void> {
@@ -360,8 +367,15 @@ export class KubeCluster implements AsyncDisposable {
   }
 }
 
-interface NodeObject {
-  readonly metadata: { readonly name: string; readonly resourceVersion: string };
+interface NamedObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+  };
+}
+
+interface NodeObject extends NamedObject {
   readonly spec: { readonly podCIDRs?: readonly string[] };
   readonly status: {
     readonly addresses: readonly { readonly type: string; readonly address: string }[];

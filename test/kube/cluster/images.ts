@@ -37,7 +37,10 @@ export async function buildImages(
   programs: Programs,
   progress: Progress,
 ): Promise<readonly string[]> {
-  const folder = join(programs.folder, `images-${digest(busybox)}`);
+  const folder = join(
+    programs.folder,
+    `images-${digest(busybox, programPath(programs, 'podtool'))}`,
+  );
   mkdirSync(folder, { recursive: true });
   const archives: string[] = [];
   for (const [file, plan] of Object.entries(plans(programs))) {
@@ -112,6 +115,8 @@ function build({ name, command, fill }: ImagePlan, archive: string): void {
   }
 }
 
-function digest(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 12);
+function digest(...files: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(readFileSync(file));
+  return hash.digest('hex').slice(0, 12);
 }

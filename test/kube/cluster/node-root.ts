@@ -6,7 +6,7 @@ import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The node's v2 cgroup, where an agent in a pod finds it. */
-export const nodeCgroupPath = '/run/heddle/cgroup';
+const nodeCgroupPath = '/run/heddle/cgroup';
 /** The programs' folder as a node sees it: the home of this machine's user may be hidden. */
 export const nodeProgramsPath = '/run/programs';
 
@@ -56,7 +56,7 @@ mount --rbind "$root/cgroup" /sys/fs/cgroup
 umount -l "$root/cgroup"
 mount -t bpf bpf /sys/fs/bpf
 mount --bind "$programs" "$root/run/programs"
-mount --bind "$cgroup" "$root/run/heddle/cgroup"
+mount --bind "$cgroup" "$root${nodeCgroupPath}"
 mount -t overlay -o "lowerdir=$root/etc-points:/etc" overlay /etc
 for own in etc/cni etc/kubernetes opt run var/log var/lib; do mount --rbind "$root/$own" "/$own"; done
 mount --make-rshared /

@@ -57,7 +57,7 @@ export interface Programs {
 }
 
 export function programPath({ folder }: Programs, name: ProgramName): string {
-  return join(folder, name);
+  return join(folder, fileName(name));
 }
 
 /**
@@ -103,10 +103,16 @@ function kubernetes(command: string): Program {
 
 function cacheKey({ version }: GoToolchain): string {
   const hash = createHash('sha256');
-  const sources = ['go.mod', 'go.sum', 'coredns/go.mod', 'coredns/go.sum', 'podtool/main.go'];
+  const sources = ['go.mod', 'go.sum', 'coredns/go.mod', 'coredns/go.sum'];
   for (const part of [version, JSON.stringify(programs), ...sources.map(readSource)])
     hash.update(part).update('\0');
   return hash.digest('hex').slice(0, 20);
+}
+
+// An edit of our own little program builds that alone.
+function fileName(name: ProgramName): string {
+  if (name !== 'podtool') return name;
+  return `${name}-${createHash('sha256').update(readSource('podtool/main.go')).digest('hex').slice(0, 12)}`;
 }
 
 function readSource(path: string): string {
@@ -114,7 +120,7 @@ function readSource(path: string): string {
 }
 
 function missing(folder: string): readonly ProgramName[] {
-  return programNames.filter((name) => !existsSync(join(folder, name)));
+  return programNames.filter((name) => !existsSync(join(folder, fileName(name))));
 }
 
 // The lock goes with the process that holds it, however that ends.
@@ -164,7 +170,7 @@ async function build({ name, folder, go, signal }: Build): Promise<void> {
   const exitCode = await exitOf(child, 'close');
   signal?.removeEventListener('abort', end);
   signal?.throwIfAborted();
-  if (exitCode === 0) return renameSync(draft, join(folder, name));
+  if (exitCode === 0) return renameSync(draft, join(folder, fileName(name)));
   const said = Buffer.concat(words).toString().trimEnd().split('\n').slice(-20).join('\n');
   throw new Error(`go build ${program.package} ended with exit code ${exitCode}:\n${said}`);
 }

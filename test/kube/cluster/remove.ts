@@ -28,7 +28,7 @@ export async function removeCluster(name: string): Promise<Leftovers> {
       NetworkNamespace.remove(join(paths.namespaces, file));
   }
   rmSync(paths.directory, { recursive: true, force: true });
-  return countTraces(name);
+  return untilReaped(name);
 }
 
 /** Removes clusters whose owner is dead; their names. */
@@ -39,6 +39,16 @@ export async function removeDeadClusters(): Promise<readonly string[]> {
   });
   for (const name of dead) await removeCluster(name);
   return dead;
+}
+
+// Whoever inherited the ended processes takes a moment to notice.
+async function untilReaped(name: string): Promise<Leftovers> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const traces = countTraces(name);
+    if (traces.processes === 0 || Date.now() > deadline) return traces;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** Everything on this machine that carries the cluster's name. */

@@ -1,8 +1,10 @@
 // What runs in the test cluster's pods: `podtool pause` holds a pod's namespaces, `podtool serve` answers HTTP, TCP, UDP
-// and gRPC health checks, so that every kind of probe has something to ask. Static, one binary for both.
+// and gRPC health checks, so that every kind of probe has something to ask, `podtool get` and `podtool lookup` ask. Static,
+// one binary for all. (The static busybox beside it resolves no names: its C library would have to load others.)
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -14,29 +16,85 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-const usage = "usage: podtool pause | podtool serve (HTTP and UDP on 8080, TCP echo on 7, gRPC health on 9090)"
+const usage = `usage:
+  podtool pause                  wait for the end
+  podtool serve                  HTTP and UDP on 8080, TCP echo on 7, gRPC health on 9090
+  podtool get URL                what an HTTP server says; 5 s
+  podtool lookup NAME [SERVER]   the addresses of a name, from the configured DNS server or from this one
+`
+
+const patience = 5 * time.Second
 
 func main() {
-	if len(os.Args) != 2 {
-		log.Fatal(usage)
-	}
+	log.SetFlags(0)
+	words := os.Args[1:]
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
-	switch os.Args[1] {
-	case "pause":
+	switch {
+	case len(words) == 1 && words[0] == "pause":
 		reapChildren()
-	case "serve":
+	case len(words) == 1 && words[0] == "serve":
 		serve()
+	case len(words) == 2 && words[0] == "get":
+		check(get(words[1]))
+		return
+	case len(words) == 2 && words[0] == "lookup":
+		check(lookup(net.DefaultResolver, words[1]))
+		return
+	case len(words) == 3 && words[0] == "lookup":
+		check(lookup(resolverOf(words[2]), words[1]))
+		return
 	default:
 		log.Fatal(usage)
 	}
 	<-stop
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+func get(url string) error {
+	client := http.Client{Timeout: patience}
+	response, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(os.Stdout, response.Body); err != nil {
+		return err
+	}
+	if response.StatusCode >= 400 {
+		return fmt.Errorf("get %s: %s", url, response.Status)
+	}
+	return nil
+}
+
+func lookup(resolver *net.Resolver, name string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	addresses, err := resolver.LookupHost(ctx, name)
+	for _, address := range addresses {
+		fmt.Println(address)
+	}
+	return err
+}
+
+func resolverOf(server string) *net.Resolver {
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var dialer net.Dialer
+		return dialer.DialContext(ctx, network, net.JoinHostPort(server, "53"))
+	}
+	return &net.Resolver{PreferGo: true, Dial: dial}
 }
 
 // The sandbox's first process inherits the orphans of a pod that shares its process namespace.
@@ -69,6 +127,7 @@ func serve() {
 	go echoTCP()
 	go echoUDP()
 	go serveHealth(checks)
+	log.Print("listening: HTTP and UDP on 8080, TCP echo on 7, gRPC health on 9090")
 }
 
 // `web-1 saw 10.201.1.5`: the same words as the lab's echo server, without the node.

@@ -1,0 +1,142 @@
+// The test cluster itself, with nobody's network and with the reference plugins': what the other files of this folder stand on.
+
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { after, before, describe } from 'node:test';
+import { exitOf, spawnIn } from '../../src/lab/spawn.ts';
+import { eventually, urlHost } from '../support/lab.ts';
+import { hostNetwork } from '../support/leftovers.ts';
+import { reasonToSkip, rootTest } from '../support/root-test.ts';
+import { KubeCluster } from './cluster/cluster.ts';
+import { kubectlEnvironment } from './cluster/kubectl.ts';
+import { programPath } from './cluster/programs.ts';
+import { sharedCluster, testClusterName } from './shared-cluster.ts';
+import { readyPods, webDeployment } from './workloads.ts';
+
+/** What a cluster could leave on the machine. Others may run beside it: what is theirs carries their names. */
+function machine(name: string): object {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+  const cgroups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' });
+  return {
+    network: hostNetwork(),
+    mounts: mounts.filter((line) => line.includes(`/${name}`)),
+    cgroups: cgroups.filter((path) => path.includes(name)),
+    clusters: existing('/var/lib/heddle-kube').filter((each) => each === name),
+    pins: existing('/sys/fs/bpf').filter((each) => each.includes(name)),
+    // Pods' namespaces are named in their node's own /run.
+    namespaces: existing('/run/netns').filter((each) => each.startsWith('cni-')),
+  };
+}
+
+function existing(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+const nothing = { processes: 0, mounts: 0, namespaces: 0, cgroups: 0, pins: 0, files: 0 };
+
+rootTest('without a CNI the nodes say why they are not Ready; down leaves nothing', async () => {
+  const name = testClusterName();
+  const earlier = machine(name);
+  const cluster = await KubeCluster.up({ name, cni: 'none', dns: false });
+  try {
+    const reasons = await cluster.waitFor('both nodes report', async () => {
+      const path = '{.items[*].status.conditions[?(@.type=="Ready")].message}';
+      const text = await cluster.kubectl('get', 'nodes', '-o', `jsonpath=${path}`);
+      return text !== '' && text;
+    });
+    assert.equal(reasons.match(/cni plugin not initialized/g)?.length, 2, reasons);
+    await assert.rejects(
+      KubeCluster.up({ name: cluster.name, cni: 'none' }),
+      new RegExp(`cluster name: ${cluster.name} is in use`),
+    );
+  } finally {
+    assert.deepEqual(await cluster.down(), nothing);
+  }
+  assert.deepEqual(machine(name), earlier);
+});
+
+describe('a cluster with the reference plugins', () => {
+  const shared = sharedCluster('bridge');
+  let cluster: KubeCluster;
+  const families = [4, 6] as const;
+
+  before(async () => {
+    if (reasonToSkip() !== undefined) return;
+    cluster = shared();
+    await cluster.apply([webDeployment('web', 4)]);
+    await cluster.rolledOut('deployment/web');
+  });
+  after(async () => {
+    await cluster?.kubectl('delete', 'deployment,service', '-l', 'app=web', '--cascade=foreground');
+  });
+
+  rootTest('runs a Deployment on both nodes, HTTP, TCP and gRPC probes included', async () => {
+    const pods = await readyPods(cluster, 'app=web');
+    assert.equal(pods.length, 4);
+    assert.deepEqual([...new Set(pods.map(({ node }) => node))].sort(), ['node-1', 'node-2']);
+    for (const { addresses } of pods) assert.equal(addresses.length, 2);
+  });
+
+  rootTest('its pods reach each other in both families', async () => {
+    const pods = await readyPods(cluster, 'app=web');
+    for (const from of pods) {
+      for (const to of pods) {
+        for (const family of families) {
+          const address = to.addresses.find((each) => each.includes(':') === (family === 6)) ?? '';
+          const url = `http://${urlHost(address)}:8080/`;
+          const { stdout, stderr } = await cluster.exec(from.name, ['podtool', 'get', url]);
+          assert.match(stdout, new RegExp(`^${to.name} saw `), `${url}: ${stderr}`);
+        }
+      }
+    }
+  });
+
+  rootTest('exec, logs and port-forward work', async () => {
+    const [pod] = await readyPods(cluster, 'app=web');
+    assert(pod !== undefined);
+    const { stdout } = await cluster.exec(pod.name, ['hostname']);
+    assert.equal(stdout.trim(), pod.name);
+    assert.match(await cluster.kubectl('logs', pod.name), /listening/);
+    const { place } = cluster.entry('control-plane');
+    const kubectl = programPath({ folder: cluster.record.programs }, 'kubectl');
+    const environment = kubectlEnvironment(cluster.paths);
+    const forward = spawnIn(place, [kubectl, 'port-forward', pod.name, '18080:8080'], {
+      stdio: 'ignore',
+      environment,
+    });
+    try {
+      const said = await eventually('the forwarded port answers', async () => {
+        const url = 'http://127.0.0.1:18080/';
+        const asked = await cluster.run('control-plane', ['curl', '-s', '--max-time', '5', url]);
+        return asked.exitCode === 0 ? asked.stdout : undefined;
+      });
+      assert.match(said, new RegExp(`^${pod.name} saw `));
+    } finally {
+      forward.kill('SIGTERM');
+      await exitOf(forward);
+    }
+  });
+
+  rootTest('CoreDNS answers by its pod addresses', async () => {
+    const pods = await readyPods(cluster, 'app=web');
+    const servers = await readyPods(cluster, 'k8s-app=kube-dns', 'kube-system');
+    assert.equal(servers.length, 2);
+    const name = 'kubernetes.default.svc.cluster.local.';
+    for (const { name: pod } of pods) {
+      for (const server of servers.flatMap(({ addresses }) => addresses)) {
+        const { stdout, stderr } = await cluster.exec(pod, ['podtool', 'lookup', name, server]);
+        assert.equal(stdout, '10.96.0.1\n', `${server}: ${stderr}`);
+      }
+    }
+  });
+
+  rootTest('CoreDNS answers by Service address, and Services work through kube-proxy', async () => {
+    await cluster.kubectl('expose', 'deployment/web', '--port=80', '--target-port=8080');
+    const pods = await readyPods(cluster, 'app=web');
+    await cluster.waitFor('the Service answers by its name in every pod', async () => {
+      const url = 'http://web.default.svc.cluster.local/';
+      const asked = pods.map(({ name }) => cluster.exec(name, ['podtool', 'get', url]));
+      return (await Promise.all(asked)).every(({ stdout }) => stdout.startsWith('web-'));
+    });
+  });
+});

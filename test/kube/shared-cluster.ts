@@ -1,0 +1,44 @@
+// The cluster that test files share: making one takes longer than most tests. scripts/test-kube names its owner and removes
+// it; a file that runs by itself makes and removes its own.
+
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { processIdentity } from '../../src/lab/record.ts';
+import { reasonToSkip } from '../support/root-test.ts';
+import { KubeCluster } from './cluster/cluster.ts';
+import { type CniChoice, readRecord } from './cluster/record.ts';
+
+/**
+ * Two nodes and CoreDNS (with `bridge` kube-proxy too: the reference peers), up when the tests of the enclosing `describe`
+ * (or file) run. Leave it as you found it: nodes Ready,
+ * your own objects deleted. What breaks nodes takes `KubeCluster.up` with a name by `testClusterName`.
+ */
+export function sharedCluster(cni: CniChoice): () => KubeCluster {
+  let current: KubeCluster | undefined;
+  const owner = process.env['HEDDLE_KUBE_OWNER'];
+  before(async () => {
+    if (reasonToSkip() !== undefined) return;
+    const name = `test-${owner ?? process.pid}-${cni}`;
+    const isUp = readRecord(name) !== undefined;
+    const identity = processIdentity(owner === undefined ? process.pid : Number(owner));
+    const kubeProxy = cni === 'bridge' ? 'nftables' : undefined;
+    current = isUp
+      ? KubeCluster.open(name)
+      : await KubeCluster.up({ name, cni, kubeProxy, owner: identity });
+  });
+  after(async () => {
+    if (owner === undefined) await current?.[Symbol.asyncDispose]();
+  });
+  return () => {
+    assert(current !== undefined, 'the cluster did not start');
+    return current;
+  };
+}
+
+let count = 0;
+
+/** A name for a cluster of this process alone. */
+export function testClusterName(): string {
+  count += 1;
+  return `test-${process.pid}-${count}`;
+}
