@@ -20,9 +20,10 @@ function event(report: Partial<SettleReport>, causes: SettleEvent['causes']): Se
   return { causes, report: { ...nothing, ...report }, startedAtMs: 0, durationMs: 1.23 };
 }
 
-test('a period in which nothing had to be written is no change', () => {
+test('a period or a change of the cluster for which nothing had to be written is no change', () => {
   const { journal: subject, messages } = journal();
   subject.settled(event({}, ['period']));
+  subject.settled(event({}, ['cluster']));
   assert.equal(subject.lastChange, undefined);
   assert.deepEqual(messages, []);
   subject.settled(event({ writes: { set: 2, deleted: 1, restored: 0 } }, ['cluster']));

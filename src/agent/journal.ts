@@ -48,7 +48,8 @@ export class Journal {
   settled({ causes, report, startedAtMs, durationMs }: SettleEvent): void {
     const { set, deleted, restored } = report.writes;
     const cause = causes[0] ?? 'period';
-    const isChange = set + deleted > 0 || causes.includes('cluster') || causes.includes('start');
+    // In a large cluster something changes all the time; what concerns this node is written.
+    const isChange = set + deleted > 0 || causes.includes('start');
     if (isChange) {
       const at = new Date(startedAtMs).toISOString();
       this.#lastChange = { at, cause, durationMs: round(durationMs), writes: set + deleted };

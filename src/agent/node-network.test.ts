@@ -114,6 +114,19 @@ test('a pod coming or going does not have the host and the tables listed', async
   );
 });
 
+test('what the cluster says chooses among what was seen of the host, and does not have it listed', async () => {
+  const fake = fakeNetwork();
+  await fake.network.settle(['start']);
+  assert.deepEqual(fake.network.host.uplinks, [], 'no address of the node is known');
+  fake.network.replaceSnapshot({ state, problems: [], complete: true });
+  await fake.network.settle(['cluster']);
+  assert.deepEqual(
+    fake.network.host.uplinks.map(({ name }) => name),
+    ['eth0'],
+  );
+  assert.equal(fake.listings, 1);
+});
+
 test('what waits for the overlay device follows in the same settle', async () => {
   const { network, settles } = fakeNetwork('vxlan');
   network.replaceSnapshot({ state, problems: [], complete: true });

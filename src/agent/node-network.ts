@@ -29,6 +29,7 @@ export interface NodeNetworkOptions {
 export class NodeNetwork {
   readonly #options: NodeNetworkOptions;
   #snapshot: ClusterSnapshot = { state: emptyClusterState, problems: [], complete: false };
+  #listing: HostListing | undefined;
   #host: HostFacts = { uplinks: [] };
   #desired: DesiredState;
 
@@ -61,12 +62,14 @@ export class NodeNetwork {
   }
 
   /**
-   * A pod coming or going changes nothing about the node: the host is looked at and the kernel's tables are listed anew
-   * for all other causes, since a link that went down or came back took routes along.
+   * A pod coming or going changes nothing about the node, and what the cluster says only the choice among what was seen:
+   * the host is looked at anew for all other causes. The kernel's tables are listed anew when something about the node
+   * changed, since a link that went down or came back took routes along.
    */
   async settle(causes: readonly SettleCause[]): Promise<SettleReport> {
     const relist = causes.some((cause) => cause === 'network' || cause === 'period');
-    if (causes.some((cause) => cause !== 'endpoint')) this.#observe();
+    if (causes.some((cause) => cause !== 'endpoint' && cause !== 'cluster')) this.#observe();
+    else if (causes.includes('cluster')) this.#chooseHost();
     if (this.isWaiting) return nothingDone;
     const report = await this.#apply(relist);
     const hostBefore = this.#host;
@@ -76,10 +79,16 @@ export class NodeNetwork {
   }
 
   #observe(): void {
+    this.#listing = this.#options.listHost();
+    this.#chooseHost();
+  }
+
+  #chooseHost(): void {
     const { model, uplinks, listHost } = this.#options;
+    this.#listing ??= listHost();
     const nodeAddresses = this.#snapshot.state.nodes.get(model.nodeName)?.addresses ?? [];
     const choice = { uplinks, nodeAddresses, overlayDevice: overlayDeviceName };
-    this.#host = hostFacts(listHost(), choice, this.#host);
+    this.#host = hostFacts(this.#listing, choice, this.#host);
   }
 
   #apply(relist: boolean): Promise<SettleReport> {

@@ -20,7 +20,9 @@ export function pollReadable(
   onReadable: () => void,
   { keepAlive = false }: { readonly keepAlive?: boolean } = {},
 ): ReadableWatch {
+  let isArmed = false;
   const callback = () => {
+    isArmed = false;
     // Level-triggered: stopped until it is armed again, or a busy ring would take the whole event loop.
     handle.stop();
     onReadable();
@@ -31,7 +33,9 @@ export function pollReadable(
   live.add(handle);
   return {
     arm: () => {
-      if (live.has(handle)) handle.start({ readable: true }, callback);
+      if (isArmed || !live.has(handle)) return;
+      isArmed = true;
+      handle.start({ readable: true }, callback);
     },
     [Symbol.dispose]: () => {
       if (live.delete(handle)) handle.close();

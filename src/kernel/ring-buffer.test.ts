@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { FakeMapCalls } from '../../test/support/fake-bpf.ts';
 import { u32 } from './codec.ts';
 import { RingBuffer } from './ring-buffer.ts';
@@ -167,6 +168,38 @@ test('a program that wakes nobody is read every period', async () => {
   }, 2);
   assert.deepEqual((await batches.next()).value, [7]);
   await batches.return?.();
+});
+
+test('a quiet ring is looked at less and less often, and as often as before once something comes', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const { ring, memory } = openRing();
+  let looks = 0;
+  const drain = ring.drain.bind(ring);
+  ring.drain = (max) => {
+    looks++;
+    return drain(max);
+  };
+  const batches = ring.batches({ periodMs: 10, idlePeriodMs: 40, restMs: 1 });
+  const looksIn = async (...waitsMs: readonly number[]): Promise<number> => {
+    const before = looks;
+    for (const waitMs of waitsMs) {
+      context.mock.timers.tick(waitMs);
+      await setImmediate();
+    }
+    return looks - before;
+  };
+  let next = batches.next();
+  assert.equal(await looksIn(9), 0);
+  assert.equal(await looksIn(1, 20, 40, 40), 4);
+  assert.equal(await looksIn(39), 0);
+  memory.wake = undefined;
+  memory.submit(7);
+  assert.equal(await looksIn(1), 1);
+  assert.deepEqual((await next).value, [7]);
+  next = batches.next();
+  assert.equal(await looksIn(1, 10, 20, 40, 40), 5, 'rests, looks, and slows down again');
+  ring[Symbol.dispose]();
+  assert.equal((await next).done, true);
 });
 
 test('while a batch is worked on nothing is read: the ring fills up', async () => {

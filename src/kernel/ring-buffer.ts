@@ -32,6 +32,8 @@ export interface RecordsOptions {
    * BPF_RB_NO_WAKEUP wake nobody.
    */
   readonly periodMs?: number;
+  /** While nothing comes the time between two looks doubles, from `periodMs` up to this (default: it does not). */
+  readonly idlePeriodMs?: number;
   /**
    * How long to rest after a batch, in ms (default 5): under a steady load that costs a tenth of the CPU time of waking
    * up for each event.
@@ -134,7 +136,9 @@ export class RingBuffer<T> implements Disposable {
    * is read while the loop works on a batch, so a slow loop lets the ring fill up and the program sees it full.
    */
   async *batches(options: RecordsOptions = {}): AsyncIterableIterator<T[]> {
-    const { signal, periodMs = 100, restMs = 5, maxBatch = 4096 } = options;
+    const { signal, periodMs = 100, idlePeriodMs = periodMs } = options;
+    const { restMs = 5, maxBatch = 4096 } = options;
+    let waitMs = periodMs;
     const alarm = new Alarm();
     const watch = this.#watch(this.fd, () => alarm.ring());
     const stop = () => {
@@ -147,11 +151,13 @@ export class RingBuffer<T> implements Disposable {
       while (signal?.aborted !== true && !this.#disposed) {
         const records = this.drain(maxBatch);
         if (records.length > 0) {
+          waitMs = periodMs;
           yield records;
           if (records.length < maxBatch) await alarm.wait(restMs);
         } else {
           watch.arm();
-          await alarm.wait(periodMs);
+          await alarm.wait(waitMs);
+          waitMs = Math.min(2 * waitMs, idlePeriodMs);
         }
       }
     } finally {

@@ -14,6 +14,7 @@ export interface FlowEventSources {
       signal: AbortSignal;
       maxBatch: number;
       periodMs: number;
+      idlePeriodMs: number;
     }): AsyncIterable<FlowEvent[]>;
   };
   readonly budget: PerCpuValues<EventBudget>;
@@ -24,7 +25,7 @@ export interface FlowEventSources {
 // So that a full ring (some 10,000 events) never holds up a CNI request for long.
 const maxBatch = 500;
 // The data path wakes us when the ring is a quarter full. A person does not notice, and an idle node pays for each look.
-const periodMs = 200;
+const periods = { periodMs: 200, idlePeriodMs: 1000 };
 
 export class FlowEvents {
   readonly #sources: FlowEventSources;
@@ -40,7 +41,7 @@ export class FlowEvents {
 
   /** Reads until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    for await (const events of this.#sources.ring.batches({ signal, maxBatch, periodMs })) {
+    for await (const events of this.#sources.ring.batches({ signal, maxBatch, ...periods })) {
       this.take(events);
       if (events.length === maxBatch) await setImmediate();
     }
