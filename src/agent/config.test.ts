@@ -156,7 +156,7 @@ test('an API server is configured by file or by flags, with paths relative to wh
 
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
-  assert.equal(flags.length, 30);
+  assert.equal(flags.length, 31);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);
