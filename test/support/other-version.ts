@@ -1,0 +1,70 @@
+// The data path as another version might have it, fields in other places and values of other sizes, and what an agent of that
+// version would have left running.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TcxAttacher } from '../../src/datapath/attach.ts';
+import { attachByHook, BlockAttacher } from '../../src/datapath/block-attach.ts';
+import { installObject } from '../../src/datapath/loader-install.ts';
+import type { MapSizes } from '../../src/datapath/map-set.ts';
+import { pinPaths } from '../../src/datapath/pins.ts';
+import type { Attachment } from '../../src/datapath/tables/attacher.ts';
+import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { BpfProgram } from '../../src/kernel/program.ts';
+
+const sources = fileURLToPath(new URL('../../../bpf', import.meta.url));
+
+/** The compiled object; works in `folder`. */
+export function otherVersion(folder: string): Uint8Array {
+  const copy = join(folder, 'bpf');
+  fs.cpSync(sources, copy, { recursive: true });
+  const header = join(copy, 'shared.h');
+  const structs = ['location', 'endpoint', 'route', 'flow', 'drop_counter'];
+  let text = fs.readFileSync(header, 'utf8');
+  for (const name of structs) {
+    const start = `struct ${name} {\n`;
+    assert.ok(text.includes(start), start);
+    text = text.replace(start, `${start}\t__u64 generation;\n`);
+  }
+  fs.writeFileSync(header, text);
+  const object = join(copy, 'other.o');
+  const multiarch = execFileSync('clang', ['-print-multiarch'], { encoding: 'utf8' }).trim();
+  const words = ['-target', 'bpf', '-mcpu=v3', '-O2', '-g', `-I/usr/include/${multiarch}`];
+  execFileSync('clang', [...words, '-c', join(copy, 'datapath.bpf.c'), '-o', object]);
+  return fs.readFileSync(object);
+}
+
+export interface OtherVersion {
+  readonly object: Uint8Array;
+  readonly sizes: MapSizes;
+  readonly pinDir: string;
+  readonly namespace: NetworkNamespace;
+  /** Where its programs take the place of those that run. */
+  readonly attachments: readonly Attachment[];
+}
+
+/** No agent may run. Says which maps were replaced. */
+export function runOtherVersion(version: OtherVersion): readonly string[] {
+  const { object, sizes, pinDir, namespace, attachments } = version;
+  const paths = pinPaths(pinDir);
+  const constants = { events_per_second_per_cpu: 1000 };
+  const { objectHash, replaced } = installObject({ object, sizes, constants }, paths);
+  using socket = NetlinkSocket.open({ namespace });
+  const opened: BpfProgram[] = [];
+  const program = (hook: string): BpfProgram => {
+    const found = BpfProgram.openPinned(join(paths.programs(objectHash), hook));
+    opened.push(found);
+    return found;
+  };
+  const attacher = attachByHook({
+    pods: new BlockAttacher({ socket, program }),
+    node: new TcxAttacher({ folder: paths.links, program }),
+  });
+  for (const attachment of attachments) attacher.attach(attachment);
+  for (const each of opened) each[Symbol.dispose]();
+  return replaced;
+}
