@@ -21,9 +21,9 @@ export function parseFields<T>(schema: z.ZodType<T>, value: unknown, object: str
 
 function ruleOf(raw: z.core.$ZodRawIssue): string | undefined {
   if (raw.message !== undefined) return raw.message;
-  if (raw.code === 'invalid_type') {
-    return raw.input === undefined ? 'is required' : `is not ${article(raw.expected)}`;
-  }
+  const isTold = raw.code === 'invalid_type' || raw.code === 'invalid_value';
+  if (isTold && raw.input === undefined) return 'is required';
+  if (raw.code === 'invalid_type') return `is not ${article(raw.expected)}`;
   if (raw.code === 'invalid_value') return `is none of ${raw.values.join(', ')}`;
   return undefined;
 }

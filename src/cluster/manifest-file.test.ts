@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { goodManifests, malformedManifests } from '../../test/support/malformed-manifests.ts';
 import { readManifests } from './manifest-file.ts';
 
 const policy = (spec: string): string => `
@@ -140,3 +141,14 @@ test('aliases and merge keys are understood and an alias bomb is refused', () =>
     /a\.yaml, document 1: is not YAML: Excessive alias count/,
   );
 });
+
+for (const { file, text, consequence } of malformedManifests) {
+  test(`a file that turns wrong keeps what it said, and is told so: ${text}`, () => {
+    const before = readManifests('a.yaml', goodManifests);
+    assert.deepEqual(before.problems, []);
+    const { objects, problems, complete } = readManifests('a.yaml', file, before);
+    assert.deepEqual(problems, [{ text: `a.yaml, ${text}`, consequence }]);
+    assert.deepEqual(objects, before.objects);
+    assert.equal(complete, true);
+  });
+}
