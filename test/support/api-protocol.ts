@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { stringify } from 'yaml';
+import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 
 export type Answer = (request: IncomingMessage, response: ServerResponse, url: URL) => void;
 
@@ -17,10 +18,11 @@ export interface ScriptedServer {
   readonly requests: readonly URL[];
 }
 
-/** `answer` is asked for every request. */
+/** `answer` is asked for every request. In this process's network namespace unless another is given. */
 export async function scriptedServer(
   context: TestContext,
   answer: Answer,
+  namespace?: NetworkNamespace,
 ): Promise<ScriptedServer> {
   const requests: URL[] = [];
   const server = createServer((request, response) => {
@@ -28,7 +30,12 @@ export async function scriptedServer(
     requests.push(url);
     answer(request, response, url);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => {
+    // Without a host the socket is made within the call.
+    const listen = (): unknown => server.listen(0, resolve);
+    if (namespace === undefined) listen();
+    else namespace.run(listen);
+  });
   const folder = mkdtempSync(join(tmpdir(), 'heddle-api-'));
   context.after(() => {
     server.close();

@@ -137,8 +137,10 @@ export class KubernetesSource implements ClusterSource {
     stores: ReadonlyMap<ClusterKind, ObjectStore>,
     previous: ClusterSnapshot | undefined,
   ): ClusterSnapshot {
-    const state = stateOf(stores, previous?.state ?? emptyClusterState);
     const complete = this.#reflectors.every(({ isSynced }) => isSynced);
+    const before = previous?.state ?? emptyClusterState;
+    // Half a cluster is of no use to anyone, and showing it page by page would cost as much as reading it.
+    const state = complete ? stateOf(stores, before) : before;
     const problems = sourceProblems({ ...this.state, complete, stores: stores.values() });
     const isSame =
       previous !== undefined &&

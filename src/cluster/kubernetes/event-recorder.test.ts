@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ApiRequest } from './api-client.ts';
+import { ApiError } from './api-error.ts';
+import { EventRecorder } from './event-recorder.ts';
+
+const pod = { apiVersion: 'v1', kind: 'Pod', namespace: 'shop', name: 'web-1', uid: 'u1' } as const;
+const node = { apiVersion: 'v1', kind: 'Node', name: 'node-1' } as const;
+
+interface Scene {
+  readonly requests: ApiRequest[];
+  nowMs: number;
+  refusal: Error | undefined;
+}
+
+interface Fake extends Scene {
+  readonly recorder: EventRecorder;
+}
+
+function fake(): Fake {
+  const scene: Scene = { requests: [], nowMs: 1_000_000, refusal: undefined };
+  const recorder = new EventRecorder({
+    client: {
+      async json(request) {
+        scene.requests.push(request);
+        if (scene.refusal !== undefined) throw scene.refusal;
+        return {};
+      },
+    },
+    host: 'node-1',
+    signal: new AbortController().signal,
+    now: () => scene.nowMs,
+  });
+  return Object.assign(scene, { recorder });
+}
+
+const bodyOf = (request: ApiRequest | undefined): Record<string, unknown> =>
+  JSON.parse(request?.body ?? '{}') as Record<string, unknown>;
+
+test('an Event is on the object, in its namespace; a Node is found by its name', async () => {
+  const { recorder, requests } = fake();
+  await recorder.warn(pod, { reason: 'InvalidAnnotation', message: 'x is not a quantity' });
+  await recorder.warn(node, { reason: 'AddressPoolExhausted', message: 'none is free' });
+  assert.deepEqual(
+    requests.map(({ method, path }) => `${method} ${path}`),
+    ['POST /api/v1/namespaces/shop/events', 'POST /api/v1/namespaces/default/events'],
+  );
+  const [first, second] = requests.map(bodyOf);
+  assert.deepEqual(first?.['involvedObject'], pod);
+  assert.equal(first?.['type'], 'Warning');
+  assert.deepEqual(second?.['involvedObject'], { ...node, uid: 'node-1' });
+});
+
+test('what repeats is counted on the Event that is there, and seldom', async () => {
+  const made = fake();
+  const text = { reason: 'AddressPoolExhausted', message: 'none is free' };
+  for (let count = 0; count < 50; count++) await made.recorder.warn(node, text);
+  assert.equal(made.requests.length, 1);
+  made.nowMs += 300_001;
+  await made.recorder.warn(node, text);
+  assert.equal(made.requests.length, 2);
+  const { name } = bodyOf(made.requests[0])['metadata'] as { name: string };
+  assert.equal(made.requests[1]?.path, `/api/v1/namespaces/default/events/${name}`);
+  assert.equal(bodyOf(made.requests[1])['count'], 51);
+});
+
+test('however many different ones come, twenty are told at once and then one each ten seconds', async () => {
+  const made = fake();
+  const flood = async (): Promise<void> => {
+    for (let index = 0; index < 100; index++) {
+      const subject = { ...pod, name: `web-${index}-${made.nowMs}` };
+      await made.recorder.warn(subject, { reason: 'InvalidAnnotation', message: 'x' });
+    }
+  };
+  await flood();
+  assert.equal(made.requests.length, 20);
+  made.nowMs += 30_000;
+  await flood();
+  assert.equal(made.requests.length, 23);
+});
+
+test('a refused Event is dropped, and one that has expired is made anew', async () => {
+  const made = fake();
+  const text = { reason: 'AddressPoolExhausted', message: 'none is free' };
+  await made.recorder.warn(node, text);
+  made.nowMs += 300_001;
+  made.refusal = new ApiError({ request: 'patch events', status: 404 });
+  await made.recorder.warn(node, text);
+  made.refusal = undefined;
+  await made.recorder.warn(node, text);
+  assert.deepEqual(
+    made.requests.map(({ method }) => method),
+    ['POST', 'PATCH', 'POST'],
+  );
+});

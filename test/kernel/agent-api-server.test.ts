@@ -1,0 +1,134 @@
+// An agent whose API server is away when it starts: everything stays as its predecessor left it, until all is read again.
+
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import {
+  type AgentPlace,
+  agentPlace,
+  cni,
+  cniBeside,
+  eventually,
+  get,
+  launchAgent,
+  podNamespace,
+  startAgent,
+  status,
+} from '../support/agent-process.ts';
+import { page, scriptedServer } from '../support/api-protocol.ts';
+import { runIn } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const nodeObject = (index: number): object => ({
+  metadata: { name: `node-${index}`, uid: `uid-${index}`, resourceVersion: '5' },
+  spec: { podCIDRs: [`10.201.${index}.0/24`, `fd00:201:${index}::/64`] },
+  status: {
+    addresses: [
+      { type: 'InternalIP', address: `10.200.0.1${index}` },
+      { type: 'InternalIP', address: `fd00:200::1${index}` },
+    ],
+  },
+});
+
+interface Cluster {
+  readonly place: AgentPlace;
+  nodes: readonly object[];
+  isAway: boolean;
+  readonly patches: string[];
+}
+
+async function cluster(context: TestContext): Promise<Cluster> {
+  const place = agentPlace(context);
+  const made: Cluster = {
+    place,
+    nodes: [nodeObject(1), nodeObject(2)],
+    isAway: false,
+    patches: [],
+  };
+  const { kubeconfig } = await scriptedServer(
+    context,
+    (request, response, url) => {
+      if (made.isAway) {
+        request.socket.destroy();
+      } else if (request.method === 'PATCH') {
+        made.patches.push(url.pathname);
+        response.end('{}');
+      } else if (url.searchParams.get('watch') === '1') {
+        response.writeHead(200).flushHeaders();
+        context.after(() => response.destroy());
+      } else {
+        response.end(page(url.pathname === '/api/v1/nodes' ? made.nodes : []));
+      }
+    },
+    place.namespace,
+  );
+  const text = readFileSync(place.config, 'utf8');
+  const source = `cluster: { kubernetes: { kubeconfig: ${kubeconfig} } }`;
+  writeFileSync(place.config, text.replace('cluster: { directory: cluster }', source));
+  return made;
+}
+
+// The port of the kubeconfig is of the same loopback: agent and server share the namespace.
+function kernelState({ namespace }: AgentPlace): string {
+  return [
+    runIn(namespace, 'ip', 'route', 'show', 'table', 'all', 'proto', '72'),
+    runIn(namespace, 'ip', '-6', 'route', 'show', 'table', 'all', 'proto', '72'),
+    runIn(namespace, 'nft', 'list', 'ruleset'),
+    runIn(namespace, 'ip', '-br', 'link'),
+  ].join('\n');
+}
+
+rootTest(
+  'an agent that starts without its API server touches nothing and goes on by itself',
+  async (context) => {
+    const made = await cluster(context);
+    const { place } = made;
+    const first = await startAgent(context, place);
+    const pod = podNamespace(context);
+    cni(place, { verb: 'ADD', containerId: 'pod-1', netns: pod.path });
+    await eventually(() => assert.deepEqual(made.patches, ['/api/v1/nodes/node-1']));
+    const before = kernelState(place);
+    assert.match(before, /10\.201\.2\.0\/24 via 10\.200\.0\.12/);
+    await first.end('SIGKILL');
+    made.isAway = true;
+    launchAgent(context, place);
+    await eventually(async () => {
+      const { status: code, text } = await get(place, '/readyz');
+      assert.equal(code, 503);
+      assert.match(text, /^the cluster has not been read: API server: .*the connection broke/);
+    }, 15_000);
+    const view = await status(place);
+    assert.equal(view.health.state, 'starting');
+    assert.equal(view.cluster.complete, false);
+    assert.match(view.cluster.apiServer?.unreachable?.text ?? '', /the connection broke/);
+    const other = podNamespace(context);
+    const add = { verb: 'ADD', containerId: 'pod-2', netns: other.path } as const;
+    const refused = await cniBeside(place, add);
+    assert.equal(refused.answer?.code, 11);
+    assert.match(
+      refused.answer?.msg ?? '',
+      /the agent is not ready: the cluster has not been read/,
+    );
+    assert.equal(kernelState(place), before, 'nothing is written and nothing pruned');
+    made.isAway = false;
+    await eventually(async () => assert.equal((await get(place, '/readyz')).status, 200), 30_000);
+    assert.equal(kernelState(place), before);
+    cni(place, add);
+    cni(place, { verb: 'DEL', containerId: 'pod-1', netns: pod.path });
+  },
+);
+
+rootTest('a node without pod ranges waits for them and says so', async (context) => {
+  const made = await cluster(context);
+  made.nodes = [{ metadata: { name: 'node-1', resourceVersion: '5' } }];
+  launchAgent(context, made.place);
+  await eventually(async () => {
+    const { text } = await get(made.place, '/readyz');
+    assert.equal(text, 'node-1: has no pod ranges (spec.podCIDRs): no pod can start here\n');
+  }, 15_000);
+  const { health } = await status(made.place);
+  assert.deepEqual(
+    health.reasons[0],
+    'node-1: has no pod ranges (spec.podCIDRs): no pod can start here',
+  );
+});
