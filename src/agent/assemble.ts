@@ -9,7 +9,6 @@ import { attachByHook, BlockAttacher } from '../datapath/block-attach.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/loader.ts';
 import type { Hook } from '../datapath/tables/attacher.ts';
 import { datapathTables, endpointEntryKeys } from '../datapath/tables/tables.ts';
-import { linkByName } from '../kernel/netlink/link.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { Nftables } from '../kernel/nftables.ts';
 import type { BpfProgram } from '../kernel/program.ts';
@@ -27,6 +26,7 @@ import { type KernelTruth, recoverRecord } from './endpoint-recovery.ts';
 import { EndpointStore } from './endpoint-store.ts';
 import { hostLister } from './host-facts.ts';
 import { Journal } from './journal.ts';
+import { kernelTruth } from './kernel-truth.ts';
 import { NodeNetwork } from './node-network.ts';
 import { PodNetwork } from './pod-network.ts';
 import type { IpamSettings } from './pod-reservation.ts';
@@ -65,7 +65,8 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   tellLoad(log, datapath);
   const socket = owned.use(NetlinkSocket.open());
   const journal = new Journal(log);
-  const reconciler = reconcilerOf(config, { datapath, socket, journal, owned });
+  const nft = owned.use(Nftables.open());
+  const reconciler = reconcilerOf(config, { datapath, socket, journal, nft });
   const model = modelConfig(config);
   const cluster = clusterParts(config.cluster, { model, log, owned });
   const { kubernetes } = cluster;
@@ -77,13 +78,8 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     endpoints: () => pods.endpoints(),
     reconciler,
   });
-  const truth = kernelTruth(socket, datapath);
   const pods: Pods = new Pods({
-    store: EndpointStore.open(
-      join(config.stateDir, 'endpoints'),
-      config.endpointEntries,
-      (hostIfName, text) => recoverRecord(truth, hostIfName, text),
-    ),
+    store: openStore(config, kernelTruth({ socket, nft, maps: datapath.maps })),
     wiring: owned.use(new PodNetwork(undefined, { removeLater: true })),
     node: {
       podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),
@@ -117,6 +113,12 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   };
 }
 
+function openStore({ stateDir, endpointEntries }: AgentConfig, truth: KernelTruth): EndpointStore {
+  return EndpointStore.open(join(stateDir, 'endpoints'), endpointEntries, (hostIfName, text) =>
+    recoverRecord(truth, hostIfName, text),
+  );
+}
+
 function tellLoad(log: Logger, { objectHash, adopted, loadMs, replaced }: Datapath): void {
   for (const text of replaced) log.info({}, `map replaced: ${text}`);
   log.info({ objectHash, adopted, loadMs }, adopted ? 'data path adopted' : 'data path loaded');
@@ -127,13 +129,6 @@ function queueDropSources(
   endpoints: () => readonly LocalEndpoint[],
 ): QueueDropSources {
   return { endpoints, drops: (endpoint) => queueDrops(socket, endpoint) };
-}
-
-function kernelTruth(socket: NetlinkSocket, { maps }: Datapath): KernelTruth {
-  return {
-    link: (name) => linkByName(socket, name),
-    entry: (ifindex) => maps.endpoints.get({ ifindex }),
-  };
 }
 
 function cniConfiguration(config: AgentConfig, log: Logger, pods: Pods): CniConfiguration {
@@ -183,18 +178,18 @@ interface ReconcilerParts {
   readonly datapath: Datapath;
   readonly socket: NetlinkSocket;
   readonly journal: Journal;
-  readonly owned: UndoStack;
+  readonly nft: Nftables;
 }
 
 function reconcilerOf(
   { stateDir }: AgentConfig,
-  { datapath, socket, journal, owned }: ReconcilerParts,
+  { datapath, socket, journal, nft }: ReconcilerParts,
 ): Reconciler<DesiredState> {
   const program = (hook: Hook): BpfProgram => datapath.program(hook);
   const tables = datapathTables({
     socket,
     maps: datapath.maps,
-    nft: owned.use(Nftables.open()),
+    nft,
     attacher: attachByHook({
       pods: new BlockAttacher({ socket, program }),
       node: new TcxAttacher({ folder: datapath.paths.links, program }),

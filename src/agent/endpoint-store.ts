@@ -139,7 +139,10 @@ export class EndpointStore {
 }
 
 /** What can be told of the endpoint behind an interface of ours whose record cannot be read; `text` is what is left of it. */
-type Recover = (hostIfName: string, text: string) => EndpointRecord | undefined;
+type Recover = (
+  hostIfName: string,
+  text: string,
+) => { readonly record: EndpointRecord; readonly lost: readonly string[] } | undefined;
 
 interface Loaded {
   readonly records: Map<string, EndpointRecord>;
@@ -159,16 +162,18 @@ function load(
     const reason = error instanceof Error ? error.message : String(error);
     const recovered = recover?.(path.basename(file, '.json'), readFileSync(file, 'latin1'));
     renameSync(file, `${file}.corrupt`);
-    if (recovered !== undefined) writeAtomically(file, formatRecord(recovered));
-    const consequence =
-      recovered === undefined
-        ? 'its pod has no network until it is made anew'
-        : 'made again from what the kernel has of the pod, which keeps its network';
+    if (recovered !== undefined) writeAtomically(file, formatRecord(recovered.record));
     problems.push(
-      `endpoint record ${file}: ${reason}; set aside as ${path.basename(file)}.corrupt, ${consequence}`,
+      `endpoint record ${file}: ${reason}; set aside as ${path.basename(file)}.corrupt, ${consequenceOf(recovered)}`,
     );
-    return recovered;
+    return recovered?.record;
   }
+}
+
+function consequenceOf(recovered: ReturnType<Recover>): string {
+  if (recovered === undefined) return 'its pod has no network until it is made anew';
+  const lost = recovered.lost.length === 0 ? '' : `; lost: ${recovered.lost.join(', ')}`;
+  return `made again from what the kernel has of the pod, which keeps its network${lost}`;
 }
 
 // The rename makes it whole or not there.

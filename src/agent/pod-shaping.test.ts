@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { RateLimit } from '../net/bandwidth.ts';
 import type { IfIndex } from '../net/if-index.ts';
-import { tbfOf } from './pod-shaping.ts';
+import { limitOf, tbfOf } from './pod-shaping.ts';
 
 const link = { ifIndex: 7 as IfIndex, mtuBytes: 1500, limit: undefined };
 
@@ -31,3 +32,27 @@ test('the highest rate stays within what the kernel takes', () => {
   assert.equal(burstBytes, 0xffff_ffff);
   assert.equal(queueBytes, 0xffff_ffff);
 });
+
+const limits: readonly RateLimit[] = [
+  { bitsPerSecond: 1000 },
+  { bitsPerSecond: 1e6, burstBits: 8e5 },
+  { bitsPerSecond: 8e6 },
+  { bitsPerSecond: 123_456_000 },
+  { bitsPerSecond: 1e9, burstBits: 4e6 },
+  { bitsPerSecond: 25e9 },
+];
+
+for (const limit of limits) {
+  test(`a limit is read back from its bucket: ${JSON.stringify(limit)}`, () => {
+    for (const mtuBytes of [1280, 1450, 1500, 9000]) {
+      const { burstBytes, ...bucket } = tbfOf({ ...link, mtuBytes }, limit);
+      // As the kernel tells it, in units of 64 ns.
+      const unit = (bucket.bytesPerSecond * 64) / 1e9;
+      const told = Math.round(Math.floor(burstBytes / unit) * unit);
+      assert.deepEqual(
+        limitOf({ ...bucket, burstBytes: told, droppedPackets: 0 }, mtuBytes),
+        limit,
+      );
+    }
+  });
+}

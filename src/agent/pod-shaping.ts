@@ -56,6 +56,27 @@ export function tbfOf({ ifIndex, mtuBytes }: ShapedLink, limit: RateLimit): TbfO
   };
 }
 
+/** The limit that a token bucket of ours was made from: of those that come to the same bucket, the roundest. */
+export function limitOf(found: Tbf, mtuBytes: number): RateLimit {
+  const share = ((mtuBytes + ethernetBytes) / mtuBytes) * headerAllowance;
+  const bits = (bytes: number): number => (bytes * 8) / share;
+  const { bytesPerSecond, burstBytes } = found;
+  const bitsPerSecond = roundest(bits(bytesPerSecond - 0.5), bits(bytesPerSecond + 0.5));
+  const usual = tbfOf({ ifIndex: 0 as IfIndex, mtuBytes, limit: undefined }, { bitsPerSecond });
+  if (isSameBurst(found, usual)) return { bitsPerSecond };
+  const burstBits = roundest(burstBytes * 8 * 0.999, burstBytes * 8 * 1.001 + 8);
+  return { bitsPerSecond, burstBits };
+}
+
+// The whole number from low to high that ends in the most zeros.
+function roundest(low: number, high: number): number {
+  for (let step = 10 ** Math.floor(Math.log10(high)); step >= 1; step /= 10) {
+    const candidate = Math.ceil(low / step) * step;
+    if (candidate <= high) return candidate;
+  }
+  return Math.round(high);
+}
+
 /** What came for a pod while its queue was full; undefined where what it receives is not limited. Throws KernelError. */
 export function queueDrops(
   socket: NetlinkSocket,
@@ -77,17 +98,22 @@ export function shapingDifferences(
   if (found === undefined) {
     return [`${name} has lost its limit of ${link.limit.bitsPerSecond} bit/s`];
   }
-  // The kernel rounds the bucket to its own unit of time.
-  const isSameBurst =
-    Math.abs(found.burstBytes - wanted.burstBytes) <= wanted.burstBytes / 100 + 64;
   if (
     found.bytesPerSecond === wanted.bytesPerSecond &&
     found.queueBytes === wanted.queueBytes &&
-    (isSameBurst || isBeyondReport(wanted))
+    (isSameBurst(found, wanted) || isBeyondReport(wanted))
   ) {
     return [];
   }
   return [`${name} has a limit of ${describe(found)} in place of ${describe(wanted)}`];
+}
+
+// The kernel rounds the bucket to its own unit of time.
+function isSameBurst(
+  found: Pick<Tbf, 'burstBytes'>,
+  wanted: Pick<TbfOptions, 'burstBytes'>,
+): boolean {
+  return Math.abs(found.burstBytes - wanted.burstBytes) <= wanted.burstBytes / 100 + 64;
 }
 
 // The kernel tells the bucket as a time, in 32 bits.

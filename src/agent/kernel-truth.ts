@@ -1,0 +1,51 @@
+// What a lost record is made again from, asked of the kernel.
+
+import type { MapSet } from '../datapath/map-set.ts';
+import { listedHostPorts } from '../datapath/tables/nft-host-port-listing.ts';
+import { nftTableName } from '../datapath/tables/nft-rules.ts';
+import { isKernelError } from '../kernel/errno.ts';
+import { NetworkNamespace } from '../kernel/namespace.ts';
+import { linkByName } from '../kernel/netlink/link.ts';
+import { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import { tbfAt } from '../kernel/netlink/tbf.ts';
+import type { Nftables } from '../kernel/nftables.ts';
+import type { RateLimit } from '../net/bandwidth.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import type { KernelTruth, PodInterface } from './endpoint-recovery.ts';
+import { limitOf } from './pod-shaping.ts';
+
+export interface KernelTruthSources {
+  /** In the node's namespace, as `nft` is. */
+  readonly socket: NetlinkSocket;
+  readonly nft: Pick<Nftables, 'listTable'>;
+  readonly maps: Pick<MapSet, 'endpoints'>;
+}
+
+export function kernelTruth({ socket, nft, maps }: KernelTruthSources): KernelTruth {
+  return {
+    link: (name) => linkByName(socket, name),
+    entry: (ifindex) => maps.endpoints.get({ ifindex }),
+    ingressLimit: (ifIndex, mtuBytes) => limitAt(socket, ifIndex, mtuBytes),
+    egressLimit: egressLimit,
+    hostPorts: (addresses) =>
+      listedHostPorts(nft.listTable('inet', nftTableName, { stateless: true }) ?? [], addresses),
+  };
+}
+
+function limitAt(socket: NetlinkSocket, ifIndex: IfIndex, mtuBytes: number): RateLimit | undefined {
+  const found = tbfAt(socket, ifIndex);
+  return found && limitOf(found, mtuBytes);
+}
+
+// The MAC tells that it is the pod's interface: the path may lead to another's namespace by now.
+function egressLimit(pod: PodInterface): RateLimit | undefined | 'unknown' {
+  try {
+    using namespace = NetworkNamespace.open(pod.namespacePath);
+    using socket = NetlinkSocket.open({ namespace });
+    const link = linkByName(socket, pod.ifName);
+    return link?.mac === pod.mac ? limitAt(socket, link.ifIndex, pod.mtuBytes) : 'unknown';
+  } catch (error) {
+    if (!isKernelError(error)) throw error;
+    return 'unknown';
+  }
+}
