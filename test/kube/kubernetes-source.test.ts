@@ -13,6 +13,7 @@ import {
 } from '../support/cluster-source-suite.ts';
 import { BareApiServer } from './api/bare-api-server.ts';
 import { ApiObjects } from './api/objects.ts';
+import { eventually } from './cluster/wait.ts';
 
 let server: BareApiServer;
 let objects: ApiObjects;
@@ -31,10 +32,13 @@ after(async () => {
   await server?.[Symbol.asyncDispose]();
 });
 
-function sourceOf(settings: Partial<KubernetesSettings> = {}): KubernetesSource {
+function sourceOf(
+  settings: Partial<KubernetesSettings> = {},
+  lookAgainMs?: number,
+): KubernetesSource {
   const { kubeconfig } = server;
   const credentials = new KubeConfigCredentials({ kubeconfig, apiServers: [], ...settings });
-  return new KubernetesSource({ credentials });
+  return new KubernetesSource({ credentials, lookAgainMs });
 }
 
 const pod = (name: string, labels: object = {}): Manifest => ({
@@ -72,9 +76,10 @@ test('at rest nothing is asked but the watches that are open', async () => {
   const total = (): number => source.state.requests.reduce((sum, { count }) => sum + count, 0);
   const before = total();
   // Each resource was listed and is watched, or about to be.
-  assert.ok(before >= 6 && before <= 12, JSON.stringify(source.state.requests));
+  assert.ok(before >= 6 && before <= 13, JSON.stringify(source.state.requests));
   await new Promise((resolve) => setTimeout(resolve, 3_000));
-  assert.equal(total(), 12);
+  // Six lists, six watches, and one look for a resource that is not there.
+  assert.equal(total(), 13);
 });
 
 test('slices of headless services and of other proxies are not even sent', async () => {
@@ -152,6 +157,57 @@ async function changeUnseen(removed: readonly string[], added: readonly string[]
   await server.stopApi();
   await server.compact();
 }
+
+const policyResource = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: {
+    name: 'clusternetworkpolicies.policy.networking.k8s.io',
+    // The API server demands it for groups of Kubernetes itself.
+    annotations: { 'api-approved.kubernetes.io': 'unapproved, for a test' },
+  },
+  spec: {
+    group: 'policy.networking.k8s.io',
+    scope: 'Cluster',
+    names: { kind: 'ClusterNetworkPolicy', plural: 'clusternetworkpolicies' },
+    versions: [
+      {
+        name: 'v1alpha2',
+        served: true,
+        storage: true,
+        schema: {
+          openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+        },
+      },
+    ],
+  },
+} as const;
+
+test('cluster-wide policies are told as not enforced, wherever they come and go', {
+  timeout: 60_000,
+}, async () => {
+  const policy: Manifest = {
+    apiVersion: 'policy.networking.k8s.io/v1alpha2',
+    kind: 'ClusterNetworkPolicy',
+    metadata: { name: 'deny-all' },
+  };
+  const source = sourceOf({}, 200);
+  await using snapshots = follow(source);
+  const first = await snapshots.until(({ complete }) => complete);
+  assert.deepEqual(first.problems, [], 'a cluster without them is well');
+  await objects.put(policyResource);
+  // The API server serves a new resource a moment later.
+  await eventually('the resource is served', () =>
+    objects.put(policy).then(
+      () => true,
+      () => false,
+    ),
+  );
+  const there = await snapshots.until(({ problems }) => problems.length > 0);
+  assert.match(there.problems[0]?.text ?? '', /^ClusterNetworkPolicy deny-all: is not enforced/);
+  await objects.remove(policyResource);
+  await snapshots.until(({ problems }) => problems.length === 0);
+});
 
 const refusals: readonly [string, () => Partial<KubernetesSettings>, RegExp][] = [
   [

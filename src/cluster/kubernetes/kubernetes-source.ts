@@ -2,7 +2,8 @@
 //
 //   API server --list, watch--> Reflector --> ObjectStore (trimmed, last good version) --> snapshot
 //
-// What it asks for: list and watch on nodes, namespaces, pods, services, endpointslices and networkpolicies, nothing else.
+// What it asks for: list and watch on nodes, namespaces, pods, services, endpointslices, networkpolicies and, where there
+// is such a resource, clusternetworkpolicies (docs/decisions/api-server-calls.md).
 
 import { setMaxListeners } from 'node:events';
 import type {
@@ -17,6 +18,7 @@ import type { ClusterKind, ClusterObject } from '../parse-object.ts';
 import type { ClusterSource } from '../source.ts';
 import { type ClusterSnapshot, type ClusterState, emptyClusterState } from '../state.ts';
 import { ApiClient, type ConnectionState, type RequestCount } from './api-client.ts';
+import { ClusterPolicies } from './cluster-policies.ts';
 import type { Credentials } from './credentials.ts';
 import { ObjectStore } from './object-store.ts';
 import { pause } from './pause.ts';
@@ -28,7 +30,11 @@ export interface KubernetesSourceOptions {
   readonly credentials: Credentials;
   /** Least time between two snapshots, so that a hundred changes a second cost as much as twenty. Default 50 ms. */
   readonly snapshotPeriodMs?: number | undefined;
+  /** How often a resource that the cluster need not have is looked for. Default 10 minutes. */
+  readonly lookAgainMs?: number | undefined;
 }
+
+type Stores = ReadonlyMap<ClusterKind, ObjectStore<ClusterObject['object']>>;
 
 /** How the conversation with the API server goes. */
 export interface KubernetesSourceState {
@@ -43,10 +49,17 @@ const burstMs = 5;
 export class KubernetesSource implements ClusterSource {
   readonly client: ApiClient;
   readonly #snapshotPeriodMs: number;
+  readonly #lookAgainMs: number;
   #reflectors: readonly Reflector[] = [];
+  #policies: ClusterPolicies | undefined;
   #wake: () => void = () => undefined;
 
-  constructor({ credentials, snapshotPeriodMs = 50 }: KubernetesSourceOptions) {
+  constructor({
+    credentials,
+    snapshotPeriodMs = 50,
+    lookAgainMs = 600_000,
+  }: KubernetesSourceOptions) {
+    this.#lookAgainMs = lookAgainMs;
     this.client = new ApiClient(credentials, { onConnectionChange: () => this.#wake() });
     this.#snapshotPeriodMs = snapshotPeriodMs;
   }
@@ -59,7 +72,7 @@ export class KubernetesSource implements ClusterSource {
   get state(): KubernetesSourceState {
     return {
       connection: this.client.state,
-      resources: this.#reflectors.map(({ state }) => state),
+      resources: [...this.#reflectors.map(({ state }) => state), ...(this.#policies?.states ?? [])],
       requests: this.client.counts,
     };
   }
@@ -73,7 +86,7 @@ export class KubernetesSource implements ClusterSource {
     // One listener a request is right here; there are always as many as watches.
     setMaxListeners(0, stop.signal);
     const stores = this.#makeStores();
-    const running = this.#reflectors.map((reflector) => reflector.run(stop.signal));
+    const running = this.#all.map((reflector) => reflector.run(stop.signal));
     try {
       yield* this.#snapshots(stores, stop.signal);
     } finally {
@@ -84,14 +97,21 @@ export class KubernetesSource implements ClusterSource {
     }
   }
 
-  #makeStores(): ReadonlyMap<ClusterKind, ObjectStore> {
+  get #all(): readonly Reflector[] {
+    const { reflector } = this.#policies ?? {};
+    return reflector === undefined ? this.#reflectors : [...this.#reflectors, reflector];
+  }
+
+  #makeStores(): Stores {
     const onChange = (): void => this.#wake();
-    const stores = new Map<ClusterKind, ObjectStore>();
+    const { client } = this;
+    this.#policies = new ClusterPolicies({ client, onChange, lookAgainMs: this.#lookAgainMs });
+    const stores = new Map<ClusterKind, ObjectStore<ClusterObject['object']>>();
     this.#reflectors = resources.map(({ kind, name, path, selectors }) => {
       const store = new ObjectStore((key, raw) => readObject(kind, key, raw), onChange);
       stores.set(kind, store);
       return new Reflector({
-        client: this.client,
+        client,
         resource: name,
         path,
         selectors,
@@ -102,10 +122,7 @@ export class KubernetesSource implements ClusterSource {
     return stores;
   }
 
-  async *#snapshots(
-    stores: ReadonlyMap<ClusterKind, ObjectStore>,
-    signal: AbortSignal,
-  ): AsyncGenerator<ClusterSnapshot> {
+  async *#snapshots(stores: Stores, signal: AbortSignal): AsyncGenerator<ClusterSnapshot> {
     let snapshot: ClusterSnapshot | undefined;
     let changed = this.#nextChange(signal);
     while (!signal.aborted) {
@@ -133,15 +150,13 @@ export class KubernetesSource implements ClusterSource {
     });
   }
 
-  #compose(
-    stores: ReadonlyMap<ClusterKind, ObjectStore>,
-    previous: ClusterSnapshot | undefined,
-  ): ClusterSnapshot {
+  #compose(stores: Stores, previous: ClusterSnapshot | undefined): ClusterSnapshot {
     const complete = this.#reflectors.every(({ isSynced }) => isSynced);
     const before = previous?.state ?? emptyClusterState;
     // Half a cluster is of no use to anyone, and showing it page by page would cost as much as reading it.
     const state = complete ? stateOf(stores, before) : before;
-    const problems = sourceProblems({ ...this.state, complete, stores: stores.values() });
+    const told = [...stores.values(), ...(this.#policies === undefined ? [] : [this.#policies])];
+    const problems = sourceProblems({ ...this.state, complete, stores: told });
     const isSame =
       previous !== undefined &&
       state === previous.state &&
@@ -152,10 +167,7 @@ export class KubernetesSource implements ClusterSource {
   }
 }
 
-function stateOf(
-  stores: ReadonlyMap<ClusterKind, ObjectStore>,
-  previous: ClusterState,
-): ClusterState {
+function stateOf(stores: Stores, previous: ClusterState): ClusterState {
   const state: ClusterState = {
     nodes: view<ClusterNode>(stores, 'Node'),
     namespaces: view<ClusterNamespace>(stores, 'Namespace'),
@@ -176,7 +188,7 @@ function stateOf(
 
 // A store holds what its kind's parser made; `readObject` ties the two together.
 function view<T extends ClusterObject['object']>(
-  stores: ReadonlyMap<ClusterKind, ObjectStore>,
+  stores: Stores,
   kind: ClusterKind,
 ): ReadonlyMap<string, T> {
   return (stores.get(kind)?.view() ?? new Map()) as ReadonlyMap<string, T>;

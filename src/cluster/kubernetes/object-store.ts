@@ -2,25 +2,24 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { InputError } from '../../base/input-error.ts';
-import type { ClusterObject } from '../parse-object.ts';
 import type { SourceProblem } from '../state.ts';
 
-export class ObjectStore {
-  readonly #read: (key: string, raw: unknown) => ClusterObject;
+export class ObjectStore<T extends object> {
+  readonly #read: (key: string, raw: unknown) => T;
   readonly #onChange: () => void;
-  #objects = new Map<string, ClusterObject['object']>();
+  #objects = new Map<string, T>();
   #problems = new Map<string, SourceProblem>();
-  #view: ReadonlyMap<string, ClusterObject['object']> = new Map();
+  #view: ReadonlyMap<string, T> = new Map();
   #isChanged = false;
 
   /** `read` throws InputError for what cannot be used; `onChange` is told when objects or problems are others. */
-  constructor(read: (key: string, raw: unknown) => ClusterObject, onChange: () => void) {
+  constructor(read: (key: string, raw: unknown) => T, onChange: () => void) {
     this.#read = read;
     this.#onChange = onChange;
   }
 
   /** By key; the same map while nothing changes. */
-  view(): ReadonlyMap<string, ClusterObject['object']> {
+  view(): ReadonlyMap<string, T> {
     if (this.#isChanged) {
       this.#view = new Map(this.#objects);
       this.#isChanged = false;
@@ -71,10 +70,10 @@ export class ObjectStore {
   }
 
   // Undefined: nothing good is known of it.
-  #parse(key: string, raw: unknown): ClusterObject['object'] | undefined {
+  #parse(key: string, raw: unknown): T | undefined {
     const before = this.#objects.get(key);
     try {
-      const { object } = this.#read(key, raw);
+      const object = this.#read(key, raw);
       this.#problems.delete(key);
       return before !== undefined && isDeepStrictEqual(before, object) ? before : object;
     } catch (error) {

@@ -15,7 +15,9 @@ export interface ReflectorOptions {
   readonly resource: string;
   readonly path: string;
   readonly selectors: Readonly<Record<string, string>>;
-  readonly store: Pick<ObjectStore, 'set' | 'delete' | 'replace' | 'size'>;
+  readonly store: Pick<ObjectStore<object>, 'set' | 'delete' | 'replace' | 'size'>;
+  /** For a resource that the cluster need not have: how long to wait before looking for it again. */
+  readonly absentRetryMs?: number | undefined;
   /** Told when the first list is in, when it begins to fail and when it is well again. */
   onChange(): void;
   readonly now?: () => Date;
@@ -83,7 +85,7 @@ export class Reflector {
       } catch (error) {
         if (signal.aborted) return;
         if (isExpired(error)) this.#version = undefined;
-        await this.#backOff(error, signal);
+        if (!(await this.#waitWhileAbsent(error, signal))) await this.#backOff(error, signal);
       }
     }
   }
@@ -148,6 +150,21 @@ export class Reflector {
   #path(query: Readonly<Record<string, string>>): string {
     const { path, selectors } = this.#options;
     return `${path}?${new URLSearchParams({ ...selectors, ...query })}`;
+  }
+
+  // The cluster does not know the resource (any more): nothing of it is there, which is no failure.
+  async #waitWhileAbsent(error: unknown, signal: AbortSignal): Promise<boolean> {
+    const { absentRetryMs, store } = this.#options;
+    const isAbsent = error instanceof ApiError && error.status === 404;
+    if (absentRetryMs === undefined || !isAbsent) return false;
+    this.#version = undefined;
+    this.#attempt = 0;
+    store.replace().commit();
+    const { failing } = this.#state;
+    this.#state = { watchedAt: this.#now() };
+    if (failing !== undefined) this.#options.onChange();
+    await pause(absentRetryMs * (0.5 + 0.5 * this.#random()), { signal });
+    return true;
   }
 
   #listed(): void {

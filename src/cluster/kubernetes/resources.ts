@@ -42,9 +42,9 @@ export const resources: readonly Resource[] = [
 ];
 
 /** Throws InputError. What nothing on a node reads goes at once: of a Pod's 5-20 kB some 300 bytes stay. */
-export function readObject(kind: ClusterKind, key: string, raw: unknown): ClusterObject {
+export function readObject(kind: ClusterKind, key: string, raw: unknown): ClusterObject['object'] {
   const parsed = parseObject({ kind, key }, withoutForeignAnnotations(raw), 'API server');
-  return parsed.kind === 'Pod' ? { ...parsed, object: trimPod(parsed.object) } : parsed;
+  return parsed.kind === 'Pod' ? trimPod(parsed.object) : parsed.object;
 }
 
 // Annotations are the largest part of many objects (the last applied manifest), and we read few.

@@ -11,6 +11,8 @@ const collections: Readonly<Record<string, string>> = {
   Service: 'services',
   EndpointSlice: 'endpointslices',
   NetworkPolicy: 'networkpolicies',
+  ClusterNetworkPolicy: 'clusternetworkpolicies',
+  CustomResourceDefinition: 'customresourcedefinitions',
 };
 
 export class ApiObjects implements Disposable {

@@ -1,0 +1,53 @@
+// ClusterNetworkPolicy objects, where the cluster has that resource: each is told as not enforced, since somebody relies
+// on it. The resource is looked for now and then; it may be installed at any time.
+
+import type { ObjectMeta } from '../objects.ts';
+import { parseNamespace } from '../parse-node.ts';
+import type { SourceProblem } from '../state.ts';
+import type { ApiClient } from './api-client.ts';
+import { ObjectStore } from './object-store.ts';
+import { Reflector, type ReflectorState } from './reflector.ts';
+
+export interface ClusterPoliciesOptions {
+  readonly client: ApiClient;
+  onChange(): void;
+  /** How long it is waited before looking for the resource again. */
+  readonly lookAgainMs: number;
+}
+
+export class ClusterPolicies {
+  readonly reflector: Reflector;
+  readonly #store: ObjectStore<ObjectMeta>;
+
+  constructor({ client, onChange, lookAgainMs }: ClusterPoliciesOptions) {
+    this.#store = new ObjectStore(readPolicy, onChange);
+    this.reflector = new Reflector({
+      client,
+      resource: 'clusternetworkpolicies',
+      path: '/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies',
+      selectors: {},
+      store: this.#store,
+      onChange,
+      absentRetryMs: lookAgainMs,
+    });
+  }
+
+  /** None where the cluster does not have the resource. */
+  get states(): readonly ReflectorState[] {
+    const { state } = this.reflector;
+    return state.listedAt === undefined && state.failing === undefined ? [] : [state];
+  }
+
+  get problems(): readonly SourceProblem[] {
+    const unenforced = Array.from(this.#store.view().keys(), (name) => ({
+      text: `ClusterNetworkPolicy ${name}: is not enforced: this version has no cluster-wide policy yet`,
+      consequence: 'all pods reach each other',
+    }));
+    return [...this.#store.problems, ...unenforced];
+  }
+}
+
+// Name and labels: nothing more of it is used.
+function readPolicy(key: string, raw: unknown): ObjectMeta {
+  return parseNamespace(raw, `API server: ClusterNetworkPolicy ${key}`);
+}
