@@ -5,6 +5,7 @@
 import type { EntryGroup } from './table.ts';
 
 export class DesiredEntries<Entry> {
+  #last: readonly EntryGroup<Entry>[] = [];
   #groups: ReadonlySet<EntryGroup<Entry>> = new Set();
   #entries = new Map<string, Entry>();
   #hasCollision = false;
@@ -15,6 +16,8 @@ export class DesiredEntries<Entry> {
 
   /** Keys whose entry is another now, or that came or went; possibly some more. Where keys collide the later group holds. */
   update(groups: readonly EntryGroup<Entry>[]): ReadonlySet<string> {
+    if (groups === this.#last) return new Set();
+    this.#last = groups;
     const next = new Set(groups);
     if (this.#hasCollision) return this.#rebuild(next);
     const dirty = new Set<string>();

@@ -9,9 +9,9 @@ import { addRoute, delRoute, listRoutes, replaceRoute } from '../../kernel/netli
 import type { Route } from '../../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
-import type { DesiredState, OverlayDevice, PodRange, RemoteRange } from '../../model/desired.ts';
+import type { DesiredState, PodRange, RemoteRange } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
-import type { Address } from '../../net/address.ts';
+import type { Address, AddressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { hostPrefix, type Prefix, prefixFamily } from '../../net/prefix.ts';
 import type { EntryFailure, EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
@@ -33,19 +33,30 @@ export interface RouteEntry {
 
 export function routeEntries(desired: DesiredState): readonly EntryGroup<RouteEntry>[] {
   const { endpoints, podRanges, remoteRanges, overlay } = desired;
-  return [rangeEntries(podRanges, remoteRanges, overlay), ...endpoints.map(entriesOfEndpoint)];
+  return [
+    ownEntries(podRanges),
+    remoteEntries(remoteRanges, overlay?.ifIndex, routerOf(podRanges, 4), routerOf(podRanges, 6)),
+    ...endpoints.map(entriesOfEndpoint),
+  ];
 }
 
-const rangeEntries = memoizeLast(
-  (
-    podRanges: readonly PodRange[],
-    remoteRanges: readonly RemoteRange[],
-    overlay: OverlayDevice | undefined,
-  ): EntryGroup<RouteEntry> => [
-    ...podRanges.map(ownRange),
-    ...remoteRanges.flatMap((range) => remoteRange(range, overlay, podRanges)),
-  ],
+const ownEntries = memoize(
+  (podRanges: readonly PodRange[]): EntryGroup<RouteEntry> => podRanges.map(ownRange),
 );
+
+// One group, in which ranges that did not change keep their entries: thousands of groups would cost every settle.
+const remoteEntries = memoizeLast(
+  (
+    remoteRanges: readonly RemoteRange[],
+    overlay: IfIndex | undefined,
+    router4: Address | undefined,
+    router6: Address | undefined,
+  ): EntryGroup<RouteEntry> => remoteRanges.flatMap(remoteRange(overlay, router4, router6)),
+);
+
+function routerOf(podRanges: readonly PodRange[], family: AddressFamily): Address | undefined {
+  return podRanges.find(({ prefix }) => prefixFamily(prefix) === family)?.router;
+}
 
 export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<RouteEntry> = memoize(
   ({ addresses, hostIfIndex }) =>
@@ -57,24 +68,27 @@ function ownRange({ prefix }: PodRange): Keyed<RouteEntry> {
   return entry(prefix, { type: 'unreachable' });
 }
 
-function remoteRange(
-  { prefix, path }: RemoteRange,
-  overlay: OverlayDevice | undefined,
-  podRanges: readonly PodRange[],
-): readonly Keyed<RouteEntry>[] {
-  switch (path.kind) {
-    case 'native':
-      return [entry(prefix, { gateway: path.nextHop, ifIndex: path.ifIndex })];
-    case 'overlay': {
-      if (overlay?.ifIndex === undefined) return [];
-      // Remote nodes route the router address, and not necessarily the node's own, back through the tunnel.
-      const own = podRanges.find((range) => prefixFamily(range.prefix) === prefixFamily(prefix));
-      return [entry(prefix, { ifIndex: overlay.ifIndex, source: own?.router })];
-    }
-    default:
-      return unreachable(path);
-  }
-}
+const remoteRange = memoizeLast(
+  (
+    overlay: IfIndex | undefined,
+    router4: Address | undefined,
+    router6: Address | undefined,
+  ): ((range: RemoteRange) => EntryGroup<RouteEntry>) =>
+    memoize(({ prefix, path }) => {
+      switch (path.kind) {
+        case 'native':
+          return [entry(prefix, { gateway: path.nextHop, ifIndex: path.ifIndex })];
+        case 'overlay': {
+          if (overlay === undefined) return [];
+          // Remote nodes route the router address, and not necessarily the node's own, back through the tunnel.
+          const source = prefixFamily(prefix) === 4 ? router4 : router6;
+          return [entry(prefix, { ifIndex: overlay, source })];
+        }
+        default:
+          return unreachable(path);
+      }
+    }),
+);
 
 function entry(destination: Prefix, rest: Partial<RouteEntry>): Keyed<RouteEntry> {
   const { type = 'unicast', gateway, ifIndex, source } = rest;
