@@ -4,6 +4,10 @@
 import koffi from 'koffi';
 import { isKernelError, KernelError } from './errno.ts';
 import { NetworkNamespace } from './namespace.ts';
+import { Attributes } from './netlink/attribute.ts';
+import { malformed } from './netlink/message.ts';
+import type { Query } from './netlink/request.ts';
+import { NetlinkSocket } from './netlink/socket.ts';
 
 /** The families of tables; `inet` is IPv4 and IPv6 in one. */
 export type NftFamily = 'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev';
@@ -13,12 +17,13 @@ export class Nftables implements Disposable {
   readonly #library: Library;
   readonly #namespace: NetworkNamespace;
   #context: bigint | undefined;
-  /** The last listing as text and parsed. */
-  #listed: { readonly output: string; readonly items: readonly unknown[] } | undefined;
+  readonly #socket: NetlinkSocket;
+  #listed: Listed | undefined;
 
   private constructor(library: Library, namespace: NetworkNamespace) {
     this.#library = library;
     this.#namespace = namespace;
+    this.#socket = NetlinkSocket.open({ namespace, family: 'netfilter' });
     // libnftables opens its netlink socket here, and that stays in the namespace.
     this.#context = namespace.run(() => library.create(0));
     library.bufferOutput(this.#context);
@@ -62,11 +67,15 @@ export class Nftables implements Disposable {
     { stateless = false }: { readonly stateless?: boolean } = {},
   ): readonly unknown[] | undefined {
     const subject = `table ${family} ${name}`;
+    // Taken first: what changes in between has another generation the next time.
+    const generation = generationOf(this.#socket);
+    const last = this.#listed;
+    if (stateless && last?.subject === subject && last.generation === generation) return last.items;
     try {
       const output = this.#run(`list ${subject}`, { call: 'nft list', subject, stateless });
-      if (this.#listed?.output === output) return this.#listed.items;
-      const items = readListing(output, subject);
-      this.#listed = { output, items };
+      const isSame = stateless && last?.subject === subject && last.output === output;
+      const items = isSame ? last.items : readListing(output, subject);
+      if (stateless) this.#listed = { subject, generation, output, items };
       return items;
     } catch (error) {
       if (isKernelError(error, 'ENOENT')) return undefined;
@@ -90,6 +99,7 @@ export class Nftables implements Disposable {
     if (this.#context === undefined) return;
     this.#library.free(this.#context);
     this.#context = undefined;
+    this.#socket[Symbol.dispose]();
     this.#namespace[Symbol.dispose]();
   }
 
@@ -112,6 +122,33 @@ export class Nftables implements Disposable {
       detail: describeErrors(errors),
     });
   }
+}
+
+/** The last stateless listing. */
+interface Listed {
+  readonly subject: string;
+  readonly generation: number;
+  readonly output: string;
+  readonly items: readonly unknown[];
+}
+
+/** A number that every change of the namespace's rules, by whomever, makes another (NFT_MSG_GETGEN; Linux 3.15). */
+function generationOf(socket: NetlinkSocket): number {
+  const nftSubsystem = 10;
+  const query: Query = {
+    call: 'nft get generation',
+    subject: '',
+    type: (nftSubsystem << 8) | 16,
+    // struct nfgenmsg: any family, version 0, no resource.
+    write: (message) => message.u32(0),
+  };
+  const headerBytes = 4;
+  const generationId = 1;
+  return socket.get(query, (payload) => {
+    const id = new Attributes(payload.subarray(headerBytes)).u32BigEndian(generationId);
+    if (id === undefined) throw malformed('nftables generation without a number');
+    return id;
+  });
 }
 
 const outputFlags = { stateless: 1 << 2, json: 1 << 4 } as const;

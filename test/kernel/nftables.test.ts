@@ -96,6 +96,52 @@ rootTest('a listing without state leaves the counters out', (context) => {
   assert.doesNotMatch(JSON.stringify(stateless), /"packets"/);
 });
 
+const setWithRule = `
+  set allowed {
+    type ipv4_addr
+    elements = { 192.0.2.1 }
+  }
+  chain input {
+    type filter hook input priority filter;
+    ip saddr @allowed accept
+  }
+`;
+const changes: readonly (readonly [what: string, commands: string[]])[] = [
+  ['an element more', ['add element inet test allowed { 192.0.2.2 }']],
+  ['an element less', ['delete element inet test allowed { 192.0.2.1 }']],
+  ['a rule more', ['add rule inet test input drop']],
+  ['the same again', ['delete table inet test', `table inet test { ${setWithRule} }`]],
+];
+for (const [what, commands] of changes) {
+  rootTest(
+    `a stateless listing is the same object until somebody changes a rule: ${what}`,
+    (context) => {
+      const namespace = testNamespace(context);
+      using nft = Nftables.open(namespace);
+      nft.replaceTable('inet', 'test', setWithRule);
+      const list = () => nft.listTable('inet', 'test', { stateless: true });
+      const before = list();
+      assert.equal(list(), before);
+      using other = Nftables.open(namespace);
+      for (const command of commands) other.apply(command);
+      const after = list();
+      assert.notEqual(after, before);
+      assert.notDeepEqual(after, before);
+      assert.equal(list(), after);
+      other.deleteTable('inet', 'test');
+      assert.equal(list(), undefined);
+    },
+  );
+}
+
+rootTest('a change of another table leaves a stateless listing the same object', (context) => {
+  using nft = Nftables.open(testNamespace(context));
+  nft.replaceTable('inet', 'test', setWithRule);
+  const before = nft.listTable('inet', 'test', { stateless: true });
+  nft.apply('add table ip other');
+  assert.equal(nft.listTable('inet', 'test', { stateless: true }), before);
+});
+
 rootTest('each works in its own namespace, interface names included', (context) => {
   const [one, other] = [testNamespace(context), testNamespace(context)];
   runIn(one, 'ip', 'link', 'add', 'only-here', 'type', 'bridge');
