@@ -14,7 +14,7 @@ import { judgedHooks } from '../support/random-packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const seed = Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1_000_000);
-const packets = Number(process.env['HEDDLE_MUTATIONS'] ?? 200_000);
+const packets = Number(process.env['HEDDLE_MUTATIONS'] ?? 1_000_000);
 const sampleEvery = 500;
 
 interface Case {

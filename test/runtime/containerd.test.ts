@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe } from 'node:test';
 import type { EndpointView } from '../../src/agent/api-types.ts';
+import { callCni } from '../../src/lab/cni-call.ts';
 import { Containerd } from '../support/containerd.ts';
 import { curl, eventually, sharedLab, threePods, urlHost } from '../support/lab.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
@@ -71,23 +72,77 @@ describe('a container of containerd on node-1', () => {
     }
   });
 
+  async function assertNothingStays({ containerId, hostIfName, addresses }: EndpointView) {
+    const left = (await endpoints()).map((each) => each.containerId);
+    assert.ok(!left.includes(containerId), 'the agent forgot it');
+    const script = 'ip -o link; ip route; ip -6 route; ip neigh; nft list ruleset';
+    const { stdout } = await lab().inNode('node-1', ['sh', '-c', script]);
+    for (const trace of [hostIfName, ...addresses.map((address) => `${address} `)]) {
+      assert.ok(!stdout.includes(trace), `${trace} in ${stdout}`);
+    }
+    assert.deepEqual((await lab().status('node-1')).health, { state: 'healthy', reasons: [] });
+  }
+
+  rootTest('when its process crashes its network is taken away', async () => {
+    await containerd.run('crashing', ['/bin/busybox', 'sleep', '1000']);
+    const crashing = (await endpoints()).find((each) => each.containerId.includes('crashing'));
+    assert(crashing !== undefined);
+    process.kill(await containerd.pidOf('crashing'), 'SIGKILL');
+    await containerd.ended('crashing');
+    await assertNothingStays(crashing);
+  });
+
   rootTest('when it ends nothing of it stays', async () => {
     await containerd.stop('box');
-    const left = await endpoints();
-    assert.deepEqual(
-      left.filter(({ containerId }) => containerId.includes('box')),
-      [],
-    );
-    const { stdout } = await lab().inNode('node-1', ['ip', '-o', 'link']);
-    assert.doesNotMatch(stdout, new RegExp(endpoint.hostIfName));
-    const routes = await lab().inNode('node-1', ['sh', '-c', 'ip route; ip -6 route; ip neigh']);
-    for (const address of endpoint.addresses)
-      assert.ok(!routes.stdout.includes(`${address} `), routes.stdout);
+    await assertNothingStays(endpoint);
     assert.equal((await containerd.ctr(['container', 'ls', '-q'])).stdout, '');
     const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
     assert.deepEqual(
       mounts.filter((line) => line.includes(containerd.folder)),
       [],
     );
+  });
+
+  rootTest('one runs on while containerd and the agent are started anew', async () => {
+    const server = ['/bin/busybox', 'httpd', '-f', '-p', '8080', '-h', '/www'];
+    await containerd.runDetached('lasting', server);
+    const lasting = (await endpoints()).find((each) => each.containerId.includes('lasting'));
+    assert(lasting !== undefined);
+    const [address = ''] = lasting.addresses;
+    const serves = async (): Promise<boolean> =>
+      (await lab().inPod('db-1', curl(address))).stdout === 'a container\n';
+    await eventually('it serves', serves);
+    const { pid } = await lab().status('node-1');
+    let isRestarted = false;
+    const restarting = containerd.restart().then(() => {
+      isRestarted = true;
+    });
+    lab().lab.agent('node-1').signal('SIGKILL');
+    while (!isRestarted) assert.ok(await serves());
+    await restarting;
+    await eventually('a new agent is healthy', async () => {
+      const status = await lab()
+        .status('node-1')
+        .catch(() => undefined);
+      return status !== undefined && status.pid !== pid && status.health.state === 'healthy';
+    });
+    assert.ok(await serves());
+    const inside = await containerd.exec('lasting', ['/bin/busybox', 'ip', 'address']);
+    assert.match(inside.stdout, new RegExp(`inet ${address}/32`), inside.stderr);
+
+    // `ctr` forgets the network of a detached container: the agent says so, and a DEL brings it in order.
+    await containerd.remove('lasting');
+    await eventually('the agent misses its interface', async () => {
+      const { reasons } = (await lab().status('node-1')).health;
+      return reasons.some((text) => /its interface hd.* is gone; it keeps/.test(text));
+    });
+    await callCni({
+      command: 'DEL',
+      containerId: lasting.containerId,
+      namespacePath: '',
+      pod: { namespace: 'default', name: 'lasting', uid: '' },
+      node: lab().node('node-1'),
+    });
+    await assertNothingStays(lasting);
   });
 });

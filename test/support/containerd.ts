@@ -3,7 +3,15 @@
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { shimPath } from '../../src/lab/paths.ts';
@@ -15,10 +23,11 @@ import { eventually } from './lab.ts';
 export class Containerd {
   readonly node: NodeRecord;
   readonly folder: string;
-  readonly #daemon: ChildProcess;
-  readonly #daemonEnded: Promise<number>;
+  #daemon: ChildProcess;
+  #daemonEnded: Promise<number>;
   /** Container id -> the end of its `ctr run`. */
   readonly #running = new Map<string, Promise<number>>();
+  readonly #detached = new Set<string>();
 
   private constructor(node: NodeRecord, folder: string, daemon: ChildProcess) {
     this.node = node;
@@ -31,16 +40,9 @@ export class Containerd {
   static async start(node: NodeRecord): Promise<Containerd> {
     const folder = mkdtempSync(join(tmpdir(), 'heddle-containerd-'));
     writeConfiguration(folder, node);
-    const log = openSync(join(folder, 'containerd.log'), 'a');
-    const daemon = spawnIn(node, ['containerd', '-c', join(folder, 'config.toml')], {
-      stdio: ['ignore', log, log],
-    });
-    const containerd = new Containerd(node, folder, daemon);
+    const containerd = new Containerd(node, folder, startDaemon(node, folder));
     const archive = buildImage(folder);
-    await eventually('containerd answers', async () => {
-      const { exitCode } = await containerd.ctr(['version']);
-      return exitCode === 0 ? true : undefined;
-    });
+    await containerd.#untilAnswering();
     const imported = await containerd.ctr(['images', 'import', archive]);
     assert.equal(imported.exitCode, 0, imported.stderr);
     return containerd;
@@ -50,14 +52,56 @@ export class Containerd {
   async run(id: string, command: readonly string[]): Promise<void> {
     // Without a cgroup of its own it stays in the node's, like the daemon.
     const words = ['run', '--rm', '--cni', '--cgroup', '', imageName, id, ...command];
-    const log = openSync(join(this.folder, `${id}.log`), 'a');
+    const logFile = join(this.folder, `${id}.log`);
+    const log = openSync(logFile, 'a');
     const child = spawnIn(this.node, this.#command(words), { stdio: ['ignore', log, log] });
     this.#running.set(id, exitOf(child));
     await eventually(`container ${id} runs`, async () => {
-      assert.equal(child.exitCode, null, `ctr run ended: see ${this.folder}/${id}.log`);
+      assert.equal(child.exitCode, null, `ctr run ended: ${readFileSync(logFile, 'utf8')}`);
       const { stdout } = await this.ctr(['task', 'ls']);
       return new RegExp(`^${id} .*RUNNING`, 'm').test(stdout) ? true : undefined;
     });
+  }
+
+  /** The same without a `ctr` that waits for its end: nobody takes its network away. */
+  async runDetached(id: string, command: readonly string[]): Promise<void> {
+    const words = ['run', '--detach', '--cni', '--cgroup', '', imageName, id, ...command];
+    const { exitCode, stderr } = await this.ctr(words);
+    assert.equal(exitCode, 0, stderr);
+    this.#detached.add(id);
+  }
+
+  /** Of a running container's first process. */
+  async pidOf(id: string): Promise<number> {
+    const { stdout } = await this.ctr(['task', 'ls']);
+    const pid = new RegExp(`^${id} +(\\d+) +RUNNING`, 'm').exec(stdout)?.[1];
+    assert(pid !== undefined, stdout);
+    return Number(pid);
+  }
+
+  /** Resolves when `ctr run` has seen the end of its container. */
+  async ended(id: string): Promise<void> {
+    await this.#running.get(id);
+    this.#running.delete(id);
+  }
+
+  /** Containers run on. */
+  async restart(): Promise<void> {
+    await this.#stopDaemon();
+    this.#daemon = startDaemon(this.node, this.folder);
+    this.#daemonEnded = exitOf(this.#daemon);
+    await this.#untilAnswering();
+  }
+
+  /** Of a container without a `ctr` of its own. */
+  async remove(id: string): Promise<void> {
+    await this.ctr(['task', 'kill', '--signal', 'SIGKILL', id]);
+    await eventually(`container ${id} is removed`, async () => {
+      await this.ctr(['task', 'rm', '--force', id]);
+      const { exitCode } = await this.ctr(['container', 'rm', id]);
+      return exitCode === 0 ? true : undefined;
+    });
+    this.#detached.delete(id);
   }
 
   /** Inside a running container. */
@@ -80,9 +124,21 @@ export class Containerd {
 
   async close(): Promise<void> {
     for (const id of this.#running.keys()) await this.stop(id);
+    for (const id of this.#detached) await this.remove(id);
+    await this.#stopDaemon();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  async #stopDaemon(): Promise<void> {
     this.#daemon.kill('SIGTERM');
     await this.#daemonEnded;
-    rmSync(this.folder, { recursive: true });
+  }
+
+  async #untilAnswering(): Promise<void> {
+    await eventually('containerd answers', async () => {
+      const { exitCode } = await this.ctr(['version']);
+      return exitCode === 0 ? true : undefined;
+    });
   }
 
   // `ctr run --cni` looks only into /etc/cni/net.d and /opt/cni/bin: it gets its own view of both folders.
@@ -94,6 +150,13 @@ export class Containerd {
     ].join(' && ');
     return ['unshare', '-m', '--propagation', 'private', 'sh', '-c', script, this.folder, ...words];
   }
+}
+
+function startDaemon(node: NodeRecord, folder: string): ChildProcess {
+  const log = openSync(join(folder, 'containerd.log'), 'a');
+  return spawnIn(node, ['containerd', '-c', join(folder, 'config.toml')], {
+    stdio: ['ignore', log, log],
+  });
 }
 
 function writeConfiguration(folder: string, node: NodeRecord): void {
