@@ -23,7 +23,7 @@ dist/test/bpf/%.bpf.o: test/bpf/%.bpf.c $(wildcard test/bpf/*.h) bpf/shared.h
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_FLAGS) -c $< -o $@
 
-dist/shim/heddle-%: shim/%.c
+dist/shim/heddle-%: shim/%.c $(wildcard shim/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(SHIM_FLAGS) $< -o $@
 
