@@ -31,6 +31,14 @@ spec: { podCIDRs: [10.214.0.0/21, "fd00:214::/64"] }
 status: { addresses: [{ type: InternalIP, address: 10.215.0.1 }] }
 `;
 
+let started = 0;
+
+interface NodePlace {
+  readonly place: Place;
+  readonly folder: string;
+  readonly pinDir: string;
+}
+
 export interface Footprint {
   /** VmRSS of proc(5), 10^6 bytes. */
   readonly residentMegabytes: number;
@@ -45,13 +53,13 @@ export class CniNode implements AsyncDisposable {
   readonly #place: Place;
   readonly #agent: ChildProcess;
 
-  private constructor(place: Place, folder: string, pinDir: string) {
+  private constructor(name: string, { place, folder, pinDir }: NodePlace) {
     this.#place = place;
     this.#folder = folder;
     this.#pinDir = pinDir;
     const agentSocket = join(folder, 'agent.sock');
     this.plugin = {
-      name: 'heddle',
+      name,
       namespacePath: place.namespacePath,
       executable: shim,
       configuration: { cniVersion: '1.0.0', name: 'bench', type: 'heddle-cni', agentSocket },
@@ -63,15 +71,16 @@ export class CniNode implements AsyncDisposable {
     );
   }
 
-  /** `settings`: more lines of the agent's configuration. */
-  static async start(topology: Topology, settings = ''): Promise<CniNode> {
-    const place = topology.namespace('cni-node');
+  /** `name`: tells several of one run apart. */
+  static async start(topology: Topology, name = 'heddle'): Promise<CniNode> {
+    const number = ++started;
+    const place = topology.namespace(`cni-node-${number}`);
     connect(
       { place, name: 'eth0', address: '10.215.0.1/24' },
-      { place: topology.namespace('cni-wire'), name: 'eth0' },
+      { place: topology.namespace(`cni-wire-${number}`), name: 'eth0' },
     );
     const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-node-'));
-    const pinDir = `/sys/fs/bpf/heddle-bench-${process.pid}`;
+    const pinDir = `/sys/fs/bpf/heddle-bench-${process.pid}-${number}`;
     mkdirSync(join(folder, 'cluster'));
     writeFileSync(join(folder, 'cluster', 'node.yaml'), manifest);
     writeFileSync(
@@ -84,9 +93,9 @@ pinDir: ${pinDir}
 metrics: { address: "127.0.0.1:0" }
 logLevel: warn
 ipam: { cooldownMs: 0 }
-${settings}`,
+`,
     );
-    const node = new CniNode(place, folder, pinDir);
+    const node = new CniNode(name, { place, folder, pinDir });
     try {
       await node.#untilReady();
       return node;

@@ -10,7 +10,7 @@ import type { Bar, Experiment, Figure, RunOptions } from './experiment.ts';
 import { compare, type Metric } from './interleave.ts';
 import { type BenchPod, callAtOnce, callInTurn, type Plugin } from './load/cni-calls.ts';
 import { Topology } from './reference/topology.ts';
-import { ratios, series } from './statistics.ts';
+import { series } from './statistics.ts';
 
 const addP50: Metric = { name: 'ADD p50', unit: 'ms', better: 'lower' };
 const addP99: Metric = { name: 'ADD p99', unit: 'ms', better: 'lower' };
@@ -19,29 +19,43 @@ const delP99: Metric = { name: 'DEL p99', unit: 'ms', better: 'lower' };
 const addAll: Metric = { name: '20 parallel ADDs', unit: 'ms', better: 'lower' };
 const delAll: Metric = { name: '20 parallel DELs', unit: 'ms', better: 'lower' };
 
-// The baseline has one family to set up, and we have two: the reference plugins take twice as long for both.
-const calls = 'CNI calls (ratio to bridge + host-local with IPv4 alone)';
+// Both baselines: the reference plugins with one family have half of our work to do.
+const single = 'CNI calls (ratio to bridge + host-local with IPv4 alone)';
+const dual = 'CNI calls (ratio to bridge + host-local with both families)';
 const cost = 'agent at default sizes';
-const idle = {
-  group: cost,
-  arm: 'heddle, 200 endpoints',
-  metric: 'processor time, idle',
-  unit: '%',
-};
-const maps = { group: cost, arm: 'heddle, 200 endpoints', metric: 'BPF maps', unit: 'MB' };
-const growth = 'with 1,000 endpoints (ratio to one)';
+const fullGroup = 'agent with 1,000 endpoints';
+const growth = 'CNI calls by endpoints on the node (ratio to none)';
+const atCost = { arm: 'heddle, 200 endpoints', of: 'value' } as const;
+const idle = { metric: 'processor time, idle', unit: '%', better: 'lower' } as const;
+const resident = { metric: 'resident memory', unit: 'MB', better: 'lower' } as const;
+const maps = { metric: 'BPF maps', unit: 'MB', better: 'lower' } as const;
+const levels = { some: 200, many: 1000 } as const;
 
 const bars: readonly Bar[] = [
-  { group: calls, arm: 'heddle', metric: addP50.name, of: 'ratio', limit: 0.4 },
-  { group: calls, arm: 'heddle', metric: delP50.name, of: 'ratio', limit: 0.4 },
-  { group: calls, arm: 'heddle', metric: addAll.name, of: 'ratio', limit: 0.3 },
-  { group: cost, arm: 'heddle, 200 endpoints', metric: 'resident memory', of: 'value', limit: 120 },
-  { group: cost, arm: maps.arm, metric: maps.metric, of: 'value', limit: 60 },
-  { group: cost, arm: idle.arm, metric: idle.metric, of: 'value', limit: 0.5 },
-  { group: growth, arm: 'heddle', metric: addP50.name, of: 'ratio', limit: 1.03 },
-  { group: growth, arm: 'heddle', metric: 'resident memory', of: 'value', limit: 120 },
-  { group: growth, arm: 'heddle', metric: maps.metric, of: 'value', limit: 60 },
+  ...[single, dual].flatMap((group): Bar[] => [
+    { group, arm: 'heddle', metric: addP50.name, of: 'ratio', limit: 0.4 },
+    { group, arm: 'heddle', metric: delP50.name, of: 'ratio', limit: 0.4 },
+    { group, arm: 'heddle', metric: addAll.name, of: 'ratio', limit: 0.3 },
+  ]),
+  { group: cost, ...atCost, metric: resident.metric, limit: 120 },
+  { group: cost, ...atCost, metric: maps.metric, limit: 60 },
+  { group: cost, ...atCost, metric: idle.metric, limit: 0.5 },
+  ...[levels.some, levels.many].flatMap((level): Bar[] =>
+    [addP50, delP50, addAll].map(({ name }) => ({
+      group: growth,
+      arm: atLevel(level),
+      metric: name,
+      of: 'ratio',
+      limit: 1.03,
+    })),
+  ),
+  { group: fullGroup, arm: atLevel(levels.many), metric: resident.metric, of: 'value', limit: 120 },
+  { group: fullGroup, arm: atLevel(levels.many), metric: maps.metric, of: 'value', limit: 60 },
 ];
+
+function atLevel(endpoints: number): string {
+  return `heddle, ${endpoints} endpoints`;
+}
 
 export const cniExperiment: Experiment = {
   name: 'cni',
@@ -56,14 +70,15 @@ async function runCni(options: RunOptions): Promise<readonly Figure[]> {
     using topology = new Topology(`heddle-bench-${process.pid}`);
     using pods = new Pods(`heddle-bench-${process.pid}-pod`);
     await using node = await CniNode.start(topology);
-    const arms: [Plugin, ...Plugin[]] = [
-      bridge(topology, stateDir, ['4']),
-      bridge(topology, stateDir, ['4', '6']),
-      node.plugin,
-    ];
+    const both = bridge(topology, stateDir, ['4', '6']);
+    const { plugin } = node;
     return [
-      ...(await compareCalls(arms, pods, options)),
-      ...(await measureAgent(node, pods, options)),
+      ...(await compareCalls(single, [bridge(topology, stateDir, ['4']), plugin], {
+        pods,
+        options,
+      })),
+      ...(await compareCalls(dual, [both, plugin], { pods, options })),
+      ...(await compareLevels(node, { topology, pods, options })),
     ];
   } finally {
     rmSync(stateDir, { recursive: true, force: true });
@@ -91,18 +106,23 @@ function bridge(topology: Topology, stateDir: string, families: readonly ('4' | 
   };
 }
 
+interface Means {
+  readonly pods: Pods;
+  readonly options: RunOptions;
+}
+
 function compareCalls(
+  group: string,
   plugins: readonly [Plugin, ...Plugin[]],
-  pods: Pods,
-  { quick, signal, progress }: RunOptions,
+  { pods, options: { quick, signal, progress } }: Means,
 ): Promise<readonly Figure[]> {
   const inTurn = quick ? 5 : 20;
   const arm = (plugin: Plugin) => ({ ...plugin, client: plugin, server: plugin, address: '' });
   const [baseline, ...others] = plugins;
   return compare({
-    group: calls,
+    group,
     arms: [arm(baseline), ...others.map(arm)],
-    rounds: quick ? 2 : 7,
+    rounds: quick ? 2 : 9,
     signal,
     progress,
     measure: async ({ name }) => {
@@ -123,44 +143,51 @@ function compareCalls(
   });
 }
 
-async function measureAgent(
-  node: CniNode,
-  pods: Pods,
-  { quick, signal, progress }: RunOptions,
+/** Three nodes side by side, with none, 200 and 1,000 pods that stay while others come and go. */
+async function compareLevels(
+  empty: CniNode,
+  { topology, pods, options }: Means & { readonly topology: Topology },
 ): Promise<readonly Figure[]> {
-  const most = quick ? 220 : 1020;
-  const all = pods.atLeast(most);
-  const added = async (from: number, to: number): Promise<readonly number[]> => {
-    signal.throwIfAborted();
-    progress(`agent: pods ${from + 1} to ${to}`);
-    return callInTurn(node.plugin, 'ADD', all.slice(from, to));
-  };
-  const first = await added(0, 20);
-  await added(20, 200);
-  progress('agent: idle with 200 pods');
+  const { some, many } = options.quick ? { some: 20, many: 60 } : levels;
+  await using few = await CniNode.start(topology, atLevel(levels.some));
+  await using full = await CniNode.start(topology, atLevel(levels.many));
+  // The first 20 are those that come and go.
+  const staying = pods.atLeast(20 + some + many).slice(20);
+  await fill(few, staying.slice(0, some), options);
+  const idleFigures = await measureIdle(few, options);
+  await fill(full, staying.slice(some), options);
+  const plugins = [empty.plugin, few.plugin, full.plugin] as const;
+  const figures = await compareCalls(growth, plugins, { pods, options });
+  return [...idleFigures, ...figures, ...footprint(full, fullGroup, atLevel(levels.many))];
+}
+
+function fill(
+  node: CniNode,
+  pods: readonly BenchPod[],
+  { signal, progress }: RunOptions,
+): Promise<readonly number[]> {
+  signal.throwIfAborted();
+  progress(`${node.plugin.name}: ${pods.length} pods`);
+  return callInTurn(node.plugin, 'ADD', pods);
+}
+
+async function measureIdle(
+  node: CniNode,
+  { quick, progress }: RunOptions,
+): Promise<readonly Figure[]> {
+  progress(`${node.plugin.name}: idle`);
   // The garbage of the burst goes first.
-  const before = await node.idlePercent(quick ? 2 : 20).then(() => node.footprint());
+  await node.idlePercent(quick ? 2 : 20);
+  const figures = footprint(node, cost, atCost.arm);
   const idlePercent = await node.idlePercent(quick ? 10 : 60);
-  await added(200, most - 20);
-  const last = await added(most - 20, most);
-  const after = node.footprint();
-  await callInTurn(node.plugin, 'DEL', all);
-  const lower = { better: 'lower' } as const;
-  const grown = { group: growth, arm: 'heddle', ...lower };
-  const resident = { metric: 'resident memory', unit: 'MB' } as const;
+  return [{ group: cost, arm: atCost.arm, ...idle, values: series([idlePercent]) }, ...figures];
+}
+
+function footprint(node: CniNode, group: string, arm: string): readonly Figure[] {
+  const { residentMegabytes, mapMegabytes } = node.footprint();
   return [
-    { ...idle, ...lower, values: series([idlePercent]) },
-    { ...maps, ...resident, ...lower, values: series([before.residentMegabytes]) },
-    { ...maps, ...lower, values: series([before.mapMegabytes]) },
-    {
-      ...grown,
-      metric: addP50.name,
-      unit: addP50.unit,
-      values: series(last),
-      ratios: ratios([series(last).median], [series(first).median]),
-    },
-    { ...grown, ...resident, values: series([after.residentMegabytes]) },
-    { ...grown, metric: maps.metric, unit: maps.unit, values: series([after.mapMegabytes]) },
+    { group, arm, ...resident, values: series([residentMegabytes]) },
+    { group, arm, ...maps, values: series([mapMegabytes]) },
   ];
 }
 
