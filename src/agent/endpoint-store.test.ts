@@ -39,12 +39,12 @@ function endpoint(number: number): LocalEndpoint {
 test('a record comes back as it was saved, complete or not', async () => {
   const directory = freshDirectory();
   const store = EndpointStore.open(directory, 8);
-  await store.complete(endpoint(2));
+  store.complete(endpoint(2));
   store.reserve(reservation(1));
   const { pod: _, ...others } = endpoint(3);
   const ingress = { bitsPerSecond: 1e6, burstBits: 8e5 };
   const withoutPod = { ...others, bandwidth: { ingress, egress: { bitsPerSecond: 2e6 } } };
-  await store.complete(withoutPod);
+  store.complete(withoutPod);
   const reopened = EndpointStore.open(directory, 8);
   assert.deepEqual(reopened.problems, []);
   assert.deepEqual(reopened.list(), [reservation(1), endpoint(2), withoutPod]);
@@ -55,7 +55,7 @@ test('saving again replaces the record', async () => {
   const directory = freshDirectory();
   const store = EndpointStore.open(directory, 8);
   store.reserve(reservation(1));
-  await store.complete(endpoint(1));
+  store.complete(endpoint(1));
   assert.deepEqual(store.list(), [endpoint(1)]);
   assert.deepEqual(EndpointStore.open(directory, 8).list(), [endpoint(1)]);
   assert.deepEqual(readdirSync(directory), [`${endpoint(1).hostIfName}.json`]);
@@ -85,7 +85,7 @@ test('a record counts before it is on disk, so that parallel requests do not tak
 test('removing what is not there is fine', async () => {
   const directory = freshDirectory();
   const store = EndpointStore.open(directory, 3);
-  await store.complete(endpoint(1));
+  store.complete(endpoint(1));
   store.remove(endpoint(1).hostIfName);
   store.remove(endpoint(1).hostIfName);
   assert.deepEqual(EndpointStore.open(directory, 3).list(), []);
@@ -96,8 +96,8 @@ test('what cannot be written does not count', async () => {
   const store = EndpointStore.open(directory, 3);
   store.reserve(reservation(1));
   rmSync(directory, { recursive: true });
-  await assert.rejects(store.complete(endpoint(1)), /ENOENT/);
-  await assert.rejects(store.complete(endpoint(2)), /ENOENT/);
+  assert.throws(() => store.complete(endpoint(1)), /ENOENT/);
+  assert.throws(() => store.complete(endpoint(2)), /ENOENT/);
   assert.throws(() => store.reserve(reservation(3)), /ENOENT/);
   assert.deepEqual(store.list(), [reservation(1)]);
   assert.equal(store.freeId(), 2);
@@ -105,7 +105,7 @@ test('what cannot be written does not count', async () => {
 
 test('what a crash left before the rename is no record', async () => {
   const directory = freshDirectory();
-  await EndpointStore.open(directory, 3).complete(endpoint(1));
+  EndpointStore.open(directory, 3).complete(endpoint(1));
   const temporary = path.join(directory, `${endpoint(2).hostIfName}.json.tmp`);
   writeFileSync(temporary, '{"format":1,"id":2');
   const store = EndpointStore.open(directory, 3);
@@ -129,7 +129,7 @@ const corrupt: readonly [string, string, RegExp][] = [
 for (const [name, text, reason] of corrupt) {
   test(`${name} is set aside and told, and the others are read`, async () => {
     const directory = freshDirectory();
-    await EndpointStore.open(directory, 3).complete(endpoint(2));
+    EndpointStore.open(directory, 3).complete(endpoint(2));
     const file = path.join(directory, `${endpoint(1).hostIfName}.json`);
     writeFileSync(file, text);
     const store = EndpointStore.open(directory, 3);

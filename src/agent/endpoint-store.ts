@@ -1,19 +1,8 @@
 // The endpoints of this node on disk: one JSON file a record, named after the host-side interface, so that what
 // `ip link` shows leads to it. Addresses and endpoint ids in use are what these records hold, and nothing else.
 
-import {
-  closeSync,
-  fsync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { Address } from '../net/address.ts';
@@ -82,31 +71,17 @@ export class EndpointStore {
     return undefined;
   }
 
-  /**
-   * Writes the record before anything is made in the kernel. It outlasts the agent, not a power cut, which takes what is
-   * in the kernel with it. Throws CniError (io); then all is as before.
-   */
+  /** Before anything is made in the kernel. Throws CniError (io); then all is as before. */
   reserve(record: EndpointReservation): void {
-    const file = this.#fileOf(record.hostIfName);
-    writeAtomically(file, formatRecord(record));
-    this.#replace(record.hostIfName, record);
+    this.#write(record);
   }
 
-  /** Replaces a reservation; on disk for good when it resolves. Rejects with CniError (io); then all is as before. */
-  async complete(endpoint: LocalEndpoint): Promise<void> {
-    const { hostIfName } = endpoint;
-    const previous = this.#records.get(hostIfName);
-    this.#replace(hostIfName, endpoint);
-    try {
-      await writeDurably(this.#fileOf(hostIfName), formatRecord(endpoint));
-    } catch (error) {
-      this.#replace(hostIfName, previous);
-      throw error;
-    }
+  /** Replaces a reservation. Throws CniError (io); then all is as before. */
+  complete(endpoint: LocalEndpoint): void {
+    this.#write(endpoint);
   }
 
-  /** A record that is not there is fine. Should a power cut bring it back, the next start finds its pod gone.
-   * Throws CniError (io). */
+  /** A record that is not there is fine. Throws CniError (io). */
   remove(hostIfName: string): void {
     const file = this.#fileOf(hostIfName);
     try {
@@ -115,6 +90,11 @@ export class EndpointStore {
       throw diskError('remove', file, error);
     }
     this.#replace(hostIfName, undefined);
+  }
+
+  #write(record: EndpointRecord): void {
+    writeAtomically(this.#fileOf(record.hostIfName), formatRecord(record));
+    this.#replace(record.hostIfName, record);
   }
 
   #fileOf(hostIfName: string): string {
@@ -176,7 +156,8 @@ function consequenceOf(recovered: ReturnType<Recover>): string {
   return `made again from what the kernel has of the pod, which keeps its network${lost}`;
 }
 
-// The rename makes it whole or not there.
+// The rename makes it whole or not there for whoever reads it, this agent's next start above all. It is not synced: what
+// takes the file's contents along, a power cut, takes the interface that it describes (docs/decisions/add-costs.md).
 function writeAtomically(file: string, text: string): void {
   const temporary = `${file}.tmp`;
   try {
@@ -186,21 +167,6 @@ function writeAtomically(file: string, text: string): void {
     discard(temporary);
     throw diskError('write', file, error);
   }
-}
-
-// The syncs make it outlast a power cut, after which a file could otherwise come back empty. Only they are left to the
-// thread pool: the rest happens in memory, and costs less than the way there and back.
-async function writeDurably(file: string, text: string): Promise<void> {
-  const temporary = `${file}.tmp`;
-  try {
-    writeFileSync(temporary, text, { mode: 0o600 });
-    await syncToDisk(temporary);
-    renameSync(temporary, file);
-  } catch (error) {
-    discard(temporary);
-    throw diskError('write', file, error);
-  }
-  await syncToDisk(path.dirname(file));
 }
 
 /** What cannot be removed from a disk that is read-only goes at the next start. */
@@ -218,15 +184,4 @@ function diskError(verb: 'write' | 'remove', file: string, cause: unknown): CniE
     details: 'stateDir must be writable and have space; pods that run are not affected',
     cause,
   });
-}
-
-const syncDescriptor = promisify(fsync);
-
-async function syncToDisk(file: string): Promise<void> {
-  const descriptor = openSync(file, 'r');
-  try {
-    await syncDescriptor(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

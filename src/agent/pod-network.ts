@@ -125,10 +125,14 @@ class OpenPod implements PodNamespace {
     if (routesLoopback(reservation)) node.run(() => writeSysctl(routeLocalnet(hostIfName), '1'));
     namespace.run(() => setIpv6(ifName, hasIpv6));
     const { ingress } = bandwidth ?? {};
-    shapeLink(nodeSocket, { ifIndex: host.ifIndex, mtuBytes, limit: ingress });
-    setLink(nodeSocket, { ifIndex: host.ifIndex, up: true });
+    const { ifIndex } = host;
+    const outcomes = batch(nodeSocket, (requests) => {
+      shapeLink(requests, { ifIndex, mtuBytes, limit: ingress });
+      setLink(requests, { ifIndex, up: true });
+    });
+    throwFirst(outcomes);
     this.#configure(reservation, host.peerIfIndex);
-    return host.ifIndex;
+    return ifIndex;
   }
 
   differences(endpoint: LocalEndpoint): readonly string[] {

@@ -240,12 +240,8 @@ export class Pods {
       this.#store.reserve(reservation);
       const endpoint = { ...reservation, hostIfIndex: namespace.wire(reservation) };
       this.#setLive(endpoint);
-      // Side by side: while the data path is written, the disk works.
-      const outcomes = await Promise.allSettled([
-        this.#node.settle(endpoint),
-        this.#store.complete(endpoint),
-      ]);
-      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+      await this.#node.settle(endpoint);
+      this.#store.complete(endpoint);
       return endpoint;
     } catch (error) {
       await this.#undo(reservation, error);

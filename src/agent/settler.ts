@@ -1,6 +1,8 @@
 // Decides when to settle: at once for whoever waits for it, soon after notifications (which come in bursts), again when
-// a failed entry's time has come, and every period with a fresh look at the kernel. One settle at a time.
+// a failed entry's time has come, and every period with a fresh look at the kernel. One settle at a time, for all who
+// asked until then: pods that come together share its passes over the tables and its sends.
 
+import { setImmediate } from 'node:timers/promises';
 import type { Logger } from '../base/log.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { SettleCause } from './api-types.ts';
@@ -77,8 +79,8 @@ export class Settler {
 
   #enqueue(): Waiting {
     const causes = new Set<SettleCause>();
-    const before = this.#running ?? Promise.resolve();
-    const report = before.then(() => {
+    // What has arrived at the sockets by now is read first.
+    const report = Promise.all([this.#running, setImmediate()]).then(() => {
       this.#waiting = undefined;
       return this.#options.settle([...causes]);
     });

@@ -36,6 +36,18 @@ export class TcxAttacher implements Attacher {
     });
   }
 
+  attachAll(attachments: readonly Attachment[]): readonly (Error | undefined)[] {
+    return attachments.map((attachment) => {
+      try {
+        this.attach(attachment);
+        return undefined;
+      } catch (error) {
+        if (isKernelError(error)) return error;
+        throw error;
+      }
+    });
+  }
+
   /**
    * The first program at an interface's hook costs 8-15 ms, in which the kernel waits for all CPUs with the RTNL lock
    * held: attaching from several threads would gain nothing. Exchanging a program costs 0.1 ms.

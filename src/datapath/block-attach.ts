@@ -2,7 +2,8 @@
 // each interface a clsact qdisc that has both blocks. A tcx link waits 10 ms for every CPU with the RTNL lock held, twice
 // a pod; this takes 0.2 ms, and a new program reaches all pods in one write (docs/decisions/pods-share-a-block.md).
 
-import { isKernelError } from '../kernel/errno.ts';
+import { isKernelError, type KernelError } from '../kernel/errno.ts';
+import { batch, throwFirst } from '../kernel/netlink/batch.ts';
 import { listBlockFilters, replaceBlockFilter } from '../kernel/netlink/block-filter.ts';
 import { linkByIndex } from '../kernel/netlink/link.ts';
 import {
@@ -13,7 +14,8 @@ import {
   delClsact,
   listClsact,
 } from '../kernel/netlink/qdisc.ts';
-import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import type { RequestSink } from '../kernel/netlink/request.ts';
+import type { NetlinkSocket, Outcomes } from '../kernel/netlink/socket.ts';
 import { steadyListing } from '../kernel/netlink/steady-listing.ts';
 import type { BpfProgram } from '../kernel/program.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -63,11 +65,30 @@ export class BlockAttacher implements Attacher {
     });
   }
 
-  attach({ ifIndex, hook }: Attachment): void {
-    if (!isPodHook(hook)) throw new Error(`${hook} is not a hook of pods`);
-    const { socket, program } = this.#options;
-    this.#addQdisc(ifIndex);
-    replaceBlockFilter(socket, { block: blockOf[hook], ...place }, program(hook));
+  /** Throws KernelError. */
+  attach(attachment: Attachment): void {
+    throwFirst(this.attachAll([attachment]));
+  }
+
+  /** A qdisc an interface and a filter a hook, in one send: hooks of one interface share the one, all interfaces the other. */
+  attachAll(attachments: readonly Attachment[]): Outcomes {
+    const ifIndexes = [...new Set(attachments.map(({ ifIndex }) => ifIndex))];
+    const hooks = [...new Set(attachments.map(({ hook }) => podHook(hook)))];
+    const outcomes = batch(this.#options.socket, (requests) => {
+      for (const ifIndex of ifIndexes) addClsact(requests, ifIndex, podBlocks);
+      this.#setFilters(requests, hooks);
+    });
+    const qdiscs = new Map(ifIndexes.map((ifIndex, index) => [ifIndex, outcomes[index]]));
+    const taken = ifIndexes.filter((ifIndex) => isKernelError(qdiscs.get(ifIndex), 'EEXIST'));
+    for (const ifIndex of taken) qdiscs.set(ifIndex, this.#takeOver(ifIndex));
+    // A block may have ended with the qdisc that was exchanged, and its filter with it.
+    const filters =
+      taken.length === 0
+        ? outcomes.slice(ifIndexes.length)
+        : batch(this.#options.socket, (requests) => this.#setFilters(requests, hooks));
+    return attachments.map(
+      ({ ifIndex, hook }) => qdiscs.get(ifIndex) ?? filters[hooks.indexOf(podHook(hook))],
+    );
   }
 
   /** Both hooks: they share the qdisc, and come and go together. */
@@ -80,17 +101,22 @@ export class BlockAttacher implements Attacher {
     }
   }
 
-  #addQdisc(ifIndex: IfIndex): void {
-    const { socket } = this.#options;
-    try {
-      addClsact(socket, ifIndex, podBlocks);
-    } catch (error) {
-      if (!isKernelError(error, 'EEXIST')) throw error;
-      if (hasOurBlocks(clsactOf(socket, ifIndex))) return;
-      // Somebody's on our interface, with filters of its own in the place of ours: blocks cannot be exchanged.
-      delClsact(socket, ifIndex);
-      addClsact(socket, ifIndex, podBlocks);
+  #setFilters(requests: RequestSink, hooks: readonly PodHook[]): void {
+    for (const hook of hooks) {
+      const filter = { block: blockOf[hook], ...place };
+      replaceBlockFilter(requests, filter, this.#options.program(hook));
     }
+  }
+
+  // There is one: ours, or somebody's own with filters in the place of ours, whose blocks cannot be exchanged.
+  #takeOver(ifIndex: IfIndex): KernelError | undefined {
+    const { socket } = this.#options;
+    if (hasOurBlocks(clsactOf(socket, ifIndex))) return undefined;
+    const outcomes = batch(socket, (requests) => {
+      delClsact(requests, ifIndex);
+      addClsact(requests, ifIndex, podBlocks);
+    });
+    return outcomes.find((failure) => failure !== undefined);
   }
 
   #isCurrent(hook: PodHook): boolean {
@@ -104,6 +130,11 @@ export class BlockAttacher implements Attacher {
 }
 
 const podHooks: readonly PodHook[] = ['from_pod', 'to_pod'];
+
+function podHook(hook: Hook): PodHook {
+  if (!isPodHook(hook)) throw new Error(`${hook} is not a hook of pods`);
+  return hook;
+}
 
 function isPodHook(hook: Hook): hook is PodHook {
   return hook === 'from_pod' || hook === 'to_pod';
@@ -124,7 +155,19 @@ export function attachByHook({
   const of = (hook: Hook): Attacher => (isPodHook(hook) ? pods : node);
   return {
     list: (desired) => [...node.list(desired), ...pods.list(desired)],
-    attach: (attachment) => of(attachment.hook).attach(attachment),
+    attachAll: (attachments) => {
+      const ofPods = attachments.filter(({ hook }) => isPodHook(hook));
+      const ofNode = attachments.filter(({ hook }) => !isPodHook(hook));
+      const done = new Map<Attachment, Error | undefined>();
+      for (const [attacher, some] of [
+        [node, ofNode],
+        [pods, ofPods],
+      ] as const) {
+        const outcomes = some.length === 0 ? [] : attacher.attachAll(some);
+        for (const [index, attachment] of some.entries()) done.set(attachment, outcomes[index]);
+      }
+      return attachments.map((attachment) => done.get(attachment));
+    },
     detach: (attachment) => of(attachment.hook).detach(attachment),
   };
 }

@@ -31,10 +31,10 @@ function memoryAttacher(): Attacher {
   const attached = new Map<string, AttachedHook>();
   return {
     list: () => [...attached.values()],
-    attach: (attachment) =>
-      void attached.set(`${attachment.ifName}/${attachment.hook}`, {
-        ...attachment,
-        current: true,
+    attachAll: (attachments) =>
+      attachments.map((attachment) => {
+        attached.set(`${attachment.ifName}/${attachment.hook}`, { ...attachment, current: true });
+        return undefined;
       }),
     detach: ({ ifName, hook }) => void attached.delete(`${ifName}/${hook}`),
   };

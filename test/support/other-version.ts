@@ -13,6 +13,7 @@ import type { MapSizes } from '../../src/datapath/map-set.ts';
 import { pinPaths } from '../../src/datapath/pins.ts';
 import type { Attachment } from '../../src/datapath/tables/attacher.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { throwFirst } from '../../src/kernel/netlink/batch.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { BpfProgram } from '../../src/kernel/program.ts';
 
@@ -64,7 +65,7 @@ export function runOtherVersion(version: OtherVersion): readonly string[] {
     pods: new BlockAttacher({ socket, program }),
     node: new TcxAttacher({ folder: paths.links, program }),
   });
-  for (const attachment of attachments) attacher.attach(attachment);
+  throwFirst(attacher.attachAll(attachments));
   for (const each of opened) each[Symbol.dispose]();
   return replaced;
 }

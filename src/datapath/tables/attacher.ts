@@ -19,8 +19,9 @@ export interface AttachedHook extends Attachment {
 export interface Attacher {
   /** Every one of ours, as the kernel has it now. `desired` spares asking for the names of interfaces that are in it. */
   list(desired?: ReadonlyMap<string, AttachedHook>): readonly AttachedHook[];
-  /** Attaches the loaded program, or puts it into the existing link without a gap. Throws KernelError. */
-  attach(attachment: Attachment): void;
+  /** Attaches the loaded programs, or puts them into the existing links without a gap. One outcome each: undefined where
+   * it was done, else usually a KernelError. */
+  attachAll(attachments: readonly Attachment[]): readonly (Error | undefined)[];
   /** What is already gone counts as done. */
   detach(attachment: Attachment): void;
 }

@@ -14,10 +14,12 @@ const entry: AttachedHook = {
 function recording(listed: readonly AttachedHook[], calls: string[]): Attacher {
   return {
     list: () => listed,
-    attach: ({ ifName, hook }: Attachment) => {
-      if (ifName === 'gone0') throw new Error('bpf link create gone0: ENODEV');
-      calls.push(`attach ${ifName}/${hook}`);
-    },
+    attachAll: (attachments: readonly Attachment[]) =>
+      attachments.map(({ ifName, hook }) => {
+        if (ifName === 'gone0') return new Error('bpf link create gone0: ENODEV');
+        calls.push(`attach ${ifName}/${hook}`);
+        return undefined;
+      }),
     detach: ({ ifName, hook }: Attachment) => void calls.push(`detach ${ifName}/${hook}`),
   };
 }
@@ -35,7 +37,7 @@ for (const { name, found } of stale) {
   });
 }
 
-test('links are attached and detached one by one, and one that fails does not stop the rest', () => {
+test('links are attached and detached, and one that fails does not stop the rest', () => {
   const calls: string[] = [];
   const table = attachmentTable(recording([entry], calls));
   const failures = table.set([{ ...entry, ifName: 'gone0' }, entry]);

@@ -53,7 +53,13 @@ export function attachmentTable(attacher: Attacher): Table<AttachedHook> {
     key: keyOf,
     equal: (left, right) => left.ifIndex === right.ifIndex && left.current === right.current,
     list: (desired) => new Map(attacher.list(desired).map((found) => [keyOf(found), found])),
-    set: (wanted) => writeEach(wanted, { key: keyOf, write: (entry) => attacher.attach(entry) }),
+    set: (wanted) => {
+      const outcomes = attacher.attachAll(wanted);
+      return wanted.flatMap((entry, index) => {
+        const error = outcomes[index];
+        return error === undefined ? [] : [{ key: keyOf(entry), error }];
+      });
+    },
     delete: (surplus) =>
       writeEach(surplus, { key: keyOf, write: (entry) => attacher.detach(entry) }),
   };

@@ -19,7 +19,7 @@ export function batch(socket: NetlinkSocket, fill: (requests: RequestSink) => vo
 }
 
 /** For batches that must succeed as a whole: throws the first failure. */
-export function throwFirst(outcomes: Outcomes): void {
+export function throwFirst(outcomes: readonly (Error | undefined)[]): void {
   for (const failure of outcomes) {
     if (failure !== undefined) throw failure;
   }
