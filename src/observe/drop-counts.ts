@@ -8,7 +8,7 @@ import { type PerCpuValues, sumOver } from './per-cpu.ts';
 
 const windowMs = 60_000;
 /** What a queue drops that holds a pod to its limit. */
-const bandwidthLimit = 'bandwidth limit';
+export const bandwidthLimit = 'bandwidth limit';
 
 export class DropCounts {
   readonly #counters: PerCpuValues<DropCounter>;
