@@ -35,7 +35,7 @@ export async function clusterDump(options: ClusterDumpOptions): Promise<readonly
     onProgress(`node ${node}`);
     files.push(...(await nodeFiles(node, () => dumpInPod(exec, namespace, name))));
     files.push(await log(core, { namespace, name, node, previous: false }));
-    files.push(await log(core, { namespace, name, node, previous: true }));
+    if (hasRestarted(pod)) files.push(await log(core, { namespace, name, node, previous: true }));
   }
   onProgress('objects of the cluster');
   const apps = config.makeApiClient(client.AppsV1Api);
@@ -125,6 +125,10 @@ interface LogSource {
   readonly node: string;
   /** Of the container that ran before this one. */
   readonly previous: boolean;
+}
+
+function hasRestarted({ status }: V1Pod): boolean {
+  return status?.containerStatuses?.some(({ restartCount }) => restartCount > 0) === true;
 }
 
 async function log(
