@@ -1,9 +1,11 @@
 // `npm run kube -- ...`: a real Kubernetes cluster on this machine, for people. Tests use cluster/cluster.ts directly.
 
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { parse } from 'yaml';
 import { InputError } from '../../src/base/input-error.ts';
 import { exitOf, type Place, spawnIn } from '../../src/lab/spawn.ts';
 import { KubeCluster } from './cluster/cluster.ts';
+import type { HeddleSettings } from './cluster/heddle.ts';
 import { kubectlEnvironment } from './cluster/kubectl.ts';
 import { buildPrograms, programPath } from './cluster/programs.ts';
 import { printedProgress } from './cluster/progress.ts';
@@ -16,6 +18,7 @@ interface UpFlags {
   readonly cni: ClusterRecord['cni'];
   readonly kubeProxy?: 'nftables' | 'iptables';
   readonly dns: boolean;
+  readonly set: HeddleSettings;
 }
 
 interface NameFlag {
@@ -27,7 +30,7 @@ const chooses = 'which cluster (needed only where there are several)';
 
 const examples = `
 Examples:
-  npm run kube -- up --cni bridge
+  npm run kube -- up
   npm run kube -- kubectl get pods -A -o wide
   npm run kube -- exec node-1 -- ip route
   npm run kube -- down
@@ -63,9 +66,10 @@ function up(): Command {
     .option('--nodes <count>', 'how many', wholeNumber, 2)
     .addOption(
       new Option('--cni <choice>', 'who gives pods a network')
-        .choices(['none', 'bridge'])
-        .default('bridge', 'bridge: the reference plugins and static routes'),
+        .choices(['heddle', 'bridge', 'none'])
+        .default('heddle', 'heddle: this tree; bridge: the reference plugins'),
     )
+    .option('--set <key=value>', "a key of Heddle's configuration (repeatable)", setting, {})
     .addOption(
       new Option(
         '--kube-proxy <mode>',
@@ -73,15 +77,20 @@ function up(): Command {
       ).choices(['nftables', 'iptables']),
     )
     .option('--no-dns', 'without CoreDNS')
-    .action(async (flags: UpFlags) => {
+    .action(async ({ set, ...flags }: UpFlags) => {
       const { name } = await KubeCluster.up({
         ...flags,
+        settings: set,
         owner: 'none',
         progress: printedProgress(),
         signal: interrupted.signal,
       });
       console.log(`cluster ${name} is up`);
       console.log('try:   npm run kube -- kubectl get pods -A -o wide');
+      if (flags.cni === 'heddle')
+        console.log(
+          '       npm run kube -- kubectl exec -n kube-system ds/heddle -- heddle status',
+        );
       console.log('       npm run kube -- down');
     });
 }
@@ -195,6 +204,12 @@ function countText(leftovers: Leftovers): string {
   return Object.entries(leftovers)
     .map(([kind, count]) => `${count} ${kind}`)
     .join(', ');
+}
+
+function setting(text: string, previous: HeddleSettings): HeddleSettings {
+  const [, key, value] = /^([a-zA-Z]+)=(.*)$/s.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw new InvalidArgumentError('is not KEY=VALUE');
+  return { ...previous, [key]: parse(value) as unknown };
 }
 
 function wholeNumber(text: string): number {

@@ -1,7 +1,7 @@
 // A real Kubernetes cluster on this machine: etcd, API server, controller manager, scheduler, and nodes with containerd and
 // kubelet, each in a network namespace with files of its own. The host's own network gets no link, no address and no route.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { InputError } from '../../../src/base/input-error.ts';
@@ -11,6 +11,7 @@ import { type Prefix, parsePrefix } from '../../../src/net/prefix.ts';
 import { controlPlane, controlPlanePlace, startControlPlaneDaemon } from './control-plane.ts';
 import { compact } from './etcd.ts';
 import { readdress } from './fabric.ts';
+import { buildHeddleImage, type HeddleSettings, heddleArchive, heddleManifests } from './heddle.ts';
 import { buildImages } from './images.ts';
 import { runKubectl } from './kubectl.ts';
 import * as nodes from './node.ts';
@@ -42,6 +43,8 @@ import { eventually } from './wait.ts';
 export type ClusterOptions = Pick<StartOptions, 'name' | 'cni'> &
   Partial<Pick<StartOptions, 'nodes' | 'kubeProxy' | 'dns' | 'progress' | 'signal'>> & {
     readonly owner?: ProcessIdentity | 'none';
+    /** With `heddle`: keys of the agent's configuration. */
+    readonly settings?: HeddleSettings;
   };
 
 const nodeReadyMs = 180_000;
@@ -88,7 +91,7 @@ export class KubeCluster implements AsyncDisposable {
     try {
       const record = await startCluster(options, { programs }, archives);
       const cluster = new KubeCluster(record, options);
-      await cluster.#furnish();
+      await cluster.#furnish(given.settings);
       return cluster;
     } catch (error) {
       await removeCluster(options.name);
@@ -209,6 +212,25 @@ export class KubeCluster implements AsyncDisposable {
     for (const { name } of this.record.nodes) await nodes.importImage(this.paths, name, archive);
   }
 
+  /**
+   * Builds this tree's image, loads it on every node and applies the manifests; returns when every agent is ready. On a
+   * cluster with `cni: 'none'` it is what an operator does; again with other settings it changes the configuration.
+   */
+  async installHeddle(settings: HeddleSettings = {}): Promise<void> {
+    const isFirst = !existsSync(heddleArchive(this.paths));
+    if (isFirst) {
+      const build = (): Promise<void> => buildHeddleImage(this.paths, this.#signal);
+      await timed(this.#progress, "build the agent's image", build);
+      await timed(this.#progress, 'load it on the nodes', () =>
+        this.importImage(heddleArchive(this.paths)),
+      );
+    }
+    await this.apply(heddleManifests(settings));
+    if (!isFirst) await this.kubectl('rollout', 'restart', 'daemonset/heddle', '-n', 'kube-system');
+    const ready = (): Promise<void> => this.rolledOut('daemonset/heddle', 'kube-system');
+    await timed(this.#progress, 'wait for the agents', ready);
+  }
+
   /** Returns when all nodes are Ready. */
   async nodesReady(): Promise<void> {
     await this.waitFor(
@@ -227,7 +249,8 @@ export class KubeCluster implements AsyncDisposable {
     const node = newNode(parseNodeCount(Math.max(0, ...numbers) + 1));
     this.#save([...this.record.nodes, node]);
     const archives = await buildImages(this.#programs, this.#progress);
-    await nodes.startNode(this.#context, node, archives);
+    const heddle = [heddleArchive(this.paths)].filter(existsSync);
+    await nodes.startNode(this.#context, node, [...archives, ...heddle]);
     await this.#settleNodes();
     return node;
   }
@@ -327,9 +350,10 @@ export class KubeCluster implements AsyncDisposable {
   }
 
   // What comes after the nodes have started.
-  async #furnish(): Promise<void> {
+  async #furnish(settings: HeddleSettings | undefined): Promise<void> {
     const { cni, dns, kubeProxy } = this.record;
     if (kubeProxy !== undefined) await this.apply([kubeProxyRights]);
+    if (cni === 'heddle') await this.installHeddle(settings);
     await timed(this.#progress, 'wait for the nodes', () => this.#settleNodes());
     if (!dns) return;
     await this.apply(readFileSync(join(sourceFolder, 'manifests/coredns.yaml'), 'utf8'));

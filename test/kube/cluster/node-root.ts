@@ -6,7 +6,7 @@ import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The node's v2 cgroup, where an agent in a pod finds it. */
-const nodeCgroupPath = '/run/heddle/cgroup';
+export const nodeCgroupPath = '/run/heddle/cgroup';
 /** The programs' folder as a node sees it: the home of this machine's user may be hidden. */
 export const nodeProgramsPath = '/run/programs';
 

@@ -1,0 +1,95 @@
+// What tests do to a cluster - nodes that come, go, reboot and move, an API server that is away - works with the reference
+// plugins, so that a failure of the same on Heddle is Heddle's.
+
+import assert from 'node:assert/strict';
+import { after, before, describe } from 'node:test';
+import { parseAddress } from '../../src/net/address.ts';
+import { reasonToSkip, rootTest } from '../support/root-test.ts';
+import { KubeCluster } from './cluster/cluster.ts';
+import { testClusterName } from './shared-cluster.ts';
+import { readyPods, webDeployment } from './workloads.ts';
+
+describe('a cluster that things happen to', () => {
+  let cluster: KubeCluster;
+
+  before(async () => {
+    if (reasonToSkip() !== undefined) return;
+    cluster = await KubeCluster.up({ name: testClusterName(), cni: 'bridge', dns: false });
+    await cluster.apply([webDeployment('web', 2)]);
+    await cluster.rolledOut('deployment/web');
+  });
+  after(async () => {
+    await cluster?.[Symbol.asyncDispose]();
+  });
+
+  async function podsReachEachOther(count: number): Promise<void> {
+    const pods = await cluster.waitFor(`${count} pods are Ready`, async () => {
+      const ready = await readyPods(cluster, 'app=web');
+      return ready.length === count && ready;
+    });
+    for (const from of pods) {
+      for (const to of pods) {
+        const url = `http://${to.addresses[0]}:8080/`;
+        const { stdout, stderr } = await cluster.exec(from.name, ['podtool', 'get', url]);
+        assert.match(
+          stdout,
+          new RegExp(`^${to.name} saw `),
+          `${from.node} to ${to.node}: ${stderr}`,
+        );
+      }
+    }
+  }
+
+  rootTest('a node can be added, is used, and can be removed', async () => {
+    const node = await cluster.addNode();
+    assert.equal(node.name, 'node-3');
+    await cluster.kubectl('scale', 'deployment/web', '--replicas=6');
+    await cluster.rolledOut('deployment/web');
+    assert.ok((await readyPods(cluster, 'app=web')).some(({ node: name }) => name === 'node-3'));
+    await podsReachEachOther(6);
+    await cluster.kubectl('drain', 'node-3', '--ignore-daemonsets', '--timeout=60s');
+    await cluster.removeNode('node-3');
+    const nodes = await cluster.kubectl('get', 'nodes', '-o', 'name');
+    assert.deepEqual(nodes.trim().split('\n'), ['node/node-1', 'node/node-2']);
+    await cluster.kubectl('scale', 'deployment/web', '--replicas=2');
+    await podsReachEachOther(2);
+  });
+
+  rootTest('a rebooted node has none of its links, and its pods come back', async () => {
+    const [pod] = (await readyPods(cluster, 'app=web')).filter(({ node }) => node === 'node-2');
+    assert(pod !== undefined, 'a pod runs on node-2');
+    const marker = ['ip', 'link', 'add', 'before', 'type', 'bridge'];
+    assert.equal((await cluster.run('node-2', marker)).exitCode, 0);
+    await cluster.rebootNode('node-2');
+    const { stdout } = await cluster.run('node-2', ['ip', '-br', 'link']);
+    assert.doesNotMatch(stdout, /before/);
+    const restarts = await cluster.waitFor('the pod runs again', async () => {
+      const path = 'jsonpath={.status.containerStatuses[0].restartCount}';
+      const count = await cluster.kubectl('get', 'pod', pod.name, '-o', path);
+      return Number(count) > 0 && count;
+    });
+    assert.equal(restarts, '1', 'the same pod, started again');
+    await podsReachEachOther(2);
+  });
+
+  rootTest("a node's addresses can change", async () => {
+    const addresses = [parseAddress('10.200.0.102'), parseAddress('fd00:200::102')] as const;
+    await cluster.setNodeAddresses('node-2', addresses);
+    await podsReachEachOther(2);
+  });
+
+  rootTest('the API server can be away, and etcd can forget what was', async () => {
+    await cluster.stopApiServer();
+    assert.notEqual((await cluster.tryKubectl(['get', 'nodes'])).exitCode, 0);
+    assert.ok((await cluster.compactEtcd()) > 1);
+    await cluster.startApiServer();
+    await cluster.nodesReady();
+    await podsReachEachOther(2);
+  });
+
+  rootTest('what runs goes on while containerd and kubelet restart', async () => {
+    await cluster.restartContainerd('node-1');
+    await cluster.restartKubelet('node-1');
+    await podsReachEachOther(2);
+  });
+});
