@@ -45,3 +45,22 @@ test('a group that takes over a key in the same step as its owner goes leaves no
   assert.deepEqual([...dirty].sort(), ['a', 'b', 'old']);
   assert.deepEqual(Object.fromEntries(desired.entries), { a: 2, b: 3 });
 });
+
+test('a group that is given twice stays until both are gone', () => {
+  const desired = new DesiredEntries<number>();
+  const twice = group(['a', 1]);
+  const other = group(['b', 2]);
+  desired.update([twice, other, twice]);
+  desired.update([twice, other]);
+  assert.deepEqual(Object.fromEntries(desired.entries), { a: 1, b: 2 });
+  desired.update([other]);
+  assert.deepEqual(Object.fromEntries(desired.entries), { b: 2 });
+});
+
+test('groups in another order are the same entries, and nothing is dirty', () => {
+  const desired = new DesiredEntries<number>();
+  const groups = [group(['a', 1]), group(['b', 2]), group(['c', 3]), group(['d', 4])];
+  desired.update(groups);
+  assert.equal(desired.update(groups.toReversed()).size, 0);
+  assert.equal(desired.entries.size, 4);
+});

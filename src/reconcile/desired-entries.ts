@@ -5,8 +5,7 @@
 import type { EntryGroup } from './table.ts';
 
 export class DesiredEntries<Entry> {
-  #last: readonly EntryGroup<Entry>[] = [];
-  #groups: ReadonlySet<EntryGroup<Entry>> = new Set();
+  #groups: readonly EntryGroup<Entry>[] = [];
   #entries = new Map<string, Entry>();
   #hasCollision = false;
 
@@ -16,33 +15,30 @@ export class DesiredEntries<Entry> {
 
   /** Keys whose entry is another now, or that came or went; possibly some more. Where keys collide the later group holds. */
   update(groups: readonly EntryGroup<Entry>[]): ReadonlySet<string> {
-    if (groups === this.#last) return new Set();
-    this.#last = groups;
-    const next = new Set(groups);
-    if (this.#hasCollision) return this.#rebuild(next);
+    if (groups === this.#groups) return new Set();
+    if (this.#hasCollision) return this.#rebuild(groups);
+    const { gone, come } = changedGroups(this.#groups, groups);
     const dirty = new Set<string>();
-    for (const group of this.#groups) {
-      if (next.has(group)) continue;
+    for (const group of gone) {
       for (const [key] of group) {
         this.#entries.delete(key);
         dirty.add(key);
       }
     }
-    for (const group of next) {
-      if (this.#groups.has(group)) continue;
+    for (const group of come) {
       for (const [key, entry] of group) {
-        if (this.#entries.has(key)) return this.#rebuild(next, dirty);
+        if (this.#entries.has(key)) return this.#rebuild(groups, dirty);
         this.#entries.set(key, entry);
         dirty.add(key);
       }
     }
-    this.#groups = next;
+    this.#groups = groups;
     return dirty;
   }
 
   // While two groups want one key, what a group leaves behind cannot be told from the group alone.
   #rebuild(
-    groups: ReadonlySet<EntryGroup<Entry>>,
+    groups: readonly EntryGroup<Entry>[],
     known: ReadonlySet<string> = new Set(),
   ): ReadonlySet<string> {
     const dirty = new Set([...known, ...this.#entries.keys()]);
@@ -59,6 +55,27 @@ export class DesiredEntries<Entry> {
     this.#hasCollision = total > this.#entries.size;
     return dirty;
   }
+}
+
+interface ChangedGroups<Entry> {
+  readonly gone: Iterable<EntryGroup<Entry>>;
+  readonly come: Iterable<EntryGroup<Entry>>;
+}
+
+// Most of the time one group among thousands: only what lies between the first and the last difference is sorted out.
+function changedGroups<Entry>(
+  before: readonly EntryGroup<Entry>[],
+  after: readonly EntryGroup<Entry>[],
+): ChangedGroups<Entry> {
+  const shorter = Math.min(before.length, after.length);
+  let head = 0;
+  while (head < shorter && before[head] === after[head]) head++;
+  let tail = 0;
+  while (tail < shorter - head && before.at(-1 - tail) === after.at(-1 - tail)) tail++;
+  const gone = new Set(before.slice(head, before.length - tail));
+  // A group that is given twice collides with itself.
+  const come = after.slice(head, after.length - tail).filter((group) => !gone.delete(group));
+  return { gone, come };
 }
 
 /** All entries of groups by key, at once. */
