@@ -148,7 +148,7 @@ async function compareLevels(
   empty: CniNode,
   { topology, pods, options }: Means & { readonly topology: Topology },
 ): Promise<readonly Figure[]> {
-  const { some, many } = options.quick ? { some: 20, many: 60 } : levels;
+  const { some, many } = levels;
   await using few = await CniNode.start(topology, atLevel(levels.some));
   await using full = await CniNode.start(topology, atLevel(levels.many));
   // The first 20 are those that come and go.

@@ -1,6 +1,6 @@
 // Pods joining and leaving the network of this node: each CNI verb as a sequence of steps that leaves all or nothing.
 //
-//   ADD   reserve (address, id, record on disk) -> wire (kernel) -> settle (data path) and complete (record on disk)
+//   ADD   reserve (address, id, record on disk) -> wire (kernel) -> settle (data path) -> complete (record)
 //   DEL   out of the live set -> unwire -> settle -> record off the disk
 //
 // The record comes first and goes last: whatever exists in the kernel has one, so that a crash at any step leaves
@@ -10,17 +10,9 @@ import { existsSync } from 'node:fs';
 import { KeyedQueue } from '../base/keyed-queue.ts';
 import type { Logger } from '../base/log.ts';
 import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
-import type { PodIdentity } from '../cni/pod-identity.ts';
-import type {
-  AddRequest,
-  Attachment,
-  CheckRequest,
-  DelRequest,
-  GcRequest,
-} from '../cni/request.ts';
+import type { AddRequest, CheckRequest, DelRequest, GcRequest } from '../cni/request.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { IfIndex } from '../net/if-index.ts';
-import type { Prefix } from '../net/prefix.ts';
 import {
   type EndpointRecord,
   type EndpointReservation,
@@ -29,9 +21,11 @@ import {
 } from './endpoint-record.ts';
 import type { EndpointStore } from './endpoint-store.ts';
 import { previousDifferences } from './pod-check.ts';
+import { explain, interfaceExists, nameOf } from './pod-errors.ts';
 import { type IpamSettings, Reservations } from './pod-reservation.ts';
 import { unavailable } from './pod-status.ts';
 import type { PodNamespace, PodWiring } from './pod-wiring.ts';
+import type { PodsNode } from './pods-node.ts';
 import { staleRecords } from './stale-records.ts';
 
 export interface PodsOptions {
@@ -42,25 +36,6 @@ export interface PodsOptions {
   /** Every address of the ranges for everybody at once, unless given. */
   readonly ipam?: IpamSettings;
   readonly now?: () => Date;
-}
-
-/** What the agent knows and does for pods. */
-export interface PodsNode {
-  /** The pod ranges of this node at this moment; none before its Node object was read. */
-  podRanges(): readonly Prefix[];
-  /** Of the cluster's Pod object; none where it is not known (yet). */
-  podAnnotations(pod: PodIdentity): Readonly<Record<string, string>>;
-  /** Why no pod can be added yet, whatever it asks for. */
-  waitingFor?(): string | undefined;
-  /** For new pods; undefined while the way to other nodes is not known. */
-  podMtuBytes(): number | undefined;
-  /** Brings the data path in line with `endpoints()`; resolves when every table entry of this endpoint is applied (or
-   * gone, when it is not live any more), rejects with what could not be. */
-  settle(endpoint: LocalEndpoint): Promise<void>;
-  /** What of this endpoint the data path has other than `settle` left it, a sentence each; asks the kernel. */
-  differences(endpoint: LocalEndpoint): readonly string[];
-  /** Why pods that exist may not reach everything, in words. */
-  limits(): readonly string[];
 }
 
 /** What `restore` found and did. */
@@ -324,26 +299,3 @@ export class Pods {
 }
 
 const halfBuilt = 'the agent had stopped while it was added';
-
-interface Named extends Attachment {
-  readonly pod?: { readonly namespace: string; readonly name: string } | undefined;
-}
-
-/** As a person knows it: the pod where there is one, else the start of the container's id. */
-function nameOf({ pod, containerId, ifName }: Named): string {
-  const owner = pod ? `${pod.namespace}/${pod.name}` : `container ${containerId.slice(0, 12)}`;
-  return `${owner} ${ifName}`;
-}
-
-function explain(verb: string, request: Named, error: unknown): CniError {
-  const { code, message, details } = toCniError(error);
-  return new CniError(code, `${verb} ${nameOf(request)}: ${message}`, { details, cause: error });
-}
-
-function interfaceExists({ ifName, namespacePath }: AddRequest): CniError {
-  return new CniError(
-    cniErrorCode.interfaceExists,
-    `interface ${ifName} exists in ${namespacePath} already`,
-    { details: 'DEL it first, or ask for another CNI_IFNAME' },
-  );
-}

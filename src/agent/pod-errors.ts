@@ -1,0 +1,30 @@
+// How errors and logs name a pod and what was asked of it.
+
+import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
+import type { AddRequest, Attachment } from '../cni/request.ts';
+
+/** What an attachment is named by. */
+interface Named extends Attachment {
+  readonly pod?: { readonly namespace: string; readonly name: string } | undefined;
+}
+
+/** As a person knows it: the pod where there is one, else the start of the container's id. */
+export function nameOf({ pod, containerId, ifName }: Named): string {
+  const owner = pod ? `${pod.namespace}/${pod.name}` : `container ${containerId.slice(0, 12)}`;
+  return `${owner} ${ifName}`;
+}
+
+/** As an error of the whole verb, naming the pod. */
+export function explain(verb: string, request: Named, error: unknown): CniError {
+  const { code, message, details } = toCniError(error);
+  return new CniError(code, `${verb} ${nameOf(request)}: ${message}`, { details, cause: error });
+}
+
+/** ADD of an interface that the pod has already. */
+export function interfaceExists({ ifName, namespacePath }: AddRequest): CniError {
+  return new CniError(
+    cniErrorCode.interfaceExists,
+    `interface ${ifName} exists in ${namespacePath} already`,
+    { details: 'DEL it first, or ask for another CNI_IFNAME' },
+  );
+}
