@@ -25,7 +25,7 @@ export function testLayers(parallel: number): readonly Layer[] {
       parallelFiles: parallel,
     },
     { name: 'golden', folders: ['test/scenarios'], timeoutMs: 30_000, parallelFiles: parallel },
-    { name: 'kernel', folders: ['test/kernel'], timeoutMs: 120_000, parallelFiles: 1 },
+    { name: 'kernel', folders: ['test/kernel'], timeoutMs: 300_000, parallelFiles: 1 },
     { name: 'lab', folders: ['test/lab'], timeoutMs: 300_000, parallelFiles: 1 },
     { name: 'runtime', folders: ['test/runtime'], timeoutMs: 300_000, parallelFiles: 1 },
     {
