@@ -60,7 +60,7 @@ test('the ConfigMap documents every key of the configuration', () => {
 test('the configuration in it is one that the agent takes', () => {
   const given = parse(only('ConfigMap').data['config.yaml'] ?? '') as object;
   const config = parseConfig({ ...given, node: 'node-1' });
-  assert.deepEqual(config.cluster, { kubernetes: { apiServers: [] } });
+  assert.deepEqual(config.cluster.kubernetes?.apiServers, []);
   assert.equal(config.cni.confDir, '/etc/cni/net.d');
 });
 
