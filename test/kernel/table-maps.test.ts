@@ -45,7 +45,12 @@ rootTest('map addresses shows tampering and names the entries it has no room for
   const more = [...entries, { key: parseAddress('192.0.2.9'), value: location }];
   assert.deepEqual(
     table.set(more).map(({ key, error }) => [key, error.message]),
-    [['192.0.2.9', 'bpf map update addresses: E2BIG (the map is full: 4 entries)']],
+    [
+      [
+        '192.0.2.9',
+        'bpf map update addresses: E2BIG (the map is full: 4 entries): all 4 entries of addresses are in use; raise addressEntries in the configuration',
+      ],
+    ],
   );
 });
 
