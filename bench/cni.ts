@@ -4,11 +4,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { NetworkNamespace } from '../src/kernel/namespace.ts';
 import { CniNode } from './cni-node.ts';
 import type { Bar, Experiment, Figure, RunOptions } from './experiment.ts';
 import { compare, type Metric } from './interleave.ts';
 import { type BenchPod, callAtOnce, callInTurn, type Plugin } from './load/cni-calls.ts';
+import { Pods } from './pods.ts';
 import { Topology } from './reference/topology.ts';
 import { series } from './statistics.ts';
 
@@ -122,24 +122,26 @@ function compareCalls(
   return compare({
     group,
     arms: [arm(baseline), ...others.map(arm)],
-    rounds: quick ? 2 : 9,
+    rounds: quick ? 1 : 5,
     signal,
     progress,
-    measure: async ({ name }) => {
-      const plugin = plugins.find((candidate) => candidate.name === name) ?? baseline;
-      const some = pods.atLeast(inTurn).slice(0, inTurn);
-      const many = pods.atLeast(20).slice(0, 20);
-      const added = series(await callInTurn(plugin, 'ADD', some));
-      const deleted = series(await callInTurn(plugin, 'DEL', some));
-      return new Map([
-        [addP50, added.median],
-        [addP99, added.max],
-        [delP50, deleted.median],
-        [delP99, deleted.max],
-        [addAll, await callAtOnce(plugin, 'ADD', many)],
-        [delAll, await callAtOnce(plugin, 'DEL', many)],
-      ]);
-    },
+    measures: [
+      async ({ name }) => {
+        const plugin = plugins.find((candidate) => candidate.name === name) ?? baseline;
+        const some = pods.atLeast(inTurn).slice(0, inTurn);
+        const many = pods.atLeast(20).slice(0, 20);
+        const added = series(await callInTurn(plugin, 'ADD', some));
+        const deleted = series(await callInTurn(plugin, 'DEL', some));
+        return new Map([
+          [addP50, added.median],
+          [addP99, added.max],
+          [delP50, deleted.median],
+          [delP99, deleted.max],
+          [addAll, await callAtOnce(plugin, 'ADD', many)],
+          [delAll, await callAtOnce(plugin, 'DEL', many)],
+        ]);
+      },
+    ],
   });
 }
 
@@ -189,28 +191,4 @@ function footprint(node: CniNode, group: string, arm: string): readonly Figure[]
     { group, arm, ...resident, values: series([residentMegabytes]) },
     { group, arm, ...maps, values: series([mapMegabytes]) },
   ];
-}
-
-/** Network namespaces of pods, made as they are needed and removed together. */
-class Pods implements Disposable {
-  readonly #prefix: string;
-  readonly #made: BenchPod[] = [];
-
-  constructor(prefix: string) {
-    this.#prefix = prefix;
-  }
-
-  atLeast(count: number): readonly BenchPod[] {
-    while (this.#made.length < count) {
-      const containerId = `${this.#prefix}-${this.#made.length}`;
-      const namespacePath = `/run/netns/${containerId}`;
-      NetworkNamespace.create(namespacePath)[Symbol.dispose]();
-      this.#made.push({ containerId, namespacePath });
-    }
-    return this.#made;
-  }
-
-  [Symbol.dispose](): void {
-    for (const { namespacePath } of this.#made.splice(0)) NetworkNamespace.remove(namespacePath);
-  }
 }

@@ -29,6 +29,8 @@ export interface Bar {
 export interface RunOptions {
   /** Fewer and shorter rounds: to see that it works, not to quote. */
   readonly quick: boolean;
+  /** Only groups whose name contains this. */
+  readonly only?: string | undefined;
   readonly signal: AbortSignal;
   /** One line of progress. */
   readonly progress: (text: string) => void;
@@ -47,9 +49,14 @@ export interface BarVerdict {
   readonly met: boolean;
 }
 
-/** Compares every bar with its figure; a bar without a figure is missed. */
-export function judge(experiment: Experiment, figures: readonly Figure[]): readonly BarVerdict[] {
-  return experiment.bars.map((bar) => {
+/** Compares every bar of the groups asked for with its figure; a bar without a figure is missed. */
+export function judge(
+  experiment: Experiment,
+  figures: readonly Figure[],
+  only = '',
+): readonly BarVerdict[] {
+  const bars = experiment.bars.filter(({ group }) => group.includes(only));
+  return bars.map((bar) => {
     const figure = figures.find(
       ({ group, arm, metric }) => group === bar.group && arm === bar.arm && metric === bar.metric,
     );

@@ -9,8 +9,11 @@ import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import type { LabMode, LabRecord, PodRecord } from '../src/lab/record.ts';
 import type { Arm } from './arm.ts';
+import { callInTurn } from './load/cni-calls.ts';
+import type { Pods } from './pods.ts';
 
 const heddle = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
+const shim = fileURLToPath(new URL('../shim/heddle-cni', import.meta.url));
 const run = promisify(execFile);
 
 export class HeddleLab implements AsyncDisposable {
@@ -24,7 +27,7 @@ export class HeddleLab implements AsyncDisposable {
     this.#record = record;
   }
 
-  /** Two nodes; pods `client` and `near` on the first, `far` on the second. */
+  /** Two nodes with room for 2,000 pods each; pods `client` and `near` on the first, `far` on the second. */
   static async up(
     name: string,
     mode: LabMode,
@@ -33,8 +36,9 @@ export class HeddleLab implements AsyncDisposable {
     progress(`${mode} lab: starting two nodes`);
     const directory = mkdtempSync(join(tmpdir(), 'heddle-bench-lab-'));
     const pods = [pod('client', 'node-1'), pod('near', 'node-1'), pod('far', 'node-2')];
-    writeFileSync(join(directory, 'pods.yaml'), pods.map((each) => stringify(each)).join('---\n'));
-    const flags = ['--name', name, '--nodes', '2', '--mode', mode];
+    const manifests = [node(1), node(2), ...pods].map((each) => stringify(each));
+    writeFileSync(join(directory, 'cluster.yaml'), manifests.join('---\n'));
+    const flags = ['--name', name, '--mode', mode];
     await run(process.execPath, [heddle, 'lab', 'up', directory, ...flags]);
     const status = [heddle, 'lab', 'status', '--name', name, '-o', 'json'];
     const { stdout } = await run(process.execPath, status);
@@ -45,6 +49,19 @@ export class HeddleLab implements AsyncDisposable {
 
   get record(): LabRecord {
     return this.#record;
+  }
+
+  /** Gives these pods their network on the first node, by ADD as a runtime would. */
+  async fill(
+    pods: Pods,
+    { from, to }: { readonly from: number; readonly to: number },
+  ): Promise<void> {
+    const [first] = this.#record.nodes;
+    if (first === undefined) throw new Error(`lab ${this.#name} has no node`);
+    const { namespacePath, socket: agentSocket } = first;
+    const configuration = { cniVersion: '1.0.0', name: 'bench', type: 'heddle-cni', agentSocket };
+    const plugin = { name: 'heddle', namespacePath, executable: shim, configuration };
+    await callInTurn(plugin, 'ADD', pods.atLeast(to).slice(from, to));
   }
 
   sameNode(name: string): Arm {
@@ -71,6 +88,18 @@ export class HeddleLab implements AsyncDisposable {
     if (found === undefined) throw new Error(`lab ${this.#name} has no pod ${name}`);
     return found;
   }
+}
+
+function node(number: number): object {
+  const podCIDRs = [`10.201.${number * 8}.0/21`, `fd00:201:${number}::/64`];
+  const address = { type: 'InternalIP', address: `10.200.0.${number}` };
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: `node-${number}` },
+    spec: { podCIDRs },
+    status: { addresses: [address] },
+  };
 }
 
 function pod(name: string, nodeName: string): object {

@@ -1,8 +1,9 @@
-// Every arm once a round, in alternating order: what drifts on the machine hits all arms alike.
+// Every arm in turn, for one kind of load after the other, there and back in every round: what drifts on the machine hits
+// all arms alike, and what two arms are compared by lies a fraction of a second apart.
 
 import type { Arm } from './arm.ts';
 import type { Figure } from './experiment.ts';
-import { ratios, series } from './statistics.ts';
+import { best, ratios, series } from './statistics.ts';
 
 export interface Metric {
   readonly name: string;
@@ -18,23 +19,43 @@ export interface Comparison {
   /** The first arm is the baseline. */
   readonly arms: readonly [Arm, ...Arm[]];
   readonly rounds: number;
-  readonly measure: Measure;
+  readonly measures: readonly Measure[];
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;
 }
 
+type Samples = ReadonlyMap<Arm, Map<Metric, number[]>>;
+
 export async function compare(comparison: Comparison): Promise<readonly Figure[]> {
-  const { arms, rounds, measure, signal, progress, group } = comparison;
-  const samples = new Map<Arm, Map<Metric, number[]>>(arms.map((arm) => [arm, new Map()]));
+  const { arms, rounds, measures, progress, group } = comparison;
+  const samples: Samples = new Map(arms.map((arm) => [arm, new Map()]));
   for (let round = 0; round < rounds; round++) {
-    const order = round % 2 === 0 ? arms : arms.toReversed();
     progress(`${group}: round ${round + 1} of ${rounds}`);
-    for (const arm of order) {
-      signal.throwIfAborted();
-      for (const [metric, value] of await measure(arm)) append(samples.get(arm), metric, value);
-    }
+    for (const measure of measures) await thereAndBack(comparison, measure, samples);
   }
   return figures(group, arms[0], samples);
+}
+
+/**
+ * A sample is the better of two: what else the machine does makes an arm worse and never better.
+ */
+async function thereAndBack(
+  { arms, signal }: Comparison,
+  measure: Measure,
+  samples: Samples,
+): Promise<void> {
+  const there = new Map<Arm, ReadonlyMap<Metric, number>>();
+  for (const arm of arms) {
+    signal.throwIfAborted();
+    there.set(arm, await measure(arm));
+  }
+  for (const arm of arms.toReversed()) {
+    signal.throwIfAborted();
+    for (const [metric, back] of await measure(arm)) {
+      const value = best(metric.better, [there.get(arm)?.get(metric) ?? back, back]);
+      append(samples.get(arm), metric, value);
+    }
+  }
 }
 
 function append(table: Map<Metric, number[]> | undefined, metric: Metric, value: number): void {
@@ -43,11 +64,7 @@ function append(table: Map<Metric, number[]> | undefined, metric: Metric, value:
   else values.push(value);
 }
 
-function figures(
-  group: string,
-  baseline: Arm,
-  samples: ReadonlyMap<Arm, ReadonlyMap<Metric, readonly number[]>>,
-): Figure[] {
+function figures(group: string, baseline: Arm, samples: Samples): Figure[] {
   const metrics = [...(samples.get(baseline)?.keys() ?? [])];
   return metrics.flatMap((metric) => {
     const base = samples.get(baseline)?.get(metric) ?? [];

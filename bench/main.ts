@@ -1,4 +1,4 @@
-// `npm run bench -- NAME [--json FILE] [--check] [--quick]`: runs one experiment, prints its table, holds it to its bars.
+// `npm run bench -- NAME [--json FILE] [--check] [--quick] [--only GROUP]`: runs one experiment, prints its table, holds it to its bars.
 
 import { writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
@@ -8,13 +8,20 @@ import { cniExperiment } from './cni.ts';
 import { type BarVerdict, type Experiment, type Figure, judge } from './experiment.ts';
 import { networkExperiment } from './network.ts';
 import { renderFigures, renderVerdicts } from './report.ts';
+import { programsExperiment } from './test-runs.ts';
 
-const experiments: readonly Experiment[] = [networkExperiment, cniExperiment, agentExperiment];
+const experiments: readonly Experiment[] = [
+  networkExperiment,
+  programsExperiment,
+  cniExperiment,
+  agentExperiment,
+];
 
 interface Flags {
   readonly json?: string;
   readonly check?: boolean;
   readonly quick?: boolean;
+  readonly only?: string;
 }
 
 async function run(name: string, flags: Flags): Promise<number> {
@@ -27,10 +34,11 @@ async function run(name: string, flags: Flags): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const figures = await experiment.run({
     quick: flags.quick === true,
+    only: flags.only,
     signal: stop.signal,
     progress: (text) => process.stderr.write(`${text}\n`),
   });
-  const verdicts = judge(experiment, figures);
+  const verdicts = judge(experiment, figures, flags.only);
   process.stdout.write(`${machine()}\n${renderFigures(figures)}\n\n${renderVerdicts(verdicts)}\n`);
   if (flags.json !== undefined) save(flags.json, experiment, figures, verdicts);
   return flags.check === true && verdicts.some(({ met }) => !met) ? 1 : 0;
@@ -59,6 +67,7 @@ const program = new Command('bench')
   .argument('<experiment>', 'which one')
   .option('--json <file>', 'write every sample to this file')
   .option('--check', 'exit 1 when a bar is missed')
+  .option('--only <group>', 'only groups of figures whose name contains this (network)')
   .addOption(new Option('--quick', 'fewer, shorter rounds: to see that it works, not to quote'))
   .addHelpText('after', `\nexperiments:\n${list()}`)
   .action(async (name: string, flags: Flags) => {

@@ -7,7 +7,7 @@ export function renderFigures(figures: readonly Figure[]): string {
   for (const group of new Set(figures.map((figure) => figure.group))) {
     const rows = figures.filter((figure) => figure.group === group).map(row);
     lines.push('', group);
-    const header = ['  arm', 'metric', 'ratio', 'spread', 'median', 'unit'];
+    const header = ['  arm', 'metric', 'ratio', 'quartiles', 'median', 'unit'];
     lines.push(...align([header, ...rows]));
   }
   return lines.join('\n');
@@ -30,7 +30,7 @@ function row(figure: Figure): string[] {
     `  ${figure.arm}`,
     `${figure.metric} (${figure.better} is better)`,
     ratios === undefined ? '-' : ratios.median.toFixed(3),
-    `${digits(shown.min)}..${digits(shown.max)}`,
+    shown.quartiles.map(digits).join('..'),
     digits(values.median),
     figure.unit,
   ];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ratios, series } from './statistics.ts';
+import { best, ratios, series } from './statistics.ts';
 
 test('the median of an odd and of an even number of samples', () => {
   assert.equal(series([3, 1, 2]).median, 2);
@@ -10,6 +10,17 @@ test('the median of an odd and of an even number of samples', () => {
 test('spread is the smallest and the largest sample', () => {
   const { min, max } = series([5, 9, 7]);
   assert.deepEqual([min, max], [5, 9]);
+});
+
+test('one outlier moves the largest sample and no quartile', () => {
+  assert.deepEqual(series([1, 2, 3, 4, 5]).quartiles, [2, 4]);
+  assert.deepEqual(series([1, 2, 3, 4, 500]).quartiles, [2, 4]);
+  assert.deepEqual(series([10, 20]).quartiles, [12.5, 17.5]);
+});
+
+test('the better sample is the higher or the lower, as the figure has it', () => {
+  assert.equal(best('higher', [3, 5]), 5);
+  assert.equal(best('lower', [3, 5]), 3);
 });
 
 test('ratios are taken round by round, so drift of the machine cancels', () => {

@@ -1,8 +1,10 @@
-// Medians and spread of a few rounds: the only statistics a noisy two-core machine deserves.
+// Medians and quartiles of some rounds: the only statistics a noisy two-core machine deserves.
 
 export interface Series {
   readonly samples: readonly number[];
   readonly median: number;
+  /** A quarter of the samples lies below, a quarter above: what one outlier cannot move. */
+  readonly quartiles: readonly [low: number, high: number];
   readonly min: number;
   readonly max: number;
 }
@@ -13,10 +15,26 @@ export function series(samples: readonly number[]): Series {
   const min = sorted[0];
   const max = sorted.at(-1);
   if (min === undefined || max === undefined) throw new Error('a series needs at least one sample');
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? max;
-  const lower = sorted.length % 2 === 0 ? (sorted[middle - 1] ?? upper) : upper;
-  return { samples, median: (lower + upper) / 2, min, max };
+  const [low, median, high] = [
+    quantile(sorted, 0.25),
+    quantile(sorted, 0.5),
+    quantile(sorted, 0.75),
+  ];
+  return { samples, median, quartiles: [low, high], min, max };
+}
+
+/** Between the two samples that the place falls between, in proportion. */
+function quantile(sorted: readonly number[], fraction: number): number {
+  const place = (sorted.length - 1) * fraction;
+  const below = sorted[Math.floor(place)] ?? 0;
+  const above = sorted[Math.ceil(place)] ?? below;
+  return below + (above - below) * (place % 1);
+}
+
+/** The better of the samples. Throws when there is none. */
+export function best(better: 'higher' | 'lower', samples: readonly number[]): number {
+  const { min, max } = series(samples);
+  return better === 'higher' ? max : min;
 }
 
 /** Sample by sample `numerator / denominator`, rounds aligned. */

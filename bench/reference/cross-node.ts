@@ -1,6 +1,7 @@
 // Cross-node peer: two namespaces on a bridge in a third, the lab's own underlay without pods and without us.
 
 import type { Arm } from '../arm.ts';
+import type { Place } from '../place.ts';
 import { connect, ip, type Topology } from './topology.ts';
 
 export function hostToHost(topology: Topology): Arm {
@@ -9,13 +10,20 @@ export function hostToHost(topology: Topology): Arm {
   const server = topology.namespace('host-b');
   ip(bridge, 'link add br0 type bridge');
   ip(bridge, 'link set br0 up');
-  const ends = [
-    { place: client, address: '10.213.0.1/24', port: 'port-a' },
-    { place: server, address: '10.213.0.2/24', port: 'port-b' },
-  ];
-  for (const { place, address, port } of ends) {
-    connect({ place, name: 'eth0', address }, { place: bridge, name: port });
-    ip(bridge, `link set ${port} master br0`);
-  }
+  plugIntoSwitch(bridge, { place: client, address: '10.213.0.1/24', port: 'port-a' });
+  plugIntoSwitch(bridge, { place: server, address: '10.213.0.2/24', port: 'port-b' });
   return { name: 'host-to-host', client, server, address: '10.213.0.2' };
+}
+
+/** An eth0 for the node at `place`, its other end a port of br0 in `bridge`. */
+export function plugIntoSwitch(
+  bridge: Place,
+  {
+    place,
+    address,
+    port,
+  }: { readonly place: Place; readonly address: string; readonly port: string },
+): void {
+  connect({ place, name: 'eth0', address }, { place: bridge, name: port });
+  ip(bridge, `link set ${port} master br0`);
 }

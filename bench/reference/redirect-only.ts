@@ -11,6 +11,7 @@ import { addressBytes, parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import type { Arm } from '../arm.ts';
 import type { Place } from '../place.ts';
+import { plugIntoSwitch } from './cross-node.ts';
 import { connect, ip, type Topology } from './topology.ts';
 
 const object = fileURLToPath(new URL('../programs/redirect_only.bpf.o', import.meta.url));
@@ -33,9 +34,7 @@ export function redirectOnlyCrossNode(topology: Topology): Arm {
     const node = topology.namespace(`floor-node-${number}`);
     const port = `port-${number}`;
     const address = `10.215.0.${number}`;
-    const uplink = { place: node, name: 'eth0', address: `${address}/24` };
-    connect(uplink, { place: bridge, name: port });
-    ip(bridge, `link set ${port} master br0`);
+    plugIntoSwitch(bridge, { place: node, address: `${address}/24`, port });
     const name = `floor-pod-${number}`;
     const pod = addPod(topology, { node, name, link: 'veth-a', subnet: `10.215.${number}` });
     return { node, address, pod };

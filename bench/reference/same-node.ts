@@ -1,7 +1,7 @@
 // Same-node peers: one bare veth pair, two pairs through a forwarding namespace, the reference `bridge` plugin.
 
-import { execFileSync } from 'node:child_process';
 import type { Arm } from '../arm.ts';
+import { addToBridge } from './bridge-plugin.ts';
 import { connect, ip, runInNamespace, type Topology } from './topology.ts';
 
 /** One veth pair between two namespaces: nothing can be cheaper. */
@@ -34,40 +34,12 @@ export function forwardingNamespace(topology: Topology): Arm {
   return { name: 'forwarding namespace', client, server, address: '10.211.2.2' };
 }
 
-/** The reference CNI plugins `bridge` + `host-local` (Debian: containernetworking-plugins), gateway on the bridge. */
+/** The reference `bridge` plugin, gateway on the bridge. */
 export function bridgePlugin(topology: Topology, stateDir: string): Arm {
   const node = topology.namespace('br-node');
   const client = topology.namespace('br-a');
   const server = topology.namespace('br-b');
-  addToBridge(node.namespacePath, client.namespacePath, 'bench-br-a', stateDir);
-  const address = addToBridge(node.namespacePath, server.namespacePath, 'bench-br-b', stateDir);
-  return { name: 'bridge plugin', client, server, address };
-}
-
-function addToBridge(node: string, pod: string, id: string, stateDir: string): string {
-  const ranges = [[{ subnet: '10.212.0.0/24' }]];
-  const configuration = {
-    cniVersion: '1.0.0',
-    name: 'bench',
-    type: 'bridge',
-    bridge: 'cni0',
-    isGateway: true,
-    ipam: { type: 'host-local', dataDir: stateDir, ranges, routes: [{ dst: '0.0.0.0/0' }] },
-  };
-  const output = execFileSync('nsenter', [`--net=${node}`, '/usr/lib/cni/bridge'], {
-    input: JSON.stringify(configuration),
-    encoding: 'utf8',
-    env: {
-      CNI_COMMAND: 'ADD',
-      CNI_CONTAINERID: id,
-      CNI_NETNS: pod,
-      CNI_IFNAME: 'eth0',
-      CNI_PATH: '/usr/lib/cni',
-      PATH: process.env['PATH'],
-    },
-  });
-  const { ips } = JSON.parse(output) as { readonly ips: readonly { readonly address: string }[] };
-  const address = ips[0]?.address.split('/')[0];
-  if (address === undefined) throw new Error(`bridge plugin gave no address: ${output}`);
-  return address;
+  const network = { name: 'bench', subnet: '10.212.0.0/24', mtuBytes: 1500, stateDir };
+  addToBridge(node, client, network);
+  return { name: 'bridge plugin', client, server, address: addToBridge(node, server, network) };
 }

@@ -29,7 +29,7 @@ import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
 import { BpfObject } from '../../src/kernel/object.ts';
 import type { PerCpuMap } from '../../src/kernel/per-cpu-map.ts';
-import type { BpfProgram } from '../../src/kernel/program.ts';
+import type { BpfProgram, TestRunResult } from '../../src/kernel/program.ts';
 import type { RingBuffer } from '../../src/kernel/ring-buffer.ts';
 import { skBuff } from '../../src/kernel/sk-buff.ts';
 import { type Address, parseAddress } from '../../src/net/address.ts';
@@ -64,6 +64,8 @@ export interface RunResult {
 
 export interface TestDatapath {
   run(program: ProgramName, packet: Uint8Array, options: RunOptions): RunResult;
+  /** Nanoseconds that one of `repeat` runs takes. */
+  time(program: ProgramName, packet: Uint8Array, options: RunOptions): number;
   readonly namespace: NetworkNamespace;
   program(name: ProgramName): BpfProgram;
   readonly endpoints: BpfMap<EndpointKey, Endpoint>;
@@ -80,7 +82,7 @@ export interface TestDatapathOptions {
 }
 
 export function testDatapath(
-  context: TestContext,
+  context: Pick<TestContext, 'after'>,
   options: TestDatapathOptions = {},
 ): TestDatapath {
   const namespace = testNamespace(context);
@@ -97,15 +99,21 @@ export function testDatapath(
   );
   const program = (name: ProgramName): BpfProgram =>
     programs.get(name) ?? assert.fail(`no program ${name}`);
+  const testRun = (
+    name: ProgramName,
+    packet: Uint8Array,
+    { ifIndex, repeat = 1, ...gso }: RunOptions,
+  ): TestRunResult => {
+    const context = encodeBytes(skBuff, { ifIndex, ...gso });
+    return namespace.run(() => program(name).testRun({ packet, context, repeat }));
+  };
   return {
     namespace,
     program,
     endpoints: opened.use(object.map(maps.endpoints)),
     addresses: opened.use(object.map(maps.addresses)),
-    run: (name, packet, { ifIndex, repeat = 1, ...gso }) => {
-      const context = encodeBytes(skBuff, { ifIndex, ...gso });
-      return namespace.run(() => program(name).testRun({ packet, context, repeat }));
-    },
+    run: testRun,
+    time: (name, packet, options) => testRun(name, packet, options).durationNs,
     flows: opened.use(object.map(maps.flows)),
     events: opened.use(object.ringBuffer(rings.flowEvents)),
     ...readCounters(object, opened),

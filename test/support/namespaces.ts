@@ -10,7 +10,7 @@ const directory = '/run/netns';
 const prefix = 'heddle-test-';
 let made = 0;
 
-export function testNamespace(context: TestContext): NetworkNamespace {
+export function testNamespace(context: Pick<TestContext, 'after'>): NetworkNamespace {
   const path = testNamespacePath();
   const namespace = NetworkNamespace.create(path);
   context.after(() => {

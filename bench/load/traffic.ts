@@ -1,0 +1,94 @@
+// The loads of the network experiment: each a short slice of one kind of traffic between an arm's ends, by a program of
+// bench/programs/ that has the client and the server in it.
+
+import { fileURLToPath } from 'node:url';
+import type { Arm } from '../arm.ts';
+import type { Measure, Metric } from '../interleave.ts';
+import { runIn } from '../place.ts';
+
+/**
+ * Which processor each end is pinned to. The same one shows the path's cost: rates are then of a second of its time, so
+ * that what others take of it does not count. Two show what a user sees.
+ */
+type Processors = 1 | 2;
+
+export interface TrafficOptions {
+  readonly processors: Processors;
+  /** Of a slice; connections are counted, not timed, and take about as long. */
+  readonly milliseconds: number;
+}
+
+const connectionsAMillisecond = 20;
+
+/** One TCP stream: throughput, and on two processors the processor time that a gigabyte (10^9 bytes) costs. */
+export function tcpStream(options: TrafficOptions): Measure {
+  const rate: Metric = { name: named('TCP stream', options), unit: 'Gbit/s', better: 'higher' };
+  const cost: Metric = { name: named('CPU per GB', options), unit: 's/GB', better: 'lower' };
+  return async (arm) => {
+    const rates = await run('bulk', arm, options);
+    const figures = new Map([[rate, (rateOf(rates, options) * 8) / 1e9]]);
+    // On one processor it is the inverse of the rate.
+    if (options.processors === 2) figures.set(cost, 1e9 / rates.perCpuSecond);
+    return figures;
+  };
+}
+
+/** Round trips of one byte over TCP. */
+export function roundTrips(options: TrafficOptions): Measure {
+  const p50: Metric = { name: named('p50', options), unit: 'us', better: 'lower' };
+  const p99: Metric = { name: named('p99', options), unit: 'us', better: 'lower' };
+  return async (arm) => {
+    const { p50Ns, p99Ns } = await run('roundtrips', arm, options);
+    return new Map([
+      [p50, p50Ns / 1000],
+      [p99, p99Ns / 1000],
+    ]);
+  };
+}
+
+/** Connections one after another: open, one byte each way, reset. */
+export function connections(options: TrafficOptions): Measure {
+  const rate: Metric = { name: named('connections', options), unit: '/s', better: 'higher' };
+  const count = options.milliseconds * connectionsAMillisecond;
+  return async (arm) => {
+    const rates = await run('connections', arm, { ...options, milliseconds: count });
+    return new Map([[rate, rateOf(rates, options)]]);
+  };
+}
+
+/** UDP datagrams of 64 bytes that arrive. */
+export function datagrams(options: TrafficOptions): Measure {
+  const rate: Metric = { name: named('UDP packets', options), unit: '/s', better: 'higher' };
+  return async (arm) => new Map([[rate, rateOf(await run('datagrams', arm, options), options)]]);
+}
+
+function rateOf({ perSecond, perCpuSecond }: Rates, { processors }: TrafficOptions): number {
+  return processors === 1 ? perCpuSecond : perSecond;
+}
+
+function named(figure: string, { processors }: TrafficOptions): string {
+  return `${figure}, ${processors} CPU${processors === 1 ? '' : 's'}`;
+}
+
+interface Rates {
+  readonly perSecond: number;
+  readonly perCpuSecond: number;
+}
+
+interface Results {
+  readonly bulk: Rates;
+  readonly roundtrips: { readonly p50Ns: number; readonly p99Ns: number };
+  readonly connections: Rates;
+  readonly datagrams: Rates;
+}
+
+async function run<Program extends keyof Results>(
+  program: Program,
+  { client, server, address }: Arm,
+  { processors, milliseconds }: TrafficOptions,
+): Promise<Results[Program]> {
+  const file = fileURLToPath(new URL(`../programs/${program}`, import.meta.url));
+  const cpus = ['0', processors === 1 ? '0' : '1'];
+  const command = [file, server.namespacePath, address, ...cpus, String(milliseconds)];
+  return JSON.parse(await runIn(client, command)) as Results[Program];
+}
