@@ -104,7 +104,7 @@ function compareTraffic(
   options: RunOptions,
 ): Promise<readonly Figure[]> {
   const { quick, signal, progress } = options;
-  const rounds = quick ? 2 : 10;
+  const rounds = quick ? 2 : 9;
   return compare({ group, arms, rounds, measures: slices, signal, progress });
 }
 
