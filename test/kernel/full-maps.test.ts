@@ -78,7 +78,7 @@ rootTest('a full address map is named with its key, and pods that fit go on', as
   await eventually(async () => assert.deepEqual(await fill(place, 'addresses'), [64, 64]));
   const call = { containerId: 'three', netns: three.path };
   const refused = await cniBeside(place, { verb: 'ADD', ...call });
-  const text = /E2BIG.*: all 64 entries of addresses are in use; raise addressEntries in the conf/;
+  const text = /addresses: E2BIG \(the map is full: 64 entries\): raise addressEntries in the conf/;
   assert.match(refused.answer?.msg ?? '', text);
   assert.equal((await status(place)).endpoints, 2);
   ping(one, address);
@@ -110,7 +110,7 @@ rootTest('a full route map is named with its key, and pods go on', async (contex
     assert.equal(health.state, 'degraded');
     assert.match(
       JSON.stringify(tables),
-      /ENOSPC.*: all 64 entries of routes-map are in use; raise routeEntries in the configuration/,
+      /routes: ENOSPC \(the map is full: 64 entries\): raise routeEntries in the configuration/,
     );
   });
   assert.deepEqual(await fill(place, 'routes'), [64, 64]);

@@ -48,7 +48,7 @@ rootTest('map addresses shows tampering and names the entries it has no room for
     [
       [
         '192.0.2.9',
-        'bpf map update addresses: E2BIG (the map is full: 4 entries): all 4 entries of addresses are in use; raise addressEntries in the configuration',
+        'bpf map update addresses: E2BIG (the map is full: 4 entries): raise addressEntries in the configuration',
       ],
     ],
   );

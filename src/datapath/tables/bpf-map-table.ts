@@ -14,7 +14,7 @@ export interface MapEntry<K, V extends object> {
 /** The part of BpfMap that a table needs. */
 export type WritableMap<K, V> = Pick<
   BpfMap<K, V>,
-  'image' | 'entries' | 'set' | 'delete' | 'setBatch' | 'deleteBatch' | 'maxEntries'
+  'image' | 'entries' | 'set' | 'delete' | 'setBatch' | 'deleteBatch'
 >;
 
 export interface MapTableOptions<K, V extends object> {
@@ -80,7 +80,10 @@ export function bpfMapTable<K, V extends object>({
       try {
         map.set(entry.key, entry.value);
       } catch (error) {
-        throw isFull(error) ? fullMap(error, { name, maxEntries: map.maxEntries, sizeKey }) : error;
+        if (!isFull(error)) throw error;
+        throw new Error(`${error.message}: raise ${sizeKey} in the configuration`, {
+          cause: error,
+        });
       }
     };
     return writeEach(entries, { key, write });
@@ -90,15 +93,4 @@ export function bpfMapTable<K, V extends object>({
 // A hash says E2BIG, a trie ENOSPC.
 function isFull(error: unknown): error is Error {
   return isKernelError(error, 'E2BIG', 'ENOSPC');
-}
-
-interface FullMap {
-  readonly name: string;
-  readonly maxEntries: number;
-  readonly sizeKey: string;
-}
-
-function fullMap(cause: Error, { name, maxEntries, sizeKey }: FullMap): Error {
-  const text = `${cause.message}: all ${maxEntries} entries of ${name} are in use; raise ${sizeKey} in the configuration`;
-  return new Error(text, { cause });
 }
