@@ -5,14 +5,20 @@ import { z } from 'zod';
 import type { Bandwidth, RateLimit } from '../net/bandwidth.ts';
 import { parseQuantity } from '../net/quantity.ts';
 import { CniError, cniErrorCode } from './error.ts';
+import { withFieldNames } from './field-names.ts';
 
-/** The convention's fields; bits a second, and bits. Zero stands for absent, as in the reference plugin. */
-export const bandwidthSchema: z.ZodType<BandwidthConfiguration> = z.looseObject({
+const fields = {
   ingressRate: z.number().nullish(),
   ingressBurst: z.number().nullish(),
   egressRate: z.number().nullish(),
   egressBurst: z.number().nullish(),
-});
+};
+
+/** The convention's fields; bits a second, and bits. Zero stands for absent, as in the reference plugin. */
+export const bandwidthSchema: z.ZodType<BandwidthConfiguration> = z.preprocess(
+  (value) => withFieldNames(value, Object.keys(fields)),
+  z.looseObject(fields),
+);
 
 export interface BandwidthConfiguration {
   readonly ingressRate?: number | null | undefined;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { isAddress, parseAddress } from '../net/address.ts';
 import type { Port } from '../net/port.ts';
 import { type PortMapping, portMappingsOverlap } from '../net/port-mapping.ts';
+import { withFieldNames } from './field-names.ts';
 
 const port = z
   .int('is not a port (1-65535)')
@@ -31,7 +32,7 @@ const protocol = z
   .pipe(z.enum(['tcp', 'udp', 'sctp'], 'is not tcp, udp or sctp'))
   .nullish();
 
-const mapping = z
+const convention = z
   .looseObject({ hostPort, containerPort: port, protocol })
   .extend({ hostIP: hostAddress })
   .transform(
@@ -41,6 +42,9 @@ const mapping = z
       return hostIP === undefined || hostIP === null ? common : { ...common, hostAddress: hostIP };
     },
   );
+
+const fieldNames = ['hostPort', 'containerPort', 'protocol', 'hostIP'];
+const mapping = z.preprocess((value) => withFieldNames(value, fieldNames), convention);
 
 /** What was asked for, each once; two that would answer one packet differently are refused. */
 export const portMappingsSchema: z.ZodType<readonly PortMapping[]> = z

@@ -118,6 +118,31 @@ const valid: readonly [string, WrittenRequest, CniRequest][] = [
     },
   ],
   [
+    "containerd's capabilities, whose names are those of Go's fields",
+    {
+      configuration: {
+        runtimeConfig: {
+          portMappings: [{ HostPort: 8080, ContainerPort: 80, Protocol: 'udp', HostIP: '' }],
+          bandwidth: {
+            IngressRate: 1e6,
+            IngressBurst: 0xffff_ffff,
+            EgressRate: 2e6,
+            EgressBurst: 0xffff_ffff,
+          },
+        },
+      },
+    },
+    {
+      ...common,
+      kind: 'add',
+      network: 'heddle',
+      namespacePath,
+      pod: undefined,
+      bandwidth: { ingress: { bitsPerSecond: 1e6 }, egress: { bitsPerSecond: 2e6 } },
+      portMappings: [{ protocol: 'udp', ...mappedPorts }],
+    },
+  ],
+  [
     'a prevResult of null, which is none',
     { configuration: { prevResult: null } },
     { ...common, kind: 'add', network: 'heddle', namespacePath, pod: undefined },
