@@ -36,7 +36,7 @@ test('what is no address is refused with its value', () => {
   for (const text of wrong)
     assert.throws(() => parseAddress(text, 'Node node-1', 'status.addresses[0]'), {
       name: 'InputError',
-      message: `Node node-1: status.addresses[0]: ${text} is not an IPv4 or IPv6 address`,
+      message: `Node node-1: status.addresses[0]: ${text || '""'} is not an IPv4 or IPv6 address`,
     });
 });
 

@@ -40,7 +40,7 @@ test('what is no prefix is refused with its value', () => {
   for (const text of wrong)
     assert.throws(() => parsePrefix(text, 'Node node-1', 'spec.podCIDRs[0]'), {
       name: 'InputError',
-      message: `Node node-1: spec.podCIDRs[0]: ${text} is not a CIDR prefix (address/length)`,
+      message: `Node node-1: spec.podCIDRs[0]: ${text || '""'} is not a CIDR prefix (address/length)`,
     });
 });
 

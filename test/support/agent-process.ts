@@ -132,7 +132,7 @@ export async function startAgent(context: TestContext, place: AgentPlace): Promi
   const began = Date.now();
   const { process: child, text, ended } = launchAgent(context, place);
   while ((await get(place, '/readyz').catch(() => undefined))?.status !== 200) {
-    if (child.exitCode !== null || Date.now() - began > 20_000) throw new Error(`agent: ${text()}`);
+    if (child.exitCode !== null || Date.now() - began > 60_000) throw new Error(`agent: ${text()}`);
     await setTimeout(10);
   }
   return {
