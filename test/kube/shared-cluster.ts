@@ -20,11 +20,11 @@ export function sharedCluster(cni: CniChoice): () => KubeCluster {
     if (reasonToSkip() !== undefined) return;
     const name = `test-${owner ?? process.pid}-${cni}`;
     const isUp = readRecord(name) !== undefined;
-    const identity = processIdentity(owner === undefined ? process.pid : Number(owner));
     const kubeProxy = cni === 'bridge' ? 'nftables' : undefined;
+    const pid = owner === undefined ? process.pid : Number(owner);
     current = isUp
       ? KubeCluster.open(name)
-      : await KubeCluster.up({ name, cni, kubeProxy, owner: identity });
+      : await KubeCluster.up({ name, cni, kubeProxy, owner: processIdentity(pid) });
   });
   after(async () => {
     if (owner === undefined) await current?.[Symbol.asyncDispose]();
