@@ -146,8 +146,7 @@ export class Agent {
 
   async #settleEndpoint(endpoint: LocalEndpoint): Promise<void> {
     const { pods, observer } = this.#parts;
-    const isLive = pods.endpoints().includes(endpoint);
-    if (isLive) observer.traffic.begin(endpoint);
+    if (pods.isLive(endpoint)) observer.traffic.begin(endpoint);
     else observer.traffic.end(endpoint);
     const { failures } = await this.#settler.request('endpoint');
     forgetDatagrams(endpoint, this.#parts.network.desired.hostAddresses);

@@ -22,6 +22,9 @@ export class EndpointStore {
   /** By hostIfName, oldest first. */
   readonly #records: Map<string, EndpointRecord>;
   readonly #addresses = new Set<Address>();
+  readonly #ids = new Set<number>();
+  /** No lower one is free. */
+  #lowestId = 1;
 
   /** Reads every record. A file that is no record is set aside (`.corrupt`), made again if `recover` can, and told in
    * `problems`. `capacity`: how many endpoints the data path has room for; ids are 1 to `capacity`. */
@@ -66,9 +69,8 @@ export class EndpointStore {
 
   /** The lowest id that no record has; undefined when the data path has no room for another endpoint. */
   freeId(): number | undefined {
-    const used = new Set(Array.from(this.#records.values(), ({ id }) => id));
-    for (let id = 1; id <= this.capacity; id++) if (!used.has(id)) return id;
-    return undefined;
+    while (this.#ids.has(this.#lowestId)) this.#lowestId++;
+    return this.#lowestId <= this.capacity ? this.#lowestId : undefined;
   }
 
   /** Before anything is made in the kernel. Throws CniError (io); then all is as before. */
@@ -102,9 +104,8 @@ export class EndpointStore {
   }
 
   #replace(hostIfName: string, record: EndpointRecord | undefined): void {
-    for (const address of this.#records.get(hostIfName)?.addresses ?? []) {
-      this.#addresses.delete(address);
-    }
+    const before = this.#records.get(hostIfName);
+    if (before !== undefined) this.#release(before);
     if (record === undefined) {
       this.#records.delete(hostIfName);
     } else {
@@ -113,8 +114,15 @@ export class EndpointStore {
     }
   }
 
-  #hold(record: EndpointRecord): void {
-    for (const address of record.addresses) this.#addresses.add(address);
+  #hold({ id, addresses }: EndpointRecord): void {
+    for (const address of addresses) this.#addresses.add(address);
+    this.#ids.add(id);
+  }
+
+  #release({ id, addresses }: EndpointRecord): void {
+    for (const address of addresses) this.#addresses.delete(address);
+    this.#ids.delete(id);
+    this.#lowestId = Math.min(this.#lowestId, id);
   }
 }
 

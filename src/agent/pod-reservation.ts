@@ -59,8 +59,10 @@ export class Reservations {
     }
     const { addresses, rotation } = this.#allocate(request.fixed?.addresses);
     const { containerId, ifName, namespacePath, pod, network, portMappings = [] } = request;
-    const records = this.#options.store.list();
-    checkPortMappings({ mappings: portMappings, addresses, records });
+    if (portMappings.length > 0) {
+      const records = this.#options.store.list();
+      checkPortMappings({ mappings: portMappings, addresses, records });
+    }
     this.#rotation = rotation;
     const bandwidth = this.#bandwidth(request);
     return {

@@ -76,6 +76,10 @@ export class Pods {
     return this.#endpoints;
   }
 
+  isLive(endpoint: LocalEndpoint): boolean {
+    return this.#live.get(endpoint.hostIfName) === endpoint;
+  }
+
   /** What is wrong with endpoints, in words. */
   problems(): readonly string[] {
     return [...this.#store.problems, ...this.#stale.values()];

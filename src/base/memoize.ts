@@ -1,6 +1,8 @@
 // Remembers a pure function's result by the identity of its argument, for as long as that argument lives. Curried
 // functions of several immutable values nest: memoize((a) => memoize((b) => ...)).
 
+import { changedSpan } from './changed-span.ts';
+
 export function memoize<Argument extends object, Result>(
   compute: (argument: Argument) => Result,
 ): (argument: Argument) => Result {
@@ -25,5 +27,27 @@ export function memoizeLast<Arguments extends readonly unknown[], Result>(
     const result = compute(...args);
     last = { args, result };
     return result;
+  };
+}
+
+/**
+ * A function's results for each item of a list, followed from one list to the next: only items where the lists differ are
+ * computed or even looked up, and the same list gives the same array. `compute` should be memoised itself, for items that
+ * move.
+ */
+export function memoizeEach<Item, Result>(
+  compute: (item: Item) => Result,
+): (items: readonly Item[]) => readonly Result[] {
+  let lastItems: readonly Item[] = [];
+  let lastResults: readonly Result[] = [];
+  return (items) => {
+    if (items === lastItems) return lastResults;
+    const { head, tail } = changedSpan(lastItems, items);
+    const changed: Result[] = [];
+    for (const item of items.slice(head, items.length - tail)) changed.push(compute(item));
+    const kept = lastResults.slice(lastResults.length - tail);
+    lastResults = [...lastResults.slice(0, head), ...changed, ...kept];
+    lastItems = items;
+    return lastResults;
   };
 }

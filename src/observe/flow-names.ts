@@ -1,6 +1,7 @@
 // Whose address is this: joins addresses of flow events with the pods and nodes they belong to.
 
 import type { FlowEnd } from '../agent/api-types.ts';
+import { changedSpan } from '../base/changed-span.ts';
 import { memoize } from '../base/memoize.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
 import type { ClusterState } from '../cluster/state.ts';
@@ -26,7 +27,8 @@ export class FlowNames {
   #sources: NameSources;
   #isFollowed = false;
   readonly #pods = new PodNames();
-  #own: ReadonlyMap<Address, AddressOwner> = new Map();
+  readonly #own = new Map<Address, AddressOwner>();
+  #endpoints: readonly LocalEndpoint[] = [];
   // What only the nodes' ranges tell; a scan of addresses must not grow it without bound.
   readonly #ranges = new Map<Address, AddressOwner>();
 
@@ -56,8 +58,21 @@ export class FlowNames {
   #follow(): void {
     const { node, cluster, endpoints } = this.#sources;
     this.#pods.follow(cluster.pods);
-    this.#own = ownAddresses(node, endpoints);
+    this.#followOwn(node, endpoints);
     this.#isFollowed = true;
+  }
+
+  // One pod comes, and thousands stay.
+  #followOwn(node: string, endpoints: readonly LocalEndpoint[]): void {
+    const { head, tail } = changedSpan(this.#endpoints, endpoints);
+    for (const { addresses } of this.#endpoints.slice(head, this.#endpoints.length - tail)) {
+      for (const address of addresses) this.#own.delete(address);
+    }
+    for (const { pod, addresses } of endpoints.slice(head, endpoints.length - tail)) {
+      const named = pod && { pod: { namespace: pod.namespace, name: pod.name } };
+      for (const address of addresses) this.#own.set(address, { kind: 'pod', node, ...named });
+    }
+    this.#endpoints = endpoints;
   }
 
   #ofRange(address: Address): AddressOwner {
@@ -77,15 +92,3 @@ const ownerOfPod: (pod: ClusterPod) => AddressOwner = memoize(({ namespace, name
   pod: { namespace, name },
   ...(node === undefined ? {} : { node }),
 }));
-
-function ownAddresses(
-  node: string,
-  endpoints: readonly LocalEndpoint[],
-): ReadonlyMap<Address, AddressOwner> {
-  const known = new Map<Address, AddressOwner>();
-  for (const { pod, addresses } of endpoints) {
-    const named = pod && { pod: { namespace: pod.namespace, name: pod.name } };
-    for (const address of addresses) known.set(address, { kind: 'pod', node, ...named });
-  }
-  return known;
-}

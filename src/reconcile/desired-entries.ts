@@ -2,6 +2,7 @@
 // entries, all remote ranges) that are memoised by whoever makes them, so a group that did not change is the same object
 // and is passed over as a whole: the cost of a change is the number of groups plus the size of those that changed.
 
+import { changedSpan } from '../base/changed-span.ts';
 import type { EntryGroup } from './table.ts';
 
 export class DesiredEntries<Entry> {
@@ -67,11 +68,7 @@ function changedGroups<Entry>(
   before: readonly EntryGroup<Entry>[],
   after: readonly EntryGroup<Entry>[],
 ): ChangedGroups<Entry> {
-  const shorter = Math.min(before.length, after.length);
-  let head = 0;
-  while (head < shorter && before[head] === after[head]) head++;
-  let tail = 0;
-  while (tail < shorter - head && before.at(-1 - tail) === after.at(-1 - tail)) tail++;
+  const { head, tail } = changedSpan(before, after);
   const gone = new Set(before.slice(head, before.length - tail));
   // A group that is given twice collides with itself.
   const come = after.slice(head, after.length - tail).filter((group) => !gone.delete(group));

@@ -1,6 +1,6 @@
 // Map `addresses`: where an exact address is, as far as this node must know: its own pods and itself.
 
-import { memoize } from '../../base/memoize.ts';
+import { memoize, memoizeEach } from '../../base/memoize.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
@@ -12,7 +12,7 @@ export type AddressMapEntry = MapEntry<Address, Location>;
 
 export function addressMapEntries(desired: DesiredState): readonly EntryGroup<AddressMapEntry>[] {
   // The node's own last: nothing may take those over.
-  return [...desired.endpoints.map(entriesOfEndpoint), hostEntries(desired.hostAddresses)];
+  return [...entriesOfEach(desired.endpoints), hostEntries(desired.hostAddresses)];
 }
 
 export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AddressMapEntry> = memoize(
@@ -26,6 +26,8 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AddressM
     return addresses.map((address) => [address, { key: address, value }]);
   },
 );
+
+const entriesOfEach = memoizeEach(entriesOfEndpoint);
 
 const hostEntries: (addresses: readonly Address[]) => EntryGroup<AddressMapEntry> = memoize(
   (addresses) => {

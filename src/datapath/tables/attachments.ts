@@ -1,6 +1,6 @@
 // Which program runs at which interface: both hooks of every pod's host-side interface, the uplinks, the VXLAN device.
 
-import { memoize } from '../../base/memoize.ts';
+import { memoize, memoizeEach } from '../../base/memoize.ts';
 import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Uplink } from '../../model/host.ts';
@@ -14,7 +14,7 @@ export function attachmentEntries(desired: DesiredState): readonly EntryGroup<At
   return [
     ...uplinks.map(entriesOfUplink),
     ...(overlay === undefined ? [] : [entriesOfOverlay(overlay)]),
-    ...endpoints.map(entriesOfEndpoint),
+    ...entriesOfEach(endpoints),
   ];
 }
 
@@ -22,6 +22,8 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<Attached
   ({ hostIfName, hostIfIndex }) =>
     hooks({ name: hostIfName, ifIndex: hostIfIndex }, ['from_pod', 'to_pod']),
 );
+
+const entriesOfEach = memoizeEach(entriesOfEndpoint);
 
 const entriesOfUplink: (uplink: Uplink) => EntryGroup<AttachedHook> = memoize((uplink) =>
   hooks(uplink, ['from_network']),

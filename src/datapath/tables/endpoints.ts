@@ -1,6 +1,6 @@
 // Map `endpoints`: who is behind a host-side interface. What from_pod checks a pod's packets against.
 
-import { memoize } from '../../base/memoize.ts';
+import { memoize, memoizeEach } from '../../base/memoize.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import {
@@ -19,7 +19,7 @@ export type EndpointMapEntry = MapEntry<EndpointKey, Endpoint>;
 const noAddress = parseAddress('::');
 
 export function endpointMapEntries(desired: DesiredState): readonly EntryGroup<EndpointMapEntry>[] {
-  return desired.endpoints.map(entriesOfEndpoint);
+  return entriesOfEach(desired.endpoints);
 }
 
 export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<EndpointMapEntry> = memoize(
@@ -34,6 +34,8 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<Endpoint
     return [[show(key), { key, value }]];
   },
 );
+
+const entriesOfEach = memoizeEach(entriesOfEndpoint);
 
 export function endpointMapTable(map: WritableMap<EndpointKey, Endpoint>): Table<EndpointMapEntry> {
   return bpfMapTable({ name: 'endpoints', map, sizeKey: 'endpointEntries', show });

@@ -1,6 +1,6 @@
 // Permanent neighbour entries: each pod address's MAC on its host-side interface, so that nobody asks by ARP or NDP.
 
-import { memoize } from '../../base/memoize.ts';
+import { memoize, memoizeEach } from '../../base/memoize.ts';
 import { delNeighbour, listNeighbours, replaceNeighbour } from '../../kernel/netlink/neighbour.ts';
 import type { Dumps } from '../../kernel/netlink/request.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
@@ -21,7 +21,7 @@ export interface NeighbourEntry {
 }
 
 export function neighbourEntries(desired: DesiredState): readonly EntryGroup<NeighbourEntry>[] {
-  return desired.endpoints.map(entriesOfEndpoint);
+  return entriesOfEach(desired.endpoints);
 }
 
 export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<NeighbourEntry> = memoize(
@@ -31,6 +31,8 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<Neighbou
       return [keyOf(entry), entry];
     }),
 );
+
+const entriesOfEach = memoizeEach(entriesOfEndpoint);
 
 function keyOf({ address, ifIndex }: NeighbourEntry): string {
   return `${address} dev index ${ifIndex}`;

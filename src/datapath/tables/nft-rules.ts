@@ -2,7 +2,7 @@
 // overlay's own packets stay out of connection tracking, and host ports lead to pods.
 
 import { createHash } from 'node:crypto';
-import { memoize, memoizeLast } from '../../base/memoize.ts';
+import { memoizeEach, memoizeLast } from '../../base/memoize.ts';
 import type { DesiredState, Masquerade } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { AddressFamily } from '../../net/address.ts';
@@ -29,11 +29,12 @@ export function nftEntries(desired: DesiredState): readonly EntryGroup<NftEntry>
 
 let lastWithHostPorts: readonly LocalEndpoint[] = [];
 
-const hasHostPorts = memoize(({ portMappings = [] }: LocalEndpoint) => portMappings.length > 0);
+const hasHostPorts = memoizeEach(({ portMappings = [] }: LocalEndpoint) => portMappings.length > 0);
 
 // The same array while it holds the same: most pods have no host ports, and cost no new table.
 function withHostPorts(endpoints: readonly LocalEndpoint[]): readonly LocalEndpoint[] {
-  const found = endpoints.filter((endpoint) => hasHostPorts(endpoint));
+  const has = hasHostPorts(endpoints);
+  const found = endpoints.filter((_, index) => has[index]);
   const isSame =
     found.length === lastWithHostPorts.length &&
     found.every((endpoint, index) => endpoint === lastWithHostPorts[index]);

@@ -2,7 +2,7 @@
 // Ours carry our protocol number; a route of somebody else's is never replaced.
 
 import { unreachable } from '../../base/exhaustive.ts';
-import { memoize, memoizeLast } from '../../base/memoize.ts';
+import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
 import { isKernelError, KernelError } from '../../kernel/errno.ts';
 import type { Dumps } from '../../kernel/netlink/request.ts';
 import { addRoute, delRoute, listRoutes, replaceRoute } from '../../kernel/netlink/route.ts';
@@ -36,7 +36,7 @@ export function routeEntries(desired: DesiredState): readonly EntryGroup<RouteEn
   return [
     ownEntries(podRanges),
     remoteEntries(remoteRanges, overlay?.ifIndex, routerOf(podRanges, 4), routerOf(podRanges, 6)),
-    ...endpoints.map(entriesOfEndpoint),
+    ...entriesOfEach(endpoints),
   ];
 }
 
@@ -62,6 +62,8 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<RouteEnt
   ({ addresses, hostIfIndex }) =>
     addresses.map((address) => entry(hostPrefix(address), { ifIndex: hostIfIndex })),
 );
+
+const entriesOfEach = memoizeEach(entriesOfEndpoint);
 
 // Addresses of our range that no pod has: an ICMP error for the sender instead of a trip to the default gateway.
 function ownRange({ prefix }: PodRange): Keyed<RouteEntry> {
