@@ -1,0 +1,55 @@
+// The agents of a cluster, asked as an operator asks them, and what their nodes hold for pods.
+
+import assert from 'node:assert/strict';
+import type { EndpointView, NodeStatus } from '../../src/agent/api-types.ts';
+import type { KubeCluster } from './cluster/cluster.ts';
+import { readyPods } from './workloads.ts';
+
+/** `kubectl exec AGENT -- heddle WORDS` on this node. Throws with its error output when it fails. */
+export async function heddle(
+  cluster: KubeCluster,
+  node: string,
+  words: readonly string[],
+): Promise<string> {
+  const agents = await readyPods(cluster, 'app.kubernetes.io/name=heddle', 'kube-system');
+  const agent = agents.find((pod) => pod.node === node);
+  assert(agent !== undefined, `no agent is Ready on ${node}`);
+  const command = ['heddle', ...words];
+  const { exitCode, stdout, stderr } = await cluster.exec(agent.name, command, 'kube-system');
+  // `heddle status` ends with 1 where the node is degraded: then its screen is the explanation.
+  assert.equal(exitCode, 0, `${node}: ${command.join(' ')}: ${stderr}${stdout}`);
+  return stdout;
+}
+
+export async function endpointsOf(
+  cluster: KubeCluster,
+  node: string,
+): Promise<readonly EndpointView[]> {
+  return JSON.parse(await heddle(cluster, node, ['endpoints', '-o', 'json'])) as EndpointView[];
+}
+
+/** The pods that have an endpoint on this node, `NAMESPACE/NAME`, sorted. */
+export async function podsOf(cluster: KubeCluster, node: string): Promise<readonly string[]> {
+  const endpoints = await endpointsOf(cluster, node);
+  return endpoints.map(({ pod }) => `${pod?.namespace}/${pod?.name}`).sort();
+}
+
+/** Everything on a node that is there for pods: equal before and after pods came and went. */
+export async function held(cluster: KubeCluster, node: string): Promise<object> {
+  const { stdout } = await cluster.run(node, ['sh', '-c', inventory]);
+  const status = JSON.parse(await heddle(cluster, node, ['status', '-o', 'json'])) as NodeStatus;
+  return {
+    pods: await podsOf(cluster, node),
+    tables: status.tables.map(({ name, desired, applied }) => `${name} ${applied}/${desired}`),
+    inventory: stdout.trimEnd().split('\n'),
+  };
+}
+
+// Interfaces, routes and neighbours of pods, their records, and their network namespaces.
+const inventory = `
+ip -o link | grep -o ' hd[0-9a-f]*@' | sort
+ip route show table all proto 72 | sort
+ip -6 route show table all proto 72 | sort
+ip neigh show nud permanent | grep ' hd' | sort
+ls /var/lib/heddle/endpoints
+ls /run/netns`;
