@@ -44,6 +44,8 @@ export interface ClusterView {
   readonly complete: boolean;
   readonly nodes: number;
   readonly pods: number;
+  /** Services with an address. This version carries out none of them: they are kube-proxy's. */
+  readonly services: number;
   readonly problems: readonly ProblemView[];
   /** Only where cluster state comes from an API server. */
   readonly apiServer?: ApiServerView;

@@ -1,6 +1,8 @@
 // The one screen that says how the node is: puts together what each part of the agent knows.
 
 import { release } from 'node:os';
+import { memoize } from '../base/memoize.ts';
+import type { ClusterService } from '../cluster/objects.ts';
 import type { SourceProblem } from '../cluster/state.ts';
 import { programNames } from '../datapath/generated.ts';
 import type { Uplink } from '../model/host.ts';
@@ -46,6 +48,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
       complete,
       nodes: state.nodes.size,
       pods: state.pods.size,
+      services: addressedServices(state.services),
       problems: problems.map(({ text, consequence }) => ({ text, consequence })),
       ...(kubernetes === undefined ? {} : { apiServer: apiServerView(kubernetes.state) }),
     },
@@ -60,6 +63,12 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
     start,
   };
 }
+
+/** Headless ones are found by name resolution alone. */
+const addressedServices: (services: ReadonlyMap<string, ClusterService>) => number = memoize(
+  (services) =>
+    [...services.values()].filter(({ clusterAddresses }) => clusterAddresses.length > 0).length,
+);
 
 function datapathView(
   { datapath, network }: AgentParts,

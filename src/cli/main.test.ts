@@ -20,7 +20,7 @@ const status = {
   uptimeMs: 1000,
   health: { state: 'degraded', reasons: ['1 manifest is broken'] },
   mode: 'native',
-  cluster: { source: 'directory x', complete: true, nodes: 1, pods: 0, problems: [] },
+  cluster: { source: 'directory x', complete: true, nodes: 1, pods: 0, services: 0, problems: [] },
   datapath: { adopted: true, programs: 5, attachments: 1, uplinks: [] },
   tables: [],
   maps: [],

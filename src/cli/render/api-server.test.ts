@@ -4,7 +4,14 @@ import type { ApiServerView, ClusterView } from '../../agent/api-types.ts';
 import { apiServerLines } from './api-server.ts';
 
 const now = new Date('2026-03-01T12:00:00Z');
-const cluster: ClusterView = { source: 'x', complete: true, nodes: 2, pods: 6, problems: [] };
+const cluster: ClusterView = {
+  source: 'x',
+  complete: true,
+  nodes: 2,
+  pods: 6,
+  services: 0,
+  problems: [],
+};
 const apiServer: ApiServerView = {
   server: 'https://192.0.2.1:6443',
   connectedSince: '2026-03-01T11:57:00Z',

@@ -20,6 +20,7 @@ const healthy: NodeStatus = {
     complete: true,
     nodes: 2,
     pods: 6,
+    services: 0,
     problems: [],
   },
   lastChange: { at: '2026-03-01T11:59:48Z', cause: 'cluster', durationMs: 4.2, writes: 6 },
@@ -165,6 +166,12 @@ node-1: starting: waiting for the first full list of the cluster
   maps       none loaded yet
   drops      0 in the last minute`,
   );
+});
+
+test("Services are said to be somebody else's, where there are any", () => {
+  const cluster = { ...healthy.cluster, services: 3 };
+  const lines = renderStatus({ ...healthy, cluster }, { now, style: plain }).split('\n');
+  assert.equal(lines[2], '  services   3, left to kube-proxy: this version carries out none');
 });
 
 test('colour marks the word DEGRADED on a terminal, and nothing where NO_COLOR is set', () => {

@@ -28,6 +28,7 @@ export function renderStatus(status: NodeStatus, view: StatusView): string {
       beside(clusterText(status), lastChange(status, view.now), rightColumn - labelWidth),
     ),
     ...apiServerLines(status.cluster, view.now).map(({ label, text }) => line(label, text)),
+    ...servicesLine(status),
     line('datapath', datapathText(status)),
     line('uplinks', uplinkText(status)),
     line('tables', tablesText(status.tables)),
@@ -85,6 +86,12 @@ function clusterText({ cluster }: NodeStatus): string {
   const size = `${plural(cluster.nodes, 'node')}, ${plural(cluster.pods, 'pod')}`;
   const partly = cluster.complete ? '' : '; not read completely, so nothing is removed';
   return `${cluster.source} (${size}${partly})`;
+}
+
+/** What runs on them must not take for granted that it is done here. */
+function servicesLine({ cluster: { services } }: NodeStatus): string[] {
+  if (services === 0) return [];
+  return [line('services', `${services}, left to kube-proxy: this version carries out none`)];
 }
 
 function lastChange({ lastChange: change }: NodeStatus, now: Date): string {
