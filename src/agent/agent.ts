@@ -6,6 +6,7 @@ import { UndoStack } from '../base/undo.ts';
 import { endpointEntryKeys } from '../datapath/tables/tables.ts';
 import { subscribe } from '../kernel/netlink/notifications.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
+import { strayPods } from '../model/stray-pods.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import { type ApiSources, listenApi } from './api.ts';
@@ -121,10 +122,15 @@ export class Agent {
   }
 
   #tellCluster(): void {
-    const { writer, network, cniConfiguration } = this.#parts;
+    const { writer, network, cniConfiguration, pods, config } = this.#parts;
     if (network.isWaiting) return;
     writer?.settled(network.snapshot.state, { isReady: this.#readyMs !== undefined });
     writer?.nodeProblems('CniConfigurationConflict', cniConfiguration.problems);
+    const strays = strayPods(config.node, network.desired.podRanges, pods.endpoints());
+    writer?.nodeProblems(
+      'PodsOutsidePodRanges',
+      strays.problems.map(({ text }) => text),
+    );
   }
 
   async #settle(causes: readonly SettleCause[]): Promise<SettleReport> {

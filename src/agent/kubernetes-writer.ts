@@ -24,8 +24,8 @@ export class KubernetesWriter {
   readonly #stop = new AbortController();
   readonly #node: OwnNode;
   readonly #events: EventRecorder;
-  /** Sentences about this node that have been told and still hold. */
-  #told: ReadonlySet<string> = new Set();
+  /** By reason: sentences about this node that have been told and still hold. */
+  readonly #told = new Map<string, readonly string[]>();
 
   constructor(options: KubernetesWriterOptions) {
     this.#options = options;
@@ -46,10 +46,11 @@ export class KubernetesWriter {
     });
   }
 
-  /** Sentences that hold now, each told once while it does. */
+  /** All sentences of this reason that hold now, each told once while it does. */
   nodeProblems(reason: string, texts: readonly string[]): void {
-    for (const text of texts) if (!this.#told.has(text)) this.nodeWarning(reason, text);
-    this.#told = new Set(texts);
+    const told = this.#told.get(reason) ?? [];
+    for (const text of texts) if (!told.includes(text)) this.nodeWarning(reason, text);
+    this.#told.set(reason, texts);
   }
 
   nodeWarning(reason: string, message: string): void {

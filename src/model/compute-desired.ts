@@ -24,6 +24,7 @@ import { peerConflicts } from './peer-facts.ts';
 import { type RangeOwners, rangeOwners } from './pod-ranges.ts';
 import { remoteRanges } from './remote-ranges.ts';
 import { type RoutingContext, routingContext } from './routing-context.ts';
+import { masqueradeWith, strayPods } from './stray-pods.ts';
 import { podMtu } from './underlay.ts';
 import { unenforcedPolicies } from './unenforced.ts';
 
@@ -38,7 +39,14 @@ export function computeDesired({ config, cluster, endpoints, host }: ModelInputs
   const base = network(config)(networkNodes(cluster.nodes))(host);
   const conflicts = peerConflicts(config)(cluster.nodes);
   const unenforced = unenforcedPolicies(cluster.networkPolicies);
-  return { ...base, problems: joined(base.problems, conflicts, unenforced), endpoints };
+  const strays = strayPods(config.nodeName, base.podRanges, endpoints);
+  return {
+    ...base,
+    strayAddresses: strays.addresses,
+    masquerade: masqueradeWith(base.masquerade, strays.addresses),
+    problems: joined(base.problems, conflicts, unenforced, strays.problems),
+    endpoints,
+  };
 }
 
 // The same array while nothing about them changes.
@@ -46,7 +54,7 @@ const joined = memoizeLast(
   (...all: readonly (readonly ModelProblem[])[]): readonly ModelProblem[] => all.flat(),
 );
 
-type Network = Omit<DesiredState, 'endpoints'>;
+type Network = Omit<DesiredState, 'endpoints' | 'strayAddresses'>;
 
 const network = memoize((config: ModelConfig) =>
   memoize((nodes: NetworkNodes) =>

@@ -86,5 +86,7 @@ export interface DesiredState {
   readonly pathMtuBytes: number;
   readonly masquerade?: Masquerade | undefined;
   readonly endpoints: readonly LocalEndpoint[];
+  /** Of endpoints, outside `podRanges`: see stray-pods.ts. */
+  readonly strayAddresses: readonly Address[];
   readonly problems: readonly ModelProblem[];
 }

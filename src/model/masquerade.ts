@@ -14,11 +14,11 @@ export interface MasqueradeFacts {
   readonly host: HostFacts;
 }
 
-/** Undefined: nothing is masqueraded. */
+/** Undefined: nothing is to be masqueraded, whoever sends it. */
 export function masqueradeOf(config: ModelConfig, facts: MasqueradeFacts): Masquerade | undefined {
   const { podRanges, ranges, host } = facts;
   const uplinks = host.uplinks.map(({ name }) => name).sort();
-  if (!config.masquerade || podRanges.length === 0 || uplinks.length === 0) return undefined;
+  if (!config.masquerade || uplinks.length === 0) return undefined;
   const exempt = ranges.nodes.flatMap((node) => {
     const own = nodePrefixes(node);
     const used = own.ranges.filter(({ prefix }) => ranges.owners.get(prefix) === node.name);

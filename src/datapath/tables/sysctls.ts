@@ -1,12 +1,12 @@
 // Kernel parameters the network depends on. Only what is needed: reverse-path filters stay as the administrator has
 // them, since every pod and every remote range has a route to where its packets come from, which passes even the strict one.
 
-import { memoize } from '../../base/memoize.ts';
+import { memoize, memoizeLast } from '../../base/memoize.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { readSysctl, type SysctlName, writeSysctl } from '../../kernel/sysctl.ts';
 import type { DesiredState, PodRange } from '../../model/desired.ts';
 import type { Uplink } from '../../model/host.ts';
-import { addressFamily } from '../../net/address.ts';
+import { type Address, addressFamily } from '../../net/address.ts';
 import { prefixFamily } from '../../net/prefix.ts';
 import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
 import { writeEach } from './writes.ts';
@@ -27,12 +27,17 @@ export interface SysctlMemory {
 }
 
 export function sysctlEntries(desired: DesiredState): readonly EntryGroup<SysctlEntry>[] {
-  return [entries(desired.podRanges)(desired.uplinks)];
+  const { podRanges, strayAddresses, uplinks } = desired;
+  return [entries(podRanges, strayAddresses)(uplinks)];
 }
 
-const entries = memoize((podRanges: readonly PodRange[]) =>
+const entries = memoizeLast((podRanges: readonly PodRange[], strays: readonly Address[]) =>
   memoize((uplinks: readonly Uplink[]): EntryGroup<SysctlEntry> => {
-    const families = new Set(podRanges.map(({ prefix }) => prefixFamily(prefix)));
+    // Also for pods of before, where the Node object is gone or has other ranges now.
+    const families = new Set([
+      ...podRanges.map(({ prefix }) => prefixFamily(prefix)),
+      ...strays.map(addressFamily),
+    ]);
     const ipv4 = families.has(4) ? [forward('net/ipv4/ip_forward')] : [];
     const ipv6 = families.has(6)
       ? [...acceptRa(uplinks), forward('net/ipv6/conf/all/forwarding')]

@@ -1,0 +1,60 @@
+// Pods whose addresses lie in none of the node's pod ranges: made before the Node object went, or came back with other
+// ranges. Other nodes route whole ranges and know nothing of them; here they go on.
+
+import { memoize, memoizeLast } from '../base/memoize.ts';
+import type { Address } from '../net/address.ts';
+import { hostPrefix, prefixContains } from '../net/prefix.ts';
+import type { Masquerade, ModelProblem, PodRange } from './desired.ts';
+import type { LocalEndpoint } from './endpoint.ts';
+import { compact, orderedPrefix } from './prefix-order.ts';
+
+export interface StrayPods {
+  /** The same array while there are none. */
+  readonly addresses: readonly Address[];
+  /** Empty as well where the node has no range at all: that is a problem of its own. */
+  readonly problems: readonly ModelProblem[];
+}
+
+const none: StrayPods = { addresses: [], problems: [] };
+const namedAtMost = 5;
+
+export function strayPods(
+  nodeName: string,
+  podRanges: readonly PodRange[],
+  endpoints: readonly LocalEndpoint[],
+): StrayPods {
+  const outside = outsideOf(podRanges);
+  const strays = endpoints.filter((endpoint) => outside(endpoint).length > 0);
+  if (strays.length === 0) return none;
+  const addresses = strays.flatMap(outside);
+  if (podRanges.length === 0) return { addresses, problems: [] };
+  const named = strays
+    .slice(0, namedAtMost)
+    .map((stray) => `${nameOf(stray)} (${outside(stray).join(', ')})`);
+  const more = strays.length > namedAtMost ? ` and ${strays.length - namedAtMost} more` : '';
+  const ranges = podRanges.map(({ prefix }) => prefix).join(', ');
+  const text = `pods have addresses outside its pod ranges ${ranges}, so other nodes do not reach them; delete them, so that they are made again: ${named.join(', ')}${more}`;
+  return { addresses, problems: [{ object: nodeName, text }] };
+}
+
+const outsideOf = memoize((podRanges: readonly PodRange[]) =>
+  memoize(({ addresses }: LocalEndpoint): readonly Address[] =>
+    addresses.filter((address) => !podRanges.some(({ prefix }) => prefixContains(prefix, address))),
+  ),
+);
+
+/** Strays reach the world as before. Undefined when nobody is left to masquerade for. */
+export const masqueradeWith: (
+  masquerade: Masquerade | undefined,
+  strays: readonly Address[],
+) => Masquerade | undefined = memoizeLast((masquerade, strays) => {
+  if (masquerade === undefined || strays.length === 0) {
+    return masquerade?.sources.length === 0 ? undefined : masquerade;
+  }
+  const all = [...masquerade.sources, ...strays.map((address) => hostPrefix(address))];
+  return { ...masquerade, sources: compact(all.map(orderedPrefix)) };
+});
+
+function nameOf({ pod, containerId }: LocalEndpoint): string {
+  return pod === undefined ? containerId : `${pod.namespace}/${pod.name}`;
+}
