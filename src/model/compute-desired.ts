@@ -6,6 +6,7 @@ import { memoize, memoizeLast } from '../base/memoize.ts';
 import type { ClusterState } from '../cluster/state.ts';
 import { type Address, compareAddresses } from '../net/address.ts';
 import { prefixFamily } from '../net/prefix.ts';
+import { boundedProblems } from './bounded-problems.ts';
 import type {
   DesiredState,
   ModelConfig,
@@ -51,7 +52,8 @@ export function computeDesired({ config, cluster, endpoints, host }: ModelInputs
 
 // The same array while nothing about them changes.
 const joined = memoizeLast(
-  (...all: readonly (readonly ModelProblem[])[]): readonly ModelProblem[] => all.flat(),
+  (...all: readonly (readonly ModelProblem[])[]): readonly ModelProblem[] =>
+    boundedProblems(all.flat()),
 );
 
 type Network = Omit<DesiredState, 'endpoints' | 'strayAddresses'>;

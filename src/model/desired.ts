@@ -68,6 +68,8 @@ export interface ModelProblem {
   /** `node-2`, `node-2 10.201.2.0/24`. */
   readonly object: string;
   readonly text: string;
+  /** The text without what is this object's own; absent: the text. Of many alike only the first are told. */
+  readonly alike?: string;
 }
 
 export interface DesiredState {

@@ -25,7 +25,7 @@ function rangesOfNode(context: RoutingContext, node: NetworkNode): NodeRanges {
   const problems: ModelProblem[] = [];
   for (const prefix of node.podCidrs) {
     const path = pathTo(context, node, prefix);
-    if (typeof path === 'string') problems.push({ object: `${node.name} ${prefix}`, text: path });
+    if ('alike' in path) problems.push({ object: `${node.name} ${prefix}`, ...path });
     else ranges.push({ node: node.name, prefix, path });
   }
   return { ranges, problems };
@@ -37,8 +37,25 @@ function nodeFlaw({ podCidrs, addresses }: NetworkNode): string | undefined {
   return undefined;
 }
 
-// The path, or why there is none.
-function pathTo(context: RoutingContext, node: NetworkNode, prefix: Prefix): RemotePath | string {
+/** Why there is none; `alike`: in the words for any node. */
+interface NoPath {
+  readonly text: string;
+  readonly alike: string;
+}
+
+interface NoPathParts {
+  readonly what: 'no route' | 'no tunnel';
+  /** By which address it would be. */
+  readonly via?: string;
+  /** Follows the node's name. */
+  readonly why: string;
+}
+
+function noPath(name: string, { what, via = '', why }: NoPathParts): NoPath {
+  return { text: `${what}${via}: ${name}${why}`, alike: `${what}: the node${why}` };
+}
+
+function pathTo(context: RoutingContext, node: NetworkNode, prefix: Prefix): RemotePath | NoPath {
   switch (context.mode) {
     case 'native':
       return nativePath(context, node, prefix);
@@ -51,30 +68,38 @@ function nativePath(
   context: RoutingContext,
   node: NetworkNode,
   prefix: Prefix,
-): RemotePath | string {
+): RemotePath | NoPath {
   const family = prefixFamily(prefix);
   const nextHop = addressOf(node, family);
   if (nextHop === undefined) {
-    return `no route: ${node.name} has no IPv${family} InternalIP (mode vxlan carries IPv6 pods over IPv4)`;
+    const why = ` has no IPv${family} InternalIP (mode vxlan carries IPv6 pods over IPv4)`;
+    return noPath(node.name, { what: 'no route', why });
   }
+  const via = ` via ${nextHop}`;
   if (context.ownAddresses.includes(nextHop)) {
-    return `no route via ${nextHop}: ${node.name}'s address is this node's own`;
+    return noPath(node.name, { what: 'no route', via, why: "'s address is this node's own" });
   }
   const network = networkOf(context.networks, nextHop);
   if (network === undefined) {
-    return `no route via ${nextHop}: ${node.name}'s address is not on a connected network`;
+    return noPath(node.name, {
+      what: 'no route',
+      via,
+      why: "'s address is not on a connected network",
+    });
   }
   const { ifIndex, name } = network.uplink;
   return { kind: 'native', nextHop, ifIndex, ifName: name };
 }
 
-function overlayPath(context: RoutingContext, node: NetworkNode): RemotePath | string {
+function overlayPath(context: RoutingContext, node: NetworkNode): RemotePath | NoPath {
   const tunnelEndpoint = addressOf(node, context.underlay);
   if (tunnelEndpoint === undefined) {
-    return `no tunnel: ${node.name} has no IPv${context.underlay} InternalIP, and this node's tunnels run over IPv${context.underlay}`;
+    const why = ` has no IPv${context.underlay} InternalIP, and this node's tunnels run over IPv${context.underlay}`;
+    return noPath(node.name, { what: 'no tunnel', why });
   }
   if (context.ownAddresses.includes(tunnelEndpoint)) {
-    return `no tunnel to ${tunnelEndpoint}: ${node.name}'s address is this node's own`;
+    const via = ` to ${tunnelEndpoint}`;
+    return noPath(node.name, { what: 'no tunnel', via, why: "'s address is this node's own" });
   }
   return { kind: 'overlay', tunnelEndpoint };
 }

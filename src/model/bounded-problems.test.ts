@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { emptyClusterState } from '../cluster/state.ts';
+import { parseAddress } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import { parsePrefix } from '../net/prefix.ts';
+import { boundedProblems } from './bounded-problems.ts';
+import { computeDesired } from './compute-desired.ts';
+
+test('three alike are told each, of more the first three and how many more', () => {
+  const alike = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      object: `node-${index}`,
+      text: `no route via ${index}`,
+      alike: 'no route',
+    }));
+  const other = { object: 'uplinks', text: 'none found' };
+  const three = [...alike(3), other];
+  assert.deepEqual(boundedProblems(three), three);
+  assert.deepEqual(boundedProblems([...alike(5), other]), [
+    ...three,
+    { object: '2 more', text: 'no route' },
+  ]);
+});
+
+test('a thousand nodes without an IPv6 address have a few problems', () => {
+  const meta = { labels: {}, annotations: {} };
+  const address = parseAddress('192.0.2.1');
+  const nodes = Array.from({ length: 1_001 }, (_, index) => ({
+    ...meta,
+    name: `node-${index}`,
+    podCidrs: [parsePrefix(`2001:db8:${index.toString(16)}::/64`)],
+    addresses: [parseAddress(`192.0.2.${(index % 200) + 1}`)],
+  }));
+  const network = { address, prefixLength: 24 };
+  const uplink = { ifIndex: 2 as IfIndex, name: 'eth0', mtuBytes: 1500, addresses: [network] };
+  const { problems } = computeDesired({
+    config: {
+      nodeName: 'node-0',
+      mode: 'native',
+      masquerade: true,
+      nonMasqueradeCidrs: [],
+      vxlan: { port: 4789, vni: 1 },
+    },
+    cluster: { ...emptyClusterState, nodes: new Map(nodes.map((node) => [node.name, node])) },
+    endpoints: [],
+    host: { uplinks: [uplink] },
+  });
+  assert.deepEqual(
+    problems.map(({ object, text }) => `${object}: ${text}`),
+    [
+      'node-1 2001:db8:1::/64: no route: node-1 has no IPv6 InternalIP (mode vxlan carries IPv6 pods over IPv4)',
+      'node-10 2001:db8:a::/64: no route: node-10 has no IPv6 InternalIP (mode vxlan carries IPv6 pods over IPv4)',
+      'node-100 2001:db8:64::/64: no route: node-100 has no IPv6 InternalIP (mode vxlan carries IPv6 pods over IPv4)',
+      '997 more: no route: the node has no IPv6 InternalIP (mode vxlan carries IPv6 pods over IPv4)',
+    ],
+  );
+});
