@@ -27,6 +27,7 @@ import { EndpointStore } from './endpoint-store.ts';
 import { hostLister } from './host-facts.ts';
 import { Journal } from './journal.ts';
 import { kernelTruth } from './kernel-truth.ts';
+import { isDoomedName } from './link-names.ts';
 import { NodeNetwork } from './node-network.ts';
 import { PodNetwork } from './pod-network.ts';
 import type { IpamSettings } from './pod-reservation.ts';
@@ -191,7 +192,7 @@ function reconcilerOf(
     maps: datapath.maps,
     nft,
     attacher: attachByHook({
-      pods: new BlockAttacher({ socket, program }),
+      pods: new BlockAttacher({ socket, program, isDoomed: isDoomedName }),
       node: new TcxAttacher({ folder: datapath.paths.links, program }),
     }),
     sysctlMemory: sysctlMemory(join(stateDir, 'sysctls.json')),

@@ -25,6 +25,8 @@ export interface BlockAttachOptions {
   /** In the node's namespace. */
   readonly socket: NetlinkSocket;
   program(hook: Hook): BpfProgram;
+  /** Whether an interface of this name waits for its deletion, which takes what is at it along: not listed any more. */
+  isDoomed(ifName: string): boolean;
 }
 
 type PodHook = 'from_pod' | 'to_pod';
@@ -50,7 +52,7 @@ export class BlockAttacher implements Attacher {
   }
 
   list(desired: ReadonlyMap<string, AttachedHook> = new Map()): readonly AttachedHook[] {
-    const { socket } = this.#options;
+    const { socket, isDoomed } = this.#options;
     const ours = this.#listOurs();
     if (ours.length === 0) return [];
     const names = new Map(Array.from(desired.values(), ({ ifIndex, ifName }) => [ifIndex, ifName]));
@@ -60,7 +62,7 @@ export class BlockAttacher implements Attacher {
     };
     return ours.flatMap(({ ifIndex }) => {
       const ifName = names.get(ifIndex) ?? linkByIndex(socket, ifIndex)?.name;
-      if (ifName === undefined) return [];
+      if (ifName === undefined || isDoomed(ifName)) return [];
       return podHooks.map((hook) => ({ ifName, ifIndex, hook, current: runs[hook] }));
     });
   }

@@ -2,15 +2,17 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { doomedName, isDoomedName } from '../../src/agent/link-names.ts';
 import { BlockAttacher, podBlocks } from '../../src/datapath/block-attach.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../../src/datapath/loader.ts';
-import type { AttachedHook } from '../../src/datapath/tables/attacher.ts';
+import type { AttachedHook, Hook } from '../../src/datapath/tables/attacher.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { listBlockFilters } from '../../src/kernel/netlink/block-filter.ts';
-import { linkByName } from '../../src/kernel/netlink/link.ts';
+import { linkByName, setLink } from '../../src/kernel/netlink/link.ts';
 import { clsactOf, listClsact } from '../../src/kernel/netlink/qdisc.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
+import type { BpfProgram } from '../../src/kernel/program.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { testPinFolder } from '../support/pin-folder.ts';
@@ -40,7 +42,8 @@ function makeNode(context: TestContext): Node {
         constants: { events_per_second_per_cpu: eventsPerSecond },
       });
       context.after(() => datapath[Symbol.dispose]());
-      const attacher = new BlockAttacher({ socket, program: (hook) => datapath.program(hook) });
+      const program = (hook: Hook): BpfProgram => datapath.program(hook);
+      const attacher = new BlockAttacher({ socket, program, isDoomed: isDoomedName });
       return { datapath, attacher };
     },
     link: (name) => {
@@ -83,6 +86,17 @@ rootTest('all pods share one filter a direction, which goes with the last of the
   for (const [name, ifIndex] of rest) {
     for (const entry of entries(name, ifIndex)) attacher.detach(entry);
   }
+});
+
+rootTest('what waits for its deletion is not listed: nobody has put it there', (context) => {
+  const node = makeNode(context);
+  const { attacher } = node.load(1);
+  const [staying, leaving] = [node.link('pod1'), node.link('pod2')];
+  attacher.attachAll([...entries('pod1', staying), ...entries('pod2', leaving)]);
+  setLink(node.socket, { ifIndex: leaving, up: false });
+  setLink(node.socket, { ifIndex: leaving, name: doomedName(leaving) });
+  assert.equal(listClsact(node.socket).length, 2);
+  assert.deepEqual(attacher.list(), entries('pod1', staying));
 });
 
 rootTest('a new load takes over at every pod with its first write', (context) => {

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDoomedName } from '../../src/agent/link-names.ts';
 import { TcxAttacher } from '../../src/datapath/attach.ts';
 import { attachByHook, BlockAttacher } from '../../src/datapath/block-attach.ts';
 import { installObject } from '../../src/datapath/loader-install.ts';
@@ -62,7 +63,7 @@ export function runOtherVersion(version: OtherVersion): readonly string[] {
     return found;
   };
   const attacher = attachByHook({
-    pods: new BlockAttacher({ socket, program }),
+    pods: new BlockAttacher({ socket, program, isDoomed: isDoomedName }),
     node: new TcxAttacher({ folder: paths.links, program }),
   });
   throwFirst(attacher.attachAll(attachments));
