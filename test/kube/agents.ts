@@ -2,22 +2,30 @@
 
 import assert from 'node:assert/strict';
 import type { EndpointView, NodeStatus } from '../../src/agent/api-types.ts';
+import type { Finished } from '../../src/lab/spawn.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { readyPods } from './workloads.ts';
 
-/** `kubectl exec AGENT -- heddle WORDS` on this node. Throws with its error output when it fails. */
+/** `kubectl exec AGENT -- heddle WORDS` on this node. `heddle status` ends with 1 where the node is degraded. */
+export async function askHeddle(
+  cluster: KubeCluster,
+  node: string,
+  words: readonly string[],
+): Promise<Finished> {
+  const agents = await readyPods(cluster, 'app.kubernetes.io/name=heddle', 'kube-system');
+  const agent = agents.find((pod) => pod.node === node);
+  assert(agent !== undefined, `no agent is Ready on ${node}`);
+  return cluster.exec(agent.name, ['heddle', ...words], 'kube-system');
+}
+
+/** What it says. Throws with its error output when it fails. */
 export async function heddle(
   cluster: KubeCluster,
   node: string,
   words: readonly string[],
 ): Promise<string> {
-  const agents = await readyPods(cluster, 'app.kubernetes.io/name=heddle', 'kube-system');
-  const agent = agents.find((pod) => pod.node === node);
-  assert(agent !== undefined, `no agent is Ready on ${node}`);
-  const command = ['heddle', ...words];
-  const { exitCode, stdout, stderr } = await cluster.exec(agent.name, command, 'kube-system');
-  // `heddle status` ends with 1 where the node is degraded: then its screen is the explanation.
-  assert.equal(exitCode, 0, `${node}: ${command.join(' ')}: ${stderr}${stdout}`);
+  const { exitCode, stdout, stderr } = await askHeddle(cluster, node, words);
+  assert.equal(exitCode, 0, `${node}: heddle ${words.join(' ')}: ${stderr}${stdout}`);
   return stdout;
 }
 
