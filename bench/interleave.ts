@@ -1,7 +1,6 @@
 // Every arm in turn, for one kind of load after the other, there and back in every round: what drifts on the machine hits
 // all arms alike, and what two arms are compared by lies a fraction of a second apart.
 
-import type { Arm } from './arm.ts';
 import type { Figure } from './experiment.ts';
 import { best, ratios, series } from './statistics.ts';
 
@@ -11,24 +10,31 @@ export interface Metric {
   readonly better: 'higher' | 'lower';
 }
 
-/** What one measurement of an arm yields: a number a metric. */
-export type Measure = (arm: Arm) => Promise<ReadonlyMap<Metric, number>>;
+/** One side of a comparison, whatever it consists of. */
+interface Named {
+  readonly name: string;
+}
 
-export interface Comparison {
+/** What one measurement of an arm yields: a number a metric. */
+export type Measure<Arm extends Named> = (arm: Arm) => Promise<ReadonlyMap<Metric, number>>;
+
+export interface Comparison<Arm extends Named> {
   readonly group: string;
   /** The first arm is the baseline. */
   readonly arms: readonly [Arm, ...Arm[]];
   readonly rounds: number;
-  readonly measures: readonly Measure[];
+  readonly measures: readonly Measure<Arm>[];
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;
 }
 
-type Samples = ReadonlyMap<Arm, Map<Metric, number[]>>;
+type Samples<Arm> = ReadonlyMap<Arm, Map<Metric, number[]>>;
 
-export async function compare(comparison: Comparison): Promise<readonly Figure[]> {
+export async function compare<Arm extends Named>(
+  comparison: Comparison<Arm>,
+): Promise<readonly Figure[]> {
   const { arms, rounds, measures, progress, group } = comparison;
-  const samples: Samples = new Map(arms.map((arm) => [arm, new Map()]));
+  const samples: Samples<Arm> = new Map(arms.map((arm) => [arm, new Map()]));
   for (let round = 0; round < rounds; round++) {
     progress(`${group}: round ${round + 1} of ${rounds}`);
     for (const measure of measures) await thereAndBack(comparison, measure, samples);
@@ -39,10 +45,10 @@ export async function compare(comparison: Comparison): Promise<readonly Figure[]
 /**
  * A sample is the better of two: what else the machine does makes an arm worse and never better.
  */
-async function thereAndBack(
-  { arms, signal }: Comparison,
-  measure: Measure,
-  samples: Samples,
+async function thereAndBack<Arm extends Named>(
+  { arms, signal }: Comparison<Arm>,
+  measure: Measure<Arm>,
+  samples: Samples<Arm>,
 ): Promise<void> {
   const there = new Map<Arm, ReadonlyMap<Metric, number>>();
   for (const arm of arms) {
@@ -64,7 +70,7 @@ function append(table: Map<Metric, number[]> | undefined, metric: Metric, value:
   else values.push(value);
 }
 
-function figures(group: string, baseline: Arm, samples: Samples): Figure[] {
+function figures<Arm extends Named>(group: string, baseline: Arm, samples: Samples<Arm>): Figure[] {
   const metrics = [...(samples.get(baseline)?.keys() ?? [])];
   return metrics.flatMap((metric) => {
     const base = samples.get(baseline)?.get(metric) ?? [];

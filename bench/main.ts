@@ -6,6 +6,7 @@ import { Command, Option } from 'commander';
 import { agentExperiment } from './agent.ts';
 import { cniExperiment } from './cni.ts';
 import { type BarVerdict, type Experiment, type Figure, judge } from './experiment.ts';
+import { kubeExperiment, kubeParts } from './kube.ts';
 import { networkExperiment } from './network.ts';
 import { renderFigures, renderVerdicts } from './report.ts';
 import { programsExperiment } from './test-runs.ts';
@@ -15,6 +16,8 @@ const experiments: readonly Experiment[] = [
   programsExperiment,
   cniExperiment,
   agentExperiment,
+  kubeExperiment,
+  ...kubeParts,
 ];
 
 interface Flags {
@@ -59,7 +62,7 @@ function machine(): string {
 }
 
 function list(): string {
-  return experiments.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n');
+  return experiments.map(({ name, summary }) => `  ${name.padEnd(16)} ${summary}`).join('\n');
 }
 
 const program = new Command('bench')

@@ -109,7 +109,7 @@ function compareTraffic(
 }
 
 // One CPU shows the cost of the path; two show what a user sees, with the wake-up of an idle CPU in it.
-const slices: readonly Measure[] = [
+const slices: readonly Measure<Arm>[] = [
   tcpStream({ processors: 1, milliseconds: 150 }),
   roundTrips({ processors: 1, milliseconds: 100 }),
   connections({ processors: 1, milliseconds: 100 }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { best, ratios, series } from './statistics.ts';
+import { best, percentile, ratios, series } from './statistics.ts';
 
 test('the median of an odd and of an even number of samples', () => {
   assert.equal(series([3, 1, 2]).median, 2);
@@ -25,6 +25,14 @@ test('the better sample is the higher or the lower, as the figure has it', () =>
 
 test('ratios are taken round by round, so drift of the machine cancels', () => {
   assert.deepEqual(ratios([10, 20, 40], [10, 20, 40]).samples, [1, 1, 1]);
+});
+
+test('a percentile is a sample that was taken', () => {
+  const samples = Array.from({ length: 200 }, (_, index) => 200 - index);
+  assert.equal(percentile(samples, 99), 198);
+  assert.equal(percentile(samples, 50), 100);
+  assert.equal(percentile([7], 99), 7);
+  assert.throws(() => percentile([], 99), /at least one sample/);
 });
 
 test('an empty series is refused', () => {

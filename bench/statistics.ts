@@ -31,6 +31,14 @@ function quantile(sorted: readonly number[], fraction: number): number {
   return below + (above - below) * (place % 1);
 }
 
+/** The smallest sample that at least `percent` of all do not exceed (nearest rank). */
+export function percentile(samples: readonly number[], percent: number): number {
+  const sorted = [...samples].sort((left, right) => left - right);
+  const found = sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)];
+  if (found === undefined) throw new Error('a percentile needs at least one sample');
+  return found;
+}
+
 /** The better of the samples. Throws when there is none. */
 export function best(better: 'higher' | 'lower', samples: readonly number[]): number {
   const { min, max } = series(samples);

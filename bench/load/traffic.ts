@@ -21,7 +21,7 @@ export interface TrafficOptions {
 const connectionsAMillisecond = 20;
 
 /** One TCP stream: throughput, and on two processors the processor time that a gigabyte (10^9 bytes) costs. */
-export function tcpStream(options: TrafficOptions): Measure {
+export function tcpStream(options: TrafficOptions): Measure<Arm> {
   const rate: Metric = { name: named('TCP stream', options), unit: 'Gbit/s', better: 'higher' };
   const cost: Metric = { name: named('CPU per GB', options), unit: 's/GB', better: 'lower' };
   return async (arm) => {
@@ -34,7 +34,7 @@ export function tcpStream(options: TrafficOptions): Measure {
 }
 
 /** Round trips of one byte over TCP. */
-export function roundTrips(options: TrafficOptions): Measure {
+export function roundTrips(options: TrafficOptions): Measure<Arm> {
   const p50: Metric = { name: named('p50', options), unit: 'us', better: 'lower' };
   const p99: Metric = { name: named('p99', options), unit: 'us', better: 'lower' };
   return async (arm) => {
@@ -47,7 +47,7 @@ export function roundTrips(options: TrafficOptions): Measure {
 }
 
 /** Connections one after another: open, one byte each way, reset. */
-export function connections(options: TrafficOptions): Measure {
+export function connections(options: TrafficOptions): Measure<Arm> {
   const rate: Metric = { name: named('connections', options), unit: '/s', better: 'higher' };
   const count = options.milliseconds * connectionsAMillisecond;
   return async (arm) => {
@@ -57,7 +57,7 @@ export function connections(options: TrafficOptions): Measure {
 }
 
 /** UDP datagrams of 64 bytes that arrive. */
-export function datagrams(options: TrafficOptions): Measure {
+export function datagrams(options: TrafficOptions): Measure<Arm> {
   const rate: Metric = { name: named('UDP packets', options), unit: '/s', better: 'higher' };
   return async (arm) => new Map([[rate, rateOf(await run('datagrams', arm, options), options)]]);
 }

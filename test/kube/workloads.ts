@@ -1,7 +1,7 @@
 // Objects that the tests run, and what they ask about them.
 
 import type { KubeCluster } from './cluster/cluster.ts';
-import { toolImage } from './cluster/images.ts';
+import { pauseImage, toolImage } from './cluster/images.ts';
 
 /** `podtool serve` in `replicas` pods, spread over the nodes, with a probe of every kind; label `app: NAME`. */
 export function webDeployment(name: string, replicas: number, more: object = {}): object {
@@ -35,6 +35,27 @@ export const webContainer: object = {
   startupProbe: { tcpSocket: { port: 7 }, periodSeconds: 1, failureThreshold: 30 },
   readinessProbe: { httpGet: { path: '/ready', port: 8080 }, periodSeconds: 1 },
   livenessProbe: { grpc: { port: 9090 }, periodSeconds: 2 },
+};
+
+/** Pods that do nothing, without probes: what it takes until they are Ready is the node's work. */
+export function idleDeployment(name: string, replicas: number): object {
+  return webDeployment(name, replicas, idleSpec);
+}
+
+/** As one of them, by itself; label `app: APP`. */
+export function idlePod(name: string, app: string): object {
+  const spec = { ...idleSpec, terminationGracePeriodSeconds: 1 };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace: 'default', name, labels: { app } },
+    spec,
+  };
+}
+
+const idleSpec: object = {
+  containers: [{ name: 'idle', image: pauseImage, imagePullPolicy: 'Never' }],
+  automountServiceAccountToken: false,
 };
 
 export interface ReadyPod {

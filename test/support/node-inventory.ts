@@ -31,7 +31,11 @@ export interface NodeInventory {
 }
 
 /** Throws while the node has no pinned maps. */
-export function nodeInventory({ namespace, pinDir, stateDir }: AgentPlace): NodeInventory {
+export function nodeInventory({
+  namespace,
+  pinDir,
+  stateDir,
+}: Pick<AgentPlace, 'namespace' | 'pinDir' | 'stateDir'>): NodeInventory {
   using socket = NetlinkSocket.open({ namespace });
   return {
     links: listLinks(socket)

@@ -1,9 +1,11 @@
-// A reporter for node:test that writes one JSON object a line for every finished test: what tools/test/run-file.ts reads.
+// A reporter for node:test that writes one JSON object a line for every finished test and for
+// what a test has to tell (`context.diagnostic`): what tools/test/run-file.ts reads.
 
 interface FinishedTest {
   readonly type: string;
   readonly data: {
     readonly name: string;
+    readonly message?: string;
     readonly skip?: string | boolean;
     readonly todo?: string | boolean;
     readonly file?: string;
@@ -12,7 +14,9 @@ interface FinishedTest {
 }
 
 export interface TestEvent {
-  readonly outcome: 'passed' | 'failed' | 'skipped';
+  /** `told` is no outcome: words of a test for a person, such as a measured time. */
+  readonly outcome: 'passed' | 'failed' | 'skipped' | 'told';
+  /** The test's; of `told`, the words. */
   readonly name: string;
   /** Why it failed, or why it was skipped. */
   readonly text?: string;
@@ -21,12 +25,19 @@ export interface TestEvent {
 // biome-ignore lint/style/noDefaultExport: node:test takes a reporter as a module's default export.
 export default async function* events(source: AsyncIterable<FinishedTest>): AsyncGenerator<string> {
   for await (const { type, data } of source) {
+    if (type === 'test:diagnostic' && !isTotal(data.message ?? ''))
+      yield `${JSON.stringify({ outcome: 'told', name: data.message })}\n`;
     if (type !== 'test:pass' && type !== 'test:fail') continue;
     const isSuite = data.details?.type === 'suite';
     if (isSuite && type === 'test:pass') continue;
     const event = describe(type === 'test:pass', data);
     if (event !== undefined) yield `${JSON.stringify(event)}\n`;
   }
+}
+
+/** node:test's own last words: `tests 12`. */
+function isTotal(message: string): boolean {
+  return /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/.test(message);
 }
 
 function describe(passed: boolean, data: FinishedTest['data']): TestEvent | undefined {

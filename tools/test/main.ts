@@ -3,7 +3,7 @@
 
 import { availableParallelism } from 'node:os';
 import { type Layer, matches, select, testFiles, testLayers } from './layers.ts';
-import { failureText, fileLine, skipText, total, totalsLine } from './progress.ts';
+import { failureText, fileLine, skipText, toldLines, total, totalsLine } from './progress.ts';
 import { type FileResult, runFile } from './run-file.ts';
 
 const interrupted = new AbortController();
@@ -49,6 +49,7 @@ function announce(layer: Layer, file: string): void {
 function report(layer: Layer, result: FileResult): void {
   if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
   console.log(fileLine(layer.name, result));
+  for (const line of toldLines(result)) console.log(line);
   if (total([result]).failed > 0) console.log(failureText(result));
 }
 

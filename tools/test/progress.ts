@@ -34,6 +34,11 @@ export function fileLine(layer: string, result: FileResult): string {
   return `${verdict.padEnd(4)}  ${layer.padEnd(7)}  ${result.file.padEnd(48)}  ${counts}   ${seconds}`;
 }
 
+/** What its tests had to tell, a line each. */
+export function toldLines(result: FileResult): readonly string[] {
+  return result.tests.filter(({ outcome }) => outcome === 'told').map(({ name }) => indent(name));
+}
+
 /** Every failed test of the file with its error, then what the file printed. */
 export function failureText(result: FileResult): string {
   const failures = result.tests

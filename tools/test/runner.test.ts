@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestEvent } from './events.ts';
 import { matches, select, testLayers } from './layers.ts';
-import { failureText, fileLine, skipText, total, totalsLine } from './progress.ts';
+import { failureText, fileLine, skipText, toldLines, total, totalsLine } from './progress.ts';
 import { closeBooks, type FileResult } from './run-file.ts';
 
 const layers = testLayers(2);
@@ -45,6 +45,12 @@ test('a file that ends badly has failed even when all its tests passed', () => {
     { outcome: 'failed', name: '(the file itself)', text: 'exit code 1' },
   ]);
   assert.deepEqual(closeBooks([failed], 'exit code 1'), [failed]);
+});
+
+test('what a test has to tell is shown, and makes no file a good one', () => {
+  const told: TestEvent = { outcome: 'told', name: '100 pods Ready in 20 s' };
+  assert.deepEqual(toldLines(result([told, passed])), ['    100 pods Ready in 20 s']);
+  assert.equal(closeBooks([told], undefined).at(-1)?.outcome, 'failed');
 });
 
 test('a file without a test has failed', () => {

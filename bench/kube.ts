@@ -1,0 +1,18 @@
+// Heddle in Kubernetes, in parts that can be run alone: each is an experiment of its own.
+
+import type { Experiment } from './experiment.ts';
+import { podsExperiment } from './kube-pods.ts';
+
+/** In the order in which they run. */
+export const kubeParts: readonly Experiment[] = [podsExperiment];
+
+export const kubeExperiment: Experiment = {
+  name: 'kube',
+  summary: `all of ${kubeParts.map(({ name }) => name).join(', ')}`,
+  bars: kubeParts.flatMap(({ bars }) => bars),
+  run: async (options) => {
+    const figures = [];
+    for (const part of kubeParts) figures.push(...(await part.run(options)));
+    return figures;
+  },
+};
