@@ -4,7 +4,7 @@
 import { KubeCluster } from '../test/kube/cluster/cluster.ts';
 import type { Bar, Experiment, Figure, RunOptions } from './experiment.ts';
 import { compare, type Metric } from './interleave.ts';
-import { agentCosts, costBars } from './kube/agent-costs.ts';
+import { agentCosts, costBars, costGroup } from './kube/agent-costs.ts';
 import { PodLoad } from './kube/pod-load.ts';
 import { percentile } from './statistics.ts';
 
@@ -64,7 +64,8 @@ export const podsExperiment: Experiment = {
 };
 
 async function measure(options: RunOptions): Promise<readonly Figure[]> {
-  const { signal, progress } = options;
+  const { signal, progress, only = '' } = options;
+  const isWanted = (group: string): boolean => group.includes(only);
   const up = (cni: 'bridge' | 'heddle'): Promise<KubeCluster> => {
     progress(`starting a cluster with ${cni}`);
     return KubeCluster.up({ name: `bench-${process.pid}-${cni}`, cni, dns: false, signal });
@@ -76,8 +77,9 @@ async function measure(options: RunOptions): Promise<readonly Figure[]> {
   const figures: Figure[] = [];
   // The first pod of a node pays for what all later ones find there.
   for (const each of [referenceLoad, load]) await each.start(4, { turns: 1, signal });
-  figures.push(...(await agentCosts(load, options)));
-  for (const size of sizes) figures.push(...(await starts([referenceLoad, load], size, options)));
+  if (isWanted(costGroup)) figures.push(...(await agentCosts(load, options)));
+  for (const size of sizes.filter(({ group }) => isWanted(group)))
+    figures.push(...(await starts([referenceLoad, load], size, options)));
   return figures;
 }
 
@@ -95,6 +97,6 @@ function starts(
       [sandbox, sandboxMs],
     ]);
   };
-  const common = { group, arms, rounds: times.rounds, signal, progress };
+  const common = { group, arms, rounds: times.rounds, oneWay: isQuick, signal, progress };
   return compare({ ...common, measures: [measureOne] });
 }

@@ -6,13 +6,13 @@ import { series } from '../statistics.ts';
 import { NodeAgent } from './node-agent.ts';
 import type { PodLoad } from './pod-load.ts';
 
-const group = 'agents in a cluster of two nodes';
+export const costGroup = 'agents in a cluster of two nodes';
 const pods = 100;
 const restRequests = 'requests at rest but watches';
 
 /** Nothing is asked at rest but what watches need. */
 export const costBars: readonly Bar[] = [
-  { group, arm: 'heddle', metric: restRequests, of: 'value', limit: 0 },
+  { group: costGroup, arm: 'heddle', metric: restRequests, of: 'value', limit: 0 },
 ];
 
 /** Values at rest: one a node. Values a pod: of all nodes together. */
@@ -124,5 +124,5 @@ function sum(all: readonly Tally[]): Tally {
 }
 
 function figure(metric: string, unit: string, values: readonly number[]): Figure {
-  return { group, arm: 'heddle', metric, unit, values: series(values), better: 'lower' };
+  return { group: costGroup, arm: 'heddle', metric, unit, values: series(values), better: 'lower' };
 }
