@@ -17,6 +17,7 @@ import { measuredCni } from './cni-metrics.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { type HealthSources, listenHealth } from './health.ts';
 import { watchHost } from './host-watch.ts';
+import { kernelView } from './kernel-view.ts';
 import { dumpMap } from './map-views.ts';
 import { waitingFor } from './readiness.ts';
 import { Settler } from './settler.ts';
@@ -146,6 +147,7 @@ export class Agent {
     if (this.#readyMs !== undefined && !isOnlyPods) this.#parts.cniConfiguration.keep();
     journal.problems(problemTexts(this.#parts));
     if (!isOnlyPods) this.#tellCluster();
+    if (causes.includes('period')) this.#parts.writer?.podProblems(cluster.pods.values());
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
     return report;
   }
@@ -191,6 +193,7 @@ export class Agent {
       endpoints,
       nodes,
       maps: () => ({ maps: maps() }),
+      kernel: kernelView,
       dumpMap: (name, limit) => dumpMap(datapath.maps, name, limit),
       cni: measuredCni({
         pods,

@@ -107,6 +107,16 @@ export interface ChangeView {
 
 export type SettleCause = 'start' | 'cluster' | 'endpoint' | 'network' | 'retry' | 'period';
 
+/** What the kernel has, a line each, as `ip` would print it: of this node's links, also what is not Heddle's. */
+export interface KernelView {
+  readonly links: readonly string[];
+  readonly addresses: readonly string[];
+  readonly routes: readonly string[];
+  readonly neighbours: readonly string[];
+  /** Heddle's table as libnftables-json(5) has it; absent when there is none. */
+  readonly nftables?: readonly unknown[];
+}
+
 export interface DatapathView {
   /** First 12 hex digits of the SHA-256 over object and constants. */
   readonly objectHash: string;

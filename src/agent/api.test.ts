@@ -27,6 +27,7 @@ function fakeSources(flows = new FlowLog()): ApiSources {
       throw new Error('nodes are out');
     },
     maps: () => ({ maps: [{ name: 'flows', maxEntries: 8 }] }),
+    kernel: () => ({ links: [], addresses: [], routes: [], neighbours: [] }),
     dumpMap: async (name, limit) =>
       name === 'flows' ? { name, maxEntries: limit, entries: [], truncated: false } : undefined,
     cni: async (body) => ({ exitCode: 1, body: `got ${body.toString()}` }),

@@ -7,7 +7,14 @@ import type { Logger } from '../base/log.ts';
 import { KernelError } from '../kernel/errno.ts';
 import type { FlowLog } from '../observe/flow-log.ts';
 import { sendFlows } from './api-flows.ts';
-import type { EndpointView, MapDump, MapList, NodeStatus, NodeView } from './api-types.ts';
+import type {
+  EndpointView,
+  KernelView,
+  MapDump,
+  MapList,
+  NodeStatus,
+  NodeView,
+} from './api-types.ts';
 import { answerHealth, type HealthSources } from './health.ts';
 
 export interface ApiSources {
@@ -18,6 +25,7 @@ export interface ApiSources {
   endpoints(): readonly EndpointView[];
   nodes(): readonly NodeView[];
   maps(): MapList;
+  kernel(): KernelView;
   /** Undefined: there is no such map. */
   dumpMap(name: string, limit: number): Promise<MapDump | undefined>;
   /** `body`: the environment and standard input of a CNI plugin as the shim sends them. */
@@ -71,6 +79,8 @@ async function answer(
       return json(response, 200, sources.nodes());
     case 'GET /v1/maps':
       return json(response, 200, sources.maps());
+    case 'GET /v1/kernel':
+      return json(response, 200, sources.kernel());
     case 'GET /v1/flows':
       return sendFlows(url.searchParams, response, sources.flows);
     case 'POST /v1/cni':

@@ -5,7 +5,9 @@ import type { Logger } from '../base/log.ts';
 import { EventRecorder } from '../cluster/kubernetes/event-recorder.ts';
 import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { OwnNode } from '../cluster/kubernetes/own-node.ts';
+import type { ClusterPod } from '../cluster/objects.ts';
 import type { ClusterState } from '../cluster/state.ts';
+import { annotatedBandwidth } from '../cni/bandwidth.ts';
 import { cniErrorCode } from '../cni/error.ts';
 import type { PodIdentity } from '../cni/pod-identity.ts';
 import type { ModelConfig } from '../model/desired.ts';
@@ -63,6 +65,16 @@ export class KubernetesWriter {
     void this.#events.warn(subject, { reason, message });
   }
 
+  /** What own pods ask for and cannot have. containerd refuses such a pod itself and does not say which annotation it is. */
+  podProblems(pods: Iterable<ClusterPod>): void {
+    const { nodeName } = this.#options.model;
+    for (const pod of pods) {
+      if (pod.node !== nodeName || pod.phase !== 'Pending') continue;
+      const text = annotationProblem(pod.annotations);
+      if (text !== undefined) this.podWarning(pod, 'InvalidAnnotation', text);
+    }
+  }
+
   /** What a pod's owner or the cluster's must mend; what passes by itself is the kubelet's Event already. */
   cniFailure({ verb, code, text, pod }: CniFailure): void {
     if (verb !== 'ADD') return;
@@ -77,5 +89,14 @@ export class KubernetesWriter {
 
   stop(): void {
     this.#stop.abort();
+  }
+}
+
+function annotationProblem(annotations: ClusterPod['annotations']): string | undefined {
+  try {
+    annotatedBandwidth(annotations);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }

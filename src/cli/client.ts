@@ -6,6 +6,7 @@ import type {
   ApiError,
   EndpointView,
   FlowLine,
+  KernelView,
   MapDump,
   MapList,
   NodeStatus,
@@ -37,6 +38,10 @@ export class AgentClient {
 
   maps(): Promise<MapList> {
     return this.#get('/v1/maps');
+  }
+
+  kernel(): Promise<KernelView> {
+    return this.#get('/v1/kernel');
   }
 
   map(name: string, limit?: number): Promise<MapDump> {

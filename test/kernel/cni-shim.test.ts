@@ -38,6 +38,7 @@ async function serve(context: TestContext, node: TestNode): Promise<string> {
     endpoints: () => [],
     nodes: () => [],
     maps: () => ({ maps: [] }),
+    kernel: () => ({ links: [], addresses: [], routes: [], neighbours: [] }),
     dumpMap: async () => undefined,
     cni: (body) => answerCni(node.pods, silentLogger, body),
   });
