@@ -2,9 +2,10 @@
 
 import type { Experiment } from './experiment.ts';
 import { podsExperiment } from './kube-pods.ts';
+import { simulatedClusterExperiment } from './kube-simulated.ts';
 
 /** In the order in which they run. */
-export const kubeParts: readonly Experiment[] = [podsExperiment];
+export const kubeParts: readonly Experiment[] = [podsExperiment, simulatedClusterExperiment];
 
 export const kubeExperiment: Experiment = {
   name: 'kube',

@@ -1,0 +1,129 @@
+// The agent of `node-1`: started, asked, stopped and undone by the experiment; on a processor of its own.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { NodeStatus } from '../../src/agent/api-types.ts';
+import { exitOf } from '../../src/lab/spawn.ts';
+
+const heddle = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+export interface AgentProcessOptions {
+  readonly folder: string;
+  readonly pinDir: string;
+  readonly kubeconfig: string;
+  readonly cpu: number;
+}
+
+export class AgentProcess {
+  readonly socket: string;
+  readonly #options: AgentProcessOptions;
+  readonly #configuration: string;
+  #child: ChildProcess | undefined;
+
+  constructor(options: AgentProcessOptions) {
+    const { folder, pinDir, kubeconfig } = options;
+    this.#options = options;
+    this.socket = join(folder, 'agent.sock');
+    this.#configuration = join(folder, 'agent.yaml');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(
+      this.#configuration,
+      `node: node-1
+cluster: { kubernetes: { kubeconfig: ${kubeconfig} } }
+stateDir: ${folder}/state
+socket: ${this.socket}
+pinDir: ${pinDir}
+metrics: { address: "127.0.0.1:0" }
+cni: { binDir: ${folder}, confDir: ${folder} }
+logLevel: warn
+`,
+    );
+  }
+
+  /** Seconds from the start of the process until it is ready. */
+  async start(signal: AbortSignal): Promise<number> {
+    const began = performance.now();
+    const agent = [process.execPath, ...profiling(), heddle, 'agent', '-c', this.#configuration];
+    const child = spawn('taskset', ['-c', String(this.#options.cpu), ...agent], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    this.#child = child;
+    while ((await this.#ask('/readyz'))?.code !== 200) {
+      signal.throwIfAborted();
+      if (child.exitCode !== null) throw new Error(`the agent ended with ${child.exitCode}`);
+      if (performance.now() - began > 120_000) throw new Error('the agent is not ready');
+      await sleep(20);
+    }
+    return (performance.now() - began) / 1000;
+  }
+
+  async status(): Promise<NodeStatus> {
+    const answer = await this.#ask('/v1/status');
+    if (answer === undefined) throw new Error('the agent does not answer');
+    return JSON.parse(answer.text) as NodeStatus;
+  }
+
+  /** Current and greatest so far, 10^6 bytes (VmRSS, VmHWM of proc(5)). */
+  get residentMegabytes(): { readonly now: number; readonly atMost: number } {
+    const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8');
+    const read = (name: string): number =>
+      (Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024) / 1e6;
+    return { now: read('VmRSS'), atMost: read('VmHWM') };
+  }
+
+  /** User and system time since its start. */
+  get processorSeconds(): number {
+    const fields = readFileSync(`/proc/${this.#pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    const ticksPerSecond = 100;
+    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+  }
+
+  /** The data path stays. */
+  async stop(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = exitOf(child);
+    child.kill('SIGTERM');
+    await ended;
+  }
+
+  /** After it nothing of the agent is left. */
+  uninstall(): void {
+    const { folder, pinDir } = this.#options;
+    const places = ['--bin-dir', folder, '--conf-dir', folder];
+    const command = [heddle, 'uninstall', '-c', this.#configuration, ...places];
+    execFileSync(process.execPath, command, { stdio: 'ignore' });
+    if (existsSync(pinDir)) throw new Error(`${pinDir} is still there`);
+  }
+
+  // taskset becomes the agent: the same process.
+  get #pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('the agent is not running');
+    return pid;
+  }
+
+  #ask(path: string): Promise<{ readonly code: number; readonly text: string } | undefined> {
+    return new Promise((resolve) => {
+      const asked = request({ socketPath: this.socket, path }, (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (part: string) => {
+          text += part;
+        });
+        answer.once('end', () => resolve({ code: answer.statusCode ?? 0, text }));
+      });
+      asked.once('error', () => resolve(undefined)).end();
+    });
+  }
+}
+
+/** To see where its time goes: `HEDDLE_BENCH_PROFILE=FOLDER` gets a processor profile of each agent. */
+function profiling(): readonly string[] {
+  const folder = process.env['HEDDLE_BENCH_PROFILE'];
+  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+}
