@@ -50,6 +50,17 @@ test('it appears once pods can be added, and the node waits for that', () => {
   });
 });
 
+test('an agent that finds it is not held up by a node that is full', () => {
+  inFolder((setting) => {
+    const { configuration, file } = setting;
+    writeFileSync(file, networkConfiguration());
+    setting.refusal = 'every address is taken';
+    configuration.keep();
+    assert.equal(configuration.waitsFor, undefined);
+    assert.equal(readFileSync(file, 'utf8'), networkConfiguration('/run/other.sock'));
+  });
+});
+
 test('it stays while no pod can be added for a time', () => {
   inFolder((setting) => {
     const { configuration, file } = setting;

@@ -2,6 +2,7 @@
 // before: until then a node without one is not ready, and no pod is placed there. A stop leaves it (the next agent is
 // soon there, and the plugin says meanwhile to try again); `heddle uninstall` removes it.
 
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Logger } from '../base/log.ts';
 import { installConfiguration, networkConfigurationFile } from '../cni/install.ts';
@@ -40,11 +41,12 @@ export class CniConfiguration {
   keep(): void {
     const { confDir, socket, log, refusal } = this.#options;
     if (confDir === undefined) return;
-    if (!this.#isWritten) {
+    const file = networkConfigurationFile({ configurationDirectory: confDir });
+    // Where an earlier agent wrote it, a node that is only full is no reason to hold up a rolling update.
+    if (!this.#isWritten && !existsSync(file)) {
       this.#waitsFor = refusal();
       if (this.#waitsFor !== undefined) return;
     }
-    const file = networkConfigurationFile({ configurationDirectory: confDir });
     try {
       const agentSocket = socket === '/run/heddle/agent.sock' ? undefined : socket;
       const { written, before } = installConfiguration({
@@ -53,6 +55,7 @@ export class CniConfiguration {
       });
       if (written.length > 0) log.info({ file }, 'CNI configuration written');
       this.#isWritten = true;
+      this.#waitsFor = undefined;
       this.#problems = before.map(
         (other) =>
           `CNI configuration ${other}: sorts before ${basename(file)}, so that the container runtime uses it: pods do not come to heddle; remove it`,
