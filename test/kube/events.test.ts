@@ -35,8 +35,11 @@ describe('Events', () => {
   const shared = sharedCluster('heddle');
   let cluster: KubeCluster;
 
-  before(() => {
-    if (reasonToSkip() === undefined) cluster = shared();
+  before(async () => {
+    if (reasonToSkip() !== undefined) return;
+    cluster = shared();
+    // Of other tests in this cluster.
+    await cluster.kubectl('delete', 'events', '-A', '--field-selector=source=heddle');
   });
 
   async function events(reason: string): Promise<readonly EventObject[]> {
