@@ -8,7 +8,8 @@ export type Address = Brand<string, 'Address'>;
 export type AddressFamily = 4 | 6;
 
 export function isAddress(text: string): boolean {
-  return ipaddr.IPv4.isValidFourPartDecimal(text) || (text.includes(':') && isIpv6(text));
+  // Asked for IPv4 first, the library would throw and catch an error for each IPv6 address: 40 us.
+  return text.includes(':') ? isIpv6(text) : ipaddr.IPv4.isValidFourPartDecimal(text);
 }
 
 /** Throws InputError on anything but a four-part IPv4 or an IPv6 address without a zone. */
@@ -16,7 +17,8 @@ export function parseAddress(text: string, object = 'address', field?: string): 
   if (!isAddress(text)) {
     throw new InputError({ object, field, value: text, rule: 'is not an IPv4 or IPv6 address' });
   }
-  return canonical(ipaddr.parse(text));
+  // Four parts without leading zeros are canonical as they are, and most of what a large cluster tells.
+  return text.includes(':') ? canonical(ipaddr.parse(text)) : (text as Address);
 }
 
 export function addressFamily(address: Address): AddressFamily {
