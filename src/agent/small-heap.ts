@@ -6,3 +6,6 @@ import { setFlagsFromString } from 'node:v8';
 setFlagsFromString('--semi-space-growth-factor=1');
 // A nursery that small is collected in a millisecond; waking four threads for that costs an idle agent as much again.
 setFlagsFromString('--no-parallel-scavenge');
+// Reading a large cluster makes garbage ten times the size of what stays. By default the heap may grow to four times what
+// lives before it is collected in whole, and keeps that size (measured with 10,000 pods: 326 MB at most instead of 164).
+setFlagsFromString('--heap-growing-percent=60');

@@ -38,7 +38,8 @@ export interface ReflectorState {
   readonly failing?: { readonly text: string; readonly since: Date } | undefined;
 }
 
-const pageSize = 500;
+// A page is in memory as bytes, as text and as objects at once: of pods it is 1 MB of each.
+const pageSize = 100;
 const defaultBackoff: BackoffOptions = { firstMs: 500, maxMs: 15_000 };
 // A watch that lived this long was well: what comes next is no repeated failure.
 const settledMs = 5_000;
