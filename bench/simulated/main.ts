@@ -26,7 +26,8 @@ const localPods = 20;
 const [namespacePath = '', size] = process.argv.slice(2);
 const isQuick = size === 'quick';
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+// More than one comes where a whole process group is told to end; all of them mean one orderly end.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
 
 function progress(text: string): void {
   process.stderr.write(`simulated cluster: ${text}\n`);
