@@ -59,7 +59,8 @@ export class Nftables implements Disposable {
   /**
    * The table as libnftables-json(5) describes it (an array of `table`, `chain`, `rule`, ... objects), or undefined when
    * there is none. `stateless` leaves out what changes by itself (counters, timeouts), so that two listings compare.
-   * Equivalent to: `nft -j [-s] list table FAMILY NAME`. Throws KernelError.
+   * Protocols are numbers: their names depend on /etc/protocols, which a container image need not have.
+   * Equivalent to: `nft -j -p [-s] list table FAMILY NAME`. Throws KernelError.
    */
   listTable(
     family: NftFamily,
@@ -109,7 +110,8 @@ export class Nftables implements Disposable {
   ): string {
     const context = this.#context;
     if (context === undefined) throw new Error('this Nftables is disposed of');
-    const flags = outputFlags.json | (what.stateless ? outputFlags.stateless : 0);
+    const { json, numericProtocol, stateless } = outputFlags;
+    const flags = json | numericProtocol | (what.stateless ? stateless : 0);
     this.#library.setOutput(context, flags);
     // Inside, since interface names are looked up through a socket of the moment.
     const result = this.#namespace.run(() => this.#library.run(context, commands));
@@ -151,7 +153,8 @@ function generationOf(socket: NetlinkSocket): number {
   });
 }
 
-const outputFlags = { stateless: 1 << 2, json: 1 << 4 } as const;
+// enum nft_output_flags of libnftables.h
+const outputFlags = { stateless: 1 << 2, json: 1 << 4, numericProtocol: 1 << 7 } as const;
 
 interface Library {
   create(flags: number): bigint;

@@ -9,7 +9,7 @@ const element = (key: readonly (string | number)[], pod: string, port: number): 
   { concat: key },
   { concat: [pod, port] },
 ];
-// As `nft -j list table` has them, among what else is in the table.
+// As `nft -j -p list table` has them, among what else is in the table.
 const listing = [
   { table: { family: 'inet', name: 'heddle' } },
   { chain: { name: 'host_ports_in' } },
@@ -18,19 +18,19 @@ const listing = [
     map: {
       name: 'host_ports4',
       elem: [
-        element(['tcp', 8080], '192.0.2.2', 80),
-        element(['udp', 53], '192.0.2.2', 5353),
-        element(['tcp', 9090], '192.0.2.3', 80),
+        element([6, 8080], '192.0.2.2', 80),
+        element([17, 53], '192.0.2.2', 5353),
+        element([6, 9090], '192.0.2.3', 80),
       ],
     },
   },
   {
-    map: { name: 'host_ports_at4', elem: [element(['198.51.100.1', 'sctp', 99], '192.0.2.2', 9)] },
+    map: { name: 'host_ports_at4', elem: [element(['198.51.100.1', 132, 99], '192.0.2.2', 9)] },
   },
   {
     map: {
       name: 'host_ports6',
-      elem: [element(['tcp', 8080], '2001:db8::2', 80), element(['tcp', 443], '2001:db8::2', 8443)],
+      elem: [element([6, 8080], '2001:db8::2', 80), element([6, 443], '2001:db8::2', 8443)],
     },
   },
   { map: { name: 'host_ports_at6' } },

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Address, addressFamily, parseAddress } from '../../net/address.ts';
 import type { Port } from '../../net/port.ts';
 import type { PortMapping } from '../../net/port-mapping.ts';
+import { protocols } from '../../net/protocol.ts';
 
 const concatenation = z.object({ concat: z.array(z.union([z.string(), z.number()])) });
 
@@ -20,7 +21,7 @@ const listingSchema = z.array(
   }),
 );
 
-const protocols = ['tcp', 'udp', 'sctp'] as const;
+const mappedProtocols = ['tcp', 'udp', 'sctp'] as const;
 
 /** Those that lead to one of a pod's addresses, each once. `listing`: of the table, as libnftables has it. */
 export function listedHostPorts(
@@ -49,8 +50,8 @@ function readMapping(
   [target, containerPort]: Words,
   addresses: readonly Address[],
 ): PortMapping | undefined {
-  const [name, hostPort] = key.slice(-2);
-  const protocol = protocols.find((candidate) => candidate === name);
+  const [number, hostPort] = key.slice(-2);
+  const protocol = mappedProtocols.find((candidate) => protocols[candidate] === number);
   const pod = addresses.find((address) => address === target);
   if (protocol === undefined || pod === undefined) return undefined;
   const wildcard = addressFamily(pod) === 4 ? '0.0.0.0' : '::';

@@ -4,6 +4,7 @@
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
 import { isAnyAddress } from '../../net/port-mapping.ts';
+import { protocols } from '../../net/protocol.ts';
 import type { Chain, Collection } from './nft-rules.ts';
 
 export interface HostPortRules {
@@ -40,7 +41,8 @@ function ofFamily(endpoints: readonly LocalEndpoint[], family: AddressFamily): F
     if (pod === undefined) continue;
     for (const { protocol, hostPort, containerPort, hostAddress } of portMappings) {
       if (hostAddress !== undefined && addressFamily(hostAddress) !== family) continue;
-      const element = `${protocol} . ${hostPort} : ${pod} . ${containerPort}`;
+      // The number, as `Nftables` lists it.
+      const element = `${protocols[protocol]} . ${hostPort} : ${pod} . ${containerPort}`;
       if (hostAddress === undefined || isAnyAddress(hostAddress)) anywhere.push(element);
       else at.push(`${hostAddress} . ${element}`);
       pods.add(pod);
