@@ -28,6 +28,10 @@ describe('a cluster that things happen to', () => {
       return ready.length === count && ready;
     });
     for (const from of pods) {
+      // A kubelet that has just started knows its pods a little later than it is Ready.
+      await cluster.waitFor(`${from.node} runs commands in ${from.name}`, async () => {
+        return (await cluster.exec(from.name, ['true'])).exitCode === 0;
+      });
       for (const to of pods) {
         const url = `http://${to.addresses[0]}:8080/`;
         const { stdout, stderr } = await cluster.exec(from.name, ['podtool', 'get', url]);
