@@ -31,7 +31,7 @@ export function testLayers(parallel: number): readonly Layer[] {
     {
       name: 'kube',
       folders: ['test/kube'],
-      timeoutMs: 600_000,
+      timeoutMs: 900_000,
       parallelFiles: 1,
       onlyByName: true,
     },
