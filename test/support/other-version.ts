@@ -22,6 +22,17 @@ const sources = fileURLToPath(new URL('../../../bpf', import.meta.url));
 
 /** The compiled object; works in `folder`. */
 export function otherVersion(folder: string): Uint8Array {
+  return otherLayout(folder, '__u64 generation;').object;
+}
+
+export interface OtherLayout {
+  readonly object: Uint8Array;
+  /** The text of its shared.h. */
+  readonly header: string;
+}
+
+/** The data path with one more member at the start of the structs that maps hold; works in `folder`. */
+export function otherLayout(folder: string, member: string): OtherLayout {
   const copy = join(folder, 'bpf');
   fs.cpSync(sources, copy, { recursive: true });
   const header = join(copy, 'shared.h');
@@ -30,14 +41,14 @@ export function otherVersion(folder: string): Uint8Array {
   for (const name of structs) {
     const start = `struct ${name} {\n`;
     assert.ok(text.includes(start), start);
-    text = text.replace(start, `${start}\t__u64 generation;\n`);
+    text = text.replace(start, `${start}\t${member}\n`);
   }
   fs.writeFileSync(header, text);
   const object = join(copy, 'other.o');
   const multiarch = execFileSync('clang', ['-print-multiarch'], { encoding: 'utf8' }).trim();
   const words = ['-target', 'bpf', '-mcpu=v3', '-O2', '-g', `-I/usr/include/${multiarch}`];
   execFileSync('clang', [...words, '-c', join(copy, 'datapath.bpf.c'), '-o', object]);
-  return fs.readFileSync(object);
+  return { object: fs.readFileSync(object), header: text };
 }
 
 export interface OtherVersion {

@@ -112,7 +112,10 @@ function cacheKey({ version }: GoToolchain): string {
 // An edit of our own little program builds that alone.
 function fileName(name: ProgramName): string {
   if (name !== 'podtool') return name;
-  return `${name}-${createHash('sha256').update(readSource('podtool/main.go')).digest('hex').slice(0, 12)}`;
+  const hash = createHash('sha256');
+  for (const file of readdirSync(join(sourceFolder, 'podtool')).sort())
+    hash.update(file).update(readSource(`podtool/${file}`));
+  return `${name}-${hash.digest('hex').slice(0, 12)}`;
 }
 
 function readSource(path: string): string {

@@ -1,6 +1,6 @@
 // What runs in the test cluster's pods: `podtool pause` holds a pod's namespaces, `podtool serve` answers HTTP, TCP, UDP
-// and gRPC health checks, so that every kind of probe has something to ask, `podtool get` and `podtool lookup` ask. Static,
-// one binary for all. (The static busybox beside it resolves no names: its C library would have to load others.)
+// and gRPC health checks, so that every kind of probe has something to ask, `podtool get` and `podtool lookup` ask,
+// `podtool traffic` counts what is lost. Static, one binary for all. (The static busybox beside it resolves no names: its C library would have to load others.)
 package main
 
 import (
@@ -28,6 +28,8 @@ const usage = `usage:
   podtool serve                  HTTP and UDP on 8080, TCP echo on 7, gRPC health on 9090
   podtool get URL                what an HTTP server says; 5 s
   podtool lookup NAME [SERVER]   the addresses of a name, from the configured DNS server or from this one
+  podtool traffic LISTEN TARGET...
+                                 exchange lines with each tcp:HOST:PORT or udp:HOST:PORT; http://LISTEN/ counts the lost
 `
 
 const patience = 5 * time.Second
@@ -51,6 +53,8 @@ func main() {
 	case len(words) == 3 && words[0] == "lookup":
 		check(lookup(resolverOf(words[2]), words[1]))
 		return
+	case len(words) > 2 && words[0] == "traffic":
+		go func() { log.Fatal(traffic(words[1], words[2:])) }()
 	default:
 		log.Fatal(usage)
 	}
