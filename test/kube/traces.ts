@@ -75,7 +75,8 @@ grep -rsH . /proc/sys/net/ipv4 /proc/sys/net/ipv6 | grep -vE 'stable_secret|icmp
   );
 }
 
-async function linesOf(
+/** What a shell script says on a node, without empty lines. Throws when it has something to complain about. */
+export async function linesOf(
   cluster: KubeCluster,
   node: string,
   script: string,

@@ -403,13 +403,14 @@ interface NodeObject extends NamedObject {
   readonly spec: { readonly podCIDRs?: readonly string[] };
   readonly status: {
     readonly addresses: readonly { readonly type: string; readonly address: string }[];
-    readonly conditions: readonly { readonly type: string; readonly status: string }[];
+    /** None on a Node that somebody else than its kubelet made, until that reports. */
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
     readonly nodeInfo: { readonly bootID: string };
   };
 }
 
 function isReady({ status }: NodeObject): boolean {
-  return status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
+  return !!status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True');
 }
 
 function succeeded(words: readonly string[], { exitCode, stdout, stderr }: Finished): string {

@@ -2,6 +2,7 @@
 // The switch is the nodes' default gateway. It knows no pod range: packets between pods get there by the node's own doing
 // or not at all.
 
+import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { NetworkNamespace } from '../../../src/kernel/namespace.ts';
 import { addAddress, delAddress, listAddresses } from '../../../src/kernel/netlink/address.ts';
@@ -12,6 +13,7 @@ import { NetlinkSocket } from '../../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../../src/kernel/netlink/veth.ts';
 import { type Address, addressFamily, parseAddress } from '../../../src/net/address.ts';
 import type { IfIndex } from '../../../src/net/if-index.ts';
+import { type Mac, macFromBytes } from '../../../src/net/mac.ts';
 import { type Prefix, parsePrefix } from '../../../src/net/prefix.ts';
 import { type ClusterPaths, namespacePath } from './paths.ts';
 
@@ -57,7 +59,7 @@ export function plug(paths: ClusterPaths, name: string, addresses: DualAddress):
   addVeth(fabric.socket, {
     name: port,
     up: true,
-    peer: { name: uplink, namespace: room.namespace },
+    peer: { name: uplink, namespace: room.namespace, mac: macOf(name) },
   });
   setLink(fabric.socket, {
     ifIndex: indexOf(fabric.socket, port),
@@ -152,6 +154,12 @@ function indexOf(socket: NetlinkSocket, name: string): IfIndex {
   const link = linkByName(socket, name);
   if (link === undefined) throw new Error(`link ${name} is missing in a namespace of the cluster`);
   return link.ifIndex;
+}
+
+// As on a machine: the same after a reboot, or its neighbours would go on with the one of before.
+function macOf(name: string): Mac {
+  const digest = createHash('sha256').update(name).digest();
+  return macFromBytes(Uint8Array.of(0x02, ...digest.subarray(0, 5)));
 }
 
 // A link's name has 15 characters at most; `control-plane` has 13.
