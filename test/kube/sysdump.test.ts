@@ -59,7 +59,7 @@ describe('heddle sysdump --cluster', () => {
     );
     assert.equal(exitCode, 0, stderr);
     assert.match(stdout, /^\S+dump\.tar\.gz {2}\d+ files, \d+ bytes$/m);
-    assert.match(stderr, /node node-1[\s\S]*node node-2/, 'it says what it does');
+    for (const said of [/node node-1/, /node node-2/]) assert.match(stderr, said);
     assert.equal(statSync(archive).mode & 0o777, 0o600);
     execFileSync('tar', ['-xzf', archive, '--strip-components=1', '-C', folder]);
     const names = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8' }).trim().split('\n');
