@@ -3,19 +3,31 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { exitOf, spawnIn } from '../../src/lab/spawn.ts';
+import { urlHost } from '../support/lab.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
-import { podsOf } from './agents.ts';
+import { askHeddle, podsOf } from './agents.ts';
 import { KubeCluster } from './cluster/cluster.ts';
 import { toolImage } from './cluster/images.ts';
 import { kubectlEnvironment } from './cluster/kubectl.ts';
 import { programPath } from './cluster/programs.ts';
+import { answers, assertEveryPairReaches, fromPlace, sameFamily, urlsOf } from './reach.ts';
 import { testClusterName } from './shared-cluster.ts';
-import { type ReadyPod, readyPods, webDeployment } from './workloads.ts';
+import { type ReadyPod, readyPods, webContainer, webDeployment } from './workloads.ts';
 
 const replicas = 20;
 
+// Twenty pods start at once: a probe may take its time.
+const patient = { timeoutSeconds: 5 };
+const container = {
+  ...webContainer,
+  startupProbe: { tcpSocket: { port: 7 }, periodSeconds: 1, failureThreshold: 60, ...patient },
+  readinessProbe: { httpGet: { path: '/ready', port: 8080 }, periodSeconds: 1, ...patient },
+  livenessProbe: { grpc: { port: 9090 }, periodSeconds: 2, ...patient },
+};
+
 /** On both nodes, also while one is Ready before the other. */
 const evenly = {
+  containers: [container],
   topologySpreadConstraints: [
     {
       maxSkew: 1,
@@ -52,6 +64,22 @@ const onTheHost: object = {
     },
   },
 };
+
+/** Asked at a port where nobody listens. */
+const neverReady = {
+  ...container,
+  startupProbe: undefined,
+  readinessProbe: { tcpSocket: { port: 81 }, periodSeconds: 1 },
+};
+
+function barePod(name: string, web: object): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace: 'default', name, labels: { app: 'probed' } },
+    spec: { terminationGracePeriodSeconds: 1, containers: [web] },
+  };
+}
 
 describe('a cluster without a network', () => {
   let cluster: KubeCluster;
@@ -90,6 +118,42 @@ describe('a cluster without a network', () => {
     assert.deepEqual([...new Set(pods.map(({ node }) => node))].sort(), ['node-1', 'node-2']);
   });
 
+  rootTest('its pods reach each other, every pair in both families', async () => {
+    await assertEveryPairReaches(cluster, await webPods());
+  });
+
+  rootTest('its nodes reach every pod', async () => {
+    const pods = await webPods();
+    for (const { name, addresses } of cluster.record.nodes) {
+      const said = await answers(fromPlace(cluster, name), urlsOf(pods));
+      const remote = pods.filter(({ node }) => node !== name);
+      for (const to of pods) {
+        for (const address of to.addresses) {
+          const text = said.get(`http://${urlHost(address)}:8080/`) ?? '';
+          assert.match(text, new RegExp(`^${to.name} saw `), `${name} to ${address}`);
+          if (remote.includes(to))
+            assert.equal(text, `${to.name} saw ${sameFamily(addresses, address)}`);
+        }
+      }
+    }
+  });
+
+  rootTest("its kubelets' probes ask the pods, and see one that fails", async () => {
+    const web = { ...container, livenessProbe: { grpc: { port: 9090 }, periodSeconds: 2 } };
+    await cluster.apply([barePod('fails', web), barePod('never-ready', neverReady)]);
+    const pod = await cluster.waitFor('the pod is Ready', () => probed('fails'));
+    const url = `http://${pod.addresses[0]}:8080/ready/false`;
+    assert.equal((await cluster.run(pod.node, ['curl', '-sf', '-X', 'PUT', url])).exitCode, 0);
+    await eventOf(pod.name, /^Readiness probe failed: HTTP probe failed with statuscode: 503/);
+    await eventOf(pod.name, /^Liveness probe failed: .*NOT_SERVING/);
+    await eventOf('never-ready', /^Readiness probe failed: dial tcp \S+:81: .*connection refused/);
+    await cluster.waitFor('the pod is Ready again, its container started anew', async () => {
+      return (await restartsOf(pod.name)) > 0 && probed(pod.name);
+    });
+    assert.equal(await probed('never-ready'), undefined);
+    await cluster.kubectl('delete', 'pod', '-l', 'app=probed');
+  });
+
   rootTest('kubectl exec, logs and port-forward work', async () => {
     for (const pod of await onePerNode()) {
       const { stdout } = await cluster.exec(pod.name, ['hostname']);
@@ -115,9 +179,47 @@ describe('a cluster without a network', () => {
     }
   });
 
+  rootTest('can be changed to the overlay', async () => {
+    await cluster.installHeddle({ mode: 'vxlan' });
+    await cluster.kubectl('rollout', 'restart', 'deployment/web');
+    await cluster.kubectl('scale', 'deployment/web', '--replicas=4');
+    await cluster.rolledOut('deployment/web');
+    const pods = await cluster.waitFor('four pods are left', async () => {
+      const ready = await webPods();
+      return ready.length === 4 && ready;
+    });
+    for (const { name } of cluster.record.nodes) {
+      await cluster.waitFor(`${name} is healthy with the overlay`, async () => {
+        const { stdout } = await askHeddle(cluster, name, ['status']);
+        return stdout.startsWith(`${name}: healthy`) && /vxlan; .* 1450 bytes/.test(stdout);
+      });
+    }
+    await assertEveryPairReaches(cluster, pods);
+    const [from, to] = await onePerNode();
+    assert(from !== undefined && to !== undefined);
+    for (const address of to.addresses) {
+      const url = `http://${urlHost(address)}:8080/bytes/1000000`;
+      const counted = ['sh', '-c', 'podtool get "$0" | wc -c', url];
+      const { stdout, stderr } = await cluster.exec(from.name, counted);
+      assert.equal(stdout.trim(), '1000000', stderr);
+    }
+  });
+
+  async function probed(name: string): Promise<ReadyPod | undefined> {
+    return (await readyPods(cluster, 'app=probed')).find((pod) => pod.name === name);
+  }
+
   async function restartsOf(pod: string): Promise<number> {
     const path = 'jsonpath={.status.containerStatuses[0].restartCount}';
     return Number(await cluster.kubectl('get', 'pod', pod, '-o', path));
+  }
+
+  async function eventOf(pod: string, text: RegExp): Promise<void> {
+    const selector = `--field-selector=involvedObject.name=${pod}`;
+    await cluster.waitFor(`an Event of ${pod} matches ${text}`, async () => {
+      const { items } = await cluster.get<EventList>('events', selector);
+      return items.some(({ message }) => text.test(message));
+    });
   }
 
   async function onePerNode(): Promise<readonly ReadyPod[]> {
@@ -144,3 +246,7 @@ describe('a cluster without a network', () => {
     }
   }
 });
+
+interface EventList {
+  readonly items: readonly { readonly message: string }[];
+}
