@@ -1,7 +1,7 @@
 // Objects -> ClusterState, keeping every reference that did not change: objects, maps, and the state itself.
 
 import type { ClusterObject } from './parse-object.ts';
-import type { ClusterState } from './state.ts';
+import { type ClusterState, keepState } from './state.ts';
 
 /** Keys must be unique within a kind; the last one wins otherwise. */
 export function foldObjects(
@@ -17,14 +17,7 @@ export function foldObjects(
     endpointSlices: reuse(previous.endpointSlices, next.endpointSlices),
     networkPolicies: reuse(previous.networkPolicies, next.networkPolicies),
   };
-  const isSame =
-    state.nodes === previous.nodes &&
-    state.namespaces === previous.namespaces &&
-    state.pods === previous.pods &&
-    state.services === previous.services &&
-    state.endpointSlices === previous.endpointSlices &&
-    state.networkPolicies === previous.networkPolicies;
-  return isSame ? previous : state;
+  return keepState(state, previous);
 }
 
 type Collected = { [Kind in keyof ClusterState]: Map<string, MapValue<ClusterState[Kind]>> };

@@ -48,3 +48,9 @@ export const emptyClusterState: ClusterState = {
   endpointSlices: new Map(),
   networkPolicies: new Map(),
 };
+
+/** `previous` itself if `next` has the same collections: then nothing changed. */
+export function keepState(next: ClusterState, previous: ClusterState): ClusterState {
+  const kinds = Object.keys(next) as (keyof ClusterState)[];
+  return kinds.every((kind) => next[kind] === previous[kind]) ? previous : next;
+}

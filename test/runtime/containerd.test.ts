@@ -6,6 +6,7 @@ import { after, before, describe } from 'node:test';
 import type { EndpointView } from '../../src/agent/api-types.ts';
 import { callCni } from '../../src/lab/cni-call.ts';
 import { Containerd } from '../support/containerd.ts';
+import { assertNoTrace } from '../support/endpoint-trace.ts';
 import { curl, eventually, sharedLab, threePods, urlHost } from '../support/lab.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 
@@ -72,14 +73,8 @@ describe('a container of containerd on node-1', () => {
     }
   });
 
-  async function assertNothingStays({ containerId, hostIfName, addresses }: EndpointView) {
-    const left = (await endpoints()).map((each) => each.containerId);
-    assert.ok(!left.includes(containerId), 'the agent forgot it');
-    const script = 'ip -o link; ip route; ip -6 route; ip neigh; nft list ruleset';
-    const { stdout } = await lab().inNode('node-1', ['sh', '-c', script]);
-    for (const trace of [hostIfName, ...addresses.map((address) => `${address} `)]) {
-      assert.ok(!stdout.includes(trace), `${trace} in ${stdout}`);
-    }
+  async function assertNothingStays(gone: EndpointView): Promise<void> {
+    await assertNoTrace(lab(), 'node-1', gone);
     assert.deepEqual((await lab().status('node-1')).health, { state: 'healthy', reasons: [] });
   }
 

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe } from 'node:test';
 import type { EndpointView } from '../../src/agent/api-types.ts';
 import { page } from '../support/container-image.ts';
+import { assertNoTrace } from '../support/endpoint-trace.ts';
 import { curl, eventually, sharedLab, threePods, urlHost } from '../support/lab.ts';
 import { Podman } from '../support/podman.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
@@ -70,14 +71,8 @@ describe('a container of podman on node-1', () => {
     }
   }
 
-  async function assertNothingStays({ containerId, hostIfName, addresses }: EndpointView) {
-    const left = (await endpoints()).map((each) => each.containerId);
-    assert.ok(!left.includes(containerId), 'the agent forgot it');
-    const script = 'ip -o link; ip route; ip -6 route; ip neigh; nft list ruleset';
-    const { stdout } = await lab().inNode('node-1', ['sh', '-c', script]);
-    for (const trace of [hostIfName, ...addresses.map((address) => `${address} `)]) {
-      assert.ok(!stdout.includes(trace), `${trace} in ${stdout}`);
-    }
+  function assertNothingStays(gone: EndpointView): Promise<void> {
+    return assertNoTrace(lab(), 'node-1', gone);
   }
 
   rootTest('it reaches pods and nodes over both families, and they reach it', async () => {

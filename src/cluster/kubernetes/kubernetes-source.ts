@@ -16,7 +16,7 @@ import type {
 } from '../objects.ts';
 import type { ClusterKind, ClusterObject } from '../parse-object.ts';
 import type { ClusterSource } from '../source.ts';
-import { type ClusterSnapshot, type ClusterState, emptyClusterState } from '../state.ts';
+import { type ClusterSnapshot, type ClusterState, emptyClusterState, keepState } from '../state.ts';
 import { ApiClient, type ConnectionState, type RequestCount } from './api-client.ts';
 import { ClusterPolicies } from './cluster-policies.ts';
 import type { Credentials } from './credentials.ts';
@@ -176,14 +176,7 @@ function stateOf(stores: Stores, previous: ClusterState): ClusterState {
     endpointSlices: view<ClusterEndpointSlice>(stores, 'EndpointSlice'),
     networkPolicies: view<ClusterNetworkPolicy>(stores, 'NetworkPolicy'),
   };
-  const isSame =
-    state.nodes === previous.nodes &&
-    state.namespaces === previous.namespaces &&
-    state.pods === previous.pods &&
-    state.services === previous.services &&
-    state.endpointSlices === previous.endpointSlices &&
-    state.networkPolicies === previous.networkPolicies;
-  return isSame ? previous : state;
+  return keepState(state, previous);
 }
 
 // A store holds what its kind's parser made; `readObject` ties the two together.
