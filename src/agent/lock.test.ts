@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { AgentLock, runningAgent } from './lock.ts';
+import { AgentLock, lockPins, runningAgent } from './lock.ts';
 
 function stateDirectory(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-lock-'));
@@ -47,4 +47,15 @@ test('the number of an earlier holder, which is dead, is not told', async (conte
   context.after(() => child.kill());
   await once(child.stdout, 'data');
   assert.throws(() => AgentLock.acquire(stateDir), new RegExp(`\\(pid ${child.pid}\\)`));
+});
+
+test('a second agent is refused the pins of the first, whatever its state directory', (context) => {
+  const pinDir = stateDirectory(context);
+  const first = lockPins(pinDir);
+  assert.throws(() => lockPins(pinDir), {
+    name: 'InputError',
+    message: `pinDir: ${pinDir} is in use by another heddle agent, which has another stateDir`,
+  });
+  first[Symbol.dispose]();
+  lockPins(pinDir)[Symbol.dispose]();
 });

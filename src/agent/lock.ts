@@ -1,4 +1,5 @@
-// One agent a state directory: an flock on stateDir/agent.lock, which the kernel drops when the process ends, however it ends.
+// One agent a state directory and a pin directory: an flock on stateDir/agent.lock and one on the directory of pins itself,
+// which the kernel drops when the process ends, however it ends.
 
 import { existsSync, ftruncateSync, mkdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,6 +34,20 @@ export class AgentLock implements Disposable {
   [Symbol.dispose](): void {
     close(this.#fd);
   }
+}
+
+/**
+ * Two agents with state directories of their own would still adopt, and replace, each other's programs and maps. Makes the
+ * directory when it is missing. Throws InputError when an agent has it, which its pid is not known of: nothing can be written
+ * there.
+ */
+export function lockPins(pinDir: string): Disposable {
+  mkdirSync(pinDir, { recursive: true, mode: 0o700 });
+  const fd = open(pinDir, openFlags.readOnly);
+  if (tryLock(fd)) return { [Symbol.dispose]: () => close(fd) };
+  close(fd);
+  const rule = 'is in use by another heddle agent, which has another stateDir';
+  throw new InputError({ object: 'pinDir', value: pinDir, rule });
 }
 
 /** Process id of the agent that runs with this state directory; undefined when none does. */

@@ -1,4 +1,4 @@
-// The agent as a process: checks what the machine must have, takes the lock, runs until told to stop.
+// The agent as a process: checks what the machine must have, takes the locks, runs until told to stop.
 
 import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -7,7 +7,7 @@ import { createLogger } from '../base/log.ts';
 import { bpffsPath, checkHost, mountBpffs } from '../kernel/requirements.ts';
 import { Agent } from './agent.ts';
 import type { AgentConfig } from './config-schema.ts';
-import { AgentLock } from './lock.ts';
+import { AgentLock, lockPins } from './lock.ts';
 
 /**
  * Runs the agent in the network namespace of the calling thread until `signal` aborts, and leaves the data path in place.
@@ -19,6 +19,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   prepareHost(config);
   const log = createLogger({ level: config.logLevel, fields: { node: config.node } });
   using _lock = AgentLock.acquire(config.stateDir);
+  using _pins = lockPins(config.pinDir);
   const agent = new Agent(config, log, runtimeMs);
   try {
     await agent.run(signal);

@@ -1,6 +1,7 @@
 // Two agents that are started for one node at the same moment: one serves, the other one says which, and has changed nothing.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import {
   agentPlace,
   cni,
@@ -8,6 +9,7 @@ import {
   get,
   launchAgent,
   podNamespace,
+  startAgent,
   status,
 } from '../support/agent-process.ts';
 import { nodeInventory } from '../support/node-inventory.ts';
@@ -38,3 +40,19 @@ rootTest('of two agents started at once exactly one serves, ten times over', asy
     await winner.ended;
   }
 });
+
+rootTest(
+  'an agent with another state directory does not touch the pins of the first',
+  async (context) => {
+    const place = agentPlace(context);
+    await startAgent(context, place);
+    const inventory = nodeInventory(place);
+    const config = `${place.config}.other`;
+    const text = fs.readFileSync(place.config, 'utf8');
+    fs.writeFileSync(config, text.replaceAll(/^(stateDir|socket): (.*)$/gm, '$1: $2-other'));
+    const second = launchAgent(context, { ...place, config });
+    assert.equal(await second.ended, 1, second.text());
+    assert.match(second.text(), /pinDir: \S+ is in use by another heddle agent/);
+    assert.deepEqual(nodeInventory(place), inventory);
+  },
+);
