@@ -26,7 +26,7 @@ const sizes: readonly Size[] = [
   {
     group: `pods one after the other ${suffix}`,
     count: 1,
-    turns: 10,
+    turns: 6,
     rounds: 3,
     quick: { turns: 4, rounds: 1 },
   },
@@ -41,7 +41,7 @@ const sizes: readonly Size[] = [
     group: `100 pods at once ${suffix}`,
     count: 100,
     turns: 1,
-    rounds: 3,
+    rounds: 2,
     quick: { turns: 1, rounds: 1 },
   },
 ];

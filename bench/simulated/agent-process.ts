@@ -82,6 +82,14 @@ logLevel: warn
     return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
   }
 
+  /** Its processor time while `action` runs, in percent of one processor. */
+  async processorPercent(action: Promise<unknown>): Promise<number> {
+    const began = performance.now();
+    const before = this.processorSeconds;
+    await action;
+    return ((this.processorSeconds - before) / ((performance.now() - began) / 1000)) * 100;
+  }
+
   /** The data path stays. */
   async stop(): Promise<void> {
     const child = this.#child;
@@ -124,6 +132,6 @@ logLevel: warn
 
 /** To see where its time goes: `HEDDLE_BENCH_PROFILE=FOLDER` gets a processor profile of each agent. */
 function profiling(): readonly string[] {
-  const folder = process.env['HEDDLE_BENCH_PROFILE'];
-  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+  if (process.env['HEDDLE_BENCH_PROFILE'] === undefined) return [];
+  return ['--import', new URL('./profile.js', import.meta.url).href];
 }

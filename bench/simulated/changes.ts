@@ -1,5 +1,5 @@
-// A program of its own, so that its work is nobody else's: writes 100 pod changes a second until its input ends, then
-// prints how many were acknowledged.   changes.js URL FOLDER
+// A program of its own, so that its work is nobody else's: writes 100 pod changes a second until its input ends, and
+// prints ten times a second how many were acknowledged so far.   changes.js URL FOLDER
 //
 // In turn a pod gets another address, is deleted, is made anew and gets its address, as in a rollout.
 
@@ -48,6 +48,7 @@ process.stdin.once('end', () => {
   isOver = true;
 });
 process.stdin.resume();
+const told = setInterval(() => process.stdout.write(`${acknowledged}\n`), 100);
 const began = performance.now();
 const running = new Set<Promise<void>>();
 for (const inOrder of changes()) {
@@ -61,7 +62,7 @@ for (const inOrder of changes()) {
   void written.finally(() => running.delete(written));
 }
 await Promise.all(running);
-process.stdout.write(`${acknowledged}\n`);
+clearInterval(told);
 
 async function writeInOrder(writes: readonly Write[]): Promise<void> {
   for (const write of writes) {

@@ -17,6 +17,8 @@ export interface LagOptions {
   readonly writer: ApiWriter;
   readonly pinDir: string;
   readonly seconds: number;
+  /** Number of the first change: each is a change of another node until a thousand have been made. */
+  readonly first: number;
   readonly signal: AbortSignal;
 }
 
@@ -25,12 +27,13 @@ export async function measureLags({
   writer,
   pinDir,
   seconds,
+  first,
   signal,
 }: LagOptions): Promise<readonly number[]> {
   using routes = BpfMap.openPinned(describePins(pinDir).map('routes'), maps.routes);
   const lags: number[] = [];
   const until = performance.now() + seconds * 1000;
-  for (let change = 0; performance.now() < until; change++) {
+  for (let change = first; performance.now() < until; change++) {
     signal.throwIfAborted();
     const began = performance.now();
     // Not the agent's own, and both addresses in turn.

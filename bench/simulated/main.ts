@@ -1,29 +1,28 @@
 // The inner process of ../kube-simulated.ts, in the node's network namespace: API server, objects, agent,
-// load.   main.js NAMESPACE quick|full
+// load.   main.js NAMESPACE quick|full [PART...]
 //
 // The agent has one processor, everything else the other. Progress goes to stderr, what was measured to stdout as JSON.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { exitOf } from '../../src/lab/spawn.ts';
-import { agentToken, auditedRequests } from '../../test/kube/api/audit.ts';
+import { agentToken } from '../../test/kube/api/audit.ts';
 import { BareApiServer } from '../../test/kube/api/bare-api-server.ts';
 import { printedProgress } from '../../test/kube/cluster/progress.ts';
-import { percentile, series } from '../statistics.ts';
 import { AgentProcess } from './agent-process.ts';
 import { ApiWriter } from './api-writer.ts';
 import { fill } from './fill.ts';
-import { measureLags } from './lag.ts';
-import type { Measured } from './measured.ts';
+import type { Measured, PartName } from './measured.ts';
+import type { Parts } from './parts.ts';
 import { LocalPods } from './pods.ts';
+import { atRest } from './rest.ts';
+import { coldStarts, restarts } from './starts.ts';
+import { underChanges } from './under-changes.ts';
 
 const [agentCpu, otherCpu] = [0, 1];
 const localPods = 20;
-const [namespacePath = '', size] = process.argv.slice(2);
+const [namespacePath = '', size, ...only] = process.argv.slice(2);
 const isQuick = size === 'quick';
 const stop = new AbortController();
 // More than one comes where a whole process group is told to end; all of them mean one orderly end.
@@ -31,13 +30,6 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => st
 
 function progress(text: string): void {
   process.stderr.write(`simulated cluster: ${text}\n`);
-}
-
-interface Parts {
-  readonly server: BareApiServer;
-  readonly writer: ApiWriter;
-  readonly agent: AgentProcess;
-  readonly pinDir: string;
 }
 
 async function run(): Promise<Measured> {
@@ -56,7 +48,8 @@ async function run(): Promise<Measured> {
   const agent = new AgentProcess({ folder, pinDir, kubeconfig, cpu: agentCpu });
   using pods = new LocalPods(namespacePath, agent.socket, localPods);
   try {
-    return await measure({ server, writer, agent, pinDir }, pods);
+    const run = { isQuick, signal: stop.signal, progress };
+    return await measure({ server, writer, agent, pinDir, ...run }, pods);
   } finally {
     await agent.stop();
     agent.uninstall();
@@ -65,110 +58,16 @@ async function run(): Promise<Measured> {
 }
 
 async function measure(parts: Parts, pods: LocalPods): Promise<Measured> {
-  const { agent } = parts;
-  const starts = await coldStarts(parts);
+  const wanted = (part: PartName): boolean => only.length === 0 || only.includes(part);
+  const rounds = isQuick ? 1 : 3;
+  const starts = await coldStarts(parts, wanted('start') ? rounds : 1);
   progress(`${localPods} pods by CNI ADD`);
   await pods.add();
-  const rest = await atRest(parts);
-  const load = await underLoad(parts);
-  const { atMost } = agent.residentMegabytes;
-  progress('restarting the agent');
-  await agent.stop();
-  const restart = [await agent.start(stop.signal)];
+  const rest = wanted('rest') ? await atRest(parts) : {};
+  const changes = wanted('changes') ? await underChanges(parts) : {};
+  const again = wanted('start') ? await restarts(parts, rounds) : {};
   await pods.delete();
-  return { ...starts, ...rest, ...load, restart, residentAtMost: [atMost] };
-}
-
-/** The last agent stays. */
-async function coldStarts({ server, agent }: Parts): Promise<Pick<Measured, 'coldSync' | 'read'>> {
-  const coldSync: number[] = [];
-  const read: number[] = [];
-  const rounds = isQuick ? 1 : 3;
-  for (let round = 1; round <= rounds; round++) {
-    if (round > 1) {
-      await agent.stop();
-      agent.uninstall();
-    }
-    const requestsBefore = round === 1 ? 0 : auditedRequests(server.folder).length;
-    const seconds = await agent.start(stop.signal);
-    progress(`cold start ${round} of ${rounds}: ready after ${seconds.toFixed(1)} s`);
-    coldSync.push(seconds);
-    const { cluster } = await agent.status();
-    const lists = (cluster.apiServer?.resources ?? []).flatMap(({ listedAt }) =>
-      listedAt === undefined ? [] : [Date.parse(listedAt)],
-    );
-    const first = auditedRequests(server.folder)[requestsBefore]?.receivedAt.getTime() ?? 0;
-    read.push((Math.max(...lists) - first) / 1000);
-  }
-  return { coldSync, read };
-}
-
-type AtRest = Pick<
-  Measured,
-  'residentAtRest' | 'processorAtRest' | 'requestsAtRest' | 'watchesAtRest'
->;
-
-async function atRest({ server, agent }: Parts): Promise<AtRest> {
-  const seconds = isQuick ? 10 : 45;
-  progress(`at rest for ${seconds} s`);
-  // The garbage of the start goes first.
-  await sleep(isQuick ? 2_000 : 15_000, undefined, { signal: stop.signal });
-  const toldBefore = await toldRequests(agent);
-  const auditedBefore = auditedRequests(server.folder).length;
-  const processorBefore = agent.processorSeconds;
-  await sleep(seconds * 1000, undefined, { signal: stop.signal });
-  const processorAtRest = [((agent.processorSeconds - processorBefore) / seconds) * 100];
-  const audited = auditedRequests(server.folder).slice(auditedBefore);
-  const told = (await toldRequests(agent)) - toldBefore;
-  if (told !== audited.length) {
-    const seen = audited.map(({ verb, resource }) => `${verb} ${resource}`).join(', ');
-    throw new Error(`the agent counts ${told} requests, the API server ${audited.length}: ${seen}`);
-  }
-  const perMinute = (count: number): readonly number[] => [(count * 60) / seconds];
-  const watches = audited.filter(({ verb }) => verb === 'watch').length;
-  return {
-    processorAtRest,
-    residentAtRest: [agent.residentMegabytes.now],
-    requestsAtRest: perMinute(audited.length - watches),
-    watchesAtRest: perMinute(watches),
-  };
-}
-
-async function toldRequests(agent: AgentProcess): Promise<number> {
-  const { cluster } = await agent.status();
-  return (cluster.apiServer?.requests ?? []).reduce((sum, { count }) => sum + count, 0);
-}
-
-type UnderLoad = Pick<Measured, 'processorUnderLoad' | 'changesPerSecond' | 'lagP50' | 'lagP99'>;
-
-async function underLoad({ server, writer, agent, pinDir }: Parts): Promise<UnderLoad> {
-  const seconds = isQuick ? 15 : 60;
-  progress(`100 pod changes a second for ${seconds} s`);
-  const program = fileURLToPath(new URL('./changes.js', import.meta.url));
-  const child = spawn(process.execPath, [program, server.url, server.folder], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  let changes = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    changes += text;
-  });
-  stop.signal.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
-  const ended = exitOf(child, 'close');
-  const began = performance.now();
-  try {
-    const processorBefore = agent.processorSeconds;
-    const lags = await measureLags({ writer, pinDir, seconds, signal: stop.signal });
-    const elapsed = (performance.now() - began) / 1000;
-    const processorUnderLoad = [((agent.processorSeconds - processorBefore) / elapsed) * 100];
-    child.stdin.end();
-    if ((await ended) !== 0) throw new Error('the program that changes pods failed');
-    const changesPerSecond = [Number(changes) / ((performance.now() - began) / 1000)];
-    const lagP50 = [series(lags).median];
-    return { processorUnderLoad, changesPerSecond, lagP50, lagP99: [percentile(lags, 99)] };
-  } finally {
-    child.kill('SIGKILL');
-    await ended;
-  }
+  return { ...(wanted('start') && starts), ...rest, ...changes, ...again };
 }
 
 function pin(pid: number, cpu: number): void {

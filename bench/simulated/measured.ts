@@ -1,18 +1,24 @@
-// What the experiment's inner process hands to the outer one: samples by name.
+// What the experiment's inner process hands to the outer one: samples by name, of the parts that were asked for.
+
+export const partNames = ['start', 'rest', 'changes'] as const;
+
+export type PartName = (typeof partNames)[number];
 
 export type MeasuredName =
   | 'coldSync'
   | 'read'
   | 'restart'
-  | 'residentAtRest'
   | 'residentAtMost'
+  | 'residentAtRest'
   | 'processorAtRest'
-  | 'processorUnderLoad'
-  | 'changesPerSecond'
+  | 'requestsAtRest'
+  | 'watchesAtRest'
+  | 'processorPods'
+  | 'podChanges'
+  | 'processorPodsAndNodes'
   | 'lagP50'
   | 'lagP99'
-  | 'requestsAtRest'
-  | 'watchesAtRest';
+  | 'residentAfterChanges';
 
 /** Units: see the rows of ../kube-simulated.ts. */
-export type Measured = Readonly<Record<MeasuredName, readonly number[]>>;
+export type Measured = Readonly<Partial<Record<MeasuredName, readonly number[]>>>;
