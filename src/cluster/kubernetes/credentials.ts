@@ -2,19 +2,16 @@
 // when they change (tokens and certificates rotate), and at once after the server refused us.
 
 import { readFileSync, statSync } from 'node:fs';
-import type { Agent, RequestOptions } from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
 import { InputError } from '../../base/input-error.ts';
+import type { ClusterAccess, RequestMaterial } from './cluster-access.ts';
+import { libraryAccess } from './library-access.ts';
+import { plainAccess, serviceAccountAccess } from './plain-access.ts';
 import type { KubernetesSettings } from './settings.ts';
 
 /** What one request needs besides its path. */
-export interface Access {
+export interface Access extends RequestMaterial {
   /** In the order in which they are tried; at least one, without a slash at the end. */
   readonly servers: readonly string[];
-  /** TLS material, headers and basic authentication, for node:https. */
-  readonly request: RequestOptions;
-  /** Only where a proxy is configured: the connection goes through it. */
-  readonly proxy?: Agent | undefined;
 }
 
 export interface Credentials {
@@ -28,59 +25,42 @@ const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 export class KubeConfigCredentials implements Credentials {
   readonly #settings: KubernetesSettings;
-  #loaded: { readonly config: KubeConfig; readonly version: string } | undefined;
+  #loaded: { readonly access: ClusterAccess; readonly version: string } | undefined;
 
   constructor(settings: KubernetesSettings) {
     this.#settings = settings;
   }
 
   async access(): Promise<Access> {
-    const config = await this.#load();
-    const request: RequestOptions = {};
     try {
-      await config.applyToHTTPSOptions(request);
+      const access = await this.#load();
+      const { request, proxy } = await access.request();
+      const { tlsServerName: servername } = this.#settings;
+      return {
+        servers: this.#servers(access.server),
+        request: servername === undefined ? request : { ...request, servername },
+        proxy,
+      };
     } catch (error) {
+      if (error instanceof InputError) throw error;
       throw new InputError({ object: this.#origin(), rule: textOf(error) }, { cause: error });
     }
-    const { agent, ...rest } = request;
-    trimToken(rest);
-    const { tlsServerName } = this.#settings;
-    if (tlsServerName !== undefined) rest.servername = tlsServerName;
-    const isProxied = config.getCurrentCluster()?.proxyUrl !== undefined;
-    return {
-      servers: this.#servers(config),
-      request: rest,
-      proxy: isProxied && typeof agent === 'object' ? (agent as Agent) : undefined,
-    };
   }
 
   refused(): void {
     this.#loaded = undefined;
   }
 
-  async #load(): Promise<KubeConfig> {
+  async #load(): Promise<ClusterAccess> {
     const version = this.#version();
-    if (this.#loaded?.version === version) return this.#loaded.config;
-    // Loaded here, not above: the library costs a second and 70 MB, which agents without an API server need not pay.
-    const { KubeConfig: Config } = await import('@kubernetes/client-node');
-    const config = new Config();
+    if (this.#loaded?.version === version) return this.#loaded.access;
     const { kubeconfig } = this.#settings;
-    try {
-      if (kubeconfig === undefined) config.loadFromCluster();
-      else config.loadFromFile(kubeconfig);
-    } catch (error) {
-      throw new InputError({ object: this.#origin(), rule: textOf(error) }, { cause: error });
-    }
-    if (config.getCurrentCluster() === null) {
-      throw new InputError({
-        object: this.#origin(),
-        field: 'current-context',
-        value: config.getCurrentContext(),
-        rule: 'names no context with a cluster',
-      });
-    }
-    this.#loaded = { config, version };
-    return config;
+    const access =
+      kubeconfig === undefined
+        ? serviceAccountAccess(serviceAccount)
+        : (plainAccess(kubeconfig) ?? (await libraryAccess(kubeconfig)));
+    this.#loaded = { access, version };
+    return access;
   }
 
   // Changes when the file does; a mounted Secret or ConfigMap is a link to a folder that is replaced whole.
@@ -100,14 +80,12 @@ export class KubeConfigCredentials implements Credentials {
     return this.#settings.kubeconfig ?? 'the service account of this pod';
   }
 
-  #servers(config: KubeConfig): readonly string[] {
-    const { kubeconfig, apiServers, apiServersFrom } = this.#settings;
-    const isKnownInPod = (process.env['KUBERNETES_SERVICE_HOST'] ?? '') !== '';
-    const own = config.getCurrentCluster()?.server;
+  #servers(own: string | undefined): readonly string[] {
+    const { apiServers, apiServersFrom } = this.#settings;
     const servers = [
       ...apiServers,
       ...serversIn(apiServersFrom),
-      ...(own !== undefined && (kubeconfig !== undefined || isKnownInPod) ? [own] : []),
+      ...(own === undefined ? [] : [own]),
     ];
     if (servers.length > 0) return [...new Set(servers.map((url) => url.replace(/\/+$/, '')))];
     throw new InputError({
@@ -127,13 +105,6 @@ function serversIn(file: string | undefined): readonly string[] {
     // Not every node has one: the next address serves.
     return [];
   }
-}
-
-// A line break at the end of a token file is no part of the token, and no header may have one.
-function trimToken(request: RequestOptions): void {
-  const headers = request.headers as Record<string, string> | undefined;
-  const token = headers?.['Authorization'];
-  if (headers !== undefined && token !== undefined) headers['Authorization'] = token.trim();
 }
 
 function textOf(error: unknown): string {
