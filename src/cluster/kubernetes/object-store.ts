@@ -2,15 +2,14 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { InputError } from '../../base/input-error.ts';
+import { SnapshotMap } from '../../base/snapshot-map.ts';
 import type { SourceProblem } from '../state.ts';
 
 export class ObjectStore<T extends object> {
   readonly #read: (key: string, raw: unknown) => T;
   readonly #onChange: () => void;
-  #objects = new Map<string, T>();
+  readonly #objects = new SnapshotMap<T>();
   #problems = new Map<string, SourceProblem>();
-  #view: ReadonlyMap<string, T> = new Map();
-  #isChanged = false;
 
   /** `read` throws InputError for what cannot be used; `onChange` is told when objects or problems are others. */
   constructor(read: (key: string, raw: unknown) => T, onChange: () => void) {
@@ -20,11 +19,7 @@ export class ObjectStore<T extends object> {
 
   /** By key; the same map while nothing changes. */
   view(): ReadonlyMap<string, T> {
-    if (this.#isChanged) {
-      this.#view = new Map(this.#objects);
-      this.#isChanged = false;
-    }
-    return this.#view;
+    return this.#objects.snapshot();
   }
 
   get size(): number {
@@ -41,7 +36,7 @@ export class ObjectStore<T extends object> {
     const object = this.#parse(key, raw);
     if (object !== undefined && object !== before) {
       this.#objects.set(key, object);
-      this.#changed();
+      this.#onChange();
     } else if (this.#problems.get(key)?.text !== problem?.text) {
       this.#onChange();
     }
@@ -49,8 +44,7 @@ export class ObjectStore<T extends object> {
 
   delete(key: string): void {
     const hadProblem = this.#problems.delete(key);
-    if (this.#objects.delete(key)) this.#changed();
-    else if (hadProblem) this.#onChange();
+    if (this.#objects.delete(key) || hadProblem) this.#onChange();
   }
 
   /** Takes a full list, page by page; nothing is removed before `commit`. */
@@ -62,7 +56,7 @@ export class ObjectStore<T extends object> {
         this.set(key, raw);
       },
       commit: () => {
-        for (const key of [...this.#objects.keys(), ...this.#problems.keys()]) {
+        for (const key of [...this.view().keys(), ...this.#problems.keys()]) {
           if (!seen.has(key)) this.delete(key);
         }
       },
@@ -85,11 +79,6 @@ export class ObjectStore<T extends object> {
       this.#problems.set(key, { text: error.message, consequence });
       return before;
     }
-  }
-
-  #changed(): void {
-    this.#isChanged = true;
-    this.#onChange();
   }
 }
 

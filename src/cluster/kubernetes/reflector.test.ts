@@ -59,7 +59,7 @@ async function reflect(context: TestContext, answer: Answer): Promise<Running> {
     server,
     reflector,
     history,
-    keys: () => [...store.view().keys()],
+    keys: () => [...store.view().keys()].sort(),
     until: (condition) =>
       new Promise((resolve) => {
         const check = (): void => {

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SnapshotMap } from './snapshot-map.ts';
+
+const sorted = (map: ReadonlyMap<string, number>): readonly (readonly [string, number])[] =>
+  [...map].sort(([left], [right]) => (left < right ? -1 : 1));
+
+test('a snapshot stays as it was while the map goes on, in any order of changes', () => {
+  let state = 7;
+  const random = (below: number): number => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state % below;
+  };
+  const map = new SnapshotMap<number>();
+  const model = new Map<string, number>();
+  const taken: (readonly [ReadonlyMap<string, number>, ReadonlyMap<string, number>])[] = [];
+  for (let step = 0; step < 5_000; step++) {
+    const key = `namespace/pod-${random(300)}`;
+    if (random(3) === 0) assert.equal(map.delete(key), model.delete(key));
+    else {
+      map.set(key, step);
+      model.set(key, step);
+    }
+    if (random(50) === 0) taken.push([map.snapshot(), new Map(model)]);
+  }
+  assert.equal(map.size, model.size);
+  for (const [snapshot, expected] of taken) {
+    assert.deepEqual(sorted(snapshot), sorted(expected));
+    assert.equal(snapshot.size, expected.size);
+    assert.deepEqual([...snapshot.keys()].sort(), [...expected.keys()].sort());
+    assert.equal([...snapshot.values()].length, expected.size);
+    for (const [key, value] of expected) assert.equal(snapshot.get(key), value);
+    assert.ok(!snapshot.has('namespace/none') && snapshot.get('namespace/none') === undefined);
+  }
+});
+
+test('the same snapshot comes back while nothing changes, and unchanged maps keep their order', () => {
+  const map = new SnapshotMap<number>();
+  for (let index = 0; index < 1_000; index++) map.set(`key-${index}`, index);
+  const first = map.snapshot();
+  assert.equal(map.delete('none'), false);
+  assert.equal(map.snapshot(), first);
+  map.set('key-1', -1);
+  const second = map.snapshot();
+  assert.notEqual(second, first);
+  assert.deepEqual([...second.keys()], [...first.keys()]);
+  const seen: string[] = [];
+  second.forEach((value, key, all) => {
+    assert.ok(all === second && second.get(key) === value);
+    seen.push(key);
+  });
+  assert.deepEqual(seen, [...second.keys()]);
+});
