@@ -19,6 +19,7 @@ import { type HealthSources, listenHealth } from './health.ts';
 import { watchHost } from './host-watch.ts';
 import { kernelView } from './kernel-view.ts';
 import { dumpMap } from './map-views.ts';
+import { growNursery } from './nursery.ts';
 import { waitingFor } from './readiness.ts';
 import { Settler } from './settler.ts';
 import { forgetDatagrams } from './stale-datagrams.ts';
@@ -39,6 +40,7 @@ export class Agent {
   readonly #stop = new AbortController();
   #hasPeriod = false;
   #readyMs: number | undefined;
+  #endGrowth = (): void => undefined;
 
   /** Loads or adopts the data path. `runtimeMs`: from process start until the agent's own code ran. */
   constructor(config: AgentConfig, log: Logger, runtimeMs: number) {
@@ -63,6 +65,7 @@ export class Agent {
     const stop = this.#stop.signal;
     signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
     if (signal.aborted) return;
+    if (this.#parts.kubernetes !== undefined) this.#endGrowth = growNursery();
     // Subscribed before anything is looked at, so that no change falls in between.
     const notifications = subscribe({ kinds: ['link', 'address', 'route'], signal: stop });
     await pods.restore();
@@ -86,6 +89,7 @@ export class Agent {
   /** Leaves the data path in place. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#endGrowth();
     for (const server of this.#servers) {
       server.close();
       server.closeAllConnections();
@@ -113,6 +117,7 @@ export class Agent {
 
   #becomeReady(): void {
     this.#readyMs = Math.round(performance.now());
+    this.#endGrowth();
     this.#parts.cniConfiguration.keep();
     const { log, reconciler, pods } = this.#parts;
     const writes = reconciler.status().map(({ writes: { set, deleted } }) => set + deleted);

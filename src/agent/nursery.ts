@@ -1,0 +1,27 @@
+// V8's nursery, where objects begin. Half a megabyte (small-heap.ts) suits an agent that hears little, but of a page of
+// pods half would be there still at the next collection and pass for something that stays: reading 10,000 pods takes a
+// third less processor time with four megabytes, and more than four bring nothing.
+
+import { PerformanceObserver } from 'node:perf_hooks';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+
+/** Of both halves. */
+const wantedBytes = 8 << 20;
+
+/**
+ * From now on it doubles where much of it survives, until it is large enough or the function that is returned is called.
+ * It never shrinks again.
+ */
+export function growNursery(): () => void {
+  setFlagsFromString('--semi-space-growth-factor=2');
+  const afterCollection = new PerformanceObserver(() => {
+    const nursery = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space');
+    if (nursery === undefined || nursery.space_size >= wantedBytes) end();
+  });
+  const end = (): void => {
+    afterCollection.disconnect();
+    setFlagsFromString('--semi-space-growth-factor=1');
+  };
+  afterCollection.observe({ entryTypes: ['gc'] });
+  return end;
+}
