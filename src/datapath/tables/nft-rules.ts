@@ -11,7 +11,7 @@ import type { EntryGroup } from '../../reconcile/table.ts';
 import { hostPortRules } from './nft-host-ports.ts';
 
 export interface NftEntry {
-  /** Of the contents; every rule carries it as its comment (libnftables lists no table's). */
+  /** Of all but the elements; every rule carries it as its comment (libnftables lists no table's). */
   readonly fingerprint: string;
   /** How many rules each chain has, and which elements each set: `chain postrouting: 1; set exempt4: 192.0.2.0/24`. */
   readonly shape: string;
@@ -104,8 +104,8 @@ function masqueradeSets({ sources, exempt }: Masquerade): readonly Collection[] 
 }
 
 function render(sets: readonly Collection[], chains: readonly Chain[]): NftEntry {
-  const setLines = sets.flatMap(renderSet);
-  const contents = [...setLines, ...chains.flatMap((chain) => renderChain(chain, ''))].join('\n');
+  const declared = sets.flatMap((set) => renderSet({ ...set, elements: [] }));
+  const contents = [...declared, ...chains.flatMap((chain) => renderChain(chain, ''))].join('\n');
   const fingerprint = createHash('sha256').update(contents).digest('hex').slice(0, 16);
   const mark = ` comment "heddle ${fingerprint}"`;
   return {
@@ -114,7 +114,9 @@ function render(sets: readonly Collection[], chains: readonly Chain[]): NftEntry
       ...chains.map(({ name, rules }) => [`chain ${name}`, rules.length] as const),
       ...sets.map(({ kind, name, elements }) => [`${kind} ${name}`, elementsOf(elements)] as const),
     ]),
-    body: [...setLines, ...chains.flatMap((chain) => renderChain(chain, mark))].join('\n'),
+    body: [...sets.flatMap(renderSet), ...chains.flatMap((chain) => renderChain(chain, mark))].join(
+      '\n',
+    ),
   };
 }
 
