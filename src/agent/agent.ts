@@ -20,7 +20,7 @@ import { watchHost } from './host-watch.ts';
 import { kernelView } from './kernel-view.ts';
 import { dumpMap } from './map-views.ts';
 import { growNursery } from './nursery.ts';
-import { waitingFor } from './readiness.ts';
+import { noPodRanges, waitingFor } from './readiness.ts';
 import { Settler } from './settler.ts';
 import { forgetDatagrams } from './stale-datagrams.ts';
 import { problemTexts } from './status.ts';
@@ -139,6 +139,15 @@ export class Agent {
     );
   }
 
+  // What often passes within a second is told when it is still so after a period.
+  #tellWhatLasts(): void {
+    const { writer, network } = this.#parts;
+    const { state } = network.snapshot;
+    writer?.podProblems(state.pods.values());
+    const missing = network.isWaiting ? undefined : noPodRanges(network.desired);
+    writer?.nodeProblems('NoPodRanges', missing === undefined ? [] : [missing]);
+  }
+
   async #settle(causes: readonly SettleCause[]): Promise<SettleReport> {
     const { network, names, pods, journal, config } = this.#parts;
     const startedAtMs = Date.now();
@@ -152,7 +161,7 @@ export class Agent {
     if (this.#readyMs !== undefined && !isOnlyPods) this.#parts.cniConfiguration.keep();
     journal.problems(problemTexts(this.#parts));
     if (!isOnlyPods) this.#tellCluster();
-    if (causes.includes('period')) this.#parts.writer?.podProblems(cluster.pods.values());
+    if (causes.includes('period')) this.#tellWhatLasts();
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
     return report;
   }

@@ -20,8 +20,16 @@ export function waitingFor({ kubernetes, network }: ReadinessSources): string | 
       .map(({ resource }) => resource);
     return `the cluster is being read (${missing.join(', ') || 'connecting'})`;
   }
-  const { podRanges, problems, nodeName } = network.desired;
+  return noPodRanges(network.desired);
+}
+
+/** Why no pod can get an address here, whatever else is right; undefined where some can. */
+export function noPodRanges({
+  podRanges,
+  problems,
+  nodeName,
+}: NodeNetwork['desired']): string | undefined {
   if (podRanges.length > 0) return undefined;
   const own = problems.find(({ object }) => object === nodeName);
-  return own === undefined ? `${nodeName}: has no usable pod range` : `${own.object}: ${own.text}`;
+  return `${nodeName}: ${own?.text ?? 'has no usable pod range'}`;
 }

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import { text as textOf } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import {
   type AgentPlace,
@@ -15,12 +17,12 @@ import {
   startAgent,
   status,
 } from '../support/agent-process.ts';
-import { page, scriptedServer } from '../support/api-protocol.ts';
+import { event, page, scriptedServer } from '../support/api-protocol.ts';
 import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
-const nodeObject = (index: number): object => ({
-  metadata: { name: `node-${index}`, uid: `uid-${index}`, resourceVersion: '5' },
+const nodeObject = (index: number, version = '5'): object => ({
+  metadata: { name: `node-${index}`, uid: `uid-${index}`, resourceVersion: version },
   spec: { podCIDRs: [`10.201.${index}.0/24`, `fd00:201:${index}::/64`] },
   status: {
     addresses: [
@@ -35,6 +37,16 @@ interface Cluster {
   nodes: readonly object[];
   isAway: boolean;
   readonly patches: string[];
+  /** Bodies of the Events that were made. */
+  readonly events: EventBody[];
+  /** The watch of the nodes, once there is one. */
+  nodeWatch: ServerResponse | undefined;
+}
+
+interface EventBody {
+  readonly reason: string;
+  readonly message: string;
+  readonly involvedObject: { readonly kind: string; readonly name: string };
 }
 
 async function cluster(context: TestContext): Promise<Cluster> {
@@ -44,6 +56,8 @@ async function cluster(context: TestContext): Promise<Cluster> {
     nodes: [nodeObject(1), nodeObject(2)],
     isAway: false,
     patches: [],
+    events: [],
+    nodeWatch: undefined,
   };
   const { kubeconfig } = await scriptedServer(
     context,
@@ -53,8 +67,12 @@ async function cluster(context: TestContext): Promise<Cluster> {
       } else if (request.method === 'PATCH') {
         made.patches.push(url.pathname);
         response.end('{}');
+      } else if (request.method === 'POST') {
+        void textOf(request).then((body) => made.events.push(JSON.parse(body)));
+        response.end('{}');
       } else if (url.searchParams.get('watch') === '1') {
         response.writeHead(200).flushHeaders();
+        if (url.pathname === '/api/v1/nodes') made.nodeWatch = response;
         context.after(() => response.destroy());
       } else {
         response.end(page(url.pathname === '/api/v1/nodes' ? made.nodes : []));
@@ -118,17 +136,23 @@ rootTest(
   },
 );
 
-rootTest('a node without pod ranges waits for them and says so', async (context) => {
+rootTest('a node without pod ranges waits for them, says so, and goes on', async (context) => {
   const made = await cluster(context);
   made.nodes = [{ metadata: { name: 'node-1', resourceVersion: '5' } }];
   launchAgent(context, made.place);
+  const sentence = 'node-1: has no pod ranges (spec.podCIDRs): no pod can start here';
   await eventually(async () => {
-    const { text } = await get(made.place, '/readyz');
-    assert.equal(text, 'node-1: has no pod ranges (spec.podCIDRs): no pod can start here\n');
+    assert.equal((await get(made.place, '/readyz')).text, `${sentence}\n`);
   }, 15_000);
-  const { health } = await status(made.place);
-  assert.deepEqual(
-    health.reasons[0],
-    'node-1: has no pod ranges (spec.podCIDRs): no pod can start here',
-  );
+  assert.deepEqual((await status(made.place)).health.reasons[0], sentence);
+  await eventually(() => assert.equal(made.events.length, 1));
+  const [{ reason, message, involvedObject } = assert.fail()] = made.events;
+  assert.deepEqual([reason, message], ['NoPodRanges', sentence]);
+  assert.deepEqual([involvedObject.kind, involvedObject.name], ['Node', 'node-1']);
+  made.nodeWatch?.write(event('MODIFIED', nodeObject(1, '6')));
+  await eventually(async () => assert.equal((await get(made.place, '/readyz')).status, 200));
+  const pod = podNamespace(context);
+  cni(made.place, { verb: 'ADD', containerId: 'pod-1', netns: pod.path });
+  cni(made.place, { verb: 'DEL', containerId: 'pod-1', netns: pod.path });
+  assert.equal(made.events.length, 1, 'told once');
 });

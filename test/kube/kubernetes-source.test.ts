@@ -1,6 +1,8 @@
 // The API server as a source of cluster state, on a real one: etcd and kube-apiserver, nothing simulated.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { KubeConfigCredentials } from '../../src/cluster/kubernetes/credentials.ts';
 import { KubernetesSource } from '../../src/cluster/kubernetes/kubernetes-source.ts';
@@ -13,6 +15,7 @@ import {
 } from '../support/cluster-source-suite.ts';
 import { BareApiServer } from './api/bare-api-server.ts';
 import { ApiObjects } from './api/objects.ts';
+import { serviceAccountToken } from './api/service-account-token.ts';
 import { eventually } from './cluster/wait.ts';
 
 let server: BareApiServer;
@@ -247,6 +250,38 @@ for (const [what, settings, text] of refusals) {
     assert.match(problems[0]?.consequence ?? '', /no pod can start here/);
   });
 }
+
+test('a token that has expired is told with the time; the next one is taken as it comes', async () => {
+  const kubernetes = { namespace: 'shop', name: 'agent' };
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: kubernetes } as const;
+  await objects.put(account);
+  const rights = {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'agent' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: [{ kind: 'ServiceAccount', ...kubernetes }],
+  };
+  await objects.put(rights);
+  const path = '/api/v1/namespaces/shop/serviceaccounts/agent';
+  const { metadata } = (await objects.get(path)) as { metadata: { uid: string } };
+  const tokenFile = join(server.folder, 'agent-token');
+  const write = (expires: Date): void => {
+    const claims = { ...kubernetes, uid: metadata.uid, expires };
+    writeFileSync(tokenFile, serviceAccountToken(server.signingKey, claims));
+  };
+  write(new Date('2026-01-02T03:04:05Z'));
+  const source = sourceOf({ kubeconfig: server.kubeconfigFor({ tokenFile }) });
+  await using snapshots = follow(source);
+  const expired = /401 Unauthorized.*our token expired at 2026-01-02T03:04:05\.000Z/;
+  const { complete } = await snapshots.until(({ problems }) =>
+    expired.test(problems[0]?.text ?? ''),
+  );
+  assert.equal(complete, false);
+  write(new Date(Date.now() + 600_000));
+  const { problems } = await snapshots.until((snapshot) => snapshot.complete);
+  assert.deepEqual(problems, []);
+});
 
 test('of several addresses the first that answers is used', async (context: TestContext) => {
   const dead = await server.otherPort();

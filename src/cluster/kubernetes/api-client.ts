@@ -6,6 +6,7 @@ import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
 import { ApiError, ConnectionError } from './api-error.ts';
 import type { Access, Credentials } from './credentials.ts';
 import { type StatusMeta, statusMeta } from './meta.ts';
+import { expiredText } from './token.ts';
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -96,7 +97,7 @@ export class ApiClient implements Disposable {
         this.#count(request, response.statusCode ?? 0);
         this.#connected(server);
         if ((response.statusCode ?? 0) < 300) return response;
-        throw await this.#refusal(request, response);
+        throw await this.#refusal(request, response, access);
       } catch (error) {
         if (error instanceof ApiError || request.signal.aborted) throw error;
         failure = error;
@@ -146,9 +147,14 @@ export class ApiClient implements Disposable {
     };
   }
 
-  async #refusal(request: ApiRequest, response: IncomingMessage): Promise<ApiError> {
+  async #refusal(
+    request: ApiRequest,
+    response: IncomingMessage,
+    { request: { headers } }: Access,
+  ): Promise<ApiError> {
     const status = response.statusCode ?? 0;
     if (status === 401) this.#credentials.refused();
+    const why = status === 401 ? expiredText(headers, this.#now()) : undefined;
     const retryAfter = Number(response.headers['retry-after']);
     let text = '';
     try {
@@ -164,6 +170,7 @@ export class ApiClient implements Disposable {
       reason,
       message,
       retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1_000 : undefined,
+      why,
     });
   }
 

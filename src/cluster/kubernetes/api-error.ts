@@ -14,9 +14,13 @@ export class ApiError extends Error {
     readonly reason?: string | undefined;
     readonly message?: string | undefined;
     readonly retryAfterMs?: number | undefined;
+    /** What we know of the cause and the server does not say. */
+    readonly why?: string | undefined;
   }) {
     const { request, status, reason = '', message = '' } = answer;
-    super(`${request}: ${status} ${[reason, message].filter(Boolean).join(': ')}${advice(status)}`);
+    const said = [reason, message].filter(Boolean).join(': ');
+    const hint = answer.why === undefined ? advice(status) : ` (${answer.why})`;
+    super(`${request}: ${status} ${said}${hint}`);
     this.name = 'ApiError';
     this.status = status;
     this.reason = reason;
@@ -44,8 +48,7 @@ export function isExpired(error: unknown): boolean {
 }
 
 function advice(status: number): string {
-  if (status === 401)
-    return ' (it does not know our credentials: token expired or of another cluster?)';
+  if (status === 401) return ' (it does not know our credentials: are they of another cluster?)';
   if (status === 403) return " (the agent's ClusterRole lacks this; apply the manifests again)";
   return '';
 }

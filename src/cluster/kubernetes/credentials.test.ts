@@ -68,6 +68,18 @@ test('a kubeconfig whose context names no cluster says so', async (context) => {
   });
 });
 
+test("a kubeconfig's tokenFile is read for each request, relative to the kubeconfig", async (context) => {
+  const place = folder(context);
+  const file = join(place, 'config');
+  writeFileSync(file, kubeconfig('https://192.0.2.1:6443', { tokenFile: 'token', token: 'old' }));
+  const credentials = new KubeConfigCredentials({ kubeconfig: file, apiServers: [] });
+  for (const token of ['one', 'two']) {
+    writeFileSync(join(place, 'token'), `${token}\n`);
+    const { request } = await credentials.access();
+    assert.equal(tokenOf(request.headers), `Bearer ${token}`);
+  }
+});
+
 test('a token that the server refuses is read again at once', async (context) => {
   const tokenFile = join(folder(context), 'token');
   writeFileSync(tokenFile, 'old');

@@ -73,7 +73,8 @@ export function plainAccess(file: string): ClusterAccess | undefined {
         ...(isUnverified === true && { rejectUnauthorized: false }),
         ...(servername !== undefined && { servername }),
       };
-      const known = token ?? read(undefined, tokenFile)?.toString('utf8');
+      // Of both the file counts, as for Kubernetes' own clients: it is the one that is replaced.
+      const known = read(undefined, tokenFile)?.toString('utf8') ?? token;
       return { request: known === undefined ? request : { ...request, headers: bearer(known) } };
     },
   };

@@ -2,6 +2,7 @@
 // seconds, without root. There is no controller, no scheduler and no kubelet: nothing changes but what the test changes.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   closeSync,
   mkdirSync,
@@ -75,6 +76,11 @@ export class BareApiServer implements AsyncDisposable {
     await eventually('the API server is ready', () => this.#isReady(port), { timeoutMs: 60_000 });
   }
 
+  /** What signs tokens of service accounts. */
+  get signingKey(): string {
+    return join(this.folder, 'sa.key');
+  }
+
   async stopApi(): Promise<void> {
     await this.#stop('kube-apiserver');
   }
@@ -89,12 +95,13 @@ export class BareApiServer implements AsyncDisposable {
     url = this.url,
     ca = 'ca.crt',
     token = 'admin-token',
+    tokenFile,
   }: KubeconfigChange): string {
-    const file = join(this.folder, `config-${Buffer.from(url + ca + token).toString('hex')}`);
+    const file = join(this.folder, `config-${digest(url, ca, token, tokenFile)}`);
     const cluster = { server: url, 'certificate-authority': join(this.folder, ca) };
     const text = stringify({
       clusters: [{ name: 'test', cluster }],
-      users: [{ name: 'test', user: { token } }],
+      users: [{ name: 'test', user: tokenFile === undefined ? { token } : { tokenFile } }],
       contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
       'current-context': 'test',
     });
@@ -207,6 +214,12 @@ interface KubeconfigChange {
   /** `ca.crt`, or `other-ca.crt`, which signed nothing here. */
   readonly ca?: string;
   readonly token?: string;
+  /** In its place. */
+  readonly tokenFile?: string;
+}
+
+function digest(...words: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 16);
 }
 
 // The certificate names 127.0.0.1 and kubernetes.default.svc, and not 127.0.0.2.

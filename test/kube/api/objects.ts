@@ -9,6 +9,8 @@ const collections: Readonly<Record<string, string>> = {
   Namespace: 'namespaces',
   Pod: 'pods',
   Service: 'services',
+  ServiceAccount: 'serviceaccounts',
+  ClusterRoleBinding: 'clusterrolebindings',
   EndpointSlice: 'endpointslices',
   NetworkPolicy: 'networkpolicies',
   ClusterNetworkPolicy: 'clusternetworkpolicies',

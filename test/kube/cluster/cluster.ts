@@ -17,7 +17,7 @@ import { runKubectl } from './kubectl.ts';
 import * as nodes from './node.ts';
 import { type ClusterPaths, clusterPaths, namespacePath } from './paths.ts';
 import { parseNodeCount } from './pki.ts';
-import { isRunning, stopDaemon } from './processes.ts';
+import { daemonIdentity, isRunning, stopDaemon } from './processes.ts';
 import { buildPrograms, type Programs, sourceFolder } from './programs.ts';
 import { type Progress, silent, timed } from './progress.ts';
 import {
@@ -245,13 +245,17 @@ export class KubeCluster implements AsyncDisposable {
 
   /** Starts one more node, named by the next number; returns when it has registered, with a CNI when it is Ready. */
   async addNode(): Promise<NodeRecord> {
-    const numbers = this.record.nodes.map(({ name }) => Number(name.replace('node-', '')));
-    const node = newNode(parseNodeCount(Math.max(0, ...numbers) + 1));
-    this.#save([...this.record.nodes, node]);
-    const archives = await buildImages(this.#programs, this.#progress);
-    const heddle = [heddleArchive(this.paths)].filter(existsSync);
-    await nodes.startNode(this.#context, node, [...archives, ...heddle]);
+    const node = await this.#joinNode({});
     await this.#settleNodes();
+    return node;
+  }
+
+  /** One whose kubelet waits for an external cloud provider, which nobody is: returns when it has registered. */
+  async addNodeOfCloud(): Promise<NodeRecord> {
+    const node = await this.#joinNode({ isOfCloud: true });
+    await this.waitFor(`${node.name} has registered`, async () => {
+      return (await this.tryKubectl(['get', 'node', node.name])).exitCode === 0;
+    });
     return node;
   }
 
@@ -306,6 +310,26 @@ export class KubeCluster implements AsyncDisposable {
     return nodes.restartContainerd(this.paths, this.node(name).name);
   }
 
+  /** Whether the controller manager gives nodes pod ranges, from now on. */
+  async allocatePodRanges(isOn: boolean): Promise<void> {
+    const daemon = 'kube-controller-manager';
+    await stopDaemon(this.paths, daemon);
+    const more = { 'allocate-node-cidrs': String(isOn) };
+    startControlPlaneDaemon(this.paths, this.#programs, daemon, more);
+  }
+
+  /** While `act` runs the node's kubelet does nothing. At most half a minute, or the node counts as lost. */
+  async withoutKubelet<Result>(name: string, act: () => Promise<Result>): Promise<Result> {
+    const identity = daemonIdentity(this.paths, nodes.daemonOf(name, 'kubelet'));
+    if (identity === undefined) throw new Error(`${name} has no kubelet`);
+    process.kill(identity.pid, 'SIGSTOP');
+    try {
+      return await act();
+    } finally {
+      process.kill(identity.pid, 'SIGCONT');
+    }
+  }
+
   /** As by a crash: no watch is told. */
   stopApiServer(): Promise<void> {
     return stopDaemon(this.paths, 'kube-apiserver', 'SIGKILL');
@@ -334,6 +358,16 @@ export class KubeCluster implements AsyncDisposable {
     if (kinds.length === 0) return;
     const text = kinds.map(([kind, count]) => `${count} ${kind}`).join(', ');
     throw new Error(`cluster ${this.name} left ${text}`);
+  }
+
+  async #joinNode(more: Pick<NodeRecord, 'isOfCloud'>): Promise<NodeRecord> {
+    const numbers = this.record.nodes.map(({ name }) => Number(name.replace('node-', '')));
+    const node = { ...newNode(parseNodeCount(Math.max(0, ...numbers) + 1)), ...more };
+    this.#save([...this.record.nodes, node]);
+    const archives = await buildImages(this.#programs, this.#progress);
+    const heddle = [heddleArchive(this.paths)].filter(existsSync);
+    await nodes.startNode(this.#context, node, [...archives, ...heddle]);
+    return node;
   }
 
   get #context(): nodes.NodeContext {

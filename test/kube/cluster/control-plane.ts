@@ -46,6 +46,7 @@ export function startControlPlaneDaemon(
   paths: ClusterPaths,
   programs: Programs,
   name: ControlPlaneDaemon,
+  more: Readonly<Record<string, string>> = {},
 ): void {
   const words: Readonly<Record<ControlPlaneDaemon, () => readonly string[]>> = {
     etcd: () => etcdFlags(paths),
@@ -57,7 +58,8 @@ export function startControlPlaneDaemon(
   startDaemon(paths, {
     name,
     place: controlPlanePlace(paths),
-    command: [programPath(programs, name satisfies ProgramName), ...words[name]()],
+    // Of a flag that is given twice the later counts.
+    command: [programPath(programs, name satisfies ProgramName), ...words[name](), ...flags(more)],
   });
 }
 

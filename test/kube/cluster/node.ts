@@ -152,13 +152,14 @@ function startContainerd(paths: ClusterPaths, name: string): void {
   startInNode(paths, name, { name: 'containerd', command });
 }
 
-function startKubelet(paths: ClusterPaths, { name, addresses }: NodeRecord): void {
+function startKubelet(paths: ClusterPaths, { name, addresses, isOfCloud }: NodeRecord): void {
+  const place = isOfCloud ? '--cloud-provider=external' : `--node-ip=${addresses.join(',')}`;
   const command = [
     `${nodeProgramsPath}/kubelet`,
     '--config=/etc/kubernetes/kubelet.yaml',
     '--kubeconfig=/etc/kubernetes/kubeconfig',
     `--hostname-override=${name}`,
-    `--node-ip=${addresses.join(',')}`,
+    place,
     '--v=2',
   ];
   startInNode(paths, name, { name: 'kubelet', command });

@@ -20,6 +20,8 @@ export interface NodeRecord {
   readonly name: string;
   /** InternalIPs: IPv4, then IPv6. */
   readonly addresses: readonly [Address, Address];
+  /** Its kubelet leaves addresses, and a taint, to an external cloud provider. */
+  readonly isOfCloud?: true;
 }
 
 export interface ClusterRecord {

@@ -1,0 +1,145 @@
+// A node of a cloud, as it joins: nobody has given it pod ranges or addresses yet, and it is tainted until its provider has
+// seen it. The agent is there from the beginning, says what it waits for, and goes on by itself with each thing that comes.
+
+import assert from 'node:assert/strict';
+import { after, before, describe } from 'node:test';
+import { reasonToSkip, rootTest } from '../support/root-test.ts';
+import { type AgentPod, agentStatus, notReady, readyAgent } from './agent-of-node.ts';
+import type { KubeCluster } from './cluster/cluster.ts';
+import type { NodeRecord } from './cluster/record.ts';
+import { answers, assertEveryPairReaches, fromPlace, urlsOf } from './reach.ts';
+import { sharedCluster } from './shared-cluster.ts';
+import { type ReadyPod, readyPods, webContainer } from './workloads.ts';
+
+const cloudTaint = 'node.cloudprovider.kubernetes.io/uninitialized';
+const waiting = /: has no pod ranges \(spec\.podCIDRs\): no pod can start here/;
+
+const tolerations = [{ key: cloudTaint, operator: 'Exists' }];
+
+function pod(name: string, node: string, more: object = {}): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace: 'default', name, labels: { app: 'joining' } },
+    spec: {
+      nodeSelector: { 'kubernetes.io/hostname': node },
+      terminationGracePeriodSeconds: 1,
+      containers: [webContainer],
+      ...more,
+    },
+  };
+}
+
+describe('a node of a cloud that joins', () => {
+  const shared = sharedCluster('heddle');
+  let cluster: KubeCluster;
+  let node: NodeRecord;
+  let agent: AgentPod;
+  let startedAt: string;
+
+  before(async () => {
+    if (reasonToSkip() !== undefined) return;
+    cluster = shared();
+    await cluster.allocatePodRanges(false);
+    node = await cluster.addNodeOfCloud();
+    const { name } = node;
+    await cluster.apply([
+      pod('old', 'node-1'),
+      pod('early', name, { tolerations }),
+      pod('late', name),
+    ]);
+  });
+  after(async () => {
+    await cluster?.kubectl('delete', 'pod', '-l', 'app=joining');
+    await cluster?.allocatePodRanges(true);
+    if (node !== undefined) await cluster.removeNode(node.name);
+    await cluster?.nodesReady();
+  });
+
+  rootTest(
+    'without pod ranges waits, and says so in status, as an Event and to the kubelet',
+    async () => {
+      const { name } = node;
+      const object = await cluster.get<NodeObject>('node', name);
+      assert.equal(object.spec.podCIDRs, undefined);
+      assert.ok(object.spec.taints?.some(({ key }) => key === cloudTaint));
+      assert.ok(!object.status.addresses?.some(({ type }) => type === 'InternalIP'));
+      await cluster.waitFor('the agent says what it waits for', async () => {
+        return waiting.test((await notReady(cluster, name)) ?? '');
+      });
+      const status = await agentStatus(cluster, name);
+      assert.ok(status !== undefined);
+      assert.match(status.health.reasons.join(), waiting);
+      startedAt = status.startedAt;
+      await cluster.waitFor('so does an Event', async () => {
+        const selector = `--field-selector=reason=NoPodRanges,involvedObject.name=${name}`;
+        return waiting.test(await cluster.kubectl('get', 'events', '-A', selector));
+      });
+      const { status: now } = await cluster.get<NodeObject>('node', name);
+      const ready = now.conditions.find(({ type }) => type === 'Ready');
+      assert.equal(ready?.status, 'False');
+      assert.match(ready?.message ?? '', /cni plugin not initialized/);
+      assert.equal(await readyAgent(cluster, name), undefined, 'nor is the agent Ready');
+      const { stdout } = await cluster.run(name, ['ls', '/etc/cni/net.d']);
+      assert.equal(stdout, '', 'nothing tells the runtime that there is a network');
+    },
+  );
+
+  rootTest('gets its network with its pod ranges, though the taint is still there', async () => {
+    const { name } = node;
+    await cluster.allocatePodRanges(true);
+    await cluster.nodesReady();
+    agent = await cluster.waitFor('the agent is Ready', () => readyAgent(cluster, name));
+    assert.equal(agent.restarts, 0);
+    assert.equal((await agentStatus(cluster, name))?.startedAt, startedAt, 'the same life');
+    const { spec } = await cluster.get<NodeObject>('node', name);
+    assert.ok(
+      spec.taints?.some(({ key }) => key === cloudTaint),
+      'which is not ours',
+    );
+    const early = await cluster.waitFor('a pod that tolerates it is Ready', () => ready('early'));
+    assert.deepEqual(
+      early.addresses.map((address) => address.replace(/[.:][^.:]*$/, '')),
+      spec.podCIDRs?.map((range) => range.replace(/[.:][^.:]*$/, '')),
+    );
+    const said = await answers(fromPlace(cluster, name), urlsOf([early]));
+    for (const text of said.values()) assert.match(text, /^early saw /);
+  });
+
+  rootTest('is reached by the others once its provider has given it addresses', async () => {
+    const { name } = node;
+    const addresses = node.addresses.map((address) => ({ type: 'InternalIP', address }));
+    const words = ['patch', 'node', name, '--subresource=status', '--type=merge', '-p'];
+    await cluster.kubectl(...words, JSON.stringify({ status: { addresses } }));
+    await cluster.kubectl('taint', 'nodes', name, `${cloudTaint}-`);
+    const pods = await cluster.waitFor('the other pods are Ready', async () => {
+      const found = await readyPods(cluster, 'app=joining');
+      return found.length === 3 && found;
+    });
+    await cluster.waitFor('all agents are healthy', async () => {
+      const all = cluster.record.nodes.map(({ name: each }) => agentStatus(cluster, each));
+      return (await Promise.all(all)).every((status) => status?.health.state === 'healthy');
+    });
+    await assertEveryPairReaches(cluster, pods);
+    assert.equal((await readyAgent(cluster, name))?.containerId, agent.containerId);
+  });
+
+  async function ready(pod: string): Promise<ReadyPod | undefined> {
+    return (await readyPods(cluster, 'app=joining')).find(({ name }) => name === pod);
+  }
+});
+
+interface NodeObject {
+  readonly spec: {
+    readonly podCIDRs?: readonly string[];
+    readonly taints?: readonly { readonly key: string }[];
+  };
+  readonly status: {
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[];
+    readonly conditions: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly message: string;
+    }[];
+  };
+}
