@@ -1,59 +1,15 @@
-// The test cluster itself, with nobody's network and with the reference plugins': what the other files of this folder stand on.
+// The test cluster itself, with the reference plugins' network: what the other files of this folder stand on.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe } from 'node:test';
 import { exitOf, spawnIn } from '../../src/lab/spawn.ts';
 import { eventually, urlHost } from '../support/lab.ts';
-import { hostNetwork } from '../support/leftovers.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
-import { KubeCluster } from './cluster/cluster.ts';
+import type { KubeCluster } from './cluster/cluster.ts';
 import { kubectlEnvironment } from './cluster/kubectl.ts';
 import { programPath } from './cluster/programs.ts';
-import { sharedCluster, testClusterName } from './shared-cluster.ts';
+import { sharedCluster } from './shared-cluster.ts';
 import { readyPods, webDeployment } from './workloads.ts';
-
-/** What a cluster could leave on the machine. Others may run beside it: what is theirs carries their names. */
-function machine(name: string): object {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
-  const cgroups = readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' });
-  return {
-    network: hostNetwork(),
-    mounts: mounts.filter((line) => line.includes(`/${name}`)),
-    cgroups: cgroups.filter((path) => path.includes(name)),
-    clusters: existing('/var/lib/heddle-kube').filter((each) => each === name),
-    pins: existing('/sys/fs/bpf').filter((each) => each.includes(name)),
-    // Pods' namespaces are named in their node's own /run.
-    namespaces: existing('/run/netns').filter((each) => each.startsWith('cni-')),
-  };
-}
-
-function existing(folder: string): readonly string[] {
-  return existsSync(folder) ? readdirSync(folder) : [];
-}
-
-const nothing = { processes: 0, mounts: 0, namespaces: 0, cgroups: 0, pins: 0, files: 0 };
-
-rootTest('without a CNI the nodes say why they are not Ready; down leaves nothing', async () => {
-  const name = testClusterName();
-  const earlier = machine(name);
-  const cluster = await KubeCluster.up({ name, cni: 'none', dns: false });
-  try {
-    const reasons = await cluster.waitFor('both nodes report', async () => {
-      const path = '{.items[*].status.conditions[?(@.type=="Ready")].message}';
-      const text = await cluster.kubectl('get', 'nodes', '-o', `jsonpath=${path}`);
-      return text !== '' && text;
-    });
-    assert.equal(reasons.match(/cni plugin not initialized/g)?.length, 2, reasons);
-    await assert.rejects(
-      KubeCluster.up({ name: cluster.name, cni: 'none' }),
-      new RegExp(`cluster name: ${cluster.name} is in use`),
-    );
-  } finally {
-    assert.deepEqual(await cluster.down(), nothing);
-  }
-  assert.deepEqual(machine(name), earlier);
-});
 
 describe('a cluster with the reference plugins', () => {
   const shared = sharedCluster('bridge');

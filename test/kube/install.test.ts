@@ -1,4 +1,5 @@
-// A cluster with no network, as kubeadm leaves it: one `kubectl apply` later its nodes are Ready and its pods have one.
+// A cluster with no network, as kubeadm leaves it: one `kubectl apply` later its nodes are Ready and its pods have one. All of
+// it can be taken off again, and put on by the chart. The cluster itself leaves nothing on the machine either.
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
@@ -10,8 +11,10 @@ import { KubeCluster } from './cluster/cluster.ts';
 import { toolImage } from './cluster/images.ts';
 import { kubectlEnvironment } from './cluster/kubectl.ts';
 import { programPath } from './cluster/programs.ts';
+import { machineTraces } from './machine-traces.ts';
 import { answers, assertEveryPairReaches, fromPlace, sameFamily, urlsOf } from './reach.ts';
 import { testClusterName } from './shared-cluster.ts';
+import { type Surroundings, surroundingsBefore, uninstallSuite } from './uninstall.ts';
 import { type ReadyPod, readyPods, webContainer, webDeployment } from './workloads.ts';
 
 const replicas = 20;
@@ -84,10 +87,15 @@ function barePod(name: string, web: object): object {
 describe('a cluster without a network', () => {
   let cluster: KubeCluster;
   let hostPods: readonly ReadyPod[];
+  let asBefore: Surroundings;
+  const name = testClusterName();
+  let machine: object;
 
   before(async () => {
     if (reasonToSkip() !== undefined) return;
-    cluster = await KubeCluster.up({ name: testClusterName(), cni: 'none', dns: false });
+    machine = machineTraces(name);
+    cluster = await KubeCluster.up({ name, cni: 'none', dns: false, kubeProxy: 'nftables' });
+    asBefore = await surroundingsBefore(cluster);
   });
   after(async () => {
     await cluster?.[Symbol.asyncDispose]();
@@ -107,6 +115,10 @@ describe('a cluster without a network', () => {
       return pods.length === 2 && pods;
     });
     assert.deepEqual(await webPods(), []);
+    await assert.rejects(
+      KubeCluster.up({ name, cni: 'none' }),
+      new RegExp(`cluster name: ${name} is in use`),
+    );
   });
 
   rootTest('has Ready nodes and running pods once the manifests are applied', async () => {
@@ -203,6 +215,17 @@ describe('a cluster without a network', () => {
       const { stdout, stderr } = await cluster.exec(from.name, counted);
       assert.equal(stdout.trim(), '1000000', stderr);
     }
+  });
+
+  uninstallSuite(
+    () => cluster,
+    () => asBefore,
+  );
+
+  rootTest('goes down without leaving anything on the machine', async () => {
+    const left = Object.entries(await cluster.down()).filter(([, count]) => count > 0);
+    assert.deepEqual(left, []);
+    assert.deepEqual(machineTraces(name), machine);
   });
 
   async function probed(name: string): Promise<ReadyPod | undefined> {

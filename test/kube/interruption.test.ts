@@ -17,10 +17,10 @@ import {
   readyAgent,
   writesOf,
 } from './agent-of-node.ts';
-import { KubeCluster } from './cluster/cluster.ts';
+import type { KubeCluster } from './cluster/cluster.ts';
 import { toolImage } from './cluster/images.ts';
 import { buildOtherImage, otherImage, otherVersionName } from './other-image.ts';
-import { testClusterName } from './shared-cluster.ts';
+import { sharedCluster } from './shared-cluster.ts';
 import { Traffic } from './traffic.ts';
 import { readyPods } from './workloads.ts';
 
@@ -30,20 +30,20 @@ const replacedMs = 180_000;
 const refusal = /the cluster has not been read: /;
 
 describe('a cluster with traffic', () => {
+  const shared = sharedCluster('heddle', 'rough');
   let cluster: KubeCluster;
   let traffic: Traffic;
   let atFirst: { readonly pods: object; readonly held: object };
 
   before(async () => {
     if (reasonToSkip() !== undefined) return;
-    cluster = await KubeCluster.up({ name: testClusterName(), cni: 'heddle', dns: false });
+    cluster = shared();
     await cluster.importImage(buildOtherImage(cluster.paths));
     traffic = await Traffic.start(cluster);
     atFirst = { pods: await identities(cluster), held: await held(cluster) };
   });
   after(async () => {
     await traffic?.[Symbol.asyncDispose]();
-    await cluster?.[Symbol.asyncDispose]();
   });
 
   /** Until another agent, or this one's next life, is Ready. */

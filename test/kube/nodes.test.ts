@@ -5,26 +5,27 @@ import { after, before, describe } from 'node:test';
 import type { EndpointView, NodeStatus } from '../../src/agent/api-types.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
-import { KubeCluster } from './cluster/cluster.ts';
+import type { KubeCluster } from './cluster/cluster.ts';
 import { linesWith } from './lines-with.ts';
 import { assertEveryPairReaches } from './reach.ts';
-import { testClusterName } from './shared-cluster.ts';
+import { sharedCluster } from './shared-cluster.ts';
 import { tracesOn } from './traces.ts';
 import { type ReadyPod, readyPods, webDeployment } from './workloads.ts';
 
 const replicas = 4;
 
 describe('a cluster whose nodes change', () => {
+  const shared = sharedCluster('heddle', 'rough');
   let cluster: KubeCluster;
 
   before(async () => {
     if (reasonToSkip() !== undefined) return;
-    cluster = await KubeCluster.up({ name: testClusterName(), cni: 'heddle', dns: false });
+    cluster = shared();
     await cluster.apply([webDeployment('web', replicas)]);
     await cluster.rolledOut('deployment/web');
   });
   after(async () => {
-    await cluster?.[Symbol.asyncDispose]();
+    await cluster?.kubectl('delete', 'deployment', 'web', '--ignore-not-found');
   });
 
   for (const [mode, last] of [

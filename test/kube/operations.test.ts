@@ -5,21 +5,22 @@ import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { parseAddress } from '../../src/net/address.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
-import { KubeCluster } from './cluster/cluster.ts';
-import { testClusterName } from './shared-cluster.ts';
+import type { KubeCluster } from './cluster/cluster.ts';
+import { sharedCluster } from './shared-cluster.ts';
 import { readyPods, webDeployment } from './workloads.ts';
 
 describe('a cluster that things happen to', () => {
+  const shared = sharedCluster('bridge');
   let cluster: KubeCluster;
 
   before(async () => {
     if (reasonToSkip() !== undefined) return;
-    cluster = await KubeCluster.up({ name: testClusterName(), cni: 'bridge', dns: false });
+    cluster = shared();
     await cluster.apply([webDeployment('web', 2)]);
     await cluster.rolledOut('deployment/web');
   });
   after(async () => {
-    await cluster?.[Symbol.asyncDispose]();
+    await cluster?.kubectl('delete', 'deployment', 'web', '--cascade=foreground');
   });
 
   async function podsReachEachOther(count: number): Promise<void> {
@@ -77,8 +78,11 @@ describe('a cluster that things happen to', () => {
   });
 
   rootTest("a node's addresses can change", async () => {
-    const addresses = [parseAddress('10.200.0.102'), parseAddress('fd00:200::102')] as const;
-    await cluster.setNodeAddresses('node-2', addresses);
+    const had = cluster.node('node-2').addresses;
+    const others = [parseAddress('10.200.0.102'), parseAddress('fd00:200::102')] as const;
+    await cluster.setNodeAddresses('node-2', others);
+    await podsReachEachOther(2);
+    await cluster.setNodeAddresses('node-2', had);
     await podsReachEachOther(2);
   });
 

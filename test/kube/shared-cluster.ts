@@ -8,23 +8,26 @@ import { reasonToSkip } from '../support/root-test.ts';
 import { KubeCluster } from './cluster/cluster.ts';
 import { type CniChoice, readRecord } from './cluster/record.ts';
 
+/** `rough`: a second one, without DNS, for what breaks agents and nodes: what it leaves behind is nobody's surprise. */
+export type Manners = 'gentle' | 'rough';
+
 /**
  * Two nodes and CoreDNS (with `bridge` kube-proxy too: the reference peers), up when the tests of the enclosing `describe`
- * (or file) run. Leave it as you found it: nodes Ready,
- * your own objects deleted. What breaks nodes takes `KubeCluster.up` with a name by `testClusterName`.
+ * (or file) run. Leave it as you found it: nodes Ready, your own objects deleted.
  */
-export function sharedCluster(cni: CniChoice): () => KubeCluster {
+export function sharedCluster(cni: CniChoice, manners: Manners = 'gentle'): () => KubeCluster {
   let current: KubeCluster | undefined;
   const owner = process.env['HEDDLE_KUBE_OWNER'];
   before(async () => {
     if (reasonToSkip() !== undefined) return;
-    const name = `test-${owner ?? process.pid}-${cni}`;
+    const isRough = manners === 'rough';
+    const name = `test-${owner ?? process.pid}-${cni}${isRough ? '-rough' : ''}`;
     const isUp = readRecord(name) !== undefined;
     const kubeProxy = cni === 'bridge' ? 'nftables' : undefined;
     const pid = owner === undefined ? process.pid : Number(owner);
     current = isUp
       ? KubeCluster.open(name)
-      : await KubeCluster.up({ name, cni, kubeProxy, owner: processIdentity(pid) });
+      : await KubeCluster.up({ name, cni, kubeProxy, dns: !isRough, owner: processIdentity(pid) });
   });
   after(async () => {
     if (owner === undefined) await current?.[Symbol.asyncDispose]();

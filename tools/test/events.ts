@@ -9,7 +9,11 @@ interface FinishedTest {
     readonly skip?: string | boolean;
     readonly todo?: string | boolean;
     readonly file?: string;
-    readonly details?: { readonly type?: string; readonly error?: unknown };
+    readonly details?: {
+      readonly type?: string;
+      readonly error?: unknown;
+      readonly duration_ms?: number;
+    };
   };
 }
 
@@ -20,6 +24,8 @@ export interface TestEvent {
   readonly name: string;
   /** Why it failed, or why it was skipped. */
   readonly text?: string;
+  /** How long it took; of `told` and `skipped` absent. */
+  readonly ms?: number;
 }
 
 // biome-ignore lint/style/noDefaultExport: node:test takes a reporter as a module's default export.
@@ -44,10 +50,11 @@ function describe(passed: boolean, data: FinishedTest['data']): TestEvent | unde
   const skipped = data.skip ?? data.todo;
   if (skipped !== undefined && skipped !== false)
     return { outcome: 'skipped', name: data.name, text: String(skipped) };
-  if (passed) return { outcome: 'passed', name: data.name };
-  const error = data.details?.error;
+  const { error, duration_ms: duration = 0 } = data.details ?? {};
+  const ms = Math.round(duration);
+  if (passed) return { outcome: 'passed', name: data.name, ms };
   if (isOnlyAboutChildren(error)) return undefined;
-  return { outcome: 'failed', name: data.name, text: errorText(error) };
+  return { outcome: 'failed', name: data.name, text: errorText(error), ms };
 }
 
 /** A parent fails when a child does; the child has told why already. */

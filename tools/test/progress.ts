@@ -34,10 +34,15 @@ export function fileLine(layer: string, result: FileResult): string {
   return `${verdict.padEnd(4)}  ${layer.padEnd(7)}  ${result.file.padEnd(48)}  ${counts}   ${seconds}`;
 }
 
-/** What its tests had to tell, a line each. */
+/** What its tests had to tell, and the time of each that took long, a line each. */
 export function toldLines(result: FileResult): readonly string[] {
-  return result.tests.filter(({ outcome }) => outcome === 'told').map(({ name }) => indent(name));
+  return result.tests.flatMap(({ outcome, name, ms = 0 }) => {
+    if (outcome === 'told') return [indent(name)];
+    return ms < slowMs ? [] : [indent(`${(ms / 1000).toFixed(1)} s: ${name}`)];
+  });
 }
+
+const slowMs = 5_000;
 
 /** Every failed test of the file with its error, then what the file printed. */
 export function failureText(result: FileResult): string {
