@@ -1,5 +1,6 @@
 // What it costs to give a pod its network and to take it away: ADD and DEL through the real plugins, one pod after the
-// other and 20 at once, against the reference `bridge` + `host-local`; and what an agent with many pods costs a node.
+// other and 20 at once, against the reference `bridge` + `host-local`, and beside what the kernel alone asks for it; and what
+// an agent with many pods costs a node.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,8 +8,16 @@ import { join } from 'node:path';
 import { CniNode } from './cni-node.ts';
 import type { Bar, Experiment, Figure, RunOptions } from './experiment.ts';
 import { compare, type Metric } from './interleave.ts';
-import { type BenchPod, callAtOnce, callInTurn, type Plugin } from './load/cni-calls.ts';
+import {
+  type BenchPod,
+  callAtOnce,
+  callInTurn,
+  interfaceCount,
+  type Plugin,
+  untilDeleted,
+} from './load/cni-calls.ts';
 import { Pods } from './pods.ts';
+import { barePlugin } from './reference/bare-plugin.ts';
 import { Topology } from './reference/topology.ts';
 import { series } from './statistics.ts';
 
@@ -25,6 +34,7 @@ const dual = 'CNI calls (ratio to bridge + host-local with both families)';
 const cost = 'agent at default sizes';
 const fullGroup = 'agent with 1,000 endpoints';
 const growth = 'CNI calls by endpoints on the node (ratio to none)';
+const kernelGrowth = "the kernel's part by endpoints on the node (ratio to none)";
 const atCost = { arm: 'heddle, 200 endpoints', of: 'value' } as const;
 const idle = { metric: 'processor time, idle', unit: '%', better: 'lower' } as const;
 const resident = { metric: 'resident memory', unit: 'MB', better: 'lower' } as const;
@@ -71,13 +81,13 @@ async function runCni(options: RunOptions): Promise<readonly Figure[]> {
     using pods = new Pods(`heddle-bench-${process.pid}-pod`);
     await using node = await CniNode.start(topology);
     const both = bridge(topology, stateDir, ['4', '6']);
-    const { plugin } = node;
+    const ours = [node.plugin, barePlugin(topology)] as const;
     return [
-      ...(await compareCalls(single, [bridge(topology, stateDir, ['4']), plugin], {
+      ...(await compareCalls(single, [bridge(topology, stateDir, ['4']), ...ours], {
         pods,
         options,
       })),
-      ...(await compareCalls(dual, [both, plugin], { pods, options })),
+      ...(await compareCalls(dual, [both, ...ours], { pods, options })),
       ...(await compareLevels(node, { topology, pods, options })),
     ];
   } finally {
@@ -128,11 +138,12 @@ function compareCalls(
     measures: [
       async ({ name }) => {
         const plugin = plugins.find((candidate) => candidate.name === name) ?? baseline;
+        const before = interfaceCount(plugin);
         const some = pods.atLeast(inTurn).slice(0, inTurn);
         const many = pods.atLeast(20).slice(0, 20);
         const added = series(await callInTurn(plugin, 'ADD', some));
         const deleted = series(await callInTurn(plugin, 'DEL', some));
-        return new Map([
+        const figures = new Map([
           [addP50, added.median],
           [addP99, added.max],
           [delP50, deleted.median],
@@ -140,6 +151,8 @@ function compareCalls(
           [addAll, await callAtOnce(plugin, 'ADD', many)],
           [delAll, await callAtOnce(plugin, 'DEL', many)],
         ]);
+        await untilDeleted(plugin, before);
+        return figures;
       },
     ],
   });
@@ -161,7 +174,26 @@ async function compareLevels(
   const plugins = [empty.plugin, few.plugin, full.plugin] as const;
   for (const plugin of plugins) await warmUp(plugin, { pods, options });
   const figures = await compareCalls(growth, plugins, { pods, options });
-  return [...idleFigures, ...figures, ...footprint(full, fullGroup, atLevel(levels.many))];
+  return [
+    ...idleFigures,
+    ...figures,
+    ...(await compareKernelLevels({ topology, pods, options })),
+    ...footprint(full, fullGroup, atLevel(levels.many)),
+  ];
+}
+
+/** What of the growth is the kernel's own: the same, with nothing but the kernel's part. */
+async function compareKernelLevels({
+  topology,
+  pods,
+  options,
+}: Means & { readonly topology: Topology }): Promise<readonly Figure[]> {
+  const none = barePlugin(topology, 'kernel alone, no endpoint');
+  const full = barePlugin(topology, `kernel alone, ${levels.many} endpoints`);
+  const taken = pods.atLeast(20).length;
+  options.progress(`${full.name}: ${levels.many} pods`);
+  await callInTurn(full, 'ADD', pods.atLeast(taken + levels.many).slice(taken));
+  return compareCalls(kernelGrowth, [none, full], { pods, options });
 }
 
 // Code that has run some hundred times is compiled better: an agent that has only added pods by now is not to be compared

@@ -5,7 +5,11 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { listLinks } from '../../src/kernel/netlink/link.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 
 const run = promisify(execFile);
 
@@ -62,6 +66,21 @@ export async function callAtOnce(
     ended=$EPOCHREALTIME
     echo $((\${ended/./} - \${began/./}))`;
   return Number(await shell(plugin, verb, { pods, script })) / 1000;
+}
+
+/** The pods' interfaces on the plugin's node. */
+export function interfaceCount({ namespacePath }: Plugin): number {
+  using namespace = NetworkNamespace.open(namespacePath);
+  using socket = NetlinkSocket.open({ namespace });
+  return listLinks(socket, { kind: 'veth' }).length;
+}
+
+/** Some leave the deletion of interfaces for later: whoever is measured next must not pay for it. */
+export async function untilDeleted(plugin: Plugin, count: number): Promise<void> {
+  for (let tries = 0; interfaceCount(plugin) > count; tries++) {
+    if (tries > 500) throw new Error(`${plugin.name}: interfaces of deleted pods are still there`);
+    await sleep(20);
+  }
 }
 
 async function shell(
