@@ -90,7 +90,7 @@ export class ApiClient implements Disposable {
   /** The answer, as soon as its first byte is here. Throws as `json` does. */
   async open(request: ApiRequest): Promise<IncomingMessage> {
     const access = await this.#access();
-    let failure: unknown;
+    const failures: ConnectionError[] = [];
     for (const server of this.#order(access.servers)) {
       try {
         const response = await send(server, this.#options(server, access, request), request);
@@ -100,10 +100,13 @@ export class ApiClient implements Disposable {
         throw await this.#refusal(request, response, access);
       } catch (error) {
         if (error instanceof ApiError || request.signal.aborted) throw error;
-        failure = error;
+        failures.push(
+          error instanceof ConnectionError ? error : new ConnectionError(server, error),
+        );
         this.#count(request, 0);
       }
     }
+    const failure = lastOf(failures);
     this.#disconnected(failure);
     throw failure;
   }
@@ -198,6 +201,15 @@ export class ApiClient implements Disposable {
     this.#state = { server: tried, failing: { text, since: failing?.since ?? this.#now() } };
     if (isNews) this.onConnectionChange();
   }
+}
+
+// Named with those before it: the one that matters may be any of them.
+function lastOf(failures: readonly ConnectionError[]): ConnectionError {
+  const last = failures.at(-1);
+  if (last === undefined) throw new Error('an API server without an address was accepted');
+  return failures.length === 1
+    ? last
+    : new ConnectionError(last.server, last.cause, failures.slice(0, -1));
 }
 
 function send(server: string, options: RequestOptions, call: ApiRequest): Promise<IncomingMessage> {

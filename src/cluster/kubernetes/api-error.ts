@@ -30,11 +30,13 @@ export class ApiError extends Error {
 
 /** No answer came: no connection, no trust, or silence. */
 export class ConnectionError extends Error {
-  /** The address that was tried. */
+  /** The address that was tried last. */
   readonly server: string;
 
-  constructor(server: string, cause: unknown) {
-    super(`${server}: ${connectionText(cause)}`, { cause });
+  /** `before`: what became of the addresses that were tried first, all of which the sentence names. */
+  constructor(server: string, cause: unknown, before: readonly ConnectionError[] = []) {
+    const texts = [...before.map(({ message }) => message), `${server}: ${connectionText(cause)}`];
+    super(texts.join('; '), { cause });
     this.name = 'ConnectionError';
     this.server = server;
   }
