@@ -91,11 +91,15 @@ function starts(
   const times = isQuick ? quick : { turns, rounds };
   const measureOne = async (arm: PodLoad): Promise<ReadonlyMap<Metric, number>> => {
     const { seconds, sandboxMs } = await arm.start(count, { turns: times.turns, signal });
-    return new Map([
+    const values: readonly (readonly [Metric, number])[] = [
       [p50, percentile(seconds, 50)],
       [p99, percentile(seconds, 99)],
       [sandbox, sandboxMs],
-    ]);
+    ];
+    // A run that is cut off has said what it found.
+    const texts = values.map(([{ name, unit }, value]) => `${name} ${value.toFixed(3)} ${unit}`);
+    progress(`${arm.name}: ${texts.join(', ')}`);
+    return new Map(values);
   };
   const common = { group, arms, rounds: times.rounds, oneWay: isQuick, signal, progress };
   return compare({ ...common, measures: [measureOne] });

@@ -158,12 +158,22 @@ export class Agent {
     names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
     journal.settled({ causes, report, startedAtMs, durationMs });
     const isOnlyPods = causes.every((cause) => cause === 'endpoint');
-    if (this.#readyMs !== undefined && !isOnlyPods) this.#parts.cniConfiguration.keep();
+    this.#keepConfiguration(causes);
     journal.problems(problemTexts(this.#parts));
     if (!isOnlyPods) this.#tellCluster();
     if (causes.includes('period')) this.#tellWhatLasts();
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
     return report;
+  }
+
+  // Once it is there, nothing but somebody else's hand changes it, which is looked for every period; the cluster changes
+  // twenty times a second.
+  #keepConfiguration(causes: readonly SettleCause[]): void {
+    const { cniConfiguration } = this.#parts;
+    if (this.#readyMs === undefined || causes.every((cause) => cause === 'endpoint')) return;
+    const isOnlyCluster = causes.every((cause) => cause === 'endpoint' || cause === 'cluster');
+    if (isOnlyCluster && cniConfiguration.waitsFor === undefined) return;
+    cniConfiguration.keep();
   }
 
   async #settleEndpoint(endpoint: LocalEndpoint): Promise<void> {

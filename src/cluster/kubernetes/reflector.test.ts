@@ -104,7 +104,7 @@ test('a list comes in pages, and the watch goes on from its version', async (con
   });
   await running.until(() => running.keys().length === 3);
   const [first, second, watch] = running.server.requests.map(({ searchParams }) => searchParams);
-  assert.equal(first?.get('limit'), '100');
+  assert.equal(first?.get('limit'), '250');
   assert.equal(second?.get('continue'), 'token');
   assert.equal(watch?.get('resourceVersion'), '10');
   assert.equal(watch?.get('allowWatchBookmarks'), 'true');

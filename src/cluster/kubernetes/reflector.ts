@@ -40,7 +40,7 @@ export interface ReflectorState {
 }
 
 // A page is in memory as bytes, as text and as objects at once: of pods it is 1 MB of each.
-const pageSize = 100;
+const pageSize = 250;
 const defaultBackoff: BackoffOptions = { firstMs: 500, maxMs: 15_000 };
 // A watch that lived this long was well: what comes next is no repeated failure.
 const settledMs = 5_000;
