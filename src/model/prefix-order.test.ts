@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  type Prefix,
-  parsePrefix,
-  prefixAddress,
-  prefixContains,
-  prefixLength,
-} from '../net/prefix.ts';
+import { type Address, parseAddress } from '../net/address.ts';
+import { type Prefix, parsePrefix, prefixContains } from '../net/prefix.ts';
 import { compact, orderedPrefix } from './prefix-order.ts';
 
-test('prefixes within others, and repeated ones, are left out and the rest is sorted', () => {
+test('prefixes within others, and repeated ones, are left out, halves are joined and all is sorted', () => {
   const prefixes = [
     '2001:db8::/32',
     '198.51.100.0/24',
@@ -19,12 +14,7 @@ test('prefixes within others, and repeated ones, are left out and the rest is so
     '192.0.2.64/26',
     '192.0.2.0/26',
   ].map((text) => orderedPrefix(parsePrefix(text)));
-  assert.deepEqual(compact(prefixes), [
-    '192.0.2.0/26',
-    '192.0.2.64/26',
-    '198.51.100.0/24',
-    '2001:db8::/32',
-  ]);
+  assert.deepEqual(compact(prefixes), ['192.0.2.0/25', '198.51.100.0/24', '2001:db8::/32']);
 });
 
 test('everything makes every other prefix of its family superfluous', () => {
@@ -34,14 +24,28 @@ test('everything makes every other prefix of its family superfluous', () => {
   assert.deepEqual(compact(prefixes), ['0.0.0.0/0', '2001:db8::/32']);
 });
 
-test('what is left out is exactly what lies within another', () => {
+test('a thousand neighbours are a handful of prefixes', () => {
+  const ranges = Array.from({ length: 1_000 }, (_, index) =>
+    parsePrefix(`10.${220 + (index >> 8)}.${index & 255}.0/24`),
+  );
+  assert.deepEqual(compact(ranges.map(orderedPrefix)), [
+    '10.220.0.0/15',
+    '10.222.0.0/16',
+    '10.223.0.0/17',
+    '10.223.128.0/18',
+    '10.223.192.0/19',
+    '10.223.224.0/21',
+  ]);
+});
+
+test('the same addresses are covered, by prefixes of which no two touch as halves or overlap', () => {
   let state = 11;
   const random = (below: number): number => {
     state = (state * 48_271) % 2_147_483_647;
     return state % below;
   };
   for (let round = 0; round < 100; round++) {
-    const all = Array.from({ length: 20 }, () =>
+    const all = Array.from({ length: 40 }, () =>
       parsePrefix(
         random(2) === 0
           ? `192.0.2.${random(256)}/${24 + random(9)}`
@@ -49,14 +53,18 @@ test('what is left out is exactly what lies within another', () => {
       ),
     );
     const kept = compact(all.map(orderedPrefix));
-    const isWithinAnother = (prefix: Prefix): boolean =>
-      all.some(
-        (other) =>
-          other !== prefix &&
-          prefixLength(other) < prefixLength(prefix) &&
-          prefixContains(other, prefixAddress(prefix)),
-      );
-    const expected = new Set(all.filter((prefix) => !isWithinAnother(prefix)));
-    assert.deepEqual([...kept].sort(), [...expected].sort());
+    assert.equal(kept.length, new Set(kept).size);
+    const holding = (prefixes: readonly Prefix[], address: Address): readonly Prefix[] =>
+      prefixes.filter((prefix) => prefixContains(prefix, address));
+    const addresses = Array.from({ length: 256 }, (_, last) => [
+      parseAddress(`192.0.2.${last}`),
+      parseAddress(`2001:db8::${(16 * last + random(16)).toString(16)}`),
+    ]).flat();
+    for (const address of addresses) {
+      const isCovered = holding(all, address).length > 0;
+      assert.equal(holding(kept, address).length, isCovered ? 1 : 0, `${address} in ${kept}`);
+    }
+    const again = compact(kept.map(orderedPrefix));
+    assert.deepEqual(again, kept);
   }
 });

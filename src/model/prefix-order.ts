@@ -1,8 +1,15 @@
-// Prefixes sorted and without those inside others: what an nftables interval set accepts. Parsing an address costs more
-// than all the rest, so parsed prefixes are values of their own, which callers keep.
+// The same addresses in as few prefixes as there can be, sorted: what an nftables interval set accepts. The ranges of a
+// thousand nodes are neighbours and become a handful; writing each would take 50 ms whenever one changes. Parsing an
+// address costs more than all the rest, so parsed prefixes are values of their own, which callers keep.
 
 import { mappedBytes } from '../net/address.ts';
-import { type Prefix, prefixAddress, prefixFamily, prefixLength } from '../net/prefix.ts';
+import {
+  makePrefix,
+  type Prefix,
+  prefixAddress,
+  prefixFamily,
+  prefixLength,
+} from '../net/prefix.ts';
 
 export interface OrderedPrefix {
   readonly prefix: Prefix;
@@ -15,7 +22,7 @@ export interface OrderedPrefix {
 
 export function orderedPrefix(prefix: Prefix): OrderedPrefix {
   const family = prefixFamily(prefix);
-  const bits = prefixLength(prefix) + (family === 4 ? 96 : 0);
+  const bits = prefixLength(prefix) + leastBits(family);
   const digits = Buffer.from(mappedBytes(prefixAddress(prefix))).toString('hex');
   return { prefix, family, bits, digits };
 }
@@ -25,9 +32,38 @@ export function compact(prefixes: readonly OrderedPrefix[]): readonly Prefix[] {
   const kept: OrderedPrefix[] = [];
   for (const next of [...prefixes].sort(compare)) {
     const last = kept.at(-1);
-    if (last === undefined || !contains(last, next)) kept.push(next);
+    if (last !== undefined && contains(last, next)) continue;
+    kept.push(next);
+    joinLast(kept);
   }
-  return kept.map(({ prefix }) => prefix);
+  return kept.map(prefixOf);
+}
+
+// Two halves are their whole, which may be a half again. Its text is made in the end, when most are joined.
+function joinLast(kept: OrderedPrefix[]): void {
+  for (;;) {
+    const [left, right] = kept.slice(-2);
+    if (left === undefined || right === undefined || !areHalves(left, right)) return;
+    kept.splice(-2, 2, { ...left, bits: left.bits - 1 });
+  }
+}
+
+// The first has a zero where the second has a one, in the last fixed bit.
+function areHalves(left: OrderedPrefix, right: OrderedPrefix): boolean {
+  if (left.bits !== right.bits || left.bits === leastBits(left.family)) return false;
+  const whole = { ...left, bits: left.bits - 1 };
+  const place = Math.floor(whole.bits / 4);
+  const isSecondHalf = (digitAt(left, place) & (8 >> (whole.bits % 4))) !== 0;
+  return !isSecondHalf && contains(whole, right);
+}
+
+function prefixOf({ prefix, family, bits }: OrderedPrefix): Prefix {
+  const length = bits - leastBits(family);
+  return prefixLength(prefix) === length ? prefix : makePrefix(prefixAddress(prefix), length);
+}
+
+function leastBits(family: 4 | 6): number {
+  return family === 4 ? 96 : 0;
 }
 
 // Of two that start at the same address the wider comes first.
