@@ -24,6 +24,7 @@ enum {
  * tcx. NEXT lets other programs on the hook and then the normal stack have the packet.
  */
 enum verdict {
+	VERDICT_NONE = -2, /* not an answer: somebody else has to give one */
 	VERDICT_NEXT = -1,
 	VERDICT_DROP = 2,
 	VERDICT_REDIRECT = 7,

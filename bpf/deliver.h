@@ -8,6 +8,7 @@
 #pragma once
 
 #include "addresses.h"
+#include "ends.h"
 #include "packet.h"
 #include "transport.h"
 
@@ -47,45 +48,62 @@ static __always_inline enum verdict deliver(struct packet *packet, const struct 
 	return bpf_redirect_peer(location->ifindex, 0);
 }
 
-/* The kernel resolves next_hop and writes the Ethernet header. The hop limit stays as it is. */
+/* The kernel resolves the next hop and writes the Ethernet header. The hop limit stays as it is. */
+static __always_inline enum verdict send_by_ipv4(__u32 ifindex, __be32 address)
+{
+	/* AF_INET, also for an IPv6 packet (RFC 5549). */
+	struct bpf_redir_neigh next_hop = {.nh_family = 2, .ipv4_nh = address};
+
+	return bpf_redirect_neigh(ifindex, &next_hop, sizeof(next_hop), 0);
+}
+
 static __noinline enum verdict send_to_neighbour(const struct route *route)
 {
-	struct bpf_redir_neigh next_hop = {};
+	struct bpf_redir_neigh next_hop = {.nh_family = 10}; /* AF_INET6 */
 
-	if (is_mapped_ipv4(&route->next_hop)) {
-		next_hop.nh_family = 2; /* AF_INET, also for an IPv6 packet (RFC 5549) */
-		next_hop.ipv4_nh = route->next_hop.word[3];
-	} else {
-		next_hop.nh_family = 10; /* AF_INET6 */
-		__builtin_memcpy(next_hop.ipv6_nh, &route->next_hop, sizeof(route->next_hop));
-	}
+	if (is_mapped_ipv4(&route->next_hop))
+		return send_by_ipv4(route->ifindex, route->next_hop.word[3]);
+	__builtin_memcpy(next_hop.ipv6_nh, &route->next_hop, sizeof(route->next_hop));
 	return bpf_redirect_neigh(route->ifindex, &next_hop, sizeof(next_hop), 0);
 }
 
-/* IPv6 outside needs its UDP checksum (RFC 8200 8.1); over IPv4 it is left out (RFC 7348 5). */
+/* Over IPv4 the outer UDP checksum is left out (RFC 7348 5). */
+static __noinline bool set_ipv4_tunnel(struct __sk_buff *skb, __be32 remote, __u32 vni)
+{
+	struct bpf_tunnel_key key = {
+		.tunnel_id = vni,
+		.tunnel_ttl = OVERLAY_TTL,
+		.remote_ipv4 = bpf_ntohl(remote), /* the kernel wants it so */
+	};
+
+	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX) == 0;
+}
+
+/* IPv6 outside needs its UDP checksum (RFC 8200 8.1). */
 static __noinline bool set_tunnel(struct __sk_buff *skb, const struct route *route)
 {
 	struct bpf_tunnel_key key = {.tunnel_id = route->vni, .tunnel_ttl = OVERLAY_TTL};
-	__u64 flags;
 
-	if (is_mapped_ipv4(&route->next_hop)) {
-		key.remote_ipv4 = bpf_ntohl(route->next_hop.word[3]); /* the kernel wants it so */
-		flags = BPF_F_ZERO_CSUM_TX;
-	} else {
-		__builtin_memcpy(key.remote_ipv6, &route->next_hop, sizeof(route->next_hop));
-		flags = BPF_F_TUNINFO_IPV6;
-	}
-	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), flags) == 0;
+	if (is_mapped_ipv4(&route->next_hop))
+		return set_ipv4_tunnel(skb, route->next_hop.word[3], route->vni);
+	__builtin_memcpy(key.remote_ipv6, &route->next_hop, sizeof(route->next_hop));
+	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6) == 0;
 }
 
-/* A packet from a pod to an address that is neither here nor this node. */
-static __always_inline enum verdict route_out(struct __sk_buff *skb, struct packet *packet)
+/*
+ * A packet from a pod to an address that is neither here nor this node. The way that is taken goes
+ * into `to`.
+ */
+static __always_inline enum verdict route_out(struct __sk_buff *skb, struct packet *packet,
+					      struct found_end *to)
 {
 	const struct route *route = find_route(&packet->destination);
 
 	/* 1. Not a pod address at all: the world, and the stack masquerades. */
-	if (!route)
+	if (!route) {
+		found_stack(to, &packet->destination);
 		return VERDICT_NEXT;
+	}
 	/* 2. Of this node's range but nobody's: the stack's unreachable route tells the sender. */
 	if (route->kind == ROUTE_LOCAL) {
 		packet->reason = DROP_NO_ENDPOINT;
@@ -98,6 +116,7 @@ static __always_inline enum verdict route_out(struct __sk_buff *skb, struct pack
 	if (exceeds(skb, packet, route->mtu))
 		return VERDICT_NEXT;
 	/* 5. To the node that has it. */
+	found_route(to, &packet->destination, route);
 	if (route->kind == ROUTE_NATIVE)
 		return send_to_neighbour(route);
 	if (!set_tunnel(skb, route)) {
@@ -105,4 +124,34 @@ static __always_inline enum verdict route_out(struct __sk_buff *skb, struct pack
 		return VERDICT_DROP;
 	}
 	return bpf_redirect(route->ifindex, 0);
+}
+
+static __noinline enum verdict send_by_route(const struct address *address)
+{
+	const struct route *route = find_route(address);
+
+	if (!route || route->kind != ROUTE_NATIVE)
+		return VERDICT_NONE;
+	return send_to_neighbour(route);
+}
+
+/* By what the flow remembers of the other end. VERDICT_NONE: not this packet. */
+static __always_inline enum verdict go_known_way(struct __sk_buff *skb, struct packet *packet,
+						 const struct flow_end *to, enum flow_way way)
+{
+	if (way == WAY_POD) {
+		packet->receiver = to->endpoint_id;
+		return bpf_redirect_peer(to->ifindex, 0);
+	}
+	if (way == WAY_STACK)
+		return VERDICT_NEXT;
+	if (exceeds(skb, packet, to->mtu))
+		return VERDICT_NONE;
+	if (way == WAY_NEIGHBOUR)
+		return send_by_ipv4(to->ifindex, to->link[0]);
+	if (way == WAY_TUNNEL && set_ipv4_tunnel(skb, to->link[0], to->link[1]))
+		return bpf_redirect(to->ifindex, 0);
+	if (way == WAY_NEIGHBOUR_IPV6)
+		return send_by_route(&packet->destination);
+	return VERDICT_NONE;
 }

@@ -80,20 +80,30 @@ static __always_inline bool count(const struct packet *packet)
 
 static __always_inline int finish(const struct packet *packet, enum verdict verdict)
 {
-	struct flow_match match;
+	struct flow_match match = {};
 
 	if (count(packet)) {
 		match_flow(packet, &match);
-		account_flow(packet, &match);
+		account_flow(packet, &match, NULL);
 	}
 	return verdict;
 }
 
 /* For a program that had to know the flow before it could decide: one lookup serves both. */
-static __always_inline int finish_matched(const struct packet *packet, struct flow_match *match,
-					  enum verdict verdict)
+static __always_inline int finish_found(const struct packet *packet, const struct flow_match *match,
+					const struct found_ends *found, enum verdict verdict)
 {
 	if (count(packet))
-		account_flow(packet, match);
+		account_flow(packet, match, found);
+	return verdict;
+}
+
+/* For a packet of an established flow, which went on by what its entry remembers. */
+static __always_inline int finish_known(const struct packet *packet, const struct flow_match *match,
+					enum verdict verdict)
+{
+	count_traffic(packet, packet->sender, EGRESS);
+	count_traffic(packet, packet->receiver, INGRESS);
+	continue_flow(packet, match, bpf_ktime_get_coarse_ns());
 	return verdict;
 }

@@ -3,15 +3,25 @@
  * Flow state: one entry for both directions of a connection.
  *
  * The map is an LRU: under pressure the kernel may hand an entry to another connection while we
- * still hold a pointer to it, and a few counts go astray. Nothing but accounting hangs on that.
+ * still hold a pointer to it, and a few counts go astray. What is decided by an entry (ends.h) is
+ * compared with the packet's own addresses for that.
  */
 #pragma once
 
 #include <linux/in.h>
 #include <bpf/bpf_endian.h>
+#include "ends.h"
 #include "events.h"
 #include "maps.h"
 #include "packet.h"
+
+/* The flow of a packet, if there is one, and what is needed to open one. */
+struct flow_match {
+	struct flow_key key;
+	enum flow_direction sent;
+	struct flow *flow;
+	__u32 generation; /* of the tables, read before anything was looked up */
+};
 
 /* True if the packet's source is the low end: the smaller address, or, if equal, the smaller port. */
 static __always_inline bool source_is_low(const struct packet *packet)
@@ -50,23 +60,57 @@ static __always_inline bool is_opening(const struct packet *packet)
 	       (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-static __always_inline struct flow first_state(const struct packet *packet,
-					       enum flow_direction sent, __u64 now)
+/* Four bytes of an entry as one word, so that what two processors learn at once adds up. */
+union flow_word {
+	struct {
+		__u8 tcp_flags[2];
+		enum flow_state state;
+		enum flow_path path;
+	};
+	__u32 word;
+};
+
+static __always_inline __u32 *word_of(struct flow *flow)
 {
-	struct flow flow = {
-		.created_ns = now,
-		.last_seen_ns = now,
-		.initiator = sent,
-		.state = FLOW_OPEN,
-		.ifindex = packet->ifindex,
-		.direction = packet->direction,
+	return (__u32 *)flow->tcp_flags;
+}
+
+static __always_inline __u32 flags_word(const struct packet *packet, enum flow_direction sent)
+{
+	union flow_word flags = {};
+
+	if (sent == FLOW_FROM_LOW)
+		flags.tcp_flags[0] = packet->tcp_flags;
+	else
+		flags.tcp_flags[1] = packet->tcp_flags;
+	return flags.word;
+}
+
+static __always_inline __u32 path_word(const struct packet *packet)
+{
+	union flow_word first = {
 		.path = packet->through_stack ? FLOW_THROUGH_STACK : FLOW_DIRECT,
 	};
 
-	flow.bytes[sent] = packet->bytes;
-	flow.packets[sent] = packet->segments;
-	flow.tcp_flags[sent] = packet->tcp_flags;
-	return flow;
+	return first.word;
+}
+
+/* All but what is known of its ends. */
+static __always_inline void begin_flow(struct flow *flow, const struct packet *packet,
+				       enum flow_direction sent, __u64 now)
+{
+	enum flow_direction other = sent == FLOW_FROM_LOW ? FLOW_FROM_HIGH : FLOW_FROM_LOW;
+
+	*word_of(flow) = flags_word(packet, sent) | path_word(packet);
+	flow->initiator = sent;
+	flow->direction = packet->direction;
+	flow->ifindex = packet->ifindex;
+	flow->last_seen_ns = now;
+	flow->created_ns = now;
+	flow->bytes[sent & 1] = packet->bytes;
+	flow->bytes[other & 1] = 0;
+	flow->packets[sent & 1] = packet->segments;
+	flow->packets[other & 1] = 0;
 }
 
 /* The only way a flow closes here is TCP's; user space ends the others when they fall idle. */
@@ -82,11 +126,13 @@ static __always_inline bool is_finished(const struct flow *flow)
 static __noinline void learn_flags(struct flow *flow, const struct packet *packet,
 				   enum flow_direction sent, __u64 now)
 {
-	__sync_fetch_and_or(&flow->tcp_flags[sent & 1], packet->tcp_flags);
+	union flow_word closed = {.state = FLOW_CLOSED};
+
+	__sync_fetch_and_or(word_of(flow), flags_word(packet, sent));
 	if (!is_finished(flow))
 		return;
 	/* Both ends may get here at once, on two CPUs: only one reports. */
-	if (__sync_val_compare_and_swap(&flow->state, FLOW_OPEN, FLOW_CLOSED) == FLOW_OPEN)
+	if ((__sync_fetch_and_or(word_of(flow), closed.word) & closed.word) == 0)
 		report_closed_flow(packet, flow, sent, now);
 }
 
@@ -100,7 +146,7 @@ static __always_inline void update_flow(struct flow *flow, const struct packet *
 		flow->last_seen_ns = now;
 	/* The same ends and ports may have been in direct use before (UDP). */
 	if (packet->through_stack && flow->path != FLOW_THROUGH_STACK)
-		flow->path = FLOW_THROUGH_STACK;
+		__sync_fetch_and_or(word_of(flow), path_word(packet));
 	if (packet->tcp_flags & ~flow->tcp_flags[sent & 1])
 		learn_flags(flow, packet, sent, now);
 }
@@ -109,38 +155,33 @@ static __always_inline void update_flow(struct flow *flow, const struct packet *
  * 1. A reset for a connection we do not know opens nothing (it answers a stray packet).
  * 2. Two CPUs may open the same flow at once: the second one finds the entry of the first.
  */
-static __noinline void open_flow(const struct packet *packet, const struct flow_key *key,
-				 enum flow_direction sent, __u64 now)
+static __noinline void open_flow(const struct packet *packet, const struct flow_match *match,
+				 const struct found_ends *found, __u64 now)
 {
-	struct flow fresh;
+	struct flow fresh = {.generation = match->generation};
 	struct flow *other;
 
 	if (packet->tcp_flags & TCP_RST) /* 1 */
 		return;
-	fresh = first_state(packet, sent, now);
-	if (bpf_map_update_elem(&flows, key, &fresh, BPF_NOEXIST) == 0) {
+	if (found)
+		begin_ends(&fresh, found, match->sent);
+	begin_flow(&fresh, packet, match->sent, now);
+	if (bpf_map_update_elem(&flows, &match->key, &fresh, BPF_NOEXIST) == 0) {
 		report_new_flow(packet, now);
 		return;
 	}
-	other = bpf_map_lookup_elem(&flows, key); /* 2 */
+	other = bpf_map_lookup_elem(&flows, &match->key); /* 2 */
 	if (other)
-		update_flow(other, packet, sent, now);
+		update_flow(other, packet, match->sent, now);
 }
 
 /* The same two ends and ports begin anew on the entry that the old connection left. */
 static __noinline void restart_flow(struct flow *flow, const struct packet *packet,
 				    enum flow_direction sent, __u64 now)
 {
-	*flow = first_state(packet, sent, now);
+	begin_flow(flow, packet, sent, now);
 	report_new_flow(packet, now);
 }
-
-/* The flow of a packet, if there is one, and what is needed to open one. */
-struct flow_match {
-	struct flow_key key;
-	enum flow_direction sent;
-	struct flow *flow;
-};
 
 static __always_inline void match_flow(const struct packet *packet, struct flow_match *match)
 {
@@ -148,14 +189,28 @@ static __always_inline void match_flow(const struct packet *packet, struct flow_
 	match->flow = bpf_map_lookup_elem(&flows, &match->key);
 }
 
-static __always_inline void account_flow(const struct packet *packet, struct flow_match *match)
+/* A packet of an entry that is there. */
+static __always_inline void continue_flow(const struct packet *packet,
+					  const struct flow_match *match, __u64 now)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
-
-	if (!match->flow)
-		open_flow(packet, &match->key, match->sent, now);
-	else if (match->flow->state == FLOW_CLOSED && is_opening(packet))
+	if (match->flow->state == FLOW_CLOSED && is_opening(packet))
 		restart_flow(match->flow, packet, match->sent, now);
 	else
 		update_flow(match->flow, packet, match->sent, now);
+}
+
+/* `found`: what looking it up has found out of its ends, or NULL. */
+static __always_inline void account_flow(const struct packet *packet,
+					 const struct flow_match *match,
+					 const struct found_ends *found)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+
+	if (!match->flow) {
+		open_flow(packet, match, found, now);
+		return;
+	}
+	continue_flow(packet, match, now);
+	if (found)
+		remember_ends(match->flow, found, match->sent, match->generation);
 }

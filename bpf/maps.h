@@ -37,6 +37,17 @@ struct {
 	__type(value, struct route);
 } routes SEC(".maps");
 
+/*
+ * How often the agent has changed what the programs look up (endpoints, addresses, routes, and the
+ * programs themselves): what a flow remembers of an earlier generation is looked up again.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} table_generation SEC(".maps");
+
 /* Programs write; the agent reads, and deletes what has been idle too long. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -10,48 +10,70 @@
 #include "transport.h"
 
 /* The last steps of every way in: the packet is for the endpoint at `location`. */
-static __always_inline enum verdict enter_endpoint(struct __sk_buff *skb, struct packet *packet,
+static __always_inline enum verdict enter_endpoint(struct packet *packet,
 						   const struct location *location)
 {
-	enum drop_reason reason;
-
 	packet->ifindex = location->ifindex;
 	packet->receiver = location->endpoint_id;
-	reason = parse_transport(skb, packet);
-	if (reason)
-		return drop(packet, reason);
+	if (packet->reason)
+		return VERDICT_DROP;
 	return deliver(packet, location);
 }
 
+/* Does the entry remember that this end is a pod of a neighbouring node? */
+static __always_inline bool is_neighbours_pod(const struct packet *packet,
+					      const struct flow_match *match)
+{
+	const struct flow *flow = match->flow;
+	enum flow_direction sent = match->sent & 1;
+	enum flow_way back;
+
+	if (!flow || !is_of(flow, match->generation))
+		return false;
+	back = flow->way[sent];
+	return (back == WAY_NEIGHBOUR || back == WAY_NEIGHBOUR_IPV6) &&
+	       flow->end[sent].address == packet->source.word[3] && is_of(flow, match->generation);
+}
+
 /*
- * An uplink carries everything the node does: what is not from a pod to a pod is left alone. What
- * the world sends to a pod takes the stack even so, as the pod's answers do: conntrack must see
+ * What the world sends to a pod takes the stack even so, as the pod's answers do: conntrack must see
  * both directions, or it takes the answers for connections of the pod's own and masquerades them.
  */
-static __always_inline enum verdict enter_from_network(struct __sk_buff *skb, struct packet *packet)
+static __noinline int enter_from_neighbour(struct __sk_buff *skb, struct packet *packet,
+					   const struct location *location, __u32 generation)
 {
-	const struct location *location;
+	struct flow_match match = {.generation = generation};
+	struct found_ends found = {};
 	const struct route *back;
 
-	/* A promiscuous uplink, a VLAN device's frame, ARP, what the stack itself will refuse. */
-	if (skb->pkt_type != PACKET_HOST || parse_network(skb, packet))
-		return VERDICT_NEXT;
-	location = locate(&packet->destination);
-	if (!location || location->kind != LOCATION_ENDPOINT)
-		return VERDICT_NEXT;
+	packet->reason = parse_transport(skb, packet);
+	if (!packet->reason && packet->has_flow)
+		match_flow(packet, &match);
+	if (is_neighbours_pod(packet, &match))
+		return finish_known(packet, &match, enter_endpoint(packet, location));
 	back = find_route(&packet->source);
 	if (!back || back->kind != ROUTE_NATIVE)
 		return VERDICT_NEXT;
-	return enter_endpoint(skb, packet, location);
+	found_route(&found.sender, &packet->source, back);
+	found_pod(&found.receiver, &packet->destination, location);
+	return finish_found(packet, &match, &found, enter_endpoint(packet, location));
 }
 
+/* An uplink carries everything the node does: what is not from a pod to a pod is left alone. */
 SEC("tc")
 int from_network(struct __sk_buff *skb)
 {
 	struct packet packet = {.direction = INGRESS};
-	enum verdict verdict = enter_from_network(skb, &packet);
+	__u32 generation = current_generation();
+	const struct location *location;
 
-	return finish(&packet, verdict);
+	/* A promiscuous uplink, a VLAN device's frame, ARP, what the stack itself will refuse. */
+	if (skb->pkt_type != PACKET_HOST || parse_network(skb, &packet))
+		return VERDICT_NEXT;
+	location = locate(&packet.destination);
+	if (!location || location->kind != LOCATION_ENDPOINT)
+		return VERDICT_NEXT;
+	return enter_from_neighbour(skb, &packet, location, generation);
 }
 
 /* Hands it to this node's stack, whatever the inner destination MAC was. */
@@ -63,20 +85,20 @@ static __always_inline enum verdict take_up(struct __sk_buff *skb)
 }
 
 /* The tunnel ends here: an inner packet is for a pod of this node, for the node, or astray. */
-static __always_inline enum verdict enter_from_overlay(struct __sk_buff *skb, struct packet *packet)
+static __always_inline enum verdict enter_from_overlay(struct __sk_buff *skb, struct packet *packet,
+						       struct found_ends *found)
 {
-	enum drop_reason reason = parse_network(skb, packet);
-	const struct location *location;
+	const struct location *location = locate(&packet->destination);
 	const struct route *route;
 
-	if (reason)
-		return drop(packet, reason);
-	location = locate(&packet->destination);
 	/* 1. A pod here. Before Linux 6.15 a redirect keeps the packet type, so set it first. */
 	if (location && location->kind == LOCATION_ENDPOINT) {
 		take_up(skb);
-		return enter_endpoint(skb, packet, location);
+		found_pod(&found->receiver, &packet->destination, location);
+		return enter_endpoint(packet, location);
 	}
+	/* Whose header is cut off is for the stack to say. */
+	packet->reason = DROP_NONE;
 	/* 2. This node: the other end of its own traffic with remote pods. */
 	if (location)
 		return take_up(skb);
@@ -92,13 +114,52 @@ static __always_inline enum verdict enter_from_overlay(struct __sk_buff *skb, st
 	return drop(packet, DROP_NO_TUNNEL);
 }
 
+static __noinline int look_up_from_overlay(struct __sk_buff *skb, struct packet *packet,
+					   const struct flow_match *match)
+{
+	struct found_ends found = {};
+	enum verdict verdict = enter_from_overlay(skb, packet, &found);
+
+	return finish_found(packet, match, &found, verdict);
+}
+
+/* The receiver's interface, if the entry remembers it; 0: it has to be looked up. */
+static __always_inline __u32 known_receiver(struct packet *packet, const struct flow_match *match)
+{
+	const struct flow *flow = match->flow;
+	enum flow_direction received = !(match->sent & 1);
+	struct flow_end to;
+
+	if (!flow || !is_of(flow, match->generation) || flow->way[received] != WAY_POD)
+		return 0;
+	to = flow->end[received];
+	if (to.address != packet->destination.word[3] || !is_of(flow, match->generation))
+		return 0;
+	packet->ifindex = to.ifindex;
+	packet->receiver = to.endpoint_id;
+	return to.ifindex;
+}
+
 SEC("tc")
 int from_overlay(struct __sk_buff *skb)
 {
 	struct packet packet = {.direction = INGRESS};
-	enum verdict verdict = enter_from_overlay(skb, &packet);
+	struct flow_match match = {.generation = current_generation()};
+	__u32 ifindex;
 
-	return finish(&packet, verdict);
+	packet.reason = parse_network(skb, &packet);
+	if (packet.reason)
+		return finish(&packet, VERDICT_DROP);
+	packet.reason = parse_transport(skb, &packet);
+	if (!packet.reason && packet.has_flow) {
+		match_flow(&packet, &match);
+		ifindex = known_receiver(&packet, &match);
+		if (ifindex) {
+			take_up(skb);
+			return finish_known(&packet, &match, bpf_redirect_peer(ifindex, 0));
+		}
+	}
+	return look_up_from_overlay(skb, &packet, &match);
 }
 
 /*

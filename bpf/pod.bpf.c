@@ -7,22 +7,17 @@
 #include "finish.h"
 #include "transport.h"
 
-/* The order is the precedence of drop reasons. */
+/* The order is the precedence of drop reasons; 1. is whatever could not be read. */
 static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct packet *packet,
-					      struct flow_match *match)
+					      const struct flow_match *match,
+					      struct found_ends *found)
 {
 	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
 	const struct location *location;
-	enum drop_reason reason;
 
-	packet->ifindex = skb->ifindex;
-	packet->direction = EGRESS;
 	packet->sender = endpoint ? endpoint->id : 0;
-
-	/* 1. Not IP, malformed, too many extension headers. */
-	reason = parse(skb, packet);
-	if (reason)
-		return drop(packet, reason);
+	if (packet->reason)
+		return VERDICT_DROP;
 	/* 2. Noise before spoofing: NDP and MLD come from addresses that no endpoint has. */
 	if (stays_on_link(packet))
 		return drop(packet, DROP_LINK_LOCAL);
@@ -34,29 +29,71 @@ static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct pack
 		return drop(packet, DROP_SPOOFED_MAC);
 	if (!has_address_of(packet, endpoint))
 		return drop(packet, DROP_SPOOFED_ADDRESS);
+	found_sender(&found->sender, packet, endpoint);
 
 	/* The answer to what kernel NAT sent here must not leave beside it, or nobody knows it. */
-	if (packet->has_flow) {
-		match_flow(packet, match);
-		packet->through_stack = match->flow && match->flow->path == FLOW_THROUGH_STACK;
-	}
+	packet->through_stack = match->flow && match->flow->path == FLOW_THROUGH_STACK;
 	location = locate(&packet->destination);
 	if (!location)
-		return route_out(skb, packet);
+		return route_out(skb, packet, &found->receiver);
+	if (location->kind != LOCATION_ENDPOINT)
+		found_stack(&found->receiver, &packet->destination);
 	if (location->kind != LOCATION_ENDPOINT || packet->through_stack)
 		return VERDICT_NEXT;
 	packet->receiver = location->endpoint_id;
+	found_pod(&found->receiver, &packet->destination, location);
 	return deliver(packet, location);
+}
+
+static __noinline int look_up_from_pod(struct __sk_buff *skb, struct packet *packet,
+				       const struct flow_match *match)
+{
+	struct found_ends found = {};
+	enum verdict verdict = leave_pod(skb, packet, match, &found);
+
+	return finish_found(packet, match, &found, verdict);
+}
+
+/* How to get to the other end, if the entry remembers it for this very sender. */
+static __always_inline enum flow_way known_way(struct __sk_buff *skb, struct packet *packet,
+					       const struct flow_match *match, struct flow_end *to)
+{
+	const struct flow *flow = match->flow;
+	enum flow_direction sent = match->sent & 1;
+	enum flow_way way;
+
+	if (!flow || !is_of(flow, match->generation))
+		return WAY_UNKNOWN;
+	if (!is_sender(skb, packet, &flow->end[sent]))
+		return WAY_UNKNOWN;
+	packet->sender = flow->end[sent].endpoint_id;
+	*to = flow->end[!sent];
+	way = flow->way[!sent];
+	if (to->address != packet->destination.word[3] || !is_of(flow, match->generation))
+		return WAY_UNKNOWN;
+	packet->through_stack = flow->path == FLOW_THROUGH_STACK;
+	return way && packet->through_stack ? WAY_STACK : way;
 }
 
 SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
-	struct packet packet = {};
-	struct flow_match match = {};
-	enum verdict verdict = leave_pod(skb, &packet, &match);
+	struct packet packet = {.ifindex = skb->ifindex, .direction = EGRESS};
+	struct flow_match match = {.generation = current_generation()};
+	enum verdict verdict = VERDICT_NONE;
+	struct flow_end to;
+	enum flow_way way;
 
-	return finish_matched(&packet, &match, verdict);
+	packet.reason = parse(skb, &packet);
+	if (!packet.reason && packet.has_flow) {
+		match_flow(&packet, &match);
+		way = known_way(skb, &packet, &match, &to);
+		if (way)
+			verdict = go_known_way(skb, &packet, &to, way);
+		if (verdict != VERDICT_NONE)
+			return finish_known(&packet, &match, verdict);
+	}
+	return look_up_from_pod(skb, &packet, &match);
 }
 
 /* What reaches a pod through the stack: from the node itself, from the world, oversized. */

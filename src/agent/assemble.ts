@@ -8,6 +8,7 @@ import { TcxAttacher } from '../datapath/attach.ts';
 import { attachByHook, BlockAttacher } from '../datapath/block-attach.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/loader.ts';
 import type { Hook } from '../datapath/tables/attacher.ts';
+import { beginGeneration } from '../datapath/tables/generation.ts';
 import { datapathTables, endpointEntryKeys } from '../datapath/tables/tables.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { Nftables } from '../kernel/nftables.ts';
@@ -64,6 +65,8 @@ export interface AssembleOptions {
 export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOptions): AgentParts {
   const datapath = owned.use(loadConfigured(config));
   tellLoad(log, datapath);
+  // The agent before this one may have died between a change and its count.
+  beginGeneration(datapath.maps.tableGeneration);
   const socket = owned.use(NetlinkSocket.open());
   const journal = new Journal(log);
   const nft = owned.use(Nftables.open());

@@ -60,6 +60,7 @@ function dumpable(maps: MapSet): readonly AnyMap[] {
     maps.endpoints,
     maps.addresses,
     maps.routes,
+    maps.tableGeneration,
     maps.flows,
     maps.endpointCounters,
     maps.dropCounters,

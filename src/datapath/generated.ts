@@ -3,7 +3,7 @@
 
 import { mac, mappedAddress } from '../kernel/address-codec.ts';
 import type { Codec } from '../kernel/codec.ts';
-import { clear, u16, u16be, u32, u64, u8 } from '../kernel/codec.ts';
+import { clear, u16, u16be, u32, u32be, u64, u8 } from '../kernel/codec.ts';
 import type { MapSpec } from '../kernel/map.ts';
 import type { PerCpuMapSpec } from '../kernel/per-cpu-map.ts';
 import type { RingSpec } from '../kernel/ring-buffer.ts';
@@ -75,6 +75,27 @@ export type FlowPath = (typeof flowPath)[keyof typeof flowPath];
 export const flowPathNames: Readonly<Record<number, string>> = {
   0: 'direct',
   1: 'through stack',
+};
+
+/** enum flow_way */
+export const flowWay = {
+  unknown: 0,
+  pod: 1,
+  neighbour: 2,
+  tunnel: 3,
+  neighbourIpv6: 4,
+  stack: 5,
+} as const;
+export type FlowWay = (typeof flowWay)[keyof typeof flowWay];
+
+/** By value, in words. */
+export const flowWayNames: Readonly<Record<number, string>> = {
+  0: 'unknown',
+  1: 'pod',
+  2: 'neighbour',
+  3: 'tunnel',
+  4: 'neighbour ipv6',
+  5: 'stack',
 };
 
 /** enum traffic_direction */
@@ -307,49 +328,87 @@ export const flowKeyCodec: Codec<FlowKey> = {
   }),
 };
 
+/** struct flow_end */
+export interface FlowEnd {
+  readonly address: number;
+  readonly ifindex: number;
+  readonly link: readonly [number, number];
+  readonly endpointId: number;
+  readonly mtu: number;
+}
+
+export const flowEndCodec: Codec<FlowEnd> = {
+  size: 20,
+  encode(value, into, offset) {
+    u32be.encode(value.address, into, offset);
+    u32.encode(value.ifindex, into, offset + 4);
+    u32.encode(value.link[0], into, offset + 8);
+    u32.encode(value.link[1], into, offset + 12);
+    u16.encode(value.endpointId, into, offset + 16);
+    u16.encode(value.mtu, into, offset + 18);
+  },
+  decode: (from, offset) => ({
+    address: u32be.decode(from, offset),
+    ifindex: u32.decode(from, offset + 4),
+    link: [u32.decode(from, offset + 8), u32.decode(from, offset + 12)],
+    endpointId: u16.decode(from, offset + 16),
+    mtu: u16.decode(from, offset + 18),
+  }),
+};
+
 /** struct flow */
 export interface Flow {
-  readonly createdNs: number;
+  readonly end: readonly [FlowEnd, FlowEnd];
+  readonly generation: number;
+  readonly way: readonly [number, number];
+  readonly initiator: number;
+  readonly direction: number;
+  readonly tcpFlags: readonly [number, number];
+  readonly state: number;
+  readonly path: number;
+  readonly ifindex: number;
   readonly lastSeenNs: number;
+  readonly createdNs: number;
   readonly bytes: readonly [number, number];
   readonly packets: readonly [number, number];
-  readonly tcpFlags: readonly [number, number];
-  readonly initiator: number;
-  readonly state: number;
-  readonly ifindex: number;
-  readonly direction: number;
-  readonly path: number;
 }
 
 export const flowCodec: Codec<Flow> = {
-  size: 80,
+  size: 104,
   encode(value, into, offset) {
-    u64.encode(value.createdNs, into, offset);
-    u64.encode(value.lastSeenNs, into, offset + 8);
-    u64.encode(value.bytes[0], into, offset + 16);
-    u64.encode(value.bytes[1], into, offset + 24);
-    u64.encode(value.packets[0], into, offset + 32);
-    u64.encode(value.packets[1], into, offset + 40);
-    u32.encode(value.tcpFlags[0], into, offset + 48);
-    u32.encode(value.tcpFlags[1], into, offset + 52);
-    u32.encode(value.initiator, into, offset + 56);
-    u32.encode(value.state, into, offset + 60);
-    u32.encode(value.ifindex, into, offset + 64);
-    u32.encode(value.direction, into, offset + 68);
-    u32.encode(value.path, into, offset + 72);
-    clear(into, offset + 76, 4);
+    flowEndCodec.encode(value.end[0], into, offset);
+    flowEndCodec.encode(value.end[1], into, offset + 20);
+    u32.encode(value.generation, into, offset + 40);
+    u8.encode(value.way[0], into, offset + 44);
+    u8.encode(value.way[1], into, offset + 45);
+    u8.encode(value.initiator, into, offset + 46);
+    u8.encode(value.direction, into, offset + 47);
+    u8.encode(value.tcpFlags[0], into, offset + 48);
+    u8.encode(value.tcpFlags[1], into, offset + 49);
+    u8.encode(value.state, into, offset + 50);
+    u8.encode(value.path, into, offset + 51);
+    u32.encode(value.ifindex, into, offset + 52);
+    u64.encode(value.lastSeenNs, into, offset + 56);
+    u64.encode(value.createdNs, into, offset + 64);
+    u64.encode(value.bytes[0], into, offset + 72);
+    u64.encode(value.bytes[1], into, offset + 80);
+    u64.encode(value.packets[0], into, offset + 88);
+    u64.encode(value.packets[1], into, offset + 96);
   },
   decode: (from, offset) => ({
-    createdNs: u64.decode(from, offset),
-    lastSeenNs: u64.decode(from, offset + 8),
-    bytes: [u64.decode(from, offset + 16), u64.decode(from, offset + 24)],
-    packets: [u64.decode(from, offset + 32), u64.decode(from, offset + 40)],
-    tcpFlags: [u32.decode(from, offset + 48), u32.decode(from, offset + 52)],
-    initiator: u32.decode(from, offset + 56),
-    state: u32.decode(from, offset + 60),
-    ifindex: u32.decode(from, offset + 64),
-    direction: u32.decode(from, offset + 68),
-    path: u32.decode(from, offset + 72),
+    end: [flowEndCodec.decode(from, offset), flowEndCodec.decode(from, offset + 20)],
+    generation: u32.decode(from, offset + 40),
+    way: [u8.decode(from, offset + 44), u8.decode(from, offset + 45)],
+    initiator: u8.decode(from, offset + 46),
+    direction: u8.decode(from, offset + 47),
+    tcpFlags: [u8.decode(from, offset + 48), u8.decode(from, offset + 49)],
+    state: u8.decode(from, offset + 50),
+    path: u8.decode(from, offset + 51),
+    ifindex: u32.decode(from, offset + 52),
+    lastSeenNs: u64.decode(from, offset + 56),
+    createdNs: u64.decode(from, offset + 64),
+    bytes: [u64.decode(from, offset + 72), u64.decode(from, offset + 80)],
+    packets: [u64.decode(from, offset + 88), u64.decode(from, offset + 96)],
   }),
 };
 
@@ -464,6 +523,7 @@ export const maps: {
   readonly eventBudget: PerCpuMapSpec<number, EventBudget>;
   readonly flows: MapSpec<FlowKey, Flow>;
   readonly routes: MapSpec<RouteKey, Route>;
+  readonly tableGeneration: MapSpec<number, number>;
 } = {
   addresses: {
     name: 'addresses',
@@ -513,6 +573,13 @@ export const maps: {
     key: routeKeyCodec,
     value: routeCodec,
     maxEntries: 16384,
+  },
+  tableGeneration: {
+    name: 'table_generation',
+    type: 'array',
+    key: u32,
+    value: u32,
+    maxEntries: 1,
   },
 };
 

@@ -1,5 +1,6 @@
 // Entries as bytes: carried from the map of an earlier load into the one that takes its place. Fields are matched by their
-// names, which the BTF of both maps tells: what is new starts at zero, what no longer exists is left behind.
+// names, which the BTF of both maps tells: what is new starts at zero, what no longer exists is left behind. A number that
+// has more or fewer bytes now keeps its value, if it fits.
 
 import { type Codec, littleEndian } from '../kernel/codec.ts';
 import { BpfMap } from '../kernel/map.ts';
@@ -94,8 +95,11 @@ function converter(
     return fromSize === toSize ? (bytes) => bytes : undefined;
   }
   const moves = to.fields.flatMap(({ path, offset, size }) => {
-    const field = from.fields.find((other) => other.path === path && other.size === size);
-    return field === undefined ? [] : [{ at: field.offset, to: offset, size }];
+    const field = from.fields.find((other) => other.path === path);
+    if (field === undefined) return [];
+    const common = Math.min(field.size, size);
+    const skipped = (whole: number): number => (littleEndian ? 0 : whole - common);
+    return [{ at: field.offset + skipped(field.size), to: offset + skipped(size), size: common }];
   });
   return (bytes) => {
     const converted = new Uint8Array(toSize);

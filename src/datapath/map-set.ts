@@ -55,6 +55,7 @@ export interface MapSet extends Disposable {
   readonly endpoints: BpfMap<EndpointKey, Endpoint>;
   readonly addresses: BpfMap<Address, Location>;
   readonly routes: BpfMap<RouteKey, Route>;
+  readonly tableGeneration: BpfMap<number, number>;
   readonly flows: BpfMap<FlowKey, Flow>;
   readonly endpointCounters: PerCpuMap<number, EndpointCounters>;
   readonly dropCounters: PerCpuMap<number, DropCounter>;
@@ -75,6 +76,7 @@ export function openMaps(paths: PinPaths): MapSet {
       endpoints: plain(maps.endpoints),
       addresses: plain(maps.addresses),
       routes: plain(maps.routes),
+      tableGeneration: plain(maps.tableGeneration),
       flows: plain(maps.flows),
       endpointCounters: perCpu(maps.endpointCounters),
       dropCounters: perCpu(maps.dropCounters),

@@ -7,7 +7,7 @@ import { littleEndian } from './codec.ts';
 import { GrowingMemory } from './memory.ts';
 
 export interface FieldPlace {
-  /** `traffic[1].packets`; empty for a plain integer. */
+  /** `traffic[1].packets`, `tcp_flags[0]`; empty for a plain integer. */
   readonly path: string;
   /** Bytes from the start. */
   readonly offset: number;
@@ -63,7 +63,7 @@ function fieldsOf(btf: Btf, { identifier, path, offset }: Place): FieldPlace[] {
       }),
     );
   }
-  if (type.kind === 'array' && btf.resolve(type.type).kind === 'struct') {
+  if (type.kind === 'array') {
     const size = btf.sizeOf(type.type);
     return Array.from({ length: type.length }, (_, index) => index).flatMap((index) =>
       fieldsOf(btf, {

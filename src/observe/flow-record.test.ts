@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { unknownEnds } from '../../test/support/flow-ends.ts';
 import {
   dropReason,
   type FlowEvent,
@@ -102,6 +103,7 @@ test('a dropped packet has its reason in words, and no ports where its protocol 
 test('an idle flow is told from the end that started it', () => {
   const key = { low: pod, high: outside, lowPort: 53, highPort: 5353, protocol: protocols.udp };
   const flow = {
+    ...unknownEnds,
     createdNs: 1e9,
     lastSeenNs: 3e9,
     bytes: [10, 20],

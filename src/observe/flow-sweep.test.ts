@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { unknownEnds } from '../../test/support/flow-ends.ts';
 import { type Flow, type FlowKey, flowKeyCodec, flowState } from '../datapath/generated.ts';
 import { encodeBytes } from '../kernel/codec.ts';
 import { parseAddress } from '../net/address.ts';
@@ -17,6 +18,7 @@ function key(protocol: number, lowPort = 1): FlowKey {
 
 function flow(idleS: number, fields: Partial<Flow> = {}): Flow {
   return {
+    ...unknownEnds,
     createdNs: 0,
     lastSeenNs: nowNs - idleS * 1e9,
     bytes: [0, 0],

@@ -59,6 +59,16 @@ SAMPLE struct flow_key flow_key = {
 };
 
 SAMPLE struct flow flow = {
+	.end = {{
+			.address = 0x04030201,
+			.ifindex = 0x05060708,
+			.link = {0x090a0b0c, 0x0d0e0f10},
+			.endpoint_id = 0x1112,
+			.mtu = 0x1314,
+		},
+		{.address = 0x08070605, .ifindex = 2, .link = {3, 4}, .endpoint_id = 5, .mtu = 6}},
+	.generation = 0x15161718,
+	.way = {WAY_POD, WAY_TUNNEL},
 	.created_ns = 0x0001020304050607,
 	.last_seen_ns = 0x0008090a0b0c0d0e,
 	.bytes = {1, 1ull << 40},

@@ -2,17 +2,25 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { detachAll, TcxAttacher } from '../../src/datapath/attach.ts';
-import { type Flow, type FlowKey, locationKind, maps } from '../../src/datapath/generated.ts';
+import {
+  type Flow,
+  type FlowKey,
+  flowPath,
+  locationKind,
+  maps,
+} from '../../src/datapath/generated.ts';
 import {
   type Datapath,
   type LoadOptions,
   loadDatapath,
   readDatapathObject,
 } from '../../src/datapath/loader.ts';
-import { linkPinName } from '../../src/datapath/pins.ts';
+import { installObject } from '../../src/datapath/loader-install.ts';
+import { linkPinName, pinPaths } from '../../src/datapath/pins.ts';
 import type { Attachment } from '../../src/datapath/tables/attacher.ts';
 import { queryTcx } from '../../src/kernel/attach.ts';
 import { BpfLink } from '../../src/kernel/link.ts';
@@ -22,7 +30,9 @@ import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { sweepFlows, sweptKeyCodec } from '../../src/observe/flow-sweep.ts';
+import { unknownEnds } from '../support/flow-ends.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
+import { compiledWith } from '../support/other-version.ts';
 import { testPinFolder } from '../support/pin-folder.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -101,6 +111,62 @@ rootTest('a map of another size is replaced by one with the same entries', (cont
   using third = loadDatapath({ ...options, sizes });
   assert.equal(third.adopted, true);
   assert.deepEqual(fs.readdirSync(third.paths.allPrograms), [third.objectHash]);
+});
+
+rootTest('the generation of the tables goes on over restarts and replaced maps', (context) => {
+  const options = loadOptions(testPinFolder(context));
+  {
+    using first = loadDatapath(options);
+    first.maps.tableGeneration.set(0, 77);
+  }
+  {
+    using second = loadDatapath(options);
+    assert.equal(second.maps.tableGeneration.get(0), 77);
+  }
+  const sizes = { ...options.sizes, addressEntries: 256, flowEntries: 2048 };
+  using third = loadDatapath({ ...options, sizes });
+  assert.equal(third.adopted, false);
+  assert.equal(third.maps.tableGeneration.get(0), 77);
+});
+
+rootTest('a number that has more or fewer bytes in another version keeps its value', (context) => {
+  const options = loadOptions(testPinFolder(context));
+  const folder = fs.mkdtempSync(join(tmpdir(), 'heddle-other-'));
+  context.after(() => fs.rmSync(folder, { recursive: true }));
+  const other = compiledWith(folder, (header) => {
+    const wide = header
+      .replace(/(FLOW_THROUGH_STACK = 1.*\n\}) __attribute__\(\(packed\)\);/, '$1;')
+      .replace('__u8 tcp_flags[2];', '__u32 tcp_flags[2];');
+    assert.equal(wide.length, header.length - ' __attribute__((packed))'.length + 1);
+    return wide;
+  });
+  const key: FlowKey = {
+    ...{ low: address, high: parseAddress('192.0.2.9'), lowPort: 40000, highPort: 80 },
+    protocol: protocols.tcp,
+  };
+  const flow: Flow = {
+    ...unknownEnds,
+    ...{
+      createdNs: 1e9,
+      lastSeenNs: 2e9,
+      bytes: [10, 20],
+      packets: [1, 2],
+      tcpFlags: [0x12, 0x1b],
+    },
+    ...{ initiator: 1, state: 0, ifindex: 1, direction: 1, path: flowPath.throughStack },
+  };
+  {
+    using first = loadDatapath(options);
+    first.maps.flows.set(key, flow);
+  }
+  const { replaced } = installObject(
+    { ...options, object: other.object },
+    pinPaths(options.pinDir),
+  );
+  assert.match(replaced.join(), /^flows: value 104 -> \d+ bytes, 1 entries carried over$/);
+  using second = loadDatapath(options);
+  assert.match(second.replaced.join(), /^flows: value \d+ -> 104 bytes, 1 entries carried over$/);
+  assert.deepEqual(second.maps.flows.get(key), flow);
 });
 
 rootTest('a size below what is in use is refused, and nothing is changed', (context) => {
@@ -270,6 +336,7 @@ rootTest(
       protocol: protocols.udp,
     });
     const flow = (idleSeconds: number): Flow => ({
+      ...unknownEnds,
       createdNs: 1e9,
       lastSeenNs: nowNs - idleSeconds * 1e9,
       bytes: [10, 20],

@@ -53,6 +53,7 @@ function node(context: TestContext): Node {
       endpoints: BpfMap.create(maps.endpoints, noPreallocation),
       addresses: BpfMap.create(maps.addresses, noPreallocation),
       routes: BpfMap.create(maps.routes),
+      tableGeneration: BpfMap.create(maps.tableGeneration),
     },
     nft: Nftables.open(namespace),
     attacher: memoryAttacher(),
@@ -180,7 +181,8 @@ for (const mode of ['native', 'vxlan'] as const) {
       assert.deepEqual([target.ip('route'), target.ip('-6', 'route'), target.ip('link')], before);
       assert.equal(target.nft.listTable('inet', 'heddle'), undefined);
       assert.equal(target.ip('neigh', 'show', 'nud', 'permanent', 'dev', 'hd1'), '');
-      for (const map of Object.values(target.maps)) assert.equal(map.count(), 0, map.name);
+      const { endpoints, addresses, routes } = target.maps;
+      for (const map of [endpoints, addresses, routes]) assert.equal(map.count(), 0, map.name);
     },
   );
 
@@ -209,6 +211,34 @@ for (const mode of ['native', 'vxlan'] as const) {
     },
   );
 }
+
+rootTest(
+  'each settle that changes what is looked up begins a generation, others none',
+  async (context) => {
+    const target = node(context);
+    const reconciler = process(target);
+    const generation = (): number => target.maps.tableGeneration.get(0) ?? 0;
+    const begun = async (desired: DesiredState): Promise<number> => {
+      const before = generation();
+      const report = await reconciler.settle(desired, { relist: true, prune: true });
+      assert.deepEqual(report.failures, []);
+      return generation() - before;
+    };
+    await settle(reconciler, target, 'native');
+    const desired = target.desired('native');
+    assert.equal(await begun(desired), 0, 'nothing changed');
+    const [endpoint] = desired.endpoints;
+    assert.ok(endpoint);
+    const limited = { ...endpoint, bandwidth: { ingress: { bitsPerSecond: 1e6 } } };
+    assert.ok((await begun({ ...desired, endpoints: [limited] })) > 0, 'its packets are to wait');
+    const elsewhere = linkByName(target.socket, 'pod1');
+    assert.ok(elsewhere);
+    const moved = { ...endpoint, hostIfName: 'pod1', hostIfIndex: elsewhere.ifIndex };
+    assert.ok((await begun({ ...desired, endpoints: [moved] })) > 0, 'it is elsewhere');
+    assert.ok((await begun({ ...desired, endpoints: [] })) > 0, 'it has gone');
+    assert.equal(await begun({ ...desired, endpoints: [] }), 0, 'nothing changed');
+  },
+);
 
 rootTest('from native to VXLAN and back, everything follows', async (context) => {
   const target = node(context);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import type { NodeStatus } from '../../src/agent/api-types.ts';
+import type { MapDump, NodeStatus } from '../../src/agent/api-types.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { CniError, callCni } from '../../src/lab/cni-call.ts';
 import { heddleCommand, namespacePath } from '../../src/lab/paths.ts';
@@ -32,6 +32,7 @@ for (const mode of ['native', 'vxlan'] as const) {
         );
         await new Promise((resolve) => setTimeout(resolve, 800));
         const before = await lab().status('node-1');
+        const generation = await tableGeneration(lab());
         lab().lab.agent('node-1').signal('SIGKILL');
         const after = await successor(lab(), before.pid);
         for (const { sent, received, missing } of await Promise.all(streams)) {
@@ -43,6 +44,8 @@ for (const mode of ['native', 'vxlan'] as const) {
           [],
           'a table was written again',
         );
+        // What the one before it may not have counted any more.
+        assert.equal(await tableGeneration(lab()), generation + 1);
         assert.equal(after.endpoints, 2);
         assert.match(lab().notes.join('\n'), /agent of node-1 ended \(SIGKILL\): started again/);
       },
@@ -126,6 +129,11 @@ describe('no agent', () => {
     await callCni({ ...request, command: 'DEL' });
   });
 });
+
+async function tableGeneration(lab: TestLab): Promise<number> {
+  const { entries } = await lab.ask<MapDump>('node-1', '/v1/maps/table_generation');
+  return Number(entries[0]?.value);
+}
 
 function successor(lab: TestLab, pid: number): Promise<NodeStatus> {
   return eventually(

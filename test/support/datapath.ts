@@ -18,6 +18,8 @@ import {
   maps,
   type ProgramName,
   programNames,
+  type Route,
+  type RouteKey,
   rings,
   routeKind,
 } from '../../src/datapath/generated.ts';
@@ -70,6 +72,8 @@ export interface TestDatapath {
   program(name: ProgramName): BpfProgram;
   readonly endpoints: BpfMap<EndpointKey, Endpoint>;
   readonly addresses: BpfMap<Address, Location>;
+  readonly routes: BpfMap<RouteKey, Route>;
+  readonly tableGeneration: BpfMap<number, number>;
   readonly flows: BpfMap<FlowKey, Flow>;
   readonly events: RingBuffer<FlowEvent>;
   endpointCounters(id: number): EndpointCounters;
@@ -112,6 +116,8 @@ export function testDatapath(
     program,
     endpoints: opened.use(object.map(maps.endpoints)),
     addresses: opened.use(object.map(maps.addresses)),
+    routes: opened.use(object.map(maps.routes)),
+    tableGeneration: opened.use(object.map(maps.tableGeneration)),
     run: testRun,
     time: (name, packet, options) => testRun(name, packet, options).durationNs,
     flows: opened.use(object.map(maps.flows)),
@@ -153,7 +159,8 @@ function fillMaps(object: BpfObject): void {
   }
 }
 
-function routeKeyOf(text: string): { prefixLength: number; address: Address } {
+/** Of a prefix in CIDR notation. */
+export function routeKeyOf(text: string): RouteKey {
   const prefix = parsePrefix(text);
   const mapped = prefixFamily(prefix) === 4 ? 96 : 0;
   return { prefixLength: prefixLength(prefix) + mapped, address: prefixAddress(prefix) };

@@ -22,7 +22,7 @@ const sources = fileURLToPath(new URL('../../../bpf', import.meta.url));
 
 /** The compiled object; works in `folder`. */
 export function otherVersion(folder: string): Uint8Array {
-  return otherLayout(folder, '__u64 generation;').object;
+  return otherLayout(folder, '__u64 another;').object;
 }
 
 export interface OtherLayout {
@@ -33,16 +33,22 @@ export interface OtherLayout {
 
 /** The data path with one more member at the start of the structs that maps hold; works in `folder`. */
 export function otherLayout(folder: string, member: string): OtherLayout {
+  const structs = ['location', 'endpoint', 'route', 'flow', 'drop_counter'];
+  return compiledWith(folder, (header) =>
+    structs.reduce((text, name) => {
+      const start = `struct ${name} {\n`;
+      assert.ok(text.includes(start), start);
+      return text.replace(start, `${start}\t${member}\n`);
+    }, header),
+  );
+}
+
+/** The data path with what `edit` makes of its shared.h; works in `folder`. */
+export function compiledWith(folder: string, edit: (header: string) => string): OtherLayout {
   const copy = join(folder, 'bpf');
   fs.cpSync(sources, copy, { recursive: true });
   const header = join(copy, 'shared.h');
-  const structs = ['location', 'endpoint', 'route', 'flow', 'drop_counter'];
-  let text = fs.readFileSync(header, 'utf8');
-  for (const name of structs) {
-    const start = `struct ${name} {\n`;
-    assert.ok(text.includes(start), start);
-    text = text.replace(start, `${start}\t${member}\n`);
-  }
+  const text = edit(fs.readFileSync(header, 'utf8'));
   fs.writeFileSync(header, text);
   const object = join(copy, 'other.o');
   const multiarch = execFileSync('clang', ['-print-multiarch'], { encoding: 'utf8' }).trim();

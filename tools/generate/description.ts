@@ -104,6 +104,7 @@ class StructCollector {
     if (type.kind === 'struct') return this.struct(type);
     if (type.kind === 'int') return integer(type);
     if (type.kind === 'enum' && type.size === 4) return { type: 'number', codec: 'u32', size: 4 };
+    if (type.kind === 'enum' && type.size === 1) return { type: 'number', codec: 'u8', size: 1 };
     throw new Error(`a ${type.kind} (${type.name}) has no TypeScript counterpart`);
   }
 

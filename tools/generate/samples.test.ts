@@ -18,6 +18,7 @@ import {
   flowKeyCodec,
   flowPath,
   flowState,
+  flowWay,
   locationCodec,
   locationKind,
   routeCodec,
@@ -77,6 +78,18 @@ const samples: readonly Sample[] = [
     protocol: 6,
   }),
   sample('flow', flowCodec, {
+    end: [
+      {
+        address: 0x01020304,
+        ifindex: 0x05060708,
+        link: [0x090a0b0c, 0x0d0e0f10],
+        endpointId: 0x1112,
+        mtu: 0x1314,
+      },
+      { address: 0x05060708, ifindex: 2, link: [3, 4], endpointId: 5, mtu: 6 },
+    ],
+    generation: 0x15161718,
+    way: [flowWay.pod, flowWay.tunnel],
     createdNs: 0x01020304050607,
     lastSeenNs: 0x08090a0b0c0d0e,
     bytes: [1, 2 ** 40],

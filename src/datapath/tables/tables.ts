@@ -5,12 +5,14 @@ import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
+import type { Table } from '../../reconcile/table.ts';
 import { type TrackedTable, type Tracking, trackTable } from '../../reconcile/tracked-table.ts';
 import type { Endpoint, EndpointKey, Location, Route, RouteKey } from '../generated.ts';
 import * as addresses from './addresses.ts';
 import type { Attacher } from './attacher.ts';
 import * as attachments from './attachments.ts';
 import * as endpoints from './endpoints.ts';
+import { countingChanges } from './generation.ts';
 import { linkAddressEntries, linkAddressTable } from './link-addresses.ts';
 import { linkEntries, linkTable } from './links.ts';
 import * as neighbours from './neighbours.ts';
@@ -27,6 +29,7 @@ export interface TableTargets {
     readonly endpoints: BpfMap<EndpointKey, Endpoint>;
     readonly addresses: BpfMap<Address, Location>;
     readonly routes: BpfMap<RouteKey, Route>;
+    readonly tableGeneration: BpfMap<number, number>;
   };
   readonly nft: NftRunner;
   readonly attacher: Attacher;
@@ -38,17 +41,19 @@ export function datapathTables(
   targets: TableTargets,
 ): readonly ((tracking: Tracking) => TrackedTable<DesiredState>)[] {
   const { socket, maps, nft, attacher, sysctlMemory } = targets;
+  const counted = <Entry>(table: Table<Entry>): Table<Entry> =>
+    countingChanges(table, maps.tableGeneration);
   return [
     trackTable(sysctlTable(sysctlMemory), sysctlEntries),
     trackTable(linkTable(socket), linkEntries),
     trackTable(linkAddressTable(socket), linkAddressEntries),
-    trackTable(endpoints.endpointMapTable(maps.endpoints), endpoints.endpointMapEntries),
-    trackTable(addresses.addressMapTable(maps.addresses), addresses.addressMapEntries),
-    trackTable(routeMapTable(maps.routes), routeMapEntries),
+    trackTable(counted(endpoints.endpointMapTable(maps.endpoints)), endpoints.endpointMapEntries),
+    trackTable(counted(addresses.addressMapTable(maps.addresses)), addresses.addressMapEntries),
+    trackTable(counted(routeMapTable(maps.routes)), routeMapEntries),
     trackTable(routes.routeTable(socket), routes.routeEntries),
     trackTable(neighbours.neighbourTable(socket), neighbours.neighbourEntries),
     trackTable(nftTable(nft), nftEntries),
-    trackTable(attachments.attachmentTable(attacher), attachments.attachmentEntries),
+    trackTable(counted(attachments.attachmentTable(attacher)), attachments.attachmentEntries),
   ];
 }
 

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a flow remembers of its two ends, so that only its first packets are looked up.
+ *
+ * It stands as long as the tables do: it carries their generation, which the agent counts up after
+ * each change. Who looks something up reads the generation first, so that what an old table said
+ * never gets the number of a new one. Nobody reads what is being written: the writer takes the
+ * generation away for that time, and a reader looks at it before and after.
+ */
+#pragma once
+
+#include "addresses.h"
+#include "maps.h"
+#include "packet.h"
+
+/* What a packet's lookups found out of an end: a link or a way, or nothing. */
+struct found_end {
+	struct flow_end end;
+	enum flow_way way;
+};
+
+struct found_ends {
+	struct found_end sender;
+	struct found_end receiver;
+};
+
+/* Before any lookup whose result is to be remembered. */
+static __always_inline __u32 current_generation(void)
+{
+	__u32 zero = 0;
+	__u32 *number = bpf_map_lookup_elem(&table_generation, &zero);
+	__u32 generation = number ? *number : GENERATION_IN_WORK;
+
+	barrier();
+	return generation;
+}
+
+/* The sender as from_pod judged it: its interface, its MAC and its address belong together. */
+static __always_inline void found_sender(struct found_end *found, const struct packet *packet,
+					 const struct endpoint *endpoint)
+{
+	const __u8 *own = endpoint->mac.byte;
+
+	found->end.address = packet->source.word[3];
+	found->end.ifindex = packet->ifindex;
+	found->end.link[0] = *(const __u32 *)own;
+	found->end.link[1] = *(const __u16 *)(own + 4) | LINK_IS_MAC;
+	found->end.endpoint_id = endpoint->id;
+}
+
+/* A pod here, unless its packets have to wait in a queue. */
+static __always_inline void found_pod(struct found_end *found, const struct address *address,
+				      const struct location *location)
+{
+	if (location->queued)
+		return;
+	found->end.address = address->word[3];
+	found->end.ifindex = location->ifindex;
+	found->end.endpoint_id = location->endpoint_id;
+	found->way = WAY_POD;
+}
+
+/* A pod of another node. What only its route can say is not kept: IPv6 addresses of nodes. */
+static __always_inline void found_route(struct found_end *found, const struct address *address,
+					const struct route *route)
+{
+	bool is_ipv4 = is_mapped_ipv4(&route->next_hop);
+
+	if (!is_ipv4 && route->kind != ROUTE_NATIVE)
+		return;
+	found->end.address = address->word[3];
+	found->end.ifindex = route->ifindex;
+	found->end.link[0] = is_ipv4 ? route->next_hop.word[3] : 0;
+	found->end.link[1] = route->vni;
+	found->end.mtu = route->mtu < 0xffff ? route->mtu : 0xffff;
+	if (route->kind == ROUTE_OVERLAY)
+		found->way = WAY_TUNNEL;
+	else
+		found->way = is_ipv4 ? WAY_NEIGHBOUR : WAY_NEIGHBOUR_IPV6;
+}
+
+/* Neither a pod's address nor in a pod range, or the node's own. */
+static __always_inline void found_stack(struct found_end *found, const struct address *address)
+{
+	found->end.address = address->word[3];
+	found->way = WAY_STACK;
+}
+
+static __always_inline bool is_same_end(const struct flow_end *a, const struct flow_end *b)
+{
+	return a->ifindex == b->ifindex && a->address == b->address;
+}
+
+static __always_inline bool has_link(const struct flow_end *end)
+{
+	return end->link[0] | end->link[1];
+}
+
+static __always_inline bool is_known(const struct flow_end *known, enum flow_way way,
+				     const struct found_end *found)
+{
+	const struct flow_end *end = &found->end;
+
+	if (!found->way && !has_link(end))
+		return true;
+	return is_same_end(known, end) && (!found->way || found->way == way) &&
+	       (!has_link(end) ||
+		(known->link[0] == end->link[0] && known->link[1] == end->link[1]));
+}
+
+/* One packet finds out how its sender is known, another how to get there: both are kept. */
+static __always_inline void keep_end(struct flow_end *known, enum flow_way *way,
+				     const struct found_end *found)
+{
+	const struct flow_end *end = &found->end;
+
+	if (!found->way && !has_link(end))
+		return;
+	if (!is_same_end(known, end)) {
+		*known = *end;
+		*way = found->way;
+		return;
+	}
+	if (has_link(end)) {
+		known->link[0] = end->link[0];
+		known->link[1] = end->link[1];
+		known->mtu = end->mtu;
+	}
+	if (found->way)
+		*way = found->way;
+}
+
+static __always_inline void forget_ends(struct flow *flow)
+{
+	flow->end[0] = (struct flow_end){};
+	flow->end[1] = (struct flow_end){};
+	flow->way[0] = WAY_UNKNOWN;
+	flow->way[1] = WAY_UNKNOWN;
+}
+
+/* Of a flow that nobody else has seen. */
+static __always_inline void begin_ends(struct flow *flow, const struct found_ends *found,
+				       enum flow_direction sent)
+{
+	const struct found_end *low = sent == FLOW_FROM_LOW ? &found->sender : &found->receiver;
+	const struct found_end *high = sent == FLOW_FROM_LOW ? &found->receiver : &found->sender;
+
+	flow->end[0] = low->end;
+	flow->end[1] = high->end;
+	flow->way[0] = low->way;
+	flow->way[1] = high->way;
+}
+
+/*
+ * 1. Another processor is writing: its turn.
+ * 2. Nothing that the entry does not have, as for each packet of a flow that is always looked up.
+ */
+static __noinline void remember_ends(struct flow *flow, const struct found_ends *found,
+				     enum flow_direction sent, __u32 generation)
+{
+	struct flow_end *sender = &flow->end[sent & 1];
+	struct flow_end *receiver = &flow->end[!(sent & 1)];
+	enum flow_way *to_sender = &flow->way[sent & 1];
+	enum flow_way *to_receiver = &flow->way[!(sent & 1)];
+	__u32 known = flow->generation;
+
+	if (known == GENERATION_IN_WORK) /* 1 */
+		return;
+	if (known == generation && is_known(sender, *to_sender, &found->sender) &&
+	    is_known(receiver, *to_receiver, &found->receiver)) /* 2 */
+		return;
+	if (__sync_val_compare_and_swap(&flow->generation, known, GENERATION_IN_WORK) != known)
+		return;
+	if (known != generation)
+		forget_ends(flow);
+	keep_end(sender, to_sender, &found->sender);
+	keep_end(receiver, to_receiver, &found->receiver);
+	__sync_lock_test_and_set(&flow->generation, generation);
+}
+
+/* What was read of the entry between two calls that say yes is of this generation. */
+static __always_inline bool is_of(const struct flow *flow, __u32 generation)
+{
+	__u32 found;
+
+	barrier();
+	found = *(const volatile __u32 *)&flow->generation;
+	barrier();
+	return found == generation;
+}
+
+/*
+ * Has this end sent from this very interface, with this very MAC and address, and was that right?
+ * Compared as words: clang would take twelve byte loads.
+ */
+static __always_inline bool is_sender(struct __sk_buff *skb, const struct packet *packet,
+				      const struct flow_end *end)
+{
+	const struct ethhdr *ethernet = header_at(skb, 0, sizeof(*ethernet));
+	const __u8 *source;
+
+	if (!ethernet)
+		return false;
+	source = ethernet->h_source;
+	return end->ifindex == skb->ifindex && end->address == packet->source.word[3] &&
+	       end->link[0] == *(const __u32 *)source &&
+	       end->link[1] == (*(const __u16 *)(source + 4) | LINK_IS_MAC) && end->endpoint_id;
+}
