@@ -1,0 +1,169 @@
+// What a flow's entry remembers of its ends is for those ends alone: nobody becomes another's sender by it, and what does not fit
+// a packet is not followed.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { dropReason, type Flow, flowWay, maps } from '../../src/datapath/generated.ts';
+import { parseMac } from '../../src/net/mac.ts';
+import { testDatapath } from '../support/datapath.ts';
+import { db, strangerIfIndex, uplink, web } from '../support/datapath-network.ts';
+import {
+  anotherMac,
+  answer,
+  clear,
+  families,
+  fromNeighbour,
+  fromTunnel,
+  onlyFlow,
+  passed,
+  refused,
+  send,
+  third,
+  toDb,
+  toNeighbour,
+  toTunnel,
+  toWorld,
+  upTheStack,
+  webOut,
+  webToDb,
+} from '../support/flow-packets.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const inWork = 0xffff_ffff;
+
+rootTest('nobody else can send on an established flow', (context) => {
+  const datapath = testDatapath(context);
+  for (const family of families) {
+    for (const sending of [toDb, toNeighbour, toTunnel, toWorld]) {
+      send(datapath, sending, { family });
+      const frauds: readonly (readonly [object, number])[] = [
+        [{ mac: anotherMac }, dropReason.spoofedMac],
+        [{ mac: parseMac('00:00:00:00:00:00') }, dropReason.spoofedMac],
+        [{ ifIndex: db.ifIndex }, dropReason.spoofedMac],
+        [{ ifIndex: db.ifIndex, mac: db.mac }, dropReason.spoofedAddress],
+        [{ ifIndex: strangerIfIndex }, dropReason.unknownEndpoint],
+        [{ ifIndex: uplink }, dropReason.unknownEndpoint],
+      ];
+      for (const [fraud, reason] of frauds) {
+        const found = send(datapath, { ...sending, ...fraud }, { family });
+        assert.deepEqual({ ...found, ...refused(reason) }, found, JSON.stringify(fraud));
+      }
+      clear(datapath);
+    }
+  }
+});
+
+rootTest('an end that was only ever a receiver has to show who it is', (context) => {
+  const datapath = testDatapath(context);
+  for (const family of families) {
+    for (const [sending, receiver] of [
+      [toDb, db],
+      [fromNeighbour, db],
+      [fromTunnel, db],
+    ] as const) {
+      send(datapath, sending, { family });
+      send(datapath, sending, { family });
+      const back = answer(sending, receiver);
+      for (const mac of [anotherMac, parseMac('00:00:00:00:00:00')]) {
+        const found = send(datapath, { ...back, mac }, { family, back: true });
+        assert.deepEqual({ ...found, ...refused(dropReason.spoofedMac) }, found);
+      }
+      assert.equal(send(datapath, back, { family, back: true }).verdict, 'redirect');
+      // A pod that claims the other end's address, which the entry knows by now.
+      const claimed = {
+        ...sending,
+        program: 'from_pod',
+        ifIndex: db.ifIndex,
+        mac: db.mac,
+      } as const;
+      const found = send(datapath, claimed, { family });
+      assert.deepEqual({ ...found, ...refused(dropReason.spoofedAddress) }, found);
+      clear(datapath);
+    }
+  }
+});
+
+// The kernel puts 48 bytes before a key; whatever is read of an established flow is on lines that it needs anyway.
+test('an entry of the flow table is three cache lines', () => {
+  const { key, value } = maps.flows;
+  assert.equal(48 + key.size + value.size, 3 * 64);
+});
+
+rootTest('both ends of a flow are remembered side by side', (context) => {
+  const datapath = testDatapath(context);
+  const back = answer(toDb, db);
+  send(datapath, toDb, { family: 4 });
+  send(datapath, back, { family: 4, back: true });
+  const { end, way, generation } = onlyFlow(datapath);
+  assert.deepEqual(way, [flowWay.pod, flowWay.pod]);
+  assert.deepEqual(
+    end.map(({ ifindex, endpointId }) => [ifindex, endpointId]),
+    [
+      [web.ifIndex, web.id],
+      [db.ifIndex, db.id],
+    ],
+  );
+  datapath.endpoints.delete({ ifindex: web.ifIndex });
+  datapath.endpoints.delete({ ifindex: db.ifIndex });
+  assert.deepEqual(send(datapath, toDb, { family: 4 }), webToDb);
+  const dbToWeb = passed('redirect', ['web ingress', 'db egress']);
+  assert.deepEqual(send(datapath, back, { family: 4, back: true }), dbToWeb);
+  assert.equal(onlyFlow(datapath).generation, generation);
+});
+
+rootTest(
+  'a packet that is too long for a remembered way goes up the stack, others not',
+  (context) => {
+    const datapath = testDatapath(context);
+    for (const family of families) {
+      for (const [sending, fits] of [
+        [toNeighbour, 1400],
+        [toTunnel, 1350],
+      ] as const) {
+        send(datapath, sending, { family });
+        assert.deepEqual(send(datapath, sending, { family, payload: 1490 }), upTheStack);
+        assert.deepEqual(send(datapath, sending, { family, payload: fits }), webOut);
+        const long = { family, payload: 2 * fits };
+        assert.deepEqual(send(datapath, sending, { ...long, gsoSize: fits }), webOut);
+        assert.deepEqual(send(datapath, sending, { ...long, gsoSize: 1480 }), upTheStack);
+        clear(datapath);
+      }
+    }
+  },
+);
+
+rootTest('an entry that is being written is neither followed nor written', (context) => {
+  const datapath = testDatapath(context);
+  send(datapath, toDb, { family: 4 });
+  const [[key, flow]] = [...datapath.flows.entries()] as [[never, Flow]];
+  const wrong = flow.end.map((end) => ({ ...end, endpointId: third.id, ifindex: third.ifIndex }));
+  const end = [wrong[0], wrong[1]] as unknown as Flow['end'];
+  datapath.flows.set(key, { ...flow, end, generation: inWork });
+  assert.deepEqual(send(datapath, toDb, { family: 4 }), webToDb);
+  assert.deepEqual(onlyFlow(datapath).end, end);
+  assert.equal(onlyFlow(datapath).generation, inWork);
+});
+
+rootTest('an entry that holds another flow’s ends is not followed', (context) => {
+  const datapath = testDatapath(context);
+  for (const sending of [toDb, toNeighbour, toWorld]) {
+    send(datapath, sending, { family: 4 });
+    const [[key, flow]] = [...datapath.flows.entries()] as [[never, Flow]];
+    for (const which of [0, 1]) {
+      const end = flow.end.map((each, index) =>
+        index === which ? { ...each, address: each.address ^ 1 } : each,
+      ) as unknown as Flow['end'];
+      datapath.flows.set(key, { ...flow, end });
+      datapath.endpoints.delete({ ifindex: web.ifIndex });
+      const found = send(datapath, sending, { family: 4 });
+      assert.deepEqual({ ...found, ...refused(dropReason.unknownEndpoint) }, found);
+      datapath.endpoints.set(
+        { ifindex: web.ifIndex },
+        {
+          ...{ ipv4: web[4], ipv6: web[6], mac: web.mac, id: web.id },
+        },
+      );
+    }
+    clear(datapath);
+  }
+});
