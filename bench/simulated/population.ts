@@ -14,16 +14,20 @@ export function podRange(node: number): string {
   return `10.${220 + (node >> 8)}.${node & 255}.0/24`;
 }
 
+// Other machines stand between the nodes, so that their addresses cannot be taken together.
+const stride = 3;
+
 /** A node has two of them in turn, so that a change is a change of every table that depends on it. */
 export function nodeAddress(node: number, turn: 0 | 1 = 0): string {
-  return `10.216.${(turn === 0 ? 0 : 64) + (node >> 7)}.${(node & 127) + 1}`;
+  const place = stride * node;
+  return `10.216.${(turn === 0 ? 0 : 64) + (place >> 7)}.${(place & 127) + 1}`;
 }
 
 export function nodeStatus(node: number, turn: 0 | 1 = 0): object {
   return {
     addresses: [
       { type: 'InternalIP', address: nodeAddress(node, turn) },
-      { type: 'InternalIP', address: `fd00:216::${node + 1}` },
+      { type: 'InternalIP', address: `fd00:216::${(stride * node + 1).toString(16)}` },
       { type: 'Hostname', address: nodeName(node) },
     ],
   };
