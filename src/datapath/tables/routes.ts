@@ -113,7 +113,7 @@ export function routeTable(socket: NetlinkSocket): Table<RouteEntry> {
         key,
         write: (route, requests) => addRoute(requests, asRoute(route)),
       });
-      return replaceTaken(socket, wanted, failures);
+      return replaceTaken(socket, wanted, { failures, list });
     },
     delete: (surplus) =>
       writeBatch(socket, surplus, {
@@ -128,15 +128,22 @@ export function routeTable(socket: NetlinkSocket): Table<RouteEntry> {
 
 const nowhere = { gateway: undefined, ifIndex: undefined, source: undefined } as const;
 
+interface Taken {
+  /** Of adding. */
+  readonly failures: readonly EntryFailure[];
+  /** Ours by destination, of which there are thousands: only what changed is parsed. */
+  list(): ReadonlyMap<string, RouteEntry>;
+}
+
 // Replacing would take over a route that somebody else has put there, so only what is ours is replaced.
 function replaceTaken(
   socket: NetlinkSocket,
   wanted: readonly RouteEntry[],
-  failures: readonly EntryFailure[],
+  { failures, list }: Taken,
 ): readonly EntryFailure[] {
   const taken = failures.filter(({ error }) => isKernelError(error, 'EEXIST'));
   if (taken.length === 0) return failures;
-  const ours = new Set<string>(listOurs(socket).map(({ destination }) => destination));
+  const ours = list();
   const takenKeys = new Set(taken.map(({ key }) => key));
   const key = ({ destination }: RouteEntry): string => destination;
   const replaceable = wanted.filter(
