@@ -1,4 +1,4 @@
-// V8's nursery, where objects begin. Half a megabyte (small-heap.ts) suits an agent that hears little, but of a page of
+// V8's nursery, where objects begin. A megabyte or less (small-heap.ts) suits an agent that hears little, but of a page of
 // pods half would be there still at the next collection and pass for something that stays: reading 10,000 pods takes a
 // third less processor time with four megabytes, and more than four bring nothing.
 

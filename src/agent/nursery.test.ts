@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { growNursery } from './nursery.ts';
+
+function nurseryBytes(): number {
+  const found = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space');
+  return found?.space_size ?? 0;
+}
+
+// As when pages of a large list are read: each is there for a while.
+async function readPages(count: number): Promise<void> {
+  const pages: unknown[] = [];
+  for (let page = 0; page < count; page++) {
+    const items = Array.from({ length: 3_000 }, (_, index) => ({ index, name: `pod-${index}` }));
+    pages.push(JSON.parse(JSON.stringify(items)));
+    if (pages.length > 20) pages.length = 0;
+    await setImmediate();
+  }
+}
+
+test('the nursery grows while much is read, to four megabytes a half or little more', async () => {
+  setFlagsFromString('--semi-space-growth-factor=1');
+  await readPages(60);
+  assert.ok(nurseryBytes() <= 2 << 20, `${nurseryBytes()} bytes by itself`);
+  const end = growNursery();
+  await readPages(120);
+  assert.ok(nurseryBytes() >= 8 << 20, `${nurseryBytes()} bytes`);
+  const grown = nurseryBytes();
+  await readPages(120);
+  assert.equal(nurseryBytes(), grown, 'large enough, it stays');
+  assert.ok(grown <= 16 << 20, `${grown} bytes`);
+  end();
+});
