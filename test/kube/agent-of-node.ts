@@ -1,7 +1,7 @@
 // The agents of a cluster, asked on their nodes: also while the API server is away.
 
 import assert from 'node:assert/strict';
-import type { NodeStatus, TableWrites } from '../../src/agent/api-types.ts';
+import type { EndpointView, NodeStatus, TableWrites } from '../../src/agent/api-types.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { containerdSocket } from './cluster/node-files.ts';
 
@@ -40,6 +40,15 @@ export async function agentStatus(
 ): Promise<NodeStatus | undefined> {
   const { exitCode, stdout } = await askAgent(cluster, node, '/v1/status');
   return exitCode === 0 ? (JSON.parse(stdout) as NodeStatus) : undefined;
+}
+
+/** What `heddle endpoints -o json` prints; none while no agent answers. */
+export async function agentEndpoints(
+  cluster: KubeCluster,
+  node: string,
+): Promise<readonly EndpointView[]> {
+  const { exitCode, stdout } = await askAgent(cluster, node, '/v1/endpoints');
+  return exitCode === 0 ? (JSON.parse(stdout) as EndpointView[]) : [];
 }
 
 /** Why the agent is not ready; undefined when it is, or when none answers. */

@@ -13,12 +13,17 @@ const many = 100;
 // A machine that does other things, too.
 const patienceMs = 300_000;
 
+const deployment = idleDeployment(name, 0) as { readonly spec: object };
+/** Half of its pods are replaced at a time. */
+const strategy = { rollingUpdate: { maxSurge: '50%', maxUnavailable: '50%' } };
+const crowd = { ...deployment, spec: { ...deployment.spec, strategy } };
+
 describe('a hundred pods', () => {
   const ours = sharedCluster('heddle');
   const reference = sharedCluster('bridge');
   before(async () => {
     if (reasonToSkip() !== undefined) return;
-    for (const cluster of [ours(), reference()]) await cluster.apply([idleDeployment(name, 0)]);
+    for (const cluster of [ours(), reference()]) await cluster.apply([crowd]);
   });
   after(async () => {
     if (reasonToSkip() !== undefined) return;

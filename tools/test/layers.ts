@@ -11,6 +11,8 @@ export interface Layer {
   readonly timeoutMs: number;
   /** How many files run at once. Layers that load the CPU or share the machine's network state take one at a time. */
   readonly parallelFiles: number;
+  /** Groups of files (words of their paths) that share something big: one file at a time of each group and of the rest. */
+  readonly groups?: readonly (readonly string[])[];
   /** Not among the layers of `npm test`: it has a command of its own. */
   readonly onlyByName?: true;
 }
@@ -33,6 +35,8 @@ export function testLayers(parallel: number): readonly Layer[] {
       folders: ['test/kube'],
       timeoutMs: 900_000,
       parallelFiles: 1,
+      // Most of it is waiting. These break nodes of clusters that are theirs, the others share two that stay whole.
+      ...(parallel > 1 && { groups: [['/install.', '/interruption.', '/nodes.']] }),
       onlyByName: true,
     },
   ];
@@ -47,6 +51,14 @@ export function testFiles(layer: Layer): readonly string[] {
     )
     .filter((file) => file.endsWith('.test.ts'))
     .sort();
+}
+
+/** What runs side by side: a list for each process to take its next file from; processes may share one. */
+export function queues(layer: Layer, files: readonly string[]): readonly string[][] {
+  const { groups = [], parallelFiles } = layer;
+  const grouped = groups.map((words) => files.filter((file) => matches(file, words)));
+  const rest = files.filter((file) => !grouped.some((group) => group.includes(file)));
+  return [...grouped, ...Array<string[]>(parallelFiles).fill([...rest])];
 }
 
 export interface Selection {

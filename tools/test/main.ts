@@ -2,7 +2,7 @@
 // Exit code 1 when a test failed, when none ran, or, where CI=true, when one was skipped.
 
 import { availableParallelism } from 'node:os';
-import { type Layer, matches, select, testFiles, testLayers } from './layers.ts';
+import { type Layer, matches, queues, select, testFiles, testLayers } from './layers.ts';
 import { failureText, fileLine, skipText, toldLines, total, totalsLine } from './progress.ts';
 import { type FileResult, runFile } from './run-file.ts';
 
@@ -22,9 +22,8 @@ for (const layer of layers)
 process.exitCode = conclude(results);
 
 async function runLayer(layer: Layer, files: readonly string[]): Promise<readonly FileResult[]> {
-  const waiting = [...files];
   const done: FileResult[] = [];
-  const work = async (): Promise<void> => {
+  const work = async (waiting: string[]): Promise<void> => {
     for (;;) {
       const file = interrupted.signal.aborted ? undefined : waiting.shift();
       if (file === undefined) return;
@@ -37,7 +36,7 @@ async function runLayer(layer: Layer, files: readonly string[]): Promise<readonl
       report(layer, result);
     }
   };
-  await Promise.all(Array.from({ length: layer.parallelFiles }, work));
+  await Promise.all(queues(layer, files).map(work));
   return done;
 }
 

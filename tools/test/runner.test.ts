@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestEvent } from './events.ts';
-import { matches, select, testLayers } from './layers.ts';
+import { matches, queues, select, testLayers } from './layers.ts';
 import { failureText, fileLine, skipText, toldLines, total, totalsLine } from './progress.ts';
 import { closeBooks, type FileResult } from './run-file.ts';
 
@@ -31,6 +31,18 @@ test('only the layers without load on the machine run files beside each other', 
   );
 });
 
+test('files of a group run one after another, beside the rest', () => {
+  const files = ['test/kube/dns.test.ts', 'test/kube/nodes.test.ts', 'test/kube/install.test.ts'];
+  const of = (parallel: number): readonly string[][] =>
+    testLayers(parallel).flatMap((layer) => (layer.name === 'kube' ? queues(layer, files) : []));
+  assert.deepEqual(of(2), [files.slice(1), files.slice(0, 1)]);
+  assert.deepEqual(of(1), [files], 'a machine with one processor has no time to wait');
+  const [unit] = testLayers(2);
+  assert(unit !== undefined);
+  const [first, second] = queues(unit, ['a', 'b', 'c']);
+  assert.equal(first, second, 'the same list for all processes where there are no groups');
+});
+
 const passed: TestEvent = { outcome: 'passed', name: 'works' };
 const failed: TestEvent = { outcome: 'failed', name: 'breaks', text: 'Error: no\nat x' };
 const skipped: TestEvent = { outcome: 'skipped', name: 'waits', text: 'needs root' };
@@ -50,6 +62,7 @@ test('a file that ends badly has failed even when all its tests passed', () => {
 test('what a test has to tell is shown, and makes no file a good one', () => {
   const told: TestEvent = { outcome: 'told', name: '100 pods Ready in 20 s' };
   assert.deepEqual(toldLines(result([told, passed])), ['    100 pods Ready in 20 s']);
+  assert.deepEqual(toldLines(result([{ ...passed, ms: 12_340 }])), ['    12.3 s: works']);
   assert.equal(closeBooks([told], undefined).at(-1)?.outcome, 'failed');
 });
 

@@ -209,7 +209,9 @@ export class KubeCluster implements AsyncDisposable {
 
   /** Loads an archive into containerd of every node. */
   async importImage(archive: string): Promise<void> {
-    for (const { name } of this.record.nodes) await nodes.importImage(this.paths, name, archive);
+    const { paths } = this;
+    const all = this.record.nodes.map(({ name }) => nodes.importImage(paths, name, archive));
+    await Promise.all(all);
   }
 
   /**
