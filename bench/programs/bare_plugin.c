@@ -89,25 +89,6 @@ static struct pod the_pod(void)
 	return pod;
 }
 
-static void write_setting(const char *interface, const char *name, const char *value)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", interface, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		err(1, "%s", path);
-	close(fd);
-}
-
-/* No link-local address, nothing taken from router advertisements. */
-static void set_ipv6(const char *interface)
-{
-	write_setting(interface, "addr_gen_mode", "1");
-	write_setting(interface, "accept_ra", "0");
-}
-
 static void put_link_end(struct batch *batch, const char *name, const uint8_t *mac)
 {
 	put_text(batch, IFLA_IFNAME, name);
@@ -158,6 +139,22 @@ static void set_link(struct batch *batch, int index, unsigned int flags, const c
 		put_text(batch, IFLA_IFNAME, name);
 }
 
+/* Up, without an IPv6 link-local address. */
+static void bring_up(struct batch *batch, int index)
+{
+	struct ifinfomsg header = {.ifi_index = index};
+	uint8_t none = IN6_ADDR_GEN_MODE_NONE;
+	size_t families_nest, ipv6;
+
+	begin(batch, RTM_NEWLINK, 0, &header, sizeof(header));
+	families_nest = begin_nest(batch, IFLA_AF_SPEC);
+	ipv6 = begin_nest(batch, AF_INET6);
+	put_attribute(batch, IFLA_INET6_ADDR_GEN_MODE, &none, sizeof(none));
+	end_nest(batch, ipv6);
+	end_nest(batch, families_nest);
+	set_link(batch, index, IFF_UP, NULL);
+}
+
 static void add_neighbour(struct batch *batch, int index, int which, const uint8_t *address,
 			  const uint8_t *mac)
 {
@@ -173,8 +170,8 @@ static void add_neighbour(struct batch *batch, int index, int which, const uint8
 }
 
 /* To `address` alone, or to everything through the gateway `via`. */
-static void add_route(struct batch *batch, int index, int which, const uint8_t *address,
-		      const uint8_t *via)
+static void change_route(struct batch *batch, uint16_t type, int index, int which,
+			 const uint8_t *address, const uint8_t *via)
 {
 	struct rtmsg header = {
 		.rtm_family = families[which].family,
@@ -186,7 +183,8 @@ static void add_route(struct batch *batch, int index, int which, const uint8_t *
 		.rtm_flags = via ? RTNH_F_ONLINK : 0,
 	};
 
-	begin(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
+	begin(batch, type, type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0, &header,
+	      sizeof(header));
 	if (address)
 		put_attribute(batch, RTA_DST, address, families[which].bytes);
 	if (via)
@@ -259,9 +257,9 @@ static void wire_node(int socket_fd, const struct pod *pod, int index, const int
 {
 	struct batch batch = {.socket_fd = socket_fd};
 
-	set_link(&batch, index, IFF_UP, NULL);
+	bring_up(&batch, index);
 	for (int which = 0; which < 2; which++) {
-		add_route(&batch, index, which, pod->address[which], NULL);
+		change_route(&batch, RTM_NEWROUTE, index, which, pod->address[which], NULL);
 		add_neighbour(&batch, index, which, pod->address[which], pod->mac);
 	}
 	add_clsact(&batch, index);
@@ -275,11 +273,11 @@ static void wire_pod(int socket_fd, const struct pod *pod, int index)
 	struct batch batch = {.socket_fd = socket_fd};
 
 	set_link(&batch, 1, IFF_UP, NULL);
-	set_link(&batch, index, IFF_UP, NULL);
+	bring_up(&batch, index);
 	for (int which = 0; which < 2; which++) {
 		change_address(&batch, RTM_NEWADDR, index, which, pod->address[which]);
 		add_neighbour(&batch, index, which, pod->gateway[which], gateway_mac);
-		add_route(&batch, index, which, NULL, pod->gateway[which]);
+		change_route(&batch, RTM_NEWROUTE, index, which, NULL, pod->gateway[which]);
 	}
 	perform(&batch, NULL, 0);
 }
@@ -300,9 +298,7 @@ static void add(const struct pod *pod)
 	int node = open_rtnetlink(), peer = 0;
 	int index = add_veth(node, pod, &peer);
 
-	set_ipv6(pod->host_name);
 	enter(pod->fd);
-	set_ipv6(pod->name);
 	wire_pod(open_rtnetlink(), pod, peer);
 	wire_node(node, pod, index, programs);
 	printf("{\"cniVersion\":\"1.0.0\"}\n");
@@ -337,6 +333,8 @@ static void del(const struct pod *pod)
 	if (!index)
 		err(1, "%s", pod->host_name);
 	snprintf(doomed, sizeof(doomed), "x%d", index);
+	/* A link that goes down with an IPv4 route has the kernel walk all routes. */
+	change_route(&outer, RTM_DELROUTE, index, 0, pod->address[0], NULL);
 	set_link(&outer, index, 0, doomed);
 	put_u32(&outer, IFLA_GROUP, DOOMED_GROUP);
 	perform(&outer, NULL, 0);

@@ -1,6 +1,5 @@
 // The agent at work: follows the cluster, the node and the pods, and has every change settled.
 
-import type { Server } from 'node:http';
 import type { Logger } from '../base/log.ts';
 import { UndoStack } from '../base/undo.ts';
 import { endpointEntryKeys } from '../datapath/tables/tables.ts';
@@ -9,13 +8,14 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import { strayPods } from '../model/stray-pods.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
-import { type ApiSources, listenApi } from './api.ts';
+import { type ApiServer, type ApiSources, listenApi } from './api.ts';
 import { apiServerView } from './api-server-view.ts';
 import type { SettleCause } from './api-types.ts';
 import { type AgentParts, assembleAgent } from './assemble.ts';
 import { measuredCni } from './cni-metrics.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { type HealthSources, listenHealth } from './health.ts';
+import { hostFilter } from './host-filter.ts';
 import { watchHost } from './host-watch.ts';
 import { kernelView } from './kernel-view.ts';
 import { dumpMap } from './map-views.ts';
@@ -36,7 +36,7 @@ export class Agent {
   readonly #metrics: Metrics;
   readonly #settler: Settler;
   readonly #owned = new UndoStack();
-  readonly #servers: Server[] = [];
+  readonly #servers: ApiServer[] = [];
   readonly #stop = new AbortController();
   #hasPeriod = false;
   #readyMs: number | undefined;
@@ -67,7 +67,8 @@ export class Agent {
     if (signal.aborted) return;
     if (this.#parts.kubernetes !== undefined) this.#endGrowth = growNursery();
     // Subscribed before anything is looked at, so that no change falls in between.
-    const notifications = subscribe({ kinds: ['link', 'address', 'route'], signal: stop });
+    const kinds = ['link', 'address', 'route'] as const;
+    const notifications = subscribe({ kinds, filter: hostFilter, signal: stop });
     await pods.restore();
     await this.#listen();
     await Promise.all([

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { silentLogger } from '../base/log.ts';
 import { FlowLog } from '../observe/flow-log.ts';
 import { type ApiSources, listenApi } from './api.ts';
@@ -89,6 +92,71 @@ test('each path answers JSON, and what is not there says so', async (context) =>
     const answer = await call({ socketPath, path });
     assert.deepEqual({ status: answer.status, text: answer.text }, { status, text }, path);
   }
+});
+
+/** Everything that comes back until the agent ends the connection. */
+function exchange(socketPath: string, pieces: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(socketPath);
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    // EPIPE: refused before all was sent.
+    socket.on('error', (error: NodeJS.ErrnoException) => error.code === 'EPIPE' || reject(error));
+    socket.once('close', () => resolve(text));
+    const send = async (): Promise<void> => {
+      for (const piece of pieces) {
+        await new Promise<unknown>((sent) => socket.write(piece, sent));
+        await turn();
+      }
+    };
+    send().catch(reject);
+  });
+}
+
+const shimHead = (length: number): string =>
+  `POST /v1/cni HTTP/1.1\r\nHost: heddle\r\nContent-Type: application/octet-stream\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n`;
+const cniRequests: readonly [string, readonly string[]][] = [
+  ['in one piece', [`${shimHead(5)}abcde`]],
+  ['head and body apart', [shimHead(5), 'abcde']],
+  ['in many pieces', [`${shimHead(5)}a`, 'b', 'c', 'de']],
+  ['with the head cut', [shimHead(5).slice(0, 40), `${shimHead(5).slice(40)}abcde`]],
+  ['with a head of another version', [shimHead(5).replace('Host: heddle', 'Host: other'), 'abcde']],
+  [
+    'with its length last',
+    [
+      'POST /v1/cni HTTP/1.1\r\nConnection: close\r\nHost: heddle\r\nContent-Length: 5\r\n\r\nabcde',
+    ],
+  ],
+];
+
+for (const [how, pieces] of cniRequests) {
+  test(`a CNI request that comes ${how} has the one answer`, async (context) => {
+    const socketPath = await serve(context, fakeSources());
+    const text = await exchange(socketPath, pieces);
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n/);
+    assert.match(text, /\r\ncontent-length: 9\r\n/i);
+    assert.match(text, /\r\nheddle-exit: 1\r\n/i);
+    assert.match(text, /\r\n\r\ngot abcde$/);
+  });
+}
+
+test('a CNI request that is too long is refused, and one cut short is not carried out', async (context) => {
+  let carriedOut = 0;
+  const socketPath = await serve(context, {
+    ...fakeSources(),
+    cni: async () => {
+      carriedOut++;
+      return { exitCode: 0, body: '' };
+    },
+  });
+  const long = 5 * 1024 * 1024;
+  assert.match(await exchange(socketPath, [shimHead(long), 'x'.repeat(long)]), /^HTTP\/1\.1 413 /);
+  const socket = connect(socketPath);
+  socket.end(`${shimHead(5)}abc`);
+  await once(socket.resume(), 'close');
+  assert.equal(carriedOut, 0);
 });
 
 test('the socket is for root alone', async (context) => {

@@ -2,6 +2,7 @@
 
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createListener, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Logger } from '../base/log.ts';
 import { KernelError } from '../kernel/errno.ts';
@@ -15,6 +16,7 @@ import type {
   NodeStatus,
   NodeView,
 } from './api-types.ts';
+import { receiveBody, sendAnswer, shimRequest } from './cni-connection.ts';
 import { answerHealth, type HealthSources } from './health.ts';
 
 export interface ApiSources {
@@ -38,14 +40,32 @@ export interface CniAnswer {
   readonly body: string;
 }
 
+/** What can be ended of a server; nothing it does is awaited. */
+export interface ApiServer {
+  /** No new connections. */
+  close(): void;
+  closeAllConnections(): void;
+}
+
 /** Listens on `path` with mode 0600. The caller holds the agent's lock: a socket that is there is left over. */
-export async function listenApi(path: string, sources: ApiSources): Promise<Server> {
-  const server = createServer((request, response) => {
+export async function listenApi(path: string, sources: ApiSources): Promise<ApiServer> {
+  const http = createServer((request, response) => {
     answer(request, response, sources).catch((error: unknown) => {
       sources.log.error({ error, url: request.url }, 'API request');
       const text = error instanceof Error ? error.message : String(error);
       if (response.headersSent) response.destroy();
       else json(response, 500, { error: text });
+    });
+  });
+  const connections = new Set<Socket>();
+  const server = createListener({ allowHalfOpen: true }, (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.setTimeout(requestTimeoutMs, () => socket.destroy());
+    socket.once('data', (begin) => serve(socket, { begin, http, sources }));
+    socket.once('end', () => {
+      if (socket.bytesRead === 0) socket.destroy();
     });
   });
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
@@ -60,7 +80,45 @@ export async function listenApi(path: string, sources: ApiSources): Promise<Serv
     process.umask(mask);
   });
   chmodSync(path, 0o600);
-  return server;
+  return {
+    close: () => {
+      server.close();
+    },
+    closeAllConnections: () => {
+      for (const socket of connections) socket.destroy();
+    },
+  };
+}
+
+/** The shim's requests here, all others by Node's HTTP server. */
+function serve(
+  socket: Socket,
+  {
+    begin,
+    http,
+    sources,
+  }: { readonly begin: Buffer; readonly http: Server; readonly sources: ApiSources },
+): void {
+  const request = shimRequest(begin);
+  if (request === undefined || request.bodyBytes > cniRequestLimit) {
+    socket.setTimeout(0);
+    socket.pause();
+    socket.unshift(begin);
+    http.emit('connection', socket);
+    socket.resume();
+    return;
+  }
+  const { headBytes, bodyBytes } = request;
+  receiveBody(socket, { begin: begin.subarray(headBytes), bodyBytes })
+    .then(async (body) => {
+      socket.setTimeout(0);
+      if (body !== undefined) sendAnswer(socket, await sources.cni(body));
+    })
+    .catch((error: unknown) => {
+      // The shim reads a connection that is cut as an agent that was lost, and says so.
+      sources.log.error({ error }, 'CNI request');
+      socket.destroy();
+    });
 }
 
 async function answer(
@@ -106,6 +164,8 @@ async function answerMap(url: URL, response: ServerResponse, sources: ApiSources
 
 // A runtime's capability arguments (port mappings and such) fit many times.
 const cniRequestLimit = 4 * 1024 * 1024;
+// Whoever connects says what it wants at once.
+const requestTimeoutMs = 60_000;
 
 async function answerCni(
   request: IncomingMessage,

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -58,6 +67,28 @@ test('saving again replaces the record', async () => {
   store.complete(endpoint(1));
   assert.deepEqual(store.list(), [endpoint(1)]);
   assert.deepEqual(EndpointStore.open(directory, 8).list(), [endpoint(1)]);
+  assert.deepEqual(readdirSync(directory), [`${endpoint(1).hostIfName}.json`]);
+});
+
+test('a reservation is completed in its own file, whatever became of that meanwhile', () => {
+  const directory = freshDirectory();
+  const file = path.join(directory, `${endpoint(1).hostIfName}.json`);
+  const store = EndpointStore.open(directory, 8);
+  store.reserve(reservation(1));
+  const { ino } = statSync(file);
+  truncateSync(file, 20);
+  store.complete(endpoint(1));
+  assert.equal(statSync(file).ino, ino);
+  assert.deepEqual(EndpointStore.open(directory, 8).list(), [endpoint(1)]);
+});
+
+test('a record too long for one write is replaced as a whole', () => {
+  const directory = freshDirectory();
+  const long = { namespacePath: `/run/netns/${'n'.repeat(4096)}` };
+  const store = EndpointStore.open(directory, 8);
+  store.reserve({ ...reservation(1), ...long });
+  store.complete({ ...endpoint(1), ...long });
+  assert.deepEqual(EndpointStore.open(directory, 8).list(), [{ ...endpoint(1), ...long }]);
   assert.deepEqual(readdirSync(directory), [`${endpoint(1).hostIfName}.json`]);
 });
 

@@ -1,7 +1,18 @@
 // The endpoints of this node on disk: one JSON file a record, named after the host-side interface, so that what
 // `ip link` shows leads to it. Addresses and endpoint ids in use are what these records hold, and nothing else.
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
@@ -80,16 +91,22 @@ export class EndpointStore {
 
   /** Replaces a reservation. Throws CniError (io); then all is as before. */
   complete(endpoint: LocalEndpoint): void {
-    this.#write(endpoint);
+    const reservation = this.#records.get(endpoint.hostIfName);
+    const before = reservation === undefined ? '' : formatRecord(reservation);
+    const text = formatRecord(endpoint);
+    const file = this.#fileOf(endpoint.hostIfName);
+    if (!overwrite(file, { before, text })) writeAtomically(file, text);
+    this.#replace(endpoint.hostIfName, endpoint);
   }
 
   /** A record that is not there is fine. Throws CniError (io). */
   remove(hostIfName: string): void {
     const file = this.#fileOf(hostIfName);
     try {
-      rmSync(file, { force: true });
+      // Not rmSync, which looks first and takes three times as long.
+      unlinkSync(file);
     } catch (error) {
-      throw diskError('remove', file, error);
+      if (!isMissing(error)) throw diskError('remove', file, error);
     }
     this.#replace(hostIfName, undefined);
   }
@@ -177,6 +194,29 @@ function writeAtomically(file: string, text: string): void {
   }
 }
 
+// A reservation becomes a record by one write into the page that it has: whole or not done, whatever kills this process,
+// and no second file is made, renamed and forgotten. False: the two are not such, or the write was cut short.
+function overwrite(
+  file: string,
+  { before, text }: { readonly before: string; readonly text: string },
+): boolean {
+  const bytes = Buffer.from(text);
+  const pageBytes = 4096;
+  if (before === '' || Buffer.byteLength(before) > bytes.length || bytes.length > pageBytes) {
+    return false;
+  }
+  try {
+    const fd = openSync(file, 'r+');
+    try {
+      return writeSync(fd, bytes, 0, bytes.length, 0) === bytes.length;
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw diskError('write', file, error);
+  }
+}
+
 /** What cannot be removed from a disk that is read-only goes at the next start. */
 function discard(temporary: string): void {
   try {
@@ -184,6 +224,10 @@ function discard(temporary: string): void {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function diskError(verb: 'write' | 'remove', file: string, cause: unknown): CniError {

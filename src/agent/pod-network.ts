@@ -3,18 +3,19 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { CniError, cniErrorCode } from '../cni/error.ts';
-import { isKernelError } from '../kernel/errno.ts';
+import { isKernelError, type KernelError } from '../kernel/errno.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { addAddress } from '../kernel/netlink/address.ts';
 import { batch, throwFirst } from '../kernel/netlink/batch.ts';
 import { linkByName, setLink } from '../kernel/netlink/link.ts';
 import { replaceNeighbour } from '../kernel/netlink/neighbour.ts';
+import type { RequestSink } from '../kernel/netlink/request.ts';
 import { addRoute } from '../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
-import { addVeth } from '../kernel/netlink/veth.ts';
+import { makeVeth } from '../kernel/netlink/veth.ts';
 import { sysctlFile, writeSysctl } from '../kernel/sysctl.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
-import { addressFamily } from '../net/address.ts';
+import { type Address, addressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { familyBits } from '../net/prefix.ts';
 import type { EndpointRecord, EndpointReservation } from './endpoint-record.ts';
@@ -33,6 +34,7 @@ const removalDelayMs = 500;
 /** Works in the namespace it was made for, the node's own; keeps a socket open there. */
 export class PodNetwork implements PodWiring, Disposable {
   readonly #node: NetworkNamespace;
+  readonly #isOwnNode: boolean;
   readonly #socket: NetlinkSocket;
   readonly #removal: LinkRemoval;
   readonly #removeLater: boolean;
@@ -40,11 +42,12 @@ export class PodNetwork implements PodWiring, Disposable {
   /** `node`: the namespace of the node, which this takes over; the thread's own unless given. `removeLater`: a pod's DEL
    * does not wait until the kernel has deleted what nothing can pass any more. */
   constructor(
-    node: NetworkNamespace = NetworkNamespace.current(),
+    node?: NetworkNamespace,
     { removeLater = false }: { readonly removeLater?: boolean } = {},
   ) {
-    this.#node = node;
-    this.#socket = NetlinkSocket.open({ namespace: node });
+    this.#isOwnNode = node === undefined;
+    this.#node = node ?? NetworkNamespace.current();
+    this.#socket = NetlinkSocket.open({ namespace: this.#node });
     this.#removal = new LinkRemoval(this.#socket, removalDelayMs);
     this.#removeLater = removeLater;
     this.#removal.finishEarlier();
@@ -60,7 +63,7 @@ export class PodNetwork implements PodWiring, Disposable {
           { details: 'a container in the network of its host needs no CNI' },
         );
       }
-      return new OpenPod({ node: this.#node, nodeSocket: this.#socket, namespace });
+      return new OpenPod({ inNode: this.#inNode, nodeSocket: this.#socket, namespace });
     } catch (error) {
       namespace[Symbol.dispose]();
       throw error;
@@ -80,6 +83,10 @@ export class PodNetwork implements PodWiring, Disposable {
     else await this.#removal.remove(host.ifIndex);
   }
 
+  // Where the thread is anyway, nothing has to be switched.
+  readonly #inNode = <Result>(body: () => Result): Result =>
+    this.#isOwnNode ? body() : this.#node.run(body);
+
   [Symbol.dispose](): void {
     this.#removal[Symbol.dispose]();
     this.#socket[Symbol.dispose]();
@@ -88,7 +95,8 @@ export class PodNetwork implements PodWiring, Disposable {
 }
 
 interface PodParts {
-  readonly node: NetworkNamespace;
+  /** Runs with the thread in the node's namespace. */
+  readonly inNode: <Result>(body: () => Result) => Result;
   readonly nodeSocket: NetlinkSocket;
   readonly namespace: NetworkNamespace;
 }
@@ -108,38 +116,36 @@ class OpenPod implements PodNamespace {
 
   wire(reservation: EndpointReservation): IfIndex {
     const { hostIfName, ifName, mac, mtuBytes, addresses, bandwidth } = reservation;
-    const { node, nodeSocket, namespace } = this.#parts;
+    const { inNode, nodeSocket, namespace } = this.#parts;
     // Both ends down: settings that count when a link comes up go before.
-    addVeth(nodeSocket, {
+    const host = makeVeth(nodeSocket, {
       name: hostIfName,
       mac: gatewayMac,
       mtuBytes,
       peer: { name: ifName, namespace, mac, mtuBytes },
     });
-    const host = linkByName(nodeSocket, hostIfName);
-    if (host?.peerIfIndex === undefined) {
-      throw new Error(`veth ${hostIfName}: it vanished while it was set up`);
+    if (host.peerIfIndex === undefined) {
+      throw new Error(`veth ${hostIfName}: the kernel does not say what its other end is`);
     }
     const hasIpv6 = addresses.some((address) => addressFamily(address) === 6);
-    node.run(() => setIpv6(hostIfName, hasIpv6));
-    if (routesLoopback(reservation)) node.run(() => writeSysctl(routeLocalnet(hostIfName), '1'));
-    namespace.run(() => setIpv6(ifName, hasIpv6));
+    inNode(() => setNodeEnd(hostIfName, hasIpv6));
+    if (routesLoopback(reservation)) inNode(() => writeSysctl(routeLocalnet(hostIfName), '1'));
     const { ingress } = bandwidth ?? {};
     const { ifIndex } = host;
     const outcomes = batch(nodeSocket, (requests) => {
       shapeLink(requests, { ifIndex, mtuBytes, limit: ingress });
-      setLink(requests, { ifIndex, up: true });
+      bringUp(requests, ifIndex);
     });
-    throwFirst(outcomes);
+    throwFirst(outcomes.filter((failure) => hasIpv6 || !isWithoutIpv6(failure)));
     this.#configure(reservation, host.peerIfIndex);
     return ifIndex;
   }
 
   differences(endpoint: LocalEndpoint): readonly string[] {
-    const { node, nodeSocket } = this.#parts;
+    const { inNode, nodeSocket } = this.#parts;
     return [
       ...podDifferences(endpoint, { node: nodeSocket, pod: this.#socket }),
-      ...node.run(() => loopbackDifferences(endpoint)),
+      ...inNode(() => loopbackDifferences(endpoint)),
     ];
   }
 
@@ -148,28 +154,59 @@ class OpenPod implements PodNamespace {
     this.#parts.namespace[Symbol.dispose]();
   }
 
-  #configure({ addresses, mtuBytes, bandwidth }: EndpointReservation, ifIndex: IfIndex): void {
+  // No file of the pod's sysctls is opened: the kernel finds those of one namespace among those of all that were ever
+  // looked up on the node, one by one (docs/decisions/add-costs.md).
+  #configure(
+    { ifName, addresses, mtuBytes, bandwidth }: EndpointReservation,
+    ifIndex: IfIndex,
+  ): void {
+    const ipv4 = addresses.filter((address) => addressFamily(address) === 4);
+    const ipv6 = addresses.filter((address) => addressFamily(address) === 6);
     const outcomes = batch(this.#socket, (requests) => {
       shapeLink(requests, { ifIndex, mtuBytes, limit: bandwidth?.egress });
       setLink(requests, { ifIndex: loopback, up: true });
-      setLink(requests, { ifIndex, up: true });
-      for (const address of addresses) {
-        const family = addressFamily(address);
-        const gateway = podGateways[family];
-        const prefixLength = familyBits(family);
-        addAddress(requests, { ifIndex, address, prefixLength, noDad: family === 6 });
-        replaceNeighbour(requests, {
-          ifIndex,
-          address: gateway,
-          mac: gatewayMac,
-          state: 'permanent',
-        });
-        // Not `replace`: a default route that is there leads through an interface of someone else's.
-        addRoute(requests, podDefaultRoute(family, ifIndex));
-      }
+      bringUp(requests, ifIndex);
+      for (const address of [...ipv4, ...ipv6]) addToPod(requests, ifIndex, address);
     });
-    throwFirst(outcomes);
+    const ofIpv6 = outcomes.length - ipv6.length * requestsPerAddress;
+    const others = outcomes.slice(0, ofIpv6);
+    throwFirst(others.filter((failure) => ipv6.length > 0 || !isWithoutIpv6(failure)));
+    // Some runtimes and hardened hosts turn IPv6 off for every new interface.
+    if (!isKernelError(outcomes[ofIpv6], 'EACCES')) {
+      throwFirst(outcomes.slice(ofIpv6));
+      return;
+    }
+    this.#parts.namespace.run(() => writeSysctl(`net/ipv6/conf/${ifName}/disable_ipv6`, '0'));
+    throwFirst(
+      batch(this.#socket, (requests) => {
+        for (const address of ipv6) addToPod(requests, ifIndex, address);
+      }),
+    );
   }
+}
+
+const requestsPerAddress = 3;
+
+function addToPod(requests: RequestSink, ifIndex: IfIndex, address: Address): void {
+  const family = addressFamily(address);
+  const gateway = podGateways[family];
+  const prefixLength = familyBits(family);
+  addAddress(requests, { ifIndex, address, prefixLength, noDad: family === 6 });
+  replaceNeighbour(requests, { ifIndex, address: gateway, mac: gatewayMac, state: 'permanent' });
+  // Not `replace`: a default route that is there leads through an interface of someone else's.
+  addRoute(requests, podDefaultRoute(family, ifIndex));
+}
+
+// No link-local address: the gateway's is the only one that counts, and its MAC is known. Nor are router advertisements
+// taken then where nobody can send one: they come from link-local addresses, which the data path takes from no pod.
+function bringUp(requests: RequestSink, ifIndex: IfIndex): void {
+  setLink(requests, { ifIndex, addrGenMode: 'none' });
+  setLink(requests, { ifIndex, up: true });
+}
+
+/** A kernel started without IPv6 has no mode to set. */
+function isWithoutIpv6(failure: KernelError | undefined): boolean {
+  return isKernelError(failure, 'EAFNOSUPPORT');
 }
 
 function openNamespace(path: string): NetworkNamespace {
@@ -183,16 +220,13 @@ function openNamespace(path: string): NetworkNamespace {
   }
 }
 
-// Runs in the interface's namespace. No link-local address (the gateway's is the only one that counts, and its MAC is
-// known), no autoconfiguration, no wait for duplicates of an address that is the pod's alone.
-function setIpv6(ifName: string, hasIpv6: boolean): void {
+// The node takes no router advertisement from a pod, whatever its defaults are and before the programs are in place.
+function setNodeEnd(ifName: string, hasIpv6: boolean): void {
   const settings = sysctlFile(`net/ipv6/conf/${ifName}`);
   // A kernel started without IPv6 has none of these.
   if (!hasIpv6 && !existsSync(settings)) return;
-  // Some runtimes and hardened hosts turn it off for every new interface.
+  // Hardened hosts turn it off for every new interface.
   const isOff = readFileSync(`${settings}/disable_ipv6`, 'utf8').trim() === '1';
   if (hasIpv6 && isOff) writeFileSync(`${settings}/disable_ipv6`, '0');
-  writeFileSync(`${settings}/addr_gen_mode`, '1');
   writeFileSync(`${settings}/accept_ra`, '0');
-  writeFileSync(`${settings}/accept_dad`, '0');
 }

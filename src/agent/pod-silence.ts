@@ -1,13 +1,17 @@
 // Makes a pod's interface useless at once: down at both ends, without addresses, its name free for another. What is left
 // to do, deleting it, takes the kernel much longer.
 
+import { podRoute } from '../datapath/tables/routes.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { delAddress, listAddresses } from '../kernel/netlink/address.ts';
-import { batch } from '../kernel/netlink/batch.ts';
+import { batch, throwFirst } from '../kernel/netlink/batch.ts';
 import { linkByName, setLink } from '../kernel/netlink/link.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
+import { delRoute } from '../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import { addressFamily } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
 import type { EndpointRecord } from './endpoint-record.ts';
 import { doomedName } from './link-names.ts';
 import { doomedGroup } from './link-removal.ts';
@@ -24,7 +28,7 @@ export function silence(node: NetlinkSocket, host: Link, record: EndpointRecord)
     if (found === undefined || !isOtherEnd(found, host, record)) return false;
     const addresses = listAddresses(pod, { ifIndex: found.ifIndex });
     const name = doomedName(host.ifIndex);
-    setLink(node, { ifIndex: host.ifIndex, up: false, name, group: doomedGroup });
+    goDown(node, { ...record, ifIndex: host.ifIndex, name });
     const outcomes = batch(pod, (requests) => {
       setLink(requests, { ifIndex: found.ifIndex, up: false, name });
       for (const { ifIndex, address, prefixLength } of addresses) {
@@ -40,6 +44,23 @@ export function silence(node: NetlinkSocket, host: Link, record: EndpointRecord)
     if (isKernelError(error)) return false;
     throw error;
   }
+}
+
+// A link that goes down with an IPv4 route has the kernel walk all routes of the node; without, it looks at its own.
+function goDown(
+  node: NetlinkSocket,
+  {
+    ifIndex,
+    name,
+    addresses,
+  }: Pick<EndpointRecord, 'addresses'> & { ifIndex: IfIndex; name: string },
+): void {
+  const ipv4 = addresses.filter((address) => addressFamily(address) === 4);
+  const outcomes = batch(node, (requests) => {
+    for (const address of ipv4) delRoute(requests, podRoute(address, ifIndex));
+    setLink(requests, { ifIndex, up: false, name, group: doomedGroup });
+  });
+  throwFirst(outcomes.slice(ipv4.length));
 }
 
 // Indices are a namespace's own: two interfaces may by chance be called each other's ends.

@@ -50,9 +50,12 @@ export function answerVersion(call: CniCall | undefined): string {
   return latestVersion;
 }
 
+// Making one takes longer than it works.
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function decodeText(bytes: Uint8Array, what: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch (error) {
     throw new CniError(cniErrorCode.decode, `${what}: is not UTF-8 text`, { cause: error });
   }

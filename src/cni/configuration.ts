@@ -65,6 +65,8 @@ const previousSchema = z.looseObject({
   ips: z.array(z.looseObject({ address: addressWithLength })).default([]),
 });
 
+const objectSchema = z.record(z.string(), z.unknown());
+
 const schema = z.looseObject({
   'cni.dev/valid-attachments': keptAttachments,
   // libcni's from before the specification had its name (cni#1101).
@@ -127,7 +129,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
     const reason = text.trim() === '' ? 'is empty' : `is not JSON: ${cause}`;
     throw new CniError(cniErrorCode.decode, `network configuration: ${reason}`, { cause: error });
   }
-  const object = z.record(z.string(), z.unknown()).safeParse(parsed);
+  const object = objectSchema.safeParse(parsed);
   if (!object.success) {
     throw new CniError(cniErrorCode.decode, 'network configuration: is not a JSON object');
   }

@@ -95,7 +95,10 @@ export class BlockAttacher implements Attacher {
 
   /** Both hooks: they share the qdisc, and come and go together. */
   detach({ ifIndex }: Attachment): void {
-    const { socket } = this.#options;
+    const { socket, isDoomed } = this.#options;
+    const name = linkByIndex(socket, ifIndex)?.name;
+    // Nothing passes it any more, and its end takes the qdisc along when nobody waits for it.
+    if (name === undefined || isDoomed(name)) return;
     try {
       if (hasOurBlocks(clsactOf(socket, ifIndex))) delClsact(socket, ifIndex);
     } catch (error) {

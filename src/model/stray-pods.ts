@@ -1,7 +1,7 @@
 // Pods whose addresses lie in none of the node's pod ranges: made before the Node object went, or came back with other
 // ranges. Other nodes route whole ranges and know nothing of them; here they go on.
 
-import { memoize, memoizeLast } from '../base/memoize.ts';
+import { memoize, memoizeEach, memoizeLast } from '../base/memoize.ts';
 import type { Address } from '../net/address.ts';
 import { hostPrefix, prefixContains } from '../net/prefix.ts';
 import type { Masquerade, ModelProblem, PodRange } from './desired.ts';
@@ -24,7 +24,8 @@ export function strayPods(
   endpoints: readonly LocalEndpoint[],
 ): StrayPods {
   const outside = outsideOf(podRanges);
-  const strays = endpoints.filter((endpoint) => outside(endpoint).length > 0);
+  const outsideAddresses = outsideOfEach(podRanges)(endpoints);
+  const strays = endpoints.filter((_, index) => outsideAddresses[index]?.length !== 0);
   if (strays.length === 0) return none;
   const addresses = strays.flatMap(outside);
   if (podRanges.length === 0) return { addresses, problems: [] };
@@ -41,6 +42,11 @@ const outsideOf = memoize((podRanges: readonly PodRange[]) =>
   memoize(({ addresses }: LocalEndpoint): readonly Address[] =>
     addresses.filter((address) => !podRanges.some(({ prefix }) => prefixContains(prefix, address))),
   ),
+);
+
+// Followed, not looked up one by one, for each settle asks it of all.
+const outsideOfEach = memoize((podRanges: readonly PodRange[]) =>
+  memoizeEach(outsideOf(podRanges)),
 );
 
 /** Strays reach the world as before. Undefined when nobody is left to masquerade for. */

@@ -24,7 +24,9 @@ export function addressFamily(address: Address): AddressFamily {
 
 /** Network order: 4 bytes for IPv4, 16 for IPv6. */
 export function addressBytes(address: Address): Uint8Array {
-  return Uint8Array.from(ipaddr.parse(address).toByteArray());
+  // Each family's own reader: asked for any, the library tries five patterns first.
+  const parsed = address.includes(':') ? ipaddr.IPv6.parse(address) : ipaddr.IPv4.parse(address);
+  return Uint8Array.from(parsed.toByteArray());
 }
 
 /** 16 bytes in network order, IPv4 as `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2): the data path's one address type. */

@@ -13,7 +13,7 @@ import {
 } from '../../src/kernel/netlink/link.ts';
 import type { Link } from '../../src/kernel/netlink/link-record.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { addVeth } from '../../src/kernel/netlink/veth.ts';
+import { addVeth, makeVeth } from '../../src/kernel/netlink/veth.ts';
 import { addVxlan } from '../../src/kernel/netlink/vxlan.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
@@ -36,6 +36,26 @@ function named(socket: NetlinkSocket, name: string): Link {
   assert.ok(link, `${name} is there`);
   return link;
 }
+
+rootTest(
+  'a veth that is made comes back as it is listed, and a name taken is refused',
+  (context) => {
+    const here = testNamespace(context);
+    const there = testNamespace(context);
+    using socket = NetlinkSocket.open({ namespace: here });
+    using peerSocket = NetlinkSocket.open({ namespace: there });
+    const options = {
+      name: 'veth0',
+      mac: near,
+      peer: { name: 'eth0', namespace: there, mac: far },
+    };
+    const made = makeVeth(socket, options);
+    assert.deepEqual(made, named(socket, 'veth0'));
+    assert.equal(made.peerIfIndex, named(peerSocket, 'eth0').ifIndex);
+    assert.throws(() => makeVeth(socket, options), { name: 'KernelError', code: 'EEXIST' });
+    assert.deepEqual(linkByName(socket, 'veth0'), made);
+  },
+);
 
 rootTest('a veth is made with both ends as they were asked for', (context) => {
   const here = testNamespace(context);

@@ -12,7 +12,8 @@ export type AddressMapEntry = MapEntry<Address, Location>;
 
 export function addressMapEntries(desired: DesiredState): readonly EntryGroup<AddressMapEntry>[] {
   // The node's own last: nothing may take those over.
-  return [...entriesOfEach(desired.endpoints), hostEntries(desired.hostAddresses)];
+  // Not spread: copying a thousand one by one takes ten times as long.
+  return entriesOfEach(desired.endpoints).concat([hostEntries(desired.hostAddresses)]);
 }
 
 export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AddressMapEntry> = memoize(

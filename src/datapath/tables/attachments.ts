@@ -11,11 +11,12 @@ import { writeEach } from './writes.ts';
 
 export function attachmentEntries(desired: DesiredState): readonly EntryGroup<AttachedHook>[] {
   const { endpoints, uplinks, overlay } = desired;
-  return [
+  const ofNode = [
     ...uplinks.map(entriesOfUplink),
     ...(overlay === undefined ? [] : [entriesOfOverlay(overlay)]),
-    ...entriesOfEach(endpoints),
   ];
+  // Not spread: copying a thousand one by one takes ten times as long.
+  return ofNode.concat(entriesOfEach(endpoints));
 }
 
 export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AttachedHook> = memoize(

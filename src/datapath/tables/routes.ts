@@ -33,11 +33,12 @@ export interface RouteEntry {
 
 export function routeEntries(desired: DesiredState): readonly EntryGroup<RouteEntry>[] {
   const { endpoints, podRanges, remoteRanges, overlay } = desired;
-  return [
+  const ofNodes = [
     ownEntries(podRanges),
     remoteEntries(remoteRanges, overlay?.ifIndex, routerOf(podRanges, 4), routerOf(podRanges, 6)),
-    ...entriesOfEach(endpoints),
   ];
+  // Not spread: copying a thousand one by one takes ten times as long.
+  return ofNodes.concat(entriesOfEach(endpoints));
 }
 
 const ownEntries = memoize(
@@ -171,6 +172,12 @@ function listOurs(socket: Dumps): readonly RouteEntry[] {
 
 function asRoute({ destination, type, gateway, ifIndex, source }: RouteEntry): Route {
   return { destination, type, gateway, ifIndex, source, protocol: routeProtocol, table: mainTable };
+}
+
+/** The node's route to a pod's address, as `delRoute` finds it. */
+export function podRoute(address: Address, ifIndex: IfIndex): Route {
+  const destination = hostPrefix(address);
+  return asRoute({ destination, type: 'unicast', ...nowhere, ifIndex });
 }
 
 // IPv6 lists unreachable routes on lo, IPv4 on nothing.

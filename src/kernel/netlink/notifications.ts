@@ -8,6 +8,7 @@ import { type Link, readLink } from './link-record.ts';
 import { type Message, splitMessages } from './message.ts';
 import { type Neighbour, readNeighbour } from './neighbour.ts';
 import { type Route, readRoute } from './route-record.ts';
+import type { FilterInstruction } from './socket-filter.ts';
 import { KernelTransport, type NetlinkTransport } from './transport.ts';
 
 /** `new`: made or changed, and this is how it is now. `del`: this is what went. */
@@ -35,6 +36,8 @@ export interface SubscribeOptions {
   readonly kinds: readonly NotificationKind[];
   /** The thread's own when absent. */
   readonly namespace?: NetworkNamespace | undefined;
+  /** What the kernel is to drop before this process is woken. */
+  readonly filter?: readonly FilterInstruction[] | undefined;
   /** Ends the iteration. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -49,11 +52,12 @@ const turnDatagrams = 64;
  * Begins at once, so that whatever happens after this call is in the iteration: subscribe first, then list.
  * Equivalent to: `ip monitor link address route neigh`. Throws KernelError.
  */
-export function subscribe({ kinds, namespace, signal }: SubscribeOptions): Subscription {
+export function subscribe({ kinds, namespace, filter, signal }: SubscribeOptions): Subscription {
   const transport = new KernelTransport({
     family: 'route',
     namespace,
     groups: kinds.flatMap((kind) => groups[kind]),
+    filter,
   });
   return new Subscription(transport, signal);
 }

@@ -30,7 +30,8 @@ export interface SocketOptions {
 const pieceRequests = 64;
 const pieceBytes = 64 * 1024;
 // The kernel fills dumps into datagrams of at most 32 KiB.
-const receiveBytes = 64 * 1024;
+// One for all sockets: what is received is parsed before anything else runs, and a socket made for one pod is cheaper so.
+const received: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
 const dumpAttempts = 10;
 // libuv's pool has four threads unless told otherwise; one stays free for files and DNS.
 const slowRequests = new Slots(3);
@@ -38,7 +39,6 @@ const slowRequests = new Slots(3);
 export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   readonly #transport: NetlinkTransport;
   readonly #writer = new MessageWriter();
-  readonly #received: Buffer = Buffer.allocUnsafeSlow(receiveBytes);
   #sequence = 0;
 
   private constructor(transport: NetlinkTransport) {
@@ -58,7 +58,9 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   /** Performs one request. Throws KernelError with what was tried and the kernel's own text. */
   submit(request: Request): void {
     const [failure] = this.submitAll([request]);
-    if (failure !== undefined) throw failure;
+    if (failure === undefined) return;
+    Error.captureStackTrace(failure, NetlinkSocket.prototype.submit);
+    throw failure;
   }
 
   /** Performs all, whichever fail, in as few sends as possible. Throws KernelError only when the exchange itself breaks. */
@@ -182,18 +184,18 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     try {
       return dump();
     } catch (error) {
-      while (this.#transport.receive(this.#received) !== undefined);
+      while (this.#transport.receive(received) !== undefined);
       throw error;
     }
   }
 
   #receive({ call, subject }: Query): readonly Message[] {
-    const length = this.#transport.receive(this.#received);
+    const length = this.#transport.receive(received);
     if (length === undefined) {
       const detail = 'the kernel has not answered';
       throw new KernelError({ call, subject, code: 'ENODATA', detail });
     }
-    return splitMessages(this.#received.subarray(0, length));
+    return splitMessages(received.subarray(0, length));
   }
 }
 
@@ -202,6 +204,14 @@ function throwIfRefused(query: Query, message: Message): void {
   if (end.errno !== 0) throw refused(query, end);
 }
 
+// Without a stack: it would be this file's, and many refusals are expected (what is to be deleted is gone), where making
+// the stack takes as long as the exchange with the kernel.
 function refused({ call, subject }: Query, { errno, detail }: Acknowledgement): KernelError {
-  return new KernelError({ call, subject, code: errno, detail });
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return new KernelError({ call, subject, code: errno, detail });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }

@@ -5,6 +5,7 @@ import { isKernelError, KernelError } from '../errno.ts';
 import { bind, close, recv, send, sendAsync, setsockopt, socket } from '../libc.ts';
 import { NetworkNamespace } from '../namespace.ts';
 import { pollReadable } from '../readable.ts';
+import { attachFilter, type FilterInstruction } from './socket-filter.ts';
 
 export interface NetlinkTransport extends Disposable {
   send(bytes: Uint8Array): void;
@@ -29,6 +30,8 @@ export interface TransportOptions {
   readonly namespace?: NetworkNamespace | undefined;
   /** RTNLGRP_* to receive notifications of. */
   readonly groups?: readonly number[];
+  /** What it is not to receive. */
+  readonly filter?: readonly FilterInstruction[] | undefined;
 }
 
 const netlinkDomain = 16;
@@ -43,11 +46,12 @@ export class KernelTransport implements NetlinkTransport {
   #open = true;
 
   /** Throws KernelError. */
-  constructor({ family, namespace, groups = [] }: TransportOptions) {
+  constructor({ family, namespace, groups = [], filter }: TransportOptions) {
     const make = (): number => socket(netlinkDomain, rawType, netlinkFamilies[family]);
     this.#family = family;
     this.#fd = namespace === undefined ? make() : namespace.run(make);
     try {
+      if (filter !== undefined) attachFilter(this.#fd, filter);
       configure(this.#fd, groups);
     } catch (error) {
       close(this.#fd);

@@ -4,14 +4,17 @@ import type { IfIndex } from '../../net/if-index.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { NetworkNamespace } from '../namespace.ts';
 import {
+  type Link,
   type LinkSettings,
   linkMessages,
+  readLink,
   writeLinkHeader,
   writeLinkInfo,
   writeLinkSettings,
 } from './link-record.ts';
 import { messageFlags } from './message.ts';
-import type { RequestSink } from './request.ts';
+import type { Request, RequestSink } from './request.ts';
+import type { NetlinkSocket } from './socket.ts';
 
 export interface VethOptions {
   readonly name: string;
@@ -37,8 +40,18 @@ export interface VethOptions {
  * [netns NS] ...`. Throws KernelError (EEXIST: a name is taken; EBUSY: an index is; ERANGE: a name over 15 bytes).
  */
 export function addVeth(requests: RequestSink, options: VethOptions): void {
+  requests.submit(creation(options));
+}
+
+/** As `addVeth`, and what was made comes back in the same exchange. Linux 6.2. */
+export function makeVeth(socket: NetlinkSocket, options: VethOptions): Link {
+  const { flags, ...request } = creation(options);
+  return socket.get({ ...request, flags: flags | messageFlags.echo }, readLink);
+}
+
+function creation(options: VethOptions): Request {
   const vethInfoPeer = 1;
-  requests.submit({
+  return {
     call: 'link add',
     subject: `veth ${options.name} peer ${options.peer.name}`,
     type: linkMessages.create,
@@ -53,5 +66,5 @@ export function addVeth(requests: RequestSink, options: VethOptions): void {
         message.nest(vethInfoPeer, () => writeEnd(options.peer)),
       );
     },
-  });
+  };
 }

@@ -1,0 +1,228 @@
+// What an ADD and a DEL ask of the kernel and of the tables, among how many other pods ever: the same. Counted, not timed.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { acknowledgement, FakeTransport } from '../../test/support/fake-netlink.ts';
+import { silentLogger } from '../base/log.ts';
+import { emptyClusterState } from '../cluster/state.ts';
+import { BlockAttacher } from '../datapath/block-attach.ts';
+import { addressMapEntries } from '../datapath/tables/addresses.ts';
+import { attachmentEntries, attachmentTable } from '../datapath/tables/attachments.ts';
+import { endpointMapEntries } from '../datapath/tables/endpoints.ts';
+import { neighbourEntries, neighbourTable } from '../datapath/tables/neighbours.ts';
+import { routeEntries, routeTable } from '../datapath/tables/routes.ts';
+import { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import type { BpfProgram } from '../kernel/program.ts';
+import { computeDesired } from '../model/compute-desired.ts';
+import type { DesiredState } from '../model/desired.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import { parseMac } from '../net/mac.ts';
+import { addressAt, parsePrefix } from '../net/prefix.ts';
+import { Reconciler } from '../reconcile/reconciler.ts';
+import type { Table } from '../reconcile/table.ts';
+import type { TrackedTable, Tracking } from '../reconcile/tracked-table.ts';
+import { trackTable } from '../reconcile/tracked-table.ts';
+import { hostIfNameOf } from './endpoint-record.ts';
+import { EndpointStore } from './endpoint-store.ts';
+import { Pods } from './pods.ts';
+
+const root = mkdtempSync(path.join(tmpdir(), 'heddle-one-pod-more-'));
+after(() => rmSync(root, { recursive: true }));
+
+const prefixes = [parsePrefix('198.18.0.0/16'), parsePrefix('2001:db8:1::/64')];
+const host = {
+  uplinks: [{ ifIndex: 2 as IfIndex, name: 'eth0', mtuBytes: 1500, addresses: [] }],
+};
+const config = {
+  nodeName: 'node-1',
+  mode: 'native',
+  masquerade: true,
+  nonMasqueradeCidrs: [],
+  vxlan: { port: 4789, vni: 1 },
+} as const;
+const node = { name: 'node-1', labels: {}, annotations: {}, podCidrs: prefixes, addresses: [] };
+const cluster = { ...emptyClusterState, nodes: new Map([['node-1', node]]) };
+
+/** What was asked of the kernel, and what was done on the way there. */
+interface Counts {
+  netlinkSends: number;
+  netlinkMessages: number;
+  mapEntries: number;
+  comparisons: number;
+  listings: number;
+  /** Of other endpoints. */
+  fieldReads: number;
+}
+
+const nothing: Counts = {
+  netlinkSends: 0,
+  netlinkMessages: 0,
+  mapEntries: 0,
+  comparisons: 0,
+  listings: 0,
+  fieldReads: 0,
+};
+
+function counted<Entry>(table: Table<Entry>, counts: Counts): Table<Entry> {
+  return {
+    ...table,
+    equal: (left, right) => {
+      counts.comparisons++;
+      return table.equal(left, right);
+    },
+    list: () => {
+      counts.listings++;
+      return new Map();
+    },
+  };
+}
+
+function mapTable(name: string, counts: Counts): Table<object> {
+  const write = (entries: readonly object[]): [] => {
+    counts.mapEntries += entries.length;
+    return [];
+  };
+  return {
+    name,
+    key: () => '',
+    equal: () => false,
+    list: () => new Map(),
+    set: write,
+    delete: write,
+  };
+}
+
+function tables(counts: Counts): readonly ((tracking: Tracking) => TrackedTable<DesiredState>)[] {
+  const transport = new FakeTransport((requests) => {
+    counts.netlinkSends++;
+    counts.netlinkMessages += requests.length;
+    return requests.map((each) => acknowledgement(each));
+  });
+  const socket = NetlinkSocket.over(transport);
+  const program = (): BpfProgram => ({ fd: 3, name: 'program' }) as BpfProgram;
+  const attacher = new BlockAttacher({ socket, program, isDoomed: () => true });
+  const attachments = attachmentTable({
+    list: () => [],
+    attachAll: (wanted) => attacher.attachAll(wanted.filter(({ hook }) => hook !== 'from_network')),
+    detach: () => {
+      counts.netlinkSends++;
+    },
+  });
+  return [
+    trackTable(counted(mapTable('endpoints', counts), counts), endpointMapEntries),
+    trackTable(counted(mapTable('addresses', counts), counts), addressMapEntries),
+    trackTable(counted(routeTable(socket), counts), routeEntries),
+    trackTable(counted(neighbourTable(socket), counts), neighbourEntries),
+    trackTable(counted(attachments, counts), attachmentEntries),
+  ];
+}
+
+function endpointOf(id: number, counts: Counts): LocalEndpoint {
+  const attachment = { containerId: `container-${id}`, ifName: 'eth0' };
+  const endpoint: LocalEndpoint = {
+    ...attachment,
+    id,
+    namespacePath: `/run/netns/${id}`,
+    hostIfName: hostIfNameOf(attachment),
+    hostIfIndex: (id + 10) as IfIndex,
+    mac: parseMac('02:00:5e:10:00:01'),
+    // The first of a range are for those that come.
+    addresses: prefixes.flatMap((prefix) => addressAt(prefix, BigInt(id + 100)) ?? []),
+    mtuBytes: 1500,
+    network: 'heddle',
+    createdAt: '2026-01-01T00:00:00Z',
+  };
+  return new Proxy(endpoint, {
+    get: (target, field) => {
+      counts.fieldReads++;
+      return Reflect.get(target, field);
+    },
+  });
+}
+
+/** Pods among `others`, and what has been asked since the last look. */
+async function nodeWith(others: number) {
+  const counts = { ...nothing };
+  const staying = Array.from({ length: others }, (_, index) => endpointOf(index + 1, counts));
+  const store = EndpointStore.open(mkdtempSync(path.join(root, 'state-')), others + 8);
+  const reconciler = new Reconciler<DesiredState>(tables(counts));
+  let link = others + 100;
+  const links = new Map<string, IfIndex>();
+  const pods: Pods = new Pods({
+    store,
+    wiring: {
+      open: () => ({
+        hasInterface: () => false,
+        wire: ({ hostIfName }) => {
+          links.set(hostIfName, ++link as IfIndex);
+          return link as IfIndex;
+        },
+        differences: () => [],
+        [Symbol.dispose]: () => undefined,
+      }),
+      hostIfIndex: (name) => links.get(name),
+      unwire: async (name) => void links.delete(name),
+    },
+    node: {
+      podRanges: () => prefixes,
+      podAnnotations: () => ({}),
+      podMtuBytes: () => 1500,
+      settle: () => settle(),
+      differences: () => [],
+      limits: () => [],
+    },
+    log: silentLogger,
+  });
+  const settle = async (): Promise<void> => {
+    const endpoints = [...staying, ...pods.endpoints()];
+    const desired = computeDesired({ config, cluster, endpoints, host });
+    await reconciler.settle(desired, { relist: false, prune: true });
+  };
+  await settle();
+  return {
+    pods,
+    look: (): Counts => {
+      const seen = { ...counts };
+      Object.assign(counts, nothing);
+      return seen;
+    },
+  };
+}
+
+async function addAndDel(others: number): Promise<Record<'add' | 'del', Counts>> {
+  const { pods, look } = await nodeWith(others);
+  const request = (number: number) =>
+    ({
+      kind: 'add',
+      version: '1.0.0',
+      containerId: `new-${number}`,
+      ifName: 'eth0',
+      namespacePath: `/run/netns/new-${number}`,
+      network: 'heddle',
+    }) as const;
+  // The first makes the tables' lists; an agent has made them long before.
+  await pods.add(request(0));
+  look();
+  await pods.add(request(1));
+  const add = look();
+  await pods.del({ ...request(1), kind: 'del' });
+  return { add, del: look() };
+}
+
+test('an ADD and a DEL ask for the same among none, 200, 1,000 and 5,000 others', async () => {
+  const alone = await addAndDel(0);
+  // Routes, neighbours and programs; two of each, and of the last a queueing discipline more.
+  assert.deepEqual(alone.add, {
+    ...nothing,
+    netlinkSends: 3,
+    netlinkMessages: 7,
+    mapEntries: 3,
+  });
+  for (const others of [200, 1_000, 5_000]) {
+    assert.deepEqual(await addAndDel(others), alone, `among ${others}`);
+  }
+});

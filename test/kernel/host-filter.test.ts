@@ -1,0 +1,88 @@
+// What the agent sleeps through: its own pods coming and changing. What it must hear passes.
+
+import assert from 'node:assert/strict';
+import { hostFilter } from '../../src/agent/host-filter.ts';
+import { doomedName, isEndpointName } from '../../src/agent/link-names.ts';
+import { routeProtocol } from '../../src/datapath/tables/routes.ts';
+import { delLink, linkByName, setLink } from '../../src/kernel/netlink/link.ts';
+import { type Notification, subscribe } from '../../src/kernel/netlink/notifications.ts';
+import { replaceRoute } from '../../src/kernel/netlink/route.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { addVeth } from '../../src/kernel/netlink/veth.ts';
+import type { IfIndex } from '../../src/net/if-index.ts';
+import { parsePrefix } from '../../src/net/prefix.ts';
+import { testNamespace } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const last = 'last0';
+
+/** All up to the making of `last`. */
+async function heard(notifications: AsyncIterable<Notification>): Promise<readonly string[]> {
+  const seen: string[] = [];
+  for await (const notification of notifications) {
+    const isLink = notification.kind === 'link';
+    if (isLink && notification.link.name === last) return seen;
+    if (isLink) seen.push(`${notification.action} ${notification.link.name}`);
+    if (notification.kind === 'route') seen.push(`route ${notification.route.destination}`);
+  }
+  return assert.fail('the notifications ended');
+}
+
+rootTest(
+  'links with names of endpoints are heard of when they end, others always',
+  async (context) => {
+    const namespace = testNamespace(context);
+    using socket = NetlinkSocket.open({ namespace });
+    const names = [
+      'hd0123456789a',
+      'hdabcdefabcdef',
+      'hd0123456789',
+      'hd0123456789g',
+      'hd0123456789A',
+      'hd01234567_9a',
+      'hd0123456789ab',
+      'hd',
+      'hdmi0',
+      'xd0123456789a',
+      'hdx',
+      'hdx1',
+      'hdx1234567890',
+      'hdx12345678901',
+      'hdx12a',
+      doomedName(77 as IfIndex),
+    ];
+    for (const name of names) {
+      using subscription = subscribe({ kinds: ['link'], namespace, filter: hostFilter });
+      addVeth(socket, { name, peer: { name: 'other0' } });
+      const ifIndex = linkByName(socket, name)?.ifIndex ?? assert.fail();
+      setLink(socket, { ifIndex, up: true });
+      delLink(socket, ifIndex);
+      addVeth(socket, { name: last, peer: { name: 'other1' } });
+      const seen = new Set((await heard(subscription)).filter((text) => text.endsWith(` ${name}`)));
+      const expected = isEndpointName(name) ? [`del ${name}`] : [`new ${name}`, `del ${name}`];
+      assert.deepEqual([...seen], expected, name);
+      delLink(socket, linkByName(socket, last)?.ifIndex ?? assert.fail());
+    }
+  },
+);
+
+rootTest('of routes, default routes of others are heard of', async (context) => {
+  const namespace = testNamespace(context);
+  using socket = NetlinkSocket.open({ namespace });
+  addVeth(socket, { name: 'veth0', ifIndex: 7 as IfIndex, up: true, peer: { name: 'other0' } });
+  using subscription = subscribe({ kinds: ['link', 'route'], namespace, filter: hostFilter });
+  const common = { ifIndex: 7 as IfIndex, type: 'unicast', table: 254 } as const;
+  for (const [destination, protocol, metric] of [
+    ['0.0.0.0/0', 3, 1],
+    ['0.0.0.0/0', routeProtocol, 2],
+    ['::/0', 3, 1],
+    ['198.51.100.0/24', 3, 1],
+    ['198.51.100.1/32', routeProtocol, 1],
+    ['2001:db8::1/128', routeProtocol, 1],
+  ] as const) {
+    replaceRoute(socket, { ...common, destination: parsePrefix(destination), protocol, metric });
+  }
+  addVeth(socket, { name: last, peer: { name: 'other1' } });
+  const routes = (await heard(subscription)).filter((text) => text.startsWith('route '));
+  assert.deepEqual(routes, ['route 0.0.0.0/0', 'route ::/0']);
+});
