@@ -11,6 +11,7 @@ import { PodNetwork } from '../../../src/agent/pod-network.ts';
 import { Pods } from '../../../src/agent/pods.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { NetworkNamespace } from '../../../src/kernel/namespace.ts';
+import { messageFlags } from '../../../src/kernel/netlink/message.ts';
 import { NetlinkSocket } from '../../../src/kernel/netlink/socket.ts';
 import { parsePrefix } from '../../../src/net/prefix.ts';
 import { leadTo } from '../../support/cni-node.ts';
@@ -24,7 +25,8 @@ function step(): void {
 }
 
 function countFiles(): void {
-  const { writeFileSync, renameSync, rmSync } = fs;
+  const { writeFileSync, renameSync, rmSync, unlinkSync } = fs;
+  const writeAt: typeof fs.writeSync = fs.writeSync;
   fs.writeFileSync = (...words) => {
     step();
     writeFileSync(...words);
@@ -37,17 +39,30 @@ function countFiles(): void {
     step();
     rmSync(...words);
   };
+  fs.unlinkSync = (...words) => {
+    step();
+    unlinkSync(...words);
+  };
+  fs.writeSync = ((...words: Parameters<typeof fs.writeSync>) => {
+    step();
+    return writeAt(...words);
+  }) as typeof fs.writeSync;
   syncBuiltinESMExports();
 }
 
 // One by one, also what goes out together.
 function countRequests(): void {
-  const { submitAll, submitAsync } = NetlinkSocket.prototype;
+  const { submitAll, submitAsync, get } = NetlinkSocket.prototype;
   NetlinkSocket.prototype.submitAll = function (requests) {
     return requests.flatMap((request) => {
       step();
       return submitAll.call(this, [request]);
     });
+  };
+  // What makes something and asks for it in one.
+  NetlinkSocket.prototype.get = function (query, read) {
+    if (((query.flags ?? 0) & messageFlags.create) !== 0) step();
+    return get.call(this, query, read) as ReturnType<typeof read>;
   };
   NetlinkSocket.prototype.submitAsync = function (request) {
     step();
