@@ -54,13 +54,17 @@ const faults: readonly Fault[] = [
     step: 'the finished record cannot be written',
     code: 5,
     prepare: (node, pod) =>
-      node.failSettle(() => void mkdirSync(path.join(node.directory, temporaryOf(pod)))),
-    text: /EISDIR/,
+      node.failSettle(() => void rmSync(path.join(node.directory, recordOf(pod)))),
+    text: /write endpoint record .*ENOENT/,
   },
 ];
 
-function temporaryOf({ containerId }: TestPod): string {
-  return `${hostIfNameOf({ containerId, ifName: 'eth0' })}.json.tmp`;
+function recordOf({ containerId }: TestPod): string {
+  return `${hostIfNameOf({ containerId, ifName: 'eth0' })}.json`;
+}
+
+function temporaryOf(pod: TestPod): string {
+  return `${recordOf(pod)}.tmp`;
 }
 
 for (const { step, code, prepare: arm, text } of faults) {
