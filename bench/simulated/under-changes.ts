@@ -49,6 +49,9 @@ export async function underChanges(parts: Parts): Promise<UnderChanges> {
       processorPodsAndNodes.push(await agent.processorPercent(lags));
       lagP50.push(percentile(await lags, 50));
       lagP99.push(percentile(await lags, 99));
+      // A run that is cut off has said what it found.
+      const percents = [processorPods, processorPodsAndNodes].map((all) => all.at(-1)?.toFixed(1));
+      progress(`processor ${percents.join(' % and ')} %, lag p99 ${lagP99.at(-1)?.toFixed(0)} ms`);
     }
   } finally {
     await pods.stop();
