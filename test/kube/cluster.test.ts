@@ -3,18 +3,18 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { exitOf, spawnIn } from '../../src/lab/spawn.ts';
-import { eventually, urlHost } from '../support/lab.ts';
+import { eventually } from '../support/lab.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { kubectlEnvironment } from './cluster/kubectl.ts';
 import { programPath } from './cluster/programs.ts';
+import { assertEveryPairReaches } from './reach.ts';
 import { sharedCluster } from './shared-cluster.ts';
 import { readyPods, webDeployment } from './workloads.ts';
 
 describe('a cluster with the reference plugins', () => {
   const shared = sharedCluster('bridge');
   let cluster: KubeCluster;
-  const families = [4, 6] as const;
 
   before(async () => {
     if (reasonToSkip() !== undefined) return;
@@ -34,17 +34,7 @@ describe('a cluster with the reference plugins', () => {
   });
 
   rootTest('its pods reach each other in both families', async () => {
-    const pods = await readyPods(cluster, 'app=web');
-    for (const from of pods) {
-      for (const to of pods) {
-        for (const family of families) {
-          const address = to.addresses.find((each) => each.includes(':') === (family === 6)) ?? '';
-          const url = `http://${urlHost(address)}:8080/`;
-          const { stdout, stderr } = await cluster.exec(from.name, ['podtool', 'get', url]);
-          assert.match(stdout, new RegExp(`^${to.name} saw `), `${url}: ${stderr}`);
-        }
-      }
-    }
+    await assertEveryPairReaches(cluster, await readyPods(cluster, 'app=web'));
   });
 
   rootTest('exec, logs and port-forward work', async () => {

@@ -52,11 +52,14 @@ describe('names in a cluster without kube-proxy', () => {
 
   rootTest('Services are left to kube-proxy, which `heddle status` says', async () => {
     const services = await serviceCount(cluster);
-    for (const { name, node } of pods) {
+    const nobody = pods.map(async ({ name }) => {
       const { stdout } = await cluster.exec(name, ['cat', '/etc/resolv.conf']);
       assert.match(stdout, /^nameserver 10\.96\.0\.10$/m);
       const { exitCode } = await cluster.exec(name, ['podtool', 'lookup', 'kubernetes.default']);
       assert.notEqual(exitCode, 0, 'nobody carries out the Service');
+    });
+    await Promise.all(nobody);
+    for (const { node } of pods) {
       const status = await heddle(cluster, node, ['status']);
       assert.match(status, new RegExp(`services +${services}, left to kube-proxy`));
     }
