@@ -3,6 +3,7 @@
 export interface WaitOptions {
   /** 30 s unless given. */
   readonly timeoutMs?: number;
+  /** At first; later a tenth of what has been waited, at most a second: asking costs the processor that is waited for. */
   readonly everyMs?: number;
   /** Added to the error. */
   readonly diagnosis?: () => Promise<string>;
@@ -15,7 +16,8 @@ export async function eventually<Value>(
   check: () => Promise<Value | undefined | false> | Value | undefined | false,
   { timeoutMs = 30_000, everyMs = 100, diagnosis, signal }: WaitOptions = {},
 ): Promise<Value> {
-  const deadline = Date.now() + timeoutMs;
+  const began = Date.now();
+  const deadline = began + timeoutMs;
   for (;;) {
     signal?.throwIfAborted();
     const value = await check();
@@ -24,6 +26,7 @@ export async function eventually<Value>(
       const found = diagnosis === undefined ? '' : `\n${await diagnosis()}`;
       throw new Error(`not within ${timeoutMs / 1000} s: ${what}${found}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
+    const pauseMs = Math.max(everyMs, Math.min(1_000, (Date.now() - began) / 10));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
