@@ -3,7 +3,7 @@
 export interface WaitOptions {
   /** 30 s unless given. */
   readonly timeoutMs?: number;
-  /** At first; later a tenth of what has been waited, at most a second: asking costs the processor that is waited for. */
+  /** At first; later a tenth of what has been waited, at most half a second: asking costs the processor that is waited for. */
   readonly everyMs?: number;
   /** Added to the error. */
   readonly diagnosis?: () => Promise<string>;
@@ -26,7 +26,7 @@ export async function eventually<Value>(
       const found = diagnosis === undefined ? '' : `\n${await diagnosis()}`;
       throw new Error(`not within ${timeoutMs / 1000} s: ${what}${found}`);
     }
-    const pauseMs = Math.max(everyMs, Math.min(1_000, (Date.now() - began) / 10));
+    const pauseMs = Math.max(everyMs, Math.min(500, (Date.now() - began) / 10));
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
