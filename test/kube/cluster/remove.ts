@@ -41,9 +41,9 @@ export async function removeDeadClusters(): Promise<readonly string[]> {
   return dead;
 }
 
-// Whoever inherited the ended processes takes a moment to notice.
+// Whoever inherited the ended processes takes a moment to notice, and what a hundred pods held is freed before they end.
 async function untilReaped(name: string): Promise<Leftovers> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const traces = countTraces(name);
     if (traces.processes === 0 || Date.now() > deadline) return traces;
