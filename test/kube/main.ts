@@ -7,10 +7,11 @@ import { exitOf, type Place, spawnIn } from '../../src/lab/spawn.ts';
 import { KubeCluster } from './cluster/cluster.ts';
 import type { HeddleSettings } from './cluster/heddle.ts';
 import { kubectlEnvironment } from './cluster/kubectl.ts';
+import { clusterPaths } from './cluster/paths.ts';
 import { buildPrograms, programPath } from './cluster/programs.ts';
 import { printedProgress } from './cluster/progress.ts';
 import { type ClusterRecord, clusterNames, readRecord } from './cluster/record.ts';
-import { type Leftovers, removeCluster } from './cluster/remove.ts';
+import { type Leftovers, processesOf, removeCluster } from './cluster/remove.ts';
 
 interface UpFlags {
   readonly name: string;
@@ -115,6 +116,7 @@ function down(): Command {
         if (!isClean) process.exitCode = 1;
         if (isClean && flags.ownedBy !== undefined) continue;
         console.log(`cluster ${name} is down; left: ${countText(leftovers)}`);
+        for (const each of processesOf(clusterPaths(name))) console.log(`  ${each}`);
       }
     });
 }

@@ -41,9 +41,9 @@ export async function removeDeadClusters(): Promise<readonly string[]> {
   return dead;
 }
 
-// Whoever inherited the ended processes takes a moment to notice, and what a hundred pods held is freed before they end.
+// Whoever inherited the ended processes takes a moment to notice.
 async function untilReaped(name: string): Promise<Leftovers> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 10_000;
   for (;;) {
     const traces = countTraces(name);
     if (traces.processes === 0 || Date.now() > deadline) return traces;
@@ -66,12 +66,16 @@ export function countTraces(name: string): Leftovers {
   };
 }
 
-/** In one of the cluster's cgroups, or with its folder in the command line. */
-function processesOf({ cgroupName, directory }: ClusterPaths): readonly number[] {
+/** `PID NAME STATE` of those in one of the cluster's cgroups, or with its folder in the command line. */
+export function processesOf({ cgroupName, directory }: ClusterPaths): readonly string[] {
   const processes = readdirSync('/proc').filter((each) => /^\d+$/.test(each));
-  return processes.map(Number).filter((pid) => {
+  return processes.flatMap((pid) => {
     const groups = textOf(`/proc/${pid}/cgroup`);
-    return groups.includes(`/${cgroupName}/`) || textOf(`/proc/${pid}/cmdline`).includes(directory);
+    const isOurs =
+      groups.includes(`/${cgroupName}/`) ||
+      textOf(`/proc/${pid}/cmdline`).includes(`${directory}/`);
+    const [, name, state] = /\((.*)\) (\S)/.exec(textOf(`/proc/${pid}/stat`)) ?? [];
+    return isOurs && state !== undefined ? [`${pid} ${name} ${state}`] : [];
   });
 }
 
