@@ -38,8 +38,8 @@ export class AgentLock implements Disposable {
 
 /**
  * Two agents with state directories of their own would still adopt, and replace, each other's programs and maps. Makes the
- * directory when it is missing. Throws InputError when an agent has it, which its pid is not known of: nothing can be written
- * there.
+ * directory when it is missing. Throws InputError when an agent has it, without that agent's pid: a directory of pins holds no
+ * file that could tell it.
  */
 export function lockPins(pinDir: string): Disposable {
   mkdirSync(pinDir, { recursive: true, mode: 0o700 });

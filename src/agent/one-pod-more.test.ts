@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { acknowledgement, FakeTransport } from '../../test/support/fake-netlink.ts';
+import { desiredWith, podRanges, watchedEndpoint } from '../../test/support/growing-node.ts';
 import { silentLogger } from '../base/log.ts';
-import { emptyClusterState } from '../cluster/state.ts';
 import { BlockAttacher } from '../datapath/block-attach.ts';
 import { addressMapEntries } from '../datapath/tables/addresses.ts';
 import { attachmentEntries, attachmentTable } from '../datapath/tables/attachments.ts';
@@ -16,12 +16,9 @@ import { neighbourEntries, neighbourTable } from '../datapath/tables/neighbours.
 import { routeEntries, routeTable } from '../datapath/tables/routes.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import type { BpfProgram } from '../kernel/program.ts';
-import { computeDesired } from '../model/compute-desired.ts';
 import type { DesiredState } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { IfIndex } from '../net/if-index.ts';
-import { parseMac } from '../net/mac.ts';
-import { addressAt, parsePrefix } from '../net/prefix.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import type { Table } from '../reconcile/table.ts';
 import type { TrackedTable, Tracking } from '../reconcile/tracked-table.ts';
@@ -32,20 +29,6 @@ import { Pods } from './pods.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'heddle-one-pod-more-'));
 after(() => rmSync(root, { recursive: true }));
-
-const prefixes = [parsePrefix('198.18.0.0/16'), parsePrefix('2001:db8:1::/64')];
-const host = {
-  uplinks: [{ ifIndex: 2 as IfIndex, name: 'eth0', mtuBytes: 1500, addresses: [] }],
-};
-const config = {
-  nodeName: 'node-1',
-  mode: 'native',
-  masquerade: true,
-  nonMasqueradeCidrs: [],
-  vxlan: { port: 4789, vni: 1 },
-} as const;
-const node = { name: 'node-1', labels: {}, annotations: {}, podCidrs: prefixes, addresses: [] };
-const cluster = { ...emptyClusterState, nodes: new Map([['node-1', node]]) };
 
 /** What was asked of the kernel, and what was done on the way there. */
 interface Counts {
@@ -122,26 +105,11 @@ function tables(counts: Counts): readonly ((tracking: Tracking) => TrackedTable<
 }
 
 function endpointOf(id: number, counts: Counts): LocalEndpoint {
-  const attachment = { containerId: `container-${id}`, ifName: 'eth0' };
-  const endpoint: LocalEndpoint = {
-    ...attachment,
-    id,
-    namespacePath: `/run/netns/${id}`,
-    hostIfName: hostIfNameOf(attachment),
-    hostIfIndex: (id + 10) as IfIndex,
-    mac: parseMac('02:00:5e:10:00:01'),
-    // The first of a range are for those that come.
-    addresses: prefixes.flatMap((prefix) => addressAt(prefix, BigInt(id + 100)) ?? []),
-    mtuBytes: 1500,
-    network: 'heddle',
-    createdAt: '2026-01-01T00:00:00Z',
+  const hostIfName = hostIfNameOf({ containerId: `container-${id}`, ifName: 'eth0' });
+  const onRead = (): void => {
+    counts.fieldReads++;
   };
-  return new Proxy(endpoint, {
-    get: (target, field) => {
-      counts.fieldReads++;
-      return Reflect.get(target, field);
-    },
-  });
+  return watchedEndpoint(id, { hostIfName, onRead });
 }
 
 /** Pods among `others`, and what has been asked since the last look. */
@@ -168,7 +136,7 @@ async function nodeWith(others: number) {
       unwire: async (name) => void links.delete(name),
     },
     node: {
-      podRanges: () => prefixes,
+      podRanges: () => podRanges,
       podAnnotations: () => ({}),
       podMtuBytes: () => 1500,
       settle: () => settle(),
@@ -178,8 +146,7 @@ async function nodeWith(others: number) {
     log: silentLogger,
   });
   const settle = async (): Promise<void> => {
-    const endpoints = [...staying, ...pods.endpoints()];
-    const desired = computeDesired({ config, cluster, endpoints, host });
+    const desired = desiredWith([...staying, ...pods.endpoints()]);
     await reconciler.settle(desired, { relist: false, prune: true });
   };
   await settle();

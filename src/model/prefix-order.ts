@@ -2,7 +2,7 @@
 // thousand nodes are neighbours and become a handful; writing each would take 50 ms whenever one changes. Parsing an
 // address costs more than all the rest, so parsed prefixes are values of their own, which callers keep.
 
-import { mappedBytes } from '../net/address.ts';
+import { type AddressFamily, mappedBytes } from '../net/address.ts';
 import {
   makePrefix,
   type Prefix,
@@ -13,7 +13,7 @@ import {
 
 export interface OrderedPrefix {
   readonly prefix: Prefix;
-  readonly family: 4 | 6;
+  readonly family: AddressFamily;
   /** Bits of the mapped address that are fixed: an IPv4 /24 has 120. */
   readonly bits: number;
   /** The mapped address as 32 hexadecimal digits. */
@@ -62,7 +62,7 @@ function prefixOf({ prefix, family, bits }: OrderedPrefix): Prefix {
   return prefixLength(prefix) === length ? prefix : makePrefix(prefixAddress(prefix), length);
 }
 
-function leastBits(family: 4 | 6): number {
+function leastBits(family: AddressFamily): number {
   return family === 4 ? 96 : 0;
 }
 

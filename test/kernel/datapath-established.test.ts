@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { dropReason, locationKind } from '../../src/datapath/generated.ts';
 import { beginGeneration } from '../../src/datapath/tables/generation.ts';
-import { parseAddress } from '../../src/net/address.ts';
+import { type AddressFamily, parseAddress } from '../../src/net/address.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
 import { db, places, web } from '../support/datapath-network.ts';
 import type { Outcome } from '../support/datapath-outcome.ts';
@@ -12,7 +12,6 @@ import {
   anotherMac,
   clear,
   dismiss,
-  type Family,
   families,
   fromNeighbour,
   fromTunnel,
@@ -42,7 +41,7 @@ interface Change {
   readonly what: string;
   readonly sending: Sending;
   readonly established: Outcome;
-  change(datapath: TestDatapath, family: Family): void;
+  change(datapath: TestDatapath, family: AddressFamily): void;
   readonly changed: Partial<Outcome>;
 }
 
@@ -167,7 +166,7 @@ for (const { what, sending, established, change, changed } of changes) {
 }
 
 /** Its next hop has no room in the entry, so that its route is read again. */
-function isIpv6Route({ to }: Sending, family: Family): boolean {
+function isIpv6Route({ to }: Sending, family: AddressFamily): boolean {
   return to === places.native && family === 6;
 }
 

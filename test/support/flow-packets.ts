@@ -7,7 +7,7 @@ import {
   locationKind,
   type ProgramName,
 } from '../../src/datapath/generated.ts';
-import type { Address } from '../../src/net/address.ts';
+import type { Address, AddressFamily } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { type Mac, parseMac } from '../../src/net/mac.ts';
 import { protocols } from '../../src/net/protocol.ts';
@@ -27,8 +27,6 @@ import {
 import { type Outcome, observe } from './datapath-outcome.ts';
 import { ethernet, etherTypes, ip, udp } from './packets.ts';
 
-/** Of addresses. */
-export type Family = 4 | 6;
 /** For what holds for both. */
 export const families = [4, 6] as const;
 /** Nobody's. */
@@ -62,7 +60,7 @@ export const fromTunnel: Sending = {
 
 /** What the packet is like. */
 export interface Shape {
-  readonly family: Family;
+  readonly family: AddressFamily;
   /** Bytes of UDP payload. */
   readonly payload?: number;
   readonly gsoSize?: number;

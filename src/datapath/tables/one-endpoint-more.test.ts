@@ -3,14 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptyClusterState } from '../../cluster/state.ts';
-import { computeDesired } from '../../model/compute-desired.ts';
+import { desiredWith, watchedEndpoint } from '../../../test/support/growing-node.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
-import type { Address } from '../../net/address.ts';
-import type { IfIndex } from '../../net/if-index.ts';
-import { parseMac } from '../../net/mac.ts';
-import { addressAt, parsePrefix } from '../../net/prefix.ts';
 import { entriesOf } from '../../reconcile/desired-entries.ts';
 import { Reconciler } from '../../reconcile/reconciler.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
@@ -36,46 +31,12 @@ const entriesByTable = {
   attachments: attachmentEntries,
 } as const satisfies Record<string, (desired: DesiredState) => readonly EntryGroup<object>[]>;
 
-const prefixes = [parsePrefix('198.51.100.0/20'), parsePrefix('2001:db8:1::/64')];
-const host = {
-  uplinks: [{ ifIndex: 2 as IfIndex, name: 'eth0', mtuBytes: 1500, addresses: [] }],
-};
-const config = {
-  nodeName: 'node-1',
-  mode: 'native',
-  masquerade: true,
-  nonMasqueradeCidrs: [],
-  vxlan: { port: 4789, vni: 1 },
-} as const;
-const nodes = new Map([
-  ['node-1', { name: 'node-1', labels: {}, annotations: {}, podCidrs: prefixes, addresses: [] }],
-]);
-
 /** An endpoint that counts how often any of its fields is read. */
 function countedEndpoint(id: number, counter: { reads: number }): LocalEndpoint {
-  const addresses = prefixes.map((prefix) => addressAt(prefix, BigInt(id + 1)) as Address);
-  const endpoint: LocalEndpoint = {
-    id,
-    containerId: `container-${id}`,
-    ifName: 'eth0',
-    namespacePath: `/run/netns/${id}`,
-    hostIfName: `hd${id}`,
-    hostIfIndex: (id + 10) as IfIndex,
-    mac: parseMac('02:00:5e:10:00:01'),
-    addresses,
-    mtuBytes: 1500,
-    createdAt: '2026-01-01T00:00:00Z',
+  const onRead = (): void => {
+    counter.reads++;
   };
-  return new Proxy(endpoint, {
-    get: (target, field) => {
-      counter.reads++;
-      return Reflect.get(target, field);
-    },
-  });
-}
-
-function desiredWith(endpoints: readonly LocalEndpoint[]): DesiredState {
-  return computeDesired({ config, cluster: { ...emptyClusterState, nodes }, endpoints, host });
+  return watchedEndpoint(id, { hostIfName: `hd${id}`, onRead });
 }
 
 interface Counters {

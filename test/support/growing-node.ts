@@ -1,0 +1,60 @@
+// A node of the native network whose pods grow in number, and endpoints that tell when somebody looks at them: what one pod
+// more costs is counted with these, not timed.
+
+import { emptyClusterState } from '../../src/cluster/state.ts';
+import { computeDesired } from '../../src/model/compute-desired.ts';
+import type { DesiredState } from '../../src/model/desired.ts';
+import type { LocalEndpoint } from '../../src/model/endpoint.ts';
+import type { IfIndex } from '../../src/net/if-index.ts';
+import { parseMac } from '../../src/net/mac.ts';
+import { addressAt, type Prefix, parsePrefix } from '../../src/net/prefix.ts';
+
+/** Room for 65,000 pods. */
+export const podRanges: readonly Prefix[] = [
+  parsePrefix('198.18.0.0/16'),
+  parsePrefix('2001:db8:1::/64'),
+];
+
+const host = {
+  uplinks: [{ ifIndex: 2 as IfIndex, name: 'eth0', mtuBytes: 1500, addresses: [] }],
+};
+const config = {
+  nodeName: 'node-1',
+  mode: 'native',
+  masquerade: true,
+  nonMasqueradeCidrs: [],
+  vxlan: { port: 4789, vni: 1 },
+} as const;
+const node = { name: 'node-1', labels: {}, annotations: {}, podCidrs: podRanges, addresses: [] };
+const cluster = { ...emptyClusterState, nodes: new Map([['node-1', node]]) };
+
+/** What the node with these endpoints should be. */
+export function desiredWith(endpoints: readonly LocalEndpoint[]): DesiredState {
+  return computeDesired({ config, cluster, endpoints, host });
+}
+
+/** Calls `onRead` for each field of it that is read. The first hundred addresses of a range are for those that come. */
+export function watchedEndpoint(
+  id: number,
+  { hostIfName, onRead }: { readonly hostIfName: string; readonly onRead: () => void },
+): LocalEndpoint {
+  const endpoint: LocalEndpoint = {
+    id,
+    containerId: `container-${id}`,
+    ifName: 'eth0',
+    namespacePath: `/run/netns/${id}`,
+    hostIfName,
+    hostIfIndex: (id + 10) as IfIndex,
+    mac: parseMac('02:00:5e:10:00:01'),
+    addresses: podRanges.flatMap((range) => addressAt(range, BigInt(id + 100)) ?? []),
+    mtuBytes: 1500,
+    network: 'heddle',
+    createdAt: '2026-01-01T00:00:00Z',
+  };
+  return new Proxy(endpoint, {
+    get: (target, field) => {
+      onRead();
+      return Reflect.get(target, field);
+    },
+  });
+}
