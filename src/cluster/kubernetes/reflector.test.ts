@@ -223,6 +223,19 @@ test('429 waits as long as the server asks, then goes on', async (context) => {
   await running.until(() => running.reflector.state.failing === undefined);
 });
 
+test('what a list failed with is over once a list is in, before its watch has begun', async (context) => {
+  let lists = 0;
+  const running = await reflect(context, (_, response, url) => {
+    // A watch that is never answered.
+    if (isWatch(url)) return;
+    if (lists++ === 0) response.writeHead(401).end(JSON.stringify({ kind: 'Status', code: 401 }));
+    else response.end(page([namespaceObject('a', '5')]));
+  });
+  await running.until(() => running.reflector.state.failing !== undefined);
+  await running.until(() => running.reflector.isSynced);
+  assert.equal(running.reflector.state.failing, undefined);
+});
+
 test('a line that is no event is told, and the watch goes on behind the last good one', async (context) => {
   const running = await reflect(
     context,

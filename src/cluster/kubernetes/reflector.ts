@@ -180,7 +180,8 @@ export class Reflector {
 
   #listed(): void {
     this.#lists++;
-    this.#state = { ...this.#state, listedAt: this.#now() };
+    // A watch that fails from here on says so itself.
+    this.#state = { ...this.#state, listedAt: this.#now(), failing: undefined };
     this.#options.onChange();
   }
 
