@@ -55,13 +55,13 @@ export class PodLoad implements AsyncDisposable {
   async fill(count: number, signal: AbortSignal): Promise<readonly number[]> {
     const items = Array.from({ length: count }, (_, index) => idlePod(`${app}-${index}`, app));
     const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
-    const { exitCode, stderr } = await this.cluster.tryKubectl(['create', '-f', '-'], list);
+    const { exitCode, stderr } = await this.cluster.api.tryKubectl(['create', '-f', '-'], list);
     if (exitCode !== 0) throw new Error(`kubectl create: ${stderr}`);
     return await this.#watch.starts(count, signal);
   }
 
   async empty(signal: AbortSignal): Promise<void> {
-    await this.cluster.kubectl('delete', 'pods', '-l', `app=${app}`, '--wait=false');
+    await this.cluster.api.kubectl('delete', 'pods', '-l', `app=${app}`, '--wait=false');
     await this.#watch.gone(signal);
     const deadline = performance.now() + 120_000;
     while (this.#tasks() > this.#idleTasks) {
@@ -78,7 +78,7 @@ export class PodLoad implements AsyncDisposable {
   // containerd has a folder for each container that runs.
   #tasks(): number {
     const folders = this.cluster.record.nodes.map(({ name }) =>
-      join(this.cluster.nodeFolder(name), 'run/containerd/io.containerd.runtime.v2.task/k8s.io'),
+      join(this.cluster.nodes.folder(name), 'run/containerd/io.containerd.runtime.v2.task/k8s.io'),
     );
     return folders.filter(existsSync).flatMap((folder) => readdirSync(folder)).length;
   }

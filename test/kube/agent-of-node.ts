@@ -21,7 +21,7 @@ export async function readyAgent(
 ): Promise<AgentPod | undefined> {
   const words = ['-n', namespace, '-l', 'app.kubernetes.io/name=heddle'];
   const field = `--field-selector=spec.nodeName=${node}`;
-  const { items } = await cluster.get<{ items: readonly PodObject[] }>('pods', ...words, field);
+  const { items } = await cluster.api.get<{ items: readonly PodObject[] }>('pods', ...words, field);
   for (const { metadata, status } of items) {
     const [container] = status.containerStatuses ?? [];
     if (metadata.deletionTimestamp !== undefined || container?.ready !== true) continue;

@@ -27,7 +27,7 @@ describe("the agent's process", () => {
     const expected = mask.toString(16).padStart(16, '0');
     for (const { name } of pods) {
       // The first process of the container, not the one that reads it.
-      const { stdout } = await cluster.exec(name, ['cat', '/proc/1/status'], 'kube-system');
+      const { stdout } = await cluster.api.exec(name, ['cat', '/proc/1/status'], 'kube-system');
       const value = (key: string): string =>
         new RegExp(`^${key}:\\s*(\\S+)$`, 'm').exec(stdout)?.[1] ?? '';
       for (const key of ['CapEff', 'CapPrm', 'CapBnd']) assert.equal(value(key), expected, key);
@@ -39,7 +39,11 @@ describe("the agent's process", () => {
   rootTest('is not privileged: no devices, no writable root, /proc/sys or cgroups', async () => {
     for (const { name } of pods) {
       const tried = async (command: string): Promise<string> => {
-        const { exitCode, stderr } = await cluster.exec(name, ['sh', '-c', command], 'kube-system');
+        const { exitCode, stderr } = await cluster.api.exec(
+          name,
+          ['sh', '-c', command],
+          'kube-system',
+        );
         return exitCode === 0 ? 'works' : stderr;
       };
       const readOnly = /Read-only file system/;

@@ -25,7 +25,7 @@ export interface Answer {
 /** The agents' pods, by node. */
 export async function agentPods(cluster: KubeCluster): Promise<readonly AgentPod[]> {
   const selector = ['-n', 'kube-system', '-l', 'app.kubernetes.io/name=heddle'];
-  const { items } = await cluster.get<PodList>('pods', ...selector);
+  const { items } = await cluster.api.get<PodList>('pods', ...selector);
   return items
     .map(({ metadata, spec }) => ({ name: metadata.name, node: spec.nodeName }))
     .sort((a, b) => a.node.localeCompare(b.node));
@@ -41,7 +41,7 @@ interface PodList {
 /** What the kubelet put into the agent's pod. */
 export async function tokenIn(cluster: KubeCluster, { name }: AgentPod): Promise<string> {
   const file = '/var/run/secrets/kubernetes.io/serviceaccount/token';
-  const { stdout, stderr } = await cluster.exec(name, ['cat', file], 'kube-system');
+  const { stdout, stderr } = await cluster.api.exec(name, ['cat', file], 'kube-system');
   if (stdout === '') throw new Error(`${name}: ${file}: ${stderr}`);
   return stdout.trim();
 }

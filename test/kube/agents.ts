@@ -15,7 +15,7 @@ export async function askHeddle(
   const agents = await readyPods(cluster, 'app.kubernetes.io/name=heddle', 'kube-system');
   const agent = agents.find((pod) => pod.node === node);
   assert(agent !== undefined, `no agent is Ready on ${node}`);
-  return cluster.exec(agent.name, ['heddle', ...words], 'kube-system');
+  return cluster.api.exec(agent.name, ['heddle', ...words], 'kube-system');
 }
 
 /** What it says. Throws with its error output when it fails. */

@@ -19,11 +19,17 @@ describe('a cluster with the reference plugins', () => {
   before(async () => {
     if (reasonToSkip() !== undefined) return;
     cluster = shared();
-    await cluster.apply([webDeployment('web', 4)]);
-    await cluster.rolledOut('deployment/web');
+    await cluster.api.apply([webDeployment('web', 4)]);
+    await cluster.api.rolledOut('deployment/web');
   });
   after(async () => {
-    await cluster?.kubectl('delete', 'deployment,service', '-l', 'app=web', '--cascade=foreground');
+    await cluster?.api.kubectl(
+      'delete',
+      'deployment,service',
+      '-l',
+      'app=web',
+      '--cascade=foreground',
+    );
   });
 
   rootTest('runs a Deployment on both nodes, HTTP, TCP and gRPC probes included', async () => {
@@ -40,9 +46,9 @@ describe('a cluster with the reference plugins', () => {
   rootTest('exec, logs and port-forward work', async () => {
     const [pod] = await readyPods(cluster, 'app=web');
     assert(pod !== undefined);
-    const { stdout } = await cluster.exec(pod.name, ['hostname']);
+    const { stdout } = await cluster.api.exec(pod.name, ['hostname']);
     assert.equal(stdout.trim(), pod.name);
-    assert.match(await cluster.kubectl('logs', pod.name), /listening/);
+    assert.match(await cluster.api.kubectl('logs', pod.name), /listening/);
     const { place } = cluster.entry('control-plane');
     const kubectl = programPath({ folder: cluster.record.programs }, 'kubectl');
     const environment = kubectlEnvironment(cluster.paths);
@@ -70,18 +76,18 @@ describe('a cluster with the reference plugins', () => {
     const name = 'kubernetes.default.svc.cluster.local.';
     for (const { name: pod } of pods) {
       for (const server of servers.flatMap(({ addresses }) => addresses)) {
-        const { stdout, stderr } = await cluster.exec(pod, ['podtool', 'lookup', name, server]);
+        const { stdout, stderr } = await cluster.api.exec(pod, ['podtool', 'lookup', name, server]);
         assert.equal(stdout, '10.96.0.1\n', `${server}: ${stderr}`);
       }
     }
   });
 
   rootTest('CoreDNS answers by Service address, and Services work through kube-proxy', async () => {
-    await cluster.kubectl('expose', 'deployment/web', '--port=80', '--target-port=8080');
+    await cluster.api.kubectl('expose', 'deployment/web', '--port=80', '--target-port=8080');
     const pods = await readyPods(cluster, 'app=web');
-    await cluster.waitFor('the Service answers by its name in every pod', async () => {
+    await cluster.api.waitFor('the Service answers by its name in every pod', async () => {
       const url = 'http://web.default.svc.cluster.local/';
-      const asked = pods.map(({ name }) => cluster.exec(name, ['podtool', 'get', url]));
+      const asked = pods.map(({ name }) => cluster.api.exec(name, ['podtool', 'get', url]));
       return (await Promise.all(asked)).every(({ stdout }) => stdout.startsWith('web-'));
     });
   });

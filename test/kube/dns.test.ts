@@ -17,14 +17,14 @@ describe('names in a cluster without kube-proxy', () => {
   before(async () => {
     if (reasonToSkip() !== undefined) return;
     cluster = shared();
-    await cluster.apply([webDeployment('asker', 2)]);
-    await cluster.rolledOut('deployment/asker');
+    await cluster.api.apply([webDeployment('asker', 2)]);
+    await cluster.api.rolledOut('deployment/asker');
     pods = await readyPods(cluster, 'app=asker');
     const found = await readyPods(cluster, 'k8s-app=kube-dns', 'kube-system');
     servers = found.flatMap(({ addresses }) => addresses);
   });
   after(async () => {
-    await cluster?.kubectl('delete', 'deployment', 'asker', '--cascade=foreground');
+    await cluster?.api.kubectl('delete', 'deployment', 'asker', '--cascade=foreground');
   });
 
   rootTest('CoreDNS answers pods on both nodes by its pod addresses, both families', async () => {
@@ -34,7 +34,7 @@ describe('names in a cluster without kube-proxy', () => {
     for (const pod of pods) {
       for (const server of servers) {
         const lookup = ['podtool', 'lookup', name, server];
-        const { stdout, stderr } = await cluster.exec(pod.name, lookup);
+        const { stdout, stderr } = await cluster.api.exec(pod.name, lookup);
         assert.equal(stdout, '10.96.0.1\n', `${pod.name} on ${pod.node} asks ${server}: ${stderr}`);
       }
     }
@@ -45,7 +45,7 @@ describe('names in a cluster without kube-proxy', () => {
     const [server] = servers;
     assert(pod !== undefined && server !== undefined);
     const lookup = ['podtool', 'lookup', 'nobody.default.svc.cluster.local.', server];
-    const { exitCode, stderr } = await cluster.exec(pod.name, lookup);
+    const { exitCode, stderr } = await cluster.api.exec(pod.name, lookup);
     assert.notEqual(exitCode, 0);
     assert.match(stderr, /no such host/);
   });
@@ -53,9 +53,13 @@ describe('names in a cluster without kube-proxy', () => {
   rootTest('Services are left to kube-proxy, which `heddle status` says', async () => {
     const services = await serviceCount(cluster);
     const nobody = pods.map(async ({ name }) => {
-      const { stdout } = await cluster.exec(name, ['cat', '/etc/resolv.conf']);
+      const { stdout } = await cluster.api.exec(name, ['cat', '/etc/resolv.conf']);
       assert.match(stdout, /^nameserver 10\.96\.0\.10$/m);
-      const { exitCode } = await cluster.exec(name, ['podtool', 'lookup', 'kubernetes.default']);
+      const { exitCode } = await cluster.api.exec(name, [
+        'podtool',
+        'lookup',
+        'kubernetes.default',
+      ]);
       assert.notEqual(exitCode, 0, 'nobody carries out the Service');
     });
     await Promise.all(nobody);
@@ -67,7 +71,7 @@ describe('names in a cluster without kube-proxy', () => {
 });
 
 async function serviceCount(cluster: KubeCluster): Promise<number> {
-  const { items } = await cluster.get<ServiceList>('services', '-A');
+  const { items } = await cluster.api.get<ServiceList>('services', '-A');
   return items.filter(({ spec }) => spec.clusterIP !== 'None').length;
 }
 

@@ -39,16 +39,16 @@ describe('Events', () => {
     if (reasonToSkip() !== undefined) return;
     cluster = shared();
     // Of other tests in this cluster.
-    await cluster.kubectl('delete', 'events', '-A', '--field-selector=source=heddle');
+    await cluster.api.kubectl('delete', 'events', '-A', '--field-selector=source=heddle');
   });
 
   async function events(reason: string): Promise<readonly EventObject[]> {
-    const list = await cluster.get<{ items: readonly EventObject[] }>('events', '-A');
+    const list = await cluster.api.get<{ items: readonly EventObject[] }>('events', '-A');
     return list.items.filter((event) => event.reason === reason);
   }
 
   const first = (reason: string): Promise<EventObject> =>
-    cluster.waitFor(`an Event ${reason}`, async () => (await events(reason))[0]);
+    cluster.api.waitFor(`an Event ${reason}`, async () => (await events(reason))[0]);
 
   const pod = (name: string): object => podWith(name, {}, {});
 
@@ -65,20 +65,23 @@ describe('Events', () => {
   });
 
   const removePods = (): Promise<string> =>
-    cluster.kubectl('delete', 'pods', '-l', 'app=events', '--ignore-not-found');
+    cluster.api.kubectl('delete', 'pods', '-l', 'app=events', '--ignore-not-found');
 
   rootTest('a bandwidth annotation that is none is named on its pod', async () => {
     const key = 'kubernetes.io/ingress-bandwidth';
     // containerd can neither start nor remove a pod with such an annotation: a volume that never comes keeps it from trying.
     const volumes = [{ name: 'never', configMap: { name: 'absent' } }];
     const containers = [{ ...container, volumeMounts: [{ name: 'never', mountPath: '/never' }] }];
-    await cluster.apply([podWith('much', { [key]: 'much' }, { volumes, containers })]);
+    await cluster.api.apply([podWith('much', { [key]: 'much' }, { volumes, containers })]);
     try {
       const event = await first('InvalidAnnotation');
       assert.equal(event.message, `pod annotation ${key}: "much" is not a quantity`);
       assert.deepEqual([event.type, event.source.component], ['Warning', 'heddle']);
       assert.deepEqual([event.involvedObject.kind, event.involvedObject.name], ['Pod', 'much']);
-      assert.match(await cluster.kubectl('describe', 'pod', 'much'), /InvalidAnnotation.*heddle/);
+      assert.match(
+        await cluster.api.kubectl('describe', 'pod', 'much'),
+        /InvalidAnnotation.*heddle/,
+      );
     } finally {
       await removePods();
     }
@@ -86,14 +89,14 @@ describe('Events', () => {
   });
 
   rootTest('a configuration before ours is told on its node, and not touched', async () => {
-    const file = join(cluster.nodeFolder('node-1'), 'etc/cni/net.d/00-other.conflist');
+    const file = join(cluster.nodes.folder('node-1'), 'etc/cni/net.d/00-other.conflist');
     const text = '{"cniVersion":"1.0.0","name":"other","plugins":[{"type":"loopback"}]}';
     writeFileSync(file, text);
     try {
       const event = await first('CniConfigurationConflict');
       assert.match(event.message, /00-other\.conflist: sorts before 05-heddle\.conflist/);
       assert.deepEqual([event.involvedObject.kind, event.involvedObject.name], ['Node', 'node-1']);
-      const described = await cluster.kubectl('describe', 'node', 'node-1');
+      const described = await cluster.api.kubectl('describe', 'node', 'node-1');
       assert.match(described, /CniConfigurationConflict/);
     } finally {
       rmSync(file);
@@ -108,14 +111,14 @@ describe('Events', () => {
       await cluster.installHeddle({ ipam: { excludedCidrs } });
       try {
         const names = Array.from({ length: 8 }, (_, index) => `waits-${index}`);
-        await cluster.apply(names.map((name) => pod(name)));
+        await cluster.api.apply(names.map((name) => pod(name)));
         const event = await first('AddressPoolExhausted');
         assert.deepEqual(
           [event.involvedObject.kind, event.involvedObject.name],
           ['Node', 'node-1'],
         );
         assert.match(event.message, /10\.201\.\d+\.0\/24/);
-        await cluster.waitFor('the kubelet failed for several', async () => {
+        await cluster.api.waitFor('the kubelet failed for several', async () => {
           const failed = (await events('FailedCreatePodSandBox')).filter(({ involvedObject }) =>
             names.includes(involvedObject.name),
           );
@@ -124,7 +127,7 @@ describe('Events', () => {
         assert.equal((await events('AddressPoolExhausted')).length, 1);
         await cluster.installHeddle();
         isRestored = true;
-        await cluster.waitFor('the pods run', async () => {
+        await cluster.api.waitFor('the pods run', async () => {
           return (await readyPods(cluster, 'app=events')).length === names.length;
         });
       } finally {

@@ -104,13 +104,13 @@ describe('a cluster without a network', () => {
   const webPods = (): Promise<readonly ReadyPod[]> => readyPods(cluster, 'app=web');
 
   rootTest('has nodes that are not Ready, and pods that wait', async () => {
-    await cluster.apply([webDeployment('web', replicas, evenly), onTheHost]);
-    await cluster.waitFor('both nodes say what they lack', async () => {
+    await cluster.api.apply([webDeployment('web', replicas, evenly), onTheHost]);
+    await cluster.api.waitFor('both nodes say what they lack', async () => {
       const path = '{.items[*].status.conditions[?(@.type=="Ready")].message}';
-      const text = await cluster.kubectl('get', 'nodes', '-o', `jsonpath=${path}`);
+      const text = await cluster.api.kubectl('get', 'nodes', '-o', `jsonpath=${path}`);
       return text.match(/cni plugin not initialized/g)?.length === 2;
     });
-    hostPods = await cluster.waitFor('pods in the network of their nodes run', async () => {
+    hostPods = await cluster.api.waitFor('pods in the network of their nodes run', async () => {
       const pods = await readyPods(cluster, 'app=host');
       return pods.length === 2 && pods;
     });
@@ -123,8 +123,8 @@ describe('a cluster without a network', () => {
 
   rootTest('has Ready nodes and running pods once the manifests are applied', async () => {
     await cluster.installHeddle();
-    await cluster.nodesReady();
-    await cluster.rolledOut('deployment/web');
+    await cluster.nodes.ready();
+    await cluster.api.rolledOut('deployment/web');
     const pods = await webPods();
     assert.equal(pods.length, replicas);
     assert.deepEqual([...new Set(pods.map(({ node }) => node))].sort(), ['node-1', 'node-2']);
@@ -152,25 +152,25 @@ describe('a cluster without a network', () => {
 
   rootTest("its kubelets' probes ask the pods, and see one that fails", async () => {
     const web = { ...container, livenessProbe: { grpc: { port: 9090 }, periodSeconds: 2 } };
-    await cluster.apply([barePod('fails', web), barePod('never-ready', neverReady)]);
-    const pod = await cluster.waitFor('the pod is Ready', () => probed('fails'));
+    await cluster.api.apply([barePod('fails', web), barePod('never-ready', neverReady)]);
+    const pod = await cluster.api.waitFor('the pod is Ready', () => probed('fails'));
     const url = `http://${pod.addresses[0]}:8080/ready/false`;
     assert.equal((await cluster.run(pod.node, ['curl', '-sf', '-X', 'PUT', url])).exitCode, 0);
     await eventOf(pod.name, /^Readiness probe failed: HTTP probe failed with statuscode: 503/);
     await eventOf(pod.name, /^Liveness probe failed: .*NOT_SERVING/);
     await eventOf('never-ready', /^Readiness probe failed: dial tcp \S+:81: .*connection refused/);
-    await cluster.waitFor('the pod is Ready again, its container started anew', async () => {
+    await cluster.api.waitFor('the pod is Ready again, its container started anew', async () => {
       return (await restartsOf(pod.name)) > 0 && probed(pod.name);
     });
     assert.equal(await probed('never-ready'), undefined);
-    await cluster.kubectl('delete', 'pod', '-l', 'app=probed');
+    await cluster.api.kubectl('delete', 'pod', '-l', 'app=probed');
   });
 
   rootTest('kubectl exec, logs and port-forward work', async () => {
     for (const pod of await onePerNode()) {
-      const { stdout } = await cluster.exec(pod.name, ['hostname']);
+      const { stdout } = await cluster.api.exec(pod.name, ['hostname']);
       assert.equal(stdout.trim(), pod.name);
-      assert.match(await cluster.kubectl('logs', pod.name), /listening/);
+      assert.match(await cluster.api.kubectl('logs', pod.name), /listening/);
       assert.match(await throughForwardedPort(pod.name), new RegExp(`^${pod.name} saw `));
     }
   });
@@ -179,12 +179,12 @@ describe('a cluster without a network', () => {
     const pods = await readyPods(cluster, 'app=host');
     assert.deepEqual(pods, hostPods, 'the same pods with the same addresses');
     for (const { name, node, addresses } of pods) {
-      assert.deepEqual(addresses, cluster.node(node).addresses);
+      assert.deepEqual(addresses, cluster.nodes.record(node).addresses);
       assert.equal(await restartsOf(name), 0);
     }
     for (const { name } of cluster.record.nodes) {
       const own = (await webPods()).filter(({ node }) => node === name);
-      await cluster.waitFor(`${name} has endpoints for the others alone`, async () => {
+      await cluster.api.waitFor(`${name} has endpoints for the others alone`, async () => {
         const names = own.map((pod) => `default/${pod.name}`).sort();
         return (await podsOf(cluster, name)).join() === names.join();
       });
@@ -193,15 +193,15 @@ describe('a cluster without a network', () => {
 
   rootTest('can be changed to the overlay', async () => {
     await cluster.installHeddle({ mode: 'vxlan' });
-    await cluster.kubectl('rollout', 'restart', 'deployment/web');
-    await cluster.kubectl('scale', 'deployment/web', '--replicas=4');
-    await cluster.rolledOut('deployment/web');
-    const pods = await cluster.waitFor('four pods are left', async () => {
+    await cluster.api.kubectl('rollout', 'restart', 'deployment/web');
+    await cluster.api.kubectl('scale', 'deployment/web', '--replicas=4');
+    await cluster.api.rolledOut('deployment/web');
+    const pods = await cluster.api.waitFor('four pods are left', async () => {
       const ready = await webPods();
       return ready.length === 4 && ready;
     });
     for (const { name } of cluster.record.nodes) {
-      await cluster.waitFor(`${name} is healthy with the overlay`, async () => {
+      await cluster.api.waitFor(`${name} is healthy with the overlay`, async () => {
         const { stdout } = await askHeddle(cluster, name, ['status']);
         return stdout.startsWith(`${name}: healthy`) && /vxlan; .* 1450 bytes/.test(stdout);
       });
@@ -212,7 +212,7 @@ describe('a cluster without a network', () => {
     for (const address of to.addresses) {
       const url = `http://${urlHost(address)}:8080/bytes/1000000`;
       const counted = ['sh', '-c', 'podtool get "$0" | wc -c', url];
-      const { stdout, stderr } = await cluster.exec(from.name, counted);
+      const { stdout, stderr } = await cluster.api.exec(from.name, counted);
       assert.equal(stdout.trim(), '1000000', stderr);
     }
   });
@@ -234,13 +234,13 @@ describe('a cluster without a network', () => {
 
   async function restartsOf(pod: string): Promise<number> {
     const path = 'jsonpath={.status.containerStatuses[0].restartCount}';
-    return Number(await cluster.kubectl('get', 'pod', pod, '-o', path));
+    return Number(await cluster.api.kubectl('get', 'pod', pod, '-o', path));
   }
 
   async function eventOf(pod: string, text: RegExp): Promise<void> {
     const selector = `--field-selector=involvedObject.name=${pod}`;
-    await cluster.waitFor(`an Event of ${pod} matches ${text}`, async () => {
-      const { items } = await cluster.get<EventList>('events', selector);
+    await cluster.api.waitFor(`an Event of ${pod} matches ${text}`, async () => {
+      const { items } = await cluster.api.get<EventList>('events', selector);
       return items.some(({ message }) => text.test(message));
     });
   }
@@ -258,7 +258,7 @@ describe('a cluster without a network', () => {
       environment: kubectlEnvironment(cluster.paths),
     });
     try {
-      return await cluster.waitFor('the forwarded port answers', async () => {
+      return await cluster.api.waitFor('the forwarded port answers', async () => {
         const asked = ['curl', '-s', '--max-time', '5', 'http://127.0.0.1:18080/'];
         const { exitCode, stdout } = await cluster.run('control-plane', asked);
         return exitCode === 0 && stdout;

@@ -41,7 +41,7 @@ describe('a cluster with traffic', () => {
   before(async () => {
     if (reasonToSkip() !== undefined) return;
     cluster = shared();
-    await cluster.importImage(buildOtherImage(cluster.paths));
+    await cluster.nodes.importImage(buildOtherImage(cluster.paths));
     traffic = await Traffic.start(cluster);
     atFirst = { pods: await identities(cluster), held: await held(cluster) };
   });
@@ -62,13 +62,13 @@ describe('a cluster with traffic', () => {
         const found = await readyAgent(cluster, node);
         return found !== undefined && found.containerId !== old.containerId && found;
       };
-      return await cluster.waitFor(`another agent on ${node} is Ready`, next, replacedMs);
+      return await cluster.api.waitFor(`another agent on ${node} is Ready`, next, replacedMs);
     });
   }
 
   async function heldAsAtFirst(): Promise<void> {
     const same = async (): Promise<boolean> => isDeepStrictEqual(await held(cluster), atFirst.held);
-    await cluster.waitFor(`the nodes hold ${JSON.stringify(atFirst.held)}`, same);
+    await cluster.api.waitFor(`the nodes hold ${JSON.stringify(atFirst.held)}`, same);
   }
 
   /** Though the API server had forgotten where the agent was, and told it everything again. */
@@ -79,7 +79,7 @@ describe('a cluster with traffic', () => {
   ): Promise<void> {
     const former = earlier.get(node);
     assert(former !== undefined);
-    const status = await cluster.waitFor(`${node} has listed again`, async () => {
+    const status = await cluster.api.waitFor(`${node} has listed again`, async () => {
       const now = await agentStatus(cluster, node);
       return now !== undefined && relists(now) > relists(former) && now;
     });
@@ -89,12 +89,20 @@ describe('a cluster with traffic', () => {
   }
 
   function agentOf(node: string): Promise<AgentPod> {
-    return cluster.waitFor(`the agent of ${node} is Ready`, () => readyAgent(cluster, node));
+    return cluster.api.waitFor(`the agent of ${node} is Ready`, () => readyAgent(cluster, node));
   }
 
   rootTest('nothing is lost when an agent is deleted by force', async (context) => {
     const { restarts } = await replaced(context, 'node-1', ({ name }) =>
-      cluster.kubectl('delete', 'pod', name, '-n', 'kube-system', '--force', '--grace-period=0'),
+      cluster.api.kubectl(
+        'delete',
+        'pod',
+        name,
+        '-n',
+        'kube-system',
+        '--force',
+        '--grace-period=0',
+      ),
     );
     assert.equal(restarts, 0, 'another pod');
   });
@@ -121,7 +129,7 @@ describe('a cluster with traffic', () => {
     await isOther(cluster, earlier, otherVersionName);
     for (const node of nodes) {
       const name = `born-on-${node}`;
-      await cluster.waitFor(`${name} is Ready`, () => isReady(cluster, name));
+      await cluster.api.waitFor(`${name} is Ready`, () => isReady(cluster, name));
       context.diagnostic(`${name}: ${await warnings(cluster, name)}`);
     }
   });
@@ -141,33 +149,33 @@ describe('a cluster with traffic', () => {
   rootTest('nothing is lost when the API server is away for a minute', async (context) => {
     const earlier = await statuses(cluster);
     const agent = await agentOf('node-2');
-    const manifest = join(cluster.nodeFolder('node-2'), 'etc/kubernetes/manifests/late.yaml');
+    const manifest = join(cluster.nodes.folder('node-2'), 'etc/kubernetes/manifests/late.yaml');
     await traffic.during(context, 'API server away', async () => {
       await cluster.stopApiServer();
       const began = performance.now();
       await killContainer(cluster, 'node-2', agent);
-      const why = await cluster.waitFor('the new agent says why it is not ready', async () => {
+      const why = await cluster.api.waitFor('the new agent says why it is not ready', async () => {
         const reason = await notReady(cluster, 'node-2');
         return reason !== undefined && refusal.test(reason) && reason;
       });
       context.diagnostic(`/readyz: ${why}`);
       assert.equal(await askToAdd(cluster, 'node-2'), 11);
       writeFileSync(manifest, stringify(plainPod('late')));
-      await cluster.waitFor('the kubelet was refused a network for a pod', () =>
+      await cluster.api.waitFor('the kubelet was refused a network for a pod', () =>
         Promise.resolve(wasRefused(cluster, 'node-2', 'late')),
       );
       assert.equal(await notReady(cluster, 'node-1'), undefined, 'who knew the cluster is ready');
       await cluster.compactEtcd();
-      await cluster.waitFor(
+      await cluster.api.waitFor(
         'the API server has been away for a minute',
         () => Promise.resolve(performance.now() - began >= outageMs),
         2 * outageMs,
       );
       await cluster.startApiServer();
-      await cluster.nodesReady();
+      await cluster.nodes.ready();
       await connected(cluster);
       // The kubelet tells the API server up to a minute later: its own watches have backed off.
-      await cluster.waitFor('the late pod answers', () => answersOn('node-2', 'late-node-2'));
+      await cluster.api.waitFor('the late pod answers', () => answersOn('node-2', 'late-node-2'));
     });
     rmSync(manifest);
     await wroteNothing(context, earlier, 'node-1');
@@ -181,15 +189,16 @@ describe('a cluster with traffic', () => {
       await cluster.stopApiServer();
       await cluster.compactEtcd();
       await cluster.startApiServer();
-      await cluster.nodesReady();
+      await cluster.nodes.ready();
       await connected(cluster);
     });
     for (const node of nodes) await wroteNothing(context, earlier, node);
   });
 
   rootTest('no pod was restarted, and the nodes hold what they held at first', async () => {
-    await cluster.waitFor('the API server knows the pods of the beginning and no other', async () =>
-      isDeepStrictEqual(await identities(cluster), atFirst.pods),
+    await cluster.api.waitFor(
+      'the API server knows the pods of the beginning and no other',
+      async () => isDeepStrictEqual(await identities(cluster), atFirst.pods),
     );
     await heldAsAtFirst();
   });
@@ -220,16 +229,16 @@ async function evict(cluster: KubeCluster, name: string): Promise<void> {
   const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
   const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`;
   const words = ['create', '--raw', path, '-f', '-'];
-  const { exitCode, stderr } = await cluster.tryKubectl(words, JSON.stringify(eviction));
+  const { exitCode, stderr } = await cluster.api.tryKubectl(words, JSON.stringify(eviction));
   assert.equal(exitCode, 0, stderr);
 }
 
 async function roll(cluster: KubeCluster, image: string): Promise<void> {
-  await cluster.kubectl('set', 'image', 'daemonset/heddle', `*=${image}`, '-n', 'kube-system');
+  await cluster.api.kubectl('set', 'image', 'daemonset/heddle', `*=${image}`, '-n', 'kube-system');
 }
 
 function rolledOut(cluster: KubeCluster): Promise<void> {
-  return cluster.rolledOut('daemonset/heddle', 'kube-system', 2 * replacedMs);
+  return cluster.api.rolledOut('daemonset/heddle', 'kube-system', 2 * replacedMs);
 }
 
 /** Acts when no agent answers on this node. */
@@ -239,21 +248,21 @@ async function whileAway(
   act: () => Promise<unknown>,
 ): Promise<void> {
   const isAway = async (): Promise<boolean> => (await agentStatus(cluster, node)) === undefined;
-  await cluster.waitFor(`the agent of ${node} is away`, isAway, replacedMs);
+  await cluster.api.waitFor(`the agent of ${node} is away`, isAway, replacedMs);
   await act();
 }
 
 function bear(cluster: KubeCluster, node: string): Promise<void> {
-  return cluster.apply([plainPod(`born-on-${node}`, node)]);
+  return cluster.api.apply([plainPod(`born-on-${node}`, node)]);
 }
 
 function bury(cluster: KubeCluster, node: string): Promise<string> {
-  return cluster.kubectl('delete', 'pod', `born-on-${node}`, '--timeout=180s');
+  return cluster.api.kubectl('delete', 'pod', `born-on-${node}`, '--timeout=180s');
 }
 
 async function statuses(cluster: KubeCluster): Promise<ReadonlyMap<string, NodeStatus>> {
   const all = nodes.map(async (node): Promise<[string, NodeStatus]> => {
-    const status = await cluster.waitFor(`the agent of ${node} answers`, () =>
+    const status = await cluster.api.waitFor(`the agent of ${node} answers`, () =>
       agentStatus(cluster, node),
     );
     return [node, status];
@@ -284,7 +293,7 @@ async function isReady(cluster: KubeCluster, name: string): Promise<boolean> {
 /** What went wrong with a pod on its way. */
 function warnings(cluster: KubeCluster, pod: string): Promise<string> {
   const fields = `--field-selector=type=Warning,involvedObject.name=${pod}`;
-  return cluster.kubectl('get', 'events', fields, '-o', 'jsonpath={.items[*].message}');
+  return cluster.api.kubectl('get', 'events', fields, '-o', 'jsonpath={.items[*].message}');
 }
 
 /** Who all pods but the agents' are, and how often their containers were started. */
@@ -292,7 +301,7 @@ async function identities(cluster: KubeCluster): Promise<object> {
   const own = '{.metadata.name} {.metadata.uid} {.status.containerStatuses[*].restartCount}';
   const path = `jsonpath={range .items[*]}${own}{"\\n"}{end}`;
   const selector = 'app.kubernetes.io/name!=heddle';
-  const text = await cluster.kubectl('get', 'pods', '-A', '-l', selector, '-o', path);
+  const text = await cluster.api.kubectl('get', 'pods', '-A', '-l', selector, '-o', path);
   return text.trim().split('\n').sort();
 }
 
@@ -325,7 +334,7 @@ function wasRefused(cluster: KubeCluster, node: string, pod: string): boolean {
 
 /** Nothing is wrong any more between any agent and the API server. */
 async function connected(cluster: KubeCluster): Promise<void> {
-  await cluster.waitFor('the agents are connected and healthy', async () => {
+  await cluster.api.waitFor('the agents are connected and healthy', async () => {
     const all = [...(await statuses(cluster)).values()];
     return all.every(({ health, cluster: { apiServer } }) => {
       const isWatching = apiServer?.resources.every(({ failing }) => failing === undefined);
@@ -346,7 +355,7 @@ function writesText(status: NodeStatus): string {
 
 /** What the agent's last life had written when it became ready, by its own words. */
 async function readyWrites(cluster: KubeCluster, { name }: AgentPod): Promise<number> {
-  const log = await cluster.kubectl('logs', name, '-n', 'kube-system', '-c', 'agent');
+  const log = await cluster.api.kubectl('logs', name, '-n', 'kube-system', '-c', 'agent');
   const line = log.split('\n').find((text) => text.includes('"msg":"ready"'));
   assert(line !== undefined, log);
   return (JSON.parse(line) as { readonly writes: number }).writes;

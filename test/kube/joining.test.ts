@@ -41,41 +41,41 @@ describe('a node of a cloud that joins', () => {
     if (reasonToSkip() !== undefined) return;
     cluster = shared();
     await cluster.allocatePodRanges(false);
-    node = await cluster.addNodeOfCloud();
+    node = await cluster.nodes.addOfCloud();
     const { name } = node;
-    await cluster.apply([
+    await cluster.api.apply([
       pod('old', 'node-1'),
       pod('early', name, { tolerations }),
       pod('late', name),
     ]);
   });
   after(async () => {
-    await cluster?.kubectl('delete', 'pod', '-l', 'app=joining');
+    await cluster?.api.kubectl('delete', 'pod', '-l', 'app=joining');
     await cluster?.allocatePodRanges(true);
-    if (node !== undefined) await cluster.removeNode(node.name);
-    await cluster?.nodesReady();
+    if (node !== undefined) await cluster.nodes.remove(node.name);
+    await cluster?.nodes.ready();
   });
 
   rootTest(
     'without pod ranges waits, and says so in status, as an Event and to the kubelet',
     async () => {
       const { name } = node;
-      const object = await cluster.get<NodeObject>('node', name);
+      const object = await cluster.api.get<NodeObject>('node', name);
       assert.equal(object.spec.podCIDRs, undefined);
       assert.ok(object.spec.taints?.some(({ key }) => key === cloudTaint));
       assert.ok(!object.status.addresses?.some(({ type }) => type === 'InternalIP'));
-      await cluster.waitFor('the agent says what it waits for', async () => {
+      await cluster.api.waitFor('the agent says what it waits for', async () => {
         return waiting.test((await notReady(cluster, name)) ?? '');
       });
       const status = await agentStatus(cluster, name);
       assert.ok(status !== undefined);
       assert.match(status.health.reasons.join(), waiting);
       startedAt = status.startedAt;
-      await cluster.waitFor('so does an Event', async () => {
+      await cluster.api.waitFor('so does an Event', async () => {
         const selector = `--field-selector=reason=NoPodRanges,involvedObject.name=${name}`;
-        return waiting.test(await cluster.kubectl('get', 'events', '-A', selector));
+        return waiting.test(await cluster.api.kubectl('get', 'events', '-A', selector));
       });
-      const { status: now } = await cluster.get<NodeObject>('node', name);
+      const { status: now } = await cluster.api.get<NodeObject>('node', name);
       const ready = now.conditions.find(({ type }) => type === 'Ready');
       assert.equal(ready?.status, 'False');
       assert.match(ready?.message ?? '', /cni plugin not initialized/);
@@ -88,16 +88,18 @@ describe('a node of a cloud that joins', () => {
   rootTest('gets its network with its pod ranges, though the taint is still there', async () => {
     const { name } = node;
     await cluster.allocatePodRanges(true);
-    await cluster.nodesReady();
-    agent = await cluster.waitFor('the agent is Ready', () => readyAgent(cluster, name));
+    await cluster.nodes.ready();
+    agent = await cluster.api.waitFor('the agent is Ready', () => readyAgent(cluster, name));
     assert.equal(agent.restarts, 0);
     assert.equal((await agentStatus(cluster, name))?.startedAt, startedAt, 'the same life');
-    const { spec } = await cluster.get<NodeObject>('node', name);
+    const { spec } = await cluster.api.get<NodeObject>('node', name);
     assert.ok(
       spec.taints?.some(({ key }) => key === cloudTaint),
       'which is not ours',
     );
-    const early = await cluster.waitFor('a pod that tolerates it is Ready', () => ready('early'));
+    const early = await cluster.api.waitFor('a pod that tolerates it is Ready', () =>
+      ready('early'),
+    );
     assert.deepEqual(
       early.addresses.map((address) => address.replace(/[.:][^.:]*$/, '')),
       spec.podCIDRs?.map((range) => range.replace(/[.:][^.:]*$/, '')),
@@ -110,13 +112,13 @@ describe('a node of a cloud that joins', () => {
     const { name } = node;
     const addresses = node.addresses.map((address) => ({ type: 'InternalIP', address }));
     const words = ['patch', 'node', name, '--subresource=status', '--type=merge', '-p'];
-    await cluster.kubectl(...words, JSON.stringify({ status: { addresses } }));
-    await cluster.kubectl('taint', 'nodes', name, `${cloudTaint}-`);
-    const pods = await cluster.waitFor('the other pods are Ready', async () => {
+    await cluster.api.kubectl(...words, JSON.stringify({ status: { addresses } }));
+    await cluster.api.kubectl('taint', 'nodes', name, `${cloudTaint}-`);
+    const pods = await cluster.api.waitFor('the other pods are Ready', async () => {
       const found = await readyPods(cluster, 'app=joining');
       return found.length === 3 && found;
     });
-    await cluster.waitFor('all agents are healthy', async () => {
+    await cluster.api.waitFor('all agents are healthy', async () => {
       const all = cluster.record.nodes.map(({ name: each }) => agentStatus(cluster, each));
       return (await Promise.all(all)).every((status) => status?.health.state === 'healthy');
     });

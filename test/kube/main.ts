@@ -180,7 +180,7 @@ async function run(
 async function statusText(record: ClusterRecord): Promise<string> {
   const { name, cni, nodes, createdAt } = record;
   const head = `cluster ${name}: ${nodes.length} nodes, CNI ${cni}, up since ${createdAt}`;
-  return `${head}\n${await KubeCluster.open(name).describe()}`;
+  return `${head}\n${await KubeCluster.open(name).api.describe()}`;
 }
 
 /** The named cluster, or the only one. */

@@ -38,7 +38,7 @@ export async function assertNothingNew(
   const found = async (): Promise<string> => newThings(before, await clusterRemains(cluster), but);
   const isClean = async (): Promise<boolean> => (await found()) === '';
   try {
-    await cluster.waitFor('the nodes are as before', isClean, 120_000);
+    await cluster.api.waitFor('the nodes are as before', isClean, 120_000);
   } catch (cause) {
     assert.equal(await found(), '', String(cause));
   }
@@ -52,7 +52,7 @@ export function countText(remains: NodeRemains): string {
 }
 
 async function nodeRemains(cluster: KubeCluster, node: string): Promise<NodeRemains> {
-  const folder = cluster.nodeFolder(node);
+  const folder = cluster.nodes.folder(node);
   using namespace = NetworkNamespace.open(namespacePath(cluster.paths, node));
   const inventory = nodeInventory({
     namespace,

@@ -21,11 +21,11 @@ describe('a cluster whose nodes change', () => {
   before(async () => {
     if (reasonToSkip() !== undefined) return;
     cluster = shared();
-    await cluster.apply([webDeployment('web', replicas)]);
-    await cluster.rolledOut('deployment/web');
+    await cluster.api.apply([webDeployment('web', replicas)]);
+    await cluster.api.rolledOut('deployment/web');
   });
   after(async () => {
-    await cluster?.kubectl('delete', 'deployment', 'web', '--ignore-not-found');
+    await cluster?.api.kubectl('delete', 'deployment', 'web', '--ignore-not-found');
   });
 
   for (const [mode, last] of [
@@ -46,9 +46,9 @@ describe('a cluster whose nodes change', () => {
       `${mode}: a node that is added is reached, one that is removed forgotten`,
       async () => {
         const others = cluster.record.nodes.map(({ name }) => name);
-        const { name, addresses } = await cluster.addNode();
-        await cluster.kubectl('scale', 'deployment/web', `--replicas=${replicas + 2}`);
-        await cluster.rolledOut('deployment/web');
+        const { name, addresses } = await cluster.nodes.add();
+        await cluster.api.kubectl('scale', 'deployment/web', `--replicas=${replicas + 2}`);
+        await cluster.api.rolledOut('deployment/web');
         const pods = await everyPodReachesEveryPod(replicas + 2);
         assert.ok(pods.some(({ node }) => node === name));
         const words = [...addresses, ...(await podRangesOf(name)).map(withoutLength)];
@@ -60,9 +60,9 @@ describe('a cluster whose nodes change', () => {
             assert.equal(lines.length > 0, isNeeded, `${other} knows ${word}: ${lines.join('; ')}`);
           }
         }
-        await cluster.kubectl('drain', name, '--ignore-daemonsets', '--timeout=60s');
-        await cluster.removeNode(name);
-        await cluster.kubectl('scale', 'deployment/web', `--replicas=${replicas}`);
+        await cluster.api.kubectl('drain', name, '--ignore-daemonsets', '--timeout=60s');
+        await cluster.nodes.remove(name);
+        await cluster.api.kubectl('scale', 'deployment/web', `--replicas=${replicas}`);
         for (const other of others) await forgotten(other, words);
         await everyNodeIsSound();
         await everyPodReachesEveryPod(replicas);
@@ -78,7 +78,7 @@ describe('a cluster whose nodes change', () => {
           parseAddress(`10.200.0.${number}`),
           parseAddress(`fd00:200::${number}`),
         ] as const;
-        await cluster.setNodeAddresses(name, addresses);
+        await cluster.nodes.setAddresses(name, addresses);
       }
       for (const { name } of cluster.record.nodes) await forgotten(name, had);
       await everyNodeIsSound();
@@ -87,7 +87,7 @@ describe('a cluster whose nodes change', () => {
   }
 
   rootTest('a rebooted node has its pods back, and nothing stale', async () => {
-    await cluster.rebootNode('node-2');
+    await cluster.nodes.reboot('node-2');
     await everyNodeIsSound();
     await everyPodReachesEveryPod(replicas);
   });
@@ -100,8 +100,8 @@ describe('a cluster whose nodes change', () => {
       );
       const old = (await podRangesOf('node-2')).map(withoutLength);
       const podCIDRs = ['10.201.77.0/24', 'fd00:201:0:77::/64'];
-      await cluster.kubectl('delete', 'node', 'node-2');
-      await cluster.apply([
+      await cluster.api.kubectl('delete', 'node', 'node-2');
+      await cluster.api.apply([
         {
           apiVersion: 'v1',
           kind: 'Node',
@@ -113,10 +113,10 @@ describe('a cluster whose nodes change', () => {
         },
       ]);
       // The kubelet finds it again by itself; one that starts now may end the pods that run.
-      await cluster.nodesReady();
+      await cluster.nodes.ready();
       await forgotten('node-1', old);
       const names = before.map(({ name }) => `default/${name}`);
-      await cluster.waitFor('the agent names the pods of before', async () => {
+      await cluster.api.waitFor('the agent names the pods of before', async () => {
         const status = await ask<NodeStatus>('node-2', 'status');
         const text = status?.health.reasons.join() ?? '';
         return (
@@ -124,8 +124,8 @@ describe('a cluster whose nodes change', () => {
           names.every((name) => text.includes(name))
         );
       });
-      await cluster.waitFor('so does an Event', async () => {
-        const events = await cluster.kubectl(
+      await cluster.api.waitFor('so does an Event', async () => {
+        const events = await cluster.api.kubectl(
           'get',
           'events',
           '-A',
@@ -134,8 +134,8 @@ describe('a cluster whose nodes change', () => {
         return names.every((name) => events.includes(name));
       });
       await assertEveryPairReaches(cluster, before);
-      await cluster.kubectl('delete', 'pod', ...before.map(({ name }) => name));
-      await cluster.rolledOut('deployment/web');
+      await cluster.api.kubectl('delete', 'pod', ...before.map(({ name }) => name));
+      await cluster.api.rolledOut('deployment/web');
       await everyNodeIsSound();
       const pods = await everyPodReachesEveryPod(replicas);
       const moved = pods
@@ -149,7 +149,7 @@ describe('a cluster whose nodes change', () => {
 
   /** Sorted by name. */
   async function everyPodReachesEveryPod(count: number): Promise<readonly ReadyPod[]> {
-    const pods = await cluster.waitFor(`${count} pods are Ready`, async () => {
+    const pods = await cluster.api.waitFor(`${count} pods are Ready`, async () => {
       const ready = await readyPods(cluster, 'app=web');
       return ready.length === count && ready;
     });
@@ -160,12 +160,12 @@ describe('a cluster whose nodes change', () => {
   // Healthy, every table as it should be, and on the node as many links, records and entries as there are pods.
   async function everyNodeIsSound(): Promise<void> {
     for (const { name } of cluster.record.nodes) {
-      await cluster.waitFor(`${name} is healthy`, async () => {
+      await cluster.api.waitFor(`${name} is healthy`, async () => {
         const status = await ask<NodeStatus>(name, 'status');
         const isApplied = status?.tables.every(({ desired, applied }) => desired === applied);
         return status?.health.state === 'healthy' && isApplied;
       });
-      await cluster.waitFor(`${name} has what its pods need and no more`, async () => {
+      await cluster.api.waitFor(`${name} has what its pods need and no more`, async () => {
         const endpoints = (await ask<readonly EndpointView[]>(name, 'endpoints')) ?? [];
         const pods = (await readyPods(cluster, 'app=web')).filter(({ node }) => node === name);
         const { links = [], neighbours = [], files = [] } = await tracesOn(cluster, name);
@@ -189,7 +189,7 @@ describe('a cluster whose nodes change', () => {
       return lines.length === 0;
     };
     try {
-      await cluster.waitFor(`${node} has forgotten ${words.join(', ')}`, isForgotten);
+      await cluster.api.waitFor(`${node} has forgotten ${words.join(', ')}`, isForgotten);
     } catch (cause) {
       throw new Error(`${node} still has: ${lines.join('\n')}`, { cause });
     }
@@ -209,7 +209,7 @@ describe('a cluster whose nodes change', () => {
 
   async function podRangesOf(name: string): Promise<readonly string[]> {
     const path = 'jsonpath={.spec.podCIDRs[*]}';
-    return (await cluster.kubectl('get', 'node', name, '-o', path)).split(' ');
+    return (await cluster.api.kubectl('get', 'node', name, '-o', path)).split(' ');
   }
 });
 

@@ -16,26 +16,26 @@ describe('a cluster that things happen to', () => {
   before(async () => {
     if (reasonToSkip() !== undefined) return;
     cluster = shared();
-    await cluster.apply([webDeployment('web', 2)]);
-    await cluster.rolledOut('deployment/web');
+    await cluster.api.apply([webDeployment('web', 2)]);
+    await cluster.api.rolledOut('deployment/web');
   });
   after(async () => {
-    await cluster?.kubectl('delete', 'deployment', 'web', '--cascade=foreground');
+    await cluster?.api.kubectl('delete', 'deployment', 'web', '--cascade=foreground');
   });
 
   async function podsReachEachOther(count: number): Promise<void> {
-    const pods = await cluster.waitFor(`${count} pods are Ready`, async () => {
+    const pods = await cluster.api.waitFor(`${count} pods are Ready`, async () => {
       const ready = await readyPods(cluster, 'app=web');
       return ready.length === count && ready;
     });
     for (const from of pods) {
       // A kubelet that has just started knows its pods a little later than it is Ready.
-      await cluster.waitFor(`${from.node} runs commands in ${from.name}`, async () => {
-        return (await cluster.exec(from.name, ['true'])).exitCode === 0;
+      await cluster.api.waitFor(`${from.node} runs commands in ${from.name}`, async () => {
+        return (await cluster.api.exec(from.name, ['true'])).exitCode === 0;
       });
       for (const to of pods) {
         const url = `http://${to.addresses[0]}:8080/`;
-        const { stdout, stderr } = await cluster.exec(from.name, ['podtool', 'get', url]);
+        const { stdout, stderr } = await cluster.api.exec(from.name, ['podtool', 'get', url]);
         assert.match(
           stdout,
           new RegExp(`^${to.name} saw `),
@@ -46,17 +46,17 @@ describe('a cluster that things happen to', () => {
   }
 
   rootTest('a node can be added, is used, and can be removed', async () => {
-    const node = await cluster.addNode();
+    const node = await cluster.nodes.add();
     assert.equal(node.name, 'node-3');
-    await cluster.kubectl('scale', 'deployment/web', '--replicas=6');
-    await cluster.rolledOut('deployment/web');
+    await cluster.api.kubectl('scale', 'deployment/web', '--replicas=6');
+    await cluster.api.rolledOut('deployment/web');
     assert.ok((await readyPods(cluster, 'app=web')).some(({ node: name }) => name === 'node-3'));
     await podsReachEachOther(6);
-    await cluster.kubectl('drain', 'node-3', '--ignore-daemonsets', '--timeout=60s');
-    await cluster.removeNode('node-3');
-    const nodes = await cluster.kubectl('get', 'nodes', '-o', 'name');
+    await cluster.api.kubectl('drain', 'node-3', '--ignore-daemonsets', '--timeout=60s');
+    await cluster.nodes.remove('node-3');
+    const nodes = await cluster.api.kubectl('get', 'nodes', '-o', 'name');
     assert.deepEqual(nodes.trim().split('\n'), ['node/node-1', 'node/node-2']);
-    await cluster.kubectl('scale', 'deployment/web', '--replicas=2');
+    await cluster.api.kubectl('scale', 'deployment/web', '--replicas=2');
     await podsReachEachOther(2);
   });
 
@@ -65,12 +65,12 @@ describe('a cluster that things happen to', () => {
     assert(pod !== undefined, 'a pod runs on node-2');
     const marker = ['ip', 'link', 'add', 'before', 'type', 'bridge'];
     assert.equal((await cluster.run('node-2', marker)).exitCode, 0);
-    await cluster.rebootNode('node-2');
+    await cluster.nodes.reboot('node-2');
     const { stdout } = await cluster.run('node-2', ['ip', '-br', 'link']);
     assert.doesNotMatch(stdout, /before/);
-    const restarts = await cluster.waitFor('the pod runs again', async () => {
+    const restarts = await cluster.api.waitFor('the pod runs again', async () => {
       const path = 'jsonpath={.status.containerStatuses[0].restartCount}';
-      const count = await cluster.kubectl('get', 'pod', pod.name, '-o', path);
+      const count = await cluster.api.kubectl('get', 'pod', pod.name, '-o', path);
       return Number(count) > 0 && count;
     });
     assert.equal(restarts, '1', 'the same pod, started again');
@@ -78,26 +78,26 @@ describe('a cluster that things happen to', () => {
   });
 
   rootTest("a node's addresses can change", async () => {
-    const had = cluster.node('node-2').addresses;
+    const had = cluster.nodes.record('node-2').addresses;
     const others = [parseAddress('10.200.0.102'), parseAddress('fd00:200::102')] as const;
-    await cluster.setNodeAddresses('node-2', others);
+    await cluster.nodes.setAddresses('node-2', others);
     await podsReachEachOther(2);
-    await cluster.setNodeAddresses('node-2', had);
+    await cluster.nodes.setAddresses('node-2', had);
     await podsReachEachOther(2);
   });
 
   rootTest('the API server can be away, and etcd can forget what was', async () => {
     await cluster.stopApiServer();
-    assert.notEqual((await cluster.tryKubectl(['get', 'nodes'])).exitCode, 0);
+    assert.notEqual((await cluster.api.tryKubectl(['get', 'nodes'])).exitCode, 0);
     assert.ok((await cluster.compactEtcd()) > 1);
     await cluster.startApiServer();
-    await cluster.nodesReady();
+    await cluster.nodes.ready();
     await podsReachEachOther(2);
   });
 
   rootTest('what runs goes on while containerd and kubelet restart', async () => {
-    await cluster.restartContainerd('node-1');
-    await cluster.restartKubelet('node-1');
+    await cluster.nodes.restartContainerd('node-1');
+    await cluster.nodes.restartKubelet('node-1');
     await podsReachEachOther(2);
   });
 });

@@ -53,7 +53,7 @@ describe('pods of a cluster', () => {
     cluster = shared();
     atFirst = await Promise.all(nodes.map((node) => held(cluster, node)));
     const limit = `${megabitsPerSecond}M`;
-    await cluster.apply([
+    await cluster.api.apply([
       pod('plain-1', { nodeName: 'node-1' }),
       pod('plain-2', { nodeName: 'node-2' }),
       pod('host-port', {
@@ -76,10 +76,10 @@ describe('pods of a cluster', () => {
       headless('inner', { set: 'inner' }),
       statefulSet,
     ]);
-    await cluster.waitFor('the pods are Ready', async () => (await all()).length === 6);
+    await cluster.api.waitFor('the pods are Ready', async () => (await all()).length === 6);
   });
   after(async () => {
-    await cluster?.kubectl(
+    await cluster?.api.kubectl(
       ...['delete', 'statefulset,job,pod,service', '-l', 'app=pods', '--cascade=foreground'],
     );
   });
@@ -101,21 +101,21 @@ describe('pods of a cluster', () => {
   }
 
   rootTest('a host port leads to its pod, from everywhere and in both families', async () => {
-    for (const address of cluster.node('node-1').addresses) {
+    for (const address of cluster.nodes.record('node-1').addresses) {
       for (const where of ['world', 'node-1', 'node-2', 'plain-1', 'plain-2', 'host-port']) {
         const said = await says(where, address, hostPort);
         assert.match(said, /^host-port saw /, `${where} at ${address}`);
         if (where !== 'world') continue;
         assert.equal(said, `host-port saw ${sameFamily(worldAddresses, address)}`);
       }
-      const elsewhere = sameFamily(cluster.node('node-2').addresses, address);
+      const elsewhere = sameFamily(cluster.nodes.record('node-2').addresses, address);
       assert.match(await says('world', elsewhere, hostPort), /no answer$/);
     }
   });
 
   rootTest('a host port ends with its pod', async () => {
-    await cluster.kubectl('delete', 'pod', 'host-port');
-    for (const address of cluster.node('node-1').addresses)
+    await cluster.api.kubectl('delete', 'pod', 'host-port');
+    for (const address of cluster.nodes.record('node-1').addresses)
       assert.match(await says('world', address, hostPort), /curl: \(7\)/);
   });
 
@@ -135,26 +135,26 @@ describe('pods of a cluster', () => {
 
   rootTest('spec.hostname and spec.subdomain name the pod, in it and in DNS', async () => {
     const { addresses } = await find('named');
-    assert.equal((await cluster.exec('named', ['hostname'])).stdout, 'first\n');
-    const hosts = (await cluster.exec('named', ['cat', '/etc/hosts'])).stdout;
+    assert.equal((await cluster.api.exec('named', ['hostname'])).stdout, 'first\n');
+    const hosts = (await cluster.api.exec('named', ['cat', '/etc/hosts'])).stdout;
     assert.match(hosts, /\tfirst\.inner\.default\.svc\.cluster\.local\tfirst/);
     const [server] = (await readyPods(cluster, 'k8s-app=kube-dns', 'kube-system')).flatMap(
       (each) => each.addresses,
     );
     assert(server !== undefined);
     const name = 'first.inner.default.svc.cluster.local.';
-    await cluster.waitFor(`${name} has the pod's addresses`, async () => {
+    await cluster.api.waitFor(`${name} has the pod's addresses`, async () => {
       const command = ['podtool', 'lookup', name, server];
-      const { stdout } = await cluster.exec('plain-2', command);
+      const { stdout } = await cluster.api.exec('plain-2', command);
       return stdout.trim().split('\n').sort().join() === [...addresses].sort().join();
     });
   });
 
   rootTest('a static pod gets a network, and gives it back with its file', async () => {
-    const file = join(cluster.nodeFolder('node-2'), 'etc/kubernetes/manifests/static.json');
+    const file = join(cluster.nodes.folder('node-2'), 'etc/kubernetes/manifests/static.json');
     writeFileSync(file, JSON.stringify(pod('static')));
     try {
-      const { addresses } = await cluster.waitFor('the static pod is Ready', async () =>
+      const { addresses } = await cluster.api.waitFor('the static pod is Ready', async () =>
         (await all()).find(({ name }) => name === 'static-node-2'),
       );
       assert.equal(addresses.length, 2);
@@ -168,8 +168,8 @@ describe('pods of a cluster', () => {
 
   rootTest('a pod of a StatefulSet that comes again has another address', async () => {
     const earlier = await find('kept-0');
-    await cluster.kubectl('delete', 'pod', 'kept-0');
-    const later = await cluster.waitFor('its successor is Ready', async () =>
+    await cluster.api.kubectl('delete', 'pod', 'kept-0');
+    const later = await cluster.api.waitFor('its successor is Ready', async () =>
       (await all()).find(({ name, uid }) => name === 'kept-0' && uid !== earlier.uid),
     );
     for (const address of later.addresses) {
@@ -187,9 +187,9 @@ describe('pods of a cluster', () => {
   });
 
   rootTest('the addresses of a completed Job are free while its pod is still listed', async () => {
-    await cluster.apply([job]);
-    await cluster.kubectl('wait', '--for=condition=Complete', 'job/once', '--timeout=60s');
-    const { items } = await cluster.get<JobPods>('pods', '-l', 'job-name=once');
+    await cluster.api.apply([job]);
+    await cluster.api.kubectl('wait', '--for=condition=Complete', 'job/once', '--timeout=60s');
+    const { items } = await cluster.api.get<JobPods>('pods', '-l', 'job-name=once');
     const [done] = items;
     assert(done !== undefined && done.status.phase === 'Succeeded');
     await gone('node-1', `default/${done.metadata.name}`);
@@ -197,27 +197,29 @@ describe('pods of a cluster', () => {
   });
 
   rootTest('a pod that is deleted by force leaves nothing', async () => {
-    await cluster.apply([pod('forced', { nodeName: 'node-2', terminationGracePeriodSeconds: 30 })]);
-    const { addresses } = await cluster.waitFor('the pod is Ready', async () =>
+    await cluster.api.apply([
+      pod('forced', { nodeName: 'node-2', terminationGracePeriodSeconds: 30 }),
+    ]);
+    const { addresses } = await cluster.api.waitFor('the pod is Ready', async () =>
       (await all()).find(({ name }) => name === 'forced'),
     );
-    await cluster.kubectl('delete', 'pod', 'forced', '--force', '--grace-period=0');
+    await cluster.api.kubectl('delete', 'pod', 'forced', '--force', '--grace-period=0');
     await gone('node-2', 'default/forced');
     for (const address of addresses) assert.match(await says('plain-1', address), /no answer$/);
   });
 
   rootTest('all of them gone, the nodes hold what they held before', async () => {
-    await cluster.kubectl(
+    await cluster.api.kubectl(
       ...['delete', 'statefulset,job,pod,service', '-l', 'app=pods', '--cascade=foreground'],
     );
-    await cluster.waitFor('the nodes are as they were', async () => {
+    await cluster.api.waitFor('the nodes are as they were', async () => {
       const now = await Promise.all(nodes.map((node) => held(cluster, node)));
       return JSON.stringify(now) === JSON.stringify(atFirst);
     });
   });
 
   async function gone(node: string, name: string): Promise<void> {
-    await cluster.waitFor(`${name} has no endpoint on ${node}`, async () => {
+    await cluster.api.waitFor(`${name} has no endpoint on ${node}`, async () => {
       return !(await podsOf(cluster, node)).includes(name);
     });
   }
@@ -226,7 +228,12 @@ describe('pods of a cluster', () => {
   async function rateOf(client: string, url: string): Promise<number> {
     const bytes = (megabitsPerSecond * 1_000_000 * 2) / 8;
     const script = 'time -p podtool get "$0" | wc -c';
-    const { stdout, stderr } = await cluster.exec(client, ['sh', '-c', script, `${url}/${bytes}`]);
+    const { stdout, stderr } = await cluster.api.exec(client, [
+      'sh',
+      '-c',
+      script,
+      `${url}/${bytes}`,
+    ]);
     assert.equal(stdout.trim(), String(bytes), stderr);
     const seconds = Number(/^real ([\d.]+)/m.exec(stderr)?.[1]);
     return (bytes * 8) / seconds;

@@ -245,7 +245,7 @@ describe("the agent's own token", () => {
     const counted = await ask(cluster, token, change('PATCH', one, { count: 2 }));
     assert.equal(counted.status, 200, counted.text);
     assert.equal((await ask(cluster, token, change('DELETE', one))).status, 403);
-    await cluster.kubectl('delete', 'event', event.metadata.name);
+    await cluster.api.kubectl('delete', 'event', event.metadata.name);
   });
 
   rootTest('is refused what its role does not name', async () => {
@@ -255,17 +255,17 @@ describe("the agent's own token", () => {
 
   rootTest("is refused other nodes, and of its own what is not the agent's", async () => {
     const { node } = pod;
-    await cluster.kubectl('taint', 'nodes', node, 'example.com/other=:PreferNoSchedule');
+    await cluster.api.kubectl('taint', 'nodes', node, 'example.com/other=:PreferNoSchedule');
     try {
       const rows = refusedByPolicy(node, other);
       assert.deepEqual(await answers(rows), all(rows, 403));
     } finally {
-      await cluster.kubectl('taint', 'nodes', node, 'example.com/other-');
+      await cluster.api.kubectl('taint', 'nodes', node, 'example.com/other-');
     }
   });
 
   rootTest('is worth nothing for a node where it is bound to no pod', async () => {
-    const unbound = await cluster.kubectl('create', 'token', 'heddle', '-n', 'kube-system');
+    const unbound = await cluster.api.kubectl('create', 'token', 'heddle', '-n', 'kube-system');
     const { status, text } = await ask(cluster, unbound.trim(), annotated(pod.node));
     assert.equal(status, 403);
     assert.match(text, /no Node but the one it runs on/);

@@ -15,7 +15,7 @@ export interface Asker {
 
 /** A pod with the tools' image. */
 export function fromPod(cluster: KubeCluster, name: string): Asker {
-  return { fetch: 'podtool get', run: (command) => cluster.exec(name, command) };
+  return { fetch: 'podtool get', run: (command) => cluster.api.exec(name, command) };
 }
 
 /** A node, or `world`. */

@@ -23,12 +23,12 @@ describe('a hundred pods', () => {
   const reference = sharedCluster('bridge');
   before(async () => {
     if (reasonToSkip() !== undefined) return;
-    for (const cluster of [ours(), reference()]) await cluster.apply([crowd]);
+    for (const cluster of [ours(), reference()]) await cluster.api.apply([crowd]);
   });
   after(async () => {
     if (reasonToSkip() !== undefined) return;
     for (const cluster of [ours(), reference()])
-      await cluster.kubectl('delete', 'deployment', name, '--ignore-not-found');
+      await cluster.api.kubectl('delete', 'deployment', name, '--ignore-not-found');
   });
 
   rootTest('come and go three times and leave nothing on the nodes', async (context) => {
@@ -41,8 +41,8 @@ describe('a hundred pods', () => {
       await tellTimes(context, cluster, async () => {
         await assertEveryPodHasItsOwn(cluster);
         if (round === 3) return;
-        await cluster.kubectl('rollout', 'restart', `deployment/${name}`);
-        await cluster.rolledOut(`deployment/${name}`, 'default', patienceMs);
+        await cluster.api.kubectl('rollout', 'restart', `deployment/${name}`);
+        await cluster.api.rolledOut(`deployment/${name}`, 'default', patienceMs);
         await assertEveryPodHasItsOwn(cluster);
       });
       // What has ended is removed by the kubelets' next sweep: looked at once, below.
@@ -71,8 +71,8 @@ async function tellTimes(
 /** Returns when as many are Ready, or when the last Pod object has gone; how long it took, in seconds. */
 async function scale(cluster: KubeCluster, replicas: number): Promise<string> {
   const started = performance.now();
-  await cluster.kubectl('scale', `deployment/${name}`, `--replicas=${replicas}`);
-  if (replicas > 0) await cluster.rolledOut(`deployment/${name}`, 'default', patienceMs);
+  await cluster.api.kubectl('scale', `deployment/${name}`, `--replicas=${replicas}`);
+  if (replicas > 0) await cluster.api.rolledOut(`deployment/${name}`, 'default', patienceMs);
   else {
     const words = [
       'wait',
@@ -82,7 +82,7 @@ async function scale(cluster: KubeCluster, replicas: number): Promise<string> {
       '--for=delete',
       `--timeout=${patienceMs / 1000}s`,
     ];
-    await cluster.kubectl(...words);
+    await cluster.api.kubectl(...words);
   }
   return ((performance.now() - started) / 1000).toFixed(1);
 }

@@ -17,17 +17,21 @@ describe('the screens of a cluster', () => {
   before(async () => {
     if (reasonToSkip() !== undefined) return;
     cluster = shared();
-    await cluster.apply([webDeployment('shown', 2)]);
-    await cluster.rolledOut('deployment/shown');
+    await cluster.api.apply([webDeployment('shown', 2)]);
+    await cluster.api.rolledOut('deployment/shown');
     pods = await readyPods(cluster, 'app=shown');
     await assertEveryPairReaches(cluster, pods);
   });
   after(async () => {
-    await cluster?.kubectl('delete', 'deployment', 'shown', '--cascade=foreground');
+    await cluster?.api.kubectl('delete', 'deployment', 'shown', '--cascade=foreground');
   });
 
   rootTest('`kubectl exec ds/heddle` is enough to ask an agent', async () => {
-    const { stdout, stderr } = await cluster.exec('ds/heddle', ['heddle', 'status'], 'kube-system');
+    const { stdout, stderr } = await cluster.api.exec(
+      'ds/heddle',
+      ['heddle', 'status'],
+      'kube-system',
+    );
     assert.match(stdout, /^node-[12]: healthy/, stderr);
   });
 
@@ -54,11 +58,15 @@ describe('the screens of a cluster', () => {
   });
 
   rootTest('nodes: every node with its addresses and pod ranges', async () => {
-    const list = await cluster.get<NodeList>('nodes');
+    const list = await cluster.api.get<NodeList>('nodes');
     for (const { name } of cluster.record.nodes) {
       const screen = await heddle(cluster, name, ['nodes']);
       for (const { metadata, spec } of list.items) {
-        const words = [metadata.name, ...cluster.node(metadata.name).addresses, ...spec.podCIDRs];
+        const words = [
+          metadata.name,
+          ...cluster.nodes.record(metadata.name).addresses,
+          ...spec.podCIDRs,
+        ];
         for (const word of words) assert.ok(screen.includes(word), `${word}: ${screen}`);
       }
     }
@@ -73,7 +81,7 @@ describe('the screens of a cluster', () => {
       assert.equal(last.length, 3);
       const [one, other] = pods;
       assert(one !== undefined && other !== undefined);
-      await cluster.waitFor('a flow between the two pods is shown', async () => {
+      await cluster.api.waitFor('a flow between the two pods is shown', async () => {
         const screen = await heddle(cluster, name, ['flows']);
         const between = (line: string): boolean =>
           line.includes(`default/${one.name}`) && line.includes(`default/${other.name}`);

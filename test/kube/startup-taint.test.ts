@@ -14,17 +14,20 @@ describe('the start-up taint', () => {
   rootTest('is removed by an agent that is ready; other taints stay', async () => {
     const cluster = shared();
     const keys = async (): Promise<readonly string[]> => {
-      const { spec } = await cluster.get<TaintedNode>('node', 'node-2');
+      const { spec } = await cluster.api.get<TaintedNode>('node', 'node-2');
       return spec.taints?.map(({ key }) => key) ?? [];
     };
     // The one to remove is not the only one.
-    await cluster.kubectl('taint', 'nodes', 'node-2', `${other}=:PreferNoSchedule`);
+    await cluster.api.kubectl('taint', 'nodes', 'node-2', `${other}=:PreferNoSchedule`);
     try {
-      await cluster.kubectl('taint', 'nodes', 'node-2', `${startup}=:NoSchedule`);
-      await cluster.waitFor('the agent removes it', async () => !(await keys()).includes(startup));
+      await cluster.api.kubectl('taint', 'nodes', 'node-2', `${startup}=:NoSchedule`);
+      await cluster.api.waitFor(
+        'the agent removes it',
+        async () => !(await keys()).includes(startup),
+      );
       assert.deepEqual(await keys(), [other]);
     } finally {
-      await cluster.kubectl('taint', 'nodes', 'node-2', `${other}-`);
+      await cluster.api.kubectl('taint', 'nodes', 'node-2', `${other}-`);
     }
   });
 });

@@ -36,16 +36,23 @@ describe('heddle sysdump --cluster', () => {
     if (reasonToSkip() !== undefined) return;
     cluster = shared();
     folder = mkdtempSync(join(tmpdir(), 'heddle-test-sysdump-'));
-    foreign = join(cluster.nodeFolder('node-1'), 'etc/cni/net.d/calico-kubeconfig');
+    foreign = join(cluster.nodes.folder('node-1'), 'etc/cni/net.d/calico-kubeconfig');
     writeFileSync(foreign, foreignKubeconfig);
     const annotation = `${lastApplied}={"a":"${planted[2]}"}`;
-    await cluster.kubectl('annotate', '-n', 'kube-system', '--overwrite', 'ds/heddle', annotation);
+    await cluster.api.kubectl(
+      'annotate',
+      '-n',
+      'kube-system',
+      '--overwrite',
+      'ds/heddle',
+      annotation,
+    );
   });
   after(async () => {
     if (folder === undefined) return;
     rmSync(folder, { recursive: true });
     rmSync(foreign);
-    await cluster.kubectl('annotate', '-n', 'kube-system', 'ds/heddle', `${lastApplied}-`);
+    await cluster.api.kubectl('annotate', '-n', 'kube-system', 'ds/heddle', `${lastApplied}-`);
   });
 
   const sysdump = (...words: readonly string[]): Promise<Finished> =>

@@ -21,7 +21,7 @@ describe("an agent's token", () => {
   before(async () => {
     if (reasonToSkip() !== undefined) return;
     cluster = shared();
-    agent = await cluster.waitFor('the agent is Ready', () => readyAgent(cluster, node));
+    agent = await cluster.api.waitFor('the agent is Ready', () => readyAgent(cluster, node));
   });
 
   rootTest(
@@ -30,12 +30,12 @@ describe("an agent's token", () => {
       const earlier = await agentStatus(cluster, node);
       const good = await token();
       const expired = /401 Unauthorized.*our token expired at 2026-01-02T03:04:05\.000Z/;
-      await cluster.withoutKubelet(node, async () => {
+      await cluster.nodes.withoutKubelet(node, async () => {
         await replaceToken(await expiredToken());
         // Watches that are open go on; the next ones are refused.
         await cluster.stopApiServer();
         await cluster.startApiServer();
-        await cluster.waitFor('the agent says that its token has expired', async () => {
+        await cluster.api.waitFor('the agent says that its token has expired', async () => {
           const status = await agentStatus(cluster, node);
           return expired.test(status?.health.reasons.join() ?? '');
         });
@@ -44,11 +44,11 @@ describe("an agent's token", () => {
       const began = performance.now();
       // The kubelet looks at a pod's volumes every minute or so, and whenever the pod changes.
       const change = ['annotate', 'pod', agent.name, '-n', account.namespace, 'test=token'];
-      await cluster.kubectl(...change);
-      await cluster.waitFor('the kubelet has replaced the token', async () => {
+      await cluster.api.kubectl(...change);
+      await cluster.api.waitFor('the kubelet has replaced the token', async () => {
         return (await token()) === good;
       });
-      await cluster.waitFor('the agent watches again', async () => {
+      await cluster.api.waitFor('the agent watches again', async () => {
         const status = await agentStatus(cluster, node);
         const isWatching = status?.cluster.apiServer?.resources.every(
           ({ failing }) => failing === undefined,
@@ -65,7 +65,7 @@ describe("an agent's token", () => {
 
   async function expiredToken(): Promise<string> {
     const words = [account.name, '-n', account.namespace, '-o', 'jsonpath={.metadata.uid}'];
-    const uid = await cluster.kubectl('get', 'serviceaccount', ...words);
+    const uid = await cluster.api.kubectl('get', 'serviceaccount', ...words);
     const expires = new Date('2026-01-02T03:04:05Z');
     return serviceAccountToken(join(cluster.paths.pki, 'sa.key'), { ...account, uid, expires });
   }

@@ -53,7 +53,7 @@ export class Traffic implements AsyncDisposable {
   static async start(cluster: KubeCluster): Promise<Traffic> {
     const traffic = new Traffic(cluster);
     const nodes = cluster.record.nodes.map(({ name }) => name);
-    await cluster.apply(nodes.map((node) => pod('server', node, serverContainer)));
+    await cluster.api.apply(nodes.map((node) => pod('server', node, serverContainer)));
     const servers = await ready(cluster, 'server', nodes.length);
     const toServers = targets(
       servers.flatMap(({ addresses }) => addresses),
@@ -62,7 +62,7 @@ export class Traffic implements AsyncDisposable {
     traffic.#spawn('world', ['serve']);
     const toWorld = targets(worldAddresses, echo);
     const asks = clientContainer([...toServers, ...toWorld]);
-    await cluster.apply(nodes.map((node) => pod('client', node, asks)));
+    await cluster.api.apply(nodes.map((node) => pod('client', node, asks)));
     for (const { name, node, addresses } of await ready(cluster, 'client', nodes.length))
       traffic.#clients.push({ name, where: node, report: `${addresses[0]}:8080` });
     for (const node of nodes) traffic.#spawnClient(node, toServers);
@@ -110,7 +110,7 @@ export class Traffic implements AsyncDisposable {
       child.kill('SIGTERM');
       await ended;
     }
-    await this.#cluster.kubectl('delete', 'pod', '-l', 'role in (server,client)', '--now');
+    await this.#cluster.api.kubectl('delete', 'pod', '-l', 'role in (server,client)', '--now');
   }
 
   async #tallies(): Promise<readonly (Tally & { readonly from: string })[]> {
@@ -173,7 +173,7 @@ function pod(role: string, node: string, container: object): object {
 }
 
 function ready(cluster: KubeCluster, role: string, count: number): ReturnType<typeof readyPods> {
-  return cluster.waitFor(`the ${role} pods are Ready`, async () => {
+  return cluster.api.waitFor(`the ${role} pods are Ready`, async () => {
     const pods = await readyPods(cluster, `role=${role}`);
     return pods.length === count && pods;
   });

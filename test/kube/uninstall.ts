@@ -27,7 +27,7 @@ export async function surroundingsBefore(cluster: KubeCluster): Promise<Surround
     const off =
       'for each in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 0 >/proc/sys/net/$each; done';
     await cluster.run(name, ['sh', '-c', off]);
-    await cluster.waitFor(`kube-proxy of ${name} has written what it has to`, async () => {
+    await cluster.api.waitFor(`kube-proxy of ${name} has written what it has to`, async () => {
       const { stdout } = await cluster.run(name, ['nft', 'list', 'table', 'ip', 'kube-proxy']);
       return stdout.includes('10.96.0.1');
     });
@@ -64,7 +64,7 @@ export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => Surro
       '-f',
       `${manifests}${file}`,
     ]);
-    await cluster().kubectl('delete', '--ignore-not-found', ...files);
+    await cluster().api.kubectl('delete', '--ignore-not-found', ...files);
     await assertClean();
   });
 
@@ -74,10 +74,10 @@ export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => Surro
       // The node's own part of this machine's cgroups; else nothing is configured.
       const set = ['--set', `config.cgroupRoot=${nodeCgroupPath}`];
       await helm(cluster(), 'install', 'heddle', chart, ...system, ...set, '--wait');
-      await cluster().nodesReady();
-      await cluster().kubectl('rollout', 'restart', 'deployment/web');
-      await cluster().rolledOut('deployment/web');
-      const pods = await cluster().waitFor('the pods of before are gone', async () => {
+      await cluster().nodes.ready();
+      await cluster().api.kubectl('rollout', 'restart', 'deployment/web');
+      await cluster().api.rolledOut('deployment/web');
+      const pods = await cluster().api.waitFor('the pods of before are gone', async () => {
         const ready = await webPods();
         return ready.length === 4 && ready;
       });
@@ -96,21 +96,21 @@ export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => Surro
   );
 
   rootTest('has nothing of the chart either once that is taken off', async () => {
-    await cluster().kubectl('delete', 'deployment', 'web', '--cascade=foreground');
+    await cluster().api.kubectl('delete', 'deployment', 'web', '--cascade=foreground');
     await takeOff();
     const file = `${manifests}uninstall.yaml`;
-    await cluster().kubectl('delete', '--ignore-not-found', '-f', file);
+    await cluster().api.kubectl('delete', '--ignore-not-found', '-f', file);
     await helm(cluster(), 'uninstall', 'heddle', ...system);
     await assertClean();
   });
 
   /** What both ways have in common: the agents go, and everything of them on the nodes. */
   async function takeOff(): Promise<void> {
-    await cluster().kubectl(...system, 'delete', 'daemonset', 'heddle');
-    await cluster().apply(readFileSync(`${manifests}uninstall.yaml`, 'utf8'));
-    await cluster().rolledOut('daemonset/heddle-uninstall', 'kube-system');
+    await cluster().api.kubectl(...system, 'delete', 'daemonset', 'heddle');
+    await cluster().api.apply(readFileSync(`${manifests}uninstall.yaml`, 'utf8'));
+    await cluster().api.rolledOut('daemonset/heddle-uninstall', 'kube-system');
     const label = ['-l', 'app.kubernetes.io/name=heddle-uninstall', '-c', 'uninstall'];
-    const said = await cluster().kubectl(...system, 'logs', ...label);
+    const said = await cluster().api.kubectl(...system, 'logs', ...label);
     assert.equal(said.match(/pinned programs/g)?.length, 2, said);
   }
 
@@ -119,14 +119,14 @@ export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => Surro
       assert.deepEqual(await tracesOn(cluster(), name), {}, name);
       assert.deepEqual(await surroundings(cluster(), name), asBefore().get(name), name);
     }
-    await cluster().waitFor('no node is Ready', async () => {
+    await cluster().api.waitFor('no node is Ready', async () => {
       const path = '{.items[*].status.conditions[?(@.type=="Ready")].status}';
-      const text = await cluster().kubectl('get', 'nodes', '-o', `jsonpath=${path}`);
+      const text = await cluster().api.kubectl('get', 'nodes', '-o', `jsonpath=${path}`);
       return text === 'False False';
     });
     const objects = 'daemonset,configmap,secret,serviceaccount,clusterrole,clusterrolebinding';
     const policies = 'validatingadmissionpolicy,validatingadmissionpolicybinding';
-    const kept = await cluster().kubectl('get', `${objects},${policies}`, '-A', '-o', 'name');
+    const kept = await cluster().api.kubectl('get', `${objects},${policies}`, '-A', '-o', 'name');
     assert.doesNotMatch(kept, /heddle/);
   }
 

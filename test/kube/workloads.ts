@@ -71,7 +71,7 @@ export async function readyPods(
   selector: string,
   namespace = 'default',
 ): Promise<readonly ReadyPod[]> {
-  const list = await cluster.get<PodList>('pods', '-n', namespace, '-l', selector);
+  const list = await cluster.api.get<PodList>('pods', '-n', namespace, '-l', selector);
   return list.items
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .filter(({ status }) =>

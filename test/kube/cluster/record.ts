@@ -62,6 +62,13 @@ export function readRecord(name: string): ClusterRecord | undefined {
   return JSON.parse(readFileSync(record, 'utf8')) as ClusterRecord;
 }
 
+/** Throws when the cluster is down. */
+export function recordOf(name: string): ClusterRecord {
+  const record = readRecord(name);
+  if (record === undefined) throw new Error(`cluster ${name} is down`);
+  return record;
+}
+
 /** The names of all clusters of this machine, whoever made them. */
 export function clusterNames(): readonly string[] {
   return existsSync(clustersDirectory) ? readdirSync(clustersDirectory).sort() : [];
