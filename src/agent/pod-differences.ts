@@ -12,7 +12,7 @@ import { addressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { Mac } from '../net/mac.ts';
 import { gatewayMac, podDefaultRoute, podGateways } from './pod-gateway.ts';
-import { shapingDifferences } from './pod-shaping.ts';
+import { othersLimit, shapingDifferences } from './pod-shaping.ts';
 
 /** Where to look; each socket stands in its namespace. */
 export interface PodSockets {
@@ -37,15 +37,17 @@ export function podDifferences(endpoint: LocalEndpoint, sockets: PodSockets): re
   if (host.peerIfIndex !== pod.ifIndex || pod.peerIfIndex !== host.ifIndex) {
     ends.push(`interface ${ifName} in the pod is not the other end of ${hostIfName}`);
   }
+  const hostEnd = {
+    name: `interface ${hostIfName} on the node`,
+    ifIndex: host.ifIndex,
+    mtuBytes,
+    limit: bandwidth?.ingress,
+  };
   return [
     ...ends,
     ...podSideDifferences(endpoint, sockets.pod, pod.ifIndex),
-    ...shapingDifferences(sockets.node, {
-      name: `interface ${hostIfName} on the node`,
-      ifIndex: host.ifIndex,
-      mtuBytes,
-      limit: bandwidth?.ingress,
-    }),
+    ...shapingDifferences(sockets.node, hostEnd),
+    ...othersLimit(sockets.node, hostEnd),
     ...shapingDifferences(sockets.pod, {
       name: `interface ${ifName} in the pod`,
       ifIndex: pod.ifIndex,

@@ -108,6 +108,21 @@ export function shapingDifferences(
   return [`${name} has a limit of ${describe(found)} in place of ${describe(wanted)}`];
 }
 
+/**
+ * CHECK: a sentence when somebody else limits what the pod receives, at an interface where heddle was asked for no limit. The
+ * fast path passes that queue by, so the limit holds for a little of the traffic only.
+ */
+export function othersLimit(
+  socket: NetlinkSocket,
+  link: ShapedLink & { readonly name: string },
+): readonly string[] {
+  const found = link.limit === undefined ? tbfAt(socket, link.ifIndex) : undefined;
+  if (found === undefined) return [];
+  return [
+    `${link.name} has a limit of ${found.bytesPerSecond} bytes/s that heddle did not set: what comes from other pods passes it by; give heddle the capability bandwidth`,
+  ];
+}
+
 // The kernel rounds the bucket to its own unit of time.
 function isSameBurst(
   found: Pick<Tbf, 'burstBytes'>,

@@ -84,7 +84,6 @@ rootTest('tuning follows heddle, and CHECK asks both', async (context) => {
   await unchanged(before, of);
 });
 
-// Without CHECK: portmap 1.1.1 looks for a pod's IPv4 rules among those of IPv6 and fails for any plugin before it.
 rootTest("portmap follows heddle, and leads the node's port to the pod", async (context) => {
   const node = await chainNode(context);
   if (node === undefined) return;
@@ -111,6 +110,77 @@ rootTest("portmap follows heddle, and leads the node's port to the pod", async (
   for (let run = 0; run < 2; run++) succeeds(cnitool('del', pod.path, ports));
   await unchanged(before, of);
 });
+
+// portmap 1.1.1 looks for an IPv4 pod's rules among those of IPv6 too. When this fails, Debian has mended it: then CHECK
+// belongs into the test above, and docs/node.md wants a sentence less.
+rootTest(
+  "CHECK fails at Debian's portmap behind heddle as it does behind bridge",
+  async (context) => {
+    const node = await chainNode(context);
+    if (node === undefined) return;
+    const { place, pod, ours } = node;
+    const portmap = { type: 'portmap', capabilities: { portMappings: true } };
+    const ports = { portMappings: [{ hostPort: 9080, containerPort: 80, protocol: 'tcp' }] };
+    const dataDir = path.join(place.folder, 'host-local');
+    const ipam = { type: 'host-local', subnet: '192.0.2.0/24', dataDir };
+    for (const first of [ours, { type: 'bridge', bridge: 'reference', isGateway: true, ipam }]) {
+      const cnitool = node.chain({ cniVersion: '1.0.0', plugins: [first, portmap] });
+      succeeds(cnitool('add', pod.path, ports));
+      const { status, stderr } = cnitool('check', pod.path, ports);
+      assert.equal(status, 1);
+      assert.match(stderr, /could not check ipv6 dnat: .* not found in (iptables )?table nat/);
+      succeeds(cnitool('del', pod.path, ports));
+    }
+  },
+);
+
+const bandwidth = { type: 'bandwidth', capabilities: { bandwidth: true } };
+const rate = 10_000_000;
+
+rootTest(
+  'bandwidth behind heddle fails at what a pod sends, and leaves nothing once its DEL was sent',
+  async (context) => {
+    const node = await chainNode(context);
+    if (node === undefined) return;
+    const { pod, of, installed } = node;
+    const ours = { ...installed.plugins[0], capabilities: { ips: true, mac: true } };
+    const cnitool = node.chain({ cniVersion: '1.0.0', plugins: [ours, bandwidth] });
+    const egress = { egressRate: rate, egressBurst: rate };
+    const both = { ...egress, ingressRate: rate, ingressBurst: rate };
+    const before = await nodeState(of);
+    for (const limits of [egress, both]) {
+      const refused = cnitool('add', pod.path, { bandwidth: limits });
+      assert.equal(refused.status, 1);
+      assert.match(refused.stderr, /"bandwidth" failed \(add\): create ingress qdisc: file exists/);
+      for (let run = 0; run < 2; run++) {
+        succeeds(cnitool('del', pod.path, { bandwidth: limits }));
+      }
+      await unchanged(before, of);
+    }
+  },
+);
+
+rootTest(
+  'bandwidth behind heddle limits little of what a pod receives: CHECK says so',
+  async (context) => {
+    const node = await chainNode(context);
+    if (node === undefined) return;
+    const { pod, of, installed } = node;
+    const ours = { ...installed.plugins[0], capabilities: { ips: true, mac: true } };
+    const cnitool = node.chain({ cniVersion: '1.0.0', plugins: [ours, bandwidth] });
+    const before = await nodeState(of);
+    // Without limits it does nothing; its CHECK would crash, with a null pointer.
+    for (const verb of ['add', 'del']) succeeds(cnitool(verb, pod.path));
+    const limits = { bandwidth: { ingressRate: rate, ingressBurst: rate } };
+    succeeds(cnitool('add', pod.path, limits));
+    assert.match(
+      cnitool('check', pod.path, limits).stderr,
+      /on the node has a limit of 1250000 bytes\/s that heddle did not set: what comes from other pods passes it by; give heddle the capability bandwidth/,
+    );
+    succeeds(cnitool('del', pod.path, limits));
+    await unchanged(before, of);
+  },
+);
 
 rootTest(
   'a plugin that fails behind heddle leaves nothing once the runtime has sent its DEL',
