@@ -1,10 +1,20 @@
-// One agent a state directory and a pin directory: an flock on stateDir/agent.lock and one on the directory of pins itself,
-// which the kernel drops when the process ends, however it ends.
+// One agent a state directory, a pin directory and a network namespace: an flock on stateDir/agent.lock, one on the directory
+// of pins itself, and a name that only one socket of a namespace can have. The kernel drops them when the process ends,
+// however it ends.
 
 import { existsSync, ftruncateSync, mkdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../base/input-error.ts';
-import { close, open, openFlags, tryLock } from '../kernel/libc.ts';
+import { isKernelError } from '../kernel/errno.ts';
+import { bind, close, open, openFlags, socket, tryLock } from '../kernel/libc.ts';
+
+const unixDomain = 1;
+const streamType = 1;
+// A struct sockaddr_un: a name that begins with a zero byte is in no file system, but in the network namespace (unix(7)).
+const agentName: Uint8Array = Buffer.concat([
+  new Uint8Array(new Uint16Array([unixDomain]).buffer),
+  Buffer.from('\0heddle-agent'),
+]);
 
 export class AgentLock implements Disposable {
   readonly #fd: number;
@@ -48,6 +58,23 @@ export function lockPins(pinDir: string): Disposable {
   close(fd);
   const rule = 'is in use by another heddle agent, which has another stateDir';
   throw new InputError({ object: 'pinDir', value: pinDir, rule });
+}
+
+/**
+ * In the network namespace of the calling thread. Two agents that share nothing else would still write the same nftables
+ * table, blocks of filters and routes in turn. Throws InputError when an agent has it.
+ */
+export function lockNetwork(): Disposable {
+  const fd = socket(unixDomain, streamType, 0);
+  try {
+    bind(fd, agentName);
+  } catch (error) {
+    close(fd);
+    if (!isKernelError(error, 'EADDRINUSE')) throw error;
+    const rule = 'is in use by another heddle agent, which has another stateDir and pinDir';
+    throw new InputError({ object: 'network namespace', rule });
+  }
+  return { [Symbol.dispose]: () => close(fd) };
 }
 
 /** Process id of the agent that runs with this state directory; undefined when none does. */

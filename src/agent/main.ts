@@ -7,7 +7,7 @@ import { createLogger } from '../base/log.ts';
 import { bpffsPath, checkHost, mountBpffs } from '../kernel/requirements.ts';
 import { Agent } from './agent.ts';
 import type { AgentConfig } from './config-schema.ts';
-import { AgentLock, lockPins } from './lock.ts';
+import { AgentLock, lockNetwork, lockPins } from './lock.ts';
 
 /**
  * Runs the agent in the network namespace of the calling thread until `signal` aborts, and leaves the data path in place.
@@ -20,6 +20,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   const log = createLogger({ level: config.logLevel, fields: { node: config.node } });
   using _lock = AgentLock.acquire(config.stateDir);
   using _pins = lockPins(config.pinDir);
+  using _network = lockNetwork();
   const agent = new Agent(config, log, runtimeMs);
   try {
     await agent.run(signal);

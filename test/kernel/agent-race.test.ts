@@ -41,18 +41,30 @@ rootTest('of two agents started at once exactly one serves, ten times over', asy
   }
 });
 
-rootTest(
-  'an agent with another state directory does not touch the pins of the first',
-  async (context) => {
+for (const { what, own, told } of [
+  {
+    what: 'another state directory does not touch the pins of the first',
+    own: ['stateDir', 'socket'],
+    told: /pinDir: \S+ is in use by another heddle agent/,
+  },
+  {
+    what: 'nothing of the first but its network namespace does not touch that',
+    own: ['stateDir', 'socket', 'pinDir'],
+    told: /network namespace: is in use by another heddle agent/,
+  },
+]) {
+  rootTest(`an agent with ${what}`, async (context) => {
     const place = agentPlace(context);
     await startAgent(context, place);
     const inventory = nodeInventory(place);
     const config = `${place.config}.other`;
     const text = fs.readFileSync(place.config, 'utf8');
-    fs.writeFileSync(config, text.replaceAll(/^(stateDir|socket): (.*)$/gm, '$1: $2-other'));
+    const keys = new RegExp(`^(${own.join('|')}): (.*)$`, 'gm');
+    fs.writeFileSync(config, text.replaceAll(keys, '$1: $2-other'));
+    context.after(() => fs.rmSync(`${place.pinDir}-other`, { recursive: true, force: true }));
     const second = launchAgent(context, { ...place, config });
     assert.equal(await second.ended, 1, second.text());
-    assert.match(second.text(), /pinDir: \S+ is in use by another heddle agent/);
+    assert.match(second.text(), told);
     assert.deepEqual(nodeInventory(place), inventory);
-  },
-);
+  });
+}
