@@ -1,6 +1,7 @@
 // The agent at work: follows the cluster, the node and the pods, and has every change settled.
 
 import type { Logger } from '../base/log.ts';
+import { moment } from '../base/moment.ts';
 import { UndoStack } from '../base/undo.ts';
 import { endpointEntryKeys } from '../datapath/tables/tables.ts';
 import { subscribe } from '../kernel/netlink/notifications.ts';
@@ -151,13 +152,12 @@ export class Agent {
 
   async #settle(causes: readonly SettleCause[]): Promise<SettleReport> {
     const { network, names, pods, journal, config } = this.#parts;
-    const startedAtMs = Date.now();
-    const began = performance.now();
+    const began = moment();
     const report = await network.settle(causes);
     const durationMs = performance.now() - began;
     const { state: cluster } = network.snapshot;
     names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
-    journal.settled({ causes, report, startedAtMs, durationMs });
+    journal.settled({ causes, report, began, durationMs });
     const isOnlyPods = causes.every((cause) => cause === 'endpoint');
     this.#keepConfiguration(causes);
     journal.problems(problemTexts(this.#parts));

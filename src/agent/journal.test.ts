@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLogger } from '../base/log.ts';
+import { moment } from '../base/moment.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import { Journal, type SettleEvent } from './journal.ts';
 
 function journal(): { journal: Journal; messages: string[] } {
   const messages: string[] = [];
   const write = (line: string): void => void messages.push(JSON.parse(line).msg);
-  const now = (): number => Date.parse('2026-01-02T03:04:05Z');
-  return { journal: new Journal(createLogger({ level: 'info', write }), now), messages };
+  return { journal: new Journal(createLogger({ level: 'info', write })), messages };
 }
 
 function event(report: Partial<SettleReport>, causes: SettleEvent['causes']): SettleEvent {
@@ -17,7 +17,7 @@ function event(report: Partial<SettleReport>, causes: SettleEvent['causes']): Se
     written: [],
     failures: [],
   };
-  return { causes, report: { ...nothing, ...report }, startedAtMs: 0, durationMs: 1.23 };
+  return { causes, report: { ...nothing, ...report }, began: moment(), durationMs: 1.23 };
 }
 
 test('a period or a change of the cluster for which nothing had to be written is no change', () => {
@@ -27,12 +27,9 @@ test('a period or a change of the cluster for which nothing had to be written is
   assert.equal(subject.lastChange, undefined);
   assert.deepEqual(messages, []);
   subject.settled(event({ writes: { set: 2, deleted: 1, restored: 0 } }, ['cluster']));
-  assert.deepEqual(subject.lastChange, {
-    at: '1970-01-01T00:00:00.000Z',
-    cause: 'cluster',
-    durationMs: 1.2,
-    writes: 3,
-  });
+  const { at = '', ...change } = subject.lastChange ?? {};
+  assert.ok(Math.abs(Date.parse(at) - Date.now()) < 10_000);
+  assert.deepEqual(change, { cause: 'cluster', durationMs: 1.2, writes: 3 });
   assert.deepEqual(messages, ['settled']);
 });
 
@@ -45,10 +42,26 @@ test('a failure is told once while it lasts, and again when it comes back', () =
   subject.settled(event({}, ['retry']));
   subject.settled(event({ failures }, ['retry']));
   assert.equal(messages.length, 2);
-  assert.deepEqual(subject.recentErrors, [
-    { at: '2026-01-02T03:04:05.000Z', text: 'routes: route add: ENETUNREACH' },
-    { at: '2026-01-02T03:04:05.000Z', text: 'routes: route add: ENETUNREACH' },
-  ]);
+  assert.deepEqual(
+    subject.recentErrors.map(({ text }) => text),
+    ['routes: route add: ENETUNREACH', 'routes: route add: ENETUNREACH'],
+  );
+});
+
+test('a wall clock that is set changes no age', (context) => {
+  const { journal: subject } = journal();
+  subject.error('the first');
+  subject.settled(event({}, ['start']));
+  const ages = () =>
+    [...subject.recentErrors, subject.lastChange].map(
+      (each) => Date.now() - Date.parse(each?.at ?? ''),
+    );
+  for (const jump of [86_400_000, -172_800_000]) {
+    const wall = Date.now() + jump;
+    context.mock.method(Date, 'now', () => wall);
+    for (const age of ages()) assert.ok(age >= 0 && age < 10_000, `${age} ms`);
+    context.mock.restoreAll();
+  }
 });
 
 test('only the last errors are kept', () => {

@@ -1,43 +1,44 @@
 // What the agent did and what went wrong lately: logged as it happens, and kept for the status screen.
 
 import type { Logger } from '../base/log.ts';
+import { type Moment, moment, wallTime } from '../base/moment.ts';
 import type { Restored, SettleReport } from '../reconcile/status.ts';
 import type { ChangeView, RecentError, SettleCause } from './api-types.ts';
 
 export interface SettleEvent {
   readonly causes: readonly SettleCause[];
   readonly report: SettleReport;
-  readonly startedAtMs: number;
+  readonly began: Moment;
   readonly durationMs: number;
 }
 
 const keptErrors = 20;
 
+type Dated<View> = Omit<View, 'at'> & { readonly at: Moment };
+
 export class Journal {
   readonly #log: Logger;
-  readonly #now: () => number;
-  #errors: readonly RecentError[] = [];
-  #lastChange: ChangeView | undefined;
+  #errors: readonly Dated<RecentError>[] = [];
+  #lastChange: Dated<ChangeView> | undefined;
   #openFailures: ReadonlySet<string> = new Set();
   #openProblems: ReadonlySet<string> = new Set();
 
-  constructor(log: Logger, now: () => number = Date.now) {
+  constructor(log: Logger) {
     this.#log = log;
-    this.#now = now;
   }
 
   /** Newest last. */
   get recentErrors(): readonly RecentError[] {
-    return this.#errors;
+    return this.#errors.map(({ at, text }) => ({ at: wallTime(at), text }));
   }
 
   get lastChange(): ChangeView | undefined {
-    return this.#lastChange;
+    const last = this.#lastChange;
+    return last === undefined ? undefined : { ...last, at: wallTime(last.at) };
   }
 
   error(text: string): void {
-    const at = new Date(this.#now()).toISOString();
-    this.#errors = [...this.#errors, { at, text }].slice(-keptErrors);
+    this.#errors = [...this.#errors, { at: moment(), text }].slice(-keptErrors);
   }
 
   restored({ table, key, was }: Restored): void {
@@ -45,14 +46,14 @@ export class Journal {
   }
 
   /** A failure that stays is told once. */
-  settled({ causes, report, startedAtMs, durationMs }: SettleEvent): void {
+  settled({ causes, report, began, durationMs }: SettleEvent): void {
     const { set, deleted, restored } = report.writes;
     const cause = causes[0] ?? 'period';
     // In a large cluster something changes all the time; what concerns this node is written.
     const isChange = set + deleted > 0 || causes.includes('start');
     if (isChange) {
-      const at = new Date(startedAtMs).toISOString();
-      this.#lastChange = { at, cause, durationMs: round(durationMs), writes: set + deleted };
+      const change = { cause, durationMs: round(durationMs), writes: set + deleted };
+      this.#lastChange = { at: began, ...change };
       const fields = { causes, set, deleted, restored, tables: report.written };
       this.#log.info({ ...fields, durationMs: round(durationMs) }, 'settled');
     }

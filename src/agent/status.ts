@@ -2,6 +2,7 @@
 
 import { release } from 'node:os';
 import { memoize } from '../base/memoize.ts';
+import { type Moment, wallTime } from '../base/moment.ts';
 import type { ClusterService } from '../cluster/objects.ts';
 import type { SourceProblem } from '../cluster/state.ts';
 import { programNames } from '../datapath/generated.ts';
@@ -21,6 +22,8 @@ import type {
 import type { AgentParts } from './assemble.ts';
 import { waitingFor } from './readiness.ts';
 
+const processStart = 0 as Moment;
+
 export interface StatusSources {
   readonly parts: AgentParts;
   readonly version: string;
@@ -39,7 +42,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
     version,
     kernel: release(),
     pid: process.pid,
-    startedAt: new Date(performance.timeOrigin).toISOString(),
+    startedAt: wallTime(processStart),
     uptimeMs: Math.round(performance.now()),
     health: health(sources),
     mode: config.mode,
@@ -103,7 +106,7 @@ export function tableView({ name, desired, applied, failures, writes }: TableSta
     failures: failures.map(({ key, text, retryAt }) => ({
       ...(key === undefined ? {} : { key }),
       text,
-      retryAt: new Date(Date.now() + retryAt - performance.now()).toISOString(),
+      retryAt: wallTime(retryAt as Moment),
     })),
     writes,
   };

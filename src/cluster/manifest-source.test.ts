@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import fsPromises, { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import {
   clusterSourceSuite,
@@ -116,6 +118,35 @@ test('a directory that is not there yet is a problem until it appears', async ()
   await directory.write('a.yaml', nodeYaml('node-1'));
   const found = await snapshots.until(({ complete }) => complete);
   assert.deepEqual(found.problems, []);
+});
+
+test('a file from the future, as after a clock that was set back, is not read again for ever', async (context) => {
+  await using directory = await temporaryDirectory();
+  const back = Date.now() - 172_800_000;
+  context.mock.method(Date, 'now', () => back);
+  const { mock: reads } = context.mock.method(fsPromises, 'readFile');
+  const { mock: looks } = context.mock.method(fsPromises, 'stat');
+  syncBuiltinESMExports();
+  context.after(() => {
+    context.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  await directory.write('a.yaml', nodeYaml('node-1'));
+  await using snapshots = follow(manifestSource(directory.path, { debounceMs: 5, rescanMs: 20 }));
+  await snapshots.until(({ complete }) => complete);
+  // Looks on as long as somebody waits for what comes next.
+  snapshots.until(() => false).catch(() => undefined);
+  const looksAfter = async (count: number): Promise<void> => {
+    const until = looks.callCount() + count;
+    while (looks.callCount() < until) await setTimeout(5);
+  };
+  const began = performance.now();
+  let last = -1;
+  while (last !== reads.callCount()) {
+    last = reads.callCount();
+    await looksAfter(5);
+    assert.ok(performance.now() - began < 10_000, 'still read at every look');
+  }
 });
 
 test('a directory that goes away leaves its last good contents in force', async () => {

@@ -4,6 +4,7 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Moment, moment } from '../base/moment.ts';
 import { DirectoryChanges } from './directory-changes.ts';
 import { foldObjects } from './fold.ts';
 import {
@@ -56,10 +57,16 @@ interface Scan {
 }
 
 interface ScannedFile {
-  /** Changes whenever the content may have; undefined: read it again. */
-  readonly version: string | undefined;
+  /** Changes whenever the content may have. */
+  readonly version: string;
+  readonly versionSeenAt: Moment;
+  /** No other content can have this version: it need not be read again. */
+  readonly isSettled: boolean;
   readonly manifests: ManifestFile;
 }
+
+// Two writes within one tick of the kernel's clock leave the same time; after this long there is a later one.
+const settledMs = 1_000;
 
 async function scanDirectory(directory: string, previous: Scan): Promise<Scan> {
   let names: readonly string[];
@@ -85,16 +92,19 @@ async function scanFile(
   try {
     const before = await stat(path);
     if (!before.isFile()) return undefined;
-    // Two writes within one tick of the kernel's clock leave the same time, so a fresh file is read again.
-    const isSettled = Date.now() - before.ctimeMs > 1_000;
     const version = `${before.ino} ${before.size} ${before.ctimeMs}`;
-    if (previous?.version === version) return previous;
+    const known = previous?.version === version ? previous : undefined;
+    if (known?.isSettled === true) return known;
+    const versionSeenAt = known?.versionSeenAt ?? moment();
+    // The second is for a wall clock that was set back: then the file lies in the future.
+    const isSettled =
+      Date.now() - before.ctimeMs > settledMs || moment() - versionSeenAt > settledMs;
     const manifests = readManifests(path, await readFile(path, 'utf8'), previous?.manifests);
-    return { version: isSettled ? version : undefined, manifests };
+    return { version, versionSeenAt, isSettled, manifests };
   } catch (error) {
     if (isMissing(error)) return undefined;
     const manifests = brokenFile(`${path}: ${errorText(error)}`, previous?.manifests);
-    return { version: undefined, manifests };
+    return { version: '', versionSeenAt: moment(), isSettled: false, manifests };
   }
 }
 

@@ -114,9 +114,15 @@ export interface LaunchedAgent {
   readonly ended: Promise<number | NodeJS.Signals | null>;
 }
 
-/** Does not wait for anything. */
-export function launchAgent(context: TestContext, place: AgentPlace): LaunchedAgent {
-  const child = spawnIn(place.namespace, process.execPath, [heddle, 'agent', '-c', place.config]);
+/** Does not wait for anything. `environment`: more of it. */
+export function launchAgent(
+  context: TestContext,
+  place: AgentPlace,
+  environment: Readonly<Record<string, string>> = {},
+): LaunchedAgent {
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const command = [...variables, process.execPath, heddle, 'agent', '-c', place.config];
+  const child = spawnIn(place.namespace, 'env', command);
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? signal));
   });
@@ -128,9 +134,14 @@ export function launchAgent(context: TestContext, place: AgentPlace): LaunchedAg
   return { process: child, text: () => text, ended };
 }
 
-export async function startAgent(context: TestContext, place: AgentPlace): Promise<RunningAgent> {
+/** Waits until it is ready. `environment`: more of it. */
+export async function startAgent(
+  context: TestContext,
+  place: AgentPlace,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<RunningAgent> {
   const began = Date.now();
-  const { process: child, text, ended } = launchAgent(context, place);
+  const { process: child, text, ended } = launchAgent(context, place, environment);
   while ((await get(place, '/readyz').catch(() => undefined))?.status !== 200) {
     if (child.exitCode !== null || Date.now() - began > 60_000) throw new Error(`agent: ${text()}`);
     await setTimeout(10);

@@ -3,6 +3,7 @@
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import { type Moment, moment } from '../../base/moment.ts';
 import { ApiError, ConnectionError } from './api-error.ts';
 import type { Access, Credentials } from './credentials.ts';
 import { type StatusMeta, statusMeta } from './meta.ts';
@@ -32,8 +33,8 @@ export interface RequestCount {
 export interface ConnectionState {
   /** The address in use or, without a connection, the one tried last. */
   readonly server?: string | undefined;
-  readonly connectedSince?: Date | undefined;
-  readonly failing?: { readonly text: string; readonly since: Date } | undefined;
+  readonly connectedSince?: Moment | undefined;
+  readonly failing?: { readonly text: string; readonly since: Moment } | undefined;
 }
 
 const connectTimeoutMs = 5_000;
@@ -43,7 +44,6 @@ const keepAliveMs = 15_000;
 
 export class ApiClient implements Disposable {
   readonly #credentials: Credentials;
-  readonly #now: () => Date;
   readonly #https = new Agent({ keepAlive: true, maxFreeSockets: 2 });
   readonly #http = new HttpAgent({ keepAlive: true, maxFreeSockets: 2 });
   readonly #counts = new Map<string, RequestCount>();
@@ -55,11 +55,10 @@ export class ApiClient implements Disposable {
 
   constructor(
     credentials: Credentials,
-    options: { readonly onConnectionChange?: () => void; readonly now?: () => Date } = {},
+    options: { readonly onConnectionChange?: () => void } = {},
   ) {
     this.#credentials = credentials;
     this.onConnectionChange = options.onConnectionChange ?? (() => undefined);
-    this.#now = options.now ?? (() => new Date());
   }
 
   get state(): ConnectionState {
@@ -157,7 +156,7 @@ export class ApiClient implements Disposable {
   ): Promise<ApiError> {
     const status = response.statusCode ?? 0;
     if (status === 401) this.#credentials.refused();
-    const why = status === 401 ? expiredText(headers, this.#now()) : undefined;
+    const why = status === 401 ? expiredText(headers, new Date()) : undefined;
     const retryAfter = Number(response.headers['retry-after']);
     let text = '';
     try {
@@ -187,7 +186,7 @@ export class ApiClient implements Disposable {
     this.#preferred = server;
     const { failing, connectedSince, server: before } = this.#state;
     if (failing === undefined && connectedSince !== undefined && before === server) return;
-    this.#state = { server, connectedSince: this.#now() };
+    this.#state = { server, connectedSince: moment() };
     this.#recovery.resolve();
     this.#recovery = signalled();
     this.onConnectionChange();
@@ -198,7 +197,7 @@ export class ApiClient implements Disposable {
     const { failing, server } = this.#state;
     const tried = error instanceof ConnectionError ? error.server : server;
     const isNews = failing === undefined || failing.text !== text;
-    this.#state = { server: tried, failing: { text, since: failing?.since ?? this.#now() } };
+    this.#state = { server: tried, failing: { text, since: failing?.since ?? moment() } };
     if (isNews) this.onConnectionChange();
   }
 }

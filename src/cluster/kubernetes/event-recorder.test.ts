@@ -79,6 +79,23 @@ test('however many different ones come, twenty are told at once and then one eac
   assert.equal(made.requests.length, 23);
 });
 
+test('a wall clock that is set neither opens nor closes the gate', async (context) => {
+  const made = fake();
+  const set = (days: number): void => {
+    const wall = Date.now() + days * 86_400_000;
+    context.mock.method(Date, 'now', () => wall);
+  };
+  const text = { reason: 'AddressPoolExhausted', message: 'none is free' };
+  for (let count = 0; count < 30; count++) {
+    set(count % 2 === 0 ? 1 : -2);
+    await made.recorder.warn({ ...pod, name: `web-${count}` }, text);
+  }
+  assert.equal(made.requests.length, 20);
+  made.nowMs += 300_001;
+  await made.recorder.warn({ ...pod, name: 'web-0' }, text);
+  assert.equal(made.requests.length, 21);
+});
+
 test('a refused Event is dropped, and one that has expired is made anew', async () => {
   const made = fake();
   const text = { reason: 'AddressPoolExhausted', message: 'none is free' };

@@ -3,6 +3,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts';
+import { type Moment, moment } from '../../base/moment.ts';
 import type { ApiClient } from './api-client.ts';
 import { ApiError, ConnectionError, isExpired } from './api-error.ts';
 import { type ListPage, listPage, metaOf, statusMeta } from './meta.ts';
@@ -21,7 +22,6 @@ export interface ReflectorOptions {
   readonly absentRetryMs?: number | undefined;
   /** Told when the first list is in, when it begins to fail and when it is well again. */
   onChange(): void;
-  readonly now?: () => Date;
   readonly random?: () => number;
   readonly backoff?: BackoffOptions;
 }
@@ -30,13 +30,13 @@ export interface ReflectorState {
   readonly resource: string;
   readonly objects: number;
   /** When the last full list was in. */
-  readonly listedAt?: Date | undefined;
+  readonly listedAt?: Moment | undefined;
   /** When the watch last said anything, be it that nothing changed. */
-  readonly watchedAt?: Date | undefined;
+  readonly watchedAt?: Moment | undefined;
   /** Watches begun after the first, and full lists after the first. */
   readonly watchRestarts: number;
   readonly relists: number;
-  readonly failing?: { readonly text: string; readonly since: Date } | undefined;
+  readonly failing?: { readonly text: string; readonly since: Moment } | undefined;
 }
 
 // A page is in memory as bytes, as text and as objects at once: of pods it is 1 MB of each.
@@ -47,7 +47,6 @@ const settledMs = 5_000;
 
 export class Reflector {
   readonly #options: ReflectorOptions;
-  readonly #now: () => Date;
   readonly #random: () => number;
   /** Where to watch from; undefined: list first. */
   #version: string | undefined;
@@ -58,7 +57,6 @@ export class Reflector {
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => new Date());
     this.#random = options.random ?? Math.random;
   }
 
@@ -172,7 +170,7 @@ export class Reflector {
     this.#attempt = 0;
     store.replace().commit();
     const { failing } = this.#state;
-    this.#state = { watchedAt: this.#now() };
+    this.#state = { watchedAt: moment() };
     if (failing !== undefined) this.#options.onChange();
     await pause(absentRetryMs * (0.5 + 0.5 * this.#random()), { signal });
     return true;
@@ -181,13 +179,13 @@ export class Reflector {
   #listed(): void {
     this.#lists++;
     // A watch that fails from here on says so itself.
-    this.#state = { ...this.#state, listedAt: this.#now(), failing: undefined };
+    this.#state = { ...this.#state, listedAt: moment(), failing: undefined };
     this.#options.onChange();
   }
 
   #heard(): void {
     const { failing } = this.#state;
-    this.#state = { ...this.#state, watchedAt: this.#now(), failing: undefined };
+    this.#state = { ...this.#state, watchedAt: moment(), failing: undefined };
     if (failing !== undefined) this.#options.onChange();
   }
 
@@ -196,7 +194,7 @@ export class Reflector {
     const { failing } = this.#state;
     // What the server has forgotten is listed again, which is no failure.
     if (!isExpired(error) || this.#attempt > 0) {
-      this.#state = { ...this.#state, failing: { text, since: failing?.since ?? this.#now() } };
+      this.#state = { ...this.#state, failing: { text, since: failing?.since ?? moment() } };
       if (failing?.text !== text) this.#options.onChange();
     }
     const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
