@@ -21,11 +21,13 @@ enum {
 
 /*
  * What a program answers. linux/bpf.h has these as TCX_*, but Debian 12's headers are older than
- * tcx. NEXT lets other programs on the hook and then the normal stack have the packet.
+ * tcx. NEXT lets other programs on the hook and then the normal stack have the packet; PASS gives it
+ * to the stack at once: no program after ours and no filter sees it.
  */
 enum verdict {
 	VERDICT_NONE = -2, /* not an answer: somebody else has to give one */
 	VERDICT_NEXT = -1,
+	VERDICT_PASS = 0,
 	VERDICT_DROP = 2,
 	VERDICT_REDIRECT = 7,
 };

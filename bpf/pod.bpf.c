@@ -7,6 +7,15 @@
 #include "finish.h"
 #include "transport.h"
 
+/*
+ * At a pod's interface a program may run by tcx and, below, once more as a filter of the shared
+ * block: what the first lets pass must not go through the second, or it is counted twice.
+ */
+static __always_inline int answer(int verdict)
+{
+	return verdict == VERDICT_NEXT ? VERDICT_PASS : verdict;
+}
+
 /* The order is the precedence of drop reasons; 1. is whatever could not be read. */
 static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct packet *packet,
 					      const struct flow_match *match,
@@ -91,9 +100,9 @@ int from_pod(struct __sk_buff *skb)
 		if (way)
 			verdict = go_known_way(skb, &packet, &to, way);
 		if (verdict != VERDICT_NONE)
-			return finish_known(&packet, &match, verdict);
+			return answer(finish_known(&packet, &match, verdict));
 	}
-	return look_up_from_pod(skb, &packet, &match);
+	return answer(look_up_from_pod(skb, &packet, &match));
 }
 
 /* What reaches a pod through the stack: from the node itself, from the world, oversized. */
@@ -123,5 +132,5 @@ int to_pod(struct __sk_buff *skb)
 	struct packet packet = {};
 	enum verdict verdict = enter_pod(skb, &packet);
 
-	return finish(&packet, verdict);
+	return answer(finish(&packet, verdict));
 }

@@ -19,6 +19,7 @@ import { type HealthSources, listenHealth } from './health.ts';
 import { hostFilter } from './host-filter.ts';
 import { watchHost } from './host-watch.ts';
 import { kernelView } from './kernel-view.ts';
+import { Lull } from './lull.ts';
 import { dumpMap } from './map-views.ts';
 import { growNursery } from './nursery.ts';
 import { noPodRanges, waitingFor } from './readiness.ts';
@@ -29,6 +30,8 @@ import { agentViews, type Views } from './views.ts';
 
 // Long enough for a burst (an interface with its addresses and routes), short for a person.
 const notificationDelayMs = 20;
+// A step takes 10 ms, with the RTNL lock held: others get the larger part of the time.
+const lullTimes = { quietMs: 1000, pauseMs: 20 } as const;
 
 export class Agent {
   readonly #parts: AgentParts;
@@ -36,6 +39,7 @@ export class Agent {
   readonly #views: Views;
   readonly #metrics: Metrics;
   readonly #settler: Settler;
+  readonly #lull: Lull;
   readonly #owned = new UndoStack();
   readonly #servers: ApiServer[] = [];
   readonly #stop = new AbortController();
@@ -58,6 +62,12 @@ export class Agent {
     this.#metrics = new Metrics(metricSources(this.#parts, this.#views));
     const settle = (causes: readonly SettleCause[]): Promise<SettleReport> => this.#settle(causes);
     this.#settler = new Settler({ settle, periodMs: config.reconcilePeriodMs, log });
+    const { podTcx } = this.#parts;
+    this.#lull = new Lull({
+      ...lullTimes,
+      step: () => podTcx.attachNext(),
+      onError: (error) => log.warn({ error }, 'a pod stays without tcx for now'),
+    });
   }
 
   /** Until `signal` aborts; rejects when a part breaks. */
@@ -91,6 +101,7 @@ export class Agent {
   /** Leaves the data path in place. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#lull.stop();
     this.#endGrowth();
     for (const server of this.#servers) {
       server.close();
@@ -154,6 +165,7 @@ export class Agent {
     const { network, names, pods, journal, config } = this.#parts;
     const began = moment();
     const report = await network.settle(causes);
+    this.#lull.look();
     const durationMs = performance.now() - began;
     const { state: cluster } = network.snapshot;
     names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
@@ -210,6 +222,13 @@ export class Agent {
   #apiSources(health: HealthSources): ApiSources {
     const { log, observer, pods, datapath, journal } = this.#parts;
     const { status, endpoints, nodes, maps } = this.#views;
+    const cni = measuredCni({
+      pods,
+      log,
+      journal,
+      metrics: this.#metrics,
+      onFailure: (failure) => this.#parts.writer?.cniFailure(failure),
+    });
     return {
       log,
       health,
@@ -220,13 +239,7 @@ export class Agent {
       maps: () => ({ maps: maps() }),
       kernel: kernelView,
       dumpMap: (name, limit) => dumpMap(datapath.maps, name, limit),
-      cni: measuredCni({
-        pods,
-        log,
-        journal,
-        metrics: this.#metrics,
-        onFailure: (failure) => this.#parts.writer?.cniFailure(failure),
-      }),
+      cni: (body) => this.#lull.keepOff(() => cni(body)),
     };
   }
 

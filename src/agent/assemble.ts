@@ -7,6 +7,8 @@ import { emptyClusterState } from '../cluster/state.ts';
 import { TcxAttacher } from '../datapath/attach.ts';
 import { attachByHook, BlockAttacher } from '../datapath/block-attach.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/loader.ts';
+import { podAttacher } from '../datapath/pod-attach.ts';
+import { PodTcx } from '../datapath/pod-tcx.ts';
 import type { Hook } from '../datapath/tables/attacher.ts';
 import { beginGeneration } from '../datapath/tables/generation.ts';
 import { datapathTables, endpointEntryKeys } from '../datapath/tables/tables.ts';
@@ -42,6 +44,7 @@ export interface AgentParts extends ClusterParts {
   readonly log: Logger;
   readonly datapath: Datapath;
   readonly reconciler: Reconciler<DesiredState>;
+  readonly podTcx: PodTcx;
   readonly network: NodeNetwork;
   readonly pods: Pods;
   readonly observer: Observer;
@@ -70,7 +73,8 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const socket = owned.use(NetlinkSocket.open());
   const journal = new Journal(log);
   const nft = owned.use(Nftables.open());
-  const reconciler = reconcilerOf(config, { datapath, socket, journal, nft });
+  const podTcx = podTcxOf(datapath, socket);
+  const reconciler = reconcilerOf(config, { datapath, socket, journal, nft, podTcx });
   const model = modelConfig(config);
   const cluster = clusterParts(config.cluster, { model, log, owned });
   const { kubernetes } = cluster;
@@ -107,6 +111,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     ...cluster,
     datapath,
     reconciler,
+    podTcx,
     network,
     pods,
     observer,
@@ -178,24 +183,31 @@ function loadConfigured(config: AgentConfig): Datapath {
   });
 }
 
+function podTcxOf(datapath: Datapath, socket: NetlinkSocket): PodTcx {
+  const program = (): BpfProgram => datapath.program('from_pod');
+  return new PodTcx({ socket, program, isDoomed: isDoomedName });
+}
+
 interface ReconcilerParts {
   readonly datapath: Datapath;
   readonly socket: NetlinkSocket;
   readonly journal: Journal;
   readonly nft: Nftables;
+  readonly podTcx: PodTcx;
 }
 
 function reconcilerOf(
   { stateDir }: AgentConfig,
-  { datapath, socket, journal, nft }: ReconcilerParts,
+  { datapath, socket, journal, nft, podTcx }: ReconcilerParts,
 ): Reconciler<DesiredState> {
   const program = (hook: Hook): BpfProgram => datapath.program(hook);
+  const block = new BlockAttacher({ socket, program, isDoomed: isDoomedName });
   const tables = datapathTables({
     socket,
     maps: datapath.maps,
     nft,
     attacher: attachByHook({
-      pods: new BlockAttacher({ socket, program, isDoomed: isDoomedName }),
+      pods: podAttacher({ block, tcx: podTcx }),
       node: new TcxAttacher({ folder: datapath.paths.links, program }),
     }),
     sysctlMemory: sysctlMemory(join(stateDir, 'sysctls.json')),

@@ -74,7 +74,7 @@ const addressedServices: (services: ReadonlyMap<string, ClusterService>) => numb
 );
 
 function datapathView(
-  { datapath, network }: AgentParts,
+  { datapath, network, podTcx }: AgentParts,
   tables: readonly TableView[],
 ): DatapathView {
   const { objectHash, adopted, loadMs } = datapath;
@@ -85,6 +85,7 @@ function datapathView(
     loadMs,
     programs: programNames.length,
     attachments: tables.find(({ name }) => name === 'attachments')?.applied ?? 0,
+    podsByTcx: podTcx.attached,
     ...(podMtuBytes === undefined ? {} : { mtuBytes: podMtuBytes }),
     uplinks: network.host.uplinks.map(uplinkView),
   };

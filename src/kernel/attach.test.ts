@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeLinkCalls } from '../../test/support/fake-bpf.ts';
 import type { IfIndex } from '../net/if-index.ts';
-import { attachCgroup, attachSkLookup, attachTcx, attachXdp, queryTcx } from './attach.ts';
+import {
+  attachCgroup,
+  attachSkLookup,
+  attachTcx,
+  attachTcxProgram,
+  attachXdp,
+  detachTcxProgram,
+  queryTcx,
+} from './attach.ts';
 import { BpfLink } from './link.ts';
 import { BpfProgram } from './program.ts';
 
@@ -23,6 +31,25 @@ test('a tcx program is placed last, first, before or after another', () => {
     { ...common, flags: 0x2008, relativeFd: 60 },
     { ...common, flags: 0x2010, relativeFd: 60 },
   ]);
+});
+
+test('a tcx program without a link is placed last or in the place of another', () => {
+  const calls = new FakeLinkCalls();
+  const hook = { program, ifIndex, direction: 'egress', calls } as const;
+  attachTcxProgram(hook);
+  attachTcxProgram({ ...hook, replaced: BpfProgram.fromFd(51, 'old') });
+  detachTcxProgram(hook);
+  const common = { programFd: 50, target: 7, attachType: 47 };
+  assert.deepEqual(calls.attached, [common, { ...common, flags: 4, replacedFd: 51 }]);
+  assert.deepEqual(calls.detached, [common]);
+  calls.fails = 'EEXIST';
+  assert.throws(() => attachTcxProgram(hook), {
+    message: 'bpf program attach count at tcx egress of interface 7: EEXIST',
+  });
+  calls.fails = 'ENOENT';
+  assert.throws(() => detachTcxProgram(hook), {
+    message: 'bpf program detach count at tcx egress of interface 7: ENOENT',
+  });
 });
 
 test('XDP, cgroup and sk_lookup links name their target and type', () => {

@@ -1,11 +1,16 @@
-// Attaching programs: each function makes one link. Interfaces are looked up in the caller's network namespace.
+// Attaching programs: each function makes one link, but for those of tcx that need none. Interfaces are looked up in the caller's network namespace.
 
 import type { IfIndex } from '../net/if-index.ts';
 import { attachTypes, type CgroupAttachType } from './attach-type.ts';
 import { bpfChecked } from './bpf.ts';
 import { close, open, openFlags } from './libc.ts';
 import { type BpfLink, createLink } from './link.ts';
-import { type AttachedProgram, type LinkCalls, linkCalls } from './link-calls.ts';
+import {
+  type AttachedProgram,
+  type LinkCalls,
+  linkCalls,
+  type ProgramAttachment,
+} from './link-calls.ts';
 import type { BpfProgram } from './program.ts';
 
 export type Direction = 'ingress' | 'egress';
@@ -56,6 +61,45 @@ export function queryTcx(
   const { result, programs } = calls.query(ifIndex, attachTypes[`tcx_${direction}`].number);
   bpfChecked(result, { call: 'bpf query', subject: `tcx ${direction} of interface ${ifIndex}` });
   return programs;
+}
+
+export interface TcxProgramOptions {
+  readonly program: BpfProgram;
+  readonly ifIndex: IfIndex;
+  readonly direction: Direction;
+  readonly calls?: LinkCalls;
+}
+
+/**
+ * Without a link, for as long as the interface lives: last of those that are there, or in the place of `replaced`, at once.
+ * The first program at a hook waits for a grace period with the RTNL lock held, an exchange does not. Kernel 6.6. Throws
+ * KernelError: ENODEV when there is no such interface, EEXIST when the program is there, ENOENT when `replaced` is not.
+ */
+export function attachTcxProgram({
+  replaced,
+  ...options
+}: TcxProgramOptions & { readonly replaced?: BpfProgram }): void {
+  const replace = 1 << 2;
+  const place = replaced === undefined ? {} : { flags: replace, replacedFd: replaced.fd };
+  const { calls = linkCalls } = options;
+  const result = calls.attachProgram({ ...targetOf(options), ...place });
+  bpfChecked(result, { call: 'bpf program attach', subject: subjectOf(options) });
+}
+
+/** One that was attached without a link. Kernel 6.6. Throws KernelError ENOENT when it is not there, ENODEV. */
+export function detachTcxProgram(options: TcxProgramOptions): void {
+  const { calls = linkCalls } = options;
+  const result = calls.detachProgram(targetOf(options));
+  bpfChecked(result, { call: 'bpf program detach', subject: subjectOf(options) });
+}
+
+function targetOf({ program, ifIndex, direction }: TcxProgramOptions): ProgramAttachment {
+  const attachType = attachTypes[`tcx_${direction}`].number;
+  return { programFd: program.fd, target: ifIndex, attachType };
+}
+
+function subjectOf({ program, ifIndex, direction }: TcxProgramOptions): string {
+  return `${program.name} at tcx ${direction} of interface ${ifIndex}`;
 }
 
 export interface CgroupOptions {

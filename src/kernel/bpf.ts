@@ -15,6 +15,8 @@ export const bpfCommands = {
   mapNextKey: 4,
   objectPin: 6,
   objectGet: 7,
+  programAttach: 8,
+  programDetach: 9,
   programTestRun: 10,
   programFdById: 13,
   mapFdById: 14,

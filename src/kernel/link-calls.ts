@@ -1,4 +1,4 @@
-// The bpf(2) commands on links, one function each. An interface, so that link code is tested without a kernel.
+// The bpf(2) commands on links and on programs attached without one, one function each. An interface, so that link code is tested without a kernel.
 
 import { bpf, type DescriptorCalls, descriptorCalls, objectInfo, returnedU32 } from './bpf.ts';
 import { littleEndian } from './codec.ts';
@@ -13,6 +13,18 @@ export interface LinkCreation {
   readonly flags?: number;
   /** tcx: the link that `flags` orders against. */
   readonly relativeFd?: number;
+}
+
+/** A program attached by itself: it ends with what it is attached to. */
+export interface ProgramAttachment {
+  readonly programFd: number;
+  /** An interface's index. */
+  readonly target: number;
+  /** uapi enum bpf_attach_type. */
+  readonly attachType: number;
+  readonly flags?: number;
+  /** The program whose place it takes, when `flags` say so. */
+  readonly replacedFd?: number;
 }
 
 /** struct bpf_link_info; the last two words mean what the link's type says. */
@@ -42,6 +54,8 @@ export interface LinkCalls extends DescriptorCalls {
   create(creation: LinkCreation): number;
   update(linkFd: number, programFd: number): number;
   detach(linkFd: number): number;
+  attachProgram(attachment: ProgramAttachment): number;
+  detachProgram(attachment: ProgramAttachment): number;
   info(linkFd: number): RawLinkInfo;
   query(target: number, attachType: number): QueryResult;
 }
@@ -61,6 +75,14 @@ export const linkCalls: LinkCalls = {
   update: (linkFd, programFd) => bpf('linkUpdate', 16, (to) => to.u32(0, linkFd).u32(4, programFd)),
 
   detach: (linkFd) => bpf('linkDetach', 4, (to) => to.u32(0, linkFd)),
+
+  attachProgram: ({ programFd, target, attachType, flags = 0, replacedFd = 0 }) =>
+    bpf('programAttach', 32, (to) => {
+      to.u32(0, target).u32(4, programFd).u32(8, attachType).u32(12, flags).u32(16, replacedFd);
+    }),
+
+  detachProgram: ({ programFd, target, attachType }) =>
+    bpf('programDetach', 32, (to) => to.u32(0, target).u32(4, programFd).u32(8, attachType)),
 
   info(linkFd) {
     const view = objectInfo(linkFd, 48, `link fd ${linkFd}`);

@@ -82,6 +82,7 @@ rootTest('pods are added, talk, are shown and are taken away again', async (cont
   assert.deepEqual(health, { state: 'healthy', reasons: [] });
   assert.equal(endpoints, 2);
   assert.equal(datapath.attachments, 5);
+  await eventually(async () => assert.equal((await status(place)).datapath.podsByTcx, 2));
   await eventually(async () => {
     const lines = (await get(place, '/v1/flows')).text.trimEnd().split('\n');
     const flows = lines.map((line) => JSON.parse(line) as FlowLine);
@@ -149,11 +150,12 @@ for (const mode of ['native', 'vxlan']) {
       const agent = await startAgent(context, place);
       const { first, addresses } = await addTwoPods(context, place);
       const pinging = first.keepPinging(addresses[0] ?? '');
-      await setTimeout(300);
+      await eventually(async () => assert.equal((await status(place)).datapath.podsByTcx, 2));
       assert.equal(await agent.end('SIGKILL'), 'SIGKILL');
       await setTimeout(300);
       const again = await startAgent(context, place);
       const after = await status(place);
+      assert.equal(after.datapath.podsByTcx, 2, 'found, not attached');
       assert.equal(after.datapath.adopted, true);
       assert.equal(writes(after), 0, JSON.stringify(after.tables));
       assert.equal(after.endpoints, 2);

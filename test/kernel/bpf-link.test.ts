@@ -5,7 +5,9 @@ import {
   attachCgroup,
   attachSkLookup,
   attachTcx,
+  attachTcxProgram,
   attachXdp,
+  detachTcxProgram,
   queryCgroup,
   queryTcx,
 } from '../../src/kernel/attach.ts';
@@ -183,6 +185,47 @@ rootTest('when the interface goes, its link knows none any more', (context) => {
       ),
     /bpf link create add_one at tcx ingress of interface 8: ENODEV/,
   );
+});
+
+rootTest('a tcx program without a link stays until the interface goes', (context) => {
+  const { namespace, object, netlink, program, send } = bench(context);
+  using seen = object.map(order);
+  const hook = { ifIndex: loopback, direction: 'egress' } as const;
+  const [one, two, last] = [program('add_one'), program('add_two'), program('note_order')];
+  const idsAt = (ifIndex: IfIndex): readonly number[] =>
+    namespace.run(() => queryTcx(ifIndex, 'egress')).map(({ programId }) => programId);
+  namespace.run(() => {
+    attachTcxProgram({ ...hook, program: one });
+    attachTcxProgram({ ...hook, program: last });
+    send();
+    assert.equal(seen.get(0), 1);
+    attachTcxProgram({ ...hook, program: two, replaced: one });
+    send();
+    assert.equal(seen.get(0), 2);
+    assert.deepEqual(queryTcx(loopback, 'egress'), [
+      { programId: two.info().id, linkId: 0 },
+      { programId: last.info().id, linkId: 0 },
+    ]);
+    assert.throws(() => attachTcxProgram({ ...hook, program: two }), { code: 'EEXIST' });
+    assert.throws(() => attachTcxProgram({ ...hook, program: one, replaced: one }), {
+      code: 'ENOENT',
+    });
+    detachTcxProgram({ ...hook, program: two });
+    assert.throws(() => detachTcxProgram({ ...hook, program: two }), { code: 'ENOENT' });
+  });
+  assert.deepEqual(idsAt(loopback), [last.info().id]);
+
+  const ifIndex = 8 as IfIndex;
+  addBridge(netlink, { name: 'br0', ifIndex });
+  namespace.run(() => attachTcxProgram({ program: one, ifIndex, direction: 'egress' }));
+  assert.deepEqual(idsAt(ifIndex), [one.info().id]);
+  delLink(netlink, ifIndex);
+  assert.throws(
+    () => namespace.run(() => attachTcxProgram({ program: one, ifIndex, direction: 'egress' })),
+    { code: 'ENODEV' },
+  );
+  addBridge(netlink, { name: 'br0', ifIndex });
+  assert.deepEqual(idsAt(ifIndex), []);
 });
 
 rootTest('XDP drops what arrives at a veth', (context) => {

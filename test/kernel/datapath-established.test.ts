@@ -50,7 +50,7 @@ const changes: readonly Change[] = [
     what: 'the receiver has gone',
     ...{ sending: toDb, established: webToDb },
     change: ({ addresses }, family) => void addresses.delete(db[family]),
-    changed: refused(dropReason.noEndpoint, 'next'),
+    changed: refused(dropReason.noEndpoint, 'pass'),
   },
   {
     what: 'what the receiver gets has to wait in a queue',

@@ -262,7 +262,7 @@ rootTest('an ICMP error passes and is counted, and has no flow of its own', (con
         ip(header, icmpTooBig(family, quoted)),
       );
       const ways: readonly (readonly [ProgramName, number, string])[] = [
-        ['to_pod', web.ifIndex, 'next'],
+        ['to_pod', web.ifIndex, 'pass'],
         ['from_network', uplink, 'redirect'],
       ];
       for (const [program, ifIndex, verdict] of ways) {
@@ -333,14 +333,14 @@ for (const [protocol, body] of [
           return observe(datapath, program, packet, { ifIndex: pod.ifIndex }).outcome.verdict;
         };
         assert.equal(verdict(web, 'from_pod', 'server'), 'redirect', 'not yet seen');
-        assert.equal(verdict(peer, 'to_pod', 'client'), 'next');
+        assert.equal(verdict(peer, 'to_pod', 'client'), 'pass');
         assert.equal(
           onlyFlow(datapath).path,
           flowPath.throughStack,
           'also an entry that was there',
         );
-        assert.equal(verdict(web, 'from_pod', 'server'), 'next');
-        if (peer === db) assert.equal(verdict(db, 'from_pod', 'client'), 'next');
+        assert.equal(verdict(web, 'from_pod', 'server'), 'pass');
+        if (peer === db) assert.equal(verdict(db, 'from_pod', 'client'), 'pass');
         datapath.flows.deleteBatch([...datapath.flows.entries()].map(([key]) => key));
       }
     }

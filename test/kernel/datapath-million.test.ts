@@ -33,14 +33,14 @@ const cases: readonly Case[] = [
   {
     program: 'from_pod',
     ifIndexes: interfaces.get('from_pod') ?? [],
-    verdicts: ['drop', 'next', 'redirect'],
-    counted: { direction: egress, verdicts: ['next', 'redirect'] },
+    verdicts: ['drop', 'pass', 'redirect'],
+    counted: { direction: egress, verdicts: ['pass', 'redirect'] },
   },
   {
     program: 'to_pod',
     ifIndexes: interfaces.get('to_pod') ?? [],
-    verdicts: ['drop', 'next'],
-    counted: { direction: ingress, verdicts: ['next'] },
+    verdicts: ['drop', 'pass'],
+    counted: { direction: ingress, verdicts: ['pass'] },
   },
   {
     program: 'from_network',
@@ -86,7 +86,7 @@ for (const { program, ifIndexes, verdicts, counted } of cases) {
     assert.equal(dropped, counts.get('drop'));
     if (counted === undefined) return;
     // What nobody has the address of is handed to the stack, which answers, and is counted as dropped.
-    const passed = sum(counted.verdicts) - (counted.verdicts.includes('next') ? refused : 0);
+    const passed = sum(counted.verdicts) - (counted.verdicts.includes('pass') ? refused : 0);
     const traffic = [web, db].map(({ id }) => datapath.endpointCounters(id).traffic);
     const seen = traffic.map((both) => both[counted.direction]?.packets ?? 0);
     assert.equal(

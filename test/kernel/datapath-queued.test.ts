@@ -93,7 +93,7 @@ for (const way of ways) {
 
       const queued = toDb(family, way.sender, { source: gatewayMac, destination: db.mac });
       const after = observe(datapath, 'to_pod', queued, { ifIndex: db.ifIndex }).outcome;
-      assert.equal(after.verdict, 'next');
+      assert.equal(after.verdict, 'pass');
       assert.deepEqual(after.counted, ['db ingress']);
       assert.equal(after.events.length, 1);
       assert.equal(datapath.flows.count(), 1);

@@ -45,7 +45,7 @@ interface Row {
 
 const fromWeb = { program: 'from_pod', ifIndex: web.ifIndex, from: web } as const;
 const passed = { verdict: 'redirect', counted: ['web egress'], events: ['new'] } as const;
-const upTheStack = { ...passed, verdict: 'next' } as const;
+const upTheStack = { ...passed, verdict: 'pass' } as const;
 const dropped = { verdict: 'drop', events: ['drop'] } as const;
 const refusedWeb = { ...dropped, charged: ['web egress'] } as const;
 
@@ -102,7 +102,7 @@ const rows: readonly Row[] = [
     ...fromWeb,
     to: places.nobody,
     ...refusedWeb,
-    verdict: 'next',
+    verdict: 'pass',
     dropped: 'no endpoint',
   },
   {
@@ -145,7 +145,7 @@ const rows: readonly Row[] = [
     ifIndex: db.ifIndex,
     from: places.world,
     to: db,
-    verdict: 'next',
+    verdict: 'pass',
     counted: ['db ingress'],
     events: ['new'],
   },

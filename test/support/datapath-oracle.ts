@@ -26,7 +26,7 @@ import {
 import { etherTypes, nextHeaders } from './packets.ts';
 
 export interface Judgement {
-  readonly verdict: 'next' | 'drop' | 'redirect';
+  readonly verdict: 'next' | 'pass' | 'drop' | 'redirect';
   readonly reason: DropReason;
   /** Endpoints whose traffic counters it raises. */
   readonly sender?: Pod;
@@ -42,7 +42,7 @@ export function judge(program: ProgramName, packet: Uint8Array, ifIndex: IfIndex
   if (program === 'to_pod') {
     const reason = reasonAtPod(read(packet), own);
     if (reason !== dropReason.none || own === undefined) return { verdict: 'drop', reason };
-    return { verdict: 'next', reason, receiver: own };
+    return { verdict: 'pass', reason, receiver: own };
   }
   return judgeArrival(program, packet);
 }
@@ -67,12 +67,12 @@ function judgeFromPod(packet: Uint8Array, own: Pod | undefined): Judgement {
   const none = dropReason.none;
   const receiver = podAt(headers.destination);
   if (receiver !== undefined) return { verdict: 'redirect', reason: none, sender: own, receiver };
-  if (isNode(headers.destination)) return { verdict: 'next', reason: none, sender: own };
+  if (isNode(headers.destination)) return { verdict: 'pass', reason: none, sender: own };
   const kind = routeTo(headers.destination, headers.family);
-  if (kind === routeKind.local) return { verdict: 'next', reason: dropReason.noEndpoint };
+  if (kind === routeKind.local) return { verdict: 'pass', reason: dropReason.noEndpoint };
   const limit = kind === routeKind.overlay ? tunnelMtuBytes : nativeMtuBytes;
   const onward = kind !== undefined && headers.length <= limit;
-  return { verdict: onward ? 'redirect' : 'next', reason: none, sender: own };
+  return { verdict: onward ? 'redirect' : 'pass', reason: none, sender: own };
 }
 
 function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {

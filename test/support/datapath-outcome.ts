@@ -56,7 +56,12 @@ export function observe(
 }
 
 export function verdictName(verdict: number): string {
-  const names: Readonly<Record<number, string>> = { [-1]: 'next', 2: 'drop', 7: 'redirect' };
+  const names: Readonly<Record<number, string>> = {
+    [-1]: 'next',
+    0: 'pass',
+    2: 'drop',
+    7: 'redirect',
+  };
   return names[verdict] ?? `verdict ${verdict}`;
 }
 

@@ -4,6 +4,7 @@ import { errno } from '../../src/kernel/errno.ts';
 import type {
   LinkCalls,
   LinkCreation,
+  ProgramAttachment,
   QueryResult,
   RawLinkInfo,
 } from '../../src/kernel/link-calls.ts';
@@ -165,6 +166,8 @@ export class FakeMapCalls implements MapCalls {
 /** Remembers what was asked; results and infos are set by the test. */
 export class FakeLinkCalls implements LinkCalls {
   readonly created: LinkCreation[] = [];
+  readonly attached: ProgramAttachment[] = [];
+  readonly detached: ProgramAttachment[] = [];
   readonly closed: number[] = [];
   readonly updates: (readonly [linkFd: number, programFd: number])[] = [];
   /** The errno's name that every call answers with; absent: all goes well. */
@@ -183,6 +186,16 @@ export class FakeLinkCalls implements LinkCalls {
   }
 
   detach(): number {
+    return this.#result(0);
+  }
+
+  attachProgram(attachment: ProgramAttachment): number {
+    this.attached.push(attachment);
+    return this.#result(0);
+  }
+
+  detachProgram(attachment: ProgramAttachment): number {
+    this.detached.push(attachment);
     return this.#result(0);
   }
 

@@ -12,6 +12,8 @@ import { attachByHook, BlockAttacher } from '../../src/datapath/block-attach.ts'
 import { installObject } from '../../src/datapath/loader-install.ts';
 import type { MapSizes } from '../../src/datapath/map-set.ts';
 import { pinPaths } from '../../src/datapath/pins.ts';
+import { podAttacher } from '../../src/datapath/pod-attach.ts';
+import { PodTcx } from '../../src/datapath/pod-tcx.ts';
 import type { Attachment } from '../../src/datapath/tables/attacher.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { throwFirst } from '../../src/kernel/netlink/batch.ts';
@@ -79,11 +81,17 @@ export function runOtherVersion(version: OtherVersion): readonly string[] {
     opened.push(found);
     return found;
   };
+  const isDoomed = isDoomedName;
+  const block = new BlockAttacher({ socket, program, isDoomed });
+  const tcx = new PodTcx({ socket, program: () => program('from_pod'), isDoomed });
   const attacher = attachByHook({
-    pods: new BlockAttacher({ socket, program, isDoomed: isDoomedName }),
+    pods: podAttacher({ block, tcx }),
     node: new TcxAttacher({ folder: paths.links, program }),
   });
-  throwFirst(attacher.attachAll(attachments));
+  namespace.run(() => {
+    attacher.list();
+    throwFirst(attacher.attachAll(attachments));
+  });
   for (const each of opened) each[Symbol.dispose]();
   return replaced;
 }

@@ -1,0 +1,42 @@
+// Pods' programs as the attachments table sees them: the filters of the shared blocks, which every pod has with its ADD, and
+// what tcx adds to them later. A pod whose tcx program is of an earlier load is not as it should be, and is put right in the
+// settle in which the filters are: no packet meets the old maps after it.
+
+import type { BlockAttacher } from './block-attach.ts';
+import type { PodTcx } from './pod-tcx.ts';
+import type { AttachedHook, Attacher, Attachment } from './tables/attacher.ts';
+
+export interface PodAttachers {
+  readonly block: BlockAttacher;
+  readonly tcx: PodTcx;
+}
+
+export function podAttacher({ block, tcx }: PodAttachers): Attacher {
+  return {
+    list: (desired) => {
+      const found = block.list(desired);
+      tcx.survey(found.filter(isSending).map(({ ifIndex }) => ifIndex));
+      return found.map((hook) => (isStale(tcx, hook) ? { ...hook, current: false } : hook));
+    },
+    attachAll: (attachments) => {
+      const outcomes = block.attachAll(attachments);
+      return attachments.map((attachment, index) => {
+        const failure = outcomes[index];
+        if (failure !== undefined || !isSending(attachment)) return failure;
+        return tcx.want(attachment.ifIndex);
+      });
+    },
+    detach: (attachment) => {
+      if (isSending(attachment)) tcx.detach(attachment.ifIndex);
+      block.detach(attachment);
+    },
+  };
+}
+
+function isStale(tcx: PodTcx, hook: AttachedHook): boolean {
+  return isSending(hook) && tcx.isStale(hook.ifIndex);
+}
+
+function isSending({ hook }: Attachment): boolean {
+  return hook === 'from_pod';
+}
