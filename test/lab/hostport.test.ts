@@ -81,6 +81,8 @@ describe('host ports of one address, and their end', () => {
   const ports = [
     { containerPort: 8080, hostPort, hostIP: '127.0.0.1' },
     { containerPort: 8080, hostPort: 18081, protocol: 'UDP' },
+    { containerPort: 8080, hostPort: 18082, hostIP: 'fd00:200::11' },
+    { containerPort: 8080, hostPort: 18083, hostIP: '10.200.0.11' },
   ];
   const lab = sharedLab({
     mode: 'native',
@@ -95,6 +97,20 @@ describe('host ports of one address, and their end', () => {
       assert.notEqual(exitCode, 0, place);
     }
   });
+
+  for (const [family, port, other] of [
+    [6, 18082, 18083],
+    [4, 18083, 18082],
+  ] as const) {
+    rootTest(`a mapping of one address holds there alone, IPv${family}`, async () => {
+      const address = nodeAddress(lab(), family);
+      for (const [, place] of origins) {
+        assert.equal(echoAnswer(await run(lab(), place, fetchFrom(address, port))).pod, served);
+        const { exitCode } = await run(lab(), place, fetchFrom(address, other));
+        assert.notEqual(exitCode, 0, `${place} to the port of the other address`);
+      }
+    });
+  }
 
   rootTest("neither a neighbour nor the pod reaches the node's loopback", async () => {
     // Its echo server listens there too, on port 8080, and would answer.

@@ -116,6 +116,35 @@ describe('a container of podman on node-1', () => {
     });
   });
 
+  rootTest('one has the addresses, the MAC and the host ports that were asked for', async () => {
+    const mac = '02:00:5e:10:00:77';
+    const [first, second] = endpoint.addresses;
+    const fixed = [`${first?.replace(/\d+$/, '77')}`, `${second?.replace(/[0-9a-f]+$/, '77')}`];
+    const asked = ['--ip', fixed[0] ?? '', '--ip6', fixed[1] ?? '', '--mac-address', mac];
+    const made = await started('fixed', [...asked, '-p', '18090:8080']);
+    assert.deepEqual(made.addresses, fixed);
+    assert.equal(made.mac, mac);
+    const inside = await podman.must('exec', 'fixed', '/bin/busybox', 'ip', 'link', 'show', 'eth0');
+    assert.match(inside, new RegExp(mac));
+    for (const place of ['node-1', 'node-2', 'world']) {
+      for (const family of families) {
+        const url = `http://${urlHost(lab().address(lab().node('node-1'), family))}:18090/`;
+        const { stdout, stderr } = await lab().inNode(place, [
+          'curl',
+          '-sS',
+          '--max-time',
+          '5',
+          url,
+        ]);
+        assert.equal(stdout, page, `${place} ${url}: ${stderr}`);
+      }
+    }
+    await podman.must('rm', '--force', '--time', '0', 'fixed');
+    await assertNothingStays(made);
+    const rules = await lab().inNode('node-1', ['nft', 'list', 'ruleset']);
+    assert.doesNotMatch(rules.stdout, /18090/);
+  });
+
   rootTest('when its process crashes its network is taken away', async () => {
     const crashed = await started('crashing');
     const pid = await podman.must('inspect', '--format', '{{.State.Pid}}', 'crashing');

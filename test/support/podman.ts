@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -83,10 +84,22 @@ function isRemoved(cgroup: string): true | undefined {
   }
 }
 
+/** The lab's network, whose own pods need none, with what podman may pass on of its options. */
+function withCapabilities(conflist: string): string {
+  const list = JSON.parse(readFileSync(conflist, 'utf8')) as {
+    readonly plugins: readonly object[];
+  };
+  const capabilities = { portMappings: true, ips: true, mac: true };
+  return JSON.stringify({
+    ...list,
+    plugins: list.plugins.map((each) => ({ ...each, capabilities })),
+  });
+}
+
 function writeConfiguration(folder: string, node: NodeRecord): void {
   for (const name of ['bin', 'net.d']) mkdirSync(join(folder, name));
   copyFileSync(shimPath(), join(folder, 'bin/heddle-cni'));
-  copyFileSync(node.conflist, join(folder, 'net.d/05-heddle.conflist'));
+  writeFileSync(join(folder, 'net.d/05-heddle.conflist'), withCapabilities(node.conflist));
   writeFileSync(
     join(folder, 'containers.conf'),
     `[network]
