@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The ways on from here: into a local pod, out to a neighbour, into the tunnel.
+ * The ways on from here: into a local pod, out to a neighbour, to another node through a tunnel.
  *
  * A redirect that the kernel refuses after we returned (an interface just removed) is the one drop
  * no program can see; the interface's own tx_dropped counter has it.
@@ -8,6 +8,7 @@
 #pragma once
 
 #include "addresses.h"
+#include "encapsulate.h"
 #include "ends.h"
 #include "packet.h"
 #include "transport.h"
@@ -91,6 +92,22 @@ static __noinline bool set_tunnel(struct __sk_buff *skb, const struct route *rou
 }
 
 /*
+ * To another node by its IPv4 address, encapsulated here or else by the VXLAN device. VERDICT_NONE:
+ * neither could.
+ */
+static __always_inline enum verdict tunnel(struct __sk_buff *skb, struct packet *packet,
+					   const struct flow_end *to, __u32 sent)
+{
+	enum verdict verdict = encapsulate(skb, packet, to, sent);
+
+	if (verdict != VERDICT_NONE)
+		return verdict;
+	if (!set_ipv4_tunnel(skb, to->link[0], to->link[1]))
+		return VERDICT_NONE;
+	return bpf_redirect(to->ifindex, 0);
+}
+
+/*
  * A packet from a pod to an address that is neither here nor this node. The way that is taken goes
  * into `to`.
  */
@@ -98,6 +115,7 @@ static __always_inline enum verdict route_out(struct __sk_buff *skb, struct pack
 					      struct found_end *to)
 {
 	const struct route *route = find_route(&packet->destination);
+	enum verdict verdict = VERDICT_NONE;
 
 	/* 1. Not a pod address at all: the world, and the stack masquerades. */
 	if (!route) {
@@ -119,11 +137,14 @@ static __always_inline enum verdict route_out(struct __sk_buff *skb, struct pack
 	found_route(to, &packet->destination, route);
 	if (route->kind == ROUTE_NATIVE)
 		return send_to_neighbour(route);
-	if (!set_tunnel(skb, route)) {
-		packet->reason = DROP_NO_TUNNEL;
-		return VERDICT_DROP;
-	}
-	return bpf_redirect(route->ifindex, 0);
+	if (to->way == WAY_TUNNEL)
+		verdict = tunnel(skb, packet, &to->end, 0);
+	else if (set_tunnel(skb, route))
+		verdict = bpf_redirect(route->ifindex, 0);
+	if (verdict != VERDICT_NONE)
+		return verdict;
+	packet->reason = DROP_NO_TUNNEL;
+	return VERDICT_DROP;
 }
 
 static __noinline enum verdict send_by_route(const struct address *address)
@@ -137,7 +158,8 @@ static __noinline enum verdict send_by_route(const struct address *address)
 
 /* By what the flow remembers of the other end. VERDICT_NONE: not this packet. */
 static __always_inline enum verdict go_known_way(struct __sk_buff *skb, struct packet *packet,
-						 const struct flow_end *to, enum flow_way way)
+						 const struct flow_end *to, enum flow_way way,
+						 __u32 sent)
 {
 	if (way == WAY_POD) {
 		packet->receiver = to->endpoint_id;
@@ -149,8 +171,8 @@ static __always_inline enum verdict go_known_way(struct __sk_buff *skb, struct p
 		return VERDICT_NONE;
 	if (way == WAY_NEIGHBOUR)
 		return send_by_ipv4(to->ifindex, to->link[0]);
-	if (way == WAY_TUNNEL && set_ipv4_tunnel(skb, to->link[0], to->link[1]))
-		return bpf_redirect(to->ifindex, 0);
+	if (way == WAY_TUNNEL)
+		return tunnel(skb, packet, to, sent);
 	if (way == WAY_NEIGHBOUR_IPV6)
 		return send_by_route(&packet->destination);
 	return VERDICT_NONE;

@@ -98,10 +98,14 @@ static __always_inline int finish_found(const struct packet *packet, const struc
 	return verdict;
 }
 
-/* For a packet of an established flow, which went on by what its entry remembers. */
+/* For a packet of an established flow, which goes by what its entry remembers. */
 static __always_inline int finish_known(const struct packet *packet, const struct flow_match *match,
 					enum verdict verdict)
 {
+	if (packet->reason) {
+		count_drop(packet);
+		return verdict;
+	}
 	count_traffic(packet, packet->sender, EGRESS);
 	count_traffic(packet, packet->receiver, INGRESS);
 	continue_flow(packet, match, bpf_ktime_get_coarse_ns());

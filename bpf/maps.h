@@ -48,6 +48,14 @@ struct {
 	__type(value, __u32);
 } table_generation SEC(".maps");
 
+/* Agent writes; from_pod reads it for each packet into the tunnel, so no flow remembers it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct underlay);
+} underlay SEC(".maps");
+
 /* Programs write; the agent reads, and deletes what has been idle too long. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

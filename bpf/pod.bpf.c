@@ -98,7 +98,8 @@ int from_pod(struct __sk_buff *skb)
 		match_flow(&packet, &match);
 		way = known_way(skb, &packet, &match, &to);
 		if (way)
-			verdict = go_known_way(skb, &packet, &to, way);
+			verdict = go_known_way(skb, &packet, &to, way,
+					       match.flow->packets[match.sent & 1]);
 		if (verdict != VERDICT_NONE)
 			return answer(finish_known(&packet, &match, verdict));
 	}

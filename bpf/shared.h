@@ -69,6 +69,15 @@ struct route {
 	__u32 vni; /* ROUTE_OVERLAY */
 };
 
+/* --- underlay: by what pods' packets may leave the node encapsulated, beside the VXLAN device --- */
+
+struct underlay {
+	struct address address; /* of IPv4: what other nodes know this one by */
+	__u32 ifindex; /* of the uplink that has it; 0: there is none, and all is the device's */
+	__be16 port; /* UDP, of the tunnel's other end */
+	__u16 pad;
+};
+
 /* --- flows: one entry a connection, shared by both directions and both endpoints --- */
 
 /*

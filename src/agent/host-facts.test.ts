@@ -5,6 +5,7 @@ import type { Link } from '../kernel/netlink/link-record.ts';
 import type { Route } from '../kernel/netlink/route-record.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
+import { parseMac } from '../net/mac.ts';
 import { parsePrefix } from '../net/prefix.ts';
 import { type HostListing, hostFacts, type UplinkChoice } from './host-facts.ts';
 
@@ -88,6 +89,27 @@ test('auto takes the interfaces with an address of the node and those of the def
     ],
     vxlan: { ifIndex: 9 },
   });
+});
+
+test('an uplink has its MAC and the least MTU that a route out of it says; such a route makes no uplink', () => {
+  const mac = parseMac('02:00:5e:10:00:01');
+  const route = (ifIndex: number, mtuBytes: number): Route => ({
+    ...defaultRoute(ifIndex),
+    destination: parsePrefix('198.51.100.0/24'),
+    mtuBytes,
+  });
+  const facts = hostFacts(
+    {
+      ...listing,
+      links: [link(2, 'eth0', { mac }), link(3, 'docker0')],
+      routes: [defaultRoute(2), route(2, 1400), route(2, 1300), route(3, 1200)],
+    },
+    choice,
+  );
+  assert.deepEqual(
+    facts.uplinks.map((uplink) => ({ ...uplink, addresses: [] })),
+    [{ ifIndex: 2, name: 'eth0', mtuBytes: 1500, mac, routeMtuBytes: 1300, addresses: [] }],
+  );
 });
 
 test('configured names win; those that are not there yet are not there', () => {

@@ -9,6 +9,7 @@ import type { Route } from '../kernel/netlink/route-record.ts';
 import { steadyListing } from '../kernel/netlink/steady-listing.ts';
 import type { HostFacts, Uplink } from '../model/host.ts';
 import type { Address } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
 
 export interface UplinkChoice {
   /** Interface names, or `auto`. */
@@ -23,7 +24,7 @@ export interface UplinkChoice {
 export interface HostListing {
   readonly links: readonly Link[];
   readonly addresses: readonly InterfaceAddress[];
-  /** Default routes are enough. */
+  /** Default routes, and those with an MTU of their own, are enough. */
   readonly routes: readonly Route[];
 }
 
@@ -33,7 +34,9 @@ export function hostLister(socket: Dumps): () => HostListing {
   return steadyListing(socket, (dumps) => ({
     links: listLinks(dumps),
     addresses: listAddresses(dumps),
-    routes: listRoutes(dumps, { table: mainTable }).filter(isDefault),
+    routes: listRoutes(dumps, { table: mainTable }).filter(
+      (route) => isDefault(route) || route.mtuBytes !== undefined,
+    ),
   }));
 }
 
@@ -45,7 +48,7 @@ export function hostFacts(
 ): HostFacts {
   const vxlan = listing.links.find((link) => link.name === choice.overlayDevice);
   const facts: HostFacts = {
-    uplinks: chosenLinks(listing, choice).map((link) => uplinkOf(link, listing.addresses)),
+    uplinks: chosenLinks(listing, choice).map((link) => uplinkOf(link, listing)),
     ...(vxlan === undefined ? {} : { vxlan: { ifIndex: vxlan.ifIndex } }),
   };
   return JSON.stringify(facts) === JSON.stringify(previous) && previous ? previous : facts;
@@ -60,21 +63,29 @@ function chosenLinks(listing: HostListing, choice: UplinkChoice): readonly Link[
     ...listing.addresses
       .filter(({ address }) => nodeAddresses.includes(address))
       .map(({ ifIndex }) => ifIndex),
-    ...listing.routes.flatMap((route) => [
-      route.ifIndex,
-      ...(route.nextHops ?? []).map((hop) => hop.ifIndex),
-    ]),
+    ...listing.routes.filter(isDefault).flatMap(interfacesOf),
   ]);
   return links.filter(
     (link) => wanted.has(link.ifIndex) && !link.loopback && link.name !== overlayDevice,
   );
 }
 
-function uplinkOf({ ifIndex, name, mtuBytes }: Link, all: readonly InterfaceAddress[]): Uplink {
-  const addresses = all
+function uplinkOf({ ifIndex, name, mtuBytes, mac }: Link, listing: HostListing): Uplink {
+  const addresses = listing.addresses
     .filter((candidate) => candidate.ifIndex === ifIndex && !candidate.dadFailed)
     .map(({ address, prefixLength }) => ({ address, prefixLength }));
-  return { ifIndex, name, mtuBytes, addresses };
+  const routeMtus = listing.routes
+    .filter((route) => interfacesOf(route).includes(ifIndex))
+    .flatMap((route) => route.mtuBytes ?? []);
+  return {
+    ...{ ifIndex, name, mtuBytes, addresses },
+    ...(mac === undefined ? {} : { mac }),
+    ...(routeMtus.length === 0 ? {} : { routeMtuBytes: Math.min(...routeMtus) }),
+  };
+}
+
+function interfacesOf({ ifIndex, nextHops = [] }: Route): readonly (IfIndex | undefined)[] {
+  return [ifIndex, ...nextHops.map((hop) => hop.ifIndex)];
 }
 
 function isDefault(route: Route): boolean {

@@ -16,6 +16,7 @@ const tableOfMap: Readonly<Record<string, string>> = {
   endpoints: 'endpoints',
   addresses: 'addresses',
   routes: 'routes-map',
+  underlay: 'underlay',
 };
 
 export interface MapFillSources {
@@ -60,6 +61,7 @@ function dumpable(maps: MapSet): readonly AnyMap[] {
     maps.endpoints,
     maps.addresses,
     maps.routes,
+    maps.underlay,
     maps.tableGeneration,
     maps.flows,
     maps.endpointCounters,

@@ -457,6 +457,28 @@ export const routeCodec: Codec<Route> = {
   }),
 };
 
+/** struct underlay */
+export interface Underlay {
+  readonly address: Address;
+  readonly ifindex: number;
+  readonly port: number;
+}
+
+export const underlayCodec: Codec<Underlay> = {
+  size: 24,
+  encode(value, into, offset) {
+    mappedAddress.encode(value.address, into, offset);
+    u32.encode(value.ifindex, into, offset + 16);
+    u16be.encode(value.port, into, offset + 20);
+    clear(into, offset + 22, 2);
+  },
+  decode: (from, offset) => ({
+    address: mappedAddress.decode(from, offset),
+    ifindex: u32.decode(from, offset + 16),
+    port: u16be.decode(from, offset + 20),
+  }),
+};
+
 /** struct flow_event */
 export interface FlowEvent {
   readonly timeNs: number;
@@ -524,6 +546,7 @@ export const maps: {
   readonly flows: MapSpec<FlowKey, Flow>;
   readonly routes: MapSpec<RouteKey, Route>;
   readonly tableGeneration: MapSpec<number, number>;
+  readonly underlay: MapSpec<number, Underlay>;
 } = {
   addresses: {
     name: 'addresses',
@@ -579,6 +602,13 @@ export const maps: {
     type: 'array',
     key: u32,
     value: u32,
+    maxEntries: 1,
+  },
+  underlay: {
+    name: 'underlay',
+    type: 'array',
+    key: u32,
+    value: underlayCodec,
     maxEntries: 1,
   },
 };

@@ -19,6 +19,7 @@ import {
   type Route,
   type RouteKey,
   rings,
+  type Underlay,
 } from './generated.ts';
 import type { PinPaths } from './pins.ts';
 
@@ -55,6 +56,7 @@ export interface MapSet extends Disposable {
   readonly endpoints: BpfMap<EndpointKey, Endpoint>;
   readonly addresses: BpfMap<Address, Location>;
   readonly routes: BpfMap<RouteKey, Route>;
+  readonly underlay: BpfMap<number, Underlay>;
   readonly tableGeneration: BpfMap<number, number>;
   readonly flows: BpfMap<FlowKey, Flow>;
   readonly endpointCounters: PerCpuMap<number, EndpointCounters>;
@@ -76,6 +78,7 @@ export function openMaps(paths: PinPaths): MapSet {
       endpoints: plain(maps.endpoints),
       addresses: plain(maps.addresses),
       routes: plain(maps.routes),
+      underlay: plain(maps.underlay),
       tableGeneration: plain(maps.tableGeneration),
       flows: plain(maps.flows),
       endpointCounters: perCpu(maps.endpointCounters),

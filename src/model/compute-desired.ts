@@ -20,6 +20,7 @@ import type { HostFacts } from './host.ts';
 import { masqueradeOf } from './masquerade.ts';
 import { type NetworkNodes, networkNodes } from './network-nodes.ts';
 import { overlayDeviceName } from './overlay-device.ts';
+import { overlayExit } from './overlay-exit.ts';
 import { ownNode } from './own-node.ts';
 import { peerConflicts } from './peer-facts.ts';
 import { type RangeOwners, rangeOwners } from './pod-ranges.ts';
@@ -78,7 +79,11 @@ function computeNetwork(config: ModelConfig, nodes: NetworkNodes, host: HostFact
     uplinks: host.uplinks,
     hostAddresses: hostAddresses(config, context, own.podRanges),
     remoteRanges: remote.ranges,
-    overlay: overlayOf(config, host, { underlay: context.underlay, mtuBytes: mtu.pathMtuBytes }),
+    overlay: overlayOf(config, host, {
+      underlay: context.underlay,
+      mtuBytes: mtu.pathMtuBytes,
+      exit: overlayExit(host, own.node),
+    }),
     podMtuBytes: mtu.podMtuBytes,
     pathMtuBytes: mtu.pathMtuBytes,
     masquerade: masqueradeOf(config, { podRanges: own.podRanges, ranges, host }),
@@ -124,7 +129,7 @@ function hostAddresses(
 function overlayOf(
   config: ModelConfig,
   host: HostFacts,
-  facts: Pick<OverlayDevice, 'underlay' | 'mtuBytes'>,
+  facts: Pick<OverlayDevice, 'underlay' | 'mtuBytes' | 'exit'>,
 ): OverlayDevice | undefined {
   if (config.mode !== 'vxlan') return undefined;
   return {
@@ -134,6 +139,7 @@ function overlayOf(
     vni: config.vxlan.vni,
     mtuBytes: facts.mtuBytes,
     underlay: facts.underlay,
+    exit: facts.exit,
   };
 }
 

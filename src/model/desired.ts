@@ -52,6 +52,14 @@ export interface OverlayDevice {
   readonly vni: number;
   readonly mtuBytes: number;
   readonly underlay: AddressFamily;
+  /** Where pods' packets leave without it; absent: nowhere. */
+  readonly exit?: OverlayExit | undefined;
+}
+
+/** The uplink with the address that other nodes know this one by, of IPv4. */
+export interface OverlayExit {
+  readonly ifIndex: IfIndex;
+  readonly address: Address;
 }
 
 export interface Masquerade {

@@ -2,6 +2,7 @@
 
 import type { Address } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
+import type { Mac } from '../net/mac.ts';
 
 export interface InterfaceAddress {
   readonly address: Address;
@@ -13,6 +14,10 @@ export interface Uplink {
   readonly ifIndex: IfIndex;
   readonly name: string;
   readonly mtuBytes: number;
+  /** Absent where it carries IP without Ethernet (WireGuard, tun, tunnels). */
+  readonly mac?: Mac | undefined;
+  /** The least that a route out of it says; absent: none says any. */
+  readonly routeMtuBytes?: number | undefined;
   readonly addresses: readonly InterfaceAddress[];
 }
 

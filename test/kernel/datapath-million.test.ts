@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { dropReason, dropReasonNames, type ProgramName } from '../../src/datapath/generated.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
-import { type TestDatapath, testDatapath } from '../support/datapath.ts';
+import { giveExit, type TestDatapath, testDatapath } from '../support/datapath.ts';
 import { db, tunnelDevice, web } from '../support/datapath-network.ts';
 import { judge } from '../support/datapath-oracle.ts';
 import { verdictName } from '../support/datapath-outcome.ts';
@@ -61,6 +61,7 @@ for (const { program, ifIndexes, verdicts, counted } of cases) {
   const name = `${program} judges and counts each of ${packets} mutated packets, seed ${seed}`;
   rootTest(name, (context) => {
     const datapath = testDatapath(context);
+    giveExit(datapath);
     const began = performance.now();
     const given = mill(datapath, {
       program,

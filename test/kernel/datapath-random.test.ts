@@ -3,10 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { dropReason, dropReasonNames } from '../../src/datapath/generated.ts';
-import { testDatapath } from '../support/datapath.ts';
+import { giveExit, testDatapath } from '../support/datapath.ts';
 import { db, type Pod, web } from '../support/datapath-network.ts';
 import { type Judgement, judge } from '../support/datapath-oracle.ts';
 import { verdictName } from '../support/datapath-outcome.ts';
+import { readOuter } from '../support/outer-headers.ts';
 import { seededRandom } from '../support/random.ts';
 import { damaged, judgedHooks, randomPacket } from '../support/random-packets.ts';
 import { rootTest } from '../support/root-test.ts';
@@ -16,6 +17,7 @@ const packetCount = Number(process.env['HEDDLE_PACKETS'] ?? 20_000);
 
 rootTest(`random packets of seed ${seed} end as the oracle says`, (context) => {
   const datapath = testDatapath(context);
+  giveExit(datapath);
   const random = seededRandom(seed);
   const judgements: Judgement[] = [];
   for (let i = 0; i < packetCount; i++) {
@@ -23,13 +25,19 @@ rootTest(`random packets of seed ${seed} end as the oracle says`, (context) => {
     const ifIndex = random.pick(ifIndexes);
     const packet = damaged(random, randomPacket(random, program, ifIndex));
     const expected = judge(program, packet, ifIndex);
-    const { verdict } = datapath.run(program, packet, { ifIndex });
+    const { verdict, packet: sent } = datapath.run(program, packet, { ifIndex });
     const found = { verdict: verdictName(verdict), reason: lastReason(datapath) };
     const told = isNoise(expected.reason) ? dropReason.none : expected.reason;
     assert.deepEqual(
       found,
       { verdict: expected.verdict, reason: dropReasonNames[told] },
       `seed ${seed}, packet ${i}, ${program}: ${Buffer.from(packet).toString('hex')}`,
+    );
+    const inner = expected.tunnelled ? readOuter(sent).inner : sent;
+    assert.deepEqual(
+      Buffer.from(inner).toString('hex'),
+      Buffer.from(packet).toString('hex'),
+      `seed ${seed}, packet ${i}, ${program}`,
     );
     judgements.push(expected);
     // A flow that came through the stack stays there: the oracle judges each packet by itself.

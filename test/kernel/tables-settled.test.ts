@@ -53,6 +53,7 @@ function node(context: TestContext): Node {
       endpoints: BpfMap.create(maps.endpoints, noPreallocation),
       addresses: BpfMap.create(maps.addresses, noPreallocation),
       routes: BpfMap.create(maps.routes),
+      underlay: BpfMap.create(maps.underlay),
       tableGeneration: BpfMap.create(maps.tableGeneration),
     },
     nft: Nftables.open(namespace),

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { EndpointView, FlowLine } from '../../src/agent/api-types.ts';
+import { Capture } from '../support/capture.ts';
 import {
   curl,
   echoAnswer,
@@ -11,7 +12,9 @@ import {
   type TestLab,
   threePods,
 } from '../support/lab.ts';
+import { turnOffloadsOff } from '../support/offloads.ts';
 import { rootTest } from '../support/root-test.ts';
+import { byDevice, innerTcpSum, tunnelled } from '../support/tunnel-traffic.ts';
 
 const uplinkMtu = 1500;
 const modes = [
@@ -77,6 +80,56 @@ for (const { mode, mtuBytes } of modes) {
     }
   });
 }
+
+describe('an uplink without offloads, vxlan routing', () => {
+  const lab = sharedLab({ mode: 'vxlan', manifests: threePods });
+
+  for (const family of [4, 6] as const) {
+    rootTest(
+      `what the kernel makes of a long packet in the tunnel is right, IPv${family}`,
+      async () => {
+        turnOffloadsOff(lab().node('node-1').namespacePath, 'eth0');
+        const address = lab().address(lab().pod('db-1'), family);
+        using capture = Capture.start(lab().node('node-2'));
+        const upload = curl(address, '/', '--data-binary', '@-');
+        const data = 'x'.repeat(300_000);
+        const sent = await byDevice(lab(), 'node-1', async () => {
+          assert.equal(echoAnswer(await lab().inPod('web-1', upload, data)).receivedBytes, 300_000);
+        });
+        assert.equal(sent, 0);
+        const packets = tunnelled(capture.frames(), '10.200.0.11');
+        assert.ok(packets.length > 200, `${packets.length} packets`);
+        assert.ok(packets.some(({ ipBytes }) => ipBytes === uplinkMtu));
+        for (const packet of packets) {
+          const { frameBytes, ipBytes, udpBytes, ipSum, inner } = packet;
+          assert.deepEqual(
+            { ipBytes, udpBytes, ipSum, checksum: innerTcpSum(inner) },
+            { ipBytes: frameBytes - 14, udpBytes: ipBytes - 20, ipSum: 0xffff, checksum: 0xffff },
+          );
+        }
+        const numbers = packets.map(({ identification }) => identification);
+        const steps = numbers
+          .slice(1)
+          .map((next, index) => (next - (numbers[index] ?? 0)) & 0xffff);
+        // Resent packets and those of the connection's beginning aside.
+        const inTurn = steps.filter((step) => step === 1).length;
+        assert.ok(inTurn > steps.length * 0.9, `${inTurn} of ${steps.length} in turn`);
+      },
+    );
+  }
+
+  rootTest('an uplink that carries less: pods are told, and everything arrives', async () => {
+    await lab().inNode('node-1', ['ip', 'link', 'set', 'eth0', 'mtu', '1400']);
+    await eventually('the agent sees the MTU', async () =>
+      (await lab().status('node-1')).datapath.mtuBytes === 1350 ? true : undefined,
+    );
+    for (const family of [4, 6] as const) {
+      const upload = curl(lab().address(lab().pod('db-1'), family), '/', '--data-binary', '@-');
+      const answer = echoAnswer(await lab().inPod('web-1', upload, 'x'.repeat(300_000)));
+      assert.equal(answer.receivedBytes, 300_000);
+    }
+  });
+});
 
 /** What the pod's interface took in: a large unit of several segments counts once. */
 async function receivedPackets(lab: TestLab, pod: string): Promise<number> {

@@ -3,9 +3,12 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { probeReachability, summary, unreached } from '../../src/lab/reachability.ts';
+import { Capture } from '../support/capture.ts';
 import { curl, echoAnswer, sharedLab, type TestLab, threePods } from '../support/lab.ts';
 import { datagrams, ping } from '../support/lab-traffic.ts';
+import type { OuterHeaders } from '../support/outer-headers.ts';
 import { rootTest } from '../support/root-test.ts';
+import { byDevice, tunnelled } from '../support/tunnel-traffic.ts';
 
 const families = [4, 6] as const;
 
@@ -14,8 +17,39 @@ describe('native routing, dual stack', () => {
 });
 
 describe('VXLAN, dual stack', () => {
-  everyoneReachesEveryone(sharedLab({ mode: 'vxlan', manifests: threePods }), 12);
+  const lab = sharedLab({ mode: 'vxlan', manifests: threePods });
+  everyoneReachesEveryone(lab, 12);
+
+  for (const family of families) {
+    rootTest(
+      `a pod's packets are tunnelled as the device would have it, IPv${family}`,
+      async () => {
+        const address = lab().address(lab().pod('db-1'), family);
+        using capture = Capture.start(lab().node('node-2'));
+        const echo = ['busybox', 'ping', '-c', '1', '-W', '2', address];
+        const ours = await byDevice(lab(), 'node-1', () => lab().inPod('web-1', echo));
+        const [fromPod] = tunnelled(capture.frames(), '10.200.0.11');
+        const device = await byDevice(lab(), 'node-1', () => lab().inNode('node-1', echo));
+        const [fromNode] = tunnelled(capture.frames(), '10.200.0.11');
+        assert.equal(ours, 0);
+        assert.ok(device > 0);
+        assert.ok(fromPod && fromNode);
+        assert.deepEqual(likeness(fromPod), likeness(fromNode));
+        assert.deepEqual(fromPod.inner.slice(0, 6), fromNode.inner.slice(0, 6), 'inner receiver');
+      },
+    );
+  }
 });
+
+/** All that does not differ from one flow to the next. */
+function likeness({
+  identification: _,
+  sourcePort: __,
+  inner: ___,
+  ...rest
+}: OuterHeaders): object {
+  return rest;
+}
 
 describe('VXLAN with dual-stack pods on nodes that have IPv4 only', () => {
   const lab = sharedLab({ mode: 'vxlan', manifests: { ...threePods, 'nodes.yaml': ipv4Nodes() } });

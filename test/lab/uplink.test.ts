@@ -12,6 +12,7 @@ import {
   writeManifest,
 } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
+import { byDevice } from '../support/tunnel-traffic.ts';
 
 for (const mode of ['native', 'vxlan'] as const) {
   describe(`the uplink of a node, ${mode}`, () => {
@@ -35,6 +36,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       });
       await reach(lab());
       await healthy(lab());
+      if (mode === 'vxlan') await passesDevicesBy(lab(), ['node-1', 'node-2']);
     });
 
     rootTest(
@@ -49,9 +51,63 @@ for (const mode of ['native', 'vxlan'] as const) {
         writeManifest(join(lab().source, 'nodes.yaml'), nodes('10.200.0.22'));
         await reach(lab());
         await healthy(lab());
+        if (mode === 'vxlan') await passesDevicesBy(lab(), ['node-1', 'node-2']);
       },
     );
   });
+}
+
+describe('the way from node to node, vxlan', () => {
+  const lab = sharedLab({
+    mode: 'vxlan',
+    // A route that is no default route is seen at the next look.
+    settings: { reconcilePeriodMs: 500 },
+    manifests: { ...threePods, 'nodes.yaml': nodes('10.200.0.12') },
+  });
+
+  rootTest('by way of a router', async () => {
+    await inPlace(lab(), 'node-1', 'ip route add 10.200.0.12/32 via 10.200.0.1');
+    await reach(lab());
+    await passesDevicesBy(lab(), ['node-1', 'node-2']);
+    await inPlace(lab(), 'node-1', 'ip route delete 10.200.0.12/32');
+  });
+
+  rootTest('by an interface that is no uplink: the device finds it', async () => {
+    const { namespacePath } = lab().node('node-2');
+    await inPlace(
+      lab(),
+      'node-1',
+      `ip link add side up type veth peer name side netns ${namespacePath} &&
+       ip address add 192.0.2.1/30 dev side && ip route add 10.200.0.12/32 via 192.0.2.2`,
+    );
+    await inPlace(lab(), 'node-2', 'ip link set side up && ip address add 192.0.2.2/30 dev side');
+    await reach(lab());
+    assert.ok((await byDevice(lab(), 'node-1', () => reach(lab()))) > 0);
+    await inPlace(lab(), 'node-1', 'ip link delete side');
+    await reach(lab());
+    await passesDevicesBy(lab(), ['node-1', 'node-2']);
+  });
+
+  rootTest('with a route that carries less: that node leaves all to its device', async () => {
+    await inPlace(lab(), 'node-2', 'ip route add 10.200.0.11/32 dev eth0 mtu 1300');
+    await eventually('node-2 sends by its device', async () => {
+      return (await byDevice(lab(), 'node-2', () => reach(lab()))) > 0 ? true : undefined;
+    });
+    const large = curl(lab().address(lab().pod('db-1'), 4), '/bytes/300000', '-o', '/dev/null');
+    assert.equal((await lab().inPod('web-1', large)).exitCode, 0);
+    await passesDevicesBy(lab(), ['node-1']);
+    await inPlace(lab(), 'node-2', 'ip route delete 10.200.0.11/32');
+    await passesDevicesBy(lab(), ['node-1', 'node-2']);
+  });
+});
+
+/** Waits until pods' packets leave these nodes without their devices. */
+async function passesDevicesBy(lab: TestLab, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    await eventually(`pods' packets leave ${name} beside its device`, async () => {
+      return (await byDevice(lab, name, () => reach(lab))) === 0 ? true : undefined;
+    });
+  }
 }
 
 /** Both directions and families, waiting for as long as the change may take to arrive. */

@@ -56,6 +56,9 @@ export const places: Readonly<Record<PlaceName, Place>> = {
 
 export const nativeMtuBytes = 1500;
 export const tunnelMtuBytes = 1450;
+export const tunnelVni = 7;
+/** UDP. */
+export const tunnelPort = 4789;
 
 /** Prefix, kind, next hop, interface. */
 export const routes: readonly (readonly [string, number, string, number])[] = [

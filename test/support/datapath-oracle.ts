@@ -7,7 +7,12 @@ import {
   type ProgramName,
   routeKind,
 } from '../../src/datapath/generated.ts';
-import { type Address, addressFromBytes } from '../../src/net/address.ts';
+import {
+  type Address,
+  addressFamily,
+  addressFromBytes,
+  parseAddress,
+} from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { macFromBytes } from '../../src/net/mac.ts';
 import { parsePrefix, prefixContains, prefixFamily } from '../../src/net/prefix.ts';
@@ -31,6 +36,8 @@ export interface Judgement {
   /** Endpoints whose traffic counters it raises. */
   readonly sender?: Pod;
   readonly receiver?: Pod;
+  /** It goes to the tunnel's IPv4 end, encapsulated by from_pod itself where the uplink allows (giveExit). */
+  readonly tunnelled?: boolean;
 }
 
 const pods = [web, db];
@@ -68,11 +75,16 @@ function judgeFromPod(packet: Uint8Array, own: Pod | undefined): Judgement {
   const receiver = podAt(headers.destination);
   if (receiver !== undefined) return { verdict: 'redirect', reason: none, sender: own, receiver };
   if (isNode(headers.destination)) return { verdict: 'pass', reason: none, sender: own };
-  const kind = routeTo(headers.destination, headers.family);
+  const { kind, nextHop } = foundRoute(headers.destination, headers.family) ?? {};
   if (kind === routeKind.local) return { verdict: 'pass', reason: dropReason.noEndpoint };
   const limit = kind === routeKind.overlay ? tunnelMtuBytes : nativeMtuBytes;
   const onward = kind !== undefined && headers.length <= limit;
-  return { verdict: onward ? 'redirect' : 'pass', reason: none, sender: own };
+  if (!onward) return { verdict: 'pass', reason: none, sender: own };
+  const overIpv4 =
+    kind === routeKind.overlay && nextHop !== undefined && addressFamily(nextHop) === 4;
+  // The frame goes as a whole, with whatever stands behind its IP packet.
+  const tunnelled = overIpv4 && packet.length - 14 <= tunnelMtuBytes;
+  return { verdict: 'redirect', reason: none, sender: own, tunnelled };
 }
 
 function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
@@ -227,11 +239,18 @@ function isNode(address: Address): boolean {
 }
 
 function routeTo(address: Address, family: 4 | 6): number | undefined {
+  return foundRoute(address, family)?.kind;
+}
+
+function foundRoute(
+  address: Address,
+  family: 4 | 6,
+): { readonly kind: number; readonly nextHop: Address } | undefined {
   const found = routes.find(([text]) => {
     const prefix = parsePrefix(text);
     return prefixFamily(prefix) === family && prefixContains(prefix, address);
   });
-  return found?.[1];
+  return found && { kind: found[1], nextHop: parseAddress(found[2]) };
 }
 
 /** The MAC that makes a packet the node's own on an interface. */

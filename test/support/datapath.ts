@@ -22,6 +22,7 @@ import {
   type RouteKey,
   rings,
   routeKind,
+  type Underlay,
 } from '../../src/datapath/generated.ts';
 import { readDatapathObject } from '../../src/datapath/loader.ts';
 import { encodeBytes } from '../../src/kernel/codec.ts';
@@ -47,10 +48,12 @@ import {
   strangerIfIndex,
   tunnelDevice,
   tunnelMtuBytes,
+  tunnelPort,
+  tunnelVni,
   uplink,
   web,
 } from './datapath-network.ts';
-import { testNamespace } from './namespaces.ts';
+import { runIn, testNamespace } from './namespaces.ts';
 
 export interface RunOptions {
   readonly ifIndex: IfIndex;
@@ -74,6 +77,8 @@ export interface TestDatapath {
   readonly addresses: BpfMap<Address, Location>;
   readonly routes: BpfMap<RouteKey, Route>;
   readonly tableGeneration: BpfMap<number, number>;
+  /** Says nothing: whatever goes into the tunnel is left to its device. */
+  readonly underlay: BpfMap<number, Underlay>;
   readonly flows: BpfMap<FlowKey, Flow>;
   readonly events: RingBuffer<FlowEvent>;
   endpointCounters(id: number): EndpointCounters;
@@ -118,12 +123,21 @@ export function testDatapath(
     addresses: opened.use(object.map(maps.addresses)),
     routes: opened.use(object.map(maps.routes)),
     tableGeneration: opened.use(object.map(maps.tableGeneration)),
+    underlay: opened.use(object.map(maps.underlay)),
     run: testRun,
     time: (name, packet, options) => testRun(name, packet, options).durationNs,
     flows: opened.use(object.map(maps.flows)),
     events: opened.use(object.ringBuffer(rings.flowEvents)),
     ...readCounters(object, opened),
   };
+}
+
+/** Has from_pod encapsulate by itself what goes to the tunnel's IPv4 end, which is the uplink's neighbour. */
+export function giveExit({ namespace, underlay }: TestDatapath): void {
+  runIn(namespace, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
+  runIn(namespace, 'ip', 'link', 'set', `peer${uplink}`, 'up');
+  runIn(namespace, 'ip', 'address', 'add', `${places.node[4]}/24`, 'dev', `test${uplink}`);
+  underlay.set(0, { address: places.node[4], ifindex: uplink, port: tunnelPort });
 }
 
 function addInterfaces(socket: NetlinkSocket): void {
@@ -154,7 +168,7 @@ function fillMaps(object: BpfObject): void {
   }
   for (const [text, kind, nextHop, ifindex] of routes) {
     const mtu = kind === routeKind.overlay ? tunnelMtuBytes : nativeMtuBytes;
-    const value = { kind, ifindex, nextHop: parseAddress(nextHop), mtu, vni: 7 };
+    const value = { kind, ifindex, nextHop: parseAddress(nextHop), mtu, vni: tunnelVni };
     routeMap.set(routeKeyOf(text), value);
   }
 }

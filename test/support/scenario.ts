@@ -24,6 +24,8 @@ const uplink = z.strictObject({
   name: z.string(),
   ifIndex,
   mtuBytes: z.int(),
+  /** Not Ethernet: WireGuard, tun. */
+  withoutMac: z.boolean().default(false),
   /** `198.51.100.1/24` */
   addresses: list(z.string()),
 });
@@ -97,9 +99,10 @@ function asConfig(config: z.infer<typeof scenario>['config']): ModelConfig {
   };
 }
 
-function asUplink({ addresses, ...rest }: z.infer<typeof uplink>): Uplink {
+function asUplink({ addresses, withoutMac, ...rest }: z.infer<typeof uplink>): Uplink {
   return {
     ...rest,
+    ...(withoutMac ? {} : { mac: parseMac('02:00:5e:10:01:01') }),
     addresses: addresses.map((text) => {
       const [head, length] = text.split('/');
       return {

@@ -11,6 +11,7 @@ import { nftEntries } from '../../src/datapath/tables/nft-rules.ts';
 import { routeEntries } from '../../src/datapath/tables/routes.ts';
 import { routeMapEntries } from '../../src/datapath/tables/routes-map.ts';
 import { sysctlEntries } from '../../src/datapath/tables/sysctls.ts';
+import { underlayEntries } from '../../src/datapath/tables/underlay.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
 import { entriesOf } from '../../src/reconcile/desired-entries.ts';
 import type { EntryGroup } from '../../src/reconcile/table.ts';
@@ -30,6 +31,7 @@ export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly 
       dump(addressMapEntries(desired), ({ value }) => withKind(value, locationKindNames)),
     ],
     ['routes-map', dump(routeMapEntries(desired), ({ value }) => withKind(value, routeKindNames))],
+    ['underlay', dump(underlayEntries(desired), ({ value }) => fields(value))],
     ['routes', dump(routeEntries(desired), ({ destination: _, ...rest }) => fields(rest))],
     ['neighbours', dump(neighbourEntries(desired), ({ mac }) => mac)],
     ['nft', [...entriesOf(nftEntries(desired)).values()].flatMap(({ body }) => body.split('\n'))],

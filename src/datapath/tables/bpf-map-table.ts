@@ -20,8 +20,8 @@ export type WritableMap<K, V> = Pick<
 export interface MapTableOptions<K, V extends object> {
   readonly name: string;
   readonly map: WritableMap<K, V>;
-  /** The configuration key that sets the map's size. */
-  readonly sizeKey: string;
+  /** The configuration key that sets the map's size; absent: it is the same everywhere. */
+  readonly sizeKey?: string;
   /** The key as people read it. */
   show(key: K): string;
 }
@@ -80,7 +80,7 @@ export function bpfMapTable<K, V extends object>({
       try {
         map.set(entry.key, entry.value);
       } catch (error) {
-        if (!isFull(error)) throw error;
+        if (sizeKey === undefined || !isFull(error)) throw error;
         throw new Error(`${error.message}: raise ${sizeKey} in the configuration`, {
           cause: error,
         });

@@ -7,7 +7,7 @@ import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
 import type { Table } from '../../reconcile/table.ts';
 import { type TrackedTable, type Tracking, trackTable } from '../../reconcile/tracked-table.ts';
-import type { Endpoint, EndpointKey, Location, Route, RouteKey } from '../generated.ts';
+import type { Endpoint, EndpointKey, Location, Route, RouteKey, Underlay } from '../generated.ts';
 import * as addresses from './addresses.ts';
 import type { Attacher } from './attacher.ts';
 import * as attachments from './attachments.ts';
@@ -21,6 +21,7 @@ import { nftEntries, nftKey } from './nft-rules.ts';
 import * as routes from './routes.ts';
 import { routeMapEntries, routeMapTable } from './routes-map.ts';
 import { type SysctlMemory, sysctlEntries, sysctlTable } from './sysctls.ts';
+import { underlayEntries, underlayTable } from './underlay.ts';
 
 /** What the tables write to. All of one network namespace; sysctls are those of the calling thread's. */
 export interface TableTargets {
@@ -29,6 +30,7 @@ export interface TableTargets {
     readonly endpoints: BpfMap<EndpointKey, Endpoint>;
     readonly addresses: BpfMap<Address, Location>;
     readonly routes: BpfMap<RouteKey, Route>;
+    readonly underlay: BpfMap<number, Underlay>;
     readonly tableGeneration: BpfMap<number, number>;
   };
   readonly nft: NftRunner;
@@ -50,6 +52,7 @@ export function datapathTables(
     trackTable(counted(endpoints.endpointMapTable(maps.endpoints)), endpoints.endpointMapEntries),
     trackTable(counted(addresses.addressMapTable(maps.addresses)), addresses.addressMapEntries),
     trackTable(counted(routeMapTable(maps.routes)), routeMapEntries),
+    trackTable(underlayTable(maps.underlay), underlayEntries),
     trackTable(routes.routeTable(socket), routes.routeEntries),
     trackTable(neighbours.neighbourTable(socket), neighbours.neighbourEntries),
     trackTable(nftTable(nft), nftEntries),
