@@ -80,19 +80,27 @@ async function runCni(options: RunOptions): Promise<readonly Figure[]> {
     using topology = new Topology(`heddle-bench-${process.pid}`);
     using pods = new Pods(`heddle-bench-${process.pid}-pod`);
     await using node = await CniNode.start(topology);
-    const both = bridge(topology, stateDir, ['4', '6']);
     const ours = [node.plugin, barePlugin(topology)] as const;
-    return [
-      ...(await compareCalls(single, [bridge(topology, stateDir, ['4']), ...ours], {
-        pods,
-        options,
-      })),
-      ...(await compareCalls(dual, [both, ...ours], { pods, options })),
-      ...(await compareLevels(node, { topology, pods, options })),
-    ];
+    const figures: Figure[] = [];
+    for (const [group, families] of [
+      [single, ['4']],
+      [dual, ['4', '6']],
+    ] as const) {
+      if (!isWanted(group, options)) continue;
+      const plugins = [bridge(topology, stateDir, families), ...ours] as const;
+      figures.push(...(await compareCalls(group, plugins, { pods, options })));
+    }
+    if ([growth, cost, fullGroup, kernelGrowth].some((group) => isWanted(group, options))) {
+      figures.push(...(await compareLevels(node, { topology, pods, options })));
+    }
+    return figures;
   } finally {
     rmSync(stateDir, { recursive: true, force: true });
   }
+}
+
+function isWanted(group: string, { only = '' }: RunOptions): boolean {
+  return group.includes(only);
 }
 
 const subnets = { '4': '10.212.0.0/21', '6': 'fd00:212::/64' } as const;

@@ -70,7 +70,7 @@ const program = new Command('bench')
   .argument('<experiment>', 'which one')
   .option('--json <file>', 'write every sample to this file')
   .option('--check', 'exit 1 when a bar is missed')
-  .option('--only <group>', 'only groups of figures whose name contains this (network)')
+  .option('--only <group>', 'only groups of figures whose name contains this (network, cni)')
   .addOption(new Option('--quick', 'fewer, shorter rounds: to see that it works, not to quote'))
   .addHelpText('after', `\nexperiments:\n${list()}`)
   .action(async (name: string, flags: Flags) => {

@@ -125,7 +125,7 @@ async function nodeWith(others: number) {
     wiring: {
       open: () => ({
         hasInterface: () => false,
-        wire: ({ hostIfName }) => {
+        wire: async ({ hostIfName }) => {
           links.set(hostIfName, ++link as IfIndex);
           return link as IfIndex;
         },

@@ -17,8 +17,9 @@ export interface PodWiring {
 /** A pod's network namespace, open. */
 export interface PodNamespace extends Disposable {
   hasInterface(name: string): boolean;
-  /** Makes the interface and everything in the namespace that belongs to it; nothing stays when it throws. */
-  wire(reservation: EndpointReservation): IfIndex;
+  /** Makes the interface and everything in the namespace that belongs to it. Undefined when its name, here or on the node, is
+   * taken: then nothing was made. When it rejects, `unwire` takes away what was. */
+  wire(reservation: EndpointReservation): Promise<IfIndex | undefined>;
   /** Where the kernel has it other than `wire` made it, a sentence each; what others added is left alone. */
   differences(endpoint: LocalEndpoint): readonly string[];
 }

@@ -46,7 +46,7 @@ class FakeNode implements PodWiring {
     this.#step('open', namespacePath);
     return {
       hasInterface: (name) => this.inPods.has(`${namespacePath}/${name}`),
-      wire: (reservation) => this.#wire(reservation),
+      wire: async (reservation) => this.#wire(reservation),
       differences: ({ addresses }) => (addresses.length === 2 ? [] : ['one family']),
       [Symbol.dispose]: () => this.trace.push('close'),
     };
@@ -68,10 +68,15 @@ class FakeNode implements PodWiring {
     this.settled.push(endpoint);
   }
 
-  #wire({ hostIfName, namespacePath, ifName }: EndpointReservation): IfIndex {
+  #wire({ hostIfName, namespacePath, ifName }: EndpointReservation): IfIndex | undefined {
+    const inPod = `${namespacePath}/${ifName}`;
+    if (this.links.has(hostIfName) || this.inPods.has(inPod)) {
+      this.trace.push(`taken ${hostIfName}`);
+      return undefined;
+    }
     const ifIndex = this.#nextIndex++ as IfIndex;
     this.links.set(hostIfName, ifIndex);
-    this.inPods.add(`${namespacePath}/${ifName}`);
+    this.inPods.add(inPod);
     this.#step('wire', hostIfName);
     return ifIndex;
   }
@@ -325,8 +330,18 @@ test('a link left without a record is taken away before the pod is made anew', a
   await pods.add(addRequest(1));
   assert.deepEqual(
     node.trace.map((line) => line.split(' ')[0]),
-    ['open', 'unwire', 'wire', 'settle', 'close'],
+    ['open', 'taken', 'unwire', 'wire', 'settle', 'close'],
   );
+});
+
+test('a pod that has such an interface keeps it, with the link and without a record of it', async () => {
+  const { node, pods, store } = bench();
+  node.links.set(hostIfName, 7 as IfIndex);
+  const { namespacePath } = addRequest(1);
+  node.inPods.add(`${namespacePath}/eth0`);
+  await assert.rejects(pods.add(addRequest(1)), fails('interfaceExists', /eth0/));
+  assert.deepEqual([[...node.links], store.list()], [[[hostIfName, 7]], []]);
+  assert.deepEqual(node.trace, [`open ${namespacePath}`, `taken ${hostIfName}`, 'close']);
 });
 
 test('what cannot be removed at the start is told and keeps its address', async () => {

@@ -13,6 +13,7 @@ import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
 import type { AddRequest, CheckRequest, DelRequest, GcRequest } from '../cni/request.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { IfIndex } from '../net/if-index.ts';
+import { Burst } from './burst.ts';
 import {
   type EndpointRecord,
   type EndpointReservation,
@@ -27,6 +28,9 @@ import { unavailable } from './pod-status.ts';
 import type { PodNamespace, PodWiring } from './pod-wiring.ts';
 import type { PodsNode } from './pods-node.ts';
 import { staleRecords } from './stale-records.ts';
+
+// A settle costs more than a pod in it. By then some thirty pods are wired.
+const longestBurstMs = 50;
 
 export interface PodsOptions {
   readonly store: EndpointStore;
@@ -53,6 +57,7 @@ export class Pods {
   readonly #ipam: IpamSettings | undefined;
   readonly #reservations: Reservations;
   readonly #queue = new KeyedQueue();
+  readonly #wirings = new Burst(longestBurstMs);
   /** By hostIfName; what the data path serves. */
   readonly #live = new Map<string, LocalEndpoint>();
   /** By hostIfName: not served any more, but the data path may still have entries of it. */
@@ -204,28 +209,50 @@ export class Pods {
   async #add(request: AddRequest): Promise<LocalEndpoint> {
     try {
       using namespace = this.#wiring.open(request.namespacePath);
-      if (namespace.hasInterface(request.ifName)) throw interfaceExists(request);
-      // Left by an earlier life of the same container: its interface is not in the namespace that counts now.
-      await this.#clear(hostIfNameOf(request));
-      const reservation = this.#reservations.make(request);
-      return await this.#build(reservation, namespace);
+      const isKnown = this.#store.get(hostIfNameOf(request)) !== undefined;
+      if (isKnown) await this.#makeRoom(request, namespace);
+      // Of others the kernel is not asked before: it says itself whether a name is taken, and a question would wait until it
+      // is through with the pods that are wired meanwhile.
+      const endpoint = await this.#build(this.#reservations.make(request), namespace);
+      if (endpoint !== undefined) return endpoint;
+      await this.#makeRoom(request, namespace);
+      const second = await this.#build(this.#reservations.make(request), namespace);
+      if (second === undefined) throw interfaceExists(request);
+      return second;
     } catch (error) {
       throw explain('ADD', request, error);
     }
   }
 
-  async #build(reservation: EndpointReservation, namespace: PodNamespace): Promise<LocalEndpoint> {
+  async #makeRoom(request: AddRequest, namespace: PodNamespace): Promise<void> {
+    if (namespace.hasInterface(request.ifName)) throw interfaceExists(request);
+    // Left by an earlier life of the same container: its interface is not in the namespace that counts now.
+    await this.#clear(hostIfNameOf(request));
+  }
+
+  // Undefined when a name is taken; then nothing of it stays.
+  async #build(
+    reservation: EndpointReservation,
+    namespace: PodNamespace,
+  ): Promise<LocalEndpoint | undefined> {
     try {
       this.#store.reserve(reservation);
-      const endpoint = { ...reservation, hostIfIndex: namespace.wire(reservation) };
-      this.#setLive(endpoint);
-      await this.#node.settle(endpoint);
-      this.#store.complete(endpoint);
-      return endpoint;
+      const hostIfIndex = await this.#wirings.run(() => namespace.wire(reservation));
+      if (hostIfIndex !== undefined) return await this.#serve({ ...reservation, hostIfIndex });
     } catch (error) {
       await this.#undo(reservation, error);
       throw error;
     }
+    this.#store.remove(reservation.hostIfName);
+    return undefined;
+  }
+
+  async #serve(endpoint: LocalEndpoint): Promise<LocalEndpoint> {
+    this.#setLive(endpoint);
+    await this.#wirings.ended();
+    await this.#node.settle(endpoint);
+    this.#store.complete(endpoint);
+    return endpoint;
   }
 
   async #undo({ hostIfName }: EndpointReservation, cause: unknown): Promise<void> {

@@ -43,7 +43,7 @@ interface TestPod {
   readonly record: EndpointReservation;
 }
 
-function wirePod(context: TestContext, { network }: Node, number = 1): TestPod {
+async function wirePod(context: TestContext, { network }: Node, number = 1): Promise<TestPod> {
   const pod = podNamespace(context);
   const attachment = { containerId: `container-${number}`, ifName: 'eth0' };
   const record: EndpointReservation = {
@@ -56,20 +56,20 @@ function wirePod(context: TestContext, { network }: Node, number = 1): TestPod {
     mtuBytes: 1450,
     createdAt: '2026-11-21T12:00:00.000Z',
   };
-  wire(network, record);
+  await wire(network, record);
   return { namespace: pod.namespace, record };
 }
 
-function wire(network: PodNetwork, record: EndpointReservation): void {
+async function wire(network: PodNetwork, record: EndpointReservation): Promise<void> {
   using open = network.open(record.namespacePath);
-  open.wire(record);
+  await open.wire(record);
 }
 
 rootTest(
   'what is removed passes nothing and leaves its names at once, and is deleted soon',
   async (context) => {
     const node = makeNode(context);
-    const { namespace, record } = wirePod(context, node);
+    const { namespace, record } = await wirePod(context, node);
     using pod = NetlinkSocket.open({ namespace });
     const host = linkByName(node.socket, record.hostIfName) ?? assert.fail();
     await node.network.unwire(record.hostIfName, record);
@@ -85,7 +85,7 @@ rootTest(
     assert.equal(runIn(namespace, 'ip', 'route'), '');
     assert.equal(runIn(namespace, 'ip', '-6', 'route'), '');
     // The same attachment again, while the old one is still there.
-    wire(node.network, record);
+    await wire(node.network, record);
     assert.equal(linkByName(pod, 'eth0')?.up, true);
     await waitUntil(() => !node.names().includes(doomed));
     assert.deepEqual(node.names(), ['lo', record.hostIfName]);
@@ -98,7 +98,9 @@ rootTest(
   async (context) => {
     const node = makeNode(context);
     runIn(node.namespace, 'ip', 'link', 'add', 'other', 'type', 'veth', 'peer', 'name', 'end');
-    const pods = Array.from({ length: 30 }, (_, index) => wirePod(context, node, index + 1));
+    const pods = await Promise.all(
+      Array.from({ length: 30 }, (_, index) => wirePod(context, node, index + 1)),
+    );
     const now = pods.slice(0, 15);
     const soon = pods.slice(15);
     // Without its record it cannot be found in its pod, so that nobody is told before it is gone.
@@ -124,7 +126,7 @@ for (const { name, command } of unfindable) {
     `an interface that is ${name} in the pod is deleted before anybody is told`,
     async (context) => {
       const node = makeNode(context);
-      const { namespace, record } = wirePod(context, node);
+      const { namespace, record } = await wirePod(context, node);
       runIn(namespace, 'sh', '-c', command);
       const others = runIn(namespace, 'sh', '-c', 'ip -o link show end 2>/dev/null || true');
       await node.network.unwire(record.hostIfName, record);
@@ -138,7 +140,7 @@ rootTest(
   'an interface whose namespace has lost its path is deleted before anybody is told',
   async (context) => {
     const node = makeNode(context);
-    const { record } = wirePod(context, node);
+    const { record } = await wirePod(context, node);
     await node.network.unwire(record.hostIfName, {
       ...record,
       namespacePath: '/run/netns/no-such',
@@ -151,7 +153,7 @@ rootTest(
   'what an agent was killed over is deleted by the next, by name and MAC',
   async (context) => {
     const node = makeNode(context);
-    const { record } = wirePod(context, node);
+    const { record } = await wirePod(context, node);
     for (const line of [
       `link set ${record.hostIfName} name hdx77 down`,
       // As ours but for the MAC; as ours but for the name.

@@ -13,7 +13,7 @@ import {
 } from '../../src/kernel/netlink/link.ts';
 import type { Link } from '../../src/kernel/netlink/link-record.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { addVeth, makeVeth } from '../../src/kernel/netlink/veth.ts';
+import { addVeth, makeVeth, makeVethAside } from '../../src/kernel/netlink/veth.ts';
 import { addVxlan } from '../../src/kernel/netlink/vxlan.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
@@ -39,7 +39,7 @@ function named(socket: NetlinkSocket, name: string): Link {
 
 rootTest(
   'a veth that is made comes back as it is listed, and a name taken is refused',
-  (context) => {
+  async (context) => {
     const here = testNamespace(context);
     const there = testNamespace(context);
     using socket = NetlinkSocket.open({ namespace: here });
@@ -53,7 +53,10 @@ rootTest(
     assert.deepEqual(made, named(socket, 'veth0'));
     assert.equal(made.peerIfIndex, named(peerSocket, 'eth0').ifIndex);
     assert.throws(() => makeVeth(socket, options), { name: 'KernelError', code: 'EEXIST' });
+    await assert.rejects(makeVethAside(socket, options), { name: 'KernelError', code: 'EEXIST' });
     assert.deepEqual(linkByName(socket, 'veth0'), made);
+    const other = { ...options, name: 'veth1', peer: { ...options.peer, name: 'eth1' } };
+    assert.deepEqual(await makeVethAside(socket, other), named(socket, 'veth1'));
   },
 );
 

@@ -18,6 +18,16 @@ export function batch(socket: NetlinkSocket, fill: (requests: RequestSink) => vo
   return socket.submitAll(requests);
 }
 
+/** As `batch`, while this thread does other things. The socket is the caller's alone until it settles. */
+export function batchAside(
+  socket: NetlinkSocket,
+  fill: (requests: RequestSink) => void,
+): Promise<Outcomes> {
+  const requests: Request[] = [];
+  fill({ submit: (request) => requests.push(request) });
+  return socket.submitAllAside(requests);
+}
+
 /** For batches that must succeed as a whole: throws the first failure. */
 export function throwFirst(outcomes: readonly (Error | undefined)[]): void {
   for (const failure of outcomes) {

@@ -8,7 +8,7 @@ import {
   message,
 } from '../../../test/support/fake-netlink.ts';
 import { KernelError } from '../errno.ts';
-import { batch, throwFirst } from './batch.ts';
+import { batch, batchAside, throwFirst } from './batch.ts';
 import type { Message } from './message.ts';
 import type { Query, Request } from './request.ts';
 import { NetlinkSocket } from './socket.ts';
@@ -206,6 +206,26 @@ test('a question has one answer, or a refusal', () => {
     requests.map((each) => acknowledgement(each, 19)),
   );
   assert.throws(() => NetlinkSocket.over(refusing).get(query, value), { code: 'ENODEV' });
+});
+
+test('what goes aside is sent and answered as what does not', async () => {
+  const transport = new FakeTransport((requests) =>
+    requests.map((each) => acknowledgement(each, each.sequence === 2 ? 17 : 0)),
+  );
+  const socket = NetlinkSocket.over(transport);
+  const outcomes = await batchAside(socket, (requests) => {
+    for (const subject of ['a', 'b', 'c']) requests.submit(request(subject));
+  });
+  assert.deepEqual(
+    outcomes.map((failure) => failure?.code),
+    [undefined, 'EEXIST', undefined],
+  );
+  assert.equal(transport.sent.length, 1);
+  await assert.rejects(NetlinkSocket.over(new FakeTransport()).getAside(query, value), {
+    code: 'ENODATA',
+  });
+  const answering = new FakeTransport(([asked]) => [thing(asked?.sequence ?? 0, 5, 0)]);
+  assert.equal(await NetlinkSocket.over(answering).getAside(query, value), 5);
 });
 
 test('an asynchronous request has a socket of its own, which is closed afterwards', async () => {

@@ -33,8 +33,17 @@ const pieceBytes = 64 * 1024;
 // One for all sockets: what is received is parsed before anything else runs, and a socket made for one pod is cheaper so.
 const received: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
 const dumpAttempts = 10;
-// libuv's pool has four threads unless told otherwise; one stays free for files and DNS.
+// libuv's pool has four threads unless told otherwise; one stays free for files and DNS. An agent has one slow request at a
+// time and two aside: the RTNL lock lets one through, the second is there when the event loop has no time for a third.
 const slowRequests = new Slots(3);
+const asideRequests = new Slots(2);
+
+/** Requests that go out in one send. */
+interface Piece {
+  readonly requests: readonly Request[];
+  /** The sequence number of the first. */
+  readonly first: number;
+}
 
 export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   readonly #transport: NetlinkTransport;
@@ -72,6 +81,17 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     return outcomes;
   }
 
+  /** As `submitAll`, while this thread does other things. The socket is the caller's alone until it settles. */
+  async submitAllAside(requests: readonly Request[]): Promise<Outcomes> {
+    const outcomes: (KernelError | undefined)[] = [];
+    while (outcomes.length < requests.length) {
+      const piece = this.#writePiece(requests, outcomes.length);
+      await this.#sendAside();
+      outcomes.push(...this.#acknowledgements(piece.requests, piece.first));
+    }
+    return outcomes;
+  }
+
   /**
    * Performs a request that the kernel takes long over without holding up the event loop: on a socket of its own, up to
    * three in this process side by side. Rejects with KernelError.
@@ -91,13 +111,15 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     this.#writer.clear();
     this.#write(query, query.flags ?? 0);
     this.#transport.send(this.#writer.bytes);
-    for (;;) {
-      for (const message of this.#receive(query)) {
-        if (message.sequence !== this.#sequence) continue;
-        if (message.type !== messageTypes.error) return read(message.payload);
-        throw refused(query, readAcknowledgement(message));
-      }
-    }
+    return this.#answer(query, read);
+  }
+
+  /** As `get`, while this thread does other things. The socket is the caller's alone until it settles. */
+  async getAside<Result>(query: Query, read: (payload: Buffer) => Result): Promise<Result> {
+    this.#writer.clear();
+    this.#write(query, query.flags ?? 0);
+    await this.#sendAside();
+    return this.#answer(query, read);
   }
 
   /**
@@ -118,6 +140,12 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   }
 
   #submitPiece(requests: readonly Request[], start: number): Outcomes {
+    const piece = this.#writePiece(requests, start);
+    this.#transport.send(this.#writer.bytes);
+    return this.#acknowledgements(piece.requests, piece.first);
+  }
+
+  #writePiece(requests: readonly Request[], start: number): Piece {
     this.#writer.clear();
     const first = this.#sequence + 1;
     let end = start;
@@ -127,8 +155,11 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
       this.#write(request, messageFlags.acknowledge | request.flags);
       end++;
     }
-    this.#transport.send(this.#writer.bytes);
-    return this.#acknowledgements(requests.slice(start, end), first);
+    return { requests: requests.slice(start, end), first };
+  }
+
+  #sendAside(): Promise<void> {
+    return asideRequests.run(() => this.#transport.sendAsync(this.#writer.bytes));
   }
 
   #write(request: Query, flags: number): void {
@@ -153,6 +184,16 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
       }
     }
     return outcomes;
+  }
+
+  #answer<Result>(query: Query, read: (payload: Buffer) => Result): Result {
+    for (;;) {
+      for (const message of this.#receive(query)) {
+        if (message.sequence !== this.#sequence) continue;
+        if (message.type !== messageTypes.error) return read(message.payload);
+        throw refused(query, readAcknowledgement(message));
+      }
+    }
   }
 
   /** Undefined when the list changed under way. */

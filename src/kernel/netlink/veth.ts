@@ -13,7 +13,7 @@ import {
   writeLinkSettings,
 } from './link-record.ts';
 import { messageFlags } from './message.ts';
-import type { Request, RequestSink } from './request.ts';
+import type { Query, Request, RequestSink } from './request.ts';
 import type { NetlinkSocket } from './socket.ts';
 
 export interface VethOptions {
@@ -45,8 +45,16 @@ export function addVeth(requests: RequestSink, options: VethOptions): void {
 
 /** As `addVeth`, and what was made comes back in the same exchange. Linux 6.2. */
 export function makeVeth(socket: NetlinkSocket, options: VethOptions): Link {
-  const { flags, ...request } = creation(options);
-  return socket.get({ ...request, flags: flags | messageFlags.echo }, readLink);
+  return socket.get(echoed(creation(options)), readLink);
+}
+
+/** As `makeVeth`, while this thread does other things. The socket is the caller's alone until it settles. */
+export function makeVethAside(socket: NetlinkSocket, options: VethOptions): Promise<Link> {
+  return socket.getAside(echoed(creation(options)), readLink);
+}
+
+function echoed({ flags, ...request }: Request): Query {
+  return { ...request, flags: flags | messageFlags.echo };
 }
 
 function creation(options: VethOptions): Request {

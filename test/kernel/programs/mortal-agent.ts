@@ -52,17 +52,29 @@ function countFiles(): void {
 
 // One by one, also what goes out together.
 function countRequests(): void {
-  const { submitAll, submitAsync, get } = NetlinkSocket.prototype;
+  const { submitAll, submitAllAside, submitAsync, get, getAside } = NetlinkSocket.prototype;
   NetlinkSocket.prototype.submitAll = function (requests) {
     return requests.flatMap((request) => {
       step();
       return submitAll.call(this, [request]);
     });
   };
+  NetlinkSocket.prototype.submitAllAside = async function (requests) {
+    const outcomes: Awaited<ReturnType<typeof submitAllAside>>[number][] = [];
+    for (const request of requests) {
+      step();
+      outcomes.push(...(await submitAllAside.call(this, [request])));
+    }
+    return outcomes;
+  };
   // What makes something and asks for it in one.
   NetlinkSocket.prototype.get = function (query, read) {
     if (((query.flags ?? 0) & messageFlags.create) !== 0) step();
     return get.call(this, query, read) as ReturnType<typeof read>;
+  };
+  NetlinkSocket.prototype.getAside = function (query, read) {
+    step();
+    return getAside.call(this, query, read) as Promise<ReturnType<typeof read>>;
   };
   NetlinkSocket.prototype.submitAsync = function (request) {
     step();
