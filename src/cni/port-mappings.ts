@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { isAddress, parseAddress } from '../net/address.ts';
 import type { Port } from '../net/port.ts';
-import { type PortMapping, portMappingsOverlap } from '../net/port-mapping.ts';
+import { describeHostPort, type PortMapping, portMappingsOverlap } from '../net/port-mapping.ts';
 import { withFieldNames } from './field-names.ts';
 
 const port = z
@@ -50,11 +50,14 @@ const mapping = z.preprocess((value) => withFieldNames(value, fieldNames), conve
 export const portMappingsSchema: z.ZodType<readonly PortMapping[]> = z
   .array(mapping)
   .transform((all) => withoutRepeats(all.filter((each) => each !== undefined)))
-  .refine(
-    (all) =>
-      !all.some((each, at) => all.slice(0, at).some((one) => portMappingsOverlap(one, each))),
-    'is a list that has a host port twice',
-  );
+  .check(({ value: all, issues }) => {
+    const second = all.find((each, at) =>
+      all.slice(0, at).some((one) => portMappingsOverlap(one, each)),
+    );
+    if (second === undefined) return;
+    const message = 'is a host port that is asked for twice';
+    issues.push({ code: 'custom', input: describeHostPort(second), message });
+  });
 
 function withoutRepeats(all: readonly PortMapping[]): readonly PortMapping[] {
   return [...new Map(all.map((each) => [JSON.stringify(each), each])).values()];

@@ -298,7 +298,7 @@ const configurationCases = refused('invalidConfiguration', 'network configuratio
   [capability('portMappings', 8080), 'runtimeConfig.portMappings: 8080 is not a list'],
   [
     capability('portMappings', [hostPort, { ...hostPort, containerPort: 81 }]),
-    'runtimeConfig.portMappings: [{"protocol":"tcp","hostPort":8080,"containerPort":80},{"protocol":"tcp","hostPort":8080,"containerPort":81}] is a list that has a host port twice',
+    'runtimeConfig.portMappings: tcp 8080 is a host port that is asked for twice',
   ],
   [
     port({ containerPort: undefined }),
