@@ -43,7 +43,7 @@ const toDb = { to: db, macs: [gatewayMac, hostMac] } as const;
 const kinds: readonly Kind[] = [
   { program: 'from_pod', what: 'to a pod here', ...fromWeb, to: db },
   { program: 'from_pod', what: 'to a neighbouring node', ...fromWeb, to: places.native },
-  { program: 'from_pod', what: 'into the overlay', ...fromWeb, to: places.tunnelled },
+  { program: 'from_pod', what: 'to the device of the overlay', ...fromWeb, to: places.tunnelled },
   { program: 'from_pod', what: 'to the world', ...fromWeb, to: places.world },
   { program: 'to_pod', what: 'from the world', ifIndex: db.ifIndex, from: places.world, ...toDb },
   { program: 'from_network', what: 'to a pod', ifIndex: uplink, from: places.native, ...toDb },
