@@ -7,6 +7,7 @@
 // nothing without a name. One operation a container at a time; different containers run side by side.
 
 import { existsSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { KeyedQueue } from '../base/keyed-queue.ts';
 import type { Logger } from '../base/log.ts';
 import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
@@ -249,6 +250,8 @@ export class Pods {
 
   async #serve(endpoint: LocalEndpoint): Promise<LocalEndpoint> {
     this.#setLive(endpoint);
+    // Those whose requests have arrived meanwhile begin first.
+    await setImmediate();
     await this.#wirings.ended();
     await this.#node.settle(endpoint);
     this.#store.complete(endpoint);
