@@ -12,6 +12,7 @@ import { PodTcx } from '../datapath/pod-tcx.ts';
 import type { Hook } from '../datapath/tables/attacher.ts';
 import { beginGeneration } from '../datapath/tables/generation.ts';
 import { datapathTables, endpointEntryKeys } from '../datapath/tables/tables.ts';
+import { openIpsec } from '../kernel/netlink/ipsec.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { Nftables } from '../kernel/nftables.ts';
 import type { BpfProgram } from '../kernel/program.ts';
@@ -82,7 +83,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     model,
     uplinks: config.uplinks,
     waitsForCluster: kubernetes !== undefined,
-    listHost: hostLister(socket),
+    listHost: hostLister(socket, owned.use(openIpsec())),
     endpoints: () => pods.endpoints(),
     reconciler,
   });

@@ -62,6 +62,7 @@ const listing: HostListing = {
     address(9, '198.51.100.129'),
   ],
   routes: [defaultRoute(2)],
+  hasIpsec: false,
 };
 
 const choice: UplinkChoice = {

@@ -1,11 +1,13 @@
 // What the node itself looks like: which interfaces lead off it, their MTU and addresses, read over netlink.
 
 import { type InterfaceAddress, listAddresses } from '../kernel/netlink/address.ts';
+import { outgoingPolicies } from '../kernel/netlink/ipsec.ts';
 import { listLinks } from '../kernel/netlink/link.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
 import type { Dumps } from '../kernel/netlink/request.ts';
 import { listRoutes } from '../kernel/netlink/route.ts';
 import type { Route } from '../kernel/netlink/route-record.ts';
+import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { steadyListing } from '../kernel/netlink/steady-listing.ts';
 import type { HostFacts, Uplink } from '../model/host.ts';
 import type { Address } from '../net/address.ts';
@@ -26,18 +28,24 @@ export interface HostListing {
   readonly addresses: readonly InterfaceAddress[];
   /** Default routes, and those with an MTU of their own, are enough. */
   readonly routes: readonly Route[];
+  /** Policies of IPsec decide on what the node sends. */
+  readonly hasIpsec: boolean;
 }
 
-/** Made for being called again and again. The listing throws KernelError. */
-export function hostLister(socket: Dumps): () => HostListing {
+/** Made for being called again and again. `ipsec`: absent where the kernel has none. The listing throws KernelError. */
+export function hostLister(
+  socket: Dumps,
+  ipsec: Pick<NetlinkSocket, 'get'> | undefined,
+): () => HostListing {
   const mainTable = 254;
-  return steadyListing(socket, (dumps) => ({
+  const list = steadyListing(socket, (dumps) => ({
     links: listLinks(dumps),
     addresses: listAddresses(dumps),
     routes: listRoutes(dumps, { table: mainTable }).filter(
       (route) => isDefault(route) || route.mtuBytes !== undefined,
     ),
   }));
+  return () => ({ ...list(), hasIpsec: ipsec !== undefined && outgoingPolicies(ipsec) > 0 });
 }
 
 /** `previous` comes back when nothing changed: what is computed from it is memoised by reference. */
@@ -50,6 +58,7 @@ export function hostFacts(
   const facts: HostFacts = {
     uplinks: chosenLinks(listing, choice).map((link) => uplinkOf(link, listing)),
     ...(vxlan === undefined ? {} : { vxlan: { ifIndex: vxlan.ifIndex } }),
+    ...(listing.hasIpsec ? { hasIpsec: true } : {}),
   };
   return JSON.stringify(facts) === JSON.stringify(previous) && previous ? previous : facts;
 }

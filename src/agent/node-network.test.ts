@@ -69,7 +69,7 @@ function fakeNetwork(mode: ModelConfig['mode'] = 'native'): Fake {
         fake.listings++;
         // The overlay device is there from the first settle on.
         const links = settles.length > 0 && mode === 'vxlan' ? [eth0, overlay] : [eth0];
-        return { links, addresses: [eth0Address], routes: [] };
+        return { links, addresses: [eth0Address], routes: [], hasIpsec: false };
       },
       reconciler: {
         async settle(desired, options): Promise<SettleReport> {

@@ -8,9 +8,9 @@ export class UndoStack {
     this.#undos.push(undo);
   }
 
-  /** Takes a resource along: disposed of on roll-back. */
-  use<Resource extends Disposable>(resource: Resource): Resource {
-    this.push(() => resource[Symbol.dispose]());
+  /** Takes a resource along, if there is one: disposed of on roll-back. */
+  use<Resource extends Disposable | undefined>(resource: Resource): Resource {
+    this.push(() => resource?.[Symbol.dispose]());
     return resource;
   }
 

@@ -25,4 +25,6 @@ export interface HostFacts {
   readonly uplinks: readonly Uplink[];
   /** The VXLAN device, once it exists: overlay routes need its index, so they follow one settle after it is made. */
   readonly vxlan?: { readonly ifIndex: IfIndex } | undefined;
+  /** Policies of IPsec decide on what the node sends. */
+  readonly hasIpsec?: boolean;
 }

@@ -30,6 +30,7 @@ interface Row {
   readonly what: string;
   readonly uplinks: readonly Uplink[];
   readonly own?: NetworkNode;
+  readonly hasIpsec?: true;
   /** Interface index; absent: none. */
   readonly exit?: number;
 }
@@ -54,6 +55,7 @@ const rows: readonly Row[] = [
     uplinks: [{ ...eth0, routeMtuBytes: 1400 }],
     own,
   },
+  { what: 'none where policies of IPsec are to be asked', uplinks: [eth0], own, hasIpsec: true },
   {
     what: 'a route that says what the uplink carries is no obstacle',
     uplinks: [{ ...eth0, routeMtuBytes: 1500 }],
@@ -62,10 +64,10 @@ const rows: readonly Row[] = [
   },
 ];
 
-for (const { what, uplinks, own: node, exit } of rows) {
+for (const { what, uplinks, own: node, exit, ...host } of rows) {
   test(`the exit beside the overlay device: ${what}`, () => {
     const address = parseAddress('198.51.100.1');
     const expected = exit === undefined ? undefined : { ifIndex: exit, address };
-    assert.deepEqual(overlayExit({ uplinks }, node), expected);
+    assert.deepEqual(overlayExit({ uplinks, ...host }, node), expected);
   });
 }

@@ -99,6 +99,16 @@ describe('the way from node to node, vxlan', () => {
     await inPlace(lab(), 'node-2', 'ip route delete 10.200.0.11/32');
     await passesDevicesBy(lab(), ['node-1', 'node-2']);
   });
+
+  rootTest('with a policy of IPsec: the device asks it, from the next look on', async () => {
+    const policy = 'dir out src 10.200.0.12/32 dst 10.200.0.11/32 proto udp';
+    await inPlace(lab(), 'node-2', `ip xfrm policy add ${policy} action block`);
+    await eventually('nothing leaves node-2 against its policy', async () => {
+      return (await ask(lab(), 'db-1', 'web-1', 4)).exitCode === 0 ? undefined : true;
+    });
+    await inPlace(lab(), 'node-2', `ip xfrm policy delete ${policy}`);
+    await passesDevicesBy(lab(), ['node-1', 'node-2']);
+  });
 });
 
 /** Waits until pods' packets leave these nodes without their devices. */
