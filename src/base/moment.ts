@@ -11,7 +11,13 @@ export function moment(): Moment {
   return performance.now() as Moment;
 }
 
-/** ISO 8601, as the wall clock counts at present; `at` may lie ahead. */
+// The two clocks are not read at the same instant: less than this is no setting of the clock, and a moment is told as before.
+const leastStepMs = 500;
+let wallOffsetMs = Date.now() - performance.now();
+
+/** ISO 8601, as the wall clock counts at present: the same each time until that is set. `at` may lie ahead. */
 export function wallTime(at: Moment): string {
-  return new Date(Date.now() + at - performance.now()).toISOString();
+  const offsetMs = Date.now() - performance.now();
+  if (Math.abs(offsetMs - wallOffsetMs) > leastStepMs) wallOffsetMs = offsetMs;
+  return new Date(wallOffsetMs + at).toISOString();
 }
