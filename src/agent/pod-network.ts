@@ -117,6 +117,7 @@ interface PodParts {
 class OpenPod implements PodNamespace {
   readonly #parts: PodParts;
   readonly #socket: NetlinkSocket;
+  #nodeAside: NetlinkSocket | undefined;
 
   constructor(parts: PodParts) {
     this.#parts = parts;
@@ -128,50 +129,51 @@ class OpenPod implements PodNamespace {
   }
 
   async wire(reservation: EndpointReservation): Promise<IfIndex | undefined> {
-    // Of its own: other pods may be wired meanwhile.
-    using socket = this.#parts.inNode(() => NetlinkSocket.open());
-    const host = await this.#makeEnds(reservation, socket);
+    const host = await this.#makeEnds(reservation);
     if (host === undefined) return undefined;
     const { hostIfName } = reservation;
     if (host.peerIfIndex === undefined) {
       throw new Error(`veth ${hostIfName}: the kernel does not say what its other end is`);
     }
-    await this.#configureNodeEnd(reservation, host.ifIndex, socket);
+    await this.#configureNodeEnd(reservation, host.ifIndex);
     await this.#configure(reservation, host.peerIfIndex);
     return host.ifIndex;
   }
 
   // Both down: settings that count when a link comes up go before. Undefined: one of the names is taken.
-  async #makeEnds(
-    { hostIfName, ifName, mac, mtuBytes }: EndpointReservation,
-    socket: NetlinkSocket,
-  ): Promise<Link | undefined> {
-    const { namespace, isAlone } = this.#parts;
+  async #makeEnds({
+    hostIfName,
+    ifName,
+    mac,
+    mtuBytes,
+  }: EndpointReservation): Promise<Link | undefined> {
+    const { namespace, nodeSocket, isAlone } = this.#parts;
     const peer = { name: ifName, namespace, mac, mtuBytes };
     const options = { name: hostIfName, mac: gatewayMac, mtuBytes, peer };
     try {
-      return isAlone() ? makeVeth(socket, options) : await makeVethAside(socket, options);
+      return isAlone()
+        ? makeVeth(nodeSocket, options)
+        : await makeVethAside(this.#ownNodeSocket(), options);
     } catch (error) {
       if (isKernelError(error, 'EEXIST')) return undefined;
       throw error;
     }
   }
 
-  async #configureNodeEnd(
-    reservation: EndpointReservation,
-    ifIndex: IfIndex,
-    socket: NetlinkSocket,
-  ): Promise<void> {
+  async #configureNodeEnd(reservation: EndpointReservation, ifIndex: IfIndex): Promise<void> {
     const { hostIfName, mtuBytes, addresses, bandwidth } = reservation;
-    const { inNode } = this.#parts;
+    const { inNode, nodeSocket } = this.#parts;
     const hasIpv6 = addresses.some((address) => addressFamily(address) === 6);
     inNode(() => setNodeEnd(hostIfName, hasIpv6));
     if (routesLoopback(reservation)) inNode(() => writeSysctl(routeLocalnet(hostIfName), '1'));
     const { ingress } = bandwidth ?? {};
-    const outcomes = await this.#perform(socket, (requests) => {
-      shapeLink(requests, { ifIndex, mtuBytes, limit: ingress });
-      bringUp(requests, ifIndex);
-    });
+    const outcomes = await this.#perform(
+      { here: nodeSocket, aside: () => this.#ownNodeSocket() },
+      (requests) => {
+        shapeLink(requests, { ifIndex, mtuBytes, limit: ingress });
+        bringUp(requests, ifIndex);
+      },
+    );
     throwFirst(outcomes.filter((failure) => hasIpv6 || !isWithoutIpv6(failure)));
   }
 
@@ -184,13 +186,23 @@ class OpenPod implements PodNamespace {
   }
 
   // Aside where others are to be served meanwhile; the way to another thread and back takes a pod that is alone 0.2 ms.
-  async #perform(socket: NetlinkSocket, fill: (requests: RequestSink) => void): Promise<Outcomes> {
-    return this.#parts.isAlone() ? batch(socket, fill) : await batchAside(socket, fill);
+  async #perform(
+    { here, aside }: { readonly here: NetlinkSocket; aside(): NetlinkSocket },
+    fill: (requests: RequestSink) => void,
+  ): Promise<Outcomes> {
+    return this.#parts.isAlone() ? batch(here, fill) : await batchAside(aside(), fill);
+  }
+
+  // The common one is for what is answered at once: other pods may be wired meanwhile.
+  #ownNodeSocket(): NetlinkSocket {
+    this.#nodeAside ??= this.#parts.inNode(() => NetlinkSocket.open());
+    return this.#nodeAside;
   }
 
   [Symbol.dispose](): void {
     this.#parts.onClose();
     this.#socket[Symbol.dispose]();
+    this.#nodeAside?.[Symbol.dispose]();
     this.#parts.namespace[Symbol.dispose]();
   }
 
@@ -202,7 +214,8 @@ class OpenPod implements PodNamespace {
   ): Promise<void> {
     const ipv4 = addresses.filter((address) => addressFamily(address) === 4);
     const ipv6 = addresses.filter((address) => addressFamily(address) === 6);
-    const outcomes = await this.#perform(this.#socket, (requests) => {
+    const inPod = { here: this.#socket, aside: () => this.#socket };
+    const outcomes = await this.#perform(inPod, (requests) => {
       shapeLink(requests, { ifIndex, mtuBytes, limit: bandwidth?.egress });
       setLink(requests, { ifIndex: loopback, up: true });
       bringUp(requests, ifIndex);
@@ -218,7 +231,7 @@ class OpenPod implements PodNamespace {
     }
     this.#parts.namespace.run(() => writeSysctl(`net/ipv6/conf/${ifName}/disable_ipv6`, '0'));
     throwFirst(
-      await this.#perform(this.#socket, (requests) => {
+      await this.#perform(inPod, (requests) => {
         for (const address of ipv6) addToPod(requests, ifIndex, address);
       }),
     );
