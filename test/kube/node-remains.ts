@@ -6,6 +6,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { cgroupMount } from '../../src/lab/cgroup.ts';
+import { foldersBelow } from '../support/folders-below.ts';
 import { nodeInventory } from '../support/node-inventory.ts';
 import { nodeCgroup } from './cluster/cgroups.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
@@ -93,12 +94,8 @@ function filesBelow(folder: string): readonly string[] {
 }
 
 function podCgroups(cluster: KubeCluster, node: string): readonly string[] {
-  const folder = nodeCgroup(cluster.paths, node);
-  const below = readdirSync(folder, { recursive: true, withFileTypes: true, encoding: 'utf8' });
-  return below
-    .filter((entry) => entry.isDirectory())
-    .map(({ parentPath, name }) => join(parentPath, name).slice(cgroupMount().length))
-    .sort();
+  const below = foldersBelow(nodeCgroup(cluster.paths, node));
+  return below.map((path) => path.slice(cgroupMount().length));
 }
 
 async function runtimeList(

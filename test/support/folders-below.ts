@@ -1,0 +1,27 @@
+// The folders of a tree that others change meanwhile: control groups come and go with containers.
+
+import { type Dirent, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Whole paths, sorted; what goes while it is looked at is not there. */
+export function foldersBelow(folder: string): readonly string[] {
+  return foldersIn(folder)
+    .flatMap((path) => [path, ...foldersBelow(path)])
+    .sort();
+}
+
+function foldersIn(folder: string): readonly string[] {
+  return entries(folder)
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(folder, name));
+}
+
+function entries(folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENODEV') return [];
+    throw error;
+  }
+}
