@@ -131,6 +131,14 @@ test('flags win over the file and become what their key holds', () => {
     });
     writeFileSync(file, 'node: [\n');
     assert.throws(() => loadConfig({ file }), { name: 'InputError' });
+    assert.throws(() => loadConfig({ file: `${file}.gone` }), {
+      name: 'InputError',
+      message: `configuration: ${file}.gone is not there`,
+    });
+    assert.throws(() => loadConfig({ file: folder }), {
+      name: 'InputError',
+      message: `configuration: ${folder} cannot be read (EISDIR)`,
+    });
   } finally {
     rmSync(folder, { recursive: true });
   }

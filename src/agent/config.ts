@@ -50,10 +50,20 @@ export function parseConfig(value: unknown, object = 'configuration'): AgentConf
 }
 
 function readYaml(file: string): unknown {
-  const document = parseDocument(readFileSync(file, 'utf8'));
+  const document = parseDocument(readText(file));
   const [error] = document.errors;
   if (error !== undefined) throw new InputError({ object: file, rule: error.message });
   return document.toJS() ?? {};
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    const rule = error.code === 'ENOENT' ? 'is not there' : `cannot be read (${error.code})`;
+    throw new InputError({ object: 'configuration', value: file, rule });
+  }
 }
 
 function inputErrors(issue: z.core.$ZodIssue, root: unknown, object: string): InputError[] {

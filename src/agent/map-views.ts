@@ -11,12 +11,12 @@ interface AnyMap {
   entries(): Iterable<readonly [unknown, unknown]>;
 }
 
-// Of these the reconciler knows how many entries there are: a table's name by the map's.
+// Of these the reconciler knows how many entries there are: a table's name by the map's. An array, which is always full, would
+// look as if it were short of room.
 const tableOfMap: Readonly<Record<string, string>> = {
   endpoints: 'endpoints',
   addresses: 'addresses',
   routes: 'routes-map',
-  underlay: 'underlay',
 };
 
 export interface MapFillSources {

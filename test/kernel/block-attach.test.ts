@@ -4,51 +4,31 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { doomedName, isDoomedName } from '../../src/agent/link-names.ts';
 import { BlockAttacher, podBlocks } from '../../src/datapath/block-attach.ts';
-import { type Datapath, loadDatapath, readDatapathObject } from '../../src/datapath/loader.ts';
+import type { Datapath } from '../../src/datapath/loader.ts';
 import type { AttachedHook, Hook } from '../../src/datapath/tables/attacher.ts';
-import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { listBlockFilters } from '../../src/kernel/netlink/block-filter.ts';
-import { linkByName, setLink } from '../../src/kernel/netlink/link.ts';
+import { setLink } from '../../src/kernel/netlink/link.ts';
 import { clsactOf, listClsact } from '../../src/kernel/netlink/qdisc.ts';
-import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { addVeth } from '../../src/kernel/netlink/veth.ts';
 import type { BpfProgram } from '../../src/kernel/program.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
-import { runIn, testNamespace } from '../support/namespaces.ts';
-import { testPinFolder } from '../support/pin-folder.ts';
+import { type AttachNode, attachNode } from '../support/attach-node.ts';
+import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
-interface Node {
-  readonly namespace: NetworkNamespace;
-  readonly socket: NetlinkSocket;
+interface Node extends Omit<AttachNode, 'load'> {
   load(eventsPerSecond: number): { readonly datapath: Datapath; readonly attacher: BlockAttacher };
-  /** A pair of interfaces. */
-  link(name: string): IfIndex;
 }
 
 function makeNode(context: TestContext): Node {
-  const namespace = testNamespace(context);
-  const socket = NetlinkSocket.open({ namespace });
-  const pinDir = testPinFolder(context);
-  context.after(() => socket[Symbol.dispose]());
+  const node = attachNode(context);
+  const { socket } = node;
   return {
-    namespace,
-    socket,
+    ...node,
     load: (eventsPerSecond) => {
-      const datapath = loadDatapath({
-        pinDir,
-        object: readDatapathObject(),
-        sizes: { endpointEntries: 16, addressEntries: 128, routeEntries: 64, flowEntries: 1024 },
-        constants: { events_per_second_per_cpu: eventsPerSecond },
-      });
-      context.after(() => datapath[Symbol.dispose]());
+      const datapath = node.load(eventsPerSecond);
       const program = (hook: Hook): BpfProgram => datapath.program(hook);
       const attacher = new BlockAttacher({ socket, program, isDoomed: isDoomedName });
       return { datapath, attacher };
-    },
-    link: (name) => {
-      addVeth(socket, { name, up: true, peer: { name: `${name}-peer` } });
-      return linkByName(socket, name)?.ifIndex ?? assert.fail();
     },
   };
 }

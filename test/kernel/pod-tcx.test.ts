@@ -4,21 +4,17 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { doomedName, isDoomedName } from '../../src/agent/link-names.ts';
 import { BlockAttacher, podBlocks } from '../../src/datapath/block-attach.ts';
-import { type Datapath, loadDatapath, readDatapathObject } from '../../src/datapath/loader.ts';
+import type { Datapath } from '../../src/datapath/loader.ts';
 import { podAttacher } from '../../src/datapath/pod-attach.ts';
 import { PodTcx } from '../../src/datapath/pod-tcx.ts';
 import type { AttachedHook, Attacher, Hook } from '../../src/datapath/tables/attacher.ts';
 import { attachTcx, detachTcxProgram, queryTcx } from '../../src/kernel/attach.ts';
-import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { throwFirst } from '../../src/kernel/netlink/batch.ts';
 import { listBlockFilters } from '../../src/kernel/netlink/block-filter.ts';
-import { delLink, linkByName, setLink } from '../../src/kernel/netlink/link.ts';
-import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { addVeth } from '../../src/kernel/netlink/veth.ts';
+import { delLink, setLink } from '../../src/kernel/netlink/link.ts';
 import type { BpfProgram } from '../../src/kernel/program.ts';
+import { type AttachNode, attachNode } from '../support/attach-node.ts';
 import { loadTestObject } from '../support/bpf.ts';
-import { testNamespace } from '../support/namespaces.ts';
-import { testPinFolder } from '../support/pin-folder.ts';
 import { rootTest } from '../support/root-test.ts';
 
 interface Loaded {
@@ -32,54 +28,30 @@ interface Loaded {
   step(): boolean;
 }
 
-interface Node {
-  readonly namespace: NetworkNamespace;
-  readonly socket: NetlinkSocket;
+interface Node extends Omit<AttachNode, 'load'> {
   load(eventsPerSecond: number): Loaded;
-  /** A pair of interfaces: what the one at the node wants. */
+  /** What the interface of a new pair at the node wants. */
   pod(name: string): readonly [AttachedHook, AttachedHook];
   /** Programs at the hook that sees what the pod sends. */
   sending(pod: readonly AttachedHook[]): readonly number[];
 }
 
 function makeNode(context: TestContext): Node {
-  const namespace = testNamespace(context);
-  const socket = NetlinkSocket.open({ namespace });
-  const pinDir = testPinFolder(context);
-  context.after(() => socket[Symbol.dispose]());
+  const node = attachNode(context);
   return {
-    namespace,
-    socket,
-    load: (eventsPerSecond) => load(context, { namespace, socket, pinDir, eventsPerSecond }),
+    ...node,
+    load: (eventsPerSecond) => attachers(node, node.load(eventsPerSecond)),
     pod: (ifName) => {
-      addVeth(socket, { name: ifName, up: true, peer: { name: `${ifName}-peer` } });
-      const ifIndex = linkByName(socket, ifName)?.ifIndex ?? assert.fail();
+      const ifIndex = node.link(ifName);
       const hook = (name: Hook): AttachedHook => ({ ifName, ifIndex, hook: name, current: true });
       return [hook('from_pod'), hook('to_pod')];
     },
     sending: ([hook = assert.fail()]) =>
-      namespace.run(() => queryTcx(hook.ifIndex, 'ingress').map(({ programId }) => programId)),
+      node.namespace.run(() => queryTcx(hook.ifIndex, 'ingress').map(({ programId }) => programId)),
   };
 }
 
-interface LoadOptions {
-  readonly namespace: NetworkNamespace;
-  readonly socket: NetlinkSocket;
-  readonly pinDir: string;
-  readonly eventsPerSecond: number;
-}
-
-function load(
-  context: TestContext,
-  { namespace, socket, pinDir, eventsPerSecond }: LoadOptions,
-): Loaded {
-  const datapath = loadDatapath({
-    pinDir,
-    object: readDatapathObject(),
-    sizes: { endpointEntries: 16, addressEntries: 128, routeEntries: 64, flowEntries: 1024 },
-    constants: { events_per_second_per_cpu: eventsPerSecond },
-  });
-  context.after(() => datapath[Symbol.dispose]());
+function attachers({ namespace, socket }: AttachNode, datapath: Datapath): Loaded {
   const isDoomed = isDoomedName;
   const program = (hook: Hook): BpfProgram => datapath.program(hook);
   const tcx = new PodTcx({ socket, isDoomed, program: () => program('from_pod') });

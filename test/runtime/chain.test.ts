@@ -137,14 +137,19 @@ rootTest(
 const bandwidth = { type: 'bandwidth', capabilities: { bandwidth: true } };
 const rate = 10_000_000;
 
+/** Ours without that capability, and the reference plugin behind it. */
+function withBandwidth({ installed, chain }: ChainNode): Cnitool {
+  const ours = { ...installed.plugins[0], capabilities: { ips: true, mac: true } };
+  return chain({ cniVersion: '1.0.0', plugins: [ours, bandwidth] });
+}
+
 rootTest(
   'bandwidth behind heddle fails at what a pod sends, and leaves nothing once its DEL was sent',
   async (context) => {
     const node = await chainNode(context);
     if (node === undefined) return;
-    const { pod, of, installed } = node;
-    const ours = { ...installed.plugins[0], capabilities: { ips: true, mac: true } };
-    const cnitool = node.chain({ cniVersion: '1.0.0', plugins: [ours, bandwidth] });
+    const { pod, of } = node;
+    const cnitool = withBandwidth(node);
     const egress = { egressRate: rate, egressBurst: rate };
     const both = { ...egress, ingressRate: rate, ingressBurst: rate };
     const before = await nodeState(of);
@@ -165,9 +170,8 @@ rootTest(
   async (context) => {
     const node = await chainNode(context);
     if (node === undefined) return;
-    const { pod, of, installed } = node;
-    const ours = { ...installed.plugins[0], capabilities: { ips: true, mac: true } };
-    const cnitool = node.chain({ cniVersion: '1.0.0', plugins: [ours, bandwidth] });
+    const { pod, of } = node;
+    const cnitool = withBandwidth(node);
     const before = await nodeState(of);
     // Without limits it does nothing; its CHECK would crash, with a null pointer.
     for (const verb of ['add', 'del']) succeeds(cnitool(verb, pod.path));

@@ -13,9 +13,7 @@ import type { NetlinkSocket, Outcomes } from './socket.ts';
  *     });
  */
 export function batch(socket: NetlinkSocket, fill: (requests: RequestSink) => void): Outcomes {
-  const requests: Request[] = [];
-  fill({ submit: (request) => requests.push(request) });
-  return socket.submitAll(requests);
+  return socket.submitAll(collected(fill));
 }
 
 /** As `batch`, while this thread does other things. The socket is the caller's alone until it settles. */
@@ -23,9 +21,7 @@ export function batchAside(
   socket: NetlinkSocket,
   fill: (requests: RequestSink) => void,
 ): Promise<Outcomes> {
-  const requests: Request[] = [];
-  fill({ submit: (request) => requests.push(request) });
-  return socket.submitAllAside(requests);
+  return socket.submitAllAside(collected(fill));
 }
 
 /** For batches that must succeed as a whole: throws the first failure. */
@@ -33,4 +29,10 @@ export function throwFirst(outcomes: readonly (Error | undefined)[]): void {
   for (const failure of outcomes) {
     if (failure !== undefined) throw failure;
   }
+}
+
+function collected(fill: (requests: RequestSink) => void): readonly Request[] {
+  const requests: Request[] = [];
+  fill({ submit: (request) => requests.push(request) });
+  return requests;
 }
