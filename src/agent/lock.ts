@@ -1,48 +1,86 @@
-// One agent a state directory, a pin directory and a network namespace: an flock on stateDir/agent.lock, one on the directory
-// of pins itself, and a name that only one socket of a namespace can have. The kernel drops them when the process ends,
-// however it ends.
+// One agent per state directory and pin directory: an flock on stateDir/agent.lock and one on the directory of pins itself.
+// The kernel drops them when the process ends, however it ends. Per network namespace: network-lock.ts.
 
-import { existsSync, ftruncateSync, mkdirSync, readFileSync, writeSync } from 'node:fs';
+import {
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  ftruncateSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../base/input-error.ts';
 import { isKernelError } from '../kernel/errno.ts';
-import { bind, close, open, openFlags, socket, tryLock } from '../kernel/libc.ts';
-
-const unixDomain = 1;
-const streamType = 1;
-// A struct sockaddr_un: a name that begins with a zero byte is in no file system, but in the network namespace (unix(7)).
-const agentName: Uint8Array = Buffer.concat([
-  new Uint8Array(new Uint16Array([unixDomain]).buffer),
-  Buffer.from('\0heddle-agent'),
-]);
+import { close, noFollow, open, openFlags, tryLock } from '../kernel/libc.ts';
+import { ownFolder } from './private-folder.ts';
 
 export class AgentLock implements Disposable {
-  readonly #fd: number;
+  readonly #stateDir: string;
+  /** What was wrong with the state directory and was put right, in words. */
+  readonly warning: string | undefined;
+  #fd: number;
 
-  private constructor(fd: number) {
+  private constructor(stateDir: string, fd: number, warning: string | undefined) {
+    this.#stateDir = stateDir;
     this.#fd = fd;
+    this.warning = warning;
   }
 
   /** Makes the state directory when it is missing. Throws InputError with the holder's pid when an agent has it. */
   static acquire(stateDir: string): AgentLock {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    const path = join(stateDir, 'agent.lock');
-    const fd = open(path, openFlags.readWrite | openFlags.create, 0o600);
-    if (!tryLock(fd)) {
-      close(fd);
-      throw new InputError({
-        object: 'stateDir',
-        value: stateDir,
-        rule: `is in use by another heddle agent (pid ${holder(path) ?? 'unknown'})`,
-      });
-    }
-    ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`, 0);
-    return new AgentLock(fd);
+    const warning = ownFolder('stateDir', stateDir);
+    return new AgentLock(stateDir, lockFile(stateDir), warning);
+  }
+
+  /** Takes the lock again where its file was deleted under the running agent. Throws InputError when that cannot be done. */
+  keep(): void {
+    const found = statSync(lockPath(this.#stateDir), { throwIfNoEntry: false });
+    if (found?.ino === fstatSync(this.#fd).ino) return;
+    ownFolder('stateDir', this.#stateDir);
+    const fd = lockFile(this.#stateDir);
+    close(this.#fd);
+    this.#fd = fd;
   }
 
   [Symbol.dispose](): void {
     close(this.#fd);
+  }
+}
+
+function lockPath(stateDir: string): string {
+  return join(stateDir, 'agent.lock');
+}
+
+/** The descriptor that holds the lock. */
+function lockFile(stateDir: string): number {
+  const path = lockPath(stateDir);
+  const fd = openLock(stateDir, path);
+  if (!tryLock(fd)) {
+    close(fd);
+    const rule = `is in use by another heddle agent (pid ${holder(path) ?? 'unknown'})`;
+    throw new InputError({ object: 'stateDir', value: stateDir, rule });
+  }
+  try {
+    // Whoever can open it can lock it.
+    fchmodSync(fd, 0o600);
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch (error) {
+    // On a disk that is full the lock holds all the same; only its holder's number is not there to read.
+    if (!isFileError(error)) throw error;
+  }
+  return fd;
+}
+
+function openLock(stateDir: string, path: string): number {
+  try {
+    return open(path, openFlags.readWrite | openFlags.create | noFollow, 0o600);
+  } catch (error) {
+    if (!isKernelError(error)) throw error;
+    const rule = `has no usable lock file: ${error.message}`;
+    throw new InputError({ object: 'stateDir', value: stateDir, rule }, { cause: error });
   }
 }
 
@@ -52,34 +90,19 @@ export class AgentLock implements Disposable {
  * file that could tell it.
  */
 export function lockPins(pinDir: string): Disposable {
-  mkdirSync(pinDir, { recursive: true, mode: 0o700 });
+  ownFolder('pinDir', pinDir);
   const fd = open(pinDir, openFlags.readOnly);
+  // Whoever can open it can lock it.
+  fchmodSync(fd, 0o700);
   if (tryLock(fd)) return { [Symbol.dispose]: () => close(fd) };
   close(fd);
   const rule = 'is in use by another heddle agent, which has another stateDir';
   throw new InputError({ object: 'pinDir', value: pinDir, rule });
 }
 
-/**
- * In the network namespace of the calling thread. Two agents that share nothing else would still write the same nftables
- * table, blocks of filters and routes in turn. Throws InputError when an agent has it.
- */
-export function lockNetwork(): Disposable {
-  const fd = socket(unixDomain, streamType, 0);
-  try {
-    bind(fd, agentName);
-  } catch (error) {
-    close(fd);
-    if (!isKernelError(error, 'EADDRINUSE')) throw error;
-    const rule = 'is in use by another heddle agent, which has another stateDir and pinDir';
-    throw new InputError({ object: 'network namespace', rule });
-  }
-  return { [Symbol.dispose]: () => close(fd) };
-}
-
 /** Process id of the agent that runs with this state directory; undefined when none does. */
 export function runningAgent(stateDir: string): number | undefined {
-  const path = join(stateDir, 'agent.lock');
+  const path = lockPath(stateDir);
   let fd: number;
   try {
     fd = open(path, openFlags.readWrite);
@@ -102,4 +125,8 @@ function holder(path: string): number | undefined {
     if (existsSync(`/proc/${pid}`) || tries === 50) return Number.isNaN(pid) ? undefined : pid;
     Atomics.wait(pause, 0, 0, 10);
   }
+}
+
+function isFileError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error;
 }

@@ -7,7 +7,8 @@ import { createLogger } from '../base/log.ts';
 import { bpffsPath, checkHost, mountBpffs } from '../kernel/requirements.ts';
 import { Agent } from './agent.ts';
 import type { AgentConfig } from './config-schema.ts';
-import { AgentLock, lockNetwork, lockPins } from './lock.ts';
+import { AgentLock, lockPins } from './lock.ts';
+import { lockNetwork } from './network-lock.ts';
 
 /**
  * Runs the agent in the network namespace of the calling thread until `signal` aborts, and leaves the data path in place.
@@ -18,9 +19,12 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   const runtimeMs = Math.round(performance.now());
   prepareHost(config);
   const log = createLogger({ level: config.logLevel, fields: { node: config.node } });
-  using _lock = AgentLock.acquire(config.stateDir);
+  using lock = AgentLock.acquire(config.stateDir);
   using _pins = lockPins(config.pinDir);
-  using _network = lockNetwork();
+  using network = lockNetwork();
+  for (const warning of [lock.warning, network.warning]) {
+    if (warning !== undefined) log.warn({}, warning);
+  }
   const agent = new Agent(config, log, runtimeMs);
   try {
     await agent.run(signal);

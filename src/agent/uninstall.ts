@@ -19,6 +19,7 @@ import { overlayDeviceName } from '../model/overlay-device.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { isEndpointName } from './link-names.ts';
 import { runningAgent } from './lock.ts';
+import { networkHolder } from './network-lock.ts';
 import { gatewayMac } from './pod-gateway.ts';
 import { sysctlMemory } from './sysctl-memory.ts';
 
@@ -38,6 +39,11 @@ export async function uninstall(options: UninstallOptions): Promise<readonly Rem
   if (pid !== undefined) {
     const rule = `is in use by an agent (pid ${pid}): stop it first`;
     throw new InputError({ object: 'stateDir', value: options.stateDir, rule });
+  }
+  const holder = networkHolder();
+  if (holder !== undefined) {
+    const rule = `is in use by an agent (pid ${holder.pid ?? 'unknown'}): stop it first`;
+    throw new InputError({ object: 'network namespace', rule });
   }
   const pins = describePins(options.pinDir);
   using socket = NetlinkSocket.open();

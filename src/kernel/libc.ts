@@ -1,6 +1,7 @@
 // The C library's system calls, synchronous, through koffi. Each returns its result or throws a KernelError.
 // Nothing else loads libc. koffi reports errno only directly after a sync call, so `checked` reads it at once.
 
+import { constants } from 'node:fs';
 import koffi from 'koffi';
 import { errno, KernelError } from './errno.ts';
 
@@ -41,6 +42,9 @@ export const openFlags = {
   create: 0o100,
   closeOnExec: 0o2000000,
 } as const;
+
+/** O_NOFOLLOW: another number on each architecture. */
+export const noFollow: number = constants.O_NOFOLLOW;
 
 /** `mode` matters only with `create`. Throws KernelError. */
 export function open(path: string, flags: number, mode = 0o600): number {
