@@ -4,7 +4,8 @@
 import { listAddresses } from '../kernel/netlink/address.ts';
 import { linkByName } from '../kernel/netlink/link.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
-import { listNeighbours } from '../kernel/netlink/neighbour.ts';
+import { neighbourOf } from '../kernel/netlink/neighbour.ts';
+import { PartialDumps } from '../kernel/netlink/partial-listing.ts';
 import { listRoutes } from '../kernel/netlink/route.ts';
 import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
@@ -73,29 +74,44 @@ function linkDifferences(
   return differences;
 }
 
+// What ADD gave a pod comes first in the kernel's lists (the address that was there first, the default route). The pod makes
+// the rest of them as long as it likes, and nobody waits for its end.
+const mostListed = 1000;
+
 function podSideDifferences(
   { addresses, ifName }: LocalEndpoint,
   pod: NetlinkSocket,
   ifIndex: IfIndex,
 ): string[] {
   const differences: string[] = [];
-  const assigned = listAddresses(pod, { ifIndex });
-  const neighbours = listNeighbours(pod, { ifIndex });
-  const routes = listRoutes(pod, { table: 254, ifIndex });
+  const dumps = {
+    addresses: new PartialDumps(pod, mostListed),
+    routes: new PartialDumps(pod, mostListed),
+  };
+  const assigned = listAddresses(dumps.addresses, { ifIndex });
+  const routes = listRoutes(dumps.routes, { table: 254, ifIndex });
   for (const address of addresses) {
     const family = addressFamily(address);
     const gateway = podGateways[family];
     if (!assigned.some((entry) => entry.address === address)) {
-      differences.push(`interface ${ifName} in the pod has lost its address ${address}`);
+      differences.push(
+        `interface ${ifName} in the pod has lost its address ${address}${unlessBeyond(dumps.addresses)}`,
+      );
     }
     const { destination } = podDefaultRoute(family, ifIndex);
     if (!routes.some((route) => route.destination === destination && route.gateway === gateway)) {
-      differences.push(`the pod has lost its route ${destination} via ${gateway}`);
+      differences.push(
+        `the pod has lost its route ${destination} via ${gateway}${unlessBeyond(dumps.routes)}`,
+      );
     }
-    const neighbour = neighbours.find((entry) => entry.address === gateway);
+    const neighbour = neighbourOf(pod, { ifIndex, address: gateway });
     if (neighbour?.mac !== gatewayMac || neighbour.state !== 'permanent') {
       differences.push(`the pod has lost the permanent neighbour entry of its gateway ${gateway}`);
     }
   }
   return differences;
+}
+
+function unlessBeyond({ isWhole }: PartialDumps): string {
+  return isWhole ? '' : `, or it is not among the first ${mostListed} that the pod has`;
 }

@@ -3,11 +3,13 @@
 import { type Address, addressBytes, addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { type Mac, macBytes } from '../../net/mac.ts';
+import { isKernelError } from '../errno.ts';
 import { Attributes } from './attribute.ts';
 import { familyNumbers, familyOf } from './family.ts';
 import { malformed, messageFlags } from './message.ts';
 import { withoutAbsent } from './record.ts';
 import type { Dumps, Query, Request, RequestSink } from './request.ts';
+import type { NetlinkSocket } from './socket.ts';
 
 // NUD_*
 const states = {
@@ -89,6 +91,28 @@ export function listNeighbours(
     },
   };
   return socket.dump(query, readNeighbour);
+}
+
+/** Equivalent to: `ip neigh get A dev X`. Undefined when there is none. Throws KernelError (ENODEV). */
+export function neighbourOf(
+  socket: NetlinkSocket,
+  { ifIndex, address }: Pick<NeighbourOptions, 'ifIndex' | 'address'>,
+): Neighbour | undefined {
+  const query: Query = {
+    call: 'neigh get',
+    subject: `${address} dev index ${ifIndex}`,
+    type: messages.get,
+    write: (message) => {
+      message.u32(familyNumbers[addressFamily(address)]).u32(ifIndex).u32(0);
+      message.attribute(attributeTypes.address, addressBytes(address));
+    },
+  };
+  try {
+    return socket.get(query, readNeighbour);
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -46,7 +46,7 @@ interface Piece {
 }
 
 export class NetlinkSocket implements RequestSink, Dumps, Disposable {
-  readonly #transport: NetlinkTransport;
+  #transport: NetlinkTransport;
   readonly #writer = new MessageWriter();
   #sequence = 0;
 
@@ -135,8 +135,52 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     throw new KernelError({ call: query.call, subject: query.subject, code: 'EAGAIN', detail });
   }
 
+  /**
+   * As `dump`, for a list that another process makes as long as it likes: the first `most` answers, and whether those are
+   * all. The kernel builds a list piece by piece and drops it with its socket, so that a long one costs no more than its
+   * beginning. A list that changes meanwhile is not read again.
+   */
+  dumpSome<Result>(
+    query: Query,
+    read: (payload: Buffer) => Result | undefined,
+    most: number,
+  ): { readonly results: readonly Result[]; readonly isWhole: boolean } {
+    const results: Result[] = [];
+    try {
+      for (const message of this.#answers(query)) {
+        if (isEnd(query, message)) return { results, isWhole: true };
+        if (results.length === most) break;
+        const result = read(message.payload);
+        if (result !== undefined) results.push(result);
+      }
+    } catch (error) {
+      this.#startOver();
+      throw error;
+    }
+    this.#startOver();
+    return { results, isWhole: false };
+  }
+
   [Symbol.dispose](): void {
     this.#transport[Symbol.dispose]();
+  }
+
+  #startOver(): void {
+    const fresh = this.#transport.sibling();
+    this.#transport[Symbol.dispose]();
+    this.#transport = fresh;
+  }
+
+  /** Of a dump, its end included; for callers that stop there or earlier. */
+  *#answers(query: Query): Generator<Message> {
+    this.#writer.clear();
+    this.#write(query, messageFlags.dump);
+    this.#transport.send(this.#writer.bytes);
+    for (;;) {
+      for (const message of this.#receive(query)) {
+        if (message.sequence === this.#sequence) yield message;
+      }
+    }
   }
 
   #submitPiece(requests: readonly Request[], start: number): Outcomes {
@@ -210,8 +254,7 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
       for (const message of this.#receive(query)) {
         if (message.sequence !== this.#sequence) continue;
         if ((message.flags & messageFlags.dumpInterrupted) !== 0) interrupted = true;
-        if (message.type === messageTypes.done || message.type === messageTypes.error) {
-          throwIfRefused(query, message);
+        if (isEnd(query, message)) {
           return interrupted ? undefined : results;
         }
         const result = read(message.payload);
@@ -240,9 +283,12 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   }
 }
 
-function throwIfRefused(query: Query, message: Message): void {
+/** Throws KernelError when it is the end because the kernel refused. */
+function isEnd(query: Query, message: Message): boolean {
+  if (message.type !== messageTypes.done && message.type !== messageTypes.error) return false;
   const end = message.type === messageTypes.done ? readDone(message) : readAcknowledgement(message);
   if (end.errno !== 0) throw refused(query, end);
+  return true;
 }
 
 // Without a stack: it would be this file's, and many refusals are expected (what is to be deleted is gone), where making

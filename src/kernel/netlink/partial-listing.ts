@@ -1,0 +1,28 @@
+// Listing in a namespace whose owner decides how much there is: a pod with CAP_NET_ADMIN adds addresses and routes by the
+// hundred thousand, and whoever looks for one of them must not read them all.
+
+import type { Dumps, Query } from './request.ts';
+import type { NetlinkSocket } from './socket.ts';
+
+/** Gives the `list*` functions the first `most` answers of each dump. */
+export class PartialDumps implements Dumps {
+  readonly #socket: NetlinkSocket;
+  readonly #most: number;
+  #isWhole = true;
+
+  constructor(socket: NetlinkSocket, most: number) {
+    this.#socket = socket;
+    this.#most = most;
+  }
+
+  /** Whether each dump so far had all there is. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  dump<Result>(query: Query, read: (payload: Buffer) => Result | undefined): Result[] {
+    const { results, isWhole } = this.#socket.dumpSome(query, read, this.#most);
+    this.#isWhole &&= isWhole;
+    return [...results];
+  }
+}

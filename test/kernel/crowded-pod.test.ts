@@ -1,0 +1,119 @@
+// A pod with CAP_NET_ADMIN fills its own namespace: what the agent does for it takes no longer, and the agent goes on
+// answering others meanwhile.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { listAddresses } from '../../src/kernel/netlink/address.ts';
+import { PartialDumps } from '../../src/kernel/netlink/partial-listing.ts';
+import { listRoutes } from '../../src/kernel/netlink/route.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import type { IfIndex } from '../../src/net/if-index.ts';
+import {
+  type AgentPlace,
+  agentPlace,
+  cniBeside,
+  get,
+  podNamespace,
+  startAgent,
+} from '../support/agent-process.ts';
+import { runIn, testNamespace } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const count = 20_000;
+const containerId = 'crowded';
+// On an idle machine they are 20 ms; with a listing of everything they were 3,000.
+const longestAnswerMs = 1000;
+
+/** What `ip -batch` does in the pod, once for each number. */
+const crowds: readonly {
+  readonly name: string;
+  readonly before?: string;
+  readonly line: (high: number, low: number) => string;
+  readonly differs?: RegExp;
+}[] = [
+  {
+    name: 'addresses',
+    // The kernel takes them quicker so.
+    before: 'ip link set eth0 down',
+    line: (high, low) => `address add 10.9.${high}.${low}/32 dev eth0`,
+    differs: /is down/,
+  },
+  { name: 'routes', line: (high, low) => `route add 10.9.${high}.${low}/32 dev eth0` },
+  {
+    name: 'neighbours',
+    line: (high, low) => `neigh add 10.9.${high}.${low} lladdr 02:00:5e:10:00:01 dev eth0`,
+  },
+  { name: 'rules', line: (high, low) => `rule add from 10.9.${high}.${low} lookup 77` },
+  { name: 'links', line: (high, low) => `link add d${high}-${low} type bridge` },
+];
+
+for (const { name, before = 'true', line, differs } of crowds) {
+  // Rules and links take the kernel itself too long to make.
+  const made = name === 'rules' ? count / 10 : name === 'links' ? count / 40 : count;
+  rootTest(
+    `${made} ${name} in a pod hold up neither its CHECK nor its DEL nor others`,
+    async (context) => {
+      const place = agentPlace(context);
+      await startAgent(context, place);
+      const pod = podNamespace(context);
+      const call = { containerId, netns: pod.path };
+      const added = await cniBeside(place, { verb: 'ADD', ...call });
+      assert.equal(added.exitCode, 0, JSON.stringify(added.answer));
+      const file = path.join(place.folder, 'batch');
+      const lines = Array.from({ length: made }, (_, index) => line(index >> 8, index & 255));
+      fs.writeFileSync(file, `${lines.join('\n')}\n`);
+      runIn(pod.namespace, 'sh', '-c', `${before}; ip -batch ${file}`);
+      const watch = watchAnswers(place);
+      const more = { prevResult: added.answer };
+      const checked = await cniBeside(place, { verb: 'CHECK', ...call, more });
+      if (differs === undefined) assert.equal(checked.exitCode, 0, JSON.stringify(checked.answer));
+      else assert.match(checked.answer?.msg ?? '', differs);
+      const deleted = await cniBeside(place, { verb: 'DEL', ...call });
+      assert.deepEqual(deleted, { exitCode: 0, answer: undefined });
+      const longest = await watch.end();
+      assert.ok(longest < longestAnswerMs, `an answer took ${longest.toFixed()} ms`);
+    },
+  );
+}
+
+rootTest('a listing that ends early has the beginning, and its socket goes on', (context) => {
+  const namespace = testNamespace(context);
+  const ifIndex = 1 as IfIndex;
+  runIn(namespace, 'ip', 'link', 'set', 'lo', 'up');
+  const lines = Array.from(
+    { length: 1000 },
+    (_, at) => `route add 10.9.${at >> 8}.${at & 255} dev lo`,
+  );
+  runIn(namespace, 'sh', '-c', `printf '${lines.join('\\n')}\\n' | ip -batch -`);
+  using socket = NetlinkSocket.open({ namespace });
+  const some = new PartialDumps(socket, 100);
+  assert.equal(listRoutes(some, { ifIndex, family: 4, table: 254 }).length, 100);
+  assert.equal(some.isWhole, false);
+  const all = new PartialDumps(socket, 10_000);
+  assert.equal(listRoutes(all, { ifIndex, family: 4, table: 254 }).length, 1000);
+  assert.equal(listAddresses(all, { ifIndex }).length, 2);
+  assert.equal(all.isWhole, true);
+});
+
+/** Asks for the agent's health again and again; `end` gives how long the slowest answer took, in ms. */
+function watchAnswers(place: AgentPlace): { end(): Promise<number> } {
+  let longest = 0;
+  let isOver = false;
+  const asking = (async () => {
+    while (!isOver) {
+      const began = performance.now();
+      await get(place, '/healthz');
+      longest = Math.max(longest, performance.now() - began);
+      await setTimeout(5);
+    }
+  })();
+  return {
+    end: async () => {
+      isOver = true;
+      await asking;
+      return longest;
+    },
+  };
+}
