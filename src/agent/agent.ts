@@ -78,7 +78,7 @@ export class Agent {
     if (signal.aborted) return;
     if (this.#parts.kubernetes !== undefined) this.#endGrowth = growNursery();
     // Subscribed before anything is looked at, so that no change falls in between.
-    const kinds = ['link', 'address', 'route'] as const;
+    const kinds = ['link', 'address', 'route', 'setting'] as const;
     const notifications = subscribe({ kinds, filter: hostFilter, signal: stop });
     await pods.restore();
     await this.#listen();

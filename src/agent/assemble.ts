@@ -29,6 +29,7 @@ import type { AgentConfig } from './config-schema.ts';
 import { type KernelTruth, recoverRecord } from './endpoint-recovery.ts';
 import { EndpointStore } from './endpoint-store.ts';
 import { hostLister } from './host-facts.ts';
+import { HostLooks } from './host-looks.ts';
 import { Journal } from './journal.ts';
 import { kernelTruth } from './kernel-truth.ts';
 import { isDoomedName } from './link-names.ts';
@@ -75,7 +76,8 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const journal = new Journal(log);
   const nft = owned.use(Nftables.open());
   const podTcx = podTcxOf(datapath, socket);
-  const reconciler = reconcilerOf(config, { datapath, socket, journal, nft, podTcx });
+  const host = new HostLooks(hostLister(socket, owned.use(openIpsec())));
+  const reconciler = reconcilerOf(config, { datapath, socket, journal, nft, podTcx, host });
   const model = modelConfig(config);
   const cluster = clusterParts(config.cluster, { model, log, owned });
   const { kubernetes } = cluster;
@@ -83,7 +85,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     model,
     uplinks: config.uplinks,
     waitsForCluster: kubernetes !== undefined,
-    listHost: hostLister(socket, owned.use(openIpsec())),
+    listHost: () => host.look(),
     endpoints: () => pods.endpoints(),
     reconciler,
   });
@@ -195,11 +197,12 @@ interface ReconcilerParts {
   readonly journal: Journal;
   readonly nft: Nftables;
   readonly podTcx: PodTcx;
+  readonly host: HostLooks;
 }
 
 function reconcilerOf(
   { stateDir }: AgentConfig,
-  { datapath, socket, journal, nft, podTcx }: ReconcilerParts,
+  { datapath, socket, journal, nft, podTcx, host }: ReconcilerParts,
 ): Reconciler<DesiredState> {
   const program = (hook: Hook): BpfProgram => datapath.program(hook);
   const block = new BlockAttacher({ socket, program, isDoomed: isDoomedName });
@@ -212,6 +215,7 @@ function reconcilerOf(
       node: new TcxAttacher({ folder: datapath.paths.links, program }),
     }),
     sysctlMemory: sysctlMemory(join(stateDir, 'sysctls.json')),
+    settingsByLink: (ifIndex) => host.settings(ifIndex),
   });
   return new Reconciler(tables, { onRestored: (restored) => journal.restored(restored) });
 }

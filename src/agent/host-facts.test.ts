@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InterfaceAddress } from '../kernel/netlink/address.ts';
-import type { Link } from '../kernel/netlink/link-record.ts';
+import type { ConfiguredLink } from '../kernel/netlink/devconf.ts';
 import type { Route } from '../kernel/netlink/route-record.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -9,7 +9,7 @@ import { parseMac } from '../net/mac.ts';
 import { parsePrefix } from '../net/prefix.ts';
 import { type HostListing, hostFacts, type UplinkChoice } from './host-facts.ts';
 
-function link(ifIndex: number, name: string, fields: Partial<Link> = {}): Link {
+function link(ifIndex: number, name: string, fields: Partial<ConfiguredLink> = {}): ConfiguredLink {
   return {
     ifIndex: ifIndex as IfIndex,
     name,
@@ -111,6 +111,37 @@ test('an uplink has its MAC and the least MTU that a route out of it says; such 
     facts.uplinks.map((uplink) => ({ ...uplink, addresses: [] })),
     [{ ifIndex: 2, name: 'eth0', mtuBytes: 1500, mac, routeMtuBytes: 1300, addresses: [] }],
   );
+});
+
+const asks = { forwarding: 0, acceptRa: 1, disabled: false, heardRouter: false };
+
+test('of other interfaces those take router advertisements that are hardware, were answered, or were made to', () => {
+  const byRouter: Route = { ...defaultRoute(15), protocol: 9 };
+  const ipv6 = asks;
+  const facts = hostFacts(
+    {
+      ...listing,
+      links: [
+        link(1, 'lo', { ipv6 }),
+        link(2, 'eth0', { ipv6 }),
+        link(10, 'eth2', { ipv6 }),
+        link(11, 'eth2.7', { ipv6, kind: 'vlan' }),
+        link(12, 'br0', { ipv6, kind: 'bridge' }),
+        link(13, 'br1', { ipv6: { ...ipv6, heardRouter: true }, kind: 'bridge' }),
+        link(14, 'veth0', { ipv6: { ...ipv6, acceptRa: 2 }, kind: 'veth' }),
+        link(15, 'veth1', { ipv6, kind: 'veth' }),
+        link(16, 'eth3', { ipv6: { ...ipv6, acceptRa: 0 } }),
+        link(17, 'eth4', { ipv6: { ...ipv6, disabled: true } }),
+        link(18, 'eth5', { ipv6, master: 12 as IfIndex }),
+        link(19, 'eth6'),
+        link(20, 'hd0123456789a', { ipv6: { ...ipv6, heardRouter: true }, kind: 'veth' }),
+        link(21, 'heddle_vxlan', { ipv6: { ...ipv6, acceptRa: 2 }, kind: 'vxlan' }),
+      ],
+      routes: [defaultRoute(2), { ...byRouter, destination: parsePrefix('2001:db8:7::/48') }],
+    },
+    choice,
+  );
+  assert.deepEqual(facts.routerAdvertised, ['eth2', 'eth2.7', 'br1', 'veth0', 'veth1']);
 });
 
 test('configured names win; those that are not there yet are not there', () => {

@@ -1,8 +1,9 @@
 // What the node itself looks like: which interfaces lead off it, their MTU and addresses, read over netlink.
 
+import { routeProtocol } from '../datapath/tables/routes.ts';
 import { type InterfaceAddress, listAddresses } from '../kernel/netlink/address.ts';
+import { type ConfiguredLink, listConfiguredLinks } from '../kernel/netlink/devconf.ts';
 import { outgoingPolicies } from '../kernel/netlink/ipsec.ts';
-import { listLinks } from '../kernel/netlink/link.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
 import type { Dumps } from '../kernel/netlink/request.ts';
 import { listRoutes } from '../kernel/netlink/route.ts';
@@ -12,6 +13,7 @@ import { steadyListing } from '../kernel/netlink/steady-listing.ts';
 import type { HostFacts, Uplink } from '../model/host.ts';
 import type { Address } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
+import { isEndpointName } from './link-names.ts';
 
 export interface UplinkChoice {
   /** Interface names, or `auto`. */
@@ -24,9 +26,9 @@ export interface UplinkChoice {
 
 /** The kernel's answers that the facts are made from. */
 export interface HostListing {
-  readonly links: readonly Link[];
+  readonly links: readonly ConfiguredLink[];
   readonly addresses: readonly InterfaceAddress[];
-  /** Default routes, and those with an MTU of their own, are enough. */
+  /** Of the main table, without our own. */
   readonly routes: readonly Route[];
   /** Policies of IPsec decide on what the node sends. */
   readonly hasIpsec: boolean;
@@ -39,10 +41,10 @@ export function hostLister(
 ): () => HostListing {
   const mainTable = 254;
   const list = steadyListing(socket, (dumps) => ({
-    links: listLinks(dumps),
+    links: listConfiguredLinks(dumps),
     addresses: listAddresses(dumps),
     routes: listRoutes(dumps, { table: mainTable }).filter(
-      (route) => isDefault(route) || route.mtuBytes !== undefined,
+      (route) => route.protocol !== routeProtocol,
     ),
   }));
   return () => ({ ...list(), hasIpsec: ipsec !== undefined && outgoingPolicies(ipsec) > 0 });
@@ -55,16 +57,21 @@ export function hostFacts(
   previous?: HostFacts,
 ): HostFacts {
   const vxlan = listing.links.find((link) => link.name === choice.overlayDevice);
+  const uplinks = chosenLinks(listing, choice);
+  const routerAdvertised = listing.links
+    .filter((link) => !uplinks.includes(link) && link !== vxlan && takesRouters(link, listing))
+    .map(({ name }) => name);
   const facts: HostFacts = {
-    uplinks: chosenLinks(listing, choice).map((link) => uplinkOf(link, listing)),
+    uplinks: uplinks.map((link) => uplinkOf(link, listing)),
     ...(vxlan === undefined ? {} : { vxlan: { ifIndex: vxlan.ifIndex } }),
+    ...(routerAdvertised.length === 0 ? {} : { routerAdvertised }),
     ...(listing.hasIpsec ? { hasIpsec: true } : {}),
   };
   return JSON.stringify(facts) === JSON.stringify(previous) && previous ? previous : facts;
 }
 
 /** By hand, or those with one of the node's addresses and those the default routes leave by. */
-function chosenLinks(listing: HostListing, choice: UplinkChoice): readonly Link[] {
+function chosenLinks(listing: HostListing, choice: UplinkChoice): readonly ConfiguredLink[] {
   const { uplinks, nodeAddresses, overlayDevice } = choice;
   const links = listing.links.toSorted((left, right) => left.ifIndex - right.ifIndex);
   if (uplinks !== 'auto') return links.filter((link) => uplinks.includes(link.name));
@@ -78,6 +85,23 @@ function chosenLinks(listing: HostListing, choice: UplinkChoice): readonly Link[
     (link) => wanted.has(link.ifIndex) && !link.loopback && link.name !== overlayDevice,
   );
 }
+
+// Hardware and what is built on it asks for routers by itself; of others (a bridge of containers, say) only those that were
+// answered: the rest would begin to believe whoever is behind them. 2: made so before, by us or by hand.
+function takesRouters(link: ConfiguredLink, { routes }: HostListing): boolean {
+  const { ipv6, ifIndex, kind } = link;
+  if (ipv6 === undefined || ipv6.disabled || ipv6.acceptRa === 0) return false;
+  if (link.loopback || link.master !== undefined || isEndpointName(link.name)) return false;
+  if (ipv6.acceptRa === 2 || ipv6.heardRouter) return true;
+  if (kind === undefined || likeHardware.has(kind)) return true;
+  return routes.some(
+    (route) => route.protocol === byRouter && interfacesOf(route).includes(ifIndex),
+  );
+}
+
+const likeHardware: ReadonlySet<string> = new Set(['vlan', 'bond', 'team']);
+// RTPROT_RA
+const byRouter = 9;
 
 function uplinkOf({ ifIndex, name, mtuBytes, mac }: Link, listing: HostListing): Uplink {
   const addresses = listing.addresses

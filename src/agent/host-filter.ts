@@ -12,26 +12,41 @@ import {
 // Where things stand in a message: struct nlmsghdr (16 bytes), then struct ifinfomsg (16) or struct rtmsg. A link's first
 // attribute is its name. Numbers are the host's, little-endian, which a load of two bytes turns round.
 const at = {
+  messageLength: 0,
   messageType: 4,
   destinationBits: 17,
   routeProtocol: 21,
+  settingType: 30,
+  settingValue: 32,
   attributeLength: 32,
   attributeType: 34,
   name: 36,
 } as const;
 const nameAttribute = 0x0300;
+// struct nlmsghdr, struct netconfmsg (4 bytes with its padding), the interface's index and one value.
+const oneSettingLength = 36;
+const forwardingAttribute = 0x0200;
 const hexDigits = 11;
 const endpointNameLength = (4 + 2 + hexDigits + 1) << 8;
 const mostDigits = 10;
 const character = (text: string): number => text.charCodeAt(0);
 
 /** Dropped: links that are made or change and have the name of an endpoint or of what was one (that one ends is told), and
- * routes that are ours or no default route. */
+ * routes that are ours or no default route. Of settings only one passes: forwarding was switched off. */
 export const hostFilter: readonly FilterInstruction[] = assembleFilter([
   { code: 'loadByte', operand: at.messageType },
   { code: 'jumpIfEqual', operand: 16, yes: 'new link' },
   { code: 'jumpIfEqual', operand: 24, yes: 'route' },
-  { code: 'jumpIfEqual', operand: 25, yes: 'route', no: 'accept' },
+  { code: 'jumpIfEqual', operand: 25, yes: 'route' },
+  { code: 'jumpIfEqual', operand: 80, yes: 'setting' },
+  { code: 'jumpIfEqual', operand: 81, yes: 'drop', no: 'accept' },
+  'setting',
+  { code: 'loadByte', operand: at.messageLength },
+  { code: 'jumpIfEqual', operand: oneSettingLength, no: 'drop' },
+  { code: 'loadHalf', operand: at.settingType },
+  { code: 'jumpIfEqual', operand: forwardingAttribute, no: 'drop' },
+  { code: 'loadByte', operand: at.settingValue },
+  { code: 'jumpIfEqual', operand: 0, yes: 'accept', no: 'drop' },
   'route',
   { code: 'loadByte', operand: at.destinationBits },
   { code: 'jumpIfEqual', operand: 0, no: 'drop' },

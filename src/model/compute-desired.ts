@@ -77,6 +77,7 @@ function computeNetwork(config: ModelConfig, nodes: NetworkNodes, host: HostFact
     mode: config.mode,
     podRanges: own.podRanges,
     uplinks: host.uplinks,
+    routerAdvertised: host.routerAdvertised,
     hostAddresses: hostAddresses(config, context, own.podRanges),
     remoteRanges: remote.ranges,
     overlay: overlayOf(config, host, {

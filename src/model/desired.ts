@@ -85,6 +85,8 @@ export interface DesiredState {
   readonly mode: RoutingMode;
   readonly podRanges: readonly PodRange[];
   readonly uplinks: readonly Uplink[];
+  /** See HostFacts. */
+  readonly routerAdvertised?: readonly string[] | undefined;
   /** The node's own addresses, known to the data path as going up the stack. */
   readonly hostAddresses: readonly Address[];
   readonly remoteRanges: readonly RemoteRange[];

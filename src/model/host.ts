@@ -25,6 +25,8 @@ export interface HostFacts {
   readonly uplinks: readonly Uplink[];
   /** The VXLAN device, once it exists: overlay routes need its index, so they follow one settle after it is made. */
   readonly vxlan?: { readonly ifIndex: IfIndex } | undefined;
+  /** Names of interfaces, beside uplinks, that take router advertisements: forwarding must not end that. */
+  readonly routerAdvertised?: readonly string[];
   /** Policies of IPsec decide on what the node sends. */
   readonly hasIpsec?: boolean;
 }

@@ -1,6 +1,7 @@
 // What the agent sleeps through: its own pods coming and changing. What it must hear passes.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { hostFilter } from '../../src/agent/host-filter.ts';
 import { doomedName, isEndpointName } from '../../src/agent/link-names.ts';
 import { routeProtocol } from '../../src/datapath/tables/routes.ts';
@@ -23,6 +24,10 @@ async function heard(notifications: AsyncIterable<Notification>): Promise<readon
     const isLink = notification.kind === 'link';
     if (isLink && notification.link.name === last) return seen;
     if (isLink) seen.push(`${notification.action} ${notification.link.name}`);
+    if (notification.kind === 'setting') {
+      const { family, ifIndex, forwarding } = notification.setting;
+      seen.push(`IPv${family} index ${ifIndex} forwarding ${forwarding}`);
+    }
     if (notification.kind === 'route') seen.push(`route ${notification.route.destination}`);
   }
   return assert.fail('the notifications ended');
@@ -85,4 +90,26 @@ rootTest('of routes, default routes of others are heard of', async (context) => 
   addVeth(socket, { name: last, peer: { name: 'other1' } });
   const routes = (await heard(subscription)).filter((text) => text.startsWith('route '));
   assert.deepEqual(routes, ['route 0.0.0.0/0', 'route ::/0']);
+});
+
+rootTest('of settings, forwarding that is switched off is heard of', async (context) => {
+  const namespace = testNamespace(context);
+  using socket = NetlinkSocket.open({ namespace });
+  const set = (name: string, value: number): void =>
+    namespace.run(() => fs.writeFileSync(`/proc/sys/net/${name}`, String(value)));
+  set('ipv4/ip_forward', 1);
+  set('ipv6/conf/all/forwarding', 1);
+  using subscription = subscribe({ kinds: ['link', 'setting'], namespace, filter: hostFilter });
+  addVeth(socket, { name: 'hd0123456789a', ifIndex: 7 as IfIndex, peer: { name: 'hdx1' } });
+  for (const value of [0, 1]) set('ipv4/conf/hd0123456789a/forwarding', value);
+  for (const value of [1, 2]) set('ipv4/conf/hd0123456789a/rp_filter', value);
+  set('ipv6/conf/hd0123456789a/forwarding', 0);
+  set('ipv4/conf/default/forwarding', 0);
+  addVeth(socket, { name: last, peer: { name: 'other1' } });
+  const seen = (await heard(subscription)).filter((text) => text.startsWith('IPv'));
+  assert.deepEqual(seen, [
+    'IPv4 index 7 forwarding false',
+    'IPv6 index 7 forwarding false',
+    'IPv4 index -2 forwarding false',
+  ]);
 });

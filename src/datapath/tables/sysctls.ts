@@ -1,12 +1,16 @@
 // Kernel parameters the network depends on. Only what is needed: reverse-path filters stay as the administrator has
 // them, since every pod and every remote range has a route to where its packets come from, which passes even the strict one.
+// `default` stays as well: what is ours is set for itself, whatever a hardened node gives to new interfaces.
 
-import { memoize, memoizeLast } from '../../base/memoize.ts';
+import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { readSysctl, type SysctlName, writeSysctl } from '../../kernel/sysctl.ts';
-import type { DesiredState, PodRange } from '../../model/desired.ts';
+import type { DesiredState } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Uplink } from '../../model/host.ts';
-import { type Address, addressFamily } from '../../net/address.ts';
+import { overlayDeviceName } from '../../model/overlay-device.ts';
+import { addressFamily } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
 import { prefixFamily } from '../../net/prefix.ts';
 import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
 import { writeEach } from './writes.ts';
@@ -17,7 +21,20 @@ export interface SysctlEntry {
   readonly value: string;
   /** Values that serve as well and are left alone. */
   readonly alsoFine: readonly string[];
+  /** The interface is ours and goes with us: what it was before is not remembered. */
+  readonly isOurs?: boolean;
+  /** Where a listing of the links has the value, so that hundreds of interfaces cost no file each. */
+  readonly listed?: { readonly ifIndex: IfIndex; readonly setting: keyof ListedSettings };
 }
+
+/** Settings of an interface, as the files under /proc/sys say them. */
+export interface ListedSettings {
+  readonly forwarding4?: string | undefined;
+  readonly disableIpv6?: string | undefined;
+}
+
+/** As of the latest look at the node's links, which every fresh listing of the tables follows. */
+export type SettingsByLink = (ifIndex: IfIndex) => ListedSettings | undefined;
 
 /** What a parameter was before we changed it, kept by the agent across restarts for the day we are removed. */
 export interface SysctlMemory {
@@ -27,24 +44,75 @@ export interface SysctlMemory {
 }
 
 export function sysctlEntries(desired: DesiredState): readonly EntryGroup<SysctlEntry>[] {
-  const { podRanges, strayAddresses, uplinks } = desired;
-  return [entries(podRanges, strayAddresses)(uplinks)];
+  const { podRanges, strayAddresses, uplinks, routerAdvertised, overlay, endpoints } = desired;
+  // Also for pods of before, where the Node object is gone or has other ranges now.
+  const families = new Set([
+    ...podRanges.map(({ prefix }) => prefixFamily(prefix)),
+    ...strayAddresses.map(addressFamily),
+  ]);
+  const hasIpv4 = families.has(4);
+  const hasIpv6 = families.has(6);
+  const ofNode = [
+    nodeEntries(hasIpv4, hasIpv6, uplinks, routerAdvertised),
+    overlayEntries(hasIpv4, hasIpv6, overlay?.ifIndex),
+  ];
+  // Not spread: copying a thousand one by one takes ten times as long.
+  return ofNode.concat(podEntries(endpoints));
 }
 
-const entries = memoizeLast((podRanges: readonly PodRange[], strays: readonly Address[]) =>
-  memoize((uplinks: readonly Uplink[]): EntryGroup<SysctlEntry> => {
-    // Also for pods of before, where the Node object is gone or has other ranges now.
-    const families = new Set([
-      ...podRanges.map(({ prefix }) => prefixFamily(prefix)),
-      ...strays.map(addressFamily),
-    ]);
-    const ipv4 = families.has(4) ? [forward('net/ipv4/ip_forward')] : [];
-    const ipv6 = families.has(6)
-      ? [...acceptRa(uplinks), forward('net/ipv6/conf/all/forwarding')]
+const nodeEntries = memoizeLast(
+  (
+    hasIpv4: boolean,
+    hasIpv6: boolean,
+    uplinks: readonly Uplink[],
+    others: readonly string[] | undefined,
+  ): EntryGroup<SysctlEntry> => {
+    // The switch of the whole node first: it switches every interface.
+    const ipv4 = hasIpv4
+      ? [forward('net/ipv4/ip_forward'), ...uplinks.map(({ name }) => forward(forwarding(name)))]
+      : [];
+    const ipv6 = hasIpv6
+      ? [...acceptRa(uplinks, others), forward('net/ipv6/conf/all/forwarding')]
       : [];
     return [...ipv4, ...ipv6];
+  },
+);
+
+const overlayEntries = memoizeLast(
+  (hasIpv4: boolean, hasIpv6: boolean, ifIndex: IfIndex | undefined): EntryGroup<SysctlEntry> =>
+    ifIndex === undefined ? [] : own(overlayDeviceName, ifIndex, { hasIpv4, hasIpv6 }),
+);
+
+const podEntries = memoizeEach(
+  memoize(({ hostIfName, hostIfIndex, addresses }: LocalEndpoint): EntryGroup<SysctlEntry> => {
+    const families = addresses.map(addressFamily);
+    const has = { hasIpv4: families.includes(4), hasIpv6: families.includes(6) };
+    return own(hostIfName, hostIfIndex, has);
   }),
 );
+
+// The kernel forwards IPv4 by the switch of the interface that a packet comes in by, IPv6 by the switch of all.
+function own(
+  name: string,
+  ifIndex: IfIndex,
+  { hasIpv4, hasIpv6 }: { readonly hasIpv4: boolean; readonly hasIpv6: boolean },
+): EntryGroup<SysctlEntry> {
+  const common = { alsoFine: [], isOurs: true } as const;
+  const file = forwarding(name);
+  const listed = { ifIndex, setting: 'forwarding4' } as const;
+  const ipv4: SysctlEntry = { ...common, name: file, value: '1', listed };
+  const off = `net/ipv6/conf/${name}/disable_ipv6`;
+  const listedOff = { ifIndex, setting: 'disableIpv6' } as const;
+  const ipv6: SysctlEntry = { ...common, name: off, value: '0', listed: listedOff };
+  return [...(hasIpv4 ? [ipv4] : []), ...(hasIpv6 ? [ipv6] : [])].map((entry) => [
+    entry.name,
+    entry,
+  ]);
+}
+
+function forwarding(interfaceName: string): SysctlName {
+  return `net/ipv4/conf/${interfaceName}/forwarding`;
+}
 
 function forward(name: SysctlName): Keyed<SysctlEntry> {
   return [name, { name, value: '1', alsoFine: [] }];
@@ -52,17 +120,25 @@ function forward(name: SysctlName): Keyed<SysctlEntry> {
 
 // With forwarding on, the kernel takes no router advertisements (1) unless told to all the same (2), and a node that
 // got its default route from one would lose it. Set before forwarding. 0 means that it never took any.
-function acceptRa(uplinks: readonly Uplink[]): EntryGroup<SysctlEntry> {
+function acceptRa(
+  uplinks: readonly Uplink[],
+  others: readonly string[] = [],
+): EntryGroup<SysctlEntry> {
   return uplinks
     .filter(({ addresses }) => addresses.some(({ address }) => addressFamily(address) === 6))
-    .map(({ name: uplink }) => {
-      const name = `net/ipv6/conf/${uplink}/accept_ra`;
+    .map(({ name }) => name)
+    .concat(others)
+    .map((takes) => {
+      const name = `net/ipv6/conf/${takes}/accept_ra`;
       return [name, { name, value: '2', alsoFine: ['0'] }];
     });
 }
 
 /** Works on the network namespace of the calling thread. Nothing marks a parameter as ours, so only desired ones are listed. */
-export function sysctlTable(memory: SysctlMemory): Table<SysctlEntry> {
+export function sysctlTable(
+  memory: SysctlMemory,
+  settings: SettingsByLink = () => undefined,
+): Table<SysctlEntry> {
   const key = ({ name }: SysctlEntry): string => name;
   return {
     name: 'sysctls',
@@ -70,7 +146,7 @@ export function sysctlTable(memory: SysctlMemory): Table<SysctlEntry> {
     equal: (left, right) => left.value === right.value,
     list: (desired) =>
       new Map(
-        Array.from(desired, ([name, entry]) => [name, present(entry)] as const).flatMap(
+        Array.from(desired, ([name, entry]) => [name, present(entry, settings)] as const).flatMap(
           ([name, entry]) => (entry === undefined ? [] : [[name, entry] as const]),
         ),
       ),
@@ -80,7 +156,7 @@ export function sysctlTable(memory: SysctlMemory): Table<SysctlEntry> {
         write: (entry) => {
           const current = readSysctl(entry.name);
           if (current === entry.value || entry.alsoFine.includes(current)) return;
-          memory.remember(entry.name, current);
+          if (entry.isOurs !== true) memory.remember(entry.name, current);
           writeSysctl(entry.name, entry.value);
         },
       }),
@@ -97,10 +173,12 @@ export function sysctlTable(memory: SysctlMemory): Table<SysctlEntry> {
   };
 }
 
-function present(entry: SysctlEntry): SysctlEntry | undefined {
+function present(entry: SysctlEntry, settings: SettingsByLink): SysctlEntry | undefined {
+  const { listed, alsoFine } = entry;
   try {
-    const value = readSysctl(entry.name);
-    return entry.alsoFine.includes(value) ? entry : { ...entry, value };
+    const known = listed && settings(listed.ifIndex)?.[listed.setting];
+    const value = known ?? readSysctl(entry.name);
+    return value === entry.value || alsoFine.includes(value) ? entry : { ...entry, value };
   } catch (error) {
     if (isKernelError(error, 'ENOENT')) return undefined;
     throw error;

@@ -20,7 +20,7 @@ import { type NftRunner, nftTable } from './nft.ts';
 import { nftEntries, nftKey } from './nft-rules.ts';
 import * as routes from './routes.ts';
 import { routeMapEntries, routeMapTable } from './routes-map.ts';
-import { type SysctlMemory, sysctlEntries, sysctlTable } from './sysctls.ts';
+import { type SettingsByLink, type SysctlMemory, sysctlEntries, sysctlTable } from './sysctls.ts';
 import { underlayEntries, underlayTable } from './underlay.ts';
 
 /** What the tables write to. All of one network namespace; sysctls are those of the calling thread's. */
@@ -36,17 +36,19 @@ export interface TableTargets {
   readonly nft: NftRunner;
   readonly attacher: Attacher;
   readonly sysctlMemory: SysctlMemory;
+  /** Absent: each setting is read from its file. */
+  readonly settingsByLink?: SettingsByLink;
 }
 
 /** For the reconciler. What an entry refers to is in a table before its own; attachments come last of all. */
 export function datapathTables(
   targets: TableTargets,
 ): readonly ((tracking: Tracking) => TrackedTable<DesiredState>)[] {
-  const { socket, maps, nft, attacher, sysctlMemory } = targets;
+  const { socket, maps, nft, attacher, sysctlMemory, settingsByLink } = targets;
   const counted = <Entry>(table: Table<Entry>): Table<Entry> =>
     countingChanges(table, maps.tableGeneration);
   return [
-    trackTable(sysctlTable(sysctlMemory), sysctlEntries),
+    trackTable(sysctlTable(sysctlMemory, settingsByLink), sysctlEntries),
     trackTable(linkTable(socket), linkEntries),
     trackTable(linkAddressTable(socket), linkAddressEntries),
     trackTable(counted(endpoints.endpointMapTable(maps.endpoints)), endpoints.endpointMapEntries),

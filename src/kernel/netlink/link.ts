@@ -74,11 +74,21 @@ export function delLinkGroupAsync(socket: NetlinkSocket, group: number): Promise
 }
 
 /** Equivalent to: `ip link show [type KIND] [master M]`; the kernel does the filtering. */
-export function listLinks(
-  socket: Dumps,
-  filter: { readonly kind?: string; readonly master?: IfIndex } = {},
-): Link[] {
-  const query: Query = {
+export function listLinks(socket: Dumps, filter: LinkFilter = {}): Link[] {
+  // A filter by kind matches nothing on a kernel that has never made one; it then lists all.
+  return socket
+    .dump(linkListing(filter), readLink)
+    .filter((link) => filter.kind === undefined || link.kind === filter.kind);
+}
+
+export interface LinkFilter {
+  readonly kind?: string;
+  readonly master?: IfIndex;
+}
+
+/** The question of `listLinks`, for another reader of its answers. */
+export function linkListing(filter: LinkFilter = {}): Query {
+  return {
     call: 'link list',
     subject: filter.kind ?? '',
     type: linkMessages.get,
@@ -90,10 +100,6 @@ export function listLinks(
       if (kind !== undefined) writeLinkInfo(message, kind);
     },
   };
-  // A filter by kind matches nothing on a kernel that has never made one; it then lists all.
-  return socket
-    .dump(query, readLink)
-    .filter((link) => filter.kind === undefined || link.kind === filter.kind);
 }
 
 /** Equivalent to: `ip link show dev NAME`. Undefined when there is none. Throws KernelError. */

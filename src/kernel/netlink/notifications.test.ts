@@ -19,6 +19,10 @@ function describe(notification: Notification): string {
       return `route ${notification.action} ${notification.route.destination}`;
     case 'neighbour':
       return `neighbour ${notification.action} ${notification.neighbour.address}`;
+    case 'setting': {
+      const { family, ifIndex, forwarding } = notification.setting;
+      return `setting ${notification.action} IPv${family} index ${ifIndex} forwarding ${forwarding}`;
+    }
     case 'overrun':
       return 'overrun';
   }
@@ -74,6 +78,31 @@ test('messages of other kinds are passed over', async () => {
   const transport = new FakeTransport();
   transport.push(message({ type: 80, payload: Buffer.alloc(16) }), newLink);
   assert.deepEqual(await take(new Subscription(transport), 1), ['link new veth0']);
+});
+
+test('forwarding of an interface and of all is told, of other families nothing', async () => {
+  const transport = new FakeTransport();
+  const setting = (family: number, ...values: readonly (readonly [number, number])[]): Buffer => {
+    const payload = Buffer.alloc(4 + 8 * values.length);
+    payload.writeUInt8(family);
+    for (const [index, [type, value]] of values.entries()) {
+      payload.writeUInt16LE(8, 4 + 8 * index);
+      payload.writeUInt16LE(type, 6 + 8 * index);
+      payload.writeInt32LE(value, 8 + 8 * index);
+    }
+    return payload;
+  };
+  transport.push(
+    message({ type: 80, payload: setting(2, [1, 7], [2, 0]) }),
+    message({ type: 80, payload: setting(28, [1, 7], [2, 0]) }),
+    message({ type: 80, payload: setting(10, [1, -1], [2, 1]) }),
+    message({ type: 81, payload: setting(2, [1, 7]) }),
+  );
+  assert.deepEqual(await take(new Subscription(transport), 3), [
+    'setting new IPv4 index 7 forwarding false',
+    'setting new IPv6 index -1 forwarding true',
+    'setting del IPv4 index 7 forwarding undefined',
+  ]);
 });
 
 test('a reader waits for what comes later', async () => {

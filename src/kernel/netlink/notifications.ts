@@ -1,15 +1,27 @@
 // What changes in a namespace's network, as it changes: an async iterable over a netlink socket in multicast groups.
 
 import { setImmediate } from 'node:timers/promises';
+import type { AddressFamily } from '../../net/address.ts';
 import { isKernelError } from '../errno.ts';
 import type { NetworkNamespace } from '../namespace.ts';
 import { type InterfaceAddress, readAddress } from './address.ts';
+import { Attributes } from './attribute.ts';
+import { familyOf } from './family.ts';
 import { type Link, readLink } from './link-record.ts';
 import { type Message, splitMessages } from './message.ts';
 import { type Neighbour, readNeighbour } from './neighbour.ts';
+import { withoutAbsent } from './record.ts';
 import { type Route, readRoute } from './route-record.ts';
 import type { FilterInstruction } from './socket-filter.ts';
 import { KernelTransport, type NetlinkTransport } from './transport.ts';
+
+/** Forwarding at an interface was switched, or the interface got or lost its settings. */
+export interface Setting {
+  readonly family: AddressFamily;
+  /** -1: `all`; -2: `default`. */
+  readonly ifIndex: number;
+  readonly forwarding?: boolean | undefined;
+}
 
 /** `new`: made or changed, and this is how it is now. `del`: this is what went. */
 export type NotificationAction = 'new' | 'del';
@@ -27,6 +39,7 @@ export type Notification =
       readonly action: NotificationAction;
       readonly neighbour: Neighbour;
     }
+  | { readonly kind: 'setting'; readonly action: NotificationAction; readonly setting: Setting }
   /** The reader was too slow and the kernel dropped some: what was built from notifications must be listed anew. */
   | { readonly kind: 'overrun' };
 
@@ -43,14 +56,20 @@ export interface SubscribeOptions {
 }
 
 // RTNLGRP_*: both families where the kernel has a group for each.
-const groups = { link: [1], neighbour: [3], address: [5, 9], route: [7, 11] } as const;
+const groups = {
+  link: [1],
+  neighbour: [3],
+  address: [5, 9],
+  route: [7, 11],
+  setting: [24, 25],
+} as const;
 const receiveBytes = 64 * 1024;
 // After this many datagrams without a wait the event loop gets a turn.
 const turnDatagrams = 64;
 
 /**
  * Begins at once, so that whatever happens after this call is in the iteration: subscribe first, then list.
- * Equivalent to: `ip monitor link address route neigh`. Throws KernelError.
+ * Equivalent to: `ip monitor link address route neigh netconf`. Throws KernelError.
  */
 export function subscribe({ kinds, namespace, filter, signal }: SubscribeOptions): Subscription {
   const transport = new KernelTransport({
@@ -140,9 +159,27 @@ function readNotification({ type, payload }: Message): Notification[] {
       const neighbour = readNeighbour(payload);
       return neighbour === undefined ? [] : [{ kind: 'neighbour', action, neighbour }];
     }
+    case 80:
+    case 81: {
+      const setting = readSetting(payload);
+      return setting === undefined ? [] : [{ kind: 'setting', action, setting }];
+    }
     default:
       return [];
   }
+}
+
+// struct netconfmsg is one byte, NETCONFA_* follow.
+function readSetting(payload: Buffer): Setting | undefined {
+  const family = familyOf(payload[0] ?? 0);
+  if (family === undefined) return undefined;
+  const attributes = new Attributes(payload.subarray(4));
+  const forwarding = attributes.i32(2);
+  return withoutAbsent<Setting>({
+    family,
+    ifIndex: attributes.i32(1) ?? 0,
+    forwarding: forwarding === undefined ? undefined : forwarding !== 0,
+  });
 }
 
 // A bridge tells of its ports by link messages of its own family, whose `del` means that the port left the bridge.
