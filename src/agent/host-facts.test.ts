@@ -88,8 +88,40 @@ test('auto takes the interfaces with an address of the node and those of the def
         addresses: [{ address: '192.0.2.11', prefixLength: 24 }],
       },
     ],
+    addresses: [
+      { address: '192.0.2.11', prefixLength: 24, ifName: 'lo', leadsNowhere: true },
+      { address: '203.0.113.5', prefixLength: 24, ifName: 'eth0', leadsNowhere: false },
+      { address: '198.51.100.1', prefixLength: 24, ifName: 'docker0', leadsNowhere: false },
+      { address: '192.0.2.11', prefixLength: 24, ifName: 'eth1', leadsNowhere: false },
+    ],
     vxlan: { ifIndex: 9 },
   });
+});
+
+test('addresses of interfaces that lead nowhere are told apart; link-local ones are left out', () => {
+  const links = [
+    link(1, 'lo', { loopback: true }),
+    link(2, 'eth0'),
+    link(5, 'd0', { kind: 'dummy' }),
+  ];
+  const addresses = [
+    address(1, '192.0.2.1'),
+    address(2, '169.254.7.7'),
+    address(2, 'fe80::1'),
+    address(5, '192.0.2.5'),
+  ];
+  const facts = hostFacts({ ...listing, links, addresses }, choice);
+  assert.deepEqual(
+    facts.addresses?.map(({ ifName, leadsNowhere, ...each }) => [
+      each.address,
+      ifName,
+      leadsNowhere,
+    ]),
+    [
+      ['192.0.2.1', 'lo', true],
+      ['192.0.2.5', 'd0', true],
+    ],
+  );
 });
 
 test('an uplink has its MAC and the least MTU that a route out of it says; such a route makes no uplink', () => {

@@ -10,7 +10,8 @@ import { listRoutes } from '../kernel/netlink/route.ts';
 import type { Route } from '../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { steadyListing } from '../kernel/netlink/steady-listing.ts';
-import type { HostFacts, Uplink } from '../model/host.ts';
+import type { HostAddress, HostFacts, Uplink } from '../model/host.ts';
+import { isLinkLocal } from '../model/underlay.ts';
 import type { Address } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { isEndpointName } from './link-names.ts';
@@ -63,6 +64,7 @@ export function hostFacts(
     .map(({ name }) => name);
   const facts: HostFacts = {
     uplinks: uplinks.map((link) => uplinkOf(link, listing)),
+    addresses: ownAddresses(listing, choice),
     ...(vxlan === undefined ? {} : { vxlan: { ifIndex: vxlan.ifIndex } }),
     ...(routerAdvertised.length === 0 ? {} : { routerAdvertised }),
     ...(listing.hasIpsec ? { hasIpsec: true } : {}),
@@ -102,6 +104,21 @@ function takesRouters(link: ConfiguredLink, { routes }: HostListing): boolean {
 const likeHardware: ReadonlySet<string> = new Set(['vlan', 'bond', 'team']);
 // RTPROT_RA
 const byRouter = 9;
+
+// Link-local addresses are left out: each pod's interface may have one.
+function ownAddresses(
+  { links, addresses }: HostListing,
+  { overlayDevice }: UplinkChoice,
+): readonly HostAddress[] {
+  const byIndex = new Map(links.map((link) => [link.ifIndex, link]));
+  return addresses.flatMap(({ ifIndex, address, prefixLength, dadFailed }) => {
+    const link = byIndex.get(ifIndex);
+    if (link === undefined || dadFailed || isLinkLocal(address)) return [];
+    if (link.name === overlayDevice) return [];
+    const leadsNowhere = link.loopback || link.kind === 'dummy';
+    return [{ address, prefixLength, ifName: link.name, leadsNowhere }];
+  });
+}
 
 function uplinkOf({ ifIndex, name, mtuBytes, mac }: Link, listing: HostListing): Uplink {
   const addresses = listing.addresses

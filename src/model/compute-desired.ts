@@ -27,6 +27,7 @@ import { type RangeOwners, rangeOwners } from './pod-ranges.ts';
 import { remoteRanges } from './remote-ranges.ts';
 import { type RoutingContext, routingContext } from './routing-context.ts';
 import { masqueradeWith, strayPods } from './stray-pods.ts';
+import { tunnelEnds } from './tunnel-ends.ts';
 import { podMtu } from './underlay.ts';
 import { unenforcedPolicies } from './unenforced.ts';
 
@@ -87,7 +88,11 @@ function computeNetwork(config: ModelConfig, nodes: NetworkNodes, host: HostFact
     }),
     podMtuBytes: mtu.podMtuBytes,
     pathMtuBytes: mtu.pathMtuBytes,
-    masquerade: masqueradeOf(config, { podRanges: own.podRanges, ranges, host }),
+    masquerade: masqueradeOf(config, {
+      ...{ podRanges: own.podRanges, ranges, host },
+      own: own.node,
+    }),
+    tunnelEnds: tunnelEnds(config, ranges, host),
     problems: [
       ...own.problems,
       ...uplinkProblems(host),

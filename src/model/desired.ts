@@ -67,7 +67,23 @@ export interface Masquerade {
   readonly sources: readonly Prefix[];
   /** Destinations that see the pod's own address. */
   readonly exempt: readonly Prefix[];
-  /** Names of the interfaces that lead off the node. */
+  /** What packets leave with, by interface; by any other interface with an address of that interface. */
+  readonly nodeSources: readonly NodeSource[];
+}
+
+/** The address that the cluster knows this node by. */
+export interface NodeSource {
+  readonly address: Address;
+  /** Names of the interfaces by which answers to it come back, sorted. */
+  readonly interfaces: readonly string[];
+}
+
+/** Who may send to the tunnel's port: what the cluster knows nodes by. */
+export interface TunnelEnds {
+  readonly port: number;
+  readonly own: readonly Prefix[];
+  readonly peers: readonly Prefix[];
+  /** Names of this node's uplinks, sorted. */
   readonly uplinks: readonly string[];
 }
 
@@ -92,6 +108,8 @@ export interface DesiredState {
   readonly remoteRanges: readonly RemoteRange[];
   /** Only in mode `vxlan`. */
   readonly overlay?: OverlayDevice | undefined;
+  /** Only in mode `vxlan`. */
+  readonly tunnelEnds?: TunnelEnds | undefined;
   /** MTU of pod interfaces. */
   readonly podMtuBytes: number;
   /** The longest packet the way to other nodes carries; the stack answers longer ones with an ICMP error. */

@@ -21,8 +21,17 @@ export interface Uplink {
   readonly addresses: readonly InterfaceAddress[];
 }
 
+/** An address of the node, on whatever interface; link-local ones and those of the VXLAN device are left out. */
+export interface HostAddress extends InterfaceAddress {
+  readonly ifName: string;
+  /** Its interface leads nowhere (loopback, dummy): whoever wants to reach the address does so by any uplink. */
+  readonly leadsNowhere: boolean;
+}
+
 export interface HostFacts {
   readonly uplinks: readonly Uplink[];
+  /** Absent where only the uplinks are known. */
+  readonly addresses?: readonly HostAddress[];
   /** The VXLAN device, once it exists: overlay routes need its index, so they follow one settle after it is made. */
   readonly vxlan?: { readonly ifIndex: IfIndex } | undefined;
   /** Names of interfaces, beside uplinks, that take router advertisements: forwarding must not end that. */

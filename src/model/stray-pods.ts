@@ -57,8 +57,14 @@ export const masqueradeWith: (
   if (masquerade === undefined || strays.length === 0) {
     return masquerade?.sources.length === 0 ? undefined : masquerade;
   }
-  const all = [...masquerade.sources, ...strays.map((address) => hostPrefix(address))];
-  return { ...masquerade, sources: compact(all.map(orderedPrefix)) };
+  const prefixes = strays.map((address) => hostPrefix(address));
+  const sources = compact([...masquerade.sources, ...prefixes].map(orderedPrefix));
+  // What the node has for them comes from pods as well.
+  return {
+    ...masquerade,
+    sources,
+    exempt: compact([...masquerade.exempt, ...prefixes].map(orderedPrefix)),
+  };
 });
 
 function nameOf({ pod, containerId }: LocalEndpoint): string {

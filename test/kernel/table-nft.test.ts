@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { nftTable } from '../../src/datapath/tables/nft.ts';
-import { type NftEntry, nftEntries } from '../../src/datapath/tables/nft-rules.ts';
+import type { NftEntry } from '../../src/datapath/tables/nft-render.ts';
+import { nftEntries } from '../../src/datapath/tables/nft-rules.ts';
 import { Nftables } from '../../src/kernel/nftables.ts';
-import type { DesiredState, Masquerade } from '../../src/model/desired.ts';
+import type { DesiredState, Masquerade, TunnelEnds } from '../../src/model/desired.ts';
 import type { LocalEndpoint } from '../../src/model/endpoint.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { Port } from '../../src/net/port.ts';
@@ -22,7 +23,7 @@ const masquerade: Masquerade = {
     '2001:db8:1::/64',
     '2001:db8:2::/64',
   ].map((text) => parsePrefix(text)),
-  uplinks: ['up0', 'up1'],
+  nodeSources: [{ address: parseAddress('198.51.100.1'), interfaces: ['up0', 'up1'] }],
 };
 
 const port = (number: number): Port => number as Port;
@@ -40,8 +41,15 @@ const mapped: Pick<LocalEndpoint, 'addresses' | 'portMappings'> = {
   ],
 };
 
+const tunnelEnds: TunnelEnds = {
+  port: 4789,
+  own: [parsePrefix('198.51.100.1/32')],
+  peers: [parsePrefix('198.51.100.2/32'), parsePrefix('2001:db8:ffff::2/128')],
+  uplinks: ['up0'],
+};
+
 function nftEntriesOf(value: Masquerade | undefined): ReadonlyMap<string, NftEntry> {
-  const desired = { masquerade: value, overlay: { port: 4789 }, endpoints: [mapped] };
+  const desired = { masquerade: value, tunnelEnds, endpoints: [mapped] };
   return entriesOf(nftEntries(desired as unknown as DesiredState));
 }
 
@@ -54,7 +62,7 @@ rootTest('the nft table is replaced as a whole, listed as it was made, and delet
   nftTable(nft).set(entries);
   const another = nftTable(nft);
   assertListed(another, nftEntriesOf(masquerade));
-  const changed = nftEntriesOf({ ...masquerade, uplinks: ['up0'] });
+  const changed = nftEntriesOf({ ...masquerade, nodeSources: [] });
   const [found] = another.list(changed).values();
   const [wanted] = changed.values();
   assert.ok(found !== undefined && wanted !== undefined && !another.equal(found, wanted));

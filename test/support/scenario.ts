@@ -14,7 +14,8 @@ import { type ClusterState, emptyClusterState } from '../../src/cluster/state.ts
 import { computeDesired } from '../../src/model/compute-desired.ts';
 import type { DesiredState, ModelConfig } from '../../src/model/desired.ts';
 import type { LocalEndpoint } from '../../src/model/endpoint.ts';
-import type { HostFacts, Uplink } from '../../src/model/host.ts';
+import type { HostAddress, HostFacts, InterfaceAddress, Uplink } from '../../src/model/host.ts';
+import { isLinkLocal } from '../../src/model/underlay.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parseMac } from '../../src/net/mac.ts';
 
@@ -28,6 +29,13 @@ const uplink = z.strictObject({
   withoutMac: z.boolean().default(false),
   /** `198.51.100.1/24` */
   addresses: list(z.string()),
+});
+
+/** What the node has besides its uplinks; on loopback unless an interface is named. */
+const otherAddress = z.strictObject({
+  /** `198.51.100.1/24` */
+  address: z.string(),
+  ifName: z.string().default('lo'),
 });
 
 const portMapping = z.strictObject({
@@ -56,6 +64,7 @@ const scenario = z.strictObject({
     vni: optional(z.int()),
   }),
   uplinks: list(uplink),
+  otherAddresses: list(otherAddress),
   vxlanIfIndex: optional(ifIndex),
   endpoints: list(endpoint),
   /** Files of manifests, one a step. */
@@ -66,9 +75,14 @@ const scenario = z.strictObject({
 export function runScenario(folder: string): readonly DesiredState[] {
   const file = join(folder, 'scenario.yaml');
   const raw: unknown = parse(fs.readFileSync(file, 'utf8'));
-  const { config, uplinks, vxlanIfIndex, endpoints, steps } = parseFields(scenario, raw, file);
+  const { config, uplinks, otherAddresses, vxlanIfIndex, endpoints, steps } = parseFields(
+    scenario,
+    raw,
+    file,
+  );
   const host: HostFacts = {
     uplinks: uplinks.map(asUplink),
+    addresses: [...uplinks.flatMap(addressesOf), ...otherAddresses.map(asOther)],
     vxlan: vxlanIfIndex === undefined ? undefined : { ifIndex: vxlanIfIndex },
   };
   const fixed = { config: asConfig(config), host, endpoints: endpoints.map(asEndpoint) };
@@ -103,14 +117,23 @@ function asUplink({ addresses, withoutMac, ...rest }: z.infer<typeof uplink>): U
   return {
     ...rest,
     ...(withoutMac ? {} : { mac: parseMac('02:00:5e:10:01:01') }),
-    addresses: addresses.map((text) => {
-      const [head, length] = text.split('/');
-      return {
-        address: parseFields(address, head, text),
-        prefixLength: Number(length),
-      };
-    }),
+    addresses: addresses.map(asInterfaceAddress),
   };
+}
+
+function asInterfaceAddress(text: string): InterfaceAddress {
+  const [head, length] = text.split('/');
+  return { address: parseFields(address, head, text), prefixLength: Number(length) };
+}
+
+function addressesOf({ name, addresses }: z.infer<typeof uplink>): readonly HostAddress[] {
+  return addresses
+    .map((text) => ({ ...asInterfaceAddress(text), ifName: name, leadsNowhere: false }))
+    .filter((each) => !isLinkLocal(each.address));
+}
+
+function asOther({ address: text, ifName }: z.infer<typeof otherAddress>): HostAddress {
+  return { ...asInterfaceAddress(text), ifName, leadsNowhere: ifName === 'lo' };
 }
 
 function asEndpoint(given: z.infer<typeof endpoint>): LocalEndpoint {

@@ -5,20 +5,23 @@ import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
 import { isAnyAddress } from '../../net/port-mapping.ts';
 import { protocols } from '../../net/protocol.ts';
-import type { Chain, Collection } from './nft-rules.ts';
+import { type Chain, type Collection, priorities, type TableContents } from './nft-render.ts';
 
-export interface HostPortRules {
-  readonly collections: readonly Collection[];
-  readonly chains: readonly Chain[];
-}
+/** The counter of pods' packets to the node's loopback that were dropped. */
+export const loopbackCounter = 'loopback';
 
 /** None for endpoints without port mappings. */
-export function hostPortRules(endpoints: readonly LocalEndpoint[]): HostPortRules {
+export function hostPortRules(endpoints: readonly LocalEndpoint[]): TableContents {
   const families = ([4, 6] as const)
     .map((family) => ofFamily(endpoints, family))
     .filter(({ pods }) => pods.length > 0);
-  if (families.length === 0) return { collections: [], chains: [] };
-  return { collections: families.flatMap(collections), chains: chains(families) };
+  if (families.length === 0) return { collections: [], counters: [], chains: [] };
+  const hasIpv4 = families.some(({ family }) => family === 4);
+  return {
+    collections: families.flatMap(collections),
+    counters: hasIpv4 ? [loopbackCounter] : [],
+    chains: [...(hasIpv4 ? [loopbackGuard] : []), ...chains(families)],
+  };
 }
 
 interface Family {
@@ -73,30 +76,31 @@ function map(name: string, type: string, elements: readonly string[]): Collectio
   return { kind: 'map', name, type, elements };
 }
 
+const loopbackGuard: Chain = {
+  name: 'host_ports_guard',
+  at: { type: 'filter', hook: 'prerouting', priority: priorities.raw },
+  // A pod's interface routes loopback addresses for the node's own connections to 127.0.0.1 (docs/datapath.md): what a
+  // pod sends to the node's loopback stops here, before any answer gets a loopback address again.
+  rules: [`iifname "hd*" ip daddr 127.0.0.0/8 counter name "${loopbackCounter}" drop`],
+};
+
 function chains(families: readonly Family[]): readonly Chain[] {
-  const loopbackGuard: Chain = {
-    name: 'host_ports_guard',
-    hook: 'type filter hook prerouting priority raw',
-    // A pod's interface routes loopback addresses for the node's own connections to 127.0.0.1 (docs/datapath.md): what
-    // a pod sends to the node's loopback stops here, before any answer gets a loopback address again.
-    rules: ['iifname "hd*" ip daddr 127.0.0.0/8 drop'],
-  };
+  const nat = { type: 'nat' } as const;
   return [
-    ...(families.some(({ family }) => family === 4) ? [loopbackGuard] : []),
     {
       name: 'host_ports_in',
-      hook: 'type nat hook prerouting priority dstnat',
+      at: { ...nat, hook: 'prerouting', priority: priorities.dstnat },
       // Translated before routing sees it: nothing else would keep a neighbour from the ports of the node's loopback.
       rules: families.flatMap((each) => translations(each, `${each.ip} daddr != ${each.loopback}`)),
     },
     {
       name: 'host_ports_local',
-      hook: 'type nat hook output priority -100',
+      at: { ...nat, hook: 'output', priority: priorities.dstnat },
       rules: families.flatMap((each) => translations(each, `meta nfproto ipv${each.family}`)),
     },
     {
       name: 'host_ports_back',
-      hook: 'type nat hook postrouting priority srcnat',
+      at: { ...nat, hook: 'postrouting', priority: priorities.srcnat },
       // The pod would answer itself, or its own loopback, without passing here again.
       rules: families.flatMap(({ ip, family, loopback }) => [
         `${ip} saddr . ${ip} daddr @hairpin${family} masquerade`,

@@ -6,13 +6,8 @@ import type { Nftables } from '../../kernel/nftables.ts';
 import { parseAddress } from '../../net/address.ts';
 import { hostPrefix, parsePrefix } from '../../net/prefix.ts';
 import type { Table } from '../../reconcile/table.ts';
-import {
-  elementsOf,
-  nftKey as key,
-  type NftEntry,
-  shapeOf,
-  nftTableName as tableName,
-} from './nft-rules.ts';
+import { chainShape, elementsOf, type NftEntry, shapeOf } from './nft-render.ts';
+import { nftKey as key, nftTableName as tableName } from './nft-rules.ts';
 import { writeEach } from './writes.ts';
 
 /** The part of Nftables that a table needs. */
@@ -78,40 +73,62 @@ const element = z.union([
   z.unknown().transform((other) => JSON.stringify(other)),
 ]);
 
+// The policy is told only where it is not ours.
+const chain = z
+  .object({
+    name: z.string(),
+    type: z.string().optional(),
+    hook: z.string().optional(),
+    prio: z.number().optional(),
+    policy: z.string().optional(),
+  })
+  .transform(({ name, type, hook, prio, policy }) => {
+    const place = hook === undefined ? '' : ` ${type} ${hook} ${prio}`;
+    return { name, place: policy === 'accept' ? place : [place, policy].join(' ').trimEnd() };
+  });
+
 const collection = z.object({ name: z.string(), elem: z.array(element).optional() });
 
 /** libnftables-json(5), as far as the shape needs it. */
 const listingSchema = z.array(
   z.object({
-    chain: z.object({ name: z.string() }).optional(),
+    chain: chain.optional(),
     rule: z.object({ chain: z.string(), comment: z.string().optional() }).optional(),
     set: collection.optional(),
     map: collection.optional(),
   }),
 );
 
-const collectionSchema = z.union([z.object({ set: collection }), z.object({ map: collection })]);
+const elsewhereSchema = z.union([
+  z.object({ set: collection }),
+  z.object({ map: collection }),
+  z.object({ counter: z.unknown() }),
+]);
 
 function readListing(listing: unknown): Pick<NftEntry, 'fingerprint' | 'shape'> {
   const rules = new Map<string, number>();
+  const places = new Map<string, string>();
   const sets = new Map<string, string>();
   const comments = new Set<string>();
   for (const { chain, rule, set, map } of listingSchema.parse(listing)) {
-    if (chain !== undefined) rules.set(`chain ${chain.name}`, 0);
+    if (chain !== undefined) places.set(chain.name, chain.place);
     if (set !== undefined) sets.set(`set ${set.name}`, elementsOf(set.elem ?? []));
     if (map !== undefined) sets.set(`map ${map.name}`, elementsOf(map.elem ?? []));
-    const ruleKey = `chain ${rule?.chain}`;
     if (rule === undefined) continue;
-    rules.set(ruleKey, (rules.get(ruleKey) ?? 0) + 1);
+    rules.set(rule.chain, (rules.get(rule.chain) ?? 0) + 1);
     comments.add(rule.comment ?? '');
   }
+  const chains = Array.from(places, ([name, place]) =>
+    chainShape(name, place, rules.get(name) ?? 0),
+  );
   const [comment = ''] = comments;
   const fingerprint = comments.size === 1 ? comment.replace(/^heddle /, '') : '';
-  return { fingerprint, shape: shapeOf([...rules, ...sets]) };
+  return { fingerprint, shape: shapeOf([...chains, ...sets]) };
 }
 
-// Handles say nothing about the contents. Sets and maps are in the shape, and nobody exchanges one that a rule refers to.
+// Handles say nothing about the contents. Sets and maps are in the shape, and nobody exchanges one that a rule refers to;
+// counters count.
 function rulesOf(listing: readonly unknown[]): string {
-  const rules = listing.filter((item) => !collectionSchema.safeParse(item).success);
+  const rules = listing.filter((item) => !elsewhereSchema.safeParse(item).success);
   return JSON.stringify(rules, (name, value: unknown) => (name === 'handle' ? undefined : value));
 }

@@ -1,0 +1,24 @@
+// Who may send to the port of this node's tunnels: other nodes, to the addresses by which the cluster knows this one.
+
+import type { ModelConfig, TunnelEnds } from './desired.ts';
+import type { HostFacts } from './host.ts';
+import { nodePrefixes } from './masquerade.ts';
+import type { RangeOwners } from './pod-ranges.ts';
+import { compact } from './prefix-order.ts';
+
+/** Both families, whichever this node's own tunnels run over: each node chooses for what it sends. */
+export function tunnelEnds(
+  { mode, nodeName, vxlan }: ModelConfig,
+  { nodes }: RangeOwners,
+  host: HostFacts,
+): TunnelEnds | undefined {
+  if (mode !== 'vxlan') return undefined;
+  const own = nodes.filter(({ name }) => name === nodeName);
+  const others = nodes.filter(({ name }) => name !== nodeName);
+  return {
+    port: vxlan.port,
+    own: compact(own.flatMap((node) => nodePrefixes(node).addresses)),
+    peers: compact(others.flatMap((node) => nodePrefixes(node).addresses)),
+    uplinks: host.uplinks.map(({ name }) => name).sort(),
+  };
+}
