@@ -221,13 +221,14 @@ function reconcilerOf(
 }
 
 function modelConfig(config: AgentConfig): ModelConfig {
-  const { node, mode, mtuBytes, masquerade, nonMasqueradeCidrs, vxlan } = config;
+  const { node, mode, mtuBytes, masquerade, nonMasqueradeCidrs, podCidrs, vxlan } = config;
   return {
     nodeName: node,
     mode,
     mtuBytes: mtuBytes === 'auto' ? undefined : mtuBytes,
     masquerade,
     nonMasqueradeCidrs,
+    podCidrs,
     vxlan,
   };
 }

@@ -18,6 +18,7 @@ export interface AgentConfig {
   readonly mtuBytes: 'auto' | number;
   readonly masquerade: boolean;
   readonly nonMasqueradeCidrs: readonly Prefix[];
+  readonly podCidrs: readonly Prefix[];
   readonly ipam: {
     readonly cooldownMs: number;
     readonly reservedCidrs: readonly Prefix[];
@@ -155,6 +156,12 @@ export const configSchema: z.ZodType<AgentConfig> = z.strictObject(
       .array(prefix, { error: 'is not a list of CIDR prefixes' })
       .prefault([])
       .describe('destinations that see the addresses of pods, besides the cluster itself'),
+    podCidrs: z
+      .array(prefix, { error: 'is not a list of CIDR prefixes' })
+      .prefault([])
+      .describe(
+        'ranges that pod ranges of Nodes must lie in; empty: wherever nothing speaks against them',
+      ),
     ipam: z
       .strictObject({
         cooldownMs: whole(0, 3_600_000)

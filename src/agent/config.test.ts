@@ -21,6 +21,7 @@ test('the least configuration gets every default', () => {
     mtuBytes: 'auto',
     masquerade: true,
     nonMasqueradeCidrs: [],
+    podCidrs: [],
     ipam: { cooldownMs: 30_000, reservedCidrs: [], excludedCidrs: [] },
     vxlan: { port: 4789, vni: 1 },
     cni: { binDir: '/opt/cni/bin' },
@@ -164,7 +165,7 @@ test('an API server is configured by file or by flags, with paths relative to wh
 
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
-  assert.equal(flags.length, 31);
+  assert.equal(flags.length, 32);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

@@ -60,19 +60,36 @@ export const objectName: z.ZodType<string> = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'is not an object name (a-z, 0-9, - and .)');
 
+/** Milliseconds since 1970; RFC 3339, as the API server writes it. */
+const timestamp: z.ZodType<number> = z.string().transform((text, context) => {
+  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)$/.test(text);
+  const time = isTime ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(time) ? issue(context, text, 'is not a time (RFC 3339)') : time;
+});
+
 const metaFields = {
   name: objectName,
   uid: optional(z.string()),
+  creationTimestamp: optional(timestamp),
   labels,
   annotations: labels,
 };
 
-export const objectMeta: z.ZodType<ObjectMeta> = z.object(metaFields);
+export const objectMeta: z.ZodType<ObjectMeta> = z.object(metaFields).transform(withAge);
 
-export const namespacedMeta: z.ZodType<NamespacedMeta> = z.object({
-  ...metaFields,
-  namespace: optional(objectName).transform((value) => value ?? 'default'),
-});
+export const namespacedMeta: z.ZodType<NamespacedMeta> = z
+  .object({
+    ...metaFields,
+    namespace: optional(objectName).transform((value) => value ?? 'default'),
+  })
+  .transform(withAge);
+
+function withAge<Meta extends { readonly creationTimestamp?: number | undefined }>({
+  creationTimestamp,
+  ...rest
+}: Meta): Omit<Meta, 'creationTimestamp'> & { readonly createdAt?: number } {
+  return creationTimestamp === undefined ? rest : { ...rest, createdAt: creationTimestamp };
+}
 
 function isPort(value: unknown): value is Port {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65535;

@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Document, parseAllDocuments } from 'yaml';
 import { InputError } from '../base/input-error.ts';
+import { FlawedNodeError, flawConsequence } from './flawed-node.ts';
 import { type ClusterObject, identify, type ObjectIdentity, parseObject } from './parse-object.ts';
 import type { SourceProblem } from './state.ts';
 
@@ -11,6 +12,8 @@ export interface FileObject {
   /** `demo/pods.yaml, document 3`. */
   readonly origin: string;
   readonly content: ClusterObject;
+  /** It never was without a flaw: `content` lacks what cannot be used. */
+  readonly isFlawed?: true;
 }
 
 export interface ManifestFile {
@@ -74,9 +77,13 @@ function readItems(items: readonly Item[], previous: ManifestFile | undefined): 
       objects.set(id, keepReference({ origin, content: parseObject(identity, raw, origin) }, last));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      problems.push({ text: error.message, consequence: objectConsequence });
-      if (last === undefined) complete = false;
-      else objects.set(id, last);
+      const rest =
+        last === undefined || last.isFlawed ? restOf(identity, origin, error) : undefined;
+      const consequence = rest === undefined ? objectConsequence : flawConsequence;
+      problems.push({ text: error.message, consequence });
+      const kept = rest === undefined ? last : keepReference(rest, last);
+      if (kept === undefined || kept.isFlawed) complete = false;
+      if (kept !== undefined) objects.set(id, kept);
     }
   }
   return { objects, problems, complete };
@@ -91,7 +98,17 @@ export function duplicateProblem(id: string, origin: string, first: string): Sou
 
 function keepReference(next: FileObject, last: FileObject | undefined): FileObject {
   if (last === undefined || !isDeepStrictEqual(last.content, next.content)) return next;
-  return last.origin === next.origin ? last : { origin: next.origin, content: last.content };
+  const isSame = last.origin === next.origin && last.isFlawed === next.isFlawed;
+  return isSame ? last : { ...next, content: last.content };
+}
+
+function restOf(
+  { kind, key }: ObjectIdentity,
+  origin: string,
+  error: InputError,
+): FileObject | undefined {
+  if (kind !== 'Node' || !(error instanceof FlawedNodeError)) return undefined;
+  return { origin, content: { kind, key, object: error.rest }, isFlawed: true };
 }
 
 // Documents are counted as a person counts them in the file; empty ones count but hold nothing.

@@ -11,6 +11,8 @@ export type Labels = Readonly<Record<string, string>>;
 export interface ObjectMeta {
   readonly name: string;
   readonly uid?: string | undefined;
+  /** `metadata.creationTimestamp` in milliseconds; absent where no one assigns one (manifests in a directory). */
+  readonly createdAt?: number | undefined;
   readonly labels: Labels;
   readonly annotations: Labels;
 }

@@ -25,14 +25,14 @@ test('three alike are told each, of more the first three and how many more', () 
 
 test('a thousand nodes without an IPv6 address have a few problems', () => {
   const meta = { labels: {}, annotations: {} };
-  const address = parseAddress('192.0.2.1');
+  const address = parseAddress('198.18.0.1');
   const nodes = Array.from({ length: 1_001 }, (_, index) => ({
     ...meta,
     name: `node-${index}`,
     podCidrs: [parsePrefix(`2001:db8:${index.toString(16)}::/64`)],
-    addresses: [parseAddress(`192.0.2.${(index % 200) + 1}`)],
+    addresses: [parseAddress(`198.18.${index >> 7}.${(index & 127) + 1}`)],
   }));
-  const network = { address, prefixLength: 24 };
+  const network = { address, prefixLength: 20 };
   const uplink = { ifIndex: 2 as IfIndex, name: 'eth0', mtuBytes: 1500, addresses: [network] };
   const { problems } = computeDesired({
     config: {

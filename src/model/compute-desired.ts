@@ -7,6 +7,7 @@ import type { ClusterState } from '../cluster/state.ts';
 import { type Address, compareAddresses } from '../net/address.ts';
 import { prefixFamily } from '../net/prefix.ts';
 import { boundedProblems } from './bounded-problems.ts';
+import { checkNodes } from './checked-nodes.ts';
 import type {
   DesiredState,
   ModelConfig,
@@ -23,9 +24,10 @@ import { overlayDeviceName } from './overlay-device.ts';
 import { overlayExit } from './overlay-exit.ts';
 import { ownNode } from './own-node.ts';
 import { peerConflicts } from './peer-facts.ts';
-import { type RangeOwners, rangeOwners } from './pod-ranges.ts';
+import type { RangeOwners } from './pod-ranges.ts';
 import { remoteRanges } from './remote-ranges.ts';
 import { type RoutingContext, routingContext } from './routing-context.ts';
+import { type ServiceAddresses, serviceAddresses } from './service-addresses.ts';
 import { masqueradeWith, strayPods } from './stray-pods.ts';
 import { tunnelEnds } from './tunnel-ends.ts';
 import { podMtu } from './underlay.ts';
@@ -39,7 +41,8 @@ export interface ModelInputs {
 }
 
 export function computeDesired({ config, cluster, endpoints, host }: ModelInputs): DesiredState {
-  const base = network(config)(networkNodes(cluster.nodes))(host);
+  const services = serviceAddresses(cluster.services);
+  const base = network(config)(networkNodes(cluster.nodes))(host)(services);
   const conflicts = peerConflicts(config)(cluster.nodes);
   const unenforced = unenforcedPolicies(cluster.networkPolicies);
   const strays = strayPods(config.nodeName, base.podRanges, endpoints);
@@ -62,12 +65,22 @@ type Network = Omit<DesiredState, 'endpoints' | 'strayAddresses'>;
 
 const network = memoize((config: ModelConfig) =>
   memoize((nodes: NetworkNodes) =>
-    memoize((host: HostFacts) => computeNetwork(config, nodes, host)),
+    memoize((host: HostFacts) =>
+      memoize((services: ServiceAddresses) => computeNetwork({ config, nodes, host, services })),
+    ),
   ),
 );
 
-function computeNetwork(config: ModelConfig, nodes: NetworkNodes, host: HostFacts): Network {
-  const ranges = rangeOwners(nodes);
+interface NetworkInputs {
+  readonly config: ModelConfig;
+  readonly nodes: NetworkNodes;
+  readonly host: HostFacts;
+  readonly services: ServiceAddresses;
+}
+
+function computeNetwork(inputs: NetworkInputs): Network {
+  const { config, host } = inputs;
+  const ranges = checkNodes(inputs);
   const own = ownNode(config.nodeName, ranges);
   const context = routingContext(config.mode, host, own.node);
   const remote = remoteNodes(config.nodeName, ranges, context);
@@ -93,6 +106,7 @@ function computeNetwork(config: ModelConfig, nodes: NetworkNodes, host: HostFact
       own: own.node,
     }),
     tunnelEnds: tunnelEnds(config, ranges, host),
+    nodes: checkedByName(ranges),
     problems: [
       ...own.problems,
       ...uplinkProblems(host),
@@ -103,6 +117,10 @@ function computeNetwork(config: ModelConfig, nodes: NetworkNodes, host: HostFact
   };
 }
 
+function checkedByName({ nodes }: RangeOwners): NetworkNodes {
+  return new Map(nodes.map((node) => [node.name, node]));
+}
+
 interface RemoteNodes {
   readonly ranges: readonly RemoteRange[];
   readonly problems: readonly ModelProblem[];
@@ -110,14 +128,12 @@ interface RemoteNodes {
 
 function remoteNodes(
   ownName: string,
-  { nodes, owners }: RangeOwners,
+  { nodes }: RangeOwners,
   context: RoutingContext,
 ): RemoteNodes {
   const all = nodes.filter(({ name }) => name !== ownName).map(remoteRanges(context));
   return {
-    ranges: all.flatMap(({ ranges }) =>
-      ranges.filter(({ node, prefix }) => owners.get(prefix) === node),
-    ),
+    ranges: all.flatMap(({ ranges }) => ranges),
     problems: all.flatMap(({ problems }) => problems),
   };
 }

@@ -5,6 +5,7 @@ import type { IfIndex } from '../net/if-index.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { LocalEndpoint } from './endpoint.ts';
 import type { Uplink } from './host.ts';
+import type { NetworkNodes } from './network-nodes.ts';
 
 export type RoutingMode = 'native' | 'vxlan';
 
@@ -17,6 +18,8 @@ export interface ModelConfig {
   readonly masquerade: boolean;
   /** Destinations reached with the pod's own address although they are outside the cluster. */
   readonly nonMasqueradeCidrs: readonly Prefix[];
+  /** Where every Node's pod ranges must lie; absent or empty: wherever nothing speaks against them. */
+  readonly podCidrs?: readonly Prefix[] | undefined;
   readonly vxlan: { readonly port: number; readonly vni: number };
 }
 
@@ -118,5 +121,7 @@ export interface DesiredState {
   readonly endpoints: readonly LocalEndpoint[];
   /** Of endpoints, outside `podRanges`: see stray-pods.ts. */
   readonly strayAddresses: readonly Address[];
+  /** The cluster's nodes with those of their claims that are believed: see checked-nodes.ts. */
+  readonly nodes: NetworkNodes;
   readonly problems: readonly ModelProblem[];
 }

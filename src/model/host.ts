@@ -3,6 +3,7 @@
 import type { Address } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { Mac } from '../net/mac.ts';
+import type { Prefix } from '../net/prefix.ts';
 
 export interface InterfaceAddress {
   readonly address: Address;
@@ -28,10 +29,20 @@ export interface HostAddress extends InterfaceAddress {
   readonly leadsNowhere: boolean;
 }
 
+/** Addresses that are no Node's to give to pods, besides this node's own and its networks. */
+export interface OccupiedRange {
+  readonly kind: 'api server' | 'gateway';
+  readonly prefix: Prefix;
+  /** Interface of this node; absent for what is elsewhere. */
+  readonly ifName?: string | undefined;
+}
+
 export interface HostFacts {
   readonly uplinks: readonly Uplink[];
   /** Absent where only the uplinks are known. */
   readonly addresses?: readonly HostAddress[];
+  /** Absent: none. */
+  readonly occupied?: readonly OccupiedRange[] | undefined;
   /** The VXLAN device, once it exists: overlay routes need its index, so they follow one settle after it is made. */
   readonly vxlan?: { readonly ifIndex: IfIndex } | undefined;
   /** Names of interfaces, beside uplinks, that take router advertisements: forwarding must not end that. */

@@ -4,7 +4,10 @@
 import type { ClusterNode } from '../cluster/objects.ts';
 
 /** What the network of a node depends on. */
-export type NetworkNode = Pick<ClusterNode, 'name' | 'podCidrs' | 'addresses'>;
+export type NetworkNode = Pick<
+  ClusterNode,
+  'name' | 'podCidrs' | 'addresses' | 'createdAt' | 'uid'
+>;
 
 export type NetworkNodes = ReadonlyMap<string, NetworkNode>;
 
@@ -28,6 +31,7 @@ export function networkNodes(nodes: NetworkNodes): NetworkNodes {
 
 function saysTheSame(left: NetworkNode, right: NetworkNode): boolean {
   if (left === right) return true;
+  if (left.createdAt !== right.createdAt || left.uid !== right.uid) return false;
   return sameList(left.podCidrs, right.podCidrs) && sameList(left.addresses, right.addresses);
 }
 

@@ -2,17 +2,16 @@
 
 import { addressAt } from '../net/prefix.ts';
 import type { ModelProblem, PodRange } from './desired.ts';
-import type { NetworkNode } from './network-nodes.ts';
-import type { RangeOwners } from './pod-ranges.ts';
+import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
 
 export interface OwnNode {
   /** Absent until the cluster has a Node object of this name. */
-  readonly node?: NetworkNode | undefined;
+  readonly node?: CheckedNode | undefined;
   readonly podRanges: readonly PodRange[];
   readonly problems: readonly ModelProblem[];
 }
 
-export function ownNode(name: string, { nodes, owners }: RangeOwners): OwnNode {
+export function ownNode(name: string, { nodes }: RangeOwners): OwnNode {
   const node = nodes.find((candidate) => candidate.name === name);
   if (node === undefined) {
     return without({
@@ -21,6 +20,8 @@ export function ownNode(name: string, { nodes, owners }: RangeOwners): OwnNode {
       text: 'no Node object has this name: no pod can start here',
     });
   }
+  // Each that cannot be used has its problem already.
+  if (node.lostRanges) return { node, podRanges: [], problems: [] };
   if (node.podCidrs.length === 0) {
     const text = 'has no pod ranges (spec.podCIDRs): no pod can start here';
     return without({ node, object: name, text });
@@ -28,8 +29,6 @@ export function ownNode(name: string, { nodes, owners }: RangeOwners): OwnNode {
   const podRanges: PodRange[] = [];
   const problems: ModelProblem[] = [];
   for (const prefix of node.podCidrs) {
-    // One that another node keeps has its problem already.
-    if (owners.get(prefix) !== name) continue;
     const router = addressAt(prefix, 1n);
     if (router !== undefined) podRanges.push({ prefix, router });
     else problems.push({ object: `${name} ${prefix}`, text: 'is too small for any pod' });
@@ -37,6 +36,6 @@ export function ownNode(name: string, { nodes, owners }: RangeOwners): OwnNode {
   return { node, podRanges, problems };
 }
 
-function without({ node, ...problem }: ModelProblem & { node: NetworkNode | undefined }): OwnNode {
+function without({ node, ...problem }: ModelProblem & { node: CheckedNode | undefined }): OwnNode {
   return { node, podRanges: [], problems: [problem] };
 }

@@ -4,7 +4,7 @@ import { memoize } from '../base/memoize.ts';
 import { type Address, type AddressFamily, addressFamily } from '../net/address.ts';
 import { type Prefix, prefixFamily } from '../net/prefix.ts';
 import type { ModelProblem, RemotePath, RemoteRange } from './desired.ts';
-import type { NetworkNode } from './network-nodes.ts';
+import type { CheckedNode } from './pod-ranges.ts';
 import type { RoutingContext } from './routing-context.ts';
 import { networkOf } from './underlay.ts';
 
@@ -14,11 +14,13 @@ export interface NodeRanges {
 }
 
 /** Memoised by context and node: a node that did not change costs nothing and keeps its references. */
-export const remoteRanges: (context: RoutingContext) => (node: NetworkNode) => NodeRanges = memoize(
+export const remoteRanges: (context: RoutingContext) => (node: CheckedNode) => NodeRanges = memoize(
   (context) => memoize((node) => rangesOfNode(context, node)),
 );
 
-function rangesOfNode(context: RoutingContext, node: NetworkNode): NodeRanges {
+function rangesOfNode(context: RoutingContext, node: CheckedNode): NodeRanges {
+  // What it lost has its problems already.
+  if (node.lostRanges || node.lostAddresses) return { ranges: [], problems: [] };
   const flaw = nodeFlaw(node);
   if (flaw !== undefined) return { ranges: [], problems: [{ object: node.name, text: flaw }] };
   const ranges: RemoteRange[] = [];
@@ -31,7 +33,7 @@ function rangesOfNode(context: RoutingContext, node: NetworkNode): NodeRanges {
   return { ranges, problems };
 }
 
-function nodeFlaw({ podCidrs, addresses }: NetworkNode): string | undefined {
+function nodeFlaw({ podCidrs, addresses }: CheckedNode): string | undefined {
   if (podCidrs.length === 0) return 'has no pod ranges (spec.podCIDRs): no routes to it';
   if (addresses.length === 0) return 'has no InternalIP (status.addresses): no routes to it';
   return undefined;
@@ -55,7 +57,7 @@ function noPath(name: string, { what, via = '', why }: NoPathParts): NoPath {
   return { text: `${what}${via}: ${name}${why}`, alike: `${what}: the node${why}` };
 }
 
-function pathTo(context: RoutingContext, node: NetworkNode, prefix: Prefix): RemotePath | NoPath {
+function pathTo(context: RoutingContext, node: CheckedNode, prefix: Prefix): RemotePath | NoPath {
   switch (context.mode) {
     case 'native':
       return nativePath(context, node, prefix);
@@ -66,7 +68,7 @@ function pathTo(context: RoutingContext, node: NetworkNode, prefix: Prefix): Rem
 
 function nativePath(
   context: RoutingContext,
-  node: NetworkNode,
+  node: CheckedNode,
   prefix: Prefix,
 ): RemotePath | NoPath {
   const family = prefixFamily(prefix);
@@ -91,7 +93,7 @@ function nativePath(
   return { kind: 'native', nextHop, ifIndex, ifName: name };
 }
 
-function overlayPath(context: RoutingContext, node: NetworkNode): RemotePath | NoPath {
+function overlayPath(context: RoutingContext, node: CheckedNode): RemotePath | NoPath {
   const tunnelEndpoint = addressOf(node, context.underlay);
   if (tunnelEndpoint === undefined) {
     const why = ` has no IPv${context.underlay} InternalIP, and this node's tunnels run over IPv${context.underlay}`;
@@ -104,6 +106,6 @@ function overlayPath(context: RoutingContext, node: NetworkNode): RemotePath | N
   return { kind: 'overlay', tunnelEndpoint };
 }
 
-function addressOf(node: NetworkNode, family: AddressFamily): Address | undefined {
+function addressOf(node: CheckedNode, family: AddressFamily): Address | undefined {
   return node.addresses.find((address) => addressFamily(address) === family);
 }

@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { InputError } from '../../base/input-error.ts';
 import { SnapshotMap } from '../../base/snapshot-map.ts';
+import { FlawedNodeError, flawConsequence } from '../flawed-node.ts';
 import type { SourceProblem } from '../state.ts';
 
 export class ObjectStore<T extends object> {
@@ -10,6 +11,8 @@ export class ObjectStore<T extends object> {
   readonly #onChange: () => void;
   readonly #objects = new SnapshotMap<T>();
   #problems = new Map<string, SourceProblem>();
+  /** Objects that never were without a flaw: the usable rest of each is kept. */
+  readonly #flawed = new Set<string>();
 
   /** `read` throws InputError for what cannot be used; `onChange` is told when objects or problems are others. */
   constructor(read: (key: string, raw: unknown) => T, onChange: () => void) {
@@ -44,6 +47,7 @@ export class ObjectStore<T extends object> {
 
   delete(key: string): void {
     const hadProblem = this.#problems.delete(key);
+    this.#flawed.delete(key);
     if (this.#objects.delete(key) || hadProblem) this.#onChange();
   }
 
@@ -69,17 +73,32 @@ export class ObjectStore<T extends object> {
     try {
       const object = this.#read(key, raw);
       this.#problems.delete(key);
-      return before !== undefined && isDeepStrictEqual(before, object) ? before : object;
+      this.#flawed.delete(key);
+      return keptReference(before, object);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
+      const flawed = before === undefined || this.#flawed.has(key) ? restOf<T>(error) : undefined;
       const consequence =
-        before === undefined
-          ? 'this object is left out; everything else was applied'
-          : 'the last good version of this object stays in force';
+        flawed !== undefined
+          ? flawConsequence
+          : before === undefined
+            ? 'this object is left out; everything else was applied'
+            : 'the last good version of this object stays in force';
       this.#problems.set(key, { text: error.message, consequence });
-      return before;
+      if (flawed === undefined) return before;
+      this.#flawed.add(key);
+      return keptReference(before, flawed);
     }
   }
+}
+
+function keptReference<T extends object>(before: T | undefined, object: T): T {
+  return before !== undefined && isDeepStrictEqual(before, object) ? before : object;
+}
+
+// `read` makes both: the object, and the rest of a flawed one.
+function restOf<T extends object>(error: InputError): T | undefined {
+  return error instanceof FlawedNodeError ? (error.rest as object as T) : undefined;
 }
 
 export interface StoreReplacement {

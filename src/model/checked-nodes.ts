@@ -1,0 +1,203 @@
+// Facts about Nodes are checked before they are believed: whoever may write a Node could otherwise take over the API
+// server's address, the metadata service or another node's pods. What is refused has no effect on routes, tunnels,
+// neighbours or masquerading, and is a problem of the Node that claims it; its other claims stay.
+//
+//   Nodes, the oldest first --> flaw of its own? --> in the way of this node? --> claimed by an older one? --> used
+
+import type { Address } from '../net/address.ts';
+import {
+  addressAt,
+  type Prefix,
+  prefixAddress,
+  prefixContains,
+  prefixFamily,
+  prefixLength,
+} from '../net/prefix.ts';
+import { ClaimLedger } from './claim-ledger.ts';
+import type { ModelConfig, ModelProblem } from './desired.ts';
+import type { HostFacts } from './host.ts';
+import type { NetworkNode, NetworkNodes } from './network-nodes.ts';
+import {
+  type AddressClaim,
+  claimsAtMost,
+  compareAge,
+  type NodeClaims,
+  nodeClaims,
+  type RangeClaim,
+} from './node-claims.ts';
+import { occupiedFlaw, ownAddresses } from './occupied.ts';
+import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
+import { type ServiceAddresses, serviceIn } from './service-addresses.ts';
+import { connectedNetworks } from './underlay.ts';
+
+export interface CheckInputs {
+  readonly config: Pick<ModelConfig, 'nodeName' | 'podCidrs'>;
+  readonly nodes: NetworkNodes;
+  readonly host: HostFacts;
+  readonly services: ServiceAddresses;
+}
+
+export function checkNodes(inputs: CheckInputs): RangeOwners {
+  const claims = [...inputs.nodes.values()].sort(compareAge).map(nodeClaims);
+  const check = new Check(inputs, claims);
+  const nodes = claims.map((claim) => check.node(claim));
+  nodes.sort((left, right) => (left.name < right.name ? -1 : 1));
+  // Of many alike only the first are told: those that keep pods from starting here must be among them.
+  const isOwn = ({ object }: ModelProblem): boolean => object === inputs.config.nodeName;
+  const problems = [
+    ...check.problems.filter(isOwn),
+    ...check.problems.filter((problem) => !isOwn(problem)),
+  ];
+  return { nodes, owners: check.owners(), problems };
+}
+
+class Check {
+  readonly problems: ModelProblem[] = [];
+  readonly #inputs: CheckInputs;
+  readonly #ledger: ClaimLedger;
+  /** Interface by address of this node. */
+  readonly #hostAddresses: ReadonlyMap<Address, string>;
+  readonly #noHosts: ReadonlySet<Address>;
+  /** The oldest Node whose pods have private IPv4 addresses. */
+  #privateNode: string | undefined;
+
+  constructor(inputs: CheckInputs, claims: readonly NodeClaims[]) {
+    this.#inputs = inputs;
+    this.#ledger = new ClaimLedger(claims);
+    const own = ownAddresses(inputs.host);
+    this.#hostAddresses = new Map(own.map(({ address, ifName }) => [address, ifName]));
+    this.#noHosts = new Set(connectedNetworks(inputs.host).flatMap(({ prefix }) => edges(prefix)));
+  }
+
+  owners(): ReadonlyMap<Prefix, string> {
+    return this.#ledger.owners();
+  }
+
+  /** The Node itself where all that it claims can be used. */
+  node(claims: NodeClaims): CheckedNode {
+    const { node } = claims;
+    const addresses = claims.addresses.filter((claim) => this.#takesAddress(claim, node.name));
+    const ranges = claims.ranges.filter((claim) => this.#takesRange(claim, node));
+    this.#tellMore(claims);
+    const isWhole =
+      addresses.length === node.addresses.length && ranges.length === node.podCidrs.length;
+    if (isWhole) return node;
+    return checkedNode(node, {
+      addresses: addresses.map(({ address }) => address),
+      podCidrs: ranges.map(({ prefix }) => prefix),
+    });
+  }
+
+  #takesAddress(claim: AddressClaim, node: string): boolean {
+    const flaw = claim.flaw ?? this.#hostFlaw(claim, node) ?? this.#ledger.addressFlaw(claim);
+    if (flaw === undefined) {
+      this.#ledger.addAddress(claim, node);
+      return true;
+    }
+    this.problems.push({
+      object: node,
+      text: `status.addresses: InternalIP ${claim.address} ${flaw}: this address is not used`,
+      alike: 'status.addresses: an InternalIP cannot be used',
+    });
+    return false;
+  }
+
+  #hostFlaw({ address }: AddressClaim, node: string): string | undefined {
+    const { nodeName } = this.#inputs.config;
+    if (this.#noHosts.has(address))
+      return "is no host's in a network that this node is connected to";
+    const ifName = this.#hostAddresses.get(address);
+    if (node === nodeName || ifName === undefined) return undefined;
+    return `is an address of this node, ${nodeName} (${ifName})`;
+  }
+
+  #takesRange(claim: RangeClaim, node: NetworkNode): boolean {
+    const { host } = this.#inputs;
+    const flaw =
+      claim.flaw ??
+      occupiedFlaw(host)(claim.ordered) ??
+      this.#placeFlaw(claim) ??
+      this.#ledger.rangeFlaw(claim, node.name) ??
+      this.#serviceFlaw(claim, node);
+    if (flaw === undefined) {
+      this.#ledger.addRange(claim, node.name);
+      const isPrivate = claim.ordered.family === 4 && !claim.isPublic;
+      if (isPrivate) this.#privateNode ??= node.name;
+      return true;
+    }
+    this.problems.push({
+      object: node.name,
+      text: `spec.podCIDRs: ${claim.prefix} ${flaw}: this range is not used`,
+      alike: 'spec.podCIDRs: a range cannot be used',
+    });
+    return false;
+  }
+
+  // Without a list, what the older Nodes have says what the cluster's pods have.
+  #placeFlaw({ prefix, isPublic }: RangeClaim): string | undefined {
+    const { podCidrs = [] } = this.#inputs.config;
+    if (podCidrs.length > 0) {
+      const isInside = podCidrs.some((outer) => liesIn(prefix, outer));
+      return isInside ? undefined : `is not in podCidrs (${podCidrs.join(', ')})`;
+    }
+    if (!isPublic || this.#privateNode === undefined) return undefined;
+    return `has public addresses, while pods of Node ${this.#privateNode} have private ones (podCidrs of the configuration says which ranges are right)`;
+  }
+
+  // An external address is any tenant's to choose, and a younger Service had the choice: neither takes a range from a Node.
+  #serviceFlaw({ prefix, ordered }: RangeClaim, node: NetworkNode): string | undefined {
+    const found = serviceIn(this.#inputs.services, ordered);
+    if (found === undefined) return undefined;
+    const { address, service, isCluster, createdAt = Number.POSITIVE_INFINITY } = found;
+    const what = `holds ${address}, an address of Service ${service}`;
+    if (isCluster && createdAt <= (node.createdAt ?? Number.POSITIVE_INFINITY)) return what;
+    this.problems.push({
+      object: node.name,
+      text: `spec.podCIDRs: ${prefix} ${what}: what is sent there may reach this Node's pods instead`,
+      alike: 'spec.podCIDRs: a range holds an address of a Service',
+    });
+    return undefined;
+  }
+
+  #tellMore({ node, rangesMore, addressesMore }: NodeClaims): void {
+    const more = [
+      ['spec.podCIDRs', rangesMore],
+      ['status.addresses', addressesMore],
+    ] as const;
+    for (const [field, count] of more) {
+      if (count === 0) continue;
+      const text = `${field}: ${count} beyond the first ${claimsAtMost} are not used`;
+      this.problems.push({ object: node.name, text, alike: `${field}: too many` });
+    }
+  }
+}
+
+type Kept = Pick<NetworkNode, 'addresses' | 'podCidrs'>;
+const lastChecked = new WeakMap<NetworkNode, CheckedNode>();
+
+// The same object for the same outcome: ways are remembered by it.
+function checkedNode(node: NetworkNode, { addresses, podCidrs }: Kept): CheckedNode {
+  const last = lastChecked.get(node);
+  const isSame =
+    last?.addresses.join() === addresses.join() && last.podCidrs.join() === podCidrs.join();
+  if (last !== undefined && isSame) return last;
+  const { name, createdAt, uid } = node;
+  const checked: CheckedNode = {
+    ...{ name, createdAt, uid, addresses, podCidrs },
+    ...(podCidrs.length === 0 && node.podCidrs.length > 0 && { lostRanges: true }),
+    ...(addresses.length === 0 && node.addresses.length > 0 && { lostAddresses: true }),
+  };
+  lastChecked.set(node, checked);
+  return checked;
+}
+
+// The network's own address and its broadcast address; RFC 3021 has neither.
+function edges(prefix: Prefix): readonly Address[] {
+  if (prefixFamily(prefix) === 6 || prefixLength(prefix) > 30) return [];
+  const size = 1n << BigInt(32 - prefixLength(prefix));
+  return [0n, size - 1n].flatMap((offset) => addressAt(prefix, offset) ?? []);
+}
+
+function liesIn(inner: Prefix, outer: Prefix): boolean {
+  return prefixLength(outer) <= prefixLength(inner) && prefixContains(outer, prefixAddress(inner));
+}
