@@ -5,6 +5,7 @@
 #include "addresses.h"
 #include "deliver.h"
 #include "finish.h"
+#include "limit.h"
 #include "transport.h"
 
 /*
@@ -19,9 +20,9 @@ static __always_inline int answer(int verdict)
 /* The order is the precedence of drop reasons; 1. is whatever could not be read. */
 static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct packet *packet,
 					      const struct flow_match *match,
+					      const struct endpoint *endpoint,
 					      struct found_ends *found)
 {
-	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
 	const struct location *location;
 
 	packet->sender = endpoint ? endpoint->id : 0;
@@ -38,7 +39,9 @@ static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct pack
 		return drop(packet, DROP_SPOOFED_MAC);
 	if (!has_address_of(packet, endpoint))
 		return drop(packet, DROP_SPOOFED_ADDRESS);
-	found_sender(&found->sender, packet, endpoint);
+	/* Each packet of a limited pod has to be seen here, so nothing of it is known ahead. */
+	if (!endpoint->queue)
+		found_sender(&found->sender, packet, endpoint);
 
 	/* The answer to what kernel NAT sent here must not leave beside it, or nobody knows it. */
 	packet->through_stack = match->flow && match->flow->path == FLOW_THROUGH_STACK;
@@ -57,9 +60,14 @@ static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct pack
 static __noinline int look_up_from_pod(struct __sk_buff *skb, struct packet *packet,
 				       const struct flow_match *match)
 {
+	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
+	enum verdict verdict = wait_in_queue(skb, endpoint);
 	struct found_ends found = {};
-	enum verdict verdict = leave_pod(skb, packet, match, &found);
 
+	/* Not finished: it comes back. */
+	if (verdict != VERDICT_NONE)
+		return verdict;
+	verdict = leave_pod(skb, packet, match, endpoint, &found);
 	return finish_found(packet, match, &found, verdict);
 }
 

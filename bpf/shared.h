@@ -32,6 +32,7 @@ struct endpoint {
 	struct address ipv6;
 	struct mac mac; /* of the pod's side */
 	__u16 id; /* 1..: index into endpoint_counters */
+	__u32 queue; /* interface that what it sends has to pass; 0: it is not limited (limit.h) */
 };
 
 /* --- addresses: where one address is, as far as this node must know --- */

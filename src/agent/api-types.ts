@@ -220,11 +220,14 @@ export interface EndpointView {
   readonly hostIfIndex: number;
   readonly mtuBytes: number;
   readonly createdAt: string;
-  /** Absent: it may send and receive without limit. */
+  /** In force, as the kernel has it. Absent: it may send and receive without limit. */
   readonly bandwidth?: Bandwidth | undefined;
+  /** Asked for, and missing in the kernel; the agent puts them back. Absent: none is. */
+  readonly missingLimits?: readonly (keyof Bandwidth)[] | undefined;
   /** Absent until the data path counts for it. */
   readonly traffic?: EndpointTraffic;
-  /** Counted as received, then dropped: the queue of its limit was full. Absent where what it receives is not limited. */
+  /** Dropped because the queue of a limit was full: counted as received before, or not yet counted as sent. Absent where
+   * nothing is limited. */
   readonly queueDroppedPackets?: number | undefined;
 }
 

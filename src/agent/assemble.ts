@@ -18,6 +18,7 @@ import { Nftables } from '../kernel/nftables.ts';
 import type { BpfProgram } from '../kernel/program.ts';
 import type { DesiredState, ModelConfig } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { Bandwidth } from '../net/bandwidth.ts';
 import { FlowNames } from '../observe/flow-names.ts';
 import { Observer } from '../observe/observer.ts';
 import type { QueueDropSources } from '../observe/queue-drop-counts.ts';
@@ -36,7 +37,7 @@ import { isDoomedName } from './link-names.ts';
 import { NodeNetwork } from './node-network.ts';
 import { PodNetwork } from './pod-network.ts';
 import type { IpamSettings } from './pod-reservation.ts';
-import { queueDrops } from './pod-shaping.ts';
+import { limitsInForce, queueDrops } from './pod-shaping.ts';
 import { Pods } from './pods.ts';
 import { waitingFor } from './readiness.ts';
 import { sysctlMemory } from './sysctl-memory.ts';
@@ -55,6 +56,8 @@ export interface AgentParts extends ClusterParts {
   readonly cniConfiguration: CniConfiguration;
   /** See `EndpointView.queueDroppedPackets`. */
   queueDrops(endpoint: LocalEndpoint): number | undefined;
+  /** See `EndpointView.bandwidth`. */
+  limitsInForce(endpoint: LocalEndpoint): Bandwidth | undefined;
 }
 
 export interface AssembleOptions {
@@ -122,6 +125,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     journal,
     cniConfiguration: cniConfiguration(config, log, pods),
     queueDrops: queues.drops,
+    limitsInForce: (endpoint) => limitsInForce(socket, endpoint),
   };
 }
 

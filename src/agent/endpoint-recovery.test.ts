@@ -32,6 +32,7 @@ const kernel: KernelTruth = {
   link: () => ({ ifIndex: whole.hostIfIndex, mtuBytes: whole.mtuBytes }),
   entry: () => ({
     id: whole.id,
+    queue: 0,
     mac: whole.mac,
     ipv4: parseAddress('192.0.2.2'),
     ipv6: parseAddress('2001:db8::2'),

@@ -26,6 +26,7 @@ export interface KernelTruth {
 }
 
 export interface PodInterface {
+  readonly hostIfName: string;
   readonly namespacePath: string;
   readonly ifName: string;
   readonly mac: Mac;
@@ -55,7 +56,7 @@ export function recoverRecord(
   const { ifIndex, mtuBytes } = found;
   const { mac, id } = served;
   const ingress = truth.ingressLimit(ifIndex, mtuBytes);
-  const egress = truth.egressLimit({ ...attachment, namespacePath, mac, mtuBytes });
+  const egress = truth.egressLimit({ ...attachment, hostIfName, namespacePath, mac, mtuBytes });
   const portMappings = truth.hostPorts(addresses);
   const names = namesIn(text);
   const createdAt = legible(text, 'createdAt', /^\d{4}-.*Z$/);

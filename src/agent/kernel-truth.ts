@@ -7,12 +7,11 @@ import { isKernelError } from '../kernel/errno.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { linkByName } from '../kernel/netlink/link.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
-import { tbfAt } from '../kernel/netlink/tbf.ts';
 import type { Nftables } from '../kernel/nftables.ts';
+import { queueNames } from '../model/pod-queue.ts';
 import type { RateLimit } from '../net/bandwidth.ts';
-import type { IfIndex } from '../net/if-index.ts';
 import type { KernelTruth, PodInterface } from './endpoint-recovery.ts';
-import { limitOf } from './pod-shaping.ts';
+import { limitAt } from './pod-shaping.ts';
 
 export interface KernelTruthSources {
   /** In the node's namespace, as `nft` is. */
@@ -26,19 +25,19 @@ export function kernelTruth({ socket, nft, maps }: KernelTruthSources): KernelTr
     link: (name) => linkByName(socket, name),
     entry: (ifindex) => maps.endpoints.get({ ifindex }),
     ingressLimit: (ifIndex, mtuBytes) => limitAt(socket, ifIndex, mtuBytes),
-    egressLimit: egressLimit,
+    egressLimit: (pod) => egressLimit(socket, pod),
     hostPorts: (addresses) =>
       listedHostPorts(nft.listTable('inet', nftTableName, { stateless: true }) ?? [], addresses),
   };
 }
 
-function limitAt(socket: NetlinkSocket, ifIndex: IfIndex, mtuBytes: number): RateLimit | undefined {
-  const found = tbfAt(socket, ifIndex);
-  return found && limitOf(found, mtuBytes);
-}
-
-// The MAC tells that it is the pod's interface: the path may lead to another's namespace by now.
-function egressLimit(pod: PodInterface): RateLimit | undefined | 'unknown' {
+// Earlier versions kept it at the pod's end. The MAC tells that it is the pod's interface: the path may lead to another's
+// namespace by now.
+function egressLimit(node: NetlinkSocket, pod: PodInterface): RateLimit | undefined | 'unknown' {
+  const { name } = queueNames(pod.hostIfName);
+  const queue = linkByName(node, name);
+  const limit = queue && limitAt(node, queue.ifIndex, pod.mtuBytes);
+  if (limit !== undefined) return limit;
   try {
     using namespace = NetworkNamespace.open(pod.namespacePath);
     using socket = NetlinkSocket.open({ namespace });

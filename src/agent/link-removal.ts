@@ -2,6 +2,7 @@
 // RTNL lock held, and as long for a hundred at once: so those that go at the same time go in one request, and those
 // that nothing can pass any more go a little later, when nobody waits for it.
 
+import { queueMac } from '../datapath/tables/queue-links.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import { delLinkGroupAsync, listLinks, setLink } from '../kernel/netlink/link.ts';
 import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
@@ -48,7 +49,7 @@ export class LinkRemoval implements Disposable {
   /** What an agent that died in between has left; by name and MAC both, since a name alone may be somebody else's. */
   finishEarlier(): void {
     const left = listLinks(this.#socket, { kind: 'veth' }).filter(
-      ({ name, mac }) => isDoomedName(name) && mac === gatewayMac,
+      ({ name, mac }) => isDoomedName(name) && (mac === gatewayMac || mac === queueMac),
     );
     for (const { ifIndex } of left) setLink(this.#socket, { ifIndex, group: doomedGroup });
     if (left.length > 0) this.removeSoon();

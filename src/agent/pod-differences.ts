@@ -13,7 +13,7 @@ import { addressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { Mac } from '../net/mac.ts';
 import { gatewayMac, podDefaultRoute, podGateways } from './pod-gateway.ts';
-import { othersLimit, shapingDifferences } from './pod-shaping.ts';
+import { othersLimit } from './pod-shaping.ts';
 
 /** Where to look; each socket stands in its namespace. */
 export interface PodSockets {
@@ -23,7 +23,7 @@ export interface PodSockets {
 
 /** A sentence for each difference; none: all is as ADD left it. Throws KernelError. */
 export function podDifferences(endpoint: LocalEndpoint, sockets: PodSockets): readonly string[] {
-  const { hostIfName, hostIfIndex, ifName, mac, mtuBytes, bandwidth } = endpoint;
+  const { hostIfName, hostIfIndex, ifName, mac, mtuBytes } = endpoint;
   const host = linkByName(sockets.node, hostIfName);
   const pod = linkByName(sockets.pod, ifName);
   if (host === undefined) return [`interface ${hostIfName} on the node is gone`];
@@ -38,23 +38,10 @@ export function podDifferences(endpoint: LocalEndpoint, sockets: PodSockets): re
   if (host.peerIfIndex !== pod.ifIndex || pod.peerIfIndex !== host.ifIndex) {
     ends.push(`interface ${ifName} in the pod is not the other end of ${hostIfName}`);
   }
-  const hostEnd = {
-    name: `interface ${hostIfName} on the node`,
-    ifIndex: host.ifIndex,
-    mtuBytes,
-    limit: bandwidth?.ingress,
-  };
   return [
     ...ends,
     ...podSideDifferences(endpoint, sockets.pod, pod.ifIndex),
-    ...shapingDifferences(sockets.node, hostEnd),
-    ...othersLimit(sockets.node, hostEnd),
-    ...shapingDifferences(sockets.pod, {
-      name: `interface ${ifName} in the pod`,
-      ifIndex: pod.ifIndex,
-      mtuBytes,
-      limit: bandwidth?.egress,
-    }),
+    ...othersLimit(sockets.node, endpoint),
   ];
 }
 

@@ -23,9 +23,9 @@ import type { EndpointRecord, EndpointReservation } from './endpoint-record.ts';
 import { LinkRemoval } from './link-removal.ts';
 import { podDifferences } from './pod-differences.ts';
 import { gatewayMac, podDefaultRoute, podGateways } from './pod-gateway.ts';
-import { shapeLink } from './pod-shaping.ts';
 import { silence } from './pod-silence.ts';
 import type { PodNamespace, PodWiring } from './pod-wiring.ts';
+import { discardQueue } from './queue-discard.ts';
 import { loopbackDifferences, routeLocalnet, routesLoopback } from './route-localnet.ts';
 
 const loopback = 1 as IfIndex;
@@ -86,11 +86,13 @@ export class PodNetwork implements PodWiring, Disposable {
 
   async unwire(hostIfName: string, record?: EndpointRecord): Promise<void> {
     const host = linkByName(this.#socket, hostIfName);
-    if (host === undefined) return;
     const isSilent =
-      this.#removeLater && record !== undefined && silence(this.#socket, host, record);
-    if (isSilent) this.#removal.removeSoon();
-    else await this.#removal.remove(host.ifIndex);
+      host === undefined ||
+      (this.#removeLater && record !== undefined && silence(this.#socket, host, record));
+    const queue = discardQueue(this.#socket, hostIfName, record);
+    if (!isSilent) await this.#removal.remove(host.ifIndex);
+    else if (queue !== undefined && !this.#removeLater) await this.#removal.remove(queue);
+    else this.#removal.removeSoon();
   }
 
   // Where the thread is anyway, nothing has to be switched.
@@ -161,18 +163,14 @@ class OpenPod implements PodNamespace {
   }
 
   async #configureNodeEnd(reservation: EndpointReservation, ifIndex: IfIndex): Promise<void> {
-    const { hostIfName, mtuBytes, addresses, bandwidth } = reservation;
+    const { hostIfName, addresses } = reservation;
     const { inNode, nodeSocket } = this.#parts;
     const hasIpv6 = addresses.some((address) => addressFamily(address) === 6);
     inNode(() => setNodeEnd(hostIfName, hasIpv6));
     if (routesLoopback(reservation)) inNode(() => writeSysctl(routeLocalnet(hostIfName), '1'));
-    const { ingress } = bandwidth ?? {};
     const outcomes = await this.#perform(
       { here: nodeSocket, aside: () => this.#ownNodeSocket() },
-      (requests) => {
-        shapeLink(requests, { ifIndex, mtuBytes, limit: ingress });
-        bringUp(requests, ifIndex);
-      },
+      (requests) => bringUp(requests, ifIndex),
     );
     throwFirst(outcomes.filter((failure) => hasIpv6 || !isWithoutIpv6(failure)));
   }
@@ -208,15 +206,11 @@ class OpenPod implements PodNamespace {
 
   // No file of the pod's sysctls is opened: the kernel finds those of one namespace among those of all that were ever
   // looked up on the node, one by one (docs/decisions/add-costs.md).
-  async #configure(
-    { ifName, addresses, mtuBytes, bandwidth }: EndpointReservation,
-    ifIndex: IfIndex,
-  ): Promise<void> {
+  async #configure({ ifName, addresses }: EndpointReservation, ifIndex: IfIndex): Promise<void> {
     const ipv4 = addresses.filter((address) => addressFamily(address) === 4);
     const ipv6 = addresses.filter((address) => addressFamily(address) === 6);
     const inPod = { here: this.#socket, aside: () => this.#socket };
     const outcomes = await this.#perform(inPod, (requests) => {
-      shapeLink(requests, { ifIndex, mtuBytes, limit: bandwidth?.egress });
       setLink(requests, { ifIndex: loopback, up: true });
       bringUp(requests, ifIndex);
       for (const address of [...ipv4, ...ipv6]) addToPod(requests, ifIndex, address);

@@ -7,6 +7,7 @@ import { InputError } from '../base/input-error.ts';
 import { type CniPlaces, networkConfigurationFile, removeCni } from '../cni/install.ts';
 import { detachAll } from '../datapath/attach.ts';
 import { describePins, pinNames, unpinFolder } from '../datapath/pins.ts';
+import { queueMac } from '../datapath/tables/queue-links.ts';
 import { routeProtocol } from '../datapath/tables/routes.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import { delLinkAsync, listLinks } from '../kernel/netlink/link.ts';
@@ -16,6 +17,7 @@ import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { Nftables } from '../kernel/nftables.ts';
 import { writeSysctl } from '../kernel/sysctl.ts';
 import { overlayDeviceName } from '../model/overlay-device.ts';
+import { isQueueName } from '../model/pod-queue.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { isEndpointName } from './link-names.ts';
 import { runningAgent } from './lock.ts';
@@ -99,7 +101,8 @@ async function removeLinks(socket: NetlinkSocket): Promise<number> {
 /** By name and MAC both: a name alone may be somebody else's. */
 function isOurs({ name, mac, kind }: Link): boolean {
   if (name === overlayDeviceName) return kind === 'vxlan';
-  return isEndpointName(name) && kind === 'veth' && mac === gatewayMac;
+  if (kind !== 'veth') return false;
+  return (isEndpointName(name) && mac === gatewayMac) || (isQueueName(name) && mac === queueMac);
 }
 
 function removeRoutes(socket: NetlinkSocket): number {

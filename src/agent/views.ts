@@ -43,10 +43,19 @@ export function agentViews(parts: AgentParts, start: () => StartTimes): Views {
   };
 }
 
-function endpointView(endpoint: LocalEndpoint, { observer, queueDrops }: AgentParts): EndpointView {
-  const { pod, namespacePath: _, ...rest } = endpoint;
+function endpointView(
+  endpoint: LocalEndpoint,
+  { observer, queueDrops, limitsInForce }: AgentParts,
+): EndpointView {
+  const { pod, namespacePath: _, bandwidth: wanted = {}, ...rest } = endpoint;
+  const bandwidth = limitsInForce(endpoint);
+  const missing = (['ingress', 'egress'] as const).filter(
+    (direction) => wanted[direction] !== undefined && bandwidth?.[direction] === undefined,
+  );
   return {
     ...rest,
+    ...(bandwidth === undefined ? {} : { bandwidth }),
+    ...(missing.length === 0 ? {} : { missingLimits: missing }),
     ...(pod === undefined ? {} : { pod: { namespace: pod.namespace, name: pod.name } }),
     traffic: observer.traffic.of(endpoint),
     queueDroppedPackets: queueDrops(endpoint),

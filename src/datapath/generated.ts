@@ -258,21 +258,24 @@ export interface Endpoint {
   readonly ipv6: Address;
   readonly mac: Mac;
   readonly id: number;
+  readonly queue: number;
 }
 
 export const endpointCodec: Codec<Endpoint> = {
-  size: 40,
+  size: 44,
   encode(value, into, offset) {
     mappedAddress.encode(value.ipv4, into, offset);
     mappedAddress.encode(value.ipv6, into, offset + 16);
     mac.encode(value.mac, into, offset + 32);
     u16.encode(value.id, into, offset + 38);
+    u32.encode(value.queue, into, offset + 40);
   },
   decode: (from, offset) => ({
     ipv4: mappedAddress.decode(from, offset),
     ipv6: mappedAddress.decode(from, offset + 16),
     mac: mac.decode(from, offset + 32),
     id: u16.decode(from, offset + 38),
+    queue: u32.decode(from, offset + 40),
   }),
 };
 

@@ -31,7 +31,8 @@
 
 SAMPLE struct endpoint_key endpoint_key = {.ifindex = 0x01020304};
 
-SAMPLE struct endpoint endpoint = {.ipv4 = IPV4, .ipv6 = IPV6, .mac = MAC, .id = 0x0506};
+SAMPLE struct endpoint endpoint = {
+	.ipv4 = IPV4, .ipv6 = IPV6, .mac = MAC, .id = 0x0506, .queue = 0x0708};
 
 SAMPLE struct location location = {
 	.kind = LOCATION_HOST,

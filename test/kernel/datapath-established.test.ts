@@ -80,7 +80,7 @@ const changes: readonly Change[] = [
       endpoints.set(
         { ifindex: web.ifIndex },
         {
-          ...{ ipv4: web[4], ipv6: web[6], mac: anotherMac, id: web.id },
+          ...{ ipv4: web[4], ipv6: web[6], mac: anotherMac, id: web.id, queue: 0 },
         },
       ),
     changed: refused(dropReason.spoofedMac),
@@ -92,7 +92,7 @@ const changes: readonly Change[] = [
       endpoints.set(
         { ifindex: web.ifIndex },
         {
-          ...{ ipv4: places.nobody[4], ipv6: places.nobody[6], mac: web.mac, id: web.id },
+          ...{ ipv4: places.nobody[4], ipv6: places.nobody[6], mac: web.mac, id: web.id, queue: 0 },
         },
       ),
     changed: refused(dropReason.spoofedAddress),

@@ -43,7 +43,7 @@ rootTest('headers in page fragments are pulled into reach, wherever the cut is',
   const { namespace } = datapath;
   const tap = addTap(context, namespace);
   const { mac, id, 4: ipv4, 6: ipv6 } = web;
-  datapath.endpoints.set({ ifindex: tap.ifIndex }, { ipv4, ipv6, mac, id });
+  datapath.endpoints.set({ ifindex: tap.ifIndex }, { ipv4, ipv6, mac, id, queue: 0 });
   const program = datapath.program('from_pod');
   using _link = namespace.run(() =>
     attachTcx({ program, ifIndex: tap.ifIndex, direction: 'ingress' }),

@@ -160,7 +160,7 @@ rootTest('an entry that holds another flow’s ends is not followed', (context) 
       datapath.endpoints.set(
         { ifindex: web.ifIndex },
         {
-          ...{ ipv4: web[4], ipv6: web[6], mac: web.mac, id: web.id },
+          ...{ ipv4: web[4], ipv6: web[6], mac: web.mac, id: web.id, queue: 0 },
         },
       );
     }

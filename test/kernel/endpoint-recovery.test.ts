@@ -74,18 +74,17 @@ rootTest('a lost record gets its limits and host ports back from the kernel', as
   const toldMore = await restartWith(() => fs.truncateSync(record, 0));
   assert.match(
     toldMore,
-    /keeps its network; lost: container id, path of its namespace, .*, limit of what it sends, if it had one \(it stays in force\)$/,
+    /keeps its network; lost: container id, path of its namespace, [^,]*, name of the pod, if it had one$/,
   );
   const after = await look(place);
   const { bandwidth, portMappings } = before.endpoint;
   assert.deepEqual(after.endpoint['portMappings'], portMappings);
-  assert.deepEqual(after.endpoint['bandwidth'], { ingress: { bitsPerSecond: 8e6 } });
+  assert.deepEqual(after.endpoint['bandwidth'], bandwidth);
   assert.deepEqual(bandwidth, {
     ingress: { bitsPerSecond: 8e6 },
     egress: { bitsPerSecond: 4e6, burstBits: 8e5 },
   });
   assert.deepEqual([after.rules, after.queues], [before.rules, before.queues]);
-  assert.match(runIn(pod.namespace, 'tc', 'qdisc', 'show', 'dev', 'eth0'), /tbf/);
   const deleted = await execute({ environment: { CNI_COMMAND: 'DEL' } });
   assert.deepEqual(deleted, { exitCode: 0, stdout: '', stderr: '' });
   assert.deepEqual(JSON.parse((await get(place, '/v1/endpoints')).text), []);

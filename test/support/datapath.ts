@@ -153,7 +153,7 @@ function fillMaps(object: BpfObject): void {
   using addresses = object.map(maps.addresses);
   using routeMap = object.map(maps.routes);
   for (const { id, ifIndex, mac, 4: ipv4, 6: ipv6 } of [web, db]) {
-    endpoints.set({ ifindex: ifIndex }, { ipv4, ipv6, mac, id });
+    endpoints.set({ ifindex: ifIndex }, { ipv4, ipv6, mac, id, queue: 0 });
     for (const address of [ipv4, ipv6]) {
       addresses.set(address, {
         kind: locationKind.endpoint,

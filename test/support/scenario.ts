@@ -45,6 +45,8 @@ const portMapping = z.strictObject({
   hostAddress: optional(address),
 });
 
+const limit = z.strictObject({ bitsPerSecond: z.int() });
+
 const endpoint = z.strictObject({
   id: z.int(),
   pod: z.string(),
@@ -52,6 +54,7 @@ const endpoint = z.strictObject({
   mac: z.string(),
   addresses: list(address),
   portMappings: optional(z.array(portMapping)),
+  bandwidth: optional(z.object({ ingress: optional(limit), egress: optional(limit) })),
 });
 
 const scenario = z.strictObject({
@@ -150,6 +153,7 @@ function asEndpoint(given: z.infer<typeof endpoint>): LocalEndpoint {
     mtuBytes: 1500,
     pod: { namespace, name },
     portMappings: given.portMappings,
+    bandwidth: given.bandwidth,
     createdAt: '2026-01-01T00:00:00Z',
   };
 }

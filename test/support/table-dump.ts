@@ -4,6 +4,7 @@ import { locationKindNames, routeKindNames } from '../../src/datapath/generated.
 import { addressMapEntries } from '../../src/datapath/tables/addresses.ts';
 import { attachmentEntries } from '../../src/datapath/tables/attachments.ts';
 import { endpointMapEntries } from '../../src/datapath/tables/endpoints.ts';
+import { limitEntries } from '../../src/datapath/tables/limits.ts';
 import { linkAddressEntries } from '../../src/datapath/tables/link-addresses.ts';
 import { linkEntries } from '../../src/datapath/tables/links.ts';
 import { neighbourEntries } from '../../src/datapath/tables/neighbours.ts';
@@ -25,6 +26,7 @@ export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly 
     ['sysctls', dump(sysctlEntries(desired), sysctl)],
     ['links', dump(linkEntries(desired), fields)],
     ['link-addresses', dump(linkAddressEntries(desired), ({ ifIndex }) => `index ${ifIndex}`)],
+    ...limitSection(desired),
     ['endpoints', dump(endpointMapEntries(desired), ({ value }) => fields(value))],
     [
       'addresses',
@@ -37,6 +39,14 @@ export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly 
     ['nft', [...entriesOf(nftEntries(desired)).values()].flatMap(({ body }) => body.split('\n'))],
     ['attachments', dump(attachmentEntries(desired), ({ ifIndex }) => `index ${ifIndex}`)],
   ]);
+}
+
+// Left out where no pod is limited.
+function limitSection(desired: DesiredState): readonly [string, readonly string[]][] {
+  const lines = dump(limitEntries(desired), ({ ifIndex, bucket }) =>
+    fields({ ifIndex, ...bucket }),
+  );
+  return lines.length === 0 ? [] : [['limits', lines]];
 }
 
 export function formatDump(sections: ReadonlyMap<string, readonly string[]>): string {

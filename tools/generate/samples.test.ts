@@ -55,7 +55,13 @@ function sample<T>(name: string, codec: Codec<T>, value: T): Sample {
 
 const samples: readonly Sample[] = [
   sample('endpoint_key', endpointKeyCodec, { ifindex }),
-  sample('endpoint', endpointCodec, { ipv4, ipv6, mac: parseMac('02:00:5e:10:00:01'), id: 0x0506 }),
+  sample('endpoint', endpointCodec, {
+    ipv4,
+    ipv6,
+    mac: parseMac('02:00:5e:10:00:01'),
+    id: 0x0506,
+    queue: 0x0708,
+  }),
   sample('location', locationCodec, {
     kind: locationKind.host,
     ifindex,

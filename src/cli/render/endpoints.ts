@@ -18,7 +18,9 @@ const columns: readonly Column[] = [
 
 export function renderEndpoints(endpoints: readonly EndpointView[], style: Style): string {
   if (endpoints.length === 0) return 'no pods on this node';
-  if (endpoints.every(({ bandwidth }) => bandwidth === undefined)) {
+  if (
+    endpoints.every(({ bandwidth, missingLimits }) => (bandwidth ?? missingLimits) === undefined)
+  ) {
     return renderColumns(columns, endpoints.map(row), style);
   }
   const rows = endpoints.map((endpoint) => [...row(endpoint), limitText(endpoint)]);
@@ -48,12 +50,14 @@ function droppedPackets(
   return ingress.droppedPackets + egress.droppedPackets + queueDroppedPackets;
 }
 
-function limitText({ bandwidth: { ingress, egress } = {} }: EndpointView): string {
-  if (ingress === undefined && egress === undefined) return '-';
-  return [
+function limitText({ bandwidth = {}, missingLimits = [] }: EndpointView): string {
+  const { ingress, egress } = bandwidth;
+  const parts = [
     ...(ingress === undefined ? [] : [`${formatBitRate(ingress.bitsPerSecond)} in`]),
     ...(egress === undefined ? [] : [`${formatBitRate(egress.bitsPerSecond)} out`]),
-  ].join(', ');
+    ...missingLimits.map((direction) => (direction === 'ingress' ? 'in: MISSING' : 'out: MISSING')),
+  ];
+  return parts.length === 0 ? '-' : parts.join(', ');
 }
 
 function trafficText(count: TrafficCount): string {

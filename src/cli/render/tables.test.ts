@@ -48,13 +48,18 @@ test('limits are shown where a pod has one', () => {
   });
   const both = { ingress: { bitsPerSecond: 10_000_000 }, egress: { bitsPerSecond: 1.5e9 } };
   const sending = { egress: { bitsPerSecond: 64_000, burstBits: 8_000 } };
+  const lost: EndpointView = {
+    ...limited({ ingress: both.ingress }, 4),
+    missingLimits: ['egress'],
+  };
   assert.equal(
-    renderEndpoints([limited(both, 1), limited(sending, 2), limited(undefined, 3)], plain),
+    renderEndpoints([limited(both, 1), limited(sending, 2), limited(undefined, 3), lost], plain),
     `\
 POD         ADDRESSES     INTERFACE      ID   MTU  RECEIVED  SENT  DROPPED  LIMIT
 shop/web-1  198.51.100.2  hd0123456789a   1  1500         -     -        -  10 Mbit/s in, 1.5 Gbit/s out
 shop/web-1  198.51.100.2  hd0123456789a   2  1500         -     -        -  64 kbit/s out
-shop/web-1  198.51.100.2  hd0123456789a   3  1500         -     -        -  -`,
+shop/web-1  198.51.100.2  hd0123456789a   3  1500         -     -        -  -
+shop/web-1  198.51.100.2  hd0123456789a   4  1500         -     -        -  10 Mbit/s in, out: MISSING`,
   );
 });
 

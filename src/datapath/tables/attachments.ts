@@ -1,9 +1,11 @@
-// Which program runs at which interface: both hooks of every pod's host-side interface, the uplinks, the VXLAN device.
+// Which program runs at which interface: both hooks of every pod's host-side interface and of the far end of its queue, the
+// uplinks, the VXLAN device.
 
 import { memoize, memoizeEach } from '../../base/memoize.ts';
 import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Uplink } from '../../model/host.ts';
+import { podQueue } from '../../model/pod-queue.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import type { AttachedHook, Attacher, Hook } from './attacher.ts';
@@ -20,8 +22,16 @@ export function attachmentEntries(desired: DesiredState): readonly EntryGroup<At
 }
 
 export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AttachedHook> = memoize(
-  ({ hostIfName, hostIfIndex }) =>
-    hooks({ name: hostIfName, ifIndex: hostIfIndex }, ['from_pod', 'to_pod']),
+  (endpoint) => {
+    const { hostIfName, hostIfIndex } = endpoint;
+    const queue = podQueue(endpoint);
+    return [
+      ...hooks({ name: hostIfName, ifIndex: hostIfIndex }, ['from_pod', 'to_pod']),
+      ...(queue === undefined
+        ? []
+        : hooks({ name: queue.farName, ifIndex: queue.farIfIndex }, ['from_pod', 'to_pod'])),
+    ];
+  },
 );
 
 const entriesOfEach = memoizeEach(entriesOfEndpoint);

@@ -3,6 +3,7 @@
 import { memoize, memoizeEach } from '../../base/memoize.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
+import { podQueue } from '../../model/pod-queue.ts';
 import {
   type Address,
   type AddressFamily,
@@ -30,6 +31,7 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<Endpoint
       ipv6: addressOf(endpoint, 6),
       mac: endpoint.mac,
       id: endpoint.id,
+      queue: podQueue(endpoint)?.ifIndex ?? 0,
     };
     return [[show(key), { key, value }]];
   },

@@ -13,6 +13,7 @@ import type { Attacher } from './attacher.ts';
 import * as attachments from './attachments.ts';
 import * as endpoints from './endpoints.ts';
 import { countingChanges } from './generation.ts';
+import * as limits from './limits.ts';
 import { linkAddressEntries, linkAddressTable } from './link-addresses.ts';
 import { linkEntries, linkTable } from './links.ts';
 import * as neighbours from './neighbours.ts';
@@ -51,6 +52,7 @@ export function datapathTables(
     trackTable(sysctlTable(sysctlMemory, settingsByLink), sysctlEntries),
     trackTable(linkTable(socket), linkEntries),
     trackTable(linkAddressTable(socket), linkAddressEntries),
+    trackTable(limits.limitTable(socket), limits.limitEntries),
     trackTable(counted(endpoints.endpointMapTable(maps.endpoints)), endpoints.endpointMapEntries),
     trackTable(counted(addresses.addressMapTable(maps.addresses)), addresses.addressMapEntries),
     trackTable(counted(routeMapTable(maps.routes)), routeMapEntries),
@@ -67,6 +69,7 @@ export function endpointEntryKeys(
   endpoint: LocalEndpoint,
 ): readonly { readonly table: string; readonly key: string }[] {
   const own = [
+    ['limits', limits.entriesOfEndpoint(endpoint)] as const,
     ['endpoints', endpoints.entriesOfEndpoint(endpoint)] as const,
     ['addresses', addresses.entriesOfEndpoint(endpoint)] as const,
     ['routes', routes.entriesOfEndpoint(endpoint)] as const,
