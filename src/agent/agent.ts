@@ -113,9 +113,10 @@ export class Agent {
   }
 
   async #followCluster(stop: AbortSignal): Promise<void> {
-    const { source, network } = this.#parts;
+    const { source, network, knownPods } = this.#parts;
     for await (const snapshot of source.watch(stop)) {
       network.replaceSnapshot(snapshot);
+      knownPods.changed();
       await this.#settler.request(this.#readyMs === undefined ? 'start' : 'cluster');
       if (!network.isWaiting) this.#settled();
     }

@@ -33,12 +33,14 @@ import { hostLister } from './host-facts.ts';
 import { HostLooks } from './host-looks.ts';
 import { Journal } from './journal.ts';
 import { kernelTruth } from './kernel-truth.ts';
+import { KnownPods } from './known-pods.ts';
 import { isDoomedName } from './link-names.ts';
 import { NodeNetwork } from './node-network.ts';
 import { PodNetwork } from './pod-network.ts';
 import type { IpamSettings } from './pod-reservation.ts';
 import { limitsInForce, queueDrops } from './pod-shaping.ts';
 import { Pods } from './pods.ts';
+import type { PodsNode } from './pods-node.ts';
 import { waitingFor } from './readiness.ts';
 import { sysctlMemory } from './sysctl-memory.ts';
 
@@ -49,6 +51,8 @@ export interface AgentParts extends ClusterParts {
   readonly reconciler: Reconciler<DesiredState>;
   readonly podTcx: PodTcx;
   readonly network: NodeNetwork;
+  /** To be told of each snapshot. */
+  readonly knownPods: KnownPods;
   readonly pods: Pods;
   readonly observer: Observer;
   readonly names: FlowNames;
@@ -92,19 +96,12 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     endpoints: () => pods.endpoints(),
     reconciler,
   });
+  const { reread } = cluster.source;
+  const knownPods = new KnownPods({ pods: () => network.snapshot.state.pods, reread });
   const pods: Pods = new Pods({
     store: openStore(config, kernelTruth({ socket, nft, maps: datapath.maps })),
     wiring: owned.use(new PodNetwork(undefined, { removeLater: true })),
-    node: {
-      podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),
-      podAnnotations: ({ namespace, name }) =>
-        network.snapshot.state.pods.get(`${namespace}/${name}`)?.annotations ?? {},
-      podMtuBytes: () => (isCutOff(network) ? undefined : network.desired.podMtuBytes),
-      waitingFor: () => waitingFor({ kubernetes, network }),
-      settle: settleEndpoint,
-      differences: (endpoint) => reconciler.inspect(endpointEntryKeys(endpoint)),
-      limits: () => connectivityLimits(network, reconciler),
-    },
+    node: podsNode({ network, knownPods, kubernetes, reconciler, settleEndpoint }),
     ipam: ipamSettings(config),
     log,
   });
@@ -119,6 +116,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     reconciler,
     podTcx,
     network,
+    knownPods,
     pods,
     observer,
     names,
@@ -126,6 +124,27 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     cniConfiguration: cniConfiguration(config, log, pods),
     queueDrops: queues.drops,
     limitsInForce: (endpoint) => limitsInForce(socket, endpoint),
+  };
+}
+
+interface PodsNodeParts {
+  readonly network: NodeNetwork;
+  readonly knownPods: KnownPods;
+  readonly kubernetes: ClusterParts['kubernetes'];
+  readonly reconciler: Reconciler<DesiredState>;
+  readonly settleEndpoint: AssembleOptions['settleEndpoint'];
+}
+
+function podsNode(parts: PodsNodeParts): PodsNode {
+  const { network, knownPods, kubernetes, reconciler, settleEndpoint } = parts;
+  return {
+    podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),
+    podAnnotations: (pod) => knownPods.annotations(pod),
+    podMtuBytes: () => (isCutOff(network) ? undefined : network.desired.podMtuBytes),
+    waitingFor: () => waitingFor({ kubernetes, network }),
+    settle: settleEndpoint,
+    differences: (endpoint) => reconciler.inspect(endpointEntryKeys(endpoint)),
+    limits: () => connectivityLimits(network, reconciler),
   };
 }
 

@@ -1,9 +1,8 @@
 // What a new endpoint gets: id, addresses, MAC, MTU. The rules of ADD before anything is made, which STATUS asks too.
 
 import { createHash } from 'node:crypto';
-import { annotatedBandwidth, firstBandwidth } from '../cni/bandwidth.ts';
+import { firstBandwidth } from '../cni/bandwidth.ts';
 import { CniError, cniErrorCode } from '../cni/error.ts';
-import type { PodIdentity } from '../cni/pod-identity.ts';
 import type { AddRequest, Attachment } from '../cni/request.ts';
 import type { Address } from '../net/address.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
@@ -29,7 +28,6 @@ export interface ReservationOptions {
     podRanges(): readonly Prefix[];
     waitingFor?(): string | undefined;
     podMtuBytes(): number | undefined;
-    podAnnotations(pod: PodIdentity): Readonly<Record<string, string>>;
   };
   readonly ipam: IpamSettings | undefined;
   readonly now: () => Date;
@@ -47,8 +45,8 @@ export class Reservations {
   }
 
   /** Takes effect with `EndpointStore.reserve`; synchronous up to there, so that parallel ADDs cannot take the same.
-   * Throws CniError. */
-  make(request: AddRequest): EndpointReservation {
+   * `annotated`: the limits that the cluster's Pod object asks for. Throws CniError. */
+  make(request: AddRequest, annotated: Bandwidth): EndpointReservation {
     const { id, mtuBytes } = this.#room();
     const mac = request.fixed?.mac ?? podMac(request);
     if (mac === gatewayMac) {
@@ -64,7 +62,8 @@ export class Reservations {
       checkPortMappings({ mappings: portMappings, addresses, records });
     }
     this.#rotation = rotation;
-    const bandwidth = this.#bandwidth(request);
+    // What the runtime says goes before what the cluster says: it is the later word.
+    const bandwidth = firstBandwidth(request.bandwidth ?? {}, annotated);
     return {
       id,
       containerId,
@@ -86,12 +85,6 @@ export class Reservations {
   probe(): void {
     this.#room();
     this.#allocate();
-  }
-
-  // What the runtime says goes before what the cluster says: it is the later word.
-  #bandwidth({ pod, bandwidth = {} }: AddRequest): Bandwidth | undefined {
-    const annotations = pod === undefined ? {} : this.#options.node.podAnnotations(pod);
-    return firstBandwidth(bandwidth, annotatedBandwidth(annotations));
   }
 
   #room(): { readonly id: number; readonly mtuBytes: number } {

@@ -3,13 +3,14 @@
 import type { PodIdentity } from '../cni/pod-identity.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { Prefix } from '../net/prefix.ts';
+import type { Annotations } from './known-pods.ts';
 
 /** What the agent knows and does for pods. */
 export interface PodsNode {
   /** The pod ranges of this node at this moment; none before its Node object was read. */
   podRanges(): readonly Prefix[];
-  /** Of the cluster's Pod object; none where it is not known (yet). */
-  podAnnotations(pod: PodIdentity): Readonly<Record<string, string>>;
+  /** Of the cluster's Pod object. Undefined: nothing is known of that pod, also after a wait. */
+  podAnnotations(pod: PodIdentity): Annotations | undefined | Promise<Annotations | undefined>;
   /** Why no pod can be added yet, whatever it asks for. */
   waitingFor?(): string | undefined;
   /** For new pods; undefined while the way to other nodes is not known. */

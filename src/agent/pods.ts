@@ -14,6 +14,7 @@ import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
 import type { AddRequest, CheckRequest, DelRequest, GcRequest } from '../cni/request.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { IfIndex } from '../net/if-index.ts';
+import { annotatedLimits } from './annotated-limits.ts';
 import { Burst } from './burst.ts';
 import {
   type EndpointRecord,
@@ -209,15 +210,16 @@ export class Pods {
 
   async #add(request: AddRequest): Promise<LocalEndpoint> {
     try {
+      const annotated = await annotatedLimits(request, this.#node);
       using namespace = this.#wiring.open(request.namespacePath);
       const isKnown = this.#store.get(hostIfNameOf(request)) !== undefined;
       if (isKnown) await this.#makeRoom(request, namespace);
       // Of others the kernel is not asked before: it says itself whether a name is taken, and a question would wait until it
       // is through with the pods that are wired meanwhile.
-      const endpoint = await this.#build(this.#reservations.make(request), namespace);
+      const endpoint = await this.#build(this.#reservations.make(request, annotated), namespace);
       if (endpoint !== undefined) return endpoint;
       await this.#makeRoom(request, namespace);
-      const second = await this.#build(this.#reservations.make(request), namespace);
+      const second = await this.#build(this.#reservations.make(request, annotated), namespace);
       if (second === undefined) throw interfaceExists(request);
       return second;
     } catch (error) {

@@ -52,6 +52,11 @@ export class DirectoryChanges implements Disposable {
     this.#wake = undefined;
   }
 
+  /** Ends the wait that is under way. */
+  hurry(): void {
+    this.#wake?.();
+  }
+
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#options.signal.removeEventListener('abort', this.#onAbort);

@@ -172,3 +172,21 @@ test('files that are hidden or not YAML are not read', async () => {
   const { state } = await snapshots.until(({ complete }) => complete);
   assert.deepEqual([...state.nodes.keys()], ['node-3']);
 });
+
+test('what was written before it is read again is known afterwards, however long the quiet lasts', async () => {
+  await using directory = await temporaryDirectory();
+  await directory.write('a.yaml', nodeYaml('node-1'));
+  const slow = manifestSource(directory.path, { debounceMs: 60_000, rescanMs: 60_000 });
+  const stop = new AbortController();
+  let nodes: readonly string[] = [];
+  const following = (async () => {
+    for await (const { state } of slow.watch(stop.signal)) nodes = [...state.nodes.keys()];
+  })();
+  await directory.write('b.yaml', nodeYaml('node-2', '192.0.2.64/26'));
+  assert.equal(await slow.reread?.(), true);
+  assert.deepEqual(nodes, ['node-1', 'node-2']);
+  await directory.write('b.yaml', 'kind: [');
+  assert.equal(await slow.reread?.(), false);
+  stop.abort();
+  await following;
+});

@@ -29,13 +29,22 @@ export function manifestSource(
   options: ManifestSourceOptions = {},
 ): ClusterSource {
   const { debounceMs = 50, rescanMs = 5_000 } = options;
+  const asked: ((isAll: boolean) => void)[] = [];
+  let hurry = (): void => undefined;
   return {
     name: `directory ${directory}`,
+    reread: () =>
+      new Promise((resolve) => {
+        asked.push(resolve);
+        hurry();
+      }),
     async *watch(signal) {
       using changes = new DirectoryChanges({ directory, debounceMs, rescanMs, signal });
       let scan: Scan = { files: new Map() };
       let snapshot: ClusterSnapshot | undefined;
+      hurry = () => changes.hurry();
       while (!signal.aborted) {
+        const answered = asked.splice(0);
         changes.rewatch();
         scan = await scanDirectory(directory, scan);
         const next = compose(scan, snapshot);
@@ -43,7 +52,9 @@ export function manifestSource(
           snapshot = next;
           yield snapshot;
         }
-        await changes.next();
+        const isAll = snapshot?.complete === true && snapshot.problems.length === 0;
+        for (const answer of answered) answer(isAll);
+        if (asked.length === 0) await changes.next();
       }
     },
   };

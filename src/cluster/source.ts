@@ -11,4 +11,9 @@ export interface ClusterSource {
    * last good state and says so in `problems`.
    */
   watch(signal: AbortSignal): AsyncIterable<ClusterSnapshot>;
+  /**
+   * Reads everything again, and resolves when whoever watches has taken what was found. True: what is not in it does not
+   * exist. Absent where that cannot be said at any moment.
+   */
+  reread?(): Promise<boolean>;
 }

@@ -25,6 +25,8 @@ export interface NetworkConfiguration {
   readonly previous: PreviousResult | undefined;
   /** Undefined when neither the runtime nor the pod's annotations ask for a limit. */
   readonly bandwidth: Bandwidth | undefined;
+  /** The runtime has handed over the pod's annotations, whatever is in them. */
+  readonly hasAnnotations: boolean;
   readonly capabilities: FixedCapabilities;
   /** What GC is to keep; undefined where the runtime does not say. */
   readonly kept: readonly KeptAttachment[] | undefined;
@@ -99,6 +101,7 @@ export function parseConfiguration(text: string): NetworkConfiguration {
       configuredBandwidth(runtimeConfig.bandwidth ?? {}),
       annotatedBandwidth(runtimeConfig['io.kubernetes.cri.pod-annotations'] ?? {}),
     ),
+    hasAnnotations: (runtimeConfig['io.kubernetes.cri.pod-annotations'] ?? undefined) !== undefined,
     capabilities: runtimeConfig,
     kept: fields['cni.dev/valid-attachments'] ?? fields['cni.dev/attachments'],
     portMappings: runtimeConfig.portMappings ?? [],

@@ -82,6 +82,7 @@ const valid: readonly [string, WrittenRequest, CniRequest][] = [
       kind: 'add',
       network: 'heddle',
       namespacePath,
+      hasAnnotations: true,
       pod: undefined,
       bandwidth: {
         ingress: { bitsPerSecond: 1e6, burstBits: 2e6 },
@@ -263,7 +264,11 @@ const valid: readonly [string, WrittenRequest, CniRequest][] = [
   ).map(([name, runtimeConfig]): [string, WrittenRequest, CniRequest] => [
     name,
     { configuration: { runtimeConfig } },
-    { ...common, kind: 'add', network: 'heddle', namespacePath, pod: undefined },
+    {
+      ...common,
+      ...{ kind: 'add', network: 'heddle', namespacePath, pod: undefined },
+      ...('io.kubernetes.cri.pod-annotations' in runtimeConfig && { hasAnnotations: true }),
+    },
   ]),
   [
     'VERSION with nothing else set',

@@ -28,6 +28,8 @@ export interface AddRequest extends Attachment {
   readonly namespacePath: string;
   readonly pod?: PodIdentity | undefined;
   readonly bandwidth?: Bandwidth | undefined;
+  /** True: `bandwidth` has what the pod's annotations ask for. Absent: the cluster has to say. */
+  readonly hasAnnotations?: boolean | undefined;
   /** The `name` of the network configuration: GC is for one network. */
   readonly network: string;
   readonly fixed?: FixedIdentity | undefined;
@@ -172,7 +174,7 @@ function readAttachment(
 
 function decodeAdd(
   environment: ReadonlyMap<string, string>,
-  { previous, name, capabilities, bandwidth, portMappings }: NetworkConfiguration,
+  { previous, name, capabilities, bandwidth, hasAnnotations, portMappings }: NetworkConfiguration,
   attachment: CommonFields,
 ): AddRequest {
   if (previous !== undefined) {
@@ -190,6 +192,7 @@ function decodeAdd(
     network: name,
     pod: podIdentity(fields),
     ...(bandwidth !== undefined && { bandwidth }),
+    ...(hasAnnotations && { hasAnnotations }),
     ...(fixed !== undefined && { fixed }),
     ...(portMappings.length > 0 && { portMappings }),
   };

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { annotatedLimits } from './annotated-limits.ts';
+import { type Annotations, KnownPods, type KnownPodsOptions } from './known-pods.ts';
+
+type Known = ReturnType<KnownPodsOptions['pods']>;
+
+const pod = { namespace: 'shop', name: 'web-1' };
+const annotations = { 'kubernetes.io/egress-bandwidth': '2M' };
+const named = (uid?: string, more: Annotations = {}): Known =>
+  new Map([['shop/web-1', { uid, annotations: { ...annotations, ...more } }]]);
+
+const known: readonly {
+  readonly name: string;
+  readonly pods: Known;
+  readonly uid?: string;
+  readonly found: boolean;
+}[] = [
+  { name: 'a pod of that name', pods: named(), found: true },
+  { name: 'a pod of that name and uid', pods: named('u-1'), uid: 'u-1', found: true },
+  { name: 'an object without a uid', pods: named(), uid: 'u-1', found: true },
+  { name: 'an earlier pod of that name', pods: named('u-0'), uid: 'u-1', found: false },
+  {
+    name: 'what stands for a pod of a file',
+    pods: named('u-0', { 'kubernetes.io/config.hash': 'u-1' }),
+    uid: 'u-1',
+    found: true,
+  },
+  { name: 'nothing', pods: new Map(), found: false },
+];
+
+for (const { name, pods, uid, found } of known) {
+  test(`where the cluster has ${name}, the pod is ${found ? 'known' : 'not known'}`, async () => {
+    const answers = new KnownPods({ pods: () => pods, patienceMs: 1 });
+    const answer = await answers.annotations({ ...pod, ...(uid !== undefined && { uid }) });
+    assert.equal(answer?.['kubernetes.io/egress-bandwidth'], found ? '2M' : undefined);
+    assert.equal(answer !== undefined, found);
+  });
+}
+
+test('a pod that the cluster tells of a little later is waited for', async () => {
+  let pods: Known = new Map();
+  const answers = new KnownPods({ pods: () => pods, patienceMs: 60_000 });
+  const asked = answers.annotations(pod);
+  answers.changed();
+  pods = named();
+  answers.changed();
+  assert.deepEqual(await asked, annotations);
+});
+
+test('what a source does not have when it is read again has no annotations', async () => {
+  const answers = new KnownPods({
+    pods: () => new Map(),
+    reread: async () => true,
+    patienceMs: 60_000,
+  });
+  assert.deepEqual(await answers.annotations(pod), {});
+});
+
+for (const { name, reread } of [
+  { name: 'cannot be read', reread: async () => false },
+  { name: 'does not answer', reread: () => new Promise<boolean>(() => undefined) },
+]) {
+  test(`a source that ${name} leaves a pod unknown`, async () => {
+    const answers = new KnownPods({ pods: () => new Map(), reread, patienceMs: 1 });
+    assert.equal(await answers.annotations(pod), undefined);
+  });
+}
+
+const request = {
+  kind: 'add',
+  version: '1.1.0',
+  containerId: 'container-1',
+  ifName: 'eth0',
+  namespacePath: '/run/netns/web-1',
+  network: 'heddle',
+} as const;
+
+test('limits of a pod that is not known are refused for now, by name', async () => {
+  const node = { podAnnotations: () => undefined };
+  await assert.rejects(annotatedLimits({ ...request, pod }, node), {
+    code: 11,
+    message: /^pod shop\/web-1: the cluster has not told this node of it yet/,
+  });
+});
+
+test('nothing is asked of the cluster where no pod is named or the runtime has said all', async () => {
+  const node = { podAnnotations: () => assert.fail('was asked') };
+  const limit = { bitsPerSecond: 1e6 };
+  const requests = [
+    request,
+    { ...request, pod, hasAnnotations: true },
+    { ...request, pod, bandwidth: { ingress: limit, egress: limit } },
+  ];
+  for (const asking of requests) assert.deepEqual(await annotatedLimits(asking, node), {});
+});
+
+test('annotations that are known are limits', async () => {
+  const node = { podAnnotations: async () => annotations };
+  assert.deepEqual(await annotatedLimits({ ...request, pod }, node), {
+    egress: { bitsPerSecond: 2e6 },
+  });
+});
