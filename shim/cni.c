@@ -30,6 +30,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "alive.h"
 #include "answer.h"
 #include "reply.h"
 #include "request.h"
@@ -130,8 +131,11 @@ static int run(struct call *call)
 	return ask_agent(call);
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+	if (count > 1 && !strcmp(arguments[1], "alive"))
+		return probe(count > 2 ? arguments[2] : DEFAULT_SOCKET);
+
 	struct call call = {.command = getenv("CNI_COMMAND"), .version = LATEST_VERSION};
 	int status = run(&call);
 

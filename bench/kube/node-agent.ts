@@ -31,7 +31,13 @@ export class NodeAgent {
 
   /** Requests to the API server since its start. */
   async requests(): Promise<{ readonly watches: number; readonly others: number }> {
-    const asked = ['curl', '-sf', 'http://127.0.0.1:9655/metrics'];
+    const asked = [
+      'curl',
+      '-sf',
+      '--unix-socket',
+      '/run/heddle/agent.sock',
+      'http://agent/metrics',
+    ];
     const { exitCode, stdout } = await this.#cluster.run(this.#node, asked);
     if (exitCode !== 0) throw new Error(`the agent of ${this.#node} gives no metrics`);
     const counts = { watches: 0, others: 0 };

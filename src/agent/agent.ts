@@ -18,9 +18,12 @@ import type { AgentConfig } from './config-schema.ts';
 import { type HealthSources, listenHealth } from './health.ts';
 import { hostFilter } from './host-filter.ts';
 import { watchHost } from './host-watch.ts';
+import { KeptOpen, type KeptOpenOptions } from './kept-open.ts';
 import { kernelView } from './kernel-view.ts';
 import { Lull } from './lull.ts';
 import { dumpMap } from './map-views.ts';
+import { openMetricsPort } from './metrics-port.ts';
+import { keptMetrics } from './metrics-text.ts';
 import { growNursery } from './nursery.ts';
 import { noPodRanges, waitingFor } from './readiness.ts';
 import { Settler } from './settler.ts';
@@ -42,6 +45,7 @@ export class Agent {
   readonly #lull: Lull;
   readonly #owned = new UndoStack();
   readonly #servers: ApiServer[] = [];
+  readonly #ports: Promise<void>[] = [];
   readonly #stop = new AbortController();
   #hasPeriod = false;
   #readyMs: number | undefined;
@@ -107,6 +111,7 @@ export class Agent {
       server.close();
       server.closeAllConnections();
     }
+    await Promise.all(this.#ports);
     await this.#settler.stop();
     this.#owned[Symbol.dispose]();
     this.#parts.log.info({}, 'stopped; the data path stays');
@@ -204,6 +209,7 @@ export class Agent {
     if (texts.length > 0) throw new Error(texts.join('; '));
   }
 
+  // The API's socket first: pods come and go by it, and no port may keep the agent from that.
   async #listen(): Promise<void> {
     const { config, log } = this.#parts;
     const health: HealthSources = {
@@ -211,16 +217,31 @@ export class Agent {
         if (this.#readyMs !== undefined) return this.#parts.cniConfiguration.waitsFor;
         return waitingFor(this.#parts) ?? 'the first settle is not done';
       },
-      metricsContentType: this.#metrics.contentType,
-      metrics: () => this.#metrics.render(),
     };
-    const { address, server } = await listenHealth(config.metrics.address, health);
-    this.#servers.push(server);
-    this.#servers.push(await listenApi(config.socket, this.#apiSources(health)));
-    log.info({ socket: config.socket, metrics: address }, 'listening');
+    const metrics = keptMetrics(this.#metrics.contentType, () => this.#metrics.render());
+    this.#servers.push(await listenApi(config.socket, this.#apiSources(health, metrics)));
+    log.info({ socket: config.socket }, 'listening');
+    this.#keepOpen('health.address', 'probes fail', () =>
+      listenHealth(config.health.address, health),
+    );
+    const { address } = config.metrics;
+    if (address === 'none') return;
+    this.#keepOpen('metrics.address', 'nobody can read metrics there', () =>
+      openMetricsPort(address, metrics),
+    );
   }
 
-  #apiSources(health: HealthSources): ApiSources {
+  #keepOpen(name: string, consequence: string, open: KeptOpenOptions['open']): void {
+    const { log, ownProblems, journal } = this.#parts;
+    const onProblem = (problem: string | undefined): void => {
+      ownProblems.set(name, problem === undefined ? [] : [problem]);
+      journal.problems(problemTexts(this.#parts));
+    };
+    const port = new KeptOpen({ name, consequence, open, onProblem, log });
+    this.#ports.push(port.run(this.#stop.signal));
+  }
+
+  #apiSources(health: HealthSources, metrics: ApiSources['metrics']): ApiSources {
     const { log, observer, pods, datapath, journal } = this.#parts;
     const { status, endpoints, nodes, maps } = this.#views;
     const cni = measuredCni({
@@ -233,6 +254,7 @@ export class Agent {
     return {
       log,
       health,
+      metrics,
       flows: observer.log,
       status,
       endpoints,

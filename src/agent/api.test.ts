@@ -15,14 +15,13 @@ import { type HealthSources, listenHealth } from './health.ts';
 
 const health: HealthSources = {
   notReady: () => undefined,
-  metricsContentType: 'text/plain; version=0.0.4',
-  metrics: async () => 'heddle_endpoints 0\n',
 };
 
 function fakeSources(flows = new FlowLog()): ApiSources {
   return {
     log: silentLogger,
     health,
+    metrics: async () => ({ contentType: 'text/plain', text: 'heddle_endpoints 0\n' }),
     flows,
     status: () => ({ node: 'node-1' }) as NodeStatus,
     endpoints: () => [],
@@ -206,11 +205,11 @@ test('flows come as lines, and following ones until the reader leaves', async (c
 });
 
 test('readyz says what is being waited for, over TCP too', async (context) => {
-  const { address, server } = await listenHealth('127.0.0.1:0', {
+  const { address, close } = await listenHealth('127.0.0.1:0', {
     ...health,
     notReady: () => 'the first settle has not finished',
   });
-  context.after(() => server.close());
+  context.after(close);
   const answer = await fetch(`http://${address}/readyz`);
   assert.equal(answer.status, 503);
   assert.equal(await answer.text(), 'the first settle has not finished\n');

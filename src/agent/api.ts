@@ -18,10 +18,12 @@ import type {
 } from './api-types.ts';
 import { receiveBody, sendAnswer, shimRequest } from './cni-connection.ts';
 import { answerHealth, type HealthSources } from './health.ts';
+import type { MetricsText } from './metrics-text.ts';
 
 export interface ApiSources {
   readonly log: Logger;
   readonly health: HealthSources;
+  metrics(): Promise<MetricsText>;
   readonly flows: FlowLog;
   status(): NodeStatus;
   endpoints(): readonly EndpointView[];
@@ -143,6 +145,11 @@ async function answer(
       return sendFlows(url.searchParams, response, sources.flows);
     case 'POST /v1/cni':
       return answerCni(request, response, sources);
+    case 'GET /metrics': {
+      const { contentType, text } = await sources.metrics();
+      response.writeHead(200, { 'content-type': contentType }).end(text);
+      return;
+    }
     default:
       if (route.startsWith('GET /v1/maps/')) return answerMap(url, response, sources);
       if (request.method === 'GET' && answerHealth(url.pathname, response, sources.health)) return;

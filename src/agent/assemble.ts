@@ -36,6 +36,7 @@ import { kernelTruth } from './kernel-truth.ts';
 import { KnownPods } from './known-pods.ts';
 import { isDoomedName } from './link-names.ts';
 import { NodeNetwork } from './node-network.ts';
+import { OwnProblems } from './own-problems.ts';
 import { PodNetwork } from './pod-network.ts';
 import type { IpamSettings } from './pod-reservation.ts';
 import { limitsInForce, queueDrops } from './pod-shaping.ts';
@@ -58,6 +59,7 @@ export interface AgentParts extends ClusterParts {
   readonly names: FlowNames;
   readonly journal: Journal;
   readonly cniConfiguration: CniConfiguration;
+  readonly ownProblems: OwnProblems;
   /** See `EndpointView.queueDroppedPackets`. */
   queueDrops(endpoint: LocalEndpoint): number | undefined;
   /** See `EndpointView.bandwidth`. */
@@ -122,6 +124,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     names,
     journal,
     cniConfiguration: cniConfiguration(config, log, pods),
+    ownProblems: new OwnProblems(),
     queueDrops: queues.drops,
     limitsInForce: (endpoint) => limitsInForce(socket, endpoint),
   };

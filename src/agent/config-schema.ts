@@ -5,6 +5,7 @@ import { InputError } from '../base/input-error.ts';
 import type { KubernetesSettings } from '../cluster/kubernetes/settings.ts';
 import { type Port, parsePort } from '../net/port.ts';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
+import { clashes, isLoopback, splitListenAddress } from './listen-address.ts';
 
 export interface AgentConfig {
   readonly node: string;
@@ -26,6 +27,9 @@ export interface AgentConfig {
   };
   readonly vxlan: { readonly port: Port; readonly vni: number };
   readonly cni: { readonly binDir: string; readonly confDir?: string | undefined };
+  /** Of loopback. */
+  readonly health: { readonly address: string };
+  /** `none`: no port. */
   readonly metrics: { readonly address: string };
   readonly logLevel: LogLevel;
   readonly reconcilePeriodMs: number;
@@ -58,6 +62,8 @@ const ifName = z
   .string({ error: 'is not an interface name' })
   .regex(/^[^\s/:]{1,15}$/, { error: 'is not an interface name' });
 
+const healthRule = 'is not a loopback address with a port (127.0.0.1:9656, [::1]:9656)';
+const metricsRule = 'is neither "none" nor an address with a port (127.0.0.1:9655, [::]:9655)';
 const mtuRule = 'is neither "auto" nor a size in bytes (1280-65535)';
 
 const port = z
@@ -117,7 +123,7 @@ const clusterSchema = z
     context.addIssue({ code: 'custom', message });
   });
 
-export const configSchema: z.ZodType<AgentConfig> = z.strictObject(
+const keys: z.ZodType<AgentConfig> = z.strictObject(
   {
     node: name.describe('name of this node: metadata.name of its Node object'),
     mode: z
@@ -195,15 +201,26 @@ export const configSchema: z.ZodType<AgentConfig> = z.strictObject(
           ),
       })
       .prefault({}),
+    health: z
+      .strictObject({
+        address: z
+          .string({ error: healthRule })
+          .refine(isLoopback, { error: healthRule })
+          .default('127.0.0.1:9656')
+          .describe('where /healthz and /readyz answer, on loopback only; port 0 takes a free one'),
+      })
+      .prefault({}),
     metrics: z
       .strictObject({
         address: z
-          .string({ error: 'is not an address with a port' })
-          .regex(/^(\d+(\.\d+){3}|\[[0-9a-f:]+\]):\d{1,5}$/i, {
-            error: 'is not an address with a port (127.0.0.1:9655, [::1]:9655)',
+          .string({ error: metricsRule })
+          .refine((text) => text === 'none' || splitListenAddress(text) !== undefined, {
+            error: metricsRule,
           })
-          .default('127.0.0.1:9655')
-          .describe('where /healthz, /readyz and /metrics answer; port 0 takes a free one'),
+          .default('none')
+          .describe(
+            'where /metrics answers, "[::]:9655" on every address; port 0 takes a free one',
+          ),
       })
       .prefault({}),
     logLevel: z
@@ -228,6 +245,14 @@ export const configSchema: z.ZodType<AgentConfig> = z.strictObject(
       .describe('most flow events a second that each CPU sends to the agent'),
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'is not a map of keys' : undefined) },
+);
+
+export const configSchema: z.ZodType<AgentConfig> = keys.superRefine(
+  ({ health, metrics }, context) => {
+    if (!clashes(health.address, metrics.address)) return;
+    const message = `is the port of health.address (${health.address}): give it another`;
+    context.addIssue({ code: 'custom', message, path: ['metrics', 'address'] });
+  },
 );
 
 function whole(

@@ -25,7 +25,8 @@ test('the least configuration gets every default', () => {
     ipam: { cooldownMs: 30_000, reservedCidrs: [], excludedCidrs: [] },
     vxlan: { port: 4789, vni: 1 },
     cni: { binDir: '/opt/cni/bin' },
-    metrics: { address: '127.0.0.1:9655' },
+    health: { address: '127.0.0.1:9656' },
+    metrics: { address: 'none' },
     logLevel: 'info',
     reconcilePeriodMs: 10_000,
     flowEntries: 262_144,
@@ -37,6 +38,21 @@ test('the least configuration gets every default', () => {
 });
 
 const bad: readonly [string, unknown, string][] = [
+  [
+    'a health port that pods reach',
+    { ...least, health: { address: '[::]:9656' } },
+    'configuration: health.address: [::]:9656 is not a loopback address with a port (127.0.0.1:9656, [::1]:9656)',
+  ],
+  [
+    'a metrics port that is none',
+    { ...least, metrics: { address: 'localhost:9655' } },
+    'configuration: metrics.address: localhost:9655 is neither "none" nor an address with a port (127.0.0.1:9655, [::]:9655)',
+  ],
+  [
+    'one port for health and metrics',
+    { ...least, metrics: { address: '[::]:9656' } },
+    'configuration: metrics.address: [::]:9656 is the port of health.address (127.0.0.1:9656): give it another',
+  ],
   ['a missing node', { cluster: { directory: 'd' } }, 'configuration: node: is required'],
   [
     'a cluster without a source',
@@ -165,7 +181,7 @@ test('an API server is configured by file or by flags, with paths relative to wh
 
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
-  assert.equal(flags.length, 32);
+  assert.equal(flags.length, 33);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

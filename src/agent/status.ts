@@ -134,13 +134,19 @@ function sourceReasons(problems: readonly SourceProblem[]): readonly string[] {
   return problems.filter(({ isSource }) => isSource === true).map(({ text }) => text);
 }
 
-function ownProblems({ network, pods, cniConfiguration }: AgentParts): readonly string[] {
+function ownProblems({
+  network,
+  pods,
+  cniConfiguration,
+  ownProblems: own,
+}: AgentParts): readonly string[] {
   // Before the cluster is known, nothing is missing in it.
   const problems = network.isWaiting ? [] : network.desired.problems;
   return [
     ...problems.map(({ object, text }) => `${object}: ${text}`),
     ...pods.problems(),
     ...cniConfiguration.problems,
+    ...own.texts,
   ];
 }
 

@@ -265,10 +265,13 @@ rootTest('uninstall leaves the node as it was before', async (context) => {
   const agent = await startAgent(context, place);
   await addTwoPods(context, place);
   assert.notEqual(trace(place), before);
+  // The capabilities that deploy/kubernetes/uninstall.yaml gives it.
+  const drop = ['--bounding-set=-all,+bpf,+net_admin', '--inh-caps=-all'];
   const uninstall = (): string =>
     runIn(
       place.namespace,
-      process.execPath,
+      'setpriv',
+      ...[...drop, process.execPath],
       ...[heddle, 'uninstall', '-c', place.config],
       ...['--bin-dir', place.folder, '--conf-dir', place.folder],
     );

@@ -28,11 +28,8 @@ async function serve(context: TestContext, node: TestNode): Promise<string> {
   const socket = path.join(directory, 'agent.sock');
   const server = await listenApi(socket, {
     log: silentLogger,
-    health: {
-      notReady: () => undefined,
-      metricsContentType: 'text/plain',
-      metrics: async () => '',
-    },
+    health: { notReady: () => undefined },
+    metrics: async () => ({ contentType: 'text/plain', text: '' }),
     flows: new FlowLog(),
     status: () => ({ node: 'node-1' }) as NodeStatus,
     endpoints: () => [],

@@ -25,7 +25,7 @@ const kinds = {
   files:
     'find /var/lib/heddle /run/heddle -path /run/heddle/cgroup -prune -o ! -type d -print 2>/dev/null',
   folders:
-    'find /var/lib/heddle /run/heddle /sys/fs/bpf/heddle -path /run/heddle/cgroup -prune -o -type d ! -path /run/heddle -print 2>/dev/null',
+    'find /var/lib/heddle /run/heddle /sys/fs/bpf/heddle -path /run/heddle/cgroup -prune -o -type d ! -path /run/heddle ! -path /var/lib/heddle -print 2>/dev/null',
 } as const;
 
 /** The node's tools list it; an agent need not run. */

@@ -11,10 +11,20 @@ import { configKeys, configKeysFile, manifestsFile } from './render.ts';
 const uninstallFile = 'deploy/kubernetes/uninstall.yaml';
 const text = (file: string): string => readFileSync(file, 'utf8');
 
+interface Probe {
+  readonly exec?: { readonly command: readonly string[] };
+  readonly httpGet?: object;
+}
+
 interface Container {
   readonly image: string;
   readonly args?: readonly string[];
+  readonly ports?: readonly object[];
+  readonly startupProbe?: Probe;
+  readonly livenessProbe?: Probe;
+  readonly readinessProbe?: Probe;
   readonly securityContext: {
+    readonly readOnlyRootFilesystem?: boolean;
     readonly privileged?: boolean;
     readonly capabilities: { readonly add?: readonly string[]; readonly drop: readonly string[] };
   };
@@ -30,6 +40,7 @@ interface Manifest {
       readonly spec: {
         readonly initContainers: readonly Container[];
         readonly containers: readonly Container[];
+        readonly volumes: readonly { readonly hostPath?: { readonly path: string } }[];
       };
     };
   };
@@ -80,11 +91,47 @@ test('no container is privileged, and each drops what it does not name', () => {
   }
 });
 
-test('to uninstall takes no capability that the agent does not have', () => {
+test('to uninstall takes fewer capabilities than the agent has, and no folder that is not its own', () => {
   const added = (file: string): readonly string[] =>
     containers(file).flatMap(({ securityContext }) => securityContext.capabilities.add ?? []);
-  assert.deepEqual(added(uninstallFile), ['BPF', 'NET_ADMIN', 'PERFMON', 'SYS_ADMIN']);
-  assert.deepEqual(added(manifestsFile), added(uninstallFile));
+  assert.deepEqual(added(manifestsFile), ['BPF', 'NET_ADMIN', 'PERFMON', 'SYS_ADMIN']);
+  assert.deepEqual(added(uninstallFile), ['BPF', 'NET_ADMIN']);
+  const { volumes } = only('DaemonSet', uninstallFile).spec.template.spec;
+  assert.deepEqual(
+    volumes.flatMap(({ hostPath }) => hostPath?.path ?? []),
+    [
+      '/sys/fs/bpf',
+      '/proc/sys/net',
+      '/var/lib/heddle',
+      '/run/heddle',
+      '/opt/cni/bin',
+      '/etc/cni/net.d',
+    ],
+  );
+});
+
+test('every container has a root file system that it cannot write to', () => {
+  for (const file of [manifestsFile, uninstallFile]) {
+    for (const { securityContext } of containers(file)) {
+      assert.equal(securityContext.readOnlyRootFilesystem, true);
+    }
+  }
+});
+
+test('no port of the network is open, and no port can have the agent killed', () => {
+  const config = parseConfig({
+    ...(parse(only('ConfigMap').data['config.yaml'] ?? '') as object),
+    node: 'node-1',
+  });
+  assert.deepEqual(config.health, { address: '127.0.0.1:9656' });
+  assert.deepEqual(config.metrics, { address: 'none' });
+  const [agent] = only('DaemonSet').spec.template.spec.containers;
+  const command = ['/heddle/dist/shim/heddle-cni', 'alive'];
+  assert.deepEqual(agent?.startupProbe?.exec?.command, command);
+  assert.deepEqual(agent.livenessProbe?.exec?.command, command);
+  const ready = { host: '127.0.0.1', path: '/readyz', port: 'health' };
+  assert.deepEqual(agent.readinessProbe?.httpGet, ready);
+  assert.deepEqual(agent.ports, [{ name: 'health', containerPort: 9656, protocol: 'TCP' }]);
 });
 
 test('the agent may read what it watches and write to nodes and events alone', () => {

@@ -1,0 +1,54 @@
+// /metrics over TCP, where the network may reach it. A thread of its own serves it (metrics-thread.ts): pods can fill that one
+// with connections, and neither probes nor CNI requests wait for it.
+
+import { Worker } from 'node:worker_threads';
+import type { Opened } from './kept-open.ts';
+import type { MetricsText } from './metrics-text.ts';
+
+/** From the thread: it listens, it cannot, or it wants a text. */
+export type FromThread =
+  | { readonly kind: 'listening'; readonly address: string }
+  | { readonly kind: 'refused'; readonly text: string }
+  | { readonly kind: 'scrape' };
+
+/** To the thread; undefined: it could not be rendered. */
+export type ToThread = MetricsText | undefined;
+
+// A thread that needs more has a fault: it ends and another takes its place.
+const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
+
+/** `address` as in the configuration. Rejects where it cannot be listened on. */
+export function openMetricsPort(
+  address: string,
+  metrics: () => Promise<MetricsText>,
+): Promise<Opened> {
+  const thread = new Worker(new URL('./metrics-thread.js', import.meta.url), {
+    workerData: address,
+    resourceLimits,
+  });
+  const close = (): void => void thread.terminate();
+  const broken = new Promise<never>((_, reject) => {
+    thread.once('error', reject);
+    thread.once('exit', (code) => reject(new Error(`its thread has ended (${code})`)));
+  });
+  broken.catch(() => undefined);
+  const listening = new Promise<Opened>((resolve, reject) => {
+    thread.on('message', (message: FromThread) => {
+      switch (message.kind) {
+        case 'listening':
+          return resolve({ address: message.address, broken, close });
+        case 'refused':
+          close();
+          return reject(new Error(message.text));
+        case 'scrape':
+          return void answerScrape(thread, metrics);
+      }
+    });
+  });
+  return Promise.race([listening, broken]);
+}
+
+async function answerScrape(thread: Worker, metrics: () => Promise<MetricsText>): Promise<void> {
+  const text: ToThread = await metrics().catch(() => undefined);
+  thread.postMessage(text);
+}
