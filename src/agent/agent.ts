@@ -26,8 +26,8 @@ import { openMetricsPort } from './metrics-port.ts';
 import { keptMetrics } from './metrics-text.ts';
 import { growNursery } from './nursery.ts';
 import { noPodRanges, waitingFor } from './readiness.ts';
+import { RulesWatch } from './rules-watch.ts';
 import { Settler } from './settler.ts';
-import { forgetDatagrams } from './stale-datagrams.ts';
 import { problemTexts } from './status.ts';
 import { agentViews, type Views } from './views.ts';
 
@@ -43,6 +43,7 @@ export class Agent {
   readonly #metrics: Metrics;
   readonly #settler: Settler;
   readonly #lull: Lull;
+  #rules: RulesWatch | undefined;
   readonly #owned = new UndoStack();
   readonly #servers: ApiServer[] = [];
   readonly #ports: Promise<void>[] = [];
@@ -84,6 +85,7 @@ export class Agent {
     // Subscribed before anything is looked at, so that no change falls in between.
     const kinds = ['link', 'address', 'route', 'setting'] as const;
     const notifications = subscribe({ kinds, filter: hostFilter, signal: stop });
+    const rules = this.#watchRules(stop);
     await pods.restore();
     await this.#listen();
     await Promise.all([
@@ -97,9 +99,17 @@ export class Agent {
           this.#settler.requestSoon('network', notificationDelayMs);
         },
       }),
+      rules.run(),
       this.#followCluster(stop),
       observer.run(stop),
     ]);
+  }
+
+  #watchRules(signal: AbortSignal): RulesWatch {
+    const onChange = (): void => this.#settler.requestSoon('network', notificationDelayMs);
+    const watch = this.#owned.use(new RulesWatch({ signal, onChange }));
+    this.#rules = watch;
+    return watch;
   }
 
   /** Leaves the data path in place. */
@@ -172,6 +182,7 @@ export class Agent {
     const began = moment();
     const report = await network.settle(causes);
     this.#lull.look();
+    this.#lookAtConnections(causes, report);
     const durationMs = performance.now() - began;
     const { state: cluster } = network.snapshot;
     names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
@@ -183,6 +194,17 @@ export class Agent {
     if (causes.includes('period')) this.#tellWhatLasts();
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
     return report;
+  }
+
+  // Rules that could not be written would leave the connections as they are.
+  #lookAtConnections(causes: readonly SettleCause[], { failures, written }: SettleReport): void {
+    const { connections, network, pods } = this.#parts;
+    if (network.isWaiting || failures.some(({ table }) => table === 'nft')) return;
+    // What was neither written nor listed may have been changed meanwhile.
+    const isListed = causes.includes('network') || causes.includes('period');
+    if (isListed || written.includes('nft')) this.#rules?.accept();
+    const { masquerade } = network.desired;
+    connections.settled({ masquerade, host: network.host, endpoints: pods.endpoints() });
   }
 
   // Once it is there, nothing but somebody else's hand changes it, which is looked for every period; the cluster changes
@@ -200,7 +222,7 @@ export class Agent {
     if (pods.isLive(endpoint)) observer.traffic.begin(endpoint);
     else observer.traffic.end(endpoint);
     const { failures } = await this.#settler.request('endpoint');
-    forgetDatagrams(endpoint, this.#parts.network.desired.hostAddresses);
+    await this.#parts.connections.endpointChanged(endpoint, pods.isLive(endpoint));
     if (failures.length === 0) return;
     const own = endpointEntryKeys(endpoint);
     const texts = failures

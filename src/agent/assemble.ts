@@ -29,6 +29,7 @@ import { CniConfiguration } from './cni-configuration.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { type KernelTruth, recoverRecord } from './endpoint-recovery.ts';
 import { EndpointStore } from './endpoint-store.ts';
+import { beganByDestination } from './flow-initiator.ts';
 import { hostLister } from './host-facts.ts';
 import { HostLooks } from './host-looks.ts';
 import { Journal } from './journal.ts';
@@ -43,6 +44,7 @@ import { limitsInForce, queueDrops } from './pod-shaping.ts';
 import { Pods } from './pods.ts';
 import type { PodsNode } from './pods-node.ts';
 import { waitingFor } from './readiness.ts';
+import { StaleConnections } from './stale-connections.ts';
 import { sysctlMemory } from './sysctl-memory.ts';
 
 export interface AgentParts extends ClusterParts {
@@ -58,6 +60,7 @@ export interface AgentParts extends ClusterParts {
   readonly observer: Observer;
   readonly names: FlowNames;
   readonly journal: Journal;
+  readonly connections: StaleConnections;
   readonly cniConfiguration: CniConfiguration;
   readonly ownProblems: OwnProblems;
   /** See `EndpointView.queueDroppedPackets`. */
@@ -78,15 +81,15 @@ export interface AssembleOptions {
 /** Loads or adopts the data path. Throws what `loadDatapath` throws. */
 export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOptions): AgentParts {
   const datapath = owned.use(loadConfigured(config));
-  tellLoad(log, datapath);
-  // The agent before this one may have died between a change and its count.
-  beginGeneration(datapath.maps.tableGeneration);
+  begin(datapath, log);
   const socket = owned.use(NetlinkSocket.open());
   const journal = new Journal(log);
   const nft = owned.use(Nftables.open());
+  const connections = owned.use(staleConnections(datapath, { log, journal }));
   const podTcx = podTcxOf(datapath, socket);
   const host = new HostLooks(hostLister(socket, owned.use(openIpsec())));
-  const reconciler = reconcilerOf(config, { datapath, socket, journal, nft, podTcx, host });
+  const parts = { datapath, socket, journal, connections, nft, podTcx, host };
+  const reconciler = reconcilerOf(config, parts);
   const model = modelConfig(config);
   const cluster = clusterParts(config.cluster, { model, log, owned });
   const { kubernetes } = cluster;
@@ -111,18 +114,9 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const queues = queueDropSources(socket, () => pods.endpoints());
   const observer = new Observer({ maps: datapath.maps, paths: datapath.paths, names, queues });
   return {
-    config,
-    log,
+    ...{ config, log, datapath, reconciler, podTcx },
     ...cluster,
-    datapath,
-    reconciler,
-    podTcx,
-    network,
-    knownPods,
-    pods,
-    observer,
-    names,
-    journal,
+    ...{ network, knownPods, pods, observer, names, journal, connections },
     cniConfiguration: cniConfiguration(config, log, pods),
     ownProblems: new OwnProblems(),
     queueDrops: queues.drops,
@@ -157,7 +151,9 @@ function openStore({ stateDir, endpointEntries }: AgentConfig, truth: KernelTrut
   );
 }
 
-function tellLoad(log: Logger, { objectHash, adopted, loadMs, replaced }: Datapath): void {
+function begin({ objectHash, adopted, loadMs, replaced, maps }: Datapath, log: Logger): void {
+  // The agent before this one may have died between a change and its count.
+  beginGeneration(maps.tableGeneration);
   for (const text of replaced) log.info({}, `map replaced: ${text}`);
   log.info({ objectHash, adopted, loadMs }, adopted ? 'data path adopted' : 'data path loaded');
 }
@@ -176,6 +172,17 @@ function cniConfiguration(config: AgentConfig, log: Logger, pods: Pods): CniConf
     socket: config.socket,
     log,
     refusal: () => pods.refusal(),
+  });
+}
+
+function staleConnections(
+  { maps }: Datapath,
+  { log, journal }: { readonly log: Logger; readonly journal: Journal },
+): StaleConnections {
+  return new StaleConnections({
+    log,
+    onError: (text) => journal.error(text),
+    beganByPod: (entry) => beganByDestination(maps.flows, entry),
   });
 }
 
@@ -221,6 +228,7 @@ interface ReconcilerParts {
   readonly datapath: Datapath;
   readonly socket: NetlinkSocket;
   readonly journal: Journal;
+  readonly connections: StaleConnections;
   readonly nft: Nftables;
   readonly podTcx: PodTcx;
   readonly host: HostLooks;
@@ -228,7 +236,7 @@ interface ReconcilerParts {
 
 function reconcilerOf(
   { stateDir }: AgentConfig,
-  { datapath, socket, journal, nft, podTcx, host }: ReconcilerParts,
+  { datapath, socket, journal, connections, nft, podTcx, host }: ReconcilerParts,
 ): Reconciler<DesiredState> {
   const program = (hook: Hook): BpfProgram => datapath.program(hook);
   const block = new BlockAttacher({ socket, program, isDoomed: isDoomedName });
@@ -243,7 +251,12 @@ function reconcilerOf(
     sysctlMemory: sysctlMemory(join(stateDir, 'sysctls.json')),
     settingsByLink: (ifIndex) => host.settings(ifIndex),
   });
-  return new Reconciler(tables, { onRestored: (restored) => journal.restored(restored) });
+  return new Reconciler(tables, {
+    onRestored: (restored) => {
+      journal.restored(restored);
+      if (restored.table === 'nft') connections.noticeRestored();
+    },
+  });
 }
 
 function modelConfig(config: AgentConfig): ModelConfig {

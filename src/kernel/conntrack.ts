@@ -63,11 +63,33 @@ export function listConntrack(
 }
 
 /**
+ * The whole table, some hundred entries at a time, so that other work may run between: of what comes or goes meanwhile an
+ * entry may be missing or be there. Equivalent to: `conntrack -L`. Throws
+ * KernelError.
+ */
+export function conntrackPieces(socket: NetlinkSocket): Iterable<readonly ConntrackEntry[]> {
+  const query: Query = {
+    call: 'conntrack list',
+    subject: '',
+    type: messages.get,
+    write: (message) => writeConntrackHeader(message, undefined),
+  };
+  return socket.dumpInPieces(query, readConntrackEntry);
+}
+
+/**
  * Deletes all that match and returns how many; an entry that ended by itself meanwhile is not counted. An empty filter
  * empties the table. Equivalent to: `conntrack -D ...`. Throws KernelError.
  */
 export function deleteConntrack(socket: NetlinkSocket, filter: ConntrackFilter): number {
-  const entries = listConntrack(socket, filter);
+  return deleteConntrackEntries(socket, listConntrack(socket, filter));
+}
+
+/** As `deleteConntrack`, for entries that were listed: each by its own handle. Throws KernelError. */
+export function deleteConntrackEntries(
+  socket: NetlinkSocket,
+  entries: readonly ConntrackEntry[],
+): number {
   const outcomes = batch(socket, (requests) => {
     for (const entry of entries) deleteEntry(requests, entry);
   });

@@ -161,6 +161,32 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     return { results, isWhole: false };
   }
 
+  /**
+   * As `dump`, one datagram's answers at a time, so that others may run in between; the kernel makes the next as it is
+   * asked for. The socket is the caller's alone until the end, and is not used again where the end is not reached.
+   */
+  *dumpInPieces<Result>(
+    query: Query,
+    read: (payload: Buffer) => Result | undefined,
+  ): Generator<readonly Result[], void> {
+    this.#writer.clear();
+    this.#write(query, messageFlags.dump);
+    this.#transport.send(this.#writer.bytes);
+    for (;;) {
+      const results: Result[] = [];
+      for (const message of this.#receive(query)) {
+        if (message.sequence !== this.#sequence) continue;
+        if (isEnd(query, message)) {
+          yield results;
+          return;
+        }
+        const result = read(message.payload);
+        if (result !== undefined) results.push(result);
+      }
+      yield results;
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#transport[Symbol.dispose]();
   }

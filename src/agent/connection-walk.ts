@@ -1,0 +1,79 @@
+// One walk over the kernel's connection tracking table: entries that `staleness` names are removed, a piece at a time, so
+// that a table of a hundred thousand holds nobody up.
+
+import { setImmediate } from 'node:timers/promises';
+import { conntrackPieces, deleteConntrackEntries } from '../kernel/conntrack.ts';
+import type { ConntrackEntry } from '../kernel/conntrack-record.ts';
+import { listRoutes } from '../kernel/netlink/route.ts';
+import { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import { type Prefix, parsePrefix } from '../net/prefix.ts';
+import { inPrefixes } from './prefix-index.ts';
+import { type Stale, staleness, type TranslationRules } from './translation.ts';
+
+export interface WalkOptions {
+  readonly rules: Omit<TranslationRules, 'isNode'>;
+  /** What an earlier walk removed: the other end may have begun the same connection since. */
+  readonly removedBefore: ReadonlySet<string>;
+}
+
+export interface WalkResult {
+  readonly seen: number;
+  readonly removed: ReadonlyMap<Stale, number>;
+  /** `turnedRound` of each that was removed. */
+  readonly tuples: ReadonlySet<string>;
+}
+
+/** Works in this thread's network namespace. Throws KernelError. */
+export async function walkConnections({ rules, removedBefore }: WalkOptions): Promise<WalkResult> {
+  using socket = NetlinkSocket.open({ family: 'netfilter' });
+  using deletions = NetlinkSocket.open({ family: 'netfilter' });
+  const judge = staleness({ ...rules, isNode: inPrefixes(nodePrefixes()) });
+  const removed = new Map<Stale, number>();
+  const tuples = new Set<string>();
+  let seen = 0;
+  for (const piece of conntrackPieces(socket)) {
+    seen += piece.length;
+    const stale = piece.flatMap((entry) => {
+      const why = judge(entry) ?? (removedBefore.has(tuple(entry)) ? 'turned round' : undefined);
+      return why === undefined ? [] : [{ entry, why }];
+    });
+    deleteConntrackEntries(
+      deletions,
+      stale.map(({ entry }) => entry),
+    );
+    for (const { entry, why } of stale) {
+      removed.set(why, (removed.get(why) ?? 0) + 1);
+      tuples.add(turnedRound(entry));
+    }
+    await setImmediate();
+  }
+  return { seen, removed, tuples };
+}
+
+// What the kernel takes for itself, ranges and broadcasts included: a packet to any of it does not leave the node.
+function nodePrefixes(): readonly Prefix[] {
+  using socket = NetlinkSocket.open();
+  const localTable = 255;
+  const own = listRoutes(socket, { table: localTable })
+    .filter(({ type }) => type !== 'unicast')
+    .map(({ destination }) => destination);
+  return [...own, ...neverForwarded];
+}
+
+const neverForwarded = [
+  '127.0.0.0/8',
+  '224.0.0.0/4',
+  '255.255.255.255/32',
+  '::1/128',
+  'ff00::/8',
+].map((text) => parsePrefix(text));
+
+function tuple({ protocol, original }: ConntrackEntry): string {
+  const { source, sourcePort, destination, destinationPort } = original;
+  return [protocol, source, sourcePort, destination, destinationPort].join(' ');
+}
+
+function turnedRound({ protocol, original }: ConntrackEntry): string {
+  const { source, sourcePort, destination, destinationPort } = original;
+  return [protocol, destination, destinationPort, source, sourcePort].join(' ');
+}

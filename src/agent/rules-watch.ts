@@ -1,0 +1,47 @@
+// Notices when another process has changed our nftables rules, right after it did: what is looked at every period would
+// stay open for as long. Most changes are of others' tables, kube-proxy's above all, and cost one short question.
+
+import { nftTableName } from '../datapath/tables/nft-rules.ts';
+import { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import { nftChanges, ruleBytes } from '../kernel/nft-changes.ts';
+
+export interface RulesWatchOptions {
+  /** Our rules are others than they were at the last `accept`. */
+  onChange(): void;
+  readonly signal: AbortSignal;
+}
+
+export class RulesWatch implements Disposable {
+  readonly #options: RulesWatchOptions;
+  readonly #socket: NetlinkSocket;
+  readonly #changes: AsyncIterable<'changed'>;
+  #accepted: Buffer | undefined;
+
+  /** Subscribed from now on. Throws KernelError. */
+  constructor(options: RulesWatchOptions) {
+    this.#options = options;
+    this.#socket = NetlinkSocket.open({ family: 'netfilter' });
+    this.#changes = nftChanges({ signal: options.signal });
+  }
+
+  /** The rules are as they should be, as of now. */
+  accept(): void {
+    if (!this.#options.signal.aborted) this.#accepted = this.#read();
+  }
+
+  /** Until the signal aborts. */
+  async run(): Promise<void> {
+    for await (const _ of this.#changes) {
+      if (this.#accepted === undefined) continue;
+      if (!this.#accepted.equals(this.#read())) this.#options.onChange();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]();
+  }
+
+  #read(): Buffer {
+    return ruleBytes(this.#socket, nftTableName);
+  }
+}

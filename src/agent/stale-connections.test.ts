@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Logger } from '../base/log.ts';
+import type { Masquerade } from '../model/desired.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { parseAddress } from '../net/address.ts';
+import { parsePort } from '../net/port.ts';
+import type { WalkOptions, WalkResult } from './connection-walk.ts';
+import { type HostPortIndex, hostPortKey } from './host-port-index.ts';
+import { type AppliedTranslation, StaleConnections } from './stale-connections.ts';
+
+const log = { info: () => undefined } as unknown as Logger;
+const first = parseAddress('198.51.100.1');
+const second = parseAddress('198.51.100.2');
+const beside = parseAddress('198.51.100.3');
+
+function masquerade(address: typeof first | undefined): Masquerade {
+  const nodeSources = address === undefined ? [] : [{ address, interfaces: ['eth0'] }];
+  return { sources: [], exempt: [], nodeSources };
+}
+
+function applied(fields: Partial<AppliedTranslation> = {}): AppliedTranslation {
+  return { masquerade: masquerade(first), host: { uplinks: [] }, endpoints: [], ...fields };
+}
+
+const mapped = {
+  addresses: [parseAddress('192.0.2.2')],
+  portMappings: [{ protocol: 'udp', hostPort: parsePort(53), containerPort: parsePort(5353) }],
+} as unknown as LocalEndpoint;
+
+const nothing: WalkResult = { seen: 0, removed: new Map(), tuples: new Set() };
+
+class Walks {
+  readonly all: WalkOptions[] = [];
+  readonly errors: string[] = [];
+  #ended: (() => void)[] = [];
+
+  readonly connections: StaleConnections = new StaleConnections({
+    log,
+    onError: (text) => void this.errors.push(text),
+    walk: async (options) => {
+      this.all.push(options);
+      await new Promise<void>((resolve) => this.#ended.push(resolve));
+      return nothing;
+    },
+  });
+
+  /** Ends the walk that runs, and lets another begin that was asked for. */
+  async end(): Promise<void> {
+    this.#ended.shift()?.();
+    await settled();
+  }
+}
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+}
+
+function has(index: HostPortIndex | undefined): boolean {
+  return index?.get(hostPortKey(17, parsePort(53), 4)) !== undefined;
+}
+
+test('the table is walked at the start, and again only when rules were restored', async () => {
+  const walks = new Walks();
+  walks.connections.settled(applied());
+  await settled();
+  assert.equal(walks.all.length, 1);
+  await walks.end();
+  walks.connections.settled(applied());
+  await settled();
+  assert.equal(walks.all.length, 1, 'the same in another object');
+  walks.connections.noticeRestored();
+  walks.connections.settled(applied());
+  await settled();
+  assert.equal(walks.all.length, 2);
+});
+
+test('those who ask during a walk share the next', async () => {
+  const walks = new Walks();
+  walks.connections.settled(applied());
+  await settled();
+  const ended: string[] = [];
+  for (const name of ['one', 'two']) {
+    void walks.connections.endpointChanged(mapped, true).then(() => ended.push(name));
+  }
+  await settled();
+  assert.equal(walks.all.length, 1);
+  await walks.end();
+  assert.equal(walks.all.length, 2);
+  assert.deepEqual(ended, []);
+  await walks.end();
+  assert.deepEqual(ended, ['one', 'two']);
+});
+
+test('an endpoint without host ports is not waited for', async () => {
+  const walks = new Walks();
+  await walks.connections.endpointChanged({ ...mapped, portMappings: [] }, true);
+  assert.equal(walks.all.length, 0);
+});
+
+test('host ports of an endpoint that went are looked for once, as gone', async () => {
+  const walks = new Walks();
+  walks.connections.settled(applied({ endpoints: [mapped] }));
+  await settled();
+  assert.deepEqual(
+    [has(walks.all[0]?.rules.hostPorts), has(walks.all[0]?.rules.formerPorts)],
+    [true, false],
+  );
+  await walks.end();
+  walks.connections.settled(applied());
+  void walks.connections.endpointChanged(mapped, false);
+  await settled();
+  assert.deepEqual(
+    [has(walks.all[1]?.rules.hostPorts), has(walks.all[1]?.rules.formerPorts)],
+    [false, true],
+  );
+  await walks.end();
+  walks.connections.noticeRestored();
+  walks.connections.settled(applied());
+  await settled();
+  assert.equal(has(walks.all.at(-1)?.rules.formerPorts), false);
+  walks.connections[Symbol.dispose]();
+});
+
+const changes = [
+  { what: 'exchanged', before: first, after: second, former: [first] },
+  { what: 'lost', before: first, after: undefined, former: [first] },
+  { what: 'gained', before: undefined, after: first, former: [beside] },
+  { what: 'kept', before: first, after: first, former: [] },
+] as const;
+
+for (const { what, before, after, former } of changes) {
+  test(`an address of the node that is ${what} makes ${former.length} former`, async () => {
+    const walks = new Walks();
+    const host = {
+      uplinks: [],
+      addresses: [first, beside].map((address) => ({
+        ...{ address, prefixLength: 24, ifName: 'eth0', leadsNowhere: false },
+      })),
+    };
+    walks.connections.settled(applied({ masquerade: masquerade(before), host }));
+    await settled();
+    await walks.end();
+    walks.connections.settled(applied({ masquerade: masquerade(after), host }));
+    void walks.connections.endpointChanged(mapped, true);
+    await settled();
+    assert.deepEqual([...(walks.all[1]?.rules.formerSources ?? [])], former);
+    walks.connections[Symbol.dispose]();
+  });
+}
+
+test('what cannot be read is told, and the next walk is made all the same', async () => {
+  const errors: string[] = [];
+  const walk = async (): Promise<WalkResult> => {
+    throw new Error('conntrack list: EINVAL');
+  };
+  const connections = new StaleConnections({
+    log,
+    onError: (text) => void errors.push(text),
+    walk,
+  });
+  await connections.endpointChanged(mapped, true);
+  await connections.endpointChanged(mapped, true);
+  assert.deepEqual(errors, Array(2).fill('connections: conntrack list: EINVAL'));
+});

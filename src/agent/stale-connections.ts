@@ -1,0 +1,191 @@
+// Keeps connection tracking in step with the rules: decides when the table is walked, and what a walk looks for. Rules that
+// came back, an address that changed, a host port that came or went: each leaves connections behind that are not translated
+// as they should be (translation.ts says which), and whose clients keep them alive.
+
+import type { Logger } from '../base/log.ts';
+import type { ConntrackEntry } from '../kernel/conntrack-record.ts';
+import type { Masquerade } from '../model/desired.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { HostFacts } from '../model/host.ts';
+import { type Address, addressFamily } from '../net/address.ts';
+import { type WalkOptions, type WalkResult, walkConnections } from './connection-walk.ts';
+import { hostPortIndex } from './host-port-index.ts';
+
+/** What is applied by now. */
+export interface AppliedTranslation {
+  readonly masquerade: Masquerade | undefined;
+  readonly host: HostFacts;
+  readonly endpoints: readonly LocalEndpoint[];
+}
+
+export interface StaleConnectionsOptions {
+  readonly log: Logger;
+  readonly onError: (text: string) => void;
+  /** See `TranslationRules`. */
+  beganByPod?(entry: ConntrackEntry): boolean | undefined;
+  /** `walkConnections` unless given. */
+  walk?(options: WalkOptions): Promise<WalkResult>;
+}
+
+// In a large cluster addresses of nodes change all the time: at most a twentieth of the time is spent on walks.
+const restPerWalk = 20;
+// A packet that was under way when the rules came is tracked by now, and the other end may have sent first.
+const secondLookMs = 1000;
+const looksAtMost = 4;
+
+export class StaleConnections implements Disposable {
+  readonly #options: StaleConnectionsOptions;
+  #applied: AppliedTranslation | undefined;
+  #mapped: readonly LocalEndpoint[] = [];
+  #formerSources: ReadonlySet<Address> = new Set();
+  #formerEndpoints: ReadonlySet<LocalEndpoint> = new Set();
+  #removed: ReadonlySet<string> = new Set();
+  #looks = 0;
+  #walking: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #restUntilMs = 0;
+  #isRestored = false;
+  #isStopped = false;
+
+  constructor(options: StaleConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * After a settle that left the rules as they should be. Walks where something changed that connections depend on:
+   * immediately at the start and when rules are back, else soon.
+   */
+  settled(applied: AppliedTranslation): void {
+    const isRestored = this.#isRestored;
+    this.#isRestored = false;
+    const before = this.#applied;
+    this.#applied = applied;
+    const isFirst = before === undefined;
+    const mapped = applied.endpoints.filter(({ portMappings = [] }) => portMappings.length > 0);
+    const gone = this.#mapped.filter((endpoint) => !mapped.includes(endpoint));
+    const isMapped = gone.length > 0 || mapped.length !== this.#mapped.length;
+    this.#mapped = mapped;
+    this.#formerEndpoints = new Set([...this.#formerEndpoints, ...gone]);
+    if (before !== undefined) this.#rememberSources(before, applied);
+    const isChanged = isMapped || !isSame(before?.masquerade, applied.masquerade);
+    if (isFirst || isRestored) void this.#lookSeveralTimes();
+    else if (isChanged) this.#lookLater();
+  }
+
+  /** Another process had changed the rules, and they are back; a settle reports to `settled` right after. */
+  noticeRestored(): void {
+    this.#isRestored = true;
+  }
+
+  /** Its host ports came or went, and the rules with them: resolves when no connection leads elsewhere. */
+  async endpointChanged(endpoint: LocalEndpoint, isLive: boolean): Promise<void> {
+    if ((endpoint.portMappings ?? []).length === 0) return;
+    if (!isLive) this.#formerEndpoints = new Set([...this.#formerEndpoints, endpoint]);
+    await this.#look();
+  }
+
+  [Symbol.dispose](): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  // With an address of the node's gone or another one chosen, what leaves with the old one is answered no more, or elsewhere.
+  #rememberSources(before: AppliedTranslation, now: AppliedTranslation): void {
+    if (before.masquerade === now.masquerade) return;
+    const current = sourcesOf(now);
+    const former = new Set([...this.#formerSources, ...sourcesOf(before)]);
+    for (const address of current) {
+      const family = addressFamily(address);
+      if ([...sourcesOf(before)].some((each) => addressFamily(each) === family)) continue;
+      // Masqueraded so far, to an address of the same interface.
+      for (const each of besideSource(now, address)) former.add(each);
+    }
+    for (const address of current) former.delete(address);
+    this.#formerSources = former;
+  }
+
+  async #lookSeveralTimes(): Promise<void> {
+    this.#looks = looksAtMost;
+    await this.#look();
+  }
+
+  #lookLater(): void {
+    if (this.#timer !== undefined || this.#isStopped) return;
+    const waitMs = Math.max(0, this.#restUntilMs - performance.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#look();
+    }, waitMs);
+  }
+
+  /** One that begins after this call; those who ask while one runs share the next. */
+  #look(): Promise<void> {
+    this.#next ??= (this.#walking ?? Promise.resolve()).then(() => {
+      this.#next = undefined;
+      this.#walking = this.#walk();
+      return this.#walking;
+    });
+    return this.#next;
+  }
+
+  async #walk(): Promise<void> {
+    if (this.#isStopped) return;
+    const { beganByPod, log, onError, walk = walkConnections } = this.#options;
+    const [formerSources, formerEndpoints] = [this.#formerSources, this.#formerEndpoints];
+    const began = performance.now();
+    try {
+      const { removed, tuples, seen } = await walk({
+        rules: {
+          masquerade: this.#applied?.masquerade,
+          hostPorts: hostPortIndex(this.#mapped),
+          formerPorts: hostPortIndex([...formerEndpoints]),
+          formerSources,
+          ...(beganByPod === undefined ? {} : { beganByPod }),
+        },
+        removedBefore: this.#removed,
+      });
+      if (this.#formerSources === formerSources) this.#formerSources = new Set();
+      if (this.#formerEndpoints === formerEndpoints) this.#formerEndpoints = new Set();
+      this.#removed = tuples;
+      const text = 'removed connections that were not translated as they should be';
+      if (removed.size > 0) log.info({ ...Object.fromEntries(removed), seen }, text);
+      this.#lookAgain(removed.size > 0);
+    } catch (error) {
+      onError(`connections: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      const endMs = performance.now();
+      this.#restUntilMs = endMs + restPerWalk * (endMs - began);
+    }
+  }
+
+  #lookAgain(hasRemoved: boolean): void {
+    this.#looks = hasRemoved ? this.#looks - 1 : 0;
+    if (this.#looks <= 0 || this.#isStopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#look();
+    }, secondLookMs);
+  }
+}
+
+// A change of the cluster that changes nothing here makes another object.
+function isSame(left: Masquerade | undefined, right: Masquerade | undefined): boolean {
+  return left === right || JSON.stringify(left) === JSON.stringify(right);
+}
+
+function sourcesOf({ masquerade }: AppliedTranslation): readonly Address[] {
+  return masquerade?.nodeSources.map(({ address }) => address) ?? [];
+}
+
+function besideSource(
+  { masquerade, host }: AppliedTranslation,
+  address: Address,
+): readonly Address[] {
+  const source = masquerade?.nodeSources.find((each) => each.address === address);
+  return (host.addresses ?? [])
+    .filter(({ ifName }) => source?.interfaces.includes(ifName))
+    .map((each) => each.address)
+    .filter((each) => addressFamily(each) === addressFamily(address));
+}

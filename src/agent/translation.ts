@@ -1,0 +1,108 @@
+// Whether a tracked connection is translated as it would be if it began now. NAT looks at its rules for a connection's first
+// packet only, so one that began while they were missing, or were others, stays as it is for as long as somebody sends.
+// Pure; what is not ours to translate counts as right.
+
+import type { ConntrackEntry } from '../kernel/conntrack-record.ts';
+import type { Masquerade } from '../model/desired.ts';
+import type { Address } from '../net/address.ts';
+import { type HostPort, type HostPortIndex, hostPortKey } from './host-port-index.ts';
+import { inPrefixes } from './prefix-index.ts';
+
+export interface TranslationRules {
+  /** Undefined: nobody is masqueraded for. */
+  readonly masquerade: Masquerade | undefined;
+  /** What is sent to it does not leave the node. */
+  isNode(address: Address): boolean;
+  readonly hostPorts: HostPortIndex;
+  /** Host ports that are no more; those that are there again are in `hostPorts` too. */
+  readonly formerPorts: HostPortIndex;
+  /** What packets left with before, and would not now. */
+  readonly formerSources: ReadonlySet<Address>;
+  /** The pod began it as far as the data path has seen it; undefined: it has not. */
+  beganByPod?(entry: ConntrackEntry): boolean | undefined;
+}
+
+/** In words for the log; a connection for which none is given is right. */
+export type Stale =
+  | 'host port leads elsewhere'
+  | 'host port is gone'
+  | 'answer of a host port'
+  | 'not masqueraded'
+  | 'masqueraded to a former address'
+  | 'masqueraded without need'
+  | 'turned round';
+
+/** Made for one walk over the table: it remembers the addresses that it has seen. */
+export function staleness(rules: TranslationRules): (entry: ConntrackEntry) => Stale | undefined {
+  const { masquerade, isNode } = rules;
+  const isSource = inPrefixes(masquerade?.sources ?? []);
+  const isExempt = inPrefixes(masquerade?.exempt ?? []);
+  return (entry) => {
+    // Another zone is another network, which is whoever's made it.
+    if (entry.status.dying || (entry.zone ?? 0) !== 0) return undefined;
+    const { source, destination } = entry.original;
+    if (isNode(destination)) return ofHostPort(rules, entry);
+    if (masquerade === undefined || isNode(source)) return undefined;
+    if (isSource(source)) return ofPod(rules, entry, isExempt(entry.reply.source));
+    const isFromWorld = isSource(destination) && !isExempt(source) && !isTranslated(entry);
+    return isFromWorld && rules.beganByPod?.(entry) === true ? 'turned round' : undefined;
+  };
+}
+
+function ofHostPort(rules: TranslationRules, entry: ConntrackEntry): Stale | undefined {
+  const { hostPorts, formerPorts } = rules;
+  const mapping = lookUp(hostPorts, entry);
+  if (mapping !== undefined)
+    return leadsTo(entry, mapping) ? undefined : 'host port leads elsewhere';
+  const former = lookUp(formerPorts, entry);
+  return former !== undefined && leadsTo(entry, former) ? 'host port is gone' : undefined;
+}
+
+function lookUp(
+  ports: HostPortIndex,
+  { protocol, original, family }: ConntrackEntry,
+): HostPort | undefined {
+  const { destination, destinationPort } = original;
+  if (destinationPort === undefined) return undefined;
+  return (
+    ports.get(hostPortKey(protocol, destinationPort, destination)) ??
+    ports.get(hostPortKey(protocol, destinationPort, family))
+  );
+}
+
+function leadsTo({ reply }: ConntrackEntry, { pod, containerPort }: HostPort): boolean {
+  return reply.source === pod && reply.sourcePort === containerPort;
+}
+
+function ofPod(
+  rules: TranslationRules,
+  entry: ConntrackEntry,
+  isExempt: boolean,
+): Stale | undefined {
+  const { isNode, hostPorts, formerSources } = rules;
+  const { original, reply, status } = entry;
+  // A server's answer that found no connection it belongs to began one of its own, and is in the way of the real one.
+  if (!status.seenReply && hostPorts.isServed(entry.protocol, original))
+    return 'answer of a host port';
+  if (isNode(reply.source)) return undefined;
+  const isMasqueraded = reply.destination !== original.source;
+  if (isExempt) {
+    // Where a Service leads to a pod, kube-proxy decides who sees whom.
+    const isOurs = isMasqueraded && !status.destinationNat && isNode(reply.destination);
+    return isOurs && !isWorkingStream(entry) ? 'masqueraded without need' : undefined;
+  }
+  if (!isMasqueraded) return 'not masqueraded';
+  if (!formerSources.has(reply.destination)) return undefined;
+  const works = isNode(reply.destination) && isWorkingStream(entry);
+  return works ? undefined : 'masqueraded to a former address';
+}
+
+function isTranslated({ original, reply }: ConntrackEntry): boolean {
+  return reply.destination !== original.source || reply.source !== original.destination;
+}
+
+// The other end knows such a connection by its addresses: taken away it could only break. Datagrams find another.
+function isWorkingStream({ protocol, status, tcpState }: ConntrackEntry): boolean {
+  if (!status.assured) return false;
+  return protocol === 132 || (protocol === 6 && tcpState === 'established');
+}

@@ -1,0 +1,235 @@
+// Connections that began while the node's rules were missing or others: once the rules are back, none of them stays
+// untranslated, whatever its kind, and none that was right is touched.
+
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { after, afterEach, before, describe } from 'node:test';
+import { type Place, spawnIn } from '../../src/lab/spawn.ts';
+import { echoPod, eventually, sharedLab, type TestLab } from '../support/lab.ts';
+import { testProgram } from '../support/lab-traffic.ts';
+import { reasonToSkip, rootTest } from '../support/root-test.ts';
+
+const world = { 4: '203.0.113.10', 6: '2001:db8:113::10' } as const;
+const families = [4, 6] as const;
+const port = 7777;
+const hostPort = 18090;
+
+// Another firewall on the node, because of which connections are tracked and translated whether our rules are there or not.
+const firewall = `nft "add table inet firewall; delete table inet firewall; add table inet firewall;
+  add chain inet firewall in { type filter hook prerouting priority 0; };
+  add chain inet firewall nat { type nat hook postrouting priority 90; };
+  add rule inet firewall in ct state new accept"`;
+
+const deeds = [
+  ['the whole ruleset is flushed', 'nft flush ruleset'],
+  ['another firewall is loaded in its place', `nft flush ruleset && ${firewall}`],
+  ['our table is deleted', 'nft delete table inet heddle'],
+  ['our chains are flushed', 'nft flush table inet heddle'],
+  [
+    'our sources are emptied',
+    'nft "flush set inet heddle sources4; flush set inet heddle sources6"',
+  ],
+  [
+    'another table has our name',
+    'nft "delete table inet heddle; add table inet heddle; add chain inet heddle other"',
+  ],
+  ['rules and connections are flushed', `nft flush ruleset && ${firewall} && conntrack -F`],
+] as const;
+
+for (const mode of ['native', 'vxlan'] as const) {
+  describe(`connections that began without our rules, ${mode}`, () => {
+    const lab = sharedLab({
+      mode,
+      settings: { reconcilePeriodMs: 1000 },
+      manifests: { 'pods.yaml': [servedPod(), echoPod('cart-1', 'node-1')] },
+    });
+    const clients: Client[] = [];
+    worldServer(lab);
+    afterEach(() => {
+      for (const client of clients.splice(0)) client.end();
+    });
+    const start = (place: Place, protocol: string, address: string, to: number): Client => {
+      const client = new Client(place, [protocol, address, String(to)]);
+      clients.push(client);
+      return client;
+    };
+
+    for (const [what, deed] of deeds) {
+      rootTest(`${what}: pods' clients are masqueraded again`, async () => {
+        const pod = lab().pod('cart-1');
+        await inNode(lab(), firewall);
+        const [before] = families.map((family) => start(pod, 'tcp', world[family], port));
+        await before?.says(lab().address(lab().node('node-1'), 4));
+        await withoutAgent(lab(), async () => {
+          await inNode(lab(), deed);
+          for (const family of families) {
+            for (const protocol of ['udp', 'tcp'] as const) {
+              await start(pod, protocol, world[family], port).says(lab().address(pod, family));
+            }
+          }
+          clients.push(new Client(pod, undefined, pingForLong(world[4])));
+        });
+        await eventually('no connection of a pod is untranslated', () => areTranslated(lab()));
+        for (const [index, family] of families.entries()) {
+          const [udp] = clients.slice(2 + 2 * index);
+          await udp?.says(lab().address(lab().node('node-1'), family));
+        }
+        // What had begun under the rules goes on, where nothing but our table was touched.
+        if (!deed.includes('ruleset')) assert.equal(before?.hasEnded(), false);
+      });
+    }
+
+    rootTest('a client of a host port, UDP and TCP, reaches the pod again', async () => {
+      const { world: outside } = lab().lab.record();
+      const server = new Client(lab().pod('web-1'), undefined, peerServer);
+      clients.push(server);
+      const node = { 4: nodeAddress(lab(), 4), 6: nodeAddress(lab(), 6) };
+      await withoutAgent(lab(), async () => {
+        await inNode(lab(), `nft flush ruleset && ${firewall}`);
+        for (const family of families) start(outside, 'udp', node[family], hostPort);
+        await eventually('their packets are tracked', async () =>
+          (await tracked(lab())).filter((line) => line.includes(`dport=${hostPort}`)).length >= 2
+            ? true
+            : undefined,
+        );
+      });
+      await clients[1]?.says(world[4]);
+      await clients[2]?.says(world[6]);
+      const lines = (await tracked(lab())).filter((line) => line.includes(`dport=${hostPort}`));
+      assert.ok(lines.length >= 2);
+      for (const line of lines) assert.match(line, new RegExp(`sport=${port}`), line);
+    });
+  });
+}
+
+describe('connections when what pods leave with changes', () => {
+  const lab = sharedLab({ manifests: { 'pods.yaml': [echoPod('cart-1', 'node-1')] } });
+  worldServer(lab);
+
+  rootTest('a datagram client leaves with the new address of the node', async () => {
+    const pod = lab().pod('cart-1');
+    using client = new Client(pod, ['udp', world[4], String(port)]);
+    await client.says('10.200.0.11');
+    await inNode(
+      lab(),
+      `ip address add 10.200.0.61/24 dev eth0 && ip address delete 10.200.0.11/24 dev eth0 &&
+       ip address replace 10.200.0.61/24 dev eth0 && ip route replace default via 10.200.0.1`,
+    );
+    await client.says('10.200.0.61');
+  });
+});
+
+/** A program that runs until `end`, and what it has said. */
+class Client implements Disposable {
+  readonly #process: ChildProcess;
+  #said = '';
+
+  constructor(
+    place: Place,
+    words: readonly string[] | undefined,
+    program: readonly string[] = testProgram('peer-client'),
+  ) {
+    this.#process = spawnIn(place, [...program, ...(words ?? [])], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    this.#process.stdout?.on('data', (chunk: Buffer) => {
+      this.#said += chunk.toString();
+    });
+  }
+
+  says(expected: string): Promise<unknown> {
+    return eventually(`${expected} is said last`, () => {
+      const last = this.#said.trimEnd().split('\n').at(-1);
+      return last === expected ? true : undefined;
+    }).catch((error: unknown) => {
+      throw new Error(`${String(error)}; said: ${this.#said.replaceAll('\n', ', ')}`);
+    });
+  }
+
+  hasEnded(): boolean {
+    return this.#said.includes('closed') || this.#process.exitCode !== null;
+  }
+
+  end(): void {
+    this.#process.kill();
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
+  }
+}
+
+const peerServer = [...testProgram('peer-server'), String(port)];
+
+function pingForLong(address: string): readonly string[] {
+  return ['busybox', 'ping', '-i', '0.2', '-c', '200', address];
+}
+
+function servedPod(): object {
+  const ports = [
+    { containerPort: port, hostPort, protocol: 'UDP' },
+    { containerPort: port, hostPort },
+  ];
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace: 'shop', name: 'web-1' },
+    spec: { nodeName: 'node-1', containers: [{ name: 'echo', image: 'heddle-echo', ports }] },
+  };
+}
+
+/** The agent of node-1 stands still meanwhile, as if it were slow to notice. */
+async function withoutAgent(lab: TestLab, act: () => Promise<void>): Promise<void> {
+  const { pid } = await lab.status('node-1');
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await act();
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+}
+
+async function areTranslated(lab: TestLab): Promise<true | undefined> {
+  const pods = families.map((family) => lab.address(lab.pod('cart-1'), family));
+  const lines = await tracked(lab);
+  const outside = lines.filter((line) => families.some((each) => line.includes(world[each])));
+  const isWrong = (line: string): boolean =>
+    pods.some((pod) => line.includes(`src=${pod} `) && line.includes(`dst=${pod} `));
+  return outside.some(isWrong) ? undefined : true;
+}
+
+async function tracked(lab: TestLab): Promise<readonly string[]> {
+  const listings = await Promise.all(
+    ['ipv4', 'ipv6'].map((family) => lab.inNode('node-1', ['conntrack', '-L', '-f', family])),
+  );
+  return listings.flatMap(({ stdout }) => stdout.split('\n'));
+}
+
+function nodeAddress(lab: TestLab, family: 4 | 6): string {
+  return lab.address(lab.node('node-1'), family);
+}
+
+async function inNode(lab: TestLab, script: string): Promise<void> {
+  const { exitCode, stderr } = await lab.inNode('node-1', ['sh', '-c', script]);
+  assert.equal(exitCode, 0, stderr);
+}
+
+/** A server on the outside host that says who asked, for the tests of a `describe`. */
+function worldServer(lab: () => TestLab): void {
+  let server: ChildProcess | undefined;
+  before(async () => {
+    if (reasonToSkip() !== undefined) return;
+    server = spawnIn(lab().lab.record().world, peerServer, { stdio: 'ignore' });
+    await eventually('the world serves', async () => {
+      const { exitCode } = await lab().inNode('world', [
+        'bash',
+        '-c',
+        `exec 3<>/dev/tcp/::1/${port}`,
+      ]);
+      return exitCode === 0 ? true : undefined;
+    });
+  });
+  after(() => {
+    server?.kill();
+  });
+}
