@@ -34,6 +34,11 @@ static __always_inline bool same_address(const struct address *a, const struct a
 		(a->word[3] ^ b->word[3])) == 0;
 }
 
+static __always_inline bool is_absent(const struct address *address)
+{
+	return (address->word[0] | address->word[1] | address->word[2] | address->word[3]) == 0;
+}
+
 static __always_inline bool is_mapped_ipv4(const struct address *address)
 {
 	return (address->word[0] | address->word[1]) == 0 && address->word[2] == bpf_htonl(0xffff);
@@ -74,5 +79,6 @@ static __always_inline bool has_address_of(const struct packet *packet,
 {
 	const struct address *own = packet->is_ipv4 ? &endpoint->ipv4 : &endpoint->ipv6;
 
-	return same_address(&packet->source, own);
+	/* An address that the pod does not have stands there as all zero. */
+	return same_address(&packet->source, own) && !is_absent(own);
 }

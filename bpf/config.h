@@ -7,7 +7,10 @@
 
 #include <linux/types.h>
 
-/* Flow events a CPU may send in a second; the rest is counted in event_budget.suppressed. */
+/*
+ * Flow events that a CPU may send in a second, beyond what each endpoint is sure of (events.h); the
+ * rest is counted as suppressed.
+ */
 const volatile __u32 events_per_second_per_cpu = 1000;
 
 enum {

@@ -66,7 +66,7 @@ static __always_inline void found_route(struct found_end *found, const struct ad
 {
 	bool is_ipv4 = is_mapped_ipv4(&route->next_hop);
 
-	if (!is_ipv4 && route->kind != ROUTE_NATIVE)
+	if (route->kind == ROUTE_NODE || (!is_ipv4 && route->kind != ROUTE_NATIVE))
 		return;
 	found->end.address = address->word[3];
 	found->end.ifindex = route->ifindex;

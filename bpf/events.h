@@ -4,27 +4,69 @@
  */
 #pragma once
 
+#include "addresses.h"
 #include "maps.h"
 #include "packet.h"
 
-/* True if this CPU may send one more event in the running second. */
-static __noinline bool spend_event(__u64 now)
+/* What an endpoint's events count against, each way by itself; id 0: those of no endpoint. */
+static __always_inline struct event_share *share_of(__u32 endpoint_id,
+						    enum traffic_direction direction)
+{
+	struct endpoint_counters *counters = bpf_map_lookup_elem(&endpoint_counters, &endpoint_id);
+
+	return counters ? &counters->events[direction & 1] : NULL;
+}
+
+static __always_inline struct event_share *share_of_packet(const struct packet *packet)
+{
+	__u32 endpoint_id = packet->direction == EGRESS ? packet->sender : packet->receiver;
+
+	return share_of(endpoint_id, packet->direction);
+}
+
+enum {
+	/* The part of a CPU's budget that each endpoint has for itself, each way. */
+	SURE_PART = 20,
+};
+
+/* Half of a ring is kept for what endpoints are sure of. */
+static __always_inline bool has_ring_room(void)
+{
+	return bpf_ringbuf_query(&flow_events, BPF_RB_AVAIL_DATA) < FLOW_EVENTS_BYTES / 2;
+}
+
+/*
+ * True if one more event may be sent in the running second. Each share has some that nobody can take
+ * away; beyond them all draw on the CPU's budget, of which one gets half at most. So a flood of one
+ * endpoint's flows leaves the others' visible.
+ */
+static __noinline bool spend_event(struct event_share *share, __u64 now)
 {
 	__u32 zero = 0;
 	struct event_budget *budget = bpf_map_lookup_elem(&event_budget, &zero);
+	__u32 sure = events_per_second_per_cpu / SURE_PART;
 
-	if (!budget)
+	if (!budget || !share)
 		return false;
 	if (now - budget->window_start_ns >= 1000000000) {
 		budget->window_start_ns = now;
 		budget->used = 0;
 	}
-	if (budget->used >= events_per_second_per_cpu) {
-		budget->suppressed++;
-		return false;
+	if (now - share->window_start_ns >= 1000000000) {
+		share->window_start_ns = now;
+		share->used = 0;
 	}
-	budget->used++;
-	return true;
+	share->used++;
+	if (share->used <= sure)
+		return true;
+	if (share->used - sure <= (events_per_second_per_cpu + 1) / 2 &&
+	    budget->used < events_per_second_per_cpu && has_ring_room()) {
+		budget->used++;
+		return true;
+	}
+	share->suppressed++;
+	budget->suppressed++;
+	return false;
 }
 
 static __noinline void count_lost_event(void)
@@ -37,11 +79,11 @@ static __noinline void count_lost_event(void)
 }
 
 /* A record to fill and to hand to send_event(), or NULL: over the budget, or the ring is full. */
-static __always_inline struct flow_event *new_event(__u64 now)
+static __always_inline struct flow_event *new_event(struct event_share *share, __u64 now)
 {
 	struct flow_event *event;
 
-	if (!spend_event(now))
+	if (!spend_event(share, now))
 		return NULL;
 	event = bpf_ringbuf_reserve(&flow_events, sizeof(*event), 0);
 	if (!event)
@@ -98,7 +140,7 @@ static __noinline void describe_packet(struct flow_event *event, const struct pa
 
 static __noinline void report_new_flow(const struct packet *packet, __u64 now)
 {
-	struct flow_event *event = new_event(now);
+	struct flow_event *event = new_event(share_of_packet(packet), now);
 
 	if (!event)
 		return;
@@ -110,13 +152,21 @@ static __noinline void report_new_flow(const struct packet *packet, __u64 now)
 static __noinline void report_drop(const struct packet *packet)
 {
 	__u64 now = bpf_ktime_get_coarse_ns();
-	struct flow_event *event = new_event(now);
+	struct flow_event *event = new_event(share_of_packet(packet), now);
 
 	if (!event)
 		return;
 	describe_packet(event, packet, now);
 	event->kind = FLOW_DROP;
 	send_event(event);
+}
+
+/* The endpoint that saw a flow's first packet: whoever opens many pays for their ends, too. */
+static __always_inline struct event_share *share_of_opener(const struct flow *flow)
+{
+	const struct endpoint *endpoint = find_endpoint(flow->ifindex);
+
+	return share_of(endpoint ? endpoint->id : 0, flow->direction);
 }
 
 /* `packet` is the one that closed the flow, sent in direction `sent`. */
@@ -126,7 +176,7 @@ static __noinline void report_closed_flow(const struct packet *packet, const str
 	enum flow_direction first =
 		flow->initiator == FLOW_FROM_HIGH ? FLOW_FROM_HIGH : FLOW_FROM_LOW;
 	enum flow_direction second = first == FLOW_FROM_HIGH ? FLOW_FROM_LOW : FLOW_FROM_HIGH;
-	struct flow_event *event = new_event(now);
+	struct flow_event *event = new_event(share_of_opener(flow), now);
 
 	if (!event)
 		return;

@@ -48,7 +48,7 @@ struct {
 	__type(value, __u32);
 } table_generation SEC(".maps");
 
-/* Agent writes; from_pod reads it for each packet into the tunnel, so no flow remembers it. */
+/* Agent writes; read for each packet that goes into a tunnel or comes out of one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -64,7 +64,7 @@ struct {
 	__type(value, struct flow);
 } flows SEC(".maps");
 
-/* Programs write, the agent reads. By endpoint.id; 0 is nobody and stays zero. */
+/* Programs write, the agent reads. By endpoint.id; 0 is no endpoint: it has events, no traffic. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1024 + 1);

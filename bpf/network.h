@@ -14,6 +14,11 @@
 enum {
 	IPV4_OFFSET_MASK = 0x1fff,
 	IPV6_OFFSET_MASK = 0xfff8,
+	MAX_OPTION_BYTES = 40,
+	OPTION_END = 0,
+	OPTION_NOTHING = 1,
+	OPTION_LOOSE_SOURCE_ROUTE = 0x83,
+	OPTION_STRICT_SOURCE_ROUTE = 0x89,
 };
 
 /* `length` is what the IP header says, 0 in a BIG TCP packet whose length does not fit there. */
@@ -26,6 +31,32 @@ static __always_inline bool set_length(struct __sk_buff *skb, struct packet *pac
 	packet->bytes = length;
 	packet->header_bytes = packet->transport - ETH_HLEN;
 	return length <= carried && length >= packet->header_bytes;
+}
+
+/* By its IPv4 options (RFC 791 3.1), read as the kernel reads them. */
+static __noinline bool is_source_routed(struct __sk_buff *skb, const struct packet *packet)
+{
+	__u32 bytes = packet->header_bytes - sizeof(struct iphdr);
+	__u8 options[MAX_OPTION_BYTES] = {};
+	__u32 next = 0;
+
+	if (bytes == 0 || bytes > sizeof(options))
+		return false;
+	if (bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(struct iphdr), options, bytes))
+		return false;
+	for (__u32 i = 0; i < MAX_OPTION_BYTES - 1; i++) {
+		if (i < next)
+			continue;
+		if (options[i] == OPTION_END)
+			return false;
+		if (options[i] == OPTION_LOOSE_SOURCE_ROUTE ||
+		    options[i] == OPTION_STRICT_SOURCE_ROUTE)
+			return true;
+		if (options[i] == OPTION_NOTHING)
+			continue;
+		next = i + options[i + 1];
+	}
+	return false;
 }
 
 static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, struct packet *packet)
@@ -42,7 +73,11 @@ static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, struct
 	packet->protocol = ip->protocol;
 	packet->is_fragment = ip->frag_off & bpf_htons(IPV4_OFFSET_MASK);
 	packet->transport = ETH_HLEN + ip->ihl * 4;
-	return set_length(skb, packet, bpf_ntohs(ip->tot_len)) ? DROP_NONE : DROP_MALFORMED;
+	if (!set_length(skb, packet, bpf_ntohs(ip->tot_len)))
+		return DROP_MALFORMED;
+	if (packet->header_bytes > sizeof(*ip) && is_source_routed(skb, packet))
+		return DROP_SOURCE_ROUTE;
+	return DROP_NONE;
 }
 
 static __always_inline bool is_extension_header(__u8 protocol)
@@ -64,6 +99,11 @@ static __noinline enum drop_reason skip_extension_headers(struct __sk_buff *skb,
 		if (!header)
 			return DROP_MALFORMED;
 		switch (packet->protocol) {
+		case IPPROTO_ROUTING: /* RFC 8200 4.4: hops that are still to be made */
+			if (header[3])
+				return DROP_SOURCE_ROUTE;
+			length = (header[1] + 1) * 8;
+			break;
 		case IPPROTO_FRAGMENT:
 			packet->is_fragment = *(__be16 *)(header + 2) & bpf_htons(IPV6_OFFSET_MASK);
 			length = 8;
@@ -82,6 +122,18 @@ static __noinline enum drop_reason skip_extension_headers(struct __sk_buff *skb,
 	return DROP_EXTENSION_HEADERS;
 }
 
+/*
+ * IPv4-mapped and IPv4-compatible addresses (RFC 4291 2.5.5) stand for IPv4 in an API, not on a
+ * wire. Here they would be taken for the IPv4 address.
+ */
+static __always_inline bool stands_for_ipv4(const struct address *address)
+{
+	if (address->word[0] | address->word[1])
+		return false;
+	return address->word[2] == bpf_htonl(0xffff) ||
+	       (address->word[2] == 0 && bpf_ntohl(address->word[3]) > 1);
+}
+
 static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, struct packet *packet)
 {
 	const struct ipv6hdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
@@ -91,6 +143,8 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, struct
 		return DROP_MALFORMED;
 	__builtin_memcpy(&packet->source, &ip->saddr, sizeof(packet->source));
 	__builtin_memcpy(&packet->destination, &ip->daddr, sizeof(packet->destination));
+	if (stands_for_ipv4(&packet->source) || stands_for_ipv4(&packet->destination))
+		return DROP_MALFORMED;
 	packet->protocol = ip->nexthdr;
 	packet->transport = ETH_HLEN + sizeof(*ip);
 	payload = bpf_ntohs(ip->payload_len);

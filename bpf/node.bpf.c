@@ -8,6 +8,7 @@
 #include "deliver.h"
 #include "finish.h"
 #include "transport.h"
+#include "tunnel.h"
 
 /* The last steps of every way in: the packet is for the endpoint at `location`. */
 static __always_inline enum verdict enter_endpoint(struct packet *packet,
@@ -20,8 +21,8 @@ static __always_inline enum verdict enter_endpoint(struct packet *packet,
 	return deliver(packet, location);
 }
 
-/* Does the entry remember that this end is a pod of a neighbouring node? */
-static __always_inline bool is_neighbours_pod(const struct packet *packet,
+/* Does the entry remember that this end is a pod of a neighbouring node by that very interface? */
+static __always_inline bool is_neighbours_pod(struct __sk_buff *skb, const struct packet *packet,
 					      const struct flow_match *match)
 {
 	const struct flow *flow = match->flow;
@@ -32,7 +33,25 @@ static __always_inline bool is_neighbours_pod(const struct packet *packet,
 		return false;
 	back = flow->way[sent];
 	return (back == WAY_NEIGHBOUR || back == WAY_NEIGHBOUR_IPV6) &&
+	       flow->end[sent].ifindex == skb->ifindex &&
 	       flow->end[sent].address == packet->source.word[3] && is_of(flow, match->generation);
+}
+
+/*
+ * Has the packet, for a pod here, the source of a pod that never sends by this interface: a pod of
+ * this node (or the node itself), one that is reached by another uplink, or by a tunnel? `back` is
+ * the route to the source.
+ */
+static __always_inline bool is_spoofed_outside(struct __sk_buff *skb, const struct packet *packet,
+					       const struct route *back)
+{
+	if (!back)
+		return locate(&packet->source);
+	if (back->kind == ROUTE_NATIVE)
+		return skb->ifindex != back->ifindex && skb->ifindex != back->other_ifindex[0] &&
+		       skb->ifindex != back->other_ifindex[1] &&
+		       skb->ifindex != back->other_ifindex[2];
+	return back->kind != ROUTE_NODE;
 }
 
 /*
@@ -49,9 +68,13 @@ static __noinline int enter_from_neighbour(struct __sk_buff *skb, struct packet 
 	packet->reason = parse_transport(skb, packet);
 	if (!packet->reason && packet->has_flow)
 		match_flow(packet, &match);
-	if (is_neighbours_pod(packet, &match))
+	if (is_neighbours_pod(skb, packet, &match))
 		return finish_known(packet, &match, enter_endpoint(packet, location));
 	back = find_route(&packet->source);
+	if (is_spoofed_outside(skb, packet, back)) {
+		packet->reason = packet->reason ? packet->reason : DROP_SPOOFED_OUTSIDE;
+		return finish(packet, enter_endpoint(packet, location));
+	}
 	if (!back || back->kind != ROUTE_NATIVE)
 		return VERDICT_NEXT;
 	found_route(&found.sender, &packet->source, back);
@@ -115,22 +138,31 @@ static __always_inline enum verdict enter_from_overlay(struct __sk_buff *skb, st
 }
 
 static __noinline int look_up_from_overlay(struct __sk_buff *skb, struct packet *packet,
-					   const struct flow_match *match)
+					   const struct flow_match *match, const struct route *back)
 {
 	struct found_ends found = {};
-	enum verdict verdict = enter_from_overlay(skb, packet, &found);
+	enum verdict verdict;
 
+	found_route(&found.sender, &packet->source, back);
+	verdict = enter_from_overlay(skb, packet, &found);
 	return finish_found(packet, match, &found, verdict);
 }
 
-/* The receiver's interface, if the entry remembers it; 0: it has to be looked up. */
-static __always_inline __u32 known_receiver(struct packet *packet, const struct flow_match *match)
+/*
+ * The receiver's interface, if the entry remembers it, and the sender is remembered or looked up; 0:
+ * not this packet.
+ */
+static __always_inline __u32 known_receiver(struct packet *packet, const struct flow_match *match,
+					    const struct outer *outer)
 {
 	const struct flow *flow = match->flow;
-	enum flow_direction received = !(match->sent & 1);
+	enum flow_direction sent = match->sent & 1;
+	enum flow_direction received = !sent;
 	struct flow_end to;
 
 	if (!flow || !is_of(flow, match->generation) || flow->way[received] != WAY_POD)
+		return 0;
+	if (!is_remembered(outer, packet, flow, sent) && !route_to_sender(outer, &packet->source))
 		return 0;
 	to = flow->end[received];
 	if (to.address != packet->destination.word[3] || !is_of(flow, match->generation))
@@ -140,26 +172,42 @@ static __always_inline __u32 known_receiver(struct packet *packet, const struct 
 	return to.ifindex;
 }
 
+/* Whoever sent it is not who it says; what cannot be read is no better for it. */
+static __always_inline int refuse_sender(struct packet *packet)
+{
+	if (!packet->reason)
+		packet->reason = DROP_SPOOFED_TUNNEL;
+	return finish(packet, VERDICT_DROP);
+}
+
 SEC("tc")
 int from_overlay(struct __sk_buff *skb)
 {
 	struct packet packet = {.direction = INGRESS};
 	struct flow_match match = {.generation = current_generation()};
+	struct outer outer = {};
+	const struct route *back;
 	__u32 ifindex;
 
 	packet.reason = parse_network(skb, &packet);
 	if (packet.reason)
 		return finish(&packet, VERDICT_DROP);
 	packet.reason = parse_transport(skb, &packet);
+	if (!read_outer(skb, &outer) || !is_for_us(&outer))
+		return refuse_sender(&packet);
 	if (!packet.reason && packet.has_flow) {
 		match_flow(&packet, &match);
-		ifindex = known_receiver(&packet, &match);
+		ifindex = known_receiver(&packet, &match, &outer);
 		if (ifindex) {
 			take_up(skb);
 			return finish_known(&packet, &match, bpf_redirect_peer(ifindex, 0));
 		}
 	}
-	return look_up_from_overlay(skb, &packet, &match);
+	/* Of each packet that no entry answers for: with a flow or without, for a pod or the node. */
+	back = route_to_sender(&outer, &packet.source);
+	if (!back)
+		return refuse_sender(&packet);
+	return look_up_from_overlay(skb, &packet, &match, back);
 }
 
 /*

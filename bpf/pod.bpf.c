@@ -6,6 +6,7 @@
 #include "deliver.h"
 #include "finish.h"
 #include "limit.h"
+#include "refuse.h"
 #include "transport.h"
 
 /*
@@ -46,6 +47,10 @@ static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct pack
 	/* The answer to what kernel NAT sent here must not leave beside it, or nobody knows it. */
 	packet->through_stack = match->flow && match->flow->path == FLOW_THROUGH_STACK;
 	location = locate(&packet->destination);
+	/* 6. Not what would speak for others, or get where no pod has to be (refuse.h). */
+	packet->reason = refusal(skb, packet, location);
+	if (packet->reason)
+		return VERDICT_DROP;
 	if (!location)
 		return route_out(skb, packet, &found->receiver);
 	if (location->kind != LOCATION_ENDPOINT)

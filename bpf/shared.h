@@ -60,6 +60,11 @@ enum route_kind {
 	ROUTE_LOCAL = 1, /* this node's own range: an address in it without an endpoint is no pod */
 	ROUTE_NATIVE = 2, /* next_hop is a neighbour on ifindex */
 	ROUTE_OVERLAY = 3, /* next_hop is the remote node's address, ifindex the VXLAN device */
+	/*
+	 * Mode vxlan: an address of a remote node, not of a pod. Packets for it take the stack; next_hop
+	 * is the address that this node's tunnel packets come from, all zero: none.
+	 */
+	ROUTE_NODE = 4,
 };
 
 struct route {
@@ -67,15 +72,16 @@ struct route {
 	__u32 ifindex;
 	struct address next_hop;
 	__u32 mtu; /* bytes, IP header included; longer packets go up the stack for an ICMP error */
-	__u32 vni; /* ROUTE_OVERLAY */
+	__u32 vni; /* ROUTE_OVERLAY, ROUTE_NODE */
+	__u32 other_ifindex[3]; /* ROUTE_NATIVE: further uplinks in next_hop's network; 0: none */
 };
 
-/* --- underlay: by what pods' packets may leave the node encapsulated, beside the VXLAN device --- */
+/* --- underlay: this node's end of the tunnels, and the way out of it beside the VXLAN device --- */
 
 struct underlay {
-	struct address address; /* of IPv4: what other nodes know this one by */
+	struct address address; /* what other nodes' tunnels know this node by; all zero: nothing */
 	__u32 ifindex; /* of the uplink that has it; 0: there is none, and all is the device's */
-	__be16 port; /* UDP, of the tunnel's other end */
+	__be16 port; /* UDP, of every node's end; 0: mode native */
 	__u16 pad;
 };
 
@@ -170,8 +176,17 @@ struct traffic {
 	__u64 dropped_packets;
 };
 
+/* What an endpoint's events may take of a CPU's budget (bpf/events.h). */
+struct event_share {
+	__u64 window_start_ns;
+	__u32 used; /* in this window */
+	__u32 pad;
+	__u64 suppressed; /* since the endpoint began */
+};
+
 struct endpoint_counters {
 	struct traffic traffic[2]; /* by enum traffic_direction */
+	struct event_share events[2]; /* by enum traffic_direction */
 };
 
 enum drop_reason {
@@ -185,6 +200,14 @@ enum drop_reason {
 	DROP_NO_ENDPOINT = 7, /* the address is in this node's pod range but no pod has it */
 	DROP_NO_TUNNEL = 8, /* the overlay got a packet for a prefix that no remote node has */
 	DROP_EXTENSION_HEADERS = 9, /* more IPv6 extension headers than we follow */
+	DROP_TUNNEL_PORT = 10, /* a pod sends to the port at which nodes end their tunnels */
+	DROP_SPOOFED_TUNNEL =
+		11, /* not from the node that has the inner source, or not our tunnel */
+	DROP_MARTIAN = 12, /* a pod sends to a loopback or unspecified address */
+	DROP_FORGED_ERROR = 13, /* an ICMP error of a pod about a packet that was not sent to it */
+	DROP_NEIGHBOUR_DISCOVERY = 14, /* a pod speaks as a router or neighbour (RFC 4861) */
+	DROP_SOURCE_ROUTE = 15, /* the packet itself says which way it wants to take */
+	DROP_SPOOFED_OUTSIDE = 16, /* a pod's address on an interface that it never comes from */
 	DROP_REASON_COUNT,
 };
 
@@ -223,7 +246,7 @@ struct flow_event {
 /* Per CPU: keeps a packet flood from becoming an event flood. */
 struct event_budget {
 	__u64 window_start_ns;
-	__u64 used; /* events sent in this window */
+	__u64 used; /* events sent in this window beyond what each endpoint is sure of */
 	__u64 suppressed; /* since load: over the budget */
 	__u64 lost; /* since load: the ring was full */
 };

@@ -239,10 +239,14 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
       .describe('most pod and node addresses this node knows'),
     routeEntries: whole(64, 1_048_576)
       .default(16_384)
-      .describe('most pod ranges of all nodes this node knows'),
+      .describe(
+        'most pod ranges of all nodes this node knows; mode vxlan adds the addresses of the nodes',
+      ),
     eventsPerSecond: whole(0, 1_000_000)
       .default(1000)
-      .describe('most flow events a second that each CPU sends to the agent'),
+      .describe(
+        'most flow events a second that each CPU sends to the agent; each pod has a twentieth of it besides',
+      ),
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'is not a map of keys' : undefined) },
 );

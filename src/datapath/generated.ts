@@ -28,6 +28,7 @@ export const routeKind = {
   local: 1,
   native: 2,
   overlay: 3,
+  node: 4,
 } as const;
 export type RouteKind = (typeof routeKind)[keyof typeof routeKind];
 
@@ -36,6 +37,7 @@ export const routeKindNames: Readonly<Record<number, string>> = {
   1: 'local',
   2: 'native',
   3: 'overlay',
+  4: 'node',
 };
 
 /** enum flow_direction */
@@ -123,6 +125,13 @@ export const dropReason = {
   noEndpoint: 7,
   noTunnel: 8,
   extensionHeaders: 9,
+  tunnelPort: 10,
+  spoofedTunnel: 11,
+  martian: 12,
+  forgedError: 13,
+  neighbourDiscovery: 14,
+  sourceRoute: 15,
+  spoofedOutside: 16,
 } as const;
 export type DropReason = (typeof dropReason)[keyof typeof dropReason];
 
@@ -138,10 +147,17 @@ export const dropReasonNames: Readonly<Record<number, string>> = {
   7: 'no endpoint',
   8: 'no tunnel',
   9: 'extension headers',
+  10: 'tunnel port',
+  11: 'spoofed tunnel',
+  12: 'martian',
+  13: 'forged error',
+  14: 'neighbour discovery',
+  15: 'source route',
+  16: 'spoofed outside',
 };
 
 /** How many there are. */
-export const dropReasonCount = 10;
+export const dropReasonCount = 17;
 
 /** enum flow_event_kind */
 export const flowEventKind = {
@@ -221,19 +237,45 @@ export const trafficCodec: Codec<Traffic> = {
   }),
 };
 
+/** struct event_share */
+export interface EventShare {
+  readonly windowStartNs: number;
+  readonly used: number;
+  readonly suppressed: number;
+}
+
+export const eventShareCodec: Codec<EventShare> = {
+  size: 24,
+  encode(value, into, offset) {
+    u64.encode(value.windowStartNs, into, offset);
+    u32.encode(value.used, into, offset + 8);
+    u64.encode(value.suppressed, into, offset + 16);
+    clear(into, offset + 12, 4);
+  },
+  decode: (from, offset) => ({
+    windowStartNs: u64.decode(from, offset),
+    used: u32.decode(from, offset + 8),
+    suppressed: u64.decode(from, offset + 16),
+  }),
+};
+
 /** struct endpoint_counters */
 export interface EndpointCounters {
   readonly traffic: readonly [Traffic, Traffic];
+  readonly events: readonly [EventShare, EventShare];
 }
 
 export const endpointCountersCodec: Codec<EndpointCounters> = {
-  size: 48,
+  size: 96,
   encode(value, into, offset) {
     trafficCodec.encode(value.traffic[0], into, offset);
     trafficCodec.encode(value.traffic[1], into, offset + 24);
+    eventShareCodec.encode(value.events[0], into, offset + 48);
+    eventShareCodec.encode(value.events[1], into, offset + 72);
   },
   decode: (from, offset) => ({
     traffic: [trafficCodec.decode(from, offset), trafficCodec.decode(from, offset + 24)],
+    events: [eventShareCodec.decode(from, offset + 48), eventShareCodec.decode(from, offset + 72)],
   }),
 };
 
@@ -440,16 +482,20 @@ export interface Route {
   readonly nextHop: Address;
   readonly mtu: number;
   readonly vni: number;
+  readonly otherIfindex: readonly [number, number, number];
 }
 
 export const routeCodec: Codec<Route> = {
-  size: 32,
+  size: 44,
   encode(value, into, offset) {
     u32.encode(value.kind, into, offset);
     u32.encode(value.ifindex, into, offset + 4);
     mappedAddress.encode(value.nextHop, into, offset + 8);
     u32.encode(value.mtu, into, offset + 24);
     u32.encode(value.vni, into, offset + 28);
+    u32.encode(value.otherIfindex[0], into, offset + 32);
+    u32.encode(value.otherIfindex[1], into, offset + 36);
+    u32.encode(value.otherIfindex[2], into, offset + 40);
   },
   decode: (from, offset) => ({
     kind: u32.decode(from, offset),
@@ -457,6 +503,7 @@ export const routeCodec: Codec<Route> = {
     nextHop: mappedAddress.decode(from, offset + 8),
     mtu: u32.decode(from, offset + 24),
     vni: u32.decode(from, offset + 28),
+    otherIfindex: [u32.decode(from, offset + 32), u32.decode(from, offset + 36), u32.decode(from, offset + 40)],
   }),
 };
 
@@ -563,7 +610,7 @@ export const maps: {
     type: 'percpu_array',
     key: u32,
     value: dropCounterCodec,
-    maxEntries: 10,
+    maxEntries: 17,
   },
   endpointCounters: {
     name: 'endpoint_counters',

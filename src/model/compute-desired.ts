@@ -25,6 +25,7 @@ import { overlayExit } from './overlay-exit.ts';
 import { ownNode } from './own-node.ts';
 import { peerConflicts } from './peer-facts.ts';
 import type { RangeOwners } from './pod-ranges.ts';
+import { remoteNodes, tunnelEndOf } from './remote-nodes.ts';
 import { remoteRanges } from './remote-ranges.ts';
 import { type RoutingContext, routingContext } from './routing-context.ts';
 import { type ServiceAddresses, serviceAddresses } from './service-addresses.ts';
@@ -83,7 +84,7 @@ function computeNetwork(inputs: NetworkInputs): Network {
   const ranges = checkNodes(inputs);
   const own = ownNode(config.nodeName, ranges);
   const context = routingContext(config.mode, host, own.node);
-  const remote = remoteNodes(config.nodeName, ranges, context);
+  const remote = rangesOfOthers(config.nodeName, ranges, context);
   const hasIpv6Pods = own.podRanges.some(({ prefix }) => prefixFamily(prefix) === 6);
   const mtu = podMtu(config, host, { underlay: context.underlay, hasIpv6Pods });
   return {
@@ -94,9 +95,11 @@ function computeNetwork(inputs: NetworkInputs): Network {
     routerAdvertised: host.routerAdvertised,
     hostAddresses: hostAddresses(config, context, own.podRanges),
     remoteRanges: remote.ranges,
+    remoteNodes: remoteNodes(config, ranges, context),
     overlay: overlayOf(config, host, {
       underlay: context.underlay,
       mtuBytes: mtu.pathMtuBytes,
+      address: own.node && tunnelEndOf(own.node, context.underlay),
       exit: overlayExit(host, own.node),
     }),
     podMtuBytes: mtu.podMtuBytes,
@@ -121,16 +124,16 @@ function checkedByName({ nodes }: RangeOwners): NetworkNodes {
   return new Map(nodes.map((node) => [node.name, node]));
 }
 
-interface RemoteNodes {
+interface RangesOfOthers {
   readonly ranges: readonly RemoteRange[];
   readonly problems: readonly ModelProblem[];
 }
 
-function remoteNodes(
+function rangesOfOthers(
   ownName: string,
   { nodes }: RangeOwners,
   context: RoutingContext,
-): RemoteNodes {
+): RangesOfOthers {
   const all = nodes.filter(({ name }) => name !== ownName).map(remoteRanges(context));
   return {
     ranges: all.flatMap(({ ranges }) => ranges),
@@ -151,7 +154,7 @@ function hostAddresses(
 function overlayOf(
   config: ModelConfig,
   host: HostFacts,
-  facts: Pick<OverlayDevice, 'underlay' | 'mtuBytes' | 'exit'>,
+  facts: Pick<OverlayDevice, 'underlay' | 'mtuBytes' | 'address' | 'exit'>,
 ): OverlayDevice | undefined {
   if (config.mode !== 'vxlan') return undefined;
   return {
@@ -161,6 +164,7 @@ function overlayOf(
     vni: config.vxlan.vni,
     mtuBytes: facts.mtuBytes,
     underlay: facts.underlay,
+    address: facts.address,
     exit: facts.exit,
   };
 }

@@ -37,6 +37,8 @@ export type RemotePath =
       readonly nextHop: Address;
       readonly ifIndex: IfIndex;
       readonly ifName: string;
+      /** Further uplinks in the next hop's network, which its packets may come in by; three at most. */
+      readonly otherIfIndexes?: readonly IfIndex[];
     }
   | { readonly kind: 'overlay'; readonly tunnelEndpoint: Address };
 
@@ -47,6 +49,14 @@ export interface RemoteRange {
   readonly path: RemotePath;
 }
 
+/** An address of another node itself. The same reference while nothing about it changes. */
+export interface RemoteNode {
+  readonly node: string;
+  readonly address: Address;
+  /** What its tunnel packets come from; absent: none reach this node. */
+  readonly tunnelEndpoint?: Address;
+}
+
 export interface OverlayDevice {
   readonly name: string;
   /** Known once the device exists. */
@@ -55,6 +65,8 @@ export interface OverlayDevice {
   readonly vni: number;
   readonly mtuBytes: number;
   readonly underlay: AddressFamily;
+  /** What other nodes send to; absent: no Node object, or none of this family in it. */
+  readonly address?: Address | undefined;
   /** Where pods' packets leave without it; absent: nowhere. */
   readonly exit?: OverlayExit | undefined;
 }
@@ -109,6 +121,8 @@ export interface DesiredState {
   /** The node's own addresses, known to the data path as going up the stack. */
   readonly hostAddresses: readonly Address[];
   readonly remoteRanges: readonly RemoteRange[];
+  /** Only in mode `vxlan`; otherwise empty. */
+  readonly remoteNodes: readonly RemoteNode[];
   /** Only in mode `vxlan`. */
   readonly overlay?: OverlayDevice | undefined;
   /** Only in mode `vxlan`. */

@@ -6,7 +6,7 @@ import { type Prefix, prefixFamily } from '../net/prefix.ts';
 import type { ModelProblem, RemotePath, RemoteRange } from './desired.ts';
 import type { CheckedNode } from './pod-ranges.ts';
 import type { RoutingContext } from './routing-context.ts';
-import { networkOf } from './underlay.ts';
+import { networkOf, networksOf } from './underlay.ts';
 
 export interface NodeRanges {
   readonly ranges: readonly RemoteRange[];
@@ -90,7 +90,12 @@ function nativePath(
     });
   }
   const { ifIndex, name } = network.uplink;
-  return { kind: 'native', nextHop, ifIndex, ifName: name };
+  const all = networksOf(context.networks, nextHop).map(({ uplink }) => uplink.ifIndex);
+  const others = [...new Set(all)].filter((other) => other !== ifIndex).slice(0, 3);
+  return {
+    ...{ kind: 'native', nextHop, ifIndex, ifName: name },
+    ...(others.length === 0 ? {} : { otherIfIndexes: others }),
+  };
 }
 
 function overlayPath(context: RoutingContext, node: CheckedNode): RemotePath | NoPath {

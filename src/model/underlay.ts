@@ -37,6 +37,14 @@ export function networkOf(
   return networks.find(({ prefix }) => prefixContains(prefix, address));
 }
 
+/** All that have it: of one, or of several uplinks in one network. */
+export function networksOf(
+  networks: readonly ConnectedNetwork[],
+  address: Address,
+): readonly ConnectedNetwork[] {
+  return networks.filter(({ prefix }) => prefixContains(prefix, address));
+}
+
 /** IPv4 where the node has it: it costs 20 bytes less a packet, and every peer has it in practice. */
 export function underlayFamily(ownAddresses: readonly Address[]): AddressFamily {
   const hasIpv4 = ownAddresses.some((address) => addressFamily(address) === 4);

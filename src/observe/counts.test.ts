@@ -54,7 +54,8 @@ function endpoint(id: number): LocalEndpoint {
 
 function traffic(packets: number): EndpointCounters[] {
   const one = { packets, bytes: packets * 100, droppedPackets: 0 };
-  return [{ traffic: [one, { ...one, packets: packets * 2 }] }];
+  const events = { windowStartNs: 0, used: 0, suppressed: 0 };
+  return [{ traffic: [one, { ...one, packets: packets * 2 }], events: [events, events] }];
 }
 
 class FakeCounters extends Map<number, EndpointCounters[]> {

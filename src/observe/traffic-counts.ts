@@ -2,7 +2,7 @@
 // also when an endpoint goes and takes its counters along.
 
 import type { EndpointTraffic, TrafficCount } from '../agent/api-types.ts';
-import { type EndpointCounters, trafficDirection } from '../datapath/generated.ts';
+import { type EndpointCounters, type EventShare, trafficDirection } from '../datapath/generated.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { type PerCpuValues, sumOver } from './per-cpu.ts';
 
@@ -13,6 +13,7 @@ export interface EndpointCounterMap extends PerCpuValues<EndpointCounters> {
 
 const nothing: TrafficCount = { packets: 0, bytes: 0, droppedPackets: 0 };
 const noTraffic: EndpointTraffic = { ingress: nothing, egress: nothing };
+const noEvents: EventShare = { windowStartNs: 0, used: 0, suppressed: 0 };
 
 export class TrafficCounts {
   readonly #counters: EndpointCounterMap;
@@ -34,7 +35,10 @@ export class TrafficCounts {
 
   /** For a new endpoint, before it has traffic: clears what an earlier one in the same slot has left. */
   begin(endpoint: LocalEndpoint): void {
-    this.#counters.setAll(endpoint.id, { traffic: [nothing, nothing] });
+    this.#counters.setAll(endpoint.id, {
+      traffic: [nothing, nothing],
+      events: [noEvents, noEvents],
+    });
   }
 
   /** For an endpoint that goes: what it had stays in the total. */

@@ -49,6 +49,7 @@ SAMPLE struct route route = {
 	.next_hop = IPV6,
 	.mtu = 1450,
 	.vni = 0x050607,
+	.other_ifindex = {1, 2, 3},
 };
 
 SAMPLE struct flow_key flow_key = {
@@ -85,6 +86,8 @@ SAMPLE struct flow flow = {
 SAMPLE struct endpoint_counters endpoint_counters = {
 	.traffic = {{.packets = 1, .bytes = 2, .dropped_packets = 3},
 		    {.packets = 4, .bytes = 5, .dropped_packets = 6}},
+	.events = {{.window_start_ns = 7, .used = 8, .suppressed = 9},
+		   {.window_start_ns = 10, .used = 11, .suppressed = 12}},
 };
 
 SAMPLE struct drop_counter drop_counter = {.packets = 1, .bytes = 1ull << 33};

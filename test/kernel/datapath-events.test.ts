@@ -2,9 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { dropReason, flowEventKind, trafficDirection } from '../../src/datapath/generated.ts';
+import type { Address } from '../../src/net/address.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { testDatapath } from '../support/datapath.ts';
-import { db, gatewayMac, places, web } from '../support/datapath-network.ts';
+import {
+  db,
+  gatewayMac,
+  type Pod,
+  places,
+  strangerIfIndex,
+  tunnelDevice,
+  web,
+} from '../support/datapath-network.ts';
 import { ethernet, etherTypes, ip, tcp, tcpFlags } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -15,6 +24,25 @@ function syn(source = web[4], destination = db[4]): Uint8Array {
   return ethernet(
     { source: web.mac, destination: gatewayMac, type: etherTypes.ipv4 },
     ip({ source, destination, protocol: protocols.tcp }, segment),
+  );
+}
+
+interface Shape {
+  readonly port?: number;
+  readonly flags?: number;
+  readonly isAnswer?: boolean;
+}
+
+/** From a pod; `port` is the one end's, 80 the other's. */
+function packetOf(pod: Pod, destination: Address, shape: Shape = {}): Uint8Array {
+  const { port = 40000, flags = tcpFlags.syn, isAnswer = false } = shape;
+  const [sourcePort, destinationPort] = isAnswer ? [80, port] : [port, 80];
+  return ethernet(
+    { source: pod.mac, destination: gatewayMac, type: etherTypes.ipv4 },
+    ip(
+      { source: pod[4], destination, protocol: protocols.tcp },
+      tcp({ sourcePort, destinationPort, flags }),
+    ),
   );
 }
 
@@ -55,20 +83,60 @@ rootTest('a drop that only the stack can explain is an event, too', (context) =>
 rootTest(
   'a flood is counted packet by packet, but told of within the budget of a second',
   async (context) => {
-    const datapath = testDatapath(context, { eventsPerSecond: 5 });
+    // One endpoint has a twentieth for itself, and half at most of what all share.
+    const datapath = testDatapath(context, { eventsPerSecond: 40 });
     const flood = { ifIndex: web.ifIndex, repeat: 100 };
     datapath.run('from_pod', spoofed, flood);
-    assert.equal(datapath.events.drain().length, 5);
-    assert.equal(datapath.eventBudget().suppressed, 95);
+    assert.equal(datapath.events.drain().length, 22);
+    assert.equal(datapath.eventBudget().suppressed, 78);
     assert.equal(datapath.dropCounter(dropReason.spoofedAddress).packets, 100);
     await new Promise((resolve) => setTimeout(resolve, 1050));
     datapath.run('from_pod', spoofed, flood);
-    assert.equal(datapath.events.drain().length, 5, 'and again in the next second');
-    assert.equal(datapath.eventBudget().suppressed, 190);
+    assert.equal(datapath.events.drain().length, 22, 'and again in the next second');
+    assert.equal(datapath.eventBudget().suppressed, 156);
     assert.equal(datapath.dropCounter(dropReason.spoofedAddress).packets, 200);
     assert.deepEqual(datapath.eventBudget().lost, 0);
   },
 );
+
+rootTest('floods of one pod, and from outside, leave the events of the others', (context) => {
+  const datapath = testDatapath(context, { eventsPerSecond: 40 });
+  const flood = { repeat: 1000 };
+  const seen = (): number => datapath.events.drain().length;
+  const toWorld = (pod: Pod): Uint8Array => packetOf(pod, places.world[4]);
+  datapath.run('from_pod', spoofed, { ifIndex: web.ifIndex, ...flood });
+  datapath.run('from_pod', spoofed, { ifIndex: strangerIfIndex, ...flood });
+  datapath.run('from_overlay', spoofed, { ifIndex: tunnelDevice, ...flood });
+  assert.equal(seen(), 22 + 22 + 2, 'all that is shared is spent');
+  datapath.run('from_pod', toWorld(db), { ifIndex: db.ifIndex });
+  datapath.run('to_pod', spoofed, { ifIndex: web.ifIndex });
+  assert.equal(seen(), 2, 'those of another pod, and those of the other direction');
+  const [ingress, egress] = datapath.endpointCounters(web.id).events;
+  assert.deepEqual([ingress.suppressed, egress.suppressed], [0, 978]);
+  assert.equal(datapath.endpointCounters(db.id).events[1].suppressed, 0);
+});
+
+rootTest('whoever opens connections pays for their ends as well', (context) => {
+  const datapath = testDatapath(context, { eventsPerSecond: 40 });
+  for (let port = 1; port <= 50; port++) {
+    datapath.run('from_pod', packetOf(web, db[4], { port }), { ifIndex: web.ifIndex });
+    const reset = packetOf(db, web[4], { port, flags: tcpFlags.rst, isAnswer: true });
+    datapath.run('from_pod', reset, { ifIndex: db.ifIndex });
+  }
+  assert.equal(datapath.events.drain().length, 22);
+  assert.equal(datapath.endpointCounters(web.id).events[1].suppressed, 78);
+  assert.equal(datapath.endpointCounters(db.id).events[1].suppressed, 0);
+});
+
+rootTest('a flood fills half of the ring at most beyond what each is sure of', (context) => {
+  const datapath = testDatapath(context, { eventsPerSecond: 20_000 });
+  datapath.run('from_pod', spoofed, { ifIndex: web.ifIndex, repeat: 20_000 });
+  const { lost, suppressed } = datapath.eventBudget();
+  assert.equal(lost, 0);
+  assert.ok(suppressed > 10_000);
+  datapath.run('from_pod', packetOf(db, places.world[4]), { ifIndex: db.ifIndex });
+  assert.equal(datapath.events.drain().at(-1)?.source, db[4]);
+});
 
 rootTest('a budget of nothing sends nothing', (context) => {
   const datapath = testDatapath(context, { eventsPerSecond: 0 });

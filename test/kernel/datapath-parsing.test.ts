@@ -290,16 +290,16 @@ rootTest('so it is on the other hooks, but an uplink leaves it to the stack', (c
 rootTest('from the network, what is for a pod needs its transport header', (context) => {
   const datapath = testDatapath(context);
   for (const family of [4, 6] as const) {
-    const packet = webToDb(
-      family,
-      { protocol: protocols.tcp, source: places.native[family] },
-      segment.subarray(0, 19),
-    );
-    const received = joined(macBytes(hostMac), packet.subarray(6));
-    for (const [program, ifIndex] of [
-      ['from_network', uplink],
-      ['from_overlay', tunnelDevice],
+    for (const [program, ifIndex, from] of [
+      ['from_network', uplink, places.native],
+      ['from_overlay', tunnelDevice, places.tunnelled],
     ] as const) {
+      const packet = webToDb(
+        family,
+        { protocol: protocols.tcp, source: from[family] },
+        segment.subarray(0, 19),
+      );
+      const received = joined(macBytes(hostMac), packet.subarray(6));
       const { outcome } = observe(datapath, program, received, { ifIndex });
       assert.deepEqual(outcome, { ...malformed, charged: ['db ingress'] });
     }

@@ -168,7 +168,7 @@ const rows: readonly Row[] = [
     counted: ['db ingress'],
     events: ['new'],
   },
-  ...(['node', 'tunnelled', 'world'] as const).map(
+  ...(['otherNode', 'world'] as const).map(
     (name): Row => ({
       what: `${name} to a pod takes the stack, where conntrack sees both directions`,
       program: 'from_network',
@@ -227,12 +227,12 @@ const rows: readonly Row[] = [
     verdict: 'next',
     dropped: 'no endpoint',
   },
-  ...(['native', 'tunnelled', 'world'] as const).map(
+  ...(['native', 'tunnelledOverIpv6', 'world'] as const).map(
     (name): Row => ({
       what: `the tunnel to ${name} is astray`,
       program: 'from_overlay',
       ifIndex: tunnelDevice,
-      from: places.tunnelledOverIpv6,
+      from: places.tunnelled,
       to: places[name],
       ...dropped,
       dropped: 'no tunnel',
@@ -349,18 +349,23 @@ rootTest('packets that stay on their link are counted as such, and are no events
     ['192.0.2.10', '239.255.255.250'],
   ] as const;
   for (const [source, destination] of cases) {
+    // Out of the tunnel only what has an owner gets as far.
+    const tunnelled = places.tunnelled[destination.includes(':') ? 6 : 4];
     const row = {
       ...fromWeb,
       from: { 4: source, 6: source } as unknown as Place,
       to: { 4: destination, 6: destination } as unknown as Place,
     };
-    const packet = packetOf({ what: '', verdict: '', ...row }, 4);
+    const packetFrom = (from: Place): Uint8Array =>
+      packetOf({ what: '', verdict: '', ...row, from }, 4);
     for (const [program, charged] of [
       ['from_pod', ['web egress']],
       ['to_pod', ['web ingress']],
       ['to_overlay', []],
       ['from_overlay', []],
     ] as const) {
+      const owned = { 4: tunnelled, 6: tunnelled };
+      const packet = packetFrom(program === 'from_overlay' ? owned : row.from);
       const found = observe(datapath, program, packet, { ifIndex: web.ifIndex }).outcome;
       const link = { verdict: 'drop', dropped: ['link local'], charged, counted: [], events: [] };
       assert.deepEqual(found, link, `${program} ${source} > ${destination}`);

@@ -62,6 +62,7 @@ rootTest('map routes holds prefixes of both families under their usual names', (
     nextHop: parseAddress('198.51.100.2'),
     mtu: 1500,
     vni: 0,
+    otherIfindex: [21, 0, 0] as const,
   };
   const entries = [
     { key: { prefixLength: 96 + 26, address: parseAddress('192.0.2.64') }, value },

@@ -43,7 +43,14 @@ export const tunnelDevice: IfIndex = 21 as IfIndex;
 /** An interface that exists and that no map knows. */
 export const strangerIfIndex: IfIndex = 22 as IfIndex;
 
-export type PlaceName = 'node' | 'nobody' | 'native' | 'tunnelled' | 'tunnelledOverIpv6' | 'world';
+export type PlaceName =
+  | 'node'
+  | 'nobody'
+  | 'native'
+  | 'tunnelled'
+  | 'tunnelledOverIpv6'
+  | 'otherNode'
+  | 'world';
 
 export const places: Readonly<Record<PlaceName, Place>> = {
   node: { 4: parseAddress('203.0.113.1'), 6: parseAddress('2001:db8:ffff::1') },
@@ -51,7 +58,14 @@ export const places: Readonly<Record<PlaceName, Place>> = {
   native: { 4: parseAddress('198.51.100.5'), 6: parseAddress('2001:db8:2::5') },
   tunnelled: { 4: parseAddress('198.51.100.133'), 6: parseAddress('2001:db8:3::5') },
   tunnelledOverIpv6: { 4: parseAddress('198.51.100.197'), 6: parseAddress('2001:db8:4::5') },
+  otherNode: { 4: parseAddress('203.0.113.3'), 6: parseAddress('2001:db8:ffff::3') },
   world: { 4: parseAddress('203.0.113.200'), 6: parseAddress('2001:db8:eeee::200') },
+};
+
+/** What other nodes' tunnels come from, by whose pods they carry. */
+export const tunnelEnds: Readonly<Record<'tunnelled' | 'tunnelledOverIpv6', Address>> = {
+  tunnelled: places.otherNode[4],
+  tunnelledOverIpv6: parseAddress('2001:db8:ffff::4'),
 };
 
 export const nativeMtuBytes = 1500;
@@ -70,4 +84,7 @@ export const routes: readonly (readonly [string, number, string, number])[] = [
   ['2001:db8:3::/64', routeKind.overlay, '203.0.113.3', tunnelDevice],
   ['198.51.100.192/26', routeKind.overlay, '2001:db8:ffff::4', tunnelDevice],
   ['2001:db8:4::/64', routeKind.overlay, '2001:db8:ffff::4', tunnelDevice],
+  ['203.0.113.3/32', routeKind.node, '203.0.113.3', 0],
+  ['2001:db8:ffff::3/128', routeKind.node, '203.0.113.3', 0],
+  ['2001:db8:ffff::4/128', routeKind.node, '2001:db8:ffff::4', 0],
 ];

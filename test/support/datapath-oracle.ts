@@ -15,7 +15,7 @@ import {
 } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { macFromBytes } from '../../src/net/mac.ts';
-import { parsePrefix, prefixContains, prefixFamily } from '../../src/net/prefix.ts';
+import { type Prefix, parsePrefix, prefixContains, prefixFamily } from '../../src/net/prefix.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import {
   db,
@@ -25,7 +25,9 @@ import {
   type Pod,
   places,
   routes,
+  tunnelEnds,
   tunnelMtuBytes,
+  tunnelPort,
   web,
 } from './datapath-network.ts';
 import { etherTypes, nextHeaders } from './packets.ts';
@@ -71,11 +73,14 @@ function judgeFromPod(packet: Uint8Array, own: Pod | undefined): Judgement {
   if (headers.source !== own[headers.family]) {
     return { verdict: 'drop', reason: dropReason.spoofedAddress };
   }
+  const refused = refusal(headers);
+  if (refused !== undefined) return { verdict: 'drop', reason: refused };
   const none = dropReason.none;
   const receiver = podAt(headers.destination);
   if (receiver !== undefined) return { verdict: 'redirect', reason: none, sender: own, receiver };
   if (isNode(headers.destination)) return { verdict: 'pass', reason: none, sender: own };
   const { kind, nextHop } = foundRoute(headers.destination, headers.family) ?? {};
+  if (kind === routeKind.node) return { verdict: 'pass', reason: none, sender: own };
   if (kind === routeKind.local) return { verdict: 'pass', reason: dropReason.noEndpoint };
   const limit = kind === routeKind.overlay ? tunnelMtuBytes : nativeMtuBytes;
   const onward = kind !== undefined && headers.length <= limit;
@@ -87,6 +92,37 @@ function judgeFromPod(packet: Uint8Array, own: Pod | undefined): Judgement {
   return { verdict: 'redirect', reason: none, sender: own, tunnelled };
 }
 
+const martians = ['127.0.0.0/8', '0.0.0.0/8', '::/128', '::1/128'].map((text) => parsePrefix(text));
+
+/** What a pod may not send as itself. */
+function refusal(headers: Headers): DropReason | undefined {
+  const { family, source, destination, protocol, destinationPort, icmpType, quoted } = headers;
+  if (isIn(martians, destination)) return dropReason.martian;
+  if (protocol === protocols.udp && destinationPort === tunnelPort) {
+    const isNodes = routeTo(destination, family) === routeKind.node;
+    if (isNodes || isNode(destination)) return dropReason.tunnelPort;
+  }
+  if (icmpType === undefined) return undefined;
+  const isError = family === 4 ? [3, 4, 5, 11, 12].includes(icmpType) : icmpType < 128;
+  if (family === 6 && icmpType >= 133 && icmpType <= 137) return dropReason.neighbourDiscovery;
+  const isHonest = quoted?.source === destination && quoted.destination === source;
+  return isError && !isHonest ? dropReason.forgedError : undefined;
+}
+
+/** Of the tunnel that the packet came out of: the usual one, of the node that has `places.tunnelled`. */
+function hasOwner({ source, family }: Headers): boolean {
+  const { kind, nextHop } = foundRoute(source, family) ?? {};
+  const isRemote = kind === routeKind.overlay || kind === routeKind.node;
+  return isRemote && nextHop === tunnelEnds.tunnelled;
+}
+
+/** For a pod here: what never comes in by the uplink. */
+function isSpoofedOutside({ source, family }: Headers): boolean {
+  const kind = routeTo(source, family);
+  if (kind === undefined) return isNode(source) || podAt(source) !== undefined;
+  return kind === routeKind.local || kind === routeKind.overlay;
+}
+
 function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
   const headers = read(packet);
   const none = dropReason.none;
@@ -96,6 +132,12 @@ function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
   if (isUplink && (network !== undefined || !forUs)) return { verdict: 'next', reason: none };
   if (network !== undefined) return { verdict: 'drop', reason: network };
   const receiver = podAt(headers.destination);
+  if (isUplink && receiver !== undefined && isSpoofedOutside(headers)) {
+    return { verdict: 'drop', reason: transport ?? dropReason.spoofedOutside };
+  }
+  if (!isUplink && !hasOwner(headers)) {
+    return { verdict: 'drop', reason: transport ?? dropReason.spoofedTunnel };
+  }
   const fromRemotePod = routeTo(headers.source, headers.family) === routeKind.native;
   if (isUplink && !fromRemotePod) return { verdict: 'next', reason: none };
   if (receiver !== undefined) {
@@ -120,6 +162,18 @@ interface Headers {
   readonly destination: Address;
   /** Of the IP packet. */
   readonly length: number;
+  /** Absent: a later fragment. */
+  readonly protocol?: number;
+  readonly destinationPort?: number;
+  /** Of the packet's own family. */
+  readonly icmpType?: number;
+  readonly quoted?: Quoted;
+}
+
+/** What an ICMP error is about. */
+interface Quoted {
+  readonly source: Address;
+  readonly destination: Address;
 }
 
 function read(packet: Uint8Array): Headers {
@@ -145,6 +199,7 @@ function readIpv4(view: DataView): Headers {
     length < headerLength ||
     ip + length > view.byteLength;
   if (wrong) return unreadable(dropReason.malformed);
+  if (isSourceRouted(view, ip + headerLength)) return unreadable(dropReason.sourceRoute);
   const isLater = (view.getUint16(ip + 6) & 0x1fff) !== 0;
   const protocol = isLater ? undefined : view.getUint8(ip + 9);
   return {
@@ -153,7 +208,19 @@ function readIpv4(view: DataView): Headers {
     destination: addressAtOffset(view, ip + 16, 4),
     length,
     ...readTransport(view, { protocol, start: ip + headerLength, end: ip + length }),
+    ...readIcmp(view, { family: 4, protocol, start: ip + headerLength }),
   };
+}
+
+/** Options stand up to `end`; an option without room for its length is none. */
+function isSourceRouted(view: DataView, end: number): boolean {
+  for (let at = 34; at + 1 < end; ) {
+    const kind = view.getUint8(at);
+    if (kind === 0) return false;
+    if (kind === 0x83 || kind === 0x89) return true;
+    at += kind === 1 ? 1 : Math.max(1, view.getUint8(at + 1));
+  }
+  return false;
 }
 
 const extensions: readonly number[] = [
@@ -168,12 +235,16 @@ function readIpv6(view: DataView): Headers {
   const ip = 14;
   const malformed = unreadable(dropReason.malformed);
   if (view.byteLength < ip + 40 || view.getUint8(ip) >> 4 !== 6) return malformed;
+  if (standsForIpv4(view, ip + 8) || standsForIpv4(view, ip + 24)) return malformed;
   const end = ip + 40 + view.getUint16(ip + 4);
   let protocol: number | undefined = view.getUint8(ip + 6);
   let start = ip + 40;
   for (let walked = 0; protocol !== undefined && extensions.includes(protocol); walked++) {
     if (walked === 6) return unreadable(dropReason.extensionHeaders);
     if (start + 8 > view.byteLength) return malformed;
+    if (protocol === nextHeaders.routing && view.getUint8(start + 3) !== 0) {
+      return unreadable(dropReason.sourceRoute);
+    }
     const isFragment: boolean = protocol === nextHeaders.fragment;
     const isLater: boolean = isFragment && (view.getUint16(start + 2) & 0xfff8) !== 0;
     const next = view.getUint8(start);
@@ -189,7 +260,34 @@ function readIpv6(view: DataView): Headers {
     destination: addressAtOffset(view, ip + 24, 16),
     length: end - ip,
     ...readTransport(view, { protocol, start, end }),
+    ...readIcmp(view, { family: 6, protocol, start }),
   };
+}
+
+/** ::ffff:0:0/96 and ::/96, but for :: and ::1. */
+function standsForIpv4(view: DataView, offset: number): boolean {
+  if (view.getBigUint64(offset) !== 0n) return false;
+  const low = view.getBigUint64(offset + 8);
+  return low >> 32n === 0xffffn || (low >> 32n === 0n && low > 1n);
+}
+
+function readIcmp(
+  view: DataView,
+  where: { readonly family: 4 | 6; readonly protocol: number | undefined; readonly start: number },
+): Pick<Headers, 'icmpType' | 'quoted'> {
+  const { family, protocol, start } = where;
+  const own = family === 4 ? protocols.icmp : protocols.icmpv6;
+  if (protocol !== own || start + 8 > view.byteLength) return {};
+  const icmpType = view.getUint8(start);
+  const at = start + 8;
+  if (at + (family === 4 ? 20 : 40) > view.byteLength) return { icmpType };
+  const version = view.getUint8(at) >> 4;
+  if (version !== family || (family === 4 && (view.getUint8(at) & 0xf) < 5)) return { icmpType };
+  const source =
+    family === 4 ? addressAtOffset(view, at + 12, 4) : addressAtOffset(view, at + 8, 16);
+  const destination =
+    family === 4 ? addressAtOffset(view, at + 16, 4) : addressAtOffset(view, at + 24, 16);
+  return { icmpType, quoted: { source, destination } };
 }
 
 const leastBytes: Readonly<Record<number, number>> = {
@@ -205,14 +303,15 @@ const leastBytes: Readonly<Record<number, number>> = {
 function readTransport(
   view: DataView,
   where: { readonly protocol: number | undefined; readonly start: number; readonly end: number },
-): { transport?: DropReason } {
+): Pick<Headers, 'transport' | 'protocol' | 'destinationPort'> {
   const { protocol, start, end } = where;
-  const needed = protocol === undefined ? 0 : (leastBytes[protocol] ?? 0);
-  if (needed === 0) return {};
+  if (protocol === undefined) return {};
+  const needed = leastBytes[protocol] ?? 0;
+  if (needed === 0) return { protocol };
   if (start + needed > end) return { transport: dropReason.malformed };
-  if (protocol !== protocols.tcp) return {};
+  if (protocol !== protocols.tcp) return { protocol, destinationPort: view.getUint16(start + 2) };
   const claimed = (view.getUint8(start + 12) >> 4) * 4;
-  return claimed < 20 || start + claimed > end ? { transport: dropReason.malformed } : {};
+  return claimed < 20 || start + claimed > end ? { transport: dropReason.malformed } : { protocol };
 }
 
 function addressAtOffset(view: DataView, offset: number, length: 4 | 16): Address {
@@ -224,9 +323,13 @@ const linkPrefixes = ['224.0.0.0/4', '255.255.255.255/32', 'ff00::/8', 'fe80::/1
   parsePrefix(text),
 );
 
-function staysOnLink({ destination, family }: Headers): boolean {
-  return linkPrefixes.some(
-    (prefix) => prefixFamily(prefix) === family && prefixContains(prefix, destination),
+function staysOnLink({ destination }: Headers): boolean {
+  return isIn(linkPrefixes, destination);
+}
+
+function isIn(prefixes: readonly Prefix[], address: Address): boolean {
+  return prefixes.some(
+    (prefix) => prefixFamily(prefix) === addressFamily(address) && prefixContains(prefix, address),
   );
 }
 

@@ -54,12 +54,15 @@ import {
   web,
 } from './datapath-network.ts';
 import { runIn, testNamespace } from './namespaces.ts';
+import { type OuterHeader, outOfTunnel, usualOuter } from './out-of-tunnel.ts';
 
 export interface RunOptions {
   readonly ifIndex: IfIndex;
   readonly repeat?: number;
   readonly gsoSize?: number;
   readonly gsoSegments?: number;
+  /** Of what comes out of the tunnel; absent: `usualOuter`. */
+  readonly outer?: OuterHeader;
 }
 
 export interface RunResult {
@@ -72,12 +75,13 @@ export interface TestDatapath {
   /** Nanoseconds that one of `repeat` runs takes. */
   time(program: ProgramName, packet: Uint8Array, options: RunOptions): number;
   readonly namespace: NetworkNamespace;
+  /** As a test run needs it: from_overlay within what gives the packet its outer header. */
   program(name: ProgramName): BpfProgram;
   readonly endpoints: BpfMap<EndpointKey, Endpoint>;
   readonly addresses: BpfMap<Address, Location>;
   readonly routes: BpfMap<RouteKey, Route>;
   readonly tableGeneration: BpfMap<number, number>;
-  /** Says nothing: whatever goes into the tunnel is left to its device. */
+  /** Names no uplink: whatever goes into the tunnel is left to its device. */
   readonly underlay: BpfMap<number, Underlay>;
   readonly flows: BpfMap<FlowKey, Flow>;
   readonly events: RingBuffer<FlowEvent>;
@@ -106,14 +110,18 @@ export function testDatapath(
   const programs = new Map<ProgramName, BpfProgram>(
     programNames.map((name) => [name, opened.use(object.program(name))]),
   );
-  const program = (name: ProgramName): BpfProgram =>
+  const loaded = (name: ProgramName): BpfProgram =>
     programs.get(name) ?? assert.fail(`no program ${name}`);
+  const tunnel = outOfTunnel(loaded('from_overlay'), opened);
+  const program = (name: ProgramName): BpfProgram =>
+    name === 'from_overlay' ? tunnel.program : loaded(name);
   const testRun = (
     name: ProgramName,
     packet: Uint8Array,
-    { ifIndex, repeat = 1, ...gso }: RunOptions,
+    { ifIndex, repeat = 1, outer = usualOuter, ...gso }: RunOptions,
   ): TestRunResult => {
     const context = encodeBytes(skBuff, { ifIndex, ...gso });
+    tunnel.set(outer);
     return namespace.run(() => program(name).testRun({ packet, context, repeat }));
   };
   return {
@@ -135,8 +143,12 @@ export function testDatapath(
 /** Has from_pod encapsulate by itself what goes to the tunnel's IPv4 end, which is the uplink's neighbour. */
 export function giveExit({ namespace, underlay }: TestDatapath): void {
   runIn(namespace, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
+  runIn(namespace, 'sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1');
   runIn(namespace, 'ip', 'link', 'set', `peer${uplink}`, 'up');
   runIn(namespace, 'ip', 'address', 'add', `${places.node[4]}/24`, 'dev', `test${uplink}`);
+  for (const family of ['-4', '-6']) {
+    runIn(namespace, 'ip', family, 'route', 'add', 'default', 'dev', `test${uplink}`);
+  }
   underlay.set(0, { address: places.node[4], ifindex: uplink, port: tunnelPort });
 }
 
@@ -166,9 +178,14 @@ function fillMaps(object: BpfObject): void {
   for (const address of Object.values(places.node)) {
     addresses.set(address, { kind: locationKind.host, ifindex: 0, endpointId: 0, queued: 0 });
   }
+  using underlayMap = object.map(maps.underlay);
+  underlayMap.set(0, { address: places.node[4], ifindex: 0, port: tunnelPort });
   for (const [text, kind, nextHop, ifindex] of routes) {
     const mtu = kind === routeKind.overlay ? tunnelMtuBytes : nativeMtuBytes;
-    const value = { kind, ifindex, nextHop: parseAddress(nextHop), mtu, vni: tunnelVni };
+    const otherIfindex = [0, 0, 0] as const;
+    const value = {
+      ...{ kind, ifindex, nextHop: parseAddress(nextHop), mtu, vni: tunnelVni, otherIfindex },
+    };
     routeMap.set(routeKeyOf(text), value);
   }
 }
@@ -198,7 +215,11 @@ function readCounters(
           droppedPackets: sum(all, 'droppedPackets'),
         };
       };
-      return { traffic: [direction(0), direction(1)] };
+      const share = (index: 0 | 1) => {
+        const all = cpus.map(({ events }) => events[index]);
+        return { windowStartNs: 0, used: 0, suppressed: sum(all, 'suppressed') };
+      };
+      return { traffic: [direction(0), direction(1)], events: [share(0), share(1)] };
     },
     dropCounter: (reason) => {
       const all = slots(drops, reason);

@@ -142,6 +142,11 @@ export function icmpEcho(
   return joined([type, 0], words(0, header.id, 1), new Uint8Array(8));
 }
 
+/** Any ICMP or ICMPv6 error, about the packet `about` (from its IP header on). */
+export function icmpError(type: number, about: Uint8Array): Uint8Array {
+  return joined([type, 0], words(0, 0, 1280), about);
+}
+
 /** "Fragmentation needed" or "packet too big", about the packet `about` (from its IP header on). */
 export function icmpTooBig(family: 4 | 6, about: Uint8Array): Uint8Array {
   const { error, errorCode } = icmpTypes[family];

@@ -9,6 +9,7 @@ import {
   places,
   strangerIfIndex,
   tunnelDevice,
+  tunnelPort,
   uplink,
   web,
 } from './datapath-network.ts';
@@ -19,6 +20,8 @@ import {
   extension,
   fragment,
   icmpEcho,
+  icmpError,
+  icmpProtocol,
   ip,
   nextHeaders,
   sctp,
@@ -65,7 +68,8 @@ function usualSource(ifIndex: IfIndex): Place {
 function randomBody(random: Random, family: 4 | 6): { protocol: number; payload: Uint8Array } {
   const size = random.oneIn(6) ? random.below(1600) : random.below(40);
   const data = new Uint8Array(size);
-  const ports = { sourcePort: random.below(4), destinationPort: random.below(4) };
+  const toTunnel = random.oneIn(6) ? tunnelPort : undefined;
+  const ports = { sourcePort: random.below(4), destinationPort: toTunnel ?? random.below(4) };
   const flags = random.below(256);
   const bodies: readonly (readonly [number, Uint8Array])[] = [
     [protocols.tcp, tcp({ ...ports, flags, dataOffset: 5 + random.below(4) }, data)],
@@ -73,12 +77,26 @@ function randomBody(random: Random, family: 4 | 6): { protocol: number; payload:
     [protocols.sctp, sctp(ports, data)],
     [protocols.icmp, icmpEcho(4, { id: random.below(4) })],
     [protocols.icmpv6, icmpEcho(6, { id: random.below(4) })],
+    [icmpProtocol(family), icmpError(random.pick(icmpTypes), randomQuote(random, family))],
     [random.below(256), data],
   ];
   let [protocol, payload] = random.pick(bodies);
   const depth = family === 6 && random.oneIn(2) ? random.below(9) : 0;
   for (let i = 0; i < depth; i++) [protocol, payload] = wrapped(random, protocol, payload);
   return { protocol, payload };
+}
+
+/** Errors of both families, and what looks like them. */
+const icmpTypes = [1, 2, 3, 4, 5, 9, 11, 12, 13, 127, 130, 133, 134, 135, 136, 137, 138];
+
+/** Half of them are about what web was sent; some are cut off. */
+function randomQuote(random: Random, family: 4 | 6): Uint8Array {
+  const [from, to] = random.oneIn(2)
+    ? [random.pick(everyPlace), web]
+    : [random.pick(everyPlace), random.pick(everyPlace)];
+  const header = { source: from[family], destination: to[family], protocol: protocols.udp };
+  const quote = ip(header, udp({ sourcePort: 1, destinationPort: 2 }));
+  return random.oneIn(4) ? quote.slice(0, random.below(quote.length)) : quote;
 }
 
 function wrapped(random: Random, next: number, payload: Uint8Array): [number, Uint8Array] {

@@ -87,10 +87,14 @@ function withKind(
   return `${names[kind]} ${fields(rest)}`;
 }
 
-// Absent and zero say nothing.
 function fields(record: object): string {
   return Object.entries(record)
-    .filter(([, value]) => value !== undefined && value !== 0 && value !== '::')
+    .filter(([, value]) => !saysNothing(value))
     .map(([name, value]) => `${name}=${String(value)}`)
     .join(' ');
+}
+
+function saysNothing(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(saysNothing);
+  return value === undefined || value === 0 || value === '::';
 }

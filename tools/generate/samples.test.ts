@@ -75,6 +75,7 @@ const samples: readonly Sample[] = [
     nextHop: ipv6,
     mtu: 1450,
     vni: 0x050607,
+    otherIfindex: [1, 2, 3],
   }),
   sample('flow_key', flowKeyCodec, {
     low: ipv4,
@@ -111,6 +112,10 @@ const samples: readonly Sample[] = [
     traffic: [
       { packets: 1, bytes: 2, droppedPackets: 3 },
       { packets: 4, bytes: 5, droppedPackets: 6 },
+    ],
+    events: [
+      { windowStartNs: 7, used: 8, suppressed: 9 },
+      { windowStartNs: 10, used: 11, suppressed: 12 },
     ],
   }),
   sample('drop_counter', dropCounterCodec, { packets: 1, bytes: 2 ** 33 }),

@@ -1,11 +1,18 @@
-// Map `routes`: where a pod range is, longest match. Asked for addresses that are not in `addresses`.
+// Map `routes`: where a pod range is, longest match; and in mode vxlan the addresses of the other nodes. Asked for addresses
+// that are not in `addresses`.
 
 import { unreachable } from '../../base/exhaustive.ts';
 import { memoize, memoizeLast } from '../../base/memoize.ts';
-import type { DesiredState, PodRange, RemoteRange } from '../../model/desired.ts';
+import type { DesiredState, PodRange, RemoteNode, RemoteRange } from '../../model/desired.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
-import { type Prefix, prefixAddress, prefixFamily, prefixLength } from '../../net/prefix.ts';
+import {
+  hostPrefix,
+  type Prefix,
+  prefixAddress,
+  prefixFamily,
+  prefixLength,
+} from '../../net/prefix.ts';
 import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
 import { type Route, type RouteKey, routeKind } from '../generated.ts';
 import { bpfMapTable, type MapEntry, type WritableMap } from './bpf-map-table.ts';
@@ -17,9 +24,9 @@ const noAddress = parseAddress('::');
 const mappedBits = 96;
 
 export function routeMapEntries(desired: DesiredState): readonly EntryGroup<RouteMapEntry>[] {
-  const { podRanges, remoteRanges, overlay, pathMtuBytes } = desired;
+  const { podRanges, remoteRanges, remoteNodes, overlay, pathMtuBytes } = desired;
   const toEntries = remoteEntries(overlay?.ifIndex, overlay?.vni, pathMtuBytes);
-  return entries(podRanges, remoteRanges, toEntries);
+  return entries(podRanges, remoteRanges, toEntries).concat(nodeEntries(remoteNodes, overlay?.vni));
 }
 
 const entries = memoizeLast(
@@ -32,9 +39,26 @@ const entries = memoizeLast(
   ],
 );
 
+// What a kind has no use for.
+const unset: Omit<Route, 'kind'> = {
+  ...{ ifindex: 0, nextHop: noAddress, mtu: 0, vni: 0, otherIfindex: [0, 0, 0] },
+};
+
 function localEntry({ prefix }: PodRange): Keyed<RouteMapEntry> {
-  return keyed(prefix, { kind: routeKind.local, ifindex: 0, nextHop: noAddress, mtu: 0, vni: 0 });
+  return keyed(prefix, { ...unset, kind: routeKind.local });
 }
+
+const nodeEntries = memoizeLast(
+  (nodes: readonly RemoteNode[], vni: number | undefined): readonly EntryGroup<RouteMapEntry>[] =>
+    nodes.length === 0 ? [] : [nodes.map(nodeEntry(vni ?? 0))],
+);
+
+const nodeEntry = memoizeLast((vni: number) =>
+  memoize(
+    ({ address, tunnelEndpoint = noAddress }: RemoteNode): Keyed<RouteMapEntry> =>
+      keyed(hostPrefix(address), { ...unset, kind: routeKind.node, nextHop: tunnelEndpoint, vni }),
+  ),
+);
 
 // None for an overlay whose device is not there yet. A range that did not change keeps its entry.
 const remoteEntries = memoizeLast(
@@ -46,13 +70,16 @@ const remoteEntries = memoizeLast(
     memoize(({ prefix, path }) => {
       switch (path.kind) {
         case 'native': {
-          const { ifIndex: ifindex, nextHop } = path;
-          return [keyed(prefix, { kind: routeKind.native, ifindex, nextHop, mtu, vni: 0 })];
+          const { ifIndex: ifindex, nextHop, otherIfIndexes = [] } = path;
+          const [first = 0, second = 0, third = 0] = otherIfIndexes;
+          const otherIfindex = [first, second, third] as const;
+          const route = { ...unset, kind: routeKind.native, ifindex, nextHop, mtu, otherIfindex };
+          return [keyed(prefix, route)];
         }
         case 'overlay': {
           if (overlay === undefined || vni === undefined) return [];
           const nextHop = path.tunnelEndpoint;
-          const route = { kind: routeKind.overlay, ifindex: overlay, nextHop, mtu, vni };
+          const route = { ...unset, kind: routeKind.overlay, ifindex: overlay, nextHop, mtu, vni };
           return [keyed(prefix, route)];
         }
         default:

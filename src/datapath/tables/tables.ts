@@ -56,7 +56,7 @@ export function datapathTables(
     trackTable(counted(endpoints.endpointMapTable(maps.endpoints)), endpoints.endpointMapEntries),
     trackTable(counted(addresses.addressMapTable(maps.addresses)), addresses.addressMapEntries),
     trackTable(counted(routeMapTable(maps.routes)), routeMapEntries),
-    trackTable(underlayTable(maps.underlay), underlayEntries),
+    trackTable(counted(underlayTable(maps.underlay)), underlayEntries),
     trackTable(routes.routeTable(socket), routes.routeEntries),
     trackTable(neighbours.neighbourTable(socket), neighbours.neighbourEntries),
     trackTable(nftTable(nft), nftEntries),

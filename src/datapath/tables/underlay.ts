@@ -1,8 +1,9 @@
-// Map `underlay`: by what pods' packets leave the node already encapsulated. An array: its only entry is always there, and
-// zero where there is nothing to say. The programs read it for each packet and remember nothing of it.
+// Map `underlay`: this node's end of the tunnels, and by what pods' packets leave the node already encapsulated. An array: its
+// only entry is always there, and zero where there is nothing to say. The programs read it for each packet, but for whether a
+// pod sends to a tunnel's port: that is asked once a flow, so each write begins a generation.
 
 import { memoizeLast } from '../../base/memoize.ts';
-import type { DesiredState, OverlayExit } from '../../model/desired.ts';
+import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import type { Underlay } from '../generated.ts';
@@ -13,15 +14,18 @@ export type UnderlayEntry = MapEntry<number, Underlay>;
 const none: Underlay = { address: parseAddress('::'), ifindex: 0, port: 0 };
 
 export function underlayEntries({ overlay }: DesiredState): readonly EntryGroup<UnderlayEntry>[] {
-  return overlay?.exit === undefined ? entries(undefined, 0) : entries(overlay.exit, overlay.port);
+  return entries(overlay);
 }
 
 const entries = memoizeLast(
-  (exit: OverlayExit | undefined, port: number): readonly EntryGroup<UnderlayEntry>[] => {
-    const value = exit && { address: exit.address, ifindex: exit.ifIndex, port };
-    return [[['uplink', { key: 0, value: value ?? none }]]];
-  },
+  (overlay: OverlayDevice | undefined): readonly EntryGroup<UnderlayEntry>[] => [
+    [['uplink', { key: 0, value: overlay === undefined ? none : underlayOf(overlay) }]],
+  ],
 );
+
+function underlayOf({ address, exit, port }: OverlayDevice): Underlay {
+  return { address: address ?? none.address, ifindex: exit?.ifIndex ?? 0, port };
+}
 
 export function underlayTable(map: WritableMap<number, Underlay>): Table<UnderlayEntry> {
   return bpfMapTable({ name: 'underlay', map, show: () => 'uplink' });

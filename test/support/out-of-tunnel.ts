@@ -1,0 +1,71 @@
+// Test runs of from_overlay: the packet gets the metadata of a tunnel first, by test/bpf/tunnelled.bpf.c.
+
+import { readFileSync } from 'node:fs';
+import type { UndoStack } from '../../src/base/undo.ts';
+import { mappedAddress } from '../../src/kernel/address-codec.ts';
+import { type Codec, u32 } from '../../src/kernel/codec.ts';
+import { BpfObject } from '../../src/kernel/object.ts';
+import type { BpfProgram } from '../../src/kernel/program.ts';
+import type { Address } from '../../src/net/address.ts';
+import { places, tunnelEnds, tunnelVni } from './datapath-network.ts';
+
+/** What stood around the packet in the tunnel. */
+export interface OuterHeader {
+  readonly source: Address;
+  readonly destination: Address;
+  readonly vni: number;
+  /** It came out of none. */
+  readonly absent?: boolean;
+}
+
+/** From the node that has the pods of `places.tunnelled`. */
+export const usualOuter: OuterHeader = {
+  source: tunnelEnds.tunnelled,
+  destination: places.node[4],
+  vni: tunnelVni,
+};
+
+const codec: Codec<OuterHeader> = {
+  size: 40,
+  encode({ source, destination, vni, absent = false }, into, offset) {
+    mappedAddress.encode(source, into, offset);
+    mappedAddress.encode(destination, into, offset + 16);
+    u32.encode(vni, into, offset + 32);
+    u32.encode(absent ? 1 : 0, into, offset + 36);
+  },
+  decode: (from, offset) => ({
+    source: mappedAddress.decode(from, offset),
+    destination: mappedAddress.decode(from, offset + 16),
+    vni: u32.decode(from, offset + 32),
+    absent: u32.decode(from, offset + 36) === 1,
+  }),
+};
+
+export interface OutOfTunnel {
+  /** Runs the inner program on a packet with the header last set. */
+  readonly program: BpfProgram;
+  set(outer: OuterHeader): void;
+}
+
+/** `inner`: from_overlay. */
+export function outOfTunnel(inner: BpfProgram, opened: UndoStack): OutOfTunnel {
+  const name = 'tunnelled';
+  const object = opened.use(BpfObject.open(readFileSync(`dist/test/bpf/${name}.bpf.o`), { name }));
+  object.load();
+  const single = { key: u32, maxEntries: 1 };
+  const programs = opened.use(
+    object.map({ ...single, name: 'inner_program', type: 'prog_array', value: u32 }),
+  );
+  programs.set(0, inner.fd);
+  const header = opened.use(
+    object.map({ ...single, name: 'outer_header', type: 'array', value: codec }),
+  );
+  let last: OuterHeader | undefined;
+  const set = (outer: OuterHeader): void => {
+    if (outer === last) return;
+    header.set(0, outer);
+    last = outer;
+  };
+  set(usualOuter);
+  return { program: opened.use(object.program('out_of_tunnel')), set };
+}
