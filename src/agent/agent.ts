@@ -128,13 +128,23 @@ export class Agent {
   }
 
   async #followCluster(stop: AbortSignal): Promise<void> {
-    const { source, network, knownPods } = this.#parts;
+    const { source, network, kubernetes, knownPods } = this.#parts;
+    const looked = this.#lookForApiServer();
     for await (const snapshot of source.watch(stop)) {
       network.replaceSnapshot(snapshot);
       knownPods.changed();
+      // Nothing is written before it is known what must not be in the way.
+      if (this.#readyMs === undefined && !network.isWaiting) await looked;
+      if (kubernetes?.state.connection.failing !== undefined) void this.#lookForApiServer();
       await this.#settler.request(this.#readyMs === undefined ? 'start' : 'cluster');
       if (!network.isWaiting) this.#settled();
     }
+  }
+
+  async #lookForApiServer(): Promise<void> {
+    const { apiServerWay, network } = this.#parts;
+    const isNews = (await apiServerWay?.look()) === true;
+    if (isNews && !network.isWaiting) this.#settler.requestSoon('network', 0);
   }
 
   // The data path has been brought in line with the cluster as a whole.
@@ -184,7 +194,8 @@ export class Agent {
     this.#lull.look();
     this.#lookAtConnections(causes, report);
     const durationMs = performance.now() - began;
-    const { state: cluster } = network.snapshot;
+    const { pods: clusterPods } = network.snapshot.state;
+    const cluster = { pods: clusterPods, nodes: network.desired.nodes };
     names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
     journal.settled({ causes, report, began, durationMs });
     const isOnlyPods = causes.every((cause) => cause === 'endpoint');

@@ -1,5 +1,6 @@
 // Makes the parts of the agent and ties those together that know each other; nothing runs yet.
 
+import { getServers } from 'node:dns';
 import { join } from 'node:path';
 import type { Logger } from '../base/log.ts';
 import type { UndoStack } from '../base/undo.ts';
@@ -24,6 +25,7 @@ import { Observer } from '../observe/observer.ts';
 import type { QueueDropSources } from '../observe/queue-drop-counts.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import { AddressCooldown } from './address-cooldown.ts';
+import { ApiServerWay, ownRoutes } from './api-server-way.ts';
 import { type ClusterParts, clusterParts } from './cluster-source.ts';
 import { CniConfiguration } from './cni-configuration.ts';
 import type { AgentConfig } from './config-schema.ts';
@@ -53,6 +55,8 @@ export interface AgentParts extends ClusterParts {
   readonly datapath: Datapath;
   readonly reconciler: Reconciler<DesiredState>;
   readonly podTcx: PodTcx;
+  /** Absent where there is no API server. */
+  readonly apiServerWay: ApiServerWay | undefined;
   readonly network: NodeNetwork;
   /** To be told of each snapshot. */
   readonly knownPods: KnownPods;
@@ -93,8 +97,10 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const model = modelConfig(config);
   const cluster = clusterParts(config.cluster, { model, log, owned });
   const { kubernetes } = cluster;
+  const apiServerWay = apiServerWayOf({ cluster, socket, log, journal }, () => network.isWaiting);
   const network: NodeNetwork = new NodeNetwork({
     model,
+    apiServers: () => apiServerWay?.addresses ?? [],
     uplinks: config.uplinks,
     waitsForCluster: kubernetes !== undefined,
     listHost: () => host.look(),
@@ -114,7 +120,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const queues = queueDropSources(socket, () => pods.endpoints());
   const observer = new Observer({ maps: datapath.maps, paths: datapath.paths, names, queues });
   return {
-    ...{ config, log, datapath, reconciler, podTcx },
+    ...{ config, log, datapath, reconciler, podTcx, apiServerWay },
     ...cluster,
     ...{ network, knownPods, pods, observer, names, journal, connections },
     cniConfiguration: cniConfiguration(config, log, pods),
@@ -143,6 +149,32 @@ function podsNode(parts: PodsNodeParts): PodsNode {
     differences: (endpoint) => reconciler.inspect(endpointEntryKeys(endpoint)),
     limits: () => connectivityLimits(network, reconciler),
   };
+}
+
+interface WayParts {
+  readonly cluster: ClusterParts;
+  readonly socket: NetlinkSocket;
+  readonly log: Logger;
+  readonly journal: Journal;
+}
+
+function apiServerWayOf(
+  { cluster, socket, log, journal }: WayParts,
+  isWaiting: () => boolean,
+): ApiServerWay | undefined {
+  const { apiServers } = cluster;
+  if (apiServers === undefined) return undefined;
+  return new ApiServerWay({
+    servers: apiServers,
+    nameServers: getServers,
+    routes: ownRoutes(socket),
+    isWaiting,
+    onRemoved: (text) => {
+      log.warn({}, text);
+      journal.error(text);
+    },
+    log,
+  });
 }
 
 function openStore({ stateDir, endpointEntries }: AgentConfig, truth: KernelTruth): EndpointStore {

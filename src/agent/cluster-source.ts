@@ -14,6 +14,8 @@ export interface ClusterParts {
   readonly source: ClusterSource;
   /** The same source, where it is an API server. */
   readonly kubernetes?: KubernetesSource | undefined;
+  /** URLs of that API server. Throws what reading the credentials throws. */
+  readonly apiServers?: (() => Promise<readonly string[]>) | undefined;
   /** What we write there. */
   readonly writer?: KubernetesWriter | undefined;
 }
@@ -29,11 +31,13 @@ export function clusterParts(
   { model, log, owned }: ClusterPartsOptions,
 ): ClusterParts {
   if (settings !== undefined) {
-    const kubernetes = new KubernetesSource({ credentials: new KubeConfigCredentials(settings) });
+    const credentials = new KubeConfigCredentials(settings);
+    const kubernetes = new KubernetesSource({ credentials });
+    const apiServers = async (): Promise<readonly string[]> => (await credentials.access()).servers;
     const { startupTaint } = settings;
     const writer = new KubernetesWriter({ kubernetes, model, startupTaint, log });
     owned.push(() => writer.stop());
-    return { source: kubernetes, kubernetes, writer };
+    return { source: kubernetes, kubernetes, apiServers, writer };
   }
   if (directory === undefined) throw new Error('a configuration without a cluster was accepted');
   return { source: manifestSource(directory) };

@@ -10,10 +10,11 @@ import { listRoutes } from '../kernel/netlink/route.ts';
 import type { Route } from '../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { steadyListing } from '../kernel/netlink/steady-listing.ts';
-import type { HostAddress, HostFacts, Uplink } from '../model/host.ts';
+import type { HostAddress, HostFacts, OccupiedRange, Uplink } from '../model/host.ts';
 import { isLinkLocal } from '../model/underlay.ts';
 import type { Address } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
+import { hostPrefix } from '../net/prefix.ts';
 import { isEndpointName } from './link-names.ts';
 
 export interface UplinkChoice {
@@ -21,6 +22,8 @@ export interface UplinkChoice {
   readonly uplinks: 'auto' | readonly string[];
   /** What the cluster knows this node by. */
   readonly nodeAddresses: readonly Address[];
+  /** Addresses of the API server, as far as they are known. */
+  readonly apiServers?: readonly Address[] | undefined;
   /** Name of the VXLAN device that we make. */
   readonly overlayDevice: string;
 }
@@ -65,6 +68,7 @@ export function hostFacts(
   const facts: HostFacts = {
     uplinks: uplinks.map((link) => uplinkOf(link, listing)),
     addresses: ownAddresses(listing, choice),
+    ...occupiedRanges(listing, choice),
     ...(vxlan === undefined ? {} : { vxlan: { ifIndex: vxlan.ifIndex } }),
     ...(routerAdvertised.length === 0 ? {} : { routerAdvertised }),
     ...(listing.hasIpsec ? { hasIpsec: true } : {}),
@@ -85,6 +89,36 @@ function chosenLinks(listing: HostListing, choice: UplinkChoice): readonly Confi
   ]);
   return links.filter(
     (link) => wanted.has(link.ifIndex) && !link.loopback && link.name !== overlayDevice,
+  );
+}
+
+// What no Node can have for its pods, besides the node's own addresses.
+function occupiedRanges(
+  { links, routes }: HostListing,
+  { apiServers = [] }: UplinkChoice,
+): Pick<HostFacts, 'occupied'> {
+  const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
+  const gateways = new Map(routes.filter(isDefault).flatMap((route) => gatewaysOf(route)));
+  const occupied: readonly OccupiedRange[] = [
+    ...[...new Set(apiServers)].sort().map((address) => {
+      return { kind: 'api server', prefix: hostPrefix(address) } as const;
+    }),
+    ...Array.from(gateways, ([gateway, ifIndex]) => {
+      const ifName = ifIndex === undefined ? undefined : names.get(ifIndex);
+      return { kind: 'gateway', prefix: hostPrefix(gateway), ifName } as const;
+    }),
+  ];
+  return occupied.length === 0 ? {} : { occupied };
+}
+
+function gatewaysOf({
+  gateway,
+  ifIndex,
+  nextHops = [],
+}: Route): readonly (readonly [Address, IfIndex | undefined])[] {
+  const all = [{ gateway, ifIndex }, ...nextHops];
+  return all.flatMap((hop) =>
+    hop.gateway === undefined || isLinkLocal(hop.gateway) ? [] : [[hop.gateway, hop.ifIndex]],
   );
 }
 

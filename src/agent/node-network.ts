@@ -1,6 +1,8 @@
 // The node's network as a whole: takes in what the cluster says, what the node looks like and which endpoints there are,
 // computes what should be, and has the reconciler make it so.
 
+import { memoize } from '../base/memoize.ts';
+import type { ClusterEndpointSlice } from '../cluster/objects.ts';
 import type { ClusterSnapshot } from '../cluster/state.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import { computeDesired } from '../model/compute-desired.ts';
@@ -8,6 +10,7 @@ import type { DesiredState, ModelConfig } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { HostFacts } from '../model/host.ts';
 import { overlayDeviceName } from '../model/overlay-device.ts';
+import type { Address } from '../net/address.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { PlanOptions } from '../reconcile/tracked-table.ts';
 import type { SettleCause } from './api-types.ts';
@@ -20,6 +23,8 @@ export interface NodeNetworkOptions {
    * serves better than what half a cluster would give. */
   readonly waitsForCluster?: boolean;
   listHost(): HostListing;
+  /** Addresses of the API server; absent: there is none. */
+  apiServers?(): readonly Address[];
   endpoints(): readonly LocalEndpoint[];
   readonly reconciler: {
     settle(desired: DesiredState, options: PlanOptions): Promise<SettleReport>;
@@ -87,7 +92,11 @@ export class NodeNetwork {
     const { model, uplinks, listHost } = this.#options;
     this.#listing ??= listHost();
     const nodeAddresses = this.#snapshot.state.nodes.get(model.nodeName)?.addresses ?? [];
-    const choice = { uplinks, nodeAddresses, overlayDevice: overlayDeviceName };
+    const apiServers = [
+      ...(this.#options.apiServers?.() ?? []),
+      ...apiServerEndpoints(this.#snapshot.state.endpointSlices),
+    ];
+    const choice = { uplinks, nodeAddresses, overlayDevice: overlayDeviceName, apiServers };
     this.#host = hostFacts(this.#listing, choice, this.#host);
   }
 
@@ -106,6 +115,14 @@ export class NodeNetwork {
     });
   }
 }
+
+/** Behind the Service `kubernetes`, by whatever address this node itself asks. */
+const apiServerEndpoints = memoize(
+  (slices: ReadonlyMap<string, ClusterEndpointSlice>): readonly Address[] =>
+    [...slices.values()]
+      .filter(({ namespace, service }) => namespace === 'default' && service === 'kubernetes')
+      .flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses)),
+);
 
 const nothingDone: SettleReport = {
   writes: { set: 0, deleted: 0, restored: 0 },

@@ -71,24 +71,36 @@ const metaFields = {
   name: objectName,
   uid: optional(z.string()),
   creationTimestamp: optional(timestamp),
+  deletionTimestamp: optional(z.string()),
   labels,
   annotations: labels,
 };
 
-export const objectMeta: z.ZodType<ObjectMeta> = z.object(metaFields).transform(withAge);
+export const objectMeta: z.ZodType<ObjectMeta> = z.object(metaFields).transform(withTimes);
 
 export const namespacedMeta: z.ZodType<NamespacedMeta> = z
   .object({
     ...metaFields,
     namespace: optional(objectName).transform((value) => value ?? 'default'),
   })
-  .transform(withAge);
+  .transform(withTimes);
 
-function withAge<Meta extends { readonly creationTimestamp?: number | undefined }>({
+interface Times {
+  readonly creationTimestamp?: number | undefined;
+  readonly deletionTimestamp?: string | undefined;
+}
+
+// What is absent takes no place: there are tens of thousands of objects.
+function withTimes<Meta extends Times>({
   creationTimestamp,
+  deletionTimestamp,
   ...rest
-}: Meta): Omit<Meta, 'creationTimestamp'> & { readonly createdAt?: number } {
-  return creationTimestamp === undefined ? rest : { ...rest, createdAt: creationTimestamp };
+}: Meta): Omit<Meta, keyof Times> & { readonly createdAt?: number; readonly isDeleting?: true } {
+  return {
+    ...rest,
+    ...(creationTimestamp !== undefined && { createdAt: creationTimestamp }),
+    ...(deletionTimestamp !== undefined && { isDeleting: true as const }),
+  };
 }
 
 function isPort(value: unknown): value is Port {

@@ -13,6 +13,8 @@ export interface ObjectMeta {
   readonly uid?: string | undefined;
   /** `metadata.creationTimestamp` in milliseconds; absent where no one assigns one (manifests in a directory). */
   readonly createdAt?: number | undefined;
+  /** It is being deleted (`metadata.deletionTimestamp`). */
+  readonly isDeleting?: true;
   readonly labels: Labels;
   readonly annotations: Labels;
 }

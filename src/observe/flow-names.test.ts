@@ -65,6 +65,20 @@ test('an address is a local endpoint, a pod, a node, something in a node range, 
   assert.deepEqual(names.of(elsewhere), { kind: 'world' });
 });
 
+test('the status of a pod takes no address from a node, nor from the pods of another node', () => {
+  const elsewherePod = (name: string, address: Address): ClusterPod => ({
+    ...pod(name, address),
+    node: 'node-3',
+  });
+  const pods = new Map([
+    ['shop/a', elsewherePod('a', nodeThere)],
+    ['shop/b', elsewherePod('b', unknownThere)],
+  ]);
+  const names = new FlowNames({ ...sources, cluster: { ...sources.cluster, pods } });
+  assert.deepEqual(names.of(nodeThere), { kind: 'node', node: 'node-2' });
+  assert.deepEqual(names.of(unknownThere), { kind: 'pod', node: 'node-2' });
+});
+
 test('replaced sources take effect for addresses that were looked up before', () => {
   const names = new FlowNames({ ...sources, cluster: emptyClusterState, endpoints: [] });
   assert.deepEqual(names.of(podThere), { kind: 'world' });

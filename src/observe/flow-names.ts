@@ -6,6 +6,7 @@ import { memoize } from '../base/memoize.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
 import type { ClusterState } from '../cluster/state.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { NetworkNodes } from '../model/network-nodes.ts';
 import type { Address } from '../net/address.ts';
 import { nodeNames } from './node-names.ts';
 import { PodNames } from './pod-names.ts';
@@ -16,7 +17,7 @@ export type AddressOwner = Pick<FlowEnd, 'kind' | 'pod' | 'node'>;
 export interface NameSources {
   /** Name of this node. */
   readonly node: string;
-  readonly cluster: ClusterState;
+  readonly cluster: Pick<ClusterState, 'pods'> & { readonly nodes: NetworkNodes };
   readonly endpoints: readonly LocalEndpoint[];
 }
 
@@ -48,11 +49,12 @@ export class FlowNames {
     if (!this.#isFollowed) this.#follow();
     const own = this.#own.get(address);
     if (own !== undefined) return own;
-    const pod = this.#pods.of(address);
-    if (pod !== undefined) return ownerOfPod(pod);
-    const { nodes } = this.#sources.cluster;
-    const node = nodeNames(nodes).addresses.get(address);
-    return node === undefined ? this.#ofRange(address) : { kind: 'node', node };
+    // No pod has a node's address, whatever its status says.
+    const node = nodeNames(this.#sources.cluster.nodes).addresses.get(address);
+    if (node !== undefined) return { kind: 'node', node };
+    const range = this.#ofRange(address);
+    const pod = this.#pods.of(address, range.node);
+    return pod === undefined ? range : ownerOfPod(pod);
   }
 
   #follow(): void {

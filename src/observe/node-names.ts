@@ -1,7 +1,7 @@
 // Which node has an address, or the range that an address is in.
 
 import { memoize } from '../base/memoize.ts';
-import type { ClusterNode } from '../cluster/objects.ts';
+import type { NetworkNodes } from '../model/network-nodes.ts';
 import { type Address, type AddressFamily, addressFamily } from '../net/address.ts';
 import { makePrefix, type Prefix, prefixFamily, prefixLength } from '../net/prefix.ts';
 
@@ -13,9 +13,9 @@ export interface NodeNames {
 }
 
 /** Made once for a map of nodes. */
-export const nodeNames: (nodes: ReadonlyMap<string, ClusterNode>) => NodeNames = memoize(index);
+export const nodeNames: (nodes: NetworkNodes) => NodeNames = memoize(index);
 
-function index(nodes: ReadonlyMap<string, ClusterNode>): NodeNames {
+function index(nodes: NetworkNodes): NodeNames {
   const addresses = new Map<Address, string>();
   const ranges = new Map<Prefix, string>();
   for (const { name, addresses: own, podCidrs } of nodes.values()) {

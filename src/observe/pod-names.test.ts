@@ -77,3 +77,44 @@ test('one pod among ten thousand has nothing else read', () => {
   assert.equal(subject.of(first)?.name, 'p7');
   assert.ok(reads <= 2, `${reads} fields of other pods were read`);
 });
+
+const claims: readonly (readonly [string, Partial<ClusterPod>, Partial<ClusterPod>])[] = [
+  ['a running pod and a finished one', {}, { phase: 'Succeeded', createdAt: 9 }],
+  ['a running pod and a failed one', {}, { phase: 'Failed', createdAt: 9 }],
+  ['a running pod and one in the network of its host', {}, { hostNetwork: true, createdAt: 9 }],
+  ['a running pod and one that is being deleted', {}, { isDeleting: true, createdAt: 9 }],
+  ['a pending pod and one that is being deleted', { phase: 'Pending' }, { isDeleting: true }],
+  ['a running pod and one of unknown state', {}, { phase: 'Unknown', createdAt: 9 }],
+  ['the newer of two running pods', { createdAt: 2 }, { createdAt: 1 }],
+];
+for (const [what, winner, loser] of claims) {
+  test(`an address has the first of ${what}, in whichever order they are told`, () => {
+    const right = { ...pod('right', first), ...winner };
+    const wrong = { ...pod('wrong', first), ...loser };
+    for (const order of [
+      [right, wrong],
+      [wrong, right],
+    ]) {
+      const subject = new PodNames();
+      subject.follow(byName(...order));
+      assert.equal(subject.of(first)?.name, 'right');
+    }
+  });
+}
+
+test('a pod that finishes loses its address, which nobody has then', () => {
+  const subject = new PodNames();
+  subject.follow(byName(a));
+  subject.follow(byName({ ...a, phase: 'Succeeded' }));
+  assert.equal(subject.of(first), undefined);
+});
+
+test('an address in the range of a node is no pod’s of another node', () => {
+  const subject = new PodNames();
+  const right = { ...pod('right', first), node: 'node-1', createdAt: 1 };
+  const wrong = { ...pod('wrong', first), node: 'node-2', createdAt: 2 };
+  subject.follow(byName(right, wrong));
+  assert.equal(subject.of(first, 'node-1'), right);
+  assert.equal(subject.of(first, 'node-3'), undefined);
+  assert.equal(subject.of(first), wrong, 'outside of all ranges');
+});

@@ -6,11 +6,13 @@ import type { Address } from '../net/address.ts';
 
 export class PodNames {
   #pods: ReadonlyMap<string, ClusterPod> = new Map();
-  /** The newest last: an address may be given anew before the cluster has told that its last pod is gone. */
+  /** The best claim last: an address may be given anew before the cluster has told that its last pod is gone. */
   readonly #byAddress = new Map<Address, readonly ClusterPod[]>();
 
-  of(address: Address): ClusterPod | undefined {
-    return this.#byAddress.get(address)?.at(-1);
+  /** `node`: whose range the address is in. No pod of another node has it, whatever that node's kubelet says. */
+  of(address: Address, node?: string): ClusterPod | undefined {
+    const pods = this.#byAddress.get(address);
+    return pods?.findLast((pod) => node === undefined || (pod.node ?? node) === node);
   }
 
   /**
@@ -35,11 +37,14 @@ export class PodNames {
     this.#pods = pods;
   }
 
-  // The addresses of a pod in the host's network are the node's.
+  // The addresses of a pod in the host's network are the node's; a finished pod has none any more, whatever its status says.
   #add(pod: ClusterPod): void {
-    if (pod.hostNetwork) return;
+    if (pod.hostNetwork || pod.phase === 'Succeeded' || pod.phase === 'Failed') return;
     for (const address of pod.addresses) {
-      this.#byAddress.set(address, [...(this.#byAddress.get(address) ?? []), pod]);
+      const others = this.#byAddress.get(address) ?? [];
+      // Those of equal claims stay in the order in which they came.
+      const pods = others.length === 0 ? [pod] : [...others, pod].sort(compareClaims);
+      this.#byAddress.set(address, pods);
     }
   }
 
@@ -50,4 +55,17 @@ export class PodNames {
       else this.#byAddress.delete(address);
     }
   }
+}
+
+// Running before others, those that stay before those being deleted, then the newer.
+function compareClaims(left: ClusterPod, right: ClusterPod): number {
+  return rank(left) - rank(right) || age(left) - age(right);
+}
+
+function rank({ phase, isDeleting }: ClusterPod): number {
+  return (isDeleting ? 0 : 2) + (phase === 'Running' ? 1 : 0);
+}
+
+function age({ createdAt = 0 }: ClusterPod): number {
+  return createdAt;
 }

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { text as textOf } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
+import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import {
   type AgentPlace,
   agentPlace,
@@ -18,7 +19,7 @@ import {
   status,
 } from '../support/agent-process.ts';
 import { event, page, scriptedServer } from '../support/api-protocol.ts';
-import { runIn } from '../support/namespaces.ts';
+import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const nodeObject = (index: number, version = '5'): object => ({
@@ -49,8 +50,13 @@ interface EventBody {
   readonly involvedObject: { readonly kind: string; readonly name: string };
 }
 
-async function cluster(context: TestContext): Promise<Cluster> {
+/** `serverPlace` makes the namespace of the API server; the agent's own unless given. */
+async function cluster(
+  context: TestContext,
+  serverPlace?: (context: TestContext, place: AgentPlace) => NetworkNamespace,
+): Promise<Cluster> {
   const place = agentPlace(context);
+  const serverNamespace = serverPlace?.(context, place);
   const made: Cluster = {
     place,
     nodes: [nodeObject(1), nodeObject(2)],
@@ -78,8 +84,12 @@ async function cluster(context: TestContext): Promise<Cluster> {
         response.end(page(url.pathname === '/api/v1/nodes' ? made.nodes : []));
       }
     },
-    place.namespace,
+    serverNamespace ?? place.namespace,
   );
+  if (serverNamespace !== undefined) {
+    const access = readFileSync(kubeconfig, 'utf8');
+    writeFileSync(kubeconfig, access.replace('127.0.0.1', serverAddress));
+  }
   const text = readFileSync(place.config, 'utf8');
   const source = `cluster: { kubernetes: { kubeconfig: ${kubeconfig} } }`;
   writeFileSync(place.config, text.replace('cluster: { directory: cluster }', source));
@@ -91,7 +101,7 @@ function kernelState({ namespace }: AgentPlace): string {
   return [
     runIn(namespace, 'ip', 'route', 'show', 'table', 'all', 'proto', '72'),
     runIn(namespace, 'ip', '-6', 'route', 'show', 'table', 'all', 'proto', '72'),
-    runIn(namespace, 'nft', 'list', 'ruleset'),
+    runIn(namespace, 'nft', 'list', 'table', 'inet', 'heddle'),
     runIn(namespace, 'ip', '-br', 'link'),
   ].join('\n');
 }
@@ -156,3 +166,57 @@ rootTest('a node without pod ranges waits for them, says so, and goes on', async
   cni(made.place, { verb: 'DEL', containerId: 'pod-1', netns: pod.path });
   assert.equal(made.events.length, 1, 'told once');
 });
+
+// Its server behind the uplink, at an address of the nodes' own network.
+function beyondUplink(context: TestContext, { namespace }: AgentPlace): NetworkNamespace {
+  const server = testNamespace(context);
+  runIn(namespace, 'ip', 'link', 'set', 'wire', 'netns', `/proc/${process.pid}/fd/${server.fd}`);
+  runIn(server, 'ip', 'address', 'add', `${serverAddress}/24`, 'dev', 'wire');
+  runIn(server, 'ip', 'link', 'set', 'wire', 'up');
+  return server;
+}
+
+const serverAddress = '10.200.0.1';
+const evil = {
+  metadata: { name: 'a', uid: 'uid-9', creationTimestamp: '2026-02-01T00:00:00Z' },
+  spec: {
+    podCIDRs: [`${serverAddress}/32`, '10.201.9.0/24', '10.201.2.0/24', '169.254.169.254/32'],
+  },
+  status: { addresses: [{ type: 'InternalIP', address: '10.200.0.66' }] },
+};
+
+function aged(index: number): object {
+  const { metadata, ...rest } = nodeObject(index) as { readonly metadata: object };
+  return { ...rest, metadata: { ...metadata, creationTimestamp: `2026-01-0${index}T00:00:00Z` } };
+}
+
+rootTest(
+  'an agent that its predecessor locked out of its API server frees itself, and no Node locks it out again',
+  async (context) => {
+    const made = await cluster(context, beyondUplink);
+    const { place } = made;
+    made.nodes = [evil, aged(1), aged(2)];
+    const route = (...words: readonly string[]): string =>
+      runIn(place.namespace, 'ip', 'route', ...words);
+    route('add', `${serverAddress}/32`, 'via', '10.200.0.66', 'proto', '72');
+    route('add', 'unreachable', '10.200.0.0/25', 'proto', '72');
+    route('add', '10.201.2.0/24', 'via', '10.200.0.66', 'proto', '72');
+    const agent = launchAgent(context, place);
+    await eventually(async () => assert.equal((await get(place, '/readyz')).status, 200), 20_000);
+    assert.match(agent.text(), /removed our route 10\.200\.0\.1\/32 via 10\.200\.0\.66 /);
+    assert.match(agent.text(), /removed our route unreachable 10\.200\.0\.0\/25, /);
+    assert.deepEqual(route('show', 'proto', '72').trim().split(/\s*\n/), [
+      'unreachable 10.201.1.0/24',
+      '10.201.2.0/24 via 10.200.0.12 dev eth0',
+      '10.201.9.0/24 via 10.200.0.66 dev eth0',
+    ]);
+    const { recentErrors, health } = await status(place);
+    assert.ok(recentErrors.some(({ text }) => text.startsWith('removed our route 10.200.0.1/32')));
+    const told = health.reasons.filter((text) => text.startsWith('a: '));
+    assert.deepEqual(told, [
+      `a: spec.podCIDRs: ${serverAddress}/32 holds ${serverAddress}, an address of the API server or of its name server: this range is not used`,
+      'a: spec.podCIDRs: 10.201.2.0/24 is 10.201.2.0/24 of Node node-2, which was first: this range is not used',
+      'a: spec.podCIDRs: 169.254.169.254/32 overlaps 169.254.0.0/16 (link-local, with the metadata services of clouds): this range is not used',
+    ]);
+  },
+);
