@@ -88,15 +88,19 @@ test('what somebody removed or changed is written again', () => {
 test("another's that sorts first is told, and left alone", () => {
   inFolder(({ configuration, confDir }) => {
     const other = join(confDir, '00-other.conflist');
-    writeFileSync(other, 'theirs');
+    const theirs = '{"cniVersion":"1.0.0","name":"theirs","plugins":[{"type":"bridge"}]}';
+    writeFileSync(other, theirs);
     configuration.keep();
     assert.deepEqual(configuration.problems, [
-      `CNI configuration ${other}: sorts before 05-heddle.conflist, so that the container runtime uses it: pods do not come to heddle; remove it`,
+      `CNI configuration ${other}: sorts before 05-heddle.conflist and leads to another plugin, so that the container runtime uses it: pods do not come to heddle; remove it`,
     ]);
-    assert.equal(readFileSync(other, 'utf8'), 'theirs');
-    rmSync(other);
-    configuration.keep();
-    assert.deepEqual(configuration.problems, []);
+    assert.equal(readFileSync(other, 'utf8'), theirs);
+    for (const harmless of ['no JSON', '{"type": "multus", "delegates": [{"type": "heddle"}]}']) {
+      rmSync(other, { force: true });
+      writeFileSync(join(confDir, '00-other.conf'), harmless);
+      configuration.keep();
+      assert.deepEqual(configuration.problems, [], harmless);
+    }
   });
 });
 

@@ -21,6 +21,7 @@ export class CniConfiguration {
   #waitsFor: string | undefined;
   #problems: readonly string[] = [];
   #isWritten = false;
+  #unloadable = '';
 
   constructor(options: CniConfigurationOptions) {
     this.#options = options;
@@ -49,21 +50,30 @@ export class CniConfiguration {
     }
     try {
       const agentSocket = socket === '/run/heddle/agent.sock' ? undefined : socket;
-      const { written, before } = installConfiguration({
+      const { written, before, unloadable } = installConfiguration({
         configurationDirectory: confDir,
         agentSocket,
       });
       if (written.length > 0) log.info({ file }, 'CNI configuration written');
+      this.#tellUnloadable(unloadable);
       this.#isWritten = true;
       this.#waitsFor = undefined;
       this.#problems = before.map(
         (other) =>
-          `CNI configuration ${other}: sorts before ${basename(file)}, so that the container runtime uses it: pods do not come to heddle; remove it`,
+          `CNI configuration ${other}: sorts before ${basename(file)} and leads to another plugin, so that the container runtime uses it: pods do not come to heddle; remove it`,
       );
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       this.#problems = [`CNI configuration ${file}: cannot be written: ${text}`];
       if (!this.#isWritten) this.#waitsFor = this.#problems[0];
     }
+  }
+  // No problem of ours: the runtime says it in its own words, and CRI-O passes them over.
+  #tellUnloadable(files: readonly string[]): void {
+    if (files.join() === this.#unloadable) return;
+    this.#unloadable = files.join();
+    if (files.length === 0) return;
+    const text = 'CNI configurations cannot be loaded; containerd stops at the first of them';
+    this.#options.log.warn({ files }, text);
   }
 }

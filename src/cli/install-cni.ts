@@ -42,4 +42,6 @@ function install({ socket, executableOnly, ...flags }: InstallFlags): void {
   for (const file of report.unchanged) console.log(`unchanged  ${file}`);
   for (const file of report.before)
     console.log(`note: ${file} sorts before ours: runtimes use the first, so ours is not in force`);
+  for (const file of report.unloadable)
+    console.log(`note: ${file} sorts before ours and cannot be loaded: containerd stops at it`);
 }

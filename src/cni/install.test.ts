@@ -54,6 +54,7 @@ test('installs executable and configuration, and nothing else', () => {
     written: [executable, configuration],
     unchanged: [],
     before: [],
+    unloadable: [],
   });
   assert.equal(readFileSync(executable, 'utf8'), 'the executable');
   assert.equal(statSync(executable).mode & 0o777, 0o755);
@@ -104,11 +105,13 @@ test('tells which configurations of others come first', () => {
   const places = freshPlaces();
   mkdirSync(places.configurationDirectory, { recursive: true });
   for (const name of ['10-later.conflist', '00-first.conf', '01.md', '04-b.json']) {
-    writeFileSync(path.join(places.configurationDirectory, name), '{}');
+    writeFileSync(path.join(places.configurationDirectory, name), '{"type": "bridge"}');
   }
+  writeFileSync(path.join(places.configurationDirectory, '03-empty.conf'), '{}');
+  const { before, unloadable } = installCni(places);
   assert.deepEqual(
-    installCni(places).before.map((file) => path.basename(file)),
-    ['00-first.conf', '04-b.json'],
+    [before, unloadable].map((files) => files.map((file) => path.basename(file))),
+    [['00-first.conf', '04-b.json'], ['03-empty.conf']],
   );
 });
 

@@ -4,11 +4,9 @@
 import {
   chmodSync,
   closeSync,
-  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -16,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { configurationsBefore } from './conflicts.ts';
 
 export interface CniPlaces {
   /** `/opt/cni/bin` unless given. */
@@ -36,11 +35,14 @@ export interface InstallOptions extends CniPlaces {
 export interface InstallReport {
   readonly written: readonly string[];
   readonly unchanged: readonly string[];
-  /** Network configurations of others that sort before ours: runtimes use the first, so ours is not in force. */
+  /** Network configurations of others that runtimes use instead of ours. */
   readonly before: readonly string[];
+  /** Files that sort before ours and cannot be loaded: containerd stops at the first. */
+  readonly unloadable: readonly string[];
 }
 
 const pluginType = 'heddle';
+const networkName = 'heddle';
 const configurationName = '05-heddle.conflist';
 
 /** What `/etc/cni/net.d/05-heddle.conflist` holds. Debian 12's containerd and podman read `cniVersion`
@@ -62,7 +64,7 @@ export function networkConfiguration(agentSocket?: string): string {
   const list = {
     cniVersion: '1.0.0',
     cniVersions: ['0.4.0', '1.0.0', '1.1.0'],
-    name: 'heddle',
+    name: networkName,
     plugins: [plugin],
   };
   return `${JSON.stringify(list, undefined, 2)}\n`;
@@ -81,7 +83,7 @@ export function installCni(options: InstallOptions): InstallReport {
   const report = {
     written: isNew ? [executable] : [],
     unchanged: isNew ? [] : [executable],
-    before: sortingBefore(path.dirname(configuration)),
+    ...othersBefore(configuration),
   };
   if (options.executableOnly === true) return report;
   const rest = installConfiguration(options);
@@ -89,6 +91,7 @@ export function installCni(options: InstallOptions): InstallReport {
     written: [...report.written, ...rest.written],
     unchanged: [...report.unchanged, ...rest.unchanged],
     before: rest.before,
+    unloadable: rest.unloadable,
   };
 }
 
@@ -102,7 +105,7 @@ export function installConfiguration(
   return {
     written: isNew ? [configuration] : [],
     unchanged: isNew ? [] : [configuration],
-    before: sortingBefore(path.dirname(configuration)),
+    ...othersBefore(configuration),
   };
 }
 
@@ -162,10 +165,8 @@ function replaceFile(file: string, content: Buffer, mode: number): void {
   }
 }
 
-function sortingBefore(directory: string): readonly string[] {
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
-    .filter((name) => /\.(conf|conflist|json)$/.test(name) && name < configurationName)
-    .sort()
-    .map((name) => path.join(directory, name));
+function othersBefore(configuration: string): Pick<InstallReport, 'before' | 'unloadable'> {
+  const own = { file: path.basename(configuration), network: networkName, plugin: pluginType };
+  const { conflicts, unloadable } = configurationsBefore(path.dirname(configuration), own);
+  return { before: conflicts, unloadable };
 }
