@@ -2,7 +2,7 @@
 
 import { type Moment, wallTime } from '../base/moment.ts';
 import type { KubernetesSourceState } from '../cluster/kubernetes/kubernetes-source.ts';
-import type { ReflectorState } from '../cluster/kubernetes/reflector.ts';
+import type { ReflectorState } from '../cluster/kubernetes/resource-state.ts';
 import type { ApiResourceView, ApiServerView, FailingView } from './api-types.ts';
 
 export function apiServerView({
@@ -20,12 +20,17 @@ export function apiServerView({
   };
 }
 
-function resourceView({ listedAt, watchedAt, failing, ...rest }: ReflectorState): ApiResourceView {
+function resourceView(state: ReflectorState): ApiResourceView {
+  const { listedAt, watchedAt, reading, failing, doubt, ...rest } = state;
   return {
     ...rest,
     ...(listedAt === undefined ? {} : { listedAt: wallTime(listedAt) }),
     ...(watchedAt === undefined ? {} : { watchedAt: wallTime(watchedAt) }),
+    ...(reading === undefined
+      ? {}
+      : { reading: { since: wallTime(reading.since), objects: reading.objects } }),
     ...(failing === undefined ? {} : { failing: failingView(failing) }),
+    ...(doubt === undefined ? {} : { doubt: failingView(doubt) }),
   };
 }
 

@@ -73,12 +73,16 @@ export interface ApiResourceView {
   readonly objects: number;
   /** When the last full list was in; absent before the first. */
   readonly listedAt?: string;
-  /** When the watch last said anything, be it that nothing changed. */
+  /** When a list was in or the watch last said anything, be it that nothing changed. */
   readonly watchedAt?: string;
   readonly watchRestarts: number;
   /** Full lists after the first: each time the server had forgotten where we were. */
   readonly relists: number;
+  /** Only before the first list is in: since when it is read, and how many objects of it have come. */
+  readonly reading?: { readonly since: string; readonly objects: number };
   readonly failing?: FailingView;
+  /** Why the last list is not believed yet. */
+  readonly doubt?: FailingView;
 }
 
 export interface ApiRequestCount {

@@ -95,7 +95,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const parts = { datapath, socket, journal, connections, nft, podTcx, host };
   const reconciler = reconcilerOf(config, parts);
   const model = modelConfig(config);
-  const cluster = clusterParts(config.cluster, { model, log, owned });
+  const cluster = clusterParts(config.cluster, { model, owned });
   const { kubernetes } = cluster;
   const apiServerWay = apiServerWayOf({ cluster, socket, log, journal }, () => network.isWaiting);
   const network: NodeNetwork = new NodeNetwork({

@@ -1,6 +1,5 @@
 // Where this agent's cluster state comes from, as the configuration has it.
 
-import type { Logger } from '../base/log.ts';
 import type { UndoStack } from '../base/undo.ts';
 import { KubeConfigCredentials } from '../cluster/kubernetes/credentials.ts';
 import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
@@ -22,20 +21,23 @@ export interface ClusterParts {
 
 export interface ClusterPartsOptions {
   readonly model: ModelConfig;
-  readonly log: Logger;
   readonly owned: UndoStack;
 }
 
 export function clusterParts(
   { directory, kubernetes: settings }: ClusterConfig,
-  { model, log, owned }: ClusterPartsOptions,
+  { model, owned }: ClusterPartsOptions,
 ): ClusterParts {
   if (settings !== undefined) {
     const credentials = new KubeConfigCredentials(settings);
-    const kubernetes = new KubernetesSource({ credentials });
+    const { startupTaint, remotePodNames } = settings;
+    const kubernetes = new KubernetesSource({
+      credentials,
+      node: model.nodeName,
+      remotePods: remotePodNames,
+    });
     const apiServers = async (): Promise<readonly string[]> => (await credentials.access()).servers;
-    const { startupTaint } = settings;
-    const writer = new KubernetesWriter({ kubernetes, model, startupTaint, log });
+    const writer = new KubernetesWriter({ kubernetes, model, startupTaint });
     owned.push(() => writer.stop());
     return { source: kubernetes, kubernetes, apiServers, writer };
   }

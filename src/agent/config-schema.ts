@@ -76,7 +76,7 @@ const prefix = z
 
 const apiServer = z
   .string({ error: 'is not the address of an API server (https://192.0.2.1:6443)' })
-  .regex(/^https?:\/\/(\[[0-9a-fA-F:.]+\]|[^\s/:[\]]+)(:\d{1,5})?\/?$/, {
+  .regex(/^https?:\/\/(\[[0-9a-fA-F:.]+\]|[^\s/:[\]@?#]+)(:\d{1,5})?\/?$/, {
     error: 'is not the address of an API server (https://192.0.2.1:6443)',
   });
 
@@ -107,6 +107,12 @@ const clusterSchema = z
           .min(1, { error: 'is not a host name' })
           .optional()
           .describe("name in the API server's certificate, where its address is not in it"),
+        remotePodNames: z
+          .boolean({ error: 'is neither true nor false' })
+          .default(true)
+          .describe(
+            'read the pods of all nodes, for their names in the flow log; else only those of this node',
+          ),
         startupTaint: z
           .string({ error: 'is not the key of a taint' })
           .regex(/^([a-z0-9.-]+\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/, {

@@ -163,7 +163,11 @@ test('flags win over the file and become what their key holds', () => {
 
 test('an API server is configured by file or by flags, with paths relative to where they stand', () => {
   assert.deepEqual(parseConfig({ node: 'n', cluster: { kubernetes: {} } }).cluster, {
-    kubernetes: { apiServers: [], startupTaint: 'node.heddle.dev/agent-not-ready' },
+    kubernetes: {
+      apiServers: [],
+      remotePodNames: true,
+      startupTaint: 'node.heddle.dev/agent-not-ready',
+    },
   });
   const flags = {
     node: 'n',
@@ -174,6 +178,7 @@ test('an API server is configured by file or by flags, with paths relative to wh
     kubernetes: {
       kubeconfig: join(process.cwd(), 'admin.conf'),
       apiServers: ['https://192.0.2.1:6443', 'https://[2001:db8::1]:6443'],
+      remotePodNames: true,
       startupTaint: 'node.heddle.dev/agent-not-ready',
     },
   });
@@ -181,7 +186,7 @@ test('an API server is configured by file or by flags, with paths relative to wh
 
 test('every key is a flag with a line of help', () => {
   const flags = configFlags();
-  assert.equal(flags.length, 33);
+  assert.equal(flags.length, 34);
   assert.deepEqual(flags.find((flag) => flag.key === 'vxlan.port')?.name, 'vxlan-port');
   for (const flag of flags) {
     assert.notEqual(flag.description, '', flag.key);

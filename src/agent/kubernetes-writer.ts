@@ -1,7 +1,6 @@
 // What the agent writes to the API server: annotations and the start-up taint of its own Node, and Events for operators.
 // With these three the ClusterRole is complete (docs/decisions/api-server-calls.md).
 
-import type { Logger } from '../base/log.ts';
 import { EventRecorder } from '../cluster/kubernetes/event-recorder.ts';
 import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { OwnNode } from '../cluster/kubernetes/own-node.ts';
@@ -18,7 +17,6 @@ export interface KubernetesWriterOptions {
   readonly kubernetes: KubernetesSource;
   readonly model: ModelConfig;
   readonly startupTaint: string | undefined;
-  readonly log: Logger;
 }
 
 export class KubernetesWriter {
@@ -38,31 +36,32 @@ export class KubernetesWriter {
     this.#events = new EventRecorder({ client, host: model.nodeName, signal });
   }
 
+  /** What cannot be written, and why. */
+  get problems(): readonly string[] {
+    return [...this.#node.problems, ...this.#events.problems];
+  }
+
   /** After each settle: has the own Node say what it should. */
   settled({ nodes }: ClusterState, { isReady }: { readonly isReady: boolean }): void {
-    const node = nodes.get(this.#options.model.nodeName);
-    if (node === undefined) return;
-    this.#node.settle(node, { isReady }).catch((error: unknown) => {
-      // Tried again with the next settle.
-      if (!this.#stop.signal.aborted) this.#options.log.warn({ error }, 'own Node not written');
-    });
+    this.#node.settle(nodes.get(this.#options.model.nodeName), { isReady });
   }
 
   /** All sentences of this reason that hold now, each told once while it does. */
   nodeProblems(reason: string, texts: readonly string[]): void {
     const told = this.#told.get(reason) ?? [];
-    for (const text of texts) if (!told.includes(text)) this.nodeWarning(reason, text);
-    this.#told.set(reason, texts);
+    const known = texts.filter((text) => told.includes(text) || this.nodeWarning(reason, text));
+    this.#told.set(reason, known);
   }
 
-  nodeWarning(reason: string, message: string): void {
+  /** False: there is no room for it, and it must be said again. */
+  nodeWarning(reason: string, message: string): boolean {
     const subject = { apiVersion: 'v1', kind: 'Node', name: this.#options.model.nodeName } as const;
-    void this.#events.warn(subject, { reason, message });
+    return this.#events.warn(subject, { reason, message });
   }
 
   podWarning({ namespace, name, uid }: PodIdentity, reason: string, message: string): void {
     const subject = { apiVersion: 'v1', kind: 'Pod', namespace, name, uid } as const;
-    void this.#events.warn(subject, { reason, message });
+    this.#events.warn(subject, { reason, message });
   }
 
   /** What own pods ask for and cannot have. containerd refuses such a pod itself and does not say which annotation it is. */

@@ -17,7 +17,9 @@ export function waitingFor({ kubernetes, network }: ReadinessSources): string | 
     if (problem !== undefined) return `the cluster has not been read: ${problem.text}`;
     const missing = kubernetes.state.resources
       .filter(({ listedAt }) => listedAt === undefined)
-      .map(({ resource }) => resource);
+      .map(({ resource, reading }) =>
+        reading === undefined ? resource : `${resource}: ${reading.objects} so far`,
+      );
     return `the cluster is being read (${missing.join(', ') || 'connecting'})`;
   }
   return noPodRanges(network.desired);

@@ -139,6 +139,7 @@ function ownProblems({
   pods,
   cniConfiguration,
   ownProblems: own,
+  writer,
 }: AgentParts): readonly string[] {
   // Before the cluster is known, nothing is missing in it.
   const problems = network.isWaiting ? [] : network.desired.problems;
@@ -147,6 +148,7 @@ function ownProblems({
     ...pods.problems(),
     ...cniConfiguration.problems,
     ...own.texts,
+    ...(writer?.problems ?? []),
   ];
 }
 

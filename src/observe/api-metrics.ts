@@ -34,6 +34,7 @@ export function apiMetrics(read: () => ApiServerView | undefined): readonly Read
         return [{ labels: {}, value: isUp ? 1 : 0 }];
       },
     },
+    ...freshnessMetrics(read),
     {
       kind: 'gauge',
       name: 'heddle_cluster_objects',
@@ -51,9 +52,43 @@ export function apiMetrics(read: () => ApiServerView | undefined): readonly Read
     {
       kind: 'counter',
       name: 'heddle_api_relists_total',
-      help: 'Full lists after the first: the API server had forgotten where the watch was.',
+      help: 'Full lists after the first: the API server had forgotten where the watch was, or its watches brought nothing.',
       labelNames,
       read: perResource(({ relists }) => relists),
+    },
+  ];
+}
+
+function freshnessMetrics(read: () => ApiServerView | undefined): readonly ReadMetric[] {
+  const labelNames = ['resource'];
+  return [
+    {
+      kind: 'gauge',
+      name: 'heddle_api_silence_seconds',
+      help: 'Time since the API server last said anything about the resource, be it that nothing changed; minutes are normal, a quarter of an hour is not.',
+      labelNames,
+      read: () =>
+        (read()?.resources ?? []).flatMap(({ resource, watchedAt }) =>
+          watchedAt === undefined
+            ? []
+            : [
+                {
+                  labels: { resource },
+                  value: Math.max(0, (Date.now() - Date.parse(watchedAt)) / 1_000),
+                },
+              ],
+        ),
+    },
+    {
+      kind: 'gauge',
+      name: 'heddle_api_failing',
+      help: 'Whether reading the resource fails, or its last list is not believed yet: 1 or 0.',
+      labelNames,
+      read: () =>
+        (read()?.resources ?? []).map(({ resource, failing, doubt }) => ({
+          labels: { resource },
+          value: failing === undefined && doubt === undefined ? 0 : 1,
+        })),
     },
   ];
 }

@@ -48,7 +48,7 @@ export async function scriptedServer(
   return { kubeconfig, requests };
 }
 
-function kubeconfigText(server: string): string {
+export function kubeconfigText(server: string): string {
   return stringify({
     clusters: [{ name: 'test', cluster: { server, 'insecure-skip-tls-verify': true } }],
     users: [{ name: 'test', user: { token: 'x' } }],

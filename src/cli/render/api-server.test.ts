@@ -57,3 +57,23 @@ test('a resource that fails while the connection is well has a line of its own',
   assert.equal(lost.length, 1, 'the lost connection explains it');
   assert.match(lost[0]?.text ?? '', /^no connection for 2 min 0 s/);
 });
+
+test('what is being read for the first time says since when and how far it is; a doubtful list says why', () => {
+  const [nodes, pods] = apiServer.resources;
+  assert.ok(nodes && pods);
+  const reading = { since: '2026-03-01T11:58:25Z', objects: 2500 };
+  const doubt = {
+    since: '2026-03-01T11:59:52Z',
+    text: 'nodes: the list is empty, and there were 2',
+  };
+  const view = {
+    ...apiServer,
+    resources: [
+      { ...nodes, doubt },
+      { ...pods, reading },
+    ],
+  };
+  const [first, second] = apiServerLines({ ...cluster, apiServer: view }, now);
+  assert.match(first?.text ?? '', /pods being read for 1 min 35 s \(2,500 so far\)$/);
+  assert.equal(second?.text, 'not believed for 8 s: nodes: the list is empty, and there were 2');
+});

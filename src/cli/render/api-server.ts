@@ -31,14 +31,22 @@ export function apiServerLines({ apiServer }: ClusterView, now: Date): readonly 
         ? []
         : [{ label: '', text: `${resource}: failing for ${age(failing.since)}: ${failing.text}` }],
     ),
+    ...resources.flatMap(({ doubt }) =>
+      doubt === undefined
+        ? []
+        : [{ label: '', text: `not believed for ${age(doubt.since)}: ${doubt.text}` }],
+    ),
   ];
 }
 
 function resourceText(
-  { resource, objects, listedAt, watchedAt, relists }: ApiResourceView,
+  { resource, objects, listedAt, watchedAt, relists, reading }: ApiResourceView,
   age: (time: string) => string,
 ): string {
-  if (listedAt === undefined) return `${resource} not read yet`;
+  if (listedAt === undefined) {
+    if (reading === undefined) return `${resource} not read yet`;
+    return `${resource} being read for ${age(reading.since)} (${formatCount(reading.objects)} so far)`;
+  }
   const again = relists === 0 ? '' : `, ${plural(relists, 'relist')}`;
   const heard = watchedAt === undefined ? '' : ` (${age(watchedAt)} ago${again})`;
   return `${resource} ${formatCount(objects)}${heard}`;

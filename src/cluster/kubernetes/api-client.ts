@@ -1,12 +1,17 @@
 // Requests to the API server: the right credentials, the address that answers, one count each. Answers are JSON as the
 // server sent it: turning them into the library's classes would cost more than reading them.
 
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
-import { type Moment, moment } from '../../base/moment.ts';
-import { ApiError, ConnectionError } from './api-error.ts';
+import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions } from 'node:https';
+import { readBody, TooLongError } from './answer-body.ts';
+import { AnswerError, ApiError, ConnectionError } from './api-error.ts';
+import { type ApiTimes, apiTimes } from './api-times.ts';
+import { Connection, type ConnectionState } from './connection.ts';
 import type { Access, Credentials } from './credentials.ts';
-import { type StatusMeta, statusMeta } from './meta.ts';
+import { exchange } from './exchange.ts';
+import { parsedJson, statusMeta } from './meta.ts';
+import { retryAfterMs } from './retry-after.ts';
+import { shownText } from './shown.ts';
 import { expiredText } from './token.ts';
 
 export interface ApiRequest {
@@ -22,6 +27,14 @@ export interface ApiRequest {
   readonly signal: AbortSignal;
 }
 
+export interface Answer {
+  readonly response: IncomingMessage;
+  /** The address that it came from. */
+  readonly server: string;
+  /** ms of performance.now(), when it was asked for. */
+  readonly askedAt: number;
+}
+
 export interface RequestCount {
   readonly verb: string;
   readonly resource: string;
@@ -30,39 +43,33 @@ export interface RequestCount {
   readonly count: number;
 }
 
-export interface ConnectionState {
-  /** The address in use or, without a connection, the one tried last. */
-  readonly server?: string | undefined;
-  readonly connectedSince?: Moment | undefined;
-  readonly failing?: { readonly text: string; readonly since: Moment } | undefined;
+export interface ApiClientOptions {
+  readonly onConnectionChange?: () => void;
+  readonly times?: ApiTimes;
 }
 
-const connectTimeoutMs = 5_000;
-const answerTimeoutMs = 60_000;
-// A dead connection shows within about 25 s: ten probes, a second apart, after this silence.
-const keepAliveMs = 15_000;
+// Ten of the largest objects that etcd takes fit in; see `FullList` for what becomes of longer answers.
+const maxBodyBytes = 24 * 2 ** 20;
+const maxRefusalBytes = 64 * 2 ** 10;
+const maxRefusalMs = 5_000;
 
 export class ApiClient implements Disposable {
   readonly #credentials: Credentials;
+  readonly #times: ApiTimes;
   readonly #https = new Agent({ keepAlive: true, maxFreeSockets: 2 });
   readonly #http = new HttpAgent({ keepAlive: true, maxFreeSockets: 2 });
   readonly #counts = new Map<string, RequestCount>();
-  /** Told when the connection is lost or found. */
-  readonly onConnectionChange: () => void;
-  #state: ConnectionState = {};
-  #preferred: string | undefined;
-  #recovery: { readonly promise: Promise<void>; readonly resolve: () => void } = signalled();
+  readonly #connection: Connection;
 
-  constructor(
-    credentials: Credentials,
-    options: { readonly onConnectionChange?: () => void } = {},
-  ) {
+  constructor(credentials: Credentials, options: ApiClientOptions = {}) {
+    const { onConnectionChange = () => undefined, times = apiTimes } = options;
     this.#credentials = credentials;
-    this.onConnectionChange = options.onConnectionChange ?? (() => undefined);
+    this.#times = times;
+    this.#connection = new Connection(onConnectionChange);
   }
 
   get state(): ConnectionState {
-    return this.#state;
+    return this.#connection.state;
   }
 
   get counts(): readonly RequestCount[] {
@@ -71,34 +78,49 @@ export class ApiClient implements Disposable {
 
   /** Resolves when a lost connection is found again; while nothing is lost, with the next such time. */
   get recovered(): Promise<void> {
-    return this.#recovery.promise;
+    return this.#connection.recovered;
   }
 
-  /** The answer's JSON. Throws ApiError, ConnectionError, InputError (credentials). */
+  /** The answer's JSON. Throws ApiError, AnswerError, ConnectionError, TooLongError, InputError (credentials). */
   async json(request: ApiRequest): Promise<unknown> {
-    const response = await this.open(request);
-    const chunks: Buffer[] = [];
+    const { response, server, askedAt } = await this.open(request);
+    const { silenceMs, exchangeMs } = this.#times;
+    const totalMs = exchangeMs - (performance.now() - askedAt);
+    const bounds = { silenceMs, totalMs, maxBytes: maxBodyBytes };
+    let body: Buffer;
     try {
-      for await (const chunk of response) chunks.push(chunk as Buffer);
+      body = await readBody(response, bounds);
     } catch (error) {
-      throw new ConnectionError(this.#state.server ?? '', error);
+      if (request.signal.aborted || error instanceof TooLongError) throw error;
+      await this.#avoid(server);
+      throw new ConnectionError(server, error);
     }
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+    try {
+      return parsedJson(body);
+    } catch (error) {
+      await this.#avoid(server);
+      throw error instanceof AnswerError ? answerError(request, error.message) : error;
+    }
   }
 
-  /** The answer, as soon as its first byte is here. Throws as `json` does. */
-  async open(request: ApiRequest): Promise<IncomingMessage> {
+  /** The answer, as soon as its first byte is here: with a status of success, and JSON as far as it says. Throws as `json`. */
+  async open(request: ApiRequest): Promise<Answer> {
     const access = await this.#access();
     const failures: ConnectionError[] = [];
-    for (const server of this.#order(access.servers)) {
+    for (const server of this.#connection.order(access.servers)) {
+      const askedAt = performance.now();
       try {
-        const response = await send(server, this.#options(server, access, request), request);
+        const options = this.#options(server, access, request);
+        const { path, body } = request;
+        const response = await exchange({ server, path, body, options, times: this.#times });
         this.#count(request, response.statusCode ?? 0);
-        this.#connected(server);
-        if ((response.statusCode ?? 0) < 300) return response;
-        throw await this.#refusal(request, response, access);
+        this.#connection.connected(server);
+        await this.#accept(request, { response, server, askedAt }, access);
+        this.#connection.worked(server);
+        return { response, server, askedAt };
       } catch (error) {
-        if (error instanceof ApiError || request.signal.aborted) throw error;
+        const isAnswer = error instanceof ApiError || error instanceof AnswerError;
+        if (isAnswer || request.signal.aborted) throw error;
         failures.push(
           error instanceof ConnectionError ? error : new ConnectionError(server, error),
         );
@@ -106,7 +128,7 @@ export class ApiClient implements Disposable {
       }
     }
     const failure = lastOf(failures);
-    this.#disconnected(failure);
+    this.#connection.lost(failure);
     throw failure;
   }
 
@@ -119,16 +141,13 @@ export class ApiClient implements Disposable {
     try {
       return await this.#credentials.access();
     } catch (error) {
-      this.#disconnected(error);
+      this.#connection.lost(error);
       throw error;
     }
   }
 
-  // The address that answered last comes first, so that a node stays with one server while it is well.
-  #order(servers: readonly string[]): readonly string[] {
-    const preferred = this.#preferred;
-    if (preferred === undefined || !servers.includes(preferred)) return servers;
-    return [preferred, ...servers.filter((server) => server !== preferred)];
+  async #avoid(server: string): Promise<void> {
+    this.#connection.avoid(server, (await this.#access()).servers);
   }
 
   #options(server: string, { request, proxy }: Access, call: ApiRequest): RequestOptions {
@@ -149,6 +168,20 @@ export class ApiClient implements Disposable {
     };
   }
 
+  // Throws for all but a success in JSON.
+  async #accept(request: ApiRequest, { response, server }: Answer, access: Access): Promise<void> {
+    const { statusCode: status = 0, headers } = response;
+    if (status < 200 || status >= 300) {
+      if (status >= 500) this.#connection.avoid(server, access.servers);
+      throw await this.#refusal(request, response, access);
+    }
+    const problem = wrongAnswer(status, headers);
+    if (problem === undefined) return;
+    response.destroy();
+    this.#connection.avoid(server, access.servers);
+    throw answerError(request, problem);
+  }
+
   async #refusal(
     request: ApiRequest,
     response: IncomingMessage,
@@ -157,21 +190,19 @@ export class ApiClient implements Disposable {
     const status = response.statusCode ?? 0;
     if (status === 401) this.#credentials.refused();
     const why = status === 401 ? expiredText(headers, new Date()) : undefined;
-    const retryAfter = Number(response.headers['retry-after']);
-    let text = '';
-    try {
-      response.setEncoding('utf8');
-      for await (const chunk of response) text += String(chunk);
-    } catch {
-      // The status says enough.
-    }
-    const { reason, message } = statusOf(text);
+    const { date, 'retry-after': retryAfter } = response.headers;
+    const { silenceMs, longestRetryAfterMs: longestMs } = this.#times;
+    const longest = Math.min(silenceMs, maxRefusalMs);
+    const bounds = { silenceMs: longest, totalMs: longest, maxBytes: maxRefusalBytes };
+    // The status alone says enough.
+    const body = await readBody(response, bounds).catch(() => Buffer.alloc(0));
+    const { reason, message } = statusMeta(body.toString('utf8'));
     return new ApiError({
       request: `${request.verb} ${request.resource}`,
       status,
       reason,
       message,
-      retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1_000 : undefined,
+      retryAfterMs: retryAfterMs(retryAfter, { date, longestMs }),
       why,
     });
   }
@@ -180,25 +211,6 @@ export class ApiClient implements Disposable {
     const key = `${verb} ${resource} ${code}`;
     const count = (this.#counts.get(key)?.count ?? 0) + 1;
     this.#counts.set(key, { verb, resource, code, count });
-  }
-
-  #connected(server: string): void {
-    this.#preferred = server;
-    const { failing, connectedSince, server: before } = this.#state;
-    if (failing === undefined && connectedSince !== undefined && before === server) return;
-    this.#state = { server, connectedSince: moment() };
-    this.#recovery.resolve();
-    this.#recovery = signalled();
-    this.onConnectionChange();
-  }
-
-  #disconnected(error: unknown): void {
-    const text = error instanceof Error ? error.message : String(error);
-    const { failing, server } = this.#state;
-    const tried = error instanceof ConnectionError ? error.server : server;
-    const isNews = failing === undefined || failing.text !== text;
-    this.#state = { server: tried, failing: { text, since: failing?.since ?? moment() } };
-    if (isNews) this.onConnectionChange();
   }
 }
 
@@ -211,49 +223,16 @@ function lastOf(failures: readonly ConnectionError[]): ConnectionError {
     : new ConnectionError(last.server, last.cause, failures.slice(0, -1));
 }
 
-function send(server: string, options: RequestOptions, call: ApiRequest): Promise<IncomingMessage> {
-  const isPlain = server.startsWith('http:');
-  return new Promise((resolve, reject) => {
-    const request = (isPlain ? httpRequest : httpsRequest)(`${server}${call.path}`, options);
-    const timeout = (ms: number): NodeJS.Timeout =>
-      setTimeout(() => request.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })), ms);
-    let timer = timeout(connectTimeoutMs);
-    request.on('socket', (socket) => {
-      const proceed = (): void => {
-        clearTimeout(timer);
-        timer = timeout(answerTimeoutMs);
-        socket.setKeepAlive(true, keepAliveMs);
-      };
-      if (socket.connecting) socket.once(isPlain ? 'connect' : 'secureConnect', proceed);
-      else proceed();
-    });
-    request.on('response', (response) => {
-      clearTimeout(timer);
-      resolve(response);
-    });
-    request.on('error', (error) => {
-      clearTimeout(timer);
-      // The server had closed the idle connection this instant: no sign of anything.
-      const isStale = request.reusedSocket && 'code' in error && error.code === 'ECONNRESET';
-      if (isStale && !call.signal.aborted) resolve(send(server, options, call));
-      else reject(new ConnectionError(server, error));
-    });
-    request.end(call.body);
-  });
+// Why an answer with a status of success cannot be one of an API server. One that does not say what it is may be.
+function wrongAnswer(status: number, headers: IncomingMessage['headers']): string | undefined {
+  const { 'content-type': type = 'application/json', 'content-encoding': encoding } = headers;
+  if (status > 202) return `status ${status} where an object was asked for`;
+  if (!/^application\/json\s*(;|$)/i.test(type)) return `${shownText(type, 60)} instead of JSON`;
+  if (encoding !== undefined && !/^identity$/i.test(encoding))
+    return `compressed (${shownText(encoding, 30)}), which nobody asked for`;
+  return undefined;
 }
 
-function statusOf(text: string): StatusMeta {
-  try {
-    return statusMeta(JSON.parse(text));
-  } catch {
-    return { message: text.slice(0, 200) };
-  }
-}
-
-function signalled(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
+function answerError({ verb, resource }: ApiRequest, problem: string): AnswerError {
+  return new AnswerError(`${verb} ${resource}: the answer is not an API server's: ${problem}`);
 }

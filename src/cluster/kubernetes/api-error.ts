@@ -1,4 +1,7 @@
 // What can go wrong between us and the API server, in one sentence each, with what to do where somebody can do something.
+// The server's own words are shown without credentials, on one line and cut.
+
+import { shownServer, shownText } from './shown.ts';
 
 /** The server answered, and the answer is no. */
 export class ApiError extends Error {
@@ -18,9 +21,9 @@ export class ApiError extends Error {
     readonly why?: string | undefined;
   }) {
     const { request, status, reason = '', message = '' } = answer;
-    const said = [reason, message].filter(Boolean).join(': ');
-    const hint = answer.why === undefined ? advice(status) : ` (${answer.why})`;
-    super(`${request}: ${status} ${said}${hint}`);
+    const said = shownText([reason, message].filter(Boolean).join(': '));
+    const hint = answer.why === undefined ? advice(status, message) : ` (${answer.why})`;
+    super(`${request}: ${status}${said && ` ${said}`}${hint}`);
     this.name = 'ApiError';
     this.status = status;
     this.reason = reason;
@@ -30,16 +33,27 @@ export class ApiError extends Error {
 
 /** No answer came: no connection, no trust, or silence. */
 export class ConnectionError extends Error {
-  /** The address that was tried last. */
+  /** The address that was tried last, without credentials. */
   readonly server: string;
 
   /** `before`: what became of the addresses that were tried first, all of which the sentence names. */
   constructor(server: string, cause: unknown, before: readonly ConnectionError[] = []) {
-    const texts = [...before.map(({ message }) => message), `${server}: ${connectionText(cause)}`];
+    const shown = shownServer(server);
+    const texts = [...before.map(({ message }) => message), `${shown}: ${connectionText(cause)}`];
     super(texts.join('; '), { cause });
     this.name = 'ConnectionError';
-    this.server = server;
+    this.server = shown;
   }
+
+  /** It may have been too much for the time there is. */
+  get isTimeout(): boolean {
+    return codeOf(this.cause) === 'ETIMEDOUT';
+  }
+}
+
+/** The server answered, with something that is no answer to what was asked: a page in HTML, half an object, another kind. */
+export class AnswerError extends Error {
+  override readonly name = 'AnswerError';
 }
 
 /** The version we know is too old (or, after a restore of etcd, too new) to go on from: everything must be listed. */
@@ -49,7 +63,13 @@ export function isExpired(error: unknown): boolean {
   return error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone' || isTooNew;
 }
 
-function advice(status: number): string {
+function advice(status: number, message: string): string {
+  const [, policy] = /ValidatingAdmissionPolicy '([^']{1,63})'/.exec(message) ?? [];
+  if (policy !== undefined) {
+    return ` (the admission policy ${shownText(policy)} refused it; apply the manifests of this version again; API servers before 1.32 need ownNodePolicy: false)`;
+  }
+  if (/admission webhook/.test(message)) return ' (an admission webhook of the cluster refused it)';
+  if (status >= 300 && status < 400) return ' (redirects are not followed)';
   if (status === 401) return ' (it does not know our credentials: are they of another cluster?)';
   if (status === 403) return " (the agent's ClusterRole lacks this; apply the manifests again)";
   return '';
@@ -57,7 +77,7 @@ function advice(status: number): string {
 
 function connectionText(cause: unknown): string {
   const code = codeOf(cause);
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = shownText(cause instanceof Error ? cause.message : String(cause));
   switch (code) {
     case 'CERT_HAS_EXPIRED':
       return "its certificate has expired: renew the API server's certificate, or set this node's clock";
@@ -81,7 +101,11 @@ function connectionText(cause: unknown): string {
     case 'EAI_AGAIN':
       return 'its name cannot be resolved: give an address in place of a name';
     case 'ETIMEDOUT':
-      return 'no answer in time';
+      return `no answer in time${message && ` (${message})`}`;
+    case 'ERR_INVALID_URL':
+      return 'is not the address of an API server (https://192.0.2.1:6443)';
+    case 'HPE_HEADER_OVERFLOW':
+      return 'the headers of its answer are longer than 16 KiB';
     case 'ECONNRESET':
     case 'EPIPE':
       return 'the connection broke';

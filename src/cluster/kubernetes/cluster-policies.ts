@@ -6,9 +6,10 @@ import { parseNamespace } from '../parse-node.ts';
 import type { SourceProblem } from '../state.ts';
 import type { ApiClient } from './api-client.ts';
 import { ObjectStore } from './object-store.ts';
-import { Reflector, type ReflectorState } from './reflector.ts';
+import { Reflector, type ReflectorOptions } from './reflector.ts';
+import type { ReflectorState } from './resource-state.ts';
 
-export interface ClusterPoliciesOptions {
+export interface ClusterPoliciesOptions extends Pick<ReflectorOptions, 'times' | 'bookmarking'> {
   readonly client: ApiClient;
   onChange(): void;
   /** How long it is waited before looking for the resource again. */
@@ -19,11 +20,13 @@ export class ClusterPolicies {
   readonly reflector: Reflector;
   readonly #store: ObjectStore<ObjectMeta>;
 
-  constructor({ client, onChange, lookAgainMs }: ClusterPoliciesOptions) {
+  constructor({ client, onChange, lookAgainMs, ...shared }: ClusterPoliciesOptions) {
     this.#store = new ObjectStore(readPolicy, onChange);
     this.reflector = new Reflector({
+      ...shared,
       client,
       resource: 'clusternetworkpolicies',
+      kind: 'ClusterNetworkPolicy',
       path: '/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies',
       selectors: {},
       store: this.#store,

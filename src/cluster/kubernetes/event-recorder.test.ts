@@ -39,8 +39,10 @@ const bodyOf = (request: ApiRequest | undefined): Record<string, unknown> =>
 
 test('an Event is on the object, in its namespace; a Node is found by its name', async () => {
   const { recorder, requests } = fake();
-  await recorder.warn(pod, { reason: 'InvalidAnnotation', message: 'x is not a quantity' });
-  await recorder.warn(node, { reason: 'AddressPoolExhausted', message: 'none is free' });
+  recorder.warn(pod, { reason: 'InvalidAnnotation', message: 'x is not a quantity' });
+  await recorder.sent();
+  recorder.warn(node, { reason: 'AddressPoolExhausted', message: 'none is free' });
+  await recorder.sent();
   assert.deepEqual(
     requests.map(({ method, path }) => `${method} ${path}`),
     ['POST /api/v1/namespaces/shop/events', 'POST /api/v1/namespaces/default/events'],
@@ -54,10 +56,12 @@ test('an Event is on the object, in its namespace; a Node is found by its name',
 test('what repeats is counted on the Event that is there, and seldom', async () => {
   const made = fake();
   const text = { reason: 'AddressPoolExhausted', message: 'none is free' };
-  for (let count = 0; count < 50; count++) await made.recorder.warn(node, text);
+  for (let count = 0; count < 50; count++) made.recorder.warn(node, text);
+  await made.recorder.sent();
   assert.equal(made.requests.length, 1);
   made.nowMs += 300_001;
-  await made.recorder.warn(node, text);
+  made.recorder.warn(node, text);
+  await made.recorder.sent();
   assert.equal(made.requests.length, 2);
   const { name } = bodyOf(made.requests[0])['metadata'] as { name: string };
   assert.equal(made.requests[1]?.path, `/api/v1/namespaces/default/events/${name}`);
@@ -69,7 +73,8 @@ test('however many different ones come, twenty are told at once and then one eac
   const flood = async (): Promise<void> => {
     for (let index = 0; index < 100; index++) {
       const subject = { ...pod, name: `web-${index}-${made.nowMs}` };
-      await made.recorder.warn(subject, { reason: 'InvalidAnnotation', message: 'x' });
+      made.recorder.warn(subject, { reason: 'InvalidAnnotation', message: 'x' });
+      await made.recorder.sent();
     }
   };
   await flood();
@@ -88,23 +93,28 @@ test('a wall clock that is set neither opens nor closes the gate', async (contex
   const text = { reason: 'AddressPoolExhausted', message: 'none is free' };
   for (let count = 0; count < 30; count++) {
     set(count % 2 === 0 ? 1 : -2);
-    await made.recorder.warn({ ...pod, name: `web-${count}` }, text);
+    made.recorder.warn({ ...pod, name: `web-${count}` }, text);
+    await made.recorder.sent();
   }
   assert.equal(made.requests.length, 20);
   made.nowMs += 300_001;
-  await made.recorder.warn({ ...pod, name: 'web-0' }, text);
+  made.recorder.warn({ ...pod, name: 'web-0' }, text);
+  await made.recorder.sent();
   assert.equal(made.requests.length, 21);
 });
 
 test('a refused Event is dropped, and one that has expired is made anew', async () => {
   const made = fake();
   const text = { reason: 'AddressPoolExhausted', message: 'none is free' };
-  await made.recorder.warn(node, text);
+  made.recorder.warn(node, text);
+  await made.recorder.sent();
   made.nowMs += 300_001;
   made.refusal = new ApiError({ request: 'patch events', status: 404 });
-  await made.recorder.warn(node, text);
+  made.recorder.warn(node, text);
+  await made.recorder.sent();
   made.refusal = undefined;
-  await made.recorder.warn(node, text);
+  made.recorder.warn(node, text);
+  await made.recorder.sent();
   assert.deepEqual(
     made.requests.map(({ method }) => method),
     ['POST', 'PATCH', 'POST'],

@@ -1,8 +1,12 @@
 // Events (core/v1) on the objects an operator looks at. What repeats is counted on the Event that is there, and however
 // much goes wrong, only so many requests are made: an Event is worth a hint, never a burden.
 
-import type { ApiClient } from './api-client.ts';
+import { backoffMs } from '../../base/backoff.ts';
+import type { ApiClient, ApiRequest } from './api-client.ts';
 import { ApiError } from './api-error.ts';
+import { pause } from './pause.ts';
+import { isTransient, type WriteTimes, writeTimes } from './retried-write.ts';
+import { shownText } from './shown.ts';
 
 export interface EventSubject {
   readonly apiVersion: 'v1';
@@ -26,14 +30,23 @@ export interface EventRecorderOptions {
   readonly signal: AbortSignal;
   /** ms, a clock that nobody sets; performance.now() unless given. */
   readonly now?: () => number;
+  readonly times?: WriteTimes;
 }
 
 interface Known {
-  /** Of the Event object; undefined while it is being created. */
-  name: string | undefined;
+  /** Of the Event object. */
+  readonly name: string;
+  isCreated: boolean;
   count: number;
   /** ms of `now`; when the API server was told last. */
   toldAt: number;
+}
+
+interface Message {
+  readonly subject: EventSubject;
+  readonly text: EventText;
+  readonly key: string;
+  readonly known: Known;
 }
 
 const burst = 20;
@@ -42,12 +55,20 @@ const refillMs = 10_000;
 /** How often the count of one Event is brought up to date at most. */
 const recountMs = 300_000;
 const keptEvents = 200;
+/** Messages that wait for the one before them. */
+const longestQueue = 20;
+const mostTries = 5;
+/** How long a refusal is shown after the last one. */
+const problemMs = 600_000;
 
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #now: () => number;
   /** In order of their last use. */
   readonly #known = new Map<string, Known>();
+  readonly #queue: Message[] = [];
+  #sending: Promise<void> | undefined;
+  #problem: { readonly text: string; readonly at: number } | undefined;
   #tokens = burst;
   #refilledAt: number;
 
@@ -57,31 +78,115 @@ export class EventRecorder {
     this.#refilledAt = this.#now();
   }
 
-  /** Resolves when the API server has it, or when it was left untold; never rejects. */
-  async warn(subject: EventSubject, text: EventText): Promise<void> {
+  /** Why Events are not taken. */
+  get problems(): readonly string[] {
+    const { text, at } = this.#problem ?? { text: '', at: -Infinity };
+    return this.#now() - at < problemMs ? [`Events not written: ${text}`] : [];
+  }
+
+  /** Resolves when everything has been sent or given up. */
+  async sent(): Promise<void> {
+    await this.#sending;
+  }
+
+  /** Returns immediately. False: there is no room for it now, and it is forgotten. */
+  warn(subject: EventSubject, text: EventText): boolean {
     const { kind, namespace = '', name, uid = '' } = subject;
     const key = JSON.stringify([kind, namespace, name, uid, text.reason, text.message]);
-    const known = this.#remember(key);
+    const known = this.#remember(key, name);
     known.count++;
-    if (known.toldAt > this.#now() - recountMs || !this.#takeToken()) return;
+    if (known.toldAt > this.#now() - recountMs) return true;
+    if (this.#queue.length >= longestQueue || !this.#takeToken()) return false;
     known.toldAt = this.#now();
-    try {
-      if (known.name === undefined) known.name = await this.#create(subject, text, known.count);
-      else await this.#recount(subject, known.name, known.count);
-    } catch (error) {
-      // Events expire after an hour; the next occurrence makes a new one.
-      if (error instanceof ApiError && error.status === 404) this.#known.delete(key);
+    this.#queue.push({ subject, text, key, known });
+    this.#sending ??= this.#send().finally(() => {
+      this.#sending = undefined;
+    });
+    return true;
+  }
+
+  // One after the other: a server that is slow is not asked more.
+  async #send(): Promise<void> {
+    const { signal } = this.#options;
+    for (;;) {
+      const message = this.#queue[0];
+      if (message === undefined || signal.aborted) return;
+      await this.#deliver(message);
+      this.#queue.shift();
     }
   }
 
-  async #create(subject: EventSubject, text: EventText, count: number): Promise<string> {
-    const { host, client, signal } = this.#options;
+  async #deliver(message: Message): Promise<void> {
+    const { client, signal, times = writeTimes } = this.#options;
+    const { firstMs, refusedMs } = times;
+    for (let attempt = 1; attempt <= mostTries && !signal.aborted; attempt++) {
+      try {
+        await client.json(this.#request(message));
+        message.known.isCreated = true;
+        this.#problem = undefined;
+        return;
+      } catch (error) {
+        if (this.#isOver(message, error)) return;
+        await pause(backoffMs(attempt, { firstMs, maxMs: refusedMs }), { signal });
+      }
+    }
+    this.#known.delete(message.key);
+  }
+
+  // Whether it is of no use to send the same again.
+  #isOver({ key, known }: Message, error: unknown): boolean {
+    const status = error instanceof ApiError ? error.status : undefined;
+    // An answer got lost: it is there.
+    if (status === 409 && !known.isCreated) known.isCreated = true;
+    // Events expire after an hour; the next occurrence makes a new one.
+    else if (status === 404) this.#known.delete(key);
+    else if (this.#options.signal.aborted || isTransient(error))
+      return this.#options.signal.aborted;
+    // A namespace on its way out takes no Events, which concerns nobody.
+    else if (!/being terminated/.test(String(error))) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.#problem = { text: shownText(text, 1_000), at: this.#now() };
+    }
+    return true;
+  }
+
+  #request({ subject, text, known }: Message): ApiRequest {
+    const { signal } = this.#options;
     // Where `kubectl describe node` looks for a node's.
     const namespace = subject.namespace ?? 'default';
-    const name = `${subject.name}.${Date.now().toString(16)}${Math.trunc(Math.random() * 65_536).toString(16)}`;
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
     const time = new Date().toISOString();
+    return known.isCreated
+      ? {
+          method: 'PATCH',
+          path: `${path}/${encodeURIComponent(known.name)}`,
+          verb: 'patch',
+          resource: 'events',
+          contentType: 'application/merge-patch+json',
+          body: JSON.stringify({ count: known.count, lastTimestamp: time }),
+          signal,
+        }
+      : {
+          method: 'POST',
+          path,
+          verb: 'create',
+          resource: 'events',
+          contentType: 'application/json',
+          body: JSON.stringify(this.#event({ subject, text, known, namespace, time })),
+          signal,
+        };
+  }
+
+  #event({
+    subject,
+    text,
+    known: { name, count },
+    namespace,
+    time,
+  }: Omit<Message, 'key'> & { readonly namespace: string; readonly time: string }): object {
+    const { host } = this.#options;
     const uid = subject.kind === 'Node' ? subject.name : subject.uid;
-    const body = JSON.stringify({
+    return {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { name, namespace },
@@ -95,34 +200,17 @@ export class EventRecorder {
       firstTimestamp: time,
       lastTimestamp: time,
       count,
-    });
-    await client.json({
-      method: 'POST',
-      path: `/api/v1/namespaces/${namespace}/events`,
-      verb: 'create',
-      resource: 'events',
-      contentType: 'application/json',
-      body,
-      signal,
-    });
-    return name;
+    };
   }
 
-  async #recount(subject: EventSubject, name: string, count: number): Promise<void> {
-    const lastTimestamp = new Date().toISOString();
-    await this.#options.client.json({
-      method: 'PATCH',
-      path: `/api/v1/namespaces/${subject.namespace ?? 'default'}/events/${name}`,
-      verb: 'patch',
-      resource: 'events',
-      contentType: 'application/merge-patch+json',
-      body: JSON.stringify({ count, lastTimestamp }),
-      signal: this.#options.signal,
-    });
-  }
-
-  #remember(key: string): Known {
-    const known = this.#known.get(key) ?? { name: undefined, count: 0, toldAt: -Infinity };
+  #remember(key: string, subject: string): Known {
+    const known = this.#known.get(key) ?? {
+      // Names have 253 characters at most.
+      name: `${subject.slice(0, 220)}.${Date.now().toString(16)}${Math.trunc(Math.random() * 65_536).toString(16)}`,
+      isCreated: false,
+      count: 0,
+      toldAt: -Infinity,
+    };
     this.#known.delete(key);
     this.#known.set(key, known);
     const [oldest] = this.#known.keys();

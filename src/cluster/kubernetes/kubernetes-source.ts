@@ -17,21 +17,29 @@ import type {
 import type { ClusterKind, ClusterObject } from '../parse-object.ts';
 import type { ClusterSource } from '../source.ts';
 import { type ClusterSnapshot, type ClusterState, emptyClusterState, keepState } from '../state.ts';
-import { ApiClient, type ConnectionState, type RequestCount } from './api-client.ts';
+import { ApiClient, type RequestCount } from './api-client.ts';
+import { type ApiTimes, apiTimes } from './api-times.ts';
 import { ClusterPolicies } from './cluster-policies.ts';
+import type { ConnectionState } from './connection.ts';
 import type { Credentials } from './credentials.ts';
 import { ObjectStore } from './object-store.ts';
 import { pause } from './pause.ts';
-import { Reflector, type ReflectorState } from './reflector.ts';
+import { Reflector } from './reflector.ts';
+import type { ReflectorState } from './resource-state.ts';
 import { readObject, resources } from './resources.ts';
-import { sourceProblems } from './source-problems.ts';
+import { nextUnheard, sourceProblems } from './source-problems.ts';
 
 export interface KubernetesSourceOptions {
   readonly credentials: Credentials;
+  /** The name of this node: a list of nodes without it is doubted. */
+  readonly node?: string | undefined;
+  /** False: of pods, only those of this node are read. Default true. */
+  readonly remotePods?: boolean | undefined;
   /** Least time between two snapshots, so that a hundred changes a second cost as much as twenty. Default 50 ms. */
   readonly snapshotPeriodMs?: number | undefined;
   /** How often a resource that the cluster need not have is looked for. Default 10 minutes. */
   readonly lookAgainMs?: number | undefined;
+  readonly times?: ApiTimes | undefined;
 }
 
 type Stores = ReadonlyMap<ClusterKind, ObjectStore<ClusterObject['object']>>;
@@ -48,19 +56,18 @@ const burstMs = 5;
 
 export class KubernetesSource implements ClusterSource {
   readonly client: ApiClient;
+  readonly #options: KubernetesSourceOptions;
   readonly #snapshotPeriodMs: number;
-  readonly #lookAgainMs: number;
+  readonly #times: ApiTimes;
   #reflectors: readonly Reflector[] = [];
   #policies: ClusterPolicies | undefined;
   #wake: () => void = () => undefined;
 
-  constructor({
-    credentials,
-    snapshotPeriodMs = 50,
-    lookAgainMs = 600_000,
-  }: KubernetesSourceOptions) {
-    this.#lookAgainMs = lookAgainMs;
-    this.client = new ApiClient(credentials, { onConnectionChange: () => this.#wake() });
+  constructor(options: KubernetesSourceOptions) {
+    const { credentials, snapshotPeriodMs = 50, times = apiTimes } = options;
+    this.#options = options;
+    this.#times = times;
+    this.client = new ApiClient(credentials, { onConnectionChange: () => this.#wake(), times });
     this.#snapshotPeriodMs = snapshotPeriodMs;
   }
 
@@ -105,20 +112,18 @@ export class KubernetesSource implements ClusterSource {
   #makeStores(): Stores {
     const onChange = (): void => this.#wake();
     const { client } = this;
-    this.#policies = new ClusterPolicies({ client, onChange, lookAgainMs: this.#lookAgainMs });
+    const { node, remotePods = true, lookAgainMs = 600_000 } = this.#options;
+    const shared = { client, onChange, times: this.#times, bookmarking: new Set<string>() };
+    this.#policies = new ClusterPolicies({ ...shared, lookAgainMs });
     const stores = new Map<ClusterKind, ObjectStore<ClusterObject['object']>>();
-    this.#reflectors = resources.map(({ kind, name, path, selectors }) => {
-      const store = new ObjectStore((key, raw) => readObject(kind, key, raw), onChange);
-      stores.set(kind, store);
-      return new Reflector({
-        client,
-        resource: name,
-        path,
-        selectors,
-        store,
-        onChange,
-      });
-    });
+    this.#reflectors = resources({ podsOf: remotePods ? undefined : node }).map(
+      ({ kind, name, path, selectors }) => {
+        const store = new ObjectStore((key, raw) => readObject(kind, key, raw), onChange);
+        stores.set(kind, store);
+        const expected = kind === 'Node' ? node : undefined;
+        return new Reflector({ ...shared, kind, resource: name, path, selectors, store, expected });
+      },
+    );
     return stores;
   }
 
@@ -132,11 +137,20 @@ export class KubernetesSource implements ClusterSource {
         yield next;
       }
       const began = performance.now();
+      const unheard = this.#unheardTimer();
       await changed;
+      clearTimeout(unheard);
       const leftMs = this.#snapshotPeriodMs - (performance.now() - began);
       await pause(Math.max(burstMs, leftMs), { signal });
       changed = this.#nextChange(signal);
     }
+  }
+
+  // Silence is no change that anyone tells.
+  #unheardTimer(): NodeJS.Timeout | undefined {
+    const at = nextUnheard(this.state.resources, this.#times.unheardMs);
+    if (at === undefined) return undefined;
+    return setTimeout(() => this.#wake(), at - performance.now() + 1).unref();
   }
 
   #nextChange(signal: AbortSignal): Promise<void> {
@@ -156,7 +170,8 @@ export class KubernetesSource implements ClusterSource {
     // Half a cluster is of no use to anyone, and showing it page by page would cost as much as reading it.
     const state = complete ? stateOf(stores, before) : before;
     const told = [...stores.values(), ...(this.#policies === undefined ? [] : [this.#policies])];
-    const problems = sourceProblems({ ...this.state, complete, stores: told });
+    const { unheardMs } = this.#times;
+    const problems = sourceProblems({ ...this.state, complete, stores: told, unheardMs });
     const isSame =
       previous !== undefined &&
       state === previous.state &&

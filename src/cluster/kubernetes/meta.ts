@@ -1,25 +1,7 @@
-// The few fields that lists, objects and refusals share. All throw ZodError for what is nothing of the kind.
+// The few fields that lists, objects and refusals share. Throws AnswerError for what is nothing of the kind.
 
-import { z } from 'zod';
-
-const list = z.object({
-  metadata: z.object({ resourceVersion: z.string(), continue: z.string().optional() }),
-  items: z.array(z.unknown()).nullish(),
-});
-
-const object = z.object({
-  metadata: z.object({
-    name: z.string().default(''),
-    namespace: z.string().optional(),
-    resourceVersion: z.string().optional(),
-  }),
-});
-
-const status: z.ZodType<StatusMeta> = z.object({
-  code: z.number().optional(),
-  reason: z.string().optional(),
-  message: z.string().optional(),
-});
+import { AnswerError } from './api-error.ts';
+import { shownText } from './shown.ts';
 
 export interface ListPage {
   readonly items: readonly unknown[];
@@ -41,17 +23,101 @@ export interface StatusMeta {
   readonly message?: string | undefined;
 }
 
-export function listPage(raw: unknown): ListPage {
-  const { metadata, items } = list.parse(raw);
-  const { resourceVersion, continue: next } = metadata;
-  return { items: items ?? [], resourceVersion, next: next || undefined };
+// Names have 253 characters at most, tokens carry one.
+const longestText = 4_096;
+
+/** Never shows what was sent: it may be anything. */
+export function parsedJson(bytes: Uint8Array): unknown {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new AnswerError('it is not UTF-8');
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    const begin = text.trim() === '' ? 'it is empty' : `it begins ${shownText(text, 40)}`;
+    throw new AnswerError(`it is not JSON, or not all of it (${bytes.length} bytes; ${begin})`);
+  }
 }
 
-export function metaOf(raw: unknown): ObjectMeta {
-  const { name, namespace, resourceVersion } = object.parse(raw).metadata;
-  return { key: namespace ? `${namespace}/${name}` : name, resourceVersion };
+/** `kind`: of the objects; a list that says its kind must be one of them. */
+export function listPage(raw: unknown, kind: string): ListPage {
+  const list = recordOf(raw, 'the list');
+  requireKind(list['kind'], `${kind}List`);
+  const metadata = recordOf(list['metadata'], 'metadata');
+  const resourceVersion = versionOf(metadata['resourceVersion']);
+  // From version 0 a server would tell what it has in memory, however old.
+  if (resourceVersion === undefined)
+    throw new AnswerError('metadata.resourceVersion is no version');
+  const items = list['items'] ?? [];
+  if (!Array.isArray(items)) throw new AnswerError('items is not a list');
+  return {
+    items: items as readonly unknown[],
+    resourceVersion,
+    next: textOf(metadata['continue'], 'metadata.continue') || undefined,
+  };
 }
 
+/** `kind`: what it must be, if it says what it is. */
+export function metaOf(raw: unknown, kind: string): ObjectMeta {
+  const object = recordOf(raw, 'an object');
+  requireKind(object['kind'], kind);
+  const metadata = recordOf(object['metadata'], 'metadata of an object');
+  const name = textOf(metadata['name'], 'metadata.name') ?? '';
+  const namespace = textOf(metadata['namespace'], 'metadata.namespace');
+  return {
+    key: namespace ? `${namespace}/${name}` : name,
+    resourceVersion: versionOf(metadata['resourceVersion']),
+  };
+}
+
+/** Of whatever was sent: the texts of a Status, or the beginning of the text. */
 export function statusMeta(raw: unknown): StatusMeta {
-  return status.parse(raw);
+  const value = typeof raw === 'string' ? jsonOr(raw) : raw;
+  if (typeof value === 'string') return { message: value.slice(0, 200) };
+  if (typeof value !== 'object' || value === null) return {};
+  const { code, reason, message } = value as Readonly<Record<string, unknown>>;
+  return {
+    code: Number.isInteger(code) ? (code as number) : undefined,
+    reason: typeof reason === 'string' ? reason.slice(0, 64) : undefined,
+    message: typeof message === 'string' ? message.slice(0, longestText) : undefined,
+  };
+}
+
+/** Whether version `left` is older than `right`; false where one of them cannot be compared. */
+export function isOlder(left: string | undefined, right: string | undefined): boolean {
+  const isNumber = (text: string | undefined): text is string => /^\d{1,19}$/.test(text ?? '');
+  return isNumber(left) && isNumber(right) && BigInt(left) < BigInt(right);
+}
+
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function recordOf(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Readonly<Record<string, unknown>>;
+  throw new AnswerError(`${what} is not a map`);
+}
+
+function requireKind(said: unknown, kind: string): void {
+  if (said === undefined || said === kind) return;
+  throw new AnswerError(`kind is ${shownText(JSON.stringify(said), 60)} instead of ${kind}`);
+}
+
+function textOf(value: unknown, field: string): string | undefined {
+  if (value === undefined || (typeof value === 'string' && value.length <= longestText))
+    return value;
+  throw new AnswerError(`${field} is not a text of at most ${longestText} characters`);
+}
+
+function versionOf(value: unknown): string | undefined {
+  const isVersion = typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value) && value !== '0';
+  return isVersion ? value : undefined;
 }

@@ -10,7 +10,7 @@ export class ObjectStore<T extends object> {
   readonly #read: (key: string, raw: unknown) => T;
   readonly #onChange: () => void;
   readonly #objects = new SnapshotMap<T>();
-  #problems = new Map<string, SourceProblem>();
+  readonly #problems = new Map<string, SourceProblem>();
   /** Objects that never were without a flaw: the usable rest of each is kept. */
   readonly #flawed = new Set<string>();
 
@@ -25,6 +25,11 @@ export class ObjectStore<T extends object> {
     return this.#objects.snapshot();
   }
 
+  /** Whether the API server has told of it, usable or not. */
+  has(key: string): boolean {
+    return this.#objects.get(key) !== undefined || this.#problems.has(key);
+  }
+
   get size(): number {
     return this.#objects.size;
   }
@@ -34,15 +39,7 @@ export class ObjectStore<T extends object> {
   }
 
   set(key: string, raw: unknown): void {
-    const problem = this.#problems.get(key);
-    const before = this.#objects.get(key);
-    const object = this.#parse(key, raw);
-    if (object !== undefined && object !== before) {
-      this.#objects.set(key, object);
-      this.#onChange();
-    } else if (this.#problems.get(key)?.text !== problem?.text) {
-      this.#onChange();
-    }
+    this.#take(key, this.#parse(key, raw));
   }
 
   delete(key: string): void {
@@ -51,30 +48,46 @@ export class ObjectStore<T extends object> {
     if (this.#objects.delete(key) || hadProblem) this.#onChange();
   }
 
-  /** Takes a full list, page by page; nothing is removed before `commit`. */
+  /** Takes a full list, page by page; nothing of it shows before `commit` or `commitAdditions`. */
   replace(): StoreReplacement {
-    const seen = new Set<string>();
+    const taken = new Map<string, Read<T>>();
+    const show = (): void => {
+      for (const [key, read] of taken) this.#take(key, read);
+    };
     return {
       set: (key, raw) => {
-        seen.add(key);
-        this.set(key, raw);
+        taken.set(key, this.#parse(key, raw));
       },
+      has: (key) => taken.has(key),
+      get size() {
+        return taken.size;
+      },
+      commitAdditions: show,
       commit: () => {
+        show();
         for (const key of [...this.view().keys(), ...this.#problems.keys()]) {
-          if (!seen.has(key)) this.delete(key);
+          if (!taken.has(key)) this.delete(key);
         }
       },
     };
   }
 
-  // Undefined: nothing good is known of it.
-  #parse(key: string, raw: unknown): T | undefined {
+  #take(key: string, { object, problem, isFlawed = false }: Read<T>): void {
+    const hadProblem = this.#problems.get(key)?.text;
+    if (problem === undefined) this.#problems.delete(key);
+    else this.#problems.set(key, problem);
+    if (isFlawed) this.#flawed.add(key);
+    else if (problem === undefined) this.#flawed.delete(key);
+    const isNew = object !== undefined && object !== this.#objects.get(key);
+    if (isNew) this.#objects.set(key, object);
+    if (isNew || problem?.text !== hadProblem) this.#onChange();
+  }
+
+  // Without an object nothing good is known of it.
+  #parse(key: string, raw: unknown): Read<T> {
     const before = this.#objects.get(key);
     try {
-      const object = this.#read(key, raw);
-      this.#problems.delete(key);
-      this.#flawed.delete(key);
-      return keptReference(before, object);
+      return { object: keptReference(before, this.#read(key, raw)) };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       const flawed = before === undefined || this.#flawed.has(key) ? restOf<T>(error) : undefined;
@@ -84,10 +97,10 @@ export class ObjectStore<T extends object> {
           : before === undefined
             ? 'this object is left out; everything else was applied'
             : 'the last good version of this object stays in force';
-      this.#problems.set(key, { text: error.message, consequence });
-      if (flawed === undefined) return before;
-      this.#flawed.add(key);
-      return keptReference(before, flawed);
+      const problem = { text: error.message, consequence };
+      return flawed === undefined
+        ? { object: before, problem }
+        : { object: keptReference(before, flawed), problem, isFlawed: true };
     }
   }
 }
@@ -101,7 +114,18 @@ function restOf<T extends object>(error: InputError): T | undefined {
   return error instanceof FlawedNodeError ? (error.rest as object as T) : undefined;
 }
 
+interface Read<T> {
+  readonly object?: T | undefined;
+  readonly problem?: SourceProblem | undefined;
+  readonly isFlawed?: boolean;
+}
+
 export interface StoreReplacement {
   set(key: string, raw: unknown): void;
+  has(key: string): boolean;
+  /** Objects of the list so far, also those that cannot be used. */
+  readonly size: number;
+  /** Shows what is new and changed, and removes nothing. */
+  commitAdditions(): void;
   commit(): void;
 }

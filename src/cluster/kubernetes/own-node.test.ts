@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { ClusterNode } from '../objects.ts';
 import type { ApiRequest } from './api-client.ts';
+import { ApiError } from './api-error.ts';
 import { OwnNode } from './own-node.ts';
 
 const facts = { 'node.heddle.dev/mode': 'vxlan' };
@@ -23,21 +24,47 @@ const tainted: ClusterNode = {
   ],
 };
 
-function ownNode(): { readonly own: OwnNode; readonly requests: ApiRequest[] } {
+interface Scene {
+  readonly own: OwnNode;
+  readonly requests: ApiRequest[];
+  answer: () => Error | undefined;
+  /** Resolves when as many requests have come. */
+  until(count: number): Promise<void>;
+}
+
+// Waits of no length: how long they are is the subject of retried-write.test.ts.
+const times = { firstMs: 1, transientMs: 1, refusedMs: 1 };
+
+function ownNode(context: TestContext): Scene {
   const requests: ApiRequest[] = [];
+  const stop = new AbortController();
+  context.after(() => stop.abort());
+  let wake = (): void => undefined;
+  const scene: Pick<Scene, 'answer'> = { answer: () => undefined };
   const client = {
+    recovered: new Promise<void>(() => undefined),
     async json(request: ApiRequest) {
       requests.push(request);
+      wake();
+      const error = scene.answer();
+      if (error !== undefined) throw error;
       return {};
     },
   };
-  const { signal } = new AbortController();
-  return { own: new OwnNode({ client, facts, startupTaint, signal }), requests };
+  const own = new OwnNode({ client, facts, startupTaint, signal: stop.signal, times });
+  const until = async (count: number): Promise<void> => {
+    while (requests.length < count)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+  };
+  return Object.assign(scene, { own, requests, until });
 }
 
-test('facts are written when they differ, by server-side apply, and never for another Node of the name', async () => {
-  const { own, requests } = ownNode();
-  await own.settle(node, { isReady: false });
+test('facts are written when they differ, by server-side apply, and never for another Node of the name', async (context) => {
+  const { own, requests, until } = ownNode(context);
+  own.settle(node, { isReady: false });
+  await until(1);
   const [request] = requests;
   assert.equal(request?.path, '/api/v1/nodes/node-1?fieldManager=heddle&force=true');
   assert.equal(request?.contentType, 'application/apply-patch+yaml');
@@ -48,25 +75,54 @@ test('facts are written when they differ, by server-side apply, and never for an
   });
 });
 
-test('nothing is written to a Node that says all already', async () => {
-  const { own, requests } = ownNode();
-  await own.settle({ ...node, annotations: { ...facts, other: 'x' } }, { isReady: true });
+test('nothing is written to a Node that says all already', (context) => {
+  const { own, requests } = ownNode(context);
+  own.settle({ ...node, annotations: { ...facts, other: 'x' } }, { isReady: true });
   assert.deepEqual(requests, []);
 });
 
-test('the start-up taint goes when the agent is ready, and no other does', async () => {
-  const { own, requests } = ownNode();
-  await own.settle(tainted, { isReady: false });
+test('the start-up taint goes when the agent is ready, and no other does', async (context) => {
+  const { own, requests, until } = ownNode(context);
+  own.settle(tainted, { isReady: false });
   assert.equal(requests.length, 0);
-  await own.settle(tainted, { isReady: true });
+  own.settle(tainted, { isReady: true });
+  await until(1);
   assert.deepEqual(JSON.parse(requests[0]?.body ?? ''), [
     { op: 'test', path: '/spec/taints/1/key', value: startupTaint },
     { op: 'remove', path: '/spec/taints/1' },
   ]);
 });
 
-test('one write at a time', async () => {
-  const { own, requests } = ownNode();
-  await Promise.all([own.settle(node, { isReady: true }), own.settle(node, { isReady: true })]);
-  assert.equal(requests.length, 1);
+test('a refusal of the annotations keeps neither the taint nor later attempts back, and is told until it is over', async (context) => {
+  const scene = ownNode(context);
+  const message = "ValidatingAdmissionPolicy 'heddle-own-node' with binding 'x' denied request: no";
+  const refusal = new ApiError({
+    request: 'patch nodes',
+    status: 403,
+    reason: 'Forbidden',
+    message,
+  });
+  scene.answer = () =>
+    scene.requests.at(-1)?.contentType?.includes('apply') ? refusal : undefined;
+  const both = { ...tainted, annotations: {} };
+  scene.own.settle(both, { isReady: true });
+  await scene.until(4);
+  const types = new Set(scene.requests.map(({ contentType }) => contentType));
+  assert.equal(types.size, 2);
+  assert.equal(scene.own.problems.length, 1);
+  assert.match(
+    scene.own.problems[0] ?? '',
+    /^own Node not annotated: patch nodes: 403 Forbidden: .*apply the manifests of this version again/,
+  );
+  scene.own.settle({ ...node, annotations: facts }, { isReady: true });
+  assert.deepEqual(scene.own.problems, []);
+});
+
+test('a Node that is gone is not written to', async (context) => {
+  const { own, requests, until } = ownNode(context);
+  own.settle(node, { isReady: false });
+  await until(1);
+  own.settle(undefined, { isReady: false });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.ok(requests.length <= 2);
 });

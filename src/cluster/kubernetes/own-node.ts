@@ -3,45 +3,52 @@
 
 import type { ClusterNode } from '../objects.ts';
 import type { ApiClient } from './api-client.ts';
+import { RetriedWrite, type RetriedWriteOptions, type Write } from './retried-write.ts';
 
-export interface OwnNodeOptions {
-  readonly client: Pick<ApiClient, 'json'>;
+export interface OwnNodeOptions extends Pick<RetriedWriteOptions, 'signal' | 'times' | 'random'> {
+  readonly client: Pick<ApiClient, 'json' | 'recovered'>;
   /** Annotations as they should be; see model/peer-facts.ts. */
   readonly facts: Readonly<Record<string, string>>;
   /** The key of the taint to remove; undefined: taints are left alone. */
   readonly startupTaint?: string | undefined;
-  readonly signal: AbortSignal;
 }
 
 export class OwnNode {
   readonly #options: OwnNodeOptions;
-  #writing: Promise<void> | undefined;
+  // Each for itself: what keeps one from being written need not keep the other.
+  readonly #annotations: RetriedWrite;
+  readonly #taint: RetriedWrite;
 
   constructor(options: OwnNodeOptions) {
     this.#options = options;
+    const { client } = options;
+    const shared = { ...options, recovered: () => client.recovered };
+    this.#annotations = new RetriedWrite(shared);
+    this.#taint = new RetriedWrite(shared);
   }
 
-  /** To be called with what the cluster last said of this node; one write at a time. Rejects as `ApiClient.json` does. */
-  settle(node: ClusterNode, { isReady }: { readonly isReady: boolean }): Promise<void> {
-    this.#writing ??= this.#settle(node, isReady).finally(() => {
-      this.#writing = undefined;
-    });
-    return this.#writing;
+  /** What cannot be written, and why. */
+  get problems(): readonly string[] {
+    const annotations = this.#annotations.problem;
+    const taint = this.#taint.problem;
+    return [
+      ...(annotations === undefined ? [] : [`own Node not annotated: ${annotations}`]),
+      ...(taint === undefined ? [] : [`start-up taint not removed: ${taint}`]),
+    ];
   }
 
-  async #settle(node: ClusterNode, isReady: boolean): Promise<void> {
-    const { facts, startupTaint } = this.#options;
-    const isKnown = Object.entries(facts).every(([key, value]) => node.annotations[key] === value);
-    if (!isKnown) await this.#annotate(node);
-    if (!isReady || startupTaint === undefined) return;
-    const index = node.taints?.findIndex(({ key }) => key === startupTaint) ?? -1;
-    if (index >= 0) await this.#removeTaint(node.name, index, startupTaint);
+  /** To be called with what the cluster last said of this node; undefined: it has no such Node. */
+  settle(node: ClusterNode | undefined, { isReady }: { readonly isReady: boolean }): void {
+    this.#annotations.want(node && this.#annotate(node));
+    this.#taint.want(node && isReady ? this.#removeTaint(node) : undefined);
   }
 
   // The uid keeps the API server from making a Node out of annotations where the real one was just deleted.
-  #annotate({ name, uid }: ClusterNode): Promise<unknown> {
+  #annotate(node: ClusterNode): Write | undefined {
     const { facts } = this.#options;
-    return this.#patch(name, 'application/apply-patch+yaml', '?fieldManager=heddle&force=true', {
+    const { name, uid, annotations } = node;
+    if (Object.entries(facts).every(([key, value]) => annotations[key] === value)) return undefined;
+    return this.#patch(node, 'application/apply-patch+yaml', '?fieldManager=heddle&force=true', {
       apiVersion: 'v1',
       kind: 'Node',
       metadata: { name, ...(uid === undefined ? {} : { uid }), annotations: facts },
@@ -49,24 +56,33 @@ export class OwnNode {
   }
 
   // Taints are one list to the API server: the test keeps us from removing another's where the list has moved.
-  #removeTaint(name: string, index: number, key: string): Promise<unknown> {
+  #removeTaint(node: ClusterNode): Write | undefined {
+    const { startupTaint } = this.#options;
+    const index = node.taints?.findIndex(({ key }) => key === startupTaint) ?? -1;
+    if (startupTaint === undefined || index < 0) return undefined;
     const path = `/spec/taints/${index}`;
-    return this.#patch(name, 'application/json-patch+json', '?fieldManager=heddle', [
-      { op: 'test', path: `${path}/key`, value: key },
+    return this.#patch(node, 'application/json-patch+json', '?fieldManager=heddle', [
+      { op: 'test', path: `${path}/key`, value: startupTaint },
       { op: 'remove', path },
     ]);
   }
 
-  #patch(name: string, contentType: string, query: string, body: unknown): Promise<unknown> {
-    const { client, signal } = this.#options;
-    return client.json({
-      method: 'PATCH',
-      path: `/api/v1/nodes/${name}${query}`,
-      verb: 'patch',
-      resource: 'nodes',
-      contentType,
-      body: JSON.stringify(body),
-      signal,
-    });
+  #patch({ name, uid }: ClusterNode, contentType: string, query: string, content: unknown): Write {
+    const { client } = this.#options;
+    const body = JSON.stringify(content);
+    const path = `/api/v1/nodes/${encodeURIComponent(name)}${query}`;
+    return {
+      key: `${uid} ${contentType}`,
+      send: (signal) =>
+        client.json({
+          method: 'PATCH',
+          path,
+          verb: 'patch',
+          resource: 'nodes',
+          contentType,
+          body,
+          signal,
+        }),
+    };
   }
 }

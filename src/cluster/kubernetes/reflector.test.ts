@@ -11,6 +11,7 @@ import {
   scriptedServer,
 } from '../../../test/support/api-protocol.ts';
 import { ApiClient } from './api-client.ts';
+import { apiTimes } from './api-times.ts';
 import { KubeConfigCredentials } from './credentials.ts';
 import { ObjectStore } from './object-store.ts';
 import { Reflector } from './reflector.ts';
@@ -42,12 +43,13 @@ async function reflect(context: TestContext, answer: Answer): Promise<Running> {
   const reflector = new Reflector({
     client,
     resource: 'namespaces',
+    kind: 'Namespace',
     path: '/api/v1/namespaces',
     selectors: { labelSelector: '!hidden' },
     store,
     onChange,
     random: () => 0,
-    backoff: { firstMs: 20, maxMs: 40 },
+    times: { ...apiTimes, backoff: { firstMs: 20, maxMs: 40 } },
   });
   const running = reflector.run(stop.signal);
   context.after(async () => {

@@ -1,164 +1,242 @@
 // Keeps one resource as the API server has it: list everything, watch from there, and go on from the last version known
-// after whatever ends the watch. Only when the server has forgotten that version is everything listed again.
+// after whatever ends the watch. Everything is listed again when the server has forgotten that version, and when watches
+// bring nothing: they end at once, or are silent.
 
-import { setImmediate } from 'node:timers/promises';
-import { type BackoffOptions, backoffMs } from '../../base/backoff.ts';
-import { type Moment, moment } from '../../base/moment.ts';
+import { backoffMs } from '../../base/backoff.ts';
 import type { ApiClient } from './api-client.ts';
-import { ApiError, ConnectionError, isExpired } from './api-error.ts';
-import { type ListPage, listPage, metaOf, statusMeta } from './meta.ts';
+import { AnswerError, ApiError, ConnectionError, isExpired } from './api-error.ts';
+import { type ApiTimes, apiTimes } from './api-times.ts';
+import { FullList, mostObjects } from './full-list.ts';
+import { listDoubt } from './list-doubt.ts';
+import { isOlder, metaOf, statusMeta } from './meta.ts';
 import type { ObjectStore } from './object-store.ts';
+import { ObjectVersions } from './object-versions.ts';
 import { pause } from './pause.ts';
+import { type ReflectorState, ResourceState } from './resource-state.ts';
+import { shownText } from './shown.ts';
+import { WatchPatience } from './watch-patience.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
 
 export interface ReflectorOptions {
   readonly client: Pick<ApiClient, 'json' | 'open' | 'recovered'>;
   /** As in a ClusterRole: `pods`. */
   readonly resource: string;
+  /** Of its objects: `Pod`. */
+  readonly kind: string;
   readonly path: string;
   readonly selectors: Readonly<Record<string, string>>;
-  readonly store: Pick<ObjectStore<object>, 'set' | 'delete' | 'replace' | 'size'>;
+  readonly store: Pick<ObjectStore<object>, 'set' | 'delete' | 'has' | 'replace' | 'size'>;
+  /** The name of an object that a list must have to be believed at once: our own Node. */
+  readonly expected?: string | undefined;
   /** For a resource that the cluster need not have: how long to wait before looking for it again. */
   readonly absentRetryMs?: number | undefined;
   /** Told when the first list is in, when it begins to fail and when it is well again. */
   onChange(): void;
+  /** Addresses of servers that are known to send bookmarks; added to. */
+  readonly bookmarking?: Set<string>;
   readonly random?: () => number;
-  readonly backoff?: BackoffOptions;
+  readonly times?: ApiTimes;
 }
 
-export interface ReflectorState {
-  readonly resource: string;
-  readonly objects: number;
-  /** When the last full list was in. */
-  readonly listedAt?: Moment | undefined;
-  /** When the watch last said anything, be it that nothing changed. */
-  readonly watchedAt?: Moment | undefined;
-  /** Watches begun after the first, and full lists after the first. */
-  readonly watchRestarts: number;
-  readonly relists: number;
-  readonly failing?: { readonly text: string; readonly since: Moment } | undefined;
-}
-
-// A page is in memory as bytes, as text and as objects at once: of pods it is 1 MB of each.
-const pageSize = 250;
-const defaultBackoff: BackoffOptions = { firstMs: 500, maxMs: 15_000 };
-// A watch that lived this long was well: what comes next is no repeated failure.
-const settledMs = 5_000;
+/** So often a doubtful list must be repeated before it is believed. */
+const confirmations = 2;
+/** After so many watches that brought nothing, everything is listed. A silent one counts for two. */
+const mostFruitless = 3;
 
 export class Reflector {
   readonly #options: ReflectorOptions;
+  readonly #times: ApiTimes;
   readonly #random: () => number;
+  readonly #list: FullList;
+  readonly #status: ResourceState;
+  readonly #versions = new ObjectVersions();
   /** Where to watch from; undefined: list first. */
   #version: string | undefined;
+  /** The newest version that the server ever told. */
+  #newest: string | undefined;
   #attempt = 0;
-  #watches = 0;
-  #lists = 0;
-  #state: Pick<ReflectorState, 'listedAt' | 'watchedAt' | 'failing'> = {};
+  #fruitless = 0;
+  #doubts = 0;
+  #recheckUntil = 0;
 
   constructor(options: ReflectorOptions) {
+    const { client, resource, kind, store, random = Math.random, times = apiTimes } = options;
     this.#options = options;
-    this.#random = options.random ?? Math.random;
+    this.#times = times;
+    this.#random = random;
+    this.#list = new FullList({ client, resource, kind, path: (query) => this.#path(query) });
+    this.#status = new ResourceState(resource, store, () => options.onChange());
   }
 
   get state(): ReflectorState {
-    const { resource, store } = this.#options;
-    return {
-      ...this.#state,
-      resource,
-      objects: store.size,
-      watchRestarts: Math.max(0, this.#watches - 1),
-      relists: Math.max(0, this.#lists - 1),
-    };
+    return this.#status.state;
   }
 
   /** True once everything has been listed. */
   get isSynced(): boolean {
-    return this.#state.listedAt !== undefined;
+    return this.#status.isSynced;
   }
 
   /** Until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      const part = this.#version === undefined ? 'list' : 'watch';
       try {
-        this.#version ??= await this.#list(signal);
-        await this.#watch(this.#version, signal);
+        if (this.#version === undefined) await this.#readList(signal);
+        else await this.#watch(this.#version, signal);
       } catch (error) {
         if (signal.aborted) return;
         if (isExpired(error)) this.#version = undefined;
-        if (!(await this.#waitWhileAbsent(error, signal))) await this.#backOff(error, signal);
+        if (!(await this.#waitWhileAbsent(error, signal))) await this.#backOff(error, part, signal);
       }
+      if (this.#fruitless >= mostFruitless) this.#listAgain();
     }
   }
 
-  async #list(signal: AbortSignal): Promise<string> {
-    const replacement = this.#options.store.replace();
-    let page = await this.#page(signal);
-    for (;;) {
-      const { items, next, resourceVersion } = page;
-      // The server makes the next page while this one is taken in: half of the time that a large list takes.
-      const following = next === undefined ? undefined : this.#page(signal, next);
-      // What is wrong with it is met where it is waited for.
-      following?.catch(() => undefined);
-      await setImmediate();
-      for (const item of items) replacement.set(metaOf(item).key, item);
-      if (following === undefined) {
-        replacement.commit();
-        this.#listed();
-        return resourceVersion;
-      }
-      page = await following;
+  async #readList(signal: AbortSignal): Promise<void> {
+    const { store, resource, expected } = this.#options;
+    const replacement = store.replace();
+    this.#status.listing(replacement);
+    const version = await this.#list.read(replacement, signal);
+    const isOld = isOlder(version, this.#newest);
+    const isMissing = expected !== undefined && !replacement.has(expected);
+    const wasThere = expected !== undefined && (store.has(expected) || !this.isSynced);
+    const missing = isMissing && wasThere ? expected : undefined;
+    const doubt = listDoubt({ before: store.size, now: replacement.size, isOlder: isOld, missing });
+    if (doubt !== undefined && this.#doubts++ < confirmations) {
+      if (!isOld) replacement.commitAdditions();
+      this.#status.failed('doubt', `${resource}: ${doubt}; it is asked for again`);
+      const { doubtMs } = this.#times;
+      return pause(doubtMs * this.#doubts * (1 + 0.2 * this.#random()), { signal });
     }
-  }
-
-  async #page(signal: AbortSignal, next?: string): Promise<ListPage> {
-    const { client, resource } = this.#options;
-    const path = this.#path({ limit: String(pageSize), ...(next && { continue: next }) });
-    return listPage(await client.json({ path, verb: 'list', resource, signal }));
+    // A server that was wrong thrice may be right later, and no watch would tell.
+    if (doubt !== undefined) this.#recheckUntil = performance.now() + this.#times.recheckedMs;
+    this.#doubts = 0;
+    this.#version = version;
+    this.#newest = version;
+    this.#versions.clear();
+    replacement.commit();
+    this.#status.listed();
   }
 
   // Returns when the server ends the watch, which it does every few minutes.
   async #watch(from: string, signal: AbortSignal): Promise<void> {
-    const { client, resource } = this.#options;
+    const { client, resource, bookmarking } = this.#options;
+    const { watchMs, settledMs, recheckMs } = this.#times;
+    const isRecheck = performance.now() < this.#recheckUntil;
+    const askedMs = isRecheck ? recheckMs : watchMs * (1 + this.#random());
     const path = this.#path({
       watch: '1',
       allowWatchBookmarks: 'true',
       resourceVersion: from,
-      // Spread, so that a cluster's watches do not all end at once.
-      timeoutSeconds: String(Math.round(300 + 300 * this.#random())),
+      timeoutSeconds: String(Math.max(1, Math.round(askedMs / 1_000))),
     });
-    const stream = await client.open({ path, verb: 'watch', resource, signal });
+    const { response, server } = await client.open({ path, verb: 'watch', resource, signal });
     const began = performance.now();
-    this.#watches++;
-    this.#heard();
+    this.#status.watching();
+    let events = 0;
+    let ending: { readonly text: string; readonly isOverdue: boolean } | undefined;
+    let isBroken = false;
+    using patience = new WatchPatience({
+      times: this.#times,
+      askedMs,
+      sendsBookmarks: () => bookmarking?.has(server) === true,
+      onSettled: () => this.#settled(),
+      onEnd: (text, { isOverdue }) => {
+        ending ??= { text, isOverdue };
+        response.destroy();
+      },
+    });
     try {
-      for await (const event of watchEvents(stream)) this.#take(event);
+      for await (const event of watchEvents(response, {
+        onBytes: (what) => patience.heard(what),
+      })) {
+        this.#take(event);
+        if (event.type === 'BOOKMARK') bookmarking?.add(server);
+        events++;
+      }
     } catch (error) {
+      if (signal.aborted) return;
+      isBroken = true;
       // The next attempt tells whether the server is gone or only this connection.
-      if (!(error instanceof Error) || !('code' in error) || signal.aborted) throw error;
+      if (ending === undefined && !(error instanceof Error && 'code' in error))
+        throw this.#named(error);
     } finally {
-      stream.destroy();
-      if (performance.now() - began >= settledMs) this.#attempt = 0;
+      response.destroy();
+      if (events > 0) this.#fruitless = 0;
+      else if (performance.now() - began < settledMs) this.#fruitless++;
     }
-    // A server that ends every watch at once would be asked without pause.
-    if (performance.now() - began < settledMs) await this.#pause(signal);
+    if (signal.aborted) return;
+    if (ending !== undefined) return this.#gaveUp(ending, signal);
+    if (isRecheck) this.#version = undefined;
+    if (performance.now() - began < settledMs) return this.#endedAtOnce(signal);
+    this.#settled();
+    if (!isBroken) this.#status.heard();
+  }
+
+  #settled(): void {
+    this.#attempt = 0;
+    this.#fruitless = 0;
+    this.#status.watchHolds();
+  }
+
+  // A server that ends every watch at once would be asked without pause.
+  async #endedAtOnce(signal: AbortSignal): Promise<void> {
+    const { resource } = this.#options;
+    if (this.#fruitless >= mostFruitless)
+      this.#status.failed(
+        'watch',
+        `watch ${resource}: the server ended ${mostFruitless} watches in a row at once, without a word`,
+      );
+    await this.#pause(signal);
+  }
+
+  async #gaveUp(
+    { text, isOverdue }: { readonly text: string; readonly isOverdue: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#fruitless += isOverdue ? mostFruitless : 2;
+    this.#status.silent(`watch ${this.#options.resource}: ${text}`);
+    await this.#pause(signal);
   }
 
   #take({ type, object }: WatchEvent): void {
-    const { store, resource } = this.#options;
+    const { store, resource, kind } = this.#options;
     if (type === 'ERROR') {
       const { code = 500, reason, message } = statusMeta(object);
       throw new ApiError({ request: `watch ${resource}`, status: code, reason, message });
     }
-    const { key, resourceVersion } = metaOf(object);
-    if (type === 'DELETED') store.delete(key);
-    else if (type !== 'BOOKMARK') store.set(key, object);
-    this.#version = resourceVersion ?? this.#version;
-    this.#heard();
+    const { key, resourceVersion } = metaOf(object, kind);
+    if (type !== 'BOOKMARK') {
+      if (key === '') throw new AnswerError('an object without a name');
+      if (!this.#versions.advance(key, resourceVersion)) {
+        this.#version = undefined;
+        throw new AnswerError(`${shownText(key, 100)} as it was before what was told already`);
+      }
+      if (type === 'DELETED') store.delete(key);
+      else if (store.size < mostObjects || store.has(key)) store.set(key, object);
+      else throw new AnswerError(`more than ${mostObjects} objects`);
+    }
+    if (resourceVersion !== undefined && !isOlder(resourceVersion, this.#version))
+      this.#version = resourceVersion;
+    if (!isOlder(this.#version, this.#newest)) this.#newest = this.#version;
+    this.#status.heard();
+  }
+
+  #named(error: unknown): unknown {
+    if (!(error instanceof AnswerError)) return error;
+    const { resource } = this.#options;
+    return new AnswerError(`watch ${resource}: the answer is not a watch: ${error.message}`);
   }
 
   #path(query: Readonly<Record<string, string>>): string {
     const { path, selectors } = this.#options;
     return `${path}?${new URLSearchParams({ ...selectors, ...query })}`;
+  }
+
+  #listAgain(): void {
+    this.#fruitless = 0;
+    this.#version = undefined;
   }
 
   // The cluster does not know the resource (any more): nothing of it is there, which is no failure.
@@ -167,36 +245,21 @@ export class Reflector {
     const isAbsent = error instanceof ApiError && error.status === 404;
     if (absentRetryMs === undefined || !isAbsent) return false;
     this.#version = undefined;
+    this.#newest = undefined;
     this.#attempt = 0;
     store.replace().commit();
-    const { failing } = this.#state;
-    this.#state = { watchedAt: moment() };
-    if (failing !== undefined) this.#options.onChange();
+    this.#status.absent();
     await pause(absentRetryMs * (0.5 + 0.5 * this.#random()), { signal });
     return true;
   }
 
-  #listed(): void {
-    this.#lists++;
-    // A watch that fails from here on says so itself.
-    this.#state = { ...this.#state, listedAt: moment(), failing: undefined };
-    this.#options.onChange();
-  }
-
-  #heard(): void {
-    const { failing } = this.#state;
-    this.#state = { ...this.#state, watchedAt: moment(), failing: undefined };
-    if (failing !== undefined) this.#options.onChange();
-  }
-
-  async #backOff(error: unknown, signal: AbortSignal): Promise<void> {
-    const text = error instanceof Error ? error.message : String(error);
-    const { failing } = this.#state;
+  async #backOff(error: unknown, part: 'list' | 'watch', signal: AbortSignal): Promise<void> {
+    const text = shownText(error instanceof Error ? error.message : String(error), 1_000);
     // What the server has forgotten is listed again, which is no failure.
-    if (!isExpired(error) || this.#attempt > 0) {
-      this.#state = { ...this.#state, failing: { text, since: failing?.since ?? moment() } };
-      if (failing?.text !== text) this.#options.onChange();
-    }
+    if (!isExpired(error) || this.#attempt > 0) this.#status.failed(part, text);
+    // A version that it does not understand, and the like.
+    if (part === 'watch' && error instanceof ApiError && isOurFault(error.status))
+      this.#fruitless++;
     const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
     const recovered = error instanceof ConnectionError ? this.#options.client.recovered : undefined;
     await this.#pause(signal, { leastMs: asked, recovered });
@@ -207,8 +270,19 @@ export class Reflector {
     options: { leastMs?: number; recovered?: Promise<void> | undefined } = {},
   ): Promise<void> {
     this.#attempt++;
-    const { backoff = defaultBackoff } = this.#options;
+    const { backoff } = this.#times;
     const delayMs = backoffMs(this.#attempt, { ...backoff, random: this.#random });
-    await pause(Math.max(delayMs, options.leastMs ?? 0), { signal, until: options.recovered });
+    // All agents are told the same; they need not come together.
+    const leastMs = (options.leastMs ?? 0) * (1 + 0.1 * this.#random());
+    await pause(Math.max(delayMs, leastMs), {
+      signal,
+      until: options.recovered,
+      // One address that comes and goes would wake us without pause.
+      leastMs: Math.min(delayMs, 4 * backoff.firstMs),
+    });
   }
+}
+
+function isOurFault(status: number): boolean {
+  return status >= 400 && status < 500 && ![401, 403, 408, 410, 429].includes(status);
 }

@@ -17,7 +17,18 @@ export interface Resource {
 const serviceProxyName = 'service.kubernetes.io/service-proxy-name';
 const headless = 'service.kubernetes.io/headless';
 
-export const resources: readonly Resource[] = [
+/** `podsOf`: the node whose pods alone are wanted; undefined: all pods. */
+export function resources({
+  podsOf,
+}: {
+  readonly podsOf?: string | undefined;
+} = {}): readonly Resource[] {
+  if (podsOf === undefined) return all;
+  const selectors = { fieldSelector: `spec.nodeName=${podsOf}` };
+  return all.map((resource) => (resource.kind === 'Pod' ? { ...resource, selectors } : resource));
+}
+
+const all: readonly Resource[] = [
   { kind: 'Node', name: 'nodes', path: '/api/v1/nodes', selectors: {} },
   { kind: 'Namespace', name: 'namespaces', path: '/api/v1/namespaces', selectors: {} },
   { kind: 'Pod', name: 'pods', path: '/api/v1/pods', selectors: {} },

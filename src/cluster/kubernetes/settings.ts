@@ -9,6 +9,9 @@ export interface KubernetesSettings {
   readonly apiServersFrom?: string | undefined;
   /** The name that the server's certificate must have, where that is not the host of its address. */
   readonly tlsServerName?: string | undefined;
+  /** Whether pods of other nodes are read, for their names in the flow log; else only those of this node are.
+   * Absent: they are. */
+  readonly remotePodNames?: boolean | undefined;
   /** The key of a taint that is removed from our own Node when the agent is ready; absent: none is. */
   readonly startupTaint?: string | undefined;
 }

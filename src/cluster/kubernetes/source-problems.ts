@@ -1,8 +1,9 @@
 // What is wrong with the API server or what it told us, for people: the connection once, whatever it keeps from working.
 
+import { type Moment, moment } from '../../base/moment.ts';
 import type { SourceProblem } from '../state.ts';
-import type { ConnectionState } from './api-client.ts';
-import type { ReflectorState } from './reflector.ts';
+import type { ConnectionState } from './connection.ts';
+import type { ReflectorState } from './resource-state.ts';
 
 export interface ProblemSources {
   readonly connection: ConnectionState;
@@ -10,26 +11,72 @@ export interface ProblemSources {
   /** Everything has been listed at least once. */
   readonly complete: boolean;
   readonly stores: Iterable<{ readonly problems: Iterable<SourceProblem> }>;
+  /** After this time without a word a resource is a problem. */
+  readonly unheardMs: number;
 }
 
-export function sourceProblems({
-  connection,
-  resources,
-  complete,
-  stores,
-}: ProblemSources): readonly SourceProblem[] {
+export function sourceProblems(sources: ProblemSources): readonly SourceProblem[] {
+  const { connection, resources, complete, stores } = sources;
   const consequence = complete
     ? 'what the cluster last looked like stays in force'
     : 'what this node forwards stays as it is, and no pod can start here';
   const lost = connection.failing;
-  const refused = resources.flatMap(({ failing }) => (failing === undefined ? [] : [failing.text]));
-  const connectionTexts = lost === undefined ? [...new Set(refused)] : [lost.text];
+  const texts = lost === undefined ? resourceTexts(resources) : [lost.text];
+  const unheard = unheardResources(sources);
+  const unheardText = `nothing heard of ${unheard.join(', ')} for ${Math.round(sources.unheardMs / 60_000)} min`;
+  const doubts = resources.flatMap(({ doubt }) => (doubt === undefined ? [] : [doubt.text]));
   return [
-    ...connectionTexts.map((text) => ({
+    ...[...texts, ...(unheard.length === 0 ? [] : [unheardText])].map((text) => ({
       text: `API server: ${text}`,
       consequence,
       isSource: true as const,
     })),
+    ...doubts.map((text) => ({
+      text: `API server: ${text}`,
+      consequence: 'nothing is removed until the API server has repeated it',
+      isSource: true as const,
+    })),
     ...Array.from(stores, ({ problems }) => [...problems]).flat(),
   ];
+}
+
+/** When the next resource becomes a problem by its silence; undefined: none will. */
+export function nextUnheard(
+  resources: readonly ReflectorState[],
+  unheardMs: number,
+): Moment | undefined {
+  const times = resources.flatMap((state) => {
+    const at = heardAt(state);
+    return at === undefined || at + unheardMs <= moment() ? [] : [at + unheardMs];
+  });
+  return times.length === 0 ? undefined : (Math.min(...times) as Moment);
+}
+
+function unheardResources({ connection, resources, unheardMs }: ProblemSources): readonly string[] {
+  if (connection.failing !== undefined) return [];
+  return resources
+    .filter((state) => state.failing === undefined)
+    .filter((state) => (heardAt(state) ?? moment()) + unheardMs <= moment())
+    .map(({ resource }) => resource);
+}
+
+function heardAt({ watchedAt, reading }: ReflectorState): Moment | undefined {
+  return watchedAt ?? reading?.since;
+}
+
+// `list nodes, pods: 503 ...`: what is the same for several resources is one text.
+function resourceTexts(resources: readonly ReflectorState[]): readonly string[] {
+  const names = new Map<string, string[]>();
+  for (const { resource, failing } of resources) {
+    if (failing === undefined) continue;
+    const verb = /^\w+/.exec(failing.text)?.[0] ?? '';
+    const isNamed = failing.text.startsWith(`${verb} ${resource}: `);
+    const rest = failing.text.slice(`${verb} ${resource}: `.length);
+    const key = isNamed ? `${verb}\n${rest}` : failing.text;
+    names.set(key, [...(names.get(key) ?? []), ...(isNamed ? [resource] : [])]);
+  }
+  return Array.from(names, ([key, of]) => {
+    const [verb = '', rest] = key.split('\n', 2);
+    return rest === undefined ? key : `${verb} ${of.join(', ')}: ${rest}`;
+  });
 }

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { listDoubt } from './list-doubt.ts';
+
+interface Row {
+  readonly before: number;
+  readonly now: number;
+  readonly isOlder?: boolean;
+  readonly missing?: string;
+  readonly doubt: RegExp | undefined;
+}
+
+const rows: readonly Row[] = [
+  { before: 0, now: 0, doubt: undefined },
+  { before: 1, now: 0, doubt: /is empty, and there were 1$/ },
+  { before: 2, now: 0, missing: 'node-1', doubt: /is empty/ },
+  { before: 0, now: 0, missing: 'node-1', doubt: /node-1 is not among them/ },
+  { before: 2, now: 1, doubt: undefined },
+  { before: 4, now: 1, doubt: undefined },
+  { before: 10, now: 5, doubt: undefined },
+  { before: 10, now: 4, doubt: /has 4, and there were 10/ },
+  { before: 1_000, now: 501, doubt: undefined },
+  { before: 1_000, now: 499, doubt: /has 499/ },
+  { before: 5, now: 9, missing: 'node-1', doubt: /has 9, and node-1 is not among them/ },
+  { before: 5, now: 9, isOlder: true, doubt: /older/ },
+];
+
+for (const { doubt, isOlder = false, ...facts } of rows)
+  test(`a list of ${facts.now} after ${facts.before}${isOlder ? ', older' : ''}${facts.missing ? ', without our own' : ''} is ${doubt === undefined ? 'believed' : 'doubted'}`, () => {
+    const text = listDoubt({ ...facts, isOlder });
+    if (doubt === undefined) assert.equal(text, undefined);
+    else assert.match(text ?? '', doubt);
+  });

@@ -1,0 +1,130 @@
+// What is known of one resource's reading: how fresh it is, and what keeps it from being fresh.
+
+import { type Moment, moment } from '../../base/moment.ts';
+import type { ObjectStore, StoreReplacement } from './object-store.ts';
+
+export interface Failing {
+  readonly text: string;
+  readonly since: Moment;
+}
+
+export interface ReflectorState {
+  readonly resource: string;
+  readonly objects: number;
+  /** When the last full list was in. */
+  readonly listedAt?: Moment | undefined;
+  /** When a list was in or the watch last said anything, be it that nothing changed. */
+  readonly watchedAt?: Moment | undefined;
+  /** Watches begun after the first, and full lists after the first. */
+  readonly watchRestarts: number;
+  readonly relists: number;
+  /** Only before the first list is in: since when it is read, and how much of it is here. */
+  readonly reading?: { readonly since: Moment; readonly objects: number } | undefined;
+  readonly failing?: Failing | undefined;
+  /** The last list is not believed yet: why. */
+  readonly doubt?: Failing | undefined;
+}
+
+type Part = 'list' | 'watch' | 'doubt';
+
+export class ResourceState {
+  readonly #resource: string;
+  readonly #store: Pick<ObjectStore<object>, 'size'>;
+  readonly #onChange: () => void;
+  #listedAt: Moment | undefined;
+  #heardAt: Moment | undefined;
+  #reading: { readonly since: Moment; readonly list: Pick<StoreReplacement, 'size'> } | undefined;
+  #lists = 0;
+  #watches = 0;
+  readonly #failing: Record<Part, Failing | undefined> = {
+    list: undefined,
+    watch: undefined,
+    doubt: undefined,
+  };
+  /** A watch that was silent may be there again, as silent: only a word of the server ends this failure. */
+  #isSilent = false;
+
+  constructor(resource: string, store: Pick<ObjectStore<object>, 'size'>, onChange: () => void) {
+    this.#resource = resource;
+    this.#store = store;
+    this.#onChange = onChange;
+  }
+
+  get state(): ReflectorState {
+    const { list, watch, doubt } = this.#failing;
+    const reading = this.#listedAt === undefined ? this.#reading : undefined;
+    return {
+      resource: this.#resource,
+      objects: this.#store.size,
+      listedAt: this.#listedAt,
+      watchedAt: this.#heardAt,
+      watchRestarts: Math.max(0, this.#watches - 1),
+      relists: Math.max(0, this.#lists - 1),
+      reading: reading && { since: reading.since, objects: reading.list.size },
+      failing: list ?? watch,
+      doubt,
+    };
+  }
+
+  /** True once everything has been listed. */
+  get isSynced(): boolean {
+    return this.#listedAt !== undefined;
+  }
+
+  listing(list: Pick<StoreReplacement, 'size'>): void {
+    this.#reading = { since: this.#reading?.since ?? moment(), list };
+  }
+
+  listed(): void {
+    this.#lists++;
+    this.#listedAt = moment();
+    this.#heardAt = moment();
+    this.#reading = undefined;
+    this.#failing.list = undefined;
+    this.#failing.doubt = undefined;
+    this.#onChange();
+  }
+
+  watching(): void {
+    this.#watches++;
+  }
+
+  /** A watch holds, though it has not said anything. */
+  watchHolds(): void {
+    if (!this.#isSilent) this.#ended('watch');
+  }
+
+  /** The watch has said something, or the server has ended it in its time. */
+  heard(): void {
+    this.#heardAt = moment();
+    this.#isSilent = false;
+    this.#ended('watch');
+  }
+
+  silent(text: string): void {
+    this.#isSilent = true;
+    this.failed('watch', text);
+  }
+
+  failed(part: Part, text: string): void {
+    const before = this.#failing[part];
+    this.#failing[part] = { text, since: before?.since ?? moment() };
+    if (before?.text !== text) this.#onChange();
+  }
+
+  /** The cluster does not have the resource. */
+  absent(): void {
+    const { list, watch } = this.#failing;
+    for (const part of ['list', 'watch', 'doubt'] as const) this.#failing[part] = undefined;
+    this.#listedAt = undefined;
+    this.#reading = undefined;
+    this.#heardAt = moment();
+    if (list !== undefined || watch !== undefined) this.#onChange();
+  }
+
+  #ended(part: Part): void {
+    if (this.#failing[part] === undefined) return;
+    this.#failing[part] = undefined;
+    this.#onChange();
+  }
+}

@@ -1,0 +1,60 @@
+// How long a watch is waited for: one that says nothing cannot be told from one that is dead, so it has to end sometime.
+
+import { shownMs } from './answer-body.ts';
+import type { ApiTimes } from './api-times.ts';
+
+export interface PatienceOptions {
+  readonly times: Pick<ApiTimes, 'watchSilenceMs' | 'watchGraceMs' | 'halfEventMs' | 'settledMs'>;
+  /** How long the server was asked to keep it. */
+  readonly askedMs: number;
+  /** Whether this server is known to send bookmarks. */
+  sendsBookmarks(): boolean;
+  /** The watch has been there for `settledMs`. */
+  onSettled(): void;
+  /** The watch must end, for this reason. `isOverdue`: the server should have ended it. */
+  onEnd(text: string, options: { readonly isOverdue: boolean }): void;
+}
+
+export class WatchPatience implements Disposable {
+  readonly #options: PatienceOptions;
+  readonly #settled: NodeJS.Timeout;
+  readonly #overdue: NodeJS.Timeout;
+  readonly #silence: NodeJS.Timeout;
+  readonly #half: NodeJS.Timeout;
+  #isHalf = false;
+
+  constructor(options: PatienceOptions) {
+    this.#options = options;
+    const { times, askedMs, onEnd } = options;
+    const { watchSilenceMs, watchGraceMs, halfEventMs, settledMs } = times;
+    this.#settled = setTimeout(() => options.onSettled(), settledMs);
+    this.#overdue = setTimeout(
+      () => onEnd(`not ended by the server after ${shownMs(askedMs)}`, { isOverdue: true }),
+      askedMs + watchGraceMs,
+    );
+    this.#silence = setTimeout(() => this.#silent(), watchSilenceMs);
+    this.#half = setTimeout(() => {
+      if (this.#isHalf)
+        onEnd(`half an event, and no more for ${shownMs(halfEventMs)}`, { isOverdue: false });
+    }, halfEventMs);
+  }
+
+  heard(what: 'event' | 'half'): void {
+    this.#isHalf = what === 'half';
+    if (this.#isHalf) this.#half.refresh();
+    else this.#silence.refresh();
+  }
+
+  [Symbol.dispose](): void {
+    for (const timer of [this.#settled, this.#overdue, this.#silence, this.#half])
+      clearTimeout(timer);
+  }
+
+  #silent(): void {
+    const { sendsBookmarks, onEnd, times } = this.#options;
+    if (sendsBookmarks()) {
+      const text = `not a word for ${shownMs(times.watchSilenceMs)}, not even a bookmark`;
+      onEnd(text, { isOverdue: false });
+    } else this.#silence.refresh();
+  }
+}
