@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { type ConfigFlag, configFlags } from '../src/agent/config-flags.ts';
 import { heddleProgram } from '../src/cli/program.ts';
 import { dropReasonNames } from '../src/datapath/generated.ts';
+import { nftDropReasons } from '../src/datapath/tables/nft-drops.ts';
 import { bandwidthLimit } from '../src/observe/drop-counts.ts';
 
 const read = (file: string): string => readFileSync(file, 'utf8');
@@ -27,7 +28,7 @@ test('docs/configuration.md has a row for each key, with its default', () => {
 
 test('docs/troubleshooting.md explains every drop reason', () => {
   const ofDatapath = Object.values(dropReasonNames).filter((name) => name !== 'none');
-  const reasons = [...ofDatapath, bandwidthLimit];
+  const reasons = [...ofDatapath, bandwidthLimit, ...Object.values(nftDropReasons)];
   const explained = [...read('docs/troubleshooting.md').matchAll(/^\| `([a-z ]+)` \|/gm)];
   assert.deepEqual(explained.map(([, reason]) => reason).sort(), reasons.sort());
 });

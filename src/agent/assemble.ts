@@ -12,6 +12,7 @@ import { podAttacher } from '../datapath/pod-attach.ts';
 import { PodTcx } from '../datapath/pod-tcx.ts';
 import type { Hook } from '../datapath/tables/attacher.ts';
 import { beginGeneration } from '../datapath/tables/generation.ts';
+import { type NftDrop, NftDrops } from '../datapath/tables/nft-drops.ts';
 import { datapathTables, endpointEntryKeys } from '../datapath/tables/tables.ts';
 import { openIpsec } from '../kernel/netlink/ipsec.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
@@ -92,7 +93,8 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const connections = owned.use(staleConnections(datapath, { log, journal }));
   const podTcx = podTcxOf(datapath, socket);
   const host = new HostLooks(hostLister(socket, owned.use(openIpsec())));
-  const parts = { datapath, socket, journal, connections, nft, podTcx, host };
+  const drops = new NftDrops(nft);
+  const parts = { datapath, socket, journal, connections, nft: drops, podTcx, host };
   const reconciler = reconcilerOf(config, parts);
   const model = modelConfig(config);
   const cluster = clusterParts(config.cluster, { model, owned });
@@ -118,7 +120,9 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   });
   const names = new FlowNames({ node: config.node, cluster: emptyClusterState, endpoints: [] });
   const queues = queueDropSources(socket, () => pods.endpoints());
-  const observer = new Observer({ maps: datapath.maps, paths: datapath.paths, names, queues });
+  const ruleDrops = (): readonly NftDrop[] => drops.byReason();
+  const { maps, paths } = datapath;
+  const observer = new Observer({ maps, paths, names, queues, ruleDrops });
   return {
     ...{ config, log, datapath, reconciler, podTcx, apiServerWay },
     ...cluster,
@@ -261,7 +265,7 @@ interface ReconcilerParts {
   readonly socket: NetlinkSocket;
   readonly journal: Journal;
   readonly connections: StaleConnections;
-  readonly nft: Nftables;
+  readonly nft: NftDrops;
   readonly podTcx: PodTcx;
   readonly host: HostLooks;
 }

@@ -22,7 +22,11 @@ import { TrafficCounts } from './traffic-counts.ts';
 test('drops are summed over CPUs, by reason, and counted over the last minute', () => {
   const counters = new Map<number, DropCounter[]>();
   let queued = 0;
-  const drops = new DropCounts(counters, () => queued);
+  let ruled = 0;
+  const drops = new DropCounts(counters, {
+    queues: () => queued,
+    rules: () => (ruled === 0 ? [] : [{ reason: 'by a rule', packets: ruled, bytes: ruled }]),
+  });
   const spoofed = (packets: number): DropCounter[] => [
     { packets, bytes: packets * 60 },
     { packets: 1, bytes: 60 },
@@ -43,6 +47,8 @@ test('drops are summed over CPUs, by reason, and counted over the last minute', 
       { reason: 'bandwidth limit', packets: 3 },
     ],
   });
+  ruled = 2;
+  assert.deepEqual(drops.view(5000).total.at(-1), { reason: 'by a rule', packets: 2, bytes: 2 });
   drops.sample(30_000);
   drops.sample(61_000);
   assert.equal(drops.view(61_000).lastMinute, 0);

@@ -1,5 +1,5 @@
 // Dropped packets by reason, and how many of them in the last minute. Those of the data path count since its maps were
-// made, those of pods' queues since the agent's start.
+// made, those of pods' queues and of our nftables rules since the agent's start.
 
 import type { DropCount, DropsView } from '../agent/api-types.ts';
 import { type DropCounter, dropReasonNames } from '../datapath/generated.ts';
@@ -10,16 +10,23 @@ const windowMs = 60_000;
 /** What a queue drops that holds a pod to its limit. */
 export const bandwidthLimit = 'bandwidth limit';
 
+/** What is dropped elsewhere than in the programs. */
+export interface OtherDrops {
+  /** See `QueueDropCounts.total`. */
+  queues(): number;
+  /** By nftables rules. */
+  rules(): readonly DropCount[];
+}
+
 export class DropCounts {
   readonly #counters: PerCpuValues<DropCounter>;
-  readonly #queueDrops: () => number;
+  readonly #others: OtherDrops;
   readonly #reasons = Object.keys(dropReasonNames).map(Number);
   #samples: readonly { readonly atMs: number; readonly packets: number }[] = [];
 
-  /** `queueDrops`: see `QueueDropCounts.total`. */
-  constructor(counters: PerCpuValues<DropCounter>, queueDrops: () => number) {
+  constructor(counters: PerCpuValues<DropCounter>, others: OtherDrops) {
     this.#counters = counters;
-    this.#queueDrops = queueDrops;
+    this.#others = others;
   }
 
   /** `nowMs`: on a clock that nobody sets. Call it every few seconds: the last minute is counted from the oldest sample within it. */
@@ -30,10 +37,11 @@ export class DropCounts {
 
   /** Only reasons that occurred. */
   byReason(): readonly DropCount[] {
-    const queued = this.#queueDrops();
+    const queued = this.#others.queues();
     return [
       ...this.#ofDatapath(),
       ...(queued === 0 ? [] : [{ reason: bandwidthLimit, packets: queued }]),
+      ...this.#others.rules(),
     ];
   }
 

@@ -1,7 +1,7 @@
 // Everything that watches the data path at work: events as they come, counters sampled, the flow table swept.
 
 import { setImmediate, setInterval } from 'node:timers/promises';
-import type { FlowEventTotals } from '../agent/api-types.ts';
+import type { DropCount, FlowEventTotals } from '../agent/api-types.ts';
 import { maps } from '../datapath/generated.ts';
 import type { MapSet } from '../datapath/map-set.ts';
 import type { PinPaths } from '../datapath/pins.ts';
@@ -21,6 +21,8 @@ export interface ObserverOptions {
   readonly paths: PinPaths;
   readonly names: FlowNames;
   readonly queues: QueueDropSources;
+  /** See `NftDrops.byReason`. */
+  ruleDrops(): readonly DropCount[];
 }
 
 const sampleMs = 2000;
@@ -40,7 +42,10 @@ export class Observer {
     const queueDrops = new QueueDropCounts(queues);
     this.#options = options;
     this.#events = new FlowEvents({ ring: flowEvents, budget: eventBudget, names, log: this.log });
-    this.drops = new DropCounts(dropCounters, () => queueDrops.total());
+    this.drops = new DropCounts(dropCounters, {
+      queues: () => queueDrops.total(),
+      rules: () => options.ruleDrops(),
+    });
     this.traffic = new TrafficCounts(endpointCounters);
   }
 
