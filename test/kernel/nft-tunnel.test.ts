@@ -1,0 +1,304 @@
+// The tunnel's port by nftables alone, without any BPF program: who may send to it, and what is left out of tracking. Three
+// namespaces: a node, a pod behind `hd...`, and the network with other nodes and hosts.
+
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { nftTable } from '../../src/datapath/tables/nft.ts';
+import { NftDrops } from '../../src/datapath/tables/nft-drops.ts';
+import { nftEntries } from '../../src/datapath/tables/nft-rules.ts';
+import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { Nftables } from '../../src/kernel/nftables.ts';
+import type { DesiredState } from '../../src/model/desired.ts';
+import { parseAddress } from '../../src/net/address.ts';
+import { parsePrefix } from '../../src/net/prefix.ts';
+import { entriesOf } from '../../src/reconcile/desired-entries.ts';
+import { runIn, testNamespace } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const prefixes = (...texts: string[]) => texts.map((text) => parsePrefix(text));
+const desired = {
+  endpoints: [],
+  tunnelEnds: {
+    port: 4789,
+    own: prefixes('198.51.100.1/32', '2001:db8:ffff::1/128'),
+    peers: prefixes('198.51.100.2/32', '2001:db8:ffff::2/128'),
+    uplinks: ['up0'],
+  },
+  masquerade: {
+    sources: prefixes('192.0.2.0/24', '2001:db8:1::/64'),
+    exempt: prefixes('192.0.2.0/24', '2001:db8:1::/64'),
+    nodeSources: [{ address: parseAddress('198.51.100.1'), interfaces: ['up0'] }],
+  },
+} as unknown as DesiredState;
+
+interface Place {
+  readonly node: NetworkNamespace;
+  readonly pod: NetworkNamespace;
+  readonly outside: NetworkNamespace;
+}
+
+function build(context: TestContext): Place {
+  const [node, pod, outside] = [1, 2, 3].map(() => testNamespace(context));
+  assert(node !== undefined && pod !== undefined && outside !== undefined);
+  const own = `/proc/${process.pid}/fd/`;
+  ip(
+    node,
+    `link add hd00000000001 type veth peer name eth0 netns ${own}${pod.fd}`,
+    `link add up0 type veth peer name net0 netns ${own}${outside.fd}`,
+    'link set lo up',
+    'link set hd00000000001 up',
+    'link set up0 up',
+    'address add 198.51.100.1/24 dev up0',
+    'address add 198.51.100.9/24 dev up0',
+    'address add 2001:db8:ffff::1/64 dev up0 nodad',
+    'address add 192.0.2.1/24 dev hd00000000001',
+    'address add 2001:db8:1::1/64 dev hd00000000001 nodad',
+  );
+  runIn(node, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
+  ip(
+    pod,
+    'link set eth0 up',
+    'address add 192.0.2.2/24 dev eth0',
+    'address add 2001:db8:1::2/64 dev eth0 nodad',
+    'route add default via 192.0.2.1',
+    'route add default via 2001:db8:1::1',
+  );
+  ip(
+    outside,
+    'link set lo up',
+    'link set net0 up',
+    ...['198.51.100.2/24', '198.51.100.3/24', '203.0.113.9/32'].map(
+      (address) => `address add ${address} dev net0`,
+    ),
+    ...['2001:db8:ffff::2/64', '2001:db8:ffff::3/64', '2001:db8:9::9/128'].map(
+      (address) => `address add ${address} dev net0 nodad`,
+    ),
+  );
+  ip(node, 'route add default via 198.51.100.2', 'route add default via 2001:db8:ffff::2');
+  return { node, pod, outside };
+}
+
+function ip(namespace: NetworkNamespace, ...commands: string[]): void {
+  for (const command of commands) {
+    const family = command.includes('::') ? ['-6'] : [];
+    runIn(namespace, 'ip', ...family, ...command.split(' '));
+  }
+}
+
+/** What comes in to a process, or (of the outside) whatever arrives, to UDP 4789; and how much of it was tracked. */
+function probe(namespace: NetworkNamespace, tracking = ''): void {
+  runIn(
+    namespace,
+    'nft',
+    `table inet probe {
+       counter untracked { }
+       counter every { }
+       counter masqueraded { }
+       chain in {
+         type filter hook input priority 300
+         ${tracking}
+         udp dport 4789 ip saddr 198.51.100.1 counter name masqueraded
+         udp dport 4789 counter name every
+       }
+     }`,
+  );
+}
+
+function count(namespace: NetworkNamespace, name: string): number {
+  const listing = runIn(namespace, 'nft', 'reset', 'counter', 'inet', 'probe', name);
+  return Number(/packets (\d+)/.exec(listing)?.[1]);
+}
+
+/** One datagram of a size. `from`: the source address; absent: the kernel's choice. */
+function send(
+  namespace: NetworkNamespace,
+  {
+    to,
+    from,
+    bytes = 100,
+  }: { readonly to: string; readonly from?: string; readonly bytes?: number },
+): void {
+  const family = to.includes(':') ? 6 : 4;
+  const script = `
+    const socket = require('node:dgram').createSocket('udp${family}');
+    socket.bind(0, ${JSON.stringify(from)}, () => {
+      socket.setBroadcast(true);
+      socket.send(Buffer.alloc(${bytes}), 4789, '${to}', () => socket.close());
+    });`;
+  runIn(namespace, process.execPath, '-e', script);
+}
+
+const node4 = '198.51.100.1';
+const node6 = '2001:db8:ffff::1';
+
+const arrivals: readonly {
+  readonly what: string;
+  readonly who: 'pod' | 'outside';
+  readonly to: string;
+  readonly from?: string;
+  readonly bytes?: number;
+  readonly arrives: boolean;
+}[] = [
+  { what: 'another node', who: 'outside', from: '198.51.100.2', to: node4, arrives: true },
+  {
+    what: 'another node, IPv6',
+    who: 'outside',
+    from: '2001:db8:ffff::2',
+    to: node6,
+    arrives: true,
+  },
+  {
+    what: 'another node, in fragments',
+    who: 'outside',
+    from: '198.51.100.2',
+    to: node4,
+    bytes: 3000,
+    arrives: true,
+  },
+  {
+    what: 'another node to an address that is no InternalIP',
+    who: 'outside',
+    from: '198.51.100.2',
+    to: '198.51.100.9',
+    arrives: false,
+  },
+  {
+    what: 'another node to everybody',
+    who: 'outside',
+    from: '198.51.100.2',
+    to: '198.51.100.255',
+    arrives: false,
+  },
+  { what: 'a host outside', who: 'outside', from: '198.51.100.3', to: node4, arrives: false },
+  {
+    what: 'a host outside, in fragments',
+    who: 'outside',
+    from: '198.51.100.3',
+    to: node4,
+    bytes: 3000,
+    arrives: false,
+  },
+  {
+    what: 'a host outside, IPv6',
+    who: 'outside',
+    from: '2001:db8:ffff::3',
+    to: node6,
+    arrives: false,
+  },
+  {
+    what: 'a host outside, IPv6, in fragments',
+    who: 'outside',
+    from: '2001:db8:ffff::3',
+    to: node6,
+    bytes: 3000,
+    arrives: false,
+  },
+  {
+    what: 'a host outside to everybody',
+    who: 'outside',
+    from: '198.51.100.3',
+    to: '255.255.255.255',
+    arrives: false,
+  },
+  {
+    what: 'a host outside to all hosts of the link',
+    who: 'outside',
+    from: '198.51.100.3',
+    to: '224.0.0.1',
+    arrives: false,
+  },
+  { what: 'a pod', who: 'pod', to: node4, arrives: false },
+  { what: 'a pod, in fragments', who: 'pod', to: node4, bytes: 3000, arrives: false },
+  { what: 'a pod, IPv6', who: 'pod', to: node6, arrives: false },
+  { what: 'a pod, IPv6, in fragments', who: 'pod', to: node6, bytes: 3000, arrives: false },
+  { what: 'a pod to the address of its router', who: 'pod', to: '192.0.2.1', arrives: false },
+];
+
+rootTest("the tunnel's port takes packets of other nodes alone, and counts the rest", (context) => {
+  const place = build(context);
+  using nft = Nftables.open(place.node);
+  const drops = new NftDrops(nft);
+  const table = nftTable(drops);
+  // Only what other hosts of the network could send anyway: the pod's kernel must take what it is given.
+  ip(place.outside, 'route add 192.0.2.0/24 via 198.51.100.1');
+  probe(place.node);
+  for (const isFirst of [true, false]) {
+    // Without masquerading no fragments are put together before the rules see them.
+    const given = isFirst ? desired : { ...desired, masquerade: undefined };
+    assert.deepEqual(table.set([...entriesOf(nftEntries(given)).values()]), []);
+    for (const { what, who, arrives, ...datagram } of arrivals) {
+      const before = dropped(drops);
+      send(place[who], datagram);
+      assert.equal(count(place.node, 'every'), arrives ? 1 : 0, what);
+      // Of fragments the first is dropped; the others wait for it in vain.
+      assert.equal(dropped(drops) - before, arrives ? 0 : 1, what);
+    }
+  }
+});
+
+rootTest(
+  "only nodes' packets to each other are not tracked; a pod's to an outside host is masqueraded",
+  (context) => {
+    const { node, pod, outside } = build(context);
+    using nft = Nftables.open(node);
+    const table = nftTable(nft);
+    assert.deepEqual(table.set([...entriesOf(nftEntries(desired)).values()]), []);
+    probe(node, 'udp dport 4789 ct state untracked counter name untracked');
+    probe(outside);
+    ip(outside, 'route add 192.0.2.0/24 via 198.51.100.1');
+    send(outside, { from: '198.51.100.2', to: node4 });
+    assert.equal(count(node, 'untracked'), 1, 'from another node');
+    for (const to of ['203.0.113.9', '198.51.100.3']) {
+      send(pod, { to });
+      assert.deepEqual([count(outside, 'every'), count(outside, 'masqueraded')], [1, 1], to);
+    }
+    send(pod, { to: '2001:db8:9::9' });
+    assert.equal(count(outside, 'every'), 1, 'IPv6');
+    const sources = runIn(node, 'conntrack', '-L', '-f', 'ipv6', '-p', 'udp');
+    assert.match(sources, /src=2001:db8:1::2 dst=2001:db8:9::9 .*dst=2001:db8:ffff::1 /);
+    for (const to of ['198.51.100.2', '2001:db8:ffff::2']) {
+      send(pod, { to });
+      assert.equal(count(outside, 'every'), 0, `a pod to another node's tunnel, ${to}`);
+    }
+    send(node, { from: node4, to: '198.51.100.3' });
+    const ofNode = runIn(node, 'conntrack', '-L', '-p', 'udp', '-s', node4);
+    assert.match(ofNode, /dst=198.51.100.3 /, 'a process of the node');
+    send(node, { from: node4, to: '198.51.100.2' });
+    assert.doesNotMatch(
+      runIn(node, 'conntrack', '-L', '-p', 'udp', '-s', node4),
+      /dst=198.51.100.2 /,
+    );
+  },
+);
+
+rootTest('a Service or a host port that leads to the port does not lead pods there', (context) => {
+  const { node, pod, outside } = build(context);
+  using nft = Nftables.open(node);
+  assert.deepEqual(nftTable(nft).set([...entriesOf(nftEntries(desired)).values()]), []);
+  probe(node);
+  probe(outside);
+  runIn(
+    node,
+    'nft',
+    `table inet services { chain nat { type nat hook prerouting priority -100;
+       ip daddr 203.0.113.77 dnat ip to 198.51.100.2:4789
+       ip daddr 203.0.113.78 dnat ip to 198.51.100.1:4789;
+     } }`,
+  );
+  const send53 = (to: string): string =>
+    runIn(
+      pod,
+      process.execPath,
+      '-e',
+      `
+      const socket = require('node:dgram').createSocket('udp4');
+      socket.send('x', 53, '${to}', () => socket.close());`,
+    );
+  send53('203.0.113.77');
+  send53('203.0.113.78');
+  assert.deepEqual([count(outside, 'every'), count(node, 'every')], [0, 0]);
+});
+
+function dropped(drops: NftDrops): number {
+  return drops.byReason().reduce((total, { packets }) => total + packets, 0);
+}
