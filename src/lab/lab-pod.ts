@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 import { backoffMs } from '../base/backoff.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import type { Address } from '../net/address.ts';
@@ -46,10 +47,13 @@ export class LabPod {
     this.#options = options;
     this.spec = options.spec;
     this.node = options.node.name;
-    this.started = this.#start().catch((error: Error) => {
-      this.#update({ state: 'waiting', problem: error.message });
-      options.onNote(`pod ${this.spec.key}: ${error.message}`);
-    });
+    // As in a cluster: its object is there before anybody starts it.
+    this.started = setImmediate()
+      .then(() => this.#start())
+      .catch((error: Error) => {
+        this.#update({ state: 'waiting', problem: error.message });
+        options.onNote(`pod ${this.spec.key}: ${error.message}`);
+      });
   }
 
   get addresses(): readonly Address[] {

@@ -234,6 +234,7 @@ export class Lab {
     const { pods, problems } = desiredPods(this.#files, names, this.#pods.current());
     this.#problems = problems;
     await this.#pods.settle(pods);
+    this.#writeCluster();
   }
 
   // Pods change in swarms: one writing for all that happens in a moment.
