@@ -202,7 +202,10 @@ export class Agent {
     this.#keepConfiguration(causes);
     journal.problems(problemTexts(this.#parts));
     if (!isOnlyPods) this.#tellCluster();
-    if (causes.includes('period')) this.#tellWhatLasts();
+    if (causes.includes('period')) {
+      this.#tellWhatLasts();
+      pods.keepRecords();
+    }
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
     return report;
   }

@@ -107,12 +107,15 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     waitsForCluster: kubernetes !== undefined,
     listHost: () => host.look(),
     endpoints: () => pods.endpoints(),
+    unclaimed: (links) => pods.findUnclaimed(links),
     reconciler,
   });
+  const truth = kernelTruth({ socket, nft, maps: datapath.maps });
   const { reread } = cluster.source;
   const knownPods = new KnownPods({ pods: () => network.snapshot.state.pods, reread });
   const pods: Pods = new Pods({
-    store: openStore(config, kernelTruth({ socket, nft, maps: datapath.maps })),
+    store: openStore(config, truth),
+    kernel: { ...truth, recover: (name, text) => recoverRecord(truth, name, text) },
     wiring: owned.use(new PodNetwork(undefined, { removeLater: true })),
     node: podsNode({ network, knownPods, kubernetes, reconciler, settleEndpoint }),
     ipam: ipamSettings(config),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -127,11 +128,47 @@ test('what cannot be written does not count', async () => {
   const store = EndpointStore.open(directory, 3);
   store.reserve(reservation(1));
   rmSync(directory, { recursive: true });
-  assert.throws(() => store.complete(endpoint(1)), /ENOENT/);
-  assert.throws(() => store.complete(endpoint(2)), /ENOENT/);
-  assert.throws(() => store.reserve(reservation(3)), /ENOENT/);
+  writeFileSync(directory, '');
+  assert.throws(() => store.complete(endpoint(1)), /ENOTDIR/);
+  assert.throws(() => store.complete(endpoint(2)), /ENOTDIR/);
+  assert.throws(() => store.reserve(reservation(3)), /ENOTDIR/);
   assert.deepEqual(store.list(), [reservation(1)]);
   assert.equal(store.freeId(), 2);
+});
+
+test('a directory that was removed comes back with all that it had', async () => {
+  const directory = freshDirectory();
+  const store = EndpointStore.open(directory, 3);
+  store.complete(endpoint(1));
+  rmSync(directory, { recursive: true });
+  store.reserve(reservation(2));
+  assert.deepEqual(store.rewriteMissing(), [endpoint(1).hostIfName]);
+  assert.deepEqual(store.rewriteMissing(), []);
+  assert.deepEqual(EndpointStore.open(directory, 3).list(), [endpoint(1), reservation(2)]);
+});
+
+test('an address that two records claim stays taken when one of them goes', async () => {
+  const directory = freshDirectory();
+  const first = EndpointStore.open(directory, 3);
+  first.complete(endpoint(1));
+  first.complete({ ...endpoint(2), addresses: endpoint(1).addresses, id: 1 });
+  const store = EndpointStore.open(directory, 3);
+  store.remove(endpoint(2).hostIfName);
+  assert.deepEqual([...store.addresses()], endpoint(1).addresses);
+  assert.equal(store.freeId(), 2);
+});
+
+test('a record that cannot be read is left where it is, and named', async () => {
+  const directory = freshDirectory();
+  const file = path.join(directory, `${endpoint(1).hostIfName}.json`);
+  mkdirSync(file, { recursive: true });
+  const store = EndpointStore.open(directory, 3, () => ({ record: endpoint(1), lost: [] }));
+  assert.deepEqual(store.list(), [endpoint(1)]);
+  assert.match(
+    store.problems.join(),
+    /EISDIR.*; left where it is, made again from what the kernel/,
+  );
+  assert.ok(existsSync(file));
 });
 
 test('what a crash left before the rename is no record', async () => {

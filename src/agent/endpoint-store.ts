@@ -34,6 +34,8 @@ export class EndpointStore {
   readonly #records: Map<string, EndpointRecord>;
   readonly #addresses = new Set<Address>();
   readonly #ids = new Set<number>();
+  /** Some records claim the same address or id. */
+  readonly #hasRivals: boolean;
   /** No lower one is free. */
   #lowestId = 1;
 
@@ -62,6 +64,8 @@ export class EndpointStore {
     this.#records = loaded.records;
     this.problems = loaded.problems;
     for (const record of loaded.records.values()) this.#hold(record);
+    const claims = [...loaded.records.values()].flatMap(({ addresses }) => addresses).length;
+    this.#hasRivals = claims > this.#addresses.size || loaded.records.size > this.#ids.size;
   }
 
   /** Oldest first. */
@@ -97,6 +101,29 @@ export class EndpointStore {
     const file = this.#fileOf(endpoint.hostIfName);
     if (!overwrite(file, { before, text })) writeAtomically(file, text);
     this.#replace(endpoint.hostIfName, endpoint);
+  }
+
+  /** A record that was not there, or said something else. It counts also while the disk does not take it. */
+  restore(endpoint: LocalEndpoint): void {
+    this.#replace(endpoint.hostIfName, endpoint);
+    try {
+      this.#write(endpoint);
+    } catch (error) {
+      if (!(error instanceof CniError)) throw error;
+    }
+  }
+
+  /** Writes again what somebody has removed from the disk; the names of those. Throws CniError (io). */
+  rewriteMissing(): readonly string[] {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    const present = new Set(readdirSync(this.#directory));
+    const missing = [...this.#records.values()].filter(
+      ({ hostIfName }) => !present.has(`${hostIfName}.json`),
+    );
+    for (const record of missing) {
+      writeAtomically(this.#fileOf(record.hostIfName), formatRecord(record));
+    }
+    return missing.map(({ hostIfName }) => hostIfName);
   }
 
   /** A record that is not there is fine. Throws CniError (io). */
@@ -136,10 +163,14 @@ export class EndpointStore {
     this.#ids.add(id);
   }
 
-  #release({ id, addresses }: EndpointRecord): void {
+  #release(released: EndpointRecord): void {
+    const { id, addresses } = released;
     for (const address of addresses) this.#addresses.delete(address);
     this.#ids.delete(id);
     this.#lowestId = Math.min(this.#lowestId, id);
+    // Records of a restored backup may claim what another one has.
+    if (!this.#hasRivals) return;
+    for (const other of this.#records.values()) if (other !== released) this.#hold(other);
   }
 }
 
@@ -159,18 +190,29 @@ function load(
   problems: string[],
   recover: Recover | undefined,
 ): EndpointRecord | undefined {
+  const hostIfName = path.basename(file, '.json');
+  const told = (reason: unknown, where: string, recovered: ReturnType<Recover>): void => {
+    const text = reason instanceof Error ? reason.message : String(reason);
+    problems.push(`endpoint record ${file}: ${text}; ${where}, ${consequenceOf(recovered)}`);
+  };
+  let bytes: Buffer;
   try {
-    const record = parseRecord(readFileSync(file, 'utf8'));
-    if (`${record.hostIfName}.json` === path.basename(file)) return record;
+    bytes = readFileSync(file);
+  } catch (error) {
+    // The disk may give it back one day: what it says then is worth more than what is made of the kernel's.
+    const recovered = recover?.(hostIfName, '');
+    told(error, 'left where it is', recovered);
+    return recovered?.record;
+  }
+  try {
+    const record = parseRecord(bytes.toString());
+    if (record.hostIfName === hostIfName) return record;
     throw new Error(`is the record of ${record.hostIfName}`);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const recovered = recover?.(path.basename(file, '.json'), readFileSync(file, 'latin1'));
+    const recovered = recover?.(hostIfName, bytes.toString('latin1'));
     renameSync(file, `${file}.corrupt`);
     if (recovered !== undefined) writeAtomically(file, formatRecord(recovered.record));
-    problems.push(
-      `endpoint record ${file}: ${reason}; set aside as ${path.basename(file)}.corrupt, ${consequenceOf(recovered)}`,
-    );
+    told(error, `set aside as ${path.basename(file)}.corrupt`, recovered);
     return recovered?.record;
   }
 }
@@ -183,12 +225,18 @@ function consequenceOf(recovered: ReturnType<Recover>): string {
 
 // The rename makes it whole or not there for whoever reads it, this agent's next start above all. It is not synced: what
 // takes the file's contents along, a power cut, takes the interface that it describes (docs/decisions/add-costs.md).
-function writeAtomically(file: string, text: string): void {
+function writeAtomically(file: string, text: string, isSecondTry = false): void {
   const temporary = `${file}.tmp`;
   try {
     writeFileSync(temporary, text, { mode: 0o600 });
     renameSync(temporary, file);
   } catch (error) {
+    // The whole directory was removed meanwhile.
+    if (isMissing(error) && !isSecondTry) {
+      mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+      writeAtomically(file, text, true);
+      return;
+    }
     discard(temporary);
     throw diskError('write', file, error);
   }
@@ -213,6 +261,7 @@ function overwrite(
       closeSync(fd);
     }
   } catch (error) {
+    if (isMissing(error)) return false;
     throw diskError('write', file, error);
   }
 }

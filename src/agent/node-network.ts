@@ -5,8 +5,9 @@ import { memoize } from '../base/memoize.ts';
 import type { ClusterEndpointSlice } from '../cluster/objects.ts';
 import type { ClusterSnapshot } from '../cluster/state.ts';
 import { emptyClusterState } from '../cluster/state.ts';
+import type { Link } from '../kernel/netlink/link-record.ts';
 import { computeDesired } from '../model/compute-desired.ts';
-import type { DesiredState, ModelConfig } from '../model/desired.ts';
+import type { DesiredState, ModelConfig, UnclaimedInterface } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { HostFacts } from '../model/host.ts';
 import { overlayDeviceName } from '../model/overlay-device.ts';
@@ -26,6 +27,8 @@ export interface NodeNetworkOptions {
   /** Addresses of the API server; absent: there is none. */
   apiServers?(): readonly Address[];
   endpoints(): readonly LocalEndpoint[];
+  /** See `DesiredState.unclaimed`. */
+  unclaimed?(links: readonly Link[]): readonly UnclaimedInterface[];
   readonly reconciler: {
     settle(desired: DesiredState, options: PlanOptions): Promise<SettleReport>;
   };
@@ -36,6 +39,7 @@ export class NodeNetwork {
   #snapshot: ClusterSnapshot = { state: emptyClusterState, problems: [], complete: false };
   #listing: HostListing | undefined;
   #host: HostFacts = { uplinks: [] };
+  #unclaimed: readonly UnclaimedInterface[] = [];
   #desired: DesiredState;
 
   constructor(options: NodeNetworkOptions) {
@@ -85,6 +89,7 @@ export class NodeNetwork {
 
   #observe(): void {
     this.#listing = this.#options.listHost();
+    this.#unclaimed = this.#options.unclaimed?.(this.#listing.links) ?? [];
     this.#chooseHost();
   }
 
@@ -112,6 +117,7 @@ export class NodeNetwork {
       cluster: this.#snapshot.state,
       endpoints,
       host: this.#host,
+      unclaimed: this.#unclaimed.length === 0 ? undefined : this.#unclaimed,
     });
   }
 }

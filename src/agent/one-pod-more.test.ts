@@ -133,6 +133,7 @@ async function nodeWith(others: number) {
         [Symbol.dispose]: () => undefined,
       }),
       hostIfIndex: (name) => links.get(name),
+      interfaces: () => [],
       unwire: async (name) => void links.delete(name),
     },
     node: {

@@ -2,7 +2,7 @@
 // interfaces) is theirs and no difference.
 
 import { listAddresses } from '../kernel/netlink/address.ts';
-import { linkByName } from '../kernel/netlink/link.ts';
+import { linkByIndex, linkByName } from '../kernel/netlink/link.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
 import { neighbourOf } from '../kernel/netlink/neighbour.ts';
 import { PartialDumps } from '../kernel/netlink/partial-listing.ts';
@@ -24,7 +24,7 @@ export interface PodSockets {
 /** A sentence for each difference; none: all is as ADD left it. Throws KernelError. */
 export function podDifferences(endpoint: LocalEndpoint, sockets: PodSockets): readonly string[] {
   const { hostIfName, hostIfIndex, ifName, mac, mtuBytes } = endpoint;
-  const host = linkByName(sockets.node, hostIfName);
+  const host = linkByName(sockets.node, hostIfName) ?? renamedHost(sockets.node, hostIfIndex);
   const pod = linkByName(sockets.pod, ifName);
   if (host === undefined) return [`interface ${hostIfName} on the node is gone`];
   if (pod === undefined) return [`interface ${ifName} in the pod is gone`];
@@ -32,6 +32,9 @@ export function podDifferences(endpoint: LocalEndpoint, sockets: PodSockets): re
     ...linkDifferences(`interface ${hostIfName} on the node`, host, { mac: gatewayMac, mtuBytes }),
     ...linkDifferences(`interface ${ifName} in the pod`, pod, { mac, mtuBytes }),
   ];
+  if (host.name !== hostIfName) {
+    ends.push(`interface ${hostIfName} on the node is called ${host.name} now`);
+  }
   if (host.ifIndex !== hostIfIndex) {
     ends.push(`interface ${hostIfName} has index ${host.ifIndex} in place of ${hostIfIndex}`);
   }
@@ -43,6 +46,11 @@ export function podDifferences(endpoint: LocalEndpoint, sockets: PodSockets): re
     ...podSideDifferences(endpoint, sockets.pod, pod.ifIndex),
     ...othersLimit(sockets.node, endpoint),
   ];
+}
+
+function renamedHost(node: NetlinkSocket, ifIndex: IfIndex): Link | undefined {
+  const link = linkByIndex(node, ifIndex);
+  return link?.kind === 'veth' && link.mac === gatewayMac ? link : undefined;
 }
 
 function linkDifferences(

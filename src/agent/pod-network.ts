@@ -7,7 +7,7 @@ import { isKernelError, type KernelError } from '../kernel/errno.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { addAddress } from '../kernel/netlink/address.ts';
 import { batch, batchAside, throwFirst } from '../kernel/netlink/batch.ts';
-import { linkByName, setLink } from '../kernel/netlink/link.ts';
+import { linkByIndex, linkByName, listLinks, setLink } from '../kernel/netlink/link.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
 import { replaceNeighbour } from '../kernel/netlink/neighbour.ts';
 import type { RequestSink } from '../kernel/netlink/request.ts';
@@ -19,7 +19,8 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import { type Address, addressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { familyBits } from '../net/prefix.ts';
-import type { EndpointRecord, EndpointReservation } from './endpoint-record.ts';
+import { type EndpointRecord, type EndpointReservation, isComplete } from './endpoint-record.ts';
+import { isDoomedName } from './link-names.ts';
 import { LinkRemoval } from './link-removal.ts';
 import { podDifferences } from './pod-differences.ts';
 import { gatewayMac, podDefaultRoute, podGateways } from './pod-gateway.ts';
@@ -27,6 +28,7 @@ import { silence } from './pod-silence.ts';
 import type { PodNamespace, PodWiring } from './pod-wiring.ts';
 import { discardQueue } from './queue-discard.ts';
 import { loopbackDifferences, routeLocalnet, routesLoopback } from './route-localnet.ts';
+import { isPodInterface } from './unclaimed-interfaces.ts';
 
 const loopback = 1 as IfIndex;
 // By then most runtimes have ended the pod's namespace, which deletes its interfaces too.
@@ -80,12 +82,27 @@ export class PodNetwork implements PodWiring, Disposable {
     }
   }
 
-  hostIfIndex(hostIfName: string): IfIndex | undefined {
-    return linkByName(this.#socket, hostIfName)?.ifIndex;
+  hostIfIndex(hostIfName: string, known?: IfIndex): IfIndex | undefined {
+    return this.#hostEnd(hostIfName, known)?.ifIndex;
+  }
+
+  interfaces(): readonly string[] {
+    const links = listLinks(this.#socket, { kind: 'veth' });
+    return links.filter(isPodInterface).map(({ name }) => name);
+  }
+
+  // An administrator may have given it another name, which changes nothing about whose it is.
+  #hostEnd(hostIfName: string, known: IfIndex | undefined): Link | undefined {
+    const named = linkByName(this.#socket, hostIfName);
+    if (named !== undefined || known === undefined) return named;
+    const link = linkByIndex(this.#socket, known);
+    const isOurs = link?.kind === 'veth' && link.mac === gatewayMac && !isDoomedName(link.name);
+    return isOurs ? link : undefined;
   }
 
   async unwire(hostIfName: string, record?: EndpointRecord): Promise<void> {
-    const host = linkByName(this.#socket, hostIfName);
+    const known = record !== undefined && isComplete(record) ? record.hostIfIndex : undefined;
+    const host = this.#hostEnd(hostIfName, known);
     const isSilent =
       host === undefined ||
       (this.#removeLater && record !== undefined && silence(this.#socket, host, record));

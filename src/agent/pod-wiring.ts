@@ -7,8 +7,10 @@ import type { EndpointRecord, EndpointReservation } from './endpoint-record.ts';
 export interface PodWiring {
   /** Throws CniError (invalidNamespace) when it is no network namespace, or the node's own. */
   open(namespacePath: string): PodNamespace;
-  /** Undefined when there is no such interface on the node. */
-  hostIfIndex(hostIfName: string): IfIndex | undefined;
+  /** Undefined when there is no such interface on the node. `known`: the index it had, should it have been renamed. */
+  hostIfIndex(hostIfName: string, known?: IfIndex): IfIndex | undefined;
+  /** Names of all that are pods' by name and MAC. */
+  interfaces(): readonly string[];
   /** Takes the interface off the node and out of the pod, where `record` helps to find it; fine when it is gone. When it
    * resolves, nothing passes any more and both names are free. */
   unwire(hostIfName: string, record?: EndpointRecord): Promise<void>;

@@ -56,6 +56,10 @@ class FakeNode implements PodWiring {
     return this.links.get(hostIfName);
   }
 
+  interfaces(): readonly string[] {
+    return [...this.links.keys()];
+  }
+
   async unwire(hostIfName: string): Promise<void> {
     this.#step('unwire', hostIfName);
     await turn();

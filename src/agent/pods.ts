@@ -6,12 +6,13 @@
 // The record comes first and goes last: whatever exists in the kernel has one, so that a crash at any step leaves
 // nothing without a name. One operation a container at a time; different containers run side by side.
 
-import { existsSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { KeyedQueue } from '../base/keyed-queue.ts';
 import type { Logger } from '../base/log.ts';
 import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
 import type { AddRequest, CheckRequest, DelRequest, GcRequest } from '../cni/request.ts';
+import type { Link } from '../kernel/netlink/link-record.ts';
+import type { UnclaimedInterface } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { annotatedLimits } from './annotated-limits.ts';
@@ -23,13 +24,17 @@ import {
   isComplete,
 } from './endpoint-record.ts';
 import type { EndpointStore } from './endpoint-store.ts';
+import { type KernelRecords, recoverLost, unknownKernel } from './lost-records.ts';
 import { previousDifferences } from './pod-check.ts';
 import { explain, interfaceExists, nameOf } from './pod-errors.ts';
 import { type IpamSettings, Reservations } from './pod-reservation.ts';
 import { unavailable } from './pod-status.ts';
 import type { PodNamespace, PodWiring } from './pod-wiring.ts';
 import type { PodsNode } from './pods-node.ts';
+import { fateOf } from './record-fate.ts';
+import { rewriteRecords } from './record-upkeep.ts';
 import { staleRecords } from './stale-records.ts';
+import { Unclaimed } from './unclaimed-interfaces.ts';
 
 // A settle costs more than a pod in it. By then some thirty pods are wired.
 const longestBurstMs = 50;
@@ -42,6 +47,8 @@ export interface PodsOptions {
   /** Every address of the ranges for everybody at once, unless given. */
   readonly ipam?: IpamSettings;
   readonly now?: () => Date;
+  /** What the kernel has of endpoints; absent: records are all that is known. */
+  readonly kernel?: KernelRecords | undefined;
 }
 
 /** What `restore` found and did. */
@@ -67,8 +74,14 @@ export class Pods {
   /** By hostIfName: the record stays for its addresses' sake until DEL, the interface is gone. */
   readonly #stale = new Map<string, string>();
   #endpoints: readonly LocalEndpoint[] | undefined;
+  readonly #kernel: KernelRecords;
+  /** Of records that were made again or set right at the start. */
+  readonly #mended: string[] = [];
+  readonly #unclaimed = new Unclaimed();
 
-  constructor({ store, wiring, node, log, ipam, now = () => new Date() }: PodsOptions) {
+  constructor(options: PodsOptions) {
+    const { store, wiring, node, log, ipam, now = () => new Date() } = options;
+    this.#kernel = options.kernel ?? unknownKernel;
     this.#store = store;
     this.#wiring = wiring;
     this.#node = node;
@@ -89,7 +102,21 @@ export class Pods {
 
   /** What is wrong with endpoints, in words. */
   problems(): readonly string[] {
-    return [...this.#store.problems, ...this.#stale.values()];
+    const unclaimed = this.#unclaimed.problems((name) => this.#store.get(name) !== undefined);
+    return [...this.#store.problems, ...this.#mended, ...this.#stale.values(), ...unclaimed];
+  }
+
+  /** Which of the node's links are pods' and no endpoint's; `problems` names them from now on. */
+  findUnclaimed(links: readonly Link[]): readonly UnclaimedInterface[] {
+    return this.#unclaimed.find(links, {
+      live: new Set(this.endpoints().map(({ hostIfIndex }) => hostIfIndex)),
+      isUnderWay: (name) => this.#store.get(name) !== undefined && !this.#stale.has(name),
+    });
+  }
+
+  /** Records that somebody has removed from the disk are written again. */
+  keepRecords(): void {
+    rewriteRecords(this.#store, this.#log);
   }
 
   /**
@@ -100,6 +127,7 @@ export class Pods {
    */
   async restore(): Promise<RestoreReport> {
     const removed: string[] = [];
+    this.#mended.push(...recoverLost(this.#store, this.#wiring.interfaces(), this.#kernel));
     for (const record of this.#store.list()) {
       const reason = isComplete(record) ? this.#adopt(record) : halfBuilt;
       if (reason === undefined) continue;
@@ -115,24 +143,31 @@ export class Pods {
   }
 
   // Undefined when the record stays; otherwise why it goes.
-  #adopt(endpoint: LocalEndpoint): string | undefined {
-    const ifIndex = this.#wiring.hostIfIndex(endpoint.hostIfName);
-    if (ifIndex === endpoint.hostIfIndex) {
-      this.#setLive(endpoint);
-    } else if (ifIndex !== undefined) {
-      this.#setStale(endpoint, `has index ${ifIndex} in place of ${endpoint.hostIfIndex}`);
-    } else if (existsSync(endpoint.namespacePath)) {
-      this.#setStale(endpoint, 'is gone');
+  #adopt(record: LocalEndpoint): string | undefined {
+    const fate = fateOf(record, {
+      store: this.#store,
+      wiring: this.#wiring,
+      kernel: this.#kernel,
+      live: this.endpoints(),
+    });
+    if (fate.kind === 'forgotten') return fate.reason;
+    if (fate.kind === 'stale') {
+      this.#setStale(record, fate.what);
     } else {
-      return 'its interface and its namespace are gone';
+      if (fate.mended !== undefined) this.#mended.push(fate.mended);
+      this.#setLive(fate.endpoint);
     }
     return undefined;
   }
 
   /** To be told when a link of the node is gone. True when it was a live endpoint's: the data path needs a settle. */
   noticeLinkGone(ifIndex: IfIndex): boolean {
+    this.#unclaimed.forget(ifIndex);
     const endpoint = this.endpoints().find((candidate) => candidate.hostIfIndex === ifIndex);
-    if (endpoint === undefined || this.#wiring.hostIfIndex(endpoint.hostIfName) === ifIndex) {
+    if (
+      endpoint === undefined ||
+      this.#wiring.hostIfIndex(endpoint.hostIfName, ifIndex) === ifIndex
+    ) {
       return false;
     }
     this.#setStale(endpoint, 'is gone');

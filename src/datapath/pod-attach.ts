@@ -4,7 +4,12 @@
 
 import type { BlockAttacher } from './block-attach.ts';
 import type { PodTcx } from './pod-tcx.ts';
-import type { AttachedHook, Attacher, Attachment } from './tables/attacher.ts';
+import {
+  type AttachedHook,
+  type Attacher,
+  type Attachment,
+  attachmentKey,
+} from './tables/attacher.ts';
 
 export interface PodAttachers {
   readonly block: BlockAttacher;
@@ -14,7 +19,11 @@ export interface PodAttachers {
 export function podAttacher({ block, tcx }: PodAttachers): Attacher {
   return {
     list: (desired) => {
-      const found = block.list(desired);
+      // An interface of a pod keeps its programs as long as it lives: without an endpoint they drop what it sends, and
+      // without them the node would forward it unseen.
+      const found = block
+        .list(desired)
+        .filter(({ ifName, hook }) => desired?.has(attachmentKey({ ifName, hook })) ?? true);
       tcx.survey(found.filter(isSending).map(({ ifIndex }) => ifIndex));
       return found.map((hook) => (isStale(tcx, hook) ? { ...hook, current: false } : hook));
     },
@@ -27,8 +36,7 @@ export function podAttacher({ block, tcx }: PodAttachers): Attacher {
       });
     },
     detach: (attachment) => {
-      if (isSending(attachment)) tcx.detach(attachment.ifIndex);
-      block.detach(attachment);
+      if (isSending(attachment)) tcx.forget(attachment.ifIndex);
     },
   };
 }

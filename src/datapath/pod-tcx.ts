@@ -3,7 +3,7 @@
 // so no ADD does it: what lacks it is noted, and somebody attaches one at a time when nobody waits. Without a link: it ends
 // with its interface, and there is nothing to remove (docs/decisions/pods-share-a-block.md).
 
-import { attachTcxProgram, detachTcxProgram, queryTcx } from '../kernel/attach.ts';
+import { attachTcxProgram, queryTcx } from '../kernel/attach.ts';
 import { isKernelError, type KernelError } from '../kernel/errno.ts';
 import { linkByIndex } from '../kernel/netlink/link.ts';
 import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
@@ -78,16 +78,9 @@ export class PodTcx {
     return this.#lacking.size > 0;
   }
 
-  /** What goes with its interface anyway is left to that. Throws KernelError. */
-  detach(ifIndex: IfIndex): void {
-    this.#lacking.delete(ifIndex);
-    const known = this.#attached.delete(ifIndex) || this.#stale.delete(ifIndex);
-    if (!known || !this.#isServed(ifIndex)) return;
-    for (const { programId } of queryTcx(ifIndex, direction)) {
-      if (!this.#isOfOurs(programId, new Map())) continue;
-      using program = BpfProgram.openById(programId);
-      detachTcxProgram({ program, ifIndex, direction });
-    }
+  /** It is no endpoint's any more. What runs there stays, and ends with the interface. */
+  forget(ifIndex: IfIndex): void {
+    for (const known of [this.#lacking, this.#attached, this.#stale]) known.delete(ifIndex);
   }
 
   #look(ifIndex: IfIndex, seen: Map<number, boolean>): void {

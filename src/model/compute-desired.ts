@@ -15,6 +15,7 @@ import type {
   OverlayDevice,
   PodRange,
   RemoteRange,
+  UnclaimedInterface,
 } from './desired.ts';
 import type { LocalEndpoint } from './endpoint.ts';
 import type { HostFacts } from './host.ts';
@@ -39,9 +40,11 @@ export interface ModelInputs {
   readonly cluster: ClusterState;
   readonly endpoints: readonly LocalEndpoint[];
   readonly host: HostFacts;
+  readonly unclaimed?: readonly UnclaimedInterface[] | undefined;
 }
 
-export function computeDesired({ config, cluster, endpoints, host }: ModelInputs): DesiredState {
+export function computeDesired(inputs: ModelInputs): DesiredState {
+  const { config, cluster, endpoints, host, unclaimed } = inputs;
   const services = serviceAddresses(cluster.services);
   const base = network(config)(networkNodes(cluster.nodes))(host)(services);
   const conflicts = peerConflicts(config)(cluster.nodes);
@@ -53,6 +56,7 @@ export function computeDesired({ config, cluster, endpoints, host }: ModelInputs
     masquerade: masqueradeWith(base.masquerade, strays.addresses),
     problems: joined(base.problems, conflicts, unenforced, strays.problems),
     endpoints,
+    unclaimed,
   };
 }
 

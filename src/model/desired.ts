@@ -111,6 +111,12 @@ export interface ModelProblem {
   readonly alike?: string;
 }
 
+/** A pod's interface by its name and MAC, of which no endpoint knows. */
+export interface UnclaimedInterface {
+  readonly name: string;
+  readonly ifIndex: IfIndex;
+}
+
 export interface DesiredState {
   readonly nodeName: string;
   readonly mode: RoutingMode;
@@ -133,6 +139,8 @@ export interface DesiredState {
   readonly pathMtuBytes: number;
   readonly masquerade?: Masquerade | undefined;
   readonly endpoints: readonly LocalEndpoint[];
+  /** Their programs stay, and drop what they send; absent: there are none. */
+  readonly unclaimed?: readonly UnclaimedInterface[] | undefined;
   /** Of endpoints, outside `podRanges`: see stray-pods.ts. */
   readonly strayAddresses: readonly Address[];
   /** The cluster's nodes with those of their claims that are believed: see checked-nodes.ts. */

@@ -160,7 +160,11 @@ rootTest('what goes, is gone or waits for its deletion is left alone', (context)
   assert.deepEqual([node.sending(doomed), node.sending(left)], [[], [idOf(loaded)]]);
   assert.equal(loaded.tcx.attached, 1);
   for (const hook of left) node.namespace.run(() => loaded.attacher.detach(hook));
-  assert.deepEqual(node.sending(left), [], 'an interface that stays and is no pod any more');
+  assert.deepEqual(
+    [node.sending(left), loaded.tcx.attached],
+    [[idOf(loaded)], 0],
+    'an interface that stays and is no endpoint any more keeps it',
+  );
 });
 
 rootTest("somebody else's program stays, before ours", (context) => {

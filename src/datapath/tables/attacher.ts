@@ -11,6 +11,11 @@ export interface Attachment {
   readonly hook: Hook;
 }
 
+/** Of an attachment within its table. */
+export function attachmentKey({ ifName, hook }: Pick<Attachment, 'ifName' | 'hook'>): string {
+  return `${ifName}/${hook}`;
+}
+
 export interface AttachedHook extends Attachment {
   /** False: what runs there is a program of an earlier load (after an upgrade), or the link has lost its interface. */
   readonly current: boolean;

@@ -8,14 +8,15 @@ import type { Uplink } from '../../model/host.ts';
 import { podQueue } from '../../model/pod-queue.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
-import type { AttachedHook, Attacher, Hook } from './attacher.ts';
+import { type AttachedHook, type Attacher, attachmentKey, type Hook } from './attacher.ts';
 import { writeEach } from './writes.ts';
 
 export function attachmentEntries(desired: DesiredState): readonly EntryGroup<AttachedHook>[] {
-  const { endpoints, uplinks, overlay } = desired;
+  const { endpoints, uplinks, overlay, unclaimed = [] } = desired;
   const ofNode = [
     ...uplinks.map(entriesOfUplink),
     ...(overlay === undefined ? [] : [entriesOfOverlay(overlay)]),
+    ...unclaimed.map((own) => hooks(own, ['from_pod', 'to_pod'])),
   ];
   // Not spread: copying a thousand one by one takes ten times as long.
   return ofNode.concat(entriesOfEach(endpoints));
@@ -52,28 +53,28 @@ function hooks(
 ): EntryGroup<AttachedHook> {
   return all.map((hook) => {
     const entry = { ifName: name, ifIndex, hook, current: true };
-    return [keyOf(entry), entry];
+    return [attachmentKey(entry), entry];
   });
-}
-
-function keyOf({ ifName, hook }: AttachedHook): string {
-  return `${ifName}/${hook}`;
 }
 
 export function attachmentTable(attacher: Attacher): Table<AttachedHook> {
   return {
     name: 'attachments',
-    key: keyOf,
+    key: attachmentKey,
     equal: (left, right) => left.ifIndex === right.ifIndex && left.current === right.current,
-    list: (desired) => new Map(attacher.list(desired).map((found) => [keyOf(found), found])),
+    list: (desired) =>
+      new Map(attacher.list(desired).map((found) => [attachmentKey(found), found])),
     set: (wanted) => {
       const outcomes = attacher.attachAll(wanted);
       return wanted.flatMap((entry, index) => {
         const error = outcomes[index];
-        return error === undefined ? [] : [{ key: keyOf(entry), error }];
+        return error === undefined ? [] : [{ key: attachmentKey(entry), error }];
       });
     },
     delete: (surplus) =>
-      writeEach(surplus, { key: keyOf, write: (entry) => attacher.detach(entry) }),
+      writeEach<AttachedHook>(surplus, {
+        key: attachmentKey,
+        write: (entry) => attacher.detach(entry),
+      }),
   };
 }

@@ -1,0 +1,14 @@
+// Records on disk while the agent runs: what is removed there is written again, so that the next start finds it.
+
+import type { Logger } from '../base/log.ts';
+import type { EndpointStore } from './endpoint-store.ts';
+
+/** What cannot be written is tried again the next time. */
+export function rewriteRecords(store: EndpointStore, log: Logger): void {
+  try {
+    const missing = store.rewriteMissing();
+    if (missing.length > 0) log.warn({ missing }, 'endpoint records written again');
+  } catch (error) {
+    log.warn({ error }, 'endpoint records cannot be written');
+  }
+}
