@@ -291,10 +291,12 @@ export interface FlowRecord {
   readonly kind: 'flow';
   readonly time: string;
   readonly verdict: 'allowed' | 'closed' | 'dropped';
-  /** The end that started the flow; for a drop, the packet's sender. */
+  /** The end that started the flow; for a drop, what the packet says of its sender. */
   readonly from: FlowEnd;
+  /** dropped: the pod that sent it, where `from` is not one of that pod's addresses. */
+  readonly by?: FlowSender;
   readonly to: FlowEnd;
-  /** `tcp`, `udp`, `icmp`, `icmpv6`, `sctp` or the number. */
+  /** `tcp`, `udp`, `udplite`, `icmp`, `icmpv6`, `sctp` or the number. */
   readonly protocol: string;
   /** Seen from the endpoint that reported it. */
   readonly direction: 'ingress' | 'egress';
@@ -314,8 +316,17 @@ export interface FlowEnd {
   readonly pod?: PodName;
   /** The node that has the address, or that the pod is on. */
   readonly node?: string;
-  /** `world`: no pod, no node of the cluster. */
-  readonly kind: 'pod' | 'node' | 'world';
+  /** `world`: no pod, no node of the cluster. `unverified`: what a dropped packet says, and nothing shows it to be true. */
+  readonly kind: 'pod' | 'node' | 'world' | 'unverified';
+}
+
+/** A pod of this node, known by its interface. */
+export interface FlowSender {
+  readonly node: string;
+  /** Absent for a container that no Kubernetes-like runtime started. */
+  readonly pod?: PodName;
+  /** Its own. */
+  readonly addresses: readonly string[];
 }
 
 export interface FlowTotals {
@@ -338,6 +349,8 @@ export interface FlowGap {
   readonly time: string;
   readonly cause: 'slow reader' | 'suppressed' | 'ring full';
   readonly records: number;
+  /** suppressed: whose flows they were, where that is known. */
+  readonly by?: FlowSender;
 }
 
 /** Every answer with a status of 400 and above. */

@@ -52,3 +52,28 @@ test('a gap passes every filter, since what is missing may have matched', () => 
   const gap = { kind: 'gap', time: flow.time, cause: 'slow reader', records: 3 } as const;
   assert.ok(flowMatches(gap, { from: 'shop/web-1', verdict: 'dropped' }));
 });
+
+const forged: FlowRecord = {
+  ...{ ...flow, verdict: 'dropped', reason: 'spoofed address' },
+  from: { kind: 'unverified', address: '2001:db8:1::2', port: 40_000 },
+  by: {
+    node: 'node-1',
+    pod: { namespace: 'evil', name: 'mallory' },
+    addresses: ['2001:db8:1::6'],
+  },
+};
+
+test('a forged packet is found by its sender and by what it says, not by the name of whom it says', () => {
+  for (const from of [
+    'evil/mallory',
+    'evil/',
+    '2001:db8:1::6',
+    '2001:db8:1::2',
+    '[2001:db8:1::2]:40000',
+  ]) {
+    assert.ok(flowMatches(forged, { from }), from);
+  }
+  for (const from of ['shop/web-1', 'shop/', 'mallory', 'evil/mallory:1', 'node-1']) {
+    assert.ok(!flowMatches(forged, { from }), from);
+  }
+});

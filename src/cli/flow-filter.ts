@@ -1,6 +1,6 @@
 // Which flows `heddle flows` shows.
 
-import type { FlowEnd, FlowLine, FlowRecord } from '../agent/api-types.ts';
+import type { FlowEnd, FlowLine, FlowRecord, PodName } from '../agent/api-types.ts';
 
 export interface FlowFilter {
   /** A pod `namespace/name`, a namespace `shop/`, a node or an address; a port may follow: `shop/db-1:5432`. */
@@ -13,7 +13,19 @@ export interface FlowFilter {
 export function flowMatches(line: FlowLine, filter: FlowFilter): boolean {
   if (line.kind === 'gap') return true;
   if (filter.verdict !== undefined && filter.verdict !== line.verdict) return false;
-  return endMatches(line.from, filter.from) && endMatches(line.to, filter.to);
+  return sentBy(line, filter.from) && endMatches(line.to, filter.to);
+}
+
+/** Who sent it, and what it says of its sender: the name of whom it pretends to be is not in it. */
+function sentBy({ from, by }: FlowRecord, wanted: string | undefined): boolean {
+  if (endMatches(from, wanted)) return true;
+  if (by === undefined || wanted === undefined) return false;
+  const { pod, addresses } = by;
+  return addresses.includes(wanted) || (pod !== undefined && podMatches(pod, wanted));
+}
+
+function podMatches({ namespace, name }: PodName, wanted: string): boolean {
+  return wanted === `${namespace}/${name}` || wanted === `${namespace}/`;
 }
 
 function endMatches(end: FlowEnd, wanted: string | undefined): boolean {
@@ -27,8 +39,7 @@ function endMatches(end: FlowEnd, wanted: string | undefined): boolean {
 function nameMatches(end: FlowEnd, wanted: string): boolean {
   const { pod } = end;
   if (wanted === end.address || (end.kind === 'node' && wanted === end.node)) return true;
-  if (pod === undefined) return false;
-  return wanted === `${pod.namespace}/${pod.name}` || wanted === `${pod.namespace}/`;
+  return pod !== undefined && podMatches(pod, wanted);
 }
 
 /** `shop/db-1:5432` and `[2001:db8::1]:5432` without their port when it is `port`; '' matches nothing. */

@@ -1,6 +1,13 @@
 // IP protocol numbers the data path tells apart (IANA), and their names as Kubernetes and people write them.
 
-export const protocols = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
+export const protocols = {
+  icmp: 1,
+  tcp: 6,
+  udp: 17,
+  icmpv6: 58,
+  sctp: 132,
+  udplite: 136,
+} as const;
 
 /** `tcp`, `udp`, ... or the bare number for a protocol without a name here. */
 export function protocolName(number: number): string {

@@ -120,6 +120,7 @@ test('events become lines; what the data path could not send becomes a gap and i
       },
     },
     budget: { get: () => [budget, budget] },
+    counters: { get: () => undefined },
     names: new FlowNames({ node: 'node-1', cluster: emptyClusterState, endpoints: [] }),
     log,
   });
@@ -138,5 +139,41 @@ test('events become lines; what the data path could not send becomes a gap and i
     'allowed',
     '6 suppressed',
     '2 ring full',
+  ]);
+});
+
+test('what was held back is told by pod where that is known', () => {
+  const endpoints = [
+    { ...endpoint(1), hostIfIndex: 11, addresses: [], pod: { namespace: 'shop', name: 'noisy' } },
+    { ...endpoint(2), hostIfIndex: 12, addresses: [], pod: { namespace: 'shop', name: 'loud' } },
+    { ...endpoint(3), hostIfIndex: 13, addresses: [], pod: { namespace: 'shop', name: 'quiet' } },
+  ] as unknown as readonly LocalEndpoint[];
+  const suppressed = new Map([[1, 1000]]);
+  let total = 1000;
+  const share = (id: number): EndpointCounters[] => {
+    const none = { windowStartNs: 0, used: 0, suppressed: 0 };
+    const [{ traffic: both }] = traffic(0) as [EndpointCounters];
+    return [{ traffic: both, events: [none, { ...none, suppressed: suppressed.get(id) ?? 0 }] }];
+  };
+  const log = new FlowLog();
+  const events = new FlowEvents({
+    ring: { batches: () => assert.fail('nothing is read') },
+    budget: { get: () => [{ windowStartNs: 0, used: 0, suppressed: total, lost: 0 }] },
+    counters: { get: share },
+    names: new FlowNames({ node: 'node-1', cluster: emptyClusterState, endpoints }),
+    log,
+  });
+  events.checkMissed();
+  assert.deepEqual(log.recent(), [], 'what was missing before its start is not told');
+  suppressed.set(1, 1010).set(2, 300);
+  total = 1330;
+  events.checkMissed();
+  const told = log
+    .recent()
+    .map((line) => (line.kind === 'gap' ? [line.by?.pod?.name, line.records] : []));
+  assert.deepEqual(told, [
+    ['loud', 300],
+    ['noisy', 10],
+    [undefined, 20],
   ]);
 });

@@ -2,10 +2,11 @@
 
 import { setImmediate } from 'node:timers/promises';
 import type { FlowEventTotals } from '../agent/api-types.ts';
-import type { EventBudget, FlowEvent } from '../datapath/generated.ts';
+import type { EndpointCounters, EventBudget, FlowEvent } from '../datapath/generated.ts';
+import { EventShares } from './event-shares.ts';
 import type { FlowLog } from './flow-log.ts';
 import type { FlowNames } from './flow-names.ts';
-import { type RecordContext, recordOfEvent } from './flow-record.ts';
+import { ownerOf, type RecordContext, recordOfEvent } from './flow-record.ts';
 import { type PerCpuValues, sumOver } from './per-cpu.ts';
 
 export interface FlowEventSources {
@@ -18,6 +19,8 @@ export interface FlowEventSources {
     }): AsyncIterable<FlowEvent[]>;
   };
   readonly budget: PerCpuValues<EventBudget>;
+  /** By endpoint id. */
+  readonly counters: PerCpuValues<EndpointCounters>;
   readonly names: FlowNames;
   readonly log: FlowLog;
 }
@@ -30,6 +33,7 @@ const periods = { periodMs: 200, idlePeriodMs: 1000 };
 export class FlowEvents {
   readonly #sources: FlowEventSources;
   readonly #atStart: MissedCounts;
+  readonly #shares: EventShares;
   #received = 0;
   #missed: MissedCounts;
 
@@ -37,6 +41,7 @@ export class FlowEvents {
     this.#sources = sources;
     this.#atStart = missedCounts(sources.budget);
     this.#missed = this.#atStart;
+    this.#shares = new EventShares(sources.counters, sources.names.endpoints);
   }
 
   /** Reads until `signal` aborts. */
@@ -50,7 +55,7 @@ export class FlowEvents {
   take(events: readonly FlowEvent[]): void {
     const { names, log } = this.#sources;
     const context = recordContext(names);
-    for (const event of events) log.append(recordOfEvent(event, context));
+    for (const event of events) log.append(recordOfEvent(event, context), ownerOf(event));
     this.#received += events.length;
   }
 
@@ -59,9 +64,20 @@ export class FlowEvents {
     const now = missedCounts(this.#sources.budget);
     const suppressed = now.suppressed - this.#missed.suppressed;
     const lost = now.lost - this.#missed.lost;
-    if (suppressed > 0) this.#sources.log.appendGap('suppressed', suppressed);
+    if (suppressed > 0) this.#tellSuppressed(suppressed);
     if (lost > 0) this.#sources.log.appendGap('ring full', lost);
     this.#missed = now;
+  }
+
+  #tellSuppressed(records: number): void {
+    const { names, log } = this.#sources;
+    let rest = records;
+    for (const { endpoint, suppressed } of this.#shares.grown(names.endpoints)) {
+      const told = Math.min(suppressed, rest);
+      if (told > 0) log.appendGap('suppressed', told, names.sender(endpoint.hostIfIndex));
+      rest -= told;
+    }
+    if (rest > 0) log.appendGap('suppressed', rest);
   }
 
   totals(): FlowEventTotals {
@@ -78,6 +94,7 @@ export function recordContext(names: FlowNames): RecordContext {
   const bootMs = Date.now() - Number(process.hrtime.bigint()) / 1e6;
   return {
     owner: (address) => names.of(address),
+    sender: (ifIndex) => names.sender(ifIndex),
     wallMs: (monotonicNs) => bootMs + monotonicNs / 1e6,
   };
 }

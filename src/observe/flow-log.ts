@@ -1,6 +1,9 @@
 // The recent flows of this node in memory, and those who follow them. Bounded: nobody who reads slowly makes it grow.
 
-import type { FlowGap, FlowLine } from '../agent/api-types.ts';
+import type { FlowGap, FlowLine, FlowSender } from '../agent/api-types.ts';
+import { FairLines } from './fair-lines.ts';
+
+const nobody = -1;
 
 export interface FlowLogOptions {
   /** Lines kept for those who ask later. */
@@ -11,38 +14,35 @@ export interface FlowLogOptions {
 }
 
 export class FlowLog {
-  readonly #capacity: number;
+  readonly #lines: FairLines<FlowLine>;
   readonly #queue: number;
   readonly #now: () => number;
-  readonly #ring: FlowLine[] = [];
-  #next = 0;
   readonly #followers = new Set<Follower>();
 
   constructor({ capacity = 10_000, queue = 4096, now = Date.now }: FlowLogOptions = {}) {
-    this.#capacity = capacity;
+    this.#lines = new FairLines(capacity);
     this.#queue = queue;
     this.#now = now;
   }
 
   get size(): number {
-    return this.#ring.length;
+    return this.#lines.size;
   }
 
-  append(line: FlowLine): void {
-    this.#ring[this.#next] = line;
-    this.#next = (this.#next + 1) % this.#capacity;
+  /** `owner`: whoever caused the line; where there is no room, whoever caused most loses its oldest. */
+  append(line: FlowLine, owner: number = nobody): void {
+    this.#lines.add(line, owner);
     for (const follower of this.#followers) follower.offer(line);
   }
 
   /** Tells readers that records are missing here. */
-  appendGap(cause: FlowGap['cause'], records: number): void {
-    this.append(this.#gap(cause, records));
+  appendGap(cause: FlowGap['cause'], records: number, by?: FlowSender): void {
+    this.append({ ...this.#gap(cause, records), ...(by === undefined ? {} : { by }) });
   }
 
   /** Oldest first; the last `limit` of them. */
-  recent(limit: number = this.#capacity): readonly FlowLine[] {
-    const wrapped = this.#ring.length === this.#capacity ? this.#next : 0;
-    const ordered = [...this.#ring.slice(wrapped), ...this.#ring.slice(0, wrapped)];
+  recent(limit: number = this.#lines.size): readonly FlowLine[] {
+    const ordered = this.#lines.all();
     return limit >= ordered.length ? ordered : ordered.slice(ordered.length - limit);
   }
 

@@ -97,3 +97,25 @@ test('of several ranges that hold an address the longest names the node', () => 
   assert.equal(names.of(unknownThere).node, 'node-2');
   assert.equal(names.of(parseAddress('203.0.7.7')).node, 'wide');
 });
+
+test('an interface is its pod, also for a while after the pod has gone', () => {
+  const names = new FlowNames(sources);
+  const sender = {
+    node: 'node-1',
+    pod: { namespace: 'shop', name: 'web-1' },
+    addresses: [podHere],
+  };
+  assert.deepEqual(names.sender(7), sender);
+  assert.equal(names.sender(8), undefined);
+  names.replace({ ...sources, endpoints: [] });
+  assert.deepEqual(names.sender(7), sender);
+  for (let index = 100; index < 1200; index++) {
+    const other = { ...endpoint, hostIfIndex: index as IfIndex, addresses: [] };
+    names.replace({ ...sources, endpoints: [other] });
+    names.sender(index);
+  }
+  assert.equal(names.sender(7), undefined, 'not for ever');
+  const again = { ...endpoint, pod: { namespace: 'shop', name: 'web-2' } };
+  names.replace({ ...sources, endpoints: [again] });
+  assert.equal(names.sender(7)?.pod?.name, 'web-2', 'the one that has it now');
+});

@@ -1,6 +1,6 @@
 // Whose address is this: joins addresses of flow events with the pods and nodes they belong to.
 
-import type { FlowEnd } from '../agent/api-types.ts';
+import type { FlowEnd, FlowSender } from '../agent/api-types.ts';
 import { changedSpan } from '../base/changed-span.ts';
 import { memoize } from '../base/memoize.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
@@ -23,12 +23,17 @@ export interface NameSources {
 
 const world: AddressOwner = { kind: 'world' };
 const cacheEntries = 10_000;
+const goneEntries = 1000;
 
 export class FlowNames {
   #sources: NameSources;
   #isFollowed = false;
   readonly #pods = new PodNames();
   readonly #own = new Map<Address, AddressOwner>();
+  /** By the node's side of the pod's interface. */
+  readonly #senders = new Map<number, FlowSender>();
+  /** Of pods that are gone: their last events are still to be read. Indices are not soon used again. */
+  readonly #gone = new Map<number, FlowSender>();
   #endpoints: readonly LocalEndpoint[] = [];
   // What only the nodes' ranges tell; a scan of addresses must not grow it without bound.
   readonly #ranges = new Map<Address, AddressOwner>();
@@ -57,6 +62,17 @@ export class FlowNames {
     return pod === undefined ? range : ownerOfPod(pod);
   }
 
+  /** The pod behind an interface of this node, also if it has just gone. */
+  sender(ifIndex: number): FlowSender | undefined {
+    if (!this.#isFollowed) this.#follow();
+    return this.#senders.get(ifIndex) ?? this.#gone.get(ifIndex);
+  }
+
+  /** This node's, as last told. */
+  get endpoints(): readonly LocalEndpoint[] {
+    return this.#sources.endpoints;
+  }
+
   #follow(): void {
     const { node, cluster, endpoints } = this.#sources;
     this.#pods.follow(cluster.pods);
@@ -67,14 +83,27 @@ export class FlowNames {
   // One pod comes, and thousands stay.
   #followOwn(node: string, endpoints: readonly LocalEndpoint[]): void {
     const { head, tail } = changedSpan(this.#endpoints, endpoints);
-    for (const { addresses } of this.#endpoints.slice(head, this.#endpoints.length - tail)) {
+    const before = this.#endpoints.slice(head, this.#endpoints.length - tail);
+    for (const { addresses, hostIfIndex } of before) {
       for (const address of addresses) this.#own.delete(address);
+      this.#dismiss(hostIfIndex);
     }
-    for (const { pod, addresses } of endpoints.slice(head, endpoints.length - tail)) {
+    for (const endpoint of endpoints.slice(head, endpoints.length - tail)) {
+      const { pod, addresses, hostIfIndex } = endpoint;
       const named = pod && { pod: { namespace: pod.namespace, name: pod.name } };
       for (const address of addresses) this.#own.set(address, { kind: 'pod', node, ...named });
+      this.#senders.set(hostIfIndex, { node, ...named, addresses });
     }
     this.#endpoints = endpoints;
+  }
+
+  #dismiss(ifIndex: number): void {
+    const sender = this.#senders.get(ifIndex);
+    if (sender === undefined) return;
+    this.#senders.delete(ifIndex);
+    this.#gone.set(ifIndex, sender);
+    const [oldest] = this.#gone.keys();
+    if (this.#gone.size > goneEntries && oldest !== undefined) this.#gone.delete(oldest);
   }
 
   #ofRange(address: Address): AddressOwner {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { unknownEnds } from '../../test/support/flow-ends.ts';
+import type { FlowSender } from '../agent/api-types.ts';
 import {
   dropReason,
   type FlowEvent,
@@ -12,16 +13,23 @@ import {
 } from '../datapath/generated.ts';
 import { parseAddress } from '../net/address.ts';
 import { protocols } from '../net/protocol.ts';
-import { type RecordContext, recordOfEvent, recordOfIdleFlow } from './flow-record.ts';
+import { ownerOf, type RecordContext, recordOfEvent, recordOfIdleFlow } from './flow-record.ts';
 
 const pod = parseAddress('198.51.100.5');
 const outside = parseAddress('203.0.113.9');
+
+const mallory: FlowSender = {
+  node: 'node-1',
+  pod: { namespace: 'shop', name: 'mallory' },
+  addresses: ['198.51.100.6'],
+};
 
 const context: RecordContext = {
   owner: (address) =>
     address === pod
       ? { kind: 'pod', node: 'node-1', pod: { namespace: 'shop', name: 'web-1' } }
       : { kind: 'world' },
+  sender: (ifIndex) => (ifIndex === 9 ? mallory : undefined),
   wallMs: (ns) => Date.parse('2026-01-02T03:04:00Z') + ns / 1e6,
 };
 
@@ -125,4 +133,68 @@ test('an idle flow is told from the end that started it', () => {
     received: { packets: 1, bytes: 10 },
     end: 'idle',
   });
+});
+
+const forged: FlowEvent = {
+  ...{ ...opened, kind: flowEventKind.drop, ifindex: 9, reason: dropReason.spoofedAddress },
+};
+const claimed = { address: pod, port: 40_000, kind: 'unverified' };
+
+test('a forged packet has the pod that sent it, and not the name of whom it pretends to be', () => {
+  const reasons = [
+    dropReason.spoofedAddress,
+    dropReason.spoofedMac,
+    dropReason.malformed,
+    dropReason.unknownEndpoint,
+  ];
+  for (const reason of reasons) {
+    const { from: sender, by } = recordOfEvent({ ...forged, reason }, context);
+    assert.deepEqual(sender, claimed);
+    assert.deepEqual(by, mallory);
+  }
+});
+
+test('what a pod sends as itself is its own, whatever it is dropped for', () => {
+  const own = parseAddress('198.51.100.6');
+  for (const reason of [dropReason.tunnelPort, dropReason.martian, dropReason.forgedError]) {
+    const record = recordOfEvent({ ...forged, source: own, reason }, context);
+    assert.equal(record.from.kind, 'world', 'as the names have it');
+    assert.equal(record.by, undefined);
+  }
+});
+
+test('of an interface that nobody knows, and from outside, nobody is named', () => {
+  const stranger = recordOfEvent({ ...forged, ifindex: 77 }, context);
+  assert.deepEqual([stranger.from, stranger.by], [claimed, undefined]);
+  for (const reason of [
+    dropReason.spoofedTunnel,
+    dropReason.spoofedOutside,
+    dropReason.malformed,
+    dropReason.sourceRoute,
+  ]) {
+    const direction = trafficDirection.ingress;
+    const record = recordOfEvent({ ...forged, direction, reason }, context);
+    assert.deepEqual([record.from, record.by], [claimed, undefined]);
+  }
+});
+
+test("an allowed flow is its source's: the data path has looked", () => {
+  const record = recordOfEvent({ ...opened, ifindex: 9 }, context);
+  assert.deepEqual([record.from, record.by], [from, undefined]);
+});
+
+test('events belong to who caused them, each way by itself', () => {
+  const owners = [
+    ownerOf({ ifindex: 9, direction: trafficDirection.egress }),
+    ownerOf({ ifindex: 9, direction: trafficDirection.ingress }),
+    ownerOf({ ifindex: 8, direction: trafficDirection.egress }),
+    ownerOf({ ifindex: 0, direction: trafficDirection.ingress }),
+  ];
+  assert.equal(new Set(owners).size, owners.length);
+});
+
+test('UDP-Lite has a name and ports', () => {
+  const record = recordOfEvent({ ...opened, protocol: protocols.udplite }, context);
+  assert.equal(record.protocol, 'udplite');
+  assert.deepEqual([record.from.port, record.to.port], [40_000, 443]);
 });

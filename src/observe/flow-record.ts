@@ -1,7 +1,8 @@
 // One flow as people read it: from a ring buffer event, or from an idle entry of the flow table.
 
-import type { FlowEnd, FlowRecord, TcpFlag } from '../agent/api-types.ts';
+import type { FlowEnd, FlowRecord, FlowSender, TcpFlag } from '../agent/api-types.ts';
 import {
+  dropReason,
   dropReasonNames,
   type Flow,
   type FlowEvent,
@@ -17,6 +18,8 @@ import type { AddressOwner } from './flow-names.ts';
 /** What turns kernel values into readable ones. */
 export interface RecordContext {
   owner(address: Address): AddressOwner;
+  /** The pod behind an interface of this node. */
+  sender(ifIndex: number): FlowSender | undefined;
   /** Milliseconds since 1970 of a CLOCK_MONOTONIC time in nanoseconds. */
   wallMs(monotonicNs: number): number;
 }
@@ -29,7 +32,7 @@ export function recordOfEvent(event: FlowEvent, context: RecordContext): FlowRec
     kind: 'flow',
     time: new Date(context.wallMs(event.timeNs)).toISOString(),
     verdict: verdictOf(event.kind),
-    from: flowEnd(source, ported ? event.sourcePort : undefined, context),
+    ...senderOf(event, flowEnd(source, ported ? event.sourcePort : undefined, context), context),
     to: flowEnd(destination, ported ? event.destinationPort : undefined, context),
     protocol: protocolName(protocol),
     direction: event.direction === trafficDirection.egress ? 'egress' : 'ingress',
@@ -37,6 +40,44 @@ export function recordOfEvent(event: FlowEvent, context: RecordContext): FlowRec
     ...(event.kind === flowEventKind.drop ? { reason: dropReasonName(event.reason) } : {}),
     ...(event.kind === flowEventKind.close ? { totals: totalsOf(event) } : {}),
   };
+}
+
+/** Who caused the event: an endpoint, each way by itself. */
+export function ownerOf({ ifindex, direction }: Pick<FlowEvent, 'ifindex' | 'direction'>): number {
+  return ifindex * 2 + direction;
+}
+
+// Dropped before anything was known of their senders, or because of what was.
+const unprovenReasons: ReadonlySet<number> = new Set([
+  dropReason.malformed,
+  dropReason.notIp,
+  dropReason.extensionHeaders,
+  dropReason.sourceRoute,
+  dropReason.spoofedTunnel,
+  dropReason.spoofedOutside,
+]);
+
+// A dropped packet says of its sender what it likes: only the interface tells who it was.
+function senderOf(
+  event: FlowEvent,
+  claimed: FlowEnd,
+  context: RecordContext,
+): Pick<FlowRecord, 'from' | 'by'> {
+  if (event.kind !== flowEventKind.drop) return { from: claimed };
+  const { address, port } = claimed;
+  const unverified: FlowEnd = {
+    address,
+    ...(port === undefined ? {} : { port }),
+    kind: 'unverified',
+  };
+  if (event.direction === trafficDirection.ingress) {
+    return { from: unprovenReasons.has(event.reason) ? unverified : claimed };
+  }
+  // The node itself, into a tunnel.
+  if (event.ifindex === 0) return { from: claimed };
+  const by = context.sender(event.ifindex);
+  if (by === undefined) return { from: unverified };
+  return by.addresses.includes(address) ? { from: claimed } : { from: unverified, by };
 }
 
 /** An entry that the data path never saw closed and that nothing has used for long. */
@@ -77,8 +118,12 @@ function flowEnd(address: Address, port: number | undefined, context: RecordCont
   return { address, ...(port === undefined ? {} : { port }), ...context.owner(address) };
 }
 
+const withPorts: readonly number[] = [
+  ...[protocols.tcp, protocols.udp, protocols.udplite, protocols.sctp],
+];
+
 function hasPorts(protocol: number): boolean {
-  return protocol === protocols.tcp || protocol === protocols.udp || protocol === protocols.sctp;
+  return withPorts.includes(protocol);
 }
 
 function totalsOf(event: FlowEvent): NonNullable<FlowRecord['totals']> {

@@ -10,7 +10,7 @@ import { DropCounts } from './drop-counts.ts';
 import { FlowEvents, recordContext } from './flow-events.ts';
 import { FlowLog } from './flow-log.ts';
 import type { FlowNames } from './flow-names.ts';
-import { recordOfIdleFlow } from './flow-record.ts';
+import { ownerOf, recordOfIdleFlow } from './flow-record.ts';
 
 import { sweepFlows, sweptKeyCodec } from './flow-sweep.ts';
 import { QueueDropCounts, type QueueDropSources } from './queue-drop-counts.ts';
@@ -41,7 +41,10 @@ export class Observer {
     const { names, queues } = options;
     const queueDrops = new QueueDropCounts(queues);
     this.#options = options;
-    this.#events = new FlowEvents({ ring: flowEvents, budget: eventBudget, names, log: this.log });
+    this.#events = new FlowEvents({
+      ...{ ring: flowEvents, budget: eventBudget, counters: endpointCounters },
+      ...{ names, log: this.log },
+    });
     this.drops = new DropCounts(dropCounters, {
       queues: () => queueDrops.total(),
       rules: () => options.ruleDrops(),
@@ -80,7 +83,7 @@ export class Observer {
     const { entries } = await sweepFlows({
       table,
       nowNs: Number(process.hrtime.bigint()),
-      onIdle: (key, flow) => this.log.append(recordOfIdleFlow(key, flow, context)),
+      onIdle: (key, flow) => this.log.append(recordOfIdleFlow(key, flow, context), ownerOf(flow)),
       pause: () => setImmediate(),
     });
     this.#flowEntries = entries;

@@ -54,7 +54,25 @@ const lines: readonly FlowLine[] = [
     protocol: 'icmpv6',
   },
   { ...flow, to: { kind: 'world', address: '2001:db8::8', port: 443 } },
+  {
+    ...flow,
+    verdict: 'dropped',
+    from: { kind: 'unverified', address: '198.51.100.3', port: 1 },
+    by: { node: 'node-1', addresses: [], pod: { namespace: 'shop', name: 'mallory' } },
+    protocol: 'udp',
+    reason: 'spoofed address',
+  },
+  {
+    ...flow,
+    verdict: 'dropped',
+    from: { kind: 'unverified', address: '198.51.100.3' },
+    reason: 'spoofed tunnel',
+  },
   { kind: 'gap', time, cause: 'suppressed', records: 1200 },
+  {
+    ...{ kind: 'gap', time, cause: 'suppressed', records: 1 },
+    by: { node: 'node-1', addresses: ['198.51.100.6'] },
+  },
 ];
 
 test('each flow is a line: when, the verdict, who, to whom, what', () => {
@@ -72,7 +90,10 @@ TIME          VERDICT  FROM                  TO                              DET
 12:01:07.214  DROPPED  shop/web-1            203.0.113.8:53                  tcp syn: spoofed address
 12:01:07.214  allowed  node-1                2001:db8::8                     icmpv6 new
 12:01:07.214  allowed  shop/web-1            [2001:db8::8]:443               tcp new
-12:01:07.214  1,200 records are missing here: over the data path's budget of events a second`,
+12:01:07.214  DROPPED  shop/mallory          shop/db-1:5432                  udp as 198.51.100.3: spoofed address
+12:01:07.214  DROPPED  198.51.100.3?         shop/db-1:5432                  tcp: spoofed tunnel
+12:01:07.214  1,200 records are missing here: over the data path's budget of events a second
+12:01:07.214  1 record of 198.51.100.6 is missing here: over the data path's budget of events a second`,
   );
 });
 

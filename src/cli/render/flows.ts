@@ -1,6 +1,6 @@
 // `heddle flows`: one line a flow event. The columns have fixed widths, because the next line is not known yet.
 
-import type { FlowEnd, FlowGap, FlowLine, FlowRecord } from '../../agent/api-types.ts';
+import type { FlowEnd, FlowGap, FlowLine, FlowRecord, FlowSender } from '../../agent/api-types.ts';
 import { unreachable } from '../../base/exhaustive.ts';
 import type { Style } from './style.ts';
 import { formatBytes, formatCount, formatDuration, formatTime } from './units.ts';
@@ -41,14 +41,19 @@ function flowCells(flow: FlowRecord, style: Style): string[] {
     flow.verdict === 'dropped' ? style.alarm('DROPPED') : flow.verdict.padEnd(widths.verdict);
   return [
     verdict,
-    endName(flow.from).padEnd(widths.from),
+    (flow.by === undefined ? endName(flow.from) : senderName(flow.by)).padEnd(widths.from),
     `${endName(flow.to)}${portText(flow.to)}`.padEnd(widths.to),
     detail(flow),
   ];
 }
 
-/** Names before numbers: the pod, else the node, else the address. */
+function senderName({ pod, addresses, node }: FlowSender): string {
+  return pod === undefined ? (addresses[0] ?? node) : `${pod.namespace}/${pod.name}`;
+}
+
+/** Names before numbers: the pod, else the node, else the address; one that nothing shows to be true has a `?`. */
 function endName(end: FlowEnd): string {
+  if (end.kind === 'unverified') return `${end.address}?`;
   if (end.pod !== undefined) return `${end.pod.namespace}/${end.pod.name}`;
   if (end.kind === 'node' && end.node !== undefined) return end.node;
   return end.port !== undefined && end.address.includes(':') ? `[${end.address}]` : end.address;
@@ -65,10 +70,15 @@ function detail(flow: FlowRecord): string {
     case 'closed':
       return `${flow.protocol} ${totalsText(flow)}`;
     case 'dropped':
-      return `${packetText(flow)}: ${flow.reason ?? 'no reason given'}`;
+      return `${packetText(flow)}${claimText(flow)}: ${flow.reason ?? 'no reason given'}`;
     default:
       return unreachable(flow.verdict);
   }
+}
+
+/** Whose address the packet has that this pod sent. */
+function claimText({ by, from }: FlowRecord): string {
+  return by === undefined ? '' : ` as ${from.address}`;
 }
 
 function packetText({ protocol, tcpFlags }: FlowRecord): string {
@@ -84,8 +94,9 @@ function totalsText({ totals }: FlowRecord): string {
   return `${formatBytes(sent.bytes)} out, ${formatBytes(received.bytes)} in, ${formatDuration(durationMs)}${idle}`;
 }
 
-function gapText({ records, cause }: FlowGap): string {
-  const count = `${formatCount(records)} ${records === 1 ? 'record is' : 'records are'} missing here: `;
+function gapText({ records, cause, by }: FlowGap): string {
+  const whose = by === undefined ? '' : ` of ${senderName(by)}`;
+  const count = `${formatCount(records)} ${records === 1 ? 'record' : 'records'}${whose} ${records === 1 ? 'is' : 'are'} missing here: `;
   switch (cause) {
     case 'slow reader':
       return `${count}this reader was too slow`;
