@@ -10,7 +10,6 @@ import { strayPods } from '../model/stray-pods.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import { type ApiServer, type ApiSources, listenApi } from './api.ts';
-import { apiServerView } from './api-server-view.ts';
 import type { SettleCause } from './api-types.ts';
 import { type AgentParts, assembleAgent } from './assemble.ts';
 import { measuredCni } from './cni-metrics.ts';
@@ -22,8 +21,10 @@ import { KeptOpen, type KeptOpenOptions } from './kept-open.ts';
 import { kernelView } from './kernel-view.ts';
 import { Lull } from './lull.ts';
 import { dumpMap } from './map-views.ts';
+import { metricSources } from './metric-sources.ts';
 import { openMetricsPort } from './metrics-port.ts';
 import { keptMetrics } from './metrics-text.ts';
+import { factProblems } from './node-facts/fact-watch.ts';
 import { growNursery } from './nursery.ts';
 import { noPodRanges, waitingFor } from './readiness.ts';
 import { RulesWatch } from './rules-watch.ts';
@@ -184,6 +185,7 @@ export class Agent {
     const { state } = network.snapshot;
     writer?.podProblems(state.pods.values());
     const missing = network.isWaiting ? undefined : noPodRanges(network.desired);
+    writer?.nodeProblems('PodNetworkFault', factProblems(this.#parts.facts.views));
     writer?.nodeProblems('NoPodRanges', missing === undefined ? [] : [missing]);
   }
 
@@ -193,6 +195,7 @@ export class Agent {
     const report = await network.settle(causes);
     this.#lull.look();
     this.#lookAtConnections(causes, report);
+    this.#lookAtNode(causes, report);
     const durationMs = performance.now() - began;
     const { pods: clusterPods } = network.snapshot.state;
     const cluster = { pods: clusterPods, nodes: network.desired.nodes };
@@ -219,6 +222,16 @@ export class Agent {
     if (isListed || written.includes('nft')) this.#rules?.accept();
     const { masquerade } = network.desired;
     connections.settled({ masquerade, host: network.host, endpoints: pods.endpoints() });
+  }
+
+  // After the settle, which has restored what is ours to restore.
+  #lookAtNode(causes: readonly SettleCause[], { written }: SettleReport): void {
+    const { network, host, facts, config } = this.#parts;
+    const isOther = causes.every((cause) => cause === 'endpoint' || cause === 'cluster');
+    if (network.isWaiting || (isOther && facts.views.length > 0)) return;
+    const listing = written.includes('sysctls') ? host.look() : (host.latest ?? host.look());
+    const nodeAddresses = network.snapshot.state.nodes.get(config.node)?.addresses ?? [];
+    facts.look({ host: listing, desired: network.desired, nodeAddresses });
   }
 
   // Once it is there, nothing but somebody else's hand changes it, which is looked for every period; the cluster changes
@@ -310,19 +323,4 @@ export class Agent {
       ...(readyMs === undefined ? {} : { readyMs }),
     };
   }
-}
-
-function metricSources(parts: AgentParts, views: Views): ConstructorParameters<typeof Metrics>[0] {
-  const { config, pods, observer, kubernetes } = parts;
-  return {
-    version: views.version,
-    node: config.node,
-    endpoints: () => pods.endpoints().length,
-    tables: views.tables,
-    maps: views.maps,
-    drops: () => observer.drops.byReason(),
-    traffic: () => observer.traffic.total(pods.endpoints()),
-    flowEvents: () => observer.eventTotals(),
-    apiServer: kubernetes && (() => apiServerView(kubernetes.state)),
-  };
 }

@@ -21,6 +21,8 @@ export interface NodeStatus {
   /** In apply order. */
   readonly tables: readonly TableView[];
   readonly endpoints: number;
+  /** Empty before the first look. */
+  readonly facts: readonly FactView[];
   readonly maps: readonly MapFill[];
   readonly drops: DropsView;
   readonly flowEvents: FlowEventTotals;
@@ -60,6 +62,16 @@ export interface ApiServerView {
   readonly resources: readonly ApiResourceView[];
   /** Since the agent's start, by verb and resource; watches that last are one request each. */
   readonly requests: readonly ApiRequestCount[];
+}
+
+/** A fact about the node's own kernel: docs/troubleshooting.md has a row for each. */
+export interface FactView {
+  /** `forward-hooks` */
+  readonly id: string;
+  /** problem: pods' packets stop, go astray or are translated wrongly. note: they may. unknown: the kernel was not read. */
+  readonly state: 'ok' | 'note' | 'problem' | 'unknown';
+  /** What is so, with names and values, and what to do; of a fact that holds, what is worth knowing. */
+  readonly text?: string;
 }
 
 export interface FailingView {

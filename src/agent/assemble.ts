@@ -39,6 +39,8 @@ import { Journal } from './journal.ts';
 import { kernelTruth } from './kernel-truth.ts';
 import { KnownPods } from './known-pods.ts';
 import { isDoomedName } from './link-names.ts';
+import { factWatch } from './node-facts/agent-facts.ts';
+import type { FactWatch } from './node-facts/fact-watch.ts';
 import { NodeNetwork } from './node-network.ts';
 import { OwnProblems } from './own-problems.ts';
 import { PodNetwork } from './pod-network.ts';
@@ -68,6 +70,8 @@ export interface AgentParts extends ClusterParts {
   readonly connections: StaleConnections;
   readonly cniConfiguration: CniConfiguration;
   readonly ownProblems: OwnProblems;
+  readonly host: HostLooks;
+  readonly facts: FactWatch;
   /** See `EndpointView.queueDroppedPackets`. */
   queueDrops(endpoint: LocalEndpoint): number | undefined;
   /** See `EndpointView.bandwidth`. */
@@ -121,18 +125,14 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     ipam: ipamSettings(config),
     log,
   });
-  const names = new FlowNames({ node: config.node, cluster: emptyClusterState, endpoints: [] });
-  const queues = queueDropSources(socket, () => pods.endpoints());
-  const ruleDrops = (): readonly NftDrop[] => drops.byReason();
-  const { maps, paths } = datapath;
-  const observer = new Observer({ maps, paths, names, queues, ruleDrops });
   return {
     ...{ config, log, datapath, reconciler, podTcx, apiServerWay },
     ...cluster,
-    ...{ network, knownPods, pods, observer, names, journal, connections },
+    ...{ network, knownPods, pods, journal, connections, host },
     cniConfiguration: cniConfiguration(config, log, pods),
     ownProblems: new OwnProblems(),
-    queueDrops: queues.drops,
+    facts: factWatch(socket, owned.use(Nftables.open()), datapath),
+    ...observation(config, { datapath, socket, pods, drops }),
     limitsInForce: (endpoint) => limitsInForce(socket, endpoint),
   };
 }
@@ -182,6 +182,23 @@ function apiServerWayOf(
     },
     log,
   });
+}
+
+interface ObservationParts extends Pick<ReconcilerParts, 'datapath' | 'socket'> {
+  readonly pods: Pods;
+  readonly drops: NftDrops;
+}
+
+function observation(
+  config: AgentConfig,
+  { datapath, socket, pods, drops }: ObservationParts,
+): Pick<AgentParts, 'observer' | 'names' | 'queueDrops'> {
+  const names = new FlowNames({ node: config.node, cluster: emptyClusterState, endpoints: [] });
+  const queues = queueDropSources(socket, () => pods.endpoints());
+  const ruleDrops = (): readonly NftDrop[] => drops.byReason();
+  const { maps, paths } = datapath;
+  const observer = new Observer({ maps, paths, names, queues, ruleDrops });
+  return { observer, names, queueDrops: queues.drops };
 }
 
 function openStore({ stateDir, endpointEntries }: AgentConfig, truth: KernelTruth): EndpointStore {

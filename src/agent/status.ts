@@ -20,6 +20,7 @@ import type {
   UplinkView,
 } from './api-types.ts';
 import type { AgentParts } from './assemble.ts';
+import { factProblems } from './node-facts/fact-watch.ts';
 import { waitingFor } from './readiness.ts';
 
 const processStart = 0 as Moment;
@@ -59,6 +60,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
     datapath: datapathView(parts, tables),
     tables,
     endpoints: pods.endpoints().length,
+    facts: parts.facts.views,
     maps,
     drops: observer.drops.view(performance.now()),
     flowEvents: observer.eventTotals(),
@@ -137,6 +139,7 @@ function sourceReasons(problems: readonly SourceProblem[]): readonly string[] {
 function ownProblems({
   network,
   pods,
+  facts,
   cniConfiguration,
   ownProblems: own,
   writer,
@@ -145,6 +148,7 @@ function ownProblems({
   const problems = network.isWaiting ? [] : network.desired.problems;
   return [
     ...problems.map(({ object, text }) => `${object}: ${text}`),
+    ...factProblems(facts.views),
     ...pods.problems(),
     ...cniConfiguration.problems,
     ...own.texts,

@@ -23,6 +23,7 @@ const status = {
   cluster: { source: 'directory x', complete: true, nodes: 1, pods: 0, services: 0, problems: [] },
   datapath: { adopted: true, programs: 5, attachments: 1, podsByTcx: 0, uplinks: [] },
   tables: [],
+  facts: [],
   maps: [],
   drops: { lastMinute: 0, total: [] },
   flowEvents: { received: 0, suppressed: 0, lost: 0 },

@@ -8,6 +8,7 @@ import { Attributes } from './netlink/attribute.ts';
 import { malformed } from './netlink/message.ts';
 import type { Query } from './netlink/request.ts';
 import { NetlinkSocket } from './netlink/socket.ts';
+import { listXtables, type XtablesByRule } from './nft-xtables.ts';
 
 /** The families of tables; `inet` is IPv4 and IPv6 in one. */
 export type NftFamily = 'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev';
@@ -96,6 +97,22 @@ export class Nftables implements Disposable {
       if (isKernelError(error, 'ENOENT')) return [];
       throw error;
     }
+  }
+
+  /** Differs from what it was when anything about the namespace's rules has changed. Throws KernelError. */
+  generation(): number {
+    return generationOf(this.#socket);
+  }
+
+  /** All chains of all tables without their rules, as `listTable` gives them. Equivalent to: `nft -j list chains`. */
+  listChains(): readonly unknown[] {
+    const subject = 'chains';
+    return readListing(this.#run('list chains', { call: 'nft list', subject }), subject);
+  }
+
+  /** Expressions that iptables-nft wrote, which libnftables lists by name alone: see nft-xtables.ts. Throws KernelError. */
+  listXtables(family: NftFamily, table: string): XtablesByRule {
+    return listXtables(this.#socket, family, table);
   }
 
   /** False: it was not there. Equivalent to: `nft delete table FAMILY NAME`. Throws KernelError. */

@@ -4,6 +4,7 @@ import type {
   ApiServerView,
   DropCount,
   EndpointTraffic,
+  FactView,
   FlowEventTotals,
   MapFill,
   TableView,
@@ -15,6 +16,7 @@ export interface MetricSources {
   readonly version: string;
   readonly node: string;
   endpoints(): number;
+  facts(): readonly FactView[];
   tables(): readonly TableView[];
   maps(): readonly MapFill[];
   drops(): readonly DropCount[];
@@ -41,7 +43,7 @@ export function readMetrics(sources: MetricSources): readonly ReadMetric[] {
   return [...nodeMetrics(sources), ...datapathMetrics(sources), ...tableMetrics(sources)];
 }
 
-function nodeMetrics({ version, node, endpoints }: MetricSources): readonly ReadMetric[] {
+function nodeMetrics({ version, node, endpoints, facts }: MetricSources): readonly ReadMetric[] {
   return [
     {
       kind: 'gauge',
@@ -56,6 +58,17 @@ function nodeMetrics({ version, node, endpoints }: MetricSources): readonly Read
       help: 'Pod interfaces on this node.',
       labelNames: [],
       read: () => [{ labels: {}, value: endpoints() }],
+    },
+    {
+      kind: 'gauge',
+      name: 'heddle_node_fact',
+      help: "Whether a fact about the node's kernel holds that pods' packets depend on: 1 or 0.",
+      labelNames: ['fact'],
+      // Of a kernel that could not be read nothing is said.
+      read: () =>
+        facts()
+          .filter(({ state }) => state !== 'unknown')
+          .map(({ id, state }) => ({ labels: { fact: id }, value: state === 'problem' ? 0 : 1 })),
     },
   ];
 }

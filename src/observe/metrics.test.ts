@@ -9,6 +9,12 @@ function sources(drops: { packets: number }): MetricSources {
     version: '1.2.3',
     node: 'node-1',
     endpoints: () => 2,
+    facts: () => [
+      { id: 'forwarding', state: 'ok' },
+      { id: 'forward-hooks', state: 'problem', text: 't' },
+      { id: 'mtu', state: 'note', text: 't' },
+      { id: 'routes', state: 'unknown', text: 't' },
+    ],
     tables: () => [
       {
         name: 'routes',
@@ -37,6 +43,9 @@ test('every count is read at the scrape, under a name and labels that stay', asy
   for (const line of [
     'heddle_build_info{version="1.2.3",node="node-1"} 1',
     'heddle_endpoints 2',
+    'heddle_node_fact{fact="forwarding"} 1',
+    'heddle_node_fact{fact="forward-hooks"} 0',
+    'heddle_node_fact{fact="mtu"} 1',
     'heddle_drops_total{reason="spoofed address"} 12',
     'heddle_pod_packets_total{direction="egress"} 4',
     'heddle_pod_bytes_total{direction="ingress"} 300',
@@ -56,6 +65,7 @@ test('every count is read at the scrape, under a name and labels that stay', asy
   }
   assert.match(text, /^process_resident_memory_bytes \d+/m);
   assert.doesNotMatch(text, /heddle_map_entries\{map="flows"\}/, 'unknown is not zero');
+  assert.doesNotMatch(text, /heddle_node_fact\{fact="routes"\}/, 'unknown is no value');
   drops.packets = 13;
   assert.match(await metrics.render(), /heddle_drops_total\{reason="spoofed address"\} 13/);
 });

@@ -58,6 +58,7 @@ const healthy: NodeStatus = {
     },
   ],
   endpoints: 3,
+  facts: [{ id: 'forwarding', state: 'ok' }],
   maps: [
     { name: 'flows', entries: 1204, maxEntries: 262_144 },
     { name: 'addresses', entries: 14, maxEntries: 65_536 },
@@ -84,6 +85,32 @@ node-1: healthy                                                   heddle 0.1.0, 
   maps       flows 1,204 of 262,144 (<1 %)   addresses 14 of 65,536 (<1 %)
   drops      0 in the last minute  (in all: 12 spoofed address)`,
   );
+});
+
+test('facts about the node: problems among the reasons, notes by themselves, others not at all', () => {
+  const text = 'chain FORWARD of table ip filter (hook forward, policy drop) drops packets of pods';
+  const screen = renderStatus(
+    {
+      ...healthy,
+      health: { state: 'degraded', reasons: [`forward-hooks: ${text}`] },
+      facts: [
+        { id: 'forwarding', state: 'ok' },
+        { id: 'forward-hooks', state: 'problem', text },
+        { id: 'mtu', state: 'note', text: 'pods were made larger' },
+        { id: 'routes', state: 'unknown', text: 'route list: EPERM' },
+        { id: 'exit-address', state: 'ok', text: 'pods leave by wg0 as 203.0.113.2' },
+      ],
+      recentErrors: [{ at: '2026-03-01T11:58:00Z', text: `forward-hooks: ${text}` }],
+    },
+    { now, style: plain },
+  );
+  assert.deepEqual(screen.split('\n').slice(0, 4), [
+    `node-1: DEGRADED: forward-hooks: ${text}`,
+    '  note       mtu: pods were made larger',
+    '  note       routes: route list: EPERM',
+    '  note       exit-address: pods leave by wg0 as 203.0.113.2',
+  ]);
+  assert.equal(screen.split(text).length, 2, 'said once');
 });
 
 const route = 'replace 198.51.100.0/24 via 192.0.2.12 dev eth0: ENETUNREACH';

@@ -23,6 +23,7 @@ export function renderStatus(status: NodeStatus, view: StatusView): string {
     ...furtherReasons(status),
     ...failedTables(status.tables, view),
     ...clusterProblems(status),
+    ...factLines(status),
     line(
       'cluster',
       beside(clusterText(status), lastChange(status, view.now), rightColumn - labelWidth),
@@ -80,6 +81,13 @@ function clusterProblems(status: NodeStatus): string[] {
     line(text.startsWith('API server: ') ? 'cluster' : label, text),
     ...(consequence === undefined ? [] : [line('', `  ${consequence}`)]),
   ]);
+}
+
+/** What holds but is worth knowing, or may be amiss; problems are among the reasons. */
+function factLines({ facts }: NodeStatus): string[] {
+  return facts.flatMap(({ id, state, text }) =>
+    state === 'problem' || text === undefined ? [] : [line('note', `${id}: ${text}`)],
+  );
 }
 
 function clusterText({ cluster }: NodeStatus): string {
@@ -161,6 +169,7 @@ function errorLines(status: NodeStatus, now: Date): string[] {
   const said = [
     ...status.health.reasons,
     ...status.cluster.problems.map(({ text }) => text),
+    ...status.facts.flatMap(({ text }) => text ?? []),
     ...status.tables.flatMap(({ failures }) => failures.map(({ text }) => text)),
   ];
   return status.recentErrors

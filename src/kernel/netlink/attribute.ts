@@ -104,6 +104,20 @@ export class Attributes {
   }
 }
 
+/** The values of a list, in which one type comes again and again (NFTA_LIST_ELEM): views. Throws KernelError EBADMSG. */
+export function listElements(bytes: Buffer): readonly Buffer[] {
+  const elements: Buffer[] = [];
+  for (let start = 0; start + headerSize <= bytes.length; ) {
+    const length = bytes.readUInt16LE(start);
+    if (length < headerSize || start + length > bytes.length) {
+      throw malformed(`element of ${length} bytes at ${start}, ${bytes.length - start} are there`);
+    }
+    elements.push(bytes.subarray(start + headerSize, start + length));
+    start += (length + 3) & ~3;
+  }
+  return elements;
+}
+
 interface Range {
   readonly start: number;
   readonly end: number;

@@ -7,8 +7,7 @@ import { Attributes } from './attribute.ts';
 import { familyNumbers, familyOf } from './family.ts';
 import { type MessageWriter, malformed, messageFlags } from './message.ts';
 import { withoutAbsent } from './record.ts';
-import type { Query, Request, RequestSink } from './request.ts';
-import type { NetlinkSocket } from './socket.ts';
+import type { Dumps, Query, Request, RequestSink } from './request.ts';
 
 export interface Rule {
   readonly family: AddressFamily;
@@ -37,13 +36,18 @@ const attributeTypes = {
   to: 1,
   from: 2,
   inputInterface: 3,
+  target: 4,
   priority: 6,
   mark: 10,
+  suppressedPrefixLength: 14,
   table: 15,
   markMask: 16,
   outputInterface: 17,
   protocol: 21,
 } as const;
+// FRA_TUN_ID, FRA_L3MDEV, FRA_UID_RANGE, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_DSCP, FRA_FLOWLABEL.
+const otherSelectors = [12, 19, 20, 22, 23, 24, 25, 26];
+const invertFlag = 0x2;
 const headerSize = 12;
 const tableInAttribute = 252;
 
@@ -59,11 +63,23 @@ export function delRule(requests: RequestSink, rule: Rule): void {
   requests.submit(change('rule delete', messages.delete, 0, rule));
 }
 
+/** A rule as the kernel lists it: with what is only ever read. */
+export interface ListedRule extends Rule {
+  /** It applies to packets that its selectors do not match. */
+  readonly isInverted?: boolean;
+  /** Priority of the rule that `goto` leads to. */
+  readonly target?: number;
+  /** Routes with prefixes of at most this length do not count. */
+  readonly suppressedPrefixLength?: number;
+  /** It asks for more than the other fields say: user, protocol, ports, VRF, tunnel. */
+  readonly selectsMore?: boolean;
+}
+
 /** Equivalent to: `ip -4 rule show; ip -6 rule show`. Throws KernelError. */
 export function listRules(
-  socket: NetlinkSocket,
+  socket: Dumps,
   filter: { readonly family?: AddressFamily } = {},
-): Rule[] {
+): ListedRule[] {
   const families = filter.family === undefined ? ([4, 6] as const) : [filter.family];
   return families.flatMap((family) => {
     const query: Query = {
@@ -77,7 +93,7 @@ export function listRules(
 }
 
 /** Reads RTM_NEWRULE; undefined for a family other than IPv4 and IPv6. Throws KernelError EBADMSG. */
-export function readRule(payload: Buffer): Rule | undefined {
+export function readRule(payload: Buffer): ListedRule | undefined {
   if (payload.length < headerSize) throw malformed(`rule of ${payload.length} bytes`);
   const family = familyOf(payload.readUInt8(0));
   if (family === undefined) return undefined;
@@ -88,7 +104,8 @@ export function readRule(payload: Buffer): Rule | undefined {
     const address = attributes.address(type);
     return address === undefined ? undefined : (`${address}/${length}` as Prefix);
   };
-  return withoutAbsent<Rule>({
+  const suppressed = attributes.u32(attributeTypes.suppressedPrefixLength);
+  return withoutAbsent<ListedRule>({
     family,
     priority: attributes.u32(attributeTypes.priority) ?? 0,
     action,
@@ -105,6 +122,10 @@ export function readRule(payload: Buffer): Rule | undefined {
       mark === undefined
         ? undefined
         : { value: mark, mask: attributes.u32(attributeTypes.markMask) ?? 0xffffffff },
+    isInverted: (payload.readUInt32LE(8) & invertFlag) === 0 ? undefined : true,
+    target: attributes.u32(attributeTypes.target),
+    suppressedPrefixLength: suppressed === 0xffffffff ? undefined : suppressed,
+    selectsMore: otherSelectors.some((type) => attributes.has(type)) ? true : undefined,
   });
 }
 

@@ -1,0 +1,25 @@
+// Where the metrics of the agent have their values from.
+
+import type { Metrics } from '../observe/metrics.ts';
+import { apiServerView } from './api-server-view.ts';
+import type { AgentParts } from './assemble.ts';
+import type { Views } from './views.ts';
+
+export function metricSources(
+  parts: AgentParts,
+  views: Views,
+): ConstructorParameters<typeof Metrics>[0] {
+  const { config, pods, observer, kubernetes, facts } = parts;
+  return {
+    version: views.version,
+    node: config.node,
+    endpoints: () => pods.endpoints().length,
+    tables: views.tables,
+    maps: views.maps,
+    drops: () => observer.drops.byReason(),
+    facts: () => facts.views,
+    traffic: () => observer.traffic.total(pods.endpoints()),
+    flowEvents: () => observer.eventTotals(),
+    apiServer: kubernetes && (() => apiServerView(kubernetes.state)),
+  };
+}

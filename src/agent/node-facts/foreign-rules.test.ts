@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ForeignRules, type RuleListing } from './foreign-rules.ts';
+
+const chain = (
+  table: string,
+  hook: string | undefined,
+  family = 'ip',
+  type = 'filter',
+): object => ({
+  chain: { family, table, name: 'c', ...(hook === undefined ? {} : { hook, type, prio: 0 }) },
+});
+
+interface FakeKernel {
+  generation: number;
+  nowMs: number;
+  readonly takesMs: number;
+  readonly listed: string[];
+}
+
+function listing(kernel: FakeKernel, chains: readonly object[]): RuleListing {
+  return {
+    generation: () => kernel.generation,
+    listChains: () => chains,
+    listTable: (family, name) => {
+      kernel.nowMs += kernel.takesMs;
+      kernel.listed.push(`${family} ${name}`);
+      return name === 'gone' ? undefined : chains;
+    },
+    listXtables: () => new Map(),
+  };
+}
+
+test('tables are listed that have filters at hooks which pods meet, but for our own and kube-proxy’s', () => {
+  const kernel: FakeKernel = { generation: 1, nowMs: 0, takesMs: 0, listed: [] };
+  const rules = new ForeignRules(
+    listing(kernel, [
+      chain('filter', 'forward'),
+      chain('filter', 'input'),
+      chain('nat', 'postrouting', 'ip', 'nat'),
+      chain('plain', undefined),
+      chain('heddle', 'forward', 'inet'),
+      chain('kube-proxy', 'forward', 'ip6'),
+      chain('bridge', 'forward', 'bridge'),
+      chain('gone', 'forward'),
+      chain('raw', 'prerouting', 'ip6'),
+    ]),
+    () => kernel.nowMs,
+  );
+  assert.deepEqual(
+    rules.look().map(({ family, table }) => `${family} ${table}`),
+    ['ip filter', 'ip6 raw'],
+  );
+  assert.deepEqual(kernel.listed, ['ip filter', 'ip gone', 'ip6 raw']);
+});
+
+test('nothing is listed while nothing changes, and a long listing is not repeated soon', () => {
+  const kernel: FakeKernel = { generation: 1, nowMs: 0, takesMs: 100, listed: [] };
+  const rules = new ForeignRules(listing(kernel, [chain('filter', 'forward')]), () => kernel.nowMs);
+  const first = rules.look();
+  kernel.nowMs += 60_000;
+  assert.equal(rules.look(), first, 'the same while the generation is');
+  kernel.generation++;
+  assert.notEqual(rules.look(), first);
+  kernel.generation++;
+  kernel.nowMs += 19_000;
+  rules.look();
+  assert.equal(kernel.listed.length, 2, 'it rests');
+  kernel.nowMs += 2_000;
+  rules.look();
+  assert.equal(kernel.listed.length, 3);
+});

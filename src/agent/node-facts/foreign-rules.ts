@@ -1,0 +1,70 @@
+// The nftables rules of others that pods' packets meet, listed again when the rules of the namespace have changed, and
+// never so often that the listing would cost a noticeable share of a processor.
+
+import { nftTableName } from '../../datapath/tables/nft-rules.ts';
+import type { Nftables } from '../../kernel/nftables.ts';
+import { type Chain, hasXtables, type RuleSet, readChains, readRuleSet } from './rule-set.ts';
+
+export type RuleListing = Pick<Nftables, 'generation' | 'listChains' | 'listTable' | 'listXtables'>;
+
+// A listing that took 1 ms is not repeated within 0.2 s, one that took 100 ms not within 20 s.
+const restShare = 200;
+
+const hooks: ReadonlySet<string> = new Set([
+  'ingress',
+  'prerouting',
+  'forward',
+  'input',
+  'output',
+  'postrouting',
+]);
+const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet', 'netdev']);
+// kube-proxy has thousands of chains, and drops only what is sent to Services without endpoints.
+const passedOver: ReadonlySet<string> = new Set([nftTableName, 'kube-proxy']);
+
+export class ForeignRules {
+  readonly #nft: RuleListing;
+  readonly #now: () => number;
+  #listed: readonly RuleSet[] = [];
+  #generation: number | undefined;
+  #restUntil = 0;
+
+  /** `now`: ms, a clock that nobody sets. */
+  constructor(nft: RuleListing, now: () => number = () => performance.now()) {
+    this.#nft = nft;
+    this.#now = now;
+  }
+
+  /** The same array while nothing has changed. Throws KernelError. */
+  look(): readonly RuleSet[] {
+    const began = this.#now();
+    if (began < this.#restUntil) return this.#listed;
+    const generation = this.#nft.generation();
+    if (generation === this.#generation) return this.#listed;
+    this.#listed = this.#list();
+    this.#generation = generation;
+    const ended = this.#now();
+    this.#restUntil = ended + (ended - began) * restShare;
+    return this.#listed;
+  }
+
+  #list(): readonly RuleSet[] {
+    const tables = new Map(
+      readChains(this.#nft.listChains())
+        .filter(isOfInterest)
+        .map((chain) => [`${chain.family} ${chain.table}`, chain] as const),
+    );
+    return [...tables.values()].flatMap(({ family, table }) => {
+      // Undefined: deleted meanwhile.
+      const listing = this.#nft.listTable(family, table);
+      if (listing === undefined) return [];
+      const xtables = hasXtables(listing) ? this.#nft.listXtables(family, table) : new Map();
+      return [readRuleSet({ family, table }, listing, xtables)];
+    });
+  }
+}
+
+function isOfInterest({ family, table, base }: Chain): boolean {
+  if (base === undefined || base.type !== 'filter' || !families.has(family)) return false;
+  return hooks.has(base.hook) && !passedOver.has(table);
+}

@@ -1,0 +1,158 @@
+// Facts about rules of others: hooks that drop what pods need, and rules that keep it from being translated.
+
+import { memoizeLast } from '../../base/memoize.ts';
+import type { DesiredState } from '../../model/desired.ts';
+import { prefixFamily } from '../../net/prefix.ts';
+import { type Finding, note, problem, some } from './fact.ts';
+import type { ObservedNode } from './observed-node.ts';
+import { type WalkOutcome, walk } from './packet-walk.ts';
+import { type Probe, probesOf } from './probes.ts';
+import type { Chain, RuleSet } from './rule-set.ts';
+
+const forwardHooks: ReadonlySet<string> = new Set([
+  'prerouting',
+  'forward',
+  'postrouting',
+  'ingress',
+]);
+
+export function forwardFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
+  const drops = walkAll(kernel.ruleSets, desired).filter(
+    ({ chain, probe, outcome }) =>
+      outcome.kind === 'drops' && forwardHooks.has(hookOf(chain)) && !isLocal(probe),
+  );
+  return grouped(drops).map((group) => dropFinding(group, desired));
+}
+
+export function localFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
+  const drops = walkAll(kernel.ruleSets, desired).filter(
+    ({ probe, outcome }) => outcome.kind === 'drops' && isLocal(probe),
+  );
+  return grouped(drops).map((group) => dropFinding(group, desired));
+}
+
+export function trackingFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
+  const found = walkAll(kernel.ruleSets, desired).filter(
+    ({ chain, probe, outcome }) =>
+      outcome.tracking !== undefined && hookOf(chain) === 'prerouting' && !isTunnel(probe),
+  );
+  return grouped(found).flatMap((group) => {
+    const [{ rules, outcome } = group.first] = [group.first];
+    const { tracking } = outcome;
+    if (tracking === undefined) return [];
+    const where = `chain ${tracking.chain} of table ${rules.family} ${rules.table}`;
+    return [problem(`${where} ${tracking.what}: ${some(group.what)} are not translated`)];
+  });
+}
+
+export function legacyFindings({ kernel: { legacyTables } }: ObservedNode): readonly Finding[] {
+  const known = legacyTables.filter((name) => name === 'filter' || name === 'raw');
+  if (known.length === 0) return [];
+  const names = [...new Set(known)].join(', ');
+  return [note(`iptables-legacy is in use (${names}), whose rules are not read here`)];
+}
+
+interface Walked {
+  readonly rules: RuleSet;
+  readonly chain: Chain;
+  readonly probe: Probe;
+  readonly outcome: WalkOutcome;
+}
+
+const walkAll = memoizeLast(
+  (ruleSets: readonly RuleSet[], desired: DesiredState): readonly Walked[] => {
+    const probes = ([4, 6] as const).flatMap((family) =>
+      probesOf(desired, family).map((probe) => ({ family, probe })),
+    );
+    return ruleSets.flatMap((rules) =>
+      [...rules.chains.values()].flatMap((chain) =>
+        probes
+          .filter(({ family, probe }) => meets(rules, chain, { family, probe }))
+          .map(({ probe }) => ({ rules, chain, probe, outcome: walk(rules, chain, probe) })),
+      ),
+    );
+  },
+);
+
+function meets(
+  { family }: RuleSet,
+  { base }: Chain,
+  { family: of, probe }: { readonly family: 4 | 6; readonly probe: Probe },
+): boolean {
+  if (base?.type !== 'filter' || !probe.hooks.includes(base.hook)) return false;
+  return family === 'inet' || family === 'netdev' || family === (of === 4 ? 'ip' : 'ip6');
+}
+
+interface Group {
+  readonly first: Walked;
+  readonly what: readonly string[];
+}
+
+/** One a chain: what it drops is said in one sentence. */
+function grouped(all: readonly Walked[]): readonly Group[] {
+  const groups = new Map<string, Walked[]>();
+  for (const walked of all) {
+    const { rules, outcome } = walked;
+    const key = `${rules.family} ${rules.table} ${outcome.chain} ${outcome.isUnsure}`;
+    groups.set(key, [...(groups.get(key) ?? []), walked]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    return [{ first, what: [...new Set(group.map(({ probe }) => probe.what))] }];
+  });
+}
+
+function dropFinding({ first, what }: Group, desired: DesiredState): Finding {
+  const { rules, chain, outcome } = first;
+  const where = `chain ${outcome.chain} of table ${rules.family} ${rules.table} (hook ${hookOf(chain)}, ${outcome.by})`;
+  const remedy = remedyOf(rules, chain, desired);
+  return outcome.isUnsure
+    ? note(
+        `${where} may drop ${some(what)}: it has rules that cannot be judged from here; ${remedy}`,
+      )
+    : problem(
+        `${where} drops ${some(what)}; nftables gives no table a say over another's drop: ${remedy}`,
+      );
+}
+
+// How the owner of such a table wants to be told, since a rule in it by hand would be overwritten.
+function remedyOf(rules: RuleSet, chain: Chain, desired: DesiredState): string {
+  const ranges = desired.podRanges
+    .map(({ prefix }) => prefix)
+    .filter(
+      (prefix) => rules.family === 'inet' || rules.family === familyName(prefixFamily(prefix)),
+    );
+  const range = ranges[0] ?? 'PODS';
+  const isForward = hookOf(chain) === 'forward';
+  const program = rules.family === 'ip6' ? 'ip6tables' : 'iptables';
+  if (rules.table === 'firewalld') {
+    return `firewalld: firewall-cmd --permanent --zone=trusted --add-source=${range} (pods and nodes), then --reload`;
+  }
+  if (rules.chains.has('DOCKER-USER') && isForward) {
+    return `Docker: ${program} -I DOCKER-USER -s ${range} -j ACCEPT; ${program} -I DOCKER-USER -d ${range} -j ACCEPT`;
+  }
+  if ([...rules.chains.keys()].some((name) => name.startsWith('ufw'))) {
+    return isForward
+      ? `ufw: ufw route allow from ${range}; ufw route allow to ${range}`
+      : 'ufw: ufw allow what is named';
+  }
+  return `accept it there, for example from and to ${range}`;
+}
+
+function familyName(family: 4 | 6): string {
+  return family === 4 ? 'ip' : 'ip6';
+}
+
+function hookOf({ base }: Chain): string {
+  return base?.hook ?? '';
+}
+
+// To or from the node itself, tunnels included.
+function isLocal({ input, output }: Probe): boolean {
+  return input === undefined || output === undefined;
+}
+
+function isTunnel({ state }: Probe): boolean {
+  return state === 'untracked';
+}

@@ -1,0 +1,139 @@
+// Reads what the facts are checked over. Cheap enough for every period: a few files, one listing of policy rules, a query
+// an uplink; rules of nftables and routes of other tables only where there are any and they have changed.
+
+import { readFileSync } from 'node:fs';
+import { queryTcx } from '../../kernel/attach.ts';
+import { isKernelError } from '../../kernel/errno.ts';
+import type { Dumps } from '../../kernel/netlink/request.ts';
+import { listRoutes } from '../../kernel/netlink/route.ts';
+import type { Route } from '../../kernel/netlink/route-record.ts';
+import { type ListedRule, listRules } from '../../kernel/netlink/rule.ts';
+import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
+import { readSysctl, type SysctlName } from '../../kernel/sysctl.ts';
+import type { Uplink } from '../../model/host.ts';
+import type { HostListing } from '../host-facts.ts';
+import { ForeignRules, type RuleListing } from './foreign-rules.ts';
+import { type ForeignProgram, type ObservedKernel, observedSettings } from './observed-node.ts';
+
+export interface NodeObserverOptions {
+  /** In the namespace of the calling thread, as `nft` is. */
+  readonly socket: Dumps;
+  readonly nft: RuleListing;
+  /** Whether a program is of our data path. */
+  isOwnProgram(programId: number): boolean;
+  /** ms, a clock that nobody sets; performance.now() unless given. */
+  readonly now?: () => number;
+}
+
+const overflowShownMs = 10 * 60_000;
+// unspec, compat, default, main and local.
+const ordinaryTables: ReadonlySet<number> = new Set([0, 252, 253, 254, 255]);
+
+export class NodeObserver {
+  readonly #options: NodeObserverOptions;
+  readonly #rules: ForeignRules;
+  readonly #policy: () => Pick<ObservedKernel, 'policyRules' | 'policyRoutes'>;
+  readonly #now: () => number;
+  #overflows: number | undefined;
+  #overflown = { count: 0, until: 0 };
+
+  constructor(options: NodeObserverOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#rules = new ForeignRules(options.nft, this.#now);
+    this.#policy = steadyListing(options.socket, (dumps) => {
+      const policyRules = listRules(dumps);
+      return { policyRules, policyRoutes: routesAskedFor(dumps, policyRules) };
+    });
+  }
+
+  /** Throws KernelError. */
+  look(host: HostListing, uplinks: readonly Uplink[]): ObservedKernel {
+    return {
+      host,
+      settings: readSettings(),
+      ruleSets: this.#rules.look(),
+      legacyTables: ['ip', 'ip6'].flatMap((family) => wordsOf(`${family}_tables_names`)),
+      ...this.#policy(),
+      foreignPrograms: uplinks.flatMap((uplink) => this.#foreignPrograms(uplink)),
+      neighbourOverflows: this.#neighbourOverflows(),
+    };
+  }
+
+  // Ours is at ingress alone; whatever is before it sees a packet first, and after it only what it lets pass.
+  #foreignPrograms({ ifIndex }: Uplink): readonly ForeignProgram[] {
+    const { isOwnProgram } = this.#options;
+    return (['ingress', 'egress'] as const).flatMap((direction) => {
+      const ids = programsAt(ifIndex, direction);
+      const own = ids.findIndex(isOwnProgram);
+      const before = own < 0 ? ids : ids.slice(0, own);
+      return before.map((programId) => ({ ifIndex, hook: `tcx ${direction}` as const, programId }));
+    });
+  }
+
+  #neighbourOverflows(): number {
+    const total = tableFulls('arp_cache') + tableFulls('ndisc_cache');
+    const more = total - (this.#overflows ?? total);
+    this.#overflows = total;
+    const now = this.#now();
+    if (now > this.#overflown.until) this.#overflown = { count: 0, until: 0 };
+    if (more > 0) {
+      this.#overflown = { count: this.#overflown.count + more, until: now + overflowShownMs };
+    }
+    return this.#overflown.count;
+  }
+}
+
+function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly Route[] {
+  const tables = new Set(rules.flatMap(({ table }) => (table === undefined ? [] : [table])));
+  return [...tables]
+    .filter((table) => !ordinaryTables.has(table))
+    .flatMap((table) => listRoutes(dumps, { table }));
+}
+
+function readSettings(): ReadonlyMap<SysctlName, string> {
+  return new Map(
+    observedSettings.flatMap((name) => {
+      try {
+        return [[name, readSysctl(name)] as const];
+      } catch (error) {
+        // Not in this kernel, or not yet: connection tracking may come as a module.
+        if (isKernelError(error, 'ENOENT')) return [];
+        throw error;
+      }
+    }),
+  );
+}
+
+function programsAt(ifIndex: Uplink['ifIndex'], direction: 'ingress' | 'egress'): number[] {
+  try {
+    return queryTcx(ifIndex, direction).map(({ programId }) => programId);
+  } catch (error) {
+    // It went meanwhile.
+    if (isKernelError(error, 'ENODEV')) return [];
+    throw error;
+  }
+}
+
+/** Of a file below /proc/net; none where the kernel has no such file. */
+function linesOf(name: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/thread-self/net/${name}`, 'utf8').trim().split('\n');
+  } catch {
+    return [];
+  }
+}
+
+function wordsOf(name: string): readonly string[] {
+  return linesOf(name).filter((line) => line !== '');
+}
+
+// A header with the names of the columns, then a line a CPU, in hexadecimal.
+function tableFulls(cache: string): number {
+  const [header = '', ...counts] = linesOf(`stat/${cache}`);
+  const column = header.trim().split(/\s+/).indexOf('table_fulls');
+  if (column < 0) return 0;
+  return counts
+    .map((line) => Number.parseInt(line.trim().split(/\s+/)[column] ?? '0', 16))
+    .reduce((sum, count) => sum + count, 0);
+}

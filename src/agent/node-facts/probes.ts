@@ -1,0 +1,131 @@
+// The packets that must pass the node's hooks for pods to be well, as descriptions: none of them is ever sent.
+
+import type { DesiredState } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import {
+  type Address,
+  type AddressFamily,
+  addressFamily,
+  parseAddress,
+} from '../../net/address.ts';
+import { addressAt, prefixFamily } from '../../net/prefix.ts';
+import type { Packet } from './rule-match.ts';
+
+export interface Probe extends Packet {
+  /** For people: `packets of pods to outside the cluster`. */
+  readonly what: string;
+  readonly hooks: readonly string[];
+}
+
+// Addresses of the outside, so that rules against private and documentation addresses do not count.
+const outside = { 4: parseAddress('9.9.9.9'), 6: parseAddress('2620:fe::fe') } as const;
+/** An interface that a pod could have, for a node without pods. */
+const anyPod = 'hd0123456789a';
+
+export function probesOf(desired: DesiredState, family: AddressFamily): readonly Probe[] {
+  const { podRanges, uplinks } = desired;
+  const range = podRanges.find(({ prefix }) => prefixFamily(prefix) === family);
+  const pod = range && addressAt(range.prefix, 2n);
+  const uplink = uplinks[0]?.name;
+  if (pod === undefined || uplink === undefined) return tunnelProbes(desired, family);
+  const podInterface = desired.endpoints[0]?.hostIfName ?? anyPod;
+  const forwarded = ['prerouting', 'forward', 'postrouting', 'ingress'];
+  const out = { source: pod, destination: outside[family], input: podInterface, output: uplink };
+  const back = { source: outside[family], destination: pod, input: uplink, output: podInterface };
+  const request = { protocol: 'tcp', sourcePort: 40000, destinationPort: 443 } as const;
+  const answer = { protocol: 'tcp', sourcePort: 443, destinationPort: 40000 } as const;
+  return [
+    {
+      ...out,
+      ...request,
+      state: 'new',
+      hooks: forwarded,
+      what: 'packets of pods to outside the cluster',
+    },
+    {
+      ...back,
+      ...answer,
+      state: 'established',
+      hooks: forwarded,
+      what: 'answers from outside to pods',
+    },
+    ...hostPortProbes(desired, back, family),
+    ...remoteProbes(desired, { pod, podInterface, uplink }),
+    ...nodeProbes(desired, { pod, podInterface }),
+    ...tunnelProbes(desired, family),
+  ];
+}
+
+function hostPortProbes(
+  { endpoints }: DesiredState,
+  back: Pick<Packet, 'source' | 'destination' | 'input' | 'output'>,
+  family: AddressFamily,
+): readonly Probe[] {
+  const has = endpoints.some(
+    ({ portMappings = [], addresses }: LocalEndpoint) =>
+      portMappings.length > 0 && addresses.some((each) => addressFamily(each) === family),
+  );
+  const request = { protocol: 'tcp', sourcePort: 40000, destinationPort: 8080 } as const;
+  const hooks = ['forward', 'postrouting'];
+  const what = 'connections to host ports of pods';
+  return has ? [{ ...back, ...request, state: 'new', isTranslated: true, hooks, what }] : [];
+}
+
+interface OwnPod {
+  readonly pod: Address;
+  readonly podInterface: string;
+}
+
+// A Service's packets are translated in the node's stack, and leave it as these.
+function remoteProbes(
+  { remoteRanges, overlay }: DesiredState,
+  { pod, podInterface, uplink }: OwnPod & { readonly uplink: string },
+): readonly Probe[] {
+  const family = addressFamily(pod);
+  const range = remoteRanges.find(({ prefix }) => prefixFamily(prefix) === family);
+  const remote = range && addressAt(range.prefix, 2n);
+  if (range === undefined || remote === undefined) return [];
+  const output = range.path.kind === 'native' ? range.path.ifName : (overlay?.name ?? uplink);
+  const ports = { protocol: 'tcp', sourcePort: 40000, destinationPort: 8080 } as const;
+  const ends = { source: pod, destination: remote, input: podInterface, output };
+  const what = 'packets of pods to Services with backends on other nodes';
+  const hooks = ['forward', 'postrouting'];
+  return [{ ...ends, ...ports, state: 'new', isTranslated: true, hooks, what }];
+}
+
+// The kubelet's probes of pods: the request leaves, the answer comes in.
+function nodeProbes(
+  { hostAddresses }: DesiredState,
+  { pod, podInterface }: OwnPod,
+): readonly Probe[] {
+  const family = addressFamily(pod);
+  const node = hostAddresses.find((address) => addressFamily(address) === family);
+  if (node === undefined) return [];
+  const out = { source: node, destination: pod, output: podInterface } as const;
+  const back = { source: pod, destination: node, input: podInterface } as const;
+  const request = { protocol: 'tcp', sourcePort: 40000, destinationPort: 8080 } as const;
+  const answer = { protocol: 'tcp', sourcePort: 8080, destinationPort: 40000 } as const;
+  const what = "the node's own connections to its pods";
+  return [
+    { ...out, ...request, state: 'new', hooks: ['output', 'postrouting'], what },
+    { ...back, ...answer, state: 'established', hooks: ['prerouting', 'input'], what },
+  ];
+}
+
+function tunnelProbes(
+  { overlay, uplinks, hostAddresses, remoteRanges }: DesiredState,
+  family: AddressFamily,
+): readonly Probe[] {
+  const uplink = uplinks[0]?.name;
+  const node = hostAddresses.find((address) => addressFamily(address) === family);
+  if (overlay === undefined || overlay.underlay !== family || !uplink || !node) return [];
+  const { path } = remoteRanges.find((range) => range.path.kind === 'overlay') ?? {};
+  if (path?.kind !== 'overlay') return [];
+  const ports = { protocol: 'udp', sourcePort: 50000, destinationPort: overlay.port } as const;
+  const peer = path.tunnelEndpoint;
+  const what = `tunnelled packets of other nodes (UDP port ${overlay.port})`;
+  const hooks = ['prerouting', 'input', 'ingress'];
+  return [
+    { source: peer, destination: node, input: uplink, ...ports, state: 'untracked', hooks, what },
+  ];
+}

@@ -1,0 +1,168 @@
+// Facts about routes and routing rules of others: what they take out of the pods' ranges.
+
+import { memoizeLast } from '../../base/memoize.ts';
+import type { InterfaceAddress } from '../../kernel/netlink/address.ts';
+import type { Route } from '../../kernel/netlink/route-record.ts';
+import type { ListedRule } from '../../kernel/netlink/rule.ts';
+import type { DesiredState, PodRange, RemoteRange } from '../../model/desired.ts';
+import { overlayDeviceName } from '../../model/overlay-device.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import {
+  hostPrefix,
+  makePrefix,
+  type Prefix,
+  prefixAddress,
+  prefixesOverlap,
+  prefixFamily,
+  prefixLength,
+} from '../../net/prefix.ts';
+import type { HostListing } from '../host-facts.ts';
+import { isEndpointName } from '../link-names.ts';
+import { type Finding, problem, some } from './fact.ts';
+import type { ObservedNode } from './observed-node.ts';
+
+/** Longest prefix wins: a route of another inside a range, or the range itself, goes before ours. */
+export function routeFindings({ kernel: { host }, desired }: ObservedNode): readonly Finding[] {
+  const owner = rangeFinder(desired.podRanges, desired.remoteRanges);
+  const texts = [...foreignRoutes(host, owner), ...foreignAddresses(host, desired, owner)];
+  return texts.length === 0 ? [] : [problem(some(texts))];
+}
+
+function foreignRoutes({ routes, links }: HostListing, owner: RangeFinder): readonly string[] {
+  const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
+  return routes.flatMap((route) => {
+    const { destination, type } = route;
+    if (prefixLength(destination) === 0) return [];
+    const range = owner(destination);
+    if (range === undefined || isPodRoute(route, names)) return [];
+    return [
+      `route ${type === 'unicast' ? '' : `${type} `}${destination} ${placeOf(route, names)} takes it from pod range ${range}`,
+    ];
+  });
+}
+
+// Routes that the kernel makes for an address of our own device are in the range that they are for.
+function isPodRoute({ ifIndex }: Route, names: ReadonlyMap<IfIndex, string>): boolean {
+  const name = ifIndex === undefined ? undefined : names.get(ifIndex);
+  return name !== undefined && (isEndpointName(name) || name === overlayDeviceName);
+}
+
+function placeOf(
+  { ifIndex, gateway, nextHops }: Route,
+  names: ReadonlyMap<IfIndex, string>,
+): string {
+  const dev = ifIndex ?? nextHops?.[0]?.ifIndex;
+  const by = gateway === undefined ? '' : `via ${gateway} `;
+  return dev === undefined ? by.trim() : `${by}dev ${names.get(dev) ?? `index ${dev}`}`;
+}
+
+function foreignAddresses(
+  { addresses, links }: HostListing,
+  { podRanges }: DesiredState,
+  owner: RangeFinder,
+): readonly string[] {
+  const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
+  const routers = new Set(podRanges.map(({ router }) => router));
+  const isForeign = ({ address, ifIndex }: InterfaceAddress): boolean =>
+    !routers.has(address) && names.get(ifIndex) !== overlayDeviceName;
+  return addresses.filter(isForeign).flatMap(({ address, ifIndex }) => {
+    const range = owner(hostPrefix(address));
+    if (range === undefined) return [];
+    return [`address ${address} of ${names.get(ifIndex)} takes it from pod range ${range}`];
+  });
+}
+
+type RangeFinder = (prefix: Prefix) => Prefix | undefined;
+
+/** The pod range that holds a prefix or is it: one look for each length of range that occurs. */
+const rangeFinder = memoizeLast(
+  (own: readonly PodRange[], remote: readonly RemoteRange[]): RangeFinder => {
+    const ranges = new Set([...own, ...remote].map(({ prefix }) => prefix));
+    const lengths = { 4: new Set<number>(), 6: new Set<number>() };
+    for (const range of ranges) lengths[prefixFamily(range)].add(prefixLength(range));
+    return (prefix) => {
+      const length = prefixLength(prefix);
+      for (const shorter of lengths[prefixFamily(prefix)]) {
+        if (shorter > length) continue;
+        const wider = makePrefix(prefixAddress(prefix), shorter);
+        if (ranges.has(wider)) return wider;
+      }
+      return undefined;
+    };
+  },
+);
+
+const mainTable = 254;
+const localTable = 255;
+
+/** Which table is asked first for packets to pods, when rules beside the ordinary three are there. */
+export function ruleFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
+  return ([4, 6] as const).flatMap((family) => {
+    const rules = kernel.policyRules.filter((rule) => rule.family === family);
+    const own = desired.podRanges.filter(({ prefix }) => prefixFamily(prefix) === family);
+    const ranges = [...own, ...desired.remoteRanges]
+      .map(({ prefix }) => prefix)
+      .filter((prefix) => prefixFamily(prefix) === family);
+    const first = own[0]?.prefix;
+    if (first === undefined || rules.length === 0) return [];
+    const texts = ranges.flatMap((range) => {
+      const caught = caughtBy({ rules, routes: kernel.policyRoutes, source: first, range });
+      return caught === undefined ? [] : [{ range, caught }];
+    });
+    return [...new Set(texts.map(({ caught }) => caught))].map((caught) => {
+      const which = texts.filter((text) => text.caught === caught).map(({ range }) => range);
+      return problem(
+        `IPv${family} packets to pod ranges ${some(which)} are caught by ${caught}: give a rule with a lower number \`to\` these ranges \`lookup main\``,
+      );
+    });
+  });
+}
+
+interface Lookup {
+  readonly rules: readonly ListedRule[];
+  readonly routes: readonly Route[];
+  /** A range of this node's pods. */
+  readonly source: Prefix;
+  readonly range: Prefix;
+}
+
+/** What stands before the main table for packets to a range; undefined: nothing. */
+function caughtBy({ rules, routes, source, range }: Lookup): string | undefined {
+  let from = 0;
+  for (const rule of rules) {
+    if (rule.priority < from || !applies(rule, source, range)) continue;
+    const { action, table, priority, target } = rule;
+    if (action === 'goto') from = target ?? from;
+    if (action === 'nop' || action === 'goto' || table === localTable) continue;
+    if (action !== 'lookup') return `rule ${priority} (${action})`;
+    const length = rule.suppressedPrefixLength ?? -1;
+    // Ours are there, and longer than what is suppressed.
+    if (table === mainTable) {
+      if (length < prefixLength(range)) return undefined;
+      continue;
+    }
+    const route = routes.find(
+      (candidate) =>
+        candidate.table === table &&
+        candidate.type !== 'throw' &&
+        prefixLength(candidate.destination) > length &&
+        prefixFamily(candidate.destination) === prefixFamily(range) &&
+        prefixesOverlap(candidate.destination, range),
+    );
+    if (route !== undefined) return `rule ${priority} (table ${table}: ${route.destination})`;
+  }
+  return 'no rule that asks table main';
+}
+
+// Of packets without marks, from a pod of this node, to a pod. What asks for a user, a protocol or a port is for few of them.
+function applies(rule: ListedRule, source: Prefix, range: Prefix): boolean {
+  if (rule.selectsMore) return false;
+  const { from, to, mark, inputInterface, outputInterface } = rule;
+  const selects =
+    (from === undefined || prefixesOverlap(from, source)) &&
+    (to === undefined || prefixesOverlap(to, range)) &&
+    (mark === undefined || (mark.value & mark.mask) === 0) &&
+    (inputInterface === undefined || isEndpointName(inputInterface)) &&
+    outputInterface === undefined;
+  return rule.isInverted ? !selects : selects;
+}

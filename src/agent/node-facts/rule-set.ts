@@ -1,0 +1,102 @@
+// Rules of others as libnftables lists them, in the form that a packet is walked through: chains by table, rules in order.
+
+import type { XtablesByRule, XtablesExpression } from '../../kernel/nft-xtables.ts';
+import type { NftFamily } from '../../kernel/nftables.ts';
+
+/** One statement or match of a rule: its only key says which (libnftables-json(5)); of xtables, what it is. */
+export type Expression = Readonly<Record<string, unknown>>;
+
+export interface Chain {
+  readonly family: NftFamily;
+  readonly table: string;
+  readonly name: string;
+  /** Absent: no base chain. */
+  readonly base?: BaseChain;
+  readonly rules: readonly (readonly Expression[])[];
+}
+
+export interface BaseChain {
+  readonly type: string;
+  readonly hook: string;
+  readonly priority: number;
+  readonly policy: 'accept' | 'drop';
+}
+
+export interface RuleSet {
+  readonly family: NftFamily;
+  readonly table: string;
+  /** By name. */
+  readonly chains: ReadonlyMap<string, Chain>;
+}
+
+export interface TableName {
+  readonly family: NftFamily;
+  readonly table: string;
+}
+
+/** Chains of a `list chains`, without rules. */
+export function readChains(listing: readonly unknown[]): readonly Chain[] {
+  return listing.flatMap((item) => {
+    const chain = record(record(item)?.['chain']);
+    if (chain === undefined) return [];
+    const { family, table, name } = chain;
+    const base = readBase(chain);
+    const names = { family: family as NftFamily, table: String(table), name: String(name) };
+    return [{ ...names, ...(base === undefined ? {} : { base }), rules: [] }];
+  });
+}
+
+/** A table's listing with what libnftables leaves out of it. */
+export function readRuleSet(
+  { family, table }: TableName,
+  listing: readonly unknown[],
+  xtables: XtablesByRule,
+): RuleSet {
+  const rules = new Map<string, (readonly Expression[])[]>();
+  for (const item of listing) {
+    const rule = record(record(item)?.['rule']);
+    if (rule === undefined) continue;
+    const chain = String(rule['chain']);
+    const expressions = readExpressions(rule['expr'], xtables.get(Number(rule['handle'])) ?? []);
+    rules.set(chain, [...(rules.get(chain) ?? []), expressions]);
+  }
+  const chains = readChains(listing).map(
+    (chain) => [chain.name, { ...chain, rules: rules.get(chain.name) ?? [] }] as const,
+  );
+  return { family, table, chains: new Map(chains) };
+}
+
+/** Whether libnftables leaves something out of the table's listing. */
+export function hasXtables(listing: readonly unknown[]): boolean {
+  return listing.some((item) => {
+    const expressions = record(record(item)?.['rule'])?.['expr'];
+    return Array.isArray(expressions) && expressions.some((each) => 'xt' in (record(each) ?? {}));
+  });
+}
+
+function readExpressions(
+  listed: unknown,
+  xtables: readonly XtablesExpression[],
+): readonly Expression[] {
+  if (!Array.isArray(listed)) return [];
+  let place = 0;
+  return listed.map((each: unknown): Expression => {
+    const expression = record(each) ?? {};
+    return 'xt' in expression ? { xt: xtables[place++] } : expression;
+  });
+}
+
+function readBase({ hook, type, prio, policy }: Expression): BaseChain | undefined {
+  if (typeof hook !== 'string') return undefined;
+  return {
+    type: String(type),
+    hook,
+    priority: Number(prio ?? 0),
+    policy: policy === 'drop' ? 'drop' : 'accept',
+  };
+}
+
+export function record(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isRecord ? (value as Readonly<Record<string, unknown>>) : undefined;
+}
