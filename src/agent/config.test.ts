@@ -69,6 +69,11 @@ const bad: readonly [string, unknown, string][] = [
     { node: 'n', cluster: { kubernetes: { apiServers: ['192.0.2.1:6443'] } } },
     'configuration: cluster.kubernetes.apiServers[0]: 192.0.2.1:6443 is not the address of an API server (https://192.0.2.1:6443)',
   ],
+  [
+    'an address with a password',
+    { node: 'n', cluster: { kubernetes: { apiServers: ['https://me:pw@192.0.2.1:6443'] } } },
+    'configuration: cluster.kubernetes.apiServers[0]: https://<removed>@192.0.2.1:6443 is not the address of an API server (https://192.0.2.1:6443)',
+  ],
   ['an unknown key', { ...least, mod: 'vxlan' }, 'configuration: mod: vxlan is no known key'],
   [
     'a key spelled as its flag',

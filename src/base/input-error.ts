@@ -29,6 +29,8 @@ function describe({ object, field, value, rule }: InputProblem): string {
 function show(value: unknown): string {
   // Quotes only where the text alone would mislead.
   const isPlain = typeof value === 'string' && /^[^\p{Cc}]+$/u.test(value);
-  const text = isPlain ? value : JSON.stringify(value);
+  const written = isPlain ? value : JSON.stringify(value);
+  // A user and a password in an address.
+  const text = written.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"']*@/gi, '$1<removed>@');
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }

@@ -44,6 +44,17 @@ interface Cluster {
   nodeWatch: ServerResponse | undefined;
 }
 
+// The pod of all CNI calls: without it they would wait for its annotations.
+const podObject = {
+  metadata: { namespace: 'shop', name: 'web-1', resourceVersion: '5' },
+  spec: { nodeName: 'node-1' },
+};
+
+function objectsOf({ nodes }: Pick<Cluster, 'nodes'>, path: string): readonly object[] {
+  if (path === '/api/v1/nodes') return nodes;
+  return path === '/api/v1/pods' ? [podObject] : [];
+}
+
 interface EventBody {
   readonly reason: string;
   readonly message: string;
@@ -81,7 +92,7 @@ async function cluster(
         if (url.pathname === '/api/v1/nodes') made.nodeWatch = response;
         context.after(() => response.destroy());
       } else {
-        response.end(page(url.pathname === '/api/v1/nodes' ? made.nodes : []));
+        response.end(page(objectsOf(made, url.pathname)));
       }
     },
     serverNamespace ?? place.namespace,

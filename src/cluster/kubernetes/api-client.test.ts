@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { ApiClient } from './api-client.ts';
+import { apiTimes } from './api-times.ts';
 import type { Credentials } from './credentials.ts';
 
 function credentials(servers: readonly string[]): Credentials {
@@ -38,4 +39,67 @@ test('where no address answers, each of them is named with its reason', async ()
     client.counts.map(({ code, count }) => [code, count]),
     [[0, 2]],
   );
+});
+
+type Respond = (request: IncomingMessage, response: ServerResponse) => void;
+
+async function listening(context: TestContext, respond: Respond): Promise<Server> {
+  const server = createServer(respond);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  context.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return server;
+}
+
+const hostOf = (server: Server): string => `127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+test('user and password in an address are used, and never shown', async (context) => {
+  const seen: (string | undefined)[] = [];
+  const server = await listening(context, (request, response) => {
+    seen.push(request.headers.authorization);
+    if (seen.length === 1) response.end('{}');
+    else request.socket.destroy();
+  });
+  using client = new ApiClient(credentials([`http://me:s3cret@${hostOf(server)}`]));
+  await ask(client);
+  assert.deepEqual(seen, [`Basic ${Buffer.from('me:s3cret').toString('base64')}`]);
+  assert.equal(client.state.server, `http://${hostOf(server)}`);
+  await assert.rejects(ask(client), (error: Error) => {
+    assert.doesNotMatch(JSON.stringify([error.message, error.stack, error]), /s3cret/);
+    return true;
+  });
+  assert.doesNotMatch(JSON.stringify(client.state), /s3cret|me:/);
+});
+
+test('a server that answers wrongly comes after one that answers well, in its turn', async (context) => {
+  const asked: string[] = [];
+  const bad = await listening(context, (_, response) => {
+    asked.push('bad');
+    response.writeHead(500).end('{}');
+  });
+  const good = await listening(context, (_, response) => {
+    asked.push('good');
+    response.end('{}');
+  });
+  using client = new ApiClient(
+    credentials([bad, good].map((server) => `http://${hostOf(server)}`)),
+  );
+  await assert.rejects(ask(client), /500/);
+  await ask(client);
+  await ask(client);
+  assert.deepEqual(asked, ['bad', 'good', 'good']);
+});
+
+test('an address that takes connections and never answers is passed over', async (context) => {
+  const mute = await listening(context, () => undefined);
+  const good = await listening(context, (_, response) => response.end('{"a":1}'));
+  const times = { ...apiTimes, answerMs: 50 };
+  using client = new ApiClient(
+    credentials([mute, good].map((server) => `http://${hostOf(server)}`)),
+    { times },
+  );
+  assert.deepEqual(await ask(client), { a: 1 });
+  assert.equal(client.state.server, `http://${hostOf(good)}`);
 });

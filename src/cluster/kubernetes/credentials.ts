@@ -7,6 +7,7 @@ import type { ClusterAccess, RequestMaterial } from './cluster-access.ts';
 import { libraryAccess } from './library-access.ts';
 import { plainAccess, serviceAccountAccess } from './plain-access.ts';
 import type { KubernetesSettings } from './settings.ts';
+import { shownText } from './shown.ts';
 
 /** What one request needs besides its path. */
 export interface Access extends RequestMaterial {
@@ -43,7 +44,8 @@ export class KubeConfigCredentials implements Credentials {
       };
     } catch (error) {
       if (error instanceof InputError) throw error;
-      throw new InputError({ object: this.#origin(), rule: textOf(error) }, { cause: error });
+      // A credential program may print anything.
+      throw new InputError({ object: this.#origin(), rule: shownText(textOf(error), 500) });
     }
   }
 

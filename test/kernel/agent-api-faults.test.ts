@@ -1,0 +1,182 @@
+// An agent whose API server answers, but wrongly: what the node holds stays, the server is not stormed, `heddle status` says
+// why. Each fault of the conversation alone is in api-answers.test.ts and api-watches.test.ts.
+
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import {
+  type AgentPlace,
+  agentPlace,
+  eventually,
+  get,
+  launchAgent,
+  startAgent,
+  status,
+} from '../support/agent-process.ts';
+import { FakeApiServer, type FakeExchange } from '../support/fake-api-server.ts';
+import { runIn } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const nodes = '/api/v1/nodes';
+
+const nodeObject = (index: number): { readonly metadata: { readonly name: string } } => ({
+  metadata: { name: `node-${index}`, ...{ uid: `uid-${index}` } },
+  ...{
+    spec: { podCIDRs: [`10.201.${index}.0/24`, `fd00:201:${index}::/64`] },
+    status: {
+      addresses: [
+        { type: 'InternalIP', address: `10.200.0.1${index}` },
+        { type: 'InternalIP', address: `fd00:200::1${index}` },
+      ],
+    },
+  },
+});
+
+interface Cluster {
+  readonly place: AgentPlace;
+  readonly server: FakeApiServer;
+}
+
+async function cluster(context: TestContext): Promise<Cluster> {
+  const place = agentPlace(context);
+  const { namespace } = place;
+  const server = await FakeApiServer.start(context, { namespace });
+  for (const index of [1, 2, 3]) server.put(nodes, nodeObject(index));
+  const text = readFileSync(place.config, 'utf8');
+  const source = `cluster: { kubernetes: { kubeconfig: ${server.kubeconfig} } }`;
+  writeFileSync(place.config, text.replace('cluster: { directory: cluster }', source));
+  return { place, server };
+}
+
+const routes = ({ namespace }: AgentPlace): string =>
+  runIn(namespace, 'ip', 'route', 'show', 'table', 'all', 'proto', '72');
+
+const isWrite = ({ request }: FakeExchange): boolean => request.method === 'PATCH';
+
+rootTest(
+  'a refused write is not repeated with every change, told once, and made when it can be',
+  async (context) => {
+    const { place, server } = await cluster(context);
+    const message =
+      "nodes \"node-1\" is forbidden: ValidatingAdmissionPolicy 'heddle-own-node' with binding 'heddle-own-node' denied request: heddle may write to no Node but the one it runs on";
+    const body = JSON.stringify({ kind: 'Status', code: 403, reason: 'Forbidden', message });
+    let patches = 0;
+    server.misbehave((exchange) => {
+      if (!isWrite(exchange)) return exchange.answer();
+      patches++;
+      exchange.request.resume();
+      exchange.response.writeHead(403, { 'content-type': 'application/json' }).end(body);
+    });
+    const agent = await startAgent(context, place);
+    const said =
+      /^own Node not annotated: patch nodes: 403 Forbidden: .*denied request.*apply the manifests of this version again/;
+    await eventually(async () => {
+      const { health } = await status(place);
+      assert.equal(health.state, 'degraded');
+      assert.ok(
+        health.reasons.some((reason) => said.test(reason)),
+        health.reasons.join(),
+      );
+    });
+    const began = performance.now();
+    for (let count = 0; count < 60; count++) {
+      server.put(nodes, { ...nodeObject(3), ...{ status: { addresses: [] } } });
+      server.put(nodes, nodeObject(3));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const seconds = (performance.now() - began) / 1_000;
+    // 0, 1, 3, 7, 15 s after the first at most; half of that at least.
+    assert.ok(patches <= 4 + Math.log2(seconds + 2), `${patches} in ${seconds} s`);
+    const lines = agent.log().filter(({ msg }) => String(msg).includes('own Node'));
+    assert.equal(lines.length, 1);
+    server.misbehave(undefined);
+    await eventually(
+      async () => assert.equal((await status(place)).health.state, 'healthy'),
+      20_000,
+    );
+    assert.ok(server.requests.some((line) => line.startsWith('PATCH')));
+  },
+);
+
+rootTest(
+  'a list of nodes that is suddenly empty removes no route, and is named until it is over',
+  async (context) => {
+    const { place, server } = await cluster(context);
+    await startAgent(context, place);
+    const before = routes(place);
+    assert.match(before, /10\.201\.3\.0\/24/);
+    server.misbehave((exchange) => {
+      const { url, isWatch, response, answer } = exchange;
+      if (url.pathname !== nodes) return answer();
+      response.writeHead(isWatch ? 410 : 200, { 'content-type': 'application/json' });
+      const list = { kind: 'NodeList', metadata: { resourceVersion: String(server.version) } };
+      response.end(
+        JSON.stringify(isWatch ? { kind: 'Status', code: 410, reason: 'Expired' } : list),
+      );
+    });
+    server.endWatches();
+    await eventually(async () => {
+      const { health, cluster: view } = await status(place);
+      const said = 'API server: nodes: the list is empty, and there were 3; it is asked for again';
+      assert.ok(health.reasons.includes(said), health.reasons.join());
+      assert.equal(view.nodes, 3);
+    });
+    assert.equal(routes(place), before);
+    assert.equal((await get(place, '/readyz')).status, 200);
+    server.misbehave(undefined);
+    await eventually(
+      async () => assert.equal((await status(place)).health.state, 'healthy'),
+      30_000,
+    );
+    assert.equal(routes(place), before);
+  },
+);
+
+rootTest(
+  'an agent that starts against an empty list writes and removes nothing until it has been repeated',
+  async (context) => {
+    const { place, server } = await cluster(context);
+    const first = await startAgent(context, place);
+    const before = routes(place);
+    await first.end('SIGKILL');
+    server.misbehave((exchange) => {
+      if (exchange.url.pathname !== nodes || exchange.isWatch) return exchange.answer();
+      exchange.response.setHeader('content-type', 'application/json');
+      exchange.response.end(JSON.stringify({ metadata: { resourceVersion: '9' }, items: [] }));
+    });
+    launchAgent(context, place);
+    await eventually(async () => {
+      const { text } = await get(place, '/readyz');
+      assert.match(
+        text,
+        /has not been read: API server: nodes: the list has 0, and node-1 is not among them/,
+      );
+    }, 15_000);
+    server.misbehave(undefined);
+    await eventually(async () => assert.equal((await get(place, '/readyz')).status, 200), 30_000);
+    assert.equal(routes(place), before);
+  },
+);
+
+rootTest(
+  'user and password in the address of the API server are in no status, log or metric',
+  async (context) => {
+    const { place, server } = await cluster(context);
+    const text = readFileSync(server.kubeconfig, 'utf8');
+    writeFileSync(server.kubeconfig, text.replace('http://', 'http://me:s3cret@'));
+    const agent = await startAgent(context, place);
+    server.misbehave(({ request }) => request.socket.destroy());
+    server.dropConnections();
+    await eventually(async () => {
+      const view = await status(place);
+      assert.match(
+        view.cluster.apiServer?.unreachable?.text ?? '',
+        /^http:\/\/127\.0\.0\.1:\d+: the connection broke/,
+      );
+      assert.equal(view.cluster.source, `API server http://127.0.0.1:${server.port}`);
+      assert.doesNotMatch(JSON.stringify(view), /s3cret/);
+    }, 15_000);
+    assert.doesNotMatch((await get(place, '/metrics')).text, /s3cret/);
+    assert.doesNotMatch(JSON.stringify(agent.log()), /s3cret/);
+  },
+);
