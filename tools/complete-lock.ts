@@ -1,11 +1,14 @@
 // Completes package-lock.json where it was written against a registry mirror that lacks the packages of other platforms:
-// `npm install` then leaves those optional packages out of the lock file, and `npm ci` refuses the file as out of sync.
+// `npm install` then leaves those optional packages out of the lock file, and `npm ci` refuses the file as out of sync. The
+// hash of each package that has none is asked of the registry, by npm itself.
 // Run after adding or updating a dependency: node dist/tools/complete-lock.js
 
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 interface LockedPackage {
-  readonly version?: string;
+  readonly version?: string | undefined;
+  readonly integrity?: string;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly cpu?: readonly string[];
   readonly os?: readonly string[];
@@ -46,7 +49,10 @@ const packages = Object.fromEntries(
     a < b ? -1 : 1,
   ),
 );
-writeFileSync(file, `${JSON.stringify({ ...lock, packages }, undefined, 2)}\n`);
+const whole = Object.fromEntries(
+  Object.entries(packages).map(([path, entry]) => [path, withIntegrity(path, entry)]),
+);
+writeFileSync(file, `${JSON.stringify({ ...lock, packages: whole }, undefined, 2)}\n`);
 for (const [name, { version }] of missing) console.log(`added ${name} ${version}`);
 
 /** From the name, as these packages are named: `@biomejs/cli-linux-arm64-musl`. Throws where the name tells nothing. */
@@ -58,4 +64,16 @@ function platformOf(name: string): LockedPackage {
     throw new Error(`${name}: its name does not tell its platform: add it to ${file} by hand`);
   const libc = words.includes('musl') ? ['musl'] : words.includes('gnu') ? ['glibc'] : [];
   return { cpu, os, ...(libc.length > 0 && { libc }) };
+}
+
+/** Where npm puts it: behind the version. Throws where the registry does not know the package, or tells no SHA-512. */
+function withIntegrity(path: string, entry: LockedPackage): LockedPackage {
+  const { version, integrity, ...rest } = entry;
+  if (path === '' || integrity !== undefined) return entry;
+  const id = `${path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)}@${version}`;
+  const command = ['view', id, 'dist.integrity', '--loglevel=error'];
+  const told = execFileSync('npm', command, { encoding: 'utf8' }).trim();
+  if (!/^sha512-[A-Za-z0-9+/]{86}==$/.test(told)) throw new Error(`${id}: no SHA-512: ${told}`);
+  console.log(`${id}: ${told}`);
+  return { version, integrity: told, ...rest };
 }

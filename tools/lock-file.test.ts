@@ -4,6 +4,8 @@ import { test } from 'node:test';
 
 interface LockedPackage {
   readonly resolved?: string;
+  readonly integrity?: string;
+  readonly hasInstallScript?: boolean;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
@@ -21,4 +23,23 @@ test('the lock file names the optional packages of every platform, or npm ci ref
 test('the lock file names no registry, so that any mirror serves it', () => {
   const bound = Object.keys(packages).filter((name) => packages[name]?.resolved !== undefined);
   assert.deepEqual(bound, []);
+});
+
+test('every package of the lock file has a SHA-512, of every platform, so that no mirror can give another', () => {
+  const without = Object.entries(packages)
+    .filter(([path]) => path !== '')
+    .filter(([, { integrity }]) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity ?? ''));
+  assert.deepEqual(
+    without.map(([path]) => path),
+    [],
+  );
+});
+
+test('no script of a package runs when it is installed; those that have one work without', () => {
+  assert.match(readFileSync('.npmrc', 'utf8'), /^ignore-scripts=true$/m);
+  const scripted = Object.entries(packages).filter(([, { hasInstallScript }]) => hasInstallScript);
+  assert.deepEqual(
+    scripted.map(([path]) => path),
+    ['node_modules/koffi'],
+  );
 });
