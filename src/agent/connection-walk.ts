@@ -4,6 +4,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { conntrackPieces, deleteConntrackEntries } from '../kernel/conntrack.ts';
 import type { ConntrackEntry } from '../kernel/conntrack-record.ts';
+import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { listRoutes } from '../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
@@ -11,6 +12,8 @@ import { inPrefixes } from './prefix-index.ts';
 import { type Stale, staleness, type TranslationRules } from './translation.ts';
 
 export interface WalkOptions {
+  /** The thread's own when absent. */
+  readonly namespace?: NetworkNamespace | undefined;
   readonly rules: Omit<TranslationRules, 'isNode'>;
   /** What an earlier walk removed: the other end may have begun the same connection since. */
   readonly removedBefore: ReadonlySet<string>;
@@ -23,11 +26,12 @@ export interface WalkResult {
   readonly tuples: ReadonlySet<string>;
 }
 
-/** Works in this thread's network namespace. Throws KernelError. */
-export async function walkConnections({ rules, removedBefore }: WalkOptions): Promise<WalkResult> {
-  using socket = NetlinkSocket.open({ family: 'netfilter' });
-  using deletions = NetlinkSocket.open({ family: 'netfilter' });
-  const judge = staleness({ ...rules, isNode: inPrefixes(nodePrefixes()) });
+/** Throws KernelError. */
+export async function walkConnections(options: WalkOptions): Promise<WalkResult> {
+  const { namespace, rules, removedBefore } = options;
+  using socket = NetlinkSocket.open({ family: 'netfilter', namespace });
+  using deletions = NetlinkSocket.open({ family: 'netfilter', namespace });
+  const judge = staleness({ ...rules, isNode: inPrefixes(nodePrefixes(namespace)) });
   const removed = new Map<Stale, number>();
   const tuples = new Set<string>();
   let seen = 0;
@@ -51,8 +55,8 @@ export async function walkConnections({ rules, removedBefore }: WalkOptions): Pr
 }
 
 // What the kernel takes for itself, ranges and broadcasts included: a packet to any of it does not leave the node.
-function nodePrefixes(): readonly Prefix[] {
-  using socket = NetlinkSocket.open();
+function nodePrefixes(namespace: NetworkNamespace | undefined): readonly Prefix[] {
+  using socket = NetlinkSocket.open({ namespace });
   const localTable = 255;
   const own = listRoutes(socket, { table: localTable })
     .filter(({ type }) => type !== 'unicast')

@@ -4,6 +4,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { isKernelError } from './errno.ts';
 import type { NetworkNamespace } from './namespace.ts';
+import type { MessageWriter } from './netlink/message.ts';
 import type { Query } from './netlink/request.ts';
 import type { NetlinkSocket } from './netlink/socket.ts';
 import { assembleFilter, filterVerdicts } from './netlink/socket-filter.ts';
@@ -12,9 +13,10 @@ import { KernelTransport } from './netlink/transport.ts';
 // linux/netfilter/nfnetlink.h and nf_tables.h
 const nftablesGroup = 7;
 const subsystem = 10;
+const getTable = 1;
 const getRule = 7;
 const newGeneration = 15;
-const ruleTable = 1;
+const nameAttribute = 1;
 const familyInet = 1;
 
 // A transaction that replaces ten thousand elements tells of each: only its end, which bears the new generation, wakes us.
@@ -74,19 +76,31 @@ function hasMessage(transport: KernelTransport, into: Uint8Array): boolean {
 }
 
 /**
- * The rules of a table of family `inet` as the kernel has them, handles included: other bytes where any was exchanged, even
- * for one that reads the same. Sets' elements are not in it, nor chains' policies. `socket`: of the `netfilter` family. Throws KernelError.
+ * A table of family `inet` and its rules as the kernel has them, handles included: other bytes where any was exchanged, even
+ * for one that reads the same. Sets' elements are not in it, nor chains' policies. Empty where there is no table. `socket`: of the
+ * `netfilter` family. Throws KernelError.
  */
 export function ruleBytes(socket: NetlinkSocket, table: string): Buffer {
-  const query: Query = {
-    call: 'nft list rules',
-    subject: `table inet ${table}`,
-    type: (subsystem << 8) | getRule,
-    write: (message) => {
-      // struct nfgenmsg
-      message.u8(familyInet).u8(0).u8(0).u8(0);
-      message.attribute(ruleTable, Buffer.from(`${table}\0`));
-    },
+  const subject = `table inet ${table}`;
+  const write = (message: MessageWriter): void => {
+    // struct nfgenmsg; a table's name is the first attribute of both questions.
+    message.u8(familyInet).u8(0).u8(0).u8(0);
+    message.attribute(nameAttribute, Buffer.from(`${table}\0`));
   };
-  return Buffer.concat(socket.dump(query, (payload) => Buffer.from(payload)));
+  const query = (type: number): Query => ({
+    ...{ call: 'nft list rules', subject, write },
+    type: (subsystem << 8) | type,
+  });
+  try {
+    const itself = socket.get(query(getTable), withoutGeneration);
+    return Buffer.concat([itself, ...socket.dump(query(getRule), withoutGeneration)]);
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT')) return Buffer.alloc(0);
+    throw error;
+  }
+}
+
+// struct nfgenmsg has the generation of the moment, which others' changes move.
+function withoutGeneration(payload: Buffer): Buffer {
+  return Buffer.from(payload.subarray(4));
 }

@@ -280,10 +280,13 @@ rootTest('a Service or a host port that leads to the port does not lead pods the
   runIn(
     node,
     'nft',
-    `table inet services { chain nat { type nat hook prerouting priority -100;
-       ip daddr 203.0.113.77 dnat ip to 198.51.100.2:4789
-       ip daddr 203.0.113.78 dnat ip to 198.51.100.1:4789;
-     } }`,
+    `table inet services {
+       chain nat {
+         type nat hook prerouting priority -100
+         ip daddr 203.0.113.77 meta l4proto udp dnat ip to 198.51.100.2:4789
+         ip daddr 203.0.113.78 meta l4proto udp dnat ip to 198.51.100.1:4789
+       }
+     }`,
   );
   const send53 = (to: string): string =>
     runIn(
