@@ -13,6 +13,7 @@ struct call {
 	char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	long long deadline_ms;
 	struct buffer configuration;
+	bool is_long; /* the configuration: there was more of it than is taken */
 	struct buffer body;
 	struct buffer reply;
 };

@@ -10,12 +10,32 @@
 
 #define DEFAULT_SOCKET "/run/heddle/agent.sock"
 
+/*
+ * Kubernetes allows a pod 256 KiB of annotations, which Go writes with up to six bytes each; a result of an earlier plugin
+ * and a list of attachments come on top. One variable of the environment has at most 128 KiB (execve(2)).
+ */
 enum request_limit {
-	CONFIGURATION_LIMIT = 1 << 20,
-	ENVIRONMENT_LIMIT = 1 << 18,
+	CONFIGURATION_LIMIT = 8 << 20,
+	ENVIRONMENT_LIMIT = 1 << 20,
 };
 
 extern char **environ;
+
+/* DEL is repeated until it succeeds, and has all that it needs in four variables: what it does not need must not stop it. */
+static bool is_del(const struct call *call)
+{
+	return !strcmp(call->command, "DEL");
+}
+
+/* Of a configuration that is too long DEL keeps only the version, once it is known where the agent listens. */
+static bool shorten_configuration(struct call *call)
+{
+	char brief[64];
+
+	snprintf(brief, sizeof(brief), "{\"cniVersion\":\"%s\"}", call->version);
+	call->configuration.length = 0;
+	return append(&call->configuration, brief, strlen(brief));
+}
 
 static int read_configuration(struct call *call)
 {
@@ -29,9 +49,13 @@ static int read_configuration(struct call *call)
 			return fail(call, ERROR_IO, "the runtime passes it to the plugin",
 				    "read network configuration from standard input: %s",
 				    strerror(errno));
-		if (call->configuration.length + count > CONFIGURATION_LIMIT)
+		if (call->is_long || call->configuration.length + count > CONFIGURATION_LIMIT) {
+			call->is_long = true;
+			if (is_del(call))
+				continue;
 			return fail(call, ERROR_DECODE, "shorten the network configuration",
-				    "network configuration on standard input: longer than 1 MiB");
+				    "network configuration on standard input: longer than 8 MiB");
+		}
 		if (!append(&call->configuration, chunk, count))
 			return fail(call, ERROR_INTERNAL, "free memory on the node",
 				    "network configuration: out of memory");
@@ -51,7 +75,7 @@ static int choose_socket(struct call *call)
 		enum lookup found = find_string(&call->configuration, "agentSocket", call->socket,
 						sizeof(call->socket));
 
-		if (found == NOT_PLAIN)
+		if (found == NOT_PLAIN && !is_del(call))
 			return fail(call, ERROR_CONFIGURATION,
 				    "give it as a plain string of at most 107 bytes",
 				    "network configuration: agentSocket is not a socket path");
@@ -66,18 +90,32 @@ static int choose_socket(struct call *call)
 	return 0;
 }
 
+/* What the agent needs to know of any verb. */
+static bool is_needed(const char *entry)
+{
+	static const char *const needed[] = {
+		"CNI_COMMAND=", "CNI_CONTAINERID=", "CNI_NETNS=", "CNI_IFNAME="};
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
+		if (!strncmp(entry, needed[i], strlen(needed[i])))
+			return true;
+	return false;
+}
+
 static int build_body(struct call *call)
 {
-	bool fits = true;
+	bool fits = !(call->is_long && is_del(call)) || shorten_configuration(call);
 
 	for (char **entry = environ; *entry; entry++) {
 		size_t length = strlen(*entry) + 1;
 
 		if (strncmp(*entry, "CNI_", 4))
 			continue;
+		if (is_del(call) && !is_needed(*entry))
+			continue;
 		if (call->body.length + length > ENVIRONMENT_LIMIT)
 			return fail(call, ERROR_ENVIRONMENT, "shorten the CNI_* variables",
-				    "CNI_* environment: longer than 256 KiB");
+				    "CNI_* environment: longer than 1 MiB");
 		fits = fits && append(&call->body, *entry, length);
 	}
 	fits = fits && append(&call->body, "", 1);

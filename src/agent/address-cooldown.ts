@@ -1,4 +1,4 @@
-// Addresses whose pods are gone, out of use until connections and caches of their last owners have died out. A file carries
+// Addresses whose pods are gone, out of use, while others are free, until connections and caches of their last owners have died out. A file carries
 // them over a restart: a line an address, appended before its record goes, so that a crash in between loses nothing.
 //
 // The clock is the monotonic one, which nobody can set. It begins anew with each boot, so a line says which boot it is of.
@@ -60,9 +60,10 @@ export class AddressCooldown {
     if (this.#lines > linesToCompact && this.#lines > 2 * this.#until.size) this.#compact();
   }
 
-  has(address: Address): boolean {
+  /** On the monotonic clock; undefined for an address that does not cool down. */
+  freeAtMs(address: Address): number | undefined {
     this.#forgetPast();
-    return this.#until.has(address);
+    return this.#until.get(address);
   }
 
   #forgetPast(): void {

@@ -5,6 +5,8 @@ import type { ServerResponse } from 'node:http';
 import type { FlowLog } from '../observe/flow-log.ts';
 import type { FlowLine } from './api-types.ts';
 
+const slowReaderMs = 60_000;
+
 export async function sendFlows(
   query: URLSearchParams,
   response: ServerResponse,
@@ -32,6 +34,9 @@ async function write(
   for (const line of lines) {
     if (closed.aborted) return;
     if (response.write(`${JSON.stringify(line)}\n`)) continue;
-    await once(response, 'drain', { signal: closed }).catch(() => undefined);
+    // Who takes nothing for that long is stopped or gone, and holds a queue of thousands of lines.
+    const patience = AbortSignal.any([closed, AbortSignal.timeout(slowReaderMs)]);
+    await once(response, 'drain', { signal: patience }).catch(() => undefined);
+    if (patience.aborted) response.destroy();
   }
 }

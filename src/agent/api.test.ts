@@ -150,7 +150,7 @@ test('a CNI request that is too long is refused, and one cut short is not carrie
       return { exitCode: 0, body: '' };
     },
   });
-  const long = 5 * 1024 * 1024;
+  const long = 9_900_000;
   assert.match(await exchange(socketPath, [shimHead(long), 'x'.repeat(long)]), /^HTTP\/1\.1 413 /);
   const socket = connect(socketPath);
   socket.end(`${shimHead(5)}abc`);

@@ -1,12 +1,19 @@
 // The agent's API on its unix socket (root only): HTTP/1.1 and JSON, for the CLI, the lab and the CNI shim.
 
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createListener, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { InputError } from '../base/input-error.ts';
 import type { Logger } from '../base/log.ts';
 import { KernelError } from '../kernel/errno.ts';
 import type { FlowLog } from '../observe/flow-log.ts';
+import {
+  ApiConnections,
+  type ConnectionLimits,
+  connectionLimits,
+  inTurn,
+} from './api-connections.ts';
 import { sendFlows } from './api-flows.ts';
 import type {
   EndpointView,
@@ -19,6 +26,7 @@ import type {
 import { receiveBody, sendAnswer, shimRequest } from './cni-connection.ts';
 import { answerHealth, type HealthSources } from './health.ts';
 import type { MetricsText } from './metrics-text.ts';
+import { sharedFolder } from './private-folder.ts';
 
 export interface ApiSources {
   readonly log: Logger;
@@ -49,9 +57,20 @@ export interface ApiServer {
   closeAllConnections(): void;
 }
 
-/** Listens on `path` with mode 0600. The caller holds the agent's lock: a socket that is there is left over. */
-export async function listenApi(path: string, sources: ApiSources): Promise<ApiServer> {
+/**
+ * Listens on `path` with mode 0600. The caller holds the agent's lock: what is there is left over. Throws InputError where others
+ * may write to its folder, or a folder is in its place.
+ */
+export async function listenApi(
+  path: string,
+  sources: ApiSources,
+  limits: ConnectionLimits = connectionLimits(),
+): Promise<ApiServer> {
+  const connections = new ApiConnections(limits);
   const http = createServer((request, response) => {
+    response.shouldKeepAlive = false;
+    if (request.method !== 'POST') connections.received(request.socket);
+    request.once('end', () => connections.received(request.socket));
     answer(request, response, sources).catch((error: unknown) => {
       sources.log.error({ error, url: request.url }, 'API request');
       const text = error instanceof Error ? error.message : String(error);
@@ -59,19 +78,14 @@ export async function listenApi(path: string, sources: ApiSources): Promise<ApiS
       else json(response, 500, { error: text });
     });
   });
-  const connections = new Set<Socket>();
   const server = createListener({ allowHalfOpen: true }, (socket) => {
-    connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
-    socket.on('error', () => socket.destroy());
-    socket.setTimeout(requestTimeoutMs, () => socket.destroy());
-    socket.once('data', (begin) => serve(socket, { begin, http, sources }));
+    if (!connections.accept(socket)) return;
+    socket.once('data', (begin) => serve(socket, { begin, http, sources, connections }));
     socket.once('end', () => {
       if (socket.bytesRead === 0) socket.destroy();
     });
   });
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  rmSync(path, { force: true });
+  makeRoom(path);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(new KernelError({ call: 'listen', subject: path, code: error.code ?? 'EINVAL' }));
@@ -86,24 +100,30 @@ export async function listenApi(path: string, sources: ApiSources): Promise<ApiS
     close: () => {
       server.close();
     },
-    closeAllConnections: () => {
-      for (const socket of connections) socket.destroy();
-    },
+    closeAllConnections: () => connections.closeAll(),
   };
 }
 
+function makeRoom(path: string): void {
+  sharedFolder('socket', dirname(path));
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new InputError({ object: 'socket', value: path, rule: 'is a folder: remove it' });
+  }
+  rmSync(path, { force: true });
+}
+
+interface Beginning {
+  readonly begin: Buffer;
+  readonly http: Server;
+  readonly sources: ApiSources;
+  readonly connections: ApiConnections;
+}
+
 /** The shim's requests here, all others by Node's HTTP server. */
-function serve(
-  socket: Socket,
-  {
-    begin,
-    http,
-    sources,
-  }: { readonly begin: Buffer; readonly http: Server; readonly sources: ApiSources },
-): void {
+function serve(socket: Socket, { begin, http, sources, connections }: Beginning): void {
   const request = shimRequest(begin);
   if (request === undefined || request.bodyBytes > cniRequestLimit) {
-    socket.setTimeout(0);
+    if (!connections.acceptOther(socket)) return;
     socket.pause();
     socket.unshift(begin);
     http.emit('connection', socket);
@@ -111,16 +131,15 @@ function serve(
     return;
   }
   const { headBytes, bodyBytes } = request;
-  receiveBody(socket, { begin: begin.subarray(headBytes), bodyBytes })
-    .then(async (body) => {
-      socket.setTimeout(0);
-      if (body !== undefined) sendAnswer(socket, await sources.cni(body));
-    })
-    .catch((error: unknown) => {
-      // The shim reads a connection that is cut as an agent that was lost, and says so.
-      sources.log.error({ error }, 'CNI request');
-      socket.destroy();
-    });
+  inTurn(socket, bodyBytes, async () => {
+    const body = await receiveBody(socket, { begin: begin.subarray(headBytes), bodyBytes });
+    connections.received(socket);
+    if (body !== undefined) sendAnswer(socket, await sources.cni(body));
+  }).catch((error: unknown) => {
+    // The shim reads a connection that is cut as an agent that was lost, and says so.
+    sources.log.error({ error }, 'CNI request');
+    socket.destroy();
+  });
 }
 
 async function answer(
@@ -169,10 +188,8 @@ async function answerMap(url: URL, response: ServerResponse, sources: ApiSources
   json(response, 404, { error: `${name}: there is no such map (${names.join(', ')})` });
 }
 
-// A runtime's capability arguments (port mappings and such) fit many times.
-const cniRequestLimit = 4 * 1024 * 1024;
-// Whoever connects says what it wants at once.
-const requestTimeoutMs = 60_000;
+// What the shim sends at most (shim/request.h): a configuration of 8 MiB, 1 MiB of environment.
+const cniRequestLimit = (8 + 1) * 1024 * 1024 + 1;
 
 async function answerCni(
   request: IncomingMessage,

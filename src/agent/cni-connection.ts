@@ -25,6 +25,8 @@ export function receiveBody(
   { begin, bodyBytes }: { readonly begin: Buffer; readonly bodyBytes: number },
 ): Promise<Buffer | undefined> {
   if (begin.length >= bodyBytes) return Promise.resolve(begin.subarray(0, bodyBytes));
+  // It may have ended while it waited for its turn.
+  if (socket.destroyed) return Promise.resolve(undefined);
   return new Promise((resolve) => {
     const chunks = [begin];
     let missing = bodyBytes - begin.length;

@@ -178,7 +178,9 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
       .strictObject({
         cooldownMs: whole(0, 3_600_000)
           .default(30_000)
-          .describe('how long the address of a pod that is gone is given to no other'),
+          .describe(
+            'how long the address of a pod that is gone is given to no other while others are free',
+          ),
         reservedCidrs: z
           .array(prefix, { error: 'is not a list of CIDR prefixes' })
           .prefault([])

@@ -120,16 +120,48 @@ const other = parsePrefix('198.51.100.0/24');
 const addressesOf = (...texts: string[]) => texts.map((text) => parseAddress(text));
 const empty = { taken: new Set<Address>(), rotation: new Map() };
 
-test('passes over what cools down, and says so when nothing else is left', () => {
-  const cooling = new Set(addressesOf('192.0.2.2', '192.0.2.4'));
+const coolingUntil = (times: Readonly<Record<string, number>>) => ({
+  freeAtMs: (address: Address) => times[address],
+});
+
+test('passes over what cools down while others are free', () => {
+  const cooling = coolingUntil({ '192.0.2.2': 9, '192.0.2.4': 5 });
   const input = { ...empty, ranges: [ipv4], cooling };
   assert.deepEqual(allocate(input).addresses, ['192.0.2.3']);
+});
+
+test('gives what has cooled longest when nothing else is free, in each family and of all ranges', () => {
+  const small = parsePrefix('2001:db8:1::/126');
+  const cooling = coolingUntil({
+    '192.0.2.2': 900,
+    '192.0.2.4': 500,
+    '198.51.100.2': 400,
+    '2001:db8:1::2': 300,
+    '2001:db8:1::3': 200,
+  });
+  const input = { ...empty, ranges: [ipv4, parsePrefix('198.51.100.0/30'), small], cooling };
   const taken = new Set(addressesOf('192.0.2.3', '192.0.2.5', '192.0.2.6'));
-  assertExhausted(
-    () => allocate({ ...input, taken }),
-    /none is free in 192.0.2.0\/29 \(5 for pods\); 2 cool down after their pods/,
-    cniErrorCode.tryLater,
-  );
+  assert.deepEqual(allocate({ ...input, taken }).addresses, ['198.51.100.2', '2001:db8:1::3']);
+  const excluded = [parsePrefix('198.51.100.0/24')];
+  const reserved = [parsePrefix('192.0.2.4/32')];
+  const bound = { ...input, taken, excluded, reserved };
+  assert.deepEqual(allocate(bound).addresses, ['192.0.2.2', '2001:db8:1::3']);
+  for (const address of addressesOf('192.0.2.2', '192.0.2.4')) taken.add(address);
+  assertExhausted(() => allocate(bound), /none is free in 192.0.2.0\/29 \(5 for pods\), 198/);
+});
+
+test('253 pods that come and go within seconds leave an address for the next', () => {
+  const range = parsePrefix('192.0.2.0/24');
+  const times: Record<string, number> = {};
+  let rotation: Rotation = new Map();
+  for (let pod = 0; pod < 253; pod++) {
+    const input = { ...empty, ranges: [range], rotation, cooling: coolingUntil(times) };
+    const given = allocate(input);
+    rotation = given.rotation;
+    times[given.addresses[0] ?? ''] = 30_000 + pod;
+  }
+  const input = { ...empty, ranges: [range], rotation, cooling: coolingUntil(times) };
+  assert.deepEqual(allocate(input).addresses, ['192.0.2.2']);
 });
 
 const blocks = ['192.0.2.0/30', '192.0.2.5/32', '2001:db8:1::/65', '203.0.113.0/24'];
@@ -151,7 +183,7 @@ test('gives the addresses that are asked for, and chooses the other family', () 
     ...empty,
     ranges: [...ranges, other],
     reserved: [parsePrefix('192.0.2.4/30')],
-    cooling: new Set(addressesOf('192.0.2.6')),
+    cooling: coolingUntil({ '192.0.2.6': 1 }),
   };
   const given = (...fixed: string[]) => allocate({ ...input, fixed: addressesOf(...fixed) });
   assert.deepEqual(given('192.0.2.6').addresses, ['192.0.2.6', '2001:db8:1::2']);

@@ -17,13 +17,18 @@ export interface Allocation {
   readonly rotation: Rotation;
 }
 
+export interface CoolingAddresses {
+  /** When it is free again, on a clock of its own; undefined for one that does not cool down. */
+  freeAtMs(address: Address): number | undefined;
+}
+
 export interface AllocationInput {
   /** The Node's `spec.podCIDRs`, in the order in which they are filled. */
   readonly ranges: readonly Prefix[];
   readonly taken: ReadonlySet<Address>;
   readonly rotation: Rotation;
-  /** Given to nobody for now. */
-  readonly cooling?: { has(address: Address): boolean } | undefined;
+  /** Given to nobody as long as others are free. */
+  readonly cooling?: CoolingAddresses | undefined;
   /** Only for pods that ask for one by name. */
   readonly reserved?: readonly Prefix[] | undefined;
   /** For no pod. */
@@ -32,8 +37,11 @@ export interface AllocationInput {
   readonly fixed?: readonly Address[] | undefined;
 }
 
-/** Throws CniError naming the ranges: noAddress when endpoints hold every address of a family, tryLater when some of
- * them only cool down or the node has no ranges yet; and what `checkFixedAddress` throws. */
+/**
+ * Where all that is free cools down, the one that has cooled longest is given: a pod that waits for its address is worse than
+ * one that gets a stray packet. Throws CniError naming the ranges: noAddress when endpoints hold every address of a family,
+ * tryLater when the node has no ranges yet; and what `checkFixedAddress` throws.
+ */
 export function allocate(input: AllocationInput): Allocation {
   const { ranges, taken, rotation, excluded = [], fixed = [] } = input;
   const addresses: Address[] = [];
@@ -45,7 +53,7 @@ export function allocate(input: AllocationInput): Allocation {
     if (asked !== undefined) addresses.push(asked);
     if (asked !== undefined || candidates.length === 0) continue;
     const found = firstFree(candidates, input);
-    if (found.kind === 'none') throw exhausted(family, candidates, found.cooling);
+    if (found === undefined) throw exhausted(family, candidates);
     addresses.push(found.address);
     next.set(found.range, found.offset);
   }
@@ -68,20 +76,17 @@ export function resumeRotation(ranges: readonly Prefix[], addresses: readonly Ad
 }
 
 interface Found {
-  readonly kind: 'found';
   readonly range: Prefix;
   readonly offset: bigint;
   readonly address: Address;
 }
 
-interface None {
-  readonly kind: 'none';
-  /** How many would be free if they were not cooling down. */
-  readonly cooling: number;
+interface Cooling extends Found {
+  readonly freeAtMs: number;
 }
 
-function firstFree(ranges: readonly Prefix[], input: AllocationInput): Found | None {
-  let cooling = 0;
+function firstFree(ranges: readonly Prefix[], input: AllocationInput): Found | undefined {
+  let coolest: Cooling | undefined;
   for (const range of ranges) {
     const { first, last } = usableOffsets(range);
     const after = input.rotation.get(range);
@@ -90,47 +95,39 @@ function firstFree(ranges: readonly Prefix[], input: AllocationInput): Found | N
       [start, last],
       [first, start - 1n],
     ] as const) {
-      const found = scan(range, { from, to }, input);
-      if (found.kind === 'found') return found;
-      cooling += found.cooling;
+      for (const found of untaken(range, { from, to }, input)) {
+        const freeAtMs = input.cooling?.freeAtMs(found.address);
+        if (freeAtMs === undefined) return found;
+        if (coolest === undefined || freeAtMs < coolest.freeAtMs) coolest = { ...found, freeAtMs };
+      }
     }
   }
-  return { kind: 'none', cooling };
+  return coolest;
 }
 
 // As many looks as there are addresses taken or cooling, whatever the size of the range: blocks are skipped whole.
-function scan(
+function* untaken(
   range: Prefix,
   { from, to }: { readonly from: bigint; readonly to: bigint },
-  { taken, cooling, reserved = [], excluded = [] }: AllocationInput,
-): Found | None {
-  let seenCooling = 0;
+  { taken, reserved = [], excluded = [] }: AllocationInput,
+): Generator<Found> {
   let offset = from;
   while (offset <= to) {
     const address = addressAt(range, offset);
-    if (address === undefined) break;
+    if (address === undefined) return;
     const inBlock = (block: Prefix) => prefixContains(block, address);
     const block = excluded.find(inBlock) ?? reserved.find(inBlock);
     if (block !== undefined) {
       offset = offsetBehind(range, block);
       continue;
     }
-    if (!taken.has(address)) {
-      if (cooling?.has(address) !== true) return { kind: 'found', range, offset, address };
-      seenCooling++;
-    }
+    if (!taken.has(address)) yield { range, offset, address };
     offset++;
   }
-  return { kind: 'none', cooling: seenCooling };
 }
 
-function exhausted(family: AddressFamily, ranges: readonly Prefix[], cooling: number): CniError {
+function exhausted(family: AddressFamily, ranges: readonly Prefix[]): CniError {
   const text = `allocate an IPv${family} address: none is free in ${ranges.map(describeRange).join(', ')}`;
-  if (cooling > 0) {
-    return new CniError(cniErrorCode.tryLater, `${text}; ${cooling} cool down after their pods`, {
-      details: 'ipam.cooldownMs says how long; the runtime may try again',
-    });
-  }
   return new CniError(cniErrorCode.noAddress, text, {
     details: 'delete pods of this node, or give its Node object another range',
   });

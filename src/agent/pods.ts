@@ -12,6 +12,7 @@ import type { Logger } from '../base/log.ts';
 import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
 import type { AddRequest, CheckRequest, DelRequest, GcRequest } from '../cni/request.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
+import { Slots } from '../kernel/netlink/slots.ts';
 import type { UnclaimedInterface } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -38,6 +39,8 @@ import { Unclaimed } from './unclaimed-interfaces.ts';
 
 // A settle costs more than a pod in it. By then some thirty pods are wired.
 const longestBurstMs = 50;
+// Each has its pod's namespace and a socket or two open. A DEL waits for none of them but its own container's.
+const mostAtOnce = 64;
 
 export interface PodsOptions {
   readonly store: EndpointStore;
@@ -66,6 +69,7 @@ export class Pods {
   readonly #ipam: IpamSettings | undefined;
   readonly #reservations: Reservations;
   readonly #queue = new KeyedQueue();
+  readonly #adding = new Slots(mostAtOnce);
   readonly #wirings = new Burst(longestBurstMs);
   /** By hostIfName; what the data path serves. */
   readonly #live = new Map<string, LocalEndpoint>();
@@ -176,7 +180,7 @@ export class Pods {
 
   /** Throws CniError; then everything is as it was before, or the text says what could not be undone. */
   add(request: AddRequest): Promise<LocalEndpoint> {
-    return this.#queue.run(request.containerId, () => this.#add(request));
+    return this.#queue.run(request.containerId, () => this.#adding.run(() => this.#add(request)));
   }
 
   /** Can be repeated, with or without a namespace. Throws CniError (tryLater); then the address stays reserved. */

@@ -1,9 +1,8 @@
 #!/usr/bin/env node
-// The `heddle` executable: runs one command and turns what it could not do into a sentence and exit code 1.
+// The `heddle` executable. Imports next to nothing: modules are read side by side, a descriptor each, and where there are too few
+// of those a sentence is to say so, not the stack of the module loader.
 
-import { InputError } from '../base/input-error.ts';
-import { CommandError } from './command-error.ts';
-import { heddleProgram } from './program.ts';
+import { openFilesProblem } from '../base/open-files.ts';
 
 // `heddle flows | head`: the reader has enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -11,16 +10,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-try {
-  await (await heddleProgram(process.argv[2])).parseAsync();
-} catch (error) {
-  if (!isForThePerson(error)) throw error;
-  console.error(`heddle: ${error.message}`);
+const [, , word] = process.argv;
+const problem = openFilesProblem(word);
+if (problem === undefined) {
+  const { runCommand } = await import('./run.ts');
+  await runCommand(word);
+} else {
+  console.error(`heddle: ${problem}`);
   process.exitCode = 1;
-}
-
-/** Errors whose text is meant for whoever typed the command; all others are bugs and show their stack. */
-function isForThePerson(error: unknown): error is Error {
-  if (error instanceof AggregateError) return error.errors.every(isForThePerson);
-  return error instanceof CommandError || error instanceof InputError;
 }

@@ -25,9 +25,14 @@ export function splitCall(body: Uint8Array): CniCall {
     environment.set(entry.slice(0, equals), entry.slice(equals + 1));
     start = end + 1;
   }
+  const configuration = body.subarray(start + 1);
+  // DEL must not fail for what it does not need (configuration.ts: versionForDel).
+  const isDel = environment.get('CNI_COMMAND') === 'DEL';
   return {
     environment,
-    configuration: decodeText(body.subarray(start + 1), 'network configuration'),
+    configuration: isDel
+      ? Buffer.from(configuration).toString()
+      : decodeText(configuration, 'network configuration'),
   };
 }
 

@@ -17,7 +17,7 @@ import {
 import { CniError, cniErrorCode } from './error.ts';
 import type { FixedCapabilities } from './fixed.ts';
 import { portMappingsSchema } from './port-mappings.ts';
-import { type CniVersion, cniVersions, isSupportedVersion } from './version.ts';
+import { type CniVersion, cniVersions, isSupportedVersion, latestVersion } from './version.ts';
 
 export interface NetworkConfiguration {
   readonly version: CniVersion;
@@ -108,10 +108,18 @@ export function parseConfiguration(text: string): NetworkConfiguration {
   };
 }
 
-/** Nothing else of the configuration counts for DEL: what ADD was refused for must not keep the runtime from DEL, which
- * it repeats until it succeeds. Throws CniError: decode or incompatibleVersion. */
-export function parseVersion(text: string): CniVersion {
-  return readVersion(parseObject(text));
+/**
+ * Nothing else of the configuration counts for DEL, and one that cannot be read names no version: what is wrong with it must not
+ * keep the runtime from DEL, which it repeats until it succeeds. Throws CniError: incompatibleVersion.
+ */
+export function versionForDel(text: string): CniVersion {
+  let object: Readonly<Record<string, unknown>>;
+  try {
+    object = parseObject(text);
+  } catch {
+    return latestVersion;
+  }
+  return readVersion(object);
 }
 
 function readFields(object: Readonly<Record<string, unknown>>): z.output<typeof schema> {

@@ -178,6 +178,16 @@ const valid: readonly [string, WrittenRequest, CniRequest][] = [
     { environment: { CNI_COMMAND: 'DEL', CNI_NETNS: undefined } },
     { ...common, kind: 'del', namespacePath: undefined },
   ],
+  ...['{', '', '[]', 'null', '"'].map((configuration): [string, WrittenRequest, CniRequest] => [
+    `DEL with the configuration ${configuration}, which names no version`,
+    { environment: { CNI_COMMAND: 'DEL' }, configuration },
+    { ...common, version: '1.1.0', kind: 'del', namespacePath },
+  ]),
+  [
+    'DEL with a CNI_NETNS that is no path',
+    { environment: { CNI_COMMAND: 'DEL', CNI_NETNS: 'proc/7' } },
+    { ...common, kind: 'del', namespacePath: 'proc/7' },
+  ],
   [
     'DEL with CNI_NETNS empty',
     { environment: { CNI_COMMAND: 'DEL', CNI_NETNS: '' } },

@@ -9,7 +9,7 @@ import {
   type NetworkConfiguration,
   type PreviousResult,
   parseConfiguration,
-  parseVersion,
+  versionForDel,
 } from './configuration.ts';
 import { CniError, cniErrorCode } from './error.ts';
 import { type FixedIdentity, readFixed } from './fixed.ts';
@@ -92,7 +92,7 @@ export function decodeRequest(call: CniCall): CniRequest {
 }
 
 function decodeDel({ environment, configuration }: CniCall): DelRequest {
-  const attachment = readAttachment(environment, parseVersion(configuration));
+  const attachment = readAttachment(environment, versionForDel(configuration));
   const { namespacePath } = attachment;
   return {
     ...attachment,
@@ -119,19 +119,15 @@ function decodeOfNetwork(verb: 'GC' | 'STATUS', call: CniCall): GcRequest | Stat
 // Everything that is wrong is named at once, so that the one who mends the runtime need not try again and again.
 function checkEnvironment(verb: Verb, environment: ReadonlyMap<string, string>): void {
   const problems: string[] = [];
-  const check = (
-    name: string,
-    isRequired: boolean,
-    rule: (value: string) => string | undefined,
-  ) => {
+  const check = (name: string, rule: (value: string) => string | undefined) => {
     const value = environment.get(name) ?? '';
-    if (value === '' && !isRequired) return;
     const problem = value === '' ? 'is not set' : rule(value);
     if (problem !== undefined) problems.push(`${name}: ${problem}`);
   };
-  check('CNI_CONTAINERID', true, containerIdProblem);
-  check('CNI_IFNAME', true, ifNameProblem);
-  check('CNI_NETNS', verb !== 'DEL', namespaceProblem);
+  check('CNI_CONTAINERID', containerIdProblem);
+  check('CNI_IFNAME', ifNameProblem);
+  // DEL works without it, and so with any.
+  if (verb !== 'DEL') check('CNI_NETNS', namespaceProblem);
   if (problems.length === 0) return;
   throw new CniError(cniErrorCode.invalidEnvironment, `${verb}: ${problems.join('; ')}`);
 }

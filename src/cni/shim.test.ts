@@ -122,8 +122,8 @@ test('takes an empty reply to DEL as success', async () => {
   assert.deepEqual([execution.exitCode, execution.stdout], [0, '']);
 });
 
-test('carries a configuration of nearly 1 MiB and a reply of 3 MiB', async () => {
-  const large = JSON.stringify({ cniVersion: '1.0.0', padding: 'x'.repeat(1_000_000) });
+test('carries a configuration of nearly 8 MiB and a reply of 3 MiB', async () => {
+  const large = JSON.stringify({ cniVersion: '1.0.0', padding: 'x'.repeat(8_300_000) });
   const reply = 'y'.repeat(3 << 20);
   await using agent = await startAgent(reply, {
     'Heddle-Exit': '0',
@@ -132,6 +132,55 @@ test('carries a configuration of nearly 1 MiB and a reply of 3 MiB', async () =>
   const execution = await execute(add(agent.socket), large);
   assert.equal(execution.stdout.length, reply.length);
   assert.equal(agent.bodies[0]?.length, large.length + 'CNI_COMMAND=ADD\0\0'.length);
+});
+
+// What Kubernetes allows of annotations, as Go writes it.
+const annotations = { 'io.kubernetes.cri.pod-annotations': { note: '\\u003c'.repeat(200 * 1024) } };
+
+test('carries 200 KiB of annotations that Go escapes', async () => {
+  await using agent = await startAgent('{}', { 'Heddle-Exit': '0', 'Content-Length': '2' });
+  const text = JSON.stringify({ cniVersion: '1.0.0', runtimeConfig: annotations });
+  const escaped = text.replaceAll('\\\\u003c', '\\u003c');
+  assert.ok(escaped.length > 1_200_000);
+  for (const CNI_COMMAND of ['ADD', 'CHECK', 'DEL']) {
+    const { exitCode } = await execute({ ...add(agent.socket), CNI_COMMAND }, escaped);
+    assert.equal(exitCode, 0, CNI_COMMAND);
+  }
+  assert.deepEqual(
+    agent.bodies.map((body) => splitCall(body).configuration),
+    [escaped, escaped, escaped],
+  );
+});
+
+const needed = {
+  CNI_COMMAND: 'DEL',
+  CNI_CONTAINERID: 'c0ffee',
+  CNI_NETNS: '/run/netns/c0ffee',
+  CNI_IFNAME: 'eth0',
+};
+const delCalls: readonly [string, string, string][] = [
+  ['too long', JSON.stringify({ cniVersion: '0.4.0', z: 'x'.repeat(9 << 20) }), '0.4.0'],
+  ['far too long', JSON.stringify({ cniVersion: '1.0.0', z: 'x'.repeat(30 << 20) }), '1.0.0'],
+  ['too long and without a version', 'x'.repeat((8 << 20) + 1), '1.1.0'],
+];
+
+for (const [what, text, version] of delCalls) {
+  test(`sends DEL with what it needs although the configuration is ${what}`, async () => {
+    await using agent = await startAgent('', { 'Heddle-Exit': '0', 'Content-Length': '0' });
+    const { socket } = agent;
+    const named = text.replace('{', `{"agentSocket":"${socket}",`);
+    const given = text.startsWith('{') ? {} : { HEDDLE_SOCKET: socket };
+    const { exitCode, stdout } = await execute({ ...needed, ...variables(), ...given }, named);
+    assert.equal(exitCode, 0, stdout);
+    const call = splitCall(agent.bodies[0] ?? new Uint8Array());
+    assert.deepEqual(Object.fromEntries(call.environment), needed);
+    assert.equal(call.configuration, `{"cniVersion":"${version}"}`);
+  });
+}
+
+test('sends DEL to the default socket where the configuration names none that can be used', async () => {
+  const { stdout } = await execute({ CNI_COMMAND: 'DEL' }, '{"agentSocket":7}');
+  assert.match(stdout, /connect to the Heddle agent at \/run\/heddle\/agent.sock/);
 });
 
 test('finds the socket in the configuration, and not in a nested or quoted look-alike', async () => {
@@ -237,7 +286,7 @@ test('answers VERSION without an agent, and with nothing on standard input', asy
 const absent = '/run/heddle-absent.sock';
 const badCalls: readonly [string, Record<string, string>, string, number, RegExp][] = [
   ['no CNI_COMMAND', {}, configuration, 4, /CNI_COMMAND: is not set/],
-  ['too long a configuration', add(absent), 'x'.repeat((1 << 20) + 1), 6, /longer than 1 MiB/],
+  ['too long a configuration', add(absent), 'x'.repeat((8 << 20) + 1), 6, /longer than 8 MiB/],
   ['too long a socket path', add(`/${'s'.repeat(108)}`), '{}', 4, /HEDDLE_SOCKET: .* is too long/],
   [
     'a socket that is no text',
@@ -248,13 +297,13 @@ const badCalls: readonly [string, Record<string, string>, string, number, RegExp
   ],
   ['a socket cut off', { CNI_COMMAND: 'ADD' }, '{"agentSocket":"/a', 7, /agentSocket is not/],
   ['a socket with \\u', { CNI_COMMAND: 'ADD' }, '{"agentSocket":"\\u0041"}', 7, /agentSocket is/],
-  ['an endless environment', { ...add(absent), ...variables() }, '{}', 4, /longer than 256 KiB/],
+  ['an endless environment', { ...add(absent), ...variables() }, '{}', 4, /longer than 1 MiB/],
   ['a configuration that ends in \\', add(absent), '{"a\\', 11, /connect to the Heddle agent/],
   ['quotes in its socket', add('/run/"a"\n'), '{}', 11, /agent at \/run\/"a"\n: No such/],
 ];
 
 function variables(): Record<string, string> {
-  const names = ['CNI_A', 'CNI_B', 'CNI_C'];
+  const names = Array.from({ length: 11 }, (_, index) => `CNI_${index}`);
   return Object.fromEntries(names.map((name) => [name, 'x'.repeat(100_000)]));
 }
 

@@ -150,7 +150,7 @@ function assertRefused({ exitCode, stdout }: ShimExecution, code: number, text: 
 }
 
 rootTest(
-  'STATUS and ADD say when a node has no address left, and for how long',
+  'STATUS and ADD say when a node has no address left; one that cools down is given then',
   async (context) => {
     const excluded = ['4/30', '8/29', '16/28', '32/27', '64/26', '128/25'];
     const cidrs = excluded.map((block) => `10.201.1.${block}`).join(', ');
@@ -170,13 +170,8 @@ rootTest(
       new RegExp(`^ADD container pod-2 eth0: ${none}$`),
     );
     assert.deepEqual(await execute(of('DEL', 0)), silent);
-    const soon = `${none}; 1 cool down after their pods`;
-    assertRefused(await execute(status), 50, new RegExp(`^STATUS: no pod can be added: ${soon}$`));
-    assertRefused(
-      await execute(of('ADD', 2)),
-      11,
-      new RegExp(`^ADD container pod-2 eth0: ${soon}$`),
-    );
+    assert.deepEqual(await execute(status), silent);
+    assert.match((await execute(of('ADD', 2))).stdout, /"10\.201\.1\.2\/32"/);
   },
 );
 

@@ -176,14 +176,14 @@ function refusedHere({ place, agentPid, resident, free }: Node): readonly Refusa
       'CHECK container resident eth0: CNI_NETNS: open /etc/hostname: EINVAL (this is not a network namespace)',
     ],
     [
-      { configuration: ' '.repeat((1 << 20) + 1) },
+      { configuration: ' '.repeat((8 << 20) + 1) },
       6,
-      'network configuration on standard input: longer than 1 MiB',
+      'network configuration on standard input: longer than 8 MiB',
     ],
     [
-      environment({ CNI_A: much, CNI_B: much, CNI_C: much }),
+      environment(Object.fromEntries(Array.from({ length: 11 }, (_, at) => [`CNI_${at}`, much]))),
       4,
-      'CNI_* environment: longer than 256 KiB',
+      'CNI_* environment: longer than 1 MiB',
     ],
     [
       environment({ HEDDLE_SOCKET: `${place.socket}.gone` }),

@@ -191,7 +191,7 @@ const undecodable = refused('decode', 'network configuration: ', [
   [input('[]'), 'is not a JSON object'],
   [input('null'), 'is not a JSON object'],
   [input('"heddle"'), 'is not a JSON object'],
-  [{ environment: { CNI_COMMAND: 'DEL' }, configuration: '{' }, notJson('{')],
+  [{ environment: { CNI_COMMAND: 'CHECK' }, configuration: '{' }, notJson('{')],
 ]);
 
 const otherVersions = refused('incompatibleVersion', '', [

@@ -12,7 +12,7 @@ import { listRoutes } from '../../src/kernel/netlink/route.ts';
 import { listRules } from '../../src/kernel/netlink/rule.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import type { AgentPlace } from './agent-process.ts';
-import { runIn } from './namespaces.ts';
+import { rulesetOf } from './ruleset.ts';
 
 export interface NodeInventory {
   readonly links: readonly string[];
@@ -52,7 +52,7 @@ export function nodeInventory({
       .filter(({ state }) => state === 'permanent')
       .map(({ address, ifIndex, mac }) => `${address} ${ifIndex} ${mac}`)
       .sort(),
-    nft: runIn(namespace, 'nft', '-s', 'list', 'ruleset'),
+    nft: rulesetOf(namespace),
     maps: mapKeys(pinDir),
     parameters: namespace.run(() => readdirSync('/proc/thread-self/net/dev_snmp6').sort()),
     pins: filesIn(pinDir),

@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { type AgentPlace, eventually, get } from './agent-process.ts';
 import { runIn } from './namespaces.ts';
+import { rulesetOf } from './ruleset.ts';
 
 export interface StateOf {
   readonly place: AgentPlace;
@@ -24,7 +25,7 @@ export async function nodeState({ place, pid, pods }: StateOf): Promise<Record<s
   return {
     node: networkOf(place.namespace),
     pods: pods.map(networkOf),
-    nft: runIn(place.namespace, 'nft', '-s', 'list', 'ruleset'),
+    nft: rulesetOf(place.namespace),
     maps: dumps.map(({ text }) => text),
     endpoints: withoutTraffic((await get(place, '/v1/endpoints')).text),
     files: filesBelow(place.stateDir),

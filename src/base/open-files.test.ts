@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { apiConnections, openFilesProblem } from './open-files.ts';
+
+const limits = (
+  soft: string,
+): string => `Limit                     Soft Limit           Hard Limit           Units
+Max processes             95953                95953                processes
+Max open files            ${soft.padEnd(20)} 1048576              files
+`;
+
+test('too few files are a sentence with the number that is needed', () => {
+  assert.equal(
+    openFilesProblem('agent', limits('100')),
+    'this process may have 100 files open (RLIMIT_NOFILE), and needs 512: raise the limit (LimitNOFILE= of a systemd service, `ulimit -n` in a shell)',
+  );
+  assert.match(openFilesProblem('status', limits('30')) ?? '', /may have 30 .* needs 192/);
+  assert.match(openFilesProblem(undefined, limits('30')) ?? '', /needs 192/);
+  assert.equal(openFilesProblem('agent', limits('512')), undefined);
+  assert.equal(openFilesProblem('status', limits('192')), undefined);
+  assert.equal(openFilesProblem('agent', limits('unlimited')), undefined);
+  assert.equal(openFilesProblem('agent'), undefined, 'here');
+});
+
+test('connections to the API leave descriptors for all else', () => {
+  assert.equal(apiConnections(limits('512')), 64);
+  assert.equal(apiConnections(limits('1024')), 320);
+  assert.equal(apiConnections(limits('1048576')), 1024);
+  assert.equal(apiConnections(limits('unlimited')), 1024);
+});

@@ -1,0 +1,22 @@
+// One command: what it could not do becomes a sentence and exit code 1.
+
+import { InputError } from '../base/input-error.ts';
+import { CommandError } from './command-error.ts';
+import { heddleProgram } from './program.ts';
+
+/** `word`: the first one typed. */
+export async function runCommand(word: string | undefined): Promise<void> {
+  try {
+    await (await heddleProgram(word)).parseAsync();
+  } catch (error) {
+    if (!isForThePerson(error)) throw error;
+    console.error(`heddle: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
+
+/** Errors whose text is meant for whoever typed the command; all others are bugs and show their stack. */
+function isForThePerson(error: unknown): error is Error {
+  if (error instanceof AggregateError) return error.errors.every(isForThePerson);
+  return error instanceof CommandError || error instanceof InputError;
+}
