@@ -15,6 +15,7 @@ import { type AgentParts, assembleAgent } from './assemble.ts';
 import { measuredCni } from './cni-metrics.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { type HealthSources, listenHealth } from './health.ts';
+import { isOfPods } from './hook-owner.ts';
 import { hostFilter } from './host-filter.ts';
 import { watchHost } from './host-watch.ts';
 import { KeptOpen, type KeptOpenOptions } from './kept-open.ts';
@@ -84,7 +85,7 @@ export class Agent {
     if (signal.aborted) return;
     if (this.#parts.kubernetes !== undefined) this.#endGrowth = growNursery();
     // Subscribed before anything is looked at, so that no change falls in between.
-    const kinds = ['link', 'address', 'route', 'setting'] as const;
+    const kinds = ['link', 'address', 'route', 'setting', 'hook'] as const;
     const notifications = subscribe({ kinds, filter: hostFilter, signal: stop });
     const rules = this.#watchRules(stop);
     await pods.restore();
@@ -94,6 +95,10 @@ export class Agent {
         onHostChange: () => this.#settler.requestSoon('network', notificationDelayMs),
         onLinkGone: (ifIndex) => {
           if (pods.noticeLinkGone(ifIndex)) this.#settler.requestSoon('endpoint', 0);
+        },
+        // What was at a pod's interface: until it is back, its packets pass unseen.
+        onHookRemoved: (hook) => {
+          if (isOfPods(hook, pods)) this.#settler.requestSoon('network', 0);
         },
         onOverrun: () => {
           for (const { hostIfIndex } of pods.endpoints()) pods.noticeLinkGone(hostIfIndex);

@@ -32,12 +32,14 @@ const mostDigits = 10;
 const character = (text: string): number => text.charCodeAt(0);
 
 /** Dropped: links that are made or change and have the name of an endpoint or of what was one (that one ends is told), and
- * routes that are ours or no default route. Of settings only one passes: forwarding was switched off. */
+ * routes that are ours or no default route, queues and filters that are made. Of settings only one passes: forwarding was switched off. */
 export const hostFilter: readonly FilterInstruction[] = assembleFilter([
   { code: 'loadByte', operand: at.messageType },
   { code: 'jumpIfEqual', operand: 16, yes: 'new link' },
   { code: 'jumpIfEqual', operand: 24, yes: 'route' },
   { code: 'jumpIfEqual', operand: 25, yes: 'route' },
+  { code: 'jumpIfEqual', operand: 36, yes: 'drop' },
+  { code: 'jumpIfEqual', operand: 44, yes: 'drop' },
   { code: 'jumpIfEqual', operand: 80, yes: 'setting' },
   { code: 'jumpIfEqual', operand: 81, yes: 'drop', no: 'accept' },
   'setting',

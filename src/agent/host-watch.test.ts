@@ -47,6 +47,13 @@ const cases: [string, Notification, string[]][] = [
   ['a pod coming up', link('hd0123456789a', 'new'), []],
   ["a pod's interface that goes", link('hd0123456789a', 'del'), ['gone 7']],
   ['somebody else whose name begins like ours', link('hdmi', 'del'), ['host']],
+  ['a queue of a pod that is made', link('hdq0123456789a', 'new'), []],
+  ['a queue of a pod that goes', link('hdr0123456789a', 'del'), ['host']],
+  [
+    'a program that was removed',
+    { kind: 'hook', action: 'del', hook: { at: 'link', ifIndex } },
+    ['hook'],
+  ],
   ['an overrun', { kind: 'overrun' }, ['overrun']],
 ];
 
@@ -59,6 +66,7 @@ for (const [what, notification, expected] of cases) {
     await watchHost(one(), {
       onHostChange: () => seen.push('host'),
       onLinkGone: (gone) => seen.push(`gone ${gone}`),
+      onHookRemoved: () => seen.push('hook'),
       onOverrun: () => seen.push('overrun'),
     });
     assert.deepEqual(seen, expected);

@@ -2,6 +2,8 @@
 
 import { routeProtocol } from '../datapath/tables/routes.ts';
 import type { Notification } from '../kernel/netlink/notifications.ts';
+import type { RemovedHook } from '../kernel/netlink/removed-hook.ts';
+import { isQueueName } from '../model/pod-queue.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { isEndpointName } from './link-names.ts';
 
@@ -10,6 +12,8 @@ export interface HostChanges {
   onHostChange(): void;
   /** An interface that looks like a pod's host side is gone. */
   onLinkGone(ifIndex: IfIndex): void;
+  /** A queue or a program was taken from an interface or a block. */
+  onHookRemoved(hook: RemovedHook): void;
   /** Some changes were not told: anything may have happened. */
   onOverrun(): void;
 }
@@ -24,6 +28,8 @@ export async function watchHost(
       changes.onOverrun();
     } else if (notification.kind === 'link' && isEndpointName(notification.link.name)) {
       if (notification.action === 'del') changes.onLinkGone(notification.link.ifIndex);
+    } else if (notification.kind === 'hook') {
+      changes.onHookRemoved(notification.hook);
     } else if (concernsHost(notification)) {
       changes.onHostChange();
     }
@@ -32,6 +38,9 @@ export async function watchHost(
 
 /** What we do ourselves is no news: hundreds of pods coming up must not have the whole node looked at each time. */
 function concernsHost(notification: Exclude<Notification, { kind: 'overrun' }>): boolean {
+  if (notification.kind === 'link' && isQueueName(notification.link.name)) {
+    return notification.action === 'del';
+  }
   if (notification.kind !== 'route') return notification.kind !== 'neighbour';
   const { destination, protocol } = notification.route;
   return protocol !== routeProtocol && destination.endsWith('/0');

@@ -1,8 +1,11 @@
-// A pod whose ingress is limited gets its packets through the queue of its veth, and counts them there, once.
+// A pod whose ingress is limited gets its packets through the queue of its veth, and counts them there, once; what one whose
+// egress is limited sends waits in a queue of the node first.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { locationKind, type ProgramName } from '../../src/datapath/generated.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { addVeth } from '../../src/kernel/netlink/veth.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import type { Mac } from '../../src/net/mac.ts';
 import { protocols } from '../../src/net/protocol.ts';
@@ -17,7 +20,7 @@ import {
   uplink,
   web,
 } from '../support/datapath-network.ts';
-import { observe } from '../support/datapath-outcome.ts';
+import { type Outcome, observe } from '../support/datapath-outcome.ts';
 import { ethernet, etherTypes, ip, tcp, tcpFlags } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -99,4 +102,59 @@ for (const way of ways) {
       assert.equal(datapath.flows.count(), 1);
     });
   }
+}
+
+const fromWeb = { source: web.mac, destination: gatewayMac } as const;
+const farEnd = (web.ifIndex + 2 ** 30) as IfIndex;
+
+/** `web` may send only so much. */
+function limitedSender(context: TestContext): TestDatapath {
+  const datapath = testDatapath(context);
+  const { ifIndex, mac, id, 4: ipv4, 6: ipv6 } = web;
+  datapath.endpoints.set({ ifindex: ifIndex }, { ipv4, ipv6, mac, id, queue: uplink });
+  using socket = NetlinkSocket.open({ namespace: datapath.namespace });
+  addVeth(socket, { name: 'far', ifIndex: farEnd, up: true, peer: { name: 'near' } });
+  return datapath;
+}
+
+for (const family of [4, 6] as const) {
+  rootTest(`a limited sender's packets wait each time, then go on, IPv${family}`, (context) => {
+    const datapath = limitedSender(context);
+    const packet = toDb(family, web, fromWeb);
+    const pass = (ifIndex: IfIndex, mark: number): Outcome =>
+      observe(datapath, 'from_pod', packet, { ifIndex, mark }).outcome;
+    const unseen = { verdict: 'redirect', counted: [], dropped: [], events: [] };
+    // The second time its flow is known, and is no way past the queue.
+    for (const flows of [0, 1]) {
+      const into = pass(web.ifIndex, 0);
+      assert.deepEqual({ ...into, ...unseen }, into);
+      assert.equal(datapath.flows.count(), flows);
+      const back = pass(farEnd, web.ifIndex);
+      assert.deepEqual({ ...back, ...unseen }, back);
+      const waited = pass(web.ifIndex, web.ifIndex);
+      assert.equal(waited.verdict, 'redirect');
+      assert.deepEqual(waited.counted, ['web egress', 'db ingress']);
+      assert.equal(datapath.flows.count(), 1);
+    }
+  });
+
+  rootTest(`a limited sender's packets are judged after they waited, IPv${family}`, (context) => {
+    const datapath = limitedSender(context);
+    const spoofed = toDb(family, places.native, fromWeb);
+    const pass = (mark: number): Outcome =>
+      observe(datapath, 'from_pod', spoofed, { ifIndex: web.ifIndex, mark }).outcome;
+    assert.deepEqual([pass(0).verdict, pass(0).dropped], ['redirect', []]);
+    const judged = pass(web.ifIndex);
+    assert.equal(judged.verdict, 'drop');
+    assert.equal(judged.dropped.length > 0, true);
+  });
+
+  rootTest(`what comes to the far end by itself is dropped, IPv${family}`, (context) => {
+    const datapath = limitedSender(context);
+    const packet = toDb(family, web, fromWeb);
+    for (const mark of [0, 1, farEnd]) {
+      const { verdict } = observe(datapath, 'from_pod', packet, { ifIndex: farEnd, mark }).outcome;
+      assert.equal(verdict, 'drop', String(mark));
+    }
+  });
 }

@@ -12,7 +12,7 @@ import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
-import { testNamespace } from '../support/namespaces.ts';
+import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const last = 'last0';
@@ -27,6 +27,10 @@ async function heard(notifications: AsyncIterable<Notification>): Promise<readon
     if (notification.kind === 'setting') {
       const { family, ifIndex, forwarding } = notification.setting;
       seen.push(`IPv${family} index ${ifIndex} forwarding ${forwarding}`);
+    }
+    if (notification.kind === 'hook') {
+      const { hook } = notification;
+      seen.push(`hook of ${hook.at} ${hook.at === 'block' ? hook.block : hook.ifIndex}`);
     }
     if (notification.kind === 'route') seen.push(`route ${notification.route.destination}`);
   }
@@ -90,6 +94,27 @@ rootTest('of routes, default routes of others are heard of', async (context) => 
   addVeth(socket, { name: last, peer: { name: 'other1' } });
   const routes = (await heard(subscription)).filter((text) => text.startsWith('route '));
   assert.deepEqual(routes, ['route 0.0.0.0/0', 'route ::/0']);
+});
+
+rootTest('of queues and filters, those that are removed are heard of', async (context) => {
+  const namespace = testNamespace(context);
+  using socket = NetlinkSocket.open({ namespace });
+  addVeth(socket, { name: 'veth0', ifIndex: 7 as IfIndex, up: true, peer: { name: 'other0' } });
+  const tc = (line: string, ...words: string[]): string =>
+    runIn(namespace, 'tc', ...line.split(' '), ...words);
+  using subscription = subscribe({ kinds: ['link', 'hook'], namespace, filter: hostFilter });
+  tc('qdisc add dev veth0 ingress_block 77 clsact');
+  tc('filter add block 77 prio 1 handle 1 bpf da bytecode', '1,6 0 0 0');
+  addVeth(socket, { name: last, peer: { name: 'other1' } });
+  const made = (await heard(subscription)).filter((text) => text.startsWith('hook '));
+  assert.deepEqual(made, []);
+  delLink(socket, linkByName(socket, last)?.ifIndex ?? assert.fail());
+  using next = subscribe({ kinds: ['link', 'hook'], namespace, filter: hostFilter });
+  tc('filter del block 77');
+  tc('qdisc del dev veth0 clsact');
+  addVeth(socket, { name: last, peer: { name: 'other1' } });
+  const seen = (await heard(next)).filter((text) => text.startsWith('hook '));
+  assert.deepEqual([...new Set(seen)], ['hook of block 77', 'hook of link 7']);
 });
 
 rootTest('of settings, forwarding that is switched off is heard of', async (context) => {

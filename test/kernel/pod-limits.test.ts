@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { EndpointView } from '../../src/agent/api-types.ts';
+import { podBlocks } from '../../src/datapath/block-attach.ts';
 import {
   type AgentPlace,
   agentPlace,
@@ -167,3 +168,31 @@ rootTest(
     await eventually(() => assert.deepEqual(linkNames(place), before));
   },
 );
+
+const removals: readonly { readonly what: string; readonly command: (pod: Limited) => string }[] = [
+  { what: "a pod's programs", command: ({ host }) => `tc qdisc del dev ${host} clsact` },
+  { what: 'the filter of all pods', command: () => `tc filter del block ${podBlocks.ingress}` },
+  { what: 'the bucket of a queue', command: ({ queue }) => `tc qdisc del dev ${queue} root` },
+  { what: 'a queue', command: ({ queue }) => `ip link del ${queue}` },
+];
+
+for (const { what, command } of removals) {
+  rootTest(`${what} are back long before the period when they are removed`, async (context) => {
+    const place = agentPlace(context, 'reconcilePeriodMs: 600000\n');
+    await startAgent(context, place);
+    const limited = await addLimited(context, place);
+    const { call, prevResult } = limited;
+    const check = { verb: 'CHECK', ...call, more: { ...more, prevResult } } as const;
+    assert.equal((await cniBeside(place, check)).exitCode, 0);
+    onNode(place, ...command(limited).split(' '));
+    await eventually(async () => {
+      const { exitCode, answer } = await cniBeside(place, check);
+      assert.equal(exitCode, 0, JSON.stringify(answer));
+    });
+    const { tables } = await status(place);
+    assert.ok(
+      tables.some(({ writes }) => writes.restored > 0),
+      'put back by the agent',
+    );
+  });
+}

@@ -59,6 +59,7 @@ import { type OuterHeader, outOfTunnel, usualOuter } from './out-of-tunnel.ts';
 export interface RunOptions {
   readonly ifIndex: IfIndex;
   readonly repeat?: number;
+  readonly mark?: number;
   readonly gsoSize?: number;
   readonly gsoSegments?: number;
   /** Of what comes out of the tunnel; absent: `usualOuter`. */

@@ -19,6 +19,8 @@ function describe(notification: Notification): string {
       return `route ${notification.action} ${notification.route.destination}`;
     case 'neighbour':
       return `neighbour ${notification.action} ${notification.neighbour.address}`;
+    case 'hook':
+      return `hook ${notification.action}`;
     case 'setting': {
       const { family, ifIndex, forwarding } = notification.setting;
       return `setting ${notification.action} IPv${family} index ${ifIndex} forwarding ${forwarding}`;

@@ -11,6 +11,7 @@ import { type Link, readLink } from './link-record.ts';
 import { type Message, splitMessages } from './message.ts';
 import { type Neighbour, readNeighbour } from './neighbour.ts';
 import { withoutAbsent } from './record.ts';
+import { type RemovedHook, readRemovedHook } from './removed-hook.ts';
 import { type Route, readRoute } from './route-record.ts';
 import type { FilterInstruction } from './socket-filter.ts';
 import { KernelTransport, type NetlinkTransport } from './transport.ts';
@@ -39,6 +40,8 @@ export type Notification =
       readonly action: NotificationAction;
       readonly neighbour: Neighbour;
     }
+  /** Of queueing disciplines and filters only removals are told. */
+  | { readonly kind: 'hook'; readonly action: 'del'; readonly hook: RemovedHook }
   | { readonly kind: 'setting'; readonly action: NotificationAction; readonly setting: Setting }
   /** The reader was too slow and the kernel dropped some: what was built from notifications must be listed anew. */
   | { readonly kind: 'overrun' };
@@ -59,6 +62,7 @@ export interface SubscribeOptions {
 const groups = {
   link: [1],
   neighbour: [3],
+  hook: [4],
   address: [5, 9],
   route: [7, 11],
   setting: [24, 25],
@@ -159,6 +163,9 @@ function readNotification({ type, payload }: Message): Notification[] {
       const neighbour = readNeighbour(payload);
       return neighbour === undefined ? [] : [{ kind: 'neighbour', action, neighbour }];
     }
+    case 37:
+    case 45:
+      return [{ kind: 'hook', action: 'del', hook: readRemovedHook(payload) }];
     case 80:
     case 81: {
       const setting = readSetting(payload);

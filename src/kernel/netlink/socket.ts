@@ -29,9 +29,9 @@ export interface SocketOptions {
 // off, so a big batch goes out in pieces. The send buffer bounds a piece's bytes (208 KiB by default).
 const pieceRequests = 64;
 const pieceBytes = 64 * 1024;
-// The kernel fills dumps into datagrams of at most 32 KiB.
+// The kernel fills dumps into datagrams of at most 32 KiB; a single link may have 64 KiB of alternative names.
 // One for all sockets: what is received is parsed before anything else runs, and a socket made for one pod is cheaper so.
-const received: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+const received: Buffer = Buffer.allocUnsafeSlow(96 * 1024);
 const dumpAttempts = 10;
 // libuv's pool has four threads unless told otherwise; one stays free for files and DNS. An agent has one slow request at a
 // time and two aside: the RTNL lock lets one through, the second is there when the event loop has no time for a third.
