@@ -1,95 +1,246 @@
-// A pod cannot send as somebody else: the packet is dropped, counted by reason, and seen in the flow log.
+// Packets that nobody may send, from four kinds of senders, in both modes: each with its drop's reason and sender, or with the
+// proof that no pod got it. All are sent at once, and what became of them is collected once.
 
 import assert from 'node:assert/strict';
-import { describe } from 'node:test';
-import type { FlowLine } from '../../src/agent/api-types.ts';
-import { curl, eventually, sharedLab, type TestLab, threePods } from '../support/lab.ts';
-import { rootTest } from '../support/root-test.ts';
+import { before, describe } from 'node:test';
+import type { FlowRecord } from '../../src/agent/api-types.ts';
+import { UndoStack } from '../../src/base/undo.ts';
+import type { AddressFamily } from '../../src/net/address.ts';
+import { parseMac } from '../../src/net/mac.ts';
+import { Capture } from '../support/capture.ts';
+import { type Case, CaseTable, type LabMode, markerText } from '../support/forged-cases.ts';
+import { type Port, portOf, sendFrames } from '../support/forged-frames.ts';
+import { echoPod, eventually, sharedLab, type TestLab } from '../support/lab.ts';
+import { testProgram } from '../support/lab-traffic.ts';
+import { reasonToSkip, rootTest } from '../support/root-test.ts';
 
-const cases = [
-  { family: 4, stranger: '10.201.1.200', host: '10.201.1.200/32' },
-  { family: 6, stranger: 'fd00:201:1::c8', host: 'fd00:201:1::c8/128' },
-] as const;
+const pods = {
+  'pods.yaml': [echoPod('alice', 'node-1'), echoPod('mallory', 'node-1'), echoPod('bob', 'node-2')],
+};
+const receivers = ['alice', 'bob', 'world'] as const;
 
-describe('spoofed sources', () => {
-  const lab = sharedLab({ manifests: threePods });
+/** What is known once all is sent. */
+interface Result {
+  readonly cases: readonly Case[];
+  /** Frames as text, by receiver. */
+  readonly captured: ReadonlyMap<string, readonly string[]>;
+  /** Of node-1, which sees all that is dropped here. */
+  readonly dropped: readonly FlowRecord[];
+  readonly counts: ReadonlyMap<string, number>;
+}
 
-  for (const { family, stranger, host } of cases) {
-    rootTest(`a foreign IPv${family} source address is dropped and counted`, async () => {
-      const before = await drops(lab(), 'spoofed address');
-      await command(lab(), [
-        'ip',
-        'address',
-        'add',
-        host,
-        'dev',
-        'eth0',
-        ...(family === 6 ? ['nodad'] : []),
-      ]);
-      const address = lab().address(lab().pod('db-1'), family);
-      const tried = await lab().inPod(
-        'web-1',
-        curl(address, '/', '--interface', stranger, '--max-time', '1'),
+for (const mode of ['native', 'vxlan'] as const) {
+  describe(`spoofed packets, mode ${mode}`, () => {
+    const lab = sharedLab({ mode, manifests: pods });
+    let result: Result | undefined;
+    before(async () => {
+      if (reasonToSkip() === undefined) result = await sendAll(lab(), mode);
+    });
+    const found = (): Result => result ?? assert.fail('nothing was sent');
+
+    rootTest('the table is long enough, and each packet of it meets its fate', async (context) => {
+      const { cases } = found();
+      assert.ok(cases.length >= 120, `${cases.length} packets`);
+      const missed = cases.filter((each) => problemOf(each, found()) !== undefined);
+      const told = missed.map(
+        (each) => `${each.sender}: ${each.what}: ${problemOf(each, found())}`,
       );
-      assert.equal(tried.exitCode, 28, `a time-out: ${tried.stderr}`);
-      await command(lab(), ['ip', 'address', 'delete', host, 'dev', 'eth0']);
-      const after = await drops(lab(), 'spoofed address');
-      assert.ok(after > before, `${before} drops before, ${after} after`);
+      assert.deepEqual(told, []);
+      const bySender = ['plain', 'raw', 'world', 'node'].map(
+        (name) => `${name} ${cases.filter(({ sender }) => sender === name).length}`,
+      );
+      context.diagnostic(bySender.join(', '));
     });
 
-    rootTest(
-      `the drop of an IPv${family} packet stands in the flow log with its reason`,
-      async () => {
-        await eventually('a drop of the spoofed packet', async () => {
-          const { stdout } = await lab().heddle('node-1', ['flows', '-o', 'json']);
-          const flows = stdout
-            .split('\n')
-            .filter(Boolean)
-            .map((line) => JSON.parse(line) as FlowLine);
-          return flows.find(
-            (flow) =>
-              flow.kind === 'flow' &&
-              flow.verdict === 'dropped' &&
-              flow.from.address === stranger &&
-              flow.reason === 'spoofed address',
-          );
-        });
-      },
-    );
-  }
+    rootTest('each reason is counted as often as there were packets for it', () => {
+      const { cases, counts } = found();
+      const wanted = new Map<string, number>();
+      for (const { fate } of cases) {
+        if (fate.kind !== 'dropped') continue;
+        wanted.set(fate.reason, (wanted.get(fate.reason) ?? 0) + 1);
+      }
+      const counted = new Map(Array.from(wanted.keys(), (reason) => [reason, counts.get(reason)]));
+      assert.deepEqual(counted, wanted);
+    });
 
-  rootTest('a foreign MAC address is dropped and counted', async () => {
-    const mac = '02:00:00:00:00:99';
-    const shown = await command(lab(), ['ip', '-o', 'link', 'show', 'dev', 'eth0']);
-    const own = /link\/ether (\S+)/.exec(shown)?.[1] ?? '';
-    const before = await drops(lab(), 'spoofed mac');
-    const address = lab().address(lab().pod('db-1'), 4);
-    await command(lab(), changeMac(mac));
-    const tried = await lab().inPod('web-1', curl(address, '/', '--max-time', '1'));
-    await command(lab(), changeMac(own));
-    assert.equal(tried.exitCode, 28, tried.stderr);
-    assert.ok((await drops(lab(), 'spoofed mac')) > before);
-    assert.equal(
-      (await lab().inPod('web-1', curl(address))).exitCode,
-      0,
-      'its own MAC address works again',
-    );
+    rootTest('without the nftables table no pod gets more of them', async () => {
+      const forged = found().cases.filter(({ fate }) => fate.kind !== 'delivered');
+      const captured = await capturing(lab(), async () => {
+        const { exitCode, stderr } = await lab().inNode('node-1', [
+          ...['nft', 'delete', 'table', 'inet', 'heddle'],
+        ]);
+        assert.equal(exitCode, 0, stderr);
+        await send(lab(), forged);
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      });
+      for (const name of ['alice', 'bob']) {
+        const texts = captured.get(name) ?? [];
+        const got = forged.filter(({ marker }) =>
+          texts.some((text) => text.includes(markerText(marker))),
+        );
+        assert.deepEqual(
+          got.map(({ what }) => what),
+          [],
+          name,
+        );
+      }
+    });
+
+    rootTest('no drop names a pod that did not send it', () => {
+      const { dropped } = found();
+      assert.ok(dropped.length > 0);
+      for (const record of dropped) {
+        const sender = senderOf(record);
+        assert.ok(sender === undefined || sender === 'mallory', JSON.stringify(record));
+      }
+    });
   });
-});
-
-/** With the gateway's neighbour entry, which goes with the interface's own address. */
-function changeMac(mac: string): readonly string[] {
-  const gateway = 'ip neigh replace 169.254.1.1 lladdr 02:68:65:64:64:6c dev eth0 nud permanent';
-  return ['sh', '-c', `ip link set dev eth0 address ${mac} && ${gateway}`];
 }
 
-async function command(lab: TestLab, words: readonly string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await lab.inPod('web-1', words);
-  assert.equal(exitCode, 0, `${words.join(' ')}: ${stderr}`);
-  return stdout;
+async function sendAll(lab: TestLab, mode: LabMode): Promise<Result> {
+  const ports = portsOf(lab);
+  const { cases } = new CaseTable({
+    mode,
+    address: (name, family) => addressOf(lab, name, family),
+    mac: (name) => (name === 'gateway' ? gatewayMac : ports(name).mac),
+  });
+  await settled(lab);
+  const earlier = await drops(lab);
+  let dropped: readonly FlowRecord[] = [];
+  const captured = await capturing(lab, async () => {
+    await send(lab, cases);
+    dropped = await eventually('every drop in the flow log', () => allDrops(lab, cases));
+  });
+  const later = await drops(lab);
+  const counts = Array.from(
+    later,
+    ([name, count]) => [name, count - (earlier.get(name) ?? 0)] as const,
+  );
+  return { cases, captured, dropped, counts: new Map(counts) };
 }
 
-async function drops(lab: TestLab, reason: string): Promise<number> {
+/** What the receivers' interfaces see meanwhile. */
+async function capturing(
+  lab: TestLab,
+  body: () => Promise<void>,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  using opened = new UndoStack();
+  const captures = receivers.map((name) => {
+    return [name, opened.use(Capture.start(placeOf(lab, name)))] as const;
+  });
+  await body();
+  const texts = (capture: Capture): readonly string[] =>
+    capture.frames().map((bytes) => Buffer.from(bytes).toString('latin1'));
+  return new Map(captures.map(([name, capture]) => [name, texts(capture)]));
+}
+
+async function send(lab: TestLab, cases: readonly Case[]): Promise<void> {
+  const ports = portsOf(lab);
+  await sendPlain(lab, cases);
+  const bySender = { raw: 'mallory', world: 'world', node: 'node-2' } as const;
+  for (const [sender, from] of Object.entries(bySender)) {
+    const frames = cases.filter((each) => each.sender === sender).flatMap((each) => each.frames);
+    sendFrames(ports(from), frames);
+  }
+}
+
+const gatewayMac = parseMac('02:68:65:64:64:6c');
+
+/** Both ways work, so that the first packet of the table finds everything in place. */
+async function settled(lab: TestLab): Promise<void> {
+  for (const family of [4, 6] as const) {
+    const url = `http://${family === 4 ? lab.address(lab.pod('bob'), 4) : `[${lab.address(lab.pod('bob'), 6)}]`}:8080/`;
+    const { exitCode, stderr } = await lab.inPod('mallory', [
+      'curl',
+      '-sS',
+      '--max-time',
+      '10',
+      url,
+    ]);
+    assert.equal(exitCode, 0, stderr);
+  }
+}
+
+/** By a user without any capability. */
+async function sendPlain(lab: TestLab, cases: readonly Case[]): Promise<void> {
+  const datagrams = cases.flatMap(({ plain, marker }) =>
+    plain === undefined
+      ? []
+      : [{ ...plain, from: marker, payload: Buffer.from(plain.payload).toString('hex') }],
+  );
+  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all'];
+  const command = [...nobody, ...testProgram('plain-datagrams')];
+  const { exitCode, stderr } = await lab.inPod('mallory', command, JSON.stringify(datagrams));
+  assert.equal(exitCode, 0, stderr);
+}
+
+/** Once there is one for each packet that has to be dropped. */
+async function allDrops(
+  lab: TestLab,
+  cases: readonly Case[],
+): Promise<readonly FlowRecord[] | undefined> {
+  const { stdout } = await lab.heddle('node-1', ['flows', '-o', 'json', '--verdict', 'dropped']);
+  const records = stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as FlowRecord)
+    .filter(({ kind }) => kind === 'flow');
+  const wanted = cases.filter(({ fate }) => fate.kind === 'dropped').length;
+  return records.length >= wanted ? records : undefined;
+}
+
+function problemOf(each: Case, { captured, dropped }: Result): string | undefined {
+  const { fate, marker } = each;
+  const seen = (name: string): boolean =>
+    captured.get(name)?.some((text) => text.includes(markerText(marker))) ?? false;
+  if (fate.kind === 'delivered') return seen(fate.to) ? undefined : `${fate.to} did not get it`;
+  const reached = receivers.filter((name) => name !== each.sender && seen(name));
+  if (reached.length > 0) return `${reached.join(' and ')} got it`;
+  if (fate.kind === 'lost') return undefined;
+  const records = each.hasPort
+    ? dropped.filter(({ from }) => from.port === marker)
+    : dropped.filter(({ reason }) => reason === fate.reason);
+  const matching = records.filter(
+    (record) => record.reason === fate.reason && senderOf(record) === fate.by,
+  );
+  if (matching.length > 0) return undefined;
+  return `no ${fate.reason} of ${fate.by ?? 'nobody'} but ${JSON.stringify(records)}`;
+}
+
+function senderOf({ from, by }: FlowRecord): string | undefined {
+  return (by ?? from).pod?.name;
+}
+
+async function drops(lab: TestLab): Promise<ReadonlyMap<string, number>> {
   const { total } = (await lab.status('node-1')).drops;
-  return total.find((drop) => drop.reason === reason)?.packets ?? 0;
+  return new Map(total.map(({ reason, packets }) => [reason, packets]));
+}
+
+const elsewhere: Readonly<Record<string, Readonly<Record<AddressFamily, string>>>> = {
+  world: { 4: '203.0.113.10', 6: '2001:db8:113::10' },
+  'router-1': { 4: '10.201.1.1', 6: 'fd00:201:1::1' },
+  'router-2': { 4: '10.201.2.1', 6: 'fd00:201:2::1' },
+};
+
+function addressOf(lab: TestLab, name: string, family: AddressFamily): string {
+  const known = elsewhere[name]?.[family];
+  if (known !== undefined) return known;
+  return lab.address(name.startsWith('node-') ? lab.node(name) : lab.pod(name), family);
+}
+
+function placeOf(lab: TestLab, name: string): { readonly namespacePath: string } {
+  if (name === 'world' || name === 'switch') {
+    return { namespacePath: lab.node('node-1').namespacePath.replace(/[^/]*$/, name) };
+  }
+  return name.startsWith('node-') ? lab.node(name) : lab.pod(name);
+}
+
+function portsOf(lab: TestLab): (name: string) => Port {
+  const known = new Map<string, Port>();
+  return (name) => {
+    const port =
+      known.get(name) ?? portOf(placeOf(lab, name), name === 'switch' ? 'world' : 'eth0');
+    known.set(name, port);
+    return port;
+  };
 }

@@ -59,6 +59,7 @@ export async function ping(lab: TestLab, pod: string, address: string): Promise<
   assert.match(stdout, /3 packets received/);
 }
 
+/** Of test/lab/programs, as a command. */
 export function testProgram(name: string): readonly string[] {
   const here = dirname(fileURLToPath(import.meta.url));
   return [process.execPath, join(here, `../lab/programs/${name}.js`)];

@@ -1,0 +1,24 @@
+// Sends datagrams by ordinary UDP sockets: a JSON array of { address, port, from, payload } on standard input, `from` being the
+// source port and `payload` hexadecimal. What the kernel refuses is left out.
+
+import { createSocket } from 'node:dgram';
+import { text } from 'node:stream/consumers';
+
+interface Datagram {
+  readonly address: string;
+  readonly port: number;
+  readonly from: number;
+  readonly payload: string;
+}
+
+for (const { address, port, from, payload } of JSON.parse(
+  await text(process.stdin),
+) as Datagram[]) {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+  socket.on('error', () => undefined);
+  await new Promise<void>((resolve) => socket.bind(from, resolve));
+  await new Promise<void>((resolve) => {
+    socket.send(Buffer.from(payload, 'hex'), port, address, () => resolve());
+  });
+  socket.close();
+}
