@@ -12,7 +12,7 @@ import { podAttacher } from '../datapath/pod-attach.ts';
 import { PodTcx } from '../datapath/pod-tcx.ts';
 import type { Hook } from '../datapath/tables/attacher.ts';
 import { beginGeneration } from '../datapath/tables/generation.ts';
-import { type NftDrop, NftDrops } from '../datapath/tables/nft-drops.ts';
+import type { NftDrop, NftDrops } from '../datapath/tables/nft-drops.ts';
 import { datapathTables, endpointEntryKeys } from '../datapath/tables/tables.ts';
 import { openIpsec } from '../kernel/netlink/ipsec.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
@@ -32,13 +32,13 @@ import { CniConfiguration } from './cni-configuration.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { type KernelTruth, recoverRecord } from './endpoint-recovery.ts';
 import { EndpointStore } from './endpoint-store.ts';
-import { beganByDestination } from './flow-initiator.ts';
 import { hostLister } from './host-facts.ts';
 import { HostLooks } from './host-looks.ts';
 import { Journal } from './journal.ts';
 import { kernelTruth } from './kernel-truth.ts';
 import { KnownPods } from './known-pods.ts';
 import { isDoomedName } from './link-names.ts';
+import { nftDrops, staleConnections } from './nat-parts.ts';
 import { factWatch } from './node-facts/agent-facts.ts';
 import type { FactWatch } from './node-facts/fact-watch.ts';
 import { NodeNetwork } from './node-network.ts';
@@ -49,7 +49,7 @@ import { limitsInForce, queueDrops } from './pod-shaping.ts';
 import { Pods } from './pods.ts';
 import type { PodsNode } from './pods-node.ts';
 import { waitingFor } from './readiness.ts';
-import { StaleConnections } from './stale-connections.ts';
+import type { StaleConnections } from './stale-connections.ts';
 import { sysctlMemory } from './sysctl-memory.ts';
 
 export interface AgentParts extends ClusterParts {
@@ -97,7 +97,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const connections = owned.use(staleConnections(datapath, { log, journal }));
   const podTcx = podTcxOf(datapath, socket);
   const host = new HostLooks(hostLister(socket, owned.use(openIpsec())));
-  const drops = new NftDrops(nft);
+  const drops = nftDrops(nft, owned);
   const parts = { datapath, socket, journal, connections, nft: drops, podTcx, host };
   const reconciler = reconcilerOf(config, parts);
   const model = modelConfig(config);
@@ -228,17 +228,6 @@ function cniConfiguration(config: AgentConfig, log: Logger, pods: Pods): CniConf
     socket: config.socket,
     log,
     refusal: () => pods.refusal(),
-  });
-}
-
-function staleConnections(
-  { maps }: Datapath,
-  { log, journal }: { readonly log: Logger; readonly journal: Journal },
-): StaleConnections {
-  return new StaleConnections({
-    log,
-    onError: (text) => journal.error(text),
-    beganByPod: (entry) => beganByDestination(maps.flows, entry),
   });
 }
 

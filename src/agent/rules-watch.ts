@@ -2,6 +2,7 @@
 // stay open for as long. Most changes are of others' tables, kube-proxy's above all, and cost one short question.
 
 import { nftTableName } from '../datapath/tables/nft-rules.ts';
+import { KernelError } from '../kernel/errno.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { nftChanges, ruleBytes } from '../kernel/nft-changes.ts';
 
@@ -26,14 +27,15 @@ export class RulesWatch implements Disposable {
 
   /** The rules are as they should be, as of now. */
   accept(): void {
-    if (!this.#options.signal.aborted) this.#accepted = this.#read();
+    if (!this.#options.signal.aborted) this.#accepted = this.#read() ?? this.#accepted;
   }
 
   /** Until the signal aborts. */
   async run(): Promise<void> {
     for await (const _ of this.#changes) {
       if (this.#accepted === undefined) continue;
-      if (!this.#accepted.equals(this.#read())) this.#options.onChange();
+      const now = this.#read();
+      if (now === undefined || !this.#accepted.equals(now)) this.#options.onChange();
     }
   }
 
@@ -41,7 +43,13 @@ export class RulesWatch implements Disposable {
     this.#socket[Symbol.dispose]();
   }
 
-  #read(): Buffer {
-    return ruleBytes(this.#socket, nftTableName);
+  // Undefined: they would not stand still. A look at everything finds out, and so does each period.
+  #read(): Buffer | undefined {
+    try {
+      return ruleBytes(this.#socket, nftTableName);
+    } catch (error) {
+      if (error instanceof KernelError) return undefined;
+      throw error;
+    }
   }
 }

@@ -159,7 +159,7 @@ test('what cannot be read is told, and the next walk is made all the same', asyn
     onError: (text) => void errors.push(text),
     walk,
   });
-  await connections.endpointChanged(mapped, true);
-  await connections.endpointChanged(mapped, true);
+  await connections.endpointChanged(mapped, false);
+  await connections.endpointChanged(mapped, false);
   assert.deepEqual(errors, Array(2).fill('connections: conntrack list: EINVAL'));
 });

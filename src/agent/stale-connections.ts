@@ -133,6 +133,9 @@ export class StaleConnections implements Disposable {
     if (this.#isStopped) return;
     const { beganByPod, log, onError, walk = walkConnections } = this.#options;
     const [formerSources, formerEndpoints] = [this.#formerSources, this.#formerEndpoints];
+    const isNothing = this.#mapped.length === 0 && formerEndpoints.size === 0;
+    // Such a node need not even track connections.
+    if (this.#applied?.masquerade === undefined && isNothing) return;
     const began = performance.now();
     try {
       const { removed, tuples, seen } = await walk({

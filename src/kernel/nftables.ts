@@ -85,20 +85,6 @@ export class Nftables implements Disposable {
     }
   }
 
-  /**
-   * The named counters of a table, as `listTable` describes them; none where there is no table. Equivalent to:
-   * `nft -j list counters table FAMILY NAME`. Throws KernelError.
-   */
-  listCounters(family: NftFamily, name: string): readonly unknown[] {
-    const subject = `counters table ${family} ${name}`;
-    try {
-      return readListing(this.#run(`list ${subject}`, { call: 'nft list', subject }), subject);
-    } catch (error) {
-      if (isKernelError(error, 'ENOENT')) return [];
-      throw error;
-    }
-  }
-
   /** Differs from what it was when anything about the namespace's rules has changed. Throws KernelError. */
   generation(): number {
     return generationOf(this.#socket);

@@ -7,6 +7,8 @@ import { nftTable } from '../../src/datapath/tables/nft.ts';
 import { NftDrops } from '../../src/datapath/tables/nft-drops.ts';
 import { nftEntries } from '../../src/datapath/tables/nft-rules.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { nftCounters } from '../../src/kernel/nft-counters.ts';
 import { Nftables } from '../../src/kernel/nftables.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
 import { parseAddress } from '../../src/net/address.ts';
@@ -217,7 +219,8 @@ const arrivals: readonly {
 rootTest("the tunnel's port takes packets of other nodes alone, and counts the rest", (context) => {
   const place = build(context);
   using nft = Nftables.open(place.node);
-  const drops = new NftDrops(nft);
+  using socket = NetlinkSocket.open({ namespace: place.node, family: 'netfilter' });
+  const drops = new NftDrops(nft, () => nftCounters(socket, 'heddle'));
   const table = nftTable(drops);
   // Only what other hosts of the network could send anyway: the pod's kernel must take what it is given.
   ip(place.outside, 'route add 192.0.2.0/24 via 198.51.100.1');

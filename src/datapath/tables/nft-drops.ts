@@ -1,11 +1,10 @@
 // What the rules of our nftables table drop, by reason: counters that only grow, although the table's own begin again each
 // time it is written.
 
-import { z } from 'zod';
-import type { Nftables } from '../../kernel/nftables.ts';
+import { KernelError } from '../../kernel/errno.ts';
+import type { NftCounter } from '../../kernel/nft-counters.ts';
 import type { NftRunner } from './nft.ts';
 import { loopbackCounter } from './nft-host-ports.ts';
-import { nftTableName } from './nft-rules.ts';
 import { foreignTunnelCounter } from './nft-tunnel.ts';
 
 export interface NftDrop {
@@ -21,21 +20,24 @@ export const nftDropReasons: Readonly<Record<string, string>> = {
   [loopbackCounter]: 'loopback of the node',
 };
 
-type Counts = ReadonlyMap<string, Omit<NftDrop, 'reason'>>;
+type Counts = ReadonlyMap<string, NftCounter>;
 
-const none: Omit<NftDrop, 'reason'> = { packets: 0, bytes: 0 };
+const none: NftCounter = { packets: 0, bytes: 0 };
 
 /** Stands before the library, so that it has the last word of a table that is replaced. */
 export class NftDrops implements NftRunner {
-  readonly #nft: NftRunner & Pick<Nftables, 'listCounters'>;
+  readonly #nft: NftRunner;
+  readonly #counters: () => Counts;
   #gone: Counts = new Map();
   #last: Counts = new Map();
 
-  constructor(nft: NftRunner & Pick<Nftables, 'listCounters'>) {
+  /** `counters`: those of our table as they are now. */
+  constructor(nft: NftRunner, counters: () => Counts) {
     this.#nft = nft;
+    this.#counters = counters;
   }
 
-  /** Since the agent's start, and of the table that it found; only reasons that occurred. Throws KernelError. */
+  /** Since the agent's start, and of the table that it found; only reasons that occurred. */
   byReason(): readonly NftDrop[] {
     this.#read();
     return Object.entries(nftDropReasons).flatMap(([name, reason]) => {
@@ -62,13 +64,24 @@ export class NftDrops implements NftRunner {
   }
 
   // A counter that is less than before, or not there, is another one: its table was removed by another process.
+  // Where they cannot be asked for, what was last read stands.
   #read(): void {
-    const now = readCounters(this.#nft.listCounters('inet', nftTableName));
+    const now = this.#asked();
+    if (now === undefined) return;
     const isOther = [...this.#last].some(([name, { packets }]) => {
       return (now.get(name)?.packets ?? 0) < packets;
     });
     if (isOther) this.#fold();
     this.#last = now;
+  }
+
+  #asked(): Counts | undefined {
+    try {
+      return this.#counters();
+    } catch (error) {
+      if (error instanceof KernelError) return undefined;
+      throw error;
+    }
   }
 
   #fold(): void {
@@ -80,25 +93,6 @@ export class NftDrops implements NftRunner {
   }
 }
 
-/** libnftables-json(5), as far as counters go. */
-const countersSchema = z.array(
-  z.object({
-    counter: z.object({ name: z.string(), packets: z.number(), bytes: z.number() }).optional(),
-  }),
-);
-
-function readCounters(listing: readonly unknown[]): Counts {
-  return new Map(
-    countersSchema
-      .parse(listing)
-      .flatMap(({ counter }) =>
-        counter === undefined
-          ? []
-          : [[counter.name, { packets: counter.packets, bytes: counter.bytes }] as const],
-      ),
-  );
-}
-
-function sum(left = none, right = none): Omit<NftDrop, 'reason'> {
+function sum(left = none, right = none): NftCounter {
   return { packets: left.packets + right.packets, bytes: left.bytes + right.bytes };
 }
