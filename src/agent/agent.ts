@@ -235,7 +235,7 @@ export class Agent {
     const isOther = causes.every((cause) => cause === 'endpoint' || cause === 'cluster');
     if (network.isWaiting || (isOther && facts.views.length > 0)) return;
     const listing = written.includes('sysctls') ? host.look() : (host.latest ?? host.look());
-    const nodeAddresses = network.snapshot.state.nodes.get(config.node)?.addresses ?? [];
+    const nodeAddresses = network.snapshot.state.nodes.get(config.node)?.addresses;
     facts.look({ host: listing, desired: network.desired, nodeAddresses });
   }
 

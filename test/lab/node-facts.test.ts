@@ -87,13 +87,12 @@ const deeds: readonly Deed[] = [
     text: /route 10\.201\.2\.64\/26 via 10\.200\.0\.1 dev eth0 takes it from pod range 10\.201\.2\.0\/24/,
   },
   {
-    what: 'a bridge of containers inside the range of this node',
-    begin: `ip link add docker0 type bridge && ip link set docker0 up &&
-      ip address add 10.201.1.129/25 dev docker0`,
-    end: 'ip link delete docker0',
+    what: 'a route of the node to a part of its own range',
+    begin: 'ip route add blackhole 10.201.1.192/26',
+    end: 'ip route delete blackhole 10.201.1.192/26',
     fact: 'routes',
     state: 'problem',
-    text: /10\.201\.1\.128\/25 dev docker0 takes it from pod range 10\.201\.1\.0\/24/,
+    text: /route blackhole 10\.201\.1\.192\/26 takes it from pod range 10\.201\.1\.0\/24/,
   },
   {
     what: 'a rule that asks another table first',

@@ -8,18 +8,22 @@ import type { HostListing } from '../host-facts.ts';
 import type { NodeFact } from './fact.ts';
 import { nodeFacts } from './node-facts.ts';
 import type { NodeObserver } from './observe-node.ts';
-import type { ObservedNode } from './observed-node.ts';
+import type { ObservedKernel, ObservedNode } from './observed-node.ts';
 
 export interface FactSources {
   readonly host: HostListing;
   readonly desired: DesiredState;
-  readonly nodeAddresses: readonly Address[];
+  /** Absent until the cluster has a Node object for this node. */
+  readonly nodeAddresses: readonly Address[] | undefined;
 }
+
+const noAddresses: readonly Address[] = [];
 
 export class FactWatch {
   readonly #observer: Pick<NodeObserver, 'look'>;
   readonly #facts: readonly NodeFact[];
   #views: readonly FactView[] = [];
+  #last: ObservedNode | undefined;
 
   constructor(observer: Pick<NodeObserver, 'look'>, facts: readonly NodeFact[] = nodeFacts) {
     this.#observer = observer;
@@ -32,13 +36,16 @@ export class FactWatch {
   }
 
   /** A kernel that cannot be asked makes every fact unknown, and says why. */
-  look({ host, desired, nodeAddresses }: FactSources): void {
+  look({ host, desired, nodeAddresses = noAddresses }: FactSources): void {
     try {
-      const kernel = this.#observer.look(host, desired.uplinks);
-      this.#views = this.#facts.map((fact) => viewOf(fact, { kernel, desired, nodeAddresses }));
+      const node = { kernel: this.#observer.look(host, desired.uplinks), desired, nodeAddresses };
+      const isSame = this.#last !== undefined && isSameNode(this.#last, node);
+      if (!isSame) this.#views = this.#facts.map((fact) => viewOf(fact, node));
+      this.#last = node;
     } catch (error) {
       if (!isKernelError(error)) throw error;
       const { message } = error;
+      this.#last = undefined;
       this.#views = this.#facts.map(({ id }) => ({ id, state: 'unknown', text: message }));
     }
   }
@@ -68,6 +75,33 @@ function viewOf(fact: NodeFact, node: ObservedNode): FactView {
       ? [...texts.slice(0, mostTexts), `and ${texts.length - mostTexts} more`]
       : texts;
   return { id, state: problems.length > 0 ? 'problem' : 'note', text: printable(shown.join('; ')) };
+}
+
+// At rest nothing has changed, and hundreds of pods and thousands of ranges are not looked through again.
+function isSameNode(left: ObservedNode, right: ObservedNode): boolean {
+  return (
+    hasSameFields(left.kernel.host, right.kernel.host) &&
+    hasSameFields(comparable(left.kernel), comparable(right.kernel)) &&
+    hasSameFields(left.desired, right.desired) &&
+    left.nodeAddresses === right.nodeAddresses
+  );
+}
+
+/** Short lists are made anew with each look, and the number of connections says something only when it nears the most. */
+function comparable({ host: _, settings, ...kernel }: ObservedKernel): object {
+  const { legacyTables, foreignPrograms, ...others } = kernel;
+  const count = Number(settings.get(conntrackCount) ?? 0);
+  const isHigh = count > Number(settings.get('net/netfilter/nf_conntrack_max') ?? 0) / 2;
+  const values = [...settings].filter(([name]) => isHigh || name !== conntrackCount);
+  return { ...others, short: JSON.stringify([legacyTables, foreignPrograms, values]) };
+}
+
+const conntrackCount = 'net/netfilter/nf_conntrack_count';
+
+function hasSameFields(left: object, right: object): boolean {
+  const values = new Map(Object.entries(left));
+  const others = Object.entries(right);
+  return values.size === others.length && others.every(([key, value]) => values.get(key) === value);
 }
 
 const mostTexts = 3;

@@ -1,7 +1,7 @@
 // Reads what the facts are checked over. Cheap enough for every period: a few files, one listing of policy rules, a query
 // an uplink; rules of nftables and routes of other tables only where there are any and they have changed.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { queryTcx } from '../../kernel/attach.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import type { Dumps } from '../../kernel/netlink/request.ts';
@@ -9,7 +9,7 @@ import { listRoutes } from '../../kernel/netlink/route.ts';
 import type { Route } from '../../kernel/netlink/route-record.ts';
 import { type ListedRule, listRules } from '../../kernel/netlink/rule.ts';
 import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
-import { readSysctl, type SysctlName } from '../../kernel/sysctl.ts';
+import { readSysctl, type SysctlName, sysctlFile } from '../../kernel/sysctl.ts';
 import type { Uplink } from '../../model/host.ts';
 import type { HostListing } from '../host-facts.ts';
 import { ForeignRules, type RuleListing } from './foreign-rules.ts';
@@ -93,15 +93,10 @@ function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly Ro
 
 function readSettings(): ReadonlyMap<SysctlName, string> {
   return new Map(
-    observedSettings.flatMap((name) => {
-      try {
-        return [[name, readSysctl(name)] as const];
-      } catch (error) {
-        // Not in this kernel, or not yet: connection tracking may come as a module.
-        if (isKernelError(error, 'ENOENT')) return [];
-        throw error;
-      }
-    }),
+    // Not in this kernel, or not yet: connection tracking may come as a module.
+    observedSettings.flatMap((name) =>
+      existsSync(sysctlFile(name)) ? [[name, readSysctl(name)] as const] : [],
+    ),
   );
 }
 
@@ -117,11 +112,10 @@ function programsAt(ifIndex: Uplink['ifIndex'], direction: 'ingress' | 'egress')
 
 /** Of a file below /proc/net; none where the kernel has no such file. */
 function linesOf(name: string): readonly string[] {
-  try {
-    return readFileSync(`/proc/thread-self/net/${name}`, 'utf8').trim().split('\n');
-  } catch {
-    return [];
-  }
+  const file = `/proc/thread-self/net/${name}`;
+  // Asked first: the absence of a file is ordinary, and an error costs more than all the rest.
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8').trim().split('\n');
 }
 
 function wordsOf(name: string): readonly string[] {

@@ -35,9 +35,8 @@ function foreignRoutes({ routes, links }: HostListing, owner: RangeFinder): read
     if (prefixLength(destination) === 0) return [];
     const range = owner(destination);
     if (range === undefined || isPodRoute(route, names)) return [];
-    return [
-      `route ${type === 'unicast' ? '' : `${type} `}${destination} ${placeOf(route, names)} takes it from pod range ${range}`,
-    ];
+    const words = ['route', type === 'unicast' ? '' : type, destination, placeOf(route, names)];
+    return [`${words.filter((word) => word !== '').join(' ')} takes it from pod range ${range}`];
   });
 }
 

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { emptyClusterState } from '../../cluster/state.ts';
+import { KernelError } from '../../kernel/errno.ts';
+import { computeDesired } from '../../model/compute-desired.ts';
+import type { HostListing } from '../host-facts.ts';
+import { type NodeFact, note, problem } from './fact.ts';
+import { FactWatch, factProblems } from './fact-watch.ts';
+import type { ObservedKernel } from './observed-node.ts';
+
+const config = {
+  nodeName: 'node-1',
+  mode: 'native',
+  masquerade: true,
+  nonMasqueradeCidrs: [],
+  vxlan: { port: 4789, vni: 1 },
+} as const;
+const cluster = emptyClusterState;
+const desired = computeDesired({ config, cluster, endpoints: [], host: { uplinks: [] } });
+const host: HostListing = { links: [], addresses: [], routes: [], hasIpsec: false };
+const still = { ruleSets: [], policyRules: [], policyRoutes: [] };
+
+function kernel(connections: number, change: Partial<ObservedKernel> = {}): ObservedKernel {
+  return {
+    host,
+    settings: new Map([
+      ['net/netfilter/nf_conntrack_count', String(connections)],
+      ['net/netfilter/nf_conntrack_max', '100'],
+    ]),
+    ...still,
+    legacyTables: [],
+    foreignPrograms: [],
+    neighbourOverflows: 0,
+    ...change,
+  };
+}
+
+function fact(id: string, check: NodeFact['check']): NodeFact {
+  return { id, title: 't', remedy: { text: 'r' }, check };
+}
+
+test('problems come before notes, and both are bounded and printable', () => {
+  const many = Array.from({ length: 5 }, (_, index) => problem(`p${index}`));
+  const watch = new FactWatch({ look: () => kernel(1) }, [
+    fact('mixed', () => [note('n'), problem('p')]),
+    fact('many', () => many),
+    fact('long', () => [note('x'.repeat(5000))]),
+    fact('wild', () => [problem('chain \u001b[2Jé\n')]),
+    fact('fine', () => []),
+    { ...fact('told', () => []), describe: () => 'as 192.0.2.1' },
+  ]);
+  watch.look({ host, desired, nodeAddresses: [] });
+  assert.deepEqual(
+    watch.views.map(({ id, state, text }) => [id, state, text?.slice(0, 40)]),
+    [
+      ['mixed', 'problem', 'p; n'],
+      ['many', 'problem', 'p0; p1; p2; and 2 more'],
+      ['long', 'note', 'x'.repeat(40)],
+      ['wild', 'problem', 'chain ?[2J??'],
+      ['fine', 'ok', undefined],
+      ['told', 'ok', 'as 192.0.2.1'],
+    ],
+  );
+  assert.equal(watch.views[2]?.text?.length, 1004);
+  assert.deepEqual(factProblems(watch.views).slice(0, 1), ['mixed: p; n']);
+});
+
+test('a kernel that cannot be asked makes every fact unknown, until it can', () => {
+  let fails = true;
+  const error = new KernelError({ call: 'rule list', subject: 'IPv4', code: 'EPERM' });
+  const watch = new FactWatch(
+    {
+      look: () => {
+        if (fails) throw error;
+        return kernel(1);
+      },
+    },
+    [fact('a', () => [])],
+  );
+  watch.look({ host, desired, nodeAddresses: [] });
+  assert.deepEqual(watch.views, [{ id: 'a', state: 'unknown', text: error.message }]);
+  assert.deepEqual(factProblems(watch.views), []);
+  fails = false;
+  watch.look({ host, desired, nodeAddresses: [] });
+  assert.deepEqual(watch.views, [{ id: 'a', state: 'ok' }]);
+});
+
+test('nothing is checked again while nothing has changed, connections that come and go included', () => {
+  let checks = 0;
+  let seen = kernel(1);
+  const watch = new FactWatch({ look: (listing) => ({ ...seen, host: listing }) }, [
+    fact('a', () => {
+      checks++;
+      return [];
+    }),
+  ]);
+  const nodeAddresses = undefined;
+  const looks: readonly (readonly [ObservedKernel, number])[] = [
+    [kernel(1), 1],
+    [kernel(2), 1],
+    [kernel(60), 2],
+    [kernel(61), 3],
+    [kernel(61, { legacyTables: ['filter'] }), 4],
+    [kernel(61, { legacyTables: ['filter'] }), 4],
+    [kernel(61, { ruleSets: [{ family: 'ip', table: 't', chains: new Map() }] }), 5],
+  ];
+  for (const [next, expected] of looks) {
+    seen = next;
+    watch.look({ host, desired: { ...desired }, nodeAddresses });
+    assert.equal(checks, expected);
+  }
+  watch.look({ host: { ...host, links: [] }, desired, nodeAddresses });
+  watch.look({ host, desired: { ...desired, podRanges: [] }, nodeAddresses });
+  assert.equal(checks, 7);
+});
