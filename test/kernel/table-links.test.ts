@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { linkAddressTable } from '../../src/datapath/tables/link-addresses.ts';
 import { linkTable } from '../../src/datapath/tables/links.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
@@ -56,6 +58,33 @@ rootTest(
     assertListed(table, new Map([[overlayDeviceName, overlay]]));
   },
 );
+
+rootTest('where the tunnel port is taken, the error names port and holder', (context) => {
+  const { namespace, socket, ip } = place(context);
+  const table = linkTable(socket);
+  const failure = (): string =>
+    namespace.run(() => table.set([overlay])[0]?.error.message) ?? assert.fail('no error');
+  for (const options of [['external'], ['id', '77', 'local', '198.51.100.1']]) {
+    ip('link', 'add', 'flannel.77', 'type', 'vxlan', ...options, 'dstport', '4789');
+    ip('link', 'set', 'flannel.77', 'up');
+    assert.match(
+      failure(),
+      /^link (add|set) vxlan heddle_vxlan port 4789: (EADDRINUSE|EEXIST) \(UDP port 4789 is that of the VXLAN device flannel\.77 \(VNI \d+\); set `vxlan\.port`/,
+    );
+    ip('link', 'delete', 'flannel.77');
+    assert.deepEqual(table.set([overlay]), []);
+    ip('link', 'delete', overlayDeviceName);
+  }
+  const code = `require('node:dgram').createSocket('udp4').bind(4789, () => console.log('bound'))`;
+  const holder = spawn('nsenter', [
+    ...[`--net=/proc/${process.pid}/fd/${namespace.fd}`, process.execPath],
+    ...['-e', `${code}; setTimeout(() => process.exit(), 20000)`],
+  ]);
+  context.after(() => holder.kill());
+  return once(holder.stdout, 'data').then(() =>
+    assert.match(failure(), /EADDRINUSE \(UDP port 4789 is that of a process of user 0 \(`ss /),
+  );
+});
 
 rootTest(
   'router addresses are set on the VXLAN device alone, without a connected network',

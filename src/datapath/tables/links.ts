@@ -10,6 +10,7 @@ import { overlayDeviceName, overlayMac } from '../../model/overlay-device.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Port } from '../../net/port.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import { namingPortHolder } from './port-holder.ts';
 import { sameFields } from './same-fields.ts';
 import { writeEach } from './writes.ts';
 
@@ -73,14 +74,16 @@ function setVxlan(socket: NetlinkSocket, entry: LinkEntry): void {
   if (found !== undefined && !fits) delLink(socket, found.ifIndex);
   if (!fits) {
     const port = entry.port as Port;
-    addVxlan(socket, { name, port, collectMetadata: true, mac, mtuBytes, noArp: true });
+    namingPortHolder(socket, entry, () =>
+      addVxlan(socket, { name, port, collectMetadata: true, mac, mtuBytes, noArp: true }),
+    );
   }
   const link = fits ? found : linkByName(socket, name);
   if (link === undefined) return;
   const { ifIndex } = link;
   setLink(socket, { ifIndex, mac, mtuBytes, noArp: true, ...withoutAddresses(link) });
   // By a request of its own: the mode counts when the link comes up.
-  setLink(socket, { ifIndex, up: true });
+  namingPortHolder(socket, entry, () => setLink(socket, { ifIndex, up: true }));
 }
 
 function withoutAddresses({ addrGenMode }: Link): { readonly addrGenMode?: 'none' } {
