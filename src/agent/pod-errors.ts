@@ -2,6 +2,7 @@
 
 import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
 import type { AddRequest, Attachment } from '../cni/request.ts';
+import { isKernelError } from '../kernel/errno.ts';
 
 /** What an attachment is named by. */
 interface Named extends Attachment {
@@ -16,8 +17,14 @@ export function nameOf({ pod, containerId, ifName }: Named): string {
 
 /** As an error of the whole verb, naming the pod. */
 export function explain(verb: string, request: Named, error: unknown): CniError {
-  const { code, message, details } = toCniError(error);
+  const { code, message, details = hint(error) } = toCniError(error);
   return new CniError(code, `${verb} ${nameOf(request)}: ${message}`, { details, cause: error });
+}
+
+// The first route that ADD sets in a pod is the default route.
+function hint(error: unknown): string | undefined {
+  if (!isKernelError(error, 'EEXIST') || error.call !== 'route add') return undefined;
+  return 'the pod has a default route by another interface: heddle gives a pod one interface, with its default route, and nothing of this one was kept';
 }
 
 /** ADD of an interface that the pod has already. */

@@ -176,6 +176,10 @@ rootTest('a second interface does not take the default route from the first', as
   const before = footprint(node);
   const second = await node.call('ADD', pod, { environment: { CNI_IFNAME: 'net1' } });
   assertFails(second, 999, /ADD .* net1: route add 0.0.0.0\/0 via 169.254.1.1.*: EEXIST/);
+  assert.match(
+    String(second.json?.['details']),
+    /a default route by another interface: .* one interface/,
+  );
   assert.deepEqual(footprint(node), before);
   assert.match(runIn(pod.namespace, 'ip', 'route'), /^default via 169.254.1.1 dev eth0/);
 });
