@@ -2,6 +2,7 @@
 
 import type { Logger } from '../base/log.ts';
 import { type Moment, moment, wallTime } from '../base/moment.ts';
+import { printable } from '../base/printable.ts';
 import type { Restored, SettleReport } from '../reconcile/status.ts';
 import type { ChangeView, RecentError, SettleCause } from './api-types.ts';
 
@@ -38,7 +39,7 @@ export class Journal {
   }
 
   error(text: string): void {
-    this.#errors = [...this.#errors, { at: moment(), text }].slice(-keptErrors);
+    this.#errors = [...this.#errors, { at: moment(), text: printable(text) }].slice(-keptErrors);
   }
 
   restored({ table, key, was }: Restored): void {
@@ -69,7 +70,7 @@ export class Journal {
   #tellNew(texts: readonly string[], told: ReadonlySet<string>): ReadonlySet<string> {
     for (const text of new Set(texts)) {
       if (told.has(text)) continue;
-      this.#log.warn({}, text);
+      this.#log.warn({}, printable(text));
       this.error(text);
     }
     return new Set(texts);

@@ -1,6 +1,7 @@
 // What the agent writes to the API server: annotations and the start-up taint of its own Node, and Events for operators.
 // With these three the ClusterRole is complete (docs/decisions/api-server-calls.md).
 
+import { printable } from '../base/printable.ts';
 import { EventRecorder } from '../cluster/kubernetes/event-recorder.ts';
 import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { OwnNode } from '../cluster/kubernetes/own-node.ts';
@@ -12,6 +13,17 @@ import type { PodIdentity } from '../cni/pod-identity.ts';
 import type { ModelConfig } from '../model/desired.ts';
 import { ownFacts } from '../model/peer-facts.ts';
 import type { CniFailure } from './cni-metrics.ts';
+
+// The API server refuses a longer one.
+const messageBytes = 1_024;
+
+function eventMessage(text: string): string {
+  const shown = printable(text, messageBytes);
+  const bytes = Buffer.from(shown);
+  if (bytes.length <= messageBytes) return shown;
+  // What is left of a character in the middle of which it ends becomes one of three bytes.
+  return `${bytes.toString('utf8', 0, messageBytes - 6).replace(/\ufffd$/, '')}...`;
+}
 
 export interface KubernetesWriterOptions {
   readonly kubernetes: KubernetesSource;
@@ -56,12 +68,12 @@ export class KubernetesWriter {
   /** False: there is no room for it, and it must be said again. */
   nodeWarning(reason: string, message: string): boolean {
     const subject = { apiVersion: 'v1', kind: 'Node', name: this.#options.model.nodeName } as const;
-    return this.#events.warn(subject, { reason, message });
+    return this.#events.warn(subject, { reason, message: eventMessage(message) });
   }
 
   podWarning({ namespace, name, uid }: PodIdentity, reason: string, message: string): void {
     const subject = { apiVersion: 'v1', kind: 'Pod', namespace, name, uid } as const;
-    this.#events.warn(subject, { reason, message });
+    this.#events.warn(subject, { reason, message: eventMessage(message) });
   }
 
   /** What own pods ask for and cannot have. containerd refuses such a pod itself and does not say which annotation it is. */

@@ -3,6 +3,7 @@
 import { release } from 'node:os';
 import { memoize } from '../base/memoize.ts';
 import { type Moment, wallTime } from '../base/moment.ts';
+import { printableStrings } from '../base/printable.ts';
 import type { ClusterService } from '../cluster/objects.ts';
 import type { SourceProblem } from '../cluster/state.ts';
 import { programNames } from '../datapath/generated.ts';
@@ -14,6 +15,7 @@ import type {
   HealthView,
   MapFill,
   NodeStatus,
+  ProblemView,
   StartTimes,
   TableFailure,
   TableView,
@@ -38,7 +40,8 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
   const { config, network, observer, journal, source, pods, kubernetes } = parts;
   const { state, complete, problems } = network.snapshot;
   const { lastChange } = journal;
-  return {
+  // What objects and servers say is shown on terminals.
+  return printableStrings({
     node: config.node,
     version,
     kernel: release(),
@@ -53,7 +56,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
       nodes: state.nodes.size,
       pods: state.pods.size,
       services: addressedServices(state.services),
-      problems: problems.map(({ text, consequence }) => ({ text, consequence })),
+      problems: shownProblems(problems),
       ...(kubernetes === undefined ? {} : { apiServer: apiServerView(kubernetes.state) }),
     },
     ...(lastChange === undefined ? {} : { lastChange }),
@@ -66,7 +69,21 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
     flowEvents: observer.eventTotals(),
     recentErrors: journal.recentErrors,
     start,
-  };
+  });
+}
+
+const shownAtMost = 50;
+
+/** However many objects are broken. */
+function shownProblems(problems: readonly SourceProblem[]): readonly ProblemView[] {
+  const shown = problems.slice(0, shownAtMost);
+  const more = problems.length - shown.length;
+  return [
+    ...shown.map(({ text, consequence }) => ({ text, consequence })),
+    ...(more > 0
+      ? [{ text: `${more} more`, consequence: 'correct those above, and the next are shown' }]
+      : []),
+  ];
 }
 
 /** Headless ones are found by name resolution alone. */
@@ -96,7 +113,7 @@ function datapathView(
 /** What cannot be used or is missing, in words: of the cluster's objects, of this node, of its endpoints. */
 export function problemTexts(parts: AgentParts): readonly string[] {
   const { problems } = parts.network.snapshot;
-  const objects = problems.map(({ text, consequence }) => `${text}; ${consequence}`);
+  const objects = shownProblems(problems).map(({ text, consequence }) => `${text}; ${consequence}`);
   return [...objects, ...ownProblems(parts)];
 }
 

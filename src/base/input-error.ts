@@ -1,5 +1,7 @@
 // Bad input from outside (configuration, manifests, CNI requests): says what is wrong so that its author can mend it.
 
+import { isPrintable, printable, printableJson } from './printable.ts';
+
 export interface InputProblem {
   /** What holds the field, as its author knows it: `agent.yaml`, `NetworkPolicy shop/db-only-web`, `CNI configuration`. */
   readonly object: string;
@@ -22,15 +24,24 @@ export class InputError extends Error {
 }
 
 function describe({ object, field, value, rule }: InputProblem): string {
-  const where = field === undefined ? object : `${object}: ${field}`;
-  return value === undefined ? `${where}: ${rule}` : `${where}: ${show(value)} ${rule}`;
+  const where =
+    field === undefined ? shortened(object) : `${shortened(object)}: ${shortened(field)}`;
+  const told = printable(rule);
+  return value === undefined ? `${where}: ${told}` : `${where}: ${show(value)} ${told}`;
 }
 
 function show(value: unknown): string {
   // Quotes only where the text alone would mislead.
-  const isPlain = typeof value === 'string' && /^[^\p{Cc}]+$/u.test(value);
-  const written = isPlain ? value : JSON.stringify(value);
+  const isPlain = typeof value === 'string' && value !== '' && isPrintable(value);
+  // JSON has none for functions and symbols.
+  const written = isPlain ? value : printableJson(JSON.stringify(value) ?? String(value));
   // A user and a password in an address.
-  const text = written.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"']*@/gi, '$1<removed>@');
+  const text = written
+    .slice(0, 4_000)
+    .replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"']*@/gi, '$1<removed>@');
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+}
+
+function shortened(text: string): string {
+  return printable(text, 300);
 }

@@ -25,6 +25,19 @@ test('a line has level, time, the common fields, its own and the sentence', () =
   });
 });
 
+test('what comes from outside is escaped and bounded in every line', () => {
+  const raw: string[] = [];
+  const log = createLogger({ level: 'info', write: (line) => void raw.push(line) });
+  log.warn({ name: '\x9b2J\u202e', deep: { list: ['\x7f'] } }, '\x1b]0;pwned\x07\x85');
+  log.error({ error: new Error('\x9b'.repeat(100_000)) }, 'A'.repeat(100_000));
+  for (const line of raw) {
+    assert.doesNotMatch(line.trimEnd(), /[\p{Cc}\p{Cf}\p{Zl}]/u);
+    assert.ok(line.length < 150_000, String(line.length));
+  }
+  const { name, deep, msg } = JSON.parse(raw[0] ?? '');
+  assert.deepEqual([name, deep, msg], ['\x9b2J\u202e', { list: ['\x7f'] }, '\x1b]0;pwned\x07\x85']);
+});
+
 test('lines below the level are not written', () => {
   const { out, log } = lines('warn');
   log.info({}, 'no');

@@ -1,6 +1,7 @@
 // Structured logs: one JSON object a line on standard error, readable by machines first.
 
-import { pino } from 'pino';
+import { type LogFn, pino } from 'pino';
+import { boundedStrings, printableJson } from './printable.ts';
 
 /** Fields first, then one sentence: `log.info({ table, restored }, 'restored what was changed behind our back')`. */
 export interface Logger {
@@ -25,14 +26,34 @@ export function createLogger({ level, fields = {}, write }: LoggerOptions): Logg
     level,
     base: fields,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { error: pino.stdSerializers.err },
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: (given: object): Record<string, unknown> => ({
+        ...boundedStrings({ ...given }, longest),
+      }),
+    },
+    serializers: {
+      error: (error: Error) => boundedStrings({ ...pino.stdSerializers.err(error) }, longest),
+    },
+    hooks: {
+      logMethod(args: Parameters<LogFn>, method: LogFn): void {
+        const [given, text] = args;
+        method.call(this, given, typeof text === 'string' ? boundedStrings(text, longest) : text);
+      },
+    },
   };
   // Synchronous: the last lines before a crash are the ones that matter.
-  return pino(
-    settings,
-    write === undefined ? pino.destination({ dest: 2, sync: true }) : { write },
-  );
+  const out = write ?? writer(pino.destination({ dest: 2, sync: true }));
+  return pino(settings, { write: (line: string) => out(printableJson(line)) });
+}
+
+/** Characters of one field; the stack of an error is such a field too. */
+const longest = 8_192;
+
+function writer(destination: { write(line: string): unknown }): (line: string) => void {
+  return (line) => {
+    destination.write(line);
+  };
 }
 
 /** For callers that need none: tests, one-shot commands. */

@@ -1,6 +1,7 @@
 // What every command that shows an agent's data has in common: where it asks, and how it prints the answer.
 
 import { Command, Option } from 'commander';
+import { printable, printableJson, printableStrings } from '../base/printable.ts';
 import type { AgentClient } from './client.ts';
 import { CommandError } from './command-error.ts';
 import { type Style, styleFor } from './render/style.ts';
@@ -75,7 +76,8 @@ function json<Answer>({ several }: Targets, replies: readonly Reply<Answer>[]): 
     name,
     answer ?? { error: failure?.message },
   ]);
-  return JSON.stringify(several ? Object.fromEntries(byName) : replies[0]?.answer, undefined, 2);
+  const value = several ? Object.fromEntries(byName) : replies[0]?.answer;
+  return printableJson(JSON.stringify(value, undefined, 2) ?? '');
 }
 
 function texts<Answer>(
@@ -85,8 +87,10 @@ function texts<Answer>(
 ): readonly string[] {
   const style = outputStyle();
   return replies.map(({ name, answer, failure }) => {
-    if (answer === undefined) return `${name}: ${style.alarm('NO ANSWER')}: ${failure?.message}`;
-    const text = render(answer, style);
+    if (answer === undefined)
+      return `${name}: ${style.alarm('NO ANSWER')}: ${printable(failure?.message ?? '')}`;
+    // Names, addresses and texts in it are others'; escapes of our own come with the style.
+    const text = render(printableStrings(answer), style);
     return !several || text.startsWith(`${name}:`) ? text : `${name}:\n${text}`;
   });
 }

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import type { FlowLine } from '../agent/api-types.ts';
+import { printable, printableJson, printableStrings } from '../base/printable.ts';
 import { CommandError } from './command-error.ts';
 import { type DataOptions, dataCommand, outputStyle } from './data-command.ts';
 import { type FlowFilter, flowMatches } from './flow-filter.ts';
@@ -58,8 +59,9 @@ function printer(
   if (!asJson) console.log(renderFlowHeading(view));
   return ({ node, line }) => {
     if (!flowMatches(line, options)) return;
-    if (asJson) console.log(JSON.stringify(several ? { reportedBy: node, ...line } : line));
-    else console.log(renderFlowLine(line, node, view));
+    const value = several ? { reportedBy: node, ...line } : line;
+    if (asJson) console.log(printableJson(JSON.stringify(value)));
+    else console.log(renderFlowLine(printableStrings(line), node, view));
   };
 }
 
@@ -108,7 +110,7 @@ async function whereItAnswers(
     await read();
   } catch (error) {
     if (!several || !(error instanceof CommandError)) throw error;
-    console.error(`heddle: ${node}: ${error.message}`);
+    console.error(`heddle: ${node}: ${printable(error.message)}`);
     process.exitCode = 1;
   }
 }

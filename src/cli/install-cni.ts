@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { printable } from '../base/printable.ts';
 import { installCni } from '../cni/install.ts';
 import { type CniPlaceFlags, commandWithCniPlaces, configOfNode } from './cni-places.ts';
 import { CommandError } from './command-error.ts';
@@ -41,7 +42,11 @@ function install({ socket, executableOnly, ...flags }: InstallFlags): void {
   for (const file of report.written) console.log(`written    ${file}`);
   for (const file of report.unchanged) console.log(`unchanged  ${file}`);
   for (const file of report.before)
-    console.log(`note: ${file} sorts before ours: runtimes use the first, so ours is not in force`);
+    console.log(
+      `note: ${printable(file)} sorts before ours: runtimes use the first, so ours is not in force`,
+    );
   for (const file of report.unloadable)
-    console.log(`note: ${file} sorts before ours and cannot be loaded: containerd stops at it`);
+    console.log(
+      `note: ${printable(file)} sorts before ours and cannot be loaded: containerd stops at it`,
+    );
 }

@@ -45,8 +45,44 @@ const answers: Readonly<Record<string, string>> = {
     .join(''),
 };
 
+// What objects, runtimes and servers may say.
+const hostile = '\x1b[2J\x1b]0;pwned\x07\x9b31m\x7f\u202e\n';
+const hostilePod = { namespace: hostile, name: hostile };
+const hostileAnswers: Readonly<Record<string, string>> = {
+  '/v1/status': JSON.stringify({
+    ...status,
+    health: { state: 'degraded', reasons: [hostile, 'A'.repeat(200_000)] },
+    cluster: {
+      ...{ ...status.cluster, source: hostile },
+      problems: [{ text: hostile, consequence: hostile }],
+    },
+    datapath: { ...status.datapath, uplinks: [{ name: hostile, addresses: [], mtuBytes: 1500 }] },
+    recentErrors: [{ at: '2026-03-01T12:00:00Z', text: `e ${hostile}` }],
+  }),
+  '/v1/endpoints': JSON.stringify([
+    { pod: hostilePod, containerId: hostile, addresses: [hostile], hostIfName: hostile, id: 1 },
+  ]),
+  '/v1/nodes': JSON.stringify([{ name: hostile, addresses: [hostile], podCidrs: [], pods: 1 }]),
+  '/v1/maps': JSON.stringify({ maps: [{ name: hostile, maxEntries: 1 }] }),
+  '/v1/maps/x': JSON.stringify({
+    name: 'x',
+    maxEntries: 1,
+    entries: [{ key: hostile, value: hostile }],
+  }),
+  '/v1/flows?': `${JSON.stringify({
+    ...flow,
+    ...{ verdict: 'allowed', direction: 'egress' },
+    from: { kind: 'pod', address: '203.0.113.8', pod: hostilePod },
+  })}\n`,
+};
+let isHostile = false;
+
 const server = createServer((request, response) => {
-  const answer = answers[request.url ?? ''];
+  const answer = (isHostile ? hostileAnswers : answers)[request.url ?? ''];
+  if (answer === undefined && isHostile) {
+    response.writeHead(404).end(JSON.stringify({ error: hostile }));
+    return;
+  }
   if (answer === undefined) response.writeHead(404).end('{"error":"there is no such thing"}');
   else response.end(answer);
 });
@@ -106,6 +142,25 @@ test('what the agent refuses is one line on standard error', async () => {
     stderr: 'heddle: there is no such thing\n',
   });
 });
+
+const shown: readonly (readonly string[])[] = [
+  ...[['status'], ['endpoints'], ['nodes'], ['maps', 'list'], ['maps', 'dump', 'x'], ['flows']],
+  ['maps', 'dump', 'none'],
+];
+for (const words of shown.flatMap((command) => [command, [...command, '-o', 'json']])) {
+  test(`heddle ${words.join(' ')} shows nothing that a terminal acts on`, async () => {
+    isHostile = true;
+    try {
+      const { stdout, stderr } = await heddle(...words);
+      const text = `${stdout}${stderr}`;
+      assert.match(text, /\\(x|u00)1b\[2J/);
+      assert.doesNotMatch(text, /[^\n\P{Cc}]|\p{Cf}/u);
+      if (!words.includes('json')) assert.ok(text.length < 10_000);
+    } finally {
+      isHostile = false;
+    }
+  });
+}
 
 test('where no agent is, the error names the socket and what to do', async () => {
   const { code, stderr } = await heddle('status', '--socket', '/nonexistent/agent.sock');

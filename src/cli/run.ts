@@ -1,6 +1,7 @@
 // One command: what it could not do becomes a sentence and exit code 1.
 
 import { InputError } from '../base/input-error.ts';
+import { printable } from '../base/printable.ts';
 import { CommandError } from './command-error.ts';
 import { heddleProgram } from './program.ts';
 
@@ -10,7 +11,9 @@ export async function runCommand(word: string | undefined): Promise<void> {
     await (await heddleProgram(word)).parseAsync();
   } catch (error) {
     if (!isForThePerson(error)) throw error;
-    console.error(`heddle: ${error.message}`);
+    // One line a problem; what each quotes is not ours.
+    const lines = error.message.split('\n').map((line) => printable(line, 4_000));
+    console.error(`heddle: ${lines.join('\n')}`);
     process.exitCode = 1;
   }
 }

@@ -1,6 +1,8 @@
 // What goes back to the container runtime when a verb fails: a code of the CNI specification and a text that a
 // person reading `kubectl describe pod` can act on. Source: CNI spec 1.1, section 5 "Error"; 8 and 999 are libcni's.
 
+import { printableStrings } from '../base/printable.ts';
+
 export const cniErrorCode = {
   incompatibleVersion: 1,
   /** A field of the configuration asks for something we cannot do; the text has key and value. */
@@ -58,6 +60,8 @@ export function toCniError(error: unknown): CniError {
 /** The JSON for standard output. `version` is the request's own, even one that we do not speak. */
 export function formatError(version: string, error: CniError): string {
   const { code, message, details } = error;
-  const shape = { cniVersion: version, code, msg: message, ...(details && { details }) };
+  // The kubelet shows it in Events; what a pod or a runtime wrote is in it.
+  const told = printableStrings({ msg: message, ...(details && { details }) });
+  const shape = { cniVersion: version, code, ...told };
   return `${JSON.stringify(shape)}\n`;
 }

@@ -23,6 +23,25 @@ test('facts are the mode, and the tunnel where there is one', () => {
   });
 });
 
+test('an annotation that no agent wrote is told with escapes, and cut', () => {
+  const values: readonly (readonly [string, string, RegExp])[] = [
+    ['mode', '\x1b[2J\x1b]0;pwned\x07', /: \\x1b\[2J\\x1b\]0;pwned\\x07 is no mode/],
+    ['mode', 'A'.repeat(200_000), /: A{63}\.\.\. \(200000 characters\) is no mode/],
+    ['vxlan-vni', '16777216', /: 16777216 is no vxlan-vni/],
+    ['vxlan-vni', '-1', /: -1 is no vxlan-vni/],
+    ['vxlan-port', '0x12b5', /: 0x12b5 is no vxlan-port/],
+  ];
+  for (const [what, value, shown] of values) {
+    const nodes = new Map([
+      node('node-2', { ...ownFacts(config), [`node.heddle.dev/${what}`]: value }),
+    ]);
+    const [problem] = peerConflicts(config)(nodes);
+    assert.equal(problem?.object, 'node-2');
+    assert.match(problem?.text ?? '', shown);
+    assert.ok((problem?.text ?? '').length < 200);
+  }
+});
+
 test('a peer whose agent has another mode or tunnel is named with both values', () => {
   const nodes = new Map([
     node('node-1', { 'node.heddle.dev/mode': 'native' }),

@@ -2,6 +2,7 @@
 // pod ranges are not among them: standard fields of the Node carry those. The tunnel's MAC is the same on every node.
 
 import { memoize } from '../base/memoize.ts';
+import { fieldLength, printable } from '../base/printable.ts';
 import type { ClusterNode } from '../cluster/objects.ts';
 import type { ModelConfig, ModelProblem } from './desired.ts';
 
@@ -28,6 +29,13 @@ export const peerConflicts: (
   );
 });
 
+// What an agent could have written.
+function isKnown(what: string, value: string): boolean {
+  if (what === 'mode') return value === 'native' || value === 'vxlan';
+  const most = what === 'vxlan-port' ? 65_535 : 16_777_215;
+  return /^[1-9]\d{0,7}$/.test(value) && Number(value) <= most;
+}
+
 function conflictOf(
   { name, annotations }: ClusterNode,
   own: Readonly<Record<string, string>>,
@@ -36,6 +44,11 @@ function conflictOf(
     const theirs = annotations[key];
     if (theirs === undefined || theirs === value) continue;
     const what = key.slice(prefix.length);
+    // Whoever may write the Node may write anything there.
+    if (!isKnown(what, theirs)) {
+      const text = `metadata.annotations: ${key}: ${printable(theirs, fieldLength)} is no ${what}: it is taken as absent`;
+      return [{ object: name, text, alike: `metadata.annotations: ${key}: no ${what}` }];
+    }
     const text = `its agent has ${what} ${theirs}, this one ${value}: their pods do not reach each other until the configurations agree`;
     return [{ object: name, text }];
   }
