@@ -33,30 +33,44 @@ static __always_inline bool set_length(struct __sk_buff *skb, struct packet *pac
 	return length <= carried && length >= packet->header_bytes;
 }
 
+struct options {
+	__u8 byte[MAX_OPTION_BYTES];
+	__u32 next; /* where the next option begins */
+	bool is_route;
+};
+
+/* For bpf_loop, which the verifier walks once: 1 ends it. */
+static long look_at_option(__u64 at, void *context)
+{
+	struct options *options = context;
+	__u8 kind;
+
+	if (at >= MAX_OPTION_BYTES - 1)
+		return 1;
+	if (at < options->next)
+		return 0;
+	kind = options->byte[at];
+	if (kind == OPTION_END)
+		return 1;
+	if (kind == OPTION_NOTHING)
+		return 0;
+	options->is_route = kind == OPTION_LOOSE_SOURCE_ROUTE || kind == OPTION_STRICT_SOURCE_ROUTE;
+	options->next = at + options->byte[at + 1];
+	return options->is_route;
+}
+
 /* By its IPv4 options (RFC 791 3.1), read as the kernel reads them. */
 static __noinline bool is_source_routed(struct __sk_buff *skb, const struct packet *packet)
 {
 	__u32 bytes = packet->header_bytes - sizeof(struct iphdr);
-	__u8 options[MAX_OPTION_BYTES] = {};
-	__u32 next = 0;
+	struct options options = {};
 
-	if (bytes == 0 || bytes > sizeof(options))
+	if (bytes == 0 || bytes > sizeof(options.byte))
 		return false;
-	if (bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(struct iphdr), options, bytes))
+	if (bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(struct iphdr), options.byte, bytes))
 		return false;
-	for (__u32 i = 0; i < MAX_OPTION_BYTES - 1; i++) {
-		if (i < next)
-			continue;
-		if (options[i] == OPTION_END)
-			return false;
-		if (options[i] == OPTION_LOOSE_SOURCE_ROUTE ||
-		    options[i] == OPTION_STRICT_SOURCE_ROUTE)
-			return true;
-		if (options[i] == OPTION_NOTHING)
-			continue;
-		next = i + options[i + 1];
-	}
-	return false;
+	bpf_loop(MAX_OPTION_BYTES, look_at_option, &options, 0);
+	return options.is_route;
 }
 
 static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, struct packet *packet)
