@@ -20,6 +20,10 @@ const firewall = `nft "add table inet firewall; delete table inet firewall; add 
   add chain inet firewall nat { type nat hook postrouting priority 90; };
   add rule inet firewall in ct state new accept"`;
 
+// The same rules, with sets that have nothing in them.
+const exchange = `nft list table inet heddle | sed '/elements = /d' > /tmp/heddle-$$.nft &&
+  nft delete table inet heddle && nft -f /tmp/heddle-$$.nft; rm /tmp/heddle-$$.nft`;
+
 const deeds = [
   ['the whole ruleset is flushed', 'nft flush ruleset'],
   ['another firewall is loaded in its place', `nft flush ruleset && ${firewall}`],
@@ -118,6 +122,35 @@ describe('connections when what pods leave with changes', () => {
     await client.says('10.200.0.61');
   });
 });
+
+describe('rules that another process changes, long before the next period', () => {
+  const lab = sharedLab({
+    settings: { reconcilePeriodMs: 600_000 },
+    manifests: { 'pods.yaml': [echoPod('cart-1', 'node-1')] },
+  });
+  const quick = [
+    ['the ruleset is flushed', 'nft flush ruleset'],
+    ['the table is deleted', 'nft delete table inet heddle'],
+    ['the rules are flushed', 'nft flush table inet heddle'],
+    ['a rule comes first', 'nft insert rule inet heddle postrouting accept'],
+    ['the table is exchanged', exchange],
+  ] as const;
+  for (const [what, deed] of quick) {
+    rootTest(`${what}: they are back at once`, async () => {
+      const rules = (): Promise<string> => ruleset(lab());
+      const whole = await rules();
+      assert.match(whole, /snat ip to 10\.200\.0\.11/);
+      await inNode(lab(), deed);
+      await eventually('the rules are as before', async () =>
+        (await rules()) === whole ? true : undefined,
+      );
+    });
+  }
+});
+
+async function ruleset(lab: TestLab): Promise<string> {
+  return (await lab.inNode('node-1', ['nft', 'list', 'table', 'inet', 'heddle'])).stdout;
+}
 
 /** A program that runs until `end`, and what it has said. */
 class Client implements Disposable {
