@@ -31,6 +31,7 @@ import { noPodRanges, waitingFor } from './readiness.ts';
 import { RulesWatch } from './rules-watch.ts';
 import { Settler } from './settler.ts';
 import { problemTexts } from './status.ts';
+import { keepOwn } from './upkeep.ts';
 import { agentViews, type Views } from './views.ts';
 
 // Long enough for a burst (an interface with its addresses and routes), short for a person.
@@ -38,9 +39,16 @@ const notificationDelayMs = 20;
 // A step takes 10 ms, with the RTNL lock held: others get the larger part of the time.
 const lullTimes = { quietMs: 1000, pauseMs: 20 } as const;
 
+export interface AgentStart {
+  /** From process start until the agent's own code ran. */
+  readonly runtimeMs: number;
+  /** Takes the lock of the state directory again where its file was deleted. Throws InputError. */
+  keepLock(): void;
+}
+
 export class Agent {
   readonly #parts: AgentParts;
-  readonly #runtimeMs: number;
+  readonly #start: AgentStart;
   readonly #views: Views;
   readonly #metrics: Metrics;
   readonly #settler: Settler;
@@ -54,9 +62,9 @@ export class Agent {
   #readyMs: number | undefined;
   #endGrowth = (): void => undefined;
 
-  /** Loads or adopts the data path. `runtimeMs`: from process start until the agent's own code ran. */
-  constructor(config: AgentConfig, log: Logger, runtimeMs: number) {
-    this.#runtimeMs = runtimeMs;
+  /** Loads or adopts the data path. */
+  constructor(config: AgentConfig, log: Logger, start: AgentStart) {
+    this.#start = start;
     const settleEndpoint = (endpoint: LocalEndpoint): Promise<void> =>
       this.#settleEndpoint(endpoint);
     try {
@@ -212,7 +220,7 @@ export class Agent {
     if (!isOnlyPods) this.#tellCluster();
     if (causes.includes('period')) {
       this.#tellWhatLasts();
-      pods.keepRecords();
+      keepOwn(this.#parts, this.#start.keepLock);
     }
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
     return report;
@@ -268,7 +276,9 @@ export class Agent {
     const { config, log } = this.#parts;
     const health: HealthSources = {
       notReady: () => {
-        if (this.#readyMs !== undefined) return this.#parts.cniConfiguration.waitsFor;
+        if (this.#readyMs !== undefined) {
+          return this.#parts.pods.diskProblem() ?? this.#parts.cniConfiguration.waitsFor;
+        }
         return waitingFor(this.#parts) ?? 'the first settle is not done';
       },
     };
@@ -323,7 +333,7 @@ export class Agent {
   #startTimes(): { runtimeMs: number; loadMs: number; readyMs?: number } {
     const readyMs = this.#readyMs;
     return {
-      runtimeMs: this.#runtimeMs,
+      runtimeMs: this.#start.runtimeMs,
       loadMs: this.#parts.datapath.loadMs,
       ...(readyMs === undefined ? {} : { readyMs }),
     };

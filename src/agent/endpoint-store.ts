@@ -2,19 +2,16 @@
 // `ip link` shows leads to it. Addresses and endpoint ids in use are what these records hold, and nothing else.
 
 import {
-  closeSync,
+  existsSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   unlinkSync,
-  writeFileSync,
-  writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { CniError, cniErrorCode } from '../cni/error.ts';
+import { CniError } from '../cni/error.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { Address } from '../net/address.ts';
 import {
@@ -23,10 +20,14 @@ import {
   formatRecord,
   parseRecord,
 } from './endpoint-record.ts';
+import { diskError, isMissing, overwrite, tryDisk, writeAtomically } from './record-files.ts';
 
 export class EndpointStore {
-  /** What was found wrong on disk when the store was opened, in words. */
-  readonly problems: readonly string[];
+  readonly #found: readonly string[];
+  /** Why no record can be written, in words; undefined where one can, as far as is known. */
+  #broken: string | undefined;
+  /** Of records that count no more: they could not be removed. */
+  readonly #undeleted = new Set<string>();
   readonly #directory: string;
   /** Most endpoints. */
   readonly capacity: number;
@@ -62,10 +63,19 @@ export class EndpointStore {
     this.#directory = directory;
     this.capacity = capacity;
     this.#records = loaded.records;
-    this.problems = loaded.problems;
+    this.#found = loaded.problems;
     for (const record of loaded.records.values()) this.#hold(record);
     const claims = [...loaded.records.values()].flatMap(({ addresses }) => addresses).length;
     this.#hasRivals = claims > this.#addresses.size || loaded.records.size > this.#ids.size;
+  }
+
+  /** What was found wrong on disk when the store was opened, and why no record can be written now, in words. */
+  get problems(): readonly string[] {
+    return this.#broken === undefined ? this.#found : [...this.#found, this.#broken];
+  }
+
+  get broken(): string | undefined {
+    return this.#broken;
   }
 
   /** Oldest first. */
@@ -99,7 +109,9 @@ export class EndpointStore {
     const before = reservation === undefined ? '' : formatRecord(reservation);
     const text = formatRecord(endpoint);
     const file = this.#fileOf(endpoint.hostIfName);
-    if (!overwrite(file, { before, text })) writeAtomically(file, text);
+    this.#guard(() => {
+      if (!existsSync(file) || !overwrite(file, { before, text })) this.#put(endpoint);
+    });
     this.#replace(endpoint.hostIfName, endpoint);
   }
 
@@ -113,34 +125,74 @@ export class EndpointStore {
     }
   }
 
-  /** Writes again what somebody has removed from the disk; the names of those. Throws CniError (io). */
+  /**
+   * Writes again what somebody has removed from the disk, and removes what could not be removed before; the names of those
+   * written. Throws CniError (io), and `broken` says so until it can be done.
+   */
   rewriteMissing(): readonly string[] {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
-    const present = new Set(readdirSync(this.#directory));
-    const missing = [...this.#records.values()].filter(
-      ({ hostIfName }) => !present.has(`${hostIfName}.json`),
-    );
-    for (const record of missing) {
-      writeAtomically(this.#fileOf(record.hostIfName), formatRecord(record));
-    }
-    return missing.map(({ hostIfName }) => hostIfName);
+    return this.#guard(() => {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      const present = new Set(readdirSync(this.#directory));
+      const missing = [...this.#records.values()].filter(
+        ({ hostIfName }) => !present.has(`${hostIfName}.json`),
+      );
+      for (const record of missing) this.#put(record);
+      for (const file of this.#undeleted) this.#unlink(file);
+      if (this.#broken !== undefined) tryDisk(this.#directory);
+      this.#broken = undefined;
+      return missing.map(({ hostIfName }) => hostIfName);
+    });
   }
 
-  /** A record that is not there is fine. Throws CniError (io). */
+  /**
+   * A record that is not there is fine. One that cannot be removed counts no more, and its file is removed later: a pod's end does
+   * not depend on the disk. After a restart before that, it is the record of a pod whose interface and namespace are gone.
+   */
   remove(hostIfName: string): void {
     const file = this.#fileOf(hostIfName);
     try {
-      // Not rmSync, which looks first and takes three times as long.
-      unlinkSync(file);
+      this.#unlink(file);
     } catch (error) {
-      if (!isMissing(error)) throw diskError('remove', file, error);
+      this.#undeleted.add(file);
+      this.#break(diskError('remove', file, error));
     }
     this.#replace(hostIfName, undefined);
   }
 
+  #unlink(file: string): void {
+    try {
+      // Not rmSync, which looks first and takes three times as long.
+      unlinkSync(file);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    this.#undeleted.delete(file);
+  }
+
   #write(record: EndpointRecord): void {
-    writeAtomically(this.#fileOf(record.hostIfName), formatRecord(record));
+    this.#guard(() => this.#put(record));
     this.#replace(record.hostIfName, record);
+  }
+
+  #put(record: EndpointRecord): void {
+    const file = this.#fileOf(record.hostIfName);
+    writeAtomically(file, formatRecord(record));
+    this.#undeleted.delete(file);
+  }
+
+  #guard<Result>(body: () => Result): Result {
+    try {
+      return body();
+    } catch (error) {
+      this.#break(error);
+      if (error instanceof CniError) throw error;
+      throw diskError('write', this.#directory, error);
+    }
+  }
+
+  #break(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error);
+    this.#broken = `stateDir: ${text}; no pod can be added, pods that run and DEL are not affected`;
   }
 
   #fileOf(hostIfName: string): string {
@@ -221,68 +273,4 @@ function consequenceOf(recovered: ReturnType<Recover>): string {
   if (recovered === undefined) return 'its pod has no network until it is made anew';
   const lost = recovered.lost.length === 0 ? '' : `; lost: ${recovered.lost.join(', ')}`;
   return `made again from what the kernel has of the pod, which keeps its network${lost}`;
-}
-
-// The rename makes it whole or not there for whoever reads it, this agent's next start above all. It is not synced: what
-// takes the file's contents along, a power cut, takes the interface that it describes (docs/decisions/add-costs.md).
-function writeAtomically(file: string, text: string, isSecondTry = false): void {
-  const temporary = `${file}.tmp`;
-  try {
-    writeFileSync(temporary, text, { mode: 0o600 });
-    renameSync(temporary, file);
-  } catch (error) {
-    // The whole directory was removed meanwhile.
-    if (isMissing(error) && !isSecondTry) {
-      mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-      writeAtomically(file, text, true);
-      return;
-    }
-    discard(temporary);
-    throw diskError('write', file, error);
-  }
-}
-
-// A reservation becomes a record by one write into the page that it has: whole or not done, whatever kills this process,
-// and no second file is made, renamed and forgotten. False: the two are not such, or the write was cut short.
-function overwrite(
-  file: string,
-  { before, text }: { readonly before: string; readonly text: string },
-): boolean {
-  const bytes = Buffer.from(text);
-  const pageBytes = 4096;
-  if (before === '' || Buffer.byteLength(before) > bytes.length || bytes.length > pageBytes) {
-    return false;
-  }
-  try {
-    const fd = openSync(file, 'r+');
-    try {
-      return writeSync(fd, bytes, 0, bytes.length, 0) === bytes.length;
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw diskError('write', file, error);
-  }
-}
-
-/** What cannot be removed from a disk that is read-only goes at the next start. */
-function discard(temporary: string): void {
-  try {
-    rmSync(temporary, { force: true });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error;
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
-
-function diskError(verb: 'write' | 'remove', file: string, cause: unknown): CniError {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return new CniError(cniErrorCode.io, `${verb} endpoint record ${file}: ${text}`, {
-    details: 'stateDir must be writable and have space; pods that run are not affected',
-    cause,
-  });
 }

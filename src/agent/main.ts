@@ -25,7 +25,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   for (const warning of [lock.warning, network.warning]) {
     if (warning !== undefined) log.warn({}, warning);
   }
-  const agent = new Agent(config, log, runtimeMs);
+  const agent = new Agent(config, log, { runtimeMs, keepLock: () => lock.keep() });
   try {
     await agent.run(signal);
   } finally {

@@ -33,7 +33,7 @@ import { unavailable } from './pod-status.ts';
 import type { PodNamespace, PodWiring } from './pod-wiring.ts';
 import type { PodsNode } from './pods-node.ts';
 import { fateOf } from './record-fate.ts';
-import { rewriteRecords } from './record-upkeep.ts';
+import { halfBuilt, rewriteRecords } from './record-upkeep.ts';
 import { staleRecords } from './stale-records.ts';
 import { Unclaimed } from './unclaimed-interfaces.ts';
 
@@ -117,6 +117,9 @@ export class Pods {
       isUnderWay: (name) => this.#store.get(name) !== undefined && !this.#stale.has(name),
     });
   }
+
+  /** Why no record can be written, and so no pod added; undefined where one can. */
+  readonly diskProblem = (): string | undefined => this.#store.broken;
 
   /** Records that somebody has removed from the disk are written again. */
   keepRecords(): void {
@@ -372,5 +375,3 @@ export class Pods {
     this.#log.warn({ containerId, hostIfName }, text);
   }
 }
-
-const halfBuilt = 'the agent had stopped while it was added';

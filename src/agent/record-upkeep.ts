@@ -1,6 +1,7 @@
 // Records on disk while the agent runs: what is removed there is written again, so that the next start finds it.
 
 import type { Logger } from '../base/log.ts';
+import { CniError } from '../cni/error.ts';
 import type { EndpointStore } from './endpoint-store.ts';
 
 /** What cannot be written is tried again the next time. */
@@ -9,6 +10,10 @@ export function rewriteRecords(store: EndpointStore, log: Logger): void {
     const missing = store.rewriteMissing();
     if (missing.length > 0) log.warn({ missing }, 'endpoint records written again');
   } catch (error) {
-    log.warn({ error }, 'endpoint records cannot be written');
+    // A problem of the store, which is reported.
+    if (!(error instanceof CniError)) throw error;
   }
 }
+
+/** Why a record is forgotten that no ADD has finished. */
+export const halfBuilt = 'the agent had stopped while it was added';

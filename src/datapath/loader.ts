@@ -2,9 +2,11 @@
 // outlive the agent: a restart with the same object and settings loads nothing; another object is loaded beside the
 // running one (loader-install.ts), and each link then changes over in place (attach.ts).
 
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UndoStack } from '../base/undo.ts';
+import { bpfChecked, descriptorCalls } from '../kernel/bpf.ts';
+import { mapCalls } from '../kernel/map-calls.ts';
 import { BpfProgram } from '../kernel/program.ts';
 import { type ProgramName, programNames } from './generated.ts';
 import { type InstallOptions, installObject } from './loader-install.ts';
@@ -27,6 +29,11 @@ export interface Datapath extends Disposable {
   readonly paths: PinPaths;
   readonly maps: MapSet;
   program(name: ProgramName): BpfProgram;
+  /**
+   * Pins again what was unpinned: it works on until its last descriptor is closed, and would be lost with this process. Returns
+   * the paths. Throws KernelError, and what the file system says.
+   */
+  keepPins(): readonly string[];
 }
 
 /** The object that belongs to this build. */
@@ -49,6 +56,10 @@ export function loadDatapath(options: LoadOptions): Datapath {
       programNames.map((name) => [name, opened.use(BpfProgram.openPinned(join(folder, name)))]),
     );
     const mapSet = opened.use(openMaps(paths));
+    const pins = [
+      ...pinNames(join(paths.root, 'maps')).map((name) => openPin(paths.map(name), opened)),
+      ...[...programs].map(([name, { fd }]) => ({ path: join(folder, name), fd })),
+    ];
     removeOtherPrograms(paths, objectHash);
     return {
       objectHash,
@@ -58,12 +69,36 @@ export function loadDatapath(options: LoadOptions): Datapath {
       paths,
       maps: mapSet,
       program: (name) => programs.get(name) as BpfProgram,
+      keepPins: () => keepPins(paths, folder, pins),
       [Symbol.dispose]: () => opened[Symbol.dispose](),
     };
   } catch (error) {
     opened[Symbol.dispose]();
     throw error;
   }
+}
+
+interface Pin {
+  readonly path: string;
+  readonly fd: number;
+}
+
+function openPin(path: string, opened: UndoStack): Pin {
+  const fd = bpfChecked(mapCalls.openPinned(path), { call: 'bpf map open', subject: path });
+  opened.push(() => mapCalls.close(fd));
+  return { path, fd };
+}
+
+function keepPins(paths: PinPaths, programs: string, pins: readonly Pin[]): readonly string[] {
+  const lost = pins.filter(({ path }) => !existsSync(path));
+  // The folder of links has no pins of its own here: attachments look after them.
+  if (lost.length === 0 && existsSync(paths.links)) return [];
+  pinPaths(paths.root);
+  mkdirSync(programs, { recursive: true, mode: 0o700 });
+  for (const { path, fd } of lost) {
+    bpfChecked(descriptorCalls.pin(fd, path), { call: 'bpf pin', subject: path });
+  }
+  return lost.map(({ path }) => path);
 }
 
 /** Links hold their programs themselves: without its pin, an old program lives exactly as long as a link runs it. */

@@ -1,0 +1,97 @@
+// What is the agent's own on disk and in the bpf file system, deleted under the running agent.
+
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import {
+  agentPlace,
+  cni,
+  eventually,
+  get,
+  launchAgent,
+  podNamespace,
+  startAgent,
+  status,
+} from '../support/agent-process.ts';
+import { runIn } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+rootTest(
+  'a state folder that is deleted comes back with the next ADD or period, lock and all',
+  async (context) => {
+    const place = agentPlace(context);
+    const agent = await startAgent(context, place);
+    const [one, two] = [podNamespace(context), podNamespace(context)];
+    cni(place, { verb: 'ADD', containerId: 'one', netns: one.path });
+    rmSync(place.stateDir, { recursive: true });
+    cni(place, { verb: 'ADD', containerId: 'two', netns: two.path });
+    const records = path.join(place.stateDir, 'endpoints');
+    await eventually(() => {
+      assert.equal(readdirSync(records).length, 2);
+      assert.ok(existsSync(path.join(place.stateDir, 'agent.lock')));
+    });
+    const second = launchAgent(context, place);
+    assert.equal(await second.ended, 1);
+    assert.match(second.text(), /stateDir: .* is in use by another heddle agent \(pid \d+\)/);
+    rmSync(place.stateDir, { recursive: true });
+    for (const [containerId, { path: netns }] of Object.entries({ one, two })) {
+      cni(place, { verb: 'DEL', containerId, netns });
+    }
+    await eventually(async () => {
+      assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+    });
+    assert.equal(await agent.end('SIGTERM'), 0);
+  },
+);
+
+rootTest(
+  'a state folder that cannot be written is a problem, not ready, and no matter to DEL',
+  async (context) => {
+    const place = agentPlace(context);
+    await startAgent(context, place);
+    const pod = podNamespace(context);
+    const call = { containerId: 'one', netns: pod.path } as const;
+    cni(place, { verb: 'ADD', ...call });
+    const other = { containerId: 'two', netns: podNamespace(context).path } as const;
+    // A file in the place of the folder: whoever is root may write to a folder of any mode.
+    const records = path.join(place.stateDir, 'endpoints');
+    rmSync(records, { recursive: true });
+    runIn(place.namespace, 'touch', records);
+    await eventually(async () => {
+      assert.match((await status(place)).health.reasons.join(), /^stateDir: .*no pod can be added/);
+      assert.equal((await get(place, '/readyz')).status, 503);
+    });
+    assert.throws(() => cni(place, { verb: 'ADD', ...other }), /Command failed/);
+    cni(place, { verb: 'DEL', ...call });
+    assert.equal((await status(place)).endpoints, 0);
+    rmSync(records);
+    await eventually(async () => {
+      assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+      assert.equal((await get(place, '/readyz')).status, 200);
+    });
+    cni(place, { verb: 'ADD', ...other });
+  },
+);
+
+rootTest(
+  'pins that are deleted are pinned again, and the next agent adopts them',
+  async (context) => {
+    const place = agentPlace(context);
+    const agent = await startAgent(context, place);
+    const pod = podNamespace(context);
+    cni(place, { verb: 'ADD', containerId: 'one', netns: pod.path });
+    const pinned = (): readonly string[] =>
+      readdirSync(place.pinDir, { recursive: true }).map(String);
+    const before = [...pinned()].sort();
+    rmSync(place.pinDir, { recursive: true });
+    await eventually(async () => {
+      assert.deepEqual([...pinned()].sort(), before);
+      assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+    });
+    await agent.end('SIGKILL');
+    await startAgent(context, place);
+    const { datapath, endpoints } = await status(place);
+    assert.deepEqual([datapath.adopted, endpoints], [true, 1]);
+    runIn(pod.namespace, 'busybox', 'ping', '-c', '1', '-W', '2', '10.200.0.11');
+  },
+);
