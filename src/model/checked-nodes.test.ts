@@ -22,6 +22,7 @@ interface Options {
   readonly host?: HostFacts;
   readonly services?: readonly ClusterService[];
   readonly podCidrs?: readonly string[];
+  readonly mode?: 'native' | 'vxlan';
 }
 
 const host: HostFacts = {
@@ -72,9 +73,9 @@ function service(name: string, fields: Partial<ClusterService>): ClusterService 
 }
 
 function check(given: Readonly<Record<string, Given>>, options: Options = {}): RangeOwners {
-  const { services = [], podCidrs = [] } = options;
+  const { services = [], podCidrs = [], mode = 'vxlan' } = options;
   return checkNodes({
-    config: { nodeName: 'n1', podCidrs: podCidrs.map((text) => parsePrefix(text)) },
+    config: { nodeName: 'n1', mode, podCidrs: podCidrs.map((text) => parsePrefix(text)) },
     nodes: new Map(Object.entries(given).map(([name, rest]) => [name, node(name, rest)])),
     host: options.host ?? { uplinks: [] },
     services: serviceAddresses(new Map(services.map((each) => [`shop/${each.name}`, each]))),
@@ -93,7 +94,12 @@ const old = { n1: { ...good.n1, age: 1 }, n2: { ...good.n2, age: 2 } };
 
 test('what good nodes claim is used as it is, by the very same objects', () => {
   const nodes = new Map(Object.entries(good).map(([name, rest]) => [name, node(name, rest)]));
-  const found = checkNodes({ config: { nodeName: 'n1' }, nodes, host, services: [] });
+  const found = checkNodes({
+    config: { nodeName: 'n1', mode: 'native' },
+    nodes,
+    host,
+    services: [],
+  });
   assert.deepEqual(found.problems, []);
   assert.deepEqual(found.nodes, [...nodes.values()]);
   for (const each of found.nodes) assert.equal(each, nodes.get(each.name));
@@ -179,12 +185,12 @@ const refusedAddresses: readonly (readonly [string, string])[] = [
   ['::1', 'overlaps ::1/128 (loopback)'],
   ['fe80::1', 'overlaps fe80::/10 (link-local)'],
   ['ff02::1', 'overlaps ff00::/8 (multicast)'],
-  ['10.77.0.12', 'is an InternalIP of Node n2, which was first'],
-  ['fd00:77::12', 'is an InternalIP of Node n2, which was first'],
+  ['10.77.0.12', 'is an InternalIP of Node n2, which keeps it'],
+  ['fd00:77::12', 'is an InternalIP of Node n2, which keeps it'],
   ['10.77.0.11', 'is an address of this node, n1 (eth0)'],
   ['10.99.0.1', 'is an address of this node, n1 (docker0)'],
-  ['10.78.2.9', 'lies in 10.78.2.0/24, the pod range of Node n2, which was first'],
-  ['fd00:78:1::9', 'lies in fd00:78:1::/64, the pod range of Node n1, which was first'],
+  ['10.78.2.9', 'lies in 10.78.2.0/24, a pod range of Node n2'],
+  ['fd00:78:1::9', 'lies in fd00:78:1::/64, a pod range of Node n1'],
   ['10.77.0.255', "is no host's in a network that this node is connected to"],
   ['10.77.0.0', "is no host's in a network that this node is connected to"],
 ];
@@ -212,8 +218,54 @@ test('a range that holds an InternalIP of an older Node elsewhere is refused, an
   });
   assert.deepEqual(told(found), [
     'around: spec.podCIDRs: 192.168.9.0/24 holds 192.168.9.3, an InternalIP of Node far, which was first: this range is not used',
-    'inside: status.addresses: InternalIP 10.78.3.7 lies in 10.78.3.0/24, the pod range of Node far, which was first: this address is not used',
+    'inside: status.addresses: InternalIP 10.78.3.7 lies in 10.78.3.0/24, a pod range of Node far: this address is not used',
     'itself: spec.podCIDRs: 192.168.8.0/24 holds 192.168.8.1, an InternalIP of its own: this range is not used',
+  ]);
+});
+
+test('an older Node takes no range from a younger one by further addresses that it reports', () => {
+  const ranges = ['10.78.2.0/24', 'fd00:78:2::/64'];
+  for (const mode of ['native', 'vxlan'] as const) {
+    const found = check(
+      {
+        aged: { age: 1, addresses: ['10.77.0.66', '10.78.2.5', 'fd00:77::66', 'fd00:78:2::5'] },
+        young: { age: 2, ranges, addresses: ['10.77.0.12'] },
+      },
+      { host, mode },
+    );
+    assert.deepEqual([...found.owners.keys()], ranges);
+    assert.deepEqual(told(found), [
+      'aged: status.addresses: InternalIP 10.78.2.5 lies in 10.78.2.0/24, a pod range of Node young: this address is not used',
+      'aged: status.addresses: InternalIP fd00:78:2::5 lies in fd00:78:2::/64, a pod range of Node young: this address is not used',
+    ]);
+  }
+});
+
+test('nor by its only one where that leads nowhere, or where podCidrs says that it is for pods', () => {
+  const nodes = {
+    aged: { age: 1, addresses: ['10.78.2.5'] },
+    young: { age: 2, ranges: ['10.78.2.0/24'], addresses: ['10.77.0.12'] },
+  };
+  for (const options of [
+    { mode: 'native' },
+    { mode: 'vxlan', podCidrs: ['10.78.0.0/16'] },
+  ] as const) {
+    const found = check(nodes, { host, ...options });
+    assert.deepEqual([...found.owners], [['10.78.2.0/24', 'young']]);
+    assert.match(
+      told(found).join(),
+      /^aged: status.addresses: InternalIP 10.78.2.5 lies in .*: this/,
+    );
+  }
+});
+
+test('an address that an older Node adds to its own takes it from no younger one', () => {
+  const found = check({
+    aged: { age: 1, addresses: ['192.168.9.1', '192.168.9.2'] },
+    young: { age: 2, addresses: ['192.168.9.2'] },
+  });
+  assert.deepEqual(told(found), [
+    'aged: status.addresses: InternalIP 192.168.9.2 is an InternalIP of Node young, which keeps it: this address is not used',
   ]);
 });
 

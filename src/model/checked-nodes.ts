@@ -3,6 +3,9 @@
 // neighbours or masquerading, and is a problem of the Node that claims it; its other claims stay.
 //
 //   Nodes, the oldest first --> flaw of its own? --> in the way of this node? --> claimed by an older one? --> used
+//
+// A kubelet may write other addresses into its Node at any time, and ranges only once. So an address takes no range from
+// another Node, however old its own Node is, but where that Node needs it: the first one of its family that leads to it.
 
 import type { Address } from '../net/address.ts';
 import {
@@ -28,10 +31,10 @@ import {
 import { occupiedFlaw, ownAddresses } from './occupied.ts';
 import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
 import { type ServiceAddresses, serviceIn } from './service-addresses.ts';
-import { connectedNetworks } from './underlay.ts';
+import { type ConnectedNetwork, connectedNetworks, networkOf } from './underlay.ts';
 
 export interface CheckInputs {
-  readonly config: Pick<ModelConfig, 'nodeName' | 'podCidrs'>;
+  readonly config: Pick<ModelConfig, 'nodeName' | 'mode' | 'podCidrs'>;
   readonly nodes: NetworkNodes;
   readonly host: HostFacts;
   readonly services: ServiceAddresses;
@@ -40,6 +43,8 @@ export interface CheckInputs {
 export function checkNodes(inputs: CheckInputs): RangeOwners {
   const claims = [...inputs.nodes.values()].sort(compareAge).map(nodeClaims);
   const check = new Check(inputs, claims);
+  for (const claim of claims) check.takeNeeded(claim);
+  for (const claim of claims) check.takeOthers(claim);
   const nodes = claims.map((claim) => check.node(claim));
   nodes.sort((left, right) => (left.name < right.name ? -1 : 1));
   // Of many alike only the first are told: those that keep pods from starting here must be among them.
@@ -57,7 +62,9 @@ class Check {
   readonly #ledger: ClaimLedger;
   /** Interface by address of this node. */
   readonly #hostAddresses: ReadonlyMap<Address, string>;
+  readonly #networks: readonly ConnectedNetwork[];
   readonly #noHosts: ReadonlySet<Address>;
+  readonly #taken = new Set<AddressClaim | RangeClaim>();
   /** The oldest Node whose pods have private IPv4 addresses. */
   #privateNode: string | undefined;
 
@@ -66,19 +73,33 @@ class Check {
     this.#ledger = new ClaimLedger(claims);
     const own = ownAddresses(inputs.host);
     this.#hostAddresses = new Map(own.map(({ address, ifName }) => [address, ifName]));
-    this.#noHosts = new Set(connectedNetworks(inputs.host).flatMap(({ prefix }) => edges(prefix)));
+    this.#networks = connectedNetworks(inputs.host);
+    this.#noHosts = new Set(this.#networks.flatMap(({ prefix }) => edges(prefix)));
   }
 
   owners(): ReadonlyMap<Prefix, string> {
     return this.#ledger.owners();
   }
 
-  /** The Node itself where all that it claims can be used. */
-  node(claims: NodeClaims): CheckedNode {
+  /** The addresses by which the Node is reached, then its ranges. */
+  takeNeeded(claims: NodeClaims): void {
     const { node } = claims;
-    const addresses = claims.addresses.filter((claim) => this.#takesAddress(claim, node.name));
-    const ranges = claims.ranges.filter((claim) => this.#takesRange(claim, node));
+    for (const claim of this.#needed(claims)) this.#takeAddress(claim, node.name);
+    for (const claim of claims.ranges) if (this.#takesRange(claim, node)) this.#taken.add(claim);
     this.#tellMore(claims);
+  }
+
+  takeOthers(claims: NodeClaims): void {
+    const needed = this.#needed(claims);
+    for (const claim of claims.addresses) {
+      if (!needed.includes(claim)) this.#takeAddress(claim, claims.node.name);
+    }
+  }
+
+  /** The Node itself where all that it claims can be used. */
+  node({ node, ...claims }: NodeClaims): CheckedNode {
+    const addresses = claims.addresses.filter((claim) => this.#taken.has(claim));
+    const ranges = claims.ranges.filter((claim) => this.#taken.has(claim));
     const isWhole =
       addresses.length === node.addresses.length && ranges.length === node.podCidrs.length;
     if (isWhole) return node;
@@ -88,22 +109,35 @@ class Check {
     });
   }
 
-  #takesAddress(claim: AddressClaim, node: string): boolean {
-    const flaw = claim.flaw ?? this.#hostFlaw(claim, node) ?? this.#ledger.addressFlaw(claim);
+  // Native routing reaches neighbours alone; a tunnel has any far end.
+  #needed({ addresses }: NodeClaims): readonly AddressClaim[] {
+    const isReached = ({ flaw, address }: AddressClaim): boolean =>
+      flaw === undefined &&
+      (this.#inputs.config.mode === 'vxlan' || networkOf(this.#networks, address) !== undefined);
+    return ([4, 6] as const).flatMap(
+      (family) =>
+        addresses.find((claim) => claim.ordered.family === family && isReached(claim)) ?? [],
+    );
+  }
+
+  #takeAddress(claim: AddressClaim, node: string): void {
+    const flaw = claim.flaw ?? this.#hostFlaw(claim, node) ?? this.#ledger.addressFlaw(claim, node);
     if (flaw === undefined) {
       this.#ledger.addAddress(claim, node);
-      return true;
+      this.#taken.add(claim);
+      return;
     }
     this.problems.push({
       object: node,
       text: `status.addresses: InternalIP ${claim.address} ${flaw}: this address is not used`,
       alike: 'status.addresses: an InternalIP cannot be used',
     });
-    return false;
   }
 
   #hostFlaw({ address }: AddressClaim, node: string): string | undefined {
-    const { nodeName } = this.#inputs.config;
+    const { nodeName, podCidrs = [] } = this.#inputs.config;
+    const forPods = podCidrs.find((range) => prefixContains(range, address));
+    if (forPods !== undefined) return `lies in ${forPods} of podCidrs`;
     if (this.#noHosts.has(address))
       return "is no host's in a network that this node is connected to";
     const ifName = this.#hostAddresses.get(address);

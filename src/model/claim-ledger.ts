@@ -38,12 +38,12 @@ export class ClaimLedger {
   }
 
   /** A Node's name has that address already, or the range that it is in. */
-  addressFlaw({ address, ordered }: AddressClaim): string | undefined {
+  addressFlaw({ address, ordered }: AddressClaim, node: string): string | undefined {
     const other = this.#addresses.get(address);
-    if (other !== undefined) return `is an InternalIP of Node ${other}, which was first`;
+    if (other !== undefined) return `is an InternalIP of Node ${other}, which keeps it`;
     const range = this.#rangeAround(ordered);
     if (range === undefined) return undefined;
-    return `lies in ${range.value}, the pod range of Node ${range.node}, which was first`;
+    return `lies in ${range.value}, a pod range of ${range.node === node ? 'its own' : `Node ${range.node}`}`;
   }
 
   rangeFlaw({ prefix, ordered }: RangeClaim, node: string): string | undefined {

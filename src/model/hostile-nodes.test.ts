@@ -146,6 +146,11 @@ function hostile(index: number, random: (below: number) => number): ClusterNode 
     return `${base}/${random(3) === 0 ? random(base.includes(':') ? 129 : 33) : base.includes(':') ? 64 : 24}`;
   });
   const addresses = Array.from({ length: random(4) }, pick);
+  // A kubelet of old that reports more addresses than its own.
+  if (random(4) === 0) {
+    const own = [`10.77.0.${100 + index}`, `fd00:77::${100 + index}`];
+    return node(`old${index}`, { podCidrs: [], addresses: [...own, ...addresses], createdAt: 0 });
+  }
   // Names before, between and after those of the good.
   const name = `${['a', 'n2-', 'zz'][random(3)]}${index}`;
   return node(name, { podCidrs, addresses, createdAt: 10 + random(3) });
