@@ -10,6 +10,7 @@ import { Connection, type ConnectionState } from './connection.ts';
 import type { Access, Credentials } from './credentials.ts';
 import { exchange } from './exchange.ts';
 import { parsedJson, statusMeta } from './meta.ts';
+import type { Subscribe } from './pause.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { shownText } from './shown.ts';
 import { expiredText } from './token.ts';
@@ -76,10 +77,8 @@ export class ApiClient implements Disposable {
     return [...this.#counts.values()];
   }
 
-  /** Resolves when a lost connection is found again; while nothing is lost, with the next such time. */
-  get recovered(): Promise<void> {
-    return this.#connection.recovered;
-  }
+  /** Told each time that a lost connection is found again. */
+  readonly onRecovered: Subscribe = (wake) => this.#connection.onRecovered(wake);
 
   /** The answer's JSON. Throws ApiError, AnswerError, ConnectionError, TooLongError, InputError (credentials). */
   async json(request: ApiRequest): Promise<unknown> {

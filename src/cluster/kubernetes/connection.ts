@@ -2,6 +2,7 @@
 
 import { type Moment, moment } from '../../base/moment.ts';
 import { ConnectionError } from './api-error.ts';
+import type { Subscribe } from './pause.ts';
 import { shownServer } from './shown.ts';
 
 export interface ConnectionState {
@@ -16,7 +17,7 @@ export class Connection {
   #state: ConnectionState = {};
   #preferred: string | undefined;
   readonly #avoided = new Set<string>();
-  #recovery = signalled();
+  readonly #waiting = new Set<() => void>();
 
   /** `onChange` is told when the connection is lost or found. */
   constructor(onChange: () => void) {
@@ -27,10 +28,11 @@ export class Connection {
     return this.#state;
   }
 
-  /** Resolves when a lost connection is found again; while nothing is lost, with the next such time. */
-  get recovered(): Promise<void> {
-    return this.#recovery.promise;
-  }
+  /** Told each time that a lost connection is found again. */
+  readonly onRecovered: Subscribe = (wake) => {
+    this.#waiting.add(wake);
+    return () => this.#waiting.delete(wake);
+  };
 
   /** The address that answered last comes first, so that a node stays with one server while it is well; those that answer
    * wrongly come last. */
@@ -46,8 +48,7 @@ export class Connection {
     const { failing, connectedSince, server: before } = this.#state;
     if (failing === undefined && connectedSince !== undefined && before === shown) return;
     this.#state = { server: shown, connectedSince: moment() };
-    this.#recovery.resolve();
-    this.#recovery = signalled();
+    for (const wake of this.#waiting) wake();
     this.#onChange();
   }
 
@@ -70,12 +71,4 @@ export class Connection {
     this.#state = { server: tried, failing: { text, since: failing?.since ?? moment() } };
     if (isNews) this.#onChange();
   }
-}
-
-function signalled(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }

@@ -42,7 +42,7 @@ function ownNode(context: TestContext): Scene {
   let wake = (): void => undefined;
   const scene: Pick<Scene, 'answer'> = { answer: () => undefined };
   const client = {
-    recovered: new Promise<void>(() => undefined),
+    onRecovered: () => () => undefined,
     async json(request: ApiRequest) {
       requests.push(request);
       wake();

@@ -6,7 +6,7 @@ import type { ApiClient } from './api-client.ts';
 import { RetriedWrite, type RetriedWriteOptions, type Write } from './retried-write.ts';
 
 export interface OwnNodeOptions extends Pick<RetriedWriteOptions, 'signal' | 'times' | 'random'> {
-  readonly client: Pick<ApiClient, 'json' | 'recovered'>;
+  readonly client: Pick<ApiClient, 'json' | 'onRecovered'>;
   /** Annotations as they should be; see model/peer-facts.ts. */
   readonly facts: Readonly<Record<string, string>>;
   /** The key of the taint to remove; undefined: taints are left alone. */
@@ -22,7 +22,7 @@ export class OwnNode {
   constructor(options: OwnNodeOptions) {
     this.#options = options;
     const { client } = options;
-    const shared = { ...options, recovered: () => client.recovered };
+    const shared = { ...options, onRecovered: client.onRecovered };
     this.#annotations = new RetriedWrite(shared);
     this.#taint = new RetriedWrite(shared);
   }

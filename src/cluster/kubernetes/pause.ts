@@ -3,10 +3,14 @@
 // What a timer can count; it would fire immediately for more.
 const longestMs = 2 ** 31 - 1;
 
+/** Has `wake` called with each such event from now on; returns what ends that. */
+export type Subscribe = (wake: () => void) => () => void;
+
 export interface PauseOptions {
   readonly signal: AbortSignal;
-  readonly until?: Promise<void> | undefined;
-  /** However early `until` resolves; 0 unless given. */
+  /** What may end the pause early. */
+  readonly until?: Subscribe | undefined;
+  /** However early `until` comes; 0 unless given. */
   readonly leastMs?: number | undefined;
 }
 
@@ -16,22 +20,25 @@ export function pause(
   { signal, until, leastMs = 0 }: PauseOptions,
 ): Promise<void> {
   if (signal.aborted) return Promise.resolve();
-  const least = Math.min(longestMs, Math.max(0, leastMs));
+  const whole = bounded(delayMs);
+  const least = Math.min(whole, bounded(leastMs));
   return new Promise((resolve) => {
     const began = performance.now();
     const end = (): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', end);
+      unsubscribe?.();
       resolve();
     };
-    let timer = setTimeout(end, Math.min(longestMs, Math.max(0, delayMs || 0)));
+    let timer = setTimeout(end, whole);
     signal.addEventListener('abort', end, { once: true });
-    void until?.then(() => {
-      const leftMs = least - (performance.now() - began);
-      if (leftMs <= 0) return end();
-      if (least >= delayMs) return;
+    const unsubscribe = until?.(() => {
       clearTimeout(timer);
-      timer = setTimeout(end, leftMs);
+      timer = setTimeout(end, Math.max(0, least - (performance.now() - began)));
     });
   });
+}
+
+function bounded(ms: number): number {
+  return Number.isNaN(ms) ? 0 : Math.min(longestMs, Math.max(0, ms));
 }

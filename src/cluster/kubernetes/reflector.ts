@@ -11,14 +11,14 @@ import { listDoubt } from './list-doubt.ts';
 import { isOlder, metaOf, statusMeta } from './meta.ts';
 import type { ObjectStore } from './object-store.ts';
 import { ObjectVersions } from './object-versions.ts';
-import { pause } from './pause.ts';
+import { pause, type Subscribe } from './pause.ts';
 import { type ReflectorState, ResourceState } from './resource-state.ts';
 import { shownText } from './shown.ts';
 import { WatchPatience } from './watch-patience.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
 
 export interface ReflectorOptions {
-  readonly client: Pick<ApiClient, 'json' | 'open' | 'recovered'>;
+  readonly client: Pick<ApiClient, 'json' | 'open' | 'onRecovered'>;
   /** As in a ClusterRole: `pods`. */
   readonly resource: string;
   /** Of its objects: `Pod`. */
@@ -261,13 +261,14 @@ export class Reflector {
     if (part === 'watch' && error instanceof ApiError && isOurFault(error.status))
       this.#fruitless++;
     const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-    const recovered = error instanceof ConnectionError ? this.#options.client.recovered : undefined;
+    const { onRecovered } = this.#options.client;
+    const recovered = error instanceof ConnectionError ? onRecovered : undefined;
     await this.#pause(signal, { leastMs: asked, recovered });
   }
 
   async #pause(
     signal: AbortSignal,
-    options: { leastMs?: number; recovered?: Promise<void> | undefined } = {},
+    options: { leastMs?: number; recovered?: Subscribe | undefined } = {},
   ): Promise<void> {
     this.#attempt++;
     const { backoff } = this.#times;

@@ -27,7 +27,7 @@ function scene(context: TestContext, answer: (attempt: number) => Error | undefi
   let now = 0;
   const write = new RetriedWrite({
     signal: stop.signal,
-    recovered: () => new Promise(() => undefined),
+    onRecovered: () => () => undefined,
     times,
     random: () => 1,
   });

@@ -3,7 +3,7 @@
 
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts';
 import { AnswerError, ApiError, ConnectionError } from './api-error.ts';
-import { pause } from './pause.ts';
+import { pause, type Subscribe } from './pause.ts';
 import { shownText } from './shown.ts';
 
 export interface Write {
@@ -24,8 +24,8 @@ export const writeTimes: WriteTimes = { firstMs: 1_000, transientMs: 30_000, ref
 
 export interface RetriedWriteOptions {
   readonly signal: AbortSignal;
-  /** See `ApiClient.recovered`. */
-  recovered(): Promise<void>;
+  /** See `ApiClient.onRecovered`. */
+  readonly onRecovered: Subscribe;
   readonly times?: WriteTimes | undefined;
   readonly random?: (() => number) | undefined;
 }
@@ -89,13 +89,13 @@ export class RetriedWrite {
 
   // Also after a success: until the watch says so, the object looks as if nothing had been written.
   #pause(error: unknown): Promise<void> {
-    const { signal, recovered, times = writeTimes, random = Math.random } = this.#options;
+    const { signal, onRecovered, times = writeTimes, random = Math.random } = this.#options;
     const { firstMs, transientMs, refusedMs } = times;
     const maxMs = error === undefined || isTransient(error) ? transientMs : refusedMs;
     const options: BackoffOptions = { firstMs, maxMs, random };
     const delayMs = backoffMs(this.#attempt, options);
     const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-    const until = error instanceof ConnectionError ? recovered() : undefined;
+    const until = error instanceof ConnectionError ? onRecovered : undefined;
     const waitMs = Math.max(delayMs, asked * (1 + 0.1 * random()));
     return pause(waitMs, { signal, until, leastMs: Math.min(delayMs, firstMs * 4) });
   }

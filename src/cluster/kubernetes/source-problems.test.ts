@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Moment, moment } from '../../base/moment.ts';
+import type { ReflectorState } from './resource-state.ts';
+import { nextUnheard, sourceProblems } from './source-problems.ts';
+
+const unheardMs = 900_000;
+const ago = (ms: number): Moment => (moment() - ms) as Moment;
+
+function resource(name: string, more: Partial<ReflectorState> = {}): ReflectorState {
+  return { resource: name, objects: 1, watchedAt: moment(), watchRestarts: 0, relists: 0, ...more };
+}
+
+const failing = (text: string): Partial<ReflectorState> => ({ failing: { text, since: moment() } });
+
+function texts(resources: readonly ReflectorState[], lost?: string): readonly string[] {
+  const connection = lost === undefined ? {} : { failing: { text: lost, since: moment() } };
+  return sourceProblems({ connection, resources, complete: true, stores: [], unheardMs }).map(
+    ({ text }) => text,
+  );
+}
+
+test('what several resources fail with is one sentence', () => {
+  const no = '503 ServiceUnavailable: etcd';
+  assert.deepEqual(
+    texts([
+      resource('nodes', failing(`list nodes: ${no}`)),
+      resource('pods', failing(`list pods: ${no}`)),
+      resource('services', failing(`watch services: ${no}`)),
+      resource('namespaces', failing('token file: is not there')),
+    ]),
+    [
+      `API server: list nodes, pods: ${no}`,
+      `API server: watch services: ${no}`,
+      'API server: token file: is not there',
+    ],
+  );
+});
+
+test('a lost connection explains all that fails by it', () => {
+  const one = resource('nodes', { ...failing('x'), watchedAt: ago(2 * unheardMs) });
+  assert.deepEqual(texts([one], 'connection refused'), ['API server: connection refused']);
+});
+
+test('a resource that nothing was heard of for a quarter of an hour is named, and not before', () => {
+  const old = resource('pods', { watchedAt: ago(unheardMs + 1) });
+  const fresh = resource('nodes', { watchedAt: ago(unheardMs - 60_000) });
+  const began = resource('services', {
+    watchedAt: undefined,
+    reading: { since: ago(unheardMs + 1), objects: 0 },
+  });
+  assert.deepEqual(texts([old, fresh, began]), [
+    'API server: nothing heard of pods, services for 15 min',
+  ]);
+  const next = nextUnheard([old, fresh], unheardMs);
+  assert.ok(next !== undefined && Math.abs(next - moment() - 60_000) < 5_000);
+});
+
+test('a list that is not believed is named, with what holds meanwhile', () => {
+  const doubt = { text: 'nodes: the list is empty, and there were 2', since: moment() };
+  const [problem] = sourceProblems({
+    connection: {},
+    resources: [resource('nodes', { doubt })],
+    complete: true,
+    stores: [],
+    unheardMs,
+  });
+  assert.equal(problem?.text, `API server: ${doubt.text}`);
+  assert.match(problem?.consequence ?? '', /nothing is removed/);
+});
