@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,6 +68,37 @@ rootTest('nothing in it compiles, tests or type-checks', () => {
   );
   const packages = readdirSync(join(root, 'heddle/node_modules'));
   for (const name of ['typescript', 'knip', '@biomejs']) assert.ok(!packages.includes(name), name);
+});
+
+rootTest('beside it is written what is in it and how it was made', () => {
+  const read = (kind: string): string =>
+    readFileSync(archive.replace(/\.tar$/, `.${kind}.json`), 'utf8');
+  const { components } = JSON.parse(read('cdx')) as {
+    components: { purl: string; hashes?: object }[];
+  };
+  for (const { purl, hashes } of components)
+    assert.ok(purl.startsWith('pkg:deb/') || hashes !== undefined, purl);
+  const purls = components.map(({ purl }) => purl);
+  const installed = readdirSync(join(root, 'heddle/node_modules')).filter((name) =>
+    /^\w/.test(name),
+  );
+  for (const name of installed)
+    assert.ok(
+      purls.some((purl) => purl.startsWith(`pkg:npm/${name}@`)),
+      name,
+    );
+  for (const part of [/^pkg:deb\/debian\/libbpf1@/, /^pkg:generic\/node@\d+/])
+    assert.ok(
+      purls.some((purl) => part.test(purl)),
+      String(part),
+    );
+  const statement = JSON.parse(read('provenance')) as {
+    subject: { digest: { sha256: string } }[];
+    predicateType: string;
+  };
+  const sum = createHash('sha256').update(readFileSync(archive)).digest('hex');
+  assert.equal(statement.subject[0]?.digest.sha256, sum);
+  assert.equal(statement.predicateType, 'https://slsa.dev/provenance/v1');
 });
 
 interface Description {
