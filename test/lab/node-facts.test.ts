@@ -71,6 +71,16 @@ const deeds: readonly Deed[] = [
     text: /chain out of table inet strict .* drops the node's own connections to its pods/,
   },
   {
+    what: 'a device that drops what comes from outside',
+    begin:
+      nft(`table netdev edge { chain in { type filter hook ingress device "eth0" priority 0; policy accept;
+      ip saddr != { 10.0.0.0/8, 192.168.0.0/16 } drop; } }`),
+    end: 'nft delete table netdev edge',
+    fact: 'forward-hooks',
+    state: 'problem',
+    text: /chain in of table netdev edge \(hook ingress, rule 1\) drops answers from outside to pods; .* from and to 10\.201\.1\.0\/24/,
+  },
+  {
     what: 'notrack for private addresses',
     begin: 'iptables-nft -t raw -A PREROUTING -s 10.0.0.0/8 -j CT --notrack',
     end: 'nft delete table ip raw',

@@ -121,7 +121,10 @@ function remedyOf(rules: RuleSet, chain: Chain, desired: DesiredState): string {
   const ranges = desired.podRanges
     .map(({ prefix }) => prefix)
     .filter(
-      (prefix) => rules.family === 'inet' || rules.family === familyName(prefixFamily(prefix)),
+      (prefix) =>
+        rules.family === 'inet' ||
+        rules.family === 'netdev' ||
+        rules.family === familyName(prefixFamily(prefix)),
     );
   const range = ranges[0] ?? 'PODS';
   const isForward = hookOf(chain) === 'forward';
