@@ -30,8 +30,9 @@ import {
 } from './node-claims.ts';
 import { occupiedFlaw, ownAddresses } from './occupied.ts';
 import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
+import { type OrderedPrefix, orderedPrefix, overlap } from './prefix-order.ts';
 import { type ServiceAddresses, serviceIn } from './service-addresses.ts';
-import { type ConnectedNetwork, connectedNetworks, networkOf } from './underlay.ts';
+import { connectedNetworks } from './underlay.ts';
 
 export interface CheckInputs {
   readonly config: Pick<ModelConfig, 'nodeName' | 'mode' | 'podCidrs'>;
@@ -62,7 +63,7 @@ class Check {
   readonly #ledger: ClaimLedger;
   /** Interface by address of this node. */
   readonly #hostAddresses: ReadonlyMap<Address, string>;
-  readonly #networks: readonly ConnectedNetwork[];
+  readonly #networks: readonly OrderedPrefix[];
   readonly #noHosts: ReadonlySet<Address>;
   readonly #taken = new Set<AddressClaim | RangeClaim>();
   /** The oldest Node whose pods have private IPv4 addresses. */
@@ -73,8 +74,9 @@ class Check {
     this.#ledger = new ClaimLedger(claims);
     const own = ownAddresses(inputs.host);
     this.#hostAddresses = new Map(own.map(({ address, ifName }) => [address, ifName]));
-    this.#networks = connectedNetworks(inputs.host);
-    this.#noHosts = new Set(this.#networks.flatMap(({ prefix }) => edges(prefix)));
+    const networks = connectedNetworks(inputs.host).map(({ prefix }) => prefix);
+    this.#networks = networks.map(orderedPrefix);
+    this.#noHosts = new Set(networks.flatMap(edges));
   }
 
   owners(): ReadonlyMap<Prefix, string> {
@@ -111,9 +113,10 @@ class Check {
 
   // Native routing reaches neighbours alone; a tunnel has any far end.
   #needed({ addresses }: NodeClaims): readonly AddressClaim[] {
-    const isReached = ({ flaw, address }: AddressClaim): boolean =>
+    const isReached = ({ flaw, ordered }: AddressClaim): boolean =>
       flaw === undefined &&
-      (this.#inputs.config.mode === 'vxlan' || networkOf(this.#networks, address) !== undefined);
+      (this.#inputs.config.mode === 'vxlan' ||
+        this.#networks.some((network) => overlap(network, ordered)));
     return ([4, 6] as const).flatMap(
       (family) =>
         addresses.find((claim) => claim.ordered.family === family && isReached(claim)) ?? [],

@@ -3,8 +3,7 @@
 
 import type { Address } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
-import type { AddressClaim, NodeClaims, RangeClaim } from './node-claims.ts';
-import { type OrderedPrefix, widened } from './prefix-order.ts';
+import { type AddressClaim, keyOf, type NodeClaims, type RangeClaim } from './node-claims.ts';
 
 interface Held<Value> {
   readonly node: string;
@@ -37,54 +36,58 @@ export class ClaimLedger {
     return new Map(Array.from(this.#ranges.values(), ({ value, node }) => [value, node]));
   }
 
-  /** A Node's name has that address already, or the range that it is in. */
-  addressFlaw({ address, ordered }: AddressClaim, node: string): string | undefined {
-    const other = this.#addresses.get(address);
+  /** Another Node has that address, or a range that it is in. */
+  addressFlaw(claim: AddressClaim, node: string): string | undefined {
+    const other = this.#addresses.get(claim.address);
     if (other !== undefined) return `is an InternalIP of Node ${other}, which keeps it`;
-    const range = this.#rangeAround(ordered);
+    const range = this.#rangeAround(claim);
     if (range === undefined) return undefined;
     return `lies in ${range.value}, a pod range of ${range.node === node ? 'its own' : `Node ${range.node}`}`;
   }
 
-  rangeFlaw({ prefix, ordered }: RangeClaim, node: string): string | undefined {
-    const key = widened(ordered, ordered.bits);
+  rangeFlaw(claim: RangeClaim, node: string): string | undefined {
+    const key = keyOf(claim, claim.ordered.bits);
     const held = this.#addressesWithin.get(key);
     if (held !== undefined) {
       const whose = held.node === node ? 'of its own' : `of Node ${held.node}, which was first`;
       return `holds ${held.value}, an InternalIP ${whose}`;
     }
-    const other =
-      this.#ranges.get(key) ?? this.#rangesWithin.get(key) ?? this.#rangeAround(ordered);
+    // Also finds the same range.
+    const other = this.#rangesWithin.get(key) ?? this.#rangeAround(claim);
     if (other === undefined) return undefined;
-    const relation = other.value === prefix ? 'is' : 'overlaps';
+    const relation = other.value === claim.prefix ? 'is' : 'overlaps';
     return `${relation} ${other.value} of ${other.node === node ? 'its own' : `Node ${other.node}, which was first`}`;
   }
 
-  addAddress({ address, ordered }: AddressClaim, node: string): void {
-    this.#addresses.set(address, node);
-    for (const key of this.#keysAround(ordered)) {
-      if (!this.#addressesWithin.has(key)) this.#addressesWithin.set(key, { node, value: address });
+  addAddress(claim: AddressClaim, node: string): void {
+    const held = { node, value: claim.address };
+    this.#addresses.set(claim.address, node);
+    for (const bits of this.#lengths(claim)) {
+      const key = keyOf(claim, bits);
+      if (!this.#addressesWithin.has(key)) this.#addressesWithin.set(key, held);
     }
   }
 
-  addRange({ prefix, ordered }: RangeClaim, node: string): void {
-    this.#ranges.set(widened(ordered, ordered.bits), { node, value: prefix });
-    for (const key of this.#keysAround(ordered)) {
-      if (!this.#rangesWithin.has(key)) this.#rangesWithin.set(key, { node, value: prefix });
+  addRange(claim: RangeClaim, node: string): void {
+    const held = { node, value: claim.prefix };
+    this.#ranges.set(keyOf(claim, claim.ordered.bits), held);
+    for (const bits of this.#lengths(claim)) {
+      if (bits > claim.ordered.bits) continue;
+      const key = keyOf(claim, bits);
+      if (!this.#rangesWithin.has(key)) this.#rangesWithin.set(key, held);
     }
   }
 
-  #rangeAround(inner: OrderedPrefix): Held<Prefix> | undefined {
-    for (const key of this.#keysAround(inner)) {
-      const found = this.#ranges.get(key);
+  #rangeAround(inner: AddressClaim | RangeClaim): Held<Prefix> | undefined {
+    for (const bits of this.#lengths(inner)) {
+      if (bits > inner.ordered.bits) continue;
+      const found = this.#ranges.get(keyOf(inner, bits));
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  /** Of the prefixes that hold it, also of its own length. */
-  #keysAround(inner: OrderedPrefix): readonly string[] {
-    const lengths = this.#bits.get(inner.family) ?? [];
-    return lengths.filter((bits) => bits <= inner.bits).map((bits) => widened(inner, bits));
+  #lengths({ ordered }: AddressClaim | RangeClaim): readonly number[] {
+    return this.#bits.get(ordered.family) ?? [];
   }
 }
