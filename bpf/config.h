@@ -13,6 +13,12 @@
  */
 const volatile __u32 events_per_second_per_cpu = 1000;
 
+/*
+ * How long a flow's entry counts without being looked up again: 2 to the power of so many
+ * nanoseconds, about a quarter of a second.
+ */
+const volatile __u32 stamp_shift = 28;
+
 enum {
 	/* A chain is walked this far; real traffic has at most two or three. */
 	MAX_EXTENSION_HEADERS = 6,

@@ -10,21 +10,26 @@
 #include "addresses.h"
 #include "encapsulate.h"
 #include "ends.h"
+#include "owner.h"
 #include "packet.h"
 #include "transport.h"
+
+/* In skb->tc_index, which nothing on a node uses, from deliver_queued to to_pod. */
+static const __u16 QUEUED = 0x6864;
 
 /*
  * Out of the host side of the veth, where the queue is that holds the pod to its limit. to_pod sees
  * the packet on that way, so counting it is left to to_pod: the receiver's traffic and the flow.
  * The kernel writes the MACs, from the permanent neighbour entry of the pod.
  */
-static __noinline enum verdict deliver_queued(struct packet *packet,
+static __noinline enum verdict deliver_queued(struct __sk_buff *skb, struct packet *packet,
 					      const struct location *location)
 {
 	struct bpf_redir_neigh next_hop = {};
 
 	packet->receiver = 0;
 	packet->has_flow = false;
+	skb->tc_index = QUEUED;
 	if (packet->is_ipv4) {
 		next_hop.nh_family = 2; /* AF_INET */
 		next_hop.ipv4_nh = packet->destination.word[3];
@@ -36,16 +41,26 @@ static __noinline enum verdict deliver_queued(struct packet *packet,
 	return bpf_redirect_neigh(location->ifindex, &next_hop, sizeof(next_hop), 0);
 }
 
+/* Did this packet come from deliver_queued? Asked once. */
+static __always_inline bool was_queued(struct __sk_buff *skb)
+{
+	if (skb->tc_index != QUEUED)
+		return false;
+	skb->tc_index = 0;
+	return true;
+}
+
 /*
  * Straight into the pod's namespace, as if it came out of the pod's side of the veth: no second
  * queue, no host stack. The MACs stay as they are: the packet was addressed to this node
  * (PACKET_HOST), which is all that the pod's stack asks; rewriting them costs 1 % of a round trip
  * and would serve tcpdump's eyes only.
  */
-static __always_inline enum verdict deliver(struct packet *packet, const struct location *location)
+static __always_inline enum verdict deliver(struct __sk_buff *skb, struct packet *packet,
+					    const struct location *location)
 {
 	if (location->queued)
-		return deliver_queued(packet, location);
+		return deliver_queued(skb, packet, location);
 	return bpf_redirect_peer(location->ifindex, 0);
 }
 
@@ -123,7 +138,7 @@ static __always_inline enum verdict tunnel(struct __sk_buff *skb, struct packet 
  * into `to`.
  */
 static __always_inline enum verdict route_out(struct __sk_buff *skb, struct packet *packet,
-					      struct found_end *to)
+					      const struct flow_match *match, struct found_end *to)
 {
 	const struct route *route = find_route(&packet->destination);
 	enum verdict verdict = VERDICT_NONE;
@@ -138,14 +153,14 @@ static __always_inline enum verdict route_out(struct __sk_buff *skb, struct pack
 		packet->reason = DROP_NO_ENDPOINT;
 		return VERDICT_NEXT;
 	}
-	/* 3. A flow that kernel NAT may own. */
-	if (packet->through_stack)
+	found_route(to, &packet->destination, route);
+	/* 3. A flow that kernel NAT owns. */
+	if (stays_on_stack(skb, packet, match))
 		return VERDICT_NEXT;
 	/* 4. Too long: the stack fragments, or answers with the ICMP error of path-MTU discovery. */
 	if (exceeds(skb, packet, route->mtu))
 		return VERDICT_NEXT;
 	/* 5. To the node that has it. */
-	found_route(to, &packet->destination, route);
 	if (route->kind == ROUTE_NATIVE)
 		return send_to_neighbour(route);
 	if (to->way == WAY_TUNNEL)

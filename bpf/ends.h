@@ -2,10 +2,12 @@
 /*
  * What a flow remembers of its two ends, so that only its first packets are looked up.
  *
- * It stands as long as the tables do: it carries their generation, which the agent counts up after
- * each change. Who looks something up reads the generation first, so that what an old table said
- * never gets the number of a new one. Nobody reads what is being written: the writer takes the
- * generation away for that time, and a reader looks at it before and after.
+ * It stands as long as the tables do, and no longer than a moment: it carries a stamp, the sum of
+ * the tables' generation, which the agent counts up after each change, and of the time in units of
+ * 2^stamp_shift ns. Neither of the two ever falls, so equal sums mean that both are equal. Who looks
+ * something up reads the generation first, so that what an old table said never gets the number of a
+ * new one. Nobody reads what is being written: the writer takes the stamp away for that time, and a
+ * reader looks at it before and after.
  */
 #pragma once
 

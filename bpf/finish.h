@@ -83,18 +83,22 @@ static __always_inline int finish(const struct packet *packet, enum verdict verd
 	struct flow_match match = {};
 
 	if (count(packet)) {
+		match.now = bpf_ktime_get_coarse_ns();
 		match_flow(packet, &match);
 		account_flow(packet, &match, NULL);
 	}
 	return verdict;
 }
 
-/* For a program that had to know the flow before it could decide: one lookup serves both. */
+/*
+ * For a program that had to know the flow before it could decide: one lookup serves both. The way of
+ * a fragment is not that of the flow.
+ */
 static __always_inline int finish_found(const struct packet *packet, const struct flow_match *match,
 					const struct found_ends *found, enum verdict verdict)
 {
 	if (count(packet))
-		account_flow(packet, match, found);
+		account_flow(packet, match, packet->is_piece ? NULL : found);
 	return verdict;
 }
 
@@ -108,6 +112,6 @@ static __always_inline int finish_known(const struct packet *packet, const struc
 	}
 	count_traffic(packet, packet->sender, EGRESS);
 	count_traffic(packet, packet->receiver, INGRESS);
-	continue_flow(packet, match, bpf_ktime_get_coarse_ns());
+	continue_flow(packet, match, match->now);
 	return verdict;
 }

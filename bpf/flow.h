@@ -20,37 +20,55 @@ struct flow_match {
 	struct flow_key key;
 	enum flow_direction sent;
 	struct flow *flow;
-	__u32 generation; /* of the tables, read before anything was looked up */
+	__u32 generation; /* the stamp of whatever is looked up for it (ends.h) */
+	__u64 now;
 };
 
-/* True if the packet's source is the low end: the smaller address, or, if equal, the smaller port. */
-static __always_inline bool source_is_low(const struct packet *packet)
+/* `generation`: of the tables, read before anything was looked up. */
+static __always_inline struct flow_match begin_match(__u32 generation)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+	struct flow_match match = {.generation = generation + (__u32)(now >> stamp_shift),
+				   .now = now};
+
+	return match;
+}
+
+/* True if it is the low one of the two ends: the smaller address, or, if equal, the smaller port. */
+static __always_inline bool is_low_end(const struct address *address, __be16 port,
+				       const struct address *other, __be16 other_port)
 {
 	for (int i = 0; i < 4; i++) {
-		__u32 source = bpf_ntohl(packet->source.word[i]);
-		__u32 destination = bpf_ntohl(packet->destination.word[i]);
+		__u32 own = bpf_ntohl(address->word[i]);
+		__u32 others = bpf_ntohl(other->word[i]);
 
-		if (source != destination)
-			return source < destination;
+		if (own != others)
+			return own < others;
 	}
-	return bpf_ntohs(packet->source_port) <= bpf_ntohs(packet->destination_port);
+	return bpf_ntohs(port) <= bpf_ntohs(other_port);
+}
+
+static __always_inline void set_ends(struct flow_key *key, const struct address *low,
+				     __be16 low_port, const struct address *high, __be16 high_port)
+{
+	key->low = *low;
+	key->high = *high;
+	key->low_port = low_port;
+	key->high_port = high_port;
 }
 
 static __always_inline enum flow_direction flow_key_of(const struct packet *packet,
 						       struct flow_key *key)
 {
 	*key = (struct flow_key){.protocol = packet->protocol};
-	if (source_is_low(packet)) {
-		key->low = packet->source;
-		key->high = packet->destination;
-		key->low_port = packet->source_port;
-		key->high_port = packet->destination_port;
+	if (is_low_end(&packet->source, packet->source_port, &packet->destination,
+		       packet->destination_port)) {
+		set_ends(key, &packet->source, packet->source_port, &packet->destination,
+			 packet->destination_port);
 		return FLOW_FROM_LOW;
 	}
-	key->low = packet->destination;
-	key->high = packet->source;
-	key->low_port = packet->destination_port;
-	key->high_port = packet->source_port;
+	set_ends(key, &packet->destination, packet->destination_port, &packet->source,
+		 packet->source_port);
 	return FLOW_FROM_HIGH;
 }
 
@@ -93,6 +111,15 @@ static __always_inline __u32 path_word(const struct packet *packet)
 	};
 
 	return first.word;
+}
+
+/* Kernel NAT owns it: no packet of it goes straight on any more. */
+static __always_inline void keep_on_stack(struct flow *flow)
+{
+	union flow_word stack = {.path = FLOW_THROUGH_STACK};
+
+	if (flow->path != FLOW_THROUGH_STACK)
+		__sync_fetch_and_or(word_of(flow), stack.word);
 }
 
 /* All but what is known of its ends. */
@@ -158,13 +185,15 @@ static __always_inline void update_flow(struct flow *flow, const struct packet *
 static __noinline void open_flow(const struct packet *packet, const struct flow_match *match,
 				 const struct found_ends *found, __u64 now)
 {
-	struct flow fresh = {.generation = match->generation};
+	struct flow fresh = {};
 	struct flow *other;
 
 	if (packet->tcp_flags & TCP_RST) /* 1 */
 		return;
-	if (found)
+	if (found) {
+		fresh.generation = match->generation;
 		begin_ends(&fresh, found, match->sent);
+	}
 	begin_flow(&fresh, packet, match->sent, now);
 	if (bpf_map_update_elem(&flows, &match->key, &fresh, BPF_NOEXIST) == 0) {
 		report_new_flow(packet, now);
@@ -204,13 +233,11 @@ static __always_inline void account_flow(const struct packet *packet,
 					 const struct flow_match *match,
 					 const struct found_ends *found)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
-
 	if (!match->flow) {
-		open_flow(packet, match, found, now);
+		open_flow(packet, match, found, match->now);
 		return;
 	}
-	continue_flow(packet, match, now);
+	continue_flow(packet, match, match->now);
 	if (found)
 		remember_ends(match->flow, found, match->sent, match->generation);
 }

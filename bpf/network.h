@@ -13,7 +13,9 @@
 
 enum {
 	IPV4_OFFSET_MASK = 0x1fff,
+	IPV4_PIECE_MASK = 0x3fff, /* the offset, and "more fragments" */
 	IPV6_OFFSET_MASK = 0xfff8,
+	IPV6_PIECE_MASK = 0xfff9,
 	MAX_OPTION_BYTES = 40,
 	OPTION_END = 0,
 	OPTION_NOTHING = 1,
@@ -73,12 +75,8 @@ static __noinline bool is_source_routed(struct __sk_buff *skb, const struct pack
 	return options.is_route;
 }
 
-static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, struct packet *packet)
+static __always_inline void set_ipv4_ends(struct packet *packet, const struct iphdr *ip)
 {
-	const struct iphdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
-
-	if (!ip || ip->version != 4 || ip->ihl < 5)
-		return DROP_MALFORMED;
 	packet->is_ipv4 = true;
 	packet->source.word[2] = bpf_htonl(0xffff);
 	packet->source.word[3] = ip->saddr;
@@ -86,6 +84,16 @@ static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, struct
 	packet->destination.word[3] = ip->daddr;
 	packet->protocol = ip->protocol;
 	packet->is_fragment = ip->frag_off & bpf_htons(IPV4_OFFSET_MASK);
+	packet->is_piece = ip->frag_off & bpf_htons(IPV4_PIECE_MASK);
+}
+
+static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct iphdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
+
+	if (!ip || ip->version != 4 || ip->ihl < 5)
+		return DROP_MALFORMED;
+	set_ipv4_ends(packet, ip);
 	packet->transport = ETH_HLEN + ip->ihl * 4;
 	if (!set_length(skb, packet, bpf_ntohs(ip->tot_len)))
 		return DROP_MALFORMED;
@@ -101,10 +109,14 @@ static __always_inline bool is_extension_header(__u8 protocol)
 	       protocol == IPPROTO_AH;
 }
 
-/* Moves packet->protocol and packet->transport past the extension headers (RFC 8200 4). */
-static __noinline enum drop_reason skip_extension_headers(struct __sk_buff *skb,
-							  struct packet *packet)
+/*
+ * Moves packet->protocol and packet->transport past the extension headers (RFC 8200 4). Not static,
+ * for the verifier's sake.
+ */
+__noinline int skip_extension_headers(struct __sk_buff *skb, struct packet *packet)
 {
+	if (!packet)
+		return DROP_MALFORMED;
 	for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
 		/* The first eight bytes: every extension header is at least that long. */
 		const __u8 *header = header_at(skb, packet->transport, 8);
@@ -120,6 +132,7 @@ static __noinline enum drop_reason skip_extension_headers(struct __sk_buff *skb,
 			break;
 		case IPPROTO_FRAGMENT:
 			packet->is_fragment = *(__be16 *)(header + 2) & bpf_htons(IPV6_OFFSET_MASK);
+			packet->is_piece = *(__be16 *)(header + 2) & bpf_htons(IPV6_PIECE_MASK);
 			length = 8;
 			break;
 		case IPPROTO_AH: /* RFC 4302 2.2: in words of four bytes, less two */
@@ -148,6 +161,13 @@ static __always_inline bool stands_for_ipv4(const struct address *address)
 	       (address->word[2] == 0 && bpf_ntohl(address->word[3]) > 1);
 }
 
+static __always_inline void set_ipv6_ends(struct packet *packet, const struct ipv6hdr *ip)
+{
+	__builtin_memcpy(&packet->source, &ip->saddr, sizeof(packet->source));
+	__builtin_memcpy(&packet->destination, &ip->daddr, sizeof(packet->destination));
+	packet->protocol = ip->nexthdr;
+}
+
 static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, struct packet *packet)
 {
 	const struct ipv6hdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
@@ -155,11 +175,9 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, struct
 
 	if (!ip || ip->version != 6)
 		return DROP_MALFORMED;
-	__builtin_memcpy(&packet->source, &ip->saddr, sizeof(packet->source));
-	__builtin_memcpy(&packet->destination, &ip->daddr, sizeof(packet->destination));
+	set_ipv6_ends(packet, ip);
 	if (stands_for_ipv4(&packet->source) || stands_for_ipv4(&packet->destination))
 		return DROP_MALFORMED;
-	packet->protocol = ip->nexthdr;
 	packet->transport = ETH_HLEN + sizeof(*ip);
 	payload = bpf_ntohs(ip->payload_len);
 	if (is_extension_header(packet->protocol)) {

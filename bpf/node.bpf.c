@@ -11,14 +11,14 @@
 #include "tunnel.h"
 
 /* The last steps of every way in: the packet is for the endpoint at `location`. */
-static __always_inline enum verdict enter_endpoint(struct packet *packet,
+static __always_inline enum verdict enter_endpoint(struct __sk_buff *skb, struct packet *packet,
 						   const struct location *location)
 {
 	packet->ifindex = location->ifindex;
 	packet->receiver = location->endpoint_id;
 	if (packet->reason)
 		return VERDICT_DROP;
-	return deliver(packet, location);
+	return deliver(skb, packet, location);
 }
 
 /* Does the entry remember that this end is a pod of a neighbouring node by that very interface? */
@@ -29,7 +29,7 @@ static __always_inline bool is_neighbours_pod(struct __sk_buff *skb, const struc
 	enum flow_direction sent = match->sent & 1;
 	enum flow_way back;
 
-	if (!flow || !is_of(flow, match->generation))
+	if (!flow || !packet->goes_by_entry || !is_of(flow, match->generation))
 		return false;
 	back = flow->way[sent];
 	return (back == WAY_NEIGHBOUR || back == WAY_NEIGHBOUR_IPV6) &&
@@ -57,29 +57,38 @@ static __always_inline bool is_spoofed_outside(struct __sk_buff *skb, const stru
 /*
  * What the world sends to a pod takes the stack even so, as the pod's answers do: conntrack must see
  * both directions, or it takes the answers for connections of the pod's own and masquerades them.
+ * What the stack gets is accounted where it has passed the stack, in to_pod.
  */
 static __noinline int enter_from_neighbour(struct __sk_buff *skb, struct packet *packet,
 					   const struct location *location, __u32 generation)
 {
-	struct flow_match match = {.generation = generation};
+	struct flow_match match = begin_match(generation);
 	struct found_ends found = {};
 	const struct route *back;
 
 	packet->reason = parse_transport(skb, packet);
 	if (!packet->reason && packet->has_flow)
 		match_flow(packet, &match);
-	if (is_neighbours_pod(skb, packet, &match))
-		return finish_known(packet, &match, enter_endpoint(packet, location));
+	if (is_neighbours_pod(skb, packet, &match)) {
+		if (match.flow->path == FLOW_THROUGH_STACK)
+			return VERDICT_NEXT;
+		return finish_known(packet, &match, enter_endpoint(skb, packet, location));
+	}
 	back = find_route(&packet->source);
 	if (is_spoofed_outside(skb, packet, back)) {
 		packet->reason = packet->reason ? packet->reason : DROP_SPOOFED_OUTSIDE;
-		return finish(packet, enter_endpoint(packet, location));
+		return finish(packet, enter_endpoint(skb, packet, location));
 	}
-	if (!back || back->kind != ROUTE_NATIVE)
+	if (!back || back->kind != ROUTE_NATIVE) {
+		if (packet->reason || !is_about_direct_flow(skb, packet, &match))
+			return VERDICT_NEXT;
+		return finish_found(packet, &match, &found, enter_endpoint(skb, packet, location));
+	}
+	if (!packet->reason && stays_on_stack(skb, packet, &match))
 		return VERDICT_NEXT;
 	found_route(&found.sender, &packet->source, back);
 	found_pod(&found.receiver, &packet->destination, location);
-	return finish_found(packet, &match, &found, enter_endpoint(packet, location));
+	return finish_found(packet, &match, &found, enter_endpoint(skb, packet, location));
 }
 
 /* An uplink carries everything the node does: what is not from a pod to a pod is left alone. */
@@ -109,6 +118,7 @@ static __always_inline enum verdict take_up(struct __sk_buff *skb)
 
 /* The tunnel ends here: an inner packet is for a pod of this node, for the node, or astray. */
 static __always_inline enum verdict enter_from_overlay(struct __sk_buff *skb, struct packet *packet,
+						       const struct flow_match *match,
 						       struct found_ends *found)
 {
 	const struct location *location = locate(&packet->destination);
@@ -117,8 +127,13 @@ static __always_inline enum verdict enter_from_overlay(struct __sk_buff *skb, st
 	/* 1. A pod here. Before Linux 6.15 a redirect keeps the packet type, so set it first. */
 	if (location && location->kind == LOCATION_ENDPOINT) {
 		take_up(skb);
+		/* Accounted in to_pod, when it has passed the stack. */
+		if (!packet->reason && stays_on_stack(skb, packet, match)) {
+			packet->has_flow = false;
+			return VERDICT_NEXT;
+		}
 		found_pod(&found->receiver, &packet->destination, location);
-		return enter_endpoint(packet, location);
+		return enter_endpoint(skb, packet, location);
 	}
 	/* Whose header is cut off is for the stack to say. */
 	packet->reason = DROP_NONE;
@@ -144,7 +159,7 @@ static __noinline int look_up_from_overlay(struct __sk_buff *skb, struct packet 
 	enum verdict verdict;
 
 	found_route(&found.sender, &packet->source, back);
-	verdict = enter_from_overlay(skb, packet, &found);
+	verdict = enter_from_overlay(skb, packet, match, &found);
 	return finish_found(packet, match, &found, verdict);
 }
 
@@ -160,7 +175,8 @@ static __always_inline __u32 known_receiver(struct packet *packet, const struct 
 	enum flow_direction received = !sent;
 	struct flow_end to;
 
-	if (!flow || !is_of(flow, match->generation) || flow->way[received] != WAY_POD)
+	if (!flow || !packet->goes_by_entry || flow->path == FLOW_THROUGH_STACK ||
+	    !is_of(flow, match->generation) || flow->way[received] != WAY_POD)
 		return 0;
 	if (!is_remembered(outer, packet, flow, sent) && !route_to_sender(outer, &packet->source))
 		return 0;
@@ -184,7 +200,7 @@ SEC("tc")
 int from_overlay(struct __sk_buff *skb)
 {
 	struct packet packet = {.direction = INGRESS};
-	struct flow_match match = {.generation = current_generation()};
+	struct flow_match match = begin_match(current_generation());
 	struct outer outer = {};
 	const struct route *back;
 	__u32 ifindex;

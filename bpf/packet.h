@@ -20,6 +20,15 @@ enum {
 	TCP_ACK = 0x10,
 };
 
+/* How the owner of a packet's connection is found out (owner.h). */
+enum owner {
+	OWNER_UNKNOWN = 0, /* connection tracking cannot be asked for it */
+	OWNER_ASKED, /* connection tracking can: TCP, UDP */
+	OWNER_OF_NEW_REQUEST, /* ICMP echo request */
+	OWNER_OF_REQUEST, /* ICMP echo reply: as its request went */
+	OWNER_OF_QUOTED, /* ICMP error: that of the packet it quotes */
+} __attribute__((packed));
+
 struct packet {
 	struct address source;
 	struct address destination;
@@ -38,6 +47,9 @@ struct packet {
 	__u8 tcp_flags;
 	bool is_ipv4;
 	bool is_fragment; /* not the first one: it has no transport header */
+	bool is_piece; /* any fragment, the first one too */
+	bool goes_by_entry; /* its flow's entry may say which way it takes */
+	enum owner owner;
 	bool through_stack; /* its flow's packets must pass the stack, both ways */
 	bool has_flow; /* a later fragment and an ICMP error have none */
 };

@@ -44,22 +44,23 @@ static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct pack
 	if (!endpoint->queue)
 		found_sender(&found->sender, packet, endpoint);
 
-	/* The answer to what kernel NAT sent here must not leave beside it, or nobody knows it. */
-	packet->through_stack = match->flow && match->flow->path == FLOW_THROUGH_STACK;
 	location = locate(&packet->destination);
 	/* 6. Not what would speak for others, or get where no pod has to be (refuse.h). */
 	packet->reason = refusal(skb, packet, location);
 	if (packet->reason)
 		return VERDICT_DROP;
 	if (!location)
-		return route_out(skb, packet, &found->receiver);
-	if (location->kind != LOCATION_ENDPOINT)
+		return route_out(skb, packet, match, &found->receiver);
+	if (location->kind != LOCATION_ENDPOINT) {
 		found_stack(&found->receiver, &packet->destination);
-	if (location->kind != LOCATION_ENDPOINT || packet->through_stack)
+		return VERDICT_NEXT;
+	}
+	found_pod(&found->receiver, &packet->destination, location);
+	/* The answer to what kernel NAT sent here must not leave beside it, or nobody knows it. */
+	if (stays_on_stack(skb, packet, match))
 		return VERDICT_NEXT;
 	packet->receiver = location->endpoint_id;
-	found_pod(&found->receiver, &packet->destination, location);
-	return deliver(packet, location);
+	return deliver(skb, packet, location);
 }
 
 static __noinline int look_up_from_pod(struct __sk_buff *skb, struct packet *packet,
@@ -84,7 +85,7 @@ static __always_inline enum flow_way known_way(struct __sk_buff *skb, struct pac
 	enum flow_direction sent = match->sent & 1;
 	enum flow_way way;
 
-	if (!flow || !is_of(flow, match->generation))
+	if (!flow || !packet->goes_by_entry || !is_of(flow, match->generation))
 		return WAY_UNKNOWN;
 	if (!is_sender(skb, packet, &flow->end[sent]))
 		return WAY_UNKNOWN;
@@ -101,7 +102,7 @@ SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
 	struct packet packet = {.ifindex = skb->ifindex, .direction = EGRESS};
-	struct flow_match match = {.generation = current_generation()};
+	struct flow_match match = begin_match(current_generation());
 	enum verdict verdict = VERDICT_NONE;
 	struct flow_end to;
 	enum flow_way way;
@@ -128,11 +129,12 @@ static __always_inline enum verdict enter_pod(struct __sk_buff *skb, struct pack
 	packet->ifindex = skb->ifindex;
 	packet->direction = INGRESS;
 	packet->receiver = endpoint ? endpoint->id : 0;
-	packet->through_stack = true;
 
 	reason = parse(skb, packet);
 	if (reason)
 		return drop(packet, reason);
+	/* Fragments take the stack whoever owns their flow, and what was queued did not take it. */
+	packet->through_stack = !was_queued(skb) && !packet->is_piece;
 	if (stays_on_link(packet))
 		return drop(packet, DROP_LINK_LOCAL);
 	if (!endpoint)

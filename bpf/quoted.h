@@ -13,19 +13,14 @@
 
 enum {
 	ICMP_HEADER_BYTES = 8,
-	ICMP_UNREACHABLE = 3,
-	ICMP_SOURCE_QUENCH = 4,
-	ICMP_REDIRECT = 5,
-	ICMP_TIME_EXCEEDED = 11,
-	ICMP_PARAMETER_PROBLEM = 12,
-	ICMPV6_FIRST_INFORMATION = 128, /* every type below is an error */
 };
 
 /* As the quote says; nothing of it is proven. */
 struct quoted {
 	struct address source;
 	struct address destination;
-	__be16 source_port; /* 0: the quote ends before the ports, or the protocol has none */
+	/* 0: the quote ends before the ports, or the protocol has none. An echo's identifier twice. */
+	__be16 source_port;
 	__be16 destination_port;
 	__u8 protocol; /* IPv6: of the first header after the IP header */
 	bool is_fragment; /* not the first one: it has no ports */
@@ -42,26 +37,21 @@ static __always_inline const struct icmp_header *icmp_of(struct __sk_buff *skb,
 	return header_at(skb, packet->transport, sizeof(struct icmp_header));
 }
 
-static __always_inline bool is_error_type(__u8 type, bool is_ipv4)
-{
-	if (!is_ipv4)
-		return type < ICMPV6_FIRST_INFORMATION;
-	return type == ICMP_UNREACHABLE || type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT ||
-	       type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER_PROBLEM;
-}
-
-/* Has the packet, whose transport header parse() has checked, an ICMP header of an error? */
-static __noinline bool is_icmp_error(struct __sk_buff *skb, const struct packet *packet)
-{
-	const struct icmp_header *icmp = icmp_of(skb, packet);
-
-	return icmp && is_error_type(icmp->type, packet->is_ipv4);
-}
-
 static __always_inline bool has_quoted_ports(__u8 protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
 	       protocol == IPPROTO_SCTP;
+}
+
+static __always_inline void read_quoted_echo(struct __sk_buff *skb, __u32 offset,
+					     struct quoted *quoted)
+{
+	const struct icmp_header *icmp = header_at(skb, offset, sizeof(*icmp));
+
+	if (!icmp || !is_echo_type(icmp->type, quoted->protocol == IPPROTO_ICMPV6))
+		return;
+	quoted->source_port = icmp->echo_id;
+	quoted->destination_port = icmp->echo_id;
 }
 
 static __always_inline void read_quoted_ports(struct __sk_buff *skb, __u32 offset,
@@ -69,7 +59,11 @@ static __always_inline void read_quoted_ports(struct __sk_buff *skb, __u32 offse
 {
 	const __be16 *ports;
 
-	if (quoted->is_fragment || !has_quoted_ports(quoted->protocol))
+	if (quoted->is_fragment)
+		return;
+	if (quoted->protocol == IPPROTO_ICMP || quoted->protocol == IPPROTO_ICMPV6)
+		read_quoted_echo(skb, offset, quoted);
+	if (!has_quoted_ports(quoted->protocol))
 		return;
 	ports = header_at(skb, offset, 2 * sizeof(*ports));
 	if (!ports)
@@ -113,13 +107,16 @@ static __always_inline bool read_quoted_ipv6(struct __sk_buff *skb, __u32 offset
 /*
  * False: the error does not quote as much as an IP header of its own family. `quoted` is zero
  * before. Bytes behind the end of the IP packet are not looked for: what they say is refused by the
- * receiver, too.
+ * receiver, too. Not static, so that the verifier reads it once and not for each of its callers.
  */
-static __noinline bool read_quoted(struct __sk_buff *skb, const struct packet *packet,
-				   struct quoted *quoted)
+__noinline int read_quoted(struct __sk_buff *skb, const struct packet *packet,
+			   struct quoted *quoted)
 {
-	__u32 offset = packet->transport + ICMP_HEADER_BYTES;
+	__u32 offset;
 
+	if (!packet || !quoted)
+		return false;
+	offset = packet->transport + ICMP_HEADER_BYTES;
 	return packet->is_ipv4 ? read_quoted_ipv4(skb, offset, quoted)
 			       : read_quoted_ipv6(skb, offset, quoted);
 }

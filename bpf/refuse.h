@@ -91,7 +91,7 @@ static __noinline bool is_forged_error(struct __sk_buff *skb, const struct packe
 {
 	struct quoted quoted = {};
 
-	if (!is_icmp_error(skb, packet))
+	if (packet->owner != OWNER_OF_QUOTED)
 		return false;
 	return !read_quoted(skb, packet, &quoted) ||
 	       !same_address(&quoted.destination, &packet->source) ||

@@ -12,7 +12,12 @@
 
 enum {
 	ICMP_ECHO_REPLY = 0,
+	ICMP_UNREACHABLE = 3,
+	ICMP_SOURCE_QUENCH = 4,
+	ICMP_REDIRECT = 5,
 	ICMP_ECHO_REQUEST = 8,
+	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETER_PROBLEM = 12,
 	ICMPV6_ECHO_REQUEST = 128,
 	ICMPV6_ECHO_REPLY = 129,
 	SCTP_HEADER_BYTES = 12,
@@ -46,6 +51,9 @@ static __always_inline bool parse_tcp(struct __sk_buff *skb, struct packet *pack
 	packet->destination_port = tcp->dest;
 	packet->tcp_flags = ((const __u8 *)tcp)[13];
 	packet->header_bytes += tcp->doff * 4;
+	packet->owner = OWNER_ASKED;
+	/* The first two packets of a connection: their entry may be of an earlier one. */
+	packet->goes_by_entry = !(packet->tcp_flags & TCP_SYN);
 	return packet->header_bytes <= packet->bytes;
 }
 
@@ -59,7 +67,39 @@ static __always_inline bool parse_ports(struct __sk_buff *skb, struct packet *pa
 	packet->source_port = ports[0];
 	packet->destination_port = ports[1];
 	packet->header_bytes += size;
+	if (packet->protocol == IPPROTO_UDP) {
+		packet->owner = OWNER_ASKED;
+		packet->goes_by_entry = true;
+	}
 	return true;
+}
+
+static __always_inline bool is_echo_type(__u8 type, bool is_v6)
+{
+	__u8 request = is_v6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO_REQUEST;
+	__u8 reply = is_v6 ? ICMPV6_ECHO_REPLY : ICMP_ECHO_REPLY;
+
+	return type == request || type == reply;
+}
+
+/* RFC 4443 2.1: types below 128. RFC 1122 3.2.2: those that quote a packet, redirects among them. */
+static __always_inline bool is_error_type(__u8 type, bool is_v6)
+{
+	if (is_v6)
+		return type < ICMPV6_ECHO_REQUEST;
+	return type == ICMP_UNREACHABLE || type == ICMP_SOURCE_QUENCH || type == ICMP_REDIRECT ||
+	       type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER_PROBLEM;
+}
+
+static __always_inline enum owner owner_of_icmp(__u8 type, bool is_v6)
+{
+	if (is_error_type(type, is_v6))
+		return OWNER_OF_QUOTED;
+	if (!is_echo_type(type, is_v6))
+		return OWNER_UNKNOWN;
+	if (type == (is_v6 ? ICMPV6_ECHO_REPLY : ICMP_ECHO_REPLY))
+		return OWNER_OF_REQUEST;
+	return OWNER_OF_NEW_REQUEST;
 }
 
 /*
@@ -69,12 +109,15 @@ static __always_inline bool parse_ports(struct __sk_buff *skb, struct packet *pa
 static __always_inline bool parse_icmp(struct __sk_buff *skb, struct packet *packet, bool is_v6)
 {
 	const struct icmp_header *icmp = transport_at(skb, packet, sizeof(*icmp));
-	__u8 request = is_v6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO_REQUEST;
-	__u8 reply = is_v6 ? ICMPV6_ECHO_REPLY : ICMP_ECHO_REPLY;
 
 	if (!icmp)
 		return false;
-	packet->has_flow = icmp->type == request || icmp->type == reply;
+	packet->has_flow = is_echo_type(icmp->type, is_v6);
+	/* The other family's number is a protocol like any other. */
+	if (is_v6 != packet->is_ipv4) {
+		packet->owner = owner_of_icmp(icmp->type, is_v6);
+		packet->goes_by_entry = packet->has_flow;
+	}
 	if (packet->has_flow) {
 		packet->source_port = icmp->echo_id;
 		packet->destination_port = icmp->echo_id;
@@ -83,20 +126,26 @@ static __always_inline bool parse_icmp(struct __sk_buff *skb, struct packet *pac
 	return true;
 }
 
-/* A GSO packet stands for many: count them, and their headers, as they would be on a wire. */
-static __always_inline void count_segments(struct __sk_buff *skb, struct packet *packet)
+/*
+ * A GSO packet stands for many: count them, and their headers, as they would be on a wire. Not static:
+ * the verifier forgets here what it knows of the packet by the way it came, and walks the rest of the
+ * program once instead of once for each kind of packet.
+ */
+__noinline int count_segments(struct __sk_buff *skb, struct packet *packet)
 {
 	__u32 size = skb->gso_size;
-	__u32 payload = packet->bytes - packet->header_bytes;
+	__u32 payload;
 
-	if (size == 0)
-		return;
+	if (size == 0 || !packet)
+		return 0;
+	payload = packet->bytes - packet->header_bytes;
 	/* Tap devices and packet sockets leave the number to the kernel. */
 	packet->segments = skb->gso_segs;
 	if (packet->segments == 0)
 		packet->segments = (payload + size - 1) / size;
 	if (packet->segments > 1)
 		packet->bytes += (packet->segments - 1) * packet->header_bytes;
+	return 0;
 }
 
 static __always_inline enum drop_reason parse_transport(struct __sk_buff *skb,
@@ -127,6 +176,8 @@ static __always_inline enum drop_reason parse_transport(struct __sk_buff *skb,
 	}
 	if (!complete)
 		return DROP_MALFORMED;
+	if (packet->is_piece)
+		packet->goes_by_entry = false;
 	count_segments(skb, packet);
 	return DROP_NONE;
 }

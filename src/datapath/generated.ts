@@ -683,5 +683,6 @@ export type ProgramName = (typeof programNames)[number];
 /** The `const volatile` settings of the object, set before it is loaded. */
 export const constants = [
   'events_per_second_per_cpu',
+  'stamp_shift',
 ] as const;
 export type ConstantName = (typeof constants)[number];

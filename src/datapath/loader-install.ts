@@ -12,6 +12,8 @@ import { join } from 'node:path';
 import { UndoStack } from '../base/undo.ts';
 import { bpfChecked, descriptorCalls } from '../kernel/bpf.ts';
 import { Btf } from '../kernel/btf.ts';
+import { loadConntrack } from '../kernel/conntrack.ts';
+import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { BpfObject, type ObjectMap } from '../kernel/object.ts';
 import { type ConstantName, programNames } from './generated.ts';
 import { carryEntries } from './loader-entries.ts';
@@ -19,7 +21,8 @@ import { type PinnedMap, pinnedMaps } from './loader-pinned.ts';
 import { type MapSizes, maxEntries } from './map-set.ts';
 import { type PinPaths, pinNames, unpin, unpinFolder } from './pins.ts';
 
-export type Constants = Readonly<Record<ConstantName, number>>;
+/** What is left out stays as the object has it. */
+export type Constants = Readonly<Partial<Record<ConstantName, number>>>;
 
 export interface InstallOptions {
   /** The compiled data path. */
@@ -48,10 +51,17 @@ export function installObject(options: InstallOptions, paths: PinPaths): Install
   const adopted = misfits.length === 0 && programNames.every((name) => present.has(name));
   if (adopted) return { objectHash, adopted, replaced: [] };
   for (const map of pinned) if (!misfits.includes(map)) object.reuseMap(map.name, map.fd);
+  haveConntrackLoaded();
   object.load();
   const replaced = pinMaps({ object, wanted, pinned, misfits, paths });
   pinPrograms(object, paths.programs(objectHash));
   return { objectHash, adopted, replaced };
+}
+
+/** The programs ask it; a module that is not there yet would be missing from the kernel's types. */
+function haveConntrackLoaded(): void {
+  using socket = NetlinkSocket.open({ family: 'netfilter' });
+  loadConntrack(socket);
 }
 
 interface MapPlan {

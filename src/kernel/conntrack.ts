@@ -40,7 +40,25 @@ export interface TupleFilter {
 }
 
 const subsystem = 1 << 8;
-const messages = { get: subsystem | 1, delete: subsystem | 2 } as const;
+const messages = {
+  get: subsystem | 1,
+  delete: subsystem | 2,
+  statisticsOfCpus: subsystem | 4,
+} as const;
+
+/**
+ * Has the kernel load connection tracking where it is a module: a BPF object that asks it can only be loaded afterwards.
+ * Equivalent to: `conntrack -S`. Throws KernelError on a kernel without it.
+ */
+export function loadConntrack(socket: NetlinkSocket): void {
+  const query: Query = {
+    call: 'conntrack statistics',
+    subject: 'all processors',
+    type: messages.statisticsOfCpus,
+    write: (message) => writeConntrackHeader(message, undefined),
+  };
+  socket.dump(query, () => undefined);
+}
 
 /**
  * Equivalent to: `conntrack -L [-f F] [-p P] [--orig-src A] [--mark V/M] ...`. The kernel filters by family, mark and the

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { deleteConntrack, listConntrack } from '../../src/kernel/conntrack.ts';
+import { deleteConntrack, listConntrack, loadConntrack } from '../../src/kernel/conntrack.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { writeSysctl } from '../../src/kernel/sysctl.ts';
@@ -170,4 +170,11 @@ rootTest('two thousand connections are listed and deleted', (context) => {
   assert.equal(new Set(ports).size, 2000);
   assert.equal(deleteConntrack(socket, { address: client }), 2000);
   assert.deepEqual(listConntrack(socket), []);
+});
+
+rootTest('connection tracking is there once it has been asked for its statistics', (context) => {
+  const namespace = testNamespace(context);
+  using socket = NetlinkSocket.open({ family: 'netfilter', namespace });
+  loadConntrack(socket);
+  assert.ok(fs.existsSync('/proc/sys/net/netfilter/nf_conntrack_max'));
 });

@@ -25,6 +25,7 @@ rootTest(`random packets of seed ${seed} end as the oracle says`, (context) => {
     const ifIndex = random.pick(ifIndexes);
     const packet = damaged(random, randomPacket(random, program, ifIndex));
     const expected = judge(program, packet, ifIndex);
+    if (expected.byFlow) forgetFlows(datapath);
     const { verdict, packet: sent } = datapath.run(program, packet, { ifIndex });
     const found = { verdict: verdictName(verdict), reason: lastReason(datapath) };
     const told = isNoise(expected.reason) ? dropReason.none : expected.reason;
@@ -41,9 +42,7 @@ rootTest(`random packets of seed ${seed} end as the oracle says`, (context) => {
     );
     judgements.push(expected);
     // A flow that came through the stack stays there: the oracle judges each packet by itself.
-    if (program === 'to_pod') {
-      datapath.flows.deleteBatch([...datapath.flows.entries()].map(([key]) => key));
-    }
+    if (program === 'to_pod' || expected.byFlow) forgetFlows(datapath);
   }
   assertCounted(datapath, judgements);
 });
@@ -53,6 +52,10 @@ function isNoise(reason: number): boolean {
 }
 
 type Datapath = ReturnType<typeof testDatapath>;
+
+function forgetFlows({ flows }: Datapath): void {
+  flows.deleteBatch([...flows.entries()].map(([key]) => key));
+}
 
 function lastReason(datapath: Datapath): string | undefined {
   const reasons = datapath.events.drain().map(({ reason }) => reason);

@@ -183,10 +183,11 @@ const tunnelPorts: readonly Case[] = (
     return [
       { what, ...sent, body: datagram(toTunnel), fate: expected },
       { what: `${what}, another port`, ...sent, body: datagram(), fate: honest },
-      { what: `${what}, UDP-Lite`, ...sent, body: lite, fate: honest },
+      // The stack has what cannot be asked for, fragments among it (docs/datapath.md, "Who owns a flow").
+      { what: `${what}, UDP-Lite`, ...sent, body: lite, fate: 'pass' },
       ...fragmentsOf(family).map(([which, fragmented, isFirst]) => ({
         ...{ what: `${what}, ${which}`, ...sent, ...fragmented },
-        fate: isFirst ? expected : honest,
+        fate: isFirst && (which === 'only fragment' || expected === forTunnel) ? expected : 'pass',
       })),
     ];
   }),
@@ -485,15 +486,15 @@ rootTest('each packet without a flow shows who it is, too', (context) => {
   const datapath = testDatapath(context);
   for (const family of [4, 6] as const) {
     const sent = { program: 'from_overlay', source: places.tunnelled[family] } as const;
-    const shapes: readonly Pick<Sent, 'body' | 'header'>[] = [
-      laterFragment(family),
-      { body: [47, new Uint8Array(24)] },
-      { body: error(family, 3, { from: db[family], to: places.tunnelled[family] }) },
+    const shapes: readonly (readonly [string, Pick<Sent, 'body' | 'header'>])[] = [
+      ['next', laterFragment(family)],
+      ['next', { body: [47, new Uint8Array(24)] }],
+      ['redirect', { body: error(family, 3, { from: db[family], to: places.tunnelled[family] }) }],
     ];
-    for (const shape of shapes) {
+    for (const [toPod, shape] of shapes) {
       for (const destination of [db[family], places.node[family]]) {
         const honest = fate(datapath, { ...sent, ...shape, destination });
-        assert.equal(honest, destination === db[family] ? 'redirect' : 'next');
+        assert.equal(honest, destination === db[family] ? toPod : 'next');
         const outer = { ...usualOuter, source: stranger };
         assert.equal(fate(datapath, { ...sent, ...shape, destination, outer }), notTheNode);
       }

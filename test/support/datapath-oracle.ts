@@ -30,6 +30,7 @@ import {
   tunnelPort,
   web,
 } from './datapath-network.ts';
+import { readOwner } from './owner-oracle.ts';
 import { etherTypes, nextHeaders } from './packets.ts';
 
 export interface Judgement {
@@ -38,6 +39,8 @@ export interface Judgement {
   /** Endpoints whose traffic counters it raises. */
   readonly sender?: Pod;
   readonly receiver?: Pod;
+  /** Whether it goes straight on depends on what was sent before; this is what happens to the first of a flow. */
+  readonly byFlow?: boolean;
   /** It goes to the tunnel's IPv4 end, encapsulated by from_pod itself where the uplink allows (giveExit). */
   readonly tunnelled?: boolean;
 }
@@ -47,6 +50,11 @@ const pods = [web, db];
 /** For from_pod, to_pod, from_network and from_overlay; packets without segments. */
 export function judge(program: ProgramName, packet: Uint8Array, ifIndex: IfIndex): Judgement {
   const own = pods.find((pod) => pod.ifIndex === ifIndex);
+  const { byFlow } = read(packet);
+  return { ...judgeAlone(program, packet, own), ...(byFlow ? { byFlow } : {}) };
+}
+
+function judgeAlone(program: ProgramName, packet: Uint8Array, own: Pod | undefined): Judgement {
   if (program === 'from_pod') return judgeFromPod(packet, own);
   if (program === 'to_pod') {
     const reason = reasonAtPod(read(packet), own);
@@ -77,14 +85,18 @@ function judgeFromPod(packet: Uint8Array, own: Pod | undefined): Judgement {
   if (refused !== undefined) return { verdict: 'drop', reason: refused };
   const none = dropReason.none;
   const receiver = podAt(headers.destination);
-  if (receiver !== undefined) return { verdict: 'redirect', reason: none, sender: own, receiver };
-  if (isNode(headers.destination)) return { verdict: 'pass', reason: none, sender: own };
+  const upTheStack: Judgement = { verdict: 'pass', reason: none, sender: own };
+  if (receiver !== undefined) {
+    if (!headers.direct) return upTheStack;
+    return { verdict: 'redirect', reason: none, sender: own, receiver };
+  }
+  if (isNode(headers.destination)) return upTheStack;
   const { kind, nextHop } = foundRoute(headers.destination, headers.family) ?? {};
   if (kind === routeKind.node) return { verdict: 'pass', reason: none, sender: own };
   if (kind === routeKind.local) return { verdict: 'pass', reason: dropReason.noEndpoint };
   const limit = kind === routeKind.overlay ? tunnelMtuBytes : nativeMtuBytes;
-  const onward = kind !== undefined && headers.length <= limit;
-  if (!onward) return { verdict: 'pass', reason: none, sender: own };
+  const onward = kind !== undefined && headers.length <= limit && headers.direct;
+  if (!onward) return upTheStack;
   const overIpv4 =
     kind === routeKind.overlay && nextHop !== undefined && addressFamily(nextHop) === 4;
   // The frame goes as a whole, with whatever stands behind its IP packet.
@@ -142,6 +154,7 @@ function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
   if (isUplink && !fromRemotePod) return { verdict: 'next', reason: none };
   if (receiver !== undefined) {
     if (transport !== undefined) return { verdict: 'drop', reason: transport };
+    if (!headers.direct) return { verdict: 'next', reason: none };
     return { verdict: 'redirect', reason: none, receiver };
   }
   if (isUplink || isNode(headers.destination)) return { verdict: 'next', reason: none };
@@ -168,6 +181,9 @@ interface Headers {
   /** Of the packet's own family. */
   readonly icmpType?: number;
   readonly quoted?: Quoted;
+  /** Nothing but the stack's connection tracking could say otherwise, and it is asked in vain. */
+  readonly direct: boolean;
+  readonly byFlow?: boolean;
 }
 
 /** What an ICMP error is about. */
@@ -185,7 +201,8 @@ function read(packet: Uint8Array): Headers {
 }
 
 function unreadable(network: DropReason): Headers {
-  return { network, family: 4, source: places.world[4], destination: places.world[4], length: 0 };
+  const { world } = places;
+  return { network, family: 4, source: world[4], destination: world[4], length: 0, direct: true };
 }
 
 function readIpv4(view: DataView): Headers {
@@ -201,12 +218,14 @@ function readIpv4(view: DataView): Headers {
   if (wrong) return unreadable(dropReason.malformed);
   if (isSourceRouted(view, ip + headerLength)) return unreadable(dropReason.sourceRoute);
   const isLater = (view.getUint16(ip + 6) & 0x1fff) !== 0;
+  const isPiece = (view.getUint16(ip + 6) & 0x3fff) !== 0;
   const protocol = isLater ? undefined : view.getUint8(ip + 9);
   return {
     family: 4,
     source: addressAtOffset(view, ip + 12, 4),
     destination: addressAtOffset(view, ip + 16, 4),
     length,
+    ...readOwner(view, { family: 4, protocol, start: ip + headerLength, isPiece }),
     ...readTransport(view, { protocol, start: ip + headerLength, end: ip + length }),
     ...readIcmp(view, { family: 4, protocol, start: ip + headerLength }),
   };
@@ -239,6 +258,7 @@ function readIpv6(view: DataView): Headers {
   const end = ip + 40 + view.getUint16(ip + 4);
   let protocol: number | undefined = view.getUint8(ip + 6);
   let start = ip + 40;
+  let isPiece = false;
   for (let walked = 0; protocol !== undefined && extensions.includes(protocol); walked++) {
     if (walked === 6) return unreadable(dropReason.extensionHeaders);
     if (start + 8 > view.byteLength) return malformed;
@@ -247,6 +267,7 @@ function readIpv6(view: DataView): Headers {
     }
     const isFragment: boolean = protocol === nextHeaders.fragment;
     const isLater: boolean = isFragment && (view.getUint16(start + 2) & 0xfff8) !== 0;
+    if (isFragment) isPiece = (view.getUint16(start + 2) & 0xfff9) !== 0;
     const next = view.getUint8(start);
     const units = view.getUint8(start + 1);
     if (isFragment) start += 8;
@@ -259,6 +280,7 @@ function readIpv6(view: DataView): Headers {
     source: addressAtOffset(view, ip + 8, 16),
     destination: addressAtOffset(view, ip + 24, 16),
     length: end - ip,
+    ...readOwner(view, { family: 6, protocol, start, isPiece }),
     ...readTransport(view, { protocol, start, end }),
     ...readIcmp(view, { family: 6, protocol, start }),
   };

@@ -93,7 +93,12 @@ export interface TestDatapath {
 
 export interface TestDatapathOptions {
   readonly eventsPerSecond?: number;
+  /** How long flow entries count: 2 to the power of it, in ns (default: as long as the test runs). */
+  readonly stampShift?: number;
 }
+
+/** Nothing has run for so long. */
+const longestStampShift = 63;
 
 export function testDatapath(
   context: Pick<TestContext, 'after'>,
@@ -106,8 +111,12 @@ export function testDatapath(
   const object = opened.use(BpfObject.open(readDatapathObject(), { name: 'test' }));
   object.setMaxEntries('flows', 4096);
   object.setConstant('events_per_second_per_cpu', options.eventsPerSecond ?? 1_000_000);
+  object.setConstant('stamp_shift', options.stampShift ?? longestStampShift);
   object.load();
   fillMaps(object);
+  const generations = opened.use(object.map(maps.tableGeneration));
+  // As the agent does when it starts: no flow is of generation 0.
+  generations.set(0, 1);
   const programs = new Map<ProgramName, BpfProgram>(
     programNames.map((name) => [name, opened.use(object.program(name))]),
   );
@@ -131,7 +140,7 @@ export function testDatapath(
     endpoints: opened.use(object.map(maps.endpoints)),
     addresses: opened.use(object.map(maps.addresses)),
     routes: opened.use(object.map(maps.routes)),
-    tableGeneration: opened.use(object.map(maps.tableGeneration)),
+    tableGeneration: generations,
     underlay: opened.use(object.map(maps.underlay)),
     run: testRun,
     time: (name, packet, options) => testRun(name, packet, options).durationNs,

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel's connection tracking, asked from a program. The kernel answers for TCP and UDP only
+ * (net/netfilter/nf_conntrack_bpf.c).
+ *
+ * The declarations are the part of the kernel's own that is read here; the loader finds out where the
+ * running kernel has it (CO-RE).
+ */
+#pragma once
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "addresses.h"
+#include "shared.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+union nf_inet_addr {
+	__u32 all[4];
+};
+
+union nf_conntrack_man_proto {
+	__be16 all;
+};
+
+struct nf_conntrack_man {
+	union nf_inet_addr u3;
+	union nf_conntrack_man_proto u;
+};
+
+struct nf_conntrack_tuple {
+	struct nf_conntrack_man src;
+	struct {
+		union nf_inet_addr u3;
+		union {
+			__be16 all;
+		} u;
+	} dst;
+};
+
+struct nf_conntrack_tuple_hash {
+	struct nf_conntrack_tuple tuple;
+};
+
+struct nf_conn {
+	struct nf_conntrack_tuple_hash
+		tuplehash[2]; /* as the first packet came, as the answer comes */
+};
+
+#pragma clang attribute pop
+
+/* As Linux 5.18 has it; later ones know more, and take this. */
+struct bpf_ct_opts___short {
+	__s32 netns_id;
+	__s32 error;
+	__u8 l4proto;
+	__u8 dir;
+	__u8 reserved[2];
+};
+
+extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_tuple *tuple,
+					 __u32 tuple__sz, struct bpf_ct_opts___short *opts,
+					 __u32 opts__sz) __ksym;
+extern void bpf_ct_release(struct nf_conn *ct) __ksym;
+
+/*
+ * Would the answer not just be the first packet turned around? The NAT bits of the status do not
+ * tell: IPVS translates without them.
+ */
+static __always_inline bool is_rewritten(const struct nf_conn *ct)
+{
+	const struct nf_conntrack_tuple *sent = &ct->tuplehash[0].tuple;
+	const struct nf_conntrack_tuple *answered = &ct->tuplehash[1].tuple;
+
+	if (sent->src.u.all != answered->dst.u.all || sent->dst.u.all != answered->src.u.all)
+		return true;
+	for (int i = 0; i < 4; i++) {
+		if (sent->src.u3.all[i] != answered->dst.u3.all[i] ||
+		    sent->dst.u3.all[i] != answered->src.u3.all[i])
+			return true;
+	}
+	return false;
+}
+
+/* In the namespace of the interface that the packet came by: the node's. `size` tells the family. */
+static __noinline bool is_tracked_rewritten(struct __sk_buff *skb, __u8 protocol,
+					    struct bpf_sock_tuple *tuple, __u32 size)
+{
+	struct bpf_ct_opts___short opts = {.netns_id = -1, .l4proto = protocol};
+	struct nf_conn *ct = bpf_skb_ct_lookup(skb, tuple, size, &opts, sizeof(opts));
+	bool rewritten;
+
+	if (!ct)
+		return false;
+	rewritten = is_rewritten(ct);
+	bpf_ct_release(ct);
+	return rewritten;
+}
+
+static __always_inline void set_ipv4_tuple(struct bpf_sock_tuple *tuple, const struct flow_key *key,
+					   bool turned)
+{
+	tuple->ipv4.saddr = turned ? key->high.word[3] : key->low.word[3];
+	tuple->ipv4.daddr = turned ? key->low.word[3] : key->high.word[3];
+	tuple->ipv4.sport = turned ? key->high_port : key->low_port;
+	tuple->ipv4.dport = turned ? key->low_port : key->high_port;
+}
+
+static __always_inline void set_ipv6_tuple(struct bpf_sock_tuple *tuple, const struct flow_key *key,
+					   bool turned)
+{
+	const struct address *from = turned ? &key->high : &key->low;
+	const struct address *to = turned ? &key->low : &key->high;
+
+	__builtin_memcpy(tuple->ipv6.saddr, from, sizeof(*from));
+	__builtin_memcpy(tuple->ipv6.daddr, to, sizeof(*to));
+	tuple->ipv6.sport = turned ? key->high_port : key->low_port;
+	tuple->ipv6.dport = turned ? key->low_port : key->high_port;
+}
+
+/*
+ * Is there a translated connection with these ends, one way or the other? What belongs to it is as
+ * the key has it; turned around is what a pod sends straight to the very server that a Service's
+ * connection of the same port has, whose answers would look alike.
+ *
+ * Not static, so that the verifier reads it once and not for each of its callers.
+ */
+__noinline int is_translated(struct __sk_buff *skb, const struct flow_key *key)
+{
+	struct bpf_sock_tuple tuple = {};
+
+	if (!key)
+		return false;
+	if (is_mapped_ipv4(&key->low)) {
+		set_ipv4_tuple(&tuple, key, false);
+		if (is_tracked_rewritten(skb, key->protocol, &tuple, sizeof(tuple.ipv4)))
+			return true;
+		set_ipv4_tuple(&tuple, key, true);
+		return is_tracked_rewritten(skb, key->protocol, &tuple, sizeof(tuple.ipv4));
+	}
+	set_ipv6_tuple(&tuple, key, false);
+	if (is_tracked_rewritten(skb, key->protocol, &tuple, sizeof(tuple.ipv6)))
+		return true;
+	set_ipv6_tuple(&tuple, key, true);
+	return is_tracked_rewritten(skb, key->protocol, &tuple, sizeof(tuple.ipv6));
+}

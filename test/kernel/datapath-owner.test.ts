@@ -1,0 +1,318 @@
+// Who owns a flow: what connection tracking has as translated passes the stack, in every program, both families, whatever
+// the flow's entry says or whether there is one; everything else goes straight on.
+
+import assert from 'node:assert/strict';
+import { flowPath } from '../../src/datapath/generated.ts';
+import { beginGeneration } from '../../src/datapath/tables/generation.ts';
+import { type TestDatapath, testDatapath } from '../support/datapath.ts';
+import { db, type Place, places, web } from '../support/datapath-network.ts';
+import { families, onlyFlow } from '../support/flow-packets.ts';
+import {
+  forgetFlows,
+  type Hop,
+  hops,
+  sentByDb,
+  track,
+  verdictOf,
+} from '../support/owner-packets.ts';
+import { tcpFlags } from '../support/packets.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const { syn, ack, fin, rst } = tcpFlags;
+const bodies = ['tcp', 'udp'] as const;
+const up = { from_pod: 'pass', from_network: 'next', from_overlay: 'next' } as const;
+
+/** Each way on which an answer may come that the node's NAT has to see. */
+const answers = Object.values(hops);
+
+function eachAnswer(
+  context: Parameters<typeof testDatapath>[0],
+  judge: (given: {
+    readonly datapath: TestDatapath;
+    readonly hop: Hop;
+    readonly family: 4 | 6;
+    readonly protocol: 'tcp' | 'udp';
+  }) => void,
+  stampShift?: number,
+): void {
+  const datapath = testDatapath(context, stampShift === undefined ? {} : { stampShift });
+  for (const hop of answers) {
+    for (const family of families) {
+      for (const protocol of bodies) {
+        judge({ datapath, hop, family, protocol });
+        forgetFlows(datapath);
+        track(datapath, 'flush');
+      }
+    }
+  }
+}
+
+/** A connection of the answer's receiver to a Service's address, translated to the answer's sender. */
+function service(family: 4 | 6, hop: Hop) {
+  return {
+    original: [hop.to[family], places.world[family]],
+    reply: [hop.from[family], hop.to[family]],
+  } as const;
+}
+
+rootTest(
+  'an answer that no entry knows passes the stack, if it is of a translated connection',
+  (context) => {
+    eachAnswer(context, ({ datapath, hop, family, protocol }) => {
+      const answer = { hop, family, protocol, back: true } as const;
+      assert.equal(verdictOf(datapath, answer), 'redirect', 'nothing translates it');
+      forgetFlows(datapath);
+      track(datapath, { protocol, ...service(family, hop) });
+      assert.equal(
+        verdictOf(datapath, answer),
+        up[hop.program],
+        `${hop.program} ${family} ${protocol}`,
+      );
+      assert.equal(verdictOf(datapath, answer), up[hop.program], 'and the next one');
+      for (const [, flow] of datapath.flows.entries())
+        assert.equal(flow.path, flowPath.throughStack);
+    });
+  },
+);
+
+rootTest('what is tracked as it came goes straight on', (context) => {
+  eachAnswer(context, ({ datapath, hop, family, protocol }) => {
+    const ends = [hop.to[family], hop.from[family]] as const;
+    track(datapath, { protocol, original: ends, reply: [ends[1], ends[0]] });
+    assert.equal(verdictOf(datapath, { hop, family, protocol, back: true }), 'redirect');
+  });
+});
+
+rootTest('a translation of the source counts as one of the destination does', (context) => {
+  eachAnswer(context, ({ datapath, hop, family, protocol }) => {
+    const original = [hop.from[family], hop.to[family]] as const;
+    track(datapath, { protocol, original, reply: [hop.to[family], places.node[family]] });
+    assert.equal(verdictOf(datapath, { hop, family, protocol }), up[hop.program]);
+  });
+});
+
+rootTest(
+  'what would be taken for a packet of a translated connection passes the stack as well',
+  (context) => {
+    const datapath = testDatapath(context);
+    for (const family of families) {
+      for (const peer of [db, places.native, places.tunnelled]) {
+        for (const protocol of bodies) {
+          const hop = { ...hops.answerOfPod, from: web, to: peer };
+          track(datapath, { protocol, ...service(family, { ...hop, from: peer, to: web }) });
+          assert.equal(
+            verdictOf(datapath, { hop, family, protocol }),
+            'pass',
+            'straight to the server',
+          );
+          forgetFlows(datapath);
+          track(datapath, 'flush');
+        }
+      }
+    }
+  },
+);
+
+rootTest('an entry of an earlier generation does not answer for a flow', (context) => {
+  eachAnswer(context, ({ datapath, hop, family, protocol }) => {
+    const answer = { hop, family, protocol, back: true } as const;
+    assert.equal(verdictOf(datapath, answer), 'redirect');
+    track(datapath, { protocol, ...service(family, hop) });
+    assert.equal(verdictOf(datapath, answer), 'redirect', 'found out a moment ago');
+    beginGeneration(datapath.tableGeneration);
+    assert.equal(verdictOf(datapath, answer), up[hop.program]);
+    assert.equal(onlyFlow(datapath).path, flowPath.throughStack);
+    assert.equal(verdictOf(datapath, answer), up[hop.program]);
+  });
+});
+
+rootTest('an entry answers for a moment only', (context) => {
+  const eachPacket = 0;
+  eachAnswer(
+    context,
+    ({ datapath, hop, family, protocol }) => {
+      const answer = { hop, family, protocol, back: true } as const;
+      assert.equal(verdictOf(datapath, answer), 'redirect');
+      pause(10);
+      track(datapath, { protocol, ...service(family, hop) });
+      assert.equal(verdictOf(datapath, answer), up[hop.program]);
+    },
+    eachPacket,
+  );
+});
+
+rootTest('an entry does not answer for the first two packets of a connection', (context) => {
+  const datapath = testDatapath(context);
+  for (const hop of answers) {
+    for (const family of families) {
+      for (const closing of [[], [fin | ack], [rst]]) {
+        for (const flags of [syn | ack, ack, ...closing]) {
+          const answer = { hop, family, protocol: 'tcp', flags, back: true } as const;
+          assert.equal(verdictOf(datapath, answer), 'redirect', `flags ${flags}`);
+        }
+        track(datapath, { protocol: 'tcp', ...service(family, hop) });
+        for (const flags of [syn | ack, ack]) {
+          const answer = { hop, family, protocol: 'tcp', flags, back: true } as const;
+          assert.equal(verdictOf(datapath, answer), up[hop.program], `then flags ${flags}`);
+        }
+        forgetFlows(datapath);
+        track(datapath, 'flush');
+      }
+    }
+  }
+});
+
+rootTest('a SYN on the closed entry of a translated connection is asked for anew', (context) => {
+  const datapath = testDatapath(context);
+  for (const family of families) {
+    const hop = { ...hops.answerOfPod, from: web, to: places.native };
+    track(datapath, { protocol: 'tcp', ...service(family, hop) });
+    assert.equal(
+      verdictOf(datapath, { hop, family, protocol: 'tcp', flags: ack, back: true }),
+      'pass',
+    );
+    track(datapath, 'flush');
+    const whole = { hop, family, protocol: 'tcp', back: true } as const;
+    assert.equal(verdictOf(datapath, { ...whole, flags: syn }), 'pass', 'not closed: it stays');
+    assert.equal(verdictOf(datapath, { ...whole, flags: rst }), 'pass');
+    assert.equal(verdictOf(datapath, { ...whole, flags: syn }), 'redirect');
+    assert.equal(verdictOf(datapath, { ...whole, flags: ack }), 'redirect');
+    forgetFlows(datapath);
+  }
+});
+
+rootTest('protocols that cannot be asked for always pass the stack', (context) => {
+  const datapath = testDatapath(context);
+  for (const hop of answers) {
+    for (const family of families) {
+      for (const protocol of ['sctp', 'udp-lite', 'gre', 'icmp-timestamp'] as const) {
+        for (const back of [false, true, false]) {
+          const what = { hop, family, protocol, back };
+          assert.equal(verdictOf(datapath, what), up[hop.program], `${hop.program} ${protocol}`);
+        }
+        forgetFlows(datapath);
+      }
+    }
+  }
+});
+
+rootTest(
+  'all fragments of a datagram pass the stack, and whole ones of their flow do not',
+  (context) => {
+    eachAnswer(context, ({ datapath, hop, family, protocol }) => {
+      const what = { hop, family, protocol } as const;
+      for (const round of ['no entry', 'an entry']) {
+        for (const piece of ['first', 'middle', 'last'] as const) {
+          assert.equal(
+            verdictOf(datapath, { ...what, piece }),
+            up[hop.program],
+            `${round}, ${piece}`,
+          );
+        }
+        assert.equal(verdictOf(datapath, what), 'redirect', round);
+        assert.equal(
+          verdictOf(datapath, { ...what, piece: 'only' }),
+          'redirect',
+          'a fragment by itself',
+        );
+      }
+      assert.equal(onlyFlow(datapath).path, flowPath.direct);
+      track(datapath, { protocol, ...service(family, hop) });
+      forgetFlows(datapath);
+      const answer = { ...what, back: true };
+      assert.equal(verdictOf(datapath, { ...answer, piece: 'first' }), up[hop.program]);
+      assert.equal(verdictOf(datapath, answer), up[hop.program], 'the fragment said nothing of it');
+    });
+  },
+);
+
+rootTest('an echo reply follows its request, and without one passes the stack', (context) => {
+  const datapath = testDatapath(context);
+  for (const hop of answers) {
+    for (const family of families) {
+      const request = { hop, family, protocol: 'echo' } as const;
+      const reply = { hop, family, protocol: 'echo', back: true } as const;
+      assert.equal(verdictOf(datapath, reply), up[hop.program], 'nobody asked');
+      forgetFlows(datapath);
+      assert.equal(verdictOf(datapath, request), 'redirect');
+      assert.equal(verdictOf(datapath, reply), 'redirect', 'asked straight');
+      beginGeneration(datapath.tableGeneration);
+      assert.equal(verdictOf(datapath, reply), 'redirect', 'a moment ago');
+      age(datapath, 11);
+      beginGeneration(datapath.tableGeneration);
+      assert.equal(verdictOf(datapath, reply), up[hop.program], 'long ago');
+      forgetFlows(datapath);
+    }
+  }
+});
+
+rootTest('an ICMP error goes the way of the flow that it quotes', (context) => {
+  eachAnswer(context, ({ datapath, hop, family, protocol }) => {
+    const error = { hop, family, protocol: 'error', quotes: protocol } as const;
+    assert.equal(verdictOf(datapath, error), 'redirect', 'a flow that nobody translates');
+    track(datapath, { protocol, ...service(family, hop) });
+    assert.equal(verdictOf(datapath, error), up[hop.program], 'a translated one');
+    // What quotes nothing is refused where a pod sends it.
+    const unreadable = hop.program === 'from_pod' ? [] : (['nothing'] as const);
+    for (const quotes of ['sctp', 'gre', 'fragment', 'echo', ...unreadable] as const) {
+      assert.equal(verdictOf(datapath, { ...error, quotes }), up[hop.program], quotes);
+    }
+    assert.equal([...datapath.flows.entries()].length, 0, 'no flow of its own');
+  });
+});
+
+rootTest('an ICMP error about an echo that went straight goes straight', (context) => {
+  const datapath = testDatapath(context);
+  for (const family of families) {
+    // What the pod db sent, and what the neighbour's pod says of it.
+    const request = sentByDb(places.native);
+    assert.equal(verdictOf(datapath, { hop: request, family, protocol: 'echo' }), 'redirect');
+    const error = {
+      hop: hops.answerOfNeighbour,
+      family,
+      protocol: 'error',
+      quotes: 'echo',
+    } as const;
+    assert.equal(verdictOf(datapath, error), 'redirect');
+    forgetFlows(datapath);
+  }
+});
+
+rootTest(
+  'a router’s error reaches the pod past the stack if it is about a flow between pods',
+  (context) => {
+    const datapath = testDatapath(context);
+    for (const family of families) {
+      const sent = sentByDb(places.native);
+      const what = { hop: sent, family, protocol: 'udp' } as const;
+      const router: Place = places.world;
+      const about = (to: Place) =>
+        verdictOf(datapath, {
+          ...{ hop: { ...hops.answerOfNeighbour, from: router }, family, protocol: 'error' },
+          ...{ quotes: 'udp', quotedTo: to },
+        });
+      assert.equal(about(places.native), 'next', 'no such flow');
+      assert.equal(verdictOf(datapath, what), 'redirect');
+      assert.equal(about(places.native), 'redirect');
+      assert.equal(about(places.world), 'next', 'a flow into the world');
+      track(datapath, {
+        protocol: 'udp',
+        ...service(family, { ...sent, from: places.native, to: db }),
+      });
+      assert.equal(about(places.native), 'next', 'translated');
+      forgetFlows(datapath);
+      track(datapath, 'flush');
+    }
+  },
+);
+
+/** Lets time pass for what the flow table has. */
+function age(datapath: TestDatapath, seconds: number): void {
+  for (const [key, flow] of [...datapath.flows.entries()]) {
+    datapath.flows.set(key, { ...flow, lastSeenNs: flow.lastSeenNs - seconds * 1e9 });
+  }
+}
+
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
