@@ -148,6 +148,31 @@ test('a request that is being carried out may take longer than sending it', asyn
   assert.match(await whole(asking), /late$/);
 });
 
+test('a large request that waits for its turn is not ended for that', async (context) => {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  const path = await serve(
+    context,
+    { requestMs: 200 },
+    {
+      cni: async (body) => {
+        await promise;
+        return { exitCode: 0, body: `got ${body.length}` };
+      },
+    },
+  );
+  const size = 300_000;
+  const request = shimRequest(size) + 'x'.repeat(size);
+  const asking = await Promise.all([1, 2, 3, 4].map(() => client(context, path, request)));
+  const idle = await client(context, path);
+  // It came last, and has been ended for saying nothing.
+  await whole(idle);
+  resolve();
+  for (const socket of asking) assert.match(await whole(socket), /got 300000$/);
+});
+
 test('of large requests two are worked on at a time, small ones pass them, all are answered', async (context) => {
   let running = 0;
   let most = 0;

@@ -43,8 +43,7 @@ export class ApiConnections {
       return false;
     }
     this.#sockets.add(socket);
-    const deadline = setTimeout(() => socket.destroy(), this.#limits.requestMs);
-    this.#deadlines.set(socket, deadline);
+    this.#expect(socket);
     socket.once('close', () => this.#forget(socket));
     return true;
   }
@@ -65,8 +64,26 @@ export class ApiConnections {
     this.#deadlines.delete(socket);
   }
 
+  /** Runs `body`, which reads and carries out a request of that size, at once or when large ones before it are done. */
+  inTurn<Result>(socket: Socket, bytes: number, body: () => Promise<Result>): Promise<Result> {
+    if (bytes <= smallBytes) return body();
+    // What is not read stays in the kernel's buffer, and the shim waits; that is no fault of its own.
+    socket.pause();
+    this.received(socket);
+    return large.run(() => {
+      if (!socket.destroyed) this.#expect(socket);
+      socket.resume();
+      return body();
+    });
+  }
+
   closeAll(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #expect(socket: Socket): void {
+    const deadline = setTimeout(() => socket.destroy(), this.#limits.requestMs);
+    this.#deadlines.set(socket, deadline);
   }
 
   #forget(socket: Socket): void {
@@ -74,21 +91,6 @@ export class ApiConnections {
     this.#sockets.delete(socket);
     this.#others.delete(socket);
   }
-}
-
-/** Runs `body`, which reads and carries out a request of that size, at once or when large ones before it are done. */
-export function inTurn<Result>(
-  socket: Socket,
-  bytes: number,
-  body: () => Promise<Result>,
-): Promise<Result> {
-  if (bytes <= smallBytes) return body();
-  // What is not read stays in the kernel's buffer, and the shim waits.
-  socket.pause();
-  return large.run(() => {
-    socket.resume();
-    return body();
-  });
 }
 
 // In the words of HTTP, of which the shim shows the first line of the body.

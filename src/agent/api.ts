@@ -8,12 +8,7 @@ import { InputError } from '../base/input-error.ts';
 import type { Logger } from '../base/log.ts';
 import { KernelError } from '../kernel/errno.ts';
 import type { FlowLog } from '../observe/flow-log.ts';
-import {
-  ApiConnections,
-  type ConnectionLimits,
-  connectionLimits,
-  inTurn,
-} from './api-connections.ts';
+import { ApiConnections, type ConnectionLimits, connectionLimits } from './api-connections.ts';
 import { sendFlows } from './api-flows.ts';
 import type {
   EndpointView,
@@ -131,15 +126,17 @@ function serve(socket: Socket, { begin, http, sources, connections }: Beginning)
     return;
   }
   const { headBytes, bodyBytes } = request;
-  inTurn(socket, bodyBytes, async () => {
-    const body = await receiveBody(socket, { begin: begin.subarray(headBytes), bodyBytes });
-    connections.received(socket);
-    if (body !== undefined) sendAnswer(socket, await sources.cni(body));
-  }).catch((error: unknown) => {
-    // The shim reads a connection that is cut as an agent that was lost, and says so.
-    sources.log.error({ error }, 'CNI request');
-    socket.destroy();
-  });
+  connections
+    .inTurn(socket, bodyBytes, async () => {
+      const body = await receiveBody(socket, { begin: begin.subarray(headBytes), bodyBytes });
+      connections.received(socket);
+      if (body !== undefined) sendAnswer(socket, await sources.cni(body));
+    })
+    .catch((error: unknown) => {
+      // The shim reads a connection that is cut as an agent that was lost, and says so.
+      sources.log.error({ error }, 'CNI request');
+      socket.destroy();
+    });
 }
 
 async function answer(
