@@ -98,6 +98,23 @@ test('auto takes the interfaces with an address of the node and those of the def
   });
 });
 
+test('the API server and the gateways of default routes are taken, whatever way they are written', () => {
+  const gateway = parseAddress('203.0.113.1');
+  const nextHops = ['203.0.113.2', 'fe80::1'].map((text) => ({
+    ...{ gateway: parseAddress(text), ifIndex: 4 as IfIndex, weight: 1 },
+  }));
+  const routes = [
+    { ...defaultRoute(2), gateway },
+    { ...defaultRoute(4), nextHops },
+  ];
+  const apiServers = [parseAddress('198.51.100.9'), parseAddress('198.51.100.9')];
+  assert.deepEqual(hostFacts({ ...listing, routes }, { ...choice, apiServers }).occupied, [
+    { kind: 'api server', prefix: '198.51.100.9/32' },
+    { kind: 'gateway', prefix: '203.0.113.1/32', ifName: 'eth0' },
+    { kind: 'gateway', prefix: '203.0.113.2/32', ifName: 'eth1' },
+  ]);
+});
+
 test('addresses of interfaces that lead nowhere are told apart; link-local ones are left out', () => {
   const links = [
     link(1, 'lo', { loopback: true }),

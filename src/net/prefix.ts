@@ -27,7 +27,13 @@ export function parsePrefix(text: string, object = 'prefix', field?: string): Pr
       rule: 'is not a CIDR prefix (address/length)',
     });
   }
-  return makePrefix(parseAddress(head), length);
+  try {
+    return makePrefix(parseAddress(head), length);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const { rule } = error.problem;
+    throw new InputError({ object, field, value: text, rule }, { cause: error });
+  }
 }
 
 export function makePrefix(address: Address, length: number): Prefix {
@@ -88,7 +94,7 @@ function addressFromFamilyBytes(bytes: Uint8Array): Address {
     throw new InputError({
       object: 'prefix',
       value: address,
-      rule: 'IPv4-mapped IPv6 prefixes are not supported',
+      rule: 'is a prefix of IPv4 addresses written as IPv6, which is not supported',
     });
   }
   return address;
