@@ -54,8 +54,12 @@ const faults: readonly Fault[] = [
     step: 'the finished record cannot be written',
     code: 5,
     prepare: (node, pod) =>
-      node.failSettle(() => void rmSync(path.join(node.directory, recordOf(pod)))),
-    text: /write endpoint record .*ENOENT/,
+      node.failSettle(() => {
+        rmSync(path.join(node.directory, recordOf(pod)));
+        mkdirSync(path.join(node.directory, temporaryOf(pod)));
+        return undefined;
+      }),
+    text: /endpoint record .*EISDIR/,
   },
 ];
 
