@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { type Location, locationKind, maps, routeKind } from '../../src/datapath/generated.ts';
+import {
+  type Endpoint,
+  type Location,
+  locationKind,
+  maps,
+  routeKind,
+} from '../../src/datapath/generated.ts';
 import { addressMapTable } from '../../src/datapath/tables/addresses.ts';
 import { endpointMapTable } from '../../src/datapath/tables/endpoints.ts';
 import { routeMapTable } from '../../src/datapath/tables/routes-map.ts';
@@ -21,7 +27,13 @@ function testMap<K, V>(
 
 rootTest('map endpoints holds and gives back what it is set to', (context) => {
   const map = testMap(context, maps.endpoints);
-  const value = { ipv4: parseAddress('192.0.2.5'), ipv6: parseAddress('::'), mac: podMac, id: 1 };
+  const value: Endpoint = {
+    ipv4: parseAddress('192.0.2.5'),
+    ipv6: parseAddress('::'),
+    mac: podMac,
+    id: 1,
+    queue: 9,
+  };
   const entries = [1, 2].map((ifindex) => ({ key: { ifindex }, value: { ...value, id: ifindex } }));
   assertContract(endpointMapTable(map), entries);
 });
