@@ -116,9 +116,14 @@ static __always_inline enum verdict take_up(struct __sk_buff *skb)
 	return VERDICT_NEXT;
 }
 
-/* The tunnel ends here: an inner packet is for a pod of this node, for the node, or astray. */
+/*
+ * The tunnel ends here: an inner packet is for a pod of this node, for the node, or astray. `back` is
+ * the route to its sender. What another node sends by its own address takes the stack, as the pod's
+ * answers to that address do.
+ */
 static __always_inline enum verdict enter_from_overlay(struct __sk_buff *skb, struct packet *packet,
 						       const struct flow_match *match,
+						       const struct route *back,
 						       struct found_ends *found)
 {
 	const struct location *location = locate(&packet->destination);
@@ -128,7 +133,8 @@ static __always_inline enum verdict enter_from_overlay(struct __sk_buff *skb, st
 	if (location && location->kind == LOCATION_ENDPOINT) {
 		take_up(skb);
 		/* Accounted in to_pod, when it has passed the stack. */
-		if (!packet->reason && stays_on_stack(skb, packet, match)) {
+		if (!packet->reason &&
+		    (back->kind == ROUTE_NODE || stays_on_stack(skb, packet, match))) {
 			packet->has_flow = false;
 			return VERDICT_NEXT;
 		}
@@ -159,7 +165,7 @@ static __noinline int look_up_from_overlay(struct __sk_buff *skb, struct packet 
 	enum verdict verdict;
 
 	found_route(&found.sender, &packet->source, back);
-	verdict = enter_from_overlay(skb, packet, match, &found);
+	verdict = enter_from_overlay(skb, packet, match, back, &found);
 	return finish_found(packet, match, &found, verdict);
 }
 

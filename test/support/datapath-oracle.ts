@@ -154,7 +154,8 @@ function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
   if (isUplink && !fromRemotePod) return { verdict: 'next', reason: none };
   if (receiver !== undefined) {
     if (transport !== undefined) return { verdict: 'drop', reason: transport };
-    if (!headers.direct) return { verdict: 'next', reason: none };
+    const isNodes = routeTo(headers.source, headers.family) === routeKind.node;
+    if (!headers.direct || isNodes) return { verdict: 'next', reason: none };
     return { verdict: 'redirect', reason: none, receiver };
   }
   if (isUplink || isNode(headers.destination)) return { verdict: 'next', reason: none };

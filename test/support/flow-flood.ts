@@ -1,0 +1,44 @@
+// A pod that opens very many flows, two packets each: the kernel's LRU keeps what was used twice, so one packet each would push
+// nothing out that is in use.
+
+import { bpf, bpfChecked } from '../../src/kernel/bpf.ts';
+import { encodeBytes } from '../../src/kernel/codec.ts';
+import { allocate } from '../../src/kernel/memory.ts';
+import { skBuff } from '../../src/kernel/sk-buff.ts';
+import { protocols } from '../../src/net/protocol.ts';
+import type { TestDatapath } from './datapath.ts';
+import { db, gatewayMac, places } from './datapath-network.ts';
+import { ethernet, etherTypes, ip, udp } from './packets.ts';
+
+const perTurn = 10_000;
+const packetsOfFlow = 2;
+
+/** The pod db sends to as many ports and addresses of the world; changed in place in the memory that the kernel reads. */
+export function floodFlows(datapath: TestDatapath, flows: number): void {
+  const packet = ethernet(
+    { source: db.mac, destination: gatewayMac, type: etherTypes.ipv4 },
+    ip(
+      { source: db[4], destination: places.world[4], protocol: protocols.udp },
+      udp({ sourcePort: 0, destinationPort: 0 }),
+    ),
+  );
+  const input = allocate(packet.length);
+  input.bytes.set(packet);
+  const context = allocate(encodeBytes(skBuff, {}).length);
+  context.bytes.set(encodeBytes(skBuff, { ifIndex: db.ifIndex }));
+  const ports = new DataView(input.bytes.buffer, input.bytes.byteOffset + 14 + 20, 4);
+  const { fd } = datapath.program('from_pod');
+  const fill: Parameters<typeof bpf>[2] = (to) => {
+    to.u32(0, fd).u32(8, packet.length).u64(16, input.address).u32(32, packetsOfFlow);
+    to.u32(40, context.bytes.length).u64(48, context.address);
+  };
+  const turn = (from: number, until: number): void => {
+    for (let flow = from; flow < until; flow++) {
+      ports.setUint32(0, flow + (1 << 16));
+      const result = bpf('programTestRun', 80, fill);
+      if (result < 0) bpfChecked(result, { call: 'bpf program test run', subject: 'from_pod' });
+    }
+  };
+  for (let done = 0; done < flows; done += perTurn)
+    datapath.namespace.run(() => turn(done, Math.min(flows, done + perTurn)));
+}
