@@ -5,6 +5,7 @@ import { KernelError } from '../../kernel/errno.ts';
 import type { NftCounter } from '../../kernel/nft-counters.ts';
 import type { NftRunner } from './nft.ts';
 import { loopbackCounter } from './nft-host-ports.ts';
+import { untranslatedCounter } from './nft-masquerade.ts';
 import { foreignTunnelCounter } from './nft-tunnel.ts';
 
 export interface NftDrop {
@@ -18,6 +19,7 @@ export interface NftDrop {
 export const nftDropReasons: Readonly<Record<string, string>> = {
   [foreignTunnelCounter]: 'foreign tunnel packet',
   [loopbackCounter]: 'loopback of the node',
+  [untranslatedCounter]: 'cannot be translated',
 };
 
 type Counts = ReadonlyMap<string, NftCounter>;
