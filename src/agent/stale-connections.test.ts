@@ -98,6 +98,30 @@ test('an endpoint without host ports is not waited for', async () => {
   assert.equal(walks.all.length, 0);
 });
 
+test('what a pod left is looked for; who has its address next waits for that', async () => {
+  const walks = new Walks();
+  const plain = { addresses: mapped.addresses } as unknown as LocalEndpoint;
+  const formers = (): readonly string[] => [...(walks.all.at(-1)?.rules.formerPods ?? [])];
+  walks.connections.settled(applied());
+  await settled();
+  await walks.connections.endpointChanged(plain, false);
+  const ended: string[] = [];
+  const next = { ...plain };
+  void walks.connections.endpointChanged(next, true).then(() => ended.push('added'));
+  await settled();
+  assert.deepEqual([walks.all.length, ended], [1, []]);
+  await walks.end();
+  assert.deepEqual([walks.all.length, formers(), ended], [2, plain.addresses, []]);
+  await walks.end();
+  assert.deepEqual(ended, ['added']);
+  // The next walk takes it for nobody's but who has it now.
+  walks.connections.settled(applied({ endpoints: [next] }));
+  void walks.connections.endpointChanged(mapped, true);
+  await settled();
+  assert.deepEqual([walks.all.length, formers()], [3, []]);
+  walks.connections[Symbol.dispose]();
+});
+
 test('host ports of an endpoint that went are looked for once, as gone', async () => {
   const walks = new Walks();
   walks.connections.settled(applied({ endpoints: [mapped] }));

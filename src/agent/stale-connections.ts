@@ -1,6 +1,7 @@
 // Keeps connection tracking in step with the rules: decides when the table is walked, and what a walk looks for. Rules that
 // came back, an address that changed, a host port that came or went: each leaves connections behind that are not translated
-// as they should be (translation.ts says which), and whose clients keep them alive.
+// as they should be (translation.ts says which), and whose clients keep them alive. A pod that goes leaves its own: they would
+// lead from outside to whoever has its address next, for days.
 
 import type { Logger } from '../base/log.ts';
 import type { ConntrackEntry } from '../kernel/conntrack-record.ts';
@@ -39,6 +40,9 @@ export class StaleConnections implements Disposable {
   #mapped: readonly LocalEndpoint[] = [];
   #formerSources: ReadonlySet<Address> = new Set();
   #formerEndpoints: ReadonlySet<LocalEndpoint> = new Set();
+  /** Of pods that went and that no walk has looked for yet, with who had it last. */
+  readonly #formerPods = new Map<Address, LocalEndpoint>();
+  #livePods: ReadonlySet<Address> = new Set();
   #removed: ReadonlySet<string> = new Set();
   #looks = 0;
   #walking: Promise<void> | undefined;
@@ -61,6 +65,7 @@ export class StaleConnections implements Disposable {
     this.#isRestored = false;
     const before = this.#applied;
     this.#applied = applied;
+    this.#livePods = new Set(applied.endpoints.flatMap(({ addresses }) => addresses));
     const isFirst = before === undefined;
     const mapped = applied.endpoints.filter(({ portMappings = [] }) => portMappings.length > 0);
     const gone = this.#mapped.filter((endpoint) => !mapped.includes(endpoint));
@@ -78,10 +83,22 @@ export class StaleConnections implements Disposable {
     this.#isRestored = true;
   }
 
-  /** Its host ports came or went, and the rules with them: resolves when no connection leads elsewhere. */
+  /**
+   * It came or went, and what was written for it with it. Resolves when no connection leads elsewhere by its host ports, and,
+   * if it came, none of a former pod leads to its addresses.
+   */
   async endpointChanged(endpoint: LocalEndpoint, isLive: boolean): Promise<void> {
-    if ((endpoint.portMappings ?? []).length === 0) return;
-    if (!isLive) this.#formerEndpoints = new Set([...this.#formerEndpoints, endpoint]);
+    const hasPorts = (endpoint.portMappings ?? []).length > 0;
+    if (isLive) {
+      const isFormers = endpoint.addresses.some((address) => this.#formerPods.has(address));
+      if (hasPorts || isFormers) await this.#look();
+      // Whatever the walk said: from now on these are its own connections.
+      for (const address of endpoint.addresses) this.#formerPods.delete(address);
+      return;
+    }
+    for (const address of endpoint.addresses) this.#formerPods.set(address, endpoint);
+    if (!hasPorts) return this.#lookLater();
+    this.#formerEndpoints = new Set([...this.#formerEndpoints, endpoint]);
     await this.#look();
   }
 
@@ -133,9 +150,10 @@ export class StaleConnections implements Disposable {
     if (this.#isStopped) return;
     const { beganByPod, log, onError, walk = walkConnections } = this.#options;
     const [formerSources, formerEndpoints] = [this.#formerSources, this.#formerEndpoints];
+    const formerPods = new Map(this.#formerPods);
     const isNothing = this.#mapped.length === 0 && formerEndpoints.size === 0;
     // Such a node need not even track connections.
-    if (this.#applied?.masquerade === undefined && isNothing) return;
+    if (this.#applied?.masquerade === undefined && isNothing) return this.#forgetPods(formerPods);
     const began = performance.now();
     try {
       const { removed, tuples, seen } = await walk({
@@ -144,12 +162,15 @@ export class StaleConnections implements Disposable {
           hostPorts: hostPortIndex(this.#mapped),
           formerPorts: hostPortIndex([...formerEndpoints]),
           formerSources,
+          formerPods: new Set(formerPods.keys()),
+          hasPod: (address) => this.#livePods.has(address),
           ...(beganByPod === undefined ? {} : { beganByPod }),
         },
         removedBefore: this.#removed,
       });
       if (this.#formerSources === formerSources) this.#formerSources = new Set();
       if (this.#formerEndpoints === formerEndpoints) this.#formerEndpoints = new Set();
+      this.#forgetPods(formerPods);
       this.#removed = tuples;
       const text = 'removed connections that were not translated as they should be';
       if (removed.size > 0) log.info({ ...Object.fromEntries(removed), seen }, text);
@@ -159,6 +180,13 @@ export class StaleConnections implements Disposable {
     } finally {
       const endMs = performance.now();
       this.#restUntilMs = endMs + restPerWalk * (endMs - began);
+    }
+  }
+
+  // But for one that went once more meanwhile.
+  #forgetPods(looked: ReadonlyMap<Address, LocalEndpoint>): void {
+    for (const [address, endpoint] of looked) {
+      if (this.#formerPods.get(address) === endpoint) this.#formerPods.delete(address);
     }
   }
 

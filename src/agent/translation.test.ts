@@ -228,6 +228,29 @@ test('a host port that is gone takes connections to its pod along, and no others
   assert.equal(judge(entry(taken, established)), 'host port leads elsewhere');
 });
 
+test("a pod that is gone takes its connections along, another's at its address and the node's stay", () => {
+  const isPod = new Set(['192.0.2.3']);
+  const judge = staleness({ ...rules, hasPod: (address) => isPod.has(address) });
+  const from3 = [['192.0.2.3', from, world, to] as const, [world, to, node, 2000] as const];
+  const [original, reply] = from3;
+  assert(original !== undefined && reply !== undefined);
+  assert.equal(judge(entry(leaving(node), established)), 'pod is gone');
+  assert.equal(judge(entry({ original: [pod, from, '192.0.2.66', to] })), 'pod is gone');
+  const toPod = { original: [world, from, node, 30080], reply: [pod, 80, world, from] } as const;
+  assert.equal(judge(entry(toPod, established)), 'pod is gone');
+  assert.equal(judge(entry({ original: [world, from, pod, 80] }, established)), 'pod is gone');
+  assert.equal(judge(entry({ original, reply }, established)), undefined);
+  assert.equal(judge(entry({ original: ['192.0.2.3', from, '192.0.2.66', to] })), undefined);
+  assert.equal(judge(entry({ original: [node, from, world, to] }, established)), undefined);
+  const formerPods = new Set([parseAddress('192.0.2.3')]);
+  const atOnce = staleness({ ...rules, formerPods, hasPod: (address) => isPod.has(address) });
+  assert.equal(
+    atOnce(entry({ original, reply }, established)),
+    'pod is gone',
+    'of who had it before',
+  );
+});
+
 function onlyTcp({ portMappings = [], ...rest }: LocalEndpoint): LocalEndpoint {
   return { ...rest, portMappings: portMappings.filter(({ protocol }) => protocol === 'tcp') };
 }

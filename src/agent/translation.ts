@@ -18,12 +18,17 @@ export interface TranslationRules {
   readonly formerPorts: HostPortIndex;
   /** What packets left with before, and would not now. */
   readonly formerSources: ReadonlySet<Address>;
+  /** Of pods that are gone, whoever has the address now. */
+  readonly formerPods?: ReadonlySet<Address>;
+  /** There is a pod with this address; without this, every address may be one's. */
+  hasPod?(address: Address): boolean;
   /** The pod began it as far as the data path has seen it; undefined: it has not. */
   beganByPod?(entry: ConntrackEntry): boolean | undefined;
 }
 
 /** In words for the log; a connection for which none is given is right. */
 export type Stale =
+  | 'pod is gone'
   | 'host port leads elsewhere'
   | 'host port is gone'
   | 'answer of a host port'
@@ -37,10 +42,15 @@ export function staleness(rules: TranslationRules): (entry: ConntrackEntry) => S
   const { masquerade, isNode } = rules;
   const isSource = inPrefixes(masquerade?.sources ?? []);
   const isExempt = inPrefixes(masquerade?.exempt ?? []);
+  // Who has its address next would be given what is sent to it, from wherever the connection leads.
+  const isGone = (address: Address): boolean =>
+    rules.formerPods?.has(address) === true ||
+    (rules.hasPod?.(address) === false && isSource(address) && !isNode(address));
   return (entry) => {
     // Another zone is another network, which is whoever's made it.
     if (entry.status.dying || (entry.zone ?? 0) !== 0) return undefined;
     const { source, destination } = entry.original;
+    if (isGone(source) || isGone(entry.reply.source)) return 'pod is gone';
     if (isNode(destination)) return ofHostPort(rules, entry);
     if (masquerade === undefined || isNode(source)) return undefined;
     if (isSource(source)) return ofPod(rules, entry, isExempt(entry.reply.source));
