@@ -133,7 +133,9 @@ for (const mode of ['native', 'vxlan'] as const) {
       const found = await eventually('all are there', async () => {
         const endpoints = await lab().ask<readonly EndpointView[]>('node-1', '/v1/endpoints');
         const late = endpoints.filter(({ pod }) => names.includes(pod?.name ?? ''));
-        return late.length === names.length ? late : undefined;
+        // A pod is listed as soon as its ADD has begun, its limits once they are in force.
+        const isDone = late.length === names.length && late.every((one) => one.bandwidth);
+        return isDone ? late : undefined;
       });
       for (const { pod, bandwidth } of found) {
         const both = { ingress: { bitsPerSecond }, egress: { bitsPerSecond } };
