@@ -1,5 +1,5 @@
 // Loads an object and pins what it consists of. Pinned maps that fit are used on. One that does not is replaced: a new map
-// is filled from it (loader-entries.ts) and takes its pin.
+// is filled from it (loader-entries.ts) and takes its pin. One whose pin is missing is made again, empty: the first settle fills it.
 //
 // Packets flow meanwhile: links hold their programs, and those hold the old maps, until attach.ts exchanges the program of
 // each link in one step. By then the first settle has brought endpoints, addresses and routes up to date in the new maps
@@ -17,7 +17,7 @@ import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { BpfObject, type ObjectMap } from '../kernel/object.ts';
 import { type ConstantName, programNames } from './generated.ts';
 import { carryEntries } from './loader-entries.ts';
-import { type PinnedMap, pinnedMaps } from './loader-pinned.ts';
+import { type PinnedMap, pinnedMaps, usePinned } from './loader-pinned.ts';
 import { type MapSizes, maxEntries } from './map-set.ts';
 import { type PinPaths, pinNames, unpin, unpinFolder } from './pins.ts';
 
@@ -47,8 +47,10 @@ export function installObject(options: InstallOptions, paths: PinPaths): Install
   const wanted = object.maps.filter(({ name }) => !name.includes('.'));
   const pinned = pinnedMaps({ paths, wanted, btf: Btf.fromObject(options.object), held });
   const misfits = pinned.filter(({ difference }) => difference !== undefined);
-  const present = new Set(pinNames(paths.programs(objectHash)));
-  const adopted = misfits.length === 0 && programNames.every((name) => present.has(name));
+  const adopted =
+    misfits.length === 0 &&
+    pinned.length === wanted.length &&
+    usePinned(paths.programs(objectHash), programNames, pinned);
   if (adopted) return { objectHash, adopted, replaced: [] };
   for (const map of pinned) if (!misfits.includes(map)) object.reuseMap(map.name, map.fd);
   haveConntrackLoaded();
@@ -77,7 +79,10 @@ interface MapPlan {
 // Programs that were loaded with the old maps must not be adopted with the new ones: their pins go first.
 function pinMaps({ object, wanted, pinned, misfits, paths }: MapPlan): string[] {
   const known = new Set(pinned.map(({ name }) => name));
-  for (const { name } of wanted) if (!known.has(name)) pinMap(object, name, paths.map(name));
+  const missing = wanted.filter(({ name }) => !known.has(name));
+  for (const { name } of missing) pinMap(object, name, paths.map(name));
+  const toldMissing =
+    pinned.length === 0 ? [] : missing.map(({ name }) => `${name}: was not pinned, made again`);
   const told = misfits.map((old) => {
     const draft = paths.map(`${old.name}-new`);
     unpin(draft);
@@ -88,7 +93,7 @@ function pinMaps({ object, wanted, pinned, misfits, paths }: MapPlan): string[] 
     for (const name of pinNames(paths.allPrograms)) unpinFolder(join(paths.allPrograms, name));
   }
   for (const { name } of misfits) renameSync(paths.map(`${name}-new`), paths.map(name));
-  return told;
+  return [...toldMissing, ...told];
 }
 
 /** How many entries of `old` went into it. */

@@ -1,6 +1,7 @@
 // The maps that an earlier load left pinned, beside those that an object wants: which of them can be used on as they are,
 // and which have to be replaced, because the configured size or the layout in bpf/shared.h is another one now.
 
+import { join } from 'node:path';
 import { InputError } from '../base/input-error.ts';
 import type { UndoStack } from '../base/undo.ts';
 import { bpfChecked } from '../kernel/bpf.ts';
@@ -10,9 +11,10 @@ import { mapCalls } from '../kernel/map-calls.ts';
 import { mapLayout, type TypeLayout, typeLayout } from '../kernel/map-layout.ts';
 import { mapTypeFromNumber } from '../kernel/map-type.ts';
 import type { ObjectMap } from '../kernel/object.ts';
+import { BpfProgram } from '../kernel/program.ts';
 import { entryCount, highestField } from './loader-entries.ts';
 import { configurationKeys } from './map-set.ts';
-import type { PinPaths } from './pins.ts';
+import { type PinPaths, pinNames } from './pins.ts';
 
 export interface PinnedMap {
   readonly name: string;
@@ -45,6 +47,26 @@ export function pinnedMaps({ paths, wanted, btf, held }: PinnedMapsOptions): rea
     demandRoom(fd, map);
     return [{ name: map.name, fd, difference: differenceOf(fd, map, btf) }];
   });
+}
+
+/**
+ * Whether all of these programs are pinned in this folder and work with these maps. They do not where a map was pinned after them:
+ * another process had deleted its pin, or a start was cut short.
+ */
+export function usePinned(
+  folder: string,
+  names: readonly string[],
+  pinned: readonly PinnedMap[],
+): boolean {
+  const present = new Set(pinNames(folder));
+  if (!names.every((name) => present.has(name))) return false;
+  const used = new Set(
+    names.flatMap((name) => {
+      using program = BpfProgram.openPinned(join(folder, name));
+      return program.mapIds();
+    }),
+  );
+  return pinned.every(({ fd }) => used.has(mapCalls.info(fd).id));
 }
 
 function differenceOf(fd: number, wanted: ObjectMap, btf: Btf): string | undefined {

@@ -95,10 +95,19 @@ export const descriptorCalls: DescriptorCalls = {
   close,
 };
 
-/** The kernel's info struct about the object behind `fd`; shorter than `size` on an older kernel, the rest zero. */
-export function objectInfo(fd: number, size: number, subject: string): DataView {
+/**
+ * The kernel's info struct about the object behind `fd`; shorter than `size` on an older kernel, the rest zero. `ask` fills in
+ * where the kernel writes what has no fixed size.
+ */
+export function objectInfo(
+  fd: number,
+  size: number,
+  subject: string,
+  ask?: (info: AttributeWriter) => void,
+): DataView {
   const info = infoMemory.atLeast(size);
   info.bytes.fill(0);
+  ask?.(new AttributeWriter(info.view));
   const result = bpf('objectInfo', 16, (to) => to.u32(0, fd).u32(4, size).u64(8, info.address));
   bpfChecked(result, { call: 'bpf info', subject });
   return info.view;

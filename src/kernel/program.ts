@@ -50,7 +50,11 @@ const memory = {
   packetOut: new GrowingMemory(),
   contextIn: new GrowingMemory(),
   contextOut: new GrowingMemory(),
+  mapIds: new GrowingMemory(),
 };
+
+// As many as the verifier lets a program use (MAX_USED_MAPS).
+const maxMapIds = 64;
 
 /** Owns its descriptor. */
 export class BpfProgram implements Disposable {
@@ -87,6 +91,16 @@ export class BpfProgram implements Disposable {
   /** Equivalent to: `bpftool prog show`. */
   info(): ProgramInfo {
     return programInfo(this.fd);
+  }
+
+  /** Identifiers of the maps that it uses, at most 64, those of its constants among them. Kernel 4.15. */
+  mapIds(): readonly number[] {
+    const ids = memory.mapIds.atLeast(4 * maxMapIds);
+    const view = objectInfo(this.fd, 232, `program fd ${this.fd}`, (info) =>
+      info.u32(52, maxMapIds).u64(56, ids.address),
+    );
+    const count = Math.min(view.getUint32(52, littleEndian), maxMapIds);
+    return Array.from({ length: count }, (_, index) => ids.view.getUint32(4 * index, littleEndian));
   }
 
   /**

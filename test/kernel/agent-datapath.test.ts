@@ -12,6 +12,7 @@ import {
   flowPath,
   locationKind,
   maps,
+  programNames,
 } from '../../src/datapath/generated.ts';
 import {
   type Datapath,
@@ -25,8 +26,10 @@ import type { Attachment } from '../../src/datapath/tables/attacher.ts';
 import { queryTcx } from '../../src/kernel/attach.ts';
 import { BpfLink } from '../../src/kernel/link.ts';
 import { BpfMap } from '../../src/kernel/map.ts';
+import { mapCalls } from '../../src/kernel/map-calls.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import { BpfProgram } from '../../src/kernel/program.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { sweepFlows, sweptKeyCodec } from '../../src/observe/flow-sweep.ts';
@@ -88,6 +91,50 @@ rootTest('a start that was cut short while pinning is finished by the next', (co
   using second = loadDatapath(options);
   assert.equal(second.adopted, false);
   assert.equal(fs.readdirSync(second.paths.programs(second.objectHash)).length, 5);
+});
+
+rootTest(
+  'each map whose pin is missing is made again, named, and used by new programs',
+  (context) => {
+    const options = loadOptions(testPinFolder(context));
+    const first = loadDatapath(options);
+    first.maps.addresses.set(address, location);
+    const names = fs.readdirSync(join(first.paths.root, 'maps'));
+    first[Symbol.dispose]();
+    for (const name of names) {
+      fs.unlinkSync(first.paths.map(name));
+      using next = loadDatapath(options);
+      assert.deepEqual(
+        [next.adopted, next.replaced],
+        [false, [`${name}: was not pinned, made again`]],
+      );
+      using map = BpfProgram.openPinned(next.paths.map(name));
+      const used = programNames.flatMap((program) => next.program(program).mapIds());
+      assert.ok(used.includes(mapCalls.info(map.fd).id), name);
+      if (name !== 'addresses') next.maps.addresses.set(address, location);
+      assert.deepEqual(
+        next.maps.addresses.get(address),
+        name === 'addresses' ? undefined : location,
+      );
+    }
+    using last = loadDatapath(options);
+    assert.deepEqual([last.adopted, last.replaced], [true, []]);
+  },
+);
+
+rootTest('programs whose maps are not those that are pinned are not adopted', (context) => {
+  const options = loadOptions(testPinFolder(context));
+  const first = loadDatapath(options);
+  const other = loadDatapath(loadOptions(testPinFolder(context)));
+  const path = first.paths.map('routes');
+  fs.unlinkSync(path);
+  other.maps.routes.pin(path);
+  first[Symbol.dispose]();
+  other[Symbol.dispose]();
+  using next = loadDatapath(options);
+  assert.equal(next.adopted, false);
+  using again = loadDatapath(options);
+  assert.equal(again.adopted, true);
 });
 
 rootTest('a map of another size is replaced by one with the same entries', (context) => {
