@@ -62,7 +62,7 @@ export async function uninstall(options: UninstallOptions): Promise<readonly Rem
     { what: 'files', count: removeFiles(options) },
   ];
   unpinFolder(pins.links);
-  unpinFolder(options.pinDir);
+  removeIfEmpty(options.pinDir);
   return removed.filter(({ count }) => count > 0);
 }
 

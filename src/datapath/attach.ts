@@ -63,6 +63,8 @@ export class TcxAttacher implements Attacher {
     }
     if (present !== undefined) remove(present, path);
     using link = attachTcx({ program, ifIndex, direction: directionOf(hook) });
+    // What is pinned there is no link of ours.
+    if (present === undefined) unpin(path);
     link.pin(path);
   }
 
@@ -101,8 +103,8 @@ function openLink(path: string): BpfLink | undefined {
   try {
     return BpfLink.openPinned(path);
   } catch (error) {
-    // EINVAL: pinned there, and no link.
-    if (isKernelError(error, 'ENOENT', 'EINVAL')) return undefined;
+    // EINVAL: pinned there, and no link. EACCES: no pin at all, but a folder.
+    if (isKernelError(error, 'ENOENT', 'EINVAL', 'EACCES')) return undefined;
     throw error;
   }
 }

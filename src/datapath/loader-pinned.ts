@@ -6,7 +6,6 @@ import { InputError } from '../base/input-error.ts';
 import type { UndoStack } from '../base/undo.ts';
 import { bpfChecked } from '../kernel/bpf.ts';
 import type { Btf } from '../kernel/btf.ts';
-import { errno } from '../kernel/errno.ts';
 import { mapCalls } from '../kernel/map-calls.ts';
 import { mapLayout, type TypeLayout, typeLayout } from '../kernel/map-layout.ts';
 import { mapTypeFromNumber } from '../kernel/map-type.ts';
@@ -14,7 +13,7 @@ import type { ObjectMap } from '../kernel/object.ts';
 import { BpfProgram } from '../kernel/program.ts';
 import { entryCount, highestField } from './loader-entries.ts';
 import { configurationKeys } from './map-set.ts';
-import { type PinPaths, pinNames } from './pins.ts';
+import { isPin, type PinPaths, unpin } from './pins.ts';
 
 export interface PinnedMap {
   readonly name: string;
@@ -40,8 +39,11 @@ export interface PinnedMapsOptions {
 export function pinnedMaps({ paths, wanted, btf, held }: PinnedMapsOptions): readonly PinnedMap[] {
   return wanted.flatMap((map) => {
     const path = paths.map(map.name);
+    if (!isPin(path)) {
+      unpin(path);
+      return [];
+    }
     const fd = mapCalls.openPinned(path);
-    if (fd === -(errno['ENOENT'] ?? 0)) return [];
     bpfChecked(fd, { call: 'bpf map open', subject: path });
     held.push(() => mapCalls.close(fd));
     demandRoom(fd, map);
@@ -50,22 +52,21 @@ export function pinnedMaps({ paths, wanted, btf, held }: PinnedMapsOptions): rea
 }
 
 /**
- * Whether all of these programs are pinned in this folder and work with these maps. They do not where a map was pinned after them:
- * another process had deleted its pin, or a start was cut short.
+ * Whether each of these programs is pinned under its name in this folder, and they work with these maps. They do not where a map was
+ * pinned after them: another process had deleted its pin, or a start was cut short.
  */
 export function usePinned(
   folder: string,
   names: readonly string[],
   pinned: readonly PinnedMap[],
 ): boolean {
-  const present = new Set(pinNames(folder));
-  if (!names.every((name) => present.has(name))) return false;
-  const used = new Set(
-    names.flatMap((name) => {
-      using program = BpfProgram.openPinned(join(folder, name));
-      return program.mapIds();
-    }),
-  );
+  if (!names.every((name) => isPin(join(folder, name)))) return false;
+  const used = new Set<number>();
+  for (const name of names) {
+    using program = BpfProgram.openPinned(join(folder, name));
+    if (program.name !== name) return false;
+    for (const id of program.mapIds()) used.add(id);
+  }
   return pinned.every(({ fd }) => used.has(mapCalls.info(fd).id));
 }
 

@@ -8,7 +8,7 @@ import { UndoStack } from '../base/undo.ts';
 import { bpfChecked, descriptorCalls } from '../kernel/bpf.ts';
 import { mapCalls } from '../kernel/map-calls.ts';
 import { BpfProgram } from '../kernel/program.ts';
-import { type ProgramName, programNames } from './generated.ts';
+import { maps, type ProgramName, programNames, rings } from './generated.ts';
 import { type InstallOptions, installObject } from './loader-install.ts';
 import { type MapSet, openMaps } from './map-set.ts';
 import { type PinPaths, pinNames, pinPaths, unpinFolder } from './pins.ts';
@@ -57,7 +57,9 @@ export function loadDatapath(options: LoadOptions): Datapath {
     );
     const mapSet = opened.use(openMaps(paths));
     const pins = [
-      ...pinNames(join(paths.root, 'maps')).map((name) => openPin(paths.map(name), opened)),
+      ...[...Object.values(maps), ...Object.values(rings)].map(({ name }) =>
+        openPin(paths.map(name), opened),
+      ),
       ...[...programs].map(([name, { fd }]) => ({ path: join(folder, name), fd })),
     ];
     removeOtherPrograms(paths, objectHash);

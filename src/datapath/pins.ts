@@ -1,6 +1,6 @@
 // Where everything that outlives the agent is pinned in the bpf file system: maps, programs by object hash, tcx links.
 
-import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Hook } from './tables/attacher.ts';
 
@@ -58,27 +58,29 @@ export function pinNames(folder: string): readonly string[] {
   }
 }
 
-/** What is already gone counts as done. True: it was there. */
+/** What is already gone counts as done; a folder in the place of a pin goes as well. True: it was there. */
 export function unpin(path: string): boolean {
-  try {
-    unlinkSync(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return false;
+  rmSync(path, { recursive: true, force: true });
+  return true;
 }
 
-/** Takes a folder of pins away with all that is pinned in it; how many pins that were. */
+const bpffsMagic = 0xcafe4a11;
+
+/**
+ * Takes a folder of pins away with all that is in it, folders too; how many pins that were. None outside of a bpf file system: a path
+ * that was mistyped must not cost anybody their files.
+ */
 export function unpinFolder(folder: string): number {
   const names = pinNames(folder);
-  for (const name of names) unpin(join(folder, name));
-  try {
-    rmdirSync(folder);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
+  if (names.length > 0 && statfsSync(folder).type !== bpffsMagic) return 0;
+  rmSync(folder, { recursive: true, force: true });
   return names.length;
+}
+
+/** Not a folder or a symbolic link, in whose place nothing could be pinned. */
+export function isPin(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function isMissing(error: unknown): boolean {

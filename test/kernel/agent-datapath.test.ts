@@ -122,6 +122,55 @@ rootTest(
   },
 );
 
+rootTest('folders, symbolic links and foreign pins among the pins are no obstacle', (context) => {
+  const options = loadOptions(testPinFolder(context));
+  const first = loadDatapath(options);
+  first[Symbol.dispose]();
+  const { paths, objectHash } = first;
+  const programs = paths.programs(objectHash);
+  fs.mkdirSync(paths.map('foreign'));
+  fs.mkdirSync(join(paths.allPrograms, 'other', 'folder'), { recursive: true });
+  fs.unlinkSync(paths.map('routes'));
+  fs.mkdirSync(join(paths.map('routes'), 'folder'), { recursive: true });
+  fs.unlinkSync(paths.map('flows'));
+  fs.symlinkSync('nowhere', paths.map('flows'));
+  fs.unlinkSync(join(programs, 'to_pod'));
+  fs.mkdirSync(join(programs, 'to_pod', 'folder'), { recursive: true });
+  using second = loadDatapath(options);
+  assert.deepEqual(second.replaced, [
+    'routes: was not pinned, made again',
+    'flows: was not pinned, made again',
+  ]);
+  assert.deepEqual(fs.readdirSync(paths.allPrograms), [objectHash]);
+  fs.renameSync(join(programs, 'to_pod'), join(programs, 'kept'));
+  fs.renameSync(join(programs, 'from_pod'), join(programs, 'to_pod'));
+  fs.renameSync(join(programs, 'kept'), join(programs, 'from_pod'));
+  using third = loadDatapath(options);
+  assert.equal(third.adopted, false, 'two programs changed places');
+  assert.equal(third.program('to_pod').name, 'to_pod');
+  using fourth = loadDatapath(options);
+  assert.equal(fourth.adopted, true);
+});
+
+rootTest('what is in the place of a link pin is replaced', (context) => {
+  const datapath = loadDatapath(loadOptions(testPinFolder(context)));
+  context.after(() => datapath[Symbol.dispose]());
+  const { attachments, inside } = vethPair(context);
+  const [sending, receiving] = attachments.map(({ ifName, hook }) =>
+    join(datapath.paths.links, linkPinName(ifName, hook)),
+  );
+  assert.ok(sending !== undefined && receiving !== undefined);
+  fs.mkdirSync(join(sending, 'folder'), { recursive: true });
+  datapath.maps.routes.pin(receiving);
+  const links = attacher(datapath);
+  assert.deepEqual(links.list(), []);
+  assert.deepEqual(
+    inside(() => links.attachAll(attachments)),
+    [undefined, undefined],
+  );
+  assert.equal(links.list().filter(({ current }) => current).length, 2);
+});
+
 rootTest('programs whose maps are not those that are pinned are not adopted', (context) => {
   const options = loadOptions(testPinFolder(context));
   const first = loadDatapath(options);
