@@ -3,7 +3,8 @@
 //
 // The clock is the monotonic one, which nobody can set. It begins anew with each boot, so a line says which boot it is of.
 
-import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
+import { replaceFile } from '../base/replace-file.ts';
 import { type Address, isAddress, parseAddress } from '../net/address.ts';
 
 export interface CooldownOptions {
@@ -100,8 +101,7 @@ export class AddressCooldown {
       this.#line(until - cooldownMs, address),
     );
     try {
-      writeFileSync(`${file}.tmp`, lines.join(''), { mode: 0o600 });
-      renameSync(`${file}.tmp`, file);
+      replaceFile(file, lines.join(''));
     } catch {
       // The longer file says the same.
     }

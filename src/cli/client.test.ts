@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createRawServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -47,6 +48,35 @@ test('an answer that is no JSON is told with its status', async (context) => {
   });
   await assert.rejects(client.status(), { message: 'the agent answered 500: oops' });
 });
+
+for (const [what, answer] of [
+  ['speaks no HTTP', 'hello world\r\n\r\n'],
+  ['says nothing and ends', ''],
+  ['ends in the middle', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{'],
+  ['answers 200 and no JSON', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{{'],
+] as const) {
+  test(`a process at the socket that ${what} is told in a sentence`, async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'heddle-client-'));
+    const socket = join(folder, 'agent.sock');
+    const server = createRawServer((connection) => {
+      connection.on('error', () => undefined);
+      connection.end(answer);
+    });
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    context.after(() => {
+      server.close();
+      rmSync(folder, { recursive: true });
+    });
+    const error = {
+      name: 'CommandError',
+      message: /^no agent answers at .*agent\.sock: .*\(.*\)$/,
+    };
+    const client = new AgentClient(socket);
+    await assert.rejects(client.status(), error);
+    const flows = client.flows({ follow: false, signal: new AbortController().signal });
+    await assert.rejects(flows.next(), error);
+  });
+}
 
 test('where there is no socket the error names it and how to start an agent', async () => {
   await assert.rejects(new AgentClient('/nonexistent/agent.sock').status(), {

@@ -59,7 +59,7 @@ export class AgentClient {
       for await (const line of createInterface({ input: response }))
         if (line !== '') yield JSON.parse(line) as FlowLine;
     } catch (error) {
-      if (!options.signal.aborted) throw error;
+      if (!options.signal.aborted) throw this.#explain(error);
     } finally {
       response.destroy();
     }
@@ -67,7 +67,11 @@ export class AgentClient {
 
   async #get<Answer>(path: string): Promise<Answer> {
     const response = await this.#open(path, AbortSignal.timeout(answerTimeoutMs));
-    return JSON.parse(await readText(response)) as Answer;
+    try {
+      return JSON.parse(await readText(response)) as Answer;
+    } catch (error) {
+      throw this.#explain(error);
+    }
   }
 
   async #open(path: string, signal: AbortSignal): Promise<IncomingMessage> {
@@ -81,9 +85,10 @@ export class AgentClient {
     throw new CommandError(refusalText(await readText(response), response.statusCode));
   }
 
-  #explain(error: NodeJS.ErrnoException): Error {
+  #explain(error: unknown): Error {
     const where = `no agent answers at ${this.socket}`;
-    switch (error.code) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    switch (code) {
       case 'ENOENT':
         return new CommandError(`${where}: there is no such socket. ${howToStart}`);
       case 'ECONNREFUSED':
@@ -94,8 +99,11 @@ export class AgentClient {
         return new CommandError(
           `${where}: no answer within ${answerTimeoutMs / 1000} s; its log tells what it is doing`,
         );
+      case 'ECONNRESET':
+      case 'EPIPE':
+        return new CommandError(`${where}: the connection was cut (${message})`);
       default:
-        return error;
+        return new CommandError(`${where}: what is there does not answer as one (${message})`);
     }
   }
 }

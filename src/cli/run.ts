@@ -18,8 +18,12 @@ export async function runCommand(word: string | undefined): Promise<void> {
   }
 }
 
-/** Errors whose text is meant for whoever typed the command; all others are bugs and show their stack. */
+/**
+ * Errors whose text is meant for whoever typed the command, what the file system says of a path among them; all others are bugs and
+ * show their stack.
+ */
 function isForThePerson(error: unknown): error is Error {
   if (error instanceof AggregateError) return error.errors.every(isForThePerson);
-  return error instanceof CommandError || error instanceof InputError;
+  if (error instanceof CommandError || error instanceof InputError) return true;
+  return error instanceof Error && 'syscall' in error && 'path' in error;
 }

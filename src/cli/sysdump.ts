@@ -1,9 +1,11 @@
 // `heddle sysdump`
 
-import { writeFileSync } from 'node:fs';
+import { lstatSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { replaceFile } from '../base/replace-file.ts';
 import { type ArchiveFile, tarGz } from './archive.ts';
 import { AgentClient } from './client.ts';
+import { CommandError } from './command-error.ts';
 import { defaultSocket } from './targets.ts';
 
 interface SysdumpFlags {
@@ -57,11 +59,20 @@ async function run(flags: SysdumpFlags): Promise<void> {
     await new Promise((resolve) => process.stdout.write(content, resolve));
     return;
   }
-  // Flows and addresses are nobody else's business.
-  writeFileSync(output, content, { mode: 0o600 });
+  write(output, content);
   const lacking = files.filter(({ path }) => path.endsWith('.missing')).length;
   const note = lacking === 0 ? '' : `, ${lacking} of them say what could not be had`;
   console.log(`${output}  ${files.length} files, ${content.length} bytes${note}`);
+}
+
+// Flows and addresses are nobody else's business: in /tmp, another user may have made the file, or a link.
+function write(output: string, content: Buffer): void {
+  const present = lstatSync(output, { throwIfNoEntry: false });
+  if (present?.isSymbolicLink() === true) {
+    throw new CommandError(`${output} is a symbolic link: name the file itself, or - to print it`);
+  }
+  if (present === undefined || present.isFile()) replaceFile(output, content);
+  else writeFileSync(output, content);
 }
 
 async function collect(flags: SysdumpFlags): Promise<readonly ArchiveFile[]> {
