@@ -9,7 +9,8 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import { strayPods } from '../model/stray-pods.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
-import { type ApiServer, type ApiSources, listenApi } from './api.ts';
+import type { ApiSources } from './api.ts';
+import { type ApiSocket, openApiSocket } from './api-socket.ts';
 import type { SettleCause } from './api-types.ts';
 import { type AgentParts, assembleAgent } from './assemble.ts';
 import { measuredCni } from './cni-metrics.ts';
@@ -55,7 +56,7 @@ export class Agent {
   readonly #lull: Lull;
   #rules: RulesWatch | undefined;
   readonly #owned = new UndoStack();
-  readonly #servers: ApiServer[] = [];
+  #api: ApiSocket | undefined;
   readonly #ports: Promise<void>[] = [];
   readonly #stop = new AbortController();
   #hasPeriod = false;
@@ -131,10 +132,7 @@ export class Agent {
     this.#stop.abort();
     this.#lull.stop();
     this.#endGrowth();
-    for (const server of this.#servers) {
-      server.close();
-      server.closeAllConnections();
-    }
+    this.#api?.end();
     await Promise.all(this.#ports);
     await this.#settler.stop();
     this.#owned[Symbol.dispose]();
@@ -283,7 +281,8 @@ export class Agent {
       },
     };
     const metrics = keptMetrics(this.#metrics.contentType, () => this.#metrics.render());
-    this.#servers.push(await listenApi(config.socket, this.#apiSources(health, metrics)));
+    const tell = (problem: string | undefined): void => this.#setOwnProblem('socket', problem);
+    this.#api = await openApiSocket(config, this.#apiSources(health, metrics), tell);
     log.info({ socket: config.socket }, 'listening');
     this.#keepOpen('health.address', 'probes fail', () =>
       listenHealth(config.health.address, health),
@@ -296,13 +295,15 @@ export class Agent {
   }
 
   #keepOpen(name: string, consequence: string, open: KeptOpenOptions['open']): void {
-    const { log, ownProblems, journal } = this.#parts;
-    const onProblem = (problem: string | undefined): void => {
-      ownProblems.set(name, problem === undefined ? [] : [problem]);
-      journal.problems(problemTexts(this.#parts));
-    };
-    const port = new KeptOpen({ name, consequence, open, onProblem, log });
+    const onProblem = (problem: string | undefined): void => this.#setOwnProblem(name, problem);
+    const port = new KeptOpen({ name, consequence, open, onProblem, log: this.#parts.log });
     this.#ports.push(port.run(this.#stop.signal));
+  }
+
+  #setOwnProblem(part: string, problem: string | undefined): void {
+    const { ownProblems, journal } = this.#parts;
+    ownProblems.set(part, problem === undefined ? [] : [problem]);
+    journal.problems(problemTexts(this.#parts));
   }
 
   #apiSources(health: HealthSources, metrics: ApiSources['metrics']): ApiSources {

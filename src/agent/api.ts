@@ -45,10 +45,13 @@ export interface CniAnswer {
   readonly body: string;
 }
 
-/** What can be ended of a server; nothing it does is awaited. */
 export interface ApiServer {
-  /** No new connections. */
+  /** Whether the file that it listens on is in its place. */
+  isReachable(): boolean;
+  /** No new connections; removes the file. */
   close(): void;
+  /** Resolves once it is closed and its last connection has ended. */
+  readonly ended: Promise<void>;
   closeAllConnections(): void;
 }
 
@@ -91,12 +94,23 @@ export async function listenApi(
     process.umask(mask);
   });
   chmodSync(path, 0o600);
+  const file = fileAt(path);
   return {
+    isReachable: () => fileAt(path) === file,
+    ended: new Promise((resolve) => {
+      server.once('close', resolve);
+    }),
     close: () => {
       server.close();
     },
     closeAllConnections: () => connections.closeAll(),
   };
+}
+
+/** Another text for another file, also where that has the same inode. */
+function fileAt(path: string): string | undefined {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.dev} ${found.ino} ${found.ctimeNs}`;
 }
 
 function makeRoom(path: string): void {
