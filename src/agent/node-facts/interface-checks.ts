@@ -7,6 +7,7 @@ import { addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { prefixFamily } from '../../net/prefix.ts';
 import { isEndpointName } from '../link-names.ts';
+import { gatewayMac } from '../pod-gateway.ts';
 import { type Finding, note, problem, some } from './fact.ts';
 import type { ObservedNode } from './observed-node.ts';
 
@@ -138,7 +139,24 @@ export function linkFindings({ kernel, desired }: ObservedNode): readonly Findin
     );
     found.push(problem(`interfaces of pods are down: ${names}; set them up, or delete the pods`));
   }
-  return [...found, ...masterFindings(uplinks, byIndex, desired)];
+  return [
+    ...found,
+    ...otherMacFindings(byIndex, desired),
+    ...masterFindings(uplinks, byIndex, desired),
+  ];
+}
+
+// What a pod sends up the node's stack is for its gateway's address: the kernel drops it where the interface has another one.
+function otherMacFindings(
+  byIndex: ReadonlyMap<IfIndex, ConfiguredLink>,
+  { endpoints }: DesiredState,
+): readonly Finding[] {
+  return endpoints.flatMap(({ hostIfIndex }) => {
+    const { name, mac } = byIndex.get(hostIfIndex) ?? {};
+    if (name === undefined || mac === undefined || mac === gatewayMac) return [];
+    const what = `interface ${name} of a pod has the address ${mac}: the node drops what its pod sends beyond other pods`;
+    return [problem(`${what}; ip link set dev ${name} address ${gatewayMac}`)];
+  });
 }
 
 // A pod's interface that is a port of a bridge or in a VRF, an uplink in a VRF: packets take another path than ours.

@@ -11,6 +11,7 @@ import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { type Address, parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
+import { parseMac } from '../../net/mac.ts';
 import { parsePrefix } from '../../net/prefix.ts';
 import type { NodeFact } from './fact.ts';
 import { nodeFacts } from './node-facts.ts';
@@ -257,6 +258,16 @@ const rows: readonly Row[] = [
     'links',
     { host: { links: links.map((each) => ({ ...each, up: each.name !== podName })) } },
     /^problem: interfaces of pods are down: hd00000000001 of shop\/web-1/,
+  ],
+  [
+    'a pod interface with another MAC',
+    'links',
+    {
+      host: {
+        links: links.map((each) => ({ ...each, mac: parseMac('02:00:5e:10:00:01') })),
+      },
+    },
+    /^problem: interface hd00000000001 of a pod has the address 02:00:5e:10:00:01: .*; ip link set dev/,
   ],
   [
     'an uplink in a VRF',
