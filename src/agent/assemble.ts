@@ -50,7 +50,7 @@ import { Pods } from './pods.ts';
 import type { PodsNode } from './pods-node.ts';
 import { waitingFor } from './readiness.ts';
 import type { StaleConnections } from './stale-connections.ts';
-import { sysctlMemory } from './sysctl-memory.ts';
+import { type KeptSysctlMemory, sysctlMemory } from './sysctl-memory.ts';
 
 export interface AgentParts extends ClusterParts {
   readonly config: AgentConfig;
@@ -72,6 +72,7 @@ export interface AgentParts extends ClusterParts {
   readonly ownProblems: OwnProblems;
   readonly host: HostLooks;
   readonly facts: FactWatch;
+  readonly sysctlsBefore: KeptSysctlMemory;
   /** See `EndpointView.queueDroppedPackets`. */
   queueDrops(endpoint: LocalEndpoint): number | undefined;
   /** See `EndpointView.bandwidth`. */
@@ -98,8 +99,9 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const podTcx = podTcxOf(datapath, socket);
   const host = new HostLooks(hostLister(socket, owned.use(openIpsec())));
   const drops = nftDrops(nft, owned);
-  const parts = { datapath, socket, journal, connections, nft: drops, podTcx, host };
-  const reconciler = reconcilerOf(config, parts);
+  const sysctlsBefore = sysctlMemory(join(config.stateDir, 'sysctls.json'));
+  const written = { datapath, socket, journal, connections, nft: drops, podTcx };
+  const reconciler = reconcilerOf({ ...written, host, sysctlsBefore });
   const model = modelConfig(config);
   const cluster = clusterParts(config.cluster, { model, owned });
   const { kubernetes } = cluster;
@@ -126,7 +128,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     log,
   });
   return {
-    ...{ config, log, datapath, reconciler, podTcx, apiServerWay },
+    ...{ config, log, datapath, reconciler, podTcx, apiServerWay, sysctlsBefore },
     ...cluster,
     ...{ network, knownPods, pods, journal, connections, host },
     cniConfiguration: cniConfiguration(config, log, pods),
@@ -277,12 +279,11 @@ interface ReconcilerParts {
   readonly nft: NftDrops;
   readonly podTcx: PodTcx;
   readonly host: HostLooks;
+  readonly sysctlsBefore: KeptSysctlMemory;
 }
 
-function reconcilerOf(
-  { stateDir }: AgentConfig,
-  { datapath, socket, journal, connections, nft, podTcx, host }: ReconcilerParts,
-): Reconciler<DesiredState> {
+function reconcilerOf(parts: ReconcilerParts): Reconciler<DesiredState> {
+  const { datapath, socket, journal, connections, nft, podTcx, host, sysctlsBefore } = parts;
   const program = (hook: Hook): BpfProgram => datapath.program(hook);
   const block = new BlockAttacher({ socket, program, isDoomed: isDoomedName });
   const tables = datapathTables({
@@ -293,7 +294,7 @@ function reconcilerOf(
       pods: podAttacher({ block, tcx: podTcx }),
       node: new TcxAttacher({ folder: datapath.paths.links, program }),
     }),
-    sysctlMemory: sysctlMemory(join(stateDir, 'sysctls.json')),
+    sysctlMemory: sysctlsBefore,
     settingsByLink: (ifIndex) => host.settings(ifIndex),
   });
   return new Reconciler(tables, {

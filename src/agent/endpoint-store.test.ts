@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -166,9 +167,36 @@ test('a record that cannot be read is left where it is, and named', async () => 
   assert.deepEqual(store.list(), [endpoint(1)]);
   assert.match(
     store.problems.join(),
-    /EISDIR.*; left where it is, made again from what the kernel/,
+    /is not a file; left where it is, made again from what the kernel/,
   );
   assert.ok(existsSync(file));
+});
+
+test('what is no file in the place of a record, or of the directory, holds no start up', () => {
+  const directory = freshDirectory();
+  EndpointStore.open(directory, 3).complete(endpoint(2));
+  execFileSync('mkfifo', [path.join(directory, `${endpoint(1).hostIfName}.json`)]);
+  mkdirSync(path.join(directory, 'x.json.tmp', 'folder'), { recursive: true });
+  const store = EndpointStore.open(directory, 3);
+  assert.deepEqual(store.list(), [endpoint(2)]);
+  assert.match(store.problems.join(), /is not a file; left where it is/);
+  assert.ok(!existsSync(path.join(directory, 'x.json.tmp')));
+  const file = freshDirectory();
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, '');
+  assert.throws(() => EndpointStore.open(file, 3), {
+    name: 'InputError',
+    message: `stateDir: ${file} is not a folder`,
+  });
+});
+
+test('of a restored backup, what one record gives up another keeps', () => {
+  const store = EndpointStore.open(freshDirectory(), 3);
+  store.restore(endpoint(1));
+  store.restore({ ...endpoint(2), id: 1, addresses: endpoint(1).addresses });
+  store.remove(endpoint(2).hostIfName);
+  assert.deepEqual([...store.addresses()], endpoint(1).addresses);
+  assert.equal(store.freeId(), 2);
 });
 
 test('what a crash left before the rename is no record', async () => {

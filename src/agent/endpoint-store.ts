@@ -7,7 +7,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
+  statSync,
   unlinkSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -20,7 +20,16 @@ import {
   formatRecord,
   parseRecord,
 } from './endpoint-record.ts';
-import { diskError, isMissing, overwrite, tryDisk, writeAtomically } from './record-files.ts';
+import { ownFolder } from './private-folder.ts';
+import {
+  demandRoom,
+  discard,
+  diskError,
+  isMissing,
+  overwrite,
+  tryDisk,
+  writeAtomically,
+} from './record-files.ts';
 
 export class EndpointStore {
   readonly #found: readonly string[];
@@ -36,20 +45,21 @@ export class EndpointStore {
   readonly #addresses = new Set<Address>();
   readonly #ids = new Set<number>();
   /** Some records claim the same address or id. */
-  readonly #hasRivals: boolean;
+  #hasRivals: boolean;
   /** No lower one is free. */
   #lowestId = 1;
 
   /** Reads every record. A file that is no record is set aside (`.corrupt`), made again if `recover` can, and told in
-   * `problems`. `capacity`: how many endpoints the data path has room for; ids are 1 to `capacity`. */
+   * `problems`; on a disk that is read-only it stays. `capacity`: how many endpoints the data path has room for; ids are 1 to
+   * `capacity`. Throws InputError where there is no such directory and none can be made. */
   static open(directory: string, capacity: number, recover?: Recover): EndpointStore {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    ownFolder('stateDir', directory);
     const problems: string[] = [];
     const loaded: EndpointRecord[] = [];
     for (const name of readdirSync(directory).sort()) {
       const file = path.join(directory, name);
       // Cut off by a crash before the rename: it never was a record.
-      if (name.endsWith('.tmp')) rmSync(file);
+      if (name.endsWith('.tmp')) discard(file);
       if (!name.endsWith('.json')) continue;
       const record = load(file, problems, recover);
       if (record !== undefined) loaded.push(record);
@@ -65,8 +75,7 @@ export class EndpointStore {
     this.#records = loaded.records;
     this.#found = loaded.problems;
     for (const record of loaded.records.values()) this.#hold(record);
-    const claims = [...loaded.records.values()].flatMap(({ addresses }) => addresses).length;
-    this.#hasRivals = claims > this.#addresses.size || loaded.records.size > this.#ids.size;
+    this.#hasRivals = this.#findRivals();
   }
 
   /** What was found wrong on disk when the store was opened, and why no record can be written now, in words. */
@@ -118,6 +127,7 @@ export class EndpointStore {
   /** A record that was not there, or said something else. It counts also while the disk does not take it. */
   restore(endpoint: LocalEndpoint): void {
     this.#replace(endpoint.hostIfName, endpoint);
+    this.#hasRivals = this.#findRivals();
     try {
       this.#write(endpoint);
     } catch (error) {
@@ -138,6 +148,7 @@ export class EndpointStore {
       );
       for (const record of missing) this.#put(record);
       for (const file of this.#undeleted) this.#unlink(file);
+      demandRoom(this.#directory);
       if (this.#broken !== undefined) tryDisk(this.#directory);
       this.#broken = undefined;
       return missing.map(({ hostIfName }) => hostIfName);
@@ -215,6 +226,11 @@ export class EndpointStore {
     this.#ids.add(id);
   }
 
+  #findRivals(): boolean {
+    const claims = this.list().flatMap(({ addresses }) => addresses).length;
+    return claims > this.#addresses.size || this.#records.size > this.#ids.size;
+  }
+
   #release(released: EndpointRecord): void {
     const { id, addresses } = released;
     for (const address of addresses) this.#addresses.delete(address);
@@ -249,6 +265,8 @@ function load(
   };
   let bytes: Buffer;
   try {
+    // Reading a pipe would wait for good.
+    if (!statSync(file).isFile()) throw new Error('is not a file');
     bytes = readFileSync(file);
   } catch (error) {
     // The disk may give it back one day: what it says then is worth more than what is made of the kernel's.
@@ -262,10 +280,19 @@ function load(
     throw new Error(`is the record of ${record.hostIfName}`);
   } catch (error) {
     const recovered = recover?.(hostIfName, bytes.toString('latin1'));
-    renameSync(file, `${file}.corrupt`);
-    if (recovered !== undefined) writeAtomically(file, formatRecord(recovered.record));
-    told(error, `set aside as ${path.basename(file)}.corrupt`, recovered);
+    told(error, setAside(file, recovered?.record), recovered);
     return recovered?.record;
+  }
+}
+
+/** Where the file is now, in words: on a disk that is read-only, where it was. */
+function setAside(file: string, instead: EndpointRecord | undefined): string {
+  try {
+    renameSync(file, `${file}.corrupt`);
+    if (instead !== undefined) writeAtomically(file, formatRecord(instead));
+    return `set aside as ${path.basename(file)}.corrupt`;
+  } catch (error) {
+    return `cannot be set aside (${error instanceof Error ? error.message : String(error)})`;
   }
 }
 

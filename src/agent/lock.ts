@@ -79,6 +79,9 @@ function openLock(stateDir: string, path: string): number {
     return open(path, openFlags.readWrite | openFlags.create | noFollow, 0o600);
   } catch (error) {
     if (!isKernelError(error)) throw error;
+    // A lock needs no writing, and pods on a node whose disk went read-only need an agent.
+    if (error.code === 'EROFS' && existsSync(path))
+      return open(path, openFlags.readOnly | noFollow);
     const rule = `has no usable lock file: ${error.message}`;
     throw new InputError({ object: 'stateDir', value: stateDir, rule }, { cause: error });
   }
@@ -105,7 +108,7 @@ export function runningAgent(stateDir: string): number | undefined {
   const path = lockPath(stateDir);
   let fd: number;
   try {
-    fd = open(path, openFlags.readWrite);
+    fd = open(path, openFlags.readOnly | noFollow);
   } catch {
     return undefined;
   }

@@ -70,9 +70,17 @@ const taken: readonly { readonly what: string; readonly more: Partial<LocalEndpo
 ];
 
 for (const { what, more } of taken) {
+  test(`a record of a restored backup whose interface is gone keeps no ${what} from another`, () => {
+    const store = storeOf(one);
+    const served = endpoint(2, more);
+    assert.equal(recoverLost(store, [two.hostIfName], kernelOf(served)).length, 1);
+    assert.deepEqual(store.get(two.hostIfName), served);
+  });
+
   test(`an interface whose ${what} another record has gets none`, () => {
     const store = storeOf(one);
-    assert.deepEqual(recoverLost(store, [two.hostIfName], kernelOf(endpoint(2, more))), []);
+    const names = [one.hostIfName, two.hostIfName];
+    assert.deepEqual(recoverLost(store, names, kernelOf(endpoint(2, more))), []);
     assert.deepEqual(store.list(), [one]);
   });
 }

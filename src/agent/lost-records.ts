@@ -5,7 +5,7 @@
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { Address } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
-import { formatRecord } from './endpoint-record.ts';
+import { type EndpointRecord, formatRecord } from './endpoint-record.ts';
 import type { RecoveredRecord } from './endpoint-recovery.ts';
 import type { EndpointStore } from './endpoint-store.ts';
 
@@ -29,7 +29,8 @@ export function recoverLost(
   return interfaces.flatMap((hostIfName) => {
     if (store.get(hostIfName) !== undefined) return [];
     const found = kernel.recover(hostIfName, '');
-    if (found === undefined || isTaken(store, found.record)) return [];
+    const isThere = ({ hostIfName: name }: EndpointRecord): boolean => interfaces.includes(name);
+    if (found === undefined || isTaken(store, found.record, isThere)) return [];
     store.restore(found.record);
     const lost = found.lost.length === 0 ? '' : `; lost: ${found.lost.join(', ')}`;
     return [
@@ -38,14 +39,16 @@ export function recoverLost(
   });
 }
 
-/** The record as it must be for what the kernel has behind that name now; undefined: nothing better is known. */
+/**
+ * The record as it must be for what the kernel has behind that name now; undefined: nothing better is known. `isThere`: whether the
+ * interface of another record is.
+ */
 export function corrected(
-  store: EndpointStore,
   endpoint: LocalEndpoint,
-  kernel: KernelRecords,
+  { store, kernel, isThere }: Correction,
 ): LocalEndpoint | undefined {
   const found = kernel.recover(endpoint.hostIfName, formatRecord(endpoint))?.record;
-  if (found === undefined || isTaken(store, found)) return undefined;
+  if (found === undefined || isTaken(store, found, isThere)) return undefined;
   // What the kernel does not tell is as it was.
   return { ...endpoint, ...found };
 }
@@ -66,12 +69,24 @@ export function isAsRecorded(
   );
 }
 
-function isTaken(store: EndpointStore, { hostIfName, addresses, id }: LocalEndpoint): boolean {
+export interface Correction {
+  readonly store: EndpointStore;
+  readonly kernel: KernelRecords;
+  isThere(other: EndpointRecord): boolean;
+}
+
+// A record of a restored backup, whose pod is gone, takes nothing from one that the data path serves.
+function isTaken(
+  store: EndpointStore,
+  { hostIfName, addresses, id }: LocalEndpoint,
+  isThere: Correction['isThere'],
+): boolean {
   return store
     .list()
     .some(
       (other) =>
         other.hostIfName !== hostIfName &&
+        isThere(other) &&
         (other.id === id || other.addresses.some((address) => addresses.includes(address))),
     );
 }

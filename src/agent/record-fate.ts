@@ -32,7 +32,10 @@ export function fateOf(record: LocalEndpoint, world: RecordWorld): RecordFate {
     return unlessTaken(record, world.live);
   }
   // What the agent before this one served is right: a record that says something else comes from a backup or another node.
-  const right = corrected(world.store, record, world.kernel);
+  const right = corrected(record, {
+    ...world,
+    isThere: (other) => world.wiring.hostIfIndex(other.hostIfName) !== undefined,
+  });
   if (right !== undefined) {
     world.store.restore(right);
     const mended = `endpoint record of interface ${hostIfName} was not what the kernel has of the pod; set right`;

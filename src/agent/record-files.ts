@@ -1,11 +1,14 @@
 // How a record's file is written: whole or not at all.
 
 import {
+  accessSync,
   closeSync,
+  constants,
   mkdirSync,
   openSync,
   renameSync,
   rmSync,
+  statfsSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -57,9 +60,9 @@ export function overwrite(
 }
 
 /** What cannot be removed from a disk that is read-only goes at the next start. */
-function discard(temporary: string): void {
+export function discard(temporary: string): void {
   try {
-    rmSync(temporary, { force: true });
+    rmSync(temporary, { force: true, recursive: true });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
   }
@@ -75,6 +78,14 @@ export function diskError(verb: 'write' | 'remove', file: string, cause: unknown
     details: 'stateDir must be writable and have space; pods that run are not affected',
     cause,
   });
+}
+
+/** Throws where the disk is read-only or full. Writes nothing unless it seems to be. */
+export function demandRoom(directory: string): void {
+  accessSync(directory, constants.W_OK);
+  const { blocks, bfree } = statfsSync(directory);
+  // A tmpfs without a limit has no blocks at all.
+  if (blocks > 0 && bfree === 0) tryDisk(directory);
 }
 
 /** Throws what keeps a record from being written. */

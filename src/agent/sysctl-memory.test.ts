@@ -1,9 +1,27 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sysctlMemory } from './sysctl-memory.ts';
+
+test('what the disk does not take is written later, and so is a file that was deleted', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-sysctl-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'state', 'sysctls.json');
+  const name = 'net/ipv4/ip_forward';
+  const memory = sysctlMemory(file);
+  memory.keep();
+  memory.remember(name, '0');
+  assert.equal(memory.recall(name), '0');
+  assert.throws(() => memory.keep(), { code: 'ENOENT' });
+  mkdirSync(join(folder, 'state'));
+  memory.keep();
+  assert.deepEqual([...sysctlMemory(file).all()], [[name, '0']]);
+  rmSync(file);
+  memory.keep();
+  assert.deepEqual([...sysctlMemory(file).all()], [[name, '0']]);
+});
 
 test('the first value counts, also across restarts; a broken file is an empty memory', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-sysctl-'));

@@ -1,4 +1,4 @@
-// What of the agent's own may be deleted under it: records, the lock's file, pins. Looked at every period and put back, so that the
+// What of the agent's own may be deleted under it: records, the lock's file, the file of sysctls, pins. Looked at every period and put back, so that the
 // next start finds it; what cannot be put back is a problem.
 
 import type { AgentParts } from './assemble.ts';
@@ -8,9 +8,10 @@ export function keepOwn(
   {
     pods,
     datapath,
+    sysctlsBefore,
     ownProblems,
     log,
-  }: Pick<AgentParts, 'pods' | 'datapath' | 'ownProblems' | 'log'>,
+  }: Pick<AgentParts, 'pods' | 'datapath' | 'sysctlsBefore' | 'ownProblems' | 'log'>,
   keepLock: () => void,
 ): void {
   const keep = (part: string, body: () => void): void => {
@@ -23,7 +24,10 @@ export function keepOwn(
     }
   };
   pods.keepRecords();
-  keep('stateDir', keepLock);
+  keep('stateDir', () => {
+    keepLock();
+    sysctlsBefore.keep();
+  });
   keep('pinDir', () => {
     const pins = datapath.keepPins();
     if (pins.length > 0) log.warn({ pins }, 'pinned again what somebody had unpinned');

@@ -1,9 +1,20 @@
 // What is the agent's own on disk and in the bpf file system, deleted under the running agent.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import {
+  type AgentPlace,
   agentPlace,
   cni,
   eventually,
@@ -15,6 +26,12 @@ import {
 } from '../support/agent-process.ts';
 import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
+
+/** A reader that stays. */
+function fetchFlows({ socket }: AgentPlace): http.ClientRequest {
+  const request = http.get({ socketPath: socket, path: '/v1/flows?follow=1', agent: false });
+  return request.on('error', () => undefined);
+}
 
 rootTest(
   'a state folder that is deleted comes back with the next ADD or period, lock and all',
@@ -44,6 +61,36 @@ rootTest(
   },
 );
 
+rootTest('a socket that is deleted or replaced is listened on again', async (context) => {
+  const place = agentPlace(context);
+  const agent = await startAgent(context, place);
+  const pod = podNamespace(context);
+  const following = fetchFlows(place);
+  context.after(() => following.destroy());
+  rmSync(path.dirname(place.socket), { recursive: true });
+  await eventually(() => {
+    cni(place, { verb: 'ADD', containerId: 'one', netns: pod.path });
+  });
+  rmSync(place.socket);
+  writeFileSync(place.socket, '');
+  await eventually(async () => {
+    assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+  });
+  assert.equal(statSync(place.socket).mode & 0o777, 0o600);
+  rmSync(place.socket);
+  chmodSync(path.dirname(place.socket), 0o777);
+  await eventually(() => {
+    const texts = agent.log().map(({ problem, msg }) => `${problem} ${msg}`);
+    assert.match(texts.join('\n'), /socket: .* can be written by others \(mode 0777\)/);
+  });
+  chmodSync(path.dirname(place.socket), 0o755);
+  await eventually(() => {
+    cni(place, { verb: 'DEL', containerId: 'one', netns: pod.path });
+  });
+  assert.equal(await agent.end('SIGTERM'), 0, 'a reader of an earlier file holds nothing up');
+  assert.ok(!existsSync(place.socket));
+});
+
 rootTest(
   'a state folder that cannot be written is a problem, not ready, and no matter to DEL',
   async (context) => {
@@ -72,6 +119,42 @@ rootTest(
     cni(place, { verb: 'ADD', ...other });
   },
 );
+
+rootTest('an agent starts on a read-only disk and says so', async (context) => {
+  const place = agentPlace(context);
+  mkdirSync(place.stateDir);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=700', 'test', place.stateDir]);
+  context.after(() => execFileSync('umount', ['--lazy', place.stateDir]));
+  const agent = await startAgent(context, place);
+  const pods = [podNamespace(context), podNamespace(context)] as const;
+  cni(place, { verb: 'ADD', containerId: 'one', netns: pods[0].path });
+  await agent.end('SIGKILL');
+  const records = path.join(place.stateDir, 'endpoints');
+  for (const name of ['hd00000000001.json', 'hd00000000001.json.tmp']) {
+    writeFileSync(path.join(records, name), '{');
+  }
+  execFileSync('mount', ['-o', 'remount,ro', place.stateDir]);
+  launchAgent(context, place);
+  await eventually(async () => {
+    const { health, endpoints } = await status(place);
+    assert.match(health.reasons.join(), /stateDir: EROFS.*; no pod can be added/);
+    assert.match(health.reasons.join(), /hd00000000001.json: .*cannot be set aside \(EROFS/);
+    assert.equal(endpoints, 1);
+  }, 20_000);
+  const second = launchAgent(context, place);
+  assert.equal(await second.ended, 1);
+  assert.match(second.text(), /is in use by another heddle agent/);
+  cni(place, { verb: 'DEL', containerId: 'one', netns: pods[0].path });
+  execFileSync('mount', ['-o', 'remount,rw', place.stateDir]);
+  await eventually(() => {
+    cni(place, { verb: 'ADD', containerId: 'two', netns: pods[1].path });
+  });
+  assert.equal(
+    readdirSync(records).length,
+    2,
+    'the record of the other went, the corrupt one is left',
+  );
+});
 
 rootTest(
   'pins that are deleted are pinned again, and the next agent adopts them',
