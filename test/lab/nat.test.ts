@@ -3,12 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
+import { flowPath } from '../../src/datapath/generated.ts';
 import { openMaps } from '../../src/datapath/map-set.ts';
 import { pinPaths } from '../../src/datapath/pins.ts';
 import { beginGeneration } from '../../src/datapath/tables/generation.ts';
 import { spawnIn } from '../../src/lab/spawn.ts';
 import { echoPod, eventually, sharedLab, type TestLab, urlHost } from '../support/lab.ts';
-import { testProgram } from '../support/lab-traffic.ts';
+import { ping, testProgram } from '../support/lab-traffic.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 
 const port = 9000;
@@ -18,6 +19,8 @@ const vips = {
   other: { 4: '10.96.0.2', 6: 'fd00:96::2' },
   node: { 4: '10.96.0.3', 6: 'fd00:96::3' },
   sourceToo: { 4: '10.96.0.4', 6: 'fd00:96::4' },
+  /** Every protocol and port of it. */
+  whole: { 4: '10.96.0.5', 6: 'fd00:96::5' },
 } as const;
 const nodePorts = { same: 31001, other: 31002 } as const;
 const families = [4, 6] as const;
@@ -31,17 +34,30 @@ const disturbances = {
   'tables change, again and again': (maps) => beginGeneration(maps.tableGeneration),
 } satisfies Record<string, (maps: ReturnType<typeof openMaps>) => void>;
 
+const limitedPod = {
+  ...echoPod('slow-1', 'node-2'),
+  metadata: {
+    ...{ namespace: 'shop', name: 'slow-1' },
+    annotations: { 'kubernetes.io/ingress-bandwidth': '100M' },
+  },
+};
+
 for (const mode of ['native', 'vxlan'] as const) {
   describe(`connections that rules of others translate, ${mode}`, () => {
     const pods = [
       ...[echoPod('web-1', 'node-1'), echoPod('cart-1', 'node-1')],
-      ...[echoPod('api-1', 'node-2'), echoPod('db-1', 'node-2')],
+      ...[echoPod('api-1', 'node-2'), echoPod('db-1', 'node-2'), limitedPod],
     ];
     const lab = sharedLab({ mode, manifests: { 'pods.yaml': pods } });
     const servers: ReturnType<typeof spawnIn>[] = [];
     before(async () => {
       if (reasonToSkip() !== undefined) return;
-      for (const place of [lab().pod('web-1'), lab().pod('api-1'), lab().node('node-1')])
+      for (const place of [
+        lab().pod('web-1'),
+        lab().pod('api-1'),
+        lab().pod('slow-1'),
+        lab().node('node-1'),
+      ])
         servers.push(
           spawnIn(place, [...testProgram('talk'), 'serve', `${port}`], { stdio: 'ignore' }),
         );
@@ -88,6 +104,24 @@ for (const mode of ['native', 'vxlan'] as const) {
       },
     );
 
+    rootTest('an echo is answered from the address that was asked', async () => {
+      for (const family of families) {
+        await ping(lab(), 'cart-1', vips.whole[family]);
+        await ping(lab(), 'cart-1', lab().address(lab().pod('api-1'), family));
+      }
+    });
+
+    rootTest('what a limited pod answers goes straight on, as what it is sent does', async () => {
+      const addresses = families.map((family) => lab().address(lab().pod('slow-1'), family));
+      assert.deepEqual(await talk(lab(), 'cart-1', both(addresses, port)), []);
+      using maps = openMaps(pinPaths(lab().node('node-2').pins));
+      const found = [...maps.flows.entries()].filter(([key]) =>
+        [key.low, key.high].some((address) => addresses.includes(address)),
+      );
+      assert.equal(found.length, 4);
+      for (const [, flow] of found) assert.equal(flow.path, flowPath.direct);
+    });
+
     rootTest('a socket that talks to a Service and to its server hears both', async () => {
       for (const family of families) {
         const direct = lab().address(lab().pod('api-1'), family);
@@ -105,9 +139,16 @@ type Family = (typeof families)[number];
 function fromPod(lab: TestLab, family: Family): readonly string[] {
   const direct = ['web-1', 'api-1'].map((pod) => lab.address(lab.pod(pod), family));
   const translated = [vips.same, vips.other, vips.sourceToo].map((vip) => vip[family]);
+  const refused = [direct[0], direct[1], vips.whole[family]].map(
+    (address) => `refused,9,${address}`,
+  );
   // A UDP server of a node may answer by another of its addresses, which is not NAT's doing.
   const ofNode = `tcp:80:${vips.node[family]}`;
-  return [...both(direct, port), ...both(translated, 80), ofNode, ...toNodePorts(lab, family)];
+  return [
+    ...both([...direct, vips.whole[family]], port),
+    ...both(translated, 80),
+    ...[ofNode, ...refused, ...toNodePorts(lab, family)],
+  ];
 }
 
 function toNodePorts(lab: TestLab, family: Family): readonly string[] {
@@ -164,6 +205,7 @@ function rules(lab: TestLab): string {
       `${word} daddr ${vips.other[family]} ${protocol} dport 80 ${target('api-1')}`,
       `${word} daddr ${vips.sourceToo[family]} ${protocol} dport 80 ${target('api-1')}`,
       `${word} daddr ${vips.node[family]} ${protocol} dport 80 dnat ${word} to ${withPort(node)}`,
+      `${word} daddr ${vips.whole[family]} dnat ${word} to ${to('api-1', family)}`,
       `${word} daddr ${node} ${protocol} dport ${nodePorts.same} ${target('web-1')}`,
       `${word} daddr ${node} ${protocol} dport ${nodePorts.other} ${target('api-1')}`,
     ]);
