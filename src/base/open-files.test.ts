@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { apiConnections, openFilesProblem } from './open-files.ts';
+import { apiConnections, openFilesProblem, ownLimits } from './open-files.ts';
 
 const limits = (
   soft: string,
@@ -27,4 +27,10 @@ test('connections to the API leave descriptors for all else', () => {
   assert.equal(apiConnections(limits('1024')), 320);
   assert.equal(apiConnections(limits('1048576')), 1024);
   assert.equal(apiConnections(limits('unlimited')), 1024);
+});
+
+test('a command runs where /proc is not mounted', () => {
+  assert.match(ownLimits(), /^Max open files/m);
+  assert.equal(ownLimits('/proc/nowhere/limits'), '');
+  assert.equal(openFilesProblem('version', ownLimits('/proc/nowhere/limits')), undefined);
 });

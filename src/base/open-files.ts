@@ -1,7 +1,7 @@
 // How many files this process may have open (RLIMIT_NOFILE), and who may have how many of them. Node.js has raised the soft limit
 // to the hard one before any of our code runs. Imports nothing of ours: it is asked before the rest of the agent can be read.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 /** For the agent's modules, maps, programs and links, its connections to the API server, its ports, and 64 ADDs at a time. */
 const reserved = 384;
@@ -14,7 +14,7 @@ const mostConnections = 1024;
 /** One sentence when the command cannot work with this limit. `limits`: the text of /proc/self/limits. */
 export function openFilesProblem(
   command: string | undefined,
-  limits: string = readFileSync('/proc/self/limits', 'utf8'),
+  limits: string = ownLimits(),
 ): string | undefined {
   const least = command === 'agent' ? leastForAgent : leastForCommand;
   const limit = openFilesLimit(limits);
@@ -23,8 +23,13 @@ export function openFilesProblem(
 }
 
 /** How many connections the API's socket may have, so that descriptors are left for all else. */
-export function apiConnections(limits: string = readFileSync('/proc/self/limits', 'utf8')): number {
+export function apiConnections(limits: string = ownLimits()): number {
   return Math.min(mostConnections, Math.floor((openFilesLimit(limits) - reserved) / 2));
+}
+
+/** Empty without /proc, as in a bare chroot: nothing is known then, and nothing refused. `file`: for tests. */
+export function ownLimits(file = '/proc/self/limits'): string {
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
 
 function openFilesLimit(limits: string): number {
