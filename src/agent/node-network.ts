@@ -9,6 +9,7 @@ import type { Link } from '../kernel/netlink/link-record.ts';
 import { computeDesired } from '../model/compute-desired.ts';
 import type { DesiredState, ModelConfig, UnclaimedInterface } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { HeldClaims } from '../model/held-claims.ts';
 import type { HostFacts } from '../model/host.ts';
 import { overlayDeviceName } from '../model/overlay-device.ts';
 import type { Address } from '../net/address.ts';
@@ -41,6 +42,7 @@ export class NodeNetwork {
   #host: HostFacts = { uplinks: [] };
   #unclaimed: readonly UnclaimedInterface[] = [];
   #desired: DesiredState;
+  #held: HeldClaims | undefined;
 
   constructor(options: NodeNetworkOptions) {
     this.#options = options;
@@ -112,13 +114,16 @@ export class NodeNetwork {
   }
 
   #compute(endpoints: readonly LocalEndpoint[]): DesiredState {
-    return computeDesired({
+    const desired = computeDesired({
       config: this.#options.model,
       cluster: this.#snapshot.state,
       endpoints,
       host: this.#host,
       unclaimed: this.#unclaimed.length === 0 ? undefined : this.#unclaimed,
+      held: this.#held,
     });
+    this.#held = desired.held;
+    return desired;
   }
 }
 

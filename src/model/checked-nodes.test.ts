@@ -23,6 +23,7 @@ interface Options {
   readonly services?: readonly ClusterService[];
   readonly podCidrs?: readonly string[];
   readonly mode?: 'native' | 'vxlan';
+  readonly held?: RangeOwners['held'];
 }
 
 const host: HostFacts = {
@@ -79,6 +80,7 @@ function check(given: Readonly<Record<string, Given>>, options: Options = {}): R
     nodes: new Map(Object.entries(given).map(([name, rest]) => [name, node(name, rest)])),
     host: options.host ?? { uplinks: [] },
     services: serviceAddresses(new Map(services.map((each) => [`shop/${each.name}`, each]))),
+    held: options.held,
   });
 }
 
@@ -377,4 +379,51 @@ test('whatever nodes claim, what is accepted never overlaps and what is refused 
       assert.ok(accepted.includes(prefix) || overlapping(prefix) !== undefined, prefix);
     }
   }
+});
+
+function claimsOf({ nodes }: RangeOwners): readonly unknown[] {
+  return nodes.map(({ name, addresses, podCidrs }) => ({ name, addresses, podCidrs }));
+}
+
+const takenByOlder: readonly (readonly [string, readonly string[], string])[] = [
+  [
+    'the address of a younger Node',
+    ['10.77.0.12', 'fd00:77::12'],
+    'status.addresses: InternalIP 10.77.0.12 is an InternalIP of Node n2, which keeps it: this address is not used',
+  ],
+  [
+    'an address in the range of a younger Node',
+    ['10.78.2.5'],
+    'status.addresses: InternalIP 10.78.2.5 lies in 10.78.2.0/24, a pod range of Node n2: this address is not used',
+  ],
+];
+
+for (const [what, addresses, text] of takenByOlder) {
+  test(`an old Node that claims ${what} later does not get it`, () => {
+    const before = check(old);
+    const given = { ...old, n1: { ...old.n1, addresses: [...addresses, ...old.n1.addresses] } };
+    const found = check(given, { held: before.held });
+    assert.ok(told(found).includes(`n1: ${text}`), told(found).join('\n'));
+    assert.deepEqual(claimsOf(found), claimsOf(before));
+    assert.equal(found.held, before.held);
+    // An agent that starts now knows the age alone.
+    assert.notDeepEqual(claimsOf(check(given)), claimsOf(before));
+  });
+}
+
+test("an old Node that gets another range later does not take a younger one's", () => {
+  const before = check(old);
+  const given = { ...old, n1: { ...old.n1, ranges: [...old.n1.ranges, '10.78.2.128/25'] } };
+  assert.deepEqual(claimsOf(check(given, { held: before.held })), claimsOf(before));
+});
+
+test('what a Node gives up, and what a Node of the same name had that was deleted, is free', () => {
+  const before = check({ ...old, n2: { ...old.n2, uid: 'a' } });
+  const moved = { ...old, n2: { ...old.n2, addresses: ['10.77.0.13'] } };
+  const n1 = { ...old.n1, addresses: ['10.77.0.12', ...old.n1.addresses] };
+  assert.deepEqual(told(check({ ...moved, n1 }, { held: before.held })), []);
+  const again = { n1, n2: { ...old.n2, uid: 'b' } };
+  assert.deepEqual(told(check(again, { held: before.held })), [
+    'n2: status.addresses: InternalIP 10.77.0.12 is an InternalIP of Node n1, which keeps it: this address is not used',
+  ]);
 });

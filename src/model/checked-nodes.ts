@@ -4,6 +4,8 @@
 //
 //   Nodes, the oldest first --> flaw of its own? --> in the way of this node? --> claimed by an older one? --> used
 //
+// What a Node had at the last check comes before all that is new, whoever claims it now (held-claims.ts).
+//
 // A kubelet may write other addresses into its Node at any time, and ranges only once. So an address takes no range from
 // another Node, however old its own Node is, but where that Node needs it: the first one of its family that leads to it.
 
@@ -18,6 +20,7 @@ import {
 } from '../net/prefix.ts';
 import { ClaimLedger } from './claim-ledger.ts';
 import type { ModelConfig, ModelProblem } from './desired.ts';
+import { type HeldClaims, heldClaims, holderOf, nothingHeld } from './held-claims.ts';
 import type { HostFacts } from './host.ts';
 import type { NetworkNode, NetworkNodes } from './network-nodes.ts';
 import {
@@ -39,11 +42,14 @@ export interface CheckInputs {
   readonly nodes: NetworkNodes;
   readonly host: HostFacts;
   readonly services: ServiceAddresses;
+  /** Of the last check; absent: there was none. */
+  readonly held?: HeldClaims | undefined;
 }
 
 export function checkNodes(inputs: CheckInputs): RangeOwners {
   const claims = [...inputs.nodes.values()].sort(compareAge).map(nodeClaims);
   const check = new Check(inputs, claims);
+  for (const claim of claims) check.takeHeld(claim);
   for (const claim of claims) check.takeNeeded(claim);
   for (const claim of claims) check.takeOthers(claim);
   const nodes = claims.map((claim) => check.node(claim));
@@ -54,7 +60,8 @@ export function checkNodes(inputs: CheckInputs): RangeOwners {
     ...check.problems.filter(isOwn),
     ...check.problems.filter((problem) => !isOwn(problem)),
   ];
-  return { nodes, owners: check.owners(), problems };
+  const held = heldClaims(nodes, inputs.held ?? nothingHeld);
+  return { nodes, owners: check.owners(), held, problems };
 }
 
 class Check {
@@ -66,6 +73,7 @@ class Check {
   readonly #networks: readonly OrderedPrefix[];
   readonly #noHosts: ReadonlySet<Address>;
   readonly #taken = new Set<AddressClaim | RangeClaim>();
+  readonly #seen = new Set<AddressClaim | RangeClaim>();
   /** The oldest Node whose pods have private IPv4 addresses. */
   #privateNode: string | undefined;
 
@@ -83,11 +91,21 @@ class Check {
     return this.#ledger.owners();
   }
 
+  /** What it had at the last check. */
+  takeHeld({ node, addresses, ranges }: NodeClaims): void {
+    const { held = nothingHeld } = this.#inputs;
+    if (held.size === 0) return;
+    const holder = holderOf(node);
+    for (const claim of addresses)
+      if (held.get(claim.address) === holder) this.#takeAddress(claim, node.name);
+    for (const claim of ranges) if (held.get(claim.prefix) === holder) this.#takeRange(claim, node);
+  }
+
   /** The addresses by which the Node is reached, then its ranges. */
   takeNeeded(claims: NodeClaims): void {
     const { node } = claims;
     for (const claim of this.#needed(claims)) this.#takeAddress(claim, node.name);
-    for (const claim of claims.ranges) if (this.#takesRange(claim, node)) this.#taken.add(claim);
+    for (const claim of claims.ranges) this.#takeRange(claim, node);
     this.#tellMore(claims);
   }
 
@@ -124,6 +142,7 @@ class Check {
   }
 
   #takeAddress(claim: AddressClaim, node: string): void {
+    if (this.#isSeen(claim)) return;
     const flaw = claim.flaw ?? this.#hostFlaw(claim, node) ?? this.#ledger.addressFlaw(claim, node);
     if (flaw === undefined) {
       this.#ledger.addAddress(claim, node);
@@ -137,6 +156,13 @@ class Check {
     });
   }
 
+  // What is looked at twice is told once.
+  #isSeen(claim: AddressClaim | RangeClaim): boolean {
+    const isSeen = this.#seen.has(claim);
+    this.#seen.add(claim);
+    return isSeen;
+  }
+
   #hostFlaw({ address }: AddressClaim, node: string): string | undefined {
     const { nodeName, podCidrs = [] } = this.#inputs.config;
     const forPods = podCidrs.find((range) => prefixContains(range, address));
@@ -148,7 +174,8 @@ class Check {
     return `is an address of this node, ${nodeName} (${ifName})`;
   }
 
-  #takesRange(claim: RangeClaim, node: NetworkNode): boolean {
+  #takeRange(claim: RangeClaim, node: NetworkNode): void {
+    if (this.#isSeen(claim)) return;
     const { host } = this.#inputs;
     const flaw =
       claim.flaw ??
@@ -160,14 +187,14 @@ class Check {
       this.#ledger.addRange(claim, node.name);
       const isPrivate = claim.ordered.family === 4 && !claim.isPublic;
       if (isPrivate) this.#privateNode ??= node.name;
-      return true;
+      this.#taken.add(claim);
+      return;
     }
     this.problems.push({
       object: node.name,
       text: `spec.podCIDRs: ${claim.prefix} ${flaw}: this range is not used`,
       alike: 'spec.podCIDRs: a range cannot be used',
     });
-    return false;
   }
 
   // Without a list, what the older Nodes have says what the cluster's pods have.

@@ -18,6 +18,7 @@ import type {
   UnclaimedInterface,
 } from './desired.ts';
 import type { LocalEndpoint } from './endpoint.ts';
+import { type HeldClaims, nothingHeld } from './held-claims.ts';
 import type { HostFacts } from './host.ts';
 import { masqueradeOf } from './masquerade.ts';
 import { type NetworkNodes, networkNodes } from './network-nodes.ts';
@@ -41,12 +42,14 @@ export interface ModelInputs {
   readonly endpoints: readonly LocalEndpoint[];
   readonly host: HostFacts;
   readonly unclaimed?: readonly UnclaimedInterface[] | undefined;
+  /** Of the desired state before this one. */
+  readonly held?: HeldClaims | undefined;
 }
 
 export function computeDesired(inputs: ModelInputs): DesiredState {
-  const { config, cluster, endpoints, host, unclaimed } = inputs;
+  const { config, cluster, endpoints, host, unclaimed, held = nothingHeld } = inputs;
   const services = serviceAddresses(cluster.services);
-  const base = network(config)(networkNodes(cluster.nodes))(host)(services);
+  const base = network(config)(networkNodes(cluster.nodes))(host)(services)(held);
   const conflicts = peerConflicts(config)(cluster.nodes);
   const unenforced = unenforcedPolicies(cluster.networkPolicies);
   const strays = strayPods(config.nodeName, base.podRanges, endpoints);
@@ -71,7 +74,9 @@ type Network = Omit<DesiredState, 'endpoints' | 'strayAddresses'>;
 const network = memoize((config: ModelConfig) =>
   memoize((nodes: NetworkNodes) =>
     memoize((host: HostFacts) =>
-      memoize((services: ServiceAddresses) => computeNetwork({ config, nodes, host, services })),
+      memoize((services: ServiceAddresses) =>
+        memoize((held: HeldClaims) => computeNetwork({ config, nodes, host, services, held })),
+      ),
     ),
   ),
 );
@@ -81,6 +86,7 @@ interface NetworkInputs {
   readonly nodes: NetworkNodes;
   readonly host: HostFacts;
   readonly services: ServiceAddresses;
+  readonly held: HeldClaims;
 }
 
 function computeNetwork(inputs: NetworkInputs): Network {
@@ -114,6 +120,7 @@ function computeNetwork(inputs: NetworkInputs): Network {
     }),
     tunnelEnds: tunnelEnds(config, ranges, host),
     nodes: checkedByName(ranges),
+    held: ranges.held,
     problems: [
       ...own.problems,
       ...uplinkProblems(host),

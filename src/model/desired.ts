@@ -4,6 +4,7 @@ import type { Address, AddressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { LocalEndpoint } from './endpoint.ts';
+import type { HeldClaims } from './held-claims.ts';
 import type { Uplink } from './host.ts';
 import type { NetworkNodes } from './network-nodes.ts';
 
@@ -145,5 +146,7 @@ export interface DesiredState {
   readonly strayAddresses: readonly Address[];
   /** The cluster's nodes with those of their claims that are believed: see checked-nodes.ts. */
   readonly nodes: NetworkNodes;
+  /** For the next time: what of it is whose. */
+  readonly held: HeldClaims;
   readonly problems: readonly ModelProblem[];
 }

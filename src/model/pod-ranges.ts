@@ -2,6 +2,7 @@
 
 import type { Prefix } from '../net/prefix.ts';
 import type { ModelProblem } from './desired.ts';
+import type { HeldClaims } from './held-claims.ts';
 import type { NetworkNode } from './network-nodes.ts';
 
 /** A Node with what of its claims can be used. */
@@ -17,5 +18,7 @@ export interface RangeOwners {
   readonly nodes: readonly CheckedNode[];
   /** Node name by pod range; only ranges that overlap no other. */
   readonly owners: ReadonlyMap<Prefix, string>;
+  /** For the next check. */
+  readonly held: HeldClaims;
   readonly problems: readonly ModelProblem[];
 }

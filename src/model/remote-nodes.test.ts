@@ -28,7 +28,7 @@ function owners(nodes: readonly CheckedNode[]): RangeOwners {
   const all = nodes.flatMap(({ name, podCidrs }) =>
     podCidrs.map((range) => [range, name] as const),
   );
-  return { nodes, owners: new Map(all), problems: [] };
+  return { nodes, owners: new Map(all), held: new Map(), problems: [] };
 }
 
 const context: RoutingContext = {
