@@ -50,7 +50,7 @@ function conflictOf(
       return [{ object: name, text, alike: `metadata.annotations: ${key}: no ${what}` }];
     }
     const text = `its agent has ${what} ${theirs}, this one ${value}: their pods do not reach each other until the configurations agree`;
-    return [{ object: name, text }];
+    return [{ object: name, text, alike: `its agent has another ${what}` }];
   }
   return [];
 }
