@@ -40,6 +40,8 @@ export const openFlags = {
   readOnly: 0,
   readWrite: 2,
   create: 0o100,
+  /** Of a FIFO: does not wait for its other end. */
+  nonBlocking: 0o4000,
   closeOnExec: 0o2000000,
 } as const;
 

@@ -58,7 +58,8 @@ export class NetworkNamespace implements Disposable {
 
   /** Opens one by its path (`/run/netns/NAME`, `/proc/PID/ns/net`). Throws KernelError (ENOENT; EINVAL: not a namespace). */
   static open(path: string): NetworkNamespace {
-    const fd = open(path, openFlags.readOnly);
+    // A FIFO would hold up the thread until somebody opens its other end.
+    const fd = open(path, openFlags.readOnly | openFlags.nonBlocking);
     if (isNetworkNamespace(fd)) return new NetworkNamespace(fd);
     close(fd);
     const detail = 'this is not a network namespace';

@@ -157,6 +157,16 @@ rootTest('what is no network namespace is not opened as one', () => {
   }
 });
 
+rootTest('a FIFO in the place of a namespace holds up nobody', (context) => {
+  const folder = fs.mkdtempSync('/tmp/heddle-fifo-');
+  context.after(() => fs.rmSync(folder, { recursive: true }));
+  const path = `${folder}/fifo`;
+  spawnSync('mkfifo', [path]);
+  assert.throws(() => NetworkNamespace.open(path), {
+    message: `open ${path}: EINVAL (this is not a network namespace)`,
+  });
+});
+
 rootTest('the current namespace is the thread’s own', (context) => {
   const namespace = testNamespace(context);
   using inside = namespace.run(() => NetworkNamespace.current());
