@@ -2,7 +2,7 @@
 
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import { type Address, addressFamily } from '../net/address.ts';
-import { describeHostPort, type PortMapping, portMappingsOverlap } from '../net/port-mapping.ts';
+import { describeHostPort, type PortMapping, TakenPorts } from '../net/port-mapping.ts';
 import type { EndpointRecord } from './endpoint-record.ts';
 
 export interface WantedPorts {
@@ -16,20 +16,28 @@ export interface WantedPorts {
 /** Throws CniError: hostPortTaken naming the pod that has it, or unsupportedField. */
 export function checkPortMappings({ mappings, addresses, records }: WantedPorts): void {
   const families = new Set(addresses.map(addressFamily));
+  if (mappings.length === 0) return;
+  const taken = takenBy(records);
   for (const wanted of mappings) {
     const { hostAddress } = wanted;
     if (hostAddress !== undefined && !families.has(addressFamily(hostAddress))) {
       const text = `host port ${describeHostPort(wanted)}: the pod has no IPv${addressFamily(hostAddress)} address`;
       throw new CniError(cniErrorCode.unsupportedField, text);
     }
-    const holder = records.find(({ portMappings = [] }) =>
-      portMappings.some((held) => portMappingsOverlap(held, wanted)),
-    );
-    if (holder !== undefined) throw taken(wanted, holder);
+    const holder = taken.ownerOf(wanted);
+    if (holder !== undefined) throw portTaken(wanted, holder);
   }
 }
 
-function taken(wanted: PortMapping, { pod, containerId }: EndpointRecord): CniError {
+function takenBy(records: readonly EndpointRecord[]): TakenPorts<EndpointRecord> {
+  const taken = new TakenPorts<EndpointRecord>();
+  for (const record of records) {
+    for (const held of record.portMappings ?? []) taken.add(held, record);
+  }
+  return taken;
+}
+
+function portTaken(wanted: PortMapping, { pod, containerId }: EndpointRecord): CniError {
   const owner = pod ? `${pod.namespace}/${pod.name}` : `container ${containerId.slice(0, 12)}`;
   const text = `host port ${describeHostPort(wanted)} is taken by ${owner}`;
   return new CniError(cniErrorCode.hostPortTaken, text, {

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { isAddress, parseAddress } from '../net/address.ts';
 import type { Port } from '../net/port.ts';
-import { describeHostPort, type PortMapping, portMappingsOverlap } from '../net/port-mapping.ts';
+import { describeHostPort, type PortMapping, TakenPorts } from '../net/port-mapping.ts';
 import { withFieldNames } from './field-names.ts';
 
 const port = z
@@ -46,14 +46,16 @@ const convention = z
 const fieldNames = ['hostPort', 'containerPort', 'protocol', 'hostIP'];
 const mapping = z.preprocess((value) => withFieldNames(value, fieldNames), convention);
 
+/** Whoever may write a pod may ask for as many as an object can hold. */
+const mostMappings = 10_000;
+
 /** What was asked for, each once; two that would answer one packet differently are refused. */
 export const portMappingsSchema: z.ZodType<readonly PortMapping[]> = z
   .array(mapping)
+  .max(mostMappings, `has more than ${mostMappings} entries`)
   .transform((all) => withoutRepeats(all.filter((each) => each !== undefined)))
   .check(({ value: all, issues }) => {
-    const second = all.find((each, at) =>
-      all.slice(0, at).some((one) => portMappingsOverlap(one, each)),
-    );
+    const second = repeatedPort(all);
     if (second === undefined) return;
     const message = 'is a host port that is asked for twice';
     issues.push({ code: 'custom', input: describeHostPort(second), message });
@@ -61,4 +63,13 @@ export const portMappingsSchema: z.ZodType<readonly PortMapping[]> = z
 
 function withoutRepeats(all: readonly PortMapping[]): readonly PortMapping[] {
   return [...new Map(all.map((each) => [JSON.stringify(each), each])).values()];
+}
+
+function repeatedPort(all: readonly PortMapping[]): PortMapping | undefined {
+  const taken = new TakenPorts<PortMapping>();
+  return all.find((each) => {
+    const isRepeated = taken.ownerOf(each) !== undefined;
+    taken.add(each, each);
+    return isRepeated;
+  });
 }

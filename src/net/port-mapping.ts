@@ -1,6 +1,6 @@
 // A port of the node that leads to a port of a pod, as CNI's `portMappings` capability asks for it.
 
-import { type Address, addressFamily } from './address.ts';
+import { type Address, type AddressFamily, addressFamily } from './address.ts';
 import type { Port } from './port.ts';
 
 export type MappedProtocol = 'tcp' | 'udp' | 'sctp';
@@ -13,13 +13,50 @@ export interface PortMapping {
   readonly hostAddress?: Address | undefined;
 }
 
-/** Would one packet have both to choose from? */
-export function portMappingsOverlap(left: PortMapping, right: PortMapping): boolean {
-  if (left.protocol !== right.protocol || left.hostPort !== right.hostPort) return false;
-  const [one, other] = [left.hostAddress, right.hostAddress];
-  if (one === undefined || other === undefined || one === other) return true;
-  const isOfOneFamily = addressFamily(one) === addressFamily(other);
-  return isOfOneFamily && (isAnyAddress(one) || isAnyAddress(other));
+/** Host ports that are taken, and by whom: asking costs the same however many there are. */
+export class TakenPorts<Owner> {
+  readonly #owners = new Map<string, Owner>();
+
+  /** Whose mapping would answer a packet that this one answers, too. */
+  ownerOf(mapping: PortMapping): Owner | undefined {
+    const found = placesOf(mapping).map(({ family, place }) =>
+      place === 'any'
+        ? this.#owners.get(key(mapping, family, 'some'))
+        : (this.#owners.get(key(mapping, family, place)) ??
+          this.#owners.get(key(mapping, family, 'any'))),
+    );
+    return found.find((owner) => owner !== undefined);
+  }
+
+  /** Who was first stays the owner. */
+  add(mapping: PortMapping, owner: Owner): void {
+    for (const { family, place } of placesOf(mapping)) {
+      for (const which of [place, 'some']) {
+        const at = key(mapping, family, which);
+        if (!this.#owners.has(at)) this.#owners.set(at, owner);
+      }
+    }
+  }
+}
+
+interface Place {
+  readonly family: AddressFamily;
+  readonly place: Address | 'any';
+}
+
+function placesOf({ hostAddress }: PortMapping): readonly Place[] {
+  if (hostAddress === undefined) {
+    return [
+      { family: 4, place: 'any' },
+      { family: 6, place: 'any' },
+    ];
+  }
+  const family = addressFamily(hostAddress);
+  return [{ family, place: isAnyAddress(hostAddress) ? 'any' : hostAddress }];
+}
+
+function key({ protocol, hostPort }: PortMapping, family: AddressFamily, which: string): string {
+  return `${protocol} ${hostPort} ${family} ${which}`;
 }
 
 export function isAnyAddress(address: Address): boolean {

@@ -301,6 +301,10 @@ const configurationCases = refused('invalidConfiguration', 'network configuratio
     'runtimeConfig.portMappings: tcp 8080 is a host port that is asked for twice',
   ],
   [
+    capability('portMappings', Array(10_001).fill(0)),
+    `runtimeConfig.portMappings: [${'0,'.repeat(99)}0... has more than 10000 entries`,
+  ],
+  [
     port({ containerPort: undefined }),
     'runtimeConfig.portMappings[0].containerPort: is not a port (1-65535)',
   ],
