@@ -33,13 +33,21 @@ function describe({ object, field, value, rule }: InputProblem): string {
 function show(value: unknown): string {
   // Quotes only where the text alone would mislead.
   const isPlain = typeof value === 'string' && value !== '' && isPrintable(value);
-  // JSON has none for functions and symbols.
-  const written = isPlain ? value : printableJson(JSON.stringify(value) ?? String(value));
+  const written = isPlain ? value : printableJson(jsonOf(value));
   // A user and a password in an address.
   const text = written
     .slice(0, 4_000)
     .replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"']*@/gi, '$1<removed>@');
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+}
+
+// JSON has none for functions and symbols, for what holds itself (an alias in YAML), nor for what is too deep.
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'a value that holds itself or is too deep';
+  }
 }
 
 function shortened(text: string): string {

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import fsPromises, { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import fsPromises, {
+  mkdir,
+  mkdtemp,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +22,7 @@ import {
   type Manifest,
   type SourceUnderTest,
 } from '../../test/support/cluster-source-suite.ts';
+import { mostBytes } from './manifest-bytes.ts';
 import { manifestSource } from './manifest-source.ts';
 
 const options = { debounceMs: 5, rescanMs: 2_000 };
@@ -44,6 +55,52 @@ clusterSourceSuite('a directory of manifests', temporaryDirectory);
 
 const nodeYaml = (name: string, cidr = '192.0.2.0/26'): string =>
   `apiVersion: v1\nkind: Node\nmetadata: {name: ${name}}\nspec: {podCIDRs: ['${cidr}']}\n`;
+
+const noFiles: readonly (readonly [string, (path: string) => Promise<unknown>, RegExp])[] = [
+  ['a FIFO', async (path) => execFileSync('mkfifo', [path]), /odd\.yaml: is not a file$/],
+  ['a directory', (path) => mkdir(path), /odd\.yaml: is not a file$/],
+  ['a device', (path) => symlink('/dev/zero', path), /odd\.yaml: is not a file$/],
+  ['a link to itself', (path) => symlink('odd.yaml', path), /odd\.yaml: ELOOP: /],
+  [
+    'a file that is too long',
+    (path) => writeFile(path, '').then(() => truncate(path, mostBytes + 1)),
+    /odd\.yaml: is longer than 8388608 bytes$/,
+  ],
+  [
+    'a value that holds itself',
+    (path) =>
+      writeFile(path, '{apiVersion: v1, kind: Node, metadata: {name: a}, spec: &a {podCIDRs: *a}}'),
+    /Node a: spec\.podCIDRs: a value that holds itself or is too deep is not a list$/,
+  ],
+];
+
+for (const [what, make, text] of noFiles) {
+  test(`${what} in the place of a manifest is told, and all others are read`, async () => {
+    await using directory = await temporaryDirectory();
+    await directory.write('a.yaml', nodeYaml('node-1'));
+    await make(join(directory.path, 'odd.yaml'));
+    await using snapshots = follow(directory.source);
+    const { state, complete, problems } = await snapshots.until(({ state: { nodes } }) =>
+      nodes.has('node-1'),
+    );
+    assert.deepEqual([...state.nodes.keys()], ['node-1']);
+    assert.equal(complete, false);
+    assert.equal(problems.length, 1);
+    assert.match(problems[0]?.text ?? '', text);
+  });
+}
+
+test('a directory of too many files keeps its last good contents', async () => {
+  await using directory = await temporaryDirectory();
+  await directory.write('a.yaml', nodeYaml('node-1'));
+  await using snapshots = follow(directory.source);
+  await snapshots.until(({ complete }) => complete);
+  for (let index = 0; index <= 10_000; index++)
+    writeFileSync(join(directory.path, `${index}.yaml`), '');
+  const { state, problems } = await snapshots.until(({ problems: told }) => told.length > 0);
+  assert.deepEqual([...state.nodes.keys()], ['node-1']);
+  assert.match(problems[0]?.text ?? '', /demo: has 100\d\d manifests, more than 10000$/);
+});
 
 test('a file that turns into no YAML keeps its last good version and is named', async () => {
   await using directory = await temporaryDirectory();
@@ -124,7 +181,7 @@ test('a file from the future, as after a clock that was set back, is not read ag
   await using directory = await temporaryDirectory();
   const back = Date.now() - 172_800_000;
   context.mock.method(Date, 'now', () => back);
-  const { mock: reads } = context.mock.method(fsPromises, 'readFile');
+  const { mock: reads } = context.mock.method(fsPromises, 'open');
   const { mock: looks } = context.mock.method(fsPromises, 'stat');
   syncBuiltinESMExports();
   context.after(() => {

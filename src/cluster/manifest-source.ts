@@ -2,11 +2,12 @@
 // Directory -> files (read when their inode changed) -> objects -> snapshot. Writers should rename into place; a file
 // seen half-written is read again after the next event.
 
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Moment, moment } from '../base/moment.ts';
 import { DirectoryChanges } from './directory-changes.ts';
 import { foldObjects } from './fold.ts';
+import { manifestText, noFile } from './manifest-bytes.ts';
 import {
   brokenFile,
   duplicateProblem,
@@ -79,17 +80,25 @@ interface ScannedFile {
 // Two writes within one tick of the kernel's clock leave the same time; after this long there is a later one.
 const settledMs = 1_000;
 
+/** Each is looked at after every change of the directory. */
+const mostFiles = 10_000;
+const goodContents = 'its last good contents stay in force';
+
 async function scanDirectory(directory: string, previous: Scan): Promise<Scan> {
   let names: readonly string[];
   try {
     names = await readdir(directory);
   } catch (error) {
     const text = `directory ${directory}: ${errorText(error)}`;
-    const consequence = 'its last good contents stay in force';
-    return { files: previous.files, problem: { text, consequence } };
+    return { files: previous.files, problem: { text, consequence: goodContents } };
+  }
+  const manifests = names.filter(isManifest).sort();
+  if (manifests.length > mostFiles) {
+    const text = `directory ${directory}: has ${manifests.length} manifests, more than ${mostFiles}`;
+    return { files: previous.files, problem: { text, consequence: goodContents } };
   }
   const files = new Map<string, ScannedFile>();
-  for (const name of names.filter(isManifest).sort()) {
+  for (const name of manifests) {
     const file = await scanFile(join(directory, name), previous.files.get(name));
     if (file !== undefined) files.set(name, file);
   }
@@ -102,7 +111,7 @@ async function scanFile(
 ): Promise<ScannedFile | undefined> {
   try {
     const before = await stat(path);
-    if (!before.isFile()) return undefined;
+    if (!before.isFile()) throw new Error(noFile);
     const version = `${before.ino} ${before.size} ${before.ctimeMs}`;
     const known = previous?.version === version ? previous : undefined;
     if (known?.isSettled === true) return known;
@@ -110,7 +119,7 @@ async function scanFile(
     // The second is for a wall clock that was set back: then the file lies in the future.
     const isSettled =
       Date.now() - before.ctimeMs > settledMs || moment() - versionSeenAt > settledMs;
-    const manifests = readManifests(path, await readFile(path, 'utf8'), previous?.manifests);
+    const manifests = readManifests(path, await manifestText(path), previous?.manifests);
     return { version, versionSeenAt, isSettled, manifests };
   } catch (error) {
     if (isMissing(error)) return undefined;
@@ -124,7 +133,7 @@ function compose(scan: Scan, previous: ClusterSnapshot | undefined): ClusterSnap
   const problems: SourceProblem[] = scan.problem === undefined ? [] : [scan.problem];
   let complete = scan.problem === undefined || previous?.complete === true;
   for (const { manifests } of scan.files.values()) {
-    problems.push(...manifests.problems);
+    for (const problem of manifests.problems) problems.push(problem);
     complete &&= manifests.complete;
     for (const [id, object] of manifests.objects) {
       const earlier = first.get(id);
