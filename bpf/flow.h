@@ -163,6 +163,25 @@ static __noinline void learn_flags(struct flow *flow, const struct packet *packe
 		report_closed_flow(packet, flow, sent, now);
 }
 
+/*
+ * A reset or a FIN that its receiver does not accept (a wrong sequence number, a wrong checksum)
+ * ends nothing. It shows by who sent it: who has reset a connection sends nothing of it but resets,
+ * and who has sent its FIN sends no data. What the other end has under way says nothing.
+ */
+static __always_inline void look_for_life(struct flow *flow, const struct packet *packet,
+					  enum flow_direction sent)
+{
+	union flow_word went_on = {.state = FLOW_WENT_ON};
+	__u8 own = flow->tcp_flags[sent & 1];
+	__u8 either = own | flow->tcp_flags[!(sent & 1)];
+	bool has_data = packet->bytes > packet->segments * packet->header_bytes;
+
+	if (packet->tcp_flags & (TCP_RST | TCP_FIN))
+		return;
+	if ((own & TCP_RST) || (!(either & TCP_RST) && has_data))
+		__sync_fetch_and_or(word_of(flow), went_on.word);
+}
+
 static __always_inline void update_flow(struct flow *flow, const struct packet *packet,
 					enum flow_direction sent, __u64 now)
 {
@@ -174,6 +193,8 @@ static __always_inline void update_flow(struct flow *flow, const struct packet *
 	/* The same ends and ports may have been in direct use before (UDP). */
 	if (packet->through_stack && flow->path != FLOW_THROUGH_STACK)
 		__sync_fetch_and_or(word_of(flow), path_word(packet));
+	if (flow->state == FLOW_CLOSED)
+		look_for_life(flow, packet, sent);
 	if (packet->tcp_flags & ~flow->tcp_flags[sent & 1])
 		learn_flags(flow, packet, sent, now);
 }
@@ -208,6 +229,8 @@ static __noinline void open_flow(const struct packet *packet, const struct flow_
 static __noinline void restart_flow(struct flow *flow, const struct packet *packet,
 				    enum flow_direction sent, __u64 now)
 {
+	if (flow->state == FLOW_WENT_ON)
+		report_closed_flow(packet, flow, sent, now);
 	begin_flow(flow, packet, sent, now);
 	report_new_flow(packet, now);
 }
@@ -222,7 +245,7 @@ static __always_inline void match_flow(const struct packet *packet, struct flow_
 static __always_inline void continue_flow(const struct packet *packet,
 					  const struct flow_match *match, __u64 now)
 {
-	if (match->flow->state == FLOW_CLOSED && is_opening(packet))
+	if (match->flow->state != FLOW_OPEN && is_opening(packet))
 		restart_flow(match->flow, packet, match->sent, now);
 	else
 		update_flow(match->flow, packet, match->sent, now);

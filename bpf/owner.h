@@ -21,7 +21,7 @@ static const __u64 ECHO_ANSWER_NS = 10000000000;
 static __always_inline bool entry_says_stack(const struct flow *flow, const struct packet *packet)
 {
 	return flow && flow->path == FLOW_THROUGH_STACK &&
-	       !(flow->state == FLOW_CLOSED && is_opening(packet));
+	       !(flow->state != FLOW_OPEN && is_opening(packet));
 }
 
 /*

@@ -108,6 +108,8 @@ enum flow_direction {
 enum flow_state {
 	FLOW_OPEN = 0,
 	FLOW_CLOSED = 1, /* TCP: one RST or both FINs seen, and reported */
+	/* FLOW_CLOSED and one bit more: it was no end; user space reports it again. */
+	FLOW_WENT_ON = 3,
 } __attribute__((packed));
 
 /* Kernel NAT may own what came through the stack: both directions must then pass there. */

@@ -57,6 +57,7 @@ export const flowDirectionNames: Readonly<Record<number, string>> = {
 export const flowState = {
   open: 0,
   closed: 1,
+  wentOn: 3,
 } as const;
 export type FlowState = (typeof flowState)[keyof typeof flowState];
 
@@ -64,6 +65,7 @@ export type FlowState = (typeof flowState)[keyof typeof flowState];
 export const flowStateNames: Readonly<Record<number, string>> = {
   0: 'open',
   1: 'closed',
+  3: 'went on',
 };
 
 /** enum flow_path */

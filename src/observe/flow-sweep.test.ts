@@ -73,6 +73,12 @@ const cases: [string, FlowKey, Flow, 'stays' | 'goes' | 'goes and is told'][] = 
     flow(idleSeconds.tcpOpening + 1, { tcpFlags: [syn, 0] }),
     'goes and is told',
   ],
+  [
+    'TCP that was closed and goes on',
+    key(protocols.tcp),
+    flow(0, { state: flowState.wentOn }),
+    'goes and is told',
+  ],
   ['closed TCP just now', key(protocols.tcp), flow(5, { state: flowState.closed }), 'stays'],
   [
     'closed TCP a while ago',

@@ -21,7 +21,7 @@ export interface SweepOptions {
   readonly table: SweptTable;
   /** CLOCK_MONOTONIC. */
   readonly nowNs: number;
-  /** Told of each flow that goes and whose end the data path has not reported. */
+  /** Told of each flow that goes and whose end the data path has not reported, or too early: its next packet opens it anew. */
   readonly onIdle: (key: FlowKey, flow: Flow) => void;
   /** Between batches: lets everything else run. */
   readonly pause: () => Promise<void>;
@@ -44,7 +44,7 @@ export async function sweepFlows(options: SweepOptions): Promise<SweepReport> {
   };
   for (const [key, flow] of table.entries()) {
     walked++;
-    if (nowNs - flow.lastSeenNs > limitNs(key, flow)) {
+    if (flow.state === flowState.wentOn || nowNs - flow.lastSeenNs > limitNs(key, flow)) {
       idle.push(key);
       if (!isClosed(flow)) onIdle(decodeKey(key), flow);
     }

@@ -145,7 +145,9 @@ for (const [how, closing] of closings) {
       assert.deepEqual(close?.packets, packets);
       assert.deepEqual(close?.bytes, [packets[0] * headers + 100, packets[1] * headers]);
       assert.equal((close?.tcpFlags ?? 0) & (syn | ack | psh), syn | ack | psh);
-      assert.deepEqual(send(datapath, family, segment(ack, 'client')), [], 'a late packet');
+      const late = how === 'a reset by the client' ? 'server' : 'client';
+      const from = late === 'server' ? db : web;
+      assert.deepEqual(send(datapath, family, segment(ack, late), from), [], 'a late packet');
       assert.deepEqual(send(datapath, family, segment(rst, 'server'), db), [], 'a late reset');
       assert.equal(onlyFlow(datapath).state, flowState.closed);
 
@@ -158,6 +160,56 @@ for (const [how, closing] of closings) {
     }
   });
 }
+
+const ends: readonly {
+  readonly what: string;
+  readonly closing: readonly (readonly [number, 'client' | 'server'])[];
+  readonly last: readonly [number, 'client' | 'server', number];
+}[] = [
+  { what: 'who has reset it sends on', closing: [[rst, 'client']], last: [ack, 'client', 0] },
+  { what: 'who was reset hears more', closing: [[rst, 'server']], last: [ack | psh, 'server', 9] },
+  {
+    what: 'there is data after both FINs',
+    closing: [
+      [fin | ack, 'client'],
+      [fin | ack, 'server'],
+    ],
+    last: [ack, 'client', 100],
+  },
+];
+
+for (const { what, closing, last } of ends) {
+  rootTest(`a connection that was closed goes on if ${what}, and is told as a whole`, (context) => {
+    const datapath = testDatapath(context);
+    const by = (sender: 'client' | 'server'): Pod => (sender === 'client' ? web : db);
+    for (const family of families) {
+      send(datapath, family, segment(syn, 'client'));
+      for (const [flags, sender] of closing) {
+        send(datapath, family, segment(flags, sender), by(sender));
+      }
+      assert.equal(onlyFlow(datapath).state, flowState.closed);
+      const [flags, sender, bytes] = last;
+      assert.deepEqual(send(datapath, family, segment(flags, sender, bytes), by(sender)), []);
+      assert.equal(onlyFlow(datapath).state, flowState.wentOn);
+      const [close, again] = send(datapath, family, segment(syn, 'client'));
+      assert.deepEqual([close?.kind, again?.kind], [flowEventKind.close, flowEventKind.new]);
+      const headers = family === 4 ? 40 : 60;
+      const total = (close?.bytes[0] ?? 0) + (close?.bytes[1] ?? 0);
+      assert.equal(total, headers * (2 + closing.length) + bytes);
+      assert.deepEqual(close?.source, web[family]);
+      datapath.flows.deleteBatch([...datapath.flows.entries()].map(([key]) => key));
+    }
+  });
+}
+
+rootTest('what the other end still has under way after a reset is no going on', (context) => {
+  const datapath = testDatapath(context);
+  send(datapath, 4, segment(syn, 'client'));
+  send(datapath, 4, segment(rst, 'client'));
+  send(datapath, 4, segment(ack | psh, 'server', 100), db);
+  send(datapath, 4, segment(rst, 'client'));
+  assert.equal(onlyFlow(datapath).state, flowState.closed);
+});
 
 rootTest('a key is ordered by address, then port, whoever sends first', (context) => {
   const datapath = testDatapath(context);
