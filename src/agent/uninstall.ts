@@ -157,11 +157,13 @@ function removeFiles({ stateDir, socket }: UninstallOptions): number {
   return present.length;
 }
 
+// In the container of `uninstall.yaml` it is a mount point in a read-only root.
+const stays: readonly unknown[] = ['ENOENT', 'ENOTEMPTY', 'EBUSY', 'EROFS'];
+
 function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EBUSY') throw error;
+    if (!stays.includes((error as NodeJS.ErrnoException).code)) throw error;
   }
 }
