@@ -160,12 +160,19 @@ const cases: readonly [string, ConntrackEntry, Stale | undefined][] = [
     'host port leads elsewhere',
   ],
   [
-    'to a host port, to another pod',
-    entry(
-      { original: [world, from, node, 8080], reply: ['192.0.2.9', 80, world, from] },
-      established,
-    ),
-    'host port leads elsewhere',
+    "to a Service with the node's address and a host port's port, at a pod elsewhere",
+    entry({ original: [world, from, node, 8080], reply: ['192.0.2.66', 80, node, 2000] }),
+    undefined,
+  ],
+  [
+    'to such a Service, established, at another port of this very pod',
+    entry({ original: [world, from, node, 8080], reply: [pod, 8443, world, from] }, established),
+    undefined,
+  ],
+  [
+    "to a published port of a container that is no pod, with a host port's port",
+    entry({ original: [world, from, node, 5300], reply: ['172.17.0.2', 53, world, from] }),
+    undefined,
   ],
   [
     'to a host port at loopback',

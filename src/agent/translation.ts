@@ -62,10 +62,12 @@ export function staleness(rules: TranslationRules): (entry: ConntrackEntry) => S
 function ofHostPort(rules: TranslationRules, entry: ConntrackEntry): Stale | undefined {
   const { hostPorts, formerPorts } = rules;
   const mapping = lookUp(hostPorts, entry);
-  if (mapping !== undefined)
-    return leadsTo(entry, mapping) ? undefined : 'host port leads elsewhere';
   const former = lookUp(formerPorts, entry);
-  return former !== undefined && leadsTo(entry, former) ? 'host port is gone' : undefined;
+  const isFormer = former !== undefined && leadsTo(entry, former);
+  if (mapping === undefined) return isFormer ? 'host port is gone' : undefined;
+  // Or a rule of others led it to where it goes, whose turn is before ours: a Service with the node's address, a published port.
+  if (leadsTo(entry, mapping) || (!isFormer && entry.status.destinationNat)) return undefined;
+  return 'host port leads elsewhere';
 }
 
 function lookUp(

@@ -77,6 +77,41 @@ for (const mode of ['native', 'vxlan'] as const) {
   });
 }
 
+describe('a port that is a host port and a Service of kube-proxy at the address of the node', () => {
+  const servedAlone = [servedPod(everywhere), ...others];
+  const lab = sharedLab({ mode: 'native', manifests: { 'pods.yaml': servedAlone } });
+
+  rootTest('leads to the Service, whose connections go on when host ports change', async () => {
+    const [node, backend] = [nodeAddress(lab(), 4), lab().address(lab().pod('db-1'), 4)];
+    const service = `iptables-nft -t nat -A PREROUTING -d ${node} -p tcp --dport ${hostPort} -j DNAT --to ${backend}:8080 &&
+      iptables-nft -t nat -A POSTROUTING -d ${backend} -j MASQUERADE --random-fully`;
+    assert.equal((await run(lab(), 'node-1', ['sh', '-c', service])).exitCode, 0);
+    const before = await ruleset(lab());
+    await run(lab(), 'node-1', ['nft', 'delete', 'table', 'inet', 'heddle']);
+    await eventually('our table is back', async () =>
+      (await ruleset(lab())).includes('host_ports_in') ? true : undefined,
+    );
+    assert.match(before, /host_ports_in/);
+    assert.equal(echoAnswer(await run(lab(), 'world', fetchFrom(node))).pod, 'shop/db-1');
+    const held = await run(lab(), 'node-1', ['sh', '-c', openConnection(node, backend)]);
+    assert.equal(held.exitCode, 0, held.stderr);
+    const more = [{ containerPort: 8080, hostPort: 18099 }];
+    const second = { ...servedPod(more), metadata: { namespace: 'shop', name: 'web-2' } };
+    writeManifest(join(lab().source, 'pods.yaml'), [...servedAlone, second]);
+    await eventually('the other host port serves', async () => {
+      const { exitCode } = await run(lab(), 'world', fetchFrom(node, 18099));
+      return exitCode === 0 ? true : undefined;
+    });
+    assert.match(await tracked(lab(), 'tcp'), /sport=40404 /);
+  });
+});
+
+/** One that kube-proxy translated and masqueraded, as connection tracking has it while both ends are silent. */
+function openConnection(node: string, backend: string): string {
+  return `conntrack -I -p tcp -s 203.0.113.10 -d ${node} --sport 40404 --dport ${hostPort} --state ESTABLISHED \
+    -u ASSURED,SEEN_REPLY --dst-nat ${backend}:8080 --src-nat ${node}:50505 -t 300`;
+}
+
 describe('host ports of one address, and their end', () => {
   const ports = [
     { containerPort: 8080, hostPort, hostIP: '127.0.0.1' },
@@ -195,6 +230,6 @@ async function ruleset(lab: TestLab): Promise<string> {
   return stdout;
 }
 
-async function tracked(lab: TestLab): Promise<string> {
-  return (await lab.inNode('node-1', ['conntrack', '-L', '-p', 'udp'])).stdout;
+async function tracked(lab: TestLab, protocol = 'udp'): Promise<string> {
+  return (await lab.inNode('node-1', ['conntrack', '-L', '-p', protocol])).stdout;
 }

@@ -79,6 +79,33 @@ describe('where the node has the address that the cluster knows it by, native', 
     await leavesWith(lab(), '10.200.0.12');
   });
 
+  rootTest(
+    "a rule of the administrator's for one pod comes before ours, whoever was loaded last",
+    async () => {
+      const pod = lab().address(lab().pod('db-1'), 4);
+      const rule = `POSTROUTING -s ${pod}/32 -d ${world[4]} -o eth0 -j SNAT --to-source 10.200.0.61`;
+      await inPlace(
+        lab(),
+        'node-2',
+        `ip address add 10.200.0.61/32 dev eth0 && iptables-nft -t nat -A ${rule}`,
+      );
+      assert.equal(await peerSeenBy(lab(), world[4]), '10.200.0.61');
+      const rules = async (): Promise<string> =>
+        (await lab().inNode('node-2', ['nft', 'list', 'table', 'inet', 'heddle'])).stdout;
+      const ours = await rules();
+      await inPlace(lab(), 'node-2', 'nft delete table inet heddle');
+      await eventually('our table is back', async () =>
+        (await rules()) === ours ? true : undefined,
+      );
+      assert.equal(await peerSeenBy(lab(), world[4]), '10.200.0.61');
+      await inPlace(
+        lab(),
+        'node-2',
+        `iptables-nft -t nat -D ${rule} && ip address delete 10.200.0.61/32 dev eth0`,
+      );
+    },
+  );
+
   rootTest('loopback, to where routers lead', async () => {
     await inPlace(
       lab(),

@@ -89,18 +89,18 @@ function chains(families: readonly Family[]): readonly Chain[] {
   return [
     {
       name: 'host_ports_in',
-      at: { ...nat, hook: 'prerouting', priority: priorities.dstnat },
+      at: { ...nat, hook: 'prerouting', priority: priorities.afterDstnat },
       // Translated before routing sees it: nothing else would keep a neighbour from the ports of the node's loopback.
       rules: families.flatMap((each) => translations(each, `${each.ip} daddr != ${each.loopback}`)),
     },
     {
       name: 'host_ports_local',
-      at: { ...nat, hook: 'output', priority: priorities.dstnat },
+      at: { ...nat, hook: 'output', priority: priorities.afterDstnat },
       rules: families.flatMap((each) => translations(each, `meta nfproto ipv${each.family}`)),
     },
     {
       name: 'host_ports_back',
-      at: { ...nat, hook: 'postrouting', priority: priorities.srcnat },
+      at: { ...nat, hook: 'postrouting', priority: priorities.afterSrcnat },
       // The pod would answer itself, or its own loopback, without passing here again.
       rules: families.flatMap(({ ip, family, loopback }) => [
         `${ip} saddr . ${ip} daddr @hairpin${family} masquerade`,

@@ -15,7 +15,7 @@ export function masqueradeRules(masquerade: Masquerade): TableContents {
   const families = ([4, 6] as const).filter((family) =>
     sources.some((prefix) => prefixFamily(prefix) === family),
   );
-  const at = { hook: 'postrouting', priority: priorities.srcnat } as const;
+  const at = { hook: 'postrouting', priority: priorities.afterSrcnat } as const;
   const rules = families.flatMap((family) => rulesOf(masquerade, family));
   const kept = families.map((family) => `${leaving(family)} ${untracked}`);
   return {

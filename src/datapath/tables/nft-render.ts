@@ -48,8 +48,12 @@ export const priorities = {
   /** Before fragments are put together (-400), as none of the names is. */
   beforeDefragmentation: -450,
   raw: -300,
-  dstnat: -100,
-  srcnat: 100,
+  /**
+   * After what others have at dstnat (-100) and srcnat (100): of two chains at one place the one that was made last comes
+   * first, and who translates a connection would depend on whose table was loaded last.
+   */
+  afterDstnat: -95,
+  afterSrcnat: 105,
 } as const;
 
 export function renderTable({ collections, counters, chains }: TableContents): NftEntry {
