@@ -40,6 +40,16 @@ const deeds: readonly Deed[] = [
     text: /chain FORWARD of table ip filter \(hook forward, policy drop\) drops packets of pods to outside.*iptables -I DOCKER-USER -s 10\.201\.1\.0\/24 -j ACCEPT/,
   },
   {
+    what: 'a Docker that was told of the pods of this node alone',
+    begin: `iptables-nft -N DOCKER-USER && iptables-nft -P FORWARD DROP &&
+      iptables-nft -A FORWARD -j DOCKER-USER && iptables-nft -I DOCKER-USER -s 10.201.1.0/24 -j ACCEPT &&
+      iptables-nft -I DOCKER-USER -d 10.201.1.0/24 -j ACCEPT`,
+    end: 'nft delete table ip filter',
+    fact: 'forward-hooks',
+    state: 'note',
+    text: /drops connections from outside to node ports of Services with backends on other nodes; .* the pod ranges of the other nodes$/,
+  },
+  {
     what: 'a firewall of inet that rejects at the end',
     begin: nft(`table inet firewalld {
       chain filter_FORWARD { type filter hook forward priority 10; policy accept;
@@ -115,6 +125,15 @@ const deeds: readonly Deed[] = [
     fact: 'routing-rules',
     state: 'problem',
     text: /IPv4 packets to pod ranges 10\.201\.\d\.0\/24.* are caught by rule 100 \(table 51820: 0\.0\.0\.0\/0\)/,
+  },
+  {
+    what: "a rule for what comes from the node's own address",
+    begin: `ip route add default via 10.200.0.1 table 10001 &&
+      ip rule add from 10.200.0.11 table 10001 priority 100`,
+    end: 'ip rule delete priority 100 && ip route flush table 10001',
+    fact: 'routing-rules',
+    state: 'problem',
+    text: /IPv4 packets of this node itself to pod ranges 10\.201\.\d\.0\/24.* are caught by rule 100/,
   },
   {
     what: 'a pod interface that is a port of a bridge',

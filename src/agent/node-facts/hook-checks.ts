@@ -19,7 +19,11 @@ const forwardHooks: ReadonlySet<string> = new Set([
 export function forwardFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const drops = walkAll(kernel.ruleSets, desired).filter(
     ({ chain, probe, outcome }) =>
-      outcome.kind === 'drops' && forwardHooks.has(hookOf(chain)) && !isLocal(probe),
+      outcome.kind === 'drops' &&
+      forwardHooks.has(hookOf(chain)) &&
+      !isLocal(probe) &&
+      // What may be dropped, and may be meant to be, is no news.
+      !(probe.isOptional && outcome.isUnsure),
   );
   return grouped(drops).map((group) => dropFinding(group, desired));
 }
@@ -92,8 +96,8 @@ interface Group {
 function grouped(all: readonly Walked[]): readonly Group[] {
   const groups = new Map<string, Walked[]>();
   for (const walked of all) {
-    const { rules, outcome } = walked;
-    const key = `${rules.family} ${rules.table} ${outcome.chain} ${outcome.isUnsure}`;
+    const { rules, outcome, probe } = walked;
+    const key = `${rules.family} ${rules.table} ${outcome.chain} ${outcome.isUnsure} ${probe.isOptional}`;
     groups.set(key, [...(groups.get(key) ?? []), walked]);
   }
   return [...groups.values()].flatMap((group) => {
@@ -104,9 +108,12 @@ function grouped(all: readonly Walked[]): readonly Group[] {
 }
 
 function dropFinding({ first, what }: Group, desired: DesiredState): Finding {
-  const { rules, chain, outcome } = first;
+  const { rules, chain, outcome, probe } = first;
   const where = `chain ${outcome.chain} of table ${rules.family} ${rules.table} (hook ${hookOf(chain)}, ${outcome.by})`;
   const remedy = remedyOf(rules, chain, desired);
+  if (probe.isOptional) {
+    return note(`${where} drops ${some(what)}; where that is not meant: ${othersToo(remedy)}`);
+  }
   return outcome.isUnsure
     ? note(
         `${where} may drop ${some(what)}: it has rules that cannot be judged from here; ${remedy}`,
@@ -114,6 +121,11 @@ function dropFinding({ first, what }: Group, desired: DesiredState): Finding {
     : problem(
         `${where} drops ${some(what)}; nftables gives no table a say over another's drop: ${remedy}`,
       );
+}
+
+// The packet is for a pod of another node.
+function othersToo(remedy: string): string {
+  return `${remedy}, and likewise for the pod ranges of the other nodes`;
 }
 
 // How the owner of such a table wants to be told, since a rule in it by hand would be overwritten.

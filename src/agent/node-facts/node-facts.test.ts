@@ -16,6 +16,7 @@ import { parsePrefix } from '../../net/prefix.ts';
 import type { NodeFact } from './fact.ts';
 import { nodeFacts } from './node-facts.ts';
 import type { ObservedKernel, ObservedNode } from './observed-node.ts';
+import { readRuleSet } from './rule-set.ts';
 
 const pod4 = parsePrefix('198.51.100.0/25');
 const pod6 = parsePrefix('2001:db8:1::/64');
@@ -168,11 +169,57 @@ function withRule(rule: Partial<ListedRule>, routes: readonly Route[] = []): Cha
   return { kernel: { policyRules: sorted, policyRoutes: routes } };
 }
 
+/** A FORWARD chain that drops what these rules do not accept. */
+function strictForward(...rules: readonly (readonly object[])[]): Change {
+  const names = { family: 'ip', table: 'filter' } as const;
+  const base = { type: 'filter', hook: 'forward', prio: 0, policy: 'drop' };
+  const listing = [
+    { chain: { ...names, name: 'FORWARD', ...base } },
+    ...rules.map((expr, handle) => ({ rule: { ...names, chain: 'FORWARD', handle, expr } })),
+  ];
+  return { kernel: { ruleSets: [readRuleSet(names, listing, new Map())] } };
+}
+
+function acceptAt(field: 'saddr' | 'daddr', addr: string, len: number): readonly object[] {
+  const left = { payload: { protocol: 'ip', field } };
+  return [{ match: { op: '==', left, right: { prefix: { addr, len } } } }, { accept: null }];
+}
+
+const ownAccepted = (['saddr', 'daddr'] as const).map((field) =>
+  acceptAt(field, '198.51.100.0', 25),
+);
+const left = { '&': [{ meta: { key: 'mark' } }, 0x4000] };
+const marked = [{ match: { op: '==', left, right: 0x4000 } }, { accept: null }];
+
 const everywhere = route('0.0.0.0/0', { table: 52, ifIndex: 9 as IfIndex });
 
 type Row = readonly [what: string, fact: string, change: Change, expected: RegExp | undefined];
 
 const rows: readonly Row[] = [
+  [
+    'a FORWARD chain that drops',
+    'forward-hooks',
+    strictForward(),
+    /^problem: chain FORWARD .* drops packets of pods to outside the cluster, answers/,
+  ],
+  [
+    'a FORWARD chain that drops all but the own range, so node ports with backends elsewhere',
+    'forward-hooks',
+    strictForward(...ownAccepted),
+    /^note: chain FORWARD .* drops connections from outside to node ports .* ranges of the other nodes$/,
+  ],
+  [
+    'the same, and what kube-proxy marked',
+    'forward-hooks',
+    strictForward(...ownAccepted, marked),
+    undefined,
+  ],
+  [
+    'a FORWARD chain that drops all but the pods of every node',
+    'forward-hooks',
+    strictForward(...ownAccepted, acceptAt('daddr', '198.51.100.128', 25)),
+    undefined,
+  ],
   [
     'ip_forward off',
     'forwarding',
@@ -358,6 +405,24 @@ const rows: readonly Row[] = [
     'a rule for another interface',
     'routing-rules',
     withRule({ inputInterface: 'eth1' }, [everywhere]),
+    undefined,
+  ],
+  [
+    "a rule for the node's own address, as clouds have it for each interface",
+    'routing-rules',
+    withRule({ from: parsePrefix('192.0.2.11/32') }, [everywhere]),
+    /^problem: IPv4 packets of this node itself to pod ranges 198\.51\.100\.0\/25, .* are caught by rule 100 \(table 52: /,
+  ],
+  [
+    'a rule for what the node itself sends',
+    'routing-rules',
+    withRule({ inputInterface: 'lo' }, [everywhere]),
+    /^problem: IPv4 packets of this node itself to pod ranges/,
+  ],
+  [
+    'a rule for another address of the node',
+    'routing-rules',
+    withRule({ from: parsePrefix('192.0.2.12/32') }, [everywhere]),
     undefined,
   ],
   [

@@ -183,6 +183,19 @@ const cases: readonly Case[] = [
     expected: 'passes',
   },
   {
+    what: 'a mark, of a packet that has none',
+    rules: [[match({ '&': [meta('mark'), 0x4000] }, 0x4000), accept]],
+    policy: 'drop',
+    expected: 'drops by policy drop',
+  },
+  {
+    what: 'a mark, of a packet that others may have marked',
+    rules: [[match({ '&': [meta('mark'), 0x4000] }, 0x4000), accept]],
+    policy: 'drop',
+    packet: { ...request, mayBeMarked: true },
+    expected: 'drops by policy drop, unsure',
+  },
+  {
     what: 'a limit',
     rules: [[{ limit: { rate: 3 } }, accept]],
     policy: 'drop',

@@ -15,6 +15,8 @@ export interface Probe extends Packet {
   /** For people: `packets of pods to outside the cluster`. */
   readonly what: string;
   readonly hooks: readonly string[];
+  /** Dropping it may be meant so: a note, not a problem. */
+  readonly isOptional?: true;
 }
 
 // Addresses of the outside, so that rules against private and documentation addresses do not count.
@@ -51,6 +53,7 @@ export function probesOf(desired: DesiredState, family: AddressFamily): readonly
     },
     ...hostPortProbes(desired, back, family),
     ...remoteProbes(desired, { pod, podInterface, uplink }),
+    ...nodePortProbes(desired, { outside: outside[family], uplink }),
     ...nodeProbes(desired, { pod, podInterface }),
     ...tunnelProbes(desired, family),
   ];
@@ -81,16 +84,43 @@ function remoteProbes(
   { remoteRanges, overlay }: DesiredState,
   { pod, podInterface, uplink }: OwnPod & { readonly uplink: string },
 ): readonly Probe[] {
-  const family = addressFamily(pod);
-  const range = remoteRanges.find(({ prefix }) => prefixFamily(prefix) === family);
-  const remote = range && addressAt(range.prefix, 2n);
-  if (range === undefined || remote === undefined) return [];
-  const output = range.path.kind === 'native' ? range.path.ifName : (overlay?.name ?? uplink);
-  const ports = { protocol: 'tcp', sourcePort: 40000, destinationPort: 8080 } as const;
-  const ends = { source: pod, destination: remote, input: podInterface, output };
+  const remote = remotePod({ remoteRanges, overlay }, { family: addressFamily(pod), uplink });
+  if (remote === undefined) return [];
+  const ends = { source: pod, input: podInterface, ...remote };
   const what = 'packets of pods to Services with backends on other nodes';
-  const hooks = ['forward', 'postrouting'];
-  return [{ ...ends, ...ports, state: 'new', isTranslated: true, hooks, what }];
+  return [{ ...ends, ...translatedRequest, what }];
+}
+
+// What comes to a port of this node and is a Service's, whose backend is elsewhere. kube-proxy may have marked it.
+function nodePortProbes(
+  desired: DesiredState,
+  { outside: source, uplink }: { readonly outside: Address; readonly uplink: string },
+): readonly Probe[] {
+  const remote = remotePod(desired, { family: addressFamily(source), uplink });
+  if (remote === undefined) return [];
+  const ends = { source, input: uplink, ...remote };
+  const what = 'connections from outside to node ports of Services with backends on other nodes';
+  return [{ ...ends, ...translatedRequest, mayBeMarked: true, isOptional: true, what }];
+}
+
+const translatedRequest = {
+  protocol: 'tcp',
+  sourcePort: 40000,
+  destinationPort: 8080,
+  state: 'new',
+  isTranslated: true,
+  hooks: ['forward', 'postrouting'],
+} as const;
+
+function remotePod(
+  { remoteRanges, overlay }: Pick<DesiredState, 'remoteRanges' | 'overlay'>,
+  { family, uplink }: { readonly family: AddressFamily; readonly uplink: string },
+): { readonly destination: Address; readonly output: string } | undefined {
+  const range = remoteRanges.find(({ prefix }) => prefixFamily(prefix) === family);
+  const destination = range && addressAt(range.prefix, 2n);
+  if (range === undefined || destination === undefined) return undefined;
+  const output = range.path.kind === 'native' ? range.path.ifName : (overlay?.name ?? uplink);
+  return { destination, output };
 }
 
 // The kubelet's probes of pods: the request leaves, the answer comes in.

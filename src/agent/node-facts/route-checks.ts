@@ -95,41 +95,72 @@ const mainTable = 254;
 const localTable = 255;
 
 /** Which table is asked first for packets to pods, when rules beside the ordinary three are there. */
-export function ruleFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
+export function ruleFindings(node: ObservedNode): readonly Finding[] {
   return ([4, 6] as const).flatMap((family) => {
-    const rules = kernel.policyRules.filter((rule) => rule.family === family);
-    const own = desired.podRanges.filter(({ prefix }) => prefixFamily(prefix) === family);
-    const ranges = [...own, ...desired.remoteRanges]
-      .map(({ prefix }) => prefix)
-      .filter((prefix) => prefixFamily(prefix) === family);
-    const first = own[0]?.prefix;
-    if (first === undefined || rules.length === 0) return [];
-    const texts = ranges.flatMap((range) => {
-      const caught = caughtBy({ rules, routes: kernel.policyRoutes, source: first, range });
-      return caught === undefined ? [] : [{ range, caught }];
-    });
-    return [...new Set(texts.map(({ caught }) => caught))].map((caught) => {
-      const which = texts.filter((text) => text.caught === caught).map(({ range }) => range);
-      return problem(
-        `IPv${family} packets to pod ranges ${some(which)} are caught by ${caught}: give a rule with a lower number \`to\` these ranges \`lookup main\``,
-      );
-    });
+    const pods = caughtOf(node, { family, sender: 'pods' });
+    const known = new Set(pods.map(({ caught }) => caught));
+    // What catches both is said once.
+    const own = caughtOf(node, { family, sender: 'node' }).filter(
+      ({ caught }) => !known.has(caught),
+    );
+    return [
+      ...ruleProblems(pods, `IPv${family} packets`),
+      ...ruleProblems(own, `IPv${family} packets of this node itself`),
+    ];
   });
 }
+
+interface Caught {
+  readonly range: Prefix;
+  readonly caught: string;
+}
+
+function caughtOf(
+  { kernel, desired, nodeAddresses }: ObservedNode,
+  { family, sender }: { readonly family: 4 | 6; readonly sender: Sender },
+): readonly Caught[] {
+  const rules = kernel.policyRules.filter((rule) => rule.family === family);
+  const isOfFamily = (prefix: Prefix): boolean => prefixFamily(prefix) === family;
+  const own = desired.podRanges.map(({ prefix }) => prefix).filter(isOfFamily);
+  const remote = desired.remoteRanges.map(({ prefix }) => prefix).filter(isOfFamily);
+  if (own.length === 0 || rules.length === 0) return [];
+  const sources =
+    sender === 'pods' ? own.slice(0, 1) : nodeAddresses.map(hostPrefix).filter(isOfFamily);
+  return sources.flatMap((source) =>
+    [...own, ...remote].flatMap((range) => {
+      const caught = caughtBy({ rules, routes: kernel.policyRoutes, sender, source, range });
+      return caught === undefined ? [] : [{ range, caught }];
+    }),
+  );
+}
+
+function ruleProblems(all: readonly Caught[], packets: string): readonly Finding[] {
+  return [...new Set(all.map(({ caught }) => caught))].map((caught) => {
+    const which = all.filter((each) => each.caught === caught).map(({ range }) => range);
+    return problem(
+      `${packets} to pod ranges ${some([...new Set(which)])} are caught by ${caught}: give a rule with a lower number \`to\` these ranges \`lookup main\``,
+    );
+  });
+}
+
+/** Who sends: pods of this node, or the node, whose kubelet probes them. */
+type Sender = 'pods' | 'node';
 
 interface Lookup {
   readonly rules: readonly ListedRule[];
   readonly routes: readonly Route[];
-  /** A range of this node's pods. */
+  readonly sender: Sender;
+  /** A range of this node's pods, or its own address. */
   readonly source: Prefix;
   readonly range: Prefix;
 }
 
 /** What stands before the main table for packets to a range; undefined: nothing. */
-function caughtBy({ rules, routes, source, range }: Lookup): string | undefined {
+function caughtBy(lookup: Lookup): string | undefined {
+  const { rules, routes, range } = lookup;
   let from = 0;
   for (const rule of rules) {
-    if (rule.priority < from || !applies(rule, source, range)) continue;
+    if (rule.priority < from || !applies(rule, lookup)) continue;
     const { action, table, priority, target } = rule;
     if (action === 'goto') from = target ?? from;
     if (action === 'nop' || action === 'goto' || table === localTable) continue;
@@ -153,15 +184,16 @@ function caughtBy({ rules, routes, source, range }: Lookup): string | undefined 
   return 'no rule that asks table main';
 }
 
-// Of packets without marks, from a pod of this node, to a pod. What asks for a user, a protocol or a port is for few of them.
-function applies(rule: ListedRule, source: Prefix, range: Prefix): boolean {
+// Of packets without marks, to a pod. What asks for a user, a protocol or a port is for few of them.
+function applies(rule: ListedRule, { sender, source, range }: Lookup): boolean {
   if (rule.selectsMore) return false;
   const { from, to, mark, inputInterface, outputInterface } = rule;
+  const comesIn = sender === 'pods' ? isEndpointName : (name: string) => name === 'lo';
   const selects =
     (from === undefined || prefixesOverlap(from, source)) &&
     (to === undefined || prefixesOverlap(to, range)) &&
     (mark === undefined || (mark.value & mark.mask) === 0) &&
-    (inputInterface === undefined || isEndpointName(inputInterface)) &&
+    (inputInterface === undefined || comesIn(inputInterface)) &&
     outputInterface === undefined;
   return rule.isInverted ? !selects : selects;
 }

@@ -19,6 +19,8 @@ export interface Packet {
   readonly state: 'new' | 'established' | 'untracked';
   /** Its destination was translated, as of a packet to a host port. */
   readonly isTranslated?: boolean;
+  /** Others may have given it a mark. */
+  readonly mayBeMarked?: boolean;
 }
 
 export type Answer = 'yes' | 'no' | 'unsure';
@@ -54,7 +56,7 @@ export function fieldOf(left: unknown, packet: Packet): Value | undefined {
   if (payload !== undefined) return payloadValue(record(payload) ?? {}, packet);
   if (meta !== undefined) return metaValue(record(meta)?.['key'], packet);
   if (ct !== undefined) return ctValue(record(ct)?.['key'], packet);
-  // Only marks are masked in practice, and pods' packets have none before others give them one.
+  // Only marks are masked in practice; most packets of pods have none before others give them one.
   if (Array.isArray(masked)) return fieldOf(masked[0], packet) === 0 ? 0 : undefined;
   return undefined;
 }
@@ -108,7 +110,7 @@ function metaValue(key: unknown, packet: Packet): Value | undefined {
     case 'pkttype':
       return 'host';
     case 'mark':
-      return 0;
+      return packet.mayBeMarked === true ? undefined : 0;
     default:
       return undefined;
   }
