@@ -174,6 +174,20 @@ test('a word that is no command is refused', async () => {
   assert.match(stderr, /^heddle: unknown command 'frobnicate'/);
 });
 
+test('what was typed wrongly is told without what a terminal acts on', async () => {
+  const word = '\x1b[2J\x1b]0;owned\x07';
+  for (const args of [
+    [word],
+    ['flows', `--${word}`],
+    ['status', '-o', word],
+    ['completion', word],
+  ]) {
+    const { stderr } = await heddle(...args);
+    assert.match(stderr, /^heddle: .*\\x1b\[2J\\x1b\]0;owned\\x07/);
+    assert.ok(!stderr.includes('\x1b') && !stderr.includes('\x07'));
+  }
+});
+
 test('a reader that has enough ends the program quietly', async () => {
   const child = spawn('bash', [
     '-c',

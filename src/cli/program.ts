@@ -1,6 +1,7 @@
 // The whole command line as one tree: what main.ts runs and what `heddle completion` walks.
 
 import { Command } from 'commander';
+import { printable } from '../base/printable.ts';
 
 /** In the order of `heddle --help`. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -25,11 +26,20 @@ export async function heddleProgram(word?: string): Promise<Command> {
     .description('An eBPF container network for Linux and Kubernetes')
     .enablePositionalOptions()
     .configureOutput({
-      outputError: (text, write) => write(text.replace(/^error: /, 'heddle: ')),
+      outputError: (text, write) => write(`${lines(text.replace(/^error: /, 'heddle: '))}\n`),
     });
   for (const load of loadersFor(word)) program.addCommand(await load());
   inheritSettings(program);
   return program;
+}
+
+// A word that was typed comes back in it, and may have come from anywhere.
+function lines(text: string): string {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => printable(line))
+    .join('\n');
 }
 
 function loadersFor(word: string | undefined): readonly (() => Promise<Command>)[] {
