@@ -7,7 +7,7 @@ import { isKernelError } from '../kernel/errno.ts';
 import { BpfLink } from '../kernel/link.ts';
 import type { BpfProgram } from '../kernel/program.ts';
 import type { IfIndex } from '../net/if-index.ts';
-import { linkPinName, parseLinkPinName, pinNames, unpin } from './pins.ts';
+import { isInBpffs, linkPinName, parseLinkPinName, pinNames, unpin } from './pins.ts';
 import type { AttachedHook, Attacher, Attachment, Hook } from './tables/attacher.ts';
 
 export interface AttachOptions {
@@ -83,9 +83,10 @@ export class TcxAttacher implements Attacher {
   }
 }
 
-/** Detaches every pinned link and removes the folder's pins; how many links that were. */
+/** Detaches every pinned link and removes the folder's pins; how many links that were. None outside of a bpf file system. */
 export function detachAll(folder: string): number {
   const names = pinNames(folder);
+  if (names.length > 0 && !isInBpffs(folder)) return 0;
   for (const name of names) {
     const path = join(folder, name);
     using link = openLink(path);

@@ -73,9 +73,14 @@ const bpffsMagic = 0xcafe4a11;
  */
 export function unpinFolder(folder: string): number {
   const names = pinNames(folder);
-  if (names.length > 0 && statfsSync(folder).type !== bpffsMagic) return 0;
+  if (names.length > 0 && !isInBpffs(folder)) return 0;
   rmSync(folder, { recursive: true, force: true });
   return names.length;
+}
+
+/** Throws what the file system says where there is no such folder. */
+export function isInBpffs(folder: string): boolean {
+  return statfsSync(folder).type === bpffsMagic;
 }
 
 /** Not a folder or a symbolic link, in whose place nothing could be pinned. */
