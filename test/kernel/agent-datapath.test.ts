@@ -161,7 +161,7 @@ rootTest('what is in the place of a link pin is replaced', (context) => {
   );
   assert.ok(sending !== undefined && receiving !== undefined);
   fs.mkdirSync(join(sending, 'folder'), { recursive: true });
-  datapath.maps.routes.pin(receiving);
+  fs.symlinkSync('nowhere', receiving);
   const links = attacher(datapath);
   assert.deepEqual(links.list(), []);
   assert.deepEqual(
