@@ -83,8 +83,8 @@ static __always_inline bool is_rewritten(const struct nf_conn *ct)
 }
 
 /* In the namespace of the interface that the packet came by: the node's. `size` tells the family. */
-static __noinline bool is_tracked_rewritten(struct __sk_buff *skb, __u8 protocol,
-					    struct bpf_sock_tuple *tuple, __u32 size)
+static __always_inline bool is_tracked_rewritten(struct __sk_buff *skb, __u8 protocol,
+						 struct bpf_sock_tuple *tuple, __u32 size)
 {
 	struct bpf_ct_opts___short opts = {.netns_id = -1, .l4proto = protocol};
 	struct nf_conn *ct = bpf_skb_ct_lookup(skb, tuple, size, &opts, sizeof(opts));

@@ -60,8 +60,8 @@ static __always_inline enum owner owner_of_quoted(const struct quoted *quoted)
 }
 
 /* The flow of the quoted packet, in `match`, and whether the stack owns it. */
-static __noinline bool is_quoted_stacks(struct __sk_buff *skb, const struct quoted *quoted,
-					struct flow_match *match)
+static __always_inline bool is_quoted_stacks(struct __sk_buff *skb, const struct quoted *quoted,
+					     struct flow_match *match)
 {
 	if (is_low_end(&quoted->source, quoted->source_port, &quoted->destination,
 		       quoted->destination_port))
@@ -77,8 +77,8 @@ static __noinline bool is_quoted_stacks(struct __sk_buff *skb, const struct quot
 }
 
 /* An error that quotes what cannot be read is the stack's. */
-static __noinline bool is_stacks_error(struct __sk_buff *skb, const struct packet *error,
-				       const struct flow_match *match)
+static __always_inline bool is_stacks_error(struct __sk_buff *skb, const struct packet *error,
+					    const struct flow_match *match)
 {
 	struct quoted quoted = {};
 	struct flow_match its = {.now = match->now};

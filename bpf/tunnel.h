@@ -37,8 +37,11 @@ static __noinline bool read_ipv6_outer(struct __sk_buff *skb, struct outer *oute
 	return true;
 }
 
-/* False: it came through no tunnel, or none that the kernel tells of. `outer` is zero before. */
-static __always_inline bool read_outer(struct __sk_buff *skb, struct outer *outer)
+/*
+ * False: it came through no tunnel, or none that the kernel tells of. `outer` is zero before. Not
+ * inline: the key would lie in the caller's frame, and all frames of a call chain share 512 bytes.
+ */
+static __noinline bool read_outer(struct __sk_buff *skb, struct outer *outer)
 {
 	struct bpf_tunnel_key key;
 	long error = bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0);
