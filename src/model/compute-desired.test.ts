@@ -70,3 +70,23 @@ test('a label of a node computes nothing anew', () => {
   const after = desired([one, two, { ...node(3), labels: { zone: 'b' } }]);
   assert.equal(after.remoteRanges, before.remoteRanges);
 });
+
+test('a Node that has the address of a gateway takes nothing from masquerade', () => {
+  const nodes = new Map([node(1), node(2), node(9)].map((each) => [each.name, each]));
+  const cluster = { ...emptyClusterState, nodes };
+  const gateway = {
+    kind: 'gateway',
+    prefix: parsePrefix('198.51.100.9/32'),
+    ifName: 'eth0',
+  } as const;
+  const before = computeDesired({ config, cluster, endpoints: [], host });
+  const after = computeDesired({
+    config,
+    cluster,
+    endpoints: [],
+    host: { ...host, occupied: [gateway] },
+  });
+  assert.ok(before.masquerade?.exempt.includes(gateway.prefix));
+  assert.ok(!after.masquerade?.exempt.includes(gateway.prefix));
+  assert.ok(after.masquerade?.exempt.includes(parsePrefix('198.51.100.2/32')));
+});

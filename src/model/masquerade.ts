@@ -73,13 +73,18 @@ function isPlainName(name: string): boolean {
 }
 
 // An address that is not a neighbour's cannot be a node that pods' packets reach with their own addresses: whoever writes
-// Node objects must not take 8.8.8.8 or a metadata service away from all pods.
+// Node objects must not take 8.8.8.8 or a metadata service away from all pods. Nor a gateway, which does not know where pods
+// are; one that is a Node as well is reached masqueraded.
 const neighbouring = memoize((host: HostFacts) => {
   const networks = connectedNetworks(host);
+  const gateways = new Set<string>(
+    (host.occupied ?? []).filter(({ kind }) => kind === 'gateway').map(({ prefix }) => prefix),
+  );
   return memoize((node: NetworkNode): readonly OrderedPrefix[] => {
     const { addresses } = nodePrefixes(node);
     return node.addresses.flatMap((address, index) => {
-      const isNeighbour = networkOf(networks, address) !== undefined;
+      const isNeighbour =
+        networkOf(networks, address) !== undefined && !gateways.has(hostPrefix(address));
       return (isNeighbour && addresses[index]) || [];
     });
   });
