@@ -90,7 +90,7 @@ export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => Surro
         assert.equal(links.length, own.length, `${name}: ${links.join(' ')}`);
         assert.equal(files.filter((file) => file.includes('/endpoints/')).length, own.length);
         const status = await agentStatus(cluster(), name);
-        assert.equal(status?.cluster.apiServer?.server, 'https://10.96.0.1:443', 'of its Service');
+        assert.equal(status?.cluster.apiServer?.server, 'https://10.96.0.1', 'of its Service');
       }
     },
   );
