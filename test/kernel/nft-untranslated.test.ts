@@ -149,9 +149,13 @@ rootTest('nor does what has a wrong checksum, or is left out of tracking', (cont
   const destinationMac = portOf(at(node), 'hd00000000001').mac;
   const send = (content: Content): number => {
     capture.frames();
-    const ends = { source: '192.0.2.2', destination: '203.0.113.9', destinationMac };
-    sendFrames(portOf(at(pod)), [frame(ends, content)]);
-    return capture.frames().length;
+    const destination = '203.0.113.9';
+    sendFrames(portOf(at(pod)), [
+      frame({ source: '192.0.2.2', destination, destinationMac }, content),
+    ]);
+    // The interfaces have just come up, and speak for themselves.
+    const bytes = Buffer.from(addressBytes(parseAddress(destination)).subarray(-4));
+    return capture.frames().filter((found) => Buffer.from(found).includes(bytes)).length;
   };
   assert.equal(send([protocols.tcp, tcp({ ...ports, flags: syn })]), 0, 'a checksum of 0');
   assert.equal(send([protocols.udp, udp(ports)]), 1, 'UDP without a checksum');
