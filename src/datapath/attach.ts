@@ -1,6 +1,7 @@
 // The tcx links that run the data path at interfaces, one pin each. A pinned link outlives the agent, and goes with its
 // interface; its program is exchanged in place, so that no packet passes unseen.
 
+import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { attachTcx } from '../kernel/attach.ts';
 import { isKernelError } from '../kernel/errno.ts';
@@ -100,9 +101,13 @@ function directionOf(hook: Hook): 'ingress' | 'egress' {
   return hook.startsWith('from_') ? 'ingress' : 'egress';
 }
 
+// A descriptor of a pinned map or program is one as well.
 function openLink(path: string): BpfLink | undefined {
   try {
-    return BpfLink.openPinned(path);
+    const link = BpfLink.openPinned(path);
+    if (/bpf[_-]link/.test(readlinkSync(`/proc/self/fd/${link.fd}`))) return link;
+    link[Symbol.dispose]();
+    return undefined;
   } catch (error) {
     // EINVAL: pinned there, and no link. EACCES: no pin at all, but a folder.
     if (isKernelError(error, 'ENOENT', 'EINVAL', 'EACCES')) return undefined;

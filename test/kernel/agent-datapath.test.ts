@@ -171,6 +171,23 @@ rootTest('what is in the place of a link pin is replaced', (context) => {
   assert.equal(links.list().filter(({ current }) => current).length, 2);
 });
 
+rootTest('a map in the place of a link pin is no link', (context) => {
+  const datapath = loadDatapath(loadOptions(testPinFolder(context)));
+  context.after(() => datapath[Symbol.dispose]());
+  const { attachments, inside } = vethPair(context);
+  const links = attacher(datapath);
+  for (const { ifName, hook } of attachments)
+    datapath.maps.routes.pin(join(datapath.paths.links, linkPinName(ifName, hook)));
+  assert.deepEqual(links.list(), []);
+  assert.deepEqual(
+    inside(() => links.attachAll(attachments)),
+    [undefined, undefined],
+  );
+  assert.equal(links.list().filter(({ current }) => current).length, 2);
+  for (const attachment of attachments) links.detach(attachment);
+  assert.deepEqual(fs.readdirSync(datapath.paths.links), []);
+});
+
 rootTest('programs whose maps are not those that are pinned are not adopted', (context) => {
   const options = loadOptions(testPinFolder(context));
   const first = loadDatapath(options);
