@@ -72,8 +72,8 @@ describe('tampering, native routing', () => {
     rootTest(`${what} comes back`, async () => {
       assert.equal(await isThere(), true, 'it is there to begin with');
       const before = await restored(lab());
+      // That it ends well says that something was taken away; what is heard of at once may be back before the next look.
       await inNode(undo);
-      assert.equal(await isThere(), false, 'it was taken away');
       await eventually(what, async () => ((await isThere()) ? true : undefined), restoredWithinMs);
       await eventually('status counts it', async () =>
         (await restored(lab())) > before ? true : undefined,
