@@ -241,6 +241,28 @@ static __always_inline void match_flow(const struct packet *packet, struct flow_
 	match->flow = bpf_map_lookup_elem(&flows, &match->key);
 }
 
+/*
+ * A SYN-ACK goes by the entry that the SYN before it has opened: that one was looked up, and its
+ * receiver has sent nothing since. Any other SYN may begin a connection that goes another way.
+ */
+static __always_inline bool answers_opening(const struct packet *packet,
+					    const struct flow_match *match)
+{
+	__u8 both = TCP_SYN | TCP_ACK;
+
+	return (packet->tcp_flags & both) == both && !packet->is_piece &&
+	       !match->flow->tcp_flags[match->sent & 1] &&
+	       (match->flow->tcp_flags[!(match->sent & 1)] & both) == TCP_SYN;
+}
+
+/* Before the packet's way is decided. */
+static __always_inline void recall_flow(struct packet *packet, struct flow_match *match)
+{
+	match_flow(packet, match);
+	if (match->flow && answers_opening(packet, match))
+		packet->goes_by_entry = true;
+}
+
 /* A packet of an entry that is there. */
 static __always_inline void continue_flow(const struct packet *packet,
 					  const struct flow_match *match, __u64 now)

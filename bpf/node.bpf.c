@@ -68,7 +68,7 @@ static __noinline int enter_from_neighbour(struct __sk_buff *skb, struct packet 
 
 	packet->reason = parse_transport(skb, packet);
 	if (!packet->reason && packet->has_flow)
-		match_flow(packet, &match);
+		recall_flow(packet, &match);
 	if (is_neighbours_pod(skb, packet, &match)) {
 		if (match.flow->path == FLOW_THROUGH_STACK)
 			return VERDICT_NEXT;
@@ -218,7 +218,7 @@ int from_overlay(struct __sk_buff *skb)
 	if (!read_outer(skb, &outer) || !is_for_us(&outer))
 		return refuse_sender(&packet);
 	if (!packet.reason && packet.has_flow) {
-		match_flow(&packet, &match);
+		recall_flow(&packet, &match);
 		ifindex = known_receiver(&packet, &match, &outer);
 		if (ifindex) {
 			take_up(skb);

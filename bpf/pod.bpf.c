@@ -109,7 +109,7 @@ int from_pod(struct __sk_buff *skb)
 
 	packet.reason = parse(skb, &packet);
 	if (!packet.reason && packet.has_flow) {
-		match_flow(&packet, &match);
+		recall_flow(&packet, &match);
 		way = known_way(skb, &packet, &match, &to);
 		if (way)
 			verdict = go_known_way(skb, &packet, &to, way,

@@ -162,6 +162,27 @@ rootTest('an entry does not answer for the first two packets of a connection', (
   }
 });
 
+rootTest(
+  'a SYN-ACK goes by the entry that its SYN has opened, and only the first one',
+  (context) => {
+    const datapath = testDatapath(context);
+    for (const family of families) {
+      const opening = { hop: sentByDb(web), family, protocol: 'tcp', flags: syn } as const;
+      const hop = hops.answerOfPod;
+      const answer = { hop, family, protocol: 'tcp', flags: syn | ack, back: true } as const;
+      assert.equal(verdictOf(datapath, opening), 'redirect');
+      track(datapath, { protocol: 'tcp', ...service(family, hop) });
+      assert.equal(verdictOf(datapath, answer), 'redirect', 'looked up with the SYN');
+      assert.equal(verdictOf(datapath, answer), 'pass', 'its sender has spoken since the SYN');
+      forgetFlows(datapath);
+      assert.equal(verdictOf(datapath, { ...opening, flags: syn | ack }), 'pass');
+      assert.equal(verdictOf(datapath, answer), 'pass', 'no SYN was seen');
+      forgetFlows(datapath);
+      track(datapath, 'flush');
+    }
+  },
+);
+
 rootTest('a SYN on the closed entry of a translated connection is asked for anew', (context) => {
   const datapath = testDatapath(context);
   for (const family of families) {
