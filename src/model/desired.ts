@@ -97,8 +97,8 @@ export interface NodeSource {
 /** Who may send to the tunnel's port: what the cluster knows nodes by. */
 export interface TunnelEnds {
   readonly port: number;
-  readonly own: readonly Prefix[];
-  readonly peers: readonly Prefix[];
+  readonly own: readonly Address[];
+  readonly peers: readonly Address[];
   /** Names of this node's uplinks, sorted. */
   readonly uplinks: readonly string[];
 }

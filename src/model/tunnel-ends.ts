@@ -2,9 +2,7 @@
 
 import type { ModelConfig, TunnelEnds } from './desired.ts';
 import type { HostFacts } from './host.ts';
-import { nodePrefixes } from './masquerade.ts';
 import type { RangeOwners } from './pod-ranges.ts';
-import { compact } from './prefix-order.ts';
 
 /** Both families, whichever this node's own tunnels run over: each node chooses for what it sends. */
 export function tunnelEnds(
@@ -17,8 +15,8 @@ export function tunnelEnds(
   const others = nodes.filter(({ name }) => name !== nodeName);
   return {
     port: vxlan.port,
-    own: compact(own.flatMap((node) => nodePrefixes(node).addresses)),
-    peers: compact(others.flatMap((node) => nodePrefixes(node).addresses)),
+    own: [...new Set(own.flatMap(({ addresses }) => addresses))].sort(),
+    peers: [...new Set(others.flatMap(({ addresses }) => addresses))].sort(),
     uplinks: host.uplinks.map(({ name }) => name).sort(),
   };
 }

@@ -17,13 +17,14 @@ import { entriesOf } from '../../src/reconcile/desired-entries.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
+const addresses = (...texts: string[]) => texts.map((text) => parseAddress(text));
 const prefixes = (...texts: string[]) => texts.map((text) => parsePrefix(text));
 const desired = {
   endpoints: [],
   tunnelEnds: {
     port: 4789,
-    own: prefixes('198.51.100.1/32', '2001:db8:ffff::1/128'),
-    peers: prefixes('198.51.100.2/32', '2001:db8:ffff::2/128'),
+    own: addresses('198.51.100.1', '2001:db8:ffff::1'),
+    peers: addresses('198.51.100.2', '2001:db8:ffff::2'),
     uplinks: ['up0'],
   },
   masquerade: {

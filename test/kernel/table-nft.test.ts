@@ -43,8 +43,8 @@ const mapped: Pick<LocalEndpoint, 'addresses' | 'portMappings'> = {
 
 const tunnelEnds: TunnelEnds = {
   port: 4789,
-  own: [parsePrefix('198.51.100.1/32')],
-  peers: [parsePrefix('198.51.100.2/32'), parsePrefix('2001:db8:ffff::2/128')],
+  own: [parseAddress('198.51.100.1')],
+  peers: [parseAddress('198.51.100.2'), parseAddress('2001:db8:ffff::2')],
   uplinks: ['up0'],
 };
 

@@ -42,7 +42,7 @@ const groups = memoizeLast(
     mapped: readonly LocalEndpoint[],
   ): EntryGroup<NftEntry>[] => {
     const parts = [
-      tunnel === undefined ? nothing : tunnelRules(tunnel),
+      tunnel === undefined ? nothing : tunnelRules(tunnel, masquerade !== undefined),
       masquerade === undefined ? nothing : masqueradeRules(masquerade),
       hostPortRules(mapped),
     ];

@@ -2,8 +2,15 @@
 // look first; these rules are there for what passes them by (docs/datapath.md).
 
 import type { TunnelEnds } from '../../model/desired.ts';
-import { prefixFamily } from '../../net/prefix.ts';
-import { addressSet, type Chain, priorities, type TableContents } from './nft-render.ts';
+import { type Address, addressFamily } from '../../net/address.ts';
+import { hostPrefix } from '../../net/prefix.ts';
+import {
+  addressSet,
+  type Chain,
+  type Collection,
+  priorities,
+  type TableContents,
+} from './nft-render.ts';
 
 /** The counter of packets to the tunnel's port that were dropped. */
 export const foreignTunnelCounter = 'foreign_tunnel';
@@ -11,31 +18,48 @@ export const foreignTunnelCounter = 'foreign_tunnel';
 const check = 'tunnel_check';
 const drop = `counter name "${foreignTunnelCounter}" drop`;
 
-export function tunnelRules(ends: TunnelEnds): TableContents {
-  const families = ([4, 6] as const).filter((family) =>
-    ends.peers.some((prefix) => prefixFamily(prefix) === family),
-  );
+/** `isTracking`: the table has other rules that make the kernel track connections, so that it costs nothing more. */
+export function tunnelRules(ends: TunnelEnds, isTracking: boolean): TableContents {
+  const families = ([4, 6] as const)
+    .filter((family) => ends.peers.some((address) => addressFamily(address) === family))
+    .map(wordsOf);
   return {
-    collections: families.flatMap((family) => [
-      addressSet(`tunnel_own${family}`, family, ends.own),
-      addressSet(`tunnel_peers${family}`, family, ends.peers),
+    collections: families.flatMap(({ family }) => [
+      waySet(family, ends),
+      addressSet(`tunnel_peers${family}`, family, ends.peers.map(hostPrefix)),
     ]),
     counters: [foreignTunnelCounter],
     chains: [
-      { name: check, rules: checkRules(ends, families.map(ipWord)) },
-      ...checkedChains(ends.port),
-      ...untrackedChains(ends, families.map(ipWord)),
+      { name: check, rules: checkRules(ends, families) },
+      arrivals(ends, families),
+      led(ends, isTracking),
+      passing(ends),
+      leaving(ends, families),
     ],
   };
+}
+
+/** Every pair of a peer's address and one of this node's: one look into a hash table, however many nodes there are. */
+function waySet(family: 4 | 6, { own, peers }: TunnelEnds): Collection {
+  const ofFamily = (address: Address): boolean => addressFamily(address) === family;
+  const type = family === 4 ? 'ipv4_addr . ipv4_addr' : 'ipv6_addr . ipv6_addr';
+  const elements = peers
+    .filter(ofFamily)
+    .flatMap((peer) => own.filter(ofFamily).map((address) => `${peer} . ${address}`));
+  return { kind: 'set', name: `tunnel_ways${family}`, type, elements };
 }
 
 interface FamilyWords {
   readonly family: 4 | 6;
   readonly ip: 'ip' | 'ip6';
+  /** A packet that is no part of a larger one. */
+  readonly isWhole: string;
 }
 
-function ipWord(family: 4 | 6): FamilyWords {
-  return { family, ip: family === 4 ? 'ip' : 'ip6' };
+function wordsOf(family: 4 | 6): FamilyWords {
+  return family === 4
+    ? { family, ip: 'ip', isWhole: 'ip frag-off & 0x3fff == 0x0' }
+    : { family, ip: 'ip6', isWhole: 'ip6 nexthdr udp' };
 }
 
 // 1. Another node's to this one. 2. A pod's to another node, where it would seem to come from this one. 3. Whatever else is
@@ -51,56 +75,63 @@ function checkRules({ uplinks }: TunnelEnds, families: readonly FamilyWords[]): 
   ];
 }
 
-// The first sees a packet before fragments are put together: without the first of them, which has the port, the others
-// are never a packet. The others see what a rule of the node has led to the port in between.
-function checkedChains(port: number): readonly Chain[] {
-  const rules = [`udp dport ${port} jump ${check}`];
-  const { raw, beforeDefragmentation } = priorities;
-  return [
-    {
-      name: 'tunnel_arrives',
-      at: { type: 'filter', hook: 'prerouting', priority: beforeDefragmentation },
-      rules,
-    },
-    { name: 'tunnel_enters', at: { type: 'filter', hook: 'input', priority: raw }, rules },
-    {
-      name: 'tunnel_passes',
-      at: { type: 'filter', hook: 'forward', priority: raw },
-      rules: [`iifname "hd*" udp dport ${port} jump ${check}`],
-    },
-  ];
+// Before fragments are put together: without the first of them, which has the port, the others are never a packet. What
+// arrives whole from another node, nearly everything, is looked up once. It is not tracked: every tunnelled connection has a
+// UDP source port of its own, so each would cost both nodes a tracked connection, half of the connection rate across nodes.
+// Nothing but the tunnel itself: what is not tracked is not translated either.
+function arrivals({ port, uplinks }: TunnelEnds, families: readonly FamilyWords[]): Chain {
+  const whole = families.flatMap((each) =>
+    notFromPods(uplinks).map(
+      (condition) =>
+        `udp dport ${port} ${each.isWhole} ${condition} ${fromPeer(each)} notrack accept`,
+    ),
+  );
+  return {
+    name: 'tunnel_arrives',
+    at: { type: 'filter', hook: 'prerouting', priority: priorities.beforeDefragmentation },
+    rules: [...whole, `udp dport ${port} jump ${check}`],
+  };
 }
 
-// Every tunnelled connection has a UDP source port of its own, so each would cost both nodes a tracked connection:
-// half of the connection rate across nodes. Nothing but the tunnel itself: what is not tracked is not translated either.
-function untrackedChains(
-  { port, uplinks }: TunnelEnds,
-  families: readonly FamilyWords[],
-): readonly Chain[] {
-  const place = { type: 'filter', priority: priorities.raw } as const;
-  return [
-    {
-      name: 'overlay_in',
-      at: { ...place, hook: 'prerouting' },
-      rules: families.flatMap((each) =>
-        notFromPods(uplinks).map(
-          (condition) => `${condition} udp dport ${port} ${fromPeer(each)} notrack`,
-        ),
-      ),
-    },
-    {
-      name: 'overlay_out',
-      at: { ...place, hook: 'output' },
-      rules: families.map(
-        ({ family, ip }) =>
-          `udp dport ${port} ${ip} saddr @tunnel_own${family} ${ip} daddr @tunnel_peers${family} notrack`,
-      ),
-    },
-  ];
+// What a rule of the node has led to the port on its way here. Whoever leads connections there tracks them, so a chain
+// that sees the first packet of each is enough, and spares the tunnel's own packets, which are not tracked.
+function led({ port }: TunnelEnds, isTracking: boolean): Chain {
+  const rules = [`udp dport ${port} jump ${check}`];
+  return isTracking
+    ? {
+        name: 'tunnel_enters',
+        at: { type: 'nat', hook: 'input', priority: priorities.afterSrcnat },
+        rules,
+      }
+    : {
+        name: 'tunnel_enters',
+        at: { type: 'filter', hook: 'input', priority: priorities.raw },
+        rules,
+      };
+}
+
+function passing({ port }: TunnelEnds): Chain {
+  return {
+    name: 'tunnel_passes',
+    at: { type: 'filter', hook: 'forward', priority: priorities.raw },
+    rules: [`iifname "hd*" udp dport ${port} jump ${check}`],
+  };
+}
+
+function leaving({ port }: TunnelEnds, families: readonly FamilyWords[]): Chain {
+  return {
+    name: 'tunnel_leaves',
+    at: { type: 'filter', hook: 'output', priority: priorities.raw },
+    rules: families.map((each) => `udp dport ${port} ${toPeer(each)} notrack`),
+  };
 }
 
 function fromPeer({ family, ip }: FamilyWords): string {
-  return `${ip} saddr @tunnel_peers${family} ${ip} daddr @tunnel_own${family}`;
+  return `${ip} saddr . ${ip} daddr @tunnel_ways${family}`;
+}
+
+function toPeer({ family, ip }: FamilyWords): string {
+  return `${ip} daddr . ${ip} saddr @tunnel_ways${family}`;
 }
 
 // An uplink may have a name that begins as those of pods' interfaces do.
