@@ -64,6 +64,19 @@ function fields(call: CniCall | undefined, startedAt: number): object {
   return {
     verb: call?.environment.get('CNI_COMMAND'),
     containerId: call?.environment.get('CNI_CONTAINERID'),
+    pod: podOf(call?.environment.get('CNI_ARGS') ?? ''),
     durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
   };
+}
+
+// As given, also where another part of it is wrong.
+function podOf(cniArgs: string): string | undefined {
+  const field = (name: string): string | undefined =>
+    cniArgs
+      .split(';')
+      .find((pair) => pair.startsWith(`${name}=`))
+      ?.slice(name.length + 1);
+  const namespace = field('K8S_POD_NAMESPACE');
+  const name = field('K8S_POD_NAME');
+  return namespace === undefined || name === undefined ? undefined : `${namespace}/${name}`;
 }

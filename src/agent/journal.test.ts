@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLogger } from '../base/log.ts';
-import { moment } from '../base/moment.ts';
+import { type Moment, moment } from '../base/moment.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import { Journal, type SettleEvent } from './journal.ts';
 
-function journal(): { journal: Journal; messages: string[] } {
+function journal(now: () => Moment = moment): { journal: Journal; messages: string[] } {
   const messages: string[] = [];
   const write = (line: string): void => void messages.push(JSON.parse(line).msg);
-  return { journal: new Journal(createLogger({ level: 'info', write })), messages };
+  return { journal: new Journal(createLogger({ level: 'info', write }), now), messages };
 }
 
 function event(report: Partial<SettleReport>, causes: SettleEvent['causes']): SettleEvent {
@@ -77,4 +77,36 @@ test('a problem is told when it appears', () => {
   subject.problems(['node-2: no address']);
   subject.problems(['a.yaml: broken']);
   assert.deepEqual(messages, ['a.yaml: broken', 'node-2: no address', 'a.yaml: broken']);
+});
+
+test('a field that flaps, with another value each time, fills neither the log nor the kept errors', () => {
+  let ms = 1;
+  const { journal: subject, messages } = journal(() => ms as Moment);
+  const flaw = (length: number): string =>
+    `a.yaml, document ${length}: Node node-3: spec.podCIDRs[0]: 192.0.2.0/${length} is not a CIDR prefix`;
+  for (let length = 33; length < 1_033; length++) {
+    subject.problems([flaw(length)]);
+    subject.problems([]);
+  }
+  assert.equal(messages.length, 10);
+  subject.problems(['Pod shop/web-1: status.podIP: none is not an IPv4 or IPv6 address']);
+  assert.equal(messages.length, 11);
+  assert.equal(subject.recentErrors.length, 11);
+  ms += 60_000;
+  subject.problems([]);
+  assert.equal(messages.at(-1), 'Node node-3: 990 more in 60 s');
+});
+
+test('a problem that came in a flood and lasts is told when there is room for it', () => {
+  let ms = 1;
+  const { journal: subject, messages } = journal(() => ms as Moment);
+  const texts = Array.from({ length: 12 }, (_, index) => `Node node-3: field ${index}: is wrong`);
+  for (let times = 0; times < 5; times++) subject.problems(texts);
+  assert.deepEqual(messages, texts.slice(0, 10));
+  ms += 60_000;
+  subject.problems(texts);
+  assert.deepEqual(messages.slice(10), ['Node node-3: 2 more in 60 s', ...texts.slice(10)]);
+  ms += 60_000;
+  subject.problems(texts);
+  assert.equal(messages.length, 13);
 });

@@ -1,5 +1,6 @@
 // What the agent did and what went wrong lately: logged as it happens, and kept for the status screen.
 
+import { LineLimit } from '../base/line-limit.ts';
 import type { Logger } from '../base/log.ts';
 import { type Moment, moment, wallTime } from '../base/moment.ts';
 import { printable } from '../base/printable.ts';
@@ -15,17 +16,30 @@ export interface SettleEvent {
 
 const keptErrors = 20;
 
+// An author can have a field flap, with another value each time.
+const lineLimits = { windowMs: 60_000, perSubject: 10, inAll: 100 };
+
+interface Told {
+  readonly texts: ReadonlySet<string>;
+  /** New, and left out so far; tried again while they last. */
+  readonly withheld: ReadonlySet<string>;
+}
+
+const nothingTold: Told = { texts: new Set(), withheld: new Set() };
+
 type Dated<View> = Omit<View, 'at'> & { readonly at: Moment };
 
 export class Journal {
   readonly #log: Logger;
   #errors: readonly Dated<RecentError>[] = [];
   #lastChange: Dated<ChangeView> | undefined;
-  #openFailures: ReadonlySet<string> = new Set();
-  #openProblems: ReadonlySet<string> = new Set();
+  #openFailures = nothingTold;
+  #openProblems = nothingTold;
+  readonly #limit: LineLimit;
 
-  constructor(log: Logger) {
+  constructor(log: Logger, now: () => Moment = moment) {
     this.#log = log;
+    this.#limit = new LineLimit({ ...lineLimits, now });
   }
 
   /** Newest last. */
@@ -67,14 +81,32 @@ export class Journal {
     this.#openProblems = this.#tellNew(texts, this.#openProblems);
   }
 
-  #tellNew(texts: readonly string[], told: ReadonlySet<string>): ReadonlySet<string> {
-    for (const text of new Set(texts)) {
-      if (told.has(text)) continue;
-      this.#log.warn({}, printable(text));
-      this.error(text);
+  #tellNew(now: readonly string[], before: Told): Told {
+    for (const text of this.#limit.takeSummary()) this.#log.warn({}, text);
+    const texts = new Set<string>();
+    const withheld = new Set<string>();
+    for (const text of new Set(now)) {
+      if (before.texts.has(text)) {
+        texts.add(text);
+      } else if (this.#limit.admit(subjectOf(text), !before.withheld.has(text))) {
+        texts.add(text);
+        this.#log.warn({}, printable(text));
+        this.error(text);
+      } else {
+        withheld.add(text);
+      }
     }
-    return new Set(texts);
+    return { texts, withheld };
   }
+}
+
+const objectName = /(?:^|: )((?:Node|Namespace|Pod|Service|EndpointSlice|NetworkPolicy) [^\s:]+):/;
+
+/** The object that a problem is about, wherever it is written; else how its text begins. */
+function subjectOf(text: string): string {
+  const object = objectName.exec(text)?.[1];
+  if (object !== undefined) return object;
+  return text.replace(/^\d+ more/, 'more').split(/: |, document |; /, 1)[0] ?? text;
 }
 
 function round(ms: number): number {

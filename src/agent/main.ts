@@ -3,6 +3,7 @@
 import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InputError } from '../base/input-error.ts';
+import { limitedLogger } from '../base/limited-logger.ts';
 import { createLogger } from '../base/log.ts';
 import { bpffsPath, checkHost, mountBpffs } from '../kernel/requirements.ts';
 import { Agent } from './agent.ts';
@@ -18,7 +19,9 @@ import { lockNetwork } from './network-lock.ts';
 export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
   const runtimeMs = Math.round(performance.now());
   prepareHost(config);
-  const log = createLogger({ level: config.logLevel, fields: { node: config.node } });
+  const log = limitedLogger(
+    createLogger({ level: config.logLevel, fields: { node: config.node } }),
+  );
   using lock = AgentLock.acquire(config.stateDir);
   using _pins = lockPins(config.pinDir);
   using network = lockNetwork();

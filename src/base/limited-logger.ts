@@ -1,0 +1,59 @@
+// A log that takes no flood: of each message so many lines a minute, and of each pod or table that it is about. Counted lines
+// are told when the minute is over. Debug lines are not limited: whoever asks for them wants all.
+
+import { LineLimit, type LineLimitOptions } from './line-limit.ts';
+import type { Logger } from './log.ts';
+
+/** Of each message. */
+const usual: LineLimitOptions = { windowMs: 60_000, perSubject: 60, inAll: 300 };
+
+// Some messages hold names; beyond that many they share one limit.
+const mostMessages = 200;
+
+export function limitedLogger(log: Logger, options: LineLimitOptions = usual): Logger {
+  const limits = new Map<string, LineLimit>();
+  let isTimed = false;
+
+  const tellWithheld = (): void => {
+    for (const [message, limit] of limits) {
+      for (const text of limit.takeSummary()) log.warn({}, `${message}: ${text}`);
+      if (limit.isIdle) limits.delete(message);
+    }
+  };
+  const tellLater = (): void => {
+    if (isTimed) return;
+    isTimed = true;
+    const tell = (): void => {
+      isTimed = false;
+      tellWithheld();
+    };
+    // Nobody stays for that.
+    setTimeout(tell, options.windowMs + 1).unref();
+  };
+  const limitOf = (message: string): LineLimit => {
+    const key = limits.has(message) || limits.size < mostMessages ? message : 'other messages';
+    const limit = limits.get(key) ?? new LineLimit(options);
+    limits.set(key, limit);
+    return limit;
+  };
+  const limited =
+    (level: 'info' | 'warn' | 'error') =>
+    (fields: object, message: string): void => {
+      tellWithheld();
+      if (limitOf(message).admit(subjectOf(fields))) log[level](fields, message);
+      else tellLater();
+    };
+  return {
+    debug: (fields, message) => log.debug(fields, message),
+    info: limited('info'),
+    warn: limited('warn'),
+    error: limited('error'),
+  };
+}
+
+function subjectOf(fields: object): string {
+  for (const [name, value] of Object.entries(fields)) {
+    if ((name === 'pod' || name === 'table') && typeof value === 'string') return value;
+  }
+  return 'the same';
+}
