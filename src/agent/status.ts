@@ -77,13 +77,17 @@ const shownAtMost = 50;
 /** However many objects are broken. */
 function shownProblems(problems: readonly SourceProblem[]): readonly ProblemView[] {
   const shown = problems.slice(0, shownAtMost);
-  const more = problems.length - shown.length;
+  const more = countOf(problems) - countOf(shown);
   return [
     ...shown.map(({ text, consequence }) => ({ text, consequence })),
     ...(more > 0
       ? [{ text: `${more} more`, consequence: 'correct those above, and the next are shown' }]
       : []),
   ];
+}
+
+function countOf(problems: readonly SourceProblem[]): number {
+  return problems.reduce((sum, { count = 1 }) => sum + count, 0);
 }
 
 /** Headless ones are found by name resolution alone. */
@@ -134,7 +138,7 @@ export function tableView({ name, desired, applied, failures, writes }: TableSta
 
 function health({ parts, start, tables }: StatusSources): HealthView {
   const { problems } = parts.network.snapshot;
-  const broken = problems.filter(({ isSource }) => isSource !== true).length;
+  const broken = countOf(problems.filter(({ isSource }) => isSource !== true));
   const what = parts.kubernetes === undefined ? 'manifests' : 'objects';
   const waiting = start.readyMs === undefined ? waitingFor(parts) : undefined;
   const reasons = [

@@ -1,4 +1,4 @@
-// The text of one manifest, however its path behaves: whoever may write the directory could otherwise hang the agent with a
+// The bytes of one manifest, however its path behaves: whoever may write the directory could otherwise hang the agent with a
 // FIFO or a file of the kernel that has nothing to say yet, or fill its memory.
 
 import { constants } from 'node:fs';
@@ -8,12 +8,12 @@ import { type FileHandle, open } from 'node:fs/promises';
 export const mostBytes: number = 8 * 2 ** 20;
 
 /** Throws Error for what is no file or too long, and what the kernel says. */
-export async function manifestText(path: string): Promise<string> {
+export async function manifestBytes(path: string): Promise<Uint8Array> {
   // Not waiting for the other end of a FIFO, nor for the next line of the kernel's log.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     if (!(await file.stat()).isFile()) throw new Error(noFile);
-    return await boundedText(file);
+    return await boundedBytes(file);
   } finally {
     await file.close();
   }
@@ -22,12 +22,12 @@ export async function manifestText(path: string): Promise<string> {
 export const noFile = 'is not a file';
 
 // Its size is no measure: files of the kernel have none.
-async function boundedText(file: FileHandle): Promise<string> {
+async function boundedBytes(file: FileHandle): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let length = 0;
   for (;;) {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(65_536), 0, 65_536, null);
-    if (bytesRead === 0) return Buffer.concat(chunks).toString('utf8');
+    if (bytesRead === 0) return Buffer.concat(chunks);
     chunks.push(buffer.subarray(0, bytesRead));
     length += bytesRead;
     if (length > mostBytes) throw new Error(`is longer than ${mostBytes} bytes`);

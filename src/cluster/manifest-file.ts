@@ -1,11 +1,11 @@
-// One YAML file -> the objects in it. Pure: what the file said before comes in, so that whatever is wrong now keeps its
-// last good version, and whatever did not change keeps its reference.
+// What a file says now, merged with what it said before: whatever is wrong now keeps its last good version, and whatever did
+// not change keeps its reference.
 
 import { isDeepStrictEqual } from 'node:util';
-import { type Document, parseAllDocuments } from 'yaml';
-import { InputError } from '../base/input-error.ts';
-import { FlawedNodeError, flawConsequence } from './flawed-node.ts';
-import { type ClusterObject, identify, type ObjectIdentity, parseObject } from './parse-object.ts';
+import { BoundedProblems } from './bounded-problems.ts';
+import { flawConsequence } from './flawed-node.ts';
+import { type ReadItem, readItems } from './manifest-items.ts';
+import type { ClusterObject } from './parse-object.ts';
 import type { SourceProblem } from './state.ts';
 
 export interface FileObject {
@@ -30,17 +30,11 @@ const objectConsequence =
 
 /** @param path as shown to people */
 export function readManifests(path: string, text: string, previous?: ManifestFile): ManifestFile {
-  let items: readonly Item[];
-  try {
-    items = splitItems(path, text).flatMap((item) => {
-      const identity = identify(item.raw, item.origin);
-      return identity === undefined ? [] : [{ ...item, identity }];
-    });
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return brokenFile(error.message, previous);
-  }
-  return readItems(items, previous);
+  const read = readItems(path, text);
+  if (read.kind === 'broken') return brokenFile(read.text, previous);
+  const merge = new FileMerge(path, previous);
+  merge.add(read.items);
+  return merge.done();
 }
 
 /** What a file amounts to that cannot be read at all now. */
@@ -52,41 +46,47 @@ export function brokenFile(text: string, previous: ManifestFile | undefined): Ma
   };
 }
 
-interface RawItem {
-  readonly origin: string;
-  readonly raw: unknown;
-}
+const mostProblems = 100;
 
-interface Item extends RawItem {
-  readonly identity: ObjectIdentity;
-}
+/** A file as it is read, some items at a time. */
+export class FileMerge {
+  readonly #previous: ManifestFile | undefined;
+  readonly #objects = new Map<string, FileObject>();
+  readonly #problems: BoundedProblems;
+  #complete = true;
 
-function readItems(items: readonly Item[], previous: ManifestFile | undefined): ManifestFile {
-  const objects = new Map<string, FileObject>();
-  const problems: SourceProblem[] = [];
-  let complete = true;
-  for (const { identity, raw, origin } of items) {
-    const id = `${identity.kind} ${identity.key}`;
-    const earlier = objects.get(id);
-    if (earlier !== undefined) {
-      problems.push(duplicateProblem(id, origin, earlier.origin));
-      continue;
-    }
-    const last = previous?.objects.get(id);
-    try {
-      objects.set(id, keepReference({ origin, content: parseObject(identity, raw, origin) }, last));
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      const rest =
-        last === undefined || last.isFlawed ? restOf(identity, origin, error) : undefined;
-      const consequence = rest === undefined ? objectConsequence : flawConsequence;
-      problems.push({ text: error.message, consequence });
-      const kept = rest === undefined ? last : keepReference(rest, last);
-      if (kept === undefined || kept.isFlawed) complete = false;
-      if (kept !== undefined) objects.set(id, kept);
+  constructor(path: string, previous: ManifestFile | undefined) {
+    this.#previous = previous;
+    this.#problems = new BoundedProblems(mostProblems, path);
+  }
+
+  add(items: readonly ReadItem[]): void {
+    for (const item of items) {
+      const earlier = this.#objects.get(item.id);
+      if (earlier === undefined) this.#addFirst(item);
+      else this.#problems.add(duplicateProblem(item.id, item.origin, earlier.origin));
     }
   }
-  return { objects, problems, complete };
+
+  done(): ManifestFile {
+    return { objects: this.#objects, problems: this.#problems.all, complete: this.#complete };
+  }
+
+  #addFirst({ id, origin, content, problem }: ReadItem): void {
+    const last = this.#previous?.objects.get(id);
+    if (problem === undefined) {
+      if (content !== undefined) this.#objects.set(id, keepReference({ origin, content }, last));
+      return;
+    }
+    // A flaw takes nothing from a version without one.
+    const rest = last === undefined || last.isFlawed ? content : undefined;
+    const consequence = rest === undefined ? objectConsequence : flawConsequence;
+    this.#problems.add({ text: problem, consequence });
+    const kept =
+      rest === undefined ? last : keepReference({ origin, content: rest, isFlawed: true }, last);
+    if (kept === undefined || kept.isFlawed) this.#complete = false;
+    if (kept !== undefined) this.#objects.set(id, kept);
+  }
 }
 
 export function duplicateProblem(id: string, origin: string, first: string): SourceProblem {
@@ -100,62 +100,4 @@ function keepReference(next: FileObject, last: FileObject | undefined): FileObje
   if (last === undefined || !isDeepStrictEqual(last.content, next.content)) return next;
   const isSame = last.origin === next.origin && last.isFlawed === next.isFlawed;
   return isSame ? last : { ...next, content: last.content };
-}
-
-function restOf(
-  { kind, key }: ObjectIdentity,
-  origin: string,
-  error: InputError,
-): FileObject | undefined {
-  if (kind !== 'Node' || !(error instanceof FlawedNodeError)) return undefined;
-  return { origin, content: { kind, key, object: error.rest }, isFlawed: true };
-}
-
-// Documents are counted as a person counts them in the file; empty ones count but hold nothing.
-function splitItems(path: string, text: string): readonly RawItem[] {
-  // `merge`: kubectl's parser knows YAML 1.1 merge keys (<<).
-  const documents = parseAllDocuments(text, { merge: true });
-  if (!Array.isArray(documents)) return [];
-  return documents.flatMap((document: Document, index) => {
-    const origin = `${path}, document ${index + 1}`;
-    return expandList(plainValue(document, origin), origin);
-  });
-}
-
-function plainValue(document: Document, origin: string): unknown {
-  const [syntaxError] = document.errors;
-  if (syntaxError !== undefined) {
-    throw new InputError({
-      object: origin,
-      rule: `is not YAML: ${firstLine(syntaxError.message)}`,
-    });
-  }
-  try {
-    return document.toJS();
-  } catch (error) {
-    // Unresolved aliases and alias bombs show only here.
-    const text = error instanceof Error ? error.message : String(error);
-    throw new InputError({ object: origin, rule: `is not YAML: ${text}` }, { cause: error });
-  }
-}
-
-function expandList(raw: unknown, origin: string): readonly RawItem[] {
-  if (raw === null || raw === undefined) return [];
-  if (!isList(raw)) return [{ origin, raw }];
-  return raw.items.map((item, index) => ({ origin: `${origin}, item ${index + 1}`, raw: item }));
-}
-
-function isList(raw: unknown): raw is { readonly items: readonly unknown[] } {
-  return (
-    typeof raw === 'object' &&
-    raw !== null &&
-    'kind' in raw &&
-    raw.kind === 'List' &&
-    'items' in raw &&
-    Array.isArray(raw.items)
-  );
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0]?.replace(/:$/, '') ?? text;
 }

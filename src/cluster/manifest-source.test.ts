@@ -8,6 +8,7 @@ import fsPromises, {
   rm,
   symlink,
   truncate,
+  unlink,
   writeFile,
 } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -22,6 +23,7 @@ import {
   type Manifest,
   type SourceUnderTest,
 } from '../../test/support/cluster-source-suite.ts';
+import { hostileManifests } from '../../test/support/hostile-manifests.ts';
 import { mostBytes } from './manifest-bytes.ts';
 import { manifestSource } from './manifest-source.ts';
 
@@ -60,6 +62,7 @@ const noFiles: readonly (readonly [string, (path: string) => Promise<unknown>, R
   ['a FIFO', async (path) => execFileSync('mkfifo', [path]), /odd\.yaml: is not a file$/],
   ['a directory', (path) => mkdir(path), /odd\.yaml: is not a file$/],
   ['a device', (path) => symlink('/dev/zero', path), /odd\.yaml: is not a file$/],
+  ['a link to nothing', (path) => symlink('nowhere', path), /odd\.yaml: ENOENT: /],
   ['a link to itself', (path) => symlink('odd.yaml', path), /odd\.yaml: ELOOP: /],
   [
     'a file that is too long',
@@ -89,6 +92,38 @@ for (const [what, make, text] of noFiles) {
     assert.match(problems[0]?.text ?? '', text);
   });
 }
+
+test('a name that is not UTF-8 is reported', async () => {
+  await using directory = await temporaryDirectory();
+  await directory.write('a.yaml', nodeYaml('node-1'));
+  const name = Buffer.from([0xff, ...Buffer.from('.yaml')]);
+  const path = Buffer.concat([Buffer.from(`${directory.path}/`), name]);
+  await writeFile(path, nodeYaml('node-2'));
+  await using snapshots = follow(directory.source);
+  const { complete, problems } = await snapshots.until(({ state: { nodes } }) => nodes.size > 0);
+  // Node.js does not find it when it removes the directory.
+  await unlink(path);
+  assert.equal(complete, false);
+  assert.match(problems[0]?.text ?? '', /\ufffd\.yaml: ENOENT: /);
+});
+
+test('a link whose file is gone keeps its last good version until the link is gone too', async () => {
+  await using directory = await temporaryDirectory();
+  const link = join(directory.path, 'a.yaml');
+  const file = `${directory.path}-linked`;
+  await writeFile(file, nodeYaml('node-1'));
+  await symlink(file, link);
+  const times = { debounceMs: 5, rescanMs: 20 };
+  await using snapshots = follow(manifestSource(directory.path, times));
+  await snapshots.until(({ complete }) => complete);
+  await rm(file);
+  const broken = await snapshots.until(({ problems }) => problems.length > 0);
+  assert.deepEqual([...broken.state.nodes.keys()], ['node-1']);
+  assert.equal(broken.complete, true);
+  await rm(link);
+  const { state } = await snapshots.until(({ problems }) => problems.length === 0);
+  assert.equal(state.nodes.size, 0);
+});
 
 test('a directory of too many files keeps its last good contents', async () => {
   await using directory = await temporaryDirectory();
@@ -246,4 +281,59 @@ test('what was written before it is read again is known afterwards, however long
   assert.equal(await slow.reread?.(), false);
   stop.abort();
   await following;
+});
+
+const costly = hostileManifests[0]?.text(2 ** 20) ?? '';
+
+test('a file that takes too long keeps its last good version, the others are read, and it is left alone for a while', async (context) => {
+  await using directory = await temporaryDirectory();
+  await directory.write('a.yaml', nodeYaml('node-1'));
+  const times = { debounceMs: 5, rescanMs: 20, deadlineMs: 300 };
+  await using snapshots = follow(manifestSource(directory.path, times));
+  await snapshots.until(({ complete }) => complete);
+  await directory.write('a.yaml', costly);
+  const { state, complete, problems } = await snapshots.until(
+    ({ problems: told }) => told.length > 0,
+  );
+  assert.deepEqual([...state.nodes.keys()], ['node-1']);
+  assert.equal(complete, true);
+  assert.deepEqual(problems, [
+    {
+      text: `${directory.path}/a.yaml: takes longer than 0.3 s to read`,
+      consequence: 'the last good version of this file stays in force',
+    },
+  ]);
+  const { mock: reads } = context.mock.method(fsPromises, 'open');
+  syncBuiltinESMExports();
+  context.after(() => {
+    context.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  await directory.write('b.yaml', nodeYaml('node-2', '192.0.2.64/26'));
+  await snapshots.until(({ state: { nodes } }) => nodes.has('node-2'));
+  await setTimeout(500);
+  const paths = reads.calls.map(({ arguments: [path] }) => String(path));
+  assert.deepEqual(
+    paths.filter((path) => path.endsWith('/a.yaml')),
+    [],
+  );
+  await directory.write('a.yaml', nodeYaml('node-3'));
+  const mended = await snapshots.until(({ problems: told }) => told.length === 0);
+  assert.deepEqual([...mended.state.nodes.keys()], ['node-3', 'node-2']);
+});
+
+test('who stops while a file is read that takes long does not wait for it', async () => {
+  await using directory = await temporaryDirectory();
+  await directory.write('a.yaml', costly);
+  const stop = new AbortController();
+  let taken = 0;
+  const following = (async () => {
+    for await (const _ of manifestSource(directory.path, options).watch(stop.signal)) taken++;
+  })();
+  await setTimeout(500);
+  const began = performance.now();
+  stop.abort();
+  await following;
+  assert.ok(performance.now() - began < 500);
+  assert.equal(taken, 0);
 });

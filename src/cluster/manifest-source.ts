@@ -2,19 +2,21 @@
 // Directory -> files (read when their inode changed) -> objects -> snapshot. Writers should rename into place; a file
 // seen half-written is read again after the next event.
 
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { backoffMs } from '../base/backoff.ts';
 import { type Moment, moment } from '../base/moment.ts';
+import { BoundedProblems } from './bounded-problems.ts';
 import { DirectoryChanges } from './directory-changes.ts';
 import { foldObjects } from './fold.ts';
-import { manifestText, noFile } from './manifest-bytes.ts';
+import { manifestBytes, noFile } from './manifest-bytes.ts';
 import {
   brokenFile,
   duplicateProblem,
   type FileObject,
   type ManifestFile,
-  readManifests,
 } from './manifest-file.ts';
+import { CostlyFileError, ManifestReader, type ManifestReaderOptions } from './manifest-reader.ts';
 import type { ClusterSource } from './source.ts';
 import { type ClusterSnapshot, emptyClusterState, type SourceProblem } from './state.ts';
 
@@ -23,13 +25,15 @@ export interface ManifestSourceOptions {
   readonly debounceMs?: number | undefined;
   /** How often it is looked at without any event, should the kernel have lost one. Default 5,000 ms. */
   readonly rescanMs?: number | undefined;
+  /** How long one file may take to be read. Default 30,000 ms. */
+  readonly deadlineMs?: number | undefined;
 }
 
 export function manifestSource(
   directory: string,
   options: ManifestSourceOptions = {},
 ): ClusterSource {
-  const { debounceMs = 50, rescanMs = 5_000 } = options;
+  const { debounceMs = 50, rescanMs = 5_000, deadlineMs } = options;
   const asked: ((isAll: boolean) => void)[] = [];
   let hurry = (): void => undefined;
   return {
@@ -47,7 +51,11 @@ export function manifestSource(
       while (!signal.aborted) {
         const answered = asked.splice(0);
         changes.rewatch();
-        scan = await scanDirectory(directory, scan);
+        scan = await scanDirectory(directory, scan, { signal, deadlineMs });
+        if (signal.aborted) {
+          for (const answer of answered) answer(false);
+          break;
+        }
         const next = compose(scan, snapshot);
         if (next !== snapshot) {
           snapshot = next;
@@ -75,6 +83,8 @@ interface ScannedFile {
   /** No other content can have this version: it need not be read again. */
   readonly isSettled: boolean;
   readonly manifests: ManifestFile;
+  /** It took more than it may: as it is, it is not read again before that time. */
+  readonly costly?: { readonly failures: number; readonly retryAt: number };
 }
 
 // Two writes within one tick of the kernel's clock leave the same time; after this long there is a later one.
@@ -82,9 +92,18 @@ const settledMs = 1_000;
 
 /** Each is looked at after every change of the directory. */
 const mostFiles = 10_000;
+/** Of all files that are told in words. */
+const mostProblems = 1_000;
 const goodContents = 'its last good contents stay in force';
 
-async function scanDirectory(directory: string, previous: Scan): Promise<Scan> {
+// It may have been the machine that was slow.
+const costlyPatience = { firstMs: 60_000, maxMs: 3_600_000 };
+
+async function scanDirectory(
+  directory: string,
+  previous: Scan,
+  options: ManifestReaderOptions,
+): Promise<Scan> {
   let names: readonly string[];
   try {
     names = await readdir(directory);
@@ -98,8 +117,10 @@ async function scanDirectory(directory: string, previous: Scan): Promise<Scan> {
     return { files: previous.files, problem: { text, consequence: goodContents } };
   }
   const files = new Map<string, ScannedFile>();
+  using reader = new ManifestReader(options);
   for (const name of manifests) {
-    const file = await scanFile(join(directory, name), previous.files.get(name));
+    if (options.signal.aborted) return previous;
+    const file = await scanFile(join(directory, name), previous.files.get(name), reader);
     if (file !== undefined) files.set(name, file);
   }
   return { files };
@@ -108,41 +129,55 @@ async function scanDirectory(directory: string, previous: Scan): Promise<Scan> {
 async function scanFile(
   path: string,
   previous: ScannedFile | undefined,
+  reader: ManifestReader,
 ): Promise<ScannedFile | undefined> {
+  let seen = { version: '', versionSeenAt: moment(), isSettled: false };
   try {
     const before = await stat(path);
     if (!before.isFile()) throw new Error(noFile);
-    const version = `${before.ino} ${before.size} ${before.ctimeMs}`;
+    const version = `${before.dev} ${before.ino} ${before.size} ${before.ctimeMs}`;
     const known = previous?.version === version ? previous : undefined;
-    if (known?.isSettled === true) return known;
+    if (known?.isSettled === true || isTooSoon(known)) return known;
     const versionSeenAt = known?.versionSeenAt ?? moment();
     // The second is for a wall clock that was set back: then the file lies in the future.
     const isSettled =
       Date.now() - before.ctimeMs > settledMs || moment() - versionSeenAt > settledMs;
-    const manifests = readManifests(path, await manifestText(path), previous?.manifests);
-    return { version, versionSeenAt, isSettled, manifests };
+    seen = { version, versionSeenAt, isSettled };
+    const manifests = await reader.read(path, await manifestBytes(path), previous?.manifests);
+    return { ...seen, manifests };
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (isMissing(error) && (await isGone(path))) return undefined;
     const manifests = brokenFile(`${path}: ${errorText(error)}`, previous?.manifests);
-    return { version: '', versionSeenAt: moment(), isSettled: false, manifests };
+    const again = { ...seen, isSettled: false, manifests };
+    if (!(error instanceof CostlyFileError)) return { ...again, version: '' };
+    const before = previous?.version === seen.version ? previous.costly : undefined;
+    const failures = (before?.failures ?? 0) + 1;
+    const retryAt = moment() + backoffMs(failures, costlyPatience);
+    return { ...again, costly: { failures, retryAt } };
   }
+}
+
+function isTooSoon(known: ScannedFile | undefined): boolean {
+  return known?.costly !== undefined && moment() < known.costly.retryAt;
 }
 
 function compose(scan: Scan, previous: ClusterSnapshot | undefined): ClusterSnapshot {
   const first = new Map<string, FileObject>();
-  const problems: SourceProblem[] = scan.problem === undefined ? [] : [scan.problem];
+  const found = new BoundedProblems(mostProblems, 'the directory');
+  if (scan.problem !== undefined) found.add(scan.problem);
   let complete = scan.problem === undefined || previous?.complete === true;
   for (const { manifests } of scan.files.values()) {
-    for (const problem of manifests.problems) problems.push(problem);
+    for (const problem of manifests.problems) found.add(problem);
     complete &&= manifests.complete;
     for (const [id, object] of manifests.objects) {
       const earlier = first.get(id);
       if (earlier === undefined) first.set(id, object);
-      else problems.push(duplicateProblem(id, object.origin, earlier.origin));
+      else found.add(duplicateProblem(id, object.origin, earlier.origin));
     }
   }
   const objects = Array.from(first.values(), ({ content }) => content);
   const state = foldObjects(objects, previous?.state ?? emptyClusterState);
+  const problems = found.all;
   const isSame =
     previous !== undefined &&
     state === previous.state &&
@@ -163,6 +198,12 @@ function sameProblems(left: readonly SourceProblem[], right: readonly SourceProb
 
 function isManifest(name: string): boolean {
   return !name.startsWith('.') && /\.(ya?ml|json)$/.test(name);
+}
+
+// Not so a link to nothing: its objects are not known to be deleted. Nor a name that is not UTF-8, which is read with U+FFFD.
+async function isGone(path: string): Promise<boolean> {
+  if (path.includes('\ufffd')) return false;
+  return await lstat(path).then(() => false, isMissing);
 }
 
 function isMissing(error: unknown): boolean {

@@ -28,6 +28,15 @@ const apiVersions = {
   NetworkPolicy: 'networking.k8s.io/v1',
 } as const;
 
+const listKinds: Readonly<Record<string, string>> = {
+  List: 'v1',
+  ...Object.fromEntries(
+    Object.entries(apiVersions).map(([kind, version]) => [`${kind}List`, version]),
+  ),
+};
+
+const writtenKinds = Object.entries({ ...apiVersions, ...listKinds });
+
 export type ClusterKind = keyof typeof apiVersions;
 
 export interface ObjectIdentity {
@@ -60,7 +69,10 @@ const identity = z.object({
 /** For an object of a kind we do not read: undefined. Throws InputError when it does not even say what it is. */
 export function identify(raw: unknown, origin: string): ObjectIdentity | undefined {
   const { apiVersion, kind } = parseFields(typeMeta, raw, origin);
-  if (!isClusterKind(kind)) return undefined;
+  if (!isClusterKind(kind)) {
+    refuseMisspelt(kind, apiVersion, origin);
+    return undefined;
+  }
   const expected = apiVersions[kind];
   if (apiVersion !== expected) {
     // Another group may have a kind of the same name (Knative's Service); another version of ours would be lost silently.
@@ -94,10 +106,28 @@ export function parseObject(
   }
 }
 
+/** Whether it is `List`, or the list of a kind that we read, in the group of that kind. */
+export function isOurList(kind: string, apiVersion: unknown): boolean {
+  const own = Object.hasOwn(listKinds, kind) ? listKinds[kind] : undefined;
+  if (own === undefined || typeof apiVersion !== 'string') return false;
+  return groupOf(apiVersion) === groupOf(own);
+}
+
 // Looks at the name alone, so that an object is known even when the rest of it is wrong.
 function objectKey(kind: ClusterKind, raw: unknown, where: string): string {
   const { name, namespace = 'default' } = parseFields(identity, raw, where).metadata;
   return kind === 'Node' || kind === 'Namespace' ? name : `${namespace}/${name}`;
+}
+
+// kubectl refuses `kind: node`; passed over, it would be missed without a word.
+function refuseMisspelt(kind: string, apiVersion: string, origin: string): void {
+  const lower = kind.toLowerCase();
+  for (const [known, version] of writtenKinds) {
+    if (lower !== known.toLowerCase() || kind === known) continue;
+    if (groupOf(apiVersion) !== groupOf(version)) continue;
+    const rule = `is not read here: the kind is written ${known}`;
+    throw new InputError({ object: origin, field: 'kind', value: kind, rule });
+  }
 }
 
 function isClusterKind(kind: string): kind is ClusterKind {

@@ -28,6 +28,8 @@ export interface SourceProblem {
   readonly consequence: string;
   /** Set where it is the source as a whole that cannot be read, and not one object in it. */
   readonly isSource?: true | undefined;
+  /** How many it stands for, where they are too many to be told one by one. */
+  readonly count?: number | undefined;
 }
 
 export interface ClusterSnapshot {

@@ -1,0 +1,28 @@
+// Problems of one file or directory: the first of them in words, the others as a number. A file can hold a hundred thousand.
+
+import type { SourceProblem } from './state.ts';
+
+export class BoundedProblems {
+  readonly #most: number;
+  readonly #where: string;
+  readonly #first: SourceProblem[] = [];
+  #others = 0;
+
+  /** @param where what they are in, as shown to people */
+  constructor(most: number, where: string) {
+    this.#most = most;
+    this.#where = where;
+  }
+
+  add(problem: SourceProblem): void {
+    if (this.#first.length < this.#most) this.#first.push(problem);
+    else this.#others += problem.count ?? 1;
+  }
+
+  get all(): readonly SourceProblem[] {
+    if (this.#others === 0) return this.#first;
+    const text = `${this.#where}: has ${this.#others} more problems`;
+    const consequence = 'the last good versions stay in force';
+    return [...this.#first, { text, consequence, count: this.#others }];
+  }
+}

@@ -1,0 +1,137 @@
+// Reads manifests without holding up the agent: those that can take long in a thread of their own (manifest-thread.ts), with a
+// deadline and a bound on memory. The thread begins with the first of them and ends with the reader.
+
+import { setImmediate } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { brokenFile, FileMerge, type ManifestFile, readManifests } from './manifest-file.ts';
+import type { ReadItem } from './manifest-items.ts';
+import { manifestText } from './manifest-yaml.ts';
+
+/** To the thread: a file, or that the next items of it can be taken. */
+export type ToThread =
+  | { readonly kind: 'read'; readonly path: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'more' };
+
+/** From the thread: some items of the file, or why there are none. */
+export type FromThread =
+  | { readonly kind: 'items'; readonly items: readonly ReadItem[]; readonly isLast: boolean }
+  | { readonly kind: 'broken'; readonly text: string }
+  | { readonly kind: 'unreadable'; readonly text: string };
+
+/** A file that would take more than it may; the message says what. */
+export class CostlyFileError extends Error {}
+
+export interface ManifestReaderOptions {
+  readonly signal: AbortSignal;
+  /** Of one file. Default 30,000 ms: one of 8 MiB with ordinary objects takes a third of that. */
+  readonly deadlineMs?: number | undefined;
+}
+
+// A thread takes longer to begin than most files take. What YAML's duplicate keys and nesting can cost grows with
+// the square of the size.
+export const mostInline = 8_192;
+
+const resourceLimits = { maxOldGenerationSizeMb: 1_024 };
+
+export class ManifestReader implements Disposable {
+  readonly #signal: AbortSignal;
+  readonly #deadlineMs: number;
+  #thread: ReadingThread | undefined;
+
+  constructor({ signal, deadlineMs = 30_000 }: ManifestReaderOptions) {
+    this.#signal = signal;
+    this.#deadlineMs = deadlineMs;
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Throws CostlyFileError, and Error for what is no text, or when it ends meanwhile. */
+  async read(path: string, bytes: Uint8Array, previous?: ManifestFile): Promise<ManifestFile> {
+    // Aliases repeat what is written once, and what they cost has no bound in the size.
+    const isCheap = bytes.length <= mostInline && !bytes.includes(0x2a);
+    if (isCheap) return readManifests(path, manifestText(bytes), previous);
+    this.#signal.throwIfAborted();
+    this.#thread ??= new ReadingThread();
+    const thread = this.#thread;
+    const timer = setTimeout(() => {
+      const seconds = this.#deadlineMs / 1000;
+      this.#end(new CostlyFileError(`takes longer than ${seconds} s to read`));
+    }, this.#deadlineMs);
+    try {
+      return await readIn(thread, { path, bytes }, previous);
+    } catch (error) {
+      this.#end(new Error('the thread that reads manifests has ended'));
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#end(new Error('no longer read'));
+  }
+
+  readonly #onAbort = (): void => this.#end(new Error('no longer read'));
+
+  #end(reason: Error): void {
+    this.#thread?.end(reason);
+    this.#thread = undefined;
+  }
+}
+
+interface FileBytes {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+async function readIn(
+  thread: ReadingThread,
+  { path, bytes }: FileBytes,
+  previous: ManifestFile | undefined,
+): Promise<ManifestFile> {
+  const merge = new FileMerge(path, previous);
+  let answer = await thread.ask({ kind: 'read', path, bytes });
+  for (;;) {
+    if (answer.kind === 'unreadable') return brokenFile(`${path}: ${answer.text}`, previous);
+    if (answer.kind === 'broken') return brokenFile(answer.text, previous);
+    merge.add(answer.items);
+    if (answer.isLast) return merge.done();
+    await setImmediate();
+    answer = await thread.ask({ kind: 'more' });
+  }
+}
+
+class ReadingThread {
+  readonly #worker: Worker;
+  readonly #ended: Promise<never>;
+  #fail: (reason: Error) => void = () => undefined;
+
+  constructor() {
+    this.#worker = new Worker(new URL('./manifest-thread.js', import.meta.url), { resourceLimits });
+    this.#ended = new Promise<never>((_, reject) => {
+      this.#fail = reject;
+    });
+    this.#ended.catch(() => undefined);
+    this.#worker.once('error', (error) => this.#fail(reasonOf(error)));
+    this.#worker.once('exit', (code) => this.#fail(new Error(`its thread has ended (${code})`)));
+  }
+
+  /** One at a time. Rejects with what ended the thread. */
+  ask(question: ToThread): Promise<FromThread> {
+    const answer = new Promise<FromThread>((resolve) => this.#worker.once('message', resolve));
+    this.#worker.postMessage(question);
+    return Promise.race([answer, this.#ended]);
+  }
+
+  end(reason: Error): void {
+    this.#fail(reason);
+    void this.#worker.terminate();
+  }
+}
+
+function reasonOf(error: Error): Error {
+  const isMemory = 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+  if (!isMemory) return error;
+  const { maxOldGenerationSizeMb } = resourceLimits;
+  return new CostlyFileError(`takes more than ${maxOldGenerationSizeMb} MiB of memory to read`);
+}
