@@ -1,11 +1,11 @@
 // One walk over the kernel's connection tracking table: entries that `staleness` names are removed, a piece at a time, so
 // that a table of a hundred thousand holds nobody up.
 
-import { setImmediate } from 'node:timers/promises';
-import { conntrackPieces, deleteConntrackEntries } from '../kernel/conntrack.ts';
+import { conntrackCount, conntrackPieces, deleteConntrackEntries } from '../kernel/conntrack.ts';
 import type { ConntrackEntry } from '../kernel/conntrack-record.ts';
 import type { NetworkNamespace } from '../kernel/namespace.ts';
 import { listRoutes } from '../kernel/netlink/route.ts';
+import type { RouteType } from '../kernel/netlink/route-record.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import { inPrefixes } from './prefix-index.ts';
@@ -30,12 +30,13 @@ export interface WalkResult {
 export async function walkConnections(options: WalkOptions): Promise<WalkResult> {
   const { namespace, rules, removedBefore } = options;
   using socket = NetlinkSocket.open({ family: 'netfilter', namespace });
+  if (conntrackCount(socket) === 0) return { seen: 0, removed: new Map(), tuples: new Set() };
   using deletions = NetlinkSocket.open({ family: 'netfilter', namespace });
   const judge = staleness({ ...rules, isNode: inPrefixes(nodePrefixes(namespace)) });
   const removed = new Map<Stale, number>();
   const tuples = new Set<string>();
   let seen = 0;
-  for (const piece of conntrackPieces(socket)) {
+  for await (const piece of conntrackPieces(socket)) {
     seen += piece.length;
     const stale = piece.flatMap((entry) => {
       const why = judge(entry) ?? (removedBefore.has(tuple(entry)) ? 'turned round' : undefined);
@@ -49,20 +50,20 @@ export async function walkConnections(options: WalkOptions): Promise<WalkResult>
       removed.set(why, (removed.get(why) ?? 0) + 1);
       tuples.add(turnedRound(entry));
     }
-    await setImmediate();
   }
   return { seen, removed, tuples };
 }
 
-// What the kernel takes for itself, ranges and broadcasts included: a packet to any of it does not leave the node.
+// What the kernel takes for itself, ranges and broadcasts included: a packet to any of it does not leave the node. Asked for by
+// type, since each interface has an IPv6 multicast route in this table, a thousand pods a thousand.
 function nodePrefixes(namespace: NetworkNamespace | undefined): readonly Prefix[] {
   using socket = NetlinkSocket.open({ namespace });
   const localTable = 255;
-  const own = listRoutes(socket, { table: localTable })
-    .filter(({ type }) => type !== 'unicast')
-    .map(({ destination }) => destination);
-  return [...own, ...neverForwarded];
+  const own = takenTypes.flatMap((type) => listRoutes(socket, { table: localTable, type }));
+  return [...own.map(({ destination }) => destination), ...neverForwarded];
 }
+
+const takenTypes: readonly RouteType[] = ['local', 'broadcast', 'anycast'];
 
 const neverForwarded = [
   '127.0.0.0/8',

@@ -122,6 +122,40 @@ test('what a pod left is looked for; who has its address next waits for that', a
   walks.connections[Symbol.dispose]();
 });
 
+test('pods that go together share a walk that comes after them', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const walks = new Walks();
+  walks.connections.settled(applied());
+  await settled();
+  await walks.end();
+  const addresses = ['192.0.2.3', '192.0.2.4'].map((text) => parseAddress(text));
+  for (const address of addresses) {
+    const plain = { addresses: [address] } as unknown as LocalEndpoint;
+    await walks.connections.endpointChanged(plain, false);
+    context.mock.timers.tick(200);
+    await settled();
+  }
+  assert.equal(walks.all.length, 1);
+  context.mock.timers.tick(200);
+  await settled();
+  assert.deepEqual([walks.all.length, [...(walks.all[1]?.rules.formerPods ?? [])]], [2, addresses]);
+  await walks.end();
+  context.mock.timers.tick(10_000);
+  await settled();
+  assert.equal(walks.all.length, 2);
+});
+
+test('a pod that came during a walk is one that there is', async () => {
+  const walks = new Walks();
+  const hasPod = (): unknown => walks.all[0]?.rules.hasPod?.(parseAddress('192.0.2.2'));
+  walks.connections.settled(applied());
+  await settled();
+  assert.equal(hasPod(), false);
+  walks.connections.settled(applied({ endpoints: [{ ...mapped, portMappings: [] }] }));
+  assert.equal(hasPod(), true);
+  walks.connections[Symbol.dispose]();
+});
+
 test('host ports of an endpoint that went are looked for once, as gone', async () => {
   const walks = new Walks();
   walks.connections.settled(applied({ endpoints: [mapped] }));

@@ -3,7 +3,9 @@
 // as they should be (translation.ts says which), and whose clients keep them alive. A pod that goes leaves its own: they would
 // lead from outside to whoever has its address next, for days.
 
+import { changedSpan } from '../base/changed-span.ts';
 import type { Logger } from '../base/log.ts';
+import { memoize } from '../base/memoize.ts';
 import type { ConntrackEntry } from '../kernel/conntrack-record.ts';
 import type { Masquerade } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
@@ -30,6 +32,8 @@ export interface StaleConnectionsOptions {
 
 // In a large cluster addresses of nodes change all the time: at most a twentieth of the time is spent on walks.
 const restPerWalk = 20;
+// What nobody waits for comes after a burst, whose pods share a walk; who gets one of their addresses earlier has it walked.
+const podsDelayMs = 500;
 // A packet that was under way when the rules came is tracked by now, and the other end may have sent first.
 const secondLookMs = 1000;
 const looksAtMost = 4;
@@ -42,12 +46,12 @@ export class StaleConnections implements Disposable {
   #formerEndpoints: ReadonlySet<LocalEndpoint> = new Set();
   /** Of pods that went and that no walk has looked for yet, with who had it last. */
   readonly #formerPods = new Map<Address, LocalEndpoint>();
-  #livePods: ReadonlySet<Address> = new Set();
   #removed: ReadonlySet<string> = new Set();
   #looks = 0;
   #walking: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #timerEndsMs = 0;
   #restUntilMs = 0;
   #isRestored = false;
   #isStopped = false;
@@ -65,13 +69,8 @@ export class StaleConnections implements Disposable {
     this.#isRestored = false;
     const before = this.#applied;
     this.#applied = applied;
-    this.#livePods = new Set(applied.endpoints.flatMap(({ addresses }) => addresses));
     const isFirst = before === undefined;
-    const mapped = applied.endpoints.filter(({ portMappings = [] }) => portMappings.length > 0);
-    const gone = this.#mapped.filter((endpoint) => !mapped.includes(endpoint));
-    const isMapped = gone.length > 0 || mapped.length !== this.#mapped.length;
-    this.#mapped = mapped;
-    this.#formerEndpoints = new Set([...this.#formerEndpoints, ...gone]);
+    const isMapped = this.#followMapped(before?.endpoints ?? [], applied.endpoints);
     if (before !== undefined) this.#rememberSources(before, applied);
     const isChanged = isMapped || !isSame(before?.masquerade, applied.masquerade);
     if (isFirst || isRestored) void this.#lookSeveralTimes();
@@ -88,16 +87,15 @@ export class StaleConnections implements Disposable {
    * if it came, none of a former pod leads to its addresses.
    */
   async endpointChanged(endpoint: LocalEndpoint, isLive: boolean): Promise<void> {
-    const hasPorts = (endpoint.portMappings ?? []).length > 0;
     if (isLive) {
       const isFormers = endpoint.addresses.some((address) => this.#formerPods.has(address));
-      if (hasPorts || isFormers) await this.#look();
+      if (hasPorts(endpoint) || isFormers) await this.#look();
       // Whatever the walk said: from now on these are its own connections.
       for (const address of endpoint.addresses) this.#formerPods.delete(address);
       return;
     }
     for (const address of endpoint.addresses) this.#formerPods.set(address, endpoint);
-    if (!hasPorts) return this.#lookLater();
+    if (!hasPorts(endpoint)) return this.#lookLater(podsDelayMs);
     this.#formerEndpoints = new Set([...this.#formerEndpoints, endpoint]);
     await this.#look();
   }
@@ -105,6 +103,18 @@ export class StaleConnections implements Disposable {
   [Symbol.dispose](): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+  }
+
+  // Whether there are others now. One pod comes or goes, and a thousand stay.
+  #followMapped(before: readonly LocalEndpoint[], now: readonly LocalEndpoint[]): boolean {
+    const { head, tail } = changedSpan(before, now);
+    const came = now.slice(head, now.length - tail).filter(hasPorts);
+    const went = before.slice(head, before.length - tail).filter(hasPorts);
+    const gone = went.filter((endpoint) => !came.includes(endpoint));
+    if (gone.length === 0 && came.length === went.length) return false;
+    this.#mapped = now.filter(hasPorts);
+    this.#formerEndpoints = new Set([...this.#formerEndpoints, ...gone]);
+    return true;
   }
 
   // With an address of the node's gone or another one chosen, what leaves with the old one is answered no more, or elsewhere.
@@ -127,9 +137,16 @@ export class StaleConnections implements Disposable {
     await this.#look();
   }
 
-  #lookLater(): void {
-    if (this.#timer !== undefined || this.#isStopped) return;
-    const waitMs = Math.max(0, this.#restUntilMs - performance.now());
+  #lookLater(delayMs = 0): void {
+    const nowMs = performance.now();
+    const endsMs = Math.max(nowMs + delayMs, this.#restUntilMs);
+    if (this.#timer === undefined || endsMs < this.#timerEndsMs) this.#setTimer(endsMs - nowMs);
+  }
+
+  #setTimer(waitMs: number): void {
+    if (this.#isStopped) return;
+    clearTimeout(this.#timer);
+    this.#timerEndsMs = performance.now() + waitMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.#look();
@@ -163,7 +180,7 @@ export class StaleConnections implements Disposable {
           formerPorts: hostPortIndex([...formerEndpoints]),
           formerSources,
           formerPods: new Set(formerPods.keys()),
-          hasPod: (address) => this.#livePods.has(address),
+          hasPod: (address) => addressesOf(this.#applied?.endpoints ?? []).has(address),
           ...(beganByPod === undefined ? {} : { beganByPod }),
         },
         removedBefore: this.#removed,
@@ -192,14 +209,19 @@ export class StaleConnections implements Disposable {
 
   #lookAgain(hasRemoved: boolean): void {
     this.#looks = hasRemoved ? this.#looks - 1 : 0;
-    if (this.#looks <= 0 || this.#isStopped) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      void this.#look();
-    }, secondLookMs);
+    if (this.#looks > 0) this.#setTimer(secondLookMs);
   }
 }
+
+function hasPorts({ portMappings }: LocalEndpoint): boolean {
+  return portMappings !== undefined && portMappings.length > 0;
+}
+
+// Asked for in a walk alone, and made anew when pods have come or gone meanwhile.
+const addressesOf = memoize(
+  (endpoints: readonly LocalEndpoint[]): ReadonlySet<Address> =>
+    new Set(endpoints.flatMap(({ addresses }) => addresses)),
+);
 
 // A change of the cluster that changes nothing here makes another object.
 function isSame(left: Masquerade | undefined, right: Masquerade | undefined): boolean {

@@ -98,7 +98,8 @@ const statusBits = {
   destinationNat: 1 << 5,
   dying: 1 << 9,
 } as const;
-const headerSize = 4;
+/** struct nfgenmsg. */
+export const conntrackHeaderSize = 4;
 
 /** struct nfgenmsg; without a family: all. */
 export function writeConntrackHeader(
@@ -156,10 +157,11 @@ export function writeOriginalTuple(message: MessageWriter, entry: ConntrackEntry
 
 /** Reads IPCTNL_MSG_CT_NEW; undefined for a family other than IPv4 and IPv6. Throws KernelError EBADMSG. */
 export function readConntrackEntry(payload: Buffer): ConntrackEntry | undefined {
-  if (payload.length < headerSize) throw malformed(`conntrack entry of ${payload.length} bytes`);
+  if (payload.length < conntrackHeaderSize)
+    throw malformed(`conntrack entry of ${payload.length} bytes`);
   const family = familyOf(payload.readUInt8(0));
   if (family === undefined) return undefined;
-  const attributes = new Attributes(payload.subarray(headerSize));
+  const attributes = new Attributes(payload.subarray(conntrackHeaderSize));
   const original = readTuple(family, attributes.nested(conntrackAttributes.original));
   const reply = readTuple(family, attributes.nested(conntrackAttributes.reply));
   return withoutAbsent<ConntrackEntry>({

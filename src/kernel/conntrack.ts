@@ -7,13 +7,15 @@ import {
   type ConntrackEntry,
   type ConntrackTuple,
   conntrackAttributes,
+  conntrackHeaderSize,
   readConntrackEntry,
   writeConntrackHeader,
   writeOriginalTuple,
   writeTupleAddresses,
 } from './conntrack-record.ts';
+import { Attributes } from './netlink/attribute.ts';
 import { batch } from './netlink/batch.ts';
-import type { MessageWriter } from './netlink/message.ts';
+import { type MessageWriter, malformed } from './netlink/message.ts';
 import type { Query, RequestSink } from './netlink/request.ts';
 import type { NetlinkSocket } from './netlink/socket.ts';
 
@@ -44,6 +46,7 @@ const messages = {
   get: subsystem | 1,
   delete: subsystem | 2,
   statisticsOfCpus: subsystem | 4,
+  statistics: subsystem | 5,
 } as const;
 
 /**
@@ -58,6 +61,26 @@ export function loadConntrack(socket: NetlinkSocket): void {
     write: (message) => writeConntrackHeader(message, undefined),
   };
   socket.dump(query, () => undefined);
+}
+
+/**
+ * How many connections the namespace has; those that are still being made count as well. The kernel has the number, where a
+ * list of none has it look through the table of all namespaces, for milliseconds. Equivalent to: `conntrack -C`.
+ * Throws KernelError.
+ */
+export function conntrackCount(socket: NetlinkSocket): number {
+  const query: Query = {
+    call: 'conntrack count',
+    subject: '',
+    type: messages.statistics,
+    write: (message) => writeConntrackHeader(message, undefined),
+  };
+  const entries = 1;
+  return socket.get(query, (payload) => {
+    const count = new Attributes(payload.subarray(conntrackHeaderSize)).u32BigEndian(entries);
+    if (count === undefined) throw malformed('conntrack statistics without a count');
+    return count;
+  });
 }
 
 /**
@@ -81,11 +104,11 @@ export function listConntrack(
 }
 
 /**
- * The whole table, some hundred entries at a time, so that other work may run between: of what comes or goes meanwhile an
+ * The whole table, some hundred entries at a time, while this thread does other things: of what comes or goes meanwhile an
  * entry may be missing or be there. Equivalent to: `conntrack -L`. Throws
  * KernelError.
  */
-export function conntrackPieces(socket: NetlinkSocket): Iterable<readonly ConntrackEntry[]> {
+export function conntrackPieces(socket: NetlinkSocket): AsyncIterable<readonly ConntrackEntry[]> {
   const query: Query = {
     call: 'conntrack list',
     subject: '',

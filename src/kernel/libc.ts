@@ -179,9 +179,26 @@ export function send(fd: number, data: Uint8Array, flags = 0): number {
 
 /** Bytes received; undefined when there is nothing to receive now on a non-blocking socket. */
 export function recv(fd: number, into: Uint8Array, flags = 0): number | undefined {
-  const received = Number(c.recv(fd, into, into.length, flags));
-  if (received < 0 && koffi.errno() === errno['EAGAIN']) return undefined;
-  return checked(received, 'recv', `fd ${fd}`);
+  return received(Number(c.recv(fd, into, into.length, flags)), fd);
+}
+
+/** As `recv`, on a thread of libuv's pool: the next part of a list that the kernel takes long to make. */
+export function recvAsync(fd: number, into: Uint8Array, flags = 0): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    // As with `sendAsync`, this closure holds `into`.
+    c.recv.async(fd, into, into.length, flags, (_error: unknown, result: number | bigint) => {
+      try {
+        resolve(received(Number(result), fd));
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+}
+
+function received(result: number, fd: number): number | undefined {
+  if (result < 0 && koffi.errno() === errno['EAGAIN']) return undefined;
+  return checked(result, 'recv', `fd ${fd}`);
 }
 
 /**

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { deleteConntrack, listConntrack, loadConntrack } from '../../src/kernel/conntrack.ts';
+import {
+  conntrackCount,
+  deleteConntrack,
+  listConntrack,
+  loadConntrack,
+} from '../../src/kernel/conntrack.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { writeSysctl } from '../../src/kernel/sysctl.ts';
@@ -152,6 +157,15 @@ rootTest('a filter finds what it says, and deleting by it leaves the others', as
       assert.equal(deleteConntrack(socket, filter), 0);
     });
   }
+});
+
+rootTest('the count is of the namespace alone', (context) => {
+  const [namespace, other] = [testNamespace(context), testNamespace(context)];
+  using socket = NetlinkSocket.open({ family: 'netfilter', namespace });
+  fill(other);
+  assert.equal(conntrackCount(socket), 0);
+  fill(namespace);
+  assert.equal(conntrackCount(socket), 4);
 });
 
 rootTest('two thousand connections are listed and deleted', (context) => {

@@ -262,6 +262,8 @@ rootTest('the kernel filters by protocol, table, family and link', (context) => 
     listRoutes(socket, filter).map((route) => route.destination);
   assert.deepEqual(destinations({ protocol: 72, table: 254 }), [destination, destination6]);
   assert.deepEqual(destinations({ protocol: 72, family: 6 }), [destination6]);
+  assert.deepEqual(destinations({ protocol: 72, type: 'unreachable' }), [destination]);
+  assert.deepEqual(destinations({ protocol: 72, type: 'blackhole' }), []);
   assert.deepEqual(destinations({ table: 100 }), [destination]);
   assert.deepEqual(destinations({ table: 101 }), []);
   assert.deepEqual(destinations({ protocol: 72, ifIndex }), [destination, destination6]);

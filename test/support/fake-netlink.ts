@@ -43,6 +43,10 @@ export class FakeTransport implements NetlinkTransport {
     return next.length;
   }
 
+  async receiveAsync(into: Uint8Array): Promise<number | undefined> {
+    return this.receive(into);
+  }
+
   readable(signal: AbortSignal): Promise<void> {
     if (this.#queue.length > 0 || signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {

@@ -54,7 +54,8 @@ export interface NextHop {
 }
 
 // RTN_*
-const routeTypes = {
+/** RTN_* (linux/rtnetlink.h). */
+export const routeTypes = {
   unicast: 1,
   local: 2,
   broadcast: 3,

@@ -11,8 +11,10 @@ import type { Dumps, Query, Request, RequestSink } from './request.ts';
 import {
   describeRoute,
   type Route,
+  type RouteType,
   readRoute,
   routeAttributes,
+  routeTypes,
   writeRoute,
   writeRouteHeader,
 } from './route-record.ts';
@@ -48,11 +50,12 @@ export interface RouteFilter {
   readonly family?: AddressFamily | undefined;
   readonly table?: number | undefined;
   readonly protocol?: number | undefined;
+  readonly type?: RouteType | undefined;
   readonly ifIndex?: IfIndex | undefined;
 }
 
 /**
- * Equivalent to: `ip [-4|-6] route show table T [proto P] [dev X]`; all tables unless one is given. The kernel does the
+ * Equivalent to: `ip [-4|-6] route show table T [proto P] [type TYPE] [dev X]`; all tables unless one is given. The kernel does the
  * filtering, so that a few routes of ours cost little among many of a routing daemon's. Throws KernelError.
  */
 export function listRoutes(socket: Dumps, filter: RouteFilter = {}): Route[] {
@@ -95,14 +98,14 @@ function listFamily(socket: Dumps, family: AddressFamily, filter: RouteFilter): 
 }
 
 function writeFilter(message: MessageWriter, family: AddressFamily, filter: RouteFilter): void {
-  const { table, protocol, ifIndex } = filter;
+  const { table, protocol, type, ifIndex } = filter;
   // struct rtmsg; with strict checking the kernel filters by every field and attribute that is set.
   message.u8(familyNumbers[family]).u8(0).u8(0).u8(0);
   message
     .u8(0)
     .u8(protocol ?? 0)
     .u8(0)
-    .u8(0)
+    .u8(type === undefined ? 0 : routeTypes[type])
     .u32(0);
   if (table !== undefined) message.u32Attribute(routeAttributes.table, table);
   if (ifIndex !== undefined) message.u32Attribute(routeAttributes.outputIfIndex, ifIndex);

@@ -240,3 +240,22 @@ test('an asynchronous request has a socket of its own, which is closed afterward
     [1],
   );
 });
+
+test('a list in pieces keeps what others receive meanwhile apart', async () => {
+  const lists = [1, 2].map(
+    (first) =>
+      new FakeTransport(([each]) => {
+        assert.ok(each);
+        const things = [first, first + 10].map((number) => thing(each.sequence, number));
+        return [...things, done(each.sequence)];
+      }),
+  );
+  const [socket, other] = lists.map((transport) => NetlinkSocket.over(transport));
+  assert.ok(socket && other);
+  const pieces: (readonly number[])[] = [];
+  for await (const piece of socket.dumpInPieces(query, value)) {
+    pieces.push(piece);
+    assert.deepEqual(other.dump(query, value), [2, 12]);
+  }
+  assert.deepEqual(pieces, [[1], [11], []]);
+});

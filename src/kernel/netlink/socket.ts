@@ -31,10 +31,12 @@ const pieceRequests = 64;
 const pieceBytes = 64 * 1024;
 // The kernel fills dumps into datagrams of at most 32 KiB; a single link may have 64 KiB of alternative names.
 // One for all sockets: what is received is parsed before anything else runs, and a socket made for one pod is cheaper so.
-const received: Buffer = Buffer.allocUnsafeSlow(96 * 1024);
+const receiveBytes = 96 * 1024;
+const received: Buffer = Buffer.allocUnsafeSlow(receiveBytes);
 const dumpAttempts = 10;
 // libuv's pool has four threads unless told otherwise; one stays free for files and DNS. An agent has one slow request at a
-// time and two aside: the RTNL lock lets one through, the second is there when the event loop has no time for a third.
+// time and two aside: the RTNL lock lets one through, the second is there when the event loop has no time for a third. Seldom a
+// long list is read as well.
 const slowRequests = new Slots(3);
 const asideRequests = new Slots(2);
 
@@ -162,19 +164,22 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   }
 
   /**
-   * As `dump`, one datagram's answers at a time, so that others may run in between; the kernel makes the next as it is
+   * As `dump`, one datagram's answers at a time, while this thread does other things; the kernel makes the next as it is
    * asked for. The socket is the caller's alone until the end, and is not used again where the end is not reached.
    */
-  *dumpInPieces<Result>(
+  async *dumpInPieces<Result>(
     query: Query,
     read: (payload: Buffer) => Result | undefined,
-  ): Generator<readonly Result[], void> {
+  ): AsyncGenerator<readonly Result[], void> {
     this.#writer.clear();
     this.#write(query, messageFlags.dump);
-    this.#transport.send(this.#writer.bytes);
+    await slowRequests.run(() => this.#transport.sendAsync(this.#writer.bytes));
+    // Others receive into the common one meanwhile.
+    const into = Buffer.allocUnsafeSlow(receiveBytes);
     for (;;) {
       const results: Result[] = [];
-      for (const message of this.#receive(query)) {
+      const length = await slowRequests.run(() => this.#transport.receiveAsync(into));
+      for (const message of messagesOf(query, into, length)) {
         if (message.sequence !== this.#sequence) continue;
         if (isEnd(query, message)) {
           yield results;
@@ -299,14 +304,19 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     }
   }
 
-  #receive({ call, subject }: Query): readonly Message[] {
-    const length = this.#transport.receive(received);
-    if (length === undefined) {
-      const detail = 'the kernel has not answered';
-      throw new KernelError({ call, subject, code: 'ENODATA', detail });
-    }
-    return splitMessages(received.subarray(0, length));
+  #receive(query: Query): readonly Message[] {
+    return messagesOf(query, received, this.#transport.receive(received));
   }
+}
+
+function messagesOf(
+  { call, subject }: Query,
+  bytes: Buffer,
+  length: number | undefined,
+): readonly Message[] {
+  if (length !== undefined) return splitMessages(bytes.subarray(0, length));
+  const detail = 'the kernel has not answered';
+  throw new KernelError({ call, subject, code: 'ENODATA', detail });
 }
 
 /** Throws KernelError when it is the end because the kernel refused. */

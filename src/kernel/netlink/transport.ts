@@ -2,7 +2,7 @@
 // tests can answer in the kernel's place.
 
 import { isKernelError, KernelError } from '../errno.ts';
-import { bind, close, recv, send, sendAsync, setsockopt, socket } from '../libc.ts';
+import { bind, close, recv, recvAsync, send, sendAsync, setsockopt, socket } from '../libc.ts';
 import { NetworkNamespace } from '../namespace.ts';
 import { pollReadable } from '../readable.ts';
 import { attachFilter, type FilterInstruction } from './socket-filter.ts';
@@ -13,6 +13,8 @@ export interface NetlinkTransport extends Disposable {
   sendAsync(bytes: Uint8Array): Promise<void>;
   /** One datagram's length, or undefined when none is there now. Throws KernelError (ENOBUFS: some were lost). */
   receive(into: Uint8Array): number | undefined;
+  /** As `receive`, where the kernel takes long to make it; `into` is its own until it settles. */
+  receiveAsync(into: Uint8Array): Promise<number | undefined>;
   /** Settles when there may be a datagram, or the signal aborts. */
   readable(signal: AbortSignal): Promise<void>;
   /** Another one in the same namespace, with a queue of its own. */
@@ -68,12 +70,11 @@ export class KernelTransport implements NetlinkTransport {
   }
 
   receive(into: Uint8Array): number | undefined {
-    const length = recv(this.#openFd(), into, truncate);
-    if (length !== undefined && length > into.length) {
-      const detail = `a datagram of ${length} bytes, the buffer has ${into.length}`;
-      throw new KernelError({ call: 'recv', subject: 'netlink', code: 'EMSGSIZE', detail });
-    }
-    return length;
+    return fitting(recv(this.#openFd(), into, truncate), into);
+  }
+
+  async receiveAsync(into: Uint8Array): Promise<number | undefined> {
+    return fitting(await recvAsync(this.#openFd(), into, truncate), into);
   }
 
   readable(signal: AbortSignal): Promise<void> {
@@ -107,6 +108,12 @@ export class KernelTransport implements NetlinkTransport {
     this.#open = false;
     close(this.#fd);
   }
+}
+
+function fitting(length: number | undefined, into: Uint8Array): number | undefined {
+  if (length === undefined || length <= into.length) return length;
+  const detail = `a datagram of ${length} bytes, the buffer has ${into.length}`;
+  throw new KernelError({ call: 'recv', subject: 'netlink', code: 'EMSGSIZE', detail });
 }
 
 function configure(fd: number, groups: readonly number[]): void {
