@@ -122,7 +122,9 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const pods: Pods = new Pods({
     store: openStore(config, truth),
     kernel: { ...truth, recover: (name, text) => recoverRecord(truth, name, text) },
-    wiring: owned.use(new PodNetwork(undefined, { removeLater: true })),
+    wiring: owned.use(
+      new PodNetwork(undefined, { removeLater: true, onMade: (link) => host.noticeMade(link) }),
+    ),
     node: podsNode({ network, knownPods, kubernetes, reconciler, settleEndpoint }),
     ipam: ipamSettings(config),
     log,
@@ -296,6 +298,7 @@ function reconcilerOf(parts: ReconcilerParts): Reconciler<DesiredState> {
     }),
     sysctlMemory: sysctlsBefore,
     settingsByLink: (ifIndex) => host.settings(ifIndex),
+    madeSettings: host.madeSettings,
   });
   return new Reconciler(tables, {
     onRestored: (restored) => {

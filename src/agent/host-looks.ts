@@ -10,6 +10,7 @@ export class HostLooks {
   readonly #list: () => HostListing;
   #latest: HostListing | undefined;
   #byIndex: ReadonlyMap<IfIndex, ConfiguredLink> | undefined;
+  readonly #made = new Map<IfIndex, ListedSettings>();
 
   constructor(list: () => HostListing) {
     this.#list = list;
@@ -24,17 +25,30 @@ export class HostLooks {
     const listing = this.#list();
     if (listing.links !== this.#latest?.links) this.#byIndex = undefined;
     this.#latest = listing;
+    this.#made.clear();
     return listing;
   }
+
+  /** Interfaces that were made, here, since the latest look. */
+  noticeMade(link: MadeLink): void {
+    this.#made.set(link.ifIndex, settingsOf(link));
+  }
+
+  /** Of one that was made since the latest look, as it was made. */
+  readonly madeSettings = (ifIndex: IfIndex): ListedSettings | undefined => this.#made.get(ifIndex);
 
   settings(ifIndex: IfIndex): ListedSettings | undefined {
     this.#byIndex ??= new Map((this.#latest?.links ?? []).map((link) => [link.ifIndex, link]));
     const link = this.#byIndex.get(ifIndex);
-    if (link === undefined) return undefined;
-    const { ipv4, ipv6 } = link;
-    return {
-      forwarding4: ipv4 && String(ipv4.forwarding),
-      disableIpv6: ipv6 && String(Number(ipv6.disabled)),
-    };
+    return link && settingsOf(link);
   }
+}
+
+export type MadeLink = Pick<ConfiguredLink, 'ifIndex' | 'ipv4' | 'ipv6'>;
+
+function settingsOf({ ipv4, ipv6 }: MadeLink): ListedSettings {
+  return {
+    forwarding4: ipv4 && String(ipv4.forwarding),
+    disableIpv6: ipv6 && String(Number(ipv6.disabled)),
+  };
 }

@@ -1,12 +1,12 @@
 // A pod's interface in the kernel: a veth whose one end is the pod's, with the addresses, the gateway and the settings
 // that belong to it. Routes and neighbours on the node's side are tables of the data path.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import { isKernelError, type KernelError } from '../kernel/errno.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { addAddress } from '../kernel/netlink/address.ts';
 import { batch, batchAside, throwFirst } from '../kernel/netlink/batch.ts';
+import { type ConfiguredLink, readConfiguredLink } from '../kernel/netlink/devconf.ts';
 import { linkByIndex, linkByName, listLinks, setLink } from '../kernel/netlink/link.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
 import { replaceNeighbour } from '../kernel/netlink/neighbour.ts';
@@ -14,7 +14,7 @@ import type { RequestSink } from '../kernel/netlink/request.ts';
 import { addRoute } from '../kernel/netlink/route.ts';
 import { NetlinkSocket, type Outcomes } from '../kernel/netlink/socket.ts';
 import { makeVeth, makeVethAside } from '../kernel/netlink/veth.ts';
-import { sysctlFile, writeSysctl } from '../kernel/sysctl.ts';
+import { writeSysctl } from '../kernel/sysctl.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { type Address, addressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -22,6 +22,7 @@ import { familyBits } from '../net/prefix.ts';
 import { type EndpointRecord, type EndpointReservation, isComplete } from './endpoint-record.ts';
 import { isDoomedName } from './link-names.ts';
 import { LinkRemoval } from './link-removal.ts';
+import { setNodeEnd } from './node-end.ts';
 import { podDifferences } from './pod-differences.ts';
 import { gatewayMac, podDefaultRoute, podGateways } from './pod-gateway.ts';
 import { silence } from './pod-silence.ts';
@@ -34,6 +35,13 @@ const loopback = 1 as IfIndex;
 // By then most runtimes have ended the pod's namespace, which deletes its interfaces too.
 const removalDelayMs = 500;
 
+export interface PodNetworkOptions {
+  /** A pod's DEL does not wait until the kernel has deleted what nothing can pass any more. */
+  readonly removeLater?: boolean;
+  /** Told of the node's end of each pod's interface, with the settings that it has now. */
+  onMade?(link: ConfiguredLink): void;
+}
+
 /** Works in the namespace it was made for, the node's own; keeps a socket open there. */
 export class PodNetwork implements PodWiring, Disposable {
   readonly #node: NetworkNamespace;
@@ -41,19 +49,17 @@ export class PodNetwork implements PodWiring, Disposable {
   readonly #socket: NetlinkSocket;
   readonly #removal: LinkRemoval;
   readonly #removeLater: boolean;
+  readonly #onMade: PodNetworkOptions['onMade'];
   #openPods = 0;
 
-  /** `node`: the namespace of the node, which this takes over; the thread's own unless given. `removeLater`: a pod's DEL
-   * does not wait until the kernel has deleted what nothing can pass any more. */
-  constructor(
-    node?: NetworkNamespace,
-    { removeLater = false }: { readonly removeLater?: boolean } = {},
-  ) {
+  /** `node`: the namespace of the node, which this takes over; the thread's own unless given. */
+  constructor(node?: NetworkNamespace, { removeLater = false, onMade }: PodNetworkOptions = {}) {
     this.#isOwnNode = node === undefined;
     this.#node = node ?? NetworkNamespace.current();
     this.#socket = NetlinkSocket.open({ namespace: this.#node });
     this.#removal = new LinkRemoval(this.#socket, removalDelayMs);
     this.#removeLater = removeLater;
+    this.#onMade = onMade;
     this.#removal.finishEarlier();
   }
 
@@ -73,6 +79,7 @@ export class PodNetwork implements PodWiring, Disposable {
         namespace,
         isAlone: () => this.#openPods === 1,
         onClose: () => this.#openPods--,
+        onMade: this.#onMade,
       });
       this.#openPods++;
       return pod;
@@ -131,6 +138,7 @@ interface PodParts {
   /** No other pod is open. */
   readonly isAlone: () => boolean;
   readonly onClose: () => void;
+  readonly onMade: PodNetworkOptions['onMade'];
 }
 
 class OpenPod implements PodNamespace {
@@ -154,7 +162,7 @@ class OpenPod implements PodNamespace {
     if (host.peerIfIndex === undefined) {
       throw new Error(`veth ${hostIfName}: the kernel does not say what its other end is`);
     }
-    await this.#configureNodeEnd(reservation, host.ifIndex);
+    await this.#configureNodeEnd(reservation, host);
     await this.#configure(reservation, host.peerIfIndex);
     return host.ifIndex;
   }
@@ -165,25 +173,27 @@ class OpenPod implements PodNamespace {
     ifName,
     mac,
     mtuBytes,
-  }: EndpointReservation): Promise<Link | undefined> {
+  }: EndpointReservation): Promise<ConfiguredLink | undefined> {
     const { namespace, nodeSocket, isAlone } = this.#parts;
     const peer = { name: ifName, namespace, mac, mtuBytes };
     const options = { name: hostIfName, mac: gatewayMac, mtuBytes, peer };
     try {
       return isAlone()
-        ? makeVeth(nodeSocket, options)
-        : await makeVethAside(this.#ownNodeSocket(), options);
+        ? makeVeth(nodeSocket, options, readConfiguredLink)
+        : await makeVethAside(this.#ownNodeSocket(), options, readConfiguredLink);
     } catch (error) {
       if (isKernelError(error, 'EEXIST')) return undefined;
       throw error;
     }
   }
 
-  async #configureNodeEnd(reservation: EndpointReservation, ifIndex: IfIndex): Promise<void> {
+  async #configureNodeEnd(reservation: EndpointReservation, host: ConfiguredLink): Promise<void> {
     const { hostIfName, addresses } = reservation;
-    const { inNode, nodeSocket } = this.#parts;
+    const { inNode, nodeSocket, onMade } = this.#parts;
+    const { ifIndex } = host;
     const hasIpv6 = addresses.some((address) => addressFamily(address) === 6);
-    inNode(() => setNodeEnd(hostIfName, hasIpv6));
+    const ipv6 = inNode(() => setNodeEnd(hostIfName, hasIpv6, host.ipv6));
+    onMade?.(ipv6 === undefined ? host : { ...host, ipv6 });
     if (routesLoopback(reservation)) inNode(() => writeSysctl(routeLocalnet(hostIfName), '1'));
     const outcomes = await this.#perform(
       { here: nodeSocket, aside: () => this.#ownNodeSocket() },
@@ -282,15 +292,4 @@ function openNamespace(path: string): NetworkNamespace {
       cause: error,
     });
   }
-}
-
-// The node takes no router advertisement from a pod, whatever its defaults are and before the programs are in place.
-function setNodeEnd(ifName: string, hasIpv6: boolean): void {
-  const settings = sysctlFile(`net/ipv6/conf/${ifName}`);
-  // A kernel started without IPv6 has none of these.
-  if (!hasIpv6 && !existsSync(settings)) return;
-  // Hardened hosts turn it off for every new interface.
-  const isOff = readFileSync(`${settings}/disable_ipv6`, 'utf8').trim() === '1';
-  if (hasIpv6 && isOff) writeFileSync(`${settings}/disable_ipv6`, '0');
-  writeFileSync(`${settings}/accept_ra`, '0');
 }

@@ -134,10 +134,12 @@ function acceptRa(
     });
 }
 
-/** Works on the network namespace of the calling thread. Nothing marks a parameter as ours, so only desired ones are listed. */
+/** Works on the network namespace of the calling thread. Nothing marks a parameter as ours, so only desired ones are listed.
+ * `made`: of interfaces that are too new for `settings`, as they were made. */
 export function sysctlTable(
   memory: SysctlMemory,
   settings: SettingsByLink = () => undefined,
+  made: SettingsByLink = () => undefined,
 ): Table<SysctlEntry> {
   const key = ({ name }: SysctlEntry): string => name;
   return {
@@ -154,7 +156,7 @@ export function sysctlTable(
       writeEach(wanted, {
         key,
         write: (entry) => {
-          const current = readSysctl(entry.name);
+          const current = listedValue(entry, made) ?? readSysctl(entry.name);
           if (current === entry.value || entry.alsoFine.includes(current)) return;
           if (entry.isOurs !== true) memory.remember(entry.name, current);
           writeSysctl(entry.name, entry.value);
@@ -173,11 +175,14 @@ export function sysctlTable(
   };
 }
 
+function listedValue({ listed }: SysctlEntry, settings: SettingsByLink): string | undefined {
+  return listed && settings(listed.ifIndex)?.[listed.setting];
+}
+
 function present(entry: SysctlEntry, settings: SettingsByLink): SysctlEntry | undefined {
-  const { listed, alsoFine } = entry;
+  const { alsoFine } = entry;
   try {
-    const known = listed && settings(listed.ifIndex)?.[listed.setting];
-    const value = known ?? readSysctl(entry.name);
+    const value = listedValue(entry, settings) ?? readSysctl(entry.name);
     return value === entry.value || alsoFine.includes(value) ? entry : { ...entry, value };
   } catch (error) {
     if (isKernelError(error, 'ENOENT')) return undefined;

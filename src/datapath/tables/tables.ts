@@ -39,17 +39,19 @@ export interface TableTargets {
   readonly sysctlMemory: SysctlMemory;
   /** Absent: each setting is read from its file. */
   readonly settingsByLink?: SettingsByLink;
+  /** See `sysctlTable`. */
+  readonly madeSettings?: SettingsByLink;
 }
 
 /** For the reconciler. What an entry refers to is in a table before its own; attachments come last of all. */
 export function datapathTables(
   targets: TableTargets,
 ): readonly ((tracking: Tracking) => TrackedTable<DesiredState>)[] {
-  const { socket, maps, nft, attacher, sysctlMemory, settingsByLink } = targets;
+  const { socket, maps, nft, attacher, sysctlMemory, settingsByLink, madeSettings } = targets;
   const counted = <Entry>(table: Table<Entry>): Table<Entry> =>
     countingChanges(table, maps.tableGeneration);
   return [
-    trackTable(sysctlTable(sysctlMemory, settingsByLink), sysctlEntries),
+    trackTable(sysctlTable(sysctlMemory, settingsByLink, madeSettings), sysctlEntries),
     trackTable(linkTable(socket), linkEntries),
     trackTable(linkAddressTable(socket), linkAddressEntries),
     trackTable(limits.limitTable(socket), limits.limitEntries),

@@ -1,5 +1,5 @@
 // What the kernel's IP layers do at each interface: its settings under net/ipv4/conf and net/ipv6/conf, which come with
-// every link that is listed (IFLA_AF_SPEC), so that hundreds of interfaces cost no file each.
+// every link that is listed or made (IFLA_AF_SPEC), so that hundreds of interfaces cost no file each.
 
 import { Attributes } from './attribute.ts';
 import { linkListing } from './link.ts';
@@ -44,7 +44,8 @@ export function listConfiguredLinks(socket: Dumps): ConfiguredLink[] {
   return socket.dump(linkListing(), readConfiguredLink);
 }
 
-function readConfiguredLink(payload: Buffer): ConfiguredLink {
+/** As `readLink`. */
+export function readConfiguredLink(payload: Buffer): ConfiguredLink {
   const attributes = new Attributes(payload.subarray(headerSize));
   const families = attributes.nested(linkAttributes.afSpec);
   return withoutAbsent<ConfiguredLink>({

@@ -34,6 +34,8 @@ export interface VethOptions {
   };
 }
 
+type LinkReader<Made extends Link> = (payload: Buffer) => Made;
+
 /**
  * Makes both ends in one request. The peer stays down: the kernel cannot bring it up before the pair is whole (ENOTCONN),
  * so that takes a `setLink` in its namespace. Equivalent to: `ip link add NAME [address MAC] [mtu N] type veth peer name PEER
@@ -43,14 +45,34 @@ export function addVeth(requests: RequestSink, options: VethOptions): void {
   requests.submit(creation(options));
 }
 
-/** As `addVeth`, and what was made comes back in the same exchange. Linux 6.2. */
-export function makeVeth(socket: NetlinkSocket, options: VethOptions): Link {
-  return socket.get(echoed(creation(options)), readLink);
+/** As `addVeth`, and what was made comes back in the same exchange, as `read` has it. Linux 6.2. */
+export function makeVeth(socket: NetlinkSocket, options: VethOptions): Link;
+export function makeVeth<Made extends Link>(
+  socket: NetlinkSocket,
+  options: VethOptions,
+  read: LinkReader<Made>,
+): Made;
+export function makeVeth(
+  socket: NetlinkSocket,
+  options: VethOptions,
+  read: LinkReader<Link> = readLink,
+): Link {
+  return socket.get(echoed(creation(options)), read);
 }
 
 /** As `makeVeth`, while this thread does other things. The socket is the caller's alone until it settles. */
-export function makeVethAside(socket: NetlinkSocket, options: VethOptions): Promise<Link> {
-  return socket.getAside(echoed(creation(options)), readLink);
+export function makeVethAside(socket: NetlinkSocket, options: VethOptions): Promise<Link>;
+export function makeVethAside<Made extends Link>(
+  socket: NetlinkSocket,
+  options: VethOptions,
+  read: LinkReader<Made>,
+): Promise<Made>;
+export function makeVethAside(
+  socket: NetlinkSocket,
+  options: VethOptions,
+  read: LinkReader<Link> = readLink,
+): Promise<Link> {
+  return socket.getAside(echoed(creation(options)), read);
 }
 
 function echoed({ flags, ...request }: Request): Query {
