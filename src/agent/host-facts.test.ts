@@ -162,6 +162,38 @@ test('an uplink has its MAC and the least MTU that a route out of it says; such 
   );
 });
 
+test('an uplink has the routers of all routes out of it, each once', () => {
+  const via = (ifIndex: number, gateway: string, fields: Partial<Route> = {}): Route => ({
+    ...{ ...defaultRoute(ifIndex), gateway: parseAddress(gateway) },
+    ...fields,
+  });
+  const hop = (ifIndex: number, gateway: string): NonNullable<Route['nextHops']>[number] => ({
+    ...{ ifIndex: ifIndex as IfIndex, gateway: parseAddress(gateway), weight: 1 },
+  });
+  const destination = parsePrefix('198.51.100.0/24');
+  const routes = [
+    via(2, '203.0.113.1'),
+    via(2, '203.0.113.1', { destination }),
+    via(2, 'fe80::1', { destination }),
+    via(3, '198.51.100.7', { destination }),
+    {
+      ...defaultRoute(2),
+      ifIndex: undefined,
+      nextHops: [hop(2, '203.0.113.3'), hop(4, '192.0.2.1')],
+    },
+    { ...defaultRoute(4), destination },
+    via(4, '192.0.2.9', { type: 'unreachable' }),
+  ];
+  const facts = hostFacts({ ...listing, routes }, choice);
+  assert.deepEqual(
+    facts.uplinks.map(({ name, gateways }) => [name, gateways]),
+    [
+      ['eth0', ['203.0.113.1', '203.0.113.3', 'fe80::1']],
+      ['eth1', ['192.0.2.1']],
+    ],
+  );
+});
+
 const asks = { forwarding: 0, acceptRa: 1, disabled: false, heardRouter: false };
 
 test('of other interfaces those take router advertisements that are hardware, were answered, or were made to', () => {

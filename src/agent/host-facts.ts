@@ -12,7 +12,7 @@ import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { steadyListing } from '../kernel/netlink/steady-listing.ts';
 import type { HostAddress, HostFacts, OccupiedRange, Uplink } from '../model/host.ts';
 import { isLinkLocal } from '../model/underlay.ts';
-import type { Address } from '../net/address.ts';
+import { type Address, compareAddresses } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { hostPrefix } from '../net/prefix.ts';
 import { isEndpointName } from './link-names.ts';
@@ -158,14 +158,23 @@ function uplinkOf({ ifIndex, name, mtuBytes, mac }: Link, listing: HostListing):
   const addresses = listing.addresses
     .filter((candidate) => candidate.ifIndex === ifIndex && !candidate.dadFailed)
     .map(({ address, prefixLength }) => ({ address, prefixLength }));
-  const routeMtus = listing.routes
-    .filter((route) => interfacesOf(route).includes(ifIndex))
-    .flatMap((route) => route.mtuBytes ?? []);
+  const routes = listing.routes.filter((route) => interfacesOf(route).includes(ifIndex));
+  const routeMtus = routes.flatMap((route) => route.mtuBytes ?? []);
+  const gateways = gatewaysBy(ifIndex, routes);
   return {
     ...{ ifIndex, name, mtuBytes, addresses },
+    ...(gateways.length === 0 ? {} : { gateways }),
     ...(mac === undefined ? {} : { mac }),
     ...(routeMtus.length === 0 ? {} : { routeMtuBytes: Math.min(...routeMtus) }),
   };
+}
+
+function gatewaysBy(ifIndex: IfIndex, routes: readonly Route[]): readonly Address[] {
+  const hops = routes
+    .filter(({ type }) => type === 'unicast')
+    .flatMap((route) => [route, ...(route.nextHops ?? [])])
+    .filter((hop) => hop.ifIndex === ifIndex);
+  return [...new Set(hops.flatMap(({ gateway }) => gateway ?? []))].sort(compareAddresses);
 }
 
 function interfacesOf({ ifIndex, nextHops = [] }: Route): readonly (IfIndex | undefined)[] {

@@ -63,8 +63,13 @@ function routeText(route: Route, dev: (ifIndex: IfIndex) => string): string {
 }
 
 function neighbourText(neighbour: Neighbour, dev: (ifIndex: IfIndex) => string): string {
-  const { address, ifIndex, mac, state } = neighbour;
-  return words([address, `dev ${dev(ifIndex)}`, mac, state]);
+  const { address, ifIndex, mac, managed, externallyLearned, state } = neighbour;
+  return words([
+    ...[address, `dev ${dev(ifIndex)}`, mac],
+    managed ? 'managed' : undefined,
+    externallyLearned ? 'extern_learn' : undefined,
+    state,
+  ]);
 }
 
 function words(parts: readonly (string | undefined)[]): string {

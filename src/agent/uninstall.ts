@@ -7,11 +7,13 @@ import { InputError } from '../base/input-error.ts';
 import { type CniPlaces, networkConfigurationFile, removeCni } from '../cni/install.ts';
 import { detachAll } from '../datapath/attach.ts';
 import { describePins, pinNames, unpinFolder } from '../datapath/pins.ts';
+import { isNextHop } from '../datapath/tables/next-hops.ts';
 import { queueMac } from '../datapath/tables/queue-links.ts';
 import { routeProtocol } from '../datapath/tables/routes.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import { delLinkAsync, listLinks } from '../kernel/netlink/link.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
+import { delNeighbour, listNeighbours } from '../kernel/netlink/neighbour.ts';
 import { delRoute, listRoutes } from '../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { Nftables } from '../kernel/nftables.ts';
@@ -55,6 +57,7 @@ export async function uninstall(options: UninstallOptions): Promise<readonly Rem
     { what: 'tcx links', count: detachAll(pins.links) },
     { what: 'interfaces', count: await removeLinks(socket) },
     { what: 'routes', count: removeRoutes(socket) },
+    { what: 'neighbours', count: removeNextHops(socket) },
     { what: 'nftables tables', count: removeNftables() },
     { what: 'kernel parameters restored', count: restoreSysctls(options.stateDir) },
     { what: 'pinned programs', count: unpinPrograms(pins.allPrograms) },
@@ -115,6 +118,19 @@ function removeRoutes(socket: NetlinkSocket): number {
     }
   }
   return routes.length;
+}
+
+// Entries of pods have gone with their interfaces.
+function removeNextHops(socket: NetlinkSocket): number {
+  const nextHops = listNeighbours(socket).filter(isNextHop);
+  for (const nextHop of nextHops) {
+    try {
+      delNeighbour(socket, nextHop);
+    } catch (error) {
+      if (!isKernelError(error, 'ENOENT', 'ENODEV', 'ENXIO')) throw error;
+    }
+  }
+  return nextHops.length;
 }
 
 function removeNftables(): number {

@@ -22,6 +22,7 @@ import { type HeldClaims, nothingHeld } from './held-claims.ts';
 import type { HostFacts } from './host.ts';
 import { masqueradeOf } from './masquerade.ts';
 import { type NetworkNodes, networkNodes } from './network-nodes.ts';
+import { nextHops } from './next-hops.ts';
 import { overlayDeviceName } from './overlay-device.ts';
 import { overlayExit } from './overlay-exit.ts';
 import { ownNode } from './own-node.ts';
@@ -106,6 +107,7 @@ function computeNetwork(inputs: NetworkInputs): Network {
     hostAddresses: hostAddresses(config, context, own.podRanges),
     remoteRanges: remote.ranges,
     remoteNodes: remoteNodes(config, ranges, context),
+    nextHops: nextHops(config.nodeName, ranges, { host, context }),
     overlay: overlayOf(config, host, {
       underlay: context.underlay,
       mtuBytes: mtu.pathMtuBytes,

@@ -58,6 +58,12 @@ export interface RemoteNode {
   readonly tunnelEndpoint?: Address;
 }
 
+/** A neighbour that the way of pods' packets off this node leads by. The same reference while nothing about it changes. */
+export interface NextHop {
+  readonly address: Address;
+  readonly ifIndex: IfIndex;
+}
+
 export interface OverlayDevice {
   readonly name: string;
   /** Known once the device exists. */
@@ -130,6 +136,7 @@ export interface DesiredState {
   readonly remoteRanges: readonly RemoteRange[];
   /** Only in mode `vxlan`; otherwise empty. */
   readonly remoteNodes: readonly RemoteNode[];
+  readonly nextHops: readonly NextHop[];
   /** Only in mode `vxlan`. */
   readonly overlay?: OverlayDevice | undefined;
   /** Only in mode `vxlan`. */

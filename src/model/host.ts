@@ -20,6 +20,8 @@ export interface Uplink {
   /** The least that a route out of it says; absent: none says any. */
   readonly routeMtuBytes?: number | undefined;
   readonly addresses: readonly InterfaceAddress[];
+  /** Routers that routes out of it lead by, link-local ones too; sorted. Absent: none. */
+  readonly gateways?: readonly Address[] | undefined;
 }
 
 /** An address of the node, on whatever interface; link-local ones and those of the VXLAN device are left out. */

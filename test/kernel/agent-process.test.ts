@@ -283,6 +283,7 @@ rootTest('uninstall leaves the node as it was before', async (context) => {
   const told = uninstall();
   assert.match(told, /^ +3 {2}tcx links$/m, told);
   assert.match(told, /^ +4 {2}interfaces$/m, told);
+  assert.match(told, /^ +2 {2}neighbours$/m, told);
   assert.equal(trace(place), before);
   assert.ok(!fs.existsSync(place.pinDir));
   assert.ok(!fs.existsSync(place.stateDir));
@@ -296,6 +297,7 @@ function trace({ namespace }: AgentPlace): string {
     ['ip', '-o', 'address'],
     ['ip', 'route', 'show', 'table', 'all'],
     ['ip', '-6', 'route', 'show', 'table', 'all'],
+    ['ip', 'neigh', 'show', 'nud', 'all', 'proto', '73'],
     ['nft', 'list', 'ruleset'],
     [
       'sysctl',

@@ -16,6 +16,7 @@ import type { DesiredState, RoutingMode } from '../../src/model/desired.ts';
 import { overlayDeviceName } from '../../src/model/overlay-device.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
+import { parseMac } from '../../src/net/mac.ts';
 import { addressAt, parsePrefix } from '../../src/net/prefix.ts';
 import { Reconciler } from '../../src/reconcile/reconciler.ts';
 import type { Restored } from '../../src/reconcile/status.ts';
@@ -124,6 +125,8 @@ function desiredState(mode: RoutingMode, vxlanIfIndex: IfIndex | undefined): Des
           ifIndex: up0,
           name: 'up0',
           mtuBytes: 1500,
+          mac: parseMac('02:00:5e:10:01:01'),
+          gateways: [parseAddress('fe80::fe')],
           addresses: [
             { address: parseAddress('198.51.100.1'), prefixLength: 24 },
             { address: parseAddress('2001:db8:ffff::1'), prefixLength: 64 },
@@ -182,6 +185,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       assert.deepEqual([target.ip('route'), target.ip('-6', 'route'), target.ip('link')], before);
       assert.equal(target.nft.listTable('inet', 'heddle'), undefined);
       assert.equal(target.ip('neigh', 'show', 'nud', 'permanent', 'dev', 'hd1'), '');
+      assert.equal(target.ip('neigh', 'show', 'nud', 'all', 'proto', '73'), '');
       const { endpoints, addresses, routes } = target.maps;
       for (const map of [endpoints, addresses, routes]) assert.equal(map.count(), 0, map.name);
     },
@@ -198,6 +202,9 @@ for (const mode of ['native', 'vxlan'] as const) {
       target.ip('route', 'delete', '192.0.2.64/26');
       target.ip('route', 'add', '203.0.113.0/24', 'dev', 'up0', 'proto', '72');
       target.ip('neigh', 'delete', '192.0.2.5', 'dev', 'hd1');
+      for (const hop of ['2001:db8:ffff::3', 'fe80::fe']) {
+        target.ip('neigh', 'delete', hop, 'dev', 'up0');
+      }
       target.maps.addresses.delete(parseAddress('2001:db8:1::5'));
       target.nft.deleteTable('inet', 'heddle');
       await reconciler.settle(target.desired(mode), { relist: true, prune: true });
@@ -205,6 +212,8 @@ for (const mode of ['native', 'vxlan'] as const) {
         { table: 'addresses', key: '2001:db8:1::5', was: 'missing' },
         { table: 'routes', key: '192.0.2.64/26', was: 'missing' },
         { table: 'neighbours', key: '192.0.2.5 dev index 11', was: 'missing' },
+        { table: 'next-hops', key: 'fe80::fe dev index 7', was: 'missing' },
+        { table: 'next-hops', key: '2001:db8:ffff::3 dev index 7', was: 'missing' },
         { table: 'nft', key: 'inet heddle', was: 'missing' },
         { table: 'routes', key: '203.0.113.0/24', was: 'extra' },
       ]);

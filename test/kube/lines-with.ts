@@ -14,6 +14,7 @@ export async function linesWith(
     node,
     `ip route show table all; ip -6 route show table all
 ip neigh show proto 72
+ip neigh show proto 73 | grep managed
 bridge fdb show
 nft list table inet heddle
 for map in addresses routes; do

@@ -11,11 +11,12 @@ import type { KubeCluster } from './cluster/cluster.ts';
 /** By kind; kinds of which there is nothing are left out. */
 export type Traces = Readonly<Record<string, readonly string[]>>;
 
-// `72` is the protocol number of our routes and neighbours (datapath/tables/routes.ts).
+// `72` is the protocol number of our routes and neighbours (datapath/tables/routes.ts), `73` that of next hops.
 const kinds = {
   links: "ip -o link | grep -oE ' (hd[0-9a-f]{11,}|heddle[^:@]*)[:@]'",
   routes: 'ip route show table all proto 72; ip -6 route show table all proto 72',
   neighbours: 'ip neigh show proto 72',
+  nextHops: 'ip neigh show proto 73 | grep managed',
   nftables: 'nft list tables | grep -i heddle',
   pins: "find /sys/fs/bpf -mindepth 1 -name '*heddle*'; find /sys/fs/bpf/heddle -type f 2>/dev/null",
   // The cluster's tests give the agent this part of the node's cgroups (cluster/heddle.ts).

@@ -50,6 +50,7 @@ export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => Surro
         'folders',
         'links',
         'neighbours',
+        'nextHops',
         'nftables',
         'pins',
         'routes',

@@ -66,6 +66,12 @@ describe('tampering, native routing', () => {
       isThere: async () =>
         (await shell('ip neigh show nud permanent')).match(/^10\.201\.1\.\d+ dev/gm)?.length === 2,
     },
+    {
+      what: 'the neighbour entry of another node',
+      undo: ['ip', 'neigh', 'delete', '10.200.0.12', 'dev', 'eth0'],
+      isThere: async () =>
+        (await shell('ip neigh show 10.200.0.12 dev eth0')).includes('managed extern_learn'),
+    },
   ];
 
   for (const { what, undo, isThere } of deeds) {

@@ -36,6 +36,9 @@ for (const mode of ['native', 'vxlan'] as const) {
       });
       await reach(lab());
       await healthy(lab());
+      await hasNextHops(lab(), 'node-2', [
+        ...['10.200.0.1', '10.200.0.11', 'fd00:200::1', 'fd00:200::11'],
+      ]);
       if (mode === 'vxlan') await passesDevicesBy(lab(), ['node-1', 'node-2']);
     });
 
@@ -51,6 +54,9 @@ for (const mode of ['native', 'vxlan'] as const) {
         writeManifest(join(lab().source, 'nodes.yaml'), nodes('10.200.0.22'));
         await reach(lab());
         await healthy(lab());
+        await hasNextHops(lab(), 'node-1', [
+          ...['10.200.0.1', '10.200.0.22', 'fd00:200::1', 'fd00:200::12'],
+        ]);
         if (mode === 'vxlan') await passesDevicesBy(lab(), ['node-1', 'node-2']);
       },
     );
@@ -132,6 +138,16 @@ async function reach(lab: TestLab): Promise<void> {
       });
     }
   }
+}
+
+/** Neighbours that the kernel keeps for us, these and no others. */
+function hasNextHops(lab: TestLab, node: string, addresses: readonly string[]): Promise<unknown> {
+  return eventually(`${node} has the next hops ${addresses.join(', ')}`, async () => {
+    const { stdout } = await lab.inNode(node, ['ip', 'neigh', 'show', 'nud', 'all']);
+    const lines = stdout.split('\n').filter((line) => line.includes(' managed '));
+    const found = lines.map((line) => line.split(' ')[0]).sort();
+    return found.join() === addresses.join() ? true : undefined;
+  });
 }
 
 function healthy(lab: TestLab): Promise<unknown> {

@@ -40,6 +40,9 @@ export const captured = {
   // ip neigh replace 2001:db8::7 lladdr 02:00:5e:10:00:04 dev veth0 nud permanent
   neighbour6:
     'CgAAAAcAAACAAAABFAABACABDbgAAAAAAAAAAAAAAAcKAAIAAgBeEAAEAAAIAAQAAAAAABQAAwADAAAAAwAAAAMAAAAAAAAA',
+  // ip neigh replace 192.0.2.8 dev veth0 managed extern_learn protocol 73, where nobody answers
+  neighbourManaged:
+    'AgAAAAcAAAABABABCAABAMAAAggIAAQABAAAABQAAwAyGQAAEAAAABAAAAABAAAABQAMAEkAAAAIAA8AAQAAAA==',
   // ip rule add priority 100 from 192.0.2.0/24 fwmark 0x200/0xf00 table 7200 protocol 72
   rule4:
     'AgAYAPwAAAEAAAAACAAPACAcAAAIAA4A/////wUAFQBIAAAACAAGAGQAAAAIAAoAAAIAAAgAEAAADwAACAACAMAAAgA=',

@@ -49,8 +49,9 @@ export function nodeInventory({
       .sort(),
     rules: listRules(socket).length,
     neighbours: listNeighbours(socket)
-      .filter(({ state }) => state === 'permanent')
-      .map(({ address, ifIndex, mac }) => `${address} ${ifIndex} ${mac}`)
+      .filter(({ state, managed }) => state === 'permanent' || managed)
+      // A MAC that the kernel finds by itself comes and goes.
+      .map((each) => `${each.address} ${each.ifIndex} ${each.managed ? 'managed' : each.mac}`)
       .sort(),
     nft: rulesetOf(namespace),
     maps: mapKeys(pinDir),

@@ -29,6 +29,7 @@ const uplink = z.strictObject({
   withoutMac: z.boolean().default(false),
   /** `198.51.100.1/24` */
   addresses: list(z.string()),
+  gateways: list(address),
 });
 
 /** What the node has besides its uplinks; on loopback unless an interface is named. */

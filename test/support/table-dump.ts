@@ -8,6 +8,7 @@ import { limitEntries } from '../../src/datapath/tables/limits.ts';
 import { linkAddressEntries } from '../../src/datapath/tables/link-addresses.ts';
 import { linkEntries } from '../../src/datapath/tables/links.ts';
 import { neighbourEntries } from '../../src/datapath/tables/neighbours.ts';
+import { nextHopEntries } from '../../src/datapath/tables/next-hops.ts';
 import { nftEntries } from '../../src/datapath/tables/nft-rules.ts';
 import { routeEntries } from '../../src/datapath/tables/routes.ts';
 import { routeMapEntries } from '../../src/datapath/tables/routes-map.ts';
@@ -36,6 +37,7 @@ export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly 
     ['underlay', dump(underlayEntries(desired), ({ value }) => fields(value))],
     ['routes', dump(routeEntries(desired), ({ destination: _, ...rest }) => fields(rest))],
     ['neighbours', dump(neighbourEntries(desired), ({ mac }) => mac)],
+    ['next-hops', dump(nextHopEntries(desired), () => '')],
     ['nft', [...entriesOf(nftEntries(desired)).values()].flatMap(({ body }) => body.split('\n'))],
     ['attachments', dump(attachmentEntries(desired), ({ ifIndex }) => `index ${ifIndex}`)],
   ]);

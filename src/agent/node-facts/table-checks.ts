@@ -21,7 +21,7 @@ export function neighbourFindings({
   if (neighbourOverflows === 0) return [];
   return [
     problem(
-      `the kernel's table of neighbours was full ${neighbourOverflows} times in the last minutes: packets to nodes and hosts nearby are dropped; raise net.ipv4.neigh.default.gc_thresh3 (and gc_thresh2, and IPv6's)`,
+      `the kernel's table of neighbours was full ${neighbourOverflows} times in the last minutes: packets to hosts nearby that are not known yet are dropped, other nodes and routers keep their places; raise net.ipv4.neigh.default.gc_thresh3 (and gc_thresh2, and IPv6's)`,
     ),
   ];
 }

@@ -14,6 +14,7 @@ import { addressMapEntries } from './addresses.ts';
 import { attachmentEntries } from './attachments.ts';
 import { endpointMapEntries } from './endpoints.ts';
 import { neighbourEntries } from './neighbours.ts';
+import { nextHopEntries } from './next-hops.ts';
 import { nftEntries } from './nft-rules.ts';
 import { routeEntries } from './routes.ts';
 import { routeMapEntries } from './routes-map.ts';
@@ -27,6 +28,7 @@ const entriesByTable = {
   'routes-map': routeMapEntries,
   routes: routeEntries,
   neighbours: neighbourEntries,
+  'next-hops': nextHopEntries,
   nft: nftEntries,
   attachments: attachmentEntries,
 } as const satisfies Record<string, (desired: DesiredState) => readonly EntryGroup<object>[]>;
@@ -102,7 +104,7 @@ test('tables that no endpoint is in keep their groups when an endpoint comes', (
   const counter = { reads: 0 };
   const before = desiredWith([]);
   const after = desiredWith([countedEndpoint(1, counter)]);
-  for (const name of ['sysctls', 'routes-map', 'nft'] as const) {
+  for (const name of ['sysctls', 'routes-map', 'next-hops', 'nft'] as const) {
     assert.equal(entriesByTable[name](after)[0], entriesByTable[name](before)[0], name);
   }
 });

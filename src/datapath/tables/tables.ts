@@ -17,6 +17,7 @@ import * as limits from './limits.ts';
 import { linkAddressEntries, linkAddressTable } from './link-addresses.ts';
 import { linkEntries, linkTable } from './links.ts';
 import * as neighbours from './neighbours.ts';
+import { nextHopEntries, nextHopTable } from './next-hops.ts';
 import { type NftRunner, nftTable } from './nft.ts';
 import { nftEntries, nftKey } from './nft-rules.ts';
 import * as routes from './routes.ts';
@@ -61,6 +62,7 @@ export function datapathTables(
     trackTable(counted(underlayTable(maps.underlay)), underlayEntries),
     trackTable(routes.routeTable(socket), routes.routeEntries),
     trackTable(neighbours.neighbourTable(socket), neighbours.neighbourEntries),
+    trackTable(nextHopTable(socket), nextHopEntries),
     trackTable(nftTable(nft), nftEntries),
     trackTable(counted(attachments.attachmentTable(attacher)), attachments.attachmentEntries),
   ];

@@ -30,10 +30,15 @@ export type NeighbourState = keyof typeof states;
 export interface NeighbourOptions {
   readonly ifIndex: IfIndex;
   readonly address: Address;
-  readonly mac: Mac;
+  /** Absent only where the kernel is to find it: `managed`. */
+  readonly mac?: Mac | undefined;
   readonly state: NeighbourState;
   /** Who set it, as with routes: a number of one's own marks one's own. Linux 5.0. */
   readonly protocol?: number | undefined;
+  /** NTF_EXT_LEARNED: takes no place of the table's `gc_thresh3`, and is not removed to make place. */
+  readonly externallyLearned?: boolean | undefined;
+  /** NTF_EXT_MANAGED: the kernel resolves it by itself and keeps it fresh, whether it is used or not. Linux 5.16. */
+  readonly managed?: boolean | undefined;
 }
 
 export interface Neighbour {
@@ -44,22 +49,30 @@ export interface Neighbour {
   readonly state: NeighbourState;
   /** Absent where nobody said who set it. */
   readonly protocol?: number;
+  readonly externallyLearned?: true;
+  readonly managed?: true;
 }
 
 const messages = { create: 28, delete: 29, get: 30 } as const;
-const attributeTypes = { address: 1, mac: 2, ifIndex: 8, protocol: 12 } as const;
+const attributeTypes = { address: 1, mac: 2, ifIndex: 8, protocol: 12, moreFlags: 15 } as const;
+const flagExternallyLearned = 0x10;
+// Of NDA_FLAGS_EXT.
+const moreFlagManaged = 1;
 // NDA_CACHEINFO and NDA_PROBES.
 const ages = [3, 4];
 const headerSize = 12;
 
-/** Equivalent to: `ip neigh add A lladdr M dev X nud S`. Throws KernelError (EEXIST, ENODEV). */
+/** Equivalent to: `ip neigh add A lladdr M dev X nud S [managed] [extern_learn]`. Throws KernelError (EEXIST, ENODEV). */
 export function addNeighbour(requests: RequestSink, options: NeighbourOptions): void {
   requests.submit(
     change('neigh add', messages.create, messageFlags.create | messageFlags.exclusive, options),
   );
 }
 
-/** Equivalent to: `ip neigh replace A lladdr M dev X nud S [protocol N]`. Throws KernelError (ENODEV; ENETDOWN: the link is down). */
+/**
+ * Equivalent to: `ip neigh replace A lladdr M dev X nud S [protocol N]`. An entry that becomes `managed` keeps the MAC and the
+ * state that it has, but for `permanent`. Throws KernelError (ENODEV; ENETDOWN: the link is down).
+ */
 export function replaceNeighbour(requests: RequestSink, options: NeighbourOptions): void {
   requests.submit(
     change('neigh replace', messages.create, messageFlags.create | messageFlags.replace, options),
@@ -131,6 +144,8 @@ export function readNeighbour(payload: Buffer): Neighbour | undefined {
     mac: attributes.mac(attributeTypes.mac),
     state: stateOf(payload.readUInt16LE(8)),
     protocol: attributes.u8(attributeTypes.protocol),
+    externallyLearned: isSet(payload.readUInt8(10), flagExternallyLearned),
+    managed: isSet(attributes.u32(attributeTypes.moreFlags) ?? 0, moreFlagManaged),
   });
 }
 
@@ -141,6 +156,7 @@ function change(
   neighbour: Pick<NeighbourOptions, 'ifIndex' | 'address'> & Partial<NeighbourOptions>,
 ): Request {
   const { ifIndex, address, mac, state = 'none', protocol } = neighbour;
+  const { externallyLearned = false, managed = false } = neighbour;
   return {
     call,
     subject: `${address}${mac === undefined ? '' : ` lladdr ${mac}`} dev index ${ifIndex}`,
@@ -151,12 +167,17 @@ function change(
         .u32(familyNumbers[addressFamily(address)])
         .u32(ifIndex)
         .u16(states[state])
-        .u16(0)
+        .u16(externallyLearned ? flagExternallyLearned : 0)
         .attribute(attributeTypes.address, addressBytes(address));
       if (mac !== undefined) message.attribute(attributeTypes.mac, macBytes(mac));
       if (protocol !== undefined) message.u8Attribute(attributeTypes.protocol, protocol);
+      if (managed) message.u32Attribute(attributeTypes.moreFlags, moreFlagManaged);
     },
   };
+}
+
+function isSet(flags: number, flag: number): true | undefined {
+  return (flags & flag) !== 0 ? true : undefined;
 }
 
 function stateOf(number: number): NeighbourState {

@@ -199,6 +199,18 @@ const cases: readonly Case[] = [
     record: { ifIndex: 7, address: '2001:db8::7', mac: '02:00:5e:10:00:04', state: 'permanent' },
   },
   {
+    name: 'neighbourManaged',
+    read: readNeighbour,
+    record: {
+      ifIndex: 7,
+      address: '192.0.2.8',
+      state: 'incomplete',
+      protocol: 73,
+      externallyLearned: true,
+      managed: true,
+    },
+  },
+  {
     name: 'rule4',
     read: readRule,
     record: {

@@ -352,6 +352,26 @@ const cases: readonly Case[] = [
     payload: ['02000000 07000000 8000 0000', '08000100 c0000209', '0a000200 02005e100001 0000'],
   },
   {
+    name: 'ip neigh replace 192.0.2.9 dev 7 managed extern_learn protocol 73',
+    call: (socket) =>
+      replaceNeighbour(socket, {
+        ifIndex,
+        address: parseAddress('192.0.2.9'),
+        state: 'none',
+        protocol: 73,
+        externallyLearned: true,
+        managed: true,
+      }),
+    type: 28,
+    flags: replace,
+    payload: [
+      '02000000 07000000 0000 1000',
+      '08000100 c0000209',
+      '05000c00 49000000',
+      '08000f00 01000000',
+    ],
+  },
+  {
     name: 'ip neigh delete 2001:db8::9 dev 7',
     call: (socket) => delNeighbour(socket, { ifIndex, address: parseAddress('2001:db8::9') }),
     type: 29,
