@@ -162,6 +162,11 @@ test('an uplink has its MAC and the least MTU that a route out of it says; such 
   );
 });
 
+test('of a VXLAN device it is known that it is down', () => {
+  const links = [link(9, 'heddle_vxlan', { up: false })];
+  assert.deepEqual(hostFacts({ ...listing, links }, choice).vxlan, { ifIndex: 9, isDown: true });
+});
+
 test('an uplink has the routers of all routes out of it, each once', () => {
   const via = (ifIndex: number, gateway: string, fields: Partial<Route> = {}): Route => ({
     ...{ ...defaultRoute(ifIndex), gateway: parseAddress(gateway) },

@@ -69,11 +69,15 @@ export function hostFacts(
     uplinks: uplinks.map((link) => uplinkOf(link, listing)),
     addresses: ownAddresses(listing, choice),
     ...occupiedRanges(listing, choice),
-    ...(vxlan === undefined ? {} : { vxlan: { ifIndex: vxlan.ifIndex } }),
+    ...(vxlan === undefined ? {} : { vxlan: vxlanOf(vxlan) }),
     ...(routerAdvertised.length === 0 ? {} : { routerAdvertised }),
     ...(listing.hasIpsec ? { hasIpsec: true } : {}),
   };
   return JSON.stringify(facts) === JSON.stringify(previous) && previous ? previous : facts;
+}
+
+function vxlanOf({ ifIndex, up }: Link): NonNullable<HostFacts['vxlan']> {
+  return up ? { ifIndex } : { ifIndex, isDown: true };
 }
 
 /** By hand, or those with one of the node's addresses and those the default routes leave by. */

@@ -172,7 +172,7 @@ function overlayOf(
   if (config.mode !== 'vxlan') return undefined;
   return {
     name: overlayDeviceName,
-    ifIndex: host.vxlan?.ifIndex,
+    ...host.vxlan,
     port: config.vxlan.port,
     vni: config.vxlan.vni,
     mtuBytes: facts.mtuBytes,

@@ -68,6 +68,8 @@ export interface OverlayDevice {
   readonly name: string;
   /** Known once the device exists. */
   readonly ifIndex?: IfIndex | undefined;
+  /** It carries no routes until it is up, as long as another has its port. */
+  readonly isDown?: true | undefined;
   readonly port: number;
   readonly vni: number;
   readonly mtuBytes: number;

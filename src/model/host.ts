@@ -46,7 +46,7 @@ export interface HostFacts {
   /** Absent: none. */
   readonly occupied?: readonly OccupiedRange[] | undefined;
   /** The VXLAN device, once it exists: overlay routes need its index, so they follow one settle after it is made. */
-  readonly vxlan?: { readonly ifIndex: IfIndex } | undefined;
+  readonly vxlan?: { readonly ifIndex: IfIndex; readonly isDown?: true | undefined } | undefined;
   /** Names of interfaces, beside uplinks, that take router advertisements: forwarding must not end that. */
   readonly routerAdvertised?: readonly string[];
   /** Policies of IPsec decide on what the node sends. */

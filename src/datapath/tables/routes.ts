@@ -33,9 +33,11 @@ export interface RouteEntry {
 
 export function routeEntries(desired: DesiredState): readonly EntryGroup<RouteEntry>[] {
   const { endpoints, podRanges, remoteRanges, overlay } = desired;
+  // The kernel takes none by a device that is down: one failure is said, that of the device, and not one for each route.
+  const device = overlay?.isDown ? undefined : overlay?.ifIndex;
   const ofNodes = [
     ownEntries(podRanges),
-    remoteEntries(remoteRanges, overlay?.ifIndex, routerOf(podRanges, 4), routerOf(podRanges, 6)),
+    remoteEntries(remoteRanges, device, routerOf(podRanges, 4), routerOf(podRanges, 6)),
   ];
   // Not spread: copying a thousand one by one takes ten times as long.
   return ofNodes.concat(entriesOfEach(endpoints));
