@@ -1,7 +1,7 @@
 // Remembers a pure function's result by the identity of its argument, for as long as that argument lives. Curried
 // functions of several immutable values nest: memoize((a) => memoize((b) => ...)).
 
-import { changedSpan } from './changed-span.ts';
+import { changedSpan, noteSpan } from './changed-span.ts';
 
 export function memoize<Argument extends object, Result>(
   compute: (argument: Argument) => Result,
@@ -42,11 +42,14 @@ export function memoizeEach<Item, Result>(
   let lastResults: readonly Result[] = [];
   return (items) => {
     if (items === lastItems) return lastResults;
-    const { head, tail } = changedSpan(lastItems, items);
+    const span = changedSpan(lastItems, items);
+    const { head, tail } = span;
     const changed = items.slice(head, items.length - tail).map((item) => compute(item));
     const kept = lastResults.slice(lastResults.length - tail);
     // Not spread: copying a thousand one by one takes ten times as long.
-    lastResults = lastResults.slice(0, head).concat(changed, kept);
+    const before = lastResults;
+    lastResults = before.slice(0, head).concat(changed, kept);
+    noteSpan(before, lastResults, span);
     lastItems = items;
     return lastResults;
   };

@@ -2,6 +2,7 @@
 // them, since every pod and every remote range has a route to where its packets come from, which passes even the strict one.
 // `default` stays as well: what is ours is set for itself, whatever a hardened node gives to new interfaces.
 
+import { joinLists } from '../../base/changed-span.ts';
 import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { readSysctl, type SysctlName, writeSysctl } from '../../kernel/sysctl.ts';
@@ -56,9 +57,10 @@ export function sysctlEntries(desired: DesiredState): readonly EntryGroup<Sysctl
     nodeEntries(hasIpv4, hasIpv6, uplinks, routerAdvertised),
     overlayEntries(hasIpv4, hasIpv6, overlay?.ifIndex),
   ];
-  // Not spread: copying a thousand one by one takes ten times as long.
-  return ofNode.concat(podEntries(endpoints));
+  return join(ofNode, podEntries(endpoints));
 }
+
+const join = joinLists<EntryGroup<SysctlEntry>>();
 
 const nodeEntries = memoizeLast(
   (
