@@ -8,8 +8,9 @@ import { UndoStack } from '../../src/base/undo.ts';
 import type { AddressFamily } from '../../src/net/address.ts';
 import { parseMac } from '../../src/net/mac.ts';
 import { Capture } from '../support/capture.ts';
-import { type Case, CaseTable, type LabMode, markerText } from '../support/forged-cases.ts';
+import { forgedCases } from '../support/forged-cases.ts';
 import { type Port, portOf, sendFrames } from '../support/forged-frames.ts';
+import { type Case, type LabMode, markerText } from '../support/forged-list.ts';
 import { echoPod, eventually, sharedLab, type TestLab } from '../support/lab.ts';
 import { testProgram } from '../support/lab-traffic.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
@@ -99,7 +100,7 @@ for (const mode of ['native', 'vxlan'] as const) {
 
 async function sendAll(lab: TestLab, mode: LabMode): Promise<Result> {
   const ports = portsOf(lab);
-  const { cases } = new CaseTable({
+  const cases = forgedCases({
     mode,
     address: (name, family) => addressOf(lab, name, family),
     mac: (name) => (name === 'gateway' ? gatewayMac : ports(name).mac),

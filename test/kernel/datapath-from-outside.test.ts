@@ -1,0 +1,58 @@
+// What comes in by an uplink for a pod here, by whose address it has.
+
+import assert from 'node:assert/strict';
+import { testDatapath } from '../support/datapath.ts';
+import { db, places, tunnelDevice, web } from '../support/datapath-network.ts';
+import { clear, nativeRange, reroute } from '../support/flow-packets.ts';
+import { type Case, check, fate, reasons, type Sent } from '../support/refused-packets.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const outside = reasons.spoofedOutside;
+
+const fromOutside: readonly Case[] = ([4, 6] as const).flatMap((family): Case[] => {
+  const sent = { program: 'from_network', destination: db[family] } as const;
+  const cases = [
+    ['a pod of a neighbour', places.native, 'redirect'],
+    ['a pod of this node', web, outside],
+    ['the receiver itself', db, outside],
+    ["an address of this node's range", places.nobody, outside],
+    ['this node', places.node, outside],
+    ['a pod behind a tunnel', places.tunnelled, outside],
+    ['a pod behind a tunnel over IPv6', places.tunnelledOverIpv6, outside],
+    ['another node', places.otherNode, 'next'],
+    ['the world', places.world, 'next'],
+  ] as const;
+  return [
+    ...cases.map(([what, place, expected]) => ({
+      ...{ what, ...sent, source: place[family], fate: expected },
+    })),
+    {
+      ...{ what: "a neighbour's pod by another interface", ...sent, ifIndex: tunnelDevice },
+      ...{ source: places.native[family], fate: outside },
+    },
+  ];
+});
+
+rootTest('from outside, a pod comes by the interface of its route alone', async (context) => {
+  const datapath = testDatapath(context);
+  await check(context, datapath, fromOutside);
+  for (const family of [4, 6] as const) {
+    const sent: Sent = {
+      ...{ program: 'from_network', source: places.native[family], destination: db[family] },
+    };
+    const elsewhere = { ...sent, ifIndex: tunnelDevice };
+    clear(datapath);
+    assert.equal(fate(datapath, sent), 'redirect');
+    assert.equal(fate(datapath, sent), 'redirect');
+    assert.equal(fate(datapath, elsewhere), outside, 'nor on an established flow');
+    for (const otherIfindex of [
+      [tunnelDevice, 0, 0],
+      [7, tunnelDevice, 0],
+      [7, 8, tunnelDevice],
+    ]) {
+      reroute(datapath, nativeRange[family], { otherIfindex });
+      assert.equal(fate(datapath, elsewhere), 'redirect', 'two uplinks in one network');
+    }
+    reroute(datapath, nativeRange[family], { otherIfindex: [0, 0, 0] });
+  }
+});

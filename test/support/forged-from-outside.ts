@@ -1,0 +1,121 @@
+// What a host outside sends, and another node, past its tunnel and through it.
+
+import type { AddressFamily } from '../../src/net/address.ts';
+import { datagram, type Ends, frame, vxlan } from './forged-frames.ts';
+import {
+  byNobody,
+  type CaseList,
+  datagramOf,
+  type Fields,
+  families,
+  innerFrames,
+  lost,
+  to,
+  tunnelPort,
+  vni,
+} from './forged-list.ts';
+
+export function sendFromWorld(list: CaseList, family: AddressFamily): void {
+  const at = (name: string): string => list.plan.address(name, family);
+  const destination = at('alice');
+  const honest = { what: 'honest to alice', fate: to('alice') };
+  list.sendFrom('world', honest, { source: at('world'), destination });
+  for (const source of ['mallory', 'alice', 'router-1', 'node-1']) {
+    const fields = { what: `as ${source}, IPv${family}`, fate: byNobody('spoofed outside') };
+    list.sendFrom('world', fields, { source: at(source), destination });
+  }
+  if (list.isTunnelled) {
+    const fields = { what: `as bob, IPv${family}`, fate: byNobody('spoofed outside') };
+    list.sendFrom('world', fields, { source: at('bob'), destination });
+  }
+  for (const [what, inner, id] of innerFrames(list.plan)) {
+    const ends = { source: at('world'), destination: at('node-1') };
+    list.sendFrom('world', { what: `${what} inside VXLAN`, fate: lost }, ends, (marker) =>
+      datagram(ends, { from: marker, to: tunnelPort }, vxlan(id, inner(marker))),
+    );
+  }
+}
+
+export function sendFromNode(list: CaseList, family: AddressFamily): void {
+  const at = (name: string): string => list.plan.address(name, family);
+  const destination = at('alice');
+  for (const source of ['mallory', 'alice', 'router-1', 'node-1']) {
+    const fields = { what: `as ${source}, IPv${family}`, fate: byNobody('spoofed outside') };
+    list.sendFrom('node', fields, { source: at(source), destination });
+  }
+  const bare = { what: `bob beside the tunnel, IPv${family}`, fate: byNobody('spoofed outside') };
+  const native = { what: `honest, bob to alice, IPv${family}`, fate: to('alice') };
+  list.sendFrom('node', list.isTunnelled ? bare : native, { source: at('bob'), destination });
+  list.sendFrom(
+    'node',
+    { what: 'honest, the node to alice', fate: to('alice') },
+    { source: at('node-2'), destination },
+  );
+}
+
+export function sendThroughTunnel(list: CaseList): void {
+  for (const family of families) {
+    const at = (name: string): string => list.plan.address(name, family);
+    const destination = at('alice');
+    for (const [source, fate] of [
+      ['bob', to('alice')],
+      ['router-2', to('alice')],
+      ['node-2', to('alice')],
+      ['alice', byNobody('spoofed tunnel')],
+      ['mallory', byNobody('spoofed tunnel')],
+      ['router-1', byNobody('spoofed tunnel')],
+      ['node-1', byNobody('spoofed tunnel')],
+      ['world', byNobody('spoofed tunnel')],
+    ] as const) {
+      list.tunnelled(
+        { what: `${source} to alice in the tunnel, IPv${family}`, fate },
+        {
+          source: at(source),
+          destination,
+        },
+      );
+    }
+    const forged = { source: at('world'), destination: at('node-1') };
+    list.tunnelled(
+      { what: 'the world to the node in the tunnel', fate: byNobody('spoofed tunnel') },
+      forged,
+    );
+    const honest = { source: at('bob'), destination };
+    list.tunnelled({ what: 'bob in VNI 77', fate: byNobody('spoofed tunnel') }, honest, {
+      id: 77,
+    });
+    list.tunnelled({ what: 'bob from a stranger', fate: lost }, honest, {
+      outer: '10.200.0.99',
+    });
+    list.tunnelled({ what: 'bob to the router', fate: lost }, honest, {
+      outerDestination: list.plan.address('router-1', 4),
+    });
+    const pieces: Fields = {
+      ...{ what: `the world to alice in fragments of the tunnel, IPv${family}`, sender: 'node' },
+      fate: byNobody('spoofed tunnel'),
+    };
+    list.add(pieces, (marker) => ({
+      frames: fragmentsOfTunnel(list, marker, { source: at('world'), destination }),
+    }));
+  }
+}
+
+function fragmentsOfTunnel(
+  list: CaseList,
+  marker: number,
+  inner: Pick<Ends, 'source' | 'destination'>,
+): readonly Uint8Array[] {
+  const ends = {
+    ...{ source: list.plan.address('node-2', 4), destination: list.plan.address('node-1', 4) },
+    ...{ sourceMac: list.plan.mac('node-2'), destinationMac: list.plan.mac('node-1') },
+  };
+  const [protocol, whole] = datagram(
+    ends,
+    { from: 40_000, to: tunnelPort },
+    vxlan(vni, frame(inner, datagramOf(marker, inner))),
+  );
+  return [
+    frame(ends, [protocol, whole.subarray(0, 48)], { moreFragments: true }),
+    frame(ends, [protocol, whole.subarray(48)], { fragmentOffset: 48 }),
+  ];
+}

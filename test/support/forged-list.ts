@@ -1,0 +1,167 @@
+// The list of forged packets while it grows, with the ways to send one: by a pod with and without NET_RAW, by a host outside, by
+// another node, through its tunnel.
+
+import type { AddressFamily } from '../../src/net/address.ts';
+import type { Mac } from '../../src/net/mac.ts';
+import { datagram, type Ends, frame, vxlan } from './forged-frames.ts';
+import type { IpHeader } from './packets.ts';
+
+export type LabMode = 'native' | 'vxlan';
+export type PodOfTable = 'alice' | 'mallory' | 'bob';
+
+export interface LabPlan {
+  readonly mode: LabMode;
+  /** By pod, node, `world`, `router-1`, `router-2`. */
+  address(name: string, family: AddressFamily): string;
+  /** Of eth0 of a pod or node; of `gateway` (pods') and `switch` (as world sees it). */
+  mac(name: string): Mac;
+}
+
+export type Fate =
+  | { readonly kind: 'delivered'; readonly to: PodOfTable | 'world' }
+  /** With a drop record of that pod, or of nobody that can be named. */
+  | { readonly kind: 'dropped'; readonly reason: string; readonly by?: 'mallory' }
+  /** No pod gets it. */
+  | { readonly kind: 'lost' };
+
+export interface Case {
+  readonly what: string;
+  readonly sender: 'plain' | 'raw' | 'world' | 'node';
+  /** Stands in the payload, and is the source port where there is one that the record shows. */
+  readonly marker: number;
+  readonly hasPort: boolean;
+  readonly fate: Fate;
+  readonly frames: readonly Uint8Array[];
+  /** Of sender `plain`. */
+  readonly plain?: {
+    readonly address: string;
+    readonly port: number;
+    readonly payload: Uint8Array;
+  };
+}
+
+export const tunnelPort = 4789;
+export const vni = 1;
+export const discard = 9;
+const firstMarker = 20_000;
+export const families = [4, 6] as const;
+
+export const lost: Fate = { kind: 'lost' };
+export const to = (pod: PodOfTable | 'world'): Fate => ({ kind: 'delivered', to: pod });
+export const byMallory = (reason: string): Fate => ({ kind: 'dropped', reason, by: 'mallory' });
+export const byNobody = (reason: string): Fate => ({ kind: 'dropped', reason });
+
+export function markerText(marker: number): string {
+  return `marker-${marker}-`;
+}
+
+export type Body = readonly [protocol: number, payload: Uint8Array];
+export type Fields = Pick<Case, 'what' | 'sender' | 'fate'> & { readonly hasPort?: boolean };
+
+export class CaseList {
+  readonly cases: Case[] = [];
+  readonly plan: LabPlan;
+
+  constructor(plan: LabPlan) {
+    this.plan = plan;
+  }
+
+  get isTunnelled(): boolean {
+    return this.plan.mode === 'vxlan';
+  }
+
+  add(fields: Fields, make: (marker: number) => Pick<Case, 'frames' | 'plain'>): void {
+    const marker = firstMarker + this.cases.length;
+    this.cases.push({ hasPort: true, ...fields, marker, ...make(marker) });
+  }
+
+  sendPlain(
+    fields: Fields,
+    target: string,
+    port: number,
+    payload: (marker: number) => Uint8Array,
+  ): void {
+    this.add(fields, (marker) => ({
+      frames: [],
+      plain: { address: target, port, payload: payload(marker) },
+    }));
+  }
+
+  /** By a pod with NET_RAW. */
+  sendRaw(
+    fields: Omit<Fields, 'sender'>,
+    ends: Partial<Ends> & Pick<Ends, 'source' | 'destination'>,
+    body: (marker: number) => Body,
+    header: Partial<IpHeader> = {},
+  ): void {
+    const macs = {
+      sourceMac: this.plan.mac('mallory'),
+      destinationMac: this.plan.mac('gateway'),
+    };
+    this.add({ ...fields, sender: 'raw' }, (marker) => ({
+      frames: [frame({ ...macs, ...ends }, body(marker), header)],
+    }));
+  }
+
+  sendFrom(
+    sender: 'world' | 'node',
+    fields: Omit<Fields, 'sender'>,
+    ends: Pick<Ends, 'source' | 'destination'>,
+    body?: (marker: number) => Body,
+  ): void {
+    const macs =
+      sender === 'world'
+        ? { sourceMac: this.plan.mac('world'), destinationMac: this.plan.mac('switch') }
+        : { sourceMac: this.plan.mac('node-2'), destinationMac: this.plan.mac('node-1') };
+    this.add({ ...fields, sender }, (marker) => ({
+      frames: [frame({ ...macs, ...ends }, (body ?? ((n) => datagramOf(n, ends)))(marker))],
+    }));
+  }
+
+  tunnelled(
+    fields: Omit<Fields, 'sender'>,
+    inner: Pick<Ends, 'source' | 'destination'>,
+    options: { id?: number; outer?: string; outerDestination?: string } = {},
+  ): void {
+    const { id = vni, outer = this.plan.address('node-2', 4) } = options;
+    const ends = {
+      source: outer,
+      destination: options.outerDestination ?? this.plan.address('node-1', 4),
+    };
+    this.sendFrom('node', fields, ends, (marker) =>
+      datagram(
+        ends,
+        { from: 40_000, to: tunnelPort },
+        vxlan(id, frame(inner, datagramOf(marker, inner))),
+      ),
+    );
+  }
+}
+
+/** Inner frames, with their VNI. */
+export function innerFrames({
+  address,
+}: LabPlan): readonly (readonly [string, (marker: number) => Uint8Array, number])[] {
+  const inner =
+    (source: string, destination: string) =>
+    (marker: number): Uint8Array =>
+      frame({ source, destination }, datagramOf(marker, { source, destination }));
+  const four = (name: string): string => address(name, 4);
+  return [
+    ['bob to alice', inner(four('bob'), four('alice')), vni],
+    ['bob to alice, IPv6', inner(address('bob', 6), address('alice', 6)), vni],
+    ['alice to bob', inner(four('alice'), four('bob')), vni],
+    ['the world to alice', inner('8.8.8.8', four('alice')), vni],
+    ['the node to alice', inner(four('node-1'), four('alice')), vni],
+    ['bob to the node', inner(four('bob'), four('node-1')), vni],
+    ['bob to alice, VNI 77', inner(four('bob'), four('alice')), 77],
+  ];
+}
+
+export function datagramOf(marker: number, ends: Pick<Ends, 'source' | 'destination'>): Body {
+  return datagram(ends, { from: marker, to: discard }, textOf(marker));
+}
+
+export function textOf(marker: number): Uint8Array {
+  return Buffer.from(markerText(marker));
+}
