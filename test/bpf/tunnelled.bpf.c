@@ -22,9 +22,11 @@ struct {
 	__type(value, struct outer_header);
 } outer_header SEC(".maps");
 
+enum { TESTED, NOTHING, PROGRAMS };
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, PROGRAMS);
 	__type(key, __u32);
 	__type(value, __u32);
 } inner_program SEC(".maps");
@@ -44,16 +46,34 @@ static long set_key(struct __sk_buff *skb, const struct outer_header *outer)
 	return bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6);
 }
 
-SEC("tc")
-int out_of_tunnel(struct __sk_buff *skb)
+static __always_inline int enter(struct __sk_buff *skb, __u32 program)
 {
 	__u32 zero = 0;
 	const struct outer_header *outer = bpf_map_lookup_elem(&outer_header, &zero);
 
 	if (outer && !outer->absent && set_key(skb, outer))
 		return 98;
-	bpf_tail_call(skb, &inner_program, 0);
+	bpf_tail_call(skb, &inner_program, program);
 	return 99;
+}
+
+SEC("tc")
+int out_of_tunnel(struct __sk_buff *skb)
+{
+	return enter(skb, TESTED);
+}
+
+/* What of the time of a run is not the tested program's. */
+SEC("tc")
+int nothing_out_of_tunnel(struct __sk_buff *skb)
+{
+	return enter(skb, NOTHING);
+}
+
+SEC("tc")
+int nothing(struct __sk_buff *skb)
+{
+	return skb->len ? -1 : 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -54,7 +54,7 @@ import {
   web,
 } from './datapath-network.ts';
 import { runIn, testNamespace } from './namespaces.ts';
-import { type OuterHeader, outOfTunnel, usualOuter } from './out-of-tunnel.ts';
+import { type IdleName, type OuterHeader, outOfTunnel, usualOuter } from './out-of-tunnel.ts';
 
 export interface RunOptions {
   readonly ifIndex: IfIndex;
@@ -73,8 +73,8 @@ export interface RunResult {
 
 export interface TestDatapath {
   run(program: ProgramName, packet: Uint8Array, options: RunOptions): RunResult;
-  /** Nanoseconds that one of `repeat` runs takes. */
-  time(program: ProgramName, packet: Uint8Array, options: RunOptions): number;
+  /** Nanoseconds that one of `repeat` runs takes, with what is around the program (`program`). */
+  time(program: ProgramName | IdleName, packet: Uint8Array, options: RunOptions): number;
   readonly namespace: NetworkNamespace;
   /** As a test run needs it: from_overlay within what gives the packet its outer header. */
   program(name: ProgramName): BpfProgram;
@@ -123,10 +123,12 @@ export function testDatapath(
   const loaded = (name: ProgramName): BpfProgram =>
     programs.get(name) ?? assert.fail(`no program ${name}`);
   const tunnel = outOfTunnel(loaded('from_overlay'), opened);
-  const program = (name: ProgramName): BpfProgram =>
-    name === 'from_overlay' ? tunnel.program : loaded(name);
+  const program = (name: ProgramName | IdleName): BpfProgram => {
+    if (name === 'nothing' || name === 'nothing_out_of_tunnel') return tunnel.idle[name];
+    return name === 'from_overlay' ? tunnel.program : loaded(name);
+  };
   const testRun = (
-    name: ProgramName,
+    name: ProgramName | IdleName,
     packet: Uint8Array,
     { ifIndex, repeat = 1, outer = usualOuter, ...gso }: RunOptions,
   ): TestRunResult => {

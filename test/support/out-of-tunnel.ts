@@ -41,9 +41,13 @@ const codec: Codec<OuterHeader> = {
   }),
 };
 
+export type IdleName = 'nothing' | 'nothing_out_of_tunnel';
+
 export interface OutOfTunnel {
   /** Runs the inner program on a packet with the header last set. */
   readonly program: BpfProgram;
+  /** To measure by: the same around a program that does nothing, and that program alone. */
+  readonly idle: Readonly<Record<IdleName, BpfProgram>>;
   set(outer: OuterHeader): void;
 }
 
@@ -54,9 +58,12 @@ export function outOfTunnel(inner: BpfProgram, opened: UndoStack): OutOfTunnel {
   object.load();
   const single = { key: u32, maxEntries: 1 };
   const programs = opened.use(
-    object.map({ ...single, name: 'inner_program', type: 'prog_array', value: u32 }),
+    object.map({ ...single, maxEntries: 2, name: 'inner_program', type: 'prog_array', value: u32 }),
   );
+  const program = (name: IdleName | 'out_of_tunnel') => opened.use(object.program(name));
+  const nothing = program('nothing');
   programs.set(0, inner.fd);
+  programs.set(1, nothing.fd);
   const header = opened.use(
     object.map({ ...single, name: 'outer_header', type: 'array', value: codec }),
   );
@@ -67,5 +74,6 @@ export function outOfTunnel(inner: BpfProgram, opened: UndoStack): OutOfTunnel {
     last = outer;
   };
   set(usualOuter);
-  return { program: opened.use(object.program('out_of_tunnel')), set };
+  const idle = { nothing, nothing_out_of_tunnel: program('nothing_out_of_tunnel') };
+  return { program: program('out_of_tunnel'), idle, set };
 }
