@@ -7,6 +7,7 @@
 #include "addresses.h"
 #include "deliver.h"
 #include "finish.h"
+#include "refuse.h"
 #include "transport.h"
 #include "tunnel.h"
 
@@ -55,6 +56,20 @@ static __always_inline bool is_spoofed_outside(struct __sk_buff *skb, const stru
 }
 
 /*
+ * Why a packet for a pod here may not come by this interface. An error of a router, whose address no
+ * route has, may be about any of the pod's flows.
+ */
+static __always_inline enum drop_reason
+refusal_outside(struct __sk_buff *skb, const struct packet *packet, const struct route *back)
+{
+	if (is_spoofed_outside(skb, packet, back))
+		return packet->reason ? packet->reason : DROP_SPOOFED_OUTSIDE;
+	if (!back || packet->reason)
+		return DROP_NONE;
+	return refusal_of_icmp(skb, packet, &back->next_hop);
+}
+
+/*
  * What the world sends to a pod takes the stack even so, as the pod's answers do: conntrack must see
  * both directions, or it takes the answers for connections of the pod's own and masquerades them.
  * What the stack gets is accounted where it has passed the stack, in to_pod.
@@ -65,6 +80,7 @@ static __noinline int enter_from_neighbour(struct __sk_buff *skb, struct packet 
 	struct flow_match match = begin_match(generation);
 	struct found_ends found = {};
 	const struct route *back;
+	enum drop_reason refused;
 
 	packet->reason = parse_transport(skb, packet);
 	if (!packet->reason && packet->has_flow)
@@ -75,8 +91,9 @@ static __noinline int enter_from_neighbour(struct __sk_buff *skb, struct packet 
 		return finish_known(packet, &match, enter_endpoint(skb, packet, location));
 	}
 	back = find_route(&packet->source);
-	if (is_spoofed_outside(skb, packet, back)) {
-		packet->reason = packet->reason ? packet->reason : DROP_SPOOFED_OUTSIDE;
+	refused = refusal_outside(skb, packet, back);
+	if (refused) {
+		packet->reason = refused;
 		return finish(packet, enter_endpoint(skb, packet, location));
 	}
 	if (!back || back->kind != ROUTE_NATIVE) {
@@ -132,6 +149,8 @@ static __always_inline enum verdict enter_from_overlay(struct __sk_buff *skb, st
 	/* 1. A pod here. Before Linux 6.15 a redirect keeps the packet type, so set it first. */
 	if (location && location->kind == LOCATION_ENDPOINT) {
 		take_up(skb);
+		if (!packet->reason)
+			packet->reason = refusal_of_icmp(skb, packet, &back->next_hop);
 		/* Accounted in to_pod, when it has passed the stack. */
 		if (!packet->reason &&
 		    (back->kind == ROUTE_NODE || stays_on_stack(skb, packet, match))) {

@@ -106,8 +106,8 @@ static __always_inline bool read_quoted_ipv6(struct __sk_buff *skb, __u32 offset
 
 /*
  * False: the error does not quote as much as an IP header of its own family. `quoted` is zero
- * before. Bytes behind the end of the IP packet are not looked for: what they say is refused by the
- * receiver, too. Not static, so that the verifier reads it once and not for each of its callers.
+ * before. Bytes behind the end of a whole IP packet are not looked for: what they say is refused by
+ * the receiver, too. Not static, so that the verifier reads it once and not for each of its callers.
  */
 __noinline int read_quoted(struct __sk_buff *skb, const struct packet *packet,
 			   struct quoted *quoted)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a pod may not send although its MAC and its source address are its own. Asked only for
- * packets that are looked up: a refused packet opens no flow, so no flow vouches for one.
+ * What a pod may not send although its MAC and its source address are its own, and what another node
+ * may not send to a pod here although the source address is that node's. Asked only for packets that
+ * are looked up: a refused packet opens no flow, so no flow vouches for one.
  */
 #pragma once
 
@@ -84,18 +85,55 @@ static __always_inline bool is_neighbour_discovery(struct __sk_buff *skb,
 }
 
 /*
- * An error goes to the sender of the packet that it is about, and comes from where that packet was
- * sent: anything else is about traffic of others, whose path MTU or connections it would change.
+ * Is it an address at the node: of a pod there, or the node's own? `node` is the next hop of the routes to
+ * the node's pods. This node's ranges and the world have none.
  */
-static __noinline bool is_forged_error(struct __sk_buff *skb, const struct packet *packet)
+static __always_inline bool is_at_node(const struct address *address, const struct address *node)
+{
+	const struct route *route;
+
+	if (same_address(address, node))
+		return true;
+	route = find_route(address);
+	return route && same_address(&route->next_hop, node);
+}
+
+/*
+ * An error goes to the sender of the packet that it is about, and comes from where that packet was
+ * sent, or from the node that it was sent to: anything else is about traffic of others, whose path MTU
+ * or connections it would change. One whose quote cannot be read is of no use to its receiver. Nor is
+ * one in fragments, since no error is that long (RFC 1812 4.3.2.3, RFC 4443 2.4 (c)), and a fragment may
+ * bring a quote that is not looked at here.
+ */
+static __always_inline bool is_forged_error(struct __sk_buff *skb, const struct packet *packet,
+					    const struct address *node)
 {
 	struct quoted quoted = {};
 
 	if (packet->owner != OWNER_OF_QUOTED)
 		return false;
-	return !read_quoted(skb, packet, &quoted) ||
-	       !same_address(&quoted.destination, &packet->source) ||
-	       !same_address(&quoted.source, &packet->destination);
+	if (packet->is_piece || !read_quoted(skb, packet, &quoted) ||
+	    !same_address(&quoted.source, &packet->destination))
+		return true;
+	if (same_address(&quoted.destination, &packet->source))
+		return false;
+	return !node || !is_at_node(&quoted.destination, node);
+}
+
+/*
+ * The reason not to pass on ICMP that would speak for others. `node` is the next hop of the routes to
+ * the other node that the packet came from, NULL if it came from a pod here.
+ *
+ * Not static, so that the verifier reads it once and not for each of its callers.
+ */
+__noinline int refusal_of_icmp(struct __sk_buff *skb, const struct packet *packet,
+			       const struct address *node)
+{
+	if (!packet)
+		return DROP_MALFORMED;
+	if (is_neighbour_discovery(skb, packet))
+		return DROP_NEIGHBOUR_DISCOVERY;
+	return is_forged_error(skb, packet, node) ? DROP_FORGED_ERROR : DROP_NONE;
 }
 
 /* The order is the precedence of drop reasons. */
@@ -106,9 +144,5 @@ static __always_inline enum drop_reason refusal(struct __sk_buff *skb, const str
 		return DROP_MARTIAN;
 	if (is_for_tunnel(skb, packet, location))
 		return DROP_TUNNEL_PORT;
-	if (is_neighbour_discovery(skb, packet))
-		return DROP_NEIGHBOUR_DISCOVERY;
-	if (is_forged_error(skb, packet))
-		return DROP_FORGED_ERROR;
-	return DROP_NONE;
+	return refusal_of_icmp(skb, packet, NULL);
 }

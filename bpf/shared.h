@@ -206,8 +206,8 @@ enum drop_reason {
 	DROP_SPOOFED_TUNNEL =
 		11, /* not from the node that has the inner source, or not our tunnel */
 	DROP_MARTIAN = 12, /* a pod sends to a loopback or unspecified address */
-	DROP_FORGED_ERROR = 13, /* an ICMP error of a pod about a packet that was not sent to it */
-	DROP_NEIGHBOUR_DISCOVERY = 14, /* a pod speaks as a router or neighbour (RFC 4861) */
+	DROP_FORGED_ERROR = 13, /* an ICMP error about a packet that was not sent to its sender */
+	DROP_NEIGHBOUR_DISCOVERY = 14, /* its sender would speak as a neighbour (RFC 4861) */
 	DROP_SOURCE_ROUTE = 15, /* the packet itself says which way it wants to take */
 	DROP_SPOOFED_OUTSIDE = 16, /* a pod's address on an interface that it never comes from */
 	DROP_REASON_COUNT,

@@ -171,6 +171,8 @@ test('of an interface that nobody knows, and from outside, nobody is named', () 
     dropReason.spoofedOutside,
     dropReason.malformed,
     dropReason.sourceRoute,
+    dropReason.forgedError,
+    dropReason.neighbourDiscovery,
   ]) {
     const direction = trafficDirection.ingress;
     const record = recordOfEvent({ ...forged, direction, reason }, context);

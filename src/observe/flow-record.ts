@@ -47,7 +47,8 @@ export function ownerOf({ ifindex, direction }: Pick<FlowEvent, 'ifindex' | 'dir
   return ifindex * 2 + direction;
 }
 
-// Dropped before anything was known of their senders, or because of what was.
+// Dropped before anything was known of their senders, or because of what was. The last two are what a pod's own node does not
+// let it send: it was not the pod.
 const unprovenReasons: ReadonlySet<number> = new Set([
   dropReason.malformed,
   dropReason.notIp,
@@ -55,6 +56,8 @@ const unprovenReasons: ReadonlySet<number> = new Set([
   dropReason.sourceRoute,
   dropReason.spoofedTunnel,
   dropReason.spoofedOutside,
+  dropReason.forgedError,
+  dropReason.neighbourDiscovery,
 ]);
 
 // A dropped packet says of its sender what it likes: only the interface tells who it was.

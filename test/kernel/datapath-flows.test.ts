@@ -302,19 +302,19 @@ rootTest('an ICMP error passes and is counted, and has no flow of its own', (con
   const datapath = testDatapath(context);
   for (const family of families) {
     const about = ip(
-      { source: web[family], destination: places.world[family], protocol: protocols.tcp },
+      { source: web[family], destination: places.native[family], protocol: protocols.tcp },
       tcp({ ...client, flags: ack }).subarray(0, 8),
     );
-    const header = {
-      source: places.native[family],
-      destination: web[family],
-      protocol: icmpProtocol(family),
-    };
-    for (const [quoted, isReadable] of [
-      [about, true],
-      [about.subarray(0, 4), false],
-      [new Uint8Array(), false],
+    for (const [from, quoted, straight] of [
+      [places.native, about, 'redirect'],
+      [places.world, about.subarray(0, 4), 'next'],
+      [places.world, new Uint8Array(), 'next'],
     ] as const) {
+      const header = {
+        source: from[family],
+        destination: web[family],
+        protocol: icmpProtocol(family),
+      };
       const packet = ethernet(
         {
           source: gatewayMac,
@@ -323,7 +323,6 @@ rootTest('an ICMP error passes and is counted, and has no flow of its own', (con
         },
         ip(header, icmpTooBig(family, quoted)),
       );
-      const straight = isReadable ? 'redirect' : 'next';
       const ways: readonly (readonly [ProgramName, number, string])[] = [
         ['to_pod', web.ifIndex, 'pass'],
         ['from_network', uplink, straight],

@@ -1,11 +1,26 @@
 // ICMP that would speak for others: errors about packets that were not sent to their sender, neighbour discovery; of a pod here, and
 // of another node for a pod here.
 
+import { type Address, parseAddress } from '../../src/net/address.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { testDatapath } from '../support/datapath.ts';
-import { db, places, web } from '../support/datapath-network.ts';
-import { icmpEcho, icmpError, icmpProtocol, joined } from '../support/packets.ts';
-import { type Case, check, errorAbout, errorTypes, reasons } from '../support/refused-packets.ts';
+import { db, type Place, places, web } from '../support/datapath-network.ts';
+import {
+  fragment,
+  icmpEcho,
+  icmpError,
+  icmpProtocol,
+  joined,
+  nextHeaders,
+} from '../support/packets.ts';
+import {
+  type Body,
+  type Case,
+  check,
+  errorAbout,
+  errorTypes,
+  reasons,
+} from '../support/refused-packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const { forgedError, neighbourDiscovery: neighbour } = reasons;
@@ -41,6 +56,10 @@ const errors: readonly Case[] = ([4, 6] as const).flatMap((family) => {
       body: [icmpProtocol(family), icmpError(errorTypes[family][0], new Uint8Array(12).fill(0x45))],
     },
     {
+      ...{ what: 'a first fragment of an error', ...sent, fate: forgedError },
+      ...firstFragment(family, errorAbout(family, 3, { from: node, to: own })),
+    },
+    {
       ...{ what: 'an error about a packet of the other family', ...sent, fate: forgedError },
       body: [
         icmpProtocol(family),
@@ -74,4 +93,173 @@ rootTest('a pod is neither router nor neighbour', async (context) => {
     })),
   );
   await check(context, testDatapath(context), cases);
+});
+
+interface Way {
+  readonly program: 'from_overlay' | 'from_network';
+  /** Who may send by it: a pod of that node, and the node itself. */
+  readonly pod: Place;
+  readonly node: Place;
+  readonly third: Place;
+}
+
+/** By routes: `pod` and `node` have one next hop, `third` another. */
+const ways: readonly Way[] = [
+  {
+    ...{ program: 'from_overlay', pod: places.tunnelled, node: places.otherNode },
+    third: places.tunnelledOverIpv6,
+  },
+  {
+    ...{ program: 'from_network', pod: places.native, third: places.otherNative },
+    node: { 4: parseAddress('203.0.113.2'), 6: parseAddress('2001:db8:ffff::2') },
+  },
+];
+
+/** Errors to db from a pod of another node, about each kind of packet. */
+function errorsOfNode({ program, pod, node, third }: Way, family: 4 | 6): readonly Case[] {
+  const sent = { program, source: pod[family], destination: db[family] };
+  const own = db[family];
+  const about: readonly (readonly [string, Address, Address, string])[] = [
+    ['what db sent that pod', own, pod[family], 'redirect'],
+    ['what db sent another pod there', own, nextTo(pod[family]), 'redirect'],
+    ['what db sent that node', own, node[family], 'redirect'],
+    ['what db sent a pod of a third node', own, third[family], forgedError],
+    ['what db sent a pod here', own, web[family], forgedError],
+    ['what db sent this node', own, places.node[family], forgedError],
+    ['what db sent the world', own, places.world[family], forgedError],
+    ['what that pod sent db', pod[family], own, forgedError],
+    ['what another pod here sent that pod', web[family], pod[family], forgedError],
+  ];
+  return errorTypes[family].flatMap((type) =>
+    about.map(([what, from, to, expected]) => ({
+      ...{ what: `${program}, type ${type}, about ${what}`, ...sent, fate: expected },
+      body: errorAbout(family, type, { from, to }),
+    })),
+  );
+}
+
+function nextTo(address: Address): Address {
+  return parseAddress(address.replace(/\d+$/, (last) => `${Number(last) + 1}`));
+}
+
+/** Errors to db whose quote does not show what they are about. */
+function unreadableErrors({ program, pod }: Way, family: 4 | 6): readonly Case[] {
+  const [type] = errorTypes[family];
+  const sent = { program, source: pod[family], destination: db[family], fate: forgedError };
+  const body = errorAbout(family, type, { from: db[family], to: pod[family] });
+  const [protocol, whole] = body;
+  const header = family === 4 ? 20 : 40;
+  return [
+    ...[0, 12, header - 1].map((bytes) => ({
+      ...{ what: `${program}, ${bytes} bytes quoted`, ...sent },
+      body: [protocol, whole.subarray(0, 8 + bytes)] as const,
+    })),
+    ...[8, 16, whole.length].map((bytes) => ({
+      ...{ what: `${program}, ${bytes} bytes in a first fragment`, ...sent },
+      ...firstFragment(family, body, bytes),
+    })),
+  ];
+}
+
+/** Of `bytes` by its own header; what stands behind them in the frame is padding. */
+function firstFragment(
+  family: 4 | 6,
+  [protocol, whole]: Body,
+  bytes: number = whole.length,
+): Pick<Case, 'body' | 'header'> {
+  if (family === 4) {
+    const header = { moreFragments: true, claimedLength: 20 + bytes };
+    return { body: [protocol, whole], header };
+  }
+  const piece = fragment({ next: protocol, offset: 0, more: true }, whole);
+  return { body: [nextHeaders.fragment, piece], header: { claimedLength: 8 + bytes } };
+}
+
+rootTest('an ICMP error of another node is about what was sent to that node', async (context) => {
+  const datapath = testDatapath(context);
+  for (const family of [4, 6] as const) {
+    for (const way of ways) {
+      await check(context, datapath, errorsOfNode(way, family));
+      await check(context, datapath, unreadableErrors(way, family));
+    }
+  }
+});
+
+rootTest('the same of an error that a node sends by its own address', async (context) => {
+  const cases = ([4, 6] as const).flatMap((family) =>
+    (['from_overlay', 'from_network'] as const).flatMap((program) =>
+      (
+        [
+          ['what db sent that node', places.otherNode, 'next'],
+          ['what db sent a pod there', places.tunnelled, 'next'],
+          ['what db sent a pod of a third node', places.tunnelledOverIpv6, forgedError],
+          ['what db sent the world', places.world, forgedError],
+        ] as const
+      ).map(([what, to, fate]) => ({
+        ...{ what: `${program}, about ${what}`, program, fate },
+        ...{ source: places.otherNode[family], destination: db[family] },
+        body: errorAbout(family, errorTypes[family][0], { from: db[family], to: to[family] }),
+      })),
+    ),
+  );
+  await check(context, testDatapath(context), cases);
+});
+
+rootTest('a router between nodes may send errors about any flow', async (context) => {
+  const cases = ([4, 6] as const).flatMap((family) =>
+    [places.native, places.otherNative, places.world].map((to) => ({
+      ...{ what: `about what db sent to ${to[family]}`, program: 'from_network' as const },
+      ...{ source: places.world[family], destination: db[family], fate: 'next' },
+      body: errorAbout(family, errorTypes[family][0], { from: db[family], to: to[family] }),
+    })),
+  );
+  await check(context, testDatapath(context), cases);
+});
+
+rootTest(
+  'to this node itself, whatever another node says is left to the stack',
+  async (context) => {
+    const cases = ([4, 6] as const).flatMap((family) =>
+      ways.map(({ program, pod, third }) => ({
+        ...{ what: program, program, source: pod[family], destination: places.node[family] },
+        ...{ fate: 'next' },
+        body: errorAbout(family, errorTypes[family][0], {
+          from: places.node[family],
+          to: third[family],
+        }),
+      })),
+    );
+    await check(context, testDatapath(context), cases);
+  },
+);
+
+rootTest('no other node is router or neighbour of a pod here', async (context) => {
+  const discovery = [133, 134, 135, 136, 137].flatMap((type) =>
+    (
+      [
+        ['from_overlay', places.tunnelled, neighbour],
+        ['from_overlay', places.otherNode, neighbour],
+        ['from_network', places.native, neighbour],
+        ['from_network', places.otherNode, neighbour],
+        // A router may probe whether the node still answers for the pod (proxy_ndp).
+        ['from_network', places.world, 'next'],
+      ] as const
+    ).flatMap(([program, from, fate]) => {
+      const message = joined([type, 0], new Uint8Array(22));
+      const sent = { program, source: from[6], destination: db[6], fate };
+      const first = fragment({ next: protocols.icmpv6, offset: 0, more: true }, message);
+      return [
+        { what: `${program}, type ${type}`, ...sent, body: [protocols.icmpv6, message] as const },
+        {
+          ...{ what: `${program}, type ${type}, a first fragment`, ...sent },
+          body: [nextHeaders.fragment, first] as const,
+        },
+      ];
+    }),
+  );
+  const redirects = ways.map(({ program, pod, third }) => ({
+    ...{ what: `${program}, an IPv4 redirect`, program, source: pod[4], destination: db[4] },
+    ...{ body: errorAbout(4, 5, { from: db[4], to: third[4] }), fate: forgedError },
+  }));
+  await check(context, testDatapath(context), [...discovery, ...redirects]);
 });

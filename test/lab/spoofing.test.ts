@@ -32,7 +32,7 @@ interface Result {
 
 for (const mode of ['native', 'vxlan'] as const) {
   describe(`spoofed packets, mode ${mode}`, () => {
-    const lab = sharedLab({ mode, manifests: pods });
+    const lab = sharedLab({ mode, nodes: 3, manifests: pods });
     let result: Result | undefined;
     before(async () => {
       if (reasonToSkip() === undefined) result = await sendAll(lab(), mode);
@@ -221,6 +221,7 @@ const elsewhere: Readonly<Record<string, Readonly<Record<AddressFamily, string>>
   world: { 4: '203.0.113.10', 6: '2001:db8:113::10' },
   'router-1': { 4: '10.201.1.1', 6: 'fd00:201:1::1' },
   'router-2': { 4: '10.201.2.1', 6: 'fd00:201:2::1' },
+  far: { 4: '10.201.3.9', 6: 'fd00:201:3::9' },
 };
 
 function addressOf(lab: TestLab, name: string, family: AddressFamily): string {

@@ -47,6 +47,7 @@ export type PlaceName =
   | 'node'
   | 'nobody'
   | 'native'
+  | 'otherNative'
   | 'tunnelled'
   | 'tunnelledOverIpv6'
   | 'otherNode'
@@ -56,6 +57,7 @@ export const places: Readonly<Record<PlaceName, Place>> = {
   node: { 4: parseAddress('203.0.113.1'), 6: parseAddress('2001:db8:ffff::1') },
   nobody: { 4: parseAddress('192.0.2.99'), 6: parseAddress('2001:db8:1::99') },
   native: { 4: parseAddress('198.51.100.5'), 6: parseAddress('2001:db8:2::5') },
+  otherNative: { 4: parseAddress('203.0.113.69'), 6: parseAddress('2001:db8:5::5') },
   tunnelled: { 4: parseAddress('198.51.100.133'), 6: parseAddress('2001:db8:3::5') },
   tunnelledOverIpv6: { 4: parseAddress('198.51.100.197'), 6: parseAddress('2001:db8:4::5') },
   otherNode: { 4: parseAddress('203.0.113.3'), 6: parseAddress('2001:db8:ffff::3') },
@@ -80,6 +82,8 @@ export const routes: readonly (readonly [string, number, string, number])[] = [
   ['2001:db8:1::/64', routeKind.local, '::', 0],
   ['198.51.100.0/25', routeKind.native, '203.0.113.2', uplink],
   ['2001:db8:2::/64', routeKind.native, '2001:db8:ffff::2', uplink],
+  ['203.0.113.64/28', routeKind.native, '203.0.113.5', uplink],
+  ['2001:db8:5::/64', routeKind.native, '2001:db8:ffff::5', uplink],
   ['198.51.100.128/26', routeKind.overlay, '203.0.113.3', tunnelDevice],
   ['2001:db8:3::/64', routeKind.overlay, '203.0.113.3', tunnelDevice],
   ['198.51.100.192/26', routeKind.overlay, '2001:db8:ffff::4', tunnelDevice],

@@ -7,12 +7,7 @@ import {
   type ProgramName,
   routeKind,
 } from '../../src/datapath/generated.ts';
-import {
-  type Address,
-  addressFamily,
-  addressFromBytes,
-  parseAddress,
-} from '../../src/net/address.ts';
+import { type Address, addressFamily, parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { macFromBytes } from '../../src/net/mac.ts';
 import { type Prefix, parsePrefix, prefixContains, prefixFamily } from '../../src/net/prefix.ts';
@@ -30,8 +25,7 @@ import {
   tunnelPort,
   web,
 } from './datapath-network.ts';
-import { readOwner } from './owner-oracle.ts';
-import { etherTypes, nextHeaders } from './packets.ts';
+import { type Headers, read } from './oracle-headers.ts';
 
 export interface Judgement {
   readonly verdict: 'next' | 'pass' | 'drop' | 'redirect';
@@ -108,17 +102,37 @@ const martians = ['127.0.0.0/8', '0.0.0.0/8', '::/128', '::1/128'].map((text) =>
 
 /** What a pod may not send as itself. */
 function refusal(headers: Headers): DropReason | undefined {
-  const { family, source, destination, protocol, destinationPort, icmpType, quoted } = headers;
+  const { family, source, destination, protocol, destinationPort } = headers;
   if (isIn(martians, destination)) return dropReason.martian;
   if (protocol === protocols.udp && destinationPort === tunnelPort) {
     const isNodes = routeTo(destination, family) === routeKind.node;
     if (isNodes || isNode(destination)) return dropReason.tunnelPort;
   }
+  return icmpRefusal(headers, (address) => address === source);
+}
+
+/** What another node and its pods may not send to a pod here: all that has no route is the world, and may be a router. */
+function refusalOfNode(headers: Headers): DropReason | undefined {
+  const { source, family } = headers;
+  const node = foundRoute(source, family)?.nextHop;
+  if (node === undefined) return undefined;
+  return icmpRefusal(
+    headers,
+    (address) => address === node || foundRoute(address, family)?.nextHop === node,
+  );
+}
+
+/** An error has to be about what its receiver sent, to an address that the error may speak for. */
+function icmpRefusal(
+  { family, destination, icmpType, quoted, isPiece }: Headers,
+  maySpeakFor: (address: Address) => boolean,
+): DropReason | undefined {
   if (icmpType === undefined) return undefined;
-  const isError = family === 4 ? [3, 4, 5, 11, 12].includes(icmpType) : icmpType < 128;
   if (family === 6 && icmpType >= 133 && icmpType <= 137) return dropReason.neighbourDiscovery;
-  const isHonest = quoted?.source === destination && quoted.destination === source;
-  return isError && !isHonest ? dropReason.forgedError : undefined;
+  const isError = family === 4 ? [3, 4, 5, 11, 12].includes(icmpType) : icmpType < 128;
+  if (!isError) return undefined;
+  const isHonest = !isPiece && quoted?.source === destination && maySpeakFor(quoted.destination);
+  return isHonest ? undefined : dropReason.forgedError;
 }
 
 /** Of the tunnel that the packet came out of: the usual one, of the node that has `places.tunnelled`. */
@@ -150,6 +164,9 @@ function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
   if (!isUplink && !hasOwner(headers)) {
     return { verdict: 'drop', reason: transport ?? dropReason.spoofedTunnel };
   }
+  const isRead = receiver !== undefined && transport === undefined;
+  const refused = isRead ? refusalOfNode(headers) : undefined;
+  if (refused !== undefined) return { verdict: 'drop', reason: refused };
   const fromRemotePod = routeTo(headers.source, headers.family) === routeKind.native;
   if (isUplink && !fromRemotePod) return { verdict: 'next', reason: none };
   if (receiver !== undefined) {
@@ -164,182 +181,6 @@ function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
     return { verdict: 'next', reason: dropReason.noEndpoint };
   }
   return { verdict: 'drop', reason: dropReason.noTunnel };
-}
-
-interface Headers {
-  /** Why the packet cannot be read as far as its addresses. */
-  readonly network?: DropReason;
-  /** Why its transport header cannot be read. */
-  readonly transport?: DropReason;
-  readonly family: 4 | 6;
-  readonly source: Address;
-  readonly destination: Address;
-  /** Of the IP packet. */
-  readonly length: number;
-  /** Absent: a later fragment. */
-  readonly protocol?: number;
-  readonly destinationPort?: number;
-  /** Of the packet's own family. */
-  readonly icmpType?: number;
-  readonly quoted?: Quoted;
-  /** Nothing but the stack's connection tracking could say otherwise, and it is asked in vain. */
-  readonly direct: boolean;
-  readonly byFlow?: boolean;
-}
-
-/** What an ICMP error is about. */
-interface Quoted {
-  readonly source: Address;
-  readonly destination: Address;
-}
-
-function read(packet: Uint8Array): Headers {
-  const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
-  const type = view.getUint16(12);
-  if (type === etherTypes.ipv4) return readIpv4(view);
-  if (type === etherTypes.ipv6) return readIpv6(view);
-  return unreadable(dropReason.notIp);
-}
-
-function unreadable(network: DropReason): Headers {
-  const { world } = places;
-  return { network, family: 4, source: world[4], destination: world[4], length: 0, direct: true };
-}
-
-function readIpv4(view: DataView): Headers {
-  const ip = 14;
-  if (view.byteLength < ip + 20) return unreadable(dropReason.malformed);
-  const headerLength = (view.getUint8(ip) & 0xf) * 4;
-  const length = view.getUint16(ip + 2);
-  const wrong =
-    view.getUint8(ip) >> 4 !== 4 ||
-    headerLength < 20 ||
-    length < headerLength ||
-    ip + length > view.byteLength;
-  if (wrong) return unreadable(dropReason.malformed);
-  if (isSourceRouted(view, ip + headerLength)) return unreadable(dropReason.sourceRoute);
-  const isLater = (view.getUint16(ip + 6) & 0x1fff) !== 0;
-  const isPiece = (view.getUint16(ip + 6) & 0x3fff) !== 0;
-  const protocol = isLater ? undefined : view.getUint8(ip + 9);
-  return {
-    family: 4,
-    source: addressAtOffset(view, ip + 12, 4),
-    destination: addressAtOffset(view, ip + 16, 4),
-    length,
-    ...readOwner(view, { family: 4, protocol, start: ip + headerLength, isPiece }),
-    ...readTransport(view, { protocol, start: ip + headerLength, end: ip + length }),
-    ...readIcmp(view, { family: 4, protocol, start: ip + headerLength }),
-  };
-}
-
-/** Options stand up to `end`; an option without room for its length is none. */
-function isSourceRouted(view: DataView, end: number): boolean {
-  for (let at = 34; at + 1 < end; ) {
-    const kind = view.getUint8(at);
-    if (kind === 0) return false;
-    if (kind === 0x83 || kind === 0x89) return true;
-    at += kind === 1 ? 1 : Math.max(1, view.getUint8(at + 1));
-  }
-  return false;
-}
-
-const extensions: readonly number[] = [
-  nextHeaders.hopByHop,
-  nextHeaders.routing,
-  nextHeaders.fragment,
-  nextHeaders.authentication,
-  nextHeaders.destinationOptions,
-];
-
-function readIpv6(view: DataView): Headers {
-  const ip = 14;
-  const malformed = unreadable(dropReason.malformed);
-  if (view.byteLength < ip + 40 || view.getUint8(ip) >> 4 !== 6) return malformed;
-  if (standsForIpv4(view, ip + 8) || standsForIpv4(view, ip + 24)) return malformed;
-  const end = ip + 40 + view.getUint16(ip + 4);
-  let protocol: number | undefined = view.getUint8(ip + 6);
-  let start = ip + 40;
-  let isPiece = false;
-  for (let walked = 0; protocol !== undefined && extensions.includes(protocol); walked++) {
-    if (walked === 6) return unreadable(dropReason.extensionHeaders);
-    if (start + 8 > view.byteLength) return malformed;
-    if (protocol === nextHeaders.routing && view.getUint8(start + 3) !== 0) {
-      return unreadable(dropReason.sourceRoute);
-    }
-    const isFragment: boolean = protocol === nextHeaders.fragment;
-    const isLater: boolean = isFragment && (view.getUint16(start + 2) & 0xfff8) !== 0;
-    if (isFragment) isPiece = (view.getUint16(start + 2) & 0xfff9) !== 0;
-    const next = view.getUint8(start);
-    const units = view.getUint8(start + 1);
-    if (isFragment) start += 8;
-    else start += protocol === nextHeaders.authentication ? (units + 2) * 4 : (units + 1) * 8;
-    protocol = isLater ? undefined : next;
-  }
-  if (end > view.byteLength || start > end) return malformed;
-  return {
-    family: 6,
-    source: addressAtOffset(view, ip + 8, 16),
-    destination: addressAtOffset(view, ip + 24, 16),
-    length: end - ip,
-    ...readOwner(view, { family: 6, protocol, start, isPiece }),
-    ...readTransport(view, { protocol, start, end }),
-    ...readIcmp(view, { family: 6, protocol, start }),
-  };
-}
-
-/** ::ffff:0:0/96 and ::/96, but for :: and ::1. */
-function standsForIpv4(view: DataView, offset: number): boolean {
-  if (view.getBigUint64(offset) !== 0n) return false;
-  const low = view.getBigUint64(offset + 8);
-  return low >> 32n === 0xffffn || (low >> 32n === 0n && low > 1n);
-}
-
-function readIcmp(
-  view: DataView,
-  where: { readonly family: 4 | 6; readonly protocol: number | undefined; readonly start: number },
-): Pick<Headers, 'icmpType' | 'quoted'> {
-  const { family, protocol, start } = where;
-  const own = family === 4 ? protocols.icmp : protocols.icmpv6;
-  if (protocol !== own || start + 8 > view.byteLength) return {};
-  const icmpType = view.getUint8(start);
-  const at = start + 8;
-  if (at + (family === 4 ? 20 : 40) > view.byteLength) return { icmpType };
-  const version = view.getUint8(at) >> 4;
-  if (version !== family || (family === 4 && (view.getUint8(at) & 0xf) < 5)) return { icmpType };
-  const source =
-    family === 4 ? addressAtOffset(view, at + 12, 4) : addressAtOffset(view, at + 8, 16);
-  const destination =
-    family === 4 ? addressAtOffset(view, at + 16, 4) : addressAtOffset(view, at + 24, 16);
-  return { icmpType, quoted: { source, destination } };
-}
-
-const leastBytes: Readonly<Record<number, number>> = {
-  [protocols.tcp]: 20,
-  [protocols.udp]: 8,
-  136: 8,
-  [protocols.sctp]: 12,
-  [protocols.icmp]: 8,
-  [protocols.icmpv6]: 8,
-};
-
-/** A later fragment has no protocol. */
-function readTransport(
-  view: DataView,
-  where: { readonly protocol: number | undefined; readonly start: number; readonly end: number },
-): Pick<Headers, 'transport' | 'protocol' | 'destinationPort'> {
-  const { protocol, start, end } = where;
-  if (protocol === undefined) return {};
-  const needed = leastBytes[protocol] ?? 0;
-  if (needed === 0) return { protocol };
-  if (start + needed > end) return { transport: dropReason.malformed };
-  if (protocol !== protocols.tcp) return { protocol, destinationPort: view.getUint16(start + 2) };
-  const claimed = (view.getUint8(start + 12) >> 4) * 4;
-  return claimed < 20 || start + claimed > end ? { transport: dropReason.malformed } : { protocol };
-}
-
-function addressAtOffset(view: DataView, offset: number, length: 4 | 16): Address {
-  const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, length);
-  return addressFromBytes(bytes);
 }
 
 const linkPrefixes = ['224.0.0.0/4', '255.255.255.255/32', 'ff00::/8', 'fe80::/10'].map((text) =>

@@ -8,6 +8,9 @@ import {
   type CaseList,
   datagramOf,
   discard,
+  discoveryMessage,
+  discoveryTypes,
+  errorAbout,
   type Fields,
   innerFrames,
   lost,
@@ -16,7 +19,7 @@ import {
   tunnelPort,
   vni,
 } from './forged-list.ts';
-import { extension, fragment, icmpError, icmpProtocol, joined, nextHeaders } from './packets.ts';
+import { extension, fragment, nextHeaders } from './packets.ts';
 
 /** By a pod without any capability: whatever is in its datagrams. */
 export function sendWithoutRights(list: CaseList, family: AddressFamily): void {
@@ -73,14 +76,14 @@ export function spoof(list: CaseList, family: AddressFamily): void {
 }
 
 function speakAsNeighbour(list: CaseList, source: string): void {
-  for (const type of [133, 134, 135, 136, 137]) {
+  for (const type of discoveryTypes) {
     for (const target of ['alice', 'bob', 'node-1']) {
       const fields = {
         ...{ what: `ICMPv6 type ${type} to ${target}`, fate: byMallory('neighbour discovery') },
         hasPort: false,
       };
       const ends = { source, destination: list.plan.address(target, 6) };
-      list.sendRaw(fields, ends, () => [58, joined([type, 0], new Uint8Array(30))]);
+      list.sendRaw(fields, ends, () => discoveryMessage(type));
     }
   }
 }
@@ -88,14 +91,6 @@ function speakAsNeighbour(list: CaseList, source: string): void {
 export function forgeErrors(list: CaseList, family: AddressFamily): void {
   const at = (name: string): string => list.plan.address(name, family);
   const types = { 4: [3, 5, 11], 6: [1, 2, 3] }[family];
-  const about =
-    (from: string, destination: string, type: number) =>
-    (marker: number): Body => {
-      const ends = { source: from, destination };
-      const [protocol, payload] = datagramOf(marker, ends);
-      const quoted = frame(ends, [protocol, payload]).subarray(14);
-      return [icmpProtocol(family), icmpError(type, quoted)];
-    };
   for (const type of types) {
     for (const [target, from, destination] of [
       ['node-1', 'node-1', 'node-2'],
@@ -106,14 +101,15 @@ export function forgeErrors(list: CaseList, family: AddressFamily): void {
       const what = `type ${type} to ${target} about ${from} to ${destination}`;
       const fields = { what, fate: byMallory('forged error'), hasPort: false };
       const ends = { source: at('mallory'), destination: at(target) };
-      list.sendRaw(fields, ends, about(at(from), at(destination), type));
+      const about = { source: at(from), destination: at(destination) };
+      list.sendRaw(fields, ends, errorAbout(family, type, about));
     }
   }
   const ends = { source: at('mallory'), destination: at('alice') };
   list.sendRaw(
     { what: 'honest error to alice', fate: to('alice') },
     ends,
-    about(at('alice'), at('mallory'), types[0] ?? 0),
+    errorAbout(family, types[0] ?? 0, { source: at('alice'), destination: at('mallory') }),
   );
 }
 

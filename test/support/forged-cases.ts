@@ -1,6 +1,7 @@
 // The table of packets that nobody may send, and of honest ones beside them: who sends what, and what becomes of it. The lab has
-// alice and mallory on node-1 and bob on node-2.
+// alice and mallory on node-1, bob on node-2, and node-3.
 
+import { forgeErrorsAsNode, forgeErrorsOfNode, speakAsNeighbourOfNode } from './forged-by-node.ts';
 import {
   forgeErrors,
   fragmentTunnelPackets,
@@ -20,9 +21,12 @@ export function forgedCases(plan: LabPlan): readonly Case[] {
     forgeErrors(list, family);
     sendFromWorld(list, family);
     sendFromNode(list, family);
+    forgeErrorsOfNode(list, family);
+    forgeErrorsAsNode(list, family);
     if (list.isTunnelled) fragmentTunnelPackets(list, family);
   }
   if (list.isTunnelled) sendThroughTunnel(list);
+  speakAsNeighbourOfNode(list);
   sendMartians(list);
   sendSourceRoutes(list);
   return list.cases;

@@ -4,14 +4,14 @@
 import type { AddressFamily } from '../../src/net/address.ts';
 import type { Mac } from '../../src/net/mac.ts';
 import { datagram, type Ends, frame, vxlan } from './forged-frames.ts';
-import type { IpHeader } from './packets.ts';
+import { type IpHeader, icmpError, icmpProtocol, joined } from './packets.ts';
 
 export type LabMode = 'native' | 'vxlan';
 export type PodOfTable = 'alice' | 'mallory' | 'bob';
 
 export interface LabPlan {
   readonly mode: LabMode;
-  /** By pod, node, `world`, `router-1`, `router-2`. */
+  /** By pod, node, `world`, `router-1`, `router-2`, and `far`: some pod of node-3. */
   address(name: string, family: AddressFamily): string;
   /** Of eth0 of a pod or node; of `gateway` (pods') and `switch` (as world sees it). */
   mac(name: string): Mac;
@@ -43,6 +43,8 @@ export interface Case {
 export const tunnelPort = 4789;
 export const vni = 1;
 export const discard = 9;
+/** Of ICMPv6, redirects among them. */
+export const discoveryTypes = [133, 134, 135, 136, 137] as const;
 const firstMarker = 20_000;
 export const families = [4, 6] as const;
 
@@ -121,20 +123,32 @@ export class CaseList {
   tunnelled(
     fields: Omit<Fields, 'sender'>,
     inner: Pick<Ends, 'source' | 'destination'>,
-    options: { id?: number; outer?: string; outerDestination?: string } = {},
+    options: {
+      id?: number;
+      outer?: string;
+      outerDestination?: string;
+      body?: (marker: number) => Body;
+    } = {},
   ): void {
     const { id = vni, outer = this.plan.address('node-2', 4) } = options;
+    const body = options.body ?? ((marker: number) => datagramOf(marker, inner));
     const ends = {
       source: outer,
       destination: options.outerDestination ?? this.plan.address('node-1', 4),
     };
     this.sendFrom('node', fields, ends, (marker) =>
-      datagram(
-        ends,
-        { from: 40_000, to: tunnelPort },
-        vxlan(id, frame(inner, datagramOf(marker, inner))),
-      ),
+      datagram(ends, { from: 40_000, to: tunnelPort }, vxlan(id, frame(inner, body(marker)))),
     );
+  }
+
+  /** By node-2 on the way that its pods' packets take. */
+  sendAsPod(
+    fields: Omit<Fields, 'sender'>,
+    ends: Pick<Ends, 'source' | 'destination'>,
+    body: (marker: number) => Body,
+  ): void {
+    if (this.isTunnelled) this.tunnelled(fields, ends, { body });
+    else this.sendFrom('node', fields, ends, body);
   }
 }
 
@@ -160,6 +174,23 @@ export function innerFrames({
 
 export function datagramOf(marker: number, ends: Pick<Ends, 'source' | 'destination'>): Body {
   return datagram(ends, { from: marker, to: discard }, textOf(marker));
+}
+
+/** An error of the type about a datagram. */
+export function errorAbout(
+  family: AddressFamily,
+  type: number,
+  ends: Pick<Ends, 'source' | 'destination'>,
+): (marker: number) => Body {
+  return (marker) => {
+    const quoted = frame(ends, datagramOf(marker, ends)).subarray(14);
+    return [icmpProtocol(family), icmpError(type, quoted)];
+  };
+}
+
+/** A message of router or neighbour discovery. */
+export function discoveryMessage(type: number): Body {
+  return [icmpProtocol(6), joined([type, 0], new Uint8Array(30))];
 }
 
 export function textOf(marker: number): Uint8Array {

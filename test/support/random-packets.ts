@@ -89,11 +89,14 @@ function randomBody(random: Random, family: 4 | 6): { protocol: number; payload:
 /** Errors of both families, and what looks like them. */
 const icmpTypes = [1, 2, 3, 4, 5, 9, 11, 12, 13, 127, 130, 133, 134, 135, 136, 137, 138];
 
-/** Half of them are about what web was sent; some are cut off. */
+/** Most of them are about what web was sent, or what db sent; some are cut off. */
 function randomQuote(random: Random, family: 4 | 6): Uint8Array {
-  const [from, to] = random.oneIn(2)
-    ? [random.pick(everyPlace), web]
-    : [random.pick(everyPlace), random.pick(everyPlace)];
+  const [one, other] = [random.pick(everyPlace), random.pick(everyPlace)];
+  const [from, to] = random.pick([
+    [one, web],
+    [db, other],
+    [one, other],
+  ] as const);
   const header = { source: from[family], destination: to[family], protocol: protocols.udp };
   const quote = ip(header, udp({ sourcePort: 1, destinationPort: 2 }));
   return random.oneIn(4) ? quote.slice(0, random.below(quote.length)) : quote;
