@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Opened } from './kept-open.ts';
 import type { MetricsText } from './metrics-text.ts';
+import { keepNursery } from './nursery.ts';
 
 /** From the thread: it listens, it cannot, or it wants a text. */
 export type FromThread =
@@ -26,6 +27,7 @@ export function openMetricsPort(
     workerData: address,
     resourceLimits,
   });
+  thread.once('online', keepNursery);
   const close = (): void => void thread.terminate();
   const broken = new Promise<never>((_, reject) => {
     thread.once('error', reject);

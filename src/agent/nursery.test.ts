@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { openMetricsPort } from './metrics-port.ts';
 import { growNursery } from './nursery.ts';
 
 function nurseryBytes(): number {
@@ -19,6 +20,15 @@ async function readPages(count: number): Promise<void> {
     await setImmediate();
   }
 }
+
+test('the thread that serves metrics leaves the nursery as small as it is', async (context) => {
+  setFlagsFromString('--semi-space-growth-factor=1');
+  const metrics = (): Promise<never> => Promise.reject(new Error('nobody asks'));
+  const { close } = await openMetricsPort('127.0.0.1:0', metrics);
+  context.after(close);
+  await readPages(120);
+  assert.ok(nurseryBytes() <= 2 << 20, `${nurseryBytes()} bytes`);
+});
 
 test('the nursery grows while much is read, to four megabytes a half or little more', async () => {
   setFlagsFromString('--semi-space-growth-factor=1');
