@@ -2,15 +2,27 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { type BoundedServer, listenBounded, oldestOfTheMost, plainText } from './bounded-server.ts';
+import { setTimeout } from 'node:timers/promises';
+import {
+  type BoundedServer,
+  type BoundedServerOptions,
+  listenBounded,
+  oldestOfTheMost,
+  plainText,
+} from './bounded-server.ts';
 import { openMetricsPort } from './metrics-port.ts';
 
-async function serve(context: TestContext, maxConnections: number): Promise<BoundedServer> {
+async function serve(
+  context: TestContext,
+  maxConnections: number,
+  others: Partial<BoundedServerOptions> = {},
+): Promise<BoundedServer> {
   const server = await listenBounded({
     address: '127.0.0.1:0',
     maxConnections,
     backlog: 64,
     answer: (path, response) => plainText(response, 200, `${path}\n`),
+    ...others,
   });
   context.after(server.close);
   return server;
@@ -55,6 +67,31 @@ test('a connection serves one request', async (context) => {
   const text = await whole(socket);
   assert.match(text, /\/a\n/);
   assert.doesNotMatch(text, /\/b\n/);
+});
+
+test('a client that does not ask in time is left, however slowly it asks', async (context) => {
+  const patienceMs = 150;
+  const { address } = await serve(context, 4, { patienceMs });
+  const [silent, slow] = [await client(context, address), await client(context, address)];
+  slow.write('GET /a HTTP/1.1\r\n');
+  const began = performance.now();
+  const trickle = setInterval(() => slow.write('X: y\r\n'), 20);
+  context.after(() => clearInterval(trickle));
+  await Promise.all([once(silent, 'close'), once(slow, 'close')]);
+  const tookMs = performance.now() - began;
+  assert.ok(tookMs < 10 * patienceMs, `${tookMs} ms`);
+});
+
+test('a client that asked has as long again for the answer, and no longer', async (context) => {
+  const patienceMs = 300;
+  const { address } = await serve(context, 4, { patienceMs, answer: () => undefined });
+  const socket = await client(context, address);
+  const began = performance.now();
+  await setTimeout(patienceMs / 2);
+  socket.write('GET /a HTTP/1.1\r\nHost: x\r\n\r\n');
+  assert.equal(await whole(socket), '');
+  const tookMs = performance.now() - began;
+  assert.ok(tookMs > 1.8 * patienceMs && tookMs < 10 * patienceMs, `${tookMs} ms`);
 });
 
 test('one address too many ends the oldest connection of the address that has the most', () => {

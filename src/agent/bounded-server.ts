@@ -13,6 +13,8 @@ export interface BoundedServerOptions {
   readonly backlog: number;
   answer(path: string, response: ServerResponse): void;
   onConnection?(): void;
+  /** How long a client has for its request, and as long again until it has read the answer. 5,000 unless given. */
+  readonly patienceMs?: number;
 }
 
 export interface BoundedServer {
@@ -23,37 +25,44 @@ export interface BoundedServer {
   close(): void;
 }
 
-// From the first byte to the last one read by the client. Prometheus and a kubelet are on a fast network and ask for 100 kB.
-const requestMs = 5000;
-const connectionMs = 10_000;
+// Prometheus and a kubelet are on a fast network and ask for 100 kB.
+const enoughMs = 5000;
 // Lines of a request that ask for one of three paths.
 const maxHeaderSize = 8192;
+// The longest that a timer takes: 24 days.
+const never = 2 ** 31 - 1;
 
 /** Throws KernelError with what the kernel says of the address. */
 export async function listenBounded(options: BoundedServerOptions): Promise<BoundedServer> {
   const { address, maxConnections, backlog, answer, onConnection } = options;
+  const { patienceMs = enoughMs } = options;
   const limits = {
-    headersTimeout: requestMs,
-    requestTimeout: requestMs,
-    connectionsCheckingInterval: 1000,
+    // Each connection has timers below. Node.js would look through all of them every so often, also where there are none.
+    headersTimeout: 0,
+    requestTimeout: 0,
+    connectionsCheckingInterval: never,
     keepAliveTimeout: 1,
     maxHeaderSize,
     maxRequestsPerSocket: 1,
   };
   const server = createServer(limits, (request: IncomingMessage, response) => {
+    clearTimeout(asking.get(request.socket));
     // A path, without what comes behind a question mark.
     const [path = ''] = (request.url ?? '').split('?');
     response.shouldKeepAlive = false;
     answer(path, response);
   });
+  const asking = new Map<Socket, NodeJS.Timeout>();
   const connections = new Map<Socket, string>();
   server.on('connection', (socket) => {
     onConnection?.();
     connections.set(socket, socket.remoteAddress ?? '');
-    const lifetime = setTimeout(() => socket.destroy(), connectionMs);
-    lifetime.unref();
+    const lifetime = endAfter(socket, 2 * patienceMs);
+    asking.set(socket, endAfter(socket, patienceMs));
     socket.once('close', () => {
       clearTimeout(lifetime);
+      clearTimeout(asking.get(socket));
+      asking.delete(socket);
       connections.delete(socket);
     });
     if (connections.size > maxConnections) oldestOfTheMost(connections)?.destroy();
@@ -72,6 +81,10 @@ export async function listenBounded(options: BoundedServerOptions): Promise<Boun
       server.closeAllConnections();
     },
   };
+}
+
+function endAfter(socket: Socket, ms: number): NodeJS.Timeout {
+  return setTimeout(() => socket.destroy(), ms).unref();
 }
 
 /** `connections`: by their remote address, in the order they came. Of addresses with equally many, the one that came first. */
