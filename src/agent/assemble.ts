@@ -299,6 +299,7 @@ function reconcilerOf(parts: ReconcilerParts): Reconciler<DesiredState> {
     sysctlMemory: sysctlsBefore,
     settingsByLink: (ifIndex) => host.settings(ifIndex),
     madeSettings: host.madeSettings,
+    hasQueues: () => host.hasQueues,
   });
   return new Reconciler(tables, {
     onRestored: (restored) => {

@@ -1,8 +1,9 @@
 // The latest look at the node's links, addresses and routes, shared by those who decide by it: the model, the table of
-// kernel parameters, and the facts about the node.
+// kernel parameters and that of limits, and the facts about the node.
 
 import type { ListedSettings } from '../datapath/tables/sysctls.ts';
 import type { ConfiguredLink } from '../kernel/netlink/devconf.ts';
+import { isQueueName } from '../model/pod-queue.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { HostListing } from './host-facts.ts';
 
@@ -36,6 +37,11 @@ export class HostLooks {
 
   /** Of one that was made since the latest look, as it was made. */
   readonly madeSettings = (ifIndex: IfIndex): ListedSettings | undefined => this.#made.get(ifIndex);
+
+  /** A pod's queue is among the links, whoever's it was. True before the first look. */
+  get hasQueues(): boolean {
+    return this.#latest?.links.some(({ name }) => isQueueName(name)) ?? true;
+  }
 
   settings(ifIndex: IfIndex): ListedSettings | undefined {
     this.#byIndex ??= new Map((this.#latest?.links ?? []).map((link) => [link.ifIndex, link]));

@@ -54,8 +54,15 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<LimitEnt
 
 const entriesOfEach = memoizeEach(entriesOfEndpoint);
 
-/** Ours are the queues by name; what a pod receives through is looked at where a limit is desired. */
-export function limitTable(socket: NetlinkSocket): Table<LimitEntry> {
+/**
+ * Ours are the queues by name; what a pod receives through is looked at where a limit is desired. `hasQueues`: whether the node
+ * has any, desired or not, as of the latest look at its links, which every fresh listing follows. Most nodes have none, and are
+ * not asked for a thousand links to find that out.
+ */
+export function limitTable(
+  socket: NetlinkSocket,
+  hasQueues: () => boolean = () => true,
+): Table<LimitEntry> {
   const key = ({ name }: LimitEntry): string => name;
   const listQueues = steadyListing(
     socket,
@@ -71,7 +78,8 @@ export function limitTable(socket: NetlinkSocket): Table<LimitEntry> {
     key,
     equal: isSame,
     list: (desired) => {
-      const queues = listQueues();
+      const isWanted = [...desired.values()].some(({ queue }) => queue !== undefined);
+      const queues = isWanted || hasQueues() ? listQueues() : noQueues;
       const found = new Map(orphans(queues, desired));
       for (const [name, entry] of desired) found.set(name, inKernel(socket, entry, queues));
       return found;
@@ -95,6 +103,8 @@ export function limitTable(socket: NetlinkSocket): Table<LimitEntry> {
       }),
   };
 }
+
+const noQueues: ReadonlyMap<IfIndex, Link> = new Map();
 
 function isSame(left: LimitEntry, right: LimitEntry): boolean {
   const isSameLimit =

@@ -42,20 +42,23 @@ export interface TableTargets {
   readonly settingsByLink?: SettingsByLink;
   /** See `sysctlTable`. */
   readonly madeSettings?: SettingsByLink;
+  /** See `limitTable`. */
+  readonly hasQueues?: () => boolean;
 }
 
 /** For the reconciler. What an entry refers to is in a table before its own; attachments come last of all. */
 export function datapathTables(
   targets: TableTargets,
 ): readonly ((tracking: Tracking) => TrackedTable<DesiredState>)[] {
-  const { socket, maps, nft, attacher, sysctlMemory, settingsByLink, madeSettings } = targets;
+  const { socket, maps, nft, attacher, sysctlMemory } = targets;
+  const { settingsByLink, madeSettings, hasQueues } = targets;
   const counted = <Entry>(table: Table<Entry>): Table<Entry> =>
     countingChanges(table, maps.tableGeneration);
   return [
     trackTable(sysctlTable(sysctlMemory, settingsByLink, madeSettings), sysctlEntries),
     trackTable(linkTable(socket), linkEntries),
     trackTable(linkAddressTable(socket), linkAddressEntries),
-    trackTable(limits.limitTable(socket), limits.limitEntries),
+    trackTable(limits.limitTable(socket, hasQueues), limits.limitEntries),
     trackTable(counted(endpoints.endpointMapTable(maps.endpoints)), endpoints.endpointMapEntries),
     trackTable(counted(addresses.addressMapTable(maps.addresses)), addresses.addressMapEntries),
     trackTable(counted(routeMapTable(maps.routes)), routeMapEntries),
