@@ -144,16 +144,20 @@ export function sysctlTable(
   made: SettingsByLink = () => undefined,
 ): Table<SysctlEntry> {
   const key = ({ name }: SysctlEntry): string => name;
+  let last: ReadonlyMap<string, SysctlEntry> = new Map();
   return {
     name: 'sysctls',
     key,
     equal: (left, right) => left.value === right.value,
-    list: (desired) =>
-      new Map(
-        Array.from(desired, ([name, entry]) => [name, present(entry, settings)] as const).flatMap(
-          ([name, entry]) => (entry === undefined ? [] : [[name, entry] as const]),
-        ),
-      ),
+    list: (desired) => {
+      const found = new Map<string, SysctlEntry>();
+      for (const [name, entry] of desired) {
+        const has = present(entry, settings);
+        if (has !== undefined) found.set(name, has);
+      }
+      if (!isSameListing(last, found)) last = found;
+      return last;
+    },
     set: (wanted) =>
       writeEach(wanted, {
         key,
@@ -179,6 +183,16 @@ export function sysctlTable(
 
 function listedValue({ listed }: SysctlEntry, settings: SettingsByLink): string | undefined {
   return listed && settings(listed.ifIndex)?.[listed.setting];
+}
+
+// Entries that are as they should be are the desired ones themselves.
+function isSameListing(
+  last: ReadonlyMap<string, SysctlEntry>,
+  found: ReadonlyMap<string, SysctlEntry>,
+): boolean {
+  if (last.size !== found.size) return false;
+  for (const [name, entry] of found) if (last.get(name) !== entry) return false;
+  return true;
 }
 
 function present(entry: SysctlEntry, settings: SettingsByLink): SysctlEntry | undefined {
