@@ -2,6 +2,7 @@
 
 import type { Logger } from '../base/log.ts';
 import { moment } from '../base/moment.ts';
+import { growNursery } from '../base/nursery.ts';
 import { UndoStack } from '../base/undo.ts';
 import { endpointEntryKeys } from '../datapath/tables/tables.ts';
 import { subscribe } from '../kernel/netlink/notifications.ts';
@@ -27,7 +28,6 @@ import { metricSources } from './metric-sources.ts';
 import { openMetricsPort } from './metrics-port.ts';
 import { keptMetrics } from './metrics-text.ts';
 import { factProblems } from './node-facts/fact-watch.ts';
-import { growNursery } from './nursery.ts';
 import { noPodRanges, waitingFor } from './readiness.ts';
 import { RulesWatch } from './rules-watch.ts';
 import { Settler } from './settler.ts';

@@ -4,7 +4,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Opened } from './kept-open.ts';
 import type { MetricsText } from './metrics-text.ts';
-import { keepNursery } from './nursery.ts';
 
 /** From the thread: it listens, it cannot, or it wants a text. */
 export type FromThread =
@@ -27,7 +26,6 @@ export function openMetricsPort(
     workerData: address,
     resourceLimits,
   });
-  thread.once('online', keepNursery);
   const close = (): void => void thread.terminate();
   const broken = new Promise<never>((_, reject) => {
     thread.once('error', reject);

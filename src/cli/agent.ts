@@ -1,7 +1,5 @@
 // `heddle agent`
 
-import '../agent/small-heap.ts';
-
 import { Command, Option } from 'commander';
 import { loadConfig } from '../agent/config.ts';
 import { configFlags } from '../agent/config-flags.ts';

@@ -13,6 +13,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const [, , word] = process.argv;
 const problem = openFilesProblem(word);
 if (problem === undefined) {
+  // Before the agent's modules are read, by which the nursery would grow.
+  if (word === 'agent') await import('../base/small-heap.ts');
   const { runCommand } = await import('./run.ts');
   await runCommand(word);
 } else {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
-import { openMetricsPort } from './metrics-port.ts';
+import { openMetricsPort } from '../agent/metrics-port.ts';
 import { growNursery } from './nursery.ts';
+import './small-heap.ts';
 
 function nurseryBytes(): number {
   const found = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space');
@@ -21,8 +24,23 @@ async function readPages(count: number): Promise<void> {
   }
 }
 
+test('reading the agent leaves the nursery small', () => {
+  const program = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+  const report = `
+    import { getHeapSpaceStatistics } from 'node:v8';
+    process.on('exit', () => {
+      const { space_size } = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+      console.error(space_size);
+    });`;
+  const flags = ['--import', `data:text/javascript,${encodeURIComponent(report)}`];
+  const { stderr } = spawnSync(process.execPath, [...flags, program, 'agent', '--help'], {
+    encoding: 'utf8',
+  });
+  assert.match(stderr, /^\d+\n$/);
+  assert.ok(Number(stderr) <= 2 << 20, `${stderr} bytes`);
+});
+
 test('the thread that serves metrics leaves the nursery as small as it is', async (context) => {
-  setFlagsFromString('--semi-space-growth-factor=1');
   const metrics = (): Promise<never> => Promise.reject(new Error('nobody asks'));
   const { close } = await openMetricsPort('127.0.0.1:0', metrics);
   context.after(close);

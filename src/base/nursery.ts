@@ -17,8 +17,8 @@ function setFactor(wanted: number): void {
 }
 
 /**
- * To be called when a worker has begun to run. Setting up its heap, V8 makes every factor below 2 in the process a 2 (measured: the
- * agent's own nursery went to 32 MiB with its next burst of pods, and 176 MB were resident instead of 111).
+ * To be called at the start, and when a worker has begun to run: setting up its heap, V8 makes every factor below 2 in the process a 2
+ * (measured: the agent's own nursery went to 32 MiB with its next burst of pods, and 176 MB were resident instead of 111).
  */
 export function keepNursery(): void {
   setFactor(factor);
