@@ -24,13 +24,16 @@ function kernel(connections: number, change: Partial<ObservedKernel> = {}): Obse
   return {
     host,
     settings: new Map([
+      ['net/ipv4/ipfrag_high_thresh', '100'],
       ['net/netfilter/nf_conntrack_count', String(connections)],
       ['net/netfilter/nf_conntrack_max', '100'],
     ]),
     ...still,
-    legacyTables: [],
+    legacyTables: { read: [], unread: [], trouble: undefined },
     foreignPrograms: [],
     neighbourOverflows: 0,
+    fragmentBytes: 0,
+    failedInserts: 0,
     ...change,
   };
 }
@@ -95,14 +98,17 @@ test('nothing is checked again while nothing has changed, connections that come 
     }),
   ]);
   const nodeAddresses = undefined;
+  const unread = { read: [], unread: ['ip filter'], trouble: 't' };
   const looks: readonly (readonly [ObservedKernel, number])[] = [
     [kernel(1), 1],
     [kernel(2), 1],
     [kernel(60), 2],
     [kernel(61), 3],
-    [kernel(61, { legacyTables: ['filter'] }), 4],
-    [kernel(61, { legacyTables: ['filter'] }), 4],
-    [kernel(61, { ruleSets: [{ family: 'ip', table: 't', chains: new Map() }] }), 5],
+    [kernel(61, { legacyTables: unread }), 4],
+    [kernel(61, { legacyTables: { ...unread } }), 4],
+    [kernel(61, { legacyTables: unread, fragmentBytes: 40 }), 4],
+    [kernel(61, { legacyTables: unread, fragmentBytes: 60 }), 5],
+    [kernel(61, { ruleSets: [{ family: 'ip', table: 't', chains: new Map() }] }), 6],
   ];
   for (const [next, expected] of looks) {
     seen = next;
@@ -111,5 +117,5 @@ test('nothing is checked again while nothing has changed, connections that come 
   }
   watch.look({ host: { ...host, links: [] }, desired, nodeAddresses });
   watch.look({ host, desired: { ...desired, podRanges: [] }, nodeAddresses });
-  assert.equal(checks, 7);
+  assert.equal(checks, 8);
 });

@@ -1,6 +1,7 @@
 // The facts as the agent follows them: looked at with each look at the host, shown until the next.
 
 import { isKernelError } from '../../kernel/errno.ts';
+import type { SysctlName } from '../../kernel/sysctl.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { Address } from '../../net/address.ts';
 import type { FactView } from '../api-types.ts';
@@ -87,13 +88,16 @@ function isSameNode(left: ObservedNode, right: ObservedNode): boolean {
   );
 }
 
-/** Short lists are made anew with each look, and the number of connections says something only when it nears the most. */
+/** Short lists are made anew with each look, and how full a table is says something only when it nears the most. */
 function comparable({ host: _, settings, ...kernel }: ObservedKernel): object {
-  const { legacyTables, foreignPrograms, ...others } = kernel;
-  const count = Number(settings.get(conntrackCount) ?? 0);
-  const isHigh = count > Number(settings.get('net/netfilter/nf_conntrack_max') ?? 0) / 2;
-  const values = [...settings].filter(([name]) => isHigh || name !== conntrackCount);
-  return { ...others, short: JSON.stringify([legacyTables, foreignPrograms, values]) };
+  const { legacyTables, foreignPrograms, fragmentBytes, ...others } = kernel;
+  const isHigh = (count: number, most: SysctlName): boolean =>
+    count > Number(settings.get(most) ?? 0) / 2;
+  const connections = Number(settings.get(conntrackCount) ?? 0);
+  const isFull = isHigh(connections, 'net/netfilter/nf_conntrack_max');
+  const values = [...settings].filter(([name]) => isFull || name !== conntrackCount);
+  const fragments = isHigh(fragmentBytes, 'net/ipv4/ipfrag_high_thresh') ? fragmentBytes : 0;
+  return { ...others, short: JSON.stringify([legacyTables, foreignPrograms, values, fragments]) };
 }
 
 const conntrackCount = 'net/netfilter/nf_conntrack_count';

@@ -6,7 +6,8 @@ import { prefixFamily } from '../../net/prefix.ts';
 import { type Finding, note, problem, some } from './fact.ts';
 import type { ObservedNode } from './observed-node.ts';
 import { type WalkOutcome, walk } from './packet-walk.ts';
-import { type Probe, probesOf } from './probes.ts';
+import type { Probe } from './probe.ts';
+import { probesOf } from './probes.ts';
 import type { Chain, RuleSet } from './rule-set.ts';
 
 const forwardHooks: ReadonlySet<string> = new Set([
@@ -25,7 +26,14 @@ export function forwardFindings({ kernel, desired }: ObservedNode): readonly Fin
       // What may be dropped, and may be meant to be, is no news.
       !(probe.isOptional && outcome.isUnsure),
   );
-  return grouped(drops).map((group) => dropFinding(group, desired));
+  return grouped(drops.filter((walked) => !isSaidBy(drops, walked))).map((group) =>
+    dropFinding(group, desired),
+  );
+}
+
+// A chain that drops the TCP of pods drops their rest as well, which is no second fault.
+function isSaidBy(drops: readonly Walked[], { chain, probe }: Walked): boolean {
+  return drops.some((other) => other.chain === chain && other.probe.what === probe.beside);
 }
 
 export function localFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
@@ -38,22 +46,18 @@ export function localFindings({ kernel, desired }: ObservedNode): readonly Findi
 export function trackingFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const found = walkAll(kernel.ruleSets, desired).filter(
     ({ chain, probe, outcome }) =>
-      outcome.tracking !== undefined && hookOf(chain) === 'prerouting' && !isTunnel(probe),
+      outcome.tracking !== undefined &&
+      hookOf(chain) === 'prerouting' &&
+      !isTunnel(probe) &&
+      !probe.isLaterFragment,
   );
-  return grouped(found).flatMap((group) => {
+  return grouped(found.filter((walked) => !isSaidBy(found, walked))).flatMap((group) => {
     const [{ rules, outcome } = group.first] = [group.first];
     const { tracking } = outcome;
     if (tracking === undefined) return [];
-    const where = `chain ${tracking.chain} of table ${rules.family} ${rules.table}`;
+    const where = `chain ${tracking.chain} of ${tableName(rules)}`;
     return [problem(`${where} ${tracking.what}: ${some(group.what)} are not translated`)];
   });
-}
-
-export function legacyFindings({ kernel: { legacyTables } }: ObservedNode): readonly Finding[] {
-  const known = legacyTables.filter((name) => name === 'filter' || name === 'raw');
-  if (known.length === 0) return [];
-  const names = [...new Set(known)].join(', ');
-  return [note(`iptables-legacy is in use (${names}), whose rules are not read here`)];
 }
 
 interface Walked {
@@ -78,12 +82,18 @@ const walkAll = memoizeLast(
   },
 );
 
+/** NF_IP_PRI_CONNTRACK_DEFRAG, and IPv6's. */
+const defragmentation = -400;
+
 function meets(
   { family }: RuleSet,
   { base }: Chain,
   { family: of, probe }: { readonly family: 4 | 6; readonly probe: Probe },
 ): boolean {
   if (base?.type !== 'filter' || !probe.hooks.includes(base.hook)) return false;
+  if (probe.isLaterFragment && base.hook !== 'ingress' && base.priority >= defragmentation) {
+    return false;
+  }
   return family === 'inet' || family === 'netdev' || family === (of === 4 ? 'ip' : 'ip6');
 }
 
@@ -97,7 +107,8 @@ function grouped(all: readonly Walked[]): readonly Group[] {
   const groups = new Map<string, Walked[]>();
   for (const walked of all) {
     const { rules, outcome, probe } = walked;
-    const key = `${rules.family} ${rules.table} ${outcome.chain} ${outcome.isUnsure} ${probe.isOptional}`;
+    const kind = `${outcome.isUnsure} ${probe.isOptional} ${probe.beside === undefined}`;
+    const key = `${tableName(rules)} ${outcome.chain} ${kind}`;
     groups.set(key, [...(groups.get(key) ?? []), walked]);
   }
   return [...groups.values()].flatMap((group) => {
@@ -109,18 +120,17 @@ function grouped(all: readonly Walked[]): readonly Group[] {
 
 function dropFinding({ first, what }: Group, desired: DesiredState): Finding {
   const { rules, chain, outcome, probe } = first;
-  const where = `chain ${outcome.chain} of table ${rules.family} ${rules.table} (hook ${hookOf(chain)}, ${outcome.by})`;
+  const where = `chain ${outcome.chain} of ${tableName(rules)} (hook ${hookOf(chain)}, ${outcome.by})`;
   const remedy = remedyOf(rules, chain, desired);
   if (probe.isOptional) {
-    return note(`${where} drops ${some(what)}; where that is not meant: ${othersToo(remedy)}`);
+    const wanted = probe.beside === undefined ? othersToo(remedy) : remedy;
+    return note(`${where} drops ${some(what, 6)}; where that is not meant: ${wanted}`);
   }
   return outcome.isUnsure
     ? note(
         `${where} may drop ${some(what)}: it has rules that cannot be judged from here; ${remedy}`,
       )
-    : problem(
-        `${where} drops ${some(what)}; nftables gives no table a say over another's drop: ${remedy}`,
-      );
+    : problem(`${where} drops ${some(what)}; no table has a say over another's drop: ${remedy}`);
 }
 
 // The packet is for a pod of another node.
@@ -140,7 +150,7 @@ function remedyOf(rules: RuleSet, chain: Chain, desired: DesiredState): string {
     );
   const range = ranges[0] ?? 'PODS';
   const isForward = hookOf(chain) === 'forward';
-  const program = rules.family === 'ip6' ? 'ip6tables' : 'iptables';
+  const program = programOf(rules);
   if (rules.table === 'firewalld') {
     return `firewalld: firewall-cmd --permanent --zone=trusted --add-source=${range} (pods and nodes), then --reload`;
   }
@@ -153,6 +163,15 @@ function remedyOf(rules: RuleSet, chain: Chain, desired: DesiredState): string {
       : 'ufw: ufw allow what is named';
   }
   return `accept it there, for example from and to ${range}`;
+}
+
+function tableName({ family, table, origin }: RuleSet): string {
+  return `table ${family} ${table}${origin === undefined ? '' : ` of ${origin}`}`;
+}
+
+function programOf({ family, origin }: RuleSet): string {
+  const program = family === 'ip6' ? 'ip6tables' : 'iptables';
+  return origin === undefined ? program : `${program}-legacy`;
 }
 
 function familyName(family: 4 | 6): string {

@@ -3,7 +3,7 @@
 
 import { exitFindings, unusualExits } from './exit-checks.ts';
 import type { NodeFact } from './fact.ts';
-import { forwardFindings, legacyFindings, localFindings, trackingFindings } from './hook-checks.ts';
+import { forwardFindings, localFindings, trackingFindings } from './hook-checks.ts';
 import {
   forwardingFindings,
   ipsecFindings,
@@ -16,6 +16,8 @@ import {
   routerFindings,
   tunnelPortFindings,
 } from './interface-checks.ts';
+import { legacyFindings, legacyInUse } from './legacy-checks.ts';
+import { fragmentFindings, insertFindings } from './loss-checks.ts';
 import { routeFindings, ruleFindings } from './route-checks.ts';
 import { conntrackFindings, neighbourFindings } from './table-checks.ts';
 
@@ -65,6 +67,7 @@ export const nodeFacts: readonly NodeFact[] = [
     title: 'there are no rules that cannot be read',
     remedy: byHand('look with iptables-legacy-save; iptables-nft-restore takes its output'),
     check: legacyFindings,
+    describe: legacyInUse,
   },
   {
     id: 'connection-tracking',
@@ -142,5 +145,21 @@ export const nodeFacts: readonly NodeFact[] = [
     title: 'the table of neighbours has room',
     remedy: byHand('sysctl net.ipv4.neigh.default.gc_thresh1, 2 and 3; net.ipv6.neigh as well'),
     check: neighbourFindings,
+  },
+  {
+    id: 'fragment-memory',
+    title: 'fragments find room until the rest of their packet comes',
+    remedy: byHand(
+      'find who sends fragments without their rest (`heddle flows`), or raise net.ipv4.ipfrag_high_thresh',
+    ),
+    check: fragmentFindings,
+  },
+  {
+    id: 'connection-inserts',
+    title: 'new connections find a port to leave by',
+    remedy: byHand(
+      'find who opens so many (conntrack -L --reply-dst ADDRESS), or give the destination more addresses or ports',
+    ),
+    check: insertFindings,
   },
 ];

@@ -2,6 +2,7 @@
 // an uplink; rules of nftables and routes of other tables only where there are any and they have changed.
 
 import { existsSync, readFileSync } from 'node:fs';
+import { memoizeLast } from '../../base/memoize.ts';
 import { queryTcx } from '../../kernel/attach.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import type { Dumps } from '../../kernel/netlink/request.ts';
@@ -13,7 +14,10 @@ import { readSysctl, type SysctlName, sysctlFile } from '../../kernel/sysctl.ts'
 import type { Uplink } from '../../model/host.ts';
 import type { HostListing } from '../host-facts.ts';
 import { ForeignRules, type RuleListing } from './foreign-rules.ts';
+import { type LegacyPrinter, LegacyRules, type LegacyTable } from './legacy-rules.ts';
 import { type ForeignProgram, type ObservedKernel, observedSettings } from './observed-node.ts';
+import { RecentCount } from './recent-count.ts';
+import type { RuleSet } from './rule-set.ts';
 
 export interface NodeObserverOptions {
   /** In the namespace of the calling thread, as `nft` is. */
@@ -21,26 +25,30 @@ export interface NodeObserverOptions {
   readonly nft: RuleListing;
   /** Whether a program is of our data path. */
   isOwnProgram(programId: number): boolean;
+  /** Tables of iptables-legacy; its own program unless given. */
+  readonly printLegacy?: LegacyPrinter;
   /** ms, a clock that nobody sets; performance.now() unless given. */
   readonly now?: () => number;
 }
 
-const overflowShownMs = 10 * 60_000;
 // unspec, compat, default, main and local.
 const ordinaryTables: ReadonlySet<number> = new Set([0, 252, 253, 254, 255]);
 
 export class NodeObserver {
   readonly #options: NodeObserverOptions;
   readonly #rules: ForeignRules;
+  readonly #legacy: LegacyRules;
   readonly #policy: () => Pick<ObservedKernel, 'policyRules' | 'policyRoutes'>;
+  readonly #joined = memoizeLast(joined);
   readonly #now: () => number;
-  #overflows: number | undefined;
-  #overflown = { count: 0, until: 0 };
+  readonly #overflows = new RecentCount();
+  readonly #failedInserts = new RecentCount();
 
   constructor(options: NodeObserverOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     this.#rules = new ForeignRules(options.nft, this.#now);
+    this.#legacy = new LegacyRules(options.printLegacy, this.#now);
     this.#policy = steadyListing(options.socket, (dumps) => {
       const policyRules = listRules(dumps);
       return { policyRules, policyRoutes: routesAskedFor(dumps, policyRules) };
@@ -49,14 +57,19 @@ export class NodeObserver {
 
   /** Throws KernelError. */
   look(host: HostListing, uplinks: readonly Uplink[]): ObservedKernel {
+    const now = this.#now();
+    const { ruleSets, ...legacyTables } = this.#legacy.look(legacyTablesInUse());
+    const overflows = sumOf('stat/arp_cache', tableFulls) + sumOf('stat/ndisc_cache', tableFulls);
     return {
       host,
       settings: readSettings(),
-      ruleSets: this.#rules.look(),
-      legacyTables: ['ip', 'ip6'].flatMap((family) => wordsOf(`${family}_tables_names`)),
+      ruleSets: this.#joined(this.#rules.look(), ruleSets),
+      legacyTables,
       ...this.#policy(),
       foreignPrograms: uplinks.flatMap((uplink) => this.#foreignPrograms(uplink)),
-      neighbourOverflows: this.#neighbourOverflows(),
+      neighbourOverflows: this.#overflows.after(overflows, now),
+      fragmentBytes: fragmentBytes(),
+      failedInserts: this.#failedInserts.after(sumOf('stat/nf_conntrack', insertFailed), now),
     };
   }
 
@@ -70,18 +83,10 @@ export class NodeObserver {
       return before.map((programId) => ({ ifIndex, hook: `tcx ${direction}` as const, programId }));
     });
   }
+}
 
-  #neighbourOverflows(): number {
-    const total = tableFulls('arp_cache') + tableFulls('ndisc_cache');
-    const more = total - (this.#overflows ?? total);
-    this.#overflows = total;
-    const now = this.#now();
-    if (now > this.#overflown.until) this.#overflown = { count: 0, until: 0 };
-    if (more > 0) {
-      this.#overflown = { count: this.#overflown.count + more, until: now + overflowShownMs };
-    }
-    return this.#overflown.count;
-  }
+function joined(left: readonly RuleSet[], right: readonly RuleSet[]): readonly RuleSet[] {
+  return [...left, ...right];
 }
 
 function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly Route[] {
@@ -118,16 +123,29 @@ function linesOf(name: string): readonly string[] {
   return readFileSync(file, 'utf8').trim().split('\n');
 }
 
-function wordsOf(name: string): readonly string[] {
-  return linesOf(name).filter((line) => line !== '');
+function legacyTablesInUse(): readonly LegacyTable[] {
+  return (['ip', 'ip6'] as const).flatMap((family) =>
+    linesOf(`${family}_tables_names`)
+      .filter((line) => line !== '')
+      .map((table) => ({ family, table })),
+  );
 }
 
+const tableFulls = 'table_fulls';
+const insertFailed = 'insert_failed';
+
 // A header with the names of the columns, then a line a CPU, in hexadecimal.
-function tableFulls(cache: string): number {
-  const [header = '', ...counts] = linesOf(`stat/${cache}`);
-  const column = header.trim().split(/\s+/).indexOf('table_fulls');
+function sumOf(file: string, name: typeof tableFulls | typeof insertFailed): number {
+  const [header = '', ...counts] = linesOf(file);
+  const column = header.trim().split(/\s+/).indexOf(name);
   if (column < 0) return 0;
   return counts
     .map((line) => Number.parseInt(line.trim().split(/\s+/)[column] ?? '0', 16))
     .reduce((sum, count) => sum + count, 0);
+}
+
+// `FRAG: inuse 2 memory 4608`
+function fragmentBytes(): number {
+  const line = linesOf('sockstat').find((each) => each.startsWith('FRAG:'));
+  return Number(line?.split(' ').at(-1) ?? 0);
 }

@@ -21,8 +21,8 @@ export interface ObservedKernel {
   /** Those of `observedSettings` that the kernel has. */
   readonly settings: ReadonlyMap<SysctlName, string>;
   readonly ruleSets: readonly RuleSet[];
-  /** Tables of iptables-legacy that are in use, such as `filter`; their rules are not read. */
-  readonly legacyTables: readonly string[];
+  /** Of which rules that could be read are among `ruleSets`. */
+  readonly legacyTables: LegacyTables;
   readonly policyRules: readonly ListedRule[];
   /** Routes of tables other than main and local; read only where a rule asks such a table. */
   readonly policyRoutes: readonly Route[];
@@ -30,6 +30,19 @@ export interface ObservedKernel {
   readonly foreignPrograms: readonly ForeignProgram[];
   /** Neighbours that found no place since the last look; the kernel counts them for all namespaces together. */
   readonly neighbourOverflows: number;
+  /** Bytes of fragments of IPv4 that wait for the rest of their packets. */
+  readonly fragmentBytes: number;
+  /** New connections in the last minutes whose first packet was dropped since their tracked form was another's already. */
+  readonly failedInserts: number;
+}
+
+/** Tables of iptables-legacy that are in use, but for `nat`. */
+export interface LegacyTables {
+  /** By names such as `ip filter`. */
+  readonly read: readonly { readonly name: string; readonly rules: number }[];
+  readonly unread: readonly string[];
+  /** Why those of `unread` could not be read. */
+  readonly trouble: string | undefined;
 }
 
 export interface ForeignProgram {
@@ -43,6 +56,7 @@ export const observedSettings: readonly SysctlName[] = [
   'net/ipv6/conf/all/forwarding',
   'net/ipv6/conf/all/disable_ipv6',
   'net/ipv4/conf/all/rp_filter',
+  'net/ipv4/ipfrag_high_thresh',
   'net/netfilter/nf_conntrack_count',
   'net/netfilter/nf_conntrack_max',
 ];

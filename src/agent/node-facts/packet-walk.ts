@@ -1,7 +1,8 @@
 // Walks a packet that is described, not sent, through a base chain of others: does it pass, and if not, where does it end?
 
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
-import { type Answer, fieldOf, matches, type Packet } from './rule-match.ts';
+import type { Answer, Packet } from './packet.ts';
+import { fieldOf, matches } from './rule-match.ts';
 import { type Chain, type Expression, type RuleSet, record } from './rule-set.ts';
 
 export interface WalkOutcome {

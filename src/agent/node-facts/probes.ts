@@ -9,15 +9,9 @@ import {
   parseAddress,
 } from '../../net/address.ts';
 import { addressAt, prefixFamily } from '../../net/prefix.ts';
-import type { Packet } from './rule-match.ts';
-
-export interface Probe extends Packet {
-  /** For people: `packets of pods to outside the cluster`. */
-  readonly what: string;
-  readonly hooks: readonly string[];
-  /** Dropping it may be meant so: a note, not a problem. */
-  readonly isOptional?: true;
-}
+import type { Packet } from './packet.ts';
+import type { Probe } from './probe.ts';
+import { protocolProbes } from './protocol-probes.ts';
 
 // Addresses of the outside, so that rules against private and documentation addresses do not count.
 const outside = { 4: parseAddress('9.9.9.9'), 6: parseAddress('2620:fe::fe') } as const;
@@ -36,21 +30,24 @@ export function probesOf(desired: DesiredState, family: AddressFamily): readonly
   const back = { source: outside[family], destination: pod, input: uplink, output: podInterface };
   const request = { protocol: 'tcp', sourcePort: 40000, destinationPort: 443 } as const;
   const answer = { protocol: 'tcp', sourcePort: 443, destinationPort: 40000 } as const;
+  const sent = {
+    ...out,
+    ...request,
+    state: 'new',
+    hooks: forwarded,
+    what: 'packets of pods to outside the cluster',
+  } as const;
+  const answered = {
+    ...back,
+    ...answer,
+    state: 'established',
+    hooks: forwarded,
+    what: 'answers from outside to pods',
+  } as const;
   return [
-    {
-      ...out,
-      ...request,
-      state: 'new',
-      hooks: forwarded,
-      what: 'packets of pods to outside the cluster',
-    },
-    {
-      ...back,
-      ...answer,
-      state: 'established',
-      hooks: forwarded,
-      what: 'answers from outside to pods',
-    },
+    sent,
+    answered,
+    ...protocolProbes(sent, answered, family),
     ...hostPortProbes(desired, back, family),
     ...remoteProbes(desired, { pod, podInterface, uplink }),
     ...nodePortProbes(desired, { outside: outside[family], uplink }),

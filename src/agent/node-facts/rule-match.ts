@@ -2,33 +2,16 @@
 // named sets, extensions that are not known).
 
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
-import { type Address, addressFamily, compareAddresses, parseAddress } from '../../net/address.ts';
+import { addressFamily, compareAddresses, parseAddress } from '../../net/address.ts';
 import { parsePrefix, prefixContains } from '../../net/prefix.ts';
+import { type Answer, numbers, type Packet, yesOrNo } from './packet.ts';
 import { type Expression, record } from './rule-set.ts';
-
-export interface Packet {
-  readonly source: Address;
-  readonly destination: Address;
-  /** Interface names; absent: the packet comes from the node, or goes to it. */
-  readonly input?: string | undefined;
-  readonly output?: string | undefined;
-  readonly protocol: 'tcp' | 'udp';
-  readonly sourcePort: number;
-  readonly destinationPort: number;
-  /** As connection tracking has it. */
-  readonly state: 'new' | 'established' | 'untracked';
-  /** Its destination was translated, as of a packet to a host port. */
-  readonly isTranslated?: boolean;
-  /** Others may have given it a mark. */
-  readonly mayBeMarked?: boolean;
-}
-
-export type Answer = 'yes' | 'no' | 'unsure';
+import { xtAnswer } from './xtables-match.ts';
 
 export function matches(expression: Expression, packet: Packet): Answer {
   const { match, xt } = expression;
   if (match !== undefined) return matchAnswer(record(match) ?? {}, packet);
-  if (xt !== undefined) return xtAnswer(xt as XtablesExpression, packet);
+  if ('xt' in expression) return xtAnswer(xt as XtablesExpression | undefined, packet);
   // A limit lets pass for a while what comes after it; counters, logs and comments match everything.
   return 'limit' in expression || 'quota' in expression ? 'unsure' : 'yes';
 }
@@ -52,13 +35,28 @@ type Value = string | number | typeof absent;
 
 /** Undefined: not to be told. */
 export function fieldOf(left: unknown, packet: Packet): Value | undefined {
-  const { payload, meta, ct, '&': masked } = record(left) ?? {};
+  const { payload, meta, ct, exthdr, '&': masked } = record(left) ?? {};
   if (payload !== undefined) return payloadValue(record(payload) ?? {}, packet);
   if (meta !== undefined) return metaValue(record(meta)?.['key'], packet);
   if (ct !== undefined) return ctValue(record(ct)?.['key'], packet);
-  // Only marks are masked in practice; most packets of pods have none before others give them one.
-  if (Array.isArray(masked)) return fieldOf(masked[0], packet) === 0 ? 0 : undefined;
-  return undefined;
+  if (exthdr !== undefined) return extensionValue(record(exthdr) ?? {}, packet);
+  return Array.isArray(masked) ? maskedValue(masked, packet) : undefined;
+}
+
+// Marks, of which packets of pods have none before others give them one, and the flags and offset of fragments.
+function maskedValue([left, mask]: readonly unknown[], packet: Packet): Value | undefined {
+  const value = fieldOf(left, packet);
+  if (value === absent || value === 0) return value;
+  return typeof value === 'number' && typeof mask === 'number' ? value & mask : undefined;
+}
+
+// `exthdr frag exists` has no field, and true or false to its right.
+function extensionValue({ name, field }: Expression, packet: Packet): Value | undefined {
+  if (name !== 'frag') return undefined;
+  if (addressFamily(packet.source) === 4) return absent;
+  if (field === undefined) return packet.isLaterFragment === true ? 1 : 0;
+  if (packet.isLaterFragment !== true) return absent;
+  return field === 'frag-off' ? fragmentOffset : undefined;
 }
 
 function payloadValue({ protocol, field }: Expression, packet: Packet): Value | undefined {
@@ -68,29 +66,42 @@ function payloadValue({ protocol, field }: Expression, packet: Packet): Value | 
     if ((protocol === 'ip') !== (family === 4)) return absent;
     if (field === 'saddr') return source;
     if (field === 'daddr') return destination;
+    // In IPv6 the header of the fragment comes first.
+    if (field === 'nexthdr' && packet.isLaterFragment === true) return undefined;
     if (field === 'protocol' || field === 'nexthdr') return packet.protocol;
+    // Whole packets of pods may not be split further, as path MTU discovery has it.
+    if (field === 'frag-off')
+      return packet.isLaterFragment === true ? fragmentOffset : dontFragment;
     return undefined;
   }
   if (protocol !== 'th' && protocol !== packet.protocol)
     return isTransport(protocol) ? absent : undefined;
+  if (packet.isLaterFragment === true) return absent;
   if (field === 'sport') return sourcePort;
-  return field === 'dport' ? destinationPort : undefined;
+  if (field === 'dport') return destinationPort;
+  return field === 'type' ? packet.icmpType : undefined;
 }
 
+// In units of eight bytes, without a flag: the last of two.
+const fragmentOffset = 185;
+const dontFragment = 0x4000;
+
+const transports: ReadonlySet<unknown> = new Set([
+  'tcp',
+  'udp',
+  'udplite',
+  'sctp',
+  'dccp',
+  'icmp',
+  'icmpv6',
+  'esp',
+  'ah',
+  'comp',
+  'igmp',
+]);
+
 function isTransport(protocol: unknown): boolean {
-  return [
-    'tcp',
-    'udp',
-    'udplite',
-    'sctp',
-    'dccp',
-    'icmp',
-    'icmpv6',
-    'esp',
-    'ah',
-    'comp',
-    'igmp',
-  ].includes(String(protocol));
+  return transports.has(protocol);
 }
 
 function metaValue(key: unknown, packet: Packet): Value | undefined {
@@ -128,6 +139,7 @@ function compare(value: string | number, right: unknown, op: string): Answer {
   if (Array.isArray(set)) return anyOf(set.map((each) => compare(value, elementOf(each), op)));
   if (Array.isArray(range)) return within(value, range[0], range[1]);
   if (prefix !== undefined) return inPrefix(value, record(prefix) ?? {});
+  if (typeof right === 'boolean') return yesOrNo((value !== 0) === right);
   if (typeof right !== 'string' && typeof right !== 'number') return 'unsure';
   if (typeof right === 'string' && right.startsWith('@')) return 'unsure';
   if (op !== '==') return ordered(Number(value), Number(right), op);
@@ -142,12 +154,10 @@ function elementOf(each: unknown): unknown {
 // Names of interfaces may end in a wildcard; protocols come as names or as numbers, states as words.
 function isSame(value: string | number, right: string | number): boolean {
   if (typeof value === 'number') return value === Number(right);
-  if (typeof right === 'number') return protocolNumbers[value] === right;
+  if (typeof right === 'number') return numbers[value] === right;
   if (right.endsWith('*')) return value.startsWith(right.slice(0, -1));
   return value === right;
 }
-
-const protocolNumbers: Readonly<Record<string, number>> = { tcp: 6, udp: 17, ipv4: 2, ipv6: 10 };
 
 function inPrefix(value: string | number, { addr, len }: Expression): Answer {
   if (typeof value !== 'string') return 'unsure';
@@ -170,50 +180,6 @@ function ordered(value: number, right: number, op: string): Answer {
   return yesOrNo(op === '<=' ? value <= right : value >= right);
 }
 
-function xtAnswer(xt: XtablesExpression | undefined, packet: Packet): Answer {
-  if (xt === undefined || xt.kind === 'target') return 'unsure';
-  const { name, revision, info } = xt;
-  if (name === 'comment') return 'yes';
-  // Packets of bridges' ports.
-  if (name === 'physdev') return 'no';
-  if (name === 'conntrack' && revision >= 2 && info.length >= 154)
-    return conntrackAnswer(info, packet);
-  if (name === 'state' && info.length >= 4) {
-    return yesOrNo((info.readUInt32LE(0) & stateBits[packet.state]) !== 0);
-  }
-  if (name === 'multiport' && revision === 1 && info.length >= 48) return portsAnswer(info, packet);
-  return 'unsure';
-}
-
-// XT_CONNTRACK_STATE_*
-const stateBits = { established: 1 << 1, new: 1 << 3, untracked: 1 << 8 } as const;
-
-// struct xt_conntrack_mtinfo3, whose front mtinfo2 shares.
-function conntrackAnswer(info: Buffer, packet: Packet): Answer {
-  const matchFlags = info.readUInt16LE(146);
-  const isInverted = (info.readUInt16LE(148) & 1) !== 0;
-  const state = info.readUInt16LE(150);
-  const isState = (state & stateBits[packet.state]) !== 0;
-  if ((matchFlags & 1) !== 0 && isState === isInverted) return 'no';
-  return (matchFlags & ~1) === 0 ? 'yes' : 'unsure';
-}
-
-// struct xt_multiport_v1: flags (0 source, 1 destination, 2 either), count, 15 ports, which of them begin a range, inverted.
-function portsAnswer(info: Buffer, { sourcePort, destinationPort }: Packet): Answer {
-  const flags = info.readUInt8(0);
-  const wanted =
-    flags === 0 ? [sourcePort] : flags === 1 ? [destinationPort] : [sourcePort, destinationPort];
-  let isIn = false;
-  for (let index = 0; index < Math.min(info.readUInt8(1), 15); index++) {
-    const first = info.readUInt16LE(2 + 2 * index);
-    const isRange = info.readUInt8(32 + index) !== 0 && index < 14;
-    const last = isRange ? info.readUInt16LE(4 + 2 * index) : first;
-    if (isRange) index++;
-    isIn ||= wanted.some((port) => port >= first && port <= last);
-  }
-  return yesOrNo(isIn !== (info.readUInt8(47) !== 0));
-}
-
 function anyOf(answers: readonly Answer[]): Answer {
   if (answers.includes('yes')) return 'yes';
   return answers.includes('unsure') ? 'unsure' : 'no';
@@ -221,8 +187,4 @@ function anyOf(answers: readonly Answer[]): Answer {
 
 function opposite(answer: Answer): Answer {
   return answer === 'unsure' ? answer : yesOrNo(answer === 'no');
-}
-
-function yesOrNo(isYes: boolean): Answer {
-  return isYes ? 'yes' : 'no';
 }

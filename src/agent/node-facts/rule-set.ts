@@ -25,6 +25,8 @@ export interface BaseChain {
 export interface RuleSet {
   readonly family: NftFamily;
   readonly table: string;
+  /** Absent: nftables. */
+  readonly origin?: 'iptables-legacy';
   /** By name. */
   readonly chains: ReadonlyMap<string, Chain>;
 }

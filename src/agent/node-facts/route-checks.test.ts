@@ -1,0 +1,130 @@
+import { type FactRow, testFacts } from '../../../test/support/fact-rows.ts';
+import {
+  address,
+  type Change,
+  gateway,
+  kernel,
+  policyRules,
+  remote4,
+  route,
+} from '../../../test/support/sound-node.ts';
+import type { Route } from '../../kernel/netlink/route-record.ts';
+import type { ListedRule } from '../../kernel/netlink/rule.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { parsePrefix } from '../../net/prefix.ts';
+
+function withRule(rule: Partial<ListedRule>, routes: readonly Route[] = []): Change {
+  const added = { family: 4, priority: 100, action: 'lookup', table: 52, ...rule } as const;
+  const sorted = [...policyRules, added].sort((left, right) => left.priority - right.priority);
+  return { kernel: { policyRules: sorted, policyRoutes: routes } };
+}
+
+const everywhere = route('0.0.0.0/0', { table: 52, ifIndex: 9 as IfIndex });
+
+testFacts([
+  ...(
+    [
+      [
+        '198.51.100.64/26',
+        /route 198\.51\.100\.64\/26 via 192\.0\.2\.1 dev eth0 takes it from pod range 198\.51\.100\.0\/25/,
+      ],
+      ['198.51.100.128/25', /from pod range 198\.51\.100\.128\/25/],
+      ['198.51.100.0/24', undefined],
+      ['0.0.0.0/0', undefined],
+      ['2001:db8:1::/65', /2001:db8:1::\/65/],
+    ] as const
+  ).map(
+    ([destination, expected]): FactRow => [
+      `a route to ${destination}`,
+      'routes',
+      { host: { routes: [route(destination, { gateway })] } },
+      expected,
+    ],
+  ),
+  [
+    'an address of another in the range of a node',
+    'routes',
+    { host: { addresses: [...kernel.host.addresses, address(1, '198.51.100.200')] } },
+    /^problem: address 198\.51\.100\.200 of lo takes it from pod range 198\.51\.100\.128\/25/,
+  ],
+  [
+    'a blackhole in a range',
+    'routes',
+    { host: { routes: [route('198.51.100.9/32', { type: 'blackhole' })] } },
+    /route blackhole 198/,
+  ],
+  [
+    'a rule for all to a table with a default route',
+    'routing-rules',
+    withRule({}, [everywhere]),
+    /^problem: IPv4 packets to pod ranges 198\.51\.100\.0\/25, 198\.51\.100\.128\/25 are caught by rule 100 \(table 52: 0\.0\.0\.0\/0\)/,
+  ],
+  ['a rule for all to an empty table', 'routing-rules', withRule({}), undefined],
+  [
+    'a rule for marked packets',
+    'routing-rules',
+    withRule({ mark: { value: 1, mask: 1 } }, [everywhere]),
+    undefined,
+  ],
+  [
+    'a rule for packets without a mark',
+    'routing-rules',
+    withRule({ mark: { value: 1, mask: 1 }, isInverted: true }, [everywhere]),
+    /rule 100/,
+  ],
+  [
+    'a rule for one user',
+    'routing-rules',
+    withRule({ selectsMore: true }, [everywhere]),
+    undefined,
+  ],
+  ['a rule after main', 'routing-rules', withRule({ priority: 32800 }, [everywhere]), undefined],
+  [
+    'a rule for other sources',
+    'routing-rules',
+    withRule({ from: parsePrefix('203.0.113.0/24') }, [everywhere]),
+    undefined,
+  ],
+  [
+    'a rule for another interface',
+    'routing-rules',
+    withRule({ inputInterface: 'eth1' }, [everywhere]),
+    undefined,
+  ],
+  [
+    "a rule for the node's own address, as clouds have it for each interface",
+    'routing-rules',
+    withRule({ from: parsePrefix('192.0.2.11/32') }, [everywhere]),
+    /^problem: IPv4 packets of this node itself to pod ranges 198\.51\.100\.0\/25, .* are caught by rule 100 \(table 52: /,
+  ],
+  [
+    'a rule for what the node itself sends',
+    'routing-rules',
+    withRule({ inputInterface: 'lo' }, [everywhere]),
+    /^problem: IPv4 packets of this node itself to pod ranges/,
+  ],
+  [
+    'a rule for another address of the node',
+    'routing-rules',
+    withRule({ from: parsePrefix('192.0.2.12/32') }, [everywhere]),
+    undefined,
+  ],
+  [
+    'a rule that forbids',
+    'routing-rules',
+    withRule({ action: 'prohibit', to: remote4 }),
+    /pod ranges 198\.51\.100\.128\/25 are caught by rule 100 \(prohibit\)/,
+  ],
+  [
+    'a rule that passes over default routes',
+    'routing-rules',
+    withRule({ suppressedPrefixLength: 0 }, [everywhere]),
+    undefined,
+  ],
+  [
+    'no rule for main',
+    'routing-rules',
+    { kernel: { policyRules: policyRules.filter(({ table }) => table !== 254) } },
+    /caught by no rule that asks table main/,
+  ],
+]);

@@ -1,0 +1,78 @@
+// Deeds of others on a node that a fact names, one after the other, and what `heddle status` says of each.
+
+import assert from 'node:assert/strict';
+import type { FactView, NodeStatus } from '../../src/agent/api-types.ts';
+import { eventually, type TestLab } from './lab.ts';
+
+export const deedSettings = { reconcilePeriodMs: 400 };
+
+/** Listings of others' rules rest for 200 times what the last took, which is long on a busy machine. */
+const patienceMs = 40_000;
+
+export interface Deed {
+  readonly what: string;
+  /** Shell, in node-1. */
+  readonly begin: string;
+  readonly end: string;
+  readonly fact: string;
+  /** Of what is worth knowing where all is well: `ok`. */
+  readonly state: 'ok' | 'note' | 'problem';
+  readonly text: RegExp;
+}
+
+// Its parser wants a line's end before each closing brace.
+export const nft = (body: string): string =>
+  `nft -f - <<'END'\n${body.replace(/ \}(?=\s*(\}|$))/g, '\n}')}\nEND`;
+
+export async function shown(lab: TestLab, { begin, end, fact, state, text }: Deed): Promise<void> {
+  await run(lab, begin);
+  try {
+    const view = await eventually(
+      `${fact} is a ${state}`,
+      async () => {
+        const found = (await everyFact(lab)).find(({ id }) => id === fact);
+        return found?.state === state && found.text !== undefined ? found : undefined;
+      },
+      patienceMs,
+    );
+    assert.match(view.text ?? '', text);
+    const screen = await lab.heddle('node-1', ['status']);
+    assert.ok(screen.stdout.includes(view.text ?? '-'), screen.stdout);
+    const others = (await everyFact(lab)).filter(
+      ({ id, state: other }) => id !== fact && other === 'problem',
+    );
+    assert.deepEqual(others, [], 'nothing else is blamed');
+    assert.equal(screen.exitCode, state === 'problem' ? 1 : 0, screen.stdout);
+  } finally {
+    await run(lab, end);
+  }
+  await eventually(
+    `${fact} holds again`,
+    async () => {
+      const found = (await everyFact(lab)).find(({ id }) => id === fact);
+      return found?.state === 'ok' && found.text === undefined ? true : undefined;
+    },
+    patienceMs,
+  );
+  await eventually(
+    'healthy',
+    async () => ((await lab.status('node-1')).health.state === 'healthy' ? true : undefined),
+    patienceMs,
+  );
+}
+
+export async function everyFact(lab: TestLab): Promise<readonly FactView[]> {
+  const { facts }: NodeStatus = await lab.status('node-1');
+  return facts;
+}
+
+/** Two looks later. */
+export async function settled(lab: TestLab): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 3 * deedSettings.reconcilePeriodMs));
+  await lab.status('node-1');
+}
+
+export async function run(lab: TestLab, script: string): Promise<void> {
+  const { exitCode, stderr } = await lab.inNode('node-1', ['bash', '-c', script]);
+  assert.equal(exitCode, 0, `${script}\n${stderr}`);
+}
