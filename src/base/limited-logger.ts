@@ -7,17 +7,20 @@ import type { Logger } from './log.ts';
 /** Of each message. */
 const usual: LineLimitOptions = { windowMs: 60_000, perSubject: 60, inAll: 300 };
 
+type Level = 'info' | 'warn' | 'error';
+
 // Some messages hold names; beyond that many they share one limit.
 const mostMessages = 200;
 
 export function limitedLogger(log: Logger, options: LineLimitOptions = usual): Logger {
-  const limits = new Map<string, LineLimit>();
+  const limits = new Map<string, { readonly level: Level; readonly limit: LineLimit }>();
   let isTimed = false;
 
   const tellWithheld = (): void => {
-    for (const [message, limit] of limits) {
-      for (const text of limit.takeSummary()) log.warn({}, `${message}: ${text}`);
-      if (limit.isIdle) limits.delete(message);
+    for (const [key, { level, limit }] of limits) {
+      // At the level of the lines that it stands for: whoever did not ask for them does not want their number.
+      for (const text of limit.takeSummary()) log[level]({}, `${messageOf(key)}: ${text}`);
+      if (limit.isIdle) limits.delete(key);
     }
   };
   const tellLater = (): void => {
@@ -30,17 +33,18 @@ export function limitedLogger(log: Logger, options: LineLimitOptions = usual): L
     // Nobody stays for that.
     setTimeout(tell, options.windowMs + 1).unref();
   };
-  const limitOf = (message: string): LineLimit => {
-    const key = limits.has(message) || limits.size < mostMessages ? message : 'other messages';
-    const limit = limits.get(key) ?? new LineLimit(options);
-    limits.set(key, limit);
+  const limitOf = (level: Level, message: string): LineLimit => {
+    const own = `${level} ${message}`;
+    const key = limits.has(own) || limits.size < mostMessages ? own : `${level} other messages`;
+    const limit = limits.get(key)?.limit ?? new LineLimit(options);
+    limits.set(key, { level, limit });
     return limit;
   };
   const limited =
-    (level: 'info' | 'warn' | 'error') =>
+    (level: Level) =>
     (fields: object, message: string): void => {
       tellWithheld();
-      if (limitOf(message).admit(subjectOf(fields))) log[level](fields, message);
+      if (limitOf(level, message).admit(subjectOf(fields))) log[level](fields, message);
       else tellLater();
     };
   return {
@@ -49,6 +53,10 @@ export function limitedLogger(log: Logger, options: LineLimitOptions = usual): L
     warn: limited('warn'),
     error: limited('error'),
   };
+}
+
+function messageOf(key: string): string {
+  return key.slice(key.indexOf(' ') + 1);
 }
 
 function subjectOf(fields: object): string {

@@ -95,3 +95,23 @@ test('a log tells what it left out, also when nothing else is written', async ()
   await setTimeout(300);
   assert.deepEqual(lines.slice(3), ['restored: routes: 37 more in 0.1 s']);
 });
+
+test('the number of lines left out comes at the level of the lines', async () => {
+  const levels: unknown[] = [];
+  const write = (line: string): void =>
+    void levels.push((JSON.parse(line) as { level: unknown }).level);
+  const log = limitedLogger(createLogger({ level: 'warn', write }), {
+    ...{ windowMs: 20, perSubject: 1, inAll: 10 },
+  });
+  for (let times = 0; times < 5; times++) {
+    log.info({}, 'settled');
+    log.error({}, 'settle failed');
+  }
+  await setTimeout(60);
+  assert.equal(
+    levels.length,
+    2,
+    'one line, and the number of the others; nothing of what is not logged',
+  );
+  assert.equal(levels[0], levels[1]);
+});
