@@ -15,7 +15,10 @@ export function exitFindings(node: ObservedNode): readonly Finding[] {
   const { masquerade } = desired;
   if (masquerade === undefined) return [];
   const present = new Set(kernel.host.addresses.map(({ address }) => address));
-  const away = nodeAddresses.filter((address) => !present.has(address));
+  // The tunnel's end is worse than a note: see tunnel-checks.ts.
+  const away = nodeAddresses.filter(
+    (address) => !present.has(address) && address !== desired.overlay?.address,
+  );
   const mute = exits(node).filter(({ address }) => address === undefined);
   return [
     ...(away.length === 0
@@ -82,7 +85,7 @@ function exits({ desired, kernel: { host } }: ObservedNode): readonly Exit[] {
 }
 
 // By a router, or into a tunnel; a network of neighbours without a router (a bridge of containers) is the node's own.
-function interfacesOut(
+export function interfacesOut(
   { type, destination, ifIndex, gateway, nextHops }: Route,
   links: ReadonlyMap<IfIndex, ConfiguredLink>,
 ): readonly IfIndex[] {
@@ -96,6 +99,6 @@ function interfacesOut(
     : [];
 }
 
-function isUsable(address: Address): boolean {
+export function isUsable(address: Address): boolean {
   return !isLinkLocal(address) && !address.startsWith('127.') && address !== '::1';
 }

@@ -20,6 +20,7 @@ import { legacyFindings, legacyInUse } from './legacy-checks.ts';
 import { fragmentFindings, insertFindings } from './loss-checks.ts';
 import { routeFindings, ruleFindings } from './route-checks.ts';
 import { conntrackFindings, neighbourFindings } from './table-checks.ts';
+import { tunnelAddressFindings } from './tunnel-checks.ts';
 
 const bySysctls = { restoredBy: 'sysctls' } as const;
 const byHand = (text: string): { readonly text: string } => ({ text });
@@ -101,6 +102,12 @@ export const nodeFacts: readonly NodeFact[] = [
     title: 'reverse-path filters are not strict where answers may come in by another uplink',
     remedy: byHand('sysctl net.ipv4.conf.NAME.rp_filter=2, or one uplink'),
     check: reversePathFindings,
+  },
+  {
+    id: 'tunnel-address',
+    title: 'what leaves by the tunnel has an address that other nodes take it from',
+    remedy: byHand("correct --node-ip of this node's kubelet, or give the node that address"),
+    check: tunnelAddressFindings,
   },
   {
     id: 'tunnel-port',
