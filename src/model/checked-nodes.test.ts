@@ -142,6 +142,40 @@ const refusedRanges: readonly (readonly [string, string])[] = [
   ['::1/128', 'overlaps ::1/128 (loopback)'],
   ['::/64', 'overlaps ::/128 (the unspecified address)'],
   ['::/96', 'overlaps ::/128 (the unspecified address)'],
+  ['::a00:0/104', 'overlaps ::/96 (IPv4 addresses written as IPv6)'],
+  ['64:ff9b::/96', 'overlaps 64:ff9b::/96 (NAT64)'],
+  ['64:ff9b::a4d:c/128', 'overlaps 64:ff9b::/96 (NAT64)'],
+  ['64:ff9b:1::/48', 'overlaps 64:ff9b:1::/48 (NAT64)'],
+  ['64::/16', 'overlaps 64:ff9b::/96 (NAT64)'],
+  ['100::/64', 'overlaps 100::/64 (discarded)'],
+  ['2001::/32', 'overlaps 2001::/23 (protocol assignments, with Teredo)'],
+  ['2001::/16', 'overlaps 2001::/23 (protocol assignments, with Teredo)'],
+  ['2002:a4d:c::/48', 'overlaps 2002::/16 (6to4)'],
+  ['fec0::/10', 'is shorter than /16'],
+  ['fec0:1::/64', 'overlaps fec0::/10 (site-local)'],
+  ['5f00:1::/64', 'overlaps 5f00::/16 (segment routing)'],
+  ['2620:4f::/32', 'overlaps 2620:4f:8000::/48 (AS112)'],
+  ['192.0.0.192/32', 'overlaps 192.0.0.0/24 (protocol assignments, with a metadata service)'],
+  ['192.0.0.0/16', 'overlaps 192.0.0.0/24 (protocol assignments, with a metadata service)'],
+  [
+    '100.100.100.200/32',
+    'overlaps 100.100.100.200/32 (metadata service of Alibaba Cloud): this range is not used',
+  ],
+  ['100.100.100.0/24', 'overlaps 100.100.100.200/32 (metadata service of Alibaba Cloud)'],
+  ['100.64.0.0/10', 'overlaps 100.100.100.200/32 (metadata service of Alibaba Cloud)'],
+  ['168.63.129.16/32', 'overlaps 168.63.129.16/32 (metadata service of Azure)'],
+  ['fd00:ec2::254/128', 'overlaps fd00:ec2::/64 (metadata service of AWS)'],
+  ['fd00:ec2::/48', 'overlaps fd00:ec2::/64 (metadata service of AWS)'],
+  ['fd20:ce::254/128', 'overlaps fd20:ce::254/128 (metadata service of Google Cloud)'],
+  ['fd20:ce::/64', 'overlaps fd20:ce::254/128 (metadata service of Google Cloud)'],
+  [
+    'fd00:c1::a9fe:a9fe/128',
+    'overlaps fd00:c1::a9fe:a9fe/128 (metadata service of Oracle Cloud)',
+  ],
+  ['fd00:42::42/128', 'overlaps fd00:42::42/128 (metadata service of Scaleway)'],
+  ['fd00:a9fe:a9fe::/64', 'overlaps fd00:a9fe:a9fe::1/128 (metadata service of Akamai)'],
+  ['2606:4700:4700::1111/128', 'has public addresses, while pods of Node n1 have private ones'],
+  ['2600::/16', 'has public addresses, while pods of Node n1 have private ones'],
   ['fe80::/64', 'overlaps fe80::/10 (link-local)'],
   ['ff02::/16', 'overlaps ff00::/8 (multicast)'],
   ['8.8.8.0/24', 'has public addresses'],
@@ -187,6 +221,11 @@ const refusedAddresses: readonly (readonly [string, string])[] = [
   ['::1', 'overlaps ::1/128 (loopback)'],
   ['fe80::1', 'overlaps fe80::/10 (link-local)'],
   ['ff02::1', 'overlaps ff00::/8 (multicast)'],
+  ['192.0.0.192', 'overlaps 192.0.0.0/24 (protocol assignments, with a metadata service)'],
+  ['100.100.100.200', 'overlaps 100.100.100.200/32 (metadata service of Alibaba Cloud)'],
+  ['fd00:ec2::254', 'overlaps fd00:ec2::/64 (metadata service of AWS)'],
+  ['64:ff9b::a4d:c', 'overlaps 64:ff9b::/96 (NAT64)'],
+  ['2002:a4d:c::1', 'overlaps 2002::/16 (6to4)'],
   ['10.77.0.12', 'is an InternalIP of Node n2, which keeps it'],
   ['fd00:77::12', 'is an InternalIP of Node n2, which keeps it'],
   ['10.77.0.11', 'is an address of this node, n1 (eth0)'],
@@ -329,6 +368,25 @@ test('with podCidrs configured, a range outside of them is refused and a public 
     'n1: spec.podCIDRs: 10.78.1.0/24 is not in podCidrs (8.8.0.0/16): this range is not used',
   ]);
   assert.deepEqual(told(check({ n2: { ranges: ['8.8.8.0/24'] } })), []);
+});
+
+test('where podCidrs covers a metadata service a range may hold it, but none that is little more than that', () => {
+  const ranges = ['100.100.100.0/24', 'fd00:ec2::/64'];
+  const podCidrs = ['100.64.0.0/10', 'fd00:ec2::/48'];
+  assert.deepEqual([...check({ a: { ranges } }, { podCidrs }).owners.keys()], ranges);
+  assert.deepEqual(told(check({ a: { ranges } }, { podCidrs })), []);
+  for (const range of ['100.100.100.200/32', '100.100.100.128/25', 'fd00:ec2::200/121']) {
+    const found = check({ a: { ranges: [range] } }, { podCidrs });
+    assert.equal(found.owners.size, 0);
+    assert.match(told(found).join(), /overlaps .* \(metadata service of .*\): this range is not used/);
+  }
+});
+
+test('public IPv6 ranges are right where no older Node has private ones, and private IPv4 ones say nothing of them', () => {
+  const ranges = ['10.78.1.0/24', '2600:1f00::/80'];
+  assert.deepEqual(told(check({ a: { ranges } })), []);
+  const later = { a: { ranges }, b: { ranges: ['10.78.2.0/24', 'fd00:78:2::/64'] } };
+  assert.deepEqual(told(check(later)), []);
 });
 
 test('a range that holds an address of an older Service is refused; of a younger or an external one it is told', () => {

@@ -35,6 +35,7 @@ import { occupiedFlaw, ownAddresses } from './occupied.ts';
 import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
 import { type OrderedPrefix, orderedPrefix, overlap } from './prefix-order.ts';
 import { type ServiceAddresses, serviceIn } from './service-addresses.ts';
+import { isNarrow } from './special-ranges.ts';
 import { connectedNetworks } from './underlay.ts';
 
 export interface CheckInputs {
@@ -74,8 +75,8 @@ class Check {
   readonly #noHosts: ReadonlySet<Address>;
   readonly #taken = new Set<AddressClaim | RangeClaim>();
   readonly #seen = new Set<AddressClaim | RangeClaim>();
-  /** The oldest Node whose pods have private IPv4 addresses. */
-  #privateNode: string | undefined;
+  /** By family: the oldest Node whose pods have private addresses. */
+  readonly #privateNodes = new Map<4 | 6, string>();
 
   constructor(inputs: CheckInputs, claims: readonly NodeClaims[]) {
     this.#inputs = inputs;
@@ -185,8 +186,9 @@ class Check {
       this.#serviceFlaw(claim, node);
     if (flaw === undefined) {
       this.#ledger.addRange(claim, node.name);
-      const isPrivate = claim.ordered.family === 4 && !claim.isPublic;
-      if (isPrivate) this.#privateNode ??= node.name;
+      const { family } = claim.ordered;
+      if (!claim.isPublic && !this.#privateNodes.has(family))
+        this.#privateNodes.set(family, node.name);
       this.#taken.add(claim);
       return;
     }
@@ -197,15 +199,19 @@ class Check {
     });
   }
 
-  // Without a list, what the older Nodes have says what the cluster's pods have.
-  #placeFlaw({ prefix, isPublic }: RangeClaim): string | undefined {
+  // Without a list, what the older Nodes have says what the cluster's pods have. With one, a metadata service in it is
+  // another cloud's, but no node needs a range that is little more than that.
+  #placeFlaw({ prefix, ordered, isPublic, metadataFlaw }: RangeClaim): string | undefined {
     const { podCidrs = [] } = this.#inputs.config;
     if (podCidrs.length > 0) {
       const isInside = podCidrs.some((outer) => liesIn(prefix, outer));
-      return isInside ? undefined : `is not in podCidrs (${podCidrs.join(', ')})`;
+      if (!isInside) return `is not in podCidrs (${podCidrs.join(', ')})`;
+      return isNarrow(ordered) ? metadataFlaw : undefined;
     }
-    if (!isPublic || this.#privateNode === undefined) return undefined;
-    return `has public addresses, while pods of Node ${this.#privateNode} have private ones (podCidrs of the configuration says which ranges are right)`;
+    if (metadataFlaw !== undefined) return metadataFlaw;
+    const privateNode = this.#privateNodes.get(ordered.family);
+    if (!isPublic || privateNode === undefined) return undefined;
+    return `has public addresses, while pods of Node ${privateNode} have private ones (podCidrs of the configuration says which ranges are right)`;
   }
 
   // An external address is any tenant's to choose, and a younger Service had the choice: neither takes a range from a Node.

@@ -84,8 +84,14 @@ function meet([a, b]: Span, [c, d]: Span): boolean {
 
 const forbiddenToAll = [
   ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '240.0.0.0/4'],
-  ...['::/128', '::1/128', 'fe80::/10', 'ff00::/8'],
+  ...['192.0.0.0/24', '100.100.100.200/32', '168.63.129.16/32'],
+  ...['::/96', '64:ff9b::/96', '64:ff9b:1::/48', '100::/64', '2001::/23', '2002::/16'],
+  ...['2620:4f:8000::/48', '5f00::/16', 'fe80::/10', 'fec0::/10', 'ff00::/8'],
+  ...['fd00:ec2::/64', 'fd20:ce::254/128', 'fd00:c1::a9fe:a9fe/128', 'fd00:42::42/128'],
+  ...['fd00:a9fe:a9fe::1/128'],
 ].map(spanOf);
+const ofTheInternet = ['2000::/3'].map(spanOf);
+const forExamples = ['2001:db8::/32', '3fff::/20'].map(spanOf);
 const network = ['10.77.0.0/24', 'fd00:77::/64', '10.66.0.1/32', '10.88.0.1/32'].map(spanOf);
 const goodRanges = good.flatMap(({ podCidrs }) => podCidrs.map(spanOf));
 const goodAddresses = good.flatMap(({ addresses }) => addresses.map(spanOf));
@@ -97,6 +103,9 @@ function checkRange(prefix: Prefix): void {
   for (const other of [...forbiddenToAll, ...network, ...goodRanges, ...goodAddresses]) {
     assert.ok(!meet(span, other), prefix);
   }
+  // The good have private ones.
+  const isExample = forExamples.some((other) => meet(span, other));
+  assert.ok(isExample || !ofTheInternet.some((other) => meet(span, other)), prefix);
 }
 
 function checkAddress(address: Address): void {
@@ -107,6 +116,7 @@ function checkAddress(address: Address): void {
 }
 
 const bases = [
+  ...['10.77.0.66', '10.77.0.67', 'fd00:77::66', 'fd00:77::67', '10.80.0.0', 'fd00:80::'],
   ...[
     '10.77.0.1',
     '10.77.0.12',
@@ -128,7 +138,9 @@ const bases = [
     'ff02::1',
     '2001:db8::',
   ],
-  ...['64:ff9b::', '2000::', 'fd00:79::', '8000::'],
+  ...['64:ff9b::', '64:ff9b:1::', '2000::', 'fd00:79::', '8000::', '::a00:0', '100::', '2001::'],
+  ...['2002:a4d:c::1', 'fec0::1', '2606:4700:4700::1111', '5f00::', 'fd00:ec2::254'],
+  ...['fd20:ce::254', '100.100.100.200', '192.0.0.192', '168.63.129.16'],
 ];
 
 function randomFrom(start: number): (below: number) => number {

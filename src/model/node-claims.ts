@@ -6,13 +6,15 @@ import type { Address } from '../net/address.ts';
 import { hostPrefix, type Prefix } from '../net/prefix.ts';
 import type { NetworkNode } from './network-nodes.ts';
 import { type OrderedPrefix, orderedPrefix, widened } from './prefix-order.ts';
-import { isPublic, rangeFlaw, specialFlaw } from './special-ranges.ts';
+import { addressFlaw, isPublic, metadataFlaw, rangeFlaw } from './special-ranges.ts';
 
 export interface RangeClaim {
   readonly prefix: Prefix;
   readonly ordered: OrderedPrefix;
   /** Follows the range: `overlaps 127.0.0.0/8 (loopback)`. */
   readonly flaw?: string | undefined;
+  /** As `flaw`, where the configuration does not say otherwise. */
+  readonly metadataFlaw?: string | undefined;
   readonly isPublic: boolean;
   readonly keys: Keys;
 }
@@ -62,6 +64,7 @@ function rangeClaim(prefix: Prefix): RangeClaim {
     prefix,
     ordered,
     flaw: rangeFlaw(ordered),
+    metadataFlaw: metadataFlaw(ordered),
     isPublic: isPublic(ordered),
     keys: new Map(),
   };
@@ -69,7 +72,7 @@ function rangeClaim(prefix: Prefix): RangeClaim {
 
 function addressClaim(address: Address): AddressClaim {
   const ordered = orderedPrefix(hostPrefix(address));
-  return { address, ordered, flaw: specialFlaw(ordered), keys: new Map() };
+  return { address, ordered, flaw: addressFlaw(ordered), keys: new Map() };
 }
 
 /**

@@ -14,12 +14,33 @@ const specialRanges: readonly SpecialRange[] = [
   special('0.0.0.0/8', 'this network'),
   special('127.0.0.0/8', 'loopback'),
   special('169.254.0.0/16', 'link-local, with the metadata services of clouds'),
+  special('192.0.0.0/24', 'protocol assignments, with a metadata service'),
   special('224.0.0.0/4', 'multicast'),
   special('240.0.0.0/4', 'reserved, with the broadcast address'),
   special(hostPrefix(parseAddress('::')), 'the unspecified address'),
   special(hostPrefix(parseAddress('::1')), 'loopback'),
+  special('::/96', 'IPv4 addresses written as IPv6'),
+  special('64:ff9b::/96', 'NAT64'),
+  special('64:ff9b:1::/48', 'NAT64'),
+  special('100::/64', 'discarded'),
+  special('2001::/23', 'protocol assignments, with Teredo'),
+  special('2002::/16', '6to4'),
+  special('2620:4f:8000::/48', 'AS112'),
+  special('5f00::/16', 'segment routing'),
   special('fe80::/10', 'link-local'),
+  special('fec0::/10', 'site-local'),
   special('ff00::/8', 'multicast'),
+];
+
+// Clouds put these into blocks that are anybody's otherwise.
+const metadataRanges: readonly SpecialRange[] = [
+  special('100.100.100.200/32', 'Alibaba Cloud'),
+  special('168.63.129.16/32', 'Azure'),
+  special('fd00:ec2::/64', 'AWS'),
+  special('fd20:ce::254/128', 'Google Cloud'),
+  special('fd00:c1::a9fe:a9fe/128', 'Oracle Cloud'),
+  special('fd00:42::42/128', 'Scaleway'),
+  special('fd00:a9fe:a9fe::1/128', 'Akamai'),
 ];
 
 // Written by hand: a Prefix of mapped addresses is refused where it is parsed.
@@ -44,6 +65,25 @@ export function specialFlaw(range: OrderedPrefix): string | undefined {
   return undefined;
 }
 
+/** Why no node has this address: as `specialFlaw`, and for metadata services. */
+export function addressFlaw(address: OrderedPrefix): string | undefined {
+  return specialFlaw(address) ?? metadataFlaw(address);
+}
+
+/** It overlaps a metadata service of a cloud, which this cluster need not be in. */
+export function metadataFlaw(range: OrderedPrefix): string | undefined {
+  const found = metadataRanges.find(({ ordered }) => overlap(ordered, range));
+  return found && `overlaps ${found.prefix} (metadata service of ${found.what})`;
+}
+
+/** So narrow that it can be meant for one address. */
+export function isNarrow({ bits }: OrderedPrefix): boolean {
+  return bits > narrowBits;
+}
+
+// 256 addresses, of either family: the usual range of a node, or more, is none.
+const narrowBits = 120;
+
 /** As `specialFlaw`, and for what is shorter than a node's range can be. */
 export function rangeFlaw(range: OrderedPrefix): string | undefined {
   const least = leastLength[range.family];
@@ -52,22 +92,23 @@ export function rangeFlaw(range: OrderedPrefix): string | undefined {
   return specialFlaw(range);
 }
 
-// Everything else of IPv4 belongs to somebody in the Internet: RFC 1918, 6598, 2544, 5737, 6890.
+// Everything else belongs to somebody in the Internet: RFC 1918, 6598, 2544, 5737, 4193, 3849, 9637.
 const privateRanges = [
   '10.0.0.0/8',
   '172.16.0.0/12',
   '192.168.0.0/16',
   '100.64.0.0/10',
   '198.18.0.0/15',
-  '192.0.0.0/24',
   '192.0.2.0/24',
   '198.51.100.0/24',
   '203.0.113.0/24',
+  'fc00::/7',
+  '2001:db8::/32',
+  '3fff::/20',
 ].map((text) => orderedPrefix(parsePrefix(text)));
 
-/** An IPv4 range that has addresses of the Internet; of IPv6 addresses every site's are. */
+/** A range that has addresses of the Internet. */
 export function isPublic(range: OrderedPrefix): boolean {
-  if (range.family === 6) return false;
   return !privateRanges.some((known) => known.bits <= range.bits && overlap(known, range));
 }
 
