@@ -45,7 +45,7 @@ const all = [
 ];
 
 test('before anything has been read, our routes that hold the address of the API server are removed', async () => {
-  const { way, removed, told } = fake(all, {});
+  const { way, removed, told } = fake(all, { nameServers: () => [] });
   assert.equal(await way.look(), true);
   assert.deepEqual(removed, ['10.77.0.1/32', '10.64.0.0/12', '0.0.0.0/0']);
   assert.match(
@@ -57,9 +57,45 @@ test('before anything has been read, our routes that hold the address of the API
 });
 
 test('an IPv6 address of the API server counts as well', async () => {
-  const { way, removed } = fake(all, { servers: async () => ['https://[FD00:77:0::1]:6443'] });
+  const { way, removed } = fake(all, {
+    servers: async () => ['https://[FD00:77:0::1]:6443'],
+    nameServers: () => [],
+  });
   await way.look();
   assert.deepEqual(removed, ['fd00:77::/64']);
+});
+
+test('a mapped address is the IPv4 address that the kernel sends to', async () => {
+  const routes = [route('10.77.0.1/32'), route('10.78.2.0/24')];
+  const { way, removed } = fake(routes, {
+    servers: async () => ['https://[::ffff:10.77.0.1]:6443'],
+    nameServers: () => [],
+  });
+  await way.look();
+  assert.deepEqual([removed, way.addresses], [['10.77.0.1/32'], ['10.77.0.1']]);
+});
+
+test('the way to the proxy is kept free as that to the API server is', async () => {
+  for (const proxy of [
+    'http://10.99.0.5:3128',
+    'socks5://10.99.0.5:1080',
+    'http://proxy.example',
+  ]) {
+    const { way, removed } = fake([route('10.99.0.5/32'), route('10.78.2.0/24')], {
+      servers: async () => ['https://10.77.0.1:6443', proxy],
+      resolve: async (name) => (name === 'proxy.example' ? ['10.99.0.5'] : []),
+      nameServers: () => [],
+    });
+    await way.look();
+    assert.deepEqual([removed, way.addresses], [['10.99.0.5/32'], ['10.77.0.1', '10.99.0.5']]);
+  }
+});
+
+test('the name servers are kept free where the API server is given by address, too', async () => {
+  const { way, removed } = fake([route('10.77.0.53/32')], {});
+  await way.look();
+  assert.deepEqual(removed, ['10.77.0.53/32']);
+  assert.deepEqual(way.addresses, ['10.77.0.1', '10.77.0.53', 'fd00::53']);
 });
 
 test('of a name, the ways to the name servers are freed before it is asked, and to its addresses after', async () => {

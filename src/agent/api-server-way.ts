@@ -8,15 +8,15 @@ import { isKernelError } from '../kernel/errno.ts';
 import { delRoute, listRoutes } from '../kernel/netlink/route.ts';
 import { describeRoute, type Route } from '../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
-import { type Address, isAddress, parseAddress } from '../net/address.ts';
+import { type Address, isAddress, parseAddress, unmapped } from '../net/address.ts';
 import { prefixContains } from '../net/prefix.ts';
 
 export interface ApiServerWayOptions {
-  /** URLs. Throws what reading the credentials throws. */
+  /** URLs, of proxies too. Throws what reading the credentials throws. */
   servers(): Promise<readonly string[]>;
   /** Of a name; absent: the system's. */
   readonly resolve?: ((name: string) => Promise<readonly string[]>) | undefined;
-  /** Of name servers, which a name's address comes from. */
+  /** Of name servers: a name's address comes from them, and the node and its pods need them whatever we do. */
   nameServers(): readonly string[];
   readonly routes: OwnRoutes;
   /** Nothing has been read yet: what is in the way is removed instead of settled. */
@@ -65,13 +65,12 @@ export class ApiServerWay {
     try {
       const hosts = (await this.#options.servers()).map(hostOf);
       const names = hosts.filter((host) => !isAddress(host));
-      const literal = hosts.filter((host) => isAddress(host)).map((host) => parseAddress(host));
-      const byName = names.length === 0 ? [] : this.#options.nameServers().flatMap(addressIn);
-      this.#free([...literal, ...byName]);
+      const literal = hosts.flatMap(addressIn);
+      const nameServers = this.#options.nameServers().flatMap(addressIn);
+      this.#free([...literal, ...nameServers]);
       const resolved = (await Promise.all(names.map((name) => this.#addressesOf(name)))).flat();
       this.#free(resolved);
-      // A name's server is as much in the way to the API server as its own address.
-      return this.#take([...literal, ...byName, ...resolved]);
+      return this.#take([...literal, ...nameServers, ...resolved]);
     } catch (error) {
       log.debug({ error }, 'where the API server is, is not known');
       return false;
@@ -111,7 +110,7 @@ export class ApiServerWay {
       if (inside === undefined) continue;
       routes.delete(route);
       onRemoved(
-        `removed our route ${describeRoute(route)}, which kept this node from ${inside}, an address of its API server or name server`,
+        `removed our route ${describeRoute(route)}, which kept this node from ${inside}, an address of its API server, the proxy to it or a name server`,
       );
     }
   }
@@ -130,6 +129,7 @@ export function ownRoutes(socket: NetlinkSocket): OwnRoutes {
   };
 }
 
+// Of `https://[::ffff:192.0.2.1]:6443` the IPv4 address is meant; `socks5://192.0.2.9` has a host as well.
 function hostOf(server: string): string {
   return new URL(server).hostname.replace(/^\[|\]$/g, '');
 }
@@ -137,7 +137,7 @@ function hostOf(server: string): string {
 // `dns.getServers()` gives `192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:5353`, `fe80::1%eth0`.
 function addressIn(text: string): readonly Address[] {
   const bare = /^\[(.*)\]/.exec(text)?.[1] ?? text.replace(/^([\d.]+):\d+$/, '$1');
-  return isAddress(bare) ? [parseAddress(bare)] : [];
+  return isAddress(bare) ? [unmapped(parseAddress(bare))] : [];
 }
 
 async function systemLookup(name: string): Promise<readonly string[]> {

@@ -13,7 +13,7 @@ export interface ClusterParts {
   readonly source: ClusterSource;
   /** The same source, where it is an API server. */
   readonly kubernetes?: KubernetesSource | undefined;
-  /** URLs of that API server. Throws what reading the credentials throws. */
+  /** URLs of that API server and of the proxy to it. Throws what reading the credentials throws. */
   readonly apiServers?: (() => Promise<readonly string[]>) | undefined;
   /** What we write there. */
   readonly writer?: KubernetesWriter | undefined;
@@ -36,7 +36,10 @@ export function clusterParts(
       node: model.nodeName,
       remotePods: remotePodNames,
     });
-    const apiServers = async (): Promise<readonly string[]> => (await credentials.access()).servers;
+    const apiServers = async (): Promise<readonly string[]> => {
+      const { servers, proxyUrl } = await credentials.access();
+      return proxyUrl === undefined ? servers : [...servers, proxyUrl];
+    };
     const writer = new KubernetesWriter({ kubernetes, model, startupTaint });
     owned.push(() => writer.stop());
     return { source: kubernetes, kubernetes, apiServers, writer };

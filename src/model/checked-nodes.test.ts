@@ -118,8 +118,14 @@ const refusedRanges: readonly (readonly [string, string])[] = [
   ['10.99.128.0/24', 'lies in 10.99.0.0/16, a network that this node is connected to (docker0)'],
   ['10.55.0.0/16', 'holds 10.55.5.5, an address of this node (lo)'],
   ['10.88.0.0/24', 'holds 10.88.0.1, a gateway of this node (eth0)'],
-  ['10.66.0.1/32', 'holds 10.66.0.1, an address of the API server or of its name server'],
-  ['10.64.0.0/12', 'holds 10.66.0.1, an address of the API server or of its name server'],
+  [
+    '10.66.0.1/32',
+    'holds 10.66.0.1, an address of the API server, the proxy to it or a name server',
+  ],
+  [
+    '10.64.0.0/12',
+    'holds 10.66.0.1, an address of the API server, the proxy to it or a name server',
+  ],
   ['0.0.0.0/0', 'is shorter than /8'],
   ['128.0.0.0/1', 'is shorter than /8'],
   ['10.0.0.0/7', 'is shorter than /8'],
@@ -168,10 +174,7 @@ const refusedRanges: readonly (readonly [string, string])[] = [
   ['fd00:ec2::/48', 'overlaps fd00:ec2::/64 (metadata service of AWS)'],
   ['fd20:ce::254/128', 'overlaps fd20:ce::254/128 (metadata service of Google Cloud)'],
   ['fd20:ce::/64', 'overlaps fd20:ce::254/128 (metadata service of Google Cloud)'],
-  [
-    'fd00:c1::a9fe:a9fe/128',
-    'overlaps fd00:c1::a9fe:a9fe/128 (metadata service of Oracle Cloud)',
-  ],
+  ['fd00:c1::a9fe:a9fe/128', 'overlaps fd00:c1::a9fe:a9fe/128 (metadata service of Oracle Cloud)'],
   ['fd00:42::42/128', 'overlaps fd00:42::42/128 (metadata service of Scaleway)'],
   ['fd00:a9fe:a9fe::/64', 'overlaps fd00:a9fe:a9fe::1/128 (metadata service of Akamai)'],
   ['2606:4700:4700::1111/128', 'has public addresses, while pods of Node n1 have private ones'],
@@ -378,7 +381,10 @@ test('where podCidrs covers a metadata service a range may hold it, but none tha
   for (const range of ['100.100.100.200/32', '100.100.100.128/25', 'fd00:ec2::200/121']) {
     const found = check({ a: { ranges: [range] } }, { podCidrs });
     assert.equal(found.owners.size, 0);
-    assert.match(told(found).join(), /overlaps .* \(metadata service of .*\): this range is not used/);
+    assert.match(
+      told(found).join(),
+      /overlaps .* \(metadata service of .*\): this range is not used/,
+    );
   }
 });
 

@@ -61,7 +61,7 @@ function describe({ kind, prefix, ifName, ordered }: Occupied, range: OrderedPre
   const where = ifName === undefined ? '' : ` (${ifName})`;
   switch (kind) {
     case 'api server':
-      return `holds ${address}, an address of the API server or of its name server`;
+      return `holds ${address}, an address of the API server, the proxy to it or a name server`;
     case 'address':
       return `holds ${address}, an address of this node${where}`;
     case 'gateway':

@@ -7,6 +7,7 @@ import {
   compareAddresses,
   mappedBytes,
   parseAddress,
+  unmapped,
 } from './address.ts';
 
 test('equal addresses become equal text, whichever way they were written', () => {
@@ -66,4 +67,17 @@ test('addresses are ordered by their bytes, not by their text', () => {
     parseAddress(text),
   );
   assert.deepEqual(ordered.toReversed().sort(compareAddresses), ordered);
+});
+
+test('a mapped address is the IPv4 address that it stands for, where that is asked', () => {
+  const pairs = [
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::FFFF:c000:201', '192.0.2.1'],
+    ['0:0:0:0:0:ffff:c000:201', '192.0.2.1'],
+    ['::ffff:0:c000:201', '::ffff:0:c000:201'],
+    ['::ffff:1', '::ffff:1'],
+    ['2001:db8::1', '2001:db8::1'],
+    ['192.0.2.1', '192.0.2.1'],
+  ] as const;
+  for (const [text, expected] of pairs) assert.equal(unmapped(parseAddress(text)), expected);
 });

@@ -48,6 +48,11 @@ export function addressFromBytes(bytes: Uint8Array): Address {
   return canonical(parsed);
 }
 
+/** The IPv4 address that `::ffff:a.b.c.d` stands for, which is what the kernel sends to; others as they are. */
+export function unmapped(address: Address): Address {
+  return address.startsWith('::ffff:') ? addressFromBytes(addressBytes(address)) : address;
+}
+
 export function compareAddresses(left: Address, right: Address): number {
   return Buffer.compare(mappedBytes(left), mappedBytes(right));
 }

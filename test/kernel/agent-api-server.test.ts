@@ -225,7 +225,7 @@ rootTest(
     assert.ok(recentErrors.some(({ text }) => text.startsWith('removed our route 10.200.0.1/32')));
     const told = health.reasons.filter((text) => text.startsWith('a: '));
     assert.deepEqual(told, [
-      `a: spec.podCIDRs: ${serverAddress}/32 holds ${serverAddress}, an address of the API server or of its name server: this range is not used`,
+      `a: spec.podCIDRs: ${serverAddress}/32 holds ${serverAddress}, an address of the API server, the proxy to it or a name server: this range is not used`,
       'a: spec.podCIDRs: 10.201.2.0/24 is 10.201.2.0/24 of Node node-2, which was first: this range is not used',
       'a: spec.podCIDRs: 169.254.169.254/32 overlaps 169.254.0.0/16 (link-local, with the metadata services of clouds): this range is not used',
     ]);

@@ -5,6 +5,8 @@ import type { Agent, RequestOptions } from 'node:https';
 export interface ClusterAccess {
   /** `https://192.0.2.1:6443`; undefined: it is not told. */
   readonly server: string | undefined;
+  /** `http://192.0.2.9:3128`, by which the API server is reached; absent: by none. */
+  readonly proxyUrl?: string | undefined;
   /** For one request: files that rotate are read for it. Throws or rejects with an Error for what is missing or broken. */
   request(): RequestMaterial | Promise<RequestMaterial>;
 }

@@ -14,9 +14,9 @@ function folder(context: TestContext): string {
   return made;
 }
 
-function kubeconfig(server: string, user: object): string {
+function kubeconfig(server: string, user: object, cluster: object = {}): string {
   return stringify({
-    clusters: [{ name: 'test', cluster: { server, 'insecure-skip-tls-verify': true } }],
+    clusters: [{ name: 'test', cluster: { server, 'insecure-skip-tls-verify': true, ...cluster } }],
     users: [{ name: 'test', user }],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
     'current-context': 'test',
@@ -38,6 +38,18 @@ test('a kubeconfig that is replaced counts from the next request on', async (con
   const second = await credentials.access();
   assert.deepEqual(second.servers, ['https://192.0.2.2:6443']);
   assert.equal(tokenOf(second.request.headers), 'Bearer two');
+});
+
+test('the proxy of a kubeconfig is told, and none where there is none', async (context) => {
+  const file = join(folder(context), 'config');
+  const proxyUrl = async (cluster: object): Promise<string | undefined> => {
+    writeFileSync(file, kubeconfig('https://192.0.2.1:6443', { token: 'x' }, cluster));
+    const access = await new KubeConfigCredentials({ kubeconfig: file, apiServers: [] }).access();
+    assert.equal(access.proxy === undefined, access.proxyUrl === undefined);
+    return access.proxyUrl;
+  };
+  assert.equal(await proxyUrl({ 'proxy-url': 'http://192.0.2.9:3128' }), 'http://192.0.2.9:3128');
+  assert.equal(await proxyUrl({}), undefined);
 });
 
 test('configured addresses come first, then those of the kubelet, then the own; each once', async (context) => {

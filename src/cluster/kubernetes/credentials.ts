@@ -13,6 +13,8 @@ import { shownText } from './shown.ts';
 export interface Access extends RequestMaterial {
   /** In the order in which they are tried; at least one, without a slash at the end. */
   readonly servers: readonly string[];
+  /** URL of what stands between us and them; absent: nothing. */
+  readonly proxyUrl?: string | undefined;
 }
 
 export interface Credentials {
@@ -41,6 +43,7 @@ export class KubeConfigCredentials implements Credentials {
         servers: this.#servers(access.server),
         request: servername === undefined ? request : { ...request, servername },
         proxy,
+        proxyUrl: access.proxyUrl,
       };
     } catch (error) {
       if (error instanceof InputError) throw error;

@@ -21,6 +21,7 @@ export async function libraryAccess(file: string): Promise<ClusterAccess> {
   }
   return {
     server: cluster.server,
+    proxyUrl: cluster.proxyUrl,
     request: async (): Promise<RequestMaterial> => {
       const all: RequestOptions = {};
       await config.applyToHTTPSOptions(all);
