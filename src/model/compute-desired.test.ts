@@ -40,9 +40,9 @@ function node(index: number): ClusterNode {
   };
 }
 
-function desired(nodes: readonly ClusterNode[]): DesiredState {
+function desired(nodes: readonly ClusterNode[], seen = host): DesiredState {
   const cluster = { ...emptyClusterState, nodes: new Map(nodes.map((each) => [each.name, each])) };
-  return computeDesired({ config, cluster, endpoints: [], host });
+  return computeDesired({ config, cluster, endpoints: [], host: seen });
 }
 
 test('a change of the endpoints alone changes nothing else', () => {
@@ -89,4 +89,40 @@ test('a Node that has the address of a gateway takes nothing from masquerade', (
   assert.ok(before.masquerade?.exempt.includes(gateway.prefix));
   assert.ok(!after.masquerade?.exempt.includes(gateway.prefix));
   assert.ok(after.masquerade?.exempt.includes(parsePrefix('198.51.100.2/32')));
+});
+
+test('a Node that has the address of the API server takes it from masquerade only where it was there before this node', () => {
+  const server = parsePrefix('198.51.100.9/32');
+  const occupied = [{ kind: 'api server', prefix: server }] as const;
+  const own = { ...node(1), createdAt: 5 };
+  for (const [createdAt, isExempt] of [
+    [4, true],
+    [6, false],
+    [undefined, false],
+  ] as const) {
+    const nodes = [own, { ...node(9), ...(createdAt === undefined ? {} : { createdAt }) }];
+    const { masquerade } = desired(nodes, { ...host, occupied });
+    assert.equal(masquerade?.exempt.includes(server), isExempt, String(createdAt));
+    assert.ok(masquerade?.exempt.includes(parsePrefix('192.0.2.144/28')), 'its pods are');
+    assert.ok(desired(nodes).masquerade?.exempt.includes(server));
+  }
+});
+
+test('of the addresses of a Node the first of each family that is a neighbour is exempt from masquerade', () => {
+  const [ipv4, ipv6] = [parseAddress('198.51.100.1'), parseAddress('2001:db8::1')];
+  const addresses = [
+    { address: ipv4, prefixLength: 24 },
+    { address: ipv6, prefixLength: 64 },
+  ];
+  const uplinks = host.uplinks.map((uplink) => ({ ...uplink, addresses }));
+  const many = ['203.0.113.7', '198.51.100.7', '198.51.100.8', '2001:db8::7', '2001:db8::8'];
+  const other = { ...node(2), addresses: many.map((text) => parseAddress(text)) };
+  const { masquerade } = desired([node(1), other], { ...host, uplinks });
+  assert.deepEqual(masquerade?.exempt, [
+    '192.0.2.16/28',
+    '192.0.2.32/28',
+    '198.51.100.1/32',
+    '198.51.100.7/32',
+    '2001:db8::7/128',
+  ]);
 });

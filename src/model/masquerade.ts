@@ -1,12 +1,13 @@
 // Which pod packets get the node's address when they leave it, and which address: those to outside the cluster, whichever
 // interface they leave by.
 
-import { memoize } from '../base/memoize.ts';
-import { addressFamily } from '../net/address.ts';
-import { familyBits, hostPrefix } from '../net/prefix.ts';
+import { memoize, memoizeLast } from '../base/memoize.ts';
+import { type Address, addressFamily } from '../net/address.ts';
+import { familyBits, hostPrefix, type Prefix } from '../net/prefix.ts';
 import type { Masquerade, ModelConfig, NodeSource, PodRange } from './desired.ts';
-import type { HostAddress, HostFacts } from './host.ts';
+import type { HostAddress, HostFacts, OccupiedRange } from './host.ts';
 import type { NetworkNode } from './network-nodes.ts';
+import { compareAge } from './node-claims.ts';
 import type { RangeOwners } from './pod-ranges.ts';
 import { compact, type OrderedPrefix, orderedPrefix } from './prefix-order.ts';
 import { connectedNetworks, networkOf } from './underlay.ts';
@@ -23,11 +24,12 @@ export interface MasqueradeFacts {
 export function masqueradeOf(config: ModelConfig, facts: MasqueradeFacts): Masquerade | undefined {
   const { podRanges, ranges, host, own } = facts;
   if (!config.masquerade) return undefined;
+  const neighbours = neighbouring(host)(own);
   const exempt = ranges.nodes.flatMap((node) => {
     const said = nodePrefixes(node);
     const used = said.ranges.filter(({ prefix }) => ranges.owners.get(prefix) === node.name);
     // With native routing a node can answer a pod's own address; with an overlay its reply would take another way.
-    return config.mode === 'native' ? [...used, ...neighbouring(host)(node)] : used;
+    return config.mode === 'native' ? [...used, ...neighbours(node)] : used;
   });
   return {
     sources: compact(podRanges.map(({ prefix }) => orderedPrefix(prefix))),
@@ -74,21 +76,36 @@ function isPlainName(name: string): boolean {
 
 // An address that is not a neighbour's cannot be a node that pods' packets reach with their own addresses: whoever writes
 // Node objects must not take 8.8.8.8 or a metadata service away from all pods. Nor a gateway, which does not know where pods
-// are; one that is a Node as well is reached masqueraded.
+// are; one that is a Node as well is reached masqueraded. A kubelet may report addresses of other hosts on the network as
+// well: of each family only the first that leads to it counts, and the API server's (its load balancer's) only for Nodes that
+// were there before this one.
 const neighbouring = memoize((host: HostFacts) => {
   const networks = connectedNetworks(host);
-  const gateways = new Set<string>(
-    (host.occupied ?? []).filter(({ kind }) => kind === 'gateway').map(({ prefix }) => prefix),
+  const isNeighbour = (address: Address): boolean => networkOf(networks, address) !== undefined;
+  const gateways = occupiedBy(host, 'gateway');
+  const apiServers = occupiedBy(host, 'api server');
+  return memoizeLast((own: NetworkNode | undefined) =>
+    memoize((node: NetworkNode): readonly OrderedPrefix[] => {
+      const { addresses } = nodePrefixes(node);
+      const mayServeApi = own !== undefined && compareAge(node, own) <= 0;
+      return ([4, 6] as const).flatMap((family) => {
+        const index = node.addresses.findIndex(
+          (address) => addressFamily(address) === family && isNeighbour(address),
+        );
+        const found = addresses[index];
+        if (found === undefined || gateways.has(found.prefix)) return [];
+        return mayServeApi || !apiServers.has(found.prefix) ? [found] : [];
+      });
+    }),
   );
-  return memoize((node: NetworkNode): readonly OrderedPrefix[] => {
-    const { addresses } = nodePrefixes(node);
-    return node.addresses.flatMap((address, index) => {
-      const isNeighbour =
-        networkOf(networks, address) !== undefined && !gateways.has(hostPrefix(address));
-      return (isNeighbour && addresses[index]) || [];
-    });
-  });
 });
+
+function occupiedBy(
+  { occupied = [] }: HostFacts,
+  kind: OccupiedRange['kind'],
+): ReadonlySet<Prefix> {
+  return new Set(occupied.filter((each) => each.kind === kind).map(({ prefix }) => prefix));
+}
 
 interface NodePrefixes {
   readonly ranges: readonly OrderedPrefix[];
