@@ -123,6 +123,7 @@ function computeNetwork(inputs: NetworkInputs): Network {
     tunnelEnds: tunnelEnds(config, ranges, host),
     nodes: checkedByName(ranges),
     held: ranges.held,
+    podCidrs: config.podCidrs,
     problems: [
       ...own.problems,
       ...uplinkProblems(host),

@@ -157,5 +157,7 @@ export interface DesiredState {
   readonly nodes: NetworkNodes;
   /** For the next time: what of it is whose. */
   readonly held: HeldClaims;
+  /** Of the configuration: ranges that pods' ranges are known to lie in. */
+  readonly podCidrs?: readonly Prefix[] | undefined;
   readonly problems: readonly ModelProblem[];
 }

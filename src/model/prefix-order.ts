@@ -95,6 +95,21 @@ export function contains(outer: OrderedPrefix, inner: OrderedPrefix): boolean {
   return shift === 4 || digitAt(outer, whole) >> shift === digitAt(inner, whole) >> shift;
 }
 
+/** In a list in order of digits, the place of the first that does not start before `digits`: a range's first address. */
+export function firstFrom(
+  all: readonly { readonly ordered: OrderedPrefix }[],
+  digits: string,
+): number {
+  let low = 0;
+  let high = all.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((all[middle]?.ordered.digits ?? '') < digits) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 function digitAt({ digits }: OrderedPrefix, index: number): number {
   return Number.parseInt(digits.charAt(index), 16);
 }

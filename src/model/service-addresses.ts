@@ -4,7 +4,7 @@ import { memoize } from '../base/memoize.ts';
 import type { ClusterService } from '../cluster/objects.ts';
 import type { Address } from '../net/address.ts';
 import { hostPrefix } from '../net/prefix.ts';
-import { contains, type OrderedPrefix, orderedPrefix } from './prefix-order.ts';
+import { contains, firstFrom, type OrderedPrefix, orderedPrefix } from './prefix-order.ts';
 
 export interface ServiceAddress {
   readonly address: Address;
@@ -53,25 +53,13 @@ const addressesOf: (service: ClusterService) => ServiceAddresses = memoize((serv
 /** Of those in the range the first, cluster addresses before others. */
 export function serviceIn(all: ServiceAddresses, range: OrderedPrefix): ServiceAddress | undefined {
   let external: ServiceAddress | undefined;
-  for (let index = firstBehind(all, range.digits); index < all.length; index++) {
+  for (let index = firstFrom(all, range.digits); index < all.length; index++) {
     const item = all[index];
     if (item === undefined || !contains(range, item.ordered)) break;
     if (item.isCluster) return item;
     external ??= item;
   }
   return external;
-}
-
-// All are sorted; a range's own digits are those of its first address.
-function firstBehind(all: ServiceAddresses, digits: string): number {
-  let low = 0;
-  let high = all.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((all[middle]?.ordered.digits ?? '') < digits) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function byDigits(left: ServiceAddress, right: ServiceAddress): number {

@@ -29,7 +29,13 @@ testFacts([
         /route 198\.51\.100\.64\/26 via 192\.0\.2\.1 dev eth0 takes it from pod range 198\.51\.100\.0\/25/,
       ],
       ['198.51.100.128/25', /from pod range 198\.51\.100\.128\/25/],
-      ['198.51.100.0/24', undefined],
+      [
+        '198.51.100.0/24',
+        /^note: pod range 198\.51\.100\.0\/25 is in route 198\.51\.100\.0\/24 via 192\.0\.2\.1 dev eth0 and takes it from there/,
+      ],
+      ['198.51.0.0/16', /^note: pod range 198\.51\.100\.0\/25 is in route 198\.51\.0\.0\/16/],
+      ['198.50.0.0/16', undefined],
+      ['198.51.101.0/24', undefined],
       ['0.0.0.0/0', undefined],
       ['2001:db8:1::/65', /2001:db8:1::\/65/],
     ] as const
@@ -41,6 +47,33 @@ testFacts([
       expected,
     ],
   ),
+  [
+    'a route around pod ranges that podCidrs has',
+    'routes',
+    {
+      host: { routes: [route('198.51.0.0/16', { gateway })] },
+      desired: { podCidrs: [parsePrefix('198.51.100.0/24')] },
+    },
+    undefined,
+  ],
+  [
+    'a route around pod ranges that leads to no gateway',
+    'routes',
+    { host: { routes: [route('198.51.0.0/16', { type: 'blackhole' })] } },
+    undefined,
+  ],
+  [
+    'a route around pod ranges by several gateways',
+    'routes',
+    {
+      host: {
+        routes: [
+          route('198.51.0.0/16', { nextHops: [{ gateway, ifIndex: 2 as IfIndex, weight: 1 }] }),
+        ],
+      },
+    },
+    /^note: pod range 198\.51\.100\.0\/25 is in route 198\.51\.0\.0\/16/,
+  ],
   [
     'an address of another in the range of a node',
     'routes',

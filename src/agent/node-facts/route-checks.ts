@@ -6,6 +6,7 @@ import type { Route } from '../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../kernel/netlink/rule.ts';
 import type { DesiredState, PodRange, RemoteRange } from '../../model/desired.ts';
 import { overlayDeviceName } from '../../model/overlay-device.ts';
+import { contains, firstFrom, orderedPrefix } from '../../model/prefix-order.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import {
   hostPrefix,
@@ -18,15 +19,53 @@ import {
 } from '../../net/prefix.ts';
 import type { HostListing } from '../host-facts.ts';
 import { isEndpointName } from '../link-names.ts';
-import { type Finding, problem, some } from './fact.ts';
+import { type Finding, note, problem, some } from './fact.ts';
 import type { ObservedNode } from './observed-node.ts';
 
 /** Longest prefix wins: a route of another inside a range, or the range itself, goes before ours. */
 export function routeFindings({ kernel: { host }, desired }: ObservedNode): readonly Finding[] {
   const owner = rangeFinder(desired.podRanges, desired.remoteRanges);
   const texts = [...foreignRoutes(host, owner), ...foreignAddresses(host, desired, owner)];
-  return texts.length === 0 ? [] : [problem(some(texts))];
+  const outer = outerRoutes(host, desired);
+  return [
+    ...(texts.length === 0 ? [] : [problem(some(texts))]),
+    ...(outer.length === 0 ? [] : [note(some(outer))]),
+  ];
 }
+
+// Ours is the longer one: what is behind the other's gateway there is out of reach. Whoever may write a Node can do that to
+// a part of any network; podCidrs says that it is meant.
+function outerRoutes(
+  { routes, links }: HostListing,
+  { podRanges, remoteRanges, podCidrs = [] }: DesiredState,
+): readonly string[] {
+  if (podCidrs.length > 0) return [];
+  const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
+  const ranges = inOrder(podRanges, remoteRanges);
+  return routes.filter(isByGateway).flatMap((route) => {
+    const outer = orderedPrefix(route.destination);
+    const first = ranges[firstFrom(ranges, outer.digits)]?.ordered;
+    if (first === undefined || first.bits === outer.bits || !contains(outer, first)) return [];
+    return [
+      `pod range ${first.prefix} is in route ${route.destination} ${placeOf(route, names)} and takes it from there`,
+    ];
+  });
+}
+
+function isByGateway({ type, destination, gateway, nextHops = [] }: Route): boolean {
+  const hops = [gateway, ...nextHops.map((hop) => hop.gateway)];
+  return (
+    type === 'unicast' &&
+    prefixLength(destination) > 0 &&
+    hops.some((address) => address !== undefined)
+  );
+}
+
+const inOrder = memoizeLast((own: readonly PodRange[], remote: readonly RemoteRange[]) =>
+  [...own, ...remote]
+    .map(({ prefix }) => ({ ordered: orderedPrefix(prefix) }))
+    .sort((left, right) => (left.ordered.digits < right.ordered.digits ? -1 : 1)),
+);
 
 function foreignRoutes({ routes, links }: HostListing, owner: RangeFinder): readonly string[] {
   const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
