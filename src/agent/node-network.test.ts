@@ -54,7 +54,7 @@ interface Fake {
   listings: number;
 }
 
-function fakeNetwork(mode: ModelConfig['mode'] = 'native'): Fake {
+function fakeNetwork(mode: ModelConfig['mode'] = 'native', now?: () => number): Fake {
   const settles: Fake['settles'] = [];
   const vxlan = { port: 4789, vni: 1 };
   const model = { nodeName: 'node-1', mode, masquerade: true, nonMasqueradeCidrs: [], vxlan };
@@ -65,6 +65,7 @@ function fakeNetwork(mode: ModelConfig['mode'] = 'native'): Fake {
       model,
       uplinks: 'auto',
       endpoints: () => [],
+      ...(now === undefined ? {} : { now }),
       listHost: (): HostListing => {
         fake.listings++;
         // The overlay device is there from the first settle on.
@@ -139,4 +140,36 @@ test('what waits for the overlay device follows in the same settle', async () =>
   assert.deepEqual(report.written, ['pass 1', 'pass 2']);
   await network.settle(['period']);
   assert.equal(settles.length, 3, 'once it is there, once');
+});
+
+test('what a deleted Node had is kept from those that claimed it in vain, for 15 min', async () => {
+  let now = 5_000;
+  const { network, settles } = fakeNetwork('native', () => now);
+  const range = parsePrefix('203.0.113.0/24');
+  const [own] = state.nodes.values();
+  assert.ok(own);
+  const claiming = (...names: readonly string[]): typeof state => {
+    const nodes = new Map(state.nodes);
+    for (const name of names) {
+      const addresses = [parseAddress(name === 'a' ? '192.0.2.7' : '192.0.2.8')];
+      nodes.set(name, { ...own, name, addresses, podCidrs: [range] });
+    }
+    return { ...state, nodes };
+  };
+  const ownerAfter = async (...names: readonly string[]): Promise<string | undefined> => {
+    network.replaceSnapshot({ state: claiming(...names), problems: [], complete: true });
+    await network.settle(['cluster']);
+    const ranges = settles.at(-1)?.desired.remoteRanges ?? [];
+    return ranges.find(({ prefix }) => prefix === range)?.node;
+  };
+  await network.settle(['start']);
+  assert.equal(await ownerAfter('a', 'b'), 'a');
+  assert.equal(await ownerAfter('b'), undefined);
+  assert.equal(await ownerAfter('a', 'b'), 'a');
+  assert.equal(await ownerAfter('b'), undefined);
+  now += 15 * 60_000 - 1;
+  assert.equal(await ownerAfter('b'), undefined);
+  now += 1;
+  await ownerAfter('b');
+  assert.equal(await ownerAfter('b'), 'b', 'at the next look');
 });

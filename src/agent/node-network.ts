@@ -9,7 +9,7 @@ import type { Link } from '../kernel/netlink/link-record.ts';
 import { computeDesired } from '../model/compute-desired.ts';
 import type { DesiredState, ModelConfig, UnclaimedInterface } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
-import type { HeldClaims } from '../model/held-claims.ts';
+import { agedClaims, type HeldClaims } from '../model/held-claims.ts';
 import type { HostFacts } from '../model/host.ts';
 import { overlayDeviceName } from '../model/overlay-device.ts';
 import type { Address } from '../net/address.ts';
@@ -28,6 +28,8 @@ export interface NodeNetworkOptions {
   /** Addresses of the API server; absent: there is none. */
   apiServers?(): readonly Address[];
   endpoints(): readonly LocalEndpoint[];
+  /** ms, of a clock that never goes back; absent: the process's. */
+  now?(): number;
   /** See `DesiredState.unclaimed`. */
   unclaimed?(links: readonly Link[]): readonly UnclaimedInterface[];
   readonly reconciler: {
@@ -122,7 +124,7 @@ export class NodeNetwork {
       unclaimed: this.#unclaimed.length === 0 ? undefined : this.#unclaimed,
       held: this.#held,
     });
-    this.#held = desired.held;
+    this.#held = agedClaims(desired.held, (this.#options.now ?? monotonicMs)());
     return desired;
   }
 }
@@ -134,6 +136,8 @@ const apiServerEndpoints = memoize(
       .filter(({ namespace, service }) => namespace === 'default' && service === 'kubernetes')
       .flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses)),
 );
+
+const monotonicMs = (): number => performance.now();
 
 const nothingDone: SettleReport = {
   writes: { set: 0, deleted: 0, restored: 0 },

@@ -20,7 +20,15 @@ import {
 } from '../net/prefix.ts';
 import { ClaimLedger } from './claim-ledger.ts';
 import type { ModelConfig, ModelProblem } from './desired.ts';
-import { type HeldClaims, heldClaims, holderOf, nothingHeld } from './held-claims.ts';
+import {
+  contestOf,
+  type HeldClaims,
+  heldClaims,
+  keptFlaw,
+  nothingHeld,
+  wasHeldBy,
+  withGone,
+} from './held-claims.ts';
 import type { HostFacts } from './host.ts';
 import type { NetworkNode, NetworkNodes } from './network-nodes.ts';
 import {
@@ -61,13 +69,17 @@ export function checkNodes(inputs: CheckInputs): RangeOwners {
     ...check.problems.filter(isOwn),
     ...check.problems.filter((problem) => !isOwn(problem)),
   ];
-  const held = heldClaims(nodes, inputs.held ?? nothingHeld);
+  const held = heldClaims(nodes, check.kept, check.contested);
   return { nodes, owners: check.owners(), held, problems };
 }
 
 class Check {
   readonly problems: ModelProblem[] = [];
+  readonly contested = new Set<string>();
+  /** What was held, and is kept for Nodes that are no longer there. */
+  readonly kept: HeldClaims;
   readonly #inputs: CheckInputs;
+  readonly #held: HeldClaims;
   readonly #ledger: ClaimLedger;
   /** Interface by address of this node. */
   readonly #hostAddresses: ReadonlyMap<Address, string>;
@@ -80,6 +92,8 @@ class Check {
 
   constructor(inputs: CheckInputs, claims: readonly NodeClaims[]) {
     this.#inputs = inputs;
+    this.#held = inputs.held ?? nothingHeld;
+    this.kept = withGone(this.#held, inputs.nodes);
     this.#ledger = new ClaimLedger(claims);
     const own = ownAddresses(inputs.host);
     this.#hostAddresses = new Map(own.map(({ address, ifName }) => [address, ifName]));
@@ -94,12 +108,10 @@ class Check {
 
   /** What it had at the last check. */
   takeHeld({ node, addresses, ranges }: NodeClaims): void {
-    const { held = nothingHeld } = this.#inputs;
-    if (held.size === 0) return;
-    const holder = holderOf(node);
     for (const claim of addresses)
-      if (held.get(claim.address) === holder) this.#takeAddress(claim, node.name);
-    for (const claim of ranges) if (held.get(claim.prefix) === holder) this.#takeRange(claim, node);
+      if (wasHeldBy(this.#held, claim.address, node.name)) this.#takeAddress(claim, node.name);
+    for (const claim of ranges)
+      if (wasHeldBy(this.#held, claim.prefix, node.name)) this.#takeRange(claim, node);
   }
 
   /** The addresses by which the Node is reached, then its ranges. */
@@ -144,7 +156,10 @@ class Check {
 
   #takeAddress(claim: AddressClaim, node: string): void {
     if (this.#isSeen(claim)) return;
-    const flaw = claim.flaw ?? this.#hostFlaw(claim, node) ?? this.#ledger.addressFlaw(claim, node);
+    const flaw =
+      claim.flaw ??
+      this.#hostFlaw(claim, node) ??
+      this.#contest(claim.address, node, this.#ledger.addressFlaw(claim, node));
     if (flaw === undefined) {
       this.#ledger.addAddress(claim, node);
       this.#taken.add(claim);
@@ -155,6 +170,13 @@ class Check {
       text: `status.addresses: InternalIP ${claim.address} ${flaw}: this address is not used`,
       alike: 'status.addresses: an InternalIP cannot be used',
     });
+  }
+
+  // `flaw`: what another has. Remembered, should that one be deleted.
+  #contest(claim: Address | Prefix, node: string, flaw: string | undefined): string | undefined {
+    const found = flaw ?? keptFlaw(this.kept, claim, node);
+    if (found !== undefined) this.contested.add(contestOf(claim, node));
+    return found;
   }
 
   // What is looked at twice is told once.
@@ -182,7 +204,7 @@ class Check {
       claim.flaw ??
       occupiedFlaw(host)(claim.ordered) ??
       this.#placeFlaw(claim) ??
-      this.#ledger.rangeFlaw(claim, node.name) ??
+      this.#contest(claim.prefix, node.name, this.#ledger.rangeFlaw(claim, node.name)) ??
       this.#serviceFlaw(claim, node);
     if (flaw === undefined) {
       this.#ledger.addRange(claim, node.name);

@@ -1,32 +1,133 @@
 // What each Node had when the Nodes were last checked, which it keeps as long as it claims it. Age alone would not do: a
 // kubelet may write its own Node's addresses at any time, and an old Node would take a younger one's address, or with one
-// address in its range the whole range.
+// address in its range the whole range. A Node that is deleted and made again is the youngest: for some time what it had
+// is kept for its name, from those that claimed it before it was deleted. Others may get it at once, as Kubernetes gives
+// a free range to the next Node.
 
 import type { Address } from '../net/address.ts';
-import type { Prefix } from '../net/prefix.ts';
-import type { NetworkNode } from './network-nodes.ts';
+import { hostPrefix, type Prefix } from '../net/prefix.ts';
+import type { NetworkNode, NetworkNodes } from './network-nodes.ts';
+import { type OrderedPrefix, orderedPrefix, overlap } from './prefix-order.ts';
 
-/** By address or range: name and uid of the Node that has it. */
-export type HeldClaims = ReadonlyMap<Address | Prefix, string>;
+type Claim = Address | Prefix;
+
+export interface HeldClaims {
+  /** By claim: `holderOf` the Node that has it. */
+  readonly holders: ReadonlyMap<Claim, string>;
+  /** What Nodes had that were deleted since. */
+  readonly gone: ReadonlyMap<Claim, GoneClaim>;
+  /** `contestOf` each claim that was refused for what another Node has or had. */
+  readonly contested: ReadonlySet<string>;
+}
+
+interface GoneClaim {
+  readonly holder: string;
+  readonly ordered: OrderedPrefix;
+  /** Absent until `agedClaims` has seen it. */
+  readonly until?: number;
+}
 
 /** Of an agent that has just started: the older Node has it. */
-export const nothingHeld: HeldClaims = new Map();
+export const nothingHeld: HeldClaims = {
+  holders: new Map(),
+  gone: new Map(),
+  contested: new Set(),
+};
 
-/** Another for a Node that was deleted and made again. */
-export function holderOf({ name, uid = '' }: Pick<NetworkNode, 'name' | 'uid'>): string {
+/** A Node that is made again needs its kubelet, and a person who restarts it, no longer than that. */
+const keptMinutes = 15;
+// Nodes that somebody makes and deletes without end take no more memory than these.
+const goneAtMost = 10_000;
+
+type Named = Pick<NetworkNode, 'name' | 'uid'>;
+
+function holderOf({ name, uid = '' }: Named): string {
   return `${name} ${uid}`;
 }
 
-/** Of what was found usable; `before` itself where nothing of it changed. */
-export function heldClaims(nodes: readonly NetworkNode[], before: HeldClaims): HeldClaims {
-  const held = new Map<Address | Prefix, string>();
+function nameOf(holder: string): string {
+  return holder.slice(0, holder.indexOf(' '));
+}
+
+export function contestOf(claim: Claim, node: string): string {
+  return `${node} ${claim}`;
+}
+
+/** A Node of that name had it at the last check, or before it was deleted. */
+export function wasHeldBy({ holders, gone }: HeldClaims, claim: Claim, node: string): boolean {
+  const holder = holders.get(claim) ?? gone.get(claim)?.holder;
+  return holder !== undefined && nameOf(holder) === node;
+}
+
+/** Why a Node does not get what it claimed in vain before. */
+export function keptFlaw(
+  { gone, contested }: HeldClaims,
+  claim: Claim,
+  node: string,
+): string | undefined {
+  if (gone.size === 0 || !contested.has(contestOf(claim, node))) return undefined;
+  const ordered = orderedOf(claim);
+  for (const [what, each] of gone) {
+    const name = nameOf(each.holder);
+    if (name === node || !overlap(each.ordered, ordered)) continue;
+    return `is or overlaps ${what} of Node ${name}, which was deleted: kept ${keptMinutes} min for a Node of that name`;
+  }
+  return undefined;
+}
+
+/** Before a check: with what Nodes had that are no longer there. */
+export function withGone(held: HeldClaims, nodes: NetworkNodes): HeldClaims {
+  const isKept = (claim: Claim, holder: string): boolean => {
+    const node = nodes.get(nameOf(holder));
+    if (node === undefined) return true;
+    // Made again, and not told yet what it has.
+    const has = claim.includes('/') ? node.podCidrs : node.addresses;
+    return holderOf(node) !== holder && has.length === 0;
+  };
+  const known = Array.from(held.gone).filter(([claim, { holder }]) => isKept(claim, holder));
+  const added = Array.from(held.holders)
+    .filter(([claim, holder]) => isKept(claim, holder))
+    .map(([claim, holder]) => [claim, { holder, ordered: orderedOf(claim) }] as const);
+  if (added.length === 0 && known.length === held.gone.size) return held;
+  return { ...held, gone: new Map([...known, ...added].slice(0, goneAtMost)) };
+}
+
+/** After it, of what was found usable; `before` itself where nothing of it changed. */
+export function heldClaims(
+  nodes: readonly NetworkNode[],
+  before: HeldClaims,
+  contested: ReadonlySet<string>,
+): HeldClaims {
+  const found = new Map<Claim, string>();
   let isSame = true;
   for (const node of nodes) {
     const holder = holderOf(node);
     for (const claim of [...node.addresses, ...node.podCidrs]) {
-      held.set(claim, holder);
-      isSame &&= before.get(claim) === holder;
+      found.set(claim, holder);
+      isSame &&= before.holders.get(claim) === holder;
     }
   }
-  return isSame && held.size === before.size ? before : held;
+  const holders = isSame && found.size === before.holders.size ? before.holders : found;
+  const stillGone = Array.from(before.gone).filter(([claim]) => !found.has(claim));
+  const gone = stillGone.length === before.gone.size ? before.gone : new Map(stillGone);
+  const sameContests =
+    contested.size === before.contested.size &&
+    [...contested].every((contest) => before.contested.has(contest));
+  const isUnchanged = holders === before.holders && gone === before.gone && sameContests;
+  return isUnchanged ? before : { holders, gone, contested };
+}
+
+/** Without what was kept long enough; the same object where nothing changes. The model itself has no clock. */
+export function agedClaims(held: HeldClaims, nowMs: number): HeldClaims {
+  const all = Array.from(held.gone);
+  if (all.every(([, { until }]) => until !== undefined && until > nowMs)) return held;
+  const dated = all.map(
+    ([claim, { until = nowMs + keptMinutes * 60_000, ...rest }]) =>
+      [claim, { ...rest, until }] as const,
+  );
+  return { ...held, gone: new Map(dated.filter(([, { until }]) => until > nowMs)) };
+}
+
+function orderedOf(claim: Claim): OrderedPrefix {
+  return orderedPrefix(claim.includes('/') ? (claim as Prefix) : hostPrefix(claim as Address));
 }

@@ -172,11 +172,15 @@ function hostile(index: number, random: (below: number) => number): ClusterNode 
   return node(name, { podCidrs, addresses, createdAt: 10 + random(3) });
 }
 
-function desired(mode: RoutingMode, nodes: readonly ClusterNode[]): DesiredState {
+function desired(
+  mode: RoutingMode,
+  nodes: readonly ClusterNode[],
+  held?: DesiredState['held'],
+): DesiredState {
   const cluster = { ...emptyClusterState, nodes: new Map(nodes.map((each) => [each.name, each])) };
   const vxlan = { port: 4789, vni: 1 };
   const config = { nodeName: 'n1', mode, masquerade: true, nonMasqueradeCidrs: [], vxlan };
-  return computeDesired({ config, cluster, endpoints: [], host });
+  return computeDesired({ config, cluster, endpoints: [], host, held });
 }
 
 const goodNames = new Set(good.map(({ name }) => name));
@@ -218,5 +222,28 @@ for (const mode of ['native', 'vxlan'] as const) {
       }
     }
     assert.ok(used > 0, 'some of the claims are good');
+  });
+}
+
+for (const mode of ['native', 'vxlan'] as const) {
+  test(`a good Node that is deleted and made again loses nothing to hostile ones, mode ${mode}, seed ${seed}`, () => {
+    const random = randomFrom(seed);
+    const [n1, n2, n3] = good;
+    assert.ok(n1 && n2 && n3);
+    const spans = [...n2.podCidrs, ...n2.addresses].map(spanOf);
+    for (let round = 0; round < rounds; round++) {
+      const evil = Array.from({ length: 1 + random(4) }, (_, index) => hostile(index, random));
+      const before = desired(mode, [...evil, ...good]);
+      const without = desired(mode, [...evil, n1, n3], before.held);
+      for (const [name, { podCidrs, addresses }] of without.nodes) {
+        if (goodNames.has(name)) continue;
+        for (const claim of [...podCidrs, ...addresses]) {
+          assert.ok(!spans.some((span) => meet(span, spanOf(claim))), `${name} ${claim}`);
+        }
+      }
+      const again = { ...n2, uid: 'again', createdAt: 99 };
+      const after = desired(mode, [...evil, n1, again, n3], without.held);
+      assert.deepEqual(after.remoteRanges, before.remoteRanges);
+    }
   });
 }

@@ -4,6 +4,7 @@ import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { parseMac } from '../net/mac.ts';
 import type { NextHop } from './desired.ts';
+import { nothingHeld } from './held-claims.ts';
 import type { HostFacts, Uplink } from './host.ts';
 import { nextHops } from './next-hops.ts';
 import type { CheckedNode } from './pod-ranges.ts';
@@ -36,7 +37,7 @@ const own = node('node-1', ['198.51.100.1', '2001:db8:ffff::1']);
 const other = node('node-2', ['198.51.100.2', '2001:db8:ffff::2']);
 
 function hops(host: HostFacts, nodes: readonly CheckedNode[]): readonly NextHop[] {
-  const owners = { nodes, owners: new Map(), held: new Map(), problems: [] };
+  const owners = { nodes, owners: new Map(), held: nothingHeld, problems: [] };
   const context = routingContext('native', host, nodes[0]);
   return nextHops('node-1', owners, { host, context });
 }

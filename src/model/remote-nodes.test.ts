@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { parseAddress } from '../net/address.ts';
 import { parsePrefix } from '../net/prefix.ts';
 import type { ModelConfig } from './desired.ts';
+import { nothingHeld } from './held-claims.ts';
 import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
 import { remoteNodes } from './remote-nodes.ts';
 import type { RoutingContext } from './routing-context.ts';
@@ -28,7 +29,7 @@ function owners(nodes: readonly CheckedNode[]): RangeOwners {
   const all = nodes.flatMap(({ name, podCidrs }) =>
     podCidrs.map((range) => [range, name] as const),
   );
-  return { nodes, owners: new Map(all), held: new Map(), problems: [] };
+  return { nodes, owners: new Map(all), held: nothingHeld, problems: [] };
 }
 
 const context: RoutingContext = {

@@ -56,7 +56,7 @@ const mapped: OrderedPrefix = {
 const leastLength = { 4: 8, 6: 16 } as const;
 
 /** Why it can be nobody's, in words that follow the range or address; undefined where nothing speaks against it. */
-export function specialFlaw(range: OrderedPrefix): string | undefined {
+function specialFlaw(range: OrderedPrefix): string | undefined {
   const found = specialRanges.find(({ ordered }) => overlap(ordered, range));
   if (found !== undefined) return `overlaps ${found.prefix} (${found.what})`;
   if (range.family === 6 && overlap(mapped, range)) {
