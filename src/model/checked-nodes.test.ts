@@ -150,6 +150,7 @@ const refusedRanges: readonly (readonly [string, string])[] = [
   ['::/64', 'overlaps ::/128 (the unspecified address)'],
   ['::/96', 'overlaps ::/128 (the unspecified address)'],
   ['::a00:0/104', 'overlaps ::/96 (IPv4 addresses written as IPv6)'],
+  ['::ffff:0:a00:0/104', 'overlaps ::ffff:0:0:0/96 (IPv4 addresses translated to IPv6)'],
   ['64:ff9b::/96', 'overlaps 64:ff9b::/96 (NAT64)'],
   ['64:ff9b::a4d:c/128', 'overlaps 64:ff9b::/96 (NAT64)'],
   ['64:ff9b:1::/48', 'overlaps 64:ff9b:1::/48 (NAT64)'],

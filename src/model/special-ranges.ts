@@ -20,6 +20,7 @@ const specialRanges: readonly SpecialRange[] = [
   special(hostPrefix(parseAddress('::')), 'the unspecified address'),
   special(hostPrefix(parseAddress('::1')), 'loopback'),
   special('::/96', 'IPv4 addresses written as IPv6'),
+  special('::ffff:0:0:0/96', 'IPv4 addresses translated to IPv6'),
   special('64:ff9b::/96', 'NAT64'),
   special('64:ff9b:1::/48', 'NAT64'),
   special('100::/64', 'discarded'),
