@@ -75,6 +75,24 @@ const cases: readonly Case[] = [
     says: /not a word for/,
   },
   {
+    title: 'a bookmark of a version that the server has not reached',
+    bad: watches(({ answer }) => answer()),
+    begin: (server) => {
+      server.say(nodes, event('BOOKMARK', { metadata: { resourceVersion: '90000' } }));
+      setTimeout(() => server.endWatches(), 50);
+    },
+    says: /watch nodes: not a word for/,
+  },
+  {
+    title: 'an event of a version that the server has not reached',
+    bad: watches(({ answer }) => answer()),
+    begin: (server) => {
+      server.say(nodes, nodeEvent('ADDED', '90000'));
+      setTimeout(() => server.endWatches(), 50);
+    },
+    says: /watch nodes: not a word for/,
+  },
+  {
     title: 'a line longer than any object',
     bad: watches(({ response, url, answer }) => {
       if (url.pathname !== nodes) return answer();

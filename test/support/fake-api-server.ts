@@ -51,9 +51,16 @@ interface Change {
   readonly line: string;
 }
 
+interface Watch {
+  readonly path: string;
+  readonly response: ServerResponse;
+  /** What is not newer is left out, also of what is still to come: as a real server does it. */
+  readonly from: number;
+}
+
 export class FakeApiServer {
   readonly #objects = new Map<string, Map<string, FakeObject>>();
-  readonly #watches = new Set<{ readonly path: string; readonly response: ServerResponse }>();
+  readonly #watches = new Set<Watch>();
   readonly #sockets = new Set<Socket>();
   readonly #changes: Change[] = [];
   readonly #bookmarkMs: number;
@@ -202,19 +209,13 @@ export class FakeApiServer {
 
   #watch(response: ServerResponse, { pathname: path, searchParams }: URL): void {
     const from = Number(searchParams.get('resourceVersion'));
-    if (from > this.#version) {
-      const message = `Too large resource version: ${from}, current: ${this.#version}`;
-      const status = { kind: 'Status', code: 504, reason: 'Timeout', message };
-      response.writeHead(504, { 'content-type': 'application/json' }).end(JSON.stringify(status));
-      return;
-    }
     response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
     for (const change of this.#changes)
       if (change.path === path && change.version > from) response.write(change.line);
-    const watch = { path, response };
+    const watch = { path, response, from };
     this.#watches.add(watch);
     const bookmarks = setInterval(() => {
-      if (this.#watches.has(watch)) response.write(this.bookmark(path));
+      if (this.#watches.has(watch) && from <= this.#version) response.write(this.bookmark(path));
     }, this.#bookmarkMs).unref();
     const end = setTimeout(
       () => response.end(),
@@ -240,6 +241,7 @@ export class FakeApiServer {
   #changed(path: string, type: string, object: FakeObject): void {
     const line = event(type, { kind: kinds[path], ...object });
     this.#changes.push({ path, version: this.#version, line });
-    this.say(path, line);
+    for (const watch of this.#watches)
+      if (watch.path === path && this.#version > watch.from) watch.response.write(line);
   }
 }

@@ -8,6 +8,7 @@ import type { ApiClient } from './api-client.ts';
 import { ObjectStore } from './object-store.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
 import type { ReflectorState } from './resource-state.ts';
+import { shownText } from './shown.ts';
 
 export interface ClusterPoliciesOptions extends Pick<ReflectorOptions, 'times' | 'bookmarking'> {
   readonly client: ApiClient;
@@ -43,7 +44,7 @@ export class ClusterPolicies {
 
   get problems(): readonly SourceProblem[] {
     const unenforced = Array.from(this.#store.view().keys(), (name) => ({
-      text: `ClusterNetworkPolicy ${name}: is not enforced: this version has no cluster-wide policy yet`,
+      text: `ClusterNetworkPolicy ${shownText(name, 253)}: is not enforced: this version has no cluster-wide policy yet`,
       consequence: 'all pods reach each other',
     }));
     return [...this.#store.problems, ...unenforced];

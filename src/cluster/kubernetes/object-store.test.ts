@@ -71,3 +71,13 @@ test('an InternalIP that is none takes neither the others nor the ranges with it
     /status\.addresses\[0\]\.address: fe80::1%eth0 is not an/,
   );
 });
+
+test('what cannot be used counts among what the API server told', () => {
+  const store = nodeStore();
+  store.set('node-1', node(['10.0.0.0/24']));
+  store.set('node-2', { metadata: { name: 'node-2', labels: { app: 5 } } });
+  assert.equal(store.size, 1);
+  assert.equal(store.told, 2);
+  store.delete('node-2');
+  assert.equal(store.told, 1);
+});

@@ -34,6 +34,11 @@ export class ObjectStore<T extends object> {
     return this.#objects.size;
   }
 
+  /** What is kept of all that the API server told, usable or not; a last good version counts beside its successor. */
+  get told(): number {
+    return this.#objects.size + this.#problems.size;
+  }
+
   get problems(): Iterable<SourceProblem> {
     return this.#problems.values();
   }

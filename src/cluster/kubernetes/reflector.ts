@@ -25,7 +25,7 @@ export interface ReflectorOptions {
   readonly kind: string;
   readonly path: string;
   readonly selectors: Readonly<Record<string, string>>;
-  readonly store: Pick<ObjectStore<object>, 'set' | 'delete' | 'has' | 'replace' | 'size'>;
+  readonly store: Pick<ObjectStore<object>, 'set' | 'delete' | 'has' | 'replace' | 'size' | 'told'>;
   /** The name of an object that a list must have to be believed at once: our own Node. */
   readonly expected?: string | undefined;
   /** For a resource that the cluster need not have: how long to wait before looking for it again. */
@@ -40,7 +40,7 @@ export interface ReflectorOptions {
 
 /** So often a doubtful list must be repeated before it is believed. */
 const confirmations = 2;
-/** After so many watches that brought nothing, everything is listed. A silent one counts for two. */
+/** After so many watches that ended at once and brought nothing, everything is listed. */
 const mostFruitless = 3;
 
 export class Reflector {
@@ -56,6 +56,8 @@ export class Reflector {
   #newest: string | undefined;
   #attempt = 0;
   #fruitless = 0;
+  /** How long watches have been there since one last said anything. */
+  #silentMs = 0;
   #doubts = 0;
   #recheckUntil = 0;
 
@@ -135,15 +137,15 @@ export class Reflector {
     const began = performance.now();
     this.#status.watching();
     let events = 0;
-    let ending: { readonly text: string; readonly isOverdue: boolean } | undefined;
+    let ending: string | undefined;
     let isBroken = false;
     using patience = new WatchPatience({
       times: this.#times,
       askedMs,
       sendsBookmarks: () => bookmarking?.has(server) === true,
       onSettled: () => this.#settled(),
-      onEnd: (text, { isOverdue }) => {
-        ending ??= { text, isOverdue };
+      onEnd: (text) => {
+        ending ??= text;
         response.destroy();
       },
     });
@@ -163,8 +165,7 @@ export class Reflector {
         throw this.#named(error);
     } finally {
       response.destroy();
-      if (events > 0) this.#fruitless = 0;
-      else if (performance.now() - began < settledMs) this.#fruitless++;
+      this.#count({ events, livedMs: performance.now() - began });
     }
     if (signal.aborted) return;
     if (ending !== undefined) return this.#gaveUp(ending, signal);
@@ -180,6 +181,17 @@ export class Reflector {
     this.#status.watchHolds();
   }
 
+  // A server that does not know the version we watch from (it was restored from a backup, or told a wrong one) accepts the
+  // watch all the same, and never says anything.
+  #count({ events, livedMs }: { readonly events: number; readonly livedMs: number }): void {
+    const { watchMs, settledMs } = this.#times;
+    if (livedMs < settledMs && events === 0) this.#fruitless++;
+    else if (events > 0) this.#fruitless = 0;
+    this.#silentMs = events > 0 ? 0 : this.#silentMs + livedMs;
+    // Two watches at most, and many short ones where something on the way cuts idle connections.
+    if (this.#silentMs >= 1.5 * watchMs) this.#listAgain();
+  }
+
   // A server that ends every watch at once would be asked without pause.
   async #endedAtOnce(signal: AbortSignal): Promise<void> {
     const { resource } = this.#options;
@@ -191,13 +203,11 @@ export class Reflector {
     await this.#pause(signal);
   }
 
-  async #gaveUp(
-    { text, isOverdue }: { readonly text: string; readonly isOverdue: boolean },
-    signal: AbortSignal,
-  ): Promise<void> {
-    this.#fruitless += isOverdue ? mostFruitless : 2;
+  // The next watch from the same version may be as silent, for the same reason.
+  async #gaveUp(text: string, signal: AbortSignal): Promise<void> {
     this.#status.silent(`watch ${this.#options.resource}: ${text}`);
     await this.#pause(signal);
+    this.#listAgain();
   }
 
   #take({ type, object }: WatchEvent): void {
@@ -214,7 +224,7 @@ export class Reflector {
         throw new AnswerError(`${shownText(key, 100)} as it was before what was told already`);
       }
       if (type === 'DELETED') store.delete(key);
-      else if (store.size < mostObjects || store.has(key)) store.set(key, object);
+      else if (store.told < mostObjects || store.has(key)) store.set(key, object);
       else throw new AnswerError(`more than ${mostObjects} objects`);
     }
     if (resourceVersion !== undefined && !isOlder(resourceVersion, this.#version))
@@ -236,6 +246,7 @@ export class Reflector {
 
   #listAgain(): void {
     this.#fruitless = 0;
+    this.#silentMs = 0;
     this.#version = undefined;
   }
 

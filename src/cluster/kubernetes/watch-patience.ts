@@ -11,8 +11,8 @@ export interface PatienceOptions {
   sendsBookmarks(): boolean;
   /** The watch has been there for `settledMs`. */
   onSettled(): void;
-  /** The watch must end, for this reason. `isOverdue`: the server should have ended it. */
-  onEnd(text: string, options: { readonly isOverdue: boolean }): void;
+  /** The watch must end, for this reason. */
+  onEnd(text: string): void;
 }
 
 export class WatchPatience implements Disposable {
@@ -29,13 +29,12 @@ export class WatchPatience implements Disposable {
     const { watchSilenceMs, watchGraceMs, halfEventMs, settledMs } = times;
     this.#settled = setTimeout(() => options.onSettled(), settledMs);
     this.#overdue = setTimeout(
-      () => onEnd(`not ended by the server after ${shownMs(askedMs)}`, { isOverdue: true }),
+      () => onEnd(`not ended by the server after ${shownMs(askedMs)}`),
       askedMs + watchGraceMs,
     );
     this.#silence = setTimeout(() => this.#silent(), watchSilenceMs);
     this.#half = setTimeout(() => {
-      if (this.#isHalf)
-        onEnd(`half an event, and no more for ${shownMs(halfEventMs)}`, { isOverdue: false });
+      if (this.#isHalf) onEnd(`half an event, and no more for ${shownMs(halfEventMs)}`);
     }, halfEventMs);
   }
 
@@ -52,9 +51,8 @@ export class WatchPatience implements Disposable {
 
   #silent(): void {
     const { sendsBookmarks, onEnd, times } = this.#options;
-    if (sendsBookmarks()) {
-      const text = `not a word for ${shownMs(times.watchSilenceMs)}, not even a bookmark`;
-      onEnd(text, { isOverdue: false });
-    } else this.#silence.refresh();
+    if (sendsBookmarks())
+      onEnd(`not a word for ${shownMs(times.watchSilenceMs)}, not even a bookmark`);
+    else this.#silence.refresh();
   }
 }

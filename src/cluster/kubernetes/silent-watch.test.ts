@@ -1,0 +1,51 @@
+// Watches that hold and say nothing: the API server may not have reached the version that is watched from.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { event, namespaceObject, page } from '../../../test/support/api-protocol.ts';
+import { isWatch, reflect } from '../../../test/support/reflected.ts';
+
+test('after two watches without a word, however long they lived, everything is listed', async (context) => {
+  let names = ['a', 'b'];
+  const running = await reflect(
+    context,
+    (_, response, url) => {
+      if (!isWatch(url)) {
+        response.end(page(names.map((name) => namespaceObject(name, '5'))));
+        names = ['a', 'b', 'c'];
+        return;
+      }
+      response.writeHead(200).flushHeaders();
+      setTimeout(() => response.end(), 150);
+    },
+    { watchMs: 180, settledMs: 20 },
+  );
+  await running.until(() => running.keys().includes('c'));
+  const asked = running.server.requests.map((url) => (isWatch(url) ? 'watch' : 'list'));
+  assert.deepEqual(asked.slice(0, 4), ['list', 'watch', 'watch', 'list']);
+});
+
+test('a watch that goes on from a bookmark of a version to come is given up by a list', async (context) => {
+  let lists = 0;
+  let watches = 0;
+  const running = await reflect(
+    context,
+    (_, response, url) => {
+      if (!isWatch(url)) {
+        const names = lists++ === 0 ? ['a'] : ['a', 'b'];
+        response.end(page(names.map((name) => namespaceObject(name, '5'))));
+        return;
+      }
+      response.writeHead(200).flushHeaders();
+      if (watches++ === 0)
+        response.end(event('BOOKMARK', { metadata: { resourceVersion: '90000' } }));
+    },
+    { watchSilenceMs: 100, settledMs: 20, doubtMs: 5 },
+  );
+  await running.until(() => running.keys().includes('b'));
+  const versions = running.server.requests.map(({ searchParams }) =>
+    searchParams.get('resourceVersion'),
+  );
+  // Older than the bookmark, so the list must come three times.
+  assert.deepEqual(versions.slice(0, 6), [null, '10', '90000', null, null, null]);
+});

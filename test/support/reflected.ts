@@ -1,0 +1,93 @@
+// A reflector against a server that answers as its test says.
+
+import type { ServerResponse } from 'node:http';
+import type { TestContext } from 'node:test';
+import { ApiClient } from '../../src/cluster/kubernetes/api-client.ts';
+import { type ApiTimes, apiTimes } from '../../src/cluster/kubernetes/api-times.ts';
+import { KubeConfigCredentials } from '../../src/cluster/kubernetes/credentials.ts';
+import { ObjectStore } from '../../src/cluster/kubernetes/object-store.ts';
+import { Reflector } from '../../src/cluster/kubernetes/reflector.ts';
+import { readObject } from '../../src/cluster/kubernetes/resources.ts';
+import { type Answer, type ScriptedServer, scriptedServer } from './api-protocol.ts';
+
+export interface Reflected {
+  readonly server: ScriptedServer;
+  readonly reflector: Reflector;
+  readonly keys: () => readonly string[];
+  /** Every set of keys that was ever there, in order, without repetition. */
+  readonly history: string[];
+  /** Resolves when the condition holds, which is asked after every change. */
+  until(condition: () => boolean): Promise<void>;
+}
+
+/** Of namespaces. */
+export async function reflect(
+  context: TestContext,
+  answer: Answer,
+  times: Partial<ApiTimes> = {},
+): Promise<Reflected> {
+  const server = await scriptedServer(context, answer);
+  const stop = new AbortController();
+  const credentials = new KubeConfigCredentials({ kubeconfig: server.kubeconfig, apiServers: [] });
+  const client = new ApiClient(credentials);
+  const history: string[] = [];
+  const waiting = new Set<() => void>();
+  const onChange = (): void => {
+    const text = [...store.view().keys()].sort().join(' ');
+    if (history.at(-1) !== text) history.push(text);
+    for (const wake of waiting) wake();
+  };
+  const store = new ObjectStore((key, raw) => readObject('Namespace', key, raw), onChange);
+  const reflector = new Reflector({
+    client,
+    resource: 'namespaces',
+    kind: 'Namespace',
+    path: '/api/v1/namespaces',
+    selectors: { labelSelector: '!hidden' },
+    store,
+    onChange,
+    bookmarking: new Set(),
+    random: () => 0,
+    times: { ...apiTimes, backoff: { firstMs: 20, maxMs: 40 }, ...times },
+  });
+  const running = reflector.run(stop.signal);
+  context.after(async () => {
+    stop.abort();
+    await running;
+    client[Symbol.dispose]();
+  });
+  return {
+    server,
+    reflector,
+    history,
+    keys: () => [...store.view().keys()].sort(),
+    until: (condition) =>
+      new Promise((resolve) => {
+        const check = (): void => {
+          if (condition()) resolve();
+        };
+        waiting.add(check);
+        const timer = setInterval(check, 10);
+        context.after(() => clearInterval(timer));
+        check();
+      }),
+  };
+}
+
+export const isWatch = (url: URL): boolean => url.searchParams.get('watch') === '1';
+
+/** Answers a list with `list`, and the watches with `watches` one after the other; the last one stays open. */
+export function script(
+  list: () => string,
+  watches: readonly ((response: ServerResponse) => void)[],
+): Answer {
+  let next = 0;
+  return (_, response, url) => {
+    if (!isWatch(url)) {
+      response.end(list());
+      return;
+    }
+    response.writeHead(200).flushHeaders();
+    watches[next++]?.(response);
+  };
+}
