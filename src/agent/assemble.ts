@@ -103,7 +103,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const written = { datapath, socket, journal, connections, nft: drops, podTcx };
   const reconciler = reconcilerOf({ ...written, host, sysctlsBefore });
   const model = modelConfig(config);
-  const cluster = clusterParts(config.cluster, { model, owned });
+  const cluster = clusterParts(config.cluster, { model, owned, routes: ownRoutes(socket) });
   const { kubernetes } = cluster;
   const apiServerWay = apiServerWayOf({ cluster, socket, log, journal }, () => network.isWaiting);
   const network: NodeNetwork = new NodeNetwork({
@@ -118,7 +118,11 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   });
   const truth = kernelTruth({ socket, nft, maps: datapath.maps });
   const { reread } = cluster.source;
-  const knownPods = new KnownPods({ pods: () => network.snapshot.state.pods, reread });
+  const knownPods = new KnownPods({
+    pods: () => network.snapshot.state.pods,
+    reread,
+    look: kubernetes && ((pod) => kubernetes.lookForPod(pod)),
+  });
   const pods: Pods = new Pods({
     store: openStore(config, truth),
     kernel: { ...truth, recover: (name, text) => recoverRecord(truth, name, text) },

@@ -29,7 +29,10 @@ test('what keeps the API server within reach is its addresses and the proxy to i
   );
   const owned = new UndoStack();
   const settings = { kubeconfig, apiServers: ['https://192.0.2.2:6443'], remotePodNames: false };
-  const { apiServers } = clusterParts({ kubernetes: settings }, { model, owned });
+  const { apiServers } = clusterParts(
+    { kubernetes: settings },
+    { model, owned, routes: { list: () => [] } },
+  );
   assert.deepEqual(await apiServers?.(), [
     'https://192.0.2.2:6443',
     'https://192.0.2.1:6443',

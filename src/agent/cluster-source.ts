@@ -6,6 +6,8 @@ import { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import { manifestSource } from '../cluster/manifest-source.ts';
 import type { ClusterSource } from '../cluster/source.ts';
 import type { ModelConfig } from '../model/desired.ts';
+import { familyBits, prefixFamily, prefixLength } from '../net/prefix.ts';
+import type { OwnRoutes } from './api-server-way.ts';
 import type { ClusterConfig } from './config-schema.ts';
 import { KubernetesWriter } from './kubernetes-writer.ts';
 
@@ -22,11 +24,13 @@ export interface ClusterParts {
 export interface ClusterPartsOptions {
   readonly model: ModelConfig;
   readonly owned: UndoStack;
+  /** As an earlier agent left them. */
+  readonly routes: Pick<OwnRoutes, 'list'>;
 }
 
 export function clusterParts(
   { directory, kubernetes: settings }: ClusterConfig,
-  { model, owned }: ClusterPartsOptions,
+  { model, owned, routes }: ClusterPartsOptions,
 ): ClusterParts {
   if (settings !== undefined) {
     const credentials = new KubeConfigCredentials(settings);
@@ -34,6 +38,7 @@ export function clusterParts(
     const kubernetes = new KubernetesSource({
       credentials,
       node: model.nodeName,
+      heldNodes: () => nodesOf(routes.list()),
       remotePods: remotePodNames,
     });
     const apiServers = async (): Promise<readonly string[]> => {
@@ -46,4 +51,15 @@ export function clusterParts(
   }
   if (directory === undefined) throw new Error('a configuration without a cluster was accepted');
   return { source: manifestSource(directory) };
+}
+
+// A Node has one pod range of each family; single addresses are those of pods here.
+function nodesOf(routes: ReturnType<OwnRoutes['list']>): number {
+  const ranges = routes.filter(
+    ({ type, destination }) =>
+      type === 'unicast' && prefixLength(destination) < familyBits(prefixFamily(destination)),
+  );
+  const ofFamily = (family: 4 | 6): number =>
+    ranges.filter(({ destination }) => prefixFamily(destination) === family).length;
+  return Math.max(ofFamily(4), ofFamily(6));
 }

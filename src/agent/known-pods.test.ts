@@ -48,6 +48,28 @@ test('a pod that the cluster tells of a little later is waited for', async () =>
   assert.deepEqual(await asked, annotations);
 });
 
+test('a pod that the cluster does not tell of is asked for once, and known then', async () => {
+  let pods: Known = new Map();
+  const asked: unknown[] = [];
+  const answers = new KnownPods({
+    pods: () => pods,
+    patienceMs: 400,
+    look: async (wanted) => {
+      asked.push(wanted);
+      pods = named();
+      answers.changed();
+    },
+  });
+  assert.deepEqual(await answers.annotations(pod), annotations);
+  assert.deepEqual(asked, [pod]);
+});
+
+test('a pod that cannot be asked for stays unknown', async () => {
+  const look = (): Promise<void> => Promise.reject(new Error('no answer'));
+  const answers = new KnownPods({ pods: () => new Map(), patienceMs: 20, look });
+  assert.equal(await answers.annotations(pod), undefined);
+});
+
 test('what a source does not have when it is read again has no annotations', async () => {
   const answers = new KnownPods({
     pods: () => new Map(),

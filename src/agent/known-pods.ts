@@ -10,6 +10,8 @@ export interface KnownPodsOptions {
   pods(): ReadonlyMap<string, Pick<ClusterPod, 'uid' | 'annotations'>>;
   /** See `ClusterSource.reread`. */
   readonly reread?: (() => Promise<boolean>) | undefined;
+  /** Has the cluster asked for one pod, whatever comes of it. */
+  readonly look?: ((pod: PodIdentity) => Promise<void>) | undefined;
   /** 1,000 unless given. */
   readonly patienceMs?: number | undefined;
 }
@@ -35,14 +37,19 @@ export class KnownPods {
   async annotations(pod: PodIdentity): Promise<Annotations | undefined> {
     const known = this.#find(pod);
     if (known !== undefined) return known;
-    const { reread, patienceMs = 1000 } = this.#options;
+    const { reread, look, patienceMs = 1000 } = this.#options;
     const over = new AbortController();
+    // The news of most pods comes by itself, only later than their ADD.
+    const looking = globalThis.setTimeout(() => {
+      look?.(pod).catch(() => undefined);
+    }, patienceMs / 2);
     const late = setTimeout(patienceMs, undefined, { signal: over.signal });
     try {
       const news = reread === undefined ? this.#appears(pod, over.signal) : reread();
       const isSaid = await Promise.race([news, late.then(() => false)]);
       return this.#find(pod) ?? (isSaid ? none : undefined);
     } finally {
+      clearTimeout(looking);
       over.abort();
       late.catch(() => undefined);
     }

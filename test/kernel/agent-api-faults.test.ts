@@ -7,13 +7,15 @@ import type { TestContext } from 'node:test';
 import {
   type AgentPlace,
   agentPlace,
+  cniBeside,
   eventually,
   get,
   launchAgent,
+  podNamespace,
   startAgent,
   status,
 } from '../support/agent-process.ts';
-import { FakeApiServer, type FakeExchange } from '../support/fake-api-server.ts';
+import { FakeApiServer, type FakeExchange, type Misbehaviour } from '../support/fake-api-server.ts';
 import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -157,6 +159,70 @@ rootTest(
     assert.equal(routes(place), before);
   },
 );
+
+rootTest(
+  'one list that lacks Nodes removes no route, of a running agent nor of one that starts',
+  async (context) => {
+    const { place, server } = await cluster(context);
+    let lists = 0;
+    // Once, and well afterwards.
+    const lacking: Misbehaviour = (exchange) => {
+      const { url, isWatch, response, answer } = exchange;
+      if (url.pathname !== nodes || lists > 0) return answer();
+      response.writeHead(isWatch ? 410 : 200, { 'content-type': 'application/json' });
+      const list = JSON.parse(exchange.list());
+      list.items = list.items.slice(0, 1);
+      const expired = { kind: 'Status', code: 410, reason: 'Expired' };
+      response.end(JSON.stringify(isWatch ? expired : list));
+      if (!isWatch) lists++;
+    };
+    const first = await startAgent(context, place);
+    const before = routes(place);
+    assert.match(before, /10\.201\.3\.0\/24/);
+    server.misbehave(lacking);
+    server.endWatches();
+    await eventually(async () => {
+      const { cluster: view } = await status(place);
+      const found = view.apiServer?.resources.find(({ resource }) => resource === 'nodes');
+      assert.equal(found?.relists, 2);
+      assert.equal(view.nodes, 3);
+    }, 20_000);
+    assert.equal(routes(place), before);
+    await first.end('SIGKILL');
+    lists = 0;
+    server.misbehave(lacking);
+    launchAgent(context, place);
+    await eventually(async () => {
+      const { text } = await get(place, '/readyz');
+      assert.match(text, /the list has 0 other nodes, and this one has routes to 2/);
+    }, 15_000);
+    await eventually(async () => assert.equal((await get(place, '/readyz')).status, 200), 30_000);
+    assert.equal(routes(place), before);
+  },
+);
+
+rootTest('an ADD finds its pod although the list of pods left it out', async (context) => {
+  const { place, server } = await cluster(context);
+  const name = { namespace: 'shop', name: 'web-1' };
+  server.put('/api/v1/pods', {
+    metadata: { ...name, ...{ uid: 'uid-web-1' } },
+    ...{ spec: { nodeName: 'node-1', containers: [] } },
+  });
+  server.misbehave(({ url, isWatch, list, response, answer }) => {
+    if (url.pathname !== '/api/v1/pods' || isWatch) return answer();
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ ...JSON.parse(list()), items: [] }));
+  });
+  await startAgent(context, place);
+  assert.equal((await status(place)).cluster.pods, 0);
+  const pod = podNamespace(context);
+  const added = await cniBeside(place, { verb: 'ADD', containerId: 'pod-1', netns: pod.path });
+  assert.equal(added.exitCode, 0, added.answer?.msg);
+  assert.equal((await status(place)).cluster.pods, 1);
+  const looks = server.requests.filter((line) => line.includes('/namespaces/shop/pods?'));
+  assert.equal(looks.length, 1);
+  await cniBeside(place, { verb: 'DEL', containerId: 'pod-1', netns: pod.path });
+});
 
 rootTest(
   'user and password in the address of the API server are in no status, log or metric',

@@ -11,6 +11,7 @@ import {
   json,
   lists,
   misbehave,
+  nodes,
   ready,
   refused,
   watches,
@@ -281,6 +282,21 @@ const cases: readonly Case[] = [
     }),
     says: /the list has 3, and there were/,
   },
+  ...[1, 3].map((lacking): Case => {
+    let isFirst = true;
+    return {
+      title: `one list that lacks ${lacking} of 8 Nodes, then well ones`,
+      bad: (exchange) => {
+        if (exchange.url.pathname !== nodes || !isFirst) return exchange.answer();
+        if (exchange.isWatch) return gone(exchange);
+        isFirst = false;
+        const list = JSON.parse(exchange.list());
+        list.items.splice(-lacking);
+        body(JSON.stringify(list))(exchange);
+      },
+      enough: 10,
+    };
+  }),
   {
     title: 'an older list',
     bad: lists((exchange) =>

@@ -45,6 +45,12 @@ const kinds: Readonly<Record<string, string>> = {
   '/apis/networking.k8s.io/v1/networkpolicies': 'NetworkPolicy',
 };
 
+// The one pod that a list is asked for.
+function podOf({ pathname, searchParams }: URL): string | undefined {
+  const [, name] = /^metadata\.name=(.+)$/.exec(searchParams.get('fieldSelector') ?? '') ?? [];
+  return /^\/api\/v1\/namespaces\/[^/]+\/pods$/.test(pathname) ? name : undefined;
+}
+
 interface Change {
   readonly path: string;
   readonly version: number;
@@ -185,6 +191,11 @@ export class FakeApiServer {
     if (request.method !== 'GET') {
       response.setHeader('content-type', 'application/json');
       request.resume().on('end', () => response.end('{}'));
+    } else if (podOf(url) !== undefined) {
+      const items = [this.#objects.get('/api/v1/pods')?.get(podOf(url) ?? '')].filter(Boolean);
+      const metadata = { resourceVersion: String(this.#version) };
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata, items }));
     } else if (kinds[url.pathname] === undefined) {
       response.writeHead(404, { 'content-type': 'application/json' }).end('{"code":404}');
     } else if (url.searchParams.get('watch') === '1') this.#watch(response, url);

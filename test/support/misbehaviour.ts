@@ -26,6 +26,7 @@ const times: ApiTimes = {
   doubtMs: 150,
   recheckMs: 1_000,
   recheckedMs: 20_000,
+  relistMs: 60_000,
   longestRetryAfterMs: 1_200,
   unheardMs: 27_000,
   backoff: { firstMs: 15, maxMs: 450 },

@@ -7,6 +7,7 @@ import { type ApiTimes, apiTimes } from '../../src/cluster/kubernetes/api-times.
 import { KubeConfigCredentials } from '../../src/cluster/kubernetes/credentials.ts';
 import { ObjectStore } from '../../src/cluster/kubernetes/object-store.ts';
 import { Reflector } from '../../src/cluster/kubernetes/reflector.ts';
+import type { ReflectorOptions } from '../../src/cluster/kubernetes/reflector-options.ts';
 import { readObject } from '../../src/cluster/kubernetes/resources.ts';
 import { type Answer, type ScriptedServer, scriptedServer } from './api-protocol.ts';
 
@@ -24,7 +25,7 @@ export interface Reflected {
 export async function reflect(
   context: TestContext,
   answer: Answer,
-  times: Partial<ApiTimes> = {},
+  { held, ...times }: Partial<ApiTimes> & Pick<ReflectorOptions, 'held'> = {},
 ): Promise<Reflected> {
   const server = await scriptedServer(context, answer);
   const stop = new AbortController();
@@ -47,6 +48,7 @@ export async function reflect(
     store,
     onChange,
     bookmarking: new Set(),
+    held,
     random: () => 0,
     times: { ...apiTimes, backoff: { firstMs: 20, maxMs: 40 }, ...times },
   });

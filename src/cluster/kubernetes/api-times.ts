@@ -22,11 +22,13 @@ export interface ApiTimes {
   readonly halfEventMs: number;
   /** A watch that lived this long works. */
   readonly settledMs: number;
-  /** Until a doubtful list is asked for again; twice as long the second time. */
+  /** Until a doubtful list, or one that lacks what is known, is asked for again; doubtful, twice as long the second time. */
   readonly doubtMs: number;
   /** How often a doubtful list that was believed is looked at again, and for how long. */
   readonly recheckMs: number;
   readonly recheckedMs: number;
+  /** How often everything is listed although watches hold; where there are many objects less often. */
+  readonly relistMs: number;
   /** The longest that a server's Retry-After is obeyed: its own never ask for more than 32 s. */
   readonly longestRetryAfterMs: number;
   /** After this time without a word a resource is a problem. */
@@ -47,6 +49,7 @@ export const apiTimes: ApiTimes = {
   doubtMs: 5_000,
   recheckMs: 30_000,
   recheckedMs: 600_000,
+  relistMs: 1_800_000,
   longestRetryAfterMs: 40_000,
   unheardMs: 900_000,
   backoff: { firstMs: 500, maxMs: 15_000 },

@@ -6,7 +6,8 @@ import { parseNamespace } from '../parse-node.ts';
 import type { SourceProblem } from '../state.ts';
 import type { ApiClient } from './api-client.ts';
 import { ObjectStore } from './object-store.ts';
-import { Reflector, type ReflectorOptions } from './reflector.ts';
+import { Reflector } from './reflector.ts';
+import type { ReflectorOptions } from './reflector-options.ts';
 import type { ReflectorState } from './resource-state.ts';
 import { shownText } from './shown.ts';
 

@@ -24,6 +24,7 @@ import type { ConnectionState } from './connection.ts';
 import type { Credentials } from './credentials.ts';
 import { ObjectStore } from './object-store.ts';
 import { pause } from './pause.ts';
+import { lookForPod, type PodName } from './pod-look.ts';
 import { Reflector } from './reflector.ts';
 import type { ReflectorState } from './resource-state.ts';
 import { readObject, resources } from './resources.ts';
@@ -33,6 +34,8 @@ export interface KubernetesSourceOptions {
   readonly credentials: Credentials;
   /** The name of this node: a list of nodes without it is doubted. */
   readonly node?: string | undefined;
+  /** How many other nodes the kernel has routes to from before; asked until the first list of Nodes is believed. */
+  readonly heldNodes?: (() => number) | undefined;
   /** False: of pods, only those of this node are read. Default true. */
   readonly remotePods?: boolean | undefined;
   /** Least time between two snapshots, so that a hundred changes a second cost as much as twenty. Default 50 ms. */
@@ -62,6 +65,7 @@ export class KubernetesSource implements ClusterSource {
   #reflectors: readonly Reflector[] = [];
   #policies: ClusterPolicies | undefined;
   #wake: () => void = () => undefined;
+  #pods: ObjectStore<ClusterObject['object']> | undefined;
 
   constructor(options: KubernetesSourceOptions) {
     const { credentials, snapshotPeriodMs = 50, times = apiTimes } = options;
@@ -82,6 +86,12 @@ export class KubernetesSource implements ClusterSource {
       resources: [...this.#reflectors.map(({ state }) => state), ...(this.#policies?.states ?? [])],
       requests: this.client.counts,
     };
+  }
+
+  /** Asks for this one pod, should nothing be known of it. Throws as `ApiClient.json`. */
+  async lookForPod(pod: PodName): Promise<void> {
+    const { client } = this;
+    if (this.#pods !== undefined) await lookForPod(pod, { client, store: this.#pods });
   }
 
   /** See ClusterSource. One at a time. */
@@ -112,7 +122,7 @@ export class KubernetesSource implements ClusterSource {
   #makeStores(): Stores {
     const onChange = (): void => this.#wake();
     const { client } = this;
-    const { node, remotePods = true, lookAgainMs = 600_000 } = this.#options;
+    const { node, heldNodes, remotePods = true, lookAgainMs = 600_000 } = this.#options;
     const shared = { client, onChange, times: this.#times, bookmarking: new Set<string>() };
     this.#policies = new ClusterPolicies({ ...shared, lookAgainMs });
     const stores = new Map<ClusterKind, ObjectStore<ClusterObject['object']>>();
@@ -120,10 +130,12 @@ export class KubernetesSource implements ClusterSource {
       ({ kind, name, path, selectors }) => {
         const store = new ObjectStore((key, raw) => readObject(kind, key, raw), onChange);
         stores.set(kind, store);
-        const expected = kind === 'Node' ? node : undefined;
-        return new Reflector({ ...shared, kind, resource: name, path, selectors, store, expected });
+        const ofNodes = kind === 'Node' ? { expected: node, held: heldNodes } : {};
+        const what = { kind, resource: name, path, selectors, store };
+        return new Reflector({ ...shared, ...what, ...ofNodes });
       },
     );
+    this.#pods = stores.get('Pod');
     return stores;
   }
 

@@ -7,6 +7,9 @@ interface Row {
   readonly now: number;
   readonly isOlder?: boolean;
   readonly missing?: string;
+  readonly held?: number;
+  /** 2 unless given. */
+  readonly repetitions?: number;
   readonly doubt: RegExp | undefined;
 }
 
@@ -23,11 +26,21 @@ const rows: readonly Row[] = [
   { before: 1_000, now: 499, doubt: /has 499/ },
   { before: 5, now: 9, missing: 'node-1', doubt: /has 9, and node-1 is not among them/ },
   { before: 5, now: 9, isOlder: true, doubt: /older/ },
+  { before: 0, now: 4, held: 3, doubt: undefined },
+  {
+    before: 0,
+    now: 3,
+    held: 3,
+    doubt: /2 other nodes, and this one has routes to 3$/,
+    repetitions: 1,
+  },
+  { before: 0, now: 1, held: 7, doubt: /0 other nodes, and this one has routes to 7$/ },
 ];
 
-for (const { doubt, isOlder = false, ...facts } of rows)
-  test(`a list of ${facts.now} after ${facts.before}${isOlder ? ', older' : ''}${facts.missing ? ', without our own' : ''} is ${doubt === undefined ? 'believed' : 'doubted'}`, () => {
-    const text = listDoubt({ ...facts, isOlder });
-    if (doubt === undefined) assert.equal(text, undefined);
-    else assert.match(text ?? '', doubt);
+for (const { doubt, isOlder = false, repetitions = 2, ...facts } of rows)
+  test(`a list of ${facts.now} after ${facts.before}${isOlder ? ', older' : ''}${facts.missing ? ', without our own' : ''}${facts.held ? `, with routes to ${facts.held} others` : ''} is ${doubt === undefined ? 'believed' : 'doubted'}`, () => {
+    const found = listDoubt({ ...facts, isOlder });
+    if (doubt === undefined) return assert.equal(found, undefined);
+    assert.match(found?.text ?? '', doubt);
+    assert.equal(found?.repetitions, repetitions);
   });

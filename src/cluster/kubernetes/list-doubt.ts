@@ -9,16 +9,40 @@ export interface ListFacts {
   readonly isOlder: boolean;
   /** The name of an object that should be there and is not. */
   readonly missing?: string | undefined;
+  /** Before the first list is believed: how many other nodes this one still has routes to. */
+  readonly held?: number | undefined;
+}
+
+export interface ListDoubt {
+  /** In words, without the name of the resource. */
+  readonly text: string;
+  /** So often the list must be repeated before it is believed. */
+  readonly repetitions: number;
 }
 
 // Fewer may well go while nobody looks.
 const manyObjects = 5;
 
-/** In words, without the name of the resource; undefined where nothing is odd. */
-export function listDoubt({ before, now, isOlder, missing }: ListFacts): string | undefined {
-  if (isOlder) return 'the list is older than what the API server has told before';
-  if (before > 0 && now === 0) return `the list is empty, and there were ${before}`;
-  if (missing !== undefined) return `the list has ${now}, and ${missing} is not among them`;
-  const isDrastic = before - now >= manyObjects && now < before / 2;
-  return isDrastic ? `the list has ${now}, and there were ${before}` : undefined;
+/** Undefined where nothing is odd. */
+export function listDoubt(facts: ListFacts): ListDoubt | undefined {
+  const { before, now, isOlder, missing, held = 0 } = facts;
+  if (isOlder) return doubt('the list is older than what the API server has told before');
+  if (before > 0 && now === 0) return doubt(`the list is empty, and there were ${before}`);
+  if (missing !== undefined) return doubt(`the list has ${now}, and ${missing} is not among them`);
+  // Our own Node is no other.
+  const others = now - 1;
+  if (held > 0 && others < held) {
+    const text = `the list has ${others} other nodes, and this one has routes to ${held}`;
+    return doubt(text, isDrastic(held, others) ? 2 : 1);
+  }
+  if (!isDrastic(before, now)) return undefined;
+  return doubt(`the list has ${now}, and there were ${before}`);
+}
+
+function doubt(text: string, repetitions = 2): ListDoubt {
+  return { text, repetitions };
+}
+
+function isDrastic(before: number, now: number): boolean {
+  return before - now >= manyObjects && now < before / 2;
 }

@@ -56,6 +56,7 @@ export class ObjectStore<T extends object> {
   /** Takes a full list, page by page; nothing of it shows before `commit` or `commitAdditions`. */
   replace(): StoreReplacement {
     const taken = new Map<string, Read<T>>();
+    const remove = (key: string): void => this.delete(key);
     const show = (): void => {
       for (const [key, read] of taken) this.#take(key, read);
     };
@@ -67,12 +68,14 @@ export class ObjectStore<T extends object> {
       get size() {
         return taken.size;
       },
+      lacks: () => {
+        const known = new Set([...this.view().keys(), ...this.#problems.keys()]);
+        return [...known].filter((key) => !taken.has(key));
+      },
       commitAdditions: show,
-      commit: () => {
+      commit(kept) {
         show();
-        for (const key of [...this.view().keys(), ...this.#problems.keys()]) {
-          if (!taken.has(key)) this.delete(key);
-        }
+        for (const key of this.lacks()) if (kept?.has(key) !== true) remove(key);
       },
     };
   }
@@ -132,5 +135,8 @@ export interface StoreReplacement {
   readonly size: number;
   /** Shows what is new and changed, and removes nothing. */
   commitAdditions(): void;
-  commit(): void;
+  /** What is known and not in the list. */
+  lacks(): readonly string[];
+  /** Removes what the list lacks, but for `kept`. */
+  commit(kept?: ReadonlySet<string>): void;
 }

@@ -67,19 +67,24 @@ for (const how of ['event', 'status'] as const) {
   test(`410 as ${how} lists again and deletes only what is gone`, async (context) => {
     let lists = 0;
     let watches = 0;
-    const running = await reflect(context, (_, response, url) => {
-      if (!isWatch(url)) {
-        lists++;
-        const names = lists === 1 ? ['a', 'b', 'c'] : ['a', 'c', 'd'];
-        response.end(page(names.map((name) => namespaceObject(name, '5'))));
-        return;
-      }
-      if (watches++ > 0) response.writeHead(200).flushHeaders();
-      else if (how === 'status') response.writeHead(410).end(JSON.stringify(expired));
-      else response.end(event('ERROR', expired));
-    });
+    const running = await reflect(
+      context,
+      (_, response, url) => {
+        if (!isWatch(url)) {
+          lists++;
+          const names = lists === 1 ? ['a', 'b', 'c'] : ['a', 'c', 'd'];
+          response.end(page(names.map((name) => namespaceObject(name, '5'))));
+          return;
+        }
+        if (watches++ > 0) response.writeHead(200).flushHeaders();
+        else if (how === 'status') response.writeHead(410).end(JSON.stringify(expired));
+        else response.end(event('ERROR', expired));
+      },
+      { doubtMs: 50, settledMs: 20 },
+    );
     await running.until(() => running.keys().includes('d') && !running.keys().includes('b'));
-    assert.equal(running.reflector.state.relists, 1);
+    // The second says again that b is gone.
+    assert.equal(running.reflector.state.relists, 2);
     const afterSync = running.history.slice(running.history.indexOf('a b c'));
     for (const text of afterSync) assert.match(text, /^a .*c/, 'a and c were there all the time');
     assert.equal(running.reflector.state.failing, undefined);

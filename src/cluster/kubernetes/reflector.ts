@@ -1,45 +1,24 @@
 // Keeps one resource as the API server has it: list everything, watch from there, and go on from the last version known
-// after whatever ends the watch. Everything is listed again when the server has forgotten that version, and when watches
-// bring nothing: they end at once, or are silent.
+// after whatever ends the watch. Everything is listed again when the server has forgotten that version, when watches bring
+// nothing (they end at once, or are silent), and now and then: a watch never tells what a list left out.
 
 import { backoffMs } from '../../base/backoff.ts';
-import type { ApiClient } from './api-client.ts';
+import { Absences } from './absences.ts';
 import { AnswerError, ApiError, ConnectionError, isExpired } from './api-error.ts';
 import { type ApiTimes, apiTimes } from './api-times.ts';
 import { FullList, mostObjects } from './full-list.ts';
 import { listDoubt } from './list-doubt.ts';
 import { isOlder, metaOf, statusMeta } from './meta.ts';
-import type { ObjectStore } from './object-store.ts';
 import { ObjectVersions } from './object-versions.ts';
 import { pause, type Subscribe } from './pause.ts';
+import type { ReflectorOptions } from './reflector-options.ts';
 import { type ReflectorState, ResourceState } from './resource-state.ts';
 import { shownText } from './shown.ts';
 import { WatchPatience } from './watch-patience.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
 
-export interface ReflectorOptions {
-  readonly client: Pick<ApiClient, 'json' | 'open' | 'onRecovered'>;
-  /** As in a ClusterRole: `pods`. */
-  readonly resource: string;
-  /** Of its objects: `Pod`. */
-  readonly kind: string;
-  readonly path: string;
-  readonly selectors: Readonly<Record<string, string>>;
-  readonly store: Pick<ObjectStore<object>, 'set' | 'delete' | 'has' | 'replace' | 'size' | 'told'>;
-  /** The name of an object that a list must have to be believed at once: our own Node. */
-  readonly expected?: string | undefined;
-  /** For a resource that the cluster need not have: how long to wait before looking for it again. */
-  readonly absentRetryMs?: number | undefined;
-  /** Told when the first list is in, when it begins to fail and when it is well again. */
-  onChange(): void;
-  /** Addresses of servers that are known to send bookmarks; added to. */
-  readonly bookmarking?: Set<string>;
-  readonly random?: () => number;
-  readonly times?: ApiTimes;
-}
-
-/** So often a doubtful list must be repeated before it is believed. */
-const confirmations = 2;
+/** So many are listed every `relistMs`; more, less often, so that an agent costs the API server no more than that. */
+const steadyObjects = 2_000;
 /** After so many watches that ended at once and brought nothing, everything is listed. */
 const mostFruitless = 3;
 
@@ -60,12 +39,16 @@ export class Reflector {
   #silentMs = 0;
   #doubts = 0;
   #recheckUntil = 0;
+  readonly #absences: Absences;
+  /** When to list again, whatever watches say. */
+  #lookAt = Number.POSITIVE_INFINITY;
 
   constructor(options: ReflectorOptions) {
     const { client, resource, kind, store, random = Math.random, times = apiTimes } = options;
     this.#options = options;
     this.#times = times;
     this.#random = random;
+    this.#absences = new Absences(times.doubtMs);
     this.#list = new FullList({ client, resource, kind, path: (query) => this.#path(query) });
     this.#status = new ResourceState(resource, store, () => options.onChange());
   }
@@ -91,7 +74,8 @@ export class Reflector {
         if (isExpired(error)) this.#version = undefined;
         if (!(await this.#waitWhileAbsent(error, signal))) await this.#backOff(error, part, signal);
       }
-      if (this.#fruitless >= mostFruitless) this.#listAgain();
+      const isDue = performance.now() >= this.#lookAt;
+      if (isDue || this.#fruitless >= mostFruitless) this.#listAgain();
     }
   }
 
@@ -104,10 +88,13 @@ export class Reflector {
     const isMissing = expected !== undefined && !replacement.has(expected);
     const wasThere = expected !== undefined && (store.has(expected) || !this.isSynced);
     const missing = isMissing && wasThere ? expected : undefined;
-    const doubt = listDoubt({ before: store.size, now: replacement.size, isOlder: isOld, missing });
-    if (doubt !== undefined && this.#doubts++ < confirmations) {
+    const held = this.isSynced ? undefined : this.#options.held?.();
+    const now = replacement.size;
+    const doubt = listDoubt({ before: store.size, now, isOlder: isOld, missing, held });
+    const unconfirmed = this.#absences.note(replacement.lacks());
+    if (doubt !== undefined && this.#doubts++ < doubt.repetitions) {
       if (!isOld) replacement.commitAdditions();
-      this.#status.failed('doubt', `${resource}: ${doubt}; it is asked for again`);
+      this.#status.failed('doubt', `${resource}: ${doubt.text}; it is asked for again`);
       const { doubtMs } = this.#times;
       return pause(doubtMs * this.#doubts * (1 + 0.2 * this.#random()), { signal });
     }
@@ -117,21 +104,31 @@ export class Reflector {
     this.#version = version;
     this.#newest = version;
     this.#versions.clear();
-    replacement.commit();
+    replacement.commit(unconfirmed);
+    this.#lookAt = performance.now() + this.#untilLookMs(unconfirmed.size > 0);
     this.#status.listed();
+  }
+
+  #untilLookMs(isUnconfirmed: boolean): number {
+    const { doubtMs, recheckMs, relistMs } = this.#times;
+    const spread = 1 + 0.2 * this.#random();
+    if (isUnconfirmed) return doubtMs * spread;
+    if (performance.now() < this.#recheckUntil) return recheckMs;
+    return relistMs * spread * Math.max(1, this.#options.store.told / steadyObjects);
   }
 
   // Returns when the server ends the watch, which it does every few minutes.
   async #watch(from: string, signal: AbortSignal): Promise<void> {
     const { client, resource, bookmarking } = this.#options;
-    const { watchMs, settledMs, recheckMs } = this.#times;
-    const isRecheck = performance.now() < this.#recheckUntil;
-    const askedMs = isRecheck ? recheckMs : watchMs * (1 + this.#random());
+    const { watchMs, settledMs } = this.#times;
+    const leftMs = this.#lookAt - performance.now();
+    const seconds = Math.ceil(Math.min(watchMs * (1 + this.#random()), leftMs) / 1_000);
+    const askedMs = Math.max(1, seconds) * 1_000;
     const path = this.#path({
       watch: '1',
       allowWatchBookmarks: 'true',
       resourceVersion: from,
-      timeoutSeconds: String(Math.max(1, Math.round(askedMs / 1_000))),
+      timeoutSeconds: String(askedMs / 1_000),
     });
     const { response, server } = await client.open({ path, verb: 'watch', resource, signal });
     const began = performance.now();
@@ -149,6 +146,8 @@ export class Reflector {
         response.destroy();
       },
     });
+    // The server ends it in time, if it heeds what it is asked.
+    const due = setTimeout(() => response.destroy(), leftMs + settledMs);
     try {
       for await (const event of watchEvents(response, {
         onBytes: (what) => patience.heard(what),
@@ -164,12 +163,12 @@ export class Reflector {
       if (ending === undefined && !(error instanceof Error && 'code' in error))
         throw this.#named(error);
     } finally {
+      clearTimeout(due);
       response.destroy();
       this.#count({ events, livedMs: performance.now() - began });
     }
     if (signal.aborted) return;
     if (ending !== undefined) return this.#gaveUp(ending, signal);
-    if (isRecheck) this.#version = undefined;
     if (performance.now() - began < settledMs) return this.#endedAtOnce(signal);
     this.#settled();
     if (!isBroken) this.#status.heard();
@@ -223,6 +222,7 @@ export class Reflector {
         this.#version = undefined;
         throw new AnswerError(`${shownText(key, 100)} as it was before what was told already`);
       }
+      this.#absences.seen(key);
       if (type === 'DELETED') store.delete(key);
       else if (store.told < mostObjects || store.has(key)) store.set(key, object);
       else throw new AnswerError(`more than ${mostObjects} objects`);

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Absences } from './absences.ts';
+
+test('what is lacking for the first time is not believed to be gone; after the wait it is', () => {
+  const absences = new Absences(5_000);
+  assert.deepEqual([...absences.note(['a'], 0)], ['a']);
+  assert.deepEqual([...absences.note(['a', 'b'], 4_999)], ['a', 'b']);
+  assert.deepEqual([...absences.note(['a', 'b'], 5_000)], ['b']);
+});
+
+test('what was there in between is lacking for the first time again', () => {
+  const absences = new Absences(5_000);
+  absences.note(['a', 'b', 'c'], 0);
+  absences.note(['b', 'c'], 3_000);
+  absences.seen('b');
+  assert.deepEqual([...absences.note(['a', 'b', 'c'], 6_000)], ['a', 'b']);
+});

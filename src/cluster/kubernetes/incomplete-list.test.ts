@@ -1,0 +1,85 @@
+// Lists that leave out what is there, and well ones afterwards.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { event, namespaceObject, page } from '../../../test/support/api-protocol.ts';
+import { isWatch, type Reflected, reflect } from '../../../test/support/reflected.ts';
+
+type Options = NonNullable<Parameters<typeof reflect>[2]>;
+
+/** Lists have these names one after the other, the last for good; watches end as `watch` says, or stay open. */
+async function listing(
+  context: TestContext,
+  lists: readonly string[],
+  {
+    watch = () => undefined,
+    ...options
+  }: Options & { readonly watch?: (index: number) => string | undefined },
+): Promise<Reflected> {
+  let list = 0;
+  let watches = 0;
+  const answer: Parameters<typeof reflect>[1] = (_, response, url) => {
+    if (!isWatch(url)) {
+      const names = lists[Math.min(list++, lists.length - 1)]?.split(' ') ?? [];
+      response.end(page(names.map((name) => namespaceObject(name, '5'))));
+      return;
+    }
+    response.writeHead(200).flushHeaders();
+    const said = watch(watches++);
+    if (said !== undefined) response.end(said);
+  };
+  return reflect(context, answer, { doubtMs: 60, settledMs: 20, ...options });
+}
+
+const gone = event('ERROR', { code: 410, reason: 'Expired' });
+
+test('one list that lacks objects takes none away, and what is new in it shows', async (context) => {
+  const running = await listing(context, ['a b c', 'a d', 'a b c d'], {
+    watch: (index) => (index === 0 ? gone : undefined),
+  });
+  await running.until(() => running.reflector.state.relists === 2);
+  assert.deepEqual(running.history.slice(running.history.indexOf('a b c')), ['a b c', 'a b c d']);
+  assert.equal(running.reflector.state.doubt, undefined);
+});
+
+test('a second list so soon after the first does not confirm it', async (context) => {
+  const running = await listing(context, ['a b', 'a', 'a', 'a b'], {
+    watch: (index) => (index < 2 ? gone : undefined),
+    doubtMs: 500,
+  });
+  await running.until(() => running.reflector.state.relists === 3);
+  assert.ok(running.history.slice(running.history.indexOf('a b')).every((keys) => keys === 'a b'));
+});
+
+test('until the second list changes are followed, and what comes in them is there', async (context) => {
+  const running = await listing(context, ['a b c', 'a', 'a'], {
+    watch: (index) =>
+      [
+        '',
+        event('MODIFIED', namespaceObject('b', '11')) + event('ADDED', namespaceObject('e', '12')),
+      ][index - 1] ?? (index === 0 ? gone : undefined),
+    doubtMs: 200,
+  });
+  await running.until(() => running.keys().join(' ') === 'a b c e');
+  await running.until(() => running.keys().join(' ') === 'a');
+});
+
+test('while watches hold, everything is listed now and then', async (context) => {
+  const running = await listing(context, ['a', 'a b'], { relistMs: 100 });
+  await running.until(() => running.keys().includes('b'));
+  assert.equal(running.reflector.state.failing, undefined);
+});
+
+test('a first list of fewer nodes than there are routes to is asked for again', async (context) => {
+  const running = await listing(context, ['a', 'a b c'], { held: () => 2 });
+  await running.until(() => running.reflector.state.doubt !== undefined);
+  assert.equal(running.reflector.isSynced, false);
+  const { text } = running.reflector.state.doubt ?? {};
+  assert.match(
+    text ?? '',
+    /has 0 other nodes, and this one has routes to 2; it is asked for again/,
+  );
+  await running.until(() => running.reflector.isSynced);
+  assert.deepEqual(running.keys(), ['a', 'b', 'c']);
+  assert.equal(running.reflector.state.doubt, undefined);
+});

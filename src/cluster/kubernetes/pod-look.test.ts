@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { page } from '../../../test/support/api-protocol.ts';
+import { ObjectStore } from './object-store.ts';
+import { lookForPod } from './pod-look.ts';
+import { readObject } from './resources.ts';
+
+const pod = { namespace: 'shop', name: 'web-1' };
+const object = (name: string, uid: string): object => ({
+  metadata: { ...pod, name, uid },
+  spec: { nodeName: 'node-1', containers: [] },
+});
+
+function uidAfter(items: readonly object[], known?: object): Promise<string | undefined> {
+  const store = new ObjectStore(
+    (key, raw) => readObject('Pod', key, raw),
+    () => undefined,
+  );
+  if (known !== undefined) store.set('shop/web-1', known);
+  const json = async ({ path, verb }: { path: string; verb: string }): Promise<unknown> => {
+    assert.equal(verb, 'list');
+    assert.equal(path, '/api/v1/namespaces/shop/pods?fieldSelector=metadata.name%3Dweb-1&limit=1');
+    return JSON.parse(page(items));
+  };
+  return lookForPod(pod, { client: { json }, store }).then(() => {
+    assert.ok(store.size <= 1);
+    const found = store.view().get('shop/web-1');
+    return found !== undefined && 'uid' in found ? found.uid : undefined;
+  });
+}
+
+test('a pod that is looked for is known afterwards', async () => {
+  assert.equal(await uidAfter([object('web-1', 'u-1')]), 'u-1');
+});
+
+test('a pod that nobody has stays unknown, and another is not taken for it', async () => {
+  assert.equal(await uidAfter([]), undefined);
+  assert.equal(await uidAfter([object('web-2', 'u-2')]), undefined);
+});
+
+test('what has been told meanwhile stays', async () => {
+  assert.equal(await uidAfter([object('web-1', 'u-1')], object('web-1', 'u-3')), 'u-3');
+});
