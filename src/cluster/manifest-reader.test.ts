@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { before, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { once } from 'node:events';
+import { type TestContext, test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { hostileManifests } from '../../test/support/hostile-manifests.ts';
 import { goodManifests } from '../../test/support/malformed-manifests.ts';
 import { readManifests } from './manifest-file.ts';
@@ -10,52 +9,45 @@ import { CostlyFileError, ManifestReader, mostInline } from './manifest-reader.t
 
 const never = new AbortController().signal;
 const bytesOf = (text: string): Uint8Array => Buffer.from(text);
-const threads = (): number => readdirSync('/proc/self/task').length;
 
-// What a CNI request may have to wait for, and as much again for a machine that does other things too.
-const longestMs = 400;
-
-async function delayOf(work: () => Promise<unknown>): Promise<number> {
-  const delay = monitorEventLoopDelay({ resolution: 5 });
-  await setTimeout(20);
-  delay.enable();
-  await setTimeout(20);
-  await work();
-  await setTimeout(20);
-  delay.disable();
-  return delay.max / 1e6;
+/** Those that begin from now on. */
+function startedThreads(context: TestContext): readonly Worker[] {
+  const started: Worker[] = [];
+  const onWorker = (worker: Worker): unknown => started.push(worker);
+  process.on('worker', onWorker);
+  context.after(() => process.off('worker', onWorker));
+  return started;
 }
 
-// What the first one takes longer is not the file's fault.
-before(() => {
-  for (let times = 0; times < 20; times++) readManifests('a.yaml', goodManifests);
-});
-
-async function readOrRefuse(reader: ManifestReader, text: string): Promise<void> {
-  const bytes = bytesOf(text);
-  await reader.read('a.yaml', bytes).catch((error: unknown) => {
-    assert.ok(error instanceof CostlyFileError, String(error));
-  });
-}
-
-for (const { name, text } of hostileManifests) {
-  test(`as long as what is read without a thread, ${name}: nobody waits for long`, async () => {
-    using reader = new ManifestReader({ signal: never, deadlineMs: 500 });
-    const delayMs = await delayOf(() =>
-      readOrRefuse(reader, text(mostInline).slice(0, mostInline)),
-    );
-    assert.ok(delayMs < longestMs, `${delayMs} ms`);
-  });
-
-  test(`of half a MiB, ${name}: nobody waits for long`, async () => {
-    using reader = new ManifestReader({ signal: never, deadlineMs: 500 });
-    const delayMs = await delayOf(() => readOrRefuse(reader, text(2 ** 19)));
-    assert.ok(delayMs < longestMs, `${delayMs} ms`);
-  });
-}
-
-const long = `${goodManifests}${'# nothing else\n'.repeat(2_000)}`;
+const comment = (length: number): string => `#${' '.repeat(length - 2)}\n`;
+const tooLong = comment(mostInline);
+const long = `${goodManifests}${tooLong}`;
+// Seconds of work, and more than fifty times its size in memory.
 const keys = hostileManifests[0]?.text(2 ** 20) ?? '';
+
+for (const { what, text, isInThread } of [
+  { what: 'as long as may be', text: comment(mostInline), isInThread: false },
+  { what: 'a byte longer', text: comment(mostInline + 1), isInThread: true },
+  { what: 'short and with an alias', text: '{a: &a 1, b: *a}\n', isInThread: true },
+]) {
+  test(`a file ${what} is read ${isInThread ? 'in a thread' : 'without a thread'}`, async (context) => {
+    const started = startedThreads(context);
+    using reader = new ManifestReader({ signal: never });
+    await reader.read('a.yaml', bytesOf(text));
+    assert.equal(started.length, isInThread ? 1 : 0);
+  });
+}
+
+test('what costs more than its size says is read in a thread as without one', async (context) => {
+  const started = startedThreads(context);
+  using reader = new ManifestReader({ signal: never });
+  for (const { name, text } of hostileManifests) {
+    const file = `${text(300)}\n${tooLong}`;
+    const read = await reader.read('a.yaml', bytesOf(file));
+    assert.deepEqual(read, readManifests('a.yaml', file), name);
+  }
+  assert.equal(started.length, 1);
+});
 
 test('a long file is read in a thread as a short one is read without', async () => {
   using reader = new ManifestReader({ signal: never });
@@ -69,9 +61,9 @@ test('a long file is read in a thread as a short one is read without', async () 
   assert.match(broken.problems[0]?.text ?? '', /^a\.yaml, document 6: is not YAML: /);
 });
 
-test('thousands of objects come in one piece and in their order', async () => {
+test('more than a thousand objects come in one piece and in their order', async () => {
   using reader = new ManifestReader({ signal: never });
-  const names = Array.from({ length: 3_000 }, (_, index) => `n${index}`);
+  const names = Array.from({ length: 1_200 }, (_, index) => `n${index}`);
   const yaml = names.map((name) => `{apiVersion: v1, kind: Namespace, metadata: {name: ${name}}}`);
   const { objects, problems, complete } = await reader.read(
     'a.yaml',
@@ -85,18 +77,33 @@ test('thousands of objects come in one piece and in their order', async () => {
   assert.equal(complete, true);
 });
 
-test('a file that takes longer than its time is refused, and the next one is read', async () => {
-  using reader = new ManifestReader({ signal: never, deadlineMs: 300 });
-  await assert.rejects(reader.read('a.yaml', bytesOf(keys.repeat(4))), {
-    message: 'takes longer than 0.3 s to read',
+test('a file that takes more time than it may is refused, and the next one is read', async () => {
+  using reader = new ManifestReader({ signal: never, deadlineMs: 50 });
+  await assert.rejects(reader.read('a.yaml', bytesOf(keys)), (error) => {
+    assert.ok(error instanceof CostlyFileError);
+    assert.equal(error.message, 'takes longer than 0.05 s to read');
+    return true;
   });
   const { objects } = await reader.read('b.yaml', bytesOf(goodManifests));
   assert.equal(objects.size, 5);
 });
 
+test('a file that takes more memory than it may is refused, and another thread reads the next one', async (context) => {
+  const started = startedThreads(context);
+  using reader = new ManifestReader({ signal: never, memoryMebibytes: 16 });
+  await assert.rejects(reader.read('a.yaml', bytesOf(keys)), (error) => {
+    assert.ok(error instanceof CostlyFileError);
+    assert.equal(error.message, 'takes more than 16 MiB of memory to read');
+    return true;
+  });
+  const { objects } = await reader.read('b.yaml', bytesOf(long));
+  assert.equal(objects.size, 5);
+  assert.equal(started.length, 2);
+});
+
 test('an object that is larger than an API server stores is refused alone', async () => {
   using reader = new ManifestReader({ signal: never });
-  const label = `{apiVersion: v1, kind: Pod, metadata: {name: a, labels: {a: ${'b'.repeat(2 ** 21)}}}}`;
+  const label = `{apiVersion: v1, kind: Pod, metadata: {name: a, labels: {a: ${'b'.repeat(1_572_864)}}}}`;
   const { objects, problems } = await reader.read(
     'a.yaml',
     bytesOf(`${goodManifests}---\n${label}`),
@@ -112,30 +119,40 @@ test('of very many problems the first are told in words and the others as a numb
   using reader = new ManifestReader({ signal: never });
   const pod = (index: number): string =>
     `{apiVersion: v1, kind: Pod, metadata: {name: a${index}}, spec: 7}`;
-  const yaml = Array.from({ length: 1_000 }, (_, index) => pod(index)).join('\n---\n');
+  const yaml = Array.from({ length: 300 }, (_, index) => pod(index)).join('\n---\n');
   const { problems } = await reader.read('a.yaml', bytesOf(yaml));
   assert.equal(problems.length, 101);
-  assert.equal(problems.at(-1)?.text, 'a.yaml: has 900 more problems');
-  assert.equal(problems.at(-1)?.count, 900);
+  assert.equal(problems.at(-1)?.text, 'a.yaml: has 200 more problems');
+  assert.equal(problems.at(-1)?.count, 200);
 });
 
-test('whoever stops while a file is read waits for nothing, and no thread is left', async () => {
-  // The first thread has the process start others, which stay.
-  using first = new ManifestReader({ signal: never });
-  await first.read('a.yaml', bytesOf(long));
-  first[Symbol.dispose]();
-  await setTimeout(500);
-  const others = threads();
+test('whoever stops while a file is read does not wait for it, and no thread is left', async (context) => {
+  const started = startedThreads(context);
   const stop = new AbortController();
-  using reader = new ManifestReader({ signal: stop.signal });
-  const reading = reader.read('a.yaml', bytesOf(keys.repeat(4)));
-  await setTimeout(300);
-  const began = performance.now();
+  using reader = new ManifestReader({ signal: stop.signal, deadlineMs: 3_600_000 });
+  const begins = once(process, 'worker') as Promise<[Worker]>;
+  const reading = assert.rejects(reader.read('a.yaml', bytesOf(keys)), {
+    message: 'no longer read',
+  });
+  const [thread] = await begins;
+  let answers = 0;
+  thread.on('message', () => answers++);
+  const ended = once(thread, 'exit');
   stop.abort();
-  await assert.rejects(reading, { message: 'no longer read' });
-  assert.ok(performance.now() - began < 200);
-  while (threads() > others) {
-    assert.ok(performance.now() - began < 5_000, 'a thread is left');
-    await setTimeout(10);
-  }
+  await reading;
+  await ended;
+  assert.equal(answers, 0);
+  await assert.rejects(reader.read('a.yaml', bytesOf(long)), { name: 'AbortError' });
+  assert.equal(started.length, 1);
+});
+
+test('with the reader its thread ends', async (context) => {
+  const started = startedThreads(context);
+  const reader = new ManifestReader({ signal: never });
+  await reader.read('a.yaml', bytesOf(long));
+  const [thread] = started;
+  assert.ok(thread !== undefined);
+  const ended = once(thread, 'exit');
+  reader[Symbol.dispose]();
+  await ended;
 });

@@ -1,15 +1,17 @@
 // Manifests that cost the agent far more than their size, in the folder of a running agent: pods come and go meanwhile.
 
 import assert from 'node:assert/strict';
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { mostInline } from '../../src/cluster/manifest-reader.ts';
 import {
   type AgentPlace,
   agentPlace,
   cniBeside,
   eventually,
   podNamespace,
+  type RunningAgent,
   startAgent,
   status,
 } from '../support/agent-process.ts';
@@ -26,22 +28,38 @@ function put({ folder }: AgentPlace, name: string, text: string): void {
   renameSync(path.join(folder, 'draft'), path.join(folder, 'cluster', name));
 }
 
+// Five times what is measured; what must not be done in the agent's own thread takes seconds.
+const mostComputedMs = 500;
+
+/** What the agent's own thread has computed since it began. Unlike the time that passes, other load does not move it. */
+function computedMs({ process: { pid } }: RunningAgent): number {
+  const [nanoseconds] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ');
+  return Number(nanoseconds) / 1e6;
+}
+
+/** A pod comes and goes; the most that the agent's own thread computed until one of both was answered. */
+async function comeAndGo(place: AgentPlace, agent: RunningAgent, netns: string): Promise<number> {
+  let mostMs = 0;
+  for (const verb of ['ADD', 'DEL'] as const) {
+    const before = computedMs(agent);
+    const { exitCode, answer } = await cniBeside(place, { verb, containerId: 'c0ffee', netns });
+    assert.equal(exitCode, 0, `${verb}: ${JSON.stringify(answer)}`);
+    mostMs = Math.max(mostMs, computedMs(agent) - before);
+  }
+  return mostMs;
+}
+
 rootTest('pods come and go while a manifest is read that takes too long', async (context) => {
   const place = agentPlace(context);
   put(place, 'web.yaml', pod);
-  await startAgent(context, place);
+  const agent = await startAgent(context, place);
   const netns = podNamespace(context).path;
   put(place, 'costly.yaml', costly);
-  let longestMs = 0;
+  let mostMs = 0;
   for (const end = performance.now() + 6_000; performance.now() < end; ) {
-    for (const verb of ['ADD', 'DEL'] as const) {
-      const began = performance.now();
-      const { exitCode, answer } = await cniBeside(place, { verb, containerId: 'c0ffee', netns });
-      assert.equal(exitCode, 0, `${verb}: ${JSON.stringify(answer)}`);
-      longestMs = Math.max(longestMs, performance.now() - began);
-    }
+    mostMs = Math.max(mostMs, await comeAndGo(place, agent, netns));
   }
-  assert.ok(longestMs < 1_000, `${longestMs} ms`);
+  assert.ok(mostMs > 0 && mostMs < mostComputedMs, `${mostMs} ms`);
   await eventually(async () => {
     const { cluster } = await status(place);
     assert.match(
@@ -60,4 +78,31 @@ rootTest('an agent that reads such a manifest stops as fast as any other', async
   assert.equal(await agent.end('SIGINT'), 0);
   const tookMs = performance.now() - began;
   assert.ok(tookMs < 2_000, `${tookMs} ms`);
+});
+
+// The longest that are read without a thread, and as long again in a thread.
+const everyShape = hostileManifests.flatMap(({ text }, index) => [
+  { name: `${index}-short.yaml`, text: text(mostInline - 100) },
+  { name: `${index}-long.yaml`, text: text(2 * mostInline) },
+]);
+
+rootTest('pods come and go while a manifest of every costly shape is read', async (context) => {
+  const place = agentPlace(context);
+  put(place, 'web.yaml', pod);
+  const agent = await startAgent(context, place);
+  const netns = podNamespace(context).path;
+  for (const { name, text } of everyShape) put(place, name, text);
+  // The last to be written: who tells of it has read all others.
+  put(place, '!.yaml', '[');
+  let mostMs = 0;
+  const isRead = async (): Promise<boolean> => {
+    const { cluster } = await status(place);
+    return cluster.problems.some(({ text }) => text.includes('/!.yaml'));
+  };
+  const deadline = performance.now() + 60_000;
+  while (!(await isRead())) {
+    assert.ok(performance.now() < deadline, 'not all are read');
+    mostMs = Math.max(mostMs, await comeAndGo(place, agent, netns));
+  }
+  assert.ok(mostMs > 0 && mostMs < mostComputedMs, `${mostMs} ms`);
 });
