@@ -55,6 +55,7 @@ export type MadeLink = Pick<ConfiguredLink, 'ifIndex' | 'ipv4' | 'ipv6'>;
 function settingsOf({ ipv4, ipv6 }: MadeLink): ListedSettings {
   return {
     forwarding4: ipv4 && String(ipv4.forwarding),
+    routeLocalnet: ipv4 && String(ipv4.routeLocalnet),
     disableIpv6: ipv6 && String(Number(ipv6.disabled)),
   };
 }

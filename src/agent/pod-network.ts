@@ -28,7 +28,6 @@ import { gatewayMac, podDefaultRoute, podGateways } from './pod-gateway.ts';
 import { silence } from './pod-silence.ts';
 import type { PodNamespace, PodWiring } from './pod-wiring.ts';
 import { discardQueue } from './queue-discard.ts';
-import { loopbackDifferences, routeLocalnet, routesLoopback } from './route-localnet.ts';
 import { isPodInterface } from './unclaimed-interfaces.ts';
 
 const loopback = 1 as IfIndex;
@@ -194,7 +193,6 @@ class OpenPod implements PodNamespace {
     const hasIpv6 = addresses.some((address) => addressFamily(address) === 6);
     const ipv6 = inNode(() => setNodeEnd(hostIfName, hasIpv6, host.ipv6));
     onMade?.(ipv6 === undefined ? host : { ...host, ipv6 });
-    if (routesLoopback(reservation)) inNode(() => writeSysctl(routeLocalnet(hostIfName), '1'));
     const outcomes = await this.#perform(
       { here: nodeSocket, aside: () => this.#ownNodeSocket() },
       (requests) => bringUp(requests, ifIndex),
@@ -203,11 +201,7 @@ class OpenPod implements PodNamespace {
   }
 
   differences(endpoint: LocalEndpoint): readonly string[] {
-    const { inNode, nodeSocket } = this.#parts;
-    return [
-      ...podDifferences(endpoint, { node: nodeSocket, pod: this.#socket }),
-      ...inNode(() => loopbackDifferences(endpoint)),
-    ];
+    return podDifferences(endpoint, { node: this.#parts.nodeSocket, pod: this.#socket });
   }
 
   // Aside where others are to be served meanwhile; the way to another thread and back takes a pod that is alone 0.2 ms.

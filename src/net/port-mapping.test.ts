@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress } from './address.ts';
 import type { Port } from './port.ts';
-import { type PortMapping, TakenPorts } from './port-mapping.ts';
+import { isReachedByLoopback, type PortMapping, TakenPorts } from './port-mapping.ts';
 
 const places = [undefined, '0.0.0.0', '::', '192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2'];
 
@@ -31,3 +31,10 @@ for (const left of places) {
     });
   }
 }
+
+test('the node reaches by 127.0.0.1 what is of every address, of every IPv4 address, or of the loopback', () => {
+  const reached = [...places, '127.0.0.1', '::1'].filter((place) =>
+    isReachedByLoopback(mapping(place)),
+  );
+  assert.deepEqual(reached, [undefined, '0.0.0.0', '127.0.0.1']);
+});

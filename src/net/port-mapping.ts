@@ -63,6 +63,11 @@ export function isAnyAddress(address: Address): boolean {
   return address === '0.0.0.0' || address === '::';
 }
 
+/** By the node itself, over IPv4. */
+export function isReachedByLoopback({ hostAddress }: PortMapping): boolean {
+  return hostAddress === undefined || hostAddress === '0.0.0.0' || hostAddress.startsWith('127.');
+}
+
 /** `tcp 8080`, `udp 192.0.2.1 53`: what is taken on the node. */
 export function describeHostPort({ protocol, hostAddress, hostPort }: PortMapping): string {
   return [protocol, hostAddress, hostPort].filter((word) => word !== undefined).join(' ');

@@ -66,24 +66,27 @@ rootTest(
 );
 
 rootTest(
-  'forwarding and IPv6 of our own interfaces are read from the listing of links, set, and not remembered',
+  'forwarding, loopback routing and IPv6 of our own interfaces are read from the listing of links, set, and not remembered',
   (context) => {
     const { namespace, socket, ip } = place(context);
     namespace.run(() => {
       const folder = '/proc/sys/net';
       fs.writeFileSync(`${folder}/ipv4/ip_forward`, '1');
       fs.writeFileSync(`${folder}/ipv4/conf/up0/forwarding`, '0');
+      fs.writeFileSync(`${folder}/ipv4/conf/up0/route_localnet`, '0');
       fs.writeFileSync(`${folder}/ipv6/conf/up0/disable_ipv6`, '1');
       const memory = sysctlMemory();
       const table = sysctlTable(memory, (ifIndex) => {
         const link = listConfiguredLinks(socket).find((each) => each.ifIndex === ifIndex);
         return {
           forwarding4: link?.ipv4 && String(link.ipv4.forwarding),
+          routeLocalnet: link?.ipv4 && String(link.ipv4.routeLocalnet),
           disableIpv6: link?.ipv6 && String(Number(link.ipv6.disabled)),
         };
       });
       const entries: SysctlEntry[] = [
         ['net/ipv4/conf/up0/forwarding', '1', 'forwarding4'] as const,
+        ['net/ipv4/conf/up0/route_localnet', '1', 'routeLocalnet'] as const,
         ['net/ipv6/conf/up0/disable_ipv6', '0', 'disableIpv6'] as const,
       ].map(([name, value, setting]) => {
         const listed = { ifIndex: up0, setting };
@@ -92,7 +95,7 @@ rootTest(
       const desired = new Map(entries.map((entry) => [entry.name, entry]));
       const values = (): readonly string[] =>
         [...table.list(desired).values()].map(({ value }) => value);
-      assert.deepEqual(values(), ['0', '1']);
+      assert.deepEqual(values(), ['0', '0', '1']);
       assert.deepEqual(table.set(entries), []);
       assertListed(table, desired);
       assert.equal(memory.values.size, 0);

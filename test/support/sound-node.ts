@@ -72,7 +72,7 @@ const desired: DesiredState = {
   problems: [],
 };
 
-const ipv4 = { forwarding: 1, rpFilter: 0 };
+const ipv4 = { forwarding: 1, rpFilter: 0, routeLocalnet: 0 };
 export const ipv6 = { forwarding: 1, acceptRa: 2, disabled: false, heardRouter: false };
 
 export function link(

@@ -31,7 +31,14 @@ testFacts([
   [
     'forwarding off at an uplink and a pod',
     'forwarding',
-    { host: { links: links.map((each) => ({ ...each, ipv4: { forwarding: 0, rpFilter: 0 } })) } },
+    {
+      host: {
+        links: links.map((each) => ({
+          ...each,
+          ipv4: { forwarding: 0, rpFilter: 0, routeLocalnet: 0 },
+        })),
+      },
+    },
     /^problem: .* for eth0, hd00000000001: /,
   ],
   [
@@ -39,7 +46,10 @@ testFacts([
     'forwarding',
     {
       host: {
-        links: [...links, link(8, 'wg0', { ipv4: { forwarding: 0, rpFilter: 0 } })],
+        links: [
+          ...links,
+          link(8, 'wg0', { ipv4: { forwarding: 0, rpFilter: 0, routeLocalnet: 0 } }),
+        ],
         routes: [...kernel.host.routes, route('203.0.113.0/24', { ifIndex: 8 as IfIndex })],
       },
     },
@@ -48,7 +58,14 @@ testFacts([
   [
     'forwarding off at an interface without a route',
     'forwarding',
-    { host: { links: [...links, link(8, 'spare', { ipv4: { forwarding: 0, rpFilter: 0 } })] } },
+    {
+      host: {
+        links: [
+          ...links,
+          link(8, 'spare', { ipv4: { forwarding: 0, rpFilter: 0, routeLocalnet: 0 } }),
+        ],
+      },
+    },
     undefined,
   ],
   [

@@ -12,6 +12,7 @@ import type { Uplink } from '../../model/host.ts';
 import { overlayDeviceName } from '../../model/overlay-device.ts';
 import { addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
+import { isReachedByLoopback } from '../../net/port-mapping.ts';
 import { prefixFamily } from '../../net/prefix.ts';
 import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
 import { writeEach } from './writes.ts';
@@ -32,6 +33,7 @@ export interface SysctlEntry {
 export interface ListedSettings {
   readonly forwarding4?: string | undefined;
   readonly disableIpv6?: string | undefined;
+  readonly routeLocalnet?: string | undefined;
 }
 
 /** As of the latest look at the node's links, which every fresh listing of the tables follows. */
@@ -86,12 +88,24 @@ const overlayEntries = memoizeLast(
 );
 
 const podEntries = memoizeEach(
-  memoize(({ hostIfName, hostIfIndex, addresses }: LocalEndpoint): EntryGroup<SysctlEntry> => {
+  memoize((endpoint: LocalEndpoint): EntryGroup<SysctlEntry> => {
+    const { hostIfName, hostIfIndex, addresses, portMappings = [] } = endpoint;
     const families = addresses.map(addressFamily);
     const has = { hasIpv4: families.includes(4), hasIpv6: families.includes(6) };
-    return own(hostIfName, hostIfIndex, has);
+    const entries = own(hostIfName, hostIfIndex, has);
+    const isReached = has.hasIpv4 && portMappings.some(isReachedByLoopback);
+    return isReached ? [...entries, routeLocalnet(hostIfName, hostIfIndex)] : entries;
   }),
 );
+
+// The node's own connections to a host port on 127.0.0.1 are routed to the pod with that as their source, until
+// masquerading replaces it: the kernel allows that only on interfaces with route_localnet. What a pod sends to the node's
+// loopback is dropped by the nftables table.
+function routeLocalnet(hostIfName: string, ifIndex: IfIndex): Keyed<SysctlEntry> {
+  const name = `net/ipv4/conf/${hostIfName}/route_localnet`;
+  const listed = { ifIndex, setting: 'routeLocalnet' } as const;
+  return [name, { name, value: '1', alsoFine: [], isOurs: true, listed }];
+}
 
 // The kernel forwards IPv4 by the switch of the interface that a packet comes in by, IPv6 by the switch of all.
 function own(

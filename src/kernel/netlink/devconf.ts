@@ -11,6 +11,7 @@ import type { Dumps } from './request.ts';
 export interface Ipv4Devconf {
   readonly forwarding: number;
   readonly rpFilter: number;
+  readonly routeLocalnet: number;
 }
 
 /** Values as under net/ipv6/conf/NAME. */
@@ -34,7 +35,7 @@ export interface ConfiguredLink extends Link {
 const inet = { family: 2, conf: 1 } as const;
 const inet6 = { family: 10, flags: 1, conf: 2, heardRouter: 0x20 } as const;
 // IPV4_DEVCONF_* of linux/ip.h minus one, DEVCONF_* of linux/ipv6.h: places in arrays of 32 bits each.
-const places4 = { forwarding: 0, rpFilter: 7 } as const;
+const places4 = { forwarding: 0, rpFilter: 7, routeLocalnet: 25 } as const;
 const places6 = { forwarding: 0, acceptRa: 3, disableIpv6: 26 } as const;
 const xdp = { nest: 43, programId: 4 } as const;
 const headerSize = 16;
@@ -62,6 +63,7 @@ function readIpv4(family: Attributes | undefined): Ipv4Devconf | undefined {
   return {
     forwarding: valueAt(conf, places4.forwarding),
     rpFilter: valueAt(conf, places4.rpFilter),
+    routeLocalnet: valueAt(conf, places4.routeLocalnet),
   };
 }
 
