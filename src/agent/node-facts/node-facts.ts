@@ -18,6 +18,7 @@ import {
 } from './interface-checks.ts';
 import { legacyFindings, legacyInUse } from './legacy-checks.ts';
 import { fragmentFindings, insertFindings } from './loss-checks.ts';
+import { podMtuFindings } from './pod-interface-checks.ts';
 import { routeFindings, ruleFindings } from './route-checks.ts';
 import { conntrackFindings, neighbourFindings } from './table-checks.ts';
 import { tunnelAddressFindings } from './tunnel-checks.ts';
@@ -50,6 +51,12 @@ export const nodeFacts: readonly NodeFact[] = [
     title: 'uplinks and interfaces of pods are up, and belong to no bridge or VRF',
     remedy: byHand('set the interface up, or take it out of the device that it belongs to'),
     check: linkFindings,
+  },
+  {
+    id: 'pod-interfaces',
+    title: 'interfaces of pods carry packets as large as their pods send',
+    remedy: byHand('ip link set dev NAME mtu N, as it was made with'),
+    check: podMtuFindings,
   },
   {
     id: 'forward-hooks',
