@@ -44,14 +44,15 @@ test('tables are listed that have filters at hooks which pods meet, but for our 
       chain('bridge', 'forward', 'bridge'),
       chain('gone', 'forward'),
       chain('raw', 'prerouting', 'ip6'),
+      chain('out', 'egress', 'netdev'),
     ]),
     () => kernel.nowMs,
   );
   assert.deepEqual(
     rules.look().map(({ family, table }) => `${family} ${table}`),
-    ['ip filter', 'ip6 raw'],
+    ['ip filter', 'ip6 raw', 'netdev out'],
   );
-  assert.deepEqual(kernel.listed, ['ip filter', 'ip gone', 'ip6 raw']);
+  assert.deepEqual(kernel.listed, ['ip filter', 'ip gone', 'ip6 raw', 'netdev out']);
 });
 
 test('nothing is listed while nothing changes, and a long listing is not repeated soon', () => {

@@ -17,6 +17,7 @@ const hooks: ReadonlySet<string> = new Set([
   'input',
   'output',
   'postrouting',
+  'egress',
 ]);
 const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet', 'netdev']);
 // kube-proxy has thousands of chains, and drops only what is sent to Services without endpoints.

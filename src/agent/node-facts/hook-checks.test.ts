@@ -32,11 +32,13 @@ function dropping(
     readonly family?: 'ip' | 'ip6' | 'netdev';
     readonly hook?: string;
     readonly prio?: number;
+    readonly dev?: string;
   } = {},
 ): Change {
-  const { family = 'ip', hook = 'forward', prio = 0 } = where;
+  const { family = 'ip', hook = 'forward', prio = 0, dev } = where;
   const names = { family, table: 'mine' };
-  const base = { type: 'filter', hook, prio, policy: 'accept' };
+  const at = dev === undefined ? {} : { dev };
+  const base = { type: 'filter', hook, prio, policy: 'accept', ...at };
   const expr = [...expressions, { drop: null }];
   const listing = [
     { chain: { ...names, name: 'c', ...base } },
@@ -139,6 +141,39 @@ testFacts([
     'forward-hooks',
     dropping([match({ exthdr: { name: 'frag' } }, true)], { family: 'netdev', hook: 'ingress' }),
     /^note: .* \(hook ingress, rule 1\) drops later fragments/,
+  ],
+  [
+    'all that leaves by the uplink',
+    'forward-hooks',
+    dropping([], { family: 'netdev', hook: 'egress', dev: 'eth0' }),
+    /^problem: chain c of table netdev mine \(hook egress, rule 1\) drops packets of pods to outside the cluster;/,
+  ],
+  [
+    "all that goes to a pod's interface",
+    'forward-hooks',
+    dropping([], { family: 'netdev', hook: 'egress', dev: 'hd00000000002' }),
+    /^problem: .* \(hook egress, rule 1\) drops answers from outside to pods;/,
+  ],
+  [
+    'all that leaves by an interface that is not ours',
+    'forward-hooks',
+    dropping([], { family: 'netdev', hook: 'egress', dev: 'eth9' }),
+    undefined,
+  ],
+  [
+    'all that comes in by an interface that is not ours',
+    'forward-hooks',
+    dropping([], { family: 'netdev', hook: 'ingress', dev: 'eth9' }),
+    undefined,
+  ],
+  [
+    'addresses of pods, which leave translated',
+    'forward-hooks',
+    dropping([match({ payload: { protocol: 'ip', field: 'saddr' } }, '198.51.100.2')], {
+      family: 'netdev',
+      hook: 'egress',
+    }),
+    undefined,
   ],
   [
     'iptables-legacy that drops what it does not know',

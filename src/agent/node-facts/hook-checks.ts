@@ -3,18 +3,20 @@
 import { memoizeLast } from '../../base/memoize.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import { prefixFamily } from '../../net/prefix.ts';
+import { isEndpointName } from '../link-names.ts';
 import { type Finding, note, problem, some } from './fact.ts';
 import type { ObservedNode } from './observed-node.ts';
 import { type WalkOutcome, walk } from './packet-walk.ts';
 import type { Probe } from './probe.ts';
 import { probesOf } from './probes.ts';
-import type { Chain, RuleSet } from './rule-set.ts';
+import type { BaseChain, Chain, RuleSet } from './rule-set.ts';
 
 const forwardHooks: ReadonlySet<string> = new Set([
   'prerouting',
   'forward',
   'postrouting',
   'ingress',
+  'egress',
 ]);
 
 export function forwardFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
@@ -91,10 +93,20 @@ function meets(
   { family: of, probe }: { readonly family: 4 | 6; readonly probe: Probe },
 ): boolean {
   if (base?.type !== 'filter' || !probe.hooks.includes(base.hook)) return false;
+  if (!isAtDevice(base, probe)) return false;
   if (probe.isLaterFragment && base.hook !== 'ingress' && base.priority >= defragmentation) {
     return false;
   }
   return family === 'inet' || family === 'netdev' || family === (of === 4 ? 'ip' : 'ip6');
+}
+
+// One pod's interface stands for all of them.
+function isAtDevice({ hook, devices }: BaseChain, { input, output }: Probe): boolean {
+  const name = hook === 'egress' ? output : input;
+  if (devices === undefined || name === undefined) return true;
+  return devices.some(
+    (device) => device === name || (isEndpointName(device) && isEndpointName(name)),
+  );
 }
 
 interface Group {

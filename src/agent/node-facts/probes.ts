@@ -9,6 +9,7 @@ import {
   parseAddress,
 } from '../../net/address.ts';
 import { addressAt, prefixFamily } from '../../net/prefix.ts';
+import { egressProbes } from './egress-probes.ts';
 import type { Packet } from './packet.ts';
 import type { Probe } from './probe.ts';
 import { protocolProbes } from './protocol-probes.ts';
@@ -48,6 +49,7 @@ export function probesOf(desired: DesiredState, family: AddressFamily): readonly
     sent,
     answered,
     ...protocolProbes(sent, answered, family),
+    ...egressProbes(desired, sent, answered),
     ...hostPortProbes(desired, back, family),
     ...remoteProbes(desired, { pod, podInterface, uplink }),
     ...nodePortProbes(desired, { outside: outside[family], uplink }),
@@ -152,7 +154,12 @@ function tunnelProbes(
   const peer = path.tunnelEndpoint;
   const what = `tunnelled packets of other nodes (UDP port ${overlay.port})`;
   const hooks = ['prerouting', 'input', 'ingress'];
+  const sent = `tunnelled packets to other nodes (UDP port ${overlay.port})`;
   return [
     { source: peer, destination: node, input: uplink, ...ports, state: 'untracked', hooks, what },
+    {
+      ...{ source: node, destination: peer, output: uplink, ...ports, state: 'untracked' },
+      ...{ hooks: ['output', 'postrouting', 'egress'], what: sent },
+    },
   ];
 }

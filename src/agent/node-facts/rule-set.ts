@@ -20,6 +20,8 @@ export interface BaseChain {
   readonly hook: string;
   readonly priority: number;
   readonly policy: 'accept' | 'drop';
+  /** Of a chain at devices. Absent: not known, as some versions of libnftables leave it out. */
+  readonly devices?: readonly string[];
 }
 
 export interface RuleSet {
@@ -88,13 +90,14 @@ function readExpressions(
   });
 }
 
-function readBase({ hook, type, prio, policy }: Expression): BaseChain | undefined {
+function readBase({ hook, type, prio, policy, dev }: Expression): BaseChain | undefined {
   if (typeof hook !== 'string') return undefined;
   return {
     type: String(type),
     hook,
     priority: Number(prio ?? 0),
     policy: policy === 'drop' ? 'drop' : 'accept',
+    ...(dev === undefined ? {} : { devices: [dev].flat().map(String) }),
   };
 }
 
