@@ -81,12 +81,40 @@ const deeds: readonly Deed[] = [
   {
     what: 'a rule that may accept what the policy drops',
     begin: nft(`table ip6 mine {
-      set pods { type ipv6_addr; flags interval; elements = { fd00::/8 } }
-      chain forward { type filter hook forward priority 0; policy drop; ip6 saddr @pods accept; ip6 daddr @pods accept; } }`),
+      chain forward { type filter hook forward priority 0; policy drop; limit rate 1000/second accept; } }`),
     end: 'nft delete table ip6 mine',
     fact: 'forward-hooks',
     state: 'note',
     text: /chain forward of table ip6 mine .* may drop/,
+  },
+  {
+    what: 'a named set of pods that are dropped',
+    begin: nft(`table inet mine {
+      set pods { type ipv4_addr; flags interval; elements = { 10.201.0.0/16 } }
+      chain forward { type filter hook forward priority 0; policy accept; ip saddr @pods drop; } }`),
+    end: 'nft delete table inet mine',
+    fact: 'forward-hooks',
+    state: 'problem',
+    text: /chain forward of table inet mine \(hook forward, rule 1\) drops packets of pods to outside/,
+  },
+  {
+    what: 'a rule that drops large packets',
+    begin: nft(`table inet mine {
+      chain forward { type filter hook forward priority 0; policy accept; meta length > 1000 drop; } }`),
+    end: 'nft delete table inet mine',
+    fact: 'forward-hooks',
+    state: 'note',
+    text: /\(hook forward, rule 1\) may drop packets of pods to outside.*by a rule that cannot be judged from here: meta length > 1000 drop;/,
+  },
+  {
+    what: 'a device that lets nothing out',
+    begin: nft(
+      `table netdev edge { chain out { type filter hook egress device "eth0" priority 0; policy drop; } }`,
+    ),
+    end: 'nft delete table netdev edge',
+    fact: 'forward-hooks',
+    state: 'problem',
+    text: /chain out of table netdev edge \(hook egress, policy drop\) drops packets of pods to outside/,
   },
   {
     what: 'a firewall that lets no new connection of the node out',

@@ -51,20 +51,27 @@ export interface WalkCase {
   readonly rules: readonly (readonly Json[])[];
   readonly chains?: Readonly<Record<string, readonly (readonly Json[])[]>>;
   readonly policy?: 'accept' | 'drop';
+  /** Elements by name. */
+  readonly sets?: Readonly<Record<string, readonly unknown[]>>;
+  readonly maps?: Readonly<Record<string, readonly unknown[]>>;
   readonly packet?: Packet;
   readonly expected: string;
 }
 
 export function testWalks(cases: readonly WalkCase[]): void {
-  for (const { what, rules, chains = {}, policy = 'accept', packet = request, expected } of cases) {
+  for (const { chains = {}, policy = 'accept', packet = request, ...each } of cases) {
+    const { what, expected } = each;
     test(`${what}: ${expected}`, () => {
-      assert.equal(outcome({ rules, chains, policy }, packet), expected);
+      assert.equal(outcome({ ...each, chains, policy }, packet), expected);
     });
   }
 }
 
+type Walked = Required<Pick<WalkCase, 'rules' | 'chains' | 'policy'>> &
+  Pick<WalkCase, 'sets' | 'maps'>;
+
 export function outcome(
-  { rules, chains, policy }: Required<Pick<WalkCase, 'rules' | 'chains' | 'policy'>>,
+  { rules, chains, policy, sets = {}, maps = {} }: Walked,
   packet: Packet,
   xtables: Parameters<typeof readRuleSet>[2] = new Map(),
 ): string {
@@ -72,14 +79,17 @@ export function outcome(
   const base = { type: 'filter', hook: 'forward', prio: 0, policy };
   const all = Object.entries({ base: rules, ...chains });
   let handle = 0;
-  const listing = all.flatMap(([name, own]) => [
+  const listing: Json[] = all.flatMap(([name, own]) => [
     { chain: { ...table, name, ...(name === 'base' ? base : {}) } },
     ...own.map((expr) => ({ rule: { ...table, chain: name, handle: ++handle, expr } })),
   ]);
+  for (const [name, elem] of Object.entries(sets)) listing.push({ set: { ...table, name, elem } });
+  for (const [name, elem] of Object.entries(maps)) listing.push({ map: { ...table, name, elem } });
   const ruleSet = readRuleSet(table, listing, xtables);
   const chain = ruleSet.chains.get('base') ?? assert.fail();
-  const { kind, by, chain: where, isUnsure, tracking } = walk(ruleSet, chain, packet);
-  const place = kind === 'drops' ? ` by ${by}${where === 'base' ? '' : ` of ${where}`}` : '';
+  const { kind, by, chain: where, isUnsure, tracking, rule } = walk(ruleSet, chain, packet);
+  const text = kind === 'may drop' ? `: ${rule}` : '';
+  const place = kind !== 'passes' ? ` by ${by}${where === 'base' ? '' : ` of ${where}`}` : '';
   const unsure = kind === 'drops' && isUnsure ? ', unsure' : '';
-  return `${kind}${place}${unsure}${tracking === undefined ? '' : `, ${tracking.what}`}`;
+  return `${kind}${place}${unsure}${text}${tracking === undefined ? '' : `, ${tracking.what}`}`;
 }

@@ -176,6 +176,24 @@ testFacts([
     undefined,
   ],
   [
+    'a rule that may drop pods’ packets, in a chain that accepts the rest',
+    'forward-hooks',
+    dropping([match({ meta: { key: 'length' } }, 1000, '>')]),
+    /^note: chain c of table ip mine \(hook forward, rule 1\) may drop packets of pods to outside the cluster, .*, by a rule that cannot be judged from here: meta length > 1000 drop; accept it there/,
+  ],
+  [
+    'a rule that may drop DNS',
+    'forward-hooks',
+    dropping([match(l4proto, 17), { limit: { rate: 1, per: 'second', inv: true } }]),
+    /^note: .* may drop DNS over UDP between .*, by a rule that cannot be judged from here: meta l4proto 17 limit rate over 1\/second drop;/,
+  ],
+  [
+    'a rule that may drop what others may have marked',
+    'forward-hooks',
+    dropping([match({ '&': [{ meta: { key: 'mark' } }, 1] }, 1)]),
+    undefined,
+  ],
+  [
     'iptables-legacy that drops what it does not know',
     'forward-hooks',
     legacy(':DOCKER-USER - [0:0]', '-A FORWARD -j DOCKER-USER'),

@@ -22,11 +22,14 @@ const forwardHooks: ReadonlySet<string> = new Set([
 export function forwardFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const drops = walkAll(kernel.ruleSets, desired).filter(
     ({ chain, probe, outcome }) =>
-      outcome.kind === 'drops' &&
+      outcome.kind !== 'passes' &&
       forwardHooks.has(hookOf(chain)) &&
       !isLocal(probe) &&
       // What may be dropped, and may be meant to be, is no news.
-      !(probe.isOptional && outcome.isUnsure),
+      !(
+        probe.isOptional &&
+        (outcome.isUnsure || (outcome.kind === 'may drop' && probe.mayBeMarked))
+      ),
   );
   return grouped(drops.filter((walked) => !isSaidBy(drops, walked))).map((group) =>
     dropFinding(group, desired),
@@ -34,13 +37,18 @@ export function forwardFindings({ kernel, desired }: ObservedNode): readonly Fin
 }
 
 // A chain that drops the TCP of pods drops their rest as well, which is no second fault.
-function isSaidBy(drops: readonly Walked[], { chain, probe }: Walked): boolean {
-  return drops.some((other) => other.chain === chain && other.probe.what === probe.beside);
+function isSaidBy(drops: readonly Walked[], { chain, probe, outcome }: Walked): boolean {
+  return drops.some(
+    (other) =>
+      other.chain === chain &&
+      other.probe.what === probe.beside &&
+      !(other.outcome.kind === 'may drop' && outcome.kind === 'drops'),
+  );
 }
 
 export function localFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const drops = walkAll(kernel.ruleSets, desired).filter(
-    ({ probe, outcome }) => outcome.kind === 'drops' && isLocal(probe),
+    ({ probe, outcome }) => outcome.kind !== 'passes' && isLocal(probe),
   );
   return grouped(drops).map((group) => dropFinding(group, desired));
 }
@@ -119,7 +127,7 @@ function grouped(all: readonly Walked[]): readonly Group[] {
   const groups = new Map<string, Walked[]>();
   for (const walked of all) {
     const { rules, outcome, probe } = walked;
-    const kind = `${outcome.isUnsure} ${probe.isOptional} ${probe.beside === undefined}`;
+    const kind = `${outcome.kind} ${outcome.rule} ${outcome.isUnsure} ${probe.isOptional} ${probe.beside === undefined}`;
     const key = `${tableName(rules)} ${outcome.chain} ${kind}`;
     groups.set(key, [...(groups.get(key) ?? []), walked]);
   }
@@ -134,6 +142,10 @@ function dropFinding({ first, what }: Group, desired: DesiredState): Finding {
   const { rules, chain, outcome, probe } = first;
   const where = `chain ${outcome.chain} of ${tableName(rules)} (hook ${hookOf(chain)}, ${outcome.by})`;
   const remedy = remedyOf(rules, chain, desired);
+  if (outcome.kind === 'may drop') {
+    const why = 'by a rule that cannot be judged from here';
+    return note(`${where} may drop ${some(what)}, ${why}: ${outcome.rule}; ${remedy}`);
+  }
   if (probe.isOptional) {
     const wanted = probe.beside === undefined ? othersToo(remedy) : remedy;
     return note(`${where} drops ${some(what, 6)}; where that is not meant: ${wanted}`);

@@ -3,6 +3,7 @@
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
 import type { Expression } from './rule-set.ts';
 import { stateMatch } from './xtables-match.ts';
+import { addressType, field, reversePath } from './xtables-same.ts';
 
 export interface LegacyOption {
   /** `-s`, `--dport` */
@@ -82,10 +83,15 @@ function fragmentMatch({ isInverted }: LegacyOption): Expression {
 // Those whose options alone say what they match.
 const transparent: ReadonlySet<string> = new Set([
   ...['tcp', 'udp', 'udplite', 'sctp', 'multiport', 'icmp', 'icmp6'],
-  ...['conntrack', 'state', 'mark'],
+  ...['conntrack', 'state', 'mark', 'connmark', 'addrtype', 'ttl', 'hl', 'length', 'rpfilter'],
 ]);
 
+const headers: ReadonlySet<string> = new Set(['rt', 'hbh', 'dst', 'mh']);
+
 function extensionMatch(name: string): Expression[] {
+  if (headers.has(name)) {
+    return [{ match: { op: '==', left: { exthdr: { name } }, right: true } }];
+  }
   return transparent.has(name) ? [] : [unknown(name)];
 }
 
@@ -106,8 +112,61 @@ function extensionOption(option: LegacyOption): Expression[] {
     case '--mark':
       return [markMatch(option, value)];
     default:
-      return [unknown(extension)];
+      return headerOption(option);
   }
+}
+
+function headerOption(option: LegacyOption): Expression[] {
+  const { name, extension, isInverted } = option;
+  const [value = '', flags = ''] = option.values;
+  switch (name) {
+    case '--tcp-flags': {
+      const left = { '&': [field('tcp', 'flags'), flagsOf(value)] };
+      return [match(option, left, flagsOf(flags))];
+    }
+    case '--src-type':
+    case '--dst-type': {
+      const left = addressType(name === '--src-type' ? 'saddr' : 'daddr');
+      return [match(option, left, { set: value.toLowerCase().split(',') })];
+    }
+    case '--length':
+      return [match(option, { meta: { key: 'length' } }, portsOf(value))];
+    case '--icmp-type':
+    case '--icmpv6-type':
+      return icmpMatch(option, value);
+    case '--invert':
+      return [reversePath(true)];
+    case '--loose':
+    case '--validmark':
+    case '--accept-local':
+      return [];
+    default:
+      return hopsMatch(name, { value, isInverted }) ?? [unknown(extension)];
+  }
+}
+
+function flagsOf(text: string): readonly string[] {
+  return text === 'NONE' ? [] : text.toLowerCase().split(',');
+}
+
+// `3/4` has a code as well.
+function icmpMatch(option: LegacyOption, value: string): Expression[] {
+  const protocol = option.name === '--icmp-type' ? 'icmp' : 'icmpv6';
+  if (!/^\d+$/.test(value)) return [unknown(option.extension)];
+  return [match(option, field(protocol, 'type'), Number(value))];
+}
+
+const comparisons: Readonly<Record<string, string>> = { eq: '==', lt: '<', gt: '>' };
+
+function hopsMatch(
+  name: string,
+  { value, isInverted }: { readonly value: string; readonly isInverted: boolean },
+): Expression[] | undefined {
+  const [, kind, comparison = ''] = /^--(ttl|hl)-(eq|lt|gt)$/.exec(name) ?? [];
+  const op = comparisons[comparison];
+  if (kind === undefined || op === undefined) return undefined;
+  const left = kind === 'ttl' ? field('ip', 'ttl') : field('ip6', 'hoplimit');
+  return [{ match: { op: isInverted ? '!=' : op, left, right: Number(value) } }];
 }
 
 function portField(name: string): object {
@@ -121,7 +180,9 @@ function portsOf(text: string): number | { readonly range: readonly number[] } {
 
 function markMatch(option: LegacyOption, text: string): Expression {
   const [value = 0, mask = 0xffffffff] = text.split('/').map(Number);
-  return match(option, { '&': [{ meta: { key: 'mark' } }, mask] }, value);
+  const key = { key: 'mark' };
+  const left = option.extension === 'connmark' ? { ct: key } : { meta: key };
+  return match(option, { '&': [left, mask] }, value);
 }
 
 function targetOf({ values, isChain }: LegacyOption): Expression[] {

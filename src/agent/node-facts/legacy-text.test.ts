@@ -22,6 +22,9 @@ const request6: Packet = {
 };
 const { sourcePort: _, destinationPort: __, ...portless } = request;
 const esp: Packet = { ...portless, protocol: 'esp' };
+const icmpError: Packet = {
+  ...{ ...portless, protocol: 'icmp', icmpType: 'destination-unreachable', state: 'related' },
+};
 
 const forwarded = ['*filter', ':FORWARD ACCEPT [3:180]', ':USER - [0:0]'];
 
@@ -44,13 +47,37 @@ for (const [rules, expected, packet = request] of [
   [['-A FORWARD -j LOG --log-prefix "-j ACCEPT "', '-A FORWARD -j DROP'], 'drops by rule 2'],
   [['-A FORWARD -s 198.51.100.0/24 -d 203.0.113.9/32 -j DROP'], drops],
   [['-A FORWARD ! -s 198.51.100.0/24 -j DROP'], 'passes'],
-  [['-A FORWARD -s 198.0.0.0/255.0.0.255 -j DROP'], 'passes'],
+  [['-A FORWARD -s 198.0.0.0/255.0.0.255 -j DROP'], 'may drop by rule 1'],
   [['-A FORWARD -i hd+ ! -o docker0 -j DROP'], drops],
   [['-A FORWARD -p tcp -m tcp --dport 440:450 -j REJECT --reject-with tcp-reset'], drops],
   [['-A FORWARD -p tcp -m tcp --dport 80 -j DROP'], 'passes'],
   [['-A FORWARD -p tcp -m multiport ! --dports 80,440:450 -j DROP'], 'passes'],
   [['-A FORWARD -p tcp -m multiport --sports 80,40000 -j DROP'], drops],
-  [['-A FORWARD -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j DROP'], 'passes'],
+  [['-A FORWARD -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j DROP'], drops],
+  [['-A FORWARD -p tcp -m tcp --tcp-flags SYN,ACK SYN,ACK -j DROP'], 'passes'],
+  [['-A FORWARD -p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE -j DROP'], 'passes'],
+  [['-A FORWARD -m ttl --ttl-lt 65 -j DROP'], drops],
+  [['-A FORWARD -m ttl --ttl-eq 1 -j DROP'], 'passes'],
+  [['-A FORWARD -m hl --hl-gt 1 -j DROP'], drops, request6],
+  [['-A FORWARD -m length --length 1000:65535 -j DROP'], 'may drop by rule 1'],
+  [['-A FORWARD -m length --length 0:65535 -j DROP'], drops],
+  [['-A FORWARD -m addrtype --dst-type LOCAL -j DROP'], 'passes'],
+  [['-A FORWARD -m addrtype ! --dst-type LOCAL,MULTICAST -j DROP'], drops],
+  [['-A FORWARD -m addrtype --dst-type UNICAST --limit-iface-in -j DROP'], 'may drop by rule 1'],
+  [['-A FORWARD -m rpfilter --validmark --invert -j DROP'], 'passes'],
+  [['-A FORWARD -m rpfilter -j ACCEPT', '-A FORWARD -j DROP'], 'passes'],
+  [['-A FORWARD -m rt --rt-type 0 -j DROP'], 'passes', request6],
+  [['-A FORWARD -m connmark --mark 0x1/0x1 -j DROP'], 'passes'],
+  [['-A FORWARD -p icmp -m icmp --icmp-type 3/4 -j DROP'], 'may drop by rule 1', icmpError],
+  [['-A FORWARD -p icmp -m icmp --icmp-type 8 -j DROP'], 'passes', icmpError],
+  [['-A FORWARD -m set --match-set bad src -j DROP'], 'may drop by rule 1'],
+  [['-A FORWARD -m set --match-set bad src -j DROP', '-A FORWARD -j DROP'], 'drops by rule 2'],
+  [['-A FORWARD -i lo -m set --match-set bad src -j DROP'], 'passes'],
+  [['-A FORWARD -m set --match-set bad src -j USER', '-A USER -j DROP'], 'may drop by rule 1'],
+  [
+    ['-A FORWARD -j USER', '-A USER -m limit --limit 3/min -j RETURN', '-A USER -j DROP'],
+    'may drop by rule 2 of USER',
+  ],
   [['-A FORWARD -p sctp -j DROP'], 'passes'],
   [['-A FORWARD -p sctp -j DROP'], drops, { ...request, protocol: 'sctp' }],
   [['-A FORWARD -p udplite -j DROP'], drops, { ...request, protocol: 'udplite' }],

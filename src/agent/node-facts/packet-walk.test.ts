@@ -5,6 +5,7 @@ import {
   jump,
   match,
   meta,
+  payload,
   prefix,
   saddr,
   testWalks,
@@ -91,6 +92,74 @@ testWalks([
     rules: [[{ vmap: { key: meta('iifname'), data: '@zones' } }]],
     policy: 'drop',
     expected: 'drops by policy drop, unsure',
+  },
+  {
+    what: 'a named map of verdicts with the interface in it',
+    rules: [[{ vmap: { key: meta('iifname'), data: '@zones' } }]],
+    maps: {
+      zones: [
+        ['lo', accept],
+        [{ elem: { val: 'hd*' } }, drop],
+      ],
+    },
+    expected: 'drops by rule 1',
+  },
+  {
+    what: 'a map by something that is not known',
+    rules: [
+      [
+        {
+          vmap: {
+            key: payload('ip', 'dscp'),
+            data: {
+              set: [
+                ['cs1', drop],
+                ['cs2', accept],
+              ],
+            },
+          },
+        },
+      ],
+    ],
+    expected: 'may drop by rule 1: ip dscp vmap { cs1,cs2 }',
+  },
+  {
+    what: 'a limit over which is dropped',
+    rules: [[{ limit: { rate: 1, per: 'second', inv: true } }, drop]],
+    expected: 'may drop by rule 1: limit rate over 1/second drop',
+  },
+  {
+    what: 'a number of connections over which is dropped',
+    rules: [[{ 'ct count': { val: 3, inv: true } }, { reject: null }]],
+    expected: 'may drop by rule 1: ct count over 3 reject',
+  },
+  {
+    what: 'a limit over which others are dropped',
+    rules: [[match(meta('iifname'), 'eth7'), { limit: { rate: 1, inv: true } }, drop]],
+    expected: 'passes',
+  },
+  {
+    what: 'a limit, and a drop of all',
+    rules: [[{ limit: { rate: 1, inv: true } }, drop], [drop]],
+    expected: 'drops by rule 2',
+  },
+  {
+    what: 'a limit over which a chain drops',
+    rules: [[{ limit: { rate: 1, per: 'second', inv: true } }, jump('DENY')]],
+    chains: { DENY: [[match(meta('iifname'), 'lo'), accept], [drop]] },
+    expected: 'may drop by rule 1: limit rate over 1/second jump DENY',
+  },
+  {
+    what: 'a limit, and a chain that drops others',
+    rules: [[{ limit: { rate: 1, inv: true } }, jump('DENY')]],
+    chains: { DENY: [[match(meta('iifname'), 'lo'), drop]] },
+    expected: 'passes',
+  },
+  {
+    what: 'a return that cannot be told, before a drop',
+    rules: [[jump('USER')]],
+    chains: { USER: [[{ limit: { rate: 1 } }, { return: null }], [drop]] },
+    expected: 'drops by rule 2 of USER, unsure',
   },
   {
     what: 'a queue to a program',

@@ -2,14 +2,18 @@
 
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
 import type { Answer, Packet } from './packet.ts';
-import { fieldOf, matches } from './rule-match.ts';
+import { elementOf, matches } from './rule-match.ts';
 import { type Chain, type Expression, type RuleSet, record } from './rule-set.ts';
+import { ruleText } from './rule-text.ts';
 
 export interface WalkOutcome {
-  readonly kind: 'passes' | 'drops';
+  /** `may drop`: by a rule that cannot be judged; nothing else drops it. */
+  readonly kind: 'passes' | 'drops' | 'may drop';
   /** Where it is dropped: `rule 3` of the chain named, or `policy`. */
   readonly chain: string;
   readonly by: string;
+  /** The rule that may drop it, as text. */
+  readonly rule?: string;
   /** A rule before that may have let it pass: what it asks for is not known here. */
   readonly isUnsure: boolean;
   /** On the way it was taken out of connection tracking, or put into a zone of it. */
@@ -27,18 +31,21 @@ type Verdict =
 // More than any rule set has in depth; the kernel itself refuses loops and more than 16.
 const mostJumps = 16;
 
-/** `base` is one of the set's chains. Rules whose match is not known count as not matching. */
+/** `base` is one of the set's chains. */
 export function walk(rules: RuleSet, base: Chain, packet: Packet): WalkOutcome {
   const walker = new Walker(rules, packet);
   const end = walker.run(base, 0);
-  const { isUnsure, tracking } = walker;
+  const { isUnsure, tracking, mayDrop } = walker;
   const common = { isUnsure, ...(tracking === undefined ? {} : { tracking }) };
   if (end?.verdict === 'drop') return { kind: 'drops', chain: end.chain, by: end.by, ...common };
   if (end === undefined && base.base?.policy === 'drop') {
     return { kind: 'drops', chain: base.name, by: 'policy drop', ...common };
   }
+  if (mayDrop !== undefined) return { kind: 'may drop', ...mayDrop, ...common };
   return { kind: 'passes', chain: base.name, by: '', ...common };
 }
+
+type Place = Required<Pick<WalkOutcome, 'chain' | 'by' | 'rule'>>;
 
 interface End {
   readonly verdict: 'accept' | 'drop';
@@ -50,6 +57,8 @@ class Walker {
   readonly #rules: RuleSet;
   readonly #packet: Packet;
   isUnsure = false;
+  /** The first rule that may drop it. */
+  mayDrop: Place | undefined;
   tracking: WalkOutcome['tracking'];
 
   constructor(rules: RuleSet, packet: Packet) {
@@ -62,9 +71,9 @@ class Walker {
     for (const [index, rule] of chain.rules.entries()) {
       const answer = ruleAnswer(rule, this.#packet);
       if (answer === 'no') continue;
-      const verdict = verdictOf(rule, this.#packet);
-      if (answer === 'unsure') {
-        if (this.#mayAccept(verdict, depth)) this.isUnsure = true;
+      const [verdict, ...others] = verdictsOf(rule, this.#packet);
+      if (answer === 'unsure' || verdict === undefined || others.length > 0) {
+        this.#weigh([verdict ?? 'continue', ...others], placeOf(rule, { chain, index }), depth);
         continue;
       }
       this.#noteTracking(rule, chain.name);
@@ -85,16 +94,33 @@ class Walker {
     return chain === undefined || depth >= mostJumps ? undefined : this.run(chain, depth + 1);
   }
 
-  #mayAccept(verdict: Verdict, depth: number): boolean {
-    if (typeof verdict !== 'object') return verdict === 'accept' || verdict === 'unsure';
+  // What may come of it, where it is not known whether the rule applies, or which of its verdicts.
+  #weigh(verdicts: readonly Verdict[], place: () => Place, depth: number): void {
+    for (const verdict of verdicts) {
+      if (verdict === 'drop') this.mayDrop ??= place();
+      else if (typeof verdict !== 'object') this.isUnsure ||= verdict !== 'continue';
+      else this.#weighJump(verdict, place, depth);
+    }
+  }
+
+  #weighJump({ jump, isGoto }: Exclude<Verdict, string>, place: () => Place, depth: number): void {
     const inside = new Walker(this.#rules, this.#packet);
-    return inside.#follow(verdict.jump, depth)?.verdict === 'accept' || inside.isUnsure;
+    const end = inside.#follow(jump, depth);
+    if (end?.verdict === 'accept' || inside.isUnsure || isGoto) this.isUnsure = true;
+    if (end?.verdict === 'drop' || inside.mayDrop !== undefined) this.mayDrop ??= place();
   }
 
   #noteTracking(rule: readonly Expression[], chain: string): void {
     const what = rule.map(trackingOf).find((found) => found !== undefined);
     if (what !== undefined) this.tracking ??= { chain, what };
   }
+}
+
+function placeOf(
+  rule: readonly Expression[],
+  { chain, index }: { readonly chain: Chain; readonly index: number },
+): () => Place {
+  return () => ({ chain: chain.name, by: `rule ${index + 1}`, rule: ruleText(rule) });
 }
 
 function ruleAnswer(rule: readonly Expression[], packet: Packet): Answer {
@@ -105,15 +131,17 @@ function ruleAnswer(rule: readonly Expression[], packet: Packet): Answer {
   return answers.includes('unsure') ? 'unsure' : 'yes';
 }
 
-function verdictOf(rule: readonly Expression[], packet: Packet): Verdict {
+/** One, or those of a map of which it cannot be told. */
+function verdictsOf(rule: readonly Expression[], packet: Packet): readonly Verdict[] {
   for (const expression of rule) {
-    const verdict = statementVerdict(expression, packet);
-    if (verdict !== 'continue') return verdict;
+    if ('vmap' in expression) return mapVerdicts(record(expression['vmap']) ?? {}, packet);
+    const verdict = statementVerdict(expression);
+    if (verdict !== 'continue') return [verdict];
   }
-  return 'continue';
+  return ['continue'];
 }
 
-function statementVerdict(statement: Expression, packet: Packet): Verdict {
+function statementVerdict(statement: Expression): Verdict {
   if ('accept' in statement) return 'accept';
   if ('drop' in statement || 'reject' in statement) return 'drop';
   if ('return' in statement) return 'return';
@@ -122,7 +150,6 @@ function statementVerdict(statement: Expression, packet: Packet): Verdict {
     if (typeof target === 'string') return { jump: target, isGoto: key === 'goto' };
   }
   if ('queue' in statement) return 'unsure';
-  if ('vmap' in statement) return mapVerdict(record(statement['vmap']) ?? {}, packet);
   const xt = statement['xt'] as XtablesExpression | undefined;
   return xt?.kind === 'target' ? targetVerdict(xt.name) : 'continue';
 }
@@ -132,19 +159,20 @@ function targetVerdict(name: string): Verdict {
   return name === 'NFQUEUE' || name === 'TPROXY' ? 'unsure' : 'continue';
 }
 
-// `iifname vmap { "eth0" : jump outside, "lo" : accept }`; of a named map nothing is known.
-function mapVerdict({ key, data }: Expression, packet: Packet): Verdict {
+// `iifname vmap { "eth0" : jump outside, "lo" : accept }`
+function mapVerdicts({ key, data }: Expression, packet: Packet): readonly Verdict[] {
   const set = record(data)?.['set'];
-  if (!Array.isArray(set)) return 'unsure';
+  if (!Array.isArray(set)) return ['unsure'];
+  const possible: Verdict[] = [];
   for (const element of set) {
     if (!Array.isArray(element)) continue;
     const [value, verdict] = element as readonly unknown[];
-    const match = { match: { op: '==', left: key, right: value } };
-    const answer = fieldOf(key, packet) === undefined ? 'unsure' : matches(match, packet);
-    if (answer === 'yes') return statementVerdict(record(verdict) ?? {}, packet);
-    if (answer === 'unsure') return 'unsure';
+    const answer = matches({ match: { op: '==', left: key, right: elementOf(value) } }, packet);
+    if (answer === 'no') continue;
+    possible.push(statementVerdict(record(verdict) ?? {}));
+    if (answer === 'yes') return possible;
   }
-  return 'continue';
+  return [...possible, 'continue'];
 }
 
 // NF_CT_NOTRACK of struct xt_ct_target_info: flags first, then the zone.

@@ -14,6 +14,7 @@ import {
 } from '../../../test/support/walked-rules.ts';
 import type { Packet } from './packet.ts';
 
+const concat = { concat: [saddr, payload('tcp', 'dport')] };
 const { sourcePort: _, destinationPort: __, ...portless } = request;
 const icmpError: Packet = {
   ...portless,
@@ -140,6 +141,53 @@ testWalks([
   {
     what: 'a named set whose packets are dropped',
     rules: [[match(saddr, '@bad'), drop]],
+    expected: 'may drop by rule 1: ip saddr @bad drop',
+  },
+  {
+    what: 'a named set with the source in it',
+    rules: [[match(saddr, '@bad'), drop]],
+    sets: { bad: ['192.0.2.1', prefix('198.51.100.0', 24)] },
+    expected: 'drops by rule 1',
+  },
+  {
+    what: 'a named set with others in it',
+    rules: [[match(saddr, '@bad'), drop]],
+    sets: { bad: ['192.0.2.1', { elem: { val: '192.0.2.2', timeout: 60 } }] },
+    expected: 'passes',
+  },
+  {
+    what: 'a named set that is empty',
+    rules: [[match(saddr, '@bad'), drop]],
+    sets: { bad: [] },
+    expected: 'passes',
+  },
+  {
+    what: 'a named set with the source in it, among more than are looked through',
+    rules: [[match(saddr, '@bad'), drop]],
+    sets: { bad: Array(10_001).fill('198.51.100.2') },
+    expected: 'may drop by rule 1: ip saddr @bad drop',
+  },
+  {
+    what: 'any but a named set',
+    rules: [[match(saddr, '@good', '!='), drop]],
+    sets: { good: [prefix('192.0.2.0', 24)] },
+    expected: 'drops by rule 1',
+  },
+  {
+    what: 'addresses with ports',
+    rules: [[match(concat, { set: [{ concat: [prefix('198.51.100.0', 24), 443] }] }), drop]],
+    expected: 'drops by rule 1',
+  },
+  {
+    what: 'addresses with other ports, in a named set',
+    rules: [[match(concat, '@pairs'), drop]],
+    sets: { pairs: [{ concat: ['198.51.100.2', 80] }, { concat: ['198.51.100.3', 443] }] },
+    expected: 'passes',
+  },
+  {
+    what: 'addresses with ports, of the other family',
+    rules: [[match(concat, '@pairs', '!='), drop]],
+    packet: request6,
     expected: 'passes',
   },
   {

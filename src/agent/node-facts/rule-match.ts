@@ -2,23 +2,42 @@
 // named sets, extensions that are not known).
 
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
-import { addressFamily, compareAddresses, parseAddress } from '../../net/address.ts';
+import { compareAddresses, parseAddress } from '../../net/address.ts';
 import { parsePrefix, prefixContains } from '../../net/prefix.ts';
 import { type Answer, numbers, type Packet, yesOrNo } from './packet.ts';
+import { absent, fieldOf, type Value } from './packet-fields.ts';
 import { type Expression, record } from './rule-set.ts';
+import { tcpFlagsAnswer } from './tcp-flags.ts';
 import { xtAnswer } from './xtables-match.ts';
 
 export function matches(expression: Expression, packet: Packet): Answer {
   const { match, xt } = expression;
   if (match !== undefined) return matchAnswer(record(match) ?? {}, packet);
-  if ('xt' in expression) return xtAnswer(xt as XtablesExpression | undefined, packet);
+  if ('xt' in expression) return xtAnswer(xt as XtablesExpression | undefined, packet, matches);
   // A limit lets pass for a while what comes after it; counters, logs and comments match everything.
-  return 'limit' in expression || 'quota' in expression ? 'unsure' : 'yes';
+  return hasMemory(expression) ? 'unsure' : 'yes';
+}
+
+// What depends on packets before; `set` adds to a set, perhaps within a limit.
+function hasMemory(expression: Expression): boolean {
+  return ['limit', 'quota', 'ct count', 'meter', 'set'].some((key) => key in expression);
 }
 
 function matchAnswer(match: Expression, packet: Packet): Answer {
   const { op, left, right } = match;
+  const flags = tcpFlagsAnswer(match, packet);
+  if (flags !== undefined) return flags;
+  const parts = record(left)?.['concat'];
+  if (Array.isArray(parts)) return concatAnswer(parts, match, packet);
+  const isLookup = record(record(left)?.['fib'])?.['result'] !== 'type';
+  if (record(left)?.['fib'] !== undefined && isLookup && typeof right !== 'boolean')
+    return 'unsure';
   const value = fieldOf(left, packet);
+  const values: readonly (Value | undefined)[] = Array.isArray(value) ? value : [value];
+  return agreed(values.map((each) => valueAnswer(each, op, right)));
+}
+
+function valueAnswer(value: Value | undefined, op: unknown, right: unknown): Answer {
   if (value === undefined) return 'unsure';
   // A packet of another family or protocol does not have the field: the rule ends there, whatever the operator.
   if (value === absent) return 'no';
@@ -30,107 +49,23 @@ function matchAnswer(match: Expression, packet: Packet): Answer {
   return op === '!=' ? opposite(answer) : answer;
 }
 
-const absent: unique symbol = Symbol('the packet has no such field');
-type Value = string | number | typeof absent;
-
-/** Undefined: not to be told. */
-export function fieldOf(left: unknown, packet: Packet): Value | undefined {
-  const { payload, meta, ct, exthdr, '&': masked } = record(left) ?? {};
-  if (payload !== undefined) return payloadValue(record(payload) ?? {}, packet);
-  if (meta !== undefined) return metaValue(record(meta)?.['key'], packet);
-  if (ct !== undefined) return ctValue(record(ct)?.['key'], packet);
-  if (exthdr !== undefined) return extensionValue(record(exthdr) ?? {}, packet);
-  return Array.isArray(masked) ? maskedValue(masked, packet) : undefined;
-}
-
-// Marks, of which packets of pods have none before others give them one, and the flags and offset of fragments.
-function maskedValue([left, mask]: readonly unknown[], packet: Packet): Value | undefined {
-  const value = fieldOf(left, packet);
-  if (value === absent || value === 0) return value;
-  return typeof value === 'number' && typeof mask === 'number' ? value & mask : undefined;
-}
-
-// `exthdr frag exists` has no field, and true or false to its right.
-function extensionValue({ name, field }: Expression, packet: Packet): Value | undefined {
-  if (name !== 'frag') return undefined;
-  if (addressFamily(packet.source) === 4) return absent;
-  if (field === undefined) return packet.isLaterFragment === true ? 1 : 0;
-  if (packet.isLaterFragment !== true) return absent;
-  return field === 'frag-off' ? fragmentOffset : undefined;
-}
-
-function payloadValue({ protocol, field }: Expression, packet: Packet): Value | undefined {
-  const { source, destination, sourcePort, destinationPort } = packet;
-  const family = addressFamily(source);
-  if (protocol === 'ip' || protocol === 'ip6') {
-    if ((protocol === 'ip') !== (family === 4)) return absent;
-    if (field === 'saddr') return source;
-    if (field === 'daddr') return destination;
-    // In IPv6 the header of the fragment comes first.
-    if (field === 'nexthdr' && packet.isLaterFragment === true) return undefined;
-    if (field === 'protocol' || field === 'nexthdr') return packet.protocol;
-    // Whole packets of pods may not be split further, as path MTU discovery has it.
-    if (field === 'frag-off')
-      return packet.isLaterFragment === true ? fragmentOffset : dontFragment;
-    return undefined;
-  }
-  if (protocol !== 'th' && protocol !== packet.protocol)
-    return isTransport(protocol) ? absent : undefined;
-  if (packet.isLaterFragment === true) return absent;
-  if (field === 'sport') return sourcePort;
-  if (field === 'dport') return destinationPort;
-  return field === 'type' ? packet.icmpType : undefined;
-}
-
-// In units of eight bytes, without a flag: the last of two.
-const fragmentOffset = 185;
-const dontFragment = 0x4000;
-
-const transports: ReadonlySet<unknown> = new Set([
-  'tcp',
-  'udp',
-  'udplite',
-  'sctp',
-  'dccp',
-  'icmp',
-  'icmpv6',
-  'esp',
-  'ah',
-  'comp',
-  'igmp',
-]);
-
-function isTransport(protocol: unknown): boolean {
-  return transports.has(protocol);
-}
-
-function metaValue(key: unknown, packet: Packet): Value | undefined {
-  switch (key) {
-    case 'iifname':
-    case 'iif':
-      return packet.input ?? absent;
-    case 'oifname':
-    case 'oif':
-      return packet.output ?? absent;
-    case 'l4proto':
-      return packet.protocol;
-    case 'nfproto':
-      return addressFamily(packet.source) === 4 ? 'ipv4' : 'ipv6';
-    case 'protocol':
-      return addressFamily(packet.source) === 4 ? 'ip' : 'ip6';
-    case 'pkttype':
-      return 'host';
-    case 'mark':
-      return packet.mayBeMarked === true ? undefined : 0;
-    default:
-      return undefined;
-  }
-}
-
-function ctValue(key: unknown, { state, isTranslated }: Packet): Value | undefined {
-  if (key === 'state') return state;
-  if (key === 'mark') return 0;
-  return key === 'status' ? (isTranslated ? 'dnat' : 'none') : undefined;
+// `ip saddr . tcp dport { 192.0.2.1 . 80 }`
+function concatAnswer(
+  parts: readonly unknown[],
+  { op, right }: Expression,
+  packet: Packet,
+): Answer {
+  if (parts.some((part) => fieldOf(part, packet) === absent)) return 'no';
+  const set = record(right)?.['set'] ?? [right];
+  if (!Array.isArray(set)) return 'unsure';
+  const answers = set.map((element: unknown): Answer => {
+    const values = record(elementOf(element))?.['concat'];
+    if (!Array.isArray(values)) return 'unsure';
+    return allOf(
+      parts.map((left, index) => matchAnswer({ op: '==', left, right: values[index] }, packet)),
+    );
+  });
+  return op === '!=' ? opposite(anyOf(answers)) : anyOf(answers);
 }
 
 function compare(value: string | number, right: unknown, op: string): Answer {
@@ -147,7 +82,7 @@ function compare(value: string | number, right: unknown, op: string): Answer {
 }
 
 // An element with a comment, a counter or a timeout is an object around its value.
-function elementOf(each: unknown): unknown {
+export function elementOf(each: unknown): unknown {
   return record(record(each)?.['elem'])?.['val'] ?? each;
 }
 
@@ -178,6 +113,17 @@ function ordered(value: number, right: number, op: string): Answer {
   if (op === '<') return yesOrNo(value < right);
   if (op === '>') return yesOrNo(value > right);
   return yesOrNo(op === '<=' ? value <= right : value >= right);
+}
+
+/** Of packets that differ: what holds for all of them. */
+function agreed(answers: readonly Answer[]): Answer {
+  const [first = 'unsure'] = answers;
+  return answers.every((answer) => answer === first) ? first : 'unsure';
+}
+
+function allOf(answers: readonly Answer[]): Answer {
+  if (answers.includes('no')) return 'no';
+  return answers.includes('unsure') ? 'unsure' : 'yes';
 }
 
 function anyOf(answers: readonly Answer[]): Answer {

@@ -57,12 +57,14 @@ export function readRuleSet(
   xtables: XtablesByRule,
 ): RuleSet {
   const rules = new Map<string, (readonly Expression[])[]>();
+  const sets = readSets(listing);
   for (const item of listing) {
     const rule = record(record(item)?.['rule']);
     if (rule === undefined) continue;
     const chain = String(rule['chain']);
     const expressions = readExpressions(rule['expr'], xtables.get(Number(rule['handle'])) ?? []);
-    rules.set(chain, [...(rules.get(chain) ?? []), expressions]);
+    const whole = expressions.map((each) => withSets(each, sets));
+    rules.set(chain, [...(rules.get(chain) ?? []), whole]);
   }
   const chains = readChains(listing).map(
     (chain) => [chain.name, { ...chain, rules: rules.get(chain.name) ?? [] }] as const,
@@ -88,6 +90,36 @@ function readExpressions(
     const expression = record(each) ?? {};
     return 'xt' in expression ? { xt: xtables[place++] } : expression;
   });
+}
+
+// A set of more is a list of addresses to block, which would take long to look through for each packet.
+const mostElements = 10_000;
+
+/** Elements by `@NAME`, of sets and of maps. */
+function readSets(listing: readonly unknown[]): ReadonlyMap<string, readonly unknown[]> {
+  const sets = new Map<string, readonly unknown[]>();
+  for (const item of listing) {
+    const { set, map } = record(item) ?? {};
+    const { name, elem = [] } = record(set ?? map) ?? {};
+    if (typeof name !== 'string' || !Array.isArray(elem) || elem.length > mostElements) continue;
+    sets.set(`@${name}`, elem);
+  }
+  return sets;
+}
+
+/** Named sets as anonymous ones. */
+function withSets(
+  expression: Expression,
+  sets: ReadonlyMap<string, readonly unknown[]>,
+): Expression {
+  const [match, vmap] = [record(expression['match']), record(expression['vmap'])];
+  const name = match?.['right'] ?? vmap?.['data'];
+  const elements = typeof name === 'string' ? sets.get(name) : undefined;
+  if (elements === undefined) return expression;
+  const set = { set: elements, name };
+  return match === undefined
+    ? { vmap: { ...vmap, data: set } }
+    : { match: { ...match, right: set } };
 }
 
 function readBase({ hook, type, prio, policy, dev }: Expression): BaseChain | undefined {

@@ -3,11 +3,18 @@
 
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
 import { type Answer, type Packet, yesOrNo } from './packet.ts';
+import type { Expression } from './rule-set.ts';
+import { sameMatches } from './xtables-same.ts';
 
-export function xtAnswer(xt: XtablesExpression | undefined, packet: Packet): Answer {
+/** `matches`: what nftables asks for in place of the extension. */
+export function xtAnswer(
+  xt: XtablesExpression | undefined,
+  packet: Packet,
+  matches: (expression: Expression, packet: Packet) => Answer,
+): Answer {
   if (xt === undefined || xt.kind === 'target') return 'unsure';
   const { name, revision, info } = xt;
-  if (name === 'comment') return 'yes';
+  if (name === 'comment' || name === 'nfacct') return 'yes';
   // Packets of bridges' ports.
   if (name === 'physdev') return 'no';
   if (name === 'conntrack' && revision >= 2 && info.length >= 154)
@@ -16,7 +23,11 @@ export function xtAnswer(xt: XtablesExpression | undefined, packet: Packet): Ans
     return yesOrNo((info.readUInt32LE(0) & stateBits[packet.state]) !== 0);
   }
   if (name === 'multiport' && revision === 1 && info.length >= 48) return portsAnswer(info, packet);
-  return 'unsure';
+  const same = sameMatches(xt);
+  if (same === undefined) return 'unsure';
+  const answers = same.map((each) => matches(each, packet));
+  if (answers.includes('no')) return 'no';
+  return answers.includes('unsure') ? 'unsure' : 'yes';
 }
 
 /** `-m conntrack --ctstate STATES`, as iptables-nft would have written it. */
