@@ -28,6 +28,13 @@ static __noinline const struct route *find_route(const struct address *address)
 	return bpf_map_lookup_elem(&routes, &key);
 }
 
+/* The interfaces by which pods that this route leads to may send: one, or any of several uplinks. */
+static __always_inline bool is_interface_of(const struct route *route, __u32 ifindex)
+{
+	return ifindex == route->ifindex || ifindex == route->other_ifindex[0] ||
+	       ifindex == route->other_ifindex[1] || ifindex == route->other_ifindex[2];
+}
+
 static __always_inline bool same_address(const struct address *a, const struct address *b)
 {
 	return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |

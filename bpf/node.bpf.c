@@ -49,9 +49,7 @@ static __always_inline bool is_spoofed_outside(struct __sk_buff *skb, const stru
 	if (!back)
 		return locate(&packet->source);
 	if (back->kind == ROUTE_NATIVE)
-		return skb->ifindex != back->ifindex && skb->ifindex != back->other_ifindex[0] &&
-		       skb->ifindex != back->other_ifindex[1] &&
-		       skb->ifindex != back->other_ifindex[2];
+		return !is_interface_of(back, skb->ifindex);
 	return back->kind != ROUTE_NODE;
 }
 

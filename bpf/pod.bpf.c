@@ -3,6 +3,7 @@
  * The two hooks of a pod's host-side veth. Its ingress is the pod's egress.
  */
 #include "addresses.h"
+#include "checksum.h"
 #include "deliver.h"
 #include "finish.h"
 #include "limit.h"
@@ -108,6 +109,8 @@ int from_pod(struct __sk_buff *skb)
 	enum flow_way way;
 
 	packet.reason = parse(skb, &packet);
+	if (!packet.reason && is_rewritten_later(skb, &packet))
+		packet.reason = DROP_MALFORMED;
 	if (!packet.reason && packet.has_flow) {
 		recall_flow(&packet, &match);
 		way = known_way(skb, &packet, &match, &to);
@@ -120,11 +123,34 @@ int from_pod(struct __sk_buff *skb)
 	return answer(look_up_from_pod(skb, &packet, &match));
 }
 
+/*
+ * Has it the source of a pod, and was brought by another interface than that pod is behind? What
+ * comes by no interface is of a process of the node, which may bind any address (as transparent
+ * proxies do).
+ */
+static __noinline bool comes_from_elsewhere(struct __sk_buff *skb, const struct packet *packet)
+{
+	__u32 ifindex = skb->ingress_ifindex;
+	const struct location *location;
+	const struct route *route;
+
+	if (!ifindex)
+		return false;
+	location = locate(&packet->source);
+	if (location)
+		return location->kind == LOCATION_ENDPOINT && location->ifindex != ifindex;
+	route = find_route(&packet->source);
+	if (!route || route->kind == ROUTE_NODE)
+		return false;
+	return route->kind == ROUTE_LOCAL || !is_interface_of(route, ifindex);
+}
+
 /* What reaches a pod through the stack: from the node itself, from the world, oversized. */
 static __always_inline enum verdict enter_pod(struct __sk_buff *skb, struct packet *packet)
 {
 	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
 	enum drop_reason reason;
+	bool queued;
 
 	packet->ifindex = skb->ifindex;
 	packet->direction = INGRESS;
@@ -134,11 +160,15 @@ static __always_inline enum verdict enter_pod(struct __sk_buff *skb, struct pack
 	if (reason)
 		return drop(packet, reason);
 	/* Fragments take the stack whoever owns their flow, and what was queued did not take it. */
-	packet->through_stack = !was_queued(skb) && !packet->is_piece;
+	queued = was_queued(skb);
+	packet->through_stack = !queued && !packet->is_piece;
 	if (stays_on_link(packet))
 		return drop(packet, DROP_LINK_LOCAL);
 	if (!endpoint)
 		return drop(packet, DROP_UNKNOWN_ENDPOINT);
+	/* What was queued came through another program, which has judged it. */
+	if (!queued && comes_from_elsewhere(skb, packet))
+		return drop(packet, DROP_SPOOFED_OUTSIDE);
 	return VERDICT_NEXT;
 }
 

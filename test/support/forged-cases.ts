@@ -10,7 +10,12 @@ import {
   sendWithoutRights,
   spoof,
 } from './forged-by-pods.ts';
-import { sendFromNode, sendFromWorld, sendThroughTunnel } from './forged-from-outside.ts';
+import {
+  sendFromNode,
+  sendFromWorld,
+  sendThroughTunnel,
+  sendWithPriority,
+} from './forged-from-outside.ts';
 import { type Case, CaseList, families, type LabPlan } from './forged-list.ts';
 
 export function forgedCases(plan: LabPlan): readonly Case[] {
@@ -21,6 +26,7 @@ export function forgedCases(plan: LabPlan): readonly Case[] {
     forgeErrors(list, family);
     sendFromWorld(list, family);
     sendFromNode(list, family);
+    sendWithPriority(list, family);
     forgeErrorsOfNode(list, family);
     forgeErrorsAsNode(list, family);
     if (list.isTunnelled) fragmentTunnelPackets(list, family);

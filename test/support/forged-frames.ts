@@ -1,7 +1,7 @@
 // Frames for the table of spoofed packets: whole Ethernet frames with right checksums, sent by packet sockets in the network
 // namespaces of a lab.
 
-import { bind, close, send, socket } from '../../src/kernel/libc.ts';
+import { bind, close, send, setsockopt, socket } from '../../src/kernel/libc.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
@@ -28,19 +28,48 @@ export function portOf({ namespacePath }: { readonly namespacePath: string }, na
   return { namespacePath, ifIndex: link.ifIndex, mac: link.mac };
 }
 
-export function sendFrames({ namespacePath, ifIndex }: Port, frames: readonly Uint8Array[]): void {
+/** A checksum that the sender leaves to whoever sends the frame on: two bytes at `start + offset`, of all from `start` on. */
+export interface LateChecksum {
+  readonly start: number;
+  readonly offset: number;
+}
+
+export function sendFrames(
+  { namespacePath, ifIndex }: Port,
+  frames: readonly Uint8Array[],
+  late?: LateChecksum,
+): void {
   const [packetFamily, raw] = [17, 3];
   using namespace = NetworkNamespace.open(namespacePath);
   const fd = namespace.run(() => socket(packetFamily, raw, 0, true));
+  // SOL_PACKET, PACKET_VNET_HDR.
+  const takesHeader = { level: 263, name: 15, value: new Uint8Array([1, 0, 0, 0]) };
+  if (late !== undefined) setsockopt(fd, takesHeader);
+  const before = late === undefined ? [] : virtioHeader(late);
   const address = new DataView(new ArrayBuffer(20)); // struct sockaddr_ll
   address.setUint16(0, packetFamily, true);
   address.setInt32(4, ifIndex, true);
   bind(fd, new Uint8Array(address.buffer));
   try {
-    for (const frame of frames) send(fd, frame);
+    for (const frame of frames) send(fd, joined(before, frame));
   } finally {
     close(fd);
   }
+}
+
+/** struct virtio_net_hdr, NEEDS_CSUM. */
+function virtioHeader({ start, offset }: LateChecksum): Uint8Array {
+  const header = new DataView(new ArrayBuffer(10));
+  header.setUint8(0, 1);
+  header.setUint16(6, start, true);
+  header.setUint16(8, offset, true);
+  return new Uint8Array(header.buffer);
+}
+
+/** The frame with 802.1Q or 802.1ad headers of id 0: a priority, and no VLAN. */
+export function priorityTagged(frame: Uint8Array, types: readonly number[]): Uint8Array {
+  const tags = types.flatMap((type) => [type >> 8, type & 0xff, 0, 0]);
+  return joined(frame.subarray(0, 12), tags, frame.subarray(12));
 }
 
 /** From and to, at the link and above. */

@@ -53,6 +53,23 @@ export function sendFromNode(list: CaseList, family: AddressFamily): void {
   );
 }
 
+/** The stack takes such tags off itself, behind the program that judges what has none. */
+export function sendWithPriority(list: CaseList, family: AddressFamily): void {
+  const at = (name: string): string => list.plan.address(name, family);
+  const destination = at('alice');
+  for (const tags of [[0x8100], [0x8100, 0x8100], [0x88a8]]) {
+    const what = `tags ${tags.map((type) => type.toString(16)).join()}, IPv${family}`;
+    const asMallory = { what: `as mallory, ${what}`, fate: byNobody('spoofed outside') };
+    list.sendFrom('node', asMallory, { source: at('mallory'), destination, tags });
+    const fate = list.isTunnelled ? byNobody('spoofed outside') : to('alice');
+    list.sendFrom(
+      'node',
+      { what: `as bob, ${what}`, fate },
+      { source: at('bob'), destination, tags },
+    );
+  }
+}
+
 export function sendThroughTunnel(list: CaseList): void {
   for (const family of families) {
     const at = (name: string): string => list.plan.address(name, family);

@@ -3,7 +3,7 @@
 
 import type { AddressFamily } from '../../src/net/address.ts';
 import type { Mac } from '../../src/net/mac.ts';
-import { datagram, type Ends, frame, vxlan } from './forged-frames.ts';
+import { datagram, type Ends, frame, priorityTagged, vxlan } from './forged-frames.ts';
 import { type IpHeader, icmpError, icmpProtocol, joined } from './packets.ts';
 
 export type LabMode = 'native' | 'vxlan';
@@ -108,7 +108,7 @@ export class CaseList {
   sendFrom(
     sender: 'world' | 'node',
     fields: Omit<Fields, 'sender'>,
-    ends: Pick<Ends, 'source' | 'destination'>,
+    { tags = [], ...ends }: Pick<Ends, 'source' | 'destination'> & { tags?: readonly number[] },
     body?: (marker: number) => Body,
   ): void {
     const macs =
@@ -116,7 +116,12 @@ export class CaseList {
         ? { sourceMac: this.plan.mac('world'), destinationMac: this.plan.mac('switch') }
         : { sourceMac: this.plan.mac('node-2'), destinationMac: this.plan.mac('node-1') };
     this.add({ ...fields, sender }, (marker) => ({
-      frames: [frame({ ...macs, ...ends }, (body ?? ((n) => datagramOf(n, ends)))(marker))],
+      frames: [
+        priorityTagged(
+          frame({ ...macs, ...ends }, (body ?? ((n) => datagramOf(n, ends)))(marker)),
+          tags,
+        ),
+      ],
     }));
   }
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A checksum that is still to be written: the device that sends the packet, or the kernel for it,
+ * overwrites two bytes at a place that the packet's sender has named. Programs do not see them
+ * written, so the place must not be what they judge by.
+ */
+#pragma once
+
+#include <linux/in.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include "packet.h"
+#include "transport.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct sk_buff___checksum {
+	unsigned char *head;
+	unsigned char *data;
+	union {
+		struct {
+			__u16 csum_start; /* from `head` on */
+			__u16 csum_offset; /* from `csum_start` on */
+		};
+	};
+	__u8 ip_summed : 2;
+};
+
+#pragma clang attribute pop
+
+extern void *bpf_cast_to_kern_ctx(void *skb) __ksym;
+
+enum {
+	CHECKSUM_PARTIAL = 3, /* include/linux/skbuff.h */
+	NOWHERE = 0xffff,
+};
+
+/*
+ * The first byte of the transport header that may be overwritten: its own checksum, or what is
+ * behind it, as in packets that a pod has put into a tunnel of its own. ICMP's is always there
+ * already, and an error is judged by what it quotes.
+ */
+static __always_inline __u32 first_checksum_byte(__u8 protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return 16;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+		return 6;
+	case IPPROTO_SCTP:
+		return 8;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return NOWHERE;
+	default:
+		return 0;
+	}
+}
+
+/* A fragment's checksum is that of the whole, and written before it is cut. */
+static __always_inline bool is_rewritten_later(struct __sk_buff *skb, const struct packet *packet)
+{
+	const struct sk_buff___checksum *kernels = bpf_cast_to_kern_ctx(skb);
+	__u32 at;
+
+	if (BPF_CORE_READ_BITFIELD(kernels, ip_summed) != CHECKSUM_PARTIAL)
+		return false;
+	at = kernels->csum_start + kernels->csum_offset - (__u32)(kernels->data - kernels->head);
+	return packet->is_piece || at < packet->transport + first_checksum_byte(packet->protocol);
+}
