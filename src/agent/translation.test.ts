@@ -15,6 +15,9 @@ const node = '198.51.100.1';
 const formerly = '198.51.100.50';
 const nobody = '198.51.100.99';
 const world = '203.0.113.9';
+const elsewhere = '192.0.2.66';
+const router = '192.0.2.1';
+const service = '192.0.2.200';
 const ports = { from: 40000, to: 53 } as const;
 
 const endpoint = (address: string, hostAddress?: string): LocalEndpoint =>
@@ -31,7 +34,7 @@ const endpoint = (address: string, hostAddress?: string): LocalEndpoint =>
     ],
   }) as unknown as LocalEndpoint;
 
-const nodeAddresses = new Set([node, formerly, '127.0.0.1', '::1', '2001:db8:ffff::1']);
+const nodeAddresses = new Set([node, formerly, router, '127.0.0.1', '::1', '2001:db8:ffff::1']);
 
 const rules: TranslationRules = {
   masquerade: {
@@ -94,6 +97,21 @@ const untranslated: Ends = { original: [pod, from, world, to] };
 
 const cases: readonly [string, ConntrackEntry, Stale | undefined][] = [
   ['masqueraded to the node', entry(leaving(node)), undefined],
+  [
+    "the node's own, masqueraded on its way into the tunnel",
+    entry({ original: [node, from, elsewhere, to], reply: [elsewhere, to, router, 2000] }),
+    undefined,
+  ],
+  [
+    "the node's own to a Service, masqueraded on its way into the tunnel",
+    entry({ original: [node, from, service, 80], reply: [elsewhere, to, router, 2000] }),
+    undefined,
+  ],
+  [
+    'routed by way of this node, masqueraded on its way into the tunnel',
+    entry({ original: [world, from, elsewhere, to], reply: [elsewhere, to, router, 2000] }),
+    undefined,
+  ],
   ['left as it came', entry(untranslated), 'not masqueraded'],
   ['left as it came, established', entry(untranslated, established), 'not masqueraded'],
   [

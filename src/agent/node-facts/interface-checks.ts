@@ -100,8 +100,9 @@ export function ipv6Findings({ kernel, desired }: ObservedNode): readonly Findin
   ];
 }
 
-// Strict filters fit every way of ours: pods and remote ranges have routes to where their packets come from. Two ways out are
-// another matter: what leaves by the one may be answered by the other.
+// Strict filters fit every way of ours while there is masquerading: pods, remote ranges and the addresses by which nodes send
+// into the tunnel have routes to where their packets come from. Two ways out are another matter: what leaves by the one may
+// be answered by the other.
 export function reversePathFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const strictForAll = kernel.settings.get('net/ipv4/conf/all/rp_filter') === '1';
   const strict = kernel.host.links.filter(

@@ -1,5 +1,5 @@
 // What pods send to outside the cluster leaves with an address of the node, whichever interface it leaves by: a VPN's, a
-// second network's, one that appears later.
+// second network's, one that appears later. What the node sends or routes into the tunnel leaves with the tunnel's address.
 
 import type { Masquerade } from '../../model/desired.ts';
 import { type AddressFamily, addressFamily } from '../../net/address.ts';
@@ -9,14 +9,17 @@ import { addressSet, priorities, type TableContents } from './nft-render.ts';
 /** The counter of packets that had to be translated and could not be. */
 export const untranslatedCounter = 'untranslated';
 
-/** None where there are no pods to translate for. */
-export function masqueradeRules(masquerade: Masquerade): TableContents {
+/** None where there are no pods to translate for. `tunnel`: the name of the VXLAN device, in mode `vxlan`. */
+export function masqueradeRules(masquerade: Masquerade, tunnel?: string): TableContents {
   const { sources, exempt } = masquerade;
   const families = ([4, 6] as const).filter((family) =>
     sources.some((prefix) => prefixFamily(prefix) === family),
   );
   const at = { hook: 'postrouting', priority: priorities.afterSrcnat } as const;
-  const rules = families.flatMap((family) => rulesOf(masquerade, family));
+  const rules = [
+    ...families.flatMap((family) => rulesOf(masquerade, family)),
+    ...(tunnel === undefined ? [] : families.map((family) => intoTunnel(tunnel, family))),
+  ];
   const kept = families.map((family) => `${leaving(family)} ${untracked}`);
   return {
     collections: families.flatMap((family) => [
@@ -53,4 +56,13 @@ function rulesOf({ nodeSources }: Masquerade, family: AddressFamily): readonly s
     }),
     `${leaving(family)} masquerade fully-random`,
   ];
+}
+
+// The stack sends by the device what is the node's own, and what it routes for others. The other node accepts this node's pod
+// ranges and InternalIPs alone, and not even these where its reverse-path filter is strict: to an InternalIP its route is the
+// uplink. The device's address is the node's own in its pod range.
+function intoTunnel(device: string, family: AddressFamily): string {
+  const ip = family === 4 ? 'ip' : 'ip6';
+  const leaves = `oifname ${JSON.stringify(device)} ${ip} saddr != @sources${family}`;
+  return `${leaves} masquerade fully-random`;
 }

@@ -14,8 +14,8 @@ export const nftTableName = 'heddle';
 export const nftKey: string = `inet ${nftTableName}`;
 
 export function nftEntries(desired: DesiredState): readonly EntryGroup<NftEntry>[] {
-  const { masquerade, tunnelEnds, endpoints } = desired;
-  return groups(masquerade, tunnelEnds, withHostPorts(endpoints));
+  const { masquerade, tunnelEnds, overlay, endpoints } = desired;
+  return groups(masquerade, tunnelEnds, overlay?.name, withHostPorts(endpoints));
 }
 
 let lastWithHostPorts: readonly LocalEndpoint[] = [];
@@ -39,11 +39,12 @@ const groups = memoizeLast(
   (
     masquerade: Masquerade | undefined,
     tunnel: TunnelEnds | undefined,
+    device: string | undefined,
     mapped: readonly LocalEndpoint[],
   ): EntryGroup<NftEntry>[] => {
     const parts = [
       tunnel === undefined ? nothing : tunnelRules(tunnel, masquerade !== undefined),
-      masquerade === undefined ? nothing : masqueradeRules(masquerade),
+      masquerade === undefined ? nothing : masqueradeRules(masquerade, device),
       hostPortRules(mapped),
     ];
     const chains = parts.flatMap((part) => part.chains);

@@ -1,5 +1,6 @@
 // Kernel parameters the network depends on. Only what is needed: reverse-path filters stay as the administrator has
-// them, since every pod and every remote range has a route to where its packets come from, which passes even the strict one.
+// them. Even a strict one lets pods and remote ranges pass, which have routes to where their packets come from. What a node
+// sends through the tunnel by its InternalIP has none, and so is masqueraded on the way in (nft-masquerade.ts).
 // `default` stays as well: what is ours is set for itself, whatever a hardened node gives to new interfaces.
 
 import { joinLists } from '../../base/changed-span.ts';
