@@ -197,6 +197,7 @@ const cases: readonly [string, ConntrackEntry, Stale | undefined][] = [
     entry({ original: ['127.0.0.1', from, '127.0.0.1', 5300] }),
     'host port leads elsewhere',
   ],
+  ['to a host port at ::1', entry({ original: ['::1', from, '::1', 5300] }), undefined],
   ['to another port of the node', entry({ original: [world, from, node, 22] }), undefined],
   [
     "to a NodePort of kube-proxy's",

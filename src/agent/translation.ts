@@ -75,7 +75,8 @@ function lookUp(
   { protocol, original, family }: ConntrackEntry,
 ): HostPort | undefined {
   const { destination, destinationPort } = original;
-  if (destinationPort === undefined) return undefined;
+  // What the node sends to itself at ::1 is left alone (nft-host-ports.ts).
+  if (destinationPort === undefined || destination === '::1') return undefined;
   return (
     ports.get(hostPortKey(protocol, destinationPort, destination)) ??
     ports.get(hostPortKey(protocol, destinationPort, family))

@@ -22,6 +22,8 @@ const families = [4, 6] as const;
 type Family = (typeof families)[number];
 const hostPort = 18080;
 const served = 'shop/web-1';
+// CURLE_COULDNT_CONNECT, as opposed to a time-out.
+const couldNotConnect = 7;
 
 /** The echo server with its port 8080 on the node's port 18080, TCP and UDP. */
 function servedPod(ports: readonly object[]): object {
@@ -64,6 +66,17 @@ for (const mode of ['native', 'vxlan'] as const) {
       const { exitCode } = await run(lab(), 'node-2', fetchFrom('127.0.0.1'));
       assert.notEqual(exitCode, 0);
     });
+    rootTest(
+      'the node is refused at ::1, and by the name localhost reaches it at once',
+      async () => {
+        assert.equal((await run(lab(), 'node-1', fetchFrom('::1'))).exitCode, couldNotConnect);
+        assert.equal(echoAnswer(await run(lab(), 'node-1', fetchFrom('localhost'))).pod, served);
+        await assert.rejects(
+          echoed(lab(), 'node-1', { address: '::1', port: hostPort }),
+          /ECONNREFUSED/,
+        );
+      },
+    );
     rootTest('the pod sees who asks, but for itself', async () => {
       const address = nodeAddress(lab(), 4);
       const seen = async (place: string) =>

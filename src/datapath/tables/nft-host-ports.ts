@@ -96,7 +96,10 @@ function chains(families: readonly Family[]): readonly Chain[] {
     {
       name: 'host_ports_local',
       at: { ...nat, hook: 'output', priority: priorities.afterDstnat },
-      rules: families.flatMap((each) => translations(each, `meta nfproto ipv${each.family}`)),
+      // The kernel takes an answer for ::1 from no interface but lo: untranslated, a client is refused and tries 127.0.0.1.
+      rules: families.flatMap((each) =>
+        translations(each, each.family === 4 ? 'meta nfproto ipv4' : 'ip6 daddr != ::1'),
+      ),
     },
     {
       name: 'host_ports_back',
@@ -104,7 +107,7 @@ function chains(families: readonly Family[]): readonly Chain[] {
       // The pod would answer itself, or its own loopback, without passing here again.
       rules: families.flatMap(({ ip, family, loopback }) => [
         `${ip} saddr . ${ip} daddr @hairpin${family} masquerade`,
-        `oifname "hd*" ${ip} saddr ${loopback} ct status dnat masquerade`,
+        ...(family === 4 ? [`oifname "hd*" ip saddr ${loopback} ct status dnat masquerade`] : []),
       ]),
     },
   ];
