@@ -231,8 +231,8 @@ export class Agent {
     // What was neither written nor listed may have been changed meanwhile.
     const isListed = causes.includes('network') || causes.includes('period');
     if (isListed || written.includes('nft')) this.#rules?.accept();
-    const { masquerade } = network.desired;
-    connections.settled({ masquerade, host: network.host, endpoints: pods.endpoints() });
+    const endpoints = pods.endpoints();
+    connections.settled({ ...network.translation, isWritten: written.includes('nft'), endpoints });
   }
 
   // After the settle, which has restored what is ours to restore.

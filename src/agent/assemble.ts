@@ -308,7 +308,7 @@ function reconcilerOf(parts: ReconcilerParts): Reconciler<DesiredState> {
   return new Reconciler(tables, {
     onRestored: (restored) => {
       journal.restored(restored);
-      if (restored.table === 'nft') connections.noticeRestored();
+      if (restored.table === 'nft') connections.noticeRestored(restored.was);
     },
   });
 }

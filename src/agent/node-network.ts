@@ -17,6 +17,7 @@ import type { SettleReport } from '../reconcile/status.ts';
 import type { PlanOptions } from '../reconcile/tracked-table.ts';
 import type { SettleCause } from './api-types.ts';
 import { type HostListing, hostFacts } from './host-facts.ts';
+import type { AppliedTranslation } from './stale-connections.ts';
 
 export interface NodeNetworkOptions {
   readonly model: ModelConfig;
@@ -57,6 +58,11 @@ export class NodeNetwork {
 
   get host(): HostFacts {
     return this.#host;
+  }
+
+  /** What pods' packets leave with, as of the last settle. */
+  get translation(): Pick<AppliedTranslation, 'masquerade' | 'host'> {
+    return { masquerade: this.#desired.masquerade, host: this.#host };
   }
 
   /** As of the last settle. */

@@ -5,6 +5,7 @@ import type { Masquerade } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { parseAddress } from '../net/address.ts';
 import { parsePort } from '../net/port.ts';
+import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import type { WalkOptions, WalkResult } from './connection-walk.ts';
 import { type HostPortIndex, hostPortKey } from './host-port-index.ts';
 import { type AppliedTranslation, StaleConnections } from './stale-connections.ts';
@@ -178,6 +179,44 @@ test('host ports of an endpoint that went are looked for once, as gone', async (
   await settled();
   assert.equal(has(walks.all.at(-1)?.rules.formerPorts), false);
   walks.connections[Symbol.dispose]();
+});
+
+test('only what became exempt since the last walk may have been masqueraded by our rules', async () => {
+  const [one, two] = ['192.0.2.0/25', '203.0.113.0/24'].map((text) => parsePrefix(text));
+  assert(one !== undefined && two !== undefined);
+  const exempting = (...exempt: Prefix[]): AppliedTranslation =>
+    applied({ masquerade: { sources: [], exempt, nodeSources: [] } });
+  for (const [isWritten, atStart] of [
+    [false, [one]],
+    [true, []],
+  ] as const) {
+    const walks = new Walks();
+    const before = async (): Promise<unknown> => {
+      void walks.connections.endpointChanged(mapped, true);
+      await settled();
+      await walks.end();
+      return walks.all.at(-1)?.rules.exemptBefore;
+    };
+    walks.connections.settled({ ...exempting(one), isWritten });
+    await settled();
+    assert.deepEqual(walks.all[0]?.rules.exemptBefore, atStart);
+    await walks.end();
+    assert.deepEqual(await before(), [one], 'a pod comes');
+    walks.connections.settled({ ...exempting(one, two), isWritten: true });
+    assert.deepEqual(await before(), [one]);
+    assert.deepEqual(await before(), [one, two]);
+    for (const [was, expected] of [
+      ['missing', [one, two]],
+      ['changed', []],
+    ] as const) {
+      walks.connections.noticeRestored(was);
+      walks.connections.settled({ ...exempting(one, two), isWritten: true });
+      await settled();
+      assert.deepEqual(walks.all.at(-1)?.rules.exemptBefore, expected, `our table was ${was}`);
+      await walks.end();
+    }
+    walks.connections[Symbol.dispose]();
+  }
 });
 
 const changes = [

@@ -11,6 +11,8 @@ import type { Masquerade } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { HostFacts } from '../model/host.ts';
 import { type Address, addressFamily } from '../net/address.ts';
+import type { Prefix } from '../net/prefix.ts';
+import type { Restored } from '../reconcile/status.ts';
 import { type WalkOptions, type WalkResult, walkConnections } from './connection-walk.ts';
 import { hostPortIndex } from './host-port-index.ts';
 
@@ -19,6 +21,13 @@ export interface AppliedTranslation {
   readonly masquerade: Masquerade | undefined;
   readonly host: HostFacts;
   readonly endpoints: readonly LocalEndpoint[];
+  /** The rules in the kernel were others until this settle. */
+  readonly isWritten?: boolean;
+}
+
+/** What a walk went by, for the next to see what has changed since. */
+interface Walked {
+  readonly exempt: readonly Prefix[];
 }
 
 export interface StaleConnectionsOptions {
@@ -46,6 +55,7 @@ export class StaleConnections implements Disposable {
   #formerEndpoints: ReadonlySet<LocalEndpoint> = new Set();
   /** Of pods that went and that no walk has looked for yet, with who had it last. */
   readonly #formerPods = new Map<Address, LocalEndpoint>();
+  #walked: Walked = { exempt: [] };
   #removed: ReadonlySet<string> = new Set();
   #looks = 0;
   #walking: Promise<void> | undefined;
@@ -53,7 +63,7 @@ export class StaleConnections implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #timerEndsMs = 0;
   #restUntilMs = 0;
-  #isRestored = false;
+  #restored: Restored['was'] | undefined;
   #isStopped = false;
 
   constructor(options: StaleConnectionsOptions) {
@@ -65,21 +75,26 @@ export class StaleConnections implements Disposable {
    * immediately at the start and when rules are back, else soon.
    */
   settled(applied: AppliedTranslation): void {
-    const isRestored = this.#isRestored;
-    this.#isRestored = false;
+    const restored = this.#restored;
+    this.#restored = undefined;
     const before = this.#applied;
     this.#applied = applied;
     const isFirst = before === undefined;
     const isMapped = this.#followMapped(before?.endpoints ?? [], applied.endpoints);
     if (before !== undefined) this.#rememberSources(before, applied);
+    // Without our table nothing of ours was masqueraded; one with other contents may have exempted less.
+    if (isFirst) this.#walked = walkedBy(applied);
+    if (restored === 'changed' || (isFirst && applied.isWritten)) {
+      this.#walked = { exempt: [] };
+    }
     const isChanged = isMapped || !isSame(before?.masquerade, applied.masquerade);
-    if (isFirst || isRestored) void this.#lookSeveralTimes();
+    if (isFirst || restored !== undefined) void this.#lookSeveralTimes();
     else if (isChanged) this.#lookLater();
   }
 
   /** Another process had changed the rules, and they are back; a settle reports to `settled` right after. */
-  noticeRestored(): void {
-    this.#isRestored = true;
+  noticeRestored(was: Restored['was'] = 'changed'): void {
+    this.#restored = was;
   }
 
   /**
@@ -167,6 +182,7 @@ export class StaleConnections implements Disposable {
     if (this.#isStopped) return;
     const { beganByPod, log, onError, walk = walkConnections } = this.#options;
     const [formerSources, formerEndpoints] = [this.#formerSources, this.#formerEndpoints];
+    const [walked, applied] = [this.#walked, this.#applied];
     const formerPods = new Map(this.#formerPods);
     const isNothing = this.#mapped.length === 0 && formerEndpoints.size === 0;
     // Such a node need not even track connections.
@@ -175,10 +191,11 @@ export class StaleConnections implements Disposable {
     try {
       const { removed, tuples, seen } = await walk({
         rules: {
-          masquerade: this.#applied?.masquerade,
+          masquerade: applied?.masquerade,
           hostPorts: hostPortIndex(this.#mapped),
           formerPorts: hostPortIndex([...formerEndpoints]),
           formerSources,
+          exemptBefore: walked.exempt,
           formerPods: new Set(formerPods.keys()),
           hasPod: (address) => addressesOf(this.#applied?.endpoints ?? []).has(address),
           ...(beganByPod === undefined ? {} : { beganByPod }),
@@ -187,6 +204,7 @@ export class StaleConnections implements Disposable {
       });
       if (this.#formerSources === formerSources) this.#formerSources = new Set();
       if (this.#formerEndpoints === formerEndpoints) this.#formerEndpoints = new Set();
+      if (this.#walked === walked && applied !== undefined) this.#walked = walkedBy(applied);
       this.#forgetPods(formerPods);
       this.#removed = tuples;
       const text = 'removed connections that were not translated as they should be';
@@ -211,6 +229,10 @@ export class StaleConnections implements Disposable {
     this.#looks = hasRemoved ? this.#looks - 1 : 0;
     if (this.#looks > 0) this.#setTimer(secondLookMs);
   }
+}
+
+function walkedBy({ masquerade }: AppliedTranslation): Walked {
+  return { exempt: masquerade?.exempt ?? [] };
 }
 
 function hasPorts({ portMappings }: LocalEndpoint): boolean {

@@ -234,6 +234,20 @@ test('what the world seems to have begun and a pod did is turned round', () => {
   }
 });
 
+test("what was exempt before and is masqueraded all the same is an administrator's", () => {
+  const given = entry({
+    original: [pod, from, '192.0.2.66', to],
+    reply: ['192.0.2.66', to, node, 2000],
+  });
+  for (const [exemptBefore, expected] of [
+    [[], 'masqueraded without need'],
+    [[parsePrefix('192.0.2.128/25')], 'masqueraded without need'],
+    [[parsePrefix('192.0.2.0/25')], undefined],
+  ] as const) {
+    assert.equal(staleness({ ...rules, exemptBefore })(given), expected);
+  }
+});
+
 test('without masquerading only host ports are looked at', () => {
   const judge = staleness({ ...rules, masquerade: undefined });
   assert.equal(judge(entry(untranslated)), undefined);

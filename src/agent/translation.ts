@@ -5,6 +5,7 @@
 import type { ConntrackEntry } from '../kernel/conntrack-record.ts';
 import type { Masquerade } from '../model/desired.ts';
 import type { Address } from '../net/address.ts';
+import type { Prefix } from '../net/prefix.ts';
 import { type HostPort, type HostPortIndex, hostPortKey } from './host-port-index.ts';
 import { inPrefixes } from './prefix-index.ts';
 
@@ -18,6 +19,8 @@ export interface TranslationRules {
   readonly formerPorts: HostPortIndex;
   /** What packets left with before, and would not now. */
   readonly formerSources: ReadonlySet<Address>;
+  /** Destinations that were exempt already: what is translated on the way there is an administrator's. Absent: none. */
+  readonly exemptBefore?: readonly Prefix[];
   /** Of pods that are gone, whoever has the address now. */
   readonly formerPods?: ReadonlySet<Address>;
   /** There is a pod with this address; without this, every address may be one's. */
@@ -37,15 +40,22 @@ export type Stale =
   | 'masqueraded without need'
   | 'turned round';
 
+type Exemption = 'none' | 'old' | 'new';
+
 /** Made for one walk over the table: it remembers the addresses that it has seen. */
 export function staleness(rules: TranslationRules): (entry: ConntrackEntry) => Stale | undefined {
   const { masquerade, isNode } = rules;
   const isSource = inPrefixes(masquerade?.sources ?? []);
   const isExempt = inPrefixes(masquerade?.exempt ?? []);
+  const wasExempt = inPrefixes(rules.exemptBefore ?? []);
   // Who has its address next would be given what is sent to it, from wherever the connection leads.
   const isGone = (address: Address): boolean =>
     rules.formerPods?.has(address) === true ||
     (rules.hasPod?.(address) === false && isSource(address) && !isNode(address));
+  const exemptionOf = (address: Address): Exemption => {
+    if (!isExempt(address)) return 'none';
+    return wasExempt(address) ? 'old' : 'new';
+  };
   return (entry) => {
     // Another zone is another network, which is whoever's made it.
     if (entry.status.dying || (entry.zone ?? 0) !== 0) return undefined;
@@ -53,7 +63,7 @@ export function staleness(rules: TranslationRules): (entry: ConntrackEntry) => S
     if (isGone(source) || isGone(entry.reply.source)) return 'pod is gone';
     if (isNode(destination)) return ofHostPort(rules, entry);
     if (masquerade === undefined || isNode(source)) return undefined;
-    if (isSource(source)) return ofPod(rules, entry, isExempt(entry.reply.source));
+    if (isSource(source)) return ofPod(rules, entry, exemptionOf(entry.reply.source));
     const isFromWorld = isSource(destination) && !isExempt(source) && !isTranslated(entry);
     return isFromWorld && rules.beganByPod?.(entry) === true ? 'turned round' : undefined;
   };
@@ -90,7 +100,7 @@ function leadsTo({ reply }: ConntrackEntry, { pod, containerPort }: HostPort): b
 function ofPod(
   rules: TranslationRules,
   entry: ConntrackEntry,
-  isExempt: boolean,
+  exemption: Exemption,
 ): Stale | undefined {
   const { isNode, hostPorts, formerSources } = rules;
   const { original, reply, status } = entry;
@@ -99,7 +109,8 @@ function ofPod(
     return 'answer of a host port';
   if (isNode(reply.source)) return undefined;
   const isMasqueraded = reply.destination !== original.source;
-  if (isExempt) {
+  if (exemption === 'old') return undefined;
+  if (exemption === 'new') {
     // Where a Service leads to a pod, kube-proxy decides who sees whom.
     const isOurs = isMasqueraded && !status.destinationNat && isNode(reply.destination);
     return isOurs && !isWorkingStream(entry) ? 'masqueraded without need' : undefined;
