@@ -16,6 +16,7 @@ import type { Address } from '../net/address.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { PlanOptions } from '../reconcile/tracked-table.ts';
 import type { SettleCause } from './api-types.ts';
+import { exitsOf } from './exits.ts';
 import { type HostListing, hostFacts } from './host-facts.ts';
 import type { AppliedTranslation } from './stale-connections.ts';
 
@@ -60,9 +61,10 @@ export class NodeNetwork {
     return this.#host;
   }
 
-  /** What pods' packets leave with, as of the last settle. */
-  get translation(): Pick<AppliedTranslation, 'masquerade' | 'host'> {
-    return { masquerade: this.#desired.masquerade, host: this.#host };
+  /** What pods' packets leave with and by, as of the last settle. */
+  get translation(): Pick<AppliedTranslation, 'masquerade' | 'host' | 'exits'> {
+    const exits = this.#listing === undefined ? undefined : exitsOfListing(this.#listing);
+    return { masquerade: this.#desired.masquerade, host: this.#host, exits };
   }
 
   /** As of the last settle. */
@@ -134,6 +136,8 @@ export class NodeNetwork {
     return desired;
   }
 }
+
+const exitsOfListing = memoize(exitsOf);
 
 /** Behind the Service `kubernetes`, by whatever address this node itself asks. */
 const apiServerEndpoints = memoize(

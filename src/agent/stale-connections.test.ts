@@ -7,6 +7,7 @@ import { parseAddress } from '../net/address.ts';
 import { parsePort } from '../net/port.ts';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import type { WalkOptions, WalkResult } from './connection-walk.ts';
+import type { Exits } from './exits.ts';
 import { type HostPortIndex, hostPortKey } from './host-port-index.ts';
 import { type AppliedTranslation, StaleConnections } from './stale-connections.ts';
 
@@ -217,6 +218,29 @@ test('only what became exempt since the last walk may have been masqueraded by o
     }
     walks.connections[Symbol.dispose]();
   }
+});
+
+test('where the way out moves the table is walked, and what left by the former one is named', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const walks = new Walks();
+  const exits = (...names: string[]): Exits => new Map([[parsePrefix('0.0.0.0/0'), names]]);
+  const hasMoved = (): boolean | undefined =>
+    walks.all.at(-1)?.rules.hasMoved?.(parseAddress('203.0.113.9'), ['eth0']);
+  const walkOf = async (way: Exits): Promise<unknown> => {
+    walks.connections.settled(applied({ exits: way }));
+    context.mock.timers.tick(10_000);
+    await settled();
+    const seen = [walks.all.length, hasMoved()];
+    await walks.end();
+    return seen;
+  };
+  assert.deepEqual(await walkOf(exits('eth0')), [1, undefined], 'at the start nothing has moved');
+  assert.deepEqual(await walkOf(exits('eth0')), [1, undefined], 'the same in another object');
+  assert.deepEqual(await walkOf(exits('eth1')), [2, true]);
+  assert.deepEqual(await walkOf(exits('eth0')), [3, false]);
+  assert.deepEqual(await walkOf(new Map()), [4, false]);
+  assert.deepEqual(await walkOf(exits('eth1')), [5, true]);
+  walks.connections[Symbol.dispose]();
 });
 
 const changes = [

@@ -14,13 +14,17 @@ import { type Address, addressFamily } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { Restored } from '../reconcile/status.ts';
 import { type WalkOptions, type WalkResult, walkConnections } from './connection-walk.ts';
+import { type Exits, isSameExits, movedExits } from './exits.ts';
 import { hostPortIndex } from './host-port-index.ts';
+import type { TranslationRules } from './translation.ts';
 
 /** What is applied by now. */
 export interface AppliedTranslation {
   readonly masquerade: Masquerade | undefined;
   readonly host: HostFacts;
   readonly endpoints: readonly LocalEndpoint[];
+  /** Absent: the ways out are not followed. */
+  readonly exits?: Exits | undefined;
   /** The rules in the kernel were others until this settle. */
   readonly isWritten?: boolean;
 }
@@ -28,6 +32,7 @@ export interface AppliedTranslation {
 /** What a walk went by, for the next to see what has changed since. */
 interface Walked {
   readonly exempt: readonly Prefix[];
+  readonly exits: Exits | undefined;
 }
 
 export interface StaleConnectionsOptions {
@@ -55,7 +60,7 @@ export class StaleConnections implements Disposable {
   #formerEndpoints: ReadonlySet<LocalEndpoint> = new Set();
   /** Of pods that went and that no walk has looked for yet, with who had it last. */
   readonly #formerPods = new Map<Address, LocalEndpoint>();
-  #walked: Walked = { exempt: [] };
+  #walked: Walked = { exempt: [], exits: undefined };
   #removed: ReadonlySet<string> = new Set();
   #looks = 0;
   #walking: Promise<void> | undefined;
@@ -85,9 +90,12 @@ export class StaleConnections implements Disposable {
     // Without our table nothing of ours was masqueraded; one with other contents may have exempted less.
     if (isFirst) this.#walked = walkedBy(applied);
     if (restored === 'changed' || (isFirst && applied.isWritten)) {
-      this.#walked = { exempt: [] };
+      this.#walked = { ...this.#walked, exempt: [] };
     }
-    const isChanged = isMapped || !isSame(before?.masquerade, applied.masquerade);
+    const isChanged =
+      isMapped ||
+      !isSame(before?.masquerade, applied.masquerade) ||
+      !isSameExits(before?.exits, applied.exits);
     if (isFirst || restored !== undefined) void this.#lookSeveralTimes();
     else if (isChanged) this.#lookLater();
   }
@@ -196,6 +204,7 @@ export class StaleConnections implements Disposable {
           formerPorts: hostPortIndex([...formerEndpoints]),
           formerSources,
           exemptBefore: walked.exempt,
+          ...movedSince(walked, applied),
           formerPods: new Set(formerPods.keys()),
           hasPod: (address) => addressesOf(this.#applied?.endpoints ?? []).has(address),
           ...(beganByPod === undefined ? {} : { beganByPod }),
@@ -231,8 +240,17 @@ export class StaleConnections implements Disposable {
   }
 }
 
-function walkedBy({ masquerade }: AppliedTranslation): Walked {
-  return { exempt: masquerade?.exempt ?? [] };
+function walkedBy({ masquerade, exits }: AppliedTranslation): Walked {
+  return { exempt: masquerade?.exempt ?? [], exits };
+}
+
+function movedSince(
+  walked: Walked,
+  now: AppliedTranslation | undefined,
+): Pick<TranslationRules, 'hasMoved'> {
+  const [before, exits] = [walked.exits, now?.exits];
+  if (before === undefined || exits === undefined || isSameExits(before, exits)) return {};
+  return { hasMoved: movedExits(before, exits) };
 }
 
 function hasPorts({ portMappings }: LocalEndpoint): boolean {

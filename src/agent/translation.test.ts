@@ -248,6 +248,23 @@ test("what was exempt before and is masqueraded all the same is an administrator
   }
 });
 
+test('what leaves by another interface than before does not keep the address of the former', () => {
+  const judge = staleness({
+    ...rules,
+    hasMoved: (destination, interfaces) => destination === world && interfaces.includes('eth0'),
+  });
+  const another = 'masqueraded for another interface';
+  assert.equal(judge(entry(leaving(node))), another);
+  assert.equal(judge(entry(leaving(node), established)), another);
+  assert.equal(judge(entry(leaving('198.51.100.77'))), undefined, "not the node's source");
+  const elsewhere: Ends = {
+    original: [pod, from, '203.0.113.7', to],
+    reply: ['203.0.113.7', to, node, 2000],
+  };
+  assert.equal(judge(entry(elsewhere)), undefined, 'its way is as it was');
+  assert.equal(judge(entry({ original: [node, from, world, to] })), undefined, "the node's own");
+});
+
 test('without masquerading only host ports are looked at', () => {
   const judge = staleness({ ...rules, masquerade: undefined });
   assert.equal(judge(entry(untranslated)), undefined);

@@ -21,6 +21,8 @@ export interface TranslationRules {
   readonly formerSources: ReadonlySet<Address>;
   /** Destinations that were exempt already: what is translated on the way there is an administrator's. Absent: none. */
   readonly exemptBefore?: readonly Prefix[];
+  /** Its way out was one of these interfaces, and is another one now; absent: no way has changed. */
+  hasMoved?(destination: Address, interfaces: readonly string[]): boolean;
   /** Of pods that are gone, whoever has the address now. */
   readonly formerPods?: ReadonlySet<Address>;
   /** There is a pod with this address; without this, every address may be one's. */
@@ -37,6 +39,7 @@ export type Stale =
   | 'answer of a host port'
   | 'not masqueraded'
   | 'masqueraded to a former address'
+  | 'masqueraded for another interface'
   | 'masqueraded without need'
   | 'turned round';
 
@@ -116,9 +119,20 @@ function ofPod(
     return isOurs && !isWorkingStream(entry) ? 'masqueraded without need' : undefined;
   }
   if (!isMasqueraded) return 'not masqueraded';
+  if (isForAnother(rules, entry)) return 'masqueraded for another interface';
   if (!formerSources.has(reply.destination)) return undefined;
   const works = isNode(reply.destination) && isWorkingStream(entry);
   return works ? undefined : 'masqueraded to a former address';
+}
+
+// Where it leaves now nobody answers the address, or routers drop it: a stream has ended too, and its client is to know.
+function isForAnother(
+  { masquerade, hasMoved }: TranslationRules,
+  { reply }: ConntrackEntry,
+): boolean {
+  if (hasMoved === undefined) return false;
+  const source = masquerade?.nodeSources.find(({ address }) => address === reply.destination);
+  return source !== undefined && hasMoved(reply.source, source.interfaces);
 }
 
 function isTranslated({ original, reply }: ConntrackEntry): boolean {

@@ -2,16 +2,13 @@
 // untranslated, whatever its kind, and none that was right is touched.
 
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { after, afterEach, before, describe } from 'node:test';
-import { type Place, spawnIn } from '../../src/lab/spawn.ts';
+import { afterEach, describe } from 'node:test';
+import type { Place } from '../../src/lab/spawn.ts';
 import { echoPod, eventually, sharedLab, type TestLab } from '../support/lab.ts';
-import { testProgram } from '../support/lab-traffic.ts';
-import { reasonToSkip, rootTest } from '../support/root-test.ts';
+import { PeerClient, peerServer, peerPort as port, world, worldServer } from '../support/peers.ts';
+import { rootTest } from '../support/root-test.ts';
 
-const world = { 4: '203.0.113.10', 6: '2001:db8:113::10' } as const;
 const families = [4, 6] as const;
-const port = 7777;
 const hostPort = 18090;
 
 // Another firewall on the node, because of which connections are tracked and translated whether our rules are there or not.
@@ -47,13 +44,13 @@ for (const mode of ['native', 'vxlan'] as const) {
       settings: { reconcilePeriodMs: 1000 },
       manifests: { 'pods.yaml': [servedPod(), echoPod('cart-1', 'node-1')] },
     });
-    const clients: Client[] = [];
+    const clients: PeerClient[] = [];
     worldServer(lab);
     afterEach(() => {
       for (const client of clients.splice(0)) client.end();
     });
-    const start = (place: Place, protocol: string, address: string, to: number): Client => {
-      const client = new Client(place, [protocol, address, String(to)]);
+    const start = (place: Place, protocol: string, address: string, to: number): PeerClient => {
+      const client = new PeerClient(place, [protocol, address, String(to)]);
       clients.push(client);
       return client;
     };
@@ -71,7 +68,7 @@ for (const mode of ['native', 'vxlan'] as const) {
               await start(pod, protocol, world[family], port).says(lab().address(pod, family));
             }
           }
-          clients.push(new Client(pod, undefined, pingForLong(world[4])));
+          clients.push(new PeerClient(pod, undefined, pingForLong(world[4])));
         });
         await eventually('no connection of a pod is untranslated', () => areTranslated(lab()));
         for (const [index, family] of families.entries()) {
@@ -85,7 +82,7 @@ for (const mode of ['native', 'vxlan'] as const) {
 
     rootTest('a client of a host port, UDP and TCP, reaches the pod again', async () => {
       const { world: outside } = lab().lab.record();
-      const server = new Client(lab().pod('web-1'), undefined, peerServer);
+      const server = new PeerClient(lab().pod('web-1'), undefined, peerServer);
       clients.push(server);
       const node = { 4: nodeAddress(lab(), 4), 6: nodeAddress(lab(), 6) };
       await withoutAgent(lab(), async () => {
@@ -112,7 +109,7 @@ describe('connections when what pods leave with changes', () => {
 
   rootTest('a datagram client leaves with the new address of the node', async () => {
     const pod = lab().pod('cart-1');
-    using client = new Client(pod, ['udp', world[4], String(port)]);
+    using client = new PeerClient(pod, ['udp', world[4], String(port)]);
     await client.says('10.200.0.11');
     await inNode(
       lab(),
@@ -151,48 +148,6 @@ describe('rules that another process changes, long before the next period', () =
 async function ruleset(lab: TestLab): Promise<string> {
   return (await lab.inNode('node-1', ['nft', 'list', 'table', 'inet', 'heddle'])).stdout;
 }
-
-/** A program that runs until `end`, and what it has said. */
-class Client implements Disposable {
-  readonly #process: ChildProcess;
-  #said = '';
-
-  constructor(
-    place: Place,
-    words: readonly string[] | undefined,
-    program: readonly string[] = testProgram('peer-client'),
-  ) {
-    this.#process = spawnIn(place, [...program, ...(words ?? [])], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    this.#process.stdout?.on('data', (chunk: Buffer) => {
-      this.#said += chunk.toString();
-    });
-  }
-
-  says(expected: string): Promise<unknown> {
-    return eventually(`${expected} is said last`, () => {
-      const last = this.#said.trimEnd().split('\n').at(-1);
-      return last === expected ? true : undefined;
-    }).catch((error: unknown) => {
-      throw new Error(`${String(error)}; said: ${this.#said.replaceAll('\n', ', ')}`);
-    });
-  }
-
-  hasEnded(): boolean {
-    return this.#said.includes('closed') || this.#process.exitCode !== null;
-  }
-
-  end(): void {
-    this.#process.kill();
-  }
-
-  [Symbol.dispose](): void {
-    this.end();
-  }
-}
-
-const peerServer = [...testProgram('peer-server'), String(port)];
 
 function pingForLong(address: string): readonly string[] {
   return ['busybox', 'ping', '-i', '0.2', '-c', '200', address];
@@ -245,24 +200,4 @@ function nodeAddress(lab: TestLab, family: 4 | 6): string {
 async function inNode(lab: TestLab, script: string): Promise<void> {
   const { exitCode, stderr } = await lab.inNode('node-1', ['sh', '-c', script]);
   assert.equal(exitCode, 0, stderr);
-}
-
-/** A server on the outside host that says who asked, for the tests of a `describe`. */
-function worldServer(lab: () => TestLab): void {
-  let server: ChildProcess | undefined;
-  before(async () => {
-    if (reasonToSkip() !== undefined) return;
-    server = spawnIn(lab().lab.record().world, peerServer, { stdio: 'ignore' });
-    await eventually('the world serves', async () => {
-      const { exitCode } = await lab().inNode('world', [
-        'bash',
-        '-c',
-        `exec 3<>/dev/tcp/::1/${port}`,
-      ]);
-      return exitCode === 0 ? true : undefined;
-    });
-  });
-  after(() => {
-    server?.kill();
-  });
 }

@@ -1,0 +1,74 @@
+// A server that says who asked, and clients that ask it again and again from one socket: what they are told shows how their
+// connections are translated.
+
+import type { ChildProcess } from 'node:child_process';
+import { after, before } from 'node:test';
+import { type Place, spawnIn } from '../../src/lab/spawn.ts';
+import { eventually, type TestLab } from './lab.ts';
+import { testProgram } from './lab-traffic.ts';
+import { reasonToSkip } from './root-test.ts';
+
+/** The outside host. */
+export const world = { 4: '203.0.113.10', 6: '2001:db8:113::10' } as const;
+export const peerPort = 7777;
+export const peerServer: readonly string[] = [...testProgram('peer-server'), String(peerPort)];
+
+/** A program that runs until `end`, and what it has said. */
+export class PeerClient implements Disposable {
+  readonly #process: ChildProcess;
+  #said = '';
+
+  constructor(
+    place: Place,
+    words: readonly string[] | undefined,
+    program: readonly string[] = testProgram('peer-client'),
+  ) {
+    this.#process = spawnIn(place, [...program, ...(words ?? [])], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    this.#process.stdout?.on('data', (chunk: Buffer) => {
+      this.#said += chunk.toString();
+    });
+  }
+
+  says(expected: string): Promise<unknown> {
+    return eventually(`${expected} is said last`, () => {
+      const last = this.#said.trimEnd().split('\n').at(-1);
+      return last === expected ? true : undefined;
+    }).catch((error: unknown) => {
+      throw new Error(`${String(error)}; said: ${this.#said.replaceAll('\n', ', ')}`);
+    });
+  }
+
+  hasEnded(): boolean {
+    return this.#said.includes('closed') || this.#process.exitCode !== null;
+  }
+
+  end(): void {
+    this.#process.kill();
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
+  }
+}
+
+/** A server on the outside host that says who asked, for the tests of a `describe`. */
+export function worldServer(lab: () => TestLab): void {
+  let server: ChildProcess | undefined;
+  before(async () => {
+    if (reasonToSkip() !== undefined) return;
+    server = spawnIn(lab().lab.record().world, peerServer, { stdio: 'ignore' });
+    await eventually('the world serves', async () => {
+      const { exitCode } = await lab().inNode('world', [
+        'bash',
+        '-c',
+        `exec 3<>/dev/tcp/::1/${peerPort}`,
+      ]);
+      return exitCode === 0 ? true : undefined;
+    });
+  });
+  after(() => {
+    server?.kill();
+  });
+}
