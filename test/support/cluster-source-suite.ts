@@ -13,6 +13,7 @@ export interface Manifest {
     readonly name: string;
     readonly namespace?: string;
     readonly labels?: object;
+    readonly annotations?: object;
   };
   readonly spec?: object;
   readonly status?: object;
@@ -33,10 +34,12 @@ const node = (name: string, podCidr: string): Manifest => ({
   spec: { podCIDRs: [podCidr] },
 });
 
-const pod = (name: string, labels: object = {}): Manifest => ({
+const limit = 'kubernetes.io/ingress-bandwidth';
+
+const pod = (name: string, annotations: object = {}): Manifest => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { namespace: 'shop', name, labels },
+  metadata: { namespace: 'shop', name, annotations },
   spec: { nodeName: 'node-1', containers: [{ name: 'main' }] },
 });
 
@@ -61,8 +64,10 @@ export function clusterSourceSuite(name: string, makeSource: () => Promise<Sourc
     await using snapshots = follow(sut.source);
     await sut.put(pod('web-1'));
     await snapshots.until(({ state }) => state.pods.has('shop/web-1'));
-    await sut.put(pod('web-1', { app: 'web' }));
-    await snapshots.until(({ state }) => state.pods.get('shop/web-1')?.labels['app'] === 'web');
+    await sut.put(pod('web-1', { [limit]: '10M' }));
+    await snapshots.until(
+      ({ state }) => state.pods.get('shop/web-1')?.annotations[limit] === '10M',
+    );
     await sut.remove(pod('web-1'));
     await snapshots.until(({ state }) => state.pods.size === 0);
   });

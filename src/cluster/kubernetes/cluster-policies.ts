@@ -10,6 +10,7 @@ import { Reflector } from './reflector.ts';
 import type { ReflectorOptions } from './reflector-options.ts';
 import type { ReflectorState } from './resource-state.ts';
 import { shownText } from './shown.ts';
+import { trimParsed, trimRaw } from './trim.ts';
 
 export interface ClusterPoliciesOptions extends Pick<ReflectorOptions, 'times' | 'bookmarking'> {
   readonly client: ApiClient;
@@ -52,7 +53,8 @@ export class ClusterPolicies {
   }
 }
 
-// Name and labels: nothing more of it is used.
+// Nothing but its name is used, as of a Namespace.
 function readPolicy(key: string, raw: unknown): ObjectMeta {
-  return parseNamespace(raw, `API server: ClusterNetworkPolicy ${key}`);
+  const trimmed = trimRaw('Namespace', key, raw);
+  return trimParsed(parseNamespace(trimmed, `API server: ClusterNetworkPolicy ${key}`));
 }

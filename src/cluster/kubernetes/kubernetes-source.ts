@@ -128,7 +128,7 @@ export class KubernetesSource implements ClusterSource {
     const stores = new Map<ClusterKind, ObjectStore<ClusterObject['object']>>();
     this.#reflectors = resources({ podsOf: remotePods ? undefined : node }).map(
       ({ kind, name, path, selectors }) => {
-        const store = new ObjectStore((key, raw) => readObject(kind, key, raw), onChange);
+        const store = new ObjectStore((key, raw) => readObject(kind, key, raw), onChange, { kind });
         stores.set(kind, store);
         const ofNodes = kind === 'Node' ? { expected: node, held: heldNodes } : {};
         const what = { kind, resource: name, path, selectors, store };

@@ -75,9 +75,72 @@ test('an InternalIP that is none takes neither the others nor the ranges with it
 test('what cannot be used counts among what the API server told', () => {
   const store = nodeStore();
   store.set('node-1', node(['10.0.0.0/24']));
-  store.set('node-2', { metadata: { name: 'node-2', labels: { app: 5 } } });
+  store.set('node-2', { metadata: { name: 'node-2', uid: 5 } });
   assert.equal(store.size, 1);
   assert.equal(store.told, 2);
   store.delete('node-2');
   assert.equal(store.told, 1);
+});
+
+const service = (externals: number, from = 0): object => ({
+  metadata: { namespace: 'shop', name: 'a' },
+  spec: {
+    externalIPs: Array.from({ length: externals }, (_, index) => {
+      const number = from + index;
+      return `198.51.${number >> 8}.${number & 255}`;
+    }),
+  },
+});
+
+function serviceStore(): ObjectStore<ClusterObject['object']> {
+  return new ObjectStore(
+    (key, raw) => readObject('Service', key, raw),
+    () => undefined,
+    { kind: 'Service', budget: { object: 20_000, resource: 50_000 } },
+  );
+}
+
+function externals(store: ObjectStore<ClusterObject['object']>): readonly number[] {
+  const byKey = [...store.view()].sort(([left], [right]) => (left < right ? -1 : 1));
+  return byKey.map(([, object]) =>
+    'externalAddresses' in object ? object.externalAddresses.length : -1,
+  );
+}
+
+test('an object that is larger than one may be is kept with its first addresses, and told', () => {
+  const store = serviceStore();
+  store.set('shop/a', service(5_000));
+  assert.deepEqual(externals(store), [32]);
+  assert.deepEqual(told(store), [
+    [
+      'API server: Service shop/a: what is read of it has more than 20000 bytes',
+      'names and the first addresses of each are used',
+    ],
+  ]);
+  store.set('shop/a', service(100));
+  assert.deepEqual(externals(store), [100]);
+  assert.deepEqual(told(store), []);
+});
+
+test('objects beyond what all of a kind may take are kept with their first addresses, and told as one', () => {
+  const store = serviceStore();
+  const small = 'shop/small';
+  for (let index = 0; index < 6; index++) store.set(`shop/${index}`, service(1_000));
+  store.set(small, service(3));
+  assert.deepEqual(externals(store), [1_000, 1_000, 1_000, 32, 32, 32, 3]);
+  assert.deepEqual(told(store), [
+    [
+      'API server: Service: 3 have no room in the 50000 bytes for all of this kind',
+      'names and the first addresses of each are used',
+    ],
+  ]);
+  for (const index of [0, 1, 2]) store.delete(`shop/${index}`);
+  store.set('shop/3', service(1_000));
+  assert.deepEqual(externals(store), [1_000, 32, 32, 3]);
+  // A list says all of it again: what it has no longer takes no room.
+  const list = store.replace();
+  for (const index of [4, 5, 6]) list.set(`shop/${index}`, service(1_000, 7));
+  list.commit();
+  assert.deepEqual(externals(store), [1_000, 1_000, 1_000]);
+  assert.deepEqual(told(store), []);
 });

@@ -5,6 +5,14 @@ import { InputError } from '../../base/input-error.ts';
 import { SnapshotMap } from '../../base/snapshot-map.ts';
 import { FlawedNodeError, flawConsequence } from '../flawed-node.ts';
 import type { SourceProblem } from '../state.ts';
+import { type Budget, defaultBudget, ObjectBudget } from './object-budget.ts';
+import { shownText } from './shown.ts';
+
+export interface ObjectStoreOptions {
+  /** Of the objects, as shown to people: `Pod`. */
+  readonly kind?: string;
+  readonly budget?: Budget;
+}
 
 export class ObjectStore<T extends object> {
   readonly #read: (key: string, raw: unknown) => T;
@@ -13,11 +21,21 @@ export class ObjectStore<T extends object> {
   readonly #problems = new Map<string, SourceProblem>();
   /** Objects that never were without a flaw: the usable rest of each is kept. */
   readonly #flawed = new Set<string>();
+  readonly #kind: string;
+  readonly #limits: Budget;
+  #budget: ObjectBudget;
 
   /** `read` throws InputError for what cannot be used; `onChange` is told when objects or problems are others. */
-  constructor(read: (key: string, raw: unknown) => T, onChange: () => void) {
+  constructor(
+    read: (key: string, raw: unknown) => T,
+    onChange: () => void,
+    { kind = 'object', budget = defaultBudget }: ObjectStoreOptions = {},
+  ) {
     this.#read = read;
     this.#onChange = onChange;
+    this.#kind = kind;
+    this.#limits = budget;
+    this.#budget = new ObjectBudget(budget);
   }
 
   /** By key; the same map while nothing changes. */
@@ -40,14 +58,19 @@ export class ObjectStore<T extends object> {
   }
 
   get problems(): Iterable<SourceProblem> {
-    return this.#problems.values();
+    const { cut } = this.#budget;
+    if (cut === 0) return this.#problems.values();
+    return [...this.#problems.values(), this.#cutProblem(cut)];
   }
 
   set(key: string, raw: unknown): void {
-    this.#take(key, this.#parse(key, raw));
+    const { cut } = this.#budget;
+    this.#take(key, this.#parse(key, raw, this.#budget));
+    if (cut !== this.#budget.cut) this.#onChange();
   }
 
   delete(key: string): void {
+    this.#budget.delete(key);
     const hadProblem = this.#problems.delete(key);
     this.#flawed.delete(key);
     if (this.#objects.delete(key) || hadProblem) this.#onChange();
@@ -56,28 +79,47 @@ export class ObjectStore<T extends object> {
   /** Takes a full list, page by page; nothing of it shows before `commit` or `commitAdditions`. */
   replace(): StoreReplacement {
     const taken = new Map<string, Read<T>>();
-    const remove = (key: string): void => this.delete(key);
-    const show = (): void => {
-      for (const [key, read] of taken) this.#take(key, read);
+    const lacks = (): readonly string[] => {
+      const known = new Set([...this.view().keys(), ...this.#problems.keys()]);
+      return [...known].filter((key) => !taken.has(key));
     };
+    const budget = new ObjectBudget(this.#limits);
     return {
       set: (key, raw) => {
-        taken.set(key, this.#parse(key, raw));
+        taken.set(key, this.#parse(key, raw, budget));
       },
       has: (key) => taken.has(key),
       get size() {
         return taken.size;
       },
-      lacks: () => {
-        const known = new Set([...this.view().keys(), ...this.#problems.keys()]);
-        return [...known].filter((key) => !taken.has(key));
+      lacks,
+      commitAdditions: () => {
+        for (const [key, read] of taken) {
+          this.#take(key, read);
+          this.#refit(key);
+        }
       },
-      commitAdditions: show,
-      commit(kept) {
-        show();
-        for (const key of this.lacks()) if (kept?.has(key) !== true) remove(key);
+      commit: (kept) => {
+        const { cut } = this.#budget;
+        this.#budget = budget;
+        for (const [key, read] of taken) this.#take(key, read);
+        for (const key of lacks()) {
+          if (kept?.has(key) === true) this.#refit(key);
+          else this.delete(key);
+        }
+        if (cut !== budget.cut) this.#onChange();
       },
     };
+  }
+
+  // Its room in a budget that has not heard of it.
+  #refit(key: string): void {
+    const object = this.#objects.get(key);
+    if (object === undefined) return;
+    const fitted = this.#budget.fit(key, object).object;
+    if (fitted === object) return;
+    this.#objects.set(key, fitted);
+    this.#onChange();
   }
 
   #take(key: string, { object, problem, isFlawed = false }: Read<T>): void {
@@ -92,10 +134,12 @@ export class ObjectStore<T extends object> {
   }
 
   // Without an object nothing good is known of it.
-  #parse(key: string, raw: unknown): Read<T> {
+  #parse(key: string, raw: unknown, budget: ObjectBudget): Read<T> {
     const before = this.#objects.get(key);
     try {
-      return { object: keptReference(before, this.#read(key, raw)) };
+      const { object, isTooLarge } = budget.fit(key, this.#read(key, raw));
+      const problem = isTooLarge ? { problem: this.#tooLarge(key) } : {};
+      return { object: keptReference(before, object), ...problem };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       const flawed = before === undefined || this.#flawed.has(key) ? restOf<T>(error) : undefined;
@@ -107,11 +151,28 @@ export class ObjectStore<T extends object> {
             : 'the last good version of this object stays in force';
       const problem = { text: error.message, consequence };
       return flawed === undefined
-        ? { object: before, problem }
-        : { object: keptReference(before, flawed), problem, isFlawed: true };
+        ? { object: before && budget.fit(key, before).object, problem }
+        : {
+            object: keptReference(before, budget.fit(key, flawed).object),
+            problem,
+            isFlawed: true,
+          };
     }
   }
+
+  #tooLarge(key: string): SourceProblem {
+    const name = `${this.#kind} ${shownText(key, 600)}`;
+    const text = `API server: ${name}: what is read of it has more than ${this.#limits.object} bytes`;
+    return { text, consequence: cutConsequence };
+  }
+
+  #cutProblem(count: number): SourceProblem {
+    const text = `API server: ${this.#kind}: ${count} have no room in the ${this.#limits.resource} bytes for all of this kind`;
+    return { text, consequence: cutConsequence };
+  }
 }
+
+const cutConsequence = 'names and the first addresses of each are used';
 
 function keptReference<T extends object>(before: T | undefined, object: T): T {
   return before !== undefined && isDeepStrictEqual(before, object) ? before : object;

@@ -172,7 +172,7 @@ test('a line that is no event is told, and the watch goes on behind the last goo
 });
 
 test('an object that cannot be used keeps its last good version and is named', () => {
-  const bad = { metadata: { name: 'a', labels: { app: 5 }, resourceVersion: '30' } };
+  const bad = { metadata: { name: 'a', uid: 5, resourceVersion: '30' } };
   const seen: string[] = [];
   const store = new ObjectStore(
     (key, raw) => readObject('Namespace', key, raw),
@@ -185,7 +185,7 @@ test('an object that cannot be used keeps its last good version and is named', (
   assert.deepEqual(
     [...store.problems].map(({ text, consequence }) => `${text}; ${consequence}`),
     [
-      'API server: Namespace a: metadata.labels.app: 5 is not a string; the last good version of this object stays in force',
+      'API server: Namespace a: metadata.uid: 5 is not a string; the last good version of this object stays in force',
     ],
   );
   store.set('a', namespaceObject('a', '31'));

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { annotatedBandwidth } from '../../cni/bandwidth.ts';
+import type { ClusterKind } from '../parse-object.ts';
 import { readObject, resources } from './resources.ts';
 
 const pod = {
@@ -38,7 +40,7 @@ const pod = {
   status: { phase: 'Running', podIP: '192.0.2.7', podIPs: [{ ip: '192.0.2.7' }] },
 };
 
-test('of a Pod the agent keeps what it uses: no environment, command, volume, image or foreign annotation', () => {
+test('of a Pod the agent keeps what it uses: no label, container, volume or foreign annotation', () => {
   const kept = JSON.parse(JSON.stringify(readObject('Pod', 'shop/web-1', pod)));
   assert.deepEqual(Object.keys(kept).sort(), [
     'addresses',
@@ -53,9 +55,65 @@ test('of a Pod the agent keeps what it uses: no environment, command, volume, im
     'uid',
   ]);
   assert.deepEqual(kept.annotations, { 'kubernetes.io/ingress-bandwidth': '10M' });
-  assert.deepEqual(kept.containers, [
-    { name: 'main', command: [], args: [], ports: [{ name: 'http', protocol: 'TCP', port: 8080 }] },
-  ]);
+  assert.deepEqual(kept.labels, {});
+  assert.deepEqual(kept.containers, []);
+});
+
+// A tenant's object may have more than a megabyte; what follows is below only to keep the test quick.
+const many = Array.from({ length: 2_000 }, (_, index) => `k${index}.example/${'x'.repeat(40)}`);
+const map = Object.fromEntries(many.map((key) => [key, 'v'.repeat(40)]));
+const metadata = { namespace: 'shop', name: 'a', uid: 'u', labels: map, annotations: map };
+const ports = many.map((_, index) => ({ port: index + 1, containerPort: index + 1 }));
+const address = (index: number): string => `198.51.${index >> 8}.${index & 255}`;
+const endpoints = many.map((_, index) => ({ addresses: [address(index)], nodeName: 'node-1' }));
+const from = many.map((_, index) => ({ ipBlock: { cidr: `${address(index)}/32` } }));
+
+const large: readonly (readonly [ClusterKind, object])[] = [
+  ['Node', { metadata: { ...metadata, namespace: undefined } }],
+  ['Namespace', { metadata: { ...metadata, namespace: undefined } }],
+  ['Pod', { metadata, spec: { nodeName: 'node-1', containers: [{ name: 'c', ports }] } }],
+  ['Service', { metadata, spec: { clusterIP: '192.0.2.80', selector: map, ports } }],
+  ['EndpointSlice', { metadata, addressType: 'IPv4', endpoints, ports }],
+  [
+    'NetworkPolicy',
+    { metadata, spec: { podSelector: { matchLabels: map }, ingress: [{ from, ports }] } },
+  ],
+];
+
+for (const [kind, raw] of large) {
+  test(`a large ${kind} is a small one in the agent`, () => {
+    const kept = JSON.stringify(readObject(kind, 'shop/a', raw));
+    assert.ok(JSON.stringify(raw).length > 100_000);
+    assert.ok(kept.length < 500, kept.slice(0, 1_000));
+  });
+}
+
+test('what is read of Services, of the API server and of static pods is kept', () => {
+  const service = { clusterIPs: ['192.0.2.80'], externalIPs: ['203.0.113.9'], ports };
+  const kept = readObject('Service', 'shop/a', { metadata, spec: service });
+  assert.ok('clusterAddresses' in kept);
+  assert.deepEqual(kept.clusterAddresses, ['192.0.2.80']);
+  assert.deepEqual(kept.externalAddresses, ['203.0.113.9']);
+  const labels = { 'kubernetes.io/service-name': 'kubernetes' };
+  const slice = readObject('EndpointSlice', 'default/kubernetes', {
+    metadata: { namespace: 'default', name: 'kubernetes', labels },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['192.0.2.1'] }],
+  });
+  assert.ok('endpoints' in slice);
+  assert.equal(slice.service, 'kubernetes');
+  assert.deepEqual(slice.endpoints[0]?.addresses, ['192.0.2.1']);
+  const hash = { 'kubernetes.io/config.hash': 'abc' };
+  const mirror = { metadata: { namespace: 'shop', name: 'a', annotations: hash } };
+  assert.deepEqual(readObject('Pod', 'shop/a', mirror).annotations, hash);
+});
+
+test('an annotation that is far too long is cut, and not taken for another or for none', () => {
+  const key = 'kubernetes.io/ingress-bandwidth';
+  const annotations = { [key]: `${'0'.repeat(200_000)}10M` };
+  const kept = readObject('Pod', 'shop/a', { metadata: { ...metadata, annotations } });
+  assert.equal(kept.annotations[key]?.length, 259);
+  assert.throws(() => annotatedBandwidth(kept.annotations), /ingress-bandwidth/);
 });
 
 test('pods of one node alone are chosen by the server', () => {

@@ -1,7 +1,8 @@
 // What is listed and watched: where it is, what the server may leave out, and what we keep of it.
 
-import type { ClusterPod } from '../objects.ts';
+import { FlawedNodeError } from '../flawed-node.ts';
 import { type ClusterKind, type ClusterObject, parseObject } from '../parse-object.ts';
+import { trimParsed, trimRaw } from './trim.ts';
 
 export interface Resource {
   readonly kind: ClusterKind;
@@ -52,34 +53,13 @@ const all: readonly Resource[] = [
   },
 ];
 
-/** Throws InputError. What nothing on a node reads goes at once: of a Pod's 5-20 kB some 300 bytes stay. */
+/** Throws InputError. What nothing on a node reads is removed: a Pod of 5-20 kB becomes some 300 bytes. */
 export function readObject(kind: ClusterKind, key: string, raw: unknown): ClusterObject['object'] {
-  const parsed = parseObject({ kind, key }, withoutForeignAnnotations(raw), 'API server');
-  return parsed.kind === 'Pod' ? trimPod(parsed.object) : parsed.object;
-}
-
-// Annotations are the largest part of many objects (the last applied manifest), and we read few.
-const readAnnotation =
-  /^([a-z0-9.-]+\.)?heddle\.dev\/|^kubernetes\.io\/(in|e)gress-bandwidth$|^service\.kubernetes\.io\//;
-
-function withoutForeignAnnotations(raw: unknown): unknown {
-  if (!isRecord(raw) || !isRecord(raw['metadata'])) return raw;
-  const { annotations } = raw['metadata'];
-  if (!isRecord(annotations)) return raw;
-  const read = Object.entries(annotations).filter(([key]) => readAnnotation.test(key));
-  return { ...raw, metadata: { ...raw['metadata'], annotations: Object.fromEntries(read) } };
-}
-
-const nothing: readonly string[] = [];
-
-// Of containers only ports are read on a node: policies and services may name them.
-function trimPod(pod: ClusterPod): ClusterPod {
-  const containers = pod.containers.flatMap(({ name, ports }) =>
-    ports.length === 0 ? [] : [{ name, command: nothing, args: nothing, ports }],
-  );
-  return { ...pod, containers };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  try {
+    const trimmed = trimRaw(kind, key, raw);
+    return trimParsed(parseObject({ kind, key }, trimmed, 'API server').object);
+  } catch (error) {
+    if (!(error instanceof FlawedNodeError)) throw error;
+    throw new FlawedNodeError(error.problem, trimParsed(error.rest));
+  }
 }

@@ -1,0 +1,104 @@
+// What is kept of an object of the API server: the fields that something on a node reads. Any tenant can write a megabyte of
+// labels, ports or peers into an object, and every node would hold it. What this version has no use for is removed before the
+// object is parsed; whoever comes to need a field adds it here.
+
+import type { ClusterKind, ClusterObject } from '../parse-object.ts';
+
+type Raw = Readonly<Record<string, unknown>>;
+
+const serviceName = 'kubernetes.io/service-name';
+
+const readAnnotations: Partial<Record<ClusterKind, RegExp>> = {
+  Node: /^([a-z0-9.-]+\.)?heddle\.dev\//,
+  // A pod from a file of the kubelet is known to the runtime by that hash.
+  Pod: /^kubernetes\.io\/((in|e)gress-bandwidth|config\.hash)$/,
+};
+
+/** Any value in use is far shorter; a longer one stays malformed, so that it is refused and not taken as absent. */
+const longestAnnotation = 1_024;
+const shownAnnotation = 256;
+
+/** The object as it is to be parsed. */
+export function trimRaw(kind: ClusterKind, key: string, raw: unknown): unknown {
+  if (!isRecord(raw)) return raw;
+  const metadata = trimMetadata(kind, raw['metadata']);
+  return { metadata, spec: raw['spec'], status: raw['status'], ...kindFields(kind, key, raw) };
+}
+
+const none: Readonly<Record<string, string>> = {};
+
+/** The parsed object as it is kept: with tens of thousands of objects, an empty map for each is a cost too. */
+export function trimParsed<T extends ClusterObject['object']>(object: T): T {
+  const { annotations } = object;
+  const isEmpty = Object.keys(annotations).length === 0;
+  return { ...object, labels: none, annotations: isEmpty ? none : annotations };
+}
+
+function trimMetadata(kind: ClusterKind, metadata: unknown): unknown {
+  if (!isRecord(metadata)) return metadata;
+  const { name, namespace, uid, creationTimestamp, deletionTimestamp } = metadata;
+  return {
+    name,
+    namespace,
+    uid,
+    creationTimestamp,
+    deletionTimestamp,
+    labels: kind === 'EndpointSlice' ? sliceLabels(metadata['labels']) : undefined,
+    annotations: trimAnnotations(readAnnotations[kind], metadata['annotations']),
+  };
+}
+
+function sliceLabels(labels: unknown): unknown {
+  return isRecord(labels) && serviceName in labels ? { [serviceName]: labels[serviceName] } : {};
+}
+
+function trimAnnotations(read: RegExp | undefined, annotations: unknown): unknown {
+  if (read === undefined) return undefined;
+  if (!isRecord(annotations)) return annotations;
+  return Object.fromEntries(
+    Object.entries(annotations)
+      .filter(([key]) => read.test(key))
+      .map(([key, value]) => [key, shortAnnotation(value)]),
+  );
+}
+
+// Encoded and decoded, since a part of a string keeps the whole of it in memory.
+function shortAnnotation(value: unknown): unknown {
+  if (typeof value !== 'string' || value.length <= longestAnnotation) return value;
+  return Buffer.from(`${value.slice(0, shownAnnotation)}...`).toString();
+}
+
+function kindFields(kind: ClusterKind, key: string, raw: Raw): Raw {
+  const { spec } = raw;
+  switch (kind) {
+    case 'Pod':
+      return without(spec, ['containers']);
+    case 'Service':
+      return without(spec, ['ports', 'selector']);
+    case 'EndpointSlice':
+      return trimSlice(key, raw);
+    case 'NetworkPolicy':
+      // They are not enforced yet: which there are is all.
+      return { spec: {} };
+    case 'Node':
+    case 'Namespace':
+      return {};
+  }
+}
+
+function without(spec: unknown, fields: readonly string[]): Raw {
+  if (!isRecord(spec)) return {};
+  return { spec: { ...spec, ...Object.fromEntries(fields.map((field) => [field, undefined])) } };
+}
+
+// Of all endpoints only the API server's are read, which are those of the Service `kubernetes`.
+function trimSlice(key: string, { addressType, endpoints, metadata }: Raw): Raw {
+  const labels = isRecord(metadata) ? metadata['labels'] : undefined;
+  const service = isRecord(labels) ? labels[serviceName] : undefined;
+  const isRead = key.startsWith('default/') && service === 'kubernetes';
+  return { addressType, endpoints: isRead ? endpoints : undefined };
+}
+
+function isRecord(value: unknown): value is Raw {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
