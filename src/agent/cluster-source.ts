@@ -50,7 +50,7 @@ export function clusterParts(
     return { source: kubernetes, kubernetes, apiServers, writer };
   }
   if (directory === undefined) throw new Error('a configuration without a cluster was accepted');
-  return { source: manifestSource(directory) };
+  return { source: manifestSource(directory, { node: model.nodeName }) };
 }
 
 // A Node has one pod range of each family; single addresses are those of pods here.

@@ -38,13 +38,13 @@ export class DirectoryChanges implements Disposable {
     }
   }
 
-  /** Resolves when it is time to read again, at once if something happened since the last call, or on abort. */
-  async next(): Promise<void> {
+  /** Resolves when it is time to read again, at once if something happened since the last call, at `at`, or on abort. */
+  async next(at: number = Infinity): Promise<void> {
     if (this.#options.signal.aborted) return;
     const waiting = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    this.#deadline = performance.now() + this.#options.rescanMs;
+    this.#deadline = Math.min(at, performance.now() + this.#options.rescanMs);
     this.#wakeAfter(this.#isDirty ? this.#options.debounceMs : this.#options.rescanMs);
     this.#isDirty = false;
     await waiting;

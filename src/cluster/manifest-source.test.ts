@@ -29,7 +29,7 @@ import { hostileManifests } from '../../test/support/hostile-manifests.ts';
 import { mostBytes } from './manifest-bytes.ts';
 import { manifestSource } from './manifest-source.ts';
 
-const options = { debounceMs: 5, rescanMs: 2_000 };
+const options = { debounceMs: 5, rescanMs: 2_000, doubtMs: 100 };
 
 interface Directory extends SourceUnderTest {
   readonly path: string;
@@ -115,7 +115,7 @@ test('a link whose file is gone keeps its last good version until the link is go
   const file = `${directory.path}-linked`;
   await writeFile(file, nodeYaml('node-1'));
   await symlink(file, link);
-  const times = { debounceMs: 5, rescanMs: 20 };
+  const times = { debounceMs: 5, rescanMs: 20, doubtMs: 100 };
   await using snapshots = follow(manifestSource(directory.path, times));
   await snapshots.until(({ complete }) => complete);
   await rm(file);
