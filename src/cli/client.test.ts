@@ -13,7 +13,11 @@ interface FakeAgent {
 }
 
 /** An agent that answers as told, on a socket of its own until the test ends. */
-async function fakeAgent(context: TestContext, answer: RequestListener): Promise<FakeAgent> {
+async function fakeAgent(
+  context: TestContext,
+  answer: RequestListener,
+  timeoutMs?: number,
+): Promise<FakeAgent> {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-client-'));
   const socket = join(folder, 'agent.sock');
   const server = createServer(answer);
@@ -23,7 +27,7 @@ async function fakeAgent(context: TestContext, answer: RequestListener): Promise
     server.close();
     rmSync(folder, { recursive: true });
   });
-  return { client: new AgentClient(socket), server };
+  return { client: new AgentClient(socket, timeoutMs), server };
 }
 
 test('a question becomes a GET and the answer its JSON', async (context) => {
@@ -99,4 +103,48 @@ test('followed flows arrive one by one and end with the signal', async (context)
     if (seen.length === 2) stop.abort();
   }
   assert.deepEqual(seen, [gap, gap]);
+});
+
+const line = `${JSON.stringify({ kind: 'gap', time: '2026-03-01T12:00:00Z', cause: 'x', records: 1 })}\n`;
+
+for (const [what, answer, follow] of [
+  ['says nothing', () => undefined, false],
+  ['says nothing', () => undefined, true],
+  ['stops in the middle', (_, response) => response.write(line), false],
+] as const satisfies readonly (readonly [string, RequestListener, boolean])[]) {
+  test(`flows${follow ? ' that are followed' : ''} end where an agent ${what}`, async (context) => {
+    const { client } = await fakeAgent(context, answer, 50);
+    await assert.rejects(
+      async () => {
+        for await (const _ of client.flows({ follow, signal: new AbortController().signal }));
+      },
+      { name: 'CommandError', message: /^no agent answers at .*: no answer within 0\.05 s/ },
+    );
+  });
+}
+
+test('a question ends where an agent stops in the middle of its answer', async (context) => {
+  const { client } = await fakeAgent(context, (_, response) => response.write('{'), 50);
+  await assert.rejects(client.status(), {
+    name: 'CommandError',
+    message: /^no agent answers at .*: no answer within 0\.05 s/,
+  });
+});
+
+test('flows that are followed have all the time between one and the next', async (context) => {
+  const answer: RequestListener = (_, response) => {
+    response.write(line);
+    setTimeout(() => response.end(line), 200);
+  };
+  const { client } = await fakeAgent(context, answer, 50);
+  const seen = [];
+  for await (const each of client.flows({ follow: true, signal: new AbortController().signal }))
+    seen.push(each.kind);
+  assert.deepEqual(seen, ['gap', 'gap']);
+});
+
+test('whoever ends flows before the agent has answered is told nothing', async (context) => {
+  const stop = new AbortController();
+  const { client } = await fakeAgent(context, () => stop.abort());
+  for await (const _ of client.flows({ follow: true, signal: stop.signal })) assert.fail();
 });

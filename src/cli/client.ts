@@ -14,14 +14,14 @@ import type {
 } from '../agent/api-types.ts';
 import { CommandError } from './command-error.ts';
 
-const answerTimeoutMs = 10_000;
-
 export class AgentClient {
   readonly socket: string;
+  readonly #timeoutMs: number;
 
-  /** Connects with each question, not before. */
-  constructor(socket: string) {
+  /** Connects with each question, not before. `timeoutMs`: how long an answer may take. */
+  constructor(socket: string, timeoutMs = 10_000) {
     this.socket = socket;
+    this.#timeoutMs = timeoutMs;
   }
 
   status(): Promise<NodeStatus> {
@@ -49,28 +49,38 @@ export class AgentClient {
     return this.#get(`/v1/maps/${encodeURIComponent(name)}${query}`);
   }
 
-  /** The flows the agent has kept and, with `follow`, those to come until `signal` aborts or the agent ends. */
+  /**
+   * The flows the agent has kept and, with `follow`, those to come until `signal` aborts or the agent ends. An agent that hangs
+   * is given up on: with `follow` as long as it has not begun to answer, otherwise until it has answered.
+   */
   async *flows(options: FlowsOptions): AsyncGenerator<FlowLine> {
     const query = new URLSearchParams();
     if (options.follow) query.set('follow', '1');
     if (options.last !== undefined) query.set('last', String(options.last));
-    const response = await this.#open(`/v1/flows?${query}`, options.signal);
+    const hangs = new AbortController();
+    const deadline = setTimeout(() => hangs.abort(), this.#timeoutMs);
+    const either = AbortSignal.any([options.signal, hangs.signal]);
+    let response: IncomingMessage | undefined;
     try {
+      response = await this.#open(`/v1/flows?${query}`, either);
+      if (options.follow) clearTimeout(deadline);
       for await (const line of createInterface({ input: response }))
         if (line !== '') yield JSON.parse(line) as FlowLine;
     } catch (error) {
-      if (!options.signal.aborted) throw this.#explain(error);
+      if (!options.signal.aborted) throw this.#explain(error, hangs.signal);
     } finally {
-      response.destroy();
+      clearTimeout(deadline);
+      response?.destroy();
     }
   }
 
   async #get<Answer>(path: string): Promise<Answer> {
-    const response = await this.#open(path, AbortSignal.timeout(answerTimeoutMs));
+    const deadline = AbortSignal.timeout(this.#timeoutMs);
+    const response = await this.#open(path, deadline);
     try {
       return JSON.parse(await readText(response)) as Answer;
     } catch (error) {
-      throw this.#explain(error);
+      throw this.#explain(error, deadline);
     }
   }
 
@@ -85,10 +95,12 @@ export class AgentClient {
     throw new CommandError(refusalText(await readText(response), response.statusCode));
   }
 
-  #explain(error: unknown): Error {
+  /** `deadline`: an answer that it has ended in the middle looks like a connection that was cut. */
+  #explain(error: unknown, deadline?: AbortSignal): Error {
+    if (error instanceof CommandError) return error;
     const where = `no agent answers at ${this.socket}`;
     const { code, message } = error as NodeJS.ErrnoException;
-    switch (code) {
+    switch (deadline?.aborted === true ? 'ABORT_ERR' : code) {
       case 'ENOENT':
         return new CommandError(`${where}: there is no such socket. ${howToStart}`);
       case 'ECONNREFUSED':
@@ -97,7 +109,7 @@ export class AgentClient {
         return new CommandError(`${where}: only root may ask it: run this with sudo`);
       case 'ABORT_ERR':
         return new CommandError(
-          `${where}: no answer within ${answerTimeoutMs / 1000} s; its log tells what it is doing`,
+          `${where}: no answer within ${this.#timeoutMs / 1000} s; its log tells what it is doing`,
         );
       case 'ECONNRESET':
       case 'EPIPE':
