@@ -8,7 +8,7 @@ import { type DataOptions, dataCommand, outputStyle } from './data-command.ts';
 import { type FlowFilter, flowMatches } from './flow-filter.ts';
 import { type FlowsView, renderFlowHeading, renderFlowLine } from './render/flows.ts';
 import { chooseTargets, type Targets } from './targets.ts';
-import { parseCount } from './values.ts';
+import { parseCount, parseFlowEnd } from './values.ts';
 
 interface FlowsCommandOptions extends DataOptions, FlowFilter {
   readonly follow?: boolean;
@@ -26,8 +26,8 @@ export function flowsCommand(): Command {
   return dataCommand('flows', 'new, closed and dropped flows, oldest first')
     .option('-f, --follow', 'go on with those to come, until Ctrl-C')
     .option('--last <number>', 'only the newest of those kept', parseCount)
-    .option('--from <end>', `only from there: ${endHelp}`)
-    .option('--to <end>', `only to there: ${endHelp}`)
+    .option('--from <end>', `only from there: ${endHelp}`, parseFlowEnd)
+    .option('--to <end>', `only to there: ${endHelp}`, parseFlowEnd)
     .addOption(
       new Option('--verdict <verdict>', 'only these').choices(['allowed', 'closed', 'dropped']),
     )

@@ -39,6 +39,7 @@ const flow = {
 };
 const answers: Readonly<Record<string, string>> = {
   '/v1/status': JSON.stringify(status),
+  '/v1/endpoints': '[]',
   '/v1/nodes': '[]',
   '/v1/flows?': ['allowed', 'dropped']
     .map((verdict) => `${JSON.stringify({ ...flow, verdict, direction: 'egress' })}\n`)
@@ -99,7 +100,16 @@ interface Run {
 }
 
 function heddle(...words: string[]): Promise<Run> {
-  const child = spawn(process.execPath, [program, ...words], {
+  return runOf(process.execPath, [program, ...words]);
+}
+
+/** `words` may redirect; `before` is a command that runs another one. */
+function heddleInShell(words: string, before = ''): Promise<Run> {
+  return runOf('bash', ['-c', `${before} "${process.execPath}" "${program}" ${words}`]);
+}
+
+function runOf(file: string, words: readonly string[]): Promise<Run> {
+  const child = spawn(file, words, {
     env: { ...process.env, HEDDLE_SOCKET: socket },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -201,3 +211,50 @@ test('a reader that has enough ends the program quietly', async () => {
   await new Promise((resolve) => child.on('close', resolve));
   assert.equal(output, '0\n');
 });
+
+for (const words of [['status'], ['endpoints'], ['version'], ['completion', 'bash']]) {
+  test(`heddle ${words.join(' ')} on a full disk is one sentence and exit code 1`, async () => {
+    const { code, stderr } = await heddleInShell(`${words.join(' ')} >/dev/full`);
+    assert.match(stderr, /^heddle: standard output cannot be written: ENOSPC[^\n]*\n$/);
+    assert.equal(code, 1);
+  });
+}
+
+test('a file of a sysdump that finds no room is named, in one sentence', async () => {
+  const { code, stderr } = await heddle('sysdump', '--output', '/dev/full');
+  assert.match(stderr, /\nheddle: \/dev\/full cannot be written: ENOSPC[^\n]*\n$/);
+  assert.equal(code, 1);
+});
+
+test('where nothing at all can be written, only the exit code is left', async () => {
+  const { code } = await heddleInShell('maps dump x >/dev/full 2>/dev/full');
+  assert.equal(code, 1);
+});
+
+test('an end of flows that is none is told with the option, its value and the rule', async () => {
+  for (const [option, value] of [
+    ['--from', ''],
+    ['--to', 'a/b/c:99999'],
+  ] as const) {
+    const { code, stdout, stderr } = await heddle('flows', option, value);
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(
+      stderr,
+      new RegExp(`^heddle: option '${option} <end>' argument '${value}' is invalid\\. `),
+    );
+  }
+});
+
+// Who may read the program, wherever it is.
+const asOrdinaryUser =
+  process.geteuid?.() === 0
+    ? 'setpriv --reuid 65534 --clear-groups --inh-caps +dac_read_search --ambient-caps +dac_read_search'
+    : '';
+for (const words of ['uninstall', 'install-cni', 'sysdump --output /root/x', 'demo', 'lab up x']) {
+  test(`heddle ${words} says to an ordinary user that it is for root`, async () => {
+    const { code, stderr } = await heddleInShell(words, asOrdinaryUser);
+    assert.match(stderr, /(^|\n)heddle: only root may do this: run it with sudo \([^\n]*\)\n$/);
+    assert.equal(code, 1);
+  });
+}

@@ -7,7 +7,12 @@ import { openFilesProblem } from '../base/open-files.ts';
 // `heddle flows | head`: the reader has enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  console.error(`heddle: standard output cannot be written: ${error.message}`);
+  process.exit(1);
+});
+// Nowhere is left to say it.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.exitCode = 1;
 });
 
 const [, , word] = process.argv;

@@ -11,11 +11,24 @@ export async function runCommand(word: string | undefined): Promise<void> {
     await (await heddleProgram(word)).parseAsync();
   } catch (error) {
     if (!isForThePerson(error)) throw error;
+    const message = isRefusedToUser(error)
+      ? `only root may do this: run it with sudo (${error.message})`
+      : error.message;
     // One line a problem; what each quotes is not ours.
-    const lines = error.message.split('\n').map((line) => printable(line, 4_000));
+    const lines = message.split('\n').map((line) => printable(line, 4_000));
     console.error(`heddle: ${lines.join('\n')}`);
     process.exitCode = 1;
   }
+}
+
+/** For root the same code means something else: a read-only disk, a lacking capability. */
+function isRefusedToUser(error: unknown): boolean {
+  if (process.geteuid?.() === 0) return false;
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EPERM' || code === 'EACCES') return true;
+  }
+  return false;
 }
 
 /**

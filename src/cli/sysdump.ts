@@ -71,8 +71,14 @@ function write(output: string, content: Buffer): void {
   if (present?.isSymbolicLink() === true) {
     throw new CommandError(`${output} is a symbolic link: name the file itself, or - to print it`);
   }
-  if (present === undefined || present.isFile()) replaceFile(output, content);
-  else writeFileSync(output, content);
+  try {
+    if (present === undefined || present.isFile()) replaceFile(output, content);
+    else writeFileSync(output, content);
+  } catch (error) {
+    // A disk that is full is named by no path in it.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CommandError(`${output} cannot be written: ${reason}`, { cause: error });
+  }
 }
 
 async function collect(flags: SysdumpFlags): Promise<readonly ArchiveFile[]> {
