@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { lstatSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import type { ApiServer } from './api.ts';
+import { silentLogger } from '../base/log.ts';
+import { type ApiServer, type ApiSources, listenApi } from './api.ts';
 import { ApiSocket } from './api-socket.ts';
 
 class FakeServer implements ApiServer {
@@ -54,4 +60,33 @@ test('a file that is gone is listened on again, after what keeps it from that is
       [true, true],
     ],
   );
+});
+
+test('the socket of a process that took the place stays until that process ends', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-socket-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'agent.sock');
+  const problems: (string | undefined)[] = [];
+  const told = new EventEmitter();
+  const socket = await ApiSocket.open({
+    periodMs: 5,
+    listen: () => listenApi(path, { log: silentLogger } as ApiSources),
+    onProblem: (problem) => {
+      problems.push(problem);
+      told.emit(problem === undefined ? 'well' : 'problem');
+    },
+    onRestored: () => undefined,
+  });
+  context.after(() => socket.end());
+  rmSync(path);
+  const other = createServer((connection) => connection.on('error', () => undefined).end('other'));
+  await new Promise<void>((resolve) => other.listen(path, resolve));
+  await once(told, 'problem');
+  await once(told, 'problem');
+  assert.match(problems[0] ?? '', /^socket: .* is in use by another process, which answers there/);
+  assert.equal(lstatSync(path).isSocket(), true);
+  const well = once(told, 'well');
+  other.close();
+  await well;
+  assert.equal(lstatSync(path).mode & 0o777, 0o600);
 });

@@ -1,11 +1,12 @@
 // The API's socket for as long as the agent runs: listened on again where another process has removed or replaced its file, as
-// where /run was wiped. No pod could be added or deleted without it, and no command could say so.
+// where /run was wiped. No pod could be added or deleted without it, and no command could say so. Where that process answers
+// there, it keeps the place until it ends.
 
 import { type ApiServer, type ApiSources, listenApi } from './api.ts';
 import type { AgentConfig } from './config-schema.ts';
 
 export interface ApiSocketOptions {
-  /** Makes the file, whatever is in its place. */
+  /** Makes the file. Rejects where a process answers in its place. */
   listen(): Promise<ApiServer>;
   readonly periodMs: number;
   /** Why it cannot be listened on again; undefined: it can. Called after each attempt. */
@@ -64,7 +65,6 @@ export class ApiSocket {
 
   async #look(): Promise<void> {
     if (this.#current?.isReachable() === true) return;
-    // Before another one listens: closing removes the file.
     this.#current?.close();
     this.#current = undefined;
     try {

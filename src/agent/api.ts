@@ -1,12 +1,8 @@
 // The agent's API on its unix socket (root only): HTTP/1.1 and JSON, for the CLI, the lab and the CNI shim.
 
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createListener, type Socket } from 'node:net';
-import { dirname } from 'node:path';
-import { InputError } from '../base/input-error.ts';
 import type { Logger } from '../base/log.ts';
-import { KernelError } from '../kernel/errno.ts';
 import type { FlowLog } from '../observe/flow-log.ts';
 import { ApiConnections, type ConnectionLimits, connectionLimits } from './api-connections.ts';
 import { sendFlows } from './api-flows.ts';
@@ -21,7 +17,7 @@ import type {
 import { receiveBody, sendAnswer, shimRequest } from './cni-connection.ts';
 import { answerHealth, type HealthSources } from './health.ts';
 import type { MetricsText } from './metrics-text.ts';
-import { sharedFolder } from './private-folder.ts';
+import { listenOnFile } from './socket-file.ts';
 
 export interface ApiSources {
   readonly log: Logger;
@@ -48,17 +44,14 @@ export interface CniAnswer {
 export interface ApiServer {
   /** Whether the file that it listens on is in its place. */
   isReachable(): boolean;
-  /** No new connections; removes the file. */
+  /** No new connections; removes the file where it is still its own. */
   close(): void;
   /** Resolves once it is closed and its last connection has ended. */
   readonly ended: Promise<void>;
   closeAllConnections(): void;
 }
 
-/**
- * Listens on `path` with mode 0600. The caller holds the agent's lock: what is there is left over. Throws InputError where others
- * may write to its folder, or a folder is in its place.
- */
+/** Listens on `path` with mode 0600. Throws what `listenOnFile` throws. */
 export async function listenApi(
   path: string,
   sources: ApiSources,
@@ -83,42 +76,18 @@ export async function listenApi(
       if (socket.bytesRead === 0) socket.destroy();
     });
   });
-  makeRoom(path);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new KernelError({ call: 'listen', subject: path, code: error.code ?? 'EINVAL' }));
-    });
-    // The mask closes the moment between bind(2) and chmod(2).
-    const mask = process.umask(0o177);
-    server.listen(path, resolve);
-    process.umask(mask);
-  });
-  chmodSync(path, 0o600);
-  const file = fileAt(path);
+  const file = await listenOnFile(server, path);
   return {
-    isReachable: () => fileAt(path) === file,
+    isReachable: () => file.isThere(),
     ended: new Promise((resolve) => {
       server.once('close', resolve);
     }),
     close: () => {
+      file.remove();
       server.close();
     },
     closeAllConnections: () => connections.closeAll(),
   };
-}
-
-/** Another text for another file, also where that has the same inode. */
-function fileAt(path: string): string | undefined {
-  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return found && `${found.dev} ${found.ino} ${found.ctimeNs}`;
-}
-
-function makeRoom(path: string): void {
-  sharedFolder('socket', dirname(path));
-  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new InputError({ object: 'socket', value: path, rule: 'is a folder: remove it' });
-  }
-  rmSync(path, { force: true });
 }
 
 interface Beginning {

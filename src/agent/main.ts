@@ -10,6 +10,7 @@ import { Agent } from './agent.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { AgentLock, lockPins } from './lock.ts';
 import { lockNetwork } from './network-lock.ts';
+import { refuseAnswered } from './socket-file.ts';
 
 /**
  * Runs the agent in the network namespace of the calling thread until `signal` aborts, and leaves the data path in place.
@@ -25,6 +26,8 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   using lock = AgentLock.acquire(config.stateDir);
   using _pins = lockPins(config.pinDir);
   using network = lockNetwork();
+  // Before anything is loaded that would have to go again.
+  await refuseAnswered(config.socket);
   for (const warning of [lock.warning, network.warning]) {
     if (warning !== undefined) log.warn({}, warning);
   }

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { listenOnFile, refuseAnswered } from './socket-file.ts';
+
+function place(context: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-socket-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  return join(folder, 'agent.sock');
+}
+
+/** One that says its name. */
+function server(context: TestContext, name: string): Server {
+  const made = createServer((connection) => {
+    // Who only looks whether anybody answers reads nothing.
+    connection.on('error', () => undefined).end(name);
+  });
+  context.after(() => made.close());
+  return made;
+}
+
+function whoAnswers(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    connect(path)
+      .on('data', (chunk) => {
+        text += chunk;
+      })
+      .on('end', () => resolve(text))
+      .on('error', reject);
+  });
+}
+
+const inUse = {
+  name: 'InputError',
+  message: /^socket: .*agent\.sock is in use by another process, which answers there/,
+};
+
+test('a socket at which a process answers is refused and stays', async (context) => {
+  const path = place(context);
+  await listenOnFile(server(context, 'first'), path);
+  await assert.rejects(refuseAnswered(path), inUse);
+  await assert.rejects(listenOnFile(server(context, 'second'), path), inUse);
+  assert.equal(await whoAnswers(path), 'first');
+});
+
+test('what nobody answers is replaced: a socket that was left, a file', async (context) => {
+  const path = place(context);
+  const left = server(context, 'left');
+  await listenOnFile(left, path);
+  // As after SIGKILL, the file stays.
+  await new Promise((resolve) => left.close(resolve));
+  assert.ok(existsSync(path));
+  await refuseAnswered(path);
+  await listenOnFile(server(context, 'next'), path);
+  assert.equal(await whoAnswers(path), 'next');
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+
+  const other = place(context);
+  writeFileSync(other, '');
+  await listenOnFile(server(context, 'third'), other);
+  assert.equal(await whoAnswers(other), 'third');
+});
+
+test('the file of another process is neither ours nor removed as ours ends', async (context) => {
+  const path = place(context);
+  const ours = server(context, 'ours');
+  const file = await listenOnFile(ours, path);
+  assert.ok(file.isThere());
+  rmSync(path);
+  await listenOnFile(server(context, 'other'), path);
+  assert.equal(file.isThere(), false);
+  file.remove();
+  await new Promise((resolve) => ours.close(resolve));
+  assert.equal(await whoAnswers(path), 'other');
+});
+
+test('ours is removed', async (context) => {
+  const path = place(context);
+  const file = await listenOnFile(server(context, 'ours'), path);
+  file.remove();
+  assert.equal(existsSync(path), false);
+});
