@@ -18,7 +18,7 @@ import { delRoute, listRoutes } from '../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { Nftables } from '../kernel/nftables.ts';
 import { writeSysctl } from '../kernel/sysctl.ts';
-import { overlayDeviceName } from '../model/overlay-device.ts';
+import { isOverlayDevice, overlayDeviceName } from '../model/overlay-device.ts';
 import { isQueueName } from '../model/pod-queue.ts';
 import type { AgentConfig } from './config-schema.ts';
 import { isEndpointName } from './link-names.ts';
@@ -101,9 +101,10 @@ async function removeLinks(socket: NetlinkSocket): Promise<number> {
   return ours.length;
 }
 
-/** By name and MAC both: a name alone may be somebody else's. */
-function isOurs({ name, mac, kind }: Link): boolean {
-  if (name === overlayDeviceName) return kind === 'vxlan';
+/** By name and MAC both: a name alone may be somebody else's. The VXLAN device also where it was given another name. */
+export function isOurs(link: Pick<Link, 'name' | 'mac' | 'kind' | 'vxlan'>): boolean {
+  const { name, mac, kind } = link;
+  if (kind === 'vxlan') return name === overlayDeviceName || isOverlayDevice(link);
   if (kind !== 'veth') return false;
   return (isEndpointName(name) && mac === gatewayMac) || (isQueueName(name) && mac === queueMac);
 }

@@ -172,6 +172,24 @@ testFacts([
     /^problem: UDP port 4789, .* flannel\.77 \(VNI 77\)/,
   ],
   [
+    'our VXLAN device under another name',
+    'tunnel-port',
+    {
+      desired: { overlay },
+      host: {
+        links: [
+          ...links,
+          link(5, 'vx7', {
+            kind: 'vxlan',
+            mac: parseMac('02:68:65:64:64:6c'),
+            vxlan: { ...vxlan, collectMetadata: true },
+          }),
+        ],
+      },
+    },
+    /^problem: UDP port 4789, .* own VXLAN device under another name: `ip link delete vx7`$/,
+  ],
+  [
     'a VXLAN device with another port',
     'tunnel-port',
     {

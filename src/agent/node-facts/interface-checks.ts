@@ -2,7 +2,7 @@
 
 import type { ConfiguredLink } from '../../kernel/netlink/devconf.ts';
 import type { DesiredState } from '../../model/desired.ts';
-import { overlayDeviceName } from '../../model/overlay-device.ts';
+import { isOverlayDevice, overlayDeviceName } from '../../model/overlay-device.ts';
 import { addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { prefixFamily } from '../../net/prefix.ts';
@@ -190,10 +190,17 @@ export function tunnelPortFindings({
   const { name: own, port } = overlay;
   const same = kernel.host.links.filter(({ name, vxlan }) => name !== own && vxlan?.port === port);
   if (same.length === 0) return [];
+  const isInTheWay = kernel.host.links.every(({ name, up }) => name !== own || !up);
+  const finding = isInTheWay ? problem : note;
+  const renamed = same.filter(isOverlayDevice);
+  if (renamed.length > 0) {
+    const cure = renamed.map(({ name }) => `\`ip link delete ${name}\``).join(', ');
+    const text = `UDP port ${port}, which our tunnels need, is that of heddle's own VXLAN device under another name: ${cure}`;
+    return [finding(text)];
+  }
   const names = some(same.map(({ name, vxlan }) => `${name} (VNI ${vxlan?.id})`));
   const text = `UDP port ${port}, which our tunnels need, is that of the VXLAN device ${names}: set \`vxlan.port\` to another on every node, or delete the device`;
-  const isInTheWay = kernel.host.links.every(({ name, up }) => name !== own || !up);
-  return [isInTheWay ? problem(text) : note(text)];
+  return [finding(text)];
 }
 
 // By names that other pod networks give; `cni-podman0` and `docker0` are no pod networks of a cluster.
