@@ -183,7 +183,7 @@ export class Agent {
     if (network.isWaiting) return;
     writer?.settled(network.snapshot.state, { isReady: this.#readyMs !== undefined });
     writer?.nodeProblems('CniConfigurationConflict', cniConfiguration.problems);
-    const strays = strayPods(config.node, network.desired.podRanges, pods.endpoints());
+    const strays = strayPods(config.node, network.desired, pods.endpoints());
     writer?.nodeProblems(
       'PodsOutsidePodRanges',
       strays.problems.map(({ text }) => text),

@@ -39,7 +39,7 @@ import {
   nodeClaims,
   type RangeClaim,
 } from './node-claims.ts';
-import { occupiedFlaw, ownAddresses } from './occupied.ts';
+import { type Occupation, occupiedFlaw, ownAddresses } from './occupied.ts';
 import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
 import { type OrderedPrefix, orderedPrefix, overlap } from './prefix-order.ts';
 import { type ServiceAddresses, serviceIn } from './service-addresses.ts';
@@ -87,6 +87,8 @@ class Check {
   readonly #noHosts: ReadonlySet<Address>;
   readonly #taken = new Set<AddressClaim | RangeClaim>();
   readonly #seen = new Set<AddressClaim | RangeClaim>();
+  /** Ranges that hold something of this node. */
+  readonly #occupied: Prefix[] = [];
   /** By family: the oldest Node whose pods have private addresses. */
   readonly #privateNodes = new Map<4 | 6, string>();
 
@@ -139,6 +141,7 @@ class Check {
     return checkedNode(node, {
       addresses: addresses.map(({ address }) => address),
       podCidrs: ranges.map(({ prefix }) => prefix),
+      occupied: node.podCidrs.filter((prefix) => this.#occupied.includes(prefix)),
     });
   }
 
@@ -200,9 +203,10 @@ class Check {
   #takeRange(claim: RangeClaim, node: NetworkNode): void {
     if (this.#isSeen(claim)) return;
     const { host } = this.#inputs;
+    const occupied = claim.flaw === undefined ? occupiedFlaw(host)(claim.ordered) : undefined;
     const flaw =
       claim.flaw ??
-      occupiedFlaw(host)(claim.ordered) ??
+      occupied?.flaw ??
       this.#placeFlaw(claim) ??
       this.#contest(claim.prefix, node.name, this.#ledger.rangeFlaw(claim, node.name)) ??
       this.#serviceFlaw(claim, node);
@@ -214,11 +218,20 @@ class Check {
       this.#taken.add(claim);
       return;
     }
+    if (occupied?.isOfNode) this.#occupied.push(claim.prefix);
     this.problems.push({
       object: node.name,
-      text: `spec.podCIDRs: ${claim.prefix} ${flaw}: this range is not used`,
+      text: `spec.podCIDRs: ${claim.prefix} ${flaw}: this range is not used${this.#cure(occupied, node)}`,
       alike: 'spec.podCIDRs: a range cannot be used',
     });
+  }
+
+  // Where the Node is reached by that address, it is its range that is wrong.
+  #cure(occupied: Occupation | undefined, node: NetworkNode): string {
+    const { address } = occupied ?? {};
+    if (address?.ifName === undefined || node.name !== this.#inputs.config.nodeName) return '';
+    if (node.addresses.some((own) => prefixContains(address.prefix, own))) return '';
+    return ` until ${address.ifName} has that address no more (ip address delete)`;
   }
 
   // Without a list, what the older Nodes have says what the cluster's pods have. With one, a metadata service in it is
@@ -264,20 +277,25 @@ class Check {
   }
 }
 
-type Kept = Pick<NetworkNode, 'addresses' | 'podCidrs'>;
+interface Kept extends Pick<NetworkNode, 'addresses' | 'podCidrs'> {
+  readonly occupied: readonly Prefix[];
+}
 const lastChecked = new WeakMap<NetworkNode, CheckedNode>();
 
 // The same object for the same outcome: ways are remembered by it.
-function checkedNode(node: NetworkNode, { addresses, podCidrs }: Kept): CheckedNode {
+function checkedNode(node: NetworkNode, { addresses, podCidrs, occupied }: Kept): CheckedNode {
   const last = lastChecked.get(node);
   const isSame =
-    last?.addresses.join() === addresses.join() && last.podCidrs.join() === podCidrs.join();
+    last?.addresses.join() === addresses.join() &&
+    last.podCidrs.join() === podCidrs.join() &&
+    (last.occupiedRanges ?? []).join() === occupied.join();
   if (last !== undefined && isSame) return last;
   const { name, createdAt, uid } = node;
   const checked: CheckedNode = {
     ...{ name, createdAt, uid, addresses, podCidrs },
     ...(podCidrs.length === 0 && node.podCidrs.length > 0 && { lostRanges: true }),
     ...(addresses.length === 0 && node.addresses.length > 0 && { lostAddresses: true }),
+    ...(occupied.length > 0 && { occupiedRanges: occupied }),
   };
   lastChecked.set(node, checked);
   return checked;

@@ -6,9 +6,11 @@ import type { ClusterNode } from '../cluster/objects.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
+import { parseMac } from '../net/mac.ts';
 import { parsePrefix } from '../net/prefix.ts';
 import { computeDesired } from './compute-desired.ts';
 import type { DesiredState, ModelConfig } from './desired.ts';
+import type { LocalEndpoint } from './endpoint.ts';
 import type { HostFacts } from './host.ts';
 
 const config: ModelConfig = {
@@ -125,4 +127,45 @@ test('of the addresses of a Node the first of each family that is a neighbour is
     '198.51.100.7/32',
     '2001:db8::7/128',
   ]);
+});
+
+const podOfOwnRange: LocalEndpoint = {
+  id: 1 as LocalEndpoint['id'],
+  containerId: 'a1b2c3',
+  ifName: 'eth0',
+  namespacePath: '/run/netns/web-1',
+  createdAt: '2026-03-01T12:00:00Z',
+  hostIfIndex: 7 as IfIndex,
+  hostIfName: 'hd00000000001',
+  mac: parseMac('02:00:5e:10:00:01'),
+  addresses: [parseAddress('192.0.2.18')],
+  mtuBytes: 1500,
+  pod: { namespace: 'shop', name: 'web-1' },
+};
+
+function withForeignAddress(text: string, ownNode: ClusterNode): readonly string[] {
+  const nodes = new Map([ownNode, node(2)].map((each) => [each.name, each]));
+  const cluster = { ...emptyClusterState, nodes };
+  const uplink = host.uplinks.flatMap(({ addresses, name }) =>
+    addresses.map((each) => ({ ...each, ifName: name, leadsNowhere: false })),
+  );
+  const d0 = { address: parseAddress(text), prefixLength: 28, ifName: 'd0', leadsNowhere: false };
+  const { problems } = computeDesired({
+    ...{ config, cluster, endpoints: [podOfOwnRange] },
+    host: { ...host, addresses: [...uplink, d0] },
+  });
+  return problems.map((problem) => problem.text);
+}
+
+test('a foreign address in the own range is to be removed, and no pod to be deleted for it', () => {
+  const dual = { ...node(1), podCidrs: [...node(1).podCidrs, parsePrefix('2001:db8:1::/64')] };
+  assert.deepEqual(withForeignAddress('192.0.2.17', dual), [
+    'spec.podCIDRs: 192.0.2.16/28 holds 192.0.2.17, an address of this node (d0): this range is not used until d0 has that address no more (ip address delete)',
+  ]);
+});
+
+test('an address by which the Node is reached is not to be removed', () => {
+  const inside = { ...node(1), addresses: [parseAddress('192.0.2.17')] };
+  const [text = ''] = withForeignAddress('192.0.2.17', inside);
+  assert.match(text, /^spec\.podCIDRs: .* an address of this node \(d0\): this range is not used$/);
 });

@@ -53,7 +53,7 @@ export function computeDesired(inputs: ModelInputs): DesiredState {
   const base = network(config)(networkNodes(cluster.nodes))(host)(services)(held);
   const conflicts = peerConflicts(config)(cluster.nodes);
   const unenforced = unenforcedPolicies(cluster.networkPolicies);
-  const strays = strayPods(config.nodeName, base.podRanges, endpoints);
+  const strays = strayPods(config.nodeName, base, endpoints);
   return {
     ...base,
     strayAddresses: strays.addresses,
@@ -102,6 +102,7 @@ function computeNetwork(inputs: NetworkInputs): Network {
     nodeName: config.nodeName,
     mode: config.mode,
     podRanges: own.podRanges,
+    occupiedRanges: own.node?.occupiedRanges,
     uplinks: host.uplinks,
     routerAdvertised: host.routerAdvertised,
     hostAddresses: hostAddresses(config, context, own.podRanges),

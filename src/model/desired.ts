@@ -151,6 +151,8 @@ export interface DesiredState {
   readonly endpoints: readonly LocalEndpoint[];
   /** Their programs stay, and drop what they send; absent: there are none. */
   readonly unclaimed?: readonly UnclaimedInterface[] | undefined;
+  /** Ranges that the Node claims and cannot have while something on this node is in them. */
+  readonly occupiedRanges?: readonly Prefix[] | undefined;
   /** Of endpoints, outside `podRanges`: see stray-pods.ts. */
   readonly strayAddresses: readonly Address[];
   /** The cluster's nodes with those of their claims that are believed: see checked-nodes.ts. */

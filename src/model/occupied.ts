@@ -14,14 +14,30 @@ interface Occupied {
   readonly ordered: OrderedPrefix;
 }
 
-/** Why the range cannot be a Node's, in words that follow it; undefined where nothing of this node is in the way. */
-export type OccupiedFlaw = (range: OrderedPrefix) => string | undefined;
+/** Why a range cannot be a Node's. */
+export interface Occupation {
+  /** In words that follow the range. */
+  readonly flaw: string;
+  /** It is of this node itself, not of the API server. */
+  readonly isOfNode: boolean;
+  /** The address of this node that makes it so; absent: something else does. */
+  readonly address?: { readonly prefix: Prefix; readonly ifName?: string | undefined };
+}
+
+/** Undefined where nothing of this node is in the way. */
+export type OccupiedFlaw = (range: OrderedPrefix) => Occupation | undefined;
 
 export const occupiedFlaw: (host: HostFacts) => OccupiedFlaw = memoize((host) => {
   const all = occupiedOf(host);
   return (range) => {
     const found = all.find(({ ordered }) => overlap(ordered, range));
-    return found === undefined ? undefined : describe(found, range);
+    if (found === undefined) return undefined;
+    const { kind, prefix, ifName } = found;
+    return {
+      flaw: describe(found, range),
+      isOfNode: kind !== 'api server',
+      ...(kind === 'address' || kind === 'network' ? { address: { prefix, ifName } } : {}),
+    };
   };
 });
 

@@ -11,6 +11,8 @@ export interface CheckedNode extends NetworkNode {
   readonly lostRanges?: true;
   /** It has InternalIPs, and none of them can be used. */
   readonly lostAddresses?: true;
+  /** Ranges that it claims and cannot have for something on the node that checks. */
+  readonly occupiedRanges?: readonly Prefix[];
 }
 
 export interface RangeOwners {

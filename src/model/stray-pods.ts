@@ -4,7 +4,7 @@
 import { memoize, memoizeEach, memoizeLast } from '../base/memoize.ts';
 import type { Address } from '../net/address.ts';
 import { hostPrefix, prefixContains } from '../net/prefix.ts';
-import type { Masquerade, ModelProblem, PodRange } from './desired.ts';
+import type { DesiredState, Masquerade, ModelProblem, PodRange } from './desired.ts';
 import type { LocalEndpoint } from './endpoint.ts';
 import { compact, orderedPrefix } from './prefix-order.ts';
 
@@ -20,7 +20,7 @@ const namedAtMost = 5;
 
 export function strayPods(
   nodeName: string,
-  podRanges: readonly PodRange[],
+  { podRanges, occupiedRanges = [] }: Pick<DesiredState, 'podRanges' | 'occupiedRanges'>,
   endpoints: readonly LocalEndpoint[],
 ): StrayPods {
   const outside = outsideOf(podRanges);
@@ -29,10 +29,17 @@ export function strayPods(
   if (strays.length === 0) return none;
   const addresses = strays.flatMap(outside);
   if (podRanges.length === 0) return { addresses, problems: [] };
-  const named = strays
+  // The range comes back once what is in it is removed, which is a problem of its own: these pods are right.
+  const lasting = strays.filter((stray) =>
+    outside(stray).some(
+      (address) => !occupiedRanges.some((range) => prefixContains(range, address)),
+    ),
+  );
+  if (lasting.length === 0) return { addresses, problems: [] };
+  const named = lasting
     .slice(0, namedAtMost)
     .map((stray) => `${nameOf(stray)} (${outside(stray).join(', ')})`);
-  const more = strays.length > namedAtMost ? ` and ${strays.length - namedAtMost} more` : '';
+  const more = lasting.length > namedAtMost ? ` and ${lasting.length - namedAtMost} more` : '';
   const ranges = podRanges.map(({ prefix }) => prefix).join(', ');
   const text = `pods have addresses outside its pod ranges ${ranges}, so other nodes do not reach them; delete them, so that they are made again: ${named.join(', ')}${more}`;
   return { addresses, problems: [{ object: nodeName, text }] };
