@@ -240,6 +240,10 @@ test('where the way out moves the table is walked, and what left by the former o
   assert.deepEqual(await walkOf(exits('eth0')), [3, false]);
   assert.deepEqual(await walkOf(new Map()), [4, false]);
   assert.deepEqual(await walkOf(exits('eth1')), [5, true]);
+  // Back and away again before the next walk: connections of meanwhile have moved.
+  walks.connections.settled(applied({ exits: exits('eth0') }));
+  assert.deepEqual(await walkOf(exits('eth1')), [6, true]);
+  assert.deepEqual(await walkOf(exits('eth1')), [6, true], 'no walk, the last one as it was');
   walks.connections[Symbol.dispose]();
 });
 

@@ -32,8 +32,10 @@ export interface AppliedTranslation {
 /** What a walk went by, for the next to see what has changed since. */
 interface Walked {
   readonly exempt: readonly Prefix[];
-  readonly exits: Exits | undefined;
 }
+
+/** Ways out that are remembered between two walks: they may move there and back before the next one. */
+const rememberedWays = 8;
 
 export interface StaleConnectionsOptions {
   readonly log: Logger;
@@ -60,7 +62,9 @@ export class StaleConnections implements Disposable {
   #formerEndpoints: ReadonlySet<LocalEndpoint> = new Set();
   /** Of pods that went and that no walk has looked for yet, with who had it last. */
   readonly #formerPods = new Map<Address, LocalEndpoint>();
-  #walked: Walked = { exempt: [], exits: undefined };
+  #walked: Walked = { exempt: [] };
+  /** What the ways out were at the last walk and since, the present ones last. */
+  #waysOut: readonly Exits[] = [];
   #removed: ReadonlySet<string> = new Set();
   #looks = 0;
   #walking: Promise<void> | undefined;
@@ -87,10 +91,11 @@ export class StaleConnections implements Disposable {
     const isFirst = before === undefined;
     const isMapped = this.#followMapped(before?.endpoints ?? [], applied.endpoints);
     if (before !== undefined) this.#rememberSources(before, applied);
+    this.#rememberWays(applied.exits);
     // Without our table nothing of ours was masqueraded; one with other contents may have exempted less.
     if (isFirst) this.#walked = walkedBy(applied);
     if (restored === 'changed' || (isFirst && applied.isWritten)) {
-      this.#walked = { ...this.#walked, exempt: [] };
+      this.#walked = { exempt: [] };
     }
     const isChanged =
       isMapped ||
@@ -190,7 +195,7 @@ export class StaleConnections implements Disposable {
     if (this.#isStopped) return;
     const { beganByPod, log, onError, walk = walkConnections } = this.#options;
     const [formerSources, formerEndpoints] = [this.#formerSources, this.#formerEndpoints];
-    const [walked, applied] = [this.#walked, this.#applied];
+    const [walked, applied, ways] = [this.#walked, this.#applied, this.#waysOut];
     const formerPods = new Map(this.#formerPods);
     const isNothing = this.#mapped.length === 0 && formerEndpoints.size === 0;
     // Such a node need not even track connections.
@@ -204,7 +209,7 @@ export class StaleConnections implements Disposable {
           formerPorts: hostPortIndex([...formerEndpoints]),
           formerSources,
           exemptBefore: walked.exempt,
-          ...movedSince(walked, applied),
+          ...movedSince(ways, applied?.exits),
           formerPods: new Set(formerPods.keys()),
           hasPod: (address) => addressesOf(this.#applied?.endpoints ?? []).has(address),
           ...(beganByPod === undefined ? {} : { beganByPod }),
@@ -214,6 +219,7 @@ export class StaleConnections implements Disposable {
       if (this.#formerSources === formerSources) this.#formerSources = new Set();
       if (this.#formerEndpoints === formerEndpoints) this.#formerEndpoints = new Set();
       if (this.#walked === walked && applied !== undefined) this.#walked = walkedBy(applied);
+      this.#forgetWaysBefore(ways.at(-1));
       this.#forgetPods(formerPods);
       this.#removed = tuples;
       const text = 'removed connections that were not translated as they should be';
@@ -225,6 +231,17 @@ export class StaleConnections implements Disposable {
       const endMs = performance.now();
       this.#restUntilMs = endMs + restPerWalk * (endMs - began);
     }
+  }
+
+  #forgetWaysBefore(walked: Exits | undefined): void {
+    const at = walked === undefined ? -1 : this.#waysOut.indexOf(walked);
+    if (at > 0) this.#waysOut = this.#waysOut.slice(at);
+  }
+
+  #rememberWays(exits: Exits | undefined): void {
+    const last = this.#waysOut.at(-1);
+    if (exits === undefined || isSameExits(last, exits)) return;
+    this.#waysOut = [...this.#waysOut, exits].slice(-rememberedWays);
   }
 
   // But for one that went once more meanwhile.
@@ -240,17 +257,20 @@ export class StaleConnections implements Disposable {
   }
 }
 
-function walkedBy({ masquerade, exits }: AppliedTranslation): Walked {
-  return { exempt: masquerade?.exempt ?? [], exits };
+function walkedBy({ masquerade }: AppliedTranslation): Walked {
+  return { exempt: masquerade?.exempt ?? [] };
 }
 
 function movedSince(
-  walked: Walked,
-  now: AppliedTranslation | undefined,
+  ways: readonly Exits[],
+  now: Exits | undefined,
 ): Pick<TranslationRules, 'hasMoved'> {
-  const [before, exits] = [walked.exits, now?.exits];
-  if (before === undefined || exits === undefined || isSameExits(before, exits)) return {};
-  return { hasMoved: movedExits(before, exits) };
+  if (now === undefined) return {};
+  const moved = ways
+    .filter((before) => !isSameExits(before, now))
+    .map((before) => movedExits(before, now));
+  if (moved.length === 0) return {};
+  return { hasMoved: (...given) => moved.some((each) => each(...given)) };
 }
 
 function hasPorts({ portMappings }: LocalEndpoint): boolean {
