@@ -3,7 +3,6 @@
 import { Command, Option } from 'commander';
 import { loadConfig } from '../agent/config.ts';
 import { configFlags } from '../agent/config-flags.ts';
-import { runAgent } from '../agent/main.ts';
 import { KernelError } from '../kernel/errno.ts';
 import { CommandError } from './command-error.ts';
 
@@ -31,6 +30,8 @@ async function run(command: Command, options: readonly Option[]): Promise<void> 
     file: command.getOptionValue('config') as string | undefined,
     flags,
   });
+  // Here, not above: all of the agent, which `heddle --help` and the completion do not need.
+  const { runAgent } = await import('../agent/main.ts');
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => stop.abort());

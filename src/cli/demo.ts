@@ -1,9 +1,12 @@
 // `heddle demo`, which `npm start` runs.
 
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { demo, demoManifests } from '../lab/demo.ts';
 import type { LabMode } from '../lab/record.ts';
 import { topologyOptions } from './lab.ts';
+
+/** Three apps with two pods each. */
+const demoManifests = fileURLToPath(new URL('../../../examples/demo', import.meta.url));
 
 interface DemoFlags {
   readonly mode: LabMode;
@@ -20,6 +23,7 @@ export function demoCommand(): Command {
     .option('--once', 'end after the matrix; exit code 1 when a pod could not be reached');
   return topologyOptions(command).action(async (source: string, flags: DemoFlags) => {
     const { name, mode, nodes, once } = flags;
+    const { demo } = await import('../lab/demo.ts');
     process.exitCode = await demo({ name, mode, nodes, source, once: once === true });
   });
 }

@@ -4,7 +4,6 @@ import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { printable } from '../base/printable.ts';
-import { installCni } from '../cni/install.ts';
 import { type CniPlaceFlags, commandWithCniPlaces, configOfNode } from './cni-places.ts';
 import { CommandError } from './command-error.ts';
 
@@ -26,12 +25,13 @@ export function installCniCommand(): Command {
     .action(install);
 }
 
-function install({ socket, executableOnly, ...flags }: InstallFlags): void {
+async function install({ socket, executableOnly, ...flags }: InstallFlags): Promise<void> {
   // dist/src/cli/install-cni.js -> dist/shim/heddle-cni
   const shim = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
   if (statSync(shim, { throwIfNoEntry: false }) === undefined)
     throw new CommandError(`${shim} is not built: run \`npm run build\``);
   const { cni, socket: configured } = configOfNode(flags, { socket });
+  const { installCni } = await import('../cni/install.ts');
   const report = installCni({
     shim,
     binDirectory: cni.binDir,

@@ -5,7 +5,6 @@ import { parse } from 'yaml';
 import { InputError } from '../base/input-error.ts';
 import { findPlace, findPod } from '../lab/find.ts';
 import type { LabOptions } from '../lab/lab.ts';
-import { labDown, labUp } from '../lab/life.ts';
 import {
   chooseLab,
   isAlive,
@@ -14,9 +13,8 @@ import {
   labNames,
   readRecord,
 } from '../lab/record.ts';
-import { exitOf, type Place, spawnIn } from '../lab/spawn.ts';
+import type { Place } from '../lab/spawn.ts';
 import { renderLabs } from '../lab/status.ts';
-import { LabStartError, supervise } from '../lab/supervise.ts';
 import { CommandError } from './command-error.ts';
 
 interface UpFlags {
@@ -39,6 +37,8 @@ Examples:
   heddle lab node world -- ping -c 1 10.200.0.11
   heddle lab down
 `;
+
+// What makes or removes a lab is the whole agent: it is read by the actions that need it, not for `--help`.
 
 /** The whole command group, to be added to the program. */
 export function labCommand(): Command {
@@ -79,6 +79,10 @@ function upCommand(): Command {
     )
     .action(async (source: string, flags: UpFlags) => {
       const { name, nodes, mode, set } = flags;
+      const [{ labUp }, { LabStartError }] = await Promise.all([
+        import('../lab/life.ts'),
+        import('../lab/supervise.ts'),
+      ]);
       await labUp({ name, source, nodes, mode, settings: set }).catch((error: unknown) => {
         if (!(error instanceof LabStartError)) throw error;
         throw new CommandError(`lab ${name} did not come up: ${error.message}`, { cause: error });
@@ -92,6 +96,7 @@ function downCommand(): Command {
     .option('--name <name>', 'which lab (needed only where there are several)')
     .option('--all', 'every lab of this machine')
     .action(async (flags: { name?: string; all?: true }) => {
+      const { labDown } = await import('../lab/life.ts');
       const names = flags.all ? labNames() : [flags.name ?? onlyLab()];
       for (const name of names) await labDown(name);
     });
@@ -145,7 +150,10 @@ function superviseCommand(): Command {
   return new Command('supervise')
     .description('the process behind `lab up`')
     .argument('<options>', 'as JSON')
-    .action((options: string) => supervise(JSON.parse(options) as LabOptions));
+    .action(async (options: string) => {
+      const { supervise } = await import('../lab/supervise.ts');
+      await supervise(JSON.parse(options) as LabOptions);
+    });
 }
 
 async function run(
@@ -153,6 +161,7 @@ async function run(
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<void> {
+  const { exitOf, spawnIn } = await import('../lab/spawn.ts');
   // Ctrl-C is for the command: it reaches both, and we wait for what the command makes of it.
   process.on('SIGINT', () => undefined);
   const words = command[0] === '--' ? command.slice(1) : command;

@@ -2,7 +2,6 @@
 
 import { type Command, Option } from 'commander';
 import { configFlags } from '../agent/config-flags.ts';
-import { uninstall } from '../agent/uninstall.ts';
 import { KernelError } from '../kernel/errno.ts';
 import { type CniPlaceFlags, commandWithCniPlaces, configOfNode } from './cni-places.ts';
 import { CommandError } from './command-error.ts';
@@ -32,6 +31,7 @@ async function run(flags: UninstallFlags): Promise<void> {
     'pin-dir': flags.pinDir,
     socket: flags.socket,
   });
+  const { uninstall } = await import('../agent/uninstall.ts');
   const places = { binDirectory: cni.binDir, configurationDirectory: cni.confDir };
   try {
     const removed = await uninstall({ stateDir, pinDir, socket, cni: places });

@@ -1,7 +1,6 @@
 // `npm start`: a lab in the foreground with the reachability matrix on screen, removed again at Ctrl-C.
 
-import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { relative } from 'node:path';
 import { Lab } from './lab.ts';
 import { labTitle, nodeLines, podLine } from './progress.ts';
 import { probeReachability, renderMatrix, summary, unreached } from './reachability.ts';
@@ -16,12 +15,6 @@ export interface DemoOptions {
   readonly source: string;
   readonly nodes: number;
 }
-
-/** Three apps with two pods each. */
-export const demoManifests: string = join(
-  dirname(fileURLToPath(import.meta.url)),
-  '../../../examples/demo',
-);
 
 // As a shell has it for a program that Ctrl-C ended.
 const interrupted = 130;
