@@ -16,9 +16,9 @@ test('after two watches without a word, however long they lived, everything is l
         return;
       }
       response.writeHead(200).flushHeaders();
-      setTimeout(() => response.end(), 150);
+      setTimeout(() => response.end(), 600);
     },
-    { watchMs: 180, settledMs: 20 },
+    { watchMs: 720, settledMs: 20 },
   );
   await running.until(() => running.keys().includes('c'));
   const asked = running.server.requests.map((url) => (isWatch(url) ? 'watch' : 'list'));
