@@ -1,5 +1,17 @@
 // A reporter for node:test that writes one JSON object a line for every finished test and for
-// what a test has to tell (`context.diagnostic`): what tools/test/run-file.ts reads.
+// what a test has to tell (`context.diagnostic`): what tools/test/run-files.ts reads.
+
+const mark = 'tests of file ';
+
+/** The name of a test that only says whose tests come next: node:test tells tests of one process in their order. */
+export function fileMark(compiled: string): string {
+  return mark + compiled;
+}
+
+/** The file that a mark names; undefined for a test. */
+export function markedFile(name: string): string | undefined {
+  return name.startsWith(mark) ? name.slice(mark.length) : undefined;
+}
 
 interface FinishedTest {
   readonly type: string;

@@ -11,6 +11,10 @@ export interface Layer {
   readonly timeoutMs: number;
   /** How many files run at once. Layers that load the CPU or share the machine's network state take one at a time. */
   readonly parallelFiles: number;
+  /** How many files share a process, 1 by default: those whose tests leave nothing behind in it. */
+  readonly filesPerProcess?: number;
+  /** Files (words of their paths) that get a process of their own all the same. */
+  readonly alone?: readonly string[];
   /** Groups of files (words of their paths) that share something big: one file at a time of each group and of the rest. */
   readonly groups?: readonly (readonly string[])[];
   /** Not among the layers of `npm test`: it has a command of its own. */
@@ -23,8 +27,11 @@ export function testLayers(parallel: number): readonly Layer[] {
     {
       name: 'unit',
       folders: ['src', 'tools', 'bench'],
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       parallelFiles: parallel,
+      filesPerProcess: 16,
+      // They turn V8's switches, or start so many processes that others had to wait for them.
+      alone: ['base/nursery.', 'cli/main.', 'cli/cluster-dump.'],
     },
     { name: 'golden', folders: ['test/scenarios'], timeoutMs: 30_000, parallelFiles: parallel },
     { name: 'kernel', folders: ['test/kernel'], timeoutMs: 300_000, parallelFiles: 1 },
@@ -53,12 +60,32 @@ export function testFiles(layer: Layer): readonly string[] {
     .sort();
 }
 
-/** What runs side by side: a list for each process to take its next file from; processes may share one. */
-export function queues(layer: Layer, files: readonly string[]): readonly string[][] {
+/** The files of one process. */
+export type Batch = readonly string[];
+
+/** What runs side by side: a list for each process to take its next files from; processes may share one. */
+export function queues(layer: Layer, files: readonly string[]): readonly Batch[][] {
   const { groups = [], parallelFiles } = layer;
   const grouped = groups.map((words) => files.filter((file) => matches(file, words)));
   const rest = files.filter((file) => !grouped.some((group) => group.includes(file)));
-  return [...grouped, ...Array<string[]>(parallelFiles).fill([...rest])];
+  const shared = batches(layer, rest);
+  return [
+    ...grouped.map((group) => batches(layer, group)),
+    ...Array<Batch[]>(parallelFiles).fill(shared),
+  ];
+}
+
+/** Those with a process of their own come first: they take longest. */
+function batches({ alone = [], filesPerProcess = 1 }: Layer, files: readonly string[]): Batch[] {
+  const single = files.filter((file) => alone.some((word) => file.includes(word)));
+  const others = files.filter((file) => !single.includes(file));
+  const count = Math.ceil(others.length / filesPerProcess);
+  return [
+    ...single.map((file) => [file]),
+    ...Array.from({ length: count }, (_, index) =>
+      others.slice(index * filesPerProcess, (index + 1) * filesPerProcess),
+    ),
+  ];
 }
 
 export interface Selection {

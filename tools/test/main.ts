@@ -2,9 +2,17 @@
 // Exit code 1 when a test failed, when none ran, or, where CI=true, when one was skipped.
 
 import { availableParallelism } from 'node:os';
-import { type Layer, matches, queues, select, testFiles, testLayers } from './layers.ts';
+import {
+  type Batch,
+  type Layer,
+  matches,
+  queues,
+  select,
+  testFiles,
+  testLayers,
+} from './layers.ts';
 import { failureText, fileLine, skipText, toldLines, total, totalsLine } from './progress.ts';
-import { type FileResult, runFile } from './run-file.ts';
+import { type FileResult, runFiles } from './run-files.ts';
 
 const interrupted = new AbortController();
 process.on('SIGINT', () => interrupted.abort());
@@ -23,26 +31,28 @@ process.exitCode = conclude(results);
 
 async function runLayer(layer: Layer, files: readonly string[]): Promise<readonly FileResult[]> {
   const done: FileResult[] = [];
-  const work = async (waiting: string[]): Promise<void> => {
+  const work = async (waiting: Batch[]): Promise<void> => {
     for (;;) {
-      const file = interrupted.signal.aborted ? undefined : waiting.shift();
-      if (file === undefined) return;
-      announce(layer, file);
-      const result = await runFile(file, {
+      const batch = interrupted.signal.aborted ? undefined : waiting.shift();
+      if (batch === undefined) return;
+      announce(layer, batch);
+      const results = await runFiles(batch, {
         timeoutMs: layer.timeoutMs,
         signal: interrupted.signal,
       });
-      done.push(result);
-      report(layer, result);
+      done.push(...results);
+      for (const result of results) report(layer, result);
     }
   };
   await Promise.all(queues(layer, files).map(work));
   return done;
 }
 
-/** On a terminal, the file that runs stands on the last line until its result takes its place. */
-function announce(layer: Layer, file: string): void {
-  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K...   ${layer.name.padEnd(7)}  ${file}`);
+/** On a terminal, what runs stands on the last line until its result takes its place. */
+function announce(layer: Layer, [first = '', ...others]: Batch): void {
+  if (!process.stdout.isTTY) return;
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  process.stdout.write(`\r\x1b[K...   ${layer.name.padEnd(7)}  ${first}${more}`);
 }
 
 function report(layer: Layer, result: FileResult): void {

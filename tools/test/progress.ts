@@ -1,7 +1,7 @@
 // What a person sees while the tests run: one line a file, the whole output of what failed, the totals last.
 
 import type { TestEvent } from './events.ts';
-import type { FileResult } from './run-file.ts';
+import type { FileResult } from './run-files.ts';
 
 export interface Totals {
   readonly passed: number;

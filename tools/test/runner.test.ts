@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TestEvent } from './events.ts';
-import { matches, queues, select, testLayers } from './layers.ts';
+import { fileMark, type TestEvent } from './events.ts';
+import { type Layer, matches, queues, select, testLayers } from './layers.ts';
 import { failureText, fileLine, skipText, toldLines, total, totalsLine } from './progress.ts';
-import { closeBooks, type FileResult } from './run-file.ts';
+import { byFile, closeBooks, type FileResult } from './run-files.ts';
 
 const layers = testLayers(2);
 const names = (words: readonly string[]): string[] =>
@@ -33,14 +33,43 @@ test('only the layers without load on the machine run files beside each other', 
 
 test('files of a group run one after another, beside the rest', () => {
   const files = ['test/kube/dns.test.ts', 'test/kube/nodes.test.ts', 'test/kube/install.test.ts'];
-  const of = (parallel: number): readonly string[][] =>
-    testLayers(parallel).flatMap((layer) => (layer.name === 'kube' ? queues(layer, files) : []));
+  const of = (parallel: number): readonly (readonly string[])[] =>
+    testLayers(parallel).flatMap((layer) =>
+      layer.name === 'kube' ? queues(layer, files).map((batches) => batches.flat()) : [],
+    );
   assert.deepEqual(of(2), [files.slice(1), files.slice(0, 1)]);
   assert.deepEqual(of(1), [files], 'a machine with one processor has no time to wait');
   const [unit] = testLayers(2);
   assert(unit !== undefined);
   const [first, second] = queues(unit, ['a', 'b', 'c']);
   assert.equal(first, second, 'the same list for all processes where there are no groups');
+});
+
+test('files share a process, but for those that need one of their own', () => {
+  const layer = { ...layers[0], alone: ['c.'], filesPerProcess: 2, parallelFiles: 1 } as Layer;
+  const files = ['a.test.ts', 'b.test.ts', 'c.test.ts', 'd.test.ts'];
+  assert.deepEqual(queues(layer, files), [
+    [['c.test.ts'], ['a.test.ts', 'b.test.ts'], ['d.test.ts']],
+  ]);
+});
+
+test('tests of one process belong to the file whose mark stands before them', () => {
+  const files = ['src/a.test.ts', 'src/b.test.ts', 'src/c.test.ts'];
+  const mark = (letter: string): TestEvent => ({
+    outcome: 'passed',
+    name: fileMark(`dist/src/${letter}.test.js`),
+  });
+  const of = (events: readonly TestEvent[], ending?: string): readonly string[] =>
+    byFile(files, events, ending).map(({ tests }) =>
+      tests.map(({ outcome, text }) => text ?? outcome).join(' '),
+    );
+  const whole = [mark('a'), passed, passed, mark('b'), passed, mark('c'), passed];
+  assert.deepEqual(of(whole), ['passed passed', 'passed', 'passed']);
+  assert.deepEqual(of(whole, 'SIGSEGV'), ['passed passed', 'passed', 'passed SIGSEGV']);
+  assert.deepEqual(of(whole.slice(0, 5), 'SIGSEGV'), [
+    ...['passed passed', 'passed SIGSEGV', 'SIGSEGV'],
+  ]);
+  assert.deepEqual(of([], 'exit code 1'), ['exit code 1', 'exit code 1', 'exit code 1']);
 });
 
 const passed: TestEvent = { outcome: 'passed', name: 'works' };

@@ -1,15 +1,16 @@
-// Runs one test file in a process of its own and says how its tests ended.
+// Runs test files in a process of their own and says how their tests ended.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestEvent } from './events.ts';
+import { fileURLToPath } from 'node:url';
+import { markedFile, type TestEvent } from './events.ts';
 
 export interface FileResult {
   readonly file: string;
   readonly tests: readonly TestEvent[];
-  /** What the file printed, both streams as they came. */
+  /** What the process printed, both streams as they came. */
   readonly output: string;
   readonly elapsedMs: number;
 }
@@ -21,9 +22,13 @@ export interface RunOptions {
 }
 
 const reporter = new URL('./events.js', import.meta.url).href;
+const batch = fileURLToPath(new URL('./batch.js', import.meta.url));
 
-/** @param file the source, `src/net/address.test.ts`; what runs is its compiled twin below dist/. */
-export async function runFile(file: string, options: RunOptions): Promise<FileResult> {
+/** @param files the sources, `src/net/address.test.ts`; what runs is their compiled twins below dist/. */
+export async function runFiles(
+  files: readonly string[],
+  options: RunOptions,
+): Promise<readonly FileResult[]> {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-test-'));
   const started = performance.now();
   try {
@@ -34,17 +39,27 @@ export async function runFile(file: string, options: RunOptions): Promise<FileRe
         '--enable-source-maps',
         `--test-reporter=${reporter}`,
         `--test-reporter-destination=${eventFile}`,
-        join('dist', file.replace(/\.ts$/, '.js')),
+        batch,
+        ...files.map(compiledTwin),
       ],
       // A process group of its own, so that everything it started can be ended with it.
       { detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const { output, ending } = await waitFor(child, options);
-    const tests = closeBooks(readEvents(eventFile), ending);
-    return { file, tests, output, elapsedMs: performance.now() - started };
+    const elapsedMs = performance.now() - started;
+    return byFile(files, readEvents(eventFile), ending).map(({ file, tests }) => ({
+      file,
+      tests,
+      output,
+      elapsedMs: files.length === 1 ? elapsedMs : sum(tests.map(({ ms = 0 }) => ms)),
+    }));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function compiledTwin(file: string): string {
+  return join('dist', file.replace(/\.ts$/, '.js'));
 }
 
 interface Ended {
@@ -103,6 +118,34 @@ function readEvents(eventFile: string): TestEvent[] {
   }
 }
 
+/**
+ * Whose each event is, by the marks between them. A process that ended badly without a failed test ended in the last file that was
+ * begun; a file that ran no test has failed, too.
+ */
+export function byFile(
+  files: readonly string[],
+  events: readonly TestEvent[],
+  ending: string | undefined,
+): readonly Pick<FileResult, 'file' | 'tests'>[] {
+  const tests = new Map<string, TestEvent[]>();
+  let own: TestEvent[] = [];
+  for (const event of events) {
+    const file = markedFile(event.name);
+    if (file === undefined) {
+      own.push(event);
+    } else {
+      own = [];
+      tests.set(file, own);
+    }
+  }
+  const lastBegun = files.findLastIndex((file) => tests.has(compiledTwin(file)));
+  const hasFailed = events.some(({ outcome }) => outcome === 'failed');
+  return files.map((file, index) => {
+    const ended = index >= lastBegun && !hasFailed ? ending : undefined;
+    return { file, tests: closeBooks(tests.get(compiledTwin(file)) ?? [], ended) };
+  });
+}
+
 /** A file that ended badly without a failed test, or that ran no test, has failed all the same. */
 export function closeBooks(
   events: readonly TestEvent[],
@@ -114,4 +157,8 @@ export function closeBooks(
   if (events.every((event) => event.outcome === 'told'))
     return [...events, { outcome: 'failed', name: '(the file itself)', text: 'ran no test' }];
   return events;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }
