@@ -47,9 +47,7 @@ export function hostLister(
   const list = steadyListing(socket, (dumps) => ({
     links: listConfiguredLinks(dumps),
     addresses: listAddresses(dumps),
-    routes: listRoutes(dumps, { table: mainTable }).filter(
-      (route) => route.protocol !== routeProtocol,
-    ),
+    routes: listRoutes(dumps, { table: mainTable, withoutProtocol: routeProtocol }),
   }));
   return () => ({ ...list(), hasIpsec: ipsec !== undefined && outgoingPolicies(ipsec) > 0 });
 }

@@ -1,8 +1,12 @@
 // Permanent neighbour entries: each pod address's MAC on its host-side interface, so that nobody asks by ARP or NDP.
 
-import { memoize, memoizeEach } from '../../base/memoize.ts';
-import { delNeighbour, listNeighbours, replaceNeighbour } from '../../kernel/netlink/neighbour.ts';
-import type { Dumps } from '../../kernel/netlink/request.ts';
+import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
+import {
+  delNeighbour,
+  listNeighbours,
+  type Neighbour,
+  replaceNeighbour,
+} from '../../kernel/netlink/neighbour.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
 import type { DesiredState } from '../../model/desired.ts';
@@ -38,9 +42,21 @@ function keyOf({ address, ifIndex }: NeighbourEntry): string {
   return `${address} dev index ${ifIndex}`;
 }
 
+/** Lists all neighbours of the node; the same array while none changes. Throws KernelError. */
+export type NeighbourListing = () => readonly Neighbour[];
+
+/** One for all tables of neighbours: what is remembered of each entry is remembered once. */
+export function neighbourListing(socket: NetlinkSocket): NeighbourListing {
+  return steadyListing(socket, (dumps) => listNeighbours(dumps));
+}
+
 /** Ours are the permanent ones with our protocol number. */
-export function neighbourTable(socket: NetlinkSocket): Table<NeighbourEntry> {
-  const list = steadyListing(socket, listOurs);
+export function neighbourTable(
+  socket: NetlinkSocket,
+  listing: NeighbourListing = neighbourListing(socket),
+): Table<NeighbourEntry> {
+  const oursOf = memoizeLast(ours);
+  const list = (): ReadonlyMap<string, NeighbourEntry> => oursOf(listing());
   return {
     name: 'neighbours',
     key: keyOf,
@@ -62,9 +78,15 @@ export function neighbourTable(socket: NetlinkSocket): Table<NeighbourEntry> {
   };
 }
 
-function listOurs(dumps: Dumps): ReadonlyMap<string, NeighbourEntry> {
-  const found = listNeighbours(dumps).flatMap(({ ifIndex, address, mac, state, protocol }) => {
-    if (state !== 'permanent' || mac === undefined || protocol !== routeProtocol) return [];
+/** An entry of a pod's interface, made here. */
+export function isPodNeighbour({ state, protocol }: Neighbour): boolean {
+  return state === 'permanent' && protocol === routeProtocol;
+}
+
+function ours(all: readonly Neighbour[]): ReadonlyMap<string, NeighbourEntry> {
+  const found = all.flatMap((neighbour) => {
+    const { ifIndex, address, mac } = neighbour;
+    if (mac === undefined || !isPodNeighbour(neighbour)) return [];
     const entry = { ifIndex, address, mac };
     return [[keyOf(entry), entry] as const];
   });

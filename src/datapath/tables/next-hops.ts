@@ -7,16 +7,14 @@ import { isKernelError } from '../../kernel/errno.ts';
 import {
   addNeighbour,
   delNeighbour,
-  listNeighbours,
   type Neighbour,
   type NeighbourOptions,
   replaceNeighbour,
 } from '../../kernel/netlink/neighbour.ts';
-import type { Dumps } from '../../kernel/netlink/request.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
-import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
 import type { DesiredState, NextHop } from '../../model/desired.ts';
 import type { EntryFailure, EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { isPodNeighbour, type NeighbourListing, neighbourListing } from './neighbours.ts';
 import { writeBatch } from './writes.ts';
 
 /**
@@ -41,8 +39,12 @@ function keyOf({ address, ifIndex }: Pick<NextHop, 'address' | 'ifIndex'>): stri
 }
 
 /** Ours are those with our protocol number that the kernel keeps by itself, resolved or not. */
-export function nextHopTable(socket: NetlinkSocket): Table<NextHop> {
-  const list = steadyListing(socket, listKept);
+export function nextHopTable(
+  socket: NetlinkSocket,
+  listing: NeighbourListing = neighbourListing(socket),
+): Table<NextHop> {
+  const keptOf = memoizeLast(kept);
+  const list = (): ReadonlyMap<string, Kept> => keptOf(listing());
   return {
     name: 'next-hops',
     key: keyOf,
@@ -58,8 +60,8 @@ export function nextHopTable(socket: NetlinkSocket): Table<NextHop> {
       return takeOver(socket, wanted, { failures, list });
     },
     delete: (surplus) => {
-      const kept = list();
-      const ours = surplus.filter((hop) => kept.get(keyOf(hop))?.isOurs);
+      const present = list();
+      const ours = surplus.filter((hop) => present.get(keyOf(hop))?.isOurs);
       return writeBatch(socket, ours, {
         key: keyOf,
         // ENODEV, ENXIO: it went with its interface.
@@ -90,8 +92,8 @@ function takeOver(
     failures.filter(({ error }) => isKernelError(error, 'EEXIST')).map(({ key }) => key),
   );
   if (present.size === 0) return failures;
-  const kept = list();
-  const ordinary = wanted.filter((hop) => present.has(keyOf(hop)) && !kept.has(keyOf(hop)));
+  const lasting = list();
+  const ordinary = wanted.filter((hop) => present.has(keyOf(hop)) && !lasting.has(keyOf(hop)));
   return [
     ...failures.filter(({ key }) => !present.has(key)),
     ...writeBatch(socket, ordinary, {
@@ -106,11 +108,11 @@ function asNeighbour({ address, ifIndex }: NextHop): NeighbourOptions {
   return { address, ifIndex, state: 'none', protocol: nextHopProtocol, ...flags };
 }
 
-// Ours, and what others have set for good: permanent entries and those of other routing programs.
-function listKept(dumps: Dumps): ReadonlyMap<string, Kept> {
-  const found = listNeighbours(dumps).flatMap((neighbour) => {
+// Ours, and what others have set for good: permanent entries, but for those of pods, and those of other routing programs.
+function kept(all: readonly Neighbour[]): ReadonlyMap<string, Kept> {
+  const found = all.flatMap((neighbour) => {
     const isOurs = isNextHop(neighbour);
-    if (!isOurs && !isSetForGood(neighbour)) return [];
+    if (!isOurs && (!isSetForGood(neighbour) || isPodNeighbour(neighbour))) return [];
     const { address, ifIndex } = neighbour;
     const entry = { address, ifIndex, isOurs };
     return [[keyOf(entry), entry] as const];

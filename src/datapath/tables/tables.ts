@@ -54,6 +54,7 @@ export function datapathTables(
   const { settingsByLink, madeSettings, hasQueues } = targets;
   const counted = <Entry>(table: Table<Entry>): Table<Entry> =>
     countingChanges(table, maps.tableGeneration);
+  const listing = neighbours.neighbourListing(socket);
   return [
     trackTable(sysctlTable(sysctlMemory, settingsByLink, madeSettings), sysctlEntries),
     trackTable(linkTable(socket), linkEntries),
@@ -64,8 +65,8 @@ export function datapathTables(
     trackTable(counted(routeMapTable(maps.routes)), routeMapEntries),
     trackTable(counted(underlayTable(maps.underlay)), underlayEntries),
     trackTable(routes.routeTable(socket), routes.routeEntries),
-    trackTable(neighbours.neighbourTable(socket), neighbours.neighbourEntries),
-    trackTable(nextHopTable(socket), nextHopEntries),
+    trackTable(neighbours.neighbourTable(socket, listing), neighbours.neighbourEntries),
+    trackTable(nextHopTable(socket, listing), nextHopEntries),
     trackTable(nftTable(nft), nftEntries),
     trackTable(counted(attachments.attachmentTable(attacher)), attachments.attachmentEntries),
   ];

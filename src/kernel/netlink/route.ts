@@ -21,6 +21,8 @@ import {
 import type { NetlinkSocket } from './socket.ts';
 
 const messages = { create: 24, delete: 25, get: 26 } as const;
+// rtm_protocol of struct rtmsg.
+const protocolPlace = 5;
 
 /** Equivalent to: `ip route add [TYPE] PREFIX [via A] [dev X] ...`. Throws KernelError (EEXIST; ENETUNREACH: the gateway). */
 export function addRoute(requests: RequestSink, route: Route): void {
@@ -52,6 +54,8 @@ export interface RouteFilter {
   readonly protocol?: number | undefined;
   readonly type?: RouteType | undefined;
   readonly ifIndex?: IfIndex | undefined;
+  /** Routes of this protocol are left out, unread. The kernel cannot do that. */
+  readonly withoutProtocol?: number;
 }
 
 /**
@@ -89,7 +93,10 @@ function listFamily(socket: Dumps, family: AddressFamily, filter: RouteFilter): 
     write: (message) => writeFilter(message, family, filter),
   };
   try {
-    return socket.dump(query, readRoute);
+    const { withoutProtocol } = filter;
+    return socket.dump(query, (payload) =>
+      payload[protocolPlace] === withoutProtocol ? undefined : readRoute(payload),
+    );
   } catch (error) {
     // A table that no route was ever put into does not exist.
     if (filter.table !== undefined && isKernelError(error, 'ENOENT')) return [];

@@ -67,9 +67,21 @@ const changes: readonly (readonly [
     [1, 2, 3, 4],
   ],
   ['the last one gone', [message(1, 10, 0), message(2, 20, 0)], 0, [1, 2]],
-  ['the first one gone', [message(2, 20, 0), message(3, 30, 0)], 2, [2, 3]],
+  ['the first one gone', [message(2, 20, 0), message(3, 30, 0)], 0, [2, 3]],
   ['all gone', [], 0, []],
-  ['another order', [message(1, 10, 0), message(3, 30, 0), message(2, 20, 0)], 2, [1, 3, 2]],
+  [
+    'one that came first',
+    [message(4, 40, 0), message(1, 10, 0), message(2, 20, 0), message(3, 30, 0)],
+    1,
+    [4, 1, 2, 3],
+  ],
+  [
+    'one in the place of another',
+    [message(4, 40, 0), message(2, 20, 0), message(3, 30, 0)],
+    1,
+    [4, 2, 3],
+  ],
+  ['another order', [message(1, 10, 0), message(3, 30, 0), message(2, 20, 0)], 1, [1, 3, 2]],
 ];
 for (const [what, after, parsed, ids] of changes) {
   test(`${what}: another listing, and no more parsed than ${parsed}`, () => {
@@ -88,6 +100,28 @@ for (const [what, after, parsed, ids] of changes) {
     assert.equal(list(), second);
   });
 }
+
+test('a dump that the kernel interrupts is remembered as it was the second time', () => {
+  const kernel = { messages: [message(1, 10, 0), message(2, 20, 0)], interrupted: [] as Buffer[] };
+  const list = steadyListing(
+    {
+      dump: (_query, read) => {
+        for (const bytes of kernel.interrupted) read(Buffer.from(bytes));
+        return kernel.messages.flatMap((bytes) => read(Buffer.from(bytes)) ?? []);
+      },
+    },
+    (dumps) =>
+      dumps.dump({ call: 'list', subject: '', type: 1, write: () => undefined }, (payload) =>
+        payload.readUInt32LE(0),
+      ),
+  );
+  assert.deepEqual(list(), [1, 2]);
+  kernel.interrupted = [message(1, 10, 0), message(3, 30, 0)];
+  kernel.messages = [message(1, 10, 0), message(3, 30, 0), message(4, 40, 0)];
+  assert.deepEqual(list(), [1, 3, 4]);
+  kernel.interrupted = [];
+  assert.deepEqual(list(), [1, 3, 4]);
+});
 
 test('an attribute that changes by itself is no change where the question says so', () => {
   const volatile = { headerBytes, types: [3] };

@@ -18,16 +18,64 @@ export function steadyListing<Result>(socket: Dumps, list: (dumps: Dumps) => Res
   };
 }
 
-interface Answer<Result> {
+// How many answers that are missing in a row are looked over before the next one counts as new.
+const mostPassedOver = 8;
+
+/** The answers of one dump, in the kernel's order: the bytes of each, and what was read from them. */
+class Answers {
+  // One after the other: a buffer for each would take more room than what is in it.
+  readonly #bytes: Buffer;
+  readonly #ends: readonly number[];
+  /** Undefined: the reader left that one out. */
+  readonly records: readonly unknown[];
+
+  constructor(answers: readonly Answer[]) {
+    this.#bytes = Buffer.concat(answers.map(({ bytes }) => bytes));
+    this.records = answers.map(({ record }) => record);
+    let end = 0;
+    this.#ends = answers.map(({ bytes }) => {
+      end += bytes.length;
+      return end;
+    });
+  }
+
+  /** The place of an answer of these bytes: `place`, or not far behind it. */
+  find(payload: Buffer, place: number): number | undefined {
+    const end = Math.min(place + mostPassedOver, this.#ends.length);
+    for (let at = place; at < end; at++) if (this.#isAt(at, payload)) return at;
+    return undefined;
+  }
+
+  at(place: number): Answer {
+    const start = this.#startOf(place);
+    const end = this.#ends[place];
+    return { bytes: this.#bytes.subarray(start, end), record: this.records[place] };
+  }
+
+  #isAt(place: number, payload: Buffer): boolean {
+    const start = this.#startOf(place);
+    const end = this.#ends[place] ?? start;
+    if (end - start !== payload.length) return false;
+    return this.#bytes.compare(payload, 0, payload.length, start, end) === 0;
+  }
+
+  #startOf(place: number): number {
+    return this.#ends[place - 1] ?? 0;
+  }
+}
+
+interface Answer {
   readonly bytes: Buffer;
-  /** Undefined: left out by whoever read it. */
-  readonly record: Result | undefined;
+  readonly record: unknown;
 }
 
 interface Dump {
-  readonly answers: readonly Answer<unknown>[];
+  readonly answers: Answers;
+  /** Of the answers that are not left out. */
   readonly records: readonly unknown[];
 }
+
+const nothingYet: Dump = { answers: new Answers([]), records: [] };
 
 class RememberedDumps implements Dumps {
   readonly #socket: Dumps;
@@ -48,22 +96,33 @@ class RememberedDumps implements Dumps {
   dump<Result>(query: Query, read: (payload: Buffer) => Result | undefined): Result[] {
     const key = this.#keyOf(query);
     const last = this.#last.get(key);
-    const before = (last?.answers ?? []) as readonly Answer<Result>[];
-    // Kernel lists keep their order. Where something came or went the rest no longer lines up and is parsed once more.
+    const before = (last ?? nothingYet).answers;
+    const fresh: Answer[] = [];
+    // Kernel lists keep their order: an answer of before is met again behind the one that was met last.
     let place = 0;
-    const answers = this.#socket.dump(query, (payload): Answer<Result> => {
+    // Below zero: of a fresh one. A dump that the kernel interrupts begins again, and what was read first is left over.
+    const places = this.#socket.dump(query, (payload): number => {
       if (query.volatile !== undefined) blank(payload, query.volatile);
-      const known = before[place++];
-      if (known?.bytes.equals(payload)) return known;
-      return { bytes: Buffer.from(payload), record: read(payload) };
+      const known = before.find(payload, place);
+      if (known !== undefined) {
+        place = known + 1;
+        return known;
+      }
+      fresh.push({ bytes: Buffer.from(payload), record: read(payload) });
+      return -fresh.length;
     });
     const isSame =
       last !== undefined &&
-      answers.length === before.length &&
-      answers.every((answer, index) => answer === before[index]);
+      places.length === before.records.length &&
+      places.every((at, index) => at === index);
     if (isSame) return last.records as Result[];
+    const answers = places.flatMap((at) => (at < 0 ? (fresh[-at - 1] ?? []) : before.at(at)));
+    return this.#remember(key, answers) as Result[];
+  }
+
+  #remember(key: string, answers: readonly Answer[]): readonly unknown[] {
     const records = answers.flatMap(({ record }) => (record === undefined ? [] : [record]));
-    this.#last.set(key, { answers, records });
+    this.#last.set(key, { answers: new Answers(answers), records });
     this.#changes++;
     return records;
   }
