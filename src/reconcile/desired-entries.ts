@@ -5,6 +5,8 @@
 import { changedSpan } from '../base/changed-span.ts';
 import type { EntryGroup } from './table.ts';
 
+const none: ReadonlySet<string> = new Set();
+
 export class DesiredEntries<Entry> {
   #groups: readonly EntryGroup<Entry>[] = [];
   #entries = new Map<string, Entry>();
@@ -16,7 +18,7 @@ export class DesiredEntries<Entry> {
 
   /** Keys whose entry is another now, or that came or went; possibly some more. Where keys collide the later group holds. */
   update(groups: readonly EntryGroup<Entry>[]): ReadonlySet<string> {
-    if (groups === this.#groups) return new Set();
+    if (groups === this.#groups) return none;
     if (this.#hasCollision) return this.#rebuild(groups);
     const { gone, come } = changedGroups(this.#groups, groups);
     const dirty = new Set<string>();

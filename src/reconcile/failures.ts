@@ -40,6 +40,10 @@ export class Failures<Entry> {
     this.#options = options;
   }
 
+  get size(): number {
+    return this.#byKey.size;
+  }
+
   keys(): Iterable<string> {
     return this.#byKey.keys();
   }

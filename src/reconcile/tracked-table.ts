@@ -93,6 +93,10 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
     const changed = this.#desired.update(this.#entries(desired));
     if (changed.size > 0) this.#rightListing = undefined;
     const mustList = relist || !this.#isListed || this.#listFailure !== undefined;
+    if (!mustList && changed.size === 0 && !this.#hasUnfinished()) {
+      this.#planned = nothing;
+      return;
+    }
     const hasListed = mustList && this.#list();
     const { set, surplus, same } = this.#difference(
       hasListed ? this.#allKeys() : this.#open(changed),
@@ -178,6 +182,11 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
 
   #allKeys(): ReadonlySet<string> {
     return new Set([...this.#desired.entries.keys(), ...this.#applied.keys()]);
+  }
+
+  // Most tables have nothing to do with a pod that comes or goes.
+  #hasUnfinished(): boolean {
+    return this.#failures.size + this.#foreign.size + this.#tampered.size > 0;
   }
 
   // What may need a write when the kernel was not asked: what changed, what failed, what was not to be pruned yet.

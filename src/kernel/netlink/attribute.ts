@@ -16,17 +16,17 @@ const typeMask = 0x3fff;
  * Everything read is a copy, so that the buffer underneath may be used again.
  */
 export class Attributes {
+  // Searched anew for each type: a table of where each is costs more to make than it saves, and a dump has thousands.
   readonly #bytes: Buffer;
-  readonly #ranges: ReadonlyMap<number, Range>;
 
   /** Throws KernelError EBADMSG where a length does not fit. */
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
-    this.#ranges = scan(bytes);
+    check(bytes);
   }
 
   has(type: number): boolean {
-    return this.#ranges.has(type);
+    return this.#find(type) >= 0;
   }
 
   u8(type: number): number | undefined {
@@ -61,11 +61,12 @@ export class Attributes {
   }
 
   text(type: number): string | undefined {
-    const range = this.#ranges.get(type);
-    if (range === undefined) return undefined;
-    const terminator = this.#bytes.indexOf(0, range.start);
-    const end = terminator >= 0 && terminator < range.end ? terminator : range.end;
-    return this.#bytes.toString('utf8', range.start, end);
+    const start = this.#find(type);
+    if (start < 0) return undefined;
+    const full = this.#end(start);
+    const terminator = this.#bytes.indexOf(0, start);
+    const end = terminator >= 0 && terminator < full ? terminator : full;
+    return this.#bytes.toString('utf8', start, end);
   }
 
   ifIndex(type: number): IfIndex | undefined {
@@ -90,17 +91,33 @@ export class Attributes {
 
   /** The value itself: a view, for who reads it at once. */
   view(type: number): Buffer | undefined {
-    const range = this.#ranges.get(type);
-    return range === undefined ? undefined : this.#bytes.subarray(range.start, range.end);
+    const start = this.#find(type);
+    return start < 0 ? undefined : this.#bytes.subarray(start, this.#end(start));
   }
 
   #start(type: number, size: number): number | undefined {
-    const range = this.#ranges.get(type);
-    if (range === undefined) return undefined;
-    if (range.end - range.start < size) {
-      throw malformed(`attribute ${type} of ${range.end - range.start} bytes, ${size} are needed`);
+    const start = this.#find(type);
+    if (start < 0) return undefined;
+    const length = this.#end(start) - start;
+    if (length < size) {
+      throw malformed(`attribute ${type} of ${length} bytes, ${size} are needed`);
     }
-    return range.start;
+    return start;
+  }
+
+  /** Where the value of the last of that type begins; below zero: there is none. */
+  #find(type: number): number {
+    const bytes = this.#bytes;
+    let found = -1;
+    for (let start = 0; start + headerSize <= bytes.length; ) {
+      if ((bytes.readUInt16LE(start + 2) & typeMask) === type) found = start + headerSize;
+      start += (bytes.readUInt16LE(start) + 3) & ~3;
+    }
+    return found;
+  }
+
+  #end(start: number): number {
+    return start - headerSize + this.#bytes.readUInt16LE(start - headerSize);
   }
 }
 
@@ -118,13 +135,8 @@ export function listElements(bytes: Buffer): readonly Buffer[] {
   return elements;
 }
 
-interface Range {
-  readonly start: number;
-  readonly end: number;
-}
-
-function scan(bytes: Buffer): ReadonlyMap<number, Range> {
-  const ranges = new Map<number, Range>();
+/** Throws KernelError EBADMSG where a length does not fit. */
+function check(bytes: Buffer): void {
   for (let start = 0; start + headerSize <= bytes.length; ) {
     const length = bytes.readUInt16LE(start);
     if (length < headerSize || start + length > bytes.length) {
@@ -132,11 +144,8 @@ function scan(bytes: Buffer): ReadonlyMap<number, Range> {
         `attribute of ${length} bytes at ${start}, ${bytes.length - start} are there`,
       );
     }
-    const type = bytes.readUInt16LE(start + 2) & typeMask;
-    ranges.set(type, { start: start + headerSize, end: start + length });
     start += (length + 3) & ~3;
   }
-  return ranges;
 }
 
 /**
