@@ -10,7 +10,7 @@ import { delAddress, type InterfaceAddress, listAddresses } from '../kernel/netl
 import { batch, throwFirst } from '../kernel/netlink/batch.ts';
 import { linkByName, setLink } from '../kernel/netlink/link.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
-import { PartialDumps } from '../kernel/netlink/partial-listing.ts';
+import { hasMoreThan, PartialDumps } from '../kernel/netlink/partial-listing.ts';
 import { delRoute, listRoutes } from '../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { addressFamily } from '../net/address.ts';
@@ -66,9 +66,7 @@ function fewAddresses(
 }
 
 function hasManyRoutes(pod: NetlinkSocket, ifIndex: IfIndex): boolean {
-  const dumps = new PartialDumps(pod, mostRoutes);
-  listRoutes(dumps, { ifIndex });
-  return !dumps.isWhole;
+  return hasMoreThan(pod, mostRoutes, (dumps) => listRoutes(dumps, { ifIndex }));
 }
 
 // A link that goes down with an IPv4 route has the kernel walk all routes of the node; without, it looks at its own.

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { listAddresses } from '../../src/kernel/netlink/address.ts';
-import { PartialDumps } from '../../src/kernel/netlink/partial-listing.ts';
+import { hasMoreThan, PartialDumps } from '../../src/kernel/netlink/partial-listing.ts';
 import { listRoutes } from '../../src/kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
@@ -98,6 +98,15 @@ rootTest('a listing that ends early has the beginning, and its socket goes on', 
   const some = new PartialDumps(socket, 100);
   assert.equal(listRoutes(some, { ifIndex, family: 4, table: 254 }).length, 100);
   assert.equal(some.isWhole, false);
+  for (const [most, isMore] of [
+    [999, true],
+    [1000, false],
+  ] as const) {
+    const found = hasMoreThan(socket, most, (dumps) =>
+      listRoutes(dumps, { ifIndex, family: 4, table: 254 }),
+    );
+    assert.equal(found, isMore, `more than ${most}`);
+  }
   const all = new PartialDumps(socket, 10_000);
   assert.equal(listRoutes(all, { ifIndex, family: 4, table: 254 }).length, 1000);
   assert.equal(listAddresses(all, { ifIndex }).length, 2);

@@ -26,3 +26,18 @@ export class PartialDumps implements Dumps {
     return [...results];
   }
 }
+
+/** Whether a dump that `list` makes has more than `most` answers. They are counted, not read. Throws KernelError. */
+export function hasMoreThan(
+  socket: NetlinkSocket,
+  most: number,
+  list: (dumps: Dumps) => unknown,
+): boolean {
+  let isWhole = true;
+  const dump = (query: Query): never[] => {
+    isWhole &&= socket.dumpSome(query, () => true, most).isWhole;
+    return [];
+  };
+  list({ dump });
+  return !isWhole;
+}
