@@ -1,13 +1,5 @@
 import { testFacts } from '../../../test/support/fact-rows.ts';
-import {
-  eth0,
-  ipv6,
-  kernel,
-  link,
-  links,
-  podName,
-  route,
-} from '../../../test/support/sound-node.ts';
+import { ipv6, kernel, link, links, podName, route } from '../../../test/support/sound-node.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';
 
@@ -207,18 +199,6 @@ testFacts([
       },
     },
     /^note: interfaces of Calico are there \(cali0123456789a\)/,
-  ],
-  [
-    'XDP at an uplink',
-    'other-programs',
-    { host: { links: links.map((each) => ({ ...each, xdpProgram: 17 })) } },
-    /^note: .*XDP of eth0: program 17\)/,
-  ],
-  [
-    'tcx before ours',
-    'other-programs',
-    { kernel: { foreignPrograms: [{ ifIndex: eth0, hook: 'tcx ingress', programId: 5 }] } },
-    /tcx ingress of eth0: program 5/,
   ],
   ['policies of IPsec, native', 'ipsec', { host: { hasIpsec: true } }, /^note: policies of IPsec/],
   [

@@ -228,22 +228,6 @@ export function otherNetworkFindings({ kernel }: ObservedNode): readonly Finding
   );
 }
 
-export function programFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
-  const names = new Map(desired.uplinks.map(({ ifIndex, name }) => [ifIndex, name]));
-  const xdp = kernel.host.links.flatMap(({ ifIndex, xdpProgram }) =>
-    names.has(ifIndex) && xdpProgram !== undefined
-      ? [{ ifIndex, hook: 'XDP', programId: xdpProgram }]
-      : [],
-  );
-  const all = [...xdp, ...kernel.foreignPrograms].map(
-    ({ ifIndex, hook, programId }) => `${hook} of ${names.get(ifIndex)}: program ${programId}`,
-  );
-  if (all.length === 0) return [];
-  return [
-    note(`programs of others see packets before ours and may drop or redirect them (${some(all)})`),
-  ];
-}
-
 export function mtuFindings({ desired }: ObservedNode): readonly Finding[] {
   const { endpoints, pathMtuBytes } = desired;
   const larger = endpoints.filter(({ mtuBytes }) => mtuBytes > pathMtuBytes);

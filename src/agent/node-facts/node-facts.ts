@@ -11,7 +11,6 @@ import {
   linkFindings,
   mtuFindings,
   otherNetworkFindings,
-  programFindings,
   reversePathFindings,
   routerFindings,
   tunnelPortFindings,
@@ -19,6 +18,7 @@ import {
 import { legacyFindings, legacyInUse } from './legacy-checks.ts';
 import { fragmentFindings, insertFindings } from './loss-checks.ts';
 import { podMtuFindings } from './pod-interface-checks.ts';
+import { programFindings } from './program-checks.ts';
 import { routeFindings, ruleFindings } from './route-checks.ts';
 import { conntrackFindings, neighbourFindings } from './table-checks.ts';
 import { tunnelAddressFindings } from './tunnel-checks.ts';
@@ -130,7 +130,7 @@ export const nodeFacts: readonly NodeFact[] = [
   },
   {
     id: 'other-programs',
-    title: 'no XDP or tcx program of others comes before ours at an uplink',
+    title: 'no XDP or tcx program of others comes before ours',
     remedy: byHand('bpftool net show; bpftool prog show id N'),
     check: programFindings,
   },

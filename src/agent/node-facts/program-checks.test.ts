@@ -1,0 +1,59 @@
+import { testFacts } from '../../../test/support/fact-rows.ts';
+import { eth0, link, links, podName, sound } from '../../../test/support/sound-node.ts';
+import type { ConfiguredLink } from '../../kernel/netlink/devconf.ts';
+import { podQueue } from '../../model/pod-queue.ts';
+
+const overlay = { name: 'heddle_vxlan', port: 4789, vni: 1, mtuBytes: 1450, underlay: 4 } as const;
+
+function withXdp(...names: readonly string[]): readonly ConfiguredLink[] {
+  const all = [...links, link(5, 'docker0'), link(9, overlay.name)];
+  return all.map((each) => (names.includes(each.name) ? { ...each, xdpProgram: 17 } : each));
+}
+
+const [endpoint] = sound.desired.endpoints;
+const limited = endpoint && { ...endpoint, bandwidth: { egress: { bitsPerSecond: 1_000_000 } } };
+const queue = limited && podQueue(limited);
+
+testFacts([
+  [
+    'XDP at an uplink',
+    'other-programs',
+    { host: { links: withXdp('eth0') } },
+    /^note: .*XDP of eth0: program 17\)/,
+  ],
+  [
+    "XDP at a pod's interface",
+    'other-programs',
+    { host: { links: withXdp('eth0', podName) } },
+    /^problem: XDP programs .* see pods' packets before ours \(hd00000000001 of shop\/web-1: program 17\)/,
+  ],
+  [
+    'XDP at the far end of a queue of a pod',
+    'other-programs',
+    {
+      host: {
+        links: [...links, link(queue?.farIfIndex ?? 0, queue?.farName ?? '', { xdpProgram: 17 })],
+      },
+      desired: { endpoints: limited === undefined ? [] : [limited] },
+    },
+    /^problem: .*\(hdr00000000001 of shop\/web-1: program 17\)/,
+  ],
+  [
+    'XDP at the VXLAN device',
+    'other-programs',
+    { host: { links: withXdp(overlay.name) }, desired: { overlay } },
+    /^problem: .*\(heddle_vxlan: program 17\)/,
+  ],
+  [
+    'XDP at an interface of others',
+    'other-programs',
+    { host: { links: withXdp('docker0') } },
+    undefined,
+  ],
+  [
+    'tcx before ours',
+    'other-programs',
+    { kernel: { foreignPrograms: [{ ifIndex: eth0, hook: 'tcx ingress', programId: 5 }] } },
+    /^note: .*tcx ingress of eth0: program 5/,
+  ],
+]);
