@@ -53,6 +53,15 @@ const deeds: readonly Deed[] = [
     text: /interface hd[0-9a-f]+ of a pod belongs to bridge br0/,
   },
   {
+    what: 'a queue at a pod interface that drops what it gets',
+    begin:
+      'tc qdisc add dev $(ip -o route show proto 72 | grep -om1 "hd[0-9a-f]*") root pfifo limit 1',
+    end: 'tc qdisc delete dev $(ip -o route show proto 72 | grep -om1 "hd[0-9a-f]*") root',
+    fact: 'queues',
+    state: 'problem',
+    text: /queues of others are at our interfaces: hd[0-9a-f]+ of \S+ \(pfifo\)/,
+  },
+  {
     what: 'interfaces of another pod network',
     begin: 'ip link add cni0 type bridge',
     end: 'ip link delete cni0',

@@ -19,6 +19,7 @@ import { legacyFindings, legacyInUse } from './legacy-checks.ts';
 import { fragmentFindings, insertFindings } from './loss-checks.ts';
 import { podMtuFindings } from './pod-interface-checks.ts';
 import { programFindings } from './program-checks.ts';
+import { queueFindings } from './queue-checks.ts';
 import { routeFindings, ruleFindings } from './route-checks.ts';
 import { conntrackFindings, neighbourFindings } from './table-checks.ts';
 import { tunnelAddressFindings } from './tunnel-checks.ts';
@@ -57,6 +58,12 @@ export const nodeFacts: readonly NodeFact[] = [
     title: 'interfaces of pods carry packets as large as their pods send',
     remedy: byHand('ip link set dev NAME mtu N, as it was made with'),
     check: podMtuFindings,
+  },
+  {
+    id: 'queues',
+    title: 'no queue of others holds or drops what goes to pods or into the tunnel',
+    remedy: byHand('tc qdisc show dev NAME; tc qdisc delete dev NAME root'),
+    check: queueFindings,
   },
   {
     id: 'forward-hooks',

@@ -30,6 +30,8 @@ export interface ConfiguredLink extends Link {
   readonly ipv6?: Ipv6Devconf;
   /** Id of the XDP program that sees each packet before everything else. */
   readonly xdpProgram?: number;
+  /** Kind of the root qdisc: `noqueue` unless someone set one at a virtual interface. */
+  readonly qdisc?: string;
 }
 
 const inet = { family: 2, conf: 1 } as const;
@@ -54,6 +56,7 @@ export function readConfiguredLink(payload: Buffer): ConfiguredLink {
     ipv4: readIpv4(families?.nested(inet.family)),
     ipv6: readIpv6(families?.nested(inet6.family)),
     xdpProgram: attributes.nested(xdp.nest)?.u32(xdp.programId),
+    qdisc: attributes.text(linkAttributes.qdisc),
   });
 }
 

@@ -49,6 +49,7 @@ export const linkAttributes = {
   name: 3,
   mtu: 4,
   link: 5,
+  qdisc: 6,
   master: 10,
   info: 18,
   afSpec: 26,
