@@ -44,6 +44,14 @@ const deeds: readonly Deed[] = [
     text: /IPv4 packets of this node itself to pod ranges 10\.201\.\d\.0\/24.* are caught by rule 100/,
   },
   {
+    what: 'a rule that refuses a network outside to pods',
+    begin: 'ip rule add from 10.201.1.0/24 to 203.0.113.0/24 unreachable priority 10',
+    end: 'ip rule delete priority 10',
+    fact: 'routing-rules',
+    state: 'note',
+    text: /IPv4 packets of pods to 203\.0\.113\.0\/24 are refused by rule 10 \(unreachable\)/,
+  },
+  {
     what: 'a pod interface that is a port of a bridge',
     begin: `ip link add br0 type bridge && ip link set br0 up &&
       ip link set $(ip -o route show proto 72 | grep -om1 "hd[0-9a-f]*") master br0`,

@@ -4,6 +4,7 @@ import {
   type Change,
   gateway,
   kernel,
+  pod4,
   policyRules,
   remote4,
   route,
@@ -147,6 +148,63 @@ testFacts([
     'routing-rules',
     withRule({ action: 'prohibit', to: remote4 }),
     /pod ranges 198\.51\.100\.128\/25 are caught by rule 100 \(prohibit\)/,
+  ],
+  [
+    'a rule that refuses a network outside to pods',
+    'routing-rules',
+    withRule({ action: 'unreachable', from: pod4, to: parsePrefix('203.0.113.0/24') }),
+    /^note: IPv4 packets of pods to 203\.0\.113\.0\/24 are refused by rule 100 \(unreachable\)$/,
+  ],
+  [
+    'a rule that refuses a network outside to all',
+    'routing-rules',
+    withRule({ action: 'blackhole', to: parsePrefix('203.0.113.0/24') }),
+    /^note: .* to 203\.0\.113\.0\/24 are refused by rule 100 \(blackhole\)$/,
+  ],
+  [
+    'a rule that refuses it to pods whose packets table main routes before',
+    'routing-rules',
+    withRule({ action: 'unreachable', from: pod4, priority: 32800 }),
+    undefined,
+  ],
+  [
+    'a rule that refuses it to pods where table main has no route',
+    'routing-rules',
+    {
+      ...withRule({ action: 'unreachable', from: pod4, priority: 32800 }),
+      host: { routes: [route('192.0.2.0/24', { protocol: 2 })] },
+    },
+    /^note: IPv4 packets of pods to outside the cluster are refused by rule 32800 \(unreachable\)$/,
+  ],
+  [
+    'a rule that refuses it to another network',
+    'routing-rules',
+    withRule({ action: 'unreachable', from: parsePrefix('203.0.113.0/24') }),
+    undefined,
+  ],
+  [
+    'a rule that leads pods into a table that refuses',
+    'routing-rules',
+    withRule({ from: pod4, to: parsePrefix('203.0.113.0/24') }, [
+      everywhere,
+      route('203.0.113.128/25', { table: 52, type: 'prohibit' }),
+    ]),
+    /^note: .* to 203\.0\.113\.128\/25 are refused by rule 100 \(table 52: prohibit 203\.0\.113\.128\/25\)$/,
+  ],
+  [
+    'a rule that leads pods by a way with a refusal behind it, as VPNs set it',
+    'routing-rules',
+    withRule({ from: pod4, to: parsePrefix('203.0.113.0/24') }, [
+      everywhere,
+      route('0.0.0.0/0', { table: 52, type: 'unreachable', metric: 4_278_198_272 }),
+    ]),
+    undefined,
+  ],
+  [
+    'a rule that refuses everything to pods',
+    'routing-rules',
+    withRule({ action: 'blackhole', from: pod4 }),
+    /^problem: IPv4 packets to pod ranges .* are caught by rule 100 \(blackhole\)/,
   ],
   [
     'a rule that passes over default routes',

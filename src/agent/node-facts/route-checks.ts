@@ -21,6 +21,8 @@ import type { HostListing } from '../host-facts.ts';
 import { isEndpointName } from '../link-names.ts';
 import { type Finding, note, problem, some } from './fact.ts';
 import type { ObservedNode } from './observed-node.ts';
+import { refusalFindings } from './refusal-checks.ts';
+import { applies, type RoutedPackets, type Sender } from './rule-applies.ts';
 
 /** Longest prefix wins: a route of another inside a range, or the range itself, goes before ours. */
 export function routeFindings({ kernel: { host }, desired }: ObservedNode): readonly Finding[] {
@@ -133,7 +135,7 @@ const rangeFinder = memoizeLast(
 const mainTable = 254;
 const localTable = 255;
 
-/** Which table is asked first for packets to pods, when rules beside the ordinary three are there. */
+/** Which table is asked first for packets to pods, and what is refused to them, by rules beside the ordinary three. */
 export function ruleFindings(node: ObservedNode): readonly Finding[] {
   return ([4, 6] as const).flatMap((family) => {
     const pods = caughtOf(node, { family, sender: 'pods' });
@@ -145,6 +147,7 @@ export function ruleFindings(node: ObservedNode): readonly Finding[] {
     return [
       ...ruleProblems(pods, `IPv${family} packets`),
       ...ruleProblems(own, `IPv${family} packets of this node itself`),
+      ...refusalFindings(node, family, known),
     ];
   });
 }
@@ -182,16 +185,9 @@ function ruleProblems(all: readonly Caught[], packets: string): readonly Finding
   });
 }
 
-/** Who sends: pods of this node, or the node, whose kubelet probes them. */
-type Sender = 'pods' | 'node';
-
-interface Lookup {
+interface Lookup extends RoutedPackets {
   readonly rules: readonly ListedRule[];
   readonly routes: readonly Route[];
-  readonly sender: Sender;
-  /** A range of this node's pods, or its own address. */
-  readonly source: Prefix;
-  readonly range: Prefix;
 }
 
 /** What stands before the main table for packets to a range; undefined: nothing. */
@@ -221,18 +217,4 @@ function caughtBy(lookup: Lookup): string | undefined {
     if (route !== undefined) return `rule ${priority} (table ${table}: ${route.destination})`;
   }
   return 'no rule that asks table main';
-}
-
-// Of packets without marks, to a pod. What asks for a user, a protocol or a port is for few of them.
-function applies(rule: ListedRule, { sender, source, range }: Lookup): boolean {
-  if (rule.selectsMore) return false;
-  const { from, to, mark, inputInterface, outputInterface } = rule;
-  const comesIn = sender === 'pods' ? isEndpointName : (name: string) => name === 'lo';
-  const selects =
-    (from === undefined || prefixesOverlap(from, source)) &&
-    (to === undefined || prefixesOverlap(to, range)) &&
-    (mark === undefined || (mark.value & mark.mask) === 0) &&
-    (inputInterface === undefined || comesIn(inputInterface)) &&
-    outputInterface === undefined;
-  return rule.isInverted ? !selects : selects;
 }
