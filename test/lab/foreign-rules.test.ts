@@ -143,6 +143,32 @@ const deeds: readonly Deed[] = [
     state: 'problem',
     text: /chain PREROUTING of table ip raw takes them out of connection tracking/,
   },
+  {
+    what: 'a rule that gives pods another address to leave by',
+    begin: nft(`table ip mine { chain out { type nat hook postrouting priority 50;
+      ip saddr 10.201.0.0/16 ip daddr != 10.0.0.0/8 snat to 10.200.0.77; } }`),
+    end: 'nft delete table ip mine',
+    fact: 'translation',
+    state: 'note',
+    text: /chain out of table ip mine \(hook postrouting, rule 1\) translates \(snat to 10\.200\.0\.77\): packets of pods to outside the cluster/,
+  },
+  {
+    what: 'a rule that leads pods to a proxy',
+    begin: nft(`table ip mine { chain in { type nat hook prerouting priority -150;
+      ip saddr 10.201.0.0/16 tcp dport 443 dnat to 10.200.0.77:3128; } }`),
+    end: 'nft delete table ip mine',
+    fact: 'translation',
+    state: 'note',
+    text: /chain in of table ip mine \(hook prerouting, rule 1\) translates \(dnat to 10\.200\.0\.77 port 3128\): packets of pods to outside the cluster/,
+  },
+  {
+    what: 'iptables that gives all that pods send, to Services too, another address',
+    begin: 'iptables-nft -t nat -A POSTROUTING -s 10.201.0.0/16 -j SNAT --to-source 10.200.0.77',
+    end: 'nft delete table ip nat',
+    fact: 'translation',
+    state: 'note',
+    text: /chain POSTROUTING of table ip nat \(hook postrouting, rule 1\) translates \(snat to 10\.200\.0\.77\): packets of pods to outside .*, packets of pods to Services with backends on other nodes/,
+  },
 ];
 
 const tunnelDeeds: readonly Deed[] = [
@@ -213,6 +239,31 @@ iptables-nft -t nat -N KUBE-POSTROUTING
 iptables-nft -t nat -A POSTROUTING -j KUBE-POSTROUTING
 iptables-nft -t nat -A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN
 iptables-nft -t nat -A KUBE-POSTROUTING -j MASQUERADE --random-fully
+iptables-nft -t nat -N KUBE-SERVICES; iptables-nft -t nat -N KUBE-SVC; iptables-nft -t nat -N KUBE-SEP; iptables-nft -t nat -N KUBE-MARK-MASQ
+iptables-nft -t nat -N KUBE-NODEPORTS
+iptables-nft -t nat -A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+iptables-nft -t nat -A KUBE-SERVICES -d 10.96.0.20/32 -p tcp -m comment --comment "shop/web cluster IP" -m tcp --dport 80 -j KUBE-SVC
+iptables-nft -t nat -A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS
+iptables-nft -t nat -A KUBE-NODEPORTS -d 127.0.0.0/8 -p tcp -m tcp --dport 30080 -j KUBE-MARK-MASQ
+iptables-nft -t nat -A KUBE-NODEPORTS -p tcp -m tcp --dport 30080 -j KUBE-SVC
+iptables-nft -t nat -A KUBE-SVC ! -s 10.201.0.0/16 -d 10.96.0.20/32 -p tcp -m tcp --dport 80 -j KUBE-MARK-MASQ
+iptables-nft -t nat -A KUBE-SVC -m statistic --mode random --probability 0.5 -j KUBE-SEP
+iptables-nft -t nat -A KUBE-SVC -j KUBE-SEP
+iptables-nft -t nat -A KUBE-SEP -s 10.201.1.2/32 -j KUBE-MARK-MASQ
+iptables-nft -t nat -A KUBE-SEP -p tcp -m tcp -j DNAT --to-destination 10.201.1.2:80
+iptables-nft -t nat -A KUBE-MARK-MASQ -j MARK --or-mark 0x4000
+iptables-nft -t nat -N DOCKER
+iptables-nft -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+iptables-nft -t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+iptables-nft -t nat -A DOCKER -i docker0 -j RETURN
+iptables-nft -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+iptables-nft -t nat -N CNI-HOSTPORT-DNAT; iptables-nft -t nat -N CNI-DN; iptables-nft -t nat -N CNI-HOSTPORT-SETMARK
+iptables-nft -t nat -N CNI-HOSTPORT-MASQ
+iptables-nft -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+iptables-nft -t nat -A POSTROUTING -m comment --comment "CNI portfwd requiring masquerade" -j CNI-HOSTPORT-MASQ
+iptables-nft -t nat -A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE
+iptables-nft -t nat -A CNI-HOSTPORT-DNAT -p tcp -m multiport --destination-ports 443,8443 -j CNI-DN
+iptables-nft -t nat -A CNI-DN -p tcp -m tcp --dport 443 -j DNAT --to-destination 172.17.0.3:443
 ip6tables-nft -A FORWARD -m conntrack --ctstate INVALID -j DROP
 nft -f - <<'END'
 table ip kube-proxy {

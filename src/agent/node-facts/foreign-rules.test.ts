@@ -31,7 +31,7 @@ function listing(kernel: FakeKernel, chains: readonly object[]): RuleListing {
   };
 }
 
-test('tables are listed that have filters at hooks which pods meet, but for our own and kube-proxy’s', () => {
+test('tables are listed that filter or translate at hooks which pods meet, but for our own and kube-proxy’s', () => {
   const kernel: FakeKernel = { generation: 1, nowMs: 0, takesMs: 0, listed: [] };
   const rules = new ForeignRules(
     listing(kernel, [
@@ -39,6 +39,9 @@ test('tables are listed that have filters at hooks which pods meet, but for our 
       chain('filter', 'input'),
       chain('nat', 'postrouting', 'ip', 'nat'),
       chain('plain', undefined),
+      ...Array.from({ length: 200 }, () => chain('services', undefined)),
+      chain('services', 'prerouting', 'ip', 'nat'),
+      chain('own', 'output', 'ip', 'nat'),
       chain('heddle', 'forward', 'inet'),
       chain('kube-proxy', 'forward', 'ip6'),
       chain('bridge', 'forward', 'bridge'),
@@ -50,9 +53,9 @@ test('tables are listed that have filters at hooks which pods meet, but for our 
   );
   assert.deepEqual(
     rules.look().map(({ family, table }) => `${family} ${table}`),
-    ['ip filter', 'ip6 raw', 'netdev out'],
+    ['ip filter', 'ip nat', 'ip6 raw', 'netdev out'],
   );
-  assert.deepEqual(kernel.listed, ['ip filter', 'ip gone', 'ip6 raw', 'netdev out']);
+  assert.deepEqual(kernel.listed, ['ip filter', 'ip nat', 'ip gone', 'ip6 raw', 'netdev out']);
 });
 
 test('nothing is listed while nothing changes, and a long listing is not repeated soon', () => {

@@ -22,6 +22,10 @@ const hooks: ReadonlySet<string> = new Set([
 const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet', 'netdev']);
 // kube-proxy has thousands of chains, and drops only what is sent to Services without endpoints.
 const passedOver: ReadonlySet<string> = new Set([nftTableName, 'kube-proxy']);
+const translatingHooks: ReadonlySet<string> = new Set(['prerouting', 'postrouting']);
+const translatedFamilies: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet']);
+// A table of translation with more is that of a proxy of Services, which translates its own addresses and takes long to list.
+const mostTranslatingChains = 200;
 
 export class ForeignRules {
   readonly #nft: RuleListing;
@@ -50,10 +54,13 @@ export class ForeignRules {
   }
 
   #list(): readonly RuleSet[] {
+    const chains = readChains(this.#nft.listChains());
+    const sizes = new Map<string, number>();
+    for (const chain of chains) sizes.set(keyOf(chain), (sizes.get(keyOf(chain)) ?? 0) + 1);
     const tables = new Map(
-      readChains(this.#nft.listChains())
-        .filter(isOfInterest)
-        .map((chain) => [`${chain.family} ${chain.table}`, chain] as const),
+      chains
+        .filter((chain) => isOfInterest(chain) || mayTranslate(chain, sizes))
+        .map((chain) => [keyOf(chain), chain] as const),
     );
     return [...tables.values()].flatMap(({ family, table }) => {
       // Undefined: deleted meanwhile.
@@ -63,6 +70,17 @@ export class ForeignRules {
       return [readRuleSet({ family, table }, listing, xtables)];
     });
   }
+}
+
+function keyOf({ family, table }: Chain): string {
+  return `${family} ${table}`;
+}
+
+function mayTranslate(chain: Chain, sizes: ReadonlyMap<string, number>): boolean {
+  const { family, table, base } = chain;
+  if (base?.type !== 'nat' || passedOver.has(table)) return false;
+  if (!translatedFamilies.has(family) || !translatingHooks.has(base.hook)) return false;
+  return (sizes.get(keyOf(chain)) ?? 0) <= mostTranslatingChains;
 }
 
 function isOfInterest({ family, table, base }: Chain): boolean {

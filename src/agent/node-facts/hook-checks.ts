@@ -189,7 +189,7 @@ function remedyOf(rules: RuleSet, chain: Chain, desired: DesiredState): string {
   return `accept it there, for example from and to ${range}`;
 }
 
-function tableName({ family, table, origin }: RuleSet): string {
+export function tableName({ family, table, origin }: RuleSet): string {
   return `table ${family} ${table}${origin === undefined ? '' : ` of ${origin}`}`;
 }
 

@@ -22,6 +22,7 @@ import { programFindings } from './program-checks.ts';
 import { queueFindings } from './queue-checks.ts';
 import { routeFindings, ruleFindings } from './route-checks.ts';
 import { conntrackFindings, neighbourFindings } from './table-checks.ts';
+import { translationFindings } from './translation-checks.ts';
 import { tunnelAddressFindings } from './tunnel-checks.ts';
 
 const bySysctls = { restoredBy: 'sysctls' } as const;
@@ -89,6 +90,12 @@ export const nodeFacts: readonly NodeFact[] = [
     title: "pods' packets are tracked, so that they can be translated",
     remedy: byHand('leave pod ranges out of the rule that is named'),
     check: trackingFindings,
+  },
+  {
+    id: 'translation',
+    title: "no rule of others translates pods' packets",
+    remedy: byHand('leave pod ranges out of the rule that is named, unless it is meant'),
+    check: translationFindings,
   },
   {
     id: 'routes',

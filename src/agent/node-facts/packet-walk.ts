@@ -5,6 +5,7 @@ import type { Answer, Packet } from './packet.ts';
 import { elementOf, matches } from './rule-match.ts';
 import { type Chain, type Expression, type RuleSet, record } from './rule-set.ts';
 import { ruleText } from './rule-text.ts';
+import { translationOf } from './translation-text.ts';
 
 export interface WalkOutcome {
   /** `may drop`: by a rule that cannot be judged; nothing else drops it. */
@@ -18,6 +19,8 @@ export interface WalkOutcome {
   readonly isUnsure: boolean;
   /** On the way it was taken out of connection tracking, or put into a zone of it. */
   readonly tracking?: { readonly chain: string; readonly what: string };
+  /** A rule that certainly applies translates it: what it does, as `snat to 192.0.2.1`. */
+  readonly translation?: { readonly chain: string; readonly by: string; readonly what: string };
 }
 
 type Verdict =
@@ -35,8 +38,12 @@ const mostJumps = 16;
 export function walk(rules: RuleSet, base: Chain, packet: Packet): WalkOutcome {
   const walker = new Walker(rules, packet);
   const end = walker.run(base, 0);
-  const { isUnsure, tracking, mayDrop } = walker;
-  const common = { isUnsure, ...(tracking === undefined ? {} : { tracking }) };
+  const { isUnsure, tracking, translation, mayDrop } = walker;
+  const common = {
+    isUnsure,
+    ...(tracking === undefined ? {} : { tracking }),
+    ...(translation === undefined ? {} : { translation }),
+  };
   if (end?.verdict === 'drop') return { kind: 'drops', chain: end.chain, by: end.by, ...common };
   if (end === undefined && base.base?.policy === 'drop') {
     return { kind: 'drops', chain: base.name, by: 'policy drop', ...common };
@@ -60,6 +67,7 @@ class Walker {
   /** The first rule that may drop it. */
   mayDrop: Place | undefined;
   tracking: WalkOutcome['tracking'];
+  translation: WalkOutcome['translation'];
 
   constructor(rules: RuleSet, packet: Packet) {
     this.#rules = rules;
@@ -77,6 +85,9 @@ class Walker {
         continue;
       }
       this.#noteTracking(rule, chain.name);
+      if (this.#translates(rule, { chain: chain.name, by: `rule ${index + 1}` })) {
+        return { verdict: 'accept', chain: chain.name, by: `rule ${index + 1}` };
+      }
       if (verdict === 'accept' || verdict === 'drop') {
         return { verdict, chain: chain.name, by: `rule ${index + 1}` };
       }
@@ -113,6 +124,12 @@ class Walker {
   #noteTracking(rule: readonly Expression[], chain: string): void {
     const what = rule.map(trackingOf).find((found) => found !== undefined);
     if (what !== undefined) this.tracking ??= { chain, what };
+  }
+
+  #translates(rule: readonly Expression[], place: Pick<End, 'chain' | 'by'>): boolean {
+    const [what] = rule.flatMap((each) => translationOf(each, this.#rules.family) ?? []);
+    if (what !== undefined && !this.isUnsure) this.translation ??= { ...place, what };
+    return what !== undefined;
   }
 }
 

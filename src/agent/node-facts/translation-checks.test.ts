@@ -1,0 +1,141 @@
+import { testFacts } from '../../../test/support/fact-rows.ts';
+import type { Change } from '../../../test/support/sound-node.ts';
+import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
+import { readRuleSet } from './rule-set.ts';
+
+interface Where {
+  readonly hook?: 'prerouting' | 'postrouting';
+  readonly prio?: number;
+  readonly family?: 'ip' | 'ip6' | 'inet';
+  /** A rule before. */
+  readonly first?: readonly object[];
+}
+
+/** One rule in a chain that translates. */
+function translating(
+  expr: readonly object[],
+  { hook = 'postrouting', prio = 50, family = 'ip', first = [] }: Where = {},
+  xtables: readonly XtablesExpression[] = [],
+): Change {
+  const names = { family, table: 'foo' };
+  const listing = [
+    { chain: { ...names, name: 'p', type: 'nat', hook, prio, policy: 'accept' } },
+    ...(first.length === 0 ? [] : [{ rule: { ...names, chain: 'p', handle: 1, expr: first } }]),
+    { rule: { ...names, chain: 'p', handle: 2, expr } },
+  ];
+  return { kernel: { ruleSets: [readRuleSet(names, listing, new Map([[2, xtables]]))] } };
+}
+
+const match = (left: object, right: unknown, op = '=='): object => ({ match: { op, left, right } });
+const ip = (field: string): object => ({ payload: { protocol: 'ip', field } });
+const prefix = (addr: string, len: number): object => ({ prefix: { addr, len } });
+const ofPods = match(ip('saddr'), prefix('198.51.100.0', 24));
+const toOthers = match(ip('daddr'), prefix('198.51.100.0', 24), '!=');
+const snat = { snat: { addr: '192.0.2.77' } };
+const dnat = { dnat: { addr: '192.0.2.77', port: 3128 } };
+const before = { hook: 'prerouting', prio: -150 } as const;
+const dns = [match({ payload: { protocol: 'udp', field: 'dport' } }, 53)];
+
+function target(name: string, info: readonly number[]): readonly XtablesExpression[] {
+  return [{ kind: 'target', name, revision: 0, info: Buffer.from(info) }];
+}
+const toSource = target('SNAT', [1, 0, 0, 0, 1, 0, 0, 0, 192, 0, 2, 77, 192, 0, 2, 77, 0, 0, 0, 0]);
+
+testFacts([
+  [
+    'another address for what pods send outside',
+    'translation',
+    translating([ofPods, toOthers, snat]),
+    /^note: chain p of table ip foo \(hook postrouting, rule 1\) translates \(snat to 192\.0\.2\.77\): packets of pods to outside the cluster$/,
+  ],
+  [
+    'the same after ours',
+    'translation',
+    translating([ofPods, toOthers, snat], { prio: 110 }),
+    undefined,
+  ],
+  [
+    'the same where pods are not masqueraded',
+    'translation',
+    { ...translating([ofPods, toOthers, snat]), desired: { masquerade: undefined } },
+    undefined,
+  ],
+  [
+    'another address for what pods send to Services, after ours',
+    'translation',
+    translating([ofPods, { masquerade: null }], { prio: 110 }),
+    /^note: .* translates \(masquerade\): packets of pods to Services with backends on other nodes, packets of pods to Services with backends on this node$/,
+  ],
+  [
+    'a proxy for what pods send outside',
+    'translation',
+    translating([match(ip('daddr'), '9.9.9.9'), ofPods, dnat], before),
+    /^note: .* \(hook prerouting, rule 1\) translates \(dnat to 192\.0\.2\.77 port 3128\): packets of pods to outside the cluster/,
+  ],
+  [
+    'a resolver for what pods ask any',
+    'translation',
+    translating([...dns, { redirect: { port: 5353 } }], { ...before, family: 'inet' }),
+    /^note: .* translates \(redirect to port 5353\): DNS over UDP between pods and outside$/,
+  ],
+  [
+    'one of several proxies',
+    'translation',
+    translating(
+      [{ dnat: { addr: { map: { key: { numgen: { mode: 'inc', mod: 2 } }, data: {} } } } }],
+      before,
+    ),
+    /^note: .* translates \(dnat to one of several\): /,
+  ],
+  [
+    'addresses of others',
+    'translation',
+    translating([match(ip('daddr'), '203.0.113.80'), dnat], before),
+    undefined,
+  ],
+  [
+    'a map of addresses of others',
+    'translation',
+    translating([{ dnat: { addr: { map: { key: ip('daddr'), data: '@services' } } } }], before),
+    undefined,
+  ],
+  [
+    'sources of others',
+    'translation',
+    translating([match(ip('saddr'), prefix('172.17.0.0', 16)), { masquerade: null }]),
+    undefined,
+  ],
+  [
+    'what others marked',
+    'translation',
+    translating([
+      match({ '&': [{ meta: { key: 'mark' } }, 0x4000] }, 0x4000),
+      { masquerade: null },
+    ]),
+    undefined,
+  ],
+  [
+    'ports of this node',
+    'translation',
+    translating([match({ fib: { result: 'type', flags: ['daddr'] } }, 'local'), dnat], before),
+    undefined,
+  ],
+  [
+    'what a rule before may have let pass',
+    'translation',
+    translating([ofPods, snat], { first: [{ xt: null }, { accept: null }] }),
+    undefined,
+  ],
+  [
+    'a target of iptables',
+    'translation',
+    translating([ofPods, { xt: { type: 'target', name: 'SNAT' } }], { prio: 100 }, toSource),
+    /^note: .* translates \(snat to 192\.0\.2\.77\): packets of pods to outside/,
+  ],
+  [
+    'a target that translates nothing',
+    'translation',
+    translating([{ xt: { type: 'target', name: 'MARK' } }], {}, target('MARK', [])),
+    undefined,
+  ],
+]);
