@@ -26,6 +26,14 @@ const deeds: readonly Deed[] = [
     text: /route blackhole 10\.201\.1\.192\/26 takes it from pod range 10\.201\.1\.0\/24/,
   },
   {
+    what: 'a local route to the address of a pod',
+    begin: 'ip route add local 10.201.1.2 dev lo table local',
+    end: 'ip route delete local 10.201.1.2 dev lo table local',
+    fact: 'routes',
+    state: 'problem',
+    text: /route local 10\.201\.1\.2\/32 dev lo table local takes it from pod range 10\.201\.1\.0\/24/,
+  },
+  {
     what: 'a rule that asks another table first',
     begin: `ip route add default via 10.200.0.1 table 51820 &&
       ip rule add not fwmark 0xca6c table 51820 priority 100`,

@@ -132,6 +132,7 @@ export const kernel: ObservedKernel = {
   legacyTables: { read: [], unread: [], trouble: undefined },
   policyRules,
   policyRoutes: [],
+  localRoutes: [],
   foreignPrograms: [],
   neighbourOverflows: 0,
   fragmentBytes: 0,

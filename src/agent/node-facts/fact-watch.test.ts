@@ -18,7 +18,7 @@ const config = {
 const cluster = emptyClusterState;
 const desired = computeDesired({ config, cluster, endpoints: [], host: { uplinks: [] } });
 const host: HostListing = { links: [], addresses: [], routes: [], hasIpsec: false };
-const still = { ruleSets: [], policyRules: [], policyRoutes: [] };
+const still = { ruleSets: [], policyRules: [], policyRoutes: [], localRoutes: [] };
 
 function kernel(connections: number, change: Partial<ObservedKernel> = {}): ObservedKernel {
   return {

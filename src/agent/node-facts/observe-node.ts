@@ -31,14 +31,16 @@ export interface NodeObserverOptions {
   readonly now?: () => number;
 }
 
+const localTable = 255;
 // unspec, compat, default, main and local.
-const ordinaryTables: ReadonlySet<number> = new Set([0, 252, 253, 254, 255]);
+const ordinaryTables: ReadonlySet<number> = new Set([0, 252, 253, 254, localTable]);
 
 export class NodeObserver {
   readonly #options: NodeObserverOptions;
   readonly #rules: ForeignRules;
   readonly #legacy: LegacyRules;
   readonly #policy: () => Pick<ObservedKernel, 'policyRules' | 'policyRoutes'>;
+  readonly #localRoutes: () => readonly Route[];
   readonly #joined = memoizeLast(joined);
   readonly #now: () => number;
   readonly #overflows = new RecentCount();
@@ -53,6 +55,7 @@ export class NodeObserver {
       const policyRules = listRules(dumps);
       return { policyRules, policyRoutes: routesAskedFor(dumps, policyRules) };
     });
+    this.#localRoutes = steadyListing(options.socket, listLocalRoutes);
   }
 
   /** Throws KernelError. */
@@ -66,6 +69,7 @@ export class NodeObserver {
       ruleSets: this.#joined(this.#rules.look(), ruleSets),
       legacyTables,
       ...this.#policy(),
+      localRoutes: this.#localRoutes(),
       foreignPrograms: uplinks.flatMap((uplink) => this.#foreignPrograms(uplink)),
       neighbourOverflows: this.#overflows.after(overflows, now),
       fragmentBytes: fragmentBytes(),
@@ -94,6 +98,14 @@ function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly Ro
   return [...tables]
     .filter((table) => !ordinaryTables.has(table))
     .flatMap((table) => listRoutes(dumps, { table }));
+}
+
+// By type too, in the kernel: IPv6 has a multicast route in this table for each interface of a pod.
+function listLocalRoutes(dumps: Dumps): readonly Route[] {
+  const ofKernel = 2;
+  return listRoutes(dumps, { table: localTable, type: 'local' }).filter(
+    ({ protocol }) => protocol !== ofKernel,
+  );
 }
 
 function readSettings(): ReadonlyMap<SysctlName, string> {

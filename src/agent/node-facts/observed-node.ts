@@ -26,6 +26,8 @@ export interface ObservedKernel {
   readonly policyRules: readonly ListedRule[];
   /** Routes of tables other than main and local; read only where a rule asks such a table. */
   readonly policyRoutes: readonly Route[];
+  /** Of type and table local, without those that the kernel makes for the node's addresses. */
+  readonly localRoutes: readonly Route[];
   /** Programs at uplinks before ours. */
   readonly foreignPrograms: readonly ForeignProgram[];
   /** Neighbours that found no place since the last look; the kernel counts them for all namespaces together. */

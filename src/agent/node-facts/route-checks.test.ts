@@ -20,6 +20,10 @@ function withRule(rule: Partial<ListedRule>, routes: readonly Route[] = []): Cha
   return { kernel: { policyRules: sorted, policyRoutes: routes } };
 }
 
+function localRoute(destination: string): Route {
+  return route(destination, { type: 'local', table: 255, ifIndex: 1 as IfIndex });
+}
+
 const everywhere = route('0.0.0.0/0', { table: 52, ifIndex: 9 as IfIndex });
 
 testFacts([
@@ -80,6 +84,24 @@ testFacts([
     'routes',
     { host: { addresses: [...kernel.host.addresses, address(1, '198.51.100.200')] } },
     /^problem: address 198\.51\.100\.200 of lo takes it from pod range 198\.51\.100\.128\/25/,
+  ],
+  [
+    'a local route to the address of a pod',
+    'routes',
+    { kernel: { localRoutes: [localRoute('198.51.100.2/32')] } },
+    /^problem: route local 198\.51\.100\.2\/32 dev lo table local takes it from pod range 198\.51\.100\.0\/25$/,
+  ],
+  [
+    'a local route around pod ranges, which table main does not come to',
+    'routes',
+    { kernel: { localRoutes: [localRoute('198.51.0.0/16')] } },
+    /^problem: route local 198\.51\.0\.0\/16 dev lo table local takes it from pod range 198\.51\.100\.0\/25$/,
+  ],
+  [
+    'a local route to other addresses',
+    'routes',
+    { kernel: { localRoutes: [localRoute('203.0.113.0/24'), localRoute('2001:db8:9::1/128')] } },
+    undefined,
   ],
   [
     'a blackhole in a range',

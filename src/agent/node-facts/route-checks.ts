@@ -25,9 +25,14 @@ import { refusalFindings } from './refusal-checks.ts';
 import { applies, type RoutedPackets, type Sender } from './rule-applies.ts';
 
 /** Longest prefix wins: a route of another inside a range, or the range itself, goes before ours. */
-export function routeFindings({ kernel: { host }, desired }: ObservedNode): readonly Finding[] {
+export function routeFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
+  const { host, localRoutes } = kernel;
   const owner = rangeFinder(desired.podRanges, desired.remoteRanges);
-  const texts = [...foreignRoutes(host, owner), ...foreignAddresses(host, desired, owner)];
+  const texts = [
+    ...foreignRoutes(host, owner),
+    ...foreignAddresses(host, desired, owner),
+    ...foreignLocalRoutes(localRoutes, host, desired),
+  ];
   const outer = outerRoutes(host, desired);
   return [
     ...(texts.length === 0 ? [] : [problem(some(texts))]),
@@ -109,6 +114,27 @@ function foreignAddresses(
     const range = owner(hostPrefix(address));
     if (range === undefined) return [];
     return [`address ${address} of ${names.get(ifIndex)} takes it from pod range ${range}`];
+  });
+}
+
+// Table local is asked before all others: a route of it takes what it covers, wider than a pod range or not. Those of the
+// node's own addresses are the kernel's.
+function foreignLocalRoutes(
+  routes: readonly Route[],
+  { addresses, links }: HostListing,
+  { podRanges, remoteRanges }: DesiredState,
+): readonly string[] {
+  if (routes.length === 0) return [];
+  const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
+  const own = new Set(addresses.map(({ address }) => hostPrefix(address)));
+  const ranges = [...podRanges, ...remoteRanges].map(({ prefix }) => prefix);
+  return routes.flatMap((route) => {
+    const { destination } = route;
+    if (own.has(destination) || prefixLength(destination) === 0) return [];
+    const range = ranges.find((each) => prefixesOverlap(each, destination));
+    if (range === undefined) return [];
+    const what = `route local ${destination} ${placeOf(route, names)} table local`;
+    return [`${what} takes it from pod range ${range}`];
   });
 }
 
