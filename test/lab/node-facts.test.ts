@@ -60,6 +60,14 @@ const deeds: readonly Deed[] = [
     text: /IPv4 packets of pods to 203\.0\.113\.0\/24 are refused by rule 10 \(unreachable\)/,
   },
   {
+    what: 'a permanent neighbour entry of another node with a wrong address',
+    begin: 'ip neigh replace 10.200.0.12 lladdr 02:00:5e:00:00:99 dev eth0 nud permanent',
+    end: 'ip neigh delete 10.200.0.12 dev eth0',
+    fact: 'next-hops',
+    state: 'note',
+    text: /permanent entries by another process: next hop 10\.200\.0\.12 dev eth0 \(02:00:5e:00:00:99\)/,
+  },
+  {
     what: 'a pod interface that is a port of a bridge',
     begin: `ip link add br0 type bridge && ip link set br0 up &&
       ip link set $(ip -o route show proto 72 | grep -om1 "hd[0-9a-f]*") master br0`,

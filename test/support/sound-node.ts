@@ -133,6 +133,7 @@ export const kernel: ObservedKernel = {
   policyRules,
   policyRoutes: [],
   localRoutes: [],
+  permanentNeighbours: [],
   foreignPrograms: [],
   neighbourOverflows: 0,
   fragmentBytes: 0,

@@ -18,7 +18,13 @@ const config = {
 const cluster = emptyClusterState;
 const desired = computeDesired({ config, cluster, endpoints: [], host: { uplinks: [] } });
 const host: HostListing = { links: [], addresses: [], routes: [], hasIpsec: false };
-const still = { ruleSets: [], policyRules: [], policyRoutes: [], localRoutes: [] };
+const still = {
+  ruleSets: [],
+  policyRules: [],
+  policyRoutes: [],
+  localRoutes: [],
+  permanentNeighbours: [],
+};
 
 function kernel(connections: number, change: Partial<ObservedKernel> = {}): ObservedKernel {
   return {

@@ -17,6 +17,7 @@ import {
 } from './interface-checks.ts';
 import { legacyFindings, legacyInUse } from './legacy-checks.ts';
 import { fragmentFindings, insertFindings } from './loss-checks.ts';
+import { nextHopFindings } from './next-hop-checks.ts';
 import { podMtuFindings } from './pod-interface-checks.ts';
 import { programFindings } from './program-checks.ts';
 import { queueFindings } from './queue-checks.ts';
@@ -173,6 +174,12 @@ export const nodeFacts: readonly NodeFact[] = [
     title: 'the table of neighbours has room',
     remedy: byHand('sysctl net.ipv4.neigh.default.gc_thresh1, 2 and 3; net.ipv6.neigh as well'),
     check: neighbourFindings,
+  },
+  {
+    id: 'next-hops',
+    title: 'the kernel resolves the MAC addresses of other nodes and routers by itself',
+    remedy: byHand('ip neigh delete ADDRESS dev NAME, unless it is meant'),
+    check: nextHopFindings,
   },
   {
     id: 'fragment-memory',

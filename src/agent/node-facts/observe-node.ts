@@ -16,6 +16,7 @@ import type { HostListing } from '../host-facts.ts';
 import { ForeignRules, type RuleListing } from './foreign-rules.ts';
 import { type LegacyPrinter, LegacyRules, type LegacyTable } from './legacy-rules.ts';
 import { type ForeignProgram, type ObservedKernel, observedSettings } from './observed-node.ts';
+import { PermanentNeighbours } from './permanent-neighbours.ts';
 import { RecentCount } from './recent-count.ts';
 import type { RuleSet } from './rule-set.ts';
 
@@ -41,6 +42,7 @@ export class NodeObserver {
   readonly #legacy: LegacyRules;
   readonly #policy: () => Pick<ObservedKernel, 'policyRules' | 'policyRoutes'>;
   readonly #localRoutes: () => readonly Route[];
+  readonly #neighbours: PermanentNeighbours;
   readonly #joined = memoizeLast(joined);
   readonly #now: () => number;
   readonly #overflows = new RecentCount();
@@ -55,6 +57,7 @@ export class NodeObserver {
       const policyRules = listRules(dumps);
       return { policyRules, policyRoutes: routesAskedFor(dumps, policyRules) };
     });
+    this.#neighbours = new PermanentNeighbours(options.socket, this.#now);
     this.#localRoutes = steadyListing(options.socket, listLocalRoutes);
   }
 
@@ -70,6 +73,7 @@ export class NodeObserver {
       legacyTables,
       ...this.#policy(),
       localRoutes: this.#localRoutes(),
+      permanentNeighbours: this.#neighbours.look(uplinks.map(({ ifIndex }) => ifIndex)),
       foreignPrograms: uplinks.flatMap((uplink) => this.#foreignPrograms(uplink)),
       neighbourOverflows: this.#overflows.after(overflows, now),
       fragmentBytes: fragmentBytes(),

@@ -1,5 +1,6 @@
 // All that the facts are checked over: what was read of the node's kernel, and what this node's network should be.
 
+import type { Neighbour } from '../../kernel/netlink/neighbour.ts';
 import type { Route } from '../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../kernel/netlink/rule.ts';
 import type { SysctlName } from '../../kernel/sysctl.ts';
@@ -28,6 +29,8 @@ export interface ObservedKernel {
   readonly policyRoutes: readonly Route[];
   /** Of type and table local, without those that the kernel makes for the node's addresses. */
   readonly localRoutes: readonly Route[];
+  /** At uplinks. */
+  readonly permanentNeighbours: readonly Neighbour[];
   /** Programs at uplinks before ours. */
   readonly foreignPrograms: readonly ForeignProgram[];
   /** Neighbours that found no place since the last look; the kernel counts them for all namespaces together. */

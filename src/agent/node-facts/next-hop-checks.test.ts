@@ -1,0 +1,30 @@
+import { testFacts } from '../../../test/support/fact-rows.ts';
+import { eth0, gateway } from '../../../test/support/sound-node.ts';
+import { parseAddress } from '../../net/address.ts';
+import { parseMac } from '../../net/mac.ts';
+
+const mac = parseMac('02:00:5e:10:00:09');
+const other = parseAddress('192.0.2.12');
+const nextHops = [gateway, other].map((address) => ({ address, ifIndex: eth0 }));
+const permanent = { ifIndex: eth0, mac, state: 'permanent' } as const;
+
+testFacts([
+  [
+    'a permanent entry of a next hop',
+    'next-hops',
+    {
+      kernel: { permanentNeighbours: [{ ...permanent, address: other }] },
+      desired: { nextHops },
+    },
+    /^note: permanent entries by another process: next hop 192\.0\.2\.12 dev eth0 \(02:00:5e:10:00:09\); /,
+  ],
+  [
+    'a permanent entry of another neighbour',
+    'next-hops',
+    {
+      kernel: { permanentNeighbours: [{ ...permanent, address: parseAddress('192.0.2.99') }] },
+      desired: { nextHops },
+    },
+    undefined,
+  ],
+]);
