@@ -2,11 +2,15 @@
 // amiss.
 
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { describe } from 'node:test';
 import { nodeFacts } from '../../src/agent/node-facts/node-facts.ts';
 import { type Deed, deedSettings, everyFact, shown } from '../support/deeds.ts';
 import { sharedLab, threePods } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
+
+const podInterface = 'ip -o route show proto 72 | grep -om1 "hd[0-9a-f]*"';
+const dropsAll = resolve(import.meta.dirname, '../bpf/hooks.bpf.o');
 
 const deeds: readonly Deed[] = [
   {
@@ -70,7 +74,7 @@ const deeds: readonly Deed[] = [
   {
     what: 'a pod interface that is a port of a bridge',
     begin: `ip link add br0 type bridge && ip link set br0 up &&
-      ip link set $(ip -o route show proto 72 | grep -om1 "hd[0-9a-f]*") master br0`,
+      ip link set $(${podInterface}) master br0`,
     end: 'ip link delete br0',
     fact: 'links',
     state: 'problem',
@@ -86,12 +90,39 @@ const deeds: readonly Deed[] = [
     text: /queues of others are at our interfaces: hd[0-9a-f]+ of \S+ \(pfifo\)/,
   },
   {
+    what: 'an XDP program at a pod interface that drops all',
+    begin: `ip link set dev $(${podInterface}) xdpgeneric obj ${dropsAll} sec xdp`,
+    end: `ip link set dev $(${podInterface}) xdpgeneric off`,
+    fact: 'other-programs',
+    state: 'problem',
+    text: /XDP programs of others see pods' packets before ours \(hd[0-9a-f]+ of \S+: program \d+\)/,
+  },
+  {
     what: 'interfaces of another pod network',
     begin: 'ip link add cni0 type bridge',
     end: 'ip link delete cni0',
     fact: 'other-networks',
     state: 'note',
     text: /interfaces of the bridge plugin or flannel are there \(cni0\)/,
+  },
+];
+
+const tunnelDeeds: readonly Deed[] = [
+  {
+    what: 'a queue at the VXLAN device that drops what it gets',
+    begin: 'tc qdisc add dev heddle_vxlan root pfifo limit 1',
+    end: 'tc qdisc delete dev heddle_vxlan root',
+    fact: 'queues',
+    state: 'problem',
+    text: /queues of others are at our interfaces: heddle_vxlan \(pfifo\)/,
+  },
+  {
+    what: 'an XDP program at the VXLAN device',
+    begin: `ip link set dev heddle_vxlan xdpgeneric obj ${dropsAll} sec xdp`,
+    end: 'ip link set dev heddle_vxlan xdpgeneric off',
+    fact: 'other-programs',
+    state: 'problem',
+    text: /XDP programs of others see pods' packets before ours \(heddle_vxlan: program \d+\)/,
   },
 ];
 
@@ -107,8 +138,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       );
     });
 
-    if (mode !== 'native') return;
-    for (const deed of deeds) {
+    for (const deed of mode === 'native' ? deeds : tunnelDeeds) {
       rootTest(`${deed.what}: ${deed.fact} is a ${deed.state}`, () => shown(lab(), deed));
     }
   });
