@@ -25,7 +25,7 @@ testFacts([
     'a limit of others at the interface of a pod without one',
     'queues',
     { host: { links: withQueue('tbf', podName) } },
-    /^problem: .*\(tbf\)/,
+    /^note: .*\(tbf\)/,
   ],
   [
     'the limit of a pod that has one',

@@ -6,8 +6,12 @@ import type { ObservedNode } from './observed-node.ts';
 
 // What interfaces without a queue have, and those that have not come up yet.
 const unqueued: ReadonlySet<string> = new Set(['noqueue', 'noop']);
-// They drop for want of room only. Tools that tune a node put one at every interface.
-const fair: ReadonlySet<string> = new Set(['fq', 'fq_codel', 'pfifo_fast', 'sfq', 'mq']);
+// They drop for want of room only. Tools that tune a node put the first at every interface; the others hold a pod to a limit, as
+// the reference plugin `bandwidth` does.
+const ordinary: ReadonlySet<string> = new Set([
+  ...['fq', 'fq_codel', 'pfifo_fast', 'sfq', 'mq'],
+  ...['tbf', 'htb', 'hfsc', 'cake'],
+]);
 const lossy: ReadonlySet<string> = new Set(['netem', 'blackhole']);
 
 /** Pods' packets that go through the stack wait in such a queue; the fast path passes it by. */
@@ -25,14 +29,14 @@ export function queueFindings({ kernel, desired }: ObservedNode): readonly Findi
     .filter(({ name }) => name === overlay?.name)
     .flatMap((link) => queuesOf(link, ''));
   const own = [...pods, ...tunnel];
-  const isFair = ({ kind }: Queue): boolean => fair.has(kind);
+  const isOrdinary = ({ kind }: Queue): boolean => ordinary.has(kind);
   return [
     ...findings(
       problem,
-      own.filter((queue) => !isFair(queue)),
+      own.filter((queue) => !isOrdinary(queue)),
       'may be dropped there',
     ),
-    ...findings(note, own.filter(isFair), 'wait there'),
+    ...findings(note, own.filter(isOrdinary), 'wait there'),
     ...atUplinks(uplinks.flatMap(({ ifIndex }) => byIndex.get(ifIndex) ?? [])),
   ];
 }
