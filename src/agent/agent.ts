@@ -10,6 +10,7 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import { strayPods } from '../model/stray-pods.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
+import type { AgentStart } from './agent-start.ts';
 import type { ApiSources } from './api.ts';
 import { type ApiSocket, openApiSocket } from './api-socket.ts';
 import type { SettleCause } from './api-types.ts';
@@ -40,13 +41,6 @@ const notificationDelayMs = 20;
 // A step takes 10 ms, with the RTNL lock held: others get the larger part of the time.
 const lullTimes = { quietMs: 1000, pauseMs: 20 } as const;
 
-export interface AgentStart {
-  /** From process start until the agent's own code ran. */
-  readonly runtimeMs: number;
-  /** Takes the lock of the state directory again where its file was deleted. Throws InputError. */
-  keepLock(): void;
-}
-
 export class Agent {
   readonly #parts: AgentParts;
   readonly #start: AgentStart;
@@ -75,7 +69,7 @@ export class Agent {
       throw error;
     }
     this.#views = agentViews(this.#parts, () => this.#startTimes());
-    this.#metrics = new Metrics(metricSources(this.#parts, this.#views));
+    this.#metrics = new Metrics(metricSources(this.#parts, this.#views, start.output));
     const settle = (causes: readonly SettleCause[]): Promise<SettleReport> => this.#settle(causes);
     this.#settler = new Settler({ settle, periodMs: config.reconcilePeriodMs, log });
     const { podTcx } = this.#parts;
@@ -218,7 +212,7 @@ export class Agent {
     if (!isOnlyPods) this.#tellCluster();
     if (causes.includes('period')) {
       this.#tellWhatLasts();
-      keepOwn(this.#parts, this.#start.keepLock);
+      keepOwn(this.#parts, this.#start);
     }
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
     return report;

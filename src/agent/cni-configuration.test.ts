@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createLogger } from '../base/log.ts';
+import { silentLogger } from '../base/log.ts';
 import { networkConfiguration } from '../cni/install.ts';
 import { CniConfiguration } from './cni-configuration.ts';
 
@@ -16,7 +16,7 @@ interface Setting {
 
 function inFolder(body: (setting: Setting) => void): void {
   const confDir = mkdtempSync(join(tmpdir(), 'heddle-cni-configuration-'));
-  const log = createLogger({ level: 'silent', fields: {} });
+  const log = silentLogger;
   const setting: Setting = {
     confDir,
     file: join(confDir, '05-heddle.conflist'),
@@ -105,7 +105,7 @@ test("another's that sorts first is told, and left alone", () => {
 });
 
 test('without a folder nothing is written and nothing waited for', () => {
-  const log = createLogger({ level: 'silent', fields: {} });
+  const log = silentLogger;
   const configuration = new CniConfiguration({
     confDir: undefined,
     socket: '/run/heddle/agent.sock',

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { InputError } from '../base/input-error.ts';
 import { limitedLogger } from '../base/limited-logger.ts';
 import { createLogger } from '../base/log.ts';
+import { standardError } from '../base/log-output.ts';
 import { bpffsPath, checkHost, mountBpffs } from '../kernel/requirements.ts';
 import { Agent } from './agent.ts';
 import type { AgentConfig } from './config-schema.ts';
@@ -20,9 +21,10 @@ import { refuseAnswered } from './socket-file.ts';
 export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
   const runtimeMs = Math.round(performance.now());
   prepareHost(config);
-  const log = limitedLogger(
-    createLogger({ level: config.logLevel, fields: { node: config.node } }),
-  );
+  const fields = { node: config.node };
+  const output = standardError(fields);
+  const write = (line: string): void => output.write(line);
+  const log = limitedLogger(createLogger({ level: config.logLevel, fields, write }));
   using lock = AgentLock.acquire(config.stateDir);
   using _pins = lockPins(config.pinDir);
   using network = lockNetwork();
@@ -31,7 +33,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   for (const warning of [lock.warning, network.warning]) {
     if (warning !== undefined) log.warn({}, warning);
   }
-  const agent = new Agent(config, log, { runtimeMs, keepLock: () => lock.keep() });
+  const agent = new Agent(config, log, { runtimeMs, output, keepLock: () => lock.keep() });
   try {
     await agent.run(signal);
   } finally {

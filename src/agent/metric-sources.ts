@@ -1,5 +1,6 @@
 // Where the metrics of the agent have their values from.
 
+import type { LogOutput } from '../base/log-output.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { apiServerView } from './api-server-view.ts';
 import type { AgentParts } from './assemble.ts';
@@ -8,6 +9,7 @@ import type { Views } from './views.ts';
 export function metricSources(
   parts: AgentParts,
   views: Views,
+  output: Pick<LogOutput, 'lostLines'>,
 ): ConstructorParameters<typeof Metrics>[0] {
   const { config, pods, observer, kubernetes, facts } = parts;
   return {
@@ -20,6 +22,7 @@ export function metricSources(
     facts: () => facts.views,
     traffic: () => observer.traffic.total(pods.endpoints()),
     flowEvents: () => observer.eventTotals(),
+    lostLogLines: () => output.lostLines,
     apiServer: kubernetes && (() => apiServerView(kubernetes.state)),
   };
 }

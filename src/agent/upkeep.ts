@@ -1,9 +1,9 @@
 // What of the agent's own may be deleted under it: records, the lock's file, the file of sysctls, pins. Looked at every period and put back, so that the
 // next start finds it; what cannot be put back is a problem.
 
+import type { AgentStart } from './agent-start.ts';
 import type { AgentParts } from './assemble.ts';
 
-/** `keepLock` throws what keeps the lock from being taken again. */
 export function keepOwn(
   {
     pods,
@@ -12,7 +12,7 @@ export function keepOwn(
     ownProblems,
     log,
   }: Pick<AgentParts, 'pods' | 'datapath' | 'sysctlsBefore' | 'ownProblems' | 'log'>,
-  keepLock: () => void,
+  { keepLock, output }: Pick<AgentStart, 'keepLock' | 'output'>,
 ): void {
   const keep = (part: string, body: () => void): void => {
     try {
@@ -23,6 +23,10 @@ export function keepOwn(
       ownProblems.set(part, [text.startsWith(part) ? text : `${part}: ${text}`]);
     }
   };
+  // Once a line is written again, the problem is over.
+  output.retry();
+  const { problem } = output;
+  ownProblems.set('log', problem === undefined ? [] : [`log: lines are lost: ${problem}`]);
   pods.keepRecords();
   keep('stateDir', () => {
     keepLock();

@@ -1,4 +1,4 @@
-// Structured logs: one JSON object a line on standard error, readable by machines first.
+// Structured logs: one JSON object a line, readable by machines first.
 
 import { type LogFn, pino } from 'pino';
 import { boundedStrings, printableJson } from './printable.ts';
@@ -16,8 +16,8 @@ export interface LoggerOptions {
   readonly level: string;
   /** In every line. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** Receives each line; standard error unless given. */
-  readonly write?: (line: string) => void;
+  /** Receives each line. Must not throw: whatever logs would fail with it (see LogOutput). */
+  readonly write: (line: string) => void;
 }
 
 /** An Error under the field `error` becomes its type, message and stack. */
@@ -42,19 +42,11 @@ export function createLogger({ level, fields = {}, write }: LoggerOptions): Logg
       },
     },
   };
-  // Synchronous: the last lines before a crash are the ones that matter.
-  const out = write ?? writer(pino.destination({ dest: 2, sync: true }));
-  return pino(settings, { write: (line: string) => out(printableJson(line)) });
+  return pino(settings, { write: (line: string) => write(printableJson(line)) });
 }
 
 /** Characters of one field; the stack of an error is such a field too. */
 const longest = 8_192;
-
-function writer(destination: { write(line: string): unknown }): (line: string) => void {
-  return (line) => {
-    destination.write(line);
-  };
-}
 
 /** For callers that need none: tests, one-shot commands. */
 export const silentLogger: Logger = {

@@ -22,6 +22,7 @@ export interface MetricSources {
   drops(): readonly DropCount[];
   traffic(): EndpointTraffic;
   flowEvents(): FlowEventTotals;
+  lostLogLines(): number;
   /** Absent: there is no API server. */
   readonly apiServer?: (() => ApiServerView) | undefined;
 }
@@ -43,7 +44,8 @@ export function readMetrics(sources: MetricSources): readonly ReadMetric[] {
   return [...nodeMetrics(sources), ...datapathMetrics(sources), ...tableMetrics(sources)];
 }
 
-function nodeMetrics({ version, node, endpoints, facts }: MetricSources): readonly ReadMetric[] {
+function nodeMetrics(sources: MetricSources): readonly ReadMetric[] {
+  const { version, node, endpoints, facts, lostLogLines } = sources;
   return [
     {
       kind: 'gauge',
@@ -69,6 +71,13 @@ function nodeMetrics({ version, node, endpoints, facts }: MetricSources): readon
         facts()
           .filter(({ state }) => state !== 'unknown')
           .map(({ id, state }) => ({ labels: { fact: id }, value: state === 'problem' ? 0 : 1 })),
+    },
+    {
+      kind: 'counter',
+      name: 'heddle_log_lines_lost_total',
+      help: "Lines of the agent's log that could not be written.",
+      labelNames: [],
+      read: () => [{ labels: {}, value: lostLogLines() }],
     },
   ];
 }

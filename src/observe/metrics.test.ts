@@ -30,6 +30,7 @@ function sources(drops: { packets: number }): MetricSources {
     ],
     drops: () => [{ reason: 'spoofed address', packets: drops.packets, bytes: 0 }],
     traffic: () => ({ ingress: count, egress: { ...count, packets: 4 } }),
+    lostLogLines: () => 5,
     flowEvents: () => ({ received: 10, suppressed: 1, lost: 0 }),
   };
 }
@@ -47,6 +48,7 @@ test('every count is read at the scrape, under a name and labels that stay', asy
     'heddle_node_fact{fact="forward-hooks"} 0',
     'heddle_node_fact{fact="mtu"} 1',
     'heddle_drops_total{reason="spoofed address"} 12',
+    'heddle_log_lines_lost_total 5',
     'heddle_pod_packets_total{direction="egress"} 4',
     'heddle_pod_bytes_total{direction="ingress"} 300',
     'heddle_flow_events_total{outcome="suppressed"} 1',

@@ -37,6 +37,8 @@ export interface AgentPlace {
   readonly socket: string;
   readonly stateDir: string;
   readonly config: string;
+  /** The file that its log goes to, instead of to `RunningAgent.log`. */
+  readonly logFile?: string;
 }
 
 /** A node with the uplink `eth0` and its configuration; nothing runs yet. */
@@ -122,7 +124,11 @@ export function launchAgent(
 ): LaunchedAgent {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const command = [...variables, process.execPath, heddle, 'agent', '-c', place.config];
-  const child = spawnIn(place.namespace, 'env', command);
+  const { logFile } = place;
+  const child =
+    logFile === undefined
+      ? spawnIn(place.namespace, 'env', command)
+      : spawnIn(place.namespace, 'sh', ['-c', 'exec env "$@" 2>>"$0"', logFile, ...command]);
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? signal));
   });
