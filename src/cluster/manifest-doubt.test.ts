@@ -94,6 +94,15 @@ const doubted: readonly Case[] = [
     left: 'n1 n2',
   },
   {
+    name: 'the removal of the file that has this node',
+    before: { a: { nodes: 'n1 n2' }, b: { nodes: 'n2 n3' } },
+    after: { b: { nodes: 'n2 n3' } },
+    nodes: 'n1 n2 n3',
+    told: 'demo/a: was removed, and had Node n1',
+    patience: 10,
+    left: 'n2 n3',
+  },
+  {
     name: 'a folder whose files are all gone',
     before: { a: { nodes: 'n1' }, b: { nodes: 'n2' } },
     after: {},

@@ -1,6 +1,7 @@
 // When files that lost objects are not believed yet, as lists of an API server are not (kubernetes/list-doubt.ts): a file that was
 // just truncated, is written in steps, or lies in a folder that is not mounted looks as if somebody had deleted its objects.
-// What is added or changed is taken at once, and so is the removal of one file among several: that is how an object is deleted.
+// What is added or changed is taken at once, and so is the removal of one file among several: that is how an object is deleted,
+// unless it is this node's own Node.
 
 import type { Moment } from '../base/moment.ts';
 import type { FileObject, ManifestFile } from './manifest-file.ts';
@@ -30,6 +31,14 @@ export function believedScan(next: Scan, previous: Scan | undefined, options: Do
     const doubt = before && fileDoubt({ file, before, present }, options);
     files.set(name, doubt === undefined ? file : withheld(file, doubt));
     if (doubt !== undefined) until = earlier(until, doubt.until);
+  }
+  for (const [name, before] of previous?.files ?? []) {
+    const doubt = next.files.has(name) ? undefined : missingDoubt({ before, present }, options);
+    if (doubt === undefined) continue;
+    const missingSince = before.missingSince ?? options.now;
+    const manifests: ManifestFile = { objects: new Map(), problems: [], complete: true };
+    files.set(name, withheld({ ...before, version: '', missingSince, manifests }, doubt));
+    until = earlier(until, doubt.until);
   }
   return { files, doubtedUntil: until };
 }
@@ -95,6 +104,19 @@ function fileDoubt(
     ? `has no object, and had ${had.size}`
     : `lacks ${lost ?? `${vanished.size} objects`}, which it had`;
   return { until, vanished, problem: (path) => problemOf(`${path}: ${text}`, patienceMs) };
+}
+
+/** Of a file that is no longer there. */
+function missingDoubt(
+  { before, present }: Pick<Compared, 'before' | 'present'>,
+  { node, doubtMs, now }: DoubtOptions,
+): Doubt | undefined {
+  const vanished = new Map([...before.manifests.objects].filter(([id]) => !present.has(id)));
+  const own = `Node ${node}`;
+  const until = ((before.missingSince ?? now) + doubtMs) as Moment;
+  if (node === undefined || !vanished.has(own) || now >= until) return undefined;
+  const text = `was removed, and had ${own}`;
+  return { until, vanished, problem: (path) => problemOf(`${path}: ${text}`, doubtMs) };
 }
 
 function problemOf(text: string, patienceMs: number): SourceProblem {

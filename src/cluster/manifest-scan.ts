@@ -1,5 +1,6 @@
 // One look at the directory of manifests: which files are there, and what those say whose inode changed.
 
+import type { Stats } from 'node:fs';
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backoffMs } from '../base/backoff.ts';
@@ -33,6 +34,8 @@ export interface ScannedFile {
   readonly manifests: ManifestFile;
   /** It took more than it may: as it is, it is not read again before that time. */
   readonly costly?: { readonly failures: number; readonly retryAt: number };
+  /** Since when there has been no such file, which is not believed yet. */
+  readonly missingSince?: Moment;
 }
 
 // Two writes within one tick of the kernel's clock leave the same time; after this long there is a later one.
@@ -45,32 +48,66 @@ const goodContents = 'its last good contents stay in force';
 // It may have been the machine that was slow.
 const costlyPatience = { firstMs: 60_000, maxMs: 3_600_000 };
 
-/** Keeps `previous` of what cannot be read. */
+// How often the directory is read when it changes meanwhile.
+const mostPasses = 3;
+
+/**
+ * Keeps `previous` of what cannot be read. An object that another file had when that was read, or another name, must not
+ * look deleted: what changed while it was read is read again, and as long as it does, no file is missing.
+ */
 export async function scanDirectory(
   directory: string,
   previous: Scan,
   options: ManifestReaderOptions,
 ): Promise<Scan> {
-  let names: readonly string[];
-  try {
-    names = await readdir(directory);
-  } catch (error) {
-    const text = `directory ${directory}: ${errorText(error)}`;
-    return { files: previous.files, problem: { text, consequence: goodContents } };
-  }
-  const manifests = names.filter(isManifest).sort();
-  if (manifests.length > mostFiles) {
-    const text = `directory ${directory}: has ${manifests.length} manifests, more than ${mostFiles}`;
-    return { files: previous.files, problem: { text, consequence: goodContents } };
-  }
-  const files = new Map<string, ScannedFile>();
   using reader = new ManifestReader(options);
-  for (const name of manifests) {
-    if (options.signal.aborted) return previous;
-    const file = await scanFile(join(directory, name), previous.files.get(name), reader);
-    if (file !== undefined) files.set(name, file);
+  let files = previous.files;
+  for (let pass = 0; pass < mostPasses; pass++) {
+    const names = await manifestNames(directory);
+    if (!Array.isArray(names)) return { files: previous.files, problem: names };
+    const known = new Map([...previous.files, ...files]);
+    const found = new Map<string, ScannedFile>();
+    for (const name of names) {
+      if (options.signal.aborted) return previous;
+      const file = await scanFile(join(directory, name), known.get(name), reader);
+      if (file !== undefined) found.set(name, file);
+    }
+    files = found;
+    if (hasSameFiles(files, previous.files) || (await isStill(directory, names, files))) {
+      return { files };
+    }
   }
-  return { files };
+  return { files: new Map([...previous.files, ...files]) };
+}
+
+/** Sorted. */
+async function manifestNames(directory: string): Promise<string[] | SourceProblem> {
+  try {
+    const names = (await readdir(directory)).filter(isManifest).sort();
+    if (names.length <= mostFiles) return names;
+    const text = `directory ${directory}: has ${names.length} manifests, more than ${mostFiles}`;
+    return { text, consequence: goodContents };
+  } catch (error) {
+    return { text: `directory ${directory}: ${errorText(error)}`, consequence: goodContents };
+  }
+}
+
+type Files = Scan['files'];
+
+function hasSameFiles(left: Files, right: Files): boolean {
+  return left.size === right.size && [...left].every(([name, file]) => right.get(name) === file);
+}
+
+// As it was before the first and after the last was read, so that all were there together.
+async function isStill(directory: string, names: string[], files: Files): Promise<boolean> {
+  const now = await manifestNames(directory);
+  if (!Array.isArray(now) || now.join('/') !== names.join('/')) return false;
+  for (const { path, version } of files.values()) {
+    if (version === '') continue;
+    const status = await stat(path).catch(() => undefined);
+    if (status === undefined || versionOf(status) !== version) return false;
+  }
+  return true;
 }
 
 async function scanFile(
@@ -82,8 +119,8 @@ async function scanFile(
   try {
     const before = await stat(path);
     if (!before.isFile()) throw new Error(noFile);
-    const identity = `${before.dev} ${before.ino}`;
-    const version = `${identity} ${before.size} ${before.ctimeMs}`;
+    const identity = identityOf(before);
+    const version = versionOf(before);
     const known = previous?.version === version ? previous : undefined;
     if (known?.isSettled === true || isTooSoon(known)) return known;
     const versionSeenAt = known?.versionSeenAt ?? moment();
@@ -103,6 +140,14 @@ async function scanFile(
     const retryAt = moment() + backoffMs(failures, costlyPatience);
     return { ...again, costly: { failures, retryAt } };
   }
+}
+
+function identityOf({ dev, ino }: Stats): string {
+  return `${dev} ${ino}`;
+}
+
+function versionOf(status: Stats): string {
+  return `${identityOf(status)} ${status.size} ${status.ctimeMs}`;
 }
 
 function isTooSoon(known: ScannedFile | undefined): boolean {
