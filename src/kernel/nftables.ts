@@ -215,7 +215,7 @@ function loadLibrary(file: string): Library {
 }
 
 function readListing(output: string, subject: string): readonly unknown[] {
-  const listing: unknown = JSON.parse(output);
+  const listing = parsed(output);
   if (typeof listing !== 'object' || listing === null || !('nftables' in listing)) {
     throw new KernelError({ call: 'nft list', subject, code: 'EBADMSG', detail: output });
   }
@@ -224,6 +224,15 @@ function readListing(output: string, subject: string): readonly unknown[] {
     throw new KernelError({ call: 'nft list', subject, code: 'EBADMSG', detail: output });
   }
   return nftables.filter((item: object) => !('metainfo' in item));
+}
+
+// libnftables 1.0.6 ends its output in the middle of some tables that have flags.
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
 }
 
 // libnftables gives no number: its texts end in strerror's, or in its parser's own words.

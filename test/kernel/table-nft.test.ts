@@ -84,6 +84,7 @@ rootTest('tampering with rules, elements, chains or the whole nft table shows', 
     'delete element inet heddle host_ports4 { tcp . 8080 }',
     'add element inet heddle host_ports_at6 { 2001:db8::1 . udp . 53 : 2001:db8:1::3 . 53 }',
     'delete element inet heddle hairpin6 { 2001:db8:1::2 . 2001:db8:1::2 }',
+    'add table inet heddle { flags dormant; }',
     'delete table inet heddle',
   ];
   const table = nftTable(nft);
@@ -109,12 +110,17 @@ rootTest('a rule or an element exchanged for another shows', (context) => {
     const [found] = observer.list(desired).values();
     return found !== undefined && observer.equal(found, entry);
   };
-  table.set([entry]);
   const chain = ['inet', 'heddle', 'postrouting'];
-  const listing = runIn(namespace, 'nft', '-a', 'list', 'chain', ...chain);
-  const handle = /masquerade fully-random .*# handle (\d+)/.exec(listing)?.[1] ?? '';
-  runIn(namespace, 'nft', 'replace', 'rule', ...chain, 'handle', handle, 'accept');
-  assert.deepEqual([isRight(table), isRight(nftTable(nft))], [false, false]);
+  for (const isCommented of [false, true]) {
+    table.set([entry]);
+    assert.deepEqual([isRight(table), isRight(nftTable(nft))], [true, true]);
+    const listing = runIn(namespace, 'nft', '-a', 'list', 'chain', ...chain);
+    const [, comment = '', handle = ''] =
+      /masquerade fully-random comment ("heddle \w+") # handle (\d+)/.exec(listing) ?? [];
+    const rule = ['accept', ...(isCommented ? ['comment', comment] : [])];
+    runIn(namespace, 'nft', 'replace', 'rule', ...chain, 'handle', handle, ...rule);
+    assert.deepEqual([isRight(table), isRight(nftTable(nft))], [false, false]);
+  }
   table.set([entry]);
   runIn(
     namespace,

@@ -16,6 +16,7 @@ class FakeNft {
       ['of another rule', { packets: 7, bytes: 7 }],
     ]);
   };
+  apply(): void {}
   replaceTable(): void {
     this.packets = 0;
   }

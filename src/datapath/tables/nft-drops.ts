@@ -48,6 +48,10 @@ export class NftDrops implements NftRunner {
     });
   }
 
+  apply(...args: Parameters<NftRunner['apply']>): void {
+    this.#nft.apply(...args);
+  }
+
   replaceTable(...args: Parameters<NftRunner['replaceTable']>): void {
     this.#read();
     this.#nft.replaceTable(...args);

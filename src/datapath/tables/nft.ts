@@ -1,7 +1,9 @@
 // The nftables table `inet heddle` in the kernel. One entry: the whole table, replaced in one transaction.
 
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { memoize } from '../../base/memoize.ts';
+import { isKernelError } from '../../kernel/errno.ts';
 import type { Nftables } from '../../kernel/nftables.ts';
 import { parseAddress } from '../../net/address.ts';
 import { hostPrefix, parsePrefix } from '../../net/prefix.ts';
@@ -11,20 +13,23 @@ import { nftKey as key, nftTableName as tableName } from './nft-rules.ts';
 import { writeEach } from './writes.ts';
 
 /** The part of Nftables that a table needs. */
-export type NftRunner = Pick<Nftables, 'replaceTable' | 'listTable' | 'deleteTable'>;
+export type NftRunner = Pick<Nftables, 'apply' | 'replaceTable' | 'listTable' | 'deleteTable'>;
 
 /**
- * What is there counts as right when its fingerprint and shape are, and when its rules still read as they did right after
- * we wrote them (which a later process does not know). With other elements in the same sets they read the same: they are
- * listed only once, which takes as long as writing (40 ms in a cluster of 1,000 nodes).
+ * What is there counts as right when its fingerprint and shape are, and when its rules and flags still read as they did
+ * right after they were written. A counter in the table has the hash of that in its name, for later processes too. With
+ * other elements in the same sets they read the same: they are listed only once, which takes as long as writing (40 ms in
+ * a cluster of 1,000 nodes).
  */
 export function nftTable(runner: NftRunner): Table<NftEntry> {
-  const written = new Map<string, string>();
+  // By fingerprint.
+  const marks = new Map<string, string>();
   // Whatever is written brings another listing, so what one says stays true.
   const entriesOf = memoize((listing: readonly unknown[]): ReadonlyMap<string, NftEntry> => {
-    const found = readListing(listing);
-    const asWritten = written.get(found.fingerprint);
-    const isChanged = asWritten !== undefined && asWritten !== rulesOf(listing);
+    const { counters, ...found } = readListing(listing);
+    const mark = markOf(listing);
+    const isChanged = !counters.has(mark);
+    if (!isChanged) remember(marks, found.fingerprint, mark);
     const shape = isChanged ? `${found.shape}; changed` : found.shape;
     return new Map([[key, { ...found, shape, body: '' }]]);
   });
@@ -40,10 +45,13 @@ export function nftTable(runner: NftRunner): Table<NftEntry> {
       writeEach(entries, {
         key: () => key,
         write: ({ body, fingerprint }) => {
-          runner.replaceTable('inet', tableName, body);
-          if (written.has(fingerprint)) return;
-          written.clear();
-          written.set(fingerprint, rulesOf(listTable(runner) ?? []));
+          const known = marks.get(fingerprint);
+          const marked = known === undefined ? body : `${body}\n  counter ${known} {\n  }`;
+          runner.replaceTable('inet', tableName, marked);
+          if (known !== undefined) return;
+          const mark = markOf(listTable(runner) ?? []);
+          runner.apply(`add counter inet ${tableName} ${mark}`);
+          remember(marks, fingerprint, mark);
         },
       }),
     delete: (entries) =>
@@ -54,8 +62,20 @@ export function nftTable(runner: NftRunner): Table<NftEntry> {
   };
 }
 
+// One is in force at a time.
+function remember(marks: Map<string, string>, fingerprint: string, mark: string): void {
+  marks.clear();
+  marks.set(fingerprint, mark);
+}
+
 function listTable(runner: NftRunner): readonly unknown[] | undefined {
-  return runner.listTable('inet', tableName, { stateless: true });
+  try {
+    return runner.listTable('inet', tableName, { stateless: true });
+  } catch (error) {
+    // libnftables 1.0.6 writes whatever is in its memory as a table's flags. Ours has none.
+    if (isKernelError(error, 'EBADMSG')) return [];
+    throw error;
+  }
 }
 
 const concatenation = z
@@ -96,6 +116,7 @@ const listingSchema = z.array(
     rule: z.object({ chain: z.string(), comment: z.string().optional() }).optional(),
     set: collection.optional(),
     map: collection.optional(),
+    counter: z.object({ name: z.string() }).optional(),
   }),
 );
 
@@ -105,12 +126,18 @@ const elsewhereSchema = z.union([
   z.object({ counter: z.unknown() }),
 ]);
 
-function readListing(listing: unknown): Pick<NftEntry, 'fingerprint' | 'shape'> {
+interface FoundTable extends Pick<NftEntry, 'fingerprint' | 'shape'> {
+  readonly counters: ReadonlySet<string>;
+}
+
+function readListing(listing: unknown): FoundTable {
   const rules = new Map<string, number>();
   const places = new Map<string, string>();
   const sets = new Map<string, string>();
   const comments = new Set<string>();
-  for (const { chain, rule, set, map } of listingSchema.parse(listing)) {
+  const counters = new Set<string>();
+  for (const { chain, rule, set, map, counter } of listingSchema.parse(listing)) {
+    if (counter !== undefined) counters.add(counter.name);
     if (chain !== undefined) places.set(chain.name, chain.place);
     if (set !== undefined) sets.set(`set ${set.name}`, elementsOf(set.elem ?? []));
     if (map !== undefined) sets.set(`map ${map.name}`, elementsOf(map.elem ?? []));
@@ -123,12 +150,15 @@ function readListing(listing: unknown): Pick<NftEntry, 'fingerprint' | 'shape'> 
   );
   const [comment = ''] = comments;
   const fingerprint = comments.size === 1 ? comment.replace(/^heddle /, '') : '';
-  return { fingerprint, shape: shapeOf([...chains, ...sets]) };
+  return { fingerprint, shape: shapeOf([...chains, ...sets]), counters };
 }
 
 // Handles say nothing about the contents. Sets and maps are in the shape, and nobody exchanges one that a rule refers to;
 // counters count.
-function rulesOf(listing: readonly unknown[]): string {
+function markOf(listing: readonly unknown[]): string {
   const rules = listing.filter((item) => !elsewhereSchema.safeParse(item).success);
-  return JSON.stringify(rules, (name, value: unknown) => (name === 'handle' ? undefined : value));
+  const text = JSON.stringify(rules, (name, value: unknown) =>
+    name === 'handle' ? undefined : value,
+  );
+  return `as_written_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
 }
