@@ -8,37 +8,38 @@ import { type CniPlaces, networkConfigurationFile, removeCni } from '../cni/inst
 import { detachAll } from '../datapath/attach.ts';
 import { describePins, pinNames, unpinFolder } from '../datapath/pins.ts';
 import { isNextHop } from '../datapath/tables/next-hops.ts';
-import { queueMac } from '../datapath/tables/queue-links.ts';
 import { routeProtocol } from '../datapath/tables/routes.ts';
 import { isKernelError } from '../kernel/errno.ts';
-import { delLinkAsync, listLinks } from '../kernel/netlink/link.ts';
-import type { Link } from '../kernel/netlink/link-record.ts';
 import { delNeighbour, listNeighbours } from '../kernel/netlink/neighbour.ts';
 import { delRoute, listRoutes } from '../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { Nftables } from '../kernel/nftables.ts';
 import { writeSysctl } from '../kernel/sysctl.ts';
-import { isOverlayDevice, overlayDeviceName } from '../model/overlay-device.ts';
-import { isQueueName } from '../model/pod-queue.ts';
 import type { AgentConfig } from './config-schema.ts';
-import { isEndpointName } from './link-names.ts';
 import { runningAgent } from './lock.ts';
 import { networkHolder } from './network-lock.ts';
-import { gatewayMac } from './pod-gateway.ts';
+import { programsLeft } from './programs-left.ts';
 import { sysctlMemory } from './sysctl-memory.ts';
+import { removeLinks } from './uninstall-links.ts';
 
 export interface UninstallOptions extends Pick<AgentConfig, 'stateDir' | 'pinDir' | 'socket'> {
   readonly cni?: CniPlaces;
 }
 
-/** What was there and is gone now; kinds of which nothing was there are left out. */
+export interface Uninstalled {
+  readonly removed: readonly Removed[];
+  /** Programs of ours that still run, since their pins are elsewhere: `eth0 ingress: from_network (id 12)`. */
+  readonly left: readonly string[];
+}
+
+/** What was there and has been removed; kinds of which nothing was there are left out. */
 export interface Removed {
   readonly what: string;
   readonly count: number;
 }
 
 /** Throws InputError while an agent runs, KernelError when the kernel refuses. */
-export async function uninstall(options: UninstallOptions): Promise<readonly Removed[]> {
+export async function uninstall(options: UninstallOptions): Promise<Uninstalled> {
   const pid = runningAgent(options.stateDir);
   if (pid !== undefined) {
     const rule = `is in use by an agent (pid ${pid}): stop it first`;
@@ -55,7 +56,7 @@ export async function uninstall(options: UninstallOptions): Promise<readonly Rem
     // First of all, so that no new pod comes along.
     { what: 'CNI files', count: removeOurCni(options) },
     { what: 'tcx links', count: detachAll(pins.links) },
-    { what: 'interfaces', count: await removeLinks(socket) },
+    { what: 'interfaces', count: await removeLinks(socket, options.stateDir) },
     { what: 'routes', count: removeRoutes(socket) },
     { what: 'neighbours', count: removeNextHops(socket) },
     { what: 'nftables tables', count: removeNftables() },
@@ -66,7 +67,7 @@ export async function uninstall(options: UninstallOptions): Promise<readonly Rem
   ];
   unpinFolder(pins.links);
   removeIfEmpty(options.pinDir);
-  return removed.filter(({ count }) => count > 0);
+  return { removed: removed.filter(({ count }) => count > 0), left: programsLeft(socket) };
 }
 
 /** Left alone where another agent's socket is configured. */
@@ -84,29 +85,6 @@ function configuredSocket(file: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function removeLinks(socket: NetlinkSocket): Promise<number> {
-  const ours = listLinks(socket).filter(isOurs);
-  // Side by side: the kernel takes some 25 ms for a veth, however many go at once.
-  await Promise.all(
-    ours.map(async ({ ifIndex }) => {
-      try {
-        await delLinkAsync(socket, ifIndex);
-      } catch (error) {
-        if (!isKernelError(error, 'ENODEV')) throw error;
-      }
-    }),
-  );
-  return ours.length;
-}
-
-/** By name and MAC both: a name alone may be somebody else's. The VXLAN device also where it was given another name. */
-export function isOurs(link: Pick<Link, 'name' | 'mac' | 'kind' | 'vxlan'>): boolean {
-  const { name, mac, kind } = link;
-  if (kind === 'vxlan') return name === overlayDeviceName || isOverlayDevice(link);
-  if (kind !== 'veth') return false;
-  return (isEndpointName(name) && mac === gatewayMac) || (isQueueName(name) && mac === queueMac);
 }
 
 function removeRoutes(socket: NetlinkSocket): number {

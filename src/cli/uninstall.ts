@@ -34,11 +34,20 @@ async function run(flags: UninstallFlags): Promise<void> {
   const { uninstall } = await import('../agent/uninstall.ts');
   const places = { binDirectory: cni.binDir, configurationDirectory: cni.confDir };
   try {
-    const removed = await uninstall({ stateDir, pinDir, socket, cni: places });
-    if (removed.length === 0) console.log('nothing of heddle is on this node');
+    const { removed, left } = await uninstall({ stateDir, pinDir, socket, cni: places });
+    if (removed.length === 0 && left.length === 0) console.log('nothing of heddle is on this node');
     for (const { what, count } of removed) console.log(`${String(count).padStart(6)}  ${what}`);
+    if (left.length > 0) throw new CommandError(leftText(left, pinDir));
   } catch (error) {
     if (error instanceof KernelError) throw new CommandError(error.message, { cause: error });
     throw error;
   }
+}
+
+function leftText(left: readonly string[], pinDir: string): string {
+  return [
+    `programs of heddle still run here, and are not pinned in ${pinDir}:`,
+    ...left,
+    'repeat this with the --config or the --pin-dir of the agent that attached them',
+  ].join('\n');
 }

@@ -145,7 +145,8 @@ function isPodHook(hook: Hook): hook is PodHook {
   return hook === 'from_pod' || hook === 'to_pod';
 }
 
-function hasOurBlocks(found: Clsact | undefined): boolean {
+/** Only heddle makes such an interface. */
+export function hasOurBlocks(found: Clsact | undefined): boolean {
   return found?.ingress === podBlocks.ingress && found.egress === podBlocks.egress;
 }
 

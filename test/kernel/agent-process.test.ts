@@ -290,6 +290,34 @@ rootTest('uninstall leaves the node as it was before', async (context) => {
   assert.equal(uninstall(), 'nothing of heddle is on this node\n');
 });
 
+rootTest(
+  'uninstall finds interfaces that were changed, and programs pinned elsewhere',
+  async (context) => {
+    const place = agentPlace(context);
+    const before = trace(place);
+    const agent = await startAgent(context, place);
+    await addTwoPods(context, place);
+    const [first = '', second = ''] = fs
+      .readdirSync(path.join(place.stateDir, 'endpoints'))
+      .map((file) => path.parse(file).name);
+    runIn(place.namespace, 'ip', 'link', 'set', first, 'name', 'foo0');
+    runIn(place.namespace, 'ip', 'link', 'set', second, 'address', '02:00:00:00:00:09');
+    await agent.end('SIGKILL');
+    const uninstall = (...more: readonly string[]): string => {
+      const files = ['--bin-dir', place.folder, '--conf-dir', place.folder];
+      const flags = ['uninstall', '-c', place.config, ...files, ...more];
+      return runIn(place.namespace, process.execPath, heddle, ...flags);
+    };
+    assert.throws(() => uninstall('--pin-dir', `${place.pinDir}-other`), {
+      status: 1,
+      stdout: /^ +2 {2}interfaces$/m,
+      stderr: /^eth0 ingress: from_network \(id \d+\)\nrepeat this with/m,
+    });
+    assert.match(uninstall(), /tcx links$/m);
+    assert.equal(trace(place), before);
+  },
+);
+
 /** Everything on the node that we might leave behind. */
 function trace({ namespace }: AgentPlace): string {
   return [
