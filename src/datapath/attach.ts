@@ -3,7 +3,7 @@
 
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { attachTcx } from '../kernel/attach.ts';
+import { attachTcx, queryTcx } from '../kernel/attach.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import { BpfLink } from '../kernel/link.ts';
 import type { BpfProgram } from '../kernel/program.ts';
@@ -63,7 +63,7 @@ export class TcxAttacher implements Attacher {
       return;
     }
     if (present !== undefined) remove(present, path);
-    using link = attachTcx({ program, ifIndex, direction: directionOf(hook) });
+    using link = attachOrFind({ program, ifIndex, direction: directionOf(hook) });
     // What is pinned there is no link of ours.
     if (present === undefined) unpin(path);
     link.pin(path);
@@ -81,6 +81,29 @@ export class TcxAttacher implements Attacher {
     const { id } = this.#options.program(hook).info();
     this.#programIds.set(hook, id);
     return id;
+  }
+}
+
+interface Place {
+  readonly program: BpfProgram;
+  readonly ifIndex: IfIndex;
+  readonly direction: 'ingress' | 'egress';
+}
+
+// The link that runs the program already may have its pin out of reach: in a bpf file system that was unmounted, and that a
+// descriptor of some process keeps.
+function attachOrFind(place: Place): BpfLink {
+  try {
+    return attachTcx(place);
+  } catch (error) {
+    if (!isKernelError(error, 'EEXIST')) throw error;
+    const { id } = place.program.info();
+    const running = queryTcx(place.ifIndex, place.direction).find(
+      ({ programId }) => programId === id,
+    );
+    // Without a link there is nothing to pin.
+    if (running === undefined || running.linkId === 0) throw error;
+    return BpfLink.openById(running.linkId);
   }
 }
 

@@ -82,6 +82,31 @@ rootTest(
   },
 );
 
+rootTest('a link whose pin is out of reach is found and pinned again', (context) => {
+  const namespace = testNamespace(context);
+  runIn(namespace, 'ip', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'far0');
+  using datapath = loadDatapath(loadOptions(testPinFolder(context)));
+  namespace.run(() => {
+    using socket = NetlinkSocket.open();
+    const ifIndex = linkByName(socket, 'up0')?.ifIndex;
+    assert.ok(ifIndex !== undefined);
+    const attachment: Attachment = { ifName: 'up0', ifIndex, hook: 'from_network' };
+    const links = attacher(datapath);
+    links.attach(attachment);
+    const before = queryTcx(ifIndex, 'ingress');
+    const pin = join(datapath.paths.links, linkPinName('up0', 'from_network'));
+    {
+      // As a bpf file system does that was unmounted while a descriptor keeps it.
+      using _held = BpfLink.openPinned(pin);
+      fs.unlinkSync(pin);
+      links.attach(attachment);
+    }
+    assert.deepEqual(queryTcx(ifIndex, 'ingress'), before);
+    assert.equal(links.list()[0]?.ifIndex, ifIndex);
+    assert.equal(detachAll(datapath.paths.links), 1);
+  });
+});
+
 rootTest('a start that was cut short while pinning is finished by the next', (context) => {
   const options = loadOptions(testPinFolder(context));
   const first = loadDatapath(options);
