@@ -21,6 +21,7 @@ export function exchange(asked: Exchange): Promise<IncomingMessage> {
   const isPlain = server.startsWith('http:');
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => reject(new ConnectionError(server, error));
+    let isAnswered = false;
     const request = (isPlain ? httpRequest : httpsRequest)(`${server}${path}`, options);
     const timeout = (ms: number, text: string): NodeJS.Timeout =>
       setTimeout(() => request.destroy(timedOut(`${text} within ${shownMs(ms)}`)), ms);
@@ -37,6 +38,7 @@ export function exchange(asked: Exchange): Promise<IncomingMessage> {
     });
     request.on('response', (response) => {
       clearTimeout(timer);
+      isAnswered = true;
       resolve(response);
     });
     // Nothing that we asked for: 101 Switching Protocols.
@@ -47,6 +49,8 @@ export function exchange(asked: Exchange): Promise<IncomingMessage> {
     });
     request.on('error', (error) => {
       clearTimeout(timer);
+      // The response reports the same error to its reader. A second request would have no reader.
+      if (isAnswered) return;
       // The server had closed the idle connection this instant: no sign of anything.
       const isStale = request.reusedSocket && 'code' in error && error.code === 'ECONNRESET';
       if (isStale && options.signal?.aborted !== true) exchange(asked).then(resolve, reject);
