@@ -62,6 +62,38 @@ for (const [range, why] of bad) {
   });
 }
 
+const withUid = (uid: string, ranges: readonly unknown[]): object => {
+  const object = node(ranges) as { readonly metadata: object };
+  return { ...object, metadata: { ...object.metadata, uid } };
+};
+
+for (const by of ['a watch', 'a list'] as const) {
+  test(`of a Node that ${by} shows with another uid and a flaw, no value of its predecessor stays`, () => {
+    const store = nodeStore();
+    const set = (raw: object): void => {
+      const list = by === 'a list' ? store.replace() : undefined;
+      (list ?? store).set('node-1', raw);
+      list?.commit();
+    };
+    set(withUid('u-1', ['10.0.2.0/24']));
+    set(withUid('u-1', ['10.0.3.7/24']));
+    assert.deepEqual(
+      rangesOf(store),
+      ['10.0.2.0/24'],
+      'the same object keeps its last good version',
+    );
+    set(withUid('u-2', ['10.0.3.7/24', '10.0.4.0/24']));
+    assert.deepEqual(rangesOf(store), ['10.0.4.0/24']);
+    assert.match(told(store)[0]?.[1] ?? '', /^this value is left out/);
+    const unusable = withUid('u-3', []) as { readonly metadata: object };
+    set({ ...unusable, metadata: { ...unusable.metadata, creationTimestamp: 5 } });
+    assert.equal(store.view().size, 0);
+    assert.match(told(store)[0]?.[1] ?? '', /^this object is left out/);
+    set(withUid('u-3', ['10.0.5.0/24']));
+    assert.deepEqual([rangesOf(store), told(store)], [['10.0.5.0/24'], []]);
+  });
+}
+
 test('an InternalIP that is none takes neither the others nor the ranges with it', () => {
   const store = nodeStore();
   store.set('node-1', node(['10.0.2.0/24'], ['fe80::1%eth0', '192.0.2.1']));

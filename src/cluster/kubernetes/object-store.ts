@@ -127,15 +127,18 @@ export class ObjectStore<T extends object> {
     if (problem === undefined) this.#problems.delete(key);
     else this.#problems.set(key, problem);
     if (isFlawed) this.#flawed.add(key);
-    else if (problem === undefined) this.#flawed.delete(key);
-    const isNew = object !== undefined && object !== this.#objects.get(key);
-    if (isNew) this.#objects.set(key, object);
+    else if (problem === undefined || object === undefined) this.#flawed.delete(key);
+    const isNew = object !== this.#objects.get(key);
+    if (object === undefined) this.#objects.delete(key);
+    else if (isNew) this.#objects.set(key, object);
     if (isNew || problem?.text !== hadProblem) this.#onChange();
   }
 
   // Without an object nothing good is known of it.
   #parse(key: string, raw: unknown, budget: ObjectBudget): Read<T> {
-    const before = this.#objects.get(key);
+    const known = this.#objects.get(key);
+    // An object that was deleted and made again has no last good version, and its predecessor is not one.
+    const before = isOtherObject(known, raw) ? undefined : known;
     try {
       const { object, isTooLarge } = budget.fit(key, this.#read(key, raw));
       const problem = isTooLarge ? { problem: this.#tooLarge(key) } : {};
@@ -143,6 +146,7 @@ export class ObjectStore<T extends object> {
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       const flawed = before === undefined || this.#flawed.has(key) ? restOf<T>(error) : undefined;
+      if (before === undefined) budget.delete(key);
       const consequence =
         flawed !== undefined
           ? flawConsequence
@@ -176,6 +180,14 @@ const cutConsequence = 'names and the first addresses of each are used';
 
 function keptReference<T extends object>(before: T | undefined, object: T): T {
   return before !== undefined && isDeepStrictEqual(before, object) ? before : object;
+}
+
+// Names are used again, uids are not. Without both uids it is taken for the same object.
+function isOtherObject(known: object | undefined, raw: unknown): boolean {
+  const before = known !== undefined && 'uid' in known ? known.uid : undefined;
+  const { metadata } = (raw ?? {}) as { readonly metadata?: { readonly uid?: unknown } | null };
+  const now = metadata?.uid;
+  return typeof before === 'string' && typeof now === 'string' && before !== now;
 }
 
 // `read` makes both: the object, and the rest of a flawed one.
