@@ -24,7 +24,7 @@ export class ClusterPolicies {
   readonly #store: ObjectStore<ObjectMeta>;
 
   constructor({ client, onChange, lookAgainMs, ...shared }: ClusterPoliciesOptions) {
-    this.#store = new ObjectStore(readPolicy, onChange);
+    this.#store = new ObjectStore(readPolicy, onChange, { kind: 'ClusterNetworkPolicy' });
     this.reflector = new Reflector({
       ...shared,
       client,

@@ -23,8 +23,11 @@ export interface StatusMeta {
   readonly message?: string | undefined;
 }
 
-// Names have 253 characters at most, tokens carry one.
+// Tokens carry a name, and a version.
 const longestText = 4_096;
+// Lengths that no API server exceeds: what is kept of an object that cannot be used is its key.
+const longestName = 253;
+const longestNamespace = 63;
 
 /** Never shows what was sent: it may be anything. */
 export function parsedJson(bytes: Uint8Array): unknown {
@@ -65,8 +68,8 @@ export function metaOf(raw: unknown, kind: string): ObjectMeta {
   const object = recordOf(raw, 'an object');
   requireKind(object['kind'], kind);
   const metadata = recordOf(object['metadata'], 'metadata of an object');
-  const name = textOf(metadata['name'], 'metadata.name') ?? '';
-  const namespace = textOf(metadata['namespace'], 'metadata.namespace');
+  const name = textOf(metadata['name'], 'metadata.name', longestName) ?? '';
+  const namespace = textOf(metadata['namespace'], 'metadata.namespace', longestNamespace);
   return {
     key: namespace ? `${namespace}/${name}` : name,
     resourceVersion: versionOf(metadata['resourceVersion']),
@@ -111,10 +114,9 @@ function requireKind(said: unknown, kind: string): void {
   throw new AnswerError(`kind is ${shownText(JSON.stringify(said), 60)} instead of ${kind}`);
 }
 
-function textOf(value: unknown, field: string): string | undefined {
-  if (value === undefined || (typeof value === 'string' && value.length <= longestText))
-    return value;
-  throw new AnswerError(`${field} is not a text of at most ${longestText} characters`);
+function textOf(value: unknown, field: string, longest = longestText): string | undefined {
+  if (value === undefined || (typeof value === 'string' && value.length <= longest)) return value;
+  throw new AnswerError(`${field} is not a text of at most ${longest} characters`);
 }
 
 function versionOf(value: unknown): string | undefined {

@@ -176,3 +176,39 @@ test('objects beyond what all of a kind may take are kept with their first addre
   assert.deepEqual(externals(store), [1_000, 1_000, 1_000]);
   assert.deepEqual(told(store), []);
 });
+
+const unusable = (key: string): object => ({ metadata: { name: key, uid: 5 } });
+
+test('of objects that cannot be used a hundred are named, and the others are a number', () => {
+  for (const by of ['watch', 'list']) {
+    const store = nodeStore();
+    const list = by === 'list' ? store.replace() : undefined;
+    for (let index = 0; index < 150; index++)
+      (list ?? store).set(`n${index}`, unusable(`n${index}`));
+    list?.commit();
+    const shown = [...store.problems];
+    assert.equal(shown.length, 101);
+    assert.match(shown.at(-1)?.text ?? '', /: 50 more cannot be used as written$/);
+    assert.equal(shown.at(-1)?.count, 50);
+    assert.equal(store.told, 150);
+    assert.ok(store.has('n149'));
+    // Their room is for others, and a list shows who has it.
+    for (let index = 0; index < 90; index++) store.delete(`n${index}`);
+    const next = store.replace();
+    for (let index = 90; index < 150; index++) next.set(`n${index}`, unusable(`n${index}`));
+    next.commit();
+    assert.equal(told(store).length, 60);
+    assert.ok(told(store).every(([text]) => text.includes('metadata.uid')));
+  }
+});
+
+test('a list that is kept waiting for its second removes no problem', () => {
+  const store = nodeStore();
+  store.set('a', unusable('a'));
+  store.set('b', unusable('b'));
+  const list = store.replace();
+  list.set('a', node(['10.0.2.0/24']));
+  list.commit(new Set(['b']));
+  assert.equal(told(store).length, 1);
+  assert.ok(store.has('b'));
+});

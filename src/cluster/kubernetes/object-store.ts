@@ -6,6 +6,7 @@ import { SnapshotMap } from '../../base/snapshot-map.ts';
 import { FlawedNodeError, flawConsequence } from '../flawed-node.ts';
 import type { SourceProblem } from '../state.ts';
 import { type Budget, defaultBudget, ObjectBudget } from './object-budget.ts';
+import { mostTexts, ObjectProblems, withoutText } from './object-problems.ts';
 import { shownText } from './shown.ts';
 
 export interface ObjectStoreOptions {
@@ -18,12 +19,12 @@ export class ObjectStore<T extends object> {
   readonly #read: (key: string, raw: unknown) => T;
   readonly #onChange: () => void;
   readonly #objects = new SnapshotMap<T>();
-  readonly #problems = new Map<string, SourceProblem>();
   /** Objects that never were without a flaw: the usable rest of each is kept. */
   readonly #flawed = new Set<string>();
   readonly #kind: string;
   readonly #limits: Budget;
   #budget: ObjectBudget;
+  #problems: ObjectProblems;
 
   /** `read` throws InputError for what cannot be used; `onChange` is told when objects or problems are others. */
   constructor(
@@ -36,6 +37,7 @@ export class ObjectStore<T extends object> {
     this.#kind = kind;
     this.#limits = budget;
     this.#budget = new ObjectBudget(budget);
+    this.#problems = new ObjectProblems(kind);
   }
 
   /** By key; the same map while nothing changes. */
@@ -59,8 +61,8 @@ export class ObjectStore<T extends object> {
 
   get problems(): Iterable<SourceProblem> {
     const { cut } = this.#budget;
-    if (cut === 0) return this.#problems.values();
-    return [...this.#problems.values(), this.#cutProblem(cut)];
+    const { shown } = this.#problems;
+    return cut === 0 ? shown : [...shown, this.#cutProblem(cut)];
   }
 
   set(key: string, raw: unknown): void {
@@ -80,13 +82,16 @@ export class ObjectStore<T extends object> {
   replace(): StoreReplacement {
     const taken = new Map<string, Read<T>>();
     const lacks = (): readonly string[] => {
-      const known = new Set([...this.view().keys(), ...this.#problems.keys()]);
+      const known = new Set([...this.view().keys(), ...this.#problems.keys]);
       return [...known].filter((key) => !taken.has(key));
     };
     const budget = new ObjectBudget(this.#limits);
+    let problems = 0;
     return {
       set: (key, raw) => {
-        taken.set(key, this.#parse(key, raw, budget));
+        const read = this.#parse(key, raw, budget);
+        const isTextKept = read.problem === undefined || ++problems <= mostTexts;
+        taken.set(key, isTextKept ? read : { ...read, problem: withoutText });
       },
       has: (key) => taken.has(key),
       get size() {
@@ -100,14 +105,20 @@ export class ObjectStore<T extends object> {
         }
       },
       commit: (kept) => {
+        const lacking = lacks();
+        const before = this.#problems;
         const { cut } = this.#budget;
         this.#budget = budget;
+        // A new one: texts of problems that are over must not take the room of others.
+        this.#problems = new ObjectProblems(this.#kind);
         for (const [key, read] of taken) this.#take(key, read);
-        for (const key of lacks()) {
-          if (kept?.has(key) === true) this.#refit(key);
-          else this.delete(key);
+        for (const key of lacking) {
+          if (kept?.has(key) === true) {
+            this.#problems.set(key, before.get(key));
+            this.#refit(key);
+          } else this.delete(key);
         }
-        if (cut !== budget.cut) this.#onChange();
+        if (cut !== budget.cut || before.size > 0) this.#onChange();
       },
     };
   }
@@ -123,21 +134,19 @@ export class ObjectStore<T extends object> {
   }
 
   #take(key: string, { object, problem, isFlawed = false }: Read<T>): void {
-    const hadProblem = this.#problems.get(key)?.text;
-    if (problem === undefined) this.#problems.delete(key);
-    else this.#problems.set(key, problem);
+    const isOtherProblem = this.#problems.set(key, problem);
     if (isFlawed) this.#flawed.add(key);
     else if (problem === undefined || object === undefined) this.#flawed.delete(key);
     const isNew = object !== this.#objects.get(key);
     if (object === undefined) this.#objects.delete(key);
     else if (isNew) this.#objects.set(key, object);
-    if (isNew || problem?.text !== hadProblem) this.#onChange();
+    if (isNew || isOtherProblem) this.#onChange();
   }
 
   // Without an object nothing good is known of it.
   #parse(key: string, raw: unknown, budget: ObjectBudget): Read<T> {
     const known = this.#objects.get(key);
-    // An object that was deleted and made again has no last good version, and its predecessor is not one.
+    // An object that was deleted and made again has no last good version.
     const before = isOtherObject(known, raw) ? undefined : known;
     try {
       const { object, isTooLarge } = budget.fit(key, this.#read(key, raw));
