@@ -170,7 +170,7 @@ rootTest('a node without pod ranges waits for them, says so, and goes on', async
   const [{ reason, message, involvedObject } = assert.fail()] = made.events;
   assert.deepEqual([reason, message], ['NoPodRanges', sentence]);
   assert.deepEqual([involvedObject.kind, involvedObject.name], ['Node', 'node-1']);
-  made.nodeWatch?.write(event('MODIFIED', nodeObject(1, '6')));
+  made.nodeWatch?.write(event('MODIFIED', nodeObject(1, '11')));
   await eventually(async () => assert.equal((await get(made.place, '/readyz')).status, 200));
   const pod = podNamespace(context);
   cni(made.place, { verb: 'ADD', containerId: 'pod-1', netns: pod.path });

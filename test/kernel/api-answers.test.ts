@@ -44,6 +44,10 @@ const half: Misbehaviour = ({ response, list }) => {
 
 const silent: Misbehaviour = () => undefined;
 
+const clusterScoped = /\/(nodes|namespaces|clusternetworkpolicies)$/;
+const scopeOf = ({ url }: FakeExchange): object =>
+  clusterScoped.test(url.pathname) ? {} : { namespace: 'x' };
+
 const retryAfter = (value: string): Case => ({
   title: `503 with Retry-After: ${value}`,
   bad: refused(503, { 'retry-after': value }),
@@ -240,6 +244,14 @@ const cases: readonly Case[] = [
     says: /items\[\d+\] has no name/,
   },
   {
+    title: 'a list with a Node in a namespace',
+    bad: changed((list) => {
+      if (list.kind === 'NodeList')
+        list.items.push({ metadata: { name: 'node-2', namespace: 'x' } });
+    }),
+    says: /list nodes: .*items\[\d+\]: a Node with a namespace/,
+  },
+  {
     title: 'a list whose items are a text',
     bad: changed((list) => Object.assign(list, { items: 'x' })),
     says: /items is not a list/,
@@ -329,7 +341,7 @@ const cases: readonly Case[] = [
       body(
         JSON.stringify({
           metadata: { resourceVersion: '500', continue: `t${exchange.index}` },
-          items: [{ metadata: { name: `x-${exchange.index}` } }],
+          items: [{ metadata: { ...scopeOf(exchange), name: `x-${exchange.index}` } }],
         }),
       )(exchange),
     ),

@@ -167,11 +167,23 @@ const cases: readonly Case[] = [
     ),
     enough: 12,
   },
+  ...['MODIFIED', 'DELETED'].map(
+    (type): Case => ({
+      title: `an event ${type} from before the watch`,
+      bad: watch(({ url }) => (url.pathname === nodes ? nodeEvent(type, '20', 'node-2') : '')),
+      says: /watch nodes: .*node-2 as it was before the watch began/,
+    }),
+  ),
+  {
+    title: 'an event without a version',
+    bad: watch(event('DELETED', { metadata: { namespace: 'shop', name: 'a' } }), false),
+    says: /watch pods, .*shop\/a without a version/,
+  },
   {
     title: 'an object goes back to an older version',
     bad: watch(({ url }) =>
       url.pathname === nodes
-        ? nodeEvent('MODIFIED', '602', 'node-2') + nodeEvent('MODIFIED', '30', 'node-2')
+        ? nodeEvent('MODIFIED', '602', 'node-2') + nodeEvent('MODIFIED', '601', 'node-2')
         : '',
     ),
     says: /node-2 as it was before what was told already/,

@@ -15,6 +15,7 @@ export interface Reflected {
   readonly server: ScriptedServer;
   readonly reflector: Reflector;
   readonly keys: () => readonly string[];
+  readonly uid: (key: string) => string | undefined;
   /** Every set of keys that was ever there, in order, without repetition. */
   readonly history: string[];
   /** Resolves when the condition holds, which is asked after every change. */
@@ -63,6 +64,7 @@ export async function reflect(
     reflector,
     history,
     keys: () => [...store.view().keys()].sort(),
+    uid: (key) => store.view().get(key)?.uid,
     until: (condition) =>
       new Promise((resolve) => {
         const check = (): void => {

@@ -35,7 +35,9 @@ function scene(answer: (query: URLSearchParams, index: number) => unknown): Scen
 }
 
 const names = (from: number, count: number): object[] =>
-  Array.from({ length: count }, (_, index) => ({ metadata: { name: `x-${from + index}` } }));
+  Array.from({ length: count }, (_, index) => ({
+    metadata: { namespace: 'x', name: `x-${from + index}` },
+  }));
 
 test('the version of a list is that of its first page', async () => {
   const pages = [

@@ -28,6 +28,7 @@ const longestText = 4_096;
 // Lengths that no API server exceeds: what is kept of an object that cannot be used is its key.
 const longestName = 253;
 const longestNamespace = 63;
+const clusterScoped = new Set(['Node', 'Namespace', 'ClusterNetworkPolicy']);
 
 /** Never shows what was sent: it may be anything. */
 export function parsedJson(bytes: Uint8Array): unknown {
@@ -69,7 +70,8 @@ export function metaOf(raw: unknown, kind: string): ObjectMeta {
   requireKind(object['kind'], kind);
   const metadata = recordOf(object['metadata'], 'metadata of an object');
   const name = textOf(metadata['name'], 'metadata.name', longestName) ?? '';
-  const namespace = textOf(metadata['namespace'], 'metadata.namespace', longestNamespace);
+  const namespace = textOf(metadata['namespace'], 'metadata.namespace', longestNamespace) ?? '';
+  requireScope({ kind, name, namespace });
   return {
     key: namespace ? `${namespace}/${name}` : name,
     resourceVersion: versionOf(metadata['resourceVersion']),
@@ -91,8 +93,17 @@ export function statusMeta(raw: unknown): StatusMeta {
 
 /** Whether version `left` is older than `right`; false where one of them cannot be compared. */
 export function isOlder(left: string | undefined, right: string | undefined): boolean {
-  const isNumber = (text: string | undefined): text is string => /^\d{1,19}$/.test(text ?? '');
   return isNumber(left) && isNumber(right) && BigInt(left) < BigInt(right);
+}
+
+/** Whether version `left` may be newer than `right`: a greater number, or another text where `right` is not a number. */
+export function isNewer(left: string, right: string | undefined): boolean {
+  return isNumber(right) ? isOlder(right, left) : left !== right;
+}
+
+// Kubernetes permits to compare versions as decimal numbers (KEP-5504); those of etcd have 64 bits.
+function isNumber(version: string | undefined): version is string {
+  return version !== undefined && /^\d+$/.test(version);
 }
 
 function jsonOr(text: string): unknown {
@@ -107,6 +118,19 @@ function recordOf(value: unknown, what: string): Readonly<Record<string, unknown
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Readonly<Record<string, unknown>>;
   throw new AnswerError(`${what} is not a map`);
+}
+
+// Otherwise `x/node-2` and `node-2` would be two Nodes of one name. A bookmark has neither name nor namespace.
+function requireScope(object: {
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace: string;
+}): void {
+  const { kind, name, namespace } = object;
+  const isOfCluster = clusterScoped.has(kind);
+  if (isOfCluster && namespace !== '') throw new AnswerError(`a ${kind} with a namespace`);
+  if (!isOfCluster && name !== '' && namespace === '')
+    throw new AnswerError(`a ${kind} without a namespace`);
 }
 
 function requireKind(said: unknown, kind: string): void {

@@ -8,7 +8,7 @@ import { AnswerError, ApiError, ConnectionError, isExpired } from './api-error.t
 import { type ApiTimes, apiTimes } from './api-times.ts';
 import { FullList, mostObjects } from './full-list.ts';
 import { listDoubt } from './list-doubt.ts';
-import { isOlder, metaOf, statusMeta } from './meta.ts';
+import { isOlder, metaOf, type ObjectMeta, statusMeta } from './meta.ts';
 import { ObjectVersions } from './object-versions.ts';
 import { pause, type Subscribe } from './pause.ts';
 import type { ReflectorOptions } from './reflector-options.ts';
@@ -131,6 +131,7 @@ export class Reflector {
       timeoutSeconds: String(askedMs / 1_000),
     });
     const { response, server } = await client.open({ path, verb: 'watch', resource, signal });
+    this.#versions.begin(from);
     const began = performance.now();
     this.#status.watching();
     let events = 0;
@@ -209,19 +210,15 @@ export class Reflector {
     this.#listAgain();
   }
 
-  #take({ type, object }: WatchEvent): void {
-    const { store, resource, kind } = this.#options;
+  #take(event: WatchEvent): void {
+    const { type, object } = event;
+    const { store, resource } = this.#options;
     if (type === 'ERROR') {
       const { code = 500, reason, message } = statusMeta(object);
       throw new ApiError({ request: `watch ${resource}`, status: code, reason, message });
     }
-    const { key, resourceVersion } = metaOf(object, kind);
+    const { key, resourceVersion } = this.#news(event);
     if (type !== 'BOOKMARK') {
-      if (key === '') throw new AnswerError('an object without a name');
-      if (!this.#versions.advance(key, resourceVersion)) {
-        this.#version = undefined;
-        throw new AnswerError(`${shownText(key, 100)} as it was before what was told already`);
-      }
       this.#absences.seen(key);
       if (type === 'DELETED') store.delete(key);
       else if (store.told < mostObjects || store.has(key)) store.set(key, object);
@@ -231,6 +228,21 @@ export class Reflector {
       this.#version = resourceVersion;
     if (!isOlder(this.#version, this.#newest)) this.#newest = this.#version;
     this.#status.heard();
+  }
+
+  // A server that says what cannot be news may have left out what is: everything is listed.
+  #news({ type, object }: WatchEvent): ObjectMeta {
+    try {
+      const meta = metaOf(object, this.#options.kind);
+      if (type === 'BOOKMARK') return meta;
+      if (meta.key === '') throw new AnswerError('an object without a name');
+      const oddity = this.#versions.advance(meta.key, meta.resourceVersion);
+      if (oddity === undefined) return meta;
+      throw new AnswerError(`${shownText(meta.key, 100)} ${oddity}`);
+    } catch (error) {
+      this.#version = undefined;
+      throw error;
+    }
   }
 
   #named(error: unknown): unknown {
