@@ -13,6 +13,8 @@ import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 export type Answer = (request: IncomingMessage, response: ServerResponse, url: URL) => void;
 
 export interface ScriptedServer {
+  /** `http://127.0.0.1:PORT` */
+  readonly address: string;
   readonly kubeconfig: string;
   /** `GET /api/v1/nodes?watch=1&...`, in the order of their arrival. */
   readonly requests: readonly URL[];
@@ -44,8 +46,9 @@ export async function scriptedServer(
   });
   const { port } = server.address() as AddressInfo;
   const kubeconfig = join(folder, 'config');
-  writeFileSync(kubeconfig, kubeconfigText(`http://127.0.0.1:${port}`));
-  return { kubeconfig, requests };
+  const address = `http://127.0.0.1:${port}`;
+  writeFileSync(kubeconfig, kubeconfigText(address));
+  return { address, kubeconfig, requests };
 }
 
 export function kubeconfigText(server: string): string {

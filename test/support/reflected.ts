@@ -22,15 +22,21 @@ export interface Reflected {
   until(condition: () => boolean): Promise<void>;
 }
 
+export type ReflectOptions = Partial<ApiTimes> &
+  Pick<ReflectorOptions, 'held'> & {
+    /** Addresses of servers that are asked before the one that answers as the test says. */
+    readonly apiServers?: readonly string[];
+  };
+
 /** Of namespaces. */
 export async function reflect(
   context: TestContext,
   answer: Answer,
-  { held, ...times }: Partial<ApiTimes> & Pick<ReflectorOptions, 'held'> = {},
+  { held, apiServers = [], ...times }: ReflectOptions = {},
 ): Promise<Reflected> {
   const server = await scriptedServer(context, answer);
   const stop = new AbortController();
-  const credentials = new KubeConfigCredentials({ kubeconfig: server.kubeconfig, apiServers: [] });
+  const credentials = new KubeConfigCredentials({ kubeconfig: server.kubeconfig, apiServers });
   const client = new ApiClient(credentials);
   const history: string[] = [];
   const waiting = new Set<() => void>();

@@ -92,6 +92,66 @@ test('a server that answers wrongly comes after one that answers well, in its tu
   assert.deepEqual(asked, ['bad', 'good', 'good']);
 });
 
+interface Pair {
+  readonly client: ApiClient;
+  /** Names of the servers in the order in which they were asked. */
+  readonly asked: string[];
+  readonly first: string;
+}
+
+/** A client of two servers that answer with these statuses. */
+async function pair(context: TestContext, statuses: readonly [number, number]): Promise<Pair> {
+  const asked: string[] = [];
+  const servers: string[] = [];
+  for (const [index, name] of (['first', 'second'] as const).entries()) {
+    const server = await listening(context, (_, response) => {
+      asked.push(name);
+      response.writeHead(statuses[index] ?? 200).end('{}');
+    });
+    servers.push(`http://${hostOf(server)}`);
+  }
+  const client = new ApiClient(credentials(servers));
+  context.after(() => client[Symbol.dispose]());
+  return { client, asked, first: servers[0] ?? '' };
+}
+
+for (const status of [302, 400, 401, 403, 404, 410, 429]) {
+  test(`a ${status} of one server is not believed where another says otherwise`, async (context) => {
+    const { client, asked } = await pair(context, [status, 200]);
+    await ask(client);
+    await ask(client);
+    assert.deepEqual(asked, ['first', 'second', 'second']);
+  });
+
+  test(`a ${status} of all servers is believed, and the first stays in use`, async (context) => {
+    const { client, asked, first } = await pair(context, [status, status]);
+    await assert.rejects(ask(client), { name: 'ApiError', status });
+    await assert.rejects(ask(client), { name: 'ApiError', status });
+    assert.deepEqual(asked, ['first', 'second', 'first', 'second']);
+    assert.equal(client.state.server, first);
+  });
+}
+
+for (const status of [409, 422])
+  test(`a ${status} is of the object, and no other server is asked`, async (context) => {
+    const { client, asked } = await pair(context, [status, 200]);
+    await assert.rejects(ask(client), { name: 'ApiError', status });
+    assert.deepEqual(asked, ['first']);
+  });
+
+test('a resource is not absent while another server refuses the question', async (context) => {
+  const { client } = await pair(context, [404, 429]);
+  await assert.rejects(ask(client), { name: 'ApiError', status: 429 });
+});
+
+test('a refusal stands where no other server can be reached', async (context) => {
+  const server = await listening(context, (_, response) => response.writeHead(403).end('{}'));
+  const here = `http://${hostOf(server)}`;
+  using client = new ApiClient(credentials([await deadServer(), here]));
+  await assert.rejects(ask(client), { name: 'ApiError', status: 403 });
+  assert.deepEqual([client.state.server, client.state.failing], [here, undefined]);
+});
+
 test('an address that takes connections and never answers is passed over', async (context) => {
   const mute = await listening(context, () => undefined);
   const good = await listening(context, (_, response) => response.end('{"a":1}'));

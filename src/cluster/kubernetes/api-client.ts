@@ -36,6 +36,12 @@ export interface Answer {
   readonly askedAt: number;
 }
 
+export interface JsonAnswer {
+  readonly json: unknown;
+  /** The address that it came from. */
+  readonly server: string;
+}
+
 export interface RequestCount {
   readonly verb: string;
   readonly resource: string;
@@ -82,50 +88,59 @@ export class ApiClient implements Disposable {
 
   /** The answer's JSON. Throws ApiError, AnswerError, ConnectionError, TooLongError, InputError (credentials). */
   async json(request: ApiRequest): Promise<unknown> {
+    return (await this.answer(request)).json;
+  }
+
+  /** As `json`, for a caller that may find the answer to be wrong and then calls `avoid`. */
+  async answer(request: ApiRequest): Promise<JsonAnswer> {
     const { response, server, askedAt } = await this.open(request);
     const { silenceMs, exchangeMs } = this.#times;
     const totalMs = exchangeMs - (performance.now() - askedAt);
     const bounds = { silenceMs, totalMs, maxBytes: maxBodyBytes };
-    let body: Buffer;
     try {
-      body = await readBody(response, bounds);
+      return { json: parsedJson(await readBody(response, bounds)), server };
     } catch (error) {
-      if (request.signal.aborted || error instanceof TooLongError) throw error;
-      await this.#avoid(server);
-      throw new ConnectionError(server, error);
+      if (request.signal.aborted) throw error;
+      this.avoid(server);
+      if (error instanceof AnswerError) throw answerError(request, error.message);
+      throw error instanceof TooLongError ? error : new ConnectionError(server, error);
     }
-    try {
-      return parsedJson(body);
-    } catch (error) {
-      await this.#avoid(server);
-      throw error instanceof AnswerError ? answerError(request, error.message) : error;
-    }
+  }
+
+  /** Its answer was not good, and the fault may be its own: the other addresses come first from now on. */
+  avoid(server: string): void {
+    this.#connection.avoid(server);
   }
 
   /** The answer, as soon as its first byte is here: with a status of success, and JSON as far as it says. Throws as `json`. */
   async open(request: ApiRequest): Promise<Answer> {
     const access = await this.#access();
     const failures: ConnectionError[] = [];
+    const refusals = new Map<string, ApiError>();
     for (const server of this.#connection.order(access.servers)) {
       const askedAt = performance.now();
       try {
-        const options = this.#options(server, access, request);
-        const { path, body } = request;
-        const response = await exchange({ server, path, body, options, times: this.#times });
-        this.#count(request, response.statusCode ?? 0);
-        this.#connection.connected(server);
+        const response = await this.#exchange(request, server, access);
+        // A refusal that the others repeat is no reason to leave the first.
+        if (refusals.size === 0) this.#connection.connected(server);
         await this.#accept(request, { response, server, askedAt }, access);
-        this.#connection.worked(server);
+        this.#connection.connected(server);
+        this.#connection.worked(server, askedAt);
+        for (const refuser of refusals.keys()) this.avoid(refuser);
         return { response, server, askedAt };
       } catch (error) {
-        const isAnswer = error instanceof ApiError || error instanceof AnswerError;
-        if (isAnswer || request.signal.aborted) throw error;
-        failures.push(
-          error instanceof ConnectionError ? error : new ConnectionError(server, error),
-        );
-        this.#count(request, 0);
+        if (request.signal.aborted) throw error;
+        if (error instanceof ApiError && mayBeOneServers(error)) refusals.set(server, error);
+        else if (error instanceof ApiError || error instanceof AnswerError) throw error;
+        else {
+          failures.push(
+            error instanceof ConnectionError ? error : new ConnectionError(server, error),
+          );
+          this.#count(request, 0);
+        }
       }
     }
+    if (refusals.size > 0) throw believed([...refusals.values()]);
     const failure = lastOf(failures);
     this.#connection.lost(failure);
     throw failure;
@@ -145,8 +160,12 @@ export class ApiClient implements Disposable {
     }
   }
 
-  async #avoid(server: string): Promise<void> {
-    this.#connection.avoid(server, (await this.#access()).servers);
+  async #exchange(request: ApiRequest, server: string, access: Access): Promise<IncomingMessage> {
+    const { path, body } = request;
+    const options = this.#options(server, access, request);
+    const response = await exchange({ server, path, body, options, times: this.#times });
+    this.#count(request, response.statusCode ?? 0);
+    return response;
   }
 
   #options(server: string, { request, proxy }: Access, call: ApiRequest): RequestOptions {
@@ -171,13 +190,13 @@ export class ApiClient implements Disposable {
   async #accept(request: ApiRequest, { response, server }: Answer, access: Access): Promise<void> {
     const { statusCode: status = 0, headers } = response;
     if (status < 200 || status >= 300) {
-      if (status >= 500) this.#connection.avoid(server, access.servers);
+      if (status >= 500) this.avoid(server);
       throw await this.#refusal(request, response, access);
     }
     const problem = wrongAnswer(status, headers);
     if (problem === undefined) return;
     response.destroy();
-    this.#connection.avoid(server, access.servers);
+    this.avoid(server);
     throw answerError(request, problem);
   }
 
@@ -211,6 +230,17 @@ export class ApiClient implements Disposable {
     const count = (this.#counts.get(key)?.count ?? 0) + 1;
     this.#counts.set(key, { verb, resource, code, count });
   }
+}
+
+// Whether another server may answer otherwise. What follows from the object itself (409; 422) is the same on all, and after a
+// 5xx a write may have been done.
+function mayBeOneServers({ status }: ApiError): boolean {
+  return status < 500 && status !== 409 && status !== 422;
+}
+
+// A resource is not absent as long as one server says something else.
+function believed(refusals: readonly ApiError[]): ApiError | undefined {
+  return refusals.find(({ status }) => status !== 404) ?? refusals[0];
 }
 
 // Named with those before it: the one that matters may be any of them.

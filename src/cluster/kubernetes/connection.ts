@@ -16,7 +16,9 @@ export class Connection {
   readonly #onChange: () => void;
   #state: ConnectionState = {};
   #preferred: string | undefined;
-  readonly #avoided = new Set<string>();
+  /** When each was found to answer wrongly, ms of performance.now(). */
+  readonly #avoided = new Map<string, number>();
+  #servers: readonly string[] = [];
   readonly #waiting = new Set<() => void>();
 
   /** `onChange` is told when the connection is lost or found. */
@@ -37,6 +39,7 @@ export class Connection {
   /** The address that answered last comes first, so that a node stays with one server while it is well; those that answer
    * wrongly come last. */
   order(servers: readonly string[]): readonly string[] {
+    this.#servers = servers;
     const rank = (server: string): number =>
       this.#avoided.has(server) ? 2 : server === this.#preferred ? 0 : 1;
     return servers.toSorted((left, right) => rank(left) - rank(right));
@@ -52,15 +55,19 @@ export class Connection {
     this.#onChange();
   }
 
-  /** It answered as it should. */
-  worked(server: string): void {
-    this.#avoided.delete(server);
+  /** It answered as it should what it was asked at `askedAt`, ms of performance.now(). */
+  worked(server: string, askedAt: number): void {
+    // An answer to an earlier request does not mend what was found since.
+    if ((this.#avoided.get(server) ?? askedAt) < askedAt) this.#avoided.delete(server);
   }
 
   /** It answers, but not as it should: another address is tried first, if there is one. */
-  avoid(server: string, servers: readonly string[]): void {
-    this.#avoided.add(server);
-    if (servers.every((other) => this.#avoided.has(other))) this.#avoided.clear();
+  avoid(server: string): void {
+    this.#avoided.set(server, performance.now());
+    const others = this.#servers.filter((other) => other !== server);
+    // All by turns, then.
+    if (others.every((other) => this.#avoided.has(other)))
+      for (const other of others) this.#avoided.delete(other);
   }
 
   lost(error: unknown): void {

@@ -8,18 +8,22 @@ interface Scene {
   readonly list: FullList;
   readonly limits: number[];
   readonly store: ObjectStore<object>;
+  /** Addresses that gave a wrong page. */
+  readonly avoided: string[];
   read(): Promise<string>;
 }
 
 function scene(answer: (query: URLSearchParams, index: number) => unknown): Scene {
   const limits: number[] = [];
+  const avoided: string[] = [];
   const list = new FullList({
     client: {
-      async json({ path }) {
+      async answer({ path }) {
         const { searchParams } = new URL(path, 'http://localhost');
         limits.push(Number(searchParams.get('limit')));
-        return answer(searchParams, limits.length - 1);
+        return { json: answer(searchParams, limits.length - 1), server: `s${limits.length}` };
       },
+      avoid: (server) => avoided.push(server),
     },
     resource: 'pods',
     kind: 'Pod',
@@ -31,7 +35,9 @@ function scene(answer: (query: URLSearchParams, index: number) => unknown): Scen
   );
   store.set('old', { metadata: { name: 'old' } });
   const { signal } = new AbortController();
-  return { list, limits, store, read: () => list.read(store.replace(), signal) };
+  const read = async (): Promise<string> =>
+    (await list.read(store.replace(), signal)).resourceVersion;
+  return { list, limits, avoided, store, read };
 }
 
 const names = (from: number, count: number): object[] =>
@@ -61,11 +67,12 @@ test('a list that is too long at a time is asked for in smaller pages, until it 
 });
 
 test('full pages without end are given up, and nothing of them is kept', async () => {
-  const { read, limits, store } = scene((_, index) => ({
+  const { read, limits, avoided, store } = scene((_, index) => ({
     metadata: { resourceVersion: '7', continue: `t${index}` },
     items: names(index * 250, 250),
   }));
   await assert.rejects(read(), /list pods: the answer is not a list: more than 200000 objects/);
   assert.ok(limits.length <= 803, `${limits.length} pages`);
   assert.equal(store.size, 1);
+  assert.deepEqual(avoided, [`s${limits.length - 1}`], 'the server of the page at fault');
 });

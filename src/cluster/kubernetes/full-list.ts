@@ -10,7 +10,7 @@ import type { StoreReplacement } from './object-store.ts';
 import { pause } from './pause.ts';
 
 export interface ListSource {
-  readonly client: Pick<ApiClient, 'json'>;
+  readonly client: Pick<ApiClient, 'answer' | 'avoid'>;
   /** As in a ClusterRole: `pods`. */
   readonly resource: string;
   /** Of its objects. */
@@ -18,6 +18,14 @@ export interface ListSource {
   /** The path with the query, and these parameters in it. */
   path(query: Readonly<Record<string, string>>): string;
 }
+
+export interface ReadList {
+  readonly resourceVersion: string;
+  /** The address that its last page came from. */
+  readonly server: string;
+}
+
+type Page = ListPage & Pick<ReadList, 'server'>;
 
 // A page is in memory as bytes, as text and as objects at once: of pods it is 1 MB of each.
 const pageSize = 250;
@@ -39,7 +47,7 @@ export class FullList {
   async read(
     replacement: Pick<StoreReplacement, 'set' | 'has' | 'size'>,
     signal: AbortSignal,
-  ): Promise<string> {
+  ): Promise<ReadList> {
     try {
       return await this.#read(replacement, signal);
     } catch (error) {
@@ -58,22 +66,25 @@ export class FullList {
   async #read(
     replacement: Pick<StoreReplacement, 'set' | 'has' | 'size'>,
     signal: AbortSignal,
-  ): Promise<string> {
+  ): Promise<ReadList> {
     let page = await this.#page(signal);
     // That of the first page: should later ones be newer, a watch from here tells what the first page missed.
     const { resourceVersion } = page;
     for (;;) {
-      const { items, next } = page;
+      const { items, next, server } = page;
       const isShort = items.length < this.#pageSize / 2;
       // The server makes the next page while this one is taken in: half of the time that a large list takes.
       const following = next === undefined || isShort ? undefined : this.#page(signal, next);
       // What is wrong with it is met where it is waited for.
       following?.catch(() => undefined);
       await setImmediate();
-      const isNews = this.#take(replacement, items);
-      if (next === undefined) return resourceVersion;
-      if (!isNews) throw this.#wrong('page after page, and nothing new in them');
-      if (replacement.size > mostObjects) throw this.#wrong(`more than ${mostObjects} objects`);
+      const isNews = this.#checked(server, () => this.#take(replacement, items));
+      if (next === undefined) return { resourceVersion, server };
+      this.#checked(server, () => {
+        if (!isNews) throw new AnswerError('page after page, and nothing new in them');
+        if (replacement.size > mostObjects)
+          throw new AnswerError(`more than ${mostObjects} objects`);
+      });
       // No server has a reason for many short pages.
       if (following === undefined) await pause(shortPageMs, { signal });
       page = await (following ?? this.#page(signal, next));
@@ -84,31 +95,41 @@ export class FullList {
   #take(replacement: Pick<StoreReplacement, 'set' | 'has'>, items: readonly unknown[]): boolean {
     let isNews = false;
     for (const [index, item] of items.entries()) {
-      const key = this.#checked(() => metaOf(item, this.#source.kind).key, `items[${index}]`);
-      if (key === '') throw this.#wrong(`items[${index}] has no name`);
+      const key = this.#keyOf(item, index);
       isNews ||= !replacement.has(key);
       replacement.set(key, item);
     }
     return isNews;
   }
 
-  async #page(signal: AbortSignal, next?: string): Promise<ListPage> {
-    const { client, resource, kind, path } = this.#source;
-    const query = { limit: String(this.#pageSize), ...(next && { continue: next }) };
-    const raw = await client.json({ path: path(query), verb: 'list', resource, signal });
-    return this.#checked(() => listPage(raw, kind));
+  #keyOf(item: unknown, index: number): string {
+    const where = `items[${index}]`;
+    try {
+      const { key } = metaOf(item, this.#source.kind);
+      if (key !== '') return key;
+    } catch (error) {
+      throw error instanceof AnswerError ? new AnswerError(`${where}: ${error.message}`) : error;
+    }
+    throw new AnswerError(`${where} has no name`);
   }
 
-  #checked<T>(read: () => T, where?: string): T {
+  async #page(signal: AbortSignal, next?: string): Promise<Page> {
+    const { client, resource, kind, path } = this.#source;
+    const query = { limit: String(this.#pageSize), ...(next && { continue: next }) };
+    const request = { path: path(query), verb: 'list', resource, signal };
+    const { json, server } = await client.answer(request);
+    return this.#checked(server, () => ({ ...listPage(json, kind), server }));
+  }
+
+  // What is wrong with a page of this server.
+  #checked<T>(server: string, read: () => T): T {
     try {
       return read();
     } catch (error) {
       if (!(error instanceof AnswerError)) throw error;
-      throw this.#wrong(where === undefined ? error.message : `${where}: ${error.message}`);
+      const { client, resource } = this.#source;
+      client.avoid(server);
+      throw new AnswerError(`list ${resource}: the answer is not a list: ${error.message}`);
     }
-  }
-
-  #wrong(problem: string): AnswerError {
-    return new AnswerError(`list ${this.#source.resource}: the answer is not a list: ${problem}`);
   }
 }

@@ -5,7 +5,7 @@ import type { ApiTimes } from './api-times.ts';
 import type { ObjectStore } from './object-store.ts';
 
 export interface ReflectorOptions {
-  readonly client: Pick<ApiClient, 'json' | 'open' | 'onRecovered'>;
+  readonly client: Pick<ApiClient, 'answer' | 'avoid' | 'open' | 'onRecovered'>;
   /** As in a ClusterRole: `pods`. */
   readonly resource: string;
   /** Of its objects: `Pod`. */

@@ -80,10 +80,10 @@ export class Reflector {
   }
 
   async #readList(signal: AbortSignal): Promise<void> {
-    const { store, resource, expected } = this.#options;
+    const { client, store, resource, expected } = this.#options;
     const replacement = store.replace();
     this.#status.listing(replacement);
-    const version = await this.#list.read(replacement, signal);
+    const { resourceVersion: version, server } = await this.#list.read(replacement, signal);
     const isOld = isOlder(version, this.#newest);
     const isMissing = expected !== undefined && !replacement.has(expected);
     const wasThere = expected !== undefined && (store.has(expected) || !this.isSynced);
@@ -93,6 +93,8 @@ export class Reflector {
     const doubt = listDoubt({ before: store.size, now, isOlder: isOld, missing, held });
     const unconfirmed = this.#absences.note(replacement.lacks());
     if (doubt !== undefined && this.#doubts++ < doubt.repetitions) {
+      // Another server's list says more than the same one's again.
+      client.avoid(server);
       if (!isOld) replacement.commitAdditions();
       this.#status.failed('doubt', `${resource}: ${doubt.text}; it is asked for again`);
       const { doubtMs } = this.#times;
@@ -162,15 +164,15 @@ export class Reflector {
       isBroken = true;
       // The next attempt tells whether the server is gone or only this connection.
       if (ending === undefined && !(error instanceof Error && 'code' in error))
-        throw this.#named(error);
+        throw this.#wrong(error, server);
     } finally {
       clearTimeout(due);
       response.destroy();
-      this.#count({ events, livedMs: performance.now() - began });
+      this.#count({ events, livedMs: performance.now() - began, server });
     }
     if (signal.aborted) return;
-    if (ending !== undefined) return this.#gaveUp(ending, signal);
-    if (performance.now() - began < settledMs) return this.#endedAtOnce(signal);
+    if (ending !== undefined) return this.#gaveUp(ending, server, signal);
+    if (performance.now() - began < settledMs) return this.#endedAtOnce(server, signal);
     this.#settled();
     if (!isBroken) this.#status.heard();
   }
@@ -183,29 +185,35 @@ export class Reflector {
 
   // A server that does not know the version we watch from (it was restored from a backup, or told a wrong one) accepts the
   // watch all the same, and never says anything.
-  #count({ events, livedMs }: { readonly events: number; readonly livedMs: number }): void {
+  #count({ events, livedMs, server }: Lived): void {
     const { watchMs, settledMs } = this.#times;
     if (livedMs < settledMs && events === 0) this.#fruitless++;
     else if (events > 0) this.#fruitless = 0;
     this.#silentMs = events > 0 ? 0 : this.#silentMs + livedMs;
     // Two watches at most, and many short ones where something on the way cuts idle connections.
-    if (this.#silentMs >= 1.5 * watchMs) this.#listAgain();
+    if (this.#silentMs < 1.5 * watchMs) return;
+    this.#options.client.avoid(server);
+    this.#listAgain();
   }
 
   // A server that ends every watch at once would be asked without pause.
-  async #endedAtOnce(signal: AbortSignal): Promise<void> {
-    const { resource } = this.#options;
-    if (this.#fruitless >= mostFruitless)
+  async #endedAtOnce(server: string, signal: AbortSignal): Promise<void> {
+    const { client, resource } = this.#options;
+    if (this.#fruitless >= mostFruitless) {
+      client.avoid(server);
       this.#status.failed(
         'watch',
         `watch ${resource}: the server ended ${mostFruitless} watches in a row at once, without a word`,
       );
+    }
     await this.#pause(signal);
   }
 
   // The next watch from the same version may be as silent, for the same reason.
-  async #gaveUp(text: string, signal: AbortSignal): Promise<void> {
-    this.#status.silent(`watch ${this.#options.resource}: ${text}`);
+  async #gaveUp(text: string, server: string, signal: AbortSignal): Promise<void> {
+    const { client, resource } = this.#options;
+    client.avoid(server);
+    this.#status.silent(`watch ${resource}: ${text}`);
     await this.#pause(signal);
     this.#listAgain();
   }
@@ -245,9 +253,11 @@ export class Reflector {
     }
   }
 
-  #named(error: unknown): unknown {
+  // What this server's watch ended with.
+  #wrong(error: unknown, server: string): unknown {
+    const { client, resource } = this.#options;
+    if (!isExpired(error)) client.avoid(server);
     if (!(error instanceof AnswerError)) return error;
-    const { resource } = this.#options;
     return new AnswerError(`watch ${resource}: the answer is not a watch: ${error.message}`);
   }
 
@@ -305,6 +315,12 @@ export class Reflector {
       leastMs: Math.min(delayMs, 4 * backoff.firstMs),
     });
   }
+}
+
+interface Lived {
+  readonly events: number;
+  readonly livedMs: number;
+  readonly server: string;
 }
 
 function isOurFault(status: number): boolean {
