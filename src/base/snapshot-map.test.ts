@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SnapshotMap } from './snapshot-map.ts';
+import { changesBetween, SnapshotMap } from './snapshot-map.ts';
 
 const sorted = (map: ReadonlyMap<string, number>): readonly (readonly [string, number])[] =>
   [...map].sort(([left], [right]) => (left < right ? -1 : 1));
@@ -50,4 +50,34 @@ test('the same snapshot comes back while nothing changes, and unchanged maps kee
     seen.push(key);
   });
   assert.deepEqual(seen, [...second.keys()]);
+});
+
+test('changes between two snapshots are what differs, and cost a look at what was copied alone', () => {
+  const map = new SnapshotMap<number>();
+  for (let index = 0; index < 6_400; index++) map.set(`key-${index}`, index);
+  const before = map.snapshot();
+  map.set('key-7', -7);
+  map.set('new', 1);
+  map.delete('key-9');
+  const after = map.snapshot();
+  const expected = [{ key: 'key-9' }, { key: 'key-7', after: -7 }, { key: 'new', after: 1 }];
+  const byKey = (left: { key: string }, right: { key: string }): number =>
+    left.key < right.key ? -1 : 1;
+  assert.deepEqual([...changesBetween(before, after)].sort(byKey), expected.sort(byKey));
+  // Plain maps as well.
+  const plain = changesBetween(new Map(before), new Map(after));
+  assert.deepEqual([...plain].sort(byKey), expected);
+  assert.deepEqual(changesBetween(after, after), []);
+  let looked = 0;
+  const count = Map.prototype.get;
+  Map.prototype.get = function get(this: Map<unknown, unknown>, key): unknown {
+    looked++;
+    return count.call(this, key);
+  };
+  try {
+    changesBetween(before, after);
+  } finally {
+    Map.prototype.get = count;
+  }
+  assert.ok(looked < 500, String(looked));
 });

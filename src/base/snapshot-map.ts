@@ -56,20 +56,20 @@ export class SnapshotMap<Value> {
 }
 
 class Snapshot<Value> implements ReadonlyMap<string, Value> {
-  readonly #parts: Parts<Value>;
+  readonly parts: Parts<Value>;
   readonly size: number;
 
   constructor(parts: Parts<Value>, size: number) {
-    this.#parts = parts;
+    this.parts = parts;
     this.size = size;
   }
 
   get(key: string): Value | undefined {
-    return this.#parts[placeOf(key)]?.get(key);
+    return this.parts[placeOf(key)]?.get(key);
   }
 
   has(key: string): boolean {
-    return this.#parts[placeOf(key)]?.has(key) === true;
+    return this.parts[placeOf(key)]?.has(key) === true;
   }
 
   forEach(visit: (value: Value, key: string, map: ReadonlyMap<string, Value>) => void): void {
@@ -77,20 +77,56 @@ class Snapshot<Value> implements ReadonlyMap<string, Value> {
   }
 
   *entries(): Generator<[string, Value], undefined> {
-    for (const part of this.#parts) yield* part;
+    for (const part of this.parts) yield* part;
   }
 
   *keys(): Generator<string, undefined> {
-    for (const part of this.#parts) yield* part.keys();
+    for (const part of this.parts) yield* part.keys();
   }
 
   *values(): Generator<Value, undefined> {
-    for (const part of this.#parts) yield* part.values();
+    for (const part of this.parts) yield* part.values();
   }
 
   [Symbol.iterator](): Generator<[string, Value], undefined> {
     return this.entries();
   }
+}
+
+export interface Change<Value> {
+  readonly key: string;
+  /** Absent: the later map has no such key. */
+  readonly after?: Value | undefined;
+}
+
+/** The keys whose values are not identical. Of two snapshots of one map only the parts that changed are looked at. */
+export function changesBetween<Value>(
+  before: ReadonlyMap<string, Value>,
+  after: ReadonlyMap<string, Value>,
+): readonly Change<Value>[] {
+  if (before === after) return [];
+  const [old, parts] = [partsOf(before), partsOf(after)];
+  if (old.length !== parts.length) return changesOf(before, after);
+  return parts.flatMap((part, index) => {
+    const earlier = old[index];
+    return earlier === undefined || earlier === part ? [] : changesOf(earlier, part);
+  });
+}
+
+function changesOf<Value>(
+  before: ReadonlyMap<string, Value>,
+  after: ReadonlyMap<string, Value>,
+): readonly Change<Value>[] {
+  const changes: Change<Value>[] = [];
+  for (const key of before.keys()) if (!after.has(key)) changes.push({ key });
+  for (const [key, value] of after) {
+    if (before.get(key) !== value) changes.push({ key, after: value });
+  }
+  return changes;
+}
+
+function partsOf<Value>(map: ReadonlyMap<string, Value>): Parts<Value> {
+  return map instanceof Snapshot ? map.parts : [map];
 }
 
 // FNV-1a: keys differ in their last letters, which must matter as much as the others.

@@ -76,11 +76,13 @@ function service(name: string, fields: Partial<ClusterService>): ClusterService 
 
 function check(given: Readonly<Record<string, Given>>, options: Options = {}): RangeOwners {
   const { services = [], podCidrs = [], mode = 'vxlan' } = options;
+  const nodes = new Map(Object.entries(given).map(([name, rest]) => [name, node(name, rest)]));
+  const byKey = new Map(services.map((each) => [`shop/${each.name}`, each]));
   return checkNodes({
     config: { nodeName: 'n1', mode, podCidrs: podCidrs.map((text) => parsePrefix(text)) },
-    nodes: new Map(Object.entries(given).map(([name, rest]) => [name, node(name, rest)])),
+    nodes,
     host: options.host ?? { uplinks: [] },
-    services: serviceAddresses(new Map(services.map((each) => [`shop/${each.name}`, each]))),
+    services: serviceAddresses(byKey, nodes),
     held: options.held,
   });
 }
@@ -101,7 +103,7 @@ test('what good nodes claim is used as it is, by the very same objects', () => {
     config: { nodeName: 'n1', mode: 'native' },
     nodes,
     host,
-    services: [],
+    services: serviceAddresses(new Map(), nodes),
   });
   assert.deepEqual(found.problems, []);
   assert.deepEqual(found.nodes, [...nodes.values()]);

@@ -42,7 +42,7 @@ import {
 import { type Occupation, occupiedFlaw, ownAddresses } from './occupied.ts';
 import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
 import { type OrderedPrefix, orderedPrefix, overlap } from './prefix-order.ts';
-import { type ServiceAddresses, serviceIn } from './service-addresses.ts';
+import type { ServiceAddresses } from './service-addresses.ts';
 import { isNarrow } from './special-ranges.ts';
 import { connectedNetworks } from './underlay.ts';
 
@@ -251,7 +251,7 @@ class Check {
 
   // An external address is any tenant's to choose, and a younger Service had the choice: neither takes a range from a Node.
   #serviceFlaw({ prefix, ordered }: RangeClaim, node: NetworkNode): string | undefined {
-    const found = serviceIn(this.#inputs.services, ordered);
+    const found = this.#inputs.services.firstIn(ordered);
     if (found === undefined) return undefined;
     const { address, service, isCluster, createdAt = Number.POSITIVE_INFINITY } = found;
     const what = `holds ${address}, an address of Service ${service}`;

@@ -31,7 +31,7 @@ import type { RangeOwners } from './pod-ranges.ts';
 import { remoteNodes, tunnelEndOf } from './remote-nodes.ts';
 import { remoteRanges } from './remote-ranges.ts';
 import { type RoutingContext, routingContext } from './routing-context.ts';
-import { type ServiceAddresses, serviceAddresses } from './service-addresses.ts';
+import { type ServiceAddresses, serviceAddresses, serviceProblems } from './service-addresses.ts';
 import { masqueradeWith, strayPods } from './stray-pods.ts';
 import { tunnelEnds } from './tunnel-ends.ts';
 import { podMtu } from './underlay.ts';
@@ -49,8 +49,9 @@ export interface ModelInputs {
 
 export function computeDesired(inputs: ModelInputs): DesiredState {
   const { config, cluster, endpoints, host, unclaimed, held = nothingHeld } = inputs;
-  const services = serviceAddresses(cluster.services);
-  const base = network(config)(networkNodes(cluster.nodes))(host)(services)(held);
+  const nodes = networkNodes(cluster.nodes);
+  const services = serviceAddresses(cluster.services, nodes);
+  const base = network(config)(nodes)(host)(services)(held);
   const conflicts = peerConflicts(config)(cluster.nodes);
   const unenforced = unenforcedPolicies(cluster.networkPolicies);
   const strays = strayPods(config.nodeName, base, endpoints);
@@ -58,7 +59,7 @@ export function computeDesired(inputs: ModelInputs): DesiredState {
     ...base,
     strayAddresses: strays.addresses,
     masquerade: masqueradeWith(base.masquerade, strays.addresses),
-    problems: joined(base.problems, conflicts, unenforced, strays.problems),
+    problems: joined(base.problems, serviceProblems(), conflicts, unenforced, strays.problems),
     endpoints,
     unclaimed,
   };

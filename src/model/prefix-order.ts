@@ -53,6 +53,16 @@ export function compact(prefixes: readonly OrderedPrefix[]): readonly Prefix[] {
   return kept.map(prefixOf);
 }
 
+/** In order, without those that lie in another. */
+export function outermost(prefixes: readonly OrderedPrefix[]): readonly OrderedPrefix[] {
+  const kept: OrderedPrefix[] = [];
+  for (const next of [...prefixes].sort(compareDigits)) {
+    const last = kept.at(-1);
+    if (last === undefined || !contains(last, next)) kept.push(next);
+  }
+  return kept;
+}
+
 // Two halves are their whole, which may be a half again. Its text is made in the end, when most are joined.
 function joinLast(kept: OrderedPrefix[]): void {
   for (;;) {
@@ -80,9 +90,12 @@ function leastBits(family: AddressFamily): number {
   return family === 4 ? 96 : 0;
 }
 
-// Of two that start at the same address the wider comes first.
 function compare(left: OrderedPrefix, right: OrderedPrefix): number {
-  if (left.family !== right.family) return left.family - right.family;
+  return left.family - right.family || compareDigits(left, right);
+}
+
+/** By digits alone; of two with the same digits the wider comes first. */
+export function compareDigits(left: OrderedPrefix, right: OrderedPrefix): number {
   if (left.digits !== right.digits) return left.digits < right.digits ? -1 : 1;
   return left.bits - right.bits;
 }

@@ -1,72 +1,82 @@
 // Addresses of Services: a range of pods that holds one would lead that Service's clients to a node instead.
 
-import { memoize } from '../base/memoize.ts';
+import { memoize, memoizeLast } from '../base/memoize.ts';
 import type { ClusterService } from '../cluster/objects.ts';
 import type { Address } from '../net/address.ts';
-import { hostPrefix } from '../net/prefix.ts';
-import { contains, firstFrom, type OrderedPrefix, orderedPrefix } from './prefix-order.ts';
+import type { ModelProblem } from './desired.ts';
+import type { NetworkNodes } from './network-nodes.ts';
+import { nodeClaims } from './node-claims.ts';
+import { contains, type OrderedPrefix, outermost } from './prefix-order.ts';
+import { externalsAtMost, type ServiceAddress, ServiceIndex } from './service-index.ts';
 
-export interface ServiceAddress {
-  readonly address: Address;
-  readonly ordered: OrderedPrefix;
-  /** `shop/web` */
-  readonly service: string;
-  readonly createdAt?: number | undefined;
-  /** Assigned from the cluster's Service range; not so external addresses, which any tenant may write. */
-  readonly isCluster: boolean;
+export interface ServiceAddresses {
+  /** The first in the range, cluster addresses before others. */
+  firstIn(range: OrderedPrefix): ServiceAddress | undefined;
 }
 
-/** In order of their digits. */
-export type ServiceAddresses = readonly ServiceAddress[];
+const index = new ServiceIndex();
+let last: { readonly nodes: NetworkNodes; readonly result: ServiceAddresses } | undefined;
 
-let last: ServiceAddresses = [];
-
-/** The same array while no Service has other addresses than before: Services change for much else. */
-export function serviceAddresses(services: ReadonlyMap<string, ClusterService>): ServiceAddresses {
-  const next = inOrder(services);
-  // `addressesOf` gives an unchanged Service the same items.
-  const isSame = next.length === last.length && next.every((item, index) => item === last[index]);
-  if (!isSame) last = next;
-  return last;
+/**
+ * The same object while the Nodes are the same and no Service got or lost an address that one of them claims, by itself or
+ * in a range: the Nodes are not checked again for any other. Valid until the next call.
+ */
+export function serviceAddresses(
+  services: ReadonlyMap<string, ClusterService>,
+  nodes: NetworkNodes,
+): ServiceAddresses {
+  const changed = index.follow(services);
+  if (last?.nodes === nodes && !changed.some((item) => isClaimed(claimedBy(nodes), item))) {
+    return last.result;
+  }
+  last = { nodes, result: { firstIn: (range) => index.firstIn(range) } };
+  return last.result;
 }
 
-const inOrder = memoize(
-  (services: ReadonlyMap<string, ClusterService>): ServiceAddresses =>
-    [...services.values()].flatMap(addressesOf).sort(byDigits),
-);
+interface Claimed {
+  readonly addresses: ReadonlySet<Address>;
+  /** In order, and none in another. */
+  readonly ranges: readonly OrderedPrefix[];
+}
 
-const addressesOf: (service: ClusterService) => ServiceAddresses = memoize((service) => {
-  const { namespace, name, createdAt, clusterAddresses, externalAddresses } = service;
-  const make = (address: Address, isCluster: boolean): ServiceAddress => ({
-    address,
-    ordered: orderedPrefix(hostPrefix(address)),
-    service: `${namespace}/${name}`,
-    createdAt,
-    isCluster,
-  });
-  return [
-    ...clusterAddresses.map((address) => make(address, true)),
-    ...externalAddresses.map((address) => make(address, false)),
-  ];
+const claimedBy = memoize((nodes: NetworkNodes): Claimed => {
+  const claims = Array.from(nodes.values(), nodeClaims);
+  const ranges = claims.flatMap((each) => each.ranges.filter(({ flaw }) => flaw === undefined));
+  return {
+    addresses: new Set(claims.flatMap((each) => each.addresses.map(({ address }) => address))),
+    ranges: outermost(ranges.map(({ ordered }) => ordered)),
+  };
 });
 
-/** Of those in the range the first, cluster addresses before others. */
-export function serviceIn(all: ServiceAddresses, range: OrderedPrefix): ServiceAddress | undefined {
-  let external: ServiceAddress | undefined;
-  for (let index = firstFrom(all, range.digits); index < all.length; index++) {
-    const item = all[index];
-    if (item === undefined || !contains(range, item.ordered)) break;
-    if (item.isCluster) return item;
-    external ??= item;
-  }
-  return external;
+function isClaimed({ addresses, ranges }: Claimed, item: ServiceAddress): boolean {
+  if (item.isCluster && addresses.has(item.address)) return true;
+  const place = firstAfter(ranges, item.ordered.digits);
+  const range = ranges[place - 1];
+  return range !== undefined && contains(range, item.ordered);
 }
 
-function byDigits(left: ServiceAddress, right: ServiceAddress): number {
-  if (left.ordered.digits !== right.ordered.digits) {
-    return left.ordered.digits < right.ordered.digits ? -1 : 1;
+// In order of digits, the place of the first that starts behind them.
+function firstAfter(ranges: readonly OrderedPrefix[], digits: string): number {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ranges[middle]?.digits ?? '') <= digits) low = middle + 1;
+    else high = middle;
   }
-  // Of equal ones the oldest first, in an order that does not depend on the map's.
-  const age = (left.createdAt ?? Infinity) - (right.createdAt ?? Infinity);
-  return age !== 0 && !Number.isNaN(age) ? age : left.service < right.service ? -1 : 1;
+  return low;
 }
+
+const none: readonly ModelProblem[] = [];
+
+/** Of the Services last given to `serviceAddresses`. */
+export function serviceProblems(): readonly ModelProblem[] {
+  return waitingProblems(index.waiting);
+}
+
+// The same array while nothing about it changes.
+const waitingProblems = memoizeLast((count: number): readonly ModelProblem[] => {
+  if (count === 0) return none;
+  const text = `external addresses of ${count} Services are not compared with pod ranges: all Services together have more than ${externalsAtMost}`;
+  return [{ object: 'Services', text }];
+});

@@ -29,6 +29,7 @@ import { Reflector } from './reflector.ts';
 import type { ReflectorState } from './resource-state.ts';
 import { readObject, resources } from './resources.ts';
 import { nextUnheard, sourceProblems } from './source-problems.ts';
+import { cutOf } from './trim.ts';
 
 export interface KubernetesSourceOptions {
   readonly credentials: Credentials;
@@ -128,7 +129,9 @@ export class KubernetesSource implements ClusterSource {
     const stores = new Map<ClusterKind, ObjectStore<ClusterObject['object']>>();
     this.#reflectors = resources({ podsOf: remotePods ? undefined : node }).map(
       ({ kind, name, path, selectors }) => {
-        const store = new ObjectStore((key, raw) => readObject(kind, key, raw), onChange, { kind });
+        const read = (key: string, raw: unknown): ClusterObject['object'] =>
+          readObject(kind, key, raw);
+        const store = new ObjectStore(read, onChange, { kind, cutOf: (raw) => cutOf(kind, raw) });
         stores.set(kind, store);
         const ofNodes = kind === 'Node' ? { expected: node, held: heldNodes } : {};
         const what = { kind, resource: name, path, selectors, store };

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ClusterObject } from '../parse-object.ts';
+import { type ClusterObject, parseObject } from '../parse-object.ts';
 import { ObjectStore } from './object-store.ts';
 import { readObject } from './resources.ts';
+import { cutOf } from './trim.ts';
 
 function node(ranges: readonly unknown[], addresses: readonly string[] = ['192.0.2.1']): object {
   return {
@@ -126,7 +127,8 @@ const service = (externals: number, from = 0): object => ({
 
 function serviceStore(): ObjectStore<ClusterObject['object']> {
   return new ObjectStore(
-    (key, raw) => readObject('Service', key, raw),
+    // Without the cut of lists, which would leave nothing to the budget.
+    (key, raw) => parseObject({ kind: 'Service', key }, raw, 'API server').object,
     () => undefined,
     { kind: 'Service', budget: { object: 20_000, resource: 50_000 } },
   );
@@ -211,4 +213,38 @@ test('a list that is kept waiting for its second removes no problem', () => {
   list.commit(new Set(['b']));
   assert.equal(told(store).length, 1);
   assert.ok(store.has('b'));
+});
+
+test('lists are cut before anything is made of their items, and that is shown in one line', () => {
+  let changes = 0;
+  const store = new ObjectStore(
+    (key, raw) => readObject('Service', key, raw),
+    () => changes++,
+    { kind: 'Service', cutOf: (raw) => cutOf('Service', raw) },
+  );
+  // An address that is read is asked for as text.
+  let looked = 0;
+  const externalIPs = Array.from({ length: 50_000 }, () => '198.51.100.1');
+  const counted = new Proxy(externalIPs, {
+    get: (target, field): unknown => {
+      if (typeof field === 'string' && /^\d+$/.test(field)) looked++;
+      return Reflect.get(target, field);
+    },
+  });
+  const raw = (externals: readonly string[]): object => ({
+    metadata: { namespace: 'shop', name: 'a' },
+    spec: { clusterIP: '192.0.2.80', externalIPs: externals },
+  });
+  store.set('shop/a', raw(counted));
+  assert.ok(looked <= 64, String(looked));
+  const text = 'spec.externalIPs has 50000 items, of which the first 64 are used';
+  const consequence = 'the other items have no effect';
+  assert.deepEqual(told(store), [[`API server: Service shop/a: ${text}`, consequence]]);
+  store.set('shop/b', raw(externalIPs));
+  assert.deepEqual(told(store), [
+    [`API server: Service shop/a: ${text}; 1 more have such lists`, consequence],
+  ]);
+  store.delete('shop/a');
+  store.set('shop/b', raw(['198.51.100.1']));
+  assert.deepEqual([told(store), changes], [[], 4]);
 });

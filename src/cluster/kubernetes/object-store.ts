@@ -13,6 +13,8 @@ export interface ObjectStoreOptions {
   /** Of the objects, as shown to people: `Pod`. */
   readonly kind?: string;
   readonly budget?: Budget;
+  /** What of an object is left out as too much, in words; absent: nothing ever is. */
+  readonly cutOf?: (raw: unknown) => string | undefined;
 }
 
 export class ObjectStore<T extends object> {
@@ -21,8 +23,11 @@ export class ObjectStore<T extends object> {
   readonly #objects = new SnapshotMap<T>();
   /** Objects that never were without a flaw: the usable rest of each is kept. */
   readonly #flawed = new Set<string>();
+  /** By key: what is left out of an object's lists. */
+  readonly #cut = new Map<string, string>();
   readonly #kind: string;
   readonly #limits: Budget;
+  readonly #cutOf: (raw: unknown) => string | undefined;
   #budget: ObjectBudget;
   #problems: ObjectProblems;
 
@@ -30,12 +35,13 @@ export class ObjectStore<T extends object> {
   constructor(
     read: (key: string, raw: unknown) => T,
     onChange: () => void,
-    { kind = 'object', budget = defaultBudget }: ObjectStoreOptions = {},
+    { kind = 'object', budget = defaultBudget, cutOf = () => undefined }: ObjectStoreOptions = {},
   ) {
     this.#read = read;
     this.#onChange = onChange;
     this.#kind = kind;
     this.#limits = budget;
+    this.#cutOf = cutOf;
     this.#budget = new ObjectBudget(budget);
     this.#problems = new ObjectProblems(kind);
   }
@@ -62,7 +68,9 @@ export class ObjectStore<T extends object> {
   get problems(): Iterable<SourceProblem> {
     const { cut } = this.#budget;
     const { shown } = this.#problems;
-    return cut === 0 ? shown : [...shown, this.#cutProblem(cut)];
+    if (cut === 0 && this.#cut.size === 0) return shown;
+    const all = [...shown, ...this.#cutLists()];
+    return cut === 0 ? all : [...all, this.#cutProblem(cut)];
   }
 
   set(key: string, raw: unknown): void {
@@ -75,6 +83,7 @@ export class ObjectStore<T extends object> {
     this.#budget.delete(key);
     const hadProblem = this.#problems.delete(key);
     this.#flawed.delete(key);
+    this.#cut.delete(key);
     if (this.#objects.delete(key) || hadProblem) this.#onChange();
   }
 
@@ -133,14 +142,17 @@ export class ObjectStore<T extends object> {
     this.#onChange();
   }
 
-  #take(key: string, { object, problem, isFlawed = false }: Read<T>): void {
+  #take(key: string, { object, problem, cut, isFlawed = false }: Read<T>): void {
     const isOtherProblem = this.#problems.set(key, problem);
+    const hadCut = this.#cut.get(key);
+    if (cut === undefined) this.#cut.delete(key);
+    else this.#cut.set(key, cut);
     if (isFlawed) this.#flawed.add(key);
     else if (problem === undefined || object === undefined) this.#flawed.delete(key);
     const isNew = object !== this.#objects.get(key);
     if (object === undefined) this.#objects.delete(key);
     else if (isNew) this.#objects.set(key, object);
-    if (isNew || isOtherProblem) this.#onChange();
+    if (isNew || isOtherProblem || cut !== hadCut) this.#onChange();
   }
 
   // Without an object nothing good is known of it.
@@ -151,7 +163,7 @@ export class ObjectStore<T extends object> {
     try {
       const { object, isTooLarge } = budget.fit(key, this.#read(key, raw));
       const problem = isTooLarge ? { problem: this.#tooLarge(key) } : {};
-      return { object: keptReference(before, object), ...problem };
+      return { object: keptReference(before, object), ...problem, cut: this.#cutOf(raw) };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       const flawed = before === undefined || this.#flawed.has(key) ? restOf<T>(error) : undefined;
@@ -177,6 +189,16 @@ export class ObjectStore<T extends object> {
     const name = `${this.#kind} ${shownText(key, 600)}`;
     const text = `API server: ${name}: what is read of it has more than ${this.#limits.object} bytes`;
     return { text, consequence: cutConsequence };
+  }
+
+  // One of them by name: a tenant can make very many.
+  #cutLists(): readonly SourceProblem[] {
+    for (const [key, cut] of this.#cut) {
+      const more = this.#cut.size === 1 ? '' : `; ${this.#cut.size - 1} more have such lists`;
+      const text = `API server: ${this.#kind} ${shownText(key, 600)}: ${cut}${more}`;
+      return [{ text, consequence: 'the other items have no effect' }];
+    }
+    return [];
   }
 
   #cutProblem(count: number): SourceProblem {
@@ -207,6 +229,8 @@ function restOf<T extends object>(error: InputError): T | undefined {
 interface Read<T> {
   readonly object?: T | undefined;
   readonly problem?: SourceProblem | undefined;
+  /** What is left out of its lists. */
+  readonly cut?: string | undefined;
   readonly isFlawed?: boolean;
 }
 

@@ -18,11 +18,65 @@ const readAnnotations: Partial<Record<ClusterKind, RegExp>> = {
 const longestAnnotation = 1_024;
 const shownAnnotation = 256;
 
+/** Lists are cut to these lengths before anything is made of their items; Kubernetes itself needs a few of each. */
+const mostAddresses = 64;
+const mostClusterAddresses = 2;
+/** Addresses of every type (Hostname, ExternalIP), and taints. */
+const mostOfNode = 256;
+
+interface ListField {
+  readonly path: readonly string[];
+  readonly most: number;
+}
+
+const cutLists: Partial<Record<ClusterKind, readonly ListField[]>> = {
+  Service: [
+    { path: ['spec', 'clusterIPs'], most: mostClusterAddresses },
+    { path: ['spec', 'externalIPs'], most: mostAddresses },
+    { path: ['status', 'loadBalancer', 'ingress'], most: mostAddresses },
+  ],
+  Node: [
+    { path: ['spec', 'podCIDRs'], most: mostOfNode },
+    { path: ['spec', 'taints'], most: mostOfNode },
+    { path: ['status', 'addresses'], most: mostOfNode },
+  ],
+  Pod: [{ path: ['status', 'podIPs'], most: mostAddresses }],
+};
+
+/** What of an object's lists is not read, in words for people; undefined: all is read. */
+export function cutOf(kind: ClusterKind, raw: unknown): string | undefined {
+  const texts = (cutLists[kind] ?? []).flatMap(({ path, most }) => {
+    const value = valueAt(raw, path);
+    if (!Array.isArray(value) || value.length <= most) return [];
+    return [`${path.join('.')} has ${value.length} items, of which the first ${most} are used`];
+  });
+  return texts.length === 0 ? undefined : texts.join('; ');
+}
+
+function valueAt(raw: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, field) => (isRecord(value) ? value[field] : undefined), raw);
+}
+
+function withCut(raw: Raw, [field, ...rest]: readonly string[], most: number): Raw {
+  if (field === undefined) return raw;
+  const value = raw[field];
+  if (rest.length > 0)
+    return isRecord(value) ? { ...raw, [field]: withCut(value, rest, most) } : raw;
+  return Array.isArray(value) && value.length > most
+    ? { ...raw, [field]: value.slice(0, most) }
+    : raw;
+}
+
 /** The object as it is to be parsed. */
 export function trimRaw(kind: ClusterKind, key: string, raw: unknown): unknown {
   if (!isRecord(raw)) return raw;
   const metadata = trimMetadata(kind, raw['metadata']);
-  return { metadata, spec: raw['spec'], status: raw['status'], ...kindFields(kind, key, raw) };
+  const fields = { metadata, spec: raw['spec'], status: raw['status'] };
+  const trimmed = { ...fields, ...kindFields(kind, key, raw) };
+  return (cutLists[kind] ?? []).reduce<Raw>(
+    (kept, { path, most }) => withCut(kept, path, most),
+    trimmed,
+  );
 }
 
 const none: Readonly<Record<string, string>> = {};
