@@ -69,13 +69,14 @@ function nodeViews({ config, network }: AgentParts): readonly NodeView[] {
     if (node !== undefined) podsOn.set(node, (podsOn.get(node) ?? 0) + 1);
   }
   return [...nodes.values()]
-    .map(({ name, addresses, podCidrs }) => ({
-      name,
-      self: name === config.node,
-      addresses,
-      podCidrs,
-      pods: podsOn.get(name) ?? 0,
-    }))
+    .map(({ name, addresses, podCidrs }) => {
+      const { unverified } = network.desired.nodes.get(name) ?? {};
+      return {
+        ...{ name, self: name === config.node, addresses },
+        ...(unverified === undefined ? {} : { unverified }),
+        ...{ podCidrs, pods: podsOn.get(name) ?? 0 },
+      };
+    })
     .sort(
       (left, right) => Number(right.self) - Number(left.self) || compare(left.name, right.name),
     );

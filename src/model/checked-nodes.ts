@@ -9,15 +9,11 @@
 // A kubelet may write other addresses into its Node at any time, and ranges only once. So an address takes no range from
 // another Node, however old its own Node is, but where that Node needs it: the first one of its family that leads to it.
 
-import type { Address } from '../net/address.ts';
-import {
-  addressAt,
-  type Prefix,
-  prefixAddress,
-  prefixContains,
-  prefixFamily,
-  prefixLength,
-} from '../net/prefix.ts';
+import { memoize } from '../base/memoize.ts';
+import type { Address, AddressFamily } from '../net/address.ts';
+import { type Prefix, prefixAddress, prefixContains, prefixLength } from '../net/prefix.ts';
+import { AddressTrust } from './address-trust.ts';
+import { type CheckedNode, checkedNode } from './checked-node.ts';
 import { ClaimLedger } from './claim-ledger.ts';
 import type { ModelConfig, ModelProblem } from './desired.ts';
 import {
@@ -40,11 +36,11 @@ import {
   type RangeClaim,
 } from './node-claims.ts';
 import { type Occupation, occupiedFlaw, ownAddresses } from './occupied.ts';
-import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
+import type { RangeOwners } from './pod-ranges.ts';
 import { type OrderedPrefix, orderedPrefix, overlap } from './prefix-order.ts';
 import type { ServiceAddresses } from './service-addresses.ts';
 import { isNarrow } from './special-ranges.ts';
-import { connectedNetworks } from './underlay.ts';
+import { connectedNetworks, edgesOf, ownUnderlay } from './underlay.ts';
 
 export interface CheckInputs {
   readonly config: Pick<ModelConfig, 'nodeName' | 'mode' | 'podCidrs'>;
@@ -61,8 +57,7 @@ export function checkNodes(inputs: CheckInputs): RangeOwners {
   for (const claim of claims) check.takeHeld(claim);
   for (const claim of claims) check.takeNeeded(claim);
   for (const claim of claims) check.takeOthers(claim);
-  const nodes = claims.map((claim) => check.node(claim));
-  nodes.sort((left, right) => (left.name < right.name ? -1 : 1));
+  const nodes = check.nodes(claims).sort((left, right) => (left.name < right.name ? -1 : 1));
   // Of many alike only the first are told: those that keep pods from starting here must be among them.
   const isOwn = ({ object }: ModelProblem): boolean => object === inputs.config.nodeName;
   const problems = [
@@ -85,12 +80,25 @@ class Check {
   readonly #hostAddresses: ReadonlyMap<Address, string>;
   readonly #networks: readonly OrderedPrefix[];
   readonly #noHosts: ReadonlySet<Address>;
+  readonly #trust: AddressTrust;
   readonly #taken = new Set<AddressClaim | RangeClaim>();
   readonly #seen = new Set<AddressClaim | RangeClaim>();
   /** Ranges that hold something of this node. */
   readonly #occupied: Prefix[] = [];
   /** By family: the oldest Node whose pods have private addresses. */
   readonly #privateNodes = new Map<4 | 6, string>();
+
+  // Native routing reaches neighbours alone; a tunnel has any far end.
+  readonly #needed = memoize(({ addresses }: NodeClaims): readonly AddressClaim[] => {
+    const isReached = ({ flaw, ordered }: AddressClaim): boolean =>
+      flaw === undefined &&
+      (this.#inputs.config.mode === 'vxlan' ||
+        this.#networks.some((network) => overlap(network, ordered)));
+    return ([4, 6] as const).flatMap(
+      (family) =>
+        addresses.find((claim) => claim.ordered.family === family && isReached(claim)) ?? [],
+    );
+  });
 
   constructor(inputs: CheckInputs, claims: readonly NodeClaims[]) {
     this.#inputs = inputs;
@@ -101,7 +109,10 @@ class Check {
     this.#hostAddresses = new Map(own.map(({ address, ifName }) => [address, ifName]));
     const networks = connectedNetworks(inputs.host).map(({ prefix }) => prefix);
     this.#networks = networks.map(orderedPrefix);
-    this.#noHosts = new Set(networks.flatMap(edges));
+    this.#noHosts = new Set(networks.flatMap(edgesOf));
+    const { host, services, nodes, config } = inputs;
+    const facts = { host, services, networks: this.#networks, own: nodes.get(config.nodeName) };
+    this.#trust = new AddressTrust(facts);
   }
 
   owners(): ReadonlyMap<Prefix, string> {
@@ -109,9 +120,10 @@ class Check {
   }
 
   /** What it had at the last check. */
-  takeHeld({ node, addresses, ranges }: NodeClaims): void {
+  takeHeld(claims: NodeClaims): void {
+    const { node, addresses, ranges } = claims;
     for (const claim of addresses)
-      if (wasHeldBy(this.#held, claim.address, node.name)) this.#takeAddress(claim, node.name);
+      if (wasHeldBy(this.#held, claim.address, node.name)) this.#takeAddress(claim, claims);
     for (const claim of ranges)
       if (wasHeldBy(this.#held, claim.prefix, node.name)) this.#takeRange(claim, node);
   }
@@ -119,49 +131,46 @@ class Check {
   /** The addresses by which the Node is reached, then its ranges. */
   takeNeeded(claims: NodeClaims): void {
     const { node } = claims;
-    for (const claim of this.#needed(claims)) this.#takeAddress(claim, node.name);
+    for (const claim of this.#needed(claims)) this.#takeAddress(claim, claims);
     for (const claim of claims.ranges) this.#takeRange(claim, node);
     this.#tellMore(claims);
   }
 
   takeOthers(claims: NodeClaims): void {
-    const needed = this.#needed(claims);
-    for (const claim of claims.addresses) {
-      if (!needed.includes(claim)) this.#takeAddress(claim, claims.node.name);
-    }
+    for (const claim of claims.addresses) this.#takeAddress(claim, claims);
   }
 
-  /** The Node itself where all that it claims can be used. */
-  node({ node, ...claims }: NodeClaims): CheckedNode {
+  /** Each with what of its claims can be used. */
+  nodes(all: readonly NodeClaims[]): CheckedNode[] {
+    const { config, host } = this.#inputs;
+    const own = all.find(({ node }) => node.name === config.nodeName);
+    const ownTaken = own?.addresses.filter((claim) => this.#taken.has(claim)) ?? [];
+    const underlay = ownUnderlay(
+      host,
+      ownTaken.map(({ address }) => address),
+    );
+    return all.map((claims) => this.#node(claims, claims === own ? undefined : underlay));
+  }
+
+  // `underlay`: absent for this node itself.
+  #node({ node, ...claims }: NodeClaims, underlay: AddressFamily | undefined): CheckedNode {
     const addresses = claims.addresses.filter((claim) => this.#taken.has(claim));
     const ranges = claims.ranges.filter((claim) => this.#taken.has(claim));
-    const isWhole =
-      addresses.length === node.addresses.length && ranges.length === node.podCidrs.length;
-    if (isWhole) return node;
     return checkedNode(node, {
       addresses: addresses.map(({ address }) => address),
       podCidrs: ranges.map(({ prefix }) => prefix),
       occupied: node.podCidrs.filter((prefix) => this.#occupied.includes(prefix)),
+      unverified: underlay === undefined ? [] : this.#trust.unverified(addresses, underlay),
     });
   }
 
-  // Native routing reaches neighbours alone; a tunnel has any far end.
-  #needed({ addresses }: NodeClaims): readonly AddressClaim[] {
-    const isReached = ({ flaw, ordered }: AddressClaim): boolean =>
-      flaw === undefined &&
-      (this.#inputs.config.mode === 'vxlan' ||
-        this.#networks.some((network) => overlap(network, ordered)));
-    return ([4, 6] as const).flatMap(
-      (family) =>
-        addresses.find((claim) => claim.ordered.family === family && isReached(claim)) ?? [],
-    );
-  }
-
-  #takeAddress(claim: AddressClaim, node: string): void {
+  #takeAddress(claim: AddressClaim, claims: NodeClaims): void {
     if (this.#isSeen(claim)) return;
+    const node = claims.node.name;
     const flaw =
       claim.flaw ??
       this.#hostFlaw(claim, node) ??
+      this.#trustFlaw(claim, claims) ??
       this.#contest(claim.address, node, this.#ledger.addressFlaw(claim, node));
     if (flaw === undefined) {
       this.#ledger.addAddress(claim, node);
@@ -173,6 +182,11 @@ class Check {
       text: `status.addresses: InternalIP ${claim.address} ${flaw}: this address is not used`,
       alike: 'status.addresses: an InternalIP cannot be used',
     });
+  }
+
+  #trustFlaw(claim: AddressClaim, claims: NodeClaims): string | undefined {
+    if (claims.node.name === this.#inputs.config.nodeName) return undefined;
+    return this.#trust.flaw(claim, claims.node, this.#needed(claims).includes(claim));
   }
 
   // `flaw`: what another has. Remembered, should that one be deleted.
@@ -275,37 +289,6 @@ class Check {
       this.problems.push({ object: node.name, text, alike: `${field}: too many` });
     }
   }
-}
-
-interface Kept extends Pick<NetworkNode, 'addresses' | 'podCidrs'> {
-  readonly occupied: readonly Prefix[];
-}
-const lastChecked = new WeakMap<NetworkNode, CheckedNode>();
-
-// The same object for the same outcome: ways are remembered by it.
-function checkedNode(node: NetworkNode, { addresses, podCidrs, occupied }: Kept): CheckedNode {
-  const last = lastChecked.get(node);
-  const isSame =
-    last?.addresses.join() === addresses.join() &&
-    last.podCidrs.join() === podCidrs.join() &&
-    (last.occupiedRanges ?? []).join() === occupied.join();
-  if (last !== undefined && isSame) return last;
-  const { name, createdAt, uid } = node;
-  const checked: CheckedNode = {
-    ...{ name, createdAt, uid, addresses, podCidrs },
-    ...(podCidrs.length === 0 && node.podCidrs.length > 0 && { lostRanges: true }),
-    ...(addresses.length === 0 && node.addresses.length > 0 && { lostAddresses: true }),
-    ...(occupied.length > 0 && { occupiedRanges: occupied }),
-  };
-  lastChecked.set(node, checked);
-  return checked;
-}
-
-// The network's own address and its broadcast address; RFC 3021 has neither.
-function edges(prefix: Prefix): readonly Address[] {
-  if (prefixFamily(prefix) === 6 || prefixLength(prefix) > 30) return [];
-  const size = 1n << BigInt(32 - prefixLength(prefix));
-  return [0n, size - 1n].flatMap((offset) => addressAt(prefix, offset) ?? []);
 }
 
 function liesIn(inner: Prefix, outer: Prefix): boolean {

@@ -7,6 +7,7 @@ import type { ClusterState } from '../cluster/state.ts';
 import { type Address, compareAddresses } from '../net/address.ts';
 import { prefixFamily } from '../net/prefix.ts';
 import { boundedProblems } from './bounded-problems.ts';
+import type { CheckedNode } from './checked-node.ts';
 import { checkNodes } from './checked-nodes.ts';
 import type {
   DesiredState,
@@ -136,7 +137,7 @@ function computeNetwork(inputs: NetworkInputs): Network {
   };
 }
 
-function checkedByName({ nodes }: RangeOwners): NetworkNodes {
+function checkedByName({ nodes }: RangeOwners): ReadonlyMap<string, CheckedNode> {
   return new Map(nodes.map((node) => [node.name, node]));
 }
 

@@ -3,10 +3,10 @@
 import type { Address, AddressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { Prefix } from '../net/prefix.ts';
+import type { CheckedNode } from './checked-node.ts';
 import type { LocalEndpoint } from './endpoint.ts';
 import type { HeldClaims } from './held-claims.ts';
 import type { Uplink } from './host.ts';
-import type { NetworkNodes } from './network-nodes.ts';
 
 export type RoutingMode = 'native' | 'vxlan';
 
@@ -107,6 +107,8 @@ export interface TunnelEnds {
   readonly port: number;
   readonly own: readonly Address[];
   readonly peers: readonly Address[];
+  /** Further addresses of other nodes, from which nothing is taken, and which pods do not send to. Absent: none. */
+  readonly unverified?: readonly Address[];
   /** Names of this node's uplinks, sorted. */
   readonly uplinks: readonly string[];
 }
@@ -156,7 +158,7 @@ export interface DesiredState {
   /** Of endpoints, outside `podRanges`: see stray-pods.ts. */
   readonly strayAddresses: readonly Address[];
   /** The cluster's nodes with those of their claims that are believed: see checked-nodes.ts. */
-  readonly nodes: NetworkNodes;
+  readonly nodes: ReadonlyMap<string, CheckedNode>;
   /** For the next time: what of it is whose. */
   readonly held: HeldClaims;
   /** Of the configuration: ranges that pods' ranges are known to lie in. */

@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { parseMac } from '../net/mac.ts';
+import type { CheckedNode } from './checked-node.ts';
 import type { NextHop } from './desired.ts';
 import { nothingHeld } from './held-claims.ts';
 import type { HostFacts, Uplink } from './host.ts';
 import { nextHops } from './next-hops.ts';
-import type { CheckedNode } from './pod-ranges.ts';
 import { routingContext } from './routing-context.ts';
 
 function uplink(

@@ -3,10 +3,11 @@
 
 import { memoize } from '../base/memoize.ts';
 import type { Address, AddressFamily } from '../net/address.ts';
+import type { CheckedNode } from './checked-node.ts';
 import type { NextHop } from './desired.ts';
 import type { HostFacts, Uplink } from './host.ts';
 import type { NetworkNode } from './network-nodes.ts';
-import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
+import type { RangeOwners } from './pod-ranges.ts';
 import { tunnelEndOf } from './remote-nodes.ts';
 import type { RoutingContext } from './routing-context.ts';
 import { networksOf } from './underlay.ts';

@@ -1,8 +1,9 @@
 // This node as the cluster knows it: its pod ranges, and what is missing before pods can start here.
 
 import { addressAt } from '../net/prefix.ts';
+import type { CheckedNode } from './checked-node.ts';
 import type { ModelProblem, PodRange } from './desired.ts';
-import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
+import type { RangeOwners } from './pod-ranges.ts';
 
 export interface OwnNode {
   /** Absent until the cluster has a Node object of this name. */

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress } from '../net/address.ts';
 import { parsePrefix } from '../net/prefix.ts';
+import type { CheckedNode } from './checked-node.ts';
 import type { ModelConfig } from './desired.ts';
 import { nothingHeld } from './held-claims.ts';
-import type { CheckedNode, RangeOwners } from './pod-ranges.ts';
+import type { RangeOwners } from './pod-ranges.ts';
 import { remoteNodes } from './remote-nodes.ts';
 import type { RoutingContext } from './routing-context.ts';
 

@@ -30,8 +30,11 @@ export function remoteNodes(
     for (const { address, prefixes } of prefixesOf(node)) {
       const isPods = prefixes.some((prefix) => owners.has(prefix));
       if (isPods || own.has(address) || found.has(address)) continue;
-      const tunnelEndpoint = tunnelEnds.has(address) ? address : tunnelEndOf(node, underlay);
-      found.set(address, remoteNode(node)(address)(tunnelEndpoint ?? 'none'));
+      const isSender = node.unverified?.includes(address) !== true;
+      const tunnelEndpoint = tunnelEnds.has(address)
+        ? address
+        : isSender && tunnelEndOf(node, underlay);
+      found.set(address, remoteNode(node)(address)(tunnelEndpoint || 'none'));
     }
   }
   return [...found.values()];

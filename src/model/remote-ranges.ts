@@ -3,8 +3,8 @@
 import { memoize } from '../base/memoize.ts';
 import { type Address, type AddressFamily, addressFamily } from '../net/address.ts';
 import { type Prefix, prefixFamily } from '../net/prefix.ts';
+import type { CheckedNode } from './checked-node.ts';
 import type { ModelProblem, RemotePath, RemoteRange } from './desired.ts';
-import type { CheckedNode } from './pod-ranges.ts';
 import type { RoutingContext } from './routing-context.ts';
 import { networkOf, networksOf } from './underlay.ts';
 

@@ -9,8 +9,8 @@ import type { NetworkNode } from './network-nodes.ts';
 import {
   type ConnectedNetwork,
   connectedNetworks,
-  isLinkLocal,
-  underlayFamily,
+  ownUnderlay,
+  uplinkAddresses,
 } from './underlay.ts';
 
 export interface RoutingContext {
@@ -50,13 +50,10 @@ function compute(
   host: HostFacts,
   nodeAddresses: readonly Address[],
 ): RoutingContext {
-  const onUplinks = host.uplinks
-    .flatMap(({ addresses }) => addresses.map(({ address }) => address))
-    .filter((address) => !isLinkLocal(address));
   return {
     mode,
-    underlay: underlayFamily(nodeAddresses.length > 0 ? nodeAddresses : onUplinks),
+    underlay: ownUnderlay(host, nodeAddresses),
     networks: connectedNetworks(host),
-    ownAddresses: [...new Set([...nodeAddresses, ...onUplinks])].sort(compareAddresses),
+    ownAddresses: [...new Set([...nodeAddresses, ...uplinkAddresses(host)])].sort(compareAddresses),
   };
 }

@@ -1,7 +1,14 @@
 // How this node's packets leave it: the connected networks of its uplinks, the family tunnels run over, and the MTU.
 
 import { type Address, type AddressFamily, addressFamily } from '../net/address.ts';
-import { makePrefix, type Prefix, prefixContains, prefixLength } from '../net/prefix.ts';
+import {
+  addressAt,
+  makePrefix,
+  type Prefix,
+  prefixContains,
+  prefixFamily,
+  prefixLength,
+} from '../net/prefix.ts';
 import type { ModelConfig, ModelProblem } from './desired.ts';
 import type { HostFacts, Uplink } from './host.ts';
 
@@ -45,10 +52,29 @@ export function networksOf(
   return networks.filter(({ prefix }) => prefixContains(prefix, address));
 }
 
+/** The network's own address and its broadcast address; RFC 3021 has neither. */
+export function edgesOf(prefix: Prefix): readonly Address[] {
+  if (prefixFamily(prefix) === 6 || prefixLength(prefix) > 30) return [];
+  const size = 1n << BigInt(32 - prefixLength(prefix));
+  return [0n, size - 1n].flatMap((offset) => addressAt(prefix, offset) ?? []);
+}
+
 /** IPv4 where the node has it: it costs 20 bytes less a packet, and every peer has it in practice. */
-export function underlayFamily(ownAddresses: readonly Address[]): AddressFamily {
+function underlayFamily(ownAddresses: readonly Address[]): AddressFamily {
   const hasIpv4 = ownAddresses.some((address) => addressFamily(address) === 4);
   return hasIpv4 || ownAddresses.length === 0 ? 4 : 6;
+}
+
+/** Of this node, by its Node's addresses; while that has none, by those of its uplinks. */
+export function ownUnderlay(host: HostFacts, nodeAddresses: readonly Address[]): AddressFamily {
+  return underlayFamily(nodeAddresses.length > 0 ? nodeAddresses : uplinkAddresses(host));
+}
+
+/** Without link-local ones. */
+export function uplinkAddresses({ uplinks }: HostFacts): readonly Address[] {
+  return uplinks
+    .flatMap(({ addresses }) => addresses.map(({ address }) => address))
+    .filter((address) => !isLinkLocal(address));
 }
 
 export interface PodMtu {

@@ -5,8 +5,8 @@ import { changedSpan } from '../base/changed-span.ts';
 import { memoize } from '../base/memoize.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
 import type { ClusterState } from '../cluster/state.ts';
+import type { CheckedNode } from '../model/checked-node.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
-import type { NetworkNodes } from '../model/network-nodes.ts';
 import type { Address } from '../net/address.ts';
 import { nodeNames } from './node-names.ts';
 import { PodNames } from './pod-names.ts';
@@ -17,7 +17,9 @@ export type AddressOwner = Pick<FlowEnd, 'kind' | 'pod' | 'node'>;
 export interface NameSources {
   /** Name of this node. */
   readonly node: string;
-  readonly cluster: Pick<ClusterState, 'pods'> & { readonly nodes: NetworkNodes };
+  readonly cluster: Pick<ClusterState, 'pods'> & {
+    readonly nodes: ReadonlyMap<string, CheckedNode>;
+  };
   readonly endpoints: readonly LocalEndpoint[];
 }
 

@@ -1,7 +1,7 @@
 // Which node has an address, or the range that an address is in.
 
 import { memoize } from '../base/memoize.ts';
-import type { NetworkNodes } from '../model/network-nodes.ts';
+import { type CheckedNode, verifiedAddresses } from '../model/checked-node.ts';
 import { type Address, type AddressFamily, addressFamily } from '../net/address.ts';
 import { makePrefix, type Prefix, prefixFamily, prefixLength } from '../net/prefix.ts';
 
@@ -13,13 +13,14 @@ export interface NodeNames {
 }
 
 /** Made once for a map of nodes. */
-export const nodeNames: (nodes: NetworkNodes) => NodeNames = memoize(index);
+export const nodeNames: (nodes: ReadonlyMap<string, CheckedNode>) => NodeNames = memoize(index);
 
-function index(nodes: NetworkNodes): NodeNames {
+function index(nodes: ReadonlyMap<string, CheckedNode>): NodeNames {
   const addresses = new Map<Address, string>();
   const ranges = new Map<Prefix, string>();
-  for (const { name, addresses: own, podCidrs } of nodes.values()) {
-    for (const address of own) addresses.set(address, name);
+  for (const node of nodes.values()) {
+    const { name, podCidrs } = node;
+    for (const address of verifiedAddresses(node)) addresses.set(address, name);
     for (const prefix of podCidrs) if (!ranges.has(prefix)) ranges.set(prefix, name);
   }
   const lengths = { 4: lengthsOf(ranges, 4), 6: lengthsOf(ranges, 6) };

@@ -17,10 +17,14 @@ export function renderNodes(nodes: readonly NodeView[], style: Style): string {
   if (nodes.length === 0) return 'the cluster has no nodes: is there a Node object in it?';
   const rows = nodes.map((node) => [
     node.name,
-    node.addresses.join(' '),
+    node.addresses.map((address) => shownAddress(node, address)).join(' '),
     node.podCidrs.join(' '),
     formatCount(node.pods),
     node.self ? 'this node' : '',
   ]);
   return renderColumns(columns, rows, style);
+}
+
+function shownAddress({ unverified = [] }: NodeView, address: string): string {
+  return unverified.includes(address) ? `${address} (unverified)` : address;
 }

@@ -76,14 +76,17 @@ test('nodes show where they are and mark this one', () => {
       podCidrs: ['198.51.100.0/24'],
       pods: 3,
     },
-    { name: 'node-10', self: false, addresses: ['192.0.2.12'], podCidrs: [], pods: 0 },
+    {
+      ...{ name: 'node-10', self: false, podCidrs: [], pods: 0 },
+      ...{ addresses: ['192.0.2.12', '8.8.8.8'], unverified: ['8.8.8.8'] },
+    },
   ];
   assert.equal(
     renderNodes(nodes, plain),
     `\
-NODE     ADDRESSES                POD RANGES       PODS
-node-1   192.0.2.11 2001:db8::11  198.51.100.0/24     3  this node
-node-10  192.0.2.12                                   0`,
+NODE     ADDRESSES                        POD RANGES       PODS
+node-1   192.0.2.11 2001:db8::11          198.51.100.0/24     3  this node
+node-10  192.0.2.12 8.8.8.8 (unverified)                      0`,
   );
 });
 

@@ -20,13 +20,15 @@ const drop = `counter name "${foreignTunnelCounter}" drop`;
 
 /** `isTracking`: the table has other rules that make the kernel track connections, so that it costs nothing more. */
 export function tunnelRules(ends: TunnelEnds, isTracking: boolean): TableContents {
+  const { peers, unverified = [] } = ends;
+  const nodes = [...peers, ...unverified].sort();
   const families = ([4, 6] as const)
-    .filter((family) => ends.peers.some((address) => addressFamily(address) === family))
+    .filter((family) => nodes.some((address) => addressFamily(address) === family))
     .map(wordsOf);
   return {
     collections: families.flatMap(({ family }) => [
       waySet(family, ends),
-      addressSet(`tunnel_peers${family}`, family, ends.peers.map(hostPrefix)),
+      addressSet(`tunnel_peers${family}`, family, nodes.map(hostPrefix)),
     ]),
     counters: [foreignTunnelCounter],
     chains: [
