@@ -25,11 +25,9 @@ test('items are in order and found as in a sorted array, whatever is inserted an
   const sorted = [...known].sort((left, right) => left - right);
   assert.ok(sorted.length > 1_100, 'more than two parts');
   assert.equal(list.size, sorted.length);
-  assert.deepEqual([...list.from(() => false)], sorted);
-  for (let place = -1; place < 4_001; place += 7) {
+  for (let place = -1; place < 4_001; place++) {
     const isBefore = (item: number): boolean => item < place;
     const rest = sorted.filter((item) => item >= place);
-    assert.deepEqual([...list.from(isBefore)], rest);
     assert.equal(list.firstFrom(isBefore), rest[0]);
     assert.equal(list.lastBefore(isBefore), sorted.filter(isBefore).at(-1));
   }

@@ -59,17 +59,6 @@ export class OrderedList<Item> {
     return at > 0 ? this.#parts[part]?.[at - 1] : this.#parts[part - 1]?.at(-1);
   }
 
-  /** From the place on. */
-  *from(isBefore: (item: Item) => boolean): Generator<Item, undefined> {
-    const { part, at } = this.#place(isBefore);
-    for (let index = part; index < this.#parts.length; index++) {
-      const items = this.#parts[index] ?? [];
-      for (let place = index === part ? at : 0; place < items.length; place++) {
-        yield items[place] as Item;
-      }
-    }
-  }
-
   // The part whose last item is not before, and in it the first item that is not.
   #place(isBefore: (item: Item) => boolean): { readonly part: number; readonly at: number } {
     const part = firstNot(this.#parts, (items) => isBefore(items.at(-1) as Item));

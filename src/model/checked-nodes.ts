@@ -53,7 +53,7 @@ export interface CheckInputs {
 
 export function checkNodes(inputs: CheckInputs): RangeOwners {
   const claims = [...inputs.nodes.values()].sort(compareAge).map(nodeClaims);
-  const check = new Check(inputs, claims);
+  const check = new Check(inputs);
   for (const claim of claims) check.takeHeld(claim);
   for (const claim of claims) check.takeNeeded(claim);
   for (const claim of claims) check.takeOthers(claim);
@@ -65,7 +65,7 @@ export function checkNodes(inputs: CheckInputs): RangeOwners {
     ...check.problems.filter((problem) => !isOwn(problem)),
   ];
   const held = heldClaims(nodes, check.kept, check.contested);
-  return { nodes, owners: check.owners(), held, problems };
+  return { nodes, owners: check.owners, held, problems };
 }
 
 class Check {
@@ -75,7 +75,7 @@ class Check {
   readonly kept: HeldClaims;
   readonly #inputs: CheckInputs;
   readonly #held: HeldClaims;
-  readonly #ledger: ClaimLedger;
+  readonly #ledger = new ClaimLedger();
   /** Interface by address of this node. */
   readonly #hostAddresses: ReadonlyMap<Address, string>;
   readonly #networks: readonly OrderedPrefix[];
@@ -100,11 +100,10 @@ class Check {
     );
   });
 
-  constructor(inputs: CheckInputs, claims: readonly NodeClaims[]) {
+  constructor(inputs: CheckInputs) {
     this.#inputs = inputs;
     this.#held = inputs.held ?? nothingHeld;
     this.kept = withGone(this.#held, inputs.nodes);
-    this.#ledger = new ClaimLedger(claims);
     const own = ownAddresses(inputs.host);
     this.#hostAddresses = new Map(own.map(({ address, ifName }) => [address, ifName]));
     const networks = connectedNetworks(inputs.host).map(({ prefix }) => prefix);
@@ -115,8 +114,8 @@ class Check {
     this.#trust = new AddressTrust(facts);
   }
 
-  owners(): ReadonlyMap<Prefix, string> {
-    return this.#ledger.owners();
+  get owners(): ReadonlyMap<Prefix, string> {
+    return this.#ledger.owners;
   }
 
   /** What it had at the last check. */

@@ -5,7 +5,7 @@ import { memoize } from '../base/memoize.ts';
 import type { Address } from '../net/address.ts';
 import { hostPrefix, type Prefix } from '../net/prefix.ts';
 import type { NetworkNode } from './network-nodes.ts';
-import { type OrderedPrefix, orderedPrefix, widened } from './prefix-order.ts';
+import { type OrderedPrefix, orderedPrefix } from './prefix-order.ts';
 import { addressFlaw, isPublic, metadataFlaw, rangeFlaw } from './special-ranges.ts';
 
 export interface RangeClaim {
@@ -16,26 +16,12 @@ export interface RangeClaim {
   /** As `flaw`, where the configuration does not say otherwise. */
   readonly metadataFlaw?: string | undefined;
   readonly isPublic: boolean;
-  readonly keys: Keys;
 }
 
 export interface AddressClaim {
   readonly address: Address;
   readonly ordered: OrderedPrefix;
   readonly flaw?: string | undefined;
-  readonly keys: Keys;
-}
-
-/** By number of bits; made when first asked for, since a claim outlives thousands of changes of other Nodes. */
-type Keys = Map<number, string>;
-
-/** Of the prefix of `bits` bits that holds the claim. */
-export function keyOf({ ordered, keys }: RangeClaim | AddressClaim, bits: number): string {
-  const known = keys.get(bits);
-  if (known !== undefined) return known;
-  const key = widened(ordered, bits);
-  keys.set(bits, key);
-  return key;
 }
 
 export interface NodeClaims {
@@ -66,13 +52,12 @@ function rangeClaim(prefix: Prefix): RangeClaim {
     flaw: rangeFlaw(ordered),
     metadataFlaw: metadataFlaw(ordered),
     isPublic: isPublic(ordered),
-    keys: new Map(),
   };
 }
 
 function addressClaim(address: Address): AddressClaim {
   const ordered = orderedPrefix(hostPrefix(address));
-  return { address, ordered, flaw: addressFlaw(ordered), keys: new Map() };
+  return { address, ordered, flaw: addressFlaw(ordered) };
 }
 
 /**

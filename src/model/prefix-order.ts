@@ -32,15 +32,6 @@ export function overlap(left: OrderedPrefix, right: OrderedPrefix): boolean {
   return left.bits <= right.bits ? contains(left, right) : contains(right, left);
 }
 
-/** The digits of the prefix of `bits` bits that holds it, as a key: no two such prefixes have the same. */
-export function widened({ digits }: OrderedPrefix, bits: number): string {
-  const whole = Math.floor(bits / 4);
-  const rest = bits % 4;
-  if (rest === 0) return `${bits} ${digits.slice(0, whole)}`;
-  const last = Number.parseInt(digits.charAt(whole), 16) >> (4 - rest);
-  return `${bits} ${digits.slice(0, whole)}${last.toString(16)}`;
-}
-
 /** IPv4 first, then by address. Prefixes lie side by side or one in the other, so each is compared with the last kept alone. */
 export function compact(prefixes: readonly OrderedPrefix[]): readonly Prefix[] {
   const kept: OrderedPrefix[] = [];

@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import { parseAddress } from '../net/address.ts';
 import { parsePrefix } from '../net/prefix.ts';
 import type { CheckedNode } from './checked-node.ts';
+import { checkNodes } from './checked-nodes.ts';
 import type { ModelConfig } from './desired.ts';
 import { nothingHeld } from './held-claims.ts';
 import type { RangeOwners } from './pod-ranges.ts';
 import { remoteNodes } from './remote-nodes.ts';
 import type { RoutingContext } from './routing-context.ts';
+import { serviceAddresses } from './service-addresses.ts';
 
 const config: ModelConfig = {
   ...{ nodeName: 'node-1', mode: 'vxlan', masquerade: true, nonMasqueradeCidrs: [], podCidrs: [] },
@@ -62,11 +64,24 @@ test('mode native has no tunnels', () => {
 });
 
 test("an address of this node, or in a pod range, is no other node's", () => {
-  const hostile = node('evil', ['203.0.113.66', '203.0.113.1', '192.0.2.2', '192.0.2.70'], []);
+  const hostile = node('zz', ['203.0.113.66', '203.0.113.1', '192.0.2.2', '192.0.2.70'], []);
+  const nodes = new Map([first, second, hostile].map((each) => [each.name, each]));
+  const services = serviceAddresses(new Map(), nodes);
+  const checked = checkNodes({ config, nodes, services, host: { uplinks: [] } });
+  const found = remoteNodes(config, checked, context).filter((each) => each.node === 'zz');
   assert.deepEqual(
-    told([first, second, hostile]).filter((line) => line.startsWith('evil')),
-    ['evil 203.0.113.66 203.0.113.66'],
+    found.map((each) => each.address),
+    ['203.0.113.66'],
   );
+});
+
+test('nothing comes from an unverified address, and it is not forgotten', () => {
+  const third = { ...second, unverified: [parseAddress('203.0.113.22')] };
+  assert.deepEqual(told([first, third]), [
+    'node-2 203.0.113.2 203.0.113.2',
+    'node-2 2001:db8::2 203.0.113.2',
+    'node-2 203.0.113.22 none',
+  ]);
 });
 
 test('the far end of a tunnel is its own sender, whoever else claims it', () => {

@@ -60,10 +60,7 @@ export class ServiceIndex {
 
   /** The first in the range, cluster addresses before others. */
   firstIn(range: OrderedPrefix): ServiceAddress | undefined {
-    const isBefore = ({ ordered }: ServiceAddress): boolean => ordered.digits < range.digits;
-    return [this.#cluster, this.#external]
-      .map((list) => list.firstFrom(isBefore))
-      .find((item) => item !== undefined && contains(range, item.ordered));
+    return firstWithin(this.#cluster, range) ?? firstWithin(this.#external, range);
   }
 
   #hasRoom({ externalAddresses }: ClusterService): boolean {
@@ -98,6 +95,14 @@ export class ServiceIndex {
   #listOf({ isCluster }: ServiceAddress): OrderedList<ServiceAddress> {
     return isCluster ? this.#cluster : this.#external;
   }
+}
+
+function firstWithin(
+  list: OrderedList<ServiceAddress>,
+  range: OrderedPrefix,
+): ServiceAddress | undefined {
+  const found = list.firstFrom(({ ordered }) => ordered.digits < range.digits);
+  return found !== undefined && contains(range, found.ordered) ? found : undefined;
 }
 
 // Services change for much else.
