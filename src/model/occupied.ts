@@ -2,9 +2,10 @@
 // its pods: the node's own addresses and networks, its gateways, the API server.
 
 import { memoize } from '../base/memoize.ts';
-import { hostPrefix, makePrefix, type Prefix } from '../net/prefix.ts';
+import { hostPrefix, makePrefix, type Prefix, prefixLength } from '../net/prefix.ts';
 import type { HostAddress, HostFacts, OccupiedRange } from './host.ts';
-import { type OrderedPrefix, orderedPrefix, overlap } from './prefix-order.ts';
+import { PrefixIndex } from './prefix-index.ts';
+import { type OrderedPrefix, orderedPrefix } from './prefix-order.ts';
 import { isLinkLocal } from './underlay.ts';
 
 interface Occupied {
@@ -27,34 +28,56 @@ export interface Occupation {
 /** Undefined where nothing of this node is in the way. */
 export type OccupiedFlaw = (range: OrderedPrefix) => Occupation | undefined;
 
+// A node may have ten thousand addresses (those of all Services, on kube-ipvs0), and be asked about two thousand ranges.
 export const occupiedFlaw: (host: HostFacts) => OccupiedFlaw = memoize((host) => {
-  const all = occupiedOf(host);
+  const indexes = occupiedOf(host).map((all) => new PrefixIndex(all));
   return (range) => {
-    const found = all.find(({ ordered }) => overlap(ordered, range));
-    if (found === undefined) return undefined;
-    const { kind, prefix, ifName } = found;
-    return {
-      flaw: describe(found, range),
-      isOfNode: kind !== 'api server',
-      ...(kind === 'address' || kind === 'network' ? { address: { prefix, ifName } } : {}),
-    };
+    for (const index of indexes) {
+      const found = index.meeting(range);
+      if (found !== undefined) return occupation(found, range);
+    }
+    return undefined;
   };
 });
 
-// In order of what says most about why it cannot be.
-function occupiedOf(host: HostFacts): readonly Occupied[] {
+function occupation(found: Occupied, range: OrderedPrefix): Occupation {
+  const { kind, prefix, ifName } = found;
+  return {
+    flaw: describe(found, range),
+    isOfNode: kind !== 'api server',
+    ...(kind === 'address' || kind === 'network' ? { address: { prefix, ifName } } : {}),
+  };
+}
+
+// By kind, in order of what says most about why it cannot be.
+function occupiedOf(host: HostFacts): readonly (readonly Occupied[])[] {
   const own = ownAddresses(host).flatMap(
-    ({ address, prefixLength, ifName }): readonly Omit<Occupied, 'ordered'>[] => [
-      { kind: 'address', prefix: hostPrefix(address), ifName },
-      { kind: 'network', prefix: makePrefix(address, prefixLength), ifName },
-    ],
+    ({ address, prefixLength: length, ifName }): readonly Omit<Occupied, 'ordered'>[] => {
+      const prefix = hostPrefix(address);
+      const alone = { kind: 'address', prefix, ifName } as const;
+      // A network of one address is found as that address.
+      if (length === prefixLength(prefix)) return [alone];
+      return [alone, { kind: 'network', prefix: makePrefix(address, length), ifName }];
+    },
   );
   const all = [...own, ...(host.occupied ?? [])];
-  return kinds.flatMap((kind) =>
-    all
-      .filter((range) => range.kind === kind)
-      .map((range) => ({ ...range, ordered: orderedPrefix(range.prefix) })),
+  const ordered = orderedOnce(all.map(({ prefix }) => prefix));
+  const withOrder = all.flatMap((range): readonly Occupied[] => {
+    const known = ordered.get(range.prefix);
+    return known === undefined ? [] : [{ ...range, ordered: known }];
+  });
+  return kinds.map((kind) => withOrder.filter((range) => range.kind === kind));
+}
+
+let lastOrdered: ReadonlyMap<Prefix, OrderedPrefix> = new Map();
+
+// Of addresses that the node had before, which are most, without parsing them again.
+function orderedOnce(prefixes: readonly Prefix[]): ReadonlyMap<Prefix, OrderedPrefix> {
+  const before = lastOrdered;
+  lastOrdered = new Map(
+    prefixes.map((prefix) => [prefix, before.get(prefix) ?? orderedPrefix(prefix)]),
   );
+  return lastOrdered;
 }
 
 /** With the interface of each; link-local ones are everywhere and say nothing. */

@@ -1,0 +1,53 @@
+// Finds what meets a prefix among many prefixes that may lie in each other: a few looks, however many there are.
+
+import { compareDigits, contains, type OrderedPrefix } from './prefix-order.ts';
+
+interface Ordered {
+  readonly ordered: OrderedPrefix;
+}
+
+export class PrefixIndex<Item extends Ordered> {
+  /** Those that lie in one follow it. */
+  readonly #items: readonly Item[];
+  /** By place: that of the innermost item that it lies in; -1: none. */
+  readonly #outer: readonly number[];
+
+  constructor(items: readonly Item[]) {
+    this.#items = [...items].sort((left, right) => compareDigits(left.ordered, right.ordered));
+    const outer: number[] = [];
+    this.#items.forEach(({ ordered }, place) => {
+      let around = place - 1;
+      while (around >= 0 && !this.#holds(around, ordered)) around = outer[around] ?? -1;
+      outer.push(around);
+    });
+    this.#outer = outer;
+  }
+
+  /** The first that lies in the range; else the innermost that the range lies in. */
+  meeting(range: OrderedPrefix): Item | undefined {
+    const place = this.#placeOf(range);
+    const inside = this.#items[place];
+    if (inside !== undefined && contains(range, inside.ordered)) return inside;
+    let around = place - 1;
+    while (around >= 0 && !this.#holds(around, range)) around = this.#outer[around] ?? -1;
+    return this.#items[around];
+  }
+
+  // That of the first item that is not before the range.
+  #placeOf(range: OrderedPrefix): number {
+    let low = 0;
+    let high = this.#items.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const item = this.#items[middle]?.ordered;
+      if (item !== undefined && compareDigits(item, range) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #holds(place: number, inner: OrderedPrefix): boolean {
+    const outer = this.#items[place]?.ordered;
+    return outer !== undefined && contains(outer, inner);
+  }
+}
