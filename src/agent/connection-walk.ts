@@ -8,7 +8,7 @@ import { listRoutes } from '../kernel/netlink/route.ts';
 import type { RouteType } from '../kernel/netlink/route-record.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
-import { inPrefixes } from './prefix-index.ts';
+import { inPrefixes } from './in-prefixes.ts';
 import { type Stale, staleness, type TranslationRules } from './translation.ts';
 
 export interface WalkOptions {

@@ -7,7 +7,7 @@ import type { Masquerade } from '../model/desired.ts';
 import type { Address } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
 import { type HostPort, type HostPortIndex, hostPortKey } from './host-port-index.ts';
-import { inPrefixes } from './prefix-index.ts';
+import { inPrefixes } from './in-prefixes.ts';
 
 export interface TranslationRules {
   /** Undefined: nobody is masqueraded for. */

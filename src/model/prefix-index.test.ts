@@ -26,6 +26,12 @@ test('something is found exactly where something meets the prefix, as when all a
     for (let asked = 0; asked < 20; asked++) {
       const range = any();
       const found = index.meeting(orderedPrefix(range))?.ordered.prefix;
+      const around = index.around(orderedPrefix(range))?.ordered.prefix;
+      const outer = all.filter(
+        (prefix) => prefixesOverlap(prefix, range) && prefixLength(prefix) <= prefixLength(range),
+      );
+      const innermost = Math.max(-1, ...outer.map(prefixLength));
+      assert.equal(around === undefined ? -1 : prefixLength(around), innermost);
       const meeting = all.filter((prefix) => prefixesOverlap(prefix, range));
       assert.equal(found === undefined, meeting.length === 0, `${range} in ${all}`);
       if (found === undefined) continue;

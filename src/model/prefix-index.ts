@@ -25,12 +25,16 @@ export class PrefixIndex<Item extends Ordered> {
 
   /** The first that lies in the range; else the innermost that the range lies in. */
   meeting(range: OrderedPrefix): Item | undefined {
-    const place = this.#placeOf(range);
-    const inside = this.#items[place];
-    if (inside !== undefined && contains(range, inside.ordered)) return inside;
-    let around = place - 1;
-    while (around >= 0 && !this.#holds(around, range)) around = this.#outer[around] ?? -1;
-    return this.#items[around];
+    const inside = this.#items[this.#placeOf(range)];
+    return inside !== undefined && contains(range, inside.ordered) ? inside : this.around(range);
+  }
+
+  /** The innermost that the prefix lies in or is. */
+  around(prefix: OrderedPrefix): Item | undefined {
+    let place = this.#placeOf(prefix);
+    if (!this.#holds(place, prefix)) place--;
+    while (place >= 0 && !this.#holds(place, prefix)) place = this.#outer[place] ?? -1;
+    return this.#items[place];
   }
 
   // That of the first item that is not before the range.

@@ -2,8 +2,11 @@
 
 import { memoize } from '../base/memoize.ts';
 import { type CheckedNode, verifiedAddresses } from '../model/checked-node.ts';
-import { type Address, type AddressFamily, addressFamily } from '../net/address.ts';
-import { makePrefix, type Prefix, prefixFamily, prefixLength } from '../net/prefix.ts';
+import { nodePrefixes } from '../model/masquerade.ts';
+import { PrefixIndex } from '../model/prefix-index.ts';
+import { type OrderedPrefix, orderedPrefix } from '../model/prefix-order.ts';
+import type { Address } from '../net/address.ts';
+import { hostPrefix, type Prefix } from '../net/prefix.ts';
 
 export interface NodeNames {
   /** Node names by the nodes' own addresses. */
@@ -15,28 +18,24 @@ export interface NodeNames {
 /** Made once for a map of nodes. */
 export const nodeNames: (nodes: ReadonlyMap<string, CheckedNode>) => NodeNames = memoize(index);
 
-function index(nodes: ReadonlyMap<string, CheckedNode>): NodeNames {
-  const addresses = new Map<Address, string>();
-  const ranges = new Map<Prefix, string>();
-  for (const node of nodes.values()) {
-    const { name, podCidrs } = node;
-    for (const address of verifiedAddresses(node)) addresses.set(address, name);
-    for (const prefix of podCidrs) if (!ranges.has(prefix)) ranges.set(prefix, name);
-  }
-  const lengths = { 4: lengthsOf(ranges, 4), 6: lengthsOf(ranges, 6) };
-  return {
-    addresses,
-    // Only the few lengths that occur are tried, instead of every range.
-    byRange: (address) =>
-      lengths[addressFamily(address)]
-        .map((length) => ranges.get(makePrefix(address, length)))
-        .find((name) => name !== undefined),
-  };
+interface NamedRange {
+  readonly ordered: OrderedPrefix;
+  readonly name: string;
 }
 
-function lengthsOf(ranges: ReadonlyMap<Prefix, string>, family: AddressFamily): readonly number[] {
-  const all = Array.from(ranges.keys())
-    .filter((prefix) => prefixFamily(prefix) === family)
-    .map(prefixLength);
-  return [...new Set(all)].sort((left, right) => right - left);
+function index(nodes: ReadonlyMap<string, CheckedNode>): NodeNames {
+  const addresses = new Map<Address, string>();
+  const ranges = new Map<Prefix, NamedRange>();
+  for (const node of nodes.values()) {
+    const { name } = node;
+    for (const address of verifiedAddresses(node)) addresses.set(address, name);
+    for (const ordered of nodePrefixes(node).ranges) {
+      if (!ranges.has(ordered.prefix)) ranges.set(ordered.prefix, { ordered, name });
+    }
+  }
+  const byPlace = new PrefixIndex([...ranges.values()]);
+  return {
+    addresses,
+    byRange: (address) => byPlace.around(orderedPrefix(hostPrefix(address)))?.name,
+  };
 }

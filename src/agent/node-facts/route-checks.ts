@@ -6,13 +6,12 @@ import type { Route } from '../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../kernel/netlink/rule.ts';
 import type { DesiredState, PodRange, RemoteRange } from '../../model/desired.ts';
 import { overlayDeviceName } from '../../model/overlay-device.ts';
+import { PrefixIndex } from '../../model/prefix-index.ts';
 import { contains, firstFrom, orderedPrefix } from '../../model/prefix-order.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import {
   hostPrefix,
-  makePrefix,
   type Prefix,
-  prefixAddress,
   prefixesOverlap,
   prefixFamily,
   prefixLength,
@@ -140,21 +139,11 @@ function foreignLocalRoutes(
 
 type RangeFinder = (prefix: Prefix) => Prefix | undefined;
 
-/** The pod range that holds a prefix or is it: one look for each length of range that occurs. */
+/** The pod range that holds a prefix or is it. */
 const rangeFinder = memoizeLast(
   (own: readonly PodRange[], remote: readonly RemoteRange[]): RangeFinder => {
-    const ranges = new Set([...own, ...remote].map(({ prefix }) => prefix));
-    const lengths = { 4: new Set<number>(), 6: new Set<number>() };
-    for (const range of ranges) lengths[prefixFamily(range)].add(prefixLength(range));
-    return (prefix) => {
-      const length = prefixLength(prefix);
-      for (const shorter of lengths[prefixFamily(prefix)]) {
-        if (shorter > length) continue;
-        const wider = makePrefix(prefixAddress(prefix), shorter);
-        if (ranges.has(wider)) return wider;
-      }
-      return undefined;
-    };
+    const ranges = new PrefixIndex(inOrder(own, remote));
+    return (prefix) => ranges.around(orderedPrefix(prefix))?.ordered.prefix;
   },
 );
 
