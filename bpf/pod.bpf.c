@@ -124,25 +124,33 @@ int from_pod(struct __sk_buff *skb)
 }
 
 /*
- * Has it the source of a pod, and was brought by another interface than that pod is behind? What
- * comes by no interface is of a process of the node, which may bind any address (as transparent
- * proxies do).
+ * Why a packet may not come to a pod by the interface that brought it: it has the source of a pod that
+ * is behind another one, or it is ICMP of another node's pod that speaks for others. from_network and
+ * from_overlay ask the same before, but not of everything: a frame may reach the stack past them, by an
+ * interface without a program or in a wrapping that only the stack takes off. What comes by no
+ * interface is of a process of the node, which may bind any address (as transparent proxies do).
  */
-static __noinline bool comes_from_elsewhere(struct __sk_buff *skb, const struct packet *packet)
+static __noinline enum drop_reason refusal_at_pod(struct __sk_buff *skb,
+						  const struct packet *packet)
 {
 	__u32 ifindex = skb->ingress_ifindex;
 	const struct location *location;
 	const struct route *route;
 
 	if (!ifindex)
-		return false;
+		return DROP_NONE;
 	location = locate(&packet->source);
 	if (location)
-		return location->kind == LOCATION_ENDPOINT && location->ifindex != ifindex;
+		return location->kind == LOCATION_ENDPOINT && location->ifindex != ifindex
+			       ? DROP_SPOOFED_OUTSIDE
+			       : DROP_NONE;
 	route = find_route(&packet->source);
+	/* Another node may be the router that a masqueraded packet of the pod has met. */
 	if (!route || route->kind == ROUTE_NODE)
-		return false;
-	return route->kind == ROUTE_LOCAL || !is_interface_of(route, ifindex);
+		return DROP_NONE;
+	if (route->kind == ROUTE_LOCAL || !is_interface_of(route, ifindex))
+		return DROP_SPOOFED_OUTSIDE;
+	return refusal_of_icmp(skb, packet, &route->next_hop);
 }
 
 /* What reaches a pod through the stack: from the node itself, from the world, oversized. */
@@ -167,9 +175,9 @@ static __always_inline enum verdict enter_pod(struct __sk_buff *skb, struct pack
 	if (!endpoint)
 		return drop(packet, DROP_UNKNOWN_ENDPOINT);
 	/* What was queued came through another program, which has judged it. */
-	if (!queued && comes_from_elsewhere(skb, packet))
-		return drop(packet, DROP_SPOOFED_OUTSIDE);
-	return VERDICT_NEXT;
+	if (!queued)
+		packet->reason = refusal_at_pod(skb, packet);
+	return packet->reason ? VERDICT_DROP : VERDICT_NEXT;
 }
 
 SEC("tc")

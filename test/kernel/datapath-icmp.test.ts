@@ -4,7 +4,7 @@
 import { type Address, parseAddress } from '../../src/net/address.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { testDatapath } from '../support/datapath.ts';
-import { db, type Place, places, web } from '../support/datapath-network.ts';
+import { db, type Place, places, tunnelDevice, uplink, web } from '../support/datapath-network.ts';
 import {
   fragment,
   icmpEcho,
@@ -20,6 +20,7 @@ import {
   errorAbout,
   errorTypes,
   reasons,
+  type Sent,
 } from '../support/refused-packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -96,7 +97,9 @@ rootTest('a pod is neither router nor neighbour', async (context) => {
 });
 
 interface Way {
-  readonly program: 'from_overlay' | 'from_network';
+  readonly program: 'from_overlay' | 'from_network' | 'to_pod';
+  /** To a pod, through the stack. */
+  readonly at?: Required<Pick<Sent, 'ifIndex' | 'ingressIfIndex'>>;
   /** Who may send by it: a pod of that node, and the node itself. */
   readonly pod: Place;
   readonly node: Place;
@@ -104,7 +107,7 @@ interface Way {
 }
 
 /** By routes: `pod` and `node` have one next hop, `third` another. */
-const ways: readonly Way[] = [
+const waysIn: readonly Way[] = [
   {
     ...{ program: 'from_overlay', pod: places.tunnelled, node: places.otherNode },
     third: places.tunnelledOverIpv6,
@@ -114,15 +117,21 @@ const ways: readonly Way[] = [
     node: { 4: parseAddress('203.0.113.2'), 6: parseAddress('2001:db8:ffff::2') },
   },
 ];
+/** A packet may come to the pod without a look at the program before. */
+const ways: readonly Way[] = waysIn.flatMap((way) => {
+  const ingressIfIndex = way.program === 'from_network' ? uplink : tunnelDevice;
+  return [way, { ...way, program: 'to_pod', at: { ifIndex: db.ifIndex, ingressIfIndex } }];
+});
 
 /** Errors to db from a pod of another node, about each kind of packet. */
-function errorsOfNode({ program, pod, node, third }: Way, family: 4 | 6): readonly Case[] {
-  const sent = { program, source: pod[family], destination: db[family] };
+function errorsOfNode({ program, at, pod, node, third }: Way, family: 4 | 6): readonly Case[] {
+  const passed = program === 'to_pod' ? 'pass' : 'redirect';
+  const sent = { program, ...at, source: pod[family], destination: db[family] };
   const own = db[family];
   const about: readonly (readonly [string, Address, Address, string])[] = [
-    ['what db sent that pod', own, pod[family], 'redirect'],
-    ['what db sent another pod there', own, nextTo(pod[family]), 'redirect'],
-    ['what db sent that node', own, node[family], 'redirect'],
+    ['what db sent that pod', own, pod[family], passed],
+    ['what db sent another pod there', own, nextTo(pod[family]), passed],
+    ['what db sent that node', own, node[family], passed],
     ['what db sent a pod of a third node', own, third[family], forgedError],
     ['what db sent a pod here', own, web[family], forgedError],
     ['what db sent this node', own, places.node[family], forgedError],
@@ -143,9 +152,9 @@ function nextTo(address: Address): Address {
 }
 
 /** Errors to db whose quote does not show what they are about. */
-function unreadableErrors({ program, pod }: Way, family: 4 | 6): readonly Case[] {
+function unreadableErrors({ program, at, pod }: Way, family: 4 | 6): readonly Case[] {
   const [type] = errorTypes[family];
-  const sent = { program, source: pod[family], destination: db[family], fate: forgedError };
+  const sent = { program, ...at, source: pod[family], destination: db[family], fate: forgedError };
   const body = errorAbout(family, type, { from: db[family], to: pod[family] });
   const [protocol, whole] = body;
   const header = family === 4 ? 20 : 40;
@@ -220,7 +229,7 @@ rootTest(
   'to this node itself, whatever another node says is left to the stack',
   async (context) => {
     const cases = ([4, 6] as const).flatMap((family) =>
-      ways.map(({ program, pod, third }) => ({
+      waysIn.map(({ program, pod, third }) => ({
         ...{ what: program, program, source: pod[family], destination: places.node[family] },
         ...{ fate: 'next' },
         body: errorAbout(family, errorTypes[family][0], {
@@ -257,8 +266,8 @@ rootTest('no other node is router or neighbour of a pod here', async (context) =
       ];
     }),
   );
-  const redirects = ways.map(({ program, pod, third }) => ({
-    ...{ what: `${program}, an IPv4 redirect`, program, source: pod[4], destination: db[4] },
+  const redirects = ways.map(({ program, at, pod, third }) => ({
+    ...{ what: `${program}, an IPv4 redirect`, program, ...at, source: pod[4], destination: db[4] },
     ...{ body: errorAbout(4, 5, { from: db[4], to: third[4] }), fate: forgedError },
   }));
   await check(context, testDatapath(context), [...discovery, ...redirects]);

@@ -58,6 +58,8 @@ import { type IdleName, type OuterHeader, outOfTunnel, usualOuter } from './out-
 
 export interface RunOptions {
   readonly ifIndex: IfIndex;
+  /** The interface that brought the packet; absent: none. */
+  readonly ingressIfIndex?: IfIndex;
   readonly repeat?: number;
   readonly mark?: number;
   readonly gsoSize?: number;

@@ -36,6 +36,8 @@ export function datagram(to: Ports = ports): Body {
 export interface Sent {
   readonly program?: ProgramName;
   readonly ifIndex?: IfIndex;
+  /** Of `to_pod`: the interface that brought the packet to the stack. */
+  readonly ingressIfIndex?: IfIndex;
   readonly source: string;
   readonly destination: string;
   readonly body?: Body;
@@ -61,8 +63,9 @@ export function fate(datapath: TestDatapath, sent: Sent): string {
     sent.ifIndex ??
     { from_pod: web.ifIndex, from_network: uplink }[program as 'from_pod'] ??
     tunnelDevice;
-  const outer = sent.outer ?? usualOuter;
-  const { outcome } = observe(datapath, program, packet, { ifIndex, outer });
+  const { outer = usualOuter, ingressIfIndex } = sent;
+  const options = { ifIndex, outer, ...(ingressIfIndex === undefined ? {} : { ingressIfIndex }) };
+  const { outcome } = observe(datapath, program, packet, options);
   return outcome.dropped[0] ?? outcome.verdict;
 }
 
