@@ -191,16 +191,25 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, struct
 	return set_length(skb, packet, payload) ? DROP_NONE : DROP_MALFORMED;
 }
 
-/* As far as the addresses and the place of the transport header. */
-static __always_inline enum drop_reason parse_network(struct __sk_buff *skb, struct packet *packet)
+/* As far as the addresses and the place of the transport header, whatever tag the kernel took off. */
+static __always_inline enum drop_reason parse_ip(struct __sk_buff *skb, struct packet *packet)
 {
 	packet->bytes = skb->len - ETH_HLEN;
 	packet->segments = 1;
-	if (skb->vlan_present)
-		return DROP_NOT_IP;
 	if (skb->protocol == bpf_htons(ETH_P_IP))
 		return parse_ipv4(skb, packet);
 	if (skb->protocol == bpf_htons(ETH_P_IPV6))
 		return parse_ipv6(skb, packet);
 	return DROP_NOT_IP;
+}
+
+/* Refuses every tag: neither a pod nor another node's tunnel has a use for one. */
+static __always_inline enum drop_reason parse_network(struct __sk_buff *skb, struct packet *packet)
+{
+	if (skb->vlan_present) {
+		packet->bytes = skb->len - ETH_HLEN;
+		packet->segments = 1;
+		return DROP_NOT_IP;
+	}
+	return parse_ip(skb, packet);
 }

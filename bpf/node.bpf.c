@@ -11,6 +11,10 @@
 #include "transport.h"
 #include "tunnel.h"
 
+enum {
+	VLAN_ID_MASK = 0xfff,
+};
+
 /* The last steps of every way in: the packet is for the endpoint at `location`. */
 static __always_inline enum verdict enter_endpoint(struct __sk_buff *skb, struct packet *packet,
 						   const struct location *location)
@@ -106,6 +110,15 @@ static __noinline int enter_from_neighbour(struct __sk_buff *skb, struct packet 
 	return finish_found(packet, &match, &found, enter_endpoint(skb, packet, location));
 }
 
+/*
+ * A tag with VLAN 0 has a priority and no VLAN (IEEE 802.1Q 9.6). The stack takes it off, so the frame
+ * is judged as one without a tag. A frame of any other VLAN is not this interface's.
+ */
+static __always_inline bool is_of_vlan(const struct __sk_buff *skb)
+{
+	return skb->vlan_present && (skb->vlan_tci & VLAN_ID_MASK);
+}
+
 /* An uplink carries everything the node does: what is not from a pod to a pod is left alone. */
 SEC("tc")
 int from_network(struct __sk_buff *skb)
@@ -115,11 +128,14 @@ int from_network(struct __sk_buff *skb)
 	const struct location *location;
 
 	/* A promiscuous uplink, a VLAN device's frame, ARP, what the stack itself will refuse. */
-	if (skb->pkt_type != PACKET_HOST || parse_network(skb, &packet))
+	if (skb->pkt_type != PACKET_HOST || is_of_vlan(skb) || parse_ip(skb, &packet))
 		return VERDICT_NEXT;
 	location = locate(&packet.destination);
 	if (!location || location->kind != LOCATION_ENDPOINT)
 		return VERDICT_NEXT;
+	/* As the stack would: the pod, and the queue of a limited one, see no tag. */
+	if (skb->vlan_present)
+		bpf_skb_vlan_pop(skb);
 	return enter_from_neighbour(skb, &packet, location, generation);
 }
 

@@ -6,6 +6,7 @@ import {
   byNobody,
   type CaseList,
   datagramOf,
+  errorAbout,
   type Fields,
   families,
   innerFrames,
@@ -53,7 +54,7 @@ export function sendFromNode(list: CaseList, family: AddressFamily): void {
   );
 }
 
-/** The stack takes such tags off itself, behind the program that judges what has none. */
+/** One tag of VLAN 0 is no VLAN's, and is looked behind; the stack takes off the second too, behind the program. */
 export function sendWithPriority(list: CaseList, family: AddressFamily): void {
   const at = (name: string): string => list.plan.address(name, family);
   const destination = at('alice');
@@ -66,6 +67,14 @@ export function sendWithPriority(list: CaseList, family: AddressFamily): void {
       'node',
       { what: `as bob, ${what}`, fate },
       { source: at('bob'), destination, tags },
+    );
+    if (list.isTunnelled) continue;
+    const about = { source: destination, destination: at('far') };
+    list.sendFrom(
+      'node',
+      { what: `bob about far, ${what}`, fate: byNobody('forged error'), hasPort: false },
+      { source: at('bob'), destination, tags },
+      errorAbout(family, family === 4 ? 3 : 1, about),
     );
   }
 }
