@@ -98,6 +98,28 @@ test('auto takes the interfaces with an address of the node and those of the def
   });
 });
 
+test('no part of a bridge or a bond is an uplink by itself, whatever it has left; a link of a VRF is', () => {
+  const master = (ifIndex: number): Pick<ConfiguredLink, 'master'> => ({
+    master: ifIndex as IfIndex,
+  });
+  const links = [
+    link(2, 'eth0', master(5)),
+    link(4, 'eth1', master(6)),
+    link(7, 'eth2', master(8)),
+    link(5, 'br0', { kind: 'bridge' }),
+    link(6, 'bond0', { kind: 'bond' }),
+    link(8, 'blue', { kind: 'vrf' }),
+  ];
+  const addresses = [address(5, '203.0.113.5'), address(4, '192.0.2.11')];
+  const routes = [2, 5, 6, 7].map(defaultRoute);
+  const found = (uplinks: UplinkChoice['uplinks']): readonly string[] =>
+    hostFacts({ ...listing, links, addresses, routes }, { ...choice, uplinks }).uplinks.map(
+      ({ name }) => name,
+    );
+  assert.deepEqual(found('auto'), ['br0', 'bond0', 'eth2']);
+  assert.deepEqual(found(['eth0', 'br0']), ['eth0', 'br0']);
+});
+
 test('the API server and the gateways of default routes are taken, whatever way they are written', () => {
   const gateway = parseAddress('203.0.113.1');
   const nextHops = ['203.0.113.2', 'fe80::1'].map((text) => ({

@@ -78,7 +78,11 @@ function vxlanOf({ ifIndex, up }: Link): NonNullable<HostFacts['vxlan']> {
   return up ? { ifIndex } : { ifIndex, isDown: true };
 }
 
-/** By hand, or those with one of the node's addresses and those the default routes leave by. */
+/**
+ * By hand, or those with one of the node's addresses and those the default routes leave by. By themselves, parts of other links
+ * (of a bridge, of a bond) are none, whatever addresses and routes they still have: that other link takes what arrives, and a
+ * program at the part would come before it.
+ */
 function chosenLinks(listing: HostListing, choice: UplinkChoice): readonly ConfiguredLink[] {
   const { uplinks, nodeAddresses, overlayDevice } = choice;
   const links = listing.links.toSorted((left, right) => left.ifIndex - right.ifIndex);
@@ -89,9 +93,11 @@ function chosenLinks(listing: HostListing, choice: UplinkChoice): readonly Confi
       .map(({ ifIndex }) => ifIndex),
     ...listing.routes.filter(isDefault).flatMap(interfacesOf),
   ]);
-  return links.filter(
-    (link) => wanted.has(link.ifIndex) && !link.loopback && link.name !== overlayDevice,
-  );
+  // A VRF is a table of routes: its links are interfaces of their own.
+  const tables = links.filter(({ kind }) => kind === 'vrf').map(({ ifIndex }) => ifIndex);
+  return links
+    .filter(({ master }) => master === undefined || tables.includes(master))
+    .filter((link) => wanted.has(link.ifIndex) && !link.loopback && link.name !== overlayDevice);
 }
 
 // What no Node can have for its pods, besides the node's own addresses.
