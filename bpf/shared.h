@@ -73,7 +73,7 @@ struct route {
 	struct address next_hop;
 	__u32 mtu; /* bytes, IP header included; longer packets go up the stack for an ICMP error */
 	__u32 vni; /* ROUTE_OVERLAY, ROUTE_NODE */
-	__u32 other_ifindex[3]; /* ROUTE_NATIVE: further uplinks in next_hop's network; 0: none */
+	__u32 other_ifindex[3]; /* ROUTE_NATIVE: further uplinks it may come by; 0: none */
 };
 
 /* --- underlay: this node's end of the tunnels, and the way out of it beside the VXLAN device --- */

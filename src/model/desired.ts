@@ -38,7 +38,7 @@ export type RemotePath =
       readonly nextHop: Address;
       readonly ifIndex: IfIndex;
       readonly ifName: string;
-      /** Further uplinks in the next hop's network, which its packets may come in by; three at most. */
+      /** Further uplinks, which its pods' packets may come in by; three at most. */
       readonly otherIfIndexes?: readonly IfIndex[];
     }
   | { readonly kind: 'overlay'; readonly tunnelEndpoint: Address };

@@ -36,7 +36,7 @@ function owners(nodes: readonly CheckedNode[]): RangeOwners {
 }
 
 const context: RoutingContext = {
-  ...{ mode: 'vxlan', underlay: 4, networks: [] },
+  ...{ mode: 'vxlan', underlay: 4, networks: [], nodeAddresses: [] },
   ownAddresses: [parseAddress('203.0.113.1')],
 };
 

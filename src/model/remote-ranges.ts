@@ -5,6 +5,7 @@ import { type Address, type AddressFamily, addressFamily } from '../net/address.
 import { type Prefix, prefixFamily } from '../net/prefix.ts';
 import type { CheckedNode } from './checked-node.ts';
 import type { ModelProblem, RemotePath, RemoteRange } from './desired.ts';
+import type { Uplink } from './host.ts';
 import type { RoutingContext } from './routing-context.ts';
 import { networkOf, networksOf } from './underlay.ts';
 
@@ -90,12 +91,27 @@ function nativePath(
     });
   }
   const { ifIndex, name } = network.uplink;
-  const all = networksOf(context.networks, nextHop).map(({ uplink }) => uplink.ifIndex);
-  const others = [...new Set(all)].filter((other) => other !== ifIndex).slice(0, 3);
+  const used = [network.uplink, ...waysIn(context, node, nextHop)];
+  const others = [...new Set(used.map((uplink) => uplink.ifIndex))].slice(1, 4);
   return {
     ...{ kind: 'native', nextHop, ifIndex, ifName: name },
     ...(others.length === 0 ? {} : { otherIfIndexes: others }),
   };
+}
+
+// The node chooses by which of the two nodes' networks it sends: it knows this node by its first address, and may be a
+// neighbour by any of its own, which its Node object names or not.
+function waysIn(
+  { networks, nodeAddresses }: RoutingContext,
+  { addresses }: CheckedNode,
+  nextHop: Address,
+): readonly Uplink[] {
+  const family = addressFamily(nextHop);
+  const own = nodeAddresses.find((address) => addressFamily(address) === family);
+  const ends = [nextHop, ...(own === undefined ? [] : [own]), ...addresses];
+  return ends
+    .filter((address) => addressFamily(address) === family)
+    .flatMap((address) => networksOf(networks, address).map(({ uplink }) => uplink));
 }
 
 function overlayPath(context: RoutingContext, node: CheckedNode): RemotePath | NoPath {

@@ -18,6 +18,8 @@ export interface RoutingContext {
   /** The family tunnels run over. */
   readonly underlay: AddressFamily;
   readonly networks: readonly ConnectedNetwork[];
+  /** By the cluster, in its order. */
+  readonly nodeAddresses: readonly Address[];
   /** By the cluster and by the uplinks, without link-local ones; sorted. */
   readonly ownAddresses: readonly Address[];
 }
@@ -54,6 +56,7 @@ function compute(
     mode,
     underlay: ownUnderlay(host, nodeAddresses),
     networks: connectedNetworks(host),
+    nodeAddresses,
     ownAddresses: [...new Set([...nodeAddresses, ...uplinkAddresses(host)])].sort(compareAddresses),
   };
 }

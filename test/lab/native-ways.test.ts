@@ -2,10 +2,19 @@
 // what connection tracking calls invalid see none of it, or both directions.
 
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe } from 'node:test';
+import type { NodeView } from '../../src/agent/api-types.ts';
 import { Capture } from '../support/capture.ts';
 import { datagram, frame, portOf, priorityTagged, sendFrames } from '../support/forged-frames.ts';
-import { eventually, sharedLab, type TestLab, threePods } from '../support/lab.ts';
+import {
+  curl,
+  eventually,
+  sharedLab,
+  type TestLab,
+  threePods,
+  writeManifest,
+} from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
 
 describe('frames with a priority', () => {
@@ -36,6 +45,106 @@ describe('frames with a priority', () => {
     await inPlace(lab(), 'node-1', 'nft delete table inet nothing');
   });
 });
+
+describe('nodes with two networks, named in different orders', () => {
+  const lab = sharedLab({ manifests: { ...threePods, 'nodes.yaml': nodes(onEthernet) } });
+
+  rootTest('each sends by its own choice, and takes what the other chose', async () => {
+    await inPlace(
+      lab(),
+      'node-1',
+      `ip link add eth1 type veth peer name eth1 netns ${lab().node('node-2').namespacePath}`,
+    );
+    for (const number of [1, 2]) {
+      await inPlace(
+        lab(),
+        `node-${number}`,
+        `ip address add 10.99.0.1${number}/24 dev eth1 && ip link set eth1 up &&
+         ip address add fd00:99::1${number}/64 dev eth1 nodad && ${dropInvalid}`,
+      );
+    }
+    const second = (number: number): Addresses => [`10.99.0.1${number}`, `fd00:99::1${number}`];
+    const inOrders = (number: number): Addresses =>
+      number === 1
+        ? [...onEthernet(number), ...second(number)]
+        : [...second(number), ...onEthernet(number)];
+    writeManifest(join(lab().source, 'nodes.yaml'), nodes(inOrders));
+    await leadsBy(lab(), 'eth1');
+    await reach(lab());
+    // Node-2 has its default route in the network that it does not name.
+    const oneLess = (number: number): Addresses =>
+      number === 1 ? inOrders(number) : second(number);
+    writeManifest(join(lab().source, 'nodes.yaml'), nodes(oneLess));
+    await eventually('node-2 names one network', async () => {
+      const known = await lab().ask<readonly NodeView[]>('node-1', '/v1/nodes');
+      return !JSON.stringify(known).includes('10.200.0.12') || undefined;
+    });
+    await reach(lab());
+    // Nothing more is under way that an agent did not yet know of.
+    const before = await spoofedOutside(lab());
+    await reach(lab());
+    assert.equal(await spoofedOutside(lab()), before);
+  });
+});
+
+type Addresses = readonly string[];
+
+function onEthernet(number: number): Addresses {
+  return [`10.200.0.1${number}`, `fd00:200::1${number}`];
+}
+
+function nodes(addressesOf: (number: number) => Addresses): readonly object[] {
+  return [1, 2].map((number) => ({
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: `node-${number}` },
+    spec: { podCIDRs: [`10.201.${number}.0/24`, `fd00:201:${number}::/64`] },
+    status: {
+      addresses: addressesOf(number).map((address) => ({ type: 'InternalIP', address })),
+    },
+  }));
+}
+
+/** Node-1's ways to node-2's pods. */
+function leadsBy(lab: TestLab, device: string): Promise<unknown> {
+  return eventually(`node-1 leads by ${device}`, async () => {
+    const routes = ['-4', '-6'].map((family) =>
+      lab.inNode('node-1', ['ip', family, 'route', 'show', 'proto', '72', 'dev', device]),
+    );
+    return (
+      (await Promise.all(routes)).every(
+        ({ stdout }) => stdout.includes('201:2') || stdout.includes('201.2'),
+      ) || undefined
+    );
+  });
+}
+
+async function reach(lab: TestLab): Promise<void> {
+  for (const family of [4, 6] as const) {
+    for (const [from, to] of [
+      ['web-1', 'db-1'],
+      ['db-1', 'web-1'],
+    ] as const) {
+      const words = ['--max-time', '2'];
+      const command = curl(lab.address(lab.pod(to), family), '/', ...words);
+      await eventually(`${from} reaches ${to} over IPv${family}`, async () => {
+        return (await lab.inPod(from, command)).exitCode === 0 || undefined;
+      });
+    }
+  }
+}
+
+async function spoofedOutside(lab: TestLab): Promise<number> {
+  const states = await Promise.all(['node-1', 'node-2'].map((node) => lab.status(node)));
+  const drops = states.flatMap(({ drops: { total } }) => total);
+  return drops
+    .filter(({ reason }) => reason === 'spoofed outside')
+    .reduce((sum, { packets }) => sum + packets, 0);
+}
+
+/** As kube-proxy does in mode iptables. */
+const dropInvalid = `nft 'table inet strict { chain forward {
+  type filter hook forward priority 0; policy accept; ct state invalid drop; }; }'`;
 
 const forwardNothing = `nft 'table inet nothing { chain forward {
   type filter hook forward priority 0; policy drop; }; }'`;
