@@ -143,8 +143,11 @@ static __always_inline enum verdict route_out(struct __sk_buff *skb, struct pack
 	const struct route *route = find_route(&packet->destination);
 	enum verdict verdict = VERDICT_NONE;
 
-	/* 1. Not a pod address at all: another node or the world, and the stack masquerades. */
-	if (!route || route->kind == ROUTE_NODE) {
+	/*
+	 * 1. Not a pod address at all: another node or the world, and the stack masquerades. Or a pod
+	 * whose answers only the stack can receive.
+	 */
+	if (!route || route->kind == ROUTE_NODE || route->kind == ROUTE_STACK) {
 		found_stack(to, &packet->destination);
 		return VERDICT_NEXT;
 	}

@@ -52,7 +52,7 @@ static __always_inline bool is_spoofed_outside(struct __sk_buff *skb, const stru
 {
 	if (!back)
 		return locate(&packet->source);
-	if (back->kind == ROUTE_NATIVE)
+	if (back->kind == ROUTE_NATIVE || back->kind == ROUTE_STACK)
 		return !is_interface_of(back, skb->ifindex);
 	return back->kind != ROUTE_NODE;
 }

@@ -65,6 +65,11 @@ enum route_kind {
 	 * is the address that this node's tunnel packets come from, all zero: none.
 	 */
 	ROUTE_NODE = 4,
+	/*
+	 * As ROUTE_NATIVE, but its packets take the stack both ways: one of the interfaces has no Ethernet
+	 * header, and what comes in there cannot go straight to a pod.
+	 */
+	ROUTE_STACK = 5,
 };
 
 struct route {
@@ -73,7 +78,8 @@ struct route {
 	struct address next_hop;
 	__u32 mtu; /* bytes, IP header included; longer packets go up the stack for an ICMP error */
 	__u32 vni; /* ROUTE_OVERLAY, ROUTE_NODE */
-	__u32 other_ifindex[3]; /* ROUTE_NATIVE: further uplinks it may come by; 0: none */
+	/* ROUTE_NATIVE, ROUTE_STACK: further uplinks that its pods' packets may come by; 0: none */
+	__u32 other_ifindex[3];
 };
 
 /* --- underlay: this node's end of the tunnels, and the way out of it beside the VXLAN device --- */

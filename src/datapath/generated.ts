@@ -29,6 +29,7 @@ export const routeKind = {
   native: 2,
   overlay: 3,
   node: 4,
+  stack: 5,
 } as const;
 export type RouteKind = (typeof routeKind)[keyof typeof routeKind];
 
@@ -38,6 +39,7 @@ export const routeKindNames: Readonly<Record<number, string>> = {
   2: 'native',
   3: 'overlay',
   4: 'node',
+  5: 'stack',
 };
 
 /** enum flow_direction */

@@ -40,6 +40,8 @@ export type RemotePath =
       readonly ifName: string;
       /** Further uplinks, which its pods' packets may come in by; three at most. */
       readonly otherIfIndexes?: readonly IfIndex[];
+      /** One of the uplinks has no Ethernet: the data path receives nothing there, so the stack forwards, both ways. */
+      readonly byStack?: true;
     }
   | { readonly kind: 'overlay'; readonly tunnelEndpoint: Address };
 

@@ -96,6 +96,7 @@ function nativePath(
   return {
     ...{ kind: 'native', nextHop, ifIndex, ifName: name },
     ...(others.length === 0 ? {} : { otherIfIndexes: others }),
+    ...(used.some(({ mac }) => mac === undefined) ? { byStack: true } : {}),
   };
 }
 

@@ -1,8 +1,9 @@
 // What comes in by an uplink for a pod here, by whose address it has.
 
 import assert from 'node:assert/strict';
+import { routeKind } from '../../src/datapath/generated.ts';
 import { testDatapath } from '../support/datapath.ts';
-import { db, places, tunnelDevice, web } from '../support/datapath-network.ts';
+import { db, places, tunnelDevice, uplink, web } from '../support/datapath-network.ts';
 import { clear, nativeRange, reroute } from '../support/flow-packets.ts';
 import { type Case, check, fate, reasons, type Sent } from '../support/refused-packets.ts';
 import { rootTest } from '../support/root-test.ts';
@@ -54,5 +55,24 @@ rootTest('from outside, a pod comes by the interface of its route alone', async 
       assert.equal(fate(datapath, elsewhere), 'redirect', 'two uplinks in one network');
     }
     reroute(datapath, nativeRange[family], { otherIfindex: [0, 0, 0] });
+  }
+});
+
+rootTest('what can only be received by the stack is sent by the stack', (context) => {
+  const datapath = testDatapath(context);
+  for (const family of [4, 6] as const) {
+    reroute(datapath, nativeRange[family], { kind: routeKind.stack });
+    const there = { source: web[family], destination: places.native[family] };
+    const back = { source: places.native[family], destination: web[family] };
+    const arriving: Sent = { program: 'from_network', ...back };
+    for (const when of ['first', 'again']) {
+      assert.equal(fate(datapath, there), 'pass', when);
+      assert.equal(fate(datapath, arriving), 'next', when);
+    }
+    assert.equal(fate(datapath, { ...arriving, ifIndex: tunnelDevice }), outside);
+    const atPod: Sent = { program: 'to_pod', ifIndex: web.ifIndex, ...back };
+    assert.equal(fate(datapath, { ...atPod, ingressIfIndex: uplink }), 'pass');
+    assert.equal(fate(datapath, { ...atPod, ingressIfIndex: tunnelDevice }), outside);
+    assert.equal(fate(datapath, there), 'pass', 'after the answer');
   }
 });

@@ -16,6 +16,7 @@ import {
   writeManifest,
 } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
+import { tunPair } from '../support/tun-pair.ts';
 
 describe('frames with a priority', () => {
   const lab = sharedLab({ manifests: threePods });
@@ -43,6 +44,30 @@ describe('frames with a priority', () => {
       return texts.every((text) => found.some((each) => each.includes(text))) || undefined;
     });
     await inPlace(lab(), 'node-1', 'nft delete table inet nothing');
+  });
+});
+
+describe('nodes that know each other by an interface without Ethernet', () => {
+  const lab = sharedLab({ manifests: { ...threePods, 'nodes.yaml': nodes(onEthernet) } });
+
+  rootTest('their pods reach each other where a firewall drops what is invalid', async () => {
+    using _pair = tunPair('wg0', [
+      lab().node('node-1').namespacePath,
+      lab().node('node-2').namespacePath,
+    ]);
+    for (const number of [1, 2]) {
+      await inPlace(
+        lab(),
+        `node-${number}`,
+        `ip address add 10.77.0.${number}/24 dev wg0 && ip link set wg0 up &&
+         ip address add fd00:77::${number}/64 dev wg0 nodad && ${dropInvalid}`,
+      );
+    }
+    const byTunnel = (number: number): Addresses => [`10.77.0.${number}`, `fd00:77::${number}`];
+    writeManifest(join(lab().source, 'nodes.yaml'), nodes(byTunnel));
+    await leadsBy(lab(), 'wg0');
+    await reach(lab());
+    await healthy(lab());
   });
 });
 
@@ -140,6 +165,13 @@ async function spoofedOutside(lab: TestLab): Promise<number> {
   return drops
     .filter(({ reason }) => reason === 'spoofed outside')
     .reduce((sum, { packets }) => sum + packets, 0);
+}
+
+function healthy(lab: TestLab): Promise<unknown> {
+  return eventually('both agents are healthy', async () => {
+    const states = await Promise.all(['node-1', 'node-2'].map((node) => lab.status(node)));
+    return states.every(({ health }) => health.state === 'healthy') || undefined;
+  });
 }
 
 /** As kube-proxy does in mode iptables. */

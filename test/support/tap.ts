@@ -20,15 +20,8 @@ export interface Tap {
 
 /** Equivalent to: `ip tuntap add tap0 mode tap vnet_hdr; ip link set tap0 mtu 9000 up`. */
 export function addTap(context: TestContext, namespace: NetworkNamespace): Tap {
-  const setInterface = 0x400454ca; // TUNSETIFF
-  const flags = 0x0002 | 0x1000 | 0x4000; // IFF_TAP | IFF_NO_PI | IFF_VNET_HDR
-  const request = allocate(40); // struct ifreq
-  request.bytes.set(Buffer.from('tap0'));
-  u16.encode(flags, request.view, 16);
-  // The descriptor belongs to the namespace it was opened in.
-  const fd = namespace.run(() => fs.openSync('/dev/net/tun', 'r+'));
+  const fd = openTun(namespace, 'tap0', 0x0002 | 0x1000 | 0x4000); // IFF_TAP | IFF_NO_PI | IFF_VNET_HDR
   context.after(() => fs.closeSync(fd));
-  ioctl(fd, setInterface, Number(request.address));
   using socket = NetlinkSocket.open({ namespace });
   const link = linkByName(socket, 'tap0');
   if (link === undefined) throw new Error('no tap0 after TUNSETIFF');
@@ -41,4 +34,17 @@ export function addTap(context: TestContext, namespace: NetworkNamespace): Tap {
       fs.writeSync(fd, joined(new Uint8Array(header.buffer), packet));
     },
   };
+}
+
+/** The interface is there as long as its descriptor, which reads and writes its packets without waiting. */
+export function openTun(namespace: NetworkNamespace, name: string, flags: number): number {
+  const setInterface = 0x400454ca; // TUNSETIFF
+  const request = allocate(40); // struct ifreq
+  request.bytes.set(Buffer.from(name));
+  u16.encode(flags, request.view, 16);
+  const { O_RDWR, O_NONBLOCK } = fs.constants;
+  // The descriptor belongs to the namespace it was opened in.
+  const fd = namespace.run(() => fs.openSync('/dev/net/tun', O_RDWR | O_NONBLOCK));
+  ioctl(fd, setInterface, Number(request.address));
+  return fd;
 }

@@ -1,5 +1,6 @@
 import { testFacts } from '../../../test/support/fact-rows.ts';
-import type { Change } from '../../../test/support/sound-node.ts';
+import { type Change, sound } from '../../../test/support/sound-node.ts';
+import type { RemoteRange } from '../../model/desired.ts';
 import { readLegacyTables } from './legacy-text.ts';
 import { readRuleSet } from './rule-set.ts';
 
@@ -47,6 +48,15 @@ function dropping(
   return { kernel: { ruleSets: [readRuleSet(names, listing, new Map())] } };
 }
 
+function fromVpn(path: object): Change {
+  const [remote] = sound.desired.remoteRanges;
+  const native = { kind: 'native', nextHop: '203.0.113.2', ifIndex: 5, ifName: 'wg0', ...path };
+  return {
+    ...dropping([match({ meta: { key: 'iifname' } }, 'wg0')]),
+    desired: { remoteRanges: [{ ...remote, path: native } as unknown as RemoteRange] },
+  };
+}
+
 const match = (left: object, right: unknown, op = '=='): object => ({ match: { op, left, right } });
 const l4proto = { meta: { key: 'l4proto' } };
 const offset = { '&': [{ payload: { protocol: 'ip', field: 'frag-off' } }, 0x1fff] };
@@ -63,6 +73,18 @@ testFacts([
     'forward-hooks',
     strictForward(),
     /^problem: chain FORWARD .* drops packets of pods to outside the cluster, answers/,
+  ],
+  [
+    'a chain that drops what comes from a VPN between nodes, by which the stack forwards',
+    'forward-hooks',
+    fromVpn({ byStack: true }),
+    /^problem: chain c .* drops packets of pods of other nodes to pods; no table/,
+  ],
+  [
+    'the same where no pods are behind it that the stack forwards for',
+    'forward-hooks',
+    fromVpn({}),
+    undefined,
   ],
   [
     'a FORWARD chain that drops all but the own range, so node ports with backends elsewhere',

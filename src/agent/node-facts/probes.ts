@@ -52,6 +52,7 @@ export function probesOf(desired: DesiredState, family: AddressFamily): readonly
     ...egressProbes(desired, sent, answered),
     ...hostPortProbes(desired, back, family),
     ...remoteProbes(desired, { pod, podInterface, uplink }),
+    ...stackProbes(desired, { pod, podInterface }),
     ...nodePortProbes(desired, { outside: outside[family], uplink }),
     ...nodeProbes(desired, { pod, podInterface }),
     ...tunnelProbes(desired, family),
@@ -88,6 +89,36 @@ function remoteProbes(
   const ends = { source: pod, input: podInterface, ...remote };
   const what = 'packets of pods to Services with backends on other nodes';
   return [{ ...ends, ...translatedRequest, what }];
+}
+
+// Between pods of two nodes only what goes by the stack meets any hooks.
+function stackProbes(
+  { remoteRanges }: DesiredState,
+  { pod, podInterface }: OwnPod,
+): readonly Probe[] {
+  const family = addressFamily(pod);
+  const found = remoteRanges.find(
+    ({ prefix, path }) => prefixFamily(prefix) === family && path.kind === 'native' && path.byStack,
+  );
+  const remote = found && addressAt(found.prefix, 2n);
+  if (remote === undefined || found?.path.kind !== 'native') return [];
+  const { ifName } = found.path;
+  const request = { protocol: 'tcp', sourcePort: 40000, destinationPort: 8080 } as const;
+  const sent = {
+    ...request,
+    state: 'new',
+    hooks: ['prerouting', 'forward', 'postrouting'],
+  } as const;
+  return [
+    {
+      ...{ source: pod, destination: remote, input: podInterface, output: ifName, ...sent },
+      what: 'packets of pods to pods of other nodes',
+    },
+    {
+      ...{ source: remote, destination: pod, input: ifName, output: podInterface, ...sent },
+      what: 'packets of pods of other nodes to pods',
+    },
+  ];
 }
 
 // What comes to a port of this node and is a Service's, whose backend is elsewhere. kube-proxy may have marked it.

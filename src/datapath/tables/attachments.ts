@@ -39,8 +39,9 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<Attached
 
 const entriesOfEach = memoizeEach(entriesOfEndpoint);
 
+// None where packets have no Ethernet header, which the program reads first: to_pod judges what came in there.
 const entriesOfUplink: (uplink: Uplink) => EntryGroup<AttachedHook> = memoize((uplink) =>
-  hooks(uplink, ['from_network']),
+  uplink.mac === undefined ? [] : hooks(uplink, ['from_network']),
 );
 
 // None until the device exists.

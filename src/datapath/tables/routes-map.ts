@@ -70,10 +70,11 @@ const remoteEntries = memoizeLast(
     memoize(({ prefix, path }) => {
       switch (path.kind) {
         case 'native': {
-          const { ifIndex: ifindex, nextHop, otherIfIndexes = [] } = path;
+          const { ifIndex: ifindex, nextHop, otherIfIndexes = [], byStack } = path;
+          const kind = byStack ? routeKind.stack : routeKind.native;
           const [first = 0, second = 0, third = 0] = otherIfIndexes;
           const otherIfindex = [first, second, third] as const;
-          const route = { ...unset, kind: routeKind.native, ifindex, nextHop, mtu, otherIfindex };
+          const route = { ...unset, kind, ifindex, nextHop, mtu, otherIfindex };
           return [keyed(prefix, route)];
         }
         case 'overlay': {

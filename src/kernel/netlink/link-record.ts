@@ -15,7 +15,7 @@ export interface Link {
   readonly name: string;
   /** `veth`, `vxlan`, `bridge`, ...; absent for hardware and for loopback. */
   readonly kind?: string;
-  /** Absent where the link-layer address is not six bytes long. */
+  /** Absent where packets have no Ethernet header: also of xfrm interfaces, which have such an address all the same. */
   readonly mac?: Mac;
   readonly mtuBytes: number;
   /** Set up by the administrator. */
@@ -61,6 +61,8 @@ export const linkAttributes = {
 export const linkInfo = { kind: 1, data: 2 } as const;
 export const vxlanAttributes = { id: 1, learning: 7, port: 15, collectMetadata: 25 } as const;
 const linkFlags = { up: 0x1, loopback: 0x8, running: 0x40, noArp: 0x80 } as const;
+/** ARPHRD_ETHER, ARPHRD_LOOPBACK. */
+const linkTypes: ReadonlySet<number> = new Set([1, 772]);
 const inet6AddrGenMode = 8;
 const addrGenModes = { eui64: 0, none: 1, stablePrivacy: 2, random: 3 } as const;
 const inet6 = 10;
@@ -96,7 +98,7 @@ export function readLink(payload: Buffer): Link {
     loopback: (flags & linkFlags.loopback) !== 0,
     noArp: (flags & linkFlags.noArp) !== 0,
     kind,
-    mac: attributes.mac(linkAttributes.mac),
+    mac: linkTypes.has(payload.readUInt16LE(2)) ? attributes.mac(linkAttributes.mac) : undefined,
     peerIfIndex: peerOf(attributes),
     linkNamespaceId: attributes.i32(linkAttributes.linkNamespaceId),
     master: attributes.ifIndex(linkAttributes.master),

@@ -321,6 +321,12 @@ for (const { name, read, record } of cases) {
   });
 }
 
+test('an address of six bytes is no MAC where there is no Ethernet, as at xfrm interfaces', () => {
+  const payload = Buffer.from(capturedPayload('veth'));
+  payload.writeUInt16LE(0xfffe, 2); // ARPHRD_NONE
+  assert.equal(readLink(payload).mac, undefined);
+});
+
 test('messages of other families are left out', () => {
   const bridgeForwarding = Buffer.from('070000000700000080000000', 'hex');
   assert.equal(readNeighbour(bridgeForwarding), undefined);
