@@ -14,6 +14,7 @@ import type {
   NodeStatus,
   NodeView,
 } from './api-types.ts';
+import type { CniAnswer } from './cni-answer.ts';
 import { receiveBody, sendAnswer, shimRequest } from './cni-connection.ts';
 import { answerHealth, type HealthSources } from './health.ts';
 import type { MetricsText } from './metrics-text.ts';
@@ -33,12 +34,6 @@ export interface ApiSources {
   dumpMap(name: string, limit: number): Promise<MapDump | undefined>;
   /** `body`: the environment and standard input of a CNI plugin as the shim sends them. */
   cni(body: Buffer): Promise<CniAnswer>;
-}
-
-export interface CniAnswer {
-  readonly exitCode: 0 | 1;
-  /** What the plugin prints on standard output. */
-  readonly body: string;
 }
 
 export interface ApiServer {

@@ -3,7 +3,7 @@
 // (an older or newer shim's request too, should its head differ) is HTTP as ever, and the answer is the same on the wire.
 
 import type { Socket } from 'node:net';
-import type { CniAnswer } from './api.ts';
+import type { CniAnswer } from './cni-answer.ts';
 
 /** The head that `send_request` in shim/cni.c writes; the rest of the connection is the body, of that length. */
 const shimHead =

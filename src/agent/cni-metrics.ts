@@ -3,8 +3,8 @@
 import type { Logger } from '../base/log.ts';
 import { splitCall } from '../cni/call.ts';
 import { type PodIdentity, parseArguments, podIdentity } from '../cni/pod-identity.ts';
-import type { CniAnswer } from './api.ts';
 import { answerCni } from './cni.ts';
+import type { CniAnswer } from './cni-answer.ts';
 import type { Pods } from './pods.ts';
 
 export interface CniMetricsOptions {

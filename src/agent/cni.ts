@@ -7,7 +7,7 @@ import { formatError, toCniError } from '../cni/error.ts';
 import { type AddRequest, decodeRequest } from '../cni/request.ts';
 import { formatResult, formatVersions } from '../cni/result.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
-import type { CniAnswer } from './api.ts';
+import type { CniAnswer } from './cni-answer.ts';
 import { gatewayMac, podGateways } from './pod-gateway.ts';
 import type { Pods } from './pods.ts';
 

@@ -1,7 +1,7 @@
 // The labs that run on this machine, for commands that ask their agents.
 
 import { isAlive, labNames, readRecord } from '../lab/record.ts';
-import type { RunningLab } from './targets.ts';
+import type { RunningLab } from './running-lab.ts';
 
 export function runningLabs(): readonly RunningLab[] {
   return labNames()

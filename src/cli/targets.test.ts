@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  chooseTargets,
-  type RunningLab,
-  type Surroundings,
-  type TargetOptions,
-} from './targets.ts';
+import type { RunningLab } from './running-lab.ts';
+import { chooseTargets, type Surroundings, type TargetOptions } from './targets.ts';
 
 const demo: RunningLab = {
   name: 'demo',

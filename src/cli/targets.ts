@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { AgentClient } from './client.ts';
 import { CommandError } from './command-error.ts';
+import type { RunningLab } from './running-lab.ts';
 
 export const defaultSocket = '/run/heddle/agent.sock';
 
@@ -10,17 +11,6 @@ export interface TargetOptions {
   readonly socket?: string | undefined;
   readonly lab?: string | undefined;
   readonly node?: string | undefined;
-}
-
-/** What a command needs to know of a lab; a subset of `heddle lab status -o json`. */
-export interface RunningLab {
-  readonly name: string;
-  readonly nodes: readonly LabNode[];
-}
-
-interface LabNode {
-  readonly name: string;
-  readonly socket: string;
 }
 
 export interface Surroundings {

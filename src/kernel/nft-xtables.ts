@@ -4,7 +4,7 @@
 import { Attributes, listElements } from './netlink/attribute.ts';
 import type { Query } from './netlink/request.ts';
 import type { NetlinkSocket } from './netlink/socket.ts';
-import type { NftFamily } from './nftables.ts';
+import type { NftFamily } from './nft-family.ts';
 
 /** One `-m NAME` or `-j NAME`, in the order of the rule's expressions. */
 export interface XtablesExpression {

@@ -8,10 +8,8 @@ import { Attributes } from './netlink/attribute.ts';
 import { malformed } from './netlink/message.ts';
 import type { Query } from './netlink/request.ts';
 import { NetlinkSocket } from './netlink/socket.ts';
+import type { NftFamily } from './nft-family.ts';
 import { listXtables, type XtablesByRule } from './nft-xtables.ts';
-
-/** The families of tables; `inet` is IPv4 and IPv6 in one. */
-export type NftFamily = 'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev';
 
 /** Works in the namespace that it was opened for, wherever it is called. One call takes 0.1-0.2 ms. */
 export class Nftables implements Disposable {

@@ -1,7 +1,7 @@
 // Tables as `iptables-legacy-save` prints them, made into what rules of nftables are walked as. What is not known here
 // becomes a match that cannot be judged, never one that is left out.
 
-import type { NftFamily } from '../../kernel/nftables.ts';
+import type { NftFamily } from '../../kernel/nft-family.ts';
 import { optionOf } from './legacy-options.ts';
 import type { BaseChain, Chain, Expression, RuleSet } from './rule-set.ts';
 

@@ -1,7 +1,7 @@
 // Rules of others as libnftables lists them, in the form that a packet is walked through: chains by table, rules in order.
 
+import type { NftFamily } from '../../kernel/nft-family.ts';
 import type { XtablesByRule, XtablesExpression } from '../../kernel/nft-xtables.ts';
-import type { NftFamily } from '../../kernel/nftables.ts';
 
 /** One statement or match of a rule: its only key says which (libnftables-json(5)); of xtables, what it is. */
 export type Expression = Readonly<Record<string, unknown>>;
