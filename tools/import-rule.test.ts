@@ -1,109 +1,187 @@
-// The import rule of ARCHITECTURE.md is worth what the lint makes of it: each line here is an import that must be
-// refused, or one that must pass.
+// Proves the import rule of ARCHITECTURE.md: imports that are refused and imports that pass, judged by the table that
+// `npm run check` uses (modules/import-table.ts), and the forms of import that it sees.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
+import { forbiddenImports, type ImportRule, tableFaults } from './modules/import-rule.ts';
+import { type ImportLine, importTable, unitTestLine } from './modules/import-table.ts';
+import { readModule } from './modules/read-module.ts';
+import { readSourceModules } from './modules/source-files.ts';
 
-/** A tree like ours, made of files with one import each; `src/net/7.ts` is judged as any file in src/net. */
-const tree = mkdtempSync(join(tmpdir(), 'heddle-import-rule-'));
-after(() => rmSync(tree, { recursive: true }));
+const rule: ImportRule = { table: importTable, unitTests: unitTestLine };
 
 const forbidden: [string, string][] = [
   ['src/base/new.ts', '../net/address.ts'],
+  ['src/base/new.ts', '../../test/support/root-test.ts'],
+  ['src/base/new.ts', '../../package.json'],
   ['src/net/new.ts', '../kernel/errno.ts'],
+  ['src/net/new.ts', 'node:fs'],
   ['src/kernel/new.ts', '../cluster/objects.ts'],
   ['src/kernel/netlink/new.ts', '../../agent/api-types.ts'],
   ['src/cluster/new.ts', '../model/desired.ts'],
+  ['src/cluster/new.ts', './kubernetes/reflector.ts'],
+  ['src/cluster/new.ts', '@kubernetes/client-node'],
   ['src/model/new.ts', '../kernel/map.ts'],
   ['src/model/new.ts', '../datapath/generated.ts'],
-  ['src/datapath/new.ts', '../agent/config.ts'],
+  ['src/model/new.ts', 'node:fs'],
   ['src/reconcile/new.ts', '../net/prefix.ts'],
-  ['src/observe/new.ts', '../agent/agent.ts'],
+  ['src/datapath/new.ts', '../agent/config.ts'],
+  ['src/datapath/new.ts', 'koffi'],
   ['src/cni/new.ts', '../agent/config.ts'],
+  ['src/observe/new.ts', '../agent/agent.ts'],
+  ['src/agent/new.ts', '../cli/client.ts'],
+  ['src/agent/new.ts', 'heddle/dist/src/cli/client.js'],
+  ['src/agent/node-facts/new.ts', '../agent.ts'],
+  ['src/lab/new.ts', '../agent/agent.ts'],
+  ['src/lab/new.ts', '../kernel/map.ts'],
   ['src/cli/new.ts', '../agent/config.ts'],
   ['src/cli/new.ts', '../kernel/map.ts'],
   ['src/cli/render/new.ts', '../../kernel/map.ts'],
-  ['src/lab/new.ts', '../agent/agent.ts'],
-  ['src/agent/new.ts', '../cli/client.ts'],
-  ['src/base/new.ts', '../../test/support/root-test.ts'],
+  ['src/cli/render/new.ts', '../client.ts'],
+  ['src/cli/lab.ts', '../agent/main.ts'],
+  ['src/base/new.test.ts', '../../bench/statistics.ts'],
+  ['test/support/new.ts', '../kernel/map.test.ts'],
+  ['examples/ebpf/new.ts', '../../src/agent/agent.ts'],
 ];
 
 const allowed: [string, string][] = [
   ['src/net/new.ts', '../base/brand.ts'],
+  ['src/net/new.ts', './prefix.ts'],
   ['src/kernel/netlink/new.ts', '../../net/prefix.ts'],
   ['src/kernel/netlink/new.ts', '../errno.ts'],
+  ['src/kernel/new.ts', 'node:fs/promises'],
   ['src/model/new.ts', '../cluster/objects.ts'],
   ['src/datapath/tables/new.ts', '../../reconcile/table.ts'],
+  ['src/cluster/kubernetes/new.ts', '@kubernetes/client-node'],
   ['src/agent/new.ts', '../observe/events.ts'],
-  ['src/cli/new.ts', '../agent/api-types.ts'],
-  ['src/cni/new.ts', '../agent/api-types.ts'],
+  ['src/agent/new.ts', '../kernel/netlink/link.ts'],
+  ['src/observe/new.ts', '../agent/api-types.ts'],
   ['src/lab/new.ts', '../kernel/netlink/link.ts'],
+  ['src/cli/new.ts', '../agent/api-types.ts'],
+  ['src/cli/lab.ts', '../lab/record.ts'],
+  ['src/cli/lab.ts', './client.ts'],
   ['src/base/new.test.ts', '../kernel/map.ts'],
+  ['src/base/new.test.ts', '../../test/support/root-test.ts'],
+  ['test/lab/new.test.ts', '../support/root-test.ts'],
 ];
-
-const refused = lint([...forbidden, ...allowed]);
 
 for (const [path, specifier] of forbidden)
   test(`${path} may not import ${specifier}`, () => {
-    assert.ok(refused.has(`${path} ${specifier}`));
+    assert.equal(refusals(path, `import '${specifier}';`).length, 1);
   });
 
 for (const [path, specifier] of allowed)
   test(`${path} may import ${specifier}`, () => {
-    assert.ok(!refused.has(`${path} ${specifier}`));
+    assert.deepEqual(refusals(path, `import '${specifier}';`), []);
   });
 
-test('every folder of src/ has its line in the rule', () => {
-  const { overrides } = JSON.parse(readFileSync('biome.json', 'utf8')) as {
-    overrides: { includes: string[] }[];
-  };
-  const ruled = overrides.flatMap(({ includes }) => includes);
-  const folders = readdirSync('src', { withFileTypes: true }).filter((entry) =>
-    entry.isDirectory(),
-  );
-  for (const { name } of folders) assert.ok(ruled.includes(`src/${name}/**`), `src/${name}`);
+const forms = [
+  `import { Agent } from '../agent/agent.ts';`,
+  `import type { Agent } from '../agent/agent.ts';`,
+  `import { type Agent } from '../agent/agent.ts';`,
+  `import * as agent from '../agent/agent.ts';`,
+  `import '../agent/agent.ts';`,
+  `export { Agent } from '../agent/agent.ts';`,
+  `export type { Agent } from '../agent/agent.ts';`,
+  `export * from '../agent/agent.ts';`,
+  `const { Agent } = await import('../agent/agent.ts');`,
+  'const { Agent } = await import(`../agent/agent.ts`);',
+  `let agent: import('../agent/agent.ts').Agent;`,
+  `let agent: typeof import('../agent/agent.ts');`,
+];
+
+for (const form of forms)
+  test(`the rule sees ${form}`, () => {
+    const [refusal, ...others] = refusals('src/base/new.ts', `\n${form}`);
+    assert.match(refusal ?? '', /^src\/base\/new\.ts:2 imports \.\.\/agent\/agent\.ts /);
+    assert.deepEqual(others, []);
+  });
+
+test('an import of something other than a literal is refused, but for files that are listed with it', () => {
+  assert.deepEqual(refusals('src/base/new.ts', 'await import(name);'), [
+    'src/base/new.ts:1 imports an expression; only a literal can be checked',
+  ]);
+  assert.equal(refusals('tools/test/new.ts', 'await import(name);').length, 1);
+  assert.deepEqual(refusals('tools/test/batch.ts', 'await import(name);'), []);
 });
 
-/** One run of the linter over one file a case; returns the cases whose import it refused. */
-function lint(cases: readonly [string, string][]): ReadonlySet<string> {
-  const files = cases.map(([path, specifier], index) => {
-    const file = join(
-      dirname(path),
-      `${index}-${path.endsWith('.test.ts') ? 'new.test.ts' : 'new.ts'}`,
-    );
-    mkdirSync(join(tree, dirname(path)), { recursive: true });
-    writeFileSync(join(tree, file), `import { x } from '${specifier}';\nconsole.log(x);\n`);
-    return file;
+test('text that looks like an import is none', () => {
+  const text = "// import '../agent/agent.ts';\nconst text = `\nimport '../agent/agent.ts';\n`;";
+  assert.deepEqual(refusals('src/base/new.ts', text), []);
+});
+
+test('a refusal names the file, the import and the rule', () => {
+  assert.deepEqual(refusals('src/model/new.ts', `import '../kernel/map.ts';`), [
+    'src/model/new.ts:1 imports ../kernel/map.ts (src/kernel/map.ts): ' +
+      'tools/modules/import-table.ts allows model: base net cluster',
+  ]);
+});
+
+for (const specifier of ['../base/brand.ts', '../agent/agent.ts', 'node:fs', 'zod'])
+  test(`a new folder may not import ${specifier}`, () => {
+    const [refusal = ''] = refusals('src/mesh/new.ts', `import '${specifier}';`);
+    assert.match(refusal, /: src\/mesh has no line in tools\/modules\/import-table\.ts, so it may/);
   });
-  copyFileSync('biome.json', join(tree, 'biome.json'));
-  const { stdout, stderr } = spawnSync(
-    resolve('node_modules/.bin/biome'),
-    [
-      'lint',
-      '--only=style/noRestrictedImports',
-      '--max-diagnostics=none',
-      '--vcs-enabled=false',
-      '.',
+
+test('a new folder below a listed one may import nothing either, nor may its unit tests', () => {
+  assert.equal(refusals('src/net/new/new.ts', `import '../prefix.ts';`).length, 1);
+  assert.equal(refusals('src/net/new/new.test.ts', `import 'node:test';`).length, 1);
+});
+
+test('a new folder may be imported by no other', () => {
+  assert.equal(refusals('src/agent/new.ts', `import '../mesh/new.ts';`).length, 1);
+});
+
+const faulty: { lines: ImportLine[]; faults: string[] }[] = [
+  { lines: [{ of: 'a' }, { of: 'b', may: 'a' }], faults: [] },
+  {
+    lines: [{ of: 'b', may: 'a' }, { of: 'a' }],
+    faults: ['the line of b: a is not above it'],
+  },
+  { lines: [{ of: 'b', up: 'a' }, { of: 'a' }], faults: [] },
+  { lines: [{ of: 'a' }, { of: 'b', up: 'a' }], faults: ['the line of b: a is above it: may'] },
+  {
+    lines: [
+      { of: 'a', packages: 'zod' },
+      { of: 'b', may: 'a' },
     ],
-    { cwd: tree, encoding: 'utf8' },
-  );
-  const report = stdout + stderr;
-  assert.match(report, /Checked \d+ files/);
-  return new Set(
-    cases.flatMap(([path, specifier], index) =>
-      report.includes(`${files[index]}:`) ? [`${path} ${specifier}`] : [],
-    ),
-  );
+    faults: ['the line of a: no import needs zod'],
+  },
+  {
+    lines: [{ of: 'a' }, { of: 'b', may: 'a a/2.ts' }],
+    faults: ['the line of b: no import needs a/2.ts'],
+  },
+  {
+    lines: [{ of: 'a' }, { of: 'c' }, { of: 'b', may: 'a' }],
+    faults: ['the line of c: there is no such file or folder'],
+  },
+  {
+    lines: [{ of: 'a' }, { of: 'b' }, { of: 'b', may: 'a' }],
+    faults: ['the line of b: it has another line'],
+  },
+  {
+    lines: [{ of: 'a' }, { of: 'b', may: 'a', computed: true }],
+    faults: ['the line of b: no import needs computed'],
+  },
+];
+
+for (const { lines, faults } of faulty)
+  test(`the table ${JSON.stringify(lines)} has ${faults.length} faults`, () => {
+    const modules = [readModule('src/a/1.ts', ''), readModule('src/b/1.ts', `import '../a/1.ts';`)];
+    const found = tableFaults(modules, { table: lines, unitTests: unitTestLine });
+    assert.deepEqual(
+      found,
+      faults.map((fault) => `tools/modules/import-table.ts: ${fault}`),
+    );
+  });
+
+test('the repository keeps the rule, and its table has no faults', () => {
+  const modules = readSourceModules('.');
+  assert.ok(modules.length > 900);
+  assert.deepEqual(forbiddenImports(modules, rule), []);
+  assert.deepEqual(tableFaults(modules, rule), []);
+});
+
+function refusals(path: string, text: string): string[] {
+  return forbiddenImports([readModule(path, text)], rule);
 }
