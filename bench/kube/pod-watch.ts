@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { watchEvents } from '../../src/cluster/kubernetes/watch-stream.ts';
-import { exitOf, spawnIn } from '../../src/lab/spawn.ts';
+import { exitOf, spawnInPlace } from '../../src/lab/spawn.ts';
 import type { KubeCluster } from '../../test/kube/cluster/cluster.ts';
 import { kubectlEnvironment } from '../../test/kube/cluster/kubectl.ts';
 import { programPath } from '../../test/kube/cluster/programs.ts';
@@ -51,10 +51,14 @@ export class PodWatch implements AsyncDisposable {
     });
     const path = `/api/v1/namespaces/default/pods?${query.toString()}`;
     const kubectl = programPath({ folder: cluster.record.programs }, 'kubectl');
-    const child = spawnIn(cluster.entry('control-plane').place, [kubectl, 'get', '--raw', path], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      environment: kubectlEnvironment(cluster.paths),
-    });
+    const child = spawnInPlace(
+      cluster.entry('control-plane').place,
+      [kubectl, 'get', '--raw', path],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        environment: kubectlEnvironment(cluster.paths),
+      },
+    );
     if (child.stdout === null) throw new Error('kubectl has no standard output');
     const watch = new PodWatch(child, child.stdout);
     await watch.#until('the watch of pods has begun', () => watch.#isComplete);

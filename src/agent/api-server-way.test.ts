@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../base/log.ts';
-import type { Route } from '../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../kernel/netlink/route-record.ts';
 import { parseAddress } from '../net/address.ts';
 import { parsePrefix } from '../net/prefix.ts';
 import { ApiServerWay, type ApiServerWayOptions } from './api-server-way.ts';
 
 const hops = { protocol: 72, table: 254, gateway: parseAddress('10.77.0.66') } as const;
 
-function route(destination: string, type: Route['type'] = 'unicast'): Route {
+function route(destination: string, type: RouteRecord['type'] = 'unicast'): RouteRecord {
   return { destination: parsePrefix(destination), type, ...hops };
 }
 
@@ -18,7 +18,7 @@ interface Fake {
   readonly told: string[];
 }
 
-function fake(routes: readonly Route[], options: Partial<ApiServerWayOptions>): Fake {
+function fake(routes: readonly RouteRecord[], options: Partial<ApiServerWayOptions>): Fake {
   const removed: string[] = [];
   const told: string[] = [];
   const way = new ApiServerWay({

@@ -6,7 +6,7 @@ import type { Logger } from '../base/log.ts';
 import { routeProtocol } from '../datapath/tables/routes.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import { delRoute, listRoutes } from '../kernel/netlink/route.ts';
-import { describeRoute, type Route } from '../kernel/netlink/route-record.ts';
+import { describeRoute, type RouteRecord } from '../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { type Address, isAddress, parseAddress, unmapped } from '../net/address.ts';
 import { prefixContains } from '../net/prefix.ts';
@@ -28,8 +28,8 @@ export interface ApiServerWayOptions {
 
 /** The node's routes that carry our protocol number. */
 export interface OwnRoutes {
-  list(): readonly Route[];
-  delete(route: Route): void;
+  list(): readonly RouteRecord[];
+  delete(route: RouteRecord): void;
 }
 
 const resolveTimeoutMs = 5_000;

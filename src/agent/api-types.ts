@@ -284,13 +284,13 @@ export interface MapList {
 export interface MapDump {
   readonly name: string;
   readonly maxEntries: number;
-  readonly entries: readonly MapEntry[];
+  readonly entries: readonly MapEntryView[];
   /** True when the answer was cut at the number of entries asked for (`?limit=`, 10,000 unless told). */
   readonly truncated: boolean;
 }
 
 /** Key and value with the field names of src/datapath/generated.ts; a per-CPU value is an array, one item a CPU. */
-export interface MapEntry {
+export interface MapEntryView {
   readonly key: unknown;
   readonly value: unknown;
 }
@@ -306,10 +306,10 @@ export interface FlowRecord {
   readonly time: string;
   readonly verdict: 'allowed' | 'closed' | 'dropped';
   /** The end that started the flow; for a drop, what the packet says of its sender. */
-  readonly from: FlowEnd;
+  readonly from: FlowEndView;
   /** dropped: the pod that sent it, where `from` is not one of that pod's addresses. */
   readonly by?: FlowSender;
-  readonly to: FlowEnd;
+  readonly to: FlowEndView;
   /** `tcp`, `udp`, `udplite`, `icmp`, `icmpv6`, `sctp` or the number. */
   readonly protocol: string;
   /** Seen from the endpoint that reported it. */
@@ -323,7 +323,7 @@ export interface FlowRecord {
 
 export type TcpFlag = 'fin' | 'syn' | 'rst' | 'psh' | 'ack' | 'urg' | 'ece' | 'cwr';
 
-export interface FlowEnd {
+export interface FlowEndView {
   readonly address: string;
   /** Absent for protocols without ports. */
   readonly port?: number;
@@ -368,6 +368,6 @@ export interface FlowGap {
 }
 
 /** Every answer with a status of 400 and above. */
-export interface ApiError {
+export interface ErrorAnswer {
   readonly error: string;
 }

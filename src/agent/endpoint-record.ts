@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Attachment } from '../cni/request.ts';
+import type { CniAttachment } from '../cni/request.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -20,7 +20,7 @@ export function isComplete(record: EndpointRecord): record is LocalEndpoint {
 }
 
 /** The same for the same attachment, so that DEL finds the interface even without a record. 13 characters. */
-export function hostIfNameOf({ containerId, ifName }: Attachment): string {
+export function hostIfNameOf({ containerId, ifName }: CniAttachment): string {
   const digest = createHash('sha256').update(`${containerId}/${ifName}`).digest('hex');
   return `hd${digest.slice(0, 11)}`;
 }

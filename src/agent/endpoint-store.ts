@@ -23,7 +23,7 @@ import {
 import { ownFolder } from './private-folder.ts';
 import {
   demandRoom,
-  discard,
+  discardTemporary,
   diskError,
   isMissing,
   overwrite,
@@ -59,7 +59,7 @@ export class EndpointStore {
     for (const name of readdirSync(directory).sort()) {
       const file = path.join(directory, name);
       // Cut off by a crash before the rename: it never was a record.
-      if (name.endsWith('.tmp')) discard(file);
+      if (name.endsWith('.tmp')) discardTemporary(file);
       if (!name.endsWith('.json')) continue;
       const record = load(file, problems, recover);
       if (record !== undefined) loaded.push(record);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Route } from '../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../kernel/netlink/route-record.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { type Exits, exitsOf, isSameExits, movedExits } from './exits.ts';
@@ -17,15 +17,26 @@ const links = Array.from(names, ([ifIndex, name]) => {
 }) as unknown as HostListing['links'];
 const worlds = ['203.0.113.9', '2001:db8:9::9'] as const;
 
-function route(destination: string, ifIndex: number, fields: Partial<Route> = {}): Route {
-  return { destination, type: 'unicast', protocol: 3, table: 254, ifIndex, ...fields } as Route;
+function route(
+  destination: string,
+  ifIndex: number,
+  fields: Partial<RouteRecord> = {},
+): RouteRecord {
+  return {
+    destination,
+    type: 'unicast',
+    protocol: 3,
+    table: 254,
+    ifIndex,
+    ...fields,
+  } as RouteRecord;
 }
 
-function defaults(ifIndex: number, metric: number): readonly Route[] {
+function defaults(ifIndex: number, metric: number): readonly RouteRecord[] {
   return ['0.0.0.0/0', '::/0'].map((destination) => route(destination, ifIndex, { metric }));
 }
 
-function exits(...routes: readonly Route[]): Exits {
+function exits(...routes: readonly RouteRecord[]): Exits {
   return exitsOf({ links, routes });
 }
 
@@ -33,7 +44,7 @@ const [first, second] = [defaults(2, 100), defaults(3, 500)];
 const both = [2, 3].map((ifIndex) => ({ ifIndex: ifIndex as IfIndex, weight: 1 }));
 const refused = { type: 'unreachable' } as const;
 
-const changes: readonly [string, readonly Route[], readonly Route[], boolean][] = [
+const changes: readonly [string, readonly RouteRecord[], readonly RouteRecord[], boolean][] = [
   ['the first of two default routes goes', [...first, ...second], second, true],
   ['the only one is exchanged', first, second, true],
   ['it comes after there was none', [], second, true],

@@ -3,7 +3,7 @@
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import { type Address, addressFamily } from '../net/address.ts';
 import { type Prefix, prefixContains, prefixFamily } from '../net/prefix.ts';
-import { isUsable } from './pod-range.ts';
+import { isUsableInRange } from './pod-range.ts';
 
 export interface FixedAddressRules {
   readonly ranges: readonly Prefix[];
@@ -21,7 +21,7 @@ export function checkFixedAddress(address: Address, rules: FixedAddressRules): v
     const text = ranges.length > 0 ? `${ranges.join(', ')}` : `it has none of IPv${family}`;
     throw refused(address, `is in no pod range of this node (${text})`);
   }
-  if (!isUsable(range, address)) {
+  if (!isUsableInRange(range, address)) {
     throw refused(address, `is no pod's in ${range}: it is the network's, the node's or broadcast`);
   }
   const block = rules.excluded.find((candidate) => prefixContains(candidate, address));

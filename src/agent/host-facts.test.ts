@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InterfaceAddress } from '../kernel/netlink/address.ts';
 import type { ConfiguredLink } from '../kernel/netlink/devconf.ts';
-import type { Route } from '../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../kernel/netlink/route-record.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { parseMac } from '../net/mac.ts';
@@ -40,7 +40,7 @@ function address(
   };
 }
 
-function defaultRoute(ifIndex: number): Route {
+function defaultRoute(ifIndex: number): RouteRecord {
   const destination = parsePrefix('0.0.0.0/0');
   return { destination, type: 'unicast', protocol: 3, table: 254, ifIndex: ifIndex as IfIndex };
 }
@@ -165,7 +165,7 @@ test('addresses of interfaces that lead nowhere are told apart; link-local ones 
 
 test('an uplink has its MAC and the least MTU that a route out of it says; such a route makes no uplink', () => {
   const mac = parseMac('02:00:5e:10:00:01');
-  const route = (ifIndex: number, mtuBytes: number): Route => ({
+  const route = (ifIndex: number, mtuBytes: number): RouteRecord => ({
     ...defaultRoute(ifIndex),
     destination: parsePrefix('198.51.100.0/24'),
     mtuBytes,
@@ -190,11 +190,15 @@ test('of a VXLAN device it is known that it is down', () => {
 });
 
 test('an uplink has the routers of all routes out of it, each once', () => {
-  const via = (ifIndex: number, gateway: string, fields: Partial<Route> = {}): Route => ({
+  const via = (
+    ifIndex: number,
+    gateway: string,
+    fields: Partial<RouteRecord> = {},
+  ): RouteRecord => ({
     ...{ ...defaultRoute(ifIndex), gateway: parseAddress(gateway) },
     ...fields,
   });
-  const hop = (ifIndex: number, gateway: string): NonNullable<Route['nextHops']>[number] => ({
+  const hop = (ifIndex: number, gateway: string): NonNullable<RouteRecord['nextHops']>[number] => ({
     ...{ ifIndex: ifIndex as IfIndex, gateway: parseAddress(gateway), weight: 1 },
   });
   const destination = parsePrefix('198.51.100.0/24');
@@ -224,7 +228,7 @@ test('an uplink has the routers of all routes out of it, each once', () => {
 const asks = { forwarding: 0, acceptRa: 1, disabled: false, heardRouter: false };
 
 test('of other interfaces those take router advertisements that are hardware, were answered, or were made to', () => {
-  const byRouter: Route = { ...defaultRoute(15), protocol: 9 };
+  const byRouter: RouteRecord = { ...defaultRoute(15), protocol: 9 };
   const ipv6 = asks;
   const facts = hostFacts(
     {

@@ -7,7 +7,7 @@ import { outgoingPolicies } from '../kernel/netlink/ipsec.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
 import type { Dumps } from '../kernel/netlink/request.ts';
 import { listRoutes } from '../kernel/netlink/route.ts';
-import type { Route } from '../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { steadyListing } from '../kernel/netlink/steady-listing.ts';
 import type { HostAddress, HostFacts, OccupiedRange, Uplink } from '../model/host.ts';
@@ -33,7 +33,7 @@ export interface HostListing {
   readonly links: readonly ConfiguredLink[];
   readonly addresses: readonly InterfaceAddress[];
   /** Of the main table, without our own. */
-  readonly routes: readonly Route[];
+  readonly routes: readonly RouteRecord[];
   /** Policies of IPsec decide on what the node sends. */
   readonly hasIpsec: boolean;
 }
@@ -123,7 +123,7 @@ function gatewaysOf({
   gateway,
   ifIndex,
   nextHops = [],
-}: Route): readonly (readonly [Address, IfIndex | undefined])[] {
+}: RouteRecord): readonly (readonly [Address, IfIndex | undefined])[] {
   const all = [{ gateway, ifIndex }, ...nextHops];
   return all.flatMap((hop) =>
     hop.gateway === undefined || isLinkLocal(hop.gateway) ? [] : [[hop.gateway, hop.ifIndex]],
@@ -177,7 +177,7 @@ function uplinkOf({ ifIndex, name, mtuBytes, mac }: Link, listing: HostListing):
   };
 }
 
-function gatewaysBy(ifIndex: IfIndex, routes: readonly Route[]): readonly Address[] {
+function gatewaysBy(ifIndex: IfIndex, routes: readonly RouteRecord[]): readonly Address[] {
   const hops = routes
     .filter(({ type }) => type === 'unicast')
     .flatMap((route) => [route, ...(route.nextHops ?? [])])
@@ -185,10 +185,10 @@ function gatewaysBy(ifIndex: IfIndex, routes: readonly Route[]): readonly Addres
   return [...new Set(hops.flatMap(({ gateway }) => gateway ?? []))].sort(compareAddresses);
 }
 
-function interfacesOf({ ifIndex, nextHops = [] }: Route): readonly (IfIndex | undefined)[] {
+function interfacesOf({ ifIndex, nextHops = [] }: RouteRecord): readonly (IfIndex | undefined)[] {
   return [ifIndex, ...nextHops.map((hop) => hop.ifIndex)];
 }
 
-function isDefault(route: Route): boolean {
+function isDefault(route: RouteRecord): boolean {
   return route.type === 'unicast' && route.destination.endsWith('/0');
 }

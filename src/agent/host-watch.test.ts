@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { routeProtocol } from '../datapath/tables/routes.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
 import type { Notification } from '../kernel/netlink/notifications.ts';
-import type { Route } from '../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../kernel/netlink/route-record.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { parsePrefix } from '../net/prefix.ts';
@@ -18,7 +18,7 @@ function link(name: string, action: 'new' | 'del'): Notification {
 
 function route(destination: string, protocol: number): Notification {
   const fields = { type: 'unicast', table: 254, ifIndex } as const;
-  const value: Route = { destination: parsePrefix(destination), protocol, ...fields };
+  const value: RouteRecord = { destination: parsePrefix(destination), protocol, ...fields };
   return { kind: 'route', action: 'new', route: value };
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import { parsePrefix } from '../net/prefix.ts';
-import { type Allocation, allocate, type Rotation, resumeRotation } from './ipam.ts';
+import { type Allocation, allocateAddresses, type Rotation, resumeRotation } from './ipam.ts';
 
 const ipv4 = parsePrefix('192.0.2.0/29'); // .2 to .6 are for pods
 const ipv6 = parsePrefix('2001:db8:1::/64');
@@ -14,7 +14,7 @@ function allocateMany(count: number, prefixes = ranges): Allocation[] {
   const taken = new Set<Address>();
   let rotation: Rotation = new Map();
   return Array.from({ length: count }, () => {
-    const allocation = allocate({ ranges: prefixes, taken, rotation });
+    const allocation = allocateAddresses({ ranges: prefixes, taken, rotation });
     for (const address of allocation.addresses) taken.add(address);
     rotation = allocation.rotation;
     return allocation;
@@ -59,7 +59,7 @@ test('never gives network, router or broadcast address, and names the range when
 test('does not give a freed address again while others are free', () => {
   let rotation: Rotation = new Map();
   const given = Array.from({ length: 7 }, () => {
-    const allocation = allocate({ ranges: [ipv4], taken: new Set(), rotation });
+    const allocation = allocateAddresses({ ranges: [ipv4], taken: new Set(), rotation });
     rotation = allocation.rotation;
     return allocation.addresses[0];
   });
@@ -73,7 +73,9 @@ test('finds the one address that is free, wherever the rotation stands', () => {
   const taken = new Set(['2', '3', '5', '6'].map((last) => parseAddress(`192.0.2.${last}`)));
   for (const offset of [2n, 3n, 4n, 5n, 6n, 7n, 100n, 0n]) {
     const rotation = new Map([[ipv4, offset]]);
-    assert.deepEqual(allocate({ ranges: [ipv4], taken, rotation }).addresses, ['192.0.2.4']);
+    assert.deepEqual(allocateAddresses({ ranges: [ipv4], taken, rotation }).addresses, [
+      '192.0.2.4',
+    ]);
   }
 });
 
@@ -97,7 +99,7 @@ test('gives nothing of a range too small for pods', () => {
 test('leaves nothing half given when one family is exhausted', () => {
   const rotation: Rotation = new Map();
   const taken = new Set(allocateMany(5).flatMap(({ addresses }) => addresses));
-  assertExhausted(() => allocate({ ranges, taken, rotation }), /IPv4/);
+  assertExhausted(() => allocateAddresses({ ranges, taken, rotation }), /IPv4/);
   assert.equal(rotation.size, 0);
 });
 
@@ -112,7 +114,7 @@ test('goes on behind the newest address after a restart', () => {
   );
   const rotation = resumeRotation(ranges, addresses);
   const taken = new Set(addresses);
-  const next = allocate({ ranges, taken, rotation });
+  const next = allocateAddresses({ ranges, taken, rotation });
   assert.deepEqual(next.addresses, ['192.0.2.4', '2001:db8:1::a']);
 });
 
@@ -127,7 +129,7 @@ const coolingUntil = (times: Readonly<Record<string, number>>) => ({
 test('passes over what cools down while others are free', () => {
   const cooling = coolingUntil({ '192.0.2.2': 9, '192.0.2.4': 5 });
   const input = { ...empty, ranges: [ipv4], cooling };
-  assert.deepEqual(allocate(input).addresses, ['192.0.2.3']);
+  assert.deepEqual(allocateAddresses(input).addresses, ['192.0.2.3']);
 });
 
 test('gives what has cooled longest when nothing else is free, in each family and of all ranges', () => {
@@ -141,13 +143,19 @@ test('gives what has cooled longest when nothing else is free, in each family an
   });
   const input = { ...empty, ranges: [ipv4, parsePrefix('198.51.100.0/30'), small], cooling };
   const taken = new Set(addressesOf('192.0.2.3', '192.0.2.5', '192.0.2.6'));
-  assert.deepEqual(allocate({ ...input, taken }).addresses, ['198.51.100.2', '2001:db8:1::3']);
+  assert.deepEqual(allocateAddresses({ ...input, taken }).addresses, [
+    '198.51.100.2',
+    '2001:db8:1::3',
+  ]);
   const excluded = [parsePrefix('198.51.100.0/24')];
   const reserved = [parsePrefix('192.0.2.4/32')];
   const bound = { ...input, taken, excluded, reserved };
-  assert.deepEqual(allocate(bound).addresses, ['192.0.2.2', '2001:db8:1::3']);
+  assert.deepEqual(allocateAddresses(bound).addresses, ['192.0.2.2', '2001:db8:1::3']);
   for (const address of addressesOf('192.0.2.2', '192.0.2.4')) taken.add(address);
-  assertExhausted(() => allocate(bound), /none is free in 192.0.2.0\/29 \(5 for pods\), 198/);
+  assertExhausted(
+    () => allocateAddresses(bound),
+    /none is free in 192.0.2.0\/29 \(5 for pods\), 198/,
+  );
 });
 
 test('253 pods that come and go within seconds leave an address for the next', () => {
@@ -156,12 +164,12 @@ test('253 pods that come and go within seconds leave an address for the next', (
   let rotation: Rotation = new Map();
   for (let pod = 0; pod < 253; pod++) {
     const input = { ...empty, ranges: [range], rotation, cooling: coolingUntil(times) };
-    const given = allocate(input);
+    const given = allocateAddresses(input);
     rotation = given.rotation;
     times[given.addresses[0] ?? ''] = 30_000 + pod;
   }
   const input = { ...empty, ranges: [range], rotation, cooling: coolingUntil(times) };
-  assert.deepEqual(allocate(input).addresses, ['192.0.2.2']);
+  assert.deepEqual(allocateAddresses(input).addresses, ['192.0.2.2']);
 });
 
 const blocks = ['192.0.2.0/30', '192.0.2.5/32', '2001:db8:1::/65', '203.0.113.0/24'];
@@ -169,12 +177,12 @@ const blocks = ['192.0.2.0/30', '192.0.2.5/32', '2001:db8:1::/65', '203.0.113.0/
 for (const key of ['reserved', 'excluded'] as const) {
   test(`gives nothing of what is ${key} unasked, however large it is`, () => {
     const input = { ...empty, ranges, [key]: blocks.map((text) => parsePrefix(text)) };
-    const [four, six] = allocate(input).addresses;
+    const [four, six] = allocateAddresses(input).addresses;
     assert.deepEqual([four, six], ['192.0.2.4', '2001:db8:1:0:8000::']);
     const rotation = new Map([[ipv4, 4n]]);
-    assert.equal(allocate({ ...input, rotation }).addresses[0], '192.0.2.6');
+    assert.equal(allocateAddresses({ ...input, rotation }).addresses[0], '192.0.2.6');
     const all = ['192.0.0.0/16'].map((text) => parsePrefix(text));
-    assertExhausted(() => allocate({ ...input, [key]: all }), /none is free in 192.0.2.0/);
+    assertExhausted(() => allocateAddresses({ ...input, [key]: all }), /none is free in 192.0.2.0/);
   });
 }
 
@@ -185,7 +193,8 @@ test('gives the addresses that are asked for, and chooses the other family', () 
     reserved: [parsePrefix('192.0.2.4/30')],
     cooling: coolingUntil({ '192.0.2.6': 1 }),
   };
-  const given = (...fixed: string[]) => allocate({ ...input, fixed: addressesOf(...fixed) });
+  const given = (...fixed: string[]) =>
+    allocateAddresses({ ...input, fixed: addressesOf(...fixed) });
   assert.deepEqual(given('192.0.2.6').addresses, ['192.0.2.6', '2001:db8:1::2']);
   assert.deepEqual(given('198.51.100.9').addresses, ['198.51.100.9', '2001:db8:1::2']);
   const both = given('2001:db8:1::9', '192.0.2.5');
@@ -209,7 +218,7 @@ for (const [text, code, rule] of refusals) {
     const excluded = [parsePrefix('192.0.2.3/32')];
     const fixed = addressesOf(text);
     assertExhausted(
-      () => allocate({ ranges: [ipv4], taken, excluded, rotation: new Map(), fixed }),
+      () => allocateAddresses({ ranges: [ipv4], taken, excluded, rotation: new Map(), fixed }),
       rule,
       cniErrorCode[code],
     );

@@ -42,7 +42,7 @@ export interface AllocationInput {
  * one that gets a stray packet. Throws CniError naming the ranges: noAddress when endpoints hold every address of a family,
  * tryLater when the node has no ranges yet; and what `checkFixedAddress` throws.
  */
-export function allocate(input: AllocationInput): Allocation {
+export function allocateAddresses(input: AllocationInput): Allocation {
   const { ranges, taken, rotation, excluded = [], fixed = [] } = input;
   const addresses: Address[] = [];
   const next = new Map(rotation);

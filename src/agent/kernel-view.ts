@@ -6,7 +6,7 @@ import { listLinks } from '../kernel/netlink/link.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
 import { listNeighbours, type Neighbour } from '../kernel/netlink/neighbour.ts';
 import { listRoutes } from '../kernel/netlink/route.ts';
-import type { Route } from '../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../kernel/netlink/route-record.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { Nftables } from '../kernel/nftables.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -49,7 +49,7 @@ function linkText(link: Link): string {
   ]);
 }
 
-function routeText(route: Route, dev: (ifIndex: IfIndex) => string): string {
+function routeText(route: RouteRecord, dev: (ifIndex: IfIndex) => string): string {
   const { type, destination, gateway, ifIndex, nextHops, table, protocol } = route;
   return words([
     type === 'unicast' ? undefined : type,

@@ -4,7 +4,7 @@
 import { printable } from '../base/printable.ts';
 import { EventRecorder } from '../cluster/kubernetes/event-recorder.ts';
 import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
-import { OwnNode } from '../cluster/kubernetes/own-node.ts';
+import { OwnNodeWriter } from '../cluster/kubernetes/own-node.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
 import type { ClusterState } from '../cluster/state.ts';
 import { annotatedBandwidth } from '../cni/bandwidth.ts';
@@ -34,7 +34,7 @@ export interface KubernetesWriterOptions {
 export class KubernetesWriter {
   readonly #options: KubernetesWriterOptions;
   readonly #stop = new AbortController();
-  readonly #node: OwnNode;
+  readonly #node: OwnNodeWriter;
   readonly #events: EventRecorder;
   /** By reason: sentences about this node that have been told and still hold. */
   readonly #told = new Map<string, readonly string[]>();
@@ -44,7 +44,7 @@ export class KubernetesWriter {
     const { kubernetes, model, startupTaint } = options;
     const { client } = kubernetes;
     const { signal } = this.#stop;
-    this.#node = new OwnNode({ client, facts: ownFacts(model), startupTaint, signal });
+    this.#node = new OwnNodeWriter({ client, facts: ownFacts(model), startupTaint, signal });
     this.#events = new EventRecorder({ client, host: model.nodeName, signal });
   }
 

@@ -2,7 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import type { MapSet } from '../datapath/map-set.ts';
-import type { MapDump, MapEntry, MapFill, TableView } from './api-types.ts';
+import type { MapDump, MapEntryView, MapFill, TableView } from './api-types.ts';
 
 /** Everything about a map but its entries' types. */
 interface AnyMap {
@@ -45,7 +45,7 @@ export async function dumpMap(
 ): Promise<MapDump | undefined> {
   const map = dumpable(maps).find((candidate) => candidate.name === name);
   if (map === undefined) return undefined;
-  const entries: MapEntry[] = [];
+  const entries: MapEntryView[] = [];
   let truncated = false;
   for (const [key, value] of map.entries()) {
     truncated = entries.length >= limit;

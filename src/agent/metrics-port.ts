@@ -6,13 +6,13 @@ import type { Opened } from './kept-open.ts';
 import type { MetricsText } from './metrics-text.ts';
 
 /** From the thread: it listens, it cannot, or it wants a text. */
-export type FromThread =
+export type FromMetricsThread =
   | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'refused'; readonly text: string }
   | { readonly kind: 'scrape' };
 
 /** To the thread; undefined: it could not be rendered. */
-export type ToThread = MetricsText | undefined;
+export type ToMetricsThread = MetricsText | undefined;
 
 // A thread that needs more has a fault: it ends and another takes its place.
 const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
@@ -33,7 +33,7 @@ export function openMetricsPort(
   });
   broken.catch(() => undefined);
   const listening = new Promise<Opened>((resolve, reject) => {
-    thread.on('message', (message: FromThread) => {
+    thread.on('message', (message: FromMetricsThread) => {
       switch (message.kind) {
         case 'listening':
           return resolve({ address: message.address, broken, close });
@@ -49,6 +49,6 @@ export function openMetricsPort(
 }
 
 async function answerScrape(thread: Worker, metrics: () => Promise<MetricsText>): Promise<void> {
-  const text: ToThread = await metrics().catch(() => undefined);
+  const text: ToMetricsThread = await metrics().catch(() => undefined);
   thread.postMessage(text);
 }

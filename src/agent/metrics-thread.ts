@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
 import { isKernelError } from '../kernel/errno.ts';
 import { type BoundedServer, listenBounded, plainText } from './bounded-server.ts';
-import type { FromThread, ToThread } from './metrics-port.ts';
+import type { FromMetricsThread, ToMetricsThread } from './metrics-port.ts';
 
 const maxConnections = 16;
 // Under a flood the thread accepts at most what waits in the kernel, then pauses: some 600 connections a second.
@@ -14,7 +14,7 @@ const pauseMs = 25;
 
 const waiting: ServerResponse[] = [];
 
-function tell(message: FromThread): void {
+function tell(message: FromMetricsThread): void {
   parentPort?.postMessage(message);
 }
 
@@ -23,7 +23,7 @@ function answer(path: string, response: ServerResponse): void {
   else if (waiting.push(response) === 1) tell({ kind: 'scrape' });
 }
 
-parentPort?.on('message', (scraped: ToThread) => {
+parentPort?.on('message', (scraped: ToMetricsThread) => {
   for (const response of waiting.splice(0)) {
     if (scraped === undefined) plainText(response, 500, 'the metrics could not be rendered\n');
     else response.writeHead(200, { 'content-type': scraped.contentType }).end(scraped.text);

@@ -1,11 +1,11 @@
 // How errors and logs name a pod and what was asked of it.
 
 import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
-import type { AddRequest, Attachment } from '../cni/request.ts';
+import type { AddRequest, CniAttachment } from '../cni/request.ts';
 import { isKernelError } from '../kernel/errno.ts';
 
 /** What an attachment is named by. */
-interface Named extends Attachment {
+interface Named extends CniAttachment {
   readonly pod?: { readonly namespace: string; readonly name: string } | undefined;
 }
 

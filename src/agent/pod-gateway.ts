@@ -1,7 +1,7 @@
 // What every pod has as its gateway, on every node: link-local addresses that nobody answers for, since the pod has a
 // permanent neighbour entry for them. They lead to the host side of its veth.
 
-import type { Route } from '../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../kernel/netlink/route-record.ts';
 import type { Address, AddressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { Mac } from '../net/mac.ts';
@@ -16,7 +16,7 @@ export const podGateways: Readonly<Record<AddressFamily, Address>> = {
 export const gatewayMac: Mac = '02:68:65:64:64:6c' as Mac;
 
 /** `ifIndex`: of the pod's interface. Equivalent to: `ip route add default via GATEWAY dev eth0 onlink proto 72`. */
-export function podDefaultRoute(family: AddressFamily, ifIndex: IfIndex): Route {
+export function podDefaultRoute(family: AddressFamily, ifIndex: IfIndex): RouteRecord {
   return {
     destination: everything[family],
     type: 'unicast',

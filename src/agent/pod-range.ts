@@ -17,7 +17,7 @@ export function usableOffsets(range: Prefix): { readonly first: bigint; readonly
   return { first: 2n, last: prefixFamily(range) === 4 ? size - 2n : size - 1n };
 }
 
-export function isUsable(range: Prefix, address: Address): boolean {
+export function isUsableInRange(range: Prefix, address: Address): boolean {
   const { first, last } = usableOffsets(range);
   const offset = offsetIn(range, address);
   return prefixContains(range, address) && offset >= first && offset <= last;

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { firstBandwidth } from '../cni/bandwidth.ts';
 import { CniError, cniErrorCode } from '../cni/error.ts';
-import type { AddRequest, Attachment } from '../cni/request.ts';
+import type { AddRequest, CniAttachment } from '../cni/request.ts';
 import type { Address } from '../net/address.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
 import { type Mac, macFromBytes } from '../net/mac.ts';
@@ -11,7 +11,7 @@ import type { Prefix } from '../net/prefix.ts';
 import type { AddressCooldown } from './address-cooldown.ts';
 import { type EndpointReservation, hostIfNameOf } from './endpoint-record.ts';
 import type { EndpointStore } from './endpoint-store.ts';
-import { type Allocation, allocate, type Rotation, resumeRotation } from './ipam.ts';
+import { type Allocation, allocateAddresses, type Rotation, resumeRotation } from './ipam.ts';
 import { gatewayMac } from './pod-gateway.ts';
 import { checkPortMappings } from './port-conflict.ts';
 
@@ -118,7 +118,7 @@ export class Reservations {
     const { store, node, ipam } = this.#options;
     const ranges = node.podRanges();
     const { reserved, excluded, cooldown } = ipam ?? {};
-    return allocate({
+    return allocateAddresses({
       ranges,
       taken: store.addresses(),
       rotation: this.#rotation ?? resumeRotation(ranges, this.#foundAddresses),
@@ -131,7 +131,7 @@ export class Reservations {
 }
 
 // Locally administered, unicast, and the same each time for the same attachment.
-function podMac({ containerId, ifName }: Attachment): Mac {
+function podMac({ containerId, ifName }: CniAttachment): Mac {
   const digest = createHash('sha256').update(`${containerId}/${ifName}/mac`).digest();
   return macFromBytes(Uint8Array.of(0x02, ...digest.subarray(0, 5)));
 }

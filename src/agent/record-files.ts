@@ -30,7 +30,7 @@ export function writeAtomically(file: string, text: string, isSecondTry = false)
       writeAtomically(file, text, true);
       return;
     }
-    discard(temporary);
+    discardTemporary(temporary);
     throw diskError('write', file, error);
   }
 }
@@ -60,7 +60,7 @@ export function overwrite(
 }
 
 /** What cannot be removed from a disk that is read-only goes at the next start. */
-export function discard(temporary: string): void {
+export function discardTemporary(temporary: string): void {
   try {
     rmSync(temporary, { force: true, recursive: true });
   } catch (error) {

@@ -3,8 +3,8 @@
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import type {
-  ApiError,
   EndpointView,
+  ErrorAnswer,
   FlowLine,
   KernelView,
   MapDump,
@@ -138,7 +138,7 @@ async function readText(response: IncomingMessage): Promise<string> {
 
 function refusalText(body: string, status: number | undefined): string {
   try {
-    return (JSON.parse(body) as ApiError).error;
+    return (JSON.parse(body) as ErrorAnswer).error;
   } catch {
     return `the agent answered ${status}: ${body.slice(0, 200)}`;
   }

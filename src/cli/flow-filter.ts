@@ -1,6 +1,6 @@
 // Which flows `heddle flows` shows.
 
-import type { FlowEnd, FlowLine, FlowRecord, PodName } from '../agent/api-types.ts';
+import type { FlowEndView, FlowLine, FlowRecord, PodName } from '../agent/api-types.ts';
 
 export interface FlowFilter {
   /** A pod `namespace/name`, a namespace `shop/`, a node or an address; a port may follow: `shop/db-1:5432`. */
@@ -28,7 +28,7 @@ function podMatches({ namespace, name }: PodName, wanted: string): boolean {
   return wanted === `${namespace}/${name}` || wanted === `${namespace}/`;
 }
 
-function endMatches(end: FlowEnd, wanted: string | undefined): boolean {
+function endMatches(end: FlowEndView, wanted: string | undefined): boolean {
   if (wanted === undefined) return true;
   return (
     nameMatches(end, wanted) ||
@@ -36,7 +36,7 @@ function endMatches(end: FlowEnd, wanted: string | undefined): boolean {
   );
 }
 
-function nameMatches(end: FlowEnd, wanted: string): boolean {
+function nameMatches(end: FlowEndView, wanted: string): boolean {
   const { pod } = end;
   if (wanted === end.address || (end.kind === 'node' && wanted === end.node)) return true;
   return pod !== undefined && podMatches(pod, wanted);

@@ -11,9 +11,9 @@ import {
   type LabMode,
   type LabRecord,
   labNames,
-  readRecord,
+  readLabRecord,
 } from '../lab/record.ts';
-import type { Place } from '../lab/spawn.ts';
+import type { LabPlace } from '../lab/spawn.ts';
 import { renderLabs } from '../lab/status.ts';
 import { CommandError } from './command-error.ts';
 
@@ -157,20 +157,20 @@ function superviseCommand(): Command {
 }
 
 async function run(
-  place: Place,
+  place: LabPlace,
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const { exitOf, spawnIn } = await import('../lab/spawn.ts');
+  const { exitOf, spawnInPlace } = await import('../lab/spawn.ts');
   // Ctrl-C is for the command: it reaches both, and we wait for what the command makes of it.
   process.on('SIGINT', () => undefined);
   const words = command[0] === '--' ? command.slice(1) : command;
-  process.exitCode = await exitOf(spawnIn(place, words, { stdio: 'inherit', environment }));
+  process.exitCode = await exitOf(spawnInPlace(place, words, { stdio: 'inherit', environment }));
 }
 
 function recordsOf(name: string | undefined): readonly LabRecord[] {
   if (name !== undefined) return [chooseLab(name)];
-  return labNames().flatMap((each) => readRecord(each) ?? []);
+  return labNames().flatMap((each) => readLabRecord(each) ?? []);
 }
 
 function onlyLab(): string {

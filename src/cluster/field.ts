@@ -26,37 +26,39 @@ export function list<T>(schema: z.ZodType<T>): z.ZodType<T[]> {
     .transform((value) => value ?? []);
 }
 
-export const address: z.ZodType<Address> = z
+export const addressField: z.ZodType<Address> = z
   .string()
   .transform((text, context) => orIssue(context, text, () => parseAddress(text)));
 
-export const prefix: z.ZodType<Prefix> = z
+export const prefixField: z.ZodType<Prefix> = z
   .string()
   .transform((text, context) => orIssue(context, text, () => parsePrefix(text)));
 
-export const port: z.ZodType<Port> = z.unknown().transform((value, context) => {
+export const portField: z.ZodType<Port> = z.unknown().transform((value, context) => {
   if (isPort(value)) return value;
   return issue(context, value, 'is not a port (1-65535)');
 });
 
 /** A number, or the name of a container port (IANA_SVC_NAME: at most 15 of a-z, 0-9 and -, with a letter). */
-export const portReference: z.ZodType<PortReference> = z.unknown().transform((value, context) => {
-  if (isPort(value)) return value;
-  if (typeof value === 'number') return issue(context, value, 'is not a port (1-65535)');
-  if (typeof value === 'string' && isPortName(value)) return value;
-  return issue(context, value, 'is not a port (1-65535) nor a port name');
-});
+export const portReferenceField: z.ZodType<PortReference> = z
+  .unknown()
+  .transform((value, context) => {
+    if (isPort(value)) return value;
+    if (typeof value === 'number') return issue(context, value, 'is not a port (1-65535)');
+    if (typeof value === 'string' && isPortName(value)) return value;
+    return issue(context, value, 'is not a port (1-65535) nor a port name');
+  });
 
-export const protocol: z.ZodType<TransportProtocol> = optional(
+export const protocolField: z.ZodType<TransportProtocol> = optional(
   z.enum(['TCP', 'UDP', 'SCTP']),
 ).transform((value) => value ?? 'TCP');
 
-export const labels: z.ZodType<Labels> = z
+export const labelsField: z.ZodType<Labels> = z
   .record(z.string(), z.string())
   .nullish()
   .transform((value) => value ?? {});
 
-export const objectName: z.ZodType<string> = z
+export const objectNameField: z.ZodType<string> = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'is not an object name (a-z, 0-9, - and .)');
 
@@ -68,12 +70,12 @@ const timestamp: z.ZodType<number> = z.string().transform((text, context) => {
 });
 
 const metaFields = {
-  name: objectName,
+  name: objectNameField,
   uid: optional(z.string()),
   creationTimestamp: optional(timestamp),
   deletionTimestamp: optional(z.string()),
-  labels,
-  annotations: labels,
+  labels: labelsField,
+  annotations: labelsField,
 };
 
 export const objectMeta: z.ZodType<ObjectMeta> = z.object(metaFields).transform(withTimes);
@@ -81,7 +83,7 @@ export const objectMeta: z.ZodType<ObjectMeta> = z.object(metaFields).transform(
 export const namespacedMeta: z.ZodType<NamespacedMeta> = z
   .object({
     ...metaFields,
-    namespace: optional(objectName).transform((value) => value ?? 'default'),
+    namespace: optional(objectNameField).transform((value) => value ?? 'default'),
   })
   .transform(withTimes);
 

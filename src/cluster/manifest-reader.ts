@@ -8,12 +8,12 @@ import type { ReadItem } from './manifest-items.ts';
 import { manifestText } from './manifest-yaml.ts';
 
 /** To the thread: a file, or that the next items of it can be taken. */
-export type ToThread =
+export type ToManifestThread =
   | { readonly kind: 'read'; readonly path: string; readonly bytes: Uint8Array }
   | { readonly kind: 'more' };
 
 /** From the thread: some items of the file, or why there are none. */
-export type FromThread =
+export type FromManifestThread =
   | { readonly kind: 'items'; readonly items: readonly ReadItem[]; readonly isLast: boolean }
   | { readonly kind: 'broken'; readonly text: string }
   | { readonly kind: 'unreadable'; readonly text: string };
@@ -121,8 +121,10 @@ class ReadingThread {
   }
 
   /** One at a time. Rejects with what ended the thread. */
-  ask(question: ToThread): Promise<FromThread> {
-    const answer = new Promise<FromThread>((resolve) => this.#worker.once('message', resolve));
+  ask(question: ToManifestThread): Promise<FromManifestThread> {
+    const answer = new Promise<FromManifestThread>((resolve) =>
+      this.#worker.once('message', resolve),
+    );
     this.#worker.postMessage(question);
     return Promise.race([answer, this.#ended]);
   }

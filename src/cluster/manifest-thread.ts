@@ -3,7 +3,7 @@
 
 import { parentPort } from 'node:worker_threads';
 import { type ReadItem, readItems } from './manifest-items.ts';
-import type { FromThread, ToThread } from './manifest-reader.ts';
+import type { FromManifestThread, ToManifestThread } from './manifest-reader.ts';
 import { manifestText } from './manifest-yaml.ts';
 
 // As etcd has it by default: an API server stores no larger object.
@@ -19,7 +19,7 @@ interface SizedItem {
 
 let rest: readonly ReadItem[] = [];
 
-function answer(question: ToThread): FromThread {
+function answer(question: ToManifestThread): FromManifestThread {
   if (question.kind === 'more') return nextItems();
   rest = [];
   const file = readItems(question.path, manifestText(question.bytes));
@@ -28,7 +28,7 @@ function answer(question: ToThread): FromThread {
   return nextItems();
 }
 
-function nextItems(): FromThread {
+function nextItems(): FromManifestThread {
   const items: ReadItem[] = [];
   let characters = 0;
   for (const next of rest) {
@@ -49,11 +49,11 @@ function bounded(item: ReadItem): SizedItem {
   return { item: { id, origin, problem }, characters: problem.length };
 }
 
-parentPort?.on('message', (question: ToThread) => {
+parentPort?.on('message', (question: ToManifestThread) => {
   try {
     parentPort?.postMessage(answer(question));
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    parentPort?.postMessage({ kind: 'unreadable', text } satisfies FromThread);
+    parentPort?.postMessage({ kind: 'unreadable', text } satisfies FromManifestThread);
   }
 });

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { parseFields } from '../base/parse-fields.ts';
 import { parseAddress } from '../net/address.ts';
-import { list, namespacedMeta, optional, port, protocol } from './field.ts';
+import { list, namespacedMeta, optional, portField, protocolField } from './field.ts';
 import type { ClusterEndpointSlice, SliceEndpoint } from './objects.ts';
 
 const endpoint = z.object({
@@ -23,7 +23,9 @@ const slice = z.object({
   metadata: namespacedMeta,
   addressType: z.enum(['IPv4', 'IPv6', 'FQDN']),
   endpoints: list(endpoint),
-  ports: list(z.object({ name: optional(z.string()), protocol, port: optional(port) })),
+  ports: list(
+    z.object({ name: optional(z.string()), protocol: protocolField, port: optional(portField) }),
+  ),
 });
 
 /** Slices of type FQDN come without endpoints: their addresses are names, which nothing here resolves. */

@@ -4,14 +4,14 @@ import { z } from 'zod';
 import { parseFields } from '../base/parse-fields.ts';
 import { type Prefix, prefixAddress, prefixContains, prefixLength } from '../net/prefix.ts';
 import {
-  labels,
+  labelsField,
   list,
   namespacedMeta,
   optional,
-  port,
-  portReference,
-  prefix,
-  protocol,
+  portField,
+  portReferenceField,
+  prefixField,
+  protocolField,
 } from './field.ts';
 import type {
   ClusterNetworkPolicy,
@@ -37,25 +37,31 @@ const requirement: z.ZodType<LabelRequirement> = z
   });
 
 const selector: z.ZodType<LabelSelector> = z.object({
-  matchLabels: labels,
+  matchLabels: labelsField,
   matchExpressions: list(requirement),
 });
 
 const policyPort: z.ZodType<PolicyPort> = z
-  .object({ protocol, port: optional(portReference), endPort: optional(port) })
+  .object({
+    protocol: protocolField,
+    port: optional(portReferenceField),
+    endPort: optional(portField),
+  })
   .superRefine(({ port: first, endPort }, context) => {
     if (endPort === undefined || (typeof first === 'number' && first <= endPort)) return;
     const message = 'must not be less than port, which must be a number';
     context.addIssue({ code: 'custom', path: ['endPort'], message, input: endPort });
   });
 
-const block = z.object({ cidr: prefix, except: list(prefix) }).superRefine((value, context) => {
-  value.except.forEach((except, index) => {
-    if (isStrictlyWithin(value.cidr, except)) return;
-    const message = `is not within ${value.cidr}`;
-    context.addIssue({ code: 'custom', path: ['except', index], message, input: except });
+const block = z
+  .object({ cidr: prefixField, except: list(prefixField) })
+  .superRefine((value, context) => {
+    value.except.forEach((except, index) => {
+      if (isStrictlyWithin(value.cidr, except)) return;
+      const message = `is not within ${value.cidr}`;
+      context.addIssue({ code: 'custom', path: ['except', index], message, input: except });
+    });
   });
-});
 
 const peer: z.ZodType<PolicyPeer> = z
   .object({

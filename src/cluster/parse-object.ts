@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { InputError } from '../base/input-error.ts';
 import { parseFields } from '../base/parse-fields.ts';
-import { objectName, optional } from './field.ts';
+import { objectNameField, optional } from './field.ts';
 import type {
   ClusterEndpointSlice,
   ClusterNamespace,
@@ -63,7 +63,7 @@ const typeMeta = z.object({
 });
 
 const identity = z.object({
-  metadata: z.object({ name: objectName, namespace: optional(objectName) }),
+  metadata: z.object({ name: objectNameField, namespace: optional(objectNameField) }),
 });
 
 /** For an object of a kind we do not read: undefined. Throws InputError when it does not even say what it is. */

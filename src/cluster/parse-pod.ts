@@ -2,11 +2,11 @@
 
 import { z } from 'zod';
 import { parseFields } from '../base/parse-fields.ts';
-import { address, list, namespacedMeta, optional, port, protocol } from './field.ts';
+import { addressField, list, namespacedMeta, optional, portField, protocolField } from './field.ts';
 import type { ClusterPod } from './objects.ts';
 
 const containerPort = z
-  .object({ name: optional(z.string()), containerPort: port, protocol })
+  .object({ name: optional(z.string()), containerPort: portField, protocol: protocolField })
   .transform(({ containerPort: number, ...rest }) => ({ ...rest, port: number }));
 
 const container = z.object({
@@ -29,8 +29,8 @@ const pod = z.object({
   status: optional(
     z.object({
       phase: optional(z.enum(['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'])),
-      podIP: optional(address),
-      podIPs: list(z.object({ ip: address })),
+      podIP: optional(addressField),
+      podIPs: list(z.object({ ip: addressField })),
     }),
   ),
 });

@@ -4,24 +4,24 @@ import { z } from 'zod';
 import { parseFields } from '../base/parse-fields.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import {
-  address,
-  labels,
+  addressField,
+  labelsField,
   list,
   namespacedMeta,
   optional,
-  port,
-  portReference,
-  protocol,
+  portField,
+  portReferenceField,
+  protocolField,
 } from './field.ts';
 import type { ClusterService } from './objects.ts';
 
 const servicePort = z
   .object({
     name: optional(z.string()),
-    protocol,
-    port,
-    targetPort: optional(portReference),
-    nodePort: optional(port),
+    protocol: protocolField,
+    port: portField,
+    targetPort: optional(portReferenceField),
+    nodePort: optional(portField),
   })
   .transform((value) => ({ ...value, targetPort: value.targetPort ?? value.port }));
 
@@ -31,13 +31,13 @@ const service = z.object({
     type: optional(z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'])),
     clusterIP: optional(z.string()),
     clusterIPs: list(z.string()),
-    externalIPs: list(address),
+    externalIPs: list(addressField),
     ports: list(servicePort),
-    selector: optional(labels),
+    selector: optional(labelsField),
   }),
   status: optional(
     z.object({
-      loadBalancer: optional(z.object({ ingress: list(z.object({ ip: optional(address) })) })),
+      loadBalancer: optional(z.object({ ingress: list(z.object({ ip: optional(addressField) })) })),
     }),
   ),
 });

@@ -12,12 +12,12 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { type InstallOptions, installCni, removeCni } from './install.ts';
+import { type CniInstallOptions, installCni, removeCni } from './install.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'heddle-install-'));
 after(() => rmSync(root, { recursive: true }));
 
-interface Fresh extends InstallOptions {
+interface Fresh extends CniInstallOptions {
   readonly binDirectory: string;
   readonly configurationDirectory: string;
   readonly executable: string;

@@ -23,7 +23,7 @@ export interface CniPlaces {
   readonly configurationDirectory?: string | undefined;
 }
 
-export interface InstallOptions extends CniPlaces {
+export interface CniInstallOptions extends CniPlaces {
   /** The built CNI executable. */
   readonly shim: string;
   /** The agent's socket, where it is not the default. */
@@ -76,7 +76,7 @@ export function networkConfigurationFile(placesOf: CniPlaces = {}): string {
 }
 
 /** Throws the file system's error. The executable goes first: a runtime that sees the configuration can run it. */
-export function installCni(options: InstallOptions): InstallReport {
+export function installCni(options: CniInstallOptions): InstallReport {
   const { executable, configuration } = places(options);
   const content = readFileSync(options.shim);
   const isNew = ensureFile(executable, content, 0o755);
@@ -97,7 +97,7 @@ export function installCni(options: InstallOptions): InstallReport {
 
 /** The network configuration alone: from then on runtimes call the executable. Throws the file system's error. */
 export function installConfiguration(
-  options: Pick<InstallOptions, 'configurationDirectory' | 'agentSocket'>,
+  options: Pick<CniInstallOptions, 'configurationDirectory' | 'agentSocket'>,
 ): InstallReport {
   const { configuration } = places(options);
   const content = Buffer.from(networkConfiguration(options.agentSocket));

@@ -17,12 +17,12 @@ import { type PodIdentity, parseArguments, podIdentity } from './pod-identity.ts
 import { type CniVersion, isAtLeast } from './version.ts';
 
 /** A pod's interface is known by these two: one container may have several interfaces. */
-export interface Attachment {
+export interface CniAttachment {
   readonly containerId: string;
   readonly ifName: string;
 }
 
-export interface AddRequest extends Attachment {
+export interface AddRequest extends CniAttachment {
   readonly kind: 'add';
   readonly version: CniVersion;
   readonly namespacePath: string;
@@ -37,14 +37,14 @@ export interface AddRequest extends Attachment {
   readonly portMappings?: readonly PortMapping[] | undefined;
 }
 
-export interface DelRequest extends Attachment {
+export interface DelRequest extends CniAttachment {
   readonly kind: 'del';
   readonly version: CniVersion;
   /** Absent when the namespace is gone already. */
   readonly namespacePath: string | undefined;
 }
 
-export interface CheckRequest extends Attachment {
+export interface CheckRequest extends CniAttachment {
   readonly kind: 'check';
   readonly version: CniVersion;
   readonly namespacePath: string;
@@ -151,7 +151,7 @@ function namespaceProblem(value: string): string | undefined {
   return value.startsWith('/') ? undefined : `${JSON.stringify(value)} is not an absolute path`;
 }
 
-interface CommonFields extends Attachment {
+interface CommonFields extends CniAttachment {
   readonly version: CniVersion;
   readonly namespacePath: string;
 }

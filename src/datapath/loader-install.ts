@@ -24,7 +24,7 @@ import { type PinPaths, pinNames, unpin, unpinFolder } from './pins.ts';
 /** What is left out stays as the object has it. */
 export type Constants = Readonly<Partial<Record<ConstantName, number>>>;
 
-export interface InstallOptions {
+export interface DatapathInstallOptions {
   /** The compiled data path. */
   readonly object: Uint8Array;
   readonly sizes: MapSizes;
@@ -38,7 +38,7 @@ export interface Installed {
 }
 
 /** Throws as `loadDatapath`. Cut short at any point, the next start loads again and finishes it. */
-export function installObject(options: InstallOptions, paths: PinPaths): Installed {
+export function installObject(options: DatapathInstallOptions, paths: PinPaths): Installed {
   const objectHash = hashOf(options);
   using held = new UndoStack();
   const object = held.use(BpfObject.open(options.object, { name: 'heddle' }));
@@ -118,7 +118,7 @@ function pinPrograms(object: BpfObject, folder: string): void {
   }
 }
 
-function hashOf({ object, constants, sizes }: InstallOptions): string {
+function hashOf({ object, constants, sizes }: DatapathInstallOptions): string {
   const hash = createHash('sha256')
     .update(object)
     .update(JSON.stringify([constants, sizes]));

@@ -9,11 +9,11 @@ import { bpfChecked, descriptorCalls } from '../kernel/bpf.ts';
 import { mapCalls } from '../kernel/map-calls.ts';
 import { BpfProgram } from '../kernel/program.ts';
 import { maps, type ProgramName, programNames, rings } from './generated.ts';
-import { type InstallOptions, installObject } from './loader-install.ts';
+import { type DatapathInstallOptions, installObject } from './loader-install.ts';
 import { type MapSet, openMaps } from './map-set.ts';
 import { type PinPaths, pinNames, pinPaths, unpinFolder } from './pins.ts';
 
-export interface LoadOptions extends InstallOptions {
+export interface LoadOptions extends DatapathInstallOptions {
   /** In a mounted bpf file system; made when it is missing. */
   readonly pinDir: string;
 }

@@ -4,7 +4,7 @@
 import { littleEndian } from './codec.ts';
 import { KernelError } from './errno.ts';
 import { bpfSystemCall, close, duplicate } from './libc.ts';
-import { allocate, GrowingMemory } from './memory.ts';
+import { allocateMemory, GrowingMemory } from './memory.ts';
 
 /** Of uapi linux/bpf.h, enum bpf_cmd. */
 export const bpfCommands = {
@@ -54,7 +54,7 @@ export class AttributeWriter {
 }
 
 const attributeSize = 128;
-const attribute = allocate(attributeSize);
+const attribute = allocateMemory(attributeSize);
 const writer = new AttributeWriter(attribute.view);
 const pathMemory = new GrowingMemory();
 const infoMemory = new GrowingMemory();

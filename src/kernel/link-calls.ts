@@ -2,7 +2,7 @@
 
 import { bpf, type DescriptorCalls, descriptorCalls, objectInfo, returnedU32 } from './bpf.ts';
 import { littleEndian } from './codec.ts';
-import { allocate } from './memory.ts';
+import { allocateMemory } from './memory.ts';
 
 export interface LinkCreation {
   readonly programFd: number;
@@ -61,8 +61,8 @@ export interface LinkCalls extends DescriptorCalls {
 }
 
 const maximumPrograms = 64; // BPF_MPROG_MAX, and BPF_CGROUP_MAX_PROGS
-const programIds = allocate(maximumPrograms * 4);
-const linkIds = allocate(maximumPrograms * 4);
+const programIds = allocateMemory(maximumPrograms * 4);
+const linkIds = allocateMemory(maximumPrograms * 4);
 
 export const linkCalls: LinkCalls = {
   ...descriptorCalls,

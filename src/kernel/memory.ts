@@ -10,7 +10,7 @@ export interface Memory {
 }
 
 /** Zeroed memory of at least `size` bytes for the life of the process. */
-export function allocate(size: number): Memory {
+export function allocateMemory(size: number): Memory {
   const address: bigint = koffi.alloc('uint8_t', size);
   const memory = memoryAt(address, size);
   memory.bytes.fill(0);
@@ -30,7 +30,7 @@ export class GrowingMemory {
   atLeast(size: number): Memory {
     const current = this.#memory;
     if (current !== undefined && current.bytes.length >= size) return current;
-    const grown = allocate(Math.max(64, 2 ** Math.ceil(Math.log2(size))));
+    const grown = allocateMemory(Math.max(64, 2 ** Math.ceil(Math.log2(size))));
     this.#memory = grown;
     if (current !== undefined) koffi.free(current.address);
     return grown;

@@ -10,7 +10,7 @@ import { type Libbpf, libbpf, type Pointer } from './libbpf.ts';
 import { explainLoadFailure } from './load-failure.ts';
 import { BpfMap, type MapSpec } from './map.ts';
 import { type MapType, mapTypeFromNumber } from './map-type.ts';
-import { allocate, memoryAt } from './memory.ts';
+import { allocateMemory, memoryAt } from './memory.ts';
 import { PerCpuMap, type PerCpuMapSpec } from './per-cpu-map.ts';
 import { BpfProgram } from './program.ts';
 import { type ProgramType, programTypeFromNumber } from './program-type.ts';
@@ -150,7 +150,7 @@ export class BpfObject implements Disposable {
   load(): void {
     this.#expectOpen('load');
     const library = this.#library;
-    const verifierLog = allocate(1 << 20); // the kernel (6.4) keeps the end of a longer log
+    const verifierLog = allocateMemory(1 << 20); // the kernel (6.4) keeps the end of a longer log
     try {
       for (const program of this.#programPointers()) {
         library.setProgramLog(program, verifierLog.address, verifierLog.bytes.length);
@@ -257,7 +257,7 @@ function openErrno(errno: number): string {
 /** struct bpf_object_open_opts of libbpf 1.1: its size, the object's name, the rest zero. */
 function encodeOpenOptions(name: string): { value: Uint8Array; free: () => void } {
   const text = Buffer.from(`${name}\0`);
-  const memory = allocate(text.length);
+  const memory = allocateMemory(text.length);
   memory.bytes.set(text);
   const size = 80;
   const value = new DataView(new ArrayBuffer(size));

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { checkHost, findCgroup2Mount, type HostFacts } from './requirements.ts';
+import { checkHost, findCgroup2Mount, type HostSupport } from './requirements.ts';
 
 const mounts = `proc /proc proc rw 0 0
 cgroup2 /sys/fs/cgroup cgroup2 rw,nsdelegate 0 0
 bpf /sys/fs/bpf bpf rw 0 0
 `;
-const good: HostFacts = {
+const good: HostSupport = {
   release: '6.6.0',
   capabilities: 0x1ffffffffffn,
   hasBtf: true,
@@ -21,7 +21,7 @@ test('a machine that has everything has nothing to report', () => {
 });
 
 test('each thing that is missing is one sentence with the way to get it', () => {
-  const cases: readonly (readonly [Partial<HostFacts>, RegExp])[] = [
+  const cases: readonly (readonly [Partial<HostSupport>, RegExp])[] = [
     [{ capabilities: 0n }, /lacks CAP_NET_ADMIN and CAP_SYS_ADMIN.*sudo/],
     [{ capabilities: 1n << 21n }, /lacks CAP_NET_ADMIN\)/],
     [{ release: '6.1.0-30-amd64' }, /Linux 6\.1\.0-30-amd64 is too old: 6\.6 or later.*backports/],

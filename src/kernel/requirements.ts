@@ -10,7 +10,7 @@ import { mount } from './libc.ts';
 export const minimumKernel = '6.6';
 export const bpffsPath = '/sys/fs/bpf';
 
-export interface HostFacts {
+export interface HostSupport {
   /** `uname -r`. */
   readonly release: string;
   /** The bit set CapEff of /proc/self/status. */
@@ -25,7 +25,7 @@ export interface HostFacts {
 const capabilities = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n } as const;
 
 /** One sentence for each requirement that this machine or process does not meet; empty when all is well. */
-export function checkHost(facts: HostFacts = readHost()): readonly string[] {
+export function checkHost(facts: HostSupport = readHost()): readonly string[] {
   const lacking = Object.entries(capabilities)
     .filter(([, bit]) => ((facts.capabilities >> bit) & 1n) === 0n)
     .map(([name]) => name);
@@ -45,7 +45,7 @@ export function checkHost(facts: HostFacts = readHost()): readonly string[] {
   return problems.filter((problem) => problem !== false);
 }
 
-export function readHost(): HostFacts {
+export function readHost(): HostSupport {
   const status = readFileSync('/proc/self/status', 'utf8');
   const problem = libbpfProblem();
   return {

@@ -14,8 +14,8 @@ import {
 import { join } from 'node:path';
 import { Document, isMap } from 'yaml';
 import type { Address } from '../net/address.ts';
-import { kindOf, type ManifestFile, type PodKey } from './manifests.ts';
-import { type LabNode, nodeManifest } from './nodes.ts';
+import { kindOf, type LabManifestFile, type PodKey } from './manifests.ts';
+import { type LabNode, labNodeManifest } from './nodes.ts';
 
 /** What the lab adds to a Pod object. */
 export interface PodFacts {
@@ -29,13 +29,13 @@ const nodesFile = 'heddle-lab-nodes.yaml';
 
 /** File name -> text. */
 export function renderCluster(
-  files: readonly ManifestFile[],
+  files: readonly LabManifestFile[],
   facts: ReadonlyMap<PodKey, PodFacts>,
   generated: readonly LabNode[],
 ): ReadonlyMap<string, string> {
   const texts = new Map(files.map((file) => [file.name, renderFile(file, facts)]));
   if (generated.length > 0) {
-    const documents = generated.map((node) => new Document(nodeManifest(node)).toString());
+    const documents = generated.map((node) => new Document(labNodeManifest(node)).toString());
     texts.set(nodesFile, documents.join('---\n'));
   }
   return texts;
@@ -56,7 +56,7 @@ export function writeCluster(directory: string, texts: ReadonlyMap<string, strin
   }
 }
 
-function renderFile(file: ManifestFile, facts: ReadonlyMap<PodKey, PodFacts>): string {
+function renderFile(file: LabManifestFile, facts: ReadonlyMap<PodKey, PodFacts>): string {
   if (file.documents === undefined) return file.text;
   return file.documents.map((document) => renderDocument(document, facts)).join('---\n');
 }

@@ -6,9 +6,9 @@ import { z } from 'zod';
 import { type Address, parseAddress } from '../net/address.ts';
 import type { LabPortMapping } from './manifests.ts';
 import { shimPath } from './paths.ts';
-import { runIn } from './spawn.ts';
+import { runInPlace } from './spawn.ts';
 
-export interface CniRequest {
+export interface PluginRequest {
   readonly command: 'ADD' | 'DEL' | 'CHECK';
   readonly containerId: string;
   readonly namespacePath: string;
@@ -22,7 +22,7 @@ export interface CniRequest {
 }
 
 /** An error reply of the plugin; `code` as in the specification's table (11: try again later). */
-export class CniError extends Error {
+export class PluginError extends Error {
   readonly code: number;
 
   constructor(message: string, code: number) {
@@ -43,8 +43,8 @@ const errorReply = z.object({ code: z.number(), msg: z.string(), details: z.stri
 export const podInterface = 'eth0';
 
 /** Returns the pod's addresses after ADD, none otherwise; throws CniError. */
-export async function callCni(request: CniRequest): Promise<readonly Address[]> {
-  const { exitCode, stdout, stderr } = await runIn(request.node, [shimPath()], {
+export async function callCni(request: PluginRequest): Promise<readonly Address[]> {
+  const { exitCode, stdout, stderr } = await runInPlace(request.node, [shimPath()], {
     input: pluginConfiguration(request),
     environment: cniEnvironment(request),
   });
@@ -59,7 +59,7 @@ function cniEnvironment({
   containerId,
   namespacePath,
   pod,
-}: CniRequest): Record<string, string> {
+}: PluginRequest): Record<string, string> {
   const names = {
     IgnoreUnknown: '1',
     K8S_POD_NAMESPACE: pod.namespace,
@@ -80,20 +80,20 @@ function cniEnvironment({
 }
 
 // The runtime hands a plugin its own entry of the list, with the list's name and version put in (section 3).
-function pluginConfiguration({ node, portMappings }: CniRequest): string {
+function pluginConfiguration({ node, portMappings }: PluginRequest): string {
   const text = readFileSync(node.conflist, 'utf8');
   const { cniVersion, name, plugins } = conflist.parse(JSON.parse(text));
   const runtimeConfig = portMappings === undefined ? {} : { runtimeConfig: { portMappings } };
   return JSON.stringify({ ...plugins[0], cniVersion, name, ...runtimeConfig });
 }
 
-function cniError({ command, pod }: CniRequest, stdout: string, stderr: string): CniError {
+function cniError({ command, pod }: PluginRequest, stdout: string, stderr: string): PluginError {
   const what = `CNI ${command} of ${pod.namespace}/${pod.name}`;
   try {
     const { code, msg, details } = errorReply.parse(JSON.parse(stdout));
-    return new CniError(`${what}: ${msg}${details ? ` (${details})` : ''} (code ${code})`, code);
+    return new PluginError(`${what}: ${msg}${details ? ` (${details})` : ''} (code ${code})`, code);
   } catch {
-    return new CniError(
+    return new PluginError(
       `${what}: the plugin ended without an error reply: ${stderr || stdout}`,
       999,
     );

@@ -1,7 +1,7 @@
 // The pods a lab should have now (pure): all of the manifests that could be read, and of the rest what was there before,
 // so that a typing error in a file never takes a running pod away.
 
-import type { LabPodSpec, ManifestFile, PodKey } from './manifests.ts';
+import type { LabManifestFile, LabPodSpec, PodKey } from './manifests.ts';
 import { placePods } from './placement.ts';
 
 export interface DesiredPod {
@@ -15,7 +15,7 @@ export interface DesiredPods {
 }
 
 export function desiredPods(
-  files: readonly ManifestFile[],
+  files: readonly LabManifestFile[],
   nodes: readonly string[],
   current: readonly DesiredPod[],
 ): DesiredPods {

@@ -2,7 +2,7 @@
 
 import { InputError } from '../base/input-error.ts';
 import type { LabRecord, PodRecord } from './record.ts';
-import type { Place } from './spawn.ts';
+import type { LabPlace } from './spawn.ts';
 
 /** `namespace/name`, or a name that only one pod has; throws InputError naming the pods there are. */
 export function findPod(record: LabRecord, text: string): PodRecord {
@@ -20,7 +20,7 @@ export function findPod(record: LabRecord, text: string): PodRecord {
 export function findPlace(
   record: LabRecord,
   text: string,
-): { readonly place: Place; readonly environment: Readonly<Record<string, string>> } {
+): { readonly place: LabPlace; readonly environment: Readonly<Record<string, string>> } {
   if (text === 'world') return { place: record.world, environment: {} };
   if (text === 'switch') {
     const place = { namespacePath: record.switchNamespace, cgroup: record.world.cgroup };

@@ -7,16 +7,16 @@ import { dirname } from 'node:path';
 import { stringify } from 'yaml';
 import { backoffMs } from '../base/backoff.ts';
 import { heddleCommand, shimPath } from './paths.ts';
-import type { LabMode, NodeRecord } from './record.ts';
-import { exitOf, spawnIn } from './spawn.ts';
+import type { LabMode, LabNodeRecord } from './record.ts';
+import { exitOf, spawnInPlace } from './spawn.ts';
 
-export type AgentState = NodeRecord['agent'];
+export type AgentState = LabNodeRecord['agent'];
 
 /** More keys of the agent's configuration, as in its YAML file. */
 export type AgentSettings = Readonly<Record<string, unknown>>;
 
 export interface LabAgentOptions {
-  readonly node: Omit<NodeRecord, 'agent'> & { readonly state: string };
+  readonly node: Omit<LabNodeRecord, 'agent'> & { readonly state: string };
   readonly mode: LabMode;
   readonly clusterDirectory: string;
   readonly settings: AgentSettings;
@@ -70,7 +70,7 @@ export class LabAgent {
     const { node } = this.#options;
     const log = openSync(node.log, 'a');
     const startedAt = Date.now();
-    const child = spawnIn(node, [...heddleCommand(), 'agent', '--config', node.config], {
+    const child = spawnInPlace(node, [...heddleCommand(), 'agent', '--config', node.config], {
       stdio: ['ignore', log, log],
       detached: true,
     });

@@ -10,16 +10,16 @@ import { backoffMs } from '../base/backoff.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import type { Address } from '../net/address.ts';
 import { killCgroup, makeCgroup, removeCgroup } from './cgroup.ts';
-import { CniError, type CniRequest, callCni } from './cni-call.ts';
+import { callCni, PluginError, type PluginRequest } from './cni-call.ts';
 import type { LabPodSpec } from './manifests.ts';
 import { labProgram } from './paths.ts';
-import type { NodeRecord, PodRecord } from './record.ts';
-import { spawnIn } from './spawn.ts';
+import type { LabNodeRecord, PodRecord } from './record.ts';
+import { spawnInPlace } from './spawn.ts';
 import { bringLoopbackUp } from './topology.ts';
 
 export interface LabPodOptions {
   readonly spec: LabPodSpec;
-  readonly node: Omit<NodeRecord, 'agent'>;
+  readonly node: Omit<LabNodeRecord, 'agent'>;
   readonly namespacePath: string;
   readonly cgroup: string;
   readonly log: string;
@@ -119,7 +119,7 @@ export class LabPod {
         this.#addresses = await callCni(this.#request('ADD'));
         return;
       } catch (error) {
-        if (!(error instanceof CniError)) throw error;
+        if (!(error instanceof PluginError)) throw error;
         this.#update({ state: 'waiting', problem: error.message });
         if (attempt === 1) onNote(error.message);
         // A runtime sends DEL after every ADD that failed, before it tries again.
@@ -135,7 +135,7 @@ export class LabPod {
     const { spec } = this;
     const isEcho = spec.command === undefined;
     const log = openSync(this.#options.log, 'a');
-    const child = spawnIn(this.#options, spec.command ?? labProgram('echo'), {
+    const child = spawnInPlace(this.#options, spec.command ?? labProgram('echo'), {
       stdio: ['ignore', log, log, isEcho ? 'pipe' : 'ignore'],
       detached: true,
       environment: {
@@ -175,7 +175,7 @@ export class LabPod {
     this.#options.onChange();
   }
 
-  #request(command: CniRequest['command']): CniRequest {
+  #request(command: PluginRequest['command']): PluginRequest {
     const { namespacePath, node } = this.#options;
     const { namespace, name, portMappings } = this.spec;
     return {

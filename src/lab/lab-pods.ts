@@ -5,12 +5,12 @@ import type { PodFacts } from './cluster-files.ts';
 import type { DesiredPod } from './desired-pods.ts';
 import { LabPod } from './lab-pod.ts';
 import type { PodKey } from './manifests.ts';
-import { type LabPaths, namespacePath } from './paths.ts';
-import type { NodeRecord, PodRecord } from './record.ts';
+import { type LabPaths, labNamespacePath } from './paths.ts';
+import type { LabNodeRecord, PodRecord } from './record.ts';
 
 export interface LabPodsOptions {
   readonly paths: LabPaths;
-  readonly nodes: readonly Omit<NodeRecord, 'agent'>[];
+  readonly nodes: readonly Omit<LabNodeRecord, 'agent'>[];
   readonly onChange: () => void;
   readonly onNote: (text: string) => void;
 }
@@ -78,7 +78,9 @@ export class LabPods {
     return new LabPod({
       spec,
       node,
-      namespacePath: spec.hostNetwork ? node.namespacePath : namespacePath(paths, 'pod', spec.key),
+      namespacePath: spec.hostNetwork
+        ? node.namespacePath
+        : labNamespacePath(paths, 'pod', spec.key),
       cgroup: join(node.cgroup, 'pods', file),
       log: join(paths.directory, 'pods', `${file}.log`),
       onChange,

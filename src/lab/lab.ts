@@ -9,18 +9,18 @@ import { renderCluster, writeCluster } from './cluster-files.ts';
 import { desiredPods } from './desired-pods.ts';
 import { type AgentSettings, LabAgent } from './lab-agent.ts';
 import { LabPods } from './lab-pods.ts';
-import { type ManifestFile, readManifests } from './manifests.ts';
+import { type LabManifestFile, readLabManifests } from './manifests.ts';
 import { generatedNodes, type LabNode, planFabrics, world } from './nodes.ts';
-import { type LabPaths, labPaths, namespacePath, nodePaths, parseLabName } from './paths.ts';
+import { type LabPaths, labNamespacePath, labPaths, nodePaths, parseLabName } from './paths.ts';
 import {
   claimLab,
   isAlive,
   type LabMode,
+  type LabNodeRecord,
   type LabRecord,
-  type NodeRecord,
   processIdentity,
-  readRecord,
-  writeRecord,
+  readLabRecord,
+  writeLabRecord,
 } from './record.ts';
 import { removeParts, removeShared } from './remove.ts';
 import { buildTopology } from './topology.ts';
@@ -37,7 +37,7 @@ export interface LabOptions {
   readonly onNote?: (text: string) => void;
 }
 
-type FixedNode = Omit<NodeRecord, 'agent'> & { readonly state: string };
+type FixedNode = Omit<LabNodeRecord, 'agent'> & { readonly state: string };
 
 // An editor's save is several events.
 const editMs = 100;
@@ -53,7 +53,7 @@ export class Lab {
   readonly #pods: LabPods;
   readonly #notes: { readonly time: string; readonly text: string }[] = [];
   readonly #createdAt = new Date().toISOString();
-  #files: readonly ManifestFile[];
+  #files: readonly LabManifestFile[];
   #problems: readonly string[] = [];
   #state: LabRecord['state'] = 'starting';
   #work: Promise<void> = Promise.resolve();
@@ -61,7 +61,7 @@ export class Lab {
   #editTimer: NodeJS.Timeout | undefined;
   #changeTimer: NodeJS.Timeout | undefined;
 
-  private constructor(options: LabOptions, files: readonly ManifestFile[]) {
+  private constructor(options: LabOptions, files: readonly LabManifestFile[]) {
     this.options = options;
     this.#files = files;
     this.#paths = labPaths(options.name);
@@ -83,7 +83,7 @@ export class Lab {
    */
   static async build(options: LabOptions): Promise<Lab> {
     parseLabName(options.name);
-    const files = readManifests(options.source);
+    const files = readLabManifests(options.source);
     const lab = new Lab({ ...options, source: resolve(options.source) }, files);
     await lab.#claimName();
     try {
@@ -108,9 +108,9 @@ export class Lab {
       createdAt: this.#createdAt,
       state: this.#state,
       supervisor: processIdentity(),
-      switchNamespace: namespacePath(this.#paths, 'switch'),
+      switchNamespace: labNamespacePath(this.#paths, 'switch'),
       world: {
-        namespacePath: namespacePath(this.#paths, 'world'),
+        namespacePath: labNamespacePath(this.#paths, 'world'),
         cgroup: join(this.#cgroup, 'world'),
         addresses: world.addresses.map(({ own }) => own),
       },
@@ -171,7 +171,7 @@ export class Lab {
   /** Reads the manifests again and makes the pods match. */
   sync(): Promise<void> {
     return this.#queue(async () => {
-      this.#files = readManifests(this.options.source);
+      this.#files = readLabManifests(this.options.source);
       await this.#settle();
     }).catch((error: Error) => this.#note(error.message));
   }
@@ -194,7 +194,7 @@ export class Lab {
     const { name } = this.options;
     let hadLeftovers = false;
     while (!claimLab(this.record())) {
-      const supervisor = readRecord(name)?.supervisor;
+      const supervisor = readLabRecord(name)?.supervisor;
       if (supervisor !== undefined && isAlive(supervisor)) {
         throw new InputError({
           object: 'lab name',
@@ -287,6 +287,6 @@ export class Lab {
   }
 
   #save(): void {
-    if (this.#state !== 'stopping') writeRecord(this.record());
+    if (this.#state !== 'stopping') writeLabRecord(this.record());
   }
 }

@@ -38,7 +38,7 @@ export interface LabPortMapping {
 }
 
 /** One file as it was read last; `documents` is absent when it is no YAML at all. */
-export interface ManifestFile {
+export interface LabManifestFile {
   readonly name: string;
   readonly text: string;
   readonly documents?: readonly Document[] | undefined;
@@ -77,7 +77,7 @@ const nodeObject = z.object({
 });
 
 /** The files behind FILE or DIR (`.yaml`, `.yml`, `.json`, not in folders below), by name; throws InputError when there is no such path. */
-export function readManifests(source: string): readonly ManifestFile[] {
+export function readLabManifests(source: string): readonly LabManifestFile[] {
   const stat = statSync(source, { throwIfNoEntry: false });
   if (stat === undefined) {
     throw new InputError({ object: 'manifests', value: source, rule: 'is no file or folder' });
@@ -89,11 +89,11 @@ export function readManifests(source: string): readonly ManifestFile[] {
   return names.sort().map((name) => readManifest(join(source, name)));
 }
 
-function readManifest(path: string): ManifestFile {
+function readManifest(path: string): LabManifestFile {
   return parseManifest(basename(path), readFileSync(path, 'utf8'));
 }
 
-export function parseManifest(name: string, text: string): ManifestFile {
+export function parseManifest(name: string, text: string): LabManifestFile {
   const documents = parseAllDocuments(text);
   const file = {
     name,

@@ -61,7 +61,7 @@ export function generatedNodes(count: number): readonly LabNode[] {
 }
 
 /** The Kubernetes object for a generated node, as the agents read it. */
-export function nodeManifest(node: LabNode): object {
+export function labNodeManifest(node: LabNode): object {
   return {
     apiVersion: 'v1',
     kind: 'Node',

@@ -63,7 +63,7 @@ export function nodePaths(lab: LabPaths, node: string): NodePaths {
   const directory = join(lab.directory, 'nodes', shortened(node));
   return {
     directory,
-    namespace: namespacePath(lab, 'node', node),
+    namespace: labNamespacePath(lab, 'node', node),
     config: join(directory, 'agent.yaml'),
     conflist: join(directory, 'net.d', '05-heddle.conflist'),
     state: join(directory, 'state'),
@@ -76,7 +76,7 @@ export function nodePaths(lab: LabPaths, node: string): NodePaths {
 
 export type NamespaceKind = 'switch' | 'world' | 'node' | 'pod';
 
-export function namespacePath(lab: LabPaths, kind: NamespaceKind, name = ''): string {
+export function labNamespacePath(lab: LabPaths, kind: NamespaceKind, name = ''): string {
   const file = name === '' ? kind : `${kind}-${name.replaceAll('/', '.')}`;
   return join(lab.namespaces, file);
 }

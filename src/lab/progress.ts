@@ -1,6 +1,6 @@
 // The lines a person sees while a lab comes up.
 
-import type { LabRecord, NodeRecord } from './record.ts';
+import type { LabNodeRecord, LabRecord } from './record.ts';
 
 /** `ok  node-1  agent ready in 1.1 s   10.200.0.11  fd00:200::11   pods 10.201.1.0/24  fd00:201:1::/64` */
 export function nodeLines({ nodes }: LabRecord): readonly string[] {
@@ -51,7 +51,7 @@ export function aligned(rows: readonly (readonly string[])[]): readonly string[]
   );
 }
 
-function agentText({ agent }: NodeRecord): string {
+function agentText({ agent }: LabNodeRecord): string {
   return agent.readyAfterMs === undefined
     ? `agent ${agent.state}`
     : `agent ready in ${seconds(agent.readyAfterMs)}`;

@@ -5,7 +5,7 @@ import { type Address, addressFamily } from '../net/address.ts';
 import { labProgram } from './paths.ts';
 import type { ProbeRequest, ProbeResult, ProbeTarget } from './probe.ts';
 import type { LabRecord, PodRecord } from './record.ts';
-import { runIn } from './spawn.ts';
+import { runInPlace } from './spawn.ts';
 
 /** One direction between two pods in one family. */
 export interface Pair {
@@ -78,7 +78,7 @@ async function probeFrom(pod: PodRecord, pods: readonly PodRecord[]): Promise<re
 }
 
 async function ask(pod: PodRecord, request: ProbeRequest): Promise<readonly ProbeResult[]> {
-  const { exitCode, stdout, stderr } = await runIn(pod, labProgram('prober'), {
+  const { exitCode, stdout, stderr } = await runInPlace(pod, labProgram('prober'), {
     input: JSON.stringify(request),
   });
   if (exitCode !== 0)

@@ -17,7 +17,7 @@ import { labPaths, labsDirectory } from './paths.ts';
 
 export type LabMode = 'native' | 'vxlan';
 
-export interface NodeRecord {
+export interface LabNodeRecord {
   readonly name: string;
   readonly addresses: readonly Address[];
   readonly podCidrs: readonly Prefix[];
@@ -67,7 +67,7 @@ export interface LabRecord {
     readonly cgroup: string;
     readonly addresses: readonly Address[];
   };
-  readonly nodes: readonly NodeRecord[];
+  readonly nodes: readonly LabNodeRecord[];
   readonly pods: readonly PodRecord[];
   readonly problems: readonly string[];
   /** Things that happened, oldest first, the last 50: `agent of node-1 ended by SIGKILL: restarted`. */
@@ -96,7 +96,7 @@ export function isAlive(identity: ProcessIdentity): boolean {
   }
 }
 
-export function writeRecord(record: LabRecord): void {
+export function writeLabRecord(record: LabRecord): void {
   const { record: path } = labPaths(record.name);
   writeFileSync(`${path}.new`, `${JSON.stringify(record, undefined, 2)}\n`);
   renameSync(`${path}.new`, path);
@@ -119,7 +119,7 @@ export function claimLab(record: LabRecord): boolean {
 }
 
 /** Undefined when there is no lab of this name, or one that ended before its first record. */
-export function readRecord(name: string): LabRecord | undefined {
+export function readLabRecord(name: string): LabRecord | undefined {
   const { record } = labPaths(name);
   if (!existsSync(record)) return undefined;
   return JSON.parse(readFileSync(record, 'utf8')) as LabRecord;
@@ -137,7 +137,7 @@ export function labNames(): readonly string[] {
 export function chooseLab(name: string | undefined): LabRecord {
   const names = labNames();
   const chosen = name ?? (names.length === 1 ? names[0] : undefined);
-  const record = chosen === undefined ? undefined : readRecord(chosen);
+  const record = chosen === undefined ? undefined : readLabRecord(chosen);
   if (record !== undefined) return record;
   const known =
     names.length === 0 ? 'no lab is up: heddle lab up FILE' : `labs: ${names.join(', ')}`;

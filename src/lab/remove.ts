@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import { cgroupMount, killCgroup, removeCgroup } from './cgroup.ts';
 import { labPaths } from './paths.ts';
-import { isAlive, type ProcessIdentity, readRecord } from './record.ts';
+import { isAlive, type ProcessIdentity, readLabRecord } from './record.ts';
 
 const stopTimeoutMs = 20_000;
 
@@ -14,7 +14,7 @@ export async function removeLab(name: string): Promise<boolean> {
   const { directory, pins, cgroupName, log } = labPaths(name);
   const cgroup = join(cgroupMount(), cgroupName);
   if (![directory, pins, cgroup].some(existsSync)) return false;
-  const supervisor = readRecord(name)?.supervisor;
+  const supervisor = readLabRecord(name)?.supervisor;
   if (supervisor !== undefined && supervisor.pid !== process.pid) await stopSupervisor(supervisor);
   await removeParts(name);
   rmSync(log, { force: true });

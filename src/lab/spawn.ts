@@ -5,7 +5,7 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { constants } from 'node:os';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 
-export interface Place {
+export interface LabPlace {
   readonly namespacePath: string;
   readonly cgroup: string;
 }
@@ -21,8 +21,8 @@ export interface SpawnOptions {
 const intoCgroup = 'echo $$ > "$0/cgroup.procs" && exec "$@"';
 
 /** Equivalent to: `nsenter --net=NAMESPACE sh -c 'echo $$ > CGROUP/cgroup.procs; exec COMMAND'`. */
-export function spawnIn(
-  place: Place,
+export function spawnInPlace(
+  place: LabPlace,
   command: readonly string[],
   options: SpawnOptions,
 ): ChildProcess {
@@ -44,15 +44,15 @@ export interface Finished {
 }
 
 /** Runs to the end with everything collected; a signal's exit code is 128 + its number, as in a shell. */
-export async function runIn(
-  place: Place,
+export async function runInPlace(
+  place: LabPlace,
   command: readonly string[],
   options: {
     readonly input?: string;
     readonly environment?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<Finished> {
-  const child = spawnIn(place, command, { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawnInPlace(place, command, { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));

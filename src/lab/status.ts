@@ -1,7 +1,7 @@
 // `heddle lab status`: one screen about all labs of the machine.
 
 import { aligned, labTitle } from './progress.ts';
-import type { LabRecord, NodeRecord, PodRecord } from './record.ts';
+import type { LabNodeRecord, LabRecord, PodRecord } from './record.ts';
 
 /** A record with what only the asking side knows. */
 export interface LabView extends LabRecord {
@@ -35,7 +35,7 @@ function health(lab: LabView): string {
   return lab.state;
 }
 
-function nodeRow({ name, agent, addresses, podCidrs }: NodeRecord): readonly string[] {
+function nodeRow({ name, agent, addresses, podCidrs }: LabNodeRecord): readonly string[] {
   const { restarts: count } = agent;
   const restarts = count > 0 ? `, ${count} restart${count === 1 ? '' : 's'}` : '';
   return [

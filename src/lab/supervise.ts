@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { Lab, type LabOptions } from './lab.ts';
 import { heddleCommand, labPaths } from './paths.ts';
 import { nodeLines, podLine } from './progress.ts';
-import { type LabRecord, readRecord } from './record.ts';
+import { type LabRecord, readLabRecord } from './record.ts';
 
 /** What the supervisor tells whoever started it. */
 type Message =
@@ -45,7 +45,7 @@ export async function startDetached(
   });
   child.disconnect();
   child.unref();
-  const record = readRecord(options.name);
+  const record = readLabRecord(options.name);
   if (record === undefined) throw new Error(`lab ${options.name} has no record at ${paths.record}`);
   return record;
 }

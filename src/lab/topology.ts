@@ -15,7 +15,7 @@ import { addressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { parsePrefix, prefixFamily, prefixLength } from '../net/prefix.ts';
 import type { Fabric, LabNode, World } from './nodes.ts';
-import { type LabPaths, namespacePath } from './paths.ts';
+import { type LabPaths, labNamespacePath } from './paths.ts';
 
 export interface TopologyPlan {
   readonly nodes: readonly LabNode[];
@@ -32,7 +32,7 @@ const staticRoute = { type: 'unicast', protocol: 3, table: 254 } as const;
 /** Makes all namespaces but the pods'; on an error what was made so far stays for removeLab. */
 export function buildTopology(paths: LabPaths, plan: TopologyPlan): void {
   mkdirSync(paths.namespaces, { recursive: true });
-  using fabric = enter(NetworkNamespace.create(namespacePath(paths, 'switch')));
+  using fabric = enter(NetworkNamespace.create(labNamespacePath(paths, 'switch')));
   const bridge = buildSwitch(fabric, plan.fabrics);
   buildWorld(fabric, paths, plan.world);
   for (const [index, node] of plan.nodes.entries()) {
@@ -85,7 +85,7 @@ function buildSwitch({ namespace, socket }: Room, fabrics: readonly Fabric[]): I
 }
 
 function buildWorld(fabric: Room, paths: LabPaths, world: World): void {
-  using outside = enter(NetworkNamespace.create(namespacePath(paths, 'world')));
+  using outside = enter(NetworkNamespace.create(labNamespacePath(paths, 'world')));
   addVeth(fabric.socket, {
     name: 'world',
     up: true,
@@ -116,7 +116,7 @@ interface Plug {
 }
 
 function plugNode(fabric: Room, { paths, node, bridge, port, fabrics }: Plug): void {
-  using room = enter(NetworkNamespace.create(namespacePath(paths, 'node', node.name)));
+  using room = enter(NetworkNamespace.create(labNamespacePath(paths, 'node', node.name)));
   addVeth(fabric.socket, {
     name: port,
     up: true,

@@ -5,7 +5,7 @@ import type { IfIndex } from '../net/if-index.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
 
-export interface InterfaceAddress {
+export interface PrefixedAddress {
   readonly address: Address;
   readonly prefixLength: number;
 }
@@ -19,13 +19,13 @@ export interface Uplink {
   readonly mac?: Mac | undefined;
   /** The least that a route out of it says; absent: none says any. */
   readonly routeMtuBytes?: number | undefined;
-  readonly addresses: readonly InterfaceAddress[];
+  readonly addresses: readonly PrefixedAddress[];
   /** Routers that routes out of it lead by, link-local ones too; sorted. Absent: none. */
   readonly gateways?: readonly Address[] | undefined;
 }
 
 /** An address of the node, on whatever interface; link-local ones and those of the VXLAN device are left out. */
-export interface HostAddress extends InterfaceAddress {
+export interface HostAddress extends PrefixedAddress {
   readonly ifName: string;
   /** Its interface leads nowhere (loopback, dummy): whoever wants to reach the address does so by any uplink. */
   readonly leadsNowhere: boolean;

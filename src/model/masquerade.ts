@@ -9,7 +9,7 @@ import type { HostAddress, HostFacts, OccupiedRange } from './host.ts';
 import type { NetworkNode } from './network-nodes.ts';
 import { compareAge } from './node-claims.ts';
 import type { RangeOwners } from './pod-ranges.ts';
-import { compact, type OrderedPrefix, orderedPrefix } from './prefix-order.ts';
+import { compactPrefixes, type OrderedPrefix, orderedPrefix } from './prefix-order.ts';
 import { connectedNetworks, networkOf } from './underlay.ts';
 
 export interface MasqueradeFacts {
@@ -32,8 +32,8 @@ export function masqueradeOf(config: ModelConfig, facts: MasqueradeFacts): Masqu
     return config.mode === 'native' ? [...used, ...neighbours(node)] : used;
   });
   return {
-    sources: compact(podRanges.map(({ prefix }) => orderedPrefix(prefix))),
-    exempt: compact([...exempt, ...config.nonMasqueradeCidrs.map(orderedPrefix)]),
+    sources: compactPrefixes(podRanges.map(({ prefix }) => orderedPrefix(prefix))),
+    exempt: compactPrefixes([...exempt, ...config.nonMasqueradeCidrs.map(orderedPrefix)]),
     nodeSources: ([4, 6] as const).flatMap((family) => nodeSource(host, own, family) ?? []),
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
-import { compact, orderedPrefix } from './prefix-order.ts';
+import { compactPrefixes, orderedPrefix } from './prefix-order.ts';
 
 test('prefixes within others, and repeated ones, are left out, halves are joined and all is sorted', () => {
   const prefixes = [
@@ -13,21 +13,21 @@ test('prefixes within others, and repeated ones, are left out, halves are joined
     '192.0.2.64/26',
     '192.0.2.0/26',
   ].map((text) => orderedPrefix(parsePrefix(text)));
-  assert.deepEqual(compact(prefixes), ['192.0.2.0/25', '198.51.100.0/24', '2001:db8::/32']);
+  assert.deepEqual(compactPrefixes(prefixes), ['192.0.2.0/25', '198.51.100.0/24', '2001:db8::/32']);
 });
 
 test('everything makes every other prefix of its family superfluous', () => {
   const prefixes = ['192.0.2.0/24', '0.0.0.0/0', '2001:db8::/32'].map((text) =>
     orderedPrefix(parsePrefix(text)),
   );
-  assert.deepEqual(compact(prefixes), ['0.0.0.0/0', '2001:db8::/32']);
+  assert.deepEqual(compactPrefixes(prefixes), ['0.0.0.0/0', '2001:db8::/32']);
 });
 
 test('a thousand neighbours are a handful of prefixes', () => {
   const ranges = Array.from({ length: 1_000 }, (_, index) =>
     parsePrefix(`10.${220 + (index >> 8)}.${index & 255}.0/24`),
   );
-  assert.deepEqual(compact(ranges.map(orderedPrefix)), [
+  assert.deepEqual(compactPrefixes(ranges.map(orderedPrefix)), [
     '10.220.0.0/15',
     '10.222.0.0/16',
     '10.223.0.0/17',
@@ -51,13 +51,13 @@ test('the same addresses are covered, by prefixes of which no two touch as halve
           : `2001:db8::${random(4_096).toString(16)}/${116 + random(13)}`,
       ),
     );
-    const kept = compact(all.map(orderedPrefix));
+    const kept = compactPrefixes(all.map(orderedPrefix));
     assert.equal(kept.length, new Set(kept).size);
     const before = timesCovered(all);
     const after = timesCovered(kept);
     for (const [place, count] of before.entries())
       if (after[place] !== Math.min(count, 1)) assert.fail(`place ${place} in ${kept}`);
-    const again = compact(kept.map(orderedPrefix));
+    const again = compactPrefixes(kept.map(orderedPrefix));
     assert.deepEqual(again, kept);
   }
 });

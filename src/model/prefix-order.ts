@@ -33,7 +33,7 @@ export function overlap(left: OrderedPrefix, right: OrderedPrefix): boolean {
 }
 
 /** IPv4 first, then by address. Prefixes lie side by side or one in the other, so each is compared with the last kept alone. */
-export function compact(prefixes: readonly OrderedPrefix[]): readonly Prefix[] {
+export function compactPrefixes(prefixes: readonly OrderedPrefix[]): readonly Prefix[] {
   const kept: OrderedPrefix[] = [];
   for (const next of [...prefixes].sort(compare)) {
     const last = kept.at(-1);

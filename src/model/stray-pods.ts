@@ -6,7 +6,7 @@ import type { Address } from '../net/address.ts';
 import { hostPrefix, prefixContains } from '../net/prefix.ts';
 import type { DesiredState, Masquerade, ModelProblem, PodRange } from './desired.ts';
 import type { LocalEndpoint } from './endpoint.ts';
-import { compact, orderedPrefix } from './prefix-order.ts';
+import { compactPrefixes, orderedPrefix } from './prefix-order.ts';
 
 export interface StrayPods {
   /** The same array while there are none. */
@@ -65,12 +65,12 @@ export const masqueradeWith: (
     return masquerade?.sources.length === 0 ? undefined : masquerade;
   }
   const prefixes = strays.map((address) => hostPrefix(address));
-  const sources = compact([...masquerade.sources, ...prefixes].map(orderedPrefix));
+  const sources = compactPrefixes([...masquerade.sources, ...prefixes].map(orderedPrefix));
   // What the node has for them comes from pods as well.
   return {
     ...masquerade,
     sources,
-    exempt: compact([...masquerade.exempt, ...prefixes].map(orderedPrefix)),
+    exempt: compactPrefixes([...masquerade.exempt, ...prefixes].map(orderedPrefix)),
   };
 });
 

@@ -1,6 +1,6 @@
 // Whose address is this: joins addresses of flow events with the pods and nodes they belong to.
 
-import type { FlowEnd, FlowSender } from '../agent/api-types.ts';
+import type { FlowEndView, FlowSender } from '../agent/api-types.ts';
 import { changedSpan } from '../base/changed-span.ts';
 import { memoize } from '../base/memoize.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
@@ -12,7 +12,7 @@ import { nodeNames } from './node-names.ts';
 import { PodNames } from './pod-names.ts';
 
 /** Everything about a flow's end but the port and the address itself. */
-export type AddressOwner = Pick<FlowEnd, 'kind' | 'pod' | 'node'>;
+export type AddressOwner = Pick<FlowEndView, 'kind' | 'pod' | 'node'>;
 
 export interface NameSources {
   /** Name of this node. */

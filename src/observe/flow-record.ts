@@ -1,6 +1,6 @@
 // One flow as people read it: from a ring buffer event, or from an idle entry of the flow table.
 
-import type { FlowEnd, FlowRecord, FlowSender, TcpFlag } from '../agent/api-types.ts';
+import type { FlowEndView, FlowRecord, FlowSender, TcpFlag } from '../agent/api-types.ts';
 import {
   dropReason,
   dropReasonNames,
@@ -63,12 +63,12 @@ const unprovenReasons: ReadonlySet<number> = new Set([
 // A dropped packet says of its sender what it likes: only the interface tells who it was.
 function senderOf(
   event: FlowEvent,
-  claimed: FlowEnd,
+  claimed: FlowEndView,
   context: RecordContext,
 ): Pick<FlowRecord, 'from' | 'by'> {
   if (event.kind !== flowEventKind.drop) return { from: claimed };
   const { address, port } = claimed;
-  const unverified: FlowEnd = {
+  const unverified: FlowEndView = {
     address,
     ...(port === undefined ? {} : { port }),
     kind: 'unverified',
@@ -117,7 +117,7 @@ function verdictOf(kind: number): FlowRecord['verdict'] {
   return kind === flowEventKind.close ? 'closed' : 'allowed';
 }
 
-function flowEnd(address: Address, port: number | undefined, context: RecordContext): FlowEnd {
+function flowEnd(address: Address, port: number | undefined, context: RecordContext): FlowEndView {
   return { address, ...(port === undefined ? {} : { port }), ...context.owner(address) };
 }
 

@@ -11,7 +11,7 @@ import {
   subscribe,
 } from '../../src/kernel/netlink/notifications.ts';
 import { delRoute, replaceRoute } from '../../src/kernel/netlink/route.ts';
-import type { Route } from '../../src/kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../../src/kernel/netlink/route-record.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
 import { parseAddress } from '../../src/net/address.ts';
@@ -65,7 +65,7 @@ rootTest('addresses, routes and neighbours of both families are told of', async 
   using socket = NetlinkSocket.open({ namespace });
   using subscription = subscribe({ kinds: ['address', 'route', 'neighbour'], namespace });
   const address = { ifIndex, address: parseAddress('192.0.2.1'), prefixLength: 32 };
-  const route: Route = {
+  const route: RouteRecord = {
     destination: parsePrefix('2001:db8:1::/64'),
     type: 'unreachable',
     protocol: 72,

@@ -12,7 +12,7 @@ import {
   lookUpRoute,
   replaceRoute,
 } from '../../src/kernel/netlink/route.ts';
-import type { Route } from '../../src/kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../../src/kernel/netlink/route-record.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
 import { parseAddress } from '../../src/net/address.ts';
@@ -49,9 +49,9 @@ function wired(context: TestContext): Wired {
 
 interface Case {
   readonly name: string;
-  readonly route: Route;
+  readonly route: RouteRecord;
   /** What the kernel adds to it. */
-  readonly listed: Partial<Route>;
+  readonly listed: Partial<RouteRecord>;
 }
 
 const cases: readonly Case[] = [
@@ -351,7 +351,7 @@ rootTest('a list whose reading broke midway does not spoil the next', (context) 
 rootTest('a thousand routes go out in a batch and come back in a list', (context) => {
   const { socket } = wired(context);
   const range = parsePrefix('198.18.0.0/15');
-  const routes = Array.from({ length: 1000 }, (_, index): Route => {
+  const routes = Array.from({ length: 1000 }, (_, index): RouteRecord => {
     const address = addressAt(range, BigInt(index));
     assert.ok(address);
     return { ...own, destination: hostPrefix(address), type: 'unicast', ifIndex, scope: 'link' };

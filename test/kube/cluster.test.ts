@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
-import { exitOf, spawnIn } from '../../src/lab/spawn.ts';
+import { exitOf, spawnInPlace } from '../../src/lab/spawn.ts';
 import { eventually } from '../support/lab.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
@@ -52,7 +52,7 @@ describe('a cluster with the reference plugins', () => {
     const { place } = cluster.entry('control-plane');
     const kubectl = programPath({ folder: cluster.record.programs }, 'kubectl');
     const environment = kubectlEnvironment(cluster.paths);
-    const forward = spawnIn(place, [kubectl, 'port-forward', pod.name, '18080:8080'], {
+    const forward = spawnInPlace(place, [kubectl, 'port-forward', pod.name, '18080:8080'], {
       stdio: 'ignore',
       environment,
     });

@@ -1,7 +1,7 @@
 // `helm` as the cluster's admin, where kubectl runs.
 
 import { join } from 'node:path';
-import { runIn } from '../../src/lab/spawn.ts';
+import { runInPlace } from '../../src/lab/spawn.ts';
 import { helmProgram } from '../../tools/manifests/helm.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { kubectlEnvironment } from './cluster/kubectl.ts';
@@ -16,7 +16,7 @@ export async function helm(cluster: KubeCluster, ...words: readonly string[]): P
     HELM_CONFIG_HOME: home('config'),
     HELM_DATA_HOME: home('data'),
   };
-  const { exitCode, stdout, stderr } = await runIn(place, [helmProgram(), ...words], {
+  const { exitCode, stdout, stderr } = await runInPlace(place, [helmProgram(), ...words], {
     environment,
   });
   if (exitCode === 0) return stdout;

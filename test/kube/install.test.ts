@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
-import { exitOf, spawnIn } from '../../src/lab/spawn.ts';
+import { exitOf, spawnInPlace } from '../../src/lab/spawn.ts';
 import { urlHost } from '../support/lab.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 import { askHeddle, podsOf } from './agents.ts';
@@ -253,7 +253,7 @@ describe('a cluster without a network', () => {
   async function throughForwardedPort(pod: string): Promise<string> {
     const { place } = cluster.entry('control-plane');
     const kubectl = programPath({ folder: cluster.record.programs }, 'kubectl');
-    const forward = spawnIn(place, [kubectl, 'port-forward', pod, '18080:8080'], {
+    const forward = spawnInPlace(place, [kubectl, 'port-forward', pod, '18080:8080'], {
       stdio: 'ignore',
       environment: kubectlEnvironment(cluster.paths),
     });

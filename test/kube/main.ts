@@ -3,7 +3,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parse } from 'yaml';
 import { InputError } from '../../src/base/input-error.ts';
-import { exitOf, type Place, spawnIn } from '../../src/lab/spawn.ts';
+import { exitOf, type LabPlace, spawnInPlace } from '../../src/lab/spawn.ts';
 import { KubeCluster } from './cluster/cluster.ts';
 import type { HeddleSettings } from './cluster/heddle.ts';
 import { kubectlEnvironment } from './cluster/kubectl.ts';
@@ -169,12 +169,12 @@ function exec(): Command {
 }
 
 async function run(
-  place: Place,
+  place: LabPlace,
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<void> {
   // Ctrl-C is for the command: it reaches both, and we wait for what the command makes of it.
-  process.exitCode = await exitOf(spawnIn(place, command, { stdio: 'inherit', environment }));
+  process.exitCode = await exitOf(spawnInPlace(place, command, { stdio: 'inherit', environment }));
 }
 
 async function statusText(record: ClusterRecord): Promise<string> {

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { basename } from 'node:path';
 import type { TestContext } from 'node:test';
-import { exitOf, spawnIn } from '../../src/lab/spawn.ts';
+import { exitOf, spawnInPlace } from '../../src/lab/spawn.ts';
 import { urlHost } from '../support/lab.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { worldAddresses } from './cluster/fabric.ts';
@@ -138,7 +138,7 @@ export class Traffic implements AsyncDisposable {
     const { place, enter } = this.#cluster.entry(where);
     const podtool = programPath({ folder: this.#cluster.record.programs }, 'podtool');
     const program = where === 'world' ? podtool : `${nodeProgramsPath}/${basename(podtool)}`;
-    const child = spawnIn(place, [...enter, program, ...words], { stdio: 'ignore' });
+    const child = spawnInPlace(place, [...enter, program, ...words], { stdio: 'ignore' });
     this.#processes.push({ child, ended: exitOf(child) });
   }
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { labProgram } from '../../src/lab/paths.ts';
-import { type Finished, spawnIn } from '../../src/lab/spawn.ts';
+import { type Finished, spawnInPlace } from '../../src/lab/spawn.ts';
 import {
   curl,
   echoAnswer,
@@ -162,7 +162,7 @@ describe('host ports of one address, and their end', () => {
 
   rootTest("neither a neighbour nor the pod reaches the node's loopback", async () => {
     // Its echo server listens there too, on port 8080, and would answer.
-    const server = spawnIn(lab().node('node-1'), labProgram('echo'), { stdio: 'ignore' });
+    const server = spawnInPlace(lab().node('node-1'), labProgram('echo'), { stdio: 'ignore' });
     const loopback = '127.0.0.1';
     const local = ['ip', 'address', 'del', '127.0.0.1/8', 'dev', 'lo'];
     try {

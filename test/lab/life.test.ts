@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
 import { heddleCommand, labPaths } from '../../src/lab/paths.ts';
-import { isAlive, type LabRecord, readRecord } from '../../src/lab/record.ts';
+import { isAlive, type LabRecord, readLabRecord } from '../../src/lab/record.ts';
 import { echoPod, eventually, newLabName, removeDeadLabs, writeManifest } from '../support/lab.ts';
 import { bpfIds, hostNetwork, livingBpf, traces } from '../support/leftovers.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
@@ -127,7 +127,7 @@ describe('a lab from the command line', () => {
   rootTest(
     'a killed supervisor shows as crashed, and `lab down` removes everything all the same',
     async () => {
-      const record = readRecord(first);
+      const record = readLabRecord(first);
       assert(record !== undefined);
       const held = bpfIds(labPaths(first).pins);
       process.kill(record.supervisor.pid, 'SIGKILL');

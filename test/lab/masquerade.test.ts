@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { after, before, describe } from 'node:test';
 import { labProgram } from '../../src/lab/paths.ts';
-import { spawnIn } from '../../src/lab/spawn.ts';
+import { spawnInPlace } from '../../src/lab/spawn.ts';
 import {
   curl,
   echoAnswer,
@@ -49,7 +49,9 @@ for (const mode of ['native', 'vxlan'] as const) {
     });
 
     rootTest('the tunnel port of an outside host is a port as any other', async () => {
-      const listener = spawnIn(lab().lab.record().world, labDatagramServer, { stdio: 'ignore' });
+      const listener = spawnInPlace(lab().lab.record().world, labDatagramServer, {
+        stdio: 'ignore',
+      });
       try {
         for (const family of families) {
           const node = lab().address(lab().node('node-2'), family);
@@ -159,7 +161,7 @@ function worldServer(lab: () => TestLab): void {
   let server: ChildProcess | undefined;
   before(async () => {
     if (reasonToSkip() !== undefined) return;
-    server = spawnIn(lab().lab.record().world, labProgram('echo'), {
+    server = spawnInPlace(lab().lab.record().world, labProgram('echo'), {
       stdio: 'ignore',
       environment: { POD_NAMESPACE: 'outside', POD_NAME: 'world' },
     });

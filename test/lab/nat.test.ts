@@ -7,7 +7,7 @@ import { flowPath } from '../../src/datapath/generated.ts';
 import { openMaps } from '../../src/datapath/map-set.ts';
 import { pinPaths } from '../../src/datapath/pins.ts';
 import { beginGeneration } from '../../src/datapath/tables/generation.ts';
-import { spawnIn } from '../../src/lab/spawn.ts';
+import { spawnInPlace } from '../../src/lab/spawn.ts';
 import { echoPod, eventually, sharedLab, type TestLab, urlHost } from '../support/lab.ts';
 import { ping, testProgram } from '../support/lab-traffic.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
@@ -49,7 +49,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       ...[echoPod('api-1', 'node-2'), echoPod('db-1', 'node-2'), limitedPod],
     ];
     const lab = sharedLab({ mode, manifests: { 'pods.yaml': pods } });
-    const servers: ReturnType<typeof spawnIn>[] = [];
+    const servers: ReturnType<typeof spawnInPlace>[] = [];
     before(async () => {
       if (reasonToSkip() !== undefined) return;
       for (const place of [
@@ -59,7 +59,7 @@ for (const mode of ['native', 'vxlan'] as const) {
         lab().node('node-1'),
       ])
         servers.push(
-          spawnIn(place, [...testProgram('talk'), 'serve', `${port}`], { stdio: 'ignore' }),
+          spawnInPlace(place, [...testProgram('talk'), 'serve', `${port}`], { stdio: 'ignore' }),
         );
       const { exitCode, stderr } = await lab().inNode('node-1', ['nft', rules(lab())]);
       assert.equal(exitCode, 0, stderr);

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { MapDump, NodeStatus } from '../../src/agent/api-types.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
-import { CniError, callCni } from '../../src/lab/cni-call.ts';
-import { heddleCommand, namespacePath } from '../../src/lab/paths.ts';
-import { runIn } from '../../src/lab/spawn.ts';
+import { callCni, PluginError } from '../../src/lab/cni-call.ts';
+import { heddleCommand, labNamespacePath } from '../../src/lab/paths.ts';
+import { runInPlace } from '../../src/lab/spawn.ts';
 import { bringLoopbackUp } from '../../src/lab/topology.ts';
 import {
   curl,
@@ -80,7 +80,7 @@ describe('one agent a node', () => {
     const node = lab().node('node-1');
     const { pid } = await lab().status('node-1');
     const command = [...heddleCommand(), 'agent', '--config', node.config];
-    const { exitCode, stdout, stderr } = await runIn(node, command);
+    const { exitCode, stdout, stderr } = await runInPlace(node, command);
     assert.equal(exitCode, 1);
     assert.match(`${stdout}${stderr}`, new RegExp(`another|already|in use|held.*${pid}`, 'i'));
     assert.equal((await lab().status('node-1')).pid, pid);
@@ -96,7 +96,7 @@ describe('no agent', () => {
 
   rootTest('ADD says "try again later" at once and leaves the pod without a network', async () => {
     await lab().lab.agent('node-1').stop();
-    const path = namespacePath(lab().lab.paths, 'pod', 'late');
+    const path = labNamespacePath(lab().lab.paths, 'pod', 'late');
     using namespace = NetworkNamespace.create(path);
     bringLoopbackUp(namespace);
     const node = lab().node('node-1');
@@ -104,12 +104,12 @@ describe('no agent', () => {
     const request = { containerId: 'late', namespacePath: path, pod, node };
     const startedAt = Date.now();
     await assert.rejects(callCni({ ...request, command: 'ADD' }), (error: Error) => {
-      return error instanceof CniError && error.code === 11;
+      return error instanceof PluginError && error.code === 11;
     });
     const durationMs = Date.now() - startedAt;
     // The plugin has 100 ms; starting a shell and the plugin takes the rest.
     assert.ok(durationMs < 300, `${durationMs} ms`);
-    const { stdout } = await runIn({ namespacePath: path, cgroup: node.cgroup }, [
+    const { stdout } = await runInPlace({ namespacePath: path, cgroup: node.cgroup }, [
       'ip',
       '-o',
       'link',

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, describe } from 'node:test';
-import type { Place } from '../../src/lab/spawn.ts';
+import type { LabPlace } from '../../src/lab/spawn.ts';
 import { echoPod, eventually, sharedLab, type TestLab } from '../support/lab.ts';
 import { PeerClient, peerServer, peerPort as port, world, worldServer } from '../support/peers.ts';
 import { rootTest } from '../support/root-test.ts';
@@ -49,7 +49,7 @@ for (const mode of ['native', 'vxlan'] as const) {
     afterEach(() => {
       for (const client of clients.splice(0)) client.end();
     });
-    const start = (place: Place, protocol: string, address: string, to: number): PeerClient => {
+    const start = (place: LabPlace, protocol: string, address: string, to: number): PeerClient => {
       const client = new PeerClient(place, [protocol, address, String(to)]);
       clients.push(client);
       return client;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { after, before, describe } from 'node:test';
 import { labProgram } from '../../src/lab/paths.ts';
-import { spawnIn } from '../../src/lab/spawn.ts';
+import { spawnInPlace } from '../../src/lab/spawn.ts';
 import {
   curl,
   echoAnswer,
@@ -88,7 +88,7 @@ function worldServer(lab: () => TestLab): void {
   let server: ChildProcess | undefined;
   before(async () => {
     if (reasonToSkip() !== undefined) return;
-    server = spawnIn(lab().lab.record().world, labProgram('echo'), {
+    server = spawnInPlace(lab().lab.record().world, labProgram('echo'), {
       stdio: 'ignore',
       environment: { POD_NAMESPACE: 'outside', POD_NAME: 'world' },
     });

@@ -15,13 +15,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { shimPath } from '../../src/lab/paths.ts';
-import type { NodeRecord } from '../../src/lab/record.ts';
-import { exitOf, type Finished, runIn, spawnIn } from '../../src/lab/spawn.ts';
+import type { LabNodeRecord } from '../../src/lab/record.ts';
+import { exitOf, type Finished, runInPlace, spawnInPlace } from '../../src/lab/spawn.ts';
 import { buildImage, imageName } from './container-image.ts';
 import { eventually } from './lab.ts';
 
 export class Containerd {
-  readonly node: NodeRecord;
+  readonly node: LabNodeRecord;
   readonly folder: string;
   #daemon: ChildProcess;
   #daemonEnded: Promise<number>;
@@ -29,7 +29,7 @@ export class Containerd {
   readonly #running = new Map<string, Promise<number>>();
   readonly #detached = new Set<string>();
 
-  private constructor(node: NodeRecord, folder: string, daemon: ChildProcess) {
+  private constructor(node: LabNodeRecord, folder: string, daemon: ChildProcess) {
     this.node = node;
     this.folder = folder;
     this.#daemon = daemon;
@@ -37,7 +37,7 @@ export class Containerd {
   }
 
   /** Starts the daemon in the node and imports the image. */
-  static async start(node: NodeRecord): Promise<Containerd> {
+  static async start(node: LabNodeRecord): Promise<Containerd> {
     const folder = mkdtempSync(join(tmpdir(), 'heddle-containerd-'));
     writeConfiguration(folder, node);
     const containerd = new Containerd(node, folder, startDaemon(node, folder));
@@ -54,7 +54,7 @@ export class Containerd {
     const words = ['run', '--rm', '--cni', '--cgroup', '', imageName, id, ...command];
     const logFile = join(this.folder, `${id}.log`);
     const log = openSync(logFile, 'a');
-    const child = spawnIn(this.node, this.#command(words), { stdio: ['ignore', log, log] });
+    const child = spawnInPlace(this.node, this.#command(words), { stdio: ['ignore', log, log] });
     this.#running.set(id, exitOf(child));
     await eventually(`container ${id} runs`, async () => {
       assert.equal(child.exitCode, null, `ctr run ended: ${readFileSync(logFile, 'utf8')}`);
@@ -119,7 +119,7 @@ export class Containerd {
   }
 
   ctr(words: readonly string[]): Promise<Finished> {
-    return runIn(this.node, this.#command(words));
+    return runInPlace(this.node, this.#command(words));
   }
 
   async close(): Promise<void> {
@@ -152,14 +152,14 @@ export class Containerd {
   }
 }
 
-function startDaemon(node: NodeRecord, folder: string): ChildProcess {
+function startDaemon(node: LabNodeRecord, folder: string): ChildProcess {
   const log = openSync(join(folder, 'containerd.log'), 'a');
-  return spawnIn(node, ['containerd', '-c', join(folder, 'config.toml')], {
+  return spawnInPlace(node, ['containerd', '-c', join(folder, 'config.toml')], {
     stdio: ['ignore', log, log],
   });
 }
 
-function writeConfiguration(folder: string, node: NodeRecord): void {
+function writeConfiguration(folder: string, node: LabNodeRecord): void {
   for (const name of ['opt/cni/bin', 'etc/cni/net.d']) {
     mkdirSync(join(folder, name), { recursive: true });
   }

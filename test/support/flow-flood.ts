@@ -3,7 +3,7 @@
 
 import { bpf, bpfChecked } from '../../src/kernel/bpf.ts';
 import { encodeBytes } from '../../src/kernel/codec.ts';
-import { allocate } from '../../src/kernel/memory.ts';
+import { allocateMemory } from '../../src/kernel/memory.ts';
 import { skBuff } from '../../src/kernel/sk-buff.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import type { TestDatapath } from './datapath.ts';
@@ -22,9 +22,9 @@ export function floodFlows(datapath: TestDatapath, flows: number): void {
       udp({ sourcePort: 0, destinationPort: 0 }),
     ),
   );
-  const input = allocate(packet.length);
+  const input = allocateMemory(packet.length);
   input.bytes.set(packet);
-  const context = allocate(encodeBytes(skBuff, {}).length);
+  const context = allocateMemory(encodeBytes(skBuff, {}).length);
   context.bytes.set(encodeBytes(skBuff, { ifIndex: db.ifIndex }));
   const ports = new DataView(input.bytes.buffer, input.bytes.byteOffset + 14 + 20, 4);
   const { fd } = datapath.program('from_pod');

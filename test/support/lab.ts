@@ -14,9 +14,9 @@ import type { EchoAnswer } from '../../src/lab/echo-answer.ts';
 import { findPlace, findPod } from '../../src/lab/find.ts';
 import { Lab, type LabOptions } from '../../src/lab/lab.ts';
 import { heddleCommand } from '../../src/lab/paths.ts';
-import { labNames, type NodeRecord, type PodRecord } from '../../src/lab/record.ts';
+import { type LabNodeRecord, labNames, type PodRecord } from '../../src/lab/record.ts';
 import { removeLab } from '../../src/lab/remove.ts';
-import { type Finished, runIn } from '../../src/lab/spawn.ts';
+import { type Finished, runInPlace } from '../../src/lab/spawn.ts';
 import { reasonToSkip } from './root-test.ts';
 
 /** File name -> objects; each file becomes one manifest of several documents. */
@@ -89,14 +89,14 @@ export class TestLab {
     return findPod(this.lab.record(), text);
   }
 
-  node(name: string): NodeRecord {
+  node(name: string): LabNodeRecord {
     const node = this.lab.record().nodes.find((each) => each.name === name);
     assert(node !== undefined, `no node ${name}`);
     return node;
   }
 
   /** The pod's or node's address of a family. */
-  address(of: PodRecord | NodeRecord, family: 4 | 6): string {
+  address(of: PodRecord | LabNodeRecord, family: 4 | 6): string {
     const found = of.addresses.find((address) => address.includes(':') === (family === 6));
     assert(found !== undefined, `${of.name} has no IPv${family} address`);
     return found;
@@ -104,13 +104,13 @@ export class TestLab {
 
   /** Runs in a pod, by its name. */
   inPod(pod: string, command: readonly string[], input?: string): Promise<Finished> {
-    return runIn(this.pod(pod), command, input === undefined ? {} : { input });
+    return runInPlace(this.pod(pod), command, input === undefined ? {} : { input });
   }
 
   /** Runs in a node, in `world` or in `switch`; `heddle` is the built program there. */
   inNode(node: string, command: readonly string[]): Promise<Finished> {
     const { place, environment } = findPlace(this.lab.record(), node);
-    return runIn(place, command, { environment });
+    return runInPlace(place, command, { environment });
   }
 
   /** The agent's answer to GET `path`. */

@@ -1,7 +1,7 @@
 // An interface that leaves checksums and segmentation to the kernel, as the dullest card does.
 
 import { close, ioctl, socket } from '../../src/kernel/libc.ts';
-import { allocate } from '../../src/kernel/memory.ts';
+import { allocateMemory } from '../../src/kernel/memory.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 
 const ethtool = 0x8946; // SIOCETHTOOL
@@ -9,8 +9,8 @@ const commands = { transmitChecksum: 0x17, scatterGather: 0x19, tso: 0x1f, gso: 
 
 /** Equivalent to: `ethtool -K NAME tx off sg off tso off gso off`. */
 export function turnOffloadsOff(namespacePath: string, name: string): void {
-  const value = allocate(8); // struct ethtool_value
-  const request = allocate(40); // struct ifreq
+  const value = allocateMemory(8); // struct ethtool_value
+  const request = allocateMemory(40); // struct ifreq
   request.bytes.set(Buffer.from(name));
   request.view.setBigUint64(16, value.address, true);
   using namespace = NetworkNamespace.open(namespacePath);

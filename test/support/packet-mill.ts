@@ -4,7 +4,7 @@
 import type { ProgramName } from '../../src/datapath/generated.ts';
 import { bpf, bpfChecked, returnedU32 } from '../../src/kernel/bpf.ts';
 import { encodeBytes } from '../../src/kernel/codec.ts';
-import { allocate } from '../../src/kernel/memory.ts';
+import { allocateMemory } from '../../src/kernel/memory.ts';
 import { skBuff } from '../../src/kernel/sk-buff.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import type { TestDatapath } from './datapath.ts';
@@ -32,8 +32,8 @@ export function mill(datapath: TestDatapath, milling: Milling): ReadonlyMap<numb
     const packet = randomPacket(random, program, ifIndex);
     return { ifIndex, packet, context: encodeBytes(skBuff, { ifIndex }) };
   });
-  const input = allocate(Math.max(...corpus.map(({ packet }) => packet.length)));
-  const context = allocate(encodeBytes(skBuff, {}).length);
+  const input = allocateMemory(Math.max(...corpus.map(({ packet }) => packet.length)));
+  const context = allocateMemory(encodeBytes(skBuff, {}).length);
   const { fd } = datapath.program(program);
   let length = 0;
   const fill: Parameters<typeof bpf>[2] = (to) => {

@@ -3,7 +3,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { after, before } from 'node:test';
-import { type Place, spawnIn } from '../../src/lab/spawn.ts';
+import { type LabPlace, spawnInPlace } from '../../src/lab/spawn.ts';
 import { eventually, type TestLab } from './lab.ts';
 import { testProgram } from './lab-traffic.ts';
 import { reasonToSkip } from './root-test.ts';
@@ -19,11 +19,11 @@ export class PeerClient implements Disposable {
   #said = '';
 
   constructor(
-    place: Place,
+    place: LabPlace,
     words: readonly string[] | undefined,
     program: readonly string[] = testProgram('peer-client'),
   ) {
-    this.#process = spawnIn(place, [...program, ...(words ?? [])], {
+    this.#process = spawnInPlace(place, [...program, ...(words ?? [])], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     this.#process.stdout?.on('data', (chunk: Buffer) => {
@@ -58,7 +58,7 @@ export function worldServer(lab: () => TestLab): void {
   let server: ChildProcess | undefined;
   before(async () => {
     if (reasonToSkip() !== undefined) return;
-    server = spawnIn(lab().lab.record().world, peerServer, { stdio: 'ignore' });
+    server = spawnInPlace(lab().lab.record().world, peerServer, { stdio: 'ignore' });
     await eventually('the world serves', async () => {
       const { exitCode } = await lab().inNode('world', [
         'bash',

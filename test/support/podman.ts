@@ -16,24 +16,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeCgroup } from '../../src/lab/cgroup.ts';
 import { shimPath } from '../../src/lab/paths.ts';
-import type { NodeRecord } from '../../src/lab/record.ts';
-import { type Finished, runIn } from '../../src/lab/spawn.ts';
+import type { LabNodeRecord } from '../../src/lab/record.ts';
+import { type Finished, runInPlace } from '../../src/lab/spawn.ts';
 import { buildImage, imageName } from './container-image.ts';
 import { eventually } from './lab.ts';
 
 const cgroups = '/sys/fs/cgroup';
 
 export class Podman {
-  readonly node: NodeRecord;
+  readonly node: LabNodeRecord;
   readonly folder: string;
   readonly #cgroup = `heddle-podman-${process.pid}`;
 
-  private constructor(node: NodeRecord, folder: string) {
+  private constructor(node: LabNodeRecord, folder: string) {
     this.node = node;
     this.folder = folder;
   }
 
-  static async start(node: NodeRecord): Promise<Podman> {
+  static async start(node: LabNodeRecord): Promise<Podman> {
     const folder = mkdtempSync(join(tmpdir(), 'heddle-podman-'));
     const podman = new Podman(node, folder);
     writeConfiguration(folder, node);
@@ -60,7 +60,7 @@ export class Podman {
       CONTAINERS_CONF: join(folder, 'containers.conf'),
       CONTAINERS_STORAGE_CONF: join(folder, 'storage.conf'),
     };
-    return runIn(this.node, ['podman', ...words], { environment });
+    return runInPlace(this.node, ['podman', ...words], { environment });
   }
 
   async close(): Promise<void> {
@@ -96,7 +96,7 @@ function withCapabilities(conflist: string): string {
   });
 }
 
-function writeConfiguration(folder: string, node: NodeRecord): void {
+function writeConfiguration(folder: string, node: LabNodeRecord): void {
   for (const name of ['bin', 'net.d']) mkdirSync(join(folder, name));
   copyFileSync(shimPath(), join(folder, 'bin/heddle-cni'));
   writeFileSync(join(folder, 'net.d/05-heddle.conflist'), withCapabilities(node.conflist));

@@ -7,14 +7,14 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseFields } from '../../src/base/parse-fields.ts';
-import { address, list, optional, port, prefix } from '../../src/cluster/field.ts';
+import { addressField, list, optional, portField, prefixField } from '../../src/cluster/field.ts';
 import { foldObjects } from '../../src/cluster/fold.ts';
 import { readManifests } from '../../src/cluster/manifest-file.ts';
 import { type ClusterState, emptyClusterState } from '../../src/cluster/state.ts';
 import { computeDesired } from '../../src/model/compute-desired.ts';
 import type { DesiredState, ModelConfig } from '../../src/model/desired.ts';
 import type { LocalEndpoint } from '../../src/model/endpoint.ts';
-import type { HostAddress, HostFacts, InterfaceAddress, Uplink } from '../../src/model/host.ts';
+import type { HostAddress, HostFacts, PrefixedAddress, Uplink } from '../../src/model/host.ts';
 import { isLinkLocal } from '../../src/model/underlay.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parseMac } from '../../src/net/mac.ts';
@@ -29,7 +29,7 @@ const uplink = z.strictObject({
   withoutMac: z.boolean().default(false),
   /** `198.51.100.1/24` */
   addresses: list(z.string()),
-  gateways: list(address),
+  gateways: list(addressField),
 });
 
 /** What the node has besides its uplinks; on loopback unless an interface is named. */
@@ -41,9 +41,9 @@ const otherAddress = z.strictObject({
 
 const portMapping = z.strictObject({
   protocol: z.enum(['tcp', 'udp', 'sctp']),
-  hostPort: port,
-  containerPort: port,
-  hostAddress: optional(address),
+  hostPort: portField,
+  containerPort: portField,
+  hostAddress: optional(addressField),
 });
 
 const limit = z.strictObject({ bitsPerSecond: z.int() });
@@ -53,7 +53,7 @@ const endpoint = z.strictObject({
   pod: z.string(),
   ifIndex,
   mac: z.string(),
-  addresses: list(address),
+  addresses: list(addressField),
   portMappings: optional(z.array(portMapping)),
   bandwidth: optional(z.object({ ingress: optional(limit), egress: optional(limit) })),
 });
@@ -64,7 +64,7 @@ const scenario = z.strictObject({
     mode: z.enum(['native', 'vxlan']),
     mtuBytes: optional(z.int()),
     masquerade: optional(z.boolean()),
-    nonMasqueradeCidrs: list(prefix),
+    nonMasqueradeCidrs: list(prefixField),
     vni: optional(z.int()),
   }),
   uplinks: list(uplink),
@@ -125,9 +125,9 @@ function asUplink({ addresses, withoutMac, ...rest }: z.infer<typeof uplink>): U
   };
 }
 
-function asInterfaceAddress(text: string): InterfaceAddress {
+function asInterfaceAddress(text: string): PrefixedAddress {
   const [head, length] = text.split('/');
-  return { address: parseFields(address, head, text), prefixLength: Number(length) };
+  return { address: parseFields(addressField, head, text), prefixLength: Number(length) };
 }
 
 function addressesOf({ name, addresses }: z.infer<typeof uplink>): readonly HostAddress[] {

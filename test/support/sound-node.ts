@@ -3,7 +3,7 @@
 import type { ObservedKernel, ObservedNode } from '../../src/agent/node-facts/observed-node.ts';
 import { emptyClusterState } from '../../src/cluster/state.ts';
 import type { ConfiguredLink } from '../../src/kernel/netlink/devconf.ts';
-import type { Route } from '../../src/kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../../src/kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../src/kernel/netlink/rule.ts';
 import { computeDesired } from '../../src/model/compute-desired.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
@@ -93,7 +93,7 @@ export function address(
   return { ...where, scope: 'global', ...flags };
 }
 
-export function route(destination: string, fields: Partial<Route> = {}): Route {
+export function route(destination: string, fields: Partial<RouteRecord> = {}): RouteRecord {
   const common = { type: 'unicast', protocol: 3, table: 254, ifIndex: eth0 } as const;
   return { destination: parsePrefix(destination), ...common, ...fields };
 }

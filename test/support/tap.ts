@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import type { TestContext } from 'node:test';
 import { u16 } from '../../src/kernel/codec.ts';
 import { ioctl } from '../../src/kernel/libc.ts';
-import { allocate } from '../../src/kernel/memory.ts';
+import { allocateMemory } from '../../src/kernel/memory.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { linkByName, setLink } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
@@ -39,7 +39,7 @@ export function addTap(context: TestContext, namespace: NetworkNamespace): Tap {
 /** The interface is there as long as its descriptor, which reads and writes its packets without waiting. */
 export function openTun(namespace: NetworkNamespace, name: string, flags: number): number {
   const setInterface = 0x400454ca; // TUNSETIFF
-  const request = allocate(40); // struct ifreq
+  const request = allocateMemory(40); // struct ifreq
   request.bytes.set(Buffer.from(name));
   u16.encode(flags, request.view, 16);
   const { O_RDWR, O_NONBLOCK } = fs.constants;

@@ -1,7 +1,7 @@
 // Facts about what pods' packets look like outside the cluster: by which interfaces they leave and with which address.
 
 import type { ConfiguredLink } from '../../kernel/netlink/devconf.ts';
-import type { Route } from '../../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import { overlayDeviceName } from '../../model/overlay-device.ts';
 import { isLinkLocal } from '../../model/underlay.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
@@ -75,7 +75,7 @@ function exits({ desired, kernel: { host } }: ObservedNode): readonly Exit[] {
         ({ address, interfaces }) => addressFamily(address) === family && interfaces.includes(name),
       );
       const candidates = host.addresses.filter(
-        ({ address }) => addressFamily(address) === family && isUsable(address),
+        ({ address }) => addressFamily(address) === family && isUsableAsSource(address),
       );
       // As the kernel chooses: the interface's first, otherwise any that the node has.
       const own = candidates.find((each) => each.ifIndex === ifIndex) ?? candidates[0];
@@ -86,7 +86,7 @@ function exits({ desired, kernel: { host } }: ObservedNode): readonly Exit[] {
 
 // By a router, or into a tunnel; a network of neighbours without a router (a bridge of containers) is the node's own.
 export function interfacesOut(
-  { type, destination, ifIndex, gateway, nextHops }: Route,
+  { type, destination, ifIndex, gateway, nextHops }: RouteRecord,
   links: ReadonlyMap<IfIndex, ConfiguredLink>,
 ): readonly IfIndex[] {
   if (type !== 'unicast') return [];
@@ -99,6 +99,6 @@ export function interfacesOut(
     : [];
 }
 
-export function isUsable(address: Address): boolean {
+export function isUsableAsSource(address: Address): boolean {
   return !isLinkLocal(address) && !address.startsWith('127.') && address !== '::1';
 }

@@ -3,7 +3,7 @@
 
 import { nftTableName } from '../../datapath/tables/nft-rules.ts';
 import type { Nftables } from '../../kernel/nftables.ts';
-import { type Chain, hasXtables, type RuleSet, readChains, readRuleSet } from './rule-set.ts';
+import { hasXtables, type ListedChain, type RuleSet, readChains, readRuleSet } from './rule-set.ts';
 
 export type RuleListing = Pick<Nftables, 'generation' | 'listChains' | 'listTable' | 'listXtables'>;
 
@@ -72,18 +72,18 @@ export class ForeignRules {
   }
 }
 
-function keyOf({ family, table }: Chain): string {
+function keyOf({ family, table }: ListedChain): string {
   return `${family} ${table}`;
 }
 
-function mayTranslate(chain: Chain, sizes: ReadonlyMap<string, number>): boolean {
+function mayTranslate(chain: ListedChain, sizes: ReadonlyMap<string, number>): boolean {
   const { family, table, base } = chain;
   if (base?.type !== 'nat' || passedOver.has(table)) return false;
   if (!translatedFamilies.has(family) || !translatingHooks.has(base.hook)) return false;
   return (sizes.get(keyOf(chain)) ?? 0) <= mostTranslatingChains;
 }
 
-function isOfInterest({ family, table, base }: Chain): boolean {
+function isOfInterest({ family, table, base }: ListedChain): boolean {
   if (base === undefined || base.type !== 'filter' || !families.has(family)) return false;
   return hooks.has(base.hook) && !passedOver.has(table);
 }

@@ -9,7 +9,7 @@ import type { ObservedNode } from './observed-node.ts';
 import { type WalkOutcome, walk } from './packet-walk.ts';
 import type { Probe } from './probe.ts';
 import { probesOf } from './probes.ts';
-import type { BaseChain, Chain, RuleSet } from './rule-set.ts';
+import type { BaseChain, ListedChain, RuleSet } from './rule-set.ts';
 
 const forwardHooks: ReadonlySet<string> = new Set([
   'prerouting',
@@ -72,7 +72,7 @@ export function trackingFindings({ kernel, desired }: ObservedNode): readonly Fi
 
 interface Walked {
   readonly rules: RuleSet;
-  readonly chain: Chain;
+  readonly chain: ListedChain;
   readonly probe: Probe;
   readonly outcome: WalkOutcome;
 }
@@ -97,7 +97,7 @@ const defragmentation = -400;
 
 function meets(
   { family }: RuleSet,
-  { base }: Chain,
+  { base }: ListedChain,
   { family: of, probe }: { readonly family: 4 | 6; readonly probe: Probe },
 ): boolean {
   if (base?.type !== 'filter' || !probe.hooks.includes(base.hook)) return false;
@@ -163,7 +163,7 @@ function othersToo(remedy: string): string {
 }
 
 // How the owner of such a table wants to be told, since a rule in it by hand would be overwritten.
-function remedyOf(rules: RuleSet, chain: Chain, desired: DesiredState): string {
+function remedyOf(rules: RuleSet, chain: ListedChain, desired: DesiredState): string {
   const ranges = desired.podRanges
     .map(({ prefix }) => prefix)
     .filter(
@@ -202,7 +202,7 @@ function familyName(family: 4 | 6): string {
   return family === 4 ? 'ip' : 'ip6';
 }
 
-function hookOf({ base }: Chain): string {
+function hookOf({ base }: ListedChain): string {
   return base?.hook ?? '';
 }
 

@@ -3,7 +3,7 @@
 
 import type { NftFamily } from '../../kernel/nft-family.ts';
 import { optionOf } from './legacy-options.ts';
-import type { BaseChain, Chain, Expression, RuleSet } from './rule-set.ts';
+import type { BaseChain, Expression, ListedChain, RuleSet } from './rule-set.ts';
 
 /** Of one or several tables: comments, `*table`, `:CHAIN POLICY`, `-A CHAIN ...`, `COMMIT`. */
 export function readLegacyTables(family: NftFamily, text: string): readonly RuleSet[] {
@@ -19,7 +19,7 @@ export function ruleCount({ chains }: RuleSet): number {
 
 function readTable(family: NftFamily, [header = '', ...lines]: readonly string[]): RuleSet {
   const table = header.slice(1).trim();
-  const chains = new Map<string, Chain>();
+  const chains = new Map<string, ListedChain>();
   const rules = new Map<string, (readonly Expression[])[]>();
   for (const line of lines) {
     const words = wordsOf(line);

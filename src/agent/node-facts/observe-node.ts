@@ -7,7 +7,7 @@ import { queryTcx } from '../../kernel/attach.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import type { Dumps } from '../../kernel/netlink/request.ts';
 import { listRoutes } from '../../kernel/netlink/route.ts';
-import type { Route } from '../../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import { type ListedRule, listRules } from '../../kernel/netlink/rule.ts';
 import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
 import { readSysctl, type SysctlName, sysctlFile } from '../../kernel/sysctl.ts';
@@ -41,7 +41,7 @@ export class NodeObserver {
   readonly #rules: ForeignRules;
   readonly #legacy: LegacyRules;
   readonly #policy: () => Pick<ObservedKernel, 'policyRules' | 'policyRoutes'>;
-  readonly #localRoutes: () => readonly Route[];
+  readonly #localRoutes: () => readonly RouteRecord[];
   readonly #neighbours: PermanentNeighbours;
   readonly #joined = memoizeLast(joined);
   readonly #now: () => number;
@@ -97,7 +97,7 @@ function joined(left: readonly RuleSet[], right: readonly RuleSet[]): readonly R
   return [...left, ...right];
 }
 
-function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly Route[] {
+function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly RouteRecord[] {
   const tables = new Set(rules.flatMap(({ table }) => (table === undefined ? [] : [table])));
   return [...tables]
     .filter((table) => !ordinaryTables.has(table))
@@ -105,7 +105,7 @@ function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly Ro
 }
 
 // By type too, in the kernel: IPv6 has a multicast route in this table for each interface of a pod.
-function listLocalRoutes(dumps: Dumps): readonly Route[] {
+function listLocalRoutes(dumps: Dumps): readonly RouteRecord[] {
   const ofKernel = 2;
   return listRoutes(dumps, { table: localTable, type: 'local' }).filter(
     ({ protocol }) => protocol !== ofKernel,

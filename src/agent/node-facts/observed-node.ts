@@ -1,7 +1,7 @@
 // All that the facts are checked over: what was read of the node's kernel, and what this node's network should be.
 
 import type { Neighbour } from '../../kernel/netlink/neighbour.ts';
-import type { Route } from '../../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../kernel/netlink/rule.ts';
 import type { SysctlName } from '../../kernel/sysctl.ts';
 import type { DesiredState } from '../../model/desired.ts';
@@ -26,9 +26,9 @@ export interface ObservedKernel {
   readonly legacyTables: LegacyTables;
   readonly policyRules: readonly ListedRule[];
   /** Routes of tables other than main and local; read only where a rule asks such a table. */
-  readonly policyRoutes: readonly Route[];
+  readonly policyRoutes: readonly RouteRecord[];
   /** Of type and table local, without those that the kernel makes for the node's addresses. */
-  readonly localRoutes: readonly Route[];
+  readonly localRoutes: readonly RouteRecord[];
   /** At uplinks. */
   readonly permanentNeighbours: readonly Neighbour[];
   /** Programs at uplinks before ours. */

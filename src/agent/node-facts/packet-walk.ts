@@ -1,9 +1,9 @@
 // Walks a packet that is described, not sent, through a base chain of others: does it pass, and if not, where does it end?
 
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
-import type { Answer, Packet } from './packet.ts';
-import { elementOf, matches } from './rule-match.ts';
-import { type Chain, type Expression, type RuleSet, record } from './rule-set.ts';
+import type { MatchResult, Packet } from './packet.ts';
+import { elementOf, matchesPacket } from './rule-match.ts';
+import { type Expression, type ListedChain, type RuleSet, record } from './rule-set.ts';
 import { ruleText } from './rule-text.ts';
 import { translationOf } from './translation-text.ts';
 
@@ -35,7 +35,7 @@ type Verdict =
 const mostJumps = 16;
 
 /** `base` is one of the set's chains. */
-export function walk(rules: RuleSet, base: Chain, packet: Packet): WalkOutcome {
+export function walk(rules: RuleSet, base: ListedChain, packet: Packet): WalkOutcome {
   const walker = new Walker(rules, packet);
   const end = walker.run(base, 0);
   const { isUnsure, tracking, translation, mayDrop } = walker;
@@ -75,7 +75,7 @@ class Walker {
   }
 
   /** Undefined: the packet comes out at the end of the chain. */
-  run(chain: Chain, depth: number): End | undefined {
+  run(chain: ListedChain, depth: number): End | undefined {
     for (const [index, rule] of chain.rules.entries()) {
       const answer = ruleAnswer(rule, this.#packet);
       if (answer === 'no') continue;
@@ -135,15 +135,15 @@ class Walker {
 
 function placeOf(
   rule: readonly Expression[],
-  { chain, index }: { readonly chain: Chain; readonly index: number },
+  { chain, index }: { readonly chain: ListedChain; readonly index: number },
 ): () => Place {
   return () => ({ chain: chain.name, by: `rule ${index + 1}`, rule: ruleText(rule) });
 }
 
-function ruleAnswer(rule: readonly Expression[], packet: Packet): Answer {
+function ruleAnswer(rule: readonly Expression[], packet: Packet): MatchResult {
   const answers = rule
     .filter((each) => (each['xt'] as XtablesExpression | undefined)?.kind !== 'target')
-    .map((each) => matches(each, packet));
+    .map((each) => matchesPacket(each, packet));
   if (answers.includes('no')) return 'no';
   return answers.includes('unsure') ? 'unsure' : 'yes';
 }
@@ -184,7 +184,10 @@ function mapVerdicts({ key, data }: Expression, packet: Packet): readonly Verdic
   for (const element of set) {
     if (!Array.isArray(element)) continue;
     const [value, verdict] = element as readonly unknown[];
-    const answer = matches({ match: { op: '==', left: key, right: elementOf(value) } }, packet);
+    const answer = matchesPacket(
+      { match: { op: '==', left: key, right: elementOf(value) } },
+      packet,
+    );
     if (answer === 'no') continue;
     possible.push(statementVerdict(record(verdict) ?? {}));
     if (answer === 'yes') return possible;

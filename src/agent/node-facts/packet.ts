@@ -36,8 +36,8 @@ export const numbers: Readonly<Record<string, number>> = {
 };
 
 /** Whether a match applies to a packet. */
-export type Answer = 'yes' | 'no' | 'unsure';
+export type MatchResult = 'yes' | 'no' | 'unsure';
 
-export function yesOrNo(isYes: boolean): Answer {
+export function yesOrNo(isYes: boolean): MatchResult {
   return isYes ? 'yes' : 'no';
 }

@@ -1,6 +1,6 @@
 // Routing rules of others that refuse what pods send outside the cluster.
 
-import type { Route } from '../../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../kernel/netlink/rule.ts';
 import { type AddressFamily, parseAddress } from '../../net/address.ts';
 import {
@@ -44,7 +44,7 @@ export function refusalFindings(
 interface Routing {
   /** In the order in which they are asked. */
   readonly rules: readonly ListedRule[];
-  readonly routes: readonly Route[];
+  readonly routes: readonly RouteRecord[];
 }
 
 /** One address of each destination that a rule or a route of another table refuses, and its name for people. */
@@ -93,7 +93,7 @@ function refusedBy({ rules, routes }: Routing, packets: RoutedPackets): string |
 }
 
 // The longest prefix, and of these the least metric.
-function bestRoute(routes: readonly Route[], range: Prefix): Route | undefined {
+function bestRoute(routes: readonly RouteRecord[], range: Prefix): RouteRecord | undefined {
   return routes
     .filter(({ destination }) => prefixesOverlap(destination, range))
     .sort(

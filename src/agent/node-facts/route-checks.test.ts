@@ -9,18 +9,18 @@ import {
   remote4,
   route,
 } from '../../../test/support/sound-node.ts';
-import type { Route } from '../../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../kernel/netlink/rule.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parsePrefix } from '../../net/prefix.ts';
 
-function withRule(rule: Partial<ListedRule>, routes: readonly Route[] = []): Change {
+function withRule(rule: Partial<ListedRule>, routes: readonly RouteRecord[] = []): Change {
   const added = { family: 4, priority: 100, action: 'lookup', table: 52, ...rule } as const;
   const sorted = [...policyRules, added].sort((left, right) => left.priority - right.priority);
   return { kernel: { policyRules: sorted, policyRoutes: routes } };
 }
 
-function localRoute(destination: string): Route {
+function localRoute(destination: string): RouteRecord {
   return route(destination, { type: 'local', table: 255, ifIndex: 1 as IfIndex });
 }
 

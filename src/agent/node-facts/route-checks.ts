@@ -2,7 +2,7 @@
 
 import { memoizeLast } from '../../base/memoize.ts';
 import type { InterfaceAddress } from '../../kernel/netlink/address.ts';
-import type { Route } from '../../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../kernel/netlink/rule.ts';
 import type { DesiredState, PodRange, RemoteRange } from '../../model/desired.ts';
 import { overlayDeviceName } from '../../model/overlay-device.ts';
@@ -58,7 +58,7 @@ function outerRoutes(
   });
 }
 
-function isByGateway({ type, destination, gateway, nextHops = [] }: Route): boolean {
+function isByGateway({ type, destination, gateway, nextHops = [] }: RouteRecord): boolean {
   const hops = [gateway, ...nextHops.map((hop) => hop.gateway)];
   return (
     type === 'unicast' &&
@@ -86,13 +86,13 @@ function foreignRoutes({ routes, links }: HostListing, owner: RangeFinder): read
 }
 
 // Routes that the kernel makes for an address of our own device are in the range that they are for.
-function isPodRoute({ ifIndex }: Route, names: ReadonlyMap<IfIndex, string>): boolean {
+function isPodRoute({ ifIndex }: RouteRecord, names: ReadonlyMap<IfIndex, string>): boolean {
   const name = ifIndex === undefined ? undefined : names.get(ifIndex);
   return name !== undefined && (isEndpointName(name) || name === overlayDeviceName);
 }
 
 function placeOf(
-  { ifIndex, gateway, nextHops }: Route,
+  { ifIndex, gateway, nextHops }: RouteRecord,
   names: ReadonlyMap<IfIndex, string>,
 ): string {
   const dev = ifIndex ?? nextHops?.[0]?.ifIndex;
@@ -119,7 +119,7 @@ function foreignAddresses(
 // Table local is asked before all others: a route of it takes what it covers, wider than a pod range or not. Those of the
 // node's own addresses are the kernel's.
 function foreignLocalRoutes(
-  routes: readonly Route[],
+  routes: readonly RouteRecord[],
   { addresses, links }: HostListing,
   { podRanges, remoteRanges }: DesiredState,
 ): readonly string[] {
@@ -202,7 +202,7 @@ function ruleProblems(all: readonly Caught[], packets: string): readonly Finding
 
 interface Lookup extends RoutedPackets {
   readonly rules: readonly ListedRule[];
-  readonly routes: readonly Route[];
+  readonly routes: readonly RouteRecord[];
 }
 
 /** What stands before the main table for packets to a range; undefined: nothing. */

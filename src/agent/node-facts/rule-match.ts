@@ -4,16 +4,17 @@
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
 import { compareAddresses, parseAddress } from '../../net/address.ts';
 import { parsePrefix, prefixContains } from '../../net/prefix.ts';
-import { type Answer, numbers, type Packet, yesOrNo } from './packet.ts';
+import { type MatchResult, numbers, type Packet, yesOrNo } from './packet.ts';
 import { absent, fieldOf, type Value } from './packet-fields.ts';
 import { type Expression, record } from './rule-set.ts';
 import { tcpFlagsAnswer } from './tcp-flags.ts';
 import { xtAnswer } from './xtables-match.ts';
 
-export function matches(expression: Expression, packet: Packet): Answer {
+export function matchesPacket(expression: Expression, packet: Packet): MatchResult {
   const { match, xt } = expression;
   if (match !== undefined) return matchAnswer(record(match) ?? {}, packet);
-  if ('xt' in expression) return xtAnswer(xt as XtablesExpression | undefined, packet, matches);
+  if ('xt' in expression)
+    return xtAnswer(xt as XtablesExpression | undefined, packet, matchesPacket);
   // A limit lets pass for a while what comes after it; counters, logs and comments match everything.
   return hasMemory(expression) ? 'unsure' : 'yes';
 }
@@ -23,7 +24,7 @@ function hasMemory(expression: Expression): boolean {
   return ['limit', 'quota', 'ct count', 'meter', 'set'].some((key) => key in expression);
 }
 
-function matchAnswer(match: Expression, packet: Packet): Answer {
+function matchAnswer(match: Expression, packet: Packet): MatchResult {
   const { op, left, right } = match;
   const flags = tcpFlagsAnswer(match, packet);
   if (flags !== undefined) return flags;
@@ -37,7 +38,7 @@ function matchAnswer(match: Expression, packet: Packet): Answer {
   return agreed(values.map((each) => valueAnswer(each, op, right)));
 }
 
-function valueAnswer(value: Value | undefined, op: unknown, right: unknown): Answer {
+function valueAnswer(value: Value | undefined, op: unknown, right: unknown): MatchResult {
   if (value === undefined) return 'unsure';
   // A packet of another family or protocol does not have the field: the rule ends there, whatever the operator.
   if (value === absent) return 'no';
@@ -54,11 +55,11 @@ function concatAnswer(
   parts: readonly unknown[],
   { op, right }: Expression,
   packet: Packet,
-): Answer {
+): MatchResult {
   if (parts.some((part) => fieldOf(part, packet) === absent)) return 'no';
   const set = record(right)?.['set'] ?? [right];
   if (!Array.isArray(set)) return 'unsure';
-  const answers = set.map((element: unknown): Answer => {
+  const answers = set.map((element: unknown): MatchResult => {
     const values = record(elementOf(element))?.['concat'];
     if (!Array.isArray(values)) return 'unsure';
     return allOf(
@@ -68,7 +69,7 @@ function concatAnswer(
   return op === '!=' ? opposite(anyOf(answers)) : anyOf(answers);
 }
 
-function compare(value: string | number, right: unknown, op: string): Answer {
+function compare(value: string | number, right: unknown, op: string): MatchResult {
   if (Array.isArray(right)) return anyOf(right.map((each) => compare(value, each, op)));
   const { set, range, prefix } = record(right) ?? {};
   if (Array.isArray(set)) return anyOf(set.map((each) => compare(value, elementOf(each), op)));
@@ -94,13 +95,13 @@ function isSame(value: string | number, right: string | number): boolean {
   return value === right;
 }
 
-function inPrefix(value: string | number, { addr, len }: Expression): Answer {
+function inPrefix(value: string | number, { addr, len }: Expression): MatchResult {
   if (typeof value !== 'string') return 'unsure';
   const prefix = parsePrefix(`${addr}/${len}`);
   return yesOrNo(prefixContains(prefix, parseAddress(value)));
 }
 
-function within(value: string | number, low: unknown, high: unknown): Answer {
+function within(value: string | number, low: unknown, high: unknown): MatchResult {
   if (typeof value === 'number') return yesOrNo(value >= Number(low) && value <= Number(high));
   if (typeof low !== 'string' || typeof high !== 'string') return 'unsure';
   const [address, first, last] = [value, low, high].map((text) => parseAddress(text));
@@ -108,7 +109,7 @@ function within(value: string | number, low: unknown, high: unknown): Answer {
   return yesOrNo(compareAddresses(first, address) <= 0 && compareAddresses(address, last) <= 0);
 }
 
-function ordered(value: number, right: number, op: string): Answer {
+function ordered(value: number, right: number, op: string): MatchResult {
   if (Number.isNaN(value) || Number.isNaN(right)) return 'unsure';
   if (op === '<') return yesOrNo(value < right);
   if (op === '>') return yesOrNo(value > right);
@@ -116,21 +117,21 @@ function ordered(value: number, right: number, op: string): Answer {
 }
 
 /** Of packets that differ: what holds for all of them. */
-function agreed(answers: readonly Answer[]): Answer {
+function agreed(answers: readonly MatchResult[]): MatchResult {
   const [first = 'unsure'] = answers;
   return answers.every((answer) => answer === first) ? first : 'unsure';
 }
 
-function allOf(answers: readonly Answer[]): Answer {
+function allOf(answers: readonly MatchResult[]): MatchResult {
   if (answers.includes('no')) return 'no';
   return answers.includes('unsure') ? 'unsure' : 'yes';
 }
 
-function anyOf(answers: readonly Answer[]): Answer {
+function anyOf(answers: readonly MatchResult[]): MatchResult {
   if (answers.includes('yes')) return 'yes';
   return answers.includes('unsure') ? 'unsure' : 'no';
 }
 
-function opposite(answer: Answer): Answer {
+function opposite(answer: MatchResult): MatchResult {
   return answer === 'unsure' ? answer : yesOrNo(answer === 'no');
 }

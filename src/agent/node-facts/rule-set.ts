@@ -6,7 +6,7 @@ import type { XtablesByRule, XtablesExpression } from '../../kernel/nft-xtables.
 /** One statement or match of a rule: its only key says which (libnftables-json(5)); of xtables, what it is. */
 export type Expression = Readonly<Record<string, unknown>>;
 
-export interface Chain {
+export interface ListedChain {
   readonly family: NftFamily;
   readonly table: string;
   readonly name: string;
@@ -30,7 +30,7 @@ export interface RuleSet {
   /** Absent: nftables. */
   readonly origin?: 'iptables-legacy';
   /** By name. */
-  readonly chains: ReadonlyMap<string, Chain>;
+  readonly chains: ReadonlyMap<string, ListedChain>;
 }
 
 export interface TableName {
@@ -39,7 +39,7 @@ export interface TableName {
 }
 
 /** Chains of a `list chains`, without rules. */
-export function readChains(listing: readonly unknown[]): readonly Chain[] {
+export function readChains(listing: readonly unknown[]): readonly ListedChain[] {
   return listing.flatMap((item) => {
     const chain = record(record(item)?.['chain']);
     if (chain === undefined) return [];

@@ -1,6 +1,6 @@
 // Flags of TCP: a packet that opens a connection has SYN, one of its answers ACK, the first of them both.
 
-import { type Answer, type Packet, yesOrNo } from './packet.ts';
+import { type MatchResult, type Packet, yesOrNo } from './packet.ts';
 import { type Expression, record } from './rule-set.ts';
 
 const flags: Readonly<Record<string, number>> = {
@@ -11,7 +11,7 @@ const flags: Readonly<Record<string, number>> = {
 export function tcpFlagsAnswer(
   { op, left, right }: Expression,
   packet: Packet,
-): Answer | undefined {
+): MatchResult | undefined {
   const masked = record(left)?.['&'];
   const [field, mask] = Array.isArray(masked) ? (masked as readonly unknown[]) : [left, 0xff];
   const payload = record(record(field)?.['payload']);
@@ -20,7 +20,7 @@ export function tcpFlagsAnswer(
 }
 
 /** Unsure where only some of a connection's packets have them. */
-function flagsAnswer(packet: Packet, has: (flags: number) => Answer): Answer {
+function flagsAnswer(packet: Packet, has: (flags: number) => MatchResult): MatchResult {
   if (packet.protocol !== 'tcp' || packet.isLaterFragment === true) return 'no';
   const [first = 'no', second = first] = flagsOf(packet).map(has);
   return first === second ? first : 'unsure';
@@ -30,7 +30,7 @@ function flagsOf({ state }: Packet): readonly number[] {
   return state === 'new' ? [0x02] : [0x10, 0x12];
 }
 
-function compare(value: number, op: unknown, right: unknown): Answer {
+function compare(value: number, op: unknown, right: unknown): MatchResult {
   const set = record(right)?.['set'];
   if (Array.isArray(set)) {
     return yesOrNo(set.some((each) => bitsOf(each) === value) !== (op === '!='));

@@ -1,8 +1,8 @@
 // What a rule translates packets to (libnftables-json(5), and the targets of iptables-nft), for people.
 
 import { decodeAddress } from '../../kernel/netlink/attribute.ts';
+import type { NftFamily } from '../../kernel/nft-family.ts';
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
-import type { NftFamily } from '../../kernel/nftables.ts';
 import { type Expression, record } from './rule-set.ts';
 
 const statements = ['snat', 'dnat', 'masquerade', 'redirect'] as const;

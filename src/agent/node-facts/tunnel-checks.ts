@@ -3,7 +3,7 @@
 import { overlayDeviceName } from '../../model/overlay-device.ts';
 import { addressFamily } from '../../net/address.ts';
 import { prefixFamily } from '../../net/prefix.ts';
-import { interfacesOut, isUsable } from './exit-checks.ts';
+import { interfacesOut, isUsableAsSource } from './exit-checks.ts';
 import { type Finding, note, problem, some } from './fact.ts';
 import type { ObservedNode } from './observed-node.ts';
 
@@ -34,7 +34,7 @@ function unacceptedSources({ desired, kernel, nodeAddresses }: ObservedNode): re
   const others = kernel.host.addresses
     .filter(({ ifIndex }) => leading.has(ifIndex) && links.get(ifIndex)?.name !== overlayDeviceName)
     .map(({ address }) => address)
-    .filter((address) => isUsable(address) && families.has(addressFamily(address)))
+    .filter((address) => isUsableAsSource(address) && families.has(addressFamily(address)))
     .filter((address) => !nodeAddresses.includes(address));
   if (others.length === 0) return [];
   return [

@@ -2,7 +2,7 @@
 // own struct. All others are `unsure`.
 
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
-import { type Answer, type Packet, yesOrNo } from './packet.ts';
+import { type MatchResult, type Packet, yesOrNo } from './packet.ts';
 import type { Expression } from './rule-set.ts';
 import { sameMatches } from './xtables-same.ts';
 
@@ -10,8 +10,8 @@ import { sameMatches } from './xtables-same.ts';
 export function xtAnswer(
   xt: XtablesExpression | undefined,
   packet: Packet,
-  matches: (expression: Expression, packet: Packet) => Answer,
-): Answer {
+  matches: (expression: Expression, packet: Packet) => MatchResult,
+): MatchResult {
   if (xt === undefined || xt.kind === 'target') return 'unsure';
   const { name, revision, info } = xt;
   if (name === 'comment' || name === 'nfacct') return 'yes';
@@ -50,7 +50,7 @@ const stateBits = { established: 1 << 1, related: 1 << 2, new: 1 << 3, untracked
 const otherStateBits = { invalid: 1 << 0, snat: 1 << 6, dnat: 1 << 7 } as const;
 
 // struct xt_conntrack_mtinfo3, whose front mtinfo2 shares.
-function conntrackAnswer(info: Buffer, packet: Packet): Answer {
+function conntrackAnswer(info: Buffer, packet: Packet): MatchResult {
   const matchFlags = info.readUInt16LE(146);
   const isInverted = (info.readUInt16LE(148) & stateFlag) !== 0;
   const wanted = info.readUInt16LE(150);
@@ -64,7 +64,7 @@ function conntrackAnswer(info: Buffer, packet: Packet): Answer {
 function portsAnswer(
   info: Buffer,
   { sourcePort, destinationPort, isLaterFragment }: Packet,
-): Answer {
+): MatchResult {
   if (sourcePort === undefined || destinationPort === undefined || isLaterFragment) return 'no';
   const flags = info.readUInt8(0);
   const wanted =

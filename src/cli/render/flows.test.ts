@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FlowEnd, FlowLine, FlowRecord } from '../../agent/api-types.ts';
+import type { FlowEndView, FlowLine, FlowRecord } from '../../agent/api-types.ts';
 import { renderFlowHeading, renderFlowLine } from './flows.ts';
 import { plain } from './style.ts';
 import { formatTime } from './units.ts';
 
 const time = '2026-03-01T12:01:07.214Z';
-const web: FlowEnd = {
+const web: FlowEndView = {
   kind: 'pod',
   address: '198.51.100.2',
   port: 40_000,
   pod: { namespace: 'shop', name: 'web-1' },
 };
-const db: FlowEnd = {
+const db: FlowEndView = {
   kind: 'pod',
   address: '198.51.100.9',
   port: 5432,

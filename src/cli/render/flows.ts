@@ -1,6 +1,12 @@
 // `heddle flows`: one line a flow event. The columns have fixed widths, because the next line is not known yet.
 
-import type { FlowEnd, FlowGap, FlowLine, FlowRecord, FlowSender } from '../../agent/api-types.ts';
+import type {
+  FlowEndView,
+  FlowGap,
+  FlowLine,
+  FlowRecord,
+  FlowSender,
+} from '../../agent/api-types.ts';
 import { unreachable } from '../../base/exhaustive.ts';
 import type { Style } from './style.ts';
 import { formatBytes, formatCount, formatDuration, formatTime } from './units.ts';
@@ -52,14 +58,14 @@ function senderName({ pod, addresses, node }: FlowSender): string {
 }
 
 /** Names before numbers: the pod, else the node, else the address; one that nothing shows to be true has a `?`. */
-function endName(end: FlowEnd): string {
+function endName(end: FlowEndView): string {
   if (end.kind === 'unverified') return `${end.address}?`;
   if (end.pod !== undefined) return `${end.pod.namespace}/${end.pod.name}`;
   if (end.kind === 'node' && end.node !== undefined) return end.node;
   return end.port !== undefined && end.address.includes(':') ? `[${end.address}]` : end.address;
 }
 
-function portText({ port }: FlowEnd): string {
+function portText({ port }: FlowEndView): string {
   return port === undefined ? '' : `:${port}`;
 }
 

@@ -28,7 +28,7 @@ export interface ApiRequest {
   readonly signal: AbortSignal;
 }
 
-export interface Answer {
+export interface ApiResponse {
   readonly response: IncomingMessage;
   /** The address that it came from. */
   readonly server: string;
@@ -113,7 +113,7 @@ export class ApiClient implements Disposable {
   }
 
   /** The answer, as soon as its first byte is here: with a status of success, and JSON as far as it says. Throws as `json`. */
-  async open(request: ApiRequest): Promise<Answer> {
+  async open(request: ApiRequest): Promise<ApiResponse> {
     const access = await this.#access();
     const failures: ConnectionError[] = [];
     const refusals = new Map<string, ApiError>();
@@ -187,7 +187,11 @@ export class ApiClient implements Disposable {
   }
 
   // Throws for all but a success in JSON.
-  async #accept(request: ApiRequest, { response, server }: Answer, access: Access): Promise<void> {
+  async #accept(
+    request: ApiRequest,
+    { response, server }: ApiResponse,
+    access: Access,
+  ): Promise<void> {
     const { statusCode: status = 0, headers } = response;
     if (status < 200 || status >= 300) {
       if (status >= 500) this.avoid(server);

@@ -24,7 +24,7 @@ import type { ConnectionState } from './connection.ts';
 import type { Credentials } from './credentials.ts';
 import { ObjectStore } from './object-store.ts';
 import { pause } from './pause.ts';
-import { lookForPod, type PodName } from './pod-look.ts';
+import { lookForPod, type PodReference } from './pod-look.ts';
 import { Reflector } from './reflector.ts';
 import type { ReflectorState } from './resource-state.ts';
 import { readObject, resources } from './resources.ts';
@@ -90,7 +90,7 @@ export class KubernetesSource implements ClusterSource {
   }
 
   /** Asks for this one pod, should nothing be known of it. Throws as `ApiClient.json`. */
-  async lookForPod(pod: PodName): Promise<void> {
+  async lookForPod(pod: PodReference): Promise<void> {
     const { client } = this;
     if (this.#pods !== undefined) await lookForPod(pod, { client, store: this.#pods });
   }

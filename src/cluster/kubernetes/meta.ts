@@ -10,7 +10,7 @@ export interface ListPage {
   readonly next?: string | undefined;
 }
 
-export interface ObjectMeta {
+export interface ObjectVersion {
   /** `name`, or `namespace/name`; empty for a bookmark. */
   readonly key: string;
   readonly resourceVersion?: string | undefined;
@@ -65,7 +65,7 @@ export function listPage(raw: unknown, kind: string): ListPage {
 }
 
 /** `kind`: what it must be, if it says what it is. */
-export function metaOf(raw: unknown, kind: string): ObjectMeta {
+export function metaOf(raw: unknown, kind: string): ObjectVersion {
   const object = recordOf(raw, 'an object');
   requireKind(object['kind'], kind);
   const metadata = recordOf(object['metadata'], 'metadata of an object');

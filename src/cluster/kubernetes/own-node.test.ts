@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import type { ClusterNode } from '../objects.ts';
 import type { ApiRequest } from './api-client.ts';
 import { ApiError } from './api-error.ts';
-import { OwnNode } from './own-node.ts';
+import { OwnNodeWriter } from './own-node.ts';
 
 const facts = { 'node.heddle.dev/mode': 'vxlan' };
 const startupTaint = 'node.heddle.dev/agent-not-ready';
@@ -25,7 +25,7 @@ const tainted: ClusterNode = {
 };
 
 interface Scene {
-  readonly own: OwnNode;
+  readonly own: OwnNodeWriter;
   readonly requests: ApiRequest[];
   answer: () => Error | undefined;
   /** Resolves when as many requests have come. */
@@ -51,7 +51,7 @@ function ownNode(context: TestContext): Scene {
       return {};
     },
   };
-  const own = new OwnNode({ client, facts, startupTaint, signal: stop.signal, times });
+  const own = new OwnNodeWriter({ client, facts, startupTaint, signal: stop.signal, times });
   const until = async (count: number): Promise<void> => {
     while (requests.length < count)
       await new Promise<void>((resolve) => {

@@ -5,7 +5,8 @@ import type { ClusterNode } from '../objects.ts';
 import type { ApiClient } from './api-client.ts';
 import { RetriedWrite, type RetriedWriteOptions, type Write } from './retried-write.ts';
 
-export interface OwnNodeOptions extends Pick<RetriedWriteOptions, 'signal' | 'times' | 'random'> {
+export interface OwnNodeWriterOptions
+  extends Pick<RetriedWriteOptions, 'signal' | 'times' | 'random'> {
   readonly client: Pick<ApiClient, 'json' | 'onRecovered'>;
   /** Annotations as they should be; see model/peer-facts.ts. */
   readonly facts: Readonly<Record<string, string>>;
@@ -13,13 +14,13 @@ export interface OwnNodeOptions extends Pick<RetriedWriteOptions, 'signal' | 'ti
   readonly startupTaint?: string | undefined;
 }
 
-export class OwnNode {
-  readonly #options: OwnNodeOptions;
+export class OwnNodeWriter {
+  readonly #options: OwnNodeWriterOptions;
   // Each for itself: what keeps one from being written need not keep the other.
   readonly #annotations: RetriedWrite;
   readonly #taint: RetriedWrite;
 
-  constructor(options: OwnNodeOptions) {
+  constructor(options: OwnNodeWriterOptions) {
     this.#options = options;
     const { client } = options;
     const shared = { ...options, onRecovered: client.onRecovered };

@@ -4,7 +4,7 @@ import type { ApiClient } from './api-client.ts';
 import { listPage, metaOf } from './meta.ts';
 import type { ObjectStore } from './object-store.ts';
 
-export interface PodName {
+export interface PodReference {
   readonly namespace: string;
   readonly name: string;
 }
@@ -18,7 +18,7 @@ const timeoutMs = 5_000;
 
 /** A list, which agents may make anyway, and not a get, which would be a right more. Throws as `ApiClient.json`. */
 export async function lookForPod(
-  { namespace, name }: PodName,
+  { namespace, name }: PodReference,
   { client, store }: PodLookOptions,
 ): Promise<void> {
   const query = new URLSearchParams({ fieldSelector: `metadata.name=${name}`, limit: '1' });

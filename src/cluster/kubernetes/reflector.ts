@@ -8,7 +8,7 @@ import { AnswerError, ApiError, ConnectionError, isExpired } from './api-error.t
 import { type ApiTimes, apiTimes } from './api-times.ts';
 import { FullList, mostObjects } from './full-list.ts';
 import { listDoubt } from './list-doubt.ts';
-import { isOlder, metaOf, type ObjectMeta, statusMeta } from './meta.ts';
+import { isOlder, metaOf, type ObjectVersion, statusMeta } from './meta.ts';
 import { ObjectVersions } from './object-versions.ts';
 import { pause, type Subscribe } from './pause.ts';
 import type { ReflectorOptions } from './reflector-options.ts';
@@ -239,7 +239,7 @@ export class Reflector {
   }
 
   // A server that says what cannot be news may have left out what is: everything is listed.
-  #news({ type, object }: WatchEvent): ObjectMeta {
+  #news({ type, object }: WatchEvent): ObjectVersion {
     try {
       const meta = metaOf(object, this.#options.kind);
       if (type === 'BOOKMARK') return meta;

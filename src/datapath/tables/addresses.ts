@@ -18,8 +18,8 @@ export function addressMapEntries(desired: DesiredState): readonly EntryGroup<Ad
 
 const join = joinLists<EntryGroup<AddressMapEntry>>();
 
-export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AddressMapEntry> = memoize(
-  ({ addresses, hostIfIndex, id, bandwidth }) => {
+export const addressMapEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<AddressMapEntry> =
+  memoize(({ addresses, hostIfIndex, id, bandwidth }) => {
     const value: Location = {
       kind: locationKind.endpoint,
       ifindex: hostIfIndex,
@@ -27,10 +27,9 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AddressM
       queued: bandwidth?.ingress === undefined ? 0 : 1,
     };
     return addresses.map((address) => [address, { key: address, value }]);
-  },
-);
+  });
 
-const entriesOfEach = memoizeEach(entriesOfEndpoint);
+const entriesOfEach = memoizeEach(addressMapEntriesOf);
 
 const hostEntries: (addresses: readonly Address[]) => EntryGroup<AddressMapEntry> = memoize(
   (addresses) => {

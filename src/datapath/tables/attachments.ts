@@ -24,7 +24,7 @@ export function attachmentEntries(desired: DesiredState): readonly EntryGroup<At
 
 const join = joinLists<EntryGroup<AttachedHook>>();
 
-export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<AttachedHook> = memoize(
+export const attachmentEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<AttachedHook> = memoize(
   (endpoint) => {
     const { hostIfName, hostIfIndex } = endpoint;
     const queue = podQueue(endpoint);
@@ -37,7 +37,7 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<Attached
   },
 );
 
-const entriesOfEach = memoizeEach(entriesOfEndpoint);
+const entriesOfEach = memoizeEach(attachmentEntriesOf);
 
 // None where packets have no Ethernet header, which the program reads first: to_pod judges what came in there.
 const entriesOfUplink: (uplink: Uplink) => EntryGroup<AttachedHook> = memoize((uplink) =>

@@ -23,8 +23,8 @@ export function endpointMapEntries(desired: DesiredState): readonly EntryGroup<E
   return entriesOfEach(desired.endpoints);
 }
 
-export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<EndpointMapEntry> = memoize(
-  (endpoint) => {
+export const endpointMapEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<EndpointMapEntry> =
+  memoize((endpoint) => {
     const key = { ifindex: endpoint.hostIfIndex };
     const value: Endpoint = {
       ipv4: addressOf(endpoint, 4),
@@ -34,10 +34,9 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<Endpoint
       queue: podQueue(endpoint)?.ifIndex ?? 0,
     };
     return [[show(key), { key, value }]];
-  },
-);
+  });
 
-const entriesOfEach = memoizeEach(entriesOfEndpoint);
+const entriesOfEach = memoizeEach(endpointMapEntriesOf);
 
 export function endpointMapTable(map: WritableMap<EndpointKey, Endpoint>): Table<EndpointMapEntry> {
   return bpfMapTable({ name: 'endpoints', map, sizeKey: 'endpointEntries', show });

@@ -7,7 +7,7 @@ import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { Table } from '../../reconcile/table.ts';
-import { entriesOfEndpoint, type LimitEntry, limitTable } from './limits.ts';
+import { type LimitEntry, limitEntriesOf, limitTable } from './limits.ts';
 
 /** A kernel without a single link, and the questions that it was asked. */
 function asked(hasQueues: boolean): {
@@ -47,7 +47,7 @@ test('a queue that is wanted is looked for, whatever was last seen', () => {
     mtuBytes: 1500,
     bandwidth: { egress: { bitsPerSecond: 1_000_000 } },
   } as unknown as LocalEndpoint;
-  const wanted = new Map(entriesOfEndpoint(endpoint));
+  const wanted = new Map(limitEntriesOf(endpoint));
   const [found] = table.list(wanted).values();
   assert.equal(found?.sound, false);
   assert.ok(transport.sent.length > 1);

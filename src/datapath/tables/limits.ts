@@ -32,7 +32,7 @@ export function limitEntries(desired: DesiredState): readonly EntryGroup<LimitEn
   return entriesOfEach(desired.endpoints);
 }
 
-export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<LimitEntry> = memoize(
+export const limitEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<LimitEntry> = memoize(
   (endpoint) => {
     const { hostIfName, hostIfIndex, bandwidth, mtuBytes } = endpoint;
     const { ingress, egress } = bandwidth ?? {};
@@ -52,7 +52,7 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<LimitEnt
   },
 );
 
-const entriesOfEach = memoizeEach(entriesOfEndpoint);
+const entriesOfEach = memoizeEach(limitEntriesOf);
 
 /**
  * Ours are the queues by name; what a pod receives through is looked at where a limit is desired. `hasQueues`: whether the node

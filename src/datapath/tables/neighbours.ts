@@ -28,7 +28,7 @@ export function neighbourEntries(desired: DesiredState): readonly EntryGroup<Nei
   return entriesOfEach(desired.endpoints);
 }
 
-export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<NeighbourEntry> = memoize(
+export const neighbourEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<NeighbourEntry> = memoize(
   ({ addresses, hostIfIndex, mac }) =>
     addresses.map((address) => {
       const entry = { ifIndex: hostIfIndex, address, mac };
@@ -36,7 +36,7 @@ export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<Neighbou
     }),
 );
 
-const entriesOfEach = memoizeEach(entriesOfEndpoint);
+const entriesOfEach = memoizeEach(neighbourEntriesOf);
 
 function keyOf({ address, ifIndex }: NeighbourEntry): string {
   return `${address} dev index ${ifIndex}`;

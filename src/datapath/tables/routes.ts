@@ -7,7 +7,7 @@ import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
 import { isKernelError, KernelError } from '../../kernel/errno.ts';
 import type { Dumps } from '../../kernel/netlink/request.ts';
 import { addRoute, delRoute, listRoutes, replaceRoute } from '../../kernel/netlink/route.ts';
-import type { Route } from '../../kernel/netlink/route-record.ts';
+import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
 import type { DesiredState, PodRange, RemoteRange } from '../../model/desired.ts';
@@ -63,12 +63,12 @@ function routerOf(podRanges: readonly PodRange[], family: AddressFamily): Addres
   return podRanges.find(({ prefix }) => prefixFamily(prefix) === family)?.router;
 }
 
-export const entriesOfEndpoint: (endpoint: LocalEndpoint) => EntryGroup<RouteEntry> = memoize(
+export const routeEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<RouteEntry> = memoize(
   ({ addresses, hostIfIndex }) =>
     addresses.map((address) => entry(hostPrefix(address), { ifIndex: hostIfIndex })),
 );
 
-const entriesOfEach = memoizeEach(entriesOfEndpoint);
+const entriesOfEach = memoizeEach(routeEntriesOf);
 
 // Addresses of our range that no pod has: an ICMP error for the sender instead of a trip to the default gateway.
 function ownRange({ prefix }: PodRange): Keyed<RouteEntry> {
@@ -174,18 +174,24 @@ function listOurs(socket: Dumps): readonly RouteEntry[] {
   return listRoutes(socket, { protocol: routeProtocol, table: mainTable }).flatMap(asEntry);
 }
 
-function asRoute({ destination, type, gateway, ifIndex, source }: RouteEntry): Route {
+function asRoute({ destination, type, gateway, ifIndex, source }: RouteEntry): RouteRecord {
   return { destination, type, gateway, ifIndex, source, protocol: routeProtocol, table: mainTable };
 }
 
 /** The node's route to a pod's address, as `delRoute` finds it. */
-export function podRoute(address: Address, ifIndex: IfIndex): Route {
+export function podRoute(address: Address, ifIndex: IfIndex): RouteRecord {
   const destination = hostPrefix(address);
   return asRoute({ destination, type: 'unicast', ...nowhere, ifIndex });
 }
 
 // IPv6 lists unreachable routes on lo, IPv4 on nothing.
-function asEntry({ destination, type, gateway, ifIndex, source }: Route): readonly RouteEntry[] {
+function asEntry({
+  destination,
+  type,
+  gateway,
+  ifIndex,
+  source,
+}: RouteRecord): readonly RouteEntry[] {
   if (type === 'unreachable') return [{ destination, type, ...nowhere }];
   if (type !== 'unicast') return [];
   return [{ destination, type, gateway, ifIndex, source }];

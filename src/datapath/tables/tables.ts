@@ -8,19 +8,24 @@ import type { Address } from '../../net/address.ts';
 import type { Table } from '../../reconcile/table.ts';
 import { type TrackedTable, type Tracking, trackTable } from '../../reconcile/tracked-table.ts';
 import type { Endpoint, EndpointKey, Location, Route, RouteKey, Underlay } from '../generated.ts';
-import * as addresses from './addresses.ts';
+import { addressMapEntries, addressMapEntriesOf, addressMapTable } from './addresses.ts';
 import type { Attacher } from './attacher.ts';
-import * as attachments from './attachments.ts';
-import * as endpoints from './endpoints.ts';
+import { attachmentEntries, attachmentEntriesOf, attachmentTable } from './attachments.ts';
+import { endpointMapEntries, endpointMapEntriesOf, endpointMapTable } from './endpoints.ts';
 import { countingChanges } from './generation.ts';
-import * as limits from './limits.ts';
+import { limitEntries, limitEntriesOf, limitTable } from './limits.ts';
 import { linkAddressEntries, linkAddressTable } from './link-addresses.ts';
 import { linkEntries, linkTable } from './links.ts';
-import * as neighbours from './neighbours.ts';
+import {
+  neighbourEntries,
+  neighbourEntriesOf,
+  neighbourListing,
+  neighbourTable,
+} from './neighbours.ts';
 import { nextHopEntries, nextHopTable } from './next-hops.ts';
 import { type NftRunner, nftTable } from './nft.ts';
 import { nftEntries, nftKey } from './nft-rules.ts';
-import * as routes from './routes.ts';
+import { routeEntries, routeEntriesOf, routeTable } from './routes.ts';
 import { routeMapEntries, routeMapTable } from './routes-map.ts';
 import { type SettingsByLink, type SysctlMemory, sysctlEntries, sysctlTable } from './sysctls.ts';
 import { underlayEntries, underlayTable } from './underlay.ts';
@@ -54,21 +59,21 @@ export function datapathTables(
   const { settingsByLink, madeSettings, hasQueues } = targets;
   const counted = <Entry>(table: Table<Entry>): Table<Entry> =>
     countingChanges(table, maps.tableGeneration);
-  const listing = neighbours.neighbourListing(socket);
+  const listing = neighbourListing(socket);
   return [
     trackTable(sysctlTable(sysctlMemory, settingsByLink, madeSettings), sysctlEntries),
     trackTable(linkTable(socket), linkEntries),
     trackTable(linkAddressTable(socket), linkAddressEntries),
-    trackTable(limits.limitTable(socket, hasQueues), limits.limitEntries),
-    trackTable(counted(endpoints.endpointMapTable(maps.endpoints)), endpoints.endpointMapEntries),
-    trackTable(counted(addresses.addressMapTable(maps.addresses)), addresses.addressMapEntries),
+    trackTable(limitTable(socket, hasQueues), limitEntries),
+    trackTable(counted(endpointMapTable(maps.endpoints)), endpointMapEntries),
+    trackTable(counted(addressMapTable(maps.addresses)), addressMapEntries),
     trackTable(counted(routeMapTable(maps.routes)), routeMapEntries),
     trackTable(counted(underlayTable(maps.underlay)), underlayEntries),
-    trackTable(routes.routeTable(socket), routes.routeEntries),
-    trackTable(neighbours.neighbourTable(socket, listing), neighbours.neighbourEntries),
+    trackTable(routeTable(socket), routeEntries),
+    trackTable(neighbourTable(socket, listing), neighbourEntries),
     trackTable(nextHopTable(socket, listing), nextHopEntries),
     trackTable(nftTable(nft), nftEntries),
-    trackTable(counted(attachments.attachmentTable(attacher)), attachments.attachmentEntries),
+    trackTable(counted(attachmentTable(attacher)), attachmentEntries),
   ];
 }
 
@@ -77,12 +82,12 @@ export function endpointEntryKeys(
   endpoint: LocalEndpoint,
 ): readonly { readonly table: string; readonly key: string }[] {
   const own = [
-    ['limits', limits.entriesOfEndpoint(endpoint)] as const,
-    ['endpoints', endpoints.entriesOfEndpoint(endpoint)] as const,
-    ['addresses', addresses.entriesOfEndpoint(endpoint)] as const,
-    ['routes', routes.entriesOfEndpoint(endpoint)] as const,
-    ['neighbours', neighbours.entriesOfEndpoint(endpoint)] as const,
-    ['attachments', attachments.entriesOfEndpoint(endpoint)] as const,
+    ['limits', limitEntriesOf(endpoint)] as const,
+    ['endpoints', endpointMapEntriesOf(endpoint)] as const,
+    ['addresses', addressMapEntriesOf(endpoint)] as const,
+    ['routes', routeEntriesOf(endpoint)] as const,
+    ['neighbours', neighbourEntriesOf(endpoint)] as const,
+    ['attachments', attachmentEntriesOf(endpoint)] as const,
   ].flatMap(([table, entries]) => entries.map(([key]) => ({ table, key })));
   const hasHostPorts = (endpoint.portMappings ?? []).length > 0;
   return hasHostPorts ? [...own, { table: 'nft', key: nftKey }] : own;

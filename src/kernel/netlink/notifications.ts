@@ -12,7 +12,7 @@ import { type Message, splitMessages } from './message.ts';
 import { type Neighbour, readNeighbour } from './neighbour.ts';
 import { withoutAbsent } from './record.ts';
 import { type RemovedHook, readRemovedHook } from './removed-hook.ts';
-import { type Route, readRoute } from './route-record.ts';
+import { type RouteRecord, readRoute } from './route-record.ts';
 import type { FilterInstruction } from './socket-filter.ts';
 import { KernelTransport, type NetlinkTransport } from './transport.ts';
 
@@ -34,7 +34,7 @@ export type Notification =
       readonly action: NotificationAction;
       readonly address: InterfaceAddress;
     }
-  | { readonly kind: 'route'; readonly action: NotificationAction; readonly route: Route }
+  | { readonly kind: 'route'; readonly action: NotificationAction; readonly route: RouteRecord }
   | {
       readonly kind: 'neighbour';
       readonly action: NotificationAction;

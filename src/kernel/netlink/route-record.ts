@@ -19,7 +19,7 @@ import { familyNumbers, familyOf, type Scope, scopeNumber, scopeOf } from './fam
 import { type MessageWriter, malformed } from './message.ts';
 import { withoutAbsent } from './record.ts';
 
-export interface Route {
+export interface RouteRecord {
   /** The default route is `0.0.0.0/0` or `::/0`. */
   readonly destination: Prefix;
   readonly type: RouteType;
@@ -43,10 +43,10 @@ export interface Route {
   readonly source?: Address | undefined;
   readonly mtuBytes?: number | undefined;
   /** The ways of a multipath route, in place of `gateway` and `ifIndex`. */
-  readonly nextHops?: readonly NextHop[] | undefined;
+  readonly nextHops?: readonly WeightedNextHop[] | undefined;
 }
 
-export interface NextHop {
+export interface WeightedNextHop {
   readonly ifIndex: IfIndex;
   readonly gateway?: Address | undefined;
   /** Relative share, 1-256. */
@@ -89,13 +89,13 @@ const headerSize = 12;
 const tableInAttribute = 252;
 
 /** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for a family other than IPv4 and IPv6. Throws KernelError EBADMSG. */
-export function readRoute(payload: Buffer): Route | undefined {
+export function readRoute(payload: Buffer): RouteRecord | undefined {
   if (payload.length < headerSize) throw malformed(`route of ${payload.length} bytes`);
   const family = familyOf(payload.readUInt8(0));
   if (family === undefined) return undefined;
   const attributes = new Attributes(payload.subarray(headerSize));
   const flags = payload.readUInt32LE(8);
-  return withoutAbsent<Route>({
+  return withoutAbsent<RouteRecord>({
     destination: readDestination(family, payload.readUInt8(1), attributes),
     type: typeOf(payload.readUInt8(7)),
     protocol: payload.readUInt8(5),
@@ -111,7 +111,7 @@ export function readRoute(payload: Buffer): Route | undefined {
   });
 }
 
-export function writeRoute(message: MessageWriter, route: Route): void {
+export function writeRoute(message: MessageWriter, route: RouteRecord): void {
   const { destination, ifIndex, gateway, nextHops, metric, source, mtuBytes } = route;
   const length = prefixLength(destination);
   writeRouteHeader(message, {
@@ -164,7 +164,7 @@ export function writeRouteHeader(
 }
 
 /** As `ip route` would print it: `192.0.2.0/24 via 198.51.100.1 dev index 3`. */
-export function describeRoute(route: Route): string {
+export function describeRoute(route: RouteRecord): string {
   const { type, destination, gateway, ifIndex, table } = route;
   return [
     type === 'unicast' ? '' : `${type} `,
@@ -175,7 +175,7 @@ export function describeRoute(route: Route): string {
   ].join('');
 }
 
-function usualScope({ destination, type, gateway, nextHops }: Route): Scope {
+function usualScope({ destination, type, gateway, nextHops }: RouteRecord): Scope {
   if (prefixFamily(destination) === 6) return 'global';
   if (type === 'local') return 'host';
   const isDirect = gateway === undefined && nextHops === undefined;
@@ -214,7 +214,7 @@ function readDestination(family: AddressFamily, length: number, attributes: Attr
 function writeNextHops(
   message: MessageWriter,
   family: AddressFamily,
-  hops: readonly NextHop[],
+  hops: readonly WeightedNextHop[],
 ): void {
   message.nest(routeAttributes.multipath, () => {
     for (const { ifIndex, gateway, weight } of hops) {
@@ -229,11 +229,11 @@ function writeNextHops(
   });
 }
 
-function readNextHops(attributes: Attributes): readonly NextHop[] | undefined {
+function readNextHops(attributes: Attributes): readonly WeightedNextHop[] | undefined {
   const bytes = attributes.view(routeAttributes.multipath);
   if (bytes === undefined) return undefined;
   const hopHeader = 8;
-  const hops: NextHop[] = [];
+  const hops: WeightedNextHop[] = [];
   for (let start = 0; start + hopHeader <= bytes.length; ) {
     const length = bytes.readUInt16LE(start);
     if (length < hopHeader || start + length > bytes.length) {
@@ -241,7 +241,7 @@ function readNextHops(attributes: Attributes): readonly NextHop[] | undefined {
     }
     const own = new Attributes(bytes.subarray(start + hopHeader, start + length));
     hops.push(
-      withoutAbsent<NextHop>({
+      withoutAbsent<WeightedNextHop>({
         ifIndex: bytes.readUInt32LE(start + 4) as IfIndex,
         gateway: readGateway(own),
         weight: bytes.readUInt8(start + 3) + 1,

@@ -10,7 +10,7 @@ import { type MessageWriter, messageFlags } from './message.ts';
 import type { Dumps, Query, Request, RequestSink } from './request.ts';
 import {
   describeRoute,
-  type Route,
+  type RouteRecord,
   type RouteType,
   readRoute,
   routeAttributes,
@@ -25,7 +25,7 @@ const messages = { create: 24, delete: 25, get: 26 } as const;
 const protocolPlace = 5;
 
 /** Equivalent to: `ip route add [TYPE] PREFIX [via A] [dev X] ...`. Throws KernelError (EEXIST; ENETUNREACH: the gateway). */
-export function addRoute(requests: RequestSink, route: Route): void {
+export function addRoute(requests: RequestSink, route: RouteRecord): void {
   const how = messageFlags.create | messageFlags.exclusive;
   requests.submit(change('route add', messages.create, how, route));
 }
@@ -34,7 +34,7 @@ export function addRoute(requests: RequestSink, route: Route): void {
  * Makes it, or puts it in the place of the one with the same destination, metric and table. IPv6 routes have the metric
  * 1024 where none is given. Equivalent to: `ip route replace ...`. Throws KernelError.
  */
-export function replaceRoute(requests: RequestSink, route: Route): void {
+export function replaceRoute(requests: RequestSink, route: RouteRecord): void {
   const how = messageFlags.create | messageFlags.replace;
   requests.submit(change('route replace', messages.create, how, route));
 }
@@ -43,7 +43,7 @@ export function replaceRoute(requests: RequestSink, route: Route): void {
  * Deletes the first route that has everything that is given here; type and scope too, as `listRoutes` gives them.
  * Equivalent to: `ip route delete ...`. Throws KernelError (ESRCH: there is none; ENOENT: not even its table).
  */
-export function delRoute(requests: RequestSink, route: Route): void {
+export function delRoute(requests: RequestSink, route: RouteRecord): void {
   requests.submit(change('route delete', messages.delete, 0, route));
 }
 
@@ -62,7 +62,7 @@ export interface RouteFilter {
  * Equivalent to: `ip [-4|-6] route show table T [proto P] [type TYPE] [dev X]`; all tables unless one is given. The kernel does the
  * filtering, so that a few routes of ours cost little among many of a routing daemon's. Throws KernelError.
  */
-export function listRoutes(socket: Dumps, filter: RouteFilter = {}): Route[] {
+export function listRoutes(socket: Dumps, filter: RouteFilter = {}): RouteRecord[] {
   const families = filter.family === undefined ? ([4, 6] as const) : [filter.family];
   return families.flatMap((family) => listFamily(socket, family, filter));
 }
@@ -71,7 +71,7 @@ export function listRoutes(socket: Dumps, filter: RouteFilter = {}): Route[] {
  * The route that a packet to `destination` would take from here. Equivalent to: `ip route get A`.
  * Throws KernelError (ENETUNREACH, EHOSTUNREACH: an unreachable route, EINVAL: a blackhole).
  */
-export function lookUpRoute(socket: NetlinkSocket, destination: Address): Route | undefined {
+export function lookUpRoute(socket: NetlinkSocket, destination: Address): RouteRecord | undefined {
   const family = addressFamily(destination);
   const query: Query = {
     call: 'route get',
@@ -85,7 +85,7 @@ export function lookUpRoute(socket: NetlinkSocket, destination: Address): Route 
   return socket.get(query, readRoute);
 }
 
-function listFamily(socket: Dumps, family: AddressFamily, filter: RouteFilter): Route[] {
+function listFamily(socket: Dumps, family: AddressFamily, filter: RouteFilter): RouteRecord[] {
   const query: Query = {
     call: 'route list',
     subject: `IPv${family}${filter.table === undefined ? '' : ` table ${filter.table}`}`,
@@ -118,7 +118,7 @@ function writeFilter(message: MessageWriter, family: AddressFamily, filter: Rout
   if (ifIndex !== undefined) message.u32Attribute(routeAttributes.outputIfIndex, ifIndex);
 }
 
-function change(call: string, type: number, how: number, route: Route): Request {
+function change(call: string, type: number, how: number, route: RouteRecord): Request {
   return {
     call,
     subject: describeRoute(route),

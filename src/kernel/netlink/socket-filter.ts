@@ -2,7 +2,7 @@
 // message before it is queued (SO_ATTACH_FILTER).
 
 import { setsockopt } from '../libc.ts';
-import { allocate } from '../memory.ts';
+import { allocateMemory } from '../memory.ts';
 
 /** One instruction (struct sock_filter): operation, where to jump when true and when false, operand. */
 export type FilterInstruction = readonly [code: number, yes: number, no: number, operand: number];
@@ -58,7 +58,7 @@ export function attachFilter(fd: number, program: readonly FilterInstruction[]):
   const solSocket = 1;
   const attach = 26;
   const instructionBytes = 8;
-  const memory = allocate(program.length * instructionBytes);
+  const memory = allocateMemory(program.length * instructionBytes);
   for (const [index, [code, yes, no, operand]] of program.entries()) {
     const at = index * instructionBytes;
     memory.view.setUint16(at, code, true);

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../../../src/base/input-error.ts';
 import { type ProcessIdentity, processIdentity } from '../../../src/lab/record.ts';
-import { type Finished, type Place, runIn } from '../../../src/lab/spawn.ts';
+import { type Finished, type LabPlace, runInPlace } from '../../../src/lab/spawn.ts';
 import { ClusterApi } from './api.ts';
 import { controlPlane, controlPlanePlace, startControlPlaneDaemon } from './control-plane.ts';
 import { compact } from './etcd.ts';
@@ -100,13 +100,13 @@ export class KubeCluster implements AsyncDisposable {
 
   /** Runs in a node, or in `world`, `switch` or `control-plane`. */
   run(where: string, command: readonly string[]): Promise<Finished> {
-    if (where === controlPlane) return runIn(controlPlanePlace(this.paths), command);
-    if (where === 'world' || where === 'switch') return runIn(this.#place(where), command);
+    if (where === controlPlane) return runInPlace(controlPlanePlace(this.paths), command);
+    if (where === 'world' || where === 'switch') return runInPlace(this.#place(where), command);
     return runInNode(this.paths, this.nodes.record(where).name, command);
   }
 
   /** For `spawnIn`: where to start a process of a node (or `world`, ...), and with which words before it. */
-  entry(where: string): { readonly place: Place; readonly enter: readonly string[] } {
+  entry(where: string): { readonly place: LabPlace; readonly enter: readonly string[] } {
     if (where === controlPlane) return { place: controlPlanePlace(this.paths), enter: [] };
     if (where === 'world' || where === 'switch') return { place: this.#place(where), enter: [] };
     const { name } = this.nodes.record(where);
@@ -172,7 +172,7 @@ export class KubeCluster implements AsyncDisposable {
     throw new Error(`cluster ${this.name} left ${text}`);
   }
 
-  #place(name: string): Place {
+  #place(name: string): LabPlace {
     const { cgroup } = controlPlanePlace(this.paths);
     return { namespacePath: namespacePath(this.paths, name), cgroup };
   }

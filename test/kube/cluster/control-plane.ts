@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cgroupMount } from '../../../src/lab/cgroup.ts';
-import type { Place } from '../../../src/lab/spawn.ts';
+import type { LabPlace } from '../../../src/lab/spawn.ts';
 import { controlPlaneAddresses } from './fabric.ts';
 import { type ClusterPaths, namespacePath } from './paths.ts';
 import { kubeconfig } from './pki.ts';
@@ -27,7 +27,7 @@ export const controlPlaneDaemons = [
 ] as const;
 type ControlPlaneDaemon = (typeof controlPlaneDaemons)[number];
 
-export function controlPlanePlace(paths: ClusterPaths): Place {
+export function controlPlanePlace(paths: ClusterPaths): LabPlace {
   return {
     namespacePath: namespacePath(paths, controlPlane),
     cgroup: join(cgroupMount(), paths.cgroupName, controlPlane),

@@ -1,6 +1,6 @@
 // etcd's own API (its gRPC gateway), for what the API server does only every few minutes.
 
-import { runIn } from '../../../src/lab/spawn.ts';
+import { runInPlace } from '../../../src/lab/spawn.ts';
 import { controlPlanePlace, etcdClients } from './control-plane.ts';
 import type { ClusterPaths } from './paths.ts';
 
@@ -19,7 +19,7 @@ async function ask(paths: ClusterPaths, call: string, body: object): Promise<unk
   const url = `${etcdClients}/v3/kv/${call}`;
   const words = ['curl', '-sS', '--fail-with-body', '--max-time', '10', '--json', '@-', url];
   const input = JSON.stringify(body);
-  const { exitCode, stdout, stderr } = await runIn(controlPlanePlace(paths), words, { input });
+  const { exitCode, stdout, stderr } = await runInPlace(controlPlanePlace(paths), words, { input });
   if (exitCode !== 0) throw new Error(`etcd ${call} ${input}: ${stderr}${stdout}`);
   return JSON.parse(stdout);
 }

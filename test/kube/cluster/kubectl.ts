@@ -1,7 +1,7 @@
 // kubectl as the cluster's admin, in the control plane's namespace.
 
 import { join } from 'node:path';
-import { type Finished, runIn } from '../../../src/lab/spawn.ts';
+import { type Finished, runInPlace } from '../../../src/lab/spawn.ts';
 import { controlPlanePlace } from './control-plane.ts';
 import type { ClusterPaths } from './paths.ts';
 import { type Programs, programPath } from './programs.ts';
@@ -18,7 +18,7 @@ export function runKubectl(
   words: readonly string[],
   input?: string,
 ): Promise<Finished> {
-  return runIn(controlPlanePlace(paths), [programPath(programs, 'kubectl'), ...words], {
+  return runInPlace(controlPlanePlace(paths), [programPath(programs, 'kubectl'), ...words], {
     environment: kubectlEnvironment(paths),
     ...(input === undefined ? {} : { input }),
   });

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Finished, type Place, runIn } from '../../../src/lab/spawn.ts';
+import { type Finished, type LabPlace, runInPlace } from '../../../src/lab/spawn.ts';
 import { cgroupRoot, daemonCgroup, makeNodeCgroups, nodeCgroup, removeCgroups } from './cgroups.ts';
 import { plug, unplug } from './fabric.ts';
 import { containerdConfig, containerdSocket, kubeletConfig } from './node-files.ts';
@@ -83,7 +83,7 @@ export async function importImage(
   // From standard input, because the node may not see the file.
   const words = ['ctr', '-a', containerdSocket, '-n', 'k8s.io', 'images', 'import', '-'];
   const fromArchive = ['sh', '-c', 'exec "$@" <"$0"', archive, ...enterNode(paths, name, words)];
-  const { exitCode, stderr } = await runIn(nodePlace(paths, name), fromArchive);
+  const { exitCode, stderr } = await runInPlace(nodePlace(paths, name), fromArchive);
   if (exitCode !== 0) throw new Error(`${name}: import of ${archive}: ${stderr}`);
 }
 
@@ -93,11 +93,11 @@ export function runInNode(
   name: string,
   command: readonly string[],
 ): Promise<Finished> {
-  return runIn(nodePlace(paths, name), enterCommand(holderOf(paths, name), command));
+  return runInPlace(nodePlace(paths, name), enterCommand(holderOf(paths, name), command));
 }
 
 /** A process of the node is spawned here, with `enterNode`'s command line. */
-export function nodePlace(paths: ClusterPaths, name: string): Place {
+export function nodePlace(paths: ClusterPaths, name: string): LabPlace {
   return { namespacePath: namespacePath(paths, name), cgroup: daemonCgroup(paths, name) };
 }
 

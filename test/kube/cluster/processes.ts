@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { isAlive, type ProcessIdentity, processIdentity } from '../../../src/lab/record.ts';
-import { type Place, spawnIn } from '../../../src/lab/spawn.ts';
+import { type LabPlace, spawnInPlace } from '../../../src/lab/spawn.ts';
 import type { ClusterPaths } from './paths.ts';
 
 const stopTimeoutMs = 10_000;
@@ -20,7 +20,7 @@ const stopTimeoutMs = 10_000;
 export interface Daemon {
   /** The log's name, too. */
   readonly name: string;
-  readonly place: Place;
+  readonly place: LabPlace;
   readonly command: readonly string[];
 }
 
@@ -32,7 +32,7 @@ export function startDaemon(
   mkdirSync(paths.logs, { recursive: true });
   mkdirSync(paths.processes, { recursive: true });
   const log = openSync(logPath(paths, name), 'a');
-  const child = spawnIn(place, command, { stdio: ['ignore', log, log], detached: true });
+  const child = spawnInPlace(place, command, { stdio: ['ignore', log, log], detached: true });
   closeSync(log);
   child.unref();
   if (child.pid === undefined) throw new Error(`${name}: ${command[0]} could not be started`);
