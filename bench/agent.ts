@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Bar, Experiment, Figure, RunOptions } from './experiment.ts';
+import type { Bar, Experiment, ExperimentOptions, Figure } from './experiment.ts';
 import { HeddleLab } from './heddle-lab.ts';
 import { series } from './statistics.ts';
 
@@ -22,7 +22,11 @@ export const agentExperiment: Experiment = {
   run: runAgents,
 };
 
-async function runAgents({ quick, signal, progress }: RunOptions): Promise<readonly Figure[]> {
+async function runAgents({
+  quick,
+  signal,
+  progress,
+}: ExperimentOptions): Promise<readonly Figure[]> {
   const starts: number[] = [];
   const megabytes: number[] = [];
   const rounds = quick ? 1 : 5;

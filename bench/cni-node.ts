@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from './load/cni-calls.ts';
-import type { Place } from './place.ts';
+import type { BenchPlace } from './place.ts';
 import { connect, type Topology } from './reference/topology.ts';
 
 const heddle = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
@@ -34,7 +34,7 @@ status: { addresses: [{ type: InternalIP, address: 10.215.0.1 }] }
 let started = 0;
 
 interface NodePlace {
-  readonly place: Place;
+  readonly place: BenchPlace;
   readonly folder: string;
   readonly pinDir: string;
 }
@@ -50,7 +50,7 @@ export class CniNode implements AsyncDisposable {
   readonly plugin: Plugin;
   readonly #folder: string;
   readonly #pinDir: string;
-  readonly #place: Place;
+  readonly #place: BenchPlace;
   readonly #agent: ChildProcess;
 
   private constructor(name: string, { place, folder, pinDir }: NodePlace) {

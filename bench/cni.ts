@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CniNode } from './cni-node.ts';
-import type { Bar, Experiment, Figure, RunOptions } from './experiment.ts';
+import type { Bar, Experiment, ExperimentOptions, Figure } from './experiment.ts';
 import { compare, type Metric } from './interleave.ts';
 import {
   type BenchPod,
@@ -16,7 +16,7 @@ import {
   type Plugin,
   untilDeleted,
 } from './load/cni-calls.ts';
-import { Pods } from './pods.ts';
+import { BenchPods } from './pods.ts';
 import { barePlugin } from './reference/bare-plugin.ts';
 import { Topology } from './reference/topology.ts';
 import { series } from './statistics.ts';
@@ -74,11 +74,11 @@ export const cniExperiment: Experiment = {
   run: runCni,
 };
 
-async function runCni(options: RunOptions): Promise<readonly Figure[]> {
+async function runCni(options: ExperimentOptions): Promise<readonly Figure[]> {
   const stateDir = mkdtempSync(join(tmpdir(), 'heddle-bench-'));
   try {
     using topology = new Topology(`heddle-bench-${process.pid}`);
-    using pods = new Pods(`heddle-bench-${process.pid}-pod`);
+    using pods = new BenchPods(`heddle-bench-${process.pid}-pod`);
     await using node = await CniNode.start(topology);
     const ours = [node.plugin, barePlugin(topology)] as const;
     const figures: Figure[] = [];
@@ -99,7 +99,7 @@ async function runCni(options: RunOptions): Promise<readonly Figure[]> {
   }
 }
 
-function isWanted(group: string, { only = '' }: RunOptions): boolean {
+function isWanted(group: string, { only = '' }: ExperimentOptions): boolean {
   return group.includes(only);
 }
 
@@ -125,8 +125,8 @@ function bridge(topology: Topology, stateDir: string, families: readonly ('4' | 
 }
 
 interface Means {
-  readonly pods: Pods;
-  readonly options: RunOptions;
+  readonly pods: BenchPods;
+  readonly options: ExperimentOptions;
 }
 
 function compareCalls(
@@ -222,7 +222,7 @@ async function warmUp(
 function fill(
   node: CniNode,
   pods: readonly BenchPod[],
-  { signal, progress }: RunOptions,
+  { signal, progress }: ExperimentOptions,
 ): Promise<readonly number[]> {
   signal.throwIfAborted();
   progress(`${node.plugin.name}: ${pods.length} pods`);
@@ -231,7 +231,7 @@ function fill(
 
 async function measureIdle(
   node: CniNode,
-  { quick, signal, progress }: RunOptions,
+  { quick, signal, progress }: ExperimentOptions,
 ): Promise<readonly Figure[]> {
   progress(`${node.plugin.name}: idle`);
   // The garbage of the burst goes first: V8 collects it in several steps when it finds that nothing happens.

@@ -26,7 +26,7 @@ export interface Bar {
   readonly limit: number;
 }
 
-export interface RunOptions {
+export interface ExperimentOptions {
   /** Fewer and shorter rounds: to see that it works, not to quote. */
   readonly quick: boolean;
   /** Only groups whose name contains this. */
@@ -40,7 +40,7 @@ export interface Experiment {
   readonly name: string;
   readonly summary: string;
   readonly bars: readonly Bar[];
-  run(options: RunOptions): Promise<readonly Figure[]>;
+  run(options: ExperimentOptions): Promise<readonly Figure[]>;
 }
 
 export interface BarVerdict {
@@ -50,7 +50,7 @@ export interface BarVerdict {
 }
 
 /** Compares every bar of the groups asked for with its figure; a bar without a figure is missed. */
-export function judge(
+export function judgeBars(
   experiment: Experiment,
   figures: readonly Figure[],
   only = '',

@@ -12,7 +12,7 @@ import { AgentClient } from '../src/cli/client.ts';
 import type { LabMode, LabRecord, PodRecord } from '../src/lab/record.ts';
 import type { Arm } from './arm.ts';
 import { callInTurn } from './load/cni-calls.ts';
-import type { Pods } from './pods.ts';
+import type { BenchPods } from './pods.ts';
 
 const heddle = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 const shim = fileURLToPath(new URL('../shim/heddle-cni', import.meta.url));
@@ -57,7 +57,7 @@ export class HeddleLab implements AsyncDisposable {
 
   /** Gives these pods their network on the first node, by ADD as a runtime would. */
   async fill(
-    pods: Pods,
+    pods: BenchPods,
     { from, to }: { readonly from: number; readonly to: number },
   ): Promise<void> {
     const [first] = this.#record.nodes;

@@ -2,7 +2,7 @@
 // with the reference plugins, are loaded in turn, never both at once.
 
 import { KubeCluster } from '../test/kube/cluster/cluster.ts';
-import type { Bar, Experiment, Figure, RunOptions } from './experiment.ts';
+import type { Bar, Experiment, ExperimentOptions, Figure } from './experiment.ts';
 import { compare, type Metric } from './interleave.ts';
 import { agentCosts, costBars, costGroup } from './kube/agent-costs.ts';
 import { PodLoad } from './kube/pod-load.ts';
@@ -63,7 +63,7 @@ export const podsExperiment: Experiment = {
   run: measure,
 };
 
-async function measure(options: RunOptions): Promise<readonly Figure[]> {
+async function measure(options: ExperimentOptions): Promise<readonly Figure[]> {
   const { signal, progress, only = '' } = options;
   const isWanted = (group: string): boolean => group.includes(only);
   const up = (cni: 'bridge' | 'heddle'): Promise<KubeCluster> => {
@@ -86,7 +86,7 @@ async function measure(options: RunOptions): Promise<readonly Figure[]> {
 function starts(
   arms: readonly [PodLoad, PodLoad],
   { group, count, turns, rounds, quick }: Size,
-  { quick: isQuick, signal, progress }: RunOptions,
+  { quick: isQuick, signal, progress }: ExperimentOptions,
 ): Promise<readonly Figure[]> {
   const times = isQuick ? quick : { turns, rounds };
   const measureOne = async (arm: PodLoad): Promise<ReadonlyMap<Metric, number>> => {

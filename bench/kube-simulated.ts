@@ -6,8 +6,8 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { exitOf } from '../src/lab/spawn.ts';
-import type { Bar, Experiment, Figure, RunOptions } from './experiment.ts';
-import { connect, ip, Topology } from './reference/topology.ts';
+import type { Bar, Experiment, ExperimentOptions, Figure } from './experiment.ts';
+import { connect, runIp, Topology } from './reference/topology.ts';
 import {
   type Measured,
   type MeasuredName,
@@ -77,7 +77,7 @@ export const simulatedClusterExperiment: Experiment = {
   run: measure,
 };
 
-async function measure(options: RunOptions): Promise<readonly Figure[]> {
+async function measure(options: ExperimentOptions): Promise<readonly Figure[]> {
   const wanted = partNames.filter((part) => groupOf(part).includes(options.only ?? ''));
   if (wanted.length === 0) return [];
   using topology = new Topology(`heddle-bench-${process.pid}`);
@@ -86,7 +86,7 @@ async function measure(options: RunOptions): Promise<readonly Figure[]> {
     { place, name: 'eth0', address: '10.216.0.1/16' },
     { place: topology.namespace('wire'), name: 'eth0' },
   );
-  ip(place, 'addr add fd00:216::1/64 dev eth0 nodad');
+  runIp(place, 'addr add fd00:216::1/64 dev eth0 nodad');
   const measured = await runInside(place.namespacePath, wanted, options);
   return wanted.flatMap((part) => parts[part].map((row) => figure(part, row, measured)));
 }
@@ -100,7 +100,7 @@ function figure(part: PartName, { name, metric, unit }: Row, measured: Measured)
 async function runInside(
   namespacePath: string,
   wanted: readonly PartName[],
-  { quick, signal, progress }: RunOptions,
+  { quick, signal, progress }: ExperimentOptions,
 ): Promise<Measured> {
   const words = [`--net=${namespacePath}`, process.execPath, program, namespacePath];
   const child = spawn('nsenter', [...words, quick ? 'quick' : 'full', ...wanted], {

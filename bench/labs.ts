@@ -3,19 +3,19 @@
 // they can be measured in turn.
 
 import type { LabMode } from '../src/lab/record.ts';
-import type { RunOptions } from './experiment.ts';
+import type { ExperimentOptions } from './experiment.ts';
 import { HeddleLab } from './heddle-lab.ts';
 import { morePods } from './network-bars.ts';
-import { Pods } from './pods.ts';
+import { BenchPods } from './pods.ts';
 
 const step = 100;
 
 export class BenchLabs implements AsyncDisposable {
-  readonly #options: RunOptions;
+  readonly #options: ExperimentOptions;
   readonly #labs = new Map<string, HeddleLab>();
-  readonly #pods: Pods[] = [];
+  readonly #pods: BenchPods[] = [];
 
-  constructor(options: RunOptions) {
+  constructor(options: ExperimentOptions) {
     this.#options = options;
   }
 
@@ -31,7 +31,7 @@ export class BenchLabs implements AsyncDisposable {
     const { quick, signal, progress } = this.#options;
     const more = quick ? morePods.quick : morePods.usual;
     const lab = await this.#lab(name, mode);
-    const pods = new Pods(`heddle-${name}-${process.pid}`);
+    const pods = new BenchPods(`heddle-${name}-${process.pid}`);
     this.#pods.push(pods);
     for (let from = 0; from < more; from += step) {
       signal.throwIfAborted();

@@ -5,7 +5,7 @@ import { cpus, release } from 'node:os';
 import { Command, Option } from 'commander';
 import { agentExperiment } from './agent.ts';
 import { cniExperiment } from './cni.ts';
-import { type BarVerdict, type Experiment, type Figure, judge } from './experiment.ts';
+import { type BarVerdict, type Experiment, type Figure, judgeBars } from './experiment.ts';
 import { kubeExperiment, kubeParts } from './kube.ts';
 import { networkExperiment } from './network.ts';
 import { renderFigures, renderVerdicts } from './report.ts';
@@ -41,7 +41,7 @@ async function run(name: string, flags: Flags): Promise<number> {
     signal: stop.signal,
     progress: (text) => process.stderr.write(`${text}\n`),
   });
-  const verdicts = judge(experiment, figures, flags.only);
+  const verdicts = judgeBars(experiment, figures, flags.only);
   process.stdout.write(`${machine()}\n${renderFigures(figures)}\n\n${renderVerdicts(verdicts)}\n`);
   if (flags.json !== undefined) save(flags.json, experiment, figures, verdicts);
   return flags.check === true && verdicts.some(({ met }) => !met) ? 1 : 0;

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Arm } from './arm.ts';
-import type { Experiment, Figure, RunOptions } from './experiment.ts';
+import type { Experiment, ExperimentOptions, Figure } from './experiment.ts';
 import { compare, type Measure } from './interleave.ts';
 import { BenchLabs } from './labs.ts';
 import { connections, datagrams, roundTrips, tcpStream } from './load/traffic.ts';
@@ -25,7 +25,7 @@ export const networkExperiment: Experiment = {
 
 type Arms = readonly [Arm, ...Arm[]];
 
-async function runNetwork(options: RunOptions): Promise<readonly Figure[]> {
+async function runNetwork(options: ExperimentOptions): Promise<readonly Figure[]> {
   const stateDir = mkdtempSync(join(tmpdir(), 'heddle-bench-'));
   const figures: Figure[] = [];
   try {
@@ -101,7 +101,7 @@ function comparisons(
 function compareTraffic(
   group: string,
   arms: Arms,
-  options: RunOptions,
+  options: ExperimentOptions,
 ): Promise<readonly Figure[]> {
   const { quick, signal, progress } = options;
   const rounds = quick ? 2 : 9;

@@ -2,13 +2,13 @@
 
 import { execFile } from 'node:child_process';
 
-export interface Place {
+export interface BenchPlace {
   /** A path that can be opened: /run/netns/NAME or /proc/PID/ns/net. */
   readonly namespacePath: string;
 }
 
 /** Runs to its end and returns stdout; a non-zero exit is an error with what it printed. */
-export function runIn(place: Place, command: readonly string[]): Promise<string> {
+export function runInBenchPlace(place: BenchPlace, command: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     // nsenter, not `ip netns exec`: the latter remounts /sys.
     const args = [`--net=${place.namespacePath}`, ...command];

@@ -3,7 +3,7 @@
 import { NetworkNamespace } from '../src/kernel/namespace.ts';
 import type { BenchPod } from './load/cni-calls.ts';
 
-export class Pods implements Disposable {
+export class BenchPods implements Disposable {
   readonly #prefix: string;
   readonly #made: BenchPod[] = [];
 

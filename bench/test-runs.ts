@@ -8,17 +8,17 @@ import type { Mac } from '../src/net/mac.ts';
 import { protocols } from '../src/net/protocol.ts';
 import { type TestDatapath, testDatapath } from '../test/support/datapath.ts';
 import {
+  type AddressByFamily,
   db,
-  gatewayMac,
   hostMac,
-  type Place,
+  hostSideMac,
   places,
   tunnelDevice,
   uplink,
   web,
 } from '../test/support/datapath-network.ts';
 import { ethernet, etherTypes, ip, tcp } from '../test/support/packets.ts';
-import type { Experiment, Figure, RunOptions } from './experiment.ts';
+import type { Experiment, ExperimentOptions, Figure } from './experiment.ts';
 import { best, series } from './statistics.ts';
 
 export const programsExperiment: Experiment = {
@@ -32,13 +32,13 @@ interface Kind {
   readonly program: ProgramName | 'nothing';
   readonly what: string;
   readonly ifIndex: IfIndex;
-  readonly from: Place;
-  readonly to: Place;
+  readonly from: AddressByFamily;
+  readonly to: AddressByFamily;
   readonly macs: readonly [source: Mac, destination: Mac];
 }
 
-const fromWeb = { ifIndex: web.ifIndex, from: web, macs: [web.mac, gatewayMac] } as const;
-const toDb = { to: db, macs: [gatewayMac, hostMac] } as const;
+const fromWeb = { ifIndex: web.ifIndex, from: web, macs: [web.mac, hostSideMac] } as const;
+const toDb = { to: db, macs: [hostSideMac, hostMac] } as const;
 
 const kinds: readonly Kind[] = [
   { program: 'nothing', what: 'the test run itself', ...fromWeb, to: db },
@@ -50,7 +50,7 @@ const kinds: readonly Kind[] = [
   { program: 'from_network', what: 'to a pod', ifIndex: uplink, from: places.native, ...toDb },
   {
     ...{ program: 'from_network', what: 'to the node', ifIndex: uplink, from: places.world },
-    ...{ to: places.node, macs: [gatewayMac, hostMac] },
+    ...{ to: places.node, macs: [hostSideMac, hostMac] },
   },
   {
     ...{ program: 'from_overlay', what: 'to a pod', ifIndex: tunnelDevice },
@@ -58,7 +58,11 @@ const kinds: readonly Kind[] = [
   },
 ];
 
-async function runPrograms({ quick, signal, progress }: RunOptions): Promise<readonly Figure[]> {
+async function runPrograms({
+  quick,
+  signal,
+  progress,
+}: ExperimentOptions): Promise<readonly Figure[]> {
   using opened = new UndoStack();
   const datapath = testDatapath({ after: (undo: () => void) => opened.push(undo) });
   const samples = kinds.map((): [number[], number[]] => [[], []]);

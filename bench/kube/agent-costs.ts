@@ -1,7 +1,7 @@
 // What the agents of a real cluster take: processor time, memory and requests, with no pods of ours and with a hundred.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Bar, Figure, RunOptions } from '../experiment.ts';
+import type { Bar, ExperimentOptions, Figure } from '../experiment.ts';
 import { series } from '../statistics.ts';
 import { NodeAgent } from './node-agent.ts';
 import type { PodLoad } from './pod-load.ts';
@@ -18,7 +18,7 @@ export const costBars: readonly Bar[] = [
 /** Values at rest: one a node. Values a pod: of all nodes together. */
 export async function agentCosts(
   load: PodLoad,
-  { quick, signal, progress }: RunOptions,
+  { quick, signal, progress }: ExperimentOptions,
 ): Promise<readonly Figure[]> {
   const seconds = quick ? 12 : 60;
   const agents = load.cluster.record.nodes.map(({ name }) => new NodeAgent(load.cluster, name));

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { KubeCluster } from '../../test/kube/cluster/cluster.ts';
-import { namespacePath } from '../../test/kube/cluster/paths.ts';
+import { clusterNamespacePath } from '../../test/kube/cluster/paths.ts';
 
 export class NodeAgent {
   readonly #cluster: KubeCluster;
@@ -13,7 +13,7 @@ export class NodeAgent {
   constructor(cluster: KubeCluster, node: string) {
     this.#cluster = cluster;
     this.#node = node;
-    this.#pid = agentIn(namespacePath(cluster.paths, node));
+    this.#pid = agentIn(clusterNamespacePath(cluster.paths, node));
   }
 
   /** VmRSS of proc(5), 10^6 bytes. */

@@ -4,7 +4,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Arm } from '../arm.ts';
 import type { Measure, Metric } from '../interleave.ts';
-import { runIn } from '../place.ts';
+import { runInBenchPlace } from '../place.ts';
 
 /**
  * Which processor each end is pinned to. The same one shows the path's cost: rates are then of a second of its time, so
@@ -90,5 +90,5 @@ async function run<Program extends keyof Results>(
   const file = fileURLToPath(new URL(`../programs/${program}`, import.meta.url));
   const cpus = ['0', processors === 1 ? '0' : '1'];
   const command = [file, server.namespacePath, address, ...cpus, String(milliseconds)];
-  return JSON.parse(await runIn(client, command)) as Results[Program];
+  return JSON.parse(await runInBenchPlace(client, command)) as Results[Program];
 }

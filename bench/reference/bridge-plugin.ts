@@ -1,7 +1,7 @@
 // The reference CNI plugins `bridge` + `host-local` (Debian: containernetworking-plugins), executed as a runtime does.
 
 import { execFileSync } from 'node:child_process';
-import type { Place } from '../place.ts';
+import type { BenchPlace } from '../place.ts';
 
 export interface BridgeNetwork {
   readonly name: string;
@@ -11,7 +11,7 @@ export interface BridgeNetwork {
 }
 
 /** Makes the bridge in `node` when it is the first pod; the gateway is on it. Returns the pod's address. */
-export function addToBridge(node: Place, pod: Place, network: BridgeNetwork): string {
+export function addToBridge(node: BenchPlace, pod: BenchPlace, network: BridgeNetwork): string {
   const { name, subnet, mtuBytes: mtu, stateDir: dataDir } = network;
   const ipam = {
     type: 'host-local',

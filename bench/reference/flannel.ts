@@ -3,10 +3,10 @@
 // node are written in advance.
 
 import type { Arm } from '../arm.ts';
-import type { Place } from '../place.ts';
+import type { BenchPlace } from '../place.ts';
 import { addToBridge } from './bridge-plugin.ts';
 import { plugIntoSwitch } from './cross-node.ts';
-import { ip, runInNamespace, type Topology } from './topology.ts';
+import { runInNamespace, runIp, type Topology } from './topology.ts';
 
 const device = 'flannel.1';
 const port = 8472;
@@ -14,7 +14,7 @@ const port = 8472;
 const mtuBytes = 1450;
 
 interface FlannelNode {
-  readonly place: Place;
+  readonly place: BenchPlace;
   readonly address: string;
   /** Of its pods; flannel gives the VXLAN device the network's own address. */
   readonly network: string;
@@ -23,8 +23,8 @@ interface FlannelNode {
 
 export function flannel(topology: Topology, stateDir: string): Arm {
   const place = topology.namespace('fl-sw');
-  ip(place, 'link add br0 type bridge');
-  ip(place, 'link set br0 up');
+  runIp(place, 'link add br0 type bridge');
+  runIp(place, 'link set br0 up');
   const near = addNode(topology, place, 1);
   const far = addNode(topology, place, 2);
   leadTo(near, far);
@@ -39,24 +39,24 @@ export function flannel(topology: Topology, stateDir: string): Arm {
   };
 }
 
-function addNode(topology: Topology, bridge: Place, number: number): FlannelNode {
+function addNode(topology: Topology, bridge: BenchPlace, number: number): FlannelNode {
   const place = topology.namespace(`fl-node-${number}`);
   const address = `10.217.0.${number}`;
   const network = `10.218.${number}.0`;
   const deviceMac = `02:00:00:0a:da:0${number}`;
   plugIntoSwitch(bridge, { place, address: `${address}/24`, port: `port-${number}` });
   const vxlan = `type vxlan id 1 local ${address} dev eth0 dstport ${port} nolearning`;
-  ip(place, `link add ${device} address ${deviceMac} mtu ${mtuBytes} ${vxlan}`);
-  ip(place, `addr add ${network}/32 dev ${device}`);
-  ip(place, `link set ${device} up`);
+  runIp(place, `link add ${device} address ${deviceMac} mtu ${mtuBytes} ${vxlan}`);
+  runIp(place, `addr add ${network}/32 dev ${device}`);
+  runIp(place, `link set ${device} up`);
   runInNamespace(place, ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
   return { place, address, network, deviceMac };
 }
 
 function leadTo({ place }: FlannelNode, other: FlannelNode): void {
   const { address, network, deviceMac } = other;
-  ip(place, `route add ${network}/24 via ${network} dev ${device} onlink`);
-  ip(place, `neigh add ${network} lladdr ${deviceMac} nud permanent dev ${device}`);
+  runIp(place, `route add ${network}/24 via ${network} dev ${device} onlink`);
+  runIp(place, `neigh add ${network} lladdr ${deviceMac} nud permanent dev ${device}`);
   const entry = ['append', deviceMac, 'dev', device, 'dst', address, 'self', 'permanent'];
   runInNamespace(place, ['bridge', 'fdb', ...entry]);
 }
@@ -65,7 +65,7 @@ function addPod(
   topology: Topology,
   node: FlannelNode,
   stateDir: string,
-): { readonly place: Place; readonly address: string } {
+): { readonly place: BenchPlace; readonly address: string } {
   const name = `fl-pod-${node.network.split('.')[2]}`;
   const place = topology.namespace(name);
   const network = { name: `bench-${name}`, subnet: `${node.network}/24`, mtuBytes, stateDir };

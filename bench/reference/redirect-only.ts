@@ -10,9 +10,9 @@ import { BpfObject } from '../../src/kernel/object.ts';
 import { addressBytes, parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import type { Arm } from '../arm.ts';
-import type { Place } from '../place.ts';
+import type { BenchPlace } from '../place.ts';
 import { plugIntoSwitch } from './cross-node.ts';
-import { connect, ip, type Topology } from './topology.ts';
+import { connect, runIp, type Topology } from './topology.ts';
 
 const object = fileURLToPath(new URL('../programs/redirect_only.bpf.o', import.meta.url));
 
@@ -28,8 +28,8 @@ export function redirectOnlySameNode(topology: Topology): Arm {
 
 export function redirectOnlyCrossNode(topology: Topology): Arm {
   const bridge = topology.namespace('floor-sw');
-  ip(bridge, 'link add br0 type bridge');
-  ip(bridge, 'link set br0 up');
+  runIp(bridge, 'link add br0 type bridge');
+  runIp(bridge, 'link set br0 up');
   const ends = (['1', '2'] as const).map((number) => {
     const node = topology.namespace(`floor-node-${number}`);
     const port = `port-${number}`;
@@ -55,7 +55,7 @@ export function redirectOnlyCrossNode(topology: Topology): Arm {
 }
 
 interface PodShape {
-  readonly node: Place;
+  readonly node: BenchPlace;
   readonly name: string;
   readonly link: string;
   /** The first three parts of its /24; .1 is the node's, .2 the pod's. */
@@ -65,12 +65,12 @@ interface PodShape {
 function addPod(
   topology: Topology,
   { node, name, link, subnet }: PodShape,
-): { readonly place: Place; readonly address: string } {
+): { readonly place: BenchPlace; readonly address: string } {
   const place = topology.namespace(name);
   const address = `${subnet}.2`;
   const inner = { place, name: 'eth0', address: `${address}/24` };
   connect(inner, { place: node, name: link, address: `${subnet}.1/24` });
-  ip(place, `route add default via ${subnet}.1`);
+  runIp(place, `route add default via ${subnet}.1`);
   return { place, address };
 }
 
@@ -79,7 +79,7 @@ type Redirect =
   | { readonly program: 'to_next_hop'; readonly target: string; readonly nextHop: string };
 
 /** What comes in by `link` goes straight to `target`, for as long as the topology lives. */
-function redirect(topology: Topology, node: Place, link: string, to: Redirect): void {
+function redirect(topology: Topology, node: BenchPlace, link: string, to: Redirect): void {
   using opened = BpfObject.open(readFileSync(object));
   opened.setConstant('target_ifindex', ifIndexOf(node, to.target));
   if (to.program === 'to_pod') opened.setConstant('pod', addressConstant(to.pod));
@@ -96,7 +96,7 @@ function addressConstant(text: string): number {
   return Buffer.from(addressBytes(parseAddress(text))).readUInt32LE(0);
 }
 
-function ifIndexOf(place: Place, link: string): IfIndex {
+function ifIndexOf(place: BenchPlace, link: string): IfIndex {
   const command = [`--net=${place.namespacePath}`, 'ip', '-o', 'link', 'show', link];
   const index = Number.parseInt(execFileSync('nsenter', command, { encoding: 'utf8' }), 10);
   return index as IfIndex;

@@ -2,7 +2,7 @@
 
 import type { Arm } from '../arm.ts';
 import { addToBridge } from './bridge-plugin.ts';
-import { connect, ip, runInNamespace, type Topology } from './topology.ts';
+import { connect, runInNamespace, runIp, type Topology } from './topology.ts';
 
 /** One veth pair between two namespaces: nothing can be cheaper. */
 export function bareVeth(topology: Topology): Arm {
@@ -28,8 +28,8 @@ export function forwardingNamespace(topology: Topology): Arm {
     { place: server, name: 'eth0', address: '10.211.2.2/24' },
     { place: node, name: 'veth-b', address: '10.211.2.1/24' },
   );
-  ip(client, 'route add default via 10.211.1.1');
-  ip(server, 'route add default via 10.211.2.1');
+  runIp(client, 'route add default via 10.211.1.1');
+  runIp(server, 'route add default via 10.211.2.1');
   runInNamespace(node, ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
   return { name: 'forwarding namespace', client, server, address: '10.211.2.2' };
 }

@@ -1,7 +1,7 @@
 // The peers' networks, built with iproute2 in namespaces of their own: none of our code is in them.
 
 import { execFileSync } from 'node:child_process';
-import type { Place } from '../place.ts';
+import type { BenchPlace } from '../place.ts';
 
 /** Creates namespaces under one prefix and removes them all in the end; their links go with them. */
 export class Topology implements Disposable {
@@ -13,12 +13,12 @@ export class Topology implements Disposable {
     this.#prefix = prefix;
   }
 
-  namespace(name: string): Place {
+  namespace(name: string): BenchPlace {
     const full = `${this.#prefix}-${name}`;
     execFileSync('ip', ['netns', 'add', full]);
     this.#names.push(full);
     const place = { namespacePath: `/run/netns/${full}` };
-    ip(place, 'link set lo up');
+    runIp(place, 'link set lo up');
     return place;
   }
 
@@ -34,11 +34,11 @@ export class Topology implements Disposable {
 }
 
 /** `ip COMMAND` inside the place's namespace. */
-export function ip(place: Place, command: string): void {
+export function runIp(place: BenchPlace, command: string): void {
   runInNamespace(place, ['ip', ...command.split(' ')]);
 }
 
-export function runInNamespace(place: Place, command: readonly string[]): void {
+export function runInNamespace(place: BenchPlace, command: readonly string[]): void {
   execFileSync('nsenter', [`--net=${place.namespacePath}`, ...command], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -46,15 +46,15 @@ export function runInNamespace(place: Place, command: readonly string[]): void {
 
 /** A veth pair whose ends stand in two namespaces, both up, with one IPv4 address each (or none). */
 export function connect(
-  left: { readonly place: Place; readonly name: string; readonly address?: string },
-  right: { readonly place: Place; readonly name: string; readonly address?: string },
+  left: { readonly place: BenchPlace; readonly name: string; readonly address?: string },
+  right: { readonly place: BenchPlace; readonly name: string; readonly address?: string },
 ): void {
-  ip(
+  runIp(
     left.place,
     `link add ${left.name} type veth peer name ${right.name} netns ${right.place.namespacePath}`,
   );
   for (const { place, name, address } of [left, right]) {
-    if (address !== undefined) ip(place, `addr add ${address} dev ${name}`);
-    ip(place, `link set ${name} up`);
+    if (address !== undefined) runIp(place, `addr add ${address} dev ${name}`);
+    runIp(place, `link set ${name} up`);
   }
 }

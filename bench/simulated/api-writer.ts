@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 
-export interface Write {
+export interface ApiWrite {
   readonly method: 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   /** A PATCH is a merge patch. */
@@ -27,7 +27,7 @@ export class ApiWriter implements Disposable {
   }
 
   /** The object as acknowledged. Throws an Error with what the API server says where it is refused. */
-  write({ method, path, body }: Write): Promise<unknown> {
+  write({ method, path, body }: ApiWrite): Promise<unknown> {
     const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     const headers = { authorization: 'Bearer admin-token', 'content-type': type };
     return new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@
 //
 // In turn a pod gets another address, is deleted, is made anew and gets its address, as in a rollout.
 
-import { ApiWriter, type Write } from './api-writer.ts';
+import { type ApiWrite, ApiWriter } from './api-writer.ts';
 import { podCount, podManifest, podPlace, podStatus } from './population.ts';
 
 const changesPerSecond = 100;
@@ -12,7 +12,7 @@ const mostAtOnce = 50;
 const [url = '', folder = ''] = process.argv.slice(2);
 
 // No pod a second time within a hundred seconds.
-function* changes(): Generator<readonly Write[]> {
+function* changes(): Generator<readonly ApiWrite[]> {
   for (let round = 0; ; round++) {
     const kept = (2 * round) % podCount;
     const replaced = (2 * round + 1) % podCount;
@@ -64,7 +64,7 @@ for (const inOrder of changes()) {
 await Promise.all(running);
 clearInterval(told);
 
-async function writeInOrder(writes: readonly Write[]): Promise<void> {
+async function writeInOrder(writes: readonly ApiWrite[]): Promise<void> {
   for (const write of writes) {
     await writer.write(write);
     acknowledged++;

@@ -7,12 +7,12 @@ import type { ApiWriter } from './api-writer.ts';
 import {
   namespaceNames,
   nodeCount,
-  nodeManifest,
   nodeName,
   podCount,
   podManifest,
   podPlace,
   podStatus,
+  simulatedNode,
 } from './population.ts';
 
 interface ApiObject {
@@ -26,10 +26,14 @@ export async function fill(server: BareApiServer, writer: ApiWriter): Promise<vo
     const body = { metadata: { name } };
     await writer.write({ method: 'POST', path: '/api/v1/namespaces', body });
   }
-  const node = await writer.write({ method: 'POST', path: '/api/v1/nodes', body: nodeManifest(0) });
+  const node = await writer.write({
+    method: 'POST',
+    path: '/api/v1/nodes',
+    body: simulatedNode(0),
+  });
   await server.store(
     new Map(
-      others(nodeCount, node, (index) => [`minions/${nodeName(index)}`, nodeManifest(index)]),
+      others(nodeCount, node, (index) => [`minions/${nodeName(index)}`, simulatedNode(index)]),
     ),
   );
   const { namespace, name } = podPlace(0);

@@ -7,7 +7,7 @@ import { describePins } from '../../src/datapath/pins.ts';
 import { BpfMap } from '../../src/kernel/map.ts';
 import { parsePrefix, prefixAddress, prefixLength } from '../../src/net/prefix.ts';
 import type { ApiWriter } from './api-writer.ts';
-import { nodeAddress, nodeCount, nodeName, nodeStatus, podRange } from './population.ts';
+import { nodeAddress, nodeCount, nodeName, podRange, simulatedNodeStatus } from './population.ts';
 
 const changesPerSecond = 4;
 const mappedBits = 96;
@@ -40,7 +40,11 @@ export async function measureLags({
     const node = 1 + (change % (nodeCount - 1));
     const turn = Math.floor(change / (nodeCount - 1)) % 2 === 0 ? 1 : 0;
     const path = `/api/v1/nodes/${nodeName(node)}/status`;
-    await writer.write({ method: 'PATCH', path, body: { status: nodeStatus(node, turn) } });
+    await writer.write({
+      method: 'PATCH',
+      path,
+      body: { status: simulatedNodeStatus(node, turn) },
+    });
     const acknowledged = performance.now();
     const key = routeKey(node);
     while (routes.get(key)?.nextHop !== nodeAddress(node, turn)) {

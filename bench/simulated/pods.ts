@@ -2,13 +2,13 @@
 
 import { fileURLToPath } from 'node:url';
 import { callInTurn, type Plugin } from '../load/cni-calls.ts';
-import { Pods } from '../pods.ts';
+import { BenchPods } from '../pods.ts';
 
 const shim = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
 
 export class LocalPods implements Disposable {
   readonly #plugin: Plugin;
-  readonly #pods: Pods;
+  readonly #pods: BenchPods;
   readonly #count: number;
 
   constructor(namespacePath: string, agentSocket: string, count: number) {
@@ -18,7 +18,7 @@ export class LocalPods implements Disposable {
       executable: shim,
       configuration: { cniVersion: '1.0.0', name: 'bench', type: 'heddle-cni', agentSocket },
     };
-    this.#pods = new Pods(`heddle-bench-${process.pid}-pod`);
+    this.#pods = new BenchPods(`heddle-bench-${process.pid}-pod`);
     this.#count = count;
   }
 

@@ -23,7 +23,7 @@ export function nodeAddress(node: number, turn: 0 | 1 = 0): string {
   return `10.216.${(turn === 0 ? 0 : 64) + (place >> 7)}.${(place & 127) + 1}`;
 }
 
-export function nodeStatus(node: number, turn: 0 | 1 = 0): object {
+export function simulatedNodeStatus(node: number, turn: 0 | 1 = 0): object {
   return {
     addresses: [
       { type: 'InternalIP', address: nodeAddress(node, turn) },
@@ -33,7 +33,7 @@ export function nodeStatus(node: number, turn: 0 | 1 = 0): object {
   };
 }
 
-export function nodeManifest(node: number): Manifest {
+export function simulatedNode(node: number): SimulatedObject {
   const name = nodeName(node);
   const labels = {
     'kubernetes.io/arch': 'amd64',
@@ -54,11 +54,11 @@ export function nodeManifest(node: number): Manifest {
     kind: 'Node',
     metadata: { name, labels },
     spec: { podCIDR: podCIDRs[0], podCIDRs, providerID: `example://north/${name}` },
-    status: { ...nodeStatus(node), capacity: resources, allocatable: resources, images },
+    status: { ...simulatedNodeStatus(node), capacity: resources, allocatable: resources, images },
   };
 }
 
-export interface Manifest {
+export interface SimulatedObject {
   readonly apiVersion: 'v1';
   readonly kind: string;
   readonly metadata: object;
@@ -82,7 +82,7 @@ function nodeOfPod(index: number): number {
 }
 
 /** Some 4 kB in the API server's JSON. */
-export function podManifest(index: number, generation = 0): Manifest {
+export function podManifest(index: number, generation = 0): SimulatedObject {
   const app = `service-${index % 200}`;
   const labels = { app, 'pod-template-hash': hex(index % 200, 9), team: `team-${index % 50}` };
   return {

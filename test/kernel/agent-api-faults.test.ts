@@ -8,7 +8,7 @@ import {
   type AgentPlace,
   agentPlace,
   cniBeside,
-  eventually,
+  eventuallyPasses,
   get,
   launchAgent,
   podNamespace,
@@ -72,7 +72,7 @@ rootTest(
     const agent = await startAgent(context, place);
     const said =
       /^own Node not annotated: patch nodes: 403 Forbidden: .*denied request.*apply the manifests of this version again/;
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       const { health } = await status(place);
       assert.equal(health.state, 'degraded');
       assert.ok(
@@ -92,7 +92,7 @@ rootTest(
     const lines = agent.log().filter(({ msg }) => String(msg).includes('own Node'));
     assert.equal(lines.length, 1);
     server.misbehave(undefined);
-    await eventually(
+    await eventuallyPasses(
       async () => assert.equal((await status(place)).health.state, 'healthy'),
       20_000,
     );
@@ -117,7 +117,7 @@ rootTest(
       );
     });
     server.endWatches();
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       const { health, cluster: view } = await status(place);
       const said = 'API server: nodes: the list is empty, and there were 3; it is asked for again';
       assert.ok(health.reasons.includes(said), health.reasons.join());
@@ -126,7 +126,7 @@ rootTest(
     assert.equal(routes(place), before);
     assert.equal((await get(place, '/readyz')).status, 200);
     server.misbehave(undefined);
-    await eventually(
+    await eventuallyPasses(
       async () => assert.equal((await status(place)).health.state, 'healthy'),
       30_000,
     );
@@ -147,7 +147,7 @@ rootTest(
       exchange.response.end(JSON.stringify({ metadata: { resourceVersion: '9' }, items: [] }));
     });
     launchAgent(context, place);
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       const { text } = await get(place, '/readyz');
       assert.match(
         text,
@@ -155,7 +155,10 @@ rootTest(
       );
     }, 15_000);
     server.misbehave(undefined);
-    await eventually(async () => assert.equal((await get(place, '/readyz')).status, 200), 30_000);
+    await eventuallyPasses(
+      async () => assert.equal((await get(place, '/readyz')).status, 200),
+      30_000,
+    );
     assert.equal(routes(place), before);
   },
 );
@@ -181,7 +184,7 @@ rootTest(
     assert.match(before, /10\.201\.3\.0\/24/);
     server.misbehave(lacking);
     server.endWatches();
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       const { cluster: view } = await status(place);
       const found = view.apiServer?.resources.find(({ resource }) => resource === 'nodes');
       assert.equal(found?.relists, 2);
@@ -192,11 +195,14 @@ rootTest(
     lists = 0;
     server.misbehave(lacking);
     launchAgent(context, place);
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       const { text } = await get(place, '/readyz');
       assert.match(text, /the list has 0 other nodes, and this one has routes to 2/);
     }, 15_000);
-    await eventually(async () => assert.equal((await get(place, '/readyz')).status, 200), 30_000);
+    await eventuallyPasses(
+      async () => assert.equal((await get(place, '/readyz')).status, 200),
+      30_000,
+    );
     assert.equal(routes(place), before);
   },
 );
@@ -233,7 +239,7 @@ rootTest(
     const agent = await startAgent(context, place);
     server.misbehave(({ request }) => request.socket.destroy());
     server.dropConnections();
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       const view = await status(place);
       assert.match(
         view.cluster.apiServer?.unreachable?.text ?? '',

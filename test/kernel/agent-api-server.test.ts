@@ -11,14 +11,14 @@ import {
   agentPlace,
   cni,
   cniBeside,
-  eventually,
+  eventuallyPasses,
   get,
   launchAgent,
   podNamespace,
   startAgent,
   status,
 } from '../support/agent-process.ts';
-import { event, page, scriptedServer } from '../support/api-protocol.ts';
+import { event, scriptedServer, servedPage } from '../support/api-protocol.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -92,7 +92,7 @@ async function cluster(
         if (url.pathname === '/api/v1/nodes') made.nodeWatch = response;
         context.after(() => response.destroy());
       } else {
-        response.end(page(objectsOf(made, url.pathname)));
+        response.end(servedPage(objectsOf(made, url.pathname)));
       }
     },
     serverNamespace ?? place.namespace,
@@ -125,13 +125,13 @@ rootTest(
     const first = await startAgent(context, place);
     const pod = podNamespace(context);
     cni(place, { verb: 'ADD', containerId: 'pod-1', netns: pod.path });
-    await eventually(() => assert.deepEqual(made.patches, ['/api/v1/nodes/node-1']));
+    await eventuallyPasses(() => assert.deepEqual(made.patches, ['/api/v1/nodes/node-1']));
     const before = kernelState(place);
     assert.match(before, /10\.201\.2\.0\/24 via 10\.200\.0\.12/);
     await first.end('SIGKILL');
     made.isAway = true;
     launchAgent(context, place);
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       const { status: code, text } = await get(place, '/readyz');
       assert.equal(code, 503);
       assert.match(text, /^the cluster has not been read: API server: .*the connection broke/);
@@ -150,7 +150,10 @@ rootTest(
     );
     assert.equal(kernelState(place), before, 'nothing is written and nothing pruned');
     made.isAway = false;
-    await eventually(async () => assert.equal((await get(place, '/readyz')).status, 200), 30_000);
+    await eventuallyPasses(
+      async () => assert.equal((await get(place, '/readyz')).status, 200),
+      30_000,
+    );
     assert.equal(kernelState(place), before);
     cni(place, add);
     cni(place, { verb: 'DEL', containerId: 'pod-1', netns: pod.path });
@@ -162,16 +165,16 @@ rootTest('a node without pod ranges waits for them, says so, and goes on', async
   made.nodes = [{ metadata: { name: 'node-1', resourceVersion: '5' } }];
   launchAgent(context, made.place);
   const sentence = 'node-1: has no pod ranges (spec.podCIDRs): no pod can start here';
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     assert.equal((await get(made.place, '/readyz')).text, `${sentence}\n`);
   }, 15_000);
   assert.deepEqual((await status(made.place)).health.reasons[0], sentence);
-  await eventually(() => assert.equal(made.events.length, 1));
+  await eventuallyPasses(() => assert.equal(made.events.length, 1));
   const [{ reason, message, involvedObject } = assert.fail()] = made.events;
   assert.deepEqual([reason, message], ['NoPodRanges', sentence]);
   assert.deepEqual([involvedObject.kind, involvedObject.name], ['Node', 'node-1']);
   made.nodeWatch?.write(event('MODIFIED', nodeObject(1, '11')));
-  await eventually(async () => assert.equal((await get(made.place, '/readyz')).status, 200));
+  await eventuallyPasses(async () => assert.equal((await get(made.place, '/readyz')).status, 200));
   const pod = podNamespace(context);
   cni(made.place, { verb: 'ADD', containerId: 'pod-1', netns: pod.path });
   cni(made.place, { verb: 'DEL', containerId: 'pod-1', netns: pod.path });
@@ -213,7 +216,10 @@ rootTest(
     route('add', 'unreachable', '10.200.0.0/25', 'proto', '72');
     route('add', '10.201.2.0/24', 'via', '10.200.0.66', 'proto', '72');
     const agent = launchAgent(context, place);
-    await eventually(async () => assert.equal((await get(place, '/readyz')).status, 200), 20_000);
+    await eventuallyPasses(
+      async () => assert.equal((await get(place, '/readyz')).status, 200),
+      20_000,
+    );
     assert.match(agent.text(), /removed our route 10\.200\.0\.1\/32 via 10\.200\.0\.66 /);
     assert.match(agent.text(), /removed our route unreachable 10\.200\.0\.0\/25, /);
     assert.deepEqual(route('show', 'proto', '72').trim().split(/\s*\n/), [

@@ -10,9 +10,9 @@ import {
   agentPlace,
   cni,
   cniBeside,
-  eventually,
+  eventuallyPasses,
   get,
-  type PodPlace,
+  type PodNetns,
   podNamespace,
   type RunningAgent,
   startAgent,
@@ -61,7 +61,7 @@ rootTest('a wall clock that jumps under traffic changes nothing', async (context
     await saneTimes(place, clock);
     // The only address that is left: given again although it cools down.
     cni(place, { verb: 'DEL', containerId: 'guest', netns: guest.path });
-    await eventually(() =>
+    await eventuallyPasses(() =>
       assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hdx/),
     );
     const again = { verb: 'ADD', containerId: 'guest', netns: guest.path } as const;
@@ -78,7 +78,7 @@ rootTest('a wall clock that jumps under traffic changes nothing', async (context
   }
   assert.equal(await traffic.lost(), 0);
   cni(place, { verb: 'DEL', containerId: 'guest', netns: guest.path });
-  await eventually(async () => assert.deepEqual(await lasting(place, agent, pods), without));
+  await eventuallyPasses(async () => assert.deepEqual(await lasting(place, agent, pods), without));
 });
 
 rootTest(
@@ -97,12 +97,15 @@ rootTest(
       clock.setDays(days);
       // Each try that fails puts off the next.
       const first = await retryInMs(place, clock);
-      await eventually(async () => assert.ok((await retryInMs(place, clock)) > first), patienceMs);
+      await eventuallyPasses(
+        async () => assert.ok((await retryInMs(place, clock)) > first),
+        patienceMs,
+      );
     }
     const failures = agent.log().filter(({ msg }) => /the map is full/.test(String(msg)));
     assert.ok(failures.length <= extra.length, 'a failure that stays is told once');
     each('del');
-    await eventually(
+    await eventuallyPasses(
       async () => assert.equal((await status(place)).health.state, 'healthy'),
       patienceMs,
     );
@@ -130,7 +133,7 @@ rootTest('an agent that starts two days earlier than its pods takes them over', 
   await saneTimes(place, clock);
 });
 
-async function added(place: AgentPlace, pod: PodPlace, containerId: string): Promise<string> {
+async function added(place: AgentPlace, pod: PodNetns, containerId: string): Promise<string> {
   const end = await cniBeside(place, { verb: 'ADD', containerId, netns: pod.path });
   assert.equal(end.exitCode, 0, JSON.stringify(end.answer));
   return end.answer?.ips?.[0]?.address.split('/')[0] ?? '';
@@ -145,7 +148,7 @@ interface Traffic {
 
 async function startTraffic(
   context: TestContext,
-  { from, to, target }: { from: PodPlace; to: PodPlace; target: string },
+  { from, to, target }: { from: PodNetns; to: PodNetns; target: string },
 ): Promise<Traffic> {
   const serve = spawnIn(to.namespace, 'busybox', ['nc', '-l', '-p', '7', '-e', 'cat']);
   const talk = `while echo x; do sleep 0.02; done | busybox nc ${target} 7`;
@@ -154,7 +157,7 @@ async function startTraffic(
   pings.stdout?.on('data', (chunk) => {
     said += String(chunk);
   });
-  await eventually(() => assert.match(runIn(to.namespace, 'ss', '-Hltn'), /:7 /));
+  await eventuallyPasses(() => assert.match(runIn(to.namespace, 'ss', '-Hltn'), /:7 /));
   const connection = spawnIn(from.namespace, 'sh', ['-c', talk]);
   let heard = 0;
   connection.stdout?.on('data', (chunk) => {
@@ -163,7 +166,7 @@ async function startTraffic(
   for (const child of [serve, pings, connection]) context.after(() => child.kill('SIGKILL'));
   const goesOn = async (): Promise<void> => {
     const until = heard + 20;
-    await eventually(() => assert.ok(heard > until, `${heard} bytes came back`), patienceMs);
+    await eventuallyPasses(() => assert.ok(heard > until, `${heard} bytes came back`), patienceMs);
     assert.equal(connection.exitCode, null);
   };
   await goesOn();
@@ -188,7 +191,7 @@ async function saneTimes(place: AgentPlace, clock: WallClock): Promise<void> {
   );
   for (const time of times) assertRecent(time, clock);
   // The ring is looked at once a second.
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     const flows = (await get(place, '/v1/flows')).text.trimEnd().split('\n');
     assertRecent(JSON.parse(flows.at(-1) ?? '').time, clock);
   });
@@ -208,7 +211,7 @@ function assertRecent(time: string, clock: WallClock): void {
 // Until the next try, by the clock as it is now.
 async function retryInMs(place: AgentPlace, clock: WallClock): Promise<number> {
   let retryAt = '';
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     const { tables } = await status(place);
     retryAt = tables.flatMap(({ failures }) => failures)[0]?.retryAt ?? assert.fail('no failure');
   });
@@ -220,7 +223,7 @@ async function retryInMs(place: AgentPlace, clock: WallClock): Promise<number> {
 async function lasting(
   place: AgentPlace,
   agent: RunningAgent,
-  pods: readonly PodPlace[],
+  pods: readonly PodNetns[],
 ): Promise<object> {
   const namespaces = pods.map(({ namespace }) => namespace);
   const of = { place, pid: agent.process.pid ?? 0, pods: namespaces };

@@ -18,7 +18,7 @@ import {
   type AgentPlace,
   agentPlace,
   cni,
-  eventually,
+  eventuallyPasses,
   get,
   launchAgent,
   podNamespace,
@@ -44,7 +44,7 @@ rootTest(
     rmSync(place.stateDir, { recursive: true });
     cni(place, { verb: 'ADD', containerId: 'two', netns: two.path });
     const records = path.join(place.stateDir, 'endpoints');
-    await eventually(() => {
+    await eventuallyPasses(() => {
       assert.equal(readdirSync(records).length, 2);
       assert.ok(existsSync(path.join(place.stateDir, 'agent.lock')));
     });
@@ -55,7 +55,7 @@ rootTest(
     for (const [containerId, { path: netns }] of Object.entries({ one, two })) {
       cni(place, { verb: 'DEL', containerId, netns });
     }
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
     });
     assert.equal(await agent.end('SIGTERM'), 0);
@@ -69,23 +69,23 @@ rootTest('a socket that is deleted or replaced is listened on again', async (con
   const following = fetchFlows(place);
   context.after(() => following.destroy());
   rmSync(path.dirname(place.socket), { recursive: true });
-  await eventually(() => {
+  await eventuallyPasses(() => {
     cni(place, { verb: 'ADD', containerId: 'one', netns: pod.path });
   });
   rmSync(place.socket);
   writeFileSync(place.socket, '');
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
   });
   assert.equal(statSync(place.socket).mode & 0o777, 0o600);
   rmSync(place.socket);
   chmodSync(path.dirname(place.socket), 0o777);
-  await eventually(() => {
+  await eventuallyPasses(() => {
     const texts = agent.log().map(({ problem, msg }) => `${problem} ${msg}`);
     assert.match(texts.join('\n'), /socket: .* can be written by others \(mode 0777\)/);
   });
   chmodSync(path.dirname(place.socket), 0o755);
-  await eventually(() => {
+  await eventuallyPasses(() => {
     cni(place, { verb: 'DEL', containerId: 'one', netns: pod.path });
   });
   assert.equal(await agent.end('SIGTERM'), 0, 'a reader of an earlier file holds nothing up');
@@ -105,7 +105,7 @@ rootTest(
     const records = path.join(place.stateDir, 'endpoints');
     rmSync(records, { recursive: true });
     runIn(place.namespace, 'touch', records);
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       assert.match((await status(place)).health.reasons.join(), /^stateDir: .*no pod can be added/);
       assert.equal((await get(place, '/readyz')).status, 503);
     });
@@ -113,7 +113,7 @@ rootTest(
     cni(place, { verb: 'DEL', ...call });
     assert.equal((await status(place)).endpoints, 0);
     rmSync(records);
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
       assert.equal((await get(place, '/readyz')).status, 200);
     });
@@ -143,7 +143,7 @@ async function startReadOnly(context: TestContext, place: AgentPlace): Promise<v
   }
   execFileSync('mount', ['-o', 'remount,ro', place.stateDir]);
   launchAgent(context, place);
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     const { health, endpoints } = await status(place);
     assert.match(health.reasons.join(), /stateDir: EROFS.*; no pod can be added/);
     assert.match(health.reasons.join(), /hd00000000001.json: .*cannot be set aside \(EROFS/);
@@ -154,10 +154,10 @@ async function startReadOnly(context: TestContext, place: AgentPlace): Promise<v
   assert.match(second.text(), /is in use by another heddle agent/);
   cni(place, { verb: 'DEL', containerId: 'one', netns: pods[0].path });
   execFileSync('mount', ['-o', 'remount,rw', place.stateDir]);
-  await eventually(() => {
+  await eventuallyPasses(() => {
     cni(place, { verb: 'ADD', containerId: 'two', netns: pods[1].path });
   });
-  await eventually(() => {
+  await eventuallyPasses(() => {
     const left = readdirSync(records).filter((name) => name.endsWith('.json'));
     assert.equal(left.length, 2, 'the record of the first is gone, the corrupt one is left');
   });
@@ -174,7 +174,7 @@ rootTest(
       readdirSync(place.pinDir, { recursive: true }).map(String);
     const before = [...pinned()].sort();
     rmSync(place.pinDir, { recursive: true });
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       assert.deepEqual([...pinned()].sort(), before);
       assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
     });

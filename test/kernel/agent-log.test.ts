@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import {
   agentPlace,
   cni,
-  eventually,
+  eventuallyPasses,
   get,
   podNamespace,
   startAgent,
@@ -30,14 +30,14 @@ rootTest('an agent whose log is on a full disk starts and serves', async (contex
   const call = { containerId: 'c1', netns: podNamespace(context).path };
   assert.match(cni(place, { ...call, verb: 'ADD' }), /10\.201\.1\./);
   assert.throws(() => cni(place, { ...call, verb: 'ADD', netns: '/run/netns/none' }));
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     const { reasons } = (await status(place)).health;
     assert.match(reasons.join(), /log: lines are lost: ENOSPC/);
   });
   assert.match((await get(place, '/metrics')).text, /^heddle_log_lines_lost_total [1-9]/m);
   assert.equal(readFileSync(logFile, 'utf8'), '');
   rmSync(filler);
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     assert.match(readFileSync(logFile, 'utf8'), /^\{.*ENOSPC.*lines of this log were lost"\}\n/);
     assert.deepEqual((await status(place)).health.reasons, []);
   });

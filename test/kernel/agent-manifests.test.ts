@@ -9,7 +9,7 @@ import {
   type AgentPlace,
   agentPlace,
   cniBeside,
-  eventually,
+  eventuallyPasses,
   podNamespace,
   type RunningAgent,
   startAgent,
@@ -60,7 +60,7 @@ rootTest('pods come and go while a manifest is read that takes too long', async 
     mostMs = Math.max(mostMs, await comeAndGo(place, agent, netns));
   }
   assert.ok(mostMs > 0 && mostMs < mostComputedMs, `${mostMs} ms`);
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     const { cluster } = await status(place);
     assert.match(
       cluster.problems[0]?.text ?? '',

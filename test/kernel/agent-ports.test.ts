@@ -11,7 +11,7 @@ import {
   type AgentPlace,
   agentPlace,
   cni,
-  eventually,
+  eventuallyPasses,
   podNamespace,
   startAgent,
   status,
@@ -74,7 +74,7 @@ rootTest(
     const squatter = await attacker(context, place, takePorts([9655, 9656]));
     await startAgent(context, place);
     addAndDelete(context, place, 'squatted');
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       const { health } = await status(place);
       assert.equal(health.state, 'degraded');
       const text = health.reasons.join('\n');
@@ -86,7 +86,7 @@ rootTest(
     });
     assert.equal(spawnSync(shim, ['alive', place.socket]).status, 0, 'the liveness probe');
     squatter.kill('SIGKILL');
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
     }, 15_000);
     assert.equal(answerOn(place, 'http://127.0.0.1:9656/readyz'), 'ok\n');
@@ -100,7 +100,7 @@ rootTest(
     const place = agentPlace(context, 'metrics: { address: "[::]:9655" }\n');
     const agent = await startAgent(context, place);
     const pid = agentOf(agent.process);
-    await eventually(() => {
+    await eventuallyPasses(() => {
       assert.match(answerOn(place, 'http://[::1]:9655/metrics'), /^heddle_endpoints 0$/m);
     });
     const before = residentMegabytes(pid);

@@ -14,7 +14,7 @@ import {
   type AgentPlace,
   agentPlace,
   cni,
-  eventually,
+  eventuallyPasses,
   get,
   podNamespace,
   startAgent,
@@ -82,8 +82,8 @@ rootTest('pods are added, talk, are shown and are taken away again', async (cont
   assert.deepEqual(health, { state: 'healthy', reasons: [] });
   assert.equal(endpoints, 2);
   assert.equal(datapath.attachments, 5);
-  await eventually(async () => assert.equal((await status(place)).datapath.podsByTcx, 2));
-  await eventually(async () => {
+  await eventuallyPasses(async () => assert.equal((await status(place)).datapath.podsByTcx, 2));
+  await eventuallyPasses(async () => {
     const lines = (await get(place, '/v1/flows')).text.trimEnd().split('\n');
     const flows = lines.map((line) => JSON.parse(line) as FlowLine);
     const opened = flows.find((line) => line.kind === 'flow' && line.protocol === 'icmp');
@@ -118,7 +118,9 @@ rootTest(
     assert.deepEqual(after.health, { state: 'healthy', reasons: [] });
     assert.match(after.recentErrors.at(-1)?.text ?? '', /^CNI ADD shop\/web-1/);
     assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hd[0-9a-f]/);
-    await eventually(() => assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hd/));
+    await eventuallyPasses(() =>
+      assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hd/),
+    );
     runIn(place.namespace, 'ip', 'route', 'del', 'blackhole', '10.201.1.2/32');
     assert.match(add(), /10\.201\.1\.\d+\/32/);
   },
@@ -130,7 +132,7 @@ rootTest("a pod's interface that vanishes takes its entries along", async (conte
   await addTwoPods(context, place);
   const [endpoint] = JSON.parse((await get(place, '/v1/endpoints')).text) as EndpointView[];
   runIn(place.namespace, 'ip', 'link', 'del', endpoint?.hostIfName ?? '');
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     const now = await status(place);
     assert.equal(now.endpoints, 1);
     assert.equal(now.datapath.attachments, 3);
@@ -150,7 +152,7 @@ for (const mode of ['native', 'vxlan']) {
       const agent = await startAgent(context, place);
       const { first, addresses } = await addTwoPods(context, place);
       const pinging = first.keepPinging(addresses[0] ?? '');
-      await eventually(async () => assert.equal((await status(place)).datapath.podsByTcx, 2));
+      await eventuallyPasses(async () => assert.equal((await status(place)).datapath.podsByTcx, 2));
       assert.equal(await agent.end('SIGKILL'), 'SIGKILL');
       await setTimeout(300);
       const again = await startAgent(context, place);
@@ -181,7 +183,7 @@ rootTest(
     const addressesMap = path.join(place.pinDir, 'maps', 'addresses');
     const key = [...Array(10).fill(0), 255, 255, ...address.split('.').map(Number)].map(String);
     execFileSync('bpftool', ['map', 'delete', 'pinned', addressesMap, 'key', ...key]);
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       const now = await status(place);
       for (const table of ['routes', 'nft', 'attachments', 'addresses']) {
         assert.equal(restored(now, table), 1, table);
@@ -226,7 +228,7 @@ rootTest(
     for (const containerId of ['container-0', 'container-1']) {
       cni(place, { verb: 'DEL', containerId, netns: first.path });
     }
-    await eventually(() => {
+    await eventuallyPasses(() => {
       assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hd/);
     });
   },
@@ -239,12 +241,12 @@ rootTest('an uplink that goes, comes back and changes its address is followed', 
     (await status(place)).datapath.uplinks.map(({ name, addresses }) => `${name} ${addresses[0]}`);
   runIn(place.namespace, 'ip', 'link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', 'wire1');
   runIn(place.namespace, 'ip', 'address', 'add', '192.0.2.1/24', 'dev', 'eth1');
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     assert.deepEqual(await uplinks(), ['eth0 10.200.0.11/24', 'eth1 192.0.2.1/24']);
     assert.ok(fs.existsSync(path.join(place.pinDir, 'links', 'eth1-from_network')));
   });
   runIn(place.namespace, 'ip', 'link', 'del', 'eth1');
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     assert.deepEqual(await uplinks(), ['eth0 10.200.0.11/24']);
     assert.ok(!fs.existsSync(path.join(place.pinDir, 'links', 'eth1-from_network')));
   });

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import {
   agentPlace,
   cni,
-  eventually,
+  eventuallyPasses,
   get,
   launchAgent,
   podNamespace,
@@ -30,7 +30,10 @@ rootTest('of two agents started at once exactly one serves, ten times over', asy
     const winner = both.find((agent) => agent !== loser) ?? assert.fail();
     const told = `is in use by another heddle agent (pid ${winner.process.pid})`;
     assert.ok(loser.text().includes(told), loser.text());
-    await eventually(async () => assert.equal((await get(place, '/readyz')).status, 200), 20_000);
+    await eventuallyPasses(
+      async () => assert.equal((await get(place, '/readyz')).status, 200),
+      20_000,
+    );
     const { pid, health } = await status(place);
     assert.deepEqual([pid, health.state], [winner.process.pid, 'healthy']);
     if (run === 0) cni(place, { verb: 'ADD', containerId: 'pod', netns: pod.path });

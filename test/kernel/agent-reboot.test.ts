@@ -8,7 +8,7 @@ import {
   type AgentPlace,
   agentPlace,
   cni,
-  eventually,
+  eventuallyPasses,
   podNamespace,
   rebooted,
   startAgent,
@@ -76,7 +76,7 @@ for (const { name, settings, forget } of cases) {
       netns: '',
       more: { 'cni.dev/valid-attachments': [] },
     });
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
     });
     assert.deepEqual(shape(nodeInventory(place)), shape(fresh));

@@ -13,7 +13,7 @@ import {
   type AgentPlace,
   agentPlace,
   cni,
-  eventually,
+  eventuallyPasses,
   get,
   podNamespace,
   startAgent,
@@ -56,7 +56,7 @@ rootTest(
     for (const [index, pod] of pods.entries()) {
       cni(place, { verb: 'ADD', containerId: `container-${index}`, netns: pod.path });
     }
-    await eventually(async () => assert.equal((await status(place)).datapath.podsByTcx, 2));
+    await eventuallyPasses(async () => assert.equal((await status(place)).datapath.podsByTcx, 2));
     const endpoints = JSON.parse((await get(place, '/v1/endpoints')).text) as EndpointView[];
     const target = endpoints[1]?.addresses[0] ?? '';
     const words = ['ping', '-q', '-c', '1500', '-i', '0.003', '-W', '2', target];

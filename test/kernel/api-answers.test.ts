@@ -5,15 +5,15 @@ import { gzipSync } from 'node:zlib';
 import type { FakeExchange, Misbehaviour } from '../support/fake-api-server.ts';
 import {
   body,
-  type Case,
   drip,
   gone,
   json,
   lists,
+  type MisbehaviourCase,
   misbehave,
   nodes,
   ready,
-  refused,
+  refusedRequest,
   watches,
 } from '../support/misbehaviour.ts';
 
@@ -48,13 +48,13 @@ const clusterScoped = /\/(nodes|namespaces|clusternetworkpolicies)$/;
 const scopeOf = ({ url }: FakeExchange): object =>
   clusterScoped.test(url.pathname) ? {} : { namespace: 'x' };
 
-const retryAfter = (value: string): Case => ({
+const retryAfter = (value: string): MisbehaviourCase => ({
   title: `503 with Retry-After: ${value}`,
-  bad: refused(503, { 'retry-after': value }),
+  bad: refusedRequest(503, { 'retry-after': value }),
   says: /API server: .*: 503 Some: no$/,
 });
 
-const cases: readonly Case[] = [
+const cases: readonly MisbehaviourCase[] = [
   {
     title: 'connections are closed',
     bad: ({ request }) => request.socket.destroy(),
@@ -128,20 +128,28 @@ const cases: readonly Case[] = [
     bad: body('', 302, { location: 'http://user:secret@127.0.0.1:1/' }),
     says: /302 \(redirects are not followed\)/,
   },
-  { title: '401', bad: refused(401), says: /401 Some: no .*credentials/ },
-  { title: '403', bad: refused(403), says: /403 Some: no .*ClusterRole/ },
+  { title: '401', bad: refusedRequest(401), says: /401 Some: no .*credentials/ },
+  { title: '403', bad: refusedRequest(403), says: /403 Some: no .*ClusterRole/ },
   {
     title: '401 and 403 by turns',
-    bad: (exchange) => refused(exchange.index % 2 === 0 ? 401 : 403)(exchange),
+    bad: (exchange) => refusedRequest(exchange.index % 2 === 0 ? 401 : 403)(exchange),
     says: /40[13]/,
   },
-  { title: '404 for what every cluster has', bad: refused(404), says: /404/ },
-  { title: '400 for the version of a watch', bad: watches(refused(400)), says: /watch .*: 400/ },
+  { title: '404 for what every cluster has', bad: refusedRequest(404), says: /404/ },
+  {
+    title: '400 for the version of a watch',
+    bad: watches(refusedRequest(400)),
+    says: /watch .*: 400/,
+  },
   { title: '410 for everything', bad: gone, says: /410 Expired/ },
   { title: '410 for watches', bad: watches(gone), says: /410 Expired/ },
   {
     title: '500 whose text has a token and is long',
-    bad: refused(500, {}, `Authorization: Bearer s3cr3t-token ${'x'.repeat(9_999)}\u001b[2J`),
+    bad: refusedRequest(
+      500,
+      {},
+      `Authorization: Bearer s3cr3t-token ${'x'.repeat(9_999)}\u001b[2J`,
+    ),
     says: /500 Some: Authorization: Bearer <removed> x+\.\.\.$/,
   },
   {
@@ -294,7 +302,7 @@ const cases: readonly Case[] = [
     }),
     says: /the list has 3, and there were/,
   },
-  ...[1, 3].map((lacking): Case => {
+  ...[1, 3].map((lacking): MisbehaviourCase => {
     let isFirst = true;
     return {
       title: `one list that lacks ${lacking} of 8 Nodes, then well ones`,

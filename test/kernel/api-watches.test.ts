@@ -5,9 +5,9 @@ import { event } from '../support/api-protocol.ts';
 import type { FakeExchange, Misbehaviour } from '../support/fake-api-server.ts';
 import {
   body,
-  type Case,
   drip,
   json,
+  type MisbehaviourCase,
   misbehave,
   nodes,
   ready,
@@ -32,7 +32,7 @@ const quiet = watches(({ response }) => ready(response));
 const nodeEvent = (type: string, version: string, name = 'node-9'): string =>
   event(type, { kind: 'Node', metadata: { name, resourceVersion: version } });
 
-const cases: readonly Case[] = [
+const cases: readonly MisbehaviourCase[] = [
   {
     title: 'watches that end at once',
     bad: watch(''),
@@ -168,7 +168,7 @@ const cases: readonly Case[] = [
     enough: 12,
   },
   ...['MODIFIED', 'DELETED'].map(
-    (type): Case => ({
+    (type): MisbehaviourCase => ({
       title: `an event ${type} from before the watch`,
       bad: watch(({ url }) => (url.pathname === nodes ? nodeEvent(type, '20', 'node-2') : '')),
       says: /watch nodes: .*node-2 as it was before the watch began/,

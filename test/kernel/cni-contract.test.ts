@@ -6,7 +6,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { cniVersions, isAtLeast } from '../../src/cni/version.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
-import { agentPlace, eventually, podNamespace, startAgent } from '../support/agent-process.ts';
+import {
+  agentPlace,
+  eventuallyPasses,
+  podNamespace,
+  startAgent,
+} from '../support/agent-process.ts';
 import { type ShimExecution, shimTo } from '../support/execute-shim.ts';
 import type { WrittenRequest } from '../support/malformed-requests.ts';
 import { runIn } from '../support/namespaces.ts';
@@ -29,7 +34,7 @@ rootTest('every verb in every version, by the letter', async (context) => {
   // What a first pod leaves for all that follow: tables of the data path, folders of the state.
   assert.equal((await execute(verb('ADD', {}))).exitCode, 0);
   assert.deepEqual(await execute(verb('DEL', {})), silent);
-  await eventually(() => assert.doesNotMatch(linksOf(place.namespace), /: hd/));
+  await eventuallyPasses(() => assert.doesNotMatch(linksOf(place.namespace), /: hd/));
   const before = await nodeState(of);
   for (const [index, cniVersion] of cniVersions.entries()) {
     const offset = index + 3;
@@ -132,7 +137,7 @@ rootTest('GC takes what its list does not have, and nothing without a list', asy
   await unchanged(both, of);
   const keepMine = gc({ 'cni.dev/valid-attachments': mine });
   for (let run = 0; run < 2; run++) assert.deepEqual(await execute(keepMine), silent);
-  await eventually(() => assert.doesNotMatch(linksOf(place.namespace), /: hdx/));
+  await eventuallyPasses(() => assert.doesNotMatch(linksOf(place.namespace), /: hdx/));
   const onlyMine = await nodeState(of);
   assert.notDeepEqual(onlyMine, both);
   assert.equal((await execute(addStale)).exitCode, 0);
@@ -189,11 +194,11 @@ rootTest('STATUS tells whether pods that exist suffer too', async (context) => {
   assertRefused(await execute(status), 50, /^STATUS: .*: this node has no pod ranges$/);
   assertRefused(await execute({}), 11, /^ADD .*: this node has no pod ranges$/);
   fs.renameSync(`${nodes}.later`, nodes);
-  await eventually(async () => assert.deepEqual(await execute(status), silent));
+  await eventuallyPasses(async () => assert.deepEqual(await execute(status), silent));
   assert.equal((await execute({})).exitCode, 0);
 
   runIn(place.namespace, 'ip', 'link', 'del', 'eth0');
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     assertRefused(
       await execute(status),
       51,

@@ -13,7 +13,7 @@ import {
   agentPlace,
   type CniEnd,
   cniBeside,
-  eventually,
+  eventuallyPasses,
   execution,
   podNamespace,
   startAgent,
@@ -55,7 +55,7 @@ async function assertLeft(
   { inventory, files }: { readonly inventory: NodeInventory; readonly files: readonly string[] },
   pid: number,
 ): Promise<void> {
-  await eventually(() => {
+  await eventuallyPasses(() => {
     assert.deepEqual(nodeInventory(place), inventory);
     assert.deepEqual(descriptors(pid), files);
   });
@@ -78,7 +78,9 @@ async function settled(
     await cniBeside(place, { verb: 'ADD', ...call }),
     await cniBeside(place, { verb: 'DEL', ...call }),
   ]);
-  await eventually(() => assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hd/));
+  await eventuallyPasses(() =>
+    assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hd/),
+  );
   return { inventory: nodeInventory(place), files: await idleDescriptors(pid) };
 }
 

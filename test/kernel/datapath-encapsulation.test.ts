@@ -6,8 +6,8 @@ import type { IfIndex } from '../../src/net/if-index.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { giveExit, type TestDatapath, testDatapath } from '../support/datapath.ts';
 import {
-  gatewayMac,
-  type Place,
+  type AddressByFamily,
+  hostSideMac,
   places,
   strangerIfIndex,
   tunnelPort,
@@ -16,13 +16,13 @@ import {
   web,
 } from '../support/datapath-network.ts';
 import { observe } from '../support/datapath-outcome.ts';
-import { families } from '../support/flow-packets.ts';
 import { runIn } from '../support/namespaces.ts';
 import { readOuter } from '../support/outer-headers.ts';
 import {
   ethernet,
   etherTypes,
   extension,
+  families,
   icmpEcho,
   icmpProtocol,
   icmpTooBig,
@@ -95,7 +95,7 @@ const inners: readonly Inner[] = [
 ];
 
 /** What an error about it quotes. */
-function datagramTo(family: 4 | 6, pod: Place): Uint8Array {
+function datagramTo(family: 4 | 6, pod: AddressByFamily): Uint8Array {
   const ends = { source: places.tunnelled[family], destination: pod[family] };
   return ip({ ...ends, protocol: protocols.udp }, udp(ports, data));
 }
@@ -170,7 +170,7 @@ rootTest('flows are spread over source ports', (context) => {
 
 interface FallBack {
   readonly what: string;
-  readonly to?: Place;
+  readonly to?: AddressByFamily;
   readonly gsoSize?: number;
   arrange?(datapath: TestDatapath): void;
 }
@@ -271,13 +271,13 @@ function datagram(family: 4 | 6, sourcePort: number): Uint8Array {
 
 function frame(
   family: 4 | 6,
-  to: Place,
+  to: AddressByFamily,
   { protocol, payload }: { readonly protocol: number; readonly payload: Uint8Array },
   header: object = {},
 ): Uint8Array {
   const type = family === 4 ? etherTypes.ipv4 : etherTypes.ipv6;
   return ethernet(
-    { source: web.mac, destination: gatewayMac, type },
+    { source: web.mac, destination: hostSideMac, type },
     ip({ source: web[family], destination: to[family], protocol, ...header }, payload),
   );
 }

@@ -10,20 +10,19 @@ import { db, places, web } from '../support/datapath-network.ts';
 import type { Outcome } from '../support/datapath-outcome.ts';
 import {
   anotherMac,
-  clear,
+  clearFlows,
   dismiss,
-  families,
   fromNeighbour,
   fromTunnel,
   intoDb,
   nativeRange,
   onlyFlow,
   passed,
-  refused,
+  refusedFor,
   relocate,
   reroute,
   type Sending,
-  send,
+  sendPacket,
   third,
   toDb,
   toNeighbour,
@@ -35,6 +34,7 @@ import {
   webOut,
   webToDb,
 } from '../support/flow-packets.ts';
+import { families } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
 interface Change {
@@ -50,7 +50,7 @@ const changes: readonly Change[] = [
     what: 'the receiver has gone',
     ...{ sending: toDb, established: webToDb },
     change: ({ addresses }, family) => void addresses.delete(db[family]),
-    changed: refused(dropReason.noEndpoint, 'pass'),
+    changed: refusedFor(dropReason.noEndpoint, 'pass'),
   },
   {
     what: 'what the receiver gets has to wait in a queue',
@@ -71,7 +71,7 @@ const changes: readonly Change[] = [
     what: 'the sender has gone',
     ...{ sending: toDb, established: webToDb },
     change: ({ endpoints }) => void endpoints.delete({ ifindex: web.ifIndex }),
-    changed: refused(dropReason.unknownEndpoint),
+    changed: refusedFor(dropReason.unknownEndpoint),
   },
   {
     what: 'the sender has another MAC',
@@ -83,7 +83,7 @@ const changes: readonly Change[] = [
           ...{ ipv4: web[4], ipv6: web[6], mac: anotherMac, id: web.id, queue: 0 },
         },
       ),
-    changed: refused(dropReason.spoofedMac),
+    changed: refusedFor(dropReason.spoofedMac),
   },
   {
     what: 'the sender has other addresses',
@@ -95,7 +95,7 @@ const changes: readonly Change[] = [
           ...{ ipv4: places.nobody[4], ipv6: places.nobody[6], mac: web.mac, id: web.id, queue: 0 },
         },
       ),
-    changed: refused(dropReason.spoofedAddress),
+    changed: refusedFor(dropReason.spoofedAddress),
   },
   {
     what: 'the way to a neighbour is narrower',
@@ -131,7 +131,7 @@ const changes: readonly Change[] = [
     what: 'the receiver of what the tunnel brings has gone',
     ...{ sending: fromTunnel, established: intoDb },
     change: ({ addresses }, family) => void addresses.delete(db[family]),
-    changed: refused(dropReason.noEndpoint, 'next'),
+    changed: refusedFor(dropReason.noEndpoint, 'next'),
   },
   {
     what: 'what the tunnel brings has to wait in a queue',
@@ -147,17 +147,21 @@ for (const { what, sending, established, change, changed } of changes) {
       `${what}: an established flow (IPv${family}) knows with the next generation`,
       (context) => {
         const datapath = testDatapath(context);
-        send(datapath, sending, { family });
-        assert.deepEqual(send(datapath, sending, { family }), established);
+        sendPacket(datapath, sending, { family });
+        assert.deepEqual(sendPacket(datapath, sending, { family }), established);
         change(datapath, family);
         // What reads a table for each packet knows at once.
         const remembers = sending.program !== 'from_network' && !isIpv6Route(sending, family);
         if (remembers) {
-          assert.deepEqual(send(datapath, sending, { family }), established, 'before the count');
+          assert.deepEqual(
+            sendPacket(datapath, sending, { family }),
+            established,
+            'before the count',
+          );
         }
         beginGeneration(datapath.tableGeneration);
         for (const which of ['first', 'next']) {
-          const found = send(datapath, sending, { family });
+          const found = sendPacket(datapath, sending, { family });
           assert.deepEqual({ ...found, ...changed }, found, `the ${which} packet after it`);
         }
       },
@@ -173,11 +177,11 @@ function isIpv6Route({ to }: Sending, family: AddressFamily): boolean {
 rootTest('a neighbour’s pod stays one within a generation, whatever the routes say', (context) => {
   const datapath = testDatapath(context);
   for (const family of families) {
-    send(datapath, fromNeighbour, { family });
+    sendPacket(datapath, fromNeighbour, { family });
     dismiss(datapath, nativeRange[family]);
-    assert.deepEqual(send(datapath, fromNeighbour, { family }), intoDb);
+    assert.deepEqual(sendPacket(datapath, fromNeighbour, { family }), intoDb);
     beginGeneration(datapath.tableGeneration);
-    assert.deepEqual(send(datapath, fromNeighbour, { family }), untouched);
+    assert.deepEqual(sendPacket(datapath, fromNeighbour, { family }), untouched);
   }
 });
 
@@ -187,16 +191,16 @@ rootTest('a pod that moved gets the next packets where it is now', (context) => 
     for (const sending of [toDb, fromTunnel]) {
       relocate(datapath, db[family], {});
       beginGeneration(datapath.tableGeneration);
-      send(datapath, sending, { family });
+      sendPacket(datapath, sending, { family });
       const before = datapath.endpointCounters(third.id).traffic[0].packets;
       relocate(datapath, db[family], { ifindex: third.ifIndex, endpointId: third.id });
       beginGeneration(datapath.tableGeneration);
-      send(datapath, sending, { family });
-      send(datapath, sending, { family });
+      sendPacket(datapath, sending, { family });
+      sendPacket(datapath, sending, { family });
       assert.equal(datapath.endpointCounters(third.id).traffic[0].packets, before + 2);
       const ends = onlyFlow(datapath).end.map(({ ifindex }) => ifindex);
       assert.ok(ends.includes(third.ifIndex) && !ends.includes(db.ifIndex), ends.join());
-      clear(datapath);
+      clearFlows(datapath);
     }
   }
 });
@@ -207,14 +211,14 @@ rootTest('a next hop that changed is the one of the next packets', (context) => 
     [toNeighbour, nativeRange],
     [toTunnel, tunnelRange],
   ] as const) {
-    send(datapath, sending, { family: 4 });
+    sendPacket(datapath, sending, { family: 4 });
     reroute(datapath, range[4], { nextHop: parseAddress('203.0.113.77') });
     beginGeneration(datapath.tableGeneration);
-    assert.deepEqual(send(datapath, sending, { family: 4 }), webOut);
+    assert.deepEqual(sendPacket(datapath, sending, { family: 4 }), webOut);
     const remote = onlyFlow(datapath).end.find(({ endpointId }) => endpointId === 0);
     // As it stands in a packet, read as a number of this machine.
     const bytes = new Uint8Array(Uint32Array.of(remote?.link[0] ?? 0).buffer);
     assert.deepEqual([...bytes], [203, 0, 113, 77]);
-    clear(datapath);
+    clearFlows(datapath);
   }
 });

@@ -7,7 +7,7 @@ import { protocols } from '../../src/net/protocol.ts';
 import { testDatapath } from '../support/datapath.ts';
 import {
   db,
-  gatewayMac,
+  hostSideMac,
   type Pod,
   places,
   strangerIfIndex,
@@ -22,7 +22,7 @@ const ports = { sourcePort: 40000, destinationPort: 80 };
 function syn(source = web[4], destination = db[4]): Uint8Array {
   const segment = tcp({ ...ports, flags: tcpFlags.syn });
   return ethernet(
-    { source: web.mac, destination: gatewayMac, type: etherTypes.ipv4 },
+    { source: web.mac, destination: hostSideMac, type: etherTypes.ipv4 },
     ip({ source, destination, protocol: protocols.tcp }, segment),
   );
 }
@@ -38,7 +38,7 @@ function packetOf(pod: Pod, destination: Address, shape: Shape = {}): Uint8Array
   const { port = 40000, flags = tcpFlags.syn, isAnswer = false } = shape;
   const [sourcePort, destinationPort] = isAnswer ? [80, port] : [port, 80];
   return ethernet(
-    { source: pod.mac, destination: gatewayMac, type: etherTypes.ipv4 },
+    { source: pod.mac, destination: hostSideMac, type: etherTypes.ipv4 },
     ip(
       { source: pod[4], destination, protocol: protocols.tcp },
       tcp({ sourcePort, destinationPort, flags }),

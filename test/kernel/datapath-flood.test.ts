@@ -6,8 +6,8 @@ import { parseAddress } from '../../src/net/address.ts';
 import { testDatapath } from '../support/datapath.ts';
 import { web } from '../support/datapath-network.ts';
 import { floodFlows } from '../support/flow-flood.ts';
-import { families } from '../support/flow-packets.ts';
 import { type Hop, hops, track, verdictOf } from '../support/owner-packets.ts';
+import { families } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const flows = Number(process.env['HEDDLE_FLOWS'] ?? 2_000_000);

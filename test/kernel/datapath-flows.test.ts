@@ -13,10 +13,10 @@ import {
 import { protocols } from '../../src/net/protocol.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
 import {
+  type AddressByFamily,
   db,
-  gatewayMac,
   hostMac,
-  type Place,
+  hostSideMac,
   type Pod,
   places,
   uplink,
@@ -54,10 +54,15 @@ function segment(flags: number, sender: 'client' | 'server', payload = 0): Body 
 }
 
 /** What `pod` sends to `to`. */
-function fromPod(pod: Pod, to: Place, family: Family, { protocol, payload }: Body): Uint8Array {
+function fromPod(
+  pod: Pod,
+  to: AddressByFamily,
+  family: Family,
+  { protocol, payload }: Body,
+): Uint8Array {
   const type = family === 4 ? etherTypes.ipv4 : etherTypes.ipv6;
   return ethernet(
-    { source: pod.mac, destination: gatewayMac, type },
+    { source: pod.mac, destination: hostSideMac, type },
     ip({ source: pod[family], destination: to[family], protocol }, payload),
   );
 }
@@ -317,7 +322,7 @@ rootTest('an ICMP error passes and is counted, and has no flow of its own', (con
       };
       const packet = ethernet(
         {
-          source: gatewayMac,
+          source: hostSideMac,
           destination: hostMac,
           type: family === 4 ? etherTypes.ipv4 : etherTypes.ipv6,
         },
@@ -383,7 +388,11 @@ for (const [protocol, body] of [
     const datapath = testDatapath(context);
     for (const family of families) {
       for (const peer of [db, places.native, places.tunnelled]) {
-        const verdict = (sender: Pod | Place, program: ProgramName, who: 'client' | 'server') => {
+        const verdict = (
+          sender: Pod | AddressByFamily,
+          program: ProgramName,
+          who: 'client' | 'server',
+        ) => {
           const pod = who === 'client' && sender === db ? db : web;
           const source = who === 'client' ? { ...db, [family]: peer[family] } : web;
           const packet = fromPod(

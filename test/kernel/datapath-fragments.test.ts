@@ -5,7 +5,7 @@ import { dropReason } from '../../src/datapath/generated.ts';
 import { attachTcx } from '../../src/kernel/attach.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { testDatapath } from '../support/datapath.ts';
-import { gatewayMac, places, web } from '../support/datapath-network.ts';
+import { hostSideMac, places, web } from '../support/datapath-network.ts';
 import {
   ethernet,
   etherTypes,
@@ -26,11 +26,11 @@ const linearParts = [ethernetBytes, 20, 34, 50, 54, 70, 80, 100];
 
 const packets = [
   ethernet(
-    { source: web.mac, destination: gatewayMac, type: etherTypes.ipv4 },
+    { source: web.mac, destination: hostSideMac, type: etherTypes.ipv4 },
     ip({ source: web[4], destination: places.world[4], protocol: protocols.tcp }, segment),
   ),
   ethernet(
-    { source: web.mac, destination: gatewayMac, type: etherTypes.ipv6 },
+    { source: web.mac, destination: hostSideMac, type: etherTypes.ipv6 },
     ip(
       { source: web[6], destination: places.world[6], protocol: nextHeaders.hopByHop },
       extension({ kind: nextHeaders.hopByHop, next: protocols.tcp, length: 24 }, segment),

@@ -4,35 +4,37 @@ import assert from 'node:assert/strict';
 import { routeKind } from '../../src/datapath/generated.ts';
 import { testDatapath } from '../support/datapath.ts';
 import { db, places, tunnelDevice, uplink, web } from '../support/datapath-network.ts';
-import { clear, nativeRange, reroute } from '../support/flow-packets.ts';
-import { type Case, check, fate, reasons, type Sent } from '../support/refused-packets.ts';
+import { clearFlows, nativeRange, reroute } from '../support/flow-packets.ts';
+import { check, fate, type RefusedPacket, reasons, type Sent } from '../support/refused-packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const outside = reasons.spoofedOutside;
 
-const fromOutside: readonly Case[] = ([4, 6] as const).flatMap((family): Case[] => {
-  const sent = { program: 'from_network', destination: db[family] } as const;
-  const cases = [
-    ['a pod of a neighbour', places.native, 'redirect'],
-    ['a pod of this node', web, outside],
-    ['the receiver itself', db, outside],
-    ["an address of this node's range", places.nobody, outside],
-    ['this node', places.node, outside],
-    ['a pod behind a tunnel', places.tunnelled, outside],
-    ['a pod behind a tunnel over IPv6', places.tunnelledOverIpv6, outside],
-    ['another node', places.otherNode, 'next'],
-    ['the world', places.world, 'next'],
-  ] as const;
-  return [
-    ...cases.map(([what, place, expected]) => ({
-      ...{ what, ...sent, source: place[family], fate: expected },
-    })),
-    {
-      ...{ what: "a neighbour's pod by another interface", ...sent, ifIndex: tunnelDevice },
-      ...{ source: places.native[family], fate: outside },
-    },
-  ];
-});
+const fromOutside: readonly RefusedPacket[] = ([4, 6] as const).flatMap(
+  (family): RefusedPacket[] => {
+    const sent = { program: 'from_network', destination: db[family] } as const;
+    const cases = [
+      ['a pod of a neighbour', places.native, 'redirect'],
+      ['a pod of this node', web, outside],
+      ['the receiver itself', db, outside],
+      ["an address of this node's range", places.nobody, outside],
+      ['this node', places.node, outside],
+      ['a pod behind a tunnel', places.tunnelled, outside],
+      ['a pod behind a tunnel over IPv6', places.tunnelledOverIpv6, outside],
+      ['another node', places.otherNode, 'next'],
+      ['the world', places.world, 'next'],
+    ] as const;
+    return [
+      ...cases.map(([what, place, expected]) => ({
+        ...{ what, ...sent, source: place[family], fate: expected },
+      })),
+      {
+        ...{ what: "a neighbour's pod by another interface", ...sent, ifIndex: tunnelDevice },
+        ...{ source: places.native[family], fate: outside },
+      },
+    ];
+  },
+);
 
 rootTest('from outside, a pod comes by the interface of its route alone', async (context) => {
   const datapath = testDatapath(context);
@@ -42,7 +44,7 @@ rootTest('from outside, a pod comes by the interface of its route alone', async 
       ...{ program: 'from_network', source: places.native[family], destination: db[family] },
     };
     const elsewhere = { ...sent, ifIndex: tunnelDevice };
-    clear(datapath);
+    clearFlows(datapath);
     assert.equal(fate(datapath, sent), 'redirect');
     assert.equal(fate(datapath, sent), 'redirect');
     assert.equal(fate(datapath, elsewhere), outside, 'nor on an established flow');

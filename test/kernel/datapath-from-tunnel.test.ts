@@ -3,16 +3,16 @@
 import assert from 'node:assert/strict';
 import { parseAddress } from '../../src/net/address.ts';
 import { routeKeyOf, testDatapath } from '../support/datapath.ts';
-import { db, places, tunnelEnds, tunnelPort, web } from '../support/datapath-network.ts';
-import { clear, reroute, tunnelRange } from '../support/flow-packets.ts';
+import { db, otherTunnelEnds, places, tunnelPort, web } from '../support/datapath-network.ts';
+import { clearFlows, reroute, tunnelRange } from '../support/flow-packets.ts';
 import { type OuterHeader, usualOuter } from '../support/out-of-tunnel.ts';
 import {
-  type Case,
   check,
-  datagram,
-  errorAbout,
+  datagramBody,
+  errorBodyAbout,
   fate,
   laterFragment,
+  type RefusedPacket,
   reasons,
   type Sent,
 } from '../support/refused-packets.ts';
@@ -21,50 +21,52 @@ import { rootTest } from '../support/root-test.ts';
 const notTheNode = reasons.spoofedTunnel;
 const stranger = parseAddress('203.0.113.66');
 const overIpv6: OuterHeader = {
-  source: tunnelEnds.tunnelledOverIpv6,
+  source: otherTunnelEnds.tunnelledOverIpv6,
   destination: places.node[6],
   vni: usualOuter.vni,
 };
 
-const fromTunnel: readonly Case[] = ([4, 6] as const).flatMap((family): Case[] => {
-  const sent = { program: 'from_overlay', destination: db[family] } as const;
-  const owned = { ...sent, source: places.tunnelled[family] };
-  const sources = [
-    ['a pod of that node', places.tunnelled, 'redirect'],
-    ['that node itself', places.otherNode, 'next'],
-    ['a pod of another node', places.tunnelledOverIpv6, notTheNode],
-    ['a pod of a native route', places.native, notTheNode],
-    ['a pod here', web, notTheNode],
-    ['the receiver', db, notTheNode],
-    ['nobody of our range', places.nobody, notTheNode],
-    ['this node', places.node, notTheNode],
-    ['the world', places.world, notTheNode],
-  ] as const;
-  const outers: readonly (readonly [string, Partial<OuterHeader>])[] = [
-    ['from a stranger', { source: stranger }],
-    [
-      'from a stranger over IPv6',
-      { source: parseAddress('2001:db8:ffff::66'), destination: places.node[6] },
-    ],
-    ['from this node', { source: places.node[4] }],
-    ['to another address', { destination: parseAddress('203.0.113.9') }],
-    ['in another VNI', { vni: 77 }],
-    ['in VNI 0', { vni: 0 }],
-    ['out of no tunnel', { absent: true }],
-  ];
-  return [
-    ...sources.map(([what, place, expected]) => ({
-      ...{ what, ...sent, source: place[family], fate: expected },
-    })),
-    ...outers.flatMap(([what, outer]) =>
-      [db, places.node].map((to) => ({
-        ...{ what, ...owned, destination: to[family] },
-        ...{ outer: { ...usualOuter, ...outer }, fate: notTheNode },
+const fromTunnel: readonly RefusedPacket[] = ([4, 6] as const).flatMap(
+  (family): RefusedPacket[] => {
+    const sent = { program: 'from_overlay', destination: db[family] } as const;
+    const owned = { ...sent, source: places.tunnelled[family] };
+    const sources = [
+      ['a pod of that node', places.tunnelled, 'redirect'],
+      ['that node itself', places.otherNode, 'next'],
+      ['a pod of another node', places.tunnelledOverIpv6, notTheNode],
+      ['a pod of a native route', places.native, notTheNode],
+      ['a pod here', web, notTheNode],
+      ['the receiver', db, notTheNode],
+      ['nobody of our range', places.nobody, notTheNode],
+      ['this node', places.node, notTheNode],
+      ['the world', places.world, notTheNode],
+    ] as const;
+    const outers: readonly (readonly [string, Partial<OuterHeader>])[] = [
+      ['from a stranger', { source: stranger }],
+      [
+        'from a stranger over IPv6',
+        { source: parseAddress('2001:db8:ffff::66'), destination: places.node[6] },
+      ],
+      ['from this node', { source: places.node[4] }],
+      ['to another address', { destination: parseAddress('203.0.113.9') }],
+      ['in another VNI', { vni: 77 }],
+      ['in VNI 0', { vni: 0 }],
+      ['out of no tunnel', { absent: true }],
+    ];
+    return [
+      ...sources.map(([what, place, expected]) => ({
+        ...{ what, ...sent, source: place[family], fate: expected },
       })),
-    ),
-    { what: 'to this node', ...owned, destination: places.node[family], fate: 'next' },
-  ];
-});
+      ...outers.flatMap(([what, outer]) =>
+        [db, places.node].map((to) => ({
+          ...{ what, ...owned, destination: to[family] },
+          ...{ outer: { ...usualOuter, ...outer }, fate: notTheNode },
+        })),
+      ),
+      { what: 'to this node', ...owned, destination: places.node[family], fate: 'next' },
+    ];
+  },
+);
 
 rootTest('the tunnel brings only what its sender has', async (context) => {
   await check(context, testDatapath(context), fromTunnel);
@@ -79,7 +81,7 @@ rootTest('each packet without a flow shows who it is, too', (context) => {
       ['next', { body: [47, new Uint8Array(24)] }],
       [
         'redirect',
-        { body: errorAbout(family, 3, { from: db[family], to: places.tunnelled[family] }) },
+        { body: errorBodyAbout(family, 3, { from: db[family], to: places.tunnelled[family] }) },
       ],
     ];
     for (const [toPod, shape] of shapes) {
@@ -99,17 +101,17 @@ rootTest('no entry vouches for a sender that it does not know', async (context) 
     const there = { source: web[family], destination: places.tunnelled[family] };
     const back: Sent = {
       ...{ program: 'from_overlay', source: there.destination, destination: there.source },
-      body: datagram({ sourcePort: 53, destinationPort: 40000 }),
+      body: datagramBody({ sourcePort: 53, destinationPort: 40000 }),
     };
     const forged: readonly Partial<OuterHeader>[] = [
       { source: stranger },
-      { source: tunnelEnds.tunnelledOverIpv6, destination: places.node[6] },
+      { source: otherTunnelEnds.tunnelledOverIpv6, destination: places.node[6] },
       { vni: 77 },
       { destination: parseAddress('203.0.113.9') },
       { absent: true },
     ];
     await context.test(`IPv${family}: neither one that this end opened nor one of both`, () => {
-      clear(datapath);
+      clearFlows(datapath);
       fate(datapath, there);
       for (let round = 0; round < 3; round++) {
         for (const outer of forged) {
@@ -120,7 +122,7 @@ rootTest('no entry vouches for a sender that it does not know', async (context) 
       }
     });
     await context.test(`IPv${family}: nor after the pod has moved to another node`, () => {
-      clear(datapath);
+      clearFlows(datapath);
       fate(datapath, back);
       assert.equal(fate(datapath, back), 'redirect');
       reroute(datapath, tunnelRange[family], { nextHop: stranger });
@@ -129,7 +131,7 @@ rootTest('no entry vouches for a sender that it does not know', async (context) 
       const outer = { ...usualOuter, source: stranger };
       assert.equal(fate(datapath, { ...back, outer }), 'redirect');
       assert.equal(fate(datapath, { ...back, outer }), 'redirect');
-      reroute(datapath, tunnelRange[family], { nextHop: tunnelEnds.tunnelled });
+      reroute(datapath, tunnelRange[family], { nextHop: otherTunnelEnds.tunnelled });
       datapath.tableGeneration.set(0, (datapath.tableGeneration.get(0) ?? 0) + 1);
     });
   }
@@ -155,7 +157,7 @@ rootTest('tunnels over IPv6 are held to the same', (context) => {
       }
       assert.equal(fate(datapath, { ...sent, outer: usualOuter }), notTheNode);
     }
-    clear(datapath);
+    clearFlows(datapath);
   }
 });
 

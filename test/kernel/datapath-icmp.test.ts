@@ -4,7 +4,14 @@
 import { type Address, parseAddress } from '../../src/net/address.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { testDatapath } from '../support/datapath.ts';
-import { db, type Place, places, tunnelDevice, uplink, web } from '../support/datapath-network.ts';
+import {
+  type AddressByFamily,
+  db,
+  places,
+  tunnelDevice,
+  uplink,
+  web,
+} from '../support/datapath-network.ts';
 import {
   fragment,
   icmpEcho,
@@ -14,11 +21,11 @@ import {
   nextHeaders,
 } from '../support/packets.ts';
 import {
-  type Body,
-  type Case,
   check,
-  errorAbout,
+  errorBodyAbout,
   errorTypes,
+  type PacketBody,
+  type RefusedPacket,
   reasons,
   type Sent,
 } from '../support/refused-packets.ts';
@@ -26,15 +33,15 @@ import { rootTest } from '../support/root-test.ts';
 
 const { forgedError, neighbourDiscovery: neighbour } = reasons;
 
-const errors: readonly Case[] = ([4, 6] as const).flatMap((family) => {
+const errors: readonly RefusedPacket[] = ([4, 6] as const).flatMap((family) => {
   const [own, other, node] = [web[family], db[family], places.node[family]];
   const other2 = places.native[family];
   const sent = { source: own, destination: node };
   return [
-    ...errorTypes[family].flatMap((type): Case[] => [
+    ...errorTypes[family].flatMap((type): RefusedPacket[] => [
       {
         ...{ what: `type ${type}, about what the pod was sent`, ...sent },
-        ...{ body: errorAbout(family, type, { from: node, to: own }), fate: 'pass' },
+        ...{ body: errorBodyAbout(family, type, { from: node, to: own }), fate: 'pass' },
       },
       ...(
         [
@@ -45,7 +52,7 @@ const errors: readonly Case[] = ([4, 6] as const).flatMap((family) => {
         ] as const
       ).map(([what, from, to]) => ({
         ...{ what: `type ${type}, ${what}`, ...sent },
-        ...{ body: errorAbout(family, type, { from, to }), fate: forgedError },
+        ...{ body: errorBodyAbout(family, type, { from, to }), fate: forgedError },
       })),
     ]),
     {
@@ -58,13 +65,13 @@ const errors: readonly Case[] = ([4, 6] as const).flatMap((family) => {
     },
     {
       ...{ what: 'a first fragment of an error', ...sent, fate: forgedError },
-      ...firstFragment(family, errorAbout(family, 3, { from: node, to: own })),
+      ...firstFragment(family, errorBodyAbout(family, 3, { from: node, to: own })),
     },
     {
       ...{ what: 'an error about a packet of the other family', ...sent, fate: forgedError },
       body: [
         icmpProtocol(family),
-        errorAbout(family === 4 ? 6 : 4, 3, {
+        errorBodyAbout(family === 4 ? 6 : 4, 3, {
           from: places.node[family === 4 ? 6 : 4],
           to: web[family === 4 ? 6 : 4],
         })[1],
@@ -72,7 +79,7 @@ const errors: readonly Case[] = ([4, 6] as const).flatMap((family) => {
     },
     {
       ...{ what: 'to a pod here, about what it sent', source: own, destination: other },
-      ...{ body: errorAbout(family, 3, { from: other, to: own }), fate: 'redirect' },
+      ...{ body: errorBodyAbout(family, 3, { from: other, to: own }), fate: 'redirect' },
     },
     {
       ...{ what: 'an echo request', ...sent, fate: 'pass' },
@@ -101,9 +108,9 @@ interface Way {
   /** To a pod, through the stack. */
   readonly at?: Required<Pick<Sent, 'ifIndex' | 'ingressIfIndex'>>;
   /** Who may send by it: a pod of that node, and the node itself. */
-  readonly pod: Place;
-  readonly node: Place;
-  readonly third: Place;
+  readonly pod: AddressByFamily;
+  readonly node: AddressByFamily;
+  readonly third: AddressByFamily;
 }
 
 /** By routes: `pod` and `node` have one next hop, `third` another. */
@@ -124,7 +131,10 @@ const ways: readonly Way[] = waysIn.flatMap((way) => {
 });
 
 /** Errors to db from a pod of another node, about each kind of packet. */
-function errorsOfNode({ program, at, pod, node, third }: Way, family: 4 | 6): readonly Case[] {
+function errorsOfNode(
+  { program, at, pod, node, third }: Way,
+  family: 4 | 6,
+): readonly RefusedPacket[] {
   const passed = program === 'to_pod' ? 'pass' : 'redirect';
   const sent = { program, ...at, source: pod[family], destination: db[family] };
   const own = db[family];
@@ -142,7 +152,7 @@ function errorsOfNode({ program, at, pod, node, third }: Way, family: 4 | 6): re
   return errorTypes[family].flatMap((type) =>
     about.map(([what, from, to, expected]) => ({
       ...{ what: `${program}, type ${type}, about ${what}`, ...sent, fate: expected },
-      body: errorAbout(family, type, { from, to }),
+      body: errorBodyAbout(family, type, { from, to }),
     })),
   );
 }
@@ -152,10 +162,10 @@ function nextTo(address: Address): Address {
 }
 
 /** Errors to db whose quote does not show what they are about. */
-function unreadableErrors({ program, at, pod }: Way, family: 4 | 6): readonly Case[] {
+function unreadableErrors({ program, at, pod }: Way, family: 4 | 6): readonly RefusedPacket[] {
   const [type] = errorTypes[family];
   const sent = { program, ...at, source: pod[family], destination: db[family], fate: forgedError };
-  const body = errorAbout(family, type, { from: db[family], to: pod[family] });
+  const body = errorBodyAbout(family, type, { from: db[family], to: pod[family] });
   const [protocol, whole] = body;
   const header = family === 4 ? 20 : 40;
   return [
@@ -173,9 +183,9 @@ function unreadableErrors({ program, at, pod }: Way, family: 4 | 6): readonly Ca
 /** Of `bytes` by its own header; what stands behind them in the frame is padding. */
 function firstFragment(
   family: 4 | 6,
-  [protocol, whole]: Body,
+  [protocol, whole]: PacketBody,
   bytes: number = whole.length,
-): Pick<Case, 'body' | 'header'> {
+): Pick<RefusedPacket, 'body' | 'header'> {
   if (family === 4) {
     const header = { moreFragments: true, claimedLength: 20 + bytes };
     return { body: [protocol, whole], header };
@@ -207,7 +217,7 @@ rootTest('the same of an error that a node sends by its own address', async (con
       ).map(([what, to, fate]) => ({
         ...{ what: `${program}, about ${what}`, program, fate },
         ...{ source: places.otherNode[family], destination: db[family] },
-        body: errorAbout(family, errorTypes[family][0], { from: db[family], to: to[family] }),
+        body: errorBodyAbout(family, errorTypes[family][0], { from: db[family], to: to[family] }),
       })),
     ),
   );
@@ -219,7 +229,7 @@ rootTest('a router between nodes may send errors about any flow', async (context
     [places.native, places.otherNative, places.world].map((to) => ({
       ...{ what: `about what db sent to ${to[family]}`, program: 'from_network' as const },
       ...{ source: places.world[family], destination: db[family], fate: 'next' },
-      body: errorAbout(family, errorTypes[family][0], { from: db[family], to: to[family] }),
+      body: errorBodyAbout(family, errorTypes[family][0], { from: db[family], to: to[family] }),
     })),
   );
   await check(context, testDatapath(context), cases);
@@ -232,7 +242,7 @@ rootTest(
       waysIn.map(({ program, pod, third }) => ({
         ...{ what: program, program, source: pod[family], destination: places.node[family] },
         ...{ fate: 'next' },
-        body: errorAbout(family, errorTypes[family][0], {
+        body: errorBodyAbout(family, errorTypes[family][0], {
           from: places.node[family],
           to: third[family],
         }),
@@ -268,7 +278,7 @@ rootTest('no other node is router or neighbour of a pod here', async (context) =
   );
   const redirects = ways.map(({ program, at, pod, third }) => ({
     ...{ what: `${program}, an IPv4 redirect`, program, ...at, source: pod[4], destination: db[4] },
-    ...{ body: errorAbout(4, 5, { from: db[4], to: third[4] }), fate: forgedError },
+    ...{ body: errorBodyAbout(4, 5, { from: db[4], to: third[4] }), fate: forgedError },
   }));
   await check(context, testDatapath(context), [...discovery, ...redirects]);
 });

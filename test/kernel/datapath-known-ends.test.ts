@@ -10,14 +10,13 @@ import { db, strangerIfIndex, uplink, web } from '../support/datapath-network.ts
 import {
   anotherMac,
   answer,
-  clear,
-  families,
+  clearFlows,
   fromNeighbour,
   fromTunnel,
   onlyFlow,
   passed,
-  refused,
-  send,
+  refusedFor,
+  sendPacket,
   third,
   toDb,
   toNeighbour,
@@ -27,6 +26,7 @@ import {
   webOut,
   webToDb,
 } from '../support/flow-packets.ts';
+import { families } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const inWork = 0xffff_ffff;
@@ -35,7 +35,7 @@ rootTest('nobody else can send on an established flow', (context) => {
   const datapath = testDatapath(context);
   for (const family of families) {
     for (const sending of [toDb, toNeighbour, toTunnel, toWorld]) {
-      send(datapath, sending, { family });
+      sendPacket(datapath, sending, { family });
       const frauds: readonly (readonly [object, number])[] = [
         [{ mac: anotherMac }, dropReason.spoofedMac],
         [{ mac: parseMac('00:00:00:00:00:00') }, dropReason.spoofedMac],
@@ -45,10 +45,10 @@ rootTest('nobody else can send on an established flow', (context) => {
         [{ ifIndex: uplink }, dropReason.unknownEndpoint],
       ];
       for (const [fraud, reason] of frauds) {
-        const found = send(datapath, { ...sending, ...fraud }, { family });
-        assert.deepEqual({ ...found, ...refused(reason) }, found, JSON.stringify(fraud));
+        const found = sendPacket(datapath, { ...sending, ...fraud }, { family });
+        assert.deepEqual({ ...found, ...refusedFor(reason) }, found, JSON.stringify(fraud));
       }
-      clear(datapath);
+      clearFlows(datapath);
     }
   }
 });
@@ -61,14 +61,14 @@ rootTest('an end that was only ever a receiver has to show who it is', (context)
       [fromNeighbour, db],
       [fromTunnel, db],
     ] as const) {
-      send(datapath, sending, { family });
-      send(datapath, sending, { family });
+      sendPacket(datapath, sending, { family });
+      sendPacket(datapath, sending, { family });
       const back = answer(sending, receiver);
       for (const mac of [anotherMac, parseMac('00:00:00:00:00:00')]) {
-        const found = send(datapath, { ...back, mac }, { family, back: true });
-        assert.deepEqual({ ...found, ...refused(dropReason.spoofedMac) }, found);
+        const found = sendPacket(datapath, { ...back, mac }, { family, back: true });
+        assert.deepEqual({ ...found, ...refusedFor(dropReason.spoofedMac) }, found);
       }
-      assert.equal(send(datapath, back, { family, back: true }).verdict, 'redirect');
+      assert.equal(sendPacket(datapath, back, { family, back: true }).verdict, 'redirect');
       // A pod that claims the other end's address, which the entry knows by now.
       const claimed = {
         ...sending,
@@ -76,9 +76,9 @@ rootTest('an end that was only ever a receiver has to show who it is', (context)
         ifIndex: db.ifIndex,
         mac: db.mac,
       } as const;
-      const found = send(datapath, claimed, { family });
-      assert.deepEqual({ ...found, ...refused(dropReason.spoofedAddress) }, found);
-      clear(datapath);
+      const found = sendPacket(datapath, claimed, { family });
+      assert.deepEqual({ ...found, ...refusedFor(dropReason.spoofedAddress) }, found);
+      clearFlows(datapath);
     }
   }
 });
@@ -92,8 +92,8 @@ test('an entry of the flow table is three cache lines', () => {
 rootTest('both ends of a flow are remembered side by side', (context) => {
   const datapath = testDatapath(context);
   const back = answer(toDb, db);
-  send(datapath, toDb, { family: 4 });
-  send(datapath, back, { family: 4, back: true });
+  sendPacket(datapath, toDb, { family: 4 });
+  sendPacket(datapath, back, { family: 4, back: true });
   const { end, way, generation } = onlyFlow(datapath);
   assert.deepEqual(way, [flowWay.pod, flowWay.pod]);
   assert.deepEqual(
@@ -105,9 +105,9 @@ rootTest('both ends of a flow are remembered side by side', (context) => {
   );
   datapath.endpoints.delete({ ifindex: web.ifIndex });
   datapath.endpoints.delete({ ifindex: db.ifIndex });
-  assert.deepEqual(send(datapath, toDb, { family: 4 }), webToDb);
+  assert.deepEqual(sendPacket(datapath, toDb, { family: 4 }), webToDb);
   const dbToWeb = passed('redirect', ['web ingress', 'db egress']);
-  assert.deepEqual(send(datapath, back, { family: 4, back: true }), dbToWeb);
+  assert.deepEqual(sendPacket(datapath, back, { family: 4, back: true }), dbToWeb);
   assert.equal(onlyFlow(datapath).generation, generation);
 });
 
@@ -120,13 +120,13 @@ rootTest(
         [toNeighbour, 1400],
         [toTunnel, 1350],
       ] as const) {
-        send(datapath, sending, { family });
-        assert.deepEqual(send(datapath, sending, { family, payload: 1490 }), upTheStack);
-        assert.deepEqual(send(datapath, sending, { family, payload: fits }), webOut);
+        sendPacket(datapath, sending, { family });
+        assert.deepEqual(sendPacket(datapath, sending, { family, payload: 1490 }), upTheStack);
+        assert.deepEqual(sendPacket(datapath, sending, { family, payload: fits }), webOut);
         const long = { family, payload: 2 * fits };
-        assert.deepEqual(send(datapath, sending, { ...long, gsoSize: fits }), webOut);
-        assert.deepEqual(send(datapath, sending, { ...long, gsoSize: 1480 }), upTheStack);
-        clear(datapath);
+        assert.deepEqual(sendPacket(datapath, sending, { ...long, gsoSize: fits }), webOut);
+        assert.deepEqual(sendPacket(datapath, sending, { ...long, gsoSize: 1480 }), upTheStack);
+        clearFlows(datapath);
       }
     }
   },
@@ -134,12 +134,12 @@ rootTest(
 
 rootTest('an entry that is being written is neither followed nor written', (context) => {
   const datapath = testDatapath(context);
-  send(datapath, toDb, { family: 4 });
+  sendPacket(datapath, toDb, { family: 4 });
   const [[key, flow]] = [...datapath.flows.entries()] as [[never, Flow]];
   const wrong = flow.end.map((end) => ({ ...end, endpointId: third.id, ifindex: third.ifIndex }));
   const end = [wrong[0], wrong[1]] as unknown as Flow['end'];
   datapath.flows.set(key, { ...flow, end, generation: inWork });
-  assert.deepEqual(send(datapath, toDb, { family: 4 }), webToDb);
+  assert.deepEqual(sendPacket(datapath, toDb, { family: 4 }), webToDb);
   assert.deepEqual(onlyFlow(datapath).end, end);
   assert.equal(onlyFlow(datapath).generation, inWork);
 });
@@ -147,7 +147,7 @@ rootTest('an entry that is being written is neither followed nor written', (cont
 rootTest('an entry that holds another flow’s ends is not followed', (context) => {
   const datapath = testDatapath(context);
   for (const sending of [toDb, toNeighbour, toWorld]) {
-    send(datapath, sending, { family: 4 });
+    sendPacket(datapath, sending, { family: 4 });
     const [[key, flow]] = [...datapath.flows.entries()] as [[never, Flow]];
     for (const which of [0, 1]) {
       const end = flow.end.map((each, index) =>
@@ -155,8 +155,8 @@ rootTest('an entry that holds another flow’s ends is not followed', (context) 
       ) as unknown as Flow['end'];
       datapath.flows.set(key, { ...flow, end });
       datapath.endpoints.delete({ ifindex: web.ifIndex });
-      const found = send(datapath, sending, { family: 4 });
-      assert.deepEqual({ ...found, ...refused(dropReason.unknownEndpoint) }, found);
+      const found = sendPacket(datapath, sending, { family: 4 });
+      assert.deepEqual({ ...found, ...refusedFor(dropReason.unknownEndpoint) }, found);
       datapath.endpoints.set(
         { ifindex: web.ifIndex },
         {
@@ -164,6 +164,6 @@ rootTest('an entry that holds another flow’s ends is not followed', (context) 
         },
       );
     }
-    clear(datapath);
+    clearFlows(datapath);
   }
 });

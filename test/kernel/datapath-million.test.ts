@@ -6,7 +6,7 @@ import { dropReason, dropReasonNames, type ProgramName } from '../../src/datapat
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { giveExit, type TestDatapath, testDatapath } from '../support/datapath.ts';
 import { db, tunnelDevice, web } from '../support/datapath-network.ts';
-import { judge } from '../support/datapath-oracle.ts';
+import { judgePacket } from '../support/datapath-oracle.ts';
 import { verdictName } from '../support/datapath-outcome.ts';
 import { mill } from '../support/packet-mill.ts';
 import { seededRandom } from '../support/random.ts';
@@ -71,7 +71,7 @@ for (const { program, ifIndexes, verdicts, counted } of cases) {
       sampleEvery,
       sample: (packet, ifIndex, verdict) => {
         if (!interfaces.has(program)) return;
-        const { verdict: expected, byFlow } = judge(program, packet, ifIndex);
+        const { verdict: expected, byFlow } = judgePacket(program, packet, ifIndex);
         if (byFlow) return;
         const what = `seed ${seed}, ${program}: ${Buffer.from(packet).toString('hex')}`;
         assert.equal(verdictName(verdict), expected, what);

@@ -5,17 +5,10 @@ import assert from 'node:assert/strict';
 import { flowPath } from '../../src/datapath/generated.ts';
 import { beginGeneration } from '../../src/datapath/tables/generation.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
-import { db, type Place, places, web } from '../support/datapath-network.ts';
-import { families, onlyFlow } from '../support/flow-packets.ts';
-import {
-  forgetFlows,
-  type Hop,
-  hops,
-  sentByDb,
-  track,
-  verdictOf,
-} from '../support/owner-packets.ts';
-import { tcpFlags } from '../support/packets.ts';
+import { type AddressByFamily, db, places, web } from '../support/datapath-network.ts';
+import { clearFlows, onlyFlow } from '../support/flow-packets.ts';
+import { type Hop, hops, sentByDb, track, verdictOf } from '../support/owner-packets.ts';
+import { families, tcpFlags } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const { syn, ack, fin, rst } = tcpFlags;
@@ -40,7 +33,7 @@ function eachAnswer(
     for (const family of families) {
       for (const protocol of bodies) {
         judge({ datapath, hop, family, protocol });
-        forgetFlows(datapath);
+        clearFlows(datapath);
         track(datapath, 'flush');
       }
     }
@@ -61,7 +54,7 @@ rootTest(
     eachAnswer(context, ({ datapath, hop, family, protocol }) => {
       const answer = { hop, family, protocol, back: true } as const;
       assert.equal(verdictOf(datapath, answer), 'redirect', 'nothing translates it');
-      forgetFlows(datapath);
+      clearFlows(datapath);
       track(datapath, { protocol, ...service(family, hop) });
       assert.equal(
         verdictOf(datapath, answer),
@@ -105,7 +98,7 @@ rootTest(
             'pass',
             'straight to the server',
           );
-          forgetFlows(datapath);
+          clearFlows(datapath);
           track(datapath, 'flush');
         }
       }
@@ -155,7 +148,7 @@ rootTest('an entry does not answer for the first two packets of a connection', (
           const answer = { hop, family, protocol: 'tcp', flags, back: true } as const;
           assert.equal(verdictOf(datapath, answer), up[hop.program], `then flags ${flags}`);
         }
-        forgetFlows(datapath);
+        clearFlows(datapath);
         track(datapath, 'flush');
       }
     }
@@ -174,10 +167,10 @@ rootTest(
       track(datapath, { protocol: 'tcp', ...service(family, hop) });
       assert.equal(verdictOf(datapath, answer), 'redirect', 'looked up with the SYN');
       assert.equal(verdictOf(datapath, answer), 'pass', 'its sender has spoken since the SYN');
-      forgetFlows(datapath);
+      clearFlows(datapath);
       assert.equal(verdictOf(datapath, { ...opening, flags: syn | ack }), 'pass');
       assert.equal(verdictOf(datapath, answer), 'pass', 'no SYN was seen');
-      forgetFlows(datapath);
+      clearFlows(datapath);
       track(datapath, 'flush');
     }
   },
@@ -198,7 +191,7 @@ rootTest('a SYN on the closed entry of a translated connection is asked for anew
     assert.equal(verdictOf(datapath, { ...whole, flags: rst }), 'pass');
     assert.equal(verdictOf(datapath, { ...whole, flags: syn }), 'redirect');
     assert.equal(verdictOf(datapath, { ...whole, flags: ack }), 'redirect');
-    forgetFlows(datapath);
+    clearFlows(datapath);
   }
 });
 
@@ -211,7 +204,7 @@ rootTest('protocols that cannot be asked for always pass the stack', (context) =
           const what = { hop, family, protocol, back };
           assert.equal(verdictOf(datapath, what), up[hop.program], `${hop.program} ${protocol}`);
         }
-        forgetFlows(datapath);
+        clearFlows(datapath);
       }
     }
   }
@@ -239,7 +232,7 @@ rootTest(
       }
       assert.equal(onlyFlow(datapath).path, flowPath.direct);
       track(datapath, { protocol, ...service(family, hop) });
-      forgetFlows(datapath);
+      clearFlows(datapath);
       const answer = { ...what, back: true };
       assert.equal(verdictOf(datapath, { ...answer, piece: 'first' }), up[hop.program]);
       assert.equal(verdictOf(datapath, answer), up[hop.program], 'the fragment said nothing of it');
@@ -254,7 +247,7 @@ rootTest('an echo reply follows its request, and without one passes the stack', 
       const request = { hop, family, protocol: 'echo' } as const;
       const reply = { hop, family, protocol: 'echo', back: true } as const;
       assert.equal(verdictOf(datapath, reply), up[hop.program], 'nobody asked');
-      forgetFlows(datapath);
+      clearFlows(datapath);
       assert.equal(verdictOf(datapath, request), 'redirect');
       assert.equal(verdictOf(datapath, reply), 'redirect', 'asked straight');
       beginGeneration(datapath.tableGeneration);
@@ -262,7 +255,7 @@ rootTest('an echo reply follows its request, and without one passes the stack', 
       age(datapath, 11);
       beginGeneration(datapath.tableGeneration);
       assert.equal(verdictOf(datapath, reply), up[hop.program], 'long ago');
-      forgetFlows(datapath);
+      clearFlows(datapath);
     }
   }
 });
@@ -294,7 +287,7 @@ rootTest('an ICMP error about an echo that went straight goes straight', (contex
       quotes: 'echo',
     } as const;
     assert.equal(verdictOf(datapath, error), 'redirect');
-    forgetFlows(datapath);
+    clearFlows(datapath);
   }
 });
 
@@ -305,8 +298,8 @@ rootTest(
     for (const family of families) {
       const sent = sentByDb(places.native);
       const what = { hop: sent, family, protocol: 'udp' } as const;
-      const router: Place = places.world;
-      const about = (to: Place) =>
+      const router: AddressByFamily = places.world;
+      const about = (to: AddressByFamily) =>
         verdictOf(datapath, {
           ...{ hop: { ...hops.answerOfNeighbour, from: router }, family, protocol: 'error' },
           ...{ quotes: 'udp', quotedTo: to },
@@ -320,7 +313,7 @@ rootTest(
         ...service(family, { ...sent, from: places.native, to: db }),
       });
       assert.equal(about(places.native), 'next', 'translated');
-      forgetFlows(datapath);
+      clearFlows(datapath);
       track(datapath, 'flush');
     }
   },

@@ -7,8 +7,8 @@ import { protocols } from '../../src/net/protocol.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
 import {
   db,
-  gatewayMac,
   hostMac,
+  hostSideMac,
   places,
   tunnelDevice,
   uplink,
@@ -44,7 +44,7 @@ function webToDb(
   const type = family === 4 ? etherTypes.ipv4 : etherTypes.ipv6;
   const addresses = { source: web[family], destination: db[family] };
   return ethernet(
-    { source: web.mac, destination: gatewayMac, type },
+    { source: web.mac, destination: hostSideMac, type },
     ip({ ...addresses, ...header }, payload),
   );
 }

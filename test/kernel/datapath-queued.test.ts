@@ -11,10 +11,10 @@ import type { Mac } from '../../src/net/mac.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
 import {
+  type AddressByFamily,
   db,
-  gatewayMac,
   hostMac,
-  type Place,
+  hostSideMac,
   places,
   tunnelDevice,
   uplink,
@@ -36,7 +36,7 @@ function limitedDatapath(context: TestContext): TestDatapath {
   return datapath;
 }
 
-function toDb(family: Family, sender: Place, macs: Pick<Way, 'source' | 'destination'>) {
+function toDb(family: Family, sender: AddressByFamily, macs: Pick<Way, 'source' | 'destination'>) {
   const type = family === 4 ? etherTypes.ipv4 : etherTypes.ipv6;
   const segment = tcp(
     { sourcePort: 40000, destinationPort: 80, flags: tcpFlags.syn },
@@ -49,7 +49,7 @@ function toDb(family: Family, sender: Place, macs: Pick<Way, 'source' | 'destina
 interface Way {
   readonly program: ProgramName;
   readonly ifIndex: IfIndex;
-  readonly sender: Place;
+  readonly sender: AddressByFamily;
   readonly source: Mac;
   readonly destination: Mac;
   /** Before the queue. */
@@ -62,14 +62,14 @@ const ways: readonly Way[] = [
     ifIndex: web.ifIndex,
     sender: web,
     source: web.mac,
-    destination: gatewayMac,
+    destination: hostSideMac,
     counted: ['web egress'],
   },
   {
     program: 'from_network',
     ifIndex: uplink,
     sender: places.native,
-    source: gatewayMac,
+    source: hostSideMac,
     destination: hostMac,
     counted: [],
   },
@@ -77,7 +77,7 @@ const ways: readonly Way[] = [
     program: 'from_overlay',
     ifIndex: tunnelDevice,
     sender: places.tunnelled,
-    source: gatewayMac,
+    source: hostSideMac,
     destination: hostMac,
     counted: [],
   },
@@ -94,7 +94,7 @@ for (const way of ways) {
       assert.deepEqual([...before.events, ...before.dropped], []);
       assert.equal(datapath.flows.count(), 0);
 
-      const queued = toDb(family, way.sender, { source: gatewayMac, destination: db.mac });
+      const queued = toDb(family, way.sender, { source: hostSideMac, destination: db.mac });
       const after = observe(datapath, 'to_pod', queued, { ifIndex: db.ifIndex }).outcome;
       assert.equal(after.verdict, 'pass');
       assert.deepEqual(after.counted, ['db ingress']);
@@ -104,7 +104,7 @@ for (const way of ways) {
   }
 }
 
-const fromWeb = { source: web.mac, destination: gatewayMac } as const;
+const fromWeb = { source: web.mac, destination: hostSideMac } as const;
 const farEnd = (web.ifIndex + 2 ** 30) as IfIndex;
 
 /** `web` may send only so much. */

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { dropReason, dropReasonNames } from '../../src/datapath/generated.ts';
 import { giveExit, testDatapath } from '../support/datapath.ts';
 import { db, type Pod, web } from '../support/datapath-network.ts';
-import { type Judgement, judge } from '../support/datapath-oracle.ts';
+import { type Judgement, judgePacket } from '../support/datapath-oracle.ts';
 import { verdictName } from '../support/datapath-outcome.ts';
 import { readOuter } from '../support/outer-headers.ts';
 import { seededRandom } from '../support/random.ts';
@@ -24,7 +24,7 @@ rootTest(`random packets of seed ${seed} end as the oracle says`, (context) => {
     const [program, ifIndexes] = random.pick(judgedHooks);
     const ifIndex = random.pick(ifIndexes);
     const packet = damaged(random, randomPacket(random, program, ifIndex));
-    const expected = judge(program, packet, ifIndex);
+    const expected = judgePacket(program, packet, ifIndex);
     if (expected.byFlow) forgetFlows(datapath);
     const { verdict, packet: sent } = datapath.run(program, packet, { ifIndex });
     const found = { verdict: verdictName(verdict), reason: lastReason(datapath) };

@@ -6,9 +6,15 @@ import { parseAddress } from '../../src/net/address.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { testDatapath } from '../support/datapath.ts';
 import { db, places, web } from '../support/datapath-network.ts';
-import { clear } from '../support/flow-packets.ts';
+import { clearFlows } from '../support/flow-packets.ts';
 import { extension, nextHeaders } from '../support/packets.ts';
-import { type Case, check, datagram, fate, reasons } from '../support/refused-packets.ts';
+import {
+  check,
+  datagramBody,
+  fate,
+  type RefusedPacket,
+  reasons,
+} from '../support/refused-packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const { malformed, martian, sourceRoute, spoofedAddress: spoofed } = reasons;
@@ -16,7 +22,7 @@ const { malformed, martian, sourceRoute, spoofedAddress: spoofed } = reasons;
 const mappedDb = `::ffff:${db[4]}`;
 const mappedWeb = `::ffff:${web[4]}`;
 
-const addresses: readonly Case[] = [
+const addresses: readonly RefusedPacket[] = [
   ...['127.0.0.1', '127.255.255.255', '0.0.0.0', '0.1.2.3'].map((destination) => ({
     ...{ what: 'never on a network', source: web[4], destination, fate: martian },
   })),
@@ -51,7 +57,7 @@ rootTest('a mapped address rides on no IPv4 flow, on whatever hook', (context) =
     fate(datapath, { program: 'to_pod', ifIndex: web.ifIndex, ...there });
     const sent = { source: mappedWeb, destination: mappedDb };
     assert.equal(fate(datapath, { program, ...sent }), malformed, program);
-    clear(datapath);
+    clearFlows(datapath);
   }
 });
 
@@ -78,7 +84,7 @@ const options = (...bytes: number[]): Uint8Array => {
   return padded;
 };
 
-const sourceRoutes: readonly Case[] = [
+const sourceRoutes: readonly RefusedPacket[] = [
   ...([0x83, 0x89] as const).flatMap((kind) =>
     [
       options(kind, 7, 4, 127, 0, 0, 1),
@@ -101,7 +107,7 @@ const sourceRoutes: readonly Case[] = [
   })),
   ...[0, 2, 3, 4, 200].flatMap((kind) =>
     ([0, 1, 255] as const).map((left) => {
-      const routing = extension({ kind: 43, next: protocols.udp, length: 24 }, datagram()[1]);
+      const routing = extension({ kind: 43, next: protocols.udp, length: 24 }, datagramBody()[1]);
       routing.set([kind, left], 2);
       const fate = left === 0 ? 'redirect' : sourceRoute;
       return {

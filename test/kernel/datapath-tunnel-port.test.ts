@@ -7,21 +7,21 @@ import { db, places, uplink, web } from '../support/datapath-network.ts';
 import { runIn } from '../support/namespaces.ts';
 import { udp } from '../support/packets.ts';
 import {
-  type Body,
-  type Case,
   check,
-  datagram,
+  datagramBody,
   fate,
   fragmentsOf,
+  type PacketBody,
   ports,
+  type RefusedPacket,
   reasons,
-  toTunnel,
+  toTunnelPort,
 } from '../support/refused-packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const forTunnel = reasons.tunnelPort;
 
-const tunnelPorts: readonly Case[] = (
+const tunnelPorts: readonly RefusedPacket[] = (
   [
     ['this node', places.node, forTunnel],
     ['another node', places.otherNode, forTunnel],
@@ -29,13 +29,13 @@ const tunnelPorts: readonly Case[] = (
     ['a remote pod', places.native, 'redirect'],
   ] as const
 ).flatMap(([what, place, expected]) =>
-  ([4, 6] as const).flatMap((family): Case[] => {
+  ([4, 6] as const).flatMap((family): RefusedPacket[] => {
     const sent = { source: web[family], destination: place[family] };
     const honest = expected === forTunnel ? 'pass' : expected;
-    const lite: Body = [136, udp(toTunnel, new Uint8Array(8))];
+    const lite: PacketBody = [136, udp(toTunnelPort, new Uint8Array(8))];
     return [
-      { what, ...sent, body: datagram(toTunnel), fate: expected },
-      { what: `${what}, another port`, ...sent, body: datagram(), fate: honest },
+      { what, ...sent, body: datagramBody(toTunnelPort), fate: expected },
+      { what: `${what}, another port`, ...sent, body: datagramBody(), fate: honest },
       // The stack has what cannot be asked for, fragments among it (docs/datapath.md, "Who owns a flow").
       { what: `${what}, UDP-Lite`, ...sent, body: lite, fate: 'pass' },
       ...fragmentsOf(family).map(([which, fragmented, isFirst]) => ({
@@ -57,12 +57,12 @@ rootTest('whatever port it is, and at addresses that only the stack knows', (con
   const also = '10.88.0.1';
   runIn(namespace, 'ip', 'address', 'add', `${also}/24`, 'dev', `peer${uplink}`);
   runIn(namespace, 'sysctl', '-qw', `net.ipv4.conf.test${web.ifIndex}.forwarding=1`);
-  const sent = { source: web[4], body: datagram(toTunnel) };
+  const sent = { source: web[4], body: datagramBody(toTunnelPort) };
   assert.equal(fate(datapath, { ...sent, destination: also }), forTunnel);
   assert.equal(fate(datapath, { ...sent, destination: places.world[4] }), 'pass', 'the world');
   underlay.set(0, { address: places.node[4], ifindex: 0, port: 8472 });
   assert.equal(fate(datapath, { ...sent, destination: also }), 'pass');
-  const other = datagram({ sourcePort: 1, destinationPort: 8472 });
+  const other = datagramBody({ sourcePort: 1, destinationPort: 8472 });
   assert.equal(fate(datapath, { ...sent, body: other, destination: also }), forTunnel);
   underlay.set(0, { address: parseAddress('::'), ifindex: 0, port: 0 });
   assert.equal(fate(datapath, { ...sent, body: other, destination: also }), 'pass', 'mode native');

@@ -9,10 +9,10 @@ import { parseMac } from '../../src/net/mac.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { testDatapath } from '../support/datapath.ts';
 import {
+  type AddressByFamily,
   db,
-  gatewayMac,
   hostMac,
-  type Place,
+  hostSideMac,
   places,
   strangerIfIndex,
   tunnelDevice,
@@ -29,8 +29,8 @@ interface Row {
   readonly what: string;
   readonly program: ProgramName;
   readonly ifIndex: IfIndex;
-  readonly from: Place;
-  readonly to: Place;
+  readonly from: AddressByFamily;
+  readonly to: AddressByFamily;
   readonly sourceMac?: Mac;
   readonly destinationMac?: Mac;
   /** Bytes of UDP payload (default 8). */
@@ -262,7 +262,7 @@ const rows: readonly Row[] = [
 ];
 
 function packetOf(row: Row, family: 4 | 6): Uint8Array {
-  const toPod = row.program === 'from_pod' ? gatewayMac : hostMac;
+  const toPod = row.program === 'from_pod' ? hostSideMac : hostMac;
   const header = { source: row.from[family], destination: row.to[family], protocol: protocols.udp };
   const datagram = udp(
     { sourcePort: 40000, destinationPort: 53 },
@@ -314,7 +314,7 @@ const arp = ethernet(
   new Uint8Array(28),
 );
 const tagged = ethernet(
-  { source: web.mac, destination: gatewayMac, type: etherTypes.vlan },
+  { source: web.mac, destination: hostSideMac, type: etherTypes.vlan },
   joined([0, 7, 0x08, 0x00], new Uint8Array(28)),
 );
 
@@ -353,10 +353,10 @@ rootTest('packets that stay on their link are counted as such, and are no events
     const tunnelled = places.tunnelled[destination.includes(':') ? 6 : 4];
     const row = {
       ...fromWeb,
-      from: { 4: source, 6: source } as unknown as Place,
-      to: { 4: destination, 6: destination } as unknown as Place,
+      from: { 4: source, 6: source } as unknown as AddressByFamily,
+      to: { 4: destination, 6: destination } as unknown as AddressByFamily,
     };
-    const packetFrom = (from: Place): Uint8Array =>
+    const packetFrom = (from: AddressByFamily): Uint8Array =>
       packetOf({ what: '', verdict: '', ...row, from }, 4);
     for (const [program, charged] of [
       ['from_pod', ['web egress']],
@@ -384,7 +384,7 @@ rootTest('the node signs its tunnelled packets with a MAC that no VXLAN device h
         ifIndex: tunnelDevice,
         from: places.node,
         to: places.tunnelled,
-        sourceMac: gatewayMac,
+        sourceMac: hostSideMac,
       },
       family,
     );

@@ -8,9 +8,9 @@ import {
   type AgentPlace,
   agentPlace,
   cniBeside,
-  eventually,
+  eventuallyPasses,
   get,
-  type PodPlace,
+  type PodNetns,
   podNamespace,
   startAgent,
   status,
@@ -21,12 +21,12 @@ import { rootTest } from '../support/root-test.ts';
 
 const smallest = 'endpointEntries: 8\naddressEntries: 64\nrouteEntries: 64\nflowEntries: 1024\n';
 
-function ping({ namespace }: Pick<PodPlace, 'namespace'>, address: string): void {
+function ping({ namespace }: Pick<PodNetns, 'namespace'>, address: string): void {
   const said = runIn(namespace, 'busybox', 'ping', '-c', '2', '-i', '0.01', '-W', '2', address);
   assert.match(said, /2 packets received/);
 }
 
-async function added(place: AgentPlace, pod: PodPlace, containerId: string): Promise<string> {
+async function added(place: AgentPlace, pod: PodNetns, containerId: string): Promise<string> {
   const end = await cniBeside(place, { verb: 'ADD', containerId, netns: pod.path });
   assert.equal(end.exitCode, 0, JSON.stringify(end.answer));
   return end.answer?.ips?.[0]?.address.split('/')[0] ?? '';
@@ -75,7 +75,7 @@ rootTest('a full address map is named with its key, and pods that fit go on', as
   const own = nodeInventory(place).maps['addresses']?.length ?? 0;
   const extra = Array.from({ length: 64 - own }, (_, index) => `10.200.9.${index + 1}/32`);
   for (const each of extra) runIn(place.namespace, 'ip', 'address', 'add', each, 'dev', 'eth0');
-  await eventually(async () => assert.deepEqual(await fill(place, 'addresses'), [64, 64]));
+  await eventuallyPasses(async () => assert.deepEqual(await fill(place, 'addresses'), [64, 64]));
   const call = { containerId: 'three', netns: three.path };
   const refused = await cniBeside(place, { verb: 'ADD', ...call });
   const text = /addresses: E2BIG \(the map is full: 64 entries\): raise addressEntries in the conf/;
@@ -85,14 +85,17 @@ rootTest('a full address map is named with its key, and pods that fit go on', as
 
   // Now of the node itself: it stays degraded, and says so.
   runIn(place.namespace, 'ip', 'address', 'add', '10.200.10.1/32', 'dev', 'eth0');
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     const { health, tables } = await status(place);
     assert.equal(health.state, 'degraded');
     assert.match(JSON.stringify(tables), text);
   });
   ping(one, address);
   for (const each of extra) runIn(place.namespace, 'ip', 'address', 'del', each, 'dev', 'eth0');
-  await eventually(async () => assert.equal((await status(place)).health.state, 'healthy'), 10_000);
+  await eventuallyPasses(
+    async () => assert.equal((await status(place)).health.state, 'healthy'),
+    10_000,
+  );
   ping(one, await added(place, three, 'three'));
 });
 
@@ -105,7 +108,7 @@ rootTest('a full route map is named with its key, and pods go on', async (contex
   const address = await added(place, two, 'two');
   const more = path.join(place.folder, 'cluster', 'more.yaml');
   fs.writeFileSync(more, Array.from({ length: 64 }, (_, index) => nodeYaml(index)).join('---\n'));
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     const { health, tables } = await status(place);
     assert.equal(health.state, 'degraded');
     assert.match(
@@ -116,7 +119,10 @@ rootTest('a full route map is named with its key, and pods go on', async (contex
   assert.deepEqual(await fill(place, 'routes'), [64, 64]);
   ping(one, address);
   fs.rmSync(more);
-  await eventually(async () => assert.equal((await status(place)).health.state, 'healthy'), 10_000);
+  await eventuallyPasses(
+    async () => assert.equal((await status(place)).health.state, 'healthy'),
+    10_000,
+  );
   const routes = nodeInventory(place).maps['routes'] ?? [];
   assert.equal(routes.length, 4, 'two of this node, two of the other');
 });

@@ -10,7 +10,7 @@ import { protocols } from '../../src/net/protocol.ts';
 import {
   agentPlace,
   cni,
-  eventually,
+  eventuallyPasses,
   get,
   podNamespace,
   startAgent,
@@ -45,7 +45,7 @@ rootTest('SCTP to a host port reaches the pod, in both families', async (context
     const frame = { source: parseMac('02:00:5e:10:00:07'), destination: tapMac, type };
     tap.send(ethernet(frame, withHeaderChecksum(packet)), 0);
     const flow = `${client}:40000 ${address}:${containerPort}`;
-    await eventually(async () => assert.ok((await sctpFlows()).includes(flow), flow));
+    await eventuallyPasses(async () => assert.ok((await sctpFlows()).includes(flow), flow));
   }
 
   async function sctpFlows(): Promise<readonly string[]> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type LegacyListing, LegacyRules } from '../../src/agent/node-facts/legacy-rules.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
-import { eventually } from '../support/lab.ts';
+import { eventuallyDefined } from '../support/lab.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -37,7 +37,7 @@ rootTest(
 
 async function listed(namespace: NetworkNamespace): Promise<LegacyListing> {
   const rules = new LegacyRules();
-  return eventually('listed', () => {
+  return eventuallyDefined('listed', () => {
     const listing = namespace.run(() => rules.look([filter]));
     return listing.read.length + listing.unread.length > 0 ? listing : undefined;
   });

@@ -15,9 +15,9 @@ import {
   agentPlace,
   cni,
   cniBeside,
-  eventually,
+  eventuallyPasses,
   get,
-  type PodPlace,
+  type PodNetns,
   podNamespace,
   type RunningAgent,
   startAgent,
@@ -29,7 +29,7 @@ import { rootTest } from '../support/root-test.ts';
 interface Node {
   readonly place: AgentPlace;
   readonly agent: RunningAgent;
-  readonly pod: PodPlace;
+  readonly pod: PodNetns;
   readonly call: { readonly containerId: string; readonly netns: string };
   readonly records: string;
 }
@@ -88,7 +88,7 @@ rootTest('a pod whose record is lost keeps its network, and is named', async (co
   assert.equal(fs.readdirSync(records).length, 1);
   cni(place, { verb: 'DEL', ...call });
   assert.deepEqual(fs.readdirSync(records), []);
-  await eventually(async () => assert.deepEqual(await endpoints(place), []));
+  await eventuallyPasses(async () => assert.deepEqual(await endpoints(place), []));
 });
 
 rootTest('a pod of which nothing is known is named, and nothing of it passes', async (context) => {
@@ -111,13 +111,13 @@ rootTest('a pod of which nothing is known is named, and nothing of it passes', a
   assert.ok((await unknownDrops(place)) > 0);
   // Also without the filter, and also with the next agent.
   runIn(place.namespace, 'tc', 'qdisc', 'del', 'dev', hostIfName, 'clsact');
-  await eventually(() => assert.ok(isGuarded(place, hostIfIndex)));
+  await eventuallyPasses(() => assert.ok(isGuarded(place, hostIfIndex)));
   await second.end('SIGKILL');
   await startAgent(context, place);
   assert.ok(isGuarded(place, hostIfIndex));
   assert.match(await reasons(place), problem);
   cni(place, { verb: 'DEL', ...call });
-  await eventually(async () => assert.doesNotMatch(await reasons(place), problem));
+  await eventuallyPasses(async () => assert.doesNotMatch(await reasons(place), problem));
 });
 
 rootTest('a state directory that is removed under an agent comes back', async (context) => {
@@ -129,7 +129,7 @@ rootTest('a state directory that is removed under an agent comes back', async (c
   const call = { containerId: 'later', netns: other.path };
   const added = await cniBeside(place, { verb: 'ADD', ...call });
   assert.equal(added.exitCode, 0, JSON.stringify(added.answer));
-  await eventually(() => {
+  await eventuallyPasses(() => {
     for (const name of names) assert.ok(fs.existsSync(path.join(records, name)), name);
   });
   assert.ok(reachesNode(node));
@@ -145,12 +145,12 @@ rootTest('an interface that an administrator renamed is removed by DEL', async (
   ip('link', 'set', before.hostIfName, 'down');
   ip('link', 'set', before.hostIfName, 'name', 'renamed');
   ip('link', 'set', 'renamed', 'up');
-  await eventually(() => assert.ok(reachesNode(node)));
+  await eventuallyPasses(() => assert.ok(reachesNode(node)));
   const prevResult = { cniVersion: '1.1.0', interfaces: [], ...added };
   const checked = await cniBeside(place, { verb: 'CHECK', ...call, more: { prevResult } });
   assert.match(checked.answer?.msg ?? '', /is called renamed now/);
   cni(place, { verb: 'DEL', ...call });
-  await eventually(() => assert.doesNotMatch(ip('-o', 'link'), /renamed|hd[0-9a-f]{11}/));
+  await eventuallyPasses(() => assert.doesNotMatch(ip('-o', 'link'), /renamed|hd[0-9a-f]{11}/));
 });
 
 rootTest('a record of a restored backup is set right from the kernel', async (context) => {

@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import {
   type AgentPlace,
   agentPlace,
-  eventually,
+  eventuallyPasses,
   startAgent,
   status,
 } from '../support/agent-process.ts';
@@ -29,7 +29,7 @@ rootTest('manifests that are suddenly empty remove no route, and are told', asyn
   const file = path.join(folder, 'nodes.yaml');
   const text = fs.readFileSync(file, 'utf8');
   await startAgent(context, place);
-  await eventually(() => assert.match(routesOf(place), /^10\.201\.2\.0\/24 via /m));
+  await eventuallyPasses(() => assert.match(routesOf(place), /^10\.201\.2\.0\/24 via /m));
   const routes = routesOf(place);
   const emptied: readonly (() => void)[] = [
     () => fs.truncateSync(file),
@@ -42,14 +42,14 @@ rootTest('manifests that are suddenly empty remove no route, and are told', asyn
   ];
   for (const empty of emptied) {
     empty();
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       const { cluster, health } = await status(place);
       assert.match(cluster.problems[0]?.text ?? '', /cluster: has no object, and there were \d+$/);
       assert.equal(health.state, 'degraded');
     }, 10_000);
     await keepsRoutes(place, routes);
     fs.writeFileSync(file, text);
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       assert.deepEqual((await status(place)).cluster.problems, []);
     }, 10_000);
   }
@@ -60,7 +60,7 @@ rootTest('an agent that starts while its manifests are empty removes no route', 
   const place = agentPlace(context);
   const file = path.join(place.folder, 'cluster', 'nodes.yaml');
   const agent = await startAgent(context, place);
-  await eventually(() => assert.match(routesOf(place), /^10\.201\.2\.0\/24 via /m));
+  await eventuallyPasses(() => assert.match(routesOf(place), /^10\.201\.2\.0\/24 via /m));
   const routes = routesOf(place);
   await agent.end('SIGTERM');
   fs.truncateSync(file);

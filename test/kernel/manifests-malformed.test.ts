@@ -8,7 +8,7 @@ import { renderStatus } from '../../src/cli/render/status.ts';
 import { plain } from '../../src/cli/render/style.ts';
 import {
   agentPlace,
-  eventually,
+  eventuallyPasses,
   podNamespace,
   startAgent,
   status,
@@ -41,7 +41,7 @@ rootTest('manifests that turn wrong are named, and change nothing', async (conte
   for (const { file: wrong, text, consequence } of malformedManifests) {
     write(wrong);
     const problem = { text: `${file}, ${text}`, consequence };
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       assert.deepEqual((await status(place)).cluster.problems, [problem]);
     });
     const now = await status(place);
@@ -60,6 +60,8 @@ rootTest('manifests that turn wrong are named, and change nothing', async (conte
   await unchanged(before, of);
 
   write(goodManifests);
-  await eventually(async () => assert.deepEqual((await status(place)).health, healthy.health));
+  await eventuallyPasses(async () =>
+    assert.deepEqual((await status(place)).health, healthy.health),
+  );
   await unchanged(before, of);
 });

@@ -7,7 +7,7 @@ import {
   type AgentPlace,
   agentPlace,
   cni,
-  eventually,
+  eventuallyPasses,
   podNamespace,
   startAgent,
 } from '../support/agent-process.ts';
@@ -70,7 +70,7 @@ rootTest("a pod's connections end with it, and no others", async (context) => {
   connect(place, gone);
   connect(place, other);
   leaver.del();
-  await eventually(() => assert.equal(tracked(place, gone), 0));
+  await eventuallyPasses(() => assert.equal(tracked(place, gone), 0));
   assert.equal(tracked(place, other), 6);
 });
 
@@ -90,5 +90,5 @@ rootTest('what a pod left while no agent ran goes when the next one starts', asy
   const place = agentPlace(context);
   connect(place, gone);
   await startAgent(context, place);
-  await eventually(() => assert.equal(tracked(place, gone), 0));
+  await eventuallyPasses(() => assert.equal(tracked(place, gone), 0));
 });

@@ -10,9 +10,9 @@ import {
   agentPlace,
   cni,
   cniBeside,
-  eventually,
+  eventuallyPasses,
   get,
-  type PodPlace,
+  type PodNetns,
   podNamespace,
   startAgent,
   status,
@@ -33,7 +33,7 @@ const limits = {
 const more = { runtimeConfig: { bandwidth } };
 
 interface Limited {
-  readonly pod: PodPlace;
+  readonly pod: PodNetns;
   readonly call: { readonly containerId: string; readonly netns: string };
   readonly prevResult: unknown;
   readonly host: string;
@@ -79,13 +79,13 @@ rootTest('limits are queues on the node, none in the pod, and go with it', async
   assert.deepEqual((await endpoints(place))[0]?.bandwidth, limits);
   cni(place, { verb: 'CHECK', ...call, more: { ...more, prevResult } });
   cni(place, { verb: 'DEL', ...call });
-  await eventually(() => assert.deepEqual(linkNames(place), before));
+  await eventuallyPasses(() => assert.deepEqual(linkNames(place), before));
   // The same container again: no name is left over.
   cni(place, { verb: 'ADD', ...call, more });
   cni(place, { verb: 'DEL', ...call });
   cni(place, { verb: 'ADD', ...call, more });
   cni(place, { verb: 'DEL', ...call });
-  await eventually(() => assert.deepEqual(linkNames(place), before));
+  await eventuallyPasses(() => assert.deepEqual(linkNames(place), before));
 });
 
 const tamperings: readonly {
@@ -136,7 +136,7 @@ for (const { name, commands } of tamperings) {
     };
     await isWhole();
     for (const command of commands(limited)) onNode(place, ...command.split(' '));
-    await eventually(isWhole, 10_000);
+    await eventuallyPasses(isWhole, 10_000);
     const { tables } = await status(place);
     const restored = tables.reduce((sum, { writes }) => sum + writes.restored, 0);
     assert.ok(restored > 0, 'put back by the agent');
@@ -163,9 +163,11 @@ rootTest(
     assert.ok(linkNames(place).includes(far));
     await third.end('SIGTERM');
     pod.end();
-    await eventually(() => assert.deepEqual(linkNames(place), [...before, queue, far].toSorted()));
+    await eventuallyPasses(() =>
+      assert.deepEqual(linkNames(place), [...before, queue, far].toSorted()),
+    );
     await startAgent(context, place);
-    await eventually(() => assert.deepEqual(linkNames(place), before));
+    await eventuallyPasses(() => assert.deepEqual(linkNames(place), before));
   },
 );
 
@@ -185,7 +187,7 @@ for (const { what, command } of removals) {
     const check = { verb: 'CHECK', ...call, more: { ...more, prevResult } } as const;
     assert.equal((await cniBeside(place, check)).exitCode, 0);
     onNode(place, ...command(limited).split(' '));
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       const { exitCode, answer } = await cniBeside(place, check);
       assert.equal(exitCode, 0, JSON.stringify(answer));
     });

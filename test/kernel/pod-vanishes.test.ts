@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import {
   agentPlace,
   cniBeside,
-  eventually,
+  eventuallyPasses,
   podNamespace,
   startAgent,
   status,
@@ -34,13 +34,13 @@ for (const mode of ['native', 'vxlan']) {
       await once(pinging.stdout ?? assert.fail(), 'data');
 
       goes.end();
-      await eventually(async () => {
+      await eventuallyPasses(async () => {
         const { endpoints, health } = await status(place);
         assert.equal(endpoints, 1);
         assert.match(health.reasons.join(), new RegExp(`is gone; it keeps ${target} and`));
       });
       pinging.kill();
-      await eventually(() => {
+      await eventuallyPasses(() => {
         const now = nodeInventory(place);
         assert.deepEqual([now.links, now.routes], [alone.links, alone.routes]);
         assert.deepEqual(now.neighbours, alone.neighbours);
@@ -59,7 +59,7 @@ for (const mode of ['native', 'vxlan']) {
       ] as const) {
         assert.equal((await cniBeside(place, { verb: 'DEL', containerId, netns })).exitCode, 0);
       }
-      await eventually(async () => {
+      await eventuallyPasses(async () => {
         assert.deepEqual(lasting(nodeInventory(place)), lasting(before));
         assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
       });

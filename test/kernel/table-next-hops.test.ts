@@ -16,9 +16,9 @@ import { rootTest } from '../support/root-test.ts';
 import {
   assertContract,
   assertListed,
-  type Place,
   place,
   podMac,
+  type TablePlace,
   up0,
 } from '../support/table-contract.ts';
 
@@ -29,13 +29,13 @@ const hops = [hop4, hop6, router];
 const desired = new Map(hops.map((hop) => [`${hop.address} dev index ${hop.ifIndex}`, hop]));
 
 /** `198.51.100.2 managed extern_learn FAILED`, without a MAC. */
-function shown({ ip }: Place, { address }: NextHop): string {
+function shown({ ip }: TablePlace, { address }: NextHop): string {
   const line = ip('neigh', 'show', 'nud', 'all', 'to', address, 'dev', 'up0').trim();
   return line.replace(/ lladdr \S+| proto \d+/g, '');
 }
 
 /** The other end is another node, which answers for the addresses of `hop4` and `hop6`. */
-function withNode(context: TestContext, { ip }: Place): void {
+function withNode(context: TestContext, { ip }: TablePlace): void {
   const other = testNamespace(context);
   ip('link', 'set', 'far0', 'netns', `/proc/${process.pid}/fd/${other.fd}`);
   const there = (...args: string[]): string => runIn(other, 'ip', ...args);

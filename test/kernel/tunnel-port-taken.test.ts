@@ -10,7 +10,7 @@ import {
   type AgentPlace,
   agentPlace,
   cni,
-  eventually,
+  eventuallyPasses,
   podNamespace,
   startAgent,
   status,
@@ -61,7 +61,7 @@ for (const { what, called, take } of holders) {
       const place = agentPlace(context, 'mode: vxlan\n');
       const release = await take(context, place);
       await startAgent(context, place);
-      await eventually(async () => {
+      await eventuallyPasses(async () => {
         const { health, tables } = await status(place);
         assert.equal(health.state, 'degraded');
         assert.deepEqual(
@@ -71,7 +71,7 @@ for (const { what, called, take } of holders) {
       });
       // Tried three times, and each time nothing else fails with it.
       const tries = new Set<string>();
-      await eventually(async () => {
+      await eventuallyPasses(async () => {
         const { tables } = await status(place);
         const failures = tables.flatMap((table) => table.failures);
         assert.equal(failures.length, 1);
@@ -86,7 +86,7 @@ for (const { what, called, take } of holders) {
       assertPodsReachEachOther(context, place);
 
       release();
-      await eventually(async () => {
+      await eventuallyPasses(async () => {
         assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
       }, recoveredWithinMs);
       const routes = runIn(place.namespace, 'ip', 'route', 'show', '10.201.2.0/24');

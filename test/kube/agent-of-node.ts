@@ -7,7 +7,7 @@ import { containerdSocket } from './cluster/node-files.ts';
 
 const namespace = 'kube-system';
 
-export interface AgentPod {
+export interface NodeAgentPod {
   readonly name: string;
   readonly uid: string;
   readonly containerId: string;
@@ -18,7 +18,7 @@ export interface AgentPod {
 export async function readyAgent(
   cluster: KubeCluster,
   node: string,
-): Promise<AgentPod | undefined> {
+): Promise<NodeAgentPod | undefined> {
   const words = ['-n', namespace, '-l', 'app.kubernetes.io/name=heddle'];
   const field = `--field-selector=spec.nodeName=${node}`;
   const { items } = await cluster.api.get<{ items: readonly PodObject[] }>('pods', ...words, field);
@@ -61,7 +61,7 @@ export async function notReady(cluster: KubeCluster, node: string): Promise<stri
 export async function killContainer(
   cluster: KubeCluster,
   node: string,
-  { containerId }: AgentPod,
+  { containerId }: NodeAgentPod,
 ): Promise<void> {
   const words = ['ctr', '-a', containerdSocket, '-n', 'k8s.io', 'tasks', 'kill'];
   const ended = await cluster.run(node, [...words, '--signal', 'SIGKILL', containerId]);

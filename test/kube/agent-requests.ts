@@ -8,7 +8,7 @@ export interface AgentPod {
   readonly node: string;
 }
 
-export interface Request {
+export interface KubeRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
@@ -17,7 +17,7 @@ export interface Request {
   readonly headers?: readonly string[];
 }
 
-export interface Answer {
+export interface HttpAnswer {
   readonly status: number;
   readonly text: string;
 }
@@ -47,7 +47,11 @@ export async function tokenIn(cluster: KubeCluster, { name }: AgentPod): Promise
 }
 
 /** What the API server answers to the bearer of the token. */
-export async function ask(cluster: KubeCluster, token: string, request: Request): Promise<Answer> {
+export async function ask(
+  cluster: KubeCluster,
+  token: string,
+  request: KubeRequest,
+): Promise<HttpAnswer> {
   const { method, path, body, headers = [] } = request;
   const lines = [`Authorization: Bearer ${token}`, `Content-Type: ${contentType(request)}`];
   const words = [...lines, ...headers].flatMap((line) => ['-H', line]);
@@ -62,7 +66,7 @@ export async function ask(cluster: KubeCluster, token: string, request: Request)
   return { status, text: stdout.slice(0, end) };
 }
 
-function contentType({ method, body, isApply }: Request): string {
+function contentType({ method, body, isApply }: KubeRequest): string {
   if (method !== 'PATCH') return 'application/json';
   if (isApply === true) return 'application/apply-patch+yaml';
   return Array.isArray(body) ? 'application/json-patch+json' : 'application/merge-patch+json';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { exitOf, spawnInPlace } from '../../src/lab/spawn.ts';
-import { eventually } from '../support/lab.ts';
+import { eventuallyDefined } from '../support/lab.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { kubectlEnvironment } from './cluster/kubectl.ts';
@@ -57,7 +57,7 @@ describe('a cluster with the reference plugins', () => {
       environment,
     });
     try {
-      const said = await eventually('the forwarded port answers', async () => {
+      const said = await eventuallyDefined('the forwarded port answers', async () => {
         const url = 'http://127.0.0.1:18080/';
         const asked = await cluster.run('control-plane', ['curl', '-s', '--max-time', '5', url]);
         return asked.exitCode === 0 ? asked.stdout : undefined;

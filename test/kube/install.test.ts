@@ -14,7 +14,7 @@ import { programPath } from './cluster/programs.ts';
 import { machineTraces } from './machine-traces.ts';
 import { answers, assertEveryPairReaches, fromPlace, sameFamily, urlsOf } from './reach.ts';
 import { testClusterName } from './shared-cluster.ts';
-import { type Surroundings, surroundingsBefore, uninstallSuite } from './uninstall.ts';
+import { type NodeSurroundings, surroundingsBefore, uninstallSuite } from './uninstall.ts';
 import { type ReadyPod, readyPods, webContainer, webDeployment } from './workloads.ts';
 
 const replicas = 20;
@@ -87,7 +87,7 @@ function barePod(name: string, web: object): object {
 describe('a cluster without a network', () => {
   let cluster: KubeCluster;
   let hostPods: readonly ReadyPod[];
-  let asBefore: Surroundings;
+  let asBefore: NodeSurroundings;
   const name = testClusterName();
   let machine: object;
 

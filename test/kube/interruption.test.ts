@@ -11,10 +11,10 @@ import type { NodeStatus } from '../../src/agent/api-types.ts';
 import { urlHost } from '../support/lab.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 import {
-  type AgentPod,
   agentEndpoints,
   agentStatus,
   killContainer,
+  type NodeAgentPod,
   notReady,
   readyAgent,
   writesOf,
@@ -24,7 +24,7 @@ import { toolImage } from './cluster/images.ts';
 import { buildOtherImage, otherImage, otherVersionName } from './other-image.ts';
 import { answers, fromPlace } from './reach.ts';
 import { sharedCluster } from './shared-cluster.ts';
-import { Traffic } from './traffic.ts';
+import { KubeTraffic } from './traffic.ts';
 import { readyPods } from './workloads.ts';
 
 const nodes = ['node-1', 'node-2'] as const;
@@ -35,14 +35,14 @@ const refusal = /the cluster has not been read: /;
 describe('a cluster with traffic', () => {
   const shared = sharedCluster('heddle', 'rough');
   let cluster: KubeCluster;
-  let traffic: Traffic;
+  let traffic: KubeTraffic;
   let atFirst: { readonly pods: object; readonly held: object };
 
   before(async () => {
     if (reasonToSkip() !== undefined) return;
     cluster = shared();
     await cluster.nodes.importImage(buildOtherImage(cluster.paths));
-    traffic = await Traffic.start(cluster);
+    traffic = await KubeTraffic.start(cluster);
     atFirst = { pods: await identities(cluster), held: await held(cluster) };
   });
   after(async () => {
@@ -53,12 +53,12 @@ describe('a cluster with traffic', () => {
   async function replaced(
     context: TestContext,
     node: string,
-    act: (agent: AgentPod) => Promise<unknown>,
-  ): Promise<AgentPod> {
+    act: (agent: NodeAgentPod) => Promise<unknown>,
+  ): Promise<NodeAgentPod> {
     const old = await agentOf(node);
     return await traffic.during(context, `an agent on ${node}`, async () => {
       await act(old);
-      const next = async (): Promise<AgentPod | undefined | false> => {
+      const next = async (): Promise<NodeAgentPod | undefined | false> => {
         const found = await readyAgent(cluster, node);
         return found !== undefined && found.containerId !== old.containerId && found;
       };
@@ -88,7 +88,7 @@ describe('a cluster with traffic', () => {
     assert.deepEqual(writesOf(status), writesOf(former));
   }
 
-  function agentOf(node: string): Promise<AgentPod> {
+  function agentOf(node: string): Promise<NodeAgentPod> {
     return cluster.api.waitFor(`the agent of ${node} is Ready`, () => readyAgent(cluster, node));
   }
 
@@ -354,7 +354,7 @@ function writesText(status: NodeStatus): string {
 }
 
 /** What the agent's last life had written when it became ready, by its own words. */
-async function readyWrites(cluster: KubeCluster, { name }: AgentPod): Promise<number> {
+async function readyWrites(cluster: KubeCluster, { name }: NodeAgentPod): Promise<number> {
   const log = await cluster.api.kubectl('logs', name, '-n', 'kube-system', '-c', 'agent');
   const line = log.split('\n').find((text) => text.includes('"msg":"ready"'));
   assert(line !== undefined, log);

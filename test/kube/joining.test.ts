@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
-import { type AgentPod, agentStatus, notReady, readyAgent } from './agent-of-node.ts';
+import { agentStatus, type NodeAgentPod, notReady, readyAgent } from './agent-of-node.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
-import type { NodeRecord } from './cluster/record.ts';
+import type { ClusterNodeRecord } from './cluster/record.ts';
 import { answers, assertEveryPairReaches, fromPlace, urlsOf } from './reach.ts';
 import { sharedCluster } from './shared-cluster.ts';
 import { type ReadyPod, readyPods, webContainer } from './workloads.ts';
@@ -33,8 +33,8 @@ function pod(name: string, node: string, more: object = {}): object {
 describe('a node of a cloud that joins', () => {
   const shared = sharedCluster('heddle');
   let cluster: KubeCluster;
-  let node: NodeRecord;
-  let agent: AgentPod;
+  let node: ClusterNodeRecord;
+  let agent: NodeAgentPod;
   let startedAt: string;
 
   before(async () => {

@@ -10,7 +10,7 @@ import { kubectlEnvironment } from './cluster/kubectl.ts';
 import { clusterPaths } from './cluster/paths.ts';
 import { buildPrograms, programPath } from './cluster/programs.ts';
 import { printedProgress } from './cluster/progress.ts';
-import { type ClusterRecord, clusterNames, readRecord } from './cluster/record.ts';
+import { type ClusterRecord, clusterNames, readClusterRecord } from './cluster/record.ts';
 import { type Leftovers, processesOf, removeCluster } from './cluster/remove.ts';
 
 interface UpFlags {
@@ -128,7 +128,7 @@ function status(): Command {
     .addOption(new Option('-o, --output <format>', 'machine-readable').choices(['json']))
     .action(async (flags: NameFlag & { readonly output?: 'json' }) => {
       const names = flags.name === undefined ? clusterNames() : [chosen(flags.name)];
-      const records = names.flatMap((name) => readRecord(name) ?? []);
+      const records = names.flatMap((name) => readClusterRecord(name) ?? []);
       if (flags.output === 'json') return console.log(JSON.stringify(records, undefined, 2));
       if (records.length === 0) console.log('no cluster is up: npm run kube -- up');
       for (const record of records) console.log(await statusText(record));
@@ -199,7 +199,7 @@ function named(flags: NameFlag & { readonly all?: true }): readonly string[] {
 }
 
 function ownedBy(pid: number): readonly string[] {
-  return clusterNames().filter((name) => readRecord(name)?.owner?.pid === pid);
+  return clusterNames().filter((name) => readClusterRecord(name)?.owner?.pid === pid);
 }
 
 function countText(leftovers: Leftovers): string {

@@ -12,7 +12,7 @@ import { nodeCgroup } from './cluster/cgroups.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { daemonOf } from './cluster/node.ts';
 import { containerdSocket } from './cluster/node-files.ts';
-import { namespacePath } from './cluster/paths.ts';
+import { clusterNamespacePath } from './cluster/paths.ts';
 import { daemonIdentity } from './cluster/processes.ts';
 
 /** What there is, by kind, each thing by a name that stays the same as long as it does. */
@@ -54,7 +54,7 @@ export function countText(remains: NodeRemains): string {
 
 async function nodeRemains(cluster: KubeCluster, node: string): Promise<NodeRemains> {
   const folder = cluster.nodes.folder(node);
-  using namespace = NetworkNamespace.open(namespacePath(cluster.paths, node));
+  using namespace = NetworkNamespace.open(clusterNamespacePath(cluster.paths, node));
   const inventory = nodeInventory({
     namespace,
     pinDir: join(viewOf(cluster, node), 'sys/fs/bpf/heddle'),

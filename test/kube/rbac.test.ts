@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict';
 import { before, describe } from 'node:test';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
-import { type AgentPod, agentPods, ask, type Request, tokenIn } from './agent-requests.ts';
+import { type AgentPod, agentPods, ask, type KubeRequest, tokenIn } from './agent-requests.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { sharedCluster } from './shared-cluster.ts';
 
-type Row = readonly [what: string, request: Request, more?: RegExp];
+type Row = readonly [what: string, request: KubeRequest, more?: RegExp];
 
-const get = (path: string): Request => ({ method: 'GET', path });
-const change = (method: Request['method'], path: string, body: unknown = {}): Request => ({
+const get = (path: string): KubeRequest => ({ method: 'GET', path });
+const change = (method: KubeRequest['method'], path: string, body: unknown = {}): KubeRequest => ({
   method,
   // Nothing comes of it even where it is allowed.
   path: `${path}${path.includes('?') ? '&' : '?'}dryRun=All`,
@@ -39,7 +39,7 @@ const facts = (
   kind: 'Node',
   metadata: { name: node, annotations },
 });
-const annotated = (node: string, annotations?: object): Request => ({
+const annotated = (node: string, annotations?: object): KubeRequest => ({
   ...change(
     'PATCH',
     `${core}/nodes/${node}?fieldManager=heddle&force=true`,

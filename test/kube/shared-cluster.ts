@@ -6,7 +6,7 @@ import { after, before } from 'node:test';
 import { processIdentity } from '../../src/lab/record.ts';
 import { reasonToSkip } from '../support/root-test.ts';
 import { KubeCluster } from './cluster/cluster.ts';
-import { type CniChoice, readRecord } from './cluster/record.ts';
+import { type CniChoice, readClusterRecord } from './cluster/record.ts';
 
 /** `rough`: a second one, without DNS, for what breaks agents and nodes: what it leaves behind is nobody's surprise. */
 export type Manners = 'gentle' | 'rough';
@@ -22,7 +22,7 @@ export function sharedCluster(cni: CniChoice, manners: Manners = 'gentle'): () =
     if (reasonToSkip() !== undefined) return;
     const isRough = manners === 'rough';
     const name = `test-${owner ?? process.pid}-${cni}${isRough ? '-rough' : ''}`;
-    const isUp = readRecord(name) !== undefined;
+    const isUp = readClusterRecord(name) !== undefined;
     const kubeProxy = cni === 'bridge' ? 'nftables' : undefined;
     const pid = owner === undefined ? process.pid : Number(owner);
     current = isUp

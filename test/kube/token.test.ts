@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe } from 'node:test';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
-import { type AgentPod, agentStatus, notReady, readyAgent } from './agent-of-node.ts';
+import { agentStatus, type NodeAgentPod, notReady, readyAgent } from './agent-of-node.ts';
 import { serviceAccountToken } from './api/service-account-token.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { sharedCluster } from './shared-cluster.ts';
@@ -16,7 +16,7 @@ const account = { namespace: 'kube-system', name: 'heddle' } as const;
 describe("an agent's token", () => {
   const shared = sharedCluster('heddle');
   let cluster: KubeCluster;
-  let agent: AgentPod;
+  let agent: NodeAgentPod;
 
   before(async () => {
     if (reasonToSkip() !== undefined) return;

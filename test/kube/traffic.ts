@@ -40,7 +40,7 @@ interface Client {
   readonly report: string;
 }
 
-export class Traffic implements AsyncDisposable {
+export class KubeTraffic implements AsyncDisposable {
   readonly #cluster: KubeCluster;
   readonly #clients: Client[] = [];
   readonly #processes: { readonly child: ChildProcess; readonly ended: Promise<number> }[] = [];
@@ -50,8 +50,8 @@ export class Traffic implements AsyncDisposable {
   }
 
   /** Pods `server-N` and `client-N` on every node, processes on every node and in the world. */
-  static async start(cluster: KubeCluster): Promise<Traffic> {
-    const traffic = new Traffic(cluster);
+  static async start(cluster: KubeCluster): Promise<KubeTraffic> {
+    const traffic = new KubeTraffic(cluster);
     const nodes = cluster.record.nodes.map(({ name }) => name);
     await cluster.api.apply(nodes.map((node) => pod('server', node, serverContainer)));
     const servers = await ready(cluster, 'server', nodes.length);

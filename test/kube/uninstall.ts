@@ -18,10 +18,10 @@ const chart = fileURLToPath(new URL('../../../deploy/helm/heddle', import.meta.u
 const system = ['-n', 'kube-system'] as const;
 
 /** What a node had before: `surroundings` by node. */
-export type Surroundings = ReadonlyMap<string, readonly string[]>;
+export type NodeSurroundings = ReadonlyMap<string, readonly string[]>;
 
 /** Turns forwarding off, waits for kube-proxy, and looks: what an uninstall must bring back. */
-export async function surroundingsBefore(cluster: KubeCluster): Promise<Surroundings> {
+export async function surroundingsBefore(cluster: KubeCluster): Promise<NodeSurroundings> {
   const found = new Map<string, readonly string[]>();
   for (const { name } of cluster.record.nodes) {
     const off =
@@ -37,7 +37,7 @@ export async function surroundingsBefore(cluster: KubeCluster): Promise<Surround
 }
 
 /** Tests for the end of a `describe` whose cluster has Heddle by the manifests, kube-proxy, and a Deployment `web` of four pods. */
-export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => Surroundings): void {
+export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => NodeSurroundings): void {
   let lost: readonly ReadyPod[] = [];
 
   rootTest('has something of each kind on every node while it is there', async () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { EndpointTraffic, EndpointView } from '../../src/agent/api-types.ts';
-import { eventually, type Manifests, sharedLab, type TestLab } from '../support/lab.ts';
+import { eventuallyDefined, type Manifests, sharedLab, type TestLab } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const bitsPerSecond = 50_000_000;
@@ -79,7 +79,7 @@ describe('a limited pod', () => {
   rootTest('counts what it receives once: as much as its peer sent', async () => {
     const command = ['iperf3', '-J', '-c', lab().address(lab().pod('limited'), 4), '-n', '3000000'];
     await retried(lab(), 'beside', command);
-    const settled = await eventually('both have the same', async () => {
+    const settled = await eventuallyDefined('both have the same', async () => {
       const sent = (await trafficOf(lab(), 'beside')).egress;
       const received = (await trafficOf(lab(), 'limited')).ingress;
       const isSame = sent.packets === received.packets && sent.bytes === received.bytes;
@@ -152,7 +152,7 @@ interface IperfReport {
 
 /** A server that has just served another client refuses the next for a moment. */
 function retried(lab: TestLab, pod: string, command: readonly string[]): Promise<IperfReport> {
-  return eventually(
+  return eventuallyDefined(
     'iperf3 has a result',
     async () => {
       const { exitCode, stdout } = await lab.inPod(pod, command);

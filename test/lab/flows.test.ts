@@ -5,8 +5,8 @@ import { spawn } from 'node:child_process';
 import { describe } from 'node:test';
 import type { FlowLine, FlowRecord } from '../../src/agent/api-types.ts';
 import { heddleCommand } from '../../src/lab/paths.ts';
-import { curl, eventually, sharedLab, type TestLab, threePods } from '../support/lab.ts';
-import { datagrams } from '../support/lab-traffic.ts';
+import { curl, eventuallyDefined, sharedLab, type TestLab, threePods } from '../support/lab.ts';
+import { echoDatagrams } from '../support/lab-traffic.ts';
 import { rootTest } from '../support/root-test.ts';
 
 describe('flows', () => {
@@ -65,7 +65,7 @@ describe('flows', () => {
     });
     try {
       const address = lab().address(lab().pod('cart-1'), 6);
-      await eventually('a line with both names', async () => {
+      await eventuallyDefined('a line with both names', async () => {
         await lab().inPod('web-1', curl(address));
         return /allowed +shop\/web-1 +shop\/cart-1:8080/.test(printed) ? true : undefined;
       });
@@ -77,7 +77,7 @@ describe('flows', () => {
   rootTest('a flood of packets is one flow', async () => {
     const address = lab().address(lab().pod('cart-1'), 4);
     const before = (await lab().status('node-1')).flowEvents.received;
-    const { sent, received } = await datagrams(lab(), 'web-1', {
+    const { sent, received } = await echoDatagrams(lab(), 'web-1', {
       address,
       count: 3000,
       intervalMs: 0,
@@ -94,7 +94,7 @@ function flow(
   node: string,
   wanted: (one: FlowRecord) => boolean,
 ): Promise<FlowRecord> {
-  return eventually('the flow is in the log', async () => {
+  return eventuallyDefined('the flow is in the log', async () => {
     const { exitCode, stdout, stderr } = await lab.heddle(node, ['flows', '-o', 'json']);
     assert.equal(exitCode, 0, stderr);
     const lines = stdout

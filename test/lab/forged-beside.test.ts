@@ -7,13 +7,13 @@ import type { AddressFamily } from '../../src/net/address.ts';
 import { parseMac } from '../../src/net/mac.ts';
 import { Capture } from '../support/capture.ts';
 import {
-  datagram,
+  forgedDatagram,
   frame,
   type LateChecksum,
   portOf,
   sendFrames,
 } from '../support/forged-frames.ts';
-import { echoPod, eventually, sharedLab } from '../support/lab.ts';
+import { echoPod, eventuallyDefined, sharedLab } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const manifests = {
@@ -42,20 +42,23 @@ for (const mode of ['native', 'vxlan'] as const) {
       const forged = (['mallory', 'bob'] as const).flatMap((name) =>
         ([4, 6] as const).map((family) => {
           const ends = { source: address(name, family), destination: address('alice', family) };
-          return frame({ ...macs, ...ends }, datagram(ends, { from: 7, to: 9 }, payload('forged')));
+          return frame(
+            { ...macs, ...ends },
+            forgedDatagram(ends, { from: 7, to: 9 }, payload('forged')),
+          );
         }),
       );
       const ends = { source: '198.18.0.9', destination: address('alice', 4) };
       const honest = frame(
         { ...macs, ...ends },
-        datagram(ends, { from: 7, to: 9 }, payload('honest')),
+        forgedDatagram(ends, { from: 7, to: 9 }, payload('honest')),
       );
       sendFrames(far, [...forged, honest]);
-      await eventually('each of them counted', async () =>
+      await eventuallyDefined('each of them counted', async () =>
         (await dropped('spoofed outside')) - before === forged.length ? true : undefined,
       );
       const texts: string[] = [];
-      await eventually('what comes from the side itself', async () => {
+      await eventuallyDefined('what comes from the side itself', async () => {
         texts.push(...frameTexts(capture));
         return texts.some((text) => text.includes('honest')) || undefined;
       });
@@ -91,12 +94,12 @@ for (const mode of ['native', 'vxlan'] as const) {
         const macs = { sourceMac: mallory.mac, destinationMac: gateway };
         sendFrames(
           mallory,
-          [frame({ ...macs, ...ends }, datagram(ends, { from: 7, to: 9 }, payload(what)))],
+          [frame({ ...macs, ...ends }, forgedDatagram(ends, { from: 7, to: 9 }, payload(what)))],
           late,
         );
       }
       const refused = cases.filter(([, , , honest]) => !honest).length;
-      await eventually('each of them counted', async () =>
+      await eventuallyDefined('each of them counted', async () =>
         (await dropped('malformed')) - before === refused ? true : undefined,
       );
       const texts: string[] = [];
@@ -107,7 +110,7 @@ for (const mode of ['native', 'vxlan'] as const) {
           .filter((what) => texts.some((text) => text.includes(`${what} `)));
       };
       const wanted = cases.flatMap(([what, , , honest]) => (honest ? [what] : []));
-      await eventually(
+      await eventuallyDefined(
         'the honest ones',
         async () => arrived().length >= wanted.length || undefined,
       );

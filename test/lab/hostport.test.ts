@@ -9,13 +9,13 @@ import {
   curl,
   echoAnswer,
   echoPod,
-  eventually,
+  eventuallyDefined,
   sharedLab,
   type TestLab,
   urlHost,
   writeManifest,
 } from '../support/lab.ts';
-import { type DatagramCount, datagrams, datagramsOfNode } from '../support/lab-traffic.ts';
+import { type DatagramCount, datagramsOfNode, echoDatagrams } from '../support/lab-traffic.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const families = [4, 6] as const;
@@ -101,7 +101,7 @@ describe('a port that is a host port and a Service of kube-proxy at the address 
     assert.equal((await run(lab(), 'node-1', ['sh', '-c', service])).exitCode, 0);
     const before = await ruleset(lab());
     await run(lab(), 'node-1', ['nft', 'delete', 'table', 'inet', 'heddle']);
-    await eventually('our table is back', async () =>
+    await eventuallyDefined('our table is back', async () =>
       (await ruleset(lab())).includes('host_ports_in') ? true : undefined,
     );
     assert.match(before, /host_ports_in/);
@@ -111,7 +111,7 @@ describe('a port that is a host port and a Service of kube-proxy at the address 
     const more = [{ containerPort: 8080, hostPort: 18099 }];
     const second = { ...servedPod(more), metadata: { namespace: 'shop', name: 'web-2' } };
     writeManifest(join(lab().source, 'pods.yaml'), [...servedAlone, second]);
-    await eventually('the other host port serves', async () => {
+    await eventuallyDefined('the other host port serves', async () => {
       const { exitCode } = await run(lab(), 'world', fetchFrom(node, 18099));
       return exitCode === 0 ? true : undefined;
     });
@@ -166,7 +166,7 @@ describe('host ports of one address, and their end', () => {
     const loopback = '127.0.0.1';
     const local = ['ip', 'address', 'del', '127.0.0.1/8', 'dev', 'lo'];
     try {
-      await eventually('the server listens', async () => {
+      await eventuallyDefined('the server listens', async () => {
         const { exitCode } = await lab().inNode('node-1', curl(loopback));
         return exitCode === 0 ? true : undefined;
       });
@@ -194,11 +194,11 @@ describe('host ports of one address, and their end', () => {
     assert.match(await ruleset(lab()), /host_ports/);
     assert.match(await tracked(lab()), /dport=18081/);
     writeManifest(join(lab().source, 'pods.yaml'), others);
-    await eventually('the rules are gone', async () =>
+    await eventuallyDefined('the rules are gone', async () =>
       /host_ports|hairpin/.test(await ruleset(lab())) ? undefined : true,
     );
     // The agent forgets connections once the rules are gone: before, they would come back.
-    await eventually('the connections are gone', async () =>
+    await eventuallyDefined('the connections are gone', async () =>
       /dport=18081/.test(await tracked(lab())) ? undefined : true,
     );
   });
@@ -234,7 +234,7 @@ function echoed(
   target: { readonly address: string; readonly port: number },
 ): Promise<DatagramCount> {
   const options = { ...target, count: 3 };
-  return isPod(place) ? datagrams(lab, place, options) : datagramsOfNode(lab, place, options);
+  return isPod(place) ? echoDatagrams(lab, place, options) : datagramsOfNode(lab, place, options);
 }
 
 async function ruleset(lab: TestLab): Promise<string> {

@@ -9,7 +9,13 @@ import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
 import { heddleCommand, labPaths } from '../../src/lab/paths.ts';
 import { isAlive, type LabRecord, readLabRecord } from '../../src/lab/record.ts';
-import { echoPod, eventually, newLabName, removeDeadLabs, writeManifest } from '../support/lab.ts';
+import {
+  echoPod,
+  eventuallyDefined,
+  newLabName,
+  removeDeadLabs,
+  writeManifest,
+} from '../support/lab.ts';
 import { bpfIds, hostNetwork, livingBpf, traces } from '../support/leftovers.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 
@@ -118,7 +124,7 @@ describe('a lab from the command line', () => {
     const { code, stdout, stderr } = await heddle('lab', 'down', '--name', second);
     assert.deepEqual([code, stdout], [0, `lab ${second} is down\n`], stderr);
     assert.deepEqual(traces(second), []);
-    await eventually('its BPF programs and maps are freed', () =>
+    await eventuallyDefined('its BPF programs and maps are freed', () =>
       livingBpf(held).length === 0 ? true : undefined,
     );
     assert.equal((await status(first)).pods.filter(({ state }) => state === 'running').length, 2);
@@ -131,13 +137,13 @@ describe('a lab from the command line', () => {
       assert(record !== undefined);
       const held = bpfIds(labPaths(first).pins);
       process.kill(record.supervisor.pid, 'SIGKILL');
-      await eventually('it is dead', () => (isAlive(record.supervisor) ? undefined : true));
+      await eventuallyDefined('it is dead', () => (isAlive(record.supervisor) ? undefined : true));
       const shown = await heddle('lab', 'status', '--name', first);
       assert.equal(shown.code, 1);
       assert.match(shown.stdout, new RegExp(`CRASHED .*heddle lab down --name ${first}`));
       assert.equal((await heddle('lab', 'down', '--name', first)).code, 0);
       assert.deepEqual(traces(first), []);
-      await eventually('its BPF programs and maps are freed', () =>
+      await eventuallyDefined('its BPF programs and maps are freed', () =>
         livingBpf(held).length === 0 ? true : undefined,
       );
     },

@@ -5,8 +5,14 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import type { EndpointView } from '../../src/agent/api-types.ts';
-import { echoPod, eventually, sharedLab, type TestLab, writeManifest } from '../support/lab.ts';
-import { datagrams } from '../support/lab-traffic.ts';
+import {
+  echoPod,
+  eventuallyDefined,
+  sharedLab,
+  type TestLab,
+  writeManifest,
+} from '../support/lab.ts';
+import { echoDatagrams } from '../support/lab-traffic.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const bitsPerSecond = 20_000_000;
@@ -103,7 +109,7 @@ describe('a limited pod that rules its namespace', () => {
     const sending = lab().inPod('limited', ['iperf3', '-J', '-t', '4', '-c', address]);
     await new Promise((resolve) => setTimeout(resolve, 500));
     lab().lab.agent('node-1').signal('SIGKILL');
-    const after = await eventually('a new agent', async () => {
+    const after = await eventuallyDefined('a new agent', async () => {
       const status = await lab()
         .status('node-1')
         .catch(() => undefined);
@@ -130,7 +136,7 @@ for (const mode of ['native', 'vxlan'] as const) {
         return { ...pod, metadata: { ...pod.metadata, annotations } };
       });
       writeManifest(join(lab().source, 'late.yaml'), pods);
-      const found = await eventually('all are there', async () => {
+      const found = await eventuallyDefined('all are there', async () => {
         const endpoints = await lab().ask<readonly EndpointView[]>('node-1', '/v1/endpoints');
         const late = endpoints.filter(({ pod }) => names.includes(pod?.name ?? ''));
         // A pod is listed as soon as its ADD has begun, its limits once they are in force.
@@ -145,7 +151,7 @@ for (const mode of ['native', 'vxlan'] as const) {
 
     rootTest('lose no datagram below their limit while the agent is exchanged', async () => {
       const address = lab().address(lab().pod('web-1'), 6);
-      const stream = datagrams(lab(), 'late-1', { address, count: 1000, intervalMs: 2 });
+      const stream = echoDatagrams(lab(), 'late-1', { address, count: 1000, intervalMs: 2 });
       await new Promise((resolve) => setTimeout(resolve, 300));
       lab().lab.agent('node-1').signal('SIGKILL');
       const { sent, received, missing } = await stream;
@@ -164,7 +170,7 @@ interface IperfReport {
 async function rate(lab: TestLab, from: string, to: string): Promise<number> {
   const address = lab.address(lab.pod(to), 4);
   const flood = ['iperf3', '-J', '-u', '-b', '100M', '-t', '2', '-l', '1400', '-c', address];
-  const { end } = await eventually(
+  const { end } = await eventuallyDefined(
     'iperf3 has a result',
     async () => {
       const { exitCode, stdout } = await lab.inPod(from, flood);

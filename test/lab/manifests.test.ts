@@ -9,7 +9,7 @@ import {
   curl,
   echoAnswer,
   echoPod,
-  eventually,
+  eventuallyDefined,
   sharedLab,
   type TestLab,
   threePods,
@@ -48,7 +48,7 @@ describe('editing the manifests', () => {
     writeManifest(join(lab().source, 'own.yaml'), [pod]);
     const { pid, log } = await running(lab(), 'own');
     assert(pid !== undefined);
-    await eventually('the log has what the command said', async () => {
+    await eventuallyDefined('the log has what the command said', async () => {
       const { stdout } = await lab().inNode('switch', ['cat', log]);
       return stdout === 'blue\n' ? true : undefined;
     });
@@ -57,7 +57,7 @@ describe('editing the manifests', () => {
       spec: { containers: [{ name: 'own', image: 'any', command: ['sleep', '1000'] }] },
     };
     writeManifest(join(lab().source, 'own.yaml'), [changed]);
-    await eventually('the changed command runs', () => {
+    await eventuallyDefined('the changed command runs', () => {
       const now = lab()
         .lab.record()
         .pods.find(({ name }) => name === 'own');
@@ -69,7 +69,7 @@ describe('editing the manifests', () => {
     const file = join(lab().source, 'more.yaml');
     const { pid } = lab().pod('cache-1');
     writeFileSync(file, 'kind: [Pod\n');
-    await eventually('the agents name the file', async () => {
+    await eventuallyDefined('the agents name the file', async () => {
       const { cluster } = await lab().status('node-1');
       return cluster.problems.find(({ text }) => text.includes('more.yaml'));
     });
@@ -81,7 +81,7 @@ describe('editing the manifests', () => {
     assert.equal((await lab().inPod('web-1', curl(address))).exitCode, 0);
 
     writeManifest(file, [echoPod('cache-1', 'node-2')]);
-    await eventually('the problem is gone', async () => {
+    await eventuallyDefined('the problem is gone', async () => {
       return (await lab().status('node-1')).cluster.problems.length === 0 ? true : undefined;
     });
     assert.equal(lab().pod('cache-1').pid, pid, 'the same process still runs');
@@ -90,7 +90,7 @@ describe('editing the manifests', () => {
   rootTest('a file that is gone takes its pods along, with all they had', async () => {
     const { namespacePath, cgroup, addresses } = lab().pod('cache-1');
     rmSync(join(lab().source, 'more.yaml'));
-    await eventually('the pod is gone', () => {
+    await eventuallyDefined('the pod is gone', () => {
       const names = lab()
         .lab.record()
         .pods.map(({ name }) => name);
@@ -108,7 +108,7 @@ describe('editing the manifests', () => {
 });
 
 function running(lab: TestLab, pod: string): Promise<{ pid?: number | undefined; log: string }> {
-  return eventually(`pod ${pod} runs`, () =>
+  return eventuallyDefined(`pod ${pod} runs`, () =>
     lab.lab.record().pods.find(({ name, state }) => name === pod && state === 'running'),
   );
 }

@@ -9,7 +9,7 @@ import { spawnInPlace } from '../../src/lab/spawn.ts';
 import {
   curl,
   echoAnswer,
-  eventually,
+  eventuallyDefined,
   sharedLab,
   type TestLab,
   threePods,
@@ -55,7 +55,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       try {
         for (const family of families) {
           const node = lab().address(lab().node('node-2'), family);
-          await eventually(`UDP 4789 is answered, IPv${family}`, async () => {
+          await eventuallyDefined(`UDP 4789 is answered, IPv${family}`, async () => {
             const asked = await lab().inPod('db-1', askDatagram(world[family]));
             return asked.stdout === node ? true : undefined;
           });
@@ -96,7 +96,7 @@ describe('where the node has the address that the cluster knows it by, native', 
         (await lab().inNode('node-2', ['nft', 'list', 'table', 'inet', 'heddle'])).stdout;
       const ours = await rules();
       await inPlace(lab(), 'node-2', 'nft delete table inet heddle');
-      await eventually('our table is back', async () =>
+      await eventuallyDefined('our table is back', async () =>
         (await rules()) === ours ? true : undefined,
       );
       assert.equal(await peerSeenBy(lab(), world[4]), '10.200.0.61');
@@ -130,7 +130,7 @@ async function peerSeenBy(lab: TestLab, address: string): Promise<string> {
 }
 
 function leavesWith(lab: TestLab, address: string): Promise<unknown> {
-  return eventually(`pods leave with ${address}`, async () => {
+  return eventuallyDefined(`pods leave with ${address}`, async () => {
     const { exitCode, stdout } = await lab.inPod('db-1', curl(world[4], '/', '--max-time', '1'));
     return exitCode === 0 && (JSON.parse(stdout) as { peer: string }).peer === address
       ? true
@@ -165,7 +165,7 @@ function worldServer(lab: () => TestLab): void {
       stdio: 'ignore',
       environment: { POD_NAMESPACE: 'outside', POD_NAME: 'world' },
     });
-    await eventually('the world serves', async () => {
+    await eventuallyDefined('the world serves', async () => {
       const { exitCode } = await lab().inNode('world', curl('127.0.0.1'));
       return exitCode === 0 ? true : undefined;
     });

@@ -14,8 +14,8 @@ import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { overlayDeviceName } from '../../src/model/overlay-device.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
-import { eventually, sharedLab, type TestLab, threePods } from '../support/lab.ts';
-import { datagrams } from '../support/lab-traffic.ts';
+import { eventuallyDefined, sharedLab, type TestLab, threePods } from '../support/lab.ts';
+import { echoDatagrams } from '../support/lab-traffic.ts';
 import { otherVersion, runOtherVersion } from '../support/other-version.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -52,8 +52,8 @@ for (const mode of ['native', 'vxlan'] as const) {
 async function bothWays(
   lab: TestLab,
   isDone: () => boolean,
-): Promise<readonly Awaited<ReturnType<typeof datagrams>>[]> {
-  const rounds: Awaited<ReturnType<typeof datagrams>>[] = [];
+): Promise<readonly Awaited<ReturnType<typeof echoDatagrams>>[]> {
+  const rounds: Awaited<ReturnType<typeof echoDatagrams>>[] = [];
   const pairs = [
     ['web-1', 'db-1', 4],
     ['db-1', 'web-1', 6],
@@ -61,7 +61,7 @@ async function bothWays(
   for (let last = false; !last; ) {
     last = isDone();
     const round = pairs.map(([from, to, family]) =>
-      datagrams(lab, from, {
+      echoDatagrams(lab, from, {
         address: lab.address(lab.pod(to), family),
         count: 500,
         intervalMs: 2,
@@ -90,7 +90,7 @@ async function migrate(lab: TestLab, object: Uint8Array, moment: string): Promis
   delete process.env['HEDDLE_TEST_MOMENT'];
   if (moment === 'none') await started;
   else await assert.rejects(started, /ended before it was ready/);
-  const after = await eventually(
+  const after = await eventuallyDefined(
     'an agent is healthy',
     async () => {
       const status = await lab.status('node-2').catch(() => undefined);
@@ -105,7 +105,7 @@ async function migrate(lab: TestLab, object: Uint8Array, moment: string): Promis
 }
 
 function byTcx(lab: TestLab): Promise<NodeStatus> {
-  return eventually('the pod has tcx', async () => {
+  return eventuallyDefined('the pod has tcx', async () => {
     const status = await lab.status('node-2');
     return status.datapath.podsByTcx === 1 ? status : undefined;
   });

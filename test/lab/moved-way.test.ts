@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { echoPod, sharedLab, type TestLab } from '../support/lab.ts';
-import { PeerClient, peerPort, world, worldServer } from '../support/peers.ts';
+import { outsideHost, PeerClient, peerPort, worldServer } from '../support/peers.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const families = [4, 6] as const;
@@ -29,7 +29,9 @@ describe('connections when the way out moves to another interface', () => {
       await addSecondNetwork(lab());
       const pod = lab().pod('cart-1');
       const start = (protocol: string): PeerClient[] =>
-        families.map((family) => new PeerClient(pod, [protocol, world[family], String(peerPort)]));
+        families.map(
+          (family) => new PeerClient(pod, [protocol, outsideHost[family], String(peerPort)]),
+        );
       const clients = [...start('udp'), ...start('tcp')];
       try {
         const former = families.map((family) => nodeAddress(lab(), family));
@@ -59,8 +61,8 @@ async function addSecondNetwork(lab: TestLab): Promise<void> {
   // It answers with the address that it is asked at.
   const side = `ip link set side up && ip address replace 10.99.0.1/16 dev side &&
     ip address replace fd00:99::1/64 dev side nodad &&
-    ip route replace 10.99.0.0/16 dev side src ${world[4]} &&
-    ip -6 route replace fd00:99::/64 dev side src ${world[6]} metric 100`;
+    ip route replace 10.99.0.0/16 dev side src ${outsideHost[4]} &&
+    ip -6 route replace fd00:99::/64 dev side src ${outsideHost[6]} metric 100`;
   assert.equal((await lab.inNode('world', ['sh', '-c', side])).exitCode, 0);
   await inNode(
     lab,

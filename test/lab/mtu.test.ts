@@ -7,7 +7,7 @@ import { Capture } from '../support/capture.ts';
 import {
   curl,
   echoAnswer,
-  eventually,
+  eventuallyDefined,
   sharedLab,
   type TestLab,
   threePods,
@@ -120,7 +120,7 @@ describe('an uplink without offloads, vxlan routing', () => {
 
   rootTest('an uplink that carries less: pods are told, and everything arrives', async () => {
     await lab().inNode('node-1', ['ip', 'link', 'set', 'eth0', 'mtu', '1400']);
-    await eventually('the agent sees the MTU', async () =>
+    await eventuallyDefined('the agent sees the MTU', async () =>
       (await lab().status('node-1')).datapath.mtuBytes === 1350 ? true : undefined,
     );
     for (const family of [4, 6] as const) {
@@ -141,7 +141,7 @@ async function receivedPackets(lab: TestLab, pod: string): Promise<number> {
 
 /** Packets that the last closed flow from `address` carried, each segment counted. */
 function wirePackets(lab: TestLab, address: string): Promise<number> {
-  return eventually('the flow is reported as closed', async () => {
+  return eventuallyDefined('the flow is reported as closed', async () => {
     const { stdout } = await lab.heddle('node-1', ['flows', '-o', 'json']);
     const lines = stdout.split('\n').filter(Boolean);
     const flows = lines.map((line) => JSON.parse(line) as FlowLine);

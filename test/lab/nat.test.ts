@@ -8,7 +8,7 @@ import { openMaps } from '../../src/datapath/map-set.ts';
 import { pinPaths } from '../../src/datapath/pins.ts';
 import { beginGeneration } from '../../src/datapath/tables/generation.ts';
 import { spawnInPlace } from '../../src/lab/spawn.ts';
-import { echoPod, eventually, sharedLab, type TestLab, urlHost } from '../support/lab.ts';
+import { echoPod, eventuallyDefined, sharedLab, type TestLab, urlHost } from '../support/lab.ts';
 import { ping, testProgram } from '../support/lab-traffic.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 
@@ -63,7 +63,7 @@ for (const mode of ['native', 'vxlan'] as const) {
         );
       const { exitCode, stderr } = await lab().inNode('node-1', ['nft', rules(lab())]);
       assert.equal(exitCode, 0, stderr);
-      await eventually(
+      await eventuallyDefined(
         'the servers listen',
         async () => {
           const said = await Promise.all(

@@ -6,10 +6,16 @@ import { join } from 'node:path';
 import { describe } from 'node:test';
 import type { NodeView } from '../../src/agent/api-types.ts';
 import { Capture } from '../support/capture.ts';
-import { datagram, frame, portOf, priorityTagged, sendFrames } from '../support/forged-frames.ts';
+import {
+  forgedDatagram,
+  frame,
+  portOf,
+  priorityTagged,
+  sendFrames,
+} from '../support/forged-frames.ts';
 import {
   curl,
-  eventually,
+  eventuallyDefined,
   sharedLab,
   type TestLab,
   threePods,
@@ -33,13 +39,13 @@ describe('frames with a priority', () => {
           source: lab().address(lab().pod('db-1'), family),
           destination: lab().address(lab().pod('web-1'), family),
         };
-        const body = datagram(ends, { from: 7, to: 9 }, new TextEncoder().encode(text));
+        const body = forgedDatagram(ends, { from: 7, to: 9 }, new TextEncoder().encode(text));
         sendFrames(from, [priorityTagged(frame({ ...macs, ...ends }, body), [type])]);
         return text;
       }),
     );
     const found: string[] = [];
-    await eventually('each of them', () => {
+    await eventuallyDefined('each of them', () => {
       found.push(...capture.frames().map((bytes) => Buffer.from(bytes).toString('latin1')));
       return texts.every((text) => found.some((each) => each.includes(text))) || undefined;
     });
@@ -100,7 +106,7 @@ describe('nodes with two networks, named in different orders', () => {
     const oneLess = (number: number): Addresses =>
       number === 1 ? inOrders(number) : second(number);
     writeManifest(join(lab().source, 'nodes.yaml'), nodes(oneLess));
-    await eventually('node-2 names one network', async () => {
+    await eventuallyDefined('node-2 names one network', async () => {
       const known = await lab().ask<readonly NodeView[]>('node-1', '/v1/nodes');
       return !JSON.stringify(known).includes('10.200.0.12') || undefined;
     });
@@ -132,7 +138,7 @@ function nodes(addressesOf: (number: number) => Addresses): readonly object[] {
 
 /** Node-1's ways to node-2's pods. */
 function leadsBy(lab: TestLab, device: string): Promise<unknown> {
-  return eventually(`node-1 leads by ${device}`, async () => {
+  return eventuallyDefined(`node-1 leads by ${device}`, async () => {
     const routes = ['-4', '-6'].map((family) =>
       lab.inNode('node-1', ['ip', family, 'route', 'show', 'proto', '72', 'dev', device]),
     );
@@ -152,7 +158,7 @@ async function reach(lab: TestLab): Promise<void> {
     ] as const) {
       const words = ['--max-time', '2'];
       const command = curl(lab.address(lab.pod(to), family), '/', ...words);
-      await eventually(`${from} reaches ${to} over IPv${family}`, async () => {
+      await eventuallyDefined(`${from} reaches ${to} over IPv${family}`, async () => {
         return (await lab.inPod(from, command)).exitCode === 0 || undefined;
       });
     }
@@ -168,7 +174,7 @@ async function spoofedOutside(lab: TestLab): Promise<number> {
 }
 
 function healthy(lab: TestLab): Promise<unknown> {
-  return eventually('both agents are healthy', async () => {
+  return eventuallyDefined('both agents are healthy', async () => {
     const states = await Promise.all(['node-1', 'node-2'].map((node) => lab.status(node)));
     return states.every(({ health }) => health.state === 'healthy') || undefined;
   });

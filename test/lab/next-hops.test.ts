@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { eventually, sharedLab, type TestLab, threePods } from '../support/lab.ts';
+import { eventuallyDefined, sharedLab, type TestLab, threePods } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const settings = { reconcilePeriodMs: 500 };
@@ -15,7 +15,7 @@ for (const mode of ['native', 'vxlan'] as const) {
 
     rootTest('other nodes and routers have entries that the kernel keeps', async () => {
       for (const address of nextHops) {
-        await eventually(`the entry of ${address}`, async () => {
+        await eventuallyDefined(`the entry of ${address}`, async () => {
           const found = await shell(lab(), 'node-1', `ip neigh show ${address} dev eth0`);
           return /lladdr \S+ (router )?managed extern_learn/.test(found) ? true : undefined;
         });

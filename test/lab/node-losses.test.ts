@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { parseMac } from '../../src/net/mac.ts';
-import { datagram, frame, portOf, sendFrames } from '../support/forged-frames.ts';
-import { eventually, sharedLab, type TestLab, threePods } from '../support/lab.ts';
-import { datagrams } from '../support/lab-traffic.ts';
+import { forgedDatagram, frame, portOf, sendFrames } from '../support/forged-frames.ts';
+import { eventuallyDefined, sharedLab, type TestLab, threePods } from '../support/lab.ts';
+import { echoDatagrams } from '../support/lab-traffic.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const world = '203.0.113.10';
@@ -24,19 +24,19 @@ describe('what pods of a node share', () => {
       `sysctl -qw net.ipv4.ipfrag_low_thresh=${fragmentMemory.bytes / 2} net.ipv4.ipfrag_high_thresh=${fragmentMemory.bytes} net.ipv4.ipfrag_time=${fragmentMemory.seconds}`,
     );
     const large = { address: lab().address(lab().pod('db-1'), 4), count: 3, sizeBytes: 3000 };
-    assert.equal((await datagrams(lab(), 'cart-1', large)).received, 3);
+    assert.equal((await echoDatagrams(lab(), 'cart-1', large)).received, 3);
     sendFirstFragments(lab(), 300);
     const text = await factAs(
       lab(),
       'fragment-memory',
       /^fragments of IPv4 .* of 200000 bytes .* fragments of others are dropped$/,
     );
-    assert.equal((await datagrams(lab(), 'cart-1', large)).received, 0);
+    assert.equal((await echoDatagrams(lab(), 'cart-1', large)).received, 0);
     const { exitCode, stdout } = await lab().heddle('node-1', ['status']);
     assert.equal(exitCode, 1);
     assert.ok(stdout.includes(text), stdout);
     await factAs(lab(), 'fragment-memory', /^$/);
-    assert.equal((await datagrams(lab(), 'cart-1', large)).received, 3);
+    assert.equal((await echoDatagrams(lab(), 'cart-1', large)).received, 3);
   });
 
   rootTest('connections that found no port to leave by are a note', async () => {
@@ -67,7 +67,7 @@ function sendFirstFragments(lab: TestLab, count: number): void {
   const frames = Array.from({ length: count }, (_, index) => {
     const ends = { source, destination: `10.99.${index >> 8}.${index & 0xff}` };
     const macs = { sourceMac: port.mac, destinationMac: gatewayMac };
-    const body = datagram(ends, { from: 40000, to: 9 }, new Uint8Array(1400));
+    const body = forgedDatagram(ends, { from: 40000, to: 9 }, new Uint8Array(1400));
     return frame({ ...ends, ...macs }, body, { moreFragments: true });
   });
   sendFrames(port, frames);
@@ -79,7 +79,7 @@ function sendDatagrams(lab: TestLab, count: number): void {
   const frames = Array.from({ length: count }, (_, index) =>
     frame(
       { ...ends, sourceMac: port.mac, destinationMac: gatewayMac },
-      datagram(ends, { from: 40000 + index, to: 9 }, new Uint8Array(8)),
+      forgedDatagram(ends, { from: 40000 + index, to: 9 }, new Uint8Array(8)),
     ),
   );
   sendFrames(port, frames);
@@ -87,7 +87,7 @@ function sendDatagrams(lab: TestLab, count: number): void {
 
 /** Its text, once it is that; empty where all is well. */
 async function factAs(lab: TestLab, id: string, wanted: RegExp): Promise<string> {
-  return eventually(
+  return eventuallyDefined(
     `${id} says ${wanted}`,
     async () => {
       const { facts } = await lab.status('node-1');

@@ -7,7 +7,7 @@ import { describe } from 'node:test';
 import {
   curl,
   echoPod,
-  eventually,
+  eventuallyDefined,
   sharedLab,
   type TestLab,
   threePods,
@@ -33,7 +33,7 @@ for (const mode of ['native', 'vxlan'] as const) {
          echo 0 > ipv6/conf/default/forwarding && echo 1 > ipv6/conf/default/disable_ipv6`,
         );
         writeManifest(join(lab().source, 'later.yaml'), [echoPod('later', 'node-1')]);
-        await eventually('the pod runs', () =>
+        await eventuallyDefined('the pod runs', () =>
           lab()
             .lab.record()
             .pods.some(({ name, addresses }) => name === 'later' && addresses.length === 2),
@@ -54,7 +54,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       ];
       for (const name of names) {
         await inNode(lab(), `echo 0 > /proc/sys/net/${name}`);
-        await eventually(
+        await eventuallyDefined(
           name,
           async () => ((await read(lab(), name)) === '1' ? true : undefined),
           soonMs,
@@ -76,7 +76,7 @@ for (const mode of ['native', 'vxlan'] as const) {
          ip -6 route add 2001:db8:7::/48 dev side proto ra &&
          ip address add 192.0.2.1/30 dev side`,
       );
-      await eventually(
+      await eventuallyDefined(
         'it takes them although the node forwards',
         async () => ((await read(lab(), 'ipv6/conf/side/accept_ra')) === '2' ? true : undefined),
         soonMs,

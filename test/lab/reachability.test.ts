@@ -5,7 +5,7 @@ import { describe } from 'node:test';
 import { probeReachability, summary, unreached } from '../../src/lab/reachability.ts';
 import { Capture } from '../support/capture.ts';
 import { curl, echoAnswer, sharedLab, type TestLab, threePods } from '../support/lab.ts';
-import { datagrams, ping } from '../support/lab-traffic.ts';
+import { echoDatagrams, ping } from '../support/lab-traffic.ts';
 import type { OuterHeaders } from '../support/outer-headers.ts';
 import { rootTest } from '../support/root-test.ts';
 import { byDevice, tunnelled } from '../support/tunnel-traffic.ts';
@@ -123,9 +123,9 @@ function everyoneReachesEveryone(lab: () => TestLab, pairs: number): void {
         const far = lab().address(lab().pod('db-1'), family);
         for (const address of [near, far]) {
           await ping(lab(), 'web-1', address);
-          assert.equal((await datagrams(lab(), 'web-1', { address, count: 20 })).received, 20);
+          assert.equal((await echoDatagrams(lab(), 'web-1', { address, count: 20 })).received, 20);
           // Larger than any MTU here: travels as IP fragments.
-          const fragments = await datagrams(lab(), 'web-1', {
+          const fragments = await echoDatagrams(lab(), 'web-1', {
             address,
             count: 10,
             sizeBytes: 9000,

@@ -11,12 +11,12 @@ import { bringLoopbackUp } from '../../src/lab/topology.ts';
 import {
   curl,
   echoAnswer,
-  eventually,
+  eventuallyDefined,
   sharedLab,
   type TestLab,
   threePods,
 } from '../support/lab.ts';
-import { datagrams } from '../support/lab-traffic.ts';
+import { echoDatagrams } from '../support/lab-traffic.ts';
 import { rootTest } from '../support/root-test.ts';
 
 for (const mode of ['native', 'vxlan'] as const) {
@@ -28,7 +28,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       async () => {
         const addresses = ['cart-1', 'db-1'].flatMap((pod) => lab().pod(pod).addresses);
         const streams = addresses.map((address) =>
-          datagrams(lab(), 'web-1', { address, count: 1500, intervalMs: 2 }),
+          echoDatagrams(lab(), 'web-1', { address, count: 1500, intervalMs: 2 }),
         );
         await new Promise((resolve) => setTimeout(resolve, 800));
         const before = await lab().status('node-1');
@@ -136,7 +136,7 @@ async function tableGeneration(lab: TestLab): Promise<number> {
 }
 
 function successor(lab: TestLab, pid: number): Promise<NodeStatus> {
-  return eventually(
+  return eventuallyDefined(
     'a new agent is healthy',
     async () => {
       // Between the two nobody answers.

@@ -5,13 +5,14 @@ import assert from 'node:assert/strict';
 import { before, describe } from 'node:test';
 import type { FlowRecord } from '../../src/agent/api-types.ts';
 import { UndoStack } from '../../src/base/undo.ts';
+import type { LabMode } from '../../src/lab/record.ts';
 import type { AddressFamily } from '../../src/net/address.ts';
 import { parseMac } from '../../src/net/mac.ts';
 import { Capture } from '../support/capture.ts';
 import { forgedCases } from '../support/forged-cases.ts';
-import { type Port, portOf, sendFrames } from '../support/forged-frames.ts';
-import { type Case, type LabMode, markerText } from '../support/forged-list.ts';
-import { echoPod, eventually, sharedLab, type TestLab } from '../support/lab.ts';
+import { type FramePort, portOf, sendFrames } from '../support/forged-frames.ts';
+import { type ForgedCase, markerText } from '../support/forged-list.ts';
+import { echoPod, eventuallyDefined, sharedLab, type TestLab } from '../support/lab.ts';
 import { testProgram } from '../support/lab-traffic.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 
@@ -22,7 +23,7 @@ const receivers = ['alice', 'bob', 'world'] as const;
 
 /** What is known once all is sent. */
 interface Result {
-  readonly cases: readonly Case[];
+  readonly cases: readonly ForgedCase[];
   /** Frames as text, by receiver. */
   readonly captured: ReadonlyMap<string, readonly string[]>;
   /** Of node-1, which sees all that is dropped here. */
@@ -110,7 +111,7 @@ async function sendAll(lab: TestLab, mode: LabMode): Promise<Result> {
   let dropped: readonly FlowRecord[] = [];
   const captured = await capturing(lab, async () => {
     await send(lab, cases);
-    dropped = await eventually('every drop in the flow log', () => allDrops(lab, cases));
+    dropped = await eventuallyDefined('every drop in the flow log', () => allDrops(lab, cases));
   });
   const later = await drops(lab);
   const counts = Array.from(
@@ -135,7 +136,7 @@ async function capturing(
   return new Map(captures.map(([name, capture]) => [name, texts(capture)]));
 }
 
-async function send(lab: TestLab, cases: readonly Case[]): Promise<void> {
+async function send(lab: TestLab, cases: readonly ForgedCase[]): Promise<void> {
   const ports = portsOf(lab);
   await sendPlain(lab, cases);
   const bySender = { raw: 'mallory', world: 'world', node: 'node-2' } as const;
@@ -163,7 +164,7 @@ async function settled(lab: TestLab): Promise<void> {
 }
 
 /** By a user without any capability. */
-async function sendPlain(lab: TestLab, cases: readonly Case[]): Promise<void> {
+async function sendPlain(lab: TestLab, cases: readonly ForgedCase[]): Promise<void> {
   const datagrams = cases.flatMap(({ plain, marker }) =>
     plain === undefined
       ? []
@@ -178,7 +179,7 @@ async function sendPlain(lab: TestLab, cases: readonly Case[]): Promise<void> {
 /** Once there is one for each packet that has to be dropped. */
 async function allDrops(
   lab: TestLab,
-  cases: readonly Case[],
+  cases: readonly ForgedCase[],
 ): Promise<readonly FlowRecord[] | undefined> {
   const { stdout } = await lab.heddle('node-1', ['flows', '-o', 'json', '--verdict', 'dropped']);
   const records = stdout
@@ -190,7 +191,7 @@ async function allDrops(
   return records.length >= wanted ? records : undefined;
 }
 
-function problemOf(each: Case, { captured, dropped }: Result): string | undefined {
+function problemOf(each: ForgedCase, { captured, dropped }: Result): string | undefined {
   const { fate, marker } = each;
   const seen = (name: string): boolean =>
     captured.get(name)?.some((text) => text.includes(markerText(marker))) ?? false;
@@ -237,8 +238,8 @@ function placeOf(lab: TestLab, name: string): { readonly namespacePath: string }
   return name.startsWith('node-') ? lab.node(name) : lab.pod(name);
 }
 
-function portsOf(lab: TestLab): (name: string) => Port {
-  const known = new Map<string, Port>();
+function portsOf(lab: TestLab): (name: string) => FramePort {
+  const known = new Map<string, FramePort>();
   return (name) => {
     const port =
       known.get(name) ?? portOf(placeOf(lab, name), name === 'switch' ? 'world' : 'eth0');

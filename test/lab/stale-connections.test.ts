@@ -4,8 +4,14 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe } from 'node:test';
 import type { LabPlace } from '../../src/lab/spawn.ts';
-import { echoPod, eventually, sharedLab, type TestLab } from '../support/lab.ts';
-import { PeerClient, peerServer, peerPort as port, world, worldServer } from '../support/peers.ts';
+import { echoPod, eventuallyDefined, sharedLab, type TestLab } from '../support/lab.ts';
+import {
+  outsideHost,
+  PeerClient,
+  peerServer,
+  peerPort as port,
+  worldServer,
+} from '../support/peers.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const families = [4, 6] as const;
@@ -59,18 +65,22 @@ for (const mode of ['native', 'vxlan'] as const) {
       rootTest(`${what}: pods' clients are masqueraded again`, async () => {
         const pod = lab().pod('cart-1');
         await inNode(lab(), firewall);
-        const [before] = families.map((family) => start(pod, 'tcp', world[family], port));
+        const [before] = families.map((family) => start(pod, 'tcp', outsideHost[family], port));
         await before?.says(lab().address(lab().node('node-1'), 4));
         await withoutAgent(lab(), async () => {
           await inNode(lab(), deed);
           for (const family of families) {
             for (const protocol of ['udp', 'tcp'] as const) {
-              await start(pod, protocol, world[family], port).says(lab().address(pod, family));
+              await start(pod, protocol, outsideHost[family], port).says(
+                lab().address(pod, family),
+              );
             }
           }
-          clients.push(new PeerClient(pod, undefined, pingForLong(world[4])));
+          clients.push(new PeerClient(pod, undefined, pingForLong(outsideHost[4])));
         });
-        await eventually('no connection of a pod is untranslated', () => areTranslated(lab()));
+        await eventuallyDefined('no connection of a pod is untranslated', () =>
+          areTranslated(lab()),
+        );
         for (const [index, family] of families.entries()) {
           const [udp] = clients.slice(2 + 2 * index);
           await udp?.says(lab().address(lab().node('node-1'), family));
@@ -88,14 +98,14 @@ for (const mode of ['native', 'vxlan'] as const) {
       await withoutAgent(lab(), async () => {
         await inNode(lab(), `nft flush ruleset && ${firewall}`);
         for (const family of families) start(outside, 'udp', node[family], hostPort);
-        await eventually('their packets are tracked', async () =>
+        await eventuallyDefined('their packets are tracked', async () =>
           (await tracked(lab())).filter((line) => line.includes(`dport=${hostPort}`)).length >= 2
             ? true
             : undefined,
         );
       });
-      await clients[1]?.says(world[4]);
-      await clients[2]?.says(world[6]);
+      await clients[1]?.says(outsideHost[4]);
+      await clients[2]?.says(outsideHost[6]);
       const lines = (await tracked(lab())).filter((line) => line.includes(`dport=${hostPort}`));
       assert.ok(lines.length >= 2);
       for (const line of lines) assert.match(line, new RegExp(`sport=${port}`), line);
@@ -109,7 +119,7 @@ describe('connections when what pods leave with changes', () => {
 
   rootTest('a datagram client leaves with the new address of the node', async () => {
     const pod = lab().pod('cart-1');
-    using client = new PeerClient(pod, ['udp', world[4], String(port)]);
+    using client = new PeerClient(pod, ['udp', outsideHost[4], String(port)]);
     await client.says('10.200.0.11');
     await inNode(
       lab(),
@@ -138,7 +148,7 @@ describe('rules that another process changes, long before the next period', () =
       const whole = await rules();
       assert.match(whole, /snat ip to 10\.200\.0\.11/);
       await inNode(lab(), deed);
-      await eventually('the rules are as before', async () =>
+      await eventuallyDefined('the rules are as before', async () =>
         (await rules()) === whole ? true : undefined,
       );
     });
@@ -180,7 +190,7 @@ async function withoutAgent(lab: TestLab, act: () => Promise<void>): Promise<voi
 async function areTranslated(lab: TestLab): Promise<true | undefined> {
   const pods = families.map((family) => lab.address(lab.pod('cart-1'), family));
   const lines = await tracked(lab);
-  const outside = lines.filter((line) => families.some((each) => line.includes(world[each])));
+  const outside = lines.filter((line) => families.some((each) => line.includes(outsideHost[each])));
   const isWrong = (line: string): boolean =>
     pods.some((pod) => line.includes(`src=${pod} `) && line.includes(`dst=${pod} `));
   return outside.some(isWrong) ? undefined : true;

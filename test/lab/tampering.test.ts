@@ -15,7 +15,7 @@ import { listClsact } from '../../src/kernel/netlink/qdisc.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { BpfProgram } from '../../src/kernel/program.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
-import { curl, eventually, sharedLab, type TestLab, threePods } from '../support/lab.ts';
+import { curl, eventuallyDefined, sharedLab, type TestLab, threePods } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const reconcilePeriodMs = 1000;
@@ -80,8 +80,12 @@ describe('tampering, native routing', () => {
       const before = await restored(lab());
       // That it ends well says that something was taken away; what is heard of at once may be back before the next look.
       await inNode(undo);
-      await eventually(what, async () => ((await isThere()) ? true : undefined), restoredWithinMs);
-      await eventually('status counts it', async () =>
+      await eventuallyDefined(
+        what,
+        async () => ((await isThere()) ? true : undefined),
+        restoredWithinMs,
+      );
+      await eventuallyDefined('status counts it', async () =>
         (await restored(lab())) > before ? true : undefined,
       );
     });
@@ -107,7 +111,7 @@ describe('tampering, native routing', () => {
       ...wrong,
     ]);
     assert.notDeepEqual(await dumpMap(path), whole);
-    await eventually(
+    await eventuallyDefined(
       'all entries as before',
       async () =>
         JSON.stringify(await dumpMap(path)) === JSON.stringify(whole) ? true : undefined,
@@ -132,7 +136,7 @@ describe('tampering, native routing', () => {
       'value',
       ...first.value,
     ]);
-    await eventually(
+    await eventuallyDefined(
       'all entries as before',
       async () =>
         JSON.stringify(await dumpMap(path)) === JSON.stringify(whole) ? true : undefined,
@@ -153,7 +157,7 @@ describe('tampering, native routing', () => {
       const attached = attachedPrograms();
       await shell(`PINS=${lab().node('node-1').pins}; ${command}`);
       assert.notDeepEqual(attachedPrograms(), attached);
-      await eventually(
+      await eventuallyDefined(
         'the same programs are attached',
         async () =>
           JSON.stringify(attachedPrograms()) === JSON.stringify(attached) ? true : undefined,
@@ -182,7 +186,9 @@ describe('tampering, native routing', () => {
     }
     assert.deepEqual(attached(), []);
     assert.deepEqual(await countedPings(pod.id), [25, 25], 'the filter does');
-    await eventually('it is there again', () => (attached().length === 1 ? true : undefined));
+    await eventuallyDefined('it is there again', () =>
+      attached().length === 1 ? true : undefined,
+    );
     assert.deepEqual(attached(), [found]);
     assert.deepEqual(await countedPings(pod.id), [25, 25]);
   });
@@ -198,7 +204,7 @@ describe('tampering, native routing', () => {
   });
 
   function podsByTcx(): Promise<NodeStatus> {
-    return eventually('every pod has tcx', async () => {
+    return eventuallyDefined('every pod has tcx', async () => {
       const status = await lab().status('node-1');
       return status.datapath.podsByTcx === status.endpoints ? status : undefined;
     });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe } from 'node:test';
 import {
   curl,
-  eventually,
+  eventuallyDefined,
   sharedLab,
   type TestLab,
   threePods,
@@ -26,12 +26,12 @@ for (const mode of ['native', 'vxlan'] as const) {
       const shown = await lab().inNode('node-2', ['ip', '-o', 'link', 'show', 'dev', 'eth0']);
       const mac = /link\/ether (\S+)/.exec(shown.stdout)?.[1] ?? '';
       await inPlace(lab(), 'switch', 'ip link delete port2');
-      await eventually('the agent sees that its uplink is gone', async () => {
+      await eventuallyDefined('the agent sees that its uplink is gone', async () => {
         return (await lab().status('node-2')).datapath.uplinks.length === 0 ? true : undefined;
       });
       assert.notEqual((await ask(lab(), 'web-1', 'db-1', 4)).exitCode, 0, 'nothing gets through');
       await plugAgain(lab(), mac);
-      await eventually('the uplink is back', async () => {
+      await eventuallyDefined('the uplink is back', async () => {
         return (await lab().status('node-2')).datapath.uplinks.length === 1 ? true : undefined;
       });
       await reach(lab());
@@ -96,7 +96,7 @@ describe('the way from node to node, vxlan', () => {
 
   rootTest('with a route that carries less: that node leaves all to its device', async () => {
     await inPlace(lab(), 'node-2', 'ip route add 10.200.0.11/32 dev eth0 mtu 1300');
-    await eventually('node-2 sends by its device', async () => {
+    await eventuallyDefined('node-2 sends by its device', async () => {
       return (await byDevice(lab(), 'node-2', () => reach(lab()))) > 0 ? true : undefined;
     });
     const large = curl(lab().address(lab().pod('db-1'), 4), '/bytes/300000', '-o', '/dev/null');
@@ -109,7 +109,7 @@ describe('the way from node to node, vxlan', () => {
   rootTest('with a policy of IPsec: the device asks it, from the next look on', async () => {
     const policy = 'dir out src 10.200.0.12/32 dst 10.200.0.11/32 proto udp';
     await inPlace(lab(), 'node-2', `ip xfrm policy add ${policy} action block`);
-    await eventually('nothing leaves node-2 against its policy', async () => {
+    await eventuallyDefined('nothing leaves node-2 against its policy', async () => {
       return (await ask(lab(), 'db-1', 'web-1', 4)).exitCode === 0 ? undefined : true;
     });
     await inPlace(lab(), 'node-2', `ip xfrm policy delete ${policy}`);
@@ -120,7 +120,7 @@ describe('the way from node to node, vxlan', () => {
 /** Waits until pods' packets leave these nodes without their devices. */
 async function passesDevicesBy(lab: TestLab, names: readonly string[]): Promise<void> {
   for (const name of names) {
-    await eventually(`pods' packets leave ${name} beside its device`, async () => {
+    await eventuallyDefined(`pods' packets leave ${name} beside its device`, async () => {
       return (await byDevice(lab, name, () => reach(lab))) === 0 ? true : undefined;
     });
   }
@@ -133,7 +133,7 @@ async function reach(lab: TestLab): Promise<void> {
       ['web-1', 'db-1'],
       ['db-1', 'web-1'],
     ] as const) {
-      await eventually(`${from} reaches ${to} over IPv${family}`, async () => {
+      await eventuallyDefined(`${from} reaches ${to} over IPv${family}`, async () => {
         return (await ask(lab, from, to, family)).exitCode === 0 ? true : undefined;
       });
     }
@@ -142,7 +142,7 @@ async function reach(lab: TestLab): Promise<void> {
 
 /** Neighbours that the kernel keeps for us, these and no others. */
 function hasNextHops(lab: TestLab, node: string, addresses: readonly string[]): Promise<unknown> {
-  return eventually(`${node} has the next hops ${addresses.join(', ')}`, async () => {
+  return eventuallyDefined(`${node} has the next hops ${addresses.join(', ')}`, async () => {
     const { stdout } = await lab.inNode(node, ['ip', 'neigh', 'show', 'nud', 'all']);
     const lines = stdout.split('\n').filter((line) => line.includes(' managed '));
     const found = lines.map((line) => line.split(' ')[0]).sort();
@@ -151,7 +151,7 @@ function hasNextHops(lab: TestLab, node: string, addresses: readonly string[]): 
 }
 
 function healthy(lab: TestLab): Promise<unknown> {
-  return eventually('both agents are healthy', async () => {
+  return eventuallyDefined('both agents are healthy', async () => {
     const states = await Promise.all(['node-1', 'node-2'].map((node) => lab.status(node)));
     return states.every(({ health }) => health.state === 'healthy') ? true : undefined;
   });

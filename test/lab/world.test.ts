@@ -8,7 +8,7 @@ import { spawnInPlace } from '../../src/lab/spawn.ts';
 import {
   curl,
   echoAnswer,
-  eventually,
+  eventuallyDefined,
   sharedLab,
   type TestLab,
   threePods,
@@ -92,7 +92,7 @@ function worldServer(lab: () => TestLab): void {
       stdio: 'ignore',
       environment: { POD_NAMESPACE: 'outside', POD_NAME: 'world' },
     });
-    await eventually('the world serves', async () => {
+    await eventuallyDefined('the world serves', async () => {
       const { exitCode } = await lab().inNode('world', curl('127.0.0.1'));
       return exitCode === 0 ? true : undefined;
     });

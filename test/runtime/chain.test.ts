@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import {
   type AgentPlace,
   agentPlace,
-  eventually,
+  eventuallyPasses,
   podNamespace,
   startAgent,
 } from '../support/agent-process.ts';
@@ -102,7 +102,7 @@ rootTest("portmap follows heddle, and leads the node's port to the pod", async (
   const server = spawnIn(pod.namespace, 'busybox', httpd);
   context.after(() => server.kill());
   for (const url of ['http://10.200.0.11:9080/', 'http://[fd00:200::11]:9080/']) {
-    await eventually(() => {
+    await eventuallyPasses(() => {
       const got = runIn(place.namespace, 'curl', '-sS', '--max-time', '1', url);
       assert.equal(got, 'a chained pod\n');
     });
@@ -272,5 +272,5 @@ rootTest(
 );
 
 function noInterfaces({ namespace }: AgentPlace): Promise<void> {
-  return eventually(() => assert.doesNotMatch(runIn(namespace, 'ip', '-o', 'link'), /: hd/));
+  return eventuallyPasses(() => assert.doesNotMatch(runIn(namespace, 'ip', '-o', 'link'), /: hd/));
 }

@@ -7,7 +7,7 @@ import type { EndpointView } from '../../src/agent/api-types.ts';
 import { callCni } from '../../src/lab/cni-call.ts';
 import { Containerd } from '../support/containerd.ts';
 import { assertNoTrace } from '../support/endpoint-trace.ts';
-import { curl, eventually, sharedLab, threePods, urlHost } from '../support/lab.ts';
+import { curl, eventuallyDefined, sharedLab, threePods, urlHost } from '../support/lab.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 
 const pods = ['web-1', 'db-1'] as const;
@@ -26,7 +26,7 @@ describe('a container of containerd on node-1', () => {
     if (reasonToSkip() !== undefined) return;
     containerd = await Containerd.start(lab().node('node-1'));
     await containerd.run('box', ['/bin/busybox', 'httpd', '-f', '-p', '8080', '-h', '/www']);
-    endpoint = await eventually('the agent has the container as an endpoint', async () =>
+    endpoint = await eventuallyDefined('the agent has the container as an endpoint', async () =>
       (await endpoints()).find(({ containerId }) => containerId.includes('box')),
     );
   });
@@ -106,7 +106,7 @@ describe('a container of containerd on node-1', () => {
     const [address = ''] = lasting.addresses;
     const serves = async (): Promise<boolean> =>
       (await lab().inPod('db-1', curl(address))).stdout === 'a container\n';
-    await eventually('it serves', serves);
+    await eventuallyDefined('it serves', serves);
     const { pid } = await lab().status('node-1');
     let isRestarted = false;
     const restarting = containerd.restart().then(() => {
@@ -115,7 +115,7 @@ describe('a container of containerd on node-1', () => {
     lab().lab.agent('node-1').signal('SIGKILL');
     while (!isRestarted) assert.ok(await serves());
     await restarting;
-    await eventually('a new agent is healthy', async () => {
+    await eventuallyDefined('a new agent is healthy', async () => {
       const status = await lab()
         .status('node-1')
         .catch(() => undefined);
@@ -127,7 +127,7 @@ describe('a container of containerd on node-1', () => {
 
     // `ctr` forgets the network of a detached container: the agent says so, and a DEL brings it in order.
     await containerd.remove('lasting');
-    await eventually('the agent misses its interface', async () => {
+    await eventuallyDefined('the agent misses its interface', async () => {
       const { reasons } = (await lab().status('node-1')).health;
       return reasons.some((text) => /its interface hd.* is gone; it keeps/.test(text));
     });

@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe } from 'node:test';
 import type { EndpointView } from '../../src/agent/api-types.ts';
-import { page } from '../support/container-image.ts';
+import { imagePage } from '../support/container-image.ts';
 import { assertNoTrace } from '../support/endpoint-trace.ts';
-import { curl, eventually, sharedLab, threePods, urlHost } from '../support/lab.ts';
+import { curl, eventuallyDefined, sharedLab, threePods, urlHost } from '../support/lab.ts';
 import { Podman } from '../support/podman.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 
@@ -43,7 +43,7 @@ describe('a container of podman on node-1', () => {
     const id = await podman.run(name, server, options);
     const found = (await endpoints()).find(({ containerId }) => containerId === id);
     assert(found !== undefined, 'the agent has the container as an endpoint');
-    await eventually('the web server listens', async () => {
+    await eventuallyDefined('the web server listens', async () => {
       const { exitCode } = await lab().inNode('node-1', curl(addressOf(found, 4)));
       return exitCode === 0 ? true : undefined;
     });
@@ -62,11 +62,11 @@ describe('a container of podman on node-1', () => {
         const said = await podman.must('exec', name, '/bin/busybox', 'wget', '-qO-', url);
         assert.match(said, new RegExp(`^shop/${pod} on .* saw ${address}$`));
         const { stdout, stderr } = await lab().inPod(pod, curl(address));
-        assert.equal(stdout, page, stderr);
+        assert.equal(stdout, imagePage, stderr);
       }
       for (const node of ['node-1', 'node-2']) {
         const { stdout, stderr } = await lab().inNode(node, curl(address));
-        assert.equal(stdout, page, stderr);
+        assert.equal(stdout, imagePage, stderr);
       }
     }
   }
@@ -91,8 +91,8 @@ describe('a container of podman on node-1', () => {
     const { pid } = await lab().status('node-1');
     lab().lab.agent('node-1').signal('SIGKILL');
     const { stdout } = await lab().inPod('web-1', curl(addressOf(endpoint, 4)));
-    assert.equal(stdout, page);
-    await eventually('a new agent is healthy', async () => {
+    assert.equal(stdout, imagePage);
+    await eventuallyDefined('a new agent is healthy', async () => {
       const status = await lab()
         .status('node-1')
         .catch(() => undefined);
@@ -110,9 +110,9 @@ describe('a container of podman on node-1', () => {
     );
     assert(again !== undefined, 'the agent has the container as an endpoint');
     endpoint = again;
-    await eventually('it is reached', async () => {
+    await eventuallyDefined('it is reached', async () => {
       const { stdout } = await lab().inPod('db-1', curl(addressOf(endpoint, 6)));
-      return stdout === page ? true : undefined;
+      return stdout === imagePage ? true : undefined;
     });
   });
 
@@ -136,7 +136,7 @@ describe('a container of podman on node-1', () => {
           '5',
           url,
         ]);
-        assert.equal(stdout, page, `${place} ${url}: ${stderr}`);
+        assert.equal(stdout, imagePage, `${place} ${url}: ${stderr}`);
       }
     }
     await podman.must('rm', '--force', '--time', '0', 'fixed');
@@ -150,7 +150,7 @@ describe('a container of podman on node-1', () => {
     const pid = await podman.must('inspect', '--format', '{{.State.Pid}}', 'crashing');
     process.kill(Number(pid), 'SIGKILL');
     // conmon sees the end and has podman clean up; nobody waits for that.
-    await eventually('the agent forgot it', async () => {
+    await eventuallyDefined('the agent forgot it', async () => {
       const known = (await endpoints()).map(({ containerId }) => containerId);
       return known.includes(crashed.containerId) ? undefined : true;
     });

@@ -191,7 +191,7 @@ export async function status(place: AgentPlace): Promise<NodeStatus> {
 }
 
 /** Waits until `check` no longer throws. */
-export async function eventually(
+export async function eventuallyPasses(
   check: () => void | Promise<void>,
   timeoutMs = 5000,
 ): Promise<void> {
@@ -204,7 +204,7 @@ export async function eventually(
   }
 }
 
-export interface PodPlace {
+export interface PodNetns {
   readonly path: string;
   readonly namespace: NetworkNamespace;
   /** The namespace ends, path and all; the end of the test does it too. */
@@ -212,7 +212,7 @@ export interface PodPlace {
 }
 
 /** A pod's network namespace. */
-export function podNamespace(context: TestContext): PodPlace {
+export function podNamespace(context: TestContext): PodNetns {
   const podPath = testNamespacePath();
   const namespace = NetworkNamespace.create(podPath);
   let ended = false;
@@ -226,7 +226,7 @@ export function podNamespace(context: TestContext): PodPlace {
   return { path: podPath, namespace, end };
 }
 
-export interface CniCall {
+export interface CniInvocation {
   readonly verb: 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS';
   readonly containerId: string;
   readonly netns: string;
@@ -235,7 +235,7 @@ export interface CniCall {
 }
 
 /** Runs the real shim as a container runtime does; returns its standard output, throws when it fails. */
-export function cni(place: AgentPlace, call: CniCall): string {
+export function cni(place: AgentPlace, call: CniInvocation): string {
   const { program, env, input } = execution(place, call);
   return execFileSync(program, { encoding: 'utf8', env, input });
 }
@@ -254,7 +254,7 @@ export interface CniOutput {
 }
 
 /** The same beside others: resolves with the answer, whatever it is. */
-export function cniBeside(place: AgentPlace, call: CniCall): Promise<CniEnd> {
+export function cniBeside(place: AgentPlace, call: CniInvocation): Promise<CniEnd> {
   const { program, env, input } = execution(place, call);
   return new Promise((resolve, reject) => {
     const child = spawn(program, { env, stdio: ['pipe', 'pipe', 'ignore'] });
@@ -278,7 +278,7 @@ export interface CniExecution {
 /** How a container runtime starts the plugin. */
 export function execution(
   { socket }: AgentPlace,
-  { verb, containerId, netns, more = {} }: CniCall,
+  { verb, containerId, netns, more = {} }: CniInvocation,
 ): CniExecution {
   return {
     program: shim,

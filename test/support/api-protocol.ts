@@ -10,7 +10,7 @@ import type { TestContext } from 'node:test';
 import { stringify } from 'yaml';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 
-export type Answer = (request: IncomingMessage, response: ServerResponse, url: URL) => void;
+export type ScriptedAnswer = (request: IncomingMessage, response: ServerResponse, url: URL) => void;
 
 export interface ScriptedServer {
   /** `http://127.0.0.1:PORT` */
@@ -23,7 +23,7 @@ export interface ScriptedServer {
 /** `answer` is asked for every request. In this process's network namespace unless another is given. */
 export async function scriptedServer(
   context: TestContext,
-  answer: Answer,
+  answer: ScriptedAnswer,
   namespace?: NetworkNamespace,
 ): Promise<ScriptedServer> {
   const requests: URL[] = [];
@@ -61,7 +61,7 @@ export function kubeconfigText(server: string): string {
 }
 
 /** One page of a list, as JSON. */
-export function page(
+export function servedPage(
   items: readonly object[],
   { version = '10', next = '' }: { version?: string; next?: string } = {},
 ): string {

@@ -40,7 +40,7 @@ export interface TestNode {
   readonly pods: Pods;
   /** Runs once at the next settle, which fails with what it returns. */
   failSettle(once: () => Error | undefined): void;
-  call(verb: string, pod: TestPod, changes?: Changes): Promise<Answer>;
+  call(verb: string, pod: TestPod, changes?: Changes): Promise<PluginAnswer>;
   /** Another agent over the same node and state directory, as after a restart. */
   restart(): Promise<Pods>;
 }
@@ -61,7 +61,7 @@ export interface Changes {
   readonly 'cni.dev/valid-attachments'?: unknown;
 }
 
-export interface Answer {
+export interface PluginAnswer {
   readonly exitCode: number;
   /** undefined for an empty answer. */
   readonly json: Readonly<Record<string, unknown>> | undefined;
@@ -175,7 +175,7 @@ export async function call(
   verb: string,
   pod: TestPod,
   changes: Changes = {},
-): Promise<Answer> {
+): Promise<PluginAnswer> {
   const environment = {
     CNI_COMMAND: verb,
     CNI_CONTAINERID: pod.containerId,
@@ -207,7 +207,7 @@ export function footprint({ socket, directory, pods, store }: TestNode): object 
   };
 }
 
-export function assertFails(answer: Answer, code: number, text: RegExp): void {
+export function assertFails(answer: PluginAnswer, code: number, text: RegExp): void {
   assert.equal(answer.exitCode, 1, JSON.stringify(answer.json));
   assert.equal(answer.json?.['code'], code, JSON.stringify(answer.json));
   assert.match(String(answer.json['msg']), text);

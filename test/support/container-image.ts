@@ -8,7 +8,7 @@ import { join } from 'node:path';
 export const imageName = 'docker.io/heddle-test/busybox:1';
 
 /** What the image's web server answers. */
-export const page = 'a container\n';
+export const imagePage = 'a container\n';
 
 /** Equivalent to: `buildah from scratch`, `copy`, `commit`, `push`; the archive's path. All of it stays in `folder`. */
 export function buildImage(folder: string): string {
@@ -26,7 +26,7 @@ export function buildImage(folder: string): string {
       stdio: ['ignore', 'pipe', 'pipe'],
     }).trim();
   const archive = join(folder, 'image.tar');
-  writeFileSync(join(folder, 'index.html'), page);
+  writeFileSync(join(folder, 'index.html'), imagePage);
   assert.ok(existsSync('/bin/busybox'), 'busybox-static is installed');
   const container = buildah('from', 'scratch');
   buildah('copy', container, '/bin/busybox', '/bin/busybox');

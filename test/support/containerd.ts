@@ -18,7 +18,7 @@ import { shimPath } from '../../src/lab/paths.ts';
 import type { LabNodeRecord } from '../../src/lab/record.ts';
 import { exitOf, type Finished, runInPlace, spawnInPlace } from '../../src/lab/spawn.ts';
 import { buildImage, imageName } from './container-image.ts';
-import { eventually } from './lab.ts';
+import { eventuallyDefined } from './lab.ts';
 
 export class Containerd {
   readonly node: LabNodeRecord;
@@ -56,7 +56,7 @@ export class Containerd {
     const log = openSync(logFile, 'a');
     const child = spawnInPlace(this.node, this.#command(words), { stdio: ['ignore', log, log] });
     this.#running.set(id, exitOf(child));
-    await eventually(`container ${id} runs`, async () => {
+    await eventuallyDefined(`container ${id} runs`, async () => {
       assert.equal(child.exitCode, null, `ctr run ended: ${readFileSync(logFile, 'utf8')}`);
       const { stdout } = await this.ctr(['task', 'ls']);
       return new RegExp(`^${id} .*RUNNING`, 'm').test(stdout) ? true : undefined;
@@ -96,7 +96,7 @@ export class Containerd {
   /** Of a container without a `ctr` of its own. */
   async remove(id: string): Promise<void> {
     await this.ctr(['task', 'kill', '--signal', 'SIGKILL', id]);
-    await eventually(`container ${id} is removed`, async () => {
+    await eventuallyDefined(`container ${id} is removed`, async () => {
       await this.ctr(['task', 'rm', '--force', id]);
       const { exitCode } = await this.ctr(['container', 'rm', id]);
       return exitCode === 0 ? true : undefined;
@@ -135,7 +135,7 @@ export class Containerd {
   }
 
   async #untilAnswering(): Promise<void> {
-    await eventually('containerd answers', async () => {
+    await eventuallyDefined('containerd answers', async () => {
       const { exitCode } = await this.ctr(['version']);
       return exitCode === 0 ? true : undefined;
     });

@@ -7,17 +7,17 @@ import type { IfIndex } from '../../src/net/if-index.ts';
 import { type Mac, parseMac } from '../../src/net/mac.ts';
 
 /** Of every pod's host-side interface. */
-export const gatewayMac: Mac = parseMac('02:68:65:64:64:6c');
+export const hostSideMac: Mac = parseMac('02:68:65:64:64:6c');
 /** Of the uplink and the tunnel device. */
 export const hostMac: Mac = parseMac('02:00:5e:10:00:01');
 
 /** One thing's addresses, by family. */
-export interface Place {
+export interface AddressByFamily {
   readonly 4: Address;
   readonly 6: Address;
 }
 
-export interface Pod extends Place {
+export interface Pod extends AddressByFamily {
   readonly id: number;
   readonly ifIndex: IfIndex;
   readonly mac: Mac;
@@ -53,7 +53,7 @@ export type PlaceName =
   | 'otherNode'
   | 'world';
 
-export const places: Readonly<Record<PlaceName, Place>> = {
+export const places: Readonly<Record<PlaceName, AddressByFamily>> = {
   node: { 4: parseAddress('203.0.113.1'), 6: parseAddress('2001:db8:ffff::1') },
   nobody: { 4: parseAddress('192.0.2.99'), 6: parseAddress('2001:db8:1::99') },
   native: { 4: parseAddress('198.51.100.5'), 6: parseAddress('2001:db8:2::5') },
@@ -65,7 +65,7 @@ export const places: Readonly<Record<PlaceName, Place>> = {
 };
 
 /** What other nodes' tunnels come from, by whose pods they carry. */
-export const tunnelEnds: Readonly<Record<'tunnelled' | 'tunnelledOverIpv6', Address>> = {
+export const otherTunnelEnds: Readonly<Record<'tunnelled' | 'tunnelledOverIpv6', Address>> = {
   tunnelled: places.otherNode[4],
   tunnelledOverIpv6: parseAddress('2001:db8:ffff::4'),
 };

@@ -14,13 +14,13 @@ import { type Prefix, parsePrefix, prefixContains, prefixFamily } from '../../sr
 import { protocols } from '../../src/net/protocol.ts';
 import {
   db,
-  gatewayMac,
   hostMac,
+  hostSideMac,
   nativeMtuBytes,
+  otherTunnelEnds,
   type Pod,
   places,
   routes,
-  tunnelEnds,
   tunnelMtuBytes,
   tunnelPort,
   web,
@@ -42,7 +42,7 @@ export interface Judgement {
 const pods = [web, db];
 
 /** For from_pod, to_pod, from_network and from_overlay; packets without segments. */
-export function judge(program: ProgramName, packet: Uint8Array, ifIndex: IfIndex): Judgement {
+export function judgePacket(program: ProgramName, packet: Uint8Array, ifIndex: IfIndex): Judgement {
   const own = pods.find((pod) => pod.ifIndex === ifIndex);
   const { byFlow } = read(packet);
   return { ...judgeAlone(program, packet, own), ...(byFlow ? { byFlow } : {}) };
@@ -139,7 +139,7 @@ function icmpRefusal(
 function hasOwner({ source, family }: Headers): boolean {
   const { kind, nextHop } = foundRoute(source, family) ?? {};
   const isRemote = kind === routeKind.overlay || kind === routeKind.node;
-  return isRemote && nextHop === tunnelEnds.tunnelled;
+  return isRemote && nextHop === otherTunnelEnds.tunnelled;
 }
 
 /** For a pod here: what never comes in by the uplink. */
@@ -221,6 +221,6 @@ function foundRoute(
 }
 
 /** The MAC that makes a packet the node's own on an interface. */
-export function macOn(program: ProgramName): typeof gatewayMac {
-  return program === 'from_pod' ? gatewayMac : hostMac;
+export function macOn(program: ProgramName): typeof hostSideMac {
+  return program === 'from_pod' ? hostSideMac : hostMac;
 }

@@ -7,7 +7,7 @@ import {
   type ProgramName,
   type Traffic,
 } from '../../src/datapath/generated.ts';
-import type { RunOptions, TestDatapath } from './datapath.ts';
+import type { PacketRunOptions, TestDatapath } from './datapath.ts';
 import { db, web } from './datapath-network.ts';
 
 export interface Outcome {
@@ -33,7 +33,7 @@ export function observe(
   datapath: TestDatapath,
   program: ProgramName,
   packet: Uint8Array,
-  options: RunOptions,
+  options: PacketRunOptions,
 ): Observation {
   const before = read(datapath);
   datapath.events.drain();

@@ -40,8 +40,8 @@ import type { IfIndex } from '../../src/net/if-index.ts';
 import { parsePrefix, prefixAddress, prefixFamily, prefixLength } from '../../src/net/prefix.ts';
 import {
   db,
-  gatewayMac,
   hostMac,
+  hostSideMac,
   nativeMtuBytes,
   places,
   routes,
@@ -56,7 +56,7 @@ import {
 import { runIn, testNamespace } from './namespaces.ts';
 import { type IdleName, type OuterHeader, outOfTunnel, usualOuter } from './out-of-tunnel.ts';
 
-export interface RunOptions {
+export interface PacketRunOptions {
   readonly ifIndex: IfIndex;
   /** The interface that brought the packet; absent: none. */
   readonly ingressIfIndex?: IfIndex;
@@ -74,9 +74,9 @@ export interface RunResult {
 }
 
 export interface TestDatapath {
-  run(program: ProgramName, packet: Uint8Array, options: RunOptions): RunResult;
+  run(program: ProgramName, packet: Uint8Array, options: PacketRunOptions): RunResult;
   /** Nanoseconds that one of `repeat` runs takes, with what is around the program (`program`). */
-  time(program: ProgramName | IdleName, packet: Uint8Array, options: RunOptions): number;
+  time(program: ProgramName | IdleName, packet: Uint8Array, options: PacketRunOptions): number;
   readonly namespace: NetworkNamespace;
   /** As a test run needs it: from_overlay within what gives the packet its outer header. */
   program(name: ProgramName): BpfProgram;
@@ -132,7 +132,7 @@ export function testDatapath(
   const testRun = (
     name: ProgramName | IdleName,
     packet: Uint8Array,
-    { ifIndex, repeat = 1, outer = usualOuter, ...gso }: RunOptions,
+    { ifIndex, repeat = 1, outer = usualOuter, ...gso }: PacketRunOptions,
   ): TestRunResult => {
     const context = encodeBytes(skBuff, { ifIndex, ...gso });
     tunnel.set(outer);
@@ -169,7 +169,7 @@ export function giveExit({ namespace, underlay }: TestDatapath): void {
 function addInterfaces(socket: NetlinkSocket): void {
   for (const ifIndex of [web.ifIndex, db.ifIndex, uplink, tunnelDevice, strangerIfIndex]) {
     const peer = { name: `peer${ifIndex}` };
-    const mac = ifIndex === uplink || ifIndex === tunnelDevice ? hostMac : gatewayMac;
+    const mac = ifIndex === uplink || ifIndex === tunnelDevice ? hostMac : hostSideMac;
     addVeth(socket, { name: `test${ifIndex}`, ifIndex, mac, up: true, peer });
   }
 }

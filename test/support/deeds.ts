@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { FactView, NodeStatus } from '../../src/agent/api-types.ts';
-import { eventually, type TestLab } from './lab.ts';
+import { eventuallyDefined, type TestLab } from './lab.ts';
 
 export const deedSettings = { reconcilePeriodMs: 400 };
 
@@ -27,7 +27,7 @@ export const nft = (body: string): string =>
 export async function shown(lab: TestLab, { begin, end, fact, state, text }: Deed): Promise<void> {
   await run(lab, begin);
   try {
-    const view = await eventually(
+    const view = await eventuallyDefined(
       `${fact} is a ${state}`,
       async () => {
         const found = (await everyFact(lab)).find(({ id }) => id === fact);
@@ -46,7 +46,7 @@ export async function shown(lab: TestLab, { begin, end, fact, state, text }: Dee
   } finally {
     await run(lab, end);
   }
-  await eventually(
+  await eventuallyDefined(
     `${fact} holds again`,
     async () => {
       const found = (await everyFact(lab)).find(({ id }) => id === fact);
@@ -54,7 +54,7 @@ export async function shown(lab: TestLab, { begin, end, fact, state, text }: Dee
     },
     patienceMs,
   );
-  await eventually(
+  await eventuallyDefined(
     'healthy',
     async () => ((await lab.status('node-1')).health.state === 'healthy' ? true : undefined),
     patienceMs,

@@ -24,7 +24,7 @@ interface FakeMap {
 }
 
 /** The errno called `name`, negated, as bpf(2) results carry it. */
-export function refused(name: string): number {
+export function refusedWith(name: string): number {
   return -(errno[name] ?? 1);
 }
 
@@ -65,7 +65,7 @@ export class FakeMapCalls implements MapCalls {
       case 'mapUpdate':
         return this.#update(map, key ?? '', request);
       case 'mapDelete':
-        return map.elements.delete(key ?? '') ? 0 : refused('ENOENT');
+        return map.elements.delete(key ?? '') ? 0 : refusedWith('ENOENT');
       case 'mapNextKey':
         return this.#nextKey(map, key, request.value);
     }
@@ -76,14 +76,14 @@ export class FakeMapCalls implements MapCalls {
     request: BatchRequest,
   ): BatchResult {
     this.asked.push(`${command} ${request.count}`);
-    if (this.batchesFail !== undefined) return { result: refused(this.batchesFail), count: 0 };
+    if (this.batchesFail !== undefined) return { result: refusedWith(this.batchesFail), count: 0 };
     const map = this.#map(request.fd);
     if (command === 'mapLookupBatch') return this.#lookupBatch(map, request);
     for (let index = 0; index < request.count; index++) {
       const key = hex(request.keys, map.info.keySize, index);
       const result =
         command === 'mapDeleteBatch'
-          ? Number(map.elements.delete(key)) - 1 && refused('ENOENT')
+          ? Number(map.elements.delete(key)) - 1 && refusedWith('ENOENT')
           : this.#store(map, key, slice(request.values, this.#valueBytes(map.info), index));
       if (result < 0) return { result, count: index };
     }
@@ -91,13 +91,13 @@ export class FakeMapCalls implements MapCalls {
   }
 
   pin(fd: number, path: string): number {
-    if (this.pins.has(path)) return refused('EEXIST');
+    if (this.pins.has(path)) return refusedWith('EEXIST');
     this.pins.set(path, fd);
     return 0;
   }
 
   openPinned(path: string): number {
-    return this.pins.get(path) ?? refused('ENOENT');
+    return this.pins.get(path) ?? refusedWith('ENOENT');
   }
 
   duplicate(fd: number): number {
@@ -112,19 +112,19 @@ export class FakeMapCalls implements MapCalls {
 
   #lookup({ elements, info }: FakeMap, key: string, into: Memory | undefined): number {
     const found = elements.get(key);
-    if (found === undefined) return refused('ENOENT');
+    if (found === undefined) return refusedWith('ENOENT');
     into?.bytes.set(found.subarray(0, this.#valueBytes(info)));
     return 0;
   }
 
   #update(map: FakeMap, key: string, { value, flags }: ElementRequest): number {
-    if (flags === 1 && map.elements.has(key)) return refused('EEXIST');
-    if (flags === 2 && !map.elements.has(key)) return refused('ENOENT');
+    if (flags === 1 && map.elements.has(key)) return refusedWith('EEXIST');
+    if (flags === 2 && !map.elements.has(key)) return refusedWith('ENOENT');
     return this.#store(map, key, slice(value, this.#valueBytes(map.info)));
   }
 
   #store({ elements, info }: FakeMap, key: string, value: Uint8Array): number {
-    if (!elements.has(key) && elements.size >= info.maxEntries) return refused('E2BIG');
+    if (!elements.has(key) && elements.size >= info.maxEntries) return refusedWith('E2BIG');
     elements.set(key, value);
     return 0;
   }
@@ -132,13 +132,13 @@ export class FakeMapCalls implements MapCalls {
   #nextKey({ elements }: FakeMap, key: string | undefined, into: Memory | undefined): number {
     const keys = [...elements.keys()];
     const next = keys[key === undefined ? 0 : keys.indexOf(key) + 1];
-    if (next === undefined) return refused('ENOENT');
+    if (next === undefined) return refusedWith('ENOENT');
     into?.bytes.set(Buffer.from(next, 'hex'));
     return 0;
   }
 
   #lookupBatch({ elements, info }: FakeMap, { keys, values, count, position }: BatchRequest) {
-    if (count < this.bucketSize) return { result: refused('ENOSPC'), count: 0 };
+    if (count < this.bucketSize) return { result: refusedWith('ENOSPC'), count: 0 };
     const start = position?.from?.view.getUint32(0) ?? 0;
     const found = [...elements].slice(start, start + count);
     for (const [index, [key, value]] of found.entries()) {
@@ -147,7 +147,7 @@ export class FakeMapCalls implements MapCalls {
     }
     position?.to.view.setUint32(0, start + found.length);
     const isLast = start + found.length >= elements.size;
-    return { result: isLast ? refused('ENOENT') : 0, count: found.length };
+    return { result: isLast ? refusedWith('ENOENT') : 0, count: found.length };
   }
 
   /** What passes between the kernel and its caller: of per-CPU maps a slot a CPU, each a multiple of 8 bytes. */
@@ -224,7 +224,7 @@ export class FakeLinkCalls implements LinkCalls {
   }
 
   #result(value: number): number {
-    return this.fails === undefined ? value : refused(this.fails);
+    return this.fails === undefined ? value : refusedWith(this.fails);
   }
 }
 

@@ -5,22 +5,22 @@ import { type Message, splitMessages } from '../../src/kernel/netlink/message.ts
 import type { NetlinkTransport } from '../../src/kernel/netlink/transport.ts';
 
 /** What comes back: datagrams, or the error of a receive. */
-export type Answer = readonly (Buffer | KernelError)[];
+export type NetlinkAnswer = readonly (Buffer | KernelError)[];
 
 export class FakeTransport implements NetlinkTransport {
   /** Each send's bytes. */
   readonly sent: Buffer[] = [];
   readonly siblings: FakeTransport[] = [];
   disposals = 0;
-  readonly #answer: (requests: readonly Message[]) => Answer;
+  readonly #answer: (requests: readonly Message[]) => NetlinkAnswer;
   readonly #queue: (Buffer | KernelError)[] = [];
   #wake: (() => void) | undefined;
 
-  constructor(answer: (requests: readonly Message[]) => Answer = () => []) {
+  constructor(answer: (requests: readonly Message[]) => NetlinkAnswer = () => []) {
     this.#answer = answer;
   }
 
-  push(...answer: Answer): void {
+  push(...answer: NetlinkAnswer): void {
     this.#queue.push(...answer);
     this.#wake?.();
   }

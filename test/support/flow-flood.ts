@@ -7,7 +7,7 @@ import { allocateMemory } from '../../src/kernel/memory.ts';
 import { skBuff } from '../../src/kernel/sk-buff.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import type { TestDatapath } from './datapath.ts';
-import { db, gatewayMac, places } from './datapath-network.ts';
+import { db, hostSideMac, places } from './datapath-network.ts';
 import { ethernet, etherTypes, ip, udp } from './packets.ts';
 
 const perTurn = 10_000;
@@ -16,7 +16,7 @@ const packetsOfFlow = 2;
 /** The pod db sends to as many ports and addresses of the world; changed in place in the memory that the kernel reads. */
 export function floodFlows(datapath: TestDatapath, flows: number): void {
   const packet = ethernet(
-    { source: db.mac, destination: gatewayMac, type: etherTypes.ipv4 },
+    { source: db.mac, destination: hostSideMac, type: etherTypes.ipv4 },
     ip(
       { source: db[4], destination: places.world[4], protocol: protocols.udp },
       udp({ sourcePort: 0, destinationPort: 0 }),

@@ -13,10 +13,10 @@ import { type Mac, parseMac } from '../../src/net/mac.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { routeKeyOf, type TestDatapath } from './datapath.ts';
 import {
+  type AddressByFamily,
   db,
-  gatewayMac,
   hostMac,
-  type Place,
+  hostSideMac,
   type Pod,
   places,
   strangerIfIndex,
@@ -27,8 +27,6 @@ import {
 import { type Outcome, observe } from './datapath-outcome.ts';
 import { ethernet, etherTypes, ip, udp } from './packets.ts';
 
-/** For what holds for both. */
-export const families = [4, 6] as const;
 /** Nobody's. */
 export const anotherMac: Mac = parseMac('02:00:5e:10:00:66');
 /** A pod beside web and db. */
@@ -38,8 +36,8 @@ export const third: Pick<Pod, 'id' | 'ifIndex'> = { id: 3, ifIndex: strangerIfIn
 export interface Sending {
   readonly program: ProgramName;
   readonly ifIndex: IfIndex;
-  readonly from: Place;
-  readonly to: Place;
+  readonly from: AddressByFamily;
+  readonly to: AddressByFamily;
   readonly mac: Mac;
 }
 
@@ -51,7 +49,7 @@ export const toNeighbour: Sending = { ...toDb, to: places.native };
 export const toTunnel: Sending = { ...toDb, to: places.tunnelled };
 export const toWorld: Sending = { ...toDb, to: places.world };
 export const fromNeighbour: Sending = {
-  ...{ program: 'from_network', ifIndex: uplink, from: places.native, to: db, mac: gatewayMac },
+  ...{ program: 'from_network', ifIndex: uplink, from: places.native, to: db, mac: hostSideMac },
 };
 export const fromTunnel: Sending = {
   ...fromNeighbour,
@@ -69,14 +67,14 @@ export interface Shape {
 }
 
 /** Runs the program on one UDP packet. */
-export function send(datapath: TestDatapath, sending: Sending, shape: Shape): Outcome {
+export function sendPacket(datapath: TestDatapath, sending: Sending, shape: Shape): Outcome {
   const { program, ifIndex, from, to, mac } = sending;
   const { family, payload = 8, back = false, gsoSize } = shape;
   const [sourcePort, destinationPort] = back ? [53, 40000] : [40000, 53];
   const packet = ethernet(
     {
       source: mac,
-      destination: program === 'from_pod' ? gatewayMac : hostMac,
+      destination: program === 'from_pod' ? hostSideMac : hostMac,
       type: family === 4 ? etherTypes.ipv4 : etherTypes.ipv6,
     },
     ip(
@@ -100,7 +98,7 @@ export function passed(verdict: string, counted: readonly string[]): Outcome {
 }
 
 /** The part that says so. */
-export function refused(reason: number, verdict = 'drop'): Partial<Outcome> {
+export function refusedFor(reason: number, verdict = 'drop'): Partial<Outcome> {
   return { verdict, dropped: [dropReasonNames[reason] ?? ''] };
 }
 
@@ -112,7 +110,7 @@ export function onlyFlow(datapath: TestDatapath): Flow {
 }
 
 /** Forgets all flows. */
-export function clear(datapath: TestDatapath): void {
+export function clearFlows(datapath: TestDatapath): void {
   datapath.flows.deleteBatch([...datapath.flows.entries()].map(([key]) => key));
 }
 

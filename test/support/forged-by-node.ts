@@ -6,7 +6,7 @@ import {
   type CaseList,
   discoveryMessage,
   discoveryTypes,
-  errorAbout,
+  forgedErrorAbout,
   to,
 } from './forged-list.ts';
 import { icmpError, icmpProtocol } from './packets.ts';
@@ -30,7 +30,7 @@ export function forgeErrorsOfNode(list: CaseList, family: AddressFamily): void {
     ] as const) {
       const what = `bob: type ${type} about ${from} to ${destination}`;
       const about = { source: at(from), destination: at(destination) };
-      list.sendAsPod({ ...forged, what }, fromBob, errorAbout(family, type, about));
+      list.sendAsPod({ ...forged, what }, fromBob, forgedErrorAbout(family, type, about));
     }
   }
   const [type] = errorTypes[family];
@@ -48,7 +48,7 @@ export function forgeErrorsOfNode(list: CaseList, family: AddressFamily): void {
     list.sendAsPod(
       { ...honest, what: `honest, ${source} about alice to ${destination}, IPv${family}` },
       { source: at(source), destination: at('alice') },
-      errorAbout(family, type, about),
+      forgedErrorAbout(family, type, about),
     );
   }
 }
@@ -64,10 +64,10 @@ export function forgeErrorsAsNode(list: CaseList, family: AddressFamily): void {
   ] as const) {
     const about = { source: at('alice'), destination: at(destination) };
     const what = `node-2 about alice to ${destination}, IPv${family}`;
-    list.sendFrom('node', { ...fields, what }, ends, errorAbout(family, type, about));
+    list.sendFrom('node', { ...fields, what }, ends, forgedErrorAbout(family, type, about));
     if (!list.isTunnelled) continue;
     const inside = { ...fields, what: `${what}, in the tunnel` };
-    list.tunnelled(inside, ends, { body: errorAbout(family, type, about) });
+    list.tunnelled(inside, ends, { body: forgedErrorAbout(family, type, about) });
   }
 }
 

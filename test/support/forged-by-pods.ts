@@ -1,23 +1,23 @@
 // What a pod sends: without any capability, and with NET_RAW.
 
 import type { AddressFamily } from '../../src/net/address.ts';
-import { datagram, type Ends, frame, vxlan } from './forged-frames.ts';
+import { type Ends, forgedDatagram, frame, vxlan } from './forged-frames.ts';
 import {
-  type Body,
   byMallory,
   type CaseList,
   datagramOf,
-  discard,
+  discardPort,
   discoveryMessage,
   discoveryTypes,
-  errorAbout,
   type Fields,
+  type ForgedBody,
+  forgedErrorAbout,
   innerFrames,
   lost,
   textOf,
   to,
-  tunnelPort,
   vni,
+  vxlanPort,
 } from './forged-list.ts';
 import { extension, fragment, nextHeaders } from './packets.ts';
 
@@ -31,12 +31,12 @@ export function sendWithoutRights(list: CaseList, family: AddressFamily): void {
         what: `${what} inside VXLAN to ${target}, IPv${family}`,
         ...{ sender: 'plain', fate: list.isTunnelled ? byMallory('tunnel port') : lost },
       };
-      list.sendPlain(fields, at(target), tunnelPort, (marker) => vxlan(id, inner(marker)));
+      list.sendPlain(fields, at(target), vxlanPort, (marker) => vxlan(id, inner(marker)));
     }
   }
   const payload = (marker: number): Uint8Array => textOf(marker);
   for (const pod of ['alice', 'bob'] as const) {
-    for (const port of [discard, tunnelPort]) {
+    for (const port of [discardPort, vxlanPort]) {
       const fields: Fields = { what: `honest to ${pod}:${port}`, sender: 'plain', fate: to(pod) };
       list.sendPlain(fields, at(pod), port, payload);
     }
@@ -46,7 +46,7 @@ export function sendWithoutRights(list: CaseList, family: AddressFamily): void {
     sender: 'plain',
     fate: to('world'),
   };
-  list.sendPlain(toWorld, at('world'), tunnelPort, payload);
+  list.sendPlain(toWorld, at('world'), vxlanPort, payload);
 }
 
 /** By a pod with NET_RAW. */
@@ -65,7 +65,7 @@ export function spoof(list: CaseList, family: AddressFamily): void {
     }
   }
   const own = { source: at('mallory'), destination: at('alice') };
-  const plain = (marker: number): Body => datagramOf(marker, own);
+  const plain = (marker: number): ForgedBody => datagramOf(marker, own);
   list.sendRaw({ what: 'honest to alice', fate: to('alice') }, own, plain);
   list.sendRaw(
     { what: "alice's MAC", fate: byMallory('spoofed mac') },
@@ -102,14 +102,14 @@ export function forgeErrors(list: CaseList, family: AddressFamily): void {
       const fields = { what, fate: byMallory('forged error'), hasPort: false };
       const ends = { source: at('mallory'), destination: at(target) };
       const about = { source: at(from), destination: at(destination) };
-      list.sendRaw(fields, ends, errorAbout(family, type, about));
+      list.sendRaw(fields, ends, forgedErrorAbout(family, type, about));
     }
   }
   const ends = { source: at('mallory'), destination: at('alice') };
   list.sendRaw(
     { what: 'honest error to alice', fate: to('alice') },
     ends,
-    errorAbout(family, types[0] ?? 0, { source: at('alice'), destination: at('mallory') }),
+    forgedErrorAbout(family, types[0] ?? 0, { source: at('alice'), destination: at('mallory') }),
   );
 }
 
@@ -182,7 +182,7 @@ export function fragmentTunnelPackets(list: CaseList, family: AddressFamily): vo
     };
     list.add(fields, (marker) => {
       const content = vxlan(vni, frame(inner, datagramOf(marker, inner)));
-      const [protocol, whole] = datagram(ends, { from: marker, to: tunnelPort }, content);
+      const [protocol, whole] = forgedDatagram(ends, { from: marker, to: vxlanPort }, content);
       return { frames: fragmentFrames(family, ends, [protocol, whole]) };
     });
   }
@@ -191,7 +191,7 @@ export function fragmentTunnelPackets(list: CaseList, family: AddressFamily): vo
 function fragmentFrames(
   family: AddressFamily,
   ends: Ends,
-  [next, whole]: Body,
+  [next, whole]: ForgedBody,
 ): readonly Uint8Array[] {
   const [head, tail] = [whole.subarray(0, 48), whole.subarray(48)];
   if (family === 4) {

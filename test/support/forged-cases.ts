@@ -16,9 +16,10 @@ import {
   sendThroughTunnel,
   sendWithPriority,
 } from './forged-from-outside.ts';
-import { type Case, CaseList, families, type LabPlan } from './forged-list.ts';
+import { CaseList, type ForgedCase, type LabPlan } from './forged-list.ts';
+import { families } from './packets.ts';
 
-export function forgedCases(plan: LabPlan): readonly Case[] {
+export function forgedCases(plan: LabPlan): readonly ForgedCase[] {
   const list = new CaseList(plan);
   for (const family of families) {
     sendWithoutRights(list, family);

@@ -13,14 +13,17 @@ import { onesComplementSum } from './outer-headers.ts';
 import { ethernet, etherTypes, type IpHeader, ip, joined, udp } from './packets.ts';
 
 /** An interface in a network namespace, to send by. */
-export interface Port {
+export interface FramePort {
   readonly namespacePath: string;
   readonly ifIndex: IfIndex;
   readonly mac: Mac;
 }
 
 /** Of an interface there. */
-export function portOf({ namespacePath }: { readonly namespacePath: string }, name = 'eth0'): Port {
+export function portOf(
+  { namespacePath }: { readonly namespacePath: string },
+  name = 'eth0',
+): FramePort {
   using namespace = NetworkNamespace.open(namespacePath);
   using netlink = NetlinkSocket.open({ namespace });
   const link = linkByName(netlink, name);
@@ -35,7 +38,7 @@ export interface LateChecksum {
 }
 
 export function sendFrames(
-  { namespacePath, ifIndex }: Port,
+  { namespacePath, ifIndex }: FramePort,
   frames: readonly Uint8Array[],
   late?: LateChecksum,
 ): void {
@@ -97,7 +100,7 @@ export function frame(
 }
 
 /** Of one datagram, with its checksum for IPv6 and without for IPv4. */
-export function datagram(
+export function forgedDatagram(
   ends: Pick<Ends, 'source' | 'destination'>,
   ports: { readonly from: number; readonly to: number },
   payload: Uint8Array,

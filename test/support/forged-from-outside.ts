@@ -1,20 +1,20 @@
 // What a host outside sends, and another node, past its tunnel and through it.
 
 import type { AddressFamily } from '../../src/net/address.ts';
-import { datagram, type Ends, frame, vxlan } from './forged-frames.ts';
+import { type Ends, forgedDatagram, frame, vxlan } from './forged-frames.ts';
 import {
   byNobody,
   type CaseList,
   datagramOf,
-  errorAbout,
   type Fields,
-  families,
+  forgedErrorAbout,
   innerFrames,
   lost,
   to,
-  tunnelPort,
   vni,
+  vxlanPort,
 } from './forged-list.ts';
+import { families } from './packets.ts';
 
 export function sendFromWorld(list: CaseList, family: AddressFamily): void {
   const at = (name: string): string => list.plan.address(name, family);
@@ -32,7 +32,7 @@ export function sendFromWorld(list: CaseList, family: AddressFamily): void {
   for (const [what, inner, id] of innerFrames(list.plan)) {
     const ends = { source: at('world'), destination: at('node-1') };
     list.sendFrom('world', { what: `${what} inside VXLAN`, fate: lost }, ends, (marker) =>
-      datagram(ends, { from: marker, to: tunnelPort }, vxlan(id, inner(marker))),
+      forgedDatagram(ends, { from: marker, to: vxlanPort }, vxlan(id, inner(marker))),
     );
   }
 }
@@ -74,7 +74,7 @@ export function sendWithPriority(list: CaseList, family: AddressFamily): void {
       'node',
       { what: `bob about far, ${what}`, fate: byNobody('forged error'), hasPort: false },
       { source: at('bob'), destination, tags },
-      errorAbout(family, family === 4 ? 3 : 1, about),
+      forgedErrorAbout(family, family === 4 ? 3 : 1, about),
     );
   }
 }
@@ -135,9 +135,9 @@ function fragmentsOfTunnel(
     ...{ source: list.plan.address('node-2', 4), destination: list.plan.address('node-1', 4) },
     ...{ sourceMac: list.plan.mac('node-2'), destinationMac: list.plan.mac('node-1') },
   };
-  const [protocol, whole] = datagram(
+  const [protocol, whole] = forgedDatagram(
     ends,
-    { from: 40_000, to: tunnelPort },
+    { from: 40_000, to: vxlanPort },
     vxlan(vni, frame(inner, datagramOf(marker, inner))),
   );
   return [

@@ -1,12 +1,12 @@
 // The list of forged packets while it grows, with the ways to send one: by a pod with and without NET_RAW, by a host outside, by
 // another node, through its tunnel.
 
+import type { LabMode } from '../../src/lab/record.ts';
 import type { AddressFamily } from '../../src/net/address.ts';
 import type { Mac } from '../../src/net/mac.ts';
-import { datagram, type Ends, frame, priorityTagged, vxlan } from './forged-frames.ts';
+import { type Ends, forgedDatagram, frame, priorityTagged, vxlan } from './forged-frames.ts';
 import { type IpHeader, icmpError, icmpProtocol, joined } from './packets.ts';
 
-export type LabMode = 'native' | 'vxlan';
 export type PodOfTable = 'alice' | 'mallory' | 'bob';
 
 export interface LabPlan {
@@ -24,7 +24,7 @@ export type Fate =
   /** No pod gets it. */
   | { readonly kind: 'lost' };
 
-export interface Case {
+export interface ForgedCase {
   readonly what: string;
   readonly sender: 'plain' | 'raw' | 'world' | 'node';
   /** Stands in the payload, and is the source port where there is one that the record shows. */
@@ -40,13 +40,12 @@ export interface Case {
   };
 }
 
-export const tunnelPort = 4789;
+export const vxlanPort = 4789;
 export const vni = 1;
-export const discard = 9;
+export const discardPort = 9;
 /** Of ICMPv6, redirects among them. */
 export const discoveryTypes = [133, 134, 135, 136, 137] as const;
 const firstMarker = 20_000;
-export const families = [4, 6] as const;
 
 export const lost: Fate = { kind: 'lost' };
 export const to = (pod: PodOfTable | 'world'): Fate => ({ kind: 'delivered', to: pod });
@@ -57,11 +56,11 @@ export function markerText(marker: number): string {
   return `marker-${marker}-`;
 }
 
-export type Body = readonly [protocol: number, payload: Uint8Array];
-export type Fields = Pick<Case, 'what' | 'sender' | 'fate'> & { readonly hasPort?: boolean };
+export type ForgedBody = readonly [protocol: number, payload: Uint8Array];
+export type Fields = Pick<ForgedCase, 'what' | 'sender' | 'fate'> & { readonly hasPort?: boolean };
 
 export class CaseList {
-  readonly cases: Case[] = [];
+  readonly cases: ForgedCase[] = [];
   readonly plan: LabPlan;
 
   constructor(plan: LabPlan) {
@@ -72,7 +71,7 @@ export class CaseList {
     return this.plan.mode === 'vxlan';
   }
 
-  add(fields: Fields, make: (marker: number) => Pick<Case, 'frames' | 'plain'>): void {
+  add(fields: Fields, make: (marker: number) => Pick<ForgedCase, 'frames' | 'plain'>): void {
     const marker = firstMarker + this.cases.length;
     this.cases.push({ hasPort: true, ...fields, marker, ...make(marker) });
   }
@@ -93,7 +92,7 @@ export class CaseList {
   sendRaw(
     fields: Omit<Fields, 'sender'>,
     ends: Partial<Ends> & Pick<Ends, 'source' | 'destination'>,
-    body: (marker: number) => Body,
+    body: (marker: number) => ForgedBody,
     header: Partial<IpHeader> = {},
   ): void {
     const macs = {
@@ -109,7 +108,7 @@ export class CaseList {
     sender: 'world' | 'node',
     fields: Omit<Fields, 'sender'>,
     { tags = [], ...ends }: Pick<Ends, 'source' | 'destination'> & { tags?: readonly number[] },
-    body?: (marker: number) => Body,
+    body?: (marker: number) => ForgedBody,
   ): void {
     const macs =
       sender === 'world'
@@ -132,7 +131,7 @@ export class CaseList {
       id?: number;
       outer?: string;
       outerDestination?: string;
-      body?: (marker: number) => Body;
+      body?: (marker: number) => ForgedBody;
     } = {},
   ): void {
     const { id = vni, outer = this.plan.address('node-2', 4) } = options;
@@ -142,7 +141,7 @@ export class CaseList {
       destination: options.outerDestination ?? this.plan.address('node-1', 4),
     };
     this.sendFrom('node', fields, ends, (marker) =>
-      datagram(ends, { from: 40_000, to: tunnelPort }, vxlan(id, frame(inner, body(marker)))),
+      forgedDatagram(ends, { from: 40_000, to: vxlanPort }, vxlan(id, frame(inner, body(marker)))),
     );
   }
 
@@ -150,7 +149,7 @@ export class CaseList {
   sendAsPod(
     fields: Omit<Fields, 'sender'>,
     ends: Pick<Ends, 'source' | 'destination'>,
-    body: (marker: number) => Body,
+    body: (marker: number) => ForgedBody,
   ): void {
     if (this.isTunnelled) this.tunnelled(fields, ends, { body });
     else this.sendFrom('node', fields, ends, body);
@@ -177,16 +176,16 @@ export function innerFrames({
   ];
 }
 
-export function datagramOf(marker: number, ends: Pick<Ends, 'source' | 'destination'>): Body {
-  return datagram(ends, { from: marker, to: discard }, textOf(marker));
+export function datagramOf(marker: number, ends: Pick<Ends, 'source' | 'destination'>): ForgedBody {
+  return forgedDatagram(ends, { from: marker, to: discardPort }, textOf(marker));
 }
 
 /** An error of the type about a datagram. */
-export function errorAbout(
+export function forgedErrorAbout(
   family: AddressFamily,
   type: number,
   ends: Pick<Ends, 'source' | 'destination'>,
-): (marker: number) => Body {
+): (marker: number) => ForgedBody {
   return (marker) => {
     const quoted = frame(ends, datagramOf(marker, ends)).subarray(14);
     return [icmpProtocol(family), icmpError(type, quoted)];
@@ -194,7 +193,7 @@ export function errorAbout(
 }
 
 /** A message of router or neighbour discovery. */
-export function discoveryMessage(type: number): Body {
+export function discoveryMessage(type: number): ForgedBody {
   return [icmpProtocol(6), joined([type, 0], new Uint8Array(30))];
 }
 

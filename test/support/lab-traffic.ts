@@ -24,7 +24,7 @@ export interface DatagramOptions {
 }
 
 /** Sends datagrams from a pod to an echo server and counts the answers. */
-export function datagrams(
+export function echoDatagrams(
   lab: TestLab,
   pod: string,
   options: DatagramOptions,

@@ -168,7 +168,7 @@ export function echoAnswer(finished: Finished): EchoAnswer {
   return JSON.parse(finished.stdout) as EchoAnswer;
 }
 
-export async function eventually<Value>(
+export async function eventuallyDefined<Value>(
   what: string,
   check: () => Promise<Value | undefined> | Value | undefined,
   timeoutMs = 10_000,

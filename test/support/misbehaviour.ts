@@ -32,7 +32,7 @@ const times: ApiTimes = {
   backoff: { firstMs: 15, maxMs: 450 },
 };
 
-export interface Case {
+export interface MisbehaviourCase {
   readonly title: string;
   readonly bad: Misbehaviour;
   /** Once the misbehaviour has begun; all watches are ended unless this says something else. */
@@ -70,7 +70,7 @@ export const gone: Misbehaviour = body(
   410,
 );
 
-export function refused(status: number, headers: object = {}, message = 'no'): Misbehaviour {
+export function refusedRequest(status: number, headers: object = {}, message = 'no'): Misbehaviour {
   const text = JSON.stringify({ kind: 'Status', code: status, reason: 'Some', message });
   return body(text, status, { ...json, ...headers });
 }
@@ -145,7 +145,7 @@ async function populated(context: TestContext): Promise<FakeApiServer> {
 
 export async function misbehave(
   context: TestContext,
-  { bad, begin, says, enough = 3 }: Case,
+  { bad, begin, says, enough = 3 }: MisbehaviourCase,
 ): Promise<void> {
   const server = await populated(context);
   const { history, until } = follow(context, server);

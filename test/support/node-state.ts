@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
-import { type AgentPlace, eventually, get } from './agent-process.ts';
+import { type AgentPlace, eventuallyPasses, get } from './agent-process.ts';
 import { runIn } from './namespaces.ts';
 import { rulesetOf } from './ruleset.ts';
 
@@ -36,7 +36,7 @@ export async function nodeState({ place, pid, pods }: StateOf): Promise<Record<s
 
 /** The last connections to the agent's socket close in their own time. */
 export function unchanged(before: Record<string, unknown>, of: StateOf): Promise<void> {
-  return eventually(async () => assert.deepEqual(await nodeState(of), before));
+  return eventuallyPasses(async () => assert.deepEqual(await nodeState(of), before));
 }
 
 function networkOf(namespace: NetworkNamespace): Record<string, string> {
@@ -62,7 +62,7 @@ function withoutTries(text: string): string {
 // Connections that have ended close in their own time.
 async function quietDescriptors(pid: number): Promise<readonly string[]> {
   let last = descriptorsOf(pid);
-  await eventually(async () => {
+  await eventuallyPasses(async () => {
     await setTimeout(50);
     const before = last;
     last = descriptorsOf(pid);

@@ -7,7 +7,7 @@ import { type Codec, u32 } from '../../src/kernel/codec.ts';
 import { BpfObject } from '../../src/kernel/object.ts';
 import type { BpfProgram } from '../../src/kernel/program.ts';
 import type { Address } from '../../src/net/address.ts';
-import { places, tunnelEnds, tunnelVni } from './datapath-network.ts';
+import { otherTunnelEnds, places, tunnelVni } from './datapath-network.ts';
 
 /** What stood around the packet in the tunnel. */
 export interface OuterHeader {
@@ -20,7 +20,7 @@ export interface OuterHeader {
 
 /** From the node that has the pods of `places.tunnelled`. */
 export const usualOuter: OuterHeader = {
-  source: tunnelEnds.tunnelled,
+  source: otherTunnelEnds.tunnelled,
   destination: places.node[4],
   vni: tunnelVni,
 };

@@ -7,10 +7,10 @@ import type { Mac } from '../../src/net/mac.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import type { TestDatapath } from './datapath.ts';
 import {
+  type AddressByFamily,
   db,
-  gatewayMac,
   hostMac,
-  type Place,
+  hostSideMac,
   places,
   tunnelDevice,
   uplink,
@@ -38,8 +38,8 @@ export interface Hop {
   readonly program: Extract<ProgramName, 'from_pod' | 'from_network' | 'from_overlay'>;
   readonly ifIndex: IfIndex;
   readonly mac: Mac;
-  readonly from: Place;
-  readonly to: Place;
+  readonly from: AddressByFamily;
+  readonly to: AddressByFamily;
 }
 
 type HopName =
@@ -51,7 +51,7 @@ type HopName =
 
 const ofWeb = { program: 'from_pod', ifIndex: web.ifIndex, mac: web.mac, from: web } as const;
 const answerOfNeighbour: Hop = {
-  ...{ program: 'from_network', ifIndex: uplink, mac: gatewayMac },
+  ...{ program: 'from_network', ifIndex: uplink, mac: hostSideMac },
   ...{ from: places.native, to: db },
 };
 
@@ -90,7 +90,7 @@ export interface Given {
   readonly piece?: 'first' | 'middle' | 'last' | 'only';
   /** What an error quotes: a packet of the receiver's to the sender, or to `quotedTo`. */
   readonly quotes?: QuotedName;
-  readonly quotedTo?: Place;
+  readonly quotedTo?: AddressByFamily;
 }
 
 const clientPort = 40_000;
@@ -101,7 +101,7 @@ const echoId = 0x4321;
 export function verdictOf(datapath: TestDatapath, given: Given): string {
   const { hop, family } = given;
   const type = family === 4 ? etherTypes.ipv4 : etherTypes.ipv6;
-  const destination = hop.program === 'from_pod' ? gatewayMac : hostMac;
+  const destination = hop.program === 'from_pod' ? hostSideMac : hostMac;
   const packet = ethernet({ source: hop.mac, destination, type }, ipPacket(given));
   return observe(datapath, hop.program, packet, { ifIndex: hop.ifIndex }).outcome.verdict;
 }
@@ -195,10 +195,6 @@ export function track(
 }
 
 /** What the pod db sends to `to`. */
-export function sentByDb(to: Place): Hop {
+export function sentByDb(to: AddressByFamily): Hop {
   return { program: 'from_pod', ifIndex: db.ifIndex, mac: db.mac, from: db, to };
-}
-
-export function forgetFlows({ flows }: TestDatapath): void {
-  flows.deleteBatch([...flows.entries()].map(([key]) => key));
 }

@@ -5,6 +5,8 @@ import { type Address, addressBytes, addressFamily } from '../../src/net/address
 import { type Mac, macBytes } from '../../src/net/mac.ts';
 import { protocols } from '../../src/net/protocol.ts';
 
+/** For what holds for both. */
+export const families = [4, 6] as const;
 export const etherTypes = { ipv4: 0x0800, arp: 0x0806, vlan: 0x8100, ipv6: 0x86dd } as const;
 export const tcpFlags = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10 } as const;
 export const nextHeaders = {

@@ -4,12 +4,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { after, before } from 'node:test';
 import { type LabPlace, spawnInPlace } from '../../src/lab/spawn.ts';
-import { eventually, type TestLab } from './lab.ts';
+import { eventuallyDefined, type TestLab } from './lab.ts';
 import { testProgram } from './lab-traffic.ts';
 import { reasonToSkip } from './root-test.ts';
 
 /** The outside host. */
-export const world = { 4: '203.0.113.10', 6: '2001:db8:113::10' } as const;
+export const outsideHost = { 4: '203.0.113.10', 6: '2001:db8:113::10' } as const;
 export const peerPort = 7777;
 export const peerServer: readonly string[] = [...testProgram('peer-server'), String(peerPort)];
 
@@ -32,7 +32,7 @@ export class PeerClient implements Disposable {
   }
 
   says(expected: string): Promise<unknown> {
-    return eventually(`${expected} is said last`, () => {
+    return eventuallyDefined(`${expected} is said last`, () => {
       const last = this.#said.trimEnd().split('\n').at(-1);
       return last === expected ? true : undefined;
     }).catch((error: unknown) => {
@@ -59,7 +59,7 @@ export function worldServer(lab: () => TestLab): void {
   before(async () => {
     if (reasonToSkip() !== undefined) return;
     server = spawnInPlace(lab().lab.record().world, peerServer, { stdio: 'ignore' });
-    await eventually('the world serves', async () => {
+    await eventuallyDefined('the world serves', async () => {
       const { exitCode } = await lab().inNode('world', [
         'bash',
         '-c',

@@ -19,7 +19,7 @@ import { shimPath } from '../../src/lab/paths.ts';
 import type { LabNodeRecord } from '../../src/lab/record.ts';
 import { type Finished, runInPlace } from '../../src/lab/spawn.ts';
 import { buildImage, imageName } from './container-image.ts';
-import { eventually } from './lab.ts';
+import { eventuallyDefined } from './lab.ts';
 
 const cgroups = '/sys/fs/cgroup';
 
@@ -69,7 +69,7 @@ export class Podman {
     // Under cgroup v1 podman leaves its parent in every hierarchy.
     for (const hierarchy of ['', ...readdirSync(cgroups)]) {
       const parent = join(cgroups, hierarchy, this.#cgroup);
-      await eventually(`${parent} is empty`, () => isRemoved(parent));
+      await eventuallyDefined(`${parent} is empty`, () => isRemoved(parent));
     }
   }
 }

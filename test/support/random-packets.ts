@@ -4,8 +4,8 @@ import type { ProgramName } from '../../src/datapath/generated.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import {
+  type AddressByFamily,
   db,
-  type Place,
   places,
   strangerIfIndex,
   tunnelDevice,
@@ -59,7 +59,7 @@ export function randomPacket(random: Random, program: ProgramName, ifIndex: IfIn
   return ethernet({ ...macs, type }, ip(header, payload));
 }
 
-function usualSource(ifIndex: IfIndex): Place {
+function usualSource(ifIndex: IfIndex): AddressByFamily {
   if (ifIndex === uplink) return places.native;
   if (ifIndex === tunnelDevice) return places.tunnelled;
   return ifIndex === db.ifIndex ? db : web;

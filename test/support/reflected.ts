@@ -9,7 +9,7 @@ import { ObjectStore } from '../../src/cluster/kubernetes/object-store.ts';
 import { Reflector } from '../../src/cluster/kubernetes/reflector.ts';
 import type { ReflectorOptions } from '../../src/cluster/kubernetes/reflector-options.ts';
 import { readObject } from '../../src/cluster/kubernetes/resources.ts';
-import { type Answer, type ScriptedServer, scriptedServer } from './api-protocol.ts';
+import { type ScriptedAnswer, type ScriptedServer, scriptedServer } from './api-protocol.ts';
 
 export interface Reflected {
   readonly server: ScriptedServer;
@@ -31,7 +31,7 @@ export type ReflectOptions = Partial<ApiTimes> &
 /** Of namespaces. */
 export async function reflect(
   context: TestContext,
-  answer: Answer,
+  answer: ScriptedAnswer,
   { held, apiServers = [], ...times }: ReflectOptions = {},
 ): Promise<Reflected> {
   const server = await scriptedServer(context, answer);
@@ -90,7 +90,7 @@ export const isWatch = (url: URL): boolean => url.searchParams.get('watch') === 
 export function script(
   list: () => string,
   watches: readonly ((response: ServerResponse) => void)[],
-): Answer {
+): ScriptedAnswer {
   let next = 0;
   return (_, response, url) => {
     if (!isWatch(url)) {

@@ -7,9 +7,9 @@ import { type Address, addressFamily, parseAddress } from '../../src/net/address
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import type { TestDatapath } from './datapath.ts';
-import { gatewayMac, hostMac, tunnelDevice, tunnelPort, uplink, web } from './datapath-network.ts';
+import { hostMac, hostSideMac, tunnelDevice, tunnelPort, uplink, web } from './datapath-network.ts';
 import { observe } from './datapath-outcome.ts';
-import { clear } from './flow-packets.ts';
+import { clearFlows } from './flow-packets.ts';
 import { type OuterHeader, usualOuter } from './out-of-tunnel.ts';
 import {
   ethernet,
@@ -25,11 +25,11 @@ import {
 } from './packets.ts';
 
 export const ports: Ports = { sourcePort: 40000, destinationPort: 53 };
-export const toTunnel: Ports = { sourcePort: 40000, destinationPort: tunnelPort };
+export const toTunnelPort: Ports = { sourcePort: 40000, destinationPort: tunnelPort };
 
-export type Body = readonly [protocol: number, payload: Uint8Array];
+export type PacketBody = readonly [protocol: number, payload: Uint8Array];
 
-export function datagram(to: Ports = ports): Body {
+export function datagramBody(to: Ports = ports): PacketBody {
   return [protocols.udp, udp(to, new Uint8Array(8))];
 }
 
@@ -40,21 +40,21 @@ export interface Sent {
   readonly ingressIfIndex?: IfIndex;
   readonly source: string;
   readonly destination: string;
-  readonly body?: Body;
+  readonly body?: PacketBody;
   readonly header?: Partial<IpHeader>;
   readonly outer?: OuterHeader;
 }
 
 /** The drop's reason, or what was done with it. */
 export function fate(datapath: TestDatapath, sent: Sent): string {
-  const { program = 'from_pod', body: [protocol, payload] = datagram(), header = {} } = sent;
+  const { program = 'from_pod', body: [protocol, payload] = datagramBody(), header = {} } = sent;
   const source = parseAddress(sent.source);
   const addresses = { source, destination: sent.destination as Address };
   const isIpv4 = addressFamily(source) === 4;
   const packet = ethernet(
     {
-      source: program === 'from_pod' ? web.mac : gatewayMac,
-      destination: program === 'from_pod' ? gatewayMac : hostMac,
+      source: program === 'from_pod' ? web.mac : hostSideMac,
+      destination: program === 'from_pod' ? hostSideMac : hostMac,
       type: isIpv4 ? etherTypes.ipv4 : etherTypes.ipv6,
     },
     ip({ ...addresses, protocol, ...header }, payload),
@@ -69,7 +69,7 @@ export function fate(datapath: TestDatapath, sent: Sent): string {
   return outcome.dropped[0] ?? outcome.verdict;
 }
 
-export interface Case extends Sent {
+export interface RefusedPacket extends Sent {
   readonly what: string;
   readonly fate: string;
 }
@@ -77,11 +77,11 @@ export interface Case extends Sent {
 export async function check(
   context: TestContext,
   datapath: TestDatapath,
-  cases: readonly Case[],
+  cases: readonly RefusedPacket[],
 ): Promise<void> {
   for (const each of cases) {
     await context.test(`${each.what}: ${each.source} > ${each.destination}: ${each.fate}`, () => {
-      clear(datapath);
+      clearFlows(datapath);
       assert.equal(fate(datapath, each), each.fate);
     });
   }
@@ -106,7 +106,7 @@ export const reasons: Readonly<Record<Refusal, string>> = Object.fromEntries(nam
 export function fragmentsOf(
   family: 4 | 6,
 ): readonly (readonly [string, Pick<Sent, 'body' | 'header'>, boolean])[] {
-  const [protocol, first] = datagram(toTunnel);
+  const [protocol, first] = datagramBody(toTunnelPort);
   const rest = new Uint8Array(16);
   if (family === 4) {
     return [
@@ -131,7 +131,11 @@ export function laterFragment(family: 4 | 6): Pick<Sent, 'body' | 'header'> {
 }
 
 /** An error about a packet of `about`. */
-export function errorAbout(family: 4 | 6, type: number, about: { from: string; to: string }): Body {
+export function errorBodyAbout(
+  family: 4 | 6,
+  type: number,
+  about: { from: string; to: string },
+): PacketBody {
   const quoted = ip(
     {
       source: parseAddress(about.from),

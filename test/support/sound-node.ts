@@ -84,7 +84,7 @@ export function link(
   return { ifIndex: ifIndex as IfIndex, name, mtuBytes: 1500, ...flags, ipv4, ipv6, ...fields };
 }
 
-export function address(
+export function addressOn(
   ifIndex: number,
   text: string,
 ): ObservedKernel['host']['addresses'][number] {
@@ -116,7 +116,7 @@ export const gateway: Address = parseAddress('192.0.2.1');
 export const kernel: ObservedKernel = {
   host: {
     links,
-    addresses: [address(1, '127.0.0.1'), address(2, '192.0.2.11')],
+    addresses: [addressOn(1, '127.0.0.1'), addressOn(2, '192.0.2.11')],
     routes: [route('0.0.0.0/0', { gateway }), route('192.0.2.0/24', { protocol: 2 })],
     hasIpsec: false,
   },

@@ -9,14 +9,14 @@ import { type Mac, parseMac } from '../../src/net/mac.ts';
 import type { Table } from '../../src/reconcile/table.ts';
 import { runIn, testNamespace } from './namespaces.ts';
 
-export interface Place {
+export interface TablePlace {
   readonly namespace: NetworkNamespace;
   readonly socket: NetlinkSocket;
   readonly ip: (...args: string[]) => string;
 }
 
 /** A namespace with one uplink-like interface, `up0` (index 7, 198.51.100.1/24, 2001:db8:ffff::1/64). */
-export function place(context: TestContext): Place {
+export function place(context: TestContext): TablePlace {
   const namespace = testNamespace(context);
   const socket = NetlinkSocket.open({ namespace });
   context.after(() => socket[Symbol.dispose]());

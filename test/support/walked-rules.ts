@@ -41,7 +41,7 @@ export const payload = (protocol: string, field: string): Json => ({
   payload: { protocol, field },
 });
 export const saddr: Json = payload('ip', 'saddr');
-export const prefix = (addr: string, len: number): Json => ({ prefix: { addr, len } });
+export const prefixJson = (addr: string, len: number): Json => ({ prefix: { addr, len } });
 export const jump = (target: string, kind: 'jump' | 'goto' = 'jump'): Json => ({
   [kind]: { target },
 });

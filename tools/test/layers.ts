@@ -67,7 +67,7 @@ export type Batch = readonly string[];
 /** What runs side by side: a list for each process to take its next files from; processes may share one. */
 export function queues(layer: Layer, files: readonly string[]): readonly Batch[][] {
   const { groups = [], parallelFiles } = layer;
-  const grouped = groups.map((words) => files.filter((file) => matches(file, words)));
+  const grouped = groups.map((words) => files.filter((file) => matchesPattern(file, words)));
   const rest = files.filter((file) => !grouped.some((group) => group.includes(file)));
   const shared = batches(layer, rest);
   return [
@@ -102,6 +102,6 @@ export function select(words: readonly string[], layers: readonly Layer[]): Sele
   return { layers: named.length === 0 ? usual : named, patterns };
 }
 
-export function matches(file: string, patterns: readonly string[]): boolean {
+export function matchesPattern(file: string, patterns: readonly string[]): boolean {
   return patterns.length === 0 || patterns.some((pattern) => file.includes(pattern));
 }

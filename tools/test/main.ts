@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import {
   type Batch,
   type Layer,
-  matches,
+  matchesPattern,
   queues,
   select,
   testFiles,
@@ -24,7 +24,7 @@ for (const layer of layers)
   results.push(
     ...(await runLayer(
       layer,
-      testFiles(layer).filter((file) => matches(file, patterns)),
+      testFiles(layer).filter((file) => matchesPattern(file, patterns)),
     )),
   );
 process.exitCode = conclude(results);

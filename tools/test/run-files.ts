@@ -15,7 +15,7 @@ export interface FileResult {
   readonly elapsedMs: number;
 }
 
-export interface RunOptions {
+export interface RunFileOptions {
   readonly timeoutMs: number;
   /** Aborted when the person pressed Ctrl-C: the file gets SIGINT and time to clean up. */
   readonly signal: AbortSignal;
@@ -27,7 +27,7 @@ const batch = fileURLToPath(new URL('./batch.js', import.meta.url));
 /** @param files the sources, `src/net/address.test.ts`; what runs is their compiled twins below dist/. */
 export async function runFiles(
   files: readonly string[],
-  options: RunOptions,
+  options: RunFileOptions,
 ): Promise<readonly FileResult[]> {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-test-'));
   const started = performance.now();
@@ -68,7 +68,7 @@ interface Ended {
   readonly ending: string | undefined;
 }
 
-async function waitFor(child: ChildProcess, options: RunOptions): Promise<Ended> {
+async function waitFor(child: ChildProcess, options: RunFileOptions): Promise<Ended> {
   const chunks: Buffer[] = [];
   child.stdout?.on('data', (chunk: Buffer) => chunks.push(chunk));
   child.stderr?.on('data', (chunk: Buffer) => chunks.push(chunk));

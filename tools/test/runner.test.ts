@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileMark, type TestEvent } from './events.ts';
-import { type Layer, matches, queues, select, testLayers } from './layers.ts';
+import { type Layer, matchesPattern, queues, select, testLayers } from './layers.ts';
 import { failureText, fileLine, skipText, toldLines, total, totalsLine } from './progress.ts';
 import { byFile, closeBooks, type FileResult } from './run-files.ts';
 
@@ -18,9 +18,9 @@ test('words choose layers in their order, and all layers when they name none', (
 
 test('other words are patterns for file names', () => {
   assert.deepEqual(select(['kernel', 'map', 'link'], layers).patterns, ['map', 'link']);
-  assert.ok(matches('test/kernel/link.test.ts', ['map', 'link']));
-  assert.ok(!matches('test/kernel/object.test.ts', ['map', 'link']));
-  assert.ok(matches('test/kernel/object.test.ts', []));
+  assert.ok(matchesPattern('test/kernel/link.test.ts', ['map', 'link']));
+  assert.ok(!matchesPattern('test/kernel/object.test.ts', ['map', 'link']));
+  assert.ok(matchesPattern('test/kernel/object.test.ts', []));
 });
 
 test('only the layers without load on the machine run files beside each other', () => {

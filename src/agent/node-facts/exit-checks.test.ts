@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { factOf, testFacts } from '../../../test/support/fact-rows.ts';
 import {
-  address,
+  addressOn,
   changed,
   kernel,
   link,
@@ -43,7 +43,7 @@ test('where pods leave with another address than the InternalIP, it is said whic
   const node = changed({
     host: {
       links: [...links, link(8, 'wg0', { noArp: true })],
-      addresses: [...kernel.host.addresses, address(8, '203.0.113.2')],
+      addresses: [...kernel.host.addresses, addressOn(8, '203.0.113.2')],
       routes: [...kernel.host.routes, route('203.0.113.0/24', { ifIndex: wg0 })],
     },
   });

@@ -6,7 +6,7 @@ import {
   match,
   meta,
   payload,
-  prefix,
+  prefixJson,
   saddr,
   testWalks,
 } from '../../../test/support/walked-rules.ts';
@@ -169,12 +169,12 @@ testWalks([
   },
   {
     what: 'no tracking',
-    rules: [[match(saddr, prefix('198.51.100.0', 24)), { notrack: null }]],
+    rules: [[match(saddr, prefixJson('198.51.100.0', 24)), { notrack: null }]],
     expected: 'passes, takes them out of connection tracking',
   },
   {
     what: 'no tracking of others',
-    rules: [[match(saddr, prefix('192.0.2.0', 24)), { notrack: null }]],
+    rules: [[match(saddr, prefixJson('192.0.2.0', 24)), { notrack: null }]],
     expected: 'passes',
   },
   {

@@ -1,6 +1,6 @@
 import { type FactRow, testFacts } from '../../../test/support/fact-rows.ts';
 import {
-  address,
+  addressOn,
   type Change,
   gateway,
   kernel,
@@ -82,7 +82,7 @@ testFacts([
   [
     'an address of another in the range of a node',
     'routes',
-    { host: { addresses: [...kernel.host.addresses, address(1, '198.51.100.200')] } },
+    { host: { addresses: [...kernel.host.addresses, addressOn(1, '198.51.100.200')] } },
     /^problem: address 198\.51\.100\.200 of lo takes it from pod range 198\.51\.100\.128\/25/,
   ],
   [

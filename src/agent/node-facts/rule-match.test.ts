@@ -5,7 +5,7 @@ import {
   match,
   meta,
   payload,
-  prefix,
+  prefixJson,
   request,
   request6,
   saddr,
@@ -48,7 +48,7 @@ testWalks([
   },
   {
     what: 'a prefix of sources',
-    rules: [[match(saddr, prefix('198.51.100.0', 24)), drop]],
+    rules: [[match(saddr, prefixJson('198.51.100.0', 24)), drop]],
     expected: 'drops by rule 1',
   },
   {
@@ -61,7 +61,7 @@ testWalks([
     rules: [
       [
         match(saddr, {
-          set: [prefix('192.0.2.0', 24), { range: ['198.51.100.1', '198.51.100.2'] }],
+          set: [prefixJson('192.0.2.0', 24), { range: ['198.51.100.1', '198.51.100.2'] }],
         }),
         drop,
       ],
@@ -146,7 +146,7 @@ testWalks([
   {
     what: 'a named set with the source in it',
     rules: [[match(saddr, '@bad'), drop]],
-    sets: { bad: ['192.0.2.1', prefix('198.51.100.0', 24)] },
+    sets: { bad: ['192.0.2.1', prefixJson('198.51.100.0', 24)] },
     expected: 'drops by rule 1',
   },
   {
@@ -170,12 +170,12 @@ testWalks([
   {
     what: 'any but a named set',
     rules: [[match(saddr, '@good', '!='), drop]],
-    sets: { good: [prefix('192.0.2.0', 24)] },
+    sets: { good: [prefixJson('192.0.2.0', 24)] },
     expected: 'drops by rule 1',
   },
   {
     what: 'addresses with ports',
-    rules: [[match(concat, { set: [{ concat: [prefix('198.51.100.0', 24), 443] }] }), drop]],
+    rules: [[match(concat, { set: [{ concat: [prefixJson('198.51.100.0', 24), 443] }] }), drop]],
     expected: 'drops by rule 1',
   },
   {

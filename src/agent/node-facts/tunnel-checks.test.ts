@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { factOf, testFacts } from '../../../test/support/fact-rows.ts';
-import { address, changed, kernel } from '../../../test/support/sound-node.ts';
+import { addressOn, changed, kernel } from '../../../test/support/sound-node.ts';
 import type { OverlayDevice } from '../../model/desired.ts';
 import { parseAddress } from '../../net/address.ts';
 
@@ -16,7 +16,7 @@ const renumbered = {
   desired: { mode: 'vxlan', overlay: overlay(missing) },
   nodeAddresses: [missing],
 } as const;
-const second = { addresses: [...kernel.host.addresses, address(2, '203.0.113.7')] };
+const second = { addresses: [...kernel.host.addresses, addressOn(2, '203.0.113.7')] };
 const away = parseAddress('2001:db8:ffff::99');
 
 testFacts([
@@ -81,7 +81,7 @@ testFacts([
 test('an address of an interface that leads nowhere is not blamed', () => {
   const node = changed({
     desired: { ...vxlan, masquerade: undefined },
-    host: { addresses: [...kernel.host.addresses, address(7, '203.0.113.7')] },
+    host: { addresses: [...kernel.host.addresses, addressOn(7, '203.0.113.7')] },
   });
   assert.deepEqual(factOf('tunnel-address').check(node), []);
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { event, namespaceObject, page } from '../../../test/support/api-protocol.ts';
+import { event, namespaceObject, servedPage } from '../../../test/support/api-protocol.ts';
 import { isWatch, type Reflected, reflect } from '../../../test/support/reflected.ts';
 
 type Options = NonNullable<Parameters<typeof reflect>[2]>;
@@ -21,7 +21,7 @@ async function listing(
   const answer: Parameters<typeof reflect>[1] = (_, response, url) => {
     if (!isWatch(url)) {
       const names = lists[Math.min(list++, lists.length - 1)]?.split(' ') ?? [];
-      response.end(page(names.map((name) => namespaceObject(name, '5'))));
+      response.end(servedPage(names.map((name) => namespaceObject(name, '5'))));
       return;
     }
     response.writeHead(200).flushHeaders();

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { event, page } from '../../../test/support/api-protocol.ts';
+import { event, servedPage } from '../../../test/support/api-protocol.ts';
 import { isWatch, reflect } from '../../../test/support/reflected.ts';
 
 const object = (uid: string, more: object): object => ({ metadata: { name: 'a', uid, ...more } });
@@ -23,7 +23,7 @@ for (const type of ['ADDED', 'MODIFIED', 'DELETED'])
       let watches = 0;
       const running = await reflect(context, (_, response, url) => {
         if (!isWatch(url)) {
-          response.end(page([object('u-1', { resourceVersion: '5' })]));
+          response.end(servedPage([object('u-1', { resourceVersion: '5' })]));
           return;
         }
         response.writeHead(200).flushHeaders();

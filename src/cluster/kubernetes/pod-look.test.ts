@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { page } from '../../../test/support/api-protocol.ts';
+import { servedPage } from '../../../test/support/api-protocol.ts';
 import { ObjectStore } from './object-store.ts';
 import { lookForPod } from './pod-look.ts';
 import { readObject } from './resources.ts';
@@ -20,7 +20,7 @@ function uidAfter(items: readonly object[], known?: object): Promise<string | un
   const json = async ({ path, verb }: { path: string; verb: string }): Promise<unknown> => {
     assert.equal(verb, 'list');
     assert.equal(path, '/api/v1/namespaces/shop/pods?fieldSelector=metadata.name%3Dweb-1&limit=1');
-    return JSON.parse(page(items));
+    return JSON.parse(servedPage(items));
   };
   return lookForPod(pod, { client: { json }, store }).then(() => {
     assert.ok(store.size <= 1);

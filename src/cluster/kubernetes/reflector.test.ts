@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { event, expired, namespaceObject, page } from '../../../test/support/api-protocol.ts';
+import { event, expired, namespaceObject, servedPage } from '../../../test/support/api-protocol.ts';
 import { isWatch, reflect, script } from '../../../test/support/reflected.ts';
 import { ObjectStore } from './object-store.ts';
 import { readObject } from './resources.ts';
@@ -14,7 +14,7 @@ test('a list comes in pages, and the watch goes on from its version', async (con
     }
     const isFirst = url.searchParams.get('continue') === null;
     const items = [namespaceObject(isFirst ? 'a' : 'b', '5')];
-    response.end(page(items, isFirst ? { next: 'token' } : {}));
+    response.end(servedPage(items, isFirst ? { next: 'token' } : {}));
   });
   await running.until(() => running.keys().length === 3);
   const [first, second, watch] = running.server.requests.map(({ searchParams }) => searchParams);
@@ -29,7 +29,7 @@ test('a watch that ends goes on from the last event or bookmark, without a list'
   const running = await reflect(
     context,
     script(
-      () => page([namespaceObject('a', '5')]),
+      () => servedPage([namespaceObject('a', '5')]),
       [
         (response) => response.end(event('MODIFIED', namespaceObject('a', '12'))),
         (response) => response.end(event('BOOKMARK', { metadata: { resourceVersion: '40' } })),
@@ -50,7 +50,7 @@ test('a bookmark is no object', async (context) => {
   const running = await reflect(
     context,
     script(
-      () => page([namespaceObject('a', '5')]),
+      () => servedPage([namespaceObject('a', '5')]),
       [
         (response) => {
           response.write(event('BOOKMARK', { metadata: { resourceVersion: '40' } }));
@@ -73,7 +73,7 @@ for (const how of ['event', 'status'] as const) {
         if (!isWatch(url)) {
           lists++;
           const names = lists === 1 ? ['a', 'b', 'c'] : ['a', 'c', 'd'];
-          response.end(page(names.map((name) => namespaceObject(name, '5'))));
+          response.end(servedPage(names.map((name) => namespaceObject(name, '5'))));
           return;
         }
         if (watches++ > 0) response.writeHead(200).flushHeaders();
@@ -96,7 +96,7 @@ test('half a line at the end of a broken watch is no event', async (context) => 
   const running = await reflect(
     context,
     script(
-      () => page([namespaceObject('a', '5')]),
+      () => servedPage([namespaceObject('a', '5')]),
       [
         (response) => {
           const cut = event('ADDED', namespaceObject('x', '21')).slice(0, 30);
@@ -129,7 +129,7 @@ test('429 waits as long as the server asks, then goes on', async (context) => {
       response.writeHead(429, { 'retry-after': '1' }).end(JSON.stringify(body));
     } else {
       waitedMs = performance.now() - refusedAt;
-      response.end(page([namespaceObject('a', '5')]));
+      response.end(servedPage([namespaceObject('a', '5')]));
     }
   });
   await running.until(() => running.reflector.state.failing !== undefined);
@@ -148,7 +148,7 @@ test('what a list failed with is over once a list is in, before its watch has be
     // A watch that is never answered.
     if (isWatch(url)) return;
     if (lists++ === 0) response.writeHead(401).end(JSON.stringify({ kind: 'Status', code: 401 }));
-    else response.end(page([namespaceObject('a', '5')]));
+    else response.end(servedPage([namespaceObject('a', '5')]));
   });
   await running.until(() => running.reflector.state.failing !== undefined);
   await running.until(() => running.reflector.isSynced);
@@ -159,7 +159,7 @@ test('a line that is no event is told, and the watch goes on behind the last goo
   const running = await reflect(
     context,
     script(
-      () => page([]),
+      () => servedPage([]),
       [
         (response) => response.end(`${event('ADDED', namespaceObject('a', '30'))}not json\n`),
         (response) => response.write(event('ADDED', namespaceObject('b', '31'))),

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import {
   event,
   namespaceObject,
-  page,
   scriptedServer,
+  servedPage,
 } from '../../../test/support/api-protocol.ts';
 import { isWatch, reflect } from '../../../test/support/reflected.ts';
 
@@ -26,11 +26,11 @@ const b = namespaceObject('b', '12');
 
 const faults: readonly Sick[] = [
   { title: 'lists of another kind', list: '{"kind":"Status","metadata":{}}' },
-  { title: 'lists without a version', list: page([], { version: '' }) },
-  { title: 'lists with an object without a name', list: page([{ metadata: {} }]) },
-  { title: 'lists in a circle', list: page([], { next: 'again' }) },
+  { title: 'lists without a version', list: servedPage([], { version: '' }) },
+  { title: 'lists with an object without a name', list: servedPage([{ metadata: {} }]) },
+  { title: 'lists in a circle', list: servedPage([], { next: 'again' }) },
   { title: 'lists that are too long', list: ' '.repeat(25 * 2 ** 20) },
-  { title: 'an empty list after a start with routes to others', list: page([]), held: 1 },
+  { title: 'an empty list after a start with routes to others', list: servedPage([]), held: 1 },
   { title: 'watches that end immediately', watch: (response) => response.end() },
   {
     title: 'watches that say nothing after a bookmark',
@@ -56,7 +56,7 @@ for (const { title, list, watch, held = 0 } of faults)
   test(`the second server is used after ${title}`, async (context) => {
     const sick = await scriptedServer(context, (_, response, url) => {
       if (!isWatch(url)) {
-        response.end(list ?? page([namespaceObject('a', '5')]));
+        response.end(list ?? servedPage([namespaceObject('a', '5')]));
         return;
       }
       response.writeHead(200).flushHeaders();
@@ -66,7 +66,7 @@ for (const { title, list, watch, held = 0 } of faults)
       context,
       (_, response, url) => {
         if (!isWatch(url)) {
-          response.end(page([namespaceObject('a', '5'), b], { version: '12' }));
+          response.end(servedPage([namespaceObject('a', '5'), b], { version: '12' }));
           return;
         }
         response.writeHead(200).flushHeaders();

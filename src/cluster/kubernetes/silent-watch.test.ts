@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { event, namespaceObject, page } from '../../../test/support/api-protocol.ts';
+import { event, namespaceObject, servedPage } from '../../../test/support/api-protocol.ts';
 import { isWatch, reflect } from '../../../test/support/reflected.ts';
 
 test('after two watches without a word, however long they lived, everything is listed', async (context) => {
@@ -11,7 +11,7 @@ test('after two watches without a word, however long they lived, everything is l
     context,
     (_, response, url) => {
       if (!isWatch(url)) {
-        response.end(page(names.map((name) => namespaceObject(name, '5'))));
+        response.end(servedPage(names.map((name) => namespaceObject(name, '5'))));
         names = ['a', 'b', 'c'];
         return;
       }
@@ -33,7 +33,7 @@ test('a watch that goes on from a bookmark of a version to come is given up by a
     (_, response, url) => {
       if (!isWatch(url)) {
         const names = lists++ === 0 ? ['a'] : ['a', 'b'];
-        response.end(page(names.map((name) => namespaceObject(name, '5'))));
+        response.end(servedPage(names.map((name) => namespaceObject(name, '5'))));
         return;
       }
       response.writeHead(200).flushHeaders();

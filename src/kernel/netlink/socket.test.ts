@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  type Answer,
   acknowledgement,
   done,
   FakeTransport,
   message,
+  type NetlinkAnswer,
 } from '../../../test/support/fake-netlink.ts';
 import { KernelError } from '../errno.ts';
 import { batch, batchAside, throwFirst } from './batch.ts';
@@ -27,7 +27,8 @@ const query: Query = {
   write: (writer) => writer.u32(0),
 };
 
-const yes = (requests: readonly Message[]): Answer => requests.map((each) => acknowledgement(each));
+const yes = (requests: readonly Message[]): NetlinkAnswer =>
+  requests.map((each) => acknowledgement(each));
 const thing = (sequence: number, value: number, flags = 2): Buffer =>
   message({ type: 16, flags, sequence, payload: Uint8Array.of(value) });
 const value = (payload: Buffer): number | undefined => payload[0];

@@ -8,17 +8,23 @@ import { type ProcessIdentity, processIdentity } from '../../../src/lab/record.t
 import { type Finished, type LabPlace, runInPlace } from '../../../src/lab/spawn.ts';
 import { ClusterApi } from './api.ts';
 import { controlPlane, controlPlanePlace, startControlPlaneDaemon } from './control-plane.ts';
-import { compact } from './etcd.ts';
+import { compactEtcd } from './etcd.ts';
 import { buildHeddleImage, type HeddleSettings, heddleArchive, heddleManifests } from './heddle.ts';
 import { buildImages } from './images.ts';
 import type { KubectlContext } from './kubectl.ts';
 import { enterNode, nodePlace, runInNode } from './node.ts';
 import { ClusterNodes } from './nodes.ts';
-import { type ClusterPaths, clusterPaths, namespacePath } from './paths.ts';
+import { type ClusterPaths, clusterNamespacePath, clusterPaths } from './paths.ts';
 import { stopDaemon } from './processes.ts';
 import { buildPrograms, sourceFolder } from './programs.ts';
 import { type Progress, silent, timed } from './progress.ts';
-import { type ClusterRecord, claimCluster, clusterNames, readRecord, recordOf } from './record.ts';
+import {
+  type ClusterRecord,
+  claimCluster,
+  clusterNames,
+  readClusterRecord,
+  recordOf,
+} from './record.ts';
 import { kubeProxyRights } from './reference-cni.ts';
 import { type Leftovers, removeCluster, removeDeadClusters } from './remove.ts';
 import { apiServerReady, parseOptions, type StartOptions, startCluster } from './start.ts';
@@ -88,7 +94,7 @@ export class KubeCluster implements AsyncDisposable {
 
   /** One that is up, made by whom ever. Throws InputError when there is none of this name. */
   static open(name: string, progress: Progress = silent): KubeCluster {
-    const record = readRecord(name);
+    const record = readClusterRecord(name);
     if (record !== undefined) return new KubeCluster(record, { progress, signal: undefined });
     const rule = `is no cluster here (clusters: ${clusterNames().join(', ') || 'none'})`;
     throw new InputError({ object: 'cluster name', value: name, rule });
@@ -105,7 +111,7 @@ export class KubeCluster implements AsyncDisposable {
     return runInNode(this.paths, this.nodes.record(where).name, command);
   }
 
-  /** For `spawnIn`: where to start a process of a node (or `world`, ...), and with which words before it. */
+  /** For `spawnInPlace`: where to start a process of a node (or `world`, ...), and with which words before it. */
   entry(where: string): { readonly place: LabPlace; readonly enter: readonly string[] } {
     if (where === controlPlane) return { place: controlPlanePlace(this.paths), enter: [] };
     if (where === 'world' || where === 'switch') return { place: this.#place(where), enter: [] };
@@ -155,7 +161,7 @@ export class KubeCluster implements AsyncDisposable {
 
   /** etcd forgets all history, so that watches from before the next restart of the API server end with 410. The revision. */
   compactEtcd(): Promise<number> {
-    return compact(this.paths);
+    return compactEtcd(this.paths);
   }
 
   /** Removes everything and counts what stayed nevertheless. */
@@ -174,7 +180,7 @@ export class KubeCluster implements AsyncDisposable {
 
   #place(name: string): LabPlace {
     const { cgroup } = controlPlanePlace(this.paths);
-    return { namespacePath: namespacePath(this.paths, name), cgroup };
+    return { namespacePath: clusterNamespacePath(this.paths, name), cgroup };
   }
 
   // What comes after the nodes have started.

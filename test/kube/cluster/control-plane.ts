@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { cgroupMount } from '../../../src/lab/cgroup.ts';
 import type { LabPlace } from '../../../src/lab/spawn.ts';
 import { controlPlaneAddresses } from './fabric.ts';
-import { type ClusterPaths, namespacePath } from './paths.ts';
+import { type ClusterPaths, clusterNamespacePath } from './paths.ts';
 import { kubeconfig } from './pki.ts';
 import { startDaemon } from './processes.ts';
-import { type ProgramName, type Programs, programPath } from './programs.ts';
+import { type KubeProgram, type Programs, programPath } from './programs.ts';
 
 export const controlPlane = 'control-plane';
 /** Pods' addresses: the controller manager gives every node a /24 and a /64 of them. */
@@ -29,7 +29,7 @@ type ControlPlaneDaemon = (typeof controlPlaneDaemons)[number];
 
 export function controlPlanePlace(paths: ClusterPaths): LabPlace {
   return {
-    namespacePath: namespacePath(paths, controlPlane),
+    namespacePath: clusterNamespacePath(paths, controlPlane),
     cgroup: join(cgroupMount(), paths.cgroupName, controlPlane),
   };
 }
@@ -59,7 +59,7 @@ export function startControlPlaneDaemon(
     name,
     place: controlPlanePlace(paths),
     // Of a flag that is given twice the later counts.
-    command: [programPath(programs, name satisfies ProgramName), ...words[name](), ...flags(more)],
+    command: [programPath(programs, name satisfies KubeProgram), ...words[name](), ...flags(more)],
   });
 }
 

@@ -8,7 +8,7 @@ import type { ClusterPaths } from './paths.ts';
  * Forgets all history: a watch that wants to go on from an older revision is told 410 Gone once it reaches etcd.
  * Equivalent to: `etcdctl compact $(revision)`. Returns the revision.
  */
-export async function compact(paths: ClusterPaths): Promise<number> {
+export async function compactEtcd(paths: ClusterPaths): Promise<number> {
   const found = await ask(paths, 'range', { key: Buffer.from('\0').toString('base64') });
   const { revision } = (found as { header: { revision: string } }).header;
   await ask(paths, 'compaction', { revision, physical: true });

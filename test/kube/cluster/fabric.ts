@@ -15,7 +15,7 @@ import { type Address, addressFamily, parseAddress } from '../../../src/net/addr
 import type { IfIndex } from '../../../src/net/if-index.ts';
 import { type Mac, macFromBytes } from '../../../src/net/mac.ts';
 import { type Prefix, parsePrefix } from '../../../src/net/prefix.ts';
-import { type ClusterPaths, namespacePath } from './paths.ts';
+import { type ClusterPaths, clusterNamespacePath } from './paths.ts';
 
 type DualAddress = readonly [Address, Address];
 
@@ -27,7 +27,7 @@ export const worldAddresses: DualAddress = dual('203.0.113.10', '2001:db8:113::1
 export const controlPlaneAddresses: DualAddress = dual('10.200.0.10', 'fd00:200::10');
 
 /** The addresses a new node gets: 10.200.0.11 and fd00:200::11 for the first. */
-export function nodeAddresses(number: number): DualAddress {
+export function addressesOfNewNode(number: number): DualAddress {
   return dual(`10.200.0.${10 + number}`, `fd00:200::${10 + number}`);
 }
 
@@ -39,11 +39,11 @@ const staticRoute = { type: 'unicast', protocol: 3, table: 254 } as const;
 /** Makes the switch and the world. */
 export function buildFabric(paths: ClusterPaths): void {
   mkdirSync(paths.namespaces, { recursive: true });
-  using fabric = makeRoom(namespacePath(paths, 'switch'));
+  using fabric = makeRoom(clusterNamespacePath(paths, 'switch'));
   allowForwarding(fabric.namespace);
   addBridge(fabric.socket, { name: bridge, up: true });
   giveAddresses(fabric.socket, bridge, gateways);
-  using outside = makeRoom(namespacePath(paths, 'world'));
+  using outside = makeRoom(clusterNamespacePath(paths, 'world'));
   const peer = { name: uplink, namespace: outside.namespace };
   addVeth(fabric.socket, { name: 'world', up: true, peer });
   giveAddresses(fabric.socket, 'world', worldGateways);
@@ -52,8 +52,8 @@ export function buildFabric(paths: ClusterPaths): void {
 
 /** Makes a namespace on the switch; `name` is the namespace's and the switch port's. */
 export function plug(paths: ClusterPaths, name: string, addresses: DualAddress): void {
-  using fabric = enterRoom(namespacePath(paths, 'switch'));
-  using room = makeRoom(namespacePath(paths, name));
+  using fabric = enterRoom(clusterNamespacePath(paths, 'switch'));
+  using room = makeRoom(clusterNamespacePath(paths, name));
   allowForwarding(room.namespace);
   const port = portName(name);
   addVeth(fabric.socket, {
@@ -70,14 +70,14 @@ export function plug(paths: ClusterPaths, name: string, addresses: DualAddress):
 
 /** Pulls the plug and removes the namespace's name; the namespace itself goes with its last process. */
 export function unplug(paths: ClusterPaths, name: string): void {
-  using fabric = enterRoom(namespacePath(paths, 'switch'));
+  using fabric = enterRoom(clusterNamespacePath(paths, 'switch'));
   delLink(fabric.socket, indexOf(fabric.socket, portName(name)));
-  NetworkNamespace.remove(namespacePath(paths, name));
+  NetworkNamespace.remove(clusterNamespacePath(paths, name));
 }
 
 /** Gives the uplink other addresses in place of those it has. */
 export function readdress(paths: ClusterPaths, name: string, addresses: DualAddress): void {
-  using room = enterRoom(namespacePath(paths, name));
+  using room = enterRoom(clusterNamespacePath(paths, name));
   const ifIndex = indexOf(room.socket, uplink);
   const had = listAddresses(room.socket).filter((each) => each.ifIndex === ifIndex);
   for (const { address, prefixLength, scope } of had) {
@@ -93,7 +93,7 @@ export function routeVia(
   name: string,
   route: { readonly destination: Prefix; readonly gateway: Address },
 ): void {
-  using room = enterRoom(namespacePath(paths, name));
+  using room = enterRoom(clusterNamespacePath(paths, name));
   replaceRoute(room.socket, { ...staticRoute, ...route });
 }
 

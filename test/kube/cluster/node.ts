@@ -7,11 +7,11 @@ import { cgroupRoot, daemonCgroup, makeNodeCgroups, nodeCgroup, removeCgroups } 
 import { plug, unplug } from './fabric.ts';
 import { containerdConfig, containerdSocket, kubeletConfig } from './node-files.ts';
 import { enterCommand, holderCommand, nodeProgramsPath, prepareRoot } from './node-root.ts';
-import { type ClusterPaths, namespacePath } from './paths.ts';
+import { type ClusterPaths, clusterNamespacePath } from './paths.ts';
 import { portableKubeconfig } from './pki.ts';
 import { assertRunning, daemonIdentity, startDaemon, stopDaemon } from './processes.ts';
 import type { Programs } from './programs.ts';
-import type { NodeRecord } from './record.ts';
+import type { ClusterNodeRecord } from './record.ts';
 import { eventually } from './wait.ts';
 
 export interface NodeContext {
@@ -22,7 +22,7 @@ export interface NodeContext {
 /** Wires the node and starts containerd and kubelet; returns when containerd answers and has the images. */
 export async function startNode(
   context: NodeContext,
-  node: NodeRecord,
+  node: ClusterNodeRecord,
   archives: readonly string[],
 ): Promise<void> {
   const { paths, programs } = context;
@@ -53,7 +53,7 @@ export async function startNode(
 export async function stopNode(paths: ClusterPaths, name: string): Promise<void> {
   await removeCgroups(paths, name);
   for (const daemon of nodeDaemons) await stopDaemon(paths, daemonOf(name, daemon));
-  if (existsSync(namespacePath(paths, name))) unplug(paths, name);
+  if (existsSync(clusterNamespacePath(paths, name))) unplug(paths, name);
 }
 
 /** What is left of a node when it has been stopped. */
@@ -62,7 +62,7 @@ export function removeNodeFiles(paths: ClusterPaths, name: string): void {
 }
 
 /** Starts the kubelet with the addresses that the record has now. */
-export async function restartKubelet(paths: ClusterPaths, node: NodeRecord): Promise<void> {
+export async function restartKubelet(paths: ClusterPaths, node: ClusterNodeRecord): Promise<void> {
   await stopDaemon(paths, daemonOf(node.name, 'kubelet'));
   startKubelet(paths, node);
 }
@@ -98,7 +98,7 @@ export function runInNode(
 
 /** A process of the node is spawned here, with `enterNode`'s command line. */
 export function nodePlace(paths: ClusterPaths, name: string): LabPlace {
-  return { namespacePath: namespacePath(paths, name), cgroup: daemonCgroup(paths, name) };
+  return { namespacePath: clusterNamespacePath(paths, name), cgroup: daemonCgroup(paths, name) };
 }
 
 export function enterNode(
@@ -134,7 +134,7 @@ export function nodeRoot(paths: ClusterPaths, name: string): string {
 
 const nodeDaemons = ['kube-proxy', 'kubelet', 'containerd', 'root'] as const;
 
-function writeNodeFiles({ paths }: NodeContext, { name }: NodeRecord): void {
+function writeNodeFiles({ paths }: NodeContext, { name }: ClusterNodeRecord): void {
   const folder = join(nodeRoot(paths, name), 'etc/kubernetes');
   const authority = readFileSync(join(paths.pki, 'ca.crt'), 'utf8');
   const files = {
@@ -152,7 +152,10 @@ function startContainerd(paths: ClusterPaths, name: string): void {
   startInNode(paths, name, { name: 'containerd', command });
 }
 
-function startKubelet(paths: ClusterPaths, { name, addresses, isOfCloud }: NodeRecord): void {
+function startKubelet(
+  paths: ClusterPaths,
+  { name, addresses, isOfCloud }: ClusterNodeRecord,
+): void {
   const place = isOfCloud ? '--cloud-provider=external' : `--node-ip=${addresses.join(',')}`;
   const command = [
     `${nodeProgramsPath}/kubelet`,

@@ -13,7 +13,12 @@ import type { ClusterPaths } from './paths.ts';
 import { parseNodeCount } from './pki.ts';
 import { daemonIdentity, isRunning } from './processes.ts';
 import type { Progress } from './progress.ts';
-import { type ClusterRecord, type NodeRecord, recordOf, writeRecord } from './record.ts';
+import {
+  type ClusterNodeRecord,
+  type ClusterRecord,
+  recordOf,
+  writeClusterRecord,
+} from './record.ts';
 import {
   type PlacedNode,
   routeBetweenNodes,
@@ -52,7 +57,7 @@ export class ClusterNodes {
   }
 
   /** Throws InputError when the cluster has none of this name. */
-  record(name: string): NodeRecord {
+  record(name: string): ClusterNodeRecord {
     const node = this.#record.nodes.find((each) => each.name === name);
     if (node !== undefined) return node;
     throw new InputError({ object: 'node', value: name, rule: `is not in cluster ${this.#name}` });
@@ -83,14 +88,14 @@ export class ClusterNodes {
   }
 
   /** Starts one more node, named by the next number; returns when it has registered, with a CNI when it is Ready. */
-  async add(): Promise<NodeRecord> {
+  async add(): Promise<ClusterNodeRecord> {
     const node = await this.#join({});
     await this.settle();
     return node;
   }
 
   /** One whose kubelet waits for an external cloud provider, which nobody is: returns when it has registered. */
-  async addOfCloud(): Promise<NodeRecord> {
+  async addOfCloud(): Promise<ClusterNodeRecord> {
     const node = await this.#join({ isOfCloud: true });
     await this.#api.waitFor(`${node.name} has registered`, async () => {
       return (await this.#api.tryKubectl(['get', 'node', node.name])).exitCode === 0;
@@ -120,7 +125,7 @@ export class ClusterNodes {
   }
 
   /** Gives the node other InternalIPs (of the same networks, IPv4 first) and restarts its kubelet with them. */
-  async setAddresses(name: string, addresses: NodeRecord['addresses']): Promise<void> {
+  async setAddresses(name: string, addresses: ClusterNodeRecord['addresses']): Promise<void> {
     const node = { ...this.record(name), addresses };
     readdress(this.#paths, name, addresses);
     this.#save(this.#record.nodes.map((each) => (each.name === name ? node : each)));
@@ -193,7 +198,7 @@ export class ClusterNodes {
     });
   }
 
-  async #join(more: Pick<NodeRecord, 'isOfCloud'>): Promise<NodeRecord> {
+  async #join(more: Pick<ClusterNodeRecord, 'isOfCloud'>): Promise<ClusterNodeRecord> {
     const numbers = this.#record.nodes.map(({ name }) => Number(name.replace('node-', '')));
     const node = { ...newNode(parseNodeCount(Math.max(0, ...numbers) + 1)), ...more };
     this.#save([...this.#record.nodes, node]);
@@ -203,8 +208,8 @@ export class ClusterNodes {
     return node;
   }
 
-  #save(list: readonly NodeRecord[]): void {
-    writeRecord({ ...this.#record, nodes: list });
+  #save(list: readonly ClusterNodeRecord[]): void {
+    writeClusterRecord({ ...this.#record, nodes: list });
   }
 }
 

@@ -46,6 +46,6 @@ export function clusterPaths(name: string): ClusterPaths {
   };
 }
 
-export function namespacePath(paths: ClusterPaths, name: string): string {
+export function clusterNamespacePath(paths: ClusterPaths, name: string): string {
   return join(paths.namespaces, name);
 }

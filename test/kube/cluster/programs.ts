@@ -26,7 +26,7 @@ interface Program {
 }
 
 /** What can be built: `programPath` says where it is then. */
-export type ProgramName =
+export type KubeProgram =
   | 'etcd'
   | 'kube-apiserver'
   | 'kube-controller-manager'
@@ -37,7 +37,7 @@ export type ProgramName =
   | 'podtool'
   | 'coredns';
 
-const programs: Readonly<Record<ProgramName, Program>> = {
+const programs: Readonly<Record<KubeProgram, Program>> = {
   etcd: { module: '.', package: 'go.etcd.io/etcd/server/v3' },
   'kube-apiserver': kubernetes('kube-apiserver'),
   'kube-controller-manager': kubernetes('kube-controller-manager'),
@@ -49,14 +49,14 @@ const programs: Readonly<Record<ProgramName, Program>> = {
   coredns: { module: 'coredns', package: 'github.com/coredns/coredns' },
 };
 
-const programNames = Object.keys(programs) as readonly ProgramName[];
+const programNames = Object.keys(programs) as readonly KubeProgram[];
 
 /** The folder that holds all programs of this tree's modules; it exists once `buildPrograms` has returned. */
 export interface Programs {
   readonly folder: string;
 }
 
-export function programPath({ folder }: Programs, name: ProgramName): string {
+export function programPath({ folder }: Programs, name: KubeProgram): string {
   return join(folder, fileName(name));
 }
 
@@ -110,7 +110,7 @@ function cacheKey({ version }: GoToolchain): string {
 }
 
 // An edit of our own little program builds that alone.
-function fileName(name: ProgramName): string {
+function fileName(name: KubeProgram): string {
   if (name !== 'podtool') return name;
   const hash = createHash('sha256');
   for (const file of readdirSync(join(sourceFolder, 'podtool')).sort())
@@ -122,7 +122,7 @@ function readSource(path: string): string {
   return readFileSync(join(sourceFolder, path), 'utf8');
 }
 
-function missing(folder: string): readonly ProgramName[] {
+function missing(folder: string): readonly KubeProgram[] {
   return programNames.filter((name) => !existsSync(join(folder, fileName(name))));
 }
 
@@ -144,7 +144,7 @@ async function lockFolder(
 }
 
 interface Build {
-  readonly name: ProgramName;
+  readonly name: KubeProgram;
   readonly folder: string;
   readonly go: GoToolchain;
   readonly signal: AbortSignal | undefined;

@@ -16,7 +16,7 @@ import { clusterPaths, clustersDirectory } from './paths.ts';
 /** Who makes pods a network: nobody, the reference `bridge` plugin with static routes, or Heddle's DaemonSet. */
 export type CniChoice = 'none' | 'bridge' | 'heddle';
 
-export interface NodeRecord {
+export interface ClusterNodeRecord {
   readonly name: string;
   /** InternalIPs: IPv4, then IPv6. */
   readonly addresses: readonly [Address, Address];
@@ -34,7 +34,7 @@ export interface ClusterRecord {
   /** The process without which the cluster is a leftover; undefined: it stays until `down`. */
   readonly owner: ProcessIdentity | undefined;
   readonly createdAt: string;
-  readonly nodes: readonly NodeRecord[];
+  readonly nodes: readonly ClusterNodeRecord[];
 }
 
 /** Takes the cluster's name by making its folder. Throws InputError when there is one of this name. */
@@ -49,14 +49,14 @@ export function claimCluster(name: string): void {
   }
 }
 
-export function writeRecord(record: ClusterRecord): void {
+export function writeClusterRecord(record: ClusterRecord): void {
   const { record: path } = clusterPaths(record.name);
   writeFileSync(`${path}.new`, `${JSON.stringify(record, undefined, 2)}\n`);
   renameSync(`${path}.new`, path);
 }
 
 /** Undefined when there is no cluster of this name, or one that ended before its first record. */
-export function readRecord(name: string): ClusterRecord | undefined {
+export function readClusterRecord(name: string): ClusterRecord | undefined {
   const { record } = clusterPaths(name);
   if (!existsSync(record)) return undefined;
   return JSON.parse(readFileSync(record, 'utf8')) as ClusterRecord;
@@ -64,7 +64,7 @@ export function readRecord(name: string): ClusterRecord | undefined {
 
 /** Throws when the cluster is down. */
 export function recordOf(name: string): ClusterRecord {
-  const record = readRecord(name);
+  const record = readClusterRecord(name);
   if (record === undefined) throw new Error(`cluster ${name} is down`);
   return record;
 }

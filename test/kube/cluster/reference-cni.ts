@@ -11,10 +11,10 @@ import { routeVia } from './fabric.ts';
 import { nodeRoot, startInNode } from './node.ts';
 import { nodeProgramsPath } from './node-root.ts';
 import type { ClusterPaths } from './paths.ts';
-import type { ClusterRecord, NodeRecord } from './record.ts';
+import type { ClusterNodeRecord, ClusterRecord } from './record.ts';
 
 /** A node together with what Kubernetes decided about it. */
-export interface PlacedNode extends NodeRecord {
+export interface PlacedNode extends ClusterNodeRecord {
   readonly podCidrs: readonly Prefix[];
 }
 

@@ -6,7 +6,7 @@ import { NetworkNamespace } from '../../../src/kernel/namespace.ts';
 import { isAlive } from '../../../src/lab/record.ts';
 import { cgroupFolders, removeCgroups } from './cgroups.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
-import { clusterNames, readRecord } from './record.ts';
+import { clusterNames, readClusterRecord } from './record.ts';
 
 /** What a removed cluster left behind, counted; all zero is what everybody wants. */
 export interface Leftovers {
@@ -34,7 +34,7 @@ export async function removeCluster(name: string): Promise<Leftovers> {
 /** Removes clusters whose owner is dead; their names. */
 export async function removeDeadClusters(): Promise<readonly string[]> {
   const dead = clusterNames().filter((name) => {
-    const owner = readRecord(name)?.owner;
+    const owner = readClusterRecord(name)?.owner;
     return owner !== undefined && !isAlive(owner);
   });
   for (const name of dead) await removeCluster(name);

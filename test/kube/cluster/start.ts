@@ -8,14 +8,19 @@ import {
   startControlPlaneDaemon,
   writeControlPlaneFiles,
 } from './control-plane.ts';
-import { buildFabric, controlPlaneAddresses, nodeAddresses, plug } from './fabric.ts';
+import { addressesOfNewNode, buildFabric, controlPlaneAddresses, plug } from './fabric.ts';
 import { runKubectl } from './kubectl.ts';
 import { type NodeContext, startNode } from './node.ts';
 import { clusterPaths, parseClusterName } from './paths.ts';
 import { makePki, parseNodeCount } from './pki.ts';
 import { assertRunning } from './processes.ts';
 import { type Progress, timed } from './progress.ts';
-import { type ClusterRecord, type CniChoice, type NodeRecord, writeRecord } from './record.ts';
+import {
+  type ClusterNodeRecord,
+  type ClusterRecord,
+  type CniChoice,
+  writeClusterRecord,
+} from './record.ts';
 import { eventually } from './wait.ts';
 
 export interface StartOptions {
@@ -36,8 +41,8 @@ export function parseOptions(options: StartOptions): void {
 }
 
 /** `node-3` for 3, with the addresses it gets first. */
-export function newNode(number: number): NodeRecord {
-  return { name: `node-${number}`, addresses: nodeAddresses(number) };
+export function newNode(number: number): ClusterNodeRecord {
+  return { name: `node-${number}`, addresses: addressesOfNewNode(number) };
 }
 
 /** The cluster's name must have been claimed. On an error what was made so far stays for `removeCluster`. */
@@ -53,7 +58,7 @@ export async function startCluster(
   const fixed = { name, cni, kubeProxy, dns, owner, createdAt, programs: programs.folder };
   // First of all, so that a cluster whose maker is killed now is known as a leftover.
   const record = { ...fixed, nodes };
-  writeRecord(record);
+  writeClusterRecord(record);
   const context = { paths, programs };
   await timed(progress, 'start etcd and the API server', async () => {
     makePki(paths);
