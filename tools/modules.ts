@@ -5,6 +5,7 @@ import { importCycles } from './modules/import-cycles.ts';
 import { forbiddenImports, tableFaults } from './modules/import-rule.ts';
 import { importTable, unitTestLine } from './modules/import-table.ts';
 import { readSourceModules } from './modules/source-files.ts';
+import { repeatedNames } from './modules/unique-names.ts';
 
 const modules = readSourceModules('.');
 const rule = { table: importTable, unitTests: unitTestLine };
@@ -12,6 +13,7 @@ const faults = [
   ...forbiddenImports(modules, rule),
   ...tableFaults(modules, rule),
   ...importCycles(modules),
+  ...repeatedNames(modules),
 ];
 for (const fault of faults) console.log(fault);
 process.exitCode = faults.length > 0 ? 1 : 0;
