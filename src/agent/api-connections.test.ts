@@ -13,7 +13,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { silentLogger } from '../base/log.ts';
+import { silentLogger } from '../../test/support/silent-logger.ts';
 import { FlowLog } from '../observe/flow-log.ts';
 import { type ApiSources, listenApi } from './api.ts';
 import type { ConnectionLimits } from './api-connections.ts';

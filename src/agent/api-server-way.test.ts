@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { silentLogger } from '../base/log.ts';
+import { silentLogger } from '../../test/support/silent-logger.ts';
 import type { RouteRecord } from '../kernel/netlink/route-record.ts';
 import { parseAddress } from '../net/address.ts';
 import { parsePrefix } from '../net/prefix.ts';

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { silentLogger } from '../base/log.ts';
+import { silentLogger } from '../../test/support/silent-logger.ts';
 import { type ApiServer, type ApiSources, listenApi } from './api.ts';
 import { ApiSocket } from './api-socket.ts';
 

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { silentLogger } from '../base/log.ts';
+import { silentLogger } from '../../test/support/silent-logger.ts';
 import { FlowLog } from '../observe/flow-log.ts';
 import { type ApiSources, listenApi } from './api.ts';
 import type { NodeStatus } from './api-types.ts';

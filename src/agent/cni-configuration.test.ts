@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { silentLogger } from '../base/log.ts';
+import { silentLogger } from '../../test/support/silent-logger.ts';
 import { networkConfiguration } from '../cni/install.ts';
 import { CniConfiguration } from './cni-configuration.ts';
 

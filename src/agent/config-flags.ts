@@ -28,16 +28,6 @@ export function configFlags(): readonly ConfigFlag[] {
   }));
 }
 
-/** One line a key, for `heddle agent --help` and the documentation. */
-export function configHelp(): string {
-  const rows = configFlags().map((flag) => ({
-    left: `--${flag.name} ${flag.argument}`,
-    right: flag.default === undefined ? flag.description : `${flag.description} [${flag.default}]`,
-  }));
-  const width = Math.max(...rows.map((row) => row.left.length));
-  return rows.map((row) => `  ${row.left.padEnd(width)}  ${row.right}`).join('\n');
-}
-
 /** Flags are text: they become numbers, booleans and lists as their key's schema asks; what fits nothing stays text and fails there. */
 export function flagsToKeys(flags: Readonly<Record<string, string>>): Record<string, unknown> {
   const byFlag = new Map(leaves(jsonSchema(), '').map((leaf) => [flagName(leaf.key), leaf]));

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { acknowledgement, FakeTransport } from '../../test/support/fake-netlink.ts';
 import { desiredWith, podRanges, watchedEndpoint } from '../../test/support/growing-node.ts';
-import { silentLogger } from '../base/log.ts';
+import { silentLogger } from '../../test/support/silent-logger.ts';
 import { BlockAttacher } from '../datapath/block-attach.ts';
 import { addressMapEntries } from '../datapath/tables/addresses.ts';
 import { attachmentEntries, attachmentTable } from '../datapath/tables/attachments.ts';

@@ -47,11 +47,3 @@ export function createLogger({ level, fields = {}, write }: LoggerOptions): Logg
 
 /** Characters of one field; the stack of an error is such a field too. */
 const longest = 8_192;
-
-/** For callers that need none: tests, one-shot commands. */
-export const silentLogger: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};

@@ -36,12 +36,6 @@ export function splitCall(body: Uint8Array): CniCall {
   };
 }
 
-/** The inverse of `splitCall`, for tests and for programs that call the agent without the shim. */
-export function joinCall(call: CniCall): Uint8Array {
-  const entries = [...call.environment].map(([name, value]) => `${name}=${value}\0`);
-  return Buffer.from(`${entries.join('')}\0${call.configuration}`);
-}
-
 /** The version to answer in: the request's own where it can be read, whatever else is wrong with the request. */
 export function answerVersion(call: CniCall | undefined): string {
   try {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { joinCall } from '../../test/support/join-call.ts';
 import {
   hostPort,
   malformedRequests,
@@ -10,7 +11,7 @@ import {
 import { parseAddress } from '../net/address.ts';
 import { parseMac } from '../net/mac.ts';
 import { parsePort } from '../net/port.ts';
-import { answerVersion, joinCall, splitCall } from './call.ts';
+import { answerVersion, splitCall } from './call.ts';
 import { CniError, cniErrorCode, formatError, toCniError } from './error.ts';
 import { type CniRequest, decodeRequest } from './request.ts';
 

@@ -86,7 +86,10 @@ export function attachTcxProgram({
   bpfChecked(result, { call: 'bpf program attach', subject: subjectOf(options) });
 }
 
-/** One that was attached without a link. Kernel 6.6. Throws KernelError ENOENT when it is not there, ENODEV. */
+/**
+ * One that was attached without a link. Kernel 6.6. Throws KernelError ENOENT when it is not there, ENODEV.
+ * @library
+ */
 export function detachTcxProgram(options: TcxProgramOptions): void {
   const { calls = linkCalls } = options;
   const result = calls.detachProgram(targetOf(options));
@@ -125,7 +128,10 @@ export function attachCgroup(options: CgroupOptions): BpfLink {
   }
 }
 
-/** Identifiers of the programs attached to this cgroup itself. Equivalent to: `bpftool cgroup show`. */
+/**
+ * Identifiers of the programs attached to this cgroup itself. Equivalent to: `bpftool cgroup show`.
+ * @library
+ */
 export function queryCgroup(
   cgroup: string,
   attachType: CgroupAttachType,
@@ -149,7 +155,10 @@ export interface XdpOptions {
   readonly calls?: LinkCalls;
 }
 
-/** Kernel 5.9. One program an interface: KernelError EBUSY when another link is there. */
+/**
+ * Kernel 5.9. One program an interface: KernelError EBUSY when another link is there.
+ * @library
+ */
 export function attachXdp({ program, ifIndex, mode, calls = linkCalls }: XdpOptions): BpfLink {
   const modes = { generic: 1 << 1, native: 1 << 2 } as const;
   const creation = {
@@ -171,7 +180,10 @@ export interface SkLookupOptions {
   readonly calls?: LinkCalls;
 }
 
-/** Decides which socket of the namespace gets a connection or datagram. Kernel 5.9. */
+/**
+ * Decides which socket of the namespace gets a connection or datagram. Kernel 5.9.
+ * @library
+ */
 export function attachSkLookup(options: SkLookupOptions): BpfLink {
   const { program, namespaceFd, calls = linkCalls } = options;
   const attachType = attachTypes.sk_lookup.number;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { encodeBytes } from '../../test/support/encode-bytes.ts';
 import { addressFromBytes, parseAddress } from '../net/address.ts';
 import { parseMac } from '../net/mac.ts';
 import { mac, mappedAddress } from './address-codec.ts';
@@ -7,7 +8,6 @@ import {
   bytes,
   type Codec,
   clear,
-  encodeBytes,
   i32,
   littleEndian,
   u8,

@@ -43,6 +43,7 @@ export const u32be: Codec<number> = {
   decode: (from, offset) => from.getUint32(offset, false),
 };
 
+/** @library */
 export const i32: Codec<number> = {
   size: 4,
   encode: (value, into, offset) => into.setInt32(offset, value, littleEndian),
@@ -61,7 +62,10 @@ export const u64: Codec<number> = {
     from.getUint32(offset + (littleEndian ? 0 : 4), littleEndian),
 };
 
-/** As a bigint, exact: cookies, identifiers, bit sets. */
+/**
+ * As a bigint, exact: cookies, identifiers, bit sets.
+ * @library
+ */
 export const u64big: Codec<bigint> = {
   size: 8,
   encode: (value, into, offset) => into.setBigUint64(offset, value, littleEndian),
@@ -84,11 +88,4 @@ export function bytes(size: number): Codec<Uint8Array> {
 /** Zeroes padding: a key's padding is part of the key. */
 export function clear(into: DataView, offset: number, length: number): void {
   for (let at = offset; at < offset + length; at++) into.setUint8(at, 0);
-}
-
-/** The value's bytes on their own, for tests and hashes. */
-export function encodeBytes<T>(codec: Codec<T>, value: T): Uint8Array {
-  const into = new Uint8Array(codec.size);
-  codec.encode(value, new DataView(into.buffer), 0);
-  return into;
 }

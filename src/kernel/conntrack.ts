@@ -121,6 +121,7 @@ export function conntrackPieces(socket: NetlinkSocket): AsyncIterable<readonly C
 /**
  * Deletes all that match and returns how many; an entry that ended by itself meanwhile is not counted. An empty filter
  * empties the table. Equivalent to: `conntrack -D ...`. Throws KernelError.
+ * @library
  */
 export function deleteConntrack(socket: NetlinkSocket, filter: ConntrackFilter): number {
   return deleteConntrackEntries(socket, listConntrack(socket, filter));

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { encodeBytes } from '../../test/support/encode-bytes.ts';
 import { unknownEnds } from '../../test/support/flow-ends.ts';
 import { type Flow, type FlowKey, flowKeyCodec, flowState } from '../datapath/generated.ts';
-import { encodeBytes } from '../kernel/codec.ts';
 import { parseAddress } from '../net/address.ts';
 import { protocols } from '../net/protocol.ts';
 import { idleSeconds, type SweptTable, sweepFlows } from './flow-sweep.ts';

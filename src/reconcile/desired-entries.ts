@@ -76,10 +76,3 @@ function changedGroups<Entry>(
   const come = after.slice(head, after.length - tail).filter((group) => !gone.delete(group));
   return { gone, come };
 }
-
-/** All entries of groups by key, at once. */
-export function entriesOf<Entry>(groups: readonly EntryGroup<Entry>[]): ReadonlyMap<string, Entry> {
-  const desired = new DesiredEntries<Entry>();
-  desired.update(groups);
-  return desired.entries;
-}

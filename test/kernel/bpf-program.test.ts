@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { encodeBytes } from '../../src/kernel/codec.ts';
 import { skBuff } from '../../src/kernel/sk-buff.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { loadTestObject } from '../support/bpf.ts';
+import { encodeBytes } from '../support/encode-bytes.ts';
 import { testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 

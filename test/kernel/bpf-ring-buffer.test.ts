@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { encodeBytes, u64 } from '../../src/kernel/codec.ts';
+import { u64 } from '../../src/kernel/codec.ts';
 import type { BpfProgram } from '../../src/kernel/program.ts';
 import { RingBuffer, type RingSpec } from '../../src/kernel/ring-buffer.ts';
 import { skBuff } from '../../src/kernel/sk-buff.ts';
 import { loadTestObject, pinFolder } from '../support/bpf.ts';
+import { encodeBytes } from '../support/encode-bytes.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const sizeBytes = 4096;

@@ -9,7 +9,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { listenApi } from '../../src/agent/api.ts';
 import type { NodeStatus } from '../../src/agent/api-types.ts';
 import { answerCni } from '../../src/agent/cni.ts';
-import { silentLogger } from '../../src/base/log.ts';
 import { FlowLog } from '../../src/observe/flow-log.ts';
 import {
   footprint,
@@ -21,6 +20,7 @@ import {
 } from '../support/cni-node.ts';
 import { executeShim } from '../support/execute-shim.ts';
 import { rootTest } from '../support/root-test.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 
 /** Serves the node's pods as the agent does; returns the socket. */
 async function serve(context: TestContext, node: TestNode): Promise<string> {

@@ -13,7 +13,7 @@ import { Nftables } from '../../src/kernel/nftables.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
-import { entriesOf } from '../../src/reconcile/desired-entries.ts';
+import { entriesOf } from '../support/entries-of.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 

@@ -8,7 +8,7 @@ import type { LocalEndpoint } from '../../src/model/endpoint.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { Port } from '../../src/net/port.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
-import { entriesOf } from '../../src/reconcile/desired-entries.ts';
+import { entriesOf } from '../support/entries-of.ts';
 import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 import { assertContract, assertListed, place } from '../support/table-contract.ts';

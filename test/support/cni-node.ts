@@ -13,8 +13,6 @@ import { EndpointStore } from '../../src/agent/endpoint-store.ts';
 import { PodNetwork } from '../../src/agent/pod-network.ts';
 import type { IpamSettings } from '../../src/agent/pod-reservation.ts';
 import { Pods } from '../../src/agent/pods.ts';
-import { silentLogger } from '../../src/base/log.ts';
-import { joinCall } from '../../src/cni/call.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { addAddress } from '../../src/kernel/netlink/address.ts';
 import { listLinks, setLink } from '../../src/kernel/netlink/link.ts';
@@ -25,7 +23,9 @@ import type { LocalEndpoint } from '../../src/model/endpoint.ts';
 import { type Address, addressFamily } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { hostPrefix, parsePrefix } from '../../src/net/prefix.ts';
+import { joinCall } from './join-call.ts';
 import { testNamespace, testNamespacePath } from './namespaces.ts';
+import { silentLogger } from './silent-logger.ts';
 
 /** Of the node, where a test does not say otherwise. */
 const dualStack = ['10.201.1.0/24', 'fd00:201:1::/64'];

@@ -25,7 +25,6 @@ import {
   type Underlay,
 } from '../../src/datapath/generated.ts';
 import { readDatapathObject } from '../../src/datapath/loader.ts';
-import { encodeBytes } from '../../src/kernel/codec.ts';
 import type { BpfMap } from '../../src/kernel/map.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
@@ -53,6 +52,7 @@ import {
   uplink,
   web,
 } from './datapath-network.ts';
+import { encodeBytes } from './encode-bytes.ts';
 import { runIn, testNamespace } from './namespaces.ts';
 import { type IdleName, type OuterHeader, outOfTunnel, usualOuter } from './out-of-tunnel.ts';
 

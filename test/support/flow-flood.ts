@@ -2,12 +2,12 @@
 // nothing out that is in use.
 
 import { bpf, bpfChecked } from '../../src/kernel/bpf.ts';
-import { encodeBytes } from '../../src/kernel/codec.ts';
 import { allocateMemory } from '../../src/kernel/memory.ts';
 import { skBuff } from '../../src/kernel/sk-buff.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import type { TestDatapath } from './datapath.ts';
 import { db, hostSideMac, places } from './datapath-network.ts';
+import { encodeBytes } from './encode-bytes.ts';
 import { ethernet, etherTypes, ip, udp } from './packets.ts';
 
 const perTurn = 10_000;

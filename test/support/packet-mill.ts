@@ -3,11 +3,11 @@
 
 import type { ProgramName } from '../../src/datapath/generated.ts';
 import { bpf, bpfChecked, returnedU32 } from '../../src/kernel/bpf.ts';
-import { encodeBytes } from '../../src/kernel/codec.ts';
 import { allocateMemory } from '../../src/kernel/memory.ts';
 import { skBuff } from '../../src/kernel/sk-buff.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import type { TestDatapath } from './datapath.ts';
+import { encodeBytes } from './encode-bytes.ts';
 import type { Random } from './random.ts';
 import { randomPacket, shortest, tellingBytes } from './random-packets.ts';
 

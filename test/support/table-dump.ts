@@ -15,8 +15,8 @@ import { routeMapEntries } from '../../src/datapath/tables/routes-map.ts';
 import { sysctlEntries } from '../../src/datapath/tables/sysctls.ts';
 import { underlayEntries } from '../../src/datapath/tables/underlay.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
-import { entriesOf } from '../../src/reconcile/desired-entries.ts';
 import type { EntryGroup } from '../../src/reconcile/table.ts';
+import { entriesOf } from './entries-of.ts';
 
 /** Lines by section, in the order in which tables are applied, after what is wrong and the MTU. */
 export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly string[]> {

@@ -26,10 +26,11 @@ import {
   routeKind,
   trafficDirection,
 } from '../../src/datapath/generated.ts';
-import { type Codec, encodeBytes } from '../../src/kernel/codec.ts';
+import type { Codec } from '../../src/kernel/codec.ts';
 import { elfSection, parseElf } from '../../src/kernel/elf.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { parseMac } from '../../src/net/mac.ts';
+import { encodeBytes } from '../../test/support/encode-bytes.ts';
 
 const ipv4 = parseAddress('192.0.2.1');
 const ipv6 = parseAddress('2001:db8::2');

@@ -3,10 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { entriesOf } from '../../../test/support/entries-of.ts';
 import { desiredWith, watchedEndpoint } from '../../../test/support/growing-node.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
-import { entriesOf } from '../../reconcile/desired-entries.ts';
 import { Reconciler } from '../../reconcile/reconciler.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import { trackTable } from '../../reconcile/tracked-table.ts';

@@ -27,7 +27,7 @@ export interface Link {
   readonly noArp: boolean;
   /** A veth's other end, or the link that this one is built on: an index in `linkNamespaceId`'s namespace. */
   readonly peerIfIndex?: IfIndex;
-  /** This namespace's number for the one `peerIfIndex` is in (`namespaceId`); absent when it is this one. */
+  /** This namespace's number for the one `peerIfIndex` is in (`ip netns list-id`); absent when it is this one. */
   readonly linkNamespaceId?: number;
   /** The bridge, bond or VRF it belongs to. */
   readonly master?: IfIndex;

@@ -70,6 +70,7 @@ export function listRoutes(socket: Dumps, filter: RouteFilter = {}): RouteRecord
 /**
  * The route that a packet to `destination` would take from here. Equivalent to: `ip route get A`.
  * Throws KernelError (ENETUNREACH, EHOSTUNREACH: an unreachable route, EINVAL: a blackhole).
+ * @library
  */
 export function lookUpRoute(socket: NetlinkSocket, destination: Address): RouteRecord | undefined {
   const family = addressFamily(destination);

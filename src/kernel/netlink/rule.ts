@@ -51,14 +51,20 @@ const invertFlag = 0x2;
 const headerSize = 12;
 const tableInAttribute = 252;
 
-/** Equivalent to: `ip [-6] rule add priority N [from P] [to P] [fwmark M/M] ... table T`. Throws KernelError (EEXIST). */
+/**
+ * Equivalent to: `ip [-6] rule add priority N [from P] [to P] [fwmark M/M] ... table T`. Throws KernelError (EEXIST).
+ * @library
+ */
 export function addRule(requests: RequestSink, rule: Rule): void {
   requests.submit(
     change('rule add', messages.create, messageFlags.create | messageFlags.exclusive, rule),
   );
 }
 
-/** Deletes the first rule that has everything that is given. Equivalent to: `ip rule delete ...`. Throws KernelError (ENOENT). */
+/**
+ * Deletes the first rule that has everything that is given. Equivalent to: `ip rule delete ...`. Throws KernelError (ENOENT).
+ * @library
+ */
 export function delRule(requests: RequestSink, rule: Rule): void {
   requests.submit(change('rule delete', messages.delete, 0, rule));
 }

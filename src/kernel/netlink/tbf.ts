@@ -47,7 +47,10 @@ const u32Max = 0xffff_ffff;
 const ethernet = 1;
 const bufferUnitNs = 64;
 
-/** Equivalent to: `tc qdisc add dev X root tbf rate R burst B limit Q`. Throws KernelError (EEXIST, ENODEV; EINVAL: no burst). */
+/**
+ * Equivalent to: `tc qdisc add dev X root tbf rate R burst B limit Q`. Throws KernelError (EEXIST, ENODEV; EINVAL: no burst).
+ * @library
+ */
 export function addTbf(requests: RequestSink, options: TbfOptions): void {
   const flags = messageFlags.create | messageFlags.exclusive;
   requests.submit(tbfRequest('qdisc add', flags, options));
@@ -59,7 +62,10 @@ export function replaceTbf(requests: RequestSink, options: TbfOptions): void {
   requests.submit(tbfRequest('qdisc replace', flags, options));
 }
 
-/** The link gets its default discipline back. Equivalent to: `tc qdisc delete dev X root`. Throws KernelError (ENOENT, ENODEV). */
+/**
+ * The link gets its default discipline back. Equivalent to: `tc qdisc delete dev X root`. Throws KernelError (ENOENT, ENODEV).
+ * @library
+ */
 export function delTbf(requests: RequestSink, ifIndex: IfIndex): void {
   requests.submit({
     call: 'qdisc delete',

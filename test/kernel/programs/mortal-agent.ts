@@ -9,12 +9,12 @@ import { syncBuiltinESMExports } from 'node:module';
 import { EndpointStore } from '../../../src/agent/endpoint-store.ts';
 import { PodNetwork } from '../../../src/agent/pod-network.ts';
 import { Pods } from '../../../src/agent/pods.ts';
-import { silentLogger } from '../../../src/base/log.ts';
 import { NetworkNamespace } from '../../../src/kernel/namespace.ts';
 import { messageFlags } from '../../../src/kernel/netlink/message.ts';
 import { NetlinkSocket } from '../../../src/kernel/netlink/socket.ts';
 import { parsePrefix } from '../../../src/net/prefix.ts';
 import { leadTo } from '../../support/cni-node.ts';
+import { silentLogger } from '../../support/silent-logger.ts';
 
 const [last = '', nodePath = '', directory = '', namespacePath = ''] = process.argv.slice(2);
 let steps = 0;
