@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeFact } from '../../src/agent/node-facts/fact.ts';
 import { nodeFacts } from '../../src/agent/node-facts/node-facts.ts';
-import { type Change, changed } from './sound-node.ts';
+import { changed, type ObservedChange } from './sound-node.ts';
 
 /** `expected`: severity and text of the first finding; undefined: there is none. */
 export type FactRow = readonly [
   what: string,
   fact: string,
-  change: Change,
+  change: ObservedChange,
   expected: RegExp | undefined,
 ];
 

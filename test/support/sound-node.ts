@@ -142,7 +142,7 @@ export const kernel: ObservedKernel = {
 
 export const sound: ObservedNode = { kernel, desired, nodeAddresses: [node4] };
 
-export interface Change {
+export interface ObservedChange {
   readonly kernel?: Partial<ObservedKernel>;
   readonly host?: Partial<ObservedKernel['host']>;
   readonly desired?: Partial<DesiredState>;
@@ -156,7 +156,7 @@ export function changed({
   desired: other,
   settings = {},
   nodeAddresses,
-}: Change): ObservedNode {
+}: ObservedChange): ObservedNode {
   return {
     kernel: {
       ...kernel,

@@ -1,11 +1,11 @@
 import { testFacts } from '../../../test/support/fact-rows.ts';
-import { type Change, sound } from '../../../test/support/sound-node.ts';
+import { type ObservedChange, sound } from '../../../test/support/sound-node.ts';
 import type { RemoteRange } from '../../model/desired.ts';
 import { readLegacyTables } from './legacy-text.ts';
 import { readRuleSet } from './rule-set.ts';
 
 /** A FORWARD chain that drops what these rules do not accept. */
-function strictForward(...rules: readonly (readonly object[])[]): Change {
+function strictForward(...rules: readonly (readonly object[])[]): ObservedChange {
   const names = { family: 'ip', table: 'filter' } as const;
   const base = { type: 'filter', hook: 'forward', prio: 0, policy: 'drop' };
   const listing = [
@@ -35,7 +35,7 @@ function dropping(
     readonly prio?: number;
     readonly dev?: string;
   } = {},
-): Change {
+): ObservedChange {
   const { family = 'ip', hook = 'forward', prio = 0, dev } = where;
   const names = { family, table: 'mine' };
   const at = dev === undefined ? {} : { dev };
@@ -48,7 +48,7 @@ function dropping(
   return { kernel: { ruleSets: [readRuleSet(names, listing, new Map())] } };
 }
 
-function fromVpn(path: object): Change {
+function fromVpn(path: object): ObservedChange {
   const [remote] = sound.desired.remoteRanges;
   const native = { kind: 'native', nextHop: '203.0.113.2', ifIndex: 5, ifName: 'wg0', ...path };
   return {
@@ -62,7 +62,7 @@ const l4proto = { meta: { key: 'l4proto' } };
 const offset = { '&': [{ payload: { protocol: 'ip', field: 'frag-off' } }, 0x1fff] };
 const fragments = match(offset, 0, '!=');
 
-function legacy(...lines: readonly string[]): Change {
+function legacy(...lines: readonly string[]): ObservedChange {
   const text = ['*filter', ':FORWARD DROP [0:0]', ...lines, 'COMMIT', ''].join('\n');
   return { kernel: { ruleSets: readLegacyTables('ip', text) } };
 }

@@ -1,7 +1,7 @@
 import { type FactRow, testFacts } from '../../../test/support/fact-rows.ts';
 import {
   addressOn,
-  type Change,
+  type ObservedChange,
   gateway,
   kernel,
   pod4,
@@ -14,7 +14,7 @@ import type { ListedRule } from '../../kernel/netlink/rule.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parsePrefix } from '../../net/prefix.ts';
 
-function withRule(rule: Partial<ListedRule>, routes: readonly RouteRecord[] = []): Change {
+function withRule(rule: Partial<ListedRule>, routes: readonly RouteRecord[] = []): ObservedChange {
   const added = { family: 4, priority: 100, action: 'lookup', table: 52, ...rule } as const;
   const sorted = [...policyRules, added].sort((left, right) => left.priority - right.priority);
   return { kernel: { policyRules: sorted, policyRoutes: routes } };

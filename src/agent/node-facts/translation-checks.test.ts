@@ -1,5 +1,5 @@
 import { testFacts } from '../../../test/support/fact-rows.ts';
-import type { Change } from '../../../test/support/sound-node.ts';
+import type { ObservedChange } from '../../../test/support/sound-node.ts';
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
 import { readRuleSet } from './rule-set.ts';
 
@@ -16,7 +16,7 @@ function translating(
   expr: readonly object[],
   { hook = 'postrouting', prio = 50, family = 'ip', first = [] }: Where = {},
   xtables: readonly XtablesExpression[] = [],
-): Change {
+): ObservedChange {
   const names = { family, table: 'foo' };
   const listing = [
     { chain: { ...names, name: 'p', type: 'nat', hook, prio, policy: 'accept' } },
