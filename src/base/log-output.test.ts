@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { LogOutput } from './log-output.ts';
 
 /** A disk with room for so many bytes, as write(2) shows it. */
@@ -90,10 +91,10 @@ for (const [what, redirection] of [
   ['a reader that has ended', '2> >(true); sleep 0'],
   ['a reader that never reads', '2> >(exec sleep 5 >/dev/null 2>&1)'],
 ] as const) {
-  test(`standard error that is ${what} ends no process and stops none`, () => {
+  test(`standard error that is ${what} ends no process and stops none`, async () => {
     const command = `"$0" --input-type=module -e "$1" ${redirection}`;
     const args = ['-c', command, process.execPath, script];
-    const lost = execFileSync('bash', args, { encoding: 'utf8', timeout: 4000 });
-    assert.ok(Number(lost) > 2000, lost);
+    const { stdout } = await promisify(execFile)('bash', args, { timeout: 4000 });
+    assert.ok(Number(stdout) > 2000, stdout);
   });
 }

@@ -3,7 +3,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import fsPromises, { mkdtemp, rm } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { scanDirectory } from './manifest-scan.ts';
 
@@ -11,6 +11,7 @@ const node = (name: string): string =>
   `{apiVersion: v1, kind: Node, metadata: {name: ${name}}, spec: {podCIDRs: [192.0.2.0/26]}}\n---\n`;
 
 interface Place {
+  readonly directory: string;
   put(file: string, ...nodes: readonly string[]): void;
   move(from: string, to: string): void;
   /** Nodes that are found in a directory that was read before, sorted. */
@@ -25,6 +26,7 @@ async function place(context: TestContext): Promise<Place> {
   const move = (from: string, to: string): void => renameSync(path(from), path(to));
   let last: Awaited<ReturnType<typeof scanDirectory>> = { files: new Map() };
   return {
+    directory,
     put: (file, ...nodes) => {
       writeFileSync(path('.draft'), nodes.map(node).join(''));
       move('.draft', file);
@@ -40,8 +42,12 @@ async function place(context: TestContext): Promise<Place> {
   };
 }
 
-/** Calls `act` with the name of each file before it is looked at. */
-function beforeEachLook(context: TestContext, act: (file: string) => void): void {
+/** Calls `act` with the name of each file of the directory before it is looked at. */
+function beforeEachLook(
+  context: TestContext,
+  directory: string,
+  act: (file: string) => void,
+): void {
   const { stat } = fsPromises;
   const restore = (): void => {
     fsPromises.stat = stat;
@@ -49,7 +55,7 @@ function beforeEachLook(context: TestContext, act: (file: string) => void): void
   };
   context.after(restore);
   const patched = (path: string): ReturnType<typeof stat> => {
-    act(basename(path));
+    if (dirname(path) === directory) act(basename(path));
     return stat(path);
   };
   fsPromises.stat = patched as typeof stat;
@@ -66,12 +72,13 @@ function once(file: string, act: () => void): (file: string) => void {
 }
 
 test('a file that gets another name while the directory is read keeps its objects', async (context) => {
-  const { put, move, scan } = await place(context);
+  const { directory, put, move, scan } = await place(context);
   put('a.yaml', 'n1');
   put('nodes.yaml', 'n2', 'n3');
   assert.equal(await scan(), 'Node n1,Node n2,Node n3');
   beforeEachLook(
     context,
+    directory,
     once('a.yaml', () => move('nodes.yaml', 'all-nodes.yaml')),
   );
   put('a.yaml', 'n1', 'n4');
@@ -79,7 +86,7 @@ test('a file that gets another name while the directory is read keeps its object
 });
 
 test('an object that moves to a file that was read already is not lost', async (context) => {
-  const { put, scan } = await place(context);
+  const { directory, put, scan } = await place(context);
   put('a.yaml', 'n1');
   put('b.yaml', 'n2', 'n3');
   assert.equal(await scan(), 'Node n1,Node n2,Node n3');
@@ -87,17 +94,17 @@ test('an object that moves to a file that was read already is not lost', async (
     put('a.yaml', 'n1', 'n3');
     put('b.yaml', 'n2');
   };
-  beforeEachLook(context, once('b.yaml', moved));
+  beforeEachLook(context, directory, once('b.yaml', moved));
   assert.equal(await scan(), 'Node n1,Node n2,Node n3');
 });
 
 test('while names go on changing no file is missing, and additions are read', async (context) => {
-  const { put, move, scan } = await place(context);
+  const { directory, put, move, scan } = await place(context);
   put('a.yaml', 'n1');
   put('m0.yaml', 'n2');
   assert.equal(await scan(), 'Node n1,Node n2');
   let moves = 0;
-  beforeEachLook(context, (file) => {
+  beforeEachLook(context, directory, (file) => {
     if (file === 'a.yaml') move(`m${moves++}.yaml`, `m${moves}.yaml`);
   });
   put('b.yaml', 'n3');

@@ -107,9 +107,7 @@ function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly Ro
 // By type too, in the kernel: IPv6 has a multicast route in this table for each interface of a pod.
 function listLocalRoutes(dumps: Dumps): readonly RouteRecord[] {
   const ofKernel = 2;
-  return listRoutes(dumps, { table: localTable, type: 'local' }).filter(
-    ({ protocol }) => protocol !== ofKernel,
-  );
+  return listRoutes(dumps, { table: localTable, type: 'local', withoutProtocol: ofKernel });
 }
 
 function readSettings(): ReadonlyMap<SysctlName, string> {
