@@ -62,9 +62,10 @@ export class NodeNetwork {
   }
 
   /** What pods' packets leave with and by, as of the last settle. */
-  get translation(): Pick<AppliedTranslation, 'masquerade' | 'host' | 'exits'> {
+  get translation(): Omit<AppliedTranslation, 'endpoints' | 'isWritten'> {
+    const { masquerade, hostPortAddresses } = this.#desired;
     const exits = this.#listing === undefined ? undefined : exitsOfListing(this.#listing);
-    return { masquerade: this.#desired.masquerade, host: this.#host, exits };
+    return { masquerade, hostPortAddresses, host: this.#host, exits };
   }
 
   /** As of the last settle. */

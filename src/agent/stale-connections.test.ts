@@ -182,6 +182,28 @@ test('host ports of an endpoint that went are looked for once, as gone', async (
   walks.connections[Symbol.dispose]();
 });
 
+test('other addresses of host ports are a reason to look, the same ones are none', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const walks = new Walks();
+  const answering = (text: string): AppliedTranslation =>
+    applied({ endpoints: [mapped], hostPortAddresses: [parsePrefix(text)] });
+  for (const [text, expected] of [
+    ['192.0.2.0/25', 1],
+    ['192.0.2.0/25', 1],
+    ['192.0.2.0/26', 2],
+  ] as const) {
+    walks.connections.settled(answering(text));
+    context.mock.timers.tick(10_000);
+    await settled();
+    if (walks.all.length === expected) await walks.end();
+    context.mock.timers.tick(10_000);
+    await settled();
+    assert.equal(walks.all.length, expected);
+  }
+  assert.deepEqual(walks.all[1]?.rules.hostPortAddresses, ['192.0.2.0/26']);
+  walks.connections[Symbol.dispose]();
+});
+
 test('only what became exempt since the last walk may have been masqueraded by our rules', async () => {
   const [one, two] = ['192.0.2.0/25', '203.0.113.0/24'].map((text) => parsePrefix(text));
   assert(one !== undefined && two !== undefined);

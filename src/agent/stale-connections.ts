@@ -23,6 +23,8 @@ export interface AppliedTranslation {
   readonly masquerade: Masquerade | undefined;
   readonly host: HostFacts;
   readonly endpoints: readonly LocalEndpoint[];
+  /** See `TranslationRules`. */
+  readonly hostPortAddresses?: readonly Prefix[] | undefined;
   /** Absent: the ways out are not followed. */
   readonly exits?: Exits | undefined;
   /** The rules in the kernel were others until this settle. */
@@ -100,6 +102,7 @@ export class StaleConnections implements Disposable {
     const isChanged =
       isMapped ||
       !isSame(before?.masquerade, applied.masquerade) ||
+      !isSame(before?.hostPortAddresses, applied.hostPortAddresses) ||
       !isSameExits(before?.exits, applied.exits);
     if (isFirst || restored !== undefined) void this.#lookSeveralTimes();
     else if (isChanged) this.#lookLater();
@@ -206,6 +209,7 @@ export class StaleConnections implements Disposable {
         rules: {
           masquerade: applied?.masquerade,
           hostPorts: hostPortIndex(this.#mapped),
+          hostPortAddresses: applied?.hostPortAddresses,
           formerPorts: hostPortIndex([...formerEndpoints]),
           formerSources,
           exemptBefore: walked.exempt,
@@ -284,7 +288,7 @@ const addressesOf = memoize(
 );
 
 // A change of the cluster that changes nothing here makes another object.
-function isSame(left: Masquerade | undefined, right: Masquerade | undefined): boolean {
+function isSame<Part>(left: Part, right: Part): boolean {
   return left === right || JSON.stringify(left) === JSON.stringify(right);
 }
 

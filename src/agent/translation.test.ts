@@ -285,6 +285,27 @@ test('a host port that is gone takes connections to its pod along, and no others
   assert.equal(judge(entry(taken, established)), 'host port leads elsewhere');
 });
 
+test('a host port does not answer at the address of a Service that is local', () => {
+  const judge = staleness({
+    ...rules,
+    hostPorts: hostPortIndex([endpoint(pod, formerly)]),
+    hostPortAddresses: [parsePrefix('127.0.0.0/8'), parsePrefix(`${node}/32`)],
+  });
+  const to = (address: string, port: number, server: string): ConntrackEntry =>
+    entry(
+      { original: [world, from, address, 8080], reply: [server, port, world, from] },
+      established,
+    );
+  assert.equal(judge(to(formerly, 80, elsewhere)), undefined, "another proxy's");
+  assert.equal(judge(to(formerly, 8080, formerly)), undefined);
+  assert.equal(judge(to(formerly, 80, pod)), 'host port is gone', 'captured before');
+  assert.equal(judge(to(node, 80, pod)), undefined);
+  assert.equal(judge(to(node, 8080, node)), 'host port leads elsewhere');
+  assert.equal(judge(to('127.0.0.1', 8080, '127.0.0.1')), 'host port leads elsewhere');
+  const asked = entry({ original: [world, from, formerly, 5300] });
+  assert.equal(judge(asked), 'host port leads elsewhere', 'asked for at that address');
+});
+
 test("a pod that is gone takes its connections along, another's at its address and the node's stay", () => {
   const isPod = new Set(['192.0.2.3']);
   const judge = staleness({ ...rules, hasPod: (address) => isPod.has(address) });

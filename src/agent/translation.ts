@@ -15,6 +15,8 @@ export interface TranslationRules {
   /** What is sent to it does not leave the node. */
   isNode(address: Address): boolean;
   readonly hostPorts: HostPortIndex;
+  /** Where host ports answer that are at no address of their own; absent: at every address of the node. */
+  readonly hostPortAddresses?: readonly Prefix[] | undefined;
   /** Host ports that are no more; those that are there again are in `hostPorts` too. */
   readonly formerPorts: HostPortIndex;
   /** What packets left with before, and would not now. */
@@ -51,6 +53,8 @@ export function staleness(rules: TranslationRules): (entry: ConntrackEntry) => S
   const isSource = inPrefixes(masquerade?.sources ?? []);
   const isExempt = inPrefixes(masquerade?.exempt ?? []);
   const wasExempt = inPrefixes(rules.exemptBefore ?? []);
+  const hasHostPorts =
+    rules.hostPortAddresses === undefined ? undefined : inPrefixes(rules.hostPortAddresses);
   // Who has its address next would be given what is sent to it, from wherever the connection leads.
   const isGone = (address: Address): boolean =>
     rules.formerPods?.has(address) === true ||
@@ -64,7 +68,9 @@ export function staleness(rules: TranslationRules): (entry: ConntrackEntry) => S
     if (entry.status.dying || (entry.zone ?? 0) !== 0) return undefined;
     const { source, destination } = entry.original;
     if (isGone(source) || isGone(entry.reply.source)) return 'pod is gone';
-    if (isNode(destination)) return ofHostPort(rules, entry);
+    if (isNode(destination)) {
+      return ofHostPort(rules, entry, hasHostPorts?.(destination) ?? true);
+    }
     if (masquerade === undefined || isNode(source)) return undefined;
     if (isSource(source)) return ofPod(rules, entry, exemptionOf(entry.reply.source));
     const isFromWorld = isSource(destination) && !isExempt(source) && !isTranslated(entry);
@@ -72,10 +78,15 @@ export function staleness(rules: TranslationRules): (entry: ConntrackEntry) => S
   };
 }
 
-function ofHostPort(rules: TranslationRules, entry: ConntrackEntry): Stale | undefined {
-  const { hostPorts, formerPorts } = rules;
-  const mapping = lookUp(hostPorts, entry);
-  const former = lookUp(formerPorts, entry);
+// `atNode`: its destination is an address of the node itself, not one of a Service that is local here.
+function ofHostPort(
+  { hostPorts, formerPorts }: TranslationRules,
+  entry: ConntrackEntry,
+  atNode: boolean,
+): Stale | undefined {
+  const mapping = lookUp(hostPorts, entry, atNode);
+  // A host port took it before the address was known to be a Service's.
+  const former = lookUp(formerPorts, entry) ?? (atNode ? undefined : lookUp(hostPorts, entry));
   const isFormer = former !== undefined && leadsTo(entry, former);
   if (mapping === undefined) return isFormer ? 'host port is gone' : undefined;
   // Or a rule of others led it to where it goes, whose turn is before ours: a Service with the node's address, a published port.
@@ -86,14 +97,14 @@ function ofHostPort(rules: TranslationRules, entry: ConntrackEntry): Stale | und
 function lookUp(
   ports: HostPortIndex,
   { protocol, original, family }: ConntrackEntry,
+  atNode = true,
 ): HostPort | undefined {
   const { destination, destinationPort } = original;
   // What the node sends to itself at ::1 is left alone (nft-host-ports.ts).
   if (destinationPort === undefined || destination === '::1') return undefined;
-  return (
-    ports.get(hostPortKey(protocol, destinationPort, destination)) ??
-    ports.get(hostPortKey(protocol, destinationPort, family))
-  );
+  const there = ports.get(hostPortKey(protocol, destinationPort, destination));
+  if (there !== undefined || !atNode) return there;
+  return ports.get(hostPortKey(protocol, destinationPort, family));
 }
 
 function leadsTo({ reply }: ConntrackEntry, { pod, containerPort }: HostPort): boolean {

@@ -21,6 +21,7 @@ import type {
 import type { LocalEndpoint } from './endpoint.ts';
 import { type HeldClaims, nothingHeld } from './held-claims.ts';
 import type { HostFacts } from './host.ts';
+import { hostPortAddresses } from './host-port-addresses.ts';
 import { masqueradeOf } from './masquerade.ts';
 import { type NetworkNodes, networkNodes } from './network-nodes.ts';
 import { nextHops } from './next-hops.ts';
@@ -93,12 +94,13 @@ interface NetworkInputs {
 }
 
 function computeNetwork(inputs: NetworkInputs): Network {
-  const { config, host } = inputs;
+  const { config, host, services } = inputs;
   const ranges = checkNodes(inputs);
   const own = ownNode(config.nodeName, ranges);
   const context = routingContext(config.mode, host, own.node);
   const remote = rangesOfOthers(config.nodeName, ranges, context);
   const hasIpv6Pods = own.podRanges.some(({ prefix }) => prefixFamily(prefix) === 6);
+  const routers = routersOf(config, own.podRanges);
   const mtu = podMtu(config, host, { underlay: context.underlay, hasIpv6Pods });
   return {
     nodeName: config.nodeName,
@@ -107,7 +109,8 @@ function computeNetwork(inputs: NetworkInputs): Network {
     occupiedRanges: own.node?.occupiedRanges,
     uplinks: host.uplinks,
     routerAdvertised: host.routerAdvertised,
-    hostAddresses: hostAddresses(config, context, own.podRanges),
+    hostAddresses: hostAddresses(context, routers),
+    hostPortAddresses: hostPortAddresses(host, services, routers),
     remoteRanges: remote.ranges,
     remoteNodes: remoteNodes(config, ranges, context),
     nextHops: nextHops(config.nodeName, ranges, { host, context }),
@@ -158,13 +161,12 @@ function rangesOfOthers(
   };
 }
 
-// Router addresses exist as the node's own in overlay mode only (sources of what the host sends through tunnels).
-function hostAddresses(
-  config: ModelConfig,
-  context: RoutingContext,
-  podRanges: readonly PodRange[],
-): readonly Address[] {
-  const routers = config.mode === 'vxlan' ? podRanges.map(({ router }) => router) : [];
+// They exist as the node's own in overlay mode only (sources of what the host sends through tunnels).
+function routersOf({ mode }: ModelConfig, podRanges: readonly PodRange[]): readonly Address[] {
+  return mode === 'vxlan' ? podRanges.map(({ router }) => router) : [];
+}
+
+function hostAddresses(context: RoutingContext, routers: readonly Address[]): readonly Address[] {
   return [...new Set([...context.ownAddresses, ...routers])].sort(compareAddresses);
 }
 

@@ -139,6 +139,8 @@ export interface DesiredState {
   readonly routerAdvertised?: readonly string[] | undefined;
   /** The node's own addresses, known to the data path as going up the stack. */
   readonly hostAddresses: readonly Address[];
+  /** Local addresses at which host ports answer; absent: all of them. */
+  readonly hostPortAddresses?: readonly Prefix[] | undefined;
   readonly remoteRanges: readonly RemoteRange[];
   /** Only in mode `vxlan`; otherwise empty. */
   readonly remoteNodes: readonly RemoteNode[];

@@ -119,6 +119,37 @@ describe('a port that is a host port and a Service of kube-proxy at the address 
   });
 });
 
+describe('a host port that a Service has too, whose address is local to the node', () => {
+  const ports = [{ containerPort: 8080, hostPort: 8080 }];
+  const manifests = { 'pods.yaml': [servedPod(ports), ...others] };
+  const lab = sharedLab({ mode: 'native', manifests });
+
+  rootTest('leads to the Service at that address, as long as kube-proxy has it', async () => {
+    // A process of the node answers as IPVS would.
+    const server = spawnIn(lab().node('node-1'), labProgram('echo'), { stdio: 'ignore' });
+    const [service, node] = ['10.96.0.50', nodeAddress(lab(), 4)];
+    const add = `ip link add kube-ipvs0 type veth peer name ipvs-peer &&
+      ip address add ${service}/32 dev kube-ipvs0 && ip link set kube-ipvs0 up`;
+    const answers = async (place: string, address: string): Promise<unknown> => {
+      const finished = await run(lab(), place, fetchFrom(address, 8080));
+      return finished.exitCode === 0 ? echoAnswer(finished).pod === served : undefined;
+    };
+    try {
+      assert.equal((await run(lab(), 'node-1', ['sh', '-c', add])).exitCode, 0);
+      await eventually('the Service answers', async () =>
+        (await answers('node-1', service)) === false ? true : undefined,
+      );
+      for (const place of ['node-1', 'cart-1']) {
+        assert.equal(await answers(place, service), false, `${place} to the Service`);
+        assert.equal(await answers(place, node), true, `${place} to the host port`);
+      }
+      assert.equal(await answers('node-1', '127.0.0.1'), true);
+    } finally {
+      server.kill();
+    }
+  });
+});
+
 /** One that kube-proxy translated and masqueraded, as connection tracking has it while both ends are silent. */
 function openConnection(node: string, backend: string): string {
   return `conntrack -I -p tcp -s 203.0.113.10 -d ${node} --sport 40404 --dport ${hostPort} --state ESTABLISHED \

@@ -4,16 +4,26 @@
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
 import { isAnyAddress } from '../../net/port-mapping.ts';
+import type { Prefix } from '../../net/prefix.ts';
 import { protocols } from '../../net/protocol.ts';
-import { type Chain, type Collection, priorities, type TableContents } from './nft-render.ts';
+import {
+  addressSet,
+  type Chain,
+  type Collection,
+  priorities,
+  type TableContents,
+} from './nft-render.ts';
 
 /** The counter of pods' packets to the node's loopback that were dropped. */
 export const loopbackCounter = 'loopback';
 
-/** None for endpoints without port mappings. */
-export function hostPortRules(endpoints: readonly LocalEndpoint[]): TableContents {
+/** None for endpoints without port mappings. `own`: what mappings without an address are for; absent: all local addresses. */
+export function hostPortRules(
+  endpoints: readonly LocalEndpoint[],
+  own?: readonly Prefix[],
+): TableContents {
   const families = ([4, 6] as const)
-    .map((family) => ofFamily(endpoints, family))
+    .map((family) => ({ ...ofFamily(endpoints, family), own }))
     .filter(({ pods }) => pods.length > 0);
   if (families.length === 0) return { collections: [], counters: [], chains: [] };
   const hasIpv4 = families.some(({ family }) => family === 4);
@@ -33,9 +43,10 @@ interface Family {
   readonly at: readonly string[];
   /** Those with mappings. */
   readonly pods: readonly Address[];
+  readonly own: readonly Prefix[] | undefined;
 }
 
-function ofFamily(endpoints: readonly LocalEndpoint[], family: AddressFamily): Family {
+function ofFamily(endpoints: readonly LocalEndpoint[], family: AddressFamily): Omit<Family, 'own'> {
   const anywhere: string[] = [];
   const at: string[] = [];
   const pods = new Set<Address>();
@@ -56,11 +67,12 @@ function ofFamily(endpoints: readonly LocalEndpoint[], family: AddressFamily): F
   return { ...(words as Pick<Family, 'ip' | 'loopback'>), family, anywhere, at, pods: [...pods] };
 }
 
-function collections({ family, anywhere, at, pods }: Family): readonly Collection[] {
+function collections({ family, anywhere, at, pods, own }: Family): readonly Collection[] {
   const address = `ipv${family}_addr`;
   const target = `${address} . inet_service`;
   const port = 'inet_proto . inet_service';
   return [
+    ...(own === undefined ? [] : [addressSet(ownSet(family), family, own)]),
     map(`host_ports${family}`, `${port} : ${target}`, anywhere),
     map(`host_ports_at${family}`, `${address} . ${port} : ${target}`, at),
     {
@@ -113,10 +125,17 @@ function chains(families: readonly Family[]): readonly Chain[] {
   ];
 }
 
-function translations({ ip, family }: Family, condition: string): readonly string[] {
+// Services' addresses are local where a service proxy holds them, so that `fib` alone would take their ports.
+function translations({ ip, family, own }: Family, condition: string): readonly string[] {
   const port = 'meta l4proto . th dport map';
+  const local = `${condition} fib daddr type local`;
+  const anywhere = own === undefined ? local : `${local} ${ip} daddr @${ownSet(family)}`;
   return [
-    `${condition} fib daddr type local dnat ${ip} to ${ip} daddr . ${port} @host_ports_at${family}`,
-    `${condition} fib daddr type local dnat ${ip} to ${port} @host_ports${family}`,
+    `${local} dnat ${ip} to ${ip} daddr . ${port} @host_ports_at${family}`,
+    `${anywhere} dnat ${ip} to ${port} @host_ports${family}`,
   ];
+}
+
+function ownSet(family: AddressFamily): string {
+  return `host_port_addresses${family}`;
 }

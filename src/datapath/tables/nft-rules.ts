@@ -14,8 +14,9 @@ export const nftTableName = 'heddle';
 export const nftKey: string = `inet ${nftTableName}`;
 
 export function nftEntries(desired: DesiredState): readonly EntryGroup<NftEntry>[] {
-  const { masquerade, tunnelEnds, overlay, endpoints } = desired;
-  return groups(masquerade, tunnelEnds, overlay?.name, withHostPorts(endpoints));
+  const { masquerade, tunnelEnds, overlay, endpoints, hostPortAddresses } = desired;
+  const hostPorts = memoizedHostPorts(withHostPorts(endpoints), hostPortAddresses);
+  return groups(masquerade, tunnelEnds, overlay?.name, hostPorts);
 }
 
 let lastWithHostPorts: readonly LocalEndpoint[] = [];
@@ -33,6 +34,8 @@ function withHostPorts(endpoints: readonly LocalEndpoint[]): readonly LocalEndpo
   return lastWithHostPorts;
 }
 
+const memoizedHostPorts = memoizeLast(hostPortRules);
+
 const nothing: TableContents = { collections: [], counters: [], chains: [] };
 
 const groups = memoizeLast(
@@ -40,12 +43,12 @@ const groups = memoizeLast(
     masquerade: Masquerade | undefined,
     tunnel: TunnelEnds | undefined,
     device: string | undefined,
-    mapped: readonly LocalEndpoint[],
+    hostPorts: TableContents,
   ): EntryGroup<NftEntry>[] => {
     const parts = [
       tunnel === undefined ? nothing : tunnelRules(tunnel, masquerade !== undefined),
       masquerade === undefined ? nothing : masqueradeRules(masquerade, device),
-      hostPortRules(mapped),
+      hostPorts,
     ];
     const chains = parts.flatMap((part) => part.chains);
     const collections = parts.flatMap((part) => part.collections);
