@@ -4,8 +4,8 @@
 import type { Address } from '../net/address.ts';
 import { hostPrefix, type Prefix, parsePrefix } from '../net/prefix.ts';
 import type { HostAddress, HostFacts } from './host.ts';
-import { compact, orderedPrefix } from './prefix-order.ts';
-import { type ServiceAddresses, serviceIn } from './service-addresses.ts';
+import { compactPrefixes, orderedPrefix } from './prefix-order.ts';
+import type { ServiceAddresses } from './service-addresses.ts';
 
 /** Interfaces that service proxies make to hold addresses of Services, external ones among them. */
 const serviceInterfaces: ReadonlySet<string> = new Set(['kube-ipvs0', 'kube-dummy-if']);
@@ -26,10 +26,10 @@ export function hostPortAddresses(
   const own = addresses.filter((each) => !isOfService(each, services));
   if (own.length === addresses.length) return undefined;
   const prefixes = [...own.map(({ address }) => address), ...routers].map(hostPrefix);
-  return compact([...alwaysLocal, ...prefixes.map(orderedPrefix)]);
+  return compactPrefixes([...alwaysLocal, ...prefixes.map(orderedPrefix)]);
 }
 
 function isOfService({ address, ifName }: HostAddress, services: ServiceAddresses): boolean {
   if (serviceInterfaces.has(ifName)) return true;
-  return serviceIn(services, orderedPrefix(hostPrefix(address)))?.isCluster === true;
+  return services.firstIn(orderedPrefix(hostPrefix(address)))?.isCluster === true;
 }

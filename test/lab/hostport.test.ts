@@ -126,7 +126,7 @@ describe('a host port that a Service has too, whose address is local to the node
 
   rootTest('leads to the Service at that address, as long as kube-proxy has it', async () => {
     // A process of the node answers as IPVS would.
-    const server = spawnIn(lab().node('node-1'), labProgram('echo'), { stdio: 'ignore' });
+    const server = spawnInPlace(lab().node('node-1'), labProgram('echo'), { stdio: 'ignore' });
     const [service, node] = ['10.96.0.50', nodeAddress(lab(), 4)];
     const add = `ip link add kube-ipvs0 type veth peer name ipvs-peer &&
       ip address add ${service}/32 dev kube-ipvs0 && ip link set kube-ipvs0 up`;
@@ -136,7 +136,7 @@ describe('a host port that a Service has too, whose address is local to the node
     };
     try {
       assert.equal((await run(lab(), 'node-1', ['sh', '-c', add])).exitCode, 0);
-      await eventually('the Service answers', async () =>
+      await eventuallyDefined('the Service answers', async () =>
         (await answers('node-1', service)) === false ? true : undefined,
       );
       for (const place of ['node-1', 'cart-1']) {

@@ -105,6 +105,15 @@ const deeds: readonly Deed[] = [
     state: 'note',
     text: /interfaces of the bridge plugin or flannel are there \(cni0\)/,
   },
+  {
+    what: 'a filter at an uplink that another network has left',
+    begin: `tc qdisc add dev eth0 clsact &&
+      tc filter add dev eth0 egress prio 1 protocol all bpf da bytecode '1,6 0 0 4294967295,'`,
+    end: 'tc qdisc delete dev eth0 clsact',
+    fact: 'other-programs',
+    state: 'note',
+    text: /may drop or redirect them \(tc egress of eth0: filter bpf\)/,
+  },
 ];
 
 const tunnelDeeds: readonly Deed[] = [

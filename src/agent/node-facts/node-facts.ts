@@ -145,8 +145,10 @@ export const nodeFacts: readonly NodeFact[] = [
   },
   {
     id: 'other-programs',
-    title: 'no XDP or tcx program of others comes before ours',
-    remedy: byHand('bpftool net show; bpftool prog show id N'),
+    title: 'no program or filter of others sees pods’ packets before ours',
+    remedy: byHand(
+      'bpftool net show; bpftool prog show id N; tc filter show dev DEVICE ingress (or egress)',
+    ),
     check: programFindings,
   },
   {

@@ -1,10 +1,11 @@
-// Reads what the facts are checked over. Cheap enough for every period: a few files, one listing of policy rules, a query
-// an uplink; rules of nftables and routes of other tables only where there are any and they have changed.
+// Reads what the facts are checked over. Cheap enough for every period: a few files, one listing of policy rules, three
+// queries an uplink; rules of nftables and routes of other tables only where there are any and they have changed.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { memoizeLast } from '../../base/memoize.ts';
 import { queryTcx } from '../../kernel/attach.ts';
 import { isKernelError } from '../../kernel/errno.ts';
+import { listLinkFilters } from '../../kernel/netlink/link-filter.ts';
 import type { Dumps } from '../../kernel/netlink/request.ts';
 import { listRoutes } from '../../kernel/netlink/route.ts';
 import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
@@ -81,15 +82,31 @@ export class NodeObserver {
     };
   }
 
-  // Ours is at ingress alone; whatever is before it sees a packet first, and after it only what it lets pass.
+  // Ours is at ingress alone; whatever is before it sees a packet first, and after it only what it lets pass: most of what
+  // the world sends. Filters of tc come after tcx.
   #foreignPrograms({ ifIndex }: Uplink): readonly ForeignProgram[] {
     const { isOwnProgram } = this.#options;
     return (['ingress', 'egress'] as const).flatMap((direction) => {
       const ids = programsAt(ifIndex, direction);
       const own = ids.findIndex(isOwnProgram);
-      const before = own < 0 ? ids : ids.slice(0, own);
-      return before.map((programId) => ({ ifIndex, hook: `tcx ${direction}` as const, programId }));
+      const before = (own < 0 ? ids : ids.slice(0, own)).map((id) => `program ${id}`);
+      return [
+        ...before.map((what) => ({ ifIndex, hook: `tcx ${direction}` as const, what })),
+        ...this.#filters(ifIndex, direction).map((what) => {
+          return { ifIndex, hook: `tc ${direction}` as const, what };
+        }),
+      ];
     });
+  }
+
+  // Classifiers of one kind are mentioned once: there may be thousands.
+  #filters(ifIndex: Uplink['ifIndex'], direction: 'ingress' | 'egress'): readonly string[] {
+    const { socket, isOwnProgram } = this.#options;
+    const texts = listLinkFilters(socket, ifIndex, direction).flatMap(({ kind, programId }) => {
+      if (programId === undefined) return [`filter ${kind}`];
+      return isOwnProgram(programId) ? [] : [`program ${programId}`];
+    });
+    return [...new Set(texts)];
   }
 }
 

@@ -31,7 +31,7 @@ export interface ObservedKernel {
   readonly localRoutes: readonly RouteRecord[];
   /** At uplinks. */
   readonly permanentNeighbours: readonly Neighbour[];
-  /** Programs at uplinks before ours. */
+  /** At uplinks: tcx programs before ours, and filters of tc. */
   readonly foreignPrograms: readonly ForeignProgram[];
   /** Neighbours that found no place since the last look; the kernel counts them for all namespaces together. */
   readonly neighbourOverflows: number;
@@ -52,8 +52,9 @@ export interface LegacyTables {
 
 export interface ForeignProgram {
   readonly ifIndex: IfIndex;
-  readonly hook: 'tcx ingress' | 'tcx egress';
-  readonly programId: number;
+  readonly hook: `${'tcx' | 'tc'} ${'ingress' | 'egress'}`;
+  /** `program 5`, `filter flower`. */
+  readonly what: string;
 }
 
 export const observedSettings: readonly SysctlName[] = [

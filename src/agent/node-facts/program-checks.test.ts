@@ -53,7 +53,20 @@ testFacts([
   [
     'tcx before ours',
     'other-programs',
-    { kernel: { foreignPrograms: [{ ifIndex: eth0, hook: 'tcx ingress', programId: 5 }] } },
+    { kernel: { foreignPrograms: [{ ifIndex: eth0, hook: 'tcx ingress', what: 'program 5' }] } },
     /^note: .*tcx ingress of eth0: program 5/,
+  ],
+  [
+    'a filter of tc, and one in a shared block',
+    'other-programs',
+    {
+      kernel: {
+        foreignPrograms: [
+          { ifIndex: eth0, hook: 'tc egress', what: 'program 6' },
+          { ifIndex: eth0, hook: 'tc ingress', what: 'filter flower' },
+        ],
+      },
+    },
+    /^note: .*tc egress of eth0: program 6, tc ingress of eth0: filter flower\)/,
   ],
 ]);

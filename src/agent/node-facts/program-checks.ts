@@ -1,4 +1,4 @@
-// Facts about BPF programs of others where pods' packets pass before ours see them.
+// Facts about programs and filters of others where pods' packets pass before ours see them.
 
 import type { DesiredState } from '../../model/desired.ts';
 import { podQueue } from '../../model/pod-queue.ts';
@@ -43,14 +43,16 @@ function atUplinks({ kernel, desired }: ObservedNode): readonly Finding[] {
   const names = new Map(desired.uplinks.map(({ ifIndex, name }) => [ifIndex, name]));
   const xdp = kernel.host.links.flatMap(({ ifIndex, xdpProgram }) =>
     names.has(ifIndex) && xdpProgram !== undefined
-      ? [{ ifIndex, hook: 'XDP', programId: xdpProgram }]
+      ? [{ ifIndex, hook: 'XDP', what: `program ${xdpProgram}` }]
       : [],
   );
   const all = [...xdp, ...kernel.foreignPrograms].map(
-    ({ ifIndex, hook, programId }) => `${hook} of ${names.get(ifIndex)}: program ${programId}`,
+    ({ ifIndex, hook, what }) => `${hook} of ${names.get(ifIndex)}: ${what}`,
   );
   if (all.length === 0) return [];
   return [
-    note(`programs of others see packets before ours and may drop or redirect them (${some(all)})`),
+    note(
+      `programs or filters of others see packets of pods and may drop or redirect them (${some(all)})`,
+    ),
   ];
 }

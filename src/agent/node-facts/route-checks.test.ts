@@ -1,9 +1,9 @@
 import { type FactRow, testFacts } from '../../../test/support/fact-rows.ts';
 import {
   addressOn,
-  type ObservedChange,
   gateway,
   kernel,
+  type ObservedChange,
   pod4,
   policyRules,
   remote4,

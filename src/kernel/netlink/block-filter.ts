@@ -26,7 +26,8 @@ export interface FoundFilter extends BlockFilter {
   readonly programId?: number;
 }
 
-const filterAttributes = { fd: 6, name: 7, flags: 8, id: 11 } as const;
+/** TCA_BPF_*. */
+export const filterAttributes = { fd: 6, name: 7, flags: 8, id: 11 } as const;
 const directAction = 1;
 // ETH_P_ALL, as the network writes it.
 const allProtocols = 0x0300;

@@ -13,6 +13,7 @@ import { addAddress, delAddress, listAddresses, replaceAddress } from './address
 import { listBlockFilters, replaceBlockFilter } from './block-filter.ts';
 import { addBridge } from './bridge.ts';
 import { delLink, linkByName, listLinks, setLink } from './link.ts';
+import { listLinkFilters } from './link-filter.ts';
 import { splitMessages } from './message.ts';
 import { delNeighbour, listNeighbours, replaceNeighbour } from './neighbour.ts';
 import { addClsact, delClsact, listClsact } from './qdisc.ts';
@@ -525,6 +526,13 @@ const cases: readonly Case[] = [
     type: 46,
     flags: dump,
     payload: ['00000000 ffffffff 00000000 07000000 00000000'],
+  },
+  {
+    name: 'tc filter show dev X egress',
+    call: (socket) => listLinkFilters(socket, ifIndex, 'egress'),
+    type: 46,
+    flags: dump,
+    payload: ['00000000 07000000 00000000 f3ffffff 00000000'],
   },
 ];
 

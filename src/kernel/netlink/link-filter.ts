@@ -1,0 +1,58 @@
+// Filters at an interface's own clsact or ingress qdisc, or in a block that it shares with others: programs and rules that
+// `tc` or another program has set.
+
+import type { IfIndex } from '../../net/if-index.ts';
+import { Attributes } from './attribute.ts';
+import { filterAttributes } from './block-filter.ts';
+import { malformed } from './message.ts';
+import type { Dumps, Query } from './request.ts';
+import {
+  blockIndex,
+  trafficAttributes,
+  trafficHeaderSize,
+  trafficMessages,
+  writeTrafficHeader,
+} from './traffic-control.ts';
+
+export interface LinkFilter {
+  /** Name of the classifier: `bpf`, `flower`, `u32`. */
+  readonly kind: string;
+  /** Absent where it is no eBPF program. */
+  readonly programId?: number;
+}
+
+// TC_H_MIN_INGRESS and TC_H_MIN_EGRESS of TC_H_CLSACT.
+const parents = { ingress: 0xffff_fff2, egress: 0xffff_fff3 } as const;
+
+/**
+ * None where the interface has no such qdisc, or does not exist. Equivalent to: `tc filter show dev X ingress`. Throws
+ * KernelError.
+ */
+export function listLinkFilters(
+  socket: Dumps,
+  ifIndex: IfIndex,
+  direction: keyof typeof parents,
+): LinkFilter[] {
+  const parent = parents[direction];
+  const query: Query = {
+    call: 'filter list',
+    subject: `${direction} of dev index ${ifIndex}`,
+    type: trafficMessages.filterGet,
+    write: (message) => writeTrafficHeader(message, { ifIndex, parent }),
+  };
+  return socket.dump(query, (payload) => readLinkFilter(payload, parent));
+}
+
+// A qdisc `ingress` answers for egress too, with its own filters: their parent says so.
+function readLinkFilter(payload: Buffer, parent: number): LinkFilter | undefined {
+  if (payload.length < trafficHeaderSize) throw malformed(`filter of ${payload.length} bytes`);
+  const isShared = payload.readUInt32LE(4) === blockIndex;
+  if (!isShared && payload.readUInt32LE(12) !== parent) return undefined;
+  // Says only that a priority is in use.
+  if (payload.readUInt32LE(8) === 0) return undefined;
+  const attributes = new Attributes(payload.subarray(trafficHeaderSize));
+  const kind = attributes.text(trafficAttributes.kind) ?? '';
+  const options = kind === 'bpf' ? attributes.nested(trafficAttributes.options) : undefined;
+  const programId = options?.u32(filterAttributes.id);
+  return { kind, ...(programId === undefined ? {} : { programId }) };
+}
