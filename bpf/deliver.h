@@ -161,8 +161,10 @@ static __always_inline enum verdict route_out(struct __sk_buff *skb, struct pack
 	if (stays_on_stack(skb, packet, match))
 		return VERDICT_NEXT;
 	/* 4. Too long: the stack fragments, or answers with the ICMP error of path-MTU discovery. */
-	if (exceeds(skb, packet, route->mtu))
+	if (exceeds(skb, packet, route->mtu)) {
+		keep_untracked(skb);
 		return VERDICT_NEXT;
+	}
 	/* 5. To the node that has it. */
 	if (route->kind == ROUTE_NATIVE)
 		return send_to_neighbour(route);

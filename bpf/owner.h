@@ -17,6 +17,9 @@
 /* An echo reply this long after the flow's last packet is not taken for the request's answer. */
 static const __u64 ECHO_ANSWER_NS = 10000000000;
 
+/* In skb->mark, from here to the chain `direct` of nftables, which clears it (nft-direct.ts). */
+static const __u32 DIRECT_MARK = 0x68656464;
+
 /* A SYN on a closed entry is another connection, which may go another way. */
 static __always_inline bool entry_says_stack(const struct flow *flow, const struct packet *packet)
 {
@@ -87,6 +90,17 @@ static __always_inline bool is_stacks_error(struct __sk_buff *skb, const struct 
 }
 
 /*
+ * For a packet of a direct flow that passes the stack all the same: connection tracking, which never
+ * saw the flow, would begin a connection with it, and rules of others could translate that. Fragments
+ * are put together before the chain sees them, and the whole has the mark of the first one.
+ */
+static __always_inline void keep_untracked(struct __sk_buff *skb)
+{
+	if (!skb->mark)
+		skb->mark = DIRECT_MARK;
+}
+
+/*
  * For a packet that would otherwise go straight on, between pods of which one may be elsewhere. What
  * is found out goes into the flow's entry; a fragment says nothing about the rest of its flow.
  */
@@ -95,8 +109,13 @@ static __noinline bool stays_on_stack(struct __sk_buff *skb, struct packet *pack
 {
 	struct flow *flow = match->flow;
 
-	if (packet->is_piece)
+	/* The first fragment has the ports. */
+	if (packet->is_piece) {
+		if (packet->has_flow &&
+		    !find_owner(skb, packet->owner, entry_says_stack(flow, packet), match))
+			keep_untracked(skb);
 		return true;
+	}
 	if (packet->owner == OWNER_OF_QUOTED)
 		return is_stacks_error(skb, packet, match);
 	/* Found out already, in this generation and moment. */

@@ -7,7 +7,7 @@ import { beginGeneration } from '../../src/datapath/tables/generation.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
 import { type AddressByFamily, db, places, web } from '../support/datapath-network.ts';
 import { clearFlows, onlyFlow } from '../support/flow-packets.ts';
-import { type Hop, hops, sentByDb, track, verdictOf } from '../support/owner-packets.ts';
+import { type Hop, hops, markOf, sentByDb, track, verdictOf } from '../support/owner-packets.ts';
 import { families, tcpFlags } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -236,6 +236,28 @@ rootTest(
       const answer = { ...what, back: true };
       assert.equal(verdictOf(datapath, { ...answer, piece: 'first' }), up[hop.program]);
       assert.equal(verdictOf(datapath, answer), up[hop.program], 'the fragment said nothing of it');
+    });
+  },
+);
+
+// DIRECT_MARK of bpf/owner.h.
+const directMark = 0x68656464;
+
+rootTest(
+  'the first fragment of a direct flow is marked, so that nothing translates the whole',
+  (context) => {
+    eachAnswer(context, ({ datapath, hop, family, protocol }) => {
+      const answer = { hop, family, protocol, back: true, piece: 'first' } as const;
+      const echo = { hop, family, protocol: 'echo', piece: 'first' } as const;
+      assert.equal(markOf(datapath, answer), directMark, `${hop.program} ${family} ${protocol}`);
+      assert.equal(markOf(datapath, { ...answer, piece: 'last' }), 0);
+      assert.equal(markOf(datapath, echo), directMark);
+      assert.equal(markOf(datapath, { ...echo, back: true, protocol: 'sctp' }), 0);
+      track(datapath, { protocol, ...service(family, hop) });
+      assert.equal(markOf(datapath, answer), 0, 'of a translated connection');
+      track(datapath, 'flush');
+      assert.equal(markOf(datapath, answer), directMark);
+      assert.equal(markOf(datapath, answer, 5), 5, 'marked by another program');
     });
   },
 );

@@ -27,6 +27,7 @@ const desired = {
     peers: addresses('198.51.100.2', '2001:db8:ffff::2'),
     uplinks: ['up0'],
   },
+  podRanges: [],
   masquerade: {
     sources: prefixes('192.0.2.0/24', '2001:db8:1::/64'),
     exempt: prefixes('192.0.2.0/24', '2001:db8:1::/64'),

@@ -49,7 +49,8 @@ const tunnelEnds: TunnelEnds = {
 };
 
 function nftEntriesOf(value: Masquerade | undefined): ReadonlyMap<string, NftEntry> {
-  const desired = { masquerade: value, tunnelEnds, endpoints: [mapped] };
+  const podRanges = [{ prefix: parsePrefix('192.0.2.0/26') }];
+  const desired = { masquerade: value, tunnelEnds, endpoints: [mapped], podRanges };
   return entriesOf(nftEntries(desired as unknown as DesiredState));
 }
 

@@ -71,6 +71,8 @@ export interface PacketRunOptions {
 export interface RunResult {
   readonly verdict: number;
   readonly packet: Uint8Array;
+  /** Of the kind that `skBuff` reads. */
+  readonly context: Uint8Array;
 }
 
 export interface TestDatapath {

@@ -52,8 +52,25 @@ async function countDatagrams(
 }
 
 /** Three echo requests, all of which have to be answered. */
-export async function ping(lab: TestLab, pod: string, address: string): Promise<void> {
-  const command = ['busybox', 'ping', '-c', '3', '-i', '0.1', '-W', '2', address];
+export async function ping(
+  lab: TestLab,
+  pod: string,
+  address: string,
+  sizeBytes = 56,
+): Promise<void> {
+  const command = [
+    'busybox',
+    'ping',
+    '-c',
+    '3',
+    '-i',
+    '0.1',
+    '-W',
+    '2',
+    '-s',
+    `${sizeBytes}`,
+    address,
+  ];
   const { exitCode, stdout, stderr } = await lab.inPod(pod, command);
   assert.equal(exitCode, 0, `ping ${address} from ${pod}: ${stdout}${stderr}`);
   assert.match(stdout, /3 packets received/);

@@ -1,6 +1,7 @@
 // Packets between pods as each program meets them, and entries of the kernel's connection tracking that own them or do not.
 
 import type { ProgramName } from '../../src/datapath/generated.ts';
+import { skBuff } from '../../src/kernel/sk-buff.ts';
 import type { Address, AddressFamily } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import type { Mac } from '../../src/net/mac.ts';
@@ -99,11 +100,22 @@ const echoId = 0x4321;
 
 /** Runs the hop's program on it. */
 export function verdictOf(datapath: TestDatapath, given: Given): string {
+  const { hop } = given;
+  return observe(datapath, hop.program, frameOf(given), { ifIndex: hop.ifIndex }).outcome.verdict;
+}
+
+/** What the hop's program leaves for the stack to see. */
+export function markOf(datapath: TestDatapath, given: Given, mark = 0): number | undefined {
+  const { program, ifIndex } = given.hop;
+  const { context } = datapath.run(program, frameOf(given), { ifIndex, mark });
+  return skBuff.decode(new DataView(context.buffer, context.byteOffset, context.length), 0).mark;
+}
+
+function frameOf(given: Given): Uint8Array {
   const { hop, family } = given;
   const type = family === 4 ? etherTypes.ipv4 : etherTypes.ipv6;
   const destination = hop.program === 'from_pod' ? hostSideMac : hostMac;
-  const packet = ethernet({ source: hop.mac, destination, type }, ipPacket(given));
-  return observe(datapath, hop.program, packet, { ifIndex: hop.ifIndex }).outcome.verdict;
+  return ethernet({ source: hop.mac, destination, type }, ipPacket(given));
 }
 
 function ipPacket(given: Given): Uint8Array {

@@ -47,6 +47,7 @@ export interface TableContents {
 export const priorities = {
   /** Before fragments are put together (-400), as none of the names is. */
   beforeDefragmentation: -450,
+  afterDefragmentation: -350,
   raw: -300,
   /**
    * After what others have at dstnat (-100) and srcnat (100): of two chains at one place the one that was made last comes

@@ -1,10 +1,12 @@
 // What the nftables table `inet heddle` holds: pods' packets to outside the cluster get the node's address, the tunnel's
-// port takes packets of other nodes alone and keeps them out of connection tracking, and host ports lead to pods.
+// port takes packets of other nodes alone and keeps them out of connection tracking, host ports lead to pods, and what is
+// left of direct flows is not tracked.
 
 import { memoizeEach, memoizeLast } from '../../base/memoize.ts';
 import type { DesiredState, Masquerade, TunnelEnds } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { EntryGroup } from '../../reconcile/table.ts';
+import { directRules } from './nft-direct.ts';
 import { hostPortRules } from './nft-host-ports.ts';
 import { masqueradeRules } from './nft-masquerade.ts';
 import { type NftEntry, renderTable, type TableContents } from './nft-render.ts';
@@ -14,10 +16,26 @@ export const nftTableName = 'heddle';
 export const nftKey: string = `inet ${nftTableName}`;
 
 export function nftEntries(desired: DesiredState): readonly EntryGroup<NftEntry>[] {
-  const { masquerade, tunnelEnds, overlay, endpoints, hostPortAddresses } = desired;
-  const hostPorts = memoizedHostPorts(withHostPorts(endpoints), hostPortAddresses);
-  return groups(masquerade, tunnelEnds, overlay?.name, hostPorts);
+  const { masquerade, tunnelEnds, overlay, endpoints, hostPortAddresses, podRanges } = desired;
+  return groups(
+    podRanges.length === 0 ? nothing : directRules,
+    tunnelPart(tunnelEnds, masquerade !== undefined),
+    masqueradePart(masquerade, overlay?.name),
+    hostPortPart(withHostPorts(endpoints), hostPortAddresses),
+  );
 }
+
+const nothing: TableContents = { collections: [], counters: [], chains: [] };
+
+const tunnelPart = memoizeLast((ends: TunnelEnds | undefined, isTracking: boolean) =>
+  ends === undefined ? nothing : tunnelRules(ends, isTracking),
+);
+
+const masqueradePart = memoizeLast((masquerade: Masquerade | undefined, tunnel?: string) =>
+  masquerade === undefined ? nothing : masqueradeRules(masquerade, tunnel),
+);
+
+const hostPortPart = memoizeLast(hostPortRules);
 
 let lastWithHostPorts: readonly LocalEndpoint[] = [];
 
@@ -34,25 +52,9 @@ function withHostPorts(endpoints: readonly LocalEndpoint[]): readonly LocalEndpo
   return lastWithHostPorts;
 }
 
-const memoizedHostPorts = memoizeLast(hostPortRules);
-
-const nothing: TableContents = { collections: [], counters: [], chains: [] };
-
-const groups = memoizeLast(
-  (
-    masquerade: Masquerade | undefined,
-    tunnel: TunnelEnds | undefined,
-    device: string | undefined,
-    hostPorts: TableContents,
-  ): EntryGroup<NftEntry>[] => {
-    const parts = [
-      tunnel === undefined ? nothing : tunnelRules(tunnel, masquerade !== undefined),
-      masquerade === undefined ? nothing : masqueradeRules(masquerade, device),
-      hostPorts,
-    ];
-    const chains = parts.flatMap((part) => part.chains);
-    const collections = parts.flatMap((part) => part.collections);
-    const counters = parts.flatMap((part) => part.counters);
-    return chains.length === 0 ? [] : [[[nftKey, renderTable({ collections, counters, chains })]]];
-  },
-);
+const groups = memoizeLast((...parts: readonly TableContents[]): EntryGroup<NftEntry>[] => {
+  const chains = parts.flatMap((part) => part.chains);
+  const collections = parts.flatMap((part) => part.collections);
+  const counters = parts.flatMap((part) => part.counters);
+  return chains.length === 0 ? [] : [[[nftKey, renderTable({ collections, counters, chains })]]];
+});
