@@ -23,12 +23,15 @@ enum {
 	OPTION_STRICT_SOURCE_ROUTE = 0x89,
 };
 
-/* `length` is what the IP header says, 0 in a BIG TCP packet whose length does not fit there. */
+/*
+ * `length` is what the IP header says. That of a GSO packet counts for nothing: each of its segments gets
+ * one of its own, and a BIG TCP packet's does not fit there.
+ */
 static __always_inline bool set_length(struct __sk_buff *skb, struct packet *packet, __u32 length)
 {
 	__u32 carried = skb->len - ETH_HLEN;
 
-	if (length == 0 && skb->gso_size)
+	if (skb->gso_size)
 		length = carried;
 	packet->bytes = length;
 	packet->header_bytes = packet->transport - ETH_HLEN;
@@ -186,9 +189,7 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, struct
 		if (reason)
 			return reason;
 	}
-	if (payload || !skb->gso_size)
-		payload += sizeof(struct ipv6hdr);
-	return set_length(skb, packet, payload) ? DROP_NONE : DROP_MALFORMED;
+	return set_length(skb, packet, payload + sizeof(*ip)) ? DROP_NONE : DROP_MALFORMED;
 }
 
 /* As far as the addresses and the place of the transport header, whatever tag the kernel took off. */

@@ -235,16 +235,22 @@ rootTest('an IP header that contradicts itself is malformed', (context) => {
   }
 });
 
-rootTest('a segmented packet may leave its length to the kernel (BIG TCP)', (context) => {
+rootTest('a segmented packet counts as what it carries, whatever its header says', (context) => {
   const datapath = testDatapath(context);
   const long = tcp({ ...ports, flags: tcpFlags.ack }, new Uint8Array(3000));
+  const counted = (): number => datapath.endpointCounters(web.id).traffic[1].bytes;
   for (const family of [4, 6] as const) {
-    const packet = webToDb(family, { protocol: protocols.tcp, claimedLength: 0 }, long);
-    const { outcome } = observe(datapath, 'from_pod', packet, {
-      ifIndex: web.ifIndex,
-      gsoSize: 1000,
-    });
-    assert.deepEqual(outcome, { ...delivered, events: ['new'] });
+    // 0: left to the kernel (BIG TCP).
+    for (const claimedLength of [0, 60, 1000, 0xffff]) {
+      const before = counted();
+      const packet = webToDb(family, { protocol: protocols.tcp, claimedLength }, long);
+      const { outcome } = observe(datapath, 'from_pod', packet, {
+        ifIndex: web.ifIndex,
+        gsoSize: 1000,
+      });
+      assert.deepEqual({ ...outcome, events: [] }, { ...delivered, events: [] });
+      assert.equal(counted() - before, 3000 + 3 * (family === 4 ? 40 : 60), `${claimedLength}`);
+    }
   }
 });
 
