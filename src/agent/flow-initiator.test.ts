@@ -8,7 +8,10 @@ import { beganByDestination } from './flow-initiator.ts';
 
 const [low, high] = ['192.0.2.1', '192.0.2.200'].map((text) => parseAddress(text));
 
-function tracked(isLowFirst: boolean): ConntrackEntry {
+function tracked(
+  isLowFirst: boolean,
+  { protocol = 17, assured = false }: { protocol?: number; assured?: boolean } = {},
+): ConntrackEntry {
   const [source, destination] = isLowFirst ? [low, high] : [high, low];
   const [sourcePort, destinationPort] = isLowFirst ? [40000, 53] : [53, 40000];
   const original = {
@@ -17,7 +20,7 @@ function tracked(isLowFirst: boolean): ConntrackEntry {
     sourcePort: parsePort(sourcePort),
     destinationPort: parsePort(destinationPort),
   };
-  return { protocol: 17, original } as unknown as ConntrackEntry;
+  return { protocol, original, status: { assured } } as unknown as ConntrackEntry;
 }
 
 const cases = [
@@ -35,7 +38,7 @@ for (const { isLowFirst, initiator, expected } of cases) {
     const flows = {
       get: (key: FlowKey) => {
         asked.push(key);
-        return { initiator };
+        return { initiator, tcpFlags: [0, 0] as const };
       },
     };
     assert.equal(beganByDestination(flows, tracked(isLowFirst)), expected);
@@ -49,3 +52,25 @@ test('a flow that the data path does not know, and one without ports, are nothin
   const flows = { get: () => assert.fail('asked') };
   assert.equal(beganByDestination(flows, { ...tracked(true), original }), undefined);
 });
+
+const [syn, synAck, ack] = [0x02, 0x12, 0x10] as const;
+
+for (const { what, protocol = 6, assured = true, flags, expected } of [
+  { what: 'TCP with the SYN of both ends', flags: [synAck, syn | ack], expected: true },
+  { what: 'TCP that was picked up at the SYN-ACK', flags: [ack, synAck], expected: undefined },
+  { what: 'TCP that was picked up in the middle', flags: [ack, ack], expected: undefined },
+  {
+    what: 'TCP that is tracked since a moment',
+    assured: false,
+    flags: [ack, ack],
+    expected: undefined,
+  },
+  { what: 'datagrams for a while', protocol: 17, flags: [0, 0], expected: undefined },
+  { what: 'datagrams since a moment', protocol: 17, assured: false, flags: [0, 0], expected: true },
+  { what: 'SCTP for a while', protocol: 132, flags: [0, 0], expected: undefined },
+] as const) {
+  test(`who sent first since the flow is known began it: ${what}: ${expected}`, () => {
+    const flows = { get: () => ({ initiator: flowDirection.high, tcpFlags: flags }) };
+    assert.equal(beganByDestination(flows, tracked(true, { protocol, assured })), expected);
+  });
+}
