@@ -14,7 +14,10 @@ import type { DesiredState } from '../../src/model/desired.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import { entriesOf } from '../support/entries-of.ts';
+import { frame, portOf, sendFrames, vxlan } from '../support/forged-frames.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
+import { onesComplementSum } from '../support/outer-headers.ts';
+import { icmpEcho, icmpTooBig, tcp, udp } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const addresses = (...texts: string[]) => texts.map((text) => parseAddress(text));
@@ -275,6 +278,91 @@ rootTest(
     );
   },
 );
+
+/** An error of an outside host: "fragmentation needed", about a packet of this node's to another node. */
+const tunnelErrors: readonly {
+  readonly what: string;
+  readonly quoted: readonly [protocol: number, payload: Uint8Array];
+  readonly options?: Uint8Array;
+  readonly isFirstFragment?: boolean;
+  readonly dropped: boolean;
+}[] = [
+  { what: 'in a tunnel', quoted: [17, toPort(4789)], dropped: true },
+  {
+    what: 'in a tunnel with IP options',
+    options: new Uint8Array(4).fill(1),
+    quoted: [17, toPort(4789)],
+    dropped: true,
+  },
+  { what: 'of the tunnel device', quoted: [17, toPort(40000, 4789)], dropped: true },
+  { what: 'an echo reply', quoted: [1, icmpEcho(4, { id: 1, reply: true })], dropped: true },
+  {
+    what: 'in a tunnel, a first fragment',
+    quoted: [17, toPort(4789)],
+    isFirstFragment: true,
+    dropped: true,
+  },
+  { what: 'an echo request', quoted: [1, icmpEcho(4, { id: 1 })], dropped: false },
+  { what: 'to another port', quoted: [17, toPort(53)], dropped: false },
+  {
+    what: 'TCP',
+    quoted: [6, tcp({ sourcePort: 4789, destinationPort: 4789, flags: 16 })],
+    dropped: false,
+  },
+];
+
+/** A datagram with VXLAN's header in it, which the kernel looks at before it believes an error. */
+function toPort(destinationPort: number, sourcePort = 40000): Uint8Array {
+  return udp({ sourcePort, destinationPort }, vxlan(0, new Uint8Array(20)));
+}
+
+rootTest('no error of an outside host changes what a way between nodes carries', (context) => {
+  const { node, outside } = build(context);
+  ip(node, 'link add vx0 type vxlan external dstport 4789', 'link set vx0 up');
+  using nft = Nftables.open(node);
+  using socket = NetlinkSocket.open({ namespace: node, family: 'netfilter' });
+  const drops = new NftDrops(nft, () => nftCounters(socket, 'heddle'));
+  assert.deepEqual(nftTable(drops).set([...entriesOf(nftEntries(desired)).values()]), []);
+  const path = (space: NetworkNamespace) => ({
+    namespacePath: `/proc/${process.pid}/fd/${space.fd}`,
+  });
+  const [near, far] = [portOf(path(node), 'up0'), portOf(path(outside), 'net0')];
+  const macs = { sourceMac: far.mac, destinationMac: near.mac };
+  const peer = '198.51.100.2';
+  const sendError = ({
+    quoted,
+    options,
+    isFirstFragment = false,
+  }: (typeof tunnelErrors)[number]): void => {
+    const about = frame({ source: node4, destination: peer }, quoted, options && { options });
+    const body = [1, icmpSummed(icmpTooBig(4, about.subarray(14)))] as const;
+    const ends = { source: '203.0.113.9', destination: node4, ...macs };
+    sendFrames(far, [frame(ends, body, { moreFragments: isFirstFragment })]);
+  };
+  for (const error of tunnelErrors) {
+    const before = dropped(drops);
+    sendError(error);
+    assert.equal(dropped(drops) - before, error.dropped ? 1 : 0, error.what);
+    if (error.dropped) assert.doesNotMatch(runIn(node, 'ip', 'route', 'get', peer), /mtu/);
+  }
+  runIn(node, 'nft', 'delete', 'table', 'inet', 'heddle');
+  runIn(node, 'ip', 'route', 'flush', 'cache');
+  for (const error of tunnelErrors.slice(0, 4)) {
+    sendError(error);
+    assert.match(
+      runIn(node, 'ip', 'route', 'get', peer),
+      /mtu 1280/,
+      `without rules: ${error.what}`,
+    );
+    runIn(node, 'ip', 'route', 'flush', 'cache');
+  }
+});
+
+function icmpSummed(message: Uint8Array): Uint8Array {
+  const summed = Uint8Array.from(message);
+  new DataView(summed.buffer).setUint16(2, ~onesComplementSum(summed) & 0xffff);
+  return summed;
+}
 
 rootTest('a Service or a host port that leads to the port does not lead pods there', (context) => {
   const { node, pod, outside } = build(context);

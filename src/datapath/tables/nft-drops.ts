@@ -6,7 +6,7 @@ import type { NftCounter } from '../../kernel/nft-counters.ts';
 import type { NftRunner } from './nft.ts';
 import { loopbackCounter } from './nft-host-ports.ts';
 import { untranslatedCounter } from './nft-masquerade.ts';
-import { foreignTunnelCounter } from './nft-tunnel.ts';
+import { foreignTunnelCounter, tunnelErrorCounter } from './nft-tunnel.ts';
 
 export interface NftDrop {
   /** In words. */
@@ -18,6 +18,7 @@ export interface NftDrop {
 /** By the counter's name. */
 export const nftDropReasons: Readonly<Record<string, string>> = {
   [foreignTunnelCounter]: 'foreign tunnel packet',
+  [tunnelErrorCounter]: 'forged error about a tunnel',
   [loopbackCounter]: 'loopback of the node',
   [untranslatedCounter]: 'cannot be translated',
 };

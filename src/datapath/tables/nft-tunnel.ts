@@ -15,7 +15,11 @@ import {
 /** The counter of packets to the tunnel's port that were dropped. */
 export const foreignTunnelCounter = 'foreign_tunnel';
 
+/** The counter of ICMP errors about tunnels that were dropped. */
+export const tunnelErrorCounter = 'tunnel_error';
+
 const check = 'tunnel_check';
+const errors = 'tunnel_errors';
 const drop = `counter name "${foreignTunnelCounter}" drop`;
 
 /** `isTracking`: the table has other rules that make the kernel track connections, so that it costs nothing more. */
@@ -30,9 +34,10 @@ export function tunnelRules(ends: TunnelEnds, isTracking: boolean): TableContent
       waySet(family, ends),
       addressSet(`tunnel_peers${family}`, family, nodes.map(hostPrefix)),
     ]),
-    counters: [foreignTunnelCounter],
+    counters: [foreignTunnelCounter, tunnelErrorCounter],
     chains: [
       { name: check, rules: checkRules(ends, families) },
+      { name: errors, rules: errorRules(ends) },
       arrivals(ends, families),
       led(ends, isTracking),
       passing(ends),
@@ -77,6 +82,23 @@ function checkRules({ uplinks }: TunnelEnds, families: readonly FamilyWords[]): 
   ];
 }
 
+// "Fragmentation needed" about what this node sends without the mark that forbids it, which no router says: its tunnels'
+// packets, and the kernel's own echo replies. From one such error of any host the kernel would believe, for ten minutes, that
+// the way to another node carries less, without a look at who sent it. A whole error is short enough to need no fragments;
+// the quoted packet begins behind the error's eight bytes, and neither kind has IP options.
+function errorRules({ port }: TunnelEnds): readonly string[] {
+  const dropError = `counter name "${tunnelErrorCounter}" drop`;
+  return [
+    'fib daddr type != local return',
+    `ip frag-off & 0x3fff != 0x0 ${dropError}`,
+    '@th,136,8 != { 1, 17 } return',
+    `@th,64,8 != 0x45 ${dropError}`,
+    `@th,136,8 17 @th,224,16 ${port} ${dropError}`,
+    `@th,136,8 17 @th,240,16 ${port} ${dropError}`,
+    `@th,136,8 1 @th,224,8 0 ${dropError}`,
+  ];
+}
+
 // Before fragments are put together: without the first of them, which has the port, the others are never a packet. What
 // arrives whole from another node, nearly everything, is looked up once. It is not tracked: every tunnelled connection has a
 // UDP source port of its own, so each would cost both nodes a tracked connection, half of the connection rate across nodes.
@@ -91,7 +113,11 @@ function arrivals({ port, uplinks }: TunnelEnds, families: readonly FamilyWords[
   return {
     name: 'tunnel_arrives',
     at: { type: 'filter', hook: 'prerouting', priority: priorities.beforeDefragmentation },
-    rules: [...whole, `udp dport ${port} jump ${check}`],
+    rules: [
+      ...whole,
+      `udp dport ${port} jump ${check}`,
+      `icmp type destination-unreachable icmp code frag-needed jump ${errors}`,
+    ],
   };
 }
 
