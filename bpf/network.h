@@ -112,6 +112,16 @@ static __always_inline bool is_extension_header(__u8 protocol)
 	       protocol == IPPROTO_AH;
 }
 
+/* The length that the header itself says (RFC 8200 4). */
+static __always_inline __u32 extension_bytes(__u8 protocol, const __u8 *header)
+{
+	if (protocol == IPPROTO_FRAGMENT)
+		return 8;
+	if (protocol == IPPROTO_AH) /* RFC 4302 2.2: in words of four bytes, less two */
+		return (header[1] + 2) * 4;
+	return (header[1] + 1) * 8;
+}
+
 /*
  * Moves packet->protocol and packet->transport past the extension headers (RFC 8200 4). Not static,
  * for the verifier's sake.
@@ -123,29 +133,18 @@ __noinline int skip_extension_headers(struct __sk_buff *skb, struct packet *pack
 	for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
 		/* The first eight bytes: every extension header is at least that long. */
 		const __u8 *header = header_at(skb, packet->transport, 8);
-		__u32 length;
 
 		if (!header)
 			return DROP_MALFORMED;
-		switch (packet->protocol) {
-		case IPPROTO_ROUTING: /* RFC 8200 4.4: hops that are still to be made */
-			if (header[3])
-				return DROP_SOURCE_ROUTE;
-			length = (header[1] + 1) * 8;
-			break;
-		case IPPROTO_FRAGMENT:
+		/* RFC 8200 4.4: hops that are still to be made */
+		if (packet->protocol == IPPROTO_ROUTING && header[3])
+			return DROP_SOURCE_ROUTE;
+		if (packet->protocol == IPPROTO_FRAGMENT) {
 			packet->is_fragment = *(__be16 *)(header + 2) & bpf_htons(IPV6_OFFSET_MASK);
 			packet->is_piece = *(__be16 *)(header + 2) & bpf_htons(IPV6_PIECE_MASK);
-			length = 8;
-			break;
-		case IPPROTO_AH: /* RFC 4302 2.2: in words of four bytes, less two */
-			length = (header[1] + 2) * 4;
-			break;
-		default:
-			length = (header[1] + 1) * 8;
 		}
+		packet->transport += extension_bytes(packet->protocol, header);
 		packet->protocol = header[0];
-		packet->transport += length;
 		if (packet->is_fragment || !is_extension_header(packet->protocol))
 			return DROP_NONE;
 	}

@@ -24,6 +24,7 @@ struct quoted {
 	__be16 destination_port;
 	__u8 protocol; /* IPv6: of the first header after the IP header */
 	bool is_fragment; /* not the first one: it has no ports */
+	bool is_routed; /* IPv6: by a routing header, or by extension headers that cannot be followed */
 };
 
 /* Behind Ethernet and IP header. Later fragments have no ICMP header. */
@@ -89,7 +90,31 @@ static __always_inline bool read_quoted_ipv4(struct __sk_buff *skb, __u32 offset
 	return true;
 }
 
-/* Extension headers are not followed: what stands behind them has no ports here. */
+/*
+ * Is there a routing header among the extension headers from `offset` on, or one that cannot be read? The
+ * receiver's kernel takes the last hop that such a header names for the packet's destination.
+ */
+static __noinline bool has_routing_header(struct __sk_buff *skb, __u32 offset, __u8 protocol)
+{
+	for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
+		const __u8 *header;
+
+		if (!is_extension_header(protocol))
+			return false;
+		header = header_at(skb, offset, 8);
+		if (!header || protocol == IPPROTO_ROUTING)
+			return true;
+		/* No header stands behind that of a later fragment. */
+		if (protocol == IPPROTO_FRAGMENT &&
+		    (*(__be16 *)(header + 2) & bpf_htons(IPV6_OFFSET_MASK)))
+			return false;
+		offset += extension_bytes(protocol, header);
+		protocol = header[0];
+	}
+	return is_extension_header(protocol);
+}
+
+/* What stands behind extension headers has no ports here. */
 static __always_inline bool read_quoted_ipv6(struct __sk_buff *skb, __u32 offset,
 					     struct quoted *quoted)
 {
@@ -100,7 +125,11 @@ static __always_inline bool read_quoted_ipv6(struct __sk_buff *skb, __u32 offset
 	__builtin_memcpy(&quoted->source, &ip->saddr, sizeof(quoted->source));
 	__builtin_memcpy(&quoted->destination, &ip->daddr, sizeof(quoted->destination));
 	quoted->protocol = ip->nexthdr;
-	read_quoted_ports(skb, offset + sizeof(*ip), quoted);
+	offset += sizeof(*ip);
+	if (is_extension_header(quoted->protocol))
+		quoted->is_routed = has_routing_header(skb, offset, quoted->protocol);
+	else
+		read_quoted_ports(skb, offset, quoted);
 	return true;
 }
 

@@ -101,9 +101,10 @@ static __always_inline bool is_at_node(const struct address *address, const stru
 /*
  * An error goes to the sender of the packet that it is about, and comes from where that packet was
  * sent, or from the node that it was sent to: anything else is about traffic of others, whose path MTU
- * or connections it would change. One whose quote cannot be read is of no use to its receiver. Nor is
- * one in fragments, since no error is that long (RFC 1812 4.3.2.3, RFC 4443 2.4 (c)), and a fragment may
- * bring a quote that is not looked at here.
+ * or connections it would change. So is one whose quote names a second destination, in a routing
+ * header. One whose quote cannot be read is of no use to its receiver. Nor is one in fragments, since no
+ * error is that long (RFC 1812 4.3.2.3, RFC 4443 2.4 (c)), and a fragment may bring a quote that is not
+ * looked at here.
  */
 static __always_inline bool is_forged_error(struct __sk_buff *skb, const struct packet *packet,
 					    const struct address *node)
@@ -112,7 +113,7 @@ static __always_inline bool is_forged_error(struct __sk_buff *skb, const struct 
 
 	if (packet->owner != OWNER_OF_QUOTED)
 		return false;
-	if (packet->is_piece || !read_quoted(skb, packet, &quoted) ||
+	if (packet->is_piece || !read_quoted(skb, packet, &quoted) || quoted.is_routed ||
 	    !same_address(&quoted.source, &packet->destination))
 		return true;
 	if (same_address(&quoted.destination, &packet->source))

@@ -13,18 +13,22 @@ import {
   web,
 } from '../support/datapath-network.ts';
 import {
+  extension,
   fragment,
   icmpEcho,
   icmpError,
   icmpProtocol,
+  ip,
   joined,
   nextHeaders,
+  udp,
 } from '../support/packets.ts';
 import {
   check,
   errorBodyAbout,
   errorTypes,
   type PacketBody,
+  ports,
   type RefusedPacket,
   reasons,
   type Sent,
@@ -193,6 +197,41 @@ function firstFragment(
   const piece = fragment({ next: protocol, offset: 0, more: true }, whole);
   return { body: [nextHeaders.fragment, piece], header: { claimedLength: 8 + bytes } };
 }
+
+/** Extension headers of these kinds, each of `length` bytes, before what db sent `to`. */
+function chained(to: AddressByFamily, kinds: readonly number[], cut?: number): PacketBody {
+  const kindsAndEnd = [...kinds, protocols.udp];
+  const payload = kinds.reduceRight<Uint8Array>(
+    (rest, kind, index) => extension({ kind, next: kindsAndEnd[index + 1] ?? 0, length: 24 }, rest),
+    udp(ports),
+  );
+  const header = { source: db[6], destination: to[6], protocol: kindsAndEnd[0] ?? 0 };
+  return [protocols.icmpv6, icmpError(1, ip(header, payload).subarray(0, cut))];
+}
+
+rootTest('a quote names no second destination, in a routing header', async (context) => {
+  const { hopByHop, routing, destinationOptions: options, authentication } = nextHeaders;
+  const rows: readonly (readonly [string, readonly number[], isForged: boolean, cut?: number])[] = [
+    ['other extension headers', [hopByHop, options, authentication], false],
+    ['a routing header', [routing], true],
+    ['a routing header behind others', [hopByHop, options, authentication, routing], true],
+    ['a chain that is cut off', [hopByHop, options], true, 40 + 24],
+    ['more headers than are followed', new Array<number>(7).fill(options), true],
+  ];
+  const cases = (
+    [
+      ['from_pod', web, 'pass'],
+      ['from_overlay', places.tunnelled, 'next'],
+      ['from_network', places.native, 'next'],
+    ] as const
+  ).flatMap(([program, from, onward]) =>
+    rows.map(([what, kinds, isForged, cut]) => ({
+      ...{ what: `${program}, ${what}`, program, source: from[6], destination: db[6] },
+      ...{ fate: isForged ? forgedError : onward, body: chained(from, kinds, cut) },
+    })),
+  );
+  await check(context, testDatapath(context), cases);
+});
 
 rootTest('an ICMP error of another node is about what was sent to that node', async (context) => {
   const datapath = testDatapath(context);
