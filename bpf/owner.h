@@ -144,7 +144,7 @@ static __noinline bool is_about_direct_flow(struct __sk_buff *skb, const struct 
 	    !read_quoted(skb, error, &quoted) || !same_address(&quoted.source, &error->destination))
 		return false;
 	route = find_route(&quoted.destination);
-	if (!route || (route->kind != ROUTE_NATIVE && route->kind != ROUTE_OVERLAY))
+	if (!route || route->kind != ROUTE_NATIVE)
 		return false;
 	return !is_quoted_stacks(skb, &quoted, &its) && its.flow;
 }

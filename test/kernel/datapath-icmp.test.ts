@@ -249,7 +249,11 @@ rootTest('the same of an error that a node sends by its own address', async (con
       (
         [
           ['what db sent that node', places.otherNode, 'next'],
-          ['what db sent a pod there', places.tunnelled, 'next'],
+          [
+            'what db sent a pod there',
+            places.tunnelled,
+            program === 'from_overlay' ? 'next' : forgedError,
+          ],
           ['what db sent a pod of a third node', places.tunnelledOverIpv6, forgedError],
           ['what db sent the world', places.world, forgedError],
         ] as const
@@ -263,14 +267,32 @@ rootTest('the same of an error that a node sends by its own address', async (con
   await check(context, testDatapath(context), cases);
 });
 
-rootTest('a router between nodes may send errors about any flow', async (context) => {
-  const cases = ([4, 6] as const).flatMap((family) =>
-    [places.native, places.otherNative, places.world].map((to) => ({
-      ...{ what: `about what db sent to ${to[family]}`, program: 'from_network' as const },
-      ...{ source: places.world[family], destination: db[family], fate: 'next' },
-      body: errorBodyAbout(family, errorTypes[family][0], { from: db[family], to: to[family] }),
-    })),
-  );
+rootTest('a router between nodes may send errors about any flow that it sees', async (context) => {
+  const cases = ([4, 6] as const).flatMap((family) => {
+    const sent = { program: 'from_network' as const, source: places.world[family] };
+    const way = { ...sent, destination: db[family] };
+    const about = (to: AddressByFamily): PacketBody =>
+      errorBodyAbout(family, errorTypes[family][0], { from: db[family], to: to[family] });
+    return [
+      ...(
+        [
+          [places.native, 'next'],
+          [places.otherNative, 'next'],
+          [places.world, 'next'],
+          [places.tunnelled, forgedError],
+          [places.tunnelledOverIpv6, forgedError],
+        ] as const
+      ).map(([to, fate]) => ({
+        ...{ what: `about what db sent to ${to[family]}`, ...way, fate, body: about(to) },
+      })),
+      {
+        what: 'a first fragment',
+        ...way,
+        ...firstFragment(family, about(places.world)),
+        fate: forgedError,
+      },
+    ];
+  });
   await check(context, testDatapath(context), cases);
 });
 

@@ -53,7 +53,7 @@ export function forgeErrorsOfNode(list: CaseList, family: AddressFamily): void {
   }
 }
 
-/** By node-2's own address, which mode native cannot tell from a router's. */
+/** By node-2's own address, which mode native cannot tell from a router's; and by an address that no node has. */
 export function forgeErrorsAsNode(list: CaseList, family: AddressFamily): void {
   const at = (name: string): string => list.plan.address(name, family);
   const ends = { source: at('node-2'), destination: at('alice') };
@@ -64,10 +64,22 @@ export function forgeErrorsAsNode(list: CaseList, family: AddressFamily): void {
   ] as const) {
     const about = { source: at('alice'), destination: at(destination) };
     const what = `node-2 about alice to ${destination}, IPv${family}`;
-    list.sendFrom('node', { ...fields, what }, ends, forgedErrorAbout(family, type, about));
+    const beside = list.isTunnelled ? forged : honest;
+    list.sendFrom('node', { ...beside, what }, ends, forgedErrorAbout(family, type, about));
     if (!list.isTunnelled) continue;
     const inside = { ...fields, what: `${what}, in the tunnel` };
     list.tunnelled(inside, ends, { body: forgedErrorAbout(family, type, about) });
+  }
+  const router = { source: at('world'), destination: at('alice') };
+  for (const [destination, isSeen] of [
+    ['far', !list.isTunnelled],
+    ['bob', !list.isTunnelled],
+    ['world', true],
+  ] as const) {
+    const about = { source: at('alice'), destination: at(destination) };
+    const what = `a router about alice to ${destination}, IPv${family}`;
+    const fields = isSeen ? honest : forged;
+    list.sendFrom('world', { ...fields, what }, router, forgedErrorAbout(family, type, about));
   }
 }
 

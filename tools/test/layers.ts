@@ -27,7 +27,7 @@ export function testLayers(parallel: number): readonly Layer[] {
     {
       name: 'unit',
       folders: ['src', 'tools', 'bench'],
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
       // Half of the time is waiting: for a process, a thread, a deadline.
       parallelFiles: 2 * parallel,
       filesPerProcess: 16,
