@@ -35,6 +35,28 @@ static __always_inline bool is_interface_of(const struct route *route, __u32 ifi
 	       ifindex == route->other_ifindex[1] || ifindex == route->other_ifindex[2];
 }
 
+/*
+ * Has it the source of a pod, and was brought by another interface than that pod is behind? What
+ * comes by no interface is of a process of the node, which may bind any address (as transparent
+ * proxies do).
+ */
+static __noinline bool comes_from_elsewhere(struct __sk_buff *skb, const struct packet *packet)
+{
+	__u32 ifindex = skb->ingress_ifindex;
+	const struct location *location;
+	const struct route *route;
+
+	if (!ifindex)
+		return false;
+	location = locate(&packet->source);
+	if (location)
+		return location->kind == LOCATION_ENDPOINT && location->ifindex != ifindex;
+	route = find_route(&packet->source);
+	if (!route || route->kind == ROUTE_NODE)
+		return false;
+	return route->kind == ROUTE_LOCAL || !is_interface_of(route, ifindex);
+}
+
 static __always_inline bool same_address(const struct address *a, const struct address *b)
 {
 	return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |

@@ -140,7 +140,25 @@ static __always_inline bool is_of_vlan(const struct __sk_buff *skb)
 	return skb->vlan_present && (skb->vlan_tci & VLAN_ID_MASK);
 }
 
-/* An uplink carries everything the node does: what is not from a pod to a pod is left alone. */
+/*
+ * For neither a pod here nor this node: what the stack would send on. With the source of a pod here it
+ * would leave as that pod's own, by a node whose word for its pods is believed. Ports are not read.
+ * Not static, for the verifier's sake.
+ */
+__noinline int pass_through(struct packet *packet)
+{
+	const struct route *route;
+
+	if (!packet)
+		return VERDICT_NEXT;
+	route = find_route(&packet->source);
+	if (route ? route->kind != ROUTE_LOCAL : !locate(&packet->source))
+		return VERDICT_NEXT;
+	packet->reason = DROP_SPOOFED_OUTSIDE;
+	return finish(packet, VERDICT_DROP);
+}
+
+/* An uplink carries everything the node does: what has nothing to do with pods is left alone. */
 SEC("tc")
 int from_network(struct __sk_buff *skb)
 {
@@ -152,7 +170,9 @@ int from_network(struct __sk_buff *skb)
 	if (skb->pkt_type != PACKET_HOST || is_of_vlan(skb) || parse_ip(skb, &packet))
 		return VERDICT_NEXT;
 	location = locate(&packet.destination);
-	if (!location || location->kind != LOCATION_ENDPOINT)
+	if (!location)
+		return pass_through(&packet);
+	if (location->kind != LOCATION_ENDPOINT)
 		return VERDICT_NEXT;
 	/* As the stack would: the pod, and the queue of a limited one, see no tag. */
 	if (skb->vlan_present)
@@ -309,6 +329,8 @@ static __always_inline enum verdict leave_to_overlay(struct __sk_buff *skb, stru
 		return drop(packet, reason);
 	if (stays_on_link(packet))
 		return drop(packet, DROP_LINK_LOCAL);
+	if (comes_from_elsewhere(skb, packet))
+		return drop(packet, DROP_SPOOFED_OUTSIDE);
 	route = find_route(&packet->destination);
 	if (!route || route->kind != ROUTE_OVERLAY || !set_tunnel(skb, route))
 		return drop(packet, DROP_NO_TUNNEL);

@@ -127,29 +127,22 @@ int from_pod(struct __sk_buff *skb)
  * Why a packet may not come to a pod by the interface that brought it: it has the source of a pod that
  * is behind another one, or it is ICMP of another node's pod that speaks for others. from_network and
  * from_overlay ask the same before, but not of everything: a frame may reach the stack past them, by an
- * interface without a program or in a wrapping that only the stack takes off. What comes by no
- * interface is of a process of the node, which may bind any address (as transparent proxies do).
+ * interface without a program or in a wrapping that only the stack takes off.
  */
 static __noinline enum drop_reason refusal_at_pod(struct __sk_buff *skb,
 						  const struct packet *packet)
 {
-	__u32 ifindex = skb->ingress_ifindex;
-	const struct location *location;
+	bool is_icmp = packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6;
 	const struct route *route;
 
-	if (!ifindex)
+	if (comes_from_elsewhere(skb, packet))
+		return DROP_SPOOFED_OUTSIDE;
+	if (!is_icmp || !skb->ingress_ifindex || locate(&packet->source))
 		return DROP_NONE;
-	location = locate(&packet->source);
-	if (location)
-		return location->kind == LOCATION_ENDPOINT && location->ifindex != ifindex
-			       ? DROP_SPOOFED_OUTSIDE
-			       : DROP_NONE;
 	route = find_route(&packet->source);
 	/* Another node may be the router that a masqueraded packet of the pod has met. */
 	if (!route || route->kind == ROUTE_NODE)
 		return DROP_NONE;
-	if (route->kind == ROUTE_LOCAL || !is_interface_of(route, ifindex))
-		return DROP_SPOOFED_OUTSIDE;
 	return refusal_of_icmp(skb, packet, &route->next_hop);
 }
 

@@ -78,3 +78,26 @@ rootTest('what can only be received by the stack is sent by the stack', (context
     assert.equal(fate(datapath, there), 'pass', 'after the answer');
   }
 });
+
+const onwards: readonly RefusedPacket[] = ([4, 6] as const).flatMap((family): RefusedPacket[] =>
+  (['world', 'native', 'tunnelled'] as const).flatMap((to) =>
+    (
+      [
+        ['a pod here', web, outside],
+        ["an address of this node's range", places.nobody, outside],
+        ['this node', places.node, outside],
+        ['a pod of a neighbour', places.otherNative, 'next'],
+        ['a pod behind a tunnel', places.tunnelledOverIpv6, 'next'],
+        ['another node', places.otherNode, 'next'],
+        ['the world', { 4: '203.0.113.201', 6: '2001:db8:eeee::201' }, 'next'],
+      ] as const
+    ).map(([what, from, expected]) => ({
+      ...{ what: `${what} to ${to}`, program: 'from_network', source: from[family] },
+      ...{ destination: places[to][family], fate: expected },
+    })),
+  ),
+);
+
+rootTest('what the stack would send on does not have the source of a pod here', async (context) => {
+  await check(context, testDatapath(context), onwards);
+});

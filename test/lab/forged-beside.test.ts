@@ -36,12 +36,19 @@ for (const mode of ['native', 'vxlan'] as const) {
         for name in all side0; do sysctl -qw net.ipv4.conf.$name.rp_filter=0; done`);
       const before = await dropped('spoofed outside');
       using capture = Capture.start(lab().pod('alice'));
+      using atBob = Capture.start(lab().pod('bob'));
       const near = portOf(node, 'side0');
       const far = portOf(node, 'side1');
       const macs = { sourceMac: far.mac, destinationMac: near.mac };
-      const forged = (['mallory', 'bob'] as const).flatMap((name) =>
+      const ways = [
+        ['mallory', 'alice'],
+        ['bob', 'alice'],
+        // Into the tunnel, whose other end believes this node.
+        ...(mode === 'vxlan' ? [['mallory', 'bob'] as const, ['alice', 'bob'] as const] : []),
+      ] as const;
+      const forged = ways.flatMap(([from, to]) =>
         ([4, 6] as const).map((family) => {
-          const ends = { source: address(name, family), destination: address('alice', family) };
+          const ends = { source: address(from, family), destination: address(to, family) };
           return frame(
             { ...macs, ...ends },
             forgedDatagram(ends, { from: 7, to: 9 }, payload('forged')),
@@ -62,6 +69,7 @@ for (const mode of ['native', 'vxlan'] as const) {
         texts.push(...frameTexts(capture));
         return texts.some((text) => text.includes('honest')) || undefined;
       });
+      texts.push(...frameTexts(atBob));
       assert.ok(!texts.some((text) => text.includes('forged')));
       await run('ip link delete side0');
     });

@@ -17,9 +17,14 @@ import { testProgram } from '../support/lab-traffic.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 
 const pods = {
-  'pods.yaml': [echoPod('alice', 'node-1'), echoPod('mallory', 'node-1'), echoPod('bob', 'node-2')],
+  'pods.yaml': [
+    echoPod('alice', 'node-1'),
+    echoPod('mallory', 'node-1'),
+    echoPod('bob', 'node-2'),
+    echoPod('dora', 'node-3'),
+  ],
 };
-const receivers = ['alice', 'bob', 'world'] as const;
+const receivers = ['alice', 'bob', 'dora', 'world'] as const;
 
 /** What is known once all is sent. */
 interface Result {
@@ -75,7 +80,7 @@ for (const mode of ['native', 'vxlan'] as const) {
         await send(lab(), forged);
         await new Promise((resolve) => setTimeout(resolve, 300));
       });
-      for (const name of ['alice', 'bob']) {
+      for (const name of ['alice', 'bob', 'dora']) {
         const texts = captured.get(name) ?? [];
         const got = forged.filter(({ marker }) =>
           texts.some((text) => text.includes(markerText(marker))),
@@ -223,6 +228,7 @@ const elsewhere: Readonly<Record<string, Readonly<Record<AddressFamily, string>>
   'router-1': { 4: '10.201.1.1', 6: 'fd00:201:1::1' },
   'router-2': { 4: '10.201.2.1', 6: 'fd00:201:2::1' },
   far: { 4: '10.201.3.9', 6: 'fd00:201:3::9' },
+  nobody: { 4: '10.201.1.99', 6: 'fd00:201:1::99' },
 };
 
 function addressOf(lab: TestLab, name: string, family: AddressFamily): string {

@@ -44,6 +44,13 @@ export function sendFromNode(list: CaseList, family: AddressFamily): void {
     const fields = { what: `as ${source}, IPv${family}`, fate: byNobody('spoofed outside') };
     list.sendFrom('node', fields, { source: at(source), destination });
   }
+  for (const source of ['mallory', 'alice', 'nobody', 'router-1', 'node-1']) {
+    for (const onwards of ['dora', 'world']) {
+      const what = `as ${source} to ${onwards}, IPv${family}`;
+      const fields = { what, fate: byNobody('spoofed outside'), hasPort: false };
+      list.sendFrom('node', fields, { source: at(source), destination: at(onwards) });
+    }
+  }
   const bare = { what: `bob beside the tunnel, IPv${family}`, fate: byNobody('spoofed outside') };
   const native = { what: `honest, bob to alice, IPv${family}`, fate: to('alice') };
   list.sendFrom('node', list.isTunnelled ? bare : native, { source: at('bob'), destination });

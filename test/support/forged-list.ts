@@ -7,11 +7,11 @@ import type { Mac } from '../../src/net/mac.ts';
 import { type Ends, forgedDatagram, frame, priorityTagged, vxlan } from './forged-frames.ts';
 import { type IpHeader, icmpError, icmpProtocol, joined } from './packets.ts';
 
-export type PodOfTable = 'alice' | 'mallory' | 'bob';
+export type PodOfTable = 'alice' | 'mallory' | 'bob' | 'dora';
 
 export interface LabPlan {
   readonly mode: LabMode;
-  /** By pod, node, `world`, `router-1`, `router-2`, and `far`: some pod of node-3. */
+  /** By pod, node, `world`, `router-1`, `router-2`; `far`: an address of node-3's ranges; `nobody`: of node-1's. */
   address(name: string, family: AddressFamily): string;
   /** Of eth0 of a pod or node; of `gateway` (pods') and `switch` (as world sees it). */
   mac(name: string): Mac;
