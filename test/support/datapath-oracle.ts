@@ -129,8 +129,7 @@ function icmpRefusal(
 ): DropReason | undefined {
   if (icmpType === undefined) return undefined;
   if (family === 6 && icmpType >= 133 && icmpType <= 137) return dropReason.neighbourDiscovery;
-  const isError = family === 4 ? [3, 4, 5, 11, 12].includes(icmpType) : icmpType < 128;
-  if (!isError) return undefined;
+  if (!isErrorType(family, icmpType)) return undefined;
   const isHonest = !isPiece && quoted?.source === destination && maySpeakFor(quoted.destination);
   return isHonest ? undefined : dropReason.forgedError;
 }
@@ -149,6 +148,24 @@ function isSpoofedOutside({ source, family }: Headers): boolean {
   return kind === routeKind.local || kind === routeKind.overlay;
 }
 
+/** For neither a pod here nor this node, with an address of theirs. */
+function isSentOnAsOurs({ source, destination, family }: Headers): boolean {
+  const kind = routeTo(source, family);
+  const isOurs = kind === undefined ? isNode(source) : kind === routeKind.local;
+  return isOurs && !isNode(destination);
+}
+
+function isErrorBesideTunnel({ family, icmpType, quoted, isPiece }: Headers): boolean {
+  if (!isErrorType(family, icmpType)) return false;
+  if (isPiece || quoted === undefined) return true;
+  return routeTo(quoted.destination, family) === routeKind.overlay;
+}
+
+function isErrorType(family: 4 | 6, type: number | undefined): boolean {
+  if (type === undefined) return false;
+  return family === 4 ? [3, 4, 5, 11, 12].includes(type) : type < 128;
+}
+
 function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
   const headers = read(packet);
   const none = dropReason.none;
@@ -158,6 +175,9 @@ function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
   if (isUplink && (network !== undefined || !forUs)) return { verdict: 'next', reason: none };
   if (network !== undefined) return { verdict: 'drop', reason: network };
   const receiver = podAt(headers.destination);
+  if (isUplink && receiver === undefined && isSentOnAsOurs(headers)) {
+    return { verdict: 'drop', reason: dropReason.spoofedOutside };
+  }
   if (isUplink && receiver !== undefined && isSpoofedOutside(headers)) {
     return { verdict: 'drop', reason: transport ?? dropReason.spoofedOutside };
   }
@@ -165,6 +185,9 @@ function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
     return { verdict: 'drop', reason: transport ?? dropReason.spoofedTunnel };
   }
   const isRead = receiver !== undefined && transport === undefined;
+  if (isUplink && isRead && isErrorBesideTunnel(headers)) {
+    return { verdict: 'drop', reason: dropReason.forgedError };
+  }
   const refused = isRead ? refusalOfNode(headers) : undefined;
   if (refused !== undefined) return { verdict: 'drop', reason: refused };
   const fromRemotePod = routeTo(headers.source, headers.family) === routeKind.native;

@@ -14,7 +14,7 @@ import {
   writeTrafficHeader,
 } from './traffic-control.ts';
 
-export interface LinkFilter {
+export interface TcFilter {
   /** Name of the classifier: `bpf`, `flower`, `u32`. */
   readonly kind: string;
   /** Absent where it is no eBPF program. */
@@ -32,7 +32,7 @@ export function listLinkFilters(
   socket: Dumps,
   ifIndex: IfIndex,
   direction: keyof typeof parents,
-): LinkFilter[] {
+): TcFilter[] {
   const parent = parents[direction];
   const query: Query = {
     call: 'filter list',
@@ -44,7 +44,7 @@ export function listLinkFilters(
 }
 
 // A qdisc `ingress` answers for egress too, with its own filters: their parent says so.
-function readLinkFilter(payload: Buffer, parent: number): LinkFilter | undefined {
+function readLinkFilter(payload: Buffer, parent: number): TcFilter | undefined {
   if (payload.length < trafficHeaderSize) throw malformed(`filter of ${payload.length} bytes`);
   const isShared = payload.readUInt32LE(4) === blockIndex;
   if (!isShared && payload.readUInt32LE(12) !== parent) return undefined;
