@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -11,6 +11,9 @@ import { hostIfNameOf } from './endpoint-record.ts';
 import { EndpointStore } from './endpoint-store.ts';
 import { type KernelRecords, recoverLost } from './lost-records.ts';
 import { fateOf, type RecordFate } from './record-fate.ts';
+
+const root = mkdtempSync(path.join(tmpdir(), 'heddle-lost-'));
+after(() => rmSync(root, { recursive: true }));
 
 function endpoint(number: number, more: Partial<LocalEndpoint> = {}): LocalEndpoint {
   const attachment = { containerId: `container-${number}`, ifName: 'eth0' };
@@ -50,7 +53,7 @@ function kernelOf(...known: readonly LocalEndpoint[]): KernelRecords {
 }
 
 function storeOf(...records: readonly LocalEndpoint[]): EndpointStore {
-  const store = EndpointStore.open(mkdtempSync(path.join(tmpdir(), 'heddle-lost-')), 8);
+  const store = EndpointStore.open(mkdtempSync(path.join(root, 'state-')), 8);
   for (const record of records) store.restore(record);
   return store;
 }
