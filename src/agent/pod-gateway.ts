@@ -12,7 +12,10 @@ export const podGateways: Readonly<Record<AddressFamily, Address>> = {
   6: 'fe80::1' as Address,
 };
 
-/** Of the host side of every pod's veth; the data path sends with it too (bpf/config.h). Locally administered. */
+/**
+ * MAC of the host side of every pod's veth, locally administered. Every node's VXLAN device has the same one
+ * (model/overlay-device.ts).
+ */
 export const gatewayMac: Mac = '02:68:65:64:64:6c' as Mac;
 
 /** `ifIndex`: of the pod's interface. Equivalent to: `ip route add default via GATEWAY dev eth0 onlink proto 72`. */

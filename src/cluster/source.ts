@@ -1,4 +1,5 @@
-// Where cluster state comes from. Implementations: a directory of manifests (manifest-source.ts); the API server later.
+// Where cluster state comes from: a directory of manifests (manifest-source.ts) or an API server
+// (kubernetes/kubernetes-source.ts).
 
 import type { ClusterSnapshot } from './state.ts';
 
