@@ -38,8 +38,8 @@ struct {
 } routes SEC(".maps");
 
 /*
- * How often the agent has changed what the programs look up (endpoints, addresses, routes, and the
- * programs themselves): what a flow remembers of an earlier generation is looked up again.
+ * How often the agent has changed what the programs look up (endpoints, addresses, routes, the
+ * underlay, and the programs themselves): what a flow remembers of an earlier generation is looked up again.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -15,6 +15,7 @@ const read = (file: string): string => readFileSync(file, 'utf8');
 const pages = [
   ...readdirSync('.'),
   ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
+  ...['bpf', 'src/datapath', 'src/model'].map((folder) => join(folder, 'README.md')),
 ].filter((file) => file.endsWith('.md'));
 
 test('docs/configuration.md has a row for each key, with its default', () => {
