@@ -299,6 +299,9 @@ test('a host port does not answer at the address of a Service that is local', ()
   assert.equal(judge(to(formerly, 80, elsewhere)), undefined, "another proxy's");
   assert.equal(judge(to(formerly, 8080, formerly)), undefined);
   assert.equal(judge(to(formerly, 80, pod)), 'host port is gone', 'captured before');
+  const byIpvs = to(formerly, 80, pod);
+  const status = { ...byIpvs.status, destinationNat: false };
+  assert.equal(judge({ ...byIpvs, status }), undefined, 'IPVS leads there itself');
   assert.equal(judge(to(node, 80, pod)), undefined);
   assert.equal(judge(to(node, 8080, node)), 'host port leads elsewhere');
   assert.equal(judge(to('127.0.0.1', 8080, '127.0.0.1')), 'host port leads elsewhere');

@@ -85,8 +85,10 @@ function ofHostPort(
   atNode: boolean,
 ): Stale | undefined {
   const mapping = lookUp(hostPorts, entry, atNode);
-  // A host port took it before the address was known to be a Service's.
-  const former = lookUp(formerPorts, entry) ?? (atNode ? undefined : lookUp(hostPorts, entry));
+  // A host port took it before the address was known to be a Service's. What IPVS leads to the same pod has not been translated by
+  // connection tracking.
+  const isCaptured = !atNode && entry.status.destinationNat;
+  const former = lookUp(formerPorts, entry) ?? (isCaptured ? lookUp(hostPorts, entry) : undefined);
   const isFormer = former !== undefined && leadsTo(entry, former);
   if (mapping === undefined) return isFormer ? 'host port is gone' : undefined;
   // Or a rule of others led it to where it goes, whose turn is before ours: a Service with the node's address, a published port.
