@@ -279,6 +279,59 @@ rootTest(
   },
 );
 
+rootTest("nothing that the node forwards for others reaches another node's tunnel", (context) => {
+  const { node, outside } = build(context);
+  const container = testNamespace(context);
+  ip(
+    node,
+    `link add docker0 type veth peer name eth0 netns /proc/${process.pid}/fd/${container.fd}`,
+    'link set docker0 up',
+    'address add 172.17.0.1/24 dev docker0',
+    'address add 2001:db8:17::1/64 dev docker0 nodad',
+    'address add 198.51.100.9/32 dev lo',
+  );
+  ip(
+    container,
+    'link set eth0 up',
+    'address add 172.17.0.2/24 dev eth0',
+    'address add 2001:db8:17::2/64 dev eth0 nodad',
+    'route add default via 172.17.0.1',
+    'route add default via 2001:db8:17::1',
+  );
+  runIn(
+    node,
+    'nft',
+    `table inet others {
+       chain to { type nat hook prerouting priority -100;
+         ip daddr 198.51.100.9 udp dport 4789 dnat ip to 198.51.100.1:4789; }
+       chain from { type nat hook postrouting priority 100;
+         iifname "docker0" masquerade; }
+     }`,
+  );
+  using nft = Nftables.open(node);
+  using socket = NetlinkSocket.open({ namespace: node, family: 'netfilter' });
+  const drops = new NftDrops(nft, () => nftCounters(socket, 'heddle'));
+  const table = nftTable(drops);
+  probe(outside);
+  probe(node);
+  // With others' rules alone, as a control.
+  for (const to of ['198.51.100.2', '2001:db8:ffff::2']) {
+    send(container, { to });
+    assert.equal(count(outside, 'every'), 1, `as this node to ${to}`);
+  }
+  assert.deepEqual(table.set([...entriesOf(nftEntries(desired)).values()]), []);
+  for (const to of ['198.51.100.2', '2001:db8:ffff::2']) {
+    const before = dropped(drops);
+    send(container, { to });
+    assert.deepEqual([count(outside, 'every'), dropped(drops) - before], [0, 1], to);
+  }
+  send(container, { to: '198.51.100.3' });
+  assert.equal(count(outside, 'every'), 1, 'a host that is no node');
+  const before = dropped(drops);
+  send(outside, { from: '198.51.100.2', to: '198.51.100.9' });
+  assert.deepEqual([count(node, 'every'), dropped(drops) - before], [0, 1], 'led there by a rule');
+});
+
 /** An error of an outside host: "fragmentation needed", about a packet of this node's to another node. */
 const tunnelErrors: readonly {
   readonly what: string;
@@ -375,7 +428,7 @@ rootTest('a Service or a host port that leads to the port does not lead pods the
     'nft',
     `table inet services {
        chain nat {
-         type nat hook prerouting priority -100
+         type nat hook prerouting priority -100;
          ip daddr 203.0.113.77 meta l4proto udp dnat ip to 198.51.100.2:4789
          ip daddr 203.0.113.78 meta l4proto udp dnat ip to 198.51.100.1:4789
        }

@@ -40,7 +40,7 @@ export function tunnelRules(ends: TunnelEnds, isTracking: boolean): TableContent
       { name: errors, rules: errorRules(ends) },
       arrivals(ends, families),
       led(ends, isTracking),
-      passing(ends),
+      passing(ends, families, isTracking),
       leaving(ends, families),
     ],
   };
@@ -124,7 +124,9 @@ function arrivals({ port, uplinks }: TunnelEnds, families: readonly FamilyWords[
 // What a rule of the node has led to the port on its way here. Whoever leads connections there tracks them, so a chain
 // that sees the first packet of each is enough, and spares the tunnel's own packets, which are not tracked.
 function led({ port }: TunnelEnds, isTracking: boolean): Chain {
-  const rules = [`udp dport ${port} jump ${check}`];
+  // Another node's masqueraded connection has the address of a node that may use the port.
+  const redirected = isTracking ? [`udp dport ${port} ct status dnat ${drop}`] : [];
+  const rules = [...redirected, `udp dport ${port} jump ${check}`];
   return isTracking
     ? {
         name: 'tunnel_enters',
@@ -138,11 +140,24 @@ function led({ port }: TunnelEnds, isTracking: boolean): Chain {
       };
 }
 
-function passing({ port }: TunnelEnds): Chain {
+// What this node forwards for others to another node's tunnels leaves with this node's address where it is masqueraded, and
+// would be taken there for this node's own. `ct` makes the kernel track connections, so it is asked only where others do.
+function passing(
+  { port }: TunnelEnds,
+  families: readonly FamilyWords[],
+  isTracking: boolean,
+): Chain {
+  const forwarded = families.flatMap(({ family, ip }) => {
+    const toNode = `udp dport ${port} ${ip} daddr @tunnel_peers${family}`;
+    return [
+      `${toNode} ${ip} saddr != @tunnel_peers${family} ${drop}`,
+      ...(isTracking ? [`${toNode} ct status dnat ${drop}`] : []),
+    ];
+  });
   return {
     name: 'tunnel_passes',
     at: { type: 'filter', hook: 'forward', priority: priorities.raw },
-    rules: [`iifname "hd*" udp dport ${port} jump ${check}`],
+    rules: [`iifname "hd*" udp dport ${port} jump ${check}`, ...forwarded],
   };
 }
 
