@@ -81,7 +81,8 @@ static __noinline const struct route *route_to_sender(const struct outer *outer,
 
 	if (!route || (route->kind != ROUTE_OVERLAY && route->kind != ROUTE_NODE))
 		return NULL;
-	if (route->vni != outer->vni)
+	/* An address that nothing vouches for has no next hop: two of them are not the same node. */
+	if (route->vni != outer->vni || is_absent(&route->next_hop))
 		return NULL;
 	if (same_address(&route->next_hop, &outer->remote))
 		return route;
