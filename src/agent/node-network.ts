@@ -144,9 +144,20 @@ const exitsOfListing = memoize(exitsOf);
 const apiServerEndpoints = memoize(
   (slices: ReadonlyMap<string, ClusterEndpointSlice>): readonly Address[] =>
     [...slices.values()]
-      .filter(({ namespace, service }) => namespace === 'default' && service === 'kubernetes')
-      .flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses)),
+      .filter(isApiServerSlice)
+      .flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses))
+      .slice(0, apiServersAtMost),
 );
+
+/**
+ * The slice of this name is the API server's own: it writes it, and puts back what others write. Another one with the label of
+ * the Service, which whoever may write slices in `default` can make, would take the range of every Node that has its addresses.
+ */
+function isApiServerSlice({ namespace, name, service }: ClusterEndpointSlice): boolean {
+  return namespace === 'default' && name === 'kubernetes' && service === 'kubernetes';
+}
+
+const apiServersAtMost = 64;
 
 const monotonicMs = (): number => performance.now();
 

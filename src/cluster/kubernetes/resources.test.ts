@@ -103,6 +103,14 @@ test('what is read of Services, of the API server and of static pods is kept', (
   assert.ok('endpoints' in slice);
   assert.equal(slice.service, 'kubernetes');
   assert.deepEqual(slice.endpoints[0]?.addresses, ['192.0.2.1']);
+  // Whoever may write slices in `default` can give them that label.
+  const other = readObject('EndpointSlice', 'default/kubernetes-x', {
+    metadata: { namespace: 'default', name: 'kubernetes-x', labels },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['10.78.1.9'] }],
+  });
+  assert.ok('endpoints' in other);
+  assert.deepEqual(other.endpoints, []);
   const hash = { 'kubernetes.io/config.hash': 'abc' };
   const mirror = { metadata: { namespace: 'shop', name: 'a', annotations: hash } };
   assert.deepEqual(readObject('Pod', 'shop/a', mirror).annotations, hash);

@@ -8,6 +8,9 @@ type Raw = Readonly<Record<string, unknown>>;
 
 const serviceName = 'kubernetes.io/service-name';
 
+/** The API server writes it, and puts back what others write into it. */
+const apiServerSlice = 'default/kubernetes';
+
 const readAnnotations: Partial<Record<ClusterKind, RegExp>> = {
   Node: /^([a-z0-9.-]+\.)?heddle\.dev\//,
   // A pod from a file of the kubelet is known to the runtime by that hash.
@@ -146,11 +149,8 @@ function without(spec: unknown, fields: readonly string[]): Raw {
 }
 
 // Of all endpoints only the API server's are read, which are those of the Service `kubernetes`.
-function trimSlice(key: string, { addressType, endpoints, metadata }: Raw): Raw {
-  const labels = isRecord(metadata) ? metadata['labels'] : undefined;
-  const service = isRecord(labels) ? labels[serviceName] : undefined;
-  const isRead = key.startsWith('default/') && service === 'kubernetes';
-  return { addressType, endpoints: isRead ? endpoints : undefined };
+function trimSlice(key: string, { addressType, endpoints }: Raw): Raw {
+  return { addressType, endpoints: key === apiServerSlice ? endpoints : undefined };
 }
 
 function isRecord(value: unknown): value is Raw {
