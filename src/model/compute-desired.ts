@@ -52,7 +52,7 @@ export interface ModelInputs {
 export function computeDesired(inputs: ModelInputs): DesiredState {
   const { config, cluster, endpoints, host, unclaimed, held = nothingHeld } = inputs;
   const nodes = networkNodes(cluster.nodes);
-  const services = serviceAddresses(cluster.services, nodes);
+  const services = serviceAddresses(cluster.services, nodes, host.addresses);
   const base = network(config)(nodes)(host)(services)(held);
   const conflicts = peerConflicts(config)(cluster.nodes);
   const unenforced = unenforcedPolicies(cluster.networkPolicies);

@@ -85,6 +85,19 @@ test('a change of one of many Services looks at that one, and at no Node again u
   assert.notEqual(serviceAddresses(map.snapshot(), new Map(nodes)), known);
 });
 
+test('a Service with an address that this node has is looked at', () => {
+  const local = [
+    { ...{ address: parseAddress('10.96.0.10'), prefixLength: 32 }, ifName: 'nodelocaldns' },
+  ].map((each) => ({ ...each, leadsNowhere: true }));
+  const map = new SnapshotMap<ClusterService>();
+  const without = serviceAddresses(map.snapshot(), nodes, local);
+  map.set('kube-system/dns', service('dns', [], ['10.96.0.10']));
+  const present = serviceAddresses(map.snapshot(), nodes, local);
+  assert.notEqual(present, without);
+  map.set('kube-system/web', service('web', [], ['10.96.0.11']));
+  assert.equal(serviceAddresses(map.snapshot(), nodes, local), present);
+});
+
 test('a cluster address comes before external ones, and of equal ones the oldest', () => {
   const services = new Map([
     ['shop/a', { ...service('a', ['10.78.1.1'], ['10.96.0.1']), createdAt: 1 }],

@@ -4,6 +4,7 @@ import { memoize, memoizeLast } from '../base/memoize.ts';
 import type { ClusterService } from '../cluster/objects.ts';
 import type { Address } from '../net/address.ts';
 import type { ModelProblem } from './desired.ts';
+import type { HostAddress } from './host.ts';
 import type { NetworkNodes } from './network-nodes.ts';
 import { nodeClaims } from './node-claims.ts';
 import { contains, type OrderedPrefix, outermost } from './prefix-order.ts';
@@ -15,21 +16,39 @@ export interface ServiceAddresses {
 }
 
 const index = new ServiceIndex();
-let last: { readonly nodes: NetworkNodes; readonly result: ServiceAddresses } | undefined;
+let last:
+  | {
+      readonly nodes: NetworkNodes;
+      readonly local: readonly HostAddress[];
+      readonly result: ServiceAddresses;
+    }
+  | undefined;
+const noAddresses: readonly HostAddress[] = [];
+
+const localAddresses = memoize(
+  (local: readonly HostAddress[]): ReadonlySet<Address> =>
+    new Set(local.map(({ address }) => address)),
+);
 
 /**
- * The same object while the Nodes are the same and no Service got or lost an address that one of them claims, by itself or
- * in a range: the Nodes are not checked again for any other. Valid until the next call.
+ * The same object while the Nodes and `local`, the addresses of this node, are the same and no Service got or lost an address
+ * that is among these or that a Node claims, by itself or in a range: the Nodes are not checked again for any other. Valid until the next call.
  */
 export function serviceAddresses(
   services: ReadonlyMap<string, ClusterService>,
   nodes: NetworkNodes,
+  local: readonly HostAddress[] = noAddresses,
 ): ServiceAddresses {
   const changed = index.follow(services);
-  if (last?.nodes === nodes && !changed.some((item) => isClaimed(claimedBy(nodes), item))) {
-    return last.result;
+  const isSame = last?.nodes === nodes && last.local === local;
+  if (last !== undefined && isSame) {
+    const claimed = claimedBy(nodes);
+    const has = localAddresses(local);
+    const isOfInterest = (item: ServiceAddress): boolean =>
+      isClaimed(claimed, item) || (item.isCluster && has.has(item.address));
+    if (!changed.some(isOfInterest)) return last.result;
   }
-  last = { nodes, result: { firstIn: (range) => index.firstIn(range) } };
+  last = { nodes, local, result: { firstIn: (range) => index.firstIn(range) } };
   return last.result;
 }
 
