@@ -132,6 +132,21 @@ testFacts([
     /^problem: uplink eth0 belongs to vrf red/,
   ],
   [
+    'the VXLAN device as a port of a bridge',
+    'links',
+    {
+      desired: { overlay },
+      host: {
+        links: [
+          ...links,
+          link(9, 'br0', { kind: 'bridge' }),
+          link(10, overlay.name, { kind: 'vxlan', master: 9 as IfIndex }),
+        ],
+      },
+    },
+    /problem: device heddle_vxlan belongs to bridge br0: its packets do not take the routes/,
+  ],
+  [
     'a strict filter at two uplinks',
     'reverse-path',
     {

@@ -160,21 +160,27 @@ function otherMacFindings(
   });
 }
 
-// A pod's interface that is a port of a bridge or in a VRF, an uplink in a VRF: packets take another path than ours.
+// A pod's interface or the VXLAN device that is a port of a bridge or in a VRF, an uplink in a VRF: packets take another path
+// than ours.
 function masterFindings(
   uplinks: readonly ConfiguredLink[],
   byIndex: ReadonlyMap<IfIndex, ConfiguredLink>,
-  { endpoints }: DesiredState,
+  { endpoints, overlay }: DesiredState,
 ): readonly Finding[] {
   const pods = endpoints.flatMap(({ hostIfIndex }) => byIndex.get(hostIfIndex) ?? []);
-  return [...pods, ...uplinks].flatMap((link) => {
+  const tunnel = [...byIndex.values()].filter(({ name }) => name === overlay?.name);
+  return [...pods, ...tunnel, ...uplinks].flatMap((link) => {
     const master = link.master === undefined ? undefined : byIndex.get(link.master);
     if (master === undefined) return [];
     const { name, kind = 'device' } = master;
     const isPod = isEndpointName(link.name);
-    if (!isPod && kind !== 'vrf' && kind !== 'bridge') return [];
-    const what = `${isPod ? `interface ${link.name} of a pod` : `uplink ${link.name}`} belongs to ${kind} ${name}`;
-    if (isPod || kind === 'vrf')
+    const isOurs = isPod || link.name === overlay?.name;
+    if (!isOurs && kind !== 'vrf' && kind !== 'bridge') return [];
+    const whose = isPod
+      ? `interface ${link.name} of a pod`
+      : `${isOurs ? 'device' : 'uplink'} ${link.name}`;
+    const what = `${whose} belongs to ${kind} ${name}`;
+    if (isOurs || kind === 'vrf')
       return [problem(`${what}: its packets do not take the routes of the main table`)];
     return [
       note(`${what}, which has the addresses: name ${name} in the configuration's \`uplinks\``),

@@ -19,6 +19,15 @@ testFacts([
     /^note: permanent entries by another process: next hop 192\.0\.2\.12 dev eth0 \(02:00:5e:10:00:09\); /,
   ],
   [
+    'one that is not resolved',
+    'next-hops',
+    {
+      kernel: { permanentNeighbours: [{ ...permanent, state: 'noarp', address: other }] },
+      desired: { nextHops },
+    },
+    /next hop 192\.0\.2\.12 dev eth0 \(02:00:5e:10:00:09, noarp\); /,
+  ],
+  [
     'a permanent entry of another neighbour',
     'next-hops',
     {

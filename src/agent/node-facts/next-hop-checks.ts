@@ -12,7 +12,8 @@ export function nextHopFindings({ kernel, desired }: ObservedNode): readonly Fin
   if (found.length === 0) return [];
   const names = new Map(host.links.map(({ ifIndex, name }) => [ifIndex, name]));
   const all = found.map(
-    ({ address, ifIndex, mac }) => `next hop ${address} dev ${names.get(ifIndex)} (${mac})`,
+    ({ address, ifIndex, mac, state }) =>
+      `next hop ${address} dev ${names.get(ifIndex)} (${mac}${state === 'permanent' ? '' : `, ${state}`})`,
   );
   return [
     note(

@@ -121,10 +121,18 @@ function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly Ro
     .flatMap((table) => listRoutes(dumps, { table }));
 }
 
+// All but multicast.
+const misleadingTypes = [
+  ...(['local', 'unicast', 'blackhole', 'unreachable', 'prohibit', 'throw'] as const),
+  ...(['broadcast', 'anycast'] as const),
+];
+
 // By type too, in the kernel: IPv6 has a multicast route in this table for each interface of a pod.
 function listLocalRoutes(dumps: Dumps): readonly RouteRecord[] {
   const ofKernel = 2;
-  return listRoutes(dumps, { table: localTable, type: 'local', withoutProtocol: ofKernel });
+  return misleadingTypes.flatMap((type) =>
+    listRoutes(dumps, { table: localTable, type, withoutProtocol: ofKernel }),
+  );
 }
 
 function readSettings(): ReadonlyMap<SysctlName, string> {

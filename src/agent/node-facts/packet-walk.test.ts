@@ -21,6 +21,11 @@ testWalks([
   },
   { what: 'a drop without a condition', rules: [[drop]], expected: 'drops by rule 1' },
   { what: 'a rejection', rules: [[{ reject: { type: 'icmpx' } }]], expected: 'drops by rule 1' },
+  {
+    what: 'a rule that sends to another interface',
+    rules: [[{ fwd: { dev: 'dummy0' } }], [accept]],
+    expected: 'drops by rule 1',
+  },
   { what: 'an accept before a drop', rules: [[accept], [drop]], expected: 'passes' },
   {
     what: 'a counter, a log and a comment match all',

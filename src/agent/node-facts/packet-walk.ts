@@ -166,7 +166,9 @@ function statementVerdict(statement: Expression): Verdict {
     const target = record(statement[key])?.['target'];
     if (typeof target === 'string') return { jump: target, isGoto: key === 'goto' };
   }
-  if ('queue' in statement) return 'unsure';
+  // To another interface, past all that follows.
+  if ('fwd' in statement) return 'drop';
+  if (['queue', 'tproxy', 'synproxy'].some((key) => key in statement)) return 'unsure';
   const xt = statement['xt'] as XtablesExpression | undefined;
   return xt?.kind === 'target' ? targetVerdict(xt.name) : 'continue';
 }

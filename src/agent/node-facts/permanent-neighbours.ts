@@ -1,6 +1,7 @@
-// Neighbour entries at uplinks that stay until they are deleted. The kernel filters the listing by link; a network may have
+// Neighbour entries at uplinks that another process has set for good: permanent, noarp, or learnt by another program. The kernel filters the listing by link; a network may have
 // thousands of neighbours, so that it rests in between.
 
+import { isSetForGood } from '../../datapath/tables/next-hops.ts';
 import { listNeighbours, type Neighbour } from '../../kernel/netlink/neighbour.ts';
 import type { Dumps } from '../../kernel/netlink/request.ts';
 import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
@@ -36,7 +37,5 @@ export class PermanentNeighbours {
 }
 
 function listPermanent(dumps: Dumps, at: readonly IfIndex[]): readonly Neighbour[] {
-  return at
-    .flatMap((ifIndex) => listNeighbours(dumps, { ifIndex }))
-    .filter(({ state }) => state === 'permanent');
+  return at.flatMap((ifIndex) => listNeighbours(dumps, { ifIndex })).filter(isSetForGood);
 }

@@ -98,6 +98,12 @@ testFacts([
     /^problem: route local 198\.51\.0\.0\/16 dev lo table local takes it from pod range 198\.51\.100\.0\/25$/,
   ],
   [
+    'a route in table local that drops what is for a pod',
+    'routes',
+    { kernel: { localRoutes: [{ ...localRoute('198.51.100.2/32'), type: 'blackhole' }] } },
+    /^problem: route blackhole 198\.51\.100\.2\/32 dev lo table local takes it from pod range/,
+  ],
+  [
     'a local route to other addresses',
     'routes',
     { kernel: { localRoutes: [localRoute('203.0.113.0/24'), localRoute('2001:db8:9::1/128')] } },

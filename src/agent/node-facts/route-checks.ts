@@ -128,11 +128,11 @@ function foreignLocalRoutes(
   const own = new Set(addresses.map(({ address }) => hostPrefix(address)));
   const ranges = [...podRanges, ...remoteRanges].map(({ prefix }) => prefix);
   return routes.flatMap((route) => {
-    const { destination } = route;
+    const { destination, type } = route;
     if (own.has(destination) || prefixLength(destination) === 0) return [];
     const range = ranges.find((each) => prefixesOverlap(each, destination));
     if (range === undefined) return [];
-    const what = `route local ${destination} ${placeOf(route, names)} table local`;
+    const what = `route ${type} ${destination} ${placeOf(route, names)} table local`;
     return [`${what} takes it from pod range ${range}`];
   });
 }

@@ -125,7 +125,8 @@ export function isNextHop({ protocol, state, managed, externallyLearned }: Neigh
   return isKept && protocol === nextHopProtocol;
 }
 
-function isSetForGood({ protocol, state, externallyLearned }: Neighbour): boolean {
+/** What another process has set, and the kernel does not resolve or remove by itself. */
+export function isSetForGood({ protocol, state, externallyLearned }: Neighbour): boolean {
   const isOfProgram = externallyLearned === true && protocol !== nextHopProtocol;
   return state === 'permanent' || state === 'noarp' || isOfProgram;
 }
