@@ -39,7 +39,7 @@ export async function runFiles(
         '--enable-source-maps',
         `--test-reporter=${reporter}`,
         `--test-reporter-destination=${eventFile}`,
-        batch,
+        ...(files.length === 1 ? [] : [batch]),
         ...files.map(compiledTwin),
       ],
       // A process group of its own, so that everything it started can be ended with it.
@@ -119,7 +119,7 @@ function readEvents(eventFile: string): TestEvent[] {
 }
 
 /**
- * Whose each event is, by the marks between them. A process that ended badly without a failed test ended in the last file that was
+ * Whose each event is, by the marks between them, which a file that is alone does not need. A process that ended badly without a failed test ended in the last file that was
  * begun; a file that ran no test has failed, too.
  */
 export function byFile(
@@ -127,6 +127,8 @@ export function byFile(
   events: readonly TestEvent[],
   ending: string | undefined,
 ): readonly Pick<FileResult, 'file' | 'tests'>[] {
+  const [first = '', ...others] = files;
+  if (others.length === 0) return [{ file: first, tests: closeBooks(events, ending) }];
   const tests = new Map<string, TestEvent[]>();
   let own: TestEvent[] = [];
   for (const event of events) {
