@@ -69,7 +69,7 @@ const deeds: readonly Deed[] = [
     end: 'ip neigh delete 10.200.0.12 dev eth0',
     fact: 'next-hops',
     state: 'note',
-    text: /permanent entries by another process: next hop 10\.200\.0\.12 dev eth0 \(02:00:5e:00:00:99\)/,
+    text: /entries that another process has set for good: next hop 10\.200\.0\.12 dev eth0 \(02:00:5e:00:00:99\)/,
   },
   {
     what: 'a pod interface that is a port of a bridge',

@@ -133,7 +133,7 @@ export const kernel: ObservedKernel = {
   policyRules,
   policyRoutes: [],
   localRoutes: [],
-  permanentNeighbours: [],
+  foreignNeighbours: [],
   foreignPrograms: [],
   neighbourOverflows: 0,
   fragmentBytes: 0,

@@ -23,7 +23,7 @@ const still = {
   policyRules: [],
   policyRoutes: [],
   localRoutes: [],
-  permanentNeighbours: [],
+  foreignNeighbours: [],
 };
 
 function kernel(connections: number, change: Partial<ObservedKernel> = {}): ObservedKernel {

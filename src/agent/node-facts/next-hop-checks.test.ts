@@ -13,16 +13,16 @@ testFacts([
     'a permanent entry of a next hop',
     'next-hops',
     {
-      kernel: { permanentNeighbours: [{ ...permanent, address: other }] },
+      kernel: { foreignNeighbours: [{ ...permanent, address: other }] },
       desired: { nextHops },
     },
-    /^note: permanent entries by another process: next hop 192\.0\.2\.12 dev eth0 \(02:00:5e:10:00:09\); /,
+    /^note: entries that another process has set for good: next hop 192\.0\.2\.12 dev eth0 \(02:00:5e:10:00:09\); /,
   ],
   [
     'one that is not resolved',
     'next-hops',
     {
-      kernel: { permanentNeighbours: [{ ...permanent, state: 'noarp', address: other }] },
+      kernel: { foreignNeighbours: [{ ...permanent, state: 'noarp', address: other }] },
       desired: { nextHops },
     },
     /next hop 192\.0\.2\.12 dev eth0 \(02:00:5e:10:00:09, noarp\); /,
@@ -31,7 +31,7 @@ testFacts([
     'a permanent entry of another neighbour',
     'next-hops',
     {
-      kernel: { permanentNeighbours: [{ ...permanent, address: parseAddress('192.0.2.99') }] },
+      kernel: { foreignNeighbours: [{ ...permanent, address: parseAddress('192.0.2.99') }] },
       desired: { nextHops },
     },
     undefined,

@@ -1,14 +1,14 @@
-// Facts about neighbour entries of next hops (other nodes, routers) that another process has made permanent.
+// Facts about neighbour entries of next hops (other nodes, routers) that another process has set for good.
 
 import { type Finding, note, some } from './fact.ts';
 import type { ObservedNode } from './observed-node.ts';
 
-// Ours the kernel resolves; a permanent one is left alone, right or wrong: it may be meant, where ARP is not answered.
+// Ours the kernel resolves; such a one is left alone, right or wrong: it may be meant, where ARP is not answered.
 export function nextHopFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
-  const { permanentNeighbours, host } = kernel;
-  if (permanentNeighbours.length === 0) return [];
+  const { foreignNeighbours, host } = kernel;
+  if (foreignNeighbours.length === 0) return [];
   const isNextHop = new Set(desired.nextHops.map(keyOf));
-  const found = permanentNeighbours.filter((each) => isNextHop.has(keyOf(each)));
+  const found = foreignNeighbours.filter((each) => isNextHop.has(keyOf(each)));
   if (found.length === 0) return [];
   const names = new Map(host.links.map(({ ifIndex, name }) => [ifIndex, name]));
   const all = found.map(
@@ -17,7 +17,7 @@ export function nextHopFindings({ kernel, desired }: ObservedNode): readonly Fin
   );
   return [
     note(
-      `permanent entries by another process: ${some(all)}; a wrong MAC address there cuts pods off from what is behind it`,
+      `entries that another process has set for good: ${some(all)}; a wrong MAC address there cuts pods off from what is behind it`,
     ),
   ];
 }

@@ -14,10 +14,10 @@ import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
 import { readSysctl, type SysctlName, sysctlFile } from '../../kernel/sysctl.ts';
 import type { Uplink } from '../../model/host.ts';
 import type { HostListing } from '../host-facts.ts';
+import { ForeignNeighbours } from './foreign-neighbours.ts';
 import { ForeignRules, type RuleListing } from './foreign-rules.ts';
 import { type LegacyPrinter, LegacyRules, type LegacyTable } from './legacy-rules.ts';
 import { type ForeignProgram, type ObservedKernel, observedSettings } from './observed-node.ts';
-import { PermanentNeighbours } from './permanent-neighbours.ts';
 import { RecentCount } from './recent-count.ts';
 import type { RuleSet } from './rule-set.ts';
 
@@ -43,7 +43,7 @@ export class NodeObserver {
   readonly #legacy: LegacyRules;
   readonly #policy: () => Pick<ObservedKernel, 'policyRules' | 'policyRoutes'>;
   readonly #localRoutes: () => readonly RouteRecord[];
-  readonly #neighbours: PermanentNeighbours;
+  readonly #neighbours: ForeignNeighbours;
   readonly #joined = memoizeLast(joined);
   readonly #now: () => number;
   readonly #overflows = new RecentCount();
@@ -58,7 +58,7 @@ export class NodeObserver {
       const policyRules = listRules(dumps);
       return { policyRules, policyRoutes: routesAskedFor(dumps, policyRules) };
     });
-    this.#neighbours = new PermanentNeighbours(options.socket, this.#now);
+    this.#neighbours = new ForeignNeighbours(options.socket, this.#now);
     this.#localRoutes = steadyListing(options.socket, listLocalRoutes);
   }
 
@@ -74,7 +74,7 @@ export class NodeObserver {
       legacyTables,
       ...this.#policy(),
       localRoutes: this.#localRoutes(),
-      permanentNeighbours: this.#neighbours.look(uplinks.map(({ ifIndex }) => ifIndex)),
+      foreignNeighbours: this.#neighbours.look(uplinks.map(({ ifIndex }) => ifIndex)),
       foreignPrograms: uplinks.flatMap((uplink) => this.#foreignPrograms(uplink)),
       neighbourOverflows: this.#overflows.after(overflows, now),
       fragmentBytes: fragmentBytes(),

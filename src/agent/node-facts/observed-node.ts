@@ -29,8 +29,8 @@ export interface ObservedKernel {
   readonly policyRoutes: readonly RouteRecord[];
   /** Of type and table local, without those that the kernel makes for the node's addresses. */
   readonly localRoutes: readonly RouteRecord[];
-  /** At uplinks. */
-  readonly permanentNeighbours: readonly Neighbour[];
+  /** At uplinks, set for good by another process. */
+  readonly foreignNeighbours: readonly Neighbour[];
   /** At uplinks: tcx programs before ours, and filters of tc. */
   readonly foreignPrograms: readonly ForeignProgram[];
   /** Neighbours that found no place since the last look; the kernel counts them for all namespaces together. */

@@ -3,6 +3,8 @@
 
 import { createSocket } from 'node:dgram';
 
+// A lost answer is one of no bytes: what a test asks for.
+const answerMs = 2000;
 const [verb, ...words] = process.argv.slice(2);
 
 if (verb === 'serve') {
@@ -18,7 +20,7 @@ if (verb === 'serve') {
     socket.on('message', (message) => resolve(message.length));
     // The server does not listen yet.
     socket.on('error', () => resolve(0));
-    setTimeout(() => resolve(0), 2000);
+    setTimeout(() => resolve(0), answerMs);
   });
   // Connected: an answer from another address is none.
   await new Promise<void>((resolve) => socket.connect(Number(port), address, resolve));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Dumps } from '../../kernel/netlink/request.ts';
 import type { IfIndex } from '../../net/if-index.ts';
-import { PermanentNeighbours } from './permanent-neighbours.ts';
+import { ForeignNeighbours } from './foreign-neighbours.ts';
 
 const [eth0, eth1] = [2 as IfIndex, 3 as IfIndex];
 
@@ -15,7 +15,7 @@ test('neighbours at uplinks are listed again after a rest, or where the uplinks 
       return [];
     },
   };
-  const neighbours = new PermanentNeighbours(socket, () => nowMs);
+  const neighbours = new ForeignNeighbours(socket, () => nowMs);
   const first = neighbours.look([eth0]);
   nowMs += 9_000;
   assert.equal(neighbours.look([eth0]), first);

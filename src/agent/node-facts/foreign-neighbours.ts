@@ -9,7 +9,7 @@ import type { IfIndex } from '../../net/if-index.ts';
 
 const restMs = 10_000;
 
-export class PermanentNeighbours {
+export class ForeignNeighbours {
   readonly #socket: Dumps;
   readonly #now: () => number;
   #at: readonly IfIndex[] = [];
@@ -28,7 +28,7 @@ export class PermanentNeighbours {
     const now = this.#now();
     const isSame = at.length === this.#at.length && at.every((each, i) => each === this.#at[i]);
     if (isSame && now < this.#restUntil) return this.#listed;
-    if (!isSame) this.#list = steadyListing(this.#socket, (dumps) => listPermanent(dumps, at));
+    if (!isSame) this.#list = steadyListing(this.#socket, (dumps) => listForeign(dumps, at));
     this.#at = at;
     this.#listed = this.#list();
     this.#restUntil = now + restMs;
@@ -36,6 +36,6 @@ export class PermanentNeighbours {
   }
 }
 
-function listPermanent(dumps: Dumps, at: readonly IfIndex[]): readonly Neighbour[] {
+function listForeign(dumps: Dumps, at: readonly IfIndex[]): readonly Neighbour[] {
   return at.flatMap((ifIndex) => listNeighbours(dumps, { ifIndex })).filter(isSetForGood);
 }
