@@ -210,9 +210,10 @@ function observation(
 }
 
 function openStore({ stateDir, endpointEntries }: AgentConfig, truth: KernelTruth): EndpointStore {
-  return EndpointStore.open(join(stateDir, 'endpoints'), endpointEntries, (hostIfName, text) =>
-    recoverRecord(truth, hostIfName, text),
-  );
+  return EndpointStore.open(join(stateDir, 'endpoints'), endpointEntries, {
+    recover: (hostIfName, text) => recoverRecord(truth, hostIfName, text),
+    spareDirectory: join(stateDir, 'spare-records'),
+  });
 }
 
 function begin({ objectHash, adopted, loadMs, replaced, maps }: Datapath, log: Logger): void {

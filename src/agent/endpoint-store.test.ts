@@ -94,6 +94,24 @@ test('a record too long for one write is replaced as a whole', () => {
   assert.deepEqual(readdirSync(directory), [`${endpoint(1).hostIfName}.json`]);
 });
 
+test('the file of a removed record becomes the next one', () => {
+  const directory = freshDirectory();
+  const spareDirectory = `${directory}.spare`;
+  const store = EndpointStore.open(directory, 8, { spareDirectory });
+  const inodeOf = (number: number): number =>
+    statSync(path.join(directory, `${endpoint(number).hostIfName}.json`)).ino;
+  store.complete(endpoint(1));
+  store.complete(endpoint(2));
+  const inode = inodeOf(1);
+  store.remove(endpoint(1).hostIfName);
+  store.reserve(reservation(3));
+  assert.equal(inodeOf(3), inode);
+  store.remove(endpoint(2).hostIfName);
+  const reopened = EndpointStore.open(directory, 8, { spareDirectory });
+  assert.deepEqual([reopened.list(), reopened.problems], [[reservation(3)], []]);
+  assert.deepEqual(readdirSync(directory), [`${endpoint(3).hostIfName}.json`]);
+});
+
 test('ids and addresses in use are those of the records', async () => {
   const store = EndpointStore.open(freshDirectory(), 3);
   assert.equal(store.freeId(), 1);
@@ -163,7 +181,9 @@ test('a record that cannot be read is left where it is, and named', async () => 
   const directory = freshDirectory();
   const file = path.join(directory, `${endpoint(1).hostIfName}.json`);
   mkdirSync(file, { recursive: true });
-  const store = EndpointStore.open(directory, 3, () => ({ record: endpoint(1), lost: [] }));
+  const store = EndpointStore.open(directory, 3, {
+    recover: () => ({ record: endpoint(1), lost: [] }),
+  });
   assert.deepEqual(store.list(), [endpoint(1)]);
   assert.match(
     store.problems.join(),

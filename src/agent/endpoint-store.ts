@@ -1,25 +1,12 @@
 // The endpoints of this node on disk: one JSON file a record, named after the host-side interface, so that what
 // `ip link` shows leads to it. Addresses and endpoint ids in use are what these records hold, and nothing else.
 
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { CniError } from '../cni/error.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { Address } from '../net/address.ts';
-import {
-  type EndpointRecord,
-  type EndpointReservation,
-  formatRecord,
-  parseRecord,
-} from './endpoint-record.ts';
+import { type EndpointRecord, type EndpointReservation, formatRecord } from './endpoint-record.ts';
 import { ownFolder } from './private-folder.ts';
 import {
   demandRoom,
@@ -30,6 +17,8 @@ import {
   tryDisk,
   writeAtomically,
 } from './record-files.ts';
+import { loadRecord, type Recover } from './record-loading.ts';
+import { SpareFiles } from './spare-files.ts';
 
 export class EndpointStore {
   readonly #found: readonly string[];
@@ -38,6 +27,7 @@ export class EndpointStore {
   /** Of records that count no more: they could not be removed. */
   readonly #undeleted = new Set<string>();
   readonly #directory: string;
+  readonly #spares: SpareFiles | undefined;
   /** Most endpoints. */
   readonly capacity: number;
   /** By hostIfName, oldest first. */
@@ -52,7 +42,11 @@ export class EndpointStore {
   /** Reads every record. A file that is no record is set aside (`.corrupt`), made again if `recover` can, and told in
    * `problems`; on a disk that is read-only it stays. `capacity`: how many endpoints the data path has room for; ids are 1 to
    * `capacity`. Throws InputError where there is no such directory and none can be made. */
-  static open(directory: string, capacity: number, recover?: Recover): EndpointStore {
+  static open(
+    directory: string,
+    capacity: number,
+    { recover, spareDirectory }: StoreOptions = {},
+  ): EndpointStore {
     ownFolder('stateDir', directory);
     const problems: string[] = [];
     const loaded: EndpointRecord[] = [];
@@ -61,16 +55,18 @@ export class EndpointStore {
       // Cut off by a crash before the rename: it never was a record.
       if (name.endsWith('.tmp')) discardTemporary(file);
       if (!name.endsWith('.json')) continue;
-      const record = load(file, problems, recover);
+      const record = loadRecord(file, problems, recover);
       if (record !== undefined) loaded.push(record);
     }
     loaded.sort((left, right) => (left.createdAt < right.createdAt ? -1 : 1));
     const records = new Map(loaded.map((record) => [record.hostIfName, record]));
-    return new EndpointStore(directory, capacity, { records, problems });
+    const spares = spareDirectory === undefined ? undefined : new SpareFiles(spareDirectory);
+    return new EndpointStore(directory, capacity, { records, problems, spares });
   }
 
   private constructor(directory: string, capacity: number, loaded: Loaded) {
     this.#directory = directory;
+    this.#spares = loaded.spares;
     this.capacity = capacity;
     this.#records = loaded.records;
     this.#found = loaded.problems;
@@ -173,7 +169,7 @@ export class EndpointStore {
   #unlink(file: string): void {
     try {
       // Not rmSync, which looks first and takes three times as long.
-      unlinkSync(file);
+      if (this.#spares?.take(file) !== true) unlinkSync(file);
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
@@ -187,7 +183,7 @@ export class EndpointStore {
 
   #put(record: EndpointRecord): void {
     const file = this.#fileOf(record.hostIfName);
-    writeAtomically(file, formatRecord(record));
+    writeAtomically(file, formatRecord(record), this.#spares);
     this.#undeleted.delete(file);
   }
 
@@ -242,62 +238,14 @@ export class EndpointStore {
   }
 }
 
-/** What can be told of the endpoint behind an interface of ours whose record cannot be read; `text` is what is left of it. */
-type Recover = (
-  hostIfName: string,
-  text: string,
-) => { readonly record: EndpointRecord; readonly lost: readonly string[] } | undefined;
-
 interface Loaded {
   readonly records: Map<string, EndpointRecord>;
   readonly problems: readonly string[];
+  readonly spares: SpareFiles | undefined;
 }
 
-function load(
-  file: string,
-  problems: string[],
-  recover: Recover | undefined,
-): EndpointRecord | undefined {
-  const hostIfName = path.basename(file, '.json');
-  const told = (reason: unknown, where: string, recovered: ReturnType<Recover>): void => {
-    const text = reason instanceof Error ? reason.message : String(reason);
-    problems.push(`endpoint record ${file}: ${text}; ${where}, ${consequenceOf(recovered)}`);
-  };
-  let bytes: Buffer;
-  try {
-    // Reading a pipe would wait for good.
-    if (!statSync(file).isFile()) throw new Error('is not a file');
-    bytes = readFileSync(file);
-  } catch (error) {
-    // The disk may give it back one day: what it says then is worth more than what is made of the kernel's.
-    const recovered = recover?.(hostIfName, '');
-    told(error, 'left where it is', recovered);
-    return recovered?.record;
-  }
-  try {
-    const record = parseRecord(bytes.toString());
-    if (record.hostIfName === hostIfName) return record;
-    throw new Error(`is the record of ${record.hostIfName}`);
-  } catch (error) {
-    const recovered = recover?.(hostIfName, bytes.toString('latin1'));
-    told(error, setAside(file, recovered?.record), recovered);
-    return recovered?.record;
-  }
-}
-
-/** Where the file is now, in words: on a disk that is read-only, where it was. */
-function setAside(file: string, instead: EndpointRecord | undefined): string {
-  try {
-    renameSync(file, `${file}.corrupt`);
-    if (instead !== undefined) writeAtomically(file, formatRecord(instead));
-    return `set aside as ${path.basename(file)}.corrupt`;
-  } catch (error) {
-    return `cannot be set aside (${error instanceof Error ? error.message : String(error)})`;
-  }
-}
-
-function consequenceOf(recovered: ReturnType<Recover>): string {
-  if (recovered === undefined) return 'its pod has no network until it is made anew';
-  const lost = recovered.lost.length === 0 ? '' : `; lost: ${recovered.lost.join(', ')}`;
-  return `made again from what the kernel has of the pod, which keeps its network${lost}`;
+interface StoreOptions {
+  readonly recover?: Recover;
+  /** Where files of removed records are kept for the next ones; none are without. */
+  readonly spareDirectory?: string;
 }

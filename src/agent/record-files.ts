@@ -15,10 +15,16 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { CniError, cniErrorCode } from '../cni/error.ts';
+import type { SpareFiles } from './spare-files.ts';
 
 // The rename makes it whole or not there for whoever reads it, this agent's next start above all. It is not synced: what
 // takes the file's contents along, a power cut, takes the interface that it describes (docs/decisions/add-costs.md).
-export function writeAtomically(file: string, text: string, isSecondTry = false): void {
+// `spares`: the new file is one of these where there is any.
+export function writeAtomically(file: string, text: string, spares?: SpareFiles): void {
+  if (spares?.become(file, text) !== true) writeNew(file, text);
+}
+
+function writeNew(file: string, text: string, isSecondTry = false): void {
   const temporary = `${file}.tmp`;
   try {
     writeFileSync(temporary, text, { mode: 0o600 });
@@ -27,7 +33,7 @@ export function writeAtomically(file: string, text: string, isSecondTry = false)
     // The whole directory was removed meanwhile.
     if (isMissing(error) && !isSecondTry) {
       mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-      writeAtomically(file, text, true);
+      writeNew(file, text, true);
       return;
     }
     discardTemporary(temporary);

@@ -142,8 +142,8 @@ function unpinPrograms(folder: string): number {
 function removeFiles({ stateDir, socket }: UninstallOptions): number {
   const files = [
     socket,
-    ...['endpoints', 'released-addresses', 'sysctls.json', 'agent.lock'].map((name) =>
-      join(stateDir, name),
+    ...['endpoints', 'spare-records', 'released-addresses', 'sysctls.json', 'agent.lock'].map(
+      (name) => join(stateDir, name),
     ),
   ];
   const present = files.filter((file) => statSync(file, { throwIfNoEntry: false }) !== undefined);
