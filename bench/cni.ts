@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { churn, churnBars, compareChurn } from './churn.ts';
 import { CniNode } from './cni-node.ts';
 import type { Bar, Experiment, ExperimentOptions, Figure } from './experiment.ts';
 import { compare, type Metric } from './interleave.ts';
@@ -47,6 +48,7 @@ const bars: readonly Bar[] = [
     { group, arm: 'heddle', metric: delP50.name, of: 'ratio', limit: 0.4 },
     { group, arm: 'heddle', metric: addAll.name, of: 'ratio', limit: 0.3 },
   ]),
+  ...churnBars,
   { group: cost, ...atCost, metric: resident.metric, limit: 120 },
   { group: cost, ...atCost, metric: maps.metric, limit: 60 },
   { group: cost, ...atCost, metric: idle.metric, limit: 0.5 },
@@ -89,6 +91,9 @@ async function runCni(options: ExperimentOptions): Promise<readonly Figure[]> {
       if (!isWanted(group, options)) continue;
       const plugins = [bridge(topology, stateDir, families), ...ours] as const;
       figures.push(...(await compareCalls(group, plugins, { pods, options })));
+    }
+    if (isWanted(churn, options)) {
+      figures.push(...(await compareChurn(node.plugin, { pods, options })));
     }
     if ([growth, cost, fullGroup, kernelGrowth].some((group) => isWanted(group, options))) {
       figures.push(...(await compareLevels(node, { topology, pods, options })));

@@ -57,17 +57,23 @@ export async function callInTurn(
   return lines.map((microseconds) => Number(microseconds) / 1000);
 }
 
-/** All at once: milliseconds until the last is done. Throws with what the plugin printed when a call fails. */
+/**
+ * All at once: milliseconds until the last is done. `meanwhile`, a command in the node's namespace, begins with them. Throws with what
+ * the plugin or the command printed when one fails.
+ */
 export async function callAtOnce(
   plugin: Plugin,
   verb: Verb,
   pods: readonly BenchPod[],
+  meanwhile = ':',
 ): Promise<number> {
   const script = `${call}
     began=$EPOCHREALTIME
+    ${meanwhile} & other=$!
     while read -r id netns; do call $id $netns & calls="$calls $!"; done <"$FOLDER/pods"
     for each in $calls; do wait $each || exit 1; done
     ended=$EPOCHREALTIME
+    wait $other || exit 1
     echo $((\${ended/./} - \${began/./}))`;
   return Number(await shell(plugin, verb, { pods, script })) / 1000;
 }

@@ -1,0 +1,89 @@
+// How much longer 20 ADDs at once take while 20 other pods are deleted: the kernel deletes interfaces with the RTNL lock held, which
+// every ADD needs.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDoomedName } from '../src/agent/link-names.ts';
+import { NetworkNamespace } from '../src/kernel/namespace.ts';
+import { listLinks, setLink } from '../src/kernel/netlink/link.ts';
+import { NetlinkSocket } from '../src/kernel/netlink/socket.ts';
+import type { Bar, ExperimentOptions, Figure } from './experiment.ts';
+import { compare, type Metric } from './interleave.ts';
+import {
+  type BenchPod,
+  callAtOnce,
+  interfaceCount,
+  type Plugin,
+  untilDeleted,
+} from './load/cni-calls.ts';
+import type { BenchPods } from './pods.ts';
+
+export const churn = 'ADDs while pods are deleted (ratio to at rest)';
+
+const atRest = { name: 'heddle, at rest' } as const;
+const deleting = { name: 'heddle, 20 pods deleted' } as const;
+const addAll: Metric = { name: '20 parallel ADDs', unit: 'ms', better: 'lower' };
+/** Of interfaces that the bench deletes. */
+const ownGroup = 0x6264;
+const some = 20;
+
+export const churnBars: readonly Bar[] = [
+  { group: churn, arm: deleting.name, metric: addAll.name, of: 'ratio', limit: 1.2 },
+];
+
+export function compareChurn(
+  plugin: Plugin,
+  { pods, options }: { readonly pods: BenchPods; readonly options: ExperimentOptions },
+): Promise<readonly Figure[]> {
+  const { quick, signal, progress } = options;
+  const all = pods.atLeast(2 * some);
+  const [coming, going] = [all.slice(0, some), all.slice(some, 2 * some)];
+  return compare<{ readonly name: string }>({
+    group: churn,
+    arms: [atRest, deleting],
+    rounds: quick ? 1 : 6,
+    signal,
+    progress,
+    measures: [
+      async (arm) => {
+        const before = interfaceCount(plugin);
+        const deletion = await leave(plugin, going, arm === deleting);
+        if (deletion === undefined) await untilDeleted(plugin, before);
+        const added = await callAtOnce(plugin, 'ADD', coming, deletion);
+        await callAtOnce(plugin, 'DEL', coming);
+        await untilDeleted(plugin, before);
+        return new Map([[addAll, added]]);
+      },
+    ],
+  });
+}
+
+/**
+ * Pods that have been there for a while get their DEL. Where `isHeld` their interfaces are left to the command, which deletes them as the
+ * agent would have half a second later.
+ */
+async function leave(
+  plugin: Plugin,
+  pods: readonly BenchPod[],
+  isHeld: boolean,
+): Promise<string | undefined> {
+  for (let tries = 0; tries < 10; tries++) {
+    await callAtOnce(plugin, 'ADD', pods);
+    // What an agent does for a pod later is done by then.
+    await sleep(2000);
+    await callAtOnce(plugin, 'DEL', pods);
+    if (!isHeld) return undefined;
+    if (hasTaken(plugin, pods.length)) return `ip link delete group ${ownGroup}`;
+    // The agent was quicker, on a busy machine.
+  }
+  throw new Error(`${plugin.name}: interfaces are gone half a second after the first DEL`);
+}
+
+/** False: so many do not wait for their deletion. Otherwise the agent has none to delete any more. */
+function hasTaken({ namespacePath }: Plugin, count: number): boolean {
+  using namespace = NetworkNamespace.open(namespacePath);
+  using socket = NetlinkSocket.open({ namespace });
+  const doomed = listLinks(socket, { kind: 'veth' }).filter(({ name }) => isDoomedName(name));
+  if (doomed.length !== count) return false;
+  for (const { ifIndex } of doomed) setLink(socket, { ifIndex, group: ownGroup });
+  return true;
+}
