@@ -4,11 +4,9 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
-import { AgentClient } from '../src/cli/client.ts';
 import type { LabMode, LabRecord, PodRecord } from '../src/lab/record.ts';
 import type { Arm } from './arm.ts';
 import { callInTurn } from './load/cni-calls.ts';
@@ -46,9 +44,7 @@ export class HeddleLab implements AsyncDisposable {
     const { stdout } = await run(process.execPath, status);
     const [record] = JSON.parse(stdout) as readonly LabRecord[];
     if (record === undefined) throw new Error(`lab ${name} is not there`);
-    const lab = new HeddleLab(name, directory, record);
-    await lab.untilByTcx();
-    return lab;
+    return new HeddleLab(name, directory, record);
   }
 
   get record(): LabRecord {
@@ -66,17 +62,6 @@ export class HeddleLab implements AsyncDisposable {
     const configuration = { cniVersion: '1.0.0', name: 'bench', type: 'heddle-cni', agentSocket };
     const plugin = { name: 'heddle', namespacePath, executable: shim, configuration };
     await callInTurn(plugin, 'ADD', pods.atLeast(to).slice(from, to));
-  }
-
-  /** Pods are attached by tcx when no request comes for a while; what is measured before is not what lasts. */
-  async untilByTcx(): Promise<void> {
-    for (const { name, socket } of this.#record.nodes) {
-      const client = new AgentClient(socket);
-      for (let tries = 0; !(await isAllByTcx(client)); tries++) {
-        if (tries > 2400) throw new Error(`${name} of lab ${this.#name}: pods are not by tcx`);
-        await sleep(50);
-      }
-    }
   }
 
   sameNode(name: string): Arm {
@@ -103,11 +88,6 @@ export class HeddleLab implements AsyncDisposable {
     if (found === undefined) throw new Error(`lab ${this.#name} has no pod ${name}`);
     return found;
   }
-}
-
-async function isAllByTcx(client: AgentClient): Promise<boolean> {
-  const { datapath, endpoints } = await client.status();
-  return datapath.podsByTcx === endpoints;
 }
 
 function node(number: number): object {

@@ -38,8 +38,6 @@ export class BenchLabs implements AsyncDisposable {
       progress(`${mode} lab: pods ${from + 1} to ${from + step} of ${more} more`);
       await lab.fill(pods, { from, to: from + step });
     }
-    progress(`${mode} lab: until all pods are by tcx`);
-    await lab.untilByTcx();
     return lab;
   }
 

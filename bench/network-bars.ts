@@ -40,7 +40,7 @@ const everyFigure: readonly Named[] = [
 
 export const networkBars: readonly Bar[] = [
   ratio(sameNode, 'heddle', 'TCP stream, 1 CPU', 0.97),
-  ratio(sameNode, 'heddle', 'p50, 1 CPU', 1.08),
+  ratio(sameNode, 'heddle', 'p50, 1 CPU', 1.06),
   ratio(sameNode, 'heddle', 'connections, 1 CPU', 0.9),
   ...within(crossNode, 'heddle native', 0.03, onePath),
   ...within(overlay, 'heddle vxlan', 0, everyFigure),

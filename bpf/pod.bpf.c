@@ -11,8 +11,8 @@
 #include "transport.h"
 
 /*
- * At a pod's interface a program may run by tcx and, below, once more as a filter of the shared
- * block: what the first lets pass must not go through the second, or it is counted twice.
+ * Final at a pod's interface: a program of an earlier version may run there by tcx until the agent
+ * removes it, and what that lets pass must not go through the filter as well, or it is counted twice.
  */
 static __always_inline int answer(int verdict)
 {

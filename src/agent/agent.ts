@@ -23,7 +23,6 @@ import { hostFilter } from './host-filter.ts';
 import { watchHost } from './host-watch.ts';
 import { KeptOpen, type KeptOpenOptions } from './kept-open.ts';
 import { kernelView } from './kernel-view.ts';
-import { Lull } from './lull.ts';
 import { dumpMap } from './map-views.ts';
 import { metricSources } from './metric-sources.ts';
 import { openMetricsPort } from './metrics-port.ts';
@@ -38,8 +37,6 @@ import { agentViews, type Views } from './views.ts';
 
 // Long enough for a burst (an interface with its addresses and routes), short for a person.
 const notificationDelayMs = 20;
-// A step takes 10 ms, with the RTNL lock held: others get the larger part of the time.
-const lullTimes = { quietMs: 1000, pauseMs: 20 } as const;
 
 export class Agent {
   readonly #parts: AgentParts;
@@ -47,7 +44,6 @@ export class Agent {
   readonly #views: Views;
   readonly #metrics: Metrics;
   readonly #settler: Settler;
-  readonly #lull: Lull;
   #rules: RulesWatch | undefined;
   readonly #owned = new UndoStack();
   #api: ApiSocket | undefined;
@@ -72,12 +68,6 @@ export class Agent {
     this.#metrics = new Metrics(metricSources(this.#parts, this.#views, start.output));
     const settle = (causes: readonly SettleCause[]): Promise<SettleReport> => this.#settle(causes);
     this.#settler = new Settler({ settle, periodMs: config.reconcilePeriodMs, log });
-    const { podTcx } = this.#parts;
-    this.#lull = new Lull({
-      ...lullTimes,
-      step: () => podTcx.attachNext(),
-      onError: (error) => log.warn({ error }, 'a pod stays without tcx for now'),
-    });
   }
 
   /** Until `signal` aborts; rejects when a part breaks. */
@@ -124,7 +114,6 @@ export class Agent {
   /** Leaves the data path in place. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    this.#lull.stop();
     this.#endGrowth();
     this.#api?.end();
     await Promise.all(this.#ports);
@@ -198,7 +187,6 @@ export class Agent {
     const { network, names, pods, journal, config } = this.#parts;
     const began = moment();
     const report = await network.settle(causes);
-    this.#lull.look();
     this.#lookAtConnections(causes, report);
     this.#lookAtNode(causes, report);
     const durationMs = performance.now() - began;
@@ -321,7 +309,7 @@ export class Agent {
       maps: () => ({ maps: maps() }),
       kernel: kernelView,
       dumpMap: (name, limit) => dumpMap(datapath.maps, name, limit),
-      cni: (body) => this.#lull.keepOff(() => cni(body)),
+      cni,
     };
   }
 

@@ -142,8 +142,6 @@ export interface DatapathView {
   readonly programs: number;
   /** Programs in place at interfaces: one a hook. */
   readonly attachments: number;
-  /** Pods whose sending is by tcx as well, which is quicker: all of them a while after the last CNI request. */
-  readonly podsByTcx: number;
   /** Of pod interfaces. */
   readonly mtuBytes?: number;
   readonly uplinks: readonly UplinkView[];

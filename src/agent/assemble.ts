@@ -7,9 +7,8 @@ import type { UndoStack } from '../base/undo.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import { TcxAttacher } from '../datapath/attach.ts';
 import { attachByHook, BlockAttacher } from '../datapath/block-attach.ts';
+import { EarlierTcx } from '../datapath/earlier-tcx.ts';
 import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/loader.ts';
-import { podAttacher } from '../datapath/pod-attach.ts';
-import { PodTcx } from '../datapath/pod-tcx.ts';
 import type { Hook } from '../datapath/tables/attacher.ts';
 import { beginGeneration } from '../datapath/tables/generation.ts';
 import type { NftDrop, NftDrops } from '../datapath/tables/nft-drops.ts';
@@ -37,7 +36,6 @@ import { HostLooks } from './host-looks.ts';
 import { Journal } from './journal.ts';
 import { kernelTruth } from './kernel-truth.ts';
 import { KnownPods } from './known-pods.ts';
-import { isDoomedName } from './link-names.ts';
 import { nftDrops, staleConnections } from './nat-parts.ts';
 import { factWatch } from './node-facts/agent-facts.ts';
 import type { FactWatch } from './node-facts/fact-watch.ts';
@@ -57,7 +55,6 @@ export interface AgentParts extends ClusterParts {
   readonly log: Logger;
   readonly datapath: Datapath;
   readonly reconciler: Reconciler<DesiredState>;
-  readonly podTcx: PodTcx;
   /** Absent where there is no API server. */
   readonly apiServerWay: ApiServerWay | undefined;
   readonly network: NodeNetwork;
@@ -96,11 +93,10 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const journal = new Journal(log);
   const nft = owned.use(Nftables.open());
   const connections = owned.use(staleConnections(datapath, { log, journal }));
-  const podTcx = podTcxOf(datapath, socket);
   const host = new HostLooks(hostLister(socket, owned.use(openIpsec())));
   const drops = nftDrops(nft, owned);
   const sysctlsBefore = sysctlMemory(join(config.stateDir, 'sysctls.json'));
-  const written = { datapath, socket, journal, connections, nft: drops, podTcx };
+  const written = { datapath, socket, journal, connections, nft: drops };
   const reconciler = reconcilerOf({ ...written, host, sysctlsBefore });
   const model = modelConfig(config);
   const cluster = clusterParts(config.cluster, { model, owned, routes: ownRoutes(socket) });
@@ -134,7 +130,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     log,
   });
   return {
-    ...{ config, log, datapath, reconciler, podTcx, apiServerWay, sysctlsBefore },
+    ...{ config, log, datapath, reconciler, apiServerWay, sysctlsBefore },
     ...cluster,
     ...{ network, knownPods, pods, journal, connections, host },
     cniConfiguration: cniConfiguration(config, log, pods),
@@ -273,33 +269,28 @@ function loadConfigured(config: AgentConfig): Datapath {
   });
 }
 
-function podTcxOf(datapath: Datapath, socket: NetlinkSocket): PodTcx {
-  const program = (): BpfProgram => datapath.program('from_pod');
-  return new PodTcx({ socket, program, isDoomed: isDoomedName });
-}
-
 interface ReconcilerParts {
   readonly datapath: Datapath;
   readonly socket: NetlinkSocket;
   readonly journal: Journal;
   readonly connections: StaleConnections;
   readonly nft: NftDrops;
-  readonly podTcx: PodTcx;
   readonly host: HostLooks;
   readonly sysctlsBefore: KeptSysctlMemory;
 }
 
 function reconcilerOf(parts: ReconcilerParts): Reconciler<DesiredState> {
-  const { datapath, socket, journal, connections, nft, podTcx, host, sysctlsBefore } = parts;
+  const { datapath, socket, journal, connections, nft, host, sysctlsBefore } = parts;
   const program = (hook: Hook): BpfProgram => datapath.program(hook);
-  const block = new BlockAttacher({ socket, program, isDoomed: isDoomedName });
+  const { links: folder } = datapath.paths;
+  const filters = new BlockAttacher({ socket, program });
   const tables = datapathTables({
     socket,
     maps: datapath.maps,
     nft,
     attacher: attachByHook({
-      pods: podAttacher({ block, tcx: podTcx }),
-      node: new TcxAttacher({ folder: datapath.paths.links, program }),
+      pods: new EarlierTcx({ filters, folder, program }),
+      node: new TcxAttacher({ folder, program }),
     }),
     sysctlMemory: sysctlsBefore,
     settingsByLink: (ifIndex) => host.settings(ifIndex),

@@ -87,7 +87,7 @@ function tables(counts: Counts): readonly ((tracking: Tracking) => TrackedTable<
   });
   const socket = NetlinkSocket.over(transport);
   const program = (): BpfProgram => ({ fd: 3, name: 'program' }) as BpfProgram;
-  const attacher = new BlockAttacher({ socket, program, isDoomed: () => true });
+  const attacher = new BlockAttacher({ socket, program });
   const attachments = attachmentTable({
     list: () => [],
     attachAll: (wanted) => attacher.attachAll(wanted.filter(({ hook }) => hook !== 'from_network')),

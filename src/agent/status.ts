@@ -97,7 +97,7 @@ const addressedServices: (services: ReadonlyMap<string, ClusterService>) => numb
 );
 
 function datapathView(
-  { datapath, network, podTcx }: AgentParts,
+  { datapath, network }: AgentParts,
   tables: readonly TableView[],
 ): DatapathView {
   const { objectHash, adopted, loadMs } = datapath;
@@ -108,7 +108,6 @@ function datapathView(
     loadMs,
     programs: programNames.length,
     attachments: tables.find(({ name }) => name === 'attachments')?.applied ?? 0,
-    podsByTcx: podTcx.attached,
     ...(podMtuBytes === undefined ? {} : { mtuBytes: podMtuBytes }),
     uplinks: network.host.uplinks.map(uplinkView),
   };

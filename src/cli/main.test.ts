@@ -21,7 +21,7 @@ const status = {
   health: { state: 'degraded', reasons: ['1 manifest is broken'] },
   mode: 'native',
   cluster: { source: 'directory x', complete: true, nodes: 1, pods: 0, services: 0, problems: [] },
-  datapath: { adopted: true, programs: 5, attachments: 1, podsByTcx: 0, uplinks: [] },
+  datapath: { adopted: true, programs: 5, attachments: 1, uplinks: [] },
   tables: [],
   facts: [],
   maps: [],

@@ -3,7 +3,7 @@
 
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { attachTcx, queryTcx } from '../kernel/attach.ts';
+import { attachTcx, type Direction, queryTcx } from '../kernel/attach.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import { BpfLink } from '../kernel/link.ts';
 import type { BpfProgram } from '../kernel/program.ts';
@@ -87,7 +87,7 @@ export class TcxAttacher implements Attacher {
 interface Place {
   readonly program: BpfProgram;
   readonly ifIndex: IfIndex;
-  readonly direction: 'ingress' | 'egress';
+  readonly direction: Direction;
 }
 
 // The link that runs the program already may have its pin out of reach: in a bpf file system that was unmounted, and that a
@@ -120,7 +120,8 @@ export function detachAll(folder: string): number {
   return names.length;
 }
 
-function directionOf(hook: Hook): 'ingress' | 'egress' {
+/** `from_*` programs see what comes in by the interface. */
+export function directionOf(hook: Hook): Direction {
   return hook.startsWith('from_') ? 'ingress' : 'egress';
 }
 

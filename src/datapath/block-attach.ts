@@ -1,11 +1,11 @@
 // The programs at pods' interfaces: one filter on a shared block for all pods' ingress, one for all their egress, and at
-// each interface a clsact qdisc that has both blocks. A tcx link waits 10 ms for every CPU with the RTNL lock held, twice
-// a pod; this takes 0.2 ms, and a new program reaches all pods in one write (docs/decisions/pods-share-a-block.md).
+// each interface a clsact qdisc that has both blocks, for as long as it lives. A tcx link waits 10 ms for every CPU with the RTNL
+// lock held, twice a pod; this takes 0.2 ms, and a new program reaches all pods in one write
+// (docs/decisions/pods-share-a-block.md).
 
 import { isKernelError, type KernelError } from '../kernel/errno.ts';
-import { batch, throwFirst } from '../kernel/netlink/batch.ts';
+import { batch } from '../kernel/netlink/batch.ts';
 import { listBlockFilters, replaceBlockFilter } from '../kernel/netlink/block-filter.ts';
-import { linkByIndex } from '../kernel/netlink/link.ts';
 import {
   addClsact,
   type Blocks,
@@ -25,9 +25,10 @@ export interface BlockAttachOptions {
   /** In the node's namespace. */
   readonly socket: NetlinkSocket;
   program(hook: Hook): BpfProgram;
-  /** Whether an interface of this name waits for its deletion, which takes what is at it along: not listed any more. */
-  isDoomed(ifName: string): boolean;
 }
+
+/** No detaching: without an endpoint the programs drop what a pod sends, and without them the node would forward it unseen. */
+export type Filters = Omit<Attacher, 'detach'>;
 
 type PodHook = 'from_pod' | 'to_pod';
 
@@ -39,7 +40,7 @@ const blockOf: Readonly<Record<PodHook, number>> = {
   to_pod: podBlocks.egress,
 };
 
-export class BlockAttacher implements Attacher {
+export class BlockAttacher implements Filters {
   readonly #options: BlockAttachOptions;
 
   readonly #listOurs: () => readonly Clsact[];
@@ -51,8 +52,8 @@ export class BlockAttacher implements Attacher {
     );
   }
 
-  list(desired: ReadonlyMap<string, AttachedHook> = new Map()): readonly AttachedHook[] {
-    const { socket, isDoomed } = this.#options;
+  /** Of desired interfaces alone: of the others nothing is taken away. */
+  list(desired: ReadonlyMap<string, AttachedHook>): readonly AttachedHook[] {
     const ours = this.#listOurs();
     if (ours.length === 0) return [];
     const names = new Map(Array.from(desired.values(), ({ ifIndex, ifName }) => [ifIndex, ifName]));
@@ -61,15 +62,10 @@ export class BlockAttacher implements Attacher {
       to_pod: this.#isCurrent('to_pod'),
     };
     return ours.flatMap(({ ifIndex }) => {
-      const ifName = names.get(ifIndex) ?? linkByIndex(socket, ifIndex)?.name;
-      if (ifName === undefined || isDoomed(ifName)) return [];
+      const ifName = names.get(ifIndex);
+      if (ifName === undefined) return [];
       return podHooks.map((hook) => ({ ifName, ifIndex, hook, current: runs[hook] }));
     });
-  }
-
-  /** Throws KernelError. */
-  attach(attachment: Attachment): void {
-    throwFirst(this.attachAll([attachment]));
   }
 
   /** A qdisc an interface and a filter a hook, in one send: hooks of one interface share the one, all interfaces the other. */
@@ -91,19 +87,6 @@ export class BlockAttacher implements Attacher {
     return attachments.map(
       ({ ifIndex, hook }) => qdiscs.get(ifIndex) ?? filters[hooks.indexOf(podHook(hook))],
     );
-  }
-
-  /** Both hooks: they share the qdisc, and come and go together. */
-  detach({ ifIndex }: Attachment): void {
-    const { socket, isDoomed } = this.#options;
-    const name = linkByIndex(socket, ifIndex)?.name;
-    // Nothing passes it any more, and its end takes the qdisc along when nobody waits for it.
-    if (name === undefined || isDoomed(name)) return;
-    try {
-      if (hasOurBlocks(clsactOf(socket, ifIndex))) delClsact(socket, ifIndex);
-    } catch (error) {
-      if (!isKernelError(error, 'ENODEV', 'ENOENT', 'EINVAL')) throw error;
-    }
   }
 
   #setFilters(requests: RequestSink, hooks: readonly PodHook[]): void {
@@ -141,7 +124,7 @@ function podHook(hook: Hook): PodHook {
   return hook;
 }
 
-function isPodHook(hook: Hook): hook is PodHook {
+export function isPodHook(hook: Hook): hook is PodHook {
   return hook === 'from_pod' || hook === 'to_pod';
 }
 
@@ -160,7 +143,11 @@ export function attachByHook({
 }): Attacher {
   const of = (hook: Hook): Attacher => (isPodHook(hook) ? pods : node);
   return {
-    list: (desired) => [...node.list(desired), ...pods.list(desired)],
+    // A pin of an earlier version's at a pod's interface is none of the node's hooks.
+    list: (desired) => [
+      ...node.list(desired).filter(({ hook }) => !isPodHook(hook)),
+      ...pods.list(desired),
+    ],
     attachAll: (attachments) => {
       const ofPods = attachments.filter(({ hook }) => isPodHook(hook));
       const ofNode = attachments.filter(({ hook }) => !isPodHook(hook));

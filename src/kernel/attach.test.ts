@@ -33,14 +33,13 @@ test('a tcx program is placed last, first, before or after another', () => {
   ]);
 });
 
-test('a tcx program without a link is placed last or in the place of another', () => {
+test('a tcx program without a link is placed last', () => {
   const calls = new FakeLinkCalls();
   const hook = { program, ifIndex, direction: 'egress', calls } as const;
   attachTcxProgram(hook);
-  attachTcxProgram({ ...hook, replaced: BpfProgram.fromFd(51, 'old') });
   detachTcxProgram(hook);
   const common = { programFd: 50, target: 7, attachType: 47 };
-  assert.deepEqual(calls.attached, [common, { ...common, flags: 4, replacedFd: 51 }]);
+  assert.deepEqual(calls.attached, [common]);
   assert.deepEqual(calls.detached, [common]);
   calls.fails = 'EEXIST';
   assert.throws(() => attachTcxProgram(hook), {

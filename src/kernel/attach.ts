@@ -71,25 +71,18 @@ export interface TcxProgramOptions {
 }
 
 /**
- * Without a link, for as long as the interface lives: last of those that are there, or in the place of `replaced`, at once.
- * The first program at a hook waits for a grace period with the RTNL lock held, an exchange does not. Kernel 6.6. Throws
- * KernelError: ENODEV when there is no such interface, EEXIST when the program is there, ENOENT when `replaced` is not.
+ * Without a link, for as long as the interface lives: last of those that are there. The first program at a hook waits for a
+ * grace period with the RTNL lock held. Kernel 6.6. Throws KernelError: ENODEV when there is no such interface, EEXIST when the
+ * program is there.
+ * @library
  */
-export function attachTcxProgram({
-  replaced,
-  ...options
-}: TcxProgramOptions & { readonly replaced?: BpfProgram }): void {
-  const replace = 1 << 2;
-  const place = replaced === undefined ? {} : { flags: replace, replacedFd: replaced.fd };
+export function attachTcxProgram(options: TcxProgramOptions): void {
   const { calls = linkCalls } = options;
-  const result = calls.attachProgram({ ...targetOf(options), ...place });
+  const result = calls.attachProgram(targetOf(options));
   bpfChecked(result, { call: 'bpf program attach', subject: subjectOf(options) });
 }
 
-/**
- * One that was attached without a link. Kernel 6.6. Throws KernelError ENOENT when it is not there, ENODEV.
- * @library
- */
+/** One that was attached without a link. Kernel 6.6. Throws KernelError ENOENT when it is not there, ENODEV. */
 export function detachTcxProgram(options: TcxProgramOptions): void {
   const { calls = linkCalls } = options;
   const result = calls.detachProgram(targetOf(options));

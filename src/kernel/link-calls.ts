@@ -22,9 +22,6 @@ export interface ProgramAttachment {
   readonly target: number;
   /** uapi enum bpf_attach_type. */
   readonly attachType: number;
-  readonly flags?: number;
-  /** The program whose place it takes, when `flags` say so. */
-  readonly replacedFd?: number;
 }
 
 /** struct bpf_link_info; the last two words mean what the link's type says. */
@@ -76,10 +73,8 @@ export const linkCalls: LinkCalls = {
 
   detach: (linkFd) => bpf('linkDetach', 4, (to) => to.u32(0, linkFd)),
 
-  attachProgram: ({ programFd, target, attachType, flags = 0, replacedFd = 0 }) =>
-    bpf('programAttach', 32, (to) => {
-      to.u32(0, target).u32(4, programFd).u32(8, attachType).u32(12, flags).u32(16, replacedFd);
-    }),
+  attachProgram: ({ programFd, target, attachType }) =>
+    bpf('programAttach', 32, (to) => to.u32(0, target).u32(4, programFd).u32(8, attachType)),
 
   detachProgram: ({ programFd, target, attachType }) =>
     bpf('programDetach', 32, (to) => to.u32(0, target).u32(4, programFd).u32(8, attachType)),

@@ -2,13 +2,12 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { doomedName, isDoomedName } from '../../src/agent/link-names.ts';
 import { BlockAttacher, podBlocks } from '../../src/datapath/block-attach.ts';
 import type { Datapath } from '../../src/datapath/loader.ts';
-import type { AttachedHook, Hook } from '../../src/datapath/tables/attacher.ts';
+import { type AttachedHook, attachmentKey, type Hook } from '../../src/datapath/tables/attacher.ts';
+import { throwFirst } from '../../src/kernel/netlink/batch.ts';
 import { listBlockFilters } from '../../src/kernel/netlink/block-filter.ts';
-import { setLink } from '../../src/kernel/netlink/link.ts';
-import { clsactOf, listClsact } from '../../src/kernel/netlink/qdisc.ts';
+import { listClsact } from '../../src/kernel/netlink/qdisc.ts';
 import type { BpfProgram } from '../../src/kernel/program.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { type AttachNode, attachNode } from '../support/attach-node.ts';
@@ -27,7 +26,7 @@ function makeNode(context: TestContext): Node {
     load: (eventsPerSecond) => {
       const datapath = node.load(eventsPerSecond);
       const program = (hook: Hook): BpfProgram => datapath.program(hook);
-      const attacher = new BlockAttacher({ socket, program, isDoomed: isDoomedName });
+      const attacher = new BlockAttacher({ socket, program });
       return { datapath, attacher };
     },
   };
@@ -35,8 +34,17 @@ function makeNode(context: TestContext): Node {
 
 const hooks = ['from_pod', 'to_pod'] as const;
 
-function entries(ifName: string, ifIndex: IfIndex, current = true): readonly AttachedHook[] {
-  return hooks.map((hook) => ({ ifName, ifIndex, hook, current }));
+function entries(ifName: string, ifIndex: IfIndex): readonly AttachedHook[] {
+  return hooks.map((hook) => ({ ifName, ifIndex, hook, current: true }));
+}
+
+function attach(attacher: BlockAttacher, ...wanted: readonly AttachedHook[]): void {
+  throwFirst(attacher.attachAll(wanted));
+}
+
+/** What of these is in place. */
+function listed(attacher: BlockAttacher, wanted: readonly AttachedHook[]): readonly AttachedHook[] {
+  return attacher.list(new Map(wanted.map((entry) => [attachmentKey(entry), entry])));
 }
 
 function programIds({ socket }: Node): readonly (number | undefined)[] {
@@ -48,53 +56,52 @@ function programIds({ socket }: Node): readonly (number | undefined)[] {
 rootTest('all pods share one filter a direction, which goes with the last of them', (context) => {
   const node = makeNode(context);
   const { attacher, datapath } = node.load(1);
-  const links = ['pod1', 'pod2', 'pod3'].map((name) => [name, node.link(name)] as const);
-  assert.deepEqual(attacher.list(), []);
-  const all = links.flatMap(([name, ifIndex]) => entries(name, ifIndex));
-  for (const entry of [...all, ...all]) attacher.attach(entry);
-  assert.deepEqual(attacher.list(), all);
+  const names = ['pod1', 'pod2', 'pod3'];
+  const all = names.flatMap((name) => entries(name, node.link(name)));
+  assert.deepEqual(listed(attacher, all), []);
+  for (const entry of [...all, ...all]) attach(attacher, entry);
+  assert.deepEqual(listed(attacher, all), all);
   const expected = hooks.map((hook) => datapath.program(hook).info().id);
   assert.deepEqual(programIds(node), expected);
-  const [first, ...rest] = links;
-  for (const entry of entries(...(first ?? assert.fail()))) attacher.detach(entry);
+  const [first, ...rest] = names;
+  runIn(node.namespace, 'ip', 'link', 'delete', first ?? assert.fail());
   assert.deepEqual(
-    attacher.list(),
-    rest.flatMap(([name, ifIndex]) => entries(name, ifIndex)),
+    listed(attacher, all),
+    all.filter(({ ifName }) => ifName !== first),
   );
-  for (const [name] of rest) runIn(node.namespace, 'ip', 'link', 'delete', name);
-  assert.deepEqual([attacher.list(), listClsact(node.socket), programIds(node)], [[], [], []]);
-  for (const [name, ifIndex] of rest) {
-    for (const entry of entries(name, ifIndex)) attacher.detach(entry);
-  }
+  assert.deepEqual(programIds(node), expected);
+  for (const name of rest) runIn(node.namespace, 'ip', 'link', 'delete', name);
+  assert.deepEqual(
+    [listed(attacher, all), listClsact(node.socket), programIds(node)],
+    [[], [], []],
+  );
 });
 
-rootTest('what waits for its deletion is not listed: nobody has put it there', (context) => {
-  const node = makeNode(context);
-  const { attacher } = node.load(1);
-  const [staying, leaving] = [node.link('pod1'), node.link('pod2')];
-  attacher.attachAll([...entries('pod1', staying), ...entries('pod2', leaving)]);
-  setLink(node.socket, { ifIndex: leaving, up: false });
-  setLink(node.socket, { ifIndex: leaving, name: doomedName(leaving) });
-  assert.equal(listClsact(node.socket).length, 2);
-  assert.deepEqual(attacher.list(), entries('pod1', staying));
-});
+rootTest(
+  'an interface that is nobody’s is not listed, so that nothing takes its programs away',
+  (context) => {
+    const node = makeNode(context);
+    const { attacher } = node.load(1);
+    const [staying, leaving] = ['pod1', 'pod2'].map((name) => entries(name, node.link(name)));
+    assert.ok(staying && leaving);
+    attach(attacher, ...staying, ...leaving);
+    assert.deepEqual(listed(attacher, staying), staying);
+    assert.deepEqual(listed(attacher, leaving), leaving);
+  },
+);
 
 rootTest('a new load takes over at every pod with its first write', (context) => {
   const node = makeNode(context);
   const { attacher: old } = node.load(1);
-  const links = ['pod1', 'pod2'].map((name) => [name, node.link(name)] as const);
-  for (const [name, ifIndex] of links)
-    for (const entry of entries(name, ifIndex)) old.attach(entry);
+  const all = ['pod1', 'pod2'].flatMap((name) => entries(name, node.link(name)));
+  attach(old, ...all);
   const { attacher, datapath } = node.load(2);
   assert.deepEqual(
-    attacher.list(),
-    links.flatMap(([name, ifIndex]) => entries(name, ifIndex, false)),
+    listed(attacher, all),
+    all.map((entry) => ({ ...entry, current: false })),
   );
-  for (const entry of entries(...(links[0] ?? assert.fail()))) attacher.attach(entry);
-  assert.deepEqual(
-    attacher.list(),
-    links.flatMap(([name, ifIndex]) => entries(name, ifIndex)),
-  );
+  attach(attacher, ...all.slice(0, 2));
+  assert.deepEqual(listed(attacher, all), all);
   assert.deepEqual(
     programIds(node),
     hooks.map((hook) => datapath.program(hook).info().id),
@@ -119,23 +126,17 @@ for (const { name, command } of tampering) {
     const { attacher, datapath } = node.load(1);
     const ifIndex = node.link('pod1');
     const wanted = entries('pod1', ifIndex);
-    for (const entry of wanted) attacher.attach(entry);
+    attach(attacher, ...wanted);
     runIn(node.namespace, 'sh', '-c', command);
-    assert.notDeepEqual(attacher.list(), wanted);
-    for (const entry of wanted) attacher.attach(entry);
-    assert.deepEqual(attacher.list(), wanted);
+    assert.notDeepEqual(listed(attacher, wanted), wanted);
+    attach(attacher, ...wanted);
+    assert.deepEqual(listed(attacher, wanted), wanted);
     assert.ok(programIds(node).includes(datapath.program('from_pod').info().id));
   });
 }
 
-rootTest('an interface that is gone is told at attaching and fine at detaching', (context) => {
-  const node = makeNode(context);
-  const { attacher } = node.load(1);
+rootTest('an interface that is gone is told at attaching', (context) => {
+  const { attacher } = makeNode(context).load(1);
   const [entry = assert.fail()] = entries('gone', 99 as IfIndex);
-  assert.throws(() => attacher.attach(entry), { code: 'ENODEV', call: 'qdisc add' });
-  attacher.detach(entry);
-  assert.equal(clsactOf(node.socket, entry.ifIndex), undefined);
-  const ifIndex = node.link('pod1');
-  attacher.detach({ ...entry, ifIndex });
-  assert.equal(clsactOf(node.socket, ifIndex), undefined);
+  assert.throws(() => attach(attacher, entry), { code: 'ENODEV', call: 'qdisc add' });
 });

@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { EndpointView, NodeStatus } from '../../src/agent/api-types.ts';
+import type { EndpointView } from '../../src/agent/api-types.ts';
 import type { Attachment, Hook } from '../../src/datapath/tables/attacher.ts';
+import { queryTcx } from '../../src/kernel/attach.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
@@ -75,7 +76,7 @@ async function bothWays(
 /** On node-2: from this version to the other and back again, the agent dying on the way back at `moment`. */
 async function migrate(lab: TestLab, object: Uint8Array, moment: string): Promise<void> {
   const node = lab.node('node-2');
-  const { pid } = await byTcx(lab);
+  const { pid } = await lab.status('node-2');
   const attachments = await everyHook(lab);
   await lab.lab.agent('node-2').stop();
   using namespace = NetworkNamespace.open(node.namespacePath);
@@ -100,15 +101,15 @@ async function migrate(lab: TestLab, object: Uint8Array, moment: string): Promis
     20_000,
   );
   assert.equal(after.endpoints, 1);
-  assert.equal(after.datapath.podsByTcx, 1, 'exchanged with the rest');
+  const left = attachments.filter(({ hook }) => hook === 'from_pod');
+  for (const { ifIndex } of left) {
+    assert.deepEqual(
+      namespace.run(() => queryTcx(ifIndex, 'ingress')),
+      [],
+      'removed with the rest',
+    );
+  }
   assert.ok(after.tables.every(({ desired, applied }) => desired === applied));
-}
-
-function byTcx(lab: TestLab): Promise<NodeStatus> {
-  return eventuallyDefined('the pod has tcx', async () => {
-    const status = await lab.status('node-2');
-    return status.datapath.podsByTcx === 1 ? status : undefined;
-  });
 }
 
 async function everyHook(lab: TestLab): Promise<readonly Attachment[]> {

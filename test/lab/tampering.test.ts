@@ -4,17 +4,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
-import type { EndpointView, NodeStatus } from '../../src/agent/api-types.ts';
 import { podBlocks } from '../../src/datapath/block-attach.ts';
-import { detachTcxProgram, queryTcx } from '../../src/kernel/attach.ts';
+import { queryTcx } from '../../src/kernel/attach.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { listBlockFilters } from '../../src/kernel/netlink/block-filter.ts';
 import { listLinks } from '../../src/kernel/netlink/link.ts';
 import type { Link } from '../../src/kernel/netlink/link-record.ts';
 import { listClsact } from '../../src/kernel/netlink/qdisc.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { BpfProgram } from '../../src/kernel/program.ts';
-import type { IfIndex } from '../../src/net/if-index.ts';
 import { curl, eventuallyDefined, sharedLab, type TestLab, threePods } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -24,10 +21,6 @@ const restoredWithinMs = reconcilePeriodMs + 2000;
 
 describe('tampering, native routing', () => {
   const lab = sharedLab({ manifests: threePods, settings: { reconcilePeriodMs } });
-
-  rootTest('every pod gets tcx soon after it was added', async () => {
-    await podsByTcx();
-  });
 
   const deeds = [
     {
@@ -155,8 +148,12 @@ describe('tampering, native routing', () => {
   for (const { hook, command } of detaching) {
     rootTest(`a detached ${hook} program is attached again, and traffic flows`, async () => {
       const attached = attachedPrograms();
+      const before = await restored(lab());
       await shell(`PINS=${lab().node('node-1').pins}; ${command}`);
-      assert.notDeepEqual(attachedPrograms(), attached);
+      // It may be back before the next look.
+      await eventuallyDefined('status counts it', async () =>
+        (await restored(lab())) > before ? true : undefined,
+      );
       await eventuallyDefined(
         'the same programs are attached',
         async () =>
@@ -168,31 +165,6 @@ describe('tampering, native routing', () => {
     });
   }
 
-  rootTest('tcx that was detached comes back, and no packet passes twice or unseen', async () => {
-    await podsByTcx();
-    const [pod = assert.fail()] = await lab().ask<readonly EndpointView[]>(
-      'node-1',
-      '/v1/endpoints',
-    );
-    assert.deepEqual(await countedPings(pod.id), [25, 25], 'the filters see nothing');
-    using namespace = NetworkNamespace.open(lab().node('node-1').namespacePath);
-    const hook = { ifIndex: pod.hostIfIndex as IfIndex, direction: 'ingress' } as const;
-    const attached = (): ReturnType<typeof queryTcx> =>
-      namespace.run(() => queryTcx(hook.ifIndex, 'ingress'));
-    const [found = assert.fail()] = attached();
-    {
-      using program = BpfProgram.openById(found.programId);
-      namespace.run(() => detachTcxProgram({ ...hook, program }));
-    }
-    assert.deepEqual(attached(), []);
-    assert.deepEqual(await countedPings(pod.id), [25, 25], 'the filter does');
-    await eventuallyDefined('it is there again', () =>
-      attached().length === 1 ? true : undefined,
-    );
-    assert.deepEqual(attached(), [found]);
-    assert.deepEqual(await countedPings(pod.id), [25, 25]);
-  });
-
   rootTest('the log tells what was restored', () => {
     const log = readFileSync(lab().node('node-1').log, 'utf8');
     for (const what of ['10.201.2.0/24', 'addresses', 'from_pod']) {
@@ -202,30 +174,6 @@ describe('tampering, native routing', () => {
       assert.ok(lines.length > 0, `a line about ${what} in\n${log.slice(-3000)}`);
     }
   });
-
-  function podsByTcx(): Promise<NodeStatus> {
-    return eventuallyDefined('every pod has tcx', async () => {
-      const status = await lab().status('node-1');
-      return status.datapath.podsByTcx === status.endpoints ? status : undefined;
-    });
-  }
-
-  /** What is counted of 25 pings from this endpoint to its node, up the stack and back: sent and received. */
-  async function countedPings(id: number): Promise<readonly number[]> {
-    const [before, name] = await countOf(id);
-    const address = lab().address(lab().node('node-1'), 4);
-    const command = ['busybox', 'ping', '-q', '-c', '25', '-i', '0.01', '-W', '2', address];
-    assert.match((await lab().inPod(name, command)).stdout, /25 packets received/);
-    const [after] = await countOf(id);
-    return after.map((packets, index) => packets - (before[index] ?? 0));
-  }
-
-  async function countOf(id: number): Promise<readonly [readonly number[], string]> {
-    const all = await lab().ask<readonly EndpointView[]>('node-1', '/v1/endpoints');
-    const { traffic, pod } = all.find((endpoint) => endpoint.id === id) ?? assert.fail();
-    assert(traffic !== undefined && pod !== undefined);
-    return [[traffic.egress.packets, traffic.ingress.packets], pod.name];
-  }
 
   async function inNode(command: readonly string[]): Promise<string> {
     const { exitCode, stdout, stderr } = await lab().inNode('node-1', command);

@@ -6,19 +6,18 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isDoomedName } from '../../src/agent/link-names.ts';
 import { TcxAttacher } from '../../src/datapath/attach.ts';
 import { attachByHook, BlockAttacher } from '../../src/datapath/block-attach.ts';
+import { EarlierTcx } from '../../src/datapath/earlier-tcx.ts';
 import { installObject } from '../../src/datapath/loader-install.ts';
 import type { MapSizes } from '../../src/datapath/map-set.ts';
 import { pinPaths } from '../../src/datapath/pins.ts';
-import { podAttacher } from '../../src/datapath/pod-attach.ts';
-import { PodTcx } from '../../src/datapath/pod-tcx.ts';
 import type { Attachment } from '../../src/datapath/tables/attacher.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { throwFirst } from '../../src/kernel/netlink/batch.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { BpfProgram } from '../../src/kernel/program.ts';
+import { attachBesideFilters } from './earlier-tcx.ts';
 
 const sources = fileURLToPath(new URL('../../../bpf', import.meta.url));
 
@@ -29,7 +28,7 @@ export function otherVersion(folder: string): Uint8Array {
 
 export interface OtherLayout {
   readonly object: Uint8Array;
-  /** The text of its shared.h. */
+  /** The text of the file that is another. */
   readonly header: string;
 }
 
@@ -45,11 +44,15 @@ export function otherLayout(folder: string, member: string): OtherLayout {
   );
 }
 
-/** The data path with what `edit` makes of its shared.h; works in `folder`. */
-export function compiledWith(folder: string, edit: (header: string) => string): OtherLayout {
+/** The data path with what `edit` makes of its shared.h, or another of its files; works in `folder`. */
+export function compiledWith(
+  folder: string,
+  edit: (header: string) => string,
+  file = 'shared.h',
+): OtherLayout {
   const copy = join(folder, 'bpf');
   fs.cpSync(sources, copy, { recursive: true });
-  const header = join(copy, 'shared.h');
+  const header = join(copy, file);
   const text = edit(fs.readFileSync(header, 'utf8'));
   fs.writeFileSync(header, text);
   const object = join(copy, 'other.o');
@@ -68,7 +71,7 @@ export interface OtherVersion {
   readonly attachments: readonly Attachment[];
 }
 
-/** No agent may run. Says which maps were replaced. */
+/** No agent may run. As versions before this did, `from_pod` is attached by tcx as well. Says which maps were replaced. */
 export function runOtherVersion(version: OtherVersion): readonly string[] {
   const { object, sizes, pinDir, namespace, attachments } = version;
   const paths = pinPaths(pinDir);
@@ -81,16 +84,17 @@ export function runOtherVersion(version: OtherVersion): readonly string[] {
     opened.push(found);
     return found;
   };
-  const isDoomed = isDoomedName;
-  const block = new BlockAttacher({ socket, program, isDoomed });
-  const tcx = new PodTcx({ socket, program: () => program('from_pod'), isDoomed });
+  const filters = new BlockAttacher({ socket, program });
   const attacher = attachByHook({
-    pods: podAttacher({ block, tcx }),
+    pods: new EarlierTcx({ filters, folder: paths.links, program }),
     node: new TcxAttacher({ folder: paths.links, program }),
   });
   namespace.run(() => {
-    attacher.list();
     throwFirst(attacher.attachAll(attachments));
+    for (const { ifIndex, hook } of attachments) {
+      if (hook !== 'from_pod') continue;
+      attachBesideFilters({ namespace, ifIndex }, program(hook));
+    }
   });
   for (const each of opened) each[Symbol.dispose]();
   return replaced;

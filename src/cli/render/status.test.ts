@@ -30,7 +30,6 @@ const healthy: NodeStatus = {
     loadMs: 41.3,
     programs: 5,
     attachments: 9,
-    podsByTcx: 3,
     mtuBytes: 1500,
     uplinks: [
       {
@@ -79,7 +78,7 @@ test('a healthy node is told in a screen whose first line says so', () => {
     `\
 node-1: healthy                                                   heddle 0.1.0, Linux 6.12.9, up 3 h 12 min
   cluster    directory examples/demo (2 nodes, 6 pods)            last change 12 s ago, applied in 4 ms
-  datapath   native; 5 programs loaded in 41 ms, attached at 9 hooks (3 pods by tcx); pod MTU 1500 bytes
+  datapath   native; 5 programs loaded in 41 ms, attached at 9 hooks; pod MTU 1500 bytes
   uplinks    eth0 192.0.2.11/24 2001:db8::11/64 MTU 1500 bytes
   tables     addresses 14/14   routes 2/2   0 errors
   maps       flows 1,204 of 262,144 (<1 %)   addresses 14 of 65,536 (<1 %)
@@ -155,7 +154,7 @@ node-1: DEGRADED: 1 table entry could not be applied
   manifest   pods.yaml, document 3: Pod shop/db-1: status.podIP: "x" is not an address
                the last good version stays in force
   cluster    directory examples/demo (2 nodes, 6 pods)            last change 12 s ago, applied in 4 ms
-  datapath   native; 5 programs loaded in 41 ms, attached at 9 hooks (3 pods by tcx); pod MTU 1500 bytes
+  datapath   native; 5 programs loaded in 41 ms, attached at 9 hooks; pod MTU 1500 bytes
   uplinks    eth0 192.0.2.11/24 2001:db8::11/64 MTU 1500 bytes
   tables     routes 1/2   1 error
   maps       flows 1,204 of 262,144 (<1 %)   addresses 14 of 65,536 (<1 %)
@@ -177,7 +176,6 @@ test('before the first settle the node is starting and shows what it knows', () 
       loadMs: 3,
       programs: 5,
       attachments: 0,
-      podsByTcx: 0,
       uplinks: [],
     },
     tables: [],

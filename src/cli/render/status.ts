@@ -113,8 +113,7 @@ function datapathText({ mode, datapath }: NodeStatus): string {
     ? 'adopted as they were'
     : `loaded in ${formatDuration(datapath.loadMs)}`;
   const mtu = datapath.mtuBytes === undefined ? '' : `; pod MTU ${datapath.mtuBytes} bytes`;
-  const tcx = datapath.podsByTcx > 0 ? ` (${plural(datapath.podsByTcx, 'pod')} by tcx)` : '';
-  return `${mode}; ${plural(datapath.programs, 'program')} ${origin}, attached at ${plural(datapath.attachments, 'hook')}${tcx}${mtu}`;
+  return `${mode}; ${plural(datapath.programs, 'program')} ${origin}, attached at ${plural(datapath.attachments, 'hook')}${mtu}`;
 }
 
 function uplinkText({ datapath }: NodeStatus): string {

@@ -22,8 +22,8 @@ export interface AttachedHook extends Attachment {
 }
 
 export interface Attacher {
-  /** Every one of ours, as the kernel has it now. `desired` spares asking for the names of interfaces that are in it. */
-  list(desired?: ReadonlyMap<string, AttachedHook>): readonly AttachedHook[];
+  /** Ours, as the kernel has them now: every one at the node's interfaces, the desired ones at pods'. */
+  list(desired: ReadonlyMap<string, AttachedHook>): readonly AttachedHook[];
   /** Attaches the loaded programs, or puts them into the existing links without a gap. One outcome each: undefined where
    * it was done, else usually a KernelError. */
   attachAll(attachments: readonly Attachment[]): readonly (Error | undefined)[];

@@ -1,0 +1,38 @@
+// What versions before this one left at pods' interfaces by tcx.
+
+import { join } from 'node:path';
+import { directionOf } from '../../src/datapath/attach.ts';
+import { linkPinName } from '../../src/datapath/pins.ts';
+import type { Hook } from '../../src/datapath/tables/attacher.ts';
+import { attachTcx, attachTcxProgram } from '../../src/kernel/attach.ts';
+import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import type { BpfProgram } from '../../src/kernel/program.ts';
+import type { IfIndex } from '../../src/net/if-index.ts';
+
+export const podHooks = ['from_pod', 'to_pod'] as const;
+
+export interface HookPlace {
+  readonly namespace: NetworkNamespace;
+  readonly ifName: string;
+  readonly ifIndex: IfIndex;
+  /** Of pins of links. */
+  readonly folder: string;
+}
+
+/** As the first versions did, which had no filters. */
+export function pinLinks(place: HookPlace, program: (hook: Hook) => BpfProgram): void {
+  const { namespace, folder, ifName, ifIndex } = place;
+  for (const hook of podHooks) {
+    const options = { program: program(hook), ifIndex, direction: directionOf(hook) };
+    using link = namespace.run(() => attachTcx(options));
+    link.pin(join(folder, linkPinName(ifName, hook)));
+  }
+}
+
+/** `from_pod` as later ones did, beside the filters. */
+export function attachBesideFilters(
+  { namespace, ifIndex }: Pick<HookPlace, 'namespace' | 'ifIndex'>,
+  program: BpfProgram,
+): void {
+  namespace.run(() => attachTcxProgram({ program, ifIndex, direction: 'ingress' }));
+}
