@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import ipaddr from 'ipaddr.js';
+import { seededRandom } from '../../test/support/random.ts';
 import {
   addressBytes,
   addressFamily,
@@ -59,6 +61,22 @@ test('an address survives the way to bytes and back, mapped or not', () => {
     const address = parseAddress(text);
     assert.equal(addressFromBytes(addressBytes(address)), address);
     assert.equal(addressFromBytes(mappedBytes(address)), address);
+  }
+});
+
+test('text and bytes of any address are those of the library', () => {
+  const random = seededRandom(4);
+  for (let round = 0; round < 5_000; round++) {
+    // Few values, so that there are zero groups, and leading zeros, of all lengths.
+    const bytes = Array.from({ length: round % 5 === 0 ? 4 : 16 }, () =>
+      random.pick([0, 0, 0, 1, 0xff, random.below(256)]),
+    );
+    const parsed = ipaddr.fromByteArray(bytes);
+    const text = parsed instanceof ipaddr.IPv6 ? parsed.toRFC5952String() : parsed.toString();
+    const address = parseAddress(text);
+    assert.equal(address, text);
+    assert.deepEqual([...addressBytes(address)], bytes);
+    assert.equal(addressFromBytes(Uint8Array.from(bytes)), unmapped(address));
   }
 });
 
