@@ -6,8 +6,16 @@ import { readModule, type SourceModule } from './read-module.ts';
 
 const roots = ['src', 'test', 'bench', 'tools', 'examples'];
 
-/** Every module below the repository's source folders, sorted by path. `root` is the repository. */
+const known = new Map<string, readonly SourceModule[]>();
+
+/** Every module below the repository's source folders, sorted by path. `root` is the repository. Read once per process. */
 export function readSourceModules(root: string): readonly SourceModule[] {
+  const modules = known.get(root) ?? readFiles(root);
+  known.set(root, modules);
+  return modules;
+}
+
+function readFiles(root: string): readonly SourceModule[] {
   return roots
     .flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
