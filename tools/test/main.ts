@@ -13,6 +13,7 @@ import {
 } from './layers.ts';
 import { failureText, fileLine, skipText, toldLines, total, totalsLine } from './progress.ts';
 import { type FileResult, runFiles } from './run-files.ts';
+import { withSourceLines } from './source-lines.ts';
 
 const interrupted = new AbortController();
 process.on('SIGINT', () => interrupted.abort());
@@ -59,7 +60,7 @@ function report(layer: Layer, result: FileResult): void {
   if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
   console.log(fileLine(layer.name, result));
   for (const line of toldLines(result)) console.log(line);
-  if (total([result]).failed > 0) console.log(failureText(result));
+  if (total([result]).failed > 0) console.log(withSourceLines(failureText(result)));
 }
 
 function conclude(results: readonly FileResult[]): number {

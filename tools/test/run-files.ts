@@ -36,7 +36,6 @@ export async function runFiles(
     const child = spawn(
       process.execPath,
       [
-        '--enable-source-maps',
         `--test-reporter=${reporter}`,
         `--test-reporter-destination=${eventFile}`,
         ...(files.length === 1 ? [] : [batch]),

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileMark, type TestEvent } from './events.ts';
 import { type Layer, matchesPattern, queues, select, testLayers } from './layers.ts';
 import { failureText, fileLine, skipText, toldLines, total, totalsLine } from './progress.ts';
 import { byFile, closeBooks, type FileResult } from './run-files.ts';
+import { withSourceLines } from './source-lines.ts';
 
 const layers = testLayers(2);
 const names = (words: readonly string[]): string[] =>
@@ -123,6 +126,17 @@ test('a failure shows the whole error and what the file printed', () => {
     at x
   output of src/a.test.ts:
     log line`,
+  );
+});
+
+test('a failure names the lines of TypeScript', () => {
+  const compiled = resolve('dist/tools/test/source-lines.js');
+  const row = readFileSync(compiled, 'utf8').split('\n').indexOf('function readMap(path) {') + 1;
+  const own = readFileSync('tools/test/source-lines.ts', 'utf8').split('\n');
+  const source = own.findIndex((line) => line.startsWith('function readMap')) + 1;
+  assert.equal(
+    withSourceLines(`at a (file://${compiled}:${row}:10)\n${compiled}:${row}\nat /b.js:1:2`),
+    `at a (tools/test/source-lines.ts:${source}:10)\ntools/test/source-lines.ts:${source}:1\nat /b.js:1:2`,
   );
 });
 
