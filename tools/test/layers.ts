@@ -15,6 +15,8 @@ export interface Layer {
   readonly filesPerProcess?: number;
   /** Files (words of their paths) that get a process of their own all the same. */
   readonly alone?: readonly string[];
+  /** Files (words of their paths) whose processes begin first: those that take longest, which others run beside. */
+  readonly first?: readonly string[];
   /** Groups of files (words of their paths) that share something big: one file at a time of each group and of the rest. */
   readonly groups?: readonly (readonly string[])[];
   /** Not among the layers of `npm test`: it has a command of its own. */
@@ -33,6 +35,7 @@ export function testLayers(parallel: number): readonly Layer[] {
       filesPerProcess: 16,
       // They turn V8's switches, or start so many processes that others had to wait for them.
       alone: ['cli/main.', 'base/nursery.', 'cli/cluster-dump.'],
+      first: ['cli/main.', 'cluster/manifest-source.', 'tools/package.', 'kubernetes/reflector.'],
     },
     { name: 'golden', folders: ['test/scenarios'], timeoutMs: 30_000, parallelFiles: parallel },
     { name: 'kernel', folders: ['test/kernel'], timeoutMs: 300_000, parallelFiles: 1 },
@@ -76,17 +79,22 @@ export function queues(layer: Layer, files: readonly string[]): readonly Batch[]
   ];
 }
 
-/** Those with a process of their own come first: they take longest. */
-function batches({ alone = [], filesPerProcess = 1 }: Layer, files: readonly string[]): Batch[] {
+function batches(layer: Layer, files: readonly string[]): Batch[] {
+  const { alone = [], filesPerProcess = 1, first = [] } = layer;
   const single = files.filter((file) => alone.some((word) => file.includes(word)));
   const others = files.filter((file) => !single.includes(file));
   const count = Math.ceil(others.length / filesPerProcess);
-  return [
+  const all = [
     ...single.map((file) => [file]),
     ...Array.from({ length: count }, (_, index) =>
       others.slice(index * filesPerProcess, (index + 1) * filesPerProcess),
     ),
   ];
+  const place = (batch: Batch): number => {
+    const index = first.findIndex((word) => batch.some((file) => file.includes(word)));
+    return index === -1 ? first.length : index;
+  };
+  return all.toSorted((left, right) => place(left) - place(right));
 }
 
 export interface Selection {

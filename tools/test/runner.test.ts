@@ -54,6 +54,8 @@ test('files share a process, but for those that need one of their own', () => {
   assert.deepEqual(queues(layer, files), [
     [['c.test.ts'], ['a.test.ts', 'b.test.ts'], ['d.test.ts']],
   ]);
+  const [begun] = queues({ ...layer, first: ['d.', 'b.'] }, files);
+  assert.deepEqual(begun, [['d.test.ts'], ['a.test.ts', 'b.test.ts'], ['c.test.ts']]);
 });
 
 test('tests of one process belong to the file whose mark stands before them', () => {
