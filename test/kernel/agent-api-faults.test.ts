@@ -207,6 +207,54 @@ rootTest(
   },
 );
 
+rootTest(
+  'one list whose Nodes have lost their spec removes no route, of a running agent nor of one that starts',
+  async (context) => {
+    const { place, server } = await cluster(context);
+    let lists = 0;
+    const specless: Misbehaviour = (exchange) => {
+      const { url, isWatch, response, answer } = exchange;
+      if (url.pathname !== nodes || lists > 0) return answer();
+      response.writeHead(isWatch ? 410 : 200, { 'content-type': 'application/json' });
+      const list = JSON.parse(exchange.list());
+      for (const item of list.items) delete item.spec;
+      const expired = { kind: 'Status', code: 410, reason: 'Expired' };
+      response.end(JSON.stringify(isWatch ? expired : list));
+      if (!isWatch) lists++;
+    };
+    const first = await startAgent(context, place);
+    const before = routes(place);
+    assert.match(before, /10\.201\.3\.0\/24/);
+    server.misbehave(specless);
+    server.endWatches();
+    await eventuallyPasses(async () => {
+      const { health, cluster: view } = await status(place);
+      const said = [...health.reasons, ...view.problems.map(({ text }) => text)].join();
+      assert.match(said, /Node node-3: spec\.podCIDRs: \[\] replaces 10\.201\.3\.0\/24/);
+      assert.match(said, /nodes: 3 of the list cannot follow what the API server has told before/);
+    });
+    assert.equal(routes(place), before);
+    await eventuallyPasses(
+      async () => assert.equal((await status(place)).health.state, 'healthy'),
+      20_000,
+    );
+    assert.equal(routes(place), before);
+    await first.end('SIGKILL');
+    lists = 0;
+    server.misbehave(specless);
+    launchAgent(context, place);
+    await eventuallyPasses(async () => {
+      const { text } = await get(place, '/readyz');
+      assert.match(text, /the list has 0 other nodes with pod ranges and addresses, and this one/);
+    }, 15_000);
+    await eventuallyPasses(
+      async () => assert.equal((await get(place, '/readyz')).status, 200),
+      30_000,
+    );
+    assert.equal(routes(place), before);
+  },
+);
+
 rootTest('an ADD finds its pod although the list of pods left it out', async (context) => {
   const { place, server } = await cluster(context);
   const name = { namespace: 'shop', name: 'web-1' };

@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test';
 import { ApiClient } from '../../src/cluster/kubernetes/api-client.ts';
 import { type ApiTimes, apiTimes } from '../../src/cluster/kubernetes/api-times.ts';
 import { KubeConfigCredentials } from '../../src/cluster/kubernetes/credentials.ts';
+import { requireFixed } from '../../src/cluster/kubernetes/fixed-fields.ts';
 import { ObjectStore } from '../../src/cluster/kubernetes/object-store.ts';
 import { Reflector } from '../../src/cluster/kubernetes/reflector.ts';
 import type { ReflectorOptions } from '../../src/cluster/kubernetes/reflector-options.ts';
@@ -23,7 +24,7 @@ export interface Reflected {
 }
 
 export type ReflectOptions = Partial<ApiTimes> &
-  Pick<ReflectorOptions, 'held'> & {
+  Pick<ReflectorOptions, 'held' | 'canHold' | 'expected'> & {
     /** Addresses of servers that are asked before the one that answers as the test says. */
     readonly apiServers?: readonly string[];
   };
@@ -32,7 +33,7 @@ export type ReflectOptions = Partial<ApiTimes> &
 export async function reflect(
   context: TestContext,
   answer: ScriptedAnswer,
-  { held, apiServers = [], ...times }: ReflectOptions = {},
+  { held, canHold, expected, apiServers = [], ...times }: ReflectOptions = {},
 ): Promise<Reflected> {
   const server = await scriptedServer(context, answer);
   const stop = new AbortController();
@@ -45,7 +46,9 @@ export async function reflect(
     if (history.at(-1) !== text) history.push(text);
     for (const wake of waiting) wake();
   };
-  const store = new ObjectStore((key, raw) => readObject('Namespace', key, raw), onChange);
+  const store = new ObjectStore((key, raw) => readObject('Namespace', key, raw), onChange, {
+    requireFixed: (versions) => requireFixed('Namespace', versions),
+  });
   const reflector = new Reflector({
     client,
     resource: 'namespaces',
@@ -55,7 +58,7 @@ export async function reflect(
     store,
     onChange,
     bookmarking: new Set(),
-    held,
+    ...{ held, canHold, expected },
     random: () => 0,
     times: { ...apiTimes, backoff: { firstMs: 20, maxMs: 40 }, ...times },
   });

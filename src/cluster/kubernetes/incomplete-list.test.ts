@@ -83,3 +83,65 @@ test('a first list of fewer nodes than there are routes to is asked for again', 
   assert.deepEqual(running.keys(), ['a', 'b', 'c']);
   assert.equal(running.reflector.state.doubt, undefined);
 });
+
+test('a first list is compared with the routes by the nodes that routes can lead to', async (context) => {
+  // A time of creation stands for what a Node needs: pod ranges and an address.
+  let list = 0;
+  const named = (name: string, more: object): object => ({
+    metadata: { name, resourceVersion: '5', ...more },
+  });
+  const created = { creationTimestamp: '2026-01-01T00:00:00Z' };
+  const running = await reflect(
+    context,
+    (_, response, url) => {
+      if (isWatch(url)) {
+        response.writeHead(200).flushHeaders();
+        return;
+      }
+      const more = list++ === 0 ? {} : created;
+      response.end(servedPage(['a', 'b', 'c'].map((name) => named(name, more))));
+    },
+    {
+      doubtMs: 60,
+      ...{ held: () => 2, expected: 'a' },
+      canHold: (object) => 'createdAt' in object,
+    },
+  );
+  await running.until(() => running.reflector.state.doubt !== undefined);
+  assert.equal(running.reflector.isSynced, false);
+  assert.match(
+    running.reflector.state.doubt?.text ?? '',
+    /the list has 0 other nodes with pod ranges and addresses, and this one has routes to 2; it is asked/,
+  );
+  await running.until(() => running.reflector.isSynced);
+  assert.equal(list, 2);
+});
+
+test('a list with objects that cannot follow what was told of them is asked for again', async (context) => {
+  let list = 0;
+  let watches = 0;
+  const object = (uid: object): object => ({
+    metadata: { name: 'a', resourceVersion: '5', ...uid },
+  });
+  const running = await reflect(
+    context,
+    (_, response, url) => {
+      if (!isWatch(url)) {
+        response.end(servedPage([object(list++ === 1 ? {} : { uid: 'u' })]));
+        return;
+      }
+      response.writeHead(200).flushHeaders();
+      if (watches++ === 0) response.end(gone);
+    },
+    { doubtMs: 60, settledMs: 20 },
+  );
+  await running.until(() => running.reflector.state.doubt !== undefined);
+  assert.match(
+    running.reflector.state.doubt?.text ?? '',
+    /1 of the list cannot follow what the API server has told before; it is asked for again/,
+  );
+  assert.equal(running.uid('a'), 'u');
+  await running.until(() => running.reflector.state.relists === 1);
+  assert.equal(running.reflector.state.doubt, undefined);
+  assert.equal(list, 3);
+});

@@ -22,6 +22,7 @@ import { type ApiTimes, apiTimes } from './api-times.ts';
 import { ClusterPolicies } from './cluster-policies.ts';
 import type { ConnectionState } from './connection.ts';
 import type { Credentials } from './credentials.ts';
+import { requireFixed } from './fixed-fields.ts';
 import { ObjectStore } from './object-store.ts';
 import { pause } from './pause.ts';
 import { lookForPod, type PodReference } from './pod-look.ts';
@@ -131,9 +132,14 @@ export class KubernetesSource implements ClusterSource {
       ({ kind, name, path, selectors }) => {
         const read = (key: string, raw: unknown): ClusterObject['object'] =>
           readObject(kind, key, raw);
-        const store = new ObjectStore(read, onChange, { kind, cutOf: (raw) => cutOf(kind, raw) });
+        const store = new ObjectStore(read, onChange, {
+          kind,
+          cutOf: (raw) => cutOf(kind, raw),
+          requireFixed: (versions) => requireFixed(kind, versions),
+        });
         stores.set(kind, store);
-        const ofNodes = kind === 'Node' ? { expected: node, held: heldNodes } : {};
+        const ofNodes =
+          kind === 'Node' ? { expected: node, held: heldNodes, canHold: isReachable } : {};
         const what = { kind, resource: name, path, selectors, store };
         return new Reflector({ ...shared, ...what, ...ofNodes });
       },
@@ -195,6 +201,12 @@ export class KubernetesSource implements ClusterSource {
       problems.every(({ text }, index) => text === previous.problems[index]?.text);
     return isSame ? previous : { state, problems, complete };
   }
+}
+
+// A route needs both: a range to lead to, and an address to lead by.
+function isReachable(node: object): boolean {
+  const { podCidrs, addresses } = node as ClusterNode;
+  return podCidrs.length > 0 && addresses.length > 0;
 }
 
 function stateOf(stores: Stores, previous: ClusterState): ClusterState {

@@ -7,10 +7,14 @@ export interface ListFacts {
   readonly now: number;
   /** Whether its version is older than one that the server has told before. */
   readonly isOlder: boolean;
+  /** Objects that cannot follow what was told of them before; each keeps its last good version. */
+  readonly contradictions?: number;
   /** The name of an object that should be there and is not. */
   readonly missing?: string | undefined;
   /** Before the first list is believed: how many other nodes this one still has routes to. */
   readonly held?: number | undefined;
+  /** Other nodes of the list to which routes can lead; absent: all of the list but this one. */
+  readonly others?: number | undefined;
 }
 
 export interface ListDoubt {
@@ -25,14 +29,17 @@ const manyObjects = 5;
 
 /** Undefined where nothing is odd. */
 export function listDoubt(facts: ListFacts): ListDoubt | undefined {
-  const { before, now, isOlder, missing, held = 0 } = facts;
+  // Our own Node is no other.
+  const { before, now, isOlder, missing, held = 0, others = now - 1 } = facts;
+  const { contradictions = 0 } = facts;
   if (isOlder) return doubt('the list is older than what the API server has told before');
   if (before > 0 && now === 0) return doubt(`the list is empty, and there were ${before}`);
   if (missing !== undefined) return doubt(`the list has ${now}, and ${missing} is not among them`);
-  // Our own Node is no other.
-  const others = now - 1;
+  if (contradictions > 0)
+    return doubt(`${contradictions} of the list cannot follow what the API server has told before`);
   if (held > 0 && others < held) {
-    const text = `the list has ${others} other nodes, and this one has routes to ${held}`;
+    const what = others < now - 1 ? 'other nodes with pod ranges and addresses' : 'other nodes';
+    const text = `the list has ${others} ${what}, and this one has routes to ${held}`;
     return doubt(text, isDrastic(held, others) ? 2 : 1);
   }
   if (!isDrastic(before, now)) return undefined;

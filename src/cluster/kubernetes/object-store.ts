@@ -5,16 +5,27 @@ import { InputError } from '../../base/input-error.ts';
 import { SnapshotMap } from '../../base/snapshot-map.ts';
 import { FlawedNodeError, flawConsequence } from '../flawed-node.ts';
 import type { SourceProblem } from '../state.ts';
+import { FixedFieldError } from './fixed-fields.ts';
 import { type Budget, defaultBudget, ObjectBudget } from './object-budget.ts';
 import { mostTexts, ObjectProblems, withoutText } from './object-problems.ts';
 import { shownText } from './shown.ts';
 
-export interface ObjectStoreOptions {
+export interface ObjectStoreOptions<T> {
   /** Of the objects, as shown to people: `Pod`. */
   readonly kind?: string;
   readonly budget?: Budget;
   /** What of an object is left out as too much, in words; absent: nothing ever is. */
   readonly cutOf?: (raw: unknown) => string | undefined;
+  /** Throws FixedFieldError where an object cannot follow its version before. */
+  readonly requireFixed?: (versions: StoredVersions<T>) => void;
+}
+
+export interface StoredVersions<T> {
+  readonly key: string;
+  readonly before: T;
+  readonly after: T;
+  /** `before` is the usable rest of a flawed object. */
+  readonly isPart: boolean;
 }
 
 export class ObjectStore<T extends object> {
@@ -28,6 +39,7 @@ export class ObjectStore<T extends object> {
   readonly #kind: string;
   readonly #limits: Budget;
   readonly #cutOf: (raw: unknown) => string | undefined;
+  readonly #requireFixed: (versions: StoredVersions<T>) => void;
   #budget: ObjectBudget;
   #problems: ObjectProblems;
 
@@ -35,13 +47,16 @@ export class ObjectStore<T extends object> {
   constructor(
     read: (key: string, raw: unknown) => T,
     onChange: () => void,
-    { kind = 'object', budget = defaultBudget, cutOf = () => undefined }: ObjectStoreOptions = {},
+    options: ObjectStoreOptions<T> = {},
   ) {
+    const { kind = 'object', budget = defaultBudget } = options;
+    const { cutOf = () => undefined, requireFixed = () => undefined } = options;
     this.#read = read;
     this.#onChange = onChange;
     this.#kind = kind;
     this.#limits = budget;
     this.#cutOf = cutOf;
+    this.#requireFixed = requireFixed;
     this.#budget = new ObjectBudget(budget);
     this.#problems = new ObjectProblems(kind);
   }
@@ -88,7 +103,7 @@ export class ObjectStore<T extends object> {
   }
 
   /** Takes a full list, page by page; nothing of it shows before `commit` or `commitAdditions`. */
-  replace(): StoreReplacement {
+  replace(): StoreReplacement<T> {
     const taken = new Map<string, Read<T>>();
     const lacks = (): readonly string[] => {
       const known = new Set([...this.view().keys(), ...this.#problems.keys]);
@@ -103,10 +118,19 @@ export class ObjectStore<T extends object> {
         taken.set(key, isTextKept ? read : { ...read, problem: withoutText });
       },
       has: (key) => taken.has(key),
+      count: (isCounted) => {
+        let count = 0;
+        for (const [key, { object }] of taken)
+          if (object !== undefined && isCounted(key, object)) count++;
+        return count;
+      },
       get size() {
         return taken.size;
       },
       lacks,
+      get contradictions() {
+        return Array.from(taken.values()).filter((read) => read.isContradiction === true).length;
+      },
       commitAdditions: () => {
         for (const [key, read] of taken) {
           this.#take(key, read);
@@ -161,7 +185,7 @@ export class ObjectStore<T extends object> {
     // An object that was deleted and made again has no last good version.
     const before = isOtherObject(known, raw) ? undefined : known;
     try {
-      const { object, isTooLarge } = budget.fit(key, this.#read(key, raw));
+      const { object, isTooLarge } = budget.fit(key, this.#readNext(key, raw, before));
       const problem = isTooLarge ? { problem: this.#tooLarge(key) } : {};
       return { object: keptReference(before, object), ...problem, cut: this.#cutOf(raw) };
     } catch (error) {
@@ -175,13 +199,30 @@ export class ObjectStore<T extends object> {
             ? 'this object is left out; everything else was applied'
             : 'the last good version of this object stays in force';
       const problem = { text: error.message, consequence };
+      const isContradiction = error instanceof FixedFieldError;
       return flawed === undefined
-        ? { object: before && budget.fit(key, before).object, problem }
+        ? { object: before && budget.fit(key, before).object, problem, isContradiction }
         : {
             object: keptReference(before, budget.fit(key, flawed).object),
             problem,
             isFlawed: true,
           };
+    }
+  }
+
+  // Throws InputError, also where the rest of a flawed object cannot follow `before`.
+  #readNext(key: string, raw: unknown, before: T | undefined): T {
+    const isPart = this.#flawed.has(key);
+    const checked = (after: T): T => {
+      if (before !== undefined) this.#requireFixed({ key, before, after, isPart });
+      return after;
+    };
+    try {
+      return checked(this.#read(key, raw));
+    } catch (error) {
+      const rest = error instanceof InputError ? restOf<T>(error) : undefined;
+      if (rest !== undefined) checked(rest);
+      throw error;
     }
   }
 
@@ -232,15 +273,20 @@ interface Read<T> {
   /** What is left out of its lists. */
   readonly cut?: string | undefined;
   readonly isFlawed?: boolean;
+  readonly isContradiction?: boolean;
 }
 
-export interface StoreReplacement {
+export interface StoreReplacement<T = object> {
   set(key: string, raw: unknown): void;
   has(key: string): boolean;
+  /** How many objects of the list so far, as they would be kept, are such. */
+  count(isCounted: (key: string, object: T) => boolean): number;
   /** Objects of the list so far, also those that cannot be used. */
   readonly size: number;
   /** Shows what is new and changed, and removes nothing. */
   commitAdditions(): void;
+  /** Number of objects that cannot follow what was told of them before. */
+  readonly contradictions: number;
   /** What is known and not in the list. */
   lacks(): readonly string[];
   /** Removes what the list lacks, but for `kept`. */

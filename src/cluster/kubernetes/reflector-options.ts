@@ -17,6 +17,8 @@ export interface ReflectorOptions {
   readonly expected?: string | undefined;
   /** How many other nodes the kernel has routes to from before: a first list of fewer Nodes is doubted. */
   readonly held?: (() => number) | undefined;
+  /** Whether the kernel could have routes to such a Node; absent: to any. */
+  readonly canHold?: ((node: object) => boolean) | undefined;
   /** For a resource that the cluster need not have: how long to wait before looking for it again. */
   readonly absentRetryMs?: number | undefined;
   /** Told when the first list is in, when it begins to fail and when it is well again. */

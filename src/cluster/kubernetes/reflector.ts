@@ -7,8 +7,9 @@ import { Absences } from './absences.ts';
 import { AnswerError, ApiError, ConnectionError, isExpired } from './api-error.ts';
 import { type ApiTimes, apiTimes } from './api-times.ts';
 import { FullList, mostObjects } from './full-list.ts';
-import { listDoubt } from './list-doubt.ts';
+import { type ListFacts, listDoubt } from './list-doubt.ts';
 import { isOlder, metaOf, type ObjectVersion, statusMeta } from './meta.ts';
+import type { StoreReplacement } from './object-store.ts';
 import { ObjectVersions } from './object-versions.ts';
 import { pause, type Subscribe } from './pause.ts';
 import type { ReflectorOptions } from './reflector-options.ts';
@@ -88,9 +89,10 @@ export class Reflector {
     const isMissing = expected !== undefined && !replacement.has(expected);
     const wasThere = expected !== undefined && (store.has(expected) || !this.isSynced);
     const missing = isMissing && wasThere ? expected : undefined;
-    const held = this.isSynced ? undefined : this.#options.held?.();
-    const now = replacement.size;
-    const doubt = listDoubt({ before: store.size, now, isOlder: isOld, missing, held });
+    const doubt = listDoubt({
+      ...{ before: store.size, now: replacement.size, isOlder: isOld, missing },
+      ...{ contradictions: replacement.contradictions, ...this.#held(replacement) },
+    });
     const unconfirmed = this.#absences.note(replacement.lacks());
     if (doubt !== undefined && this.#doubts++ < doubt.repetitions) {
       // Another server's list says more than the same one's again.
@@ -109,6 +111,17 @@ export class Reflector {
     replacement.commit(unconfirmed);
     this.#lookAt = performance.now() + this.#untilLookMs(unconfirmed.size > 0);
     this.#status.listed();
+  }
+
+  // Before a list is believed, and where the resource has such facts.
+  #held(list: Pick<StoreReplacement, 'count'>): Pick<ListFacts, 'held' | 'others'> {
+    const { held, canHold, expected } = this.#options;
+    if (this.isSynced || held === undefined) return {};
+    if (canHold === undefined) return { held: held() };
+    return {
+      held: held(),
+      others: list.count((key, object) => key !== expected && canHold(object)),
+    };
   }
 
   #untilLookMs(isUnconfirmed: boolean): number {
