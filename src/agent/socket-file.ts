@@ -16,7 +16,15 @@ const streamType = 1;
  * nobody answers is left over.
  */
 export async function refuseAnswered(path: string): Promise<void> {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
+  if (!(await isAnswered(path))) return;
+  const rule =
+    'is in use by another process, which answers there (`ss -xlp` shows which): end it, or give this agent another socket';
+  throw new InputError({ object: 'socket', value: path, rule });
+}
+
+/** Whether `path` is a socket at which a process answers. */
+export async function isAnswered(path: string): Promise<boolean> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false;
   const code = await new Promise<string | undefined>((resolve) => {
     const connection = connect(path, () => {
       connection.destroy();
@@ -24,11 +32,8 @@ export async function refuseAnswered(path: string): Promise<void> {
     });
     connection.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'EINVAL'));
   });
-  // Of a process that accepts nothing, and has more waiting than it wanted.
-  if (code !== undefined && code !== 'EAGAIN') return;
-  const rule =
-    'is in use by another process, which answers there (`ss -xlp` shows which): end it, or give this agent another socket';
-  throw new InputError({ object: 'socket', value: path, rule });
+  // EAGAIN: of a process that accepts nothing, and has more waiting than it wanted.
+  return code === undefined || code === 'EAGAIN';
 }
 
 /**

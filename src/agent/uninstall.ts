@@ -1,10 +1,10 @@
 // Removes everything that Heddle ever puts on a node, in the network namespace of the calling thread. Can be repeated,
 // and does not need what it removes to be whole: each step looks at the kernel or the disk for what is ours.
 
-import { readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InputError } from '../base/input-error.ts';
-import { type CniPlaces, networkConfigurationFile, removeCni } from '../cni/install.ts';
+import type { CniPlaces } from '../cni/install.ts';
 import { detachAll } from '../datapath/attach.ts';
 import { describePins, pinNames, unpinFolder } from '../datapath/pins.ts';
 import { isNextHop } from '../datapath/tables/next-hops.ts';
@@ -20,6 +20,7 @@ import { runningAgent } from './lock.ts';
 import { networkHolder } from './network-lock.ts';
 import { programsLeft } from './programs-left.ts';
 import { sysctlMemory } from './sysctl-memory.ts';
+import { removeOurCni } from './uninstall-cni.ts';
 import { removeLinks } from './uninstall-links.ts';
 
 export interface UninstallOptions extends Pick<AgentConfig, 'stateDir' | 'pinDir' | 'socket'> {
@@ -30,6 +31,8 @@ export interface Uninstalled {
   readonly removed: readonly Removed[];
   /** Programs of ours that still run, since their pins are elsewhere: `eth0 ingress: from_network (id 12)`. */
   readonly left: readonly string[];
+  /** CNI files that lead to an agent which answers elsewhere, a sentence each. */
+  readonly leftFiles: readonly string[];
 }
 
 /** What was there and has been removed; kinds of which nothing was there are left out. */
@@ -52,9 +55,10 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
   }
   const pins = describePins(options.pinDir);
   using socket = NetlinkSocket.open();
+  // First of all, so that no new pod comes along.
+  const cni = await removeOurCni(options.socket, options.cni);
   const removed: Removed[] = [
-    // First of all, so that no new pod comes along.
-    { what: 'CNI files', count: removeOurCni(options) },
+    { what: 'CNI files', count: cni.removed },
     { what: 'tcx links', count: detachAll(pins.links) },
     { what: 'interfaces', count: await removeLinks(socket, options.stateDir) },
     { what: 'routes', count: removeRoutes(socket) },
@@ -67,24 +71,11 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
   ];
   unpinFolder(pins.links);
   removeIfEmpty(options.pinDir);
-  return { removed: removed.filter(({ count }) => count > 0), left: programsLeft(socket) };
-}
-
-/** Left alone where another agent's socket is configured. */
-function removeOurCni({ cni, socket }: UninstallOptions): number {
-  const configured = configuredSocket(networkConfigurationFile(cni));
-  return configured === undefined || configured === socket ? removeCni(cni).length : 0;
-}
-
-function configuredSocket(file: string): string | undefined {
-  try {
-    const list = JSON.parse(readFileSync(file, 'utf8')) as {
-      readonly plugins?: readonly { readonly agentSocket?: string }[];
-    };
-    return list.plugins?.[0]?.agentSocket ?? '/run/heddle/agent.sock';
-  } catch {
-    return undefined;
-  }
+  return {
+    removed: removed.filter(({ count }) => count > 0),
+    left: programsLeft(socket),
+    leftFiles: cni.left,
+  };
 }
 
 function removeRoutes(socket: NetlinkSocket): number {

@@ -34,10 +34,12 @@ async function run(flags: UninstallFlags): Promise<void> {
   const { uninstall } = await import('../agent/uninstall.ts');
   const places = { binDirectory: cni.binDir, configurationDirectory: cni.confDir };
   try {
-    const { removed, left } = await uninstall({ stateDir, pinDir, socket, cni: places });
-    if (removed.length === 0 && left.length === 0) console.log('nothing of heddle is on this node');
+    const { removed, left, leftFiles } = await uninstall({ stateDir, pinDir, socket, cni: places });
+    const texts = [...leftFiles, ...(left.length === 0 ? [] : [leftText(left, pinDir)])];
+    if (removed.length === 0 && texts.length === 0)
+      console.log('nothing of heddle is on this node');
     for (const { what, count } of removed) console.log(`${String(count).padStart(6)}  ${what}`);
-    if (left.length > 0) throw new CommandError(leftText(left, pinDir));
+    if (texts.length > 0) throw new CommandError(texts.join('\n'));
   } catch (error) {
     if (error instanceof KernelError) throw new CommandError(error.message, { cause: error });
     throw error;
