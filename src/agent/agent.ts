@@ -4,7 +4,7 @@ import type { Logger } from '../base/log.ts';
 import { moment } from '../base/moment.ts';
 import { growNursery } from '../base/nursery.ts';
 import { UndoStack } from '../base/undo.ts';
-import { endpointEntryKeys } from '../datapath/tables/tables.ts';
+import { endpointFailures } from '../datapath/tables/tables.ts';
 import { subscribe } from '../kernel/netlink/notifications.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { strayPods } from '../model/stray-pods.ts';
@@ -243,12 +243,8 @@ export class Agent {
     else observer.traffic.end(endpoint);
     const { failures } = await this.#settler.request('endpoint');
     await this.#parts.connections.endpointChanged(endpoint, pods.isLive(endpoint));
-    if (failures.length === 0) return;
-    const own = endpointEntryKeys(endpoint);
-    const texts = failures
-      .filter(({ table, key }) => own.some((entry) => entry.table === table && entry.key === key))
-      .map(({ table, text }) => `${table}: ${text}`);
-    if (texts.length > 0) throw new Error(texts.join('; '));
+    const text = endpointFailures(endpoint, failures);
+    if (text !== undefined) throw new Error(text);
   }
 
   // The API's socket first: pods come and go by it, and no port may keep the agent from that.

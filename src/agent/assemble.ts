@@ -125,7 +125,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     wiring: owned.use(
       new PodNetwork(undefined, { removeLater: true, onMade: (link) => host.noticeMade(link) }),
     ),
-    node: podsNode({ network, knownPods, kubernetes, reconciler, settleEndpoint }),
+    node: podsNode({ network, knownPods, kubernetes, reconciler, settleEndpoint, host }),
     ipam: ipamSettings(config),
     log,
   });
@@ -147,17 +147,22 @@ interface PodsNodeParts {
   readonly kubernetes: ClusterParts['kubernetes'];
   readonly reconciler: Reconciler<DesiredState>;
   readonly settleEndpoint: AssembleOptions['settleEndpoint'];
+  readonly host: HostLooks;
 }
 
 function podsNode(parts: PodsNodeParts): PodsNode {
-  const { network, knownPods, kubernetes, reconciler, settleEndpoint } = parts;
+  const { network, knownPods, kubernetes, reconciler, settleEndpoint, host } = parts;
   return {
     podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),
     podAnnotations: (pod) => knownPods.annotations(pod),
     podMtuBytes: () => (isCutOff(network) ? undefined : network.desired.podMtuBytes),
     waitingFor: () => waitingFor({ kubernetes, network }),
     settle: settleEndpoint,
-    differences: (endpoint) => reconciler.inspect(endpointEntryKeys(endpoint)),
+    differences: (endpoint) => {
+      // Kernel parameters of interfaces are compared as of the latest look.
+      host.look();
+      return reconciler.inspect(endpointEntryKeys(endpoint));
+    },
     limits: () => connectivityLimits(network, reconciler),
   };
 }

@@ -39,6 +39,8 @@ export interface AgentPlace {
   readonly config: string;
   /** The file that its log goes to, instead of to `RunningAgent.log`. */
   readonly logFile?: string;
+  /** Shell words that run before it, in the mount namespace that it gets for itself. */
+  readonly before?: string;
 }
 
 /** A node with the uplink `eth0` and its configuration; nothing runs yet. */
@@ -124,11 +126,16 @@ export function launchAgent(
 ): LaunchedAgent {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const command = [...variables, process.execPath, heddle, 'agent', '-c', place.config];
-  const { logFile } = place;
+  const { logFile, before } = place;
   const child =
-    logFile === undefined
-      ? spawnIn(place.namespace, 'env', command)
-      : spawnIn(place.namespace, 'sh', ['-c', 'exec env "$@" 2>>"$0"', logFile, ...command]);
+    before !== undefined
+      ? spawnIn(place.namespace, 'unshare', [
+          ...['--mount', '--propagation', 'slave'],
+          ...['sh', '-c', `${before} && exec env "$@"`, 'sh', ...command],
+        ])
+      : logFile === undefined
+        ? spawnIn(place.namespace, 'env', command)
+        : spawnIn(place.namespace, 'sh', ['-c', 'exec env "$@" 2>>"$0"', logFile, ...command]);
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? signal));
   });

@@ -25,6 +25,11 @@ export function nftEntries(desired: DesiredState): readonly EntryGroup<NftEntry>
   );
 }
 
+/** The one entry, where the endpoint's host ports are in it. */
+export function nftKeysOf({ portMappings = [] }: LocalEndpoint): readonly string[] {
+  return portMappings.length > 0 ? [nftKey] : [];
+}
+
 const nothing: TableContents = { collections: [], counters: [], chains: [] };
 
 const tunnelPart = memoizeLast((ends: TunnelEnds | undefined, isTracking: boolean) =>

@@ -115,7 +115,7 @@ test('an endpoint has its entry keys in the tables that hold them', () => {
   const byName: Record<string, (desired: DesiredState) => readonly EntryGroup<object>[]> =
     entriesByTable;
   const keys = endpointEntryKeys(endpoint);
-  assert.equal(keys.length, 9);
+  assert.equal(keys.length, 11);
   for (const { table, key } of keys)
     assert.ok(entriesOf(byName[table]?.(desired) ?? []).has(key), `${table} ${key}`);
 });

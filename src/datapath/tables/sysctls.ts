@@ -60,10 +60,23 @@ export function sysctlEntries(desired: DesiredState): readonly EntryGroup<Sysctl
     nodeEntries(hasIpv4, hasIpv6, uplinks, routerAdvertised),
     overlayEntries(hasIpv4, hasIpv6, overlay?.ifIndex),
   ];
-  return join(ofNode, podEntries(endpoints));
+  return join(ofNode, entriesOfEach(endpoints));
 }
 
 const join = joinLists<EntryGroup<SysctlEntry>>();
+
+export const sysctlEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<SysctlEntry> = memoize(
+  (endpoint) => {
+    const { hostIfName, hostIfIndex, addresses, portMappings = [] } = endpoint;
+    const families = addresses.map(addressFamily);
+    const has = { hasIpv4: families.includes(4), hasIpv6: families.includes(6) };
+    const entries = own(hostIfName, hostIfIndex, has);
+    const isReached = has.hasIpv4 && portMappings.some(isReachedByLoopback);
+    return isReached ? [...entries, routeLocalnet(hostIfName, hostIfIndex)] : entries;
+  },
+);
+
+const entriesOfEach = memoizeEach(sysctlEntriesOf);
 
 const nodeEntries = memoizeLast(
   (
@@ -86,17 +99,6 @@ const nodeEntries = memoizeLast(
 const overlayEntries = memoizeLast(
   (hasIpv4: boolean, hasIpv6: boolean, ifIndex: IfIndex | undefined): EntryGroup<SysctlEntry> =>
     ifIndex === undefined ? [] : own(overlayDeviceName, ifIndex, { hasIpv4, hasIpv6 }),
-);
-
-const podEntries = memoizeEach(
-  memoize((endpoint: LocalEndpoint): EntryGroup<SysctlEntry> => {
-    const { hostIfName, hostIfIndex, addresses, portMappings = [] } = endpoint;
-    const families = addresses.map(addressFamily);
-    const has = { hasIpv4: families.includes(4), hasIpv6: families.includes(6) };
-    const entries = own(hostIfName, hostIfIndex, has);
-    const isReached = has.hasIpv4 && portMappings.some(isReachedByLoopback);
-    return isReached ? [...entries, routeLocalnet(hostIfName, hostIfIndex)] : entries;
-  }),
 );
 
 // The node's own connections to a host port on 127.0.0.1 are routed to the pod with that as their source, until

@@ -5,7 +5,9 @@ import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
-import type { Table } from '../../reconcile/table.ts';
+import type { EntryName } from '../../reconcile/reconciler.ts';
+import type { SettleReport } from '../../reconcile/status.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import { type TrackedTable, type Tracking, trackTable } from '../../reconcile/tracked-table.ts';
 import type { Endpoint, EndpointKey, Location, Route, RouteKey, Underlay } from '../generated.ts';
 import { addressMapEntries, addressMapEntriesOf, addressMapTable } from './addresses.ts';
@@ -24,10 +26,16 @@ import {
 } from './neighbours.ts';
 import { nextHopEntries, nextHopTable } from './next-hops.ts';
 import { type NftRunner, nftTable } from './nft.ts';
-import { nftEntries, nftKey } from './nft-rules.ts';
+import { nftEntries, nftKeysOf } from './nft-rules.ts';
 import { routeEntries, routeEntriesOf, routeTable } from './routes.ts';
 import { routeMapEntries, routeMapTable } from './routes-map.ts';
-import { type SettingsByLink, type SysctlMemory, sysctlEntries, sysctlTable } from './sysctls.ts';
+import {
+  type SettingsByLink,
+  type SysctlMemory,
+  sysctlEntries,
+  sysctlEntriesOf,
+  sysctlTable,
+} from './sysctls.ts';
 import { underlayEntries, underlayTable } from './underlay.ts';
 
 /** What the tables write to. All of one network namespace; sysctls are those of the calling thread's. */
@@ -61,34 +69,78 @@ export function datapathTables(
     countingChanges(table, maps.tableGeneration);
   const listing = neighbourListing(socket);
   return [
-    trackTable(sysctlTable(sysctlMemory, settingsByLink, madeSettings), sysctlEntries),
-    trackTable(linkTable(socket), linkEntries),
-    trackTable(linkAddressTable(socket), linkAddressEntries),
-    trackTable(limitTable(socket, hasQueues), limitEntries),
-    trackTable(counted(endpointMapTable(maps.endpoints)), endpointMapEntries),
-    trackTable(counted(addressMapTable(maps.addresses)), addressMapEntries),
-    trackTable(counted(routeMapTable(maps.routes)), routeMapEntries),
-    trackTable(counted(underlayTable(maps.underlay)), underlayEntries),
-    trackTable(routeTable(socket), routeEntries),
-    trackTable(neighbourTable(socket, listing), neighbourEntries),
-    trackTable(nextHopTable(socket, listing), nextHopEntries),
-    trackTable(nftTable(nft), nftEntries),
-    trackTable(counted(attachmentTable(attacher)), attachmentEntries),
+    track(contents.sysctls, sysctlTable(sysctlMemory, settingsByLink, madeSettings)),
+    track(contents.links, linkTable(socket)),
+    track(contents['link-addresses'], linkAddressTable(socket)),
+    track(contents.limits, limitTable(socket, hasQueues)),
+    track(contents.endpoints, counted(endpointMapTable(maps.endpoints))),
+    track(contents.addresses, counted(addressMapTable(maps.addresses))),
+    track(contents['routes-map'], counted(routeMapTable(maps.routes))),
+    track(contents.underlay, counted(underlayTable(maps.underlay))),
+    track(contents.routes, routeTable(socket)),
+    track(contents.neighbours, neighbourTable(socket, listing)),
+    track(contents['next-hops'], nextHopTable(socket, listing)),
+    track(contents.nft, nftTable(nft)),
+    track(contents.attachments, counted(attachmentTable(attacher))),
   ];
 }
 
-/** Where one endpoint's entries are, so that CNI ADD can tell whether any of them failed. */
-export function endpointEntryKeys(
+/** What a table holds, and which of it is for one endpoint. */
+export interface Contents<Entry> {
+  readonly entries: (desired: DesiredState) => readonly EntryGroup<Entry>[];
+  /** Keys: CNI ADD fails where one of these entries cannot be written. */
+  readonly ofEndpoint: (endpoint: LocalEndpoint) => readonly string[];
+}
+
+const keysOf =
+  (entriesOf: (endpoint: LocalEndpoint) => EntryGroup<unknown>) =>
+  (endpoint: LocalEndpoint): readonly string[] =>
+    entriesOf(endpoint).map(([key]) => key);
+
+const ofNode = (): readonly string[] => [];
+
+/** By the table's name. A table is made from its line here alone, so that none can leave its endpoints' entries out. */
+const contents = {
+  sysctls: { entries: sysctlEntries, ofEndpoint: keysOf(sysctlEntriesOf) },
+  links: { entries: linkEntries, ofEndpoint: ofNode },
+  'link-addresses': { entries: linkAddressEntries, ofEndpoint: ofNode },
+  limits: { entries: limitEntries, ofEndpoint: keysOf(limitEntriesOf) },
+  endpoints: { entries: endpointMapEntries, ofEndpoint: keysOf(endpointMapEntriesOf) },
+  addresses: { entries: addressMapEntries, ofEndpoint: keysOf(addressMapEntriesOf) },
+  'routes-map': { entries: routeMapEntries, ofEndpoint: ofNode },
+  underlay: { entries: underlayEntries, ofEndpoint: ofNode },
+  routes: { entries: routeEntries, ofEndpoint: keysOf(routeEntriesOf) },
+  neighbours: { entries: neighbourEntries, ofEndpoint: keysOf(neighbourEntriesOf) },
+  'next-hops': { entries: nextHopEntries, ofEndpoint: ofNode },
+  nft: { entries: nftEntries, ofEndpoint: nftKeysOf },
+  attachments: { entries: attachmentEntries, ofEndpoint: keysOf(attachmentEntriesOf) },
+} as const satisfies Readonly<Record<string, Contents<unknown>>>;
+
+export const tableContents: Readonly<Record<string, Contents<unknown>>> = contents;
+
+function track<Entry>(
+  { entries }: Contents<Entry>,
+  table: Table<Entry>,
+): (tracking: Tracking) => TrackedTable<DesiredState> {
+  return trackTable(table, entries);
+}
+
+/** Where one endpoint's entries are, so that CNI ADD and CHECK can tell whether any of them is wrong. */
+export function endpointEntryKeys(endpoint: LocalEndpoint): readonly EntryName[] {
+  return Object.entries(tableContents).flatMap(([table, { ofEndpoint }]) =>
+    ofEndpoint(endpoint).map((key) => ({ table, key })),
+  );
+}
+
+/** What of one endpoint could not be written, in words; undefined: all of it was. */
+export function endpointFailures(
   endpoint: LocalEndpoint,
-): readonly { readonly table: string; readonly key: string }[] {
-  const own = [
-    ['limits', limitEntriesOf(endpoint)] as const,
-    ['endpoints', endpointMapEntriesOf(endpoint)] as const,
-    ['addresses', addressMapEntriesOf(endpoint)] as const,
-    ['routes', routeEntriesOf(endpoint)] as const,
-    ['neighbours', neighbourEntriesOf(endpoint)] as const,
-    ['attachments', attachmentEntriesOf(endpoint)] as const,
-  ].flatMap(([table, entries]) => entries.map(([key]) => ({ table, key })));
-  const hasHostPorts = (endpoint.portMappings ?? []).length > 0;
-  return hasHostPorts ? [...own, { table: 'nft', key: nftKey }] : own;
+  failures: SettleReport['failures'],
+): string | undefined {
+  if (failures.length === 0) return undefined;
+  const own = endpointEntryKeys(endpoint);
+  const texts = failures
+    .filter(({ table, key }) => own.some((entry) => entry.table === table && entry.key === key))
+    .map(({ table, text }) => `${table}: ${text}`);
+  return texts.length === 0 ? undefined : texts.join('; ');
 }

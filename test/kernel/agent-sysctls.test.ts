@@ -1,0 +1,46 @@
+// Kernel parameters that the agent may not write, as in a container whose /proc/sys is read-only.
+
+import assert from 'node:assert/strict';
+import {
+  agentPlace,
+  cni,
+  cniBeside,
+  podNamespace,
+  startAgent,
+  status,
+} from '../support/agent-process.ts';
+import { runIn } from '../support/namespaces.ts';
+import { rootTest } from '../support/root-test.ts';
+
+const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys';
+
+rootTest(
+  'an ADD fails with the reason where forwarding of its interface cannot be set',
+  async (context) => {
+    const place = { ...agentPlace(context), before: readOnly };
+    const set = (words: string): string =>
+      runIn(place.namespace, 'sh', '-c', `cd /proc/sys/net && ${words}`);
+    // What the node itself needs is there; its pods' interfaces are made without.
+    set('echo 1 > ipv4/ip_forward && echo 1 > ipv6/conf/all/forwarding');
+    set('echo 0 > ipv6/conf/default/accept_ra');
+    set('echo 1 > ipv4/conf/eth0/forwarding && echo 0 > ipv4/conf/default/forwarding');
+    await startAgent(context, place);
+    const pod = podNamespace(context);
+    const call = { containerId: 'pod-1', netns: pod.path };
+    const { exitCode, answer } = await cniBeside(place, { verb: 'ADD', ...call });
+    assert.equal(exitCode, 1);
+    assert.match(
+      answer?.msg ?? '',
+      /sysctls: sysctl write net\/ipv4\/conf\/hd[0-9a-f]{11}\/forwarding = 1: EROFS/,
+    );
+    assert.equal((await status(place)).endpoints, 0);
+    assert.doesNotMatch(runIn(place.namespace, 'ip', '-br', 'link'), /^hd[0-9a-f]{11}@/m);
+    cni(place, { verb: 'DEL', ...call });
+    // Where nothing has to be written it need not be writable.
+    set('echo 1 > ipv4/conf/default/forwarding');
+    const prevResult: unknown = JSON.parse(cni(place, { verb: 'ADD', ...call }));
+    cni(place, { verb: 'CHECK', ...call, more: { prevResult } });
+    assert.equal((await status(place)).endpoints, 1);
+    cni(place, { verb: 'DEL', ...call });
+  },
+);
