@@ -2,25 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type captured, capturedPayload } from '../../../test/support/captured-netlink.ts';
+import { capturedPayload } from '../../../test/support/captured-netlink.ts';
+import { testRecords } from '../../../test/support/record-cases.ts';
 import { readConntrackEntry } from '../conntrack-record.ts';
-import { isKernelError } from '../errno.ts';
 import { readAddress } from './address.ts';
 import { readLink } from './link-record.ts';
 import { readNeighbour } from './neighbour.ts';
 import { readRoute } from './route-record.ts';
-import { readRule } from './rule.ts';
 
-interface Case {
-  readonly name: keyof typeof captured;
-  readonly read: (payload: Buffer) => unknown;
-  readonly record: unknown;
-}
-
-const route = { protocol: 72, table: 254, scope: 'global' };
 const counters = { packets: 0, bytes: 0 };
 
-const cases: readonly Case[] = [
+testRecords([
   {
     name: 'veth',
     read: readLink,
@@ -100,95 +92,6 @@ const cases: readonly Case[] = [
     },
   },
   {
-    name: 'routeVia',
-    read: readRoute,
-    record: {
-      ...route,
-      destination: '198.51.100.0/24',
-      type: 'unicast',
-      ifIndex: 7,
-      gateway: '192.0.2.254',
-      metric: 10,
-      source: '192.0.2.1',
-      mtuBytes: 1400,
-    },
-  },
-  {
-    name: 'routeOnlink',
-    read: readRoute,
-    record: {
-      ...route,
-      destination: '0.0.0.0/0',
-      type: 'unicast',
-      ifIndex: 7,
-      gateway: '169.254.1.1',
-      onlink: true,
-    },
-  },
-  {
-    name: 'routeBlackhole',
-    read: readRoute,
-    record: { ...route, destination: '203.0.113.0/25', type: 'blackhole', table: 7200 },
-  },
-  {
-    name: 'routeVia6',
-    read: readRoute,
-    record: {
-      ...route,
-      destination: '203.0.113.0/24',
-      type: 'unicast',
-      ifIndex: 7,
-      gateway: '2001:db8::2',
-    },
-  },
-  {
-    name: 'routeMultipath',
-    read: readRoute,
-    record: {
-      ...route,
-      destination: '198.18.0.0/15',
-      type: 'unicast',
-      nextHops: [
-        { ifIndex: 7, gateway: '192.0.2.2', weight: 3 },
-        { ifIndex: 7, gateway: '192.0.2.3', weight: 1 },
-      ],
-    },
-  },
-  {
-    name: 'routeUnreachable6',
-    read: readRoute,
-    record: {
-      ...route,
-      destination: '2001:db8:3::/48',
-      type: 'unreachable',
-      ifIndex: 1,
-      metric: 1024,
-    },
-  },
-  {
-    name: 'routeMapped',
-    read: readRoute,
-    record: {
-      ...route,
-      destination: '::ffff:0:0/96',
-      type: 'unreachable',
-      ifIndex: 1,
-      metric: 1024,
-    },
-  },
-  {
-    name: 'routeDefault6',
-    read: readRoute,
-    record: {
-      ...route,
-      destination: '::/0',
-      type: 'unicast',
-      ifIndex: 7,
-      gateway: 'fe80::1',
-      metric: 1024,
-    },
-  },
-  {
     name: 'neighbour4',
     read: readNeighbour,
     record: { ifIndex: 7, address: '192.0.2.7', mac: '02:00:5e:10:00:04', state: 'permanent' },
@@ -208,30 +111,6 @@ const cases: readonly Case[] = [
       protocol: 73,
       externallyLearned: true,
       managed: true,
-    },
-  },
-  {
-    name: 'rule4',
-    read: readRule,
-    record: {
-      family: 4,
-      priority: 100,
-      action: 'lookup',
-      table: 7200,
-      protocol: 72,
-      from: '192.0.2.0/24',
-      mark: { value: 0x200, mask: 0xf00 },
-    },
-  },
-  {
-    name: 'rule6',
-    read: readRule,
-    record: {
-      family: 6,
-      priority: 102,
-      action: 'unreachable',
-      protocol: 72,
-      from: '2001:db8::/32',
     },
   },
   {
@@ -295,31 +174,7 @@ const cases: readonly Case[] = [
       replyCounters: counters,
     },
   },
-];
-
-for (const { name, read, record } of cases) {
-  test(`a captured ${name} is read into its record`, () => {
-    assert.deepEqual(read(capturedPayload(name)), record);
-  });
-
-  test(`a captured ${name} cut short anywhere is read or refused, never a crash`, () => {
-    const payload = capturedPayload(name);
-    for (let length = 0; length < payload.length; length++) {
-      readOrRefuse(read, payload.subarray(0, length));
-    }
-  });
-
-  test(`a captured ${name} with any byte damaged is read or refused, never a crash`, () => {
-    const payload = capturedPayload(name);
-    for (let at = 0; at < payload.length; at++) {
-      for (const value of [0, 1, 3, 0x7f, 0xff]) {
-        const damaged = Buffer.from(payload);
-        damaged[at] = value;
-        readOrRefuse(read, damaged);
-      }
-    }
-  });
-}
+]);
 
 test('an address of six bytes is no MAC where there is no Ethernet, as at xfrm interfaces', () => {
   const payload = Buffer.from(capturedPayload('veth'));
@@ -333,14 +188,6 @@ test('messages of other families are left out', () => {
   const multicastRoute = Buffer.from('80000000fe0000050000000000', 'hex');
   assert.equal(readRoute(multicastRoute), undefined);
 });
-
-function readOrRefuse(read: (payload: Buffer) => unknown, payload: Buffer): void {
-  try {
-    read(payload);
-  } catch (error) {
-    if (!isKernelError(error, 'EBADMSG')) throw error;
-  }
-}
 
 // The handle is an address of that kernel's memory, hashed.
 function withoutHandle(
