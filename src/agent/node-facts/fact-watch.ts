@@ -39,7 +39,7 @@ export class FactWatch {
   /** A kernel that cannot be asked makes every fact unknown, and says why. */
   look({ host, desired, nodeAddresses = noAddresses }: FactSources): void {
     try {
-      const node = { kernel: this.#observer.look(host, desired.uplinks), desired, nodeAddresses };
+      const node = { kernel: this.#observer.look(host, desired), desired, nodeAddresses };
       const isSame = this.#last !== undefined && isSameNode(this.#last, node);
       if (!isSame) this.#views = this.#facts.map((fact) => viewOf(fact, node));
       this.#last = node;

@@ -1,23 +1,21 @@
 // Reads what the facts are checked over. Cheap enough for every period: a few files, one listing of policy rules, three
-// queries an uplink; rules of nftables and routes of other tables only where there are any and they have changed.
+// queries an uplink, a few of pods' interfaces; rules of nftables and routes of other tables only where there are any and they have changed.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { memoizeLast } from '../../base/memoize.ts';
-import { queryTcx } from '../../kernel/attach.ts';
-import { isKernelError } from '../../kernel/errno.ts';
-import { listLinkFilters } from '../../kernel/netlink/link-filter.ts';
 import type { Dumps } from '../../kernel/netlink/request.ts';
 import { listRoutes } from '../../kernel/netlink/route.ts';
 import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import { type ListedRule, listRules } from '../../kernel/netlink/rule.ts';
 import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
 import { readSysctl, type SysctlName, sysctlFile } from '../../kernel/sysctl.ts';
-import type { Uplink } from '../../model/host.ts';
+import type { DesiredState } from '../../model/desired.ts';
 import type { HostListing } from '../host-facts.ts';
 import { ForeignNeighbours } from './foreign-neighbours.ts';
+import type { ForeignPrograms } from './foreign-programs.ts';
 import { ForeignRules, type RuleListing } from './foreign-rules.ts';
 import { type LegacyPrinter, LegacyRules, type LegacyTable } from './legacy-rules.ts';
-import { type ForeignProgram, type ObservedKernel, observedSettings } from './observed-node.ts';
+import { type ObservedKernel, observedSettings } from './observed-node.ts';
 import { RecentCount } from './recent-count.ts';
 import type { RuleSet } from './rule-set.ts';
 
@@ -25,8 +23,7 @@ export interface NodeObserverOptions {
   /** In the namespace of the calling thread, as `nft` is. */
   readonly socket: Dumps;
   readonly nft: RuleListing;
-  /** Whether a program is of our data path. */
-  isOwnProgram(programId: number): boolean;
+  readonly programs: Pick<ForeignPrograms, 'look'>;
   /** Tables of iptables-legacy; its own program unless given. */
   readonly printLegacy?: LegacyPrinter;
   /** ms, a clock that nobody sets; performance.now() unless given. */
@@ -63,7 +60,7 @@ export class NodeObserver {
   }
 
   /** Throws KernelError. */
-  look(host: HostListing, uplinks: readonly Uplink[]): ObservedKernel {
+  look(host: HostListing, desired: DesiredState): ObservedKernel {
     const now = this.#now();
     const { ruleSets, ...legacyTables } = this.#legacy.look(legacyTablesInUse());
     const overflows = sumOf('stat/arp_cache', tableFulls) + sumOf('stat/ndisc_cache', tableFulls);
@@ -74,39 +71,12 @@ export class NodeObserver {
       legacyTables,
       ...this.#policy(),
       localRoutes: this.#localRoutes(),
-      foreignNeighbours: this.#neighbours.look(uplinks.map(({ ifIndex }) => ifIndex)),
-      foreignPrograms: uplinks.flatMap((uplink) => this.#foreignPrograms(uplink)),
+      foreignNeighbours: this.#neighbours.look(desired.uplinks.map(({ ifIndex }) => ifIndex)),
+      foreignPrograms: this.#options.programs.look(desired),
       neighbourOverflows: this.#overflows.after(overflows, now),
       fragmentBytes: fragmentBytes(),
       failedInserts: this.#failedInserts.after(sumOf('stat/nf_conntrack', insertFailed), now),
     };
-  }
-
-  // Ours is at ingress alone; whatever is before it sees a packet first, and after it only what it lets pass: most of what
-  // the world sends. Filters of tc come after tcx.
-  #foreignPrograms({ ifIndex }: Uplink): readonly ForeignProgram[] {
-    const { isOwnProgram } = this.#options;
-    return (['ingress', 'egress'] as const).flatMap((direction) => {
-      const ids = programsAt(ifIndex, direction);
-      const own = ids.findIndex(isOwnProgram);
-      const before = (own < 0 ? ids : ids.slice(0, own)).map((id) => `program ${id}`);
-      return [
-        ...before.map((what) => ({ ifIndex, hook: `tcx ${direction}` as const, what })),
-        ...this.#filters(ifIndex, direction).map((what) => {
-          return { ifIndex, hook: `tc ${direction}` as const, what };
-        }),
-      ];
-    });
-  }
-
-  // Classifiers of one kind are mentioned once: there may be thousands.
-  #filters(ifIndex: Uplink['ifIndex'], direction: 'ingress' | 'egress'): readonly string[] {
-    const { socket, isOwnProgram } = this.#options;
-    const texts = listLinkFilters(socket, ifIndex, direction).flatMap(({ kind, programId }) => {
-      if (programId === undefined) return [`filter ${kind}`];
-      return isOwnProgram(programId) ? [] : [`program ${programId}`];
-    });
-    return [...new Set(texts)];
   }
 }
 
@@ -142,16 +112,6 @@ function readSettings(): ReadonlyMap<SysctlName, string> {
       existsSync(sysctlFile(name)) ? [[name, readSysctl(name)] as const] : [],
     ),
   );
-}
-
-function programsAt(ifIndex: Uplink['ifIndex'], direction: 'ingress' | 'egress'): number[] {
-  try {
-    return queryTcx(ifIndex, direction).map(({ programId }) => programId);
-  } catch (error) {
-    // It went meanwhile.
-    if (isKernelError(error, 'ENODEV')) return [];
-    throw error;
-  }
 }
 
 /** Of a file below /proc/net; none where the kernel has no such file. */

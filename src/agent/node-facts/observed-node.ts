@@ -31,7 +31,7 @@ export interface ObservedKernel {
   readonly localRoutes: readonly RouteRecord[];
   /** At uplinks, set for good by another process. */
   readonly foreignNeighbours: readonly Neighbour[];
-  /** At uplinks: tcx programs before ours, and filters of tc. */
+  /** By tcx and as filters of tc: at uplinks, at the VXLAN device, at pods' interfaces and in the blocks that these share. */
   readonly foreignPrograms: readonly ForeignProgram[];
   /** Neighbours that found no place since the last look; the kernel counts them for all namespaces together. */
   readonly neighbourOverflows: number;
@@ -51,7 +51,8 @@ export interface LegacyTables {
 }
 
 export interface ForeignProgram {
-  readonly ifIndex: IfIndex;
+  /** Absent: every pod's interface, by the block that they share. */
+  readonly ifIndex?: IfIndex;
   readonly hook: `${'tcx' | 'tc'} ${'ingress' | 'egress'}`;
   /** `program 5`, `filter flower`. */
   readonly what: string;

@@ -1,9 +1,14 @@
 import { testFacts } from '../../../test/support/fact-rows.ts';
 import { eth0, link, links, podName, sound } from '../../../test/support/sound-node.ts';
 import type { ConfiguredLink } from '../../kernel/netlink/devconf.ts';
+import type { OverlayDevice } from '../../model/desired.ts';
 import { podQueue } from '../../model/pod-queue.ts';
+import type { IfIndex } from '../../net/if-index.ts';
 
-const overlay = { name: 'heddle_vxlan', port: 4789, vni: 1, mtuBytes: 1450, underlay: 4 } as const;
+const overlay: OverlayDevice & { readonly ifIndex: IfIndex } = {
+  ...{ name: 'heddle_vxlan', ifIndex: 9 as IfIndex },
+  ...{ port: 4789, vni: 1, mtuBytes: 1450, underlay: 4 },
+};
 
 function withXdp(...names: readonly string[]): readonly ConfiguredLink[] {
   const all = [...links, link(5, 'docker0'), link(9, overlay.name)];
@@ -25,7 +30,7 @@ testFacts([
     "XDP at a pod's interface",
     'other-programs',
     { host: { links: withXdp('eth0', podName) } },
-    /^problem: XDP programs .* see pods' packets before ours \(hd00000000001 of shop\/web-1: program 17\)/,
+    /^problem: programs or filters of others are where nothing but pods' packets passes \(XDP of hd00000000001 of shop\/web-1: program 17\)/,
   ],
   [
     'XDP at the far end of a queue of a pod',
@@ -36,13 +41,13 @@ testFacts([
       },
       desired: { endpoints: limited === undefined ? [] : [limited] },
     },
-    /^problem: .*\(hdr00000000001 of shop\/web-1: program 17\)/,
+    /^problem: .*\(XDP of hdr00000000001 of shop\/web-1: program 17\)/,
   ],
   [
     'XDP at the VXLAN device',
     'other-programs',
     { host: { links: withXdp(overlay.name) }, desired: { overlay } },
-    /^problem: .*\(heddle_vxlan: program 17\)/,
+    /^problem: .*\(XDP of heddle_vxlan: program 17\)/,
   ],
   [
     'XDP at an interface of others',
@@ -68,5 +73,32 @@ testFacts([
       },
     },
     /^note: .*tc egress of eth0: program 6, tc ingress of eth0: filter flower\)/,
+  ],
+  [
+    "tcx at a pod's interface",
+    'other-programs',
+    {
+      kernel: {
+        foreignPrograms: [{ ifIndex: 7 as IfIndex, hook: 'tcx egress', what: 'program 5' }],
+      },
+    },
+    /^problem: .*\(tcx egress of hd00000000001 of shop\/web-1: program 5\): what they drop/,
+  ],
+  [
+    "a filter in the block of pods' interfaces",
+    'other-programs',
+    { kernel: { foreignPrograms: [{ hook: 'tc ingress', what: 'filter flower' }] } },
+    /^problem: .*\(tc ingress of all pods' interfaces: filter flower\)/,
+  ],
+  [
+    'a filter at the VXLAN device',
+    'other-programs',
+    {
+      kernel: {
+        foreignPrograms: [{ ifIndex: overlay.ifIndex, hook: 'tc ingress', what: 'filter bpf' }],
+      },
+      desired: { overlay },
+    },
+    /^problem: .*\(tc ingress of heddle_vxlan: filter bpf\)/,
   ],
 ]);

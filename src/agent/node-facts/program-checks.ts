@@ -1,4 +1,4 @@
-// Facts about programs and filters of others where pods' packets pass before ours see them.
+// Facts about programs and filters of others where pods' packets pass.
 
 import type { DesiredState } from '../../model/desired.ts';
 import { podQueue } from '../../model/pod-queue.ts';
@@ -10,31 +10,40 @@ export function programFindings(node: ObservedNode): readonly Finding[] {
   return [...atOwnInterfaces(node), ...atUplinks(node)];
 }
 
-// Ours is never an XDP program, and these interfaces carry pods' packets only.
+// These carry pods' packets only, and nobody else has a part in them.
 function atOwnInterfaces({ kernel, desired }: ObservedNode): readonly Finding[] {
-  const all = kernel.host.links.filter(({ xdpProgram }) => xdpProgram !== undefined);
-  if (all.length === 0) return [];
-  const own = podInterfaces(desired);
-  const found = all.flatMap(({ ifIndex, name, xdpProgram }) => {
-    const isOverlay = name === desired.overlay?.name;
-    const of = isOverlay ? '' : own.get(ifIndex);
-    return of === undefined ? [] : [`${name}${of}: program ${xdpProgram}`];
+  const { host, foreignPrograms } = kernel;
+  const xdp = host.links.filter(({ xdpProgram }) => xdpProgram !== undefined);
+  if (xdp.length === 0 && foreignPrograms.length === 0) return [];
+  const own = ownInterfaces(desired);
+  const found = [
+    ...xdp.map(({ ifIndex, xdpProgram }) => ({
+      ifIndex,
+      hook: 'XDP',
+      what: `program ${xdpProgram}`,
+    })),
+    ...foreignPrograms,
+  ].flatMap(({ ifIndex, hook, what }) => {
+    const at = ifIndex === undefined ? "all pods' interfaces" : own.get(ifIndex);
+    return at === undefined ? [] : [`${hook} of ${at}: ${what}`];
   });
   if (found.length === 0) return [];
-  const what = `XDP programs of others see pods' packets before ours (${some(found)})`;
+  const what = `programs or filters of others are where nothing but pods' packets passes (${some(found)})`;
   return [problem(`${what}: what they drop or redirect does not arrive`)];
 }
 
-/** ` of NAMESPACE/POD` for each interface of a pod and both ends of its queue. */
-function podInterfaces({ endpoints }: DesiredState): ReadonlyMap<IfIndex, string> {
+/** Names, with ` of NAMESPACE/POD`, of each interface of a pod, both ends of its queue and the VXLAN device. */
+function ownInterfaces({ endpoints, overlay }: DesiredState): ReadonlyMap<IfIndex, string> {
   const own = new Map<IfIndex, string>();
+  if (overlay?.ifIndex !== undefined) own.set(overlay.ifIndex, overlay.name);
   for (const endpoint of endpoints) {
-    const { pod, hostIfIndex } = endpoint;
+    const { pod, hostIfIndex, hostIfName } = endpoint;
     const queue = podQueue(endpoint);
-    const ends = queue === undefined ? [] : [queue.ifIndex, queue.farIfIndex];
-    for (const ifIndex of [hostIfIndex, ...ends]) {
-      own.set(ifIndex, pod === undefined ? '' : ` of ${pod.namespace}/${pod.name}`);
-    }
+    const of = pod === undefined ? '' : ` of ${pod.namespace}/${pod.name}`;
+    own.set(hostIfIndex, `${hostIfName}${of}`);
+    if (queue === undefined) continue;
+    own.set(queue.ifIndex, `${queue.name}${of}`);
+    own.set(queue.farIfIndex, `${queue.farName}${of}`);
   }
   return own;
 }
@@ -46,9 +55,10 @@ function atUplinks({ kernel, desired }: ObservedNode): readonly Finding[] {
       ? [{ ifIndex, hook: 'XDP', what: `program ${xdpProgram}` }]
       : [],
   );
-  const all = [...xdp, ...kernel.foreignPrograms].map(
-    ({ ifIndex, hook, what }) => `${hook} of ${names.get(ifIndex)}: ${what}`,
-  );
+  const all = [...xdp, ...kernel.foreignPrograms].flatMap(({ ifIndex, hook, what }) => {
+    const name = ifIndex === undefined ? undefined : names.get(ifIndex);
+    return name === undefined ? [] : [`${hook} of ${name}: ${what}`];
+  });
   if (all.length === 0) return [];
   return [
     note(

@@ -43,6 +43,20 @@ export function listLinkFilters(
   return socket.dump(query, (payload) => readLinkFilter(payload, parent));
 }
 
+/**
+ * In the order in which they see a packet; none where no interface has the block. Equivalent to: `tc filter show block N`.
+ * Throws KernelError.
+ */
+export function listSharedFilters(socket: Dumps, block: number): TcFilter[] {
+  const query: Query = {
+    call: 'filter list',
+    subject: `block ${block}`,
+    type: trafficMessages.filterGet,
+    write: (message) => writeTrafficHeader(message, { ifIndex: blockIndex, parent: block }),
+  };
+  return socket.dump(query, (payload) => readLinkFilter(payload, block));
+}
+
 // A qdisc `ingress` answers for egress too, with its own filters: their parent says so.
 function readLinkFilter(payload: Buffer, parent: number): TcFilter | undefined {
   if (payload.length < trafficHeaderSize) throw malformed(`filter of ${payload.length} bytes`);

@@ -1,0 +1,34 @@
+// Which programs are of our data path, of whichever load: by their names, as the kernel has them.
+
+import { programNames } from '../datapath/generated.ts';
+import { isKernelError } from '../kernel/errno.ts';
+import { BpfProgram } from '../kernel/program.ts';
+
+const ourNames: ReadonlySet<string> = new Set(programNames);
+// A program that is loaded again and again gets a new id each time.
+const mostRemembered = 1000;
+
+/**
+ * Undefined: it is none of ours, or was unloaded meanwhile. Without CAP_SYS_ADMIN the kernel says no program's name. Throws
+ * KernelError.
+ */
+export function ourProgramName(id: number): string | undefined {
+  try {
+    using program = BpfProgram.openById(id);
+    return ourNames.has(program.name) ? program.name : undefined;
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT', 'EPERM')) return undefined;
+    throw error;
+  }
+}
+
+/** Asks for each once: no id is given twice. */
+export function namedAsOurs(): (id: number) => boolean {
+  const known = new Map<number, boolean>();
+  return (id) => {
+    const answer = known.get(id) ?? ourProgramName(id) !== undefined;
+    if (known.size >= mostRemembered) known.clear();
+    known.set(id, answer);
+    return answer;
+  };
+}
