@@ -144,6 +144,44 @@ const deeds: readonly Deed[] = [
     text: /chain PREROUTING of table ip raw takes them out of connection tracking/,
   },
   {
+    what: 'a rule that writes the destination of what pods send',
+    begin: nft(`table ip mine { chain pre { type filter hook prerouting priority -300;
+      ip saddr 10.201.0.0/16 ip daddr != 10.0.0.0/8 ip daddr set 10.200.0.77; } }`),
+    end: 'nft delete table ip mine',
+    fact: 'translation',
+    state: 'note',
+    text: /chain pre of table ip mine \(hook prerouting, rule 1\) translates \(ip daddr set 10\.200\.0\.77\): packets of pods to outside/,
+  },
+  {
+    what: 'bits written at a device',
+    begin: nft(`table netdev mine { chain in { type filter hook ingress device "eth0" priority 0;
+      ether type ip @nh,144,16 set 0x0201; } }`),
+    end: 'nft delete table netdev mine',
+    fact: 'translation',
+    state: 'note',
+    text: /chain in of table netdev mine \(hook ingress, rule 1\) translates \(@nh,144,16 set\): .*answers from outside to pods/,
+  },
+  {
+    what: 'a named map of destinations that has the packet',
+    begin: nft(`table ip mine {
+      map to { type ipv4_addr : ipv4_addr; elements = { 9.9.9.9 : 10.200.0.77 } }
+      chain pre { type filter hook prerouting priority -300; ip daddr set ip daddr map @to; } }`),
+    end: 'nft delete table ip mine',
+    fact: 'translation',
+    state: 'note',
+    text: /\(hook prerouting, rule 1\) translates \(ip daddr set by a map\): packets of pods to outside/,
+  },
+  {
+    what: 'marks by which iptables accepts what its policy drops',
+    begin: `iptables-nft -P FORWARD DROP && iptables-nft -t mangle -A PREROUTING -i eth7 -j MARK --set-mark 1 &&
+      iptables-nft -t mangle -A PREROUTING -j MARK --or-mark 4 && iptables-nft -A FORWARD -m mark --mark 4/4 -j ACCEPT &&
+      iptables-nft -A FORWARD -i hd+ -d 203.0.113.0/24 -j DROP && ip6tables-nft -t mangle -A FORWARD -j HL --hl-set 1`,
+    end: 'nft delete table ip filter; nft delete table ip mangle; nft delete table ip6 mangle',
+    fact: 'translation',
+    state: 'note',
+    text: /^chain FORWARD of table ip6 mangle \(hook forward, rule 1\) translates \(ip6 hoplimit set 1\)/,
+  },
+  {
     what: 'a rule that gives pods another address to leave by',
     begin: nft(`table ip mine { chain out { type nat hook postrouting priority 50;
       ip saddr 10.201.0.0/16 ip daddr != 10.0.0.0/8 snat to 10.200.0.77; } }`),

@@ -46,6 +46,8 @@ export const jump = (target: string, kind: 'jump' | 'goto' = 'jump'): Json => ({
   [kind]: { target },
 });
 
+export const set = (key: unknown, value: unknown): Json => ({ mangle: { key, value } });
+
 export interface WalkCase {
   readonly what: string;
   readonly rules: readonly (readonly Json[])[];
@@ -87,9 +89,18 @@ export function outcome(
   for (const [name, elem] of Object.entries(maps)) listing.push({ map: { ...table, name, elem } });
   const ruleSet = readRuleSet(table, listing, xtables);
   const chain = ruleSet.chains.get('base') ?? assert.fail();
-  const { kind, by, chain: where, isUnsure, tracking, rule } = walk(ruleSet, chain, packet);
+  const {
+    kind,
+    by,
+    chain: where,
+    isUnsure,
+    tracking,
+    rule,
+    rewritings,
+  } = walk(ruleSet, chain, packet);
   const text = kind === 'may drop' ? `: ${rule}` : '';
   const place = kind !== 'passes' ? ` by ${by}${where === 'base' ? '' : ` of ${where}`}` : '';
   const unsure = kind === 'drops' && isUnsure ? ', unsure' : '';
-  return `${kind}${place}${unsure}${text}${tracking === undefined ? '' : `, ${tracking.what}`}`;
+  const written = rewritings.map(({ what }) => `, ${what}`).join('');
+  return `${kind}${place}${unsure}${text}${tracking === undefined ? '' : `, ${tracking.what}`}${written}`;
 }

@@ -48,14 +48,22 @@ test('tables are listed that filter or translate at hooks which pods meet, but f
       chain('gone', 'forward'),
       chain('raw', 'prerouting', 'ip6'),
       chain('out', 'egress', 'netdev'),
+      chain('routed', 'output', 'ip', 'route'),
     ]),
     () => kernel.nowMs,
   );
   assert.deepEqual(
     rules.look().map(({ family, table }) => `${family} ${table}`),
-    ['ip filter', 'ip nat', 'ip6 raw', 'netdev out'],
+    ['ip filter', 'ip nat', 'ip6 raw', 'netdev out', 'ip routed'],
   );
-  assert.deepEqual(kernel.listed, ['ip filter', 'ip nat', 'ip gone', 'ip6 raw', 'netdev out']);
+  assert.deepEqual(kernel.listed, [
+    'ip filter',
+    'ip nat',
+    'ip gone',
+    'ip6 raw',
+    'netdev out',
+    'ip routed',
+  ]);
 });
 
 test('nothing is listed while nothing changes, and a long listing is not repeated soon', () => {

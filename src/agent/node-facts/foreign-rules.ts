@@ -19,6 +19,8 @@ const hooks: ReadonlySet<string> = new Set([
   'postrouting',
   'egress',
 ]);
+// `route` as well: only the packets that it lets pass are routed again.
+const filters: ReadonlySet<string> = new Set(['filter', 'route']);
 const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet', 'netdev']);
 // kube-proxy has thousands of chains, and drops only what is sent to Services without endpoints.
 const passedOver: ReadonlySet<string> = new Set([nftTableName, 'kube-proxy']);
@@ -84,6 +86,6 @@ function mayTranslate(chain: ListedChain, sizes: ReadonlyMap<string, number>): b
 }
 
 function isOfInterest({ family, table, base }: ListedChain): boolean {
-  if (base === undefined || base.type !== 'filter' || !families.has(family)) return false;
+  if (base === undefined || !filters.has(base.type) || !families.has(family)) return false;
   return hooks.has(base.hook) && !passedOver.has(table);
 }

@@ -1,15 +1,12 @@
 // Facts about rules of others: hooks that drop what pods need, and rules that keep it from being translated.
 
-import { memoizeLast } from '../../base/memoize.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import { prefixFamily } from '../../net/prefix.ts';
-import { isEndpointName } from '../link-names.ts';
 import { type Finding, note, problem, some } from './fact.ts';
 import type { ObservedNode } from './observed-node.ts';
-import { type WalkOutcome, walk } from './packet-walk.ts';
 import type { Probe } from './probe.ts';
-import { probesOf } from './probes.ts';
-import type { BaseChain, ListedChain, RuleSet } from './rule-set.ts';
+import type { ListedChain, RuleSet } from './rule-set.ts';
+import { hookOf, tableName, type Walked, walkAll } from './walked-probes.ts';
 
 const forwardHooks: ReadonlySet<string> = new Set([
   'prerouting',
@@ -68,53 +65,6 @@ export function trackingFindings({ kernel, desired }: ObservedNode): readonly Fi
     const where = `chain ${tracking.chain} of ${tableName(rules)}`;
     return [problem(`${where} ${tracking.what}: ${some(group.what)} are not translated`)];
   });
-}
-
-interface Walked {
-  readonly rules: RuleSet;
-  readonly chain: ListedChain;
-  readonly probe: Probe;
-  readonly outcome: WalkOutcome;
-}
-
-const walkAll = memoizeLast(
-  (ruleSets: readonly RuleSet[], desired: DesiredState): readonly Walked[] => {
-    const probes = ([4, 6] as const).flatMap((family) =>
-      probesOf(desired, family).map((probe) => ({ family, probe })),
-    );
-    return ruleSets.flatMap((rules) =>
-      [...rules.chains.values()].flatMap((chain) =>
-        probes
-          .filter(({ family, probe }) => meets(rules, chain, { family, probe }))
-          .map(({ probe }) => ({ rules, chain, probe, outcome: walk(rules, chain, probe) })),
-      ),
-    );
-  },
-);
-
-/** NF_IP_PRI_CONNTRACK_DEFRAG, and IPv6's. */
-const defragmentation = -400;
-
-function meets(
-  { family }: RuleSet,
-  { base }: ListedChain,
-  { family: of, probe }: { readonly family: 4 | 6; readonly probe: Probe },
-): boolean {
-  if (base?.type !== 'filter' || !probe.hooks.includes(base.hook)) return false;
-  if (!isAtDevice(base, probe)) return false;
-  if (probe.isLaterFragment && base.hook !== 'ingress' && base.priority >= defragmentation) {
-    return false;
-  }
-  return family === 'inet' || family === 'netdev' || family === (of === 4 ? 'ip' : 'ip6');
-}
-
-// One pod's interface stands for all of them.
-function isAtDevice({ hook, devices }: BaseChain, { input, output }: Probe): boolean {
-  const name = hook === 'egress' ? output : input;
-  if (devices === undefined || name === undefined) return true;
-  return devices.some(
-    (device) => device === name || (isEndpointName(device) && isEndpointName(name)),
-  );
 }
 
 interface Group {
@@ -189,10 +139,6 @@ function remedyOf(rules: RuleSet, chain: ListedChain, desired: DesiredState): st
   return `accept it there, for example from and to ${range}`;
 }
 
-export function tableName({ family, table, origin }: RuleSet): string {
-  return `table ${family} ${table}${origin === undefined ? '' : ` of ${origin}`}`;
-}
-
 function programOf({ family, origin }: RuleSet): string {
   const program = family === 'ip6' ? 'ip6tables' : 'iptables';
   return origin === undefined ? program : `${program}-legacy`;
@@ -200,10 +146,6 @@ function programOf({ family, origin }: RuleSet): string {
 
 function familyName(family: 4 | 6): string {
   return family === 4 ? 'ip' : 'ip6';
-}
-
-function hookOf({ base }: ListedChain): string {
-  return base?.hook ?? '';
 }
 
 // To or from the node itself, tunnels included.

@@ -10,7 +10,7 @@ export interface LegacyOption {
   readonly name: string;
   readonly isInverted: boolean;
   readonly values: readonly string[];
-  /** The `-m` before it; empty: none. */
+  /** The `-m` before it, or `-j TARGET`; empty: none. */
   readonly extension: string;
   isChain(name: string): boolean;
 }
@@ -39,6 +39,10 @@ export function optionOf(option: LegacyOption): Expression[] {
       return [{ notrack: null }];
     case '--zone':
       return [{ mangle: { key: { ct: { key: 'zone' } }, value: Number(values[0]) } }];
+    case '--set-xmark':
+    case '--ttl-set':
+    case '--hl-set':
+      return writingOption(option);
     default:
       return extensionOption(option);
   }
@@ -201,7 +205,27 @@ function targetOf({ values, isChain }: LegacyOption): Expression[] {
     case 'NFQUEUE':
     case 'TPROXY':
       return [{ queue: null }];
+    // What they do follows, or is not read.
+    case 'CONNMARK':
+    case 'SNPT':
+    case 'DNPT':
+      return [{ xt: targetWithout(target) }];
     default:
       return [{ counter: null }];
   }
+}
+
+function targetWithout(name: string): XtablesExpression {
+  return { kind: 'target', name, revision: 0, info: Buffer.alloc(0) };
+}
+
+function writingOption({ name, extension, values: [text = ''] }: LegacyOption): Expression[] {
+  const set = (key: object, value: unknown): Expression[] => [{ mangle: { key, value } }];
+  if (extension === '-j TTL') return set(field('ip', 'ttl'), Number(text));
+  if (extension === '-j HL') return set(field('ip6', 'hoplimit'), Number(text));
+  if (name !== '--set-xmark' || extension !== '-j MARK') return [];
+  // `0x5/0xff`: these bits of the mark are exchanged.
+  const [value = 0, mask = 0xffffffff] = text.split('/').map(Number);
+  const key = { meta: { key: 'mark' } };
+  return set(key, { '^': [{ '&': [key, ~mask >>> 0] }, value] });
 }

@@ -33,9 +33,9 @@ function fateOf(rules: readonly string[], packet: Packet): string {
   const [table] = readLegacyTables(packet === request6 ? 'ip6' : 'ip', text);
   const chain = table?.chains.get('FORWARD');
   assert.ok(table !== undefined && chain !== undefined);
-  const { kind, by, chain: where, isUnsure, tracking } = walk(table, chain, packet);
+  const { kind, by, chain: where, isUnsure, tracking, rewritings } = walk(table, chain, packet);
   if (tracking !== undefined) return `${kind}, ${tracking.what}`;
-  if (kind === 'passes') return kind;
+  if (kind === 'passes') return [kind, ...rewritings.map(({ what }) => what)].join(', ');
   return `${isUnsure ? 'may drop' : kind} by ${by}${where === 'FORWARD' ? '' : ` of ${where}`}`;
 }
 
@@ -109,6 +109,17 @@ for (const [rules, expected, packet = request] of [
   ],
   [['-A FORWARD -j CT --zone 7'], 'passes, puts them into a zone of connection tracking'],
   [['-A FORWARD -s 2001:db8::/32 -j DROP'], drops, request6],
+  [
+    ['-A FORWARD -j MARK --set-xmark 0x5/0xff', '-A FORWARD -m mark --mark 0x5/0xf -j DROP'],
+    'drops by rule 2',
+  ],
+  [
+    ['-A FORWARD -j CONNMARK --set-xmark 0x5/0xff', '-A FORWARD -m mark --mark 0x5/0xf -j DROP'],
+    'may drop by rule 2',
+  ],
+  [['-A FORWARD -j TTL --ttl-set 1'], 'passes, ip ttl set 1'],
+  [['-A FORWARD -j HL --hl-set 1'], 'passes, ip6 hoplimit set 1', request6],
+  [['-A FORWARD -j DNPT --src-pfx 2001:db8::/64 --dst-pfx 2001:db8:1::/64'], 'passes, dnpt'],
 ] as readonly (readonly [readonly string[], string, Packet?])[]) {
   test(`${rules.join('; ')}: a ${packet.protocol} packet ${expected}`, () => {
     assert.equal(fateOf(rules, packet), expected);

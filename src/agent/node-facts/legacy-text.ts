@@ -84,7 +84,7 @@ function readRule(
   return optionsOf(words).flatMap((option): Expression[] => {
     if (option.name === '-m') extension = option.values[0] ?? '';
     // What follows are options of the target.
-    if (option.name === '-j') extension = '';
+    if (option.name === '-j') extension = `-j ${option.values[0] ?? ''}`;
     return optionOf({ ...option, extension, isChain: (name) => chains.has(name) });
   });
 }

@@ -3,6 +3,7 @@
 import { addressFamily } from '../../net/address.ts';
 import type { Packet } from './packet.ts';
 import { type Expression, record } from './rule-set.ts';
+import { fieldName } from './written-fields.ts';
 
 export const absent: unique symbol = Symbol('the packet has no such field');
 export type Value = string | number | typeof absent;
@@ -11,6 +12,14 @@ export type Value = string | number | typeof absent;
 type Values = Value | undefined | readonly Value[];
 
 export function fieldOf(left: unknown, packet: Packet): Values {
+  const value = originalField(left, packet);
+  const { written } = packet;
+  if (written === undefined || value === absent) return value;
+  const name = fieldName(left);
+  return name !== undefined && written.has(name) ? written.get(name) : value;
+}
+
+function originalField(left: unknown, packet: Packet): Values {
   const { payload, meta, ct, exthdr, fib, '&': masked } = record(left) ?? {};
   if (payload !== undefined) return payloadValue(record(payload) ?? {}, packet);
   if (meta !== undefined) return metaValue(record(meta)?.['key'], packet);
@@ -27,7 +36,7 @@ export function fieldOf(left: unknown, packet: Packet): Values {
 function maskedValue([left, mask]: readonly unknown[], packet: Packet): Value | undefined {
   const value = fieldOf(left, packet);
   if (value === absent || value === 0) return value;
-  return typeof value === 'number' && typeof mask === 'number' ? value & mask : undefined;
+  return typeof value === 'number' && typeof mask === 'number' ? (value & mask) >>> 0 : undefined;
 }
 
 // `exthdr frag exists` has no field, and true or false to its right.

@@ -2,8 +2,9 @@
 
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
 import type { MatchResult, Packet } from './packet.ts';
-import { elementOf, matchesPacket } from './rule-match.ts';
-import { type Expression, type ListedChain, type RuleSet, record } from './rule-set.ts';
+import { afterWriting, eitherOf, writingOf } from './rewriting.ts';
+import { matchesPacket } from './rule-match.ts';
+import { type Expression, elementOf, type ListedChain, type RuleSet, record } from './rule-set.ts';
 import { ruleText } from './rule-text.ts';
 import { translationOf } from './translation-text.ts';
 
@@ -20,7 +21,22 @@ export interface WalkOutcome {
   /** On the way it was taken out of connection tracking, or put into a zone of it. */
   readonly tracking?: { readonly chain: string; readonly what: string };
   /** A rule that certainly applies translates it: what it does, as `snat to 192.0.2.1`. */
-  readonly translation?: { readonly chain: string; readonly by: string; readonly what: string };
+  readonly translation?: PacketChange;
+  /** Rules that certainly apply write into it: what they do, as `ip daddr set 192.0.2.1`. */
+  readonly rewritings: readonly Rewriting[];
+  /** As it comes out. */
+  readonly packet: Packet;
+}
+
+export interface PacketChange {
+  readonly chain: string;
+  readonly by: string;
+  readonly what: string;
+}
+
+export interface Rewriting extends PacketChange {
+  /** By the names of written-fields.ts. */
+  readonly fields: readonly string[];
 }
 
 type Verdict =
@@ -38,9 +54,9 @@ const mostJumps = 16;
 export function walk(rules: RuleSet, base: ListedChain, packet: Packet): WalkOutcome {
   const walker = new Walker(rules, packet);
   const end = walker.run(base, 0);
-  const { isUnsure, tracking, translation, mayDrop } = walker;
+  const { isUnsure, tracking, translation, mayDrop, rewritings } = walker;
   const common = {
-    isUnsure,
+    ...{ isUnsure, rewritings, packet: walker.packet },
     ...(tracking === undefined ? {} : { tracking }),
     ...(translation === undefined ? {} : { translation }),
   };
@@ -62,35 +78,35 @@ interface End {
 
 class Walker {
   readonly #rules: RuleSet;
-  readonly #packet: Packet;
+  packet: Packet;
   isUnsure = false;
   /** The first rule that may drop it. */
   mayDrop: Place | undefined;
   tracking: WalkOutcome['tracking'];
   translation: WalkOutcome['translation'];
+  readonly rewritings: Rewriting[] = [];
 
   constructor(rules: RuleSet, packet: Packet) {
     this.#rules = rules;
-    this.#packet = packet;
+    this.packet = packet;
   }
 
   /** Undefined: the packet comes out at the end of the chain. */
   run(chain: ListedChain, depth: number): End | undefined {
     for (const [index, rule] of chain.rules.entries()) {
-      const answer = ruleAnswer(rule, this.#packet);
+      const by = `rule ${index + 1}`;
+      const answer = this.#take(rule, { chain: chain.name, by });
       if (answer === 'no') continue;
-      const [verdict, ...others] = verdictsOf(rule, this.#packet);
+      const [verdict, ...others] = verdictsOf(rule, this.packet);
       if (answer === 'unsure' || verdict === undefined || others.length > 0) {
         this.#weigh([verdict ?? 'continue', ...others], placeOf(rule, { chain, index }), depth);
         continue;
       }
       this.#noteTracking(rule, chain.name);
-      if (this.#translates(rule, { chain: chain.name, by: `rule ${index + 1}` })) {
-        return { verdict: 'accept', chain: chain.name, by: `rule ${index + 1}` };
+      if (this.#translates(rule, { chain: chain.name, by })) {
+        return { verdict: 'accept', chain: chain.name, by };
       }
-      if (verdict === 'accept' || verdict === 'drop') {
-        return { verdict, chain: chain.name, by: `rule ${index + 1}` };
-      }
+      if (verdict === 'accept' || verdict === 'drop') return { verdict, chain: chain.name, by };
       if (verdict === 'return') return undefined;
       if (verdict === 'unsure') this.isUnsure = true;
       if (typeof verdict !== 'object') continue;
@@ -98,6 +114,24 @@ class Walker {
       if (end !== undefined || verdict.isGoto) return end;
     }
     return undefined;
+  }
+
+  // One statement after the other: what is written holds for the matches behind it, and stays where one of them fails.
+  #take(rule: readonly Expression[], place: Pick<End, 'chain' | 'by'>): MatchResult {
+    let isSure = true;
+    for (const statement of rule) {
+      const writing = writingOf(statement, this.packet);
+      const answer = writing?.answer ?? statementAnswer(statement, this.packet);
+      if (answer === 'no') return 'no';
+      if (answer === 'unsure') isSure = false;
+      if (writing === undefined) continue;
+      const isCertain = isSure && !this.isUnsure;
+      this.packet = afterWriting(this.packet, writing, isCertain);
+      const { what, values } = writing;
+      if (!isCertain || what === undefined) continue;
+      this.rewritings.push({ ...place, what, fields: [...values.keys()] });
+    }
+    return isSure ? 'yes' : 'unsure';
   }
 
   #follow(name: string, depth: number): End | undefined {
@@ -115,8 +149,9 @@ class Walker {
   }
 
   #weighJump({ jump, isGoto }: Exclude<Verdict, string>, place: () => Place, depth: number): void {
-    const inside = new Walker(this.#rules, this.#packet);
+    const inside = new Walker(this.#rules, this.packet);
     const end = inside.#follow(jump, depth);
+    this.packet = eitherOf(this.packet, inside.packet);
     if (end?.verdict === 'accept' || inside.isUnsure || isGoto) this.isUnsure = true;
     if (end?.verdict === 'drop' || inside.mayDrop !== undefined) this.mayDrop ??= place();
   }
@@ -140,12 +175,9 @@ function placeOf(
   return () => ({ chain: chain.name, by: `rule ${index + 1}`, rule: ruleText(rule) });
 }
 
-function ruleAnswer(rule: readonly Expression[], packet: Packet): MatchResult {
-  const answers = rule
-    .filter((each) => (each['xt'] as XtablesExpression | undefined)?.kind !== 'target')
-    .map((each) => matchesPacket(each, packet));
-  if (answers.includes('no')) return 'no';
-  return answers.includes('unsure') ? 'unsure' : 'yes';
+function statementAnswer(statement: Expression, packet: Packet): MatchResult {
+  const isTarget = (statement['xt'] as XtablesExpression | undefined)?.kind === 'target';
+  return isTarget ? 'yes' : matchesPacket(statement, packet);
 }
 
 /** One, or those of a map of which it cannot be told. */
@@ -167,10 +199,17 @@ function statementVerdict(statement: Expression): Verdict {
     if (typeof target === 'string') return { jump: target, isGoto: key === 'goto' };
   }
   // To another interface, past all that follows.
-  if ('fwd' in statement) return 'drop';
+  if ('fwd' in statement || isForOthers(statement)) return 'drop';
   if (['queue', 'tproxy', 'synproxy'].some((key) => key in statement)) return 'unsure';
   const xt = statement['xt'] as XtablesExpression | undefined;
   return xt?.kind === 'target' ? targetVerdict(xt.name) : 'continue';
+}
+
+// `meta pkttype set other`: the kernel forwards only what is for this host.
+function isForOthers(statement: Expression): boolean {
+  const { key, value } = record(statement['mangle']) ?? {};
+  if (record(record(key)?.['meta'])?.['key'] !== 'pkttype') return false;
+  return typeof value === 'string' && value !== 'host' && value !== 'unicast';
 }
 
 function targetVerdict(name: string): Verdict {

@@ -23,6 +23,8 @@ export interface Packet {
   readonly isTranslated?: boolean;
   /** Others may have given it a mark. */
   readonly mayBeMarked?: boolean;
+  /** What rules before have written, by the names of written-fields.ts; undefined: with a value that is not known. */
+  readonly written?: ReadonlyMap<string, string | number | undefined>;
 }
 
 /** What a rule may give as a number instead of by name. */

@@ -6,7 +6,7 @@ import { compareAddresses, parseAddress } from '../../net/address.ts';
 import { parsePrefix, prefixContains } from '../../net/prefix.ts';
 import { type MatchResult, numbers, type Packet, yesOrNo } from './packet.ts';
 import { absent, fieldOf, type Value } from './packet-fields.ts';
-import { type Expression, record } from './rule-set.ts';
+import { type Expression, elementOf, record } from './rule-set.ts';
 import { tcpFlagsAnswer } from './tcp-flags.ts';
 import { xtAnswer } from './xtables-match.ts';
 
@@ -80,11 +80,6 @@ function compare(value: string | number, right: unknown, op: string): MatchResul
   if (typeof right === 'string' && right.startsWith('@')) return 'unsure';
   if (op !== '==') return ordered(Number(value), Number(right), op);
   return yesOrNo(isSame(value, right));
-}
-
-// An element with a comment, a counter or a timeout is an object around its value.
-export function elementOf(each: unknown): unknown {
-  return record(record(each)?.['elem'])?.['val'] ?? each;
 }
 
 // Names of interfaces may end in a wildcard; protocols come as names or as numbers, states as words.

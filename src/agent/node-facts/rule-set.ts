@@ -112,6 +112,8 @@ function withSets(
   expression: Expression,
   sets: ReadonlyMap<string, readonly unknown[]>,
 ): Expression {
+  const mangle = record(expression['mangle']);
+  if (mangle !== undefined) return { mangle: { ...mangle, value: withMap(mangle['value'], sets) } };
   const [match, vmap] = [record(expression['match']), record(expression['vmap'])];
   const name = match?.['right'] ?? vmap?.['data'];
   const elements = typeof name === 'string' ? sets.get(name) : undefined;
@@ -120,6 +122,14 @@ function withSets(
   return match === undefined
     ? { vmap: { ...vmap, data: set } }
     : { match: { ...match, right: set } };
+}
+
+/** `ip daddr map @backends` */
+function withMap(value: unknown, sets: ReadonlyMap<string, readonly unknown[]>): unknown {
+  const map = record(record(value)?.['map']);
+  const name = map?.['data'];
+  const set = typeof name === 'string' ? sets.get(name) : undefined;
+  return set === undefined ? value : { map: { ...map, data: { set, name } } };
 }
 
 function readBase({ hook, type, prio, policy, dev }: Expression): BaseChain | undefined {
@@ -136,4 +146,9 @@ function readBase({ hook, type, prio, policy, dev }: Expression): BaseChain | un
 export function record(value: unknown): Readonly<Record<string, unknown>> | undefined {
   const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value);
   return isRecord ? (value as Readonly<Record<string, unknown>>) : undefined;
+}
+
+// An element with a comment, a counter or a timeout is an object around its value.
+export function elementOf(each: unknown): unknown {
+  return record(record(each)?.['elem'])?.['val'] ?? each;
 }

@@ -60,7 +60,7 @@ function matchText({ op, left, right }: Expression): string {
   return `${valueText(left)} ${operator}${value}`;
 }
 
-function valueText(value: unknown): string {
+export function valueText(value: unknown): string {
   if (Array.isArray(value)) return value.map(valueText).join(',');
   const fields = record(value);
   if (fields === undefined) return String(value);

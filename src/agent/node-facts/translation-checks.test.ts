@@ -4,9 +4,10 @@ import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
 import { readRuleSet } from './rule-set.ts';
 
 interface Where {
-  readonly hook?: 'prerouting' | 'postrouting';
+  readonly type?: 'nat' | 'filter' | 'route';
+  readonly hook?: 'ingress' | 'prerouting' | 'forward' | 'output' | 'postrouting';
   readonly prio?: number;
-  readonly family?: 'ip' | 'ip6' | 'inet';
+  readonly family?: 'ip' | 'ip6' | 'inet' | 'netdev';
   /** A rule before. */
   readonly first?: readonly object[];
 }
@@ -14,12 +15,12 @@ interface Where {
 /** One rule in a chain that translates. */
 function translating(
   expr: readonly object[],
-  { hook = 'postrouting', prio = 50, family = 'ip', first = [] }: Where = {},
+  { type = 'nat', hook = 'postrouting', prio = 50, family = 'ip', first = [] }: Where = {},
   xtables: readonly XtablesExpression[] = [],
 ): ObservedChange {
   const names = { family, table: 'foo' };
   const listing = [
-    { chain: { ...names, name: 'p', type: 'nat', hook, prio, policy: 'accept' } },
+    { chain: { ...names, name: 'p', type, hook, prio, policy: 'accept' } },
     ...(first.length === 0 ? [] : [{ rule: { ...names, chain: 'p', handle: 1, expr: first } }]),
     { rule: { ...names, chain: 'p', handle: 2, expr } },
   ];
@@ -31,6 +32,7 @@ const ip = (field: string): object => ({ payload: { protocol: 'ip', field } });
 const prefix = (addr: string, len: number): object => ({ prefix: { addr, len } });
 const ofPods = match(ip('saddr'), prefix('198.51.100.0', 24));
 const toOthers = match(ip('daddr'), prefix('198.51.100.0', 24), '!=');
+const set = (key: object, value: unknown): object => ({ mangle: { key, value } });
 const snat = { snat: { addr: '192.0.2.77' } };
 const dnat = { dnat: { addr: '192.0.2.77', port: 3128 } };
 const before = { hook: 'prerouting', prio: -150 } as const;
@@ -136,6 +138,53 @@ testFacts([
     'a target that translates nothing',
     'translation',
     translating([{ xt: { type: 'target', name: 'MARK' } }], {}, target('MARK', [])),
+    undefined,
+  ],
+  [
+    'a rule of a filter that writes another destination',
+    'translation',
+    translating([ofPods, set(ip('daddr'), '192.0.2.77')], { type: 'filter', ...before }),
+    /^note: chain p of table ip foo \(hook prerouting, rule 1\) translates \(ip daddr set 192\.0\.2\.77\): packets of pods to outside the cluster/,
+  ],
+  [
+    'a rule at a device that writes another source',
+    'translation',
+    translating([set(ip('saddr'), '192.0.2.77')], {
+      ...{ type: 'filter', hook: 'ingress', family: 'netdev' },
+    }),
+    /^note: chain p of table netdev foo \(hook ingress, rule 1\) translates \(ip saddr set 192\.0\.2\.77\)/,
+  ],
+  [
+    'a rule in a chain of routing that writes a port',
+    'translation',
+    translating([set({ payload: { protocol: 'tcp', field: 'dport' } }, 9)], {
+      ...{ type: 'route', hook: 'output' },
+    }),
+    /^note: .* \(hook output, rule 1\) translates \(tcp dport set 9\): the node's own connections to its pods/,
+  ],
+  [
+    'a rule in a chain that translates, by a map',
+    'translation',
+    translating(
+      [set(ip('daddr'), { map: { key: { numgen: { mode: 'inc', mod: 2 } }, data: {} } })],
+      before,
+    ),
+    /^note: .* translates \(ip daddr set by a map\): packets of pods to outside the cluster/,
+  ],
+  [
+    'a rule that writes the destinations of others',
+    'translation',
+    translating([match(ip('saddr'), '203.0.113.80'), set(ip('daddr'), '192.0.2.77')], {
+      ...{ type: 'filter', hook: 'forward' },
+    }),
+    undefined,
+  ],
+  [
+    'a rule that may write another destination',
+    'translation',
+    translating([{ limit: { rate: 1, per: 'second' } }, set(ip('daddr'), '192.0.2.77')], {
+      ...{ type: 'filter', hook: 'forward' },
+    }),
     undefined,
   ],
 ]);

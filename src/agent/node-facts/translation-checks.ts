@@ -7,12 +7,12 @@ import type { AddressFamily } from '../../net/address.ts';
 import { addressAt, prefixFamily } from '../../net/prefix.ts';
 import { isEndpointName } from '../link-names.ts';
 import { type Finding, note, some } from './fact.ts';
-import { tableName } from './hook-checks.ts';
 import type { ObservedNode } from './observed-node.ts';
-import { walk } from './packet-walk.ts';
+import { type PacketChange, walk } from './packet-walk.ts';
 import type { Probe } from './probe.ts';
 import { probesOf } from './probes.ts';
 import type { BaseChain, RuleSet } from './rule-set.ts';
+import { hookOf, isOfFamily, tableName, walkAll } from './walked-probes.ts';
 
 /** Notes: an operator may mean pods to leave by another address, or to be led to a proxy. */
 export function translationFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
@@ -21,29 +21,49 @@ export function translationFindings({ kernel, desired }: ObservedNode): readonly
 
 const findingsOf = memoizeLast(
   (ruleSets: readonly RuleSet[], desired: DesiredState): readonly Finding[] => {
-    const tables = ruleSets.filter(hasTranslation);
-    // Most nodes have none.
-    if (tables.length === 0) return [];
     const found = new Map<string, Set<string>>();
-    for (const family of [4, 6] as const) {
-      const probes = newConnections(desired, family);
-      for (const rules of tables.filter((each) => isOfFamily(each, family))) {
-        for (const [{ what, beside = '' }, by] of translated(rules, probes, desired)) {
-          const whats = found.get(by) ?? new Set();
-          found.set(by, whats.has(beside) ? whats : whats.add(what));
-        }
-      }
+    for (const [{ what, beside = '' }, by] of [
+      ...rewritten(ruleSets, desired),
+      ...translatedByAny(ruleSets, desired),
+    ]) {
+      const whats = found.get(by) ?? new Set();
+      found.set(by, whats.has(beside) ? whats : whats.add(what));
     }
     return Array.from(found, ([by, what]) => note(`${by}: ${some([...what])}`));
   },
 );
 
-function hasTranslation({ chains }: RuleSet): boolean {
-  return [...chains.values()].some(({ base }) => base?.type === 'nat');
+/** What is translated, and by which rule. */
+type Translated = readonly [Probe, by: string];
+
+// Rules that write addresses or ports into packets, in whichever chain; no connection is tracked as translated by them.
+function rewritten(ruleSets: readonly RuleSet[], desired: DesiredState): readonly Translated[] {
+  return walkAll(ruleSets, desired).flatMap(({ rules, chain, probe, outcome }) =>
+    outcome.rewritings.map((change) => [probe, byText(rules, hookOf(chain), change)] as const),
+  );
 }
 
-function isOfFamily({ family }: RuleSet, of: AddressFamily): boolean {
-  return family === 'inet' || family === (of === 4 ? 'ip' : 'ip6');
+function translatedByAny(
+  ruleSets: readonly RuleSet[],
+  desired: DesiredState,
+): readonly Translated[] {
+  const tables = ruleSets.filter(hasTranslation);
+  // Most nodes have none.
+  if (tables.length === 0) return [];
+  return ([4, 6] as const).flatMap((family) => {
+    const probes = newConnections(desired, family);
+    return tables
+      .filter((rules) => isOfFamily(rules, family))
+      .flatMap((rules) => translated(rules, probes, desired));
+  });
+}
+
+function byText(rules: RuleSet, hook: string, { chain, by, what }: PacketChange): string {
+  return `chain ${chain} of ${tableName(rules)} (hook ${hook}, ${by}) translates (${what})`;
+}
+
+function hasTranslation({ chains }: RuleSet): boolean {
+  return [...chains.values()].some(({ base }) => base?.type === 'nat');
 }
 
 /** What pods open; rules see no other packet of a connection. */
@@ -61,12 +81,11 @@ function newConnections(desired: DesiredState, family: AddressFamily): readonly 
   return [...sent, { ...first, ...ends, isTranslated: true, hooks: ['postrouting'], what }];
 }
 
-/** What is translated, and by which rule. */
 function translated(
   rules: RuleSet,
   probes: readonly Probe[],
   desired: DesiredState,
-): readonly (readonly [Probe, by: string])[] {
+): readonly Translated[] {
   return [...rules.chains.values()].flatMap((chain) => {
     const { base } = chain;
     if (base?.type !== 'nat') return [];
@@ -74,10 +93,9 @@ function translated(
       .filter((probe) => probe.hooks.includes(base.hook) && !isOurs(base, probe, desired))
       .flatMap((probe) => {
         const { translation } = walk(rules, chain, probe);
-        if (translation === undefined) return [];
-        const where = `chain ${translation.chain} of ${tableName(rules)}`;
-        const place = `(hook ${base.hook}, ${translation.by})`;
-        return [[probe, `${where} ${place} translates (${translation.what})`] as const];
+        return translation === undefined
+          ? []
+          : [[probe, byText(rules, base.hook, translation)] as const];
       });
   });
 }

@@ -3,8 +3,9 @@
 
 import type { XtablesExpression } from '../../kernel/nft-xtables.ts';
 import { type MatchResult, type Packet, yesOrNo } from './packet.ts';
+import { fieldOf } from './packet-fields.ts';
 import type { Expression } from './rule-set.ts';
-import { sameMatches } from './xtables-same.ts';
+import { field, sameMatches } from './xtables-same.ts';
 
 /** `matches`: what nftables asks for in place of the extension. */
 export function xtAnswer(
@@ -61,11 +62,11 @@ function conntrackAnswer(info: Buffer, packet: Packet): MatchResult {
 }
 
 // struct xt_multiport_v1: flags (0 source, 1 destination, 2 either), count, 15 ports, which of them begin a range, inverted.
-function portsAnswer(
-  info: Buffer,
-  { sourcePort, destinationPort, isLaterFragment }: Packet,
-): MatchResult {
-  if (sourcePort === undefined || destinationPort === undefined || isLaterFragment) return 'no';
+function portsAnswer(info: Buffer, packet: Packet): MatchResult {
+  if (packet.sourcePort === undefined || packet.isLaterFragment === true) return 'no';
+  const sourcePort = fieldOf(field('th', 'sport'), packet);
+  const destinationPort = fieldOf(field('th', 'dport'), packet);
+  if (typeof sourcePort !== 'number' || typeof destinationPort !== 'number') return 'unsure';
   const flags = info.readUInt8(0);
   const wanted =
     flags === 0 ? [sourcePort] : flags === 1 ? [destinationPort] : [sourcePort, destinationPort];
