@@ -23,7 +23,15 @@ const headerBytes = 4;
 const ruleAttributes = { table: 1, handle: 3, expressions: 4 } as const;
 const expressionAttributes = { name: 1, data: 2 } as const;
 const xtAttributes = { name: 1, revision: 2, info: 3 } as const;
-const families = { inet: 1, ip: 2, arp: 3, netdev: 5, bridge: 7, ip6: 10 } as const;
+/** NFPROTO_* */
+export const nftFamilyNumbers: Readonly<Record<NftFamily, number>> = {
+  inet: 1,
+  ip: 2,
+  arp: 3,
+  netdev: 5,
+  bridge: 7,
+  ip6: 10,
+};
 
 /** Throws KernelError. */
 export function listXtables(
@@ -36,7 +44,8 @@ export function listXtables(
     subject: `table ${family} ${table}`,
     type: getRule,
     // struct nfgenmsg: family, version 0, no resource.
-    write: (message) => message.u32(families[family]).textAttribute(ruleAttributes.table, table),
+    write: (message) =>
+      message.u32(nftFamilyNumbers[family]).textAttribute(ruleAttributes.table, table),
   };
   const rules = socket.dump(query, (payload) => {
     const attributes = new Attributes(payload.subarray(headerBytes));

@@ -8,6 +8,7 @@ import { Attributes } from './netlink/attribute.ts';
 import { malformed } from './netlink/message.ts';
 import type { Query } from './netlink/request.ts';
 import { NetlinkSocket } from './netlink/socket.ts';
+import { type DevicesByChain, listChainDevices } from './nft-devices.ts';
 import type { NftFamily } from './nft-family.ts';
 import { listXtables, type XtablesByRule } from './nft-xtables.ts';
 
@@ -97,6 +98,11 @@ export class Nftables implements Disposable {
   /** Expressions that iptables-nft wrote, which libnftables lists by name alone: see nft-xtables.ts. Throws KernelError. */
   listXtables(family: NftFamily, table: string): XtablesByRule {
     return listXtables(this.#socket, family, table);
+  }
+
+  /** Of base chains at devices: see nft-devices.ts. Throws KernelError. */
+  listChainDevices(family: NftFamily): DevicesByChain {
+    return listChainDevices(this.#socket, family);
   }
 
   /** False: it was not there. Equivalent to: `nft delete table FAMILY NAME`. Throws KernelError. */

@@ -173,3 +173,37 @@ rootTest('a hundred replacements leave no descriptor behind', (context) => {
   }
   assert.equal(fs.readdirSync('/proc/self/fd').length, before);
 });
+
+rootTest(
+  'the devices of chains are listed, which a listing of this version may leave out',
+  (context) => {
+    const namespace = testNamespace(context);
+    using nft = Nftables.open(namespace);
+    runIn(namespace, 'ip', 'link', 'add', 'one', 'type', 'veth', 'peer', 'name', 'two');
+    const at = (hook: string, devices: string): string =>
+      `{ type filter hook ${hook} device${devices} priority 0; }`;
+    nft.replaceTable(
+      'netdev',
+      'test',
+      [
+        `chain lo ${at('egress', ' lo')}`,
+        `chain both ${at('ingress', 's = { one, two }')}`,
+        'chain plain { }',
+      ].join('\n'),
+    );
+    nft.replaceTable(
+      'inet',
+      'test',
+      [
+        `chain in ${at('ingress', ' two')}`,
+        'chain forward { type filter hook forward priority 0; }',
+      ].join('\n'),
+    );
+    const found = nft.listChainDevices('netdev');
+    assert.deepEqual([...found.keys()], ['test lo', 'test both']);
+    // In the kernel's order.
+    assert.deepEqual([...found.values()].flat().sort(), ['lo', 'one', 'two']);
+    assert.deepEqual([...nft.listChainDevices('inet')], [['test in', ['two']]]);
+    assert.deepEqual([...nft.listChainDevices('ip')], []);
+  },
+);

@@ -159,7 +159,7 @@ const deeds: readonly Deed[] = [
     end: 'nft delete table netdev mine',
     fact: 'translation',
     state: 'note',
-    text: /chain in of table netdev mine \(hook ingress, rule 1\) translates \(@nh,144,16 set\): .*answers from outside to pods/,
+    text: /chain in of table netdev mine \(hook ingress, rule 1\) translates \(@nh,144,16 set\): answers from outside to pods/,
   },
   {
     what: 'a named map of destinations that has the packet',

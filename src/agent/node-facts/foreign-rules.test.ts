@@ -28,6 +28,8 @@ function listing(kernel: FakeKernel, chains: readonly object[]): RuleListing {
       return name === 'gone' ? undefined : chains;
     },
     listXtables: () => new Map(),
+    listChainDevices: (family) =>
+      new Map(family === 'netdev' ? [['out c', ['docker0', 'eth7']]] : []),
   };
 }
 
@@ -81,4 +83,21 @@ test('nothing is listed while nothing changes, and a long listing is not repeate
   kernel.nowMs += 2_000;
   rules.look();
   assert.equal(kernel.listed.length, 3);
+});
+
+test('devices that a listing leaves out are asked for, those that it has are kept', () => {
+  const kernel: FakeKernel = { generation: 1, nowMs: 0, takesMs: 0, listed: [] };
+  const named = {
+    chain: { family: 'netdev', table: 'out', name: 'd', hook: 'egress', dev: 'eth0' },
+  };
+  const chains = [chain('out', 'egress', 'netdev'), named];
+  const rules = new ForeignRules(listing(kernel, chains), () => kernel.nowMs);
+  const found = rules.look().flatMap((each) => [...each.chains.values()]);
+  assert.deepEqual(
+    found.map(({ name, base }) => [name, base?.devices]),
+    [
+      ['c', ['docker0', 'eth7']],
+      ['d', ['eth0']],
+    ],
+  );
 });

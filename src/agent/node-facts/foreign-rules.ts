@@ -5,7 +5,10 @@ import { nftTableName } from '../../datapath/tables/nft-rules.ts';
 import type { Nftables } from '../../kernel/nftables.ts';
 import { hasXtables, type ListedChain, type RuleSet, readChains, readRuleSet } from './rule-set.ts';
 
-export type RuleListing = Pick<Nftables, 'generation' | 'listChains' | 'listTable' | 'listXtables'>;
+export type RuleListing = Pick<
+  Nftables,
+  'generation' | 'listChains' | 'listChainDevices' | 'listTable' | 'listXtables'
+>;
 
 // A listing that took 1 ms is not repeated within 0.2 s, one that took 100 ms not within 20 s.
 const restShare = 200;
@@ -21,6 +24,7 @@ const hooks: ReadonlySet<string> = new Set([
 ]);
 // `route` as well: only the packets that it lets pass are routed again.
 const filters: ReadonlySet<string> = new Set(['filter', 'route']);
+const deviceHooks: ReadonlySet<string> = new Set(['ingress', 'egress']);
 const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet', 'netdev']);
 // kube-proxy has thousands of chains, and drops only what is sent to Services without endpoints.
 const passedOver: ReadonlySet<string> = new Set([nftTableName, 'kube-proxy']);
@@ -69,8 +73,24 @@ export class ForeignRules {
       const listing = this.#nft.listTable(family, table);
       if (listing === undefined) return [];
       const xtables = hasXtables(listing) ? this.#nft.listXtables(family, table) : new Map();
-      return [readRuleSet({ family, table }, listing, xtables)];
+      return [this.#withDevices(readRuleSet({ family, table }, listing, xtables))];
     });
+  }
+
+  // Of chains at devices whose names the listing leaves out.
+  #withDevices(rules: RuleSet): RuleSet {
+    const lacksDevices = ({ base }: ListedChain): boolean =>
+      base !== undefined && deviceHooks.has(base.hook) && base.devices === undefined;
+    if (![...rules.chains.values()].some(lacksDevices)) return rules;
+    const known = this.#nft.listChainDevices(rules.family);
+    const chains = Array.from(rules.chains, ([name, chain]) => {
+      const devices = known.get(`${rules.table} ${name}`);
+      const { base } = chain;
+      if (base === undefined || devices === undefined || !lacksDevices(chain))
+        return [name, chain] as const;
+      return [name, { ...chain, base: { ...base, devices } }] as const;
+    });
+    return { ...rules, chains: new Map(chains) };
   }
 }
 
