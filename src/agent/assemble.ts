@@ -135,7 +135,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     ...{ network, knownPods, pods, journal, connections, host },
     cniConfiguration: cniConfiguration(config, log, pods),
     ownProblems: new OwnProblems(),
-    facts: factWatch(socket, owned.use(Nftables.open()), datapath),
+    facts: factWatch({ socket, nft: owned.use(Nftables.open()), datapath, config }),
     ...observation(config, { datapath, socket, pods, drops }),
     limitsInForce: (endpoint) => limitsInForce(socket, endpoint),
   };

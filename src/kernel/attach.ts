@@ -121,10 +121,7 @@ export function attachCgroup(options: CgroupOptions): BpfLink {
   }
 }
 
-/**
- * Identifiers of the programs attached to this cgroup itself. Equivalent to: `bpftool cgroup show`.
- * @library
- */
+/** Identifiers of the programs attached to this cgroup itself. Equivalent to: `bpftool cgroup show`. Throws KernelError. */
 export function queryCgroup(
   cgroup: string,
   attachType: CgroupAttachType,

@@ -135,6 +135,7 @@ export const kernel: ObservedKernel = {
   localRoutes: [],
   foreignNeighbours: [],
   foreignPrograms: [],
+  cgroupPrograms: [],
   neighbourOverflows: 0,
   fragmentBytes: 0,
   failedInserts: 0,

@@ -4,13 +4,23 @@ import { programNames } from '../../datapath/generated.ts';
 import type { Datapath } from '../../datapath/loader.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { Nftables } from '../../kernel/nftables.ts';
+import { findCgroup2Mount } from '../../kernel/requirements.ts';
 import { namedAsOurs } from '../our-programs.ts';
+import { CgroupPrograms } from './cgroup-programs.ts';
 import { FactWatch } from './fact-watch.ts';
 import { ForeignPrograms } from './foreign-programs.ts';
 import { NodeObserver } from './observe-node.ts';
 
-/** `nft` is for this alone: listings of others' tables must not take the place of the last one of ours. */
-export function factWatch(socket: NetlinkSocket, nft: Nftables, datapath: Datapath): FactWatch {
+export interface FactWatchOptions {
+  readonly socket: NetlinkSocket;
+  /** For this alone: listings of others' tables must not take the place of the last one of ours. */
+  readonly nft: Nftables;
+  readonly datapath: Datapath;
+  /** `cgroupRoot` is found by itself unless given. */
+  readonly config: { readonly cgroupRoot?: string | undefined };
+}
+
+export function factWatch({ socket, nft, datapath, config }: FactWatchOptions): FactWatch {
   const ownIds = new Set(programNames.map((name) => datapath.program(name).info().id));
   const isNamedAsOurs = namedAsOurs();
   const programs = new ForeignPrograms({
@@ -18,5 +28,6 @@ export function factWatch(socket: NetlinkSocket, nft: Nftables, datapath: Datapa
     isOwnProgram: (id) => ownIds.has(id),
     isOurs: (id) => ownIds.has(id) || isNamedAsOurs(id),
   });
-  return new FactWatch(new NodeObserver({ socket, nft, programs }));
+  const cgroups = new CgroupPrograms(config.cgroupRoot ?? findCgroup2Mount());
+  return new FactWatch(new NodeObserver({ socket, nft, programs, cgroups }));
 }

@@ -37,6 +37,7 @@ function kernel(connections: number, change: Partial<ObservedKernel> = {}): Obse
     ...still,
     legacyTables: { read: [], unread: [], trouble: undefined },
     foreignPrograms: [],
+    cgroupPrograms: [],
     neighbourOverflows: 0,
     fragmentBytes: 0,
     failedInserts: 0,

@@ -90,14 +90,17 @@ function isSameNode(left: ObservedNode, right: ObservedNode): boolean {
 
 /** Short lists are made anew with each look, and how full a table is says something only when it nears the most. */
 function comparable({ host: _, settings, ...kernel }: ObservedKernel): object {
-  const { legacyTables, foreignPrograms, fragmentBytes, ...others } = kernel;
+  const { legacyTables, foreignPrograms, cgroupPrograms, fragmentBytes, ...others } = kernel;
   const isHigh = (count: number, most: SysctlName): boolean =>
     count > Number(settings.get(most) ?? 0) / 2;
   const connections = Number(settings.get(conntrackCount) ?? 0);
   const isFull = isHigh(connections, 'net/netfilter/nf_conntrack_max');
   const values = [...settings].filter(([name]) => isFull || name !== conntrackCount);
   const fragments = isHigh(fragmentBytes, 'net/ipv4/ipfrag_high_thresh') ? fragmentBytes : 0;
-  return { ...others, short: JSON.stringify([legacyTables, foreignPrograms, values, fragments]) };
+  return {
+    ...others,
+    short: JSON.stringify([legacyTables, foreignPrograms, cgroupPrograms, values, fragments]),
+  };
 }
 
 const conntrackCount = 'net/netfilter/nf_conntrack_count';

@@ -11,6 +11,7 @@ import { steadyListing } from '../../kernel/netlink/steady-listing.ts';
 import { readSysctl, type SysctlName, sysctlFile } from '../../kernel/sysctl.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { HostListing } from '../host-facts.ts';
+import type { CgroupPrograms } from './cgroup-programs.ts';
 import { ForeignNeighbours } from './foreign-neighbours.ts';
 import type { ForeignPrograms } from './foreign-programs.ts';
 import { ForeignRules, type RuleListing } from './foreign-rules.ts';
@@ -24,6 +25,7 @@ export interface NodeObserverOptions {
   readonly socket: Dumps;
   readonly nft: RuleListing;
   readonly programs: Pick<ForeignPrograms, 'look'>;
+  readonly cgroups: Pick<CgroupPrograms, 'look'>;
   /** Tables of iptables-legacy; its own program unless given. */
   readonly printLegacy?: LegacyPrinter;
   /** ms, a clock that nobody sets; performance.now() unless given. */
@@ -73,6 +75,7 @@ export class NodeObserver {
       localRoutes: this.#localRoutes(),
       foreignNeighbours: this.#neighbours.look(desired.uplinks.map(({ ifIndex }) => ifIndex)),
       foreignPrograms: this.#options.programs.look(desired),
+      cgroupPrograms: this.#options.cgroups.look(),
       neighbourOverflows: this.#overflows.after(overflows, now),
       fragmentBytes: fragmentBytes(),
       failedInserts: this.#failedInserts.after(sumOf('stat/nf_conntrack', insertFailed), now),

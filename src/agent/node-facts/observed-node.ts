@@ -33,6 +33,8 @@ export interface ObservedKernel {
   readonly foreignNeighbours: readonly Neighbour[];
   /** By tcx and as filters of tc: at uplinks, at the VXLAN device, at pods' interfaces and in the blocks that these share. */
   readonly foreignPrograms: readonly ForeignProgram[];
+  /** At the cgroups that hold every pod, for people. */
+  readonly cgroupPrograms: readonly string[];
   /** Neighbours that found no place since the last look; the kernel counts them for all namespaces together. */
   readonly neighbourOverflows: number;
   /** Bytes of fragments of IPv4 that wait for the rest of their packets. */

@@ -101,4 +101,12 @@ testFacts([
     },
     /^problem: .*\(tc ingress of heddle_vxlan: filter bpf\)/,
   ],
+  [
+    'a program at the cgroup of all pods',
+    'other-programs',
+    {
+      kernel: { cgroupPrograms: ['inet4_connect of /sys/fs/cgroup: program cil_sock4_conne (12)'] },
+    },
+    /^note: programs of others see what pods' processes send, receive or connect to \(inet4_connect of .*cil_sock4_conne \(12\)\)/,
+  ],
 ]);

@@ -7,7 +7,7 @@ import { type Finding, note, problem, some } from './fact.ts';
 import type { ObservedNode } from './observed-node.ts';
 
 export function programFindings(node: ObservedNode): readonly Finding[] {
-  return [...atOwnInterfaces(node), ...atUplinks(node)];
+  return [...atOwnInterfaces(node), ...atUplinks(node), ...atCgroups(node)];
 }
 
 // These carry pods' packets only, and nobody else has a part in them.
@@ -65,4 +65,11 @@ function atUplinks({ kernel, desired }: ObservedNode): readonly Finding[] {
       `programs or filters of others see packets of pods and may drop or redirect them (${some(all)})`,
     ),
   ];
+}
+
+// systemd accounts by such programs, too.
+function atCgroups({ kernel: { cgroupPrograms } }: ObservedNode): readonly Finding[] {
+  if (cgroupPrograms.length === 0) return [];
+  const what = `programs of others see what pods' processes send, receive or connect to (${some(cgroupPrograms)})`;
+  return [note(`${what}, and may refuse it or lead it elsewhere`)];
 }
