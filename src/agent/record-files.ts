@@ -15,12 +15,16 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { CniError, cniErrorCode } from '../cni/error.ts';
-import type { SpareFiles } from './spare-files.ts';
+
+interface FileSupply {
+  /** A file that was there becomes `file` and holds `text` alone; false: there is none, and nothing is changed. */
+  become(file: string, text: string): boolean;
+}
 
 // The rename makes it whole or not there for whoever reads it, this agent's next start above all. It is not synced: what
 // takes the file's contents along, a power cut, takes the interface that it describes (docs/decisions/add-costs.md).
 // `spares`: the new file is one of these where there is any.
-export function writeAtomically(file: string, text: string, spares?: SpareFiles): void {
+export function writeAtomically(file: string, text: string, spares?: FileSupply): void {
   if (spares?.become(file, text) !== true) writeNew(file, text);
 }
 

@@ -3,15 +3,12 @@
 import { type Direction, queryTcx } from '../kernel/attach.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import type { AttachedProgram } from '../kernel/link-calls.ts';
-import { BpfProgram } from '../kernel/program.ts';
 import type { IfIndex } from '../net/if-index.ts';
-import { programNames } from './generated.ts';
+import { ourProgramName } from './our-programs.ts';
 
 export interface OwnProgram extends AttachedProgram {
   readonly name: string;
 }
-
-const ourNames: ReadonlySet<string> = new Set(programNames);
 
 /**
  * In the order in which they run; none where the interface is gone. Without CAP_SYS_ADMIN the kernel says no program's name, and
@@ -19,8 +16,8 @@ const ourNames: ReadonlySet<string> = new Set(programNames);
  */
 export function ownTcxPrograms(ifIndex: IfIndex, direction: Direction): readonly OwnProgram[] {
   return programsAt(ifIndex, direction).flatMap((program) => {
-    const name = nameOf(program.programId);
-    return name === undefined || !ourNames.has(name) ? [] : [{ ...program, name }];
+    const name = ourProgramName(program.programId);
+    return name === undefined ? [] : [{ ...program, name }];
   });
 }
 
@@ -29,16 +26,6 @@ function programsAt(ifIndex: IfIndex, direction: Direction): readonly AttachedPr
     return queryTcx(ifIndex, direction);
   } catch (error) {
     if (isKernelError(error, 'ENODEV')) return [];
-    throw error;
-  }
-}
-
-function nameOf(id: number): string | undefined {
-  try {
-    using program = BpfProgram.openById(id);
-    return program.name;
-  } catch (error) {
-    if (isKernelError(error, 'ENOENT', 'EPERM')) return undefined;
     throw error;
   }
 }

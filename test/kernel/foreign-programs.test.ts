@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { isDoomedName } from '../../src/agent/link-names.ts';
 import { ForeignPrograms } from '../../src/agent/node-facts/foreign-programs.ts';
-import { namedAsOurs } from '../../src/agent/our-programs.ts';
 import { BlockAttacher, podBlocks } from '../../src/datapath/block-attach.ts';
 import { programNames } from '../../src/datapath/generated.ts';
 import type { Datapath } from '../../src/datapath/loader.ts';
+import { namedAsOurs } from '../../src/datapath/our-programs.ts';
 import { attachTcx, attachTcxProgram, type Direction } from '../../src/kernel/attach.ts';
+import { throwFirst } from '../../src/kernel/netlink/batch.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
 import type { BpfProgram } from '../../src/kernel/program.ts';
 import type { DesiredState, OverlayDevice } from '../../src/model/desired.ts';
@@ -47,13 +47,11 @@ function makeNode(context: TestContext): Node {
   const blocks = new BlockAttacher({
     socket: kernel.socket,
     program: (hook) => datapath.program(hook),
-    isDoomed: isDoomedName,
   });
-  for (const ifName of ['pod', 'far'] as const) {
-    for (const hook of ['from_pod', 'to_pod'] as const) {
-      blocks.attach({ ifName, ifIndex: node.at[ifName], hook });
-    }
-  }
+  const hooks = (['pod', 'far'] as const).flatMap((ifName) =>
+    (['from_pod', 'to_pod'] as const).map((hook) => ({ ifName, ifIndex: node.at[ifName], hook })),
+  );
+  throwFirst(blocks.attachAll(hooks));
   attach(node, datapath.program('from_network'), 'uplink', 'ingress');
   attach(node, datapath.program('from_overlay'), 'tunnel', 'ingress');
   attach(node, datapath.program('to_overlay'), 'tunnel', 'egress');

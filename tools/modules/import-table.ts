@@ -50,7 +50,7 @@ export const importTable: readonly ImportLine[] = [
   {
     of: 'agent/node-facts',
     may: 'base net kernel model datapath',
-    up: 'agent/api-types.ts agent/host-facts.ts agent/link-names.ts agent/our-programs.ts agent/pod-gateway.ts',
+    up: 'agent/api-types.ts agent/host-facts.ts agent/link-names.ts agent/pod-gateway.ts',
     packages: 'node',
   },
   {

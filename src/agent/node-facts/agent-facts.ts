@@ -2,10 +2,10 @@
 
 import { programNames } from '../../datapath/generated.ts';
 import type { Datapath } from '../../datapath/loader.ts';
+import { namedAsOurs } from '../../datapath/our-programs.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { Nftables } from '../../kernel/nftables.ts';
 import { findCgroup2Mount } from '../../kernel/requirements.ts';
-import { namedAsOurs } from '../our-programs.ts';
 import { CgroupPrograms } from './cgroup-programs.ts';
 import { FactWatch } from './fact-watch.ts';
 import { ForeignPrograms } from './foreign-programs.ts';

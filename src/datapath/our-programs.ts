@@ -1,8 +1,8 @@
 // Which programs are of our data path, of whichever load: by their names, as the kernel has them.
 
-import { programNames } from '../datapath/generated.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import { BpfProgram } from '../kernel/program.ts';
+import { programNames } from './generated.ts';
 
 const ourNames: ReadonlySet<string> = new Set(programNames);
 // A program that is loaded again and again gets a new id each time.
