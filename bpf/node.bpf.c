@@ -141,18 +141,19 @@ static __always_inline bool is_of_vlan(const struct __sk_buff *skb)
 }
 
 /*
- * For neither a pod here nor this node: what the stack would send on. With the source of a pod here it
- * would leave as that pod's own, by a node whose word for its pods is believed. Ports are not read.
- * Not static, for the verifier's sake.
+ * For neither a pod here nor this node: what the stack would send on. With the source of a pod that
+ * never sends by this interface it would leave as that pod's own, by a node that others believe. A pod
+ * that is reached by a tunnel may come beside it, on its way to where nothing is masqueraded. Ports are
+ * not read. Not static, for the verifier's sake.
  */
-__noinline int pass_through(struct packet *packet)
+__noinline int pass_through(struct __sk_buff *skb, struct packet *packet)
 {
-	const struct route *route;
+	const struct route *back;
 
 	if (!packet)
 		return VERDICT_NEXT;
-	route = find_route(&packet->source);
-	if (route ? route->kind != ROUTE_LOCAL : !locate(&packet->source))
+	back = find_route(&packet->source);
+	if ((back && back->kind == ROUTE_OVERLAY) || !is_spoofed_outside(skb, packet, back))
 		return VERDICT_NEXT;
 	packet->reason = DROP_SPOOFED_OUTSIDE;
 	return finish(packet, VERDICT_DROP);
@@ -171,7 +172,7 @@ int from_network(struct __sk_buff *skb)
 		return VERDICT_NEXT;
 	location = locate(&packet.destination);
 	if (!location)
-		return pass_through(&packet);
+		return pass_through(skb, &packet);
 	if (location->kind != LOCATION_ENDPOINT)
 		return VERDICT_NEXT;
 	/* As the stack would: the pod, and the queue of a limited one, see no tag. */

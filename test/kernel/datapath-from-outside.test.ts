@@ -101,3 +101,26 @@ const onwards: readonly RefusedPacket[] = ([4, 6] as const).flatMap((family): Re
 rootTest('what the stack would send on does not have the source of a pod here', async (context) => {
   await check(context, testDatapath(context), onwards);
 });
+
+rootTest(
+  "what the stack would send on has a neighbour's pod by an interface of its route",
+  (context) => {
+    const datapath = testDatapath(context);
+    for (const family of [4, 6] as const) {
+      for (const kind of [routeKind.native, routeKind.stack]) {
+        for (const to of ['world', 'otherNative', 'tunnelled', 'nobody'] as const) {
+          const sent: Sent = {
+            ...{ program: 'from_network', source: places.native[family] },
+            destination: places[to][family],
+          };
+          const elsewhere = { ...sent, ifIndex: tunnelDevice };
+          reroute(datapath, nativeRange[family], { kind, otherIfindex: [0, 0, 0] });
+          assert.equal(fate(datapath, sent), 'next', `to ${to}`);
+          assert.equal(fate(datapath, elsewhere), outside, `to ${to}`);
+          reroute(datapath, nativeRange[family], { otherIfindex: [7, 8, tunnelDevice] });
+          assert.equal(fate(datapath, elsewhere), 'next', `to ${to}, by two uplinks`);
+        }
+      }
+    }
+  },
+);
