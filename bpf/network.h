@@ -203,13 +203,17 @@ static __always_inline enum drop_reason parse_ip(struct __sk_buff *skb, struct p
 	return DROP_NOT_IP;
 }
 
+static __always_inline enum drop_reason refuse_tag(struct __sk_buff *skb, struct packet *packet)
+{
+	packet->bytes = skb->len - ETH_HLEN;
+	packet->segments = 1;
+	return DROP_NOT_IP;
+}
+
 /* Refuses every tag: neither a pod nor another node's tunnel has a use for one. */
 static __always_inline enum drop_reason parse_network(struct __sk_buff *skb, struct packet *packet)
 {
-	if (skb->vlan_present) {
-		packet->bytes = skb->len - ETH_HLEN;
-		packet->segments = 1;
-		return DROP_NOT_IP;
-	}
+	if (skb->vlan_present)
+		return refuse_tag(skb, packet);
 	return parse_ip(skb, packet);
 }

@@ -13,6 +13,7 @@
 
 enum {
 	VLAN_ID_MASK = 0xfff,
+	MAX_PRIORITY_TAGS = 4, /* an honest frame has one */
 };
 
 /* The last steps of every way in: the packet is for the endpoint at `location`. */
@@ -140,11 +141,33 @@ static __always_inline bool is_of_vlan(const struct __sk_buff *skb)
 	return skb->vlan_present && (skb->vlan_tci & VLAN_ID_MASK);
 }
 
+static __always_inline bool is_tag(__be16 type)
+{
+	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
+}
+
 /*
- * For neither a pod here nor this node: what the stack would send on. With the source of a pod that
- * never sends by this interface it would leave as that pod's own, by a node that others believe. A pod
- * that is reached by a tunnel may come beside it, on its way to where nothing is masqueraded. Ports are
- * not read. Not static, for the verifier's sake.
+ * Takes off all priority tags but the last, as the stack would do behind this hook, so that the frame is
+ * judged as what it is in the end. False: it has too many, or one that is cut off. Not static, for the
+ * verifier's sake.
+ */
+__noinline int take_off_outer_tags(struct __sk_buff *skb)
+{
+	for (int i = 1; i < MAX_PRIORITY_TAGS; i++) {
+		if (is_of_vlan(skb) || !is_tag(skb->protocol))
+			return true;
+		if (bpf_skb_vlan_pop(skb))
+			return false;
+	}
+	return is_of_vlan(skb) || !is_tag(skb->protocol);
+}
+
+/*
+ * What the stack would send on: it is for neither a pod here nor this node, or it could not be read, and
+ * may have a further destination (a source route). With the source of a pod that never sends by this
+ * interface it would leave as that pod's own, by a node that others believe. A pod that is reached by a
+ * tunnel may come beside it, on its way to where nothing is masqueraded. Ports are not read. Not static,
+ * for the verifier's sake.
  */
 __noinline int pass_through(struct __sk_buff *skb, struct packet *packet)
 {
@@ -159,6 +182,15 @@ __noinline int pass_through(struct __sk_buff *skb, struct packet *packet)
 	return finish(packet, VERDICT_DROP);
 }
 
+/* Not static, for the verifier's sake. */
+__noinline int refuse_tags(struct __sk_buff *skb, struct packet *packet)
+{
+	if (!packet)
+		return VERDICT_DROP;
+	packet->reason = refuse_tag(skb, packet);
+	return finish(packet, VERDICT_DROP);
+}
+
 /* An uplink carries everything the node does: what has nothing to do with pods is left alone. */
 SEC("tc")
 int from_network(struct __sk_buff *skb)
@@ -166,11 +198,22 @@ int from_network(struct __sk_buff *skb)
 	struct packet packet = {.direction = INGRESS};
 	__u32 generation = current_generation();
 	const struct location *location;
+	enum drop_reason unread;
 
-	/* A promiscuous uplink, a VLAN device's frame, ARP, what the stack itself will refuse. */
-	if (skb->pkt_type != PACKET_HOST || is_of_vlan(skb) || parse_ip(skb, &packet))
+	/* A promiscuous uplink. */
+	if (skb->pkt_type != PACKET_HOST)
 		return VERDICT_NEXT;
-	location = locate(&packet.destination);
+	if (skb->vlan_present) {
+		if (!take_off_outer_tags(skb))
+			return refuse_tags(skb, &packet);
+		if (is_of_vlan(skb))
+			return VERDICT_NEXT;
+	}
+	unread = parse_ip(skb, &packet);
+	if (unread == DROP_NOT_IP)
+		return VERDICT_NEXT;
+	/* Not all that is unread here is refused by the stack. A pod gets none of it (to_pod). */
+	location = unread ? NULL : locate(&packet.destination);
 	if (!location)
 		return pass_through(skb, &packet);
 	if (location->kind != LOCATION_ENDPOINT)

@@ -5,7 +5,16 @@ import { routeKind } from '../../src/datapath/generated.ts';
 import { testDatapath } from '../support/datapath.ts';
 import { db, places, tunnelDevice, uplink, web } from '../support/datapath-network.ts';
 import { clearFlows, nativeRange, reroute } from '../support/flow-packets.ts';
-import { check, fate, type RefusedPacket, reasons, type Sent } from '../support/refused-packets.ts';
+import { extension, nextHeaders } from '../support/packets.ts';
+import {
+  check,
+  datagramBody,
+  errorBodyAbout,
+  fate,
+  type RefusedPacket,
+  reasons,
+  type Sent,
+} from '../support/refused-packets.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const outside = reasons.spoofedOutside;
@@ -124,3 +133,92 @@ rootTest(
     }
   },
 );
+
+/** What from_network does not read to its end, and the stack may send on. */
+const unread: readonly (readonly [what: string, 4 | 6, Pick<Sent, 'body' | 'header'>])[] = [
+  ['seven extension headers', 6, { body: wrapped(7) }],
+  ['hops still to be made', 6, { body: wrapped(1, nextHeaders.routing, 1) }],
+  ['a chain of headers that is cut off', 6, { body: [nextHeaders.destinationOptions, cutOff()] }],
+  ['a length that is left out', 6, { body: wrapped(1, 0), header: { claimedLength: 0 } }],
+  ['a source route', 4, { header: { options: new Uint8Array([0x83, 7, 4, 192, 0, 2, 11, 0]) } }],
+];
+
+function wrapped(
+  count: number,
+  kind: number = nextHeaders.destinationOptions,
+  segmentsLeft = 0,
+): readonly [number, Uint8Array] {
+  let [next, payload] = datagramBody();
+  for (let i = 0; i < count; i++) {
+    payload = extension({ kind, next }, payload);
+    payload[3] = segmentsLeft;
+    next = kind;
+  }
+  return [next, payload];
+}
+
+function cutOff(): Uint8Array {
+  const header = new Uint8Array(8);
+  header.set([nextHeaders.destinationOptions, 200]);
+  return header;
+}
+
+rootTest('what cannot be read does not have the source of a pod here either', async (context) => {
+  const cases = unread.flatMap(([what, family, packet]): RefusedPacket[] =>
+    (['world', 'native', 'tunnelled', 'node'] as const).flatMap((to) =>
+      (
+        [
+          ['a pod here', web, outside],
+          ["an address of this node's range", places.nobody, outside],
+          ['this node', places.node, outside],
+          ["a neighbour's pod", places.otherNative, 'next'],
+          ["a neighbour's pod by another interface", places.otherNative, outside, tunnelDevice],
+          ['a pod behind a tunnel', places.tunnelledOverIpv6, 'next'],
+          ['another node', places.otherNode, 'next'],
+          ['the world', { 4: '203.0.113.201', 6: '2001:db8:eeee::201' }, 'next'],
+        ] as const
+      ).map(([who, from, expected, ifIndex = uplink]) => ({
+        ...{ what: `${what}, ${who} to ${to}`, program: 'from_network', ifIndex, ...packet },
+        ...{ source: from[family], destination: places[to][family], fate: expected },
+      })),
+    ),
+  );
+  await check(context, testDatapath(context), cases);
+});
+
+const priority = [0x8100, 0x88a8, 0x8100, 0x8100, 0x8100].map((type) => ({ type, vlan: 0 }));
+const ofVlan = { type: 0x8100, vlan: 5 };
+
+rootTest('frames with up to four priority tags are judged as without', (context) => {
+  const datapath = testDatapath(context);
+  for (const family of [4, 6] as const) {
+    const about = { from: db[family], to: places.tunnelled[family] };
+    const error = errorBodyAbout(family, family === 4 ? 3 : 1, about);
+    for (const [from, to, expected, body] of [
+      [web, db, outside],
+      [web, places.world, outside],
+      [places.nobody, places.tunnelled, outside],
+      [places.native, db, 'redirect'],
+      [places.world, db, reasons.forgedError, error],
+      [places.world, db, 'next'],
+      [places.native, places.world, 'next'],
+      [places.world, places.node, 'next'],
+    ] as const) {
+      const sent: Sent = {
+        ...{ program: 'from_network', source: from[family], destination: to[family] },
+        ...(body === undefined ? {} : { body }),
+      };
+      const [first, ...more] = priority;
+      for (const tags of [[], ...[1, 2, 3, 4].map((count) => priority.slice(0, count))]) {
+        clearFlows(datapath);
+        const what = `${sent.source} > ${sent.destination}, ${tags.length} tags`;
+        assert.equal(fate(datapath, { ...sent, tags }), expected, what);
+      }
+      assert.equal(fate(datapath, { ...sent, tags: priority }), reasons.notIp, 'one more');
+      // Of that VLAN, whose interface has them.
+      for (const tags of [[ofVlan], [ofVlan, ...more], [...priority.slice(0, 3), ofVlan]])
+        assert.equal(fate(datapath, { ...sent, tags }), 'next', 'of a VLAN');
+      assert.equal(first?.vlan, 0);
+    }
+  }
+});

@@ -1,7 +1,7 @@
 // Headers, whole and broken: nothing is read past its end, and what cannot be read is dropped and counted as malformed.
 
 import assert from 'node:assert/strict';
-import type { Address } from '../../src/net/address.ts';
+import { type Address, addressBytes } from '../../src/net/address.ts';
 import { macBytes } from '../../src/net/mac.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
@@ -292,6 +292,8 @@ rootTest('so it is on the other hooks, but an uplink leaves it to the stack', (c
         const { outcome } = observe(datapath, program, cut, { ifIndex });
         assert.deepEqual(outcome, { ...malformed, charged }, `${program}, ${length} bytes`);
       }
+      // A neighbour's: of a pod here it would be spoofed.
+      cut.set(addressBytes(places.native[family]), family === 4 ? 26 : 22);
       const { outcome } = observe(datapath, 'from_network', cut, { ifIndex: uplink });
       const untouched = { verdict: 'next', dropped: [], charged: [], counted: [], events: [] };
       assert.deepEqual(outcome, untouched, `from_network, ${length} bytes`);

@@ -148,11 +148,10 @@ function isSpoofedOutside({ source, family }: Headers): boolean {
   return kind === routeKind.local || kind === routeKind.overlay;
 }
 
-/** For neither a pod here nor this node, with an address of theirs. */
-function isSentOnAsOurs({ source, destination, family }: Headers): boolean {
+/** Of a pod here or of this node. */
+function isOurs({ source, family }: Headers): boolean {
   const kind = routeTo(source, family);
-  const isOurs = kind === undefined ? isNode(source) : kind === routeKind.local;
-  return isOurs && !isNode(destination);
+  return kind === undefined ? isNode(source) : kind === routeKind.local;
 }
 
 function isErrorBesideTunnel({ family, icmpType, quoted, isPiece }: Headers): boolean {
@@ -172,12 +171,15 @@ function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
   const { network, transport } = headers;
   const isUplink = program === 'from_network';
   const forUs = macFromBytes(packet.subarray(0, 6)) === hostMac;
-  if (isUplink && (network !== undefined || !forUs)) return { verdict: 'next', reason: none };
-  if (network !== undefined) return { verdict: 'drop', reason: network };
-  const receiver = podAt(headers.destination);
-  if (isUplink && receiver === undefined && isSentOnAsOurs(headers)) {
+  if (isUplink && !forUs) return { verdict: 'next', reason: none };
+  const receiver = network === undefined ? podAt(headers.destination) : undefined;
+  const isForNode = network === undefined && isNode(headers.destination);
+  // What cannot be read may go anywhere.
+  if (isUplink && receiver === undefined && !isForNode && isOurs(headers)) {
     return { verdict: 'drop', reason: dropReason.spoofedOutside };
   }
+  if (isUplink && network !== undefined) return { verdict: 'next', reason: none };
+  if (network !== undefined) return { verdict: 'drop', reason: network };
   if (isUplink && receiver !== undefined && isSpoofedOutside(headers)) {
     return { verdict: 'drop', reason: transport ?? dropReason.spoofedOutside };
   }

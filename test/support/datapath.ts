@@ -55,6 +55,7 @@ import {
 import { encodeBytes } from './encode-bytes.ts';
 import { runIn, testNamespace } from './namespaces.ts';
 import { type IdleName, type OuterHeader, outOfTunnel, usualOuter } from './out-of-tunnel.ts';
+import { tagBlock, tagged, type VlanTag } from './tagged.ts';
 
 export interface PacketRunOptions {
   readonly ifIndex: IfIndex;
@@ -66,6 +67,8 @@ export interface PacketRunOptions {
   readonly gsoSegments?: number;
   /** Of what comes out of the tunnel; absent: `usualOuter`. */
   readonly outer?: OuterHeader;
+  /** Of a frame for from_network, from the outermost on. */
+  readonly tags?: readonly VlanTag[];
 }
 
 export interface RunResult {
@@ -131,14 +134,21 @@ export function testDatapath(
     if (name === 'nothing' || name === 'nothing_out_of_tunnel') return tunnel.idle[name];
     return name === 'from_overlay' ? tunnel.program : loaded(name);
   };
+  let tagging: BpfProgram | undefined;
+  const behindTags = (): BpfProgram => {
+    tagging ??= tagged(loaded('from_network'), opened);
+    return tagging;
+  };
   const testRun = (
     name: ProgramName | IdleName,
     packet: Uint8Array,
-    { ifIndex, repeat = 1, outer = usualOuter, ...gso }: PacketRunOptions,
+    { ifIndex, repeat = 1, outer = usualOuter, tags = [], ...gso }: PacketRunOptions,
   ): TestRunResult => {
-    const context = encodeBytes(skBuff, { ifIndex, ...gso });
+    const controlBlock = tagBlock(tags);
+    const context = encodeBytes(skBuff, { ifIndex, controlBlock, ...gso });
     tunnel.set(outer);
-    return namespace.run(() => program(name).testRun({ packet, context, repeat }));
+    const run = tags.length === 0 ? program(name) : behindTags();
+    return namespace.run(() => run.testRun({ packet, context, repeat }));
   };
   return {
     namespace,

@@ -14,6 +14,7 @@ import {
   sendFromNode,
   sendFromWorld,
   sendThroughTunnel,
+  sendUnread,
   sendWithPriority,
 } from './forged-from-outside.ts';
 import { CaseList, type ForgedCase, type LabPlan } from './forged-list.ts';
@@ -32,6 +33,7 @@ export function forgedCases(plan: LabPlan): readonly ForgedCase[] {
     forgeErrorsAsNode(list, family);
     if (list.isTunnelled) fragmentTunnelPackets(list, family);
   }
+  sendUnread(list);
   if (list.isTunnelled) sendThroughTunnel(list);
   speakAsNeighbourOfNode(list);
   sendMartians(list);

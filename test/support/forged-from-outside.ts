@@ -7,6 +7,7 @@ import {
   type CaseList,
   datagramOf,
   type Fields,
+  type ForgedBody,
   forgedErrorAbout,
   innerFrames,
   lost,
@@ -14,7 +15,7 @@ import {
   vni,
   vxlanPort,
 } from './forged-list.ts';
-import { families } from './packets.ts';
+import { extension, families, nextHeaders } from './packets.ts';
 
 export function sendFromWorld(list: CaseList, family: AddressFamily): void {
   const at = (name: string): string => list.plan.address(name, family);
@@ -61,11 +62,39 @@ export function sendFromNode(list: CaseList, family: AddressFamily): void {
   );
 }
 
-/** One tag of VLAN 0 is no VLAN's, and is looked behind; the stack takes off the second too, behind the program. */
+/** As a pod to the world, in what the program does not read to its end: the stack would send it on. */
+export function sendUnread(list: CaseList): void {
+  const ends = {
+    source: list.plan.address('mallory', 6),
+    destination: list.plan.address('world', 6),
+  };
+  const headers = (count: number, marker: number): ForgedBody =>
+    Array.from({ length: count }).reduce<ForgedBody>(
+      ([next, payload]) => [
+        nextHeaders.destinationOptions,
+        extension({ kind: nextHeaders.destinationOptions, next }, payload),
+      ],
+      datagramOf(marker, ends),
+    );
+  for (const count of [6, 7, 9]) {
+    list.sendFrom(
+      'node',
+      {
+        what: `as mallory to world behind ${count} extension headers`,
+        fate: byNobody('spoofed outside'),
+        hasPort: false,
+      },
+      ends,
+      (marker) => headers(count, marker),
+    );
+  }
+}
+
+/** Tags of VLAN 0 are no VLAN's, and are looked behind; the stack would take off any number of them. */
 export function sendWithPriority(list: CaseList, family: AddressFamily): void {
   const at = (name: string): string => list.plan.address(name, family);
   const destination = at('alice');
-  for (const tags of [[0x8100], [0x8100, 0x8100], [0x88a8]]) {
+  for (const tags of [[0x8100], [0x8100, 0x8100], [0x88a8, 0x8100, 0x8100, 0x8100], [0x88a8]]) {
     const what = `tags ${tags.map((type) => type.toString(16)).join()}, IPv${family}`;
     const asMallory = { what: `as mallory, ${what}`, fate: byNobody('spoofed outside') };
     list.sendFrom('node', asMallory, { source: at('mallory'), destination, tags });
@@ -75,6 +104,11 @@ export function sendWithPriority(list: CaseList, family: AddressFamily): void {
       { what: `as bob, ${what}`, fate },
       { source: at('bob'), destination, tags },
     );
+    list.sendFrom(
+      'node',
+      { what: `as mallory to world, ${what}`, fate: byNobody('spoofed outside'), hasPort: false },
+      { source: at('mallory'), destination: at('world'), tags },
+    );
     if (list.isTunnelled) continue;
     const about = { source: destination, destination: at('far') };
     list.sendFrom(
@@ -83,6 +117,12 @@ export function sendWithPriority(list: CaseList, family: AddressFamily): void {
       { source: at('bob'), destination, tags },
       forgedErrorAbout(family, family === 4 ? 3 : 1, about),
     );
+  }
+  const tags = Array.from({ length: 5 }, () => 0x8100);
+  for (const onwards of ['alice', 'world']) {
+    const what = `as mallory to ${onwards} with five tags, IPv${family}`;
+    const ends = { source: at('mallory'), destination: at(onwards) };
+    list.sendFrom('node', { what, fate: lost }, { ...ends, tags });
   }
 }
 

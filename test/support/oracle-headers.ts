@@ -44,10 +44,14 @@ export function read(packet: Uint8Array): Headers {
   return unreadable(dropReason.notIp);
 }
 
-function unreadable(network: DropReason): Headers {
-  const { world } = places;
-  const ends = { source: world[4], destination: world[4] };
-  return { network, family: 4, ...ends, length: 0, isPiece: false, direct: true };
+type Ends = Pick<Headers, 'family' | 'source' | 'destination'>;
+
+const { world } = places;
+const noEnds: Ends = { family: 4, source: world[4], destination: world[4] };
+
+/** `ends`: where they are read all the same. */
+function unreadable(network: DropReason, ends = noEnds): Headers {
+  return { network, ...ends, length: 0, isPiece: false, direct: true };
 }
 
 function readIpv4(view: DataView): Headers {
@@ -55,20 +59,20 @@ function readIpv4(view: DataView): Headers {
   if (view.byteLength < ip + 20) return unreadable(dropReason.malformed);
   const headerLength = (view.getUint8(ip) & 0xf) * 4;
   const length = view.getUint16(ip + 2);
-  const wrong =
-    view.getUint8(ip) >> 4 !== 4 ||
-    headerLength < 20 ||
-    length < headerLength ||
-    ip + length > view.byteLength;
-  if (wrong) return unreadable(dropReason.malformed);
-  if (isSourceRouted(view, ip + headerLength)) return unreadable(dropReason.sourceRoute);
+  if (view.getUint8(ip) >> 4 !== 4 || headerLength < 20) return unreadable(dropReason.malformed);
+  const ends: Ends = {
+    family: 4,
+    source: addressAtOffset(view, ip + 12, 4),
+    destination: addressAtOffset(view, ip + 16, 4),
+  };
+  const wrong = length < headerLength || ip + length > view.byteLength;
+  if (wrong) return unreadable(dropReason.malformed, ends);
+  if (isSourceRouted(view, ip + headerLength)) return unreadable(dropReason.sourceRoute, ends);
   const isLater = (view.getUint16(ip + 6) & 0x1fff) !== 0;
   const isPiece = (view.getUint16(ip + 6) & 0x3fff) !== 0;
   const protocol = isLater ? undefined : view.getUint8(ip + 9);
   return {
-    family: 4,
-    source: addressAtOffset(view, ip + 12, 4),
-    destination: addressAtOffset(view, ip + 16, 4),
+    ...ends,
     length,
     isPiece,
     ...readOwner(view, { family: 4, protocol, start: ip + headerLength, isPiece }),
@@ -98,18 +102,25 @@ const extensions: readonly number[] = [
 
 function readIpv6(view: DataView): Headers {
   const ip = 14;
-  const malformed = unreadable(dropReason.malformed);
-  if (view.byteLength < ip + 40 || view.getUint8(ip) >> 4 !== 6) return malformed;
+  if (view.byteLength < ip + 40 || view.getUint8(ip) >> 4 !== 6) {
+    return unreadable(dropReason.malformed);
+  }
+  const ends: Ends = {
+    family: 6,
+    source: addressAtOffset(view, ip + 8, 16),
+    destination: addressAtOffset(view, ip + 24, 16),
+  };
+  const malformed = unreadable(dropReason.malformed, ends);
   if (standsForIpv4(view, ip + 8) || standsForIpv4(view, ip + 24)) return malformed;
   const end = ip + 40 + view.getUint16(ip + 4);
   let protocol: number | undefined = view.getUint8(ip + 6);
   let start = ip + 40;
   let isPiece = false;
   for (let walked = 0; protocol !== undefined && extensions.includes(protocol); walked++) {
-    if (walked === 6) return unreadable(dropReason.extensionHeaders);
+    if (walked === 6) return unreadable(dropReason.extensionHeaders, ends);
     if (start + 8 > view.byteLength) return malformed;
     if (protocol === nextHeaders.routing && view.getUint8(start + 3) !== 0) {
-      return unreadable(dropReason.sourceRoute);
+      return unreadable(dropReason.sourceRoute, ends);
     }
     const isFragment: boolean = protocol === nextHeaders.fragment;
     const isLater: boolean = isFragment && (view.getUint16(start + 2) & 0xfff8) !== 0;
@@ -122,9 +133,7 @@ function readIpv6(view: DataView): Headers {
   }
   if (end > view.byteLength || start > end) return malformed;
   return {
-    family: 6,
-    source: addressAtOffset(view, ip + 8, 16),
-    destination: addressAtOffset(view, ip + 24, 16),
+    ...ends,
     length: end - ip,
     isPiece,
     ...readOwner(view, { family: 6, protocol, start, isPiece }),

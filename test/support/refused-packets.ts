@@ -23,6 +23,7 @@ import {
   type Ports,
   udp,
 } from './packets.ts';
+import type { VlanTag } from './tagged.ts';
 
 export const ports: Ports = { sourcePort: 40000, destinationPort: 53 };
 export const toTunnelPort: Ports = { sourcePort: 40000, destinationPort: tunnelPort };
@@ -43,6 +44,8 @@ export interface Sent {
   readonly body?: PacketBody;
   readonly header?: Partial<IpHeader>;
   readonly outer?: OuterHeader;
+  /** Of a frame for from_network, from the outermost on. */
+  readonly tags?: readonly VlanTag[];
 }
 
 /** The drop's reason, or what was done with it. */
@@ -63,8 +66,13 @@ export function fate(datapath: TestDatapath, sent: Sent): string {
     sent.ifIndex ??
     { from_pod: web.ifIndex, from_network: uplink }[program as 'from_pod'] ??
     tunnelDevice;
-  const { outer = usualOuter, ingressIfIndex } = sent;
-  const options = { ifIndex, outer, ...(ingressIfIndex === undefined ? {} : { ingressIfIndex }) };
+  const { outer = usualOuter, tags = [], ingressIfIndex } = sent;
+  const options = {
+    ifIndex,
+    outer,
+    tags,
+    ...(ingressIfIndex === undefined ? {} : { ingressIfIndex }),
+  };
   const { outcome } = observe(datapath, program, packet, options);
   return outcome.dropped[0] ?? outcome.verdict;
 }
@@ -89,6 +97,7 @@ export async function check(
 
 type Refusal =
   | 'malformed'
+  | 'notIp'
   | 'martian'
   | 'spoofedAddress'
   | 'tunnelPort'
