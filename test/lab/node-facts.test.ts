@@ -96,15 +96,15 @@ const deeds: readonly Deed[] = [
     end: `ip link set dev $(${podInterface}) xdpgeneric off`,
     fact: 'other-programs',
     state: 'problem',
-    text: /programs or filters of others are where nothing but pods' packets passes \(XDP of hd[0-9a-f]+ of \S+: program \d+\)/,
+    text: /programs of others are where nothing but pods' packets passes \(XDP of hd[0-9a-f]+ of \S+: program \d+\)/,
   },
   {
     what: "a filter in the block of what pods send, before heddle's own",
     begin: `tc filter add block ${podBlocks.ingress} pref 1 handle 2 protocol all bpf da bytecode '1,6 0 0 4294967295,'`,
     end: `tc filter delete block ${podBlocks.ingress} pref 1 handle 2 protocol all bpf`,
     fact: 'other-programs',
-    state: 'problem',
-    text: /\(tc ingress of all pods' interfaces: filter bpf\): what they drop/,
+    state: 'note',
+    text: /\(tc ingress of all pods' interfaces: filter bpf\): they may drop/,
   },
   {
     what: 'interfaces of another pod network',
@@ -140,7 +140,7 @@ const tunnelDeeds: readonly Deed[] = [
     end: 'ip link set dev heddle_vxlan xdpgeneric off',
     fact: 'other-programs',
     state: 'problem',
-    text: /programs or filters of others are where nothing but pods' packets passes \(XDP of heddle_vxlan: program \d+\)/,
+    text: /programs of others are where nothing but pods' packets passes \(XDP of heddle_vxlan: program \d+\)/,
   },
   {
     what: 'a filter at the VXLAN device',
@@ -148,7 +148,7 @@ const tunnelDeeds: readonly Deed[] = [
       tc filter add dev heddle_vxlan ingress protocol all bpf da bytecode '1,6 0 0 4294967295,'`,
     end: 'tc qdisc delete dev heddle_vxlan clsact',
     fact: 'other-programs',
-    state: 'problem',
+    state: 'note',
     text: /\(tc ingress of heddle_vxlan: filter bpf\)/,
   },
 ];

@@ -30,7 +30,7 @@ testFacts([
     "XDP at a pod's interface",
     'other-programs',
     { host: { links: withXdp('eth0', podName) } },
-    /^problem: programs or filters of others are where nothing but pods' packets passes \(XDP of hd00000000001 of shop\/web-1: program 17\)/,
+    /^problem: programs of others are where nothing but pods' packets passes \(XDP of hd00000000001 of shop\/web-1: program 17\)/,
   ],
   [
     'XDP at the far end of a queue of a pod',
@@ -82,13 +82,13 @@ testFacts([
         foreignPrograms: [{ ifIndex: 7 as IfIndex, hook: 'tcx egress', what: 'program 5' }],
       },
     },
-    /^problem: .*\(tcx egress of hd00000000001 of shop\/web-1: program 5\): what they drop/,
+    /^note: .*\(tcx egress of hd00000000001 of shop\/web-1: program 5\): they may drop/,
   ],
   [
     "a filter in the block of pods' interfaces",
     'other-programs',
     { kernel: { foreignPrograms: [{ hook: 'tc ingress', what: 'filter flower' }] } },
-    /^problem: .*\(tc ingress of all pods' interfaces: filter flower\)/,
+    /^note: .*\(tc ingress of all pods' interfaces: filter flower\)/,
   ],
   [
     'a filter at the VXLAN device',
@@ -99,7 +99,7 @@ testFacts([
       },
       desired: { overlay },
     },
-    /^problem: .*\(tc ingress of heddle_vxlan: filter bpf\)/,
+    /^note: .*\(tc ingress of heddle_vxlan: filter bpf\)/,
   ],
   [
     'a program at the cgroup of all pods',

@@ -10,27 +10,36 @@ export function programFindings(node: ObservedNode): readonly Finding[] {
   return [...atOwnInterfaces(node), ...atUplinks(node), ...atCgroups(node)];
 }
 
-// These carry pods' packets only, and nobody else has a part in them.
+// These carry pods' packets only. What is attached by XDP there redirects or drops, since nothing else would be gained by it; a program or
+// filter of tc may just as well only observe, as those of flow collectors do.
 function atOwnInterfaces({ kernel, desired }: ObservedNode): readonly Finding[] {
   const { host, foreignPrograms } = kernel;
   const xdp = host.links.filter(({ xdpProgram }) => xdpProgram !== undefined);
   if (xdp.length === 0 && foreignPrograms.length === 0) return [];
   const own = ownInterfaces(desired);
-  const found = [
-    ...xdp.map(({ ifIndex, xdpProgram }) => ({
-      ifIndex,
-      hook: 'XDP',
-      what: `program ${xdpProgram}`,
-    })),
-    ...foreignPrograms,
-  ].flatMap(({ ifIndex, hook, what }) => {
-    const at = ifIndex === undefined ? "all pods' interfaces" : own.get(ifIndex);
+  const nameOf = (ifIndex: IfIndex | undefined): string | undefined =>
+    ifIndex === undefined ? "all pods' interfaces" : own.get(ifIndex);
+  const byXdp = xdp.flatMap(({ ifIndex, xdpProgram }) => {
+    const at = nameOf(ifIndex);
+    return at === undefined ? [] : [`XDP of ${at}: program ${xdpProgram}`];
+  });
+  const byTc = foreignPrograms.flatMap(({ ifIndex, hook, what }) => {
+    const at = nameOf(ifIndex);
     return at === undefined ? [] : [`${hook} of ${at}: ${what}`];
   });
-  if (found.length === 0) return [];
-  const what = `programs or filters of others are where nothing but pods' packets passes (${some(found)})`;
-  return [problem(`${what}: what they drop or redirect does not arrive`)];
+  return [
+    ...(byXdp.length === 0
+      ? []
+      : [
+          problem(`programs ${where} (${some(byXdp)}): what they drop or redirect does not arrive`),
+        ]),
+    ...(byTc.length === 0
+      ? []
+      : [note(`programs or filters ${where} (${some(byTc)}): they may drop or redirect packets`)]),
+  ];
 }
+
+const where = "of others are where nothing but pods' packets passes";
 
 /** Names, with ` of NAMESPACE/POD`, of each interface of a pod, both ends of its queue and the VXLAN device. */
 function ownInterfaces({ endpoints, overlay }: DesiredState): ReadonlyMap<IfIndex, string> {
