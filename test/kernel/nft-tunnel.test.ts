@@ -116,21 +116,26 @@ function count(namespace: NetworkNamespace, name: string): number {
   return Number(/packets (\d+)/.exec(listing)?.[1]);
 }
 
-/** One datagram of a size. `from`: the source address; absent: the kernel's choice. */
+interface Datagram {
+  readonly to: string;
+  /** Absent: the tunnel's. */
+  readonly port?: number;
+  /** The source address; absent: the kernel's choice. */
+  readonly from?: string;
+  readonly fromPort?: number;
+  readonly bytes?: number;
+}
+
 function send(
   namespace: NetworkNamespace,
-  {
-    to,
-    from,
-    bytes = 100,
-  }: { readonly to: string; readonly from?: string; readonly bytes?: number },
+  { to, port = 4789, from, fromPort = 0, bytes = 100 }: Datagram,
 ): void {
   const family = to.includes(':') ? 6 : 4;
   const script = `
     const socket = require('node:dgram').createSocket('udp${family}');
-    socket.bind(0, ${JSON.stringify(from)}, () => {
+    socket.bind(${fromPort}, ${JSON.stringify(from)}, () => {
       socket.setBroadcast(true);
-      socket.send(Buffer.alloc(${bytes}), 4789, '${to}', () => socket.close());
+      socket.send(Buffer.alloc(${bytes}), ${port}, '${to}', () => socket.close());
     });`;
   runIn(namespace, process.execPath, '-e', script);
 }
@@ -230,9 +235,15 @@ rootTest("the tunnel's port takes packets of other nodes alone, and counts the r
   // Only what other hosts of the network could send anyway: the pod's kernel must take what it is given.
   ip(place.outside, 'route add 192.0.2.0/24 via 198.51.100.1');
   probe(place.node);
-  for (const isFirst of [true, false]) {
-    // Without masquerading no fragments are put together before the rules see them.
-    const given = isFirst ? desired : { ...desired, masquerade: undefined };
+  // Without masquerading no fragments are put together before the rules see them.
+  const untracked = { ...desired, masquerade: undefined };
+  const withServices = { hostPortAddresses: prefixes('198.51.100.1/32') };
+  for (const given of [
+    desired,
+    untracked,
+    { ...desired, ...withServices },
+    { ...untracked, ...withServices },
+  ]) {
     assert.deepEqual(table.set([...entriesOf(nftEntries(given)).values()]), []);
     for (const { what, who, arrives, ...datagram } of arrivals) {
       const before = dropped(drops);
@@ -330,6 +341,72 @@ rootTest("nothing that the node forwards for others reaches another node's tunne
   const before = dropped(drops);
   send(outside, { from: '198.51.100.2', to: '198.51.100.9' });
   assert.deepEqual([count(node, 'every'), dropped(drops) - before], [0, 1], 'led there by a rule');
+});
+
+// The rules do to a packet what IPVS does: what it leads to another node comes to `output` with the source that it came with;
+// what it leads to this node is rewritten in `input` at priority 99, and tracked as what it was, or not at all.
+rootTest("nothing that IPVS leads elsewhere reaches a node's tunnel", (context) => {
+  const { node, outside } = build(context);
+  ip(node, 'address add 203.0.113.77/32 dev lo', 'address add 2001:db8:77::77/128 dev lo');
+  ip(
+    outside,
+    ...['192.0.2.0/24', '203.0.113.77/32'].map((to) => `route add ${to} via ${node4}`),
+    ...['2001:db8:1::/64', '2001:db8:77::77/128'].map((to) => `route add ${to} via ${node6}`),
+  );
+  const rules = (isTracked: boolean): string => `
+    table inet ipvs
+    delete table inet ipvs
+    table inet ipvs {
+      counter marked { }
+      counter untracked { }
+      chain arrives { type filter hook prerouting priority -300;
+        ${isTracked ? '' : 'udp dport 53 notrack'}; }
+      chain here { type filter hook input priority 99;
+        ip daddr 203.0.113.77 udp dport 53 udp dport set 4789 ip daddr set ${node4};
+        ip6 daddr 2001:db8:77::77 udp dport 53 udp dport set 4789 ip6 daddr set ${node6}; }
+      chain elsewhere { type filter hook output priority -500;
+        udp sport 1001 ip saddr set 192.0.2.2; udp sport 1001 ip6 saddr set 2001:db8:1::2;
+        udp sport 1002 ip saddr set 198.51.100.77; udp sport 1002 ip6 saddr set 2001:db8:ffff::77; }
+      chain leaves { type filter hook output priority 310;
+        udp dport 4789 ct state untracked counter name untracked; }
+      chain after { type filter hook input priority 310; meta priority != none counter name marked; }
+    }`;
+  using nft = Nftables.open(node);
+  using socket = NetlinkSocket.open({ namespace: node, family: 'netfilter' });
+  const drops = new NftDrops(nft, () => nftCounters(socket, 'heddle'));
+  const table = nftTable(drops);
+  const given = { ...desired, hostPortAddresses: prefixes('198.51.100.1/32') };
+  probe(outside);
+  probe(node);
+  for (const isTracked of [true, false]) {
+    runIn(node, 'nft', rules(isTracked));
+    table.delete([...entriesOf(nftEntries(given)).values()]);
+    for (const isOurs of [false, true]) {
+      if (isOurs) assert.deepEqual(table.set([...entriesOf(nftEntries(given)).values()]), []);
+      for (const [peer, own, service] of [
+        ['198.51.100.2', node4, '203.0.113.77'],
+        ['2001:db8:ffff::2', node6, '2001:db8:77::77'],
+      ] as const) {
+        const what = `${peer}, ${isTracked ? 'tracked' : 'untracked'}`;
+        const before = dropped(drops);
+        for (const fromPort of [1001, 1002]) send(node, { from: own, fromPort, to: peer });
+        send(outside, { from: peer, to: service, port: 53 });
+        const arrived = [count(outside, 'every'), count(node, 'every')];
+        assert.deepEqual(arrived, isOurs ? [0, 0] : [2, 1], what);
+        assert.equal(dropped(drops) - before, isOurs ? 3 : 0, what);
+        // Of the node itself, and of the other one.
+        send(node, { from: own, to: peer });
+        send(node, { from: own, to: peer.replace(/2$/, '3') });
+        send(outside, { from: peer, to: own });
+        assert.deepEqual([count(outside, 'every'), count(node, 'every')], [2, 1], what);
+        const counters = ['marked', 'untracked'].map((name) => {
+          const listing = runIn(node, 'nft', 'reset', 'counter', 'inet', 'ipvs', name);
+          return /packets (\d+)/.exec(listing)?.[1];
+        });
+        assert.deepEqual(counters, ['0', isOurs ? '1' : '0'], what);
+      }
+    }
+  }
 });
 
 /** An error of an outside host: "fragmentation needed", about a packet of this node's to another node. */

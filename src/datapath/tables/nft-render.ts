@@ -49,6 +49,8 @@ export const priorities = {
   beforeDefragmentation: -450,
   afterDefragmentation: -350,
   raw: -300,
+  /** Before IPVS in `input` (98 and 99). */
+  beforeServices: 97,
   /**
    * After what others have at dstnat (-100) and srcnat (100): of two chains at one place the one that was made last comes
    * first, and who translates a connection would depend on whose table was loaded last.

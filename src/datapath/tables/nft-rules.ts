@@ -19,7 +19,7 @@ export function nftEntries(desired: DesiredState): readonly EntryGroup<NftEntry>
   const { masquerade, tunnelEnds, overlay, endpoints, hostPortAddresses, podRanges } = desired;
   return groups(
     podRanges.length === 0 ? nothing : directRules,
-    tunnelPart(tunnelEnds, masquerade !== undefined),
+    tunnelPart(tunnelEnds, masquerade !== undefined, hostPortAddresses !== undefined),
     masqueradePart(masquerade, overlay?.name),
     hostPortPart(withHostPorts(endpoints), hostPortAddresses),
   );
@@ -32,8 +32,9 @@ export function nftKeysOf({ portMappings = [] }: LocalEndpoint): readonly string
 
 const nothing: TableContents = { collections: [], counters: [], chains: [] };
 
-const tunnelPart = memoizeLast((ends: TunnelEnds | undefined, isTracking: boolean) =>
-  ends === undefined ? nothing : tunnelRules(ends, isTracking),
+const tunnelPart = memoizeLast(
+  (ends: TunnelEnds | undefined, isTracking: boolean, hasServices: boolean) =>
+    ends === undefined ? nothing : tunnelRules(ends, { isTracking, hasServices }),
 );
 
 const masqueradePart = memoizeLast((masquerade: Masquerade | undefined, tunnel?: string) =>

@@ -20,10 +20,22 @@ export const tunnelErrorCounter = 'tunnel_error';
 
 const check = 'tunnel_check';
 const errors = 'tunnel_errors';
+const sent = 'tunnel_sent';
+// A priority of packets, as tc writes it, that nothing else gives.
+const judged = '6865:6464';
 const drop = `counter name "${foreignTunnelCounter}" drop`;
 
-/** `isTracking`: the table has other rules that make the kernel track connections, so that it costs nothing more. */
-export function tunnelRules(ends: TunnelEnds, isTracking: boolean): TableContents {
+export interface TunnelSurroundings {
+  /** The table has other rules that make the kernel track connections, so that it costs nothing more. */
+  readonly isTracking: boolean;
+  /** The node has addresses of Services, so that IPVS may lead what comes in for them elsewhere. */
+  readonly hasServices: boolean;
+}
+
+export function tunnelRules(
+  ends: TunnelEnds,
+  { isTracking, hasServices }: TunnelSurroundings,
+): TableContents {
   const { peers, unverified = [] } = ends;
   const nodes = [...peers, ...unverified].sort();
   const families = ([4, 6] as const)
@@ -38,10 +50,12 @@ export function tunnelRules(ends: TunnelEnds, isTracking: boolean): TableContent
     chains: [
       { name: check, rules: checkRules(ends, families) },
       { name: errors, rules: errorRules(ends) },
+      { name: sent, rules: sentRules(families) },
       arrivals(ends, families),
       led(ends, isTracking),
+      ...(hasServices ? ledByServices(ends) : []),
       passing(ends, families, isTracking),
-      leaving(ends, families),
+      leaving(ends),
     ],
   };
 }
@@ -140,6 +154,25 @@ function led({ port }: TunnelEnds, isTracking: boolean): Chain {
       };
 }
 
+// IPVS leads to the port behind the filters (input, 99) and leaves no trace of it in connection tracking, so that another node's
+// masqueraded connection looks like its tunnel. What was for the port before IPVS has a priority of its own until after it.
+function ledByServices({ port }: TunnelEnds): readonly Chain[] {
+  const toPort = `udp dport ${port}`;
+  const at = { type: 'filter', hook: 'input' } as const;
+  return [
+    {
+      name: 'tunnel_before_services',
+      at: { ...at, priority: priorities.beforeServices },
+      rules: [`${toPort} meta priority set ${judged}`],
+    },
+    {
+      name: 'tunnel_after_services',
+      at: { ...at, priority: priorities.afterSrcnat },
+      rules: [`${toPort} meta priority != ${judged} ${drop}`, `${toPort} meta priority set none`],
+    },
+  ];
+}
+
 // What this node forwards for others to another node's tunnels leaves with this node's address where it is masqueraded, and
 // would be taken there for this node's own. `ct` makes the kernel track connections, so it is asked only where others do.
 function passing(
@@ -161,12 +194,24 @@ function passing(
   };
 }
 
-function leaving({ port }: TunnelEnds, families: readonly FamilyWords[]): Chain {
+// The tunnel's own packets are looked up once.
+function leaving({ port }: TunnelEnds): Chain {
   return {
     name: 'tunnel_leaves',
     at: { type: 'filter', hook: 'output', priority: priorities.raw },
-    rules: families.map((each) => `udp dport ${port} ${toPeer(each)} notrack`),
+    rules: [`udp dport ${port} jump ${sent}`],
   };
+}
+
+// IPVS sends what it leads to another node by this hook, past `forward`: with the source that it came with. What this node
+// sends itself has an address of its own.
+function sentRules(families: readonly FamilyWords[]): readonly string[] {
+  return [
+    ...families.map((each) => `${toPeer(each)} notrack accept`),
+    ...families.map(
+      ({ family, ip }) => `${ip} daddr @tunnel_peers${family} fib saddr type != local ${drop}`,
+    ),
+  ];
 }
 
 function fromPeer({ family, ip }: FamilyWords): string {
