@@ -11,7 +11,7 @@ export interface Layer {
   readonly timeoutMs: number;
   /** How many files run at once. Layers that load the CPU or share the machine's network state take one at a time. */
   readonly parallelFiles: number;
-  /** How many files share a process, 1 by default: those whose tests leave nothing behind in it. */
+  /** At most how many files share a process, 1 by default: those whose tests leave nothing behind in it. */
   readonly filesPerProcess?: number;
   /** Files (words of their paths) that get a process of their own all the same. */
   readonly alone?: readonly string[];
@@ -32,7 +32,8 @@ export function testLayers(parallel: number): readonly Layer[] {
       timeoutMs: 120_000,
       // Half of the time is waiting: for a process, a thread, a deadline.
       parallelFiles: 2 * parallel,
-      filesPerProcess: 16,
+      // More, and the few that wait much would be the last to end.
+      filesPerProcess: 40,
       // They turn V8's switches, or start so many processes that others had to wait for them.
       alone: ['cli/main.', 'base/nursery.', 'cli/cluster-dump.'],
       first: ['cli/main.', 'cluster/manifest-source.', 'tools/package.', 'kubernetes/reflector.'],
@@ -84,11 +85,10 @@ function batches(layer: Layer, files: readonly string[]): Batch[] {
   const single = files.filter((file) => alone.some((word) => file.includes(word)));
   const others = files.filter((file) => !single.includes(file));
   const count = Math.ceil(others.length / filesPerProcess);
+  const size = Math.ceil(others.length / count);
   const all = [
     ...single.map((file) => [file]),
-    ...Array.from({ length: count }, (_, index) =>
-      others.slice(index * filesPerProcess, (index + 1) * filesPerProcess),
-    ),
+    ...Array.from({ length: count }, (_, index) => others.slice(index * size, (index + 1) * size)),
   ];
   const place = (batch: Batch): number => {
     const index = first.findIndex((word) => batch.some((file) => file.includes(word)));
