@@ -2,10 +2,10 @@
 // every ADD needs.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isDoomedName } from '../src/agent/link-names.ts';
 import { NetworkNamespace } from '../src/kernel/namespace.ts';
 import { listLinks, setLink } from '../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../src/kernel/netlink/socket.ts';
+import { isDoomedName } from '../src/pods/interface/names.ts';
 import type { Bar, ExperimentOptions, Figure } from './experiment.ts';
 import { compare, type Metric } from './interleave.ts';
 import {

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { type ConfigFlag, configFlags } from '../src/agent/config-flags.ts';
 import { heddleProgram } from '../src/cli/program.ts';
+import { type ConfigFlag, configFlags } from '../src/config/flags.ts';
 import { dropReasonNames } from '../src/datapath/generated.ts';
-import { nftDropReasons } from '../src/datapath/tables/nft-drops.ts';
+import { nftDropReasons } from '../src/datapath/nft/drops.ts';
 import { bandwidthLimit } from '../src/observe/drop-counts.ts';
 
 const read = (file: string): string => readFileSync(file, 'utf8');

@@ -28,11 +28,11 @@ symlinkSync(resolve('node_modules'), join(folder, 'package/node_modules'));
 
 const hidden = [
   'heddle',
-  'heddle/dist/src/kernel/object.js',
+  'heddle/dist/src/kernel/bpf/object.js',
   'heddle/dist/src/kernel/object',
   'heddle/dist/src/agent/agent.js',
   `heddle/${program}`,
-  'heddle/src/kernel/object.ts',
+  'heddle/src/kernel/bpf/object.ts',
   'heddle/docs/node.md',
 ];
 const outcomes = loadInDependent([...hidden, 'heddle/package.json']);
@@ -67,9 +67,9 @@ test('what the program reads beside its modules is packed', () => {
   const read = [
     'dist/bpf/datapath.bpf.o',
     'dist/shim/heddle-cni',
-    'dist/src/agent/metrics-thread.js',
-    'dist/src/lab/echo.js',
-    'dist/src/lab/prober.js',
+    'dist/src/agent/server/metrics-thread.js',
+    'dist/src/lab/programs/echo.js',
+    'dist/src/lab/programs/prober.js',
     'examples/demo/web.yaml',
     'LICENSE',
     'README.md',

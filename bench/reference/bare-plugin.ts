@@ -3,7 +3,7 @@
 
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { BpfObject } from '../../src/kernel/object.ts';
+import { BpfObject } from '../../src/kernel/bpf/object.ts';
 import type { Plugin } from '../load/cni-calls.ts';
 import type { Topology } from './topology.ts';
 

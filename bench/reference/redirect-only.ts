@@ -4,9 +4,9 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { attachTcx } from '../../src/kernel/attach.ts';
+import { attachTcx } from '../../src/kernel/bpf/attach.ts';
+import { BpfObject } from '../../src/kernel/bpf/object.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
-import { BpfObject } from '../../src/kernel/object.ts';
 import { addressBytes, parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import type { Arm } from '../arm.ts';

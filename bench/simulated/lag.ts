@@ -3,8 +3,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { maps } from '../../src/datapath/generated.ts';
-import { describePins } from '../../src/datapath/pins.ts';
-import { BpfMap } from '../../src/kernel/map.ts';
+import { describePins } from '../../src/datapath/load/pins.ts';
+import { BpfMap } from '../../src/kernel/bpf/map.ts';
 import { parsePrefix, prefixAddress, prefixLength } from '../../src/net/prefix.ts';
 import type { ApiWriter } from './api-writer.ts';
 import { nodeAddress, nodeCount, nodeName, podRange, simulatedNodeStatus } from './population.ts';

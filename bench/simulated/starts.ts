@@ -1,8 +1,8 @@
 // How long an agent takes from the start of its process until it is ready: everything read, every entry in the kernel.
 
 import { maps } from '../../src/datapath/generated.ts';
-import { describePins } from '../../src/datapath/pins.ts';
-import { BpfMap } from '../../src/kernel/map.ts';
+import { describePins } from '../../src/datapath/load/pins.ts';
+import { BpfMap } from '../../src/kernel/bpf/map.ts';
 import { auditedRequests } from '../../test/kube/api/audit.ts';
 import type { Measured } from './measured.ts';
 import type { Parts } from './parts.ts';

@@ -3,11 +3,11 @@
 
 import { readFileSync } from 'node:fs';
 import { UndoStack } from '../../src/base/undo.ts';
-import { attachCgroup } from '../../src/kernel/attach.ts';
-import type { CgroupAttachType } from '../../src/kernel/attach-type.ts';
+import { attachCgroup } from '../../src/kernel/bpf/attach.ts';
+import type { CgroupAttachType } from '../../src/kernel/bpf/attach-type.ts';
+import type { MapSpec } from '../../src/kernel/bpf/map.ts';
+import { BpfObject } from '../../src/kernel/bpf/object.ts';
 import { u32, u64 } from '../../src/kernel/codec.ts';
-import type { MapSpec } from '../../src/kernel/map.ts';
-import { BpfObject } from '../../src/kernel/object.ts';
 import { parsePort } from '../../src/net/port.ts';
 
 const refusals: MapSpec<number, number> = {

@@ -3,12 +3,12 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { attachTcx } from '../../src/kernel/attach.ts';
+import { attachTcx } from '../../src/kernel/bpf/attach.ts';
+import { BpfObject } from '../../src/kernel/bpf/object.ts';
+import type { PerCpuMapSpec } from '../../src/kernel/bpf/per-cpu-map.ts';
 import { type Codec, u32, u64 } from '../../src/kernel/codec.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { BpfObject } from '../../src/kernel/object.ts';
-import type { PerCpuMapSpec } from '../../src/kernel/per-cpu-map.ts';
 import { structCodec } from '../../src/kernel/struct-codec.ts';
 import { protocolName } from '../../src/net/protocol.ts';
 

@@ -3,13 +3,13 @@
 
 import { readFileSync } from 'node:fs';
 import { mappedAddress } from '../../src/kernel/address-codec.ts';
-import { attachTcx } from '../../src/kernel/attach.ts';
+import { attachTcx } from '../../src/kernel/bpf/attach.ts';
+import type { MapSpec } from '../../src/kernel/bpf/map.ts';
+import { BpfObject } from '../../src/kernel/bpf/object.ts';
+import type { RingSpec } from '../../src/kernel/bpf/ring-buffer.ts';
 import { type Codec, u16be, u32, u64 } from '../../src/kernel/codec.ts';
-import type { MapSpec } from '../../src/kernel/map.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { BpfObject } from '../../src/kernel/object.ts';
-import type { RingSpec } from '../../src/kernel/ring-buffer.ts';
 import { structCodec } from '../../src/kernel/struct-codec.ts';
 import type { Address } from '../../src/net/address.ts';
 

@@ -1,39 +1,39 @@
 // The agent at work: follows the cluster, the node and the pods, and has every change settled.
 
+import type { SettleCause } from '../api/types.ts';
 import type { Logger } from '../base/log.ts';
 import { moment } from '../base/moment.ts';
 import { growNursery } from '../base/nursery.ts';
 import { UndoStack } from '../base/undo.ts';
-import { endpointFailures } from '../datapath/tables/tables.ts';
+import type { AgentConfig } from '../config/schema.ts';
+import { endpointFailures } from '../datapath/tables.ts';
 import { subscribe } from '../kernel/netlink/notifications.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
-import { strayPods } from '../model/stray-pods.ts';
+import { strayPods } from '../model/network/stray-pods.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { AgentStart } from './agent-start.ts';
-import type { ApiSources } from './api.ts';
-import { type ApiSocket, openApiSocket } from './api-socket.ts';
-import type { SettleCause } from './api-types.ts';
 import { type AgentParts, assembleAgent } from './assemble.ts';
-import { measuredCni } from './cni-metrics.ts';
-import type { AgentConfig } from './config-schema.ts';
-import { type HealthSources, listenHealth } from './health.ts';
-import { isOfPods } from './hook-owner.ts';
-import { hostFilter } from './host-filter.ts';
-import { watchHost } from './host-watch.ts';
-import { KeptOpen, type KeptOpenOptions } from './kept-open.ts';
-import { kernelView } from './kernel-view.ts';
-import { dumpMap } from './map-views.ts';
-import { metricSources } from './metric-sources.ts';
-import { openMetricsPort } from './metrics-port.ts';
-import { keptMetrics } from './metrics-text.ts';
+import { hostFilter } from './host/filter.ts';
+import { isOfPods } from './host/hook-owner.ts';
+import { watchHost } from './host/watch.ts';
 import { factProblems } from './node-facts/fact-watch.ts';
 import { noPodRanges, waitingFor } from './readiness.ts';
 import { RulesWatch } from './rules-watch.ts';
+import type { ApiSources } from './server/api.ts';
+import { measuredCni } from './server/cni-metrics.ts';
+import { type HealthSources, listenHealth } from './server/health.ts';
+import { KeptOpen, type KeptOpenOptions } from './server/kept-open.ts';
+import { openMetricsPort } from './server/metrics-port.ts';
+import { keptMetrics } from './server/metrics-text.ts';
+import { type ApiSocket, openApiSocket } from './server/socket.ts';
 import { Settler } from './settler.ts';
-import { problemTexts } from './status.ts';
 import { keepOwn } from './upkeep.ts';
-import { agentViews, type Views } from './views.ts';
+import { kernelView } from './views/kernel.ts';
+import { dumpMap } from './views/maps.ts';
+import { metricSources } from './views/metric-sources.ts';
+import { problemTexts } from './views/status.ts';
+import { agentViews, type Views } from './views/views.ts';
 
 // Long enough for a burst (an interface with its addresses and routes), short for a person.
 const notificationDelayMs = 20;

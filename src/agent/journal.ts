@@ -1,11 +1,11 @@
 // What the agent did and what went wrong lately: logged as it happens, and kept for the status screen.
 
+import type { ChangeView, RecentError, SettleCause } from '../api/types.ts';
 import { LineLimit } from '../base/line-limit.ts';
 import type { Logger } from '../base/log.ts';
 import { type Moment, moment, wallTime } from '../base/moment.ts';
 import { printable } from '../base/printable.ts';
 import type { Restored, SettleReport } from '../reconcile/status.ts';
-import type { ChangeView, RecentError, SettleCause } from './api-types.ts';
 
 export interface SettleEvent {
   readonly causes: readonly SettleCause[];

@@ -2,15 +2,15 @@
 
 import type { Logger } from '../base/log.ts';
 import type { UndoStack } from '../base/undo.ts';
-import type { Datapath } from '../datapath/loader.ts';
-import { NftDrops } from '../datapath/tables/nft-drops.ts';
-import { nftTableName } from '../datapath/tables/nft-rules.ts';
+import type { Datapath } from '../datapath/load/loader.ts';
+import { NftDrops } from '../datapath/nft/drops.ts';
+import { nftTableName } from '../datapath/nft/rules.ts';
+import { nftCounters } from '../kernel/netfilter/nft-counters.ts';
+import type { Nftables } from '../kernel/netfilter/nftables.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
-import { nftCounters } from '../kernel/nft-counters.ts';
-import type { Nftables } from '../kernel/nftables.ts';
-import { beganByDestination } from './flow-initiator.ts';
+import { beganByDestination } from './connections/flow-initiator.ts';
+import { StaleConnections } from './connections/stale-connections.ts';
 import type { Journal } from './journal.ts';
-import { StaleConnections } from './stale-connections.ts';
 
 /** Throws KernelError. */
 export function nftDrops(nft: Nftables, owned: UndoStack): NftDrops {

@@ -2,7 +2,7 @@
 // in it; an API server may be away for long, and then nothing this node holds is touched.
 
 import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
-import type { NodeNetwork } from './node-network.ts';
+import type { NodeNetwork } from './node-plan.ts';
 
 export interface ReadinessSources {
   readonly kubernetes?: KubernetesSource | undefined;

@@ -1,10 +1,10 @@
 // Notices when another process has changed our nftables rules, right after it did: what is looked at every period would
 // stay open for as long. Most changes are of others' tables, kube-proxy's above all, and cost one short question.
 
-import { nftTableName } from '../datapath/tables/nft-rules.ts';
+import { nftTableName } from '../datapath/nft/rules.ts';
 import { KernelError } from '../kernel/errno.ts';
+import { nftChanges, ruleBytes } from '../kernel/netfilter/nft-changes.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
-import { nftChanges, ruleBytes } from '../kernel/nft-changes.ts';
 
 export interface RulesWatchOptions {
   /** Our rules are others than they were at the last `accept`. */

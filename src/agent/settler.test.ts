@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { silentLogger } from '../../test/support/silent-logger.ts';
+import type { SettleCause } from '../api/types.ts';
 import type { SettleReport } from '../reconcile/status.ts';
-import type { SettleCause } from './api-types.ts';
 import { Settler } from './settler.ts';
 
 const done: SettleReport = {

@@ -3,9 +3,9 @@
 // asked until then: pods that come together share its passes over the tables and its sends.
 
 import { setImmediate } from 'node:timers/promises';
+import type { SettleCause } from '../api/types.ts';
 import type { Logger } from '../base/log.ts';
 import type { SettleReport } from '../reconcile/status.ts';
-import type { SettleCause } from './api-types.ts';
 
 export interface SettlerOptions {
   /** Never rejects for what could not be applied: that is in the report. */

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { replaceFile } from '../base/replace-file.ts';
-import type { SysctlMemory } from '../datapath/tables/sysctls.ts';
+import type { SysctlMemory } from '../datapath/host/sysctls.ts';
 import type { SysctlName } from '../kernel/sysctl.ts';
 
 export interface KeptSysctlMemory extends SysctlMemory {

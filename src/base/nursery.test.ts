@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
-import { openMetricsPort } from '../agent/metrics-port.ts';
+import { openMetricsPort } from '../agent/server/metrics-port.ts';
 import { growNursery } from './nursery.ts';
 import './small-heap.ts';
 

@@ -1,10 +1,10 @@
 // `heddle agent`
 
 import { Command, Option } from 'commander';
-import { loadConfig } from '../agent/config.ts';
-import { configFlags } from '../agent/config-flags.ts';
+import { configFlags } from '../config/flags.ts';
+import { loadConfig } from '../config/load.ts';
 import { KernelError } from '../kernel/errno.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError } from './client/command-error.ts';
 
 export function agentCommand(): Command {
   const command = new Command('agent')
@@ -31,7 +31,7 @@ async function run(command: Command, options: readonly Option[]): Promise<void> 
     flags,
   });
   // Here, not above: all of the agent, which `heddle --help` and the completion do not need.
-  const { runAgent } = await import('../agent/main.ts');
+  const { runAgent } = await import('../agent/process/main.ts');
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => stop.abort());

@@ -1,8 +1,8 @@
 // Where CNI files are: as the command line says, else as the agent's configuration says, else where runtimes look.
 
 import { Command } from 'commander';
-import { loadConfig } from '../agent/config.ts';
-import type { AgentConfig } from '../agent/config-schema.ts';
+import { loadConfig } from '../config/load.ts';
+import type { AgentConfig } from '../config/schema.ts';
 
 /** What `--config`, `--bin-dir` and `--conf-dir` were given. */
 export interface CniPlaceFlags {

@@ -2,10 +2,15 @@
 
 import { Command, Option } from 'commander';
 import { printable, printableJson, printableStrings } from '../base/printable.ts';
-import type { AgentClient } from './client.ts';
-import { CommandError } from './command-error.ts';
+import type { AgentClient } from './client/client.ts';
+import { CommandError } from './client/command-error.ts';
+import {
+  chooseTargets,
+  defaultSocket,
+  type TargetOptions,
+  type Targets,
+} from './client/targets.ts';
 import { type Style, styleFor } from './render/style.ts';
-import { chooseTargets, defaultSocket, type TargetOptions, type Targets } from './targets.ts';
 
 export interface DataOptions extends TargetOptions {
   readonly output: 'text' | 'json';

@@ -1,6 +1,6 @@
 // Which flows `heddle flows` shows.
 
-import type { FlowEndView, FlowLine, FlowRecord, PodName } from '../agent/api-types.ts';
+import type { FlowEndView, FlowLine, FlowRecord, PodName } from '../api/types.ts';
 
 export interface FlowFilter {
   /** A pod `namespace/name`, a namespace `shop/`, a node or an address; a port may follow: `shop/db-1:5432`. */

@@ -1,13 +1,13 @@
 // `heddle flows`
 
 import { type Command, Option } from 'commander';
-import type { FlowLine } from '../agent/api-types.ts';
+import type { FlowLine } from '../api/types.ts';
 import { printable, printableJson, printableStrings } from '../base/printable.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError } from './client/command-error.ts';
+import { chooseTargets, type Targets } from './client/targets.ts';
 import { type DataOptions, dataCommand, outputStyle } from './data-command.ts';
 import { type FlowFilter, flowMatches } from './flow-filter.ts';
 import { type FlowsView, renderFlowHeading, renderFlowLine } from './render/flows.ts';
-import { chooseTargets, type Targets } from './targets.ts';
 import { parseCount, parseFlowEnd } from './values.ts';
 
 interface FlowsCommandOptions extends DataOptions, FlowFilter {

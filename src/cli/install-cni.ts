@@ -4,8 +4,8 @@ import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { printable } from '../base/printable.ts';
+import { CommandError } from './client/command-error.ts';
 import { type CniPlaceFlags, commandWithCniPlaces, configOfNode } from './cni-places.ts';
-import { CommandError } from './command-error.ts';
 
 interface InstallFlags extends CniPlaceFlags {
   readonly socket?: string;

@@ -15,7 +15,7 @@ import {
 } from '../lab/record.ts';
 import type { LabPlace } from '../lab/spawn.ts';
 import { renderLabs } from '../lab/status.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError } from './client/command-error.ts';
 
 interface UpFlags {
   readonly name: string;

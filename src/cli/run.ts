@@ -2,7 +2,7 @@
 
 import { InputError } from '../base/input-error.ts';
 import { printable } from '../base/printable.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError } from './client/command-error.ts';
 import { heddleProgram } from './program.ts';
 
 /** `word`: the first one typed. */

@@ -3,10 +3,10 @@
 import { lstatSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { replaceFile } from '../base/replace-file.ts';
-import { type ArchiveFile, tarGz } from './archive.ts';
-import { AgentClient } from './client.ts';
-import { CommandError } from './command-error.ts';
-import { defaultSocket } from './targets.ts';
+import { AgentClient } from './client/client.ts';
+import { CommandError } from './client/command-error.ts';
+import { defaultSocket } from './client/targets.ts';
+import { type ArchiveFile, tarGz } from './sysdump/archive.ts';
 
 interface SysdumpFlags {
   readonly output?: string;
@@ -85,10 +85,10 @@ async function collect(flags: SysdumpFlags): Promise<readonly ArchiveFile[]> {
   const onProgress = (text: string): void => console.error(`collecting ${text} ...`);
   const { kubeconfig, namespace, cluster, config } = flags;
   if (cluster === true || kubeconfig !== undefined) {
-    const { clusterDump } = await import('./cluster-dump.ts');
+    const { clusterDump } = await import('./sysdump/cluster-dump.ts');
     return await clusterDump({ kubeconfig, namespace, onProgress });
   }
-  const { nodeDump } = await import('./node-dump.ts');
+  const { nodeDump } = await import('./sysdump/node-dump.ts');
   const socket = flags.socket ?? (process.env['HEDDLE_SOCKET'] || defaultSocket);
   return await nodeDump({ client: new AgentClient(socket), config, onProgress });
 }

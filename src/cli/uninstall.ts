@@ -1,10 +1,10 @@
 // `heddle uninstall`
 
 import { type Command, Option } from 'commander';
-import { configFlags } from '../agent/config-flags.ts';
+import { configFlags } from '../config/flags.ts';
 import { KernelError } from '../kernel/errno.ts';
+import { CommandError } from './client/command-error.ts';
 import { type CniPlaceFlags, commandWithCniPlaces, configOfNode } from './cni-places.ts';
-import { CommandError } from './command-error.ts';
 
 interface UninstallFlags extends CniPlaceFlags {
   readonly stateDir?: string;
@@ -31,7 +31,7 @@ async function run(flags: UninstallFlags): Promise<void> {
     'pin-dir': flags.pinDir,
     socket: flags.socket,
   });
-  const { uninstall } = await import('../agent/uninstall.ts');
+  const { uninstall } = await import('../agent/uninstall/uninstall.ts');
   const places = { binDirectory: cni.binDir, configurationDirectory: cni.confDir };
   try {
     const { removed, left, leftFiles } = await uninstall({ stateDir, pinDir, socket, cni: places });

@@ -1,4 +1,4 @@
-// Where cluster state comes from: a directory of manifests (manifest-source.ts) or an API server
+// Where cluster state comes from: a directory of manifests (cluster/manifests/source.ts) or an API server
 // (kubernetes/kubernetes-source.ts).
 
 import type { ClusterSnapshot } from './state.ts';

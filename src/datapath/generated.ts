@@ -4,9 +4,9 @@
 import { mac, mappedAddress } from '../kernel/address-codec.ts';
 import type { Codec } from '../kernel/codec.ts';
 import { clear, u16, u16be, u32, u32be, u64, u8 } from '../kernel/codec.ts';
-import type { MapSpec } from '../kernel/map.ts';
-import type { PerCpuMapSpec } from '../kernel/per-cpu-map.ts';
-import type { RingSpec } from '../kernel/ring-buffer.ts';
+import type { MapSpec } from '../kernel/bpf/map.ts';
+import type { PerCpuMapSpec } from '../kernel/bpf/per-cpu-map.ts';
+import type { RingSpec } from '../kernel/bpf/ring-buffer.ts';
 import type { Address } from '../net/address.ts';
 import type { Mac } from '../net/mac.ts';
 

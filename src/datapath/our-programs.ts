@@ -1,7 +1,7 @@
 // Which programs are of our data path, of whichever load: by their names, as the kernel has them.
 
+import { BpfProgram } from '../kernel/bpf/program.ts';
 import { isKernelError } from '../kernel/errno.ts';
-import { BpfProgram } from '../kernel/program.ts';
 import { programNames } from './generated.ts';
 
 const ourNames: ReadonlySet<string> = new Set(programNames);

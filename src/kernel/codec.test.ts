@@ -4,6 +4,7 @@ import { encodeBytes } from '../../test/support/encode-bytes.ts';
 import { addressFromBytes, parseAddress } from '../net/address.ts';
 import { parseMac } from '../net/mac.ts';
 import { mac, mappedAddress } from './address-codec.ts';
+import { skBuff } from './bpf/sk-buff.ts';
 import {
   bytes,
   type Codec,
@@ -18,7 +19,6 @@ import {
   u64,
   u64big,
 } from './codec.ts';
-import { skBuff } from './sk-buff.ts';
 import { structCodec } from './struct-codec.ts';
 
 /** Hexadecimal bytes as a big-endian machine would have them, turned round where this one is little-endian. */

@@ -1,4 +1,4 @@
-// libbpf (1.1 or later) through koffi: what object.ts needs to open, change and load a compiled object. The library is
+// libbpf (1.1 or later) through koffi: what kernel/bpf/object.ts needs to open, change and load a compiled object. The library is
 // loaded on first use, so that everything else here works where it is missing. `LIBBPF` in the environment names another.
 
 import koffi, { type LibraryHandle } from 'koffi';

@@ -88,7 +88,7 @@ export function heddleCommand(): readonly string[] {
 
 /** One of the lab's own small programs (`echo`, `prober`), as a command line. */
 export function labProgram(name: string): readonly string[] {
-  return [process.execPath, join(buildDirectory(), `src/lab/${name}.js`)];
+  return [process.execPath, join(buildDirectory(), `src/lab/programs/${name}.js`)];
 }
 
 export function shimPath(): string {

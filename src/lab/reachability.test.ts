@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { median, type ProbeResult } from './probe.ts';
+import { median, type ProbeResult } from './programs/probe.ts';
 import { type Pair, type Reachability, renderMatrix, summary, unreached } from './reachability.ts';
 
 function pair(from: string, to: string, family: 4 | 6, result: ProbeResult): Pair {

@@ -1,9 +1,9 @@
 // Asks from every echo pod every other one, in both families, and shows the answers as a matrix. The asking is done by a
-// real client process inside each pod (prober.ts).
+// real client process inside each pod (lab/programs/prober.ts).
 
 import { type Address, addressFamily } from '../net/address.ts';
 import { labProgram } from './paths.ts';
-import type { ProbeRequest, ProbeResult, ProbeTarget } from './probe.ts';
+import type { ProbeRequest, ProbeResult, ProbeTarget } from './programs/probe.ts';
 import type { LabRecord, PodRecord } from './record.ts';
 import { runInPlace } from './spawn.ts';
 

@@ -10,7 +10,7 @@ export interface CheckedNode extends NetworkNode {
   readonly lostRanges?: true;
   /** It has InternalIPs, and none of them can be used. */
   readonly lostAddresses?: true;
-  /** Of `addresses`, those that only the Node itself speaks for: address-trust.ts. Absent: none. */
+  /** Of `addresses`, those that only the Node itself speaks for: model/network/address-trust.ts. Absent: none. */
   readonly unverified?: readonly Address[];
   /** Ranges that it claims and cannot have for something on the node that checks. */
   readonly occupiedRanges?: readonly Prefix[];

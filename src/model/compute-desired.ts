@@ -8,7 +8,6 @@ import { type Address, compareAddresses } from '../net/address.ts';
 import { prefixFamily } from '../net/prefix.ts';
 import { boundedProblems } from './bounded-problems.ts';
 import type { CheckedNode } from './checked-node.ts';
-import { checkNodes } from './checked-nodes.ts';
 import type {
   DesiredState,
   ModelConfig,
@@ -21,22 +20,27 @@ import type {
 import type { LocalEndpoint } from './endpoint.ts';
 import { type HeldClaims, nothingHeld } from './held-claims.ts';
 import type { HostFacts } from './host.ts';
-import { hostPortAddresses } from './host-port-addresses.ts';
-import { masqueradeOf } from './masquerade.ts';
+import { checkNodes } from './network/checked-nodes.ts';
+import { hostPortAddresses } from './network/host-port-addresses.ts';
+import { masqueradeOf } from './network/masquerade.ts';
+import { nextHops } from './network/next-hops.ts';
+import { overlayDeviceName } from './network/overlay-device.ts';
+import { overlayExit } from './network/overlay-exit.ts';
+import { ownNode } from './network/own-node.ts';
+import { peerConflicts } from './network/peer-facts.ts';
+import type { RangeOwners } from './network/pod-ranges.ts';
+import { remoteNodes, tunnelEndOf } from './network/remote-nodes.ts';
+import { remoteRanges } from './network/remote-ranges.ts';
+import { type RoutingContext, routingContext } from './network/routing-context.ts';
+import {
+  type ServiceAddresses,
+  serviceAddresses,
+  serviceProblems,
+} from './network/service-addresses.ts';
+import { masqueradeWith, strayPods } from './network/stray-pods.ts';
+import { tunnelEnds } from './network/tunnel-ends.ts';
+import { podMtu } from './network/underlay.ts';
 import { type NetworkNodes, networkNodes } from './network-nodes.ts';
-import { nextHops } from './next-hops.ts';
-import { overlayDeviceName } from './overlay-device.ts';
-import { overlayExit } from './overlay-exit.ts';
-import { ownNode } from './own-node.ts';
-import { peerConflicts } from './peer-facts.ts';
-import type { RangeOwners } from './pod-ranges.ts';
-import { remoteNodes, tunnelEndOf } from './remote-nodes.ts';
-import { remoteRanges } from './remote-ranges.ts';
-import { type RoutingContext, routingContext } from './routing-context.ts';
-import { type ServiceAddresses, serviceAddresses, serviceProblems } from './service-addresses.ts';
-import { masqueradeWith, strayPods } from './stray-pods.ts';
-import { tunnelEnds } from './tunnel-ends.ts';
-import { podMtu } from './underlay.ts';
 import { unenforcedPolicies } from './unenforced.ts';
 
 export interface ModelInputs {

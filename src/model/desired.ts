@@ -159,9 +159,9 @@ export interface DesiredState {
   readonly unclaimed?: readonly UnclaimedInterface[] | undefined;
   /** Ranges that the Node claims and cannot have while something on this node is in them. */
   readonly occupiedRanges?: readonly Prefix[] | undefined;
-  /** Of endpoints, outside `podRanges`: see stray-pods.ts. */
+  /** Of endpoints, outside `podRanges`: see model/network/stray-pods.ts. */
   readonly strayAddresses: readonly Address[];
-  /** The cluster's nodes with those of their claims that are believed: see checked-nodes.ts. */
+  /** The cluster's nodes with those of their claims that are believed: see model/network/checked-nodes.ts. */
   readonly nodes: ReadonlyMap<string, CheckedNode>;
   /** For the next time: what of it is whose. */
   readonly held: HeldClaims;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { checkClaims as check, good, old, told } from '../../test/support/claiming-nodes.ts';
 import { parsePrefix } from '../net/prefix.ts';
 import { agedClaims } from './held-claims.ts';
-import type { RangeOwners } from './pod-ranges.ts';
+import type { RangeOwners } from './network/pod-ranges.ts';
 
 function claimsOf({ nodes }: RangeOwners): readonly unknown[] {
   return nodes.map(({ name, addresses, podCidrs }) => ({ name, addresses, podCidrs }));

@@ -9,7 +9,7 @@ import type {
   MapFill,
   TableView,
   TrafficCount,
-} from '../agent/api-types.ts';
+} from '../api/types.ts';
 
 /** Read at each scrape: all of it must be cheap. */
 export interface MetricSources {

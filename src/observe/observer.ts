@@ -1,11 +1,11 @@
 // Everything that watches the data path at work: events as they come, counters sampled, the flow table swept.
 
 import { setImmediate, setInterval } from 'node:timers/promises';
-import type { DropCount, FlowEventTotals } from '../agent/api-types.ts';
+import type { DropCount, FlowEventTotals } from '../api/types.ts';
 import { maps } from '../datapath/generated.ts';
-import type { MapSet } from '../datapath/map-set.ts';
-import type { PinPaths } from '../datapath/pins.ts';
-import { BpfMap } from '../kernel/map.ts';
+import type { MapSet } from '../datapath/load/map-set.ts';
+import type { PinPaths } from '../datapath/load/pins.ts';
+import { BpfMap } from '../kernel/bpf/map.ts';
 import { DropCounts } from './drop-counts.ts';
 import { FlowEvents, recordContext } from './flow-events.ts';
 import { FlowLog } from './flow-log.ts';

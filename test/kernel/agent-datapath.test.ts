@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { detachAll, TcxAttacher } from '../../src/datapath/attach.ts';
+import { detachAll, TcxAttacher } from '../../src/datapath/attach/tcx-links.ts';
+import type { Attachment } from '../../src/datapath/attacher.ts';
 import {
   type Flow,
   type FlowKey,
@@ -14,22 +15,21 @@ import {
   maps,
   programNames,
 } from '../../src/datapath/generated.ts';
+import { installObject } from '../../src/datapath/load/install.ts';
 import {
   type Datapath,
   type LoadOptions,
   loadDatapath,
   readDatapathObject,
-} from '../../src/datapath/loader.ts';
-import { installObject } from '../../src/datapath/loader-install.ts';
-import { linkPinName, pinPaths } from '../../src/datapath/pins.ts';
-import type { Attachment } from '../../src/datapath/tables/attacher.ts';
-import { queryTcx } from '../../src/kernel/attach.ts';
-import { BpfLink } from '../../src/kernel/link.ts';
-import { BpfMap } from '../../src/kernel/map.ts';
-import { mapCalls } from '../../src/kernel/map-calls.ts';
+} from '../../src/datapath/load/loader.ts';
+import { linkPinName, pinPaths } from '../../src/datapath/load/pins.ts';
+import { queryTcx } from '../../src/kernel/bpf/attach.ts';
+import { BpfLink } from '../../src/kernel/bpf/link.ts';
+import { BpfMap } from '../../src/kernel/bpf/map.ts';
+import { mapCalls } from '../../src/kernel/bpf/map-calls.ts';
+import { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { BpfProgram } from '../../src/kernel/program.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { sweepFlows, sweptKeyCodec } from '../../src/observe/flow-sweep.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { mostInline } from '../../src/cluster/manifest-reader.ts';
+import { mostInline } from '../../src/cluster/manifests/reader.ts';
 import {
   type AgentPlace,
   agentPlace,

@@ -7,13 +7,13 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { EndpointView, FlowLine, NodeStatus } from '../../src/agent/api-types.ts';
-import { gatewayMac } from '../../src/agent/pod-gateway.ts';
-import { pinPaths } from '../../src/datapath/pins.ts';
-import { BpfLink } from '../../src/kernel/link.ts';
+import type { EndpointView, FlowLine, NodeStatus } from '../../src/api/types.ts';
+import { pinPaths } from '../../src/datapath/load/pins.ts';
+import { BpfLink } from '../../src/kernel/bpf/link.ts';
+import { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { BpfProgram } from '../../src/kernel/program.ts';
+import { gatewayMac } from '../../src/pods/interface/gateway.ts';
 import {
   type AgentPlace,
   agentPlace,

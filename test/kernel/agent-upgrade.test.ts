@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import type { EndpointView } from '../../src/agent/api-types.ts';
-import { queryTcx } from '../../src/kernel/attach.ts';
+import type { EndpointView } from '../../src/api/types.ts';
+import { queryTcx } from '../../src/kernel/bpf/attach.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import {
   type AgentPlace,

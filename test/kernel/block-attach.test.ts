@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { BlockAttacher, podBlocks } from '../../src/datapath/block-attach.ts';
-import type { Datapath } from '../../src/datapath/loader.ts';
-import { type AttachedHook, attachmentKey, type Hook } from '../../src/datapath/tables/attacher.ts';
+import { BlockAttacher, podBlocks } from '../../src/datapath/attach/pod-blocks.ts';
+import { type AttachedHook, attachmentKey, type Hook } from '../../src/datapath/attacher.ts';
+import type { Datapath } from '../../src/datapath/load/loader.ts';
+import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import { throwFirst } from '../../src/kernel/netlink/batch.ts';
 import { listBlockFilters } from '../../src/kernel/netlink/block-filter.ts';
 import { listClsact } from '../../src/kernel/netlink/qdisc.ts';
-import type { BpfProgram } from '../../src/kernel/program.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { type AttachNode, attachNode } from '../support/attach-node.ts';
 import { runIn } from '../support/namespaces.ts';

@@ -10,17 +10,17 @@ import {
   detachTcxProgram,
   queryCgroup,
   queryTcx,
-} from '../../src/kernel/attach.ts';
+} from '../../src/kernel/bpf/attach.ts';
+import { BpfLink } from '../../src/kernel/bpf/link.ts';
+import type { MapSpec } from '../../src/kernel/bpf/map.ts';
+import type { BpfObject } from '../../src/kernel/bpf/object.ts';
+import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import { u32, u64 } from '../../src/kernel/codec.ts';
-import { BpfLink } from '../../src/kernel/link.ts';
-import type { MapSpec } from '../../src/kernel/map.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { addBridge } from '../../src/kernel/netlink/bridge.ts';
 import { delLink, setLink } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
-import type { BpfObject } from '../../src/kernel/object.ts';
-import type { BpfProgram } from '../../src/kernel/program.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { loadTestObject, pinFolder, testCgroup } from '../support/bpf.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';

@@ -1,11 +1,11 @@
 // Every map type keeps the same promises; where the kernel makes them differ, the table says so.
 
 import assert from 'node:assert/strict';
+import { BpfMap, type MapSpec } from '../../src/kernel/bpf/map.ts';
+import { MapOfMaps } from '../../src/kernel/bpf/map-of-maps.ts';
+import type { MapType } from '../../src/kernel/bpf/map-type.ts';
+import { PerCpuMap, type PerCpuMapSpec } from '../../src/kernel/bpf/per-cpu-map.ts';
 import { type Codec, u32 } from '../../src/kernel/codec.ts';
-import { BpfMap, type MapSpec } from '../../src/kernel/map.ts';
-import { MapOfMaps } from '../../src/kernel/map-of-maps.ts';
-import type { MapType } from '../../src/kernel/map-type.ts';
-import { PerCpuMap, type PerCpuMapSpec } from '../../src/kernel/per-cpu-map.ts';
 import { structCodec } from '../../src/kernel/struct-codec.ts';
 import { pinFolder } from '../support/bpf.ts';
 import { rootTest } from '../support/root-test.ts';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { BpfMap } from '../../src/kernel/bpf/map.ts';
+import { BpfObject } from '../../src/kernel/bpf/object.ts';
+import { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import { bytes, u32, u64 } from '../../src/kernel/codec.ts';
 import { KernelError } from '../../src/kernel/errno.ts';
-import { BpfMap } from '../../src/kernel/map.ts';
-import { BpfObject } from '../../src/kernel/object.ts';
-import { BpfProgram } from '../../src/kernel/program.ts';
 import { loadTestObject, openTestObject, pinFolder } from '../support/bpf.ts';
 import { rootTest } from '../support/root-test.ts';
 

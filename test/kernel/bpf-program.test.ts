@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { skBuff } from '../../src/kernel/sk-buff.ts';
+import { skBuff } from '../../src/kernel/bpf/sk-buff.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { loadTestObject } from '../support/bpf.ts';
 import { encodeBytes } from '../support/encode-bytes.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
+import { RingBuffer, type RingSpec } from '../../src/kernel/bpf/ring-buffer.ts';
+import { skBuff } from '../../src/kernel/bpf/sk-buff.ts';
 import { u64 } from '../../src/kernel/codec.ts';
-import type { BpfProgram } from '../../src/kernel/program.ts';
-import { RingBuffer, type RingSpec } from '../../src/kernel/ring-buffer.ts';
-import { skBuff } from '../../src/kernel/sk-buff.ts';
 import { loadTestObject, pinFolder } from '../support/bpf.ts';
 import { encodeBytes } from '../support/encode-bytes.ts';
 import { rootTest } from '../support/root-test.ts';

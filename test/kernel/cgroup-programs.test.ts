@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { mkdirSync, rmdirSync } from 'node:fs';
-import { CgroupPrograms } from '../../src/agent/node-facts/cgroup-programs.ts';
-import { attachCgroup } from '../../src/kernel/attach.ts';
+import { CgroupPrograms } from '../../src/agent/node-facts/observed/cgroup-programs.ts';
+import { attachCgroup } from '../../src/kernel/bpf/attach.ts';
 import { loadTestObject, testCgroup } from '../support/bpf.ts';
 import { rootTest } from '../support/root-test.ts';
 

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { PodNetwork } from '../../src/agent/pod-network.ts';
 import { listLinks } from '../../src/kernel/netlink/link.ts';
+import { PodNetwork } from '../../src/pods/interface/veth-wiring.ts';
 import {
   call,
   makeNode,

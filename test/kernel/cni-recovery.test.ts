@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { hostIfNameOf } from '../../src/agent/endpoint-record.ts';
 import { listLinks } from '../../src/kernel/netlink/link.ts';
+import { hostIfNameOf } from '../../src/pods/records/record.ts';
 import {
   assertFails,
   call,

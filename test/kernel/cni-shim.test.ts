@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { listenApi } from '../../src/agent/api.ts';
-import type { NodeStatus } from '../../src/agent/api-types.ts';
-import { answerCni } from '../../src/agent/cni.ts';
+import { listenApi } from '../../src/agent/server/api.ts';
+import { answerCni } from '../../src/agent/server/cni.ts';
+import type { NodeStatus } from '../../src/api/types.ts';
 import { FlowLog } from '../../src/observe/flow-log.ts';
 import {
   footprint,

@@ -2,9 +2,9 @@
 // others stay, among enough of them that the kernel's answer comes in many pieces.
 
 import assert from 'node:assert/strict';
-import { type WalkResult, walkConnections } from '../../src/agent/connection-walk.ts';
-import { hostPortIndex } from '../../src/agent/host-port-index.ts';
-import type { TranslationRules } from '../../src/agent/translation.ts';
+import { hostPortIndex } from '../../src/agent/connections/host-port-index.ts';
+import type { TranslationRules } from '../../src/agent/connections/translation.ts';
+import { type WalkResult, walkConnections } from '../../src/agent/connections/walk.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import type { LocalEndpoint } from '../../src/model/endpoint.ts';
 import { parseAddress } from '../../src/net/address.ts';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import {
   conntrackCount,
   deleteConntrack,
   listConntrack,
   loadConntrack,
-} from '../../src/kernel/conntrack.ts';
-import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
+} from '../../src/kernel/netfilter/conntrack.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { writeSysctl } from '../../src/kernel/sysctl.ts';
 import { parseAddress } from '../../src/net/address.ts';

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { dropReason, locationKind } from '../../src/datapath/generated.ts';
-import { beginGeneration } from '../../src/datapath/tables/generation.ts';
+import { beginGeneration } from '../../src/datapath/maps/generation.ts';
 import { type AddressFamily, parseAddress } from '../../src/net/address.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
 import { db, places, web } from '../support/datapath-network.ts';

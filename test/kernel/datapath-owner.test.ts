@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { flowPath } from '../../src/datapath/generated.ts';
-import { beginGeneration } from '../../src/datapath/tables/generation.ts';
+import { beginGeneration } from '../../src/datapath/maps/generation.ts';
 import { type TestDatapath, testDatapath } from '../support/datapath.ts';
 import { type AddressByFamily, db, places, web } from '../support/datapath-network.ts';
 import { clearFlows, onlyFlow } from '../support/flow-packets.ts';

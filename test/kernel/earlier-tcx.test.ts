@@ -4,16 +4,16 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { EndpointView } from '../../src/agent/api-types.ts';
-import { BlockAttacher } from '../../src/datapath/block-attach.ts';
-import { EarlierTcx } from '../../src/datapath/earlier-tcx.ts';
-import { installObject } from '../../src/datapath/loader-install.ts';
-import { pinPaths } from '../../src/datapath/pins.ts';
-import { type AttachedHook, attachmentKey, type Hook } from '../../src/datapath/tables/attacher.ts';
-import { queryTcx } from '../../src/kernel/attach.ts';
+import type { EndpointView } from '../../src/api/types.ts';
+import { EarlierTcx } from '../../src/datapath/attach/earlier-tcx.ts';
+import { BlockAttacher } from '../../src/datapath/attach/pod-blocks.ts';
+import { type AttachedHook, attachmentKey, type Hook } from '../../src/datapath/attacher.ts';
+import { installObject } from '../../src/datapath/load/install.ts';
+import { pinPaths } from '../../src/datapath/load/pins.ts';
+import { queryTcx } from '../../src/kernel/bpf/attach.ts';
+import { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { throwFirst } from '../../src/kernel/netlink/batch.ts';
-import { BpfProgram } from '../../src/kernel/program.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import {
   type AgentPlace,

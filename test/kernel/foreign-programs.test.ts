@@ -2,15 +2,15 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { ForeignPrograms } from '../../src/agent/node-facts/foreign-programs.ts';
-import { BlockAttacher, podBlocks } from '../../src/datapath/block-attach.ts';
+import { ForeignPrograms } from '../../src/agent/node-facts/observed/foreign-programs.ts';
+import { BlockAttacher, podBlocks } from '../../src/datapath/attach/pod-blocks.ts';
 import { programNames } from '../../src/datapath/generated.ts';
-import type { Datapath } from '../../src/datapath/loader.ts';
+import type { Datapath } from '../../src/datapath/load/loader.ts';
 import { namedAsOurs } from '../../src/datapath/our-programs.ts';
-import { attachTcx, attachTcxProgram, type Direction } from '../../src/kernel/attach.ts';
+import { attachTcx, attachTcxProgram, type Direction } from '../../src/kernel/bpf/attach.ts';
+import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import { throwFirst } from '../../src/kernel/netlink/batch.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
-import type { BpfProgram } from '../../src/kernel/program.ts';
 import type { DesiredState, OverlayDevice } from '../../src/model/desired.ts';
 import { podQueue } from '../../src/model/pod-queue.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';

@@ -2,9 +2,8 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { hostFilter } from '../../src/agent/host-filter.ts';
-import { doomedName, isEndpointName } from '../../src/agent/link-names.ts';
-import { routeProtocol } from '../../src/datapath/tables/routes.ts';
+import { hostFilter } from '../../src/agent/host/filter.ts';
+import { routeProtocol } from '../../src/datapath/host/routes.ts';
 import { delLink, linkByName, setLink } from '../../src/kernel/netlink/link.ts';
 import { type Notification, subscribe } from '../../src/kernel/netlink/notifications.ts';
 import { replaceRoute } from '../../src/kernel/netlink/route.ts';
@@ -12,6 +11,7 @@ import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
+import { doomedName, isEndpointName } from '../../src/pods/interface/names.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 

@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { listConntrack } from '../../src/kernel/conntrack.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { listConntrack } from '../../src/kernel/netfilter/conntrack.ts';
+import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import { delLinkAsync, linkByName, listLinks } from '../../src/kernel/netlink/link.ts';
 import { subscribe } from '../../src/kernel/netlink/notifications.ts';
 import { listRoutes } from '../../src/kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
-import { Nftables } from '../../src/kernel/nftables.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { testNamespace, testNamespacePath } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { type LegacyListing, LegacyRules } from '../../src/agent/node-facts/legacy-rules.ts';
+import {
+  type LegacyListing,
+  LegacyRules,
+} from '../../src/agent/node-facts/observed/legacy-rules.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { eventuallyDefined } from '../support/lab.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';

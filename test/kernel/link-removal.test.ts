@@ -2,16 +2,16 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import type { EndpointReservation } from '../../src/agent/endpoint-record.ts';
-import { hostIfNameOf } from '../../src/agent/endpoint-record.ts';
-import { gatewayMac } from '../../src/agent/pod-gateway.ts';
-import { PodNetwork } from '../../src/agent/pod-network.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { listAddresses } from '../../src/kernel/netlink/address.ts';
 import { linkByName, listLinks } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { parseMac } from '../../src/net/mac.ts';
+import { gatewayMac } from '../../src/pods/interface/gateway.ts';
+import { PodNetwork } from '../../src/pods/interface/veth-wiring.ts';
+import type { EndpointReservation } from '../../src/pods/records/record.ts';
+import { hostIfNameOf } from '../../src/pods/records/record.ts';
 import { podNamespace } from '../support/agent-process.ts';
 import { waitUntil } from '../support/cni-node.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';

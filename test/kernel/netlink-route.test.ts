@@ -4,7 +4,7 @@ import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { addAddress } from '../../src/kernel/netlink/address.ts';
 import { batch } from '../../src/kernel/netlink/batch.ts';
 import { linkByName, setLink } from '../../src/kernel/netlink/link.ts';
-import type { MessageWriter } from '../../src/kernel/netlink/message.ts';
+import type { MessageWriter } from '../../src/kernel/netlink/protocol/message.ts';
 import {
   addRoute,
   delRoute,

@@ -5,13 +5,15 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { lockNetwork, networkHolder } from '../../src/agent/network-lock.ts';
+import { lockNetwork, networkHolder } from '../../src/agent/process/network-lock.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
-import { holdTable, tableComment } from '../../src/kernel/nft-owned-table.ts';
+import { holdTable, tableComment } from '../../src/kernel/netfilter/nft-owned-table.ts';
 import { runIn, spawnIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
-const lockModule = fileURLToPath(new URL('../../src/agent/network-lock.js', import.meta.url));
+const lockModule = fileURLToPath(
+  new URL('../../src/agent/process/network-lock.js', import.meta.url),
+);
 const inUse = /network namespace: is in use by another heddle agent \(pid \d+\)/;
 
 /** Starts a program and waits for its first word. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import { nftChanges, ruleBytes } from '../../src/kernel/netfilter/nft-changes.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { nftChanges, ruleBytes } from '../../src/kernel/nft-changes.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 

@@ -3,13 +3,13 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { nftTable } from '../../src/datapath/tables/nft.ts';
-import { NftDrops } from '../../src/datapath/tables/nft-drops.ts';
-import { nftEntries } from '../../src/datapath/tables/nft-rules.ts';
+import { NftDrops } from '../../src/datapath/nft/drops.ts';
+import { nftEntries } from '../../src/datapath/nft/rules.ts';
+import { nftTable } from '../../src/datapath/nft/table.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
+import { nftCounters } from '../../src/kernel/netfilter/nft-counters.ts';
+import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
-import { nftCounters } from '../../src/kernel/nft-counters.ts';
-import { Nftables } from '../../src/kernel/nftables.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
 import { addressBytes, parseAddress } from '../../src/net/address.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import type { KernelError } from '../../src/kernel/errno.ts';
-import { Nftables } from '../../src/kernel/nftables.ts';
+import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 

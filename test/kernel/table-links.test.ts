@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { linkAddressTable } from '../../src/datapath/tables/link-addresses.ts';
-import { linkTable } from '../../src/datapath/tables/links.ts';
+import { linkAddressTable } from '../../src/datapath/host/link-addresses.ts';
+import { linkTable } from '../../src/datapath/host/overlay-device.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
-import { overlayDeviceName, overlayMac } from '../../src/model/overlay-device.ts';
+import { overlayDeviceName, overlayMac } from '../../src/model/network/overlay-device.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { rootTest } from '../support/root-test.ts';
 import { assertContract, assertListed, place } from '../support/table-contract.ts';

@@ -7,10 +7,10 @@ import {
   maps,
   routeKind,
 } from '../../src/datapath/generated.ts';
-import { addressMapTable } from '../../src/datapath/tables/addresses.ts';
-import { endpointMapTable } from '../../src/datapath/tables/endpoints.ts';
-import { routeMapTable } from '../../src/datapath/tables/routes-map.ts';
-import { BpfMap } from '../../src/kernel/map.ts';
+import { addressMapTable } from '../../src/datapath/maps/addresses.ts';
+import { endpointMapTable } from '../../src/datapath/maps/endpoints.ts';
+import { routeMapTable } from '../../src/datapath/maps/routes.ts';
+import { BpfMap } from '../../src/kernel/bpf/map.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { rootTest } from '../support/root-test.ts';
 import { assertContract, podMac } from '../support/table-contract.ts';

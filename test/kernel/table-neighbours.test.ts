@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { neighbourTable } from '../../src/datapath/tables/neighbours.ts';
+import { neighbourTable } from '../../src/datapath/host/neighbours.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { rootTest } from '../support/root-test.ts';
 import { assertListed, place, podMac, up0 } from '../support/table-contract.ts';

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { neighbourTable } from '../../src/datapath/tables/neighbours.ts';
-import { nextHopTable } from '../../src/datapath/tables/next-hops.ts';
+import { neighbourTable } from '../../src/datapath/host/neighbours.ts';
+import { nextHopTable } from '../../src/datapath/host/next-hops.ts';
 import { batch } from '../../src/kernel/netlink/batch.ts';
 import { addNeighbour, listNeighbours } from '../../src/kernel/netlink/neighbour.ts';
 import type { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';

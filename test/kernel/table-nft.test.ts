@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { nftTable } from '../../src/datapath/tables/nft.ts';
-import type { NftEntry } from '../../src/datapath/tables/nft-render.ts';
-import { nftEntries } from '../../src/datapath/tables/nft-rules.ts';
-import { Nftables } from '../../src/kernel/nftables.ts';
+import type { NftEntry } from '../../src/datapath/nft/rule-text.ts';
+import { nftEntries } from '../../src/datapath/nft/rules.ts';
+import { nftTable } from '../../src/datapath/nft/table.ts';
+import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import type { DesiredState, Masquerade, TunnelEnds } from '../../src/model/desired.ts';
 import type { LocalEndpoint } from '../../src/model/endpoint.ts';
 import { parseAddress } from '../../src/net/address.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type RouteEntry, routeTable } from '../../src/datapath/tables/routes.ts';
+import { type RouteEntry, routeTable } from '../../src/datapath/host/routes.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import { rootTest } from '../support/root-test.ts';

@@ -5,7 +5,7 @@ import {
   type SysctlEntry,
   type SysctlMemory,
   sysctlTable,
-} from '../../src/datapath/tables/sysctls.ts';
+} from '../../src/datapath/host/sysctls.ts';
 import { listConfiguredLinks } from '../../src/kernel/netlink/devconf.ts';
 import { rootTest } from '../support/root-test.ts';
 import { assertListed, place, up0 } from '../support/table-contract.ts';

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
-import { KubeConfigCredentials } from '../../src/cluster/kubernetes/credentials.ts';
+import { KubeConfigCredentials } from '../../src/cluster/kubernetes/client/credentials.ts';
+import type { KubernetesSettings } from '../../src/cluster/kubernetes/client/settings.ts';
 import { KubernetesSource } from '../../src/cluster/kubernetes/kubernetes-source.ts';
-import type { KubernetesSettings } from '../../src/cluster/kubernetes/settings.ts';
 import {
   clusterSourceSuite,
   follow,

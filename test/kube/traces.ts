@@ -2,7 +2,7 @@
 // is none, and lists what an agent forgot.
 
 import assert from 'node:assert/strict';
-import { queryTcx } from '../../src/kernel/attach.ts';
+import { queryTcx } from '../../src/kernel/bpf/attach.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { listLinks } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
@@ -11,7 +11,7 @@ import type { KubeCluster } from './cluster/cluster.ts';
 /** By kind; kinds of which there is nothing are left out. */
 export type Traces = Readonly<Record<string, readonly string[]>>;
 
-// `72` is the protocol number of our routes and neighbours (datapath/tables/routes.ts), `73` that of next hops.
+// `72` is the protocol number of our routes and neighbours (datapath/host/routes.ts), `73` that of next hops.
 const kinds = {
   links: "ip -o link | grep -oE ' (hd[0-9a-f]{11,}|heddle[^:@]*)[:@]'",
   routes: 'ip route show table all proto 72; ip -6 route show table all proto 72',

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import type { EndpointView, FlowLine } from '../../src/agent/api-types.ts';
+import type { EndpointView, FlowLine } from '../../src/api/types.ts';
 import { Capture } from '../support/capture.ts';
 import {
   curl,

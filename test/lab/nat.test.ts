@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { flowPath } from '../../src/datapath/generated.ts';
-import { openMaps } from '../../src/datapath/map-set.ts';
-import { pinPaths } from '../../src/datapath/pins.ts';
-import { beginGeneration } from '../../src/datapath/tables/generation.ts';
+import { openMaps } from '../../src/datapath/load/map-set.ts';
+import { pinPaths } from '../../src/datapath/load/pins.ts';
+import { beginGeneration } from '../../src/datapath/maps/generation.ts';
 import { spawnInPlace } from '../../src/lab/spawn.ts';
 import { echoPod, eventuallyDefined, sharedLab, type TestLab, urlHost } from '../support/lab.ts';
 import { ping, testProgram } from '../support/lab-traffic.ts';

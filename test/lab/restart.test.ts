@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import type { MapDump, NodeStatus } from '../../src/agent/api-types.ts';
+import type { MapDump, NodeStatus } from '../../src/api/types.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { callCni, PluginError } from '../../src/lab/cni-call.ts';
 import { heddleCommand, labNamespacePath } from '../../src/lab/paths.ts';

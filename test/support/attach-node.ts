@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { type Datapath, loadDatapath, readDatapathObject } from '../../src/datapath/loader.ts';
+import { type Datapath, loadDatapath, readDatapathObject } from '../../src/datapath/load/loader.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';

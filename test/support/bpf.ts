@@ -2,7 +2,7 @@
 
 import { mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import { BpfObject } from '../../src/kernel/object.ts';
+import { BpfObject } from '../../src/kernel/bpf/object.ts';
 import { bpffsPath, findCgroup2Mount, mountBpffs } from '../../src/kernel/requirements.ts';
 
 let made = 0;

@@ -1,11 +1,11 @@
 // Nodes that claim ranges and addresses, and their check on node n1.
 
 import type { ClusterService } from '../../src/cluster/objects.ts';
-import { checkNodes } from '../../src/model/checked-nodes.ts';
 import type { HostAddress, HostFacts } from '../../src/model/host.ts';
+import { checkNodes } from '../../src/model/network/checked-nodes.ts';
+import type { RangeOwners } from '../../src/model/network/pod-ranges.ts';
+import { serviceAddresses } from '../../src/model/network/service-addresses.ts';
 import type { NetworkNode } from '../../src/model/network-nodes.ts';
-import type { RangeOwners } from '../../src/model/pod-ranges.ts';
-import { serviceAddresses } from '../../src/model/service-addresses.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';

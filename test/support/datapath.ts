@@ -24,16 +24,16 @@ import {
   routeKind,
   type Underlay,
 } from '../../src/datapath/generated.ts';
-import { readDatapathObject } from '../../src/datapath/loader.ts';
-import type { BpfMap } from '../../src/kernel/map.ts';
+import { readDatapathObject } from '../../src/datapath/load/loader.ts';
+import type { BpfMap } from '../../src/kernel/bpf/map.ts';
+import { BpfObject } from '../../src/kernel/bpf/object.ts';
+import type { PerCpuMap } from '../../src/kernel/bpf/per-cpu-map.ts';
+import type { BpfProgram, TestRunResult } from '../../src/kernel/bpf/program.ts';
+import type { RingBuffer } from '../../src/kernel/bpf/ring-buffer.ts';
+import { skBuff } from '../../src/kernel/bpf/sk-buff.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
-import { BpfObject } from '../../src/kernel/object.ts';
-import type { PerCpuMap } from '../../src/kernel/per-cpu-map.ts';
-import type { BpfProgram, TestRunResult } from '../../src/kernel/program.ts';
-import type { RingBuffer } from '../../src/kernel/ring-buffer.ts';
-import { skBuff } from '../../src/kernel/sk-buff.ts';
 import { type Address, parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parsePrefix, prefixAddress, prefixFamily, prefixLength } from '../../src/net/prefix.ts';

@@ -1,12 +1,12 @@
 // What versions before this one left at pods' interfaces by tcx.
 
 import { join } from 'node:path';
-import { directionOf } from '../../src/datapath/attach.ts';
-import { linkPinName } from '../../src/datapath/pins.ts';
-import type { Hook } from '../../src/datapath/tables/attacher.ts';
-import { attachTcx, attachTcxProgram } from '../../src/kernel/attach.ts';
+import { directionOf } from '../../src/datapath/attach/tcx-links.ts';
+import type { Hook } from '../../src/datapath/attacher.ts';
+import { linkPinName } from '../../src/datapath/load/pins.ts';
+import { attachTcx, attachTcxProgram } from '../../src/kernel/bpf/attach.ts';
+import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
-import type { BpfProgram } from '../../src/kernel/program.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 
 export const podHooks = ['from_pod', 'to_pod'] as const;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NodeFact } from '../../src/agent/node-facts/fact.ts';
+import type { NodeFact } from '../../src/agent/node-facts/checks/fact.ts';
 import { nodeFacts } from '../../src/agent/node-facts/node-facts.ts';
 import { changed, type ObservedChange } from './sound-node.ts';
 

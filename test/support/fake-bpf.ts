@@ -1,13 +1,12 @@
 // BPF maps and links without a kernel: keeps elements as hex text by descriptor, and answers as bpf(2) does.
 
-import { errno } from '../../src/kernel/errno.ts';
 import type {
   LinkCalls,
   LinkCreation,
   ProgramAttachment,
   QueryResult,
   RawLinkInfo,
-} from '../../src/kernel/link-calls.ts';
+} from '../../src/kernel/bpf/link-calls.ts';
 import type {
   BatchRequest,
   BatchResult,
@@ -15,7 +14,8 @@ import type {
   MapCalls,
   MapCreation,
   MapInfo,
-} from '../../src/kernel/map-calls.ts';
+} from '../../src/kernel/bpf/map-calls.ts';
+import { errno } from '../../src/kernel/errno.ts';
 import type { Memory } from '../../src/kernel/memory.ts';
 
 interface FakeMap {

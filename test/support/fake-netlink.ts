@@ -1,8 +1,8 @@
 // A netlink socket without a kernel behind it: a test answers each request, or puts datagrams into the queue itself.
 
 import type { KernelError } from '../../src/kernel/errno.ts';
-import { type Message, splitMessages } from '../../src/kernel/netlink/message.ts';
-import type { NetlinkTransport } from '../../src/kernel/netlink/transport.ts';
+import { type Message, splitMessages } from '../../src/kernel/netlink/protocol/message.ts';
+import type { NetlinkTransport } from '../../src/kernel/netlink/protocol/transport.ts';
 
 /** What comes back: datagrams, or the error of a receive. */
 export type NetlinkAnswer = readonly (Buffer | KernelError)[];

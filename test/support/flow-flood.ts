@@ -1,9 +1,9 @@
 // A pod that opens very many flows, two packets each: the kernel's LRU keeps what was used twice, so one packet each would push
 // nothing out that is in use.
 
-import { bpf, bpfChecked } from '../../src/kernel/bpf.ts';
+import { bpf, bpfChecked } from '../../src/kernel/bpf/bpf.ts';
+import { skBuff } from '../../src/kernel/bpf/sk-buff.ts';
 import { allocateMemory } from '../../src/kernel/memory.ts';
-import { skBuff } from '../../src/kernel/sk-buff.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import type { TestDatapath } from './datapath.ts';
 import { db, hostSideMac, places } from './datapath-network.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { echoPort } from '../../src/lab/echo-answer.ts';
+import { echoPort } from '../../src/lab/programs/echo-answer.ts';
 import type { Finished } from '../../src/lab/spawn.ts';
 import type { TestLab } from './lab.ts';
 

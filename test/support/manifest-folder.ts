@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { manifestSource } from '../../src/cluster/manifest-source.ts';
+import { manifestSource } from '../../src/cluster/manifests/source.ts';
 import type { Manifest, SourceUnderTest } from './cluster-source-suite.ts';
 
 export const options = { debounceMs: 5, rescanMs: 2_000, doubtMs: 100 };

@@ -4,8 +4,8 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import type { ApiTimes } from '../../src/cluster/kubernetes/api-times.ts';
-import { KubeConfigCredentials } from '../../src/cluster/kubernetes/credentials.ts';
+import type { ApiTimes } from '../../src/cluster/kubernetes/client/api-times.ts';
+import { KubeConfigCredentials } from '../../src/cluster/kubernetes/client/credentials.ts';
 import { KubernetesSource } from '../../src/cluster/kubernetes/kubernetes-source.ts';
 import type { ClusterSnapshot } from '../../src/cluster/state.ts';
 import { FakeApiServer, type FakeExchange, type Misbehaviour } from './fake-api-server.ts';

@@ -3,8 +3,8 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import type { EndpointCounters } from '../../src/datapath/generated.ts';
-import { openMaps } from '../../src/datapath/map-set.ts';
-import { describePins } from '../../src/datapath/pins.ts';
+import { openMaps } from '../../src/datapath/load/map-set.ts';
+import { describePins } from '../../src/datapath/load/pins.ts';
 import { listAddresses } from '../../src/kernel/netlink/address.ts';
 import { listLinks } from '../../src/kernel/netlink/link.ts';
 import { listNeighbours } from '../../src/kernel/netlink/neighbour.ts';

@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import type { UndoStack } from '../../src/base/undo.ts';
 import { mappedAddress } from '../../src/kernel/address-codec.ts';
+import { BpfObject } from '../../src/kernel/bpf/object.ts';
+import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import { type Codec, u32 } from '../../src/kernel/codec.ts';
-import { BpfObject } from '../../src/kernel/object.ts';
-import type { BpfProgram } from '../../src/kernel/program.ts';
 import type { Address } from '../../src/net/address.ts';
 import { otherTunnelEnds, places, tunnelVni } from './datapath-network.ts';
 

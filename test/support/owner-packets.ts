@@ -1,7 +1,7 @@
 // Packets between pods as each program meets them, and entries of the kernel's connection tracking that own them or do not.
 
 import type { ProgramName } from '../../src/datapath/generated.ts';
-import { skBuff } from '../../src/kernel/sk-buff.ts';
+import { skBuff } from '../../src/kernel/bpf/sk-buff.ts';
 import type { Address, AddressFamily } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import type { Mac } from '../../src/net/mac.ts';

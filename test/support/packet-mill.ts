@@ -2,9 +2,9 @@
 // reads, so that a packet costs little more than its BPF_PROG_TEST_RUN.
 
 import type { ProgramName } from '../../src/datapath/generated.ts';
-import { bpf, bpfChecked, returnedU32 } from '../../src/kernel/bpf.ts';
+import { bpf, bpfChecked, returnedU32 } from '../../src/kernel/bpf/bpf.ts';
+import { skBuff } from '../../src/kernel/bpf/sk-buff.ts';
 import { allocateMemory } from '../../src/kernel/memory.ts';
-import { skBuff } from '../../src/kernel/sk-buff.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import type { TestDatapath } from './datapath.ts';
 import { encodeBytes } from './encode-bytes.ts';

@@ -2,9 +2,9 @@
 
 import type { ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
-import { ApiClient } from '../../src/cluster/kubernetes/api-client.ts';
-import { type ApiTimes, apiTimes } from '../../src/cluster/kubernetes/api-times.ts';
-import { KubeConfigCredentials } from '../../src/cluster/kubernetes/credentials.ts';
+import { ApiClient } from '../../src/cluster/kubernetes/client/api-client.ts';
+import { type ApiTimes, apiTimes } from '../../src/cluster/kubernetes/client/api-times.ts';
+import { KubeConfigCredentials } from '../../src/cluster/kubernetes/client/credentials.ts';
 import { requireFixed } from '../../src/cluster/kubernetes/fixed-fields.ts';
 import { ObjectStore } from '../../src/cluster/kubernetes/object-store.ts';
 import { Reflector } from '../../src/cluster/kubernetes/reflector.ts';

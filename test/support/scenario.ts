@@ -9,13 +9,13 @@ import { z } from 'zod';
 import { parseFields } from '../../src/base/parse-fields.ts';
 import { addressField, list, optional, portField, prefixField } from '../../src/cluster/field.ts';
 import { foldObjects } from '../../src/cluster/fold.ts';
-import { readManifests } from '../../src/cluster/manifest-file.ts';
+import { readManifests } from '../../src/cluster/manifests/file.ts';
 import { type ClusterState, emptyClusterState } from '../../src/cluster/state.ts';
 import { computeDesired } from '../../src/model/compute-desired.ts';
 import type { DesiredState, ModelConfig } from '../../src/model/desired.ts';
 import type { LocalEndpoint } from '../../src/model/endpoint.ts';
 import type { HostAddress, HostFacts, PrefixedAddress, Uplink } from '../../src/model/host.ts';
-import { isLinkLocal } from '../../src/model/underlay.ts';
+import { isLinkLocal } from '../../src/model/network/underlay.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parseMac } from '../../src/net/mac.ts';
 

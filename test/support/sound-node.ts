@@ -1,6 +1,9 @@
 // A node on which all is well, as facts see it, and changes of it.
 
-import type { ObservedKernel, ObservedNode } from '../../src/agent/node-facts/observed-node.ts';
+import type {
+  ObservedKernel,
+  ObservedNode,
+} from '../../src/agent/node-facts/observed/observed-node.ts';
 import { emptyClusterState } from '../../src/cluster/state.ts';
 import type { ConfiguredLink } from '../../src/kernel/netlink/devconf.ts';
 import type { RouteRecord } from '../../src/kernel/netlink/route-record.ts';

@@ -1,19 +1,19 @@
 // Every table's entries as text, one line an entry, sorted: what golden scenarios compare.
 
+import { attachmentEntries } from '../../src/datapath/attach/table.ts';
 import { locationKindNames, routeKindNames } from '../../src/datapath/generated.ts';
-import { addressMapEntries } from '../../src/datapath/tables/addresses.ts';
-import { attachmentEntries } from '../../src/datapath/tables/attachments.ts';
-import { endpointMapEntries } from '../../src/datapath/tables/endpoints.ts';
-import { limitEntries } from '../../src/datapath/tables/limits.ts';
-import { linkAddressEntries } from '../../src/datapath/tables/link-addresses.ts';
-import { linkEntries } from '../../src/datapath/tables/links.ts';
-import { neighbourEntries } from '../../src/datapath/tables/neighbours.ts';
-import { nextHopEntries } from '../../src/datapath/tables/next-hops.ts';
-import { nftEntries } from '../../src/datapath/tables/nft-rules.ts';
-import { routeEntries } from '../../src/datapath/tables/routes.ts';
-import { routeMapEntries } from '../../src/datapath/tables/routes-map.ts';
-import { sysctlEntries } from '../../src/datapath/tables/sysctls.ts';
-import { underlayEntries } from '../../src/datapath/tables/underlay.ts';
+import { limitEntries } from '../../src/datapath/host/limits.ts';
+import { linkAddressEntries } from '../../src/datapath/host/link-addresses.ts';
+import { neighbourEntries } from '../../src/datapath/host/neighbours.ts';
+import { nextHopEntries } from '../../src/datapath/host/next-hops.ts';
+import { linkEntries } from '../../src/datapath/host/overlay-device.ts';
+import { routeEntries } from '../../src/datapath/host/routes.ts';
+import { sysctlEntries } from '../../src/datapath/host/sysctls.ts';
+import { addressMapEntries } from '../../src/datapath/maps/addresses.ts';
+import { endpointMapEntries } from '../../src/datapath/maps/endpoints.ts';
+import { routeMapEntries } from '../../src/datapath/maps/routes.ts';
+import { underlayEntries } from '../../src/datapath/maps/underlay.ts';
+import { nftEntries } from '../../src/datapath/nft/rules.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
 import type { EntryGroup } from '../../src/reconcile/table.ts';
 import { entriesOf } from './entries-of.ts';

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { UndoStack } from '../../src/base/undo.ts';
+import { BpfObject } from '../../src/kernel/bpf/object.ts';
+import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
+import type { SkBuffContext } from '../../src/kernel/bpf/sk-buff.ts';
 import { u32 } from '../../src/kernel/codec.ts';
-import { BpfObject } from '../../src/kernel/object.ts';
-import type { BpfProgram } from '../../src/kernel/program.ts';
-import type { SkBuffContext } from '../../src/kernel/sk-buff.ts';
 
 /** Of IEEE 802.1Q or 802.1ad. */
 export interface VlanTag {

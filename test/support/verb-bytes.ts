@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { splitMessages } from '../../src/kernel/netlink/message.ts';
+import { splitMessages } from '../../src/kernel/netlink/protocol/message.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { type Mac, parseMac } from '../../src/net/mac.ts';

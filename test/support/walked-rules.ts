@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Packet } from '../../src/agent/node-facts/packet.ts';
-import { walk } from '../../src/agent/node-facts/packet-walk.ts';
-import { readRuleSet } from '../../src/agent/node-facts/rule-set.ts';
+import type { Packet } from '../../src/agent/node-facts/rules/packet.ts';
+import { walk } from '../../src/agent/node-facts/rules/packet-walk.ts';
+import { readRuleSet } from '../../src/agent/node-facts/rules/rule-set.ts';
 import { parseAddress } from '../../src/net/address.ts';
 
 export const request: Packet = {

@@ -1,9 +1,9 @@
 // What user space must know of a compiled object: structs, enums, maps, constants and programs, read from its BTF and
 // symbols. Structs are those that maps hold; enums are those that the shared header defines.
 
-import { Btf, type BtfMember, type BtfType } from '../../src/kernel/btf.ts';
-import { type ElfFile, parseElf } from '../../src/kernel/elf.ts';
-import { isPerCpu, type MapType, mapTypeFromNumber } from '../../src/kernel/map-type.ts';
+import { Btf, type BtfMember, type BtfType } from '../../src/kernel/bpf/btf.ts';
+import { type ElfFile, parseElf } from '../../src/kernel/bpf/elf.ts';
+import { isPerCpu, type MapType, mapTypeFromNumber } from '../../src/kernel/bpf/map-type.ts';
 import { camelCase, commonPrefix, pascalCase } from './names.ts';
 
 /** How a value is written in TypeScript: its type, the codec of one element, and how many there are. */

@@ -47,9 +47,9 @@ function renderImports(body: string): string {
     line('import', ['mac', 'mappedAddress'], '../kernel/address-codec.ts'),
     line('import type', ['Codec'], '../kernel/codec.ts'),
     line('import', codecs, '../kernel/codec.ts'),
-    line('import type', ['MapSpec'], '../kernel/map.ts'),
-    line('import type', ['PerCpuMapSpec'], '../kernel/per-cpu-map.ts'),
-    line('import type', ['RingSpec'], '../kernel/ring-buffer.ts'),
+    line('import type', ['MapSpec'], '../kernel/bpf/map.ts'),
+    line('import type', ['PerCpuMapSpec'], '../kernel/bpf/per-cpu-map.ts'),
+    line('import type', ['RingSpec'], '../kernel/bpf/ring-buffer.ts'),
     line('import type', ['Address'], '../net/address.ts'),
     line('import type', ['Mac'], '../net/mac.ts'),
   ].join('');

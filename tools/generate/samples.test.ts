@@ -26,8 +26,8 @@ import {
   routeKind,
   trafficDirection,
 } from '../../src/datapath/generated.ts';
+import { elfSection, parseElf } from '../../src/kernel/bpf/elf.ts';
 import type { Codec } from '../../src/kernel/codec.ts';
-import { elfSection, parseElf } from '../../src/kernel/elf.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { parseMac } from '../../src/net/mac.ts';
 import { encodeBytes } from '../../test/support/encode-bytes.ts';

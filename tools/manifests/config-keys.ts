@@ -1,6 +1,6 @@
 // Every key of the agent's configuration as comments for the ConfigMap: whoever edits it there needs no other page.
 
-import { configFlags } from '../../src/agent/config-flags.ts';
+import { configFlags } from '../../src/config/flags.ts';
 
 const width = 100;
 

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
-import { parseConfig } from '../../src/agent/config.ts';
 import { packageVersion } from '../../src/base/version.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { configKeys, configKeysFile, manifestsFile } from './render.ts';
 
 const uninstallFile = 'deploy/kubernetes/uninstall.yaml';

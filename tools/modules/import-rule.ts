@@ -110,15 +110,18 @@ function standsAbove(
   { table, index }: { readonly table: readonly ImportLine[]; readonly index: number },
 ): boolean {
   const path = pathOf(name);
-  const folder = path.endsWith('.ts') ? dirname(path) : path;
-  const places = table.flatMap(({ of }, place) =>
-    place !== index && covers(folder, pathOf(of)) && !of.endsWith('.ts') ? place : [],
-  );
+  const isOne = path.endsWith('.ts') || path.endsWith('/*');
+  const places = table.flatMap(({ of }, place) => {
+    const folder = pathOf(of);
+    const isCovered = isOne ? folder === dirname(path) : covers(path, folder);
+    return isCovered && place !== index && !of.endsWith('.ts') ? place : [];
+  });
   return places.length > 0 && places.every((place) => place < index);
 }
 
-/** Whether `path` is the file, or is in the folder, that `covering` names. */
+/** Whether `path` is the file, or is in the folder, that `covering` names: `a/*` is that folder without those below it. */
 function covers(covering: string, path: string): boolean {
+  if (covering.endsWith('/*')) return dirname(path) === dirname(covering);
   return path === covering || path.startsWith(`${covering}/`);
 }
 

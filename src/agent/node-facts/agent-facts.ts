@@ -1,15 +1,15 @@
 // The facts as an agent has them checked: with a data path whose own programs are no news.
 
 import { programNames } from '../../datapath/generated.ts';
-import type { Datapath } from '../../datapath/loader.ts';
+import type { Datapath } from '../../datapath/load/loader.ts';
 import { namedAsOurs } from '../../datapath/our-programs.ts';
+import type { Nftables } from '../../kernel/netfilter/nftables.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
-import type { Nftables } from '../../kernel/nftables.ts';
 import { findCgroup2Mount } from '../../kernel/requirements.ts';
-import { CgroupPrograms } from './cgroup-programs.ts';
 import { FactWatch } from './fact-watch.ts';
-import { ForeignPrograms } from './foreign-programs.ts';
-import { NodeObserver } from './observe-node.ts';
+import { CgroupPrograms } from './observed/cgroup-programs.ts';
+import { ForeignPrograms } from './observed/foreign-programs.ts';
+import { NodeObserver } from './observed/observe-node.ts';
 
 export interface FactWatchOptions {
   readonly socket: NetlinkSocket;

@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { emptyClusterState } from '../../cluster/state.ts';
 import { KernelError } from '../../kernel/errno.ts';
 import { computeDesired } from '../../model/compute-desired.ts';
-import type { HostListing } from '../host-facts.ts';
-import { type NodeFact, note, problem } from './fact.ts';
+import type { HostListing } from '../host/facts.ts';
+import { type NodeFact, note, problem } from './checks/fact.ts';
 import { FactWatch, factProblems } from './fact-watch.ts';
-import type { ObservedKernel } from './observed-node.ts';
+import type { ObservedKernel } from './observed/observed-node.ts';
 
 const config = {
   nodeName: 'node-1',

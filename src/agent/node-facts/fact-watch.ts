@@ -1,15 +1,15 @@
 // The facts as the agent follows them: looked at with each look at the host, shown until the next.
 
+import type { FactView } from '../../api/types.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import type { SysctlName } from '../../kernel/sysctl.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { Address } from '../../net/address.ts';
-import type { FactView } from '../api-types.ts';
-import type { HostListing } from '../host-facts.ts';
-import type { NodeFact } from './fact.ts';
+import type { HostListing } from '../host/facts.ts';
+import type { NodeFact } from './checks/fact.ts';
 import { nodeFacts } from './node-facts.ts';
-import type { NodeObserver } from './observe-node.ts';
-import type { ObservedKernel, ObservedNode } from './observed-node.ts';
+import type { NodeObserver } from './observed/observe-node.ts';
+import type { ObservedKernel, ObservedNode } from './observed/observed-node.ts';
 
 export interface FactSources {
   readonly host: HostListing;

@@ -1,9 +1,9 @@
 // What on this node's own kernel must be so for pods' packets to arrive, and to arrive as they should: the list. `heddle
 // status`, the metric heddle_node_fact and docs/troubleshooting.md have one entry for each.
 
-import { exitFindings, unusualExits } from './exit-checks.ts';
-import type { NodeFact } from './fact.ts';
-import { forwardFindings, localFindings, trackingFindings } from './hook-checks.ts';
+import { exitFindings, unusualExits } from './checks/exit-checks.ts';
+import type { NodeFact } from './checks/fact.ts';
+import { forwardFindings, localFindings, trackingFindings } from './checks/hook-checks.ts';
 import {
   forwardingFindings,
   ipsecFindings,
@@ -14,17 +14,17 @@ import {
   reversePathFindings,
   routerFindings,
   tunnelPortFindings,
-} from './interface-checks.ts';
-import { legacyFindings, legacyInUse } from './legacy-checks.ts';
-import { fragmentFindings, insertFindings } from './loss-checks.ts';
-import { nextHopFindings } from './next-hop-checks.ts';
-import { podMtuFindings } from './pod-interface-checks.ts';
-import { programFindings } from './program-checks.ts';
-import { queueFindings } from './queue-checks.ts';
-import { routeFindings, ruleFindings } from './route-checks.ts';
-import { conntrackFindings, neighbourFindings } from './table-checks.ts';
-import { translationFindings } from './translation-checks.ts';
-import { tunnelAddressFindings } from './tunnel-checks.ts';
+} from './checks/interface-checks.ts';
+import { legacyFindings, legacyInUse } from './checks/legacy-checks.ts';
+import { fragmentFindings, insertFindings } from './checks/loss-checks.ts';
+import { nextHopFindings } from './checks/next-hop-checks.ts';
+import { podMtuFindings } from './checks/pod-interface-checks.ts';
+import { programFindings } from './checks/program-checks.ts';
+import { queueFindings } from './checks/queue-checks.ts';
+import { routeFindings, ruleFindings } from './checks/route-checks.ts';
+import { conntrackFindings, neighbourFindings } from './checks/table-checks.ts';
+import { translationFindings } from './checks/translation-checks.ts';
+import { tunnelAddressFindings } from './checks/tunnel-checks.ts';
 
 const bySysctls = { restoredBy: 'sysctls' } as const;
 const byHand = (text: string): { readonly text: string } => ({ text });

@@ -1,6 +1,6 @@
 // The part of the status screen about the API server: since when it is there, how fresh each resource is, what fails.
 
-import type { ApiResourceView, ClusterView } from '../../agent/api-types.ts';
+import type { ApiResourceView, ClusterView } from '../../api/types.ts';
 import { wrapItems } from './columns.ts';
 import { formatAge, formatCount, plural } from './units.ts';
 

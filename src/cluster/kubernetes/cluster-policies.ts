@@ -4,12 +4,12 @@
 import type { ObjectMeta } from '../objects.ts';
 import { parseNamespace } from '../parse-node.ts';
 import type { SourceProblem } from '../state.ts';
-import type { ApiClient } from './api-client.ts';
+import type { ApiClient } from './client/api-client.ts';
+import { shownText } from './client/shown.ts';
 import { ObjectStore } from './object-store.ts';
 import { Reflector } from './reflector.ts';
 import type { ReflectorOptions } from './reflector-options.ts';
 import type { ReflectorState } from './resource-state.ts';
-import { shownText } from './shown.ts';
 import { trimParsed, trimRaw } from './trim.ts';
 
 export interface ClusterPoliciesOptions extends Pick<ReflectorOptions, 'times' | 'bookmarking'> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ApiRequest } from './api-client.ts';
-import { ApiError } from './api-error.ts';
+import type { ApiRequest } from './client/api-client.ts';
+import { ApiError } from './client/api-error.ts';
 import { EventRecorder } from './event-recorder.ts';
 
 const pod = { apiVersion: 'v1', kind: 'Pod', namespace: 'shop', name: 'web-1', uid: 'u1' } as const;

@@ -2,11 +2,11 @@
 // much goes wrong, only so many requests are made: an Event is worth a hint, never a burden.
 
 import { backoffMs } from '../../base/backoff.ts';
-import type { ApiClient, ApiRequest } from './api-client.ts';
-import { ApiError } from './api-error.ts';
-import { pause } from './pause.ts';
+import type { ApiClient, ApiRequest } from './client/api-client.ts';
+import { ApiError } from './client/api-error.ts';
+import { pause } from './client/pause.ts';
+import { shownText } from './client/shown.ts';
 import { isTransient, type WriteTimes, writeTimes } from './retried-write.ts';
-import { shownText } from './shown.ts';
 
 export interface EventSubject {
   readonly apiVersion: 'v1';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TooLongError } from './answer-body.ts';
+import { TooLongError } from './client/answer-body.ts';
 import { FullList } from './full-list.ts';
 import { ObjectStore } from './object-store.ts';
 

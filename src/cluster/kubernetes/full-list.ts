@@ -2,12 +2,12 @@
 // for ever, or round in circles, is told.
 
 import { setImmediate } from 'node:timers/promises';
-import { TooLongError } from './answer-body.ts';
-import type { ApiClient } from './api-client.ts';
-import { AnswerError, ConnectionError } from './api-error.ts';
-import { type ListPage, listPage, metaOf } from './meta.ts';
+import { TooLongError } from './client/answer-body.ts';
+import type { ApiClient } from './client/api-client.ts';
+import { AnswerError, ConnectionError } from './client/api-error.ts';
+import { type ListPage, listPage, metaOf } from './client/meta.ts';
+import { pause } from './client/pause.ts';
 import type { StoreReplacement } from './object-store.ts';
-import { pause } from './pause.ts';
 
 export interface ListSource {
   readonly client: Pick<ApiClient, 'answer' | 'avoid'>;

@@ -5,10 +5,10 @@ import { InputError } from '../../base/input-error.ts';
 import { SnapshotMap } from '../../base/snapshot-map.ts';
 import { FlawedNodeError, flawConsequence } from '../flawed-node.ts';
 import type { SourceProblem } from '../state.ts';
+import { shownText } from './client/shown.ts';
 import { FixedFieldError } from './fixed-fields.ts';
 import { type Budget, defaultBudget, ObjectBudget } from './object-budget.ts';
 import { mostTexts, ObjectProblems, withoutText } from './object-problems.ts';
-import { shownText } from './shown.ts';
 
 export interface ObjectStoreOptions<T> {
   /** Of the objects, as shown to people: `Pod`. */

@@ -2,7 +2,7 @@
 // said of that object before. Anything else comes from a cache that is behind, and would bring back an old state for as long as
 // the watch holds.
 
-import { isNewer, isOlder } from './meta.ts';
+import { isNewer, isOlder } from './client/meta.ts';
 
 const kept = 2_000;
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { ClusterNode } from '../objects.ts';
-import type { ApiRequest } from './api-client.ts';
-import { ApiError } from './api-error.ts';
+import type { ApiRequest } from './client/api-client.ts';
+import { ApiError } from './client/api-error.ts';
 import { OwnNodeWriter } from './own-node.ts';
 
 const facts = { 'node.heddle.dev/mode': 'vxlan' };

@@ -2,13 +2,13 @@
 // compare with theirs, and the start-up taint taken away once pods can come.
 
 import type { ClusterNode } from '../objects.ts';
-import type { ApiClient } from './api-client.ts';
+import type { ApiClient } from './client/api-client.ts';
 import { RetriedWrite, type RetriedWriteOptions, type Write } from './retried-write.ts';
 
 export interface OwnNodeWriterOptions
   extends Pick<RetriedWriteOptions, 'signal' | 'times' | 'random'> {
   readonly client: Pick<ApiClient, 'json' | 'onRecovered'>;
-  /** Annotations as they should be; see model/peer-facts.ts. */
+  /** Annotations as they should be; see model/network/peer-facts.ts. */
   readonly facts: Readonly<Record<string, string>>;
   /** The key of the taint to remove; undefined: taints are left alone. */
   readonly startupTaint?: string | undefined;

@@ -1,7 +1,7 @@
 // One pod that should be there and is not known: what a list left out no watch tells.
 
-import type { ApiClient } from './api-client.ts';
-import { listPage, metaOf } from './meta.ts';
+import type { ApiClient } from './client/api-client.ts';
+import { listPage, metaOf } from './client/meta.ts';
 import type { ObjectStore } from './object-store.ts';
 
 export interface PodReference {

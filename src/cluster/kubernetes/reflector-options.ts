@@ -1,7 +1,7 @@
 // What a reflector must be told.
 
-import type { ApiClient } from './api-client.ts';
-import type { ApiTimes } from './api-times.ts';
+import type { ApiClient } from './client/api-client.ts';
+import type { ApiTimes } from './client/api-times.ts';
 import type { ObjectStore } from './object-store.ts';
 
 export interface ReflectorOptions {

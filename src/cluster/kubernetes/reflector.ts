@@ -4,17 +4,17 @@
 
 import { backoffMs } from '../../base/backoff.ts';
 import { Absences } from './absences.ts';
-import { AnswerError, ApiError, ConnectionError, isExpired } from './api-error.ts';
-import { type ApiTimes, apiTimes } from './api-times.ts';
+import { AnswerError, ApiError, ConnectionError, isExpired } from './client/api-error.ts';
+import { type ApiTimes, apiTimes } from './client/api-times.ts';
+import { isOlder, metaOf, type ObjectVersion, statusMeta } from './client/meta.ts';
+import { pause, type Subscribe } from './client/pause.ts';
+import { shownText } from './client/shown.ts';
 import { FullList, mostObjects } from './full-list.ts';
 import { type ListFacts, listDoubt } from './list-doubt.ts';
-import { isOlder, metaOf, type ObjectVersion, statusMeta } from './meta.ts';
 import type { StoreReplacement } from './object-store.ts';
 import { ObjectVersions } from './object-versions.ts';
-import { pause, type Subscribe } from './pause.ts';
 import type { ReflectorOptions } from './reflector-options.ts';
 import { type ReflectorState, ResourceState } from './resource-state.ts';
-import { shownText } from './shown.ts';
 import { WatchPatience } from './watch-patience.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { AnswerError, ApiError, ConnectionError } from './api-error.ts';
+import { AnswerError, ApiError, ConnectionError } from './client/api-error.ts';
 import { RetriedWrite, type WriteTimes } from './retried-write.ts';
 
 const times: WriteTimes = { firstMs: 1_000, transientMs: 30_000, refusedMs: 300_000 };

@@ -2,9 +2,9 @@
 // pause that grows. What the server says of the object decides whether there is still something to write.
 
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts';
-import { AnswerError, ApiError, ConnectionError } from './api-error.ts';
-import { pause, type Subscribe } from './pause.ts';
-import { shownText } from './shown.ts';
+import { AnswerError, ApiError, ConnectionError } from './client/api-error.ts';
+import { pause, type Subscribe } from './client/pause.ts';
+import { shownText } from './client/shown.ts';
 
 export interface Write {
   /** The same while the same is to be written to the same object. */

@@ -2,7 +2,7 @@
 
 import { type Moment, moment } from '../../base/moment.ts';
 import type { SourceProblem } from '../state.ts';
-import type { ConnectionState } from './connection.ts';
+import type { ConnectionState } from './client/connection.ts';
 import type { ReflectorState } from './resource-state.ts';
 
 export interface ProblemSources {

@@ -2,11 +2,11 @@
 
 import { type Address, addressBytes, addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
-import { Attributes } from './attribute.ts';
-import { familyNumbers, familyOf, type Scope, scopeNumber, scopeOf } from './family.ts';
-import { type MessageWriter, malformed, messageFlags } from './message.ts';
-import { withoutAbsent } from './record.ts';
-import type { Dumps, Query, Request, RequestSink } from './request.ts';
+import { Attributes } from './protocol/attribute.ts';
+import { familyNumbers, familyOf, type Scope, scopeNumber, scopeOf } from './protocol/family.ts';
+import { type MessageWriter, malformed, messageFlags } from './protocol/message.ts';
+import { withoutAbsent } from './protocol/record.ts';
+import type { Dumps, Query, Request, RequestSink } from './protocol/request.ts';
 
 export interface AddressOptions {
   readonly ifIndex: IfIndex;

@@ -1,6 +1,6 @@
 // Several requests in one send: ~10 us a request instead of ~25, and one answer for each all the same.
 
-import type { Request, RequestSink } from './request.ts';
+import type { Request, RequestSink } from './protocol/request.ts';
 import type { NetlinkSocket, Outcomes } from './socket.ts';
 
 /**

@@ -1,9 +1,9 @@
 // A BPF program as a filter of a shared block: it runs at every interface that has the block, and its verdict is what
 // becomes of the packet (direct action).
 
-import { Attributes } from './attribute.ts';
-import { malformed, messageFlags } from './message.ts';
-import type { Query, RequestSink } from './request.ts';
+import { Attributes } from './protocol/attribute.ts';
+import { malformed, messageFlags } from './protocol/message.ts';
+import type { Query, RequestSink } from './protocol/request.ts';
 import type { NetlinkSocket } from './socket.ts';
 import {
   blockIndex,

@@ -3,8 +3,8 @@
 import type { IfIndex } from '../../net/if-index.ts';
 import type { Mac } from '../../net/mac.ts';
 import { linkMessages, writeLinkHeader, writeLinkInfo, writeLinkSettings } from './link-record.ts';
-import { messageFlags } from './message.ts';
-import type { RequestSink } from './request.ts';
+import { messageFlags } from './protocol/message.ts';
+import type { RequestSink } from './protocol/request.ts';
 
 export interface BridgeOptions {
   readonly name: string;

@@ -1,11 +1,11 @@
 // What the kernel's IP layers do at each interface: its settings under net/ipv4/conf and net/ipv6/conf, which come with
 // every link that is listed or made (IFLA_AF_SPEC), so that hundreds of interfaces cost no file each.
 
-import { Attributes } from './attribute.ts';
 import { linkListing } from './link.ts';
 import { type Link, linkAttributes, readLink } from './link-record.ts';
-import { withoutAbsent } from './record.ts';
-import type { Dumps } from './request.ts';
+import { Attributes } from './protocol/attribute.ts';
+import { withoutAbsent } from './protocol/record.ts';
+import type { Dumps } from './protocol/request.ts';
 
 /** Values as under net/ipv4/conf/NAME; those of `all` are not included. */
 export interface Ipv4Devconf {

@@ -1,8 +1,8 @@
 // IPsec's policies (linux/xfrm.h), as far as we must know of them: whether there are any.
 
 import { isKernelError } from '../errno.ts';
-import { Attributes } from './attribute.ts';
-import type { Query } from './request.ts';
+import { Attributes } from './protocol/attribute.ts';
+import type { Query } from './protocol/request.ts';
 import { NetlinkSocket } from './socket.ts';
 
 /** For `outgoingPolicies`; undefined when the kernel has no IPsec. Throws KernelError. */

@@ -2,10 +2,10 @@
 // `tc` or another program has set.
 
 import type { IfIndex } from '../../net/if-index.ts';
-import { Attributes } from './attribute.ts';
 import { filterAttributes } from './block-filter.ts';
-import { malformed } from './message.ts';
-import type { Dumps, Query } from './request.ts';
+import { Attributes } from './protocol/attribute.ts';
+import { malformed } from './protocol/message.ts';
+import type { Dumps, Query } from './protocol/request.ts';
 import {
   blockIndex,
   trafficAttributes,

@@ -3,9 +3,9 @@
 import type { IfIndex } from '../../net/if-index.ts';
 import { type Mac, macBytes } from '../../net/mac.ts';
 import type { NetworkNamespace } from '../namespace.ts';
-import { Attributes } from './attribute.ts';
-import { type MessageWriter, malformed } from './message.ts';
-import { withoutAbsent } from './record.ts';
+import { Attributes } from './protocol/attribute.ts';
+import { type MessageWriter, malformed } from './protocol/message.ts';
+import { withoutAbsent } from './protocol/record.ts';
 
 /** Who makes a link's IPv6 link-local address: from the MAC, nobody, or from a secret (RFC 7217). */
 export type AddrGenMode = keyof typeof addrGenModes;

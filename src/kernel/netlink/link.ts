@@ -14,8 +14,8 @@ import {
   writeLinkInfo,
   writeLinkSettings,
 } from './link-record.ts';
-import type { MessageWriter } from './message.ts';
-import type { Dumps, Query, Request, RequestSink } from './request.ts';
+import type { MessageWriter } from './protocol/message.ts';
+import type { Dumps, Query, Request, RequestSink } from './protocol/request.ts';
 import type { NetlinkSocket } from './socket.ts';
 
 /**

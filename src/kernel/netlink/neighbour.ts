@@ -4,11 +4,11 @@ import { type Address, addressBytes, addressFamily } from '../../net/address.ts'
 import type { IfIndex } from '../../net/if-index.ts';
 import { type Mac, macBytes } from '../../net/mac.ts';
 import { isKernelError } from '../errno.ts';
-import { Attributes } from './attribute.ts';
-import { familyNumbers, familyOf } from './family.ts';
-import { malformed, messageFlags } from './message.ts';
-import { withoutAbsent } from './record.ts';
-import type { Dumps, Query, Request, RequestSink } from './request.ts';
+import { Attributes } from './protocol/attribute.ts';
+import { familyNumbers, familyOf } from './protocol/family.ts';
+import { malformed, messageFlags } from './protocol/message.ts';
+import { withoutAbsent } from './protocol/record.ts';
+import type { Dumps, Query, Request, RequestSink } from './protocol/request.ts';
 import type { NetlinkSocket } from './socket.ts';
 
 // NUD_*

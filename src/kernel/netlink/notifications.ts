@@ -5,16 +5,16 @@ import type { AddressFamily } from '../../net/address.ts';
 import { isKernelError } from '../errno.ts';
 import type { NetworkNamespace } from '../namespace.ts';
 import { type InterfaceAddress, readAddress } from './address.ts';
-import { Attributes } from './attribute.ts';
-import { familyOf } from './family.ts';
 import { type Link, readLink } from './link-record.ts';
-import { type Message, splitMessages } from './message.ts';
 import { type Neighbour, readNeighbour } from './neighbour.ts';
-import { withoutAbsent } from './record.ts';
+import { Attributes } from './protocol/attribute.ts';
+import { familyOf } from './protocol/family.ts';
+import { type Message, splitMessages } from './protocol/message.ts';
+import { withoutAbsent } from './protocol/record.ts';
+import type { FilterInstruction } from './protocol/socket-filter.ts';
+import { KernelTransport, type NetlinkTransport } from './protocol/transport.ts';
 import { type RemovedHook, readRemovedHook } from './removed-hook.ts';
 import { type RouteRecord, readRoute } from './route-record.ts';
-import type { FilterInstruction } from './socket-filter.ts';
-import { KernelTransport, type NetlinkTransport } from './transport.ts';
 
 /** Forwarding at an interface was switched, or the interface got or lost its settings. */
 export interface Setting {

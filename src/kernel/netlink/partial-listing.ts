@@ -1,7 +1,7 @@
 // Listing in a namespace whose owner decides how much there is: a pod with CAP_NET_ADMIN adds addresses and routes by the
 // hundred thousand, and whoever looks for one of them must not read them all.
 
-import type { Dumps, Query } from './request.ts';
+import type { Dumps, Query } from './protocol/request.ts';
 import type { NetlinkSocket } from './socket.ts';
 
 /** Gives the `list*` functions the first `most` answers of each dump. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { capturedPayload } from '../../../test/support/captured-netlink.ts';
 import { testRecords } from '../../../test/support/record-cases.ts';
-import { readConntrackEntry } from '../conntrack-record.ts';
+import { readConntrackEntry } from '../netfilter/conntrack-record.ts';
 import { readAddress } from './address.ts';
 import { readLink } from './link-record.ts';
 import { readNeighbour } from './neighbour.ts';

@@ -1,7 +1,7 @@
 // Notices that a queueing discipline or a filter was removed (struct tcmsg, linux/rtnetlink.h).
 
 import type { IfIndex } from '../../net/if-index.ts';
-import { malformed } from './message.ts';
+import { malformed } from './protocol/message.ts';
 import { trafficHeaderSize } from './traffic-control.ts';
 
 /** Where one was: at an interface, or in a shared block. */

@@ -14,10 +14,10 @@ import {
   prefixFamily,
   prefixLength,
 } from '../../net/prefix.ts';
-import { Attributes, decodeAddress } from './attribute.ts';
-import { familyNumbers, familyOf, type Scope, scopeNumber, scopeOf } from './family.ts';
-import { type MessageWriter, malformed } from './message.ts';
-import { withoutAbsent } from './record.ts';
+import { Attributes, decodeAddress } from './protocol/attribute.ts';
+import { familyNumbers, familyOf, type Scope, scopeNumber, scopeOf } from './protocol/family.ts';
+import { type MessageWriter, malformed } from './protocol/message.ts';
+import { withoutAbsent } from './protocol/record.ts';
 
 export interface RouteRecord {
   /** The default route is `0.0.0.0/0` or `::/0`. */

@@ -5,9 +5,9 @@ import { addressBytes, addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { familyBits } from '../../net/prefix.ts';
 import { isKernelError } from '../errno.ts';
-import { familyNumbers } from './family.ts';
-import { type MessageWriter, messageFlags } from './message.ts';
-import type { Dumps, Query, Request, RequestSink } from './request.ts';
+import { familyNumbers } from './protocol/family.ts';
+import { type MessageWriter, messageFlags } from './protocol/message.ts';
+import type { Dumps, Query, Request, RequestSink } from './protocol/request.ts';
 import {
   describeRoute,
   type RouteRecord,

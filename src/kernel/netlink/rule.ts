@@ -3,11 +3,11 @@
 import type { AddressFamily } from '../../net/address.ts';
 import { addressBytes } from '../../net/address.ts';
 import { type Prefix, prefixAddress, prefixLength } from '../../net/prefix.ts';
-import { Attributes } from './attribute.ts';
-import { familyNumbers, familyOf } from './family.ts';
-import { type MessageWriter, malformed, messageFlags } from './message.ts';
-import { withoutAbsent } from './record.ts';
-import type { Dumps, Query, Request, RequestSink } from './request.ts';
+import { Attributes } from './protocol/attribute.ts';
+import { familyNumbers, familyOf } from './protocol/family.ts';
+import { type MessageWriter, malformed, messageFlags } from './protocol/message.ts';
+import { withoutAbsent } from './protocol/record.ts';
+import type { Dumps, Query, Request, RequestSink } from './protocol/request.ts';
 
 export interface Rule {
   readonly family: AddressFamily;

@@ -9,8 +9,8 @@ import {
 } from '../../../test/support/fake-netlink.ts';
 import { KernelError } from '../errno.ts';
 import { batch, batchAside, throwFirst } from './batch.ts';
-import type { Message } from './message.ts';
-import type { Query, Request } from './request.ts';
+import type { Message } from './protocol/message.ts';
+import type { Query, Request } from './protocol/request.ts';
 import { NetlinkSocket } from './socket.ts';
 
 const request = (subject: string): Request => ({

@@ -1,19 +1,23 @@
 // A netlink socket that asks and reads the answers. Everything is synchronous: the kernel works a request off within
 // send(2), so that its answer is there when send returns. The verbs (link.ts, route.ts, ...) are functions over this.
 
+import { Slots } from '../../base/slots.ts';
 import { KernelError } from '../errno.ts';
 import type { NetworkNamespace } from '../namespace.ts';
-import { type Acknowledgement, readAcknowledgement, readDone } from './acknowledgement.ts';
+import { type Acknowledgement, readAcknowledgement, readDone } from './protocol/acknowledgement.ts';
 import {
   type Message,
   MessageWriter,
   messageFlags,
   messageTypes,
   splitMessages,
-} from './message.ts';
-import type { Dumps, Query, Request, RequestSink } from './request.ts';
-import { Slots } from './slots.ts';
-import { KernelTransport, type NetlinkFamily, type NetlinkTransport } from './transport.ts';
+} from './protocol/message.ts';
+import type { Dumps, Query, Request, RequestSink } from './protocol/request.ts';
+import {
+  KernelTransport,
+  type NetlinkFamily,
+  type NetlinkTransport,
+} from './protocol/transport.ts';
 
 /** One a request, in order: undefined where it was done. */
 export type Outcomes = readonly (KernelError | undefined)[];

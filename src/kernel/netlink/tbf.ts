@@ -3,9 +3,9 @@
 
 import type { IfIndex } from '../../net/if-index.ts';
 import { isKernelError } from '../errno.ts';
-import { Attributes } from './attribute.ts';
-import { malformed, messageFlags } from './message.ts';
-import type { Query, Request, RequestSink } from './request.ts';
+import { Attributes } from './protocol/attribute.ts';
+import { malformed, messageFlags } from './protocol/message.ts';
+import type { Query, Request, RequestSink } from './protocol/request.ts';
 import type { NetlinkSocket } from './socket.ts';
 import {
   trafficAttributes,

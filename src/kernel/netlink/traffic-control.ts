@@ -1,6 +1,6 @@
 // What qdisc.ts and block-filter.ts share: struct tcmsg and its attributes (linux/rtnetlink.h, linux/pkt_sched.h).
 
-import type { MessageWriter } from './message.ts';
+import type { MessageWriter } from './protocol/message.ts';
 
 export const trafficMessages = {
   qdiscCreate: 36,

@@ -12,8 +12,8 @@ import {
   writeLinkInfo,
   writeLinkSettings,
 } from './link-record.ts';
-import { messageFlags } from './message.ts';
-import type { Query, Request, RequestSink } from './request.ts';
+import { messageFlags } from './protocol/message.ts';
+import type { Query, Request, RequestSink } from './protocol/request.ts';
 import type { NetlinkSocket } from './socket.ts';
 
 export interface VethOptions {

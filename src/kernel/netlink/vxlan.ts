@@ -12,8 +12,8 @@ import {
   writeLinkInfo,
   writeLinkSettings,
 } from './link-record.ts';
-import { messageFlags } from './message.ts';
-import type { RequestSink } from './request.ts';
+import { messageFlags } from './protocol/message.ts';
+import type { RequestSink } from './protocol/request.ts';
 
 export interface VxlanOptions {
   readonly name: string;

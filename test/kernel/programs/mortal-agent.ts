@@ -6,13 +6,13 @@
 
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import { EndpointStore } from '../../../src/agent/endpoint-store.ts';
-import { PodNetwork } from '../../../src/agent/pod-network.ts';
-import { Pods } from '../../../src/agent/pods.ts';
 import { NetworkNamespace } from '../../../src/kernel/namespace.ts';
-import { messageFlags } from '../../../src/kernel/netlink/message.ts';
+import { messageFlags } from '../../../src/kernel/netlink/protocol/message.ts';
 import { NetlinkSocket } from '../../../src/kernel/netlink/socket.ts';
 import { parsePrefix } from '../../../src/net/prefix.ts';
+import { PodNetwork } from '../../../src/pods/interface/veth-wiring.ts';
+import { Pods } from '../../../src/pods/pods.ts';
+import { EndpointStore } from '../../../src/pods/records/store.ts';
 import { leadTo } from '../../support/cni-node.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
 

@@ -1,7 +1,7 @@
 // Objects as a test writes them to a real API server, by server-side apply: creates what is not there, changes what is.
 
-import { ApiClient } from '../../../src/cluster/kubernetes/api-client.ts';
-import { KubeConfigCredentials } from '../../../src/cluster/kubernetes/credentials.ts';
+import { ApiClient } from '../../../src/cluster/kubernetes/client/api-client.ts';
+import { KubeConfigCredentials } from '../../../src/cluster/kubernetes/client/credentials.ts';
 import type { Manifest } from '../../support/cluster-source-suite.ts';
 
 const collections: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@
 // Prints { sent, received, missing } as JSON.
 
 import { createSocket } from 'node:dgram';
-import { echoPort } from '../../../src/lab/echo-answer.ts';
+import { echoPort } from '../../../src/lab/programs/echo-answer.ts';
 
 const [address = '', count = '1', intervalMs = '1', size = '16', port] = process.argv.slice(2);
 const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');

@@ -3,7 +3,7 @@
 
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import { BpfLink } from '../../../src/kernel/link.ts';
+import { BpfLink } from '../../../src/kernel/bpf/link.ts';
 
 const moment = process.env['HEDDLE_TEST_MOMENT'];
 

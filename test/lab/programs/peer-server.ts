@@ -2,7 +2,7 @@
 
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
-import { plainAddress } from '../../../src/lab/echo-answer.ts';
+import { plainAddress } from '../../../src/lab/programs/echo-answer.ts';
 
 const port = Number(process.argv[2]);
 

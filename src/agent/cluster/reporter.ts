@@ -1,0 +1,113 @@
+// What the agent writes to the API server: annotations and the start-up taint of its own Node, and Events for operators.
+// With these three the ClusterRole is complete (docs/decisions/api-server-calls.md).
+
+import { printable } from '../../base/printable.ts';
+import { EventRecorder } from '../../cluster/kubernetes/event-recorder.ts';
+import type { KubernetesSource } from '../../cluster/kubernetes/kubernetes-source.ts';
+import { OwnNodeWriter } from '../../cluster/kubernetes/own-node.ts';
+import type { ClusterPod } from '../../cluster/objects.ts';
+import type { ClusterState } from '../../cluster/state.ts';
+import { annotatedBandwidth } from '../../cni/bandwidth.ts';
+import { cniErrorCode } from '../../cni/error.ts';
+import type { PodIdentity } from '../../cni/pod-identity.ts';
+import type { ModelConfig } from '../../model/desired.ts';
+import { ownFacts } from '../../model/network/peer-facts.ts';
+import type { CniFailure } from '../server/cni-metrics.ts';
+
+// The API server refuses a longer one.
+const messageBytes = 1_024;
+
+function eventMessage(text: string): string {
+  const shown = printable(text, messageBytes);
+  const bytes = Buffer.from(shown);
+  if (bytes.length <= messageBytes) return shown;
+  // What is left of a character in the middle of which it ends becomes one of three bytes.
+  return `${bytes.toString('utf8', 0, messageBytes - 6).replace(/\ufffd$/, '')}...`;
+}
+
+export interface KubernetesWriterOptions {
+  readonly kubernetes: KubernetesSource;
+  readonly model: ModelConfig;
+  readonly startupTaint: string | undefined;
+}
+
+export class KubernetesWriter {
+  readonly #options: KubernetesWriterOptions;
+  readonly #stop = new AbortController();
+  readonly #node: OwnNodeWriter;
+  readonly #events: EventRecorder;
+  /** By reason: sentences about this node that have been told and still hold. */
+  readonly #told = new Map<string, readonly string[]>();
+
+  constructor(options: KubernetesWriterOptions) {
+    this.#options = options;
+    const { kubernetes, model, startupTaint } = options;
+    const { client } = kubernetes;
+    const { signal } = this.#stop;
+    this.#node = new OwnNodeWriter({ client, facts: ownFacts(model), startupTaint, signal });
+    this.#events = new EventRecorder({ client, host: model.nodeName, signal });
+  }
+
+  /** What cannot be written, and why. */
+  get problems(): readonly string[] {
+    return [...this.#node.problems, ...this.#events.problems];
+  }
+
+  /** After each settle: has the own Node say what it should. */
+  settled({ nodes }: ClusterState, { isReady }: { readonly isReady: boolean }): void {
+    this.#node.settle(nodes.get(this.#options.model.nodeName), { isReady });
+  }
+
+  /** All sentences of this reason that hold now, each told once while it does. */
+  nodeProblems(reason: string, texts: readonly string[]): void {
+    const told = this.#told.get(reason) ?? [];
+    const known = texts.filter((text) => told.includes(text) || this.nodeWarning(reason, text));
+    this.#told.set(reason, known);
+  }
+
+  /** False: there is no room for it, and it must be said again. */
+  nodeWarning(reason: string, message: string): boolean {
+    const subject = { apiVersion: 'v1', kind: 'Node', name: this.#options.model.nodeName } as const;
+    return this.#events.warn(subject, { reason, message: eventMessage(message) });
+  }
+
+  podWarning({ namespace, name, uid }: PodIdentity, reason: string, message: string): void {
+    const subject = { apiVersion: 'v1', kind: 'Pod', namespace, name, uid } as const;
+    this.#events.warn(subject, { reason, message: eventMessage(message) });
+  }
+
+  /** What own pods ask for and cannot have. containerd refuses such a pod itself and does not say which annotation it is. */
+  podProblems(pods: Iterable<ClusterPod>): void {
+    const { nodeName } = this.#options.model;
+    for (const pod of pods) {
+      if (pod.node !== nodeName || pod.phase !== 'Pending') continue;
+      const text = annotationProblem(pod.annotations);
+      if (text !== undefined) this.podWarning(pod, 'InvalidAnnotation', text);
+    }
+  }
+
+  /** What a pod's owner or the cluster's must mend; what passes by itself is the kubelet's Event already. */
+  cniFailure({ verb, code, text, pod }: CniFailure): void {
+    if (verb !== 'ADD') return;
+    // Without the pod's name, so that a hundred pods are one Event with a count.
+    if (code === cniErrorCode.noAddress) {
+      this.nodeWarning('AddressPoolExhausted', text.replace(/^ADD \S+ \S+: /, ''));
+    }
+    if (code === cniErrorCode.invalidConfiguration && text.includes('annotation') && pod) {
+      this.podWarning(pod, 'InvalidAnnotation', text);
+    }
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+}
+
+function annotationProblem(annotations: ClusterPod['annotations']): string | undefined {
+  try {
+    annotatedBandwidth(annotations);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,65 @@
+// Where this agent's cluster state comes from, as the configuration has it.
+
+import type { UndoStack } from '../../base/undo.ts';
+import { KubeConfigCredentials } from '../../cluster/kubernetes/client/credentials.ts';
+import { KubernetesSource } from '../../cluster/kubernetes/kubernetes-source.ts';
+import { manifestSource } from '../../cluster/manifests/source.ts';
+import type { ClusterSource } from '../../cluster/source.ts';
+import type { ClusterConfig } from '../../config/schema.ts';
+import type { ModelConfig } from '../../model/desired.ts';
+import { familyBits, prefixFamily, prefixLength } from '../../net/prefix.ts';
+import type { OwnRoutes } from './api-server-way.ts';
+import { KubernetesWriter } from './reporter.ts';
+
+export interface ClusterParts {
+  readonly source: ClusterSource;
+  /** The same source, where it is an API server. */
+  readonly kubernetes?: KubernetesSource | undefined;
+  /** URLs of that API server and of the proxy to it. Throws what reading the credentials throws. */
+  readonly apiServers?: (() => Promise<readonly string[]>) | undefined;
+  /** What we write there. */
+  readonly writer?: KubernetesWriter | undefined;
+}
+
+export interface ClusterPartsOptions {
+  readonly model: ModelConfig;
+  readonly owned: UndoStack;
+  /** As an earlier agent left them. */
+  readonly routes: Pick<OwnRoutes, 'list'>;
+}
+
+export function clusterParts(
+  { directory, kubernetes: settings }: ClusterConfig,
+  { model, owned, routes }: ClusterPartsOptions,
+): ClusterParts {
+  if (settings !== undefined) {
+    const credentials = new KubeConfigCredentials(settings);
+    const { startupTaint, remotePodNames } = settings;
+    const kubernetes = new KubernetesSource({
+      credentials,
+      node: model.nodeName,
+      heldNodes: () => nodesOf(routes.list()),
+      remotePods: remotePodNames,
+    });
+    const apiServers = async (): Promise<readonly string[]> => {
+      const { servers, proxyUrl } = await credentials.access();
+      return proxyUrl === undefined ? servers : [...servers, proxyUrl];
+    };
+    const writer = new KubernetesWriter({ kubernetes, model, startupTaint });
+    owned.push(() => writer.stop());
+    return { source: kubernetes, kubernetes, apiServers, writer };
+  }
+  if (directory === undefined) throw new Error('a configuration without a cluster was accepted');
+  return { source: manifestSource(directory, { node: model.nodeName }) };
+}
+
+// A Node has one pod range of each family; single addresses are those of pods here.
+function nodesOf(routes: ReturnType<OwnRoutes['list']>): number {
+  const ranges = routes.filter(
+    ({ type, destination }) =>
+      type === 'unicast' && prefixLength(destination) < familyBits(prefixFamily(destination)),
+  );
+  const ofFamily = (family: 4 | 6): number =>
+    ranges.filter(({ destination }) => prefixFamily(destination) === family).length;
+  return Math.max(ofFamily(4), ofFamily(6));
+}

@@ -1,0 +1,90 @@
+// By which interfaces packets leave the node, as the routes of the main table say. Compared with what they said before, they
+// show whose connections have begun to leave by another one.
+
+import { isLinkLocal } from '../../model/network/underlay.ts';
+import { type Address, addressFamily } from '../../net/address.ts';
+import {
+  makePrefix,
+  type Prefix,
+  prefixAddress,
+  prefixFamily,
+  prefixLength,
+} from '../../net/prefix.ts';
+import { isEndpointName } from '../../pods/interface/names.ts';
+import type { HostListing } from './facts.ts';
+
+/** Names of interfaces by destination; none where a route refuses packets. */
+export type Exits = ReadonlyMap<Prefix, readonly string[]>;
+
+/** Remembers at most so many destinations of a walk. */
+const rememberedAtMost = 20_000;
+
+/** Of routes with the same destination those of the least metric count; those of pods' interfaces are left out. */
+export function exitsOf({ links, routes }: Pick<HostListing, 'links' | 'routes'>): Exits {
+  const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
+  const exits = new Map<Prefix, readonly string[]>();
+  const metrics = new Map<Prefix, number>();
+  for (const { destination, type, ifIndex, nextHops = [], metric = 0 } of routes) {
+    const hops = [ifIndex, ...nextHops.map((hop) => hop.ifIndex)];
+    const by = hops.flatMap((hop) => (hop === undefined ? [] : (names.get(hop) ?? [])));
+    if (by.some(isEndpointName) || isOfEachLink(destination)) continue;
+    const least = metrics.get(destination) ?? Number.POSITIVE_INFINITY;
+    if (metric > least) continue;
+    const beside = metric === least ? (exits.get(destination) ?? []) : [];
+    metrics.set(destination, metric);
+    exits.set(destination, type === 'unicast' ? [...beside, ...by] : beside);
+  }
+  return exits;
+}
+
+export function isSameExits(left: Exits | undefined, right: Exits | undefined): boolean {
+  if (left === right) return true;
+  if (left === undefined || right === undefined || left.size !== right.size) return false;
+  return [...left].every(([destination, names]) => {
+    const others = right.get(destination);
+    return others?.length === names.length && names.every((name) => others.includes(name));
+  });
+}
+
+/**
+ * Whether what goes to `destination` left by one of `interfaces`, or by none, and leaves by others now. A route that only a
+ * mark or a routing rule chooses is not seen; what leaves by it was never among `interfaces` here, and stays as it is.
+ */
+export function movedExits(
+  before: Exits,
+  now: Exits,
+): (destination: Address, interfaces: readonly string[]) => boolean {
+  const [left, leaves] = [exitLookup(before), exitLookup(now)];
+  return (destination, interfaces) => {
+    const isIn = (name: string): boolean => interfaces.includes(name);
+    const by = leaves(destination);
+    if (by.length === 0 || by.some(isIn)) return false;
+    const byBefore = left(destination);
+    return byBefore.length === 0 || byBefore.some(isIn);
+  };
+}
+
+// Each interface has such a route, a thousand pods a thousand.
+function isOfEachLink(destination: Prefix): boolean {
+  return prefixFamily(destination) === 6 && isLinkLocal(prefixAddress(destination));
+}
+
+function exitLookup(exits: Exits): (address: Address) => readonly string[] {
+  const lengths = { 4: lengthsOf(exits, 4), 6: lengthsOf(exits, 6) } as const;
+  const known = new Map<Address, readonly string[]>();
+  return (address) => {
+    const before = known.get(address);
+    if (before !== undefined) return before;
+    const prefixes = lengths[addressFamily(address)].map((length) => makePrefix(address, length));
+    const longest = prefixes.find((prefix) => exits.has(prefix));
+    const names = (longest === undefined ? undefined : exits.get(longest)) ?? [];
+    if (known.size < rememberedAtMost) known.set(address, names);
+    return names;
+  };
+}
+
+/** The longest first. */
+function lengthsOf(exits: Exits, family: 4 | 6): readonly number[] {
+  const found = [...exits.keys()].filter((prefix) => prefixFamily(prefix) === family);
+  return [...new Set(found.map(prefixLength))].sort((left, right) => right - left);
+}

@@ -1,0 +1,194 @@
+// What the node itself looks like: which interfaces lead off it, their MTU and addresses, read over netlink.
+
+import { routeProtocol } from '../../datapath/host/routes.ts';
+import { type InterfaceAddress, listAddresses } from '../../kernel/netlink/address.ts';
+import { type ConfiguredLink, listConfiguredLinks } from '../../kernel/netlink/devconf.ts';
+import { outgoingPolicies } from '../../kernel/netlink/ipsec.ts';
+import type { Link } from '../../kernel/netlink/link-record.ts';
+import type { Dumps } from '../../kernel/netlink/protocol/request.ts';
+import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
+import { listRoutes } from '../../kernel/netlink/route.ts';
+import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import type { HostAddress, HostFacts, OccupiedRange, Uplink } from '../../model/host.ts';
+import { isLinkLocal } from '../../model/network/underlay.ts';
+import { type Address, compareAddresses } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { hostPrefix } from '../../net/prefix.ts';
+import { isEndpointName } from '../../pods/interface/names.ts';
+
+export interface UplinkChoice {
+  /** Interface names, or `auto`. */
+  readonly uplinks: 'auto' | readonly string[];
+  /** What the cluster knows this node by. */
+  readonly nodeAddresses: readonly Address[];
+  /** Addresses of the API server, as far as they are known. */
+  readonly apiServers?: readonly Address[] | undefined;
+  /** Name of the VXLAN device that we make. */
+  readonly overlayDevice: string;
+}
+
+/** The kernel's answers that the facts are made from. */
+export interface HostListing {
+  readonly links: readonly ConfiguredLink[];
+  readonly addresses: readonly InterfaceAddress[];
+  /** Of the main table, without our own. */
+  readonly routes: readonly RouteRecord[];
+  /** Policies of IPsec decide on what the node sends. */
+  readonly hasIpsec: boolean;
+}
+
+/** Made for being called again and again. `ipsec`: absent where the kernel has none. The listing throws KernelError. */
+export function hostLister(
+  socket: Dumps,
+  ipsec: Pick<NetlinkSocket, 'get'> | undefined,
+): () => HostListing {
+  const mainTable = 254;
+  const list = steadyListing(socket, (dumps) => ({
+    links: listConfiguredLinks(dumps),
+    addresses: listAddresses(dumps),
+    routes: listRoutes(dumps, { table: mainTable, withoutProtocol: routeProtocol }),
+  }));
+  return () => ({ ...list(), hasIpsec: ipsec !== undefined && outgoingPolicies(ipsec) > 0 });
+}
+
+/** `previous` comes back when nothing changed: what is computed from it is memoised by reference. */
+export function hostFacts(
+  listing: HostListing,
+  choice: UplinkChoice,
+  previous?: HostFacts,
+): HostFacts {
+  const vxlan = listing.links.find((link) => link.name === choice.overlayDevice);
+  const uplinks = chosenLinks(listing, choice);
+  const routerAdvertised = listing.links
+    .filter((link) => !uplinks.includes(link) && link !== vxlan && takesRouters(link, listing))
+    .map(({ name }) => name);
+  const facts: HostFacts = {
+    uplinks: uplinks.map((link) => uplinkOf(link, listing)),
+    addresses: ownAddresses(listing, choice),
+    ...occupiedRanges(listing, choice),
+    ...(vxlan === undefined ? {} : { vxlan: vxlanOf(vxlan) }),
+    ...(routerAdvertised.length === 0 ? {} : { routerAdvertised }),
+    ...(listing.hasIpsec ? { hasIpsec: true } : {}),
+  };
+  return JSON.stringify(facts) === JSON.stringify(previous) && previous ? previous : facts;
+}
+
+function vxlanOf({ ifIndex, up }: Link): NonNullable<HostFacts['vxlan']> {
+  return up ? { ifIndex } : { ifIndex, isDown: true };
+}
+
+/**
+ * By hand, or those with one of the node's addresses and those the default routes leave by. By themselves, parts of other links
+ * (of a bridge, of a bond) are none, whatever addresses and routes they still have: that other link takes what arrives, and a
+ * program at the part would come before it.
+ */
+function chosenLinks(listing: HostListing, choice: UplinkChoice): readonly ConfiguredLink[] {
+  const { uplinks, nodeAddresses, overlayDevice } = choice;
+  const links = listing.links.toSorted((left, right) => left.ifIndex - right.ifIndex);
+  if (uplinks !== 'auto') return links.filter((link) => uplinks.includes(link.name));
+  const wanted = new Set([
+    ...listing.addresses
+      .filter(({ address }) => nodeAddresses.includes(address))
+      .map(({ ifIndex }) => ifIndex),
+    ...listing.routes.filter(isDefault).flatMap(interfacesOf),
+  ]);
+  // A VRF is a table of routes: its links are interfaces of their own.
+  const tables = links.filter(({ kind }) => kind === 'vrf').map(({ ifIndex }) => ifIndex);
+  return links
+    .filter(({ master }) => master === undefined || tables.includes(master))
+    .filter((link) => wanted.has(link.ifIndex) && !link.loopback && link.name !== overlayDevice);
+}
+
+// What no Node can have for its pods, besides the node's own addresses.
+function occupiedRanges(
+  { links, routes }: HostListing,
+  { apiServers = [] }: UplinkChoice,
+): Pick<HostFacts, 'occupied'> {
+  const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
+  const gateways = new Map(routes.filter(isDefault).flatMap((route) => gatewaysOf(route)));
+  const occupied: readonly OccupiedRange[] = [
+    ...[...new Set(apiServers)].sort().map((address) => {
+      return { kind: 'api server', prefix: hostPrefix(address) } as const;
+    }),
+    ...Array.from(gateways, ([gateway, ifIndex]) => {
+      const ifName = ifIndex === undefined ? undefined : names.get(ifIndex);
+      return { kind: 'gateway', prefix: hostPrefix(gateway), ifName } as const;
+    }),
+  ];
+  return occupied.length === 0 ? {} : { occupied };
+}
+
+function gatewaysOf({
+  gateway,
+  ifIndex,
+  nextHops = [],
+}: RouteRecord): readonly (readonly [Address, IfIndex | undefined])[] {
+  const all = [{ gateway, ifIndex }, ...nextHops];
+  return all.flatMap((hop) =>
+    hop.gateway === undefined || isLinkLocal(hop.gateway) ? [] : [[hop.gateway, hop.ifIndex]],
+  );
+}
+
+// Hardware and what is built on it asks for routers by itself; of others (a bridge of containers, say) only those that were
+// answered: the rest would begin to believe whoever is behind them. 2: made so before, by us or by hand.
+function takesRouters(link: ConfiguredLink, { routes }: HostListing): boolean {
+  const { ipv6, ifIndex, kind } = link;
+  if (ipv6 === undefined || ipv6.disabled || ipv6.acceptRa === 0) return false;
+  if (link.loopback || link.master !== undefined || isEndpointName(link.name)) return false;
+  if (ipv6.acceptRa === 2 || ipv6.heardRouter) return true;
+  if (kind === undefined || likeHardware.has(kind)) return true;
+  return routes.some(
+    (route) => route.protocol === byRouter && interfacesOf(route).includes(ifIndex),
+  );
+}
+
+const likeHardware: ReadonlySet<string> = new Set(['vlan', 'bond', 'team']);
+// RTPROT_RA
+const byRouter = 9;
+
+// Link-local addresses are left out: each pod's interface may have one.
+function ownAddresses(
+  { links, addresses }: HostListing,
+  { overlayDevice }: UplinkChoice,
+): readonly HostAddress[] {
+  const byIndex = new Map(links.map((link) => [link.ifIndex, link]));
+  return addresses.flatMap(({ ifIndex, address, prefixLength, dadFailed }) => {
+    const link = byIndex.get(ifIndex);
+    if (link === undefined || dadFailed || isLinkLocal(address)) return [];
+    if (link.name === overlayDevice) return [];
+    const leadsNowhere = link.loopback || link.kind === 'dummy';
+    return [{ address, prefixLength, ifName: link.name, leadsNowhere }];
+  });
+}
+
+function uplinkOf({ ifIndex, name, mtuBytes, mac }: Link, listing: HostListing): Uplink {
+  const addresses = listing.addresses
+    .filter((candidate) => candidate.ifIndex === ifIndex && !candidate.dadFailed)
+    .map(({ address, prefixLength }) => ({ address, prefixLength }));
+  const routes = listing.routes.filter((route) => interfacesOf(route).includes(ifIndex));
+  const routeMtus = routes.flatMap((route) => route.mtuBytes ?? []);
+  const gateways = gatewaysBy(ifIndex, routes);
+  return {
+    ...{ ifIndex, name, mtuBytes, addresses },
+    ...(gateways.length === 0 ? {} : { gateways }),
+    ...(mac === undefined ? {} : { mac }),
+    ...(routeMtus.length === 0 ? {} : { routeMtuBytes: Math.min(...routeMtus) }),
+  };
+}
+
+function gatewaysBy(ifIndex: IfIndex, routes: readonly RouteRecord[]): readonly Address[] {
+  const hops = routes
+    .filter(({ type }) => type === 'unicast')
+    .flatMap((route) => [route, ...(route.nextHops ?? [])])
+    .filter((hop) => hop.ifIndex === ifIndex);
+  return [...new Set(hops.flatMap(({ gateway }) => gateway ?? []))].sort(compareAddresses);
+}
+
+function interfacesOf({ ifIndex, nextHops = [] }: RouteRecord): readonly (IfIndex | undefined)[] {
+  return [ifIndex, ...nextHops.map((hop) => hop.ifIndex)];
+}
+
+function isDefault(route: RouteRecord): boolean {
+  return route.type === 'unicast' && route.destination.endsWith('/0');
+}

@@ -1,0 +1,16 @@
+// Whose queues and programs were taken away: those of pods' interfaces are worth a look at once.
+
+import { podBlocks } from '../../datapath/attach/pod-blocks.ts';
+import type { RemovedHook } from '../../kernel/netlink/removed-hook.ts';
+import { podQueue } from '../../model/pod-queue.ts';
+import type { Pods } from '../../pods/pods.ts';
+
+export function isOfPods(hook: RemovedHook, pods: Pick<Pods, 'endpoints'>): boolean {
+  if (hook.at === 'block')
+    return hook.block === podBlocks.ingress || hook.block === podBlocks.egress;
+  const { ifIndex } = hook;
+  return pods.endpoints().some((endpoint) => {
+    const queue = podQueue(endpoint);
+    return [endpoint.hostIfIndex, queue?.ifIndex, queue?.farIfIndex].includes(ifIndex);
+  });
+}

@@ -1,0 +1,104 @@
+// Facts about what pods' packets look like outside the cluster: by which interfaces they leave and with which address.
+
+import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
+import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
+import { overlayDeviceName } from '../../../model/network/overlay-device.ts';
+import { isLinkLocal } from '../../../model/network/underlay.ts';
+import { type Address, type AddressFamily, addressFamily } from '../../../net/address.ts';
+import type { IfIndex } from '../../../net/if-index.ts';
+import { prefixFamily, prefixLength } from '../../../net/prefix.ts';
+import type { ObservedNode } from '../observed/observed-node.ts';
+import { type Finding, note, problem, some } from './fact.ts';
+
+export function exitFindings(node: ObservedNode): readonly Finding[] {
+  const { desired, nodeAddresses, kernel } = node;
+  const { masquerade } = desired;
+  if (masquerade === undefined) return [];
+  const present = new Set(kernel.host.addresses.map(({ address }) => address));
+  // The tunnel's end is worse than a note: see tunnel-checks.ts.
+  const away = nodeAddresses.filter(
+    (address) => !present.has(address) && address !== desired.overlay?.address,
+  );
+  const mute = exits(node).filter(({ address }) => address === undefined);
+  return [
+    ...(away.length === 0
+      ? []
+      : [
+          note(
+            `the Node object says InternalIP ${some(away)}, which this node does not have: pods leave by ${listed(exits(node))}`,
+          ),
+        ]),
+    ...mute.map(({ name, family }) =>
+      problem(
+        `${name} leads out of the cluster over IPv${family} and the node has no IPv${family} address to leave with: pods' packets are dropped there`,
+      ),
+    ),
+  ];
+}
+
+/** Where pods leave with another address than the node's own; undefined: nowhere. */
+export function unusualExits(node: ObservedNode): string | undefined {
+  const isUsual = ({ address }: Exit): boolean =>
+    address === undefined || node.nodeAddresses.includes(address);
+  return exits(node).every(isUsual) ? undefined : `pods leave by ${listed(exits(node))}`;
+}
+
+/** `eth0 as 192.0.2.11, wg0 as 198.51.100.2` */
+function listed(all: readonly Exit[]): string {
+  const known = all.filter(({ address }) => address !== undefined);
+  return known.length === 0
+    ? 'none'
+    : some(
+        known.map(({ name, address }) => `${name} as ${address}`),
+        8,
+      );
+}
+
+interface Exit {
+  readonly name: string;
+  readonly family: AddressFamily;
+  readonly address: Address | undefined;
+}
+
+function exits({ desired, kernel: { host } }: ObservedNode): readonly Exit[] {
+  const { masquerade } = desired;
+  if (masquerade === undefined) return [];
+  const links = new Map(host.links.map((link) => [link.ifIndex, link]));
+  return ([4, 6] as const).flatMap((family) => {
+    if (!masquerade.sources.some((prefix) => prefixFamily(prefix) === family)) return [];
+    const routes = host.routes.filter((route) => prefixFamily(route.destination) === family);
+    const leading = new Set(routes.flatMap((route) => interfacesOut(route, links)));
+    return [...leading].flatMap((ifIndex): Exit[] => {
+      const name = links.get(ifIndex)?.name;
+      if (name === undefined || name === overlayDeviceName) return [];
+      const source = masquerade.nodeSources.find(
+        ({ address, interfaces }) => addressFamily(address) === family && interfaces.includes(name),
+      );
+      const candidates = host.addresses.filter(
+        ({ address }) => addressFamily(address) === family && isUsableAsSource(address),
+      );
+      // As the kernel chooses: the interface's first, otherwise any that the node has.
+      const own = candidates.find((each) => each.ifIndex === ifIndex) ?? candidates[0];
+      return [{ name, family, address: source?.address ?? own?.address }];
+    });
+  });
+}
+
+// By a router, or into a tunnel; a network of neighbours without a router (a bridge of containers) is the node's own.
+export function interfacesOut(
+  { type, destination, ifIndex, gateway, nextHops }: RouteRecord,
+  links: ReadonlyMap<IfIndex, ConfiguredLink>,
+): readonly IfIndex[] {
+  if (type !== 'unicast') return [];
+  if (nextHops !== undefined) return nextHops.map((hop) => hop.ifIndex);
+  if (ifIndex === undefined) return [];
+  const isTunnel = links.get(ifIndex)?.noArp === true && links.get(ifIndex)?.loopback === false;
+  const leads = gateway !== undefined || prefixLength(destination) === 0 || isTunnel;
+  return leads && !destination.startsWith('fe80:') && !destination.startsWith('ff00:')
+    ? [ifIndex]
+    : [];
+}
+
+export function isUsableAsSource(address: Address): boolean {
+  return !isLinkLocal(address) && !address.startsWith('127.') && address !== '::1';
+}

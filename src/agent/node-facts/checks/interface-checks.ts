@@ -1,0 +1,284 @@
+// Facts about the node's interfaces: the switches that packets pass, and whose interfaces they are.
+
+import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
+import type { DesiredState } from '../../../model/desired.ts';
+import { isOverlayDevice, overlayDeviceName } from '../../../model/network/overlay-device.ts';
+import { addressFamily } from '../../../net/address.ts';
+import type { IfIndex } from '../../../net/if-index.ts';
+import { prefixFamily } from '../../../net/prefix.ts';
+import { gatewayMac } from '../../../pods/interface/gateway.ts';
+import { isEndpointName } from '../../../pods/interface/names.ts';
+import type { ObservedNode } from '../observed/observed-node.ts';
+import { type Finding, note, problem, some } from './fact.ts';
+
+export function forwardingFindings(node: ObservedNode): readonly Finding[] {
+  const { desired, kernel } = node;
+  const found: Finding[] = [];
+  if (hasRange(desired, 6) && kernel.settings.get('net/ipv6/conf/all/forwarding') === '0') {
+    found.push(
+      problem(
+        'net.ipv6.conf.all.forwarding is 0: no IPv6 packet of a pod leaves the node or comes back',
+      ),
+    );
+  }
+  if (!hasRange(desired, 4)) return found;
+  if (kernel.settings.get('net/ipv4/ip_forward') === '0') {
+    return [
+      ...found,
+      problem('net.ipv4.ip_forward is 0: no IPv4 packet of a pod leaves the node or comes back'),
+    ];
+  }
+  const off = kernel.host.links.filter(({ ipv4 }) => ipv4?.forwarding === 0);
+  const ours = off.filter((link) => isPathOfPods(link, desired));
+  const routed = new Set(kernel.host.routes.flatMap(({ ifIndex }) => ifIndex ?? []));
+  const others = off.filter(
+    (link) =>
+      !ours.includes(link) &&
+      !link.loopback &&
+      link.up &&
+      routed.has(link.ifIndex) &&
+      !isPodLink(link),
+  );
+  const names = (links: readonly ConfiguredLink[]): string => some(links.map(({ name }) => name));
+  if (ours.length > 0) {
+    found.push(
+      problem(
+        `net.ipv4.conf.NAME.forwarding is 0 for ${names(ours)}: IPv4 packets that come in there end there`,
+      ),
+    );
+  }
+  if (others.length > 0) {
+    found.push(
+      note(
+        `net.ipv4.conf.NAME.forwarding is 0 for ${names(others)}: what pods ask for by it is not answered`,
+      ),
+    );
+  }
+  return found;
+}
+
+export function routerFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
+  if (!hasRange(desired, 6)) return [];
+  const takes = new Set([
+    ...(desired.routerAdvertised ?? []),
+    ...desired.uplinks.map(({ name }) => name),
+  ]);
+  const deaf = kernel.host.links.filter(
+    ({ name, ipv6 }) =>
+      ipv6?.acceptRa === 1 && ipv6.forwarding !== 0 && ipv6.heardRouter && takes.has(name),
+  );
+  if (deaf.length === 0) return [];
+  const names = some(deaf.map(({ name }) => name));
+  return [
+    problem(
+      `net.ipv6.conf.NAME.accept_ra is 1 for ${names}, where the node forwards: routes that routers announced there expire`,
+    ),
+  ];
+}
+
+export function ipv6Findings({ kernel, desired }: ObservedNode): readonly Finding[] {
+  if (!hasRange(desired, 6)) return [];
+  const off = kernel.host.links.filter(({ ipv6 }) => ipv6?.disabled === true);
+  const ours = off.filter((link) => isOwnOfFamily(link, desired, 6));
+  const uplinks = off.filter(({ ifIndex }) => isUplink(desired, ifIndex));
+  const names = (links: readonly ConfiguredLink[]): string => some(links.map(({ name }) => name));
+  return [
+    ...(ours.length === 0
+      ? []
+      : [
+          problem(
+            `net.ipv6.conf.NAME.disable_ipv6 is 1 for ${names(ours)}: pods with IPv6 addresses are cut off`,
+          ),
+        ]),
+    ...(uplinks.length === 0
+      ? []
+      : [
+          note(
+            `net.ipv6.conf.NAME.disable_ipv6 is 1 for ${names(uplinks)}: IPv6 packets of pods do not leave by it`,
+          ),
+        ]),
+  ];
+}
+
+// Strict filters fit every way of ours while there is masquerading: pods, remote ranges and the addresses by which nodes send
+// into the tunnel have routes to where their packets come from. Two ways out are another matter: what leaves by the one may
+// be answered by the other.
+export function reversePathFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
+  const strictForAll = kernel.settings.get('net/ipv4/conf/all/rp_filter') === '1';
+  const strict = kernel.host.links.filter(
+    ({ ifIndex, ipv4 }) =>
+      isUplink(desired, ifIndex) &&
+      (ipv4?.rpFilter === 1 || (strictForAll && ipv4?.rpFilter === 0)),
+  );
+  if (strict.length < 2) return [];
+  const names = some(strict.map(({ name }) => name));
+  return [
+    note(
+      `net.ipv4.conf.NAME.rp_filter is 1 (strict) for ${names}: answers that come in by another uplink than the route's are dropped`,
+    ),
+  ];
+}
+
+export function linkFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
+  const byIndex = new Map(kernel.host.links.map((link) => [link.ifIndex, link]));
+  const uplinks = desired.uplinks.flatMap(({ ifIndex }) => byIndex.get(ifIndex) ?? []);
+  const down = uplinks.filter(({ running }) => !running);
+  const silent = desired.endpoints.filter(
+    ({ hostIfIndex }) => byIndex.get(hostIfIndex)?.up === false,
+  );
+  const found: Finding[] = [];
+  for (const { name, up } of down) {
+    found.push(
+      problem(`uplink ${name} is ${up ? 'without carrier' : 'down'}: nothing leaves by it`),
+    );
+  }
+  if (silent.length > 0) {
+    const names = some(
+      silent.map(({ hostIfName, pod }) =>
+        pod ? `${hostIfName} of ${pod.namespace}/${pod.name}` : hostIfName,
+      ),
+    );
+    found.push(problem(`interfaces of pods are down: ${names}; set them up, or delete the pods`));
+  }
+  return [
+    ...found,
+    ...otherMacFindings(byIndex, desired),
+    ...masterFindings(uplinks, byIndex, desired),
+  ];
+}
+
+// What a pod sends up the node's stack is for its gateway's address: the kernel drops it where the interface has another one.
+function otherMacFindings(
+  byIndex: ReadonlyMap<IfIndex, ConfiguredLink>,
+  { endpoints }: DesiredState,
+): readonly Finding[] {
+  return endpoints.flatMap(({ hostIfIndex }) => {
+    const { name, mac } = byIndex.get(hostIfIndex) ?? {};
+    if (name === undefined || mac === undefined || mac === gatewayMac) return [];
+    const what = `interface ${name} of a pod has the address ${mac}: the node drops what its pod sends beyond other pods`;
+    return [problem(`${what}; ip link set dev ${name} address ${gatewayMac}`)];
+  });
+}
+
+// A pod's interface or the VXLAN device that is a port of a bridge or in a VRF, an uplink in a VRF: packets take another path
+// than ours.
+function masterFindings(
+  uplinks: readonly ConfiguredLink[],
+  byIndex: ReadonlyMap<IfIndex, ConfiguredLink>,
+  { endpoints, overlay }: DesiredState,
+): readonly Finding[] {
+  const pods = endpoints.flatMap(({ hostIfIndex }) => byIndex.get(hostIfIndex) ?? []);
+  const tunnel = [...byIndex.values()].filter(({ name }) => name === overlay?.name);
+  return [...pods, ...tunnel, ...uplinks].flatMap((link) => {
+    const master = link.master === undefined ? undefined : byIndex.get(link.master);
+    if (master === undefined) return [];
+    const { name, kind = 'device' } = master;
+    const isPod = isEndpointName(link.name);
+    const isOurs = isPod || link.name === overlay?.name;
+    if (!isOurs && kind !== 'vrf' && kind !== 'bridge') return [];
+    const whose = isPod
+      ? `interface ${link.name} of a pod`
+      : `${isOurs ? 'device' : 'uplink'} ${link.name}`;
+    const what = `${whose} belongs to ${kind} ${name}`;
+    if (isOurs || kind === 'vrf')
+      return [problem(`${what}: its packets do not take the routes of the main table`)];
+    return [
+      note(`${what}, which has the addresses: name ${name} in the configuration's \`uplinks\``),
+    ];
+  });
+}
+
+export function tunnelPortFindings({
+  kernel,
+  desired: { overlay },
+}: ObservedNode): readonly Finding[] {
+  if (overlay === undefined) return [];
+  const { name: own, port } = overlay;
+  const same = kernel.host.links.filter(({ name, vxlan }) => name !== own && vxlan?.port === port);
+  if (same.length === 0) return [];
+  const isInTheWay = kernel.host.links.every(({ name, up }) => name !== own || !up);
+  const finding = isInTheWay ? problem : note;
+  const renamed = same.filter(isOverlayDevice);
+  if (renamed.length > 0) {
+    const cure = renamed.map(({ name }) => `\`ip link delete ${name}\``).join(', ');
+    const text = `UDP port ${port}, which our tunnels need, is that of heddle's own VXLAN device under another name: ${cure}`;
+    return [finding(text)];
+  }
+  const names = some(same.map(({ name, vxlan }) => `${name} (VNI ${vxlan?.id})`));
+  const text = `UDP port ${port}, which our tunnels need, is that of the VXLAN device ${names}: set \`vxlan.port\` to another on every node, or delete the device`;
+  return [finding(text)];
+}
+
+// By names that other pod networks give; `cni-podman0` and `docker0` are no pod networks of a cluster.
+const otherNetworks: readonly (readonly [RegExp, string])[] = [
+  [/^cni0$/, 'the bridge plugin or flannel'],
+  [/^flannel(\.\d+|-v6\.\d+|-wg|-wg-v6)?$/, 'flannel'],
+  [/^cali[0-9a-f]{11}$|^vxlan(-v6)?\.calico$|^wireguard\.cali$/, 'Calico'],
+  [/^cilium_(host|net|vxlan|geneve|wg0)$|^lxc[0-9a-f]{12}$/, 'Cilium'],
+  [/^weave$|^vethwe-/, 'Weave Net'],
+  [/^kube-bridge$/, 'kube-router'],
+  [/^antrea-gw0$/, 'Antrea'],
+  [/^ovn-k8s-mp0$/, 'OVN-Kubernetes'],
+];
+
+export function otherNetworkFindings({ kernel }: ObservedNode): readonly Finding[] {
+  const found = new Map<string, string[]>();
+  for (const { name } of kernel.host.links) {
+    const owner = otherNetworks.find(([pattern]) => pattern.test(name))?.[1];
+    if (owner !== undefined) found.set(owner, [...(found.get(owner) ?? []), name]);
+  }
+  return Array.from(found, ([owner, names]) =>
+    note(
+      `interfaces of ${owner} are there (${some(names)}): its routes and rules may still catch pods' packets`,
+    ),
+  );
+}
+
+export function mtuFindings({ desired }: ObservedNode): readonly Finding[] {
+  const { endpoints, pathMtuBytes } = desired;
+  const larger = endpoints.filter(({ mtuBytes }) => mtuBytes > pathMtuBytes);
+  if (larger.length === 0) return [];
+  const pods = some(
+    larger.map(({ pod, hostIfName }) => (pod ? `${pod.namespace}/${pod.name}` : hostIfName)),
+  );
+  return [
+    note(
+      `pods were made when the way off the node carried more than its ${pathMtuBytes} bytes: ${pods}; what they send depends on ICMP until they are made again`,
+    ),
+  ];
+}
+
+export function ipsecFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
+  if (!kernel.host.hasIpsec || desired.mode !== 'native') return [];
+  return [
+    note(
+      'policies of IPsec are in force: what pods of different nodes send each other in mode native passes them by',
+    ),
+  ];
+}
+
+function hasRange({ podRanges }: DesiredState, family: 4 | 6): boolean {
+  return podRanges.some(({ prefix }) => prefixFamily(prefix) === family);
+}
+
+function isUplink({ uplinks }: DesiredState, ifIndex: IfIndex): boolean {
+  return uplinks.some((uplink) => uplink.ifIndex === ifIndex);
+}
+
+function isPathOfPods(link: ConfiguredLink, desired: DesiredState): boolean {
+  return isUplink(desired, link.ifIndex) || isOwnOfFamily(link, desired, 4);
+}
+
+function isOwnOfFamily(link: ConfiguredLink, desired: DesiredState, family: 4 | 6): boolean {
+  if (link.name === overlayDeviceName) return desired.overlay !== undefined;
+  if (!isPodLink(link)) return false;
+  return desired.endpoints.some(
+    ({ hostIfIndex, addresses }) =>
+      hostIfIndex === link.ifIndex &&
+      addresses.some((address) => addressFamily(address) === family),
+  );
+}
+
+function isPodLink({ name }: ConfiguredLink): boolean {
+  return isEndpointName(name);
+}

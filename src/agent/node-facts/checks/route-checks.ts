@@ -1,0 +1,235 @@
+// Facts about routes and routing rules of others: what they take out of the pods' ranges.
+
+import { memoizeLast } from '../../../base/memoize.ts';
+import type { InterfaceAddress } from '../../../kernel/netlink/address.ts';
+import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
+import type { ListedRule } from '../../../kernel/netlink/rule.ts';
+import type { DesiredState, PodRange, RemoteRange } from '../../../model/desired.ts';
+import { overlayDeviceName } from '../../../model/network/overlay-device.ts';
+import { PrefixIndex } from '../../../model/prefix-index.ts';
+import { contains, firstFrom, orderedPrefix } from '../../../model/prefix-order.ts';
+import type { IfIndex } from '../../../net/if-index.ts';
+import {
+  hostPrefix,
+  type Prefix,
+  prefixesOverlap,
+  prefixFamily,
+  prefixLength,
+} from '../../../net/prefix.ts';
+import { isEndpointName } from '../../../pods/interface/names.ts';
+import type { HostListing } from '../../host/facts.ts';
+import type { ObservedNode } from '../observed/observed-node.ts';
+import { type Finding, note, problem, some } from './fact.ts';
+import { refusalFindings } from './refusal-checks.ts';
+import { applies, type RoutedPackets, type Sender } from './rule-applies.ts';
+
+/** Longest prefix wins: a route of another inside a range, or the range itself, goes before ours. */
+export function routeFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
+  const { host, localRoutes } = kernel;
+  const owner = rangeFinder(desired.podRanges, desired.remoteRanges);
+  const texts = [
+    ...foreignRoutes(host, owner),
+    ...foreignAddresses(host, desired, owner),
+    ...foreignLocalRoutes(localRoutes, host, desired),
+  ];
+  const outer = outerRoutes(host, desired);
+  return [
+    ...(texts.length === 0 ? [] : [problem(some(texts))]),
+    ...(outer.length === 0 ? [] : [note(some(outer))]),
+  ];
+}
+
+// Ours is the longer one: what is behind the other's gateway there is out of reach. Whoever may write a Node can do that to
+// a part of any network; podCidrs says that it is meant.
+function outerRoutes(
+  { routes, links }: HostListing,
+  { podRanges, remoteRanges, podCidrs = [] }: DesiredState,
+): readonly string[] {
+  if (podCidrs.length > 0) return [];
+  const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
+  const ranges = inOrder(podRanges, remoteRanges);
+  return routes.filter(isByGateway).flatMap((route) => {
+    const outer = orderedPrefix(route.destination);
+    const first = ranges[firstFrom(ranges, outer.digits)]?.ordered;
+    if (first === undefined || first.bits === outer.bits || !contains(outer, first)) return [];
+    return [
+      `pod range ${first.prefix} is in route ${route.destination} ${placeOf(route, names)} and takes it from there`,
+    ];
+  });
+}
+
+function isByGateway({ type, destination, gateway, nextHops = [] }: RouteRecord): boolean {
+  const hops = [gateway, ...nextHops.map((hop) => hop.gateway)];
+  return (
+    type === 'unicast' &&
+    prefixLength(destination) > 0 &&
+    hops.some((address) => address !== undefined)
+  );
+}
+
+const inOrder = memoizeLast((own: readonly PodRange[], remote: readonly RemoteRange[]) =>
+  [...own, ...remote]
+    .map(({ prefix }) => ({ ordered: orderedPrefix(prefix) }))
+    .sort((left, right) => (left.ordered.digits < right.ordered.digits ? -1 : 1)),
+);
+
+function foreignRoutes({ routes, links }: HostListing, owner: RangeFinder): readonly string[] {
+  const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
+  return routes.flatMap((route) => {
+    const { destination, type } = route;
+    if (prefixLength(destination) === 0) return [];
+    const range = owner(destination);
+    if (range === undefined || isPodRoute(route, names)) return [];
+    const words = ['route', type === 'unicast' ? '' : type, destination, placeOf(route, names)];
+    return [`${words.filter((word) => word !== '').join(' ')} takes it from pod range ${range}`];
+  });
+}
+
+// Routes that the kernel makes for an address of our own device are in the range that they are for.
+function isPodRoute({ ifIndex }: RouteRecord, names: ReadonlyMap<IfIndex, string>): boolean {
+  const name = ifIndex === undefined ? undefined : names.get(ifIndex);
+  return name !== undefined && (isEndpointName(name) || name === overlayDeviceName);
+}
+
+function placeOf(
+  { ifIndex, gateway, nextHops }: RouteRecord,
+  names: ReadonlyMap<IfIndex, string>,
+): string {
+  const dev = ifIndex ?? nextHops?.[0]?.ifIndex;
+  const by = gateway === undefined ? '' : `via ${gateway} `;
+  return dev === undefined ? by.trim() : `${by}dev ${names.get(dev) ?? `index ${dev}`}`;
+}
+
+function foreignAddresses(
+  { addresses, links }: HostListing,
+  { podRanges }: DesiredState,
+  owner: RangeFinder,
+): readonly string[] {
+  const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
+  const routers = new Set(podRanges.map(({ router }) => router));
+  const isForeign = ({ address, ifIndex }: InterfaceAddress): boolean =>
+    !routers.has(address) && names.get(ifIndex) !== overlayDeviceName;
+  return addresses.filter(isForeign).flatMap(({ address, ifIndex }) => {
+    const range = owner(hostPrefix(address));
+    if (range === undefined) return [];
+    return [`address ${address} of ${names.get(ifIndex)} takes it from pod range ${range}`];
+  });
+}
+
+// Table local is asked before all others: a route of it takes what it covers, wider than a pod range or not. Those of the
+// node's own addresses are the kernel's.
+function foreignLocalRoutes(
+  routes: readonly RouteRecord[],
+  { addresses, links }: HostListing,
+  { podRanges, remoteRanges }: DesiredState,
+): readonly string[] {
+  if (routes.length === 0) return [];
+  const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
+  const own = new Set(addresses.map(({ address }) => hostPrefix(address)));
+  const ranges = [...podRanges, ...remoteRanges].map(({ prefix }) => prefix);
+  return routes.flatMap((route) => {
+    const { destination, type } = route;
+    if (own.has(destination) || prefixLength(destination) === 0) return [];
+    const range = ranges.find((each) => prefixesOverlap(each, destination));
+    if (range === undefined) return [];
+    const what = `route ${type} ${destination} ${placeOf(route, names)} table local`;
+    return [`${what} takes it from pod range ${range}`];
+  });
+}
+
+type RangeFinder = (prefix: Prefix) => Prefix | undefined;
+
+/** The pod range that holds a prefix or is it. */
+const rangeFinder = memoizeLast(
+  (own: readonly PodRange[], remote: readonly RemoteRange[]): RangeFinder => {
+    const ranges = new PrefixIndex(inOrder(own, remote));
+    return (prefix) => ranges.around(orderedPrefix(prefix))?.ordered.prefix;
+  },
+);
+
+const mainTable = 254;
+const localTable = 255;
+
+/** Which table is asked first for packets to pods, and what is refused to them, by rules beside the ordinary three. */
+export function ruleFindings(node: ObservedNode): readonly Finding[] {
+  return ([4, 6] as const).flatMap((family) => {
+    const pods = caughtOf(node, { family, sender: 'pods' });
+    const known = new Set(pods.map(({ caught }) => caught));
+    // What catches both is said once.
+    const own = caughtOf(node, { family, sender: 'node' }).filter(
+      ({ caught }) => !known.has(caught),
+    );
+    return [
+      ...ruleProblems(pods, `IPv${family} packets`),
+      ...ruleProblems(own, `IPv${family} packets of this node itself`),
+      ...refusalFindings(node, family, known),
+    ];
+  });
+}
+
+interface Caught {
+  readonly range: Prefix;
+  readonly caught: string;
+}
+
+function caughtOf(
+  { kernel, desired, nodeAddresses }: ObservedNode,
+  { family, sender }: { readonly family: 4 | 6; readonly sender: Sender },
+): readonly Caught[] {
+  const rules = kernel.policyRules.filter((rule) => rule.family === family);
+  const isOfFamily = (prefix: Prefix): boolean => prefixFamily(prefix) === family;
+  const own = desired.podRanges.map(({ prefix }) => prefix).filter(isOfFamily);
+  const remote = desired.remoteRanges.map(({ prefix }) => prefix).filter(isOfFamily);
+  if (own.length === 0 || rules.length === 0) return [];
+  const sources =
+    sender === 'pods' ? own.slice(0, 1) : nodeAddresses.map(hostPrefix).filter(isOfFamily);
+  return sources.flatMap((source) =>
+    [...own, ...remote].flatMap((range) => {
+      const caught = caughtBy({ rules, routes: kernel.policyRoutes, sender, source, range });
+      return caught === undefined ? [] : [{ range, caught }];
+    }),
+  );
+}
+
+function ruleProblems(all: readonly Caught[], packets: string): readonly Finding[] {
+  return [...new Set(all.map(({ caught }) => caught))].map((caught) => {
+    const which = all.filter((each) => each.caught === caught).map(({ range }) => range);
+    return problem(
+      `${packets} to pod ranges ${some([...new Set(which)])} are caught by ${caught}: give a rule with a lower number \`to\` these ranges \`lookup main\``,
+    );
+  });
+}
+
+interface Lookup extends RoutedPackets {
+  readonly rules: readonly ListedRule[];
+  readonly routes: readonly RouteRecord[];
+}
+
+/** What stands before the main table for packets to a range; undefined: nothing. */
+function caughtBy(lookup: Lookup): string | undefined {
+  const { rules, routes, range } = lookup;
+  let from = 0;
+  for (const rule of rules) {
+    if (rule.priority < from || !applies(rule, lookup)) continue;
+    const { action, table, priority, target } = rule;
+    if (action === 'goto') from = target ?? from;
+    if (action === 'nop' || action === 'goto' || table === localTable) continue;
+    if (action !== 'lookup') return `rule ${priority} (${action})`;
+    const length = rule.suppressedPrefixLength ?? -1;
+    // Ours are there, and longer than what is suppressed.
+    if (table === mainTable) {
+      if (length < prefixLength(range)) return undefined;
+      continue;
+    }
+    const route = routes.find(
+      (candidate) =>
+        candidate.table === table &&
+        candidate.type !== 'throw' &&
+        prefixLength(candidate.destination) > length &&
+        prefixFamily(candidate.destination) === prefixFamily(range) &&
+        prefixesOverlap(candidate.destination, range),
+    );
+    if (route !== undefined) return `rule ${priority} (table ${table}: ${route.destination})`;
+  }
+  return 'no rule that asks table main';
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { factOf, testFacts } from '../../../../test/support/fact-rows.ts';
+import { addressOn, changed, kernel } from '../../../../test/support/sound-node.ts';
+import type { OverlayDevice } from '../../../model/desired.ts';
+import { parseAddress } from '../../../net/address.ts';
+
+const present = parseAddress('192.0.2.11');
+const missing = parseAddress('192.0.2.99');
+const overlay = (end: OverlayDevice['address']): OverlayDevice => ({
+  ...{ name: 'heddle_vxlan', port: 4789, vni: 1, mtuBytes: 1450, underlay: 4 },
+  address: end,
+});
+const vxlan = { mode: 'vxlan', overlay: overlay(present) } as const;
+const renumbered = {
+  desired: { mode: 'vxlan', overlay: overlay(missing) },
+  nodeAddresses: [missing],
+} as const;
+const second = { addresses: [...kernel.host.addresses, addressOn(2, '203.0.113.7')] };
+const away = parseAddress('2001:db8:ffff::99');
+
+testFacts([
+  ['mode vxlan, the InternalIP is there', 'tunnel-address', { desired: vxlan }, undefined],
+  [
+    'mode vxlan, the InternalIP that tunnels go to is missing',
+    'tunnel-address',
+    renumbered,
+    /^problem: tunnels go to and from InternalIP 192\.0\.2\.99, .* does not have: pods of other nodes are out of reach/,
+  ],
+  ['the same is said once', 'exit-address', renumbered, undefined],
+  [
+    'it is missing, without masquerading',
+    'tunnel-address',
+    { ...renumbered, desired: { ...renumbered.desired, masquerade: undefined } },
+    /^problem: tunnels go to and from InternalIP 192\.0\.2\.99/,
+  ],
+  [
+    'it is missing, and there is no other node',
+    'tunnel-address',
+    { ...renumbered, desired: { ...renumbered.desired, remoteRanges: [] } },
+    undefined,
+  ],
+  [
+    'an InternalIP of the family that no tunnel uses is missing',
+    'tunnel-address',
+    { desired: vxlan, nodeAddresses: [present, away] },
+    undefined,
+  ],
+  [
+    'an InternalIP of the family that no tunnel uses is missing',
+    'exit-address',
+    { desired: vxlan, nodeAddresses: [present, away] },
+    /^note: the Node object says InternalIP 2001:db8:ffff::99/,
+  ],
+  [
+    'mode native, the InternalIP is missing',
+    'tunnel-address',
+    { nodeAddresses: [missing] },
+    undefined,
+  ],
+  [
+    'a second address that is masqueraded',
+    'tunnel-address',
+    { desired: vxlan, host: second },
+    undefined,
+  ],
+  [
+    'a second address, without masquerading',
+    'tunnel-address',
+    { desired: { ...vxlan, masquerade: undefined }, host: second },
+    /^note: masquerading is off: .* by 203\.0\.113\.7 is dropped there as `spoofed tunnel`/,
+  ],
+  [
+    'the InternalIP alone, without masquerading',
+    'tunnel-address',
+    { desired: { ...vxlan, masquerade: undefined } },
+    undefined,
+  ],
+]);
+
+test('an address of an interface that leads nowhere is not blamed', () => {
+  const node = changed({
+    desired: { ...vxlan, masquerade: undefined },
+    host: { addresses: [...kernel.host.addresses, addressOn(7, '203.0.113.7')] },
+  });
+  assert.deepEqual(factOf('tunnel-address').check(node), []);
+});

@@ -1,0 +1,66 @@
+// Programs of others at the cgroups that hold every pod: they decide what pods' processes may send and receive, or lead their
+// connections elsewhere, before any interface sees a packet. A pod network that was removed may have left such (Cilium's
+// translation of Services), systemd sets them for IPAddressDeny.
+
+import { existsSync } from 'node:fs';
+import { queryCgroup } from '../../../kernel/bpf/attach.ts';
+import type { CgroupAttachType } from '../../../kernel/bpf/attach-type.ts';
+import { BpfProgram } from '../../../kernel/bpf/program.ts';
+import { isKernelError } from '../../../kernel/errno.ts';
+
+const restMs = 30_000;
+const hooks: readonly CgroupAttachType[] = [
+  'cgroup_inet_ingress',
+  'cgroup_inet_egress',
+  'cgroup_inet_sock_create',
+  'cgroup_inet4_connect',
+  'cgroup_inet6_connect',
+  'cgroup_udp4_sendmsg',
+  'cgroup_udp6_sendmsg',
+];
+// By the kubelet's cgroup drivers, systemd and cgroupfs.
+const podFolders = ['kubepods.slice', 'kubepods'];
+
+export class CgroupPrograms {
+  readonly #root: string | undefined;
+  readonly #now: () => number;
+  #found: readonly string[] = [];
+  #restUntil = Number.NEGATIVE_INFINITY;
+
+  /** `root`: of the hierarchy; undefined: not known. `now`: ms, a clock that nobody sets. */
+  constructor(root: string | undefined, now: () => number = () => performance.now()) {
+    this.#root = root;
+    this.#now = now;
+  }
+
+  /** `inet4_connect of /sys/fs/cgroup: program cil_sock4_conne (12)`. Throws KernelError. */
+  look(): readonly string[] {
+    const root = this.#root;
+    if (root === undefined || this.#now() < this.#restUntil) return this.#found;
+    const folders = [root, ...podFolders.map((name) => `${root}/${name}`)].filter(existsSync);
+    this.#found = folders.flatMap((folder) => hooks.flatMap((hook) => programsOf(folder, hook)));
+    this.#restUntil = this.#now() + restMs;
+    return this.#found;
+  }
+}
+
+function programsOf(folder: string, hook: CgroupAttachType): readonly string[] {
+  try {
+    const place = `${hook.replace('cgroup_', '')} of ${folder}`;
+    return queryCgroup(folder, hook).map((id) => `${place}: program ${nameOf(id)} (${id})`);
+  } catch (error) {
+    // Removed meanwhile, or a kernel that has no such hook, or a process that may not ask.
+    if (isKernelError(error, 'ENOENT', 'EINVAL', 'EPERM')) return [];
+    throw error;
+  }
+}
+
+function nameOf(id: number): string {
+  try {
+    using program = BpfProgram.openById(id);
+    return program.name;
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT', 'EPERM')) return '?';
+    throw error;
+  }
+}

@@ -1,0 +1,138 @@
+// Programs and filters of others that packets of pods meet: at uplinks and the VXLAN device with each look, in the shared blocks
+// of pods' interfaces as one listing for all of them, and by tcx at those interfaces in turn (pod-programs.ts).
+
+import { podBlocks } from '../../../datapath/attach/pod-blocks.ts';
+import { type Direction, queryTcx } from '../../../kernel/bpf/attach.ts';
+import { isKernelError } from '../../../kernel/errno.ts';
+import {
+  listLinkFilters,
+  listSharedFilters,
+  type TcFilter,
+} from '../../../kernel/netlink/link-filter.ts';
+import type { Dumps } from '../../../kernel/netlink/protocol/request.ts';
+import type { DesiredState } from '../../../model/desired.ts';
+import type { IfIndex } from '../../../net/if-index.ts';
+import type { ForeignProgram } from './observed-node.ts';
+import { PodPrograms } from './pod-programs.ts';
+
+export interface ForeignProgramsOptions {
+  /** In the namespace of the calling thread. */
+  readonly socket: Dumps;
+  /** Whether a program is of the data path that is in force. */
+  isOwnProgram(programId: number): boolean;
+  /** Whether it is of any load of ours: at pods' interfaces the earlier ones are exchanged. */
+  isOurs(programId: number): boolean;
+}
+
+const directions = ['ingress', 'egress'] as const;
+
+export class ForeignPrograms {
+  readonly #options: ForeignProgramsOptions;
+  readonly #pods: PodPrograms;
+
+  constructor(options: ForeignProgramsOptions) {
+    this.#options = options;
+    this.#pods = new PodPrograms((ifIndex, isNearEnd) => this.#atPod(ifIndex, isNearEnd));
+  }
+
+  /** Throws KernelError. */
+  look({ uplinks, overlay, endpoints }: DesiredState): readonly ForeignProgram[] {
+    const tunnel = overlay?.ifIndex;
+    return [
+      ...uplinks.flatMap(({ ifIndex }) => this.#atUplink(ifIndex)),
+      ...(tunnel === undefined ? [] : this.#atTunnel(tunnel)),
+      ...(endpoints.length === 0 ? [] : this.#inBlocks()),
+      ...this.#pods.look(endpoints),
+    ];
+  }
+
+  // Ours is at ingress alone; whatever is before it sees a packet first, and after it only what it lets pass: most of what
+  // the world sends. Filters of tc come after tcx.
+  #atUplink(ifIndex: IfIndex): readonly ForeignProgram[] {
+    const { isOwnProgram } = this.#options;
+    return directions.flatMap((direction) => [
+      ...byTcx(ifIndex, direction, beforeOurs(programsAt(ifIndex, direction), isOwnProgram)),
+      ...this.#filters(ifIndex, direction),
+    ]);
+  }
+
+  // What ours hands on there, or gets from the stack, is pods' as well.
+  #atTunnel(ifIndex: IfIndex): readonly ForeignProgram[] {
+    const { isOwnProgram } = this.#options;
+    return directions.flatMap((direction) => [
+      ...byTcx(
+        ifIndex,
+        direction,
+        programsAt(ifIndex, direction).filter((id) => !isOwnProgram(id)),
+      ),
+      ...this.#filters(ifIndex, direction),
+    ]);
+  }
+
+  // Ours has the last word in its block, and is listed in its turn.
+  #inBlocks(): readonly ForeignProgram[] {
+    const { socket, isOurs } = this.#options;
+    return directions.flatMap((direction) => {
+      const filters = listSharedFilters(socket, podBlocks[direction]);
+      const own = filters.findIndex(
+        ({ programId }) => programId !== undefined && isOurs(programId),
+      );
+      const before = own < 0 ? filters : filters.slice(0, own);
+      return textsOf(before, isOurs).map((what) => ({ hook: `tc ${direction}` as const, what }));
+    });
+  }
+
+  // A clsact qdisc without our blocks is exchanged where our programs belong. The near end of a queue has none of ours.
+  #atPod(ifIndex: IfIndex, isNearEnd: boolean): readonly ForeignProgram[] {
+    return directions.flatMap((direction) => [
+      ...byTcx(
+        ifIndex,
+        direction,
+        beforeOurs(programsAt(ifIndex, direction), this.#options.isOurs),
+      ),
+      ...(isNearEnd ? this.#filters(ifIndex, direction) : []),
+    ]);
+  }
+
+  #filters(ifIndex: IfIndex, direction: Direction): readonly ForeignProgram[] {
+    const { socket, isOwnProgram } = this.#options;
+    const filters = listLinkFilters(socket, ifIndex, direction);
+    const hook = `tc ${direction}` as const;
+    return textsOf(filters, isOwnProgram).map((what) => ({ ifIndex, hook, what }));
+  }
+}
+
+function byTcx(
+  ifIndex: IfIndex,
+  direction: Direction,
+  ids: readonly number[],
+): readonly ForeignProgram[] {
+  return ids.map((id) => ({ ifIndex, hook: `tcx ${direction}` as const, what: `program ${id}` }));
+}
+
+function beforeOurs(ids: readonly number[], isOurs: (id: number) => boolean): readonly number[] {
+  const own = ids.findIndex(isOurs);
+  return own < 0 ? ids : ids.slice(0, own);
+}
+
+// Classifiers of one kind are mentioned once: there may be thousands.
+function textsOf(
+  filters: readonly TcFilter[],
+  isOwn: (programId: number) => boolean,
+): readonly string[] {
+  const texts = filters.flatMap(({ kind, programId }) => {
+    if (programId === undefined) return [`filter ${kind}`];
+    return isOwn(programId) ? [] : [`program ${programId}`];
+  });
+  return [...new Set(texts)];
+}
+
+function programsAt(ifIndex: IfIndex, direction: Direction): readonly number[] {
+  try {
+    return queryTcx(ifIndex, direction).map(({ programId }) => programId);
+  } catch (error) {
+    // It went meanwhile.
+    if (isKernelError(error, 'ENODEV')) return [];
+    throw error;
+  }
+}

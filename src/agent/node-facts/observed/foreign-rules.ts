@@ -1,0 +1,117 @@
+// The nftables rules of others that pods' packets meet, listed again when the rules of the namespace have changed, and
+// never so often that the listing would cost a noticeable share of a processor.
+
+import { nftTableName } from '../../../datapath/nft/rules.ts';
+import type { Nftables } from '../../../kernel/netfilter/nftables.ts';
+import {
+  hasXtables,
+  type ListedChain,
+  type RuleSet,
+  readChains,
+  readRuleSet,
+} from '../rules/rule-set.ts';
+
+export type RuleListing = Pick<
+  Nftables,
+  'generation' | 'listChains' | 'listChainDevices' | 'listTable' | 'listXtables'
+>;
+
+// A listing that took 1 ms is not repeated within 0.2 s, one that took 100 ms not within 20 s.
+const restShare = 200;
+
+const hooks: ReadonlySet<string> = new Set([
+  'ingress',
+  'prerouting',
+  'forward',
+  'input',
+  'output',
+  'postrouting',
+  'egress',
+]);
+// `route` as well: only the packets that it lets pass are routed again.
+const filters: ReadonlySet<string> = new Set(['filter', 'route']);
+const deviceHooks: ReadonlySet<string> = new Set(['ingress', 'egress']);
+const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet', 'netdev']);
+// kube-proxy has thousands of chains, and drops only what is sent to Services without endpoints.
+const passedOver: ReadonlySet<string> = new Set([nftTableName, 'kube-proxy']);
+const translatingHooks: ReadonlySet<string> = new Set(['prerouting', 'postrouting']);
+const translatedFamilies: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet']);
+// A table of translation with more is that of a proxy of Services, which translates its own addresses and takes long to list.
+const mostTranslatingChains = 200;
+
+export class ForeignRules {
+  readonly #nft: RuleListing;
+  readonly #now: () => number;
+  #listed: readonly RuleSet[] = [];
+  #generation: number | undefined;
+  #restUntil = 0;
+
+  /** `now`: ms, a clock that nobody sets. */
+  constructor(nft: RuleListing, now: () => number = () => performance.now()) {
+    this.#nft = nft;
+    this.#now = now;
+  }
+
+  /** The same array while nothing has changed. Throws KernelError. */
+  look(): readonly RuleSet[] {
+    const began = this.#now();
+    if (began < this.#restUntil) return this.#listed;
+    const generation = this.#nft.generation();
+    if (generation === this.#generation) return this.#listed;
+    this.#listed = this.#list();
+    this.#generation = generation;
+    const ended = this.#now();
+    this.#restUntil = ended + (ended - began) * restShare;
+    return this.#listed;
+  }
+
+  #list(): readonly RuleSet[] {
+    const chains = readChains(this.#nft.listChains());
+    const sizes = new Map<string, number>();
+    for (const chain of chains) sizes.set(keyOf(chain), (sizes.get(keyOf(chain)) ?? 0) + 1);
+    const tables = new Map(
+      chains
+        .filter((chain) => isOfInterest(chain) || mayTranslate(chain, sizes))
+        .map((chain) => [keyOf(chain), chain] as const),
+    );
+    return [...tables.values()].flatMap(({ family, table }) => {
+      // Undefined: deleted meanwhile.
+      const listing = this.#nft.listTable(family, table);
+      if (listing === undefined) return [];
+      const xtables = hasXtables(listing) ? this.#nft.listXtables(family, table) : new Map();
+      return [this.#withDevices(readRuleSet({ family, table }, listing, xtables))];
+    });
+  }
+
+  // Of chains at devices whose names the listing leaves out.
+  #withDevices(rules: RuleSet): RuleSet {
+    const lacksDevices = ({ base }: ListedChain): boolean =>
+      base !== undefined && deviceHooks.has(base.hook) && base.devices === undefined;
+    if (![...rules.chains.values()].some(lacksDevices)) return rules;
+    const known = this.#nft.listChainDevices(rules.family);
+    const chains = Array.from(rules.chains, ([name, chain]) => {
+      const devices = known.get(`${rules.table} ${name}`);
+      const { base } = chain;
+      if (base === undefined || devices === undefined || !lacksDevices(chain))
+        return [name, chain] as const;
+      return [name, { ...chain, base: { ...base, devices } }] as const;
+    });
+    return { ...rules, chains: new Map(chains) };
+  }
+}
+
+function keyOf({ family, table }: ListedChain): string {
+  return `${family} ${table}`;
+}
+
+function mayTranslate(chain: ListedChain, sizes: ReadonlyMap<string, number>): boolean {
+  const { family, table, base } = chain;
+  if (base?.type !== 'nat' || passedOver.has(table)) return false;
+  if (!translatedFamilies.has(family) || !translatingHooks.has(base.hook)) return false;
+  return (sizes.get(keyOf(chain)) ?? 0) <= mostTranslatingChains;
+}
+
+function isOfInterest({ family, table, base }: ListedChain): boolean {
+  if (base === undefined || !filters.has(base.type) || !families.has(family)) return false;
+  return hooks.has(base.hook) && !passedOver.has(table);
+}

@@ -1,0 +1,153 @@
+// Reads what the facts are checked over. Cheap enough for every period: a few files, one listing of policy rules, three
+// queries an uplink, a few of pods' interfaces; rules of nftables and routes of other tables only where there are any and they have changed.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { memoizeLast } from '../../../base/memoize.ts';
+import type { Dumps } from '../../../kernel/netlink/protocol/request.ts';
+import { steadyListing } from '../../../kernel/netlink/protocol/steady-listing.ts';
+import { listRoutes } from '../../../kernel/netlink/route.ts';
+import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
+import { type ListedRule, listRules } from '../../../kernel/netlink/rule.ts';
+import { readSysctl, type SysctlName, sysctlFile } from '../../../kernel/sysctl.ts';
+import type { DesiredState } from '../../../model/desired.ts';
+import type { HostListing } from '../../host/facts.ts';
+import type { RuleSet } from '../rules/rule-set.ts';
+import type { CgroupPrograms } from './cgroup-programs.ts';
+import { ForeignNeighbours } from './foreign-neighbours.ts';
+import type { ForeignPrograms } from './foreign-programs.ts';
+import { ForeignRules, type RuleListing } from './foreign-rules.ts';
+import { type LegacyPrinter, LegacyRules, type LegacyTable } from './legacy-rules.ts';
+import { type ObservedKernel, observedSettings } from './observed-node.ts';
+import { RecentCount } from './recent-count.ts';
+
+export interface NodeObserverOptions {
+  /** In the namespace of the calling thread, as `nft` is. */
+  readonly socket: Dumps;
+  readonly nft: RuleListing;
+  readonly programs: Pick<ForeignPrograms, 'look'>;
+  readonly cgroups: Pick<CgroupPrograms, 'look'>;
+  /** Tables of iptables-legacy; its own program unless given. */
+  readonly printLegacy?: LegacyPrinter;
+  /** ms, a clock that nobody sets; performance.now() unless given. */
+  readonly now?: () => number;
+}
+
+const localTable = 255;
+// unspec, compat, default, main and local.
+const ordinaryTables: ReadonlySet<number> = new Set([0, 252, 253, 254, localTable]);
+
+export class NodeObserver {
+  readonly #options: NodeObserverOptions;
+  readonly #rules: ForeignRules;
+  readonly #legacy: LegacyRules;
+  readonly #policy: () => Pick<ObservedKernel, 'policyRules' | 'policyRoutes'>;
+  readonly #localRoutes: () => readonly RouteRecord[];
+  readonly #neighbours: ForeignNeighbours;
+  readonly #joined = memoizeLast(joined);
+  readonly #now: () => number;
+  readonly #overflows = new RecentCount();
+  readonly #failedInserts = new RecentCount();
+
+  constructor(options: NodeObserverOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#rules = new ForeignRules(options.nft, this.#now);
+    this.#legacy = new LegacyRules(options.printLegacy, this.#now);
+    this.#policy = steadyListing(options.socket, (dumps) => {
+      const policyRules = listRules(dumps);
+      return { policyRules, policyRoutes: routesAskedFor(dumps, policyRules) };
+    });
+    this.#neighbours = new ForeignNeighbours(options.socket, this.#now);
+    this.#localRoutes = steadyListing(options.socket, listLocalRoutes);
+  }
+
+  /** Throws KernelError. */
+  look(host: HostListing, desired: DesiredState): ObservedKernel {
+    const now = this.#now();
+    const { ruleSets, ...legacyTables } = this.#legacy.look(legacyTablesInUse());
+    const overflows = sumOf('stat/arp_cache', tableFulls) + sumOf('stat/ndisc_cache', tableFulls);
+    return {
+      host,
+      settings: readSettings(),
+      ruleSets: this.#joined(this.#rules.look(), ruleSets),
+      legacyTables,
+      ...this.#policy(),
+      localRoutes: this.#localRoutes(),
+      foreignNeighbours: this.#neighbours.look(desired.uplinks.map(({ ifIndex }) => ifIndex)),
+      foreignPrograms: this.#options.programs.look(desired),
+      cgroupPrograms: this.#options.cgroups.look(),
+      neighbourOverflows: this.#overflows.after(overflows, now),
+      fragmentBytes: fragmentBytes(),
+      failedInserts: this.#failedInserts.after(sumOf('stat/nf_conntrack', insertFailed), now),
+    };
+  }
+}
+
+function joined(left: readonly RuleSet[], right: readonly RuleSet[]): readonly RuleSet[] {
+  return [...left, ...right];
+}
+
+function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly RouteRecord[] {
+  const tables = new Set(rules.flatMap(({ table }) => (table === undefined ? [] : [table])));
+  return [...tables]
+    .filter((table) => !ordinaryTables.has(table))
+    .flatMap((table) => listRoutes(dumps, { table }));
+}
+
+// All but multicast.
+const misleadingTypes = [
+  ...(['local', 'unicast', 'blackhole', 'unreachable', 'prohibit', 'throw'] as const),
+  ...(['broadcast', 'anycast'] as const),
+];
+
+// By type too, in the kernel: IPv6 has a multicast route in this table for each interface of a pod.
+function listLocalRoutes(dumps: Dumps): readonly RouteRecord[] {
+  const ofKernel = 2;
+  return misleadingTypes.flatMap((type) =>
+    listRoutes(dumps, { table: localTable, type, withoutProtocol: ofKernel }),
+  );
+}
+
+function readSettings(): ReadonlyMap<SysctlName, string> {
+  return new Map(
+    // Not in this kernel, or not yet: connection tracking may come as a module.
+    observedSettings.flatMap((name) =>
+      existsSync(sysctlFile(name)) ? [[name, readSysctl(name)] as const] : [],
+    ),
+  );
+}
+
+/** Of a file below /proc/net; none where the kernel has no such file. */
+function linesOf(name: string): readonly string[] {
+  const file = `/proc/thread-self/net/${name}`;
+  // Asked first: the absence of a file is ordinary, and an error costs more than all the rest.
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8').trim().split('\n');
+}
+
+function legacyTablesInUse(): readonly LegacyTable[] {
+  return (['ip', 'ip6'] as const).flatMap((family) =>
+    linesOf(`${family}_tables_names`)
+      .filter((line) => line !== '')
+      .map((table) => ({ family, table })),
+  );
+}
+
+const tableFulls = 'table_fulls';
+const insertFailed = 'insert_failed';
+
+// A header with the names of the columns, then a line a CPU, in hexadecimal.
+function sumOf(file: string, name: typeof tableFulls | typeof insertFailed): number {
+  const [header = '', ...counts] = linesOf(file);
+  const column = header.trim().split(/\s+/).indexOf(name);
+  if (column < 0) return 0;
+  return counts
+    .map((line) => Number.parseInt(line.trim().split(/\s+/)[column] ?? '0', 16))
+    .reduce((sum, count) => sum + count, 0);
+}
+
+// `FRAG: inuse 2 memory 4608`
+function fragmentBytes(): number {
+  const line = linesOf('sockstat').find((each) => each.startsWith('FRAG:'));
+  return Number(line?.split(' ').at(-1) ?? 0);
+}

@@ -1,0 +1,114 @@
+// Tables as `iptables-legacy-save` prints them, made into what rules of nftables are walked as. What is not known here
+// becomes a match that cannot be judged, never one that is left out.
+
+import type { NftFamily } from '../../../kernel/netfilter/nft-family.ts';
+import { optionOf } from './legacy-options.ts';
+import type { BaseChain, Expression, ListedChain, RuleSet } from './rule-set.ts';
+
+/** Of one or several tables: comments, `*table`, `:CHAIN POLICY`, `-A CHAIN ...`, `COMMIT`. */
+export function readLegacyTables(family: NftFamily, text: string): readonly RuleSet[] {
+  return text
+    .split(/^(?=\*)/m)
+    .filter((section) => section.startsWith('*'))
+    .map((section) => readTable(family, section.split('\n')));
+}
+
+export function ruleCount({ chains }: RuleSet): number {
+  return [...chains.values()].reduce((sum, { rules }) => sum + rules.length, 0);
+}
+
+function readTable(family: NftFamily, [header = '', ...lines]: readonly string[]): RuleSet {
+  const table = header.slice(1).trim();
+  const chains = new Map<string, ListedChain>();
+  const rules = new Map<string, (readonly Expression[])[]>();
+  for (const line of lines) {
+    const words = wordsOf(line);
+    const [first = '', second = ''] = words.map(({ text }) => text);
+    if (first.startsWith(':')) {
+      const name = first.slice(1);
+      const base = baseOf(table, name, second);
+      const own: (readonly Expression[])[] = [];
+      rules.set(name, own);
+      chains.set(name, {
+        family,
+        table,
+        name,
+        ...(base === undefined ? {} : { base }),
+        rules: own,
+      });
+    } else if (first === '-A') {
+      rules.get(second)?.push(readRule(words.slice(2), chains));
+    }
+  }
+  return { family, table, origin: 'iptables-legacy', chains };
+}
+
+const priorities: Readonly<Record<string, number>> = { raw: -300, mangle: -150, security: 50 };
+
+// A chain of a user has `-` for a policy.
+function baseOf(table: string, name: string, policy: string): BaseChain | undefined {
+  if (policy === '-') return undefined;
+  return {
+    type: table === 'nat' ? 'nat' : 'filter',
+    hook: name.toLowerCase(),
+    priority: priorities[table] ?? 0,
+    policy: policy === 'DROP' ? 'drop' : 'accept',
+  };
+}
+
+interface Word {
+  readonly text: string;
+  readonly isQuoted: boolean;
+}
+
+// Quotes are around words with spaces; inside, a backslash is before quotes and backslashes.
+function wordsOf(line: string): readonly Word[] {
+  return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, plain]) =>
+    plain === undefined
+      ? { text: (quoted ?? '').replace(/\\(.)/g, '$1'), isQuoted: true }
+      : { text: plain, isQuoted: false },
+  );
+}
+
+interface Option {
+  readonly name: string;
+  readonly isInverted: boolean;
+  readonly values: readonly string[];
+}
+
+function readRule(
+  words: readonly Word[],
+  chains: ReadonlyMap<string, unknown>,
+): readonly Expression[] {
+  let extension = '';
+  return optionsOf(words).flatMap((option): Expression[] => {
+    if (option.name === '-m') extension = option.values[0] ?? '';
+    // What follows are options of the target.
+    if (option.name === '-j') extension = `-j ${option.values[0] ?? ''}`;
+    return optionOf({ ...option, extension, isChain: (name) => chains.has(name) });
+  });
+}
+
+/** `! -s 10.0.0.0/8 --ctstate NEW`: what begins with a dash is an option, what follows is its values. */
+function optionsOf(words: readonly Word[]): readonly Option[] {
+  const options: { name: string; isInverted: boolean; values: string[] }[] = [];
+  let isInverted = false;
+  let isText = false;
+  for (const { text, isQuoted } of words) {
+    const isValue = isQuoted || isText;
+    if (text === '!' && !isValue) {
+      isInverted = true;
+    } else if (/^--?[a-zA-Z]/.test(text) && !isValue) {
+      options.push({ name: text, isInverted, values: [] });
+      isInverted = false;
+      // Texts of one word come without quotes, whatever they begin with.
+      isText = textOptions.has(text);
+    } else {
+      options.at(-1)?.values.push(text);
+      isText = false;
+    }
+  }
+  return options;
+}
+
+const textOptions: ReadonlySet<string> = new Set(['--comment', '--log-prefix', '--nflog-prefix']);

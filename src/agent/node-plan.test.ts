@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { emptyClusterState } from '../cluster/state.ts';
+import type { DesiredState, ModelConfig } from '../model/desired.ts';
+import { parseAddress } from '../net/address.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import { parsePrefix } from '../net/prefix.ts';
+import type { SettleReport } from '../reconcile/status.ts';
+import type { PlanOptions } from '../reconcile/tracked-table.ts';
+import type { HostListing } from './host/facts.ts';
+import { NodeNetwork } from './node-plan.ts';
+
+const nodeAddress = parseAddress('192.0.2.1');
+const eth0 = {
+  ifIndex: 2 as IfIndex,
+  name: 'eth0',
+  mtuBytes: 1500,
+  up: true,
+  running: true,
+  loopback: false,
+  noArp: false,
+};
+const overlay = { ...eth0, ifIndex: 9 as IfIndex, name: 'heddle_vxlan', kind: 'vxlan' };
+const eth0Address = {
+  ifIndex: eth0.ifIndex,
+  address: nodeAddress,
+  prefixLength: 24,
+  scope: 'global',
+  noDad: false,
+  noPrefixRoute: false,
+  tentative: false,
+  dadFailed: false,
+} as const;
+
+const state = {
+  ...emptyClusterState,
+  nodes: new Map([
+    [
+      'node-1',
+      {
+        name: 'node-1',
+        labels: {},
+        annotations: {},
+        podCidrs: [parsePrefix('198.51.100.0/24')],
+        addresses: [nodeAddress],
+      },
+    ],
+  ]),
+};
+
+interface Fake {
+  readonly network: NodeNetwork;
+  readonly settles: { desired: DesiredState; options: PlanOptions }[];
+  listings: number;
+}
+
+function fakeNetwork(mode: ModelConfig['mode'] = 'native', now?: () => number): Fake {
+  const settles: Fake['settles'] = [];
+  const vxlan = { port: 4789, vni: 1 };
+  const model = { nodeName: 'node-1', mode, masquerade: true, nonMasqueradeCidrs: [], vxlan };
+  const fake: Fake = {
+    settles,
+    listings: 0,
+    network: new NodeNetwork({
+      model,
+      uplinks: 'auto',
+      endpoints: () => [],
+      ...(now === undefined ? {} : { now }),
+      listHost: (): HostListing => {
+        fake.listings++;
+        // The overlay device is there from the first settle on.
+        const links = settles.length > 0 && mode === 'vxlan' ? [eth0, overlay] : [eth0];
+        return { links, addresses: [eth0Address], routes: [], hasIpsec: false };
+      },
+      reconciler: {
+        async settle(desired, options): Promise<SettleReport> {
+          settles.push({ desired, options });
+          const writes = { set: settles.length === 1 ? 3 : 1, deleted: 0, restored: 0 };
+          return { writes, written: [`pass ${settles.length}`], failures: [] };
+        },
+      },
+    }),
+  };
+  return fake;
+}
+
+test('nothing is pruned before the cluster was read completely', async () => {
+  const { network, settles } = fakeNetwork();
+  await network.settle(['endpoint']);
+  network.replaceSnapshot({ state, problems: [], complete: true });
+  await network.settle(['cluster']);
+  assert.deepEqual(
+    settles.map(({ options }) => options.prune),
+    [false, true],
+  );
+  assert.deepEqual(
+    settles.map(({ desired }) => desired.podRanges.length),
+    [0, 1],
+  );
+});
+
+test('a pod coming or going does not have the host and the tables listed', async () => {
+  const fake = fakeNetwork();
+  fake.network.replaceSnapshot({ state, problems: [], complete: true });
+  await fake.network.settle(['start']);
+  assert.equal(fake.listings, 1);
+  await fake.network.settle(['endpoint']);
+  assert.equal(fake.listings, 1);
+  await fake.network.settle(['endpoint', 'network']);
+  await fake.network.settle(['period']);
+  assert.equal(fake.listings, 3);
+  assert.deepEqual(
+    fake.settles.map(({ options }) => options.relist),
+    [false, false, true, true],
+  );
+});
+
+test('what the cluster says chooses among what was seen of the host, and does not have it listed', async () => {
+  const fake = fakeNetwork();
+  await fake.network.settle(['start']);
+  assert.deepEqual(fake.network.host.uplinks, [], 'no address of the node is known');
+  fake.network.replaceSnapshot({ state, problems: [], complete: true });
+  await fake.network.settle(['cluster']);
+  assert.deepEqual(
+    fake.network.host.uplinks.map(({ name }) => name),
+    ['eth0'],
+  );
+  assert.equal(fake.listings, 1);
+});
+
+test('what waits for the overlay device follows in the same settle', async () => {
+  const { network, settles } = fakeNetwork('vxlan');
+  network.replaceSnapshot({ state, problems: [], complete: true });
+  const report = await network.settle(['start']);
+  assert.deepEqual(
+    settles.map(({ desired }) => desired.overlay?.ifIndex),
+    [undefined, 9],
+  );
+  assert.deepEqual(report.writes, { set: 4, deleted: 0, restored: 0 });
+  assert.deepEqual(report.written, ['pass 1', 'pass 2']);
+  await network.settle(['period']);
+  assert.equal(settles.length, 3, 'once it is there, once');
+});
+
+test('what a deleted Node had is kept from those that claimed it in vain, for 15 min', async () => {
+  let now = 5_000;
+  const { network, settles } = fakeNetwork('native', () => now);
+  const range = parsePrefix('203.0.113.0/24');
+  const [own] = state.nodes.values();
+  assert.ok(own);
+  const claiming = (...names: readonly string[]): typeof state => {
+    const nodes = new Map(state.nodes);
+    for (const name of names) {
+      const addresses = [parseAddress(name === 'a' ? '192.0.2.7' : '192.0.2.8')];
+      nodes.set(name, { ...own, name, addresses, podCidrs: [range] });
+    }
+    return { ...state, nodes };
+  };
+  const ownerAfter = async (...names: readonly string[]): Promise<string | undefined> => {
+    network.replaceSnapshot({ state: claiming(...names), problems: [], complete: true });
+    await network.settle(['cluster']);
+    const ranges = settles.at(-1)?.desired.remoteRanges ?? [];
+    return ranges.find(({ prefix }) => prefix === range)?.node;
+  };
+  await network.settle(['start']);
+  assert.equal(await ownerAfter('a', 'b'), 'a');
+  assert.equal(await ownerAfter('b'), undefined);
+  assert.equal(await ownerAfter('a', 'b'), 'a');
+  assert.equal(await ownerAfter('b'), undefined);
+  now += 15 * 60_000 - 1;
+  assert.equal(await ownerAfter('b'), undefined);
+  now += 1;
+  await ownerAfter('b');
+  assert.equal(await ownerAfter('b'), 'b', 'at the next look');
+});

@@ -1,0 +1,181 @@
+// The node's network as a whole: takes in what the cluster says, what the node looks like and which endpoints there are,
+// computes what should be, and has the reconciler make it so.
+
+import type { SettleCause } from '../api/types.ts';
+import { memoize } from '../base/memoize.ts';
+import type { ClusterEndpointSlice } from '../cluster/objects.ts';
+import type { ClusterSnapshot } from '../cluster/state.ts';
+import { emptyClusterState } from '../cluster/state.ts';
+import type { Link } from '../kernel/netlink/link-record.ts';
+import { computeDesired } from '../model/compute-desired.ts';
+import type { DesiredState, ModelConfig, UnclaimedInterface } from '../model/desired.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { agedClaims, type HeldClaims } from '../model/held-claims.ts';
+import type { HostFacts } from '../model/host.ts';
+import { overlayDeviceName } from '../model/network/overlay-device.ts';
+import type { Address } from '../net/address.ts';
+import type { SettleReport } from '../reconcile/status.ts';
+import type { PlanOptions } from '../reconcile/tracked-table.ts';
+import type { AppliedTranslation } from './connections/stale-connections.ts';
+import { exitsOf } from './host/exits.ts';
+import { type HostListing, hostFacts } from './host/facts.ts';
+
+export interface NodeNetworkOptions {
+  readonly model: ModelConfig;
+  readonly uplinks: 'auto' | readonly string[];
+  /** Nothing is computed or written before the source has delivered its first full list: what an earlier agent left
+   * serves better than what half a cluster would give. */
+  readonly waitsForCluster?: boolean;
+  listHost(): HostListing;
+  /** Addresses of the API server; absent: there is none. */
+  apiServers?(): readonly Address[];
+  endpoints(): readonly LocalEndpoint[];
+  /** ms, of a clock that never goes back; absent: the process's. */
+  now?(): number;
+  /** See `DesiredState.unclaimed`. */
+  unclaimed?(links: readonly Link[]): readonly UnclaimedInterface[];
+  readonly reconciler: {
+    settle(desired: DesiredState, options: PlanOptions): Promise<SettleReport>;
+  };
+}
+
+export class NodeNetwork {
+  readonly #options: NodeNetworkOptions;
+  #snapshot: ClusterSnapshot = { state: emptyClusterState, problems: [], complete: false };
+  #listing: HostListing | undefined;
+  #host: HostFacts = { uplinks: [] };
+  #unclaimed: readonly UnclaimedInterface[] = [];
+  #desired: DesiredState;
+  #held: HeldClaims | undefined;
+
+  constructor(options: NodeNetworkOptions) {
+    this.#options = options;
+    this.#desired = this.#compute([]);
+  }
+
+  get snapshot(): ClusterSnapshot {
+    return this.#snapshot;
+  }
+
+  get host(): HostFacts {
+    return this.#host;
+  }
+
+  /** What pods' packets leave with and by, as of the last settle. */
+  get translation(): Omit<AppliedTranslation, 'endpoints' | 'isWritten'> {
+    const { masquerade, hostPortAddresses } = this.#desired;
+    const exits = this.#listing === undefined ? undefined : exitsOfListing(this.#listing);
+    return { masquerade, hostPortAddresses, host: this.#host, exits };
+  }
+
+  /** As of the last settle. */
+  get desired(): DesiredState {
+    return this.#desired;
+  }
+
+  /** See `waitsForCluster`. */
+  get isWaiting(): boolean {
+    return this.#options.waitsForCluster === true && !this.#snapshot.complete;
+  }
+
+  /** Takes effect with the next settle. */
+  replaceSnapshot(snapshot: ClusterSnapshot): void {
+    this.#snapshot = snapshot;
+  }
+
+  /**
+   * A pod coming or going changes nothing about the node, and what the cluster says only the choice among what was seen:
+   * the host is looked at anew for all other causes. The kernel's tables are listed anew when something about the node
+   * changed, since a link that went down or came back took routes along.
+   */
+  async settle(causes: readonly SettleCause[]): Promise<SettleReport> {
+    const relist = causes.some((cause) => cause === 'network' || cause === 'period');
+    if (causes.some((cause) => cause !== 'endpoint' && cause !== 'cluster')) this.#observe();
+    else if (causes.includes('cluster')) this.#chooseHost();
+    if (this.isWaiting) return nothingDone;
+    const report = await this.#apply(relist);
+    const hostBefore = this.#host;
+    // What was just made may be what the rest waited for: overlay routes need the index of the VXLAN device.
+    if (this.#desired.overlay !== undefined && report.writes.set > 0) this.#observe();
+    return hostBefore === this.#host ? report : joined(report, await this.#apply(false));
+  }
+
+  #observe(): void {
+    this.#listing = this.#options.listHost();
+    this.#unclaimed = this.#options.unclaimed?.(this.#listing.links) ?? [];
+    this.#chooseHost();
+  }
+
+  #chooseHost(): void {
+    const { model, uplinks, listHost } = this.#options;
+    this.#listing ??= listHost();
+    const nodeAddresses = this.#snapshot.state.nodes.get(model.nodeName)?.addresses ?? [];
+    const apiServers = [
+      ...(this.#options.apiServers?.() ?? []),
+      ...apiServerEndpoints(this.#snapshot.state.endpointSlices),
+    ];
+    const choice = { uplinks, nodeAddresses, overlayDevice: overlayDeviceName, apiServers };
+    this.#host = hostFacts(this.#listing, choice, this.#host);
+  }
+
+  #apply(relist: boolean): Promise<SettleReport> {
+    this.#desired = this.#compute(this.#options.endpoints());
+    const prune = this.#snapshot.complete;
+    return this.#options.reconciler.settle(this.#desired, { relist, prune });
+  }
+
+  #compute(endpoints: readonly LocalEndpoint[]): DesiredState {
+    const desired = computeDesired({
+      config: this.#options.model,
+      cluster: this.#snapshot.state,
+      endpoints,
+      host: this.#host,
+      unclaimed: this.#unclaimed.length === 0 ? undefined : this.#unclaimed,
+      held: this.#held,
+    });
+    this.#held = agedClaims(desired.held, (this.#options.now ?? monotonicMs)());
+    return desired;
+  }
+}
+
+const exitsOfListing = memoize(exitsOf);
+
+/** Behind the Service `kubernetes`, by whatever address this node itself asks. */
+const apiServerEndpoints = memoize(
+  (slices: ReadonlyMap<string, ClusterEndpointSlice>): readonly Address[] =>
+    [...slices.values()]
+      .filter(isApiServerSlice)
+      .flatMap(({ endpoints }) => endpoints.flatMap(({ addresses }) => addresses))
+      .slice(0, apiServersAtMost),
+);
+
+/**
+ * The slice of this name is the API server's own: it writes it, and puts back what others write. Another one with the label of
+ * the Service, which whoever may write slices in `default` can make, would take the range of every Node that has its addresses.
+ */
+function isApiServerSlice({ namespace, name, service }: ClusterEndpointSlice): boolean {
+  return namespace === 'default' && name === 'kubernetes' && service === 'kubernetes';
+}
+
+const apiServersAtMost = 64;
+
+const monotonicMs = (): number => performance.now();
+
+const nothingDone: SettleReport = {
+  writes: { set: 0, deleted: 0, restored: 0 },
+  written: [],
+  failures: [],
+};
+
+/** The second report has the last word on failures; writes add up. */
+function joined(first: SettleReport, second: SettleReport): SettleReport {
+  return {
+    ...second,
+    writes: {
+      set: first.writes.set + second.writes.set,
+      deleted: first.writes.deleted + second.writes.deleted,
+      restored: first.writes.restored + second.writes.restored,
+    },
+    written: [...new Set([...first.written, ...second.written])],
+  };
+}

@@ -1,0 +1,118 @@
+// One agent per network namespace, whatever else two of them share: a table of nftables that only one socket can own, and only
+// one with CAP_NET_ADMIN. An abstract unix name, which earlier versions used alone, has neither owner nor mode: any local user
+// could take it and keep the agent from starting. It is still taken, so that an earlier version notices this one; where
+// another process has it, only an earlier version's agent counts.
+
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { InputError } from '../../base/input-error.ts';
+import { UndoStack } from '../../base/undo.ts';
+import { isKernelError } from '../../kernel/errno.ts';
+import { bind, close, socket } from '../../kernel/libc.ts';
+import { holdTable, tableComment } from '../../kernel/netfilter/nft-owned-table.ts';
+
+const table = 'heddle_agent';
+const unixDomain = 1;
+const streamType = 1;
+const name = 'heddle-agent';
+// A struct sockaddr_un: a name that begins with a zero byte is in no file system, but in the network namespace (unix(7)).
+const address: Uint8Array = Buffer.concat([
+  new Uint8Array(new Uint16Array([unixDomain]).buffer),
+  Buffer.from(`\0${name}`),
+]);
+
+export interface NetworkLock extends Disposable {
+  /** What an operator should know although the lock was taken. */
+  readonly warning?: string;
+}
+
+/** In the network namespace of the calling thread. Throws InputError with the holder's pid when an agent has it. */
+export function lockNetwork(): NetworkLock {
+  const lock = holdTable(table, `lock of the heddle agent, pid ${process.pid}`);
+  if (lock === undefined) throw inUse(networkHolder());
+  const held = new UndoStack();
+  held.use(lock);
+  try {
+    const warning = takeName(held);
+    return {
+      ...(warning === undefined ? {} : { warning }),
+      [Symbol.dispose]: () => held[Symbol.dispose](),
+    };
+  } catch (error) {
+    held[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** What is known of the agent in the calling thread's network namespace: its process id as it sees it itself. */
+export function networkHolder(): { readonly pid?: number } | undefined {
+  const comment = tableComment(table);
+  if (comment === undefined) return undefined;
+  const pid = Number(/pid (\d+)$/.exec(comment)?.[1]);
+  return Number.isNaN(pid) ? {} : { pid };
+}
+
+function inUse(holder: ReturnType<typeof networkHolder>): InputError {
+  const rule = `is in use by another heddle agent (pid ${holder?.pid ?? 'unknown'}), which has another stateDir and pinDir`;
+  return new InputError({ object: 'network namespace', rule });
+}
+
+/** Undefined when the name is ours; a warning when a process has it that is not an agent. Throws InputError for one that is. */
+function takeName(held: UndoStack): string | undefined {
+  const fd = socket(unixDomain, streamType, 0);
+  held.push(() => close(fd));
+  try {
+    bind(fd, address);
+    return undefined;
+  } catch (error) {
+    if (!isKernelError(error, 'EADDRINUSE')) throw error;
+  }
+  const pid = nameHolder();
+  if (pid !== undefined && isPrivileged(pid)) throw inUse({ pid });
+  const who = pid === undefined ? 'a process that cannot be seen from here' : `process ${pid}`;
+  return `the abstract unix name @${name} is held by ${who}, which is not an agent: ignored; agents of earlier versions will not notice this one`;
+}
+
+/** The process that has bound the name, where this one can see it. */
+function nameHolder(): number | undefined {
+  const line = readFileSync('/proc/thread-self/net/unix', 'utf8')
+    .split('\n')
+    .find((text) => text.endsWith(` @${name}`));
+  const inode = line?.trim().split(/\s+/)[6];
+  if (inode === undefined) return undefined;
+  const link = `socket:[${inode}]`;
+  for (const pid of readdirSync('/proc')) {
+    if (/^\d+$/.test(pid) && hasOpen(pid, link)) return Number(pid);
+  }
+  return undefined;
+}
+
+function hasOpen(pid: string, link: string): boolean {
+  try {
+    const folder = `/proc/${pid}/fd`;
+    return readdirSync(folder).some((fd) => linkOf(`${folder}/${fd}`) === link);
+  } catch {
+    // It ended meanwhile.
+    return false;
+  }
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An agent could not work without CAP_NET_ADMIN in this user namespace: in one of its own anybody has every capability. */
+function isPrivileged(pid: number): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const netAdmin = 12n;
+    const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
+    const isOurs = linkOf(`/proc/${pid}/ns/user`) === linkOf('/proc/self/ns/user');
+    return isOurs && ((capabilities >> netAdmin) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}

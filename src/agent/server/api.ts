@@ -1,0 +1,196 @@
+// The agent's API on its unix socket (root only): HTTP/1.1 and JSON, for the CLI, the lab and the CNI shim.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createListener, type Socket } from 'node:net';
+import type { CniAnswer } from '../../api/cni-answer.ts';
+import type {
+  EndpointView,
+  KernelView,
+  MapDump,
+  MapList,
+  NodeStatus,
+  NodeView,
+} from '../../api/types.ts';
+import type { Logger } from '../../base/log.ts';
+import type { FlowLog } from '../../observe/flow-log.ts';
+import { ApiConnections, type ConnectionLimits, connectionLimits } from './connections.ts';
+import { sendFlows } from './flows.ts';
+import { answerHealth, type HealthSources } from './health.ts';
+import type { MetricsText } from './metrics-text.ts';
+import { receiveBody, sendAnswer, shimRequest } from './shim-connection.ts';
+import { listenOnFile } from './socket-file.ts';
+
+export interface ApiSources {
+  readonly log: Logger;
+  readonly health: HealthSources;
+  metrics(): Promise<MetricsText>;
+  readonly flows: FlowLog;
+  status(): NodeStatus;
+  endpoints(): readonly EndpointView[];
+  nodes(): readonly NodeView[];
+  maps(): MapList;
+  kernel(): KernelView;
+  /** Undefined: there is no such map. */
+  dumpMap(name: string, limit: number): Promise<MapDump | undefined>;
+  /** `body`: the environment and standard input of a CNI plugin as the shim sends them. */
+  cni(body: Buffer): Promise<CniAnswer>;
+}
+
+export interface ApiServer {
+  /** Whether the file that it listens on is in its place. */
+  isReachable(): boolean;
+  /** No new connections; removes the file where it is still its own. */
+  close(): void;
+  /** Resolves once it is closed and its last connection has ended. */
+  readonly ended: Promise<void>;
+  closeAllConnections(): void;
+}
+
+/** Listens on `path` with mode 0600. Throws what `listenOnFile` throws. */
+export async function listenApi(
+  path: string,
+  sources: ApiSources,
+  limits: ConnectionLimits = connectionLimits(),
+): Promise<ApiServer> {
+  const connections = new ApiConnections(limits);
+  const http = createServer((request, response) => {
+    response.shouldKeepAlive = false;
+    if (request.method !== 'POST') connections.received(request.socket);
+    request.once('end', () => connections.received(request.socket));
+    answer(request, response, sources).catch((error: unknown) => {
+      sources.log.error({ error, url: request.url }, 'API request');
+      const text = error instanceof Error ? error.message : String(error);
+      if (response.headersSent) response.destroy();
+      else json(response, 500, { error: text });
+    });
+  });
+  const server = createListener({ allowHalfOpen: true }, (socket) => {
+    if (!connections.accept(socket)) return;
+    socket.once('data', (begin) => serve(socket, { begin, http, sources, connections }));
+    socket.once('end', () => {
+      if (socket.bytesRead === 0) socket.destroy();
+    });
+  });
+  const file = await listenOnFile(server, path);
+  return {
+    isReachable: () => file.isThere(),
+    ended: new Promise((resolve) => {
+      server.once('close', resolve);
+    }),
+    close: () => {
+      file.remove();
+      server.close();
+    },
+    closeAllConnections: () => connections.closeAll(),
+  };
+}
+
+interface Beginning {
+  readonly begin: Buffer;
+  readonly http: Server;
+  readonly sources: ApiSources;
+  readonly connections: ApiConnections;
+}
+
+/** The shim's requests here, all others by Node's HTTP server. */
+function serve(socket: Socket, { begin, http, sources, connections }: Beginning): void {
+  const request = shimRequest(begin);
+  if (request === undefined || request.bodyBytes > cniRequestLimit) {
+    if (!connections.acceptOther(socket)) return;
+    socket.pause();
+    socket.unshift(begin);
+    http.emit('connection', socket);
+    socket.resume();
+    return;
+  }
+  const { headBytes, bodyBytes } = request;
+  connections
+    .inTurn(socket, bodyBytes, async () => {
+      const body = await receiveBody(socket, { begin: begin.subarray(headBytes), bodyBytes });
+      connections.received(socket);
+      if (body !== undefined) sendAnswer(socket, await sources.cni(body));
+    })
+    .catch((error: unknown) => {
+      // The shim reads a connection that is cut as an agent that was lost, and says so.
+      sources.log.error({ error }, 'CNI request');
+      socket.destroy();
+    });
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  sources: ApiSources,
+): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://agent');
+  const route = `${request.method} ${url.pathname}`;
+  switch (route) {
+    case 'GET /v1/status':
+      return json(response, 200, sources.status());
+    case 'GET /v1/endpoints':
+      return json(response, 200, sources.endpoints());
+    case 'GET /v1/nodes':
+      return json(response, 200, sources.nodes());
+    case 'GET /v1/maps':
+      return json(response, 200, sources.maps());
+    case 'GET /v1/kernel':
+      return json(response, 200, sources.kernel());
+    case 'GET /v1/flows':
+      return sendFlows(url.searchParams, response, sources.flows);
+    case 'POST /v1/cni':
+      return answerCni(request, response, sources);
+    case 'GET /metrics': {
+      const { contentType, text } = await sources.metrics();
+      response.writeHead(200, { 'content-type': contentType }).end(text);
+      return;
+    }
+    default:
+      if (route.startsWith('GET /v1/maps/')) return answerMap(url, response, sources);
+      if (request.method === 'GET' && answerHealth(url.pathname, response, sources.health)) return;
+      json(response, 404, { error: `${route}: there is no such thing` });
+  }
+}
+
+async function answerMap(url: URL, response: ServerResponse, sources: ApiSources): Promise<void> {
+  const name = decodeURIComponent(url.pathname.slice('/v1/maps/'.length));
+  const limit = Number(url.searchParams.get('limit') ?? 10_000);
+  if (!Number.isSafeInteger(limit) || limit < 0) {
+    return json(response, 400, { error: `limit: ${limit} is not a whole number` });
+  }
+  const dump = await sources.dumpMap(name, limit);
+  if (dump !== undefined) return json(response, 200, dump);
+  const names = sources.maps().maps.map((map) => map.name);
+  json(response, 404, { error: `${name}: there is no such map (${names.join(', ')})` });
+}
+
+// What the shim sends at most (shim/request.h): a configuration of 8 MiB, 1 MiB of environment.
+const cniRequestLimit = (8 + 1) * 1024 * 1024 + 1;
+
+async function answerCni(
+  request: IncomingMessage,
+  response: ServerResponse,
+  sources: ApiSources,
+): Promise<void> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > cniRequestLimit) {
+      return json(response, 413, { error: `a CNI request of more than ${cniRequestLimit} bytes` });
+    }
+  }
+  const { exitCode, body } = await sources.cni(Buffer.concat(chunks));
+  // With its length: the shim must tell a whole answer from one cut short, and reads no chunks.
+  response
+    .writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'heddle-exit': String(exitCode),
+    })
+    .end(body);
+}
+
+function json(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}

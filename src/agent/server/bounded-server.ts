@@ -1,0 +1,124 @@
+// An HTTP server that nobody can fill: few connections, one request each, a few seconds for all of it. Where one connection too
+// many comes, the oldest of the address that has the most is ended: a client that opens thousands ends only its own.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { KernelError } from '../../kernel/errno.ts';
+
+export interface BoundedServerOptions {
+  /** `192.0.2.1:9655` or `[2001:db8::1]:9655`; port 0 takes a free one. */
+  readonly address: string;
+  readonly maxConnections: number;
+  /** Connections that the kernel keeps until they are accepted. */
+  readonly backlog: number;
+  answer(path: string, response: ServerResponse): void;
+  onConnection?(): void;
+  /** How long a client has for its request, and as long again until it has read the answer. 5,000 unless given. */
+  readonly patienceMs?: number;
+}
+
+export interface BoundedServer {
+  /** As listened on. */
+  readonly address: string;
+  /** Rejects when the server breaks after it has listened; never resolves. */
+  readonly broken: Promise<never>;
+  close(): void;
+}
+
+// Prometheus and a kubelet are on a fast network and ask for 100 kB.
+const enoughMs = 5000;
+// Lines of a request that ask for one of three paths.
+const maxHeaderSize = 8192;
+// The longest that a timer takes: 24 days.
+const never = 2 ** 31 - 1;
+
+/** Throws KernelError with what the kernel says of the address. */
+export async function listenBounded(options: BoundedServerOptions): Promise<BoundedServer> {
+  const { address, maxConnections, backlog, answer, onConnection } = options;
+  const { patienceMs = enoughMs } = options;
+  const limits = {
+    // Each connection has timers below. Node.js would look through all of them every so often, also where there are none.
+    headersTimeout: 0,
+    requestTimeout: 0,
+    connectionsCheckingInterval: never,
+    keepAliveTimeout: 1,
+    maxHeaderSize,
+    maxRequestsPerSocket: 1,
+  };
+  const server = createServer(limits, (request: IncomingMessage, response) => {
+    clearTimeout(asking.get(request.socket));
+    // A path, without what comes behind a question mark.
+    const [path = ''] = (request.url ?? '').split('?');
+    response.shouldKeepAlive = false;
+    answer(path, response);
+  });
+  const asking = new Map<Socket, NodeJS.Timeout>();
+  const connections = new Map<Socket, string>();
+  server.on('connection', (socket) => {
+    onConnection?.();
+    connections.set(socket, socket.remoteAddress ?? '');
+    const lifetime = endAfter(socket, 2 * patienceMs);
+    asking.set(socket, endAfter(socket, patienceMs));
+    socket.once('close', () => {
+      clearTimeout(lifetime);
+      clearTimeout(asking.get(socket));
+      asking.delete(socket);
+      connections.delete(socket);
+    });
+    if (connections.size > maxConnections) oldestOfTheMost(connections)?.destroy();
+  });
+  await listen(server, address, backlog);
+  const broken = new Promise<never>((_, reject) => {
+    server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)));
+  });
+  broken.catch(() => undefined);
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `${address.slice(0, address.lastIndexOf(':'))}:${port}`,
+    broken,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function endAfter(socket: Socket, ms: number): NodeJS.Timeout {
+  return setTimeout(() => socket.destroy(), ms).unref();
+}
+
+/** `connections`: by their remote address, in the order they came. Of addresses with equally many, the one that came first. */
+export function oldestOfTheMost<Connection>(
+  connections: ReadonlyMap<Connection, string>,
+): Connection | undefined {
+  const counts = new Map<string, number>();
+  for (const address of connections.values()) counts.set(address, (counts.get(address) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  for (const [connection, address] of connections) {
+    if (counts.get(address) === most) return connection;
+  }
+  return undefined;
+}
+
+export function plainText(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(text);
+}
+
+function listen(server: Server, address: string, backlog: number): Promise<void> {
+  const colon = address.lastIndexOf(':');
+  const host = address.slice(0, colon).replaceAll(/[[\]]/g, '');
+  return new Promise<void>((resolve, reject) => {
+    const refused = (error: NodeJS.ErrnoException): void => reject(listenError(address, error));
+    server.once('error', refused);
+    server.listen({ port: Number(address.slice(colon + 1)), host, backlog }, () => {
+      server.off('error', refused);
+      resolve();
+    });
+  });
+}
+
+function listenError(address: string, { code = 'EINVAL' }: NodeJS.ErrnoException): KernelError {
+  const detail =
+    code === 'EADDRINUSE' ? 'another process has it: `ss -ltnp` shows which' : undefined;
+  return new KernelError({ call: 'listen', subject: address, code, detail });
+}

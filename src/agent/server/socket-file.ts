@@ -1,0 +1,101 @@
+// The file of a unix socket that this process listens on: made where nobody answers, and removed only as long as it is ours.
+
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
+import { InputError } from '../../base/input-error.ts';
+import { sharedFolder } from '../../base/private-folder.ts';
+import { isKernelError, KernelError } from '../../kernel/errno.ts';
+import { bind, close, socket } from '../../kernel/libc.ts';
+
+const unixDomain = 1;
+const streamType = 1;
+
+/**
+ * Throws InputError where a process answers at `path`: two agents with one socket would take it from each other. A socket that
+ * nobody answers is left over.
+ */
+export async function refuseAnswered(path: string): Promise<void> {
+  if (!(await isAnswered(path))) return;
+  const rule =
+    'is in use by another process, which answers there (`ss -xlp` shows which): end it, or give this agent another socket';
+  throw new InputError({ object: 'socket', value: path, rule });
+}
+
+/** Whether `path` is a socket at which a process answers. */
+export async function isAnswered(path: string): Promise<boolean> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false;
+  const code = await new Promise<string | undefined>((resolve) => {
+    const connection = connect(path, () => {
+      connection.destroy();
+      resolve(undefined);
+    });
+    connection.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'EINVAL'));
+  });
+  // EAGAIN: of a process that accepts nothing, and has more waiting than it wanted.
+  return code === undefined || code === 'EAGAIN';
+}
+
+/**
+ * Listens on `path` with mode 0600, and replaces what nobody answers. Throws InputError where a process answers there, others may
+ * write to its folder, or a folder is in its place; KernelError for what the kernel refuses.
+ */
+export async function listenOnFile(server: Server, path: string): Promise<SocketFile> {
+  sharedFolder('socket', dirname(path));
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new InputError({ object: 'socket', value: path, rule: 'is a folder: remove it' });
+  }
+  await refuseAnswered(path);
+  rmSync(path, { force: true });
+  const fd = boundTo(path);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', ({ code = 'EINVAL' }: NodeJS.ErrnoException) => {
+      reject(new KernelError({ call: 'listen', subject: path, code }));
+    });
+    // Not by path: a server that was given one removes that file as it closes, whoever's it is by then.
+    server.listen({ fd }, resolve);
+  });
+  chmodSync(path, 0o600);
+  return new SocketFile(path);
+}
+
+export class SocketFile {
+  readonly #path: string;
+  readonly #made: string | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#made = fileAt(path);
+  }
+
+  isThere(): boolean {
+    return fileAt(this.#path) === this.#made;
+  }
+
+  remove(): void {
+    if (this.isThere()) rmSync(this.#path, { force: true });
+  }
+}
+
+function boundTo(path: string): number {
+  const fd = socket(unixDomain, streamType, 0);
+  // A struct sockaddr_un. The mask closes the moment between bind(2) and chmod(2).
+  const family = new Uint8Array(new Uint16Array([unixDomain]).buffer);
+  const mask = process.umask(0o177);
+  try {
+    bind(fd, Buffer.concat([family, Buffer.from(`${path}\0`)]));
+    return fd;
+  } catch (error) {
+    close(fd);
+    if (!isKernelError(error)) throw error;
+    throw new KernelError({ call: 'listen', subject: path, code: error.code }, { cause: error });
+  } finally {
+    process.umask(mask);
+  }
+}
+
+/** Another text for another file, also where that has the same inode. */
+function fileAt(path: string): string | undefined {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.dev} ${found.ino} ${found.ctimeNs}`;
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { lstatSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { silentLogger } from '../../../test/support/silent-logger.ts';
+import { type ApiServer, type ApiSources, listenApi } from './api.ts';
+import { ApiSocket } from './socket.ts';
+
+class FakeServer implements ApiServer {
+  isThere = true;
+  isClosed = false;
+  connectionsClosed = false;
+  readonly ended = new Promise<void>(() => undefined);
+  isReachable(): boolean {
+    return this.isThere;
+  }
+  close(): void {
+    this.isClosed = true;
+  }
+  closeAllConnections(): void {
+    this.connectionsClosed = true;
+  }
+}
+
+test('a file that is gone is listened on again, after what keeps it from that is told', async () => {
+  const made: FakeServer[] = [];
+  const problems: (string | undefined)[] = [];
+  let refusals = 0;
+  let tellRestored = (): void => undefined;
+  const restored = new Promise<void>((resolve) => {
+    tellRestored = resolve;
+  });
+  const socket = await ApiSocket.open({
+    periodMs: 1,
+    listen: async () => {
+      if (refusals-- > 0) throw new Error('no');
+      const server = new FakeServer();
+      made.push(server);
+      return server;
+    },
+    onProblem: (problem) => problems.push(problem),
+    onRestored: () => tellRestored(),
+  });
+  refusals = 2;
+  const [first] = made;
+  assert.ok(first);
+  first.isThere = false;
+  await restored;
+  assert.deepEqual(problems, ['no', 'no', undefined]);
+  assert.equal(first.isClosed, true);
+  assert.equal(first.connectionsClosed, false, 'what was asked by it is answered');
+  socket.end();
+  assert.deepEqual(
+    made.map(({ isClosed, connectionsClosed }) => [isClosed, connectionsClosed]),
+    [
+      [true, true],
+      [true, true],
+    ],
+  );
+});
+
+test('the socket of a process that took the place stays until that process ends', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-socket-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'agent.sock');
+  const problems: (string | undefined)[] = [];
+  const told = new EventEmitter();
+  const socket = await ApiSocket.open({
+    periodMs: 5,
+    listen: () => listenApi(path, { log: silentLogger } as ApiSources),
+    onProblem: (problem) => {
+      problems.push(problem);
+      told.emit(problem === undefined ? 'well' : 'problem');
+    },
+    onRestored: () => undefined,
+  });
+  context.after(() => socket.end());
+  rmSync(path);
+  const other = createServer((connection) => connection.on('error', () => undefined).end('other'));
+  await new Promise<void>((resolve) => other.listen(path, resolve));
+  await once(told, 'problem');
+  await once(told, 'problem');
+  assert.match(problems[0] ?? '', /^socket: .* is in use by another process, which answers there/);
+  assert.equal(lstatSync(path).isSocket(), true);
+  const well = once(told, 'well');
+  other.close();
+  await well;
+  assert.equal(lstatSync(path).mode & 0o777, 0o600);
+});

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { installCni } from '../../cni/install.ts';
+import { removeOurCni } from './cni.ts';
+
+interface Node {
+  readonly folder: string;
+  readonly cni: { readonly binDirectory: string; readonly configurationDirectory: string };
+  readonly files: readonly string[];
+}
+
+/** With the files of an agent that has this socket in the node's folder. */
+function nodeWith(context: TestContext, socket: string): Node {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-uninstall-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const shim = join(folder, 'shim');
+  writeFileSync(shim, 'the executable');
+  const cni = {
+    binDirectory: join(folder, 'bin'),
+    configurationDirectory: join(folder, 'net.d'),
+  };
+  installCni({ ...cni, shim, agentSocket: join(folder, socket) });
+  const files = ['net.d/05-heddle.conflist', 'bin/heddle'].map((file) => join(folder, file));
+  return { folder, cni, files };
+}
+
+const present = ({ files }: Node): number => files.filter((file) => existsSync(file)).length;
+
+async function listening(path: string): Promise<Server> {
+  const server = createServer((connection) => connection.destroy());
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return server;
+}
+
+/** As of a process that ended without removing it: a server that closes removes the path that it was given. */
+async function leaveSocket(path: string): Promise<void> {
+  const server = await listening(`${path}.made`);
+  renameSync(`${path}.made`, path);
+  await new Promise((resolve) => server.close(resolve));
+}
+
+test('uninstall removes the CNI files of its own socket', async (context) => {
+  const node = nodeWith(context, 'agent.sock');
+  const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
+  assert.deepEqual([found, present(node)], [{ removed: 2, left: [] }, 0]);
+  assert.deepEqual(await removeOurCni(join(node.folder, 'agent.sock'), node.cni), {
+    ...{ removed: 0, left: [] },
+  });
+});
+
+test('uninstall removes the CNI files of another socket at which no one answers', async (context) => {
+  const node = nodeWith(context, 'other.sock');
+  const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
+  assert.deepEqual([found, present(node)], [{ removed: 2, left: [] }, 0]);
+});
+
+test('uninstall removes the socket that its agent left with the CNI files', async (context) => {
+  const node = nodeWith(context, 'other.sock');
+  const other = join(node.folder, 'other.sock');
+  await leaveSocket(other);
+  assert.ok(existsSync(other));
+  const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
+  assert.deepEqual([found, present(node)], [{ removed: 3, left: [] }, 0]);
+  assert.ok(!existsSync(other));
+});
+
+test('uninstall leaves what is no socket at the path that the CNI files name', async (context) => {
+  const node = nodeWith(context, 'other.sock');
+  mkdirSync(join(node.folder, 'other.sock'));
+  const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
+  assert.deepEqual([found, present(node)], [{ removed: 2, left: [] }, 0]);
+  assert.ok(existsSync(join(node.folder, 'other.sock')));
+});
+
+test('uninstall leaves and names the CNI files of another socket at which an agent answers', async (context) => {
+  const node = nodeWith(context, 'other.sock');
+  const other = join(node.folder, 'other.sock');
+  const server = await listening(other);
+  context.after(() => server.close());
+  const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
+  assert.equal(present(node), 2);
+  assert.equal(found.removed, 0);
+  assert.deepEqual(found.left, [
+    `${node.files[0]} leads to ${other}, where another agent answers: stop it, then repeat this with --socket ${other}`,
+  ]);
+});
+
+test('uninstall removes CNI files that nobody can read', async (context) => {
+  const node = nodeWith(context, 'other.sock');
+  writeFileSync(join(node.folder, 'net.d/05-heddle.conflist'), '{');
+  const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
+  assert.deepEqual([found, present(node)], [{ removed: 2, left: [] }, 0]);
+});

@@ -1,0 +1,53 @@
+// Removal of the CNI files. The network configuration names the socket that runtimes are led to, which may be another than the
+// one that this uninstall was given: its agent was started with another configuration.
+
+import { lstatSync, readFileSync, rmSync } from 'node:fs';
+import { type CniPlaces, networkConfigurationFile, removeCni } from '../../cni/install.ts';
+import { isAnswered } from '../server/socket-file.ts';
+
+export interface CniRemoval {
+  /** Number of files. */
+  readonly removed: number;
+  /** What stays, and why, a sentence each. */
+  readonly left: readonly string[];
+}
+
+/**
+ * To be called where no agent runs in this network namespace: only an agent of another one, which shares the folder, can answer at
+ * the socket. Its files stay. A socket at which no one answers was left by our agent, and goes too.
+ */
+export async function removeOurCni(
+  socket: string,
+  cni: CniPlaces | undefined,
+): Promise<CniRemoval> {
+  const file = networkConfigurationFile(cni);
+  const other = configuredSocket(file);
+  if (other === undefined || other === socket) return { removed: removeCni(cni).length, left: [] };
+  if (await isAnswered(other)) {
+    const cure = `stop it, then repeat this with --socket ${other}`;
+    return {
+      removed: 0,
+      left: [`${file} leads to ${other}, where another agent answers: ${cure}`],
+    };
+  }
+  const files = removeCni(cni).length;
+  if (lstatSync(other, { throwIfNoEntry: false })?.isSocket() !== true)
+    return { removed: files, left: [] };
+  rmSync(other);
+  return { removed: files + 1, left: [] };
+}
+
+/** Undefined where there is none, or nothing that can be read. */
+function configuredSocket(file: string): string | undefined {
+  try {
+    const { plugins = [] } = JSON.parse(readFileSync(file, 'utf8')) as NetworkList;
+    const own = plugins.find(({ type }) => type === 'heddle') ?? plugins[0];
+    return typeof own?.agentSocket === 'string' ? own.agentSocket : '/run/heddle/agent.sock';
+  } catch {
+    return undefined;
+  }
+}
+
+interface NetworkList {
+  readonly plugins?: readonly { readonly type?: unknown; readonly agentSocket?: unknown }[];
+}

@@ -1,0 +1,85 @@
+// Which interfaces of a node are ours, and their removal. A pod's interface may have been renamed, or have another MAC: the
+// agent goes on with it, and so does its data path.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasOurBlocks } from '../../datapath/attach/pod-blocks.ts';
+import { queueMac } from '../../datapath/host/queue-links.ts';
+import { isKernelError } from '../../kernel/errno.ts';
+import { delLinkAsync, listLinks } from '../../kernel/netlink/link.ts';
+import type { Link } from '../../kernel/netlink/link-record.ts';
+import { listClsact } from '../../kernel/netlink/qdisc.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { isOverlayDevice, overlayDeviceName } from '../../model/network/overlay-device.ts';
+import { isQueueName } from '../../model/pod-queue.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { gatewayMac } from '../../pods/interface/gateway.ts';
+import { isEndpointName } from '../../pods/interface/names.ts';
+import { parseRecord } from '../../pods/records/record.ts';
+
+/** What is known of interfaces besides their own fields. */
+export interface LinkMarks {
+  /** Those at which our shared blocks are. */
+  readonly withBlocks: ReadonlySet<IfIndex>;
+  /** Those that records of endpoints name. */
+  readonly recorded: ReadonlySet<IfIndex>;
+}
+
+/** How many there were. Throws KernelError. */
+export async function removeLinks(socket: NetlinkSocket, stateDir: string): Promise<number> {
+  const blocks = listClsact(socket).filter(hasOurBlocks);
+  const marks = {
+    withBlocks: new Set(blocks.map(({ ifIndex }) => ifIndex)),
+    recorded: recordedIndexes(join(stateDir, 'endpoints')),
+  };
+  const ours = listLinks(socket).filter((link) => isOurs(link, marks));
+  // Side by side: the kernel takes some 25 ms for a veth, however many go at once.
+  await Promise.all(
+    ours.map(async ({ ifIndex }) => {
+      try {
+        await delLinkAsync(socket, ifIndex);
+      } catch (error) {
+        if (!isKernelError(error, 'ENODEV')) throw error;
+      }
+    }),
+  );
+  return ours.length;
+}
+
+/**
+ * A pod's by our blocks, or by two of name, MAC and record: one alone may be another's, and after a reboot the index of a record
+ * is. The VXLAN device also where it was given another name.
+ */
+export function isOurs(
+  link: Pick<Link, 'ifIndex' | 'name' | 'mac' | 'kind' | 'vxlan'>,
+  { withBlocks, recorded }: LinkMarks,
+): boolean {
+  const { ifIndex, name, mac, kind } = link;
+  if (kind === 'vxlan') return name === overlayDeviceName || isOverlayDevice(link);
+  if (kind !== 'veth') return false;
+  if (withBlocks.has(ifIndex) || (isQueueName(name) && mac === queueMac)) return true;
+  const signs = [isEndpointName(name), mac === gatewayMac, recorded.has(ifIndex)];
+  return signs.filter((sign) => sign).length >= 2;
+}
+
+/** Of records that can be read; none without the folder. */
+function recordedIndexes(folder: string): ReadonlySet<IfIndex> {
+  const found = new Set<IfIndex>();
+  for (const file of filesIn(folder)) {
+    try {
+      const record = parseRecord(readFileSync(join(folder, file), 'utf8'));
+      if ('hostIfIndex' in record) found.add(record.hostIfIndex);
+    } catch {
+      // It is removed all the same.
+    }
+  }
+  return found;
+}
+
+function filesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,155 @@
+// Removes everything that Heddle ever puts on a node, in the network namespace of the calling thread. Can be repeated,
+// and does not need what it removes to be whole: each step looks at the kernel or the disk for what is ours.
+
+import { rmdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { InputError } from '../../base/input-error.ts';
+import type { CniPlaces } from '../../cni/install.ts';
+import type { AgentConfig } from '../../config/schema.ts';
+import { detachAll } from '../../datapath/attach/tcx-links.ts';
+import { isNextHop } from '../../datapath/host/next-hops.ts';
+import { routeProtocol } from '../../datapath/host/routes.ts';
+import { describePins, pinNames, unpinFolder } from '../../datapath/load/pins.ts';
+import { isKernelError } from '../../kernel/errno.ts';
+import { Nftables } from '../../kernel/netfilter/nftables.ts';
+import { delNeighbour, listNeighbours } from '../../kernel/netlink/neighbour.ts';
+import { delRoute, listRoutes } from '../../kernel/netlink/route.ts';
+import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { writeSysctl } from '../../kernel/sysctl.ts';
+import { runningAgent } from '../process/lock.ts';
+import { networkHolder } from '../process/network-lock.ts';
+import { sysctlMemory } from '../sysctl-memory.ts';
+import { removeOurCni } from './cni.ts';
+import { removeLinks } from './links.ts';
+import { programsLeft } from './programs-left.ts';
+
+export interface UninstallOptions extends Pick<AgentConfig, 'stateDir' | 'pinDir' | 'socket'> {
+  readonly cni?: CniPlaces;
+}
+
+export interface Uninstalled {
+  readonly removed: readonly Removed[];
+  /** Programs of ours that still run, since their pins are elsewhere: `eth0 ingress: from_network (id 12)`. */
+  readonly left: readonly string[];
+  /** CNI files that lead to an agent which answers elsewhere, a sentence each. */
+  readonly leftFiles: readonly string[];
+}
+
+/** What was there and has been removed; kinds of which nothing was there are left out. */
+export interface Removed {
+  readonly what: string;
+  readonly count: number;
+}
+
+/** Throws InputError while an agent runs, KernelError when the kernel refuses. */
+export async function uninstall(options: UninstallOptions): Promise<Uninstalled> {
+  const pid = runningAgent(options.stateDir);
+  if (pid !== undefined) {
+    const rule = `is in use by an agent (pid ${pid}): stop it first`;
+    throw new InputError({ object: 'stateDir', value: options.stateDir, rule });
+  }
+  const holder = networkHolder();
+  if (holder !== undefined) {
+    const rule = `is in use by an agent (pid ${holder.pid ?? 'unknown'}): stop it first`;
+    throw new InputError({ object: 'network namespace', rule });
+  }
+  const pins = describePins(options.pinDir);
+  using socket = NetlinkSocket.open();
+  // First of all, so that no new pod comes along.
+  const cni = await removeOurCni(options.socket, options.cni);
+  const removed: Removed[] = [
+    { what: 'CNI files', count: cni.removed },
+    { what: 'tcx links', count: detachAll(pins.links) },
+    { what: 'interfaces', count: await removeLinks(socket, options.stateDir) },
+    { what: 'routes', count: removeRoutes(socket) },
+    { what: 'neighbours', count: removeNextHops(socket) },
+    { what: 'nftables tables', count: removeNftables() },
+    { what: 'kernel parameters restored', count: restoreSysctls(options.stateDir) },
+    { what: 'pinned programs', count: unpinPrograms(pins.allPrograms) },
+    { what: 'pinned maps', count: unpinFolder(join(options.pinDir, 'maps')) },
+    { what: 'files', count: removeFiles(options) },
+  ];
+  unpinFolder(pins.links);
+  removeIfEmpty(options.pinDir);
+  return {
+    removed: removed.filter(({ count }) => count > 0),
+    left: programsLeft(socket),
+    leftFiles: cni.left,
+  };
+}
+
+function removeRoutes(socket: NetlinkSocket): number {
+  const routes = listRoutes(socket, { protocol: routeProtocol });
+  for (const route of routes) {
+    try {
+      delRoute(socket, route);
+    } catch (error) {
+      if (!isKernelError(error, 'ESRCH', 'ENOENT', 'ENODEV')) throw error;
+    }
+  }
+  return routes.length;
+}
+
+// Entries of pods have gone with their interfaces.
+function removeNextHops(socket: NetlinkSocket): number {
+  const nextHops = listNeighbours(socket).filter(isNextHop);
+  for (const nextHop of nextHops) {
+    try {
+      delNeighbour(socket, nextHop);
+    } catch (error) {
+      if (!isKernelError(error, 'ENOENT', 'ENODEV', 'ENXIO')) throw error;
+    }
+  }
+  return nextHops.length;
+}
+
+function removeNftables(): number {
+  using nftables = Nftables.open();
+  return nftables.deleteTable('inet', 'heddle') ? 1 : 0;
+}
+
+function restoreSysctls(stateDir: string): number {
+  const before = sysctlMemory(join(stateDir, 'sysctls.json')).all();
+  let restored = 0;
+  for (const [name, value] of before) {
+    try {
+      writeSysctl(name, value);
+      restored++;
+    } catch (error) {
+      // It went with its interface.
+      if (!isKernelError(error, 'ENOENT')) throw error;
+    }
+  }
+  return restored;
+}
+
+function unpinPrograms(folder: string): number {
+  const counts = pinNames(folder).map((load) => unpinFolder(join(folder, load)));
+  unpinFolder(folder);
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** By name, not the folders as a whole: a path that was mistyped must not cost anybody their files. */
+function removeFiles({ stateDir, socket }: UninstallOptions): number {
+  const files = [
+    socket,
+    ...['endpoints', 'spare-records', 'released-addresses', 'sysctls.json', 'agent.lock'].map(
+      (name) => join(stateDir, name),
+    ),
+  ];
+  const present = files.filter((file) => statSync(file, { throwIfNoEntry: false }) !== undefined);
+  for (const file of present) rmSync(file, { recursive: true });
+  for (const folder of [stateDir, dirname(socket)]) removeIfEmpty(folder);
+  return present.length;
+}
+
+// In the container of `uninstall.yaml` it is a mount point in a read-only root.
+const stays: readonly unknown[] = ['ENOENT', 'ENOTEMPTY', 'EBUSY', 'EROFS'];
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (!stays.includes((error as NodeJS.ErrnoException).code)) throw error;
+  }
+}

@@ -1,0 +1,39 @@
+// How the conversation with the API server goes, as the status screen and JSON have it.
+
+import type { ApiResourceView, ApiServerView, FailingView } from '../../api/types.ts';
+import { type Moment, wallTime } from '../../base/moment.ts';
+import type { KubernetesSourceState } from '../../cluster/kubernetes/kubernetes-source.ts';
+import type { ReflectorState } from '../../cluster/kubernetes/resource-state.ts';
+
+export function apiServerView({
+  connection,
+  resources,
+  requests,
+}: KubernetesSourceState): ApiServerView {
+  const { server, connectedSince, failing } = connection;
+  return {
+    ...(server === undefined ? {} : { server }),
+    ...(connectedSince === undefined ? {} : { connectedSince: wallTime(connectedSince) }),
+    ...(failing === undefined ? {} : { unreachable: failingView(failing) }),
+    resources: resources.map(resourceView),
+    requests,
+  };
+}
+
+function resourceView(state: ReflectorState): ApiResourceView {
+  const { listedAt, watchedAt, reading, failing, doubt, ...rest } = state;
+  return {
+    ...rest,
+    ...(listedAt === undefined ? {} : { listedAt: wallTime(listedAt) }),
+    ...(watchedAt === undefined ? {} : { watchedAt: wallTime(watchedAt) }),
+    ...(reading === undefined
+      ? {}
+      : { reading: { since: wallTime(reading.since), objects: reading.objects } }),
+    ...(failing === undefined ? {} : { failing: failingView(failing) }),
+    ...(doubt === undefined ? {} : { doubt: failingView(doubt) }),
+  };
+}
+
+function failingView({ text, since }: { text: string; since: Moment }): FailingView {
+  return { text, since: wallTime(since) };
+}

@@ -1,0 +1,71 @@
+// The data path's maps for people: how full they are, and what is in them.
+
+import { setImmediate } from 'node:timers/promises';
+import type { MapDump, MapEntryView, MapFill, TableView } from '../../api/types.ts';
+import type { MapSet } from '../../datapath/load/map-set.ts';
+
+/** Everything about a map but its entries' types. */
+interface AnyMap {
+  readonly name: string;
+  readonly maxEntries: number;
+  entries(): Iterable<readonly [unknown, unknown]>;
+}
+
+// Of these the reconciler knows how many entries there are: a table's name by the map's. An array, which is always full, would
+// look as if it were short of room.
+const tableOfMap: Readonly<Record<string, string>> = {
+  endpoints: 'endpoints',
+  addresses: 'addresses',
+  routes: 'routes-map',
+};
+
+export interface MapFillSources {
+  readonly maps: MapSet;
+  tables(): readonly TableView[];
+  /** As of the last sweep. */
+  flowEntries(): number | undefined;
+}
+
+/** Cheap: no map is walked. */
+export function mapFill({ maps, tables, flowEntries }: MapFillSources): readonly MapFill[] {
+  const applied = new Map(tables().map((table) => [table.name, table.applied]));
+  const entriesOf = (name: string): number | undefined =>
+    name === maps.flows.name ? flowEntries() : applied.get(tableOfMap[name] ?? '');
+  return dumpable(maps).map(({ name, maxEntries }) => {
+    const entries = entriesOf(name);
+    return { name, maxEntries, ...(entries === undefined ? {} : { entries }) };
+  });
+}
+
+/** At most `limit` entries; undefined when there is no such map. */
+export async function dumpMap(
+  maps: MapSet,
+  name: string,
+  limit: number,
+): Promise<MapDump | undefined> {
+  const map = dumpable(maps).find((candidate) => candidate.name === name);
+  if (map === undefined) return undefined;
+  const entries: MapEntryView[] = [];
+  let truncated = false;
+  for (const [key, value] of map.entries()) {
+    truncated = entries.length >= limit;
+    if (truncated) break;
+    entries.push({ key, value });
+    if (entries.length % 1000 === 0) await setImmediate();
+  }
+  return { name, maxEntries: map.maxEntries, entries, truncated };
+}
+
+function dumpable(maps: MapSet): readonly AnyMap[] {
+  return [
+    maps.endpoints,
+    maps.addresses,
+    maps.routes,
+    maps.underlay,
+    maps.tableGeneration,
+    maps.flows,
+    maps.endpointCounters,
+    maps.dropCounters,
+    maps.eventBudget,
+  ];
+}

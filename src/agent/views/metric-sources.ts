@@ -1,0 +1,28 @@
+// Where the metrics of the agent have their values from.
+
+import type { LogOutput } from '../../base/log-output.ts';
+import type { Metrics } from '../../observe/metrics.ts';
+import type { AgentParts } from '../assemble.ts';
+import { apiServerView } from './api-server.ts';
+import type { Views } from './views.ts';
+
+export function metricSources(
+  parts: AgentParts,
+  views: Views,
+  output: Pick<LogOutput, 'lostLines'>,
+): ConstructorParameters<typeof Metrics>[0] {
+  const { config, pods, observer, kubernetes, facts } = parts;
+  return {
+    version: views.version,
+    node: config.node,
+    endpoints: () => pods.endpoints().length,
+    tables: views.tables,
+    maps: views.maps,
+    drops: () => observer.drops.byReason(),
+    facts: () => facts.views,
+    traffic: () => observer.traffic.total(pods.endpoints()),
+    flowEvents: () => observer.eventTotals(),
+    lostLogLines: () => output.lostLines,
+    apiServer: kubernetes && (() => apiServerView(kubernetes.state)),
+  };
+}

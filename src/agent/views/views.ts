@@ -1,0 +1,87 @@
+// What the parts of the agent look like to the API and to metrics.
+
+import type {
+  EndpointView,
+  MapFill,
+  NodeStatus,
+  NodeView,
+  StartTimes,
+  TableView,
+} from '../../api/types.ts';
+import { packageVersion } from '../../base/version.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { AgentParts } from '../assemble.ts';
+import { mapFill } from './maps.ts';
+import { nodeStatus, tableView } from './status.ts';
+
+export interface Views {
+  readonly version: string;
+  status(): NodeStatus;
+  endpoints(): readonly EndpointView[];
+  nodes(): readonly NodeView[];
+  tables(): readonly TableView[];
+  maps(): readonly MapFill[];
+}
+
+export function agentViews(parts: AgentParts, start: () => StartTimes): Views {
+  const { datapath, observer, reconciler, pods } = parts;
+  const version = packageVersion();
+  const tables = (): TableView[] => reconciler.status().map(tableView);
+  const maps = (): readonly MapFill[] =>
+    mapFill({ maps: datapath.maps, tables, flowEntries: () => observer.flowEntries });
+  return {
+    version,
+    tables,
+    maps,
+    status: () => nodeStatus({ parts, version, start: start(), tables: tables(), maps: maps() }),
+    endpoints: () =>
+      pods
+        .endpoints()
+        .toSorted((left, right) => left.id - right.id)
+        .map((endpoint) => endpointView(endpoint, parts)),
+    nodes: () => nodeViews(parts),
+  };
+}
+
+function endpointView(
+  endpoint: LocalEndpoint,
+  { observer, queueDrops, limitsInForce }: AgentParts,
+): EndpointView {
+  const { pod, namespacePath: _, bandwidth: wanted = {}, ...rest } = endpoint;
+  const bandwidth = limitsInForce(endpoint);
+  const missing = (['ingress', 'egress'] as const).filter(
+    (direction) => wanted[direction] !== undefined && bandwidth?.[direction] === undefined,
+  );
+  return {
+    ...rest,
+    ...(bandwidth === undefined ? {} : { bandwidth }),
+    ...(missing.length === 0 ? {} : { missingLimits: missing }),
+    ...(pod === undefined ? {} : { pod: { namespace: pod.namespace, name: pod.name } }),
+    traffic: observer.traffic.of(endpoint),
+    queueDroppedPackets: queueDrops(endpoint),
+  };
+}
+
+function nodeViews({ config, network }: AgentParts): readonly NodeView[] {
+  const { nodes, pods } = network.snapshot.state;
+  const podsOn = new Map<string, number>();
+  for (const { node } of pods.values()) {
+    if (node !== undefined) podsOn.set(node, (podsOn.get(node) ?? 0) + 1);
+  }
+  return [...nodes.values()]
+    .map(({ name, addresses, podCidrs }) => {
+      const { unverified } = network.desired.nodes.get(name) ?? {};
+      return {
+        ...{ name, self: name === config.node, addresses },
+        ...(unverified === undefined ? {} : { unverified }),
+        ...{ podCidrs, pods: podsOn.get(name) ?? 0 },
+      };
+    })
+    .sort(
+      (left, right) => Number(right.self) - Number(left.self) || compare(left.name, right.name),
+    );
+}
+
+function compare(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}

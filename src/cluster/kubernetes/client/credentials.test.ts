@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { stringify } from 'yaml';
+import { scriptedServer } from '../../../../test/support/api-protocol.ts';
+import { ApiClient } from './api-client.ts';
+import { KubeConfigCredentials } from './credentials.ts';
+
+function folder(context: TestContext): string {
+  const made = mkdtempSync(join(tmpdir(), 'heddle-credentials-'));
+  context.after(() => rmSync(made, { recursive: true }));
+  return made;
+}
+
+function kubeconfig(server: string, user: object, cluster: object = {}): string {
+  return stringify({
+    clusters: [{ name: 'test', cluster: { server, 'insecure-skip-tls-verify': true, ...cluster } }],
+    users: [{ name: 'test', user }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+    'current-context': 'test',
+  });
+}
+
+const tokenOf = (headers: unknown): unknown =>
+  (headers as Record<string, unknown>)['Authorization'];
+
+test('a kubeconfig that is replaced counts from the next request on', async (context) => {
+  const file = join(folder(context), 'config');
+  const credentials = new KubeConfigCredentials({ kubeconfig: file, apiServers: [] });
+  writeFileSync(file, kubeconfig('https://192.0.2.1:6443/', { token: 'one\n' }));
+  const first = await credentials.access();
+  assert.deepEqual(first.servers, ['https://192.0.2.1:6443']);
+  assert.equal(tokenOf(first.request.headers), 'Bearer one', 'a line break is no part of a token');
+  rmSync(file);
+  writeFileSync(file, kubeconfig('https://192.0.2.2:6443', { token: 'two' }));
+  const second = await credentials.access();
+  assert.deepEqual(second.servers, ['https://192.0.2.2:6443']);
+  assert.equal(tokenOf(second.request.headers), 'Bearer two');
+});
+
+test('the proxy of a kubeconfig is told, and none where there is none', async (context) => {
+  const file = join(folder(context), 'config');
+  const proxyUrl = async (cluster: object): Promise<string | undefined> => {
+    writeFileSync(file, kubeconfig('https://192.0.2.1:6443', { token: 'x' }, cluster));
+    const access = await new KubeConfigCredentials({ kubeconfig: file, apiServers: [] }).access();
+    assert.equal(access.proxy === undefined, access.proxyUrl === undefined);
+    return access.proxyUrl;
+  };
+  assert.equal(await proxyUrl({ 'proxy-url': 'http://192.0.2.9:3128' }), 'http://192.0.2.9:3128');
+  assert.equal(await proxyUrl({}), undefined);
+});
+
+test('configured addresses come first, then those of the kubelet, then the own; each once', async (context) => {
+  const place = folder(context);
+  const own = join(place, 'config');
+  const kubelet = join(place, 'kubelet.conf');
+  writeFileSync(own, kubeconfig('https://192.0.2.3:6443', { token: 'x' }));
+  writeFileSync(kubelet, kubeconfig('https://192.0.2.2:6443', {}));
+  const access = (apiServersFrom: string): Promise<{ readonly servers: readonly string[] }> => {
+    const apiServers = ['https://192.0.2.1:6443/', 'https://192.0.2.3:6443'];
+    return new KubeConfigCredentials({ kubeconfig: own, apiServers, apiServersFrom }).access();
+  };
+  assert.deepEqual((await access(kubelet)).servers, [
+    'https://192.0.2.1:6443',
+    'https://192.0.2.3:6443',
+    'https://192.0.2.2:6443',
+  ]);
+  const without = await access(join(place, 'missing'));
+  assert.deepEqual(without.servers, ['https://192.0.2.1:6443', 'https://192.0.2.3:6443']);
+});
+
+test('a kubeconfig whose context names no cluster says so', async (context) => {
+  const file = join(folder(context), 'config');
+  writeFileSync(file, stringify({ contexts: [], 'current-context': 'gone' }));
+  await assert.rejects(new KubeConfigCredentials({ kubeconfig: file, apiServers: [] }).access(), {
+    name: 'InputError',
+    message: `${file}: current-context: gone names no context with a cluster`,
+  });
+});
+
+test("a kubeconfig's tokenFile is read for each request, relative to the kubeconfig", async (context) => {
+  const place = folder(context);
+  const file = join(place, 'config');
+  writeFileSync(file, kubeconfig('https://192.0.2.1:6443', { tokenFile: 'token', token: 'old' }));
+  const credentials = new KubeConfigCredentials({ kubeconfig: file, apiServers: [] });
+  for (const token of ['one', 'two']) {
+    writeFileSync(join(place, 'token'), `${token}\n`);
+    const { request } = await credentials.access();
+    assert.equal(tokenOf(request.headers), `Bearer ${token}`);
+  }
+});
+
+test('a token that the server refuses is read again at once', async (context) => {
+  const tokenFile = join(folder(context), 'token');
+  writeFileSync(tokenFile, 'old');
+  const server = await scriptedServer(context, (request, response) => {
+    if (request.headers.authorization === 'Bearer new') response.end('{}');
+    else response.writeHead(401).end('{"reason":"Unauthorized","message":"Unauthorized"}');
+  });
+  const user = { 'auth-provider': { name: 'tokenFile', config: { tokenFile } } };
+  const credentials = new KubeConfigCredentials({ kubeconfig: server.kubeconfig, apiServers: [] });
+  const { servers } = await credentials.access();
+  writeFileSync(server.kubeconfig, kubeconfig(servers[0] ?? '', user));
+  using client = new ApiClient(credentials);
+  const { signal } = new AbortController();
+  const ask = (): Promise<unknown> =>
+    client.json({ path: '/api', verb: 'get', resource: 'test', signal });
+  await assert.rejects(ask(), { name: 'ApiError', status: 401 });
+  writeFileSync(tokenFile, 'new');
+  assert.deepEqual(await ask(), {}, 'and not a minute later');
+  assert.deepEqual(
+    client.counts.map(({ code, count }) => `${code} ${count}`),
+    ['401 1', '200 1'],
+  );
+});

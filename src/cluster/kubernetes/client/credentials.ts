@@ -1,0 +1,117 @@
+// Who we are to the API server and where it is: from a kubeconfig or from the pod's service account. Files are read again
+// when they change (tokens and certificates rotate), and at once after the server refused us.
+
+import { readFileSync, statSync } from 'node:fs';
+import { InputError } from '../../../base/input-error.ts';
+import type { ClusterAccess, RequestMaterial } from './cluster-access.ts';
+import { libraryAccess } from './library-access.ts';
+import { plainAccess, serviceAccountAccess } from './plain-access.ts';
+import type { KubernetesSettings } from './settings.ts';
+import { shownText } from './shown.ts';
+
+/** What one request needs besides its path. */
+export interface Access extends RequestMaterial {
+  /** In the order in which they are tried; at least one, without a slash at the end. */
+  readonly servers: readonly string[];
+  /** URL of what stands between us and them; absent: nothing. */
+  readonly proxyUrl?: string | undefined;
+}
+
+export interface Credentials {
+  /** Throws InputError for files that are missing or broken, Error for a credential program that fails. */
+  access(): Promise<Access>;
+  /** The server did not accept us: what was read before is not used again. */
+  refused(): void;
+}
+
+const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+export class KubeConfigCredentials implements Credentials {
+  readonly #settings: KubernetesSettings;
+  #loaded: { readonly access: ClusterAccess; readonly version: string } | undefined;
+
+  constructor(settings: KubernetesSettings) {
+    this.#settings = settings;
+  }
+
+  async access(): Promise<Access> {
+    try {
+      const access = await this.#load();
+      const { request, proxy } = await access.request();
+      const { tlsServerName: servername } = this.#settings;
+      return {
+        servers: this.#servers(access.server),
+        request: servername === undefined ? request : { ...request, servername },
+        proxy,
+        proxyUrl: access.proxyUrl,
+      };
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      // A credential program may print anything.
+      throw new InputError({ object: this.#origin(), rule: shownText(textOf(error), 500) });
+    }
+  }
+
+  refused(): void {
+    this.#loaded = undefined;
+  }
+
+  async #load(): Promise<ClusterAccess> {
+    const version = this.#version();
+    if (this.#loaded?.version === version) return this.#loaded.access;
+    const { kubeconfig } = this.#settings;
+    const access =
+      kubeconfig === undefined
+        ? serviceAccountAccess(serviceAccount)
+        : (plainAccess(kubeconfig) ?? (await libraryAccess(kubeconfig)));
+    this.#loaded = { access, version };
+    return access;
+  }
+
+  // Changes when the file does; a mounted Secret or ConfigMap is a link to a folder that is replaced whole.
+  #version(): string {
+    const { kubeconfig } = this.#settings;
+    const file = kubeconfig ?? `${serviceAccount}/token`;
+    const stats = statSync(file, { throwIfNoEntry: false });
+    if (stats !== undefined) return `${stats.ino} ${stats.mtimeMs}`;
+    const rule =
+      kubeconfig === undefined
+        ? 'is not there: outside of a pod, cluster.kubernetes.kubeconfig must name a kubeconfig file'
+        : 'is not there';
+    throw new InputError({ object: 'cluster.kubernetes', value: file, rule });
+  }
+
+  #origin(): string {
+    return this.#settings.kubeconfig ?? 'the service account of this pod';
+  }
+
+  #servers(own: string | undefined): readonly string[] {
+    const { apiServers, apiServersFrom } = this.#settings;
+    const servers = [
+      ...apiServers,
+      ...serversIn(apiServersFrom),
+      ...(own === undefined ? [] : [own]),
+    ];
+    if (servers.length > 0) return [...new Set(servers.map((url) => url.replace(/\/+$/, '')))];
+    throw new InputError({
+      object: 'cluster.kubernetes',
+      field: 'apiServers',
+      rule: 'is empty, and no other address of the API server is known',
+    });
+  }
+}
+
+function serversIn(file: string | undefined): readonly string[] {
+  if (file === undefined) return [];
+  try {
+    const found = /^\s*server:\s*["']?(https?:\/\/[^\s"']+)/m.exec(readFileSync(file, 'utf8'));
+    return found?.[1] === undefined ? [] : [found[1]];
+  } catch {
+    // Not every node has one: the next address serves.
+    return [];
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

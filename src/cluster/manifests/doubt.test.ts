@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Moment } from '../../base/moment.ts';
+import { believedScan } from './doubt.ts';
+import { readManifests } from './file.ts';
+import type { Scan, ScannedFile } from './scan.ts';
+
+const second = 1_000;
+
+interface Written {
+  /** Names of Nodes. */
+  readonly nodes?: string;
+  readonly inode?: number;
+  /** In seconds. */
+  readonly at?: number;
+}
+
+function file(name: string, { nodes = '', inode = 1, at = 0 }: Written): ScannedFile {
+  const documents = nodes
+    .split(' ')
+    .filter((node) => node !== '')
+    .map((node) => `{apiVersion: v1, kind: Node, metadata: {name: ${node}}}`);
+  return {
+    path: `demo/${name}`,
+    version: `${inode} ${at}`,
+    identity: `1 ${inode}`,
+    versionSeenAt: (at * second) as Moment,
+    isSettled: true,
+    manifests: readManifests(`demo/${name}`, documents.join('\n---\n')),
+  };
+}
+
+function scan(files: Readonly<Record<string, Written>>): Scan {
+  return { files: new Map(Object.entries(files).map(([name, of]) => [name, file(name, of)])) };
+}
+
+/** Nodes believed, and what is told, at a time in seconds. */
+function believed(next: Scan, previous: Scan | undefined, at: number): Scan {
+  const now = (at * second) as Moment;
+  const options = { directory: 'demo', node: 'n1', doubtMs: 10_000, writingMs: 2_000, now };
+  return believedScan(next, previous, options);
+}
+
+function shown({ files, doubt }: Scan): { readonly nodes: string; readonly told: string[] } {
+  const all = [...files.values()];
+  const ids = new Set(all.flatMap(({ manifests }) => [...manifests.objects.keys()]));
+  const problems = all.flatMap(({ manifests }) => manifests.problems);
+  return {
+    nodes: [...ids]
+      .map((id) => id.replace('Node ', ''))
+      .sort()
+      .join(' '),
+    told: [...problems, ...(doubt === undefined ? [] : [doubt])].map(({ text }) => text),
+  };
+}
+
+interface Case {
+  readonly name: string;
+  readonly before: Readonly<Record<string, Written>>;
+  readonly after: Readonly<Record<string, Written>>;
+  readonly nodes: string;
+  readonly told: string;
+  /** Seconds until it is believed; what is then left. */
+  readonly patience: number;
+  readonly left: string;
+}
+
+const doubted: readonly Case[] = [
+  {
+    name: 'a file that is truncated',
+    before: { a: { nodes: 'n1 n2' }, b: { nodes: 'n3' } },
+    after: { a: { at: 100 }, b: { nodes: 'n3' } },
+    nodes: 'n1 n2 n3',
+    told: 'demo/a: has no object, and had 2',
+    patience: 10,
+    left: 'n3',
+  },
+  {
+    name: 'a file replaced by one without this node',
+    before: { a: { nodes: 'n1 n2' } },
+    after: { a: { nodes: 'n2 n4', inode: 2, at: 100 } },
+    nodes: 'n1 n2 n4',
+    told: 'demo/a: lacks Node n1, which it had',
+    patience: 10,
+    left: 'n2 n4',
+  },
+  {
+    name: 'a file that is written in steps',
+    before: { a: { nodes: 'n1 n2 n3 n4' } },
+    after: { a: { nodes: 'n1 n2', at: 100 } },
+    nodes: 'n1 n2 n3 n4',
+    told: 'demo/a: lacks 2 objects, which it had',
+    patience: 2,
+    left: 'n1 n2',
+  },
+  {
+    name: 'the removal of the file that has this node',
+    before: { a: { nodes: 'n1 n2' }, b: { nodes: 'n2 n3' } },
+    after: { b: { nodes: 'n2 n3' } },
+    nodes: 'n1 n2 n3',
+    told: 'demo/a: was removed, and had Node n1',
+    patience: 10,
+    left: 'n2 n3',
+  },
+  {
+    name: 'a folder whose files are all gone',
+    before: { a: { nodes: 'n1' }, b: { nodes: 'n2' } },
+    after: {},
+    nodes: 'n1 n2',
+    told: 'directory demo: has no object, and there were 2',
+    patience: 10,
+    left: '',
+  },
+  {
+    name: 'a folder in which one file is gone and the other empty',
+    before: { a: { nodes: 'n1' }, b: { nodes: 'n2' } },
+    after: { b: { at: 100 } },
+    nodes: 'n1 n2',
+    told: 'directory demo: has no object, and there were 2',
+    patience: 10,
+    left: '',
+  },
+];
+
+for (const { name, before, after, nodes, told, patience, left } of doubted) {
+  test(`${name} is believed after ${patience} s`, () => {
+    const first = believed(scan(before), undefined, 0);
+    assert.deepEqual(shown(first).told, []);
+    const doubt = believed(scan(after), first, 100);
+    assert.deepEqual(shown(doubt), { nodes, told: [told] });
+    assert.equal(doubt.doubtedUntil, (100 + patience) * second);
+    const still = believed(scan(after), doubt, 100 + patience - 0.1);
+    assert.deepEqual(shown(still), { nodes, told: [told] });
+    const end = believed(scan(after), still, 100 + patience);
+    assert.deepEqual(shown(end), { nodes: left, told: [] });
+    assert.equal(end.doubtedUntil, undefined);
+  });
+}
+
+test('what is written while a file is doubted begins the time again, and what comes back ends it', () => {
+  const first = believed(scan({ a: { nodes: 'n1 n2 n3' } }), undefined, 0);
+  const half = believed(scan({ a: { nodes: 'n1', at: 100 } }), first, 100);
+  const more = believed(scan({ a: { nodes: 'n1 n2', at: 101.9 } }), half, 103);
+  assert.equal(shown(more).nodes, 'n1 n2 n3');
+  const whole = believed(scan({ a: { nodes: 'n1 n2 n3', at: 104 } }), more, 104);
+  assert.deepEqual(shown(whole), { nodes: 'n1 n2 n3', told: [] });
+});
+
+const believedAtOnce: readonly (readonly [string, Case['before'], Case['after'], string])[] = [
+  [
+    'one file removed among several',
+    { a: { nodes: 'n1' }, b: { nodes: 'n2' } },
+    { a: { nodes: 'n1' } },
+    'n1',
+  ],
+  [
+    'a file renamed into place',
+    { a: { nodes: 'n1 n2' } },
+    { a: { nodes: 'n1', inode: 2, at: 100 } },
+    'n1',
+  ],
+  [
+    'an object moved to another file',
+    { a: { nodes: 'n1' }, b: { nodes: 'n2' } },
+    { a: { at: 100 }, b: { nodes: 'n1 n2', at: 100 } },
+    'n1 n2',
+  ],
+  ['an object added in place', { a: { nodes: 'n1' } }, { a: { nodes: 'n1 n2', at: 100 } }, 'n1 n2'],
+];
+
+for (const [name, before, after, nodes] of believedAtOnce) {
+  test(`${name} is believed at once`, () => {
+    const first = believed(scan(before), undefined, 0);
+    assert.deepEqual(shown(believed(scan(after), first, 100)), { nodes, told: [] });
+  });
+}
+
+const unknown: readonly (readonly [string, Scan | undefined])[] = [
+  ['at the start', undefined],
+  [
+    'after it could not be read',
+    { files: new Map(), problem: { text: 'ENOENT', consequence: '' } },
+  ],
+];
+
+for (const [when, previous] of unknown) {
+  test(`a folder without any object ${when} is believed after a while, and then for good`, () => {
+    const doubt = believed(scan({ a: {} }), previous, 50);
+    assert.deepEqual(shown(doubt).told, ['directory demo: has no object']);
+    const still = believed(scan({}), doubt, 59);
+    assert.deepEqual(shown(still).told, ['directory demo: has no object']);
+    const end = believed(scan({}), still, 60);
+    assert.deepEqual(shown(end).told, []);
+    assert.deepEqual(shown(believed(scan({}), end, 61)).told, []);
+  });
+}

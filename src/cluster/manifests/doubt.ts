@@ -1,0 +1,139 @@
+// When files that lost objects are not believed yet, as lists of an API server are not (kubernetes/list-doubt.ts): a file that was
+// just truncated, is written in steps, or lies in a folder that is not mounted looks as if somebody had deleted its objects.
+// What is added or changed is taken at once, and so is the removal of one file among several: that is how an object is deleted,
+// unless it is this node's own Node.
+
+import type { Moment } from '../../base/moment.ts';
+import type { SourceProblem } from '../state.ts';
+import type { FileObject, ManifestFile } from './file.ts';
+import type { Scan, ScannedFile } from './scan.ts';
+
+export interface DoubtOptions {
+  readonly directory: string;
+  /** The name of this node: a file that had its Node and has it no longer is doubted. */
+  readonly node?: string | undefined;
+  /** How long a doubtful file or folder must stay as it is to be believed. */
+  readonly doubtMs: number;
+  /** The same for a file that was written in place, and lost some of its objects. */
+  readonly writingMs: number;
+  readonly now: Moment;
+}
+
+/** `previous` as it was believed, undefined at the start; `next` as it was read. */
+export function believedScan(next: Scan, previous: Scan | undefined, options: DoubtOptions): Scan {
+  if (next.problem !== undefined) return next;
+  const present = objectIds(next);
+  if (present.size === 0) return believedEmpty(next, previous, options);
+  const files = new Map<string, ScannedFile>();
+  let until: Moment | undefined;
+  for (const [name, file] of next.files) {
+    const before = previous?.files.get(name);
+    const doubt = before && fileDoubt({ file, before, present }, options);
+    files.set(name, doubt === undefined ? file : withheld(file, doubt));
+    if (doubt !== undefined) until = earlier(until, doubt.until);
+  }
+  for (const [name, before] of previous?.files ?? []) {
+    const doubt = next.files.has(name) ? undefined : missingDoubt({ before, present }, options);
+    if (doubt === undefined) continue;
+    const missingSince = before.missingSince ?? options.now;
+    const manifests: ManifestFile = { objects: new Map(), problems: [], complete: true };
+    files.set(name, withheld({ ...before, version: '', missingSince, manifests }, doubt));
+    until = earlier(until, doubt.until);
+  }
+  return { files, doubtedUntil: until };
+}
+
+/** Of all files. */
+function objectIds({ files }: Scan): ReadonlySet<string> {
+  return new Set([...files.values()].flatMap(({ manifests }) => [...manifests.objects.keys()]));
+}
+
+// No object in the whole folder.
+function believedEmpty(next: Scan, previous: Scan | undefined, options: DoubtOptions): Scan {
+  const { directory, doubtMs, now } = options;
+  const before = previous === undefined ? 0 : objectIds(previous).size;
+  if (!isSound(next) || (before === 0 && previous !== undefined && isSound(previous))) return next;
+  const emptySince = previous?.emptySince ?? now;
+  const until = (emptySince + doubtMs) as Moment;
+  if (now >= until) return next;
+  const had = before === 0 ? '' : `, and there were ${before}`;
+  return {
+    files: before === 0 ? next.files : (previous?.files ?? next.files),
+    emptySince,
+    doubtedUntil: until,
+    doubt: problemOf(`directory ${directory}: has no object${had}`, doubtMs),
+  };
+}
+
+// Everything was read, and believed: the folder is known to be as it says.
+function isSound({ files, problem, doubt }: Scan): boolean {
+  const isRead = [...files.values()].every(({ manifests }) => manifests.complete);
+  return isRead && problem === undefined && doubt === undefined;
+}
+
+interface Doubt {
+  readonly until: Moment;
+  readonly problem: (file: string) => SourceProblem;
+  readonly vanished: ReadonlyMap<string, FileObject>;
+}
+
+interface Compared {
+  readonly file: ScannedFile;
+  readonly before: ScannedFile;
+  readonly present: ReadonlySet<string>;
+}
+
+function fileDoubt(
+  { file, before, present }: Compared,
+  { node, doubtMs, writingMs, now }: DoubtOptions,
+): Doubt | undefined {
+  if (file === before) return undefined;
+  const had = before.manifests.objects;
+  const vanished = new Map([...had].filter(([id]) => !present.has(id)));
+  if (vanished.size === 0) return undefined;
+  const own = `Node ${node}`;
+  const isOwn = node !== undefined && vanished.has(own);
+  const isEmpty = file.manifests.objects.size === 0;
+  const isInPlace = file.identity === before.identity;
+  if (!isOwn && !isEmpty && !isInPlace) return undefined;
+  const patienceMs = isOwn || isEmpty ? doubtMs : writingMs;
+  const until = (file.versionSeenAt + patienceMs) as Moment;
+  if (now >= until) return undefined;
+  const lost = isOwn ? own : vanished.size === 1 ? [...vanished.keys()].join() : undefined;
+  const text = isEmpty
+    ? `has no object, and had ${had.size}`
+    : `lacks ${lost ?? `${vanished.size} objects`}, which it had`;
+  return { until, vanished, problem: (path) => problemOf(`${path}: ${text}`, patienceMs) };
+}
+
+/** Of a file that is no longer there. */
+function missingDoubt(
+  { before, present }: Pick<Compared, 'before' | 'present'>,
+  { node, doubtMs, now }: DoubtOptions,
+): Doubt | undefined {
+  const vanished = new Map([...before.manifests.objects].filter(([id]) => !present.has(id)));
+  const own = `Node ${node}`;
+  const until = ((before.missingSince ?? now) + doubtMs) as Moment;
+  if (node === undefined || !vanished.has(own) || now >= until) return undefined;
+  const text = `was removed, and had ${own}`;
+  return { until, vanished, problem: (path) => problemOf(`${path}: ${text}`, doubtMs) };
+}
+
+function problemOf(text: string, patienceMs: number): SourceProblem {
+  const consequence = `nothing is removed until it has stayed so for ${patienceMs / 1_000} s`;
+  return { text, consequence };
+}
+
+function withheld(file: ScannedFile, { vanished, problem }: Doubt): ScannedFile {
+  const { objects, problems, complete } = file.manifests;
+  const manifests: ManifestFile = {
+    objects: new Map([...vanished, ...objects]),
+    problems: [...problems, problem(file.path)],
+    complete,
+  };
+  return { ...file, manifests, isSettled: false };
+}
+
+function earlier(left: Moment | undefined, right: Moment): Moment {
+  return left === undefined || right < left ? right : left;
+}

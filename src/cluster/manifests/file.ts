@@ -1,0 +1,103 @@
+// What a file says now, merged with what it said before: whatever is wrong now keeps its last good version, and whatever did
+// not change keeps its reference.
+
+import { isDeepStrictEqual } from 'node:util';
+import { BoundedProblems } from '../bounded-problems.ts';
+import { flawConsequence } from '../flawed-node.ts';
+import type { ClusterObject } from '../parse-object.ts';
+import type { SourceProblem } from '../state.ts';
+import { type ReadItem, readItems } from './items.ts';
+
+export interface FileObject {
+  /** `demo/pods.yaml, document 3`. */
+  readonly origin: string;
+  readonly content: ClusterObject;
+  /** It never was without a flaw: `content` lacks what cannot be used. */
+  readonly isFlawed?: true;
+}
+
+export interface ManifestFile {
+  /** By kind and key: `Pod shop/web-1`. */
+  readonly objects: ReadonlyMap<string, FileObject>;
+  readonly problems: readonly SourceProblem[];
+  /** False while something in it has never been read, so that what is absent need not be deleted. */
+  readonly complete: boolean;
+}
+
+const fileConsequence = 'the last good version of this file stays in force';
+const objectConsequence =
+  'the last good version of this object stays in force; everything else in the file was applied';
+
+/** @param path as shown to people */
+export function readManifests(path: string, text: string, previous?: ManifestFile): ManifestFile {
+  const read = readItems(path, text);
+  if (read.kind === 'broken') return brokenFile(read.text, previous);
+  const merge = new FileMerge(path, previous);
+  merge.add(read.items);
+  return merge.done();
+}
+
+/** What a file amounts to that cannot be read at all now. */
+export function brokenFile(text: string, previous: ManifestFile | undefined): ManifestFile {
+  return {
+    objects: previous?.objects ?? new Map(),
+    problems: [{ text, consequence: fileConsequence }],
+    complete: previous?.complete ?? false,
+  };
+}
+
+const mostProblems = 100;
+
+/** A file as it is read, some items at a time. */
+export class FileMerge {
+  readonly #previous: ManifestFile | undefined;
+  readonly #objects = new Map<string, FileObject>();
+  readonly #problems: BoundedProblems;
+  #complete = true;
+
+  constructor(path: string, previous: ManifestFile | undefined) {
+    this.#previous = previous;
+    this.#problems = new BoundedProblems(mostProblems, path);
+  }
+
+  add(items: readonly ReadItem[]): void {
+    for (const item of items) {
+      const earlier = this.#objects.get(item.id);
+      if (earlier === undefined) this.#addFirst(item);
+      else this.#problems.add(duplicateProblem(item.id, item.origin, earlier.origin));
+    }
+  }
+
+  done(): ManifestFile {
+    return { objects: this.#objects, problems: this.#problems.all, complete: this.#complete };
+  }
+
+  #addFirst({ id, origin, content, problem }: ReadItem): void {
+    const last = this.#previous?.objects.get(id);
+    if (problem === undefined) {
+      if (content !== undefined) this.#objects.set(id, keepReference({ origin, content }, last));
+      return;
+    }
+    // A flaw takes nothing from a version without one.
+    const rest = last === undefined || last.isFlawed ? content : undefined;
+    const consequence = rest === undefined ? objectConsequence : flawConsequence;
+    this.#problems.add({ text: problem, consequence });
+    const kept =
+      rest === undefined ? last : keepReference({ origin, content: rest, isFlawed: true }, last);
+    if (kept === undefined || kept.isFlawed) this.#complete = false;
+    if (kept !== undefined) this.#objects.set(id, kept);
+  }
+}
+
+export function duplicateProblem(id: string, origin: string, first: string): SourceProblem {
+  return {
+    text: `${origin}: ${id}: is already defined in ${first}`,
+    consequence: 'the first one, by file name and document, is used',
+  };
+}
+
+function keepReference(next: FileObject, last: FileObject | undefined): FileObject {
+  if (last === undefined || !isDeepStrictEqual(last.content, next.content)) return next;
+  const isSame = last.origin === next.origin && last.isFlawed === next.isFlawed;
+  return isSame ? last : { ...next, content: last.content };
+}

@@ -1,0 +1,115 @@
+// The text of one manifest -> the objects in it as plain values: encodings, documents, scalars and lists as kubectl reads them.
+
+import {
+  Composer,
+  type Document,
+  LineCounter,
+  Parser,
+  type ScalarTag,
+  Schema,
+  type YAMLParseError,
+} from 'yaml';
+import { InputError } from '../../base/input-error.ts';
+import { itemsOf, type RawItem } from './list.ts';
+
+/** UTF-8, or UTF-16 with a byte order mark, as PowerShell writes it. Throws Error for what is neither. */
+export function manifestText(bytes: Uint8Array): string {
+  const encoding = encodingOf(bytes);
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new Error(`is not ${encoding.toUpperCase()}`, { cause: error });
+  }
+}
+
+function encodingOf([first, second]: Uint8Array): string {
+  if (first === 0xff && second === 0xfe) return 'utf-16le';
+  if (first === 0xfe && second === 0xff) return 'utf-16be';
+  return 'utf-8';
+}
+
+/**
+ * Documents are counted as a person counts them in the file; empty ones count but hold nothing. Throws InputError.
+ * @param path as shown to people
+ */
+export function rawItems(path: string, text: string): readonly RawItem[] {
+  const lines = new LineCounter();
+  const composer = new Composer(options);
+  const items: RawItem[] = [];
+  let documents = 0;
+  try {
+    // One after the other: the nodes of a document take ten times the memory of its values.
+    for (const document of composer.compose(new Parser(lines.addNewLine).parse(text))) {
+      documents++;
+      const origin = `${path}, document ${documents}`;
+      demandNoError(document.errors, origin, lines);
+      const raw = plainValue(document, origin);
+      if (raw === null || raw === undefined) continue;
+      for (const item of itemsOf({ origin, raw })) items.push(item);
+    }
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError({ object: path, rule: notYaml(error) }, { cause: error });
+  }
+  // What belongs to no document.
+  demandNoError(composer.streamInfo().errors, path, lines);
+  return items;
+}
+
+// kubectl reads YAML 1.1 but for dates and base 60.
+const wordBoolean: ScalarTag = {
+  identify: () => false,
+  default: true,
+  tag: 'tag:yaml.org,2002:bool',
+  test: /^(?:[Yy]|[Yy]es|YES|[Nn]|[Nn]o|NO|[Oo]n|ON|[Oo]ff|OFF)$/,
+  resolve: (text) => /^(?:y|yes|on)$/i.test(text),
+};
+
+const octal: ScalarTag = {
+  identify: () => false,
+  default: true,
+  tag: 'tag:yaml.org,2002:int',
+  test: /^[-+]?0[0-7]+$/,
+  resolve: (text) => Number.parseInt(text, 8),
+};
+
+// One for all documents, whatever version their directives name. `merge`: kubectl knows merge keys (<<).
+const schema = new Schema({
+  schema: 'core',
+  merge: true,
+  customTags: (tags) => [wordBoolean, octal, ...tags],
+});
+
+// The library's warnings would go to standard error, one for each document. `stringKeys`: `on` and `80` are names in a map.
+const options = { schema, stringKeys: true, logLevel: 'error' } as const;
+
+function demandNoError(
+  [error]: readonly YAMLParseError[],
+  object: string,
+  lines: LineCounter,
+): void {
+  if (error === undefined) return;
+  const rule = notYaml(error);
+  const [offset] = error.pos;
+  // Where the stack ends is not the same each time.
+  if (offset === -1 || rule === tooDeep) throw new InputError({ object, rule });
+  const { line, col } = lines.linePos(offset);
+  throw new InputError({ object, rule: `${rule} at line ${line}, column ${col}` });
+}
+
+function plainValue(document: Document.Parsed, object: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    // Unresolved aliases and alias bombs show only here.
+    throw new InputError({ object, rule: notYaml(error) }, { cause: error });
+  }
+}
+
+const tooDeep = 'is nested too deeply';
+
+function notYaml(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  if (text.includes('Maximum call stack')) return tooDeep;
+  return `is not YAML: ${text.split('\n', 1)[0] ?? text}`;
+}

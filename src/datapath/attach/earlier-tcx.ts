@@ -1,0 +1,119 @@
+// What earlier versions attached by tcx at pods' interfaces, by a pinned link or without one, and its removal once the filters
+// are in place. A packet meets one of the two: a program's verdict is final at a pod's interface (bpf/pod.bpf.c), so no filter
+// sees what it has let pass. The links of the first versions have programs of which that is not true: they get the present one
+// before the filters come.
+
+import { join } from 'node:path';
+import { detachTcxProgram } from '../../kernel/bpf/attach.ts';
+import { BpfLink } from '../../kernel/bpf/link.ts';
+import { BpfProgram } from '../../kernel/bpf/program.ts';
+import { isKernelError } from '../../kernel/errno.ts';
+import {
+  type AttachedHook,
+  type Attacher,
+  type Attachment,
+  attachmentKey,
+  type Hook,
+} from '../attacher.ts';
+import { parseLinkPinName, pinNames, unpin } from '../load/pins.ts';
+import { type Filters, isPodHook } from './pod-blocks.ts';
+import { directionOf } from './tcx-links.ts';
+import { type OwnProgram, ownTcxPrograms } from './tcx-programs.ts';
+
+export interface EarlierTcxOptions {
+  readonly filters: Filters;
+  /** The folder of link pins. */
+  readonly folder: string;
+  program(hook: Hook): BpfProgram;
+}
+
+/** Pods' filters, for which a hook that has more than its filter is not as desired. */
+export class EarlierTcx implements Attacher {
+  readonly #options: EarlierTcxOptions;
+  /** By attachment. Looked for once, at the first listing: nothing attaches such programs while this agent runs. */
+  #left: Map<string, readonly OwnProgram[]> | undefined;
+
+  constructor(options: EarlierTcxOptions) {
+    this.#options = options;
+  }
+
+  list(desired: ReadonlyMap<string, AttachedHook>): readonly AttachedHook[] {
+    this.#left ??= this.#look(desired);
+    const found = this.#options.filters.list(desired);
+    return found.map((hook) => (this.#at(hook).length > 0 ? { ...hook, current: false } : hook));
+  }
+
+  /** Each removal waits for a grace period with the RTNL lock held, some 10 ms. Throws KernelError where one is refused. */
+  attachAll(attachments: readonly Attachment[]): readonly (Error | undefined)[] {
+    const { filters, program } = this.#options;
+    const left = attachments.filter((each) => this.#at(each).length > 0);
+    for (const each of left) this.#eachLink(each, (link) => link.update(program(each.hook)));
+    const outcomes = filters.attachAll(attachments);
+    for (const each of left) {
+      if (outcomes[attachments.indexOf(each)] === undefined) this.#remove(each);
+    }
+    return outcomes;
+  }
+
+  /** The filters stay (pod-blocks.ts). */
+  detach(attachment: Attachment): void {
+    this.#left?.delete(attachmentKey(attachment));
+  }
+
+  #look(desired: ReadonlyMap<string, AttachedHook>): Map<string, readonly OwnProgram[]> {
+    const programs = [...desired].map(
+      ([key, { ifIndex, hook }]) =>
+        [key, isPodHook(hook) ? ownTcxPrograms(ifIndex, directionOf(hook)) : []] as const,
+    );
+    const left = new Map(programs.filter(([, found]) => found.length > 0));
+    if (left.size === 0) this.#unpin();
+    return left;
+  }
+
+  #at(attachment: Attachment): readonly OwnProgram[] {
+    if (this.#left === undefined || this.#left.size === 0) return [];
+    return this.#left.get(attachmentKey(attachment)) ?? [];
+  }
+
+  #eachLink(attachment: Attachment, act: (link: BpfLink) => void): void {
+    for (const { linkId } of this.#at(attachment)) {
+      if (linkId === 0) continue;
+      unlessGone(() => {
+        using link = BpfLink.openById(linkId);
+        act(link);
+      });
+    }
+  }
+
+  #remove(attachment: Attachment): void {
+    const { ifIndex, hook } = attachment;
+    this.#eachLink(attachment, (link) => link.detach());
+    for (const { linkId, programId } of this.#at(attachment)) {
+      if (linkId !== 0) continue;
+      unlessGone(() => {
+        using program = BpfProgram.openById(programId);
+        detachTcxProgram({ program, ifIndex, direction: directionOf(hook) });
+      });
+    }
+    this.detach(attachment);
+    if (this.#left?.size === 0) this.#unpin();
+  }
+
+  // Pins of links that are detached now, or were when their interfaces went.
+  #unpin(): void {
+    const { folder } = this.#options;
+    for (const name of pinNames(folder)) {
+      const hook = parseLinkPinName(name)?.hook;
+      if (hook !== undefined && isPodHook(hook)) unpin(join(folder, name));
+    }
+  }
+}
+
+// ENOLINK: a link whose interface is gone has no program to exchange.
+function unlessGone(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!isKernelError(error, 'ENOENT', 'ENODEV', 'ENOLINK')) throw error;
+  }
+}

@@ -1,0 +1,83 @@
+// Which program runs at which interface: both hooks of every pod's host-side interface and of the far end of its queue, the
+// uplinks, the VXLAN device.
+
+import { joinLists } from '../../base/changed-span.ts';
+import { memoize, memoizeEach } from '../../base/memoize.ts';
+import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { Uplink } from '../../model/host.ts';
+import { podQueue } from '../../model/pod-queue.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import { type AttachedHook, type Attacher, attachmentKey, type Hook } from '../attacher.ts';
+import { writeEach } from '../writes.ts';
+
+export function attachmentEntries(desired: DesiredState): readonly EntryGroup<AttachedHook>[] {
+  const { endpoints, uplinks, overlay, unclaimed = [] } = desired;
+  const ofNode = [
+    ...uplinks.map(entriesOfUplink),
+    ...(overlay === undefined ? [] : [entriesOfOverlay(overlay)]),
+    ...unclaimed.map((own) => hooks(own, ['from_pod', 'to_pod'])),
+  ];
+  return join(ofNode, entriesOfEach(endpoints));
+}
+
+const join = joinLists<EntryGroup<AttachedHook>>();
+
+export const attachmentEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<AttachedHook> = memoize(
+  (endpoint) => {
+    const { hostIfName, hostIfIndex } = endpoint;
+    const queue = podQueue(endpoint);
+    return [
+      ...hooks({ name: hostIfName, ifIndex: hostIfIndex }, ['from_pod', 'to_pod']),
+      ...(queue === undefined
+        ? []
+        : hooks({ name: queue.farName, ifIndex: queue.farIfIndex }, ['from_pod', 'to_pod'])),
+    ];
+  },
+);
+
+const entriesOfEach = memoizeEach(attachmentEntriesOf);
+
+// None where packets have no Ethernet header, which the program reads first: to_pod judges what came in there.
+const entriesOfUplink: (uplink: Uplink) => EntryGroup<AttachedHook> = memoize((uplink) =>
+  uplink.mac === undefined ? [] : hooks(uplink, ['from_network']),
+);
+
+// None until the device exists.
+const entriesOfOverlay: (overlay: OverlayDevice) => EntryGroup<AttachedHook> = memoize(
+  ({ name, ifIndex }) =>
+    ifIndex === undefined ? [] : hooks({ name, ifIndex }, ['from_overlay', 'to_overlay']),
+);
+
+function hooks(
+  { name, ifIndex }: { readonly name: string; readonly ifIndex: IfIndex },
+  all: readonly Hook[],
+): EntryGroup<AttachedHook> {
+  return all.map((hook) => {
+    const entry = { ifName: name, ifIndex, hook, current: true };
+    return [attachmentKey(entry), entry];
+  });
+}
+
+export function attachmentTable(attacher: Attacher): Table<AttachedHook> {
+  return {
+    name: 'attachments',
+    key: attachmentKey,
+    equal: (left, right) => left.ifIndex === right.ifIndex && left.current === right.current,
+    list: (desired) =>
+      new Map(attacher.list(desired).map((found) => [attachmentKey(found), found])),
+    set: (wanted) => {
+      const outcomes = attacher.attachAll(wanted);
+      return wanted.flatMap((entry, index) => {
+        const error = outcomes[index];
+        return error === undefined ? [] : [{ key: attachmentKey(entry), error }];
+      });
+    },
+    delete: (surplus) =>
+      writeEach<AttachedHook>(surplus, {
+        key: attachmentKey,
+        write: (entry) => attacher.detach(entry),
+      }),
+  };
+}

@@ -1,0 +1,138 @@
+// Pods' limits: a token bucket at the node's end of the pod's veth holds what it receives, one at the entrance of a queue of
+// its own what it sends (model/pod-queue.ts, bpf/limit.h). The pod reaches neither, and what others take away is put back.
+
+import { memoize, memoizeEach } from '../../base/memoize.ts';
+import { listLinks } from '../../kernel/netlink/link.ts';
+import type { Link } from '../../kernel/netlink/link-record.ts';
+import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { replaceTbf, tbfAt } from '../../kernel/netlink/tbf.ts';
+import type { DesiredState } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import { isQueueName, type PodQueue, podQueue } from '../../model/pod-queue.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { writeEach } from '../writes.ts';
+import { isSoundQueue, makeQueue, removeQueue } from './queue-links.ts';
+import { type Bucket, bucketOf, isSameBucket } from './token-bucket.ts';
+
+export interface LimitEntry {
+  /** Of the interface whose queue it is. */
+  readonly name: string;
+  readonly ifIndex: IfIndex;
+  /** Absent: there is none. */
+  readonly bucket?: Bucket | undefined;
+  /** Of what the pod sends. */
+  readonly queue?: PodQueue | undefined;
+  /** The queue's two ends are as they were made. */
+  readonly sound: boolean;
+}
+
+export function limitEntries(desired: DesiredState): readonly EntryGroup<LimitEntry>[] {
+  return entriesOfEach(desired.endpoints);
+}
+
+export const limitEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<LimitEntry> = memoize(
+  (endpoint) => {
+    const { hostIfName, hostIfIndex, bandwidth, mtuBytes } = endpoint;
+    const { ingress, egress } = bandwidth ?? {};
+    const queue = podQueue(endpoint);
+    const entries: Keyed<LimitEntry>[] = [];
+    if (ingress !== undefined) {
+      const bucket = bucketOf(ingress, mtuBytes);
+      const entry = { name: hostIfName, ifIndex: hostIfIndex, bucket, sound: true };
+      entries.push([hostIfName, entry]);
+    }
+    if (egress !== undefined && queue !== undefined) {
+      const { name, ifIndex } = queue;
+      const bucket = bucketOf(egress, mtuBytes);
+      entries.push([name, { name, ifIndex, bucket, queue, sound: true }]);
+    }
+    return entries;
+  },
+);
+
+const entriesOfEach = memoizeEach(limitEntriesOf);
+
+/**
+ * Ours are the queues by name; what a pod receives through is looked at where a limit is desired. `hasQueues`: whether the node
+ * has any, desired or not, as of the latest look at its links, which every fresh listing follows. Most nodes have none, and are
+ * not asked for a thousand links to find that out.
+ */
+export function limitTable(
+  socket: NetlinkSocket,
+  hasQueues: () => boolean = () => true,
+): Table<LimitEntry> {
+  const key = ({ name }: LimitEntry): string => name;
+  const listQueues = steadyListing(
+    socket,
+    (dumps): ReadonlyMap<IfIndex, Link> =>
+      new Map(
+        listLinks(dumps, { kind: 'veth' })
+          .filter(({ name }) => isQueueName(name))
+          .map((link) => [link.ifIndex, link]),
+      ),
+  );
+  return {
+    name: 'limits',
+    key,
+    equal: isSame,
+    list: (desired) => {
+      const isWanted = [...desired.values()].some(({ queue }) => queue !== undefined);
+      const queues = isWanted || hasQueues() ? listQueues() : noQueues;
+      const found = new Map(orphans(queues, desired));
+      for (const [name, entry] of desired) found.set(name, inKernel(socket, entry, queues));
+      return found;
+    },
+    set: (wanted) =>
+      writeEach(wanted, {
+        key,
+        write: ({ ifIndex, bucket, queue }) => {
+          if (queue !== undefined) makeQueue(socket, queue, bucket);
+          else if (bucket !== undefined) replaceTbf(socket, { ifIndex, ...bucket });
+        },
+      }),
+    // What a pod receives through goes with its interface.
+    delete: (surplus) =>
+      writeEach(surplus, {
+        key,
+        ignored: ['ENODEV'],
+        write: ({ name, ifIndex }) => {
+          if (isQueueName(name)) removeQueue(socket, ifIndex);
+        },
+      }),
+  };
+}
+
+const noQueues: ReadonlyMap<IfIndex, Link> = new Map();
+
+function isSame(left: LimitEntry, right: LimitEntry): boolean {
+  const isSameLimit =
+    left.bucket !== undefined &&
+    right.bucket !== undefined &&
+    isSameBucket(left.bucket, right.bucket);
+  return isSameLimit && left.ifIndex === right.ifIndex && left.sound === right.sound;
+}
+
+function inKernel(
+  socket: NetlinkSocket,
+  { name, ifIndex, queue }: LimitEntry,
+  queues: ReadonlyMap<IfIndex, Link>,
+): LimitEntry {
+  const bucket = tbfAt(socket, ifIndex);
+  const sound = queue === undefined || isSoundQueue(queue, queues);
+  return { name, ifIndex, bucket, queue, sound };
+}
+
+// Queues whose pod ended while nobody looked. The far end goes with the near one.
+function orphans(
+  queues: ReadonlyMap<IfIndex, Link>,
+  desired: ReadonlyMap<string, LimitEntry>,
+): readonly Keyed<LimitEntry>[] {
+  const known = new Set(
+    Array.from(desired.values(), ({ queue }) => [queue?.ifIndex, queue?.farIfIndex]).flat(),
+  );
+  return Array.from(queues.values(), ({ name, ifIndex }): Keyed<LimitEntry> => {
+    return [name, { name, ifIndex, sound: false }];
+  }).filter(([, { ifIndex }]) => !known.has(ifIndex));
+}

@@ -1,0 +1,74 @@
+// Addresses on the VXLAN device: the router address of each own pod range, the source of what the host sends to remote
+// pods. One address each, without a connected network: the routes are a table of their own.
+
+import { memoize } from '../../base/memoize.ts';
+import { delAddress, listAddresses, replaceAddress } from '../../kernel/netlink/address.ts';
+import { linkByName } from '../../kernel/netlink/link.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import type { DesiredState, OverlayDevice, PodRange } from '../../model/desired.ts';
+import { overlayDeviceName } from '../../model/network/overlay-device.ts';
+import { type Address, addressFamily } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { familyBits } from '../../net/prefix.ts';
+import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { writeBatch } from '../writes.ts';
+
+export interface LinkAddressEntry {
+  readonly ifIndex: IfIndex;
+  readonly ifName: string;
+  readonly address: Address;
+  readonly prefixLength: number;
+}
+
+/** Empty until the device exists. */
+export function linkAddressEntries(desired: DesiredState): readonly EntryGroup<LinkAddressEntry>[] {
+  const { overlay, podRanges } = desired;
+  return overlay === undefined ? [] : [entries(overlay)(podRanges)];
+}
+
+const entries = memoize(({ ifIndex, name }: OverlayDevice) =>
+  memoize((podRanges: readonly PodRange[]): EntryGroup<LinkAddressEntry> => {
+    if (ifIndex === undefined) return [];
+    return podRanges.map(({ router }): Keyed<LinkAddressEntry> => {
+      const prefixLength = familyBits(addressFamily(router));
+      const entry = { ifIndex, ifName: name, address: router, prefixLength };
+      return [keyOf(entry), entry];
+    });
+  }),
+);
+
+function keyOf({ address, prefixLength, ifName }: LinkAddressEntry): string {
+  return `${address}/${prefixLength} dev ${ifName}`;
+}
+
+/** Ours is every address of global scope on our device. */
+export function linkAddressTable(socket: NetlinkSocket): Table<LinkAddressEntry> {
+  return {
+    name: 'link-addresses',
+    key: keyOf,
+    equal: (left, right) => left.ifIndex === right.ifIndex && keyOf(left) === keyOf(right),
+    list: () => {
+      const link = linkByName(socket, overlayDeviceName);
+      if (link === undefined) return new Map();
+      const found = listAddresses(socket, { ifIndex: link.ifIndex })
+        .filter(({ scope }) => scope === 'global')
+        .map(({ ifIndex, address, prefixLength }) => {
+          const entry = { ifIndex, ifName: link.name, address, prefixLength };
+          return [keyOf(entry), entry] as const;
+        });
+      return new Map(found);
+    },
+    set: (wanted) =>
+      writeBatch(socket, wanted, {
+        key: keyOf,
+        write: ({ ifIndex, address, prefixLength }, requests) =>
+          replaceAddress(requests, { ifIndex, address, prefixLength, noDad: true }),
+      }),
+    delete: (surplus) =>
+      writeBatch(socket, surplus, {
+        key: keyOf,
+        ignored: ['EADDRNOTAVAIL', 'ENODEV'],
+        write: (entry, requests) => delAddress(requests, entry),
+      }),
+  };
+}

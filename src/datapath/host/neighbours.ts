@@ -1,0 +1,94 @@
+// Permanent neighbour entries: each pod address's MAC on its host-side interface, so that nobody asks by ARP or NDP.
+
+import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
+import {
+  delNeighbour,
+  listNeighbours,
+  type Neighbour,
+  replaceNeighbour,
+} from '../../kernel/netlink/neighbour.ts';
+import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import type { DesiredState } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { Address } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import type { Mac } from '../../net/mac.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import { writeBatch } from '../writes.ts';
+import { routeProtocol } from './routes.ts';
+
+export interface NeighbourEntry {
+  readonly ifIndex: IfIndex;
+  readonly address: Address;
+  readonly mac: Mac;
+}
+
+export function neighbourEntries(desired: DesiredState): readonly EntryGroup<NeighbourEntry>[] {
+  return entriesOfEach(desired.endpoints);
+}
+
+export const neighbourEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<NeighbourEntry> = memoize(
+  ({ addresses, hostIfIndex, mac }) =>
+    addresses.map((address) => {
+      const entry = { ifIndex: hostIfIndex, address, mac };
+      return [keyOf(entry), entry];
+    }),
+);
+
+const entriesOfEach = memoizeEach(neighbourEntriesOf);
+
+function keyOf({ address, ifIndex }: NeighbourEntry): string {
+  return `${address} dev index ${ifIndex}`;
+}
+
+/** Lists all neighbours of the node; the same array while none changes. Throws KernelError. */
+export type NeighbourListing = () => readonly Neighbour[];
+
+/** One for all tables of neighbours: what is remembered of each entry is remembered once. */
+export function neighbourListing(socket: NetlinkSocket): NeighbourListing {
+  return steadyListing(socket, (dumps) => listNeighbours(dumps));
+}
+
+/** Ours are the permanent ones with our protocol number. */
+export function neighbourTable(
+  socket: NetlinkSocket,
+  listing: NeighbourListing = neighbourListing(socket),
+): Table<NeighbourEntry> {
+  const oursOf = memoizeLast(ours);
+  const list = (): ReadonlyMap<string, NeighbourEntry> => oursOf(listing());
+  return {
+    name: 'neighbours',
+    key: keyOf,
+    equal: (left, right) => left.mac === right.mac && keyOf(left) === keyOf(right),
+    list,
+    set: (wanted) =>
+      writeBatch(socket, wanted, {
+        key: keyOf,
+        write: (entry, requests) =>
+          replaceNeighbour(requests, { ...entry, state: 'permanent', protocol: routeProtocol }),
+      }),
+    delete: (surplus) =>
+      writeBatch(socket, surplus, {
+        key: keyOf,
+        // ENODEV, ENXIO: it went with its interface.
+        ignored: ['ENOENT', 'ENODEV', 'ENXIO'],
+        write: (entry, requests) => delNeighbour(requests, entry),
+      }),
+  };
+}
+
+/** An entry of a pod's interface, made here. */
+export function isPodNeighbour({ state, protocol }: Neighbour): boolean {
+  return state === 'permanent' && protocol === routeProtocol;
+}
+
+function ours(all: readonly Neighbour[]): ReadonlyMap<string, NeighbourEntry> {
+  const found = all.flatMap((neighbour) => {
+    const { ifIndex, address, mac } = neighbour;
+    if (mac === undefined || !isPodNeighbour(neighbour)) return [];
+    const entry = { ifIndex, address, mac };
+    return [[keyOf(entry), entry] as const];
+  });
+  return new Map(found);
+}

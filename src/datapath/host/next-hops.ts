@@ -1,0 +1,132 @@
+// Neighbour entries of the next hops, other nodes and routers, which the kernel resolves by itself and keeps fresh. A pod
+// that sends to many addresses of a connected network fills the kernel's table of neighbours; these have their place in it,
+// take none from others, and are there before the first packet. An entry that another has set for good is left alone.
+
+import { memoize, memoizeLast } from '../../base/memoize.ts';
+import { isKernelError } from '../../kernel/errno.ts';
+import {
+  addNeighbour,
+  delNeighbour,
+  type Neighbour,
+  type NeighbourOptions,
+  replaceNeighbour,
+} from '../../kernel/netlink/neighbour.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import type { DesiredState, NextHop } from '../../model/desired.ts';
+import type { EntryFailure, EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { writeBatch } from '../writes.ts';
+import { isPodNeighbour, type NeighbourListing, neighbourListing } from './neighbours.ts';
+
+/**
+ * Not the number of pods' entries: whoever makes an entry permanent by hand leaves its number as it is, and it would be taken
+ * for a pod's.
+ */
+export const nextHopProtocol = 73;
+
+export function nextHopEntries({ nextHops }: DesiredState): readonly EntryGroup<NextHop>[] {
+  return groups(nextHops);
+}
+
+// One group, in which those that did not change keep their entries.
+const groups = memoizeLast((nextHops: readonly NextHop[]): readonly EntryGroup<NextHop>[] => [
+  nextHops.map(keyed),
+]);
+
+const keyed = memoize((hop: NextHop): Keyed<NextHop> => [keyOf(hop), hop]);
+
+function keyOf({ address, ifIndex }: Pick<NextHop, 'address' | 'ifIndex'>): string {
+  return `${address} dev index ${ifIndex}`;
+}
+
+/** Ours are those with our protocol number that the kernel keeps by itself, resolved or not. */
+export function nextHopTable(
+  socket: NetlinkSocket,
+  listing: NeighbourListing = neighbourListing(socket),
+): Table<NextHop> {
+  const keptOf = memoizeLast(kept);
+  const list = (): ReadonlyMap<string, Kept> => keptOf(listing());
+  return {
+    name: 'next-hops',
+    key: keyOf,
+    equal: (left, right) => keyOf(left) === keyOf(right),
+    // What another has set for good is as good as ours while it is there.
+    list: (desired) =>
+      new Map([...list()].filter(([key, { isOurs }]) => isOurs || desired.has(key))),
+    set: (wanted) => {
+      const failures = writeBatch(socket, wanted, {
+        key: keyOf,
+        write: (hop, requests) => addNeighbour(requests, asNeighbour(hop)),
+      });
+      return takeOver(socket, wanted, { failures, list });
+    },
+    delete: (surplus) => {
+      const present = list();
+      const ours = surplus.filter((hop) => present.get(keyOf(hop))?.isOurs);
+      return writeBatch(socket, ours, {
+        key: keyOf,
+        // ENODEV, ENXIO: it went with its interface.
+        ignored: ['ENOENT', 'ENODEV', 'ENXIO'],
+        write: (hop, requests) => delNeighbour(requests, hop),
+      });
+    },
+  };
+}
+
+interface Kept extends NextHop {
+  readonly isOurs: boolean;
+}
+
+interface Present {
+  /** Of adding. */
+  readonly failures: readonly EntryFailure[];
+  list(): ReadonlyMap<string, Kept>;
+}
+
+// Most are there already, since the node has talked to them: those become ours with the MAC and the state that they have.
+function takeOver(
+  socket: NetlinkSocket,
+  wanted: readonly NextHop[],
+  { failures, list }: Present,
+): readonly EntryFailure[] {
+  const present = new Set(
+    failures.filter(({ error }) => isKernelError(error, 'EEXIST')).map(({ key }) => key),
+  );
+  if (present.size === 0) return failures;
+  const lasting = list();
+  const ordinary = wanted.filter((hop) => present.has(keyOf(hop)) && !lasting.has(keyOf(hop)));
+  return [
+    ...failures.filter(({ key }) => !present.has(key)),
+    ...writeBatch(socket, ordinary, {
+      key: keyOf,
+      write: (hop, requests) => replaceNeighbour(requests, asNeighbour(hop)),
+    }),
+  ];
+}
+
+function asNeighbour({ address, ifIndex }: NextHop): NeighbourOptions {
+  const flags = { externallyLearned: true, managed: true } as const;
+  return { address, ifIndex, state: 'none', protocol: nextHopProtocol, ...flags };
+}
+
+// Ours, and what others have set for good: permanent entries, but for those of pods, and those of other routing programs.
+function kept(all: readonly Neighbour[]): ReadonlyMap<string, Kept> {
+  const found = all.flatMap((neighbour) => {
+    const isOurs = isNextHop(neighbour);
+    if (!isOurs && (!isSetForGood(neighbour) || isPodNeighbour(neighbour))) return [];
+    const { address, ifIndex } = neighbour;
+    const entry = { address, ifIndex, isOurs };
+    return [[keyOf(entry), entry] as const];
+  });
+  return new Map(found);
+}
+
+export function isNextHop({ protocol, state, managed, externallyLearned }: Neighbour): boolean {
+  const isKept = managed === true && externallyLearned === true && state !== 'permanent';
+  return isKept && protocol === nextHopProtocol;
+}
+
+/** What another process has set, and the kernel does not resolve or remove by itself. */
+export function isSetForGood({ protocol, state, externallyLearned }: Neighbour): boolean {
+  const isOfProgram = externallyLearned === true && protocol !== nextHopProtocol;
+  return state === 'permanent' || state === 'noarp' || isOfProgram;
+}

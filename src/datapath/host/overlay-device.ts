@@ -1,0 +1,95 @@
+// The one device we make: VXLAN, where every packet brings its own tunnel key, so that it serves all nodes.
+
+import { memoize } from '../../base/memoize.ts';
+import { delLink, linkByName, setLink } from '../../kernel/netlink/link.ts';
+import type { Link } from '../../kernel/netlink/link-record.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { addVxlan } from '../../kernel/netlink/vxlan.ts';
+import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
+import { overlayDeviceName, overlayMac } from '../../model/network/overlay-device.ts';
+import type { Mac } from '../../net/mac.ts';
+import type { Port } from '../../net/port.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import { sameFields } from '../same-fields.ts';
+import { writeEach } from '../writes.ts';
+import { namingPortHolder } from './port-holder.ts';
+
+export interface LinkEntry {
+  readonly name: string;
+  /** UDP. */
+  readonly port: number;
+  /** Absent where the device has none that fits. */
+  readonly mac: Mac | undefined;
+  readonly mtuBytes: number;
+  /** A VXLAN device with collected metadata, up, without ARP and without addresses of its own making. */
+  readonly sound: boolean;
+}
+
+export function linkEntries({ overlay }: DesiredState): readonly EntryGroup<LinkEntry>[] {
+  return overlay === undefined ? [] : [overlayEntries(overlay)];
+}
+
+const overlayEntries = memoize(({ name, port, mtuBytes }: OverlayDevice): EntryGroup<LinkEntry> => {
+  const entry: LinkEntry = { name, port, mac: overlayMac, mtuBytes, sound: true };
+  return [[name, entry]];
+});
+
+/** Ours is the device of our name. */
+export function linkTable(socket: NetlinkSocket): Table<LinkEntry> {
+  const key = ({ name }: LinkEntry): string => name;
+  return {
+    name: 'links',
+    key,
+    equal: sameFields,
+    list: () => {
+      const link = linkByName(socket, overlayDeviceName);
+      return link === undefined ? new Map() : new Map([[link.name, asEntry(link)]]);
+    },
+    set: (entries) => writeEach(entries, { key, write: (entry) => setVxlan(socket, entry) }),
+    delete: (entries) =>
+      writeEach(entries, {
+        key,
+        ignored: ['ENODEV'],
+        write: ({ name }) => {
+          const link = linkByName(socket, name);
+          if (link !== undefined) delLink(socket, link.ifIndex);
+        },
+      }),
+  };
+}
+
+function asEntry(link: Link): LinkEntry {
+  const { name, mac, mtuBytes, up, noArp, addrGenMode } = link;
+  // Where IPv6 is off there is no mode, and nothing to make addresses.
+  const makesNoAddress = addrGenMode === undefined || addrGenMode === 'none';
+  const sound = isOverlay(link) && up && noArp && makesNoAddress;
+  return { name, port: link.vxlan?.port ?? 0, mac, mtuBytes, sound };
+}
+
+// Port and metadata mode are for life: a device that differs there makes place for a new one.
+function setVxlan(socket: NetlinkSocket, entry: LinkEntry): void {
+  const { name, mac, mtuBytes } = entry;
+  const found = linkByName(socket, name);
+  const fits = found !== undefined && isOverlay(found) && found.vxlan?.port === entry.port;
+  if (found !== undefined && !fits) delLink(socket, found.ifIndex);
+  if (!fits) {
+    const port = entry.port as Port;
+    namingPortHolder(socket, entry, () =>
+      addVxlan(socket, { name, port, collectMetadata: true, mac, mtuBytes, noArp: true }),
+    );
+  }
+  const link = fits ? found : linkByName(socket, name);
+  if (link === undefined) return;
+  const { ifIndex } = link;
+  setLink(socket, { ifIndex, mac, mtuBytes, noArp: true, ...withoutAddresses(link) });
+  // By a request of its own: the mode counts when the link comes up.
+  namingPortHolder(socket, entry, () => setLink(socket, { ifIndex, up: true }));
+}
+
+function withoutAddresses({ addrGenMode }: Link): { readonly addrGenMode?: 'none' } {
+  return addrGenMode === undefined ? {} : { addrGenMode: 'none' };
+}
+
+function isOverlay({ vxlan }: Link): boolean {
+  return vxlan?.collectMetadata === true;
+}

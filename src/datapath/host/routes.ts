@@ -1,0 +1,198 @@
+// The kernel's own routes, for whatever takes the stack: the host itself, masqueraded replies, ICMP errors.
+// Ours carry our protocol number; a route of somebody else's is never replaced.
+
+import { joinLists } from '../../base/changed-span.ts';
+import { unreachable } from '../../base/exhaustive.ts';
+import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
+import { isKernelError, KernelError } from '../../kernel/errno.ts';
+import type { Dumps } from '../../kernel/netlink/protocol/request.ts';
+import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
+import { addRoute, delRoute, listRoutes, replaceRoute } from '../../kernel/netlink/route.ts';
+import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import type { DesiredState, PodRange, RemoteRange } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { Address, AddressFamily } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { hostPrefix, type Prefix, prefixFamily } from '../../net/prefix.ts';
+import type { EntryFailure, EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { sameFields } from '../same-fields.ts';
+import { writeBatch } from '../writes.ts';
+
+/** Marks our routes, and our neighbour entries too; free in /etc/iproute2/rt_protos. */
+export const routeProtocol = 72;
+const mainTable = 254;
+
+export interface RouteEntry {
+  readonly destination: Prefix;
+  readonly type: 'unicast' | 'unreachable';
+  readonly gateway: Address | undefined;
+  readonly ifIndex: IfIndex | undefined;
+  /** Source of what the host itself sends there. */
+  readonly source: Address | undefined;
+}
+
+export function routeEntries(desired: DesiredState): readonly EntryGroup<RouteEntry>[] {
+  const { endpoints, podRanges, remoteRanges, overlay } = desired;
+  // The kernel takes none by a device that is down: one failure is said, that of the device, and not one for each route.
+  const device = overlay?.isDown ? undefined : overlay?.ifIndex;
+  const ofNodes = [
+    ownEntries(podRanges),
+    remoteEntries(remoteRanges, device, routerOf(podRanges, 4), routerOf(podRanges, 6)),
+  ];
+  return join(ofNodes, entriesOfEach(endpoints));
+}
+
+const join = joinLists<EntryGroup<RouteEntry>>();
+
+const ownEntries = memoize(
+  (podRanges: readonly PodRange[]): EntryGroup<RouteEntry> => podRanges.map(ownRange),
+);
+
+// One group, in which ranges that did not change keep their entries: thousands of groups would cost every settle.
+const remoteEntries = memoizeLast(
+  (
+    remoteRanges: readonly RemoteRange[],
+    overlay: IfIndex | undefined,
+    router4: Address | undefined,
+    router6: Address | undefined,
+  ): EntryGroup<RouteEntry> => remoteRanges.flatMap(remoteRange(overlay, router4, router6)),
+);
+
+function routerOf(podRanges: readonly PodRange[], family: AddressFamily): Address | undefined {
+  return podRanges.find(({ prefix }) => prefixFamily(prefix) === family)?.router;
+}
+
+export const routeEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<RouteEntry> = memoize(
+  ({ addresses, hostIfIndex }) =>
+    addresses.map((address) => entry(hostPrefix(address), { ifIndex: hostIfIndex })),
+);
+
+const entriesOfEach = memoizeEach(routeEntriesOf);
+
+// Addresses of our range that no pod has: an ICMP error for the sender instead of a trip to the default gateway.
+function ownRange({ prefix }: PodRange): Keyed<RouteEntry> {
+  return entry(prefix, { type: 'unreachable' });
+}
+
+const remoteRange = memoizeLast(
+  (
+    overlay: IfIndex | undefined,
+    router4: Address | undefined,
+    router6: Address | undefined,
+  ): ((range: RemoteRange) => EntryGroup<RouteEntry>) =>
+    memoize(({ prefix, path }) => {
+      switch (path.kind) {
+        case 'native':
+          return [entry(prefix, { gateway: path.nextHop, ifIndex: path.ifIndex })];
+        case 'overlay': {
+          if (overlay === undefined) return [];
+          // Remote nodes route the router address, and not necessarily the node's own, back through the tunnel.
+          const source = prefixFamily(prefix) === 4 ? router4 : router6;
+          return [entry(prefix, { ifIndex: overlay, source })];
+        }
+        default:
+          return unreachable(path);
+      }
+    }),
+);
+
+function entry(destination: Prefix, rest: Partial<RouteEntry>): Keyed<RouteEntry> {
+  const { type = 'unicast', gateway, ifIndex, source } = rest;
+  return [destination, { destination, type, gateway, ifIndex, source }];
+}
+
+export function routeTable(socket: NetlinkSocket): Table<RouteEntry> {
+  const key = ({ destination }: RouteEntry): string => destination;
+  const list = steadyListing(
+    socket,
+    (dumps) => new Map(listOurs(dumps).map((found) => [found.destination, found])),
+  );
+  return {
+    name: 'routes',
+    key,
+    equal: sameFields,
+    list,
+    set: (wanted) => {
+      const failures = writeBatch(socket, wanted, {
+        key,
+        write: (route, requests) => addRoute(requests, asRoute(route)),
+      });
+      return replaceTaken(socket, wanted, { failures, list });
+    },
+    delete: (surplus) =>
+      writeBatch(socket, surplus, {
+        key,
+        // ENODEV: it went with its interface.
+        ignored: ['ESRCH', 'ENOENT', 'ENODEV'],
+        write: ({ destination, type }, requests) =>
+          delRoute(requests, { ...asRoute({ destination, type, ...nowhere }), scope: 'nowhere' }),
+      }),
+  };
+}
+
+const nowhere = { gateway: undefined, ifIndex: undefined, source: undefined } as const;
+
+interface Taken {
+  /** Of adding. */
+  readonly failures: readonly EntryFailure[];
+  /** Ours by destination, of which there are thousands: only what changed is parsed. */
+  list(): ReadonlyMap<string, RouteEntry>;
+}
+
+// Replacing would take over a route that somebody else has put there, so only what is ours is replaced.
+function replaceTaken(
+  socket: NetlinkSocket,
+  wanted: readonly RouteEntry[],
+  { failures, list }: Taken,
+): readonly EntryFailure[] {
+  const taken = failures.filter(({ error }) => isKernelError(error, 'EEXIST'));
+  if (taken.length === 0) return failures;
+  const ours = list();
+  const takenKeys = new Set(taken.map(({ key }) => key));
+  const key = ({ destination }: RouteEntry): string => destination;
+  const replaceable = wanted.filter(
+    ({ destination }) => takenKeys.has(destination) && ours.has(destination),
+  );
+  return [
+    ...failures.filter(({ error }) => !isKernelError(error, 'EEXIST')),
+    ...taken.filter(({ key: destination }) => !ours.has(destination)).map(foreign),
+    ...writeBatch(socket, replaceable, {
+      key,
+      write: (route, requests) => replaceRoute(requests, asRoute(route)),
+    }),
+  ];
+}
+
+function foreign({ key, error }: EntryFailure): EntryFailure {
+  const detail = 'somebody else has a route to it; it is left alone';
+  const failure = { call: 'route add', subject: key, code: 'EEXIST', detail };
+  return { key, error: new KernelError(failure, { cause: error }) };
+}
+
+function listOurs(socket: Dumps): readonly RouteEntry[] {
+  return listRoutes(socket, { protocol: routeProtocol, table: mainTable }).flatMap(asEntry);
+}
+
+function asRoute({ destination, type, gateway, ifIndex, source }: RouteEntry): RouteRecord {
+  return { destination, type, gateway, ifIndex, source, protocol: routeProtocol, table: mainTable };
+}
+
+/** The node's route to a pod's address, as `delRoute` finds it. */
+export function podRoute(address: Address, ifIndex: IfIndex): RouteRecord {
+  const destination = hostPrefix(address);
+  return asRoute({ destination, type: 'unicast', ...nowhere, ifIndex });
+}
+
+// IPv6 lists unreachable routes on lo, IPv4 on nothing.
+function asEntry({
+  destination,
+  type,
+  gateway,
+  ifIndex,
+  source,
+}: RouteRecord): readonly RouteEntry[] {
+  if (type === 'unreachable') return [{ destination, type, ...nowhere }];
+  if (type !== 'unicast') return [];
+  return [{ destination, type, gateway, ifIndex, source }];
+}

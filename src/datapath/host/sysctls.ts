@@ -1,0 +1,224 @@
+// Kernel parameters the network depends on. Only what is needed: reverse-path filters stay as the administrator has
+// them. Even a strict one lets pods and remote ranges pass, which have routes to where their packets come from. What a node
+// sends through the tunnel by its InternalIP has none, and so is masqueraded on the way in (datapath/nft/masquerade.ts).
+// `default` stays as well: what is ours is set for itself, whatever a hardened node gives to new interfaces.
+
+import { joinLists } from '../../base/changed-span.ts';
+import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
+import { isKernelError } from '../../kernel/errno.ts';
+import { readSysctl, type SysctlName, writeSysctl } from '../../kernel/sysctl.ts';
+import type { DesiredState } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { Uplink } from '../../model/host.ts';
+import { overlayDeviceName } from '../../model/network/overlay-device.ts';
+import { addressFamily } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { isReachedByLoopback } from '../../net/port-mapping.ts';
+import { prefixFamily } from '../../net/prefix.ts';
+import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { writeEach } from '../writes.ts';
+
+export interface SysctlEntry {
+  /** Below /proc/sys, with slashes: `net/ipv4/ip_forward`. */
+  readonly name: SysctlName;
+  readonly value: string;
+  /** Values that serve as well and are left alone. */
+  readonly alsoFine: readonly string[];
+  /** The interface is ours and goes with us: what it was before is not remembered. */
+  readonly isOurs?: boolean;
+  /** Where a listing of the links has the value, so that hundreds of interfaces cost no file each. */
+  readonly listed?: { readonly ifIndex: IfIndex; readonly setting: keyof ListedSettings };
+}
+
+/** Settings of an interface, as the files under /proc/sys say them. */
+export interface ListedSettings {
+  readonly forwarding4?: string | undefined;
+  readonly disableIpv6?: string | undefined;
+  readonly routeLocalnet?: string | undefined;
+}
+
+/** As of the latest look at the node's links, which every fresh listing of the tables follows. */
+export type SettingsByLink = (ifIndex: IfIndex) => ListedSettings | undefined;
+
+/** What a parameter was before we changed it, kept by the agent across restarts for the day we are removed. */
+export interface SysctlMemory {
+  /** The first value of a name counts; later ones are our own. */
+  remember(name: SysctlName, value: string): void;
+  recall(name: SysctlName): string | undefined;
+}
+
+export function sysctlEntries(desired: DesiredState): readonly EntryGroup<SysctlEntry>[] {
+  const { podRanges, strayAddresses, uplinks, routerAdvertised, overlay, endpoints } = desired;
+  // Also for pods of before, where the Node object is gone or has other ranges now.
+  const families = new Set([
+    ...podRanges.map(({ prefix }) => prefixFamily(prefix)),
+    ...strayAddresses.map(addressFamily),
+  ]);
+  const hasIpv4 = families.has(4);
+  const hasIpv6 = families.has(6);
+  const ofNode = [
+    nodeEntries(hasIpv4, hasIpv6, uplinks, routerAdvertised),
+    overlayEntries(hasIpv4, hasIpv6, overlay?.ifIndex),
+  ];
+  return join(ofNode, entriesOfEach(endpoints));
+}
+
+const join = joinLists<EntryGroup<SysctlEntry>>();
+
+export const sysctlEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<SysctlEntry> = memoize(
+  (endpoint) => {
+    const { hostIfName, hostIfIndex, addresses, portMappings = [] } = endpoint;
+    const families = addresses.map(addressFamily);
+    const has = { hasIpv4: families.includes(4), hasIpv6: families.includes(6) };
+    const entries = own(hostIfName, hostIfIndex, has);
+    const isReached = has.hasIpv4 && portMappings.some(isReachedByLoopback);
+    return isReached ? [...entries, routeLocalnet(hostIfName, hostIfIndex)] : entries;
+  },
+);
+
+const entriesOfEach = memoizeEach(sysctlEntriesOf);
+
+const nodeEntries = memoizeLast(
+  (
+    hasIpv4: boolean,
+    hasIpv6: boolean,
+    uplinks: readonly Uplink[],
+    others: readonly string[] | undefined,
+  ): EntryGroup<SysctlEntry> => {
+    // The switch of the whole node first: it switches every interface.
+    const ipv4 = hasIpv4
+      ? [forward('net/ipv4/ip_forward'), ...uplinks.map(({ name }) => forward(forwarding(name)))]
+      : [];
+    const ipv6 = hasIpv6
+      ? [...acceptRa(uplinks, others), forward('net/ipv6/conf/all/forwarding')]
+      : [];
+    return [...ipv4, ...ipv6];
+  },
+);
+
+const overlayEntries = memoizeLast(
+  (hasIpv4: boolean, hasIpv6: boolean, ifIndex: IfIndex | undefined): EntryGroup<SysctlEntry> =>
+    ifIndex === undefined ? [] : own(overlayDeviceName, ifIndex, { hasIpv4, hasIpv6 }),
+);
+
+// The node's own connections to a host port on 127.0.0.1 are routed to the pod with that as their source, until
+// masquerading replaces it: the kernel allows that only on interfaces with route_localnet. What a pod sends to the node's
+// loopback is dropped by the nftables table.
+function routeLocalnet(hostIfName: string, ifIndex: IfIndex): Keyed<SysctlEntry> {
+  const name = `net/ipv4/conf/${hostIfName}/route_localnet`;
+  const listed = { ifIndex, setting: 'routeLocalnet' } as const;
+  return [name, { name, value: '1', alsoFine: [], isOurs: true, listed }];
+}
+
+// The kernel forwards IPv4 by the switch of the interface that a packet comes in by, IPv6 by the switch of all.
+function own(
+  name: string,
+  ifIndex: IfIndex,
+  { hasIpv4, hasIpv6 }: { readonly hasIpv4: boolean; readonly hasIpv6: boolean },
+): EntryGroup<SysctlEntry> {
+  const common = { alsoFine: [], isOurs: true } as const;
+  const file = forwarding(name);
+  const listed = { ifIndex, setting: 'forwarding4' } as const;
+  const ipv4: SysctlEntry = { ...common, name: file, value: '1', listed };
+  const off = `net/ipv6/conf/${name}/disable_ipv6`;
+  const listedOff = { ifIndex, setting: 'disableIpv6' } as const;
+  const ipv6: SysctlEntry = { ...common, name: off, value: '0', listed: listedOff };
+  return [...(hasIpv4 ? [ipv4] : []), ...(hasIpv6 ? [ipv6] : [])].map((entry) => [
+    entry.name,
+    entry,
+  ]);
+}
+
+function forwarding(interfaceName: string): SysctlName {
+  return `net/ipv4/conf/${interfaceName}/forwarding`;
+}
+
+function forward(name: SysctlName): Keyed<SysctlEntry> {
+  return [name, { name, value: '1', alsoFine: [] }];
+}
+
+// With forwarding on, the kernel takes no router advertisements (1) unless told to all the same (2), and a node that
+// got its default route from one would lose it. Set before forwarding. 0 means that it never took any.
+function acceptRa(
+  uplinks: readonly Uplink[],
+  others: readonly string[] = [],
+): EntryGroup<SysctlEntry> {
+  return uplinks
+    .filter(({ addresses }) => addresses.some(({ address }) => addressFamily(address) === 6))
+    .map(({ name }) => name)
+    .concat(others)
+    .map((takes) => {
+      const name = `net/ipv6/conf/${takes}/accept_ra`;
+      return [name, { name, value: '2', alsoFine: ['0'] }];
+    });
+}
+
+/** Works on the network namespace of the calling thread. Nothing marks a parameter as ours, so only desired ones are listed.
+ * `made`: of interfaces that are too new for `settings`, as they were made. */
+export function sysctlTable(
+  memory: SysctlMemory,
+  settings: SettingsByLink = () => undefined,
+  made: SettingsByLink = () => undefined,
+): Table<SysctlEntry> {
+  const key = ({ name }: SysctlEntry): string => name;
+  let last: ReadonlyMap<string, SysctlEntry> = new Map();
+  return {
+    name: 'sysctls',
+    key,
+    equal: (left, right) => left.value === right.value,
+    list: (desired) => {
+      const found = new Map<string, SysctlEntry>();
+      for (const [name, entry] of desired) {
+        const has = present(entry, settings);
+        if (has !== undefined) found.set(name, has);
+      }
+      if (!isSameListing(last, found)) last = found;
+      return last;
+    },
+    set: (wanted) =>
+      writeEach(wanted, {
+        key,
+        write: (entry) => {
+          const current = listedValue(entry, made) ?? readSysctl(entry.name);
+          if (current === entry.value || entry.alsoFine.includes(current)) return;
+          if (entry.isOurs !== true) memory.remember(entry.name, current);
+          writeSysctl(entry.name, entry.value);
+        },
+      }),
+    // Back to what it was. ENOENT: it went with its interface.
+    delete: (surplus) =>
+      writeEach(surplus, {
+        key,
+        ignored: ['ENOENT'],
+        write: ({ name }) => {
+          const before = memory.recall(name);
+          if (before !== undefined) writeSysctl(name, before);
+        },
+      }),
+  };
+}
+
+function listedValue({ listed }: SysctlEntry, settings: SettingsByLink): string | undefined {
+  return listed && settings(listed.ifIndex)?.[listed.setting];
+}
+
+// Entries that are as they should be are the desired ones themselves.
+function isSameListing(
+  last: ReadonlyMap<string, SysctlEntry>,
+  found: ReadonlyMap<string, SysctlEntry>,
+): boolean {
+  if (last.size !== found.size) return false;
+  for (const [name, entry] of found) if (last.get(name) !== entry) return false;
+  return true;
+}
+
+function present(entry: SysctlEntry, settings: SettingsByLink): SysctlEntry | undefined {
+  const { alsoFine } = entry;
+  try {
+    const value = listedValue(entry, settings) ?? readSysctl(entry.name);
+    return value === entry.value || alsoFine.includes(value) ? entry : { ...entry, value };
+  } catch (error) {
+    if (isKernelError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}

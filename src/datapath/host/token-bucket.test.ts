@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RateLimit } from '../../net/bandwidth.ts';
+import { bucketOf, isSameBucket, limitOf } from './token-bucket.ts';
+
+const mtuBytes = 1500;
+
+test('the token bucket counts Ethernet headers, and 2 % are for those of TCP and UDP', () => {
+  const { bytesPerSecond } = bucketOf({ bitsPerSecond: 12_000_000 }, mtuBytes);
+  assert.equal(bytesPerSecond, 1_544_280);
+});
+
+test('the bucket holds 10 ms of the rate and ten packets at least', () => {
+  assert.equal(bucketOf({ bitsPerSecond: 1e6 }, mtuBytes).burstBytes, 16 * 1024);
+  assert.equal(bucketOf({ bitsPerSecond: 12e9 }, mtuBytes).burstBytes, 15_442_800);
+});
+
+test('a burst that was asked for counts, unless it is less than one packet', () => {
+  const ofBurst = (burstBits: number) => bucketOf({ bitsPerSecond: 1e6, burstBits }, mtuBytes);
+  assert.equal(ofBurst(800_000).burstBytes, 100_000);
+  assert.equal(ofBurst(8).burstBytes, 1514);
+});
+
+test('the queue holds 50 ms more than the bucket, and a whole GSO packet at least', () => {
+  assert.equal(bucketOf({ bitsPerSecond: 1e6 }, mtuBytes).queueBytes, 72 * 1024);
+  assert.equal(bucketOf({ bitsPerSecond: 12e9 }, mtuBytes).queueBytes, 92_656_800);
+});
+
+test('the highest rate stays within what the kernel takes', () => {
+  const { burstBytes, queueBytes } = bucketOf({ bitsPerSecond: 1e15 }, mtuBytes);
+  assert.equal(burstBytes, 0xffff_ffff);
+  assert.equal(queueBytes, 0xffff_ffff);
+});
+
+const limits: readonly RateLimit[] = [
+  { bitsPerSecond: 1000 },
+  { bitsPerSecond: 1e6, burstBits: 8e5 },
+  { bitsPerSecond: 8e6 },
+  { bitsPerSecond: 123_456_000 },
+  { bitsPerSecond: 1e9, burstBits: 4e6 },
+  { bitsPerSecond: 25e9 },
+];
+
+for (const limit of limits) {
+  test(`a limit is read back from its bucket: ${JSON.stringify(limit)}`, () => {
+    for (const mtuBytes of [1280, 1450, 1500, 9000]) {
+      const { burstBytes, ...bucket } = bucketOf(limit, mtuBytes);
+      // As the kernel tells it, in units of 64 ns.
+      const unit = (bucket.bytesPerSecond * 64) / 1e9;
+      const told = Math.round(Math.floor(burstBytes / unit) * unit);
+      assert.ok(isSameBucket({ ...bucket, burstBytes: told }, { ...bucket, burstBytes }));
+      assert.deepEqual(limitOf({ ...bucket, burstBytes: told }, mtuBytes), limit);
+    }
+  });
+}

@@ -1,0 +1,94 @@
+// The data path's maps as the agent uses them: open, typed, sized by configuration.
+
+import { UndoStack } from '../../base/undo.ts';
+import { BpfMap, type MapSpec } from '../../kernel/bpf/map.ts';
+import { PerCpuMap, type PerCpuMapSpec } from '../../kernel/bpf/per-cpu-map.ts';
+import { RingBuffer } from '../../kernel/bpf/ring-buffer.ts';
+import type { Address } from '../../net/address.ts';
+import {
+  type DropCounter,
+  type Endpoint,
+  type EndpointCounters,
+  type EndpointKey,
+  type EventBudget,
+  type Flow,
+  type FlowEvent,
+  type FlowKey,
+  type Location,
+  maps,
+  type Route,
+  type RouteKey,
+  rings,
+  type Underlay,
+} from '../generated.ts';
+import type { PinPaths } from './pins.ts';
+
+/** Entries of the maps whose size is configured. */
+export interface MapSizes {
+  readonly endpointEntries: number;
+  readonly addressEntries: number;
+  readonly routeEntries: number;
+  readonly flowEntries: number;
+}
+
+/** How many entries each map is to have, by its name in C; the others have what the object says. */
+export function maxEntries(sizes: MapSizes): ReadonlyMap<string, number> {
+  return new Map([
+    [maps.endpoints.name, sizes.endpointEntries],
+    [maps.addresses.name, sizes.addressEntries],
+    [maps.routes.name, sizes.routeEntries],
+    [maps.flows.name, sizes.flowEntries],
+    // Endpoint ids start at 1.
+    [maps.endpointCounters.name, sizes.endpointEntries + 1],
+  ]);
+}
+
+/** The key that sets a map's size, by its name in C. */
+export const configurationKeys: ReadonlyMap<string, string> = new Map([
+  [maps.endpoints.name, 'endpointEntries'],
+  [maps.addresses.name, 'addressEntries'],
+  [maps.routes.name, 'routeEntries'],
+  [maps.flows.name, 'flowEntries'],
+  [maps.endpointCounters.name, 'endpointEntries'],
+]);
+
+export interface MapSet extends Disposable {
+  readonly endpoints: BpfMap<EndpointKey, Endpoint>;
+  readonly addresses: BpfMap<Address, Location>;
+  readonly routes: BpfMap<RouteKey, Route>;
+  readonly underlay: BpfMap<number, Underlay>;
+  readonly tableGeneration: BpfMap<number, number>;
+  readonly flows: BpfMap<FlowKey, Flow>;
+  readonly endpointCounters: PerCpuMap<number, EndpointCounters>;
+  readonly dropCounters: PerCpuMap<number, DropCounter>;
+  readonly eventBudget: PerCpuMap<number, EventBudget>;
+  readonly flowEvents: RingBuffer<FlowEvent>;
+}
+
+/** Opens every pinned map. Throws KernelError. */
+export function openMaps(paths: PinPaths): MapSet {
+  const opened = new UndoStack();
+  const plain = <K, V>(spec: MapSpec<K, V>): BpfMap<K, V> =>
+    opened.use(BpfMap.openPinned(paths.map(spec.name), spec));
+  const perCpu = <V>(spec: PerCpuMapSpec<number, V>): PerCpuMap<number, V> =>
+    opened.use(PerCpuMap.openPinned(paths.map(spec.name), spec));
+  const { flowEvents } = rings;
+  try {
+    return {
+      endpoints: plain(maps.endpoints),
+      addresses: plain(maps.addresses),
+      routes: plain(maps.routes),
+      underlay: plain(maps.underlay),
+      tableGeneration: plain(maps.tableGeneration),
+      flows: plain(maps.flows),
+      endpointCounters: perCpu(maps.endpointCounters),
+      dropCounters: perCpu(maps.dropCounters),
+      eventBudget: perCpu(maps.eventBudget),
+      flowEvents: opened.use(RingBuffer.openPinned(paths.map(flowEvents.name), flowEvents)),
+      [Symbol.dispose]: () => opened[Symbol.dispose](),
+    };
+  } catch (error) {
+    opened[Symbol.dispose]();
+    throw error;
+  }
+}

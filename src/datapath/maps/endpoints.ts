@@ -1,0 +1,51 @@
+// Map `endpoints`: who is behind a host-side interface. What from_pod checks a pod's packets against.
+
+import { memoize, memoizeEach } from '../../base/memoize.ts';
+import type { DesiredState } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import { podQueue } from '../../model/pod-queue.ts';
+import {
+  type Address,
+  type AddressFamily,
+  addressFamily,
+  parseAddress,
+} from '../../net/address.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import type { Endpoint, EndpointKey } from '../generated.ts';
+import { bpfMapTable, type MapEntry, type WritableMap } from './map-table.ts';
+
+export type EndpointMapEntry = MapEntry<EndpointKey, Endpoint>;
+
+/** How the data path has an address that is absent. */
+const noAddress = parseAddress('::');
+
+export function endpointMapEntries(desired: DesiredState): readonly EntryGroup<EndpointMapEntry>[] {
+  return entriesOfEach(desired.endpoints);
+}
+
+export const endpointMapEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<EndpointMapEntry> =
+  memoize((endpoint) => {
+    const key = { ifindex: endpoint.hostIfIndex };
+    const value: Endpoint = {
+      ipv4: addressOf(endpoint, 4),
+      ipv6: addressOf(endpoint, 6),
+      mac: endpoint.mac,
+      id: endpoint.id,
+      queue: podQueue(endpoint)?.ifIndex ?? 0,
+    };
+    return [[show(key), { key, value }]];
+  });
+
+const entriesOfEach = memoizeEach(endpointMapEntriesOf);
+
+export function endpointMapTable(map: WritableMap<EndpointKey, Endpoint>): Table<EndpointMapEntry> {
+  return bpfMapTable({ name: 'endpoints', map, sizeKey: 'endpointEntries', show });
+}
+
+function show({ ifindex }: EndpointKey): string {
+  return `index ${ifindex}`;
+}
+
+function addressOf({ addresses }: LocalEndpoint, family: AddressFamily): Address {
+  return addresses.find((address) => addressFamily(address) === family) ?? noAddress;
+}

@@ -1,0 +1,96 @@
+// A BPF map as a table: all its entries are ours, since nobody else writes it.
+
+import type { BpfMap } from '../../kernel/bpf/map.ts';
+import { isKernelError } from '../../kernel/errno.ts';
+import type { EntryFailure, Table } from '../../reconcile/table.ts';
+import { sameFields } from '../same-fields.ts';
+import { writeEach } from '../writes.ts';
+
+export interface MapEntry<K, V extends object> {
+  readonly key: K;
+  readonly value: V;
+}
+
+/** The part of BpfMap that a table needs. */
+export type WritableMap<K, V> = Pick<
+  BpfMap<K, V>,
+  'image' | 'entries' | 'set' | 'delete' | 'setBatch' | 'deleteBatch'
+>;
+
+export interface MapTableOptions<K, V extends object> {
+  readonly name: string;
+  readonly map: WritableMap<K, V>;
+  /** The configuration key that sets the map's size; absent: it is the same everywhere. */
+  readonly sizeKey?: string;
+  /** The key as people read it. */
+  show(key: K): string;
+}
+
+/** Bytes are compared before they are decoded: most of the time nothing has changed. */
+interface Listing<Entry> {
+  readonly image: Buffer;
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
+export function bpfMapTable<K, V extends object>({
+  name,
+  map,
+  sizeKey,
+  show,
+}: MapTableOptions<K, V>): Table<MapEntry<K, V>> {
+  const key = (entry: MapEntry<K, V>): string => show(entry.key);
+  let last: Listing<MapEntry<K, V>> | undefined;
+  return {
+    name,
+    key,
+    equal: (left, right) => sameFields(left.value, right.value),
+    list: () => {
+      // Taken before the entries: whatever changes in between is in the next image.
+      const image = map.image();
+      if (image !== undefined && last?.image.equals(image)) return last.entries;
+      const found = Array.from(
+        map.entries(),
+        ([k, value]) => [show(k), { key: k, value }] as const,
+      );
+      const entries = new Map(found);
+      last = image && { image, entries };
+      return entries;
+    },
+    set: (entries) => {
+      try {
+        map.setBatch(entries.map((entry) => [entry.key, entry.value] as const));
+        return [];
+      } catch {
+        // A batch stops at the first entry it cannot set and does not say which: again, one by one.
+        return setEach(entries);
+      }
+    },
+    delete: (entries) => {
+      try {
+        map.deleteBatch(entries.map((entry) => entry.key));
+        return [];
+      } catch {
+        return writeEach(entries, { key, write: (entry) => void map.delete(entry.key) });
+      }
+    },
+  };
+
+  function setEach(entries: readonly MapEntry<K, V>[]): readonly EntryFailure[] {
+    const write = (entry: MapEntry<K, V>): void => {
+      try {
+        map.set(entry.key, entry.value);
+      } catch (error) {
+        if (sizeKey === undefined || !isFull(error)) throw error;
+        throw new Error(`${error.message}: raise ${sizeKey} in the configuration`, {
+          cause: error,
+        });
+      }
+    };
+    return writeEach(entries, { key, write });
+  }
+}
+
+// A hash says E2BIG, a trie ENOSPC.
+function isFull(error: unknown): error is Error {
+  return isKernelError(error, 'E2BIG', 'ENOSPC');
+}

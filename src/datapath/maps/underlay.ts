@@ -1,0 +1,32 @@
+// Map `underlay`: this node's end of the tunnels, and by what pods' packets leave the node already encapsulated. An array: its
+// only entry is always there, and zero where there is nothing to say. The programs read it for each packet, but for whether a
+// pod sends to a tunnel's port: that is asked once a flow, so each write begins a generation.
+
+import { memoizeLast } from '../../base/memoize.ts';
+import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
+import { parseAddress } from '../../net/address.ts';
+import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import type { Underlay } from '../generated.ts';
+import { bpfMapTable, type MapEntry, type WritableMap } from './map-table.ts';
+
+export type UnderlayEntry = MapEntry<number, Underlay>;
+
+const none: Underlay = { address: parseAddress('::'), ifindex: 0, port: 0 };
+
+export function underlayEntries({ overlay }: DesiredState): readonly EntryGroup<UnderlayEntry>[] {
+  return entries(overlay);
+}
+
+const entries = memoizeLast(
+  (overlay: OverlayDevice | undefined): readonly EntryGroup<UnderlayEntry>[] => [
+    [['uplink', { key: 0, value: overlay === undefined ? none : underlayOf(overlay) }]],
+  ],
+);
+
+function underlayOf({ address, exit, port }: OverlayDevice): Underlay {
+  return { address: address ?? none.address, ifindex: exit?.ifIndex ?? 0, port };
+}
+
+export function underlayTable(map: WritableMap<number, Underlay>): Table<UnderlayEntry> {
+  return bpfMapTable({ name: 'underlay', map, show: () => 'uplink' });
+}

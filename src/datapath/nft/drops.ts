@@ -1,0 +1,105 @@
+// What the rules of our nftables table drop, by reason: counters that only grow, although the table's own begin again each
+// time it is written.
+
+import { KernelError } from '../../kernel/errno.ts';
+import type { NftCounter } from '../../kernel/netfilter/nft-counters.ts';
+import { loopbackCounter } from './host-ports.ts';
+import { untranslatedCounter } from './masquerade.ts';
+import type { NftRunner } from './table.ts';
+import { foreignTunnelCounter, tunnelErrorCounter } from './tunnel.ts';
+
+export interface NftDrop {
+  /** In words. */
+  readonly reason: string;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** By the counter's name. */
+export const nftDropReasons: Readonly<Record<string, string>> = {
+  [foreignTunnelCounter]: 'foreign tunnel packet',
+  [tunnelErrorCounter]: 'forged error about a tunnel',
+  [loopbackCounter]: 'loopback of the node',
+  [untranslatedCounter]: 'cannot be translated',
+};
+
+type Counts = ReadonlyMap<string, NftCounter>;
+
+const none: NftCounter = { packets: 0, bytes: 0 };
+
+/** Stands before the library, so that it has the last word of a table that is replaced. */
+export class NftDrops implements NftRunner {
+  readonly #nft: NftRunner;
+  readonly #counters: () => Counts;
+  #gone: Counts = new Map();
+  #last: Counts = new Map();
+
+  /** `counters`: those of our table as they are now. */
+  constructor(nft: NftRunner, counters: () => Counts) {
+    this.#nft = nft;
+    this.#counters = counters;
+  }
+
+  /** Since the agent's start, and of the table that it found; only reasons that occurred. */
+  byReason(): readonly NftDrop[] {
+    this.#read();
+    return Object.entries(nftDropReasons).flatMap(([name, reason]) => {
+      const counted = sum(this.#gone.get(name), this.#last.get(name));
+      return counted.packets === 0 ? [] : [{ reason, ...counted }];
+    });
+  }
+
+  apply(...args: Parameters<NftRunner['apply']>): void {
+    this.#nft.apply(...args);
+  }
+
+  replaceTable(...args: Parameters<NftRunner['replaceTable']>): void {
+    this.#read();
+    this.#nft.replaceTable(...args);
+    this.#fold();
+  }
+
+  deleteTable(...args: Parameters<NftRunner['deleteTable']>): boolean {
+    this.#read();
+    const wasThere = this.#nft.deleteTable(...args);
+    this.#fold();
+    return wasThere;
+  }
+
+  listTable(...args: Parameters<NftRunner['listTable']>): ReturnType<NftRunner['listTable']> {
+    return this.#nft.listTable(...args);
+  }
+
+  // A counter that is less than before, or not there, is another one: its table was removed by another process.
+  // Where they cannot be asked for, what was last read stands.
+  #read(): void {
+    const now = this.#asked();
+    if (now === undefined) return;
+    const isOther = [...this.#last].some(([name, { packets }]) => {
+      return (now.get(name)?.packets ?? 0) < packets;
+    });
+    if (isOther) this.#fold();
+    this.#last = now;
+  }
+
+  #asked(): Counts | undefined {
+    try {
+      return this.#counters();
+    } catch (error) {
+      if (error instanceof KernelError) return undefined;
+      throw error;
+    }
+  }
+
+  #fold(): void {
+    const names = Object.keys(nftDropReasons);
+    this.#gone = new Map(
+      names.map((name) => [name, sum(this.#gone.get(name), this.#last.get(name))]),
+    );
+    this.#last = new Map();
+  }
+}
+
+function sum(left = none, right = none): NftCounter {
+  return { packets: left.packets + right.packets, bytes: left.bytes + right.bytes };
+}

@@ -1,0 +1,146 @@
+// Every table of the data path, in the order in which they are applied.
+
+import type { BpfMap } from '../kernel/bpf/map.ts';
+import type { NetlinkSocket } from '../kernel/netlink/socket.ts';
+import type { DesiredState } from '../model/desired.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { Address } from '../net/address.ts';
+import type { EntryName } from '../reconcile/reconciler.ts';
+import type { SettleReport } from '../reconcile/status.ts';
+import type { EntryGroup, Table } from '../reconcile/table.ts';
+import { type TrackedTable, type Tracking, trackTable } from '../reconcile/tracked-table.ts';
+import { attachmentEntries, attachmentEntriesOf, attachmentTable } from './attach/table.ts';
+import type { Attacher } from './attacher.ts';
+import type { Endpoint, EndpointKey, Location, Route, RouteKey, Underlay } from './generated.ts';
+import { limitEntries, limitEntriesOf, limitTable } from './host/limits.ts';
+import { linkAddressEntries, linkAddressTable } from './host/link-addresses.ts';
+import {
+  neighbourEntries,
+  neighbourEntriesOf,
+  neighbourListing,
+  neighbourTable,
+} from './host/neighbours.ts';
+import { nextHopEntries, nextHopTable } from './host/next-hops.ts';
+import { linkEntries, linkTable } from './host/overlay-device.ts';
+import { routeEntries, routeEntriesOf, routeTable } from './host/routes.ts';
+import {
+  type SettingsByLink,
+  type SysctlMemory,
+  sysctlEntries,
+  sysctlEntriesOf,
+  sysctlTable,
+} from './host/sysctls.ts';
+import { addressMapEntries, addressMapEntriesOf, addressMapTable } from './maps/addresses.ts';
+import { endpointMapEntries, endpointMapEntriesOf, endpointMapTable } from './maps/endpoints.ts';
+import { countingChanges } from './maps/generation.ts';
+import { routeMapEntries, routeMapTable } from './maps/routes.ts';
+import { underlayEntries, underlayTable } from './maps/underlay.ts';
+import { nftEntries, nftKeysOf } from './nft/rules.ts';
+import { type NftRunner, nftTable } from './nft/table.ts';
+
+/** What the tables write to. All of one network namespace; sysctls are those of the calling thread's. */
+export interface TableTargets {
+  readonly socket: NetlinkSocket;
+  readonly maps: {
+    readonly endpoints: BpfMap<EndpointKey, Endpoint>;
+    readonly addresses: BpfMap<Address, Location>;
+    readonly routes: BpfMap<RouteKey, Route>;
+    readonly underlay: BpfMap<number, Underlay>;
+    readonly tableGeneration: BpfMap<number, number>;
+  };
+  readonly nft: NftRunner;
+  readonly attacher: Attacher;
+  readonly sysctlMemory: SysctlMemory;
+  /** Absent: each setting is read from its file. */
+  readonly settingsByLink?: SettingsByLink;
+  /** See `sysctlTable`. */
+  readonly madeSettings?: SettingsByLink;
+  /** See `limitTable`. */
+  readonly hasQueues?: () => boolean;
+}
+
+/** For the reconciler. What an entry refers to is in a table before its own; attachments come last of all. */
+export function datapathTables(
+  targets: TableTargets,
+): readonly ((tracking: Tracking) => TrackedTable<DesiredState>)[] {
+  const { socket, maps, nft, attacher, sysctlMemory } = targets;
+  const { settingsByLink, madeSettings, hasQueues } = targets;
+  const counted = <Entry>(table: Table<Entry>): Table<Entry> =>
+    countingChanges(table, maps.tableGeneration);
+  const listing = neighbourListing(socket);
+  return [
+    track(contents.sysctls, sysctlTable(sysctlMemory, settingsByLink, madeSettings)),
+    track(contents.links, linkTable(socket)),
+    track(contents['link-addresses'], linkAddressTable(socket)),
+    track(contents.limits, limitTable(socket, hasQueues)),
+    track(contents.endpoints, counted(endpointMapTable(maps.endpoints))),
+    track(contents.addresses, counted(addressMapTable(maps.addresses))),
+    track(contents['routes-map'], counted(routeMapTable(maps.routes))),
+    track(contents.underlay, counted(underlayTable(maps.underlay))),
+    track(contents.routes, routeTable(socket)),
+    track(contents.neighbours, neighbourTable(socket, listing)),
+    track(contents['next-hops'], nextHopTable(socket, listing)),
+    track(contents.nft, nftTable(nft)),
+    track(contents.attachments, counted(attachmentTable(attacher))),
+  ];
+}
+
+/** What a table holds, and which of it is for one endpoint. */
+export interface Contents<Entry> {
+  readonly entries: (desired: DesiredState) => readonly EntryGroup<Entry>[];
+  /** Keys: CNI ADD fails where one of these entries cannot be written. */
+  readonly ofEndpoint: (endpoint: LocalEndpoint) => readonly string[];
+}
+
+const keysOf =
+  (entriesOf: (endpoint: LocalEndpoint) => EntryGroup<unknown>) =>
+  (endpoint: LocalEndpoint): readonly string[] =>
+    entriesOf(endpoint).map(([key]) => key);
+
+const ofNode = (): readonly string[] => [];
+
+/** By the table's name. A table is made from its line here alone, so that none can leave its endpoints' entries out. */
+const contents = {
+  sysctls: { entries: sysctlEntries, ofEndpoint: keysOf(sysctlEntriesOf) },
+  links: { entries: linkEntries, ofEndpoint: ofNode },
+  'link-addresses': { entries: linkAddressEntries, ofEndpoint: ofNode },
+  limits: { entries: limitEntries, ofEndpoint: keysOf(limitEntriesOf) },
+  endpoints: { entries: endpointMapEntries, ofEndpoint: keysOf(endpointMapEntriesOf) },
+  addresses: { entries: addressMapEntries, ofEndpoint: keysOf(addressMapEntriesOf) },
+  'routes-map': { entries: routeMapEntries, ofEndpoint: ofNode },
+  underlay: { entries: underlayEntries, ofEndpoint: ofNode },
+  routes: { entries: routeEntries, ofEndpoint: keysOf(routeEntriesOf) },
+  neighbours: { entries: neighbourEntries, ofEndpoint: keysOf(neighbourEntriesOf) },
+  'next-hops': { entries: nextHopEntries, ofEndpoint: ofNode },
+  nft: { entries: nftEntries, ofEndpoint: nftKeysOf },
+  attachments: { entries: attachmentEntries, ofEndpoint: keysOf(attachmentEntriesOf) },
+} as const satisfies Readonly<Record<string, Contents<unknown>>>;
+
+export const tableContents: Readonly<Record<string, Contents<unknown>>> = contents;
+
+function track<Entry>(
+  { entries }: Contents<Entry>,
+  table: Table<Entry>,
+): (tracking: Tracking) => TrackedTable<DesiredState> {
+  return trackTable(table, entries);
+}
+
+/** Where one endpoint's entries are, so that CNI ADD and CHECK can tell whether any of them is wrong. */
+export function endpointEntryKeys(endpoint: LocalEndpoint): readonly EntryName[] {
+  return Object.entries(tableContents).flatMap(([table, { ofEndpoint }]) =>
+    ofEndpoint(endpoint).map((key) => ({ table, key })),
+  );
+}
+
+/** What of one endpoint could not be written, in words; undefined: all of it was. */
+export function endpointFailures(
+  endpoint: LocalEndpoint,
+  failures: SettleReport['failures'],
+): string | undefined {
+  if (failures.length === 0) return undefined;
+  const own = endpointEntryKeys(endpoint);
+  const texts = failures
+    .filter(({ table, key }) => own.some((entry) => entry.table === table && entry.key === key))
+    .map(({ table, text }) => `${table}: ${text}`);
+  return texts.length === 0 ? undefined : texts.join('; ');
+}

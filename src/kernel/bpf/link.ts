@@ -1,0 +1,124 @@
+// A BPF link: the attachment of a program, which lives as long as a descriptor or a pin refers to it, and whose program
+// can be replaced in place without a packet passing unseen.
+
+import type { IfIndex } from '../../net/if-index.ts';
+import { errnoName, KernelError } from '../errno.ts';
+import { type AttachType, attachTypeFromNumber } from './attach-type.ts';
+import { bpfChecked, openById } from './bpf.ts';
+import { type LinkCalls, type LinkCreation, linkCalls } from './link-calls.ts';
+import type { BpfProgram } from './program.ts';
+
+export type LinkKind = 'cgroup' | 'netns' | 'xdp' | 'tcx' | 'other';
+
+export interface LinkInfo {
+  readonly id: number;
+  readonly programId: number;
+  readonly kind: LinkKind;
+  /** Of tcx and XDP links; absent once the interface is gone. */
+  readonly ifIndex?: IfIndex;
+  readonly attachType?: AttachType;
+}
+
+// uapi enum bpf_link_type
+const linkTypes: Readonly<Record<number, LinkKind>> = {
+  3: 'cgroup',
+  5: 'netns',
+  6: 'xdp',
+  11: 'tcx',
+};
+
+/** Owns its descriptor: disposing of a link that is not pinned detaches the program. */
+export class BpfLink implements Disposable {
+  readonly fd: number;
+  readonly #calls: LinkCalls;
+  #open = true;
+
+  private constructor(fd: number, calls: LinkCalls) {
+    this.fd = fd;
+    this.#calls = calls;
+  }
+
+  /** Takes the descriptor over. */
+  static fromFd(fd: number, calls: LinkCalls = linkCalls): BpfLink {
+    return new BpfLink(fd, calls);
+  }
+
+  /** Throws KernelError ENOENT when nothing is pinned there. */
+  static openPinned(path: string, calls: LinkCalls = linkCalls): BpfLink {
+    const fd = calls.openPinned(path);
+    return new BpfLink(bpfChecked(fd, { call: 'bpf link open', subject: path }), calls);
+  }
+
+  /** Throws KernelError ENOENT when there is no such link. */
+  static openById(id: number): BpfLink {
+    return new BpfLink(openById('link', id), linkCalls);
+  }
+
+  /** Keeps the attachment alive under a path in bpffs. Throws KernelError EEXIST when the path is taken. */
+  pin(path: string): void {
+    bpfChecked(this.#calls.pin(this.fd, path), { call: 'bpf link pin', subject: path });
+  }
+
+  /** Puts another program in the place of the present one, at once. Throws KernelError ENOLINK once it is detached. */
+  update(program: BpfProgram): void {
+    const result = this.#calls.update(this.fd, program.fd);
+    bpfChecked(result, { call: 'bpf link update', subject: `to ${program.name}` });
+  }
+
+  /** Takes the program off now, whoever else holds the link. Kernel 5.9. */
+  detach(): void {
+    const result = this.#calls.detach(this.fd);
+    bpfChecked(result, { call: 'bpf link detach', subject: `fd ${this.fd}` });
+  }
+
+  /** Equivalent to: `bpftool link show`. */
+  info(): LinkInfo {
+    const { id, programId, typeNumber, words } = this.#calls.info(this.fd);
+    const kind = linkTypes[typeNumber] ?? 'other';
+    const ifIndex = kind === 'tcx' || kind === 'xdp' ? words[0] : 0;
+    const attachType = attachTypeFromNumber(attachTypeWord(kind, words));
+    return {
+      id,
+      programId,
+      kind,
+      ...(ifIndex === 0 ? {} : { ifIndex: ifIndex as IfIndex }),
+      ...(attachType === undefined ? {} : { attachType }),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#open) this.#calls.close(this.fd);
+    this.#open = false;
+  }
+}
+
+/** `subject` and `minimumKernel` are for the error: what is attached where, and since when that can be. */
+export function createLink(
+  calls: LinkCalls,
+  creation: LinkCreation,
+  { subject, minimumKernel }: { readonly subject: string; readonly minimumKernel: string },
+): BpfLink {
+  const fd = calls.create(creation);
+  if (fd >= 0) return BpfLink.fromFd(fd, calls);
+  const code = errnoName(fd);
+  const reasons: Readonly<Record<string, string>> = {
+    EINVAL: `needs Linux ${minimumKernel}`,
+    EEXIST: 'this program is there already',
+    EBUSY: 'something else is there already',
+  };
+  throw new KernelError({ call: 'bpf link create', subject, code, detail: reasons[code] });
+}
+
+function attachTypeWord(kind: LinkKind, words: readonly [number, number, number]): number {
+  switch (kind) {
+    case 'tcx':
+    case 'netns':
+      return words[1];
+    case 'cgroup':
+      return words[2];
+    case 'xdp':
+      return 37;
+    default:
+      return -1;
+  }
+}

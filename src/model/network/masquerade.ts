@@ -1,0 +1,120 @@
+// Which pod packets get the node's address when they leave it, and which address: those to outside the cluster, whichever
+// interface they leave by.
+
+import { memoize, memoizeLast } from '../../base/memoize.ts';
+import { type Address, addressFamily } from '../../net/address.ts';
+import { familyBits, hostPrefix, type Prefix } from '../../net/prefix.ts';
+import type { Masquerade, ModelConfig, NodeSource, PodRange } from '../desired.ts';
+import type { HostAddress, HostFacts, OccupiedRange } from '../host.ts';
+import type { NetworkNode } from '../network-nodes.ts';
+import { compactPrefixes, type OrderedPrefix, orderedPrefix } from '../prefix-order.ts';
+import { compareAge } from './node-claims.ts';
+import type { RangeOwners } from './pod-ranges.ts';
+import { connectedNetworks, networkOf } from './underlay.ts';
+
+export interface MasqueradeFacts {
+  readonly podRanges: readonly PodRange[];
+  readonly ranges: RangeOwners;
+  readonly host: HostFacts;
+  /** Absent until the cluster has a Node object for this node. */
+  readonly own: NetworkNode | undefined;
+}
+
+/** Undefined: nothing is to be masqueraded, whoever sends it. */
+export function masqueradeOf(config: ModelConfig, facts: MasqueradeFacts): Masquerade | undefined {
+  const { podRanges, ranges, host, own } = facts;
+  if (!config.masquerade) return undefined;
+  const neighbours = neighbouring(host)(own);
+  const exempt = ranges.nodes.flatMap((node) => {
+    const said = nodePrefixes(node);
+    const used = said.ranges.filter(({ prefix }) => ranges.owners.get(prefix) === node.name);
+    // With native routing a node can answer a pod's own address; with an overlay its reply would take another way.
+    return config.mode === 'native' ? [...used, ...neighbours(node)] : used;
+  });
+  return {
+    sources: compactPrefixes(podRanges.map(({ prefix }) => orderedPrefix(prefix))),
+    exempt: compactPrefixes([...exempt, ...config.nonMasqueradeCidrs.map(orderedPrefix)]),
+    nodeSources: ([4, 6] as const).flatMap((family) => nodeSource(host, own, family) ?? []),
+  };
+}
+
+/**
+ * The first address of the family that the Node object has and the node too. One that belongs to a network is answered by
+ * that network alone: what leaves by another (a VPN) needs an address of that other one. One that belongs to none, on
+ * loopback or alone in its prefix, is routed to the node, whichever uplink it is.
+ */
+function nodeSource(
+  host: HostFacts,
+  own: NetworkNode | undefined,
+  family: 4 | 6,
+): NodeSource | undefined {
+  const present = host.addresses ?? uplinkAddresses(host);
+  for (const address of own?.addresses ?? []) {
+    const places = present.filter((each) => each.address === address);
+    if (addressFamily(address) !== family || places.length === 0) continue;
+    const isRouted = places.some(
+      ({ prefixLength, leadsNowhere }) => leadsNowhere || prefixLength === familyBits(family),
+    );
+    const at = places.filter(({ leadsNowhere }) => !leadsNowhere).map(({ ifName }) => ifName);
+    const names = isRouted ? [...at, ...host.uplinks.map(({ name }) => name)] : at;
+    const interfaces = [...new Set(names)].filter(isPlainName).sort();
+    return interfaces.length === 0 ? undefined : { address, interfaces };
+  }
+  return undefined;
+}
+
+function uplinkAddresses({ uplinks }: HostFacts): readonly HostAddress[] {
+  return uplinks.flatMap(({ name, addresses }) =>
+    addresses.map((each) => ({ ...each, ifName: name, leadsNowhere: false })),
+  );
+}
+
+// The kernel allows any character in an interface's name; nft reads some as its own syntax.
+function isPlainName(name: string): boolean {
+  return /^[\w.:@-]+$/.test(name);
+}
+
+// An address that is not a neighbour's cannot be a node that pods' packets reach with their own addresses: whoever writes
+// Node objects must not take 8.8.8.8 or a metadata service away from all pods. Nor a gateway, which does not know where pods
+// are; one that is a Node as well is reached masqueraded. A kubelet may report addresses of other hosts on the network as
+// well: of each family only the first that leads to it counts, and the API server's (its load balancer's) only for Nodes that
+// were there before this one.
+const neighbouring = memoize((host: HostFacts) => {
+  const networks = connectedNetworks(host);
+  const isNeighbour = (address: Address): boolean => networkOf(networks, address) !== undefined;
+  const gateways = occupiedBy(host, 'gateway');
+  const apiServers = occupiedBy(host, 'api server');
+  return memoizeLast((own: NetworkNode | undefined) =>
+    memoize((node: NetworkNode): readonly OrderedPrefix[] => {
+      const { addresses } = nodePrefixes(node);
+      const mayServeApi = own !== undefined && compareAge(node, own) <= 0;
+      return ([4, 6] as const).flatMap((family) => {
+        const index = node.addresses.findIndex(
+          (address) => addressFamily(address) === family && isNeighbour(address),
+        );
+        const found = addresses[index];
+        if (found === undefined || gateways.has(found.prefix)) return [];
+        return mayServeApi || !apiServers.has(found.prefix) ? [found] : [];
+      });
+    }),
+  );
+});
+
+function occupiedBy(
+  { occupied = [] }: HostFacts,
+  kind: OccupiedRange['kind'],
+): ReadonlySet<Prefix> {
+  return new Set(occupied.filter((each) => each.kind === kind).map(({ prefix }) => prefix));
+}
+
+interface NodePrefixes {
+  readonly ranges: readonly OrderedPrefix[];
+  readonly addresses: readonly OrderedPrefix[];
+}
+
+export const nodePrefixes: (node: NetworkNode) => NodePrefixes = memoize(
+  ({ podCidrs, addresses }) => ({
+    ranges: podCidrs.map(orderedPrefix),
+    addresses: addresses.map((address) => orderedPrefix(hostPrefix(address))),
+  }),
+);

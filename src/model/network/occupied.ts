@@ -1,0 +1,111 @@
+// What of the address space is taken on this node and by what keeps the cluster together, so that no Node can have it for
+// its pods: the node's own addresses and networks, its gateways, the API server.
+
+import { memoize } from '../../base/memoize.ts';
+import { hostPrefix, makePrefix, type Prefix, prefixLength } from '../../net/prefix.ts';
+import type { HostAddress, HostFacts, OccupiedRange } from '../host.ts';
+import { PrefixIndex } from '../prefix-index.ts';
+import { type OrderedPrefix, orderedPrefix } from '../prefix-order.ts';
+import { isLinkLocal } from './underlay.ts';
+
+interface Occupied {
+  readonly kind: OccupiedRange['kind'] | 'address' | 'network';
+  readonly prefix: Prefix;
+  readonly ifName?: string | undefined;
+  readonly ordered: OrderedPrefix;
+}
+
+/** Why a range cannot be a Node's. */
+export interface Occupation {
+  /** In words that follow the range. */
+  readonly flaw: string;
+  /** It is of this node itself, not of the API server. */
+  readonly isOfNode: boolean;
+  /** The address of this node that makes it so; absent: something else does. */
+  readonly address?: { readonly prefix: Prefix; readonly ifName?: string | undefined };
+}
+
+/** Undefined where nothing of this node is in the way. */
+export type OccupiedFlaw = (range: OrderedPrefix) => Occupation | undefined;
+
+// A node may have ten thousand addresses (those of all Services, on kube-ipvs0), and be asked about two thousand ranges.
+export const occupiedFlaw: (host: HostFacts) => OccupiedFlaw = memoize((host) => {
+  const indexes = occupiedOf(host).map((all) => new PrefixIndex(all));
+  return (range) => {
+    for (const index of indexes) {
+      const found = index.meeting(range);
+      if (found !== undefined) return occupation(found, range);
+    }
+    return undefined;
+  };
+});
+
+function occupation(found: Occupied, range: OrderedPrefix): Occupation {
+  const { kind, prefix, ifName } = found;
+  return {
+    flaw: describe(found, range),
+    isOfNode: kind !== 'api server',
+    ...(kind === 'address' || kind === 'network' ? { address: { prefix, ifName } } : {}),
+  };
+}
+
+// By kind, in order of what says most about why it cannot be.
+function occupiedOf(host: HostFacts): readonly (readonly Occupied[])[] {
+  const own = ownAddresses(host).flatMap(
+    ({ address, prefixLength: length, ifName }): readonly Omit<Occupied, 'ordered'>[] => {
+      const prefix = hostPrefix(address);
+      const alone = { kind: 'address', prefix, ifName } as const;
+      // A network of one address is found as that address.
+      if (length === prefixLength(prefix)) return [alone];
+      return [alone, { kind: 'network', prefix: makePrefix(address, length), ifName }];
+    },
+  );
+  const all = [...own, ...(host.occupied ?? [])];
+  const ordered = orderedOnce(all.map(({ prefix }) => prefix));
+  const withOrder = all.flatMap((range): readonly Occupied[] => {
+    const known = ordered.get(range.prefix);
+    return known === undefined ? [] : [{ ...range, ordered: known }];
+  });
+  return kinds.map((kind) => withOrder.filter((range) => range.kind === kind));
+}
+
+let lastOrdered: ReadonlyMap<Prefix, OrderedPrefix> = new Map();
+
+// Of addresses that the node had before, which are most, without parsing them again.
+function orderedOnce(prefixes: readonly Prefix[]): ReadonlyMap<Prefix, OrderedPrefix> {
+  const before = lastOrdered;
+  lastOrdered = new Map(
+    prefixes.map((prefix) => [prefix, before.get(prefix) ?? orderedPrefix(prefix)]),
+  );
+  return lastOrdered;
+}
+
+/** With the interface of each; link-local ones are everywhere and say nothing. */
+export function ownAddresses({
+  uplinks,
+  addresses,
+}: HostFacts): readonly Omit<HostAddress, 'leadsNowhere'>[] {
+  const known =
+    addresses ??
+    uplinks.flatMap(({ name, addresses: all }) => all.map((each) => ({ ...each, ifName: name })));
+  return known.filter(({ address }) => !isLinkLocal(address));
+}
+
+const kinds: readonly Occupied['kind'][] = ['api server', 'address', 'gateway', 'network'];
+
+function describe({ kind, prefix, ifName, ordered }: Occupied, range: OrderedPrefix): string {
+  const relation =
+    range.bits === ordered.bits ? 'is' : range.bits < ordered.bits ? 'holds' : 'lies in';
+  const address = prefix.slice(0, prefix.indexOf('/'));
+  const where = ifName === undefined ? '' : ` (${ifName})`;
+  switch (kind) {
+    case 'api server':
+      return `holds ${address}, an address of the API server, the proxy to it or a name server`;
+    case 'address':
+      return `holds ${address}, an address of this node${where}`;
+    case 'gateway':
+      return `holds ${address}, a gateway of this node${where}`;
+    case 'network':
+      return `${relation} ${prefix}, a network that this node is connected to${where}`;
+  }
+}

@@ -1,0 +1,18 @@
+// The VXLAN device, as every node has it.
+
+import { type Mac, parseMac } from '../../net/mac.ts';
+
+export const overlayDeviceName = 'heddle_vxlan';
+
+/** The pods' gateway MAC, so that frames a pod sent arrive at the other end addressed to the device there. */
+export const overlayMac: Mac = parseMac('02:68:65:64:64:6c');
+
+/** Whether a link is the device, whatever it is called: no other network gives a device that takes its tunnel keys this MAC. */
+export function isOverlayDevice({ mac, vxlan }: OverlayTraits): boolean {
+  return mac === overlayMac && vxlan?.collectMetadata === true;
+}
+
+interface OverlayTraits {
+  readonly mac?: Mac;
+  readonly vxlan?: { readonly collectMetadata: boolean };
+}

@@ -1,0 +1,16 @@
+// Which node has which pod range, after checked-nodes.ts has looked at what the Nodes claim.
+
+import type { Prefix } from '../../net/prefix.ts';
+import type { CheckedNode } from '../checked-node.ts';
+import type { ModelProblem } from '../desired.ts';
+import type { HeldClaims } from '../held-claims.ts';
+
+export interface RangeOwners {
+  /** Nodes in order of name. */
+  readonly nodes: readonly CheckedNode[];
+  /** Node name by pod range; only ranges that overlap no other. */
+  readonly owners: ReadonlyMap<Prefix, string>;
+  /** For the next check. */
+  readonly held: HeldClaims;
+  readonly problems: readonly ModelProblem[];
+}

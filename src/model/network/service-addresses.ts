@@ -1,0 +1,101 @@
+// Addresses of Services: a range of pods that holds one would lead that Service's clients to a node instead.
+
+import { memoize, memoizeLast } from '../../base/memoize.ts';
+import type { ClusterService } from '../../cluster/objects.ts';
+import type { Address } from '../../net/address.ts';
+import type { ModelProblem } from '../desired.ts';
+import type { HostAddress } from '../host.ts';
+import type { NetworkNodes } from '../network-nodes.ts';
+import { contains, type OrderedPrefix, outermost } from '../prefix-order.ts';
+import { nodeClaims } from './node-claims.ts';
+import { externalsAtMost, type ServiceAddress, ServiceIndex } from './service-index.ts';
+
+export interface ServiceAddresses {
+  /** The first in the range, cluster addresses before others. */
+  firstIn(range: OrderedPrefix): ServiceAddress | undefined;
+}
+
+const index = new ServiceIndex();
+let last:
+  | {
+      readonly nodes: NetworkNodes;
+      readonly local: readonly HostAddress[];
+      readonly result: ServiceAddresses;
+    }
+  | undefined;
+const noAddresses: readonly HostAddress[] = [];
+
+const localAddresses = memoize(
+  (local: readonly HostAddress[]): ReadonlySet<Address> =>
+    new Set(local.map(({ address }) => address)),
+);
+
+/**
+ * The same object while the Nodes and `local`, the addresses of this node, are the same and no Service got or lost an address
+ * that is among these or that a Node claims, by itself or in a range: the Nodes are not checked again for any other. Valid until the next call.
+ */
+export function serviceAddresses(
+  services: ReadonlyMap<string, ClusterService>,
+  nodes: NetworkNodes,
+  local: readonly HostAddress[] = noAddresses,
+): ServiceAddresses {
+  const changed = index.follow(services);
+  const isSame = last?.nodes === nodes && last.local === local;
+  if (last !== undefined && isSame) {
+    const claimed = claimedBy(nodes);
+    const has = localAddresses(local);
+    const isOfInterest = (item: ServiceAddress): boolean =>
+      isClaimed(claimed, item) || (item.isCluster && has.has(item.address));
+    if (!changed.some(isOfInterest)) return last.result;
+  }
+  last = { nodes, local, result: { firstIn: (range) => index.firstIn(range) } };
+  return last.result;
+}
+
+interface Claimed {
+  readonly addresses: ReadonlySet<Address>;
+  /** In order, and none in another. */
+  readonly ranges: readonly OrderedPrefix[];
+}
+
+const claimedBy = memoize((nodes: NetworkNodes): Claimed => {
+  const claims = Array.from(nodes.values(), nodeClaims);
+  const ranges = claims.flatMap((each) => each.ranges.filter(({ flaw }) => flaw === undefined));
+  return {
+    addresses: new Set(claims.flatMap((each) => each.addresses.map(({ address }) => address))),
+    ranges: outermost(ranges.map(({ ordered }) => ordered)),
+  };
+});
+
+function isClaimed({ addresses, ranges }: Claimed, item: ServiceAddress): boolean {
+  if (item.isCluster && addresses.has(item.address)) return true;
+  const place = firstAfter(ranges, item.ordered.digits);
+  const range = ranges[place - 1];
+  return range !== undefined && contains(range, item.ordered);
+}
+
+// In order of digits, the place of the first that starts behind them.
+function firstAfter(ranges: readonly OrderedPrefix[], digits: string): number {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ranges[middle]?.digits ?? '') <= digits) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+const none: readonly ModelProblem[] = [];
+
+/** Of the Services last given to `serviceAddresses`. */
+export function serviceProblems(): readonly ModelProblem[] {
+  return waitingProblems(index.waiting);
+}
+
+// The same array while nothing about it changes.
+const waitingProblems = memoizeLast((count: number): readonly ModelProblem[] => {
+  if (count === 0) return none;
+  const text = `external addresses of ${count} Services are not compared with pod ranges: all Services together have more than ${externalsAtMost}`;
+  return [{ object: 'Services', text }];
+});

@@ -1,0 +1,41 @@
+// An address that a pod asks for by name: given as asked, or refused with the reason.
+
+import { CniError, cniErrorCode } from '../../cni/error.ts';
+import { type Address, addressFamily } from '../../net/address.ts';
+import { type Prefix, prefixContains, prefixFamily } from '../../net/prefix.ts';
+import { isUsableInRange } from './pod-range.ts';
+
+export interface FixedAddressRules {
+  readonly ranges: readonly Prefix[];
+  readonly excluded: readonly Prefix[];
+  readonly taken: ReadonlySet<Address>;
+}
+
+/** An address that cools down may be had: who names it wants it back, as a container with its address on restart.
+ * Throws CniError: tryLater while another pod has it, else invalidConfiguration. */
+export function checkFixedAddress(address: Address, rules: FixedAddressRules): void {
+  const family = addressFamily(address);
+  const ranges = rules.ranges.filter((range) => prefixFamily(range) === family);
+  const range = ranges.find((candidate) => prefixContains(candidate, address));
+  if (range === undefined) {
+    const text = ranges.length > 0 ? `${ranges.join(', ')}` : `it has none of IPv${family}`;
+    throw refused(address, `is in no pod range of this node (${text})`);
+  }
+  if (!isUsableInRange(range, address)) {
+    throw refused(address, `is no pod's in ${range}: it is the network's, the node's or broadcast`);
+  }
+  const block = rules.excluded.find((candidate) => prefixContains(candidate, address));
+  if (block !== undefined) throw refused(address, `is in ${block} of ipam.excludedCidrs`);
+  if (!rules.taken.has(address)) return;
+  throw new CniError(
+    cniErrorCode.tryLater,
+    `fixed address ${address}: another pod of this node has it`,
+    {
+      details: '`heddle endpoints` shows which',
+    },
+  );
+}
+
+function refused(address: Address, rule: string): CniError {
+  return new CniError(cniErrorCode.invalidConfiguration, `fixed address ${address}: ${rule}`);
+}

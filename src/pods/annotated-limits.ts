@@ -1,0 +1,27 @@
+// The limits that a pod's annotations ask for, before its ADD makes anything. What is not known is not taken for none: the pod
+// would run without its limits for as long as it lives.
+
+import { annotatedBandwidth } from '../cni/bandwidth.ts';
+import { CniError, cniErrorCode } from '../cni/error.ts';
+import type { AddRequest } from '../cni/request.ts';
+import type { Bandwidth } from '../net/bandwidth.ts';
+import type { PodsNode } from './host.ts';
+
+/** None for a container that is no pod. Throws CniError (tryLater: nothing is known of the pod; invalidConfiguration). */
+export async function annotatedLimits(
+  { pod, bandwidth, hasAnnotations }: AddRequest,
+  node: Pick<PodsNode, 'podAnnotations' | 'waitingFor'>,
+): Promise<Bandwidth> {
+  const isAllSaid =
+    hasAnnotations === true || (bandwidth?.ingress !== undefined && bandwidth.egress !== undefined);
+  if (pod === undefined || isAllSaid) return {};
+  const annotations = await node.podAnnotations(pod);
+  if (annotations !== undefined) return annotatedBandwidth(annotations);
+  const waiting = node.waitingFor?.();
+  const why = waiting === undefined ? '' : ` (the agent is not ready: ${waiting})`;
+  throw new CniError(
+    cniErrorCode.tryLater,
+    `pod ${pod.namespace}/${pod.name}: the cluster has not told this node of it yet, so its annotations are not known${why}`,
+    { details: 'the runtime repeats the request; `heddle status` shows how the cluster is read' },
+  );
+}

@@ -1,0 +1,112 @@
+// CHECK: where the kernel has a pod's interface other than ADD made it. What others added (more addresses, routes,
+// interfaces) is theirs and no difference.
+
+import { listAddresses } from '../../kernel/netlink/address.ts';
+import { linkByIndex, linkByName } from '../../kernel/netlink/link.ts';
+import type { Link } from '../../kernel/netlink/link-record.ts';
+import { neighbourOf } from '../../kernel/netlink/neighbour.ts';
+import { PartialDumps } from '../../kernel/netlink/partial-listing.ts';
+import { listRoutes } from '../../kernel/netlink/route.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import { addressFamily } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import type { Mac } from '../../net/mac.ts';
+import { gatewayMac, podDefaultRoute, podGateways } from './gateway.ts';
+import { othersLimit } from './shaping.ts';
+
+/** Where to look; each socket stands in its namespace. */
+export interface PodSockets {
+  readonly node: NetlinkSocket;
+  readonly pod: NetlinkSocket;
+}
+
+/** A sentence for each difference; none: all is as ADD left it. Throws KernelError. */
+export function podDifferences(endpoint: LocalEndpoint, sockets: PodSockets): readonly string[] {
+  const { hostIfName, hostIfIndex, ifName, mac, mtuBytes } = endpoint;
+  const host = linkByName(sockets.node, hostIfName) ?? renamedHost(sockets.node, hostIfIndex);
+  const pod = linkByName(sockets.pod, ifName);
+  if (host === undefined) return [`interface ${hostIfName} on the node is gone`];
+  if (pod === undefined) return [`interface ${ifName} in the pod is gone`];
+  const ends = [
+    ...linkDifferences(`interface ${hostIfName} on the node`, host, { mac: gatewayMac, mtuBytes }),
+    ...linkDifferences(`interface ${ifName} in the pod`, pod, { mac, mtuBytes }),
+  ];
+  if (host.name !== hostIfName) {
+    ends.push(`interface ${hostIfName} on the node is called ${host.name} now`);
+  }
+  if (host.ifIndex !== hostIfIndex) {
+    ends.push(`interface ${hostIfName} has index ${host.ifIndex} in place of ${hostIfIndex}`);
+  }
+  if (host.peerIfIndex !== pod.ifIndex || pod.peerIfIndex !== host.ifIndex) {
+    ends.push(`interface ${ifName} in the pod is not the other end of ${hostIfName}`);
+  }
+  return [
+    ...ends,
+    ...podSideDifferences(endpoint, sockets.pod, pod.ifIndex),
+    ...othersLimit(sockets.node, endpoint),
+  ];
+}
+
+function renamedHost(node: NetlinkSocket, ifIndex: IfIndex): Link | undefined {
+  const link = linkByIndex(node, ifIndex);
+  return link?.kind === 'veth' && link.mac === gatewayMac ? link : undefined;
+}
+
+function linkDifferences(
+  what: string,
+  found: Link,
+  wanted: { readonly mac: Mac; readonly mtuBytes: number },
+): string[] {
+  const differences: string[] = [];
+  if (!found.up) differences.push(`${what} is down`);
+  if (found.mac !== wanted.mac) {
+    differences.push(`${what} has MAC ${found.mac} in place of ${wanted.mac}`);
+  }
+  if (found.mtuBytes !== wanted.mtuBytes) {
+    differences.push(`${what} has MTU ${found.mtuBytes} in place of ${wanted.mtuBytes}`);
+  }
+  return differences;
+}
+
+// What ADD gave a pod comes first in the kernel's lists (the address that was there first, the default route). The pod makes
+// the rest of them as long as it likes, and nobody waits for its end.
+const mostListed = 1000;
+
+function podSideDifferences(
+  { addresses, ifName }: LocalEndpoint,
+  pod: NetlinkSocket,
+  ifIndex: IfIndex,
+): string[] {
+  const differences: string[] = [];
+  const dumps = {
+    addresses: new PartialDumps(pod, mostListed),
+    routes: new PartialDumps(pod, mostListed),
+  };
+  const assigned = listAddresses(dumps.addresses, { ifIndex });
+  const routes = listRoutes(dumps.routes, { table: 254, ifIndex });
+  for (const address of addresses) {
+    const family = addressFamily(address);
+    const gateway = podGateways[family];
+    if (!assigned.some((entry) => entry.address === address)) {
+      differences.push(
+        `interface ${ifName} in the pod has lost its address ${address}${unlessBeyond(dumps.addresses)}`,
+      );
+    }
+    const { destination } = podDefaultRoute(family, ifIndex);
+    if (!routes.some((route) => route.destination === destination && route.gateway === gateway)) {
+      differences.push(
+        `the pod has lost its route ${destination} via ${gateway}${unlessBeyond(dumps.routes)}`,
+      );
+    }
+    const neighbour = neighbourOf(pod, { ifIndex, address: gateway });
+    if (neighbour?.mac !== gatewayMac || neighbour.state !== 'permanent') {
+      differences.push(`the pod has lost the permanent neighbour entry of its gateway ${gateway}`);
+    }
+  }
+  return differences;
+}
+
+function unlessBeyond({ isWhole }: PartialDumps): string {
+  return isWhole ? '' : `, or it is not among the first ${mostListed} that the pod has`;
+}

@@ -1,0 +1,97 @@
+// Makes a pod's interface useless immediately: down at both ends, without addresses, its name free for another. What is left
+// to do, deleting it, takes the kernel much longer. The pod's end belongs to the pod, which may have given it a hundred
+// thousand addresses and routes: setting such an end down holds the RTNL lock for seconds, in this thread. The deletion takes
+// them along, in another one.
+
+import { podRoute } from '../../datapath/host/routes.ts';
+import { isKernelError } from '../../kernel/errno.ts';
+import { NetworkNamespace } from '../../kernel/namespace.ts';
+import { delAddress, type InterfaceAddress, listAddresses } from '../../kernel/netlink/address.ts';
+import { batch, throwFirst } from '../../kernel/netlink/batch.ts';
+import { linkByName, setLink } from '../../kernel/netlink/link.ts';
+import type { Link } from '../../kernel/netlink/link-record.ts';
+import { hasMoreThan, PartialDumps } from '../../kernel/netlink/partial-listing.ts';
+import { delRoute, listRoutes } from '../../kernel/netlink/route.ts';
+import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { addressFamily } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import type { EndpointRecord } from '../records/record.ts';
+import { doomedName } from './names.ts';
+import { doomedGroup } from './removal.ts';
+
+// Each address costs another request, each route a walk of the kernel's.
+const mostAddresses = 16;
+const mostRoutes = 64;
+
+/**
+ * True: nothing passes it any more, nothing is to be seen under its names, and it is in `doomedGroup`. False: the pod's end
+ * could not be found or was not to be changed, or has more than ADD gave it by far; then it must be deleted at once, and
+ * nothing was touched.
+ */
+export function silence(node: NetlinkSocket, host: Link, record: EndpointRecord): boolean {
+  try {
+    using namespace = NetworkNamespace.open(record.namespacePath);
+    using pod = NetlinkSocket.open({ namespace });
+    const found = linkByName(pod, record.ifName);
+    if (found === undefined || !isOtherEnd(found, host, record)) return false;
+    const addresses = fewAddresses(pod, found.ifIndex);
+    if (addresses === undefined || hasManyRoutes(pod, found.ifIndex)) return false;
+    const name = doomedName(host.ifIndex);
+    goDown(node, { ...record, ifIndex: host.ifIndex, name });
+    const outcomes = batch(pod, (requests) => {
+      setLink(requests, { ifIndex: found.ifIndex, up: false, name });
+      for (const { ifIndex, address, prefixLength } of addresses) {
+        delAddress(requests, { ifIndex, address, prefixLength });
+      }
+    });
+    // IPv6 addresses went when it went down.
+    return outcomes.every(
+      (failure) => failure === undefined || isKernelError(failure, 'EADDRNOTAVAIL'),
+    );
+  } catch (error) {
+    // The namespace is going, or somebody has a name that is needed here: deleting says what is wrong, or puts it right.
+    if (isKernelError(error)) return false;
+    throw error;
+  }
+}
+
+// Undefined: they are many. The kernel lists those of one interface without a look at the others.
+function fewAddresses(
+  pod: NetlinkSocket,
+  ifIndex: IfIndex,
+): readonly InterfaceAddress[] | undefined {
+  const dumps = new PartialDumps(pod, mostAddresses);
+  const addresses = listAddresses(dumps, { ifIndex });
+  return dumps.isWhole ? addresses : undefined;
+}
+
+function hasManyRoutes(pod: NetlinkSocket, ifIndex: IfIndex): boolean {
+  return hasMoreThan(pod, mostRoutes, (dumps) => listRoutes(dumps, { ifIndex }));
+}
+
+// A link that goes down with an IPv4 route has the kernel walk all routes of the node; without, it looks at its own.
+function goDown(
+  node: NetlinkSocket,
+  {
+    ifIndex,
+    name,
+    addresses,
+  }: Pick<EndpointRecord, 'addresses'> & { ifIndex: IfIndex; name: string },
+): void {
+  const ipv4 = addresses.filter((address) => addressFamily(address) === 4);
+  const outcomes = batch(node, (requests) => {
+    for (const address of ipv4) delRoute(requests, podRoute(address, ifIndex));
+    setLink(requests, { ifIndex, up: false, name, group: doomedGroup });
+  });
+  throwFirst(outcomes.slice(ipv4.length));
+}
+
+// Indices are a namespace's own: two interfaces may by chance be called each other's ends.
+function isOtherEnd(found: Link, host: Link, { mac }: EndpointRecord): boolean {
+  return (
+    found.kind === 'veth' &&
+    found.mac === mac &&
+    found.peerIfIndex === host.ifIndex &&
+    host.peerIfIndex === found.ifIndex
+  );
+}

@@ -1,0 +1,38 @@
+// What every pod has as its gateway, on every node: link-local addresses that nobody answers for, since the pod has a
+// permanent neighbour entry for them. They lead to the host side of its veth.
+
+import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
+import type { Address, AddressFamily } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import type { Mac } from '../../net/mac.ts';
+import type { Prefix } from '../../net/prefix.ts';
+
+export const podGateways: Readonly<Record<AddressFamily, Address>> = {
+  4: '169.254.1.1' as Address,
+  6: 'fe80::1' as Address,
+};
+
+/**
+ * MAC of the host side of every pod's veth, locally administered. Every node's VXLAN device has the same one
+ * (model/network/overlay-device.ts).
+ */
+export const gatewayMac: Mac = '02:68:65:64:64:6c' as Mac;
+
+/** `ifIndex`: of the pod's interface. Equivalent to: `ip route add default via GATEWAY dev eth0 onlink proto 72`. */
+export function podDefaultRoute(family: AddressFamily, ifIndex: IfIndex): RouteRecord {
+  return {
+    destination: everything[family],
+    type: 'unicast',
+    protocol: 72,
+    table: 254,
+    gateway: podGateways[family],
+    ifIndex,
+    // No connected network holds the gateway.
+    onlink: true,
+  };
+}
+
+const everything: Readonly<Record<AddressFamily, Prefix>> = {
+  4: '0.0.0.0/0' as Prefix,
+  6: '::/0' as Prefix,
+};

@@ -1,0 +1,29 @@
+// Takes a pod's queue out of use together with the pod's interface: its names are free at once, its deletion comes with the
+// interface's (removal.ts).
+
+import { batch } from '../../kernel/netlink/batch.ts';
+import { linkByName, setLink } from '../../kernel/netlink/link.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
+import { queueNames } from '../../model/pod-queue.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import type { EndpointRecord } from '../records/record.ts';
+import { doomedName } from './names.ts';
+import { doomedGroup } from './removal.ts';
+
+/** One of its ends, which is in `doomedGroup` now; undefined where there is no queue. Without a record it is looked for. */
+export function discardQueue(
+  node: NetlinkSocket,
+  hostIfName: string,
+  record: Pick<EndpointRecord, 'bandwidth'> | undefined,
+): IfIndex | undefined {
+  if (record !== undefined && record.bandwidth?.egress === undefined) return undefined;
+  const { name, farName } = queueNames(hostIfName);
+  const ends = [name, farName].flatMap((end) => linkByName(node, end)?.ifIndex ?? []);
+  // What fails here is gone, or is found by its name at the next settle.
+  batch(node, (requests) => {
+    for (const ifIndex of ends) {
+      setLink(requests, { ifIndex, up: false, name: doomedName(ifIndex), group: doomedGroup });
+    }
+  });
+  return ends[0];
+}

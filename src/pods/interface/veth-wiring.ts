@@ -1,0 +1,289 @@
+// A pod's interface in the kernel: a veth whose one end is the pod's, with the addresses, the gateway and the settings
+// that belong to it. Routes and neighbours on the node's side are tables of the data path.
+
+import { CniError, cniErrorCode } from '../../cni/error.ts';
+import { isKernelError, type KernelError } from '../../kernel/errno.ts';
+import { NetworkNamespace } from '../../kernel/namespace.ts';
+import { addAddress } from '../../kernel/netlink/address.ts';
+import { batch, batchAside, throwFirst } from '../../kernel/netlink/batch.ts';
+import { type ConfiguredLink, readConfiguredLink } from '../../kernel/netlink/devconf.ts';
+import { linkByIndex, linkByName, listLinks, setLink } from '../../kernel/netlink/link.ts';
+import type { Link } from '../../kernel/netlink/link-record.ts';
+import { replaceNeighbour } from '../../kernel/netlink/neighbour.ts';
+import type { RequestSink } from '../../kernel/netlink/protocol/request.ts';
+import { addRoute } from '../../kernel/netlink/route.ts';
+import { NetlinkSocket, type Outcomes } from '../../kernel/netlink/socket.ts';
+import { makeVeth, makeVethAside } from '../../kernel/netlink/veth.ts';
+import { writeSysctl } from '../../kernel/sysctl.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import { type Address, addressFamily } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { familyBits } from '../../net/prefix.ts';
+import { type EndpointRecord, type EndpointReservation, isComplete } from '../records/record.ts';
+import { podDifferences } from './differences.ts';
+import { silence } from './disconnect.ts';
+import { gatewayMac, podDefaultRoute, podGateways } from './gateway.ts';
+import { isDoomedName } from './names.ts';
+import { setNodeEnd } from './node-end.ts';
+import { discardQueue } from './queue-discard.ts';
+import { LinkRemoval } from './removal.ts';
+import { isPodInterface } from './unclaimed.ts';
+import type { PodNamespace, PodWiring } from './wiring.ts';
+
+const loopback = 1 as IfIndex;
+// By then most runtimes have ended the pod's namespace, which deletes its interfaces too.
+const removalDelayMs = 500;
+
+export interface PodNetworkOptions {
+  /** A pod's DEL does not wait until the kernel has deleted what nothing can pass any more. */
+  readonly removeLater?: boolean;
+  /** Told of the node's end of each pod's interface, with the settings that it has now. */
+  onMade?(link: ConfiguredLink): void;
+}
+
+/** Works in the namespace it was made for, the node's own; keeps a socket open there. */
+export class PodNetwork implements PodWiring, Disposable {
+  readonly #node: NetworkNamespace;
+  readonly #isOwnNode: boolean;
+  readonly #socket: NetlinkSocket;
+  readonly #removal: LinkRemoval;
+  readonly #removeLater: boolean;
+  readonly #onMade: PodNetworkOptions['onMade'];
+  #openPods = 0;
+
+  /** `node`: the namespace of the node, which this takes over; the thread's own unless given. */
+  constructor(node?: NetworkNamespace, { removeLater = false, onMade }: PodNetworkOptions = {}) {
+    this.#isOwnNode = node === undefined;
+    this.#node = node ?? NetworkNamespace.current();
+    this.#socket = NetlinkSocket.open({ namespace: this.#node });
+    this.#removal = new LinkRemoval(this.#socket, removalDelayMs);
+    this.#removeLater = removeLater;
+    this.#onMade = onMade;
+    this.#removal.finishEarlier();
+  }
+
+  open(namespacePath: string): PodNamespace {
+    const namespace = openNamespace(namespacePath);
+    try {
+      if (namespace.inode() === this.#node.inode()) {
+        throw new CniError(
+          cniErrorCode.invalidNamespace,
+          `${namespacePath} is the network namespace of the node itself`,
+          { details: 'a container in the network of its host needs no CNI' },
+        );
+      }
+      const pod = new OpenPod({
+        inNode: this.#inNode,
+        nodeSocket: this.#socket,
+        namespace,
+        isAlone: () => this.#openPods === 1,
+        onClose: () => this.#openPods--,
+        onMade: this.#onMade,
+      });
+      this.#openPods++;
+      return pod;
+    } catch (error) {
+      namespace[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  hostIfIndex(hostIfName: string, known?: IfIndex): IfIndex | undefined {
+    return this.#hostEnd(hostIfName, known)?.ifIndex;
+  }
+
+  interfaces(): readonly string[] {
+    const links = listLinks(this.#socket, { kind: 'veth' });
+    return links.filter(isPodInterface).map(({ name }) => name);
+  }
+
+  // An administrator may have given it another name, which changes nothing about whose it is.
+  #hostEnd(hostIfName: string, known: IfIndex | undefined): Link | undefined {
+    const named = linkByName(this.#socket, hostIfName);
+    if (named !== undefined || known === undefined) return named;
+    const link = linkByIndex(this.#socket, known);
+    const isOurs = link?.kind === 'veth' && link.mac === gatewayMac && !isDoomedName(link.name);
+    return isOurs ? link : undefined;
+  }
+
+  async unwire(hostIfName: string, record?: EndpointRecord): Promise<void> {
+    const known = record !== undefined && isComplete(record) ? record.hostIfIndex : undefined;
+    const host = this.#hostEnd(hostIfName, known);
+    const isSilent =
+      host === undefined ||
+      (this.#removeLater && record !== undefined && silence(this.#socket, host, record));
+    const queue = discardQueue(this.#socket, hostIfName, record);
+    if (!isSilent) await this.#removal.remove(host.ifIndex);
+    else if (queue !== undefined && !this.#removeLater) await this.#removal.remove(queue);
+    else this.#removal.removeSoon();
+  }
+
+  // Where the thread is anyway, nothing has to be switched.
+  readonly #inNode = <Result>(body: () => Result): Result =>
+    this.#isOwnNode ? body() : this.#node.run(body);
+
+  [Symbol.dispose](): void {
+    this.#removal[Symbol.dispose]();
+    this.#socket[Symbol.dispose]();
+    this.#node[Symbol.dispose]();
+  }
+}
+
+interface PodParts {
+  /** Runs with the thread in the node's namespace. */
+  readonly inNode: <Result>(body: () => Result) => Result;
+  readonly nodeSocket: NetlinkSocket;
+  readonly namespace: NetworkNamespace;
+  /** No other pod is open. */
+  readonly isAlone: () => boolean;
+  readonly onClose: () => void;
+  readonly onMade: PodNetworkOptions['onMade'];
+}
+
+class OpenPod implements PodNamespace {
+  readonly #parts: PodParts;
+  readonly #socket: NetlinkSocket;
+  #nodeAside: NetlinkSocket | undefined;
+
+  constructor(parts: PodParts) {
+    this.#parts = parts;
+    this.#socket = NetlinkSocket.open({ namespace: parts.namespace });
+  }
+
+  hasInterface(name: string): boolean {
+    return linkByName(this.#socket, name) !== undefined;
+  }
+
+  async wire(reservation: EndpointReservation): Promise<IfIndex | undefined> {
+    const host = await this.#makeEnds(reservation);
+    if (host === undefined) return undefined;
+    const { hostIfName } = reservation;
+    if (host.peerIfIndex === undefined) {
+      throw new Error(`veth ${hostIfName}: the kernel does not say what its other end is`);
+    }
+    await this.#configureNodeEnd(reservation, host);
+    await this.#configure(reservation, host.peerIfIndex);
+    return host.ifIndex;
+  }
+
+  // Both down: settings that count when a link comes up go before. Undefined: one of the names is taken.
+  async #makeEnds({
+    hostIfName,
+    ifName,
+    mac,
+    mtuBytes,
+  }: EndpointReservation): Promise<ConfiguredLink | undefined> {
+    const { namespace, nodeSocket, isAlone } = this.#parts;
+    const peer = { name: ifName, namespace, mac, mtuBytes };
+    const options = { name: hostIfName, mac: gatewayMac, mtuBytes, peer };
+    try {
+      return isAlone()
+        ? makeVeth(nodeSocket, options, readConfiguredLink)
+        : await makeVethAside(this.#ownNodeSocket(), options, readConfiguredLink);
+    } catch (error) {
+      if (isKernelError(error, 'EEXIST')) return undefined;
+      throw error;
+    }
+  }
+
+  async #configureNodeEnd(reservation: EndpointReservation, host: ConfiguredLink): Promise<void> {
+    const { hostIfName, addresses } = reservation;
+    const { inNode, nodeSocket, onMade } = this.#parts;
+    const { ifIndex } = host;
+    const hasIpv6 = addresses.some((address) => addressFamily(address) === 6);
+    const ipv6 = inNode(() => setNodeEnd(hostIfName, hasIpv6, host.ipv6));
+    onMade?.(ipv6 === undefined ? host : { ...host, ipv6 });
+    const outcomes = await this.#perform(
+      { here: nodeSocket, aside: () => this.#ownNodeSocket() },
+      (requests) => bringUp(requests, ifIndex),
+    );
+    throwFirst(outcomes.filter((failure) => hasIpv6 || !isWithoutIpv6(failure)));
+  }
+
+  differences(endpoint: LocalEndpoint): readonly string[] {
+    return podDifferences(endpoint, { node: this.#parts.nodeSocket, pod: this.#socket });
+  }
+
+  // Aside where others are to be served meanwhile; the way to another thread and back takes a pod that is alone 0.2 ms.
+  async #perform(
+    { here, aside }: { readonly here: NetlinkSocket; aside(): NetlinkSocket },
+    fill: (requests: RequestSink) => void,
+  ): Promise<Outcomes> {
+    return this.#parts.isAlone() ? batch(here, fill) : await batchAside(aside(), fill);
+  }
+
+  // The common one is for what is answered at once: other pods may be wired meanwhile.
+  #ownNodeSocket(): NetlinkSocket {
+    this.#nodeAside ??= this.#parts.inNode(() => NetlinkSocket.open());
+    return this.#nodeAside;
+  }
+
+  [Symbol.dispose](): void {
+    this.#parts.onClose();
+    this.#socket[Symbol.dispose]();
+    this.#nodeAside?.[Symbol.dispose]();
+    this.#parts.namespace[Symbol.dispose]();
+  }
+
+  // No file of the pod's sysctls is opened: the kernel finds those of one namespace among those of all that were ever
+  // looked up on the node, one by one (docs/decisions/add-costs.md).
+  async #configure({ ifName, addresses }: EndpointReservation, ifIndex: IfIndex): Promise<void> {
+    const ipv4 = addresses.filter((address) => addressFamily(address) === 4);
+    const ipv6 = addresses.filter((address) => addressFamily(address) === 6);
+    const inPod = { here: this.#socket, aside: () => this.#socket };
+    const outcomes = await this.#perform(inPod, (requests) => {
+      setLink(requests, { ifIndex: loopback, up: true });
+      bringUp(requests, ifIndex);
+      for (const address of [...ipv4, ...ipv6]) addToPod(requests, ifIndex, address);
+    });
+    const ofIpv6 = outcomes.length - ipv6.length * requestsPerAddress;
+    const others = outcomes.slice(0, ofIpv6);
+    throwFirst(others.filter((failure) => ipv6.length > 0 || !isWithoutIpv6(failure)));
+    // Some runtimes and hardened hosts turn IPv6 off for every new interface.
+    if (!isKernelError(outcomes[ofIpv6], 'EACCES')) {
+      throwFirst(outcomes.slice(ofIpv6));
+      return;
+    }
+    this.#parts.namespace.run(() => writeSysctl(`net/ipv6/conf/${ifName}/disable_ipv6`, '0'));
+    throwFirst(
+      await this.#perform(inPod, (requests) => {
+        for (const address of ipv6) addToPod(requests, ifIndex, address);
+      }),
+    );
+  }
+}
+
+const requestsPerAddress = 3;
+
+function addToPod(requests: RequestSink, ifIndex: IfIndex, address: Address): void {
+  const family = addressFamily(address);
+  const gateway = podGateways[family];
+  const prefixLength = familyBits(family);
+  addAddress(requests, { ifIndex, address, prefixLength, noDad: family === 6 });
+  replaceNeighbour(requests, { ifIndex, address: gateway, mac: gatewayMac, state: 'permanent' });
+  // Not `replace`: a default route that is there leads through an interface of someone else's.
+  addRoute(requests, podDefaultRoute(family, ifIndex));
+}
+
+// No link-local address: the gateway's is the only one that counts, and its MAC is known. Nor are router advertisements
+// taken then where nobody can send one: they come from link-local addresses, which the data path takes from no pod.
+function bringUp(requests: RequestSink, ifIndex: IfIndex): void {
+  setLink(requests, { ifIndex, addrGenMode: 'none' });
+  setLink(requests, { ifIndex, up: true });
+}
+
+/** A kernel started without IPv6 has no mode to set. */
+function isWithoutIpv6(failure: KernelError | undefined): boolean {
+  return isKernelError(failure, 'EAFNOSUPPORT');
+}
+
+function openNamespace(path: string): NetworkNamespace {
+  try {
+    return NetworkNamespace.open(path);
+  } catch (error) {
+    if (!isKernelError(error)) throw error;
+    throw new CniError(cniErrorCode.invalidNamespace, `CNI_NETNS: ${error.message}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,377 @@
+// Pods joining and leaving the network of this node: each CNI verb as a sequence of steps that leaves all or nothing.
+//
+//   ADD   reserve (address, id, record on disk) -> wire (kernel) -> settle (data path) -> complete (record)
+//   DEL   out of the live set -> unwire -> settle -> record off the disk
+//
+// The record comes first and goes last: whatever exists in the kernel has one, so that a crash at any step leaves
+// nothing without a name. One operation a container at a time; different containers run side by side.
+
+import { setImmediate } from 'node:timers/promises';
+import { KeyedQueue } from '../base/keyed-queue.ts';
+import type { Logger } from '../base/log.ts';
+import { Slots } from '../base/slots.ts';
+import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
+import type { AddRequest, CheckRequest, DelRequest, GcRequest } from '../cni/request.ts';
+import type { Link } from '../kernel/netlink/link-record.ts';
+import type { UnclaimedInterface } from '../model/desired.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { IfIndex } from '../net/if-index.ts';
+import { annotatedLimits } from './annotated-limits.ts';
+import { Burst } from './burst.ts';
+import { explain, interfaceExists, nameOf } from './errors.ts';
+import { staleRecords } from './garbage.ts';
+import type { PodsNode } from './host.ts';
+import { Unclaimed } from './interface/unclaimed.ts';
+import type { PodNamespace, PodWiring } from './interface/wiring.ts';
+import { previousDifferences } from './previous-result.ts';
+import { fateOf } from './record-fate.ts';
+import { type KernelRecords, recoverLost, unknownKernel } from './records/lost-records.ts';
+import {
+  type EndpointRecord,
+  type EndpointReservation,
+  hostIfNameOf,
+  isComplete,
+} from './records/record.ts';
+import type { EndpointStore } from './records/store.ts';
+import { halfBuilt, rewriteRecords } from './records/upkeep.ts';
+import { type IpamSettings, Reservations } from './reservation.ts';
+import { unavailable } from './unavailable.ts';
+
+// A settle costs more than a pod in it. By then some thirty pods are wired.
+const longestBurstMs = 50;
+// Each has its pod's namespace and a socket or two open. A DEL waits for none of them but its own container's.
+const mostAtOnce = 64;
+
+export interface PodsOptions {
+  readonly store: EndpointStore;
+  readonly wiring: PodWiring;
+  readonly node: PodsNode;
+  readonly log: Logger;
+  /** Every address of the ranges for everybody at once, unless given. */
+  readonly ipam?: IpamSettings;
+  readonly now?: () => Date;
+  /** What the kernel has of endpoints; absent: records are all that is known. */
+  readonly kernel?: KernelRecords | undefined;
+}
+
+/** What `restore` found and did. */
+export interface RestoreReport {
+  readonly live: number;
+  /** Half-built when the agent died: undone. Or its interface and namespace are gone, as after a reboot: forgotten. */
+  readonly removed: readonly string[];
+}
+
+export class Pods {
+  readonly #store: EndpointStore;
+  readonly #wiring: PodWiring;
+  readonly #node: PodsNode;
+  readonly #log: Logger;
+  readonly #ipam: IpamSettings | undefined;
+  readonly #reservations: Reservations;
+  readonly #queue = new KeyedQueue();
+  readonly #adding = new Slots(mostAtOnce);
+  readonly #wirings = new Burst(longestBurstMs);
+  /** By hostIfName; what the data path serves. */
+  readonly #live = new Map<string, LocalEndpoint>();
+  /** By hostIfName: not served any more, but the data path may still have entries of it. */
+  readonly #leaving = new Map<string, LocalEndpoint>();
+  /** By hostIfName: the record stays for its addresses' sake until DEL, the interface is gone. */
+  readonly #stale = new Map<string, string>();
+  #endpoints: readonly LocalEndpoint[] | undefined;
+  readonly #kernel: KernelRecords;
+  /** Of records that were made again or set right at the start. */
+  readonly #mended: string[] = [];
+  readonly #unclaimed = new Unclaimed();
+
+  constructor(options: PodsOptions) {
+    const { store, wiring, node, log, ipam, now = () => new Date() } = options;
+    this.#kernel = options.kernel ?? unknownKernel;
+    this.#store = store;
+    this.#wiring = wiring;
+    this.#node = node;
+    this.#log = log;
+    this.#ipam = ipam;
+    this.#reservations = new Reservations({ store, node, ipam, now });
+  }
+
+  /** Those the data path should serve. The same array while nothing changes. */
+  endpoints(): readonly LocalEndpoint[] {
+    this.#endpoints ??= [...this.#live.values()];
+    return this.#endpoints;
+  }
+
+  isLive(endpoint: LocalEndpoint): boolean {
+    return this.#live.get(endpoint.hostIfName) === endpoint;
+  }
+
+  /** What is wrong with endpoints, in words. */
+  problems(): readonly string[] {
+    const unclaimed = this.#unclaimed.problems((name) => this.#store.get(name) !== undefined);
+    return [...this.#store.problems, ...this.#mended, ...this.#stale.values(), ...unclaimed];
+  }
+
+  /** Which of the node's links are pods' and no endpoint's; `problems` names them from now on. */
+  findUnclaimed(links: readonly Link[]): readonly UnclaimedInterface[] {
+    return this.#unclaimed.find(links, {
+      live: new Set(this.endpoints().map(({ hostIfIndex }) => hostIfIndex)),
+      isUnderWay: (name) => this.#store.get(name) !== undefined && !this.#stale.has(name),
+    });
+  }
+
+  /** Why no record can be written, and so no pod added; undefined where one can. */
+  readonly diskProblem = (): string | undefined => this.#store.broken;
+
+  /** Records that somebody has removed from the disk are written again. */
+  keepRecords(): void {
+    rewriteRecords(this.#store, this.#log);
+  }
+
+  /**
+   * Brings records and kernel together after a start, before the first request. A record whose interface is there is
+   * live. One that ADD had not finished is undone: the runtime got no answer, so for it the pod was never added. One
+   * whose interface and namespace are both gone is forgotten: after a reboot no DEL may ever come for it. One whose
+   * interface is gone while the namespace is there stays until DEL and is reported, since its address is still promised.
+   */
+  async restore(): Promise<RestoreReport> {
+    const removed: string[] = [];
+    this.#mended.push(...recoverLost(this.#store, this.#wiring.interfaces(), this.#kernel));
+    for (const record of this.#store.list()) {
+      const reason = isComplete(record) ? this.#adopt(record) : halfBuilt;
+      if (reason === undefined) continue;
+      try {
+        await this.#remove(record.hostIfName, { isSettled: true });
+        removed.push(`${nameOf(record)}: ${reason}`);
+      } catch (error) {
+        this.#setStale(record, `cannot be removed: ${toCniError(error).message}`);
+      }
+    }
+    for (const text of removed) this.#log.info({}, `forgot endpoint ${text}`);
+    return { live: this.#live.size, removed };
+  }
+
+  // Undefined when the record stays; otherwise why it goes.
+  #adopt(record: LocalEndpoint): string | undefined {
+    const fate = fateOf(record, {
+      store: this.#store,
+      wiring: this.#wiring,
+      kernel: this.#kernel,
+      live: this.endpoints(),
+    });
+    if (fate.kind === 'forgotten') return fate.reason;
+    if (fate.kind === 'stale') {
+      this.#setStale(record, fate.what);
+    } else {
+      if (fate.mended !== undefined) this.#mended.push(fate.mended);
+      this.#setLive(fate.endpoint);
+    }
+    return undefined;
+  }
+
+  /** To be told when a link of the node is gone. True when it was a live endpoint's: the data path needs a settle. */
+  noticeLinkGone(ifIndex: IfIndex): boolean {
+    this.#unclaimed.forget(ifIndex);
+    const endpoint = this.endpoints().find((candidate) => candidate.hostIfIndex === ifIndex);
+    if (
+      endpoint === undefined ||
+      this.#wiring.hostIfIndex(endpoint.hostIfName, ifIndex) === ifIndex
+    ) {
+      return false;
+    }
+    this.#setStale(endpoint, 'is gone');
+    return true;
+  }
+
+  /** Throws CniError; then everything is as it was before, or the text says what could not be undone. */
+  add(request: AddRequest): Promise<LocalEndpoint> {
+    return this.#queue.run(request.containerId, () => this.#adding.run(() => this.#add(request)));
+  }
+
+  /** Can be repeated, with or without a namespace. Throws CniError (tryLater); then the address stays reserved. */
+  del(request: DelRequest): Promise<void> {
+    return this.#queue.run(request.containerId, async () => {
+      try {
+        await this.#remove(hostIfNameOf(request));
+      } catch (error) {
+        throw explain('DEL', request, error);
+      }
+    });
+  }
+
+  /** Throws CniError: unknownContainer, invalidNamespace, or endpointDiffers naming every difference. */
+  check(request: CheckRequest): Promise<void> {
+    return this.#queue.run(request.containerId, async () => {
+      try {
+        this.#check(request);
+      } catch (error) {
+        throw explain('CHECK', request, error);
+      }
+    });
+  }
+
+  /** Removes what the network has and the runtime does not. Goes on after errors; throws one CniError that has them all. */
+  async gc(request: GcRequest): Promise<void> {
+    const errors: CniError[] = [];
+    for (const record of staleRecords(this.#store.list(), request)) {
+      await this.#queue.run(record.containerId, async () => {
+        // An ADD or DEL that was under way has replaced it: the runtime knows more now than its list says.
+        if (this.#store.get(record.hostIfName) !== record) return;
+        try {
+          await this.#remove(record.hostIfName);
+          this.#log.info({}, `GC removed endpoint ${nameOf(record)}`);
+        } catch (error) {
+          errors.push(explain('GC', record, error));
+        }
+      });
+    }
+    const [first] = errors;
+    if (first === undefined) return;
+    throw new CniError(first.code, errors.map(({ message }) => message).join('; '), {
+      cause: first,
+    });
+  }
+
+  /** Throws CniError (notAvailable, limitedConnectivity) when an ADD would fail at this moment. */
+  status(): void {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw unavailable(refusal, this.#node.limits());
+  }
+
+  /** Why no pod can be added now, in words; undefined when one can. */
+  refusal(): string | undefined {
+    return this.#refusal()?.message;
+  }
+
+  #refusal(): CniError | undefined {
+    try {
+      this.#reservations.probe();
+      return undefined;
+    } catch (error) {
+      return toCniError(error);
+    }
+  }
+
+  async #add(request: AddRequest): Promise<LocalEndpoint> {
+    try {
+      const annotated = await annotatedLimits(request, this.#node);
+      using namespace = this.#wiring.open(request.namespacePath);
+      const isKnown = this.#store.get(hostIfNameOf(request)) !== undefined;
+      if (isKnown) await this.#makeRoom(request, namespace);
+      // Of others the kernel is not asked before: it says itself whether a name is taken, and a question would wait until it
+      // is through with the pods that are wired meanwhile.
+      const endpoint = await this.#build(this.#reservations.make(request, annotated), namespace);
+      if (endpoint !== undefined) return endpoint;
+      await this.#makeRoom(request, namespace);
+      const second = await this.#build(this.#reservations.make(request, annotated), namespace);
+      if (second === undefined) throw interfaceExists(request);
+      return second;
+    } catch (error) {
+      throw explain('ADD', request, error);
+    }
+  }
+
+  async #makeRoom(request: AddRequest, namespace: PodNamespace): Promise<void> {
+    if (namespace.hasInterface(request.ifName)) throw interfaceExists(request);
+    // Left by an earlier life of the same container: its interface is not in the namespace that counts now.
+    await this.#clear(hostIfNameOf(request));
+  }
+
+  // Undefined when a name is taken; then nothing of it stays.
+  async #build(
+    reservation: EndpointReservation,
+    namespace: PodNamespace,
+  ): Promise<LocalEndpoint | undefined> {
+    try {
+      this.#store.reserve(reservation);
+      const hostIfIndex = await this.#wirings.run(() => namespace.wire(reservation));
+      if (hostIfIndex !== undefined) return await this.#serve({ ...reservation, hostIfIndex });
+    } catch (error) {
+      await this.#undo(reservation, error);
+      throw error;
+    }
+    this.#store.remove(reservation.hostIfName);
+    return undefined;
+  }
+
+  async #serve(endpoint: LocalEndpoint): Promise<LocalEndpoint> {
+    this.#setLive(endpoint);
+    // Those whose requests have arrived meanwhile begin first.
+    await setImmediate();
+    await this.#wirings.ended();
+    await this.#node.settle(endpoint);
+    this.#store.complete(endpoint);
+    return endpoint;
+  }
+
+  async #undo({ hostIfName }: EndpointReservation, cause: unknown): Promise<void> {
+    try {
+      await this.#remove(hostIfName);
+    } catch (error) {
+      // The record stays, so that DEL, which the runtime sends after a failed ADD, or the next start can finish it.
+      const { message } = toCniError(cause);
+      throw new CniError(
+        toCniError(cause).code,
+        `${message}; undoing it: ${toCniError(error).message}`,
+        { cause },
+      );
+    }
+  }
+
+  async #clear(hostIfName: string): Promise<void> {
+    const isKnown = this.#store.get(hostIfName) !== undefined;
+    if (isKnown || this.#wiring.hostIfIndex(hostIfName) !== undefined) {
+      await this.#remove(hostIfName);
+    }
+  }
+
+  // The address is free for others only when nothing in the data path leads to it any more. `isSettled`: the data path
+  // does not know the endpoint (at the start, where the first settle is yet to come).
+  async #remove(hostIfName: string, { isSettled = false } = {}): Promise<void> {
+    const record = this.#store.get(hostIfName);
+    const known = this.#live.get(hostIfName) ?? this.#leaving.get(hostIfName);
+    const endpoint = known ?? (record && isComplete(record) ? record : undefined);
+    this.#live.delete(hostIfName);
+    this.#endpoints = undefined;
+    if (endpoint !== undefined) this.#leaving.set(hostIfName, endpoint);
+    await this.#wiring.unwire(hostIfName, record);
+    if (endpoint !== undefined && !isSettled) await this.#node.settle(endpoint);
+    if (record !== undefined) {
+      // What no ADD finished never had an owner.
+      if (isComplete(record)) this.#ipam?.cooldown.release(record.addresses);
+      this.#store.remove(hostIfName);
+    }
+    this.#leaving.delete(hostIfName);
+    this.#stale.delete(hostIfName);
+  }
+
+  #check(request: CheckRequest): void {
+    const hostIfName = hostIfNameOf(request);
+    const endpoint = this.#live.get(hostIfName);
+    if (endpoint === undefined) {
+      const stale = this.#stale.get(hostIfName);
+      if (stale !== undefined) throw new CniError(cniErrorCode.endpointDiffers, stale);
+      throw new CniError(cniErrorCode.unknownContainer, 'it is not known on this node');
+    }
+    using namespace = this.#wiring.open(request.namespacePath);
+    const differences = [
+      ...namespace.differences(endpoint),
+      ...this.#node.differences(endpoint),
+      ...previousDifferences(endpoint, request.previous),
+    ];
+    if (differences.length === 0) return;
+    throw new CniError(cniErrorCode.endpointDiffers, differences.join('; '));
+  }
+
+  #setLive(endpoint: LocalEndpoint): void {
+    this.#live.set(endpoint.hostIfName, Object.freeze(endpoint));
+    this.#endpoints = undefined;
+  }
+
+  #setStale(record: EndpointRecord, what: string): void {
+    const { hostIfName, addresses, containerId } = record;
+    const text = `endpoint ${nameOf(record)}: its interface ${hostIfName} ${what}; it keeps ${addresses.join(' and ')} until the container runtime deletes it`;
+    this.#stale.set(hostIfName, text);
+    this.#live.delete(hostIfName);
+    this.#endpoints = undefined;
+    this.#log.warn({ containerId, hostIfName }, text);
+  }
+}

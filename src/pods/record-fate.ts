@@ -1,0 +1,57 @@
+// What becomes of an endpoint's record when an agent starts: its interface may be there, be another one by now, or be gone.
+
+import { existsSync } from 'node:fs';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { PodWiring } from './interface/wiring.ts';
+import { corrected, isAsRecorded, type KernelRecords } from './records/lost-records.ts';
+import type { EndpointStore } from './records/store.ts';
+
+export type RecordFate =
+  | { readonly kind: 'live'; readonly endpoint: LocalEndpoint; readonly mended?: string }
+  /** `what`: of its interface, in words. */
+  | { readonly kind: 'stale'; readonly what: string }
+  | { readonly kind: 'forgotten'; readonly reason: string };
+
+export interface RecordWorld {
+  readonly store: EndpointStore;
+  readonly wiring: Pick<PodWiring, 'hostIfIndex'>;
+  readonly kernel: KernelRecords;
+  /** Adopted so far. */
+  readonly live: readonly LocalEndpoint[];
+}
+
+/** A record that is not right is exchanged for one that is. */
+export function fateOf(record: LocalEndpoint, world: RecordWorld): RecordFate {
+  const { hostIfName, hostIfIndex, namespacePath } = record;
+  const ifIndex = world.wiring.hostIfIndex(hostIfName, hostIfIndex);
+  if (ifIndex === undefined) {
+    if (existsSync(namespacePath)) return { kind: 'stale', what: 'is gone' };
+    return { kind: 'forgotten', reason: 'its interface and its namespace are gone' };
+  }
+  if (ifIndex === hostIfIndex && isAsRecorded(record, world.kernel)) {
+    return unlessTaken(record, world.live);
+  }
+  // What the agent before this one served is right: a record that says something else comes from a backup or another node.
+  const right = corrected(record, {
+    ...world,
+    isThere: (other) => world.wiring.hostIfIndex(other.hostIfName) !== undefined,
+  });
+  if (right !== undefined) {
+    world.store.restore(right);
+    const mended = `endpoint record of interface ${hostIfName} was not what the kernel has of the pod; set right`;
+    return { kind: 'live', endpoint: right, mended };
+  }
+  const what =
+    ifIndex === hostIfIndex
+      ? 'has other addresses than the record says'
+      : `has index ${ifIndex} in place of ${hostIfIndex}`;
+  return { kind: 'stale', what };
+}
+
+function unlessTaken(record: LocalEndpoint, live: readonly LocalEndpoint[]): RecordFate {
+  const rival = live.find(({ addresses }) =>
+    addresses.some((address) => record.addresses.includes(address)),
+  );
+  if (rival === undefined) return { kind: 'live', endpoint: record };
+  return { kind: 'stale', what: `is said to have an address of ${rival.hostIfName}` };
+}

@@ -1,0 +1,106 @@
+// How a record's file is written: whole or not at all.
+
+import {
+  accessSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import { CniError, cniErrorCode } from '../../cni/error.ts';
+
+interface FileSupply {
+  /** A file that was there becomes `file` and holds `text` alone; false: there is none, and nothing is changed. */
+  become(file: string, text: string): boolean;
+}
+
+// The rename makes it whole or not there for whoever reads it, this agent's next start above all. It is not synced: what
+// takes the file's contents along, a power cut, takes the interface that it describes (docs/decisions/add-costs.md).
+// `spares`: the new file is one of these where there is any.
+export function writeAtomically(file: string, text: string, spares?: FileSupply): void {
+  if (spares?.become(file, text) !== true) writeNew(file, text);
+}
+
+function writeNew(file: string, text: string, isSecondTry = false): void {
+  const temporary = `${file}.tmp`;
+  try {
+    writeFileSync(temporary, text, { mode: 0o600 });
+    renameSync(temporary, file);
+  } catch (error) {
+    // The whole directory was removed meanwhile.
+    if (isMissing(error) && !isSecondTry) {
+      mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+      writeNew(file, text, true);
+      return;
+    }
+    discardTemporary(temporary);
+    throw diskError('write', file, error);
+  }
+}
+
+// A reservation becomes a record by one write into the page that it has: whole or not done, whatever kills this process,
+// and no second file is made, renamed and forgotten. False: the two are not such, or the write was cut short.
+export function overwrite(
+  file: string,
+  { before, text }: { readonly before: string; readonly text: string },
+): boolean {
+  const bytes = Buffer.from(text);
+  const pageBytes = 4096;
+  if (before === '' || Buffer.byteLength(before) > bytes.length || bytes.length > pageBytes) {
+    return false;
+  }
+  try {
+    const fd = openSync(file, 'r+');
+    try {
+      return writeSync(fd, bytes, 0, bytes.length, 0) === bytes.length;
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw diskError('write', file, error);
+  }
+}
+
+/** What cannot be removed from a disk that is read-only goes at the next start. */
+export function discardTemporary(temporary: string): void {
+  try {
+    rmSync(temporary, { force: true, recursive: true });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+export function diskError(verb: 'write' | 'remove', file: string, cause: unknown): CniError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new CniError(cniErrorCode.io, `${verb} endpoint record ${file}: ${text}`, {
+    details: 'stateDir must be writable and have space; pods that run are not affected',
+    cause,
+  });
+}
+
+/** Throws where the disk is read-only or full. Writes nothing unless it seems to be. */
+export function demandRoom(directory: string): void {
+  accessSync(directory, constants.W_OK);
+  const { blocks, bfree } = statfsSync(directory);
+  // A tmpfs without a limit has no blocks at all.
+  if (blocks > 0 && bfree === 0) tryDisk(directory);
+}
+
+/** Throws what keeps a record from being written. */
+export function tryDisk(directory: string): void {
+  const file = path.join(directory, 'probe.tmp');
+  writeFileSync(file, Buffer.alloc(4096), { mode: 0o600 });
+  unlinkSync(file);
+}

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import { type Address, parseAddress } from '../../net/address.ts';
+import type { IfIndex } from '../../net/if-index.ts';
+import { parseMac } from '../../net/mac.ts';
+import { fateOf, type RecordFate } from '../record-fate.ts';
+import { type KernelRecords, recoverLost } from './lost-records.ts';
+import { hostIfNameOf } from './record.ts';
+import { EndpointStore } from './store.ts';
+
+const root = mkdtempSync(path.join(tmpdir(), 'heddle-lost-'));
+after(() => rmSync(root, { recursive: true }));
+
+function endpoint(number: number, more: Partial<LocalEndpoint> = {}): LocalEndpoint {
+  const attachment = { containerId: `container-${number}`, ifName: 'eth0' };
+  return {
+    ...attachment,
+    id: number,
+    namespacePath: `/run/netns/no-such-${number}`,
+    hostIfName: hostIfNameOf(attachment),
+    hostIfIndex: (10 + number) as IfIndex,
+    mac: parseMac(`02:00:5e:10:00:0${number}`),
+    addresses: [parseAddress(`192.0.2.${number}`)],
+    mtuBytes: 1500,
+    createdAt: '2026-11-21T12:00:00.000Z',
+    ...more,
+  };
+}
+
+const [one, two] = [endpoint(1), endpoint(2)];
+
+/** A kernel that has these behind their names. */
+function kernelOf(...known: readonly LocalEndpoint[]): KernelRecords {
+  const none = parseAddress('::');
+  const entryOf = ({ mac, addresses }: LocalEndpoint): ReturnType<KernelRecords['entry']> => {
+    const [ipv4 = none] = addresses;
+    return { mac, ipv4, ipv6: none };
+  };
+  return {
+    recover: (name) => {
+      const record = known.find(({ hostIfName }) => hostIfName === name);
+      return record && { record, lost: ['container id'] };
+    },
+    entry: (ifIndex) => {
+      const found = known.find(({ hostIfIndex }) => hostIfIndex === ifIndex);
+      return found && entryOf(found);
+    },
+  };
+}
+
+function storeOf(...records: readonly LocalEndpoint[]): EndpointStore {
+  const store = EndpointStore.open(mkdtempSync(path.join(root, 'state-')), 8);
+  for (const record of records) store.restore(record);
+  return store;
+}
+
+test('an interface without a record gets one from what the kernel has', () => {
+  const store = storeOf(one);
+  const names = [one.hostIfName, two.hostIfName, 'hd00000000000'];
+  const problems = recoverLost(store, names, kernelOf(one, two));
+  assert.deepEqual(store.list(), [one, two]);
+  assert.equal(problems.length, 1);
+  assert.match(problems.join(), new RegExp(`${two.hostIfName} was lost; made again.*container id`));
+});
+
+const taken: readonly { readonly what: string; readonly more: Partial<LocalEndpoint> }[] = [
+  { what: 'address', more: { addresses: one.addresses } },
+  { what: 'id', more: { id: one.id } },
+];
+
+for (const { what, more } of taken) {
+  test(`a record of a restored backup whose interface is gone keeps no ${what} from another`, () => {
+    const store = storeOf(one);
+    const served = endpoint(2, more);
+    assert.equal(recoverLost(store, [two.hostIfName], kernelOf(served)).length, 1);
+    assert.deepEqual(store.get(two.hostIfName), served);
+  });
+
+  test(`an interface whose ${what} another record has gets none`, () => {
+    const store = storeOf(one);
+    const names = [one.hostIfName, two.hostIfName];
+    assert.deepEqual(recoverLost(store, names, kernelOf(endpoint(2, more))), []);
+    assert.deepEqual(store.list(), [one]);
+  });
+}
+
+const moved = endpoint(1, { hostIfIndex: 99 as IfIndex });
+const readdressed = endpoint(1, { addresses: [parseAddress('192.0.2.9') as Address] });
+
+const fates: readonly {
+  readonly name: string;
+  readonly record: LocalEndpoint;
+  /** Of the interface of that name. */
+  readonly ifIndex?: number;
+  readonly kernel: KernelRecords;
+  readonly live?: readonly LocalEndpoint[];
+  readonly fate: Partial<RecordFate> & { readonly kind: RecordFate['kind'] };
+}[] = [
+  {
+    name: 'agrees with the kernel',
+    ...{ record: one, ifIndex: 11, kernel: kernelOf(one) },
+    fate: { kind: 'live', endpoint: one },
+  },
+  {
+    name: 'is all that is known',
+    ...{ record: one, ifIndex: 11, kernel: kernelOf() },
+    fate: { kind: 'live', endpoint: one },
+  },
+  {
+    name: 'has another index',
+    ...{ record: one, ifIndex: 99, kernel: kernelOf(moved) },
+    fate: { kind: 'live', endpoint: moved },
+  },
+  {
+    name: 'has another address',
+    ...{ record: one, ifIndex: 11, kernel: kernelOf(readdressed) },
+    fate: { kind: 'live', endpoint: readdressed },
+  },
+  {
+    name: 'has another index, and the kernel knows nothing of the new one',
+    ...{ record: one, ifIndex: 99, kernel: kernelOf() },
+    fate: { kind: 'stale', what: 'has index 99 in place of 11' },
+  },
+  {
+    name: 'has an address that the kernel says is of another',
+    ...{ record: one, ifIndex: 11, kernel: kernelOf(endpoint(1, { addresses: two.addresses })) },
+    fate: { kind: 'stale', what: 'has other addresses than the record says' },
+  },
+  {
+    name: 'claims the address of one that was adopted before',
+    ...{
+      record: one,
+      ifIndex: 11,
+      kernel: kernelOf(),
+      live: [endpoint(2, { addresses: one.addresses })],
+    },
+    fate: { kind: 'stale', what: `is said to have an address of ${two.hostIfName}` },
+  },
+  {
+    name: 'has neither interface nor namespace',
+    ...{ record: one, kernel: kernelOf() },
+    fate: { kind: 'forgotten' },
+  },
+  {
+    name: 'has a namespace without the interface',
+    ...{ record: endpoint(1, { namespacePath: '/proc/self/ns/net' }), kernel: kernelOf() },
+    fate: { kind: 'stale', what: 'is gone' },
+  },
+];
+
+for (const { name, record, ifIndex, kernel, live = [], fate } of fates) {
+  test(`a record that ${name} is ${fate.kind}`, () => {
+    const store = storeOf(record, two);
+    const wiring = { hostIfIndex: () => ifIndex as IfIndex | undefined };
+    const found = fateOf(record, { store, wiring, kernel, live });
+    assert.deepEqual({ ...found, ...fate }, found);
+    if (fate.kind === 'live' && 'endpoint' in fate) {
+      assert.deepEqual(store.get(record.hostIfName), fate.endpoint);
+    }
+  });
+}

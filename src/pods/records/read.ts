@@ -1,0 +1,61 @@
+// What a record's file says at the start; one that cannot be read is set aside and named.
+
+import { readFileSync, renameSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { writeAtomically } from './files.ts';
+import { type EndpointRecord, formatRecord, parseRecord } from './record.ts';
+
+/** What can be told of the endpoint behind an interface of ours whose record cannot be read; `text` is what is left of it. */
+export type Recover = (
+  hostIfName: string,
+  text: string,
+) => { readonly record: EndpointRecord; readonly lost: readonly string[] } | undefined;
+
+export function loadRecord(
+  file: string,
+  problems: string[],
+  recover: Recover | undefined,
+): EndpointRecord | undefined {
+  const hostIfName = path.basename(file, '.json');
+  const told = (reason: unknown, where: string, recovered: ReturnType<Recover>): void => {
+    const text = reason instanceof Error ? reason.message : String(reason);
+    problems.push(`endpoint record ${file}: ${text}; ${where}, ${consequenceOf(recovered)}`);
+  };
+  let bytes: Buffer;
+  try {
+    // Reading a pipe would wait for good.
+    if (!statSync(file).isFile()) throw new Error('is not a file');
+    bytes = readFileSync(file);
+  } catch (error) {
+    // The disk may give it back one day: what it says then is worth more than what is made of the kernel's.
+    const recovered = recover?.(hostIfName, '');
+    told(error, 'left where it is', recovered);
+    return recovered?.record;
+  }
+  try {
+    const record = parseRecord(bytes.toString());
+    if (record.hostIfName === hostIfName) return record;
+    throw new Error(`is the record of ${record.hostIfName}`);
+  } catch (error) {
+    const recovered = recover?.(hostIfName, bytes.toString('latin1'));
+    told(error, setAside(file, recovered?.record), recovered);
+    return recovered?.record;
+  }
+}
+
+/** Where the file is now, in words: on a disk that is read-only, where it was. */
+function setAside(file: string, instead: EndpointRecord | undefined): string {
+  try {
+    renameSync(file, `${file}.corrupt`);
+    if (instead !== undefined) writeAtomically(file, formatRecord(instead));
+    return `set aside as ${path.basename(file)}.corrupt`;
+  } catch (error) {
+    return `cannot be set aside (${error instanceof Error ? error.message : String(error)})`;
+  }
+}
+
+function consequenceOf(recovered: ReturnType<Recover>): string {
+  if (recovered === undefined) return 'its pod has no network until it is made anew';
+  const lost = recovered.lost.length === 0 ? '' : `; lost: ${recovered.lost.join(', ')}`;
+  return `made again from what the kernel has of the pod, which keeps its network${lost}`;
+}

@@ -1,0 +1,84 @@
+// Files for records to come.
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import { discardTemporary } from './files.ts';
+
+/**
+ * Files of records that were removed, kept for the next ones. ext4 gives nobody the inode of a file that was removed in the last
+ * minute, or five, and looks at each of them for every new file: on a node whose pods come and go an ADD took up to a millisecond
+ * for that (Linux 6.18, `recently_deleted` in fs/ext4/ialloc.c). In a folder of their own, which begins empty.
+ */
+export class SpareFiles {
+  readonly #directory: string;
+  readonly #free: string[] = [];
+  #made = 0;
+
+  /** `directory`: of the records' file system. It is made when the first one comes. */
+  constructor(directory: string) {
+    this.#directory = directory;
+    discardTemporary(directory);
+  }
+
+  /** The record's file is one of these from now on; false: there are enough, or it cannot be one. */
+  take(file: string): boolean {
+    if (this.#free.length >= most) return false;
+    const spare = path.join(this.#directory, String(this.#made++));
+    if (!isDone(() => renameSync(file, spare)) && !this.#takeFirst(file, spare)) return false;
+    this.#free.push(spare);
+    return true;
+  }
+
+  #takeFirst(file: string, spare: string): boolean {
+    return isDone(() => {
+      mkdirSync(this.#directory, { mode: 0o700 });
+      renameSync(file, spare);
+    });
+  }
+
+  /** One of these becomes `file` and holds `text` alone; false: none could, and nothing is changed. */
+  become(file: string, text: string): boolean {
+    const spare = this.#free.pop();
+    if (spare === undefined) return false;
+    const done = isDone(() => {
+      fill(spare, Buffer.from(text));
+      renameSync(spare, file);
+    });
+    // Whatever it was, a new file shows it, or has it not.
+    if (!done) discardTemporary(spare);
+    return done;
+  }
+}
+
+/** As many as pods usually come at once. */
+const most = 32;
+
+// Not cut to nothing first: ext4 writes such a file to the disk when it is closed (`auto_da_alloc`).
+function fill(file: string, bytes: Buffer): void {
+  const fd = openSync(file, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const length = writeSync(fd, bytes, 0, bytes.length, 0);
+    if (length < bytes.length) throw new Error('written in part');
+    if (fstatSync(fd).size > length) ftruncateSync(fd, length);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isDone(step: () => void): boolean {
+  try {
+    step();
+    return true;
+  } catch {
+    return false;
+  }
+}

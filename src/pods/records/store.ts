@@ -1,0 +1,251 @@
+// The endpoints of this node on disk: one JSON file a record, named after the host-side interface, so that what
+// `ip link` shows leads to it. Addresses and endpoint ids in use are what these records hold, and nothing else.
+
+import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import path from 'node:path';
+import { ownFolder } from '../../base/private-folder.ts';
+import { CniError } from '../../cni/error.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { Address } from '../../net/address.ts';
+import {
+  demandRoom,
+  discardTemporary,
+  diskError,
+  isMissing,
+  overwrite,
+  tryDisk,
+  writeAtomically,
+} from './files.ts';
+import { loadRecord, type Recover } from './read.ts';
+import { type EndpointRecord, type EndpointReservation, formatRecord } from './record.ts';
+import { SpareFiles } from './spare-files.ts';
+
+export class EndpointStore {
+  readonly #found: readonly string[];
+  /** Why no record can be written, in words; undefined where one can, as far as is known. */
+  #broken: string | undefined;
+  /** Of records that count no more: they could not be removed. */
+  readonly #undeleted = new Set<string>();
+  readonly #directory: string;
+  readonly #spares: SpareFiles | undefined;
+  /** Most endpoints. */
+  readonly capacity: number;
+  /** By hostIfName, oldest first. */
+  readonly #records: Map<string, EndpointRecord>;
+  readonly #addresses = new Set<Address>();
+  readonly #ids = new Set<number>();
+  /** Some records claim the same address or id. */
+  #hasRivals: boolean;
+  /** No lower one is free. */
+  #lowestId = 1;
+
+  /** Reads every record. A file that is no record is set aside (`.corrupt`), made again if `recover` can, and told in
+   * `problems`; on a disk that is read-only it stays. `capacity`: how many endpoints the data path has room for; ids are 1 to
+   * `capacity`. Throws InputError where there is no such directory and none can be made. */
+  static open(
+    directory: string,
+    capacity: number,
+    { recover, spareDirectory }: StoreOptions = {},
+  ): EndpointStore {
+    ownFolder('stateDir', directory);
+    const problems: string[] = [];
+    const loaded: EndpointRecord[] = [];
+    for (const name of readdirSync(directory).sort()) {
+      const file = path.join(directory, name);
+      // Cut off by a crash before the rename: it never was a record.
+      if (name.endsWith('.tmp')) discardTemporary(file);
+      if (!name.endsWith('.json')) continue;
+      const record = loadRecord(file, problems, recover);
+      if (record !== undefined) loaded.push(record);
+    }
+    loaded.sort((left, right) => (left.createdAt < right.createdAt ? -1 : 1));
+    const records = new Map(loaded.map((record) => [record.hostIfName, record]));
+    const spares = spareDirectory === undefined ? undefined : new SpareFiles(spareDirectory);
+    return new EndpointStore(directory, capacity, { records, problems, spares });
+  }
+
+  private constructor(directory: string, capacity: number, loaded: Loaded) {
+    this.#directory = directory;
+    this.#spares = loaded.spares;
+    this.capacity = capacity;
+    this.#records = loaded.records;
+    this.#found = loaded.problems;
+    for (const record of loaded.records.values()) this.#hold(record);
+    this.#hasRivals = this.#findRivals();
+  }
+
+  /** What was found wrong on disk when the store was opened, and why no record can be written now, in words. */
+  get problems(): readonly string[] {
+    return this.#broken === undefined ? this.#found : [...this.#found, this.#broken];
+  }
+
+  get broken(): string | undefined {
+    return this.#broken;
+  }
+
+  /** Oldest first. */
+  list(): readonly EndpointRecord[] {
+    return [...this.#records.values()];
+  }
+
+  get(hostIfName: string): EndpointRecord | undefined {
+    return this.#records.get(hostIfName);
+  }
+
+  /** Of every record, whatever state its endpoint is in. */
+  addresses(): ReadonlySet<Address> {
+    return this.#addresses;
+  }
+
+  /** The lowest id that no record has; undefined when the data path has no room for another endpoint. */
+  freeId(): number | undefined {
+    while (this.#ids.has(this.#lowestId)) this.#lowestId++;
+    return this.#lowestId <= this.capacity ? this.#lowestId : undefined;
+  }
+
+  /** Before anything is made in the kernel. Throws CniError (io); then all is as before. */
+  reserve(record: EndpointReservation): void {
+    this.#write(record);
+  }
+
+  /** Replaces a reservation. Throws CniError (io); then all is as before. */
+  complete(endpoint: LocalEndpoint): void {
+    const reservation = this.#records.get(endpoint.hostIfName);
+    const before = reservation === undefined ? '' : formatRecord(reservation);
+    const text = formatRecord(endpoint);
+    const file = this.#fileOf(endpoint.hostIfName);
+    this.#guard(() => {
+      if (!existsSync(file) || !overwrite(file, { before, text })) this.#put(endpoint);
+    });
+    this.#replace(endpoint.hostIfName, endpoint);
+  }
+
+  /** A record that was not there, or said something else. It counts also while the disk does not take it. */
+  restore(endpoint: LocalEndpoint): void {
+    this.#replace(endpoint.hostIfName, endpoint);
+    this.#hasRivals = this.#findRivals();
+    try {
+      this.#write(endpoint);
+    } catch (error) {
+      if (!(error instanceof CniError)) throw error;
+    }
+  }
+
+  /**
+   * Writes again what somebody has removed from the disk, and removes what could not be removed before; the names of those
+   * written. Throws CniError (io), and `broken` says so until it can be done.
+   */
+  rewriteMissing(): readonly string[] {
+    return this.#guard(() => {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      const present = new Set(readdirSync(this.#directory));
+      const missing = [...this.#records.values()].filter(
+        ({ hostIfName }) => !present.has(`${hostIfName}.json`),
+      );
+      for (const record of missing) this.#put(record);
+      for (const file of this.#undeleted) this.#unlink(file);
+      demandRoom(this.#directory);
+      if (this.#broken !== undefined) tryDisk(this.#directory);
+      this.#broken = undefined;
+      return missing.map(({ hostIfName }) => hostIfName);
+    });
+  }
+
+  /**
+   * A record that is not there is fine. One that cannot be removed counts no more, and its file is removed later: a pod's end does
+   * not depend on the disk. After a restart before that, it is the record of a pod whose interface and namespace are gone.
+   */
+  remove(hostIfName: string): void {
+    const file = this.#fileOf(hostIfName);
+    try {
+      this.#unlink(file);
+    } catch (error) {
+      this.#undeleted.add(file);
+      this.#break(diskError('remove', file, error));
+    }
+    this.#replace(hostIfName, undefined);
+  }
+
+  #unlink(file: string): void {
+    try {
+      // Not rmSync, which looks first and takes three times as long.
+      if (this.#spares?.take(file) !== true) unlinkSync(file);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    this.#undeleted.delete(file);
+  }
+
+  #write(record: EndpointRecord): void {
+    this.#guard(() => this.#put(record));
+    this.#replace(record.hostIfName, record);
+  }
+
+  #put(record: EndpointRecord): void {
+    const file = this.#fileOf(record.hostIfName);
+    writeAtomically(file, formatRecord(record), this.#spares);
+    this.#undeleted.delete(file);
+  }
+
+  #guard<Result>(body: () => Result): Result {
+    try {
+      return body();
+    } catch (error) {
+      this.#break(error);
+      if (error instanceof CniError) throw error;
+      throw diskError('write', this.#directory, error);
+    }
+  }
+
+  #break(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error);
+    this.#broken = `stateDir: ${text}; no pod can be added, pods that run and DEL are not affected`;
+  }
+
+  #fileOf(hostIfName: string): string {
+    return path.join(this.#directory, `${hostIfName}.json`);
+  }
+
+  #replace(hostIfName: string, record: EndpointRecord | undefined): void {
+    const before = this.#records.get(hostIfName);
+    if (before !== undefined) this.#release(before);
+    if (record === undefined) {
+      this.#records.delete(hostIfName);
+    } else {
+      this.#records.set(hostIfName, record);
+      this.#hold(record);
+    }
+  }
+
+  #hold({ id, addresses }: EndpointRecord): void {
+    for (const address of addresses) this.#addresses.add(address);
+    this.#ids.add(id);
+  }
+
+  #findRivals(): boolean {
+    const claims = this.list().flatMap(({ addresses }) => addresses).length;
+    return claims > this.#addresses.size || this.#records.size > this.#ids.size;
+  }
+
+  #release(released: EndpointRecord): void {
+    const { id, addresses } = released;
+    for (const address of addresses) this.#addresses.delete(address);
+    this.#ids.delete(id);
+    this.#lowestId = Math.min(this.#lowestId, id);
+    // Records of a restored backup may claim what another one has.
+    if (!this.#hasRivals) return;
+    for (const other of this.#records.values()) if (other !== released) this.#hold(other);
+  }
+}
+
+interface Loaded {
+  readonly records: Map<string, EndpointRecord>;
+  readonly problems: readonly string[];
+  readonly spares: SpareFiles | undefined;
+}
+
+interface StoreOptions {
+  readonly recover?: Recover;
+  /** Where files of removed records are kept for the next ones; none are without. */
+  readonly spareDirectory?: string;
+}
