@@ -6,7 +6,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { NodeStatus } from '../../src/api/types.ts';
+import type { NodeStatus } from '../../src/api/status.ts';
 import { exitOf } from '../../src/lab/spawn.ts';
 
 const heddle = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));

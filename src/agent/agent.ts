@@ -1,6 +1,6 @@
 // The agent at work: follows the cluster, the node and the pods, and has every change settled.
 
-import type { SettleCause } from '../api/types.ts';
+import type { SettleCause } from '../api/status.ts';
 import type { Logger } from '../base/log.ts';
 import { moment } from '../base/moment.ts';
 import { growNursery } from '../base/nursery.ts';
@@ -9,16 +9,17 @@ import type { AgentConfig } from '../config/schema.ts';
 import { endpointFailures } from '../datapath/tables.ts';
 import { subscribe } from '../kernel/netlink/notifications.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
-import { strayPods } from '../model/network/stray-pods.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { AgentStart } from './agent-start.ts';
-import { type AgentParts, assembleAgent } from './assemble.ts';
+import { assembleAgent } from './assemble.ts';
+import { reportToCluster, reportWhatLasts } from './cluster-reports.ts';
 import { hostFilter } from './host/filter.ts';
 import { isOfPods } from './host/hook-owner.ts';
 import { watchHost } from './host/watch.ts';
-import { factProblems } from './node-facts/fact-watch.ts';
-import { noPodRanges, waitingFor } from './readiness.ts';
+import { lookAtNode } from './node-look.ts';
+import type { AgentParts } from './parts.ts';
+import { waitingFor } from './readiness.ts';
 import { RulesWatch } from './rules-watch.ts';
 import type { ApiSources } from './server/api.ts';
 import { measuredCni } from './server/cni-metrics.ts';
@@ -28,7 +29,7 @@ import { openMetricsPort } from './server/metrics-port.ts';
 import { keptMetrics } from './server/metrics-text.ts';
 import { type ApiSocket, openApiSocket } from './server/socket.ts';
 import { Settler } from './settler.ts';
-import { keepOwn } from './upkeep.ts';
+import { keepConfiguration, keepOwn } from './upkeep.ts';
 import { kernelView } from './views/kernel.ts';
 import { dumpMap } from './views/maps.ts';
 import { metricSources } from './views/metric-sources.ts';
@@ -158,29 +159,7 @@ export class Agent {
     const endpoints = pods.endpoints().length;
     const written = writes.reduce((sum, count) => sum + count, 0);
     log.info({ ...this.#startTimes(), endpoints, writes: written }, 'ready');
-    this.#tellCluster();
-  }
-
-  #tellCluster(): void {
-    const { writer, network, cniConfiguration, pods, config } = this.#parts;
-    if (network.isWaiting) return;
-    writer?.settled(network.snapshot.state, { isReady: this.#readyMs !== undefined });
-    writer?.nodeProblems('CniConfigurationConflict', cniConfiguration.problems);
-    const strays = strayPods(config.node, network.desired, pods.endpoints());
-    writer?.nodeProblems(
-      'PodsOutsidePodRanges',
-      strays.problems.map(({ text }) => text),
-    );
-  }
-
-  // What often passes within a second is told when it is still so after a period.
-  #tellWhatLasts(): void {
-    const { writer, network } = this.#parts;
-    const { state } = network.snapshot;
-    writer?.podProblems(state.pods.values());
-    const missing = network.isWaiting ? undefined : noPodRanges(network.desired);
-    writer?.nodeProblems('PodNetworkFault', factProblems(this.#parts.facts.views));
-    writer?.nodeProblems('NoPodRanges', missing === undefined ? [] : [missing]);
+    reportToCluster(this.#parts, this.#readyMs !== undefined);
   }
 
   async #settle(causes: readonly SettleCause[]): Promise<SettleReport> {
@@ -188,18 +167,18 @@ export class Agent {
     const began = moment();
     const report = await network.settle(causes);
     this.#lookAtConnections(causes, report);
-    this.#lookAtNode(causes, report);
+    lookAtNode(this.#parts, causes, report);
     const durationMs = performance.now() - began;
     const { pods: clusterPods } = network.snapshot.state;
     const cluster = { pods: clusterPods, nodes: network.desired.nodes };
     names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
     journal.settled({ causes, report, began, durationMs });
     const isOnlyPods = causes.every((cause) => cause === 'endpoint');
-    this.#keepConfiguration(causes);
+    if (this.#readyMs !== undefined) keepConfiguration(this.#parts, causes);
     journal.problems(problemTexts(this.#parts));
-    if (!isOnlyPods) this.#tellCluster();
+    if (!isOnlyPods) reportToCluster(this.#parts, this.#readyMs !== undefined);
     if (causes.includes('period')) {
-      this.#tellWhatLasts();
+      reportWhatLasts(this.#parts);
       keepOwn(this.#parts, this.#start);
     }
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
@@ -215,26 +194,6 @@ export class Agent {
     if (isListed || written.includes('nft')) this.#rules?.accept();
     const endpoints = pods.endpoints();
     connections.settled({ ...network.translation, isWritten: written.includes('nft'), endpoints });
-  }
-
-  // After the settle, which has restored what is ours to restore.
-  #lookAtNode(causes: readonly SettleCause[], { written }: SettleReport): void {
-    const { network, host, facts, config } = this.#parts;
-    const isOther = causes.every((cause) => cause === 'endpoint' || cause === 'cluster');
-    if (network.isWaiting || (isOther && facts.views.length > 0)) return;
-    const listing = written.includes('sysctls') ? host.look() : (host.latest ?? host.look());
-    const nodeAddresses = network.snapshot.state.nodes.get(config.node)?.addresses;
-    facts.look({ host: listing, desired: network.desired, nodeAddresses });
-  }
-
-  // Once it is there, nothing but somebody else's hand changes it, which is looked for every period; the cluster changes
-  // twenty times a second.
-  #keepConfiguration(causes: readonly SettleCause[]): void {
-    const { cniConfiguration } = this.#parts;
-    if (this.#readyMs === undefined || causes.every((cause) => cause === 'endpoint')) return;
-    const isOnlyCluster = causes.every((cause) => cause === 'endpoint' || cause === 'cluster');
-    if (isOnlyCluster && cniConfiguration.waitsFor === undefined) return;
-    cniConfiguration.keep();
   }
 
   async #settleEndpoint(endpoint: LocalEndpoint): Promise<void> {

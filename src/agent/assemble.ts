@@ -10,7 +10,7 @@ import { EarlierTcx } from '../datapath/attach/earlier-tcx.ts';
 import { attachByHook, BlockAttacher } from '../datapath/attach/pod-blocks.ts';
 import { TcxAttacher } from '../datapath/attach/tcx-links.ts';
 import type { Hook } from '../datapath/attacher.ts';
-import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/load/loader.ts';
+import type { Datapath } from '../datapath/load/loader.ts';
 import { beginGeneration } from '../datapath/maps/generation.ts';
 import type { NftDrop, NftDrops } from '../datapath/nft/drops.ts';
 import { datapathTables, endpointEntryKeys } from '../datapath/tables.ts';
@@ -18,63 +18,39 @@ import type { BpfProgram } from '../kernel/bpf/program.ts';
 import { Nftables } from '../kernel/netfilter/nftables.ts';
 import { openIpsec } from '../kernel/netlink/ipsec.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
-import type { DesiredState, ModelConfig } from '../model/desired.ts';
+import type { DesiredState } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
-import type { Bandwidth } from '../net/bandwidth.ts';
 import { FlowNames } from '../observe/flow-names.ts';
 import { Observer } from '../observe/observer.ts';
 import type { QueueDropSources } from '../observe/queue-drop-counts.ts';
-import { AddressCooldown } from '../pods/addresses/cooldown.ts';
 import type { PodsNode } from '../pods/host.ts';
 import { limitsInForce, queueDrops } from '../pods/interface/shaping.ts';
 import { PodNetwork } from '../pods/interface/veth-wiring.ts';
 import { kernelTruth } from '../pods/kernel-probe.ts';
 import { KnownPods } from '../pods/known-pods.ts';
 import { Pods } from '../pods/pods.ts';
-import { type KernelTruth, recoverRecord } from '../pods/records/recovery.ts';
-import { EndpointStore } from '../pods/records/store.ts';
-import type { IpamSettings } from '../pods/reservation.ts';
+import { recoverRecord } from '../pods/records/recovery.ts';
 import { Reconciler } from '../reconcile/reconciler.ts';
 import { ApiServerWay, ownRoutes } from './cluster/api-server-way.ts';
 import { type ClusterParts, clusterParts } from './cluster/source.ts';
-import { CniConfiguration } from './cni-configuration.ts';
+import {
+  cniConfiguration,
+  ipamSettings,
+  loadConfigured,
+  modelConfig,
+  openStore,
+} from './configured.ts';
 import type { StaleConnections } from './connections/stale-connections.ts';
 import { hostLister } from './host/facts.ts';
 import { HostLooks } from './host/looks.ts';
 import { Journal } from './journal.ts';
 import { nftDrops, staleConnections } from './nat-parts.ts';
 import { factWatch } from './node-facts/agent-facts.ts';
-import type { FactWatch } from './node-facts/fact-watch.ts';
 import { NodeNetwork } from './node-plan.ts';
 import { OwnProblems } from './own-problems.ts';
+import type { AgentParts } from './parts.ts';
 import { waitingFor } from './readiness.ts';
 import { type KeptSysctlMemory, sysctlMemory } from './sysctl-memory.ts';
-
-export interface AgentParts extends ClusterParts {
-  readonly config: AgentConfig;
-  readonly log: Logger;
-  readonly datapath: Datapath;
-  readonly reconciler: Reconciler<DesiredState>;
-  /** Absent where there is no API server. */
-  readonly apiServerWay: ApiServerWay | undefined;
-  readonly network: NodeNetwork;
-  /** To be told of each snapshot. */
-  readonly knownPods: KnownPods;
-  readonly pods: Pods;
-  readonly observer: Observer;
-  readonly names: FlowNames;
-  readonly journal: Journal;
-  readonly connections: StaleConnections;
-  readonly cniConfiguration: CniConfiguration;
-  readonly ownProblems: OwnProblems;
-  readonly host: HostLooks;
-  readonly facts: FactWatch;
-  readonly sysctlsBefore: KeptSysctlMemory;
-  /** See `EndpointView.queueDroppedPackets`. */
-  queueDrops(endpoint: LocalEndpoint): number | undefined;
-  /** See `EndpointView.bandwidth`. */
-  limitsInForce(endpoint: LocalEndpoint): Bandwidth | undefined;
-}
 
 export interface AssembleOptions {
   readonly config: AgentConfig;
@@ -210,13 +186,6 @@ function observation(
   return { observer, names, queueDrops: queues.drops };
 }
 
-function openStore({ stateDir, endpointEntries }: AgentConfig, truth: KernelTruth): EndpointStore {
-  return EndpointStore.open(join(stateDir, 'endpoints'), endpointEntries, {
-    recover: (hostIfName, text) => recoverRecord(truth, hostIfName, text),
-    spareDirectory: join(stateDir, 'spare-records'),
-  });
-}
-
 function begin({ objectHash, adopted, loadMs, replaced, maps }: Datapath, log: Logger): void {
   // The agent before this one may have died between a change and its count.
   beginGeneration(maps.tableGeneration);
@@ -229,22 +198,6 @@ function queueDropSources(
   endpoints: () => readonly LocalEndpoint[],
 ): QueueDropSources {
   return { endpoints, drops: (endpoint) => queueDrops(socket, endpoint) };
-}
-
-function cniConfiguration(config: AgentConfig, log: Logger, pods: Pods): CniConfiguration {
-  const { confDir } = config.cni;
-  return new CniConfiguration({
-    confDir,
-    socket: config.socket,
-    log,
-    refusal: () => pods.refusal(),
-  });
-}
-
-function ipamSettings({ ipam, stateDir }: AgentConfig): IpamSettings {
-  const { cooldownMs, reservedCidrs, excludedCidrs } = ipam;
-  const cooldown = new AddressCooldown({ file: join(stateDir, 'released-addresses'), cooldownMs });
-  return { reserved: reservedCidrs, excluded: excludedCidrs, cooldown };
 }
 
 // The cluster has other nodes, and there is no way to them: neither what a packet to them may measure. A node that is the
@@ -262,16 +215,6 @@ function connectivityLimits(
     .status()
     .flatMap((table) => table.failures.map(({ text }) => `${table.name}: ${text}`));
   return isCutOff(network) ? ['there is no uplink', ...failures] : failures;
-}
-
-function loadConfigured(config: AgentConfig): Datapath {
-  const { pinDir, endpointEntries, addressEntries, routeEntries, flowEntries } = config;
-  return loadDatapath({
-    pinDir,
-    object: readDatapathObject(),
-    sizes: { endpointEntries, addressEntries, routeEntries, flowEntries },
-    constants: { events_per_second_per_cpu: config.eventsPerSecond },
-  });
 }
 
 interface ReconcilerParts {
@@ -308,17 +251,4 @@ function reconcilerOf(parts: ReconcilerParts): Reconciler<DesiredState> {
       if (restored.table === 'nft') connections.noticeRestored(restored.was);
     },
   });
-}
-
-function modelConfig(config: AgentConfig): ModelConfig {
-  const { node, mode, mtuBytes, masquerade, nonMasqueradeCidrs, podCidrs, vxlan } = config;
-  return {
-    nodeName: node,
-    mode,
-    mtuBytes: mtuBytes === 'auto' ? undefined : mtuBytes,
-    masquerade,
-    nonMasqueradeCidrs,
-    podCidrs,
-    vxlan,
-  };
 }

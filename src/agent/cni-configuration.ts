@@ -4,6 +4,7 @@
 
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import { defaultSocket } from '../api/socket.ts';
 import type { Logger } from '../base/log.ts';
 import { installConfiguration, networkConfigurationFile } from '../cni/install.ts';
 
@@ -49,7 +50,7 @@ export class CniConfiguration {
       if (this.#waitsFor !== undefined) return;
     }
     try {
-      const agentSocket = socket === '/run/heddle/agent.sock' ? undefined : socket;
+      const agentSocket = socket === defaultSocket ? undefined : socket;
       const { written, before, unloadable } = installConfiguration({
         configurationDirectory: confDir,
         agentSocket,

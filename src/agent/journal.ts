@@ -1,6 +1,6 @@
 // What the agent did and what went wrong lately: logged as it happens, and kept for the status screen.
 
-import type { ChangeView, RecentError, SettleCause } from '../api/types.ts';
+import type { ChangeView, RecentError, SettleCause } from '../api/status.ts';
 import { LineLimit } from '../base/line-limit.ts';
 import type { Logger } from '../base/log.ts';
 import { type Moment, moment, wallTime } from '../base/moment.ts';

@@ -2,9 +2,9 @@
 
 import type { Logger } from '../base/log.ts';
 import type { UndoStack } from '../base/undo.ts';
+import { nftTableName } from '../datapath/ids.ts';
 import type { Datapath } from '../datapath/load/loader.ts';
 import { NftDrops } from '../datapath/nft/drops.ts';
-import { nftTableName } from '../datapath/nft/rules.ts';
 import { nftCounters } from '../kernel/netfilter/nft-counters.ts';
 import type { Nftables } from '../kernel/netfilter/nftables.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';

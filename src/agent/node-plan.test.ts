@@ -6,7 +6,7 @@ import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { parsePrefix } from '../net/prefix.ts';
 import type { SettleReport } from '../reconcile/status.ts';
-import type { PlanOptions } from '../reconcile/tracked-table.ts';
+import type { PlanOptions } from '../reconcile/tracking.ts';
 import type { HostListing } from './host/facts.ts';
 import { NodeNetwork } from './node-plan.ts';
 

@@ -1,11 +1,10 @@
 // The node's network as a whole: takes in what the cluster says, what the node looks like and which endpoints there are,
 // computes what should be, and has the reconciler make it so.
 
-import type { SettleCause } from '../api/types.ts';
+import type { SettleCause } from '../api/status.ts';
 import { memoize } from '../base/memoize.ts';
 import type { ClusterEndpointSlice } from '../cluster/objects.ts';
-import type { ClusterSnapshot } from '../cluster/state.ts';
-import { emptyClusterState } from '../cluster/state.ts';
+import { type ClusterSnapshot, emptyClusterState } from '../cluster/state.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
 import { computeDesired } from '../model/compute-desired.ts';
 import type { DesiredState, ModelConfig, UnclaimedInterface } from '../model/desired.ts';
@@ -15,8 +14,8 @@ import type { HostFacts } from '../model/host.ts';
 import { overlayDeviceName } from '../model/network/overlay-device.ts';
 import type { Address } from '../net/address.ts';
 import type { SettleReport } from '../reconcile/status.ts';
-import type { PlanOptions } from '../reconcile/tracked-table.ts';
-import type { AppliedTranslation } from './connections/stale-connections.ts';
+import type { PlanOptions } from '../reconcile/tracking.ts';
+import type { AppliedTranslation } from './connections/applied.ts';
 import { exitsOf } from './host/exits.ts';
 import { type HostListing, hostFacts } from './host/facts.ts';
 

@@ -1,7 +1,7 @@
 // Notices when another process has changed our nftables rules, right after it did: what is looked at every period would
 // stay open for as long. Most changes are of others' tables, kube-proxy's above all, and cost one short question.
 
-import { nftTableName } from '../datapath/nft/rules.ts';
+import { nftTableName } from '../datapath/ids.ts';
 import { KernelError } from '../kernel/errno.ts';
 import { nftChanges, ruleBytes } from '../kernel/netfilter/nft-changes.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';

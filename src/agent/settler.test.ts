@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { silentLogger } from '../../test/support/silent-logger.ts';
-import type { SettleCause } from '../api/types.ts';
+import type { SettleCause } from '../api/status.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import { Settler } from './settler.ts';
 

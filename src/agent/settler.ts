@@ -3,7 +3,7 @@
 // asked until then: pods that come together share its passes over the tables and its sends.
 
 import { setImmediate } from 'node:timers/promises';
-import type { SettleCause } from '../api/types.ts';
+import type { SettleCause } from '../api/status.ts';
 import type { Logger } from '../base/log.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 

@@ -1,8 +1,9 @@
 // What of the agent's own may be deleted under it: records, the lock's file, the file of sysctls, pins. Looked at every period and put back, so that the
 // next start finds it; what cannot be put back is a problem.
 
+import type { SettleCause } from '../api/status.ts';
 import type { AgentStart } from './agent-start.ts';
-import type { AgentParts } from './assemble.ts';
+import type { AgentParts } from './parts.ts';
 
 export function keepOwn(
   {
@@ -36,4 +37,15 @@ export function keepOwn(
     const pins = datapath.keepPins();
     if (pins.length > 0) log.warn({ pins }, 'pinned again what somebody had unpinned');
   });
+}
+
+/** Once the file is there, only another process changes it, so each period is enough; the cluster changes much more often. */
+export function keepConfiguration(
+  { cniConfiguration }: Pick<AgentParts, 'cniConfiguration'>,
+  causes: readonly SettleCause[],
+): void {
+  if (causes.every((cause) => cause === 'endpoint')) return;
+  const isOnlyCluster = causes.every((cause) => cause === 'endpoint' || cause === 'cluster');
+  if (isOnlyCluster && cniConfiguration.waitsFor === undefined) return;
+  cniConfiguration.keep();
 }

@@ -1,15 +1,11 @@
 // What every command that shows an agent's data has in common: where it asks, and how it prints the answer.
 
 import { Command, Option } from 'commander';
+import { defaultSocket } from '../api/socket.ts';
 import { printable, printableJson, printableStrings } from '../base/printable.ts';
 import type { AgentClient } from './client/client.ts';
 import { CommandError } from './client/command-error.ts';
-import {
-  chooseTargets,
-  defaultSocket,
-  type TargetOptions,
-  type Targets,
-} from './client/targets.ts';
+import { chooseTargets, type TargetOptions, type Targets } from './client/targets.ts';
 import { type Style, styleFor } from './render/style.ts';
 
 export interface DataOptions extends TargetOptions {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FlowRecord } from '../api/types.ts';
+import type { FlowRecord } from '../api/flows.ts';
 import { type FlowFilter, flowMatches } from './flow-filter.ts';
 
 const flow: FlowRecord = {

@@ -1,6 +1,7 @@
 // Which flows `heddle flows` shows.
 
-import type { FlowEndView, FlowLine, FlowRecord, PodName } from '../api/types.ts';
+import type { PodName } from '../api/endpoints.ts';
+import type { FlowEndView, FlowLine, FlowRecord } from '../api/flows.ts';
 
 export interface FlowFilter {
   /** A pod `namespace/name`, a namespace `shop/`, a node or an address; a port may follow: `shop/db-1:5432`. */

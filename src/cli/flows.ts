@@ -1,7 +1,7 @@
 // `heddle flows`
 
 import { type Command, Option } from 'commander';
-import type { FlowLine } from '../api/types.ts';
+import type { FlowLine } from '../api/flows.ts';
 import { printable, printableJson, printableStrings } from '../base/printable.ts';
 import { CommandError } from './client/command-error.ts';
 import { chooseTargets, type Targets } from './client/targets.ts';

@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { defaultSocket } from '../api/socket.ts';
 import { printable } from '../base/printable.ts';
 import { CommandError } from './client/command-error.ts';
 import { type CniPlaceFlags, commandWithCniPlaces, configOfNode } from './cni-places.ts';
@@ -36,7 +37,7 @@ async function install({ socket, executableOnly, ...flags }: InstallFlags): Prom
     shim,
     binDirectory: cni.binDir,
     configurationDirectory: cni.confDir,
-    agentSocket: configured === '/run/heddle/agent.sock' ? socket : configured,
+    agentSocket: configured === defaultSocket ? socket : configured,
     executableOnly,
   });
   for (const file of report.written) console.log(`written    ${file}`);

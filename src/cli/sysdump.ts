@@ -2,10 +2,10 @@
 
 import { lstatSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import { defaultSocket } from '../api/socket.ts';
 import { replaceFile } from '../base/replace-file.ts';
 import { AgentClient } from './client/client.ts';
 import { CommandError } from './client/command-error.ts';
-import { defaultSocket } from './client/targets.ts';
 import { type ArchiveFile, tarGz } from './sysdump/archive.ts';
 
 interface SysdumpFlags {

@@ -1,6 +1,7 @@
 // Every key of the agent's configuration: its rule, its default and what it is for. Flags and help text come from here.
 
 import { z } from 'zod';
+import { defaultSocket } from '../api/socket.ts';
 import { InputError } from '../base/input-error.ts';
 import type { KubernetesSettings } from '../cluster/kubernetes/client/settings.ts';
 import { type Port, parsePort } from '../net/port.ts';
@@ -142,7 +143,7 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
       .describe('folder of what must survive a restart'),
     socket: absolutePath
       .max(107, { error: 'is longer than a unix socket path may be (107 bytes)' })
-      .default('/run/heddle/agent.sock')
+      .default(defaultSocket)
       .describe('unix socket of the API (CNI shim, CLI)'),
     pinDir: absolutePath
       .default('/sys/fs/bpf/heddle')

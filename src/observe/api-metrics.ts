@@ -1,6 +1,6 @@
 // Metrics of the conversation with the API server; none where cluster state comes from elsewhere.
 
-import type { ApiResourceView, ApiServerView } from '../api/types.ts';
+import type { ApiResourceView, ApiServerView } from '../api/api-server.ts';
 import type { MetricSample, ReadMetric } from './metric-list.ts';
 
 export function apiMetrics(read: () => ApiServerView | undefined): readonly ReadMetric[] {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FlowLine } from '../api/types.ts';
+import type { FlowLine } from '../api/flows.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import {
   type DropCounter,

@@ -1,7 +1,7 @@
 // Dropped packets by reason, and how many of them in the last minute. Those of the data path count since its maps were
 // made, those of pods' queues and of our nftables rules since the agent's start.
 
-import type { DropCount, DropsView } from '../api/types.ts';
+import type { DropCount, DropsView } from '../api/status.ts';
 import { type DropCounter, dropReasonNames } from '../datapath/generated.ts';
 import { dropReasonName } from './flow-record.ts';
 import { type PerCpuValues, sumOver } from './per-cpu.ts';

@@ -1,7 +1,7 @@
 // Reads the data path's flow events from the ring buffer into the flow log, and says where events are missing.
 
 import { setImmediate } from 'node:timers/promises';
-import type { FlowEventTotals } from '../api/types.ts';
+import type { FlowEventTotals } from '../api/status.ts';
 import type { EndpointCounters, EventBudget, FlowEvent } from '../datapath/generated.ts';
 import { EventShares } from './event-shares.ts';
 import type { FlowLog } from './flow-log.ts';

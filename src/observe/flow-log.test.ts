@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FlowLine, FlowRecord } from '../api/types.ts';
+import type { FlowLine, FlowRecord } from '../api/flows.ts';
 import { FlowLog } from './flow-log.ts';
 
 const now = (): number => Date.parse('2026-01-02T03:04:05Z');

@@ -1,6 +1,6 @@
 // The recent flows of this node in memory, and those who follow them. Bounded: nobody who reads slowly makes it grow.
 
-import type { FlowGap, FlowLine, FlowSender } from '../api/types.ts';
+import type { FlowGap, FlowLine, FlowSender } from '../api/flows.ts';
 import { FairLines } from './fair-lines.ts';
 
 const nobody = -1;

@@ -1,6 +1,6 @@
 // Whose address is this: joins addresses of flow events with the pods and nodes they belong to.
 
-import type { FlowEndView, FlowSender } from '../api/types.ts';
+import type { FlowEndView, FlowSender } from '../api/flows.ts';
 import { changedSpan } from '../base/changed-span.ts';
 import { memoize } from '../base/memoize.ts';
 import type { ClusterPod } from '../cluster/objects.ts';

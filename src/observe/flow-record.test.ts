@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { unknownEnds } from '../../test/support/flow-ends.ts';
-import type { FlowSender } from '../api/types.ts';
+import type { FlowSender } from '../api/flows.ts';
 import {
   dropReason,
   type FlowEvent,

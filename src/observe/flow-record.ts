@@ -1,6 +1,6 @@
 // One flow as people read it: from a ring buffer event, or from an idle entry of the flow table.
 
-import type { FlowEndView, FlowRecord, FlowSender, TcpFlag } from '../api/types.ts';
+import type { FlowEndView, FlowRecord, FlowSender, TcpFlag } from '../api/flows.ts';
 import {
   dropReason,
   dropReasonNames,

@@ -1,15 +1,9 @@
 // The list of metrics whose values others keep: name, help and how a scrape reads them.
 
-import type {
-  ApiServerView,
-  DropCount,
-  EndpointTraffic,
-  FactView,
-  FlowEventTotals,
-  MapFill,
-  TableView,
-  TrafficCount,
-} from '../api/types.ts';
+import type { ApiServerView } from '../api/api-server.ts';
+import type { EndpointTraffic, TrafficCount } from '../api/endpoints.ts';
+import type { MapFill } from '../api/maps.ts';
+import type { DropCount, FactView, FlowEventTotals, TableView } from '../api/status.ts';
 
 /** Read at each scrape: all of it must be cheap. */
 export interface MetricSources {

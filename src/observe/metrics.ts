@@ -1,7 +1,7 @@
 // What Prometheus reads at /metrics. Counts that others keep are read from them at each scrape; durations are told here.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { SettleCause } from '../api/types.ts';
+import type { SettleCause } from '../api/status.ts';
 import { apiMetrics } from './api-metrics.ts';
 import { type MetricSources, type ReadMetric, readMetrics } from './metric-list.ts';
 

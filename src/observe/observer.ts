@@ -1,7 +1,7 @@
 // Everything that watches the data path at work: events as they come, counters sampled, the flow table swept.
 
 import { setImmediate, setInterval } from 'node:timers/promises';
-import type { DropCount, FlowEventTotals } from '../api/types.ts';
+import type { DropCount, FlowEventTotals } from '../api/status.ts';
 import { maps } from '../datapath/generated.ts';
 import type { MapSet } from '../datapath/load/map-set.ts';
 import type { PinPaths } from '../datapath/load/pins.ts';

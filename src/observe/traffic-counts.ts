@@ -1,7 +1,7 @@
 // Packets and bytes of pods: of each endpoint as the data path counts them, and of the node as counters that only grow,
 // also when an endpoint goes and takes its counters along.
 
-import type { EndpointTraffic, TrafficCount } from '../api/types.ts';
+import type { EndpointTraffic, TrafficCount } from '../api/endpoints.ts';
 import { type EndpointCounters, type EventShare, trafficDirection } from '../datapath/generated.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { type PerCpuValues, sumOver } from './per-cpu.ts';

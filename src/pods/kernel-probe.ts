@@ -1,8 +1,8 @@
 // What a lost record is made again from, asked of the kernel.
 
+import { nftTableName } from '../datapath/ids.ts';
 import type { MapSet } from '../datapath/load/map-set.ts';
 import { listedHostPorts } from '../datapath/nft/host-port-listing.ts';
-import { nftTableName } from '../datapath/nft/rules.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import { NetworkNamespace } from '../kernel/namespace.ts';
 import type { Nftables } from '../kernel/netfilter/nftables.ts';

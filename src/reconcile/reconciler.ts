@@ -9,7 +9,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BackoffOptions } from '../base/backoff.ts';
 import type { Restored, SettleReport, TableStatus, WriteCounts } from './status.ts';
-import type { PlanOptions, TrackedTable, Tracking } from './tracked-table.ts';
+import type { PlanOptions, TrackedTable, Tracking } from './tracking.ts';
 
 export interface ReconcilerOptions {
   readonly backoff?: BackoffOptions | undefined;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import type { EndpointView } from '../../src/api/types.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
 import { queryTcx } from '../../src/kernel/bpf/attach.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import {

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { BlockAttacher, podBlocks } from '../../src/datapath/attach/pod-blocks.ts';
+import { BlockAttacher } from '../../src/datapath/attach/pod-blocks.ts';
 import { type AttachedHook, attachmentKey, type Hook } from '../../src/datapath/attacher.ts';
+import { podBlocks } from '../../src/datapath/ids.ts';
 import type { Datapath } from '../../src/datapath/load/loader.ts';
 import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import { throwFirst } from '../../src/kernel/netlink/batch.ts';

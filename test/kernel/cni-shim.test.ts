@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { listenApi } from '../../src/agent/server/api.ts';
 import { answerCni } from '../../src/agent/server/cni.ts';
-import type { NodeStatus } from '../../src/api/types.ts';
+import type { NodeStatus } from '../../src/api/status.ts';
 import { FlowLog } from '../../src/observe/flow-log.ts';
 import {
   footprint,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { EndpointView } from '../../src/api/types.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
 import { EarlierTcx } from '../../src/datapath/attach/earlier-tcx.ts';
 import { BlockAttacher } from '../../src/datapath/attach/pod-blocks.ts';
 import { type AttachedHook, attachmentKey, type Hook } from '../../src/datapath/attacher.ts';

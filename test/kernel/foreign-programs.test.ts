@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { ForeignPrograms } from '../../src/agent/node-facts/observed/foreign-programs.ts';
-import { BlockAttacher, podBlocks } from '../../src/datapath/attach/pod-blocks.ts';
+import { BlockAttacher } from '../../src/datapath/attach/pod-blocks.ts';
 import { programNames } from '../../src/datapath/generated.ts';
+import { podBlocks } from '../../src/datapath/ids.ts';
 import type { Datapath } from '../../src/datapath/load/loader.ts';
 import { namedAsOurs } from '../../src/datapath/our-programs.ts';
 import { attachTcx, attachTcxProgram, type Direction } from '../../src/kernel/bpf/attach.ts';

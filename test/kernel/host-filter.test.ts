@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { hostFilter } from '../../src/agent/host/filter.ts';
-import { routeProtocol } from '../../src/datapath/host/routes.ts';
+import { routeProtocol } from '../../src/datapath/ids.ts';
 import { delLink, linkByName, setLink } from '../../src/kernel/netlink/link.ts';
 import { type Notification, subscribe } from '../../src/kernel/netlink/notifications.ts';
 import { replaceRoute } from '../../src/kernel/netlink/route.ts';

@@ -6,8 +6,8 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import type { EndpointView } from '../../src/api/types.ts';
-import { podBlocks } from '../../src/datapath/attach/pod-blocks.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
+import { podBlocks } from '../../src/datapath/ids.ts';
 import { listClsact } from '../../src/kernel/netlink/qdisc.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import {

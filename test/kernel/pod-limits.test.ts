@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import type { EndpointView } from '../../src/api/types.ts';
-import { podBlocks } from '../../src/datapath/attach/pod-blocks.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
+import { podBlocks } from '../../src/datapath/ids.ts';
 import {
   type AgentPlace,
   agentPlace,

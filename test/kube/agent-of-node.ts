@@ -1,7 +1,8 @@
 // The agents of a cluster, asked on their nodes: also while the API server is away.
 
 import assert from 'node:assert/strict';
-import type { EndpointView, NodeStatus, TableWrites } from '../../src/api/types.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
+import type { NodeStatus, TableWrites } from '../../src/api/status.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { containerdSocket } from './cluster/node-files.ts';
 

@@ -1,7 +1,8 @@
 // The agents of a cluster, asked as an operator asks them, and what their nodes hold for pods.
 
 import assert from 'node:assert/strict';
-import type { EndpointView, NodeStatus } from '../../src/api/types.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
+import type { NodeStatus } from '../../src/api/status.ts';
 import type { Finished } from '../../src/lab/spawn.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { readyPods } from './workloads.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, type TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
-import type { NodeStatus } from '../../src/api/types.ts';
+import type { NodeStatus } from '../../src/api/status.ts';
 import { urlHost } from '../support/lab.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 import {

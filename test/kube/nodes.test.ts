@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
-import type { EndpointView, NodeStatus } from '../../src/api/types.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
+import type { NodeStatus } from '../../src/api/status.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 import type { KubeCluster } from './cluster/cluster.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { KernelView } from '../../src/api/types.ts';
+import type { KernelView } from '../../src/api/kernel.ts';
 import type { Finished } from '../../src/lab/spawn.ts';
 import { reasonToSkip, rootTest } from '../support/root-test.ts';
 import { agentPods, tokenIn } from './agent-requests.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import type { EndpointTraffic, EndpointView } from '../../src/api/types.ts';
+import type { EndpointTraffic, EndpointView } from '../../src/api/endpoints.ts';
 import { eventuallyDefined, type Manifests, sharedLab, type TestLab } from '../support/lab.ts';
 import { rootTest } from '../support/root-test.ts';
 

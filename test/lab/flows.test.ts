@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { describe } from 'node:test';
-import type { FlowLine, FlowRecord } from '../../src/api/types.ts';
+import type { FlowLine, FlowRecord } from '../../src/api/flows.ts';
 import { heddleCommand } from '../../src/lab/paths.ts';
 import { curl, eventuallyDefined, sharedLab, type TestLab, threePods } from '../support/lab.ts';
 import { echoDatagrams } from '../support/lab-traffic.ts';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe } from 'node:test';
-import type { EndpointView } from '../../src/api/types.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
 import {
   echoPod,
   eventuallyDefined,

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { EndpointView } from '../../src/api/types.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
 import type { Attachment, Hook } from '../../src/datapath/attacher.ts';
 import { queryTcx } from '../../src/kernel/bpf/attach.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import type { EndpointView, FlowLine } from '../../src/api/types.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
+import type { FlowLine } from '../../src/api/flows.ts';
 import { Capture } from '../support/capture.ts';
 import {
   curl,

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe } from 'node:test';
-import type { NodeView } from '../../src/api/types.ts';
+import type { NodeView } from '../../src/api/nodes.ts';
 import { Capture } from '../support/capture.ts';
 import {
   forgedDatagram,

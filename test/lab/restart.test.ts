@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import type { MapDump, NodeStatus } from '../../src/api/types.ts';
+import type { MapDump } from '../../src/api/maps.ts';
+import type { NodeStatus } from '../../src/api/status.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { callCni, PluginError } from '../../src/lab/cni-call.ts';
 import { heddleCommand, labNamespacePath } from '../../src/lab/paths.ts';

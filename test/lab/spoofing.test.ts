@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { before, describe } from 'node:test';
-import type { FlowRecord } from '../../src/api/types.ts';
+import type { FlowRecord } from '../../src/api/flows.ts';
 import { UndoStack } from '../../src/base/undo.ts';
 import type { LabMode } from '../../src/lab/record.ts';
 import type { AddressFamily } from '../../src/net/address.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
-import { podBlocks } from '../../src/datapath/attach/pod-blocks.ts';
+import { podBlocks } from '../../src/datapath/ids.ts';
 import { queryTcx } from '../../src/kernel/bpf/attach.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { listBlockFilters } from '../../src/kernel/netlink/block-filter.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe } from 'node:test';
-import type { EndpointView } from '../../src/api/types.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
 import { callCni } from '../../src/lab/cni-call.ts';
 import { Containerd } from '../support/containerd.ts';
 import { assertNoTrace } from '../support/endpoint-trace.ts';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe } from 'node:test';
-import type { EndpointView } from '../../src/api/types.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
 import { imagePage } from '../support/container-image.ts';
 import { assertNoTrace } from '../support/endpoint-trace.ts';
 import { curl, eventuallyDefined, sharedLab, threePods, urlHost } from '../support/lab.ts';

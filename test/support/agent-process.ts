@@ -8,7 +8,7 @@ import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { NodeStatus } from '../../src/api/types.ts';
+import type { NodeStatus } from '../../src/api/status.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { runIn, spawnIn, testNamespace, testNamespacePath } from './namespaces.ts';
 import { testPinFolder } from './pin-folder.ts';

@@ -1,10 +1,8 @@
 // Walks over the connection table that a test holds up and answers.
 
+import type { AppliedTranslation } from '../../src/agent/connections/applied.ts';
 import { type HostPortIndex, hostPortKey } from '../../src/agent/connections/host-port-index.ts';
-import {
-  type AppliedTranslation,
-  StaleConnections,
-} from '../../src/agent/connections/stale-connections.ts';
+import { StaleConnections } from '../../src/agent/connections/stale-connections.ts';
 import type { WalkOptions, WalkResult } from '../../src/agent/connections/walk.ts';
 import type { Logger } from '../../src/base/log.ts';
 import type { Masquerade } from '../../src/model/desired.ts';

@@ -1,7 +1,7 @@
 // Deeds of others on a node that a fact names, one after the other, and what `heddle status` says of each.
 
 import assert from 'node:assert/strict';
-import type { FactView, NodeStatus } from '../../src/api/types.ts';
+import type { FactView, NodeStatus } from '../../src/api/status.ts';
 import { eventuallyDefined, type TestLab } from './lab.ts';
 
 export const deedSettings = { reconcilePeriodMs: 400 };

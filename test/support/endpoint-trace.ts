@@ -1,7 +1,7 @@
 // What a pod that is gone must not leave on its node.
 
 import assert from 'node:assert/strict';
-import type { EndpointView } from '../../src/api/types.ts';
+import type { EndpointView } from '../../src/api/endpoints.ts';
 import type { TestLab } from './lab.ts';
 
 /** Neither the agent nor the kernel's links, routes, neighbours and nftables know the endpoint any more. */

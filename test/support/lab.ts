@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { after, before } from 'node:test';
 import { stringify } from 'yaml';
-import type { NodeStatus } from '../../src/api/types.ts';
+import type { NodeStatus } from '../../src/api/status.ts';
 import { findPlace, findPod } from '../../src/lab/find.ts';
 import { Lab, type LabOptions } from '../../src/lab/lab.ts';
 import { heddleCommand } from '../../src/lab/paths.ts';

@@ -60,7 +60,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'datapath/maps', may: 'base net kernel model/* reconcile datapath/*' },
   {
     of: 'datapath/host',
-    may: 'base net kernel model reconcile datapath/* datapath/attach',
+    may: 'base net kernel model reconcile datapath/*',
     packages: 'node',
   },
   {
@@ -72,7 +72,7 @@ export const importTable: readonly ImportLine[] = [
 
   { of: 'cni', may: 'base net', packages: 'node zod' },
   { of: 'api', may: 'net' },
-  { of: 'config', may: 'base net cluster/kubernetes/client', packages: 'node yaml zod' },
+  { of: 'config', may: 'base net cluster/kubernetes/client api', packages: 'node yaml zod' },
   {
     of: 'observe',
     may: 'base net kernel cluster/* model datapath/* datapath/load api',
@@ -83,16 +83,16 @@ export const importTable: readonly ImportLine[] = [
   { of: 'pods/records', may: 'base net model/* datapath/* cni', packages: 'node zod' },
   {
     of: 'pods/interface',
-    may: 'net kernel model/* datapath/host cni pods/records',
+    may: 'net kernel model/* datapath/* datapath/host cni pods/records',
     packages: 'node',
   },
   {
     of: 'pods',
-    may: 'base net kernel cluster/* model/* datapath/load datapath/nft cni pods/addresses pods/interface pods/records',
+    may: 'base net kernel cluster/* model/* datapath/* datapath/load datapath/nft cni pods/addresses pods/interface pods/records',
     packages: 'node',
   },
 
-  { of: 'agent/host', may: 'net kernel model datapath/attach datapath/host pods' },
+  { of: 'agent/host', may: 'net kernel model datapath/* datapath/host pods' },
   {
     of: 'agent/connections',
     may: 'base net kernel model/* reconcile datapath/* agent/host',
@@ -100,12 +100,12 @@ export const importTable: readonly ImportLine[] = [
   { of: 'agent/node-facts/rules', may: 'net kernel model/*' },
   {
     of: 'agent/node-facts/observed',
-    may: 'base net kernel model/* datapath/host datapath/nft agent/host agent/node-facts/rules',
+    may: 'base net kernel model/* datapath/* datapath/host agent/host agent/node-facts/rules',
     packages: 'node',
   },
   {
     of: 'agent/node-facts/checks',
-    may: 'base net kernel model datapath/nft pods/interface agent/host agent/node-facts/observed agent/node-facts/rules',
+    may: 'base net kernel model datapath/* datapath/nft pods/interface agent/host agent/node-facts/observed agent/node-facts/rules',
   },
   {
     of: 'agent/node-facts',
@@ -118,7 +118,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'agent/cluster',
-    may: 'base net kernel cluster model datapath/host cni config agent/server',
+    may: 'base net kernel cluster model datapath/* cni config agent/server',
     packages: 'node',
   },
   {
@@ -135,7 +135,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'agent/process', may: 'base kernel config agent/* agent/server', packages: 'node' },
   {
     of: 'agent/uninstall',
-    may: 'base net kernel model datapath cni config pods/interface pods/records agent/* agent/process',
+    may: 'base net kernel model datapath cni api config pods/interface pods/records agent/* agent/process',
     packages: 'node',
   },
 

@@ -3,7 +3,7 @@
 
 import { lookup } from 'node:dns/promises';
 import type { Logger } from '../../base/log.ts';
-import { routeProtocol } from '../../datapath/host/routes.ts';
+import { mainTable, routeProtocol } from '../../datapath/ids.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { delRoute, listRoutes } from '../../kernel/netlink/route.ts';
 import { describeRoute, type RouteRecord } from '../../kernel/netlink/route-record.ts';
@@ -118,7 +118,7 @@ export class ApiServerWay {
 
 export function ownRoutes(socket: NetlinkSocket): OwnRoutes {
   return {
-    list: () => listRoutes(socket, { protocol: routeProtocol, table: 254 }),
+    list: () => listRoutes(socket, { protocol: routeProtocol, table: mainTable }),
     delete: (route) => {
       try {
         delRoute(socket, route);

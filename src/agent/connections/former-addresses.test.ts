@@ -11,7 +11,7 @@ import {
 import { parseAddress } from '../../net/address.ts';
 import { type Prefix, parsePrefix } from '../../net/prefix.ts';
 import type { Exits } from '../host/exits.ts';
-import type { AppliedTranslation } from './stale-connections.ts';
+import type { AppliedTranslation } from './applied.ts';
 
 const second = parseAddress('198.51.100.2');
 

@@ -5,36 +5,24 @@
 
 import { changedSpan } from '../../base/changed-span.ts';
 import type { Logger } from '../../base/log.ts';
-import { memoize } from '../../base/memoize.ts';
 import type { ConntrackEntry } from '../../kernel/netfilter/conntrack-record.ts';
-import type { Masquerade } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
-import type { HostFacts } from '../../model/host.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
-import type { Prefix } from '../../net/prefix.ts';
 import type { Restored } from '../../reconcile/status.ts';
-import { type Exits, isSameExits, movedExits } from '../host/exits.ts';
+import { type Exits, isSameExits } from '../host/exits.ts';
+import {
+  type AppliedTranslation,
+  addressesOf,
+  besideSource,
+  hasPorts,
+  isSame,
+  movedSince,
+  sourcesOf,
+  type Walked,
+  walkedBy,
+} from './applied.ts';
 import { hostPortIndex } from './host-port-index.ts';
-import type { TranslationRules } from './translation.ts';
 import { type WalkOptions, type WalkResult, walkConnections } from './walk.ts';
-
-/** What is applied by now. */
-export interface AppliedTranslation {
-  readonly masquerade: Masquerade | undefined;
-  readonly host: HostFacts;
-  readonly endpoints: readonly LocalEndpoint[];
-  /** See `TranslationRules`. */
-  readonly hostPortAddresses?: readonly Prefix[] | undefined;
-  /** Absent: the ways out are not followed. */
-  readonly exits?: Exits | undefined;
-  /** The rules in the kernel were others until this settle. */
-  readonly isWritten?: boolean;
-}
-
-/** What a walk went by, for the next to see what has changed since. */
-interface Walked {
-  readonly exempt: readonly Prefix[];
-}
 
 /** Ways out that are remembered between two walks: they may move there and back before the next one. */
 const rememberedWays = 8;
@@ -259,50 +247,4 @@ export class StaleConnections implements Disposable {
     this.#looks = hasRemoved ? this.#looks - 1 : 0;
     if (this.#looks > 0) this.#setTimer(secondLookMs);
   }
-}
-
-function walkedBy({ masquerade }: AppliedTranslation): Walked {
-  return { exempt: masquerade?.exempt ?? [] };
-}
-
-function movedSince(
-  ways: readonly Exits[],
-  now: Exits | undefined,
-): Pick<TranslationRules, 'hasMoved'> {
-  if (now === undefined) return {};
-  const moved = ways
-    .filter((before) => !isSameExits(before, now))
-    .map((before) => movedExits(before, now));
-  if (moved.length === 0) return {};
-  return { hasMoved: (...given) => moved.some((each) => each(...given)) };
-}
-
-function hasPorts({ portMappings }: LocalEndpoint): boolean {
-  return portMappings !== undefined && portMappings.length > 0;
-}
-
-// Asked for in a walk alone, and made anew when pods have come or gone meanwhile.
-const addressesOf = memoize(
-  (endpoints: readonly LocalEndpoint[]): ReadonlySet<Address> =>
-    new Set(endpoints.flatMap(({ addresses }) => addresses)),
-);
-
-// A change of the cluster that changes nothing here makes another object.
-function isSame<Part>(left: Part, right: Part): boolean {
-  return left === right || JSON.stringify(left) === JSON.stringify(right);
-}
-
-function sourcesOf({ masquerade }: AppliedTranslation): readonly Address[] {
-  return masquerade?.nodeSources.map(({ address }) => address) ?? [];
-}
-
-function besideSource(
-  { masquerade, host }: AppliedTranslation,
-  address: Address,
-): readonly Address[] {
-  const source = masquerade?.nodeSources.find((each) => each.address === address);
-  return (host.addresses ?? [])
-    .filter(({ ifName }) => source?.interfaces.includes(ifName))
-    .map((each) => each.address)
-    .filter((each) => addressFamily(each) === addressFamily(address));
 }

@@ -1,6 +1,6 @@
 // What the node itself looks like: which interfaces lead off it, their MTU and addresses, read over netlink.
 
-import { routeProtocol } from '../../datapath/host/routes.ts';
+import { mainTable, routeProtocol } from '../../datapath/ids.ts';
 import { type InterfaceAddress, listAddresses } from '../../kernel/netlink/address.ts';
 import { type ConfiguredLink, listConfiguredLinks } from '../../kernel/netlink/devconf.ts';
 import { outgoingPolicies } from '../../kernel/netlink/ipsec.ts';
@@ -43,7 +43,6 @@ export function hostLister(
   socket: Dumps,
   ipsec: Pick<NetlinkSocket, 'get'> | undefined,
 ): () => HostListing {
-  const mainTable = 254;
   const list = steadyListing(socket, (dumps) => ({
     links: listConfiguredLinks(dumps),
     addresses: listAddresses(dumps),

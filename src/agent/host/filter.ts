@@ -1,7 +1,7 @@
 // Keeps the agent asleep through its own work: a pod that comes or goes makes a dozen notifications, which `watchHost`
 // would pass over one by one. The kernel drops them; whatever is in doubt passes, since `watchHost` decides again.
 
-import { routeProtocol } from '../../datapath/host/routes.ts';
+import { routeProtocol } from '../../datapath/ids.ts';
 import {
   assembleFilter,
   type FilterInstruction,

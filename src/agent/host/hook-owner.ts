@@ -1,6 +1,6 @@
 // Whose queues and programs were taken away: those of pods' interfaces are worth a look at once.
 
-import { podBlocks } from '../../datapath/attach/pod-blocks.ts';
+import { podBlocks } from '../../datapath/ids.ts';
 import type { RemovedHook } from '../../kernel/netlink/removed-hook.ts';
 import { podQueue } from '../../model/pod-queue.ts';
 import type { Pods } from '../../pods/pods.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { routeProtocol } from '../../datapath/host/routes.ts';
+import { routeProtocol } from '../../datapath/ids.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
 import type { Notification } from '../../kernel/netlink/notifications.ts';
 import type { RouteRecord } from '../../kernel/netlink/route-record.ts';

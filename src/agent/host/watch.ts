@@ -1,6 +1,6 @@
 // Hears of changes to the node's own interfaces, addresses and default routes, and of pod interfaces that vanish.
 
-import { routeProtocol } from '../../datapath/host/routes.ts';
+import { routeProtocol } from '../../datapath/ids.ts';
 import type { Notification } from '../../kernel/netlink/notifications.ts';
 import type { RemovedHook } from '../../kernel/netlink/removed-hook.ts';
 import { isQueueName } from '../../model/pod-queue.ts';

@@ -1,6 +1,6 @@
 // The facts as the agent follows them: looked at with each look at the host, shown until the next.
 
-import type { FactView } from '../../api/types.ts';
+import type { FactView } from '../../api/status.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import type { SysctlName } from '../../kernel/sysctl.ts';
 import type { DesiredState } from '../../model/desired.ts';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { silentLogger } from '../../../test/support/silent-logger.ts';
-import type { NodeStatus } from '../../api/types.ts';
+import type { NodeStatus } from '../../api/status.ts';
 import { FlowLog } from '../../observe/flow-log.ts';
 import { type ApiSources, listenApi } from './api.ts';
 import { type HealthSources, listenHealth } from './health.ts';

@@ -3,14 +3,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createListener, type Socket } from 'node:net';
 import type { CniAnswer } from '../../api/cni-answer.ts';
-import type {
-  EndpointView,
-  KernelView,
-  MapDump,
-  MapList,
-  NodeStatus,
-  NodeView,
-} from '../../api/types.ts';
+import type { EndpointView } from '../../api/endpoints.ts';
+import type { KernelView } from '../../api/kernel.ts';
+import type { MapDump, MapList } from '../../api/maps.ts';
+import type { NodeView } from '../../api/nodes.ts';
+import type { NodeStatus } from '../../api/status.ts';
 import type { Logger } from '../../base/log.ts';
 import type { FlowLog } from '../../observe/flow-log.ts';
 import { ApiConnections, type ConnectionLimits, connectionLimits } from './connections.ts';

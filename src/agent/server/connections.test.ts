@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { silentLogger } from '../../../test/support/silent-logger.ts';
-import type { NodeStatus } from '../../api/types.ts';
+import type { NodeStatus } from '../../api/status.ts';
 import { FlowLog } from '../../observe/flow-log.ts';
 import { type ApiSources, listenApi } from './api.ts';
 import type { ConnectionLimits } from './connections.ts';

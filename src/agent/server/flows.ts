@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import type { FlowLine } from '../../api/types.ts';
+import type { FlowLine } from '../../api/flows.ts';
 import type { FlowLog } from '../../observe/flow-log.ts';
 
 const slowReaderMs = 60_000;

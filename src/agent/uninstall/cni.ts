@@ -2,6 +2,7 @@
 // one that this uninstall was given: its agent was started with another configuration.
 
 import { lstatSync, readFileSync, rmSync } from 'node:fs';
+import { defaultSocket } from '../../api/socket.ts';
 import { type CniPlaces, networkConfigurationFile, removeCni } from '../../cni/install.ts';
 import { isAnswered } from '../server/socket-file.ts';
 
@@ -42,7 +43,7 @@ function configuredSocket(file: string): string | undefined {
   try {
     const { plugins = [] } = JSON.parse(readFileSync(file, 'utf8')) as NetworkList;
     const own = plugins.find(({ type }) => type === 'heddle') ?? plugins[0];
-    return typeof own?.agentSocket === 'string' ? own.agentSocket : '/run/heddle/agent.sock';
+    return typeof own?.agentSocket === 'string' ? own.agentSocket : defaultSocket;
   } catch {
     return undefined;
   }

@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasOurBlocks } from '../../datapath/attach/pod-blocks.ts';
-import { queueMac } from '../../datapath/host/queue-links.ts';
+import { queueMac } from '../../datapath/ids.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { delLinkAsync, listLinks } from '../../kernel/netlink/link.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';

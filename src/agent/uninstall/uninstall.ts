@@ -8,7 +8,7 @@ import type { CniPlaces } from '../../cni/install.ts';
 import type { AgentConfig } from '../../config/schema.ts';
 import { detachAll } from '../../datapath/attach/tcx-links.ts';
 import { isNextHop } from '../../datapath/host/next-hops.ts';
-import { routeProtocol } from '../../datapath/host/routes.ts';
+import { nftTableName, routeProtocol } from '../../datapath/ids.ts';
 import { describePins, pinNames, unpinFolder } from '../../datapath/load/pins.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { Nftables } from '../../kernel/netfilter/nftables.ts';
@@ -105,7 +105,7 @@ function removeNextHops(socket: NetlinkSocket): number {
 
 function removeNftables(): number {
   using nftables = Nftables.open();
-  return nftables.deleteTable('inet', 'heddle') ? 1 : 0;
+  return nftables.deleteTable('inet', nftTableName) ? 1 : 0;
 }
 
 function restoreSysctls(stateDir: string): number {

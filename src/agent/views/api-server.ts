@@ -1,6 +1,6 @@
 // How the conversation with the API server goes, as the status screen and JSON have it.
 
-import type { ApiResourceView, ApiServerView, FailingView } from '../../api/types.ts';
+import type { ApiResourceView, ApiServerView, FailingView } from '../../api/api-server.ts';
 import { type Moment, wallTime } from '../../base/moment.ts';
 import type { KubernetesSourceState } from '../../cluster/kubernetes/kubernetes-source.ts';
 import type { ReflectorState } from '../../cluster/kubernetes/resource-state.ts';

@@ -1,7 +1,7 @@
 // What the kernel has on this node, in words, for a bug report. Asked for rarely: the sockets live as long as the question.
 
-import type { KernelView } from '../../api/types.ts';
-import { nftTableName } from '../../datapath/nft/rules.ts';
+import type { KernelView } from '../../api/kernel.ts';
+import { mainTable, nftTableName } from '../../datapath/ids.ts';
 import { Nftables } from '../../kernel/netfilter/nftables.ts';
 import { listAddresses } from '../../kernel/netlink/address.ts';
 import { listLinks } from '../../kernel/netlink/link.ts';
@@ -58,7 +58,7 @@ function routeText(route: RouteRecord, dev: (ifIndex: IfIndex) => string): strin
     ifIndex === undefined ? undefined : `dev ${dev(ifIndex)}`,
     nextHops?.map((hop) => `nexthop dev ${dev(hop.ifIndex)}`).join(' '),
     `proto ${protocol}`,
-    table === 254 ? undefined : `table ${table}`,
+    table === mainTable ? undefined : `table ${table}`,
   ]);
 }
 

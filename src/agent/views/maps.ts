@@ -1,7 +1,8 @@
 // The data path's maps for people: how full they are, and what is in them.
 
 import { setImmediate } from 'node:timers/promises';
-import type { MapDump, MapEntryView, MapFill, TableView } from '../../api/types.ts';
+import type { MapDump, MapEntryView, MapFill } from '../../api/maps.ts';
+import type { TableView } from '../../api/status.ts';
 import type { MapSet } from '../../datapath/load/map-set.ts';
 
 /** Everything about a map but its entries' types. */

@@ -2,7 +2,7 @@
 
 import type { LogOutput } from '../../base/log-output.ts';
 import type { Metrics } from '../../observe/metrics.ts';
-import type { AgentParts } from '../assemble.ts';
+import type { AgentParts } from '../parts.ts';
 import { apiServerView } from './api-server.ts';
 import type { Views } from './views.ts';
 

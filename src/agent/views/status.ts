@@ -1,17 +1,17 @@
 // The one screen that says how the node is: puts together what each part of the agent knows.
 
 import { release } from 'node:os';
+import type { MapFill } from '../../api/maps.ts';
 import type {
   DatapathView,
   HealthView,
-  MapFill,
   NodeStatus,
   ProblemView,
   StartTimes,
   TableFailure,
   TableView,
   UplinkView,
-} from '../../api/types.ts';
+} from '../../api/status.ts';
 import { memoize } from '../../base/memoize.ts';
 import { type Moment, wallTime } from '../../base/moment.ts';
 import { printableStrings } from '../../base/printable.ts';
@@ -20,8 +20,8 @@ import type { SourceProblem } from '../../cluster/state.ts';
 import { programNames } from '../../datapath/generated.ts';
 import type { Uplink } from '../../model/host.ts';
 import type { TableStatus } from '../../reconcile/status.ts';
-import type { AgentParts } from '../assemble.ts';
 import { factProblems } from '../node-facts/fact-watch.ts';
+import type { AgentParts } from '../parts.ts';
 import { waitingFor } from '../readiness.ts';
 import { apiServerView } from './api-server.ts';
 

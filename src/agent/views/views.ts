@@ -1,16 +1,12 @@
 // What the parts of the agent look like to the API and to metrics.
 
-import type {
-  EndpointView,
-  MapFill,
-  NodeStatus,
-  NodeView,
-  StartTimes,
-  TableView,
-} from '../../api/types.ts';
+import type { EndpointView } from '../../api/endpoints.ts';
+import type { MapFill } from '../../api/maps.ts';
+import type { NodeView } from '../../api/nodes.ts';
+import type { NodeStatus, StartTimes, TableView } from '../../api/status.ts';
 import { packageVersion } from '../../base/version.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
-import type { AgentParts } from '../assemble.ts';
+import type { AgentParts } from '../parts.ts';
 import { mapFill } from './maps.ts';
 import { nodeStatus, tableView } from './status.ts';
 

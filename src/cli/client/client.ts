@@ -2,16 +2,13 @@
 
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
-import type {
-  EndpointView,
-  ErrorAnswer,
-  FlowLine,
-  KernelView,
-  MapDump,
-  MapList,
-  NodeStatus,
-  NodeView,
-} from '../../api/types.ts';
+import type { EndpointView } from '../../api/endpoints.ts';
+import type { ErrorAnswer } from '../../api/error.ts';
+import type { FlowLine } from '../../api/flows.ts';
+import type { KernelView } from '../../api/kernel.ts';
+import type { MapDump, MapList } from '../../api/maps.ts';
+import type { NodeView } from '../../api/nodes.ts';
+import type { NodeStatus } from '../../api/status.ts';
 import { CommandError } from './command-error.ts';
 
 export class AgentClient {

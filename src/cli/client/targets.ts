@@ -1,11 +1,10 @@
 // Which agents a command asks: the socket it was told, a lab's nodes, this machine's agent, or the only running lab.
 
 import { existsSync } from 'node:fs';
+import { defaultSocket } from '../../api/socket.ts';
 import { AgentClient } from './client.ts';
 import { CommandError } from './command-error.ts';
 import type { RunningLab } from './running-lab.ts';
-
-export const defaultSocket = '/run/heddle/agent.sock';
 
 export interface TargetOptions {
   readonly socket?: string | undefined;

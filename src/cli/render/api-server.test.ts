@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ApiServerView, ClusterView } from '../../api/types.ts';
+import type { ApiServerView } from '../../api/api-server.ts';
+import type { ClusterView } from '../../api/status.ts';
 import { apiServerLines } from './api-server.ts';
 
 const now = new Date('2026-03-01T12:00:00Z');

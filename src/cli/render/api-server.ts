@@ -1,6 +1,7 @@
 // The part of the status screen about the API server: since when it is there, how fresh each resource is, what fails.
 
-import type { ApiResourceView, ClusterView } from '../../api/types.ts';
+import type { ApiResourceView } from '../../api/api-server.ts';
+import type { ClusterView } from '../../api/status.ts';
 import { wrapItems } from './columns.ts';
 import { formatAge, formatCount, plural } from './units.ts';
 

@@ -1,6 +1,6 @@
 // `heddle endpoints`: the pods of a node and what they sent and received.
 
-import type { EndpointTraffic, EndpointView, TrafficCount } from '../../api/types.ts';
+import type { EndpointTraffic, EndpointView, TrafficCount } from '../../api/endpoints.ts';
 import { type Column, renderColumns } from './columns.ts';
 import type { Style } from './style.ts';
 import { formatBitRate, formatBytes, formatCount } from './units.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FlowEndView, FlowLine, FlowRecord } from '../../api/types.ts';
+import type { FlowEndView, FlowLine, FlowRecord } from '../../api/flows.ts';
 import { renderFlowHeading, renderFlowLine } from './flows.ts';
 import { plain } from './style.ts';
 import { formatTime } from './units.ts';

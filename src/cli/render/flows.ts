@@ -1,6 +1,6 @@
 // `heddle flows`: one line a flow event. The columns have fixed widths, because the next line is not known yet.
 
-import type { FlowEndView, FlowGap, FlowLine, FlowRecord, FlowSender } from '../../api/types.ts';
+import type { FlowEndView, FlowGap, FlowLine, FlowRecord, FlowSender } from '../../api/flows.ts';
 import { unreachable } from '../../base/exhaustive.ts';
 import type { Style } from './style.ts';
 import { formatBytes, formatCount, formatDuration, formatTime } from './units.ts';

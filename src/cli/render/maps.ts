@@ -1,6 +1,6 @@
 // `heddle maps list` and `heddle maps dump NAME`: the BPF maps as the data path sees them.
 
-import type { MapDump, MapFill } from '../../api/types.ts';
+import type { MapDump, MapFill } from '../../api/maps.ts';
 import { type Column, renderColumns } from './columns.ts';
 import type { Style } from './style.ts';
 import { formatCount, formatPercent } from './units.ts';

@@ -1,6 +1,6 @@
 // `heddle nodes`: the cluster as this node sees it.
 
-import type { NodeView } from '../../api/types.ts';
+import type { NodeView } from '../../api/nodes.ts';
 import { type Column, renderColumns } from './columns.ts';
 import type { Style } from './style.ts';
 import { formatCount } from './units.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NodeStatus } from '../../api/types.ts';
+import type { NodeStatus } from '../../api/status.ts';
 import { renderStatus } from './status.ts';
 import { plain, styleFor } from './style.ts';
 

@@ -1,6 +1,6 @@
 // `heddle status`: one screen a node; the first line is the answer.
 
-import type { DropsView, NodeStatus, TableView } from '../../api/types.ts';
+import type { DropsView, NodeStatus, TableView } from '../../api/status.ts';
 import { unreachable } from '../../base/exhaustive.ts';
 import { apiServerLines } from './api-server.ts';
 import { wrapItems } from './columns.ts';

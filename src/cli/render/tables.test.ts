@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { EndpointView } from '../../api/types.ts';
+import type { EndpointView } from '../../api/endpoints.ts';
 import { renderEndpoints } from './endpoints.ts';
 import { renderMapDump, renderMapList } from './maps.ts';
 import { renderNodes } from './nodes.ts';

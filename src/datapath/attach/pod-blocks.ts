@@ -7,19 +7,19 @@ import type { BpfProgram } from '../../kernel/bpf/program.ts';
 import { isKernelError, type KernelError } from '../../kernel/errno.ts';
 import { batch } from '../../kernel/netlink/batch.ts';
 import { listBlockFilters, replaceBlockFilter } from '../../kernel/netlink/block-filter.ts';
-import type { RequestSink } from '../../kernel/netlink/protocol/request.ts';
+import type { Outcomes, RequestSink } from '../../kernel/netlink/protocol/request.ts';
 import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
 import {
   addClsact,
-  type Blocks,
   type Clsact,
   clsactOf,
   delClsact,
   listClsact,
 } from '../../kernel/netlink/qdisc.ts';
-import type { NetlinkSocket, Outcomes } from '../../kernel/netlink/socket.ts';
+import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { AttachedHook, Attacher, Attachment, Hook } from '../attacher.ts';
+import { podBlocks } from '../ids.ts';
 
 export interface BlockAttachOptions {
   /** In the node's namespace. */
@@ -31,9 +31,6 @@ export interface BlockAttachOptions {
 export type Filters = Omit<Attacher, 'detach'>;
 
 type PodHook = 'from_pod' | 'to_pod';
-
-/** Ours in the node's namespace: 'hd' and a digit, as ASCII. */
-export const podBlocks: Blocks = { ingress: 0x686431, egress: 0x686432 };
 const place = { priority: 1, handle: 1 } as const;
 const blockOf: Readonly<Record<PodHook, number>> = {
   from_pod: podBlocks.ingress,

@@ -15,8 +15,8 @@ import type { Address } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import { routeProtocol } from '../ids.ts';
 import { writeBatch } from '../writes.ts';
-import { routeProtocol } from './routes.ts';
 
 export interface NeighbourEntry {
   readonly ifIndex: IfIndex;

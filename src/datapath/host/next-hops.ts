@@ -14,14 +14,9 @@ import {
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { DesiredState, NextHop } from '../../model/desired.ts';
 import type { EntryFailure, EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { nextHopProtocol } from '../ids.ts';
 import { writeBatch } from '../writes.ts';
 import { isPodNeighbour, type NeighbourListing, neighbourListing } from './neighbours.ts';
-
-/**
- * Not the number of pods' entries: whoever makes an entry permanent by hand leaves its number as it is, and it would be taken
- * for a pod's.
- */
-export const nextHopProtocol = 73;
 
 export function nextHopEntries({ nextHops }: DesiredState): readonly EntryGroup<NextHop>[] {
   return groups(nextHops);

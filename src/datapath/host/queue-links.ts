@@ -9,12 +9,9 @@ import { replaceTbf } from '../../kernel/netlink/tbf.ts';
 import { addVeth } from '../../kernel/netlink/veth.ts';
 import { isQueueName, type PodQueue } from '../../model/pod-queue.ts';
 import type { IfIndex } from '../../net/if-index.ts';
-import type { Mac } from '../../net/mac.ts';
-import { podBlocks } from '../attach/pod-blocks.ts';
+import { podBlocks, queueMac } from '../ids.ts';
 import type { Bucket } from './token-bucket.ts';
 
-/** Of both ends. Locally administered. */
-export const queueMac = '02:68:65:64:64:71' as Mac;
 /** As long as a packet can be: a pod sets the MTU of its end as it likes. */
 const queueMtuBytes = 65_535;
 

@@ -16,12 +16,9 @@ import type { Address, AddressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { hostPrefix, type Prefix, prefixFamily } from '../../net/prefix.ts';
 import type { EntryFailure, EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { mainTable, routeProtocol } from '../ids.ts';
 import { sameFields } from '../same-fields.ts';
 import { writeBatch } from '../writes.ts';
-
-/** Marks our routes, and our neighbour entries too; free in /etc/iproute2/rt_protos. */
-export const routeProtocol = 72;
-const mainTable = 254;
 
 export interface RouteEntry {
   readonly destination: Prefix;

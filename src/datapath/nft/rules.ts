@@ -6,14 +6,12 @@ import { memoizeEach, memoizeLast } from '../../base/memoize.ts';
 import type { DesiredState, Masquerade, TunnelEnds } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { EntryGroup } from '../../reconcile/table.ts';
+import { nftKey } from '../ids.ts';
 import { directRules } from './direct.ts';
 import { hostPortRules } from './host-ports.ts';
 import { masqueradeRules } from './masquerade.ts';
 import { type NftEntry, renderTable, type TableContents } from './rule-text.ts';
 import { tunnelRules } from './tunnel.ts';
-
-export const nftTableName = 'heddle';
-export const nftKey: string = `inet ${nftTableName}`;
 
 export function nftEntries(desired: DesiredState): readonly EntryGroup<NftEntry>[] {
   const { masquerade, tunnelEnds, overlay, endpoints, hostPortAddresses, podRanges } = desired;

@@ -8,9 +8,9 @@ import type { Nftables } from '../../kernel/netfilter/nftables.ts';
 import { parseAddress } from '../../net/address.ts';
 import { hostPrefix, parsePrefix } from '../../net/prefix.ts';
 import type { Table } from '../../reconcile/table.ts';
+import { nftKey as key, nftTableName as tableName } from '../ids.ts';
 import { writeEach } from '../writes.ts';
 import { chainShape, elementsOf, type NftEntry, shapeOf } from './rule-text.ts';
-import { nftKey as key, nftTableName as tableName } from './rules.ts';
 
 /** The part of Nftables that a table needs. */
 export type NftRunner = Pick<Nftables, 'apply' | 'replaceTable' | 'listTable' | 'deleteTable'>;

@@ -1,7 +1,7 @@
 // Several requests in one send: ~10 us a request instead of ~25, and one answer for each all the same.
 
-import type { Request, RequestSink } from './protocol/request.ts';
-import type { NetlinkSocket, Outcomes } from './socket.ts';
+import type { Outcomes, Request, RequestSink } from './protocol/request.ts';
+import type { NetlinkSocket } from './socket.ts';
 
 /**
  * Collects the requests of the verbs that `fill` calls with its argument, and performs them in that order, whichever

@@ -1,26 +1,18 @@
 // A netlink socket that asks and reads the answers. Everything is synchronous: the kernel works a request off within
 // send(2), so that its answer is there when send returns. The verbs (link.ts, route.ts, ...) are functions over this.
 
-import { Slots } from '../../base/slots.ts';
 import { KernelError } from '../errno.ts';
 import type { NetworkNamespace } from '../namespace.ts';
-import { type Acknowledgement, readAcknowledgement, readDone } from './protocol/acknowledgement.ts';
-import {
-  type Message,
-  MessageWriter,
-  messageFlags,
-  messageTypes,
-  splitMessages,
-} from './protocol/message.ts';
-import type { Dumps, Query, Request, RequestSink } from './protocol/request.ts';
+import { asideRequests, slowRequests } from './aside.ts';
+import { readAcknowledgement } from './protocol/acknowledgement.ts';
+import { isEnd, messagesOf, refused } from './protocol/answers.ts';
+import { type Message, MessageWriter, messageFlags, messageTypes } from './protocol/message.ts';
+import type { Dumps, Outcomes, Piece, Query, Request, RequestSink } from './protocol/request.ts';
 import {
   KernelTransport,
   type NetlinkFamily,
   type NetlinkTransport,
 } from './protocol/transport.ts';
-
-/** One a request, in order: undefined where it was done. */
-export type Outcomes = readonly (KernelError | undefined)[];
 
 export interface SocketOptions {
   /** Where it is made and stays; the thread's own when absent. */
@@ -38,18 +30,6 @@ const pieceBytes = 64 * 1024;
 const receiveBytes = 96 * 1024;
 const received: Buffer = Buffer.allocUnsafeSlow(receiveBytes);
 const dumpAttempts = 10;
-// libuv's pool has four threads unless told otherwise; one stays free for files and DNS. An agent has one slow request at a
-// time and two aside: the RTNL lock lets one through, the second is there when the event loop has no time for a third. Seldom a
-// long list is read as well.
-const slowRequests = new Slots(3);
-const asideRequests = new Slots(2);
-
-/** Requests that go out in one send. */
-interface Piece {
-  readonly requests: readonly Request[];
-  /** The sequence number of the first. */
-  readonly first: number;
-}
 
 export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   #transport: NetlinkTransport;
@@ -310,35 +290,5 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
 
   #receive(query: Query): readonly Message[] {
     return messagesOf(query, received, this.#transport.receive(received));
-  }
-}
-
-function messagesOf(
-  { call, subject }: Query,
-  bytes: Buffer,
-  length: number | undefined,
-): readonly Message[] {
-  if (length !== undefined) return splitMessages(bytes.subarray(0, length));
-  const detail = 'the kernel has not answered';
-  throw new KernelError({ call, subject, code: 'ENODATA', detail });
-}
-
-/** Throws KernelError when it is the end because the kernel refused. */
-function isEnd(query: Query, message: Message): boolean {
-  if (message.type !== messageTypes.done && message.type !== messageTypes.error) return false;
-  const end = message.type === messageTypes.done ? readDone(message) : readAcknowledgement(message);
-  if (end.errno !== 0) throw refused(query, end);
-  return true;
-}
-
-// Without a stack: it would be this file's, and many refusals are expected (what is to be deleted is gone), where making
-// the stack takes as long as the exchange with the kernel.
-function refused({ call, subject }: Query, { errno, detail }: Acknowledgement): KernelError {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    return new KernelError({ call, subject, code: errno, detail });
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
   }
 }

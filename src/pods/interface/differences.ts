@@ -1,6 +1,7 @@
 // CHECK: where the kernel has a pod's interface other than ADD made it. What others added (more addresses, routes,
 // interfaces) is theirs and no difference.
 
+import { mainTable } from '../../datapath/ids.ts';
 import { listAddresses } from '../../kernel/netlink/address.ts';
 import { linkByIndex, linkByName } from '../../kernel/netlink/link.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
@@ -84,7 +85,7 @@ function podSideDifferences(
     routes: new PartialDumps(pod, mostListed),
   };
   const assigned = listAddresses(dumps.addresses, { ifIndex });
-  const routes = listRoutes(dumps.routes, { table: 254, ifIndex });
+  const routes = listRoutes(dumps.routes, { table: mainTable, ifIndex });
   for (const address of addresses) {
     const family = addressFamily(address);
     const gateway = podGateways[family];

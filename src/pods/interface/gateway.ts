@@ -1,6 +1,7 @@
 // What every pod has as its gateway, on every node: link-local addresses that nobody answers for, since the pod has a
 // permanent neighbour entry for them. They lead to the host side of its veth.
 
+import { mainTable, routeProtocol } from '../../datapath/ids.ts';
 import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { Address, AddressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
@@ -23,8 +24,8 @@ export function podDefaultRoute(family: AddressFamily, ifIndex: IfIndex): RouteR
   return {
     destination: everything[family],
     type: 'unicast',
-    protocol: 72,
-    table: 254,
+    protocol: routeProtocol,
+    table: mainTable,
     gateway: podGateways[family],
     ifIndex,
     // No connected network holds the gateway.

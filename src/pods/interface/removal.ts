@@ -2,7 +2,7 @@
 // RTNL lock held, and as long for a hundred at once: so those that go at the same time go in one request, and those
 // that nothing can pass any more go a little later, when nobody waits for it.
 
-import { queueMac } from '../../datapath/host/queue-links.ts';
+import { queueMac } from '../../datapath/ids.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { delLinkGroupAsync, listLinks, setLink } from '../../kernel/netlink/link.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';

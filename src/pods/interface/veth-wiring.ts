@@ -10,9 +10,9 @@ import { type ConfiguredLink, readConfiguredLink } from '../../kernel/netlink/de
 import { linkByIndex, linkByName, listLinks, setLink } from '../../kernel/netlink/link.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
 import { replaceNeighbour } from '../../kernel/netlink/neighbour.ts';
-import type { RequestSink } from '../../kernel/netlink/protocol/request.ts';
+import type { Outcomes, RequestSink } from '../../kernel/netlink/protocol/request.ts';
 import { addRoute } from '../../kernel/netlink/route.ts';
-import { NetlinkSocket, type Outcomes } from '../../kernel/netlink/socket.ts';
+import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { makeVeth, makeVethAside } from '../../kernel/netlink/veth.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';

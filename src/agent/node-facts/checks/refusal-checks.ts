@@ -1,5 +1,6 @@
 // Routing rules of others that refuse what pods send outside the cluster.
 
+import { mainTable } from '../../../datapath/ids.ts';
 import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../../kernel/netlink/rule.ts';
 import { type AddressFamily, parseAddress } from '../../../net/address.ts';
@@ -16,7 +17,6 @@ import { type Finding, note, some } from './fact.ts';
 import { applies, type RoutedPackets } from './rule-applies.ts';
 
 const outside = { 4: parseAddress('9.9.9.9'), 6: parseAddress('2620:fe::fe') } as const;
-const mainTable = 254;
 const refusals: ReadonlySet<string> = new Set(['blackhole', 'unreachable', 'prohibit']);
 
 /** `known`: what catches packets between pods, which is reported already. A note: it may be meant so. */

@@ -1,6 +1,7 @@
 // Facts about routes and routing rules of others: what they take out of the pods' ranges.
 
 import { memoizeLast } from '../../../base/memoize.ts';
+import { mainTable } from '../../../datapath/ids.ts';
 import type { InterfaceAddress } from '../../../kernel/netlink/address.ts';
 import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../../kernel/netlink/rule.ts';
@@ -147,7 +148,6 @@ const rangeFinder = memoizeLast(
   },
 );
 
-const mainTable = 254;
 const localTable = 255;
 
 /** Which table is asked first for packets to pods, and what is refused to them, by rules beside the ordinary three. */

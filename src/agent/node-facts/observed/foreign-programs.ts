@@ -1,7 +1,7 @@
 // Programs and filters of others that packets of pods meet: at uplinks and the VXLAN device with each look, in the shared blocks
 // of pods' interfaces as one listing for all of them, and by tcx at those interfaces in turn (pod-programs.ts).
 
-import { podBlocks } from '../../../datapath/attach/pod-blocks.ts';
+import { podBlocks } from '../../../datapath/ids.ts';
 import { type Direction, queryTcx } from '../../../kernel/bpf/attach.ts';
 import { isKernelError } from '../../../kernel/errno.ts';
 import {

@@ -1,7 +1,7 @@
 // The nftables rules of others that pods' packets meet, listed again when the rules of the namespace have changed, and
 // never so often that the listing would cost a noticeable share of a processor.
 
-import { nftTableName } from '../../../datapath/nft/rules.ts';
+import { nftTableName } from '../../../datapath/ids.ts';
 import type { Nftables } from '../../../kernel/netfilter/nftables.ts';
 import {
   hasXtables,

@@ -1,5 +1,6 @@
 // What a verb asks of the kernel, before it is bytes; and who takes it: a socket at once, a batch for later.
 
+import type { KernelError } from '../../errno.ts';
 import type { MessageWriter } from './message.ts';
 
 /** One request that changes something; the kernel answers it with an acknowledgement or an error. */
@@ -42,4 +43,14 @@ export interface VolatileAttributes {
 /** Whom to ask for all there is of something. See `NetlinkSocket.dump`. */
 export interface Dumps {
   dump<Result>(query: Query, read: (payload: Buffer) => Result | undefined): Result[];
+}
+
+/** One a request, in order: undefined where it was done. */
+export type Outcomes = readonly (KernelError | undefined)[];
+
+/** Requests that go out in one send. */
+export interface Piece {
+  readonly requests: readonly Request[];
+  /** The sequence number of the first. */
+  readonly first: number;
 }

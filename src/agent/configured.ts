@@ -1,0 +1,62 @@
+// Parts of the agent that need nothing but its configuration.
+
+import { join } from 'node:path';
+import type { Logger } from '../base/log.ts';
+import type { AgentConfig } from '../config/schema.ts';
+import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/load/loader.ts';
+import type { ModelConfig } from '../model/desired.ts';
+import { AddressCooldown } from '../pods/addresses/cooldown.ts';
+import type { Pods } from '../pods/pods.ts';
+import { type KernelTruth, recoverRecord } from '../pods/records/recovery.ts';
+import { EndpointStore } from '../pods/records/store.ts';
+import type { IpamSettings } from '../pods/reservation.ts';
+import { CniConfiguration } from './cni-configuration.ts';
+
+export function openStore(
+  { stateDir, endpointEntries }: AgentConfig,
+  truth: KernelTruth,
+): EndpointStore {
+  return EndpointStore.open(join(stateDir, 'endpoints'), endpointEntries, {
+    recover: (hostIfName, text) => recoverRecord(truth, hostIfName, text),
+    spareDirectory: join(stateDir, 'spare-records'),
+  });
+}
+
+export function cniConfiguration(config: AgentConfig, log: Logger, pods: Pods): CniConfiguration {
+  const { confDir } = config.cni;
+  return new CniConfiguration({
+    confDir,
+    socket: config.socket,
+    log,
+    refusal: () => pods.refusal(),
+  });
+}
+
+export function ipamSettings({ ipam, stateDir }: AgentConfig): IpamSettings {
+  const { cooldownMs, reservedCidrs, excludedCidrs } = ipam;
+  const cooldown = new AddressCooldown({ file: join(stateDir, 'released-addresses'), cooldownMs });
+  return { reserved: reservedCidrs, excluded: excludedCidrs, cooldown };
+}
+
+export function loadConfigured(config: AgentConfig): Datapath {
+  const { pinDir, endpointEntries, addressEntries, routeEntries, flowEntries } = config;
+  return loadDatapath({
+    pinDir,
+    object: readDatapathObject(),
+    sizes: { endpointEntries, addressEntries, routeEntries, flowEntries },
+    constants: { events_per_second_per_cpu: config.eventsPerSecond },
+  });
+}
+
+export function modelConfig(config: AgentConfig): ModelConfig {
+  const { node, mode, mtuBytes, masquerade, nonMasqueradeCidrs, podCidrs, vxlan } = config;
+  return {
+    nodeName: node,
+    mode,
+    mtuBytes: mtuBytes === 'auto' ? undefined : mtuBytes,
+    masquerade,
+    nonMasqueradeCidrs,
+    podCidrs,
+    vxlan,
+  };
+}

@@ -1,0 +1,73 @@
+// The translation that is applied by now, and what of it is another than before.
+
+import { memoize } from '../../base/memoize.ts';
+import type { Masquerade } from '../../model/desired.ts';
+import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { HostFacts } from '../../model/host.ts';
+import { type Address, addressFamily } from '../../net/address.ts';
+import type { Prefix } from '../../net/prefix.ts';
+import { type Exits, isSameExits, movedExits } from '../host/exits.ts';
+import type { TranslationRules } from './translation.ts';
+
+/** What is applied by now. */
+export interface AppliedTranslation {
+  readonly masquerade: Masquerade | undefined;
+  readonly host: HostFacts;
+  readonly endpoints: readonly LocalEndpoint[];
+  /** See `TranslationRules`. */
+  readonly hostPortAddresses?: readonly Prefix[] | undefined;
+  /** Absent: the ways out are not followed. */
+  readonly exits?: Exits | undefined;
+  /** The rules in the kernel were others until this settle. */
+  readonly isWritten?: boolean;
+}
+
+/** What a walk went by, for the next to see what has changed since. */
+export interface Walked {
+  readonly exempt: readonly Prefix[];
+}
+
+export function walkedBy({ masquerade }: AppliedTranslation): Walked {
+  return { exempt: masquerade?.exempt ?? [] };
+}
+
+export function movedSince(
+  ways: readonly Exits[],
+  now: Exits | undefined,
+): Pick<TranslationRules, 'hasMoved'> {
+  if (now === undefined) return {};
+  const moved = ways
+    .filter((before) => !isSameExits(before, now))
+    .map((before) => movedExits(before, now));
+  if (moved.length === 0) return {};
+  return { hasMoved: (...given) => moved.some((each) => each(...given)) };
+}
+
+export function hasPorts({ portMappings }: LocalEndpoint): boolean {
+  return portMappings !== undefined && portMappings.length > 0;
+}
+
+// Asked for in a walk alone, and made anew when pods have come or gone meanwhile.
+export const addressesOf: (endpoints: readonly LocalEndpoint[]) => ReadonlySet<Address> = memoize(
+  (endpoints) => new Set(endpoints.flatMap(({ addresses }) => addresses)),
+);
+
+// A change of the cluster that changes nothing here makes another object.
+export function isSame<Part>(left: Part, right: Part): boolean {
+  return left === right || JSON.stringify(left) === JSON.stringify(right);
+}
+
+export function sourcesOf({ masquerade }: AppliedTranslation): readonly Address[] {
+  return masquerade?.nodeSources.map(({ address }) => address) ?? [];
+}
+
+export function besideSource(
+  { masquerade, host }: AppliedTranslation,
+  address: Address,
+): readonly Address[] {
+  const source = masquerade?.nodeSources.find((each) => each.address === address);
+  return (host.addresses ?? [])
+    .filter(({ ifName }) => source?.interfaces.includes(ifName))
+    .map((each) => each.address)
+    .filter((each) => addressFamily(each) === addressFamily(address));
+}

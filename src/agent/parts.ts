@@ -1,0 +1,49 @@
+// The parts of the agent, for those that show or use several of them.
+
+import type { Logger } from '../base/log.ts';
+import type { AgentConfig } from '../config/schema.ts';
+import type { Datapath } from '../datapath/load/loader.ts';
+import type { DesiredState } from '../model/desired.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { Bandwidth } from '../net/bandwidth.ts';
+import type { FlowNames } from '../observe/flow-names.ts';
+import type { Observer } from '../observe/observer.ts';
+import type { KnownPods } from '../pods/known-pods.ts';
+import type { Pods } from '../pods/pods.ts';
+import type { Reconciler } from '../reconcile/reconciler.ts';
+import type { ApiServerWay } from './cluster/api-server-way.ts';
+import type { ClusterParts } from './cluster/source.ts';
+import type { CniConfiguration } from './cni-configuration.ts';
+import type { StaleConnections } from './connections/stale-connections.ts';
+import type { HostLooks } from './host/looks.ts';
+import type { Journal } from './journal.ts';
+import type { FactWatch } from './node-facts/fact-watch.ts';
+import type { NodeNetwork } from './node-plan.ts';
+import type { OwnProblems } from './own-problems.ts';
+import type { KeptSysctlMemory } from './sysctl-memory.ts';
+
+export interface AgentParts extends ClusterParts {
+  readonly config: AgentConfig;
+  readonly log: Logger;
+  readonly datapath: Datapath;
+  readonly reconciler: Reconciler<DesiredState>;
+  /** Absent where there is no API server. */
+  readonly apiServerWay: ApiServerWay | undefined;
+  readonly network: NodeNetwork;
+  /** To be told of each snapshot. */
+  readonly knownPods: KnownPods;
+  readonly pods: Pods;
+  readonly observer: Observer;
+  readonly names: FlowNames;
+  readonly journal: Journal;
+  readonly connections: StaleConnections;
+  readonly cniConfiguration: CniConfiguration;
+  readonly ownProblems: OwnProblems;
+  readonly host: HostLooks;
+  readonly facts: FactWatch;
+  readonly sysctlsBefore: KeptSysctlMemory;
+  /** See `EndpointView.queueDroppedPackets`. */
+  queueDrops(endpoint: LocalEndpoint): number | undefined;
+  /** See `EndpointView.bandwidth`. */
+  limitsInForce(endpoint: LocalEndpoint): Bandwidth | undefined;
+}

@@ -1,0 +1,12 @@
+// The nodes of the cluster.
+
+/** GET /v1/nodes: NodeView[], this node first, then by name. */
+export interface NodeView {
+  readonly name: string;
+  readonly self: boolean;
+  readonly addresses: readonly string[];
+  /** Of them, those that only that Node speaks for: no flow is named after it by them. Absent: none. */
+  readonly unverified?: readonly string[];
+  readonly podCidrs: readonly string[];
+  readonly pods: number;
+}
