@@ -23,10 +23,10 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import { FlowNames } from '../observe/flow-names.ts';
 import { Observer } from '../observe/observer.ts';
 import type { QueueDropSources } from '../observe/queue-drop-counts.ts';
-import type { PodsNode } from '../pods/host.ts';
+import type { PodHost } from '../pods/host.ts';
 import { limitsInForce, queueDrops } from '../pods/interface/shaping.ts';
-import { PodNetwork } from '../pods/interface/veth-wiring.ts';
-import { kernelTruth } from '../pods/kernel-probe.ts';
+import { VethWiring } from '../pods/interface/veth-wiring.ts';
+import { kernelProbe } from '../pods/kernel-probe.ts';
 import { KnownPods } from '../pods/known-pods.ts';
 import { Pods } from '../pods/pods.ts';
 import { recoverRecord } from '../pods/records/recovery.ts';
@@ -46,7 +46,7 @@ import { HostLooks } from './host/looks.ts';
 import { Journal } from './journal.ts';
 import { nftDrops, staleConnections } from './nat-parts.ts';
 import { factWatch } from './node-facts/agent-facts.ts';
-import { NodeNetwork } from './node-plan.ts';
+import { NodePlan } from './node-plan.ts';
 import { OwnProblems } from './own-problems.ts';
 import type { AgentParts } from './parts.ts';
 import { waitingFor } from './readiness.ts';
@@ -57,7 +57,7 @@ export interface AssembleOptions {
   readonly log: Logger;
   /** Gets what must be disposed of in the end. */
   readonly owned: UndoStack;
-  /** See `PodsNode.settle`. */
+  /** See `PodHost.settle`. */
   settleEndpoint(endpoint: LocalEndpoint): Promise<void>;
 }
 
@@ -78,7 +78,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const cluster = clusterParts(config.cluster, { model, owned, routes: ownRoutes(socket) });
   const { kubernetes } = cluster;
   const apiServerWay = apiServerWayOf({ cluster, socket, log, journal }, () => network.isWaiting);
-  const network: NodeNetwork = new NodeNetwork({
+  const network: NodePlan = new NodePlan({
     model,
     apiServers: () => apiServerWay?.addresses ?? [],
     uplinks: config.uplinks,
@@ -88,7 +88,7 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     unclaimed: (links) => pods.findUnclaimed(links),
     reconciler,
   });
-  const truth = kernelTruth({ socket, nft, maps: datapath.maps });
+  const truth = kernelProbe({ socket, nft, maps: datapath.maps });
   const { reread } = cluster.source;
   const knownPods = new KnownPods({
     pods: () => network.snapshot.state.pods,
@@ -99,9 +99,9 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     store: openStore(config, truth),
     kernel: { ...truth, recover: (name, text) => recoverRecord(truth, name, text) },
     wiring: owned.use(
-      new PodNetwork(undefined, { removeLater: true, onMade: (link) => host.noticeMade(link) }),
+      new VethWiring(undefined, { removeLater: true, onMade: (link) => host.noticeMade(link) }),
     ),
-    node: podsNode({ network, knownPods, kubernetes, reconciler, settleEndpoint, host }),
+    node: podHost({ network, knownPods, kubernetes, reconciler, settleEndpoint, host }),
     ipam: ipamSettings(config),
     log,
   });
@@ -117,8 +117,8 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   };
 }
 
-interface PodsNodeParts {
-  readonly network: NodeNetwork;
+interface PodHostParts {
+  readonly network: NodePlan;
   readonly knownPods: KnownPods;
   readonly kubernetes: ClusterParts['kubernetes'];
   readonly reconciler: Reconciler<DesiredState>;
@@ -126,7 +126,7 @@ interface PodsNodeParts {
   readonly host: HostLooks;
 }
 
-function podsNode(parts: PodsNodeParts): PodsNode {
+function podHost(parts: PodHostParts): PodHost {
   const { network, knownPods, kubernetes, reconciler, settleEndpoint, host } = parts;
   return {
     podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),
@@ -202,13 +202,13 @@ function queueDropSources(
 
 // The cluster has other nodes, and there is no way to them: neither what a packet to them may measure. A node that is the
 // whole cluster needs no way out.
-function isCutOff({ snapshot, desired }: NodeNetwork): boolean {
+function isCutOff({ snapshot, desired }: NodePlan): boolean {
   return desired.uplinks.length === 0 && snapshot.state.nodes.size > 1;
 }
 
 // Without an uplink no pod reaches another node; an entry that could not be applied is missing from the data path.
 function connectivityLimits(
-  network: NodeNetwork,
+  network: NodePlan,
   reconciler: Reconciler<DesiredState>,
 ): readonly string[] {
   const failures = reconciler

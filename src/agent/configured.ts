@@ -7,14 +7,14 @@ import { type Datapath, loadDatapath, readDatapathObject } from '../datapath/loa
 import type { ModelConfig } from '../model/desired.ts';
 import { AddressCooldown } from '../pods/addresses/cooldown.ts';
 import type { Pods } from '../pods/pods.ts';
-import { type KernelTruth, recoverRecord } from '../pods/records/recovery.ts';
+import { type KernelProbe, recoverRecord } from '../pods/records/recovery.ts';
 import { EndpointStore } from '../pods/records/store.ts';
 import type { IpamSettings } from '../pods/reservation.ts';
 import { CniConfiguration } from './cni-configuration.ts';
 
 export function openStore(
   { stateDir, endpointEntries }: AgentConfig,
-  truth: KernelTruth,
+  truth: KernelProbe,
 ): EndpointStore {
   return EndpointStore.open(join(stateDir, 'endpoints'), endpointEntries, {
     recover: (hostIfName, text) => recoverRecord(truth, hostIfName, text),

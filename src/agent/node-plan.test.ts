@@ -8,7 +8,7 @@ import { parsePrefix } from '../net/prefix.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { PlanOptions } from '../reconcile/tracking.ts';
 import type { HostListing } from './host/facts.ts';
-import { NodeNetwork } from './node-plan.ts';
+import { NodePlan } from './node-plan.ts';
 
 const nodeAddress = parseAddress('192.0.2.1');
 const eth0 = {
@@ -49,7 +49,7 @@ const state = {
 };
 
 interface Fake {
-  readonly network: NodeNetwork;
+  readonly network: NodePlan;
   readonly settles: { desired: DesiredState; options: PlanOptions }[];
   listings: number;
 }
@@ -61,7 +61,7 @@ function fakeNetwork(mode: ModelConfig['mode'] = 'native', now?: () => number): 
   const fake: Fake = {
     settles,
     listings: 0,
-    network: new NodeNetwork({
+    network: new NodePlan({
       model,
       uplinks: 'auto',
       endpoints: () => [],

@@ -19,7 +19,7 @@ import type { AppliedTranslation } from './connections/applied.ts';
 import { exitsOf } from './host/exits.ts';
 import { type HostListing, hostFacts } from './host/facts.ts';
 
-export interface NodeNetworkOptions {
+export interface NodePlanOptions {
   readonly model: ModelConfig;
   readonly uplinks: 'auto' | readonly string[];
   /** Nothing is computed or written before the source has delivered its first full list: what an earlier agent left
@@ -38,8 +38,8 @@ export interface NodeNetworkOptions {
   };
 }
 
-export class NodeNetwork {
-  readonly #options: NodeNetworkOptions;
+export class NodePlan {
+  readonly #options: NodePlanOptions;
   #snapshot: ClusterSnapshot = { state: emptyClusterState, problems: [], complete: false };
   #listing: HostListing | undefined;
   #host: HostFacts = { uplinks: [] };
@@ -47,7 +47,7 @@ export class NodeNetwork {
   #desired: DesiredState;
   #held: HeldClaims | undefined;
 
-  constructor(options: NodeNetworkOptions) {
+  constructor(options: NodePlanOptions) {
     this.#options = options;
     this.#desired = this.#compute([]);
   }

@@ -18,7 +18,7 @@ import type { StaleConnections } from './connections/stale-connections.ts';
 import type { HostLooks } from './host/looks.ts';
 import type { Journal } from './journal.ts';
 import type { FactWatch } from './node-facts/fact-watch.ts';
-import type { NodeNetwork } from './node-plan.ts';
+import type { NodePlan } from './node-plan.ts';
 import type { OwnProblems } from './own-problems.ts';
 import type { KeptSysctlMemory } from './sysctl-memory.ts';
 
@@ -29,7 +29,7 @@ export interface AgentParts extends ClusterParts {
   readonly reconciler: Reconciler<DesiredState>;
   /** Absent where there is no API server. */
   readonly apiServerWay: ApiServerWay | undefined;
-  readonly network: NodeNetwork;
+  readonly network: NodePlan;
   /** To be told of each snapshot. */
   readonly knownPods: KnownPods;
   readonly pods: Pods;

@@ -2,11 +2,11 @@
 // in it; an API server may be away for long, and then nothing this node holds is touched.
 
 import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
-import type { NodeNetwork } from './node-plan.ts';
+import type { NodePlan } from './node-plan.ts';
 
 export interface ReadinessSources {
   readonly kubernetes?: KubernetesSource | undefined;
-  readonly network: Pick<NodeNetwork, 'isWaiting' | 'snapshot' | 'desired'>;
+  readonly network: Pick<NodePlan, 'isWaiting' | 'snapshot' | 'desired'>;
 }
 
 /** Undefined: nothing is waited for. */
@@ -30,7 +30,7 @@ export function noPodRanges({
   podRanges,
   problems,
   nodeName,
-}: NodeNetwork['desired']): string | undefined {
+}: NodePlan['desired']): string | undefined {
   if (podRanges.length > 0) return undefined;
   const own = problems.find(({ object }) => object === nodeName);
   return `${nodeName}: ${own?.text ?? 'has no usable pod range'}`;

@@ -5,12 +5,12 @@ import { annotatedBandwidth } from '../cni/bandwidth.ts';
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import type { AddRequest } from '../cni/request.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
-import type { PodsNode } from './host.ts';
+import type { PodHost } from './host.ts';
 
 /** None for a container that is no pod. Throws CniError (tryLater: nothing is known of the pod; invalidConfiguration). */
 export async function annotatedLimits(
   { pod, bandwidth, hasAnnotations }: AddRequest,
-  node: Pick<PodsNode, 'podAnnotations' | 'waitingFor'>,
+  node: Pick<PodHost, 'podAnnotations' | 'waitingFor'>,
 ): Promise<Bandwidth> {
   const isAllSaid =
     hasAnnotations === true || (bandwidth?.ingress !== undefined && bandwidth.egress !== undefined);

@@ -6,7 +6,7 @@ import type { Prefix } from '../net/prefix.ts';
 import type { Annotations } from './known-pods.ts';
 
 /** What the agent knows and does for pods. */
-export interface PodsNode {
+export interface PodHost {
   /** The pod ranges of this node at this moment; none before its Node object was read. */
   podRanges(): readonly Prefix[];
   /** Of the cluster's Pod object. Undefined: nothing is known of that pod, also after a wait. */

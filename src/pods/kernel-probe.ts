@@ -11,16 +11,16 @@ import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import { queueNames } from '../model/pod-queue.ts';
 import type { RateLimit } from '../net/bandwidth.ts';
 import { limitAt } from './interface/shaping.ts';
-import type { KernelTruth, PodInterface } from './records/recovery.ts';
+import type { KernelProbe, PodInterface } from './records/recovery.ts';
 
-export interface KernelTruthSources {
+export interface KernelProbeSources {
   /** In the node's namespace, as `nft` is. */
   readonly socket: NetlinkSocket;
   readonly nft: Pick<Nftables, 'listTable'>;
   readonly maps: Pick<MapSet, 'endpoints'>;
 }
 
-export function kernelTruth({ socket, nft, maps }: KernelTruthSources): KernelTruth {
+export function kernelProbe({ socket, nft, maps }: KernelProbeSources): KernelProbe {
   return {
     link: (name) => linkByName(socket, name),
     entry: (ifindex) => maps.endpoints.get({ ifindex }),

@@ -20,7 +20,7 @@ import { annotatedLimits } from './annotated-limits.ts';
 import { Burst } from './burst.ts';
 import { explain, interfaceExists, nameOf } from './errors.ts';
 import { staleRecords } from './garbage.ts';
-import type { PodsNode } from './host.ts';
+import type { PodHost } from './host.ts';
 import { Unclaimed } from './interface/unclaimed.ts';
 import type { PodNamespace, PodWiring } from './interface/wiring.ts';
 import { previousDifferences } from './previous-result.ts';
@@ -45,7 +45,7 @@ const mostAtOnce = 64;
 export interface PodsOptions {
   readonly store: EndpointStore;
   readonly wiring: PodWiring;
-  readonly node: PodsNode;
+  readonly node: PodHost;
   readonly log: Logger;
   /** Every address of the ranges for everybody at once, unless given. */
   readonly ipam?: IpamSettings;
@@ -64,7 +64,7 @@ export interface RestoreReport {
 export class Pods {
   readonly #store: EndpointStore;
   readonly #wiring: PodWiring;
-  readonly #node: PodsNode;
+  readonly #node: PodHost;
   readonly #log: Logger;
   readonly #ipam: IpamSettings | undefined;
   readonly #reservations: Reservations;

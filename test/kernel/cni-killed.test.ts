@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { listLinks } from '../../src/kernel/netlink/link.ts';
-import { PodNetwork } from '../../src/pods/interface/veth-wiring.ts';
+import { VethWiring } from '../../src/pods/interface/veth-wiring.ts';
 import {
   call,
   makeNode,
@@ -40,7 +40,7 @@ function runUntil(step: number, node: TestNode, pod: TestPod): Promise<Steps | u
 /** What a new agent finds, and that it finds no half of anything. */
 async function restarted(node: TestNode): Promise<TestNode['pods']> {
   // It deletes the interfaces that a DEL has left for later.
-  using _ = new PodNetwork(node.namespace.duplicate());
+  using _ = new VethWiring(node.namespace.duplicate());
   const pods = await node.restart();
   const live = pods.endpoints().length;
   const stale = pods.problems().length;

@@ -9,7 +9,7 @@ import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { parseMac } from '../../src/net/mac.ts';
 import { gatewayMac } from '../../src/pods/interface/gateway.ts';
-import { PodNetwork } from '../../src/pods/interface/veth-wiring.ts';
+import { VethWiring } from '../../src/pods/interface/veth-wiring.ts';
 import type { EndpointReservation } from '../../src/pods/records/record.ts';
 import { hostIfNameOf } from '../../src/pods/records/record.ts';
 import { podNamespace } from '../support/agent-process.ts';
@@ -20,16 +20,16 @@ import { rootTest } from '../support/root-test.ts';
 interface Node {
   readonly namespace: NetworkNamespace;
   readonly socket: NetlinkSocket;
-  readonly network: PodNetwork;
-  restart(): PodNetwork;
+  readonly network: VethWiring;
+  restart(): VethWiring;
   names(): readonly string[];
 }
 
 function makeNode(context: TestContext): Node {
   const namespace = testNamespace(context);
   const socket = NetlinkSocket.open({ namespace });
-  const start = (): PodNetwork => {
-    const network = new PodNetwork(namespace.duplicate(), { removeLater: true });
+  const start = (): VethWiring => {
+    const network = new VethWiring(namespace.duplicate(), { removeLater: true });
     context.after(() => network[Symbol.dispose]());
     return network;
   };
@@ -60,7 +60,7 @@ async function wirePod(context: TestContext, { network }: Node, number = 1): Pro
   return { namespace: pod.namespace, record };
 }
 
-async function wire(network: PodNetwork, record: EndpointReservation): Promise<void> {
+async function wire(network: VethWiring, record: EndpointReservation): Promise<void> {
   using open = network.open(record.namespacePath);
   await open.wire(record);
 }

@@ -19,7 +19,7 @@ import { type Address, addressFamily } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { hostPrefix, parsePrefix } from '../../src/net/prefix.ts';
 import { AddressCooldown } from '../../src/pods/addresses/cooldown.ts';
-import { PodNetwork } from '../../src/pods/interface/veth-wiring.ts';
+import { VethWiring } from '../../src/pods/interface/veth-wiring.ts';
 import { Pods } from '../../src/pods/pods.ts';
 import { EndpointStore } from '../../src/pods/records/store.ts';
 import type { IpamSettings } from '../../src/pods/reservation.ts';
@@ -76,7 +76,7 @@ export function makeNode(
   const namespace = testNamespace(context);
   const socket = NetlinkSocket.open({ namespace });
   const directory = mkdtempSync(path.join(tmpdir(), 'heddle-cni-'));
-  const network = new PodNetwork(namespace.duplicate());
+  const network = new VethWiring(namespace.duplicate());
   context.after(() => {
     network[Symbol.dispose]();
     socket[Symbol.dispose]();

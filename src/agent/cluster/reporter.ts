@@ -25,21 +25,21 @@ function eventMessage(text: string): string {
   return `${bytes.toString('utf8', 0, messageBytes - 6).replace(/\ufffd$/, '')}...`;
 }
 
-export interface KubernetesWriterOptions {
+export interface ClusterReporterOptions {
   readonly kubernetes: KubernetesSource;
   readonly model: ModelConfig;
   readonly startupTaint: string | undefined;
 }
 
-export class KubernetesWriter {
-  readonly #options: KubernetesWriterOptions;
+export class ClusterReporter {
+  readonly #options: ClusterReporterOptions;
   readonly #stop = new AbortController();
   readonly #node: OwnNodeWriter;
   readonly #events: EventRecorder;
   /** By reason: sentences about this node that have been told and still hold. */
   readonly #told = new Map<string, readonly string[]>();
 
-  constructor(options: KubernetesWriterOptions) {
+  constructor(options: ClusterReporterOptions) {
     this.#options = options;
     const { kubernetes, model, startupTaint } = options;
     const { client } = kubernetes;

@@ -9,7 +9,7 @@ import type { ClusterConfig } from '../../config/schema.ts';
 import type { ModelConfig } from '../../model/desired.ts';
 import { familyBits, prefixFamily, prefixLength } from '../../net/prefix.ts';
 import type { OwnRoutes } from './api-server-way.ts';
-import { KubernetesWriter } from './reporter.ts';
+import { ClusterReporter } from './reporter.ts';
 
 export interface ClusterParts {
   readonly source: ClusterSource;
@@ -18,7 +18,7 @@ export interface ClusterParts {
   /** URLs of that API server and of the proxy to it. Throws what reading the credentials throws. */
   readonly apiServers?: (() => Promise<readonly string[]>) | undefined;
   /** What we write there. */
-  readonly writer?: KubernetesWriter | undefined;
+  readonly writer?: ClusterReporter | undefined;
 }
 
 export interface ClusterPartsOptions {
@@ -45,7 +45,7 @@ export function clusterParts(
       const { servers, proxyUrl } = await credentials.access();
       return proxyUrl === undefined ? servers : [...servers, proxyUrl];
     };
-    const writer = new KubernetesWriter({ kubernetes, model, startupTaint });
+    const writer = new ClusterReporter({ kubernetes, model, startupTaint });
     owned.push(() => writer.stop());
     return { source: kubernetes, kubernetes, apiServers, writer };
   }

@@ -23,11 +23,11 @@ export interface AppliedTranslation {
 }
 
 /** What a walk went by, for the next to see what has changed since. */
-export interface Walked {
+export interface WalkBasis {
   readonly exempt: readonly Prefix[];
 }
 
-export function walkedBy({ masquerade }: AppliedTranslation): Walked {
+export function walkedBy({ masquerade }: AppliedTranslation): WalkBasis {
   return { exempt: masquerade?.exempt ?? [] };
 }
 

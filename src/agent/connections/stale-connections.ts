@@ -18,7 +18,7 @@ import {
   isSame,
   movedSince,
   sourcesOf,
-  type Walked,
+  type WalkBasis,
   walkedBy,
 } from './applied.ts';
 import { hostPortIndex } from './host-port-index.ts';
@@ -52,7 +52,7 @@ export class StaleConnections implements Disposable {
   #formerEndpoints: ReadonlySet<LocalEndpoint> = new Set();
   /** Of pods that went and that no walk has looked for yet, with who had it last. */
   readonly #formerPods = new Map<Address, LocalEndpoint>();
-  #walked: Walked = { exempt: [] };
+  #walked: WalkBasis = { exempt: [] };
   /** What the ways out were at the last walk and since, the present ones last. */
   #waysOut: readonly Exits[] = [];
   #removed: ReadonlySet<string> = new Set();

@@ -135,7 +135,7 @@ async function answer(
     case 'GET /v1/flows':
       return sendFlows(url.searchParams, response, sources.flows);
     case 'POST /v1/cni':
-      return answerCni(request, response, sources);
+      return sendCniAnswer(request, response, sources);
     case 'GET /metrics': {
       const { contentType, text } = await sources.metrics();
       response.writeHead(200, { 'content-type': contentType }).end(text);
@@ -163,7 +163,7 @@ async function answerMap(url: URL, response: ServerResponse, sources: ApiSources
 // What the shim sends at most (shim/request.h): a configuration of 8 MiB, 1 MiB of environment.
 const cniRequestLimit = (8 + 1) * 1024 * 1024 + 1;
 
-async function answerCni(
+async function sendCniAnswer(
   request: IncomingMessage,
   response: ServerResponse,
   sources: ApiSources,

@@ -28,7 +28,7 @@ const mostRoutes = 64;
  * could not be found or was not to be changed, or has more than ADD gave it by far; then it must be deleted at once, and
  * nothing was touched.
  */
-export function silence(node: NetlinkSocket, host: Link, record: EndpointRecord): boolean {
+export function disconnect(node: NetlinkSocket, host: Link, record: EndpointRecord): boolean {
   try {
     using namespace = NetworkNamespace.open(record.namespacePath);
     using pod = NetlinkSocket.open({ namespace });

@@ -21,7 +21,7 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { familyBits } from '../../net/prefix.ts';
 import { type EndpointRecord, type EndpointReservation, isComplete } from '../records/record.ts';
 import { podDifferences } from './differences.ts';
-import { silence } from './disconnect.ts';
+import { disconnect } from './disconnect.ts';
 import { gatewayMac, podDefaultRoute, podGateways } from './gateway.ts';
 import { isDoomedName } from './names.ts';
 import { setNodeEnd } from './node-end.ts';
@@ -34,7 +34,7 @@ const loopback = 1 as IfIndex;
 // By then most runtimes have ended the pod's namespace, which deletes its interfaces too.
 const removalDelayMs = 500;
 
-export interface PodNetworkOptions {
+export interface VethWiringOptions {
   /** A pod's DEL does not wait until the kernel has deleted what nothing can pass any more. */
   readonly removeLater?: boolean;
   /** Told of the node's end of each pod's interface, with the settings that it has now. */
@@ -42,17 +42,17 @@ export interface PodNetworkOptions {
 }
 
 /** Works in the namespace it was made for, the node's own; keeps a socket open there. */
-export class PodNetwork implements PodWiring, Disposable {
+export class VethWiring implements PodWiring, Disposable {
   readonly #node: NetworkNamespace;
   readonly #isOwnNode: boolean;
   readonly #socket: NetlinkSocket;
   readonly #removal: LinkRemoval;
   readonly #removeLater: boolean;
-  readonly #onMade: PodNetworkOptions['onMade'];
+  readonly #onMade: VethWiringOptions['onMade'];
   #openPods = 0;
 
   /** `node`: the namespace of the node, which this takes over; the thread's own unless given. */
-  constructor(node?: NetworkNamespace, { removeLater = false, onMade }: PodNetworkOptions = {}) {
+  constructor(node?: NetworkNamespace, { removeLater = false, onMade }: VethWiringOptions = {}) {
     this.#isOwnNode = node === undefined;
     this.#node = node ?? NetworkNamespace.current();
     this.#socket = NetlinkSocket.open({ namespace: this.#node });
@@ -111,7 +111,7 @@ export class PodNetwork implements PodWiring, Disposable {
     const host = this.#hostEnd(hostIfName, known);
     const isSilent =
       host === undefined ||
-      (this.#removeLater && record !== undefined && silence(this.#socket, host, record));
+      (this.#removeLater && record !== undefined && disconnect(this.#socket, host, record));
     const queue = discardQueue(this.#socket, hostIfName, record);
     if (!isSilent) await this.#removal.remove(host.ifIndex);
     else if (queue !== undefined && !this.#removeLater) await this.#removal.remove(queue);
@@ -137,7 +137,7 @@ interface PodParts {
   /** No other pod is open. */
   readonly isAlone: () => boolean;
   readonly onClose: () => void;
-  readonly onMade: PodNetworkOptions['onMade'];
+  readonly onMade: VethWiringOptions['onMade'];
 }
 
 class OpenPod implements PodNamespace {

@@ -6,7 +6,7 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';
 import { parsePort } from '../../net/port.ts';
 import { formatRecord, hostIfNameOf } from './record.ts';
-import { type KernelTruth, recoverRecord } from './recovery.ts';
+import { type KernelProbe, recoverRecord } from './recovery.ts';
 
 const attachment = { containerId: 'container-1', ifName: 'eth0' };
 const whole: LocalEndpoint = {
@@ -28,7 +28,7 @@ const whole: LocalEndpoint = {
   createdAt: '2026-11-21T12:00:00.000Z',
 };
 const text = formatRecord(whole);
-const kernel: KernelTruth = {
+const kernel: KernelProbe = {
   link: () => ({ ifIndex: whole.hostIfIndex, mtuBytes: whole.mtuBytes }),
   entry: () => ({
     id: whole.id,

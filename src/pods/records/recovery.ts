@@ -12,7 +12,7 @@ import type { PortMapping } from '../../net/port-mapping.ts';
 import { hostIfNameOf } from './record.ts';
 
 /** What the kernel has of an endpoint. */
-export interface KernelTruth {
+export interface KernelProbe {
   link(
     hostIfName: string,
   ): { readonly ifIndex: IfIndex; readonly mtuBytes?: number | undefined } | undefined;
@@ -41,7 +41,7 @@ export interface RecoveredRecord {
 
 /** Undefined when there is no such interface, or the data path does not serve it. */
 export function recoverRecord(
-  truth: KernelTruth,
+  truth: KernelProbe,
   hostIfName: string,
   text: string,
 ): RecoveredRecord | undefined {

@@ -10,7 +10,7 @@ import { NetworkNamespace } from '../../../src/kernel/namespace.ts';
 import { messageFlags } from '../../../src/kernel/netlink/protocol/message.ts';
 import { NetlinkSocket } from '../../../src/kernel/netlink/socket.ts';
 import { parsePrefix } from '../../../src/net/prefix.ts';
-import { PodNetwork } from '../../../src/pods/interface/veth-wiring.ts';
+import { VethWiring } from '../../../src/pods/interface/veth-wiring.ts';
 import { Pods } from '../../../src/pods/pods.ts';
 import { EndpointStore } from '../../../src/pods/records/store.ts';
 import { leadTo } from '../../support/cni-node.ts';
@@ -86,7 +86,7 @@ const node = NetworkNamespace.open(nodePath);
 const socket = NetlinkSocket.open({ namespace: node });
 const pods: Pods = new Pods({
   store: EndpointStore.open(directory, 8),
-  wiring: new PodNetwork(node, { removeLater: true }),
+  wiring: new VethWiring(node, { removeLater: true }),
   node: {
     podRanges: () => ['10.201.1.0/24', 'fd00:201:1::/64'].map((text) => parsePrefix(text)),
     podAnnotations: () => ({}),
