@@ -2,12 +2,12 @@
 // after whatever ends the watch. Everything is listed again when the server has forgotten that version, when watches bring
 // nothing (they end at once, or are silent), and now and then: a watch never tells what a list left out.
 
-import { backoffMs } from '../../base/backoff.ts';
 import { Absences } from './absences.ts';
-import { AnswerError, ApiError, ConnectionError, isExpired } from './client/api-error.ts';
+import { Attempts, isOurFault } from './attempts.ts';
+import { AnswerError, ApiError, isExpired } from './client/api-error.ts';
 import { type ApiTimes, apiTimes } from './client/api-times.ts';
 import { isOlder, metaOf, type ObjectVersion, statusMeta } from './client/meta.ts';
-import { pause, type Subscribe } from './client/pause.ts';
+import { pause } from './client/pause.ts';
 import { shownText } from './client/shown.ts';
 import { FullList, mostObjects } from './full-list.ts';
 import { type ListFacts, listDoubt } from './list-doubt.ts';
@@ -17,11 +17,10 @@ import type { ReflectorOptions } from './reflector-options.ts';
 import { type ReflectorState, ResourceState } from './resource-state.ts';
 import { WatchPatience } from './watch-patience.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
+import { mostFruitless, WatchYield } from './watch-yield.ts';
 
 /** So many are listed every `relistMs`; more, less often, so that an agent costs the API server no more than that. */
 const steadyObjects = 2_000;
-/** After so many watches that ended at once and brought nothing, everything is listed. */
-const mostFruitless = 3;
 
 export class Reflector {
   readonly #options: ReflectorOptions;
@@ -34,10 +33,8 @@ export class Reflector {
   #version: string | undefined;
   /** The newest version that the server ever told. */
   #newest: string | undefined;
-  #attempt = 0;
-  #fruitless = 0;
-  /** How long watches have been there since one last said anything. */
-  #silentMs = 0;
+  readonly #attempts: Attempts;
+  readonly #yield: WatchYield;
   #doubts = 0;
   #recheckUntil = 0;
   readonly #absences: Absences;
@@ -49,6 +46,8 @@ export class Reflector {
     this.#options = options;
     this.#times = times;
     this.#random = random;
+    this.#attempts = new Attempts(times, random);
+    this.#yield = new WatchYield(times);
     this.#absences = new Absences(times.doubtMs);
     this.#list = new FullList({ client, resource, kind, path: (query) => this.#path(query) });
     this.#status = new ResourceState(resource, store, () => options.onChange());
@@ -76,7 +75,7 @@ export class Reflector {
         if (!(await this.#waitWhileAbsent(error, signal))) await this.#backOff(error, part, signal);
       }
       const isDue = performance.now() >= this.#lookAt;
-      if (isDue || this.#fruitless >= mostFruitless) this.#listAgain();
+      if (isDue || this.#yield.isTooLow) this.#listAgain();
     }
   }
 
@@ -181,7 +180,10 @@ export class Reflector {
     } finally {
       clearTimeout(due);
       response.destroy();
-      this.#count({ events, livedMs: performance.now() - began, server });
+      if (this.#yield.ended({ events, livedMs: performance.now() - began })) {
+        client.avoid(server);
+        this.#listAgain();
+      }
     }
     if (signal.aborted) return;
     if (ending !== undefined) return this.#gaveUp(ending, server, signal);
@@ -191,35 +193,22 @@ export class Reflector {
   }
 
   #settled(): void {
-    this.#attempt = 0;
-    this.#fruitless = 0;
+    this.#attempts.succeeded();
+    this.#yield.settled();
     this.#status.watchHolds();
-  }
-
-  // A server that does not know the version we watch from (it was restored from a backup, or told a wrong one) accepts the
-  // watch all the same, and never says anything.
-  #count({ events, livedMs, server }: Lived): void {
-    const { watchMs, settledMs } = this.#times;
-    if (livedMs < settledMs && events === 0) this.#fruitless++;
-    else if (events > 0) this.#fruitless = 0;
-    this.#silentMs = events > 0 ? 0 : this.#silentMs + livedMs;
-    // Two watches at most, and many short ones where something on the way cuts idle connections.
-    if (this.#silentMs < 1.5 * watchMs) return;
-    this.#options.client.avoid(server);
-    this.#listAgain();
   }
 
   // A server that ends every watch at once would be asked without pause.
   async #endedAtOnce(server: string, signal: AbortSignal): Promise<void> {
     const { client, resource } = this.#options;
-    if (this.#fruitless >= mostFruitless) {
+    if (this.#yield.isTooLow) {
       client.avoid(server);
       this.#status.failed(
         'watch',
         `watch ${resource}: the server ended ${mostFruitless} watches in a row at once, without a word`,
       );
     }
-    await this.#pause(signal);
+    await this.#attempts.pause(signal);
   }
 
   // The next watch from the same version may be as silent, for the same reason.
@@ -227,7 +216,7 @@ export class Reflector {
     const { client, resource } = this.#options;
     client.avoid(server);
     this.#status.silent(`watch ${resource}: ${text}`);
-    await this.#pause(signal);
+    await this.#attempts.pause(signal);
     this.#listAgain();
   }
 
@@ -280,8 +269,7 @@ export class Reflector {
   }
 
   #listAgain(): void {
-    this.#fruitless = 0;
-    this.#silentMs = 0;
+    this.#yield.listed();
     this.#version = undefined;
   }
 
@@ -292,7 +280,7 @@ export class Reflector {
     if (absentRetryMs === undefined || !isAbsent) return false;
     this.#version = undefined;
     this.#newest = undefined;
-    this.#attempt = 0;
+    this.#attempts.succeeded();
     store.replace().commit();
     this.#status.absent();
     await pause(absentRetryMs * (0.5 + 0.5 * this.#random()), { signal });
@@ -302,40 +290,9 @@ export class Reflector {
   async #backOff(error: unknown, part: 'list' | 'watch', signal: AbortSignal): Promise<void> {
     const text = shownText(error instanceof Error ? error.message : String(error), 1_000);
     // What the server has forgotten is listed again, which is no failure.
-    if (!isExpired(error) || this.#attempt > 0) this.#status.failed(part, text);
+    if (!isExpired(error) || this.#attempts.haveFailed) this.#status.failed(part, text);
     // A version that it does not understand, and the like.
-    if (part === 'watch' && error instanceof ApiError && isOurFault(error.status))
-      this.#fruitless++;
-    const asked = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0;
-    const { onRecovered } = this.#options.client;
-    const recovered = error instanceof ConnectionError ? onRecovered : undefined;
-    await this.#pause(signal, { leastMs: asked, recovered });
+    if (part === 'watch' && isOurFault(error)) this.#yield.refused();
+    await this.#attempts.pauseAfter(error, this.#options.client.onRecovered, signal);
   }
-
-  async #pause(
-    signal: AbortSignal,
-    options: { leastMs?: number; recovered?: Subscribe | undefined } = {},
-  ): Promise<void> {
-    this.#attempt++;
-    const { backoff } = this.#times;
-    const delayMs = backoffMs(this.#attempt, { ...backoff, random: this.#random });
-    // All agents are told the same; they need not come together.
-    const leastMs = (options.leastMs ?? 0) * (1 + 0.1 * this.#random());
-    await pause(Math.max(delayMs, leastMs), {
-      signal,
-      until: options.recovered,
-      // One address that comes and goes would wake us without pause.
-      leastMs: Math.min(delayMs, 4 * backoff.firstMs),
-    });
-  }
-}
-
-interface Lived {
-  readonly events: number;
-  readonly livedMs: number;
-  readonly server: string;
-}
-
-function isOurFault(status: number): boolean {
-  return status >= 400 && status < 500 && ![401, 403, 408, 410, 429].includes(status);
 }
