@@ -17,7 +17,7 @@
 /* An echo reply this long after the flow's last packet is not taken for the request's answer. */
 static const __u64 ECHO_ANSWER_NS = 10000000000;
 
-/* In skb->mark, from here to the chain `direct` of nftables, which clears it (nft-direct.ts). */
+/* In skb->mark, from here to the chain `direct` of nftables, which clears it (nft/direct.ts). */
 static const __u32 DIRECT_MARK = 0x68656464;
 
 /* A SYN on a closed entry is another connection, which may go another way. */

@@ -73,7 +73,7 @@ static bool send_request(const struct call *call, int agent)
 			      "Connection: close\r\n\r\n",
 			      call->body.length);
 
-	/* In one send, which wakes the agent once. It knows this head by its bytes (cni-connection.ts). */
+	/* In one send, which wakes the agent once. It knows this head by its bytes (shim-connection.ts). */
 	struct buffer request = {};
 	bool sent = append(&request, head, length) &&
 		    append(&request, call->body.bytes, call->body.length) &&

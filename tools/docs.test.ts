@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { defaultSocket } from '../src/api/socket.ts';
 import { heddleProgram } from '../src/cli/program.ts';
 import { type ConfigFlag, configFlags } from '../src/config/flags.ts';
 import { dropReasonNames } from '../src/datapath/generated.ts';
@@ -15,7 +16,7 @@ const read = (file: string): string => readFileSync(file, 'utf8');
 const pages = [
   ...readdirSync('.'),
   ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
-  ...['bpf', 'src/datapath', 'src/model'].map((folder) => join(folder, 'README.md')),
+  ...['bpf', 'src/datapath', 'src/model', 'src/pods'].map((folder) => join(folder, 'README.md')),
 ].filter((file) => file.endsWith('.md'));
 
 test('docs/configuration.md has a row for each key, with its default', () => {
@@ -62,6 +63,10 @@ test('docs/decisions/README.md lists every decision', () => {
   const index = read('docs/decisions/README.md');
   for (const file of readdirSync('docs/decisions').filter((name) => name !== 'README.md'))
     assert.ok(index.includes(`](${file})`), file);
+});
+
+test('the shim asks where the agent answers unless told otherwise', () => {
+  assert.ok(read('shim/request.h').includes(`#define DEFAULT_SOCKET "${defaultSocket}"`));
 });
 
 for (const page of pages)

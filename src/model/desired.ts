@@ -1,4 +1,4 @@
-// What this node's network should be, in domain words: the model's result, which datapath/tables turns into entries.
+// What this node's network should be, in domain words: the model's result, which src/datapath turns into entries.
 
 import type { Address, AddressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';

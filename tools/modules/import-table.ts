@@ -135,7 +135,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'agent/process', may: 'base kernel config agent/* agent/server', packages: 'node' },
   {
     of: 'agent/uninstall',
-    may: 'base net kernel model datapath cni api config pods/interface pods/records agent/* agent/process',
+    may: 'base net kernel model datapath cni api config pods/interface pods/records agent/* agent/process agent/server',
     packages: 'node',
   },
 

@@ -1,4 +1,4 @@
-// Asks the agent over its unix socket. The answers' types are the agent's own (src/api/types.ts).
+// Asks the agent over its unix socket. The answers' types are in src/api/.
 
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';

@@ -4,7 +4,7 @@
 //
 //   Nodes, the oldest first --> flaw of its own? --> in the way of this node? --> claimed by an older one? --> used
 //
-// What a Node had at the last check comes before all that is new, whoever claims it now (held-claims.ts).
+// What a Node had at the last check comes before all that is new, whoever claims it now (model/held-claims.ts).
 //
 // A kubelet may write other addresses into its Node at any time, and ranges only once. So an address takes no range from
 // another Node, however old its own Node is, but where that Node needs it: the first one of its family that leads to it.
