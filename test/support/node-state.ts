@@ -93,7 +93,12 @@ function withoutTraffic(endpoints: string): unknown {
 }
 
 function filesBelow(directory: string): Record<string, string> {
-  const names = fs.readdirSync(directory, { recursive: true }).map(String).sort();
+  const names = fs
+    .readdirSync(directory, { recursive: true })
+    .map(String)
+    // Files for records to come: 32 at most (pods/records/spare-files.test.ts).
+    .filter((name) => !name.startsWith('spare-records'))
+    .sort();
   return Object.fromEntries(
     names.map((name) => {
       const file = path.join(directory, name);
