@@ -6,7 +6,6 @@
 // The record comes first and goes last: whatever exists in the kernel has one, so that a crash at any step leaves
 // nothing without a name. One operation a container at a time; different containers run side by side.
 
-import { setImmediate } from 'node:timers/promises';
 import { KeyedQueue } from '../base/keyed-queue.ts';
 import type { Logger } from '../base/log.ts';
 import { Slots } from '../base/slots.ts';
@@ -16,29 +15,22 @@ import type { Link } from '../kernel/netlink/link-record.ts';
 import type { UnclaimedInterface } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { IfIndex } from '../net/if-index.ts';
-import { annotatedLimits } from './annotated-limits.ts';
-import { Burst } from './burst.ts';
-import { explain, interfaceExists, nameOf } from './errors.ts';
+import { explain, nameOf } from './errors.ts';
 import { staleRecords } from './garbage.ts';
 import type { PodHost } from './host.ts';
 import { Unclaimed } from './interface/unclaimed.ts';
-import type { PodNamespace, PodWiring } from './interface/wiring.ts';
+import type { PodWiring } from './interface/wiring.ts';
+import { PodLifecycle } from './lifecycle.ts';
 import { previousDifferences } from './previous-result.ts';
 import { fateOf } from './record-fate.ts';
 import { type KernelRecords, recoverLost, unknownKernel } from './records/lost-records.ts';
-import {
-  type EndpointRecord,
-  type EndpointReservation,
-  hostIfNameOf,
-  isComplete,
-} from './records/record.ts';
+import { hostIfNameOf, isComplete } from './records/record.ts';
 import type { EndpointStore } from './records/store.ts';
 import { halfBuilt, rewriteRecords } from './records/upkeep.ts';
 import { type IpamSettings, Reservations } from './reservation.ts';
+import { PodStates } from './states.ts';
 import { unavailable } from './unavailable.ts';
 
-// A settle costs more than a pod in it. By then some thirty pods are wired.
-const longestBurstMs = 50;
 // Each has its pod's namespace and a socket or two open. A DEL waits for none of them but its own container's.
 const mostAtOnce = 64;
 
@@ -66,18 +58,11 @@ export class Pods {
   readonly #wiring: PodWiring;
   readonly #node: PodHost;
   readonly #log: Logger;
-  readonly #ipam: IpamSettings | undefined;
   readonly #reservations: Reservations;
   readonly #queue = new KeyedQueue();
   readonly #adding = new Slots(mostAtOnce);
-  readonly #wirings = new Burst(longestBurstMs);
-  /** By hostIfName; what the data path serves. */
-  readonly #live = new Map<string, LocalEndpoint>();
-  /** By hostIfName: not served any more, but the data path may still have entries of it. */
-  readonly #leaving = new Map<string, LocalEndpoint>();
-  /** By hostIfName: the record stays for its addresses' sake until DEL, the interface is gone. */
-  readonly #stale = new Map<string, string>();
-  #endpoints: readonly LocalEndpoint[] | undefined;
+  readonly #states = new PodStates();
+  readonly #lifecycle: PodLifecycle;
   readonly #kernel: KernelRecords;
   /** Of records that were made again or set right at the start. */
   readonly #mended: string[] = [];
@@ -90,31 +75,34 @@ export class Pods {
     this.#wiring = wiring;
     this.#node = node;
     this.#log = log;
-    this.#ipam = ipam;
     this.#reservations = new Reservations({ store, node, ipam, now });
+    this.#lifecycle = new PodLifecycle({
+      ...{ states: this.#states, reservations: this.#reservations },
+      ...{ store, wiring, node, ipam, log },
+    });
   }
 
   /** Those the data path should serve. The same array while nothing changes. */
   endpoints(): readonly LocalEndpoint[] {
-    this.#endpoints ??= [...this.#live.values()];
-    return this.#endpoints;
+    return this.#states.live();
   }
 
   isLive(endpoint: LocalEndpoint): boolean {
-    return this.#live.get(endpoint.hostIfName) === endpoint;
+    return this.#states.liveOf(endpoint.hostIfName) === endpoint;
   }
 
   /** What is wrong with endpoints, in words. */
   problems(): readonly string[] {
     const unclaimed = this.#unclaimed.problems((name) => this.#store.get(name) !== undefined);
-    return [...this.#store.problems, ...this.#mended, ...this.#stale.values(), ...unclaimed];
+    return [...this.#store.problems, ...this.#mended, ...this.#states.problems(), ...unclaimed];
   }
 
   /** Which of the node's links are pods' and no endpoint's; `problems` names them from now on. */
   findUnclaimed(links: readonly Link[]): readonly UnclaimedInterface[] {
     return this.#unclaimed.find(links, {
       live: new Set(this.endpoints().map(({ hostIfIndex }) => hostIfIndex)),
-      isUnderWay: (name) => this.#store.get(name) !== undefined && !this.#stale.has(name),
+      isUnderWay: (name) =>
+        this.#store.get(name) !== undefined && this.#states.problemOf(name) === undefined,
     });
   }
 
@@ -139,14 +127,14 @@ export class Pods {
       const reason = isComplete(record) ? this.#adopt(record) : halfBuilt;
       if (reason === undefined) continue;
       try {
-        await this.#remove(record.hostIfName, { isSettled: true });
+        await this.#lifecycle.remove(record.hostIfName, { isSettled: true });
         removed.push(`${nameOf(record)}: ${reason}`);
       } catch (error) {
-        this.#setStale(record, `cannot be removed: ${toCniError(error).message}`);
+        this.#lifecycle.setStale(record, `cannot be removed: ${toCniError(error).message}`);
       }
     }
     for (const text of removed) this.#log.info({}, `forgot endpoint ${text}`);
-    return { live: this.#live.size, removed };
+    return { live: this.endpoints().length, removed };
   }
 
   // Undefined when the record stays; otherwise why it goes.
@@ -159,10 +147,10 @@ export class Pods {
     });
     if (fate.kind === 'forgotten') return fate.reason;
     if (fate.kind === 'stale') {
-      this.#setStale(record, fate.what);
+      this.#lifecycle.setStale(record, fate.what);
     } else {
       if (fate.mended !== undefined) this.#mended.push(fate.mended);
-      this.#setLive(fate.endpoint);
+      this.#lifecycle.setLive(fate.endpoint);
     }
     return undefined;
   }
@@ -177,20 +165,22 @@ export class Pods {
     ) {
       return false;
     }
-    this.#setStale(endpoint, 'is gone');
+    this.#lifecycle.setStale(endpoint, 'is gone');
     return true;
   }
 
   /** Throws CniError; then everything is as it was before, or the text says what could not be undone. */
   add(request: AddRequest): Promise<LocalEndpoint> {
-    return this.#queue.run(request.containerId, () => this.#adding.run(() => this.#add(request)));
+    return this.#queue.run(request.containerId, () =>
+      this.#adding.run(() => this.#lifecycle.add(request)),
+    );
   }
 
   /** Can be repeated, with or without a namespace. Throws CniError (tryLater); then the address stays reserved. */
   del(request: DelRequest): Promise<void> {
     return this.#queue.run(request.containerId, async () => {
       try {
-        await this.#remove(hostIfNameOf(request));
+        await this.#lifecycle.remove(hostIfNameOf(request));
       } catch (error) {
         throw explain('DEL', request, error);
       }
@@ -216,7 +206,7 @@ export class Pods {
         // An ADD or DEL that was under way has replaced it: the runtime knows more now than its list says.
         if (this.#store.get(record.hostIfName) !== record) return;
         try {
-          await this.#remove(record.hostIfName);
+          await this.#lifecycle.remove(record.hostIfName);
           this.#log.info({}, `GC removed endpoint ${nameOf(record)}`);
         } catch (error) {
           errors.push(explain('GC', record, error));
@@ -250,104 +240,11 @@ export class Pods {
     }
   }
 
-  async #add(request: AddRequest): Promise<LocalEndpoint> {
-    try {
-      const annotated = await annotatedLimits(request, this.#node);
-      using namespace = this.#wiring.open(request.namespacePath);
-      const isKnown = this.#store.get(hostIfNameOf(request)) !== undefined;
-      if (isKnown) await this.#makeRoom(request, namespace);
-      // Of others the kernel is not asked before: it says itself whether a name is taken, and a question would wait until it
-      // is through with the pods that are wired meanwhile.
-      const endpoint = await this.#build(this.#reservations.make(request, annotated), namespace);
-      if (endpoint !== undefined) return endpoint;
-      await this.#makeRoom(request, namespace);
-      const second = await this.#build(this.#reservations.make(request, annotated), namespace);
-      if (second === undefined) throw interfaceExists(request);
-      return second;
-    } catch (error) {
-      throw explain('ADD', request, error);
-    }
-  }
-
-  async #makeRoom(request: AddRequest, namespace: PodNamespace): Promise<void> {
-    if (namespace.hasInterface(request.ifName)) throw interfaceExists(request);
-    // Left by an earlier life of the same container: its interface is not in the namespace that counts now.
-    await this.#clear(hostIfNameOf(request));
-  }
-
-  // Undefined when a name is taken; then nothing of it stays.
-  async #build(
-    reservation: EndpointReservation,
-    namespace: PodNamespace,
-  ): Promise<LocalEndpoint | undefined> {
-    try {
-      this.#store.reserve(reservation);
-      const hostIfIndex = await this.#wirings.run(() => namespace.wire(reservation));
-      if (hostIfIndex !== undefined) return await this.#serve({ ...reservation, hostIfIndex });
-    } catch (error) {
-      await this.#undo(reservation, error);
-      throw error;
-    }
-    this.#store.remove(reservation.hostIfName);
-    return undefined;
-  }
-
-  async #serve(endpoint: LocalEndpoint): Promise<LocalEndpoint> {
-    this.#setLive(endpoint);
-    // Those whose requests have arrived meanwhile begin first.
-    await setImmediate();
-    await this.#wirings.ended();
-    await this.#node.settle(endpoint);
-    this.#store.complete(endpoint);
-    return endpoint;
-  }
-
-  async #undo({ hostIfName }: EndpointReservation, cause: unknown): Promise<void> {
-    try {
-      await this.#remove(hostIfName);
-    } catch (error) {
-      // The record stays, so that DEL, which the runtime sends after a failed ADD, or the next start can finish it.
-      const { message } = toCniError(cause);
-      throw new CniError(
-        toCniError(cause).code,
-        `${message}; undoing it: ${toCniError(error).message}`,
-        { cause },
-      );
-    }
-  }
-
-  async #clear(hostIfName: string): Promise<void> {
-    const isKnown = this.#store.get(hostIfName) !== undefined;
-    if (isKnown || this.#wiring.hostIfIndex(hostIfName) !== undefined) {
-      await this.#remove(hostIfName);
-    }
-  }
-
-  // The address is free for others only when nothing in the data path leads to it any more. `isSettled`: the data path
-  // does not know the endpoint (at the start, where the first settle is yet to come).
-  async #remove(hostIfName: string, { isSettled = false } = {}): Promise<void> {
-    const record = this.#store.get(hostIfName);
-    const known = this.#live.get(hostIfName) ?? this.#leaving.get(hostIfName);
-    const endpoint = known ?? (record && isComplete(record) ? record : undefined);
-    this.#live.delete(hostIfName);
-    this.#endpoints = undefined;
-    if (endpoint !== undefined) this.#leaving.set(hostIfName, endpoint);
-    await this.#wiring.unwire(hostIfName, record);
-    if (endpoint !== undefined && !isSettled) await this.#node.settle(endpoint);
-    if (record !== undefined) {
-      // What no ADD finished never had an owner.
-      if (isComplete(record)) this.#ipam?.cooldown.release(record.addresses);
-      this.#store.remove(hostIfName);
-    }
-    this.#leaving.delete(hostIfName);
-    this.#stale.delete(hostIfName);
-  }
-
   #check(request: CheckRequest): void {
     const hostIfName = hostIfNameOf(request);
-    const endpoint = this.#live.get(hostIfName);
+    const endpoint = this.#states.liveOf(hostIfName);
     if (endpoint === undefined) {
-      const stale = this.#stale.get(hostIfName);
+      const stale = this.#states.problemOf(hostIfName);
       if (stale !== undefined) throw new CniError(cniErrorCode.endpointDiffers, stale);
       throw new CniError(cniErrorCode.unknownContainer, 'it is not known on this node');
     }
@@ -359,19 +256,5 @@ export class Pods {
     ];
     if (differences.length === 0) return;
     throw new CniError(cniErrorCode.endpointDiffers, differences.join('; '));
-  }
-
-  #setLive(endpoint: LocalEndpoint): void {
-    this.#live.set(endpoint.hostIfName, Object.freeze(endpoint));
-    this.#endpoints = undefined;
-  }
-
-  #setStale(record: EndpointRecord, what: string): void {
-    const { hostIfName, addresses, containerId } = record;
-    const text = `endpoint ${nameOf(record)}: its interface ${hostIfName} ${what}; it keeps ${addresses.join(' and ')} until the container runtime deletes it`;
-    this.#stale.set(hostIfName, text);
-    this.#live.delete(hostIfName);
-    this.#endpoints = undefined;
-    this.#log.warn({ containerId, hostIfName }, text);
   }
 }

@@ -1,0 +1,171 @@
+// How a pod joins and leaves: the steps of ADD and DEL, each of which leaves all or nothing (pods.ts has the order).
+
+import { setImmediate } from 'node:timers/promises';
+import type { Logger } from '../base/log.ts';
+import { CniError, toCniError } from '../cni/error.ts';
+import type { AddRequest } from '../cni/request.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { annotatedLimits } from './annotated-limits.ts';
+import { Burst } from './burst.ts';
+import { explain, interfaceExists, nameOf } from './errors.ts';
+import type { PodHost } from './host.ts';
+import type { PodNamespace, PodWiring } from './interface/wiring.ts';
+import {
+  type EndpointRecord,
+  type EndpointReservation,
+  hostIfNameOf,
+  isComplete,
+} from './records/record.ts';
+import type { EndpointStore } from './records/store.ts';
+import type { IpamSettings, Reservations } from './reservation.ts';
+import type { PodStates } from './states.ts';
+
+// A settle costs more than a pod in it. By then some thirty pods are wired.
+const longestBurstMs = 50;
+
+export interface PodLifecycleParts {
+  readonly states: PodStates;
+  readonly store: EndpointStore;
+  readonly wiring: PodWiring;
+  readonly node: PodHost;
+  readonly reservations: Reservations;
+  readonly ipam: IpamSettings | undefined;
+  readonly log: Logger;
+}
+
+interface RemoveOptions {
+  /** The data path does not know the endpoint: at the start, where the first settle is yet to come. */
+  readonly isSettled?: boolean;
+}
+
+/** One operation a container at a time: `Pods` sees to that. */
+export class PodLifecycle {
+  readonly #states: PodStates;
+  readonly #store: EndpointStore;
+  readonly #wiring: PodWiring;
+  readonly #node: PodHost;
+  readonly #reservations: Reservations;
+  readonly #ipam: IpamSettings | undefined;
+  readonly #log: Logger;
+  readonly #wirings = new Burst(longestBurstMs);
+
+  constructor({ states, store, wiring, node, reservations, ipam, log }: PodLifecycleParts) {
+    this.#states = states;
+    this.#store = store;
+    this.#wiring = wiring;
+    this.#node = node;
+    this.#reservations = reservations;
+    this.#ipam = ipam;
+    this.#log = log;
+  }
+
+  /** Throws CniError, whose text says what could not be undone. */
+  async add(request: AddRequest): Promise<LocalEndpoint> {
+    try {
+      const annotated = await annotatedLimits(request, this.#node);
+      using namespace = this.#wiring.open(request.namespacePath);
+      const isKnown = this.#store.get(hostIfNameOf(request)) !== undefined;
+      if (isKnown) await this.#makeRoom(request, namespace);
+      // Of others the kernel is not asked before: it says itself whether a name is taken, and a question would wait until it
+      // is through with the pods that are wired meanwhile.
+      const endpoint = await this.#build(this.#reservations.make(request, annotated), namespace);
+      if (endpoint !== undefined) return endpoint;
+      await this.#makeRoom(request, namespace);
+      const second = await this.#build(this.#reservations.make(request, annotated), namespace);
+      if (second === undefined) throw interfaceExists(request);
+      return second;
+    } catch (error) {
+      throw explain('ADD', request, error);
+    }
+  }
+
+  async #makeRoom(request: AddRequest, namespace: PodNamespace): Promise<void> {
+    if (namespace.hasInterface(request.ifName)) throw interfaceExists(request);
+    // Left by an earlier life of the same container: its interface is not in the namespace that counts now.
+    await this.#clear(hostIfNameOf(request));
+  }
+
+  // Undefined when a name is taken; then nothing of it stays.
+  async #build(
+    reservation: EndpointReservation,
+    namespace: PodNamespace,
+  ): Promise<LocalEndpoint | undefined> {
+    try {
+      this.#store.reserve(reservation);
+      const hostIfIndex = await this.#wirings.run(() => namespace.wire(reservation));
+      if (hostIfIndex !== undefined) return await this.#serve({ ...reservation, hostIfIndex });
+    } catch (error) {
+      await this.#undo(reservation, error);
+      throw error;
+    }
+    this.#store.remove(reservation.hostIfName);
+    return undefined;
+  }
+
+  async #serve(endpoint: LocalEndpoint): Promise<LocalEndpoint> {
+    this.setLive(endpoint);
+    // Those whose requests have arrived meanwhile begin first.
+    await setImmediate();
+    await this.#wirings.ended();
+    await this.#node.settle(endpoint);
+    this.#store.complete(endpoint);
+    return endpoint;
+  }
+
+  async #undo({ hostIfName }: EndpointReservation, cause: unknown): Promise<void> {
+    try {
+      await this.remove(hostIfName);
+    } catch (error) {
+      // The record stays, so that DEL, which the runtime sends after a failed ADD, or the next start can finish it.
+      const { message } = toCniError(cause);
+      throw new CniError(
+        toCniError(cause).code,
+        `${message}; undoing it: ${toCniError(error).message}`,
+        { cause },
+      );
+    }
+  }
+
+  async #clear(hostIfName: string): Promise<void> {
+    const isKnown = this.#store.get(hostIfName) !== undefined;
+    if (isKnown || this.#wiring.hostIfIndex(hostIfName) !== undefined) {
+      await this.remove(hostIfName);
+    }
+  }
+
+  /** The address is free for others only when nothing in the data path leads to it any more. Throws CniError, KernelError. */
+  async remove(hostIfName: string, { isSettled = false }: RemoveOptions = {}): Promise<void> {
+    const record = this.#store.get(hostIfName);
+    const state = this.#states.get(hostIfName);
+    const known = state === undefined || state.kind === 'stale' ? undefined : state.endpoint;
+    const endpoint = known ?? (record && isComplete(record) ? record : undefined);
+    if (endpoint !== undefined) this.#setLeaving(endpoint);
+    await this.#wiring.unwire(hostIfName, record);
+    if (endpoint !== undefined && !isSettled) await this.#node.settle(endpoint);
+    if (record !== undefined) {
+      // What no ADD finished never had an owner.
+      if (isComplete(record)) this.#ipam?.cooldown.release(record.addresses);
+      this.#store.remove(hostIfName);
+    }
+    this.#states.delete(hostIfName);
+  }
+
+  /** The data path serves it from its next settle on. */
+  setLive(endpoint: LocalEndpoint): void {
+    this.#states.set(endpoint.hostIfName, { kind: 'live', endpoint: Object.freeze(endpoint) });
+  }
+
+  #setLeaving(endpoint: LocalEndpoint): void {
+    const problem = this.#states.problemOf(endpoint.hostIfName);
+    const was = problem === undefined ? {} : { problem };
+    this.#states.set(endpoint.hostIfName, { kind: 'leaving', endpoint, ...was });
+  }
+
+  /** `what`: of its interface, in words. */
+  setStale(record: EndpointRecord, what: string): void {
+    const { hostIfName, addresses, containerId } = record;
+    const text = `endpoint ${nameOf(record)}: its interface ${hostIfName} ${what}; it keeps ${addresses.join(' and ')} until the container runtime deletes it`;
+    this.#states.set(hostIfName, { kind: 'stale', problem: text });
+    this.#log.warn({ containerId, hostIfName }, text);
+  }
+}

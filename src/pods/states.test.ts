@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import { PodStates } from './states.ts';
+
+function endpoint(hostIfName: string): LocalEndpoint {
+  return { hostIfName } as LocalEndpoint;
+}
+
+test('a pod is in one state at a time', () => {
+  const states = new PodStates();
+  const one = endpoint('one');
+  states.set('one', { kind: 'live', endpoint: one });
+  assert.equal(states.liveOf('one'), one);
+  assert.deepEqual([states.live(), states.problems()], [[one], []]);
+  states.set('one', { kind: 'stale', problem: 'is gone' });
+  assert.deepEqual([states.live(), states.problems()], [[], ['is gone']]);
+  assert.equal(states.liveOf('one'), undefined);
+  states.set('one', { kind: 'leaving', endpoint: one, problem: 'is gone' });
+  assert.deepEqual([states.live(), states.problemOf('one')], [[], 'is gone']);
+  states.delete('one');
+  assert.deepEqual([states.live(), states.problems(), states.get('one')], [[], [], undefined]);
+});
+
+test('the list of live endpoints is the same while none comes or goes, and new ones are at its end', () => {
+  const states = new PodStates();
+  for (const name of ['one', 'two']) states.set(name, { kind: 'live', endpoint: endpoint(name) });
+  const before = states.live();
+  states.set('three', { kind: 'stale', problem: 'is gone' });
+  states.delete('three');
+  assert.equal(states.live(), before);
+  states.set('one', { kind: 'leaving', endpoint: endpoint('one') });
+  assert.notEqual(states.live(), before);
+  states.set('one', { kind: 'live', endpoint: endpoint('one') });
+  assert.deepEqual(
+    states.live().map(({ hostIfName }) => hostIfName),
+    ['two', 'one'],
+  );
+});

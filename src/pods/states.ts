@@ -1,0 +1,57 @@
+// Where each pod of this node stands. A pod whose ADD is still being wired has a record on disk and no state yet.
+
+import type { LocalEndpoint } from '../model/endpoint.ts';
+
+export type PodState =
+  /** The data path serves it. */
+  | { readonly kind: 'live'; readonly endpoint: LocalEndpoint }
+  /** Not served any more, but the data path may still have entries of it. `problem`: it was stale before. */
+  | { readonly kind: 'leaving'; readonly endpoint: LocalEndpoint; readonly problem?: string }
+  /** Its interface is gone; the record stays for its addresses' sake until DEL. */
+  | { readonly kind: 'stale'; readonly problem: string };
+
+/** By hostIfName. */
+export class PodStates {
+  readonly #states = new Map<string, PodState>();
+  #live: readonly LocalEndpoint[] | undefined;
+
+  get(hostIfName: string): PodState | undefined {
+    return this.#states.get(hostIfName);
+  }
+
+  set(hostIfName: string, state: PodState): void {
+    // The latest comes last, so that lists which follow this one differ at their end alone.
+    this.delete(hostIfName);
+    this.#states.set(hostIfName, state);
+    if (state.kind === 'live') this.#live = undefined;
+  }
+
+  delete(hostIfName: string): void {
+    if (this.#states.get(hostIfName)?.kind === 'live') this.#live = undefined;
+    this.#states.delete(hostIfName);
+  }
+
+  /** The endpoints of those that are live, in the order in which they became it. The same array while nothing changes. */
+  live(): readonly LocalEndpoint[] {
+    this.#live ??= [...this.#states.values()].flatMap((state) =>
+      state.kind === 'live' ? [state.endpoint] : [],
+    );
+    return this.#live;
+  }
+
+  /** The live endpoint of that name. */
+  liveOf(hostIfName: string): LocalEndpoint | undefined {
+    const state = this.#states.get(hostIfName);
+    return state?.kind === 'live' ? state.endpoint : undefined;
+  }
+
+  /** Of those that are stale, or were when they began to leave; undefined for others. */
+  problemOf(hostIfName: string): string | undefined {
+    const state = this.#states.get(hostIfName);
+    return state === undefined || state.kind === 'live' ? undefined : state.problem;
+  }
+
+  problems(): readonly string[] {
+    return [...this.#states.keys()].flatMap((name) => this.problemOf(name) ?? []);
+  }
+}
