@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { defaultSocket } from '../api/socket.ts';
+import { errorText } from '../base/error-text.ts';
 import type { Logger } from '../base/log.ts';
 import { installConfiguration, networkConfigurationFile } from '../cni/install.ts';
 
@@ -64,7 +65,7 @@ export class CniConfiguration {
           `CNI configuration ${other}: sorts before ${basename(file)} and leads to another plugin, so that the container runtime uses it: pods do not come to heddle; remove it`,
       );
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = errorText(error);
       this.#problems = [`CNI configuration ${file}: cannot be written: ${text}`];
       if (!this.#isWritten) this.#waitsFor = this.#problems[0];
     }

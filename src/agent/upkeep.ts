@@ -2,6 +2,7 @@
 // next start finds it; what cannot be put back is a problem.
 
 import type { SettleCause } from '../api/status.ts';
+import { errorText } from '../base/error-text.ts';
 import type { AgentStart } from './agent-start.ts';
 import type { AgentParts } from './parts.ts';
 
@@ -20,7 +21,7 @@ export function keepOwn(
       body();
       ownProblems.set(part, []);
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = errorText(error);
       ownProblems.set(part, [text.startsWith(part) ? text : `${part}: ${text}`]);
     }
   };

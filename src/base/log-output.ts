@@ -3,6 +3,7 @@
 // instead, and counted.
 
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { errorText } from './error-text.ts';
 
 export interface LogOutputOptions {
   /** Writes some of these bytes and returns how many. Throws what the system call says. */
@@ -74,7 +75,7 @@ export class LogOutput {
           Atomics.wait(sleeper, 0, 0, 5);
           continue;
         }
-        this.#problem = error instanceof Error ? error.message : String(error);
+        this.#problem = errorText(error);
         return false;
       }
     }

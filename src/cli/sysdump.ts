@@ -3,6 +3,7 @@
 import { lstatSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { defaultSocket } from '../api/socket.ts';
+import { errorText } from '../base/error-text.ts';
 import { replaceFile } from '../base/replace-file.ts';
 import { AgentClient } from './client/client.ts';
 import { CommandError } from './client/command-error.ts';
@@ -76,7 +77,7 @@ function write(output: string, content: Buffer): void {
     else writeFileSync(output, content);
   } catch (error) {
     // A disk that is full is named by no path in it.
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorText(error);
     throw new CommandError(`${output} cannot be written: ${reason}`, { cause: error });
   }
 }

@@ -2,6 +2,7 @@
 // unread (CNI spec 1.1, section 1).
 
 import { z } from 'zod';
+import { errorText } from '../base/error-text.ts';
 import { InputError } from '../base/input-error.ts';
 import { parseFields } from '../base/parse-fields.ts';
 import { type Address, isAddress, parseAddress } from '../net/address.ts';
@@ -136,7 +137,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
     parsed = JSON.parse(text);
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = errorText(error);
     const reason = text.trim() === '' ? 'is empty' : `is not JSON: ${cause}`;
     throw new CniError(cniErrorCode.decode, `network configuration: ${reason}`, { cause: error });
   }

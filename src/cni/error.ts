@@ -1,6 +1,7 @@
 // What goes back to the container runtime when a verb fails: a code of the CNI specification and a text that a
 // person reading `kubectl describe pod` can act on. Source: CNI spec 1.1, section 5 "Error"; 8 and 999 are libcni's.
 
+import { errorText } from '../base/error-text.ts';
 import { printableStrings } from '../base/printable.ts';
 
 export const cniErrorCode = {
@@ -53,7 +54,7 @@ export class CniError extends Error {
 /** Anything thrown, as the error a runtime understands: what is not a CniError already is code 999 with its text. */
 export function toCniError(error: unknown): CniError {
   if (error instanceof CniError) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = errorText(error);
   return new CniError(cniErrorCode.internal, text, { cause: error });
 }
 

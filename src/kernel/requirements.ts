@@ -3,6 +3,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { errorText } from '../base/error-text.ts';
 import { libbpf } from './libbpf.ts';
 import { mount } from './libc.ts';
 
@@ -74,7 +75,7 @@ function libbpfProblem(): string | undefined {
     libbpf();
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return errorText(error);
   }
 }
 

@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { errorText } from '../base/error-text.ts';
 import { Lab, type LabOptions } from './lab.ts';
 import { heddleCommand, labPaths } from './paths.ts';
 import { nodeLines, podLine } from './progress.ts';
@@ -69,7 +70,7 @@ export async function supervise(options: LabOptions): Promise<void> {
     }
   } catch (error) {
     console.log(error);
-    tell({ kind: 'failed', text: error instanceof Error ? error.message : String(error) });
+    tell({ kind: 'failed', text: errorText(error) });
     process.exitCode = 1;
   }
 }

@@ -1,6 +1,7 @@
 // What could not be written, by key, and when each is tried again: later after each failure in a row.
 
 import { type BackoffOptions, backoffMs } from '../base/backoff.ts';
+import { errorText } from '../base/error-text.ts';
 import type { FailureStatus } from './status.ts';
 
 export interface RetryOptions {
@@ -28,7 +29,7 @@ export function failureAfter<Entry>(
   { now, backoff }: RetryOptions,
 ): Failure<Entry> {
   const attempts = (last?.attempts ?? 0) + 1;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = errorText(error);
   return { entry, attempts, text, retryAt: now() + backoffMs(attempts, backoff) };
 }
 

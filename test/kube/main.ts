@@ -2,6 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parse } from 'yaml';
+import { errorText } from '../../src/base/error-text.ts';
 import { InputError } from '../../src/base/input-error.ts';
 import { exitOf, type LabPlace, spawnInPlace } from '../../src/lab/spawn.ts';
 import { KubeCluster } from './cluster/cluster.ts';
@@ -224,6 +225,6 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 try {
   await program().parseAsync();
 } catch (error) {
-  console.error(`kube: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`kube: ${errorText(error)}`);
   process.exitCode = interrupted.signal.aborted ? 130 : 1;
 }

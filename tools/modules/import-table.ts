@@ -25,7 +25,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'base', packages: 'node pino zod' },
   { of: 'net', may: 'base', packages: 'ipaddr.js' },
 
-  { of: 'kernel', may: 'net', packages: 'node koffi' },
+  { of: 'kernel', may: 'base net', packages: 'node koffi' },
   { of: 'kernel/bpf', may: 'net kernel/*', packages: 'node koffi' },
   { of: 'kernel/netlink/protocol', may: 'net kernel/*' },
   { of: 'kernel/netlink', may: 'base net kernel/* kernel/netlink/protocol', packages: 'node' },

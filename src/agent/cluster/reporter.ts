@@ -1,6 +1,7 @@
 // What the agent writes to the API server: annotations and the start-up taint of its own Node, and Events for operators.
 // With these three the ClusterRole is complete (docs/decisions/api-server-calls.md).
 
+import { errorText } from '../../base/error-text.ts';
 import { printable } from '../../base/printable.ts';
 import { EventRecorder } from '../../cluster/kubernetes/event-recorder.ts';
 import type { KubernetesSource } from '../../cluster/kubernetes/kubernetes-source.ts';
@@ -108,6 +109,6 @@ function annotationProblem(annotations: ClusterPod['annotations']): string | und
     annotatedBandwidth(annotations);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return errorText(error);
   }
 }

@@ -4,6 +4,7 @@
 // lead from outside to whoever has its address next, for days.
 
 import { changedSpan } from '../../base/changed-span.ts';
+import { errorText } from '../../base/error-text.ts';
 import type { Logger } from '../../base/log.ts';
 import type { ConntrackEntry } from '../../kernel/netfilter/conntrack-record.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
@@ -218,7 +219,7 @@ export class StaleConnections implements Disposable {
       if (removed.size > 0) log.info({ ...Object.fromEntries(removed), seen }, text);
       this.#lookAgain(removed.size > 0);
     } catch (error) {
-      onError(`connections: ${error instanceof Error ? error.message : String(error)}`);
+      onError(`connections: ${errorText(error)}`);
     } finally {
       const endMs = performance.now();
       this.#restUntilMs = endMs + restPerWalk * (endMs - began);

@@ -8,6 +8,7 @@ import type { KernelView } from '../../api/kernel.ts';
 import type { MapDump, MapList } from '../../api/maps.ts';
 import type { NodeView } from '../../api/nodes.ts';
 import type { NodeStatus } from '../../api/status.ts';
+import { errorText } from '../../base/error-text.ts';
 import type { Logger } from '../../base/log.ts';
 import type { FlowLog } from '../../observe/flow-log.ts';
 import { ApiConnections, type ConnectionLimits, connectionLimits } from './connections.ts';
@@ -56,7 +57,7 @@ export async function listenApi(
     request.once('end', () => connections.received(request.socket));
     answer(request, response, sources).catch((error: unknown) => {
       sources.log.error({ error, url: request.url }, 'API request');
-      const text = error instanceof Error ? error.message : String(error);
+      const text = errorText(error);
       if (response.headersSent) response.destroy();
       else json(response, 500, { error: text });
     });

@@ -3,6 +3,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts';
+import { errorText } from '../../base/error-text.ts';
 import type { Logger } from '../../base/log.ts';
 
 export interface Opened {
@@ -43,7 +44,7 @@ export class KeptOpen {
         failures = await this.#openUntilBroken(signal, failures);
       } catch (error) {
         failures += 1;
-        this.#tell(error instanceof Error ? error.message : String(error));
+        this.#tell(errorText(error));
         const delayMs = backoffMs(failures, this.#options.backoff ?? patience);
         await setTimeout(delayMs, undefined, { signal }).catch(() => undefined);
       }

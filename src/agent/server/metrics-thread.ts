@@ -3,6 +3,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
+import { errorText } from '../../base/error-text.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { type BoundedServer, listenBounded, plainText } from './bounded-server.ts';
 import type { FromMetricsThread, ToMetricsThread } from './metrics-port.ts';
@@ -63,5 +64,5 @@ try {
   const server = await listen(String(workerData));
   tell({ kind: 'listening', address: server.address });
 } catch (error) {
-  tell({ kind: 'refused', text: error instanceof Error ? error.message : String(error) });
+  tell({ kind: 'refused', text: errorText(error) });
 }

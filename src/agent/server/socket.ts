@@ -2,6 +2,7 @@
 // where /run was wiped. No pod could be added or deleted without it, and no command could say so. Where that process answers
 // there, it keeps the place until it ends.
 
+import { errorText } from '../../base/error-text.ts';
 import type { AgentConfig } from '../../config/schema.ts';
 import { type ApiServer, type ApiSources, listenApi } from './api.ts';
 
@@ -72,7 +73,7 @@ export class ApiSocket {
       this.#options.onProblem(undefined);
       this.#options.onRestored();
     } catch (error) {
-      this.#options.onProblem(error instanceof Error ? error.message : String(error));
+      this.#options.onProblem(errorText(error));
     }
   }
 

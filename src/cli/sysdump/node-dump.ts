@@ -3,6 +3,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { errorText } from '../../base/error-text.ts';
 import { packageVersion } from '../../base/version.ts';
 import type { AgentClient } from '../client/client.ts';
 import type { ArchiveFile } from './archive.ts';
@@ -99,7 +100,7 @@ function networkConfigurations(): readonly ArchiveFile[] {
 }
 
 function missing(path: string, error: unknown): ArchiveFile {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = errorText(error);
   return { path: `${path}.missing`, content: `${withoutSecrets(text)}\n` };
 }
 

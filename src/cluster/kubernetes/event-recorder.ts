@@ -2,6 +2,7 @@
 // much goes wrong, only so many requests are made: an Event is worth a hint, never a burden.
 
 import { backoffMs } from '../../base/backoff.ts';
+import { errorText } from '../../base/error-text.ts';
 import type { ApiClient, ApiRequest } from './client/api-client.ts';
 import { ApiError } from './client/api-error.ts';
 import { pause } from './client/pause.ts';
@@ -144,7 +145,7 @@ export class EventRecorder {
       return this.#options.signal.aborted;
     // A namespace on its way out takes no Events, which concerns nobody.
     else if (!/being terminated/.test(String(error))) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = errorText(error);
       this.#problem = { text: shownText(text, 1_000), at: this.#now() };
     }
     return true;

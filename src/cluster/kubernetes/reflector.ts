@@ -2,6 +2,7 @@
 // after whatever ends the watch. Everything is listed again when the server has forgotten that version, when watches bring
 // nothing (they end at once, or are silent), and now and then: a watch never tells what a list left out.
 
+import { errorText } from '../../base/error-text.ts';
 import { Absences } from './absences.ts';
 import { Attempts, isOurFault } from './attempts.ts';
 import { AnswerError, ApiError, isExpired } from './client/api-error.ts';
@@ -288,7 +289,7 @@ export class Reflector {
   }
 
   async #backOff(error: unknown, part: 'list' | 'watch', signal: AbortSignal): Promise<void> {
-    const text = shownText(error instanceof Error ? error.message : String(error), 1_000);
+    const text = shownText(errorText(error), 1_000);
     // What the server has forgotten is listed again, which is no failure.
     if (!isExpired(error) || this.#attempts.haveFailed) this.#status.failed(part, text);
     // A version that it does not understand, and the like.

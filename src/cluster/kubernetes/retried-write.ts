@@ -2,6 +2,7 @@
 // pause that grows. What the server says of the object decides whether there is still something to write.
 
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts';
+import { errorText } from '../../base/error-text.ts';
 import { AnswerError, ApiError, ConnectionError } from './client/api-error.ts';
 import { pause, type Subscribe } from './client/pause.ts';
 import { shownText } from './client/shown.ts';
@@ -83,7 +84,7 @@ export class RetriedWrite {
   }
 
   #failed(error: unknown): void {
-    const text = shownText(error instanceof Error ? error.message : String(error), 1_000);
+    const text = shownText(errorText(error), 1_000);
     if (!isTransient(error) || this.#attempt >= toldAfter) this.#problem = text;
   }
 

@@ -4,6 +4,7 @@ import type { Stats } from 'node:fs';
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backoffMs } from '../../base/backoff.ts';
+import { errorText } from '../../base/error-text.ts';
 import { type Moment, moment } from '../../base/moment.ts';
 import type { SourceProblem } from '../state.ts';
 import { manifestBytes, noFile } from './bytes.ts';
@@ -166,8 +167,4 @@ async function isGone(path: string): Promise<boolean> {
 
 function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

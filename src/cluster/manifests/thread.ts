@@ -2,6 +2,7 @@
 // thread stands still while it takes them.
 
 import { parentPort } from 'node:worker_threads';
+import { errorText } from '../../base/error-text.ts';
 import { type ReadItem, readItems } from './items.ts';
 import type { FromManifestThread, ToManifestThread } from './reader.ts';
 import { manifestText } from './yaml.ts';
@@ -53,7 +54,7 @@ parentPort?.on('message', (question: ToManifestThread) => {
   try {
     parentPort?.postMessage(answer(question));
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     parentPort?.postMessage({ kind: 'unreadable', text } satisfies FromManifestThread);
   }
 });

@@ -9,6 +9,7 @@ import {
   Schema,
   type YAMLParseError,
 } from 'yaml';
+import { errorText } from '../../base/error-text.ts';
 import { InputError } from '../../base/input-error.ts';
 import { itemsOf, type RawItem } from './list.ts';
 
@@ -109,7 +110,7 @@ function plainValue(document: Document.Parsed, object: string): unknown {
 const tooDeep = 'is nested too deeply';
 
 function notYaml(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = errorText(error);
   if (text.includes('Maximum call stack')) return tooDeep;
   return `is not YAML: ${text.split('\n', 1)[0] ?? text}`;
 }

@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
+import { errorText } from '../../base/error-text.ts';
 import { CniError, cniErrorCode } from '../../cni/error.ts';
 
 interface FileSupply {
@@ -83,7 +84,7 @@ export function isMissing(error: unknown): boolean {
 }
 
 export function diskError(verb: 'write' | 'remove', file: string, cause: unknown): CniError {
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = errorText(cause);
   return new CniError(cniErrorCode.io, `${verb} endpoint record ${file}: ${text}`, {
     details: 'stateDir must be writable and have space; pods that run are not affected',
     cause,

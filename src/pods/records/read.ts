@@ -2,6 +2,7 @@
 
 import { readFileSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { errorText } from '../../base/error-text.ts';
 import { writeAtomically } from './files.ts';
 import { type EndpointRecord, formatRecord, parseRecord } from './record.ts';
 
@@ -18,7 +19,7 @@ export function loadRecord(
 ): EndpointRecord | undefined {
   const hostIfName = path.basename(file, '.json');
   const told = (reason: unknown, where: string, recovered: ReturnType<Recover>): void => {
-    const text = reason instanceof Error ? reason.message : String(reason);
+    const text = errorText(reason);
     problems.push(`endpoint record ${file}: ${text}; ${where}, ${consequenceOf(recovered)}`);
   };
   let bytes: Buffer;
@@ -50,7 +51,7 @@ function setAside(file: string, instead: EndpointRecord | undefined): string {
     if (instead !== undefined) writeAtomically(file, formatRecord(instead));
     return `set aside as ${path.basename(file)}.corrupt`;
   } catch (error) {
-    return `cannot be set aside (${error instanceof Error ? error.message : String(error)})`;
+    return `cannot be set aside (${errorText(error)})`;
   }
 }
 

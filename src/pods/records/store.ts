@@ -3,6 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
+import { errorText } from '../../base/error-text.ts';
 import { ownFolder } from '../../base/private-folder.ts';
 import { CniError } from '../../cni/error.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
@@ -198,7 +199,7 @@ export class EndpointStore {
   }
 
   #break(error: unknown): void {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     this.#broken = `stateDir: ${text}; no pod can be added, pods that run and DEL are not affected`;
   }
 

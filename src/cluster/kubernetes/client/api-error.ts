@@ -1,6 +1,7 @@
 // What can go wrong between us and the API server, in one sentence each, with what to do where somebody can do something.
 // The server's own words are shown without credentials, on one line and cut.
 
+import { errorText } from '../../../base/error-text.ts';
 import { shownServer, shownText } from './shown.ts';
 
 /** The server answered, and the answer is no. */
@@ -77,7 +78,7 @@ function advice(status: number, message: string): string {
 
 function connectionText(cause: unknown): string {
   const code = codeOf(cause);
-  const message = shownText(cause instanceof Error ? cause.message : String(cause));
+  const message = shownText(errorText(cause));
   switch (code) {
     case 'CERT_HAS_EXPIRED':
       return "its certificate has expired: renew the API server's certificate, or set this node's clock";

@@ -1,5 +1,6 @@
 // Which of the API server's addresses is in use, since when, or why none is.
 
+import { errorText } from '../../../base/error-text.ts';
 import { type Moment, moment } from '../../../base/moment.ts';
 import { ConnectionError } from './api-error.ts';
 import type { Subscribe } from './pause.ts';
@@ -71,7 +72,7 @@ export class Connection {
   }
 
   lost(error: unknown): void {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     const { failing, server } = this.#state;
     const tried = error instanceof ConnectionError ? error.server : server;
     const isNews = failing === undefined || failing.text !== text;

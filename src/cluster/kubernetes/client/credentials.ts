@@ -2,6 +2,7 @@
 // when they change (tokens and certificates rotate), and at once after the server refused us.
 
 import { readFileSync, statSync } from 'node:fs';
+import { errorText } from '../../../base/error-text.ts';
 import { InputError } from '../../../base/input-error.ts';
 import type { ClusterAccess, RequestMaterial } from './cluster-access.ts';
 import { libraryAccess } from './library-access.ts';
@@ -48,7 +49,7 @@ export class KubeConfigCredentials implements Credentials {
     } catch (error) {
       if (error instanceof InputError) throw error;
       // A credential program may print anything.
-      throw new InputError({ object: this.#origin(), rule: shownText(textOf(error), 500) });
+      throw new InputError({ object: this.#origin(), rule: shownText(errorText(error), 500) });
     }
   }
 
@@ -110,8 +111,4 @@ function serversIn(file: string | undefined): readonly string[] {
     // Not every node has one: the next address serves.
     return [];
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
