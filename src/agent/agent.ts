@@ -2,18 +2,16 @@
 
 import type { SettleCause } from '../api/status.ts';
 import type { Logger } from '../base/log.ts';
-import { moment } from '../base/moment.ts';
 import { growNursery } from '../base/nursery.ts';
 import { UndoStack } from '../base/undo.ts';
 import type { AgentConfig } from '../config/schema.ts';
-import { endpointFailures } from '../datapath/tables.ts';
 import { subscribe } from '../kernel/netlink/notifications.ts';
-import type { LocalEndpoint } from '../model/endpoint.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { AgentStart } from './agent-start.ts';
 import { assembleAgent } from './assemble.ts';
 import { reportToCluster, reportWhatLasts } from './cluster-reports.ts';
+import type { Settled } from './datapath-applier.ts';
 import { hostFilter } from './host/filter.ts';
 import { isOfPods } from './host/hook-owner.ts';
 import { watchHost } from './host/watch.ts';
@@ -28,7 +26,7 @@ import { KeptOpen, type KeptOpenOptions } from './server/kept-open.ts';
 import { openMetricsPort } from './server/metrics-port.ts';
 import { keptMetrics } from './server/metrics-text.ts';
 import { type ApiSocket, openApiSocket } from './server/socket.ts';
-import { Settler } from './settler.ts';
+import type { Settler } from './settler.ts';
 import { keepConfiguration, keepOwn } from './upkeep.ts';
 import { kernelView } from './views/kernel.ts';
 import { dumpMap } from './views/maps.ts';
@@ -57,18 +55,16 @@ export class Agent {
   /** Loads or adopts the data path. */
   constructor(config: AgentConfig, log: Logger, start: AgentStart) {
     this.#start = start;
-    const settleEndpoint = (endpoint: LocalEndpoint): Promise<void> =>
-      this.#settleEndpoint(endpoint);
     try {
-      this.#parts = assembleAgent({ config, log, owned: this.#owned, settleEndpoint });
+      this.#parts = assembleAgent({ config, log, owned: this.#owned });
     } catch (error) {
       this.#owned[Symbol.dispose]();
       throw error;
     }
     this.#views = agentViews(this.#parts, () => this.#startTimes());
     this.#metrics = new Metrics(metricSources(this.#parts, this.#views, start.output));
-    const settle = (causes: readonly SettleCause[]): Promise<SettleReport> => this.#settle(causes);
-    this.#settler = new Settler({ settle, periodMs: config.reconcilePeriodMs, log });
+    this.#settler = this.#parts.applier.settler;
+    this.#parts.applier.onSettled((settled) => this.#followSettle(settled));
   }
 
   /** Until `signal` aborts; rejects when a part breaks. */
@@ -162,10 +158,8 @@ export class Agent {
     reportToCluster(this.#parts, this.#readyMs !== undefined);
   }
 
-  async #settle(causes: readonly SettleCause[]): Promise<SettleReport> {
+  #followSettle({ causes, report, began }: Settled): void {
     const { network, names, pods, journal, config } = this.#parts;
-    const began = moment();
-    const report = await network.settle(causes);
     this.#lookAtConnections(causes, report);
     lookAtNode(this.#parts, causes, report);
     const durationMs = performance.now() - began;
@@ -182,7 +176,6 @@ export class Agent {
       keepOwn(this.#parts, this.#start);
     }
     this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
-    return report;
   }
 
   // Rules that could not be written would leave the connections as they are.
@@ -194,16 +187,6 @@ export class Agent {
     if (isListed || written.includes('nft')) this.#rules?.accept();
     const endpoints = pods.endpoints();
     connections.settled({ ...network.translation, isWritten: written.includes('nft'), endpoints });
-  }
-
-  async #settleEndpoint(endpoint: LocalEndpoint): Promise<void> {
-    const { pods, observer } = this.#parts;
-    if (pods.isLive(endpoint)) observer.traffic.begin(endpoint);
-    else observer.traffic.end(endpoint);
-    const { failures } = await this.#settler.request('endpoint');
-    await this.#parts.connections.endpointChanged(endpoint, pods.isLive(endpoint));
-    const text = endpointFailures(endpoint, failures);
-    if (text !== undefined) throw new Error(text);
   }
 
   // The API's socket first: pods come and go by it, and no port may keep the agent from that.

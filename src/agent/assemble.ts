@@ -23,6 +23,7 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import { FlowNames } from '../observe/flow-names.ts';
 import { Observer } from '../observe/observer.ts';
 import type { QueueDropSources } from '../observe/queue-drop-counts.ts';
+import { TrafficCounts } from '../observe/traffic-counts.ts';
 import type { PodHost } from '../pods/host.ts';
 import { limitsInForce, queueDrops } from '../pods/interface/shaping.ts';
 import { VethWiring } from '../pods/interface/veth-wiring.ts';
@@ -41,6 +42,7 @@ import {
   openStore,
 } from './configured.ts';
 import type { StaleConnections } from './connections/stale-connections.ts';
+import { DatapathApplier } from './datapath-applier.ts';
 import { hostLister } from './host/facts.ts';
 import { HostLooks } from './host/looks.ts';
 import { Journal } from './journal.ts';
@@ -57,12 +59,10 @@ export interface AssembleOptions {
   readonly log: Logger;
   /** Gets what must be disposed of in the end. */
   readonly owned: UndoStack;
-  /** See `PodHost.settle`. */
-  settleEndpoint(endpoint: LocalEndpoint): Promise<void>;
 }
 
 /** Loads or adopts the data path. Throws what `loadDatapath` throws. */
-export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOptions): AgentParts {
+export function assembleAgent({ config, log, owned }: AssembleOptions): AgentParts {
   const datapath = owned.use(loadConfigured(config));
   begin(datapath, log);
   const socket = owned.use(NetlinkSocket.open());
@@ -88,6 +88,9 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
     unclaimed: (links) => pods.findUnclaimed(links),
     reconciler,
   });
+  const traffic = new TrafficCounts(datapath.maps.endpointCounters);
+  const periodMs = config.reconcilePeriodMs;
+  const applier = new DatapathApplier({ plan: network, traffic, connections, periodMs, log });
   const truth = kernelProbe({ socket, nft, maps: datapath.maps });
   const { reread } = cluster.source;
   const knownPods = new KnownPods({
@@ -98,23 +101,28 @@ export function assembleAgent({ config, log, owned, settleEndpoint }: AssembleOp
   const pods: Pods = new Pods({
     store: openStore(config, truth),
     kernel: { ...truth, recover: (name, text) => recoverRecord(truth, name, text) },
-    wiring: owned.use(
-      new VethWiring(undefined, { removeLater: true, onMade: (link) => host.noticeMade(link) }),
-    ),
-    node: podHost({ network, knownPods, kubernetes, reconciler, settleEndpoint, host }),
+    wiring: owned.use(vethWiring(host)),
+    node: podHost({ network, knownPods, kubernetes, reconciler, applier, host }),
     ipam: ipamSettings(config),
     log,
   });
   return {
     ...{ config, log, datapath, reconciler, apiServerWay, sysctlsBefore },
     ...cluster,
-    ...{ network, knownPods, pods, journal, connections, host },
+    ...{ network, applier, knownPods, pods, journal, connections, host },
     cniConfiguration: cniConfiguration(config, log, pods),
     ownProblems: new OwnProblems(),
     facts: factWatch({ socket, nft: owned.use(Nftables.open()), datapath, config }),
-    ...observation(config, { datapath, socket, pods, drops }),
+    ...observation(config, { datapath, socket, pods, drops, traffic }),
     limitsInForce: (endpoint) => limitsInForce(socket, endpoint),
   };
+}
+
+function vethWiring(host: HostLooks): VethWiring {
+  return new VethWiring(undefined, {
+    removeLater: true,
+    onMade: (link) => host.noticeMade(link),
+  });
 }
 
 interface PodHostParts {
@@ -122,18 +130,18 @@ interface PodHostParts {
   readonly knownPods: KnownPods;
   readonly kubernetes: ClusterParts['kubernetes'];
   readonly reconciler: Reconciler<DesiredState>;
-  readonly settleEndpoint: AssembleOptions['settleEndpoint'];
+  readonly applier: DatapathApplier;
   readonly host: HostLooks;
 }
 
 function podHost(parts: PodHostParts): PodHost {
-  const { network, knownPods, kubernetes, reconciler, settleEndpoint, host } = parts;
+  const { network, knownPods, kubernetes, reconciler, applier, host } = parts;
   return {
     podRanges: () => network.desired.podRanges.map(({ prefix }) => prefix),
     podAnnotations: (pod) => knownPods.annotations(pod),
     podMtuBytes: () => (isCutOff(network) ? undefined : network.desired.podMtuBytes),
     waitingFor: () => waitingFor({ kubernetes, network }),
-    settle: settleEndpoint,
+    settle: (endpoint, isServed) => applier.settleEndpoint(endpoint, isServed),
     differences: (endpoint) => {
       // Kernel parameters of interfaces are compared as of the latest look.
       host.look();
@@ -172,17 +180,18 @@ function apiServerWayOf(
 interface ObservationParts extends Pick<ReconcilerParts, 'datapath' | 'socket'> {
   readonly pods: Pods;
   readonly drops: NftDrops;
+  readonly traffic: TrafficCounts;
 }
 
 function observation(
   config: AgentConfig,
-  { datapath, socket, pods, drops }: ObservationParts,
+  { datapath, socket, pods, drops, traffic }: ObservationParts,
 ): Pick<AgentParts, 'observer' | 'names' | 'queueDrops'> {
   const names = new FlowNames({ node: config.node, cluster: emptyClusterState, endpoints: [] });
   const queues = queueDropSources(socket, () => pods.endpoints());
   const ruleDrops = (): readonly NftDrop[] => drops.byReason();
   const { maps, paths } = datapath;
-  const observer = new Observer({ maps, paths, names, queues, ruleDrops });
+  const observer = new Observer({ maps, paths, names, queues, traffic, ruleDrops });
   return { observer, names, queueDrops: queues.drops };
 }
 

@@ -15,6 +15,7 @@ import type { ApiServerWay } from './cluster/api-server-way.ts';
 import type { ClusterParts } from './cluster/source.ts';
 import type { CniConfiguration } from './cni-configuration.ts';
 import type { StaleConnections } from './connections/stale-connections.ts';
+import type { DatapathApplier } from './datapath-applier.ts';
 import type { HostLooks } from './host/looks.ts';
 import type { Journal } from './journal.ts';
 import type { FactWatch } from './node-facts/fact-watch.ts';
@@ -30,6 +31,7 @@ export interface AgentParts extends ClusterParts {
   /** Absent where there is no API server. */
   readonly apiServerWay: ApiServerWay | undefined;
   readonly network: NodePlan;
+  readonly applier: DatapathApplier;
   /** To be told of each snapshot. */
   readonly knownPods: KnownPods;
   readonly pods: Pods;

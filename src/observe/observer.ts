@@ -14,13 +14,14 @@ import { ownerOf, recordOfIdleFlow } from './flow-record.ts';
 
 import { sweepFlows, sweptKeyCodec } from './flow-sweep.ts';
 import { QueueDropCounts, type QueueDropSources } from './queue-drop-counts.ts';
-import { TrafficCounts } from './traffic-counts.ts';
+import type { TrafficCounts } from './traffic-counts.ts';
 
 export interface ObserverOptions {
   readonly maps: MapSet;
   readonly paths: PinPaths;
   readonly names: FlowNames;
   readonly queues: QueueDropSources;
+  readonly traffic: TrafficCounts;
   /** See `NftDrops.byReason`. */
   ruleDrops(): readonly DropCount[];
 }
@@ -49,7 +50,7 @@ export class Observer {
       queues: () => queueDrops.total(),
       rules: () => options.ruleDrops(),
     });
-    this.traffic = new TrafficCounts(endpointCounters);
+    this.traffic = options.traffic;
   }
 
   /** Entries in the flow table when it was last swept; undefined before the first time. */

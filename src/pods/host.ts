@@ -16,8 +16,8 @@ export interface PodHost {
   /** For new pods; undefined while the way to other nodes is not known. */
   podMtuBytes(): number | undefined;
   /** Brings the data path in line with `endpoints()`; resolves when every table entry of this endpoint is applied (or
-   * gone, when it is not live any more), rejects with what could not be. */
-  settle(endpoint: LocalEndpoint): Promise<void>;
+   * gone, where `isServed` is false), rejects with what could not be. */
+  settle(endpoint: LocalEndpoint, isServed: boolean): Promise<void>;
   /** What of this endpoint the data path has other than `settle` left it, a sentence each; asks the kernel. */
   differences(endpoint: LocalEndpoint): readonly string[];
   /** Why pods that exist may not reach everything, in words. */

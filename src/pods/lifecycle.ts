@@ -107,7 +107,7 @@ export class PodLifecycle {
     // Those whose requests have arrived meanwhile begin first.
     await setImmediate();
     await this.#wirings.ended();
-    await this.#node.settle(endpoint);
+    await this.#node.settle(endpoint, true);
     this.#store.complete(endpoint);
     return endpoint;
   }
@@ -141,7 +141,7 @@ export class PodLifecycle {
     const endpoint = known ?? (record && isComplete(record) ? record : undefined);
     if (endpoint !== undefined) this.#setLeaving(endpoint);
     await this.#wiring.unwire(hostIfName, record);
-    if (endpoint !== undefined && !isSettled) await this.#node.settle(endpoint);
+    if (endpoint !== undefined && !isSettled) await this.#node.settle(endpoint, false);
     if (record !== undefined) {
       // What no ADD finished never had an owner.
       if (isComplete(record)) this.#ipam?.cooldown.release(record.addresses);

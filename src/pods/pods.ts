@@ -87,10 +87,6 @@ export class Pods {
     return this.#states.live();
   }
 
-  isLive(endpoint: LocalEndpoint): boolean {
-    return this.#states.liveOf(endpoint.hostIfName) === endpoint;
-  }
-
   /** What is wrong with endpoints, in words. */
   problems(): readonly string[] {
     const unclaimed = this.#unclaimed.problems((name) => this.#store.get(name) !== undefined);

@@ -1,0 +1,63 @@
+// Has the data path follow what is wanted of it. Pods wait here for their endpoints, everything else asks for a settle; who
+// has something to do after one says so once (`onSettled`).
+
+import type { SettleCause } from '../api/status.ts';
+import type { Logger } from '../base/log.ts';
+import { type Moment, moment } from '../base/moment.ts';
+import { endpointFailures } from '../datapath/tables.ts';
+import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { TrafficCounts } from '../observe/traffic-counts.ts';
+import type { SettleReport } from '../reconcile/status.ts';
+import type { StaleConnections } from './connections/stale-connections.ts';
+import type { NodePlan } from './node-plan.ts';
+import { Settler } from './settler.ts';
+
+export interface DatapathApplierParts {
+  readonly plan: NodePlan;
+  readonly traffic: TrafficCounts;
+  readonly connections: StaleConnections;
+  readonly periodMs: number;
+  readonly log: Logger;
+}
+
+export interface Settled {
+  readonly causes: readonly SettleCause[];
+  readonly report: SettleReport;
+  readonly began: Moment;
+}
+
+export class DatapathApplier {
+  /** When to settle. */
+  readonly settler: Settler;
+  readonly #parts: DatapathApplierParts;
+  readonly #listeners: ((settled: Settled) => void)[] = [];
+
+  constructor(parts: DatapathApplierParts) {
+    this.#parts = parts;
+    const { periodMs, log } = parts;
+    this.settler = new Settler({ settle: (causes) => this.#settle(causes), periodMs, log });
+  }
+
+  /** `listener` is called after each settle, before those who wait for it go on. */
+  onSettled(listener: (settled: Settled) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** See `PodHost.settle`. */
+  async settleEndpoint(endpoint: LocalEndpoint, isServed: boolean): Promise<void> {
+    const { traffic, connections } = this.#parts;
+    if (isServed) traffic.begin(endpoint);
+    else traffic.end(endpoint);
+    const { failures } = await this.settler.request('endpoint');
+    await connections.endpointChanged(endpoint, isServed);
+    const text = endpointFailures(endpoint, failures);
+    if (text !== undefined) throw new Error(text);
+  }
+
+  async #settle(causes: readonly SettleCause[]): Promise<SettleReport> {
+    const began = moment();
+    const report = await this.#parts.plan.settle(causes);
+    for (const listener of this.#listeners) listener({ causes, report, began });
+    return report;
+  }
+}
