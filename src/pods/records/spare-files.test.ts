@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -102,3 +104,27 @@ for (const [name, tamper] of tampering) {
     assert.deepEqual([readdirSync(directory), readdirSync(kept)], [['a.json'], []]);
   });
 }
+
+test('a file with a second name, as in a backup of links, keeps what it has', () => {
+  const { directory, spares } = fresh();
+  const file = path.join(directory, 'a.json');
+  const backup = path.join(root, 'backup.json');
+  writeAtomically(file, 'old');
+  linkSync(file, backup);
+  assert.ok(spares.take(file));
+  writeAtomically(file, 'new', spares);
+  assert.equal(readFileSync(file, 'utf8'), 'new');
+  assert.equal(readFileSync(backup, 'utf8'), 'old');
+});
+
+test('a record has the mode of a new one, whatever that had whose file it gets', () => {
+  const { directory, spares } = fresh();
+  const file = path.join(directory, 'a.json');
+  for (const mode of [0o644, 0o666, 0o4755]) {
+    writeAtomically(file, 'old');
+    chmodSync(file, mode);
+    assert.ok(spares.take(file));
+    writeAtomically(file, 'new', spares);
+    assert.equal(lstatSync(file).mode & 0o7777, 0o600);
+  }
+});

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   renameSync,
+  type Stats,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -66,12 +67,20 @@ const most = 32;
 function fill(file: string, bytes: Buffer): void {
   const fd = openSync(file, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
+    const stats = fstatSync(fd);
+    if (!isAsNew(stats)) throw new Error('is not as a new file would be');
     const length = writeSync(fd, bytes, 0, bytes.length, 0);
     if (length < bytes.length) throw new Error('written in part');
-    if (fstatSync(fd).size > length) ftruncateSync(fd, length);
+    if (stats.size > length) ftruncateSync(fd, length);
   } finally {
     closeSync(fd);
   }
+}
+
+// A record may have come from a backup, with another owner or mode. One with a second name is in a backup (`cp -al`), which must
+// keep what it has.
+function isAsNew({ mode, uid, nlink }: Stats): boolean {
+  return mode === (constants.S_IFREG | 0o600) && uid === process.geteuid?.() && nlink === 1;
 }
 
 function isDone(step: () => void): boolean {
