@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { listenOnFile, refuseAnswered } from './socket-file.ts';
+import { bind, close, socket } from '../kernel/libc.ts';
+import { listenOnFile, refuseAnswered, removeLeftSocket } from './socket-file.ts';
 
 function place(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-socket-'));
@@ -83,4 +92,56 @@ test('ours is removed', async (context) => {
   const file = await listenOnFile(server(context, 'ours'), path);
   file.remove();
   assert.equal(existsSync(path), false);
+});
+
+/** As syslog and systemd have them: no stream. */
+function datagramSocket(context: TestContext, path: string): { end(): void } {
+  let fd: number | undefined = socket(1, 2, 0);
+  const end = (): void => {
+    if (fd !== undefined) close(fd);
+    fd = undefined;
+  };
+  context.after(end);
+  const family = new Uint8Array(new Uint16Array([1]).buffer);
+  bind(fd, Buffer.concat([family, Buffer.from(`${path}\0`)]));
+  return { end };
+}
+
+test('a socket for datagrams that a process has open is neither taken nor removed', async (context) => {
+  const path = place(context);
+  const open = datagramSocket(context, path);
+  await assert.rejects(listenOnFile(server(context, 'ours'), path), inUse);
+  assert.equal(await removeLeftSocket(path), false);
+  assert.ok(existsSync(path));
+  open.end();
+  await listenOnFile(server(context, 'ours'), path);
+  assert.equal(await whoAnswers(path), 'ours');
+});
+
+test('a file that holds something is not replaced', async (context) => {
+  const path = place(context);
+  writeFileSync(path, 'node: node-1');
+  await assert.rejects(listenOnFile(server(context, 'ours'), path), {
+    ...{ name: 'InputError', message: /^socket: .*agent\.sock is a file: remove it/ },
+  });
+  assert.equal(readFileSync(path, 'utf8'), 'node: node-1');
+});
+
+test('what is removed as a socket that was left is one', async (context) => {
+  const path = place(context);
+  for (const none of [path, `${path}\0`, `/${'x'.repeat(300)}`, `/${'x/'.repeat(3000)}`]) {
+    assert.equal(await removeLeftSocket(none), false);
+  }
+  mkdirSync(path);
+  writeFileSync(join(path, 'file'), 'text');
+  assert.equal(await removeLeftSocket(path), false);
+  assert.equal(await removeLeftSocket(join(path, 'file')), false);
+  assert.equal(readFileSync(join(path, 'file'), 'utf8'), 'text');
+  const other = place(context);
+  const answering = server(context, 'answering');
+  await listenOnFile(answering, other);
+  assert.equal(await removeLeftSocket(other), false);
+  await new Promise((resolve) => answering.close(resolve));
+  assert.equal(await removeLeftSocket(other), true);
+  assert.equal(existsSync(other), false);
 });

@@ -12,11 +12,11 @@ const unixDomain = 1;
 const streamType = 1;
 
 /**
- * Throws InputError where a process answers at `path`: two agents with one socket would take it from each other. A socket that
- * nobody answers is left over.
+ * Throws InputError where a process has the socket at `path`: two agents with one socket would take it from each other. One that
+ * no process has open is left over.
  */
 export async function refuseAnswered(path: string): Promise<void> {
-  if (!(await isAnswered(path))) return;
+  if ((await userOf(path)) === undefined) return;
   const rule =
     'is in use by another process, which answers there (`ss -xlp` shows which): end it, or give this agent another socket';
   throw new InputError({ object: 'socket', value: path, rule });
@@ -24,7 +24,19 @@ export async function refuseAnswered(path: string): Promise<void> {
 
 /** Whether `path` is a socket at which a process answers. */
 export async function isAnswered(path: string): Promise<boolean> {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false;
+  return (await userOf(path)) === 'answers';
+}
+
+/** Removes the socket that a process has left: nothing else than a socket, and none that some process has open. True: it did. */
+export async function removeLeftSocket(path: string): Promise<boolean> {
+  if (!isSocket(path) || (await userOf(path)) !== undefined) return false;
+  rmSync(path, { force: true });
+  return true;
+}
+
+/** What a process does with the socket at `path`; undefined: it is none, or no process has it open. */
+async function userOf(path: string): Promise<'answers' | 'otherType' | undefined> {
+  if (!isSocket(path)) return undefined;
   const code = await new Promise<string | undefined>((resolve) => {
     const connection = connect(path, () => {
       connection.destroy();
@@ -33,17 +45,33 @@ export async function isAnswered(path: string): Promise<boolean> {
     connection.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'EINVAL'));
   });
   // EAGAIN: of a process that accepts nothing, and has more waiting than it wanted.
-  return code === undefined || code === 'EAGAIN';
+  if (code === undefined || code === 'EAGAIN') return 'answers';
+  // For datagrams, as those of systemd and syslog are. One that no process has open refuses, whatever its type was.
+  return code === 'EPROTOTYPE' ? 'otherType' : undefined;
+}
+
+/** False as well for what can be no path. */
+function isSocket(path: string): boolean {
+  try {
+    return lstatSync(path).isSocket();
+  } catch {
+    return false;
+  }
 }
 
 /**
  * Listens on `path` with mode 0600, and replaces what nobody answers. Throws InputError where a process answers there, others may
- * write to its folder, or a folder is in its place; KernelError for what the kernel refuses.
+ * write to its folder, or a folder or a file that holds something is in its place; KernelError for what the kernel refuses.
  */
 export async function listenOnFile(server: Server, path: string): Promise<SocketFile> {
   sharedFolder('socket', dirname(path));
-  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+  const present = lstatSync(path, { throwIfNoEntry: false });
+  if (present?.isDirectory()) {
     throw new InputError({ object: 'socket', value: path, rule: 'is a folder: remove it' });
+  }
+  // A path that was mistyped must not cost anybody their files.
+  if (present?.isFile() && present.size > 0) {
+    throw new InputError({ object: 'socket', value: path, rule: 'is a file: remove it' });
   }
   await refuseAnswered(path);
   rmSync(path, { force: true });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -92,6 +93,23 @@ test('uninstall leaves and names the CNI files of another socket at which an age
 test('uninstall removes CNI files that nobody can read', async (context) => {
   const node = nodeWith(context, 'other.sock');
   writeFileSync(join(node.folder, 'net.d/05-heddle.conflist'), '{');
+  const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
+  assert.deepEqual([found, present(node)], [{ removed: 2, left: [] }, 0]);
+});
+
+test('uninstall removes CNI files that name what can be no socket', async (context) => {
+  for (const socket of ['a\0b', 'x'.repeat(300), 'y/'.repeat(3000)]) {
+    const node = nodeWith(context, socket);
+    const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
+    assert.deepEqual([found, present(node)], [{ removed: 2, left: [] }, 0]);
+  }
+});
+
+test('uninstall waits for nobody who would write into the CNI configuration', async (context) => {
+  const node = nodeWith(context, 'other.sock');
+  const [configuration = ''] = node.files;
+  rmSync(configuration);
+  execFileSync('mkfifo', [configuration]);
   const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
   assert.deepEqual([found, present(node)], [{ removed: 2, left: [] }, 0]);
 });

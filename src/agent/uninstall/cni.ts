@@ -1,10 +1,10 @@
 // Removal of the CNI files. The network configuration names the socket that runtimes are led to, which may be another than the
 // one that this uninstall was given: its agent was started with another configuration.
 
-import { lstatSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { defaultSocket } from '../../api/socket.ts';
 import { type CniPlaces, networkConfigurationFile, removeCni } from '../../cni/install.ts';
-import { isAnswered } from '../server/socket-file.ts';
+import { isAnswered, removeLeftSocket } from '../server/socket-file.ts';
 
 export interface CniRemoval {
   /** Number of files. */
@@ -32,15 +32,14 @@ export async function removeOurCni(
     };
   }
   const files = removeCni(cni).length;
-  if (lstatSync(other, { throwIfNoEntry: false })?.isSocket() !== true)
-    return { removed: files, left: [] };
-  rmSync(other);
-  return { removed: files + 1, left: [] };
+  return { removed: (await removeLeftSocket(other)) ? files + 1 : files, left: [] };
 }
 
 /** Undefined where there is none, or nothing that can be read. */
 function configuredSocket(file: string): string | undefined {
   try {
+    // Reading a pipe would wait for good.
+    if (!statSync(file).isFile()) return undefined;
     const { plugins = [] } = JSON.parse(readFileSync(file, 'utf8')) as NetworkList;
     const own = plugins.find(({ type }) => type === 'heddle') ?? plugins[0];
     return typeof own?.agentSocket === 'string' ? own.agentSocket : defaultSocket;

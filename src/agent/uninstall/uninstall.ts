@@ -18,6 +18,7 @@ import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
 import { runningAgent } from '../process/lock.ts';
 import { networkHolder } from '../process/network-lock.ts';
+import { removeLeftSocket } from '../server/socket-file.ts';
 import { sysctlMemory } from '../sysctl-memory.ts';
 import { removeOurCni } from './cni.ts';
 import { removeLinks } from './links.ts';
@@ -67,7 +68,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
     { what: 'kernel parameters restored', count: restoreSysctls(options.stateDir) },
     { what: 'pinned programs', count: unpinPrograms(pins.allPrograms) },
     { what: 'pinned maps', count: unpinFolder(join(options.pinDir, 'maps')) },
-    { what: 'files', count: removeFiles(options) },
+    { what: 'files', count: await removeFiles(options) },
   ];
   unpinFolder(pins.links);
   removeIfEmpty(options.pinDir);
@@ -129,18 +130,20 @@ function unpinPrograms(folder: string): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** By name, not the folders as a whole: a path that was mistyped must not cost anybody their files. */
-function removeFiles({ stateDir, socket }: UninstallOptions): number {
+/** By name, not the folders as a whole: a path that was mistyped must not cost anybody their files, or a process its socket. */
+async function removeFiles({ stateDir, socket }: UninstallOptions): Promise<number> {
+  const hadSocket = await removeLeftSocket(socket);
   const files = [
-    socket,
-    ...['endpoints', 'spare-records', 'released-addresses', 'sysctls.json', 'agent.lock'].map(
-      (name) => join(stateDir, name),
-    ),
-  ];
+    'endpoints',
+    'spare-records',
+    'released-addresses',
+    'sysctls.json',
+    'agent.lock',
+  ].map((name) => join(stateDir, name));
   const present = files.filter((file) => statSync(file, { throwIfNoEntry: false }) !== undefined);
   for (const file of present) rmSync(file, { recursive: true });
   for (const folder of [stateDir, dirname(socket)]) removeIfEmpty(folder);
-  return present.length;
+  return present.length + (hadSocket ? 1 : 0);
 }
 
 // In the container of `uninstall.yaml` it is a mount point in a read-only root.
