@@ -1,22 +1,37 @@
 // A folder of the agent's own, which no other user may write to: who could would replace its records, its lock or its socket.
 
-import { chmodSync, chownSync, mkdirSync, type Stats, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { InputError } from '../base/input-error.ts';
 
 /**
  * Makes the folder when it is missing. One that belongs to another user, or that others may write to, is taken back: all in it
- * is the agent's. Returns what was put right, in words. Throws InputError naming `object` when that cannot be done.
+ * is the agent's. `names` are what the agent has there: a folder that holds something and none of them is a mistyped path, a home
+ * or /tmp, which is refused and not changed. Returns what was put right, in words. Throws InputError naming `object` when that
+ * cannot be done.
  */
-export function ownFolder(object: string, folder: string): string | undefined {
+export function ownFolder(
+  object: string,
+  folder: string,
+  names?: readonly string[],
+): string | undefined {
   return asInput(object, folder, () => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const stats = statSync(folder);
     const wrong = openTo(stats);
     if (wrong === undefined) return undefined;
+    if (names !== undefined && isAnothers(folder, names)) {
+      const rule = `${wrong}, and nothing in it is an agent's: give the agent a folder of its own`;
+      throw new InputError({ object, value: folder, rule });
+    }
     if (stats.uid !== process.geteuid?.()) chownSync(folder, process.geteuid?.() ?? 0, stats.gid);
     chmodSync(folder, 0o700);
     return `${object}: ${folder} ${wrong}: taken back (mode 0700)`;
   });
+}
+
+function isAnothers(folder: string, names: readonly string[]): boolean {
+  const present = readdirSync(folder);
+  return present.length > 0 && !present.some((name) => names.includes(name));
 }
 
 /**

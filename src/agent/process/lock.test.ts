@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -58,4 +58,34 @@ test('a second agent is refused the pins of the first, whatever its state direct
   });
   first[Symbol.dispose]();
   lockPins(pinDir)[Symbol.dispose]();
+});
+
+test('a folder of others, as /tmp or the bpf file system itself, is refused and stays as it is', (context) => {
+  const folder = stateDirectory(context);
+  mkdirSync(folder);
+  writeFileSync(join(folder, "somebody's"), '');
+  for (const mode of [0o1777, 0o770]) {
+    chmodSync(folder, mode);
+    const rule = `can be written by others (mode 0${mode.toString(8)}), and nothing in it is an agent's: give the agent a folder of its own`;
+    for (const [object, act] of [
+      ['stateDir', () => AgentLock.acquire(folder)],
+      ['pinDir', () => lockPins(folder)],
+    ] as const) {
+      assert.throws(act, { name: 'InputError', message: `${object}: ${folder} ${rule}` });
+      assert.equal(statSync(folder).mode & 0o7777, mode);
+    }
+  }
+});
+
+test('an agent takes its own folder back, whatever others have put into it', (context) => {
+  const folder = stateDirectory(context);
+  mkdirSync(join(folder, 'maps'), { recursive: true });
+  AgentLock.acquire(folder)[Symbol.dispose]();
+  writeFileSync(join(folder, "somebody's"), '');
+  chmodSync(folder, 0o1777);
+  using lock = AgentLock.acquire(folder);
+  assert.match(lock.warning ?? '', /taken back \(mode 0700\)$/);
+  chmodSync(folder, 0o1777);
+  lockPins(folder)[Symbol.dispose]();
+  assert.equal(statSync(folder).mode & 0o7777, 0o700);
 });

@@ -16,6 +16,16 @@ import { ownFolder } from '../../base/private-folder.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { close, noFollow, open, openFlags, tryLock } from '../../kernel/libc.ts';
 
+/** What there is in a state directory. */
+export const stateNames: readonly string[] = [
+  'endpoints',
+  'spare-records',
+  'released-addresses',
+  'sysctls.json',
+  'agent.lock',
+];
+const pinNames: readonly string[] = ['maps', 'programs', 'links'];
+
 export class AgentLock implements Disposable {
   readonly #stateDir: string;
   /** What was wrong with the state directory and was put right, in words. */
@@ -30,7 +40,7 @@ export class AgentLock implements Disposable {
 
   /** Makes the state directory when it is missing. Throws InputError with the holder's pid when an agent has it. */
   static acquire(stateDir: string): AgentLock {
-    const warning = ownFolder('stateDir', stateDir);
+    const warning = ownFolder('stateDir', stateDir, stateNames);
     return new AgentLock(stateDir, lockFile(stateDir), warning);
   }
 
@@ -38,7 +48,7 @@ export class AgentLock implements Disposable {
   keep(): void {
     const found = statSync(lockPath(this.#stateDir), { throwIfNoEntry: false });
     if (found?.ino === fstatSync(this.#fd).ino) return;
-    ownFolder('stateDir', this.#stateDir);
+    ownFolder('stateDir', this.#stateDir, stateNames);
     const fd = lockFile(this.#stateDir);
     close(this.#fd);
     this.#fd = fd;
@@ -93,7 +103,7 @@ function openLock(stateDir: string, path: string): number {
  * file that could tell it.
  */
 export function lockPins(pinDir: string): Disposable {
-  ownFolder('pinDir', pinDir);
+  ownFolder('pinDir', pinDir, pinNames);
   const fd = open(pinDir, openFlags.readOnly);
   // Whoever can open it can lock it.
   fchmodSync(fd, 0o700);

@@ -12,7 +12,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { bind, close, socket } from '../kernel/libc.ts';
+import { bind, close, socket } from '../../kernel/libc.ts';
 import { listenOnFile, refuseAnswered, removeLeftSocket } from './socket-file.ts';
 
 function place(context: TestContext): string {

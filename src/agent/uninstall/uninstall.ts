@@ -16,7 +16,7 @@ import { delNeighbour, listNeighbours } from '../../kernel/netlink/neighbour.ts'
 import { delRoute, listRoutes } from '../../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
-import { runningAgent } from '../process/lock.ts';
+import { runningAgent, stateNames } from '../process/lock.ts';
 import { networkHolder } from '../process/network-lock.ts';
 import { removeLeftSocket } from '../server/socket-file.ts';
 import { sysctlMemory } from '../sysctl-memory.ts';
@@ -133,13 +133,7 @@ function unpinPrograms(folder: string): number {
 /** By name, not the folders as a whole: a path that was mistyped must not cost anybody their files, or a process its socket. */
 async function removeFiles({ stateDir, socket }: UninstallOptions): Promise<number> {
   const hadSocket = await removeLeftSocket(socket);
-  const files = [
-    'endpoints',
-    'spare-records',
-    'released-addresses',
-    'sysctls.json',
-    'agent.lock',
-  ].map((name) => join(stateDir, name));
+  const files = stateNames.map((name) => join(stateDir, name));
   const present = files.filter((file) => statSync(file, { throwIfNoEntry: false }) !== undefined);
   for (const file of present) rmSync(file, { recursive: true });
   for (const folder of [stateDir, dirname(socket)]) removeIfEmpty(folder);
