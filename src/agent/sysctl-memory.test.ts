@@ -37,3 +37,14 @@ test('the first value counts, also across restarts; a broken file is an empty me
   writeFileSync(file, '{ broken');
   assert.deepEqual([...sysctlMemory(file).all()], []);
 });
+
+test('no file is taken for a parameter', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-sysctl-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'sysctls.json');
+  const names = ['../../tmp/file', 'net/../../../tmp/file', 'net/ipv4/..', '/tmp/file', 'kernel/x'];
+  const good = ['net/ipv4/ip_forward', 'net/ipv4/conf/a..b/forwarding'];
+  const values = Object.fromEntries([...names, ...good].map((name) => [name, '0']));
+  writeFileSync(file, JSON.stringify(values));
+  assert.deepEqual([...sysctlMemory(file).all().keys()], good);
+});

@@ -48,10 +48,15 @@ function read(file: string): Map<SysctlName, string> {
     if (typeof parsed !== 'object' || parsed === null) return new Map();
     return new Map(
       Object.entries(parsed).flatMap(([name, value]) =>
-        typeof value === 'string' ? [[name, value] as const] : [],
+        typeof value === 'string' && isOfNetwork(name) ? [[name, value] as const] : [],
       ),
     );
   } catch {
     return new Map();
   }
+}
+
+// Whatever wrote the file: no parameter's value goes into another file, below /proc/sys or anywhere.
+function isOfNetwork(name: string): boolean {
+  return name.startsWith('net/') && !name.split('/').includes('..');
 }
