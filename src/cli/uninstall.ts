@@ -34,8 +34,8 @@ async function run(flags: UninstallFlags): Promise<void> {
   const { uninstall } = await import('../agent/uninstall/uninstall.ts');
   const places = { binDirectory: cni.binDir, configurationDirectory: cni.confDir };
   try {
-    const { removed, left, leftFiles } = await uninstall({ stateDir, pinDir, socket, cni: places });
-    const texts = [...leftFiles, ...(left.length === 0 ? [] : [leftText(left, pinDir)])];
+    const { removed, left, others } = await uninstall({ stateDir, pinDir, socket, cni: places });
+    const texts = [...others, ...(left.length === 0 ? [] : [leftText(left, pinDir)])];
     if (removed.length === 0 && texts.length === 0)
       console.log('nothing of heddle is on this node');
     for (const { what, count } of removed) console.log(`${String(count).padStart(6)}  ${what}`);

@@ -344,6 +344,31 @@ rootTest(
   },
 );
 
+rootTest(
+  'uninstall removes the rest where a parameter cannot be set back, and no folder for a socket',
+  async (context) => {
+    const place = agentPlace(context);
+    const before = trace(place);
+    const agent = await startAgent(context, place);
+    await agent.end('SIGTERM');
+    const file = path.join(place.stateDir, 'sysctls.json');
+    const values = JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, string>;
+    fs.writeFileSync(file, JSON.stringify({ 'net/ipv4/conf/lo/forwarding': 'on', ...values }));
+    const folder = path.join(place.folder, 'cluster');
+    const files = ['--bin-dir', place.folder, '--conf-dir', place.folder, '--socket', folder];
+    const words = [heddle, 'uninstall', '-c', place.config, ...files];
+    assert.throws(() => runIn(place.namespace, process.execPath, ...words), {
+      status: 1,
+      stdout: /^ +\d+ {2}pinned maps$/m,
+      stderr:
+        /the kernel parameter net\/ipv4\/conf\/lo\/forwarding could not be set back: .*EINVAL/,
+    });
+    assert.equal(trace(place), before);
+    assert.ok(!fs.existsSync(place.stateDir));
+    assert.deepEqual(fs.readdirSync(folder), ['nodes.yaml']);
+  },
+);
+
 /** Everything on the node that we might leave behind. */
 function trace({ namespace }: AgentPlace): string {
   return [

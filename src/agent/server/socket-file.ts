@@ -30,8 +30,14 @@ export async function isAnswered(path: string): Promise<boolean> {
 /** Removes the socket that a process has left: nothing else than a socket, and none that some process has open. True: it did. */
 export async function removeLeftSocket(path: string): Promise<boolean> {
   if (!isSocket(path) || (await userOf(path)) !== undefined) return false;
-  rmSync(path, { force: true });
-  return true;
+  try {
+    rmSync(path, { force: true });
+    return true;
+  } catch (error) {
+    // Its file system is read-only.
+    if ((error as NodeJS.ErrnoException).code === 'EROFS') return false;
+    throw error;
+  }
 }
 
 /** What a process does with the socket at `path`; undefined: it is none, or no process has it open. */

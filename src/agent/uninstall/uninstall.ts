@@ -32,8 +32,8 @@ export interface Uninstalled {
   readonly removed: readonly Removed[];
   /** Programs of ours that still run, since their pins are elsewhere: `eth0 ingress: from_network (id 12)`. */
   readonly left: readonly string[];
-  /** CNI files that lead to an agent which answers elsewhere, a sentence each. */
-  readonly leftFiles: readonly string[];
+  /** What else is as it was, and why, a sentence each: CNI files of an agent that answers elsewhere, kernel parameters. */
+  readonly others: readonly string[];
 }
 
 /** What was there and has been removed; kinds of which nothing was there are left out. */
@@ -58,6 +58,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
   using socket = NetlinkSocket.open();
   // First of all, so that no new pod comes along.
   const cni = await removeOurCni(options.socket, options.cni);
+  const others = [...cni.left];
   const removed: Removed[] = [
     { what: 'CNI files', count: cni.removed },
     { what: 'tcx links', count: detachAll(pins.links) },
@@ -65,7 +66,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
     { what: 'routes', count: removeRoutes(socket) },
     { what: 'neighbours', count: removeNextHops(socket) },
     { what: 'nftables tables', count: removeNftables() },
-    { what: 'kernel parameters restored', count: restoreSysctls(options.stateDir) },
+    { what: 'kernel parameters restored', count: restoreSysctls(options.stateDir, others) },
     { what: 'pinned programs', count: unpinPrograms(pins.allPrograms) },
     { what: 'pinned maps', count: unpinFolder(join(options.pinDir, 'maps')) },
     { what: 'files', count: await removeFiles(options) },
@@ -75,7 +76,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
   return {
     removed: removed.filter(({ count }) => count > 0),
     left: programsLeft(socket),
-    leftFiles: cni.left,
+    others,
   };
 }
 
@@ -109,7 +110,8 @@ function removeNftables(): number {
   return nftables.deleteTable('inet', nftTableName) ? 1 : 0;
 }
 
-function restoreSysctls(stateDir: string): number {
+// What the kernel refuses, as a value that a damaged file has, keeps nothing else from being removed.
+function restoreSysctls(stateDir: string, refused: string[]): number {
   const before = sysctlMemory(join(stateDir, 'sysctls.json')).all();
   let restored = 0;
   for (const [name, value] of before) {
@@ -118,7 +120,9 @@ function restoreSysctls(stateDir: string): number {
       restored++;
     } catch (error) {
       // It went with its interface.
-      if (!isKernelError(error, 'ENOENT')) throw error;
+      if (isKernelError(error, 'ENOENT')) continue;
+      if (!isKernelError(error)) throw error;
+      refused.push(`the kernel parameter ${name} could not be set back: ${error.message}`);
     }
   }
   return restored;
