@@ -140,7 +140,8 @@ export class PodLifecycle {
     const known = state === undefined || state.kind === 'stale' ? undefined : state.endpoint;
     const endpoint = known ?? (record && isComplete(record) ? record : undefined);
     if (endpoint !== undefined) this.#setLeaving(endpoint);
-    await this.#wiring.unwire(hostIfName, record);
+    // A reservation has no index, by which an interface is found that got another name meanwhile.
+    await this.#wiring.unwire(hostIfName, endpoint ?? record);
     if (endpoint !== undefined && !isSettled) await this.#node.settle(endpoint, false);
     if (record !== undefined) {
       // What no ADD finished never had an owner.

@@ -51,6 +51,17 @@ const faults: readonly Fault[] = [
     text: /ADD .*: routes: no room/,
   },
   {
+    step: 'its interface gets another name, and the data path does not take it',
+    code: 999,
+    prepare: (node, { containerId }) =>
+      node.failSettle(() => {
+        const name = hostIfNameOf({ containerId, ifName: 'eth0' });
+        runIn(node.namespace, 'ip', 'link', 'set', name, 'name', 'ens5');
+        return new Error('sysctls: not there');
+      }),
+    text: /ADD .*: sysctls: not there/,
+  },
+  {
     step: 'the finished record cannot be written',
     code: 5,
     prepare: (node, pod) =>

@@ -45,8 +45,14 @@ interface TestPod {
 
 async function wirePod(context: TestContext, { network }: Node, number = 1): Promise<TestPod> {
   const pod = podNamespace(context);
+  const record = reservationOf(pod, number);
+  await wire(network, record);
+  return { namespace: pod.namespace, record };
+}
+
+function reservationOf(pod: { readonly path: string }, number: number): EndpointReservation {
   const attachment = { containerId: `container-${number}`, ifName: 'eth0' };
-  const record: EndpointReservation = {
+  return {
     ...attachment,
     id: number,
     namespacePath: pod.path,
@@ -56,8 +62,6 @@ async function wirePod(context: TestContext, { network }: Node, number = 1): Pro
     mtuBytes: 1450,
     createdAt: '2026-11-21T12:00:00.000Z',
   };
-  await wire(network, record);
-  return { namespace: pod.namespace, record };
 }
 
 async function wire(network: VethWiring, record: EndpointReservation): Promise<void> {
@@ -168,3 +172,29 @@ rootTest(
     assert.deepEqual(node.names().toSorted(), ['end1', 'end2', 'hdx78', 'kept', 'lo']);
   },
 );
+
+rootTest('a DEL that an agent died half-way through leaves the name free', async (context) => {
+  const node = makeNode(context);
+  const { namespace, record } = await wirePod(context, node);
+  const { ifIndex } = linkByName(node.socket, record.hostIfName) ?? assert.fail();
+  using pod = NetlinkSocket.open({ namespace });
+  // The first half.
+  runIn(node.namespace, 'ip', 'link', 'set', record.hostIfName, 'name', `hdx${ifIndex}`, 'down');
+  await node.restart().unwire(record.hostIfName, { ...record, hostIfIndex: ifIndex });
+  assert.deepEqual([node.names(), linkByName(pod, 'eth0')], [['lo'], undefined]);
+});
+
+rootTest('an interface that gets another name while it is made does not stay', async (context) => {
+  const { namespace, names } = makeNode(context);
+  // By a rule of udev, say. What is set by name fails then.
+  const rename = (): void => {
+    const [, made = ''] = names();
+    assert.match(made, /^hd/);
+    runIn(namespace, 'ip', 'link', 'set', made, 'name', 'ens5');
+    throw new Error('its files are gone');
+  };
+  using network = new VethWiring(namespace.duplicate(), { onMade: rename });
+  const record = reservationOf(podNamespace(context), 1);
+  await assert.rejects(wire(network, record), /its files are gone/);
+  assert.deepEqual(names(), ['lo']);
+});

@@ -19,6 +19,7 @@ export class LinkRemoval implements Disposable {
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #earlier: Promise<void> = Promise.resolve();
 
   /** `socket` stays the caller's. */
   constructor(socket: NetlinkSocket, delayMs: number) {
@@ -46,13 +47,21 @@ export class LinkRemoval implements Disposable {
     }, this.#delayMs).unref();
   }
 
-  /** What an agent that died in between has left; by name and MAC both, since a name alone may be somebody else's. */
+  /**
+   * What an agent that died in between has left; by name and MAC both, since a name alone may be somebody else's. At once: where it
+   * died half-way through a DEL, the pod's end has its own name still, and no ADD can have it.
+   */
   finishEarlier(): void {
     const left = listLinks(this.#socket, { kind: 'veth' }).filter(
       ({ name, mac }) => isDoomedName(name) && (mac === gatewayMac || mac === queueMac),
     );
     for (const { ifIndex } of left) setLink(this.#socket, { ifIndex, group: doomedGroup });
-    if (left.length > 0) this.removeSoon();
+    if (left.length > 0) this.#earlier = this.#flush().catch(() => undefined);
+  }
+
+  /** Resolves when that is gone, or could not be deleted. */
+  earlierGone(): Promise<void> {
+    return this.#earlier;
   }
 
   [Symbol.dispose](): void {

@@ -7,7 +7,13 @@ import { NetworkNamespace } from '../../kernel/namespace.ts';
 import { addAddress } from '../../kernel/netlink/address.ts';
 import { batch, batchAside, throwFirst } from '../../kernel/netlink/batch.ts';
 import { type ConfiguredLink, readConfiguredLink } from '../../kernel/netlink/devconf.ts';
-import { linkByIndex, linkByName, listLinks, setLink } from '../../kernel/netlink/link.ts';
+import {
+  delLinkAsync,
+  linkByIndex,
+  linkByName,
+  listLinks,
+  setLink,
+} from '../../kernel/netlink/link.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
 import { replaceNeighbour } from '../../kernel/netlink/neighbour.ts';
 import type { Outcomes, RequestSink } from '../../kernel/netlink/protocol/request.ts';
@@ -109,6 +115,7 @@ export class VethWiring implements PodWiring, Disposable {
   async unwire(hostIfName: string, record?: EndpointRecord): Promise<void> {
     const known = record !== undefined && isComplete(record) ? record.hostIfIndex : undefined;
     const host = this.#hostEnd(hostIfName, known);
+    if (host === undefined) await this.#removal.earlierGone();
     const isSilent =
       host === undefined ||
       (this.#removeLater && record !== undefined && disconnect(this.#socket, host, record));
@@ -161,8 +168,13 @@ class OpenPod implements PodNamespace {
     if (host.peerIfIndex === undefined) {
       throw new Error(`veth ${hostIfName}: the kernel does not say what its other end is`);
     }
-    await this.#configureNodeEnd(reservation, host);
-    await this.#configure(reservation, host.peerIfIndex);
+    try {
+      await this.#configureNodeEnd(reservation, host);
+      await this.#configure(reservation, host.peerIfIndex);
+    } catch (error) {
+      await this.#discardRenamed(hostIfName, host.ifIndex);
+      throw error;
+    }
     return host.ifIndex;
   }
 
@@ -198,6 +210,18 @@ class OpenPod implements PodNamespace {
       (requests) => bringUp(requests, ifIndex),
     );
     throwFirst(outcomes.filter((failure) => hasIpv6 || !isWithoutIpv6(failure)));
+  }
+
+  // Nobody would find it by its record: a rule of udev, say, gave it another name. What kept it from being made counts more than
+  // what keeps it from being deleted.
+  async #discardRenamed(hostIfName: string, ifIndex: IfIndex): Promise<void> {
+    const { nodeSocket } = this.#parts;
+    try {
+      if (linkByName(nodeSocket, hostIfName) !== undefined) return;
+      await delLinkAsync(nodeSocket, ifIndex);
+    } catch (error) {
+      if (!isKernelError(error)) throw error;
+    }
   }
 
   differences(endpoint: LocalEndpoint): readonly string[] {
