@@ -93,7 +93,7 @@ export class FlowEvents {
 export function recordContext(names: FlowNames): RecordContext {
   const bootMs = Date.now() - Number(process.hrtime.bigint()) / 1e6;
   return {
-    owner: (address) => names.of(address),
+    owner: (address, atNs) => names.of(address, atNs),
     sender: (ifIndex) => names.sender(ifIndex),
     wallMs: (monotonicNs) => bootMs + monotonicNs / 1e6,
   };

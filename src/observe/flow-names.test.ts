@@ -119,3 +119,74 @@ test('an interface is its pod, also for a while after the pod has gone', () => {
   names.replace({ ...sources, endpoints: [again] });
   assert.equal(names.sender(7)?.pod?.name, 'web-2', 'the one that has it now');
 });
+
+test('a flow of a pod that is gone is not named after the pod that has its address now', () => {
+  let nowNs = 100;
+  const names = new FlowNames(sources, () => nowNs);
+  const cluster = (there: ClusterPod) => ({
+    ...sources.cluster,
+    pods: new Map([[`shop/${there.name}`, there]]),
+  });
+  const then = (atNs: number) =>
+    [podHere, podThere].map((address) => names.of(address, atNs).pod?.name);
+  assert.deepEqual(then(50), ['web-1', 'db-1']);
+  nowNs = 200;
+  const web2 = {
+    ...endpoint,
+    hostIfIndex: 8 as IfIndex,
+    pod: { namespace: 'shop', name: 'web-2' },
+  };
+  const second = { ...sources, cluster: cluster(pod('db-2', podThere)), endpoints: [web2] };
+  names.replace(second);
+  nowNs = 250;
+  names.replace(second);
+  assert.deepEqual(then(150), ['web-1', 'db-1'], 'they were there until the first change');
+  assert.deepEqual(then(201), ['web-2', 'db-2']);
+  nowNs = 300;
+  names.replace({ ...second, endpoints: [], cluster: cluster(pod('db-3', podThere)) });
+  assert.deepEqual(then(150), ['web-1', 'db-1'], 'two owners ago');
+  assert.deepEqual(then(290), ['web-2', 'db-2']);
+  assert.deepEqual(then(301), [undefined, 'db-3']);
+  assert.equal(names.of(podThere).pod?.name, 'db-3', 'now');
+});
+
+test('a pod of this node that came and went between two looks is known', () => {
+  let nowNs = 100;
+  const names = new FlowNames({ ...sources, endpoints: [] }, () => nowNs);
+  names.refresh();
+  names.replace(sources);
+  nowNs = 200;
+  names.replace({ ...sources, endpoints: [] });
+  nowNs = 300;
+  const web2 = {
+    ...endpoint,
+    hostIfIndex: 8 as IfIndex,
+    pod: { namespace: 'shop', name: 'web-2' },
+  };
+  names.replace({ ...sources, endpoints: [web2] });
+  assert.equal(names.of(podHere, 150).pod?.name, 'web-1');
+  assert.equal(names.of(podHere, 250).pod?.name, 'web-2');
+  assert.equal(names.sender(7)?.pod?.name, 'web-1');
+});
+
+test('what the cluster tells late of a pod of this node does not undo what its record told', () => {
+  let nowNs = 100;
+  const own = { ...node2, name: 'node-1', podCidrs: [parsePrefix('198.51.100.0/24')] };
+  const web1 = { ...pod('web-1', podHere), node: 'node-1' };
+  const nodes = new Map([['node-1', own]]);
+  const cluster = { ...emptyClusterState, nodes, pods: new Map([['shop/web-1', web1]]) };
+  const names = new FlowNames({ ...sources, cluster }, () => nowNs);
+  const web2 = {
+    ...endpoint,
+    hostIfIndex: 8 as IfIndex,
+    pod: { namespace: 'shop', name: 'web-2' },
+  };
+  names.refresh();
+  nowNs = 200;
+  names.replace({ ...sources, cluster, endpoints: [web2] });
+  names.refresh();
+  nowNs = 300;
+  names.replace({ ...sources, cluster: { ...cluster, pods: new Map() }, endpoints: [web2] });
+  assert.equal(names.of(podHere, 200).pod?.name, 'web-1');
+  assert.equal(names.of(podHere, 250).pod?.name, 'web-2');
+});

@@ -8,6 +8,7 @@ import type { ClusterState } from '../cluster/state.ts';
 import type { CheckedNode } from '../model/checked-node.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { Address } from '../net/address.ts';
+import { FormerOwners } from './former-owners.ts';
 import { nodeNames } from './node-names.ts';
 import { PodNames } from './pod-names.ts';
 
@@ -30,6 +31,10 @@ const goneEntries = 1000;
 export class FlowNames {
   #sources: NameSources;
   #isFollowed = false;
+  readonly #nowNs: () => number;
+  /** The moment of the first change that is not followed yet: until then whoever leaves by it was there. */
+  #changedNs: number;
+  readonly #former = new FormerOwners<AddressOwner>();
   readonly #pods = new PodNames();
   readonly #own = new Map<Address, AddressOwner>();
   /** By the node's side of the pod's interface. */
@@ -40,20 +45,57 @@ export class FlowNames {
   // What only the nodes' ranges tell; a scan of addresses must not grow it without bound.
   readonly #ranges = new Map<Address, AddressOwner>();
 
-  constructor(sources: NameSources) {
+  /** `nowNs`: CLOCK_MONOTONIC unless given. */
+  constructor(sources: NameSources, nowNs: () => number = () => Number(process.hrtime.bigint())) {
     this.#sources = sources;
+    this.#nowNs = nowNs;
+    this.#changedNs = nowNs();
+    this.#followOwn(sources.node, sources.endpoints);
   }
 
-  /** Takes effect for the next lookup; costs nothing when nothing is looked up in between. */
+  /** Costs little: pods of the cluster are followed when something is looked up. */
   replace(sources: NameSources): void {
     if (sources.cluster.nodes !== this.#sources.cluster.nodes) this.#ranges.clear();
     this.#sources = sources;
+    this.#followOwn(sources.node, sources.endpoints);
+    if (this.#isFollowed) this.#changedNs = this.#nowNs();
     this.#isFollowed = false;
   }
 
-  /** What this node made itself is truer than what the cluster was told of it. */
-  of(address: Address): AddressOwner {
-    if (!this.#isFollowed) this.#follow();
+  /** Notes which pods of the cluster have left. What changes between two looks counts from the first change. */
+  refresh(): void {
+    if (this.#isFollowed) return;
+    const { node, cluster } = this.#sources;
+    this.#pods.follow(cluster.pods, (address, pod) => {
+      // Of this node's own pods the records tell it, and sooner.
+      const inRangeOf = this.#ofRange(address).node;
+      const isElsewhere = inRangeOf !== undefined && inRangeOf !== (pod.node ?? inRangeOf);
+      if (inRangeOf === node || isElsewhere) return;
+      this.#former.add(address, ownerOfPod(pod), this.#changedNs);
+    });
+    this.#isFollowed = true;
+  }
+
+  /**
+   * What this node made itself is truer than what the cluster was told of it. `atNs`: of a moment of the past
+   * (CLOCK_MONOTONIC), whose owner may be another than today's; now unless given.
+   */
+  of(address: Address, atNs: number = Number.POSITIVE_INFINITY): AddressOwner {
+    this.refresh();
+    return this.#former.of(address, atNs) ?? this.#ofToday(address);
+  }
+
+  /** The pod behind an interface of this node, also if it has just gone. */
+  sender(ifIndex: number): FlowSender | undefined {
+    return this.#senders.get(ifIndex) ?? this.#gone.get(ifIndex);
+  }
+
+  /** This node's, as last told. */
+  get endpoints(): readonly LocalEndpoint[] {
+    return this.#sources.endpoints;
+  }
+
+  #ofToday(address: Address): AddressOwner {
     const own = this.#own.get(address);
     if (own !== undefined) return own;
     // No pod has a node's address, whatever its status says.
@@ -64,33 +106,23 @@ export class FlowNames {
     return pod === undefined ? range : ownerOfPod(pod);
   }
 
-  /** The pod behind an interface of this node, also if it has just gone. */
-  sender(ifIndex: number): FlowSender | undefined {
-    if (!this.#isFollowed) this.#follow();
-    return this.#senders.get(ifIndex) ?? this.#gone.get(ifIndex);
-  }
-
-  /** This node's, as last told. */
-  get endpoints(): readonly LocalEndpoint[] {
-    return this.#sources.endpoints;
-  }
-
-  #follow(): void {
-    const { node, cluster, endpoints } = this.#sources;
-    this.#pods.follow(cluster.pods);
-    this.#followOwn(node, endpoints);
-    this.#isFollowed = true;
-  }
-
   // One pod comes, and thousands stay.
   #followOwn(node: string, endpoints: readonly LocalEndpoint[]): void {
+    if (endpoints === this.#endpoints) return;
     const { head, tail } = changedSpan(this.#endpoints, endpoints);
+    const nowNs = this.#nowNs();
     const before = this.#endpoints.slice(head, this.#endpoints.length - tail);
+    const after = endpoints.slice(head, endpoints.length - tail);
+    const still = new Set(after.map(({ hostIfIndex }) => hostIfIndex));
     for (const { addresses, hostIfIndex } of before) {
-      for (const address of addresses) this.#own.delete(address);
+      for (const address of addresses) {
+        const owner = this.#own.get(address);
+        if (owner && !still.has(hostIfIndex)) this.#former.add(address, owner, nowNs);
+        this.#own.delete(address);
+      }
       this.#dismiss(hostIfIndex);
     }
-    for (const endpoint of endpoints.slice(head, endpoints.length - tail)) {
+    for (const endpoint of after) {
       const { pod, addresses, hostIfIndex } = endpoint;
       const named = pod && { pod: { namespace: pod.namespace, name: pod.name } };
       for (const address of addresses) this.#own.set(address, { kind: 'pod', node, ...named });

@@ -25,9 +25,13 @@ const mallory: FlowSender = {
 };
 
 const context: RecordContext = {
-  owner: (address) =>
+  owner: (address, atNs) =>
     address === pod
-      ? { kind: 'pod', node: 'node-1', pod: { namespace: 'shop', name: 'web-1' } }
+      ? {
+          kind: 'pod',
+          node: 'node-1',
+          pod: { namespace: 'shop', name: atNs < 4e9 ? 'gone-1' : 'web-1' },
+        }
       : { kind: 'world' },
   sender: (ifIndex) => (ifIndex === 9 ? mallory : undefined),
   wallMs: (ns) => Date.parse('2026-01-02T03:04:00Z') + ns / 1e6,
@@ -67,6 +71,10 @@ test('a new flow', () => {
     verdict: 'allowed',
     tcpFlags: ['syn'],
   });
+});
+
+test('an event that is read late has the pod that had the address when it happened', () => {
+  assert.deepEqual(recordOfEvent({ ...opened, timeNs: 3e9 }, context).from.pod?.name, 'gone-1');
 });
 
 test('a closed flow has its totals', () => {
@@ -123,6 +131,9 @@ test('an idle flow is told from the end that started it', () => {
     direction: trafficDirection.ingress,
     path: flowPath.direct,
   } as const;
+  const idleSince = (lastSeenNs: number) => recordOfIdleFlow(key, { ...flow, lastSeenNs }, context);
+  assert.equal(idleSince(3e9).to.pod?.name, 'gone-1', 'who had the address when it was last used');
+  assert.equal(idleSince(4e9).to.pod?.name, 'web-1');
   const record = recordOfIdleFlow(key, flow, context);
   assert.deepEqual([record.from.address, record.from.port], [outside, 5353]);
   assert.deepEqual([record.to.address, record.to.port], [pod, 53]);

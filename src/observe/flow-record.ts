@@ -17,7 +17,8 @@ import type { AddressOwner } from './flow-names.ts';
 
 /** What turns kernel values into readable ones. */
 export interface RecordContext {
-  owner(address: Address): AddressOwner;
+  /** At a moment of the past (CLOCK_MONOTONIC): another pod may have the address by now. */
+  owner(address: Address, atNs: number): AddressOwner;
   /** The pod behind an interface of this node. */
   sender(ifIndex: number): FlowSender | undefined;
   /** Milliseconds since 1970 of a CLOCK_MONOTONIC time in nanoseconds. */
@@ -28,12 +29,14 @@ export function recordOfEvent(event: FlowEvent, context: RecordContext): FlowRec
   const { protocol, source, destination } = event;
   const ported = hasPorts(protocol);
   const flags = protocol === protocols.tcp ? tcpFlagNames(event.tcpFlags) : [];
+  const end = (address: Address, port: number): FlowEndView =>
+    flowEnd(address, ported ? port : undefined, context.owner(address, event.timeNs));
   return {
     kind: 'flow',
     time: new Date(context.wallMs(event.timeNs)).toISOString(),
     verdict: verdictOf(event.kind),
-    ...senderOf(event, flowEnd(source, ported ? event.sourcePort : undefined, context), context),
-    to: flowEnd(destination, ported ? event.destinationPort : undefined, context),
+    ...senderOf(event, end(source, event.sourcePort), context),
+    to: end(destination, event.destinationPort),
     protocol: protocolName(protocol),
     direction: event.direction === trafficDirection.egress ? 'egress' : 'ingress',
     ...(flags.length === 0 ? {} : { tcpFlags: flags }),
@@ -86,8 +89,9 @@ function senderOf(
 /** An entry that the data path never saw closed and that nothing has used for long. */
 export function recordOfIdleFlow(key: FlowKey, flow: Flow, context: RecordContext): FlowRecord {
   const ported = hasPorts(key.protocol);
-  const low = flowEnd(key.low, ported ? key.lowPort : undefined, context);
-  const high = flowEnd(key.high, ported ? key.highPort : undefined, context);
+  const end = (address: Address, port: number): FlowEndView =>
+    flowEnd(address, ported ? port : undefined, context.owner(address, flow.lastSeenNs));
+  const [low, high] = [end(key.low, key.lowPort), end(key.high, key.highPort)];
   const byHigh = flow.initiator === flowDirection.high;
   const [fromLow, fromHigh] = [count(flow, 0), count(flow, 1)];
   const from = byHigh ? high : low;
@@ -117,8 +121,8 @@ function verdictOf(kind: number): FlowRecord['verdict'] {
   return kind === flowEventKind.close ? 'closed' : 'allowed';
 }
 
-function flowEnd(address: Address, port: number | undefined, context: RecordContext): FlowEndView {
-  return { address, ...(port === undefined ? {} : { port }), ...context.owner(address) };
+function flowEnd(address: Address, port: number | undefined, owner: AddressOwner): FlowEndView {
+  return { address, ...(port === undefined ? {} : { port }), ...owner };
 }
 
 const withPorts: readonly number[] = [

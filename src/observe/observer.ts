@@ -73,6 +73,7 @@ export class Observer {
   }
 
   #sample(): void {
+    this.#options.names.refresh();
     this.drops.sample(performance.now());
     this.#events.checkMissed();
   }

@@ -4,6 +4,8 @@
 import type { ClusterPod } from '../cluster/objects.ts';
 import type { Address } from '../net/address.ts';
 
+export type OnLeft = (address: Address, pod: ClusterPod) => void;
+
 export class PodNames {
   #pods: ReadonlyMap<string, ClusterPod> = new Map();
   /** The best claim last: an address may be given anew before the cluster has told that its last pod is gone. */
@@ -17,9 +19,10 @@ export class PodNames {
 
   /**
    * By `namespace/name`; unchanged pods must be the same objects as before. Maps that were made from each other keep their
-   * order, so both are walked side by side, and looked into only where they part.
+   * order, so both are walked side by side, and looked into only where they part. `onLeft` is called for each address that
+   * its pod does not have any more, unless another pod had the better claim to it.
    */
-  follow(pods: ReadonlyMap<string, ClusterPod>): void {
+  follow(pods: ReadonlyMap<string, ClusterPod>, onLeft: OnLeft = () => undefined): void {
     const before = this.#pods;
     if (pods === before) return;
     let still = 0;
@@ -28,19 +31,17 @@ export class PodNames {
       const known = walk.next().value === pod ? pod : before.get(key);
       if (known !== undefined) still++;
       if (known === pod) continue;
-      if (known !== undefined) this.#remove(known);
+      if (known !== undefined) this.#remove(known, { next: pod, onLeft });
       this.#add(pod);
     }
     if (still < before.size) {
-      for (const [key, pod] of before) if (!pods.has(key)) this.#remove(pod);
+      for (const [key, pod] of before) if (!pods.has(key)) this.#remove(pod, { onLeft });
     }
     this.#pods = pods;
   }
 
-  // The addresses of a pod in the host's network are the node's; a finished pod has none any more, whatever its status says.
   #add(pod: ClusterPod): void {
-    if (pod.hostNetwork || pod.phase === 'Succeeded' || pod.phase === 'Failed') return;
-    for (const address of pod.addresses) {
+    for (const address of heldBy(pod)) {
       const others = this.#byAddress.get(address) ?? [];
       // Those of equal claims stay in the order in which they came.
       const pods = others.length === 0 ? [pod] : [...others, pod].sort(compareClaims);
@@ -48,13 +49,25 @@ export class PodNames {
     }
   }
 
-  #remove(pod: ClusterPod): void {
-    for (const address of pod.addresses) {
-      const others = this.#byAddress.get(address)?.filter((other) => other !== pod) ?? [];
+  #bestBefore(claims: readonly ClusterPod[]): ClusterPod | undefined {
+    return claims.findLast((pod) => this.#pods.get(`${pod.namespace}/${pod.name}`) === pod);
+  }
+
+  #remove(pod: ClusterPod, { next, onLeft }: { next?: ClusterPod; onLeft: OnLeft }): void {
+    const kept = next !== undefined && next.node === pod.node ? heldBy(next) : [];
+    for (const address of heldBy(pod)) {
+      const claims = this.#byAddress.get(address) ?? [];
+      if (this.#bestBefore(claims) === pod && !kept.includes(address)) onLeft(address, pod);
+      const others = claims.filter((other) => other !== pod);
       if (others.length > 0) this.#byAddress.set(address, others);
       else this.#byAddress.delete(address);
     }
   }
+}
+
+// The addresses of a pod in the host's network are the node's; a finished pod has none any more, whatever its status says.
+function heldBy({ hostNetwork, phase, addresses }: ClusterPod): readonly Address[] {
+  return hostNetwork || phase === 'Succeeded' || phase === 'Failed' ? [] : addresses;
 }
 
 // Running before others, those that stay before those being deleted, then the newer.
