@@ -102,8 +102,14 @@ function chains(families: readonly Family[]): readonly Chain[] {
     {
       name: 'host_ports_in',
       at: { ...nat, hook: 'prerouting', priority: priorities.afterDstnat },
-      // Translated before routing sees it: nothing else would keep a neighbour from the ports of the node's loopback.
-      rules: families.flatMap((each) => translations(each, `${each.ip} daddr != ${each.loopback}`)),
+      // Translated before routing sees it: nothing else would keep a neighbour from the ports of the node's loopback. Nor is
+      // a neighbour the node itself at 127.0.0.1, whose connections get an address of the node on their way to the pod.
+      rules: families.flatMap((each) =>
+        translations(
+          each,
+          `${each.ip} saddr != ${each.loopback} ${each.ip} daddr != ${each.loopback}`,
+        ),
+      ),
     },
     {
       name: 'host_ports_local',
@@ -116,9 +122,10 @@ function chains(families: readonly Family[]): readonly Chain[] {
     {
       name: 'host_ports_back',
       at: { ...nat, hook: 'postrouting', priority: priorities.afterSrcnat },
-      // The pod would answer itself, or its own loopback, without passing here again.
+      // The pod would answer itself, or its own loopback, without passing here again. What another interface brings with the
+      // address of the pod is forged, and keeps it, so that the pod's program refuses it.
       rules: families.flatMap(({ ip, family, loopback }) => [
-        `${ip} saddr . ${ip} daddr @hairpin${family} masquerade`,
+        `iifname "hd*" ${ip} saddr . ${ip} daddr @hairpin${family} masquerade`,
         ...(family === 4 ? [`oifname "hd*" ip saddr ${loopback} ct status dnat masquerade`] : []),
       ]),
     },
