@@ -21,6 +21,7 @@ enum {
 	OPTION_NOTHING = 1,
 	OPTION_LOOSE_SOURCE_ROUTE = 0x83,
 	OPTION_STRICT_SOURCE_ROUTE = 0x89,
+	JUMBO_HEADER_BYTES = 8,
 };
 
 /*
@@ -170,9 +171,20 @@ static __always_inline void set_ipv6_ends(struct packet *packet, const struct ip
 	packet->protocol = ip->nexthdr;
 }
 
+/*
+ * The kernel gives a BIG TCP packet a hop-by-hop header with the jumbo payload option (RFC 2675), and
+ * removes it when it makes the segments. With it each of them would seem too long for the way.
+ */
+static __always_inline void leave_out_jumbo_header(struct packet *packet)
+{
+	packet->header_bytes -= JUMBO_HEADER_BYTES;
+	packet->bytes -= JUMBO_HEADER_BYTES;
+}
+
 static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, struct packet *packet)
 {
 	const struct ipv6hdr *ip = header_at(skb, ETH_HLEN, sizeof(*ip));
+	bool has_jumbo_header;
 	__u32 payload;
 
 	if (!ip || ip->version != 6)
@@ -182,13 +194,18 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, struct
 		return DROP_MALFORMED;
 	packet->transport = ETH_HLEN + sizeof(*ip);
 	payload = bpf_ntohs(ip->payload_len);
+	has_jumbo_header = payload == 0 && packet->protocol == IPPROTO_HOPOPTS && skb->gso_size;
 	if (is_extension_header(packet->protocol)) {
 		enum drop_reason reason = skip_extension_headers(skb, packet);
 
 		if (reason)
 			return reason;
 	}
-	return set_length(skb, packet, payload + sizeof(*ip)) ? DROP_NONE : DROP_MALFORMED;
+	if (!set_length(skb, packet, payload + sizeof(*ip)))
+		return DROP_MALFORMED;
+	if (has_jumbo_header)
+		leave_out_jumbo_header(packet);
+	return DROP_NONE;
 }
 
 /* As far as the addresses and the place of the transport header, whatever tag the kernel took off. */

@@ -254,6 +254,32 @@ rootTest('a segmented packet counts as what it carries, whatever its header says
   }
 });
 
+rootTest("BIG TCP's own header is in none of its segments", (context) => {
+  const datapath = testDatapath(context);
+  const long = tcp({ ...ports, flags: tcpFlags.ack }, new Uint8Array(3000));
+  // RFC 2675: the jumbo payload option, which the kernel removes when it makes the segments.
+  const jumbo = joined([protocols.tcp, 0, 0xc2, 4, 0, 0, 0x0b, 0xd4], long);
+  const outcomeTo = (to: Address, claimedLength: number, gsoSize: number): string => {
+    const ends = { source: web[6], destination: to };
+    const packet = ethernet(
+      { source: web.mac, destination: hostSideMac, type: etherTypes.ipv6 },
+      ip({ ...ends, protocol: nextHeaders.hopByHop, claimedLength }, jumbo),
+    );
+    return observe(datapath, 'from_pod', packet, { ifIndex: web.ifIndex, gsoSize }).outcome.verdict;
+  };
+  const counted = (): number => datapath.endpointCounters(web.id).traffic[1].bytes;
+  for (const [to, fits] of [
+    [places.native[6], 1440],
+    [places.tunnelled[6], 1390],
+  ] as const) {
+    const before = counted();
+    assert.equal(outcomeTo(to, 0, fits), 'redirect');
+    assert.equal(counted() - before, 3000 + 3 * 60);
+    assert.equal(outcomeTo(to, 0, fits + 1), 'pass');
+    assert.equal(outcomeTo(to, jumbo.length, fits), 'pass', 'each segment has any other header');
+  }
+});
+
 /** As long as the kernel's test run takes it: a tc packet has an Ethernet header and, if IP, its header. */
 function shortestFor(family: Family): number {
   return 14 + (family === 4 ? 20 : 40);
