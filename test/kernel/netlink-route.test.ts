@@ -302,6 +302,36 @@ rootTest('routes that others set in ways of their own are listed too', (context)
   );
 });
 
+rootTest('routes by next-hop objects have the interfaces and gateways of these', (context) => {
+  const { socket, namespace } = wired(context);
+  const lines = [
+    'ip nexthop add id 1 via 192.0.2.2 dev veth0',
+    'ip nexthop add id 2 via 2001:db8::2 dev veth0',
+    'ip nexthop add id 3 dev veth0',
+    'ip nexthop add id 4 blackhole',
+    'ip nexthop add id 6 via 192.0.2.3 dev veth0',
+    'ip nexthop add id 5 group 1,3/6,2',
+    'ip route add default nhid 1',
+    'ip route add 203.0.113.0/25 nhid 2',
+    'ip route add 203.0.113.128/25 nhid 3',
+    'ip route add 198.51.100.0/25 nhid 4',
+    'ip route add 198.51.100.128/25 nhid 5',
+    'ip -6 route add default nhid 2',
+  ];
+  runIn(namespace, 'sh', '-ec', lines.join('\n'));
+  const ways = (): readonly object[] =>
+    listRoutes(socket, { table: 254, protocol: 3 }).map(
+      ({ destination, type, ifIndex: index, gateway, nextHops, nextHopId }) => ({
+        ...{ destination, type, index, gateway, nextHops, nextHopId },
+      }),
+    );
+  runIn(namespace, 'sysctl', '-qw', 'net.ipv4.nexthop_compat_mode=1');
+  const told = ways();
+  assert.equal(told.length, 6);
+  runIn(namespace, 'sysctl', '-qw', 'net.ipv4.nexthop_compat_mode=0');
+  assert.deepEqual(ways(), told);
+});
+
 rootTest('a lookup says which way a packet would go', (context) => {
   const { socket } = wired(context);
   const gateway = parseAddress('192.0.2.254');

@@ -44,6 +44,8 @@ export interface RouteRecord {
   readonly mtuBytes?: number | undefined;
   /** The ways of a multipath route, in place of `gateway` and `ifIndex`. */
   readonly nextHops?: readonly WeightedNextHop[] | undefined;
+  /** Read only: number of the next-hop object that has the ways, where the kernel lists none of them. */
+  readonly nextHopId?: number | undefined;
 }
 
 export interface WeightedNextHop {
@@ -81,6 +83,7 @@ export const routeAttributes = {
   multipath: 9,
   table: 15,
   via: 18,
+  nextHopId: 30,
 } as const;
 const metricMtu = 2;
 const flagOnlink = 4;
@@ -95,19 +98,23 @@ export function readRoute(payload: Buffer): RouteRecord | undefined {
   if (family === undefined) return undefined;
   const attributes = new Attributes(payload.subarray(headerSize));
   const flags = payload.readUInt32LE(8);
+  const ifIndex = attributes.ifIndex(routeAttributes.outputIfIndex);
+  const nextHops = readNextHops(attributes);
+  const hasWays = ifIndex !== undefined || nextHops !== undefined;
   return withoutAbsent<RouteRecord>({
     destination: readDestination(family, payload.readUInt8(1), attributes),
     type: typeOf(payload.readUInt8(7)),
     protocol: payload.readUInt8(5),
     table: attributes.u32(routeAttributes.table) ?? payload.readUInt8(4),
     scope: scopeOf(payload.readUInt8(6)),
-    ifIndex: attributes.ifIndex(routeAttributes.outputIfIndex),
+    ifIndex,
     gateway: readGateway(attributes),
     metric: attributes.u32(routeAttributes.metric),
     onlink: (flags & flagOnlink) !== 0 ? true : undefined,
     source: attributes.address(routeAttributes.source),
     mtuBytes: attributes.nested(routeAttributes.metrics)?.u32(metricMtu),
-    nextHops: readNextHops(attributes),
+    nextHops,
+    nextHopId: hasWays ? undefined : attributes.u32(routeAttributes.nextHopId),
   });
 }
 

@@ -5,6 +5,7 @@ import { addressBytes, addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { familyBits } from '../../net/prefix.ts';
 import { isKernelError } from '../errno.ts';
+import { withNextHopObjects } from './next-hop-object.ts';
 import { familyNumbers } from './protocol/family.ts';
 import { type MessageWriter, messageFlags } from './protocol/message.ts';
 import type { Dumps, Query, Request, RequestSink } from './protocol/request.ts';
@@ -64,7 +65,8 @@ export interface RouteFilter {
  */
 export function listRoutes(socket: Dumps, filter: RouteFilter = {}): RouteRecord[] {
   const families = filter.family === undefined ? ([4, 6] as const) : [filter.family];
-  return families.flatMap((family) => listFamily(socket, family, filter));
+  const routes = families.flatMap((family) => listFamily(socket, family, filter));
+  return withNextHopObjects(socket, routes);
 }
 
 /**
