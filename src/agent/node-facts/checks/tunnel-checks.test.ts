@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { factOf, testFacts } from '../../../../test/support/fact-rows.ts';
-import { addressOn, changed, kernel } from '../../../../test/support/sound-node.ts';
+import { addressOn, changed, kernel, remote4, route } from '../../../../test/support/sound-node.ts';
 import type { OverlayDevice } from '../../../model/desired.ts';
 import { parseAddress } from '../../../net/address.ts';
 
@@ -19,7 +19,51 @@ const renumbered = {
 const second = { addresses: [...kernel.host.addresses, addressOn(2, '203.0.113.7')] };
 const away = parseAddress('2001:db8:ffff::99');
 
+const end = parseAddress('203.0.113.12');
+const toEnd = {
+  ...vxlan,
+  remoteRanges: [
+    { node: 'node-2', prefix: remote4, path: { kind: 'overlay', tunnelEndpoint: end } },
+  ],
+} as const;
+const network = route('192.0.2.0/24', { protocol: 2 });
+
 testFacts([
+  ['a default route leads to the other node', 'tunnel-address', { desired: toEnd }, undefined],
+  [
+    'a route leads to the other node',
+    'tunnel-address',
+    { desired: toEnd, host: { routes: [network, route('203.0.113.0/24')] } },
+    undefined,
+  ],
+  [
+    'no route leads to the other node',
+    'tunnel-address',
+    { desired: toEnd, host: { routes: [network] } },
+    /^problem: no route leads to the tunnels' other ends 203\.0\.113\.12: pods of these nodes are out/,
+  ],
+  [
+    'a route refuses the other node',
+    'tunnel-address',
+    { desired: toEnd, host: { routes: [network, route('0.0.0.0/0', { type: 'unreachable' })] } },
+    /^problem: no route leads to/,
+  ],
+  [
+    'only a default route of the other family is there',
+    'tunnel-address',
+    { desired: toEnd, host: { routes: [network, route('::/0')] } },
+    /^problem: no route leads to/,
+  ],
+  [
+    'a table that a rule asks leads to the other node',
+    'tunnel-address',
+    {
+      desired: toEnd,
+      host: { routes: [network] },
+      kernel: { policyRoutes: [route('0.0.0.0/0', { table: 100 })] },
+    },
+    undefined,
+  ],
   ['mode vxlan, the InternalIP is there', 'tunnel-address', { desired: vxlan }, undefined],
   [
     'mode vxlan, the InternalIP that tunnels go to is missing',

@@ -1,14 +1,16 @@
 // Facts about what leaves by the tunnel: other nodes take only what comes from addresses that they know this node by.
 
 import { overlayDeviceName } from '../../../model/network/overlay-device.ts';
-import { addressFamily } from '../../../net/address.ts';
-import { prefixFamily } from '../../../net/prefix.ts';
+import { PrefixIndex } from '../../../model/prefix-index.ts';
+import { orderedPrefix } from '../../../model/prefix-order.ts';
+import { type Address, addressFamily } from '../../../net/address.ts';
+import { hostPrefix, type Prefix, prefixFamily, prefixLength } from '../../../net/prefix.ts';
 import type { ObservedNode } from '../observed/observed-node.ts';
 import { interfacesOut, isUsableAsSource } from './exit-checks.ts';
 import { type Finding, note, problem, some } from './fact.ts';
 
 export function tunnelAddressFindings(node: ObservedNode): readonly Finding[] {
-  return [...missingEnd(node), ...unacceptedSources(node)];
+  return [...missingEnd(node), ...unroutedEnds(node), ...unacceptedSources(node)];
 }
 
 // Alone in its cluster a node has no tunnels.
@@ -22,6 +24,38 @@ function missingEnd({ desired, kernel }: ObservedNode): readonly Finding[] {
       `tunnels go to and from InternalIP ${end}, as the Node object says, which this node does not have: pods of other nodes are out of reach`,
     ),
   ];
+}
+
+// Where routing rules ask other tables, a route of any of these is believed to be asked for.
+function unroutedEnds({ desired, kernel }: ObservedNode): readonly Finding[] {
+  if (desired.overlay === undefined) return [];
+  const ends = new Set(
+    desired.remoteRanges.flatMap(({ path }) =>
+      path.kind === 'overlay' ? [path.tunnelEndpoint] : [],
+    ),
+  );
+  const ways = [...kernel.host.routes, ...kernel.policyRoutes]
+    .filter(({ type }) => type === 'unicast')
+    .map(({ destination }) => destination);
+  const unrouted = [...ends].filter(addressesOutside(ways));
+  if (unrouted.length === 0) return [];
+  return [
+    problem(
+      `no route leads to the tunnels' other ends ${some(unrouted)}: pods of these nodes are out of reach`,
+    ),
+  ];
+}
+
+// A default route, as almost every node has one, leads to all of its family.
+function addressesOutside(ways: readonly Prefix[]): (address: Address) => boolean {
+  const everywhere = new Set(
+    ways.filter((way) => prefixLength(way) === 0).map((way) => prefixFamily(way)),
+  );
+  const others = ways.filter((way) => !everywhere.has(prefixFamily(way)));
+  const index = new PrefixIndex(others.map((way) => ({ ordered: orderedPrefix(way) })));
+  return (address) =>
+    !everywhere.has(addressFamily(address)) &&
+    index.around(orderedPrefix(hostPrefix(address))) === undefined;
 }
 
 // With masquerading these get the tunnel device's address. Bridges of containers have addresses as well, which lead nowhere.
