@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { nftTable } from '../../src/datapath/nft/table.ts';
 import { nftEntries } from '../../src/datapath/nft/rules.ts';
+import { nftTable } from '../../src/datapath/nft/table.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import type { DesiredState } from '../../src/model/desired.ts';

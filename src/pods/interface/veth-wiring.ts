@@ -2,9 +2,8 @@
 // that belong to it. Routes and neighbours on the node's side are tables of the data path.
 
 import { CniError, cniErrorCode } from '../../cni/error.ts';
-import { isKernelError, type KernelError } from '../../kernel/errno.ts';
+import { isKernelError } from '../../kernel/errno.ts';
 import { NetworkNamespace } from '../../kernel/namespace.ts';
-import { addAddress } from '../../kernel/netlink/address.ts';
 import { batch, batchAside, throwFirst } from '../../kernel/netlink/batch.ts';
 import { type ConfiguredLink, readConfiguredLink } from '../../kernel/netlink/devconf.ts';
 import {
@@ -15,22 +14,20 @@ import {
   setLink,
 } from '../../kernel/netlink/link.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
-import { replaceNeighbour } from '../../kernel/netlink/neighbour.ts';
 import type { Outcomes, RequestSink } from '../../kernel/netlink/protocol/request.ts';
-import { addRoute } from '../../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { makeVeth, makeVethAside } from '../../kernel/netlink/veth.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
-import { type Address, addressFamily } from '../../net/address.ts';
+import { addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
-import { familyBits } from '../../net/prefix.ts';
 import { type EndpointRecord, type EndpointReservation, isComplete } from '../records/record.ts';
 import { podDifferences } from './differences.ts';
 import { disconnect } from './disconnect.ts';
-import { gatewayMac, podDefaultRoute, podGateways } from './gateway.ts';
+import { gatewayMac } from './gateway.ts';
 import { isDoomedName } from './names.ts';
 import { setNodeEnd } from './node-end.ts';
+import { addToPod, bringUp, isWithoutIpv6, requestsPerAddress } from './pod-end.ts';
 import { discardQueue } from './queue-discard.ts';
 import { LinkRemoval } from './removal.ts';
 import { isPodInterface } from './unclaimed.ts';
@@ -275,30 +272,6 @@ class OpenPod implements PodNamespace {
       }),
     );
   }
-}
-
-const requestsPerAddress = 3;
-
-function addToPod(requests: RequestSink, ifIndex: IfIndex, address: Address): void {
-  const family = addressFamily(address);
-  const gateway = podGateways[family];
-  const prefixLength = familyBits(family);
-  addAddress(requests, { ifIndex, address, prefixLength, noDad: family === 6 });
-  replaceNeighbour(requests, { ifIndex, address: gateway, mac: gatewayMac, state: 'permanent' });
-  // Not `replace`: a default route that is there leads through an interface of someone else's.
-  addRoute(requests, podDefaultRoute(family, ifIndex));
-}
-
-// No link-local address: the gateway's is the only one that counts, and its MAC is known. Nor are router advertisements
-// taken then where nobody can send one: they come from link-local addresses, which the data path takes from no pod.
-function bringUp(requests: RequestSink, ifIndex: IfIndex): void {
-  setLink(requests, { ifIndex, addrGenMode: 'none' });
-  setLink(requests, { ifIndex, up: true });
-}
-
-/** A kernel started without IPv6 has no mode to set. */
-function isWithoutIpv6(failure: KernelError | undefined): boolean {
-  return isKernelError(failure, 'EAFNOSUPPORT');
 }
 
 function openNamespace(path: string): NetworkNamespace {
