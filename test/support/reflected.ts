@@ -17,6 +17,10 @@ export interface Reflected {
   readonly reflector: Reflector;
   readonly keys: () => readonly string[];
   readonly uid: (key: string) => string | undefined;
+  /** When it was created, as the last version that is believed says. */
+  readonly createdAt: (key: string) => number | undefined;
+  /** Of objects, in words. */
+  readonly problems: () => readonly string[];
   /** Every set of keys that was ever there, in order, without repetition. */
   readonly history: string[];
   /** Resolves when the condition holds, which is asked after every change. */
@@ -74,6 +78,8 @@ export async function reflect(
     history,
     keys: () => [...store.view().keys()].sort(),
     uid: (key) => store.view().get(key)?.uid,
+    createdAt: (key) => store.view().get(key)?.createdAt,
+    problems: () => Array.from(store.problems, ({ text }) => text),
     until: (condition) =>
       new Promise((resolve) => {
         const check = (): void => {

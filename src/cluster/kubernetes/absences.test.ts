@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Absences } from './absences.ts';
+import { Absences } from './list-doubt.ts';
 
 test('what is lacking for the first time is not believed to be gone; after the wait it is', () => {
   const absences = new Absences(5_000);

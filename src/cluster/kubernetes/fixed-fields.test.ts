@@ -205,7 +205,7 @@ for (const by of ['a watch', 'a list'] as const)
       const known = store.view().get(key);
       const list = by === 'a list' ? store.replace() : undefined;
       (list ?? store).set(key, object(kind, after));
-      if (list !== undefined) assert.equal(list.contradictions, says === undefined ? 0 : 1);
+      if (list !== undefined) assert.equal(list.contradictions.size, says === undefined ? 0 : 1);
       list?.commit();
       const [problem] = store.problems;
       if (says === undefined) {

@@ -1,25 +1,46 @@
 // Fields that Kubernetes never takes back, and some that it never changes: the API server's own validation refuses such an
-// update, so an answer that shows one is wrong, whatever it came by (half an object, another cluster's, a broken proxy).
+// update, so an answer that shows one is wrong, whatever it came by (half an object, another cluster's, a broken proxy); or
+// what was told before was, or a version between was missed. Which, time shows (contradictions.ts).
 //
 // Not here, since the API permits it: `status.podIPs` of a running Pod may change, and be empty, where a kubelet makes the
 // sandbox of the pod again.
 
 import { isDeepStrictEqual } from 'node:util';
-import { InputError } from '../../base/input-error.ts';
+import { InputError, type InputProblem } from '../../base/input-error.ts';
 import type { ClusterNode, ClusterService, ObjectMeta } from '../objects.ts';
 import type { ClusterKind, ClusterObject } from '../parse-object.ts';
 
 /** Two versions of one object, as its uid says. */
-export interface Versions {
+export interface StoredVersions<T> {
   readonly key: string;
-  readonly before: ClusterObject['object'];
-  readonly after: ClusterObject['object'];
-  /** `before` lacks values of its lists that could not be used. */
+  readonly before: T;
+  readonly after: T;
+  /** `before` is the usable rest of a flawed object. */
   readonly isPart: boolean;
 }
 
+type Versions = StoredVersions<ClusterObject['object']>;
+
+export interface Contradiction {
+  /** What is wrong with it, for people. */
+  readonly text: string;
+  /** Something is missing that was there, as in half an answer. */
+  readonly isLoss: boolean;
+}
+
 /** What was told of an object cannot follow what was told before. */
-export class FixedFieldError extends InputError {}
+export class FixedFieldError extends InputError {
+  readonly #isLoss: boolean;
+
+  constructor(problem: InputProblem, isLoss: boolean) {
+    super(problem);
+    this.#isLoss = isLoss;
+  }
+
+  get told(): Contradiction {
+    return { text: this.message, isLoss: this.#isLoss };
+  }
+}
 
 interface FixedField {
   readonly field: string;
@@ -33,14 +54,27 @@ interface FixedField {
 /** Throws FixedFieldError where `after` lacks, or shows otherwise, what Kubernetes never changes once it is set. */
 export function requireFixed(kind: ClusterKind, versions: Versions): void {
   const { key, before, after } = versions;
-  for (const fixed of [...metadata(before, after), ...fieldsOf(kind, versions)]) {
-    if (!isSet(fixed.before) || isDeepStrictEqual(fixed.before, fixed.after)) continue;
-    if (fixed.isReplaceable === true && isSet(fixed.after)) continue;
-    const { field, after: value } = fixed;
-    const verb = value === undefined ? 'is missing and was' : 'replaces';
-    const rule = `${verb} ${shown(fixed.before)}: Kubernetes never does that to an object`;
-    throw new FixedFieldError({ object: `API server: ${kind} ${key}`, field, value, rule });
-  }
+  const broken = [...metadata(before, after), ...fieldsOf(kind, versions)].filter(isBroken);
+  const [first] = broken;
+  if (first === undefined) return;
+  const { field, after: value, isReplaceable = false } = first;
+  const verb = value === undefined ? 'is missing and was' : 'replaces';
+  const never = isReplaceable
+    ? 'a kubelet never takes all of them away'
+    : 'Kubernetes never does that to an object';
+  const rule = `${verb} ${shown(first.before)}: ${never}`;
+  const problem = { object: `API server: ${kind} ${key}`, field, value, rule };
+  throw new FixedFieldError(problem, broken.some(isLoss));
+}
+
+function isBroken({ before, after, isReplaceable = false }: FixedField): boolean {
+  if (!isSet(before) || isDeepStrictEqual(before, after)) return false;
+  return !isReplaceable || !isSet(after);
+}
+
+function isLoss({ before, after }: FixedField): boolean {
+  if (Array.isArray(before) && Array.isArray(after)) return after.length < before.length;
+  return !isSet(after);
 }
 
 // `uid` differs only where it is missing: with another one it is another object.
@@ -76,7 +110,8 @@ function fieldsOf(kind: ClusterKind, { before, after, isPart }: Versions): reado
   return [];
 }
 
-// A kubelet or cloud provider may give a Node other addresses, and leaves it the last ones where it finds none.
+// A kubelet or cloud provider may give a Node other addresses. A kubelet leaves it the last ones where it finds none; a cloud
+// provider may take them away, as a private network that the machine is no longer in.
 function nodeFields(
   before: ClusterNode,
   after: ClusterNode,

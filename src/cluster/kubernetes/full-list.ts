@@ -7,7 +7,7 @@ import type { ApiClient } from './client/api-client.ts';
 import { AnswerError, ConnectionError } from './client/api-error.ts';
 import { type ListPage, listPage, metaOf } from './client/meta.ts';
 import { pause } from './client/pause.ts';
-import type { StoreReplacement } from './object-store.ts';
+import type { Contradiction } from './fixed-fields.ts';
 
 export interface ListSource {
   readonly client: Pick<ApiClient, 'answer' | 'avoid'>;
@@ -132,4 +132,23 @@ export class FullList {
       throw new AnswerError(`list ${resource}: the answer is not a list: ${error.message}`);
     }
   }
+}
+
+export interface StoreReplacement<T = object> {
+  set(key: string, raw: unknown): void;
+  has(key: string): boolean;
+  /** How many objects of the list so far, as they would be kept, are such. */
+  count(isCounted: (key: string, object: T) => boolean): number;
+  /** Objects of the list so far, also those that cannot be used. */
+  readonly size: number;
+  /** Shows what is new and changed, and removes nothing. */
+  commitAdditions(): void;
+  /** By key: objects that cannot follow what was told of them before, and keep that. */
+  readonly contradictions: ReadonlyMap<string, Contradiction>;
+  /** Takes contradictions as they are told. */
+  believe(keys: Iterable<string>): void;
+  /** What is known and not in the list. */
+  lacks(): readonly string[];
+  /** Removes what the list lacks, but for `kept`. */
+  commit(kept?: ReadonlySet<string>): void;
 }

@@ -1,6 +1,8 @@
 // How much memory the objects of one resource may take: any tenant can make many, and large ones. What is beyond is kept with
 // its lists cut short, and told.
 
+import type { StoredVersions } from './fixed-fields.ts';
+
 /** Bytes as JSON. */
 export interface Budget {
   /** Of one object. */
@@ -10,6 +12,16 @@ export interface Budget {
 }
 
 export const defaultBudget: Budget = { object: 65_536, resource: 64 * 2 ** 20 };
+
+export interface ObjectStoreOptions<T> {
+  /** Of the objects, as shown to people: `Pod`. */
+  readonly kind?: string;
+  readonly budget?: Budget;
+  /** What of an object is left out as too much, in words; absent: nothing ever is. */
+  readonly cutOf?: (raw: unknown) => string | undefined;
+  /** Throws FixedFieldError where an object cannot follow its version before. */
+  readonly requireFixed?: (versions: StoredVersions<T>) => void;
+}
 
 /** An ordinary object is below: it counts as nothing. */
 const smallBytes = 1_024;

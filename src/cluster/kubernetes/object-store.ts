@@ -6,27 +6,15 @@ import { SnapshotMap } from '../../base/snapshot-map.ts';
 import { FlawedNodeError, flawConsequence } from '../flawed-node.ts';
 import type { SourceProblem } from '../state.ts';
 import { shownText } from './client/shown.ts';
-import { FixedFieldError } from './fixed-fields.ts';
-import { type Budget, defaultBudget, ObjectBudget } from './object-budget.ts';
+import { type Contradiction, FixedFieldError, type StoredVersions } from './fixed-fields.ts';
+import type { StoreReplacement } from './full-list.ts';
+import {
+  type Budget,
+  defaultBudget,
+  ObjectBudget,
+  type ObjectStoreOptions,
+} from './object-budget.ts';
 import { mostTexts, ObjectProblems, withoutText } from './object-problems.ts';
-
-export interface ObjectStoreOptions<T> {
-  /** Of the objects, as shown to people: `Pod`. */
-  readonly kind?: string;
-  readonly budget?: Budget;
-  /** What of an object is left out as too much, in words; absent: nothing ever is. */
-  readonly cutOf?: (raw: unknown) => string | undefined;
-  /** Throws FixedFieldError where an object cannot follow its version before. */
-  readonly requireFixed?: (versions: StoredVersions<T>) => void;
-}
-
-export interface StoredVersions<T> {
-  readonly key: string;
-  readonly before: T;
-  readonly after: T;
-  /** `before` is the usable rest of a flawed object. */
-  readonly isPart: boolean;
-}
 
 export class ObjectStore<T extends object> {
   readonly #read: (key: string, raw: unknown) => T;
@@ -36,6 +24,8 @@ export class ObjectStore<T extends object> {
   readonly #flawed = new Set<string>();
   /** By key: what is left out of an object's lists. */
   readonly #cut = new Map<string, string>();
+  /** By key: what was told last, and not taken. */
+  readonly #contradictions = new Map<string, Contradiction>();
   readonly #kind: string;
   readonly #limits: Budget;
   readonly #cutOf: (raw: unknown) => string | undefined;
@@ -71,6 +61,11 @@ export class ObjectStore<T extends object> {
     return this.#objects.get(key) !== undefined || this.#problems.has(key);
   }
 
+  /** What was told of it last cannot follow its version before, which stays. */
+  contradictionOf(key: string): Contradiction | undefined {
+    return this.#contradictions.get(key);
+  }
+
   get size(): number {
     return this.#objects.size;
   }
@@ -99,6 +94,7 @@ export class ObjectStore<T extends object> {
     const hadProblem = this.#problems.delete(key);
     this.#flawed.delete(key);
     this.#cut.delete(key);
+    this.#contradictions.delete(key);
     if (this.#objects.delete(key) || hadProblem) this.#onChange();
   }
 
@@ -129,7 +125,17 @@ export class ObjectStore<T extends object> {
       },
       lacks,
       get contradictions() {
-        return Array.from(taken.values()).filter((read) => read.isContradiction === true).length;
+        return new Map(
+          Array.from(taken).flatMap(([key, { contradiction }]) =>
+            contradiction === undefined ? [] : [[key, contradiction]],
+          ),
+        );
+      },
+      believe: (keys) => {
+        for (const key of keys) {
+          const { object, ...rest } = taken.get(key)?.instead ?? {};
+          if (object) taken.set(key, { ...rest, object: budget.fit(key, object).object });
+        }
       },
       commitAdditions: () => {
         for (const [key, read] of taken) {
@@ -166,7 +172,9 @@ export class ObjectStore<T extends object> {
     this.#onChange();
   }
 
-  #take(key: string, { object, problem, cut, isFlawed = false }: Read<T>): void {
+  #take(key: string, { object, problem, cut, isFlawed = false, contradiction }: Read<T>): void {
+    if (contradiction === undefined) this.#contradictions.delete(key);
+    else this.#contradictions.set(key, contradiction);
     const isOtherProblem = this.#problems.set(key, problem);
     const hadCut = this.#cut.get(key);
     if (cut === undefined) this.#cut.delete(key);
@@ -183,7 +191,11 @@ export class ObjectStore<T extends object> {
   #parse(key: string, raw: unknown, budget: ObjectBudget): Read<T> {
     const known = this.#objects.get(key);
     // An object that was deleted and made again has no last good version.
-    const before = isOtherObject(known, raw) ? undefined : known;
+    return this.#parseAfter(isOtherObject(known, raw) ? undefined : known, { key, raw, budget });
+  }
+
+  #parseAfter(before: T | undefined, told: Told): Read<T> {
+    const { key, raw, budget } = told;
     try {
       const { object, isTooLarge } = budget.fit(key, this.#readNext(key, raw, before));
       const problem = isTooLarge ? { problem: this.#tooLarge(key) } : {};
@@ -192,16 +204,19 @@ export class ObjectStore<T extends object> {
       if (!(error instanceof InputError)) throw error;
       const flawed = before === undefined || this.#flawed.has(key) ? restOf<T>(error) : undefined;
       if (before === undefined) budget.delete(key);
+      const contradiction =
+        error instanceof FixedFieldError
+          ? { contradiction: error.told, instead: this.#parseAfter(undefined, told) }
+          : undefined;
       const consequence =
         flawed !== undefined
           ? flawConsequence
           : before === undefined
             ? 'this object is left out; everything else was applied'
-            : 'the last good version of this object stays in force';
+            : `the last good version of this object stays in force${contradiction === undefined ? '' : ' until full lists have repeated this'}`;
       const problem = { text: error.message, consequence };
-      const isContradiction = error instanceof FixedFieldError;
       return flawed === undefined
-        ? { object: before && budget.fit(key, before).object, problem, isContradiction }
+        ? { object: before && budget.fit(key, before).object, problem, ...contradiction }
         : {
             object: keptReference(before, budget.fit(key, flawed).object),
             problem,
@@ -273,22 +288,13 @@ interface Read<T> {
   /** What is left out of its lists. */
   readonly cut?: string | undefined;
   readonly isFlawed?: boolean;
-  readonly isContradiction?: boolean;
+  readonly contradiction?: Contradiction;
+  /** Of a contradiction: what it would be as the first that is told of the object. */
+  readonly instead?: Read<T>;
 }
 
-export interface StoreReplacement<T = object> {
-  set(key: string, raw: unknown): void;
-  has(key: string): boolean;
-  /** How many objects of the list so far, as they would be kept, are such. */
-  count(isCounted: (key: string, object: T) => boolean): number;
-  /** Objects of the list so far, also those that cannot be used. */
-  readonly size: number;
-  /** Shows what is new and changed, and removes nothing. */
-  commitAdditions(): void;
-  /** Number of objects that cannot follow what was told of them before. */
-  readonly contradictions: number;
-  /** What is known and not in the list. */
-  lacks(): readonly string[];
-  /** Removes what the list lacks, but for `kept`. */
-  commit(kept?: ReadonlySet<string>): void;
+interface Told {
+  readonly key: string;
+  readonly raw: unknown;
+  readonly budget: ObjectBudget;
 }

@@ -12,7 +12,10 @@ export interface ReflectorOptions {
   readonly kind: string;
   readonly path: string;
   readonly selectors: Readonly<Record<string, string>>;
-  readonly store: Pick<ObjectStore<object>, 'set' | 'delete' | 'has' | 'replace' | 'size' | 'told'>;
+  readonly store: Pick<
+    ObjectStore<object>,
+    'set' | 'delete' | 'has' | 'replace' | 'size' | 'told' | 'contradictionOf'
+  >;
   /** The name of an object that a list must have to be believed at once: our own Node. */
   readonly expected?: string | undefined;
   /** How many other nodes the kernel has routes to from before: a first list of fewer Nodes is doubted. */

@@ -3,25 +3,22 @@
 // nothing (they end at once, or are silent), and now and then: a watch never tells what a list left out.
 
 import { errorText } from '../../base/error-text.ts';
-import { Absences } from './absences.ts';
 import { Attempts, isOurFault } from './attempts.ts';
 import { AnswerError, ApiError, isExpired } from './client/api-error.ts';
 import { type ApiTimes, apiTimes } from './client/api-times.ts';
 import { isOlder, metaOf, type ObjectVersion, statusMeta } from './client/meta.ts';
 import { pause } from './client/pause.ts';
 import { shownText } from './client/shown.ts';
-import { FullList, mostObjects } from './full-list.ts';
-import { type ListFacts, listDoubt } from './list-doubt.ts';
-import type { StoreReplacement } from './object-store.ts';
+import { Contradictions } from './contradictions.ts';
+import { FullList, mostObjects, type StoreReplacement } from './full-list.ts';
+import { Absences, type ListFacts, listDoubt } from './list-doubt.ts';
+import { NextLook } from './next-look.ts';
 import { ObjectVersions } from './object-versions.ts';
 import type { ReflectorOptions } from './reflector-options.ts';
 import { type ReflectorState, ResourceState } from './resource-state.ts';
 import { WatchPatience } from './watch-patience.ts';
 import { type WatchEvent, watchEvents } from './watch-stream.ts';
 import { mostFruitless, WatchYield } from './watch-yield.ts';
-
-/** So many are listed every `relistMs`; more, less often, so that an agent costs the API server no more than that. */
-const steadyObjects = 2_000;
 
 export class Reflector {
   readonly #options: ReflectorOptions;
@@ -37,10 +34,9 @@ export class Reflector {
   readonly #attempts: Attempts;
   readonly #yield: WatchYield;
   #doubts = 0;
-  #recheckUntil = 0;
   readonly #absences: Absences;
-  /** When to list again, whatever watches say. */
-  #lookAt = Number.POSITIVE_INFINITY;
+  readonly #contradictions: Contradictions;
+  readonly #look: NextLook;
 
   constructor(options: ReflectorOptions) {
     const { client, resource, kind, store, random = Math.random, times = apiTimes } = options;
@@ -50,6 +46,8 @@ export class Reflector {
     this.#attempts = new Attempts(times, random);
     this.#yield = new WatchYield(times);
     this.#absences = new Absences(times.doubtMs);
+    this.#contradictions = new Contradictions(times);
+    this.#look = new NextLook(times, random);
     this.#list = new FullList({ client, resource, kind, path: (query) => this.#path(query) });
     this.#status = new ResourceState(resource, store, () => options.onChange());
   }
@@ -75,8 +73,7 @@ export class Reflector {
         if (isExpired(error)) this.#version = undefined;
         if (!(await this.#waitWhileAbsent(error, signal))) await this.#backOff(error, part, signal);
       }
-      const isDue = performance.now() >= this.#lookAt;
-      if (isDue || this.#yield.isTooLow) this.#listAgain();
+      if (this.#look.isDue || this.#yield.isTooLow) this.#listAgain();
     }
   }
 
@@ -89,9 +86,10 @@ export class Reflector {
     const isMissing = expected !== undefined && !replacement.has(expected);
     const wasThere = expected !== undefined && (store.has(expected) || !this.isSynced);
     const missing = isMissing && wasThere ? expected : undefined;
+    const { isAny, doubted } = this.#contradictions.judge(replacement);
     const doubt = listDoubt({
       ...{ before: store.size, now: replacement.size, isOlder: isOld, missing },
-      ...{ contradictions: replacement.contradictions, ...this.#held(replacement) },
+      ...{ contradictions: doubted, ...this.#held(replacement) },
     });
     const unconfirmed = this.#absences.note(replacement.lacks());
     if (doubt !== undefined && this.#doubts++ < doubt.repetitions) {
@@ -102,14 +100,16 @@ export class Reflector {
       const { doubtMs } = this.#times;
       return pause(doubtMs * this.#doubts * (1 + 0.2 * this.#random()), { signal });
     }
-    // A server that was wrong thrice may be right later, and no watch would tell.
-    if (doubt !== undefined) this.#recheckUntil = performance.now() + this.#times.recheckedMs;
     this.#doubts = 0;
     this.#version = version;
     this.#newest = version;
     this.#versions.clear();
     replacement.commit(unconfirmed);
-    this.#lookAt = performance.now() + this.#untilLookMs(unconfirmed.size > 0);
+    this.#look.listed({
+      isDoubtful: doubt !== undefined || isAny,
+      isUnconfirmed: unconfirmed.size > 0,
+      objects: store.told,
+    });
     this.#status.listed();
   }
 
@@ -124,20 +124,11 @@ export class Reflector {
     };
   }
 
-  #untilLookMs(isUnconfirmed: boolean): number {
-    const { doubtMs, recheckMs, relistMs } = this.#times;
-    const spread = 1 + 0.2 * this.#random();
-    if (isUnconfirmed) return doubtMs * spread;
-    if (performance.now() < this.#recheckUntil) return recheckMs;
-    return relistMs * spread * Math.max(1, this.#options.store.told / steadyObjects);
-  }
-
   // Returns when the server ends the watch, which it does every few minutes.
   async #watch(from: string, signal: AbortSignal): Promise<void> {
     const { client, resource, bookmarking } = this.#options;
     const { watchMs, settledMs } = this.#times;
-    const leftMs = this.#lookAt - performance.now();
-    const seconds = Math.ceil(Math.min(watchMs * (1 + this.#random()), leftMs) / 1_000);
+    const seconds = Math.ceil(Math.min(watchMs * (1 + this.#random()), this.#look.leftMs) / 1_000);
     const askedMs = Math.max(1, seconds) * 1_000;
     const path = this.#path({
       watch: '1',
@@ -163,7 +154,7 @@ export class Reflector {
       },
     });
     // The server ends it in time, if it heeds what it is asked.
-    const due = setTimeout(() => response.destroy(), leftMs + settledMs);
+    using _due = this.#look.ending(() => response.destroy(), settledMs);
     try {
       for await (const event of watchEvents(response, {
         onBytes: (what) => patience.heard(what),
@@ -179,7 +170,6 @@ export class Reflector {
       if (ending === undefined && !(error instanceof Error && 'code' in error))
         throw this.#wrong(error, server);
     } finally {
-      clearTimeout(due);
       response.destroy();
       if (this.#yield.ended({ events, livedMs: performance.now() - began })) {
         client.avoid(server);
@@ -234,11 +224,19 @@ export class Reflector {
       if (type === 'DELETED') store.delete(key);
       else if (store.told < mostObjects || store.has(key)) store.set(key, object);
       else throw new AnswerError(`more than ${mostObjects} objects`);
+      this.#heedContradiction(key);
     }
     if (resourceVersion !== undefined && !isOlder(resourceVersion, this.#version))
       this.#version = resourceVersion;
     if (!isOlder(this.#version, this.#newest)) this.#newest = this.#version;
     this.#status.heard();
+  }
+
+  #heedContradiction(key: string): void {
+    const contradiction = this.#options.store.contradictionOf(key);
+    this.#contradictions.seen(key, contradiction);
+    // The last list may be what was wrong. Of a loss it need not be: a cloud provider may make it.
+    if (contradiction?.isLoss === false) this.#look.hasten();
   }
 
   // A server that says what cannot be news may have left out what is: everything is listed.

@@ -1,7 +1,8 @@
 // What is known of one resource's reading: how fresh it is, and what keeps it from being fresh.
 
 import { type Moment, moment } from '../../base/moment.ts';
-import type { ObjectStore, StoreReplacement } from './object-store.ts';
+import type { StoreReplacement } from './full-list.ts';
+import type { ObjectStore } from './object-store.ts';
 
 export interface Failing {
   readonly text: string;
