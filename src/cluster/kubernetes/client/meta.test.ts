@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isNewer, metaOf } from './meta.ts';
+import { isNewer, listPage, metaOf } from './meta.ts';
 
 const long: readonly (readonly [string, object])[] = [
   ['name of more than 253 characters', { name: 'x'.repeat(254) }],
@@ -11,6 +11,13 @@ for (const [title, metadata] of long)
   test(`an object with a ${title} is not an API server's`, () => {
     assert.throws(() => metaOf({ metadata }, 'Pod'), { name: 'AnswerError' });
   });
+
+test("an object or list whose kind is nested beyond measure is not an API server's", () => {
+  const kind: unknown = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000));
+  assert.throws(() => metaOf({ kind, metadata: { name: 'a' } }, 'Node'), { name: 'AnswerError' });
+  const list = { kind, metadata: { resourceVersion: '10' }, items: [] };
+  assert.throws(() => listPage(list, 'Node'), { name: 'AnswerError' });
+});
 
 const versions: readonly (readonly [string, string | undefined, boolean])[] = [
   ['10', '9', true],

@@ -135,7 +135,9 @@ function requireScope(object: {
 
 function requireKind(said: unknown, kind: string): void {
   if (said === undefined || said === kind) return;
-  throw new AnswerError(`kind is ${shownText(JSON.stringify(said), 60)} instead of ${kind}`);
+  // What is no text may be nested more deeply than it can be written.
+  const shown = typeof said === 'string' ? shownText(JSON.stringify(said), 60) : 'not a text';
+  throw new AnswerError(`kind is ${shown} instead of ${kind}`);
 }
 
 function textOf(value: unknown, field: string, longest = longestText): string | undefined {
