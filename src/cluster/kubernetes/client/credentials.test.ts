@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -114,4 +114,26 @@ test('a token that the server refuses is read again at once', async (context) =>
     client.counts.map(({ code, count }) => `${code} ${count}`),
     ['401 1', '200 1'],
   );
+});
+
+test('a credential program that does not answer is told, and started once', async (context) => {
+  const place = folder(context);
+  const file = join(place, 'config');
+  const started = join(place, 'started');
+  const said = join(place, 'said');
+  const script = `echo >> ${started}; until test -s ${said}; do sleep 0.05; done; cat ${said}`;
+  const apiVersion = 'client.authentication.k8s.io/v1';
+  const exec = { apiVersion, command: 'sh', args: ['-c', script], interactiveMode: 'Never' };
+  writeFileSync(file, kubeconfig('https://192.0.2.1:6443', { exec }));
+  const credentials = new KubeConfigCredentials({ kubeconfig: file, apiServers: [] }, 200);
+  const told = { message: /config: no credentials for 0\.2 s from the program/ };
+  await Promise.all([1, 2, 3].map(() => assert.rejects(credentials.access(), told)));
+  await assert.rejects(credentials.access(), told);
+  writeFileSync(
+    said,
+    JSON.stringify({ apiVersion, kind: 'ExecCredential', status: { token: 'x' } }),
+  );
+  const patient = Array.from({ length: 20 }, () => credentials.access());
+  assert.equal(tokenOf((await Promise.any(patient)).request.headers), 'Bearer x');
+  assert.equal(readFileSync(started, 'utf8'), '\n');
 });

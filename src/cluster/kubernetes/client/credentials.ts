@@ -29,16 +29,19 @@ const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 export class KubeConfigCredentials implements Credentials {
   readonly #settings: KubernetesSettings;
-  #loaded: { readonly access: ClusterAccess; readonly version: string } | undefined;
+  readonly #deadlineMs: number;
+  #loaded: { readonly access: Promise<ClusterAccess>; readonly version: string } | undefined;
 
-  constructor(settings: KubernetesSettings) {
+  /** `deadlineMs`: for a credential program, or an identity provider. */
+  constructor(settings: KubernetesSettings, deadlineMs = 30_000) {
     this.#settings = settings;
+    this.#deadlineMs = deadlineMs;
   }
 
   async access(): Promise<Access> {
     try {
       const access = await this.#load();
-      const { request, proxy } = await access.request();
+      const { request, proxy } = await this.#inTime(access.request());
       const { tlsServerName: servername } = this.#settings;
       return {
         servers: this.#servers(access.server),
@@ -57,16 +60,38 @@ export class KubeConfigCredentials implements Credentials {
     this.#loaded = undefined;
   }
 
+  async #inTime<T>(material: T | Promise<T>): Promise<T> {
+    if (!(material instanceof Promise)) return material;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const text = `no credentials for ${this.#deadlineMs / 1_000} s from the program or identity provider that it names`;
+      timer = setTimeout(() => reject(new Error(text)), this.#deadlineMs);
+    });
+    try {
+      return await Promise.race([material, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async #load(): Promise<ClusterAccess> {
     const version = this.#version();
     if (this.#loaded?.version === version) return this.#loaded.access;
+    const loaded = { access: this.#read(), version };
+    // All that ask meanwhile get the same.
+    this.#loaded = loaded;
+    try {
+      return await loaded.access;
+    } catch (error) {
+      if (this.#loaded === loaded) this.#loaded = undefined;
+      throw error;
+    }
+  }
+
+  async #read(): Promise<ClusterAccess> {
     const { kubeconfig } = this.#settings;
-    const access =
-      kubeconfig === undefined
-        ? serviceAccountAccess(serviceAccount)
-        : (plainAccess(kubeconfig) ?? (await libraryAccess(kubeconfig)));
-    this.#loaded = { access, version };
-    return access;
+    if (kubeconfig === undefined) return serviceAccountAccess(serviceAccount);
+    return plainAccess(kubeconfig) ?? (await libraryAccess(kubeconfig));
   }
 
   // Changes when the file does; a mounted Secret or ConfigMap is a link to a folder that is replaced whole.

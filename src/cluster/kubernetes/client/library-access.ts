@@ -19,16 +19,24 @@ export async function libraryAccess(file: string): Promise<ClusterAccess> {
       rule: 'names no context with a cluster',
     });
   }
+  const read = async (): Promise<RequestMaterial> => {
+    const all: RequestOptions = {};
+    await config.applyToHTTPSOptions(all);
+    const { agent, ...request } = all;
+    trimToken(request);
+    const isProxied = cluster.proxyUrl !== undefined && typeof agent === 'object';
+    return { request, proxy: isProxied ? (agent as Agent) : undefined };
+  };
+  // Each may start a program, which may never end.
+  let reading: Promise<RequestMaterial> | undefined;
   return {
     server: cluster.server,
     proxyUrl: cluster.proxyUrl,
-    request: async (): Promise<RequestMaterial> => {
-      const all: RequestOptions = {};
-      await config.applyToHTTPSOptions(all);
-      const { agent, ...request } = all;
-      trimToken(request);
-      const isProxied = cluster.proxyUrl !== undefined && typeof agent === 'object';
-      return { request, proxy: isProxied ? (agent as Agent) : undefined };
+    request: (): Promise<RequestMaterial> => {
+      reading ??= read().finally(() => {
+        reading = undefined;
+      });
+      return reading;
     },
   };
 }
