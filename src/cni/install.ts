@@ -113,9 +113,11 @@ export function installConfiguration(
 export function removeCni(options: CniPlaces = {}): readonly string[] {
   const { executable, configuration } = places(options);
   return [configuration, executable].filter((file) => {
-    const existed = statSync(file, { throwIfNoEntry: false }) !== undefined;
+    const there = statSync(file, { throwIfNoEntry: false });
+    // A folder is none of ours.
+    if (there?.isDirectory() === true) return false;
     rmSync(file, { force: true });
-    return existed;
+    return there !== undefined;
   });
 }
 

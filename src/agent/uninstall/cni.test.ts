@@ -113,3 +113,13 @@ test('uninstall waits for nobody who would write into the CNI configuration', as
   const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
   assert.deepEqual([found, present(node)], [{ removed: 2, left: [] }, 0]);
 });
+
+test('uninstall names a folder in the place of the CNI configuration, and goes on', async (context) => {
+  const node = nodeWith(context, 'other.sock');
+  const [configuration = ''] = node.files;
+  rmSync(configuration);
+  mkdirSync(configuration);
+  const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
+  assert.equal(found.removed, 1);
+  assert.match(found.left.join(), /05-heddle\.conflist is a folder; .*: remove it by hand$/);
+});

@@ -23,7 +23,7 @@ export async function removeOurCni(
 ): Promise<CniRemoval> {
   const file = networkConfigurationFile(cni);
   const other = configuredSocket(file);
-  if (other === undefined || other === socket) return { removed: removeCni(cni).length, left: [] };
+  if (other === undefined || other === socket) return removed(file, cni);
   if (await isAnswered(other)) {
     const cure = `stop it, then repeat this with --socket ${other}`;
     return {
@@ -31,8 +31,15 @@ export async function removeOurCni(
       left: [`${file} leads to ${other}, where another agent answers: ${cure}`],
     };
   }
-  const files = removeCni(cni).length;
-  return { removed: (await removeLeftSocket(other)) ? files + 1 : files, left: [] };
+  const files = removed(file, cni);
+  return (await removeLeftSocket(other)) ? { ...files, removed: files.removed + 1 } : files;
+}
+
+function removed(configuration: string, cni: CniPlaces | undefined): CniRemoval {
+  const count = removeCni(cni).length;
+  const isLeft = statSync(configuration, { throwIfNoEntry: false })?.isDirectory() === true;
+  const cure = 'a container runtime does not read it: remove it by hand';
+  return { removed: count, left: isLeft ? [`${configuration} is a folder; ${cure}`] : [] };
 }
 
 /** Undefined where there is none, or nothing that can be read. */
