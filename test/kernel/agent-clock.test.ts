@@ -198,7 +198,7 @@ async function saneTimes(place: AgentPlace, clock: WallClock): Promise<void> {
   const variables = Object.entries(clock.environment).map(([name, value]) => `${name}=${value}`);
   const command = [...variables, process.execPath, heddle, 'status', '--socket', place.socket];
   const screen = runIn(place.namespace, 'env', ...command);
-  assert.match(screen, /healthy .*, up [\d.]+ s\n/);
+  assert.match(screen, /healthy .*, up [\d.]+ m?s\n/);
   assert.match(screen, /last change \d+ s ago/);
   assert.doesNotMatch(screen, /\d (d|h|min) /);
 }
