@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import type { Bandwidth, RateLimit } from '../net/bandwidth.ts';
 import { parseQuantity } from '../net/quantity.ts';
-import { CniError, cniErrorCode } from './error.ts';
+import { CniError, type CniErrorOptions, cniErrorCode } from './error.ts';
 import { withFieldNames } from './field-names.ts';
 
 const fields = {
@@ -55,13 +55,16 @@ export function annotatedBandwidth(annotations: Readonly<Record<string, string>>
   const read = (direction: 'ingress' | 'egress'): RateLimit | undefined => {
     const key = `kubernetes.io/${direction}-bandwidth`;
     const text = annotations[key];
-    if (text === undefined) return undefined;
-    const rate = parseQuantity(text);
-    if (rate === undefined)
-      throw invalid(`pod annotation ${key}`, JSON.stringify(text), 'is not a quantity');
-    return { bitsPerSecond: checkedRate(rate, `pod annotation ${key}`, JSON.stringify(text)) };
+    return text === undefined ? undefined : annotatedLimit(key, text);
   };
   return bandwidth(read('ingress'), read('egress'));
+}
+
+function annotatedLimit(key: string, text: string): RateLimit {
+  const field = { name: `pod annotation ${key}`, about: 'pod annotation' } as const;
+  const rate = parseQuantity(text);
+  if (rate === undefined) throw invalid(field, JSON.stringify(text), 'is not a quantity');
+  return { bitsPerSecond: checkedRate(rate, field, JSON.stringify(text)) };
 }
 
 /** Direction by direction the first one that has a limit; undefined when none has any. */
@@ -83,26 +86,35 @@ function limitOf(
   const hasBurst = burst !== undefined && burst !== null && burst !== 0;
   if (rate === undefined || rate === null || rate === 0) {
     if (hasBurst && burst !== noBurst)
-      throw invalid(burstName, String(burst), 'is a burst without a rate');
+      throw invalid({ name: burstName }, String(burst), 'is a burst without a rate');
     return undefined;
   }
-  const bitsPerSecond = checkedRate(rate, rateName, String(rate));
+  const bitsPerSecond = checkedRate(rate, { name: rateName }, String(rate));
   if (!hasBurst || burst === noBurst) return { bitsPerSecond };
   if (!Number.isInteger(burst) || burst < 0 || burst > noBurst) {
-    throw invalid(burstName, String(burst), `is not a whole number of bits, 1 to ${noBurst}`);
+    throw invalid(
+      { name: burstName },
+      String(burst),
+      `is not a whole number of bits, 1 to ${noBurst}`,
+    );
   }
   return { bitsPerSecond, burstBits: burst };
 }
 
-function checkedRate(rate: number, name: string, written: string): number {
+function checkedRate(rate: number, field: Field, written: string): number {
   if (rate >= lowestRate && rate <= highestRate) return Math.floor(rate);
-  throw invalid(name, written, `is not between ${lowestRate} and ${highestRate} bits a second`);
+  throw invalid(field, written, `is not between ${lowestRate} and ${highestRate} bits a second`);
 }
 
 function bandwidth(ingress: RateLimit | undefined, egress: RateLimit | undefined): Bandwidth {
   return { ...(ingress !== undefined && { ingress }), ...(egress !== undefined && { egress }) };
 }
 
-function invalid(name: string, value: string, rule: string): CniError {
-  return new CniError(cniErrorCode.invalidConfiguration, `${name}: ${value} ${rule}`);
+interface Field {
+  readonly name: string;
+  readonly about?: CniErrorOptions['about'];
+}
+
+function invalid({ name, about }: Field, value: string, rule: string): CniError {
+  return new CniError(cniErrorCode.invalidConfiguration, `${name}: ${value} ${rule}`, { about });
 }

@@ -37,17 +37,25 @@ export type CniErrorCode = (typeof cniErrorCode)[keyof typeof cniErrorCode];
 export interface CniErrorOptions extends ErrorOptions {
   /** What to do about it, or what lies beneath. */
   readonly details?: string | undefined;
+  /** What must be mended, where somebody else than the runtime's owner can. */
+  readonly about?: 'pod annotation' | undefined;
+  /** The message without what it was asked for; the message where that is not in it. */
+  readonly plain?: string | undefined;
 }
 
 export class CniError extends Error {
   readonly code: CniErrorCode;
   readonly details: string | undefined;
+  readonly about: CniErrorOptions['about'];
+  readonly plain: string;
 
   constructor(code: CniErrorCode, message: string, options: CniErrorOptions = {}) {
     super(message, options);
     this.name = 'CniError';
     this.code = code;
     this.details = options.details;
+    this.about = options.about;
+    this.plain = options.plain ?? message;
   }
 }
 

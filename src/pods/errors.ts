@@ -17,8 +17,9 @@ export function nameOf({ pod, containerId, ifName }: Named): string {
 
 /** As an error of the whole verb, naming the pod. */
 export function explain(verb: string, request: Named, error: unknown): CniError {
-  const { code, message, details = hint(error) } = toCniError(error);
-  return new CniError(code, `${verb} ${nameOf(request)}: ${message}`, { details, cause: error });
+  const { code, message, details = hint(error), about } = toCniError(error);
+  const text = `${verb} ${nameOf(request)}: ${message}`;
+  return new CniError(code, text, { details, about, plain: message, cause: error });
 }
 
 // The first route that ADD sets in a pod is the default route.

@@ -113,14 +113,14 @@ test('what cannot be removed at the start is told and keeps its address', async 
 
 test('the runtime gets an answer whatever comes', async () => {
   const { pods } = bench();
-  const answer = await answerCni(pods, silentLogger, Buffer.from('garbage'));
+  const { answer } = await answerCni(pods, silentLogger, Buffer.from('garbage'));
   assert.equal(answer.exitCode, 1);
   assert.match(answer.body, /^\{"cniVersion":"1.1.0","code":6,"msg":"request of the CNI/);
   const version = joinCall({
     environment: new Map([['CNI_COMMAND', 'VERSION']]),
     configuration: '{"cniVersion":"0.4.0"}',
   });
-  assert.deepEqual(await answerCni(pods, silentLogger, version), {
+  assert.deepEqual((await answerCni(pods, silentLogger, version)).answer, {
     exitCode: 0,
     body: '{"cniVersion":"0.4.0","supportedVersions":["0.3.1","0.4.0","1.0.0","1.1.0"]}\n',
   });

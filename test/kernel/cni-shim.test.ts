@@ -37,7 +37,7 @@ async function serve(context: TestContext, node: TestNode): Promise<string> {
     maps: () => ({ maps: [] }),
     kernel: () => ({ links: [], addresses: [], routes: [], neighbours: [] }),
     dumpMap: async () => undefined,
-    cni: (body) => answerCni(node.pods, silentLogger, body),
+    cni: async (body) => (await answerCni(node.pods, silentLogger, body)).answer,
   });
   context.after(() => {
     server.close();

@@ -189,7 +189,7 @@ export async function call(
     environment: new Map(Object.entries(environment)),
     configuration: JSON.stringify(configuration),
   });
-  const answer = await answerCni(pods, silentLogger, body);
+  const { answer } = await answerCni(pods, silentLogger, body);
   return {
     exitCode: answer.exitCode,
     json: answer.body === '' ? undefined : JSON.parse(answer.body),

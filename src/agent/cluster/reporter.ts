@@ -88,14 +88,14 @@ export class ClusterReporter {
   }
 
   /** What a pod's owner or the cluster's must mend; what passes by itself is the kubelet's Event already. */
-  cniFailure({ verb, code, text, pod }: CniFailure): void {
+  cniFailure({ verb, error, pod }: CniFailure): void {
     if (verb !== 'ADD') return;
     // Without the pod's name, so that a hundred pods are one Event with a count.
-    if (code === cniErrorCode.noAddress) {
-      this.nodeWarning('AddressPoolExhausted', text.replace(/^ADD \S+ \S+: /, ''));
+    if (error.code === cniErrorCode.noAddress) {
+      this.nodeWarning('AddressPoolExhausted', error.plain);
     }
-    if (code === cniErrorCode.invalidConfiguration && text.includes('annotation') && pod) {
-      this.podWarning(pod, 'InvalidAnnotation', text);
+    if (error.about === 'pod annotation' && pod !== undefined) {
+      this.podWarning(pod, 'InvalidAnnotation', error.message);
     }
   }
 

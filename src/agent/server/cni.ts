@@ -4,26 +4,52 @@
 import type { CniAnswer } from '../../api/cni-answer.ts';
 import type { Logger } from '../../base/log.ts';
 import { answerVersion, type CniCall, splitCall } from '../../cni/call.ts';
-import { formatError, toCniError } from '../../cni/error.ts';
+import { type CniError, formatError, toCniError } from '../../cni/error.ts';
+import { type PodIdentity, parseArguments, podIdentity } from '../../cni/pod-identity.ts';
 import { type AddRequest, decodeRequest } from '../../cni/request.ts';
 import { formatResult, formatVersions } from '../../cni/result.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { gatewayMac, podGateways } from '../../pods/interface/gateway.ts';
 import type { Pods } from '../../pods/pods.ts';
 
-/** The API's `cni` source. Never rejects. */
-export async function answerCni(pods: Pods, log: Logger, body: Uint8Array): Promise<CniAnswer> {
+export interface CniOutcome {
+  readonly answer: CniAnswer;
+  /** As the runtime wrote it; undefined where that cannot be read. */
+  readonly verb: string | undefined;
+  /** Absent: it succeeded. */
+  readonly failure?: { readonly error: CniError; readonly pod: PodIdentity | undefined };
+}
+
+/** Never rejects. */
+export async function answerCni(pods: Pods, log: Logger, body: Uint8Array): Promise<CniOutcome> {
   const startedAt = performance.now();
   let call: CniCall | undefined;
   try {
     call = splitCall(body);
     const output = await perform(pods, call);
     log.info(fields(call, startedAt), 'CNI request done');
-    return { exitCode: 0, body: output };
+    return { answer: { exitCode: 0, body: output }, verb: verbOf(call) };
   } catch (error) {
     const cniError = toCniError(error);
     log.warn({ ...fields(call, startedAt), code: cniError.code, error }, 'CNI request failed');
-    return { exitCode: 1, body: formatError(answerVersion(call), cniError) };
+    return {
+      answer: { exitCode: 1, body: formatError(answerVersion(call), cniError) },
+      verb: verbOf(call),
+      failure: { error: cniError, pod: identityOf(call) },
+    };
+  }
+}
+
+function verbOf(call: CniCall | undefined): string | undefined {
+  return call?.environment.get('CNI_COMMAND');
+}
+
+function identityOf(call: CniCall | undefined): PodIdentity | undefined {
+  try {
+    return podIdentity(parseArguments(call?.environment.get('CNI_ARGS') ?? ''));
+  } catch {
+    // The arguments may be what it failed for.
+    return undefined;
   }
 }
 
@@ -62,7 +88,7 @@ function addOutput({ version }: AddRequest, endpoint: LocalEndpoint): string {
 
 function fields(call: CniCall | undefined, startedAt: number): object {
   return {
-    verb: call?.environment.get('CNI_COMMAND'),
+    verb: verbOf(call),
     containerId: call?.environment.get('CNI_CONTAINERID'),
     pod: podOf(call?.environment.get('CNI_ARGS') ?? ''),
     durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
