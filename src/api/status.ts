@@ -71,6 +71,8 @@ export interface ProblemView {
   readonly text: string;
   /** What holds meanwhile. */
   readonly consequence?: string;
+  /** It is where cluster state comes from that cannot be read, and not one object. */
+  readonly isSource?: true;
 }
 
 export interface ChangeView {

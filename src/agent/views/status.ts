@@ -79,7 +79,11 @@ function shownProblems(problems: readonly SourceProblem[]): readonly ProblemView
   const shown = problems.slice(0, shownAtMost);
   const more = countOf(problems) - countOf(shown);
   return [
-    ...shown.map(({ text, consequence }) => ({ text, consequence })),
+    ...shown.map(({ text, consequence, isSource }) => ({
+      text,
+      consequence,
+      ...(isSource === true && { isSource }),
+    })),
     ...(more > 0
       ? [{ text: `${more} more`, consequence: 'correct those above, and the next are shown' }]
       : []),

@@ -77,8 +77,8 @@ function failedTables(tables: readonly TableView[], { now }: StatusView): string
 
 function clusterProblems(status: NodeStatus): string[] {
   const label = status.cluster.apiServer === undefined ? 'manifest' : 'object';
-  return status.cluster.problems.flatMap(({ text, consequence }) => [
-    line(text.startsWith('API server: ') ? 'cluster' : label, text),
+  return status.cluster.problems.flatMap(({ text, consequence, isSource }) => [
+    line(isSource === true ? 'cluster' : label, text),
     ...(consequence === undefined ? [] : [line('', `  ${consequence}`)]),
   ]);
 }
