@@ -190,8 +190,8 @@ function observation(
   const names = new FlowNames({ node: config.node, cluster: emptyClusterState, endpoints: [] });
   const queues = queueDropSources(socket, () => pods.endpoints());
   const ruleDrops = (): readonly NftDrop[] => drops.byReason();
-  const { maps, paths } = datapath;
-  const observer = new Observer({ maps, paths, names, queues, traffic, ruleDrops });
+  const { maps } = datapath;
+  const observer = new Observer({ maps, names, queues, traffic, ruleDrops });
   return { observer, names, queueDrops: queues.drops };
 }
 

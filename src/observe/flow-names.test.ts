@@ -190,3 +190,19 @@ test('what the cluster tells late of a pod of this node does not undo what its r
   assert.equal(names.of(podHere, 200).pod?.name, 'web-1');
   assert.equal(names.of(podHere, 250).pod?.name, 'web-2');
 });
+
+test('an address outside its node’s range was never a pod’s', () => {
+  let nowNs = 100;
+  const names = new FlowNames(sources, () => nowNs);
+  const liar = { ...pod('liar', nodeThere), node: 'node-3', addresses: [nodeThere, elsewhere] };
+  const withPods = (...pods: ClusterPod[]): NameSources => ({
+    ...sources,
+    cluster: { ...sources.cluster, pods: new Map(pods.map((each) => [each.name, each])) },
+  });
+  names.replace(withPods(liar));
+  names.refresh();
+  nowNs = 200;
+  names.replace(withPods());
+  assert.deepEqual(names.of(nodeThere, 150), { kind: 'node', node: 'node-2' });
+  assert.deepEqual(names.of(elsewhere, 150), { kind: 'world' });
+});

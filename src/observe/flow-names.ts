@@ -68,9 +68,10 @@ export class FlowNames {
     const { node, cluster } = this.#sources;
     this.#pods.follow(cluster.pods, (address, pod) => {
       // Of this node's own pods the records tell it, and sooner.
+      // Nor has a pod ever had an address outside its node's range, whatever that node's kubelet said.
       const inRangeOf = this.#ofRange(address).node;
-      const isElsewhere = inRangeOf !== undefined && inRangeOf !== (pod.node ?? inRangeOf);
-      if (inRangeOf === node || isElsewhere) return;
+      if (inRangeOf === undefined || inRangeOf === node) return;
+      if (inRangeOf !== (pod.node ?? inRangeOf)) return;
       this.#former.add(address, ownerOfPod(pod), this.#changedNs);
     });
     this.#isFollowed = true;

@@ -4,7 +4,6 @@ import { setImmediate, setInterval } from 'node:timers/promises';
 import type { DropCount, FlowEventTotals } from '../api/status.ts';
 import { maps } from '../datapath/generated.ts';
 import type { MapSet } from '../datapath/load/map-set.ts';
-import type { PinPaths } from '../datapath/load/pins.ts';
 import { BpfMap } from '../kernel/bpf/map.ts';
 import { DropCounts } from './drop-counts.ts';
 import { FlowEvents, recordContext } from './flow-events.ts';
@@ -18,7 +17,6 @@ import type { TrafficCounts } from './traffic-counts.ts';
 
 export interface ObserverOptions {
   readonly maps: MapSet;
-  readonly paths: PinPaths;
   readonly names: FlowNames;
   readonly queues: QueueDropSources;
   readonly traffic: TrafficCounts;
@@ -80,7 +78,8 @@ export class Observer {
 
   async #sweep(): Promise<void> {
     const spec = { ...maps.flows, key: sweptKeyCodec };
-    using table = BpfMap.openPinned(this.#options.paths.map(maps.flows.name), spec);
+    // Not by its pin, which somebody may have removed.
+    using table = BpfMap.openById(this.#options.maps.flows.id, spec);
     const context = recordContext(this.#options.names);
     const { entries } = await sweepFlows({
       table,

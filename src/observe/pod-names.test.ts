@@ -152,3 +152,34 @@ test('an address in the range of a node is no pod’s of another node', () => {
   assert.equal(subject.of(first, 'node-3'), undefined);
   assert.equal(subject.of(first), wrong, 'outside of all ranges');
 });
+
+test('thousands of pods of one node with one address cost no more than others', () => {
+  const names = new PodNames();
+  let reads = 0;
+  const many = Array.from({ length: 5_000 }, (_, index): ClusterPod => {
+    const { addresses, ...fields } = { ...pod(`p${index}`, first), node: 'node-3' };
+    return {
+      ...fields,
+      get addresses() {
+        reads++;
+        return addresses;
+      },
+    };
+  });
+  const compared = many.map((each, index) => {
+    return Object.defineProperty(each, 'createdAt', {
+      get: () => {
+        reads++;
+        return index;
+      },
+    });
+  });
+  const other = { ...pod('other', first), node: 'node-2' };
+  names.follow(byName(other, ...compared));
+  assert.equal(names.of(first, 'node-2'), other);
+  assert.equal(names.of(first, 'node-3')?.name, 'p4999');
+  names.follow(byName(other, ...compared.map((each) => ({ ...each }))));
+  names.follow(byName(other));
+  assert.equal(names.of(first), other);
+  assert.ok(reads < 5_000 * 200, `${reads} reads`);
+});

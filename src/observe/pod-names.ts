@@ -9,7 +9,7 @@ export type OnLeft = (address: Address, pod: ClusterPod) => void;
 export class PodNames {
   #pods: ReadonlyMap<string, ClusterPod> = new Map();
   /** The best claim last: an address may be given anew before the cluster has told that its last pod is gone. */
-  readonly #byAddress = new Map<Address, readonly ClusterPod[]>();
+  readonly #byAddress = new Map<Address, ClusterPod[]>();
 
   /** `node`: whose range the address is in. No pod of another node has it, whatever that node's kubelet says. */
   of(address: Address, node?: string): ClusterPod | undefined {
@@ -42,10 +42,9 @@ export class PodNames {
 
   #add(pod: ClusterPod): void {
     for (const address of heldBy(pod)) {
-      const others = this.#byAddress.get(address) ?? [];
-      // Those of equal claims stay in the order in which they came.
-      const pods = others.length === 0 ? [pod] : [...others, pod].sort(compareClaims);
-      this.#byAddress.set(address, pods);
+      const claims = this.#byAddress.get(address);
+      if (claims === undefined) this.#byAddress.set(address, [pod]);
+      else insert(claims, pod);
     }
   }
 
@@ -58,11 +57,25 @@ export class PodNames {
     for (const address of heldBy(pod)) {
       const claims = this.#byAddress.get(address) ?? [];
       if (this.#bestBefore(claims) === pod && !kept.includes(address)) onLeft(address, pod);
-      const others = claims.filter((other) => other !== pod);
-      if (others.length > 0) this.#byAddress.set(address, others);
-      else this.#byAddress.delete(address);
+      const index = claims.indexOf(pod);
+      if (index >= 0) claims.splice(index, 1);
+      if (claims.length === 0) this.#byAddress.delete(address);
     }
   }
+}
+
+/** Of one node: an address goes from pod to pod, and the cluster may be late to tell of some of them. */
+const mostClaims = 16;
+
+// Those of equal claims stay in the order in which they came. Of the pods of one node that all have one address, as a kubelet
+// may tell of thousands, the worst claims are left out: that node's other names do not depend on them, nor any other node's.
+function insert(claims: ClusterPod[], pod: ClusterPod): void {
+  const after = claims.findLastIndex((other) => compareClaims(other, pod) <= 0);
+  claims.splice(after + 1, 0, pod);
+  if (claims.length <= mostClaims) return;
+  const ofNode = claims.filter(({ node }) => node === pod.node);
+  const [worst] = ofNode;
+  if (ofNode.length > mostClaims && worst !== undefined) claims.splice(claims.indexOf(worst), 1);
 }
 
 // The addresses of a pod in the host's network are the node's; a finished pod has none any more, whatever its status says.
