@@ -120,7 +120,7 @@ const clusterSchema = z
             error: 'is not the key of a taint (node.heddle.dev/agent-not-ready)',
           })
           .default('node.heddle.dev/agent-not-ready')
-          .describe('taint that is removed from the own Node when pods can start here'),
+          .describe("taint to remove from this node's Node object once pods can start here"),
       })
       .optional(),
   })
@@ -140,7 +140,7 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
     cluster: clusterSchema.prefault({}),
     stateDir: absolutePath
       .default('/var/lib/heddle')
-      .describe('folder of what must survive a restart'),
+      .describe('folder for state that must survive a restart'),
     socket: absolutePath
       .max(107, { error: 'is longer than a unix socket path may be (107 bytes)' })
       .default(defaultSocket)
@@ -150,7 +150,7 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
       .describe('folder in a bpf file system for maps, programs and links'),
     cgroupRoot: absolutePath
       .optional()
-      .describe('cgroup v2 folder that holds every pod; found by itself unless told'),
+      .describe('cgroup v2 folder that holds every pod; detected if not set'),
     uplinks: z
       .union([z.literal('auto'), z.array(ifName).min(1)], {
         error: 'is neither "auto" nor a list of interface names',
@@ -164,7 +164,7 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
     masquerade: z
       .boolean({ error: 'is neither true nor false' })
       .default(true)
-      .describe('give packets from pods to the world the address of the node'),
+      .describe("masquerade traffic from pods to the world behind the node's address"),
     nonMasqueradeCidrs: z
       .array(prefix, { error: 'is not a list of CIDR prefixes' })
       .prefault([])
@@ -173,14 +173,14 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
       .array(prefix, { error: 'is not a list of CIDR prefixes' })
       .prefault([])
       .describe(
-        'ranges that pod ranges of Nodes must lie in; empty: wherever nothing speaks against them',
+        'ranges that must contain the pod ranges of all Nodes; empty: any range that passes the other checks',
       ),
     ipam: z
       .strictObject({
         cooldownMs: whole(0, 3_600_000)
           .default(30_000)
           .describe(
-            'how long the address of a pod that is gone is given to no other while others are free',
+            "how long a deleted pod's address is kept from reuse while other addresses are free",
           ),
         reservedCidrs: z
           .array(prefix, { error: 'is not a list of CIDR prefixes' })
@@ -206,7 +206,7 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
         confDir: absolutePath
           .optional()
           .describe(
-            'folder of CNI network configurations: the agent puts its own there once it can serve pods; unless told, install-cni does',
+            'folder of CNI network configurations: the agent writes its own there once it can serve pods; if not set, install-cni writes it',
           ),
       })
       .prefault({}),
@@ -237,24 +237,24 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
         error: 'is not a log level (trace, debug, info, warn, error, fatal, silent)',
       })
       .default('info')
-      .describe('least level that is logged'),
+      .describe('minimum log level'),
     reconcilePeriodMs: whole(100, 3_600_000)
       .default(10_000)
       .describe('how often everything is compared with the kernel'),
     flowEntries: whole(1024, 16_777_216).default(262_144).describe('size of the flow table'),
-    endpointEntries: whole(8, 65_535).default(1024).describe('most pods on this node'),
+    endpointEntries: whole(8, 65_535).default(1024).describe('maximum number of pods on this node'),
     addressEntries: whole(64, 16_777_216)
       .default(65_536)
-      .describe('most pod and node addresses this node knows'),
+      .describe('maximum number of pod and node addresses'),
     routeEntries: whole(64, 1_048_576)
       .default(16_384)
       .describe(
-        'most pod ranges of all nodes this node knows; mode vxlan adds the addresses of the nodes',
+        'maximum number of pod ranges of all nodes; mode vxlan adds the addresses of the nodes',
       ),
     eventsPerSecond: whole(0, 1_000_000)
       .default(1000)
       .describe(
-        'most flow events a second that each CPU sends to the agent; each pod has a twentieth of it besides',
+        'maximum flow events per second and CPU; each pod has a twentieth of this in addition',
       ),
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'is not a map of keys' : undefined) },
