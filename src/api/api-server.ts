@@ -32,6 +32,8 @@ export interface ApiResourceView {
   readonly failing?: FailingView;
   /** Why the last list is not believed yet. */
   readonly doubt?: FailingView;
+  /** Why what should be listed again soon waits for the regular list. */
+  readonly postponed?: FailingView;
 }
 
 export interface ApiRequestCount {

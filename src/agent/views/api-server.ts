@@ -21,7 +21,7 @@ export function apiServerView({
 }
 
 function resourceView(state: ReflectorState): ApiResourceView {
-  const { listedAt, watchedAt, reading, failing, doubt, ...rest } = state;
+  const { listedAt, watchedAt, reading, failing, doubt, postponed, ...rest } = state;
   return {
     ...rest,
     ...(listedAt === undefined ? {} : { listedAt: wallTime(listedAt) }),
@@ -31,6 +31,7 @@ function resourceView(state: ReflectorState): ApiResourceView {
       : { reading: { since: wallTime(reading.since), objects: reading.objects } }),
     ...(failing === undefined ? {} : { failing: failingView(failing) }),
     ...(doubt === undefined ? {} : { doubt: failingView(doubt) }),
+    ...(postponed === undefined ? {} : { postponed: failingView(postponed) }),
   };
 }
 

@@ -10,16 +10,23 @@ interface NotedContradictions {
   readonly believed: ReadonlySet<string>;
   /** Some are to be asked for again now; else now and then is enough. */
   readonly isNew: boolean;
+  /** When the first of the others will have been told for long enough; undefined: there are no others. */
+  readonly believedInMs: number | undefined;
 }
 
 interface JudgedContradictions {
-  readonly isAny: boolean;
+  readonly isContradictory: boolean;
+  /** So much of the list that it is no single object's fault. */
+  readonly isMost: boolean;
+  readonly believedInMs: number | undefined;
   /** How many the list is to be asked for again for. */
   readonly doubted: number;
 }
 
 /** As many lists in a row must say it, as for a list in doubt. */
 const leastLists = 3;
+/** Fewer may be of one tenant. */
+const manyObjects = 5;
 
 export class Contradictions {
   readonly #times: Pick<ApiTimes, 'doubtMs' | 'recheckedMs'>;
@@ -30,11 +37,16 @@ export class Contradictions {
   }
 
   /** Has a full list take what of it is believed. */
-  judge(list: Pick<StoreReplacement, 'contradictions' | 'believe'>): JudgedContradictions {
+  judge(list: Pick<StoreReplacement, 'contradictions' | 'believe' | 'size'>): JudgedContradictions {
     const all = list.contradictions;
-    const { believed, isNew } = this.note(all);
+    const { believed, isNew, believedInMs } = this.note(all);
     list.believe(believed);
-    return { isAny: all.size > 0, doubted: isNew ? all.size - believed.size : 0 };
+    return {
+      isContradictory: all.size > 0,
+      isMost: all.size >= Math.max(manyObjects, list.size / 2),
+      believedInMs,
+      doubted: isNew ? all.size - believed.size : 0,
+    };
   }
 
   /** Takes note of what a full list says. */
@@ -46,7 +58,14 @@ export class Contradictions {
     this.#told = new Map(next);
     const believed = next.filter(([, told]) => this.#isBelieved(told, now));
     const isNew = next.some(([, { lists }]) => lists < leastLists);
-    return { believed: new Set(believed.map(([key]) => key)), isNew };
+    const waits = next
+      .filter(([, told]) => !this.#isBelieved(told, now))
+      .map(([, told]) => this.#waitMs(told, now));
+    return {
+      believed: new Set(believed.map(([key]) => key)),
+      isNew,
+      believedInMs: waits.length === 0 ? undefined : waits.reduce((a, b) => Math.min(a, b)),
+    };
   }
 
   /** What a watch says: it is not believed, but may be as soon as a list says the same. */
@@ -61,10 +80,13 @@ export class Contradictions {
     return { text, isLoss, since, lists: lists + more };
   }
 
-  #isBelieved({ isLoss, since, lists }: Told, now: number): boolean {
+  #isBelieved(told: Told, now: number): boolean {
+    return (told.isLoss || told.lists >= leastLists) && this.#waitMs(told, now) === 0;
+  }
+
+  #waitMs({ isLoss, since }: Told, now: number): number {
     const { doubtMs, recheckedMs } = this.#times;
-    if (isLoss) return now - since >= recheckedMs;
-    return lists >= leastLists && now - since >= 2 * doubtMs;
+    return Math.max(0, (isLoss ? recheckedMs : 2 * doubtMs) - (now - since));
   }
 }
 

@@ -9,6 +9,8 @@ export interface ListFacts {
   readonly isOlder: boolean;
   /** Objects that cannot follow what was told of them before; each keeps its last good version. */
   readonly contradictions?: number;
+  /** They are no single object's fault. */
+  readonly areMostContradictory?: boolean;
   /** The name of an object that should be there and is not. */
   readonly missing?: string | undefined;
   /** Before the first list is believed: how many other nodes this one still has routes to. */
@@ -22,6 +24,8 @@ export interface ListDoubt {
   readonly text: string;
   /** So often the list must be repeated before it is believed. */
   readonly repetitions: number;
+  /** It is of some objects alone, and each of them keeps its last good version anyway. */
+  readonly isOfSome?: boolean;
 }
 
 // Fewer may well go while nobody looks.
@@ -31,19 +35,20 @@ const manyObjects = 5;
 export function listDoubt(facts: ListFacts): ListDoubt | undefined {
   // Our own Node is no other.
   const { before, now, isOlder, missing, held = 0, others = now - 1 } = facts;
-  const { contradictions = 0 } = facts;
+  const { contradictions = 0, areMostContradictory = false } = facts;
   if (isOlder) return doubt('the list is older than what the API server has told before');
   if (before > 0 && now === 0) return doubt(`the list is empty, and there were ${before}`);
   if (missing !== undefined) return doubt(`the list has ${now}, and ${missing} is not among them`);
-  if (contradictions > 0)
-    return doubt(`${contradictions} of the list cannot follow what the API server has told before`);
+  const isOfSome = contradictions > 0 && !areMostContradictory;
+  const contradictory = `${contradictions} of the list cannot follow what the API server has told before`;
+  if (contradictions > 0 && !isOfSome) return doubt(contradictory);
   if (held > 0 && others < held) {
     const what = others < now - 1 ? 'other nodes with pod ranges and addresses' : 'other nodes';
     const text = `the list has ${others} ${what}, and this one has routes to ${held}`;
     return doubt(text, isDrastic(held, others) ? 2 : 1);
   }
-  if (!isDrastic(before, now)) return undefined;
-  return doubt(`the list has ${now}, and there were ${before}`);
+  if (isDrastic(before, now)) return doubt(`the list has ${now}, and there were ${before}`);
+  return isOfSome ? { ...doubt(contradictory), isOfSome } : undefined;
 }
 
 function doubt(text: string, repetitions = 2): ListDoubt {

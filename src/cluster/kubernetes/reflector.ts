@@ -86,31 +86,34 @@ export class Reflector {
     const isMissing = expected !== undefined && !replacement.has(expected);
     const wasThere = expected !== undefined && (store.has(expected) || !this.isSynced);
     const missing = isMissing && wasThere ? expected : undefined;
-    const { isAny, doubted } = this.#contradictions.judge(replacement);
+    const { doubted, isMost, ...judged } = this.#contradictions.judge(replacement);
     const doubt = listDoubt({
       ...{ before: store.size, now: replacement.size, isOlder: isOld, missing },
-      ...{ contradictions: doubted, ...this.#held(replacement) },
+      ...{ contradictions: doubted, areMostContradictory: isMost, ...this.#held(replacement) },
     });
     const unconfirmed = this.#absences.note(replacement.lacks());
-    if (doubt !== undefined && this.#doubts++ < doubt.repetitions) {
+    const { isOfSome = false } = doubt ?? {};
+    if (doubt && this.#doubts++ < doubt.repetitions && (!isOfSome || this.#look.takesExtra())) {
       // Another server's list says more than the same one's again.
       client.avoid(server);
       if (!isOld) replacement.commitAdditions();
       this.#status.failed('doubt', `${resource}: ${doubt.text}; it is asked for again`);
-      const { doubtMs } = this.#times;
-      return pause(doubtMs * this.#doubts * (1 + 0.2 * this.#random()), { signal });
+      return pause(this.#times.doubtMs * this.#doubts * (1 + 0.2 * this.#random()), { signal });
     }
     this.#doubts = 0;
     this.#version = version;
     this.#newest = version;
     this.#versions.clear();
+    const before = store.told;
     replacement.commit(unconfirmed);
-    this.#look.listed({
-      isDoubtful: doubt !== undefined || isAny,
-      isUnconfirmed: unconfirmed.size > 0,
-      objects: store.told,
-    });
     this.#status.listed();
+    const isWaiting = !this.#look.listed({
+      ...judged,
+      isDoubtful: isMost || (doubt !== undefined && !isOfSome),
+      isUnconfirmed: unconfirmed.size > 0,
+      objects: Math.max(before, store.told),
+    });
+    if (isWaiting) this.#status.postponed();
   }
 
   // Before a list is believed, and where the resource has such facts.
@@ -236,7 +239,7 @@ export class Reflector {
     const contradiction = this.#options.store.contradictionOf(key);
     this.#contradictions.seen(key, contradiction);
     // The last list may be what was wrong. Of a loss it need not be: a cloud provider may make it.
-    if (contradiction?.isLoss === false) this.#look.hasten();
+    if (contradiction?.isLoss === false && !this.#look.hasten()) this.#status.postponed();
   }
 
   // A server that says what cannot be news may have left out what is: everything is listed.

@@ -24,9 +24,12 @@ export interface ReflectorState {
   readonly failing?: Failing | undefined;
   /** The last list is not believed yet: why. */
   readonly doubt?: Failing | undefined;
+  /** What should be listed again soon has to wait for the regular list: why. */
+  readonly postponed?: Failing | undefined;
 }
 
-type Part = 'list' | 'watch' | 'doubt';
+const parts = ['list', 'watch', 'doubt', 'postponed'] as const;
+type Part = (typeof parts)[number];
 
 export class ResourceState {
   readonly #resource: string;
@@ -41,6 +44,7 @@ export class ResourceState {
     list: undefined,
     watch: undefined,
     doubt: undefined,
+    postponed: undefined,
   };
   /** A watch that was silent may be there again, as silent: only a word of the server ends this failure. */
   #isSilent = false;
@@ -52,7 +56,7 @@ export class ResourceState {
   }
 
   get state(): ReflectorState {
-    const { list, watch, doubt } = this.#failing;
+    const { list, watch, doubt, postponed } = this.#failing;
     const reading = this.#listedAt === undefined ? this.#reading : undefined;
     return {
       resource: this.#resource,
@@ -64,6 +68,7 @@ export class ResourceState {
       reading: reading && { since: reading.since, objects: reading.list.size },
       failing: list ?? watch,
       doubt,
+      postponed,
     };
   }
 
@@ -83,7 +88,14 @@ export class ResourceState {
     this.#reading = undefined;
     this.#failing.list = undefined;
     this.#failing.doubt = undefined;
+    this.#failing.postponed = undefined;
     this.#onChange();
+  }
+
+  /** As many lists as may be have been asked for beyond the regular ones. */
+  postponed(): void {
+    const text = `${this.#resource}: too many objects contradicted what was told of them, or were missing in a list; no list is asked for before the regular one`;
+    this.failed('postponed', text);
   }
 
   watching(): void {
@@ -116,7 +128,7 @@ export class ResourceState {
   /** The cluster does not have the resource. */
   absent(): void {
     const { list, watch } = this.#failing;
-    for (const part of ['list', 'watch', 'doubt'] as const) this.#failing[part] = undefined;
+    for (const part of parts) this.#failing[part] = undefined;
     this.#listedAt = undefined;
     this.#reading = undefined;
     this.#heardAt = moment();

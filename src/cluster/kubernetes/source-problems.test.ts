@@ -68,3 +68,17 @@ test('a list that is not believed is named, with what holds meanwhile', () => {
   assert.equal(problem?.text, `API server: ${doubt.text}`);
   assert.match(problem?.consequence ?? '', /nothing is removed/);
 });
+
+test('an object that waits for the regular list is a problem, and not one of the API server as a whole', () => {
+  const postponed = { text: 'nodes: no list is asked for', since: moment() };
+  const [problem] = sourceProblems({
+    connection: {},
+    resources: [resource('nodes', { postponed })],
+    complete: true,
+    stores: [],
+    unheardMs,
+  });
+  assert.equal(problem?.text, `API server: ${postponed.text}`);
+  assert.match(problem?.consequence ?? '', /stay as they were/);
+  assert.equal(problem?.isSource, undefined);
+});

@@ -25,6 +25,7 @@ export function sourceProblems(sources: ProblemSources): readonly SourceProblem[
   const unheard = unheardResources(sources);
   const unheardText = `nothing heard of ${unheard.join(', ')} for ${Math.round(sources.unheardMs / 60_000)} min`;
   const doubts = resources.flatMap(({ doubt }) => (doubt === undefined ? [] : [doubt.text]));
+  const postponed = resources.flatMap((state) => state.postponed ?? []);
   return [
     ...[...texts, ...(unheard.length === 0 ? [] : [unheardText])].map((text) => ({
       text: `API server: ${text}`,
@@ -35,6 +36,10 @@ export function sourceProblems(sources: ProblemSources): readonly SourceProblem[
       text: `API server: ${text}`,
       consequence: 'nothing is removed until the API server has repeated it',
       isSource: true as const,
+    })),
+    ...postponed.map(({ text }) => ({
+      text: `API server: ${text}`,
+      consequence: 'until then such objects stay as they were',
     })),
     ...Array.from(stores, ({ problems }) => [...problems]).flat(),
   ];
