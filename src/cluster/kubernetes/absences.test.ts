@@ -16,3 +16,14 @@ test('what was there in between is lacking for the first time again', () => {
   absences.seen('b');
   assert.deepEqual([...absences.note(['a', 'b', 'c'], 6_000)], ['a', 'b']);
 });
+
+test('what a list lacked is seen again in time that grows with its number alone', () => {
+  const keys = Array.from({ length: 20_000 }, (_, index) => `pod-${index}`);
+  const absences = new Absences(5_000);
+  absences.note(keys, 0);
+  const began = performance.now();
+  for (const key of keys) absences.seen(key);
+  // A few milliseconds; it was most of a minute when each took a copy of all.
+  assert.ok(performance.now() - began < 2_000);
+  assert.deepEqual([...absences.note(keys, 6_000)], keys, 'lacking for the first time again');
+});

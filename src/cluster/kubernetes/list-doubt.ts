@@ -64,7 +64,7 @@ function isDrastic(before: number, now: number): boolean {
 export class Absences {
   readonly #waitMs: number;
   /** Since when lists have lacked them. */
-  #since: ReadonlyMap<string, number> = new Map();
+  #since = new Map<string, number>();
 
   /** `waitMs`: the least time between the first list that lacks an object and the one that is believed. */
   constructor(waitMs: number) {
@@ -81,7 +81,7 @@ export class Absences {
 
   /** It is there after all. */
   seen(key: string): void {
-    if (!this.#since.has(key)) return;
-    this.#since = new Map([...this.#since].filter(([other]) => other !== key));
+    // In place: a watch may name all that a list lacked, one by one.
+    this.#since.delete(key);
   }
 }
