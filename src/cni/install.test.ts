@@ -124,8 +124,8 @@ test('leaves no temporary file where it cannot write', () => {
 
 test('removes what it installed, and nothing the second time', () => {
   const places = freshPlaces();
-  assert.deepEqual(removeCni(places), []);
+  assert.deepEqual(removeCni(places, assert.fail), []);
   installCni(places);
-  assert.deepEqual(removeCni(places), [places.configuration, places.executable]);
-  assert.deepEqual(removeCni(places), []);
+  assert.deepEqual(removeCni(places, assert.fail), [places.configuration, places.executable]);
+  assert.deepEqual(removeCni(places, assert.fail), []);
 });

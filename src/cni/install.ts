@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { attemptRemoval, type ReportRefusal } from '../base/attempt-removal.ts';
 import { configurationsBefore } from './conflicts.ts';
 
 export interface CniPlaces {
@@ -109,16 +110,24 @@ export function installConfiguration(
   };
 }
 
-/** The files that were removed: the configuration first, so that runtimes stop asking before the executable is gone. */
-export function removeCni(options: CniPlaces = {}): readonly string[] {
+/**
+ * The files that were removed: the configuration first, so that runtimes stop asking before the executable is gone. Both are
+ * tried, whatever the file system refuses.
+ */
+export function removeCni(options: CniPlaces, refused: ReportRefusal): readonly string[] {
   const { executable, configuration } = places(options);
-  return [configuration, executable].filter((file) => {
-    const there = statSync(file, { throwIfNoEntry: false });
-    // A folder is none of ours.
-    if (there?.isDirectory() === true) return false;
-    rmSync(file, { force: true });
-    return there !== undefined;
-  });
+  return [configuration, executable].filter((file) =>
+    attemptRemoval(file, refused, () => removeFile(file)),
+  );
+}
+
+// False: it was not there.
+function removeFile(file: string): boolean {
+  const there = statSync(file, { throwIfNoEntry: false });
+  // A folder is none of ours.
+  if (there?.isDirectory() === true) return false;
+  rmSync(file, { force: true });
+  return there !== undefined;
 }
 
 function places({ binDirectory, configurationDirectory }: CniPlaces): {

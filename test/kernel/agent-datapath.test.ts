@@ -103,7 +103,7 @@ rootTest('a link whose pin is out of reach is found and pinned again', (context)
     }
     assert.deepEqual(queryTcx(ifIndex, 'ingress'), before);
     assert.equal(links.list()[0]?.ifIndex, ifIndex);
-    assert.equal(detachAll(datapath.paths.links), 1);
+    assert.equal(detachAll(datapath.paths.links, assert.fail), 1);
   });
 });
 
@@ -377,7 +377,7 @@ rootTest(
       assert.equal(queryTcx(ifIndex, 'ingress').length, 1);
       assert.equal(queryTcx(ifIndex, 'egress').length, 1);
     });
-    inside(() => assert.equal(detachAll(second.paths.links), 2));
+    inside(() => assert.equal(detachAll(second.paths.links, assert.fail), 2));
     inside(() => assert.equal(queryTcx(ifIndex, 'ingress').length, 0));
     assert.deepEqual(attacher(second).list(), []);
   },

@@ -369,6 +369,38 @@ rootTest(
   },
 );
 
+rootTest(
+  'uninstall names what is on a read-only file system, and removes the rest',
+  async (context) => {
+    const place = agentPlace(context);
+    const before = trace(place);
+    const agent = await startAgent(context, place);
+    await agent.end('SIGTERM');
+    const cni = path.join(place.folder, 'cni');
+    fs.mkdirSync(cni);
+    for (const name of ['heddle', '05-heddle.conflist']) fs.writeFileSync(path.join(cni, name), '');
+    const files = ['--bin-dir', cni, '--conf-dir', cni];
+    const uninstall = [process.execPath, heddle, 'uninstall', '-c', place.config, ...files];
+    const readOnly = [cni, place.stateDir]
+      .map((folder) => `mount --bind ${folder} ${folder} && mount -o remount,bind,ro ${folder}`)
+      .join(' && ');
+    const script = `${readOnly} && exec "$@"`;
+    const left = ['05-heddle.conflist', 'cni/heddle', 'sysctls.json', 'agent.lock'];
+    const refusals = left
+      .map((name) => `.*${name} could not be removed: EROFS: .*\n`)
+      .join('(.*\n)*');
+    assert.throws(
+      () => runIn(place.namespace, 'unshare', '-m', 'sh', '-c', script, 'sh', ...uninstall),
+      { status: 1, stdout: /^ +\d+ {2}pinned maps$/m, stderr: new RegExp(refusals) },
+    );
+    assert.equal(trace(place), before);
+    assert.ok(!fs.existsSync(place.pinDir));
+    runIn(place.namespace, ...(uninstall as [string, ...string[]]));
+    assert.ok(!fs.existsSync(place.stateDir));
+    assert.deepEqual(fs.readdirSync(cni), []);
+  },
+);
+
 /** Everything on the node that we might leave behind. */
 function trace({ namespace }: AgentPlace): string {
   return [

@@ -111,7 +111,7 @@ test('a socket for datagrams that a process has open is neither taken nor remove
   const path = place(context);
   const open = datagramSocket(context, path);
   await assert.rejects(listenOnFile(server(context, 'ours'), path), inUse);
-  assert.equal(await removeLeftSocket(path), false);
+  assert.equal(await removeLeftSocket(path, assert.fail), false);
   assert.ok(existsSync(path));
   open.end();
   await listenOnFile(server(context, 'ours'), path);
@@ -130,18 +130,18 @@ test('a file that holds something is not replaced', async (context) => {
 test('what is removed as a socket that was left is one', async (context) => {
   const path = place(context);
   for (const none of [path, `${path}\0`, `/${'x'.repeat(300)}`, `/${'x/'.repeat(3000)}`]) {
-    assert.equal(await removeLeftSocket(none), false);
+    assert.equal(await removeLeftSocket(none, assert.fail), false);
   }
   mkdirSync(path);
   writeFileSync(join(path, 'file'), 'text');
-  assert.equal(await removeLeftSocket(path), false);
-  assert.equal(await removeLeftSocket(join(path, 'file')), false);
+  assert.equal(await removeLeftSocket(path, assert.fail), false);
+  assert.equal(await removeLeftSocket(join(path, 'file'), assert.fail), false);
   assert.equal(readFileSync(join(path, 'file'), 'utf8'), 'text');
   const other = place(context);
   const answering = server(context, 'answering');
   await listenOnFile(answering, other);
-  assert.equal(await removeLeftSocket(other), false);
+  assert.equal(await removeLeftSocket(other, assert.fail), false);
   await new Promise((resolve) => answering.close(resolve));
-  assert.equal(await removeLeftSocket(other), true);
+  assert.equal(await removeLeftSocket(other, assert.fail), true);
   assert.equal(existsSync(other), false);
 });

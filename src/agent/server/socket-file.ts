@@ -3,6 +3,7 @@
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
+import { attemptRemoval, type ReportRefusal } from '../../base/attempt-removal.ts';
 import { InputError } from '../../base/input-error.ts';
 import { sharedFolder } from '../../base/private-folder.ts';
 import { isKernelError, KernelError } from '../../kernel/errno.ts';
@@ -28,16 +29,13 @@ export async function isAnswered(path: string): Promise<boolean> {
 }
 
 /** Removes the socket that a process has left: nothing else than a socket, and none that some process has open. True: it did. */
-export async function removeLeftSocket(path: string): Promise<boolean> {
+export async function removeLeftSocket(path: string, refused: ReportRefusal): Promise<boolean> {
   if (!isSocket(path) || (await userOf(path)) !== undefined) return false;
-  try {
+  const remove = (): boolean => {
     rmSync(path, { force: true });
     return true;
-  } catch (error) {
-    // Its file system is read-only.
-    if ((error as NodeJS.ErrnoException).code === 'EROFS') return false;
-    throw error;
-  }
+  };
+  return attemptRemoval(path, refused, remove) ?? false;
 }
 
 /** What a process does with the socket at `path`; undefined: it is none, or no process has it open. */

@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { refuseChanges } from '../../../test/support/refuse-changes.ts';
 import { installCni } from '../../cni/install.ts';
 import { removeOurCni } from './cni.ts';
 
@@ -122,4 +131,37 @@ test('uninstall names a folder in the place of the CNI configuration, and goes o
   const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
   assert.equal(found.removed, 1);
   assert.match(found.left.join(), /05-heddle\.conflist is a folder; .*: remove it by hand$/);
+});
+
+test('uninstall names the CNI files that cannot be removed, each with the reason, and removes the other', async (context) => {
+  const rows = [
+    { refusing: 'bin', left: 'bin/heddle' },
+    { refusing: 'net.d', left: 'net.d/05-heddle.conflist' },
+  ];
+  for (const { refusing, left } of rows) {
+    const node = nodeWith(context, 'other.sock');
+    for (const each of ['bin', 'net.d']) chmodSync(join(node.folder, each), 0o777);
+    const refusal = refuseChanges(join(node.folder, refusing));
+    const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
+    refusal[Symbol.dispose]();
+    assert.deepEqual([found.removed, present(node)], [1, 1]);
+    const file = join(node.folder, left);
+    assert.deepEqual(found.left, [
+      `${file} could not be removed: EACCES: permission denied, unlink '${file}'`,
+    ]);
+  }
+});
+
+test('uninstall names the socket left with the CNI files that cannot be removed', async (context) => {
+  const node = nodeWith(context, 'run/other.sock');
+  mkdirSync(join(node.folder, 'run'));
+  const other = join(node.folder, 'run/other.sock');
+  await leaveSocket(other);
+  chmodSync(other, 0o666);
+  for (const each of ['bin', 'net.d']) chmodSync(join(node.folder, each), 0o777);
+  const refusal = refuseChanges(join(node.folder, 'run'));
+  const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
+  refusal[Symbol.dispose]();
+  assert.equal(found.removed, 2);
+  assert.match(found.left.join(), /other\.sock could not be removed: EACCES: [^;]*$/);
 });

@@ -31,15 +31,28 @@ export async function removeOurCni(
       left: [`${file} leads to ${other}, where another agent answers: ${cure}`],
     };
   }
-  const files = removed(file, cni);
-  return (await removeLeftSocket(other)) ? { ...files, removed: files.removed + 1 } : files;
+  const { removed: files, left } = removed(file, cni);
+  const texts = [...left];
+  const hadSocket = await removeLeftSocket(other, (text) => void texts.push(text));
+  return { removed: files + (hadSocket ? 1 : 0), left: texts };
 }
 
 function removed(configuration: string, cni: CniPlaces | undefined): CniRemoval {
-  const count = removeCni(cni).length;
-  const isLeft = statSync(configuration, { throwIfNoEntry: false })?.isDirectory() === true;
-  const cure = 'a container runtime does not read it: remove it by hand';
-  return { removed: count, left: isLeft ? [`${configuration} is a folder; ${cure}`] : [] };
+  const left: string[] = [];
+  const count = removeCni(cni ?? {}, (text) => void left.push(text)).length;
+  if (isFolder(configuration)) {
+    const cure = 'a container runtime does not read it: remove it by hand';
+    left.push(`${configuration} is a folder; ${cure}`);
+  }
+  return { removed: count, left };
+}
+
+function isFolder(file: string): boolean {
+  try {
+    return statSync(file).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Undefined where there is none, or nothing that can be read. */

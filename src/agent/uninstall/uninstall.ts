@@ -1,8 +1,8 @@
 // Removes everything that Heddle ever puts on a node, in the network namespace of the calling thread. Can be repeated,
 // and does not need what it removes to be whole: each step looks at the kernel or the disk for what is ours.
 
-import { rmdirSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { attemptRemoval, type ReportRefusal } from '../../base/attempt-removal.ts';
 import { InputError } from '../../base/input-error.ts';
 import type { CniPlaces } from '../../cni/install.ts';
 import type { AgentConfig } from '../../config/schema.ts';
@@ -16,11 +16,11 @@ import { delNeighbour, listNeighbours } from '../../kernel/netlink/neighbour.ts'
 import { delRoute, listRoutes } from '../../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
-import { runningAgent, stateNames } from '../process/lock.ts';
+import { runningAgent } from '../process/lock.ts';
 import { networkHolder } from '../process/network-lock.ts';
-import { removeLeftSocket } from '../server/socket-file.ts';
 import { sysctlMemory } from '../sysctl-memory.ts';
 import { removeOurCni } from './cni.ts';
+import { removeFiles, removeIfEmpty } from './files.ts';
 import { removeLinks } from './links.ts';
 import { programsLeft } from './programs-left.ts';
 
@@ -32,7 +32,8 @@ export interface Uninstalled {
   readonly removed: readonly Removed[];
   /** Programs of ours that still run, since their pins are elsewhere: `eth0 ingress: from_network (id 12)`. */
   readonly left: readonly string[];
-  /** What else is as it was, and why, a sentence each: CNI files of an agent that answers elsewhere, kernel parameters. */
+  /** What else is as it was, and why, a sentence each: CNI files of an agent that answers elsewhere, kernel parameters, what
+   * the file system refused to remove. */
   readonly others: readonly string[];
 }
 
@@ -59,20 +60,21 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
   // First of all, so that no new pod comes along.
   const cni = await removeOurCni(options.socket, options.cni);
   const others = [...cni.left];
+  const refused = (text: string): void => void others.push(text);
   const removed: Removed[] = [
     { what: 'CNI files', count: cni.removed },
-    { what: 'tcx links', count: detachAll(pins.links) },
+    { what: 'tcx links', count: detachAll(pins.links, refused) },
     { what: 'interfaces', count: await removeLinks(socket, options.stateDir) },
     { what: 'routes', count: removeRoutes(socket) },
     { what: 'neighbours', count: removeNextHops(socket) },
     { what: 'nftables tables', count: removeNftables() },
     { what: 'kernel parameters restored', count: restoreSysctls(options.stateDir, others) },
-    { what: 'pinned programs', count: unpinPrograms(pins.allPrograms) },
-    { what: 'pinned maps', count: unpinFolder(join(options.pinDir, 'maps')) },
-    { what: 'files', count: await removeFiles(options) },
+    { what: 'pinned programs', count: unpinPrograms(pins.allPrograms, refused) },
+    { what: 'pinned maps', count: unpinned(join(options.pinDir, 'maps'), refused) },
+    { what: 'files', count: await removeFiles(options, refused) },
   ];
-  unpinFolder(pins.links);
-  removeIfEmpty(options.pinDir);
+  unpinned(pins.links, refused);
+  removeIfEmpty(options.pinDir, refused);
   return {
     removed: removed.filter(({ count }) => count > 0),
     left: programsLeft(socket),
@@ -128,29 +130,13 @@ function restoreSysctls(stateDir: string, refused: string[]): number {
   return restored;
 }
 
-function unpinPrograms(folder: string): number {
-  const counts = pinNames(folder).map((load) => unpinFolder(join(folder, load)));
-  unpinFolder(folder);
+function unpinPrograms(folder: string, refused: ReportRefusal): number {
+  const loads = attemptRemoval(folder, refused, () => pinNames(folder)) ?? [];
+  const counts = loads.map((load) => unpinned(join(folder, load), refused));
+  unpinned(folder, refused);
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** By name, not the folders as a whole: a path that was mistyped must not cost anybody their files, or a process its socket. */
-async function removeFiles({ stateDir, socket }: UninstallOptions): Promise<number> {
-  const hadSocket = await removeLeftSocket(socket);
-  const files = stateNames.map((name) => join(stateDir, name));
-  const present = files.filter((file) => statSync(file, { throwIfNoEntry: false }) !== undefined);
-  for (const file of present) rmSync(file, { recursive: true });
-  for (const folder of [stateDir, dirname(socket)]) removeIfEmpty(folder);
-  return present.length + (hadSocket ? 1 : 0);
-}
-
-// In the container of `uninstall.yaml` it is a mount point in a read-only root.
-const stays: readonly unknown[] = ['ENOENT', 'ENOTEMPTY', 'EBUSY', 'EROFS'];
-
-function removeIfEmpty(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch (error) {
-    if (!stays.includes((error as NodeJS.ErrnoException).code)) throw error;
-  }
+function unpinned(folder: string, refused: ReportRefusal): number {
+  return attemptRemoval(folder, refused, () => unpinFolder(folder)) ?? 0;
 }

@@ -3,6 +3,7 @@
 
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { attemptRemoval, type ReportRefusal } from '../../base/attempt-removal.ts';
 import { attachTcx, type Direction, queryTcx } from '../../kernel/bpf/attach.ts';
 import { BpfLink } from '../../kernel/bpf/link.ts';
 import type { BpfProgram } from '../../kernel/bpf/program.ts';
@@ -107,17 +108,28 @@ function attachOrFind(place: Place): BpfLink {
   }
 }
 
-/** Detaches every pinned link and removes the folder's pins; how many links that were. None outside of a bpf file system. */
-export function detachAll(folder: string): number {
-  const names = pinNames(folder);
-  if (names.length > 0 && !isInBpffs(folder)) return 0;
-  for (const name of names) {
+/**
+ * Detaches every pinned link and removes the folder's pins; how many links that were. None outside of a bpf file system. What is
+ * refused keeps no other link from being detached.
+ */
+export function detachAll(folder: string, refused: ReportRefusal): number {
+  const names = attemptRemoval(folder, refused, () => ownPins(folder)) ?? [];
+  return names.filter((name) => {
     const path = join(folder, name);
-    using link = openLink(path);
-    if (link === undefined) unpin(path);
-    else remove(link, path);
-  }
-  return names.length;
+    return attemptRemoval(path, refused, () => detach(path));
+  }).length;
+}
+
+function ownPins(folder: string): readonly string[] {
+  const names = pinNames(folder);
+  return names.length > 0 && isInBpffs(folder) ? names : [];
+}
+
+function detach(path: string): boolean {
+  using link = openLink(path);
+  if (link === undefined) unpin(path);
+  else remove(link, path);
+  return true;
 }
 
 /** `from_*` programs see what comes in by the interface. */

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { refuseChanges } from '../../../test/support/refuse-changes.ts';
+import { removeFiles } from './files.ts';
+
+interface Place {
+  readonly stateDir: string;
+  readonly socket: string;
+}
+
+function place(context: TestContext): Place {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-files-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const stateDir = join(folder, 'state');
+  mkdirSync(join(stateDir, 'endpoints'), { recursive: true });
+  for (const name of ['endpoints/one', 'sysctls.json', 'agent.lock'])
+    writeFileSync(join(stateDir, name), '');
+  return { stateDir, socket: join(folder, 'run', 'agent.sock') };
+}
+
+test('uninstall removes the state and its folder, and nothing the second time', async (context) => {
+  const at = place(context);
+  assert.equal(await removeFiles(at, assert.fail), 3);
+  assert.ok(!existsSync(at.stateDir));
+  assert.equal(await removeFiles(at, assert.fail), 0);
+});
+
+test('uninstall leaves a folder that holds files of others', async (context) => {
+  const at = place(context);
+  writeFileSync(join(at.stateDir, 'notes'), '');
+  assert.equal(await removeFiles(at, assert.fail), 3);
+  assert.deepEqual(readdirSync(at.stateDir), ['notes']);
+});
+
+test('uninstall names each file that cannot be removed', async (context) => {
+  const at = place(context);
+  const texts: string[] = [];
+  const refusal = refuseChanges(at.stateDir);
+  const removed = await removeFiles(at, (text) => void texts.push(text));
+  refusal[Symbol.dispose]();
+  assert.equal(removed, 0);
+  const left = ['endpoints', 'sysctls.json', 'agent.lock'].map((name) => join(at.stateDir, name));
+  assert.deepEqual(
+    texts.map((text) => text.replace(/EACCES: .*/, 'EACCES')),
+    left.map((file) => `${file} could not be removed: EACCES`),
+  );
+});
+
+test('uninstall names a state folder that is a file', async (context) => {
+  const at = place(context);
+  rmSync(at.stateDir, { recursive: true });
+  writeFileSync(at.stateDir, '');
+  const texts: string[] = [];
+  assert.equal(await removeFiles(at, (text) => void texts.push(text)), 0);
+  const folder = `${at.stateDir} could not be removed: ENOTDIR: not a directory, scandir '${at.stateDir}'`;
+  assert.equal(texts.at(-1), folder);
+});

@@ -1,0 +1,42 @@
+// Removal of the agent's state and socket, by name, not of the folders as a whole: a path that was mistyped must not cost
+// anybody their files, or a process its socket.
+
+import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { attemptRemoval, type ReportRefusal } from '../../base/attempt-removal.ts';
+import type { AgentConfig } from '../../config/schema.ts';
+import { stateNames } from '../process/lock.ts';
+import { removeLeftSocket } from '../server/socket-file.ts';
+
+/** Number of files that were removed. */
+export async function removeFiles(
+  { stateDir, socket }: Pick<AgentConfig, 'stateDir' | 'socket'>,
+  refused: ReportRefusal,
+): Promise<number> {
+  const hadSocket = await removeLeftSocket(socket, refused);
+  const files = stateNames.map((name) => join(stateDir, name));
+  const removed = files.filter((file) => attemptRemoval(file, refused, () => removeFile(file)));
+  for (const folder of [stateDir, dirname(socket)]) removeIfEmpty(folder, refused);
+  return removed.length + (hadSocket ? 1 : 0);
+}
+
+// False: it was not there.
+function removeFile(file: string): boolean {
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) return false;
+  rmSync(file, { recursive: true });
+  return true;
+}
+
+// In the container of `uninstall.yaml` it is a mount point in a read-only root.
+const stays: readonly unknown[] = ['ENOENT', 'ENOTEMPTY', 'EBUSY', 'EROFS'];
+
+/** Leaves a folder that holds something, or that is a mount point. */
+export function removeIfEmpty(folder: string, refused: ReportRefusal): void {
+  attemptRemoval(folder, refused, () => {
+    try {
+      if (readdirSync(folder).length === 0) rmdirSync(folder);
+    } catch (error) {
+      if (!stays.includes((error as NodeJS.ErrnoException).code)) throw error;
+    }
+  });
+}
