@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -116,24 +116,100 @@ test('a token that the server refuses is read again at once', async (context) =>
   );
 });
 
-test('a credential program that does not answer is told, and started once', async (context) => {
-  const place = folder(context);
-  const file = join(place, 'config');
-  const started = join(place, 'started');
-  const said = join(place, 'said');
-  const script = `echo >> ${started}; until test -s ${said}; do sleep 0.05; done; cat ${said}`;
-  const apiVersion = 'client.authentication.k8s.io/v1';
+/** A kubeconfig whose user has this script as a credential program. */
+function withProgram(context: TestContext, script: string): string {
+  // Nothing of a program keeps a process alive.
+  const running = setInterval(() => undefined, 1_000);
+  context.after(() => clearInterval(running));
+  const file = join(folder(context), 'config');
   const exec = { apiVersion, command: 'sh', args: ['-c', script], interactiveMode: 'Never' };
   writeFileSync(file, kubeconfig('https://192.0.2.1:6443', { exec }));
-  const credentials = new KubeConfigCredentials({ kubeconfig: file, apiServers: [] }, 200);
-  const told = { message: /config: no credentials for 0\.2 s from the program/ };
+  return file;
+}
+
+const apiVersion = 'client.authentication.k8s.io/v1';
+const said = (status: object): string =>
+  JSON.stringify({ apiVersion, kind: 'ExecCredential', status });
+
+test('a credential program that hangs is killed and told, and started again for the next request', async (context) => {
+  const place = folder(context);
+  const [started, answer] = [join(place, 'started'), join(place, 'answer')];
+  const script = `echo $$ >> ${started}; until test -s ${answer}; do sleep 0.05; done; cat ${answer}`;
+  const file = withProgram(context, script);
+  const credentials = new KubeConfigCredentials({ kubeconfig: file, apiServers: [] }, 500);
+  const told = { message: /config: no credentials for 0\.5 s from the program/ };
+  const pids = (): readonly string[] => readFileSync(started, 'utf8').trim().split('\n');
   await Promise.all([1, 2, 3].map(() => assert.rejects(credentials.access(), told)));
+  assert.equal(pids().length, 1, 'all that ask meanwhile share one');
   await assert.rejects(credentials.access(), told);
-  writeFileSync(
-    said,
-    JSON.stringify({ apiVersion, kind: 'ExecCredential', status: { token: 'x' } }),
+  assert.equal(pids().length, 2);
+  writeFileSync(answer, said({ token: 'x' }));
+  assert.equal(tokenOf((await credentials.access()).request.headers), 'Bearer x');
+  assert.deepEqual(
+    pids().filter((pid) => existsSync(`/proc/${pid}`)),
+    [],
   );
-  const patient = Array.from({ length: 20 }, () => credentials.access());
-  assert.equal(tokenOf((await Promise.any(patient)).request.headers), 'Bearer x');
-  assert.equal(readFileSync(started, 'utf8'), '\n');
+});
+
+test('what a credential program prints is used, until its time is over', async (context) => {
+  const started = join(folder(context), 'started');
+  const later = new Date(Date.now() + 3_600_000).toISOString();
+  const rows = [
+    { status: { token: 'one' }, starts: 2 },
+    { status: { token: 'one', expirationTimestamp: later }, starts: 1 },
+    { status: { token: 'one', expirationTimestamp: '2026-01-01T00:00:00Z' }, starts: 2 },
+  ];
+  for (const { status, starts } of rows) {
+    writeFileSync(started, '');
+    const file = withProgram(context, `echo >> ${started}; echo '${said(status)}'`);
+    const credentials = new KubeConfigCredentials({ kubeconfig: file, apiServers: [] });
+    for (const _ of [1, 2])
+      assert.equal(tokenOf((await credentials.access()).request.headers), 'Bearer one');
+    assert.equal(readFileSync(started, 'utf8').length, starts, JSON.stringify(status));
+  }
+});
+
+test('certificate and key of a credential program come before those of the kubeconfig', async (context) => {
+  const status = { clientCertificateData: 'certificate', clientKeyData: 'key' };
+  const file = withProgram(context, `echo '${said(status)}'`);
+  const { request } = await new KubeConfigCredentials({
+    ...{ kubeconfig: file, apiServers: [] },
+  }).access();
+  assert.deepEqual([String(request.cert), String(request.key)], ['certificate', 'key']);
+  assert.equal(tokenOf(request.headers), undefined);
+});
+
+test('a credential program that fails, prints something else or does not exist is told', async (context) => {
+  const rows = [
+    {
+      script: 'echo no login >&2; exit 3',
+      told: /config: the credential program sh ended with 3: no login$/,
+    },
+    {
+      script: 'echo secret',
+      told: /config: the credential program printed no ExecCredential with a status$/,
+    },
+    { script: 'yes', told: /config: the credential program sh ended with SIGKILL$/ },
+  ];
+  for (const { script, told } of rows) {
+    const kubeconfig = withProgram(context, script);
+    const credentials = new KubeConfigCredentials({ kubeconfig, apiServers: [] });
+    await assert.rejects(credentials.access(), { name: 'InputError', message: told });
+  }
+  const file = join(folder(context), 'config');
+  writeFileSync(file, kubeconfig('https://192.0.2.1:6443', { exec: { command: '/none' } }));
+  await assert.rejects(new KubeConfigCredentials({ kubeconfig: file, apiServers: [] }).access(), {
+    name: 'InputError',
+    message: /config: spawn \/none ENOENT$/,
+  });
+});
+
+test('an auth-provider that starts a program is refused', async (context) => {
+  const file = join(folder(context), 'config');
+  const provider = { name: 'gcp', config: { 'cmd-path': '/bin/true' } };
+  writeFileSync(file, kubeconfig('https://192.0.2.1:6443', { 'auth-provider': provider }));
+  await assert.rejects(new KubeConfigCredentials({ kubeconfig: file, apiServers: [] }).access(), {
+    name: 'InputError',
+    message: /config: auth-provider: gcp with cmd-path is not supported/,
+  });
 });

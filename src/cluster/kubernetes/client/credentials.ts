@@ -5,6 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { errorText } from '../../../base/error-text.ts';
 import { InputError } from '../../../base/input-error.ts';
 import type { ClusterAccess, RequestMaterial } from './cluster-access.ts';
+import { CredentialPrograms } from './credential-programs.ts';
 import { libraryAccess } from './library-access.ts';
 import { plainAccess, serviceAccountAccess } from './plain-access.ts';
 import type { KubernetesSettings } from './settings.ts';
@@ -30,9 +31,10 @@ const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
 export class KubeConfigCredentials implements Credentials {
   readonly #settings: KubernetesSettings;
   readonly #deadlineMs: number;
+  readonly #programs = new CredentialPrograms();
   #loaded: { readonly access: Promise<ClusterAccess>; readonly version: string } | undefined;
 
-  /** `deadlineMs`: for a credential program, or an identity provider. */
+  /** `deadlineMs`: for a credential program, or an identity provider; one that is late is begun again by the next request. */
   constructor(settings: KubernetesSettings, deadlineMs = 30_000) {
     this.#settings = settings;
     this.#deadlineMs = deadlineMs;
@@ -41,7 +43,7 @@ export class KubeConfigCredentials implements Credentials {
   async access(): Promise<Access> {
     try {
       const access = await this.#load();
-      const { request, proxy } = await this.#inTime(access.request());
+      const { request, proxy } = await access.request();
       const { tlsServerName: servername } = this.#settings;
       return {
         servers: this.#servers(access.server),
@@ -58,20 +60,6 @@ export class KubeConfigCredentials implements Credentials {
 
   refused(): void {
     this.#loaded = undefined;
-  }
-
-  async #inTime<T>(material: T | Promise<T>): Promise<T> {
-    if (!(material instanceof Promise)) return material;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const text = `no credentials for ${this.#deadlineMs / 1_000} s from the program or identity provider that it names`;
-      timer = setTimeout(() => reject(new Error(text)), this.#deadlineMs);
-    });
-    try {
-      return await Promise.race([material, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   async #load(): Promise<ClusterAccess> {
@@ -91,7 +79,8 @@ export class KubeConfigCredentials implements Credentials {
   async #read(): Promise<ClusterAccess> {
     const { kubeconfig } = this.#settings;
     if (kubeconfig === undefined) return serviceAccountAccess(serviceAccount);
-    return plainAccess(kubeconfig) ?? (await libraryAccess(kubeconfig));
+    const options = { programs: this.#programs, deadlineMs: this.#deadlineMs };
+    return plainAccess(kubeconfig) ?? (await libraryAccess(kubeconfig, options));
   }
 
   // Changes when the file does; a mounted Secret or ConfigMap is a link to a folder that is replaced whole.
