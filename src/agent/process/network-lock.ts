@@ -3,12 +3,12 @@
 // could take it and keep the agent from starting. It is still taken, so that an earlier version notices this one; where
 // another process has it, only an earlier version's agent counts.
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { InputError } from '../../base/input-error.ts';
 import { UndoStack } from '../../base/undo.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { bind, close, socket } from '../../kernel/libc.ts';
 import { holdTable, tableComment } from '../../kernel/netfilter/nft-owned-table.ts';
+import { nameHolder } from './name-holder.ts';
 
 const table = 'heddle_agent';
 const unixDomain = 1;
@@ -66,53 +66,10 @@ function takeName(held: UndoStack): string | undefined {
   } catch (error) {
     if (!isKernelError(error, 'EADDRINUSE')) throw error;
   }
-  const pid = nameHolder();
-  if (pid !== undefined && isPrivileged(pid)) throw inUse({ pid });
+  const { isPrivileged, ...holder } = nameHolder(name);
+  if (isPrivileged) throw inUse(holder);
+  const { pid, uid } = holder;
   const who = pid === undefined ? 'a process that cannot be seen from here' : `process ${pid}`;
-  return `the abstract unix name @${name} is held by ${who}, which is not an agent: ignored; agents of earlier versions will not notice this one`;
-}
-
-/** The process that has bound the name, where this one can see it. */
-function nameHolder(): number | undefined {
-  const line = readFileSync('/proc/thread-self/net/unix', 'utf8')
-    .split('\n')
-    .find((text) => text.endsWith(` @${name}`));
-  const inode = line?.trim().split(/\s+/)[6];
-  if (inode === undefined) return undefined;
-  const link = `socket:[${inode}]`;
-  for (const pid of readdirSync('/proc')) {
-    if (/^\d+$/.test(pid) && hasOpen(pid, link)) return Number(pid);
-  }
-  return undefined;
-}
-
-function hasOpen(pid: string, link: string): boolean {
-  try {
-    const folder = `/proc/${pid}/fd`;
-    return readdirSync(folder).some((fd) => linkOf(`${folder}/${fd}`) === link);
-  } catch {
-    // It ended meanwhile.
-    return false;
-  }
-}
-
-function linkOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-/** An agent could not work without CAP_NET_ADMIN in this user namespace: in one of its own anybody has every capability. */
-function isPrivileged(pid: number): boolean {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const netAdmin = 12n;
-    const capabilities = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
-    const isOurs = linkOf(`/proc/${pid}/ns/user`) === linkOf('/proc/self/ns/user');
-    return isOurs && ((capabilities >> netAdmin) & 1n) === 1n;
-  } catch {
-    return false;
-  }
+  const user = uid === undefined ? '' : ` (uid ${uid})`;
+  return `the abstract unix name @${name} is held by ${who}, which is not an agent${user}: ignored; agents of earlier versions will not notice this one`;
 }

@@ -22,7 +22,7 @@ export interface NetlinkTransport extends Disposable {
 }
 
 /** Netlink families (linux/netlink.h). */
-export const netlinkFamilies = { route: 0, ipsec: 6, netfilter: 12 } as const;
+export const netlinkFamilies = { route: 0, socketDiagnosis: 4, ipsec: 6, netfilter: 12 } as const;
 
 export type NetlinkFamily = keyof typeof netlinkFamilies;
 
