@@ -7,6 +7,7 @@ import {
   addressFamily,
   addressFromBytes,
   compareAddresses,
+  isMapped,
   mappedBytes,
   parseAddress,
   unmapped,
@@ -85,6 +86,18 @@ test('addresses are ordered by their bytes, not by their text', () => {
     parseAddress(text),
   );
   assert.deepEqual(ordered.toReversed().sort(compareAddresses), ordered);
+});
+
+test('an address of IPv4 that is written as IPv6 is known as one', () => {
+  for (const [text, expected] of [
+    ['::ffff:192.0.2.1', true],
+    ['::ffff:0:0', true],
+    ['::ffff:1', false],
+    ['::ffff:0:0:1', false],
+    ['192.0.2.1', false],
+  ] as const) {
+    assert.equal(isMapped(parseAddress(text)), expected, text);
+  }
 });
 
 test('a mapped address is the IPv4 address that it stands for, where that is asked', () => {

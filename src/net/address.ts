@@ -8,12 +8,20 @@ export type Address = Brand<string, 'Address'>;
 export type AddressFamily = 4 | 6;
 
 export function isAddress(text: string): boolean {
-  return canonicalText(text) !== undefined;
+  return addressOf(text) !== undefined;
+}
+
+/** Undefined for what `parseAddress` refuses. */
+export function addressOf(text: string): Address | undefined {
+  // Each family is asked for once: a large cluster tells tens of thousands of addresses.
+  if (text.includes(':')) return canonicalIpv6(text);
+  // Four parts without leading zeros are canonical as they are.
+  return ipaddr.IPv4.isValidFourPartDecimal(text) ? (text as Address) : undefined;
 }
 
 /** Throws InputError on anything but a four-part IPv4 or an IPv6 address without a zone. */
 export function parseAddress(text: string, object = 'address', field?: string): Address {
-  const address = canonicalText(text);
+  const address = addressOf(text);
   if (address !== undefined) return address;
   throw new InputError({ object, field, value: text, rule: 'is not an IPv4 or IPv6 address' });
 }
@@ -41,7 +49,17 @@ export function mappedBytes(address: Address): Uint8Array {
 export function addressFromBytes(bytes: Uint8Array): Address {
   if (bytes.length === 4) return bytes.join('.') as Address;
   if (bytes.length !== 16) throw new Error(`an address has 4 or 16 bytes, not ${bytes.length}`);
-  return isMapped(bytes) ? (bytes.subarray(12).join('.') as Address) : ipv6Address(bytes);
+  return hasMappedBytes(bytes) ? (bytes.subarray(12).join('.') as Address) : ipv6Address(bytes);
+}
+
+/** As `addressFromBytes`, for places where the families are told apart: an IPv4-mapped address stays IPv6. */
+export function unfoldedAddress(bytes: Uint8Array): Address {
+  return bytes.length === 16 ? ipv6Address(bytes) : addressFromBytes(bytes);
+}
+
+/** It is written as IPv6 and stands for one of IPv4, so that the data path cannot tell the two apart. */
+export function isMapped(address: Address): boolean {
+  return address.startsWith('::ffff:') && hasMappedBytes(addressBytes(address));
 }
 
 /** The IPv4 address that `::ffff:a.b.c.d` stands for, which is what the kernel sends to; others as they are. */
@@ -51,13 +69,6 @@ export function unmapped(address: Address): Address {
 
 export function compareAddresses(left: Address, right: Address): number {
   return Buffer.compare(mappedBytes(left), mappedBytes(right));
-}
-
-// Each family is asked for once: a large cluster tells tens of thousands of addresses.
-function canonicalText(text: string): Address | undefined {
-  if (text.includes(':')) return canonicalIpv6(text);
-  // Four parts without leading zeros are canonical as they are.
-  return ipaddr.IPv4.isValidFourPartDecimal(text) ? (text as Address) : undefined;
 }
 
 function canonicalIpv6(text: string): Address | undefined {
@@ -129,7 +140,7 @@ function ipv6Address(bytes: Uint8Array): Address {
   return `${head}::${groups.slice(end).join(':')}` as Address;
 }
 
-function isMapped(bytes: Uint8Array): boolean {
+function hasMappedBytes(bytes: Uint8Array): boolean {
   for (let at = 0; at < 10; at++) if (bytes[at] !== 0) return false;
   return bytes[10] === 0xff && bytes[11] === 0xff;
 }

@@ -4,11 +4,14 @@ import { parseAddress } from './address.ts';
 import {
   addressAt,
   hostPrefix,
+  makePrefix,
   parsePrefix,
   prefixAddress,
   prefixContains,
+  prefixesOverlap,
   prefixFamily,
   prefixLength,
+  prefixOf,
 } from './prefix.ts';
 
 test('host bits are cleared, so that equal prefixes are equal text', () => {
@@ -46,6 +49,30 @@ test('what is no prefix is refused with its value', () => {
 
 test('a prefix of IPv4-mapped addresses is refused rather than taken for IPv4', () => {
   assert.throws(() => parsePrefix('::ffff:198.51.100.0/120'), { name: 'InputError' });
+});
+
+test('masking keeps the family: a route of IPv4-mapped addresses is one of IPv6', () => {
+  const mapped = parseAddress('::ffff:198.51.100.7');
+  assert.equal(makePrefix(mapped, 96), '::ffff:0:0/96');
+  assert.equal(prefixContains(makePrefix(mapped, 96), mapped), true);
+  assert.equal(prefixContains(parsePrefix('198.51.100.0/24'), mapped), false);
+  assert.equal(prefixesOverlap(makePrefix(mapped, 96), parsePrefix('2001:db8::/64')), false);
+  assert.equal(prefixesOverlap(makePrefix(mapped, 96), parsePrefix('::/0')), true);
+  assert.equal(addressAt(makePrefix(mapped, 120), 9n), '::ffff:c633:6409');
+});
+
+test('what another program wrote is a prefix, or is none', () => {
+  const cases: [string, number, string | undefined][] = [
+    ['::ffff:0.0.0.0', 96, '::ffff:0:0/96'],
+    ['198.51.100.7', 24, '198.51.100.0/24'],
+    ['198.51.100.7', 33, undefined],
+    ['2001:db8::', 129, undefined],
+    ['2001:db8::', -1, undefined],
+    ['2001:db8::', 1.5, undefined],
+    ['2001:db8::', Number.NaN, undefined],
+    ['eth0', 24, undefined],
+  ];
+  for (const [text, length, prefix] of cases) assert.equal(prefixOf(text, length), prefix, text);
 });
 
 test('a prefix gives back its parts', () => {

@@ -7,9 +7,9 @@ import {
   type AddressFamily,
   addressBytes,
   addressFamily,
-  addressFromBytes,
-  isAddress,
-  parseAddress,
+  addressOf,
+  isMapped,
+  unfoldedAddress,
 } from './address.ts';
 
 export type Prefix = Brand<string, 'Prefix'>;
@@ -18,30 +18,33 @@ export type Prefix = Brand<string, 'Prefix'>;
 export function parsePrefix(text: string, object = 'prefix', field?: string): Prefix {
   const [head = '', tail = '', ...rest] = text.split('/');
   const length = /^\d{1,3}$/.test(tail) ? Number(tail) : Number.NaN;
-  const family = head.includes(':') ? 6 : 4;
-  if (rest.length > 0 || !isAddress(head) || !(length <= familyBits(family))) {
-    throw new InputError({
-      object,
-      field,
-      value: text,
-      rule: 'is not a CIDR prefix (address/length)',
-    });
+  const prefix = rest.length > 0 ? undefined : prefixOf(head, length);
+  if (prefix === undefined) {
+    const rule = 'is not a CIDR prefix (address/length)';
+    throw new InputError({ object, field, value: text, rule });
   }
-  try {
-    return makePrefix(parseAddress(head), length);
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    const { rule } = error.problem;
-    throw new InputError({ object, field, value: text, rule }, { cause: error });
+  if (isMapped(prefixAddress(prefix))) {
+    const rule = 'is a prefix of IPv4 addresses written as IPv6, which is not supported';
+    throw new InputError({ object, field, value: text, rule });
   }
+  return prefix;
 }
 
+/** As other programs on the node have it, which may be of IPv4-mapped addresses. Undefined: it is not a prefix. */
+export function prefixOf(text: string, length: number): Prefix | undefined {
+  const address = addressOf(text);
+  if (address === undefined || !Number.isInteger(length)) return undefined;
+  if (length < 0 || length > familyBits(addressFamily(address))) return undefined;
+  return makePrefix(address, length);
+}
+
+/** A prefix of IPv4-mapped addresses stays IPv6: `::ffff:0:0/96`. */
 export function makePrefix(address: Address, length: number): Prefix {
   const bytes = addressBytes(address).map((byte, index) => {
     const kept = Math.min(8, Math.max(0, length - index * 8));
     return byte & (0xff << (8 - kept));
   });
-  return `${addressFromFamilyBytes(bytes)}/${length}` as Prefix;
+  return `${unfoldedAddress(bytes)}/${length}` as Prefix;
 }
 
 /** The prefix that holds just this address: /32 or /128. */
@@ -80,22 +83,9 @@ export function addressAt(prefix: Prefix, offset: bigint): Address | undefined {
     bytes[index] = Number(value & 0xffn);
     value >>= 8n;
   }
-  return addressFromFamilyBytes(bytes);
+  return unfoldedAddress(bytes);
 }
 
 export function familyBits(family: AddressFamily): 32 | 128 {
   return family === 4 ? 32 : 128;
-}
-
-// An IPv6 prefix such as ::ffff:0:0/96 must stay IPv6, so an IPv4-mapped address is refused rather than folded.
-function addressFromFamilyBytes(bytes: Uint8Array): Address {
-  const address = addressFromBytes(bytes);
-  if (bytes.length === 16 && addressFamily(address) === 4) {
-    throw new InputError({
-      object: 'prefix',
-      value: address,
-      rule: 'is a prefix of IPv4 addresses written as IPv6, which is not supported',
-    });
-  }
-  return address;
 }

@@ -44,7 +44,7 @@ const metadataRanges: readonly SpecialRange[] = [
   special('fd00:a9fe:a9fe::1/128', 'Akamai'),
 ];
 
-// Written by hand: a Prefix of mapped addresses is refused where it is parsed.
+// Written by hand: `parsePrefix` refuses it.
 const mappedBits = 96;
 const mapped: OrderedPrefix = {
   prefix: '::ffff:0:0/96' as Prefix,

@@ -142,6 +142,19 @@ COMMIT
 COMMIT
 `;
 
+// RFC3964_IPv4=yes, as it is unless set otherwise: prefixes of IPv6 that have IPv4 addresses in them.
+const embedding = [
+  { addr: '::', len: 96 },
+  { addr: '::ffff:0.0.0.0', len: 96 },
+  { addr: '2002::', len: 24 },
+  { addr: '2002:a00::', len: 24 },
+  { addr: '2002:7f00::', len: 24 },
+  { addr: '2002:a9fe::', len: 32 },
+  { addr: '2002:ac10::', len: 28 },
+  { addr: '2002:c0a8::', len: 32 },
+  { addr: '2002:e000::', len: 19 },
+].map((prefix) => ({ prefix }));
+
 // firewalld 2, without the rejection at its end.
 function firewalld(): RuleSet {
   const names = { family: 'inet', table: 'firewalld' } as const;
@@ -151,7 +164,12 @@ function firewalld(): RuleSet {
   const reachable = { fib: { result: 'oif', flags: ['saddr', 'mark', 'iif'] } };
   const type6 = { payload: { protocol: 'icmpv6', field: 'type' } };
   const daddr6 = { payload: { protocol: 'ip6', field: 'daddr' } };
-  const hooks = { PREROUTING: 'prerouting', FORWARD: 'forward', INPUT: 'input' };
+  const hooks = {
+    PREROUTING: 'prerouting',
+    FORWARD: 'forward',
+    INPUT: 'input',
+    OUTPUT: 'output',
+  };
   const rules: Readonly<Record<keyof typeof hooks, readonly (readonly object[])[]>> = {
     PREROUTING: [
       [is(type6, { set: ['nd-router-advert', 'nd-neighbor-solicit'] }), { accept: null }],
@@ -162,11 +180,16 @@ function firewalld(): RuleSet {
       [is({ ct: { key: 'status' } }, 'dnat', 'in'), { accept: null }],
       [is(meta('iifname'), 'lo'), { accept: null }],
       [is(state, 'invalid', 'in'), { drop: null }],
-      [is(daddr6, { set: [{ prefix: { addr: '2002::', len: 24 } }] }), { reject: null }],
+      [is(daddr6, { set: embedding }), { reject: null }],
     ],
     INPUT: [
       [is(state, ['established', 'related'], 'in'), { accept: null }],
       [is(state, 'invalid', 'in'), { drop: null }],
+    ],
+    OUTPUT: [
+      [is(state, ['established', 'related'], 'in'), { accept: null }],
+      [is(meta('oifname'), 'lo'), { accept: null }],
+      [is(daddr6, { set: embedding }), { reject: null }],
     ],
   };
   const listing = Object.entries(rules).flatMap(([name, own]) => {

@@ -117,7 +117,7 @@ function evaluate(value: unknown, packet: Packet): Evaluated {
     if (!Array.isArray(operands)) continue;
     const parts = operands.map((each) => evaluate(each, packet).result);
     const numbers = parts.filter((part) => typeof part === 'number');
-    if (numbers.length < parts.length) return { answer: 'yes' };
+    if (numbers.length < parts.length || numbers.length === 0) return { answer: 'yes' };
     return { answer: 'yes', result: numbers.reduce(compute) >>> 0 };
   }
   const field = fieldOf(value, packet);

@@ -2,8 +2,8 @@
 // named sets, extensions that are not known).
 
 import type { XtablesExpression } from '../../../kernel/netfilter/nft-xtables.ts';
-import { compareAddresses, parseAddress } from '../../../net/address.ts';
-import { parsePrefix, prefixContains } from '../../../net/prefix.ts';
+import { addressFamily, addressOf, compareAddresses } from '../../../net/address.ts';
+import { prefixContains, prefixOf } from '../../../net/prefix.ts';
 import { type MatchResult, numbers, type Packet, yesOrNo } from './packet.ts';
 import { absent, fieldOf, type Value } from './packet-fields.ts';
 import { type Expression, elementOf, record } from './rule-set.ts';
@@ -90,18 +90,30 @@ function isSame(value: string | number, right: string | number): boolean {
   return value === right;
 }
 
+// What is written there is another program's: names, and prefixes that no range of ours could be.
 function inPrefix(value: string | number, { addr, len }: Expression): MatchResult {
-  if (typeof value !== 'string') return 'unsure';
-  const prefix = parsePrefix(`${addr}/${len}`);
-  return yesOrNo(prefixContains(prefix, parseAddress(value)));
+  if (typeof value !== 'string' || typeof addr !== 'string') return 'unsure';
+  const [address, prefix] = [addressOf(value), prefixOf(addr, Number(len))];
+  if (address === undefined || prefix === undefined) return 'unsure';
+  return yesOrNo(prefixContains(prefix, address));
 }
 
+// Ranges of types and of interfaces have names at their ends, whose order is not known here.
 function within(value: string | number, low: unknown, high: unknown): MatchResult {
-  if (typeof value === 'number') return yesOrNo(value >= Number(low) && value <= Number(high));
-  if (typeof low !== 'string' || typeof high !== 'string') return 'unsure';
-  const [address, first, last] = [value, low, high].map((text) => parseAddress(text));
+  if (typeof value === 'number') return between(value, Number(low), Number(high));
+  if (typeof low !== 'string' || typeof high !== 'string') {
+    return between(numbers[value] ?? Number.NaN, Number(low), Number(high));
+  }
+  const [address, first, last] = [value, low, high].map((text) => addressOf(text));
   if (address === undefined || first === undefined || last === undefined) return 'unsure';
+  const [family, ...others] = [address, first, last].map(addressFamily);
+  if (others.some((other) => other !== family)) return 'no';
   return yesOrNo(compareAddresses(first, address) <= 0 && compareAddresses(address, last) <= 0);
+}
+
+function between(value: number, low: number, high: number): MatchResult {
+  if (Number.isNaN(value) || Number.isNaN(low) || Number.isNaN(high)) return 'unsure';
+  return yesOrNo(value >= low && value <= high);
 }
 
 function ordered(value: number, right: number, op: string): MatchResult {

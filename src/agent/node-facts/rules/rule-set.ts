@@ -64,7 +64,10 @@ export function readRuleSet(
     const chain = String(rule['chain']);
     const expressions = readExpressions(rule['expr'], xtables.get(Number(rule['handle'])) ?? []);
     const whole = expressions.map((each) => withSets(each, sets));
-    rules.set(chain, [...(rules.get(chain) ?? []), whole]);
+    const before = rules.get(chain);
+    // One array a chain: a copy for each rule would take seconds where there are tens of thousands.
+    if (before === undefined) rules.set(chain, [whole]);
+    else before.push(whole);
   }
   const chains = readChains(listing).map(
     (chain) => [chain.name, { ...chain, rules: rules.get(chain.name) ?? [] }] as const,

@@ -98,8 +98,9 @@ export function rawFields(part: RawPart, packet: Packet): readonly RawField[] | 
     .map(({ name, from, to }) => ({ name, isAll: from === offset && to === offset + len }));
 }
 
-/** `3221225985` as `192.0.2.1`; undefined: it is longer than a number can tell. */
+/** `3221225985` as `192.0.2.1`; undefined: it is longer than a number can tell, or none of a field. */
 export function rawValue(name: string, value: number): string | number | undefined {
+  if (!Number.isSafeInteger(value) || value < 0) return undefined;
   if (name.startsWith('ether')) {
     const digits = value.toString(16).padStart(12, '0');
     return digits.match(/../g)?.join(':');

@@ -1,7 +1,7 @@
 // Reads netlink attributes (struct nlattr: length, type, value, padding to four) out of an answer.
 
 import type { Address } from '../../../net/address.ts';
-import { addressFromBytes } from '../../../net/address.ts';
+import { unfoldedAddress } from '../../../net/address.ts';
 import type { IfIndex } from '../../../net/if-index.ts';
 import { type Mac, macFromBytes } from '../../../net/mac.ts';
 import { malformed } from './message.ts';
@@ -158,9 +158,5 @@ export function decodeAddress(bytes: Uint8Array): Address {
   }
   // Written out, since dumps have thousands of these.
   if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as Address;
-  const address = addressFromBytes(bytes);
-  if (address.includes(':')) return address;
-  const group = (at: number): string =>
-    (((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)).toString(16);
-  return `::ffff:${group(12)}:${group(14)}` as Address;
+  return unfoldedAddress(bytes);
 }
