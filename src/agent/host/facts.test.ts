@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { emptyClusterState } from '../../cluster/state.ts';
 import type { InterfaceAddress } from '../../kernel/netlink/address.ts';
 import type { ConfiguredLink } from '../../kernel/netlink/devconf.ts';
 import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
+import { computeDesired } from '../../model/compute-desired.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';
-import { parsePrefix } from '../../net/prefix.ts';
+import { makePrefix, parsePrefix } from '../../net/prefix.ts';
 import { type HostListing, hostFacts, type UplinkChoice } from './facts.ts';
 
 function link(ifIndex: number, name: string, fields: Partial<ConfiguredLink> = {}): ConfiguredLink {
@@ -96,6 +98,28 @@ test('auto takes the interfaces with an address of the node and those of the def
     ],
     vxlan: { ifIndex: 9 },
   });
+});
+
+test('what the data path would take for IPv4 is left out: addresses and gateways of IPv6 that are mapped', () => {
+  const mapped = parseAddress('::ffff:192.0.2.77');
+  const route: RouteRecord = { ...defaultRoute(2), gateway: mapped };
+  const unreachable: RouteRecord = {
+    ...{ destination: makePrefix(mapped, 96), type: 'unreachable', protocol: 3, table: 254 },
+  };
+  const more: HostListing = {
+    ...listing,
+    addresses: [
+      ...listing.addresses,
+      ...[1, 2, 4].map((ifIndex) => address(ifIndex, mapped, { prefixLength: 96 })),
+    ],
+    routes: [...listing.routes, route, unreachable],
+  };
+  const facts = hostFacts(more, choice);
+  assert.deepEqual(facts, hostFacts(listing, choice));
+  const vxlan = { port: 4789, vni: 1 };
+  const config = { nodeName: 'n', mode: 'vxlan', masquerade: true, vxlan } as const;
+  const model = { config: { ...config, nonMasqueradeCidrs: [] }, cluster: emptyClusterState };
+  assert.doesNotThrow(() => computeDesired({ ...model, endpoints: [], host: facts }));
 });
 
 test('no part of a bridge or a bond is an uplink by itself, whatever it has left; a link of a VRF is', () => {

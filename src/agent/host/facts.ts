@@ -12,7 +12,7 @@ import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { HostAddress, HostFacts, OccupiedRange, Uplink } from '../../model/host.ts';
 import { isLinkLocal } from '../../model/network/underlay.ts';
-import { type Address, compareAddresses } from '../../net/address.ts';
+import { type Address, compareAddresses, isMapped } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { hostPrefix } from '../../net/prefix.ts';
 import { isEndpointName } from '../../pods/interface/names.ts';
@@ -125,7 +125,9 @@ function gatewaysOf({
 }: RouteRecord): readonly (readonly [Address, IfIndex | undefined])[] {
   const all = [{ gateway, ifIndex }, ...nextHops];
   return all.flatMap((hop) =>
-    hop.gateway === undefined || isLinkLocal(hop.gateway) ? [] : [[hop.gateway, hop.ifIndex]],
+    hop.gateway === undefined || isLinkLocal(hop.gateway) || isMapped(hop.gateway)
+      ? []
+      : [[hop.gateway, hop.ifIndex]],
   );
 }
 
@@ -146,7 +148,8 @@ const likeHardware: ReadonlySet<string> = new Set(['vlan', 'bond', 'team']);
 // RTPROT_RA
 const byRouter = 9;
 
-// Link-local addresses are left out: each pod's interface may have one.
+// Link-local addresses are left out: each pod's interface may have one. So are IPv4-mapped ones, here and wherever the node's
+// own are listed: the data path would take them for addresses of IPv4.
 function ownAddresses(
   { links, addresses }: HostListing,
   { overlayDevice }: UplinkChoice,
@@ -154,7 +157,7 @@ function ownAddresses(
   const byIndex = new Map(links.map((link) => [link.ifIndex, link]));
   return addresses.flatMap(({ ifIndex, address, prefixLength, dadFailed }) => {
     const link = byIndex.get(ifIndex);
-    if (link === undefined || dadFailed || isLinkLocal(address)) return [];
+    if (link === undefined || dadFailed || isLinkLocal(address) || isMapped(address)) return [];
     if (link.name === overlayDevice) return [];
     const leadsNowhere = link.loopback || link.kind === 'dummy';
     return [{ address, prefixLength, ifName: link.name, leadsNowhere }];
@@ -163,7 +166,9 @@ function ownAddresses(
 
 function uplinkOf({ ifIndex, name, mtuBytes, mac }: Link, listing: HostListing): Uplink {
   const addresses = listing.addresses
-    .filter((candidate) => candidate.ifIndex === ifIndex && !candidate.dadFailed)
+    .filter(
+      ({ ifIndex: of, dadFailed, address }) => of === ifIndex && !dadFailed && !isMapped(address),
+    )
     .map(({ address, prefixLength }) => ({ address, prefixLength }));
   const routes = listing.routes.filter((route) => interfacesOf(route).includes(ifIndex));
   const routeMtus = routes.flatMap((route) => route.mtuBytes ?? []);
@@ -181,7 +186,9 @@ function gatewaysBy(ifIndex: IfIndex, routes: readonly RouteRecord[]): readonly 
     .filter(({ type }) => type === 'unicast')
     .flatMap((route) => [route, ...(route.nextHops ?? [])])
     .filter((hop) => hop.ifIndex === ifIndex);
-  return [...new Set(hops.flatMap(({ gateway }) => gateway ?? []))].sort(compareAddresses);
+  return [...new Set(hops.flatMap(({ gateway }) => gateway ?? []))]
+    .filter((each) => !isMapped(each))
+    .sort(compareAddresses);
 }
 
 function interfacesOf({ ifIndex, nextHops = [] }: RouteRecord): readonly (IfIndex | undefined)[] {

@@ -11,8 +11,9 @@ import {
 } from '../../../../test/support/sound-node.ts';
 import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../../kernel/netlink/rule.ts';
+import { parseAddress } from '../../../net/address.ts';
 import type { IfIndex } from '../../../net/if-index.ts';
-import { parsePrefix } from '../../../net/prefix.ts';
+import { makePrefix, parsePrefix } from '../../../net/prefix.ts';
 
 function withRule(rule: Partial<ListedRule>, routes: readonly RouteRecord[] = []): ObservedChange {
   const added = { family: 4, priority: 100, action: 'lookup', table: 52, ...rule } as const;
@@ -24,6 +25,7 @@ function localRoute(destination: string): RouteRecord {
   return route(destination, { type: 'local', table: 255, ifIndex: 1 as IfIndex });
 }
 
+const mapped = makePrefix(parseAddress('::ffff:0:0'), 96);
 const everywhere = route('0.0.0.0/0', { table: 52, ifIndex: 9 as IfIndex });
 
 testFacts([
@@ -52,6 +54,22 @@ testFacts([
       expected,
     ],
   ),
+  [
+    'a policy table with a route of IPv4-mapped addresses',
+    'routing-rules',
+    withRule({ family: 6 }, [
+      route('2001:db8::/64', {
+        ...{ table: 52, type: 'unreachable', destination: mapped },
+      }),
+    ]),
+    /^note: IPv6 packets of pods to ::ffff:0:0\/96 are refused by rule 100 \(table 52: unreachable ::ffff:0:0\/96\)$/,
+  ],
+  [
+    'a local route of IPv4-mapped addresses',
+    'routes',
+    { kernel: { localRoutes: [{ ...localRoute('2001:db8::/64'), destination: mapped }] } },
+    undefined,
+  ],
   [
     'a route around pod ranges that podCidrs has',
     'routes',
