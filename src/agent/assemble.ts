@@ -112,7 +112,7 @@ export function assembleAgent({ config, log, owned }: AssembleOptions): AgentPar
     ...{ network, applier, knownPods, pods, journal, connections, host },
     cniConfiguration: cniConfiguration(config, log, pods),
     ownProblems: new OwnProblems(),
-    facts: factWatch({ socket, nft: owned.use(Nftables.open()), datapath, config }),
+    facts: factWatch({ socket, nft: owned.use(Nftables.open()), datapath, config, log }),
     ...observation(config, { datapath, socket, pods, drops, traffic }),
     limitsInForce: (endpoint) => limitsInForce(socket, endpoint),
   };

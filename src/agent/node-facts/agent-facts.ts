@@ -1,5 +1,6 @@
 // The facts as an agent has them checked: with a data path whose own programs are no news.
 
+import type { Logger } from '../../base/log.ts';
 import { programNames } from '../../datapath/generated.ts';
 import type { Datapath } from '../../datapath/load/loader.ts';
 import { namedAsOurs } from '../../datapath/our-programs.ts';
@@ -7,6 +8,7 @@ import type { Nftables } from '../../kernel/netfilter/nftables.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { findCgroup2Mount } from '../../kernel/requirements.ts';
 import { FactWatch } from './fact-watch.ts';
+import { nodeFacts } from './node-facts.ts';
 import { CgroupPrograms } from './observed/cgroup-programs.ts';
 import { ForeignPrograms } from './observed/foreign-programs.ts';
 import { NodeObserver } from './observed/observe-node.ts';
@@ -17,10 +19,11 @@ export interface FactWatchOptions {
   readonly nft: Nftables;
   readonly datapath: Datapath;
   /** `cgroupRoot` is found by itself unless given. */
+  readonly log: Logger;
   readonly config: { readonly cgroupRoot?: string | undefined };
 }
 
-export function factWatch({ socket, nft, datapath, config }: FactWatchOptions): FactWatch {
+export function factWatch({ socket, nft, datapath, config, log }: FactWatchOptions): FactWatch {
   const ownIds = new Set(programNames.map((name) => datapath.program(name).info().id));
   const isNamedAsOurs = namedAsOurs();
   const programs = new ForeignPrograms({
@@ -29,5 +32,5 @@ export function factWatch({ socket, nft, datapath, config }: FactWatchOptions): 
     isOurs: (id) => ownIds.has(id) || isNamedAsOurs(id),
   });
   const cgroups = new CgroupPrograms(config.cgroupRoot ?? findCgroup2Mount());
-  return new FactWatch(new NodeObserver({ socket, nft, programs, cgroups }));
+  return new FactWatch(new NodeObserver({ socket, nft, programs, cgroups }), nodeFacts, log);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { InputError } from '../../base/input-error.ts';
 import { emptyClusterState } from '../../cluster/state.ts';
 import { KernelError } from '../../kernel/errno.ts';
 import { computeDesired } from '../../model/compute-desired.ts';
@@ -93,6 +94,39 @@ test('a kernel that cannot be asked makes every fact unknown, until it can', () 
   fails = false;
   watch.look({ host, desired, nodeAddresses: [] });
   assert.deepEqual(watch.views, [{ id: 'a', state: 'ok' }]);
+});
+
+test('a fact that cannot be checked is unknown, whatever was thrown, and it is logged once', () => {
+  const lines: string[] = [];
+  let kernelFails = false;
+  let seen = 0;
+  const observer = {
+    look: (): ObservedKernel => {
+      if (kernelFails) throw new RangeError('not as expected');
+      return kernel(++seen, { neighbourOverflows: seen });
+    },
+  };
+  const bad = fact('bad', () => {
+    throw new InputError({ object: 'prefix', value: 'x', rule: 'is none' });
+  });
+  const log = { error: (_: object, text: string): void => void lines.push(text) };
+  const watch = new FactWatch(observer, [bad, fact('good', () => [problem('p')])], log);
+  for (let index = 0; index < 3; index++) watch.look({ host, desired, nodeAddresses: [] });
+  assert.deepEqual(watch.views, [
+    { id: 'bad', state: 'unknown', text: 'prefix: x is none' },
+    { id: 'good', state: 'problem', text: 'p' },
+  ]);
+  assert.deepEqual(lines, ['bad: cannot be checked']);
+  kernelFails = true;
+  for (let index = 0; index < 3; index++) watch.look({ host, desired, nodeAddresses: [] });
+  assert.deepEqual(
+    watch.views.map(({ state, text }) => [state, text]),
+    [
+      ['unknown', 'not as expected'],
+      ['unknown', 'not as expected'],
+    ],
+  );
+  assert.deepEqual(lines.slice(1), ['facts about the node: cannot be checked']);
 });
 
 test('nothing is checked again while nothing has changed, connections that come and go included', () => {

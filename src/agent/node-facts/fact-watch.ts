@@ -1,7 +1,8 @@
 // The facts as the agent follows them: looked at with each look at the host, shown until the next.
 
 import type { FactView } from '../../api/status.ts';
-import { isKernelError } from '../../kernel/errno.ts';
+import { errorText } from '../../base/error-text.ts';
+import type { Logger } from '../../base/log.ts';
 import type { SysctlName } from '../../kernel/sysctl.ts';
 import type { DesiredState } from '../../model/desired.ts';
 import type { Address } from '../../net/address.ts';
@@ -23,12 +24,21 @@ const noAddresses: readonly Address[] = [];
 export class FactWatch {
   readonly #observer: Pick<NodeObserver, 'look'>;
   readonly #facts: readonly NodeFact[];
+  readonly #log: Pick<Logger, 'error'> | undefined;
+  /** Errors that last. */
+  #logged: ReadonlySet<string> = new Set();
   #views: readonly FactView[] = [];
   #last: ObservedNode | undefined;
 
-  constructor(observer: Pick<NodeObserver, 'look'>, facts: readonly NodeFact[] = nodeFacts) {
+  /** `log`: of what makes facts unknown, once while it lasts. */
+  constructor(
+    observer: Pick<NodeObserver, 'look'>,
+    facts: readonly NodeFact[] = nodeFacts,
+    log?: Pick<Logger, 'error'>,
+  ) {
     this.#observer = observer;
     this.#facts = facts;
+    this.#log = log;
   }
 
   /** Empty before the first look. */
@@ -36,20 +46,54 @@ export class FactWatch {
     return this.#views;
   }
 
-  /** A kernel that cannot be asked makes every fact unknown, and says why. */
+  /** Never throws: a fact that cannot be checked is unknown, and says why; so are all where the kernel cannot be asked. */
   look({ host, desired, nodeAddresses = noAddresses }: FactSources): void {
     try {
       const node = { kernel: this.#observer.look(host, desired), desired, nodeAddresses };
       const isSame = this.#last !== undefined && isSameNode(this.#last, node);
-      if (!isSame) this.#views = this.#facts.map((fact) => viewOf(fact, node));
+      if (!isSame) this.#check(node);
       this.#last = node;
     } catch (error) {
-      if (!isKernelError(error)) throw error;
-      const { message } = error;
       this.#last = undefined;
-      this.#views = this.#facts.map(({ id }) => ({ id, state: 'unknown', text: message }));
+      this.#views = this.#facts.map(({ id }) => unknownView(id, error));
+      this.#tell([{ what: 'facts about the node', error }]);
     }
   }
+
+  #check(node: ObservedNode): void {
+    const failures: Failure[] = [];
+    this.#views = this.#facts.map((fact) => {
+      try {
+        return viewOf(fact, node);
+      } catch (error) {
+        failures.push({ what: fact.id, error });
+        return unknownView(fact.id, error);
+      }
+    });
+    this.#tell(failures);
+  }
+
+  #tell(failures: readonly Failure[]): void {
+    const before = this.#logged;
+    this.#logged = new Set(failures.map(nameOf));
+    for (const failure of failures) {
+      const { what, error } = failure;
+      if (!before.has(nameOf(failure))) this.#log?.error({ error }, `${what}: cannot be checked`);
+    }
+  }
+}
+
+interface Failure {
+  readonly what: string;
+  readonly error: unknown;
+}
+
+function nameOf({ what, error }: Failure): string {
+  return `${what}: ${errorText(error)}`;
+}
+
+function unknownView(id: string, error: unknown): FactView {
+  return { id, state: 'unknown', text: printable(errorText(error)) };
 }
 
 /** Sentences about what stops pods' packets, the name of the fact first. */
@@ -63,10 +107,9 @@ function viewOf(fact: NodeFact, node: ObservedNode): FactView {
   const { id } = fact;
   const findings = fact.check(node);
   const problems = findings.filter(({ severity }) => severity === 'problem');
+  const notes = findings.filter(({ severity }) => severity !== 'problem');
   // The gravest first.
-  const texts = [...problems, ...findings.filter((each) => !problems.includes(each))].map(
-    ({ text }) => text,
-  );
+  const texts = [...problems, ...notes].map(({ text }) => text);
   if (texts.length === 0) {
     const text = fact.describe?.(node);
     return { id, state: 'ok', ...(text === undefined ? {} : { text }) };

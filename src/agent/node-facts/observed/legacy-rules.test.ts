@@ -94,3 +94,20 @@ test('a program that cannot print leaves the table unread, with the reason', asy
   assert.deepEqual([ruleSets, read, unread], [[], [], ['ip filter', 'ip6 raw']]);
   assert.match(trouble ?? '', /not installed/);
 });
+
+test('an error of the listing leaves the tables unread, and the next one is tried', async () => {
+  let fails = true;
+  let nowMs = 0;
+  const print = (): Promise<LegacyPrint> =>
+    fails ? Promise.reject(new RangeError('not as expected')) : Promise.resolve(textOf(3));
+  const rules = new LegacyRules(print, () => nowMs);
+  rules.look([filter]);
+  await setImmediate();
+  const { unread, trouble } = rules.look([filter]);
+  assert.deepEqual([unread, trouble], [['ip filter'], 'reading it fails: not as expected']);
+  fails = false;
+  nowMs += 10_000;
+  rules.look([filter]);
+  await setImmediate();
+  assert.deepEqual(rules.look([filter]).read, [{ name: 'ip filter', rules: 1 }]);
+});

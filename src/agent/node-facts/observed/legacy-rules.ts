@@ -2,6 +2,7 @@
 // it are there, never more often than every ten seconds, and what it prints counts with the next look.
 
 import { type ExecFileException, execFile } from 'node:child_process';
+import { errorText } from '../../../base/error-text.ts';
 import { readLegacyTables, ruleCount } from '../rules/legacy-text.ts';
 import type { RuleSet } from '../rules/rule-set.ts';
 import type { LegacyTables } from './observed-node.ts';
@@ -59,7 +60,17 @@ export class LegacyRules {
     if (isDue && !this.#isListing) {
       this.#isListing = true;
       this.#tables = names;
-      void this.#list(tables);
+      void this.#list(tables)
+        // What it printed is another program's: what cannot be read of it is no reason to end.
+        .catch((error: unknown) => {
+          const unread = tables.map(nameOf);
+          this.#printed = '';
+          this.#listed = { ...none, unread, trouble: `reading it fails: ${errorText(error)}` };
+          this.#restUntil = this.#now() + shortestRestMs;
+        })
+        .finally(() => {
+          this.#isListing = false;
+        });
     }
     return this.#listed;
   }
@@ -75,7 +86,6 @@ export class LegacyRules {
     this.#printed = printed;
     const ended = this.#now();
     this.#restUntil = ended + Math.max(shortestRestMs, (ended - began) * restShare);
-    this.#isListing = false;
   }
 }
 
