@@ -11,7 +11,6 @@ import type { SettleReport } from '../reconcile/status.ts';
 import type { AgentStart } from './agent-start.ts';
 import { assembleAgent } from './assemble.ts';
 import { reportToCluster, reportWhatLasts } from './cluster-reports.ts';
-import type { Settled } from './datapath-applier.ts';
 import { hostFilter } from './host/filter.ts';
 import { isOfPods } from './host/hook-owner.ts';
 import { watchHost } from './host/watch.ts';
@@ -64,7 +63,7 @@ export class Agent {
     this.#views = agentViews(this.#parts, () => this.#startTimes());
     this.#metrics = new Metrics(metricSources(this.#parts, this.#views, start.output));
     this.#settler = this.#parts.applier.settler;
-    this.#parts.applier.onSettled((settled) => this.#followSettle(settled));
+    this.#followSettles();
   }
 
   /** Until `signal` aborts; rejects when a part breaks. */
@@ -158,24 +157,38 @@ export class Agent {
     reportToCluster(this.#parts, this.#readyMs !== undefined);
   }
 
-  #followSettle({ causes, report, began }: Settled): void {
-    const { network, names, pods, journal, config } = this.#parts;
-    this.#lookAtConnections(causes, report);
-    lookAtNode(this.#parts, causes, report);
-    const durationMs = performance.now() - began;
-    const { pods: clusterPods } = network.snapshot.state;
-    const cluster = { pods: clusterPods, nodes: network.desired.nodes };
-    names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
-    journal.settled({ causes, report, began, durationMs });
-    const isOnlyPods = causes.every((cause) => cause === 'endpoint');
-    if (this.#readyMs !== undefined) keepConfiguration(this.#parts, causes);
-    journal.problems(problemTexts(this.#parts));
-    if (!isOnlyPods) reportToCluster(this.#parts, this.#readyMs !== undefined);
-    if (causes.includes('period')) {
-      reportWhatLasts(this.#parts);
-      keepOwn(this.#parts, this.#start);
-    }
-    this.#metrics.settled(causes[0] ?? 'period', durationMs / 1000);
+  // Each for itself: an error in one of them keeps nothing from the others.
+  #followSettles(): void {
+    const { applier, network, names, pods, journal, config } = this.#parts;
+    applier.onSettled('connections', ({ causes, report }) =>
+      this.#lookAtConnections(causes, report),
+    );
+    applier.onSettled('facts about the node', ({ causes, report }) =>
+      lookAtNode(this.#parts, causes, report),
+    );
+    applier.onSettled('metrics of settles', ({ causes, began }) =>
+      this.#metrics.settled(causes[0] ?? 'period', (performance.now() - began) / 1000),
+    );
+    applier.onSettled('names of flows', () => {
+      const { pods: clusterPods } = network.snapshot.state;
+      const cluster = { pods: clusterPods, nodes: network.desired.nodes };
+      names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
+    });
+    applier.onSettled('journal', ({ causes, report, began }) =>
+      journal.settled({ causes, report, began, durationMs: performance.now() - began }),
+    );
+    applier.onSettled('CNI configuration', ({ causes }) => {
+      if (this.#readyMs !== undefined) keepConfiguration(this.#parts, causes);
+    });
+    applier.onSettled('problems', () => journal.problems(problemTexts(this.#parts)));
+    applier.onSettled('reports to the cluster', ({ causes }) => {
+      const isOnlyPods = causes.every((cause) => cause === 'endpoint');
+      if (!isOnlyPods) reportToCluster(this.#parts, this.#readyMs !== undefined);
+      if (causes.includes('period')) reportWhatLasts(this.#parts);
+    });
+    applier.onSettled('own files and pins', ({ causes }) => {
+      if (causes.includes('period')) keepOwn(this.#parts, this.#start);
+    });
   }
 
   // Rules that could not be written would leave the connections as they are.

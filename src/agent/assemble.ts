@@ -90,7 +90,8 @@ export function assembleAgent({ config, log, owned }: AssembleOptions): AgentPar
   });
   const traffic = new TrafficCounts(datapath.maps.endpointCounters);
   const periodMs = config.reconcilePeriodMs;
-  const applier = new DatapathApplier({ plan: network, traffic, connections, periodMs, log });
+  const shared = { traffic, connections, log, journal };
+  const applier = new DatapathApplier({ plan: network, periodMs, ...shared });
   const truth = kernelProbe({ socket, nft, maps: datapath.maps });
   const { reread } = cluster.source;
   const knownPods = new KnownPods({

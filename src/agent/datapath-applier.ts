@@ -9,6 +9,8 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { TrafficCounts } from '../observe/traffic-counts.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { StaleConnections } from './connections/stale-connections.ts';
+import { Guard } from './guard.ts';
+import type { Journal } from './journal.ts';
 import type { NodePlan } from './node-plan.ts';
 import { Settler } from './settler.ts';
 
@@ -18,6 +20,7 @@ export interface DatapathApplierParts {
   readonly connections: StaleConnections;
   readonly periodMs: number;
   readonly log: Logger;
+  readonly journal: Pick<Journal, 'error'>;
 }
 
 export interface Settled {
@@ -26,21 +29,31 @@ export interface Settled {
   readonly began: Moment;
 }
 
+interface Listener {
+  readonly name: string;
+  readonly listen: (settled: Settled) => void;
+}
+
 export class DatapathApplier {
   /** When to settle. */
   readonly settler: Settler;
   readonly #parts: DatapathApplierParts;
-  readonly #listeners: ((settled: Settled) => void)[] = [];
+  readonly #listeners: Listener[] = [];
+  readonly #guard: Guard;
 
   constructor(parts: DatapathApplierParts) {
     this.#parts = parts;
+    this.#guard = new Guard(parts);
     const { periodMs, log } = parts;
     this.settler = new Settler({ settle: (causes) => this.#settle(causes), periodMs, log });
   }
 
-  /** `listener` is called after each settle, before those who wait for it go on. */
-  onSettled(listener: (settled: Settled) => void): void {
-    this.#listeners.push(listener);
+  /**
+   * `listen` is called after each settle, before those who wait for it go on. What it throws is logged and journaled under
+   * `name`; the settle is done all the same, and the next listener is called.
+   */
+  onSettled(name: string, listen: (settled: Settled) => void): void {
+    this.#listeners.push({ name, listen });
   }
 
   /** See `PodHost.settle`. */
@@ -57,7 +70,9 @@ export class DatapathApplier {
   async #settle(causes: readonly SettleCause[]): Promise<SettleReport> {
     const began = moment();
     const report = await this.#parts.plan.settle(causes);
-    for (const listener of this.#listeners) listener({ causes, report, began });
+    for (const { name, listen } of this.#listeners) {
+      this.#guard.run(name, () => listen({ causes, report, began }));
+    }
     return report;
   }
 }
