@@ -5,12 +5,14 @@ import type { Logger } from '../base/log.ts';
 import { growNursery } from '../base/nursery.ts';
 import { UndoStack } from '../base/undo.ts';
 import type { AgentConfig } from '../config/schema.ts';
+import { isKernelError } from '../kernel/errno.ts';
 import { subscribe } from '../kernel/netlink/notifications.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { AgentStart } from './agent-start.ts';
 import { assembleAgent } from './assemble.ts';
 import { reportToCluster, reportWhatLasts } from './cluster-reports.ts';
+import { Guard } from './guard.ts';
 import { hostFilter } from './host/filter.ts';
 import { isOfPods } from './host/hook-owner.ts';
 import { watchHost } from './host/watch.ts';
@@ -42,6 +44,7 @@ export class Agent {
   readonly #views: Views;
   readonly #metrics: Metrics;
   readonly #settler: Settler;
+  readonly #guard: Guard;
   #rules: RulesWatch | undefined;
   readonly #owned = new UndoStack();
   #api: ApiSocket | undefined;
@@ -63,6 +66,7 @@ export class Agent {
     this.#views = agentViews(this.#parts, () => this.#startTimes());
     this.#metrics = new Metrics(metricSources(this.#parts, this.#views, start.output));
     this.#settler = this.#parts.applier.settler;
+    this.#guard = new Guard(this.#parts);
     this.#followSettles();
   }
 
@@ -127,8 +131,23 @@ export class Agent {
       // Nothing is written before it is known what must not be in the way.
       if (this.#readyMs === undefined && !network.isWaiting) await looked;
       if (kubernetes?.state.connection.failing !== undefined) void this.#lookForApiServer();
-      await this.#settler.request(this.#readyMs === undefined ? 'start' : 'cluster');
-      if (!network.isWaiting) this.#settled();
+      const isSettled = await this.#settleWithCluster();
+      if (isSettled && !network.isWaiting) this.#settled();
+      // What failed is tried again.
+      else if (!isSettled || network.problem !== undefined) this.#startPeriod();
+    }
+  }
+
+  // A kernel that cannot be asked ends the start. Later on, the next period asks it again.
+  async #settleWithCluster(): Promise<boolean> {
+    const isStart = this.#readyMs === undefined;
+    try {
+      await this.#settler.request(isStart ? 'start' : 'cluster');
+      return true;
+    } catch (error) {
+      if ((isStart && isKernelError(error)) || this.#stop.signal.aborted) throw error;
+      this.#guard.note('settle', error);
+      return false;
     }
   }
 
@@ -140,9 +159,13 @@ export class Agent {
 
   // The data path has been brought in line with the cluster as a whole.
   #settled(): void {
+    this.#startPeriod();
+    if (this.#readyMs === undefined && waitingFor(this.#parts) === undefined) this.#becomeReady();
+  }
+
+  #startPeriod(): void {
     if (!this.#hasPeriod) this.#settler.startPeriod();
     this.#hasPeriod = true;
-    if (this.#readyMs === undefined && waitingFor(this.#parts) === undefined) this.#becomeReady();
   }
 
   #becomeReady(): void {
@@ -188,6 +211,10 @@ export class Agent {
     });
     applier.onSettled('own files and pins', ({ causes }) => {
       if (causes.includes('period')) keepOwn(this.#parts, this.#start);
+    });
+    // After a start that failed, there may be no news of the cluster to go on with.
+    applier.onSettled('readiness', () => {
+      if (this.#hasPeriod && !network.isWaiting) this.#settled();
     });
   }
 

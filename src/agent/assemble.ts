@@ -86,12 +86,11 @@ export function assembleAgent({ config, log, owned }: AssembleOptions): AgentPar
     listHost: () => host.look(),
     endpoints: () => pods.endpoints(),
     unclaimed: (links) => pods.findUnclaimed(links),
-    reconciler,
+    ...{ reconciler, log },
   });
   const traffic = new TrafficCounts(datapath.maps.endpointCounters);
-  const periodMs = config.reconcilePeriodMs;
-  const shared = { traffic, connections, log, journal };
-  const applier = new DatapathApplier({ plan: network, periodMs, ...shared });
+  const after = { traffic, connections, log, journal, periodMs: config.reconcilePeriodMs };
+  const applier = new DatapathApplier({ plan: network, ...after });
   const truth = kernelProbe({ socket, nft, maps: datapath.maps });
   const { reread } = cluster.source;
   const knownPods = new KnownPods({

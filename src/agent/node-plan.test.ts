@@ -4,11 +4,12 @@ import { emptyClusterState } from '../cluster/state.ts';
 import type { DesiredState, ModelConfig } from '../model/desired.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
-import { parsePrefix } from '../net/prefix.ts';
+import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { PlanOptions } from '../reconcile/tracking.ts';
 import type { HostListing } from './host/facts.ts';
 import { NodePlan } from './node-plan.ts';
+import { waitingFor } from './readiness.ts';
 
 const nodeAddress = parseAddress('192.0.2.1');
 const eth0 = {
@@ -172,4 +173,62 @@ test('what a deleted Node had is kept from those that claimed it in vain, for 15
   now += 1;
   await ownerAfter('b');
   assert.equal(await ownerAfter('b'), 'b', 'at the next look');
+});
+
+let isThrowing = false;
+// A Node as no source makes one, which throws where the model looks at it.
+const broken = {
+  ...emptyClusterState,
+  nodes: new Map([
+    [
+      'node-1',
+      {
+        ...{ name: 'node-1', labels: {}, annotations: {}, addresses: [nodeAddress] },
+        get podCidrs(): readonly Prefix[] {
+          if (isThrowing) throw new RangeError('not as expected');
+          return [];
+        },
+      },
+    ],
+  ]),
+};
+const problem =
+  'the desired state cannot be computed: not as expected; what was there before stays';
+
+test('what cannot be computed with is left for what was before, and is a problem until it is over', async () => {
+  const { network, settles } = fakeNetwork();
+  isThrowing = false;
+  network.replaceSnapshot({ state, problems: [], complete: true });
+  await network.settle(['start']);
+  isThrowing = true;
+  network.replaceSnapshot({ state: broken, problems: [], complete: true });
+  await network.settle(['cluster']);
+  await network.settle(['endpoint']);
+  assert.equal(network.problem, problem);
+  assert.equal(network.isWaiting, false);
+  assert.deepEqual(
+    settles.map(({ desired }) => desired.podRanges.length),
+    [1, 1, 1],
+  );
+  isThrowing = false;
+  network.replaceSnapshot({ state, problems: [], complete: true });
+  await network.settle(['cluster']);
+  assert.equal(network.problem, undefined);
+});
+
+test('nothing is applied and nobody is served while nothing could be computed since the start', async () => {
+  const { network, settles } = fakeNetwork();
+  isThrowing = true;
+  network.replaceSnapshot({ state: broken, problems: [], complete: true });
+  const report = await network.settle(['start']);
+  assert.deepEqual(report.written, []);
+  assert.deepEqual(settles, []);
+  assert.equal(network.isWaiting, true);
+  assert.equal(waitingFor({ network }), problem);
+  isThrowing = false;
+  network.replaceSnapshot({ state, problems: [], complete: true });
+  await network.settle(['cluster']);
+  assert.equal(settles.length, 1);
+  assert.equal(network.isWaiting, false);
+  assert.equal(waitingFor({ network }), undefined);
 });

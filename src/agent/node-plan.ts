@@ -2,6 +2,8 @@
 // computes what should be, and has the reconciler make it so.
 
 import type { SettleCause } from '../api/status.ts';
+import { errorText } from '../base/error-text.ts';
+import type { Logger } from '../base/log.ts';
 import { memoize } from '../base/memoize.ts';
 import type { ClusterEndpointSlice } from '../cluster/objects.ts';
 import { type ClusterSnapshot, emptyClusterState } from '../cluster/state.ts';
@@ -9,7 +11,7 @@ import type { Link } from '../kernel/netlink/link-record.ts';
 import { computeDesired } from '../model/compute-desired.ts';
 import type { DesiredState, ModelConfig, UnclaimedInterface } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
-import { agedClaims, type HeldClaims } from '../model/held-claims.ts';
+import { agedClaims, type HeldClaims, nothingHeld } from '../model/held-claims.ts';
 import type { HostFacts } from '../model/host.ts';
 import { overlayDeviceName } from '../model/network/overlay-device.ts';
 import type { Address } from '../net/address.ts';
@@ -33,9 +35,18 @@ export interface NodePlanOptions {
   now?(): number;
   /** See `DesiredState.unclaimed`. */
   unclaimed?(links: readonly Link[]): readonly UnclaimedInterface[];
+  /** Gets errors of the model's own, once while they last. */
+  readonly log?: Pick<Logger, 'error'>;
   readonly reconciler: {
     settle(desired: DesiredState, options: PlanOptions): Promise<SettleReport>;
   };
+}
+
+/** What the desired state is computed from, but for the endpoints. */
+interface Known {
+  readonly snapshot: ClusterSnapshot;
+  readonly host: HostFacts;
+  readonly unclaimed: readonly UnclaimedInterface[];
 }
 
 export class NodePlan {
@@ -46,10 +57,20 @@ export class NodePlan {
   #unclaimed: readonly UnclaimedInterface[] = [];
   #desired: DesiredState;
   #held: HeldClaims | undefined;
+  /** The last from which a state was computed that was to be applied. */
+  #good: Known | undefined;
+  #hostProblem: string | undefined;
+  #modelProblem: string | undefined;
 
   constructor(options: NodePlanOptions) {
     this.#options = options;
-    this.#desired = this.#compute([]);
+    const { nodeName, mode } = options.model;
+    this.#desired = nothingDesired(nodeName, mode);
+    try {
+      this.#desired = this.#compute(this.#known(), []);
+    } catch (error) {
+      this.#modelProblem = this.#told(this.#modelProblem, cannotCompute, error);
+    }
   }
 
   get snapshot(): ClusterSnapshot {
@@ -72,8 +93,20 @@ export class NodePlan {
     return this.#desired;
   }
 
-  /** See `waitsForCluster`. */
+  /** Nothing is applied yet: see `waitsForCluster`, and `problem` at the start. */
   get isWaiting(): boolean {
+    return this.#isClusterUnknown || (this.problem !== undefined && this.#good === undefined);
+  }
+
+  /**
+   * Why the desired state is not made of what is now known of cluster and node. It is made of what could be computed before, with
+   * the pods that there are now; at the start nothing is applied.
+   */
+  get problem(): string | undefined {
+    return this.#hostProblem ?? this.#modelProblem;
+  }
+
+  get #isClusterUnknown(): boolean {
     return this.#options.waitsForCluster === true && !this.#snapshot.complete;
   }
 
@@ -91,7 +124,7 @@ export class NodePlan {
     const relist = causes.some((cause) => cause === 'network' || cause === 'period');
     if (causes.some((cause) => cause !== 'endpoint' && cause !== 'cluster')) this.#observe();
     else if (causes.includes('cluster')) this.#chooseHost();
-    if (this.isWaiting) return nothingDone;
+    if (this.#isClusterUnknown) return nothingDone;
     const report = await this.#apply(relist);
     const hostBefore = this.#host;
     // What was just made may be what the rest waited for: overlay routes need the index of the VXLAN device.
@@ -114,27 +147,78 @@ export class NodePlan {
       ...apiServerEndpoints(this.#snapshot.state.endpointSlices),
     ];
     const choice = { uplinks, nodeAddresses, overlayDevice: overlayDeviceName, apiServers };
-    this.#host = hostFacts(this.#listing, choice, this.#host);
+    try {
+      this.#host = hostFacts(this.#listing, choice, this.#host);
+      this.#hostProblem = undefined;
+    } catch (error) {
+      this.#hostProblem = this.#told(
+        this.#hostProblem,
+        'what the node looks like cannot be used',
+        error,
+      );
+    }
   }
 
-  #apply(relist: boolean): Promise<SettleReport> {
-    this.#desired = this.#compute(this.#options.endpoints());
-    const prune = this.#snapshot.complete;
+  async #apply(relist: boolean): Promise<SettleReport> {
+    const by = this.#follow(this.#options.endpoints());
+    if (by === undefined) return nothingDone;
+    const prune = by.snapshot.complete;
     return this.#options.reconciler.settle(this.#desired, { relist, prune });
   }
 
-  #compute(endpoints: readonly LocalEndpoint[]): DesiredState {
+  /** What the desired state is computed from: what is known now or, failing that, what was. Undefined: neither is. */
+  #follow(endpoints: readonly LocalEndpoint[]): Known | undefined {
+    // Without its uplinks a node would lose what it has.
+    if (this.#hostProblem !== undefined && this.#good === undefined) return undefined;
+    const known = this.#known();
+    try {
+      this.#desired = this.#compute(known, endpoints);
+      this.#modelProblem = undefined;
+      this.#good = known;
+    } catch (error) {
+      this.#modelProblem = this.#told(this.#modelProblem, cannotCompute, error);
+      // Pods come and go all the same. One that cannot be computed with fails its own settle.
+      if (this.#good !== undefined) this.#desired = this.#compute(this.#good, endpoints);
+    }
+    return this.#good;
+  }
+
+  #known(): Known {
+    return { snapshot: this.#snapshot, host: this.#host, unclaimed: this.#unclaimed };
+  }
+
+  #told(before: string | undefined, what: string, error: unknown): string {
+    const text = `${what}: ${errorText(error)}; what was there before stays`;
+    if (text !== before) this.#options.log?.error({ error }, text);
+    return text;
+  }
+
+  #compute(
+    { snapshot, host, unclaimed }: Known,
+    endpoints: readonly LocalEndpoint[],
+  ): DesiredState {
     const desired = computeDesired({
       config: this.#options.model,
-      cluster: this.#snapshot.state,
+      cluster: snapshot.state,
       endpoints,
-      host: this.#host,
-      unclaimed: this.#unclaimed.length === 0 ? undefined : this.#unclaimed,
+      host,
+      unclaimed: unclaimed.length === 0 ? undefined : unclaimed,
       held: this.#held,
     });
     this.#held = agedClaims(desired.held, (this.#options.now ?? monotonicMs)());
     return desired;
   }
+}
+
+const cannotCompute = 'the desired state cannot be computed';
+
+/** Before anything could be computed, and never applied. */
+function nothingDesired(nodeName: string, mode: DesiredState['mode']): DesiredState {
+  return {
+    ...{ nodeName, mode, podRanges: [], uplinks: [], hostAddresses: [], remoteRanges: [] },
+    ...{ remoteNodes: [], nextHops: [], podMtuBytes: 1500, pathMtuBytes: 1500, endpoints: [] },
+    ...{ strayAddresses: [], nodes: new Map(), held: nothingHeld, problems: [] },
+  };
 }
 
 const exitsOfListing = memoize(exitsOf);

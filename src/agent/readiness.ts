@@ -6,11 +6,12 @@ import type { NodePlan } from './node-plan.ts';
 
 export interface ReadinessSources {
   readonly kubernetes?: KubernetesSource | undefined;
-  readonly network: Pick<NodePlan, 'isWaiting' | 'snapshot' | 'desired'>;
+  readonly network: Pick<NodePlan, 'isWaiting' | 'snapshot' | 'desired' | 'problem'>;
 }
 
 /** Undefined: nothing is waited for. */
 export function waitingFor({ kubernetes, network }: ReadinessSources): string | undefined {
+  if (network.isWaiting && network.problem !== undefined) return network.problem;
   if (kubernetes === undefined) return undefined;
   if (network.isWaiting) {
     const [problem] = network.snapshot.problems;

@@ -171,6 +171,7 @@ function ownProblems({
   // Before the cluster is known, nothing is missing in it.
   const problems = network.isWaiting ? [] : network.desired.problems;
   return [
+    ...(network.problem === undefined ? [] : [network.problem]),
     ...problems.map(({ object, text }) => `${object}: ${text}`),
     ...factProblems(facts.views),
     ...pods.problems(),
