@@ -10,6 +10,7 @@ import { subscribe } from '../kernel/netlink/notifications.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 import type { AgentStart } from './agent-start.ts';
+import { apiSources } from './api-sources.ts';
 import { assembleAgent } from './assemble.ts';
 import { reportToCluster, reportWhatLasts } from './cluster-reports.ts';
 import { Guard } from './guard.ts';
@@ -20,8 +21,6 @@ import { lookAtNode } from './node-look.ts';
 import type { AgentParts } from './parts.ts';
 import { waitingFor } from './readiness.ts';
 import { RulesWatch } from './rules-watch.ts';
-import type { ApiSources } from './server/api.ts';
-import { measuredCni } from './server/cni-metrics.ts';
 import { type HealthSources, listenHealth } from './server/health.ts';
 import { KeptOpen, type KeptOpenOptions } from './server/kept-open.ts';
 import { openMetricsPort } from './server/metrics-port.ts';
@@ -29,8 +28,6 @@ import { keptMetrics } from './server/metrics-text.ts';
 import { type ApiSocket, openApiSocket } from './server/socket.ts';
 import type { Settler } from './settler.ts';
 import { keepConfiguration, keepOwn } from './upkeep.ts';
-import { kernelView } from './views/kernel.ts';
-import { dumpMap } from './views/maps.ts';
 import { metricSources } from './views/metric-sources.ts';
 import { problemTexts } from './views/status.ts';
 import { agentViews, type Views } from './views/views.ts';
@@ -242,7 +239,12 @@ export class Agent {
     };
     const metrics = keptMetrics(this.#metrics.contentType, () => this.#metrics.render());
     const tell = (problem: string | undefined): void => this.#setOwnProblem('socket', problem);
-    this.#api = await openApiSocket(config, this.#apiSources(health, metrics), tell);
+    const sources = apiSources(this.#parts, this.#views, {
+      health,
+      metrics,
+      counts: this.#metrics,
+    });
+    this.#api = await openApiSocket(config, sources, tell);
     log.info({ socket: config.socket }, 'listening');
     this.#keepOpen('health.address', 'probes fail', () =>
       listenHealth(config.health.address, health),
@@ -264,31 +266,6 @@ export class Agent {
     const { ownProblems, journal } = this.#parts;
     ownProblems.set(part, problem === undefined ? [] : [problem]);
     journal.problems(problemTexts(this.#parts));
-  }
-
-  #apiSources(health: HealthSources, metrics: ApiSources['metrics']): ApiSources {
-    const { log, observer, pods, datapath, journal } = this.#parts;
-    const { status, endpoints, nodes, maps } = this.#views;
-    const cni = measuredCni({
-      pods,
-      log,
-      journal,
-      metrics: this.#metrics,
-      onFailure: (failure) => this.#parts.writer?.cniFailure(failure),
-    });
-    return {
-      log,
-      health,
-      metrics,
-      flows: observer.log,
-      status,
-      endpoints,
-      nodes,
-      maps: () => ({ maps: maps() }),
-      kernel: kernelView,
-      dumpMap: (name, limit) => dumpMap(datapath.maps, name, limit),
-      cni,
-    };
   }
 
   #startTimes(): { runtimeMs: number; loadMs: number; readyMs?: number } {

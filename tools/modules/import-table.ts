@@ -109,7 +109,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'agent/node-facts',
-    may: 'net kernel model/* datapath/* datapath/load api agent/host agent/node-facts/checks agent/node-facts/observed',
+    may: 'base net kernel model/* datapath/* datapath/load api agent/host agent/node-facts/checks agent/node-facts/observed',
   },
   {
     of: 'agent/server',
@@ -132,6 +132,7 @@ export const importTable: readonly ImportLine[] = [
     packages: 'node',
   },
   { of: 'agent/agent.ts', may: 'agent/views' },
+  { of: 'agent/api-sources.ts', may: 'agent/views' },
   { of: 'agent/process', may: 'base kernel config agent/* agent/server', packages: 'node' },
   {
     of: 'agent/uninstall',

@@ -11,6 +11,9 @@ const datagram = 2;
 let names = 0;
 const freshName = (): string => `heddle-test-${process.pid}-${names++}`;
 
+/** A clock for a machine however busy. */
+const still = (): number => 0;
+
 /** Binds to a path, or to an abstract name where that begins with a zero byte. */
 function bound(context: TestContext, path: string, type = stream): void {
   const fd = socket(1, type, 0);
@@ -21,7 +24,7 @@ function bound(context: TestContext, path: string, type = stream): void {
 test('the process that holds a name is found, with its user', (context) => {
   const name = freshName();
   bound(context, `\0${name}`);
-  const { uid, pid } = nameHolder(name);
+  const { uid, pid } = nameHolder(name, still);
   assert.deepEqual({ uid, pid }, { uid: process.geteuid?.(), pid: process.pid });
 });
 
@@ -38,7 +41,7 @@ test('no name that only looks the same as text is taken for it', (context) => {
   bound(context, `\0${name}`, datagram);
   bound(context, `\0${name}\0`);
   bound(context, `\0x\n0: 00000002 00000000 00010000 0001 01 1 @${name}`);
-  assert.deepEqual(nameHolder(name), { isPrivileged: false });
+  assert.deepEqual(nameHolder(name, still), { isPrivileged: false });
 });
 
 test('a search ends when its time is over, before a holder is found', (context) => {
@@ -58,6 +61,6 @@ test('of a process with very many descriptors the first are looked at', (context
     context.after(() => closeSync(fd));
   }
   bound(context, `\0${name}`);
-  const { uid, pid } = nameHolder(name);
+  const { uid, pid } = nameHolder(name, still);
   assert.deepEqual({ uid, pid }, { uid: process.geteuid?.(), pid: undefined });
 });

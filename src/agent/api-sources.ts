@@ -1,0 +1,43 @@
+// What the API answers with, from the parts of the agent.
+
+import type { Metrics } from '../observe/metrics.ts';
+import type { AgentParts } from './parts.ts';
+import type { ApiSources } from './server/api.ts';
+import { measuredCni } from './server/cni-metrics.ts';
+import { kernelView } from './views/kernel.ts';
+import { dumpMap } from './views/maps.ts';
+import type { Views } from './views/views.ts';
+
+interface Served extends Pick<ApiSources, 'health' | 'metrics'> {
+  /** CNI requests are counted there. */
+  readonly counts: Metrics;
+}
+
+export function apiSources(
+  parts: AgentParts,
+  views: Views,
+  { health, metrics, counts }: Served,
+): ApiSources {
+  const { log, observer, pods, datapath, journal } = parts;
+  const { status, endpoints, nodes, maps } = views;
+  const cni = measuredCni({
+    pods,
+    log,
+    journal,
+    metrics: counts,
+    onFailure: (failure) => parts.writer?.cniFailure(failure),
+  });
+  return {
+    log,
+    health,
+    metrics,
+    flows: observer.log,
+    status,
+    endpoints,
+    nodes,
+    maps: () => ({ maps: maps() }),
+    kernel: kernelView,
+    dumpMap: (name, limit) => dumpMap(datapath.maps, name, limit),
+    cni,
+  };
+}
