@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { limitedLogger } from './limited-logger.ts';
-import { LineLimit } from './line-limit.ts';
+import { LineLimit, limitedLogger } from './line-limit.ts';
 import { createLogger, type Logger } from './log.ts';
 import type { Moment } from './moment.ts';
 

@@ -3,7 +3,7 @@
 import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InputError } from '../../base/input-error.ts';
-import { limitedLogger } from '../../base/limited-logger.ts';
+import { limitedLogger } from '../../base/line-limit.ts';
 import { createLogger } from '../../base/log.ts';
 import { standardError } from '../../base/log-output.ts';
 import type { AgentConfig } from '../../config/schema.ts';
