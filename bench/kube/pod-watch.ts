@@ -4,7 +4,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { watchEvents } from '../../src/cluster/kubernetes/watch-stream.ts';
+import { watchEvents } from '../../src/cluster/kubernetes/watch/stream.ts';
 import { exitOf, spawnInPlace } from '../../src/lab/spawn.ts';
 import type { KubeCluster } from '../../test/kube/cluster/cluster.ts';
 import { kubectlEnvironment } from '../../test/kube/cluster/kubectl.ts';

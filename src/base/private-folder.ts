@@ -1,7 +1,7 @@
 // A folder of the agent's own, which no other user may write to: who could would replace its records, its lock or its socket.
 
 import { chmodSync, chownSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
-import { InputError } from '../base/input-error.ts';
+import { InputError } from './input-error.ts';
 
 /**
  * Makes the folder when it is missing. One that belongs to another user, or that others may write to, is taken back: all in it

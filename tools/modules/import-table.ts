@@ -39,8 +39,13 @@ export const importTable: readonly ImportLine[] = [
     packages: 'node @kubernetes/client-node yaml zod',
   },
   {
+    of: 'cluster/kubernetes/watch',
+    may: 'cluster/kubernetes/client',
+    packages: 'node',
+  },
+  {
     of: 'cluster/kubernetes',
-    may: 'base cluster/* cluster/kubernetes/client',
+    may: 'base cluster/* cluster/kubernetes/client cluster/kubernetes/watch',
     packages: 'node',
   },
 

@@ -16,9 +16,9 @@ import { NextLook } from './next-look.ts';
 import { ObjectVersions } from './object-versions.ts';
 import type { ReflectorOptions } from './reflector-options.ts';
 import { type ReflectorState, ResourceState } from './resource-state.ts';
-import { WatchPatience } from './watch-patience.ts';
-import { type WatchEvent, watchEvents } from './watch-stream.ts';
-import { mostFruitless, WatchYield } from './watch-yield.ts';
+import { WatchPatience } from './watch/patience.ts';
+import { type WatchEvent, watchEvents } from './watch/stream.ts';
+import { mostFruitless, WatchYield } from './watch/yield.ts';
 
 export class Reflector {
   readonly #options: ReflectorOptions;

@@ -1,9 +1,9 @@
 // A watch as the API server sends it: one JSON event a line, in chunks that end anywhere.
 
 import type { Readable } from 'node:stream';
-import { AnswerError } from './client/api-error.ts';
-import { parsedJson } from './client/meta.ts';
-import { shownText } from './client/shown.ts';
+import { AnswerError } from '../client/api-error.ts';
+import { parsedJson } from '../client/meta.ts';
+import { shownText } from '../client/shown.ts';
 
 const types = ['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR'] as const;
 

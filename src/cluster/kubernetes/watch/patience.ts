@@ -1,7 +1,7 @@
 // How long a watch is waited for: one that says nothing cannot be told from one that is dead, so it has to end sometime.
 
-import { shownMs } from './client/answer-body.ts';
-import type { ApiTimes } from './client/api-times.ts';
+import { shownMs } from '../client/answer-body.ts';
+import type { ApiTimes } from '../client/api-times.ts';
 
 export interface PatienceOptions {
   readonly times: Pick<ApiTimes, 'watchSilenceMs' | 'watchGraceMs' | 'halfEventMs' | 'settledMs'>;

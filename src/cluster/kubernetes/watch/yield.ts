@@ -2,7 +2,7 @@
 // that does not know the version we watch from (it was restored from a backup, or told a wrong one): it accepts the watch all
 // the same, and never says anything.
 
-import type { ApiTimes } from './client/api-times.ts';
+import type { ApiTimes } from '../client/api-times.ts';
 
 /** After so many watches that ended at once and brought nothing, everything is listed. */
 export const mostFruitless = 3;
