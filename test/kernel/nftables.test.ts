@@ -151,6 +151,19 @@ rootTest('a change of another table leaves a stateless listing the same object',
   assert.equal(nft.listTable('inet', 'test', { stateless: true }), before);
 });
 
+rootTest('a table is known to have more rules than so many without being listed', (context) => {
+  using nft = Nftables.open(testNamespace(context));
+  nft.replaceTable('inet', 'test', `chain c {${'\n    counter'.repeat(300)}\n  }`);
+  nft.replaceTable('inet', 'other', 'chain c {\n    counter\n  }');
+  assert.deepEqual(
+    [299, 300, 301].map((most) => nft.hasMoreRules('inet', 'test', most)),
+    [true, false, false],
+  );
+  assert.equal(nft.hasMoreRules('inet', 'other', 1), false);
+  assert.equal(nft.hasMoreRules('inet', 'missing', 1), false);
+  assert.equal(count(nft.listTable('inet', 'test'), 'rule'), 300, 'the socket is used again');
+});
+
 rootTest('each works in its own namespace, interface names included', (context) => {
   const [one, other] = [testNamespace(context), testNamespace(context)];
   runIn(one, 'ip', 'link', 'add', 'only-here', 'type', 'bridge');

@@ -39,7 +39,26 @@ export function listXtables(
   family: NftFamily,
   table: string,
 ): XtablesByRule {
-  const query: Query = {
+  const rules = socket.dump(rulesOf(family, table), (payload) => {
+    const attributes = new Attributes(payload.subarray(headerBytes));
+    const list = attributes.view(ruleAttributes.expressions);
+    const found = list === undefined ? [] : listElements(list).flatMap(readExpression);
+    return [attributes.u64BigEndian(ruleAttributes.handle) ?? 0, found] as const;
+  });
+  return new Map(rules.filter(([, found]) => found.length > 0));
+}
+
+/** Without reading them, and without having the kernel list more than one beyond `most`. Throws KernelError. */
+export function hasMoreRules(
+  socket: Pick<NetlinkSocket, 'dumpSome'>,
+  { family, table }: { readonly family: NftFamily; readonly table: string },
+  most: number,
+): boolean {
+  return !socket.dumpSome(rulesOf(family, table), () => true, most).isWhole;
+}
+
+function rulesOf(family: NftFamily, table: string): Query {
+  return {
     call: 'nft rule list',
     subject: `table ${family} ${table}`,
     type: getRule,
@@ -47,13 +66,6 @@ export function listXtables(
     write: (message) =>
       message.u32(nftFamilyNumbers[family]).textAttribute(ruleAttributes.table, table),
   };
-  const rules = socket.dump(query, (payload) => {
-    const attributes = new Attributes(payload.subarray(headerBytes));
-    const list = attributes.view(ruleAttributes.expressions);
-    const found = list === undefined ? [] : listElements(list).flatMap(readExpression);
-    return [attributes.u64BigEndian(ruleAttributes.handle) ?? 0, found] as const;
-  });
-  return new Map(rules.filter(([, found]) => found.length > 0));
 }
 
 function readExpression(bytes: Buffer): readonly XtablesExpression[] {

@@ -10,7 +10,7 @@ import type { Query } from '../netlink/protocol/request.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { type DevicesByChain, listChainDevices } from './nft-devices.ts';
 import type { NftFamily } from './nft-family.ts';
-import { listXtables, type XtablesByRule } from './nft-xtables.ts';
+import { hasMoreRules, listXtables, type XtablesByRule } from './nft-xtables.ts';
 
 /** Works in the namespace that it was opened for, wherever it is called. One call takes 0.1-0.2 ms. */
 export class Nftables implements Disposable {
@@ -98,6 +98,11 @@ export class Nftables implements Disposable {
   /** Expressions that iptables-nft wrote, which libnftables lists by name alone: see nft-xtables.ts. Throws KernelError. */
   listXtables(family: NftFamily, table: string): XtablesByRule {
     return listXtables(this.#socket, family, table);
+  }
+
+  /** Cheaper than any listing: see nft-xtables.ts. Throws KernelError. */
+  hasMoreRules(family: NftFamily, table: string, most: number): boolean {
+    return hasMoreRules(this.#socket, { family, table }, most);
   }
 
   /** Of base chains at devices: see nft-devices.ts. Throws KernelError. */

@@ -1,8 +1,8 @@
 import { testFacts } from '../../../../test/support/fact-rows.ts';
+import { readLegacyTables } from '../../../../test/support/legacy-tables.ts';
 import { type ObservedChange, sound } from '../../../../test/support/sound-node.ts';
 import type { RemoteRange } from '../../../model/desired.ts';
-import { readLegacyTables } from '../rules/legacy-text.ts';
-import { readRuleSet } from '../rules/rule-set.ts';
+import { passedOver, readRuleSet } from '../rules/rule-set.ts';
 
 /** A FORWARD chain that drops what these rules do not accept. */
 function strictForward(...rules: readonly (readonly object[])[]): ObservedChange {
@@ -68,6 +68,12 @@ function legacy(...lines: readonly string[]): ObservedChange {
 }
 
 testFacts([
+  [
+    'a table of too many rules to be walked',
+    'forward-hooks',
+    { kernel: { ruleSets: [passedOver({ family: 'ip', table: 'filter' })] } },
+    /^note: table ip filter has more than 10000 rules and is passed over/,
+  ],
   [
     'a FORWARD chain that drops',
     'forward-hooks',

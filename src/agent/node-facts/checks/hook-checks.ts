@@ -4,7 +4,7 @@ import type { DesiredState } from '../../../model/desired.ts';
 import { prefixFamily } from '../../../net/prefix.ts';
 import type { ObservedNode } from '../observed/observed-node.ts';
 import type { Probe } from '../rules/probe.ts';
-import type { ListedChain, RuleSet } from '../rules/rule-set.ts';
+import { type ListedChain, mostRules, type RuleSet } from '../rules/rule-set.ts';
 import { type Finding, note, problem, some } from './fact.ts';
 import { hookOf, tableName, type Walked, walkAll } from './walked-probes.ts';
 
@@ -28,8 +28,17 @@ export function forwardFindings({ kernel, desired }: ObservedNode): readonly Fin
         (outcome.isUnsure || (outcome.kind === 'may drop' && probe.mayBeMarked))
       ),
   );
-  return grouped(drops.filter((walked) => !isSaidBy(drops, walked))).map((group) =>
-    dropFinding(group, desired),
+  return [
+    ...grouped(drops.filter((walked) => !isSaidBy(drops, walked))).map((group) =>
+      dropFinding(group, desired),
+    ),
+    ...kernel.ruleSets.filter(({ isTooLarge }) => isTooLarge).map(unlookedAt),
+  ];
+}
+
+function unlookedAt(rules: RuleSet): Finding {
+  return note(
+    `${tableName(rules)} has more than ${mostRules} rules and is passed over: they may drop pods' packets, take them out of connection tracking or translate them`,
   );
 }
 

@@ -27,6 +27,7 @@ function listing(kernel: FakeKernel, chains: readonly object[]): RuleListing {
       kernel.listed.push(`${family} ${name}`);
       return name === 'gone' ? undefined : chains;
     },
+    hasMoreRules: (_, table) => table === 'huge',
     listXtables: () => new Map(),
     listChainDevices: (family) =>
       new Map(family === 'netdev' ? [['out c', ['docker0', 'eth7']]] : []),
@@ -66,6 +67,20 @@ test('tables are listed that filter or translate at hooks which pods meet, but f
     'netdev out',
     'ip routed',
   ]);
+});
+
+test('a table of too many rules is not listed, and is there as one that is passed over', () => {
+  const kernel: FakeKernel = { generation: 1, nowMs: 0, takesMs: 0, listed: [] };
+  const chains = [chain('huge', 'forward'), chain('filter', 'forward')];
+  const rules = new ForeignRules(listing(kernel, chains), () => kernel.nowMs);
+  assert.deepEqual(
+    rules.look().map(({ table, isTooLarge }) => [table, isTooLarge]),
+    [
+      ['huge', true],
+      ['filter', undefined],
+    ],
+  );
+  assert.deepEqual(kernel.listed, ['ip filter']);
 });
 
 test('nothing is listed while nothing changes, and a long listing is not repeated soon', () => {

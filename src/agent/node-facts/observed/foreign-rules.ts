@@ -6,6 +6,8 @@ import type { Nftables } from '../../../kernel/netfilter/nftables.ts';
 import {
   hasXtables,
   type ListedChain,
+  mostRules,
+  passedOver,
   type RuleSet,
   readChains,
   readRuleSet,
@@ -13,7 +15,7 @@ import {
 
 export type RuleListing = Pick<
   Nftables,
-  'generation' | 'listChains' | 'listChainDevices' | 'listTable' | 'listXtables'
+  'generation' | 'hasMoreRules' | 'listChains' | 'listChainDevices' | 'listTable' | 'listXtables'
 >;
 
 // A listing that took 1 ms is not repeated within 0.2 s, one that took 100 ms not within 20 s.
@@ -33,7 +35,7 @@ const filters: ReadonlySet<string> = new Set(['filter', 'route']);
 const deviceHooks: ReadonlySet<string> = new Set(['ingress', 'egress']);
 const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet', 'netdev']);
 // kube-proxy has thousands of chains, and drops only what is sent to Services without endpoints.
-const passedOver: ReadonlySet<string> = new Set([nftTableName, 'kube-proxy']);
+const unasked: ReadonlySet<string> = new Set([nftTableName, 'kube-proxy']);
 const translatingHooks: ReadonlySet<string> = new Set(['prerouting', 'postrouting']);
 const translatedFamilies: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet']);
 // A table of translation with more is that of a proxy of Services, which translates its own addresses and takes long to list.
@@ -75,6 +77,8 @@ export class ForeignRules {
         .map((chain) => [keyOf(chain), chain] as const),
     );
     return [...tables.values()].flatMap(({ family, table }) => {
+      // Of some ten thousand, the listing alone takes libnftables seconds.
+      if (this.#nft.hasMoreRules(family, table, mostRules)) return [passedOver({ family, table })];
       // Undefined: deleted meanwhile.
       const listing = this.#nft.listTable(family, table);
       if (listing === undefined) return [];
@@ -106,12 +110,12 @@ function keyOf({ family, table }: ListedChain): string {
 
 function mayTranslate(chain: ListedChain, sizes: ReadonlyMap<string, number>): boolean {
   const { family, table, base } = chain;
-  if (base?.type !== 'nat' || passedOver.has(table)) return false;
+  if (base?.type !== 'nat' || unasked.has(table)) return false;
   if (!translatedFamilies.has(family) || !translatingHooks.has(base.hook)) return false;
   return (sizes.get(keyOf(chain)) ?? 0) <= mostTranslatingChains;
 }
 
 function isOfInterest({ family, table, base }: ListedChain): boolean {
   if (base === undefined || !filters.has(base.type) || !families.has(family)) return false;
-  return hooks.has(base.hook) && !passedOver.has(table);
+  return hooks.has(base.hook) && !unasked.has(table);
 }

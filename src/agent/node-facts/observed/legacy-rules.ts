@@ -2,8 +2,9 @@
 // it are there, never more often than every ten seconds, and what it prints counts with the next look.
 
 import { type ExecFileException, execFile } from 'node:child_process';
+import { setImmediate } from 'node:timers/promises';
 import { errorText } from '../../../base/error-text.ts';
-import { readLegacyTables, ruleCount } from '../rules/legacy-text.ts';
+import { legacyReading, ruleCount } from '../rules/legacy-text.ts';
 import type { RuleSet } from '../rules/rule-set.ts';
 import type { LegacyTables } from './observed-node.ts';
 
@@ -82,7 +83,7 @@ export class LegacyRules {
     for (const table of tables) prints.push({ ...table, print: await this.#print(table) });
     const printed = JSON.stringify(prints.map(steadyPart));
     // Rules that stay are read, and walked through, once.
-    if (printed !== this.#printed) this.#listed = listingOf(prints);
+    if (printed !== this.#printed) this.#listed = await listingOf(prints);
     this.#printed = printed;
     const ended = this.#now();
     this.#restUntil = ended + Math.max(shortestRestMs, (ended - began) * restShare);
@@ -93,20 +94,32 @@ interface Printed extends LegacyTable {
   readonly print: LegacyPrint;
 }
 
-function listingOf(prints: readonly Printed[]): LegacyListing {
-  const ruleSets = prints.flatMap(({ family, print }) =>
-    'text' in print ? readLegacyTables(family, print.text) : [],
-  );
+async function listingOf(prints: readonly Printed[]): Promise<LegacyListing> {
+  const ruleSets: RuleSet[] = [];
+  for (const { family, print } of prints) {
+    if ('text' in print) ruleSets.push(...(await readInPieces(family, print.text)));
+  }
   const troubles = prints.flatMap(({ print }) => ('trouble' in print ? print.trouble : []));
   return {
     ruleSets,
-    read: ruleSets.map((rules) => ({
-      name: `${rules.family} ${rules.table}`,
-      rules: ruleCount(rules),
-    })),
+    read: ruleSets
+      .filter(({ isTooLarge }) => !isTooLarge)
+      .map((rules) => ({
+        name: `${rules.family} ${rules.table}`,
+        rules: ruleCount(rules),
+      })),
     unread: prints.filter(({ print }) => 'trouble' in print).map(nameOf),
     trouble: troubles[0],
   };
+}
+
+async function readInPieces(family: 'ip' | 'ip6', text: string): Promise<readonly RuleSet[]> {
+  const reading = legacyReading(family, text);
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done === true) return value;
+    await setImmediate();
+  }
 }
 
 // Without counters of packets and the time of day.

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readLegacyTables } from '../../../../test/support/legacy-tables.ts';
 import { parseAddress } from '../../../net/address.ts';
-import { readLegacyTables, ruleCount } from './legacy-text.ts';
+import { ruleCount } from './legacy-text.ts';
 import type { Packet } from './packet.ts';
 import { walk } from './packet-walk.ts';
 

@@ -3,25 +3,42 @@
 
 import type { NftFamily } from '../../../kernel/netfilter/nft-family.ts';
 import { optionOf } from './legacy-options.ts';
-import type { BaseChain, Expression, ListedChain, RuleSet } from './rule-set.ts';
+import {
+  type BaseChain,
+  type Expression,
+  type ListedChain,
+  mostRules,
+  passedOver,
+  type RuleSet,
+} from './rule-set.ts';
 
-/** Of one or several tables: comments, `*table`, `:CHAIN POLICY`, `-A CHAIN ...`, `COMMIT`. */
-export function readLegacyTables(family: NftFamily, text: string): readonly RuleSet[] {
-  return text
-    .split(/^(?=\*)/m)
-    .filter((section) => section.startsWith('*'))
-    .map((section) => readTable(family, section.split('\n')));
+/** Of one or several tables: comments, `*table`, `:CHAIN POLICY`, `-A CHAIN ...`, `COMMIT`. In pieces of a few milliseconds. */
+export function* legacyReading(
+  family: NftFamily,
+  text: string,
+): Generator<undefined, readonly RuleSet[]> {
+  const tables: RuleSet[] = [];
+  for (const section of text.split(/^(?=\*)/m)) {
+    if (section.startsWith('*')) tables.push(yield* readTable(family, section.split('\n')));
+  }
+  return tables;
 }
+
+const linesInPiece = 1_000;
 
 export function ruleCount({ chains }: RuleSet): number {
   return [...chains.values()].reduce((sum, { rules }) => sum + rules.length, 0);
 }
 
-function readTable(family: NftFamily, [header = '', ...lines]: readonly string[]): RuleSet {
-  const table = header.slice(1).trim();
+function* readTable(family: NftFamily, lines: readonly string[]): Generator<undefined, RuleSet> {
+  const table = (lines[0] ?? '').slice(1).trim();
+  const origin = 'iptables-legacy';
+  const count = lines.reduce((sum, line) => (line.startsWith('-A ') ? sum + 1 : sum), 0);
+  if (count > mostRules) return passedOver({ family, table, origin });
   const chains = new Map<string, ListedChain>();
   const rules = new Map<string, (readonly Expression[])[]>();
-  for (const line of lines) {
+  for (const [index, line] of lines.entries()) {
+    if (index % linesInPiece === linesInPiece - 1) yield undefined;
     const words = wordsOf(line);
     const [first = '', second = ''] = words.map(({ text }) => text);
     if (first.startsWith(':')) {
@@ -40,7 +57,7 @@ function readTable(family: NftFamily, [header = '', ...lines]: readonly string[]
       rules.get(second)?.push(readRule(words.slice(2), chains));
     }
   }
-  return { family, table, origin: 'iptables-legacy', chains };
+  return { family, table, origin, chains };
 }
 
 const priorities: Readonly<Record<string, number>> = { raw: -300, mangle: -150, security: 50 };

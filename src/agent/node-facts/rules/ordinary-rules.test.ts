@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { factOf } from '../../../../test/support/fact-rows.ts';
+import { readLegacyTables } from '../../../../test/support/legacy-tables.ts';
 import { changed, kernel } from '../../../../test/support/sound-node.ts';
 import { parseAddress } from '../../../net/address.ts';
 import type { IfIndex } from '../../../net/if-index.ts';
 import { parsePrefix } from '../../../net/prefix.ts';
-import { readLegacyTables } from './legacy-text.ts';
 import { type RuleSet, readRuleSet } from './rule-set.ts';
 
 const kubeProxy = `*filter

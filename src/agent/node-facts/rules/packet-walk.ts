@@ -4,7 +4,14 @@ import type { XtablesExpression } from '../../../kernel/netfilter/nft-xtables.ts
 import type { MatchResult, Packet } from './packet.ts';
 import { afterWriting, eitherOf, writingOf } from './rewriting.ts';
 import { matchesPacket } from './rule-match.ts';
-import { type Expression, elementOf, type ListedChain, type RuleSet, record } from './rule-set.ts';
+import {
+  type Expression,
+  elementOf,
+  type ListedChain,
+  mostRules,
+  type RuleSet,
+  record,
+} from './rule-set.ts';
 import { ruleText } from './rule-text.ts';
 import { translationOf } from './translation-text.ts';
 
@@ -49,6 +56,8 @@ type Verdict =
 
 // More than any rule set has in depth; the kernel itself refuses loops and more than 16.
 const mostJumps = 16;
+// For one packet in one chain: chains that jump to each other several times have more ways than can be followed.
+const mostSteps = 20 * mostRules;
 
 /** `base` is one of the set's chains. */
 export function walk(rules: RuleSet, base: ListedChain, packet: Packet): WalkOutcome {
@@ -85,15 +94,19 @@ class Walker {
   tracking: WalkOutcome['tracking'];
   translation: WalkOutcome['translation'];
   readonly rewritings: Rewriting[] = [];
+  /** Shared by those who follow a jump of the same walk. */
+  readonly #steps: { left: number };
 
-  constructor(rules: RuleSet, packet: Packet) {
+  constructor(rules: RuleSet, packet: Packet, steps = { left: mostSteps }) {
     this.#rules = rules;
     this.packet = packet;
+    this.#steps = steps;
   }
 
   /** Undefined: the packet comes out at the end of the chain. */
   run(chain: ListedChain, depth: number): End | undefined {
     for (const [index, rule] of chain.rules.entries()) {
+      if (this.#isWalkedOut()) return undefined;
       const by = `rule ${index + 1}`;
       const answer = this.#take(rule, { chain: chain.name, by });
       if (answer === 'no') continue;
@@ -114,6 +127,12 @@ class Walker {
       if (end !== undefined || verdict.isGoto) return end;
     }
     return undefined;
+  }
+
+  #isWalkedOut(): boolean {
+    if (this.#steps.left-- > 0) return false;
+    this.isUnsure = true;
+    return true;
   }
 
   // One statement after the other: what is written holds for the matches behind it, and stays where one of them fails.
@@ -149,7 +168,7 @@ class Walker {
   }
 
   #weighJump({ jump, isGoto }: Exclude<Verdict, string>, place: () => Place, depth: number): void {
-    const inside = new Walker(this.#rules, this.packet);
+    const inside = new Walker(this.#rules, this.packet, this.#steps);
     const end = inside.#follow(jump, depth);
     this.packet = eitherOf(this.packet, inside.packet);
     if (end?.verdict === 'accept' || inside.isUnsure || isGoto) this.isUnsure = true;

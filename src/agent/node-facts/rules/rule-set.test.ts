@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { elementsTouched } from '../../../../test/support/counted-arrays.ts';
+import { readLegacyTables } from '../../../../test/support/legacy-tables.ts';
 import { request } from '../../../../test/support/walked-rules.ts';
-import { readLegacyTables } from './legacy-text.ts';
+import { legacyReading } from './legacy-text.ts';
 import { walk } from './packet-walk.ts';
-import { type RuleSet, readRuleSet } from './rule-set.ts';
+import { mostRules, type RuleSet, readRuleSet } from './rule-set.ts';
 
 const count = 100_000;
 const addresses = Array.from({ length: count }, (_, index) => {
@@ -30,13 +31,15 @@ function listed(): readonly unknown[] {
   ];
 }
 
-function legacyText(): string {
+function legacyText(most: number): string {
   return [
     '*filter',
     ':FORWARD ACCEPT [0:0]',
     ':SERVICES - [0:0]',
     '-A FORWARD -j SERVICES',
-    ...addresses.map((to) => `-A SERVICES -d ${to}/32 -p tcp -m tcp --dport 80 -j REJECT`),
+    ...addresses
+      .slice(0, most)
+      .map((to) => `-A SERVICES -d ${to}/32 -p tcp -m tcp --dport 80 -j REJECT`),
     'COMMIT',
   ].join('\n');
 }
@@ -59,7 +62,7 @@ for (const [what, make] of [
       (
         (text) => () =>
           readLegacyTables('ip', text)[0]
-      )(legacyText()),
+      )(legacyText(mostRules - 1)),
   ],
 ] as const) {
   test(`rules of ${what} are read and walked with work that grows as their number`, () => {
@@ -70,10 +73,34 @@ for (const [what, make] of [
     }, count * perRule);
     const chain = rules?.chains.get('FORWARD');
     assert.ok(rules !== undefined && chain !== undefined);
-    assert.equal(rules.chains.get('SERVICES')?.rules.length, count);
+    assert.ok((rules.chains.get('SERVICES')?.rules.length ?? 0) >= mostRules - 1);
     const set = rules;
     elementsTouched(() => {
       assert.equal(walk(set, chain, request).kind, 'passes');
     }, count * perRule);
   });
 }
+
+test('a table of iptables-legacy is read in pieces, and one of too many rules not at all', () => {
+  const pieces = [...legacyReading('ip', legacyText(5_000))].length;
+  assert.equal(pieces, 5);
+  const [table] = readLegacyTables('ip', legacyText(mostRules));
+  assert.deepEqual([table?.isTooLarge, table?.chains.size], [true, 0]);
+});
+
+test('chains that lead to each other in ever more ways are walked so far and no further', () => {
+  const depth = 14;
+  const jumps = Array.from({ length: 20 }, () => 1);
+  const listing = Array.from({ length: depth }, (_, level) => {
+    const chain = level === 0 ? 'FORWARD' : `L${level}`;
+    const target = `L${level + 1}`;
+    const base = { type: 'filter', hook: 'forward', prio: 0, policy: 'accept' };
+    return [
+      { chain: { ...names, name: chain, ...(level === 0 ? base : {}) } },
+      ...jumps.map(() => ({ rule: { ...names, chain, expr: [{ jump: { target } }] } })),
+    ];
+  }).flat();
+  const rules = readRuleSet(names, listing, new Map());
+  const chain = rules.chains.get('FORWARD') ?? assert.fail();
+  assert.equal(walk(rules, chain, request).isUnsure, true);
+});

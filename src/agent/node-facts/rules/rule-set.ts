@@ -31,6 +31,15 @@ export interface RuleSet {
   readonly origin?: 'iptables-legacy';
   /** By name. */
   readonly chains: ReadonlyMap<string, ListedChain>;
+  /** It has more rules than `mostRules`, and is passed over: it has no chains here. */
+  readonly isTooLarge?: true;
+}
+
+/** Of a table: so many are listed and walked within about a second, on the thread that serves pods. */
+export const mostRules = 10_000;
+
+export function passedOver(names: TableName & Pick<RuleSet, 'origin'>): RuleSet {
+  return { ...names, chains: new Map(), isTooLarge: true };
 }
 
 export interface TableName {

@@ -141,7 +141,7 @@ const packets: readonly Packet[] = [
 test(`rules of random parts are walked through to an end, seed ${seed}`, () => {
   const names = { family: 'inet', table: 't' } as const;
   const base = { type: 'filter', hook: 'forward', prio: 0, policy: 'accept' };
-  for (let round = 0; round < 2_000; round++) {
+  for (let round = 0; round < 1_000; round++) {
     const rules = ['base', 'other'].flatMap((chain) => {
       targets = chain === 'base' ? ['other', 'missing', 5] : ['missing'];
       return Array.from({ length: 3 }, (___, index) => ({

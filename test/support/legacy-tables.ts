@@ -1,0 +1,13 @@
+// Tables of iptables-legacy, read without a pause.
+
+import { legacyReading } from '../../src/agent/node-facts/rules/legacy-text.ts';
+import type { RuleSet } from '../../src/agent/node-facts/rules/rule-set.ts';
+
+/** `text`: as `iptables-legacy-save` prints it. */
+export function readLegacyTables(family: 'ip' | 'ip6', text: string): readonly RuleSet[] {
+  const reading = legacyReading(family, text);
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done === true) return value;
+  }
+}
