@@ -369,6 +369,21 @@ rootTest(
   },
 );
 
+/** Where these folders are read-only. */
+function uninstallReadOnly(
+  { namespace, config }: AgentPlace,
+  cni: string,
+  folders: readonly string[],
+): string {
+  const mounts = folders.map(
+    (folder) => `mount --bind ${folder} ${folder} && mount -o remount,bind,ro ${folder}`,
+  );
+  const script = [...mounts, 'exec "$@"'].join(' && ');
+  const words = [heddle, 'uninstall', '-c', config, '--bin-dir', cni, '--conf-dir', cni];
+  const shell = ['-m', 'sh', '-c', script, 'sh', process.execPath];
+  return runIn(namespace, 'unshare', ...shell, ...words);
+}
+
 rootTest(
   'uninstall names what is on a read-only file system, and removes the rest',
   async (context) => {
@@ -379,25 +394,40 @@ rootTest(
     const cni = path.join(place.folder, 'cni');
     fs.mkdirSync(cni);
     for (const name of ['heddle', '05-heddle.conflist']) fs.writeFileSync(path.join(cni, name), '');
-    const files = ['--bin-dir', cni, '--conf-dir', cni];
-    const uninstall = [process.execPath, heddle, 'uninstall', '-c', place.config, ...files];
-    const readOnly = [cni, place.stateDir]
-      .map((folder) => `mount --bind ${folder} ${folder} && mount -o remount,bind,ro ${folder}`)
-      .join(' && ');
-    const script = `${readOnly} && exec "$@"`;
-    const left = ['05-heddle.conflist', 'cni/heddle', 'sysctls.json', 'agent.lock'];
-    const refusals = left
+    const refusals = ['05-heddle.conflist', 'cni/heddle', 'sysctls.json', 'agent.lock']
       .map((name) => `.*${name} could not be removed: EROFS: .*\n`)
       .join('(.*\n)*');
-    assert.throws(
-      () => runIn(place.namespace, 'unshare', '-m', 'sh', '-c', script, 'sh', ...uninstall),
-      { status: 1, stdout: /^ +\d+ {2}pinned maps$/m, stderr: new RegExp(refusals) },
-    );
+    assert.throws(() => uninstallReadOnly(place, cni, [cni, place.stateDir]), {
+      status: 1,
+      stdout: /^ +\d+ {2}pinned maps$/m,
+      stderr: new RegExp(refusals),
+    });
     assert.equal(trace(place), before);
     assert.ok(!fs.existsSync(place.pinDir));
-    runIn(place.namespace, ...(uninstall as [string, ...string[]]));
+    uninstallReadOnly(place, cni, []);
     assert.ok(!fs.existsSync(place.stateDir));
     assert.deepEqual(fs.readdirSync(cni), []);
+  },
+);
+
+rootTest(
+  'uninstall stops programs whose pins are on a read-only file system, and names the pins',
+  async (context) => {
+    const place = agentPlace(context);
+    const before = trace(place);
+    const agent = await startAgent(context, place);
+    await agent.end('SIGTERM');
+    assert.throws(() => uninstallReadOnly(place, place.folder, [place.pinDir]), {
+      status: 1,
+      stdout: /^ +\d+ {2}files$/m,
+      // And no program that still runs.
+      stderr:
+        /links\/\S+ could not be removed: EROFS: .*\n(.* could not be removed: EROFS: .*\n)*$/,
+    });
+    assert.equal(trace(place), before);
+    assert.ok(!fs.existsSync(place.stateDir));
+    uninstallReadOnly(place, place.folder, []);
+    assert.ok(!fs.existsSync(place.pinDir));
   },
 );
 
