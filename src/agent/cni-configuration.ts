@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { defaultSocket } from '../api/socket.ts';
-import { errorText } from '../base/error-text.ts';
+import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { installConfiguration, networkConfigurationFile } from '../cni/install.ts';
 

@@ -1,7 +1,7 @@
 // Runs what comes after the work proper and must not end the agent with an error of its own: the error is logged and is one of
 // the journal's, once while it lasts.
 
-import { errorText } from '../base/error-text.ts';
+import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Journal } from './journal.ts';
 

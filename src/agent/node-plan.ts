@@ -2,7 +2,7 @@
 // computes what should be, and has the reconciler make it so.
 
 import type { SettleCause } from '../api/status.ts';
-import { errorText } from '../base/error-text.ts';
+import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { memoize } from '../base/memoize.ts';
 import type { ClusterEndpointSlice } from '../cluster/objects.ts';

@@ -2,7 +2,7 @@
 // next start finds it; what cannot be put back is a problem.
 
 import type { SettleCause } from '../api/status.ts';
-import { errorText } from '../base/error-text.ts';
+import { errorText } from '../base/errors.ts';
 import type { AgentStart } from './agent-start.ts';
 import type { AgentParts } from './parts.ts';
 

@@ -1,6 +1,8 @@
 // One removal of many: what the system refuses, as on a read-only file system, is reported and keeps nothing else from being
 // removed.
 
+import { errorCode, errorText } from './errors.ts';
+
 /** Takes a sentence: what stays, and why. */
 export type ReportRefusal = (text: string) => void;
 
@@ -14,12 +16,12 @@ export function attemptRemoval<Result>(
     return remove();
   } catch (error) {
     if (!hasErrno(error)) throw error;
-    refused(`${path} could not be removed: ${error.message}`);
+    refused(`${path} could not be removed: ${errorText(error)}`);
     return undefined;
   }
 }
 
 // Node's own codes, for wrong arguments and the like, have an underscore.
-function hasErrno(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && /^E[A-Z\d]+$/.test(String(error.code));
+function hasErrno(error: unknown): boolean {
+  return /^E[A-Z\d]+$/.test(errorCode(error) ?? '');
 }

@@ -3,7 +3,7 @@
 // instead, and counted.
 
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
-import { errorText } from './error-text.ts';
+import { errorCode, errorText } from './errors.ts';
 
 export interface LogOutputOptions {
   /** Writes some of these bytes and returns how many. Throws what the system call says. */
@@ -87,7 +87,7 @@ export class LogOutput {
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EAGAIN';
+  return errorCode(error) === 'EAGAIN';
 }
 
 /**

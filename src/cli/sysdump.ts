@@ -3,7 +3,7 @@
 import { lstatSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { defaultSocket } from '../api/socket.ts';
-import { errorText } from '../base/error-text.ts';
+import { errorText } from '../base/errors.ts';
 import { replaceFile } from '../base/replace-file.ts';
 import { AgentClient } from './client/client.ts';
 import { CommandError } from './client/command-error.ts';

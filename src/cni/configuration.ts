@@ -2,7 +2,7 @@
 // unread (CNI spec 1.1, section 1).
 
 import { z } from 'zod';
-import { errorText } from '../base/error-text.ts';
+import { errorText } from '../base/errors.ts';
 import { InputError } from '../base/input-error.ts';
 import { parseFields } from '../base/parse-fields.ts';
 import { type Address, isAddress, parseAddress } from '../net/address.ts';

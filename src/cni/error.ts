@@ -1,7 +1,7 @@
 // What goes back to the container runtime when a verb fails: a code of the CNI specification and a text that a
 // person reading `kubectl describe pod` can act on. Source: CNI spec 1.1, section 5 "Error"; 8 and 999 are libcni's.
 
-import { errorText } from '../base/error-text.ts';
+import { errorText } from '../base/errors.ts';
 import { printableStrings } from '../base/printable.ts';
 
 export const cniErrorCode = {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { errorCode } from '../base/errors.ts';
 import { InputError } from '../base/input-error.ts';
 import { configFlags, flagsToKeys } from './flags.ts';
 import { type AgentConfig, type ClusterConfig, configSchema } from './schema.ts';
@@ -60,8 +61,9 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error;
-    const rule = error.code === 'ENOENT' ? 'is not there' : `cannot be read (${error.code})`;
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    const rule = code === 'ENOENT' ? 'is not there' : `cannot be read (${code})`;
     throw new InputError({ object: 'configuration', value: file, rule });
   }
 }

@@ -9,8 +9,8 @@ export const routeProtocol = 72;
 export const mainTable = 254;
 
 /**
- * Marks our neighbour entries of next hops. Not the number of pods' entries: whoever makes an entry permanent by hand leaves its number as it is, and it would be taken
- * for a pod's.
+ * Marks our neighbour entries of next hops. Not the number of pods' entries: whoever makes an entry permanent by hand leaves its
+ * number as it is, and it would be taken for a pod's.
  */
 export const nextHopProtocol = 73;
 

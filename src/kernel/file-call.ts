@@ -1,5 +1,6 @@
 // Node's own file functions, where they stand in for a system call: their errors in this layer's form.
 
+import { errorCode } from '../base/errors.ts';
 import { KernelError } from './errno.ts';
 
 /** Runs `body`; an error of Node's with a code becomes a KernelError that names `call` and `subject`. */
@@ -7,7 +8,8 @@ export function fileCall<Result>(call: string, subject: string, body: () => Resu
   try {
     return body();
   } catch (error) {
-    if (error instanceof KernelError || !(error instanceof Error && 'code' in error)) throw error;
-    throw new KernelError({ call, subject, code: String(error.code) }, { cause: error });
+    const code = errorCode(error);
+    if (error instanceof KernelError || code === undefined) throw error;
+    throw new KernelError({ call, subject, code }, { cause: error });
   }
 }

@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { errorText } from '../base/error-text.ts';
+import { errorText } from '../base/errors.ts';
 import { libbpf } from './libbpf.ts';
 import { mount } from './libc.ts';
 

@@ -3,6 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../base/errors.ts';
 
 /** The mount point of the cgroup v2 tree: `/sys/fs/cgroup`, or `/sys/fs/cgroup/unified` beside v1 (cgroups(7)). */
 export function cgroupMount(mounts: string = readFileSync('/proc/self/mounts', 'utf8')): string {
@@ -85,5 +86,5 @@ function kill(pid: number): void {
 }
 
 function isCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+  return codes.includes(errorCode(error) ?? '');
 }

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { errorCode } from '../base/errors.ts';
 import { InputError } from '../base/input-error.ts';
 import type { Address } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
@@ -113,7 +114,7 @@ export function claimLab(record: LabRecord): boolean {
     return true;
   } catch (error) {
     rmSync(draft, { recursive: true });
-    if (error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY') return false;
+    if (errorCode(error) === 'ENOTEMPTY') return false;
     throw error;
   }
 }

@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errorText } from '../base/error-text.ts';
+import { errorText } from '../base/errors.ts';
 import { Lab, type LabOptions } from './lab.ts';
 import { heddleCommand, labPaths } from './paths.ts';
 import { nodeLines, podLine } from './progress.ts';

@@ -1,7 +1,7 @@
 // What could not be written, by key, and when each is tried again: later after each failure in a row.
 
 import { type BackoffOptions, backoffMs } from '../base/backoff.ts';
-import { errorText } from '../base/error-text.ts';
+import { errorText } from '../base/errors.ts';
 import type { FailureStatus } from './status.ts';
 
 export interface RetryOptions {

@@ -163,26 +163,38 @@ rootTest(
   },
 );
 
-rootTest(
-  'one list that lacks Nodes removes no route, of a running agent nor of one that starts',
-  async (context) => {
-    const { place, server } = await cluster(context);
+interface NodeObjects {
+  items: { spec?: unknown }[];
+}
+
+/** Watches are told to list; one list of Nodes comes changed, and what is asked for afterwards is well. */
+function oneList(change: (list: NodeObjects) => void): () => Misbehaviour {
+  return () => {
     let lists = 0;
-    // Once, and well afterwards.
-    const lacking: Misbehaviour = (exchange) => {
+    return (exchange) => {
       const { url, isWatch, response, answer } = exchange;
       if (url.pathname !== nodes || lists > 0) return answer();
       response.writeHead(isWatch ? 410 : 200, { 'content-type': 'application/json' });
       const list = JSON.parse(exchange.list());
-      list.items = list.items.slice(0, 1);
+      change(list);
       const expired = { kind: 'Status', code: 410, reason: 'Expired' };
       response.end(JSON.stringify(isWatch ? expired : list));
       if (!isWatch) lists++;
     };
+  };
+}
+
+rootTest(
+  'one list that lacks Nodes removes no route, of a running agent nor of one that starts',
+  async (context) => {
+    const { place, server } = await cluster(context);
+    const lacking = oneList((list) => {
+      list.items = list.items.slice(0, 1);
+    });
     const first = await startAgent(context, place);
     const before = routes(place);
     assert.match(before, /10\.201\.3\.0\/24/);
-    server.misbehave(lacking);
+    server.misbehave(lacking());
     server.endWatches();
     await eventuallyPasses(async () => {
       const { cluster: view } = await status(place);
@@ -192,8 +204,7 @@ rootTest(
     }, 20_000);
     assert.equal(routes(place), before);
     await first.end('SIGKILL');
-    lists = 0;
-    server.misbehave(lacking);
+    server.misbehave(lacking());
     launchAgent(context, place);
     await eventuallyPasses(async () => {
       const { text } = await get(place, '/readyz');
@@ -211,21 +222,13 @@ rootTest(
   'one list whose Nodes have lost their spec removes no route, of a running agent nor of one that starts',
   async (context) => {
     const { place, server } = await cluster(context);
-    let lists = 0;
-    const specless: Misbehaviour = (exchange) => {
-      const { url, isWatch, response, answer } = exchange;
-      if (url.pathname !== nodes || lists > 0) return answer();
-      response.writeHead(isWatch ? 410 : 200, { 'content-type': 'application/json' });
-      const list = JSON.parse(exchange.list());
-      for (const item of list.items) delete item.spec;
-      const expired = { kind: 'Status', code: 410, reason: 'Expired' };
-      response.end(JSON.stringify(isWatch ? expired : list));
-      if (!isWatch) lists++;
-    };
+    const specless = oneList(({ items }) => {
+      for (const item of items) delete item.spec;
+    });
     const first = await startAgent(context, place);
     const before = routes(place);
     assert.match(before, /10\.201\.3\.0\/24/);
-    server.misbehave(specless);
+    server.misbehave(specless());
     server.endWatches();
     await eventuallyPasses(async () => {
       const { health, cluster: view } = await status(place);
@@ -240,8 +243,7 @@ rootTest(
     );
     assert.equal(routes(place), before);
     await first.end('SIGKILL');
-    lists = 0;
-    server.misbehave(specless);
+    server.misbehave(specless());
     launchAgent(context, place);
     await eventuallyPasses(async () => {
       const { text } = await get(place, '/readyz');

@@ -2,7 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parse } from 'yaml';
-import { errorText } from '../../src/base/error-text.ts';
+import { errorText } from '../../src/base/errors.ts';
 import { InputError } from '../../src/base/input-error.ts';
 import { exitOf, type LabPlace, spawnInPlace } from '../../src/lab/spawn.ts';
 import { KubeCluster } from './cluster/cluster.ts';

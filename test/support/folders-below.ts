@@ -2,6 +2,7 @@
 
 import { type Dirent, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../../src/base/errors.ts';
 
 /** Whole paths, sorted; what goes while it is looked at is not there. */
 export function foldersBelow(folder: string): readonly string[] {
@@ -20,7 +21,7 @@ function entries(folder: string): readonly Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'ENOENT' || code === 'ENODEV') return [];
     throw error;
   }

@@ -88,7 +88,7 @@ export const importTable: readonly ImportLine[] = [
   { of: 'pods/records', may: 'base net model/* datapath/* cni', packages: 'node zod' },
   {
     of: 'pods/interface',
-    may: 'net kernel model/* datapath/* datapath/host cni pods/records',
+    may: 'net kernel model/* model/network datapath/* datapath/host cni pods/records',
     packages: 'node',
   },
   {

@@ -1,7 +1,7 @@
 // What the agent writes to the API server: annotations and the start-up taint of its own Node, and Events for operators.
 // With these three the ClusterRole is complete (docs/decisions/api-server-calls.md).
 
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import { printable } from '../../base/printable.ts';
 import { EventRecorder } from '../../cluster/kubernetes/event-recorder.ts';
 import type { KubernetesSource } from '../../cluster/kubernetes/kubernetes-source.ts';

@@ -4,7 +4,7 @@
 // lead from outside to whoever has its address next, for days.
 
 import { changedSpan } from '../../base/changed-span.ts';
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { ConntrackEntry } from '../../kernel/netfilter/conntrack-record.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';

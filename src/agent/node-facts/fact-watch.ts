@@ -1,7 +1,7 @@
 // The facts as the agent follows them: looked at with each look at the host, shown until the next.
 
 import type { FactView } from '../../api/status.ts';
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { SysctlName } from '../../kernel/sysctl.ts';
 import type { DesiredState } from '../../model/desired.ts';

@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../../base/errors.ts';
 import { InputError } from '../../base/input-error.ts';
 import { ownFolder } from '../../base/private-folder.ts';
 import { isKernelError } from '../../kernel/errno.ts';
@@ -141,5 +142,5 @@ function holder(path: string): number | undefined {
 }
 
 function isFileError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error;
+  return errorCode(error) !== undefined;
 }

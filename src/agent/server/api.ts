@@ -8,7 +8,7 @@ import type { KernelView } from '../../api/kernel.ts';
 import type { MapDump, MapList } from '../../api/maps.ts';
 import type { NodeView } from '../../api/nodes.ts';
 import type { NodeStatus } from '../../api/status.ts';
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { FlowLog } from '../../observe/flow-log.ts';
 import { ApiConnections, type ConnectionLimits, connectionLimits } from './connections.ts';

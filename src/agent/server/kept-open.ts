@@ -3,7 +3,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts';
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 
 export interface Opened {

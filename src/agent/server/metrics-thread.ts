@@ -3,7 +3,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { type BoundedServer, listenBounded, plainText } from './bounded-server.ts';
 import type { FromMetricsThread, ToMetricsThread } from './metrics-port.ts';

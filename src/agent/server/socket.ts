@@ -2,7 +2,7 @@
 // where /run was wiped. No pod could be added or deleted without it, and no command could say so. Where that process answers
 // there, it keeps the place until it ends.
 
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import type { AgentConfig } from '../../config/schema.ts';
 import { type ApiServer, type ApiSources, listenApi } from './api.ts';
 

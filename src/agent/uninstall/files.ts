@@ -4,6 +4,7 @@
 import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { attemptRemoval, type ReportRefusal } from '../../base/attempt-removal.ts';
+import { errorCode } from '../../base/errors.ts';
 import type { AgentConfig } from '../../config/schema.ts';
 import { stateNames } from '../process/lock.ts';
 import { removeLeftSocket } from '../server/socket-file.ts';
@@ -28,7 +29,7 @@ function removeFile(file: string): boolean {
 }
 
 // In the container of `uninstall.yaml` it is a mount point in a read-only root.
-const stays: readonly unknown[] = ['ENOENT', 'ENOTEMPTY', 'EBUSY', 'EROFS'];
+const stays: readonly string[] = ['ENOENT', 'ENOTEMPTY', 'EBUSY', 'EROFS'];
 
 /** Leaves a folder that holds something, or that is a mount point. */
 export function removeIfEmpty(folder: string, refused: ReportRefusal): void {
@@ -36,7 +37,7 @@ export function removeIfEmpty(folder: string, refused: ReportRefusal): void {
     try {
       if (readdirSync(folder).length === 0) rmdirSync(folder);
     } catch (error) {
-      if (!stays.includes((error as NodeJS.ErrnoException).code)) throw error;
+      if (!stays.includes(errorCode(error) ?? '')) throw error;
     }
   });
 }

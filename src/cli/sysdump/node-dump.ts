@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import { packageVersion } from '../../base/version.ts';
 import type { AgentClient } from '../client/client.ts';
 import type { ArchiveFile } from './archive.ts';

@@ -2,7 +2,7 @@
 // much goes wrong, only so many requests are made: an Event is worth a hint, never a burden.
 
 import { backoffMs } from '../../base/backoff.ts';
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import type { ApiClient, ApiRequest } from './client/api-client.ts';
 import { ApiError } from './client/api-error.ts';
 import { pause } from './client/pause.ts';

@@ -2,7 +2,7 @@
 // after whatever ends the watch. Everything is listed again when the server has forgotten that version, when watches bring
 // nothing (they end at once, or are silent), and now and then: a watch never tells what a list left out.
 
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import { Attempts, isOurFault } from './attempts.ts';
 import { AnswerError, ApiError, isExpired } from './client/api-error.ts';
 import { type ApiTimes, apiTimes } from './client/api-times.ts';

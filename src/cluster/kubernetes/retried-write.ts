@@ -2,7 +2,7 @@
 // pause that grows. What the server says of the object decides whether there is still something to write.
 
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts';
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import { AnswerError, ApiError, ConnectionError } from './client/api-error.ts';
 import { pause, type Subscribe } from './client/pause.ts';
 import { shownText } from './client/shown.ts';

@@ -4,7 +4,7 @@ import type { Stats } from 'node:fs';
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backoffMs } from '../../base/backoff.ts';
-import { errorText } from '../../base/error-text.ts';
+import { errorText, isMissing } from '../../base/errors.ts';
 import { type Moment, moment } from '../../base/moment.ts';
 import type { SourceProblem } from '../state.ts';
 import { manifestBytes, noFile } from './bytes.ts';
@@ -163,8 +163,4 @@ function isManifest(name: string): boolean {
 async function isGone(path: string): Promise<boolean> {
   if (path.includes('\ufffd')) return false;
   return await lstat(path).then(() => false, isMissing);
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

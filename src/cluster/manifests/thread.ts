@@ -2,7 +2,7 @@
 // thread stands still while it takes them.
 
 import { parentPort } from 'node:worker_threads';
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import { type ReadItem, readItems } from './items.ts';
 import type { FromManifestThread, ToManifestThread } from './reader.ts';
 import { manifestText } from './yaml.ts';

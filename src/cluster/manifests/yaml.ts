@@ -9,7 +9,7 @@ import {
   Schema,
   type YAMLParseError,
 } from 'yaml';
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import { InputError } from '../../base/input-error.ts';
 import { itemsOf, type RawItem } from './list.ts';
 

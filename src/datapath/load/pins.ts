@@ -2,6 +2,7 @@
 
 import { lstatSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isMissing } from '../../base/errors.ts';
 import type { Hook } from '../attacher.ts';
 
 export interface PinPaths {
@@ -86,8 +87,4 @@ export function isInBpffs(folder: string): boolean {
 /** Not a folder or a symbolic link, in whose place nothing could be pinned. */
 export function isPin(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }

@@ -4,7 +4,7 @@ import { type Mac, parseMac } from '../../net/mac.ts';
 
 export const overlayDeviceName = 'heddle_vxlan';
 
-/** The pods' gateway MAC, so that frames a pod sent arrive at the other end addressed to the device there. */
+/** Locally administered. The pods' gateway has it too, so that a pod's frames arrive addressed to the device of the other node. */
 export const overlayMac: Mac = parseMac('02:68:65:64:64:6c');
 
 /** Whether a link is the device, whatever it is called: no other network gives a device that takes its tunnel keys this MAC. */

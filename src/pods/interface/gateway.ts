@@ -3,6 +3,7 @@
 
 import { mainTable, routeProtocol } from '../../datapath/ids.ts';
 import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
+import { overlayMac } from '../../model/network/overlay-device.ts';
 import type { Address, AddressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { Mac } from '../../net/mac.ts';
@@ -13,11 +14,8 @@ export const podGateways: Readonly<Record<AddressFamily, Address>> = {
   6: 'fe80::1' as Address,
 };
 
-/**
- * MAC of the host side of every pod's veth, locally administered. Every node's VXLAN device has the same one
- * (model/network/overlay-device.ts).
- */
-export const gatewayMac: Mac = '02:68:65:64:64:6c' as Mac;
+/** MAC of the host side of every pod's veth: packets from a pod carry it to another node's VXLAN device too. */
+export const gatewayMac: Mac = overlayMac;
 
 /** `ifIndex`: of the pod's interface. Equivalent to: `ip route add default via GATEWAY dev eth0 onlink proto 72`. */
 export function podDefaultRoute(family: AddressFamily, ifIndex: IfIndex): RouteRecord {

@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { errorText } from '../../base/error-text.ts';
+import { errorCode, errorText, isMissing } from '../../base/errors.ts';
 import { CniError, cniErrorCode } from '../../cni/error.ts';
 
 interface FileSupply {
@@ -75,12 +75,8 @@ export function discardTemporary(temporary: string): void {
   try {
     rmSync(temporary, { force: true, recursive: true });
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error;
+    if (errorCode(error) === undefined) throw error;
   }
-}
-
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 export function diskError(verb: 'write' | 'remove', file: string, cause: unknown): CniError {

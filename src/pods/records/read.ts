@@ -2,7 +2,7 @@
 
 import { readFileSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { errorText } from '../../base/error-text.ts';
+import { errorText } from '../../base/errors.ts';
 import { writeAtomically } from './files.ts';
 import { type EndpointRecord, formatRecord, parseRecord } from './record.ts';
 

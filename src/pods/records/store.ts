@@ -3,7 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
-import { errorText } from '../../base/error-text.ts';
+import { errorText, isMissing } from '../../base/errors.ts';
 import { ownFolder } from '../../base/private-folder.ts';
 import { CniError } from '../../cni/error.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
@@ -12,7 +12,6 @@ import {
   demandRoom,
   discardTemporary,
   diskError,
-  isMissing,
   overwrite,
   tryDisk,
   writeAtomically,

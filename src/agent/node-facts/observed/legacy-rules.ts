@@ -3,7 +3,7 @@
 
 import { type ExecFileException, execFile } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
-import { errorText } from '../../../base/error-text.ts';
+import { errorText } from '../../../base/errors.ts';
 import { legacyReading, ruleCount } from '../rules/legacy-text.ts';
 import type { RuleSet } from '../rules/rule-set.ts';
 import type { LegacyTables } from './observed-node.ts';

@@ -1,7 +1,7 @@
 // What can go wrong between us and the API server, in one sentence each, with what to do where somebody can do something.
 // The server's own words are shown without credentials, on one line and cut.
 
-import { errorText } from '../../../base/error-text.ts';
+import { errorText } from '../../../base/errors.ts';
 import { shownServer, shownText } from './shown.ts';
 
 /** The server answered, and the answer is no. */

@@ -1,6 +1,6 @@
 // Which of the API server's addresses is in use, since when, or why none is.
 
-import { errorText } from '../../../base/error-text.ts';
+import { errorText } from '../../../base/errors.ts';
 import { type Moment, moment } from '../../../base/moment.ts';
 import { ConnectionError } from './api-error.ts';
 import type { Subscribe } from './pause.ts';

@@ -2,7 +2,7 @@
 // when they change (tokens and certificates rotate), and at once after the server refused us.
 
 import { readFileSync, statSync } from 'node:fs';
-import { errorText } from '../../../base/error-text.ts';
+import { errorText } from '../../../base/errors.ts';
 import { InputError } from '../../../base/input-error.ts';
 import type { ClusterAccess, RequestMaterial } from './cluster-access.ts';
 import { CredentialPrograms } from './credential-programs.ts';
