@@ -128,9 +128,10 @@ export class ServicePeers implements AsyncDisposable {
       120_000,
     );
     const lossy = all.filter((tally) => tally.lost > 0);
-    // A busy machine may drop a datagram, and nothing sends it again; what is wrong shows on many of the 512 ways of UDP.
+    // A busy machine may drop a datagram, and nothing sends it again; what is wrong shows on many of the 512 ways of UDP,
+    // or again on the same one. A way that waited for a lost answer is the last to be done, so it has just its rounds.
     const isChance = ({ target, lost, done }: Tally): boolean =>
-      target.startsWith('udp:') && lost === 1 && done > rounds;
+      target.startsWith('udp:') && lost === 1 && done >= rounds;
     const told = lossy.length <= 2 ? lossy.filter((tally) => !isChance(tally)) : lossy;
     return told.map(({ from, target, way, done, lost, errors }) =>
       [from, target, way, `${lost} of ${done}:`, errors[0]].join(' '),
