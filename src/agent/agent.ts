@@ -1,11 +1,13 @@
 // The agent at work: follows the cluster, the node and the pods, and has every change settled.
 
 import type { SettleCause } from '../api/status.ts';
+import { BurstMemory, collectGarbage } from '../base/burst-memory.ts';
 import type { Logger } from '../base/log.ts';
 import { growNursery } from '../base/nursery.ts';
 import { UndoStack } from '../base/undo.ts';
 import type { AgentConfig } from '../config/schema.ts';
 import { isKernelError } from '../kernel/errno.ts';
+import { releaseFreeMemory } from '../kernel/libc.ts';
 import { subscribe } from '../kernel/netlink/notifications.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { SettleReport } from '../reconcile/status.ts';
@@ -34,6 +36,15 @@ import { agentViews, type Views } from './views/views.ts';
 
 // Long enough for a burst (an interface with its addresses and routes), short for a person.
 const notificationDelayMs = 20;
+// A pod that comes or goes leaves some 250 kB of garbage.
+const burst = {
+  leastChanges: 50,
+  quietMs: 10_000,
+  collect: () => {
+    collectGarbage();
+    releaseFreeMemory();
+  },
+};
 
 export class Agent {
   readonly #parts: AgentParts;
@@ -189,6 +200,10 @@ export class Agent {
     applier.onSettled('metrics of settles', ({ causes, began }) =>
       this.#metrics.settled(causes[0] ?? 'period', (performance.now() - began) / 1000),
     );
+    const burstMemory = this.#owned.use(new BurstMemory(burst));
+    applier.onSettled('memory after a burst', ({ causes }) => {
+      if (causes.includes('endpoint')) burstMemory.noteChange();
+    });
     applier.onSettled('names of flows', () => {
       const { pods: clusterPods } = network.snapshot.state;
       const cluster = { pods: clusterPods, nodes: network.desired.nodes };

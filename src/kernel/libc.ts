@@ -18,6 +18,7 @@ const c = {
   munmap: libc.func('int munmap(uintptr_t address, size_t length)'),
   sysconf: libc.func('long sysconf(int name)'),
   gettid: libc.func('int gettid()'),
+  malloc_trim: libc.func('int malloc_trim(size_t keep)'),
   setns: libc.func('int setns(int fd, int type)'),
   unshare: libc.func('int unshare(int flags)'),
   mount: libc.func(
@@ -255,4 +256,9 @@ function checked<Result extends number | bigint>(
 ): Result {
   if (result < 0) throw new KernelError({ call, subject, code: koffi.errno() });
   return result;
+}
+
+/** Gives the kernel back what the C library's allocator holds and nobody uses (malloc_trim(3), glibc). */
+export function releaseFreeMemory(): void {
+  c.malloc_trim(0);
 }
