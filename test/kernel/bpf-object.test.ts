@@ -138,8 +138,9 @@ rootTest('a program outlives its object through a pin', (context) => {
     object[Symbol.dispose]();
   }
   using again = BpfProgram.openPinned(path);
-  const { name, typeNumber, tag } = again.info();
+  const { name, typeNumber, tag, verifiedInstructions } = again.info();
   assert.deepEqual([name, typeNumber, again.name], ['tell', 3, 'tell']);
+  assert.ok(verifiedInstructions > 0 && verifiedInstructions < 1000, `${verifiedInstructions}`);
   assert.match(tag, /^[0-9a-f]{16}$/);
   using byId = BpfProgram.openById(again.info().id);
   assert.equal(byId.info().tag, tag);

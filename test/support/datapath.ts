@@ -28,7 +28,7 @@ import { readDatapathObject } from '../../src/datapath/load/loader.ts';
 import type { BpfMap } from '../../src/kernel/bpf/map.ts';
 import { BpfObject } from '../../src/kernel/bpf/object.ts';
 import type { PerCpuMap } from '../../src/kernel/bpf/per-cpu-map.ts';
-import type { BpfProgram, TestRunResult } from '../../src/kernel/bpf/program.ts';
+import type { BpfProgram, ProgramInfo, TestRunResult } from '../../src/kernel/bpf/program.ts';
 import type { RingBuffer } from '../../src/kernel/bpf/ring-buffer.ts';
 import { skBuff } from '../../src/kernel/bpf/sk-buff.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
@@ -85,6 +85,8 @@ export interface TestDatapath {
   readonly namespace: NetworkNamespace;
   /** As a test run needs it: from_overlay within what gives the packet its outer header. */
   program(name: ProgramName): BpfProgram;
+  /** Of the program itself, without anything around it. */
+  info(name: ProgramName): ProgramInfo;
   readonly endpoints: BpfMap<EndpointKey, Endpoint>;
   readonly addresses: BpfMap<Address, Location>;
   readonly routes: BpfMap<RouteKey, Route>;
@@ -153,6 +155,7 @@ export function testDatapath(
   return {
     namespace,
     program,
+    info: (name) => loaded(name).info(),
     endpoints: opened.use(object.map(maps.endpoints)),
     addresses: opened.use(object.map(maps.addresses)),
     routes: opened.use(object.map(maps.routes)),

@@ -23,6 +23,8 @@ export interface ProgramInfo {
   /** Both 0 unless /proc/sys/kernel/bpf_stats_enabled is 1. */
   readonly runTimeNs: number;
   readonly runCount: number;
+  /** Number of instructions that the verifier walked to accept the program. Kernel 5.16; 0 on older ones. */
+  readonly verifiedInstructions: number;
 }
 
 export interface TestRunInput {
@@ -150,5 +152,6 @@ function programInfo(fd: number): ProgramInfo {
     name: readObjectName(view, 64),
     runTimeNs: u64.decode(view, 192),
     runCount: u64.decode(view, 200),
+    verifiedInstructions: view.getUint32(216, littleEndian),
   };
 }
