@@ -180,17 +180,6 @@ static __noinline void remember_ends(struct flow *flow, const struct found_ends 
 	__sync_lock_test_and_set(&flow->generation, generation);
 }
 
-/* What was read of the entry between two calls that say yes is of this generation. */
-static __always_inline bool is_of(const struct flow *flow, __u32 generation)
-{
-	__u32 found;
-
-	barrier();
-	found = *(const volatile __u32 *)&flow->generation;
-	barrier();
-	return found == generation;
-}
-
 /*
  * Has this end sent from this very interface, with this very MAC and address, and was that right?
  * Compared as words: clang would take twelve byte loads.

@@ -7,6 +7,7 @@
 #include "addresses.h"
 #include "deliver.h"
 #include "finish.h"
+#include "recall.h"
 #include "refuse.h"
 #include "transport.h"
 #include "tunnel.h"
@@ -31,16 +32,13 @@ static __always_inline enum verdict enter_endpoint(struct __sk_buff *skb, struct
 static __always_inline bool is_neighbours_pod(struct __sk_buff *skb, const struct packet *packet,
 					      const struct flow_match *match)
 {
-	const struct flow *flow = match->flow;
-	enum flow_direction sent = match->sent & 1;
-	enum flow_way back;
+	struct found_end sender;
 
-	if (!flow || !packet->goes_by_entry || !is_of(flow, match->generation))
+	if (!match->flow || !packet->goes_by_entry || !recall_end(match, match->sent, &sender))
 		return false;
-	back = flow->way[sent];
-	return (back == WAY_NEIGHBOUR || back == WAY_NEIGHBOUR_IPV6) &&
-	       flow->end[sent].ifindex == skb->ifindex &&
-	       flow->end[sent].address == packet->source.word[3] && is_of(flow, match->generation);
+	return (sender.way == WAY_NEIGHBOUR || sender.way == WAY_NEIGHBOUR_IPV6) &&
+	       sender.end.ifindex == skb->ifindex &&
+	       sender.end.address == packet->source.word[3];
 }
 
 /*
@@ -294,22 +292,20 @@ static __noinline int look_up_from_overlay(struct __sk_buff *skb, struct packet 
 static __always_inline __u32 known_receiver(struct packet *packet, const struct flow_match *match,
 					    const struct outer *outer)
 {
-	const struct flow *flow = match->flow;
 	enum flow_direction sent = match->sent & 1;
-	enum flow_direction received = !sent;
-	struct flow_end to;
+	struct found_end sender, receiver;
 
-	if (!flow || !packet->goes_by_entry || flow->path == FLOW_THROUGH_STACK ||
-	    !is_of(flow, match->generation) || flow->way[received] != WAY_POD)
+	if (!match->flow || !packet->goes_by_entry || match->flow->path == FLOW_THROUGH_STACK)
 		return 0;
-	if (!is_remembered(outer, packet, flow, sent) && !route_to_sender(outer, &packet->source))
+	if (!recall_end(match, sent, &sender) || !recall_end(match, !sent, &receiver))
 		return 0;
-	to = flow->end[received];
-	if (to.address != packet->destination.word[3] || !is_of(flow, match->generation))
+	if (receiver.way != WAY_POD || receiver.end.address != packet->destination.word[3])
 		return 0;
-	packet->ifindex = to.ifindex;
-	packet->receiver = to.endpoint_id;
-	return to.ifindex;
+	if (!is_remembered(outer, packet, &sender) && !route_to_sender(outer, &packet->source))
+		return 0;
+	packet->ifindex = receiver.end.ifindex;
+	packet->receiver = receiver.end.endpoint_id;
+	return receiver.end.ifindex;
 }
 
 /* Whoever sent it is not who it says; what cannot be read is no better for it. */

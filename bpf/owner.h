@@ -13,6 +13,7 @@
 #include "flow.h"
 #include "packet.h"
 #include "quoted.h"
+#include "recall.h"
 
 /* An echo reply this long after the flow's last packet is not taken for the request's answer. */
 static const __u64 ECHO_ANSWER_NS = 10000000000;

@@ -7,6 +7,7 @@
 #include "deliver.h"
 #include "finish.h"
 #include "limit.h"
+#include "recall.h"
 #include "refuse.h"
 #include "transport.h"
 
@@ -82,21 +83,20 @@ static __noinline int look_up_from_pod(struct __sk_buff *skb, struct packet *pac
 static __always_inline enum flow_way known_way(struct __sk_buff *skb, struct packet *packet,
 					       const struct flow_match *match, struct flow_end *to)
 {
-	const struct flow *flow = match->flow;
 	enum flow_direction sent = match->sent & 1;
-	enum flow_way way;
+	struct found_end sender, receiver;
 
-	if (!flow || !packet->goes_by_entry || !is_of(flow, match->generation))
+	if (!match->flow || !packet->goes_by_entry)
 		return WAY_UNKNOWN;
-	if (!is_sender(skb, packet, &flow->end[sent]))
+	if (!recall_end(match, sent, &sender) || !is_sender(skb, packet, &sender.end))
 		return WAY_UNKNOWN;
-	packet->sender = flow->end[sent].endpoint_id;
-	*to = flow->end[!sent];
-	way = flow->way[!sent];
-	if (to->address != packet->destination.word[3] || !is_of(flow, match->generation))
+	packet->sender = sender.end.endpoint_id;
+	if (!recall_end(match, !sent, &receiver) ||
+	    receiver.end.address != packet->destination.word[3])
 		return WAY_UNKNOWN;
-	packet->through_stack = flow->path == FLOW_THROUGH_STACK;
-	return way && packet->through_stack ? WAY_STACK : way;
+	*to = receiver.end;
+	packet->through_stack = match->flow->path == FLOW_THROUGH_STACK;
+	return receiver.way && packet->through_stack ? WAY_STACK : receiver.way;
 }
 
 SEC("tc")

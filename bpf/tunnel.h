@@ -93,16 +93,15 @@ static __noinline const struct route *route_to_sender(const struct outer *outer,
 }
 
 /*
- * Does the entry remember that packets for this end go to that very node, in that VNI? Whoever found
- * that, asked the same table: an answer's sender is as proven as its receiver was. The caller looks
- * at the entry's generation afterwards.
+ * True if packets for this end, which the flow remembers, go to that very node, in that VNI. The
+ * program that found this has asked the same table: an answer's sender is as proven as its receiver was.
  */
 static __always_inline bool is_remembered(const struct outer *outer, const struct packet *packet,
-					  const struct flow *flow, enum flow_direction sent)
+					  const struct found_end *sender)
 {
-	const struct flow_end *end = &flow->end[sent];
+	const struct flow_end *end = &sender->end;
 
-	return outer->is_ipv4 && flow->way[sent] == WAY_TUNNEL &&
+	return outer->is_ipv4 && sender->way == WAY_TUNNEL &&
 	       end->address == packet->source.word[3] && end->link[0] == outer->remote.word[3] &&
 	       end->link[1] == outer->vni;
 }
