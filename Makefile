@@ -19,7 +19,7 @@ dist/examples/ebpf/%.bpf.o: examples/ebpf/%.bpf.c $(wildcard examples/ebpf/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_FLAGS) -c $< -o $@
 
-dist/test/bpf/%.bpf.o: test/bpf/%.bpf.c $(wildcard test/bpf/*.h) bpf/shared.h
+dist/test/bpf/%.bpf.o: test/bpf/%.bpf.c $(wildcard test/bpf/*.h bpf/shared*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_FLAGS) -c $< -o $@
 

@@ -8,8 +8,8 @@
 #include <linux/types.h>
 
 /*
- * Flow events that a CPU may send in a second, beyond what each endpoint is sure of (events.h); the
- * rest is counted as suppressed.
+ * Flow events that a CPU may send in a second, beyond what each endpoint is sure of
+ * (event-budget.h); the rest is counted as suppressed.
  */
 const volatile __u32 events_per_second_per_cpu = 1000;
 

@@ -4,6 +4,7 @@
  * programs share every map.
  */
 #include "pod.bpf.c"
-#include "node.bpf.c"
+#include "uplink.bpf.c"
+#include "overlay.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

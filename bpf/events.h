@@ -5,68 +5,15 @@
 #pragma once
 
 #include "addresses.h"
+#include "event-budget.h"
 #include "maps.h"
 #include "packet.h"
-
-/* What an endpoint's events count against, each way by itself; id 0: those of no endpoint. */
-static __always_inline struct event_share *share_of(__u32 endpoint_id,
-						    enum traffic_direction direction)
-{
-	struct endpoint_counters *counters = bpf_map_lookup_elem(&endpoint_counters, &endpoint_id);
-
-	return counters ? &counters->events[direction & 1] : NULL;
-}
 
 static __always_inline struct event_share *share_of_packet(const struct packet *packet)
 {
 	__u32 endpoint_id = packet->direction == EGRESS ? packet->sender : packet->receiver;
 
 	return share_of(endpoint_id, packet->direction);
-}
-
-enum {
-	/* The part of a CPU's budget that each endpoint has for itself, each way. */
-	SURE_PART = 20,
-};
-
-/* Half of a ring is kept for what endpoints are sure of. */
-static __always_inline bool has_ring_room(void)
-{
-	return bpf_ringbuf_query(&flow_events, BPF_RB_AVAIL_DATA) < FLOW_EVENTS_BYTES / 2;
-}
-
-/*
- * True if one more event may be sent in the running second. Each share has some that nobody can take
- * away; beyond them all draw on the CPU's budget, of which one gets half at most. So a flood of one
- * endpoint's flows leaves the others' visible.
- */
-static __noinline bool spend_event(struct event_share *share, __u64 now)
-{
-	__u32 zero = 0;
-	struct event_budget *budget = bpf_map_lookup_elem(&event_budget, &zero);
-	__u32 sure = events_per_second_per_cpu / SURE_PART;
-
-	if (!budget || !share)
-		return false;
-	if (now - budget->window_start_ns >= 1000000000) {
-		budget->window_start_ns = now;
-		budget->used = 0;
-	}
-	if (now - share->window_start_ns >= 1000000000) {
-		share->window_start_ns = now;
-		share->used = 0;
-	}
-	share->used++;
-	if (share->used <= sure)
-		return true;
-	if (share->used - sure <= (events_per_second_per_cpu + 1) / 2 &&
-	    budget->used < events_per_second_per_cpu && has_ring_room()) {
-		budget->used++;
-		return true;
-	}
-	share->suppressed++;
-	budget->suppressed++;
-	return false;
 }
 
 static __noinline void count_lost_event(void)

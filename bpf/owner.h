@@ -4,7 +4,7 @@
  * its NAT translates it. A translated connection has to pass the stack in both directions.
  *
  * The kernel's connection tracking has the last word. What a flow entry says of it counts until its
- * stamp is old (ends.h), so a connection whose entry is lost is asked for, and never guessed.
+ * stamp is old (flow-ends.h), so a connection whose entry is lost is asked for, and never guessed.
  * docs/decisions/who-owns-a-flow.md has the reasons.
  */
 #pragma once

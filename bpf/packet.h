@@ -7,6 +7,7 @@
 #pragma once
 
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include "config.h"
@@ -70,4 +71,19 @@ static __always_inline void *header_at(struct __sk_buff *skb, __u32 offset, __u3
 	data = (void *)(long)skb->data;
 	data_end = (void *)(long)skb->data_end;
 	return data + offset + size <= data_end ? data + offset : NULL;
+}
+
+/*
+ * `length` is what the IP header says. That of a GSO packet counts for nothing: each of its segments gets
+ * one of its own, and a BIG TCP packet's does not fit there.
+ */
+static __always_inline bool set_length(struct __sk_buff *skb, struct packet *packet, __u32 length)
+{
+	__u32 carried = skb->len - ETH_HLEN;
+
+	if (skb->gso_size)
+		length = carried;
+	packet->bytes = length;
+	packet->header_bytes = packet->transport - ETH_HLEN;
+	return length <= carried && length >= packet->header_bytes;
 }

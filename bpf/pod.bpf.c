@@ -4,11 +4,11 @@
  */
 #include "addresses.h"
 #include "checksum.h"
-#include "deliver.h"
 #include "finish.h"
 #include "limit.h"
 #include "recall.h"
 #include "refuse.h"
+#include "take-way.h"
 #include "transport.h"
 
 /*

@@ -7,7 +7,7 @@
 
 #include <linux/errno.h>
 #include "addresses.h"
-#include "ends.h"
+#include "flow-ends.h"
 #include "maps.h"
 #include "packet.h"
 

@@ -2,7 +2,9 @@
 // `npm run generate -- --check`: exit code 1 and one sentence when the committed file is not what the object says.
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describeObject } from './generate/description.ts';
+import { withIncludes } from './generate/header.ts';
 import { renderModule } from './generate/render.ts';
 
 const paths = {
@@ -14,7 +16,10 @@ const paths = {
 function main(options: readonly string[]): number {
   const check = options.includes('--check');
   const object = options.find((option) => !option.startsWith('--')) ?? paths.object;
-  const description = describeObject(readFileSync(object), readFileSync(paths.header, 'utf8'));
+  const header = withIncludes(readFileSync(paths.header, 'utf8'), (name) =>
+    readFileSync(join(dirname(paths.header), name), 'utf8'),
+  );
+  const description = describeObject(readFileSync(object), header);
   const text = renderModule(description, paths.header);
   if (!check) {
     writeFileSync(paths.output, text);

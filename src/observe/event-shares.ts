@@ -1,4 +1,4 @@
-// Whose events the data path held back: each endpoint has a share of what a CPU may send (bpf/events.h), and counts what was
+// Whose events the data path held back: each endpoint has a share of what a CPU may send (bpf/event-budget.h), and counts what was
 // over it.
 
 import type { EndpointCounters } from '../datapath/generated.ts';

@@ -21,6 +21,14 @@ import { attachBesideFilters } from './earlier-tcx.ts';
 
 const sources = fileURLToPath(new URL('../../../bpf', import.meta.url));
 
+/** What shared.h consists of, in this order. */
+const sharedHeaders = [
+  'shared-address.h',
+  'shared-tables.h',
+  'shared-flow.h',
+  'shared-events.h',
+] as const;
+
 /** The compiled object; works in `folder`. */
 export function otherVersion(folder: string): Uint8Array {
   return otherLayout(folder, '__u64 another;').object;
@@ -28,38 +36,44 @@ export function otherVersion(folder: string): Uint8Array {
 
 export interface OtherLayout {
   readonly object: Uint8Array;
-  /** The text of the file that is another. */
+  /** The text of the files that are others. */
   readonly header: string;
 }
 
 /** The data path with one more member at the start of the structs that maps hold; works in `folder`. */
 export function otherLayout(folder: string, member: string): OtherLayout {
   const structs = ['location', 'endpoint', 'route', 'flow', 'drop_counter'];
-  return compiledWith(folder, (header) =>
-    structs.reduce((text, name) => {
-      const start = `struct ${name} {\n`;
-      assert.ok(text.includes(start), start);
-      return text.replace(start, `${start}\t${member}\n`);
-    }, header),
+  const start = new RegExp(`^struct (?:${structs.join('|')}) \\{\\n`, 'gm');
+  let found = 0;
+  const layout = compiledWith(folder, (header) =>
+    header.replace(start, (line) => {
+      found++;
+      return `${line}\t${member}\n`;
+    }),
   );
+  assert.equal(found, structs.length);
+  return layout;
 }
 
-/** The data path with what `edit` makes of its shared.h, or another of its files; works in `folder`. */
+/** The data path with what `edit` makes of each of `files` (default: shared.h); works in `folder`. */
 export function compiledWith(
   folder: string,
-  edit: (header: string) => string,
-  file = 'shared.h',
+  edit: (text: string) => string,
+  ...files: readonly string[]
 ): OtherLayout {
   const copy = join(folder, 'bpf');
   fs.cpSync(sources, copy, { recursive: true });
-  const header = join(copy, file);
-  const text = edit(fs.readFileSync(header, 'utf8'));
-  fs.writeFileSync(header, text);
+  const texts = (files.length === 0 ? sharedHeaders : files).map((name) => {
+    const file = join(copy, name);
+    const text = edit(fs.readFileSync(file, 'utf8'));
+    fs.writeFileSync(file, text);
+    return text;
+  });
   const object = join(copy, 'other.o');
   const multiarch = execFileSync('clang', ['-print-multiarch'], { encoding: 'utf8' }).trim();
   const words = ['-target', 'bpf', '-mcpu=v3', '-O2', '-g', `-I/usr/include/${multiarch}`];
   execFileSync('clang', [...words, '-c', join(copy, 'datapath.bpf.c'), '-o', object]);
-  return { object: fs.readFileSync(object), header: text };
+  return { object: fs.readFileSync(object), header: texts.join('\n') };
 }
 
 export interface OtherVersion {

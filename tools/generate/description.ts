@@ -64,7 +64,7 @@ const values: Readonly<Record<string, ValueDescription>> = {
   mac: { type: 'Mac', codec: 'mac', size: 6 },
 };
 
-/** `header` is the text of the C header whose enums user space shares. Throws when the object lacks something of it. */
+/** `header` is the text of the C header whose enums user space shares, includes and all. Throws when the object lacks something of it. */
 export function describeObject(object: Uint8Array, header: string): ObjectDescription {
   const elf = parseElf(object);
   const btf = Btf.fromObject(object);

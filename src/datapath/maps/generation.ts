@@ -1,5 +1,5 @@
 // Which generation of tables the programs look things up in. A flow remembers what its first packets found, and in which
-// generation: with the next one it is looked up again (bpf/ends.h). So the number goes up after each change, never before.
+// generation: with the next one it is looked up again (bpf/flow-ends.h). So the number goes up after each change, never before.
 
 import type { BpfMap } from '../../kernel/bpf/map.ts';
 import type { EntryFailure, Table } from '../../reconcile/table.ts';

@@ -179,21 +179,3 @@ static __noinline void remember_ends(struct flow *flow, const struct found_ends 
 	keep_end(receiver, to_receiver, &found->receiver);
 	__sync_lock_test_and_set(&flow->generation, generation);
 }
-
-/*
- * Has this end sent from this very interface, with this very MAC and address, and was that right?
- * Compared as words: clang would take twelve byte loads.
- */
-static __always_inline bool is_sender(struct __sk_buff *skb, const struct packet *packet,
-				      const struct flow_end *end)
-{
-	const struct ethhdr *ethernet = header_at(skb, 0, sizeof(*ethernet));
-	const __u8 *source;
-
-	if (!ethernet)
-		return false;
-	source = ethernet->h_source;
-	return end->ifindex == skb->ifindex && end->address == packet->source.word[3] &&
-	       end->link[0] == *(const __u32 *)source &&
-	       end->link[1] == (*(const __u16 *)(source + 4) | LINK_IS_MAC) && end->endpoint_id;
-}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Tables that the agent writes and the programs read (shared.h).
+ */
+#pragma once
+
+#include "shared-address.h"
+
+/* --- endpoints: a pod's interface on this node, keyed by the host-side veth's ifindex --- */
+
+struct endpoint_key {
+	__u32 ifindex;
+};
+
+struct endpoint {
+	struct address ipv4; /* all zero: the pod has no address of that family */
+	struct address ipv6;
+	struct mac mac; /* of the pod's side */
+	__u16 id; /* 1..: index into endpoint_counters */
+	__u32 queue; /* interface that what it sends has to pass; 0: it is not limited (limit.h) */
+};
+
+/* --- addresses: where one address is, as far as this node must know --- */
+
+enum location_kind {
+	LOCATION_ENDPOINT = 1, /* a pod on this node */
+	LOCATION_HOST = 2, /* this node itself: goes up the stack */
+};
+
+struct location {
+	enum location_kind kind;
+	__u32 ifindex; /* LOCATION_ENDPOINT: the host-side veth */
+	__u16 endpoint_id; /* LOCATION_ENDPOINT */
+	__u16 queued; /* 1: what it receives is limited, and waits in the queue of its veth */
+};
+
+/* --- routes: where a pod prefix is, longest match --- */
+
+struct route_key {
+	__u32 prefix_length; /* of the mapped address: an IPv4 /24 is 120 */
+	struct address address;
+};
+
+enum route_kind {
+	ROUTE_LOCAL = 1, /* this node's own range: an address in it without an endpoint is no pod */
+	ROUTE_NATIVE = 2, /* next_hop is a neighbour on ifindex */
+	ROUTE_OVERLAY = 3, /* next_hop is the remote node's address, ifindex the VXLAN device */
+	/*
+	 * Mode vxlan: an address of a remote node, not of a pod. Packets for it take the stack; next_hop
+	 * is the address that this node's tunnel packets come from, all zero: none.
+	 */
+	ROUTE_NODE = 4,
+	/*
+	 * As ROUTE_NATIVE, but its packets take the stack both ways: one of the interfaces has no Ethernet
+	 * header, and what comes in there cannot go straight to a pod.
+	 */
+	ROUTE_STACK = 5,
+};
+
+struct route {
+	enum route_kind kind;
+	__u32 ifindex;
+	struct address next_hop;
+	__u32 mtu; /* bytes, IP header included; longer packets go up the stack for an ICMP error */
+	__u32 vni; /* ROUTE_OVERLAY, ROUTE_NODE */
+	/* ROUTE_NATIVE, ROUTE_STACK: further uplinks that its pods' packets may come by; 0: none */
+	__u32 other_ifindex[3];
+};
+
+/* --- underlay: this node's end of the tunnels, and the way out of it beside the VXLAN device --- */
+
+struct underlay {
+	struct address address; /* what other nodes' tunnels know this node by; all zero: nothing */
+	__u32 ifindex; /* of the uplink that has it; 0: there is none, and all is the device's */
+	__be16 port; /* UDP, of every node's end; 0: mode native */
+	__u16 pad;
+};

@@ -1,0 +1,13 @@
+// The shared header as the compiler sees it: the headers that it includes in the place of the lines that include them.
+
+/** Adds each `#include "NAME"` once, where it is first; `read` returns the text of such a file. */
+export function withIncludes(header: string, read: (name: string) => string): string {
+  const done = new Set<string>();
+  const expand = (text: string): string =>
+    text.replaceAll(/^#include "([^"]+)"$/gm, (_, name: string) => {
+      if (done.has(name)) return '';
+      done.add(name);
+      return expand(read(name));
+    });
+  return expand(header);
+}
