@@ -19,6 +19,12 @@ const volatile __u32 events_per_second_per_cpu = 1000;
  */
 const volatile __u32 stamp_shift = 28;
 
+/* <sys/socket.h> has these; it is the C library's. */
+enum {
+	AF_INET = 2,
+	AF_INET6 = 10,
+};
+
 enum {
 	/* A chain is walked this far; real traffic has at most two or three. */
 	MAX_EXTENSION_HEADERS = 6,

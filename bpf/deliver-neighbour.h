@@ -10,27 +10,18 @@
 /* The kernel resolves the next hop and writes the Ethernet header. The hop limit stays as it is. */
 static __always_inline enum verdict send_by_ipv4(__u32 ifindex, __be32 address)
 {
-	/* AF_INET, also for an IPv6 packet (RFC 5549). */
-	struct bpf_redir_neigh next_hop = {.nh_family = 2, .ipv4_nh = address};
+	/* Of the next hop, also for an IPv6 packet (RFC 5549). */
+	struct bpf_redir_neigh next_hop = {.nh_family = AF_INET, .ipv4_nh = address};
 
 	return bpf_redirect_neigh(ifindex, &next_hop, sizeof(next_hop), 0);
 }
 
 static __noinline enum verdict send_to_neighbour(const struct route *route)
 {
-	struct bpf_redir_neigh next_hop = {.nh_family = 10}; /* AF_INET6 */
+	struct bpf_redir_neigh next_hop = {.nh_family = AF_INET6};
 
 	if (is_mapped_ipv4(&route->next_hop))
 		return send_by_ipv4(route->ifindex, route->next_hop.word[3]);
 	__builtin_memcpy(next_hop.ipv6_nh, &route->next_hop, sizeof(route->next_hop));
 	return bpf_redirect_neigh(route->ifindex, &next_hop, sizeof(next_hop), 0);
-}
-
-static __noinline enum verdict send_by_route(const struct address *address)
-{
-	const struct route *route = find_route(address);
-
-	if (!route || route->kind != ROUTE_NATIVE)
-		return VERDICT_NONE;
-	return send_to_neighbour(route);
 }

@@ -28,10 +28,10 @@ static __noinline enum verdict deliver_queued(struct __sk_buff *skb, struct pack
 	packet->has_flow = false;
 	skb->tc_index = QUEUED;
 	if (packet->is_ipv4) {
-		next_hop.nh_family = 2; /* AF_INET */
+		next_hop.nh_family = AF_INET;
 		next_hop.ipv4_nh = packet->destination.word[3];
 	} else {
-		next_hop.nh_family = 10; /* AF_INET6 */
+		next_hop.nh_family = AF_INET6;
 		__builtin_memcpy(next_hop.ipv6_nh, &packet->destination,
 				 sizeof(packet->destination));
 	}

@@ -48,9 +48,9 @@ static __noinline bool set_tunnel(struct __sk_buff *skb, const struct route *rou
  * neither could.
  */
 static __always_inline enum verdict tunnel(struct __sk_buff *skb, struct packet *packet,
-					   const struct flow_end *to, __u32 sent)
+					   const struct flow_end *to, __u32 earlier)
 {
-	enum verdict verdict = encapsulate(skb, packet, to, sent);
+	enum verdict verdict = encapsulate(skb, packet, to, earlier);
 
 	if (verdict != VERDICT_NONE)
 		return verdict;

@@ -19,7 +19,6 @@
 enum {
 	/* What stands before the inner IP header, after the outer Ethernet header. */
 	ENCAPSULATION_BYTES = 50,
-	ADDRESS_FAMILY_IPV4 = 2, /* AF_INET */
 	/* As for what the node itself sends: routing rules see neither a pod nor an uplink. */
 	LOOPBACK_IFINDEX = 1,
 	/* Linux's own default range for what has no port of its own (ip_local_port_range). */
@@ -99,7 +98,7 @@ static __always_inline bool find_next_hop(struct __sk_buff *skb, const struct ou
 {
 	__u32 uplink = fib->ifindex;
 
-	fib->family = ADDRESS_FAMILY_IPV4;
+	fib->family = AF_INET;
 	fib->l4_protocol = IPPROTO_UDP;
 	fib->sport = outer->udp.source;
 	fib->dport = outer->udp.dest;
@@ -109,24 +108,24 @@ static __always_inline bool find_next_hop(struct __sk_buff *skb, const struct ou
 	fib->ipv4_dst = outer->ip.daddr;
 	if (bpf_fib_lookup(skb, fib, sizeof(*fib), BPF_FIB_LOOKUP_SKIP_NEIGH))
 		return false;
-	return fib->ifindex == uplink && fib->family == ADDRESS_FAMILY_IPV4;
+	return fib->ifindex == uplink && fib->family == AF_INET;
 }
 
 /*
- * Out of the uplink to the node whose address and VNI `to` has. `sent` is how many packets of the
- * flow came before. VERDICT_NONE: not this packet, and it is as it was.
+ * Out of the uplink to the node whose address and VNI `to` has. `earlier` packets of the flow went
+ * the same way. VERDICT_NONE: not this packet, and it is as it was.
  *
  * The outer packet may be fragmented on its way, so it needs an identification. It counts with the
  * flow's packets, from where their hash says: only packets with consecutive ones does the
  * receiving node put together again (GRO).
  */
 static __noinline enum verdict encapsulate(struct __sk_buff *skb, struct packet *packet,
-					   const struct flow_end *to, __u32 sent)
+					   const struct flow_end *to, __u32 earlier)
 {
 	__u32 zero = 0;
 	const struct underlay *own = bpf_map_lookup_elem(&underlay, &zero);
 	__u32 segment = skb->gso_size ? packet->header_bytes + skb->gso_size : skb->len - ETH_HLEN;
-	struct bpf_redir_neigh next_hop = {.nh_family = ADDRESS_FAMILY_IPV4};
+	struct bpf_redir_neigh next_hop = {.nh_family = AF_INET};
 	struct outer_headers outer = {};
 	struct bpf_fib_lookup fib = {};
 	__u32 hash;
@@ -139,7 +138,7 @@ static __noinline enum verdict encapsulate(struct __sk_buff *skb, struct packet 
 	outer.udp.dest = own->port;
 	hash = bpf_get_hash_recalc(skb);
 	outer.udp.source = outer_source_port(hash);
-	outer.ip.id = bpf_htons(hash + sent);
+	outer.ip.id = bpf_htons(hash + earlier);
 	/* 3. Its bytes, 4. its way, 5. a kind of GSO that the kernel does not put into a tunnel. */
 	if (!write_outer(skb, packet, to, &outer) ||
 	    !find_next_hop(skb, &outer, segment + ENCAPSULATION_BYTES, &fib))

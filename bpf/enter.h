@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Last steps of every way in.
+ * Step 7 of a packet for a pod here, whichever way it came in.
  */
 #pragma once
 
-#include "addresses.h"
 #include "deliver-pod.h"
-#include "packet.h"
+#include "walk.h"
 
-/* The packet is for the endpoint at `location`. */
-static __always_inline enum verdict enter_endpoint(struct __sk_buff *skb, struct packet *packet,
-						   const struct location *location)
+/* Into the pod at walk->location, unless a reason speaks against it, which is then the pod's. */
+static __always_inline void enter_endpoint(struct __sk_buff *skb, struct walk *walk)
 {
-	packet->ifindex = location->ifindex;
-	packet->receiver = location->endpoint_id;
+	struct packet *packet = &walk->packet;
+
+	packet->ifindex = walk->location->ifindex;
+	packet->receiver = walk->location->endpoint_id;
 	if (packet->reason)
-		return VERDICT_DROP;
-	return deliver(skb, packet, location);
+		stop(walk, VERDICT_DROP);
+	else
+		stop(walk, deliver(skb, packet, walk->location));
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The one way out of every program: nothing passes or is dropped uncounted.
+ * Step 8, the one way out of every program: no packet passes or is dropped uncounted.
  */
 #pragma once
 
 #include "flow.h"
 #include "maps.h"
 #include "packet.h"
+#include "walk.h"
 
 static __always_inline void count_traffic(const struct packet *packet, __u32 endpoint_id,
 					  enum traffic_direction direction)
@@ -55,63 +56,22 @@ static __noinline void count_drop(const struct packet *packet)
 		report_drop(packet);
 }
 
-/* Sets the reason and is the verdict at the same time: `return drop(packet, DROP_...)`. */
-static __always_inline enum verdict drop(struct packet *packet, enum drop_reason reason)
-{
-	packet->reason = reason;
-	return VERDICT_DROP;
-}
-
 /*
- * A packet that is nobody's business here (neither end an endpoint of this node, no drop reason)
- * leaves no trace. A reason with VERDICT_NEXT is a drop that the stack carries out, so that the
- * sender gets the ICMP error. False: nothing is left to account.
+ * Counts a packet and keeps its flow. A packet that belongs to no endpoint of this node and has no
+ * drop reason leaves no trace. A reason with VERDICT_NEXT is a drop that the stack carries out, so
+ * that the sender gets the ICMP error.
  */
-static __always_inline bool count(const struct packet *packet)
+static __always_inline int record(const struct walk *walk)
 {
+	const struct packet *packet = &walk->packet;
+
 	if (packet->reason) {
 		count_drop(packet);
-		return false;
+		return walk->verdict;
 	}
 	count_traffic(packet, packet->sender, EGRESS);
 	count_traffic(packet, packet->receiver, INGRESS);
-	return packet->has_flow && (packet->sender || packet->receiver);
-}
-
-static __always_inline int finish(const struct packet *packet, enum verdict verdict)
-{
-	struct flow_match match = {};
-
-	if (count(packet)) {
-		match.now = bpf_ktime_get_coarse_ns();
-		match_flow(packet, &match);
-		account_flow(packet, &match, NULL);
-	}
-	return verdict;
-}
-
-/*
- * For a program that had to know the flow before it could decide: one lookup serves both. The way of
- * a fragment is not that of the flow.
- */
-static __always_inline int finish_found(const struct packet *packet, const struct flow_match *match,
-					const struct found_ends *found, enum verdict verdict)
-{
-	if (count(packet))
-		account_flow(packet, match, packet->is_piece ? NULL : found);
-	return verdict;
-}
-
-/* For a packet of an established flow, which goes by what its entry remembers. */
-static __always_inline int finish_known(const struct packet *packet, const struct flow_match *match,
-					enum verdict verdict)
-{
-	if (packet->reason) {
-		count_drop(packet);
-		return verdict;
-	}
-	count_traffic(packet, packet->sender, EGRESS);
-	count_traffic(packet, packet->receiver, INGRESS);
-	continue_flow(packet, match, match->now);
-	return verdict;
+	if (packet->has_flow && (packet->sender || packet->receiver))
+		account_flow(walk);
+	return walk->verdict;
 }

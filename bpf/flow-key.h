@@ -27,42 +27,54 @@ static __always_inline struct flow_match begin_match(__u32 generation)
 	return match;
 }
 
-/* True if it is the low one of the two ends: the smaller address, or, if equal, the smaller port. */
-static __always_inline bool is_low_end(const struct address *address, __be16 port,
-				       const struct address *other, __be16 other_port)
+/* One of the two that a packet names. */
+struct named_end {
+	const struct address *address;
+	__be16 port;
+};
+
+/* True if `end` is the low one: it has the smaller address, or, if equal, the smaller port. */
+static __always_inline bool is_low_end(const struct named_end *end, const struct named_end *other)
 {
 	for (int i = 0; i < 4; i++) {
-		__u32 own = bpf_ntohl(address->word[i]);
-		__u32 others = bpf_ntohl(other->word[i]);
+		__u32 own = bpf_ntohl(end->address->word[i]);
+		__u32 others = bpf_ntohl(other->address->word[i]);
 
 		if (own != others)
 			return own < others;
 	}
-	return bpf_ntohs(port) <= bpf_ntohs(other_port);
+	return bpf_ntohs(end->port) <= bpf_ntohs(other->port);
 }
 
-static __always_inline void set_ends(struct flow_key *key, const struct address *low,
-				     __be16 low_port, const struct address *high, __be16 high_port)
+static __always_inline void set_low_and_high(struct flow_key *key, const struct named_end *low,
+					     const struct named_end *high)
 {
-	key->low = *low;
-	key->high = *high;
-	key->low_port = low_port;
-	key->high_port = high_port;
+	key->low = *low->address;
+	key->high = *high->address;
+	key->low_port = low->port;
+	key->high_port = high->port;
+}
+
+/* Sets the key's ends and returns the direction of the packet. */
+static __always_inline enum flow_direction
+set_ends(struct flow_key *key, const struct named_end *source, const struct named_end *destination)
+{
+	if (is_low_end(source, destination)) {
+		set_low_and_high(key, source, destination);
+		return FLOW_FROM_LOW;
+	}
+	set_low_and_high(key, destination, source);
+	return FLOW_FROM_HIGH;
 }
 
 static __always_inline enum flow_direction flow_key_of(const struct packet *packet,
 						       struct flow_key *key)
 {
+	struct named_end source = {&packet->source, packet->source_port};
+	struct named_end destination = {&packet->destination, packet->destination_port};
+
 	*key = (struct flow_key){.protocol = packet->protocol};
-	if (is_low_end(&packet->source, packet->source_port, &packet->destination,
-		       packet->destination_port)) {
-		set_ends(key, &packet->source, packet->source_port, &packet->destination,
-			 packet->destination_port);
-		return FLOW_FROM_LOW;
-	}
-	set_ends(key, &packet->destination, packet->destination_port, &packet->source,
-		 packet->source_port);
-	return FLOW_FROM_HIGH;
+	return set_ends(key, &source, &destination);
 }
 
 static __always_inline void match_flow(const struct packet *packet, struct flow_match *match)

@@ -13,31 +13,39 @@
 #include "flow-key.h"
 #include "flow-state.h"
 #include "packet.h"
+#include "walk.h"
+
+/* The way of a fragment is not that of its flow. */
+static __always_inline bool learns_ends(const struct walk *walk)
+{
+	return walk->is_looked_up && !walk->packet.is_piece;
+}
 
 /*
  * 1. A reset for a connection we do not know opens nothing (it answers a stray packet).
  * 2. Two CPUs may open the same flow at once: the second one finds the entry of the first.
  */
-static __noinline void open_flow(const struct packet *packet, const struct flow_match *match,
-				 const struct found_ends *found, __u64 now)
+static __noinline void open_flow(const struct walk *walk)
 {
+	const struct packet *packet = &walk->packet;
+	const struct flow_match *match = &walk->match;
 	struct flow fresh = {};
 	struct flow *other;
 
 	if (packet->tcp_flags & TCP_RST) /* 1 */
 		return;
-	if (found) {
+	if (learns_ends(walk)) {
 		fresh.generation = match->generation;
-		begin_ends(&fresh, found, match->sent);
+		begin_ends(&fresh, &walk->found, match->sent);
 	}
-	begin_flow(&fresh, packet, match->sent, now);
+	begin_flow(&fresh, packet, match->sent, match->now);
 	if (bpf_map_update_elem(&flows, &match->key, &fresh, BPF_NOEXIST) == 0) {
-		report_new_flow(packet, now);
+		report_new_flow(packet, match->now);
 		return;
 	}
 	other = bpf_map_lookup_elem(&flows, &match->key); /* 2 */
 	if (other)
-		update_flow(other, packet, match->sent, now);
+		update_flow(other, packet, match->sent, match->now);
 }
 
 /* The same two ends and ports begin anew on the entry that the old connection left. */
@@ -74,24 +82,23 @@ static __always_inline void recall_flow(struct packet *packet, struct flow_match
 
 /* A packet of an entry that is there. */
 static __always_inline void continue_flow(const struct packet *packet,
-					  const struct flow_match *match, __u64 now)
+					  const struct flow_match *match)
 {
 	if (match->flow->state != FLOW_OPEN && is_opening(packet))
-		restart_flow(match->flow, packet, match->sent, now);
+		restart_flow(match->flow, packet, match->sent, match->now);
 	else
-		update_flow(match->flow, packet, match->sent, now);
+		update_flow(match->flow, packet, match->sent, match->now);
 }
 
-/* `found`: what looking it up has found out of its ends, or NULL. */
-static __always_inline void account_flow(const struct packet *packet,
-					 const struct flow_match *match,
-					 const struct found_ends *found)
+static __always_inline void account_flow(const struct walk *walk)
 {
+	const struct flow_match *match = &walk->match;
+
 	if (!match->flow) {
-		open_flow(packet, match, found, match->now);
+		open_flow(walk);
 		return;
 	}
-	continue_flow(packet, match, match->now);
-	if (found)
-		remember_ends(match->flow, found, match->sent, match->generation);
+	continue_flow(&walk->packet, match);
+	if (learns_ends(walk))
+		remember_ends(match->flow, &walk->found, match->sent, match->generation);
 }

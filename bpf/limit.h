@@ -10,8 +10,8 @@
  */
 #pragma once
 
-#include "finish.h"
 #include "packet.h"
+#include "walk.h"
 
 enum {
 	/* Index of the far end, from that of the pod's veth (src/model/pod-queue.ts). */
@@ -19,28 +19,31 @@ enum {
 };
 
 /*
- * VERDICT_NONE: the packet is not limited, or has waited already. Where the queue or its far end is
- * missing, the redirect drops the packet: no limit means no way.
+ * True if the packet goes into its queue or comes out of it: it comes back, and leaves no trace until
+ * then. Where the queue or its far end is missing, the redirect drops the packet: no limit means no
+ * way.
  */
-static __always_inline enum verdict wait_in_queue(struct __sk_buff *skb,
-						  const struct endpoint *endpoint)
+static __always_inline bool waits_in_queue(struct __sk_buff *skb, struct walk *walk,
+					   const struct endpoint *endpoint)
 {
 	__u32 mark = skb->mark;
 
-	/* 1. At the far end. */
+	/* Second, at the far end. */
 	if (!endpoint) {
-		if (mark && skb->ifindex == mark + QUEUE_FAR_END)
-			return bpf_redirect(mark, BPF_F_INGRESS);
-		return VERDICT_NONE;
+		if (!mark || skb->ifindex != mark + QUEUE_FAR_END)
+			return false;
+		stop_untraced(walk, bpf_redirect(mark, BPF_F_INGRESS));
+		return true;
 	}
 	if (!endpoint->queue)
-		return VERDICT_NONE;
-	/* 2. Back from there. */
+		return false;
+	/* Third, back from there. */
 	if (mark == skb->ifindex) {
 		skb->mark = 0;
-		return VERDICT_NONE;
+		return false;
 	}
-	/* 3. From the pod. */
+	/* First, from the pod. */
 	skb->mark = skb->ifindex;
-	return bpf_redirect(endpoint->queue, 0);
+	stop_untraced(walk, bpf_redirect(endpoint->queue, 0));
+	return true;
 }

@@ -13,168 +13,203 @@
 #include "refuse.h"
 #include "transport.h"
 #include "tunnel.h"
+#include "walk.h"
 
-/* Hands it to this node's stack, whatever the inner destination MAC was. */
-static __always_inline enum verdict take_up(struct __sk_buff *skb)
+/* Hands it to this node's stack, or into a pod, whatever the inner destination MAC was. */
+static __always_inline void take_up(struct __sk_buff *skb)
 {
 	if (skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
-	return VERDICT_NEXT;
+}
+
+/* The sender of what it says is another; a packet that cannot be read is no better for it. */
+static __always_inline bool refuse_sender(struct walk *walk)
+{
+	return drop(walk, walk->packet.reason ? walk->packet.reason : DROP_SPOOFED_TUNNEL);
+}
+
+/* 1. False: it came out of no tunnel of this node's. Whose ports are cut off has a reason. */
+static __always_inline bool read_from_tunnel(struct __sk_buff *skb, struct walk *walk,
+					     struct outer *outer)
+{
+	struct packet *packet = &walk->packet;
+	enum drop_reason unread = parse_network(skb, packet);
+
+	if (unread)
+		return drop(walk, unread);
+	packet->reason = parse_transport(skb, packet);
+	if (!read_outer(skb, outer) || !is_for_us(outer))
+		return refuse_sender(walk);
+	return true;
+}
+
+/* 2. True if the flow remembers its receiver, a pod here, and its sender is remembered or looked up. */
+static __always_inline bool recall_receiver(struct walk *walk, const struct outer *outer)
+{
+	struct packet *packet = &walk->packet;
+	struct flow_match *match = &walk->match;
+	struct found_end *receiver = &walk->found.receiver;
+	struct found_end sender;
+
+	if (packet->reason || !packet->has_flow)
+		return false;
+	recall_flow(packet, match);
+	if (!match->flow || !packet->goes_by_entry || match->flow->path == FLOW_THROUGH_STACK)
+		return false;
+	if (!recall_end(match, match->sent, &sender) || !recall_end(match, !match->sent, receiver))
+		return false;
+	if (receiver->way != WAY_POD || receiver->end.address != packet->destination.word[3])
+		return false;
+	return is_remembered(outer, packet, &sender) || route_to_sender(outer, &packet->source);
+}
+
+/* 7. of a receiver that the flow remembers. */
+static __always_inline void enter_known_pod(struct __sk_buff *skb, struct walk *walk)
+{
+	const struct flow_end *to = &walk->found.receiver.end;
+
+	walk->packet.ifindex = to->ifindex;
+	walk->packet.receiver = to->endpoint_id;
+	take_up(skb);
+	stop(walk, bpf_redirect_peer(to->ifindex, 0));
 }
 
 /*
- * The tunnel ends here: an inner packet is for a pod of this node, for the node, or astray. `back` is
- * the route to its sender. What another node sends by its own address takes the stack, as the pod's
- * answers to that address do.
+ * 5-7. of a packet for the pod at walk->location. `back` is the route to its sender. What another node
+ * sends by its own address takes the stack, as the pod's answers to that address do.
  */
-static __always_inline enum verdict enter_from_overlay(struct __sk_buff *skb, struct packet *packet,
-						       const struct flow_match *match,
-						       const struct route *back,
-						       struct found_ends *found)
+static __always_inline void enter_pod_from_tunnel(struct __sk_buff *skb, struct walk *walk,
+						  const struct route *back)
 {
-	const struct location *location = locate(&packet->destination);
+	struct packet *packet = &walk->packet;
+
+	/* Before Linux 6.15 a redirect keeps the packet type, so set it first. */
+	take_up(skb);
+	/* 5. Policy decides here, too: ingress of the receiver. */
+	if (!packet->reason)
+		packet->reason = refusal_of_icmp(skb, packet, &back->next_hop);
+	/* 6. Counted in to_pod, when it has passed the stack. */
+	if (!packet->reason &&
+	    (back->kind == ROUTE_NODE || stays_on_stack(skb, packet, &walk->match))) {
+		stop_untraced(walk, VERDICT_NEXT);
+		return;
+	}
+	found_pod(&walk->found.receiver, &packet->destination, walk->location);
+	enter_endpoint(skb, walk); /* 7 */
+}
+
+/* 6. of a packet that is for no pod here: for the node, or astray. */
+static __always_inline void leave_tunnel(struct __sk_buff *skb, struct walk *walk)
+{
+	struct packet *packet = &walk->packet;
 	const struct route *route;
 
-	/* 1. A pod here. Before Linux 6.15 a redirect keeps the packet type, so set it first. */
-	if (location && location->kind == LOCATION_ENDPOINT) {
-		take_up(skb);
-		if (!packet->reason)
-			packet->reason = refusal_of_icmp(skb, packet, &back->next_hop);
-		/* Accounted in to_pod, when it has passed the stack. */
-		if (!packet->reason &&
-		    (back->kind == ROUTE_NODE || stays_on_stack(skb, packet, match))) {
-			packet->has_flow = false;
-			return VERDICT_NEXT;
-		}
-		found_pod(&found->receiver, &packet->destination, location);
-		return enter_endpoint(skb, packet, location);
-	}
 	/* Whose header is cut off is for the stack to say. */
 	packet->reason = DROP_NONE;
-	/* 2. This node: the other end of its own traffic with remote pods. */
-	if (location)
-		return take_up(skb);
-	if (stays_on_link(packet))
-		return drop(packet, DROP_LINK_LOCAL);
-	/* 3. Of our range but nobody's: the stack's unreachable route tells the sender. */
+	walk->verdict = VERDICT_NEXT;
+	/* 6.2 This node: the other end of its own traffic with remote pods. */
+	if (walk->location) {
+		take_up(skb);
+		return;
+	}
+	if (stays_on_link(packet)) {
+		drop(walk, DROP_LINK_LOCAL);
+		return;
+	}
+	/* 6.4 Of this node's range but no pod's: the stack's unreachable route answers the sender. */
 	route = find_route(&packet->destination);
 	if (route && route->kind == ROUTE_LOCAL) {
 		packet->reason = DROP_NO_ENDPOINT;
-		return take_up(skb);
+		take_up(skb);
+		return;
 	}
-	/* 4. Another node's, or nobody's: the sender's routes are stale. */
-	return drop(packet, DROP_NO_TUNNEL);
+	/* Another node's, or no node's: the sender's routes are stale. */
+	drop(walk, DROP_NO_TUNNEL);
 }
 
-static __noinline int look_up_from_overlay(struct __sk_buff *skb, struct packet *packet,
-					   const struct flow_match *match, const struct route *back)
+/* 3-7. of each packet that no flow answers for: with a flow or without, for a pod or the node. */
+static __noinline void look_up_from_tunnel(struct __sk_buff *skb, struct walk *walk,
+					   const struct outer *outer)
 {
-	struct found_ends found = {};
-	enum verdict verdict;
+	const struct route *back = route_to_sender(outer, &walk->packet.source); /* 3 */
 
-	found_route(&found.sender, &packet->source, back);
-	verdict = enter_from_overlay(skb, packet, match, back, &found);
-	return finish_found(packet, match, &found, verdict);
-}
-
-/*
- * The receiver's interface, if the entry remembers it, and the sender is remembered or looked up; 0:
- * not this packet.
- */
-static __always_inline __u32 known_receiver(struct packet *packet, const struct flow_match *match,
-					    const struct outer *outer)
-{
-	enum flow_direction sent = match->sent & 1;
-	struct found_end sender, receiver;
-
-	if (!match->flow || !packet->goes_by_entry || match->flow->path == FLOW_THROUGH_STACK)
-		return 0;
-	if (!recall_end(match, sent, &sender) || !recall_end(match, !sent, &receiver))
-		return 0;
-	if (receiver.way != WAY_POD || receiver.end.address != packet->destination.word[3])
-		return 0;
-	if (!is_remembered(outer, packet, &sender) && !route_to_sender(outer, &packet->source))
-		return 0;
-	packet->ifindex = receiver.end.ifindex;
-	packet->receiver = receiver.end.endpoint_id;
-	return receiver.end.ifindex;
-}
-
-/* Whoever sent it is not who it says; what cannot be read is no better for it. */
-static __always_inline int refuse_sender(struct packet *packet)
-{
-	if (!packet->reason)
-		packet->reason = DROP_SPOOFED_TUNNEL;
-	return finish(packet, VERDICT_DROP);
+	if (!back) {
+		refuse_sender(walk);
+		return;
+	}
+	begin_lookups(walk);
+	found_route(&walk->found.sender, &walk->packet.source, back);
+	/* 4. What comes for a Service's address was translated by its sender's node. */
+	walk->location = locate(&walk->packet.destination);
+	if (walk->location && walk->location->kind == LOCATION_ENDPOINT)
+		enter_pod_from_tunnel(skb, walk, back); /* 5-7 */
+	else
+		leave_tunnel(skb, walk); /* 6 */
 }
 
 SEC("tc")
 int from_overlay(struct __sk_buff *skb)
 {
-	struct packet packet = {.direction = INGRESS};
-	struct flow_match match = begin_match(current_generation());
+	struct walk walk;
 	struct outer outer = {};
-	const struct route *back;
-	__u32 ifindex;
 
-	packet.reason = parse_network(skb, &packet);
-	if (packet.reason)
-		return finish(&packet, VERDICT_DROP);
-	packet.reason = parse_transport(skb, &packet);
-	if (!read_outer(skb, &outer) || !is_for_us(&outer))
-		return refuse_sender(&packet);
-	if (!packet.reason && packet.has_flow) {
-		recall_flow(&packet, &match);
-		ifindex = known_receiver(&packet, &match, &outer);
-		if (ifindex) {
-			take_up(skb);
-			return finish_known(&packet, &match, bpf_redirect_peer(ifindex, 0));
-		}
+	begin_walk(&walk, 0, INGRESS);
+	walk.match = begin_match(current_generation());
+	if (read_from_tunnel(skb, &walk, &outer)) { /* 1 */
+		if (recall_receiver(&walk, &outer)) /* 2 */
+			enter_known_pod(skb, &walk); /* 7 */
+		else
+			look_up_from_tunnel(skb, &walk, &outer); /* 3-7 */
 	}
-	/* Of each packet that no entry answers for: with a flow or without, for a pod or the node. */
-	back = route_to_sender(&outer, &packet.source);
-	if (!back)
-		return refuse_sender(&packet);
-	return look_up_from_overlay(skb, &packet, &match, back);
+	return record(&walk); /* 8 */
 }
 
 /*
  * What the stack sends into the tunnel (the node's own traffic with remote pods) has no tunnel key
  * yet; from_pod's packets come here too, and have one.
  */
-static __always_inline enum verdict leave_to_overlay(struct __sk_buff *skb, struct packet *packet)
+static __noinline bool has_tunnel_key(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key key;
+
+	/* One of IPv4, or of IPv6 (then EPROTO); without one it is EINVAL. */
+	return bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0) != -EINVAL;
+}
+
+/* 1-7. of a packet without a tunnel key. */
+static __always_inline bool leave_to_overlay(struct __sk_buff *skb, struct walk *walk)
 {
 	/*
 	 * VXLAN devices drop a packet whose inner source MAC is their own, as a loop; and all nodes
 	 * share one, so that they need no neighbour entries for each other. Any other will do.
 	 */
 	static const struct mac source = {{0x02, 0x68, 0x65, 0x64, 0x64, 0x6e}};
-	struct bpf_tunnel_key key;
-	enum drop_reason reason;
+	struct packet *packet = &walk->packet;
+	enum drop_reason reason = parse_network(skb, packet); /* 1 */
 	const struct route *route;
 
-	/* 1. It has a key: of IPv4, or of IPv6 (then EPROTO); without one it is EINVAL. */
-	if (bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0) != -EINVAL)
-		return VERDICT_NEXT;
-	reason = parse_network(skb, packet);
 	if (reason)
-		return drop(packet, reason);
-	if (stays_on_link(packet))
-		return drop(packet, DROP_LINK_LOCAL);
-	if (comes_from_elsewhere(skb, packet))
-		return drop(packet, DROP_SPOOFED_OUTSIDE);
-	route = find_route(&packet->destination);
-	if (!route || route->kind != ROUTE_OVERLAY || !set_tunnel(skb, route))
-		return drop(packet, DROP_NO_TUNNEL);
+		return drop(walk, reason);
+	if (stays_on_link(packet)) /* 3 */
+		return drop(walk, DROP_LINK_LOCAL);
+	if (comes_from_elsewhere(skb, packet)) /* 5 */
+		return drop(walk, DROP_SPOOFED_OUTSIDE);
+	route = find_route(&packet->destination); /* 6 */
+	if (!route || route->kind != ROUTE_OVERLAY || !set_tunnel(skb, route)) /* 7 */
+		return drop(walk, DROP_NO_TUNNEL);
 	bpf_skb_store_bytes(skb, ETH_ALEN, &source, sizeof(source), 0);
-	return VERDICT_NEXT;
+	return stop(walk, VERDICT_NEXT);
 }
 
 SEC("tc")
 int to_overlay(struct __sk_buff *skb)
 {
-	struct packet packet = {.direction = EGRESS};
-	enum verdict verdict = leave_to_overlay(skb, &packet);
+	struct walk walk;
 
-	return finish(&packet, verdict);
+	if (has_tunnel_key(skb))
+		return VERDICT_NEXT;
+	begin_walk(&walk, 0, EGRESS);
+	walk.match = begin_match(0);
+	leave_to_overlay(skb, &walk);
+	return record(&walk);
 }

@@ -67,13 +67,10 @@ static __always_inline enum owner owner_of_quoted(const struct quoted *quoted)
 static __always_inline bool is_quoted_stacks(struct __sk_buff *skb, const struct quoted *quoted,
 					     struct flow_match *match)
 {
-	if (is_low_end(&quoted->source, quoted->source_port, &quoted->destination,
-		       quoted->destination_port))
-		set_ends(&match->key, &quoted->source, quoted->source_port, &quoted->destination,
-			 quoted->destination_port);
-	else
-		set_ends(&match->key, &quoted->destination, quoted->destination_port,
-			 &quoted->source, quoted->source_port);
+	struct named_end source = {&quoted->source, quoted->source_port};
+	struct named_end destination = {&quoted->destination, quoted->destination_port};
+
+	set_ends(&match->key, &source, &destination);
 	match->key.protocol = quoted->protocol;
 	match->flow = bpf_map_lookup_elem(&flows, &match->key);
 	return find_owner(skb, owner_of_quoted(quoted),

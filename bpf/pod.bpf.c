@@ -4,12 +4,14 @@
  */
 #include "addresses.h"
 #include "checksum.h"
+#include "find.h"
 #include "finish.h"
 #include "limit.h"
 #include "recall.h"
 #include "refuse.h"
 #include "take-way.h"
 #include "transport.h"
+#include "walk.h"
 
 /*
  * Final at a pod's interface: a program of an earlier version may run there by tcx until the agent
@@ -20,107 +22,105 @@ static __always_inline int answer(int verdict)
 	return verdict == VERDICT_NEXT ? VERDICT_PASS : verdict;
 }
 
-/* The order is the precedence of drop reasons; 1. is whatever could not be read. */
-static __always_inline enum verdict leave_pod(struct __sk_buff *skb, struct packet *packet,
-					      const struct flow_match *match,
-					      const struct endpoint *endpoint,
-					      struct found_ends *found)
+/* 1. A packet that cannot be read is refused in step 3: that of a limited pod has to wait before. */
+static __always_inline void read_from_pod(struct __sk_buff *skb, struct packet *packet)
 {
-	const struct location *location;
+	packet->reason = parse(skb, packet);
+	if (!packet->reason && is_rewritten_later(skb, packet))
+		packet->reason = DROP_MALFORMED;
+}
+
+/* 2. True if the packet's flow remembers a way for this very sender. */
+static __always_inline bool recall_way(struct __sk_buff *skb, struct walk *walk)
+{
+	struct packet *packet = &walk->packet;
+	struct flow_match *match = &walk->match;
+	struct found_end *receiver = &walk->found.receiver;
+	struct found_end sender;
+
+	if (packet->reason || !packet->has_flow)
+		return false;
+	recall_flow(packet, match);
+	if (!match->flow || !packet->goes_by_entry)
+		return false;
+	if (!recall_end(match, match->sent, &sender) || !is_sender(skb, packet, &sender.end))
+		return false;
+	packet->sender = sender.end.endpoint_id;
+	if (!recall_end(match, !match->sent, receiver) || !receiver->way ||
+	    receiver->end.address != packet->destination.word[3])
+		return false;
+	packet->through_stack = match->flow->path == FLOW_THROUGH_STACK;
+	if (packet->through_stack)
+		receiver->way = WAY_STACK;
+	walk->earlier_packets = match->flow->packets[match->sent & 1];
+	/* A packet that is too long for a way out of the node is looked up. */
+	return receiver->way == WAY_POD || receiver->way == WAY_STACK ||
+	       !exceeds(skb, packet, receiver->end.mtu);
+}
+
+/* 3. The order is the precedence of drop reasons. */
+static __always_inline bool identify_sender(struct __sk_buff *skb, struct walk *walk,
+					    const struct endpoint *endpoint)
+{
+	struct packet *packet = &walk->packet;
 
 	packet->sender = endpoint ? endpoint->id : 0;
+	/* 3.1 A packet that could not be read. */
 	if (packet->reason)
-		return VERDICT_DROP;
-	/* 2. Noise before spoofing: NDP and MLD come from addresses that no endpoint has. */
+		return drop(walk, packet->reason);
+	/* 3.2 Noise before spoofing: NDP and MLD come from addresses that no endpoint has. */
 	if (stays_on_link(packet))
-		return drop(packet, DROP_LINK_LOCAL);
-	/* 3. Nobody's interface (yet). */
+		return drop(walk, DROP_LINK_LOCAL);
+	/* 3.3 An interface without an endpoint (yet). */
 	if (!endpoint)
-		return drop(packet, DROP_UNKNOWN_ENDPOINT);
-	/* 4. Only its own MAC, 5. only its own address. */
+		return drop(walk, DROP_UNKNOWN_ENDPOINT);
+	/* 3.4 Only its own MAC, and only its own address. */
 	if (!has_mac_of(skb, endpoint))
-		return drop(packet, DROP_SPOOFED_MAC);
+		return drop(walk, DROP_SPOOFED_MAC);
 	if (!has_address_of(packet, endpoint))
-		return drop(packet, DROP_SPOOFED_ADDRESS);
+		return drop(walk, DROP_SPOOFED_ADDRESS);
 	/* Each packet of a limited pod has to be seen here, so nothing of it is known ahead. */
 	if (!endpoint->queue)
-		found_sender(&found->sender, packet, endpoint);
-
-	location = locate(&packet->destination);
-	/* 6. Not what would speak for others, or get where no pod has to be (refuse.h). */
-	packet->reason = refusal(skb, packet, location);
-	if (packet->reason)
-		return VERDICT_DROP;
-	if (!location)
-		return route_out(skb, packet, match, &found->receiver);
-	if (location->kind != LOCATION_ENDPOINT) {
-		found_stack(&found->receiver, &packet->destination);
-		return VERDICT_NEXT;
-	}
-	found_pod(&found->receiver, &packet->destination, location);
-	/* The answer to what kernel NAT sent here must not leave beside it, or nobody knows it. */
-	if (stays_on_stack(skb, packet, match))
-		return VERDICT_NEXT;
-	packet->receiver = location->endpoint_id;
-	return deliver(skb, packet, location);
+		found_sender(&walk->found.sender, packet, endpoint);
+	return true;
 }
 
-static __noinline int look_up_from_pod(struct __sk_buff *skb, struct packet *packet,
-				       const struct flow_match *match)
+/* 5. A pod may not send what would speak for others, or reach where no pod has to be (refuse.h). */
+static __always_inline bool may_send(struct __sk_buff *skb, struct walk *walk)
+{
+	enum drop_reason reason = refusal(skb, &walk->packet, walk->location);
+
+	return reason ? drop(walk, reason) : true;
+}
+
+/* 3-7. of a packet whose way its flow does not remember. */
+static __noinline void look_up_from_pod(struct __sk_buff *skb, struct walk *walk)
 {
 	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
-	enum verdict verdict = wait_in_queue(skb, endpoint);
-	struct found_ends found = {};
 
-	/* Not finished: it comes back. */
-	if (verdict != VERDICT_NONE)
-		return verdict;
-	verdict = leave_pod(skb, packet, match, endpoint, &found);
-	return finish_found(packet, match, &found, verdict);
-}
-
-/* How to get to the other end, if the entry remembers it for this very sender. */
-static __always_inline enum flow_way known_way(struct __sk_buff *skb, struct packet *packet,
-					       const struct flow_match *match, struct flow_end *to)
-{
-	enum flow_direction sent = match->sent & 1;
-	struct found_end sender, receiver;
-
-	if (!match->flow || !packet->goes_by_entry)
-		return WAY_UNKNOWN;
-	if (!recall_end(match, sent, &sender) || !is_sender(skb, packet, &sender.end))
-		return WAY_UNKNOWN;
-	packet->sender = sender.end.endpoint_id;
-	if (!recall_end(match, !sent, &receiver) ||
-	    receiver.end.address != packet->destination.word[3])
-		return WAY_UNKNOWN;
-	*to = receiver.end;
-	packet->through_stack = match->flow->path == FLOW_THROUGH_STACK;
-	return receiver.way && packet->through_stack ? WAY_STACK : receiver.way;
+	begin_lookups(walk);
+	if (waits_in_queue(skb, walk, endpoint) || !identify_sender(skb, walk, endpoint)) /* 3 */
+		return;
+	/* 4. Services translate here: from now on the destination is a server's. */
+	walk->location = locate(&walk->packet.destination);
+	/* 5. Policy decides here, too: egress of the sender, then ingress of the receiver. */
+	if (!may_send(skb, walk) || !find_receiver(skb, walk)) /* 5, 6 */
+		return;
+	if (!take_way(skb, walk)) /* 7 */
+		drop(walk, DROP_NO_TUNNEL);
 }
 
 SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
-	struct packet packet = {.ifindex = skb->ifindex, .direction = EGRESS};
-	struct flow_match match = begin_match(current_generation());
-	enum verdict verdict = VERDICT_NONE;
-	struct flow_end to;
-	enum flow_way way;
+	struct walk walk;
 
-	packet.reason = parse(skb, &packet);
-	if (!packet.reason && is_rewritten_later(skb, &packet))
-		packet.reason = DROP_MALFORMED;
-	if (!packet.reason && packet.has_flow) {
-		recall_flow(&packet, &match);
-		way = known_way(skb, &packet, &match, &to);
-		if (way)
-			verdict = go_known_way(skb, &packet, &to, way,
-					       match.flow->packets[match.sent & 1]);
-		if (verdict != VERDICT_NONE)
-			return answer(finish_known(&packet, &match, verdict));
-	}
-	return answer(look_up_from_pod(skb, &packet, &match));
+	begin_walk(&walk, skb->ifindex, EGRESS);
+	walk.match = begin_match(current_generation());
+	read_from_pod(skb, &walk.packet); /* 1 */
+	if (!recall_way(skb, &walk) || !take_way(skb, &walk)) /* 2, 7 */
+		look_up_from_pod(skb, &walk); /* 3-7 */
+	return answer(record(&walk)); /* 8 */
 }
 
 /*
@@ -146,38 +146,42 @@ static __noinline enum drop_reason refusal_at_pod(struct __sk_buff *skb,
 	return refusal_of_icmp(skb, packet, &route->next_hop);
 }
 
-/* What reaches a pod through the stack: from the node itself, from the world, oversized. */
-static __always_inline enum verdict enter_pod(struct __sk_buff *skb, struct packet *packet)
+/* 1-5. of what the stack has for a pod: from the node itself, from the world, oversized. */
+static __always_inline bool enter_pod(struct __sk_buff *skb, struct walk *walk)
 {
 	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
+	struct packet *packet = &walk->packet;
 	enum drop_reason reason;
 	bool queued;
 
-	packet->ifindex = skb->ifindex;
-	packet->direction = INGRESS;
 	packet->receiver = endpoint ? endpoint->id : 0;
-
-	reason = parse(skb, packet);
+	reason = parse(skb, packet); /* 1 */
 	if (reason)
-		return drop(packet, reason);
+		return drop(walk, reason);
 	/* Fragments take the stack whoever owns their flow, and what was queued did not take it. */
 	queued = was_queued(skb);
 	packet->through_stack = !queued && !packet->is_piece;
-	if (stays_on_link(packet))
-		return drop(packet, DROP_LINK_LOCAL);
+	if (stays_on_link(packet)) /* 3 */
+		return drop(walk, DROP_LINK_LOCAL);
 	if (!endpoint)
-		return drop(packet, DROP_UNKNOWN_ENDPOINT);
-	/* What was queued came through another program, which has judged it. */
-	if (!queued)
-		packet->reason = refusal_at_pod(skb, packet);
-	return packet->reason ? VERDICT_DROP : VERDICT_NEXT;
+		return drop(walk, DROP_UNKNOWN_ENDPOINT);
+	/* 5. Policy decides here, too. What was queued came through a program that has decided. */
+	reason = queued ? DROP_NONE : refusal_at_pod(skb, packet);
+	if (reason)
+		return drop(walk, reason);
+	walk->verdict = VERDICT_NEXT;
+	return true;
 }
 
 SEC("tc")
 int to_pod(struct __sk_buff *skb)
 {
-	struct packet packet = {};
-	enum verdict verdict = enter_pod(skb, &packet);
+	struct walk walk;
 
-	return answer(finish(&packet, verdict));
+	begin_walk(&walk, skb->ifindex, INGRESS);
+	walk.match = begin_match(0);
+	/* 2. comes last: the flow has no say here, and learns nothing of its ends. */
+	if (enter_pod(skb, &walk) && walk.packet.has_flow) /* 1-5 */
+		match_flow(&walk.packet, &walk.match); /* 2 */
+	return answer(record(&walk)); /* 8 */
 }

@@ -14,7 +14,6 @@
 enum {
 	ND_FIRST = 133, /* router solicitation */
 	ND_LAST = 137, /* redirect */
-	ADDRESS_FAMILY_IPV6 = 10, /* AF_INET6 */
 };
 
 /* RFC 1122 3.2.1.3 (127/8, 0/8), RFC 4291 2.5.2 and 2.5.3: never on a network. */
@@ -38,11 +37,11 @@ static __noinline bool is_taken_by_stack(struct __sk_buff *skb, const struct pac
 	long found;
 
 	if (packet->is_ipv4) {
-		fib.family = ADDRESS_FAMILY_IPV4;
+		fib.family = AF_INET;
 		fib.ipv4_src = packet->source.word[3];
 		fib.ipv4_dst = packet->destination.word[3];
 	} else {
-		fib.family = ADDRESS_FAMILY_IPV6;
+		fib.family = AF_INET6;
 		__builtin_memcpy(fib.ipv6_src, &packet->source, sizeof(fib.ipv6_src));
 		__builtin_memcpy(fib.ipv6_dst, &packet->destination, sizeof(fib.ipv6_dst));
 	}

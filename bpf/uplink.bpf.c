@@ -11,8 +11,9 @@
 #include "recall.h"
 #include "tags.h"
 #include "transport.h"
+#include "walk.h"
 
-/* Does the entry remember that this end is a pod of a neighbouring node by that very interface? */
+/* 2. True if the flow remembers that its sender is a pod of a neighbour by this very interface. */
 static __always_inline bool is_neighbours_pod(struct __sk_buff *skb, const struct packet *packet,
 					      const struct flow_match *match)
 {
@@ -26,102 +27,134 @@ static __always_inline bool is_neighbours_pod(struct __sk_buff *skb, const struc
 }
 
 /*
- * What the world sends to a pod takes the stack even so, as the pod's answers do: conntrack must see
- * both directions, or it takes the answers for connections of the pod's own and masquerades them.
- * What the stack gets is accounted where it has passed the stack, in to_pod.
+ * Goes up the stack uncounted: to_pod counts it when it has passed the stack. What the world sends to a
+ * pod takes the stack even so, as the pod's answers do: conntrack must see both directions, or it takes
+ * the answers for connections of the pod's own and masquerades them.
  */
-static __noinline int enter_from_neighbour(struct __sk_buff *skb, struct packet *packet,
-					   const struct location *location, __u32 generation)
+static __always_inline void leave_to_stack(struct walk *walk)
 {
-	struct flow_match match = begin_match(generation);
-	struct found_ends found = {};
-	const struct route *back;
-	enum drop_reason refused;
+	stop_untraced(walk, VERDICT_NEXT);
+}
 
-	packet->reason = parse_transport(skb, packet);
-	if (!packet->reason && packet->has_flow)
-		recall_flow(packet, &match);
-	if (is_neighbours_pod(skb, packet, &match)) {
-		if (match.flow->path == FLOW_THROUGH_STACK)
-			return VERDICT_NEXT;
-		return finish_known(packet, &match, enter_endpoint(skb, packet, location));
-	}
-	back = find_route(&packet->source);
-	refused = refusal_outside(skb, packet, back);
+/* 6. True if the packet goes straight to the pod at walk->location. */
+static __always_inline bool goes_straight(struct __sk_buff *skb, struct walk *walk,
+					  const struct route *back)
+{
+	struct packet *packet = &walk->packet;
+
+	if (!back || back->kind != ROUTE_NATIVE)
+		return !packet->reason && is_about_direct_flow(skb, packet, &walk->match);
+	return packet->reason || !stays_on_stack(skb, packet, &walk->match);
+}
+
+/* 3-7. of a packet whose sender its flow does not remember. */
+static __always_inline void look_up_from_neighbour(struct __sk_buff *skb, struct walk *walk)
+{
+	struct packet *packet = &walk->packet;
+	const struct route *back = find_route(&packet->source); /* 3 */
+	/* 4. Services of the node's own address are chosen before: such a packet is for no pod yet. */
+	/* 5. Policy decides here, too: ingress of the receiver. */
+	enum drop_reason refused = refusal_outside(skb, packet, back); /* 5 */
+
 	if (refused) {
 		packet->reason = refused;
-		return finish(packet, enter_endpoint(skb, packet, location));
+	} else if (!goes_straight(skb, walk, back)) { /* 6 */
+		leave_to_stack(walk);
+		return;
+	} else if (back && back->kind == ROUTE_NATIVE) {
+		begin_lookups(walk);
+		found_route(&walk->found.sender, &packet->source, back);
+		found_pod(&walk->found.receiver, &packet->destination, walk->location);
 	}
-	if (!back || back->kind != ROUTE_NATIVE) {
-		if (packet->reason || !is_about_direct_flow(skb, packet, &match))
-			return VERDICT_NEXT;
-		return finish_found(packet, &match, &found, enter_endpoint(skb, packet, location));
-	}
-	if (!packet->reason && stays_on_stack(skb, packet, &match))
-		return VERDICT_NEXT;
-	found_route(&found.sender, &packet->source, back);
-	found_pod(&found.receiver, &packet->destination, location);
-	return finish_found(packet, &match, &found, enter_endpoint(skb, packet, location));
+	enter_endpoint(skb, walk); /* 7 */
+}
+
+static __noinline void enter_from_neighbour(struct __sk_buff *skb, struct walk *walk,
+					    __u32 generation)
+{
+	struct packet *packet = &walk->packet;
+
+	walk->match = begin_match(generation);
+	packet->reason = parse_transport(skb, packet); /* 1 */
+	if (!packet->reason && packet->has_flow)
+		recall_flow(packet, &walk->match); /* 2 */
+	if (!is_neighbours_pod(skb, packet, &walk->match))
+		look_up_from_neighbour(skb, walk); /* 3-7 */
+	else if (walk->match.flow->path == FLOW_THROUGH_STACK)
+		leave_to_stack(walk);
+	else
+		enter_endpoint(skb, walk); /* 7 */
 }
 
 /*
- * What the stack would send on: it is for neither a pod here nor this node, or it could not be read, and
- * may have a further destination (a source route). With the source of a pod that never sends by this
- * interface it would leave as that pod's own, by a node that others believe. A pod that is reached by a
- * tunnel may come beside it, on its way to where nothing is masqueraded. Ports are not read. Not static,
+ * Why the stack may not send a packet on: it is for neither a pod here nor this node, or it could not be
+ * read, and may have a further destination (a source route). With the source of a pod that never sends by
+ * this interface it would leave as that pod's own, by a node that others believe. A pod that is reached by
+ * a tunnel may come beside it, on its way to where nothing is masqueraded. Ports are not read. Not static,
  * for the verifier's sake.
  */
-__noinline int pass_through(struct __sk_buff *skb, struct packet *packet)
+__noinline int refusal_to_pass(struct __sk_buff *skb, const struct packet *packet)
 {
 	const struct route *back;
 
 	if (!packet)
-		return VERDICT_NEXT;
+		return DROP_NONE;
 	back = find_route(&packet->source);
 	if ((back && back->kind == ROUTE_OVERLAY) || !is_spoofed_outside(skb, packet, back))
-		return VERDICT_NEXT;
-	packet->reason = DROP_SPOOFED_OUTSIDE;
-	return finish(packet, VERDICT_DROP);
+		return DROP_NONE;
+	return DROP_SPOOFED_OUTSIDE;
 }
 
-/* Not static, for the verifier's sake. */
-__noinline int refuse_tags(struct __sk_buff *skb, struct packet *packet)
+/*
+ * 1. and 6. An uplink carries everything the node does, and most of it is for no pod: VERDICT_NEXT leaves
+ * it alone. VERDICT_NONE: it is for the pod at walk->location.
+ */
+static __always_inline enum verdict find_pod(struct __sk_buff *skb, struct walk *walk)
 {
-	if (!packet)
-		return VERDICT_DROP;
-	packet->reason = refuse_tag(skb, packet);
-	return finish(packet, VERDICT_DROP);
-}
-
-/* An uplink carries everything the node does: what has nothing to do with pods is left alone. */
-SEC("tc")
-int from_network(struct __sk_buff *skb)
-{
-	struct packet packet = {.direction = INGRESS};
-	__u32 generation = current_generation();
-	const struct location *location;
+	struct packet *packet = &walk->packet;
 	enum drop_reason unread;
 
 	/* A promiscuous uplink. */
 	if (skb->pkt_type != PACKET_HOST)
 		return VERDICT_NEXT;
 	if (skb->vlan_present) {
-		if (!take_off_outer_tags(skb))
-			return refuse_tags(skb, &packet);
+		if (!take_off_outer_tags(skb)) {
+			drop(walk, refuse_tag(skb, packet));
+			return VERDICT_DROP;
+		}
 		if (is_of_vlan(skb))
 			return VERDICT_NEXT;
 	}
-	unread = parse_ip(skb, &packet);
+	unread = parse_ip(skb, packet);
 	if (unread == DROP_NOT_IP)
 		return VERDICT_NEXT;
-	/* Not all that is unread here is refused by the stack. A pod gets none of it (to_pod). */
-	location = unread ? NULL : locate(&packet.destination);
-	if (!location)
-		return pass_through(skb, &packet);
-	if (location->kind != LOCATION_ENDPOINT)
+	/* The stack does not refuse all that is unread here. A pod gets none of it (to_pod). */
+	walk->location = unread ? NULL : locate(&packet->destination);
+	if (walk->location)
+		return walk->location->kind == LOCATION_ENDPOINT ? VERDICT_NONE : VERDICT_NEXT;
+	packet->reason = refusal_to_pass(skb, packet);
+	if (!packet->reason)
 		return VERDICT_NEXT;
-	/* As the stack would: the pod, and the queue of a limited one, see no tag. */
-	if (skb->vlan_present)
-		bpf_skb_vlan_pop(skb);
-	return enter_from_neighbour(skb, &packet, location, generation);
+	drop(walk, packet->reason);
+	return VERDICT_DROP;
+}
+
+SEC("tc")
+int from_network(struct __sk_buff *skb)
+{
+	struct walk walk;
+	__u32 generation = current_generation();
+	enum verdict verdict;
+
+	begin_walk(&walk, 0, INGRESS);
+	verdict = find_pod(skb, &walk); /* 1, 6 */
+	if (verdict == VERDICT_NEXT)
+		return verdict;
+	if (verdict == VERDICT_NONE) {
+		/* As the stack would: the pod, and the queue of a limited one, see no tag. */
+		if (skb->vlan_present)
+			bpf_skb_vlan_pop(skb);
+		enter_from_neighbour(skb, &walk, generation); /* 1-7 */
+	}
+	return record(&walk); /* 8 */
 }

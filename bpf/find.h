@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Step 6 of a packet from a pod: its receiver. False: it goes up the stack, whoever receives it.
+ */
+#pragma once
+
+#include "addresses.h"
+#include "flow-ends.h"
+#include "owner.h"
+#include "transport.h"
+#include "walk.h"
+
+/* The way to an address that is neither here nor this node. */
+static __always_inline bool find_way_out(struct __sk_buff *skb, struct walk *walk)
+{
+	struct packet *packet = &walk->packet;
+	const struct route *route = find_route(&packet->destination);
+
+	walk->route = route;
+	/*
+	 * 6.3 Not a pod address at all: another node or the world, and the stack masquerades. Or a
+	 * pod whose answers only the stack can receive.
+	 */
+	if (!route || route->kind == ROUTE_NODE || route->kind == ROUTE_STACK) {
+		found_stack(&walk->found.receiver, &packet->destination);
+		return stop(walk, VERDICT_NEXT);
+	}
+	/* 6.4 Of this node's range but no pod's: the stack's unreachable route answers the sender. */
+	if (route->kind == ROUTE_LOCAL) {
+		packet->reason = DROP_NO_ENDPOINT;
+		return stop(walk, VERDICT_NEXT);
+	}
+	found_route(&walk->found.receiver, &packet->destination, route);
+	/* 6.5 A flow that kernel NAT owns. */
+	if (stays_on_stack(skb, packet, &walk->match))
+		return stop(walk, VERDICT_NEXT);
+	/* 6.6 Too long: the stack fragments, or answers with the ICMP error of path-MTU discovery. */
+	if (exceeds(skb, packet, route->mtu)) {
+		keep_untracked(skb);
+		return stop(walk, VERDICT_NEXT);
+	}
+	return true;
+}
+
+static __always_inline bool find_receiver(struct __sk_buff *skb, struct walk *walk)
+{
+	struct packet *packet = &walk->packet;
+	const struct location *location = walk->location;
+
+	if (!location)
+		return find_way_out(skb, walk);
+	/* 6.2 This node. */
+	if (location->kind != LOCATION_ENDPOINT) {
+		found_stack(&walk->found.receiver, &packet->destination);
+		return stop(walk, VERDICT_NEXT);
+	}
+	/* 6.1 A pod here. */
+	found_pod(&walk->found.receiver, &packet->destination, location);
+	/*
+	 * 6.5 A flow that kernel NAT owns: the answer to what it sent here must not leave beside it,
+	 * or no connection has it.
+	 */
+	if (stays_on_stack(skb, packet, &walk->match))
+		return stop(walk, VERDICT_NEXT);
+	return true;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Walk of one packet through a program: what its steps hand on to each other. Every program takes
+ * these steps, or some of them, and names them by these numbers:
+ *
+ *   1. read       the packet's headers
+ *   2. recall     its flow, and what that remembers: a known way leads straight to 7
+ *   3. identify   the sender
+ *   4. translate  the destination
+ *   5. decide     whether the packet may be sent
+ *   6. find       the receiver
+ *   7. take       the way to it
+ *   8. record     the packet (finish.h)
+ *
+ * docs/datapath.md follows a packet by the same numbers.
+ */
+#pragma once
+
+#include "flow-ends.h"
+#include "flow-key.h"
+#include "packet.h"
+
+struct walk {
+	struct packet packet;
+	struct flow_match match;
+	/* By looking up, or, of the receiver, by what the flow remembers. */
+	struct found_ends found;
+	const struct location *location; /* of the destination, if it has an exact address */
+	const struct route *route; /* to the destination, if it has none */
+	__u32 earlier_packets; /* that the sender has sent of a flow whose way is known */
+	enum verdict verdict;
+	bool is_looked_up; /* `found` is of this generation, and the flow may remember it */
+};
+
+/* `ifindex`: of the endpoint that sees the packet; 0: not known yet. */
+static __always_inline void begin_walk(struct walk *walk, __u32 ifindex,
+				       enum traffic_direction direction)
+{
+	walk->packet = (struct packet){.ifindex = ifindex, .direction = direction};
+	walk->found = (struct found_ends){};
+	walk->location = NULL;
+	walk->route = NULL;
+	walk->earlier_packets = 0;
+	walk->verdict = VERDICT_NONE;
+	walk->is_looked_up = false;
+}
+
+/* Before the first lookup whose result the flow may remember. */
+static __always_inline void begin_lookups(struct walk *walk)
+{
+	walk->found = (struct found_ends){};
+	walk->earlier_packets = 0;
+	walk->is_looked_up = true;
+}
+
+/* The functions below end the steps: `return drop(walk, DROP_...)` says that no other follows. */
+static __always_inline bool stop(struct walk *walk, enum verdict verdict)
+{
+	walk->verdict = verdict;
+	return false;
+}
+
+static __always_inline bool drop(struct walk *walk, enum drop_reason reason)
+{
+	walk->packet.reason = reason;
+	return stop(walk, VERDICT_DROP);
+}
+
+/* Goes on to where another program records it: here it leaves no trace. */
+static __always_inline bool stop_untraced(struct walk *walk, enum verdict verdict)
+{
+	walk->packet.sender = 0;
+	walk->packet.receiver = 0;
+	walk->packet.reason = DROP_NONE;
+	return stop(walk, verdict);
+}
