@@ -3,7 +3,7 @@
 import type { Bar } from './experiment.ts';
 
 export const sameNode = 'same node (ratio to one bare veth pair)';
-export const crossNode = 'across nodes (ratio to host-to-host)';
+export const crossNode = 'across nodes (ratio to programs that only redirect)';
 export const overlay = "overlay across nodes (ratio to flannel's shape)";
 export const grown = {
   sameNode: 'with 1,000 more pods on the node, same node (ratio to without)',
@@ -42,7 +42,8 @@ export const networkBars: readonly Bar[] = [
   ratio(sameNode, 'heddle', 'TCP stream, 1 CPU', 0.97),
   ratio(sameNode, 'heddle', 'p50, 1 CPU', 1.06),
   ratio(sameNode, 'heddle', 'connections, 1 CPU', 0.9),
-  ...within(crossNode, 'heddle native', 0.03, onePath),
+  // A pod has a veth pair more than its node: what that costs is no plugin's to save.
+  ...within(crossNode, 'heddle native', 0.05, onePath),
   ...within(overlay, 'heddle vxlan', 0, everyFigure),
   ...Object.values(grown).flatMap((group) => within(group, manyPods, 0.03, onePath)),
 ];

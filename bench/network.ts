@@ -62,8 +62,8 @@ function comparisons(
     [
       crossNode,
       async () => [
-        hostToHost(topology),
         redirectOnlyCrossNode(topology),
+        hostToHost(topology),
         (await labs.small('native')).crossNode('heddle native'),
       ],
     ],
