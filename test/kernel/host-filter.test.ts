@@ -3,14 +3,16 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { hostFilter } from '../../src/agent/host/filter.ts';
-import { routeProtocol } from '../../src/datapath/ids.ts';
+import { queueMac, routeProtocol } from '../../src/datapath/ids.ts';
 import { delLink, linkByName, setLink } from '../../src/kernel/netlink/link.ts';
 import { type Notification, subscribe } from '../../src/kernel/netlink/notifications.ts';
 import { replaceRoute } from '../../src/kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
+import { type Mac, parseMac } from '../../src/net/mac.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
+import { gatewayMac } from '../../src/pods/interface/gateway.ts';
 import { doomedName, isEndpointName } from '../../src/pods/interface/names.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
@@ -37,43 +39,63 @@ async function heard(notifications: AsyncIterable<Notification>): Promise<readon
   return assert.fail('the notifications ended');
 }
 
-rootTest(
-  'links with names of endpoints are heard of when they end, others always',
-  async (context) => {
-    const namespace = testNamespace(context);
-    using socket = NetlinkSocket.open({ namespace });
-    const names = [
-      'hd0123456789a',
-      'hdabcdefabcdef',
-      'hd0123456789',
-      'hd0123456789g',
-      'hd0123456789A',
-      'hd01234567_9a',
-      'hd0123456789ab',
-      'hd',
-      'hdmi0',
-      'xd0123456789a',
-      'hdx',
-      'hdx1',
-      'hdx1234567890',
-      'hdx12345678901',
-      'hdx12a',
-      doomedName(77 as IfIndex),
-    ];
-    for (const name of names) {
-      using subscription = subscribe({ kinds: ['link'], namespace, filter: hostFilter });
-      addVeth(socket, { name, peer: { name: 'other0' } });
-      const ifIndex = linkByName(socket, name)?.ifIndex ?? assert.fail();
-      setLink(socket, { ifIndex, up: true });
-      delLink(socket, ifIndex);
-      addVeth(socket, { name: last, peer: { name: 'other1' } });
-      const seen = new Set((await heard(subscription)).filter((text) => text.endsWith(` ${name}`)));
-      const expected = isEndpointName(name) ? [`del ${name}`] : [`new ${name}`, `del ${name}`];
-      assert.deepEqual([...seen], expected, name);
-      delLink(socket, linkByName(socket, last)?.ifIndex ?? assert.fail());
-    }
-  },
-);
+const otherMac = parseMac('02:00:5e:10:00:01');
+const likeOurs = parseMac('02:68:65:64:64:6d');
+
+const ofPods: readonly string[] = [
+  'hd0123456789a',
+  'hdabcdefabcde',
+  'hdx1',
+  'hdx1234567890',
+  doomedName(77 as IfIndex),
+];
+
+const links: readonly (readonly [name: string, mac: Mac, isHeard: boolean])[] = [
+  ...ofPods.map((name) => [name, gatewayMac, false] as const),
+  // A foreign interface may have such a name.
+  ...ofPods.map((name) => [name, otherMac, true] as const),
+  ['hd0123456789a', likeOurs, true],
+  ['hdq0123456789a', queueMac, true],
+  // A pod's interface that an administrator renamed.
+  ['renamed0', gatewayMac, true],
+  ['xd0123456789a', gatewayMac, true],
+  ['heddle_vxlan', gatewayMac, true],
+  ['hdmi0', otherMac, true],
+  // No name that an agent gives; `watchHost` hears of it once it ends.
+  ['hd0123456789ab', gatewayMac, false],
+];
+
+rootTest("pods' links are heard of when they end, others always", async (context) => {
+  const namespace = testNamespace(context);
+  using socket = NetlinkSocket.open({ namespace });
+  assert.ok(ofPods.every(isEndpointName));
+  for (const [name, mac, isHeard] of links) {
+    using subscription = subscribe({ kinds: ['link'], namespace, filter: hostFilter });
+    addVeth(socket, { name, mac, peer: { name: 'other0' } });
+    const ifIndex = linkByName(socket, name)?.ifIndex ?? assert.fail();
+    setLink(socket, { ifIndex, up: true });
+    delLink(socket, ifIndex);
+    addVeth(socket, { name: last, peer: { name: 'other1' } });
+    const seen = new Set((await heard(subscription)).filter((text) => text.endsWith(` ${name}`)));
+    const expected = isHeard ? [`new ${name}`, `del ${name}`] : [`del ${name}`];
+    assert.deepEqual([...seen], expected, `${name} ${mac}`);
+    delLink(socket, linkByName(socket, last)?.ifIndex ?? assert.fail());
+  }
+});
+
+rootTest("a pod's link that gets another name is heard of", async (context) => {
+  const namespace = testNamespace(context);
+  using socket = NetlinkSocket.open({ namespace });
+  const [name = ''] = ofPods;
+  addVeth(socket, { name, mac: gatewayMac, peer: { name: 'other0' } });
+  const ifIndex = linkByName(socket, name)?.ifIndex ?? assert.fail();
+  using subscription = subscribe({ kinds: ['link'], namespace, filter: hostFilter });
+  setLink(socket, { ifIndex, name: 'renamed0' });
+  setLink(socket, { ifIndex, name });
+  addVeth(socket, { name: last, peer: { name: 'other1' } });
+  const seen = (await heard(subscription)).filter((text) => !text.includes('other'));
+  assert.deepEqual(seen, ['new renamed0']);
+});
 
 rootTest('of routes, default routes of others are heard of', async (context) => {
   const namespace = testNamespace(context);

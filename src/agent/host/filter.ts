@@ -4,13 +4,15 @@
 import { routeProtocol } from '../../datapath/ids.ts';
 import {
   assembleFilter,
+  attributeOffset,
   type FilterInstruction,
-  type FilterLine,
   filterVerdicts,
 } from '../../kernel/netlink/protocol/socket-filter.ts';
+import { macBytes } from '../../net/mac.ts';
+import { gatewayMac } from '../../pods/interface/gateway.ts';
 
-// Where things stand in a message: struct nlmsghdr (16 bytes), then struct ifinfomsg (16) or struct rtmsg. A link's first
-// attribute is its name. Numbers are the host's, little-endian, which a load of two bytes turns round.
+// Offsets in a message: struct nlmsghdr (16 bytes), then struct ifinfomsg (16) or struct rtmsg. The first attribute of a link
+// is its name. Numbers are in host order, little-endian, which a load of two bytes reverses.
 const at = {
   messageLength: 0,
   messageType: 4,
@@ -18,21 +20,25 @@ const at = {
   routeProtocol: 21,
   settingType: 30,
   settingValue: 32,
-  attributeLength: 32,
+  firstAttribute: 32,
   attributeType: 34,
   name: 36,
 } as const;
 const nameAttribute = 0x0300;
+// IFLA_ADDRESS: four bytes of header, then the MAC, whose last four bytes are compared.
+const macAttribute = 1;
+const macWord = { offset: 4 + 2, value: Buffer.from(macBytes(gatewayMac)).readUInt32BE(2) };
 // struct nlmsghdr, struct netconfmsg (4 bytes with its padding), the interface's index and one value.
 const oneSettingLength = 36;
 const forwardingAttribute = 0x0200;
-const hexDigits = 11;
-const endpointNameLength = (4 + 2 + hexDigits + 1) << 8;
-const mostDigits = 10;
 const character = (text: string): number => text.charCodeAt(0);
+const namePrefix = (character('h') << 8) | character('d');
 
-/** Dropped: links that are made or change and have the name of an endpoint or of what was one (that one ends is told), and
- * routes that are ours or no default route, queues and filters that are made. Of settings only one passes: forwarding was switched off. */
+/**
+ * Drops links that are made or change and have the MAC of a pod's interface on the node and a name that begins as its name does
+ * (docs/decisions/host-filter-by-mac.md), routes that are ours or not default routes, and queues and filters that are made. Of
+ * settings only one passes: forwarding was switched off. The end of a link always passes.
+ */
 export const hostFilter: readonly FilterInstruction[] = assembleFilter([
   { code: 'loadByte', operand: at.messageType },
   { code: 'jumpIfEqual', operand: 16, yes: 'new link' },
@@ -58,42 +64,16 @@ export const hostFilter: readonly FilterInstruction[] = assembleFilter([
   { code: 'loadHalf', operand: at.attributeType },
   { code: 'jumpIfEqual', operand: nameAttribute, no: 'accept' },
   { code: 'loadHalf', operand: at.name },
-  { code: 'jumpIfEqual', operand: (character('h') << 8) | character('d'), no: 'accept' },
-  { code: 'loadByte', operand: at.name + 2 },
-  { code: 'jumpIfEqual', operand: character('x'), yes: 'doomed' },
-  { code: 'loadHalf', operand: at.attributeLength },
-  { code: 'jumpIfEqual', operand: endpointNameLength, no: 'accept' },
-  ...Array.from({ length: hexDigits }, (_, digit) => hexDigit(at.name + 2 + digit)).flat(),
+  { code: 'jumpIfEqual', operand: namePrefix, no: 'accept' },
+  { code: 'loadConstant', operand: at.firstAttribute },
+  { code: 'indexConstant', operand: macAttribute },
+  { code: 'loadWord', operand: attributeOffset },
+  { code: 'jumpIfEqual', operand: 0, yes: 'accept' },
+  { code: 'indexFromAccumulator', operand: 0 },
+  { code: 'loadWordAtIndex', operand: macWord.offset },
+  { code: 'jumpIfEqual', operand: macWord.value, yes: 'drop', no: 'accept' },
   'drop',
-  { code: 'return', operand: filterVerdicts.drop },
-  'doomed',
-  ...Array.from({ length: mostDigits }, (_, digit) => decimalDigit(at.name + 3, digit)).flat(),
-  { code: 'loadByte', operand: at.name + 3 + mostDigits },
-  { code: 'jumpIfEqual', operand: 0, yes: 'drop too', no: 'accept' },
-  'drop too',
   { code: 'return', operand: filterVerdicts.drop },
   'accept',
   { code: 'return', operand: filterVerdicts.accept },
 ]);
-
-function hexDigit(place: number): readonly FilterLine[] {
-  const next = `after ${place}`;
-  return [
-    { code: 'loadByte', operand: place },
-    { code: 'jumpIfGreater', operand: character('f'), yes: 'accept' },
-    { code: 'jumpIfGreaterOrEqual', operand: character('a'), yes: next },
-    { code: 'jumpIfGreater', operand: character('9'), yes: 'accept' },
-    { code: 'jumpIfGreaterOrEqual', operand: character('0'), no: 'accept' },
-    next,
-  ];
-}
-
-// Up to the zero that ends the name; at least one.
-function decimalDigit(first: number, digit: number): readonly FilterLine[] {
-  return [
-    { code: 'loadByte', operand: first + digit },
-    ...(digit === 0 ? [] : [{ code: 'jumpIfEqual', operand: 0, yes: 'drop too' } as const]),
-    { code: 'jumpIfGreater', operand: character('9'), yes: 'accept' },
-    { code: 'jumpIfGreaterOrEqual', operand: character('0'), no: 'accept' },
-  ];
-}

@@ -8,7 +8,7 @@ import { allocateMemory } from '../../memory.ts';
 export type FilterInstruction = readonly [code: number, yes: number, no: number, operand: number];
 
 /** A line of a program before jumps are counted: a label's name, or an instruction whose jumps name labels. */
-export type FilterLine =
+type FilterLine =
   | string
   | {
       readonly code: keyof typeof codes;
@@ -18,15 +18,25 @@ export type FilterLine =
       readonly no?: string;
     };
 
-// linux/filter.h. Loads put a byte, or two bytes as the network orders them, where jumps compare.
+// linux/filter.h. Loads put a byte, or two or four bytes in network order, into the accumulator, which jumps compare.
 const codes = {
   loadByte: 0x30,
   loadHalf: 0x28,
+  loadWord: 0x20,
+  loadConstant: 0x00,
+  /** The index register: what `loadWordAtIndex` starts from, and which attribute `attributeOffset` looks for. */
+  indexConstant: 0x01,
+  indexFromAccumulator: 0x07,
+  loadWordAtIndex: 0x40,
   jumpIfEqual: 0x15,
-  jumpIfGreater: 0x25,
-  jumpIfGreaterOrEqual: 0x35,
   return: 0x06,
 } as const;
+
+/**
+ * Operand of `loadWord`: offset of the first attribute whose type is in the index register, in the list that begins at the
+ * accumulator; 0 if there is none (SKF_AD_OFF + SKF_AD_NLATTR).
+ */
+export const attributeOffset = 0xffff_f00c;
 
 /** What a program returns: the message is queued, or nobody hears of it. */
 export const filterVerdicts = { accept: 0xffff_ffff, drop: 0 } as const;
