@@ -91,7 +91,7 @@ export function assembleAgent({ config, log, owned }: AssembleOptions): AgentPar
   const traffic = new TrafficCounts(datapath.maps.endpointCounters);
   const after = { traffic, connections, log, journal, periodMs: config.reconcilePeriodMs };
   const applier = new DatapathApplier({ plan: network, ...after });
-  const truth = kernelProbe({ socket, nft, maps: datapath.maps });
+  const truth = kernelProbe({ socket, maps: datapath.maps });
   const { reread } = cluster.source;
   const knownPods = new KnownPods({
     pods: () => network.snapshot.state.pods,

@@ -14,6 +14,8 @@ export interface EndpointView {
   readonly hostIfIndex: number;
   readonly mtuBytes: number;
   readonly createdAt: string;
+  /** Its record was lost and made again: limits, host ports and names that it had are lost. */
+  readonly isRecovered?: true | undefined;
   /** In force, as the kernel has it. Absent: it may send and receive without limit. */
   readonly bandwidth?: Bandwidth | undefined;
   /** Asked for, and missing in the kernel; the agent puts them back. Absent: none is. */

@@ -33,6 +33,11 @@ export interface LocalEndpoint {
   readonly network?: string;
   /** Ports of the node that lead here; absent: none. */
   readonly portMappings?: readonly PortMapping[] | undefined;
+  /**
+   * Its record was lost and made again from the kernel: limits, host ports and names that it had are not known. CHECK fails, so
+   * that the runtime adds the pod again.
+   */
+  readonly isRecovered?: true | undefined;
   /** ISO 8601. */
   readonly createdAt: string;
 }

@@ -47,6 +47,11 @@ for (const [name, network, listed, expected] of cases) {
   });
 }
 
+test('GC takes nothing whose record was lost: its network is not known', () => {
+  const recovered: EndpointRecord = { ...record('c5'), isRecovered: true };
+  assert.deepEqual(staleRecords([recovered], { kind: 'gc', network: 'heddle', kept: [] }), []);
+});
+
 test('GC takes an interface of a container whose other interface is listed', () => {
   const kept = [{ containerId: 'c3', ifName: 'net1' }];
   assert.equal(staleRecords(records, { kind: 'gc', network: 'blue', kept }).length, 1);

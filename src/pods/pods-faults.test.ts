@@ -111,6 +111,33 @@ test('what cannot be removed at the start is told and keeps its address', async 
   assert.equal(restarted.store.list().length, 2);
 });
 
+test('an endpoint whose record was made again is told and fails CHECK until it is added again', async () => {
+  const { node, pods, store, directory } = bench();
+  const { mac, addresses, ...endpoint } = await pods.add(addRequest(1));
+  store.restore({ ...endpoint, mac, addresses, isRecovered: true });
+  const { kind: _, pod: __, ...common } = addRequest(1);
+  const interfaces = [{ name: 'eth0', mac, sandbox: common.namespacePath }];
+  const request = { ...common, kind: 'check', previous: { interfaces, addresses } } as const;
+  // The next agent, and the one after it.
+  for (let restart = 0; restart < 2; restart++) {
+    const restarted = bench(directory, node);
+    await restarted.pods.restore();
+    const text = new RegExp(`record of interface ${hostIfName} was lost.* limits and host ports`);
+    assert.match(restarted.pods.problems().join('\n'), text);
+    await assert.rejects(restarted.pods.check(request), fails('endpointDiffers', text));
+    if (restart === 0) continue;
+    await restarted.pods.del(delRequest(1));
+    assert.deepEqual(restarted.pods.problems(), []);
+    node.inPods.clear();
+    const added = await restarted.pods.add(addRequest(1));
+    await restarted.pods.check({
+      ...request,
+      previous: { interfaces, addresses: added.addresses },
+    });
+    assert.deepEqual(restarted.pods.problems(), []);
+  }
+});
+
 test('the runtime gets an answer whatever comes', async () => {
   const { pods } = bench();
   const { answer } = await answerCni(pods, silentLogger, Buffer.from('garbage'));

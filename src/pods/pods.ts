@@ -23,7 +23,12 @@ import type { PodWiring } from './interface/wiring.ts';
 import { PodLifecycle } from './lifecycle.ts';
 import { previousDifferences } from './previous-result.ts';
 import { fateOf } from './record-fate.ts';
-import { type KernelRecords, recoverLost, unknownKernel } from './records/lost-records.ts';
+import {
+  type KernelRecords,
+  recoveredText,
+  recoverLost,
+  unknownKernel,
+} from './records/lost-records.ts';
 import { hostIfNameOf, isComplete } from './records/record.ts';
 import type { EndpointStore } from './records/store.ts';
 import { halfBuilt, rewriteRecords } from './records/upkeep.ts';
@@ -64,8 +69,10 @@ export class Pods {
   readonly #states = new PodStates();
   readonly #lifecycle: PodLifecycle;
   readonly #kernel: KernelRecords;
-  /** Of records that were made again or set right at the start. */
+  /** Of records that were set right at the start. */
   readonly #mended: string[] = [];
+  /** Whose records were made again, by this agent or one before it. */
+  readonly #recovered = new Set<string>();
   readonly #unclaimed = new Unclaimed();
 
   constructor(options: PodsOptions) {
@@ -90,7 +97,21 @@ export class Pods {
   /** What is wrong with endpoints, in words. */
   problems(): readonly string[] {
     const unclaimed = this.#unclaimed.problems((name) => this.#store.get(name) !== undefined);
-    return [...this.#store.problems, ...this.#mended, ...this.#states.problems(), ...unclaimed];
+    return [
+      ...this.#store.problems,
+      ...this.#recoveredEndpoints().map(recoveredText),
+      ...this.#mended,
+      ...this.#states.problems(),
+      ...unclaimed,
+    ];
+  }
+
+  // Until they are deleted: a settle asks, and hardly one is such.
+  #recoveredEndpoints(): readonly LocalEndpoint[] {
+    return [...this.#recovered].flatMap((name) => {
+      const endpoint = this.#states.liveOf(name);
+      return endpoint?.isRecovered === true ? [endpoint] : [];
+    });
   }
 
   /** Which of the node's links are pods' and no endpoint's; `problems` names them from now on. */
@@ -118,7 +139,7 @@ export class Pods {
    */
   async restore(): Promise<RestoreReport> {
     const removed: string[] = [];
-    this.#mended.push(...recoverLost(this.#store, this.#wiring.interfaces(), this.#kernel));
+    recoverLost(this.#store, this.#wiring.interfaces(), this.#kernel);
     for (const record of this.#store.list()) {
       const reason = isComplete(record) ? this.#adopt(record) : halfBuilt;
       if (reason === undefined) continue;
@@ -146,6 +167,7 @@ export class Pods {
       this.#lifecycle.setStale(record, fate.what);
     } else {
       if (fate.mended !== undefined) this.#mended.push(fate.mended);
+      if (fate.endpoint.isRecovered === true) this.#recovered.add(fate.endpoint.hostIfName);
       this.#lifecycle.setLive(fate.endpoint);
     }
     return undefined;
@@ -243,6 +265,9 @@ export class Pods {
       const stale = this.#states.problemOf(hostIfName);
       if (stale !== undefined) throw new CniError(cniErrorCode.endpointDiffers, stale);
       throw new CniError(cniErrorCode.unknownContainer, 'it is not known on this node');
+    }
+    if (endpoint.isRecovered === true) {
+      throw new CniError(cniErrorCode.endpointDiffers, recoveredText(endpoint));
     }
     using namespace = this.#wiring.open(request.namespacePath);
     const differences = [

@@ -1,4 +1,5 @@
-// Records that were lost, made again by a new agent from what the kernel has: limits and host ports too.
+// Records that were lost, made again by a new agent from what the kernel has. Limits and host ports are lost with them, and the
+// agent says so until the runtime adds the pod again.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -25,6 +26,11 @@ const runtimeConfig = {
   ],
 };
 
+const limits = {
+  ingress: { bitsPerSecond: 8e6 },
+  egress: { bitsPerSecond: 4e6, burstBits: 8e5 },
+};
+
 interface Kernel {
   readonly endpoint: Record<string, unknown>;
   readonly rules: string;
@@ -41,51 +47,70 @@ async function look(place: AgentPlace): Promise<Kernel> {
   };
 }
 
-rootTest('a lost record gets its limits and host ports back from the kernel', async (context) => {
-  const place = agentPlace(context);
-  let agent = await startAgent(context, place);
-  const pod = podNamespace(context);
-  const execute = shimTo(place.socket, pod.path);
-  const added = await execute({ configuration: { runtimeConfig } });
-  assert.equal(added.exitCode, 0, added.stdout);
-  const check: WrittenRequest = {
-    environment: { CNI_COMMAND: 'CHECK' },
-    configuration: { prevResult: JSON.parse(added.stdout) },
-  };
-  const before = await look(place);
-  const folder = path.join(place.stateDir, 'endpoints');
-  const [name = ''] = fs.readdirSync(folder);
-  const record = path.join(folder, name);
-  const restartWith = async (damage: () => void): Promise<string> => {
-    await agent.end('SIGTERM');
-    damage();
-    agent = await startAgent(context, place);
-    const { health, tables } = await status(place);
-    const writes = tables.filter(({ writes: { set, deleted } }) => set + deleted > 0);
-    assert.deepEqual(writes, []);
-    return health.reasons.join();
-  };
+rootTest(
+  'a lost record costs a pod its limits and host ports, until it is added again',
+  async (context) => {
+    const place = agentPlace(context);
+    let agent = await startAgent(context, place);
+    const pod = podNamespace(context);
+    const execute = shimTo(place.socket, pod.path);
+    const add = async (): Promise<WrittenRequest> => {
+      const { exitCode, stdout } = await execute({ configuration: { runtimeConfig } });
+      assert.equal(exitCode, 0, stdout);
+      const prevResult: unknown = JSON.parse(stdout);
+      return { environment: { CNI_COMMAND: 'CHECK' }, configuration: { prevResult } };
+    };
+    const check = await add();
+    const before = await look(place);
+    assert.deepEqual(before.endpoint['bandwidth'], limits);
+    const folder = path.join(place.stateDir, 'endpoints');
+    const [name = ''] = fs.readdirSync(folder);
+    const record = path.join(folder, name);
+    const restartWith = async (damage: () => void): Promise<readonly string[]> => {
+      await agent.end('SIGTERM');
+      damage();
+      agent = await startAgent(context, place);
+      return (await status(place)).health.reasons;
+    };
 
-  const told = await restartWith(() => fs.truncateSync(record, fs.statSync(record).size - 4));
-  assert.match(told, /made again from what the kernel has of the pod, which keeps its network$/);
-  assert.deepEqual(await look(place), before);
-  assert.deepEqual(await execute(check), { exitCode: 0, stdout: '', stderr: '' });
+    const lost =
+      / was lost; made again .* keeps its network and has lost its limits and host ports/;
+    const told = await restartWith(() => fs.truncateSync(record, fs.statSync(record).size - 4));
+    assert.match(
+      told[0] ?? '',
+      /set aside as hd.*, made again from what the kernel has of the pod$/,
+    );
+    assert.match(told[1] ?? '', lost);
+    const after = await look(place);
+    const { id, addresses, mac, containerId, hostIfIndex } = before.endpoint;
+    const kept = { id, addresses, mac, containerId, hostIfIndex, isRecovered: true };
+    assert.deepEqual({ ...after.endpoint, ...kept }, after.endpoint);
+    const { bandwidth, portMappings } = after.endpoint;
+    assert.deepEqual([bandwidth, portMappings], [undefined, undefined]);
+    assert.doesNotMatch(after.queues, /dev hdq/);
+    assert.doesNotMatch(after.rules, /8080|8443|5353/);
+    const { exitCode, stdout } = await execute(check);
+    assert.equal(exitCode, 1);
+    assert.match(stdout, new RegExp(`"code":100.*${lost.source}`));
 
-  const toldMore = await restartWith(() => fs.truncateSync(record, 0));
-  assert.match(
-    toldMore,
-    /keeps its network; lost: container id, path of its namespace, [^,]*, name of the pod, if it had one$/,
-  );
-  const after = await look(place);
-  const { bandwidth, portMappings } = before.endpoint;
-  assert.deepEqual(after.endpoint['portMappings'], portMappings);
-  assert.deepEqual(after.endpoint['bandwidth'], bandwidth);
-  assert.deepEqual(bandwidth, {
-    ingress: { bitsPerSecond: 8e6 },
-    egress: { bitsPerSecond: 4e6, burstBits: 8e5 },
-  });
-  assert.deepEqual([after.rules, after.queues], [before.rules, before.queues]);
-  const deleted = await execute({ environment: { CNI_COMMAND: 'DEL' } });
-  assert.deepEqual(deleted, { exitCode: 0, stdout: '', stderr: '' });
-  assert.deepEqual(JSON.parse((await get(place, '/v1/endpoints')).text), []);
-});
+    // Also what no damage happened to since then.
+    assert.match((await restartWith(() => undefined)).join(), lost);
+    // The same without anything to read.
+    const toldMore = await restartWith(() => fs.truncateSync(record, 0));
+    assert.match(toldMore[1] ?? '', lost);
+    const nameless = await look(place);
+    assert.deepEqual(nameless.endpoint['addresses'], addresses);
+    assert.match(String(nameless.endpoint['containerId']), /^unknown-hd/);
+
+    // What a runtime does with a pod that fails CHECK.
+    const deleted = await execute({ environment: { CNI_COMMAND: 'DEL' } });
+    assert.deepEqual(deleted, { exitCode: 0, stdout: '', stderr: '' });
+    const checkAgain = await add();
+    const again = await look(place);
+    assert.deepEqual(again.endpoint['bandwidth'], limits);
+    assert.deepEqual(again.endpoint['portMappings'], before.endpoint['portMappings']);
+    for (const port of ['8080', '8443', '5353']) assert.ok(again.rules.includes(port), port);
+    assert.deepEqual(await execute(checkAgain), { exitCode: 0, stdout: '', stderr: '' });
+    assert.doesNotMatch((await status(place)).health.reasons.join(), lost);
+  },
+);

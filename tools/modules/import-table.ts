@@ -93,7 +93,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'pods',
-    may: 'base net kernel cluster/* model/* datapath/* datapath/load datapath/nft cni pods/addresses pods/interface pods/records',
+    may: 'base net kernel cluster/* model/* datapath/* datapath/load cni pods/addresses pods/interface pods/records',
     packages: 'node',
   },
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RateLimit } from '../../net/bandwidth.ts';
-import { bucketOf, isSameBucket, limitOf } from './token-bucket.ts';
+import { bucketOf, isSameBucket, limitInForce } from './token-bucket.ts';
 
 const mtuBytes = 1500;
 
@@ -42,14 +42,22 @@ const limits: readonly RateLimit[] = [
 ];
 
 for (const limit of limits) {
-  test(`a limit is read back from its bucket: ${JSON.stringify(limit)}`, () => {
+  test(`a limit is in force where the kernel has its bucket: ${JSON.stringify(limit)}`, () => {
     for (const mtuBytes of [1280, 1450, 1500, 9000]) {
       const { burstBytes, ...bucket } = bucketOf(limit, mtuBytes);
       // As the kernel tells it, in units of 64 ns.
       const unit = (bucket.bytesPerSecond * 64) / 1e9;
       const told = Math.round(Math.floor(burstBytes / unit) * unit);
       assert.ok(isSameBucket({ ...bucket, burstBytes: told }, { ...bucket, burstBytes }));
-      assert.deepEqual(limitOf({ ...bucket, burstBytes: told }, mtuBytes), limit);
+      const found = { ...bucket, burstBytes: told };
+      assert.equal(limitInForce(found, { asked: limit, mtuBytes }), limit);
     }
   });
 }
+
+test('of a bucket that another process changed, the rate and burst that it has are in force', () => {
+  const found = bucketOf({ bitsPerSecond: 2e6, burstBits: 4e5 }, mtuBytes);
+  const limit = limitInForce(found, { asked: { bitsPerSecond: 8e6 }, mtuBytes });
+  assert.ok(Math.abs(limit.bitsPerSecond - 2e6) < 10, JSON.stringify(limit));
+  assert.equal(limit.burstBits, 4e5);
+});

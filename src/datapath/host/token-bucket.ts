@@ -1,4 +1,4 @@
-// A limit as a token bucket, and back: how much more than the limit the kernel is told, how long the queue is
+// A limit as a token bucket: how much more than the limit the kernel is told, how long the queue is
 // (docs/decisions/bandwidth-by-queues.md).
 
 import type { Tbf } from '../../kernel/netlink/tbf.ts';
@@ -40,25 +40,17 @@ export function bucketOf(limit: RateLimit, mtuBytes: number): Bucket {
   };
 }
 
-/** The limit that a token bucket of ours was made from: of those that come to the same bucket, the roundest. */
-export function limitOf(found: Bucket, mtuBytes: number): RateLimit {
+/** What the kernel's bucket limits: what was asked for, where it is the bucket of that; else the rate and burst that it has. */
+export function limitInForce(
+  found: Bucket,
+  { asked, mtuBytes }: { readonly asked: RateLimit | undefined; readonly mtuBytes: number },
+): RateLimit {
+  if (asked !== undefined && isSameBucket(found, bucketOf(asked, mtuBytes))) return asked;
   const share = ((mtuBytes + ethernetBytes) / mtuBytes) * headerAllowance;
-  const bits = (bytes: number): number => (bytes * 8) / share;
-  const { bytesPerSecond, burstBytes } = found;
-  const bitsPerSecond = roundest(bits(bytesPerSecond - 0.5), bits(bytesPerSecond + 0.5));
-  const usual = bucketOf({ bitsPerSecond }, mtuBytes);
-  if (isSameBurst(found, usual)) return { bitsPerSecond };
-  const burstBits = roundest(burstBytes * 8 * 0.999, burstBytes * 8 * 1.001 + 8);
-  return { bitsPerSecond, burstBits };
-}
-
-// The whole number from low to high that ends in the most zeros.
-function roundest(low: number, high: number): number {
-  for (let step = 10 ** Math.floor(Math.log10(high)); step >= 1; step /= 10) {
-    const candidate = Math.ceil(low / step) * step;
-    if (candidate <= high) return candidate;
-  }
-  return Math.round(high);
+  return {
+    bitsPerSecond: Math.round((found.bytesPerSecond * 8) / share),
+    burstBits: found.burstBytes * 8,
+  };
 }
 
 /** Whether the kernel's bucket is that one; it rounds the burst to its own unit of time, and tells it as 32 bits of it. */

@@ -1,13 +1,12 @@
 // A pod's limits as the kernel has them, for people and for CHECK. They are made and kept by the data path
 // (datapath/host/limits.ts).
 
-import { limitOf } from '../../datapath/host/token-bucket.ts';
+import { limitInForce } from '../../datapath/host/token-bucket.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { type Tbf, tbfAt } from '../../kernel/netlink/tbf.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { podQueue } from '../../model/pod-queue.ts';
 import type { Bandwidth, RateLimit } from '../../net/bandwidth.ts';
-import type { IfIndex } from '../../net/if-index.ts';
 
 /** What came from or for a pod while its queue was full; undefined where nothing is limited. Throws KernelError. */
 export function queueDrops(socket: NetlinkSocket, endpoint: LocalEndpoint): number | undefined {
@@ -25,21 +24,13 @@ export function limitsInForce(
 ): Bandwidth | undefined {
   const { ingress, egress } = buckets(socket, endpoint);
   if (ingress === undefined && egress === undefined) return undefined;
-  const { mtuBytes } = endpoint;
+  const { mtuBytes, bandwidth = {} } = endpoint;
+  const limit = (bucket: Tbf, asked: RateLimit | undefined): RateLimit =>
+    limitInForce(bucket, { asked, mtuBytes });
   return {
-    ...(ingress !== undefined && { ingress: limitOf(ingress, mtuBytes) }),
-    ...(egress !== undefined && { egress: limitOf(egress, mtuBytes) }),
+    ...(ingress !== undefined && { ingress: limit(ingress, bandwidth.ingress) }),
+    ...(egress !== undefined && { egress: limit(egress, bandwidth.egress) }),
   };
-}
-
-/** Undefined where there is no token bucket. Throws KernelError. */
-export function limitAt(
-  socket: NetlinkSocket,
-  ifIndex: IfIndex,
-  mtuBytes: number,
-): RateLimit | undefined {
-  const found = tbfAt(socket, ifIndex);
-  return found && limitOf(found, mtuBytes);
 }
 
 /**

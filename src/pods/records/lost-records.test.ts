@@ -8,7 +8,7 @@ import { type Address, parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';
 import { fateOf, type RecordFate } from '../record-fate.ts';
-import { type KernelRecords, recoverLost } from './lost-records.ts';
+import { type KernelRecords, recoveredText, recoverLost } from './lost-records.ts';
 import { hostIfNameOf } from './record.ts';
 import { EndpointStore } from './store.ts';
 
@@ -32,6 +32,11 @@ function endpoint(number: number, more: Partial<LocalEndpoint> = {}): LocalEndpo
 }
 
 const [one, two] = [endpoint(1), endpoint(2)];
+const unknownNames = {
+  containerId: 'unknown',
+  namespacePath: '/unknown',
+  isRecovered: true,
+} as const;
 
 /** A kernel that has these behind their names. */
 function kernelOf(...known: readonly LocalEndpoint[]): KernelRecords {
@@ -43,7 +48,8 @@ function kernelOf(...known: readonly LocalEndpoint[]): KernelRecords {
   return {
     recover: (name) => {
       const record = known.find(({ hostIfName }) => hostIfName === name);
-      return record && { record, lost: ['container id'] };
+      // Made again, it would be nothing but what the kernel has.
+      return record && { ...record, ...unknownNames };
     },
     entry: (ifIndex) => {
       const found = known.find(({ hostIfIndex }) => hostIfIndex === ifIndex);
@@ -61,10 +67,12 @@ function storeOf(...records: readonly LocalEndpoint[]): EndpointStore {
 test('an interface without a record gets one from what the kernel has', () => {
   const store = storeOf(one);
   const names = [one.hostIfName, two.hostIfName, 'hd00000000000'];
-  const problems = recoverLost(store, names, kernelOf(one, two));
-  assert.deepEqual(store.list(), [one, two]);
-  assert.equal(problems.length, 1);
-  assert.match(problems.join(), new RegExp(`${two.hostIfName} was lost; made again.*container id`));
+  recoverLost(store, names, kernelOf(one, two));
+  assert.deepEqual(store.list(), [one, { ...two, ...unknownNames }]);
+  assert.match(
+    recoveredText(two),
+    new RegExp(`${two.hostIfName} was lost; made again.*host ports`),
+  );
 });
 
 const taken: readonly { readonly what: string; readonly more: Partial<LocalEndpoint> }[] = [
@@ -76,14 +84,14 @@ for (const { what, more } of taken) {
   test(`a record of a restored backup whose interface is gone keeps no ${what} from another`, () => {
     const store = storeOf(one);
     const served = endpoint(2, more);
-    assert.equal(recoverLost(store, [two.hostIfName], kernelOf(served)).length, 1);
-    assert.deepEqual(store.get(two.hostIfName), served);
+    recoverLost(store, [two.hostIfName], kernelOf(served));
+    assert.deepEqual(store.get(two.hostIfName), { ...served, ...unknownNames });
   });
 
   test(`an interface whose ${what} another record has gets none`, () => {
     const store = storeOf(one);
     const names = [one.hostIfName, two.hostIfName];
-    assert.deepEqual(recoverLost(store, names, kernelOf(endpoint(2, more))), []);
+    recoverLost(store, names, kernelOf(endpoint(2, more)));
     assert.deepEqual(store.list(), [one]);
   });
 }

@@ -5,13 +5,12 @@
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
-import { type EndpointRecord, formatRecord } from './record.ts';
-import type { RecoveredRecord } from './recovery.ts';
+import type { EndpointRecord } from './record.ts';
 import type { EndpointStore } from './store.ts';
 
 export interface KernelRecords {
   /** See `recoverRecord`. */
-  recover(hostIfName: string, text: string): RecoveredRecord | undefined;
+  recover(hostIfName: string, text: string): LocalEndpoint | undefined;
   /** The data path's entry for an interface; undefined: there is none. */
   entry(
     ifIndex: IfIndex,
@@ -20,23 +19,23 @@ export interface KernelRecords {
 
 export const unknownKernel: KernelRecords = { recover: () => undefined, entry: () => undefined };
 
-/** Makes records for interfaces that have none, as far as the kernel knows enough; a sentence for each. */
+/** Makes records for interfaces that have none, as far as the kernel knows enough. */
 export function recoverLost(
   store: EndpointStore,
   interfaces: readonly string[],
   kernel: KernelRecords,
-): readonly string[] {
-  return interfaces.flatMap((hostIfName) => {
-    if (store.get(hostIfName) !== undefined) return [];
+): void {
+  const isThere = ({ hostIfName: name }: EndpointRecord): boolean => interfaces.includes(name);
+  for (const hostIfName of interfaces) {
+    if (store.get(hostIfName) !== undefined) continue;
     const found = kernel.recover(hostIfName, '');
-    const isThere = ({ hostIfName: name }: EndpointRecord): boolean => interfaces.includes(name);
-    if (found === undefined || isTaken(store, found.record, isThere)) return [];
-    store.restore(found.record);
-    const lost = found.lost.length === 0 ? '' : `; lost: ${found.lost.join(', ')}`;
-    return [
-      `endpoint record of interface ${hostIfName} was lost; made again from what the kernel has of the pod, which keeps its network${lost}`,
-    ];
-  });
+    if (found !== undefined && !isTaken(store, found, isThere)) store.restore(found);
+  }
+}
+
+/** What is so of an endpoint whose record was made again: for `heddle status` and CHECK. */
+export function recoveredText({ hostIfName }: Pick<LocalEndpoint, 'hostIfName'>): string {
+  return `endpoint record of interface ${hostIfName} was lost; made again from what the kernel has of the pod, which keeps its network and has lost its limits and host ports, if it had any: delete the pod, and its successor has them`;
 }
 
 /**
@@ -47,10 +46,11 @@ export function corrected(
   endpoint: LocalEndpoint,
   { store, kernel, isThere }: Correction,
 ): LocalEndpoint | undefined {
-  const found = kernel.recover(endpoint.hostIfName, formatRecord(endpoint))?.record;
+  const found = kernel.recover(endpoint.hostIfName, '');
   if (found === undefined || isTaken(store, found, isThere)) return undefined;
-  // What the kernel does not tell is as it was.
-  return { ...endpoint, ...found };
+  const { id, hostIfIndex, mac, addresses, mtuBytes } = found;
+  // The rest is as the same container asked for it.
+  return { ...endpoint, id, hostIfIndex, mac, addresses, mtuBytes };
 }
 
 /** Whether the data path has that interface as the record says, or not at all. */

@@ -6,11 +6,8 @@ import { errorText } from '../../base/errors.ts';
 import { writeAtomically } from './files.ts';
 import { type EndpointRecord, formatRecord, parseRecord } from './record.ts';
 
-/** What can be told of the endpoint behind an interface of ours whose record cannot be read; `text` is what is left of it. */
-export type Recover = (
-  hostIfName: string,
-  text: string,
-) => { readonly record: EndpointRecord; readonly lost: readonly string[] } | undefined;
+/** Record of the endpoint behind an interface of ours whose file cannot be read; `text` is what is left of the file. */
+export type Recover = (hostIfName: string, text: string) => EndpointRecord | undefined;
 
 export function loadRecord(
   file: string,
@@ -18,7 +15,7 @@ export function loadRecord(
   recover: Recover | undefined,
 ): EndpointRecord | undefined {
   const hostIfName = path.basename(file, '.json');
-  const told = (reason: unknown, where: string, recovered: ReturnType<Recover>): void => {
+  const told = (reason: unknown, where: string, recovered: EndpointRecord | undefined): void => {
     const text = errorText(reason);
     problems.push(`endpoint record ${file}: ${text}; ${where}, ${consequenceOf(recovered)}`);
   };
@@ -31,7 +28,7 @@ export function loadRecord(
     // The disk may give it back one day: what it says then is worth more than what is made of the kernel's.
     const recovered = recover?.(hostIfName, '');
     told(error, 'left where it is', recovered);
-    return recovered?.record;
+    return recovered;
   }
   try {
     const record = parseRecord(bytes.toString());
@@ -39,8 +36,8 @@ export function loadRecord(
     throw new Error(`is the record of ${record.hostIfName}`);
   } catch (error) {
     const recovered = recover?.(hostIfName, bytes.toString('latin1'));
-    told(error, setAside(file, recovered?.record), recovered);
-    return recovered?.record;
+    told(error, setAside(file, recovered), recovered);
+    return recovered;
   }
 }
 
@@ -55,8 +52,8 @@ function setAside(file: string, instead: EndpointRecord | undefined): string {
   }
 }
 
-function consequenceOf(recovered: ReturnType<Recover>): string {
-  if (recovered === undefined) return 'its pod has no network until it is made anew';
-  const lost = recovered.lost.length === 0 ? '' : `; lost: ${recovered.lost.join(', ')}`;
-  return `made again from what the kernel has of the pod, which keeps its network${lost}`;
+function consequenceOf(recovered: EndpointRecord | undefined): string {
+  return recovered === undefined
+    ? 'its pod has no network until it is made anew'
+    : 'made again from what the kernel has of the pod';
 }

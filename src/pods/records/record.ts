@@ -68,6 +68,7 @@ const schema = z.object({
   network: z.string().min(1).optional(),
   pod: z.object({ namespace: z.string(), name: z.string(), uid: z.string().optional() }).optional(),
   portMappings: z.array(portMapping).optional(),
+  isRecovered: z.literal(true).optional(),
   createdAt: z.iso.datetime(),
 });
 
@@ -79,13 +80,14 @@ export function parseRecord(text: string): EndpointRecord {
     throw new Error(`${path.map(String).join('.') || 'record'}: ${message}`);
   }
   const { format: _, hostIfIndex, ...optional } = parsed.data;
-  const { pod, bandwidth, network, portMappings, ...common } = optional;
+  const { pod, bandwidth, network, portMappings, isRecovered, ...common } = optional;
   return Object.freeze({
     ...common,
     ...(pod !== undefined && { pod }),
     ...(bandwidth !== undefined && { bandwidth }),
     ...(network !== undefined && { network }),
     ...(portMappings !== undefined && { portMappings }),
+    ...(isRecovered !== undefined && { isRecovered }),
     ...(hostIfIndex !== undefined && { hostIfIndex }),
   });
 }
