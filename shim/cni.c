@@ -6,22 +6,23 @@
  * start costs 25-60 ms, this 0.6 ms) that knows nothing about networking: it sends the CNI_*
  * environment and standard input to the agent's unix socket and prints what comes back.
  *
- *   POST /v1/cni, body: every CNI_* string of the environment, each closed by NUL, an empty
- *   string (one more NUL), then standard input as it is. The reply's body is our standard output,
- *   its header `Heddle-Exit` (0 or 1) our exit code.
- *
- * The agent knows the head that we write by its bytes and spares itself an HTTP server; one with any
- * other head it serves as HTTP, so that shims and agents of different versions work together.
+ *   Each way goes a length (four bytes in network order) and a body of that length. The request's
+ *   body: every CNI_* string of the environment, each closed by NUL, an empty string (one more
+ *   NUL), then standard input as it is. The reply's body: one byte, our exit code (0 or 1) or 2 for a
+ *   request that the agent refuses, then our standard output, or why it refuses.
  *
  * What it decides itself: VERSION (must work without an agent), and the error JSON when the agent
  * gives no usable answer. Errors go to standard output, where libcni looks for them first
  * (CNI spec 1.1, section 5 "Error"); free text goes to standard error.
  *
- * The socket: $HEDDLE_SOCKET, else "agentSocket" in the network configuration, else the default.
+ * The socket is beside the agent's API: its path, from $HEDDLE_SOCKET, else from "agentSocket" in the
+ * network configuration, else the default, with ".cni" behind it.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,8 @@
 static int cannot_reach(const struct call *call)
 {
 	return fail(call, agent_error(call),
-		    "is the agent running on this node? its log and `heddle status` tell; "
+		    "is an agent of this version running on this node? its log and `heddle status` "
+		    "tell; "
 		    "the runtime may try again",
 		    "%s: connect to the Heddle agent at %s: %s", call->command, call->socket,
 		    strerror(errno));
@@ -64,18 +66,10 @@ static bool send_all(int agent, const char *bytes, size_t length)
 
 static bool send_request(const struct call *call, int agent)
 {
-	char head[256];
-	int length = snprintf(head, sizeof(head),
-			      "POST /v1/cni HTTP/1.1\r\n"
-			      "Host: heddle\r\n"
-			      "Content-Type: application/octet-stream\r\n"
-			      "Content-Length: %zu\r\n"
-			      "Connection: close\r\n\r\n",
-			      call->body.length);
-
-	/* In one send, which wakes the agent once. It knows this head by its bytes (shim-connection.ts). */
+	uint32_t length = htonl(call->body.length);
+	/* In one send, which wakes the agent once. */
 	struct buffer request = {};
-	bool sent = append(&request, head, length) &&
+	bool sent = append(&request, (const char *)&length, sizeof(length)) &&
 		    append(&request, call->body.bytes, call->body.length) &&
 		    send_all(agent, request.bytes, request.length);
 
@@ -86,7 +80,6 @@ static bool send_request(const struct call *call, int agent)
 static int ask_agent(struct call *call)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct reply reply = {};
 	const char *timeout_text = getenv("HEDDLE_TIMEOUT_MS");
 	long timeout_ms = timeout_text ? strtol(timeout_text, NULL, 10) : 0;
 	int agent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -109,7 +102,7 @@ static int ask_agent(struct call *call)
 		if (!send_request(call, agent) && errno != EPIPE && errno != ECONNRESET)
 			status = lost(call, "did not take the request");
 		else
-			status = receive_reply(call, agent, &reply) || print_reply(call, &reply);
+			status = receive_reply(call, agent) || print_reply(call);
 	}
 	close(agent);
 	return status;

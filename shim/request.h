@@ -9,6 +9,8 @@
 #include "json.h"
 
 #define DEFAULT_SOCKET "/run/heddle/agent.sock"
+/* Our socket is beside the API's, which is the one that configurations name. */
+#define CNI_SUFFIX ".cni"
 
 /*
  * Kubernetes allows a pod 256 KiB of annotations, which Go writes with up to six bytes each; a result of an earlier plugin
@@ -67,26 +69,30 @@ static int read_configuration(struct call *call)
 	return 0;
 }
 
+/* False: the path of the API's socket is too long for the agent to have one. */
+static bool put_socket(const char *api_socket, char *into, size_t size)
+{
+	return (size_t)snprintf(into, size, "%s" CNI_SUFFIX, api_socket) < size;
+}
+
 static int choose_socket(struct call *call)
 {
+	char configured[sizeof(call->socket) - (sizeof(CNI_SUFFIX) - 1)];
 	const char *chosen = getenv("HEDDLE_SOCKET");
 
 	if (!chosen || !*chosen) {
-		enum lookup found = find_string(&call->configuration, "agentSocket", call->socket,
-						sizeof(call->socket));
+		enum lookup found = find_string(&call->configuration, "agentSocket", configured,
+						sizeof(configured));
 
 		if (found == NOT_PLAIN && !is_del(call))
 			return fail(call, ERROR_CONFIGURATION,
-				    "give it as a plain string of at most 107 bytes",
+				    "give it as a plain string of at most 103 bytes",
 				    "network configuration: agentSocket is not a socket path");
-		if (found == FOUND)
-			return 0;
-		chosen = DEFAULT_SOCKET;
+		chosen = found == FOUND ? configured : DEFAULT_SOCKET;
 	}
-	if (strlen(chosen) >= sizeof(call->socket))
-		return fail(call, ERROR_ENVIRONMENT, "a unix socket's path has at most 107 bytes",
+	if (!put_socket(chosen, call->socket, sizeof(call->socket)))
+		return fail(call, ERROR_ENVIRONMENT, "the agent's socket has at most 103 bytes",
 			    "HEDDLE_SOCKET: %s is too long", chosen);
-	strcpy(call->socket, chosen);
 	return 0;
 }
 

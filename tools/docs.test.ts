@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { defaultSocket } from '../src/api/socket.ts';
+import { cniSocketOf, defaultSocket } from '../src/api/socket.ts';
 import { heddleProgram } from '../src/cli/program.ts';
 import { type ConfigFlag, configFlags } from '../src/config/flags.ts';
 import { dropReasonNames } from '../src/datapath/generated.ts';
@@ -67,6 +67,7 @@ test('docs/decisions/README.md lists every decision', () => {
 
 test('the shim asks where the agent answers unless told otherwise', () => {
   assert.ok(read('shim/request.h').includes(`#define DEFAULT_SOCKET "${defaultSocket}"`));
+  assert.ok(read('shim/request.h').includes(`#define CNI_SUFFIX "${cniSocketOf('')}"`));
 });
 
 for (const page of pages)

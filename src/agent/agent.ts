@@ -27,7 +27,7 @@ import { type HealthSources, listenHealth } from './server/health.ts';
 import { KeptOpen, type KeptOpenOptions } from './server/kept-open.ts';
 import { openMetricsPort } from './server/metrics-port.ts';
 import { keptMetrics } from './server/metrics-text.ts';
-import { type ApiSocket, openApiSocket } from './server/socket.ts';
+import { type KeptSocket, openSockets } from './server/socket.ts';
 import type { Settler } from './settler.ts';
 import { keepConfiguration, keepOwn } from './upkeep.ts';
 import { metricSources } from './views/metric-sources.ts';
@@ -55,7 +55,7 @@ export class Agent {
   readonly #guard: Guard;
   #rules: RulesWatch | undefined;
   readonly #owned = new UndoStack();
-  #api: ApiSocket | undefined;
+  #sockets: readonly KeptSocket[] = [];
   readonly #ports: Promise<void>[] = [];
   readonly #stop = new AbortController();
   #hasPeriod = false;
@@ -123,7 +123,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#endGrowth();
-    this.#api?.end();
+    for (const socket of this.#sockets) socket.end();
     await Promise.all(this.#ports);
     await this.#settler.stop();
     this.#owned[Symbol.dispose]();
@@ -241,7 +241,7 @@ export class Agent {
     connections.settled({ ...network.translation, isWritten: written.includes('nft'), endpoints });
   }
 
-  // The API's socket first: pods come and go by it, and no port may keep the agent from that.
+  // The sockets first: pods come and go by them, and no port may keep the agent from that.
   async #listen(): Promise<void> {
     const { config, log } = this.#parts;
     const health: HealthSources = {
@@ -253,13 +253,14 @@ export class Agent {
       },
     };
     const metrics = keptMetrics(this.#metrics.contentType, () => this.#metrics.render());
-    const tell = (problem: string | undefined): void => this.#setOwnProblem('socket', problem);
     const sources = apiSources(this.#parts, this.#views, {
       health,
       metrics,
       counts: this.#metrics,
     });
-    this.#api = await openApiSocket(config, sources, tell);
+    this.#sockets = await openSockets(config, sources, (part, problem) =>
+      this.#setOwnProblem(part, problem),
+    );
     log.info({ socket: config.socket }, 'listening');
     this.#keepOpen('health.address', 'probes fail', () =>
       listenHealth(config.health.address, health),

@@ -22,7 +22,7 @@ export function openFilesProblem(
   return `this process may have ${limit} files open (RLIMIT_NOFILE), and needs ${least}: raise the limit (LimitNOFILE= of a systemd service, \`ulimit -n\` in a shell)`;
 }
 
-/** How many connections the API's socket may have, so that descriptors are left for all else. */
+/** How many connections the sockets of the API and the CNI shim may have together, so that descriptors are left for all else. */
 export function apiConnections(limits: string = ownLimits()): number {
   return Math.min(mostConnections, Math.floor((openFilesLimit(limits) - reserved) / 2));
 }

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import {
   type ShimAgent as Agent,
   addTo as add,
+  answerFrame,
   configuration,
   type Execution,
   execute,
@@ -13,9 +14,10 @@ import {
   listen,
   variables,
 } from '../../test/support/shim-agent.ts';
+import { cniSocketOf } from '../api/socket.ts';
 
 /** An agent that sends these bytes, whatever it is asked, and (unless it hangs) closes. */
-async function startBroken(bytes: string, hangs = false): Promise<Agent> {
+async function startBroken(bytes: string | Uint8Array, hangs = false): Promise<Agent> {
   const server = net.createServer((client) => {
     client.on('error', () => undefined).resume();
     if (hangs) client.write(bytes);
@@ -41,7 +43,7 @@ test('refuses at once, naming the socket, when no agent is there', async () => {
     assertError(
       execution,
       11,
-      new RegExp(`^ADD: connect to the Heddle agent at ${socket}: No such`),
+      new RegExp(`^ADD: connect to the Heddle agent at ${socket}.cni: No such`),
     );
     assert.match(execution.stdout, /"cniVersion":"1.0.0"/);
     assert.match(execution.stderr, /heddle status/);
@@ -54,7 +56,7 @@ test('refuses when the socket is one that a dead agent left', async () => {
   const socket = freshSocket();
   const leaver = spawn(process.execPath, [
     '-e',
-    `require('net').createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, 9))`,
+    `require('net').createServer().listen(${JSON.stringify(cniSocketOf(socket))}, () => process.kill(process.pid, 9))`,
   ]);
   await once(leaver, 'exit');
   assertError(await execute(add(socket), configuration), 11, /Connection refused/);
@@ -62,42 +64,22 @@ test('refuses when the socket is one that a dead agent left', async () => {
   assertError(await execute(status, configuration), 50, /^STATUS: connect to .*refused/);
 });
 
-const head = 'HTTP/1.1 200 OK\r\nHeddle-Exit: 0\r\n';
-
-const replies: readonly [string, string, RegExp][] = [
+const replies: readonly [string, string | Uint8Array, RegExp][] = [
   ['nothing', '', /closed the connection before its answer was complete/],
-  ['half a head', 'HTTP/1.1 200 O', /before its answer was complete/],
-  [
-    'a body cut short',
-    `${head}Content-Length: 100\r\n\r\n{"cniV`,
-    /before its answer was complete/,
-  ],
-  ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', /not one of an agent/],
-  [
-    'a chunked body',
-    `${head}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`,
-    /not one of an/,
-  ],
-  ['an absurd length', `${head}Content-Length: 99999999999\r\n\r\n`, /not one of an agent/],
-  ['a negative length', `${head}Content-Length: -1\r\n\r\n`, /not one of an agent/],
-  ['a NUL in the head', 'HTTP/1.1 200\0 OK\r\n\r\n', /before its answer was complete/],
-  ['an ADD without a result', `${head}Content-Length: 0\r\n\r\n`, /an answer without a result/],
-  [
-    'no exit header',
-    'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}',
-    /an answer without a result/,
-  ],
-  [
-    'an exit code of x',
-    'HTTP/1.1 200 OK\r\nHeddle-Exit: x\r\nContent-Length: 2\r\n\r\n{}',
-    /without a result/,
-  ],
-  [
-    'a refusal',
-    'HTTP/1.1 503 Busy\r\nContent-Length: 13\r\n\r\nnot "ready"\r\n',
-    /refused the request: HTTP 503 not "ready"$/,
-  ],
-  ['endless garbage', 'x'.repeat(5 << 20), /an answer of more than 4 MiB/],
+  ['half a length', '\0\0', /before its answer was complete/],
+  ['a length alone', '\0\0\0\x05', /before its answer was complete/],
+  ['a body cut short', answerFrame(0, '{"cniV').subarray(0, -1), /before its answer was complete/],
+  ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', /not one of an agent/],
+  ['HTTP', 'HTTP/1.1 200 OK\r\nHeddle-Exit: 0\r\n\r\n', /not one of an agent/],
+  ['no body', '\0\0\0\0', /not one of an agent/],
+  ['an absurd length', '\xff\xff\xff\xff{}', /not one of an agent/],
+  ['one byte more than it may', Uint8Array.of(0, 0x40, 0, 1, 0), /not one of an agent/],
+  ['an outcome of 3', answerFrame(3, '{}'), /not one of an agent/],
+  ['an outcome of 255', answerFrame(255, '{}'), /not one of an agent/],
+  ['an ADD without a result', answerFrame(0), /an answer without a result/],
+  ['a failure without a result', answerFrame(1), /an answer without a result/],
+  ['a refusal', answerFrame(2, 'not "ready"'), /refused the request: not "ready"$/],
+  ['endless garbage', 'x'.repeat(5 << 20), /not one of an agent/],
 ];
 
 for (const [name, bytes, text] of replies) {
@@ -108,7 +90,7 @@ for (const [name, bytes, text] of replies) {
 }
 
 test('gives up on an agent that hangs', async () => {
-  await using agent = await startBroken(`${head}Content-Length: 9\r\n\r\n{`, true);
+  await using agent = await startBroken('\0\0\0\x09\0{', true);
   const environment = { ...add(agent.socket), HEDDLE_TIMEOUT_MS: '150' };
   const execution = await execute(environment, configuration);
   assertError(execution, 11, /did not answer in time/);
@@ -120,7 +102,15 @@ const absent = '/run/heddle-absent.sock';
 const badCalls: readonly [string, Record<string, string>, string, number, RegExp][] = [
   ['no CNI_COMMAND', {}, configuration, 4, /CNI_COMMAND: is not set/],
   ['too long a configuration', add(absent), 'x'.repeat((8 << 20) + 1), 6, /longer than 8 MiB/],
-  ['too long a socket path', add(`/${'s'.repeat(108)}`), '{}', 4, /HEDDLE_SOCKET: .* is too long/],
+  ['too long a socket path', add(`/${'s'.repeat(103)}`), '{}', 4, /HEDDLE_SOCKET: .* is too long/],
+  ['the longest socket path', add(`/${'s'.repeat(102)}`), '{}', 11, /agent at \/s+\.cni: No such/],
+  [
+    'too long a configured socket',
+    { CNI_COMMAND: 'ADD' },
+    `{"agentSocket":"/${'s'.repeat(103)}"}`,
+    7,
+    /agentSocket is not/,
+  ],
   [
     'a socket that is no text',
     { CNI_COMMAND: 'ADD' },
@@ -132,7 +122,7 @@ const badCalls: readonly [string, Record<string, string>, string, number, RegExp
   ['a socket with \\u', { CNI_COMMAND: 'ADD' }, '{"agentSocket":"\\u0041"}', 7, /agentSocket is/],
   ['an endless environment', { ...add(absent), ...variables() }, '{}', 4, /longer than 1 MiB/],
   ['a configuration that ends in \\', add(absent), '{"a\\', 11, /connect to the Heddle agent/],
-  ['quotes in its socket', add('/run/"a"\n'), '{}', 11, /agent at \/run\/"a"\n: No such/],
+  ['quotes in its socket', add('/run/"a"\n'), '{}', 11, /agent at \/run\/"a"\n\.cni: No such/],
 ];
 
 for (const [name, environment, input, code, text] of badCalls) {

@@ -1,11 +1,12 @@
 // Drives the built shim (shim/cni.c) as a container runtime does, against an agent that is played here.
 
 import assert from 'node:assert/strict';
-import http from 'node:http';
+import net from 'node:net';
 import { test } from 'node:test';
 import {
   type ShimAgent as Agent,
   addTo as add,
+  answerFrame,
   configuration,
   execute,
   freshSocket,
@@ -14,25 +15,25 @@ import {
 } from '../../test/support/shim-agent.ts';
 import { splitCall } from './call.ts';
 
-/** An agent that speaks HTTP and answers every request alike. */
-async function startAgent(
-  reply: string,
-  headers: Record<string, string>,
-  status = 200,
-): Promise<Agent> {
+/** An agent that answers every request alike. */
+async function startAgent(outcome: number, reply = ''): Promise<Agent> {
   const bodies: Uint8Array[] = [];
-  const server = http.createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    bodies.push(Buffer.concat(chunks));
-    assert.equal(`${request.method} ${request.url}`, 'POST /v1/cni');
-    response.writeHead(status, headers).end(reply);
+  const server = net.createServer((client) => {
+    let received = Buffer.alloc(0);
+    client.on('error', () => undefined);
+    client.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      if (received.length < 4 || received.length < 4 + received.readUInt32BE()) return;
+      assert.equal(received.length, 4 + received.readUInt32BE(), 'nothing behind the request');
+      bodies.push(received.subarray(4));
+      client.end(answerFrame(outcome, reply));
+    });
   });
   return listen(server, bodies);
 }
 
 test('sends environment and configuration and gives back the reply', async () => {
-  await using agent = await startAgent('{"ok":1}\n', { 'Heddle-Exit': '0', 'Content-Length': '9' });
+  await using agent = await startAgent(0, '{"ok":1}\n');
   const environment = { ...add(agent.socket), CNI_ARGS: 'A=b;C=', CNI_NETNS: '', PATH: '/bin' };
   const execution = await execute(environment, configuration);
   assert.deepEqual([execution.exitCode, execution.stdout], [0, '{"ok":1}\n']);
@@ -46,16 +47,13 @@ test('sends environment and configuration and gives back the reply', async () =>
 });
 
 test('exits with 1 where the agent says so', async () => {
-  await using agent = await startAgent('{"code":7}', {
-    'Heddle-Exit': '1',
-    'Content-Length': '10',
-  });
+  await using agent = await startAgent(1, '{"code":7}');
   const execution = await execute(add(agent.socket), configuration);
   assert.deepEqual([execution.exitCode, execution.stdout], [1, '{"code":7}']);
 });
 
 test('takes an empty reply to DEL as success', async () => {
-  await using agent = await startAgent('', { 'Heddle-Exit': '0', 'Content-Length': '0' });
+  await using agent = await startAgent(0);
   const execution = await execute({ ...add(agent.socket), CNI_COMMAND: 'DEL' }, configuration);
   assert.deepEqual([execution.exitCode, execution.stdout], [0, '']);
 });
@@ -63,10 +61,7 @@ test('takes an empty reply to DEL as success', async () => {
 test('carries a configuration of nearly 8 MiB and a reply of 3 MiB', async () => {
   const large = JSON.stringify({ cniVersion: '1.0.0', padding: 'x'.repeat(8_300_000) });
   const reply = 'y'.repeat(3 << 20);
-  await using agent = await startAgent(reply, {
-    'Heddle-Exit': '0',
-    'Content-Length': `${reply.length}`,
-  });
+  await using agent = await startAgent(0, reply);
   const execution = await execute(add(agent.socket), large);
   assert.equal(execution.stdout.length, reply.length);
   assert.equal(agent.bodies[0]?.length, large.length + 'CNI_COMMAND=ADD\0\0'.length);
@@ -76,7 +71,7 @@ test('carries a configuration of nearly 8 MiB and a reply of 3 MiB', async () =>
 const annotations = { 'io.kubernetes.cri.pod-annotations': { note: '\\u003c'.repeat(200 * 1024) } };
 
 test('carries 200 KiB of annotations that Go escapes', async () => {
-  await using agent = await startAgent('{}', { 'Heddle-Exit': '0', 'Content-Length': '2' });
+  await using agent = await startAgent(0, '{}');
   const text = JSON.stringify({ cniVersion: '1.0.0', runtimeConfig: annotations });
   const escaped = text.replaceAll('\\\\u003c', '\\u003c');
   assert.ok(escaped.length > 1_200_000);
@@ -105,7 +100,7 @@ const delCalls: readonly [string, string, string][] = [
 
 for (const [what, text, version] of delCalls) {
   test(`sends DEL with what it needs although the configuration is ${what}`, async () => {
-    await using agent = await startAgent('', { 'Heddle-Exit': '0', 'Content-Length': '0' });
+    await using agent = await startAgent(0);
     const { socket } = agent;
     const named = text.replace('{', `{"agentSocket":"${socket}",`);
     const given = text.startsWith('{') ? {} : { HEDDLE_SOCKET: socket };
@@ -119,11 +114,11 @@ for (const [what, text, version] of delCalls) {
 
 test('sends DEL to the default socket where the configuration names none that can be used', async () => {
   const { stdout } = await execute({ CNI_COMMAND: 'DEL' }, '{"agentSocket":7}');
-  assert.match(stdout, /connect to the Heddle agent at \/run\/heddle\/agent.sock/);
+  assert.match(stdout, /connect to the Heddle agent at \/run\/heddle\/agent.sock.cni: /);
 });
 
 test('finds the socket in the configuration, and not in a nested or quoted look-alike', async () => {
-  await using agent = await startAgent('{}', { 'Heddle-Exit': '0', 'Content-Length': '2' });
+  await using agent = await startAgent(0, '{}');
   const escaped = agent.socket.replaceAll('/', '\\/');
   const text = `{ "note": "\\"agentSocket\\":\\"/nowhere\\"", "x": [{"agentSocket": "/nowhere"}],
     "y": "agentSocket", "agentSocket" : "${escaped}", "cniVersion": "0.4.0" }`;

@@ -1,7 +1,7 @@
 // Every key of the agent's configuration: its rule, its default and what it is for. Flags and help text come from here.
 
 import { z } from 'zod';
-import { defaultSocket } from '../api/socket.ts';
+import { defaultSocket, longestSocketBytes } from '../api/socket.ts';
 import { InputError } from '../base/input-error.ts';
 import type { KubernetesSettings } from '../cluster/kubernetes/client/settings.ts';
 import { type Port, parsePort } from '../net/port.ts';
@@ -142,9 +142,11 @@ const keys: z.ZodType<AgentConfig> = z.strictObject(
       .default('/var/lib/heddle')
       .describe('folder for state that must survive a restart'),
     socket: absolutePath
-      .max(107, { error: 'is longer than a unix socket path may be (107 bytes)' })
+      .max(longestSocketBytes, {
+        error: `is longer than a unix socket path may be (${longestSocketBytes} bytes, and .cni for the CNI shim)`,
+      })
       .default(defaultSocket)
-      .describe('unix socket of the API (CNI shim, CLI)'),
+      .describe('unix socket of the API; the CNI shim has its own, with .cni behind this path'),
     pinDir: absolutePath
       .default('/sys/fs/bpf/heddle')
       .describe('folder in a bpf file system for maps, programs and links'),

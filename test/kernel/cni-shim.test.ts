@@ -1,13 +1,17 @@
-// The whole way of a verb: the built shim, the agent's API on its unix socket, a pod's interface in the kernel.
+// The whole way of a verb: the built shim, the agent's unix socket, a pod's interface in the kernel.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { listenApi } from '../../src/agent/server/api.ts';
 import { answerCni } from '../../src/agent/server/cni.ts';
+import { type CniSources, listenCni } from '../../src/agent/server/cni-socket.ts';
+import { ApiConnections, connectionLimits } from '../../src/agent/server/connections.ts';
+import { cniSocketOf } from '../../src/api/socket.ts';
 import type { NodeStatus } from '../../src/api/status.ts';
 import { FlowLog } from '../../src/observe/flow-log.ts';
 import {
@@ -22,11 +26,14 @@ import { executeShim } from '../support/execute-shim.ts';
 import { rootTest } from '../support/root-test.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
-/** Serves the node's pods as the agent does; returns the socket. */
+/** Serves the node's pods as the agent does; returns the API's socket. */
 async function serve(context: TestContext, node: TestNode): Promise<string> {
   const directory = mkdtempSync(path.join(tmpdir(), 'heddle-cni-shim-'));
   const socket = path.join(directory, 'agent.sock');
-  const server = await listenApi(socket, {
+  const connections = new ApiConnections(connectionLimits());
+  const cni: CniSources['cni'] = async (body) =>
+    (await answerCni(node.pods, silentLogger, body)).answer;
+  const api = await listenApi(socket, {
     log: silentLogger,
     health: { notReady: () => undefined },
     metrics: async () => ({ contentType: 'text/plain', text: '' }),
@@ -37,11 +44,15 @@ async function serve(context: TestContext, node: TestNode): Promise<string> {
     maps: () => ({ maps: [] }),
     kernel: () => ({ links: [], addresses: [], routes: [], neighbours: [] }),
     dumpMap: async () => undefined,
-    cni: async (body) => (await answerCni(node.pods, silentLogger, body)).answer,
+    cni,
   });
+  const beside = cniSocketOf(socket);
+  const shims = await listenCni(beside, { log: silentLogger, cni }, connections);
   context.after(() => {
-    server.close();
-    server.closeAllConnections();
+    for (const server of [api, shims]) {
+      server.close();
+      server.closeAllConnections();
+    }
     rmSync(directory, { recursive: true });
   });
   return socket;
@@ -97,4 +108,47 @@ rootTest('20 shims at once get 20 pods, and leave nothing', async (context) => {
   assert.ok([...added, ...deleted].every(({ exitCode }) => exitCode === 0));
   // The sockets of the last shims close in their own time.
   await waitUntil(() => isDeepStrictEqual(footprint(node), before));
+});
+
+/** A verb as the executable of the version before sends it: HTTP on the API's socket. */
+async function executeOlder(verb: string, pod: TestPod, socket: string): Promise<string> {
+  const environment = [
+    `CNI_COMMAND=${verb}`,
+    `CNI_CONTAINERID=${pod.containerId}`,
+    `CNI_NETNS=${pod.path}`,
+    'CNI_IFNAME=eth0',
+    'CNI_PATH=/opt/cni/bin',
+  ];
+  const configuration = JSON.stringify({ cniVersion: '1.0.0', name: 'heddle', type: 'heddle' });
+  const body = `${environment.join('\0')}\0\0${configuration}`;
+  const head = [
+    'POST /v1/cni HTTP/1.1',
+    'Host: heddle',
+    'Content-Type: application/octet-stream',
+    `Content-Length: ${body.length}`,
+    'Connection: close',
+  ];
+  let answer = '';
+  const connection = connect(socket);
+  connection.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  for await (const chunk of connection) answer += String(chunk);
+  return answer;
+}
+
+rootTest('an installed shim of the version before adds and deletes a pod', async (context) => {
+  const node = makeNode(context);
+  const socket = await serve(context, node);
+  const pod = makePod(context);
+  const added = await executeOlder('ADD', pod, socket);
+  assert.match(added, /^HTTP\/1\.1 200 OK\r\n/);
+  const [, length = ''] = /\r\ncontent-length: (\d+)\r\nheddle-exit: 0\r\n/.exec(added) ?? [];
+  const [, body = ''] = added.split('\r\n\r\n');
+  assert.equal(body.length, Number(length));
+  assert.match(body, /"address":"10.201.1.2\/32"/);
+  // The other way round: what one shim added, the next one deletes.
+  assert.equal((await execute('DEL', pod, { agentSocket: socket })).exitCode, 0);
+  assert.match(
+    await executeOlder('DEL', pod, socket),
+    /\r\ncontent-length: 0\r\nheddle-exit: 0\r\n/,
+  );
 });

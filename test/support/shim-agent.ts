@@ -6,6 +6,7 @@ import type net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
+import { cniSocketOf } from '../../src/api/socket.ts';
 import { executeShim, type ShimExecution } from './execute-shim.ts';
 
 export const directory: string = mkdtempSync(path.join(tmpdir(), 'heddle-shim-'));
@@ -41,7 +42,21 @@ export function freshSocket(): string {
   return path.join(directory, `${sockets}.sock`);
 }
 
+/** As either side of the CNI socket sends it. */
+export function cniFrame(body: Uint8Array | string): Buffer {
+  const bytes = Buffer.from(body);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
+/** The agent's answer. `outcome`: 0 and 1 are exit codes, 2 is a refusal. */
+export function answerFrame(outcome: number, text = ''): Buffer {
+  return cniFrame(Buffer.concat([Uint8Array.of(outcome), Buffer.from(text)]));
+}
+
 export interface ShimAgent extends AsyncDisposable {
+  /** The API's, which requests name; the agent listens beside it. */
   readonly socket: string;
   readonly bodies: readonly Uint8Array[];
 }
@@ -53,7 +68,7 @@ export async function listen(
   const clients = new Set<net.Socket>();
   server.on('connection', (client: net.Socket) => clients.add(client));
   const socket = freshSocket();
-  server.listen(socket);
+  server.listen(cniSocketOf(socket));
   await once(server, 'listening');
   return {
     socket,

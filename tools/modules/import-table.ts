@@ -138,7 +138,7 @@ export const importTable: readonly ImportLine[] = [
   },
   { of: 'agent/agent.ts', may: 'agent/views' },
   { of: 'agent/api-sources.ts', may: 'agent/views' },
-  { of: 'agent/process', may: 'base kernel config agent/* agent/server', packages: 'node' },
+  { of: 'agent/process', may: 'base kernel api config agent/* agent/server', packages: 'node' },
   {
     of: 'agent/uninstall',
     may: 'base net kernel model datapath cni api config pods/interface pods/records agent/* agent/process agent/server',

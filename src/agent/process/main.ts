@@ -2,6 +2,7 @@
 
 import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { cniSocketOf } from '../../api/socket.ts';
 import { InputError } from '../../base/input-error.ts';
 import { limitedLogger } from '../../base/line-limit.ts';
 import { createLogger } from '../../base/log.ts';
@@ -30,6 +31,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   using network = lockNetwork();
   // Before anything is loaded that would have to go again.
   await refuseAnswered(config.socket);
+  await refuseAnswered(cniSocketOf(config.socket));
   for (const warning of [lock.warning, network.warning]) {
     if (warning !== undefined) log.warn({}, warning);
   }

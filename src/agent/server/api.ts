@@ -1,4 +1,5 @@
-// The agent's API on its unix socket (root only): HTTP/1.1 and JSON, for the CLI, the lab and the CNI shim.
+// The agent's API on its unix socket (root only): HTTP/1.1 and JSON, for the CLI and the lab, and for one release for CNI shims
+// that are older than the socket of their own (cni-socket.ts).
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createListener, type Socket } from 'node:net';
@@ -11,12 +12,12 @@ import type { NodeStatus } from '../../api/status.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { FlowLog } from '../../observe/flow-log.ts';
-import { ApiConnections, type ConnectionLimits, connectionLimits } from './connections.ts';
+import { ApiConnections, connectionLimits } from './connections.ts';
 import { sendFlows } from './flows.ts';
 import { answerHealth, type HealthSources } from './health.ts';
 import type { MetricsText } from './metrics-text.ts';
-import { receiveBody, sendAnswer, shimRequest } from './shim-connection.ts';
-import { listenOnFile } from './socket-file.ts';
+import { cniRequestLimit, receiveBody, sendAnswer, shimRequest } from './shim-connection.ts';
+import { type SocketServer, serveOnFile } from './socket-file.ts';
 
 export interface ApiSources {
   readonly log: Logger;
@@ -34,23 +35,12 @@ export interface ApiSources {
   cni(body: Buffer): Promise<CniAnswer>;
 }
 
-export interface ApiServer {
-  /** Whether the file that it listens on is in its place. */
-  isReachable(): boolean;
-  /** No new connections; removes the file where it is still its own. */
-  close(): void;
-  /** Resolves once it is closed and its last connection has ended. */
-  readonly ended: Promise<void>;
-  closeAllConnections(): void;
-}
-
 /** Listens on `path` with mode 0600. Throws what `listenOnFile` throws. */
-export async function listenApi(
+export function listenApi(
   path: string,
   sources: ApiSources,
-  limits: ConnectionLimits = connectionLimits(),
-): Promise<ApiServer> {
-  const connections = new ApiConnections(limits);
+  connections: ApiConnections = new ApiConnections(connectionLimits()),
+): Promise<SocketServer> {
   const http = createServer((request, response) => {
     response.shouldKeepAlive = false;
     if (request.method !== 'POST') connections.received(request.socket);
@@ -69,18 +59,7 @@ export async function listenApi(
       if (socket.bytesRead === 0) socket.destroy();
     });
   });
-  const file = await listenOnFile(server, path);
-  return {
-    isReachable: () => file.isThere(),
-    ended: new Promise((resolve) => {
-      server.once('close', resolve);
-    }),
-    close: () => {
-      file.remove();
-      server.close();
-    },
-    closeAllConnections: () => connections.closeAll(),
-  };
+  return serveOnFile(server, path, () => connections.closeAll());
 }
 
 interface Beginning {
@@ -90,7 +69,7 @@ interface Beginning {
   readonly connections: ApiConnections;
 }
 
-/** The shim's requests here, all others by Node's HTTP server. */
+/** Requests of older shims here, all others by Node's HTTP server. */
 function serve(socket: Socket, { begin, http, sources, connections }: Beginning): void {
   const request = shimRequest(begin);
   if (request === undefined || request.bodyBytes > cniRequestLimit) {
@@ -160,9 +139,6 @@ async function answerMap(url: URL, response: ServerResponse, sources: ApiSources
   const names = sources.maps().maps.map((map) => map.name);
   json(response, 404, { error: `${name}: there is no such map (${names.join(', ')})` });
 }
-
-// What the shim sends at most (shim/request.h): a configuration of 8 MiB, 1 MiB of environment.
-const cniRequestLimit = (8 + 1) * 1024 * 1024 + 1;
 
 async function sendCniAnswer(
   request: IncomingMessage,

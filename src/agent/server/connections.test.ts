@@ -17,7 +17,7 @@ import { silentLogger } from '../../../test/support/silent-logger.ts';
 import type { NodeStatus } from '../../api/status.ts';
 import { FlowLog } from '../../observe/flow-log.ts';
 import { type ApiSources, listenApi } from './api.ts';
-import type { ConnectionLimits } from './connections.ts';
+import { ApiConnections, type ConnectionLimits } from './connections.ts';
 
 const sources: ApiSources = {
   log: silentLogger,
@@ -46,7 +46,7 @@ async function serve(
 ): Promise<string> {
   const path = freshPath(context);
   const all = { most: 100, others: 50, requestMs: 60_000, ...limits };
-  const server = await listenApi(path, { ...sources, ...more }, all);
+  const server = await listenApi(path, { ...sources, ...more }, new ApiConnections(all));
   context.after(() => {
     server.close();
     server.closeAllConnections();

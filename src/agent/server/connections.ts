@@ -1,5 +1,5 @@
-// How many connections the API's socket has, of whom, and for how long one may take to say what it wants. Descriptors are kept
-// for CNI requests: those of others are refused long before.
+// How many connections the agent's sockets have together, of whom, and for how long one may take to say what it wants.
+// Descriptors are kept for CNI requests: those of others are refused long before.
 
 import type { Socket } from 'node:net';
 import { apiConnections } from '../../base/open-files.ts';
@@ -8,7 +8,7 @@ import { Slots } from '../../base/slots.ts';
 export interface ConnectionLimits {
   /** Connections in all. */
   readonly most: number;
-  /** Of these, those that are no CNI request of the shim's. */
+  /** Of these, those that are not CNI requests of the shim. */
   readonly others: number;
   /** From the connection to the last byte of the request. */
   readonly requestMs: number;
@@ -36,7 +36,7 @@ export class ApiConnections {
   }
 
   /** False: there are too many, it has been refused. */
-  accept(socket: Socket): boolean {
+  accept(socket: Socket, refuse: Refusal = refuseHttp): boolean {
     socket.on('error', () => socket.destroy());
     if (this.#sockets.size >= this.#limits.most) {
       refuse(socket, `the agent has ${this.#sockets.size} connections: try again`);
@@ -51,7 +51,7 @@ export class ApiConnections {
   /** As `accept`, for one that has turned out to be no CNI request of the shim's. */
   acceptOther(socket: Socket): boolean {
     if (this.#others.size >= this.#limits.others) {
-      refuse(socket, `the agent has ${this.#others.size} readers of its API: end one`);
+      refuseHttp(socket, `the agent has ${this.#others.size} readers of its API: end one`);
       return false;
     }
     this.#others.add(socket);
@@ -93,8 +93,10 @@ export class ApiConnections {
   }
 }
 
-// In the words of HTTP, of which the shim shows the first line of the body.
-function refuse(socket: Socket, text: string): void {
+/** Tells the client why, in the protocol of its socket, and ends the connection. */
+type Refusal = (socket: Socket, text: string) => void;
+
+function refuseHttp(socket: Socket, text: string): void {
   const head = `HTTP/1.1 503 Service Unavailable\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close`;
   socket.end(`${head}\r\n\r\n${text}`, () => socket.destroy());
 }

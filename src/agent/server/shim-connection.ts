@@ -1,11 +1,15 @@
-// The shim's request, taken off the API's socket before Node's HTTP server sees it: that server costs more than a
-// millisecond a request, of which a pod has one. Only what the shim writes, byte for byte, is taken; whatever else comes
-// (an older or newer shim's request too, should its head differ) is HTTP as ever, and the answer is the same on the wire.
+// The request of a shim that is older than the socket of its own (cni-socket.ts): HTTP on the API's socket. Served for one
+// release, for nodes whose agent is newer than the installed shim. It is taken off the socket before Node's HTTP server sees
+// it, which costs more than a millisecond a request. Only what that shim writes, byte for byte, is taken; the rest is HTTP, and
+// the answer is the same on the wire.
 
 import type { Socket } from 'node:net';
 import type { CniAnswer } from '../../api/cni-answer.ts';
 
-/** The head that `send_request` in shim/cni.c writes; the rest of the connection is the body, of that length. */
+/** What the shim sends at most (shim/request.h): a configuration of 8 MiB, 1 MiB of environment. */
+export const cniRequestLimit: number = (8 + 1) * 1024 * 1024 + 1;
+
+/** The head that such a shim writes; the rest of the connection is the body, of that length. */
 const shimHead =
   /^POST \/v1\/cni HTTP\/1\.1\r\nHost: heddle\r\nContent-Type: application\/octet-stream\r\nContent-Length: (\d{1,7})\r\nConnection: close\r\n\r\n/;
 const longestHead = 256;

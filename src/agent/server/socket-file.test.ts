@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { bind, close, socket } from '../../kernel/libc.ts';
-import { listenOnFile, refuseAnswered, removeLeftSocket } from './socket-file.ts';
+import { listenOnFile, refuseAnswered, removeLeftSockets } from './socket-file.ts';
 
 function place(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-socket-'));
@@ -111,7 +111,7 @@ test('a socket for datagrams that a process has open is neither taken nor remove
   const path = place(context);
   const open = datagramSocket(context, path);
   await assert.rejects(listenOnFile(server(context, 'ours'), path), inUse);
-  assert.equal(await removeLeftSocket(path, assert.fail), false);
+  assert.equal(await removeLeftSockets(path, assert.fail), 0);
   assert.ok(existsSync(path));
   open.end();
   await listenOnFile(server(context, 'ours'), path);
@@ -130,18 +130,18 @@ test('a file that holds something is not replaced', async (context) => {
 test('what is removed as a socket that was left is one', async (context) => {
   const path = place(context);
   for (const none of [path, `${path}\0`, `/${'x'.repeat(300)}`, `/${'x/'.repeat(3000)}`]) {
-    assert.equal(await removeLeftSocket(none, assert.fail), false);
+    assert.equal(await removeLeftSockets(none, assert.fail), 0);
   }
   mkdirSync(path);
   writeFileSync(join(path, 'file'), 'text');
-  assert.equal(await removeLeftSocket(path, assert.fail), false);
-  assert.equal(await removeLeftSocket(join(path, 'file'), assert.fail), false);
+  assert.equal(await removeLeftSockets(path, assert.fail), 0);
+  assert.equal(await removeLeftSockets(join(path, 'file'), assert.fail), 0);
   assert.equal(readFileSync(join(path, 'file'), 'utf8'), 'text');
   const other = place(context);
   const answering = server(context, 'answering');
   await listenOnFile(answering, other);
-  assert.equal(await removeLeftSocket(other, assert.fail), false);
+  assert.equal(await removeLeftSockets(other, assert.fail), 0);
   await new Promise((resolve) => answering.close(resolve));
-  assert.equal(await removeLeftSocket(other, assert.fail), true);
+  assert.equal(await removeLeftSockets(other, assert.fail), 1);
   assert.equal(existsSync(other), false);
 });

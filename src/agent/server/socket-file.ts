@@ -3,6 +3,7 @@
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
+import { cniSocketOf } from '../../api/socket.ts';
 import { attemptRemoval, type ReportRefusal } from '../../base/attempt-removal.ts';
 import { InputError } from '../../base/input-error.ts';
 import { sharedFolder } from '../../base/private-folder.ts';
@@ -28,8 +29,22 @@ export async function isAnswered(path: string): Promise<boolean> {
   return (await userOf(path)) === 'answers';
 }
 
-/** Removes the socket that a process has left: nothing else than a socket, and none that some process has open. True: it did. */
-export async function removeLeftSocket(path: string, refused: ReportRefusal): Promise<boolean> {
+/**
+ * Removes the API's socket that an agent has left, and the CNI shim's beside it: nothing else than sockets, and none that some
+ * process has open. Returns how many.
+ */
+export async function removeLeftSockets(
+  apiSocket: string,
+  refused: ReportRefusal,
+): Promise<number> {
+  let removed = 0;
+  for (const path of [apiSocket, cniSocketOf(apiSocket)]) {
+    if (await removeLeftSocket(path, refused)) removed++;
+  }
+  return removed;
+}
+
+async function removeLeftSocket(path: string, refused: ReportRefusal): Promise<boolean> {
   if (!isSocket(path) || (await userOf(path)) !== undefined) return false;
   const remove = (): boolean => {
     rmSync(path, { force: true });
@@ -61,6 +76,37 @@ function isSocket(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Listens on a file. */
+export interface SocketServer {
+  /** Whether the file that it listens on is in its place. */
+  isReachable(): boolean;
+  /** No new connections; removes the file where it is still its own. */
+  close(): void;
+  /** Resolves once it is closed and its last connection has ended. */
+  readonly ended: Promise<void>;
+  closeAllConnections(): void;
+}
+
+/** Listens on `path` as `listenOnFile` does, which says what it throws. */
+export async function serveOnFile(
+  server: Server,
+  path: string,
+  closeAllConnections: () => void,
+): Promise<SocketServer> {
+  const file = await listenOnFile(server, path);
+  return {
+    isReachable: () => file.isThere(),
+    ended: new Promise((resolve) => {
+      server.once('close', resolve);
+    }),
+    close: () => {
+      file.remove();
+      server.close();
+    },
+    closeAllConnections,
+  };
 }
 
 /**

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { lstatSync, mkdtempSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '../../../test/support/silent-logger.ts';
-import { type ApiServer, type ApiSources, listenApi } from './api.ts';
-import { ApiSocket } from './socket.ts';
+import type { AgentConfig } from '../../config/schema.ts';
+import { type ApiSources, listenApi } from './api.ts';
+import { KeptSocket, openSockets } from './socket.ts';
+import type { SocketServer } from './socket-file.ts';
 
-class FakeServer implements ApiServer {
+class FakeServer implements SocketServer {
   isThere = true;
   isClosed = false;
   connectionsClosed = false;
@@ -33,7 +35,7 @@ test('a file that is gone is listened on again, after what keeps it from that is
   const restored = new Promise<void>((resolve) => {
     tellRestored = resolve;
   });
-  const socket = await ApiSocket.open({
+  const socket = await KeptSocket.open({
     periodMs: 1,
     listen: async () => {
       if (refusals-- > 0) throw new Error('no');
@@ -68,7 +70,7 @@ test('the socket of a process that took the place stays until that process ends'
   const path = join(folder, 'agent.sock');
   const problems: (string | undefined)[] = [];
   const told = new EventEmitter();
-  const socket = await ApiSocket.open({
+  const socket = await KeptSocket.open({
     periodMs: 5,
     listen: () => listenApi(path, { log: silentLogger } as ApiSources),
     onProblem: (problem) => {
@@ -89,4 +91,33 @@ test('the socket of a process that took the place stays until that process ends'
   other.close();
   await well;
   assert.equal(lstatSync(path).mode & 0o777, 0o600);
+});
+
+test('the API and the CNI shim have a socket each, and both are gone in the end', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-socket-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const socket = join(folder, 'agent.sock');
+  const config = { socket, reconcilePeriodMs: 5 } as AgentConfig;
+  const problems: (readonly [string, string | undefined])[] = [];
+  const told = new EventEmitter();
+  const sources = { log: silentLogger } as ApiSources;
+  const sockets = await openSockets(config, sources, (part, problem) => {
+    problems.push([part, problem]);
+    told.emit(problem === undefined ? 'well' : 'problem');
+  });
+  for (const name of ['agent.sock', 'agent.sock.cni']) {
+    assert.equal(lstatSync(join(folder, name)).mode & 0o777, 0o600, name);
+  }
+  rmSync(`${socket}.cni`);
+  await once(told, 'well');
+  assert.deepEqual(problems, [['CNI socket', undefined]]);
+  assert.ok(lstatSync(`${socket}.cni`).isSocket());
+  for (const each of sockets) each.end();
+  assert.deepEqual(readdirSync(folder), []);
+  mkdirSync(`${socket}.cni`);
+  await assert.rejects(
+    openSockets(config, sources, () => undefined),
+    /agent\.sock\.cni is a folder/,
+  );
+  assert.deepEqual(readdirSync(folder), ['agent.sock.cni'], 'neither is listened on');
 });

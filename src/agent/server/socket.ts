@@ -1,49 +1,69 @@
-// The API's socket for as long as the agent runs: listened on again where another process has removed or replaced its file, as
-// where /run was wiped. No pod could be added or deleted without it, and no command could say so. Where that process answers
+// The agent's sockets for as long as it runs: listened on again where another process has removed or replaced a file, as where
+// /run was wiped. No pod could be added or deleted without them, and no command could say so. Where that process answers
 // there, it keeps the place until it ends.
 
+import { cniSocketOf } from '../../api/socket.ts';
 import { errorText } from '../../base/errors.ts';
 import type { AgentConfig } from '../../config/schema.ts';
-import { type ApiServer, type ApiSources, listenApi } from './api.ts';
+import { type ApiSources, listenApi } from './api.ts';
+import { listenCni } from './cni-socket.ts';
+import { ApiConnections, connectionLimits } from './connections.ts';
+import type { SocketServer } from './socket-file.ts';
 
-export interface ApiSocketOptions {
+export interface KeptSocketOptions {
   /** Makes the file. Rejects where a process answers in its place. */
-  listen(): Promise<ApiServer>;
+  listen(): Promise<SocketServer>;
   readonly periodMs: number;
   /** Why it cannot be listened on again; undefined: it can. Called after each attempt. */
   onProblem(problem: string | undefined): void;
   onRestored(): void;
 }
 
-/** Throws what `listenApi` throws. */
-export function openApiSocket(
-  { socket, reconcilePeriodMs }: AgentConfig,
+export type SocketPart = 'socket' | 'CNI socket';
+
+/**
+ * The API's and the CNI shim's. Connections of both count together. Throws what `listenOnFile` throws; then neither is listened
+ * on.
+ */
+export async function openSockets(
+  { socket, reconcilePeriodMs: periodMs }: AgentConfig,
   sources: ApiSources,
-  onProblem: ApiSocketOptions['onProblem'],
-): Promise<ApiSocket> {
-  return ApiSocket.open({
-    listen: () => listenApi(socket, sources),
-    periodMs: reconcilePeriodMs,
-    onProblem,
-    onRestored: () => sources.log.warn({ socket }, 'listening again: its file was gone'),
-  });
+  onProblem: (part: SocketPart, problem: string | undefined) => void,
+): Promise<readonly KeptSocket[]> {
+  const connections = new ApiConnections(connectionLimits());
+  const cniSocket = cniSocketOf(socket);
+  const keep = (part: SocketPart, path: string, listen: KeptSocketOptions['listen']) =>
+    KeptSocket.open({
+      listen,
+      periodMs,
+      onProblem: (problem) => onProblem(part, problem),
+      onRestored: () => sources.log.warn({ socket: path }, 'listening again: its file was gone'),
+    });
+  const api = await keep('socket', socket, () => listenApi(socket, sources, connections));
+  try {
+    const listen = (): Promise<SocketServer> => listenCni(cniSocket, sources, connections);
+    return [api, await keep('CNI socket', cniSocket, listen)];
+  } catch (error) {
+    api.end();
+    throw error;
+  }
 }
 
-export class ApiSocket {
-  readonly #options: ApiSocketOptions;
-  readonly #servers = new Set<ApiServer>();
+export class KeptSocket {
+  readonly #options: KeptSocketOptions;
+  readonly #servers = new Set<SocketServer>();
   /** Undefined while the file is not there and could not be made. */
-  #current: ApiServer | undefined;
+  #current: SocketServer | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  private constructor(options: ApiSocketOptions) {
+  private constructor(options: KeptSocketOptions) {
     this.#options = options;
   }
 
   /** Throws what `listen` throws. */
-  static async open(options: ApiSocketOptions): Promise<ApiSocket> {
-    const socket = new ApiSocket(options);
+  static async open(options: KeptSocketOptions): Promise<KeptSocket> {
+    const socket = new KeptSocket(options);
     await socket.#listen();
     socket.#lookLater();
     return socket;

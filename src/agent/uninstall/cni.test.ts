@@ -68,14 +68,16 @@ test('uninstall removes the CNI files of another socket at which no one answers'
   assert.deepEqual([found, present(node)], [{ removed: 2, left: [] }, 0]);
 });
 
-test('uninstall removes the socket that its agent left with the CNI files', async (context) => {
+test('uninstall removes the sockets that its agent left with the CNI files', async (context) => {
   const node = nodeWith(context, 'other.sock');
   const other = join(node.folder, 'other.sock');
   await leaveSocket(other);
+  await leaveSocket(`${other}.cni`);
   assert.ok(existsSync(other));
   const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
-  assert.deepEqual([found, present(node)], [{ removed: 3, left: [] }, 0]);
+  assert.deepEqual([found, present(node)], [{ removed: 4, left: [] }, 0]);
   assert.ok(!existsSync(other));
+  assert.ok(!existsSync(`${other}.cni`));
 });
 
 test('uninstall leaves what is no socket at the path that the CNI files name', async (context) => {

@@ -4,7 +4,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { defaultSocket } from '../../api/socket.ts';
 import { type CniPlaces, networkConfigurationFile, removeCni } from '../../cni/install.ts';
-import { isAnswered, removeLeftSocket } from '../server/socket-file.ts';
+import { isAnswered, removeLeftSockets } from '../server/socket-file.ts';
 
 export interface CniRemoval {
   /** Number of files. */
@@ -33,8 +33,8 @@ export async function removeOurCni(
   }
   const { removed: files, left } = removed(file, cni);
   const texts = [...left];
-  const hadSocket = await removeLeftSocket(other, (text) => void texts.push(text));
-  return { removed: files + (hadSocket ? 1 : 0), left: texts };
+  const sockets = await removeLeftSockets(other, (text) => void texts.push(text));
+  return { removed: files + sockets, left: texts };
 }
 
 function removed(configuration: string, cni: CniPlaces | undefined): CniRemoval {

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { refuseChanges } from '../../../test/support/refuse-changes.ts';
 import { removeFiles } from './files.ts';
@@ -57,4 +66,17 @@ test('uninstall names a state folder that is a file', async (context) => {
   assert.equal(await removeFiles(at, (text) => void texts.push(text)), 0);
   const folder = `${at.stateDir} could not be removed: ENOTDIR: not a directory, scandir '${at.stateDir}'`;
   assert.equal(texts.at(-1), folder);
+});
+
+test('uninstall removes both sockets that the agent left, and their folder', async (context) => {
+  const at = place(context);
+  mkdirSync(dirname(at.socket));
+  for (const path of [at.socket, `${at.socket}.cni`]) {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(`${path}.made`, resolve));
+    renameSync(`${path}.made`, path);
+    await new Promise((resolve) => server.close(resolve));
+  }
+  assert.equal(await removeFiles(at, assert.fail), 5);
+  assert.ok(!existsSync(dirname(at.socket)));
 });

@@ -7,18 +7,18 @@ import { attemptRemoval, type ReportRefusal } from '../../base/attempt-removal.t
 import { errorCode } from '../../base/errors.ts';
 import type { AgentConfig } from '../../config/schema.ts';
 import { stateNames } from '../process/lock.ts';
-import { removeLeftSocket } from '../server/socket-file.ts';
+import { removeLeftSockets } from '../server/socket-file.ts';
 
 /** Number of files that were removed. */
 export async function removeFiles(
   { stateDir, socket }: Pick<AgentConfig, 'stateDir' | 'socket'>,
   refused: ReportRefusal,
 ): Promise<number> {
-  const hadSocket = await removeLeftSocket(socket, refused);
+  const sockets = await removeLeftSockets(socket, refused);
   const files = stateNames.map((name) => join(stateDir, name));
   const removed = files.filter((file) => attemptRemoval(file, refused, () => removeFile(file)));
   for (const folder of [stateDir, dirname(socket)]) removeIfEmpty(folder, refused);
-  return removed.length + (hadSocket ? 1 : 0);
+  return removed.length + sockets;
 }
 
 // False: it was not there.

@@ -1,0 +1,88 @@
+// The socket of the CNI shim (root only): one request per connection. Each way goes a length, four bytes in network order, and a
+// body of that length. The request's body is the plugin's environment and standard input (src/cni/call.ts); an empty one asks
+// whether the agent is alive. The first byte of the answer's body is the outcome, the rest the plugin's standard output, or why
+// the agent refuses the request. shim/request.h and shim/reply.h have the other end.
+
+import { createServer, type Socket } from 'node:net';
+import type { CniAnswer } from '../../api/cni-answer.ts';
+import type { Logger } from '../../base/log.ts';
+import type { ApiConnections } from './connections.ts';
+import { cniRequestLimit, receiveBody } from './shim-connection.ts';
+import { type SocketServer, serveOnFile } from './socket-file.ts';
+
+export interface CniSources {
+  readonly log: Pick<Logger, 'error'>;
+  /** `body`: the environment and standard input of a CNI plugin as the shim sends them. */
+  cni(body: Buffer): Promise<CniAnswer>;
+}
+
+/** First byte of an answer. 0 and 1 are exit codes of the plugin. */
+const refused = 2;
+const lengthBytes = 4;
+
+/** Listens on `path` with mode 0600. Throws what `listenOnFile` throws. */
+export function listenCni(
+  path: string,
+  sources: CniSources,
+  connections: ApiConnections,
+): Promise<SocketServer> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    if (!connections.accept(socket, refuse)) return;
+    socket.once('data', (begin) => serve(socket, { begin, sources, connections }));
+    socket.once('end', () => {
+      if (socket.bytesRead < lengthBytes) socket.destroy();
+    });
+  });
+  return serveOnFile(server, path, () => connections.closeAll());
+}
+
+interface Beginning {
+  /** All that has come so far. */
+  readonly begin: Buffer;
+  readonly sources: CniSources;
+  readonly connections: ApiConnections;
+}
+
+function serve(socket: Socket, { begin, sources, connections }: Beginning): void {
+  if (begin.length < lengthBytes) {
+    socket.once('data', (more) =>
+      serve(socket, { begin: Buffer.concat([begin, more]), sources, connections }),
+    );
+    return;
+  }
+  const bodyBytes = begin.readUInt32BE();
+  if (bodyBytes > cniRequestLimit) {
+    connections.received(socket);
+    refuse(socket, `a CNI request of more than ${cniRequestLimit} bytes`);
+    return;
+  }
+  connections
+    .inTurn(socket, bodyBytes, async () => {
+      const body = await receiveBody(socket, { begin: begin.subarray(lengthBytes), bodyBytes });
+      if (body === undefined) return;
+      connections.received(socket);
+      const isProbe = bodyBytes === 0;
+      const { exitCode, body: text } = isProbe ? alive : await sources.cni(body);
+      send(socket, exitCode, text);
+    })
+    .catch((error: unknown) => {
+      // The shim reads a connection that is cut as an agent that was lost, and says so.
+      sources.log.error({ error }, 'CNI request');
+      socket.destroy();
+    });
+}
+
+const alive: CniAnswer = { exitCode: 0, body: '' };
+
+function refuse(socket: Socket, text: string): void {
+  send(socket, refused, text, () => socket.destroy());
+}
+
+function send(socket: Socket, outcome: number, text: string, onSent?: () => void): void {
+  const textBytes = Buffer.byteLength(text);
+  const frame = Buffer.allocUnsafe(lengthBytes + 1 + textBytes);
+  frame.writeUInt32BE(1 + textBytes);
+  frame.writeUInt8(outcome, lengthBytes);
+  frame.write(text, lengthBytes + 1);
+  socket.end(frame, onSent);
+}
