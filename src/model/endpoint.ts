@@ -1,14 +1,18 @@
 // A local pod interface that we manage: written by CNI ADD, kept in the agent's endpoint store, never edited.
 
+import type { Brand } from '../base/brand.ts';
 import type { Address } from '../net/address.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { Mac } from '../net/mac.ts';
 import type { PortMapping } from '../net/port-mapping.ts';
 
+/** 1 to the number of endpoints that the data path has room for: a slot of its counters. */
+export type EndpointId = Brand<number, 'EndpointId'>;
+
 export interface LocalEndpoint {
-  /** 1..: the slot of its counters in the data path; stable for the endpoint's life. */
-  readonly id: number;
+  /** Stable for the endpoint's life. */
+  readonly id: EndpointId;
   readonly containerId: string;
   /** Inside the pod: `eth0`. */
   readonly ifName: string;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClusterNode, ClusterPod } from '../cluster/objects.ts';
 import { emptyClusterState } from '../cluster/state.ts';
-import type { LocalEndpoint } from '../model/endpoint.ts';
+import type { EndpointId, LocalEndpoint } from '../model/endpoint.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { parseMac } from '../net/mac.ts';
@@ -29,7 +29,7 @@ function pod(name: string, address: Address, hostNetwork = false): ClusterPod {
 }
 
 const endpoint: LocalEndpoint = {
-  id: 1,
+  id: 1 as EndpointId,
   containerId: 'c1',
   ifName: 'eth0',
   namespacePath: '/run/netns/c1',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { EndpointId } from '../model/endpoint.ts';
 import { parseAddress } from '../net/address.ts';
 import { parseMac } from '../net/mac.ts';
 import { staleRecords } from './garbage.ts';
@@ -9,7 +10,7 @@ function record(containerId: string, network?: string): EndpointRecord {
   const attachment = { containerId, ifName: 'eth0' };
   return {
     ...attachment,
-    id: 1,
+    id: 1 as EndpointId,
     namespacePath: '/run/netns/x',
     hostIfName: hostIfNameOf(attachment),
     mac: parseMac('02:00:5e:10:00:01'),

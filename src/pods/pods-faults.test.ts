@@ -13,6 +13,7 @@ import {
 import { silentLogger } from '../../test/support/silent-logger.ts';
 import { answerCni } from '../agent/server/cni.ts';
 import type { cniErrorCode } from '../cni/error.ts';
+import type { EndpointId } from '../model/endpoint.ts';
 import type { IfIndex } from '../net/if-index.ts';
 
 const faulty: readonly [Step, keyof typeof cniErrorCode][] = [
@@ -99,7 +100,7 @@ test('what cannot be removed at the start is told and keeps its address', async 
   store.reserve({ ...(await bench().pods.add(addRequest(1))) });
   const node = new FakeNode();
   const { hostIfIndex: _, ...reservation } = await bench().pods.add(addRequest(2));
-  store.reserve(reservation);
+  store.reserve({ ...reservation, id: 2 as EndpointId });
   node.links.set(reservation.hostIfName, 8 as IfIndex);
   node.links.set(hostIfName, 99 as IfIndex);
   node.faults.set('unwire', new Error('link delete: EBUSY'));

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { firstBandwidth } from '../cni/bandwidth.ts';
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import type { AddRequest, CniAttachment } from '../cni/request.ts';
+import type { EndpointId } from '../model/endpoint.ts';
 import type { Address } from '../net/address.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
 import { type Mac, macFromBytes } from '../net/mac.ts';
@@ -92,7 +93,7 @@ export class Reservations {
     this.#allocate();
   }
 
-  #room(): { readonly id: number; readonly mtuBytes: number } {
+  #room(): { readonly id: EndpointId; readonly mtuBytes: number } {
     const { store, node } = this.#options;
     const waiting = node.waitingFor?.();
     if (waiting !== undefined) {

@@ -6,6 +6,7 @@ import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { listAddresses } from '../../src/kernel/netlink/address.ts';
 import { linkByName, listLinks } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
+import type { EndpointId } from '../../src/model/endpoint.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { parseMac } from '../../src/net/mac.ts';
 import { gatewayMac } from '../../src/pods/interface/gateway.ts';
@@ -54,7 +55,7 @@ function reservationOf(pod: { readonly path: string }, number: number): Endpoint
   const attachment = { containerId: `container-${number}`, ifName: 'eth0' };
   return {
     ...attachment,
-    id: number,
+    id: number as EndpointId,
     namespacePath: pod.path,
     hostIfName: hostIfNameOf(attachment),
     mac: parseMac(`02:00:5e:10:00:${String(number).padStart(2, '0')}`),

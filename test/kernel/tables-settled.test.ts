@@ -13,6 +13,7 @@ import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { computeDesired } from '../../src/model/compute-desired.ts';
 import type { DesiredState, RoutingMode } from '../../src/model/desired.ts';
+import type { EndpointId } from '../../src/model/endpoint.ts';
 import { overlayDeviceName } from '../../src/model/network/overlay-device.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
@@ -107,7 +108,7 @@ function desiredState(mode: RoutingMode, vxlanIfIndex: IfIndex | undefined): Des
     cluster: { ...emptyClusterState, nodes },
     endpoints: [
       {
-        id: 1,
+        id: 1 as EndpointId,
         containerId: 'container-1',
         ifName: 'eth0',
         namespacePath: '/run/netns/pod-1',

@@ -4,7 +4,7 @@
 import { emptyClusterState } from '../../src/cluster/state.ts';
 import { computeDesired } from '../../src/model/compute-desired.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
-import type { LocalEndpoint } from '../../src/model/endpoint.ts';
+import type { EndpointId, LocalEndpoint } from '../../src/model/endpoint.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parseMac } from '../../src/net/mac.ts';
 import { addressAt, type Prefix, parsePrefix } from '../../src/net/prefix.ts';
@@ -39,7 +39,7 @@ export function watchedEndpoint(
   { hostIfName, onRead }: { readonly hostIfName: string; readonly onRead: () => void },
 ): LocalEndpoint {
   const endpoint: LocalEndpoint = {
-    id,
+    id: id as EndpointId,
     containerId: `container-${id}`,
     ifName: 'eth0',
     namespacePath: `/run/netns/${id}`,

@@ -13,7 +13,7 @@ import { readManifests } from '../../src/cluster/manifests/file.ts';
 import { type ClusterState, emptyClusterState } from '../../src/cluster/state.ts';
 import { computeDesired } from '../../src/model/compute-desired.ts';
 import type { DesiredState, ModelConfig } from '../../src/model/desired.ts';
-import type { LocalEndpoint } from '../../src/model/endpoint.ts';
+import type { EndpointId, LocalEndpoint } from '../../src/model/endpoint.ts';
 import type { HostAddress, HostFacts, PrefixedAddress, Uplink } from '../../src/model/host.ts';
 import { isLinkLocal } from '../../src/model/network/underlay.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
@@ -143,7 +143,7 @@ function asOther({ address: text, ifName }: z.infer<typeof otherAddress>): HostA
 function asEndpoint(given: z.infer<typeof endpoint>): LocalEndpoint {
   const [namespace = '', name = ''] = given.pod.split('/');
   return {
-    id: given.id,
+    id: given.id as EndpointId,
     containerId: `container-${given.id}`,
     ifName: 'eth0',
     namespacePath: `/run/netns/${name}`,

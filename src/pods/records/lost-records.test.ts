@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { EndpointId, LocalEndpoint } from '../../model/endpoint.ts';
 import { type Address, parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';
@@ -19,7 +19,7 @@ function endpoint(number: number, more: Partial<LocalEndpoint> = {}): LocalEndpo
   const attachment = { containerId: `container-${number}`, ifName: 'eth0' };
   return {
     ...attachment,
-    id: number,
+    id: number as EndpointId,
     namespacePath: `/run/netns/no-such-${number}`,
     hostIfName: hostIfNameOf(attachment),
     hostIfIndex: (10 + number) as IfIndex,

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { CniAttachment } from '../../cni/request.ts';
-import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { EndpointId, LocalEndpoint } from '../../model/endpoint.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';
@@ -48,7 +48,11 @@ const portMapping = z.object({
 
 const schema = z.object({
   format: z.literal(1),
-  id: z.int().min(1).max(65_535),
+  id: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .transform((value) => value as EndpointId),
   containerId: z.string().min(1),
   ifName: z.string().min(1),
   namespacePath: z.string().startsWith('/'),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { EndpointId, LocalEndpoint } from '../../model/endpoint.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';
@@ -10,7 +10,7 @@ import { type KernelProbe, recoverRecord } from './recovery.ts';
 
 const attachment = { containerId: 'container-1', ifName: 'eth0' };
 const whole: LocalEndpoint = {
-  id: 3,
+  id: 3 as EndpointId,
   ...attachment,
   namespacePath: '/run/netns/cni-1',
   hostIfName: hostIfNameOf(attachment),

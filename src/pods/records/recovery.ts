@@ -4,7 +4,7 @@
 
 import type { CniAttachment } from '../../cni/request.ts';
 import type { Endpoint } from '../../datapath/generated.ts';
-import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { EndpointId, LocalEndpoint } from '../../model/endpoint.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { hostIfNameOf } from './record.ts';
 
@@ -31,7 +31,7 @@ export function recoverRecord(
   const unknown = `unknown-${hostIfName}`;
   const attachment = provenAttachment(hostIfName, text);
   return {
-    id: entry.id,
+    id: entry.id as EndpointId,
     ...(attachment ?? { containerId: unknown, ifName: 'unknown' }),
     namespacePath: `/run/netns/${unknown}`,
     hostIfName,

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { EndpointId, LocalEndpoint } from '../../model/endpoint.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';
@@ -32,7 +32,7 @@ function reservation(number: number): EndpointReservation {
   const attachment = { containerId: `container-${number}`, ifName: 'eth0' };
   return {
     ...attachment,
-    id: number,
+    id: endpointId(number),
     namespacePath: `/var/run/netns/cni-${number}`,
     hostIfName: hostIfNameOf(attachment),
     mac: parseMac(`02:00:5e:10:00:0${number}`),
@@ -41,6 +41,10 @@ function reservation(number: number): EndpointReservation {
     pod: { namespace: 'shop', name: `web-${number}`, uid: `uid-${number}` },
     createdAt: `2026-11-21T12:00:0${number}.000Z`,
   };
+}
+
+function endpointId(number: number): EndpointId {
+  return number as EndpointId;
 }
 
 function endpoint(number: number): LocalEndpoint {
@@ -133,6 +137,22 @@ test('a record counts before it is on disk, so that parallel requests do not tak
   return completed;
 });
 
+test('ids in use are restored at a start, and given to no other record', () => {
+  const directory = freshDirectory();
+  const first = EndpointStore.open(directory, 3);
+  first.complete(endpoint(1));
+  first.reserve(reservation(2));
+  const store = EndpointStore.open(directory, 3);
+  assert.throws(
+    () => store.reserve({ ...reservation(3), id: endpointId(2) }),
+    /number 2 is in use/,
+  );
+  assert.deepEqual(readdirSync(directory).length, 2);
+  assert.equal(store.freeId(), 3);
+  store.remove(endpoint(1).hostIfName);
+  assert.equal(store.freeId(), 1);
+});
+
 test('removing what is not there is fine', async () => {
   const directory = freshDirectory();
   const store = EndpointStore.open(directory, 3);
@@ -170,11 +190,13 @@ test('an address that two records claim stays taken when one of them goes', asyn
   const directory = freshDirectory();
   const first = EndpointStore.open(directory, 3);
   first.complete(endpoint(1));
-  first.complete({ ...endpoint(2), addresses: endpoint(1).addresses, id: 1 });
+  first.complete({ ...endpoint(2), addresses: endpoint(1).addresses, id: endpointId(1) });
   const store = EndpointStore.open(directory, 3);
   store.remove(endpoint(2).hostIfName);
   assert.deepEqual([...store.addresses()], endpoint(1).addresses);
   assert.equal(store.freeId(), 2);
+  store.remove(endpoint(1).hostIfName);
+  assert.deepEqual([[...store.addresses()], store.freeId()], [[], 1]);
 });
 
 test('a record that cannot be read is left where it is, and named', async () => {
@@ -213,7 +235,7 @@ test('what is no file in the place of a record, or of the directory, holds no st
 test('of a restored backup, what one record gives up another keeps', () => {
   const store = EndpointStore.open(freshDirectory(), 3);
   store.restore(endpoint(1));
-  store.restore({ ...endpoint(2), id: 1, addresses: endpoint(1).addresses });
+  store.restore({ ...endpoint(2), id: endpointId(1), addresses: endpoint(1).addresses });
   store.remove(endpoint(2).hostIfName);
   assert.deepEqual([...store.addresses()], endpoint(1).addresses);
   assert.equal(store.freeId(), 2);

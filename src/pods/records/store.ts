@@ -4,9 +4,10 @@
 import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { errorText, isMissing } from '../../base/errors.ts';
+import { IdAllocator } from '../../base/id-allocator.ts';
 import { ownFolder } from '../../base/private-folder.ts';
 import { CniError } from '../../cni/error.ts';
-import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { EndpointId, LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
 import {
   demandRoom,
@@ -28,16 +29,12 @@ export class EndpointStore {
   readonly #undeleted = new Set<string>();
   readonly #directory: string;
   readonly #spares: SpareFiles | undefined;
-  /** Most endpoints. */
-  readonly capacity: number;
   /** By hostIfName, oldest first. */
   readonly #records: Map<string, EndpointRecord>;
   readonly #addresses = new Set<Address>();
-  readonly #ids = new Set<number>();
-  /** Some records claim the same address or id. */
+  readonly #ids: IdAllocator<EndpointId>;
+  /** Some records claim the same address. */
   #hasRivals: boolean;
-  /** No lower one is free. */
-  #lowestId = 1;
 
   /** Reads every record. A file that is no record is set aside (`.corrupt`), made again if `recover` can, and told in
    * `problems`; on a disk that is read-only it stays. `capacity`: how many endpoints the data path has room for; ids are 1 to
@@ -67,7 +64,7 @@ export class EndpointStore {
   private constructor(directory: string, capacity: number, loaded: Loaded) {
     this.#directory = directory;
     this.#spares = loaded.spares;
-    this.capacity = capacity;
+    this.#ids = new IdAllocator(capacity);
     this.#records = loaded.records;
     this.#found = loaded.problems;
     for (const record of loaded.records.values()) this.#hold(record);
@@ -97,15 +94,25 @@ export class EndpointStore {
     return this.#addresses;
   }
 
-  /** The lowest id that no record has; undefined when the data path has no room for another endpoint. */
-  freeId(): number | undefined {
-    while (this.#ids.has(this.#lowestId)) this.#lowestId++;
-    return this.#lowestId <= this.capacity ? this.#lowestId : undefined;
+  /** Maximum number of endpoints. */
+  get capacity(): number {
+    return this.#ids.capacity;
   }
 
-  /** Before anything is made in the kernel. Throws CniError (io); then all is as before. */
+  /** The lowest id that no record has; undefined when the data path has no room for another endpoint. */
+  freeId(): EndpointId | undefined {
+    return this.#ids.next();
+  }
+
+  /** Before anything is made in the kernel, with an id that is free. Throws CniError (io); then all is as before. */
   reserve(record: EndpointReservation): void {
-    this.#write(record);
+    this.#ids.take(record.id);
+    try {
+      this.#write(record);
+    } finally {
+      // The record holds it itself once it is written.
+      this.#ids.release(record.id);
+    }
   }
 
   /** Replaces a reservation. Throws CniError (io); then all is as before. */
@@ -219,22 +226,24 @@ export class EndpointStore {
 
   #hold({ id, addresses }: EndpointRecord): void {
     for (const address of addresses) this.#addresses.add(address);
-    this.#ids.add(id);
+    this.#ids.restore(id);
   }
 
   #findRivals(): boolean {
     const claims = this.list().flatMap(({ addresses }) => addresses).length;
-    return claims > this.#addresses.size || this.#records.size > this.#ids.size;
+    return claims > this.#addresses.size;
   }
 
   #release(released: EndpointRecord): void {
     const { id, addresses } = released;
+    this.#ids.release(id);
     for (const address of addresses) this.#addresses.delete(address);
-    this.#ids.delete(id);
-    this.#lowestId = Math.min(this.#lowestId, id);
     // Records of a restored backup may claim what another one has.
     if (!this.#hasRivals) return;
-    for (const other of this.#records.values()) if (other !== released) this.#hold(other);
+    for (const other of this.#records.values()) {
+      if (other === released) continue;
+      for (const address of other.addresses) this.#addresses.add(address);
+    }
   }
 }
 
