@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { attachTcx } from '../../src/kernel/bpf/attach.ts';
+import { attachTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import { BpfObject } from '../../src/kernel/bpf/object.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { addressBytes, parseAddress } from '../../src/net/address.ts';

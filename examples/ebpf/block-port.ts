@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { UndoStack } from '../../src/base/undo.ts';
-import { attachCgroup } from '../../src/kernel/bpf/attach.ts';
+import { attachCgroup } from '../../src/kernel/bpf/attach/cgroup.ts';
 import type { CgroupAttachType } from '../../src/kernel/bpf/attach-type.ts';
 import type { MapSpec } from '../../src/kernel/bpf/map.ts';
 import { BpfObject } from '../../src/kernel/bpf/object.ts';

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { attachTcx } from '../../src/kernel/bpf/attach.ts';
+import { attachTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import { BpfObject } from '../../src/kernel/bpf/object.ts';
 import type { PerCpuMapSpec } from '../../src/kernel/bpf/per-cpu-map.ts';
 import { type Codec, u32, u64 } from '../../src/kernel/codec.ts';

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { mappedAddress } from '../../src/kernel/address-codec.ts';
-import { attachTcx } from '../../src/kernel/bpf/attach.ts';
+import { attachTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import type { MapSpec } from '../../src/kernel/bpf/map.ts';
 import { BpfObject } from '../../src/kernel/bpf/object.ts';
 import type { RingSpec } from '../../src/kernel/bpf/ring-buffer.ts';

@@ -7,9 +7,10 @@ import type { UndoStack } from '../base/undo.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import type { AgentConfig } from '../config/schema.ts';
 import { EarlierTcx } from '../datapath/attach/earlier-tcx.ts';
+import { LinkAttacher } from '../datapath/attach/links.ts';
 import { attachByHook, BlockAttacher } from '../datapath/attach/pod-blocks.ts';
-import { TcxAttacher } from '../datapath/attach/tcx-links.ts';
-import type { Hook } from '../datapath/attacher.ts';
+import type { ProgramName } from '../datapath/generated.ts';
+import { hookPoints } from '../datapath/hooks.ts';
 import type { Datapath } from '../datapath/load/loader.ts';
 import { beginGeneration } from '../datapath/maps/generation.ts';
 import type { NftDrop, NftDrops } from '../datapath/nft/drops.ts';
@@ -238,7 +239,7 @@ interface ReconcilerParts {
 
 function reconcilerOf(parts: ReconcilerParts): Reconciler<DesiredState> {
   const { datapath, socket, journal, connections, nft, host, sysctlsBefore } = parts;
-  const program = (hook: Hook): BpfProgram => datapath.program(hook);
+  const program = (hook: ProgramName): BpfProgram => datapath.program(hook);
   const { links: folder } = datapath.paths;
   const filters = new BlockAttacher({ socket, program });
   const tables = datapathTables({
@@ -247,7 +248,7 @@ function reconcilerOf(parts: ReconcilerParts): Reconciler<DesiredState> {
     nft,
     attacher: attachByHook({
       pods: new EarlierTcx({ filters, folder, program }),
-      node: new TcxAttacher({ folder, program }),
+      links: new LinkAttacher({ folder, hooks: hookPoints, program }),
     }),
     sysctlMemory: sysctlsBefore,
     settingsByLink: (ifIndex) => host.settings(ifIndex),

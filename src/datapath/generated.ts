@@ -674,15 +674,17 @@ export const rings: {
   flowEvents: { name: 'flow_events', sizeBytes: 1048576, record: flowEventCodec },
 };
 
-/** The programs in the object. */
-export const programNames = [
-  'from_network',
-  'from_overlay',
-  'from_pod',
-  'to_overlay',
-  'to_pod',
-] as const;
-export type ProgramName = (typeof programNames)[number];
+/** The programs in the object, each with the section that says where it attaches. */
+export const programSections = {
+  from_network: 'tc',
+  from_overlay: 'tc',
+  from_pod: 'tc',
+  to_overlay: 'tc',
+  to_pod: 'tc',
+} as const;
+export type ProgramName = keyof typeof programSections;
+
+export const programNames = Object.keys(programSections) as readonly ProgramName[];
 
 /** The `const volatile` settings of the object, set before it is loaded. */
 export const constants = [

@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { acknowledgement, FakeTransport } from '../../test/support/fake-netlink.ts';
 import { desiredWith, podRanges, watchedEndpoint } from '../../test/support/growing-node.ts';
 import { silentLogger } from '../../test/support/silent-logger.ts';
-import { BlockAttacher } from '../datapath/attach/pod-blocks.ts';
+import { BlockAttacher, isAtPod } from '../datapath/attach/pod-blocks.ts';
 import { attachmentEntries, attachmentTable } from '../datapath/attach/table.ts';
 import { neighbourEntries, neighbourTable } from '../datapath/host/neighbours.ts';
 import { routeEntries, routeTable } from '../datapath/host/routes.ts';
@@ -90,7 +90,7 @@ function tables(counts: Counts): readonly ((tracking: Tracking) => TrackedTable<
   const attacher = new BlockAttacher({ socket, program });
   const attachments = attachmentTable({
     list: () => [],
-    attachAll: (wanted) => attacher.attachAll(wanted.filter(({ hook }) => hook !== 'from_network')),
+    attachAll: (wanted) => attacher.attachAll(wanted.filter(isAtPod)),
     detach: () => {
       counts.netlinkSends++;
     },

@@ -5,8 +5,9 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { detachAll, TcxAttacher } from '../../src/datapath/attach/tcx-links.ts';
-import type { Attachment } from '../../src/datapath/attacher.ts';
+import { LinkAttacher } from '../../src/datapath/attach/links.ts';
+import { detachAll } from '../../src/datapath/attach/pinned-link.ts';
+import type { InterfaceAttachment } from '../../src/datapath/attacher.ts';
 import {
   type Flow,
   type FlowKey,
@@ -15,6 +16,7 @@ import {
   maps,
   programNames,
 } from '../../src/datapath/generated.ts';
+import { hookPoints } from '../../src/datapath/hooks.ts';
 import { installObject } from '../../src/datapath/load/install.ts';
 import {
   type Datapath,
@@ -23,7 +25,7 @@ import {
   readDatapathObject,
 } from '../../src/datapath/load/loader.ts';
 import { linkPinName, pinPaths } from '../../src/datapath/load/pins.ts';
-import { queryTcx } from '../../src/kernel/bpf/attach.ts';
+import { queryTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import { BpfLink } from '../../src/kernel/bpf/link.ts';
 import { BpfMap } from '../../src/kernel/bpf/map.ts';
 import { mapCalls } from '../../src/kernel/bpf/map-calls.ts';
@@ -56,9 +58,10 @@ function loadOptions(pinDir: string): LoadOptions {
   };
 }
 
-function attacher(datapath: Datapath): TcxAttacher {
-  return new TcxAttacher({
+function attacher(datapath: Datapath): LinkAttacher {
+  return new LinkAttacher({
     folder: datapath.paths.links,
+    hooks: hookPoints,
     program: (hook) => datapath.program(hook),
   });
 }
@@ -90,11 +93,16 @@ rootTest('a link whose pin is out of reach is found and pinned again', (context)
     using socket = NetlinkSocket.open();
     const ifIndex = linkByName(socket, 'up0')?.ifIndex;
     assert.ok(ifIndex !== undefined);
-    const attachment: Attachment = { ifName: 'up0', ifIndex, hook: 'from_network' };
+    const attachment = {
+      target: 'interface',
+      ifName: 'up0',
+      ifIndex,
+      hook: 'from_network',
+    } as const;
     const links = attacher(datapath);
     links.attach(attachment);
     const before = queryTcx(ifIndex, 'ingress');
-    const pin = join(datapath.paths.links, linkPinName('up0', 'from_network'));
+    const pin = join(datapath.paths.links, linkPinName(attachment));
     {
       // As a bpf file system does that was unmounted while a descriptor keeps it.
       using _held = BpfLink.openPinned(pin);
@@ -102,7 +110,7 @@ rootTest('a link whose pin is out of reach is found and pinned again', (context)
       links.attach(attachment);
     }
     assert.deepEqual(queryTcx(ifIndex, 'ingress'), before);
-    assert.equal(links.list()[0]?.ifIndex, ifIndex);
+    assert.deepEqual(links.list(), [{ ...attachment, current: true }]);
     assert.equal(detachAll(datapath.paths.links, assert.fail), 1);
   });
 });
@@ -181,8 +189,8 @@ rootTest('what is in the place of a link pin is replaced', (context) => {
   const datapath = loadDatapath(loadOptions(testPinFolder(context)));
   context.after(() => datapath[Symbol.dispose]());
   const { attachments, inside } = vethPair(context);
-  const [sending, receiving] = attachments.map(({ ifName, hook }) =>
-    join(datapath.paths.links, linkPinName(ifName, hook)),
+  const [sending, receiving] = attachments.map((attachment) =>
+    join(datapath.paths.links, linkPinName(attachment)),
   );
   assert.ok(sending !== undefined && receiving !== undefined);
   fs.mkdirSync(join(sending, 'folder'), { recursive: true });
@@ -201,8 +209,8 @@ rootTest('a map in the place of a link pin is no link', (context) => {
   context.after(() => datapath[Symbol.dispose]());
   const { attachments, inside } = vethPair(context);
   const links = attacher(datapath);
-  for (const { ifName, hook } of attachments)
-    datapath.maps.routes.pin(join(datapath.paths.links, linkPinName(ifName, hook)));
+  for (const attachment of attachments)
+    datapath.maps.routes.pin(join(datapath.paths.links, linkPinName(attachment)));
   assert.deepEqual(links.list(), []);
   assert.deepEqual(
     inside(() => links.attachAll(attachments)),
@@ -341,7 +349,7 @@ rootTest(
 );
 
 function vethPair(context: TestContext): {
-  attachments: Attachment[];
+  attachments: InterfaceAttachment[];
   inside: <T>(fn: () => T) => T;
 } {
   const namespace = testNamespace(context);
@@ -349,9 +357,9 @@ function vethPair(context: TestContext): {
   using socket = NetlinkSocket.open({ namespace });
   const ifIndex = linkByName(socket, 'up0.5')?.ifIndex;
   assert.ok(ifIndex);
-  const attachments: Attachment[] = [
-    { ifName: 'up0.5', ifIndex, hook: 'from_pod' },
-    { ifName: 'up0.5', ifIndex, hook: 'to_pod' },
+  const attachments: InterfaceAttachment[] = [
+    { target: 'interface', ifName: 'up0.5', ifIndex, hook: 'from_pod' },
+    { target: 'interface', ifName: 'up0.5', ifIndex, hook: 'to_pod' },
   ];
   return { attachments, inside: (fn) => namespace.run(fn) };
 }
@@ -426,7 +434,7 @@ rootTest(
       tcx.attach(egress);
     });
     {
-      using link = BpfLink.openPinned(join(datapath.paths.links, linkPinName('up0.5', 'from_pod')));
+      using link = BpfLink.openPinned(join(datapath.paths.links, linkPinName(ingress)));
       link.detach();
     }
     assert.deepEqual(
@@ -453,7 +461,7 @@ rootTest('the pin of a link whose interface is gone is removed like any other', 
   assert.ok(ifIndex);
   using datapath = loadDatapath(options);
   const tcx = attacher(datapath);
-  const attachment: Attachment = { ifName: 'up0', ifIndex, hook: 'from_network' };
+  const attachment = { target: 'interface', ifName: 'up0', ifIndex, hook: 'from_network' } as const;
   namespace.run(() => tcx.attach(attachment));
   runIn(namespace, 'ip', 'link', 'del', 'up0');
   assert.deepEqual(tcx.list(), [{ ...attachment, ifIndex: 0, current: false }]);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { EndpointView } from '../../src/api/endpoints.ts';
-import { queryTcx } from '../../src/kernel/bpf/attach.ts';
+import { queryTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import {
   type AgentPlace,
@@ -28,7 +28,7 @@ function runOther(place: AgentPlace, endpoints: readonly EndpointView[]): readon
     namespace: place.namespace,
     attachments: endpoints.flatMap(({ hostIfName: ifName, hostIfIndex }) =>
       (['from_pod', 'to_pod'] as const).map((hook) => {
-        return { ifName, ifIndex: hostIfIndex as IfIndex, hook };
+        return { target: 'interface', ifName, ifIndex: hostIfIndex as IfIndex, hook } as const;
       }),
     ),
   });

@@ -2,8 +2,12 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { BlockAttacher } from '../../src/datapath/attach/pod-blocks.ts';
-import { type AttachedHook, attachmentKey, type Hook } from '../../src/datapath/attacher.ts';
+import {
+  BlockAttacher,
+  type PodAttachment,
+  type PodHook,
+} from '../../src/datapath/attach/pod-blocks.ts';
+import { type Attached, attachmentKey } from '../../src/datapath/attacher.ts';
 import { podBlocks } from '../../src/datapath/ids.ts';
 import type { Datapath } from '../../src/datapath/load/loader.ts';
 import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
@@ -26,7 +30,7 @@ function makeNode(context: TestContext): Node {
     ...node,
     load: (eventsPerSecond) => {
       const datapath = node.load(eventsPerSecond);
-      const program = (hook: Hook): BpfProgram => datapath.program(hook);
+      const program = (hook: PodHook): BpfProgram => datapath.program(hook);
       const attacher = new BlockAttacher({ socket, program });
       return { datapath, attacher };
     },
@@ -35,16 +39,20 @@ function makeNode(context: TestContext): Node {
 
 const hooks = ['from_pod', 'to_pod'] as const;
 
-function entries(ifName: string, ifIndex: IfIndex): readonly AttachedHook[] {
-  return hooks.map((hook) => ({ ifName, ifIndex, hook, current: true }));
+type Entry = Attached<PodAttachment>;
+
+function entries(ifName: string, ifIndex: IfIndex): readonly Entry[] {
+  return hooks.map(
+    (hook) => ({ target: 'interface', ifName, ifIndex, hook, current: true }) as const,
+  );
 }
 
-function attach(attacher: BlockAttacher, ...wanted: readonly AttachedHook[]): void {
+function attach(attacher: BlockAttacher, ...wanted: readonly Entry[]): void {
   throwFirst(attacher.attachAll(wanted));
 }
 
 /** What of these is in place. */
-function listed(attacher: BlockAttacher, wanted: readonly AttachedHook[]): readonly AttachedHook[] {
+function listed(attacher: BlockAttacher, wanted: readonly Entry[]): readonly Entry[] {
   return attacher.list(new Map(wanted.map((entry) => [attachmentKey(entry), entry])));
 }
 

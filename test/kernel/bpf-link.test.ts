@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { UndoStack } from '../../src/base/undo.ts';
+import { attachCgroup, queryCgroup } from '../../src/kernel/bpf/attach/cgroup.ts';
+import { attachSkLookup } from '../../src/kernel/bpf/attach/netns.ts';
 import {
-  attachCgroup,
-  attachSkLookup,
   attachTcx,
   attachTcxProgram,
-  attachXdp,
   detachTcxProgram,
-  queryCgroup,
   queryTcx,
-} from '../../src/kernel/bpf/attach.ts';
+} from '../../src/kernel/bpf/attach/tcx.ts';
+import { attachXdp } from '../../src/kernel/bpf/attach/xdp.ts';
 import { BpfLink } from '../../src/kernel/bpf/link.ts';
 import type { MapSpec } from '../../src/kernel/bpf/map.ts';
 import type { BpfObject } from '../../src/kernel/bpf/object.ts';
@@ -75,8 +74,16 @@ rootTest('tcx programs run in the order in which their links were placed', (cont
   const links = namespace.run(() => {
     const hook = { ifIndex: loopback, direction: 'egress' } as const;
     const last = attachTcx({ program: program('note_order'), ...hook });
-    const two = attachTcx({ program: program('add_two'), ...hook, before: last });
-    const one = attachTcx({ program: program('add_one'), ...hook, after: two });
+    const two = attachTcx({
+      program: program('add_two'),
+      ...hook,
+      place: { kind: 'before', link: last },
+    });
+    const one = attachTcx({
+      program: program('add_one'),
+      ...hook,
+      place: { kind: 'after', link: two },
+    });
     return [two, one, last];
   });
   using all = new UndoStack();
@@ -100,7 +107,7 @@ rootTest('tcx programs run in the order in which their links were placed', (cont
       program: program('add_three'),
       ifIndex: loopback,
       direction: 'egress',
-      first: true,
+      place: { kind: 'first' },
     }),
   );
   send();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { CgroupPrograms } from '../../src/agent/node-facts/observed/cgroup-programs.ts';
-import { attachCgroup } from '../../src/kernel/bpf/attach.ts';
+import { attachCgroup } from '../../src/kernel/bpf/attach/cgroup.ts';
 import { loadTestObject, testCgroup } from '../support/bpf.ts';
 import { rootTest } from '../support/root-test.ts';
 

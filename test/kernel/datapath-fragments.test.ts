@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { dropReason } from '../../src/datapath/generated.ts';
-import { attachTcx } from '../../src/kernel/bpf/attach.ts';
+import { attachTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { testDatapath } from '../support/datapath.ts';
 import { hostSideMac, places, web } from '../support/datapath-network.ts';

@@ -6,11 +6,15 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { EndpointView } from '../../src/api/endpoints.ts';
 import { EarlierTcx } from '../../src/datapath/attach/earlier-tcx.ts';
-import { BlockAttacher } from '../../src/datapath/attach/pod-blocks.ts';
-import { type AttachedHook, attachmentKey, type Hook } from '../../src/datapath/attacher.ts';
+import {
+  BlockAttacher,
+  type PodAttachment,
+  type PodHook,
+} from '../../src/datapath/attach/pod-blocks.ts';
+import { type Attached, type AttachedHook, attachmentKey } from '../../src/datapath/attacher.ts';
 import { installObject } from '../../src/datapath/load/install.ts';
 import { pinPaths } from '../../src/datapath/load/pins.ts';
-import { queryTcx } from '../../src/kernel/bpf/attach.ts';
+import { queryTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { throwFirst } from '../../src/kernel/netlink/batch.ts';
@@ -37,7 +41,7 @@ interface Upgraded {
   readonly pods: readonly HookPlace[];
   readonly filters: BlockAttacher;
   readonly upgrading: EarlierTcx;
-  readonly wanted: readonly AttachedHook[];
+  readonly wanted: readonly Attached<PodAttachment>[];
   readonly theirs: BpfProgram;
 }
 
@@ -56,11 +60,13 @@ function upgraded(context: TestContext): Upgraded {
   const theirs = loadTestObject(context, 'hooks').program('add_one');
   attachBesideFilters(third, theirs);
   const loaded = node.load(2);
-  const program = (hook: Hook): BpfProgram => loaded.program(hook);
+  const program = (hook: PodHook): BpfProgram => loaded.program(hook);
   const filters = new BlockAttacher({ socket, program });
   const upgrading = new EarlierTcx({ filters, folder, program });
   const wanted = pods.flatMap(({ ifName, ifIndex }) =>
-    podHooks.map((hook) => ({ ifName, ifIndex, hook, current: true })),
+    podHooks.map(
+      (hook) => ({ target: 'interface', ifName, ifIndex, hook, current: true }) as const,
+    ),
   );
   return { node, pods, filters, upgrading, wanted, theirs };
 }
@@ -122,7 +128,7 @@ function pingNode(namespace: NetworkNamespace, count: number): Promise<string> {
 }
 
 // Its programs leave what goes up the stack to the filters, as those of the first versions would have.
-function installFirstVersion(place: AgentPlace): (hook: Hook) => BpfProgram {
+function installFirstVersion(place: AgentPlace): (hook: PodHook) => BpfProgram {
   const { object } = compiledWith(
     place.folder,
     (text) => {

@@ -8,7 +8,7 @@ import { programNames } from '../../src/datapath/generated.ts';
 import { podBlocks } from '../../src/datapath/ids.ts';
 import type { Datapath } from '../../src/datapath/load/loader.ts';
 import { namedAsOurs } from '../../src/datapath/our-programs.ts';
-import { attachTcx, attachTcxProgram, type Direction } from '../../src/kernel/bpf/attach.ts';
+import { attachTcx, attachTcxProgram, type Direction } from '../../src/kernel/bpf/attach/tcx.ts';
 import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import { throwFirst } from '../../src/kernel/netlink/batch.ts';
 import { addVeth } from '../../src/kernel/netlink/veth.ts';
@@ -50,7 +50,9 @@ function makeNode(context: TestContext): Node {
     program: (hook) => datapath.program(hook),
   });
   const hooks = (['pod', 'far'] as const).flatMap((ifName) =>
-    (['from_pod', 'to_pod'] as const).map((hook) => ({ ifName, ifIndex: node.at[ifName], hook })),
+    (['from_pod', 'to_pod'] as const).map((hook) => {
+      return { target: 'interface', ifName, ifIndex: node.at[ifName], hook } as const;
+    }),
   );
   throwFirst(blocks.attachAll(hooks));
   attach(node, datapath.program('from_network'), 'uplink', 'ingress');
@@ -124,7 +126,11 @@ const cases: readonly {
     what: 'a tcx program before ours',
     does: (node) => attach(node, node.datapath.program('from_pod'), 'pod', 'ingress'),
     holds: ({ kernel, theirs: program, at }) => {
-      const place = { ifIndex: at.pod, direction: 'ingress', first: true } as const;
+      const place = {
+        ifIndex: at.pod,
+        direction: 'ingress',
+        place: { kind: 'first' },
+      } as const;
       return kernel.namespace.run(() => attachTcx({ program, ...place }));
     },
     expected: ['tcx ingress of pod: program theirs'],

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { ClusterNode } from '../../src/cluster/objects.ts';
 import { emptyClusterState } from '../../src/cluster/state.ts';
-import type { AttachedHook, Attacher } from '../../src/datapath/attacher.ts';
+import { type AttachedHook, type Attacher, attachmentKey } from '../../src/datapath/attacher.ts';
 import { maps } from '../../src/datapath/generated.ts';
 import { datapathTables, type TableTargets } from '../../src/datapath/tables.ts';
 import { BpfMap } from '../../src/kernel/bpf/map.ts';
@@ -35,10 +35,10 @@ function memoryAttacher(): Attacher {
     list: () => [...attached.values()],
     attachAll: (attachments) =>
       attachments.map((attachment) => {
-        attached.set(`${attachment.ifName}/${attachment.hook}`, { ...attachment, current: true });
+        attached.set(attachmentKey(attachment), { ...attachment, current: true });
         return undefined;
       }),
-    detach: ({ ifName, hook }) => void attached.delete(`${ifName}/${hook}`),
+    detach: (attachment) => void attached.delete(attachmentKey(attachment)),
   };
 }
 

@@ -2,7 +2,7 @@
 // is none, and lists what an agent forgot.
 
 import assert from 'node:assert/strict';
-import { queryTcx } from '../../src/kernel/bpf/attach.ts';
+import { queryTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { listLinks } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';

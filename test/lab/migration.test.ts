@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { EndpointView } from '../../src/api/endpoints.ts';
-import type { Attachment, Hook } from '../../src/datapath/attacher.ts';
-import { queryTcx } from '../../src/kernel/bpf/attach.ts';
+import type { InterfaceAttachment } from '../../src/datapath/attacher.ts';
+import type { InterfaceHook } from '../../src/datapath/hooks.ts';
+import { queryTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
@@ -112,15 +113,17 @@ async function migrate(lab: TestLab, object: Uint8Array, moment: string): Promis
   assert.ok(after.tables.every(({ desired, applied }) => desired === applied));
 }
 
-async function everyHook(lab: TestLab): Promise<readonly Attachment[]> {
+async function everyHook(lab: TestLab): Promise<readonly InterfaceAttachment[]> {
   const { namespacePath } = lab.node('node-2');
   const endpoints = await lab.ask<readonly EndpointView[]>('node-2', '/v1/endpoints');
   const { datapath } = await lab.status('node-2');
   using namespace = NetworkNamespace.open(namespacePath);
   using socket = NetlinkSocket.open({ namespace });
   const overlay = linkByName(socket, overlayDeviceName);
-  const hooks = (ifName: string, ifIndex: number, names: readonly Hook[]): Attachment[] =>
-    names.map((hook) => ({ ifName, ifIndex: ifIndex as IfIndex, hook }));
+  const hooks = (ifName: string, ifIndex: number, names: readonly InterfaceHook[]) =>
+    names.map(
+      (hook) => ({ target: 'interface', ifName, ifIndex: ifIndex as IfIndex, hook }) as const,
+    );
   return [
     ...endpoints.flatMap(({ hostIfName, hostIfIndex }) =>
       hooks(hostIfName, hostIfIndex, ['from_pod', 'to_pod']),

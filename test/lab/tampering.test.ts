@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { podBlocks } from '../../src/datapath/ids.ts';
-import { queryTcx } from '../../src/kernel/bpf/attach.ts';
+import { queryTcx } from '../../src/kernel/bpf/attach/tcx.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { listBlockFilters } from '../../src/kernel/netlink/block-filter.ts';
 import { listLinks } from '../../src/kernel/netlink/link.ts';

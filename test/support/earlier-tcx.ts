@@ -1,10 +1,10 @@
 // What versions before this one left at pods' interfaces by tcx.
 
 import { join } from 'node:path';
-import { directionOf } from '../../src/datapath/attach/tcx-links.ts';
-import type { Hook } from '../../src/datapath/attacher.ts';
+import type { PodHook } from '../../src/datapath/attach/pod-blocks.ts';
+import { directionOf } from '../../src/datapath/hooks.ts';
 import { linkPinName } from '../../src/datapath/load/pins.ts';
-import { attachTcx, attachTcxProgram } from '../../src/kernel/bpf/attach.ts';
+import { attachTcx, attachTcxProgram } from '../../src/kernel/bpf/attach/tcx.ts';
 import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
@@ -20,12 +20,12 @@ export interface HookPlace {
 }
 
 /** As the first versions did, which had no filters. */
-export function pinLinks(place: HookPlace, program: (hook: Hook) => BpfProgram): void {
+export function pinLinks(place: HookPlace, program: (hook: PodHook) => BpfProgram): void {
   const { namespace, folder, ifName, ifIndex } = place;
   for (const hook of podHooks) {
     const options = { program: program(hook), ifIndex, direction: directionOf(hook) };
     using link = namespace.run(() => attachTcx(options));
-    link.pin(join(folder, linkPinName(ifName, hook)));
+    link.pin(join(folder, linkPinName({ target: 'interface', ifName, hook })));
   }
 }
 

@@ -7,9 +7,10 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EarlierTcx } from '../../src/datapath/attach/earlier-tcx.ts';
+import { LinkAttacher } from '../../src/datapath/attach/links.ts';
 import { attachByHook, BlockAttacher } from '../../src/datapath/attach/pod-blocks.ts';
-import { TcxAttacher } from '../../src/datapath/attach/tcx-links.ts';
-import type { Attachment } from '../../src/datapath/attacher.ts';
+import type { InterfaceAttachment } from '../../src/datapath/attacher.ts';
+import { hookPoints } from '../../src/datapath/hooks.ts';
 import { installObject } from '../../src/datapath/load/install.ts';
 import type { MapSizes } from '../../src/datapath/load/map-set.ts';
 import { pinPaths } from '../../src/datapath/load/pins.ts';
@@ -82,7 +83,7 @@ export interface OtherVersion {
   readonly pinDir: string;
   readonly namespace: NetworkNamespace;
   /** Where its programs take the place of those that run. */
-  readonly attachments: readonly Attachment[];
+  readonly attachments: readonly InterfaceAttachment[];
 }
 
 /** No agent may run. As versions before this did, `from_pod` is attached by tcx as well. Says which maps were replaced. */
@@ -101,7 +102,7 @@ export function runOtherVersion(version: OtherVersion): readonly string[] {
   const filters = new BlockAttacher({ socket, program });
   const attacher = attachByHook({
     pods: new EarlierTcx({ filters, folder: paths.links, program }),
-    node: new TcxAttacher({ folder: paths.links, program }),
+    links: new LinkAttacher({ folder: paths.links, hooks: hookPoints, program }),
   });
   namespace.run(() => {
     throwFirst(attacher.attachAll(attachments));

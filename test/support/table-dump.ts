@@ -1,6 +1,7 @@
 // Every table's entries as text, one line an entry, sorted: what golden scenarios compare.
 
 import { attachmentEntries } from '../../src/datapath/attach/table.ts';
+import type { AttachedHook } from '../../src/datapath/attacher.ts';
 import { locationKindNames, routeKindNames } from '../../src/datapath/generated.ts';
 import { limitEntries } from '../../src/datapath/host/limits.ts';
 import { linkAddressEntries } from '../../src/datapath/host/link-addresses.ts';
@@ -39,7 +40,7 @@ export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly 
     ['neighbours', dump(neighbourEntries(desired), ({ mac }) => mac)],
     ['next-hops', dump(nextHopEntries(desired), () => '')],
     ['nft', [...entriesOf(nftEntries(desired)).values()].flatMap(({ body }) => body.split('\n'))],
-    ['attachments', dump(attachmentEntries(desired), ({ ifIndex }) => `index ${ifIndex}`)],
+    ['attachments', dump(attachmentEntries(desired), attachment)],
   ]);
 }
 
@@ -80,6 +81,10 @@ function dump<Entry>(
 
 function sysctl({ value, alsoFine }: { value: string; alsoFine: readonly string[] }): string {
   return [`= ${value}`, ...alsoFine.map((other) => `(or ${other})`)].join(' ');
+}
+
+function attachment(attached: AttachedHook): string {
+  return attached.target === 'interface' ? `index ${attached.ifIndex}` : '';
 }
 
 function withKind(

@@ -87,7 +87,10 @@ test('maps, ring buffers, programs and constants are listed by name', () => {
   );
   const record = { type: 'ShapeEvent', codec: 'shapeEventCodec', size: 16 };
   assert.deepEqual(rings, [{ cName: 'shape_events', sizeBytes: 65536, record }]);
-  assert.deepEqual(programs, ['look', 'tell']);
+  assert.deepEqual(programs, [
+    { name: 'look', section: 'xdp' },
+    { name: 'tell', section: 'tc' },
+  ]);
   assert.deepEqual(constants, ['enabled', 'least_size']);
 });
 
@@ -99,6 +102,7 @@ test('the module zeroes what no field covers', () => {
   assert.match(text, /4: 'with corners',/);
   assert.match(text, /export const shapeKindCount = 5;/);
   assert.match(text, /readonly sums: PerCpuMapSpec<number, number>;/);
+  assert.match(text, /export const programSections = \{\n {2}look: 'xdp',\n {2}tell: 'tc',\n\}/);
 });
 
 test('an enum that clang dropped is named, since only a use keeps it', () => {

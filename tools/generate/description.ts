@@ -49,13 +49,19 @@ export interface RingDescription {
   readonly record: ValueDescription;
 }
 
+export interface ProgramDescription {
+  readonly name: string;
+  /** As libbpf names it: it says where the program attaches. */
+  readonly section: string;
+}
+
 export interface ObjectDescription {
   readonly structs: readonly StructDescription[];
   readonly enums: readonly EnumDescription[];
   readonly maps: readonly MapDescription[];
   readonly rings: readonly RingDescription[];
   readonly constants: readonly string[];
-  readonly programs: readonly string[];
+  readonly programs: readonly ProgramDescription[];
 }
 
 /** Structs with a TypeScript value of their own, instead of an interface. */
@@ -78,7 +84,7 @@ export function describeObject(object: Uint8Array, header: string): ObjectDescri
     structs: structs.described(),
     enums: enumNames(header).map((name) => describeEnum(btf, name)),
     constants: constantNames(btf),
-    programs: programNames(elf),
+    programs: programsOf(elf),
   };
 }
 
@@ -246,15 +252,13 @@ function isConstVolatile(btf: Btf, identifier: number): boolean {
   return outer.kind === 'const' && btf.type(outer.type).kind === 'volatile';
 }
 
-function programNames(elf: ElfFile): string[] {
+function programsOf(elf: ElfFile): ProgramDescription[] {
   const executable = elf.sections.filter(
     (section) => section.executable && section.name !== '.text',
   );
   const sections = new Set(executable.map(({ name }) => name));
   return elf.symbols
-    .filter(
-      ({ kind, global, section }) => kind === 'function' && global && sections.has(section ?? ''),
-    )
-    .map(({ name }) => name)
-    .sort();
+    .filter(({ kind, global }) => kind === 'function' && global)
+    .flatMap(({ name, section = '' }) => (sections.has(section) ? [{ name, section }] : []))
+    .sort((left, right) => (left.name < right.name ? -1 : 1));
 }

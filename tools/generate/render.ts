@@ -5,6 +5,7 @@ import type {
   FieldDescription,
   MapDescription,
   ObjectDescription,
+  ProgramDescription,
   RingDescription,
   StructDescription,
   ValueDescription,
@@ -17,13 +18,8 @@ export function renderModule(description: ObjectDescription, headerPath: string)
     ...description.structs.map(renderStruct),
     renderMaps(description.maps),
     renderRings(description.rings),
-    renderNames('programNames', 'ProgramName', description.programs, 'The programs in the object.'),
-    renderNames(
-      'constants',
-      'ConstantName',
-      description.constants,
-      'The `const volatile` settings of the object, set before it is loaded.',
-    ),
+    renderPrograms(description.programs),
+    renderConstants(description.constants),
   ].join('\n');
   return `${renderHead(headerPath)}${renderImports(body)}\n${body}`;
 }
@@ -156,15 +152,21 @@ function renderRings(rings: readonly RingDescription[]): string {
   return `/** The object's ring buffers. */\nexport const rings: {\n${types.join('')}} = {\n${entries.join('')}};\n`;
 }
 
-function renderNames(
-  constant: string,
-  type: string,
-  names: readonly string[],
-  comment: string,
-): string {
+function renderPrograms(programs: readonly ProgramDescription[]): string {
+  const lines = programs.map(({ name, section }) => `  ${name}: '${section}',\n`).join('');
+  return (
+    '/** The programs in the object, each with the section that says where it attaches. */\n' +
+    `export const programSections = {\n${lines}} as const;\n` +
+    'export type ProgramName = keyof typeof programSections;\n\n' +
+    'export const programNames = Object.keys(programSections) as readonly ProgramName[];\n'
+  );
+}
+
+function renderConstants(names: readonly string[]): string {
   const lines = names.map((name) => `  '${name}',\n`).join('');
   return (
-    `/** ${comment} */\nexport const ${constant} = [\n${lines}] as const;\n` +
-    `export type ${type} = (typeof ${constant})[number];\n`
+    '/** The `const volatile` settings of the object, set before it is loaded. */\n' +
+    `export const constants = [\n${lines}] as const;\n` +
+    'export type ConstantName = (typeof constants)[number];\n'
   );
 }

@@ -27,6 +27,7 @@ export const importTable: readonly ImportLine[] = [
 
   { of: 'kernel', may: 'base net', packages: 'node koffi' },
   { of: 'kernel/bpf', may: 'net kernel/*', packages: 'node koffi' },
+  { of: 'kernel/bpf/attach', may: 'net kernel/* kernel/bpf/*' },
   { of: 'kernel/netlink/protocol', may: 'net kernel/*' },
   { of: 'kernel/netlink', may: 'base net kernel/* kernel/netlink/protocol', packages: 'node' },
   { of: 'kernel/netfilter', may: 'net kernel/* kernel/netlink', packages: 'node koffi' },
@@ -55,7 +56,7 @@ export const importTable: readonly ImportLine[] = [
 
   { of: 'reconcile', may: 'base', packages: 'node' },
 
-  { of: 'datapath', may: 'net kernel model/* reconcile' },
+  { of: 'datapath', may: 'base net kernel model/* reconcile' },
   { of: 'datapath/load', may: 'base net kernel datapath/*', packages: 'node' },
   {
     of: 'datapath/attach',

@@ -6,7 +6,7 @@ import { attemptRemoval, type ReportRefusal } from '../../base/attempt-removal.t
 import { InputError } from '../../base/input-error.ts';
 import type { CniPlaces } from '../../cni/install.ts';
 import type { AgentConfig } from '../../config/schema.ts';
-import { detachAll } from '../../datapath/attach/tcx-links.ts';
+import { detachAll } from '../../datapath/attach/pinned-link.ts';
 import { isNextHop } from '../../datapath/host/next-hops.ts';
 import { nftTableName, routeProtocol } from '../../datapath/ids.ts';
 import { describePins, pinNames, unpinFolder } from '../../datapath/load/pins.ts';

@@ -4,31 +4,32 @@
 // before the filters come.
 
 import { join } from 'node:path';
-import { detachTcxProgram } from '../../kernel/bpf/attach.ts';
+import { detachTcxProgram } from '../../kernel/bpf/attach/tcx.ts';
 import { BpfLink } from '../../kernel/bpf/link.ts';
 import { BpfProgram } from '../../kernel/bpf/program.ts';
 import { isKernelError } from '../../kernel/errno.ts';
-import {
-  type AttachedHook,
-  type Attacher,
-  type Attachment,
-  attachmentKey,
-  type Hook,
-} from '../attacher.ts';
+import { type Attached, type AttachedHook, attachmentKey } from '../attacher.ts';
+import { directionOf, hookPoints } from '../hooks.ts';
 import { parseLinkPinName, pinNames, unpin } from '../load/pins.ts';
-import { type Filters, isPodHook } from './pod-blocks.ts';
-import { directionOf } from './tcx-links.ts';
+import {
+  type Filters,
+  isAtPod,
+  isPodHook,
+  type PodAttacher,
+  type PodAttachment,
+  type PodHook,
+} from './pod-blocks.ts';
 import { type OwnProgram, ownTcxPrograms } from './tcx-programs.ts';
 
 export interface EarlierTcxOptions {
   readonly filters: Filters;
   /** The folder of link pins. */
   readonly folder: string;
-  program(hook: Hook): BpfProgram;
+  program(hook: PodHook): BpfProgram;
 }
 
 /** Pods' filters, for which a hook that has more than its filter is not as desired. */
-export class EarlierTcx implements Attacher {
+export class EarlierTcx implements PodAttacher {
   readonly #options: EarlierTcxOptions;
   /** By attachment. Looked for once, at the first listing: nothing attaches such programs while this agent runs. */
   #left: Map<string, readonly OwnProgram[]> | undefined;
@@ -37,14 +38,14 @@ export class EarlierTcx implements Attacher {
     this.#options = options;
   }
 
-  list(desired: ReadonlyMap<string, AttachedHook>): readonly AttachedHook[] {
+  list(desired: ReadonlyMap<string, AttachedHook>): readonly Attached<PodAttachment>[] {
     this.#left ??= this.#look(desired);
     const found = this.#options.filters.list(desired);
     return found.map((hook) => (this.#at(hook).length > 0 ? { ...hook, current: false } : hook));
   }
 
   /** Each removal waits for a grace period with the RTNL lock held, some 10 ms. Throws KernelError where one is refused. */
-  attachAll(attachments: readonly Attachment[]): readonly (Error | undefined)[] {
+  attachAll(attachments: readonly PodAttachment[]): readonly (Error | undefined)[] {
     const { filters, program } = this.#options;
     const left = attachments.filter((each) => this.#at(each).length > 0);
     for (const each of left) this.#eachLink(each, (link) => link.update(program(each.hook)));
@@ -56,26 +57,26 @@ export class EarlierTcx implements Attacher {
   }
 
   /** The filters stay (pod-blocks.ts). */
-  detach(attachment: Attachment): void {
+  detach(attachment: PodAttachment): void {
     this.#left?.delete(attachmentKey(attachment));
   }
 
   #look(desired: ReadonlyMap<string, AttachedHook>): Map<string, readonly OwnProgram[]> {
-    const programs = [...desired].map(
-      ([key, { ifIndex, hook }]) =>
-        [key, isPodHook(hook) ? ownTcxPrograms(ifIndex, directionOf(hook)) : []] as const,
-    );
+    const programs = [...desired].map(([key, attachment]) => {
+      if (!isAtPod(attachment)) return [key, []] as const;
+      return [key, ownTcxPrograms(attachment.ifIndex, directionOf(attachment.hook))] as const;
+    });
     const left = new Map(programs.filter(([, found]) => found.length > 0));
     if (left.size === 0) this.#unpin();
     return left;
   }
 
-  #at(attachment: Attachment): readonly OwnProgram[] {
+  #at(attachment: PodAttachment): readonly OwnProgram[] {
     if (this.#left === undefined || this.#left.size === 0) return [];
     return this.#left.get(attachmentKey(attachment)) ?? [];
   }
 
-  #eachLink(attachment: Attachment, act: (link: BpfLink) => void): void {
+  #eachLink(attachment: PodAttachment, act: (link: BpfLink) => void): void {
     for (const { linkId } of this.#at(attachment)) {
       if (linkId === 0) continue;
       unlessGone(() => {
@@ -85,7 +86,7 @@ export class EarlierTcx implements Attacher {
     }
   }
 
-  #remove(attachment: Attachment): void {
+  #remove(attachment: PodAttachment): void {
     const { ifIndex, hook } = attachment;
     this.#eachLink(attachment, (link) => link.detach());
     for (const { linkId, programId } of this.#at(attachment)) {
@@ -103,7 +104,7 @@ export class EarlierTcx implements Attacher {
   #unpin(): void {
     const { folder } = this.#options;
     for (const name of pinNames(folder)) {
-      const hook = parseLinkPinName(name)?.hook;
+      const hook = parseLinkPinName(name, hookPoints)?.hook;
       if (hook !== undefined && isPodHook(hook)) unpin(join(folder, name));
     }
   }

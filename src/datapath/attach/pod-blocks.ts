@@ -18,19 +18,34 @@ import {
 } from '../../kernel/netlink/qdisc.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import type { IfIndex } from '../../net/if-index.ts';
-import type { AttachedHook, Attacher, Attachment, Hook } from '../attacher.ts';
+import type {
+  Attached,
+  AttachedHook,
+  Attacher,
+  Attachment,
+  InterfaceAttachment,
+} from '../attacher.ts';
 import { podBlocks } from '../ids.ts';
 
 export interface BlockAttachOptions {
   /** In the node's namespace. */
   readonly socket: NetlinkSocket;
-  program(hook: Hook): BpfProgram;
+  program(hook: PodHook): BpfProgram;
 }
 
-/** No detaching: without an endpoint the programs drop what a pod sends, and without them the node would forward it unseen. */
-export type Filters = Omit<Attacher, 'detach'>;
+export type PodHook = 'from_pod' | 'to_pod';
+export type PodAttachment = InterfaceAttachment<PodHook>;
 
-type PodHook = 'from_pod' | 'to_pod';
+/** No detaching: without an endpoint the programs drop what a pod sends, and without them the node would forward it unseen. */
+export interface Filters {
+  list(desired: ReadonlyMap<string, AttachedHook>): readonly Attached<PodAttachment>[];
+  attachAll(attachments: readonly PodAttachment[]): readonly (Error | undefined)[];
+}
+
+export interface PodAttacher extends Filters {
+  detach(attachment: PodAttachment): void;
+}
+
 const place = { priority: 1, handle: 1 } as const;
 const blockOf: Readonly<Record<PodHook, number>> = {
   from_pod: podBlocks.ingress,
@@ -50,10 +65,13 @@ export class BlockAttacher implements Filters {
   }
 
   /** Of desired interfaces alone: of the others nothing is taken away. */
-  list(desired: ReadonlyMap<string, AttachedHook>): readonly AttachedHook[] {
+  list(desired: ReadonlyMap<string, AttachedHook>): readonly Attached<PodAttachment>[] {
     const ours = this.#listOurs();
     if (ours.length === 0) return [];
-    const names = new Map(Array.from(desired.values(), ({ ifIndex, ifName }) => [ifIndex, ifName]));
+    const names = new Map<IfIndex, string>();
+    for (const attachment of desired.values()) {
+      if (attachment.target === 'interface') names.set(attachment.ifIndex, attachment.ifName);
+    }
     const runs = {
       from_pod: this.#isCurrent('from_pod'),
       to_pod: this.#isCurrent('to_pod'),
@@ -61,14 +79,16 @@ export class BlockAttacher implements Filters {
     return ours.flatMap(({ ifIndex }) => {
       const ifName = names.get(ifIndex);
       if (ifName === undefined) return [];
-      return podHooks.map((hook) => ({ ifName, ifIndex, hook, current: runs[hook] }));
+      return podHooks.map(
+        (hook) => ({ target: 'interface', ifName, ifIndex, hook, current: runs[hook] }) as const,
+      );
     });
   }
 
   /** A qdisc an interface and a filter a hook, in one send: hooks of one interface share the one, all interfaces the other. */
-  attachAll(attachments: readonly Attachment[]): Outcomes {
+  attachAll(attachments: readonly PodAttachment[]): Outcomes {
     const ifIndexes = [...new Set(attachments.map(({ ifIndex }) => ifIndex))];
-    const hooks = [...new Set(attachments.map(({ hook }) => podHook(hook)))];
+    const hooks = [...new Set(attachments.map(({ hook }) => hook))];
     const outcomes = batch(this.#options.socket, (requests) => {
       for (const ifIndex of ifIndexes) addClsact(requests, ifIndex, podBlocks);
       this.#setFilters(requests, hooks);
@@ -82,7 +102,7 @@ export class BlockAttacher implements Filters {
         ? outcomes.slice(ifIndexes.length)
         : batch(this.#options.socket, (requests) => this.#setFilters(requests, hooks));
     return attachments.map(
-      ({ ifIndex, hook }) => qdiscs.get(ifIndex) ?? filters[hooks.indexOf(podHook(hook))],
+      ({ ifIndex, hook }) => qdiscs.get(ifIndex) ?? filters[hooks.indexOf(hook)],
     );
   }
 
@@ -116,12 +136,11 @@ export class BlockAttacher implements Filters {
 
 const podHooks: readonly PodHook[] = ['from_pod', 'to_pod'];
 
-function podHook(hook: Hook): PodHook {
-  if (!isPodHook(hook)) throw new Error(`${hook} is not a hook of pods`);
-  return hook;
+export function isAtPod(attachment: Attachment): attachment is PodAttachment {
+  return attachment.target === 'interface' && isPodHook(attachment.hook);
 }
 
-export function isPodHook(hook: Hook): hook is PodHook {
+export function isPodHook(hook: string): hook is PodHook {
   return hook === 'from_pod' || hook === 'to_pod';
 }
 
@@ -130,34 +149,37 @@ export function hasOurBlocks(found: Clsact | undefined): boolean {
   return found?.ingress === podBlocks.ingress && found.egress === podBlocks.egress;
 }
 
-/** Pods' hooks through blocks, the node's own through tcx links. */
+/** Programs at pods' interfaces through blocks, all others by links. */
 export function attachByHook({
   pods,
-  node,
+  links,
 }: {
-  readonly pods: Attacher;
-  readonly node: Attacher;
+  readonly pods: PodAttacher;
+  readonly links: Attacher;
 }): Attacher {
-  const of = (hook: Hook): Attacher => (isPodHook(hook) ? pods : node);
   return {
-    // A pin of an earlier version's at a pod's interface is none of the node's hooks.
+    // The pin of an earlier version's link at a pod's interface is the other attacher's.
     list: (desired) => [
-      ...node.list(desired).filter(({ hook }) => !isPodHook(hook)),
+      ...links.list(desired).filter((attached) => !isAtPod(attached)),
       ...pods.list(desired),
     ],
     attachAll: (attachments) => {
-      const ofPods = attachments.filter(({ hook }) => isPodHook(hook));
-      const ofNode = attachments.filter(({ hook }) => !isPodHook(hook));
       const done = new Map<Attachment, Error | undefined>();
-      for (const [attacher, some] of [
-        [node, ofNode],
-        [pods, ofPods],
-      ] as const) {
-        const outcomes = some.length === 0 ? [] : attacher.attachAll(some);
+      const atLinks = attachments.filter((attachment) => !isAtPod(attachment));
+      const atPods = attachments.filter(isAtPod);
+      const note = (
+        some: readonly Attachment[],
+        outcomes: readonly (Error | undefined)[],
+      ): void => {
         for (const [index, attachment] of some.entries()) done.set(attachment, outcomes[index]);
-      }
+      };
+      if (atLinks.length > 0) note(atLinks, links.attachAll(atLinks));
+      if (atPods.length > 0) note(atPods, pods.attachAll(atPods));
       return attachments.map((attachment) => done.get(attachment));
     },
-    detach: (attachment) => of(attachment.hook).detach(attachment),
+    detach: (attachment) => {
+      if (isAtPod(attachment)) pods.detach(attachment);
+      else links.detach(attachment);
+    },
   };
 }

@@ -1,26 +1,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { IfIndex } from '../../net/if-index.ts';
-import type { AttachedHook, Attacher, Attachment } from '../attacher.ts';
+import { type AttachedHook, type Attacher, attachmentKey } from '../attacher.ts';
 import { attachmentTable } from './table.ts';
 
-const entry: AttachedHook = {
+const entry = {
+  target: 'interface',
   ifName: 'eth0',
   ifIndex: 2 as IfIndex,
   hook: 'from_network',
   current: true,
-};
+} as const;
 
 function recording(listed: readonly AttachedHook[], calls: string[]): Attacher {
   return {
     list: () => listed,
-    attachAll: (attachments: readonly Attachment[]) =>
-      attachments.map(({ ifName, hook }) => {
-        if (ifName === 'gone0') return new Error('bpf link create gone0: ENODEV');
-        calls.push(`attach ${ifName}/${hook}`);
+    attachAll: (attachments) =>
+      attachments.map((attachment) => {
+        const key = attachmentKey(attachment);
+        if (key.startsWith('gone0/')) return new Error('bpf link create gone0: ENODEV');
+        calls.push(`attach ${key}`);
         return undefined;
       }),
-    detach: ({ ifName, hook }: Attachment) => void calls.push(`detach ${ifName}/${hook}`),
+    detach: (attachment) => void calls.push(`detach ${attachmentKey(attachment)}`),
   };
 }
 

@@ -1,5 +1,5 @@
-// Which program runs at which interface: both hooks of every pod's host-side interface and of the far end of its queue, the
-// uplinks, the VXLAN device.
+// Which program runs where: both hooks of every pod's host-side interface and of the far end of its queue, the uplinks, the
+// VXLAN device. The table itself takes any kind of target.
 
 import { joinLists } from '../../base/changed-span.ts';
 import { memoize, memoizeEach } from '../../base/memoize.ts';
@@ -9,7 +9,9 @@ import type { Uplink } from '../../model/host.ts';
 import { podQueue } from '../../model/pod-queue.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
-import { type AttachedHook, type Attacher, attachmentKey, type Hook } from '../attacher.ts';
+import { type AttachedHook, type Attacher, attachmentKey } from '../attacher.ts';
+import type { ProgramName } from '../generated.ts';
+import type { InterfaceHook } from '../hooks.ts';
 import { writeEach } from '../writes.ts';
 
 export function attachmentEntries(desired: DesiredState): readonly EntryGroup<AttachedHook>[] {
@@ -52,19 +54,21 @@ const entriesOfOverlay: (overlay: OverlayDevice) => EntryGroup<AttachedHook> = m
 
 function hooks(
   { name, ifIndex }: { readonly name: string; readonly ifIndex: IfIndex },
-  all: readonly Hook[],
+  all: readonly InterfaceHook[],
 ): EntryGroup<AttachedHook> {
   return all.map((hook) => {
-    const entry = { ifName: name, ifIndex, hook, current: true };
+    const entry = { target: 'interface', ifName: name, ifIndex, hook, current: true } as const;
     return [attachmentKey(entry), entry];
   });
 }
 
-export function attachmentTable(attacher: Attacher): Table<AttachedHook> {
+export function attachmentTable<Hook extends string = ProgramName>(
+  attacher: Attacher<Hook>,
+): Table<AttachedHook<Hook>> {
   return {
     name: 'attachments',
     key: attachmentKey,
-    equal: (left, right) => left.ifIndex === right.ifIndex && left.current === right.current,
+    equal: (left, right) => left.current === right.current && indexOf(left) === indexOf(right),
     list: (desired) =>
       new Map(attacher.list(desired).map((found) => [attachmentKey(found), found])),
     set: (wanted) => {
@@ -75,9 +79,14 @@ export function attachmentTable(attacher: Attacher): Table<AttachedHook> {
       });
     },
     delete: (surplus) =>
-      writeEach<AttachedHook>(surplus, {
+      writeEach<AttachedHook<Hook>>(surplus, {
         key: attachmentKey,
         write: (entry) => attacher.detach(entry),
       }),
   };
+}
+
+// Undefined for other targets, of which `current` says all.
+function indexOf(attached: AttachedHook<string>): IfIndex | undefined {
+  return attached.target === 'interface' ? attached.ifIndex : undefined;
 }

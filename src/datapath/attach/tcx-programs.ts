@@ -1,6 +1,6 @@
 // Programs of our data path at an interface's tcx hook, by their names.
 
-import { type Direction, queryTcx } from '../../kernel/bpf/attach.ts';
+import { type Direction, queryTcx } from '../../kernel/bpf/attach/tcx.ts';
 import type { AttachedProgram } from '../../kernel/bpf/link-calls.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import type { IfIndex } from '../../net/if-index.ts';

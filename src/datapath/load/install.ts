@@ -1,7 +1,7 @@
 // Loads an object and pins what it consists of. Pinned maps that fit are used on. One that does not is replaced: a new map
 // is filled from it (entries.ts) and takes its pin. One whose pin is missing is made again, empty: the first settle fills it.
 //
-// Packets flow meanwhile: links hold their programs, and those hold the old maps, until datapath/attach/tcx-links.ts exchanges the program of
+// Packets flow meanwhile: links hold their programs, and those hold the old maps, until datapath/attach/links.ts exchanges the program of
 // each link in one step. By then the first settle has brought endpoints, addresses and routes up to date in the new maps
 // (attachments are the last of its tables). What the old programs still count in between is lost, and a flow that they
 // open is opened once more by the new ones.

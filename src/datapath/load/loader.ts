@@ -1,6 +1,6 @@
 // Brings the data path into the kernel, or takes over the one that is there. Maps, programs and links are pinned and
 // outlive the agent: a restart with the same object and settings loads nothing; another object is loaded beside the
-// running one (install.ts), and each link then changes over in place (datapath/attach/tcx-links.ts).
+// running one (install.ts), and each link then changes over in place (datapath/attach/links.ts).
 
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

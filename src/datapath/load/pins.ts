@@ -1,9 +1,11 @@
-// Where everything that outlives the agent is pinned in the bpf file system: maps, programs by object hash, tcx links.
+// Where everything that outlives the agent is pinned in the bpf file system: maps, programs by object hash, links.
 
 import { lstatSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMissing } from '../../base/errors.ts';
-import type { Hook } from '../attacher.ts';
+import { unreachable } from '../../base/exhaustive.ts';
+import type { AttachmentName } from '../attacher.ts';
+import type { HookPoints } from '../hooks.ts';
 
 export interface PinPaths {
   readonly root: string;
@@ -34,20 +36,52 @@ export function describePins(root: string): PinPaths {
   };
 }
 
-/** A link's file name. The bpf file system refuses dots; interface names may have them, and may not have colons. */
-export function linkPinName(ifName: string, hook: Hook): string {
-  return `${ifName.replaceAll('.', ':')}-${hook}`;
+/**
+ * A link's file name: its target, then its program. The bpf file system refuses dots, and no file name has a slash; interface
+ * names may have dots, and may not have colons.
+ */
+export function linkPinName(attachment: AttachmentName<string>): string {
+  return `${targetName(attachment)}-${attachment.hook}`;
 }
 
-/** Undefined for a name that `linkPinName` does not make. */
-export function parseLinkPinName(name: string): { ifName: string; hook: Hook } | undefined {
+function targetName(attachment: AttachmentName<string>): string {
+  switch (attachment.target) {
+    case 'interface':
+      return attachment.ifName.replaceAll('.', ':');
+    case 'cgroup':
+    case 'netns':
+      return encodeURIComponent(attachment.path).replaceAll('.', '%2E');
+    default:
+      return unreachable(attachment);
+  }
+}
+
+/** Undefined for a name that `linkPinName` does not make of one of these programs. */
+export function parseLinkPinName<Hook extends string>(
+  name: string,
+  hooks: HookPoints<Hook>,
+): AttachmentName<Hook> | undefined {
   const dash = name.lastIndexOf('-');
-  const hook = hooks.find((candidate) => candidate === name.slice(dash + 1));
-  if (dash < 1 || hook === undefined) return undefined;
-  return { ifName: name.slice(0, dash).replaceAll(':', '.'), hook };
+  const hook = name.slice(dash + 1);
+  if (dash < 1 || !isHook(hook, hooks)) return undefined;
+  const { target } = hooks[hook];
+  const text = name.slice(0, dash);
+  if (target === 'interface') return { target, ifName: text.replaceAll(':', '.'), hook };
+  const path = decoded(text);
+  return path === undefined ? undefined : { target, path, hook };
 }
 
-const hooks: readonly Hook[] = ['from_pod', 'to_pod', 'from_network', 'from_overlay', 'to_overlay'];
+function isHook<Hook extends string>(name: string, hooks: HookPoints<Hook>): name is Hook {
+  return Object.hasOwn(hooks, name);
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
 
 /** File names in a pin folder; none when there is no such folder. */
 export function pinNames(folder: string): readonly string[] {

@@ -29,7 +29,10 @@ export interface RawLinkInfo {
   readonly typeNumber: number;
   readonly id: number;
   readonly programId: number;
-  /** Three words: of tcx the interface and attach type, of XDP the interface, of cgroups the id and attach type. */
+  /**
+   * Of tcx the interface and the attach type, of XDP the interface, of cgroups the id's two halves and the attach type, of
+   * network namespaces the inode number and the attach type.
+   */
   readonly words: readonly [number, number, number];
 }
 

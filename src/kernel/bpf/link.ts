@@ -5,7 +5,7 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { errnoName, KernelError } from '../errno.ts';
 import { type AttachType, attachTypeFromNumber } from './attach-type.ts';
 import { bpfChecked, openById } from './bpf.ts';
-import { type LinkCalls, type LinkCreation, linkCalls } from './link-calls.ts';
+import { type LinkCalls, type LinkCreation, linkCalls, type RawLinkInfo } from './link-calls.ts';
 import type { BpfProgram } from './program.ts';
 
 export type LinkKind = 'cgroup' | 'netns' | 'xdp' | 'tcx' | 'other';
@@ -16,6 +16,10 @@ export interface LinkInfo {
   readonly kind: LinkKind;
   /** Of tcx and XDP links; absent once the interface is gone. */
   readonly ifIndex?: IfIndex;
+  /** Of cgroup links, the inode number of the cgroup's folder; absent once the cgroup is gone. */
+  readonly cgroupId?: number;
+  /** Of links of network namespaces, the namespace's inode number; absent once it is gone. */
+  readonly namespaceInode?: number;
   readonly attachType?: AttachType;
 }
 
@@ -75,13 +79,12 @@ export class BpfLink implements Disposable {
   info(): LinkInfo {
     const { id, programId, typeNumber, words } = this.#calls.info(this.fd);
     const kind = linkTypes[typeNumber] ?? 'other';
-    const ifIndex = kind === 'tcx' || kind === 'xdp' ? words[0] : 0;
     const attachType = attachTypeFromNumber(attachTypeWord(kind, words));
     return {
       id,
       programId,
       kind,
-      ...(ifIndex === 0 ? {} : { ifIndex: ifIndex as IfIndex }),
+      ...linkTarget(kind, words),
       ...(attachType === undefined ? {} : { attachType }),
     };
   }
@@ -109,7 +112,26 @@ export function createLink(
   throw new KernelError({ call: 'bpf link create', subject, code, detail: reasons[code] });
 }
 
-function attachTypeWord(kind: LinkKind, words: readonly [number, number, number]): number {
+function linkTarget(
+  kind: LinkKind,
+  [first, second]: RawLinkInfo['words'],
+): Pick<LinkInfo, 'ifIndex' | 'cgroupId' | 'namespaceInode'> {
+  switch (kind) {
+    case 'tcx':
+    case 'xdp':
+      return first === 0 ? {} : { ifIndex: first as IfIndex };
+    case 'cgroup': {
+      const cgroupId = first + second * 2 ** 32;
+      return cgroupId === 0 ? {} : { cgroupId };
+    }
+    case 'netns':
+      return first === 0 ? {} : { namespaceInode: first };
+    default:
+      return {};
+  }
+}
+
+function attachTypeWord(kind: LinkKind, words: RawLinkInfo['words']): number {
   switch (kind) {
     case 'tcx':
     case 'netns':

@@ -3,7 +3,7 @@
 // translation of Services), systemd sets them for IPAddressDeny.
 
 import { existsSync } from 'node:fs';
-import { queryCgroup } from '../../../kernel/bpf/attach.ts';
+import { queryCgroup } from '../../../kernel/bpf/attach/cgroup.ts';
 import type { CgroupAttachType } from '../../../kernel/bpf/attach-type.ts';
 import { BpfProgram } from '../../../kernel/bpf/program.ts';
 import { isKernelError } from '../../../kernel/errno.ts';

@@ -2,7 +2,7 @@
 // of pods' interfaces as one listing for all of them, and by tcx at those interfaces in turn (pod-programs.ts).
 
 import { podBlocks } from '../../../datapath/ids.ts';
-import { type Direction, queryTcx } from '../../../kernel/bpf/attach.ts';
+import { type Direction, queryTcx } from '../../../kernel/bpf/attach/tcx.ts';
 import { isKernelError } from '../../../kernel/errno.ts';
 import {
   listLinkFilters,

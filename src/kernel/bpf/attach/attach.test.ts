@@ -1,18 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeLinkCalls } from '../../../test/support/fake-bpf.ts';
-import type { IfIndex } from '../../net/if-index.ts';
-import {
-  attachCgroup,
-  attachSkLookup,
-  attachTcx,
-  attachTcxProgram,
-  attachXdp,
-  detachTcxProgram,
-  queryTcx,
-} from './attach.ts';
-import { BpfLink } from './link.ts';
-import { BpfProgram } from './program.ts';
+import { FakeLinkCalls } from '../../../../test/support/fake-bpf.ts';
+import type { IfIndex } from '../../../net/if-index.ts';
+import { BpfLink } from '../link.ts';
+import { BpfProgram } from '../program.ts';
+import { attachCgroup } from './cgroup.ts';
+import { attachSkLookup } from './netns.ts';
+import { attachTcx, attachTcxProgram, detachTcxProgram, queryTcx } from './tcx.ts';
+import { attachXdp } from './xdp.ts';
 
 const ifIndex = 7 as IfIndex;
 const program = BpfProgram.fromFd(50, 'count');
@@ -21,15 +16,18 @@ test('a tcx program is placed last, first, before or after another', () => {
   const calls = new FakeLinkCalls();
   const other = BpfLink.fromFd(60, calls);
   attachTcx({ program, ifIndex, direction: 'ingress', calls });
-  attachTcx({ program, ifIndex, direction: 'egress', first: true, calls });
-  attachTcx({ program, ifIndex, direction: 'ingress', before: other, calls });
-  attachTcx({ program, ifIndex, direction: 'ingress', after: other, calls });
+  attachTcx({ program, ifIndex, direction: 'egress', place: { kind: 'first' }, calls });
+  for (const kind of ['before', 'after'] as const) {
+    attachTcx({ program, ifIndex, direction: 'ingress', place: { kind, link: other }, calls });
+  }
+  attachTcx({ program, ifIndex, direction: 'ingress', place: { kind: 'last' }, calls });
   const common = { programFd: 50, target: 7, attachType: 46 };
   assert.deepEqual(calls.created, [
     { ...common, flags: 0 },
     { ...common, attachType: 47, flags: 8 },
     { ...common, flags: 0x2008, relativeFd: 60 },
     { ...common, flags: 0x2010, relativeFd: 60 },
+    { ...common, flags: 0 },
   ]);
 });
 
@@ -82,8 +80,11 @@ test('a link tells its kind and where it is, also after the interface went', () 
   const cases = [
     [11, [7, 46, 0], { kind: 'tcx', ifIndex: 7, attachType: 'tcx_ingress' }],
     [11, [0, 47, 0], { kind: 'tcx', attachType: 'tcx_egress' }],
-    [3, [99, 0, 10], { kind: 'cgroup', attachType: 'cgroup_inet4_connect' }],
-    [5, [99, 36, 0], { kind: 'netns', attachType: 'sk_lookup' }],
+    [3, [99, 0, 10], { kind: 'cgroup', cgroupId: 99, attachType: 'cgroup_inet4_connect' }],
+    [3, [1, 1, 10], { kind: 'cgroup', cgroupId: 2 ** 32 + 1, attachType: 'cgroup_inet4_connect' }],
+    [3, [0, 0, 10], { kind: 'cgroup', attachType: 'cgroup_inet4_connect' }],
+    [5, [99, 36, 0], { kind: 'netns', namespaceInode: 99, attachType: 'sk_lookup' }],
+    [5, [0, 36, 0], { kind: 'netns', attachType: 'sk_lookup' }],
     [6, [7, 0, 0], { kind: 'xdp', ifIndex: 7, attachType: 'xdp' }],
     [2, [1, 2, 3], { kind: 'other' }],
   ] as const;

@@ -1,0 +1,45 @@
+// What each program of the data path attaches to. The list of programs is the object's own (generated.ts): the section that
+// a program is compiled into names its hook, and at an interface the program's name says the direction.
+
+import type { Direction } from '../kernel/bpf/attach/tcx.ts';
+import { type CgroupAttachType, cgroupAttachType } from '../kernel/bpf/attach-type.ts';
+import { type ProgramName, programSections } from './generated.ts';
+
+export type HookPoint =
+  | { readonly target: 'interface'; readonly direction: Direction }
+  | { readonly target: 'cgroup'; readonly attachType: CgroupAttachType }
+  | { readonly target: 'netns' };
+
+export type HookPoints<Hook extends string> = Readonly<Record<Hook, HookPoint>>;
+
+type NamesIn<Section extends string> = {
+  [Name in ProgramName]: (typeof programSections)[Name] extends Section ? Name : never;
+}[ProgramName];
+
+/** Programs that attach to interfaces. */
+export type InterfaceHook = NamesIn<'tc'>;
+
+/** `sections`: by program. Throws for a section that names no hook of these kinds: its program could not be attached. */
+export function hookPointsOf<Hook extends string>(
+  sections: Readonly<Record<Hook, string>>,
+): HookPoints<Hook> {
+  const points = Object.entries<string>(sections).map(
+    ([program, section]) => [program, hookPoint(program, section)] as const,
+  );
+  return Object.fromEntries(points) as HookPoints<Hook>;
+}
+
+function hookPoint(program: string, section: string): HookPoint {
+  if (section === 'tc') return { target: 'interface', direction: directionOf(program) };
+  if (section === 'sk_lookup') return { target: 'netns' };
+  const attachType = cgroupAttachType(section);
+  if (attachType !== undefined) return { target: 'cgroup', attachType };
+  throw new Error(`program ${program}: no attachment is known for its section ${section}`);
+}
+
+/** `from_*` programs see packets that come in by the interface, `to_*` programs those that leave by it. */
+export function directionOf(program: string): Direction {
+  return program.startsWith('from_') ? 'ingress' : 'egress';
+}
+
+export const hookPoints: HookPoints<ProgramName> = hookPointsOf(programSections);
