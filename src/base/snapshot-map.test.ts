@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { mapOperations } from '../../test/support/counted-maps.ts';
 import { changesBetween, SnapshotMap } from './snapshot-map.ts';
 
 const sorted = (map: ReadonlyMap<string, number>): readonly (readonly [string, number])[] =>
@@ -68,16 +69,62 @@ test('changes between two snapshots are what differs, and cost a look at what wa
   const plain = changesBetween(new Map(before), new Map(after));
   assert.deepEqual([...plain].sort(byKey), expected);
   assert.deepEqual(changesBetween(after, after), []);
-  let looked = 0;
-  const count = Map.prototype.get;
-  Map.prototype.get = function get(this: Map<unknown, unknown>, key): unknown {
-    looked++;
-    return count.call(this, key);
-  };
-  try {
-    changesBetween(before, after);
-  } finally {
-    Map.prototype.get = count;
+});
+
+/** What a change of one of `count` entries, a snapshot and a look at the difference cost. */
+function costOfChange(count: number, keyOf: (index: number) => string): number {
+  const map = new SnapshotMap<number>();
+  for (let index = 0; index < count; index++) map.set(keyOf(index), index);
+  const before = map.snapshot();
+  return mapOperations(() => {
+    map.set(keyOf(7), -7);
+    assert.deepEqual(changesBetween(before, map.snapshot()), [{ key: keyOf(7), after: -7 }]);
+  });
+}
+
+test('a change costs the same among a hundred entries and among a hundred thousand', () => {
+  for (const count of [100, 10_000, 100_000]) {
+    const cost = costOfChange(count, (index) => `namespace-${index % 100}/pod-${index}`);
+    assert.ok(cost < 250, `${cost} operations among ${count}`);
   }
-  assert.ok(looked < 500, String(looked));
+});
+
+/** FNV-1a from a state on. */
+function hashed(state: number, text: string): number {
+  let hash = state;
+  for (const letter of text) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193);
+  return hash;
+}
+
+/** 2 ** `pairs` names with one hash, as anybody can find them who may choose names. */
+function namesOfOneHash(pairs: number): readonly string[] {
+  let [names, state] = [[''], 0x811c9dc5];
+  for (let pair = 0; pair < pairs; pair++) {
+    const seen = new Map<number, string>();
+    for (let number = 0; ; number++) {
+      const part = number.toString(36);
+      const next = hashed(state, part);
+      const other = seen.get(next);
+      seen.set(next, part);
+      if (other === undefined) continue;
+      names = names.flatMap((name) => [name + part, name + other]);
+      state = next;
+      break;
+    }
+  }
+  return names;
+}
+
+test('names that were chosen for their hashes only make one leaf large', () => {
+  const names = namesOfOneHash(7);
+  assert.equal(new Set(names.map((name) => hashed(0x811c9dc5, name))).size, 1);
+  const keyOf = (index: number): string => names[index] ?? `pod-${index}`;
+  assert.ok(costOfChange(1_000, keyOf) < 1_000);
+  const map = new SnapshotMap<string>();
+  for (const name of names) map.set(name, name);
+  const all = map.snapshot();
+  assert.deepEqual([...all.keys()].sort(), [...names].sort());
+  for (const name of names) assert.equal(map.delete(name), true);
+  assert.equal(map.snapshot().size, 0);
+  assert.equal(changesBetween(all, map.snapshot()).length, names.length);
 });

@@ -1,0 +1,84 @@
+// Two collections as one: entries of the one with those of the other that they refer to. Contract: see derived.ts.
+
+import { Collection, type CollectionOptions, type Entries } from './collection.ts';
+import { Derived, type EntryKey, follower, type KeyedValue, Yields } from './derived.ts';
+
+/**
+ * The entries of the source by another key of theirs. A group is in it as long as it has members; it is one live map, whose
+ * entry changes with each of them. Undefined: the entry is in no group.
+ */
+export function grouped<From extends EntryKey, Item, To extends EntryKey>(
+  source: Entries<From, Item>,
+  groupOf: (item: Item, key: From) => To | undefined,
+): Entries<To, ReadonlyMap<From, Item>> {
+  const groups = new Collection<To, Map<From, Item>>({ equal: () => false });
+  const places = new Map<From, To>();
+  const leave = (key: From): void => {
+    const place = places.get(key);
+    const group = place === undefined ? undefined : groups.get(place);
+    if (place === undefined || group === undefined) return;
+    places.delete(key);
+    group.delete(key);
+    if (group.size === 0) groups.delete(place);
+    else groups.set(place, group);
+  };
+  const follow = follower(source, () => places.keys());
+  return new Derived<To, ReadonlyMap<From, Item>>(groups, () =>
+    follow((change) => {
+      const place = change.kind === 'deleted' ? undefined : groupOf(change.value, change.key);
+      if (places.get(change.key) !== place) leave(change.key);
+      if (change.kind === 'deleted' || place === undefined) return;
+      places.set(change.key, place);
+      groups.set(place, (groups.get(place) ?? new Map<From, Item>()).set(change.key, change.value));
+    }),
+  );
+}
+
+export interface Join<LeftKey, Left, RightKey, Right, To, Value> {
+  /** Which entry on the right belongs to it; undefined: none. */
+  readonly rightOf: (left: Left, key: LeftKey) => RightKey | undefined;
+  /** `right` is undefined where there is none. */
+  readonly entriesOf: (
+    left: Left,
+    right: Right | undefined,
+    key: LeftKey,
+  ) => Iterable<KeyedValue<To, Value>>;
+  readonly equal?: CollectionOptions<Value>['equal'];
+}
+
+/**
+ * Entries made of each entry on the left with the one on the right that belongs to it: of slices and their Service, say. One
+ * on the right that changes costs those on the left that it belongs to. Keys that several give: see `mapped`.
+ */
+export function joined<
+  LeftKey extends EntryKey,
+  Left,
+  RightKey extends EntryKey,
+  Right,
+  To extends EntryKey,
+  Value,
+>(
+  left: Entries<LeftKey, Left>,
+  right: Entries<RightKey, Right>,
+  { rightOf, entriesOf, equal }: Join<LeftKey, Left, RightKey, Right, To, Value>,
+): Entries<To, Value> {
+  const made = new Yields<LeftKey, To, Value>(equal === undefined ? {} : { equal });
+  const lefts = grouped(left, rightOf);
+  const followLeft = follower(left, () => made.sources());
+  const followRight = follower(right, () => Array.from(lefts, ([key]) => key));
+  // What threw, too.
+  const open = new Set<LeftKey>();
+  return new Derived(made.entries, () => {
+    followLeft(({ key }) => open.add(key));
+    followRight(({ key }) => {
+      for (const member of lefts.get(key)?.keys() ?? []) open.add(member);
+    });
+    for (const key of open) {
+      const item = left.get(key);
+      const of = item === undefined ? undefined : rightOf(item, key);
+      const other = of === undefined ? undefined : right.get(of);
+      made.put(key, item === undefined ? [] : entriesOf(item, other, key));
+      open.delete(key);
+    }
+  });
+}
