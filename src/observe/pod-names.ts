@@ -1,6 +1,7 @@
-// Which pod of the cluster has an address, followed from one snapshot to the next: only what changed costs anything but a
-// comparison, since thousands of pods change a hundred times a second.
+// Which pod of the cluster has an address, followed from one snapshot to the next: only what changed costs anything, since
+// thousands of pods change a hundred times a second.
 
+import { changesBetween } from '../base/snapshot-map.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
 import type { Address } from '../net/address.ts';
 
@@ -18,24 +19,16 @@ export class PodNames {
   }
 
   /**
-   * By `namespace/name`; unchanged pods must be the same objects as before. Maps that were made from each other keep their
-   * order, so both are walked side by side, and looked into only where they part. `onLeft` is called for each address that
-   * its pod does not have any more, unless another pod had the better claim to it.
+   * By `namespace/name`; unchanged pods must be the same objects as before. Of two snapshots of one `SnapshotMap` only what
+   * changed is looked at. `onLeft` is called for each address that its pod does not have any more, unless another pod had the
+   * better claim to it.
    */
   follow(pods: ReadonlyMap<string, ClusterPod>, onLeft: OnLeft = () => undefined): void {
     const before = this.#pods;
-    if (pods === before) return;
-    let still = 0;
-    const walk = before.values();
-    for (const [key, pod] of pods) {
-      const known = walk.next().value === pod ? pod : before.get(key);
-      if (known !== undefined) still++;
-      if (known === pod) continue;
-      if (known !== undefined) this.#remove(known, { next: pod, onLeft });
-      this.#add(pod);
-    }
-    if (still < before.size) {
-      for (const [key, pod] of before) if (!pods.has(key)) this.#remove(pod, { onLeft });
+    for (const { key, after } of changesBetween(before, pods)) {
+      const known = before.get(key);
+      if (known !== undefined) this.#remove(known, { next: after, onLeft });
+      if (after !== undefined) this.#add(after);
     }
     this.#pods = pods;
   }
@@ -52,7 +45,10 @@ export class PodNames {
     return claims.findLast((pod) => this.#pods.get(`${pod.namespace}/${pod.name}`) === pod);
   }
 
-  #remove(pod: ClusterPod, { next, onLeft }: { next?: ClusterPod; onLeft: OnLeft }): void {
+  #remove(
+    pod: ClusterPod,
+    { next, onLeft }: { next: ClusterPod | undefined; onLeft: OnLeft },
+  ): void {
     const kept = next !== undefined && next.node === pod.node ? heldBy(next) : [];
     for (const address of heldBy(pod)) {
       const claims = this.#byAddress.get(address) ?? [];
