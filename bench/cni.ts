@@ -54,11 +54,13 @@ const bars: readonly Bar[] = [
   { group: cost, ...atCost, metric: maps.metric, limit: 60 },
   { group: cost, ...atCost, metric: idle.metric, limit: 0.5 },
   // The kernel's own part grows with the node's interfaces, so growth is no measure of a plugin.
-  ...([
-    [addP50, 2.0],
-    [delP50, 2.5],
-    [addAll, 2.0],
-  ] as const).map(
+  ...(
+    [
+      [addP50, 2.0],
+      [delP50, 2.5],
+      [addAll, 2.0],
+    ] as const
+  ).map(
     ([{ name }, limit]): Bar => ({
       group: crowded,
       arm: atLevel(levels.many),
@@ -101,7 +103,9 @@ async function runCni(options: ExperimentOptions): Promise<readonly Figure[]> {
     if (isWanted(churn, options)) {
       figures.push(...(await compareChurn(node.plugin, { pods, options })));
     }
-    if ([growth, cost, fullGroup, kernelGrowth, crowded].some((group) => isWanted(group, options))) {
+    if (
+      [growth, cost, fullGroup, kernelGrowth, crowded].some((group) => isWanted(group, options))
+    ) {
       figures.push(...(await compareLevels(node, { topology, pods, options })));
     }
     return figures;

@@ -1,6 +1,8 @@
-// `npm run bench -- NAME [--json FILE] [--check] [--quick] [--only GROUP]`: runs one experiment, prints its table, holds it to its bars.
+// `npm run bench -- NAME [--json FILE] [--write] [--check] [--quick] [--only GROUP]`: runs one experiment, prints its
+// table and compares it with its bars. --write updates the experiment's section of docs/benchmarks.md.
 
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { Command, Option } from 'commander';
 import { agentExperiment } from './agent.ts';
@@ -9,6 +11,7 @@ import { type BarVerdict, type Experiment, type Figure, judgeBars } from './expe
 import { kubeExperiment, kubeParts } from './kube.ts';
 import { networkExperiment } from './network.ts';
 import { renderFigures, renderVerdicts } from './report.ts';
+import { withSection } from './results-page.ts';
 import { programsExperiment } from './test-runs.ts';
 
 const experiments: readonly Experiment[] = [
@@ -20,8 +23,12 @@ const experiments: readonly Experiment[] = [
   ...kubeParts,
 ];
 
+/** Relative to the project's folder, in which scripts/bench runs this. */
+const resultsPage = 'docs/benchmarks.md';
+
 interface Flags {
   readonly json?: string;
+  readonly write?: boolean;
   readonly check?: boolean;
   readonly quick?: boolean;
   readonly only?: string;
@@ -31,6 +38,10 @@ async function run(name: string, flags: Flags): Promise<number> {
   const experiment = experiments.find((candidate) => candidate.name === name);
   if (experiment === undefined) {
     process.stderr.write(`bench: no experiment ${name}; there are:\n${list()}\n`);
+    return 2;
+  }
+  if (flags.write === true && (flags.quick === true || flags.only !== undefined)) {
+    process.stderr.write('bench: --write needs a complete run, without --quick and --only\n');
     return 2;
   }
   const stop = new AbortController();
@@ -44,6 +55,7 @@ async function run(name: string, flags: Flags): Promise<number> {
   const verdicts = judgeBars(experiment, figures, flags.only);
   process.stdout.write(`${machine()}\n${renderFigures(figures)}\n\n${renderVerdicts(verdicts)}\n`);
   if (flags.json !== undefined) save(flags.json, experiment, figures, verdicts);
+  if (flags.write === true) writeSection(experiment, figures, verdicts);
   return flags.check === true && verdicts.some(({ met }) => !met) ? 1 : 0;
 }
 
@@ -57,6 +69,18 @@ function save(
   writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
+function writeSection(
+  { name, summary }: Experiment,
+  figures: readonly Figure[],
+  verdicts: readonly BarVerdict[],
+): void {
+  const date = new Date().toISOString().slice(0, 10);
+  const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' });
+  const run = { experiment: name, summary, date, commit: commit.trim(), machine: machine() };
+  const page = readFileSync(resultsPage, 'utf8');
+  writeFileSync(resultsPage, withSection(page, { ...run, figures, verdicts }));
+}
+
 function machine(): string {
   return `Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}`;
 }
@@ -67,11 +91,14 @@ function list(): string {
 
 const program = new Command('bench')
   .description('Measures Heddle against its peers, interleaved in one run, as ratios.')
-  .argument('<experiment>', 'which one')
-  .option('--json <file>', 'write every sample to this file')
-  .option('--check', 'exit 1 when a bar is missed')
+  .argument('<experiment>', 'name of the experiment')
+  .option('--json <file>', 'write all samples to this file')
+  .option('--write', "update the experiment's section of docs/benchmarks.md")
+  .option('--check', 'exit 1 if a bar is missed')
   .option('--only <group>', 'only groups of figures whose name contains this (network, cni)')
-  .addOption(new Option('--quick', 'fewer, shorter rounds: to see that it works, not to quote'))
+  .addOption(
+    new Option('--quick', 'fewer and shorter rounds: to check that it works, not for results'),
+  )
   .addHelpText('after', `\nexperiments:\n${list()}`)
   .action(async (name: string, flags: Flags) => {
     process.exitCode = await run(name, flags);

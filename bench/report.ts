@@ -1,4 +1,4 @@
-// Figures as a table for a person; the JSON holds the same figures with every sample.
+// Renders figures as a table for the terminal. The JSON output has the same figures with every sample.
 
 import type { BarVerdict, Figure } from './experiment.ts';
 
@@ -30,13 +30,14 @@ function row(figure: Figure): string[] {
     `  ${figure.arm}`,
     `${figure.metric} (${figure.better} is better)`,
     ratios === undefined ? '-' : ratios.median.toFixed(3),
-    shown.quartiles.map(digits).join('..'),
-    digits(values.median),
+    shown.quartiles.map(shownDigits).join('..'),
+    shownDigits(values.median),
     figure.unit,
   ];
 }
 
-function digits(value: number): string {
+/** Three decimals for small values, fewer for large ones. */
+export function shownDigits(value: number): string {
   if (value >= 1000) return value.toFixed(0);
   return value >= 100 ? value.toFixed(1) : value.toFixed(3);
 }

@@ -12,13 +12,13 @@ test('spread is the smallest and the largest sample', () => {
   assert.deepEqual([min, max], [5, 9]);
 });
 
-test('one outlier moves the largest sample and no quartile', () => {
+test('one outlier changes the largest sample but no quartile', () => {
   assert.deepEqual(series([1, 2, 3, 4, 5]).quartiles, [2, 4]);
   assert.deepEqual(series([1, 2, 3, 4, 500]).quartiles, [2, 4]);
   assert.deepEqual(series([10, 20]).quartiles, [12.5, 17.5]);
 });
 
-test('the better sample is the higher or the lower, as the figure has it', () => {
+test('the better sample is the higher or the lower, as the figure defines', () => {
   assert.equal(best('higher', [3, 5]), 5);
   assert.equal(best('lower', [3, 5]), 3);
 });
@@ -27,7 +27,7 @@ test('ratios are taken round by round, so drift of the machine cancels', () => {
   assert.deepEqual(ratios([10, 20, 40], [10, 20, 40]).samples, [1, 1, 1]);
 });
 
-test('a percentile is a sample that was taken', () => {
+test('a percentile is one of the samples', () => {
   const samples = Array.from({ length: 200 }, (_, index) => 200 - index);
   assert.equal(percentile(samples, 99), 198);
   assert.equal(percentile(samples, 50), 100);

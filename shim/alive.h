@@ -28,7 +28,7 @@ static int probe(const char *path)
 	bool alive = false;
 
 	if (!put_socket(path, address.sun_path, sizeof(address.sun_path))) {
-		printf("%s: is too long for a socket\n", path);
+		printf("%s: is too long for a socket path\n", path);
 		return 1;
 	}
 	setsockopt(agent, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
@@ -38,7 +38,7 @@ static int probe(const char *path)
 	    recv(agent, answer, sizeof(answer), MSG_WAITALL) < 0)
 		printf("the Heddle agent at %s: %s\n", path, strerror(errno));
 	else if (memcmp(answer, expected, sizeof(expected)))
-		printf("the Heddle agent at %s does not answer that it is well\n", path);
+		printf("the Heddle agent at %s does not report itself healthy\n", path);
 	else
 		alive = true;
 	close(agent);

@@ -42,9 +42,8 @@
 static int cannot_reach(const struct call *call)
 {
 	return fail(call, agent_error(call),
-		    "is an agent of this version running on this node? its log and `heddle status` "
-		    "tell; "
-		    "the runtime may try again",
+		    "is an agent of this version running on this node? see its log and "
+		    "`heddle status`; the runtime may retry",
 		    "%s: connect to the Heddle agent at %s: %s", call->command, call->socket,
 		    strerror(errno));
 }
@@ -100,7 +99,7 @@ static int ask_agent(struct call *call)
 	} else {
 		/* An agent that refuses early closes its end, but its answer is there to read. */
 		if (!send_request(call, agent) && errno != EPIPE && errno != ECONNRESET)
-			status = lost(call, "did not take the request");
+			status = lost(call, "did not accept the request");
 		else
 			status = receive_reply(call, agent) || print_reply(call);
 	}

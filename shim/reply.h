@@ -31,7 +31,7 @@ static enum error_code agent_error(const struct call *call)
 static int lost(const struct call *call, const char *what)
 {
 	return fail(call, agent_error(call),
-		    "see the agent's log on this node; the runtime may try again",
+		    "see the agent's log on this node; the runtime may retry",
 		    "%s: the Heddle agent at %s %s", call->command, call->socket, what);
 }
 
@@ -99,7 +99,7 @@ static int print_reply(const struct call *call)
 	const char *text = body + 1;
 
 	if (!length || *body < SUCCEEDED || *body > REFUSED)
-		return lost(call, "sent an answer that is not one of an agent");
+		return lost(call, "sent an answer that is not an agent's");
 	length--;
 	if (*body == REFUSED) {
 		char refusal[512];

@@ -65,13 +65,13 @@ test('docs/decisions/README.md lists every decision', () => {
     assert.ok(index.includes(`](${file})`), file);
 });
 
-test('the shim asks where the agent answers unless told otherwise', () => {
+test("the shim uses the agent's default socket", () => {
   assert.ok(read('shim/request.h').includes(`#define DEFAULT_SOCKET "${defaultSocket}"`));
   assert.ok(read('shim/request.h').includes(`#define CNI_SUFFIX "${cniSocketOf('')}"`));
 });
 
 for (const page of pages)
-  test(`the links of ${page} lead somewhere`, () => {
+  test(`the links of ${page} are valid`, () => {
     const links = [...read(page).matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)].map(
       ([, target = '']) => target,
     );

@@ -66,6 +66,6 @@ for (const { name, files, cycles } of cases)
     assert.deepEqual(importCycles(modules), cycles);
   });
 
-test('the repository has no circle of imports', () => {
+test('the repository has no import cycles', () => {
   assert.deepEqual(importCycles(readSourceModules('.')), []);
 });

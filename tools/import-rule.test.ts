@@ -119,7 +119,7 @@ for (const form of forms)
     assert.deepEqual(others, []);
   });
 
-test('an import of something other than a literal is refused, but for files that are listed with it', () => {
+test('an import of something other than a literal is refused, except for listed files', () => {
   assert.deepEqual(refusals('src/base/new.ts', 'await import(name);'), [
     'src/base/new.ts:1 imports an expression; only a literal can be checked',
   ]);
@@ -127,7 +127,7 @@ test('an import of something other than a literal is refused, but for files that
   assert.deepEqual(refusals('tools/test/batch.ts', 'await import(name);'), []);
 });
 
-test('text that looks like an import is none', () => {
+test('text that looks like an import is not one', () => {
   const text = "// import '../agent/agent.ts';\nconst text = `\nimport '../agent/agent.ts';\n`;";
   assert.deepEqual(refusals('src/base/new.ts', text), []);
 });
@@ -150,11 +150,11 @@ test('a new folder below a listed one may import nothing either, nor may its uni
   assert.equal(refusals('src/net/new/new.test.ts', `import 'node:test';`).length, 1);
 });
 
-test('a new folder may be imported by no other', () => {
+test('no other folder may import a new folder', () => {
   assert.equal(refusals('src/agent/new.ts', `import '../mesh/new.ts';`).length, 1);
 });
 
-test('a name with a star is a folder without those below it', () => {
+test('a name with a star is a folder without its subfolders', () => {
   const table: ImportLine[] = [{ of: 'a' }, { of: 'b', may: 'a/*' }, { of: 'a/x' }];
   const inner = readModule('src/b/1.ts', `import '../a/x/1.ts';`);
   const outer = readModule('src/b/2.ts', `import '../a/1.ts';`);
@@ -176,7 +176,7 @@ test('src/ has no exception to the direction of imports', () => {
 const mostFiles = 25;
 const mostLines = 300;
 
-test('folders and files of src/ are small enough to be looked through', () => {
+test('folders and files of src/ have a limited size', () => {
   const counts = new Map<string, number>();
   for (const { path } of readSourceModules('.')) {
     if (!path.startsWith('src/') || path.endsWith('.test.ts')) continue;
@@ -230,7 +230,7 @@ for (const { lines, faults } of faulty)
     );
   });
 
-test('the repository keeps the rule, and its table has no faults', () => {
+test('the repository follows the rule, and its table has no faults', () => {
   const modules = readSourceModules('.');
   assert.ok(modules.length > 900);
   assert.deepEqual(forbiddenImports(modules, rule), []);

@@ -25,7 +25,7 @@ test('the lock file names no registry, so that any mirror serves it', () => {
   assert.deepEqual(bound, []);
 });
 
-test('every package of the lock file has a SHA-512, of every platform, so that no mirror can give another', () => {
+test('every package of the lock file has a SHA-512, for every platform, so that no mirror can substitute another', () => {
   const without = Object.entries(packages)
     .filter(([path]) => path !== '')
     .filter(([, { integrity }]) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity ?? ''));
@@ -35,7 +35,7 @@ test('every package of the lock file has a SHA-512, of every platform, so that n
   );
 });
 
-test('no script of a package runs when it is installed; those that have one work without', () => {
+test('no package runs a script on installation; those that have one work without it', () => {
   assert.match(readFileSync('.npmrc', 'utf8'), /^ignore-scripts=true$/m);
   const scripted = Object.entries(packages).filter(([, { hasInstallScript }]) => hasInstallScript);
   assert.deepEqual(

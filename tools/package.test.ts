@@ -63,7 +63,7 @@ test('every module that the program reaches is packed', () => {
   assert.deepEqual(missing, []);
 });
 
-test('what the program reads beside its modules is packed', () => {
+test('files that the program reads besides its modules are packed', () => {
   const read = [
     'dist/bpf/datapath.bpf.o',
     'dist/shim/heddle-cni',

@@ -1,12 +1,12 @@
-// What an agent gets from the process that it runs in.
+// What the process provides to its agent.
 
 import type { LogOutput } from '../base/log-output.ts';
 
 export interface AgentStart {
-  /** From process start until the agent's own code ran. */
+  /** Time from the start of the process until the agent's own code ran. */
   readonly runtimeMs: number;
-  /** Where the log goes. */
+  /** Destination of log lines. */
   readonly output: Pick<LogOutput, 'lostLines' | 'problem' | 'retry'>;
-  /** Takes the lock of the state directory again where its file was deleted. Throws InputError. */
+  /** Takes the lock of the state directory again if its file was deleted. Throws InputError. */
   keepLock(): void;
 }

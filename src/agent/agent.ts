@@ -1,4 +1,4 @@
-// The agent at work: follows the cluster, the node and the pods, and has every change settled.
+// The running agent: follows the cluster, the node and the pods, and requests a settle for each change.
 
 import type { SettleCause } from '../api/status.ts';
 import { BurstMemory, collectGarbage } from '../base/burst-memory.ts';
@@ -34,7 +34,7 @@ import { metricSources } from './views/metric-sources.ts';
 import { problemTexts } from './views/status.ts';
 import { agentViews, type Views } from './views/views.ts';
 
-// Long enough for a burst (an interface with its addresses and routes), short for a person.
+// Long enough for a burst (an interface with its addresses and routes), short enough not to be noticed.
 const notificationDelayMs = 20;
 // A pod that comes or goes leaves some 250 kB of garbage.
 const burst = {
@@ -78,14 +78,14 @@ export class Agent {
     this.#followSettles();
   }
 
-  /** Until `signal` aborts; rejects when a part breaks. */
+  /** Runs until `signal` aborts. Rejects when a part fails. */
   async run(signal: AbortSignal): Promise<void> {
     const { pods, observer } = this.#parts;
     const stop = this.#stop.signal;
     signal.addEventListener('abort', () => this.#stop.abort(), { once: true });
     if (signal.aborted) return;
     if (this.#parts.kubernetes !== undefined) this.#endGrowth = growNursery();
-    // Subscribed before anything is looked at, so that no change falls in between.
+    // Subscribe before reading any state, so that no change is missed in between.
     const kinds = ['link', 'address', 'route', 'setting', 'hook'] as const;
     const notifications = subscribe({ kinds, filter: hostFilter, signal: stop });
     const rules = this.#watchRules(stop);
@@ -97,7 +97,7 @@ export class Agent {
         onLinkGone: (ifIndex) => {
           if (pods.noticeLinkGone(ifIndex)) this.#settler.requestSoon('endpoint', 0);
         },
-        // What was at a pod's interface: until it is back, its packets pass unseen.
+        // Until a program at a pod's interface is restored, the pod's packets bypass the data path.
         onHookRemoved: (hook) => {
           if (isOfPods(hook, pods)) this.#settler.requestSoon('network', 0);
         },
@@ -136,17 +136,17 @@ export class Agent {
     for await (const snapshot of source.watch(stop)) {
       network.replaceSnapshot(snapshot);
       knownPods.changed();
-      // Nothing is written before it is known what must not be in the way.
+      // Nothing is written before the addresses of the API server are known, because routes must not cover them.
       if (this.#readyMs === undefined && !network.isWaiting) await looked;
       if (kubernetes?.state.connection.failing !== undefined) void this.#lookForApiServer();
       const isSettled = await this.#settleWithCluster();
       if (isSettled && !network.isWaiting) this.#settled();
-      // What failed is tried again.
+      // Retry what failed.
       else if (!isSettled || network.problem !== undefined) this.#startPeriod();
     }
   }
 
-  // A kernel that cannot be asked ends the start. Later on, the next period asks it again.
+  // If the kernel cannot be queried, the start fails. Later the next period retries.
   async #settleWithCluster(): Promise<boolean> {
     const isStart = this.#readyMs === undefined;
     try {
@@ -165,7 +165,7 @@ export class Agent {
     if (isNews && !network.isWaiting) this.#settler.requestSoon('network', 0);
   }
 
-  // The data path has been brought in line with the cluster as a whole.
+  // The data path matches the cluster completely.
   #settled(): void {
     this.#startPeriod();
     if (this.#readyMs === undefined && waitingFor(this.#parts) === undefined) this.#becomeReady();
@@ -188,7 +188,7 @@ export class Agent {
     reportToCluster(this.#parts, this.#readyMs !== undefined);
   }
 
-  // Each for itself: an error in one of them keeps nothing from the others.
+  // Independent listeners: an error in one does not affect the others.
   #followSettles(): void {
     const { applier, network, names, pods, journal, config } = this.#parts;
     applier.onSettled('connections', ({ causes, report }) =>
@@ -224,17 +224,17 @@ export class Agent {
     applier.onSettled('own files and pins', ({ causes }) => {
       if (causes.includes('period')) keepOwn(this.#parts, this.#start);
     });
-    // After a start that failed, there may be no news of the cluster to go on with.
+    // After a failed start, no change of the cluster may follow that would trigger another attempt.
     applier.onSettled('readiness', () => {
       if (this.#hasPeriod && !network.isWaiting) this.#settled();
     });
   }
 
-  // Rules that could not be written would leave the connections as they are.
+  // If rules could not be written, the connections would stay as they are.
   #lookAtConnections(causes: readonly SettleCause[], { failures, written }: SettleReport): void {
     const { connections, network, pods } = this.#parts;
     if (network.isWaiting || failures.some(({ table }) => table === 'nft')) return;
-    // What was neither written nor listed may have been changed meanwhile.
+    // Entries that were neither written nor listed may have been changed meanwhile.
     const isListed = causes.includes('network') || causes.includes('period');
     if (isListed || written.includes('nft')) this.#rules?.accept();
     const endpoints = pods.endpoints();
@@ -249,7 +249,7 @@ export class Agent {
         if (this.#readyMs !== undefined) {
           return this.#parts.pods.diskProblem() ?? this.#parts.cniConfiguration.waitsFor;
         }
-        return waitingFor(this.#parts) ?? 'the first settle is not done';
+        return waitingFor(this.#parts) ?? 'the first settle has not finished';
       },
     };
     const metrics = keptMetrics(this.#metrics.contentType, () => this.#metrics.render());
@@ -267,7 +267,7 @@ export class Agent {
     );
     const { address } = config.metrics;
     if (address === 'none') return;
-    this.#keepOpen('metrics.address', 'nobody can read metrics there', () =>
+    this.#keepOpen('metrics.address', 'metrics cannot be read there', () =>
       openMetricsPort(address, metrics),
     );
   }

@@ -1,4 +1,4 @@
-// What the API answers with, from the parts of the agent.
+// Collects the API's answers from the parts of the agent.
 
 import type { Metrics } from '../observe/metrics.ts';
 import type { AgentParts } from './parts.ts';
@@ -9,7 +9,7 @@ import { dumpMap } from './views/maps.ts';
 import type { Views } from './views/views.ts';
 
 interface Served extends Pick<ApiSources, 'health' | 'metrics'> {
-  /** CNI requests are counted there. */
+  /** Counts CNI requests. */
   readonly counts: Metrics;
 }
 

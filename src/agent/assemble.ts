@@ -1,4 +1,4 @@
-// Makes the parts of the agent and ties those together that know each other; nothing runs yet.
+// Creates the parts of the agent and connects them. Nothing runs yet.
 
 import { getServers } from 'node:dns';
 import { join } from 'node:path';
@@ -58,11 +58,11 @@ import { type KeptSysctlMemory, sysctlMemory } from './sysctl-memory.ts';
 export interface AssembleOptions {
   readonly config: AgentConfig;
   readonly log: Logger;
-  /** Gets what must be disposed of in the end. */
+  /** Receives everything that must be disposed of at the end. */
   readonly owned: UndoStack;
 }
 
-/** Loads or adopts the data path. Throws what `loadDatapath` throws. */
+/** Loads or adopts the data path. Throws the errors of `loadDatapath`. */
 export function assembleAgent({ config, log, owned }: AssembleOptions): AgentParts {
   const datapath = owned.use(loadConfigured(config));
   begin(datapath, log);
@@ -144,7 +144,7 @@ function podHost(parts: PodHostParts): PodHost {
     waitingFor: () => waitingFor({ kubernetes, network }),
     settle: (endpoint, isServed) => applier.settleEndpoint(endpoint, isServed),
     differences: (endpoint) => {
-      // Kernel parameters of interfaces are compared as of the latest look.
+      // Kernel parameters of interfaces are compared with the latest listing of the host.
       host.look();
       return reconciler.inspect(endpointEntryKeys(endpoint));
     },
@@ -197,7 +197,7 @@ function observation(
 }
 
 function begin({ objectHash, adopted, loadMs, replaced, maps }: Datapath, log: Logger): void {
-  // The agent before this one may have died between a change and its count.
+  // The previous agent may have died between a change and the increment of its generation.
   beginGeneration(maps.tableGeneration);
   for (const text of replaced) log.info({}, `map replaced: ${text}`);
   log.info({ objectHash, adopted, loadMs }, adopted ? 'data path adopted' : 'data path loaded');
@@ -210,13 +210,13 @@ function queueDropSources(
   return { endpoints, drops: (endpoint) => queueDrops(socket, endpoint) };
 }
 
-// The cluster has other nodes, and there is no way to them: neither what a packet to them may measure. A node that is the
-// whole cluster needs no way out.
+// The cluster has other nodes, but this one has no way to reach them, nor an MTU for such packets. A node that is the
+// whole cluster needs no uplink.
 function isCutOff({ snapshot, desired }: NodePlan): boolean {
   return desired.uplinks.length === 0 && snapshot.state.nodes.size > 1;
 }
 
-// Without an uplink no pod reaches another node; an entry that could not be applied is missing from the data path.
+// Without an uplink no pod reaches another node. An entry that could not be applied is missing from the data path.
 function connectivityLimits(
   network: NodePlan,
   reconciler: Reconciler<DesiredState>,

@@ -1,11 +1,11 @@
-// What operators can read in the cluster itself: this node's annotations, and Events about its network and its pods.
+// Reports to operators in the cluster: annotations of this node, and Events about its network and pods.
 
 import { strayPods } from '../model/network/stray-pods.ts';
 import { factProblems } from './node-facts/fact-watch.ts';
 import type { AgentParts } from './parts.ts';
 import { noPodRanges } from './readiness.ts';
 
-/** After each settle that was about more than pods. */
+/** Runs after each settle that concerned more than pods. */
 export function reportToCluster(
   { writer, network, cniConfiguration, pods, config }: AgentParts,
   isReady: boolean,
@@ -20,7 +20,7 @@ export function reportToCluster(
   );
 }
 
-/** Problems that often pass within a second: reported when they are still there after a period. */
+/** Problems that often end within a second are reported only if they still exist after a period. */
 export function reportWhatLasts({ writer, network, facts }: AgentParts): void {
   const { state } = network.snapshot;
   writer?.podProblems(state.pods.values());

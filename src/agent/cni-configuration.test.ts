@@ -35,7 +35,7 @@ function inFolder(body: (setting: Setting) => void): void {
   }
 }
 
-test('it appears once pods can be added, and the node waits for that', () => {
+test('the conflist is written once pods can be added, and the node is not ready before', () => {
   inFolder((setting) => {
     const { configuration, file } = setting;
     assert.equal(configuration.waitsFor, 'the CNI configuration is not written');
@@ -50,7 +50,7 @@ test('it appears once pods can be added, and the node waits for that', () => {
   });
 });
 
-test('an agent that finds it is not held up by a node that is full', () => {
+test('an agent that finds its conflist is not delayed by a full node', () => {
   inFolder((setting) => {
     const { configuration, file } = setting;
     writeFileSync(file, networkConfiguration());
@@ -61,7 +61,7 @@ test('an agent that finds it is not held up by a node that is full', () => {
   });
 });
 
-test('it stays while no pod can be added for a time', () => {
+test('the conflist stays while no pod can be added for a time', () => {
   inFolder((setting) => {
     const { configuration, file } = setting;
     configuration.keep();
@@ -72,7 +72,7 @@ test('it stays while no pod can be added for a time', () => {
   });
 });
 
-test('what somebody removed or changed is written again', () => {
+test('a conflist that another process removed or changed is written again', () => {
   inFolder(({ configuration, file }) => {
     configuration.keep();
     const content = readFileSync(file, 'utf8');
@@ -85,14 +85,14 @@ test('what somebody removed or changed is written again', () => {
   });
 });
 
-test("another's that sorts first is told, and left alone", () => {
+test('another conflist that sorts first is reported and left alone', () => {
   inFolder(({ configuration, confDir }) => {
     const other = join(confDir, '00-other.conflist');
     const theirs = '{"cniVersion":"1.0.0","name":"theirs","plugins":[{"type":"bridge"}]}';
     writeFileSync(other, theirs);
     configuration.keep();
     assert.deepEqual(configuration.problems, [
-      `CNI configuration ${other}: sorts before 05-heddle.conflist and leads to another plugin, so that the container runtime uses it: pods do not come to heddle; remove it`,
+      `CNI configuration ${other}: sorts before 05-heddle.conflist and names another plugin, so the container runtime uses it and new pods do not reach heddle; remove it`,
     ]);
     assert.equal(readFileSync(other, 'utf8'), theirs);
     for (const harmless of ['no JSON', '{"type": "multus", "delegates": [{"type": "heddle"}]}']) {
@@ -104,7 +104,7 @@ test("another's that sorts first is told, and left alone", () => {
   });
 });
 
-test('without a folder nothing is written and nothing waited for', () => {
+test('without a folder no conflist is written and nothing waits for it', () => {
   const log = silentLogger;
   const configuration = new CniConfiguration({
     confDir: undefined,

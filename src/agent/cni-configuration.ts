@@ -1,6 +1,6 @@
-// The network configuration that has the container runtime call us. It appears when this agent can serve pods, not
-// before: until then a node without one is not ready, and no pod is placed there. A stop leaves it (the next agent is
-// soon there, and the plugin says meanwhile to try again); `heddle uninstall` removes it.
+// The CNI network configuration that makes the container runtime call heddle. It is written when this agent can serve
+// pods, not before: until then a node without one is not ready and receives no pods. Stopping the agent leaves it (the
+// next agent starts soon, and the plugin returns "try again" meanwhile); `heddle uninstall` removes it.
 
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -10,11 +10,11 @@ import type { Logger } from '../base/log.ts';
 import { installConfiguration, networkConfigurationFile } from '../cni/install.ts';
 
 export interface CniConfigurationOptions {
-  /** Undefined: nothing is written, whoever installed the plugin did. */
+  /** Undefined: nothing is written, because the plugin was installed by other means. */
   readonly confDir: string | undefined;
   readonly socket: string;
   readonly log: Logger;
-  /** Why no pod can be added now; undefined when one can. */
+  /** Why no pod can be added now; undefined if pods can be added. */
   refusal(): string | undefined;
 }
 
@@ -30,22 +30,28 @@ export class CniConfiguration {
     if (options.confDir !== undefined) this.#waitsFor = 'the CNI configuration is not written';
   }
 
-  /** Why the runtime cannot have been told of us yet; undefined when it has been, or when others see to that. */
+  /**
+   * Why the container runtime cannot know this plugin yet; undefined once the conflist is installed, or if something
+   * else installs it.
+   */
   get waitsFor(): string | undefined {
     return this.#waitsFor;
   }
 
-  /** In words: ours cannot be written, or is there and another is used. */
+  /** Reports that the conflist cannot be written, or that another one is used although it exists. */
   get problems(): readonly string[] {
     return this.#problems;
   }
 
-  /** Writes it once pods can be added, and again where somebody removed or changed it. Another's is left alone. */
+  /**
+   * Writes the conflist once pods can be added, and again if another process removed or changed it. Other conflists are
+   * left alone.
+   */
   keep(): void {
     const { confDir, socket, log, refusal } = this.#options;
     if (confDir === undefined) return;
     const file = networkConfigurationFile({ configurationDirectory: confDir });
-    // Where an earlier agent wrote it, a node that is only full is no reason to hold up a rolling update.
+    // If an earlier agent wrote the file, a node that only lacks free addresses must not delay a rolling update.
     if (!this.#isWritten && !existsSync(file)) {
       this.#waitsFor = refusal();
       if (this.#waitsFor !== undefined) return;
@@ -62,7 +68,7 @@ export class CniConfiguration {
       this.#waitsFor = undefined;
       this.#problems = before.map(
         (other) =>
-          `CNI configuration ${other}: sorts before ${basename(file)} and leads to another plugin, so that the container runtime uses it: pods do not come to heddle; remove it`,
+          `CNI configuration ${other}: sorts before ${basename(file)} and names another plugin, so the container runtime uses it and new pods do not reach heddle; remove it`,
       );
     } catch (error) {
       const text = errorText(error);
@@ -70,7 +76,7 @@ export class CniConfiguration {
       if (!this.#isWritten) this.#waitsFor = this.#problems[0];
     }
   }
-  // No problem of ours: the runtime says it in its own words, and CRI-O passes them over.
+  // Not reported as a problem: the runtime reports it itself, and CRI-O ignores such files.
   #tellUnloadable(files: readonly string[]): void {
     if (files.join() === this.#unloadable) return;
     this.#unloadable = files.join();

@@ -1,4 +1,4 @@
-// Parts of the agent that need nothing but its configuration.
+// Parts of the agent that depend only on its configuration.
 
 import { join } from 'node:path';
 import type { Logger } from '../base/log.ts';

@@ -10,7 +10,7 @@ const report: SettleReport = {
   failures: [],
 };
 
-test('a listener that throws fails no settle, and keeps none of the others from it', async () => {
+test('a listener that throws does not fail the settle or stop other listeners', async () => {
   const heard: string[] = [];
   const errors: string[] = [];
   const applier = new DatapathApplier({

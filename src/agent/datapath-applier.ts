@@ -1,5 +1,5 @@
-// Has the data path follow what is wanted of it. Pods wait here for their endpoints, everything else asks for a settle; who
-// has something to do after one says so once (`onSettled`).
+// Applies the desired state to the data path. Pods wait here for their endpoints; all other changes request a settle.
+// Listeners for the end of a settle register once (`onSettled`).
 
 import type { SettleCause } from '../api/status.ts';
 import type { Logger } from '../base/log.ts';
@@ -49,8 +49,8 @@ export class DatapathApplier {
   }
 
   /**
-   * `listen` is called after each settle, before those who wait for it go on. What it throws is logged and journaled under
-   * `name`; the settle is done all the same, and the next listener is called.
+   * Registers `listen`, which is called after each settle, before waiting callers continue. If it throws, the error is
+   * logged and journaled under `name`; the settle still counts, and the next listener is called.
    */
   onSettled(name: string, listen: (settled: Settled) => void): void {
     this.#listeners.push({ name, listen });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Guard } from './guard.ts';
 
-test('an error is logged and journaled once while it lasts, and again when it is back or another', () => {
+test('an error is logged and journaled once while it lasts, and again when it returns or changes', () => {
   const [logged, journaled]: [string[], string[]] = [[], []];
   const guard = new Guard({
     log: { error: (_, text) => void logged.push(text) },

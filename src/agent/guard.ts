@@ -1,5 +1,5 @@
-// Runs what comes after the work proper and must not end the agent with an error of its own: the error is logged and is one of
-// the journal's, once while it lasts.
+// Runs follow-up work whose errors must not end the agent. Such an error is logged and added to the journal, once while
+// it lasts.
 
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
@@ -12,14 +12,14 @@ export interface GuardOptions {
 
 export class Guard {
   readonly #options: GuardOptions;
-  /** Texts by what failed last time. */
+  /** Texts of the last failures, by subject. */
   readonly #failing = new Map<string, string>();
 
   constructor(options: GuardOptions) {
     this.#options = options;
   }
 
-  /** `what` is the subject of a sentence: `names of flows`. */
+  /** `what`: the subject of a sentence, such as `names of flows`. */
   run(what: string, body: () => void): void {
     try {
       body();
@@ -29,7 +29,7 @@ export class Guard {
     }
   }
 
-  /** Of an error that was caught elsewhere. */
+  /** Records an error that was caught elsewhere. */
   note(what: string, error: unknown): void {
     const text = errorText(error);
     if (this.#failing.get(what) === text) return;

@@ -20,7 +20,7 @@ function event(report: Partial<SettleReport>, causes: SettleEvent['causes']): Se
   return { causes, report: { ...nothing, ...report }, began: moment(), durationMs: 1.23 };
 }
 
-test('a period or a change of the cluster for which nothing had to be written is no change', () => {
+test('a period or a cluster change without writes is not a change', () => {
   const { journal: subject, messages } = journal();
   subject.settled(event({}, ['period']));
   subject.settled(event({}, ['cluster']));
@@ -33,7 +33,7 @@ test('a period or a change of the cluster for which nothing had to be written is
   assert.deepEqual(messages, ['settled']);
 });
 
-test('a failure is told once while it lasts, and again when it comes back', () => {
+test('a failure is logged once while it lasts, and again when it returns', () => {
   const { journal: subject, messages } = journal();
   const failures = [{ table: 'routes', key: 'k', text: 'route add: ENETUNREACH', retryAt: 0 }];
   subject.settled(event({ failures }, ['retry']));
@@ -48,7 +48,7 @@ test('a failure is told once while it lasts, and again when it comes back', () =
   );
 });
 
-test('a wall clock that is set changes no age', (context) => {
+test('setting the wall clock changes no age', (context) => {
   const { journal: subject } = journal();
   subject.error('the first');
   subject.settled(event({}, ['start']));
@@ -71,7 +71,7 @@ test('only the last errors are kept', () => {
   assert.equal(subject.recentErrors.at(-1)?.text, 'error 29');
 });
 
-test('a problem is told when it appears', () => {
+test('a problem is logged when it appears', () => {
   const { journal: subject, messages } = journal();
   subject.problems(['a.yaml: broken', 'node-2: no address']);
   subject.problems(['node-2: no address']);
@@ -79,7 +79,7 @@ test('a problem is told when it appears', () => {
   assert.deepEqual(messages, ['a.yaml: broken', 'node-2: no address', 'a.yaml: broken']);
 });
 
-test('a field that flaps, with another value each time, fills neither the log nor the kept errors', () => {
+test('a field that changes repeatedly fills neither the log nor the kept errors', () => {
   let ms = 1;
   const { journal: subject, messages } = journal(() => ms as Moment);
   const flaw = (length: number): string =>
@@ -97,7 +97,7 @@ test('a field that flaps, with another value each time, fills neither the log no
   assert.equal(messages.at(-1), 'Node node-3: 990 more in 60 s');
 });
 
-test('a problem that came in a flood and lasts is told when there is room for it', () => {
+test('a lasting problem that arrived in a flood is logged when there is room', () => {
   let ms = 1;
   const { journal: subject, messages } = journal(() => ms as Moment);
   const texts = Array.from({ length: 12 }, (_, index) => `Node node-3: field ${index}: is wrong`);

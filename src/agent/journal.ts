@@ -1,4 +1,4 @@
-// What the agent did and what went wrong lately: logged as it happens, and kept for the status screen.
+// The agent's recent actions and failures: logged immediately, and kept for the status screen.
 
 import type { ChangeView, RecentError, SettleCause } from '../api/status.ts';
 import { LineLimit } from '../base/line-limit.ts';
@@ -16,12 +16,12 @@ export interface SettleEvent {
 
 const keptErrors = 20;
 
-// An author can have a field flap, with another value each time.
+// A user may change a field repeatedly, with a different value each time.
 const lineLimits = { windowMs: 60_000, perSubject: 10, inAll: 100 };
 
 interface Told {
   readonly texts: ReadonlySet<string>;
-  /** New, and left out so far; tried again while they last. */
+  /** New problems that were not logged yet; tried again while they last. */
   readonly withheld: ReadonlySet<string>;
 }
 
@@ -57,14 +57,14 @@ export class Journal {
   }
 
   restored({ table, key, was }: Restored): void {
-    this.#log.warn({ table, key, was }, 'put right what somebody else had changed');
+    this.#log.warn({ table, key, was }, 'restored an entry that another process changed');
   }
 
-  /** A failure that stays is told once. */
+  /** Logs a lasting failure once. */
   settled({ causes, report, began, durationMs }: SettleEvent): void {
     const { set, deleted, restored } = report.writes;
     const cause = causes[0] ?? 'period';
-    // In a large cluster something changes all the time; what concerns this node is written.
+    // In a large cluster something changes all the time. Only changes that concern this node are logged.
     const isChange = set + deleted > 0 || causes.includes('start');
     if (isChange) {
       const change = { cause, durationMs: round(durationMs), writes: set + deleted };
@@ -76,7 +76,7 @@ export class Journal {
     this.#openFailures = this.#tellNew(failures, this.#openFailures);
   }
 
-  /** What cannot be used of the cluster's objects or the configuration, in words; told once while it lasts. */
+  /** Problems of the cluster's objects or the configuration. Each is logged once while it lasts. */
   problems(texts: readonly string[]): void {
     this.#openProblems = this.#tellNew(texts, this.#openProblems);
   }
@@ -102,7 +102,7 @@ export class Journal {
 
 const objectName = /(?:^|: )((?:Node|Namespace|Pod|Service|EndpointSlice|NetworkPolicy) [^\s:]+):/;
 
-/** The object that a problem is about, wherever it is written; else how its text begins. */
+/** The object that a problem is about, wherever it is defined; otherwise the beginning of its text. */
 function subjectOf(text: string): string {
   const object = objectName.exec(text)?.[1];
   if (object !== undefined) return object;

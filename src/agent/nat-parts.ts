@@ -1,4 +1,4 @@
-// The parts of the agent that have to do with translation, tied to the kernel.
+// The parts of the agent for translation, connected to the kernel.
 
 import type { Logger } from '../base/log.ts';
 import type { UndoStack } from '../base/undo.ts';

@@ -1,4 +1,4 @@
-// The look at the node's own state that follows a settle, which has restored what is ours to restore.
+// Checks the node after a settle, which has already restored heddle's own entries.
 
 import type { SettleCause } from '../api/status.ts';
 import type { SettleReport } from '../reconcile/status.ts';

@@ -100,7 +100,7 @@ test('nothing is pruned before the cluster was read completely', async () => {
   );
 });
 
-test('a pod coming or going does not have the host and the tables listed', async () => {
+test('adding or deleting a pod does not list the host or the tables', async () => {
   const fake = fakeNetwork();
   fake.network.replaceSnapshot({ state, problems: [], complete: true });
   await fake.network.settle(['start']);
@@ -116,7 +116,7 @@ test('a pod coming or going does not have the host and the tables listed', async
   );
 });
 
-test('what the cluster says chooses among what was seen of the host, and does not have it listed', async () => {
+test('a change of the cluster selects from known interfaces without listing the host', async () => {
   const fake = fakeNetwork();
   await fake.network.settle(['start']);
   assert.deepEqual(fake.network.host.uplinks, [], 'no address of the node is known');
@@ -129,7 +129,7 @@ test('what the cluster says chooses among what was seen of the host, and does no
   assert.equal(fake.listings, 1);
 });
 
-test('what waits for the overlay device follows in the same settle', async () => {
+test('entries that wait for the overlay device follow in the same settle', async () => {
   const { network, settles } = fakeNetwork('vxlan');
   network.replaceSnapshot({ state, problems: [], complete: true });
   const report = await network.settle(['start']);
@@ -143,7 +143,7 @@ test('what waits for the overlay device follows in the same settle', async () =>
   assert.equal(settles.length, 3, 'once it is there, once');
 });
 
-test('what a deleted Node had is kept from those that claimed it in vain, for 15 min', async () => {
+test('ranges of a deleted Node are withheld for 15 min from Nodes that claimed them in vain', async () => {
   let now = 5_000;
   const { network, settles } = fakeNetwork('native', () => now);
   const range = parsePrefix('203.0.113.0/24');
@@ -193,9 +193,9 @@ const broken = {
   ]),
 };
 const problem =
-  'the desired state cannot be computed: not as expected; what was there before stays';
+  'the desired state cannot be computed: not as expected; the earlier state stays in force';
 
-test('what cannot be computed with is left for what was before, and is a problem until it is over', async () => {
+test('unusable facts leave the previous ones in force and are a problem until they are usable', async () => {
   const { network, settles } = fakeNetwork();
   isThrowing = false;
   network.replaceSnapshot({ state, problems: [], complete: true });
@@ -216,7 +216,7 @@ test('what cannot be computed with is left for what was before, and is a problem
   assert.equal(network.problem, undefined);
 });
 
-test('nothing is applied and nobody is served while nothing could be computed since the start', async () => {
+test('nothing is applied and no pod is served until a state could be computed', async () => {
   const { network, settles } = fakeNetwork();
   isThrowing = true;
   network.replaceSnapshot({ state: broken, problems: [], complete: true });

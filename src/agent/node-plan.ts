@@ -1,5 +1,5 @@
-// The node's network as a whole: takes in what the cluster says, what the node looks like and which endpoints there are,
-// computes what should be, and has the reconciler make it so.
+// The plan for the node's network: combines cluster state, facts about the node and endpoints, computes the desired
+// state, and lets the reconciler apply it.
 
 import type { SettleCause } from '../api/status.ts';
 import { errorText } from '../base/errors.ts';
@@ -24,25 +24,27 @@ import { type HostListing, hostFacts } from './host/facts.ts';
 export interface NodePlanOptions {
   readonly model: ModelConfig;
   readonly uplinks: 'auto' | readonly string[];
-  /** Nothing is computed or written before the source has delivered its first full list: what an earlier agent left
-   * serves better than what half a cluster would give. */
+  /**
+   * Nothing is computed or written before the source has delivered its first full list: the state left by an earlier
+   * agent is better than the result of half a cluster.
+   */
   readonly waitsForCluster?: boolean;
   listHost(): HostListing;
-  /** Addresses of the API server; absent: there is none. */
+  /** Addresses of the API server; absent if there is none. */
   apiServers?(): readonly Address[];
   endpoints(): readonly LocalEndpoint[];
-  /** ms, of a clock that never goes back; absent: the process's. */
+  /** Monotonic time in ms. Default: the process's clock. */
   now?(): number;
   /** See `DesiredState.unclaimed`. */
   unclaimed?(links: readonly Link[]): readonly UnclaimedInterface[];
-  /** Gets errors of the model's own, once while they last. */
+  /** Receives errors of the model itself, each once while it lasts. */
   readonly log?: Pick<Logger, 'error'>;
   readonly reconciler: {
     settle(desired: DesiredState, options: PlanOptions): Promise<SettleReport>;
   };
 }
 
-/** What the desired state is computed from, but for the endpoints. */
+/** Inputs of the desired state, except the endpoints. */
 interface Known {
   readonly snapshot: ClusterSnapshot;
   readonly host: HostFacts;
@@ -57,7 +59,7 @@ export class NodePlan {
   #unclaimed: readonly UnclaimedInterface[] = [];
   #desired: DesiredState;
   #held: HeldClaims | undefined;
-  /** The last from which a state was computed that was to be applied. */
+  /** The last inputs whose result could be applied. */
   #good: Known | undefined;
   #hostProblem: string | undefined;
   #modelProblem: string | undefined;
@@ -81,14 +83,14 @@ export class NodePlan {
     return this.#host;
   }
 
-  /** What pods' packets leave with and by, as of the last settle. */
+  /** Addresses and interfaces by which packets of pods leave, after the last settle. */
   get translation(): Omit<AppliedTranslation, 'endpoints' | 'isWritten'> {
     const { masquerade, hostPortAddresses } = this.#desired;
     const exits = this.#listing === undefined ? undefined : exitsOfListing(this.#listing);
     return { masquerade, hostPortAddresses, host: this.#host, exits };
   }
 
-  /** As of the last settle. */
+  /** Desired state of the last settle. */
   get desired(): DesiredState {
     return this.#desired;
   }
@@ -99,8 +101,8 @@ export class NodePlan {
   }
 
   /**
-   * Why the desired state is not made of what is now known of cluster and node. It is made of what could be computed before, with
-   * the pods that there are now; at the start nothing is applied.
+   * Why the current facts of cluster and node are not used. The desired state then comes from the last usable facts and
+   * the current pods; at the start nothing is applied.
    */
   get problem(): string | undefined {
     return this.#hostProblem ?? this.#modelProblem;
@@ -116,9 +118,9 @@ export class NodePlan {
   }
 
   /**
-   * A pod coming or going changes nothing about the node, and what the cluster says only the choice among what was seen:
-   * the host is looked at anew for all other causes. The kernel's tables are listed anew when something about the node
-   * changed, since a link that went down or came back took routes along.
+   * A new or deleted pod changes nothing about the node, and a change of the cluster affects only the choice among
+   * known interfaces. For all other causes the host is listed again. The kernel's tables are listed again if the node
+   * changed, because a link that went down or came up has lost routes.
    */
   async settle(causes: readonly SettleCause[]): Promise<SettleReport> {
     const relist = causes.some((cause) => cause === 'network' || cause === 'period');
@@ -127,7 +129,7 @@ export class NodePlan {
     if (this.#isClusterUnknown) return nothingDone;
     const report = await this.#apply(relist);
     const hostBefore = this.#host;
-    // What was just made may be what the rest waited for: overlay routes need the index of the VXLAN device.
+    // Entries just written may be what others need: overlay routes need the index of the VXLAN device.
     if (this.#desired.overlay !== undefined && report.writes.set > 0) this.#observe();
     return hostBefore === this.#host ? report : joined(report, await this.#apply(false));
   }
@@ -153,7 +155,7 @@ export class NodePlan {
     } catch (error) {
       this.#hostProblem = this.#told(
         this.#hostProblem,
-        'what the node looks like cannot be used',
+        'the state of the node cannot be used',
         error,
       );
     }
@@ -166,9 +168,12 @@ export class NodePlan {
     return this.#options.reconciler.settle(this.#desired, { relist, prune });
   }
 
-  /** What the desired state is computed from: what is known now or, failing that, what was. Undefined: neither is. */
+  /**
+   * Inputs of the desired state: the current ones or, if they are unusable, the previous ones. Undefined: neither
+   * exists.
+   */
   #follow(endpoints: readonly LocalEndpoint[]): Known | undefined {
-    // Without its uplinks a node would lose what it has.
+    // Without its uplinks a node would lose its existing routes.
     if (this.#hostProblem !== undefined && this.#good === undefined) return undefined;
     const known = this.#known();
     try {
@@ -177,7 +182,7 @@ export class NodePlan {
       this.#good = known;
     } catch (error) {
       this.#modelProblem = this.#told(this.#modelProblem, cannotCompute, error);
-      // Pods come and go all the same. One that cannot be computed with fails its own settle.
+      // Pods are still added and deleted. A pod that breaks the computation fails its own settle.
       if (this.#good !== undefined) this.#desired = this.#compute(this.#good, endpoints);
     }
     return this.#good;
@@ -188,7 +193,7 @@ export class NodePlan {
   }
 
   #told(before: string | undefined, what: string, error: unknown): string {
-    const text = `${what}: ${errorText(error)}; what was there before stays`;
+    const text = `${what}: ${errorText(error)}; the earlier state stays in force`;
     if (text !== before) this.#options.log?.error({ error }, text);
     return text;
   }
@@ -212,7 +217,7 @@ export class NodePlan {
 
 const cannotCompute = 'the desired state cannot be computed';
 
-/** Before anything could be computed, and never applied. */
+/** The initial value, which is never applied. */
 function nothingDesired(nodeName: string, mode: DesiredState['mode']): DesiredState {
   return {
     ...{ nodeName, mode, podRanges: [], uplinks: [], hostAddresses: [], remoteRanges: [] },
@@ -223,7 +228,7 @@ function nothingDesired(nodeName: string, mode: DesiredState['mode']): DesiredSt
 
 const exitsOfListing = memoize(exitsOf);
 
-/** Behind the Service `kubernetes`, by whatever address this node itself asks. */
+/** Addresses behind the Service `kubernetes`, whichever address this node uses itself. */
 const apiServerEndpoints = memoize(
   (slices: ReadonlyMap<string, ClusterEndpointSlice>): readonly Address[] =>
     [...slices.values()]
@@ -233,8 +238,9 @@ const apiServerEndpoints = memoize(
 );
 
 /**
- * The slice of this name is the API server's own: it writes it, and puts back what others write. Another one with the label of
- * the Service, which whoever may write slices in `default` can make, would take the range of every Node that has its addresses.
+ * The slice with this name belongs to the API server, which reverts changes by others. Another slice with the Service's
+ * label, which anyone who may write slices in `default` can create, could take the range of every Node that contains
+ * its addresses.
  */
 function isApiServerSlice({ namespace, name, service }: ClusterEndpointSlice): boolean {
   return namespace === 'default' && name === 'kubernetes' && service === 'kubernetes';
@@ -250,7 +256,7 @@ const nothingDone: SettleReport = {
   failures: [],
 };
 
-/** The second report has the last word on failures; writes add up. */
+/** Failures come from the second report; writes are added. */
 function joined(first: SettleReport, second: SettleReport): SettleReport {
   return {
     ...second,

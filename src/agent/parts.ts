@@ -1,4 +1,4 @@
-// The parts of the agent, for those that show or use several of them.
+// The parts of the agent, for code that shows or uses several of them.
 
 import type { Logger } from '../base/log.ts';
 import type { AgentConfig } from '../config/schema.ts';
@@ -28,11 +28,11 @@ export interface AgentParts extends ClusterParts {
   readonly log: Logger;
   readonly datapath: Datapath;
   readonly reconciler: Reconciler<DesiredState>;
-  /** Absent where there is no API server. */
+  /** Absent without an API server. */
   readonly apiServerWay: ApiServerWay | undefined;
   readonly network: NodePlan;
   readonly applier: DatapathApplier;
-  /** To be told of each snapshot. */
+  /** Receives each snapshot. */
   readonly knownPods: KnownPods;
   readonly pods: Pods;
   readonly observer: Observer;

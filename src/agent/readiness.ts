@@ -1,5 +1,5 @@
-// What keeps the agent from being ready, in one sentence. A directory of manifests is read within a moment, whatever is
-// in it; an API server may be away for long, and then nothing this node holds is touched.
+// Why the agent is not ready, in one sentence. A directory of manifests is read within a moment. An API server may be
+// unavailable for long; until it has been read, nothing on this node changes.
 
 import type { KubernetesSource } from '../cluster/kubernetes/kubernetes-source.ts';
 import type { NodePlan } from './node-plan.ts';
@@ -9,13 +9,13 @@ export interface ReadinessSources {
   readonly network: Pick<NodePlan, 'isWaiting' | 'snapshot' | 'desired' | 'problem'>;
 }
 
-/** Undefined: nothing is waited for. */
+/** Undefined: the agent is ready. */
 export function waitingFor({ kubernetes, network }: ReadinessSources): string | undefined {
   if (network.isWaiting && network.problem !== undefined) return network.problem;
   if (kubernetes === undefined) return undefined;
   if (network.isWaiting) {
     const [problem] = network.snapshot.problems;
-    if (problem !== undefined) return `the cluster has not been read: ${problem.text}`;
+    if (problem !== undefined) return `the cluster has not been read yet: ${problem.text}`;
     const missing = kubernetes.state.resources
       .filter(({ listedAt }) => listedAt === undefined)
       .map(({ resource, reading }) =>
@@ -26,7 +26,7 @@ export function waitingFor({ kubernetes, network }: ReadinessSources): string | 
   return noPodRanges(network.desired);
 }
 
-/** Why no pod can get an address here, whatever else is right; undefined where some can. */
+/** Why no pod can get an address on this node; undefined if some can. */
 export function noPodRanges({
   podRanges,
   problems,

@@ -1,5 +1,5 @@
-// Notices when another process has changed our nftables rules, right after it did: what is looked at every period would
-// stay open for as long. Most changes are of others' tables, kube-proxy's above all, and cost one short question.
+// Detects immediately when another process has changed heddle's nftables rules; a periodic check would leave them
+// changed for that long. Most changes concern other tables, above all kube-proxy's, and cost one short query.
 
 import { nftTableName } from '../datapath/ids.ts';
 import { KernelError } from '../kernel/errno.ts';
@@ -7,7 +7,7 @@ import { nftChanges, ruleBytes } from '../kernel/netfilter/nft-changes.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 
 export interface RulesWatchOptions {
-  /** Our rules are others than they were at the last `accept`. */
+  /** Heddle's rules differ from those at the last `accept`. */
   onChange(): void;
   readonly signal: AbortSignal;
 }
@@ -18,19 +18,19 @@ export class RulesWatch implements Disposable {
   readonly #changes: AsyncIterable<'changed'>;
   #accepted: Buffer | undefined;
 
-  /** Subscribed from now on. Throws KernelError. */
+  /** Subscribes immediately. Throws KernelError. */
   constructor(options: RulesWatchOptions) {
     this.#options = options;
     this.#socket = NetlinkSocket.open({ family: 'netfilter' });
     this.#changes = nftChanges({ signal: options.signal });
   }
 
-  /** The rules are as they should be, as of now. */
+  /** Marks the current rules as right. */
   accept(): void {
     if (!this.#options.signal.aborted) this.#accepted = this.#read() ?? this.#accepted;
   }
 
-  /** Until the signal aborts. */
+  /** Runs until the signal aborts. */
   async run(): Promise<void> {
     for await (const _ of this.#changes) {
       if (this.#accepted === undefined) continue;
@@ -43,7 +43,7 @@ export class RulesWatch implements Disposable {
     this.#socket[Symbol.dispose]();
   }
 
-  // Undefined: they would not stand still. A look at everything finds out, and so does each period.
+  // Undefined: the rules changed during each attempt. A full check finds the change, and so does each period.
   #read(): Buffer | undefined {
     try {
       return ruleBytes(this.#socket, nftTableName);

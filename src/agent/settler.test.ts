@@ -37,7 +37,7 @@ function fakeSettler(): Fake {
   return { settler, settles, finish };
 }
 
-test('who asks while a settle runs gets one that begins afterwards, shared', async () => {
+test('callers during a settle share one that begins afterwards', async () => {
   const { settler, settles, finish } = fakeSettler();
   const first = settler.request('start');
   await setImmediate();
@@ -52,7 +52,7 @@ test('who asks while a settle runs gets one that begins afterwards, shared', asy
   assert.equal(await second, await third);
 });
 
-test('a settle that throws is told to whoever asked, and the next runs', async () => {
+test('the error of a settle reaches its callers, and the next settle runs', async () => {
   let calls = 0;
   const settle = async (): Promise<SettleReport> => {
     calls++;
@@ -95,7 +95,7 @@ test('bursts of notifications, retries and periods each lead to one settle', asy
   await assert.rejects(settler.request('endpoint'), /stopping/);
 });
 
-test('stop waits for the settle that runs', async () => {
+test('stop waits for the running settle', async () => {
   const { settler, finish } = fakeSettler();
   const running = settler.request('start');
   await setImmediate();

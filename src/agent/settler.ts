@@ -1,6 +1,6 @@
-// Decides when to settle: at once for whoever waits for it, soon after notifications (which come in bursts), again when
-// a failed entry's time has come, and every period with a fresh look at the kernel. One settle at a time, for all who
-// asked until then: pods that come together share its passes over the tables and its sends.
+// Decides when to settle: immediately for waiting callers, soon after notifications (which come in bursts), again when
+// a failed entry is due, and every period with a new listing of the kernel. One settle at a time, for all callers until
+// then: pods that are added together share its passes over the tables and its messages.
 
 import { setImmediate } from 'node:timers/promises';
 import type { SettleCause } from '../api/status.ts';
@@ -8,11 +8,11 @@ import type { Logger } from '../base/log.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 
 export interface SettlerOptions {
-  /** Never rejects for what could not be applied: that is in the report. */
+  /** Never rejects if entries could not be applied: the report contains the failures. */
   settle(causes: readonly SettleCause[]): Promise<SettleReport>;
   readonly periodMs: number;
   readonly log: Logger;
-  /** ms, a clock that nobody sets; performance.now() unless given. */
+  /** Monotonic time in ms. Default performance.now(). */
   readonly now?: () => number;
 }
 
@@ -37,12 +37,12 @@ export class Settler {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Settles every period from now on. */
+  /** Starts periodic settles. */
   startPeriod(): void {
     this.#period = setInterval(() => this.#ask('period'), this.#options.periodMs);
   }
 
-  /** The report of a settle that begins after this call. Those who ask while one runs share the next. */
+  /** Returns the report of a settle that begins after this call. Callers during a running settle share the next one. */
   request(cause: SettleCause): Promise<SettleReport> {
     if (this.#stopped) return Promise.reject(new Error('the agent is stopping'));
     this.#waiting ??= this.#enqueue();
@@ -50,7 +50,7 @@ export class Settler {
     return this.#waiting.report;
   }
 
-  /** Within `delayMs`, once for all that is asked in that time. */
+  /** Settles within `delayMs`, once for all requests in that time. */
   requestSoon(cause: SettleCause, delayMs: number): void {
     if (this.#stopped) return;
     this.#soonCauses = [...this.#soonCauses, cause];
@@ -62,7 +62,7 @@ export class Settler {
     }, delayMs);
   }
 
-  /** Resolves when the settle that runs, if any, is done; none begins after. */
+  /** Resolves when the running settle, if any, has ended. No other begins after it. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#soon);
@@ -79,7 +79,7 @@ export class Settler {
 
   #enqueue(): Waiting {
     const causes = new Set<SettleCause>();
-    // What has arrived at the sockets by now is read first.
+    // Read everything that has arrived at the sockets by now first.
     const report = Promise.all([this.#running, setImmediate()]).then(() => {
       this.#waiting = undefined;
       return this.#options.settle([...causes]);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { sysctlMemory } from './sysctl-memory.ts';
 
-test('what the disk does not take is written later, and so is a file that was deleted', (context) => {
+test('values that the disk refused, and a deleted file, are written later', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-sysctl-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'state', 'sysctls.json');
@@ -23,7 +23,7 @@ test('what the disk does not take is written later, and so is a file that was de
   assert.deepEqual([...sysctlMemory(file).all()], [[name, '0']]);
 });
 
-test('the first value counts, also across restarts; a broken file is an empty memory', (context) => {
+test('the first value counts, also across restarts; an invalid file is an empty memory', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-sysctl-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'sysctls.json');
@@ -38,7 +38,7 @@ test('the first value counts, also across restarts; a broken file is an empty me
   assert.deepEqual([...sysctlMemory(file).all()], []);
 });
 
-test('no file is taken for a parameter', (context) => {
+test('a file outside network parameters is not treated as a parameter', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-sysctl-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'sysctls.json');

@@ -1,4 +1,4 @@
-// What kernel parameters were before we changed them, on disk, so that removing us puts them back.
+// Values of kernel parameters before heddle changed them, on disk, so that uninstalling restores them.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { replaceFile } from '../base/replace-file.ts';
@@ -7,13 +7,13 @@ import type { SysctlName } from '../kernel/sysctl.ts';
 
 export interface KeptSysctlMemory extends SysctlMemory {
   all(): ReadonlyMap<SysctlName, string>;
-  /** Writes the file where it is missing or the disk did not take it before. Throws what the file system says. */
+  /** Writes the file if it is missing or could not be written before. Throws the error of the file system. */
   keep(): void;
 }
 
 /**
- * Reads the file at once; a missing or broken one is an empty memory. What the disk does not take is written by `keep`: pods do
- * not wait for it.
+ * Reads the file immediately; a missing or invalid one is an empty memory. If the disk refuses a write, `keep` repeats
+ * it, and pods do not wait for it.
  */
 export function sysctlMemory(file: string): KeptSysctlMemory {
   const values = read(file);
@@ -30,7 +30,7 @@ export function sysctlMemory(file: string): KeptSysctlMemory {
       try {
         save();
       } catch {
-        // `keep` says why.
+        // `keep` reports the reason.
       }
     },
     recall: (name) => values.get(name),
@@ -56,7 +56,8 @@ function read(file: string): Map<SysctlName, string> {
   }
 }
 
-// Whatever wrote the file: no parameter's value goes into another file, below /proc/sys or anywhere.
+// Whoever wrote the file, values are written only to network parameters, never to other files below /proc/sys or
+// elsewhere.
 function isOfNetwork(name: string): boolean {
   return name.startsWith('net/') && !name.split('/').includes('..');
 }

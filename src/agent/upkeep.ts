@@ -1,5 +1,5 @@
-// What of the agent's own may be deleted under it: records, the lock's file, the file of sysctls, pins. Looked at every period and put back, so that the
-// next start finds it; what cannot be put back is a problem.
+// The agent's own files that may be deleted while it runs: records, the lock file, the file of sysctls, pins. They are
+// checked every period and restored, so that the next start finds them. A failure to restore is a problem.
 
 import type { SettleCause } from '../api/status.ts';
 import { errorText } from '../base/errors.ts';
@@ -25,10 +25,10 @@ export function keepOwn(
       ownProblems.set(part, [text.startsWith(part) ? text : `${part}: ${text}`]);
     }
   };
-  // Once a line is written again, the problem is over.
+  // When a line can be written again, the problem ends.
   output.retry();
   const { problem } = output;
-  ownProblems.set('log', problem === undefined ? [] : [`log: lines are lost: ${problem}`]);
+  ownProblems.set('log', problem === undefined ? [] : [`log lines are lost: ${problem}`]);
   pods.keepRecords();
   keep('stateDir', () => {
     keepLock();
@@ -36,11 +36,14 @@ export function keepOwn(
   });
   keep('pinDir', () => {
     const pins = datapath.keepPins();
-    if (pins.length > 0) log.warn({ pins }, 'pinned again what somebody had unpinned');
+    if (pins.length > 0) log.warn({ pins }, 'restored a pin that another process removed');
   });
 }
 
-/** Once the file is there, only another process changes it, so each period is enough; the cluster changes much more often. */
+/**
+ * Once the file exists, only another process changes it, so a check per period is enough; the cluster changes much more
+ * often.
+ */
 export function keepConfiguration(
   { cniConfiguration }: Pick<AgentParts, 'cniConfiguration'>,
   causes: readonly SettleCause[],

@@ -5,7 +5,7 @@ import { attemptRemoval } from './attempt-removal.ts';
 
 const unexpected = (text: string): void => assert.fail(text);
 
-test('a removal that is refused is reported with its path and the reason', () => {
+test('a refused removal is reported with its path and the reason', () => {
   const texts: string[] = [];
   const refused = (text: string): void => void texts.push(text);
   const remove = (): unknown => readFileSync('/dev/null/none');
@@ -15,7 +15,7 @@ test('a removal that is refused is reported with its path and the reason', () =>
   ]);
 });
 
-test('a removal that was done returns its result; a bug is thrown', () => {
+test('a successful removal returns its result; a bug is thrown', () => {
   assert.equal(
     attemptRemoval('x', unexpected, () => 3),
     3,

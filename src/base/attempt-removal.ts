@@ -1,12 +1,12 @@
-// One removal of many: what the system refuses, as on a read-only file system, is reported and keeps nothing else from being
-// removed.
+// One removal out of several. An errno, such as that of a read-only file system, is reported and does not stop the
+// other removals.
 
 import { errorCode, errorText } from './errors.ts';
 
-/** Takes a sentence: what stays, and why. */
+/** Receives one sentence: the object that stays, and the reason. */
 export type ReportRefusal = (text: string) => void;
 
-/** The result of `remove`; undefined where it was refused with an errno. Other errors are thrown. */
+/** Returns the result of `remove`, or undefined if it failed with an errno. Other errors are thrown. */
 export function attemptRemoval<Result>(
   path: string,
   refused: ReportRefusal,
@@ -21,7 +21,7 @@ export function attemptRemoval<Result>(
   }
 }
 
-// Node's own codes, for wrong arguments and the like, have an underscore.
+// Codes of Node.js itself, such as those for invalid arguments, contain an underscore.
 function hasErrno(error: unknown): boolean {
   return /^E[A-Z\d]+$/.test(errorCode(error) ?? '');
 }

@@ -4,7 +4,7 @@ import { backoffMs } from './backoff.ts';
 import { InputError } from './input-error.ts';
 import { UndoStack } from './undo.ts';
 
-test('waiting doubles up to its limit, between half and all of each step', () => {
+test('the delay doubles up to its limit, between half and all of each step', () => {
   const waits = (random: number): number[] =>
     [1, 2, 3, 4, 9].map((attempt) =>
       backoffMs(attempt, { firstMs: 100, maxMs: 500, random: () => random }),
@@ -13,7 +13,7 @@ test('waiting doubles up to its limit, between half and all of each step', () =>
   assert.deepEqual(waits(1), [100, 200, 400, 500, 500]);
 });
 
-test('what was not kept is undone, the last step first', () => {
+test('without keep(), steps are undone in reverse order', () => {
   const undone: string[] = [];
   {
     using undo = new UndoStack();
@@ -23,7 +23,7 @@ test('what was not kept is undone, the last step first', () => {
   assert.deepEqual(undone, ['second', 'first']);
 });
 
-test('what was kept stays', () => {
+test('with keep(), everything stays', () => {
   const undone: string[] = [];
   {
     using undo = new UndoStack();
@@ -33,7 +33,7 @@ test('what was kept stays', () => {
   assert.deepEqual(undone, []);
 });
 
-test('an undo that fails does not keep the others from running', () => {
+test('a failing undo does not keep the others from running', () => {
   const undone: string[] = [];
   const undo = new UndoStack();
   undo.push(() => undone.push('first'));
@@ -45,7 +45,7 @@ test('an undo that fails does not keep the others from running', () => {
   assert.deepEqual(undone, ['third', 'first']);
 });
 
-test('several undos that fail are told together', () => {
+test('several failing undos are thrown together', () => {
   const undo = new UndoStack();
   for (const name of ['a', 'b'])
     undo.push(() => {
@@ -54,7 +54,7 @@ test('several undos that fail are told together', () => {
   assert.throws(() => undo[Symbol.dispose](), { message: '2 steps could not be undone' });
 });
 
-test('bad input is told by object, field, value and rule, as far as there are any', () => {
+test('an InputError names object, field, value and rule, as far as they are given', () => {
   const cases: [ConstructorParameters<typeof InputError>[0], string][] = [
     [
       { object: 'agent.yaml', field: 'mode', value: 'x', rule: 'is not a mode' },
@@ -67,7 +67,7 @@ test('bad input is told by object, field, value and rule, as far as there are an
   for (const [problem, text] of cases) assert.equal(new InputError(problem).message, text);
 });
 
-test('a long value is cut in the text', () => {
+test('a long value is shortened in the text', () => {
   const { message } = new InputError({ object: 'x', value: 'y'.repeat(500), rule: 'is too long' });
   assert.equal(message, `x: ${'y'.repeat(200)}... is too long`);
 });

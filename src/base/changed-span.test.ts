@@ -24,7 +24,7 @@ test('heads and tails never overlap, whichever list is longer', () => {
 
 const lists = ['', 'ab', 'abc', 'abcd', 'bcd', 'bxd', 'bxd', '', 'dxb'];
 
-test('of lists that are made of others it says what a comparison says, or less', () => {
+test('for derived lists the span equals that of a comparison, or is smaller', () => {
   const objects = new Map([...'abcdx'].map((name) => [name, { name }]));
   const join = joinLists<object>();
   const each = memoizeEach((item: object) => ({ item }));
@@ -44,7 +44,7 @@ test('of lists that are made of others it says what a comparison says, or less',
   }
 });
 
-test('lists made of one that differs are not compared', () => {
+test('lists derived from one changed list are not compared', () => {
   let reads = 0;
   const items = Array.from({ length: 100 }, (_, index) => ({ index }));
   const watched = (list: readonly object[]): readonly object[] =>

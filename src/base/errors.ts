@@ -1,14 +1,17 @@
-/** What to show of anything that was thrown. */
+/** Text to show for any thrown value. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What Node.js calls the error, mostly after an errno (`ENOENT`); undefined for other errors and for what is none. */
+/**
+ * The error's code in Node.js, mostly an errno (`ENOENT`); undefined for errors without a code and for values that are
+ * not errors.
+ */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
 
-/** A file or folder that is not there. */
+/** Whether the error reports a file or folder that does not exist. */
 export function isMissing(error: unknown): boolean {
   return errorCode(error) === 'ENOENT';
 }

@@ -1,15 +1,18 @@
-// Bad input from outside (configuration, manifests, CNI requests): says what is wrong so that its author can mend it.
+// Invalid input from outside (configuration, manifests, CNI requests). The text tells its author what to correct.
 
 import { isPrintable, printable, printableJson } from './printable.ts';
 
 export interface InputProblem {
-  /** What holds the field, as its author knows it: `agent.yaml`, `NetworkPolicy shop/db-only-web`, `CNI configuration`. */
+  /**
+   * The object with the field, as its author knows it: `agent.yaml`, `NetworkPolicy shop/db-only-web`, `CNI
+   * configuration`.
+   */
   readonly object: string;
-  /** The path inside the object, `spec.podCIDRs[0]`; absent when the object as a whole is wrong. */
+  /** Path inside the object, such as `spec.podCIDRs[0]`; absent if the object as a whole is wrong. */
   readonly field?: string | undefined;
-  /** The value as it was written. */
+  /** The value as written. */
   readonly value?: unknown;
-  /** The rule it breaks: `is not a port (1-65535)`. */
+  /** The rule that the value breaks: `is not a port (1-65535)`. */
   readonly rule: string;
 }
 
@@ -31,22 +34,23 @@ function describe({ object, field, value, rule }: InputProblem): string {
 }
 
 function show(value: unknown): string {
-  // Quotes only where the text alone would mislead.
+  // Quote only text that would be misleading without quotes.
   const isPlain = typeof value === 'string' && value !== '' && isPrintable(value);
   const written = isPlain ? value : printableJson(jsonOf(value));
-  // A user and a password in an address.
+  // Remove a user and a password from a URL.
   const text = written
     .slice(0, 4_000)
     .replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"']*@/gi, '$1<removed>@');
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
 }
 
-// JSON has none for functions and symbols, for what holds itself (an alias in YAML), nor for what is too deep.
+// JSON has no form for functions and symbols, for a value that contains itself (a YAML alias), or for one nested too
+// deeply.
 function jsonOf(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return 'a value that holds itself or is too deep';
+    return 'a value that contains itself or is nested too deeply';
   }
 }
 

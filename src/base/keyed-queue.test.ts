@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { KeyedQueue } from './keyed-queue.ts';
 
-test('tasks of one key run one after the other, those of another meanwhile', async () => {
+test('tasks of one key run one after the other, those of another key concurrently', async () => {
   const queue = new KeyedQueue();
   const trace: string[] = [];
   const task = (name: string, turns: number) => async () => {
@@ -21,7 +21,7 @@ test('tasks of one key run one after the other, those of another meanwhile', asy
   assert.deepEqual(trace, ['a1 starts', 'b1 starts', 'b1 ends', 'a1 ends', 'a2 starts', 'a2 ends']);
 });
 
-test('a task that fails tells its caller and does not hold up the next', async () => {
+test('a failing task rejects for its caller and does not delay the next', async () => {
   const queue = new KeyedQueue();
   const failed = queue.run('a', () => Promise.reject(new Error('no')));
   const next = queue.run('a', () => Promise.resolve('yes'));
@@ -29,7 +29,7 @@ test('a task that fails tells its caller and does not hold up the next', async (
   assert.equal(await next, 'yes');
 });
 
-test('keys without tasks are forgotten', async () => {
+test('keys without tasks are removed', async () => {
   const queue = new KeyedQueue();
   await Promise.all([queue.run('a', turn), queue.run('a', turn), queue.run('b', turn)]);
   await turn();

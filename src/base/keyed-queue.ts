@@ -1,9 +1,9 @@
-// One task at a time for each key, in the order they came; tasks of different keys run side by side.
+// Runs the tasks of each key one at a time, in order of arrival. Tasks of different keys run concurrently.
 
 export class KeyedQueue {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Resolves or rejects as the task does. An earlier task's failure does not keep later ones from running. */
+  /** Settles as the task does. A failed task does not keep later ones from running. */
   run<Result>(key: string, task: () => Promise<Result>): Promise<Result> {
     const before = this.#last.get(key) ?? Promise.resolve();
     const result = before.then(task, task);
@@ -15,7 +15,7 @@ export class KeyedQueue {
     return result;
   }
 
-  /** Keys with a task that has not ended. */
+  /** Number of keys with an unfinished task. */
   get size(): number {
     return this.#last.size;
   }

@@ -15,13 +15,13 @@ const admitted = (limit: LineLimit, subject: string, times: number): number =>
   Array.from({ length: times }, () => limit.admit(subject)).filter((isAdmitted) => isAdmitted)
     .length;
 
-test('one subject has its lines, and leaves room for the others', () => {
+test('one subject gets its lines and leaves room for others', () => {
   const { limit } = limited(10, 100);
   assert.equal(admitted(limit, 'Pod shop/web-1', 1_000), 10);
   assert.equal(admitted(limit, 'Pod shop/web-2', 3), 3);
 });
 
-test('however many subjects there are, the lines have an end', () => {
+test('however many subjects there are, the number of lines is limited', () => {
   const { limit } = limited(10, 100);
   const lines = Array.from({ length: 5_000 }, (_, index) => admitted(limit, `Pod a/${index}`, 2));
   assert.equal(
@@ -30,7 +30,7 @@ test('however many subjects there are, the lines have an end', () => {
   );
 });
 
-test('what was left out is told as a number when the time is over, once', () => {
+test('suppressed lines are reported once as a number when the window ends', () => {
   const { limit, clock } = limited(10, 100);
   admitted(limit, 'Node node-1', 47);
   assert.deepEqual(limit.takeSummary(), []);
@@ -40,7 +40,7 @@ test('what was left out is told as a number when the time is over, once', () => 
   assert.equal(admitted(limit, 'Node node-1', 20), 10);
 });
 
-test('of many subjects the loudest are named, and the others counted together', () => {
+test('the subjects with the most suppressed lines are named, the others counted together', () => {
   const { limit, clock } = limited(1, 10_000);
   for (let index = 1; index <= 2_000; index++) admitted(limit, `Pod a/${index}`, 2);
   admitted(limit, 'Pod a/7', 100);
@@ -52,7 +52,7 @@ test('of many subjects the loudest are named, and the others counted together', 
   assert.equal(summary.at(-1), 'others: 2995 more in 60 s');
 });
 
-test('a line that waits is counted once', () => {
+test('a waiting line is counted once', () => {
   const { limit, clock } = limited(1, 100);
   admitted(limit, 'routes', 2);
   for (let times = 0; times < 10; times++) assert.equal(limit.admit('routes', false), false);
@@ -68,7 +68,7 @@ function logger(windowMs = 60_000): { lines: string[]; log: Logger } {
   return { lines, log: limitedLogger(createLogger({ level: 'debug', write }), options) };
 }
 
-test('a log takes so many lines of one message about one pod, and all about others', () => {
+test('a log limits lines of one message per pod and in total', () => {
   const { lines, log } = logger();
   for (let times = 0; times < 1_000; times++) log.warn({ pod: 'shop/web-1' }, 'CNI request failed');
   log.warn({ pod: 'shop/web-2' }, 'CNI request failed');
@@ -76,26 +76,26 @@ test('a log takes so many lines of one message about one pod, and all about othe
   assert.deepEqual(lines, [...Array(4).fill('CNI request failed'), 'settle']);
 });
 
-test('a log with a new text in each line has an end too', () => {
+test('a log with a new text in each line is limited, too', () => {
   const { lines, log } = logger();
   for (let index = 0; index < 10_000; index++) log.info({}, `forgot endpoint ${index}`);
   assert.ok(lines.length < 250, `${lines.length} lines`);
 });
 
-test('debug lines are all written: somebody asked for them', () => {
+test('debug lines are not limited', () => {
   const { lines, log } = logger();
   for (let times = 0; times < 50; times++) log.debug({}, 'packet');
   assert.equal(lines.length, 50);
 });
 
-test('a log tells what it left out, also when nothing else is written', async () => {
+test('a log reports suppressed lines even if nothing else is written', async () => {
   const { lines, log } = logger(100);
   for (let times = 0; times < 40; times++) log.warn({ table: 'routes' }, 'restored');
   await setTimeout(300);
   assert.deepEqual(lines.slice(3), ['restored: routes: 37 more in 0.1 s']);
 });
 
-test('the number of lines left out comes at the level of the lines', async () => {
+test('the number of suppressed lines has the level of those lines', async () => {
   const levels: unknown[] = [];
   const write = (line: string): void =>
     void levels.push((JSON.parse(line) as { level: unknown }).level);

@@ -1,5 +1,5 @@
-// How many lines a log takes about one subject, and about all together: whoever writes objects or starts pods must not fill it.
-// What is left out is counted, and told as a number when the time is over.
+// Limits log lines per subject and in total, so that a user who writes objects or starts pods cannot fill the log.
+// Suppressed lines are counted, and the count is logged when the window ends.
 
 import type { Logger } from './log.ts';
 import { type Moment, moment } from './moment.ts';
@@ -7,9 +7,9 @@ import { printable } from './printable.ts';
 
 export interface LineLimitOptions {
   readonly windowMs: number;
-  /** Lines about one subject in that time. */
+  /** Lines per subject and window. */
   readonly perSubject: number;
-  /** Lines in that time. */
+  /** Lines per window. */
   readonly inAll: number;
   readonly now?: () => Moment;
 }
@@ -19,9 +19,9 @@ interface Lines {
   withheld: number;
 }
 
-/** Of subjects that are counted one by one. */
+/** Maximum number of subjects that are counted individually. */
 const mostSubjects = 1_000;
-/** Of subjects that are named in the end. */
+/** Maximum number of subjects that the summary names. */
 const mostNamed = 5;
 
 export class LineLimit {
@@ -38,7 +38,7 @@ export class LineLimit {
     this.#now = options.now ?? moment;
   }
 
-  /** Whether a line may be written now. `isCounted: false`: one that has been counted as left out already. */
+  /** Whether a line may be written now. `isCounted: false`: the line has already been counted as suppressed. */
   admit(subject: string, isCounted = true): boolean {
     this.#renew();
     const { perSubject, inAll } = this.#options;
@@ -54,7 +54,7 @@ export class LineLimit {
     return false;
   }
 
-  /** What has been left out before the present window, in words; once. */
+  /** Sentences about the lines suppressed before the current window. Each is returned once. */
   takeSummary(): readonly string[] {
     this.#renew();
     const summary = this.#summary;
@@ -62,7 +62,7 @@ export class LineLimit {
     return summary;
   }
 
-  /** Nothing is counted, and nothing left to be told. */
+  /** Whether nothing is counted and no summary is waiting. */
   get isIdle(): boolean {
     this.#renew();
     return this.#subjects.size === 0 && this.#summary.length === 0;
@@ -104,15 +104,15 @@ export class LineLimit {
   }
 }
 
-// A log that takes no flood: of each message so many lines a minute, and of each pod or table that it is about. Counted lines
-// are told when the minute is over. Debug lines are not limited: whoever asks for them wants all.
+// A logger with limits per message, and per pod or table that the message is about. Suppressed lines are counted, and
+// the count is logged after a minute. Debug lines are not limited: they are written only on request.
 
-/** Of each message. */
+/** Limits per message. */
 const usual: LineLimitOptions = { windowMs: 60_000, perSubject: 60, inAll: 300 };
 
 type Level = 'info' | 'warn' | 'error';
 
-// Some messages hold names; beyond that many they share one limit.
+// Some messages contain names. Beyond this many messages, the rest share one limit.
 const mostMessages = 200;
 
 export function limitedLogger(log: Logger, options: LineLimitOptions = usual): Logger {
@@ -121,7 +121,7 @@ export function limitedLogger(log: Logger, options: LineLimitOptions = usual): L
 
   const tellWithheld = (): void => {
     for (const [key, { level, limit }] of limits) {
-      // At the level of the lines that it stands for: whoever did not ask for them does not want their number.
+      // The summary has the level of the lines it counts: readers who filter those out do not see the count either.
       for (const text of limit.takeSummary()) log[level]({}, `${messageOf(key)}: ${text}`);
       if (limit.isIdle) limits.delete(key);
     }
@@ -133,7 +133,7 @@ export function limitedLogger(log: Logger, options: LineLimitOptions = usual): L
       isTimed = false;
       tellWithheld();
     };
-    // Nobody stays for that.
+    // The timer must not keep the process alive.
     setTimeout(tell, options.windowMs + 1).unref();
   };
   const limitOf = (level: Level, message: string): LineLimit => {

@@ -27,7 +27,7 @@ function outputTo(target: { write(bytes: Uint8Array): number }, patienceMs = 0):
   });
 }
 
-test('a full disk loses lines, which are counted, and one line says so when there is room', () => {
+test('a full disk loses lines, which are counted, and one line reports it when there is room', () => {
   const full = disk();
   const output = outputTo(full);
   output.write('{"n":1}\n');
@@ -51,7 +51,7 @@ test('a full disk loses lines, which are counted, and one line says so when ther
   assert.deepEqual([output.lostLines, output.problem], [3, undefined]);
 });
 
-test('the line that was cut by a full disk ends before the next one', () => {
+test('a line cut by a full disk ends before the next one', () => {
   const full = disk();
   const output = outputTo(full);
   full.room = 4;
@@ -63,7 +63,7 @@ test('the line that was cut by a full disk ends before the next one', () => {
   assert.deepEqual([cut, JSON.parse(notice ?? '').lines, end], ['{"n"', 1, '']);
 });
 
-test('a reader that stalls is waited for once, not with every line', () => {
+test('a stalled reader delays one line, not each', () => {
   let calls = 0;
   const stalled = {
     write: () => {
@@ -91,7 +91,7 @@ for (const [what, redirection] of [
   ['a reader that has ended', '2> >(true); sleep 0'],
   ['a reader that never reads', '2> >(exec sleep 5 >/dev/null 2>&1)'],
 ] as const) {
-  test(`standard error that is ${what} ends no process and stops none`, async () => {
+  test(`standard error that is ${what} neither ends nor blocks the process`, async () => {
     const command = `"$0" --input-type=module -e "$1" ${redirection}`;
     const args = ['-c', command, process.execPath, script];
     const { stdout } = await promisify(execFile)('bash', args, { timeout: 4000 });

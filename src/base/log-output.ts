@@ -1,50 +1,50 @@
-// Where log lines go: standard error, written synchronously, since the last lines before a crash are the ones that matter.
-// A log that takes no lines (a full disk, a reader that is gone or stalls) never reaches the code that logs: lines are lost
-// instead, and counted.
+// The destination of log lines: standard error, written synchronously, because the last lines before a crash matter
+// most. If standard error accepts no lines (a full disk, a reader that has ended or stalls), the code that logs is not
+// affected: lines are dropped and counted.
 
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { errorCode, errorText } from './errors.ts';
 
 export interface LogOutputOptions {
-  /** Writes some of these bytes and returns how many. Throws what the system call says. */
+  /** Writes some of the bytes and returns how many. Throws the error of the system call. */
   write(bytes: Uint8Array): number;
-  /** In the line about lost lines. */
+  /** Fields of the line that reports lost lines. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** How long a line may wait for a reader. Default 100 ms; lines after one that was lost do not wait. */
+  /** How long a line may wait for a reader. Default 100 ms. After a lost line, later lines do not wait. */
   readonly patienceMs?: number;
 }
 
 export class LogOutput {
   readonly #options: LogOutputOptions;
   #lostLines = 0;
-  /** Lost since a line was last written. */
+  /** Lines lost since the last written line. */
   #unreported = 0;
   #problem: string | undefined;
-  /** The last line was written in part. */
+  /** Whether the last line was written partially. */
   #isCut = false;
 
   constructor(options: LogOutputOptions) {
     this.#options = options;
   }
 
-  /** Since the start. */
+  /** Number of lines lost since the start. */
   get lostLines(): number {
     return this.#lostLines;
   }
 
-  /** Why lines are lost now. */
+  /** Why lines are being lost now. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** With its end of line. Never throws. */
+  /** Writes a line, including its end of line. Never throws. */
   write(line: string): void {
     if (this.retry() && this.#put(line)) return;
     this.#lostLines++;
     this.#unreported++;
   }
 
-  /** After lost lines: writes the line that says so. True: lines can be written. Never throws. */
+  /** After lost lines: writes the line that reports them. Returns whether lines can be written. Never throws. */
   retry(): boolean {
     if (this.#unreported === 0) return true;
     if (!this.#put(this.#report())) return false;
@@ -61,7 +61,7 @@ export class LogOutput {
   }
 
   #put(line: string): boolean {
-    // A line that was cut ends here, so that the next one can be read.
+    // End a partially written line here, so that the next one can be parsed.
     let bytes = Buffer.from(this.#isCut ? `\n${line}` : line);
     const patienceMs = this.#unreported === 0 ? (this.#options.patienceMs ?? 100) : 0;
     const until = performance.now() + patienceMs;
@@ -91,8 +91,8 @@ function isBusy(error: unknown): boolean {
 }
 
 /**
- * Standard error. A pipe is opened again, so that a reader that stalls does not stop this process, and those who share the
- * pipe keep it as it is. A socket (systemd's journal) cannot be opened again, and is waited for.
+ * Standard error. A pipe is opened again in non-blocking mode, so that a stalled reader does not stop this process and
+ * the other users of the pipe are not affected. A socket (systemd's journal) cannot be opened again; writes to it wait.
  */
 export function standardError(fields: Readonly<Record<string, string>> = {}): LogOutput {
   const descriptor = openPipe() ?? 2;
@@ -106,7 +106,7 @@ function openPipe(): number | undefined {
     opened = openSync('/proc/self/fd/2', constants.O_WRONLY | constants.O_NONBLOCK);
     if (fstatSync(opened).isFIFO()) return opened;
   } catch {
-    // Closed, without a reader, or another user's.
+    // The pipe is closed, has no reader, or belongs to another user.
   }
   if (opened !== undefined) closeSync(opened);
   return undefined;

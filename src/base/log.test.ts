@@ -11,7 +11,7 @@ function lines(level: string): {
   return { out, log: createLogger({ level, fields: { node: 'node-1' }, write }) };
 }
 
-test('a line has level, time, the common fields, its own and the sentence', () => {
+test('a line has level, time, the common fields, its own fields and the sentence', () => {
   const { out, log } = lines('info');
   log.info({ table: 'routes', restored: 2 }, 'restored');
   const { time, ...rest } = out[0] ?? {};
@@ -25,7 +25,7 @@ test('a line has level, time, the common fields, its own and the sentence', () =
   });
 });
 
-test('what comes from outside is escaped and bounded in every line', () => {
+test('text from outside is escaped and bounded in every line', () => {
   const raw: string[] = [];
   const log = createLogger({ level: 'info', write: (line) => void raw.push(line) });
   log.warn({ name: '\x9b2J\u202e', deep: { list: ['\x7f'] } }, '\x1b]0;pwned\x07\x85');

@@ -1,9 +1,11 @@
-// Structured logs: one JSON object a line, readable by machines first.
+// Structured logs: one JSON object per line, primarily for machines.
 
 import { type LogFn, pino } from 'pino';
 import { boundedStrings, printableJson } from './printable.ts';
 
-/** Fields first, then one sentence: `log.info({ table, restored }, 'restored what was changed behind our back')`. */
+/**
+ * Fields first, then one sentence: `log.info({ table, restored }, 'restored an entry that another process changed')`.
+ */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -12,15 +14,15 @@ export interface Logger {
 }
 
 export interface LoggerOptions {
-  /** Least level that is written: trace, debug, info, warn, error, fatal, silent. */
+  /** Minimum level that is written: trace, debug, info, warn, error, fatal, silent. */
   readonly level: string;
-  /** In every line. */
+  /** Fields added to every line. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** Receives each line. Must not throw: whatever logs would fail with it (see LogOutput). */
+  /** Receives each line. It must not throw, because the code that logs would fail (see LogOutput). */
   readonly write: (line: string) => void;
 }
 
-/** An Error under the field `error` becomes its type, message and stack. */
+/** Creates a logger. An Error under the field `error` is written as its type, message and stack. */
 export function createLogger({ level, fields = {}, write }: LoggerOptions): Logger {
   const settings = {
     level,
@@ -45,5 +47,5 @@ export function createLogger({ level, fields = {}, write }: LoggerOptions): Logg
   return pino(settings, { write: (line: string) => write(printableJson(line)) });
 }
 
-/** Characters of one field; the stack of an error is such a field too. */
+/** Maximum number of characters of one field, including the stack of an error. */
 const longest = 8_192;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoize, memoizeEach, memoizeLast } from './memoize.ts';
 
-test('a memoised function runs once for each argument, whatever it returns', () => {
+test('a memoized function runs once for each argument, whatever it returns', () => {
   const seen: object[] = [];
   const first = {};
   const second = {};
@@ -14,7 +14,7 @@ test('a memoised function runs once for each argument, whatever it returns', () 
   assert.deepEqual(seen, [first, second]);
 });
 
-test('curried memoised functions remember every combination', () => {
+test('curried memoized functions cache every combination', () => {
   let runs = 0;
   const a = { value: 1 };
   const b = { value: 2 };
@@ -28,7 +28,7 @@ test('curried memoised functions remember every combination', () => {
   assert.equal(runs, 2);
 });
 
-test('memoizeLast runs again only when an argument is another', () => {
+test('memoizeLast runs again only when an argument changes', () => {
   let runs = 0;
   const list = [1];
   const describe = memoizeLast((values: readonly number[], unit: string) => {
@@ -43,7 +43,7 @@ test('memoizeLast runs again only when an argument is another', () => {
   assert.equal(runs, 3);
 });
 
-test('memoizeEach computes only what is between the unchanged ends of a list', () => {
+test('memoizeEach computes only the elements between the unchanged ends of a list', () => {
   let runs = 0;
   const double = memoizeEach((value: number) => {
     runs++;

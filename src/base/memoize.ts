@@ -1,4 +1,4 @@
-// Remembers a pure function's result by the identity of its argument, for as long as that argument lives. Curried
+// Caches a pure function's result by the identity of its argument, for as long as that argument lives. Curried
 // functions of several immutable values nest: memoize((a) => memoize((b) => ...)).
 
 import { changedSpan, noteSpan } from './changed-span.ts';
@@ -16,7 +16,9 @@ export function memoize<Argument extends object, Result>(
   };
 }
 
-/** Remembers the last call alone: for arguments of which some are no objects. */
+/**
+ * Caches only the most recent call. For functions whose arguments are not all objects and so cannot be WeakMap keys.
+ */
 export function memoizeLast<Arguments extends readonly unknown[], Result>(
   compute: (...args: Arguments) => Result,
 ): (...args: Arguments) => Result {
@@ -31,9 +33,8 @@ export function memoizeLast<Arguments extends readonly unknown[], Result>(
 }
 
 /**
- * A function's results for each item of a list, followed from one list to the next: only items where the lists differ are
- * computed or even looked up, and the same list gives the same array. `compute` should be memoised itself, for items that
- * move.
+ * Maps a function over a list and reuses the results for the previous list: only elements in the changed span are
+ * computed, and the same list gives the same array. `compute` should be memoized itself, for elements that move.
  */
 export function memoizeEach<Item, Result>(
   compute: (item: Item) => Result,
@@ -46,7 +47,7 @@ export function memoizeEach<Item, Result>(
     const { head, tail } = span;
     const changed = items.slice(head, items.length - tail).map((item) => compute(item));
     const kept = lastResults.slice(lastResults.length - tail);
-    // Not spread: copying a thousand one by one takes ten times as long.
+    // `concat` is ten times as fast as spreading a thousand elements.
     const before = lastResults;
     lastResults = before.slice(0, head).concat(changed, kept);
     noteSpan(before, lastResults, span);

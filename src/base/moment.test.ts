@@ -4,7 +4,7 @@ import { moment, wallTime } from './moment.ts';
 
 test.afterEach(() => mock.restoreAll());
 
-test('a moment is told the same each time, though the clocks are read one after the other', () => {
+test('a moment is always converted to the same time, although the clocks are read one after the other', () => {
   const at = moment();
   const told = wallTime(at);
   const now = Date.now;
@@ -15,7 +15,7 @@ test('a moment is told the same each time, though the clocks are read one after 
   }
 });
 
-test('a moment is told by the wall clock that was set since', () => {
+test('a moment is converted by the current wall clock, even if it was set since', () => {
   const at = moment();
   const told = Date.parse(wallTime(at));
   const now = Date.now;

@@ -24,7 +24,7 @@ async function readPages(count: number): Promise<void> {
   }
 }
 
-test('reading the agent leaves the nursery small', () => {
+test('importing the agent leaves the nursery small', () => {
   const program = fileURLToPath(new URL('../cli/main.js', import.meta.url));
   const report = `
     import { getHeapSpaceStatistics } from 'node:v8';
@@ -48,7 +48,7 @@ test('the thread that serves metrics leaves the nursery as small as it is', asyn
   assert.ok(nurseryBytes() <= 2 << 20, `${nurseryBytes()} bytes`);
 });
 
-test('the nursery grows while much is read, to four megabytes a half or little more', async () => {
+test('the nursery grows during large reads to about four megabytes per half', async () => {
   setFlagsFromString('--semi-space-growth-factor=1');
   await readPages(60);
   assert.ok(nurseryBytes() <= 2 << 20, `${nurseryBytes()} bytes by itself`);

@@ -1,14 +1,14 @@
-// V8's nursery, where objects begin. A megabyte or less (small-heap.ts) suits an agent that hears little, but of a page of
-// pods half would be there still at the next collection and pass for something that stays: reading 10,000 pods takes a
-// third less processor time with four megabytes, and more than four bring nothing.
+// The size of V8's nursery, where new objects are allocated. One megabyte or less (small-heap.ts) suits an agent with
+// few events. While it reads pages of pods, however, half of a page would survive a collection and be promoted. With
+// four megabytes, reading 10,000 pods takes a third less processor time; more than four has no further effect.
 
 import { PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
-/** Of both halves. */
+/** Size of both halves. */
 const wantedBytes = 8 << 20;
 
-// What the nursery's size is multiplied by when much of it survives; 1: it stays.
+// Factor by which the nursery grows when many objects survive; 1: it does not grow.
 let factor = 1;
 
 function setFactor(wanted: number): void {
@@ -17,16 +17,17 @@ function setFactor(wanted: number): void {
 }
 
 /**
- * To be called at the start, and when a worker has begun to run: setting up its heap, V8 makes every factor below 2 in the process a 2
- * (measured: the agent's own nursery went to 32 MiB with its next burst of pods, and 176 MB were resident instead of 111).
+ * Call this at the start and after a worker has started. When V8 sets up a worker's heap, it raises every factor below
+ * 2 in the process to 2 (measured: with the next burst of pods the agent's own nursery grew to 32 MiB, and 176 MB were
+ * resident instead of 111).
  */
 export function keepNursery(): void {
   setFactor(factor);
 }
 
 /**
- * From now on it doubles where much of it survives, until it is large enough or the function that is returned is called.
- * It never shrinks again.
+ * Lets the nursery double while many objects survive, until it is large enough or the returned function is called. It
+ * never shrinks.
  */
 export function growNursery(): () => void {
   setFactor(2);

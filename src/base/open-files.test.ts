@@ -9,12 +9,12 @@ Max processes             95953                95953                processes
 Max open files            ${soft.padEnd(20)} 1048576              files
 `;
 
-test('too few files are a sentence with the number that is needed', () => {
+test('too low a limit is one sentence with the number that is needed', () => {
   assert.equal(
     openFilesProblem('agent', limits('100')),
-    'this process may have 100 files open (RLIMIT_NOFILE), and needs 512: raise the limit (LimitNOFILE= of a systemd service, `ulimit -n` in a shell)',
+    'this process may open 100 files (RLIMIT_NOFILE), but needs 512: raise the limit (LimitNOFILE= of a systemd service, `ulimit -n` in a shell)',
   );
-  assert.match(openFilesProblem('status', limits('30')) ?? '', /may have 30 .* needs 192/);
+  assert.match(openFilesProblem('status', limits('30')) ?? '', /may open 30 .* needs 192/);
   assert.match(openFilesProblem(undefined, limits('30')) ?? '', /needs 192/);
   assert.equal(openFilesProblem('agent', limits('512')), undefined);
   assert.equal(openFilesProblem('status', limits('192')), undefined);
@@ -22,14 +22,14 @@ test('too few files are a sentence with the number that is needed', () => {
   assert.equal(openFilesProblem('agent'), undefined, 'here');
 });
 
-test('connections to the API leave descriptors for all else', () => {
+test('connections to the API leave descriptors for everything else', () => {
   assert.equal(apiConnections(limits('512')), 64);
   assert.equal(apiConnections(limits('1024')), 320);
   assert.equal(apiConnections(limits('1048576')), 1024);
   assert.equal(apiConnections(limits('unlimited')), 1024);
 });
 
-test('a command runs where /proc is not mounted', () => {
+test('a command runs without /proc', () => {
   assert.match(ownLimits(), /^Max open files/m);
   assert.equal(ownLimits('/proc/nowhere/limits'), '');
   assert.equal(openFilesProblem('version', ownLimits('/proc/nowhere/limits')), undefined);

@@ -1,17 +1,21 @@
-// How many files this process may have open (RLIMIT_NOFILE), and who may have how many of them. Node.js has raised the soft limit
-// to the hard one before any of our code runs. Imports nothing of ours: it is asked before the rest of the agent can be read.
+// The limit on open files of this process (RLIMIT_NOFILE) and how it is shared out. Node.js raises the soft limit to
+// the hard limit before our code runs. This file has no imports from src, because it is used before the rest of the
+// agent can be read.
 
 import { existsSync, readFileSync } from 'node:fs';
 
-/** For the agent's modules, maps, programs and links, its connections to the API server, its ports, and 64 ADDs at a time. */
+/**
+ * For the agent's modules, maps, programs and links, its connections to the API server, its ports, and 64 concurrent
+ * ADDs.
+ */
 const reserved = 384;
-/** What an agent needs to serve pods. */
+/** Minimum for an agent that serves pods. */
 const leastForAgent = 512;
-/** What any other command needs, most of it for modules that are read at the same time. */
+/** Minimum for any other command, mostly for modules that are read concurrently. */
 const leastForCommand = 192;
 const mostConnections = 1024;
 
-/** One sentence when the command cannot work with this limit. `limits`: the text of /proc/self/limits. */
+/** Returns one sentence if the command cannot work with this limit. `limits`: the text of /proc/self/limits. */
 export function openFilesProblem(
   command: string | undefined,
   limits: string = ownLimits(),
@@ -19,15 +23,15 @@ export function openFilesProblem(
   const least = command === 'agent' ? leastForAgent : leastForCommand;
   const limit = openFilesLimit(limits);
   if (limit >= least) return undefined;
-  return `this process may have ${limit} files open (RLIMIT_NOFILE), and needs ${least}: raise the limit (LimitNOFILE= of a systemd service, \`ulimit -n\` in a shell)`;
+  return `this process may open ${limit} files (RLIMIT_NOFILE), but needs ${least}: raise the limit (LimitNOFILE= of a systemd service, \`ulimit -n\` in a shell)`;
 }
 
-/** How many connections the sockets of the API and the CNI shim may have together, so that descriptors are left for all else. */
+/** Maximum number of connections to the sockets of the API and the CNI shim together that leaves enough descriptors for everything else. */
 export function apiConnections(limits: string = ownLimits()): number {
   return Math.min(mostConnections, Math.floor((openFilesLimit(limits) - reserved) / 2));
 }
 
-/** Empty without /proc, as in a bare chroot: nothing is known then, and nothing refused. `file`: for tests. */
+/** Empty without /proc, as in a bare chroot: the limit is then unknown and nothing is refused. `file`: for tests. */
 export function ownLimits(file = '/proc/self/limits'): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }

@@ -10,7 +10,7 @@ function randomFrom(start: number): (below: number) => number {
   };
 }
 
-test('items are in order and found as in a sorted array, whatever is inserted and deleted', () => {
+test('items are sorted and found as in a sorted array after any insertions and deletions', () => {
   const random = randomFrom(7);
   const list = new OrderedList<number>((left, right) => left - right);
   const known = new Set<number>();

@@ -1,14 +1,14 @@
-// A sorted list that changes: insertion and removal move only the items of one short part, and a search compares with a
-// few items. A plain sorted array of ten thousand addresses would be copied at each change.
+// A sorted list for frequent changes. Insertion and removal move only the items of one short part, and a search
+// compares a few items. A plain sorted array of ten thousand addresses would be copied on each change.
 
-/** Negative where the left item comes first; zero for one and the same alone. */
+/** Negative if the left item comes first; zero only for the same item. */
 export type Compare<Item> = (left: Item, right: Item) => number;
 
 const mostInPart = 512;
 
 export class OrderedList<Item> {
   readonly #compare: Compare<Item>;
-  /** Without empty ones. */
+  /** Parts of the list, none of them empty. */
   readonly #parts: Item[][] = [];
   #size = 0;
 
@@ -34,7 +34,7 @@ export class OrderedList<Item> {
     this.#parts.splice(index + 1, 0, items.splice(mostInPart >> 1));
   }
 
-  /** False: it was not there. */
+  /** Returns false if the item was not in the list. */
   delete(item: Item): boolean {
     const { part, at } = this.#place((other) => this.#compare(other, item) < 0);
     const items = this.#parts[part];
@@ -47,7 +47,7 @@ export class OrderedList<Item> {
     return true;
   }
 
-  /** The first item that is not before the place. `isBefore` holds for the items up to some place. */
+  /** The first item for which `isBefore` does not hold. `isBefore` must hold for a prefix of the list. */
   firstFrom(isBefore: (item: Item) => boolean): Item | undefined {
     const { part, at } = this.#place(isBefore);
     return this.#parts[part]?.[at];
@@ -59,7 +59,7 @@ export class OrderedList<Item> {
     return at > 0 ? this.#parts[part]?.[at - 1] : this.#parts[part - 1]?.at(-1);
   }
 
-  // The part whose last item is not before, and in it the first item that is not.
+  // The first part whose last item is not before the place, and the index of its first such item.
   #place(isBefore: (item: Item) => boolean): { readonly part: number; readonly at: number } {
     const part = firstNot(this.#parts, (items) => isBefore(items.at(-1) as Item));
     const items = this.#parts[part];

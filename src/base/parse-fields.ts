@@ -1,11 +1,11 @@
-// Input from outside by a zod schema, with the schema's own complaints said as rules: `is not a list`, `is required`.
+// Parses input from outside by a zod schema. Violations are reported as rules: `is not a list`, `is required`.
 
 import type { z } from 'zod';
 import { InputError } from './input-error.ts';
 
 /**
- * The value by `schema`; throws InputError for the first field that breaks a rule.
- * @param object what its author calls it: `demo/pods.yaml, document 2: Pod shop/web-1`, `network configuration`
+ * Returns the value by `schema`. Throws InputError for the first field that breaks a rule.
+ * @param object name that its author knows: `demo/pods.yaml, document 2: Pod shop/web-1`, `network configuration`
  */
 export function parseFields<T>(schema: z.ZodType<T>, value: unknown, object: string): T {
   const result = schema.safeParse(value, { reportInput: true, error: ruleOf });
@@ -24,7 +24,7 @@ function ruleOf(raw: z.core.$ZodRawIssue): string | undefined {
   const isTold = raw.code === 'invalid_type' || raw.code === 'invalid_value';
   if (isTold && raw.input === undefined) return 'is required';
   if (raw.code === 'invalid_type') return `is not ${article(raw.expected)}`;
-  if (raw.code === 'invalid_value') return `is none of ${raw.values.join(', ')}`;
+  if (raw.code === 'invalid_value') return `is not one of ${raw.values.join(', ')}`;
   return undefined;
 }
 

@@ -21,7 +21,7 @@ const cases: readonly (readonly [what: string, text: string, shown: string])[] =
   ['half a pair', 'a\ud83d', 'a\\u{d83d}'],
 ];
 for (const [what, text, shown] of cases) {
-  test(`${what} is shown so that a terminal does nothing by it`, () => {
+  test(`${what} is shown without any effect on a terminal`, () => {
     assert.equal(printable(text), shown);
     assert.equal(isPrintable(text), text === shown);
     const json = printableJson(JSON.stringify({ [text]: text }));
@@ -30,13 +30,13 @@ for (const [what, text, shown] of cases) {
   });
 }
 
-test('a long text is cut, and no character in two', () => {
+test('a long text is cut, but not inside a character', () => {
   assert.equal(printable('A'.repeat(200_000), 63), `${'A'.repeat(63)}... (200000 characters)`);
   assert.equal(printable('ab😀', 3), 'ab... (4 characters)');
   assert.ok(printable('\x1b'.repeat(1_000_000)).length < 5_000);
 });
 
-test('strings at any depth are made printable, keys too, and the rest stays', () => {
+test('strings at any depth are made printable, including keys, and everything else stays', () => {
   const given = { a: ['\x1b', 1, undefined, null, true], '\x07': { b: '\x9b' } };
   assert.deepEqual(printableStrings(given), {
     a: ['\\x1b', 1, undefined, null, true],

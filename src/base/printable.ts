@@ -1,16 +1,19 @@
-// Text from outside as a terminal and a log can show it: whoever writes an annotation, a name or an error text must not
-// move the cursor, set a title, turn the reading direction round or fill the screen.
+// Makes text from outside safe for terminals and logs: an annotation, name or error text must not move the cursor, set
+// a title, reverse the reading direction or fill the screen.
 
-/** Of values of single fields, such as annotations. */
+/** Maximum length of a single field, such as an annotation. */
 export const fieldLength = 63;
-/** Of whole sentences. */
+/** Maximum length of a sentence. */
 export const sentenceLength = 1_000;
 
-// Control characters (C0, DEL, C1), what is invisible or turns the direction (Cf), line and paragraph separators, halves of
-// surrogate pairs, private and unassigned characters.
+// Control characters (C0, DEL, C1), invisible and direction-changing characters (Cf), line and paragraph separators,
+// unpaired surrogates, private and unassigned characters.
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
 
-/** With escapes (`\x1b`, `\n`, `\u{202e}`) instead of what is unprintable, cut where it is longer than `most` characters. */
+/**
+ * Replaces unprintable characters by escapes (`\x1b`, `\n`, `\u{202e}`) and cuts text that is longer than `most`
+ * characters.
+ */
 export function printable(text: string, most: number = sentenceLength): string {
   const cut =
     text.length > most ? `${wholeStart(text, most)}... (${text.length} characters)` : text;
@@ -21,10 +24,10 @@ export function isPrintable(text: string): boolean {
   return text.search(unprintable) === -1;
 }
 
-/** JSON as it is, but for characters that JSON allows inside of strings and a terminal would act on. */
+/** Escapes characters that JSON allows inside strings but a terminal would interpret. The JSON value stays the same. */
 export function printableJson(json: string): string {
   return json.replace(unprintable, (character) => {
-    // Outside of strings JSON has no others.
+    // JSON has no other such characters outside strings.
     if (character === '\n') return character;
     return Array.from(
       { length: character.length },
@@ -33,12 +36,12 @@ export function printableJson(json: string): string {
   });
 }
 
-/** Every string in it, at any depth, made printable; the same value where all are. */
+/** Makes every string in the value printable, at any depth. Returns the same value if all are already. */
 export function printableStrings<Value>(value: Value, most: number = sentenceLength): Value {
   return changed(value, (text) => printable(text, most), 0) as Value;
 }
 
-/** Every string in it cut to at most that many characters, with nothing escaped. */
+/** Cuts every string in the value to `most` characters. Nothing is escaped. */
 export function boundedStrings<Value>(value: Value, most: number): Value {
   const bound = (text: string): string =>
     text.length > most ? `${wholeStart(text, most)}... (${text.length} characters)` : text;
@@ -57,7 +60,7 @@ function changed(value: unknown, change: (text: string) => string, depth: number
   );
 }
 
-// Not in the middle of a surrogate pair.
+// Does not cut inside a surrogate pair.
 function wholeStart(text: string, most: number): string {
   const isHigh = /[\ud800-\udbff]/.test(text.charAt(most - 1));
   return text.slice(0, isHigh ? most - 1 : most);

@@ -22,7 +22,7 @@ function place(context: TestContext): string {
 
 const modeOf = (folder: string): number => statSync(folder).mode & 0o7777;
 
-test('a folder of our own is made, and one that others may write to is taken back', (context) => {
+test('a private folder is created, and one that others may write to is corrected', (context) => {
   const folder = join(place(context), 'a', 'state');
   assert.equal(ownFolder('stateDir', folder), undefined);
   assert.equal(modeOf(folder), 0o700);
@@ -32,13 +32,13 @@ test('a folder of our own is made, and one that others may write to is taken bac
     chmodSync(folder, mode);
     assert.equal(
       ownFolder('stateDir', folder),
-      `stateDir: ${folder} can be written by others (mode 0${mode.toString(8)}): taken back (mode 0700)`,
+      `stateDir: ${folder} is writable by others (mode 0${mode.toString(8)}): changed to root only (mode 0700)`,
     );
     assert.equal(modeOf(folder), 0o700);
   }
 });
 
-test('a folder that may hold what is not ours is refused, not changed, when others may write to it', (context) => {
+test('a shared folder that others may write to is refused and not changed', (context) => {
   const folder = join(place(context), 'run');
   sharedFolder('socket', folder);
   for (const mode of [0o755, 0o700, 0o1755]) {
@@ -48,12 +48,12 @@ test('a folder that may hold what is not ours is refused, not changed, when othe
   chmodSync(folder, 0o777);
   assert.throws(() => sharedFolder('socket', folder), {
     name: 'InputError',
-    message: `socket: ${folder} can be written by others (mode 0777): chown root ${folder}; chmod go-w ${folder}`,
+    message: `socket: ${folder} is writable by others (mode 0777): chown root ${folder}; chmod go-w ${folder}`,
   });
   assert.equal(modeOf(folder), 0o777);
 });
 
-test('what is no folder is named', (context) => {
+test('a path that is not a folder is named', (context) => {
   const file = join(place(context), 'file');
   writeFileSync(file, '');
   for (const path of [file, join(file, 'below')]) {
@@ -62,7 +62,7 @@ test('what is no folder is named', (context) => {
   }
 });
 
-test('a lock file that leads elsewhere, or is no file, is refused by name', (context) => {
+test('a lock file that is a link or not a file is refused by name', (context) => {
   const stateDir = place(context);
   const lock = join(stateDir, 'agent.lock');
   const elsewhere = join(place(context), 'elsewhere');
@@ -78,7 +78,7 @@ test('a lock file that leads elsewhere, or is no file, is refused by name', (con
   assert.throws(() => AgentLock.acquire(stateDir), /no usable lock file: open .*: EISDIR$/);
 });
 
-test('a lock whose file was deleted is taken again, and another agent is kept out again', (context) => {
+test('a lock whose file was deleted is taken again and excludes other agents', (context) => {
   const stateDir = place(context);
   using lock = AgentLock.acquire(stateDir);
   lock.keep();

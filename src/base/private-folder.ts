@@ -1,13 +1,13 @@
-// A folder of the agent's own, which no other user may write to: who could would replace its records, its lock or its socket.
+// Folders that only the agent may write to: another user with access could replace its records, its lock or its socket.
 
 import { chmodSync, chownSync, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { InputError } from './input-error.ts';
 
 /**
- * Makes the folder when it is missing. One that belongs to another user, or that others may write to, is taken back: all in it
- * is the agent's. `names` are what the agent has there: a folder that holds something and none of them is a mistyped path, a home
- * or /tmp, which is refused and not changed. Returns what was put right, in words. Throws InputError naming `object` when that
- * cannot be done.
+ * Creates the folder if it is missing. If it belongs to another user or others may write to it, ownership and mode are
+ * corrected, because everything in it belongs to the agent. `names` are the files an agent has there: a folder that has
+ * contents but none of these is a mistyped path, a home or /tmp, and is refused and not changed. Returns a sentence
+ * about the correction. Throws InputError naming `object` if the folder cannot be used.
  */
 export function ownFolder(
   object: string,
@@ -20,12 +20,12 @@ export function ownFolder(
     const wrong = openTo(stats);
     if (wrong === undefined) return undefined;
     if (names !== undefined && isAnothers(folder, names)) {
-      const rule = `${wrong}, and nothing in it is an agent's: give the agent a folder of its own`;
+      const rule = `${wrong}, and none of the files in it belong to an agent: configure a folder only for the agent`;
       throw new InputError({ object, value: folder, rule });
     }
     if (stats.uid !== process.geteuid?.()) chownSync(folder, process.geteuid?.() ?? 0, stats.gid);
     chmodSync(folder, 0o700);
-    return `${object}: ${folder} ${wrong}: taken back (mode 0700)`;
+    return `${object}: ${folder} ${wrong}: changed to root only (mode 0700)`;
   });
 }
 
@@ -35,8 +35,8 @@ function isAnothers(folder: string, names: readonly string[]): boolean {
 }
 
 /**
- * Makes the folder, readable by all, when it is missing. It may hold what is not the agent's (/run), so that one which others
- * may write to is refused, not changed; a sticky one (/tmp) will do. Throws InputError naming `object`.
+ * Creates the folder, readable by all, if it is missing. It may hold files of others (/run), so a folder that others
+ * may write to is refused, not changed; a sticky one (/tmp) is accepted. Throws InputError naming `object`.
  */
 export function sharedFolder(object: string, folder: string): void {
   asInput(object, folder, () => {
@@ -49,10 +49,10 @@ export function sharedFolder(object: string, folder: string): void {
   });
 }
 
-/** Whom else it is open to, in words. Another user's root-owned folder is as good as our own. */
+/** Describes who else has access. A folder owned by root counts as the agent's own. */
 function openTo({ uid, mode }: Stats): string | undefined {
   if (uid !== 0 && uid !== process.geteuid?.()) return `belongs to user ${uid}`;
-  if ((mode & 0o022) !== 0) return `can be written by others (mode ${octal(mode)})`;
+  if ((mode & 0o022) !== 0) return `is writable by others (mode ${octal(mode)})`;
   return undefined;
 }
 

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { replaceFile } from './replace-file.ts';
 
-test('links in the place of a file, or of what it is renamed from, lead nowhere', (context) => {
+test('links in place of a file, or of its temporary file, are not followed', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-replace-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const [file, victim] = [join(folder, 'file'), join(folder, 'victim')];

@@ -1,8 +1,8 @@
-// A file as a whole or not at all, and never through a link that another user has put in its place.
+// Replaces a file completely or not at all, and never follows a link that another user has put in its place.
 
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 
-/** With mode 0600. Throws what the file system says; then the file is as it was. */
+/** Writes with mode 0600. Throws the error of the file system; the file is then unchanged. */
 export function replaceFile(file: string, content: string | Uint8Array): void {
   const temporary = `${file}.tmp`;
   rmSync(temporary, { force: true });

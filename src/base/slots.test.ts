@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Slots } from './slots.ts';
 
-test('never more run than there are slots, and all run in order', async () => {
+test('at most as many tasks run as there are slots, in order', async () => {
   const slots = new Slots(3);
   const started: number[] = [];
   let running = 0;
@@ -25,7 +25,7 @@ test('never more run than there are slots, and all run in order', async () => {
   );
 });
 
-test('a failure is passed on and gives its slot back', async () => {
+test('a failure is passed on and releases its slot', async () => {
   const slots = new Slots(1);
   const failing = slots.run(() => Promise.reject(new Error('no')));
   const following = slots.run(async () => 'yes');

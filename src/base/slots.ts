@@ -1,4 +1,4 @@
-// A few at a time, the others in order of arrival.
+// Limits concurrency: a fixed number of tasks run, the others wait in order of arrival.
 
 export class Slots {
   #free: number;
@@ -8,7 +8,7 @@ export class Slots {
     this.#free = count;
   }
 
-  /** Runs `body` when a slot is free, and gives the slot back however it ends. */
+  /** Runs `body` when a slot is free and releases the slot when it ends, also if it fails. */
   async run<Result>(body: () => Promise<Result>): Promise<Result> {
     await this.#take();
     try {
@@ -26,7 +26,7 @@ export class Slots {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  // Handed on rather than freed, so that nobody who comes later overtakes.
+  // The slot is handed to the next waiter instead of freed, so that a later caller cannot overtake it.
   #give(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free++;

@@ -6,7 +6,7 @@ import { changesBetween, SnapshotMap } from './snapshot-map.ts';
 const sorted = (map: ReadonlyMap<string, number>): readonly (readonly [string, number])[] =>
   [...map].sort(([left], [right]) => (left < right ? -1 : 1));
 
-test('a snapshot stays as it was while the map goes on, in any order of changes', () => {
+test('a snapshot stays as it was while the map changes, in any order', () => {
   let state = 7;
   const random = (below: number): number => {
     state = (state * 48_271) % 2_147_483_647;
@@ -35,7 +35,7 @@ test('a snapshot stays as it was while the map goes on, in any order of changes'
   }
 });
 
-test('the same snapshot comes back while nothing changes, and unchanged maps keep their order', () => {
+test('the same snapshot is returned while nothing changes, and unchanged maps keep their order', () => {
   const map = new SnapshotMap<number>();
   for (let index = 0; index < 1_000; index++) map.set(`key-${index}`, index);
   const first = map.snapshot();
@@ -53,7 +53,7 @@ test('the same snapshot comes back while nothing changes, and unchanged maps kee
   assert.deepEqual(seen, [...second.keys()]);
 });
 
-test('changes between two snapshots are what differs, and cost a look at what was copied alone', () => {
+test('changes between two snapshots are the differences, and only copied parts are compared', () => {
   const map = new SnapshotMap<number>();
   for (let index = 0; index < 6_400; index++) map.set(`key-${index}`, index);
   const before = map.snapshot();

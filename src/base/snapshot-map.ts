@@ -54,14 +54,14 @@ export class SnapshotMap<Value> {
     this.#size += entries.size - before;
   }
 
-  /** False: it was not there. */
+  /** Returns false if the key was not in the map. */
   delete(key: string): boolean {
     if (!leafOf(this.#root, key).has(key)) return false;
     this.#size--;
     return this.#writable(key, false).entries.delete(key);
   }
 
-  /** What is there now, in no particular order but always the same; the same object while nothing changes. */
+  /** The current entries, in a fixed but unspecified order. Returns the same object while nothing changes. */
   snapshot(): ReadonlyMap<string, Value> {
     if (this.#snapshot === undefined) {
       this.#snapshot = new Snapshot(this.#root, this.#size);
@@ -171,7 +171,7 @@ class Snapshot<Value> implements ReadonlyMap<string, Value> {
 
 export interface SnapshotChange<Value> {
   readonly key: string;
-  /** Absent: the later map has no such key. */
+  /** Absent if the later map does not have the key. */
   readonly after?: Value | undefined;
 }
 

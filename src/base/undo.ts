@@ -1,4 +1,4 @@
-// Rollback as structure: each step of a multi-step wiring pushes its undo; `keep()` at the end makes it all stay.
+// Rollback as structure: each step of a multi-step wiring pushes its undo, and `keep()` at the end keeps the result.
 // Without `keep()`, leaving the `using` scope runs the undos in reverse order.
 
 export class UndoStack {
@@ -8,7 +8,7 @@ export class UndoStack {
     this.#undos.push(undo);
   }
 
-  /** Takes a resource along, if there is one: disposed of on roll-back. */
+  /** Adds a resource, if there is one: it is disposed of on rollback. */
   use<Resource extends Disposable | undefined>(resource: Resource): Resource {
     this.push(() => resource?.[Symbol.dispose]());
     return resource;
@@ -18,7 +18,7 @@ export class UndoStack {
     this.#undos = [];
   }
 
-  /** Every undo runs; the errors of those that fail are thrown together at the end. */
+  /** Runs every undo. The errors of those that fail are thrown together at the end. */
   [Symbol.dispose](): void {
     const errors: unknown[] = [];
     for (const undo of this.#undos.reverse()) {

@@ -8,9 +8,9 @@ import { CommandError } from './client/command-error.ts';
 
 export function agentCommand(): Command {
   const command = new Command('agent')
-    .description('run the agent of this node, in the network namespace it is started in')
+    .description("run this node's agent in the current network namespace")
     .addOption(
-      new Option('-c, --config <file>', 'YAML file; every key of it is also a flag below'),
+      new Option('-c, --config <file>', 'YAML file; each of its keys is also a flag below'),
     );
   for (const { name, argument, description, default: preset } of configFlags()) {
     const text = preset === undefined ? description : `${description} (default: ${preset})`;
@@ -30,7 +30,7 @@ async function run(command: Command, options: readonly Option[]): Promise<void> 
     file: command.getOptionValue('config') as string | undefined,
     flags,
   });
-  // Here, not above: all of the agent, which `heddle --help` and the completion do not need.
+  // Imported here because it loads the whole agent, which `heddle --help` and completion do not need.
   const { runAgent } = await import('../agent/process/main.ts');
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -1,28 +1,31 @@
-// Where CNI files are: as the command line says, else as the agent's configuration says, else where runtimes look.
+// The folders of CNI files: from the command line, else from the agent's configuration, else the runtimes' defaults.
 
 import { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import type { AgentConfig } from '../config/schema.ts';
 
-/** What `--config`, `--bin-dir` and `--conf-dir` were given. */
+/** Values of `--config`, `--bin-dir` and `--conf-dir`. */
 export interface CniPlaceFlags {
   readonly config?: string;
   readonly binDir?: string;
   readonly confDir?: string;
 }
 
-/** A command with the flags that say where CNI files are. */
+/** Creates a command with the flags for CNI folders. */
 export function commandWithCniPlaces(name: string): Command {
   return new Command(name)
-    .option('-c, --config <file>', "the agent's configuration, where it has one")
-    .option('--bin-dir <folder>', 'of CNI executables (default: cni.binDir, or /opt/cni/bin)')
+    .option('-c, --config <file>', "the agent's configuration file, if it has one")
+    .option(
+      '--bin-dir <folder>',
+      'folder of CNI executables (default: cni.binDir, or /opt/cni/bin)',
+    )
     .option(
       '--conf-dir <folder>',
-      'of CNI network configurations (default: cni.confDir, or /etc/cni/net.d)',
+      'folder of CNI network configurations (default: cni.confDir, or /etc/cni/net.d)',
     );
 }
 
-/** Throws InputError for a configuration that is none. What only an agent must be told may be missing in it. */
+/** Throws InputError if the file is not a valid configuration. Keys that only an agent requires may be missing. */
 export function configOfNode(
   { config: file, binDir, confDir }: CniPlaceFlags,
   places: Readonly<Record<string, string | undefined>> = {},

@@ -20,7 +20,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim().split('\n');
 }
 
-test('bash offers commands, commands below commands, flags and the values of arguments', () => {
+test('bash offers commands, subcommands, flags and the values of arguments', () => {
   assert.ok(offered('heddle', '').includes('status'));
   assert.deepEqual(offered('heddle', 'maps', 'd'), ['dump']);
   assert.deepEqual(offered('heddle', 'flows', '--ver'), ['--verdict']);
@@ -28,7 +28,7 @@ test('bash offers commands, commands below commands, flags and the values of arg
   assert.deepEqual(offered('heddle', 'maps', 'list', '--outp'), ['--output']);
 });
 
-test('bash offers what may follow a flag', () => {
+test('bash offers the values of a flag', () => {
   assert.deepEqual(offered('heddle', 'flows', '--verdict', ''), ['allowed', 'closed', 'dropped']);
   assert.deepEqual(offered('heddle', 'status', '--output', 'j'), ['json']);
 });

@@ -1,4 +1,4 @@
-// `heddle completion bash|zsh|fish`: a script for the shell, made from the tree of commands itself.
+// `heddle completion bash|zsh|fish`: a script for the shell, generated from the tree of commands.
 
 import { Argument, Command, type Option } from 'commander';
 import { bashCompletion } from './render/completion-bash.ts';
@@ -10,8 +10,8 @@ const shells = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion 
 
 export function completionCommand(): Command {
   const command = new Command('completion')
-    .description('a completion script for a shell: source <(heddle completion bash)')
-    .addArgument(new Argument('<shell>', 'which shell').choices(Object.keys(shells)));
+    .description('print a completion script for a shell: source <(heddle completion bash)')
+    .addArgument(new Argument('<shell>', 'name of the shell').choices(Object.keys(shells)));
   return command.action((shell: keyof typeof shells) => {
     const root = command.parent ?? command;
     process.stdout.write(shells[shell](completionTree(root)));

@@ -1,4 +1,4 @@
-// What every command that shows an agent's data has in common: where it asks, and how it prints the answer.
+// Common parts of the commands that show an agent's data: choosing the agents and printing their answers.
 
 import { Command, Option } from 'commander';
 import { defaultSocket } from '../api/socket.ts';
@@ -12,16 +12,18 @@ export interface DataOptions extends TargetOptions {
   readonly output: 'text' | 'json';
 }
 
-/** A command with the options of all data commands. */
+/** Creates a command with the options of all data commands. */
 export function dataCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .addOption(
-      new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'),
+      new Option('-o, --output <format>', 'output format')
+        .choices(['text', 'json'])
+        .default('text'),
     )
     .option('--socket <path>', `the agent's socket (default: HEDDLE_SOCKET, or ${defaultSocket})`)
-    .option('--lab <name>', 'ask the nodes of this lab')
-    .option('--node <name>', 'ask only this node of the lab');
+    .option('--lab <name>', 'query the nodes of this lab')
+    .option('--node <name>', 'query only this node of the lab');
 }
 
 export interface Question<Answer> {
@@ -30,9 +32,9 @@ export interface Question<Answer> {
 }
 
 /**
- * Prints the answer; of a lab's nodes one below the other. JSON is the agent's answer as it is, or for several nodes an
- * object with each node's answer under its name. Returns the answers. A lab's node that does not answer is told among
- * the others and makes the exit code 1.
+ * Prints the answers, one section per node of a lab, and returns them. JSON is the agent's answer unchanged, or for
+ * several nodes an object with each node's answer under its name. If a node of a lab does not answer, the output says
+ * so and the exit code is 1.
  */
 export async function answerQuestion<Answer>(
   options: DataOptions,
@@ -46,7 +48,7 @@ export async function answerQuestion<Answer>(
   return replies.flatMap(({ answer }) => answer ?? []);
 }
 
-/** For standard output. */
+/** The style for standard output. */
 export function outputStyle(): Style {
   return styleFor({ isTerminal: process.stdout.isTTY === true, env: process.env });
 }
@@ -90,7 +92,7 @@ function texts<Answer>(
   return replies.map(({ name, answer, failure }) => {
     if (answer === undefined)
       return `${name}: ${style.alarm('NO ANSWER')}: ${printable(failure?.message ?? '')}`;
-    // Names, addresses and texts in it are others'; escapes of our own come with the style.
+    // Names, addresses and texts in the answer come from others. Only the style adds escape sequences.
     const text = render(printableStrings(answer), style);
     return !several || text.startsWith(`${name}:`) ? text : `${name}:\n${text}`;
   });

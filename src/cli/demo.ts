@@ -17,10 +17,14 @@ interface DemoFlags {
 
 export function demoCommand(): Command {
   const command = new Command('demo')
-    .description('a small pod network with every pod asking every other; stays up until Ctrl-C')
-    .argument('[manifests]', 'FILE or DIR to run instead of the demo of three apps', demoManifests)
-    .option('--name <name>', 'the lab: several can be up under different names', 'demo')
-    .option('--once', 'end after the matrix; exit code 1 when a pod could not be reached');
+    .description('run a small pod network in which every pod connects to every other, until Ctrl-C')
+    .argument(
+      '[manifests]',
+      'FILE or DIR to run instead of the demo with three apps',
+      demoManifests,
+    )
+    .option('--name <name>', 'name of the lab: several can run under different names', 'demo')
+    .option('--once', 'stop after the matrix; exit code 1 if a pod was not reached');
   return topologyOptions(command).action(async (source: string, flags: DemoFlags) => {
     const { name, mode, nodes, once } = flags;
     const { demo } = await import('../lab/demo.ts');

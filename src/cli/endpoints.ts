@@ -5,7 +5,7 @@ import { answerQuestion, type DataOptions, dataCommand } from './data-command.ts
 import { renderEndpoints } from './render/endpoints.ts';
 
 export function endpointsCommand(): Command {
-  return dataCommand('endpoints', 'the pods of the node, with their traffic').action(
+  return dataCommand('endpoints', 'show the pods of the node with their traffic').action(
     async (options: DataOptions) => {
       await answerQuestion(options, {
         ask: (client) => client.endpoints(),

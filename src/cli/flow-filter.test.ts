@@ -19,7 +19,7 @@ const flow: FlowRecord = {
   direction: 'egress',
 };
 
-test('a flow passes when every part of the filter names it', () => {
+test('a flow passes if every part of the filter matches', () => {
   const passing: FlowFilter[] = [
     {},
     { from: 'shop/web-1' },
@@ -34,7 +34,7 @@ test('a flow passes when every part of the filter names it', () => {
   for (const filter of passing) assert.ok(flowMatches(flow, filter), JSON.stringify(filter));
 });
 
-test('a flow is left out when any part names another', () => {
+test('a flow is omitted if any part does not match', () => {
   const failing: FlowFilter[] = [
     { from: 'shop/web' },
     { from: 'web-1' },
@@ -48,7 +48,7 @@ test('a flow is left out when any part names another', () => {
   for (const filter of failing) assert.ok(!flowMatches(flow, filter), JSON.stringify(filter));
 });
 
-test('a gap passes every filter, since what is missing may have matched', () => {
+test('a gap passes every filter, because the missing flows may have matched', () => {
   const gap = { kind: 'gap', time: flow.time, cause: 'slow reader', records: 3 } as const;
   assert.ok(flowMatches(gap, { from: 'shop/web-1', verdict: 'dropped' }));
 });
@@ -63,7 +63,7 @@ const forged: FlowRecord = {
   },
 };
 
-test('a forged packet is found by its sender and by what it says, not by the name of whom it says', () => {
+test('a forged packet is found by its sender and its claimed address, but not by the name of the claimed pod', () => {
   for (const from of [
     'evil/mallory',
     'evil/',

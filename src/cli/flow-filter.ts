@@ -1,4 +1,4 @@
-// Which flows `heddle flows` shows.
+// Selects the flows that `heddle flows` shows.
 
 import type { PodName } from '../api/endpoints.ts';
 import type { FlowEndView, FlowLine, FlowRecord } from '../api/flows.ts';
@@ -10,14 +10,17 @@ export interface FlowFilter {
   readonly verdict?: FlowRecord['verdict'] | undefined;
 }
 
-/** Gaps always pass: what is missing may have matched. */
+/** Gaps always pass, because the missing flows may have matched. */
 export function flowMatches(line: FlowLine, filter: FlowFilter): boolean {
   if (line.kind === 'gap') return true;
   if (filter.verdict !== undefined && filter.verdict !== line.verdict) return false;
   return sentBy(line, filter.from) && endMatches(line.to, filter.to);
 }
 
-/** Who sent it, and what it says of its sender: the name of whom it pretends to be is not in it. */
+/**
+ * Compares with the actual sender and the claimed address, but not with the name of the pod that a spoofed address
+ * belongs to.
+ */
 function sentBy({ from, by }: FlowRecord, wanted: string | undefined): boolean {
   if (endMatches(from, wanted)) return true;
   if (by === undefined || wanted === undefined) return false;
@@ -43,7 +46,10 @@ function nameMatches(end: FlowEndView, wanted: string): boolean {
   return pod !== undefined && podMatches(pod, wanted);
 }
 
-/** `shop/db-1:5432` and `[2001:db8::1]:5432` without their port when it is `port`; '' matches nothing. */
+/**
+ * Removes the port from `shop/db-1:5432` and `[2001:db8::1]:5432` if it equals `port`; otherwise returns '', which
+ * matches nothing.
+ */
 function withoutPort(wanted: string, port: number): string {
   const suffix = `:${port}`;
   if (!wanted.endsWith(suffix)) return '';

@@ -23,13 +23,17 @@ interface NodeFlow {
 const endHelp = 'namespace/pod, namespace/, a node or an address; :PORT may follow';
 
 export function flowsCommand(): Command {
-  return dataCommand('flows', 'new, closed and dropped flows, oldest first')
-    .option('-f, --follow', 'go on with those to come, until Ctrl-C')
-    .option('--last <number>', 'only the newest of those kept', parseCount)
-    .option('--from <end>', `only from there: ${endHelp}`, parseFlowEnd)
-    .option('--to <end>', `only to there: ${endHelp}`, parseFlowEnd)
+  return dataCommand('flows', 'show new, closed and dropped flows, oldest first')
+    .option('-f, --follow', 'keep showing new flows until Ctrl-C')
+    .option('--last <number>', 'only the newest of the flows kept', parseCount)
+    .option('--from <end>', `only flows from this end: ${endHelp}`, parseFlowEnd)
+    .option('--to <end>', `only flows to this end: ${endHelp}`, parseFlowEnd)
     .addOption(
-      new Option('--verdict <verdict>', 'only these').choices(['allowed', 'closed', 'dropped']),
+      new Option('--verdict <verdict>', 'only flows with this verdict').choices([
+        'allowed',
+        'closed',
+        'dropped',
+      ]),
     )
     .action(showFlows);
 }
@@ -49,7 +53,7 @@ async function showFlows(options: FlowsCommandOptions): Promise<void> {
   else for (const flow of await keptFlows(targets, options, stop.signal)) print(flow);
 }
 
-/** Prints the heading at once, then each flow that passes the filter. */
+/** Prints the heading immediately, then each flow that passes the filter. */
 function printer(
   options: FlowsCommandOptions,
   { several }: Targets,
@@ -65,7 +69,7 @@ function printer(
   };
 }
 
-/** Of all nodes, in the order of time. */
+/** The flows of all nodes in order of time. */
 async function keptFlows(
   { clients, several }: Targets,
   { last }: FlowsCommandOptions,
@@ -100,7 +104,7 @@ async function followAll(
   await Promise.all(follow);
 }
 
-/** Of several nodes, one that does not answer keeps nobody from reading the others. */
+/** With several nodes, one that does not answer does not stop the output of the others. */
 async function whereItAnswers(
   node: string,
   several: boolean,

@@ -15,13 +15,11 @@ interface InstallFlags extends CniPlaceFlags {
 
 export function installCniCommand(): Command {
   return commandWithCniPlaces('install-cni')
-    .description(
-      'put the CNI executable and its network configuration where container runtimes look',
-    )
-    .option('--socket <path>', "the agent's socket, where it is not the default one")
+    .description('install the CNI executable and its network configuration for container runtimes')
+    .option('--socket <path>', "the agent's socket, if it is not the default")
     .option(
       '--executable-only',
-      'leave the network configuration to the agent, which writes it (cni.confDir) once it can serve pods',
+      'leave the network configuration to the agent, which writes it to cni.confDir once it can serve pods',
     )
     .action(install);
 }
@@ -44,10 +42,10 @@ async function install({ socket, executableOnly, ...flags }: InstallFlags): Prom
   for (const file of report.unchanged) console.log(`unchanged  ${file}`);
   for (const file of report.before)
     console.log(
-      `note: ${printable(file)} sorts before ours: runtimes use the first, so ours is not in force`,
+      `note: ${printable(file)} sorts before heddle's configuration: runtimes use the first one, so heddle's has no effect`,
     );
   for (const file of report.unloadable)
     console.log(
-      `note: ${printable(file)} sorts before ours and cannot be loaded: containerd stops at it`,
+      `note: ${printable(file)} sorts before heddle's configuration and cannot be loaded: containerd stops there`,
     );
 }

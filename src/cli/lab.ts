@@ -38,12 +38,12 @@ Examples:
   heddle lab down
 `;
 
-// What makes or removes a lab is the whole agent: it is read by the actions that need it, not for `--help`.
+// Creating and removing a lab needs the whole agent. It is imported by the actions that need it, not for `--help`.
 
-/** The whole command group, to be added to the program. */
+/** Creates the `lab` command group. */
 export function labCommand(): Command {
   const lab = new Command('lab')
-    .description('pod networks on this machine: nodes and pods are network namespaces')
+    .description('run pod networks on this machine, with network namespaces as nodes and pods')
     .enablePositionalOptions()
     .addHelpText('after', examples);
   lab.addCommand(upCommand());
@@ -55,7 +55,7 @@ export function labCommand(): Command {
   return lab;
 }
 
-/** `--mode` and `--nodes`, which the demo has too. */
+/** Adds `--mode` and `--nodes`, which the demo has too. */
 export function topologyOptions(command: Command): Command {
   return command
     .addOption(
@@ -63,19 +63,26 @@ export function topologyOptions(command: Command): Command {
         .choices(['native', 'vxlan'])
         .default('native'),
     )
-    .option('--nodes <count>', 'nodes to make when the manifests have no Node', wholeNumber, 2);
+    .option('--nodes <count>', 'number of nodes if the manifests have no Node', wholeNumber, 2);
 }
 
 function upCommand(): Command {
   const up = new Command('up')
-    .description('build a lab from a manifest or a folder of manifests, and keep it matching them')
-    .argument('<manifests>', 'FILE or DIR with Pods (and, if you like, Nodes and the rest)');
+    .description(
+      'start a lab from a manifest or a folder of manifests, and keep it in sync with them',
+    )
+    .argument('<manifests>', 'FILE or DIR with Pods (and optionally Nodes and other objects)');
   return topologyOptions(up)
-    .option('--name <name>', 'the lab: several can be up under different names', 'lab')
-    .option('--set <key=value>', 'one more key for every agent (repeatable)', setting, {})
+    .option('--name <name>', 'name of the lab: several can run under different names', 'lab')
+    .option(
+      '--set <key=value>',
+      'another configuration key for every agent (repeatable)',
+      setting,
+      {},
+    )
     .addHelpText(
       'after',
-      "\nA pod runs its first container's command with this machine's files; without one, or with the\nimage heddle-echo, an HTTP and UDP echo server on port 8080.",
+      "\nA pod runs its first container's command with this machine's files. Without one, or with\nthe image heddle-echo, it runs an HTTP and UDP echo server on port 8080.",
     )
     .action(async (source: string, flags: UpFlags) => {
       const { name, nodes, mode, set } = flags;
@@ -85,16 +92,16 @@ function upCommand(): Command {
       ]);
       await labUp({ name, source, nodes, mode, settings: set }).catch((error: unknown) => {
         if (!(error instanceof LabStartError)) throw error;
-        throw new CommandError(`lab ${name} did not come up: ${error.message}`, { cause: error });
+        throw new CommandError(`lab ${name} did not start: ${error.message}`, { cause: error });
       });
     });
 }
 
 function downCommand(): Command {
   return new Command('down')
-    .description('end a lab and remove all of it, also when its supervisor was killed')
-    .option('--name <name>', 'which lab (needed only where there are several)')
-    .option('--all', 'every lab of this machine')
+    .description('stop a lab and remove all of it, even if its supervisor was killed')
+    .option('--name <name>', 'name of the lab (needed only if there are several)')
+    .option('--all', 'all labs of this machine')
     .action(async (flags: { name?: string; all?: true }) => {
       const { labDown } = await import('../lab/life.ts');
       const names = flags.all ? labNames() : [flags.name ?? onlyLab()];
@@ -104,7 +111,7 @@ function downCommand(): Command {
 
 function statusCommand(): Command {
   return new Command('status')
-    .description('show nodes, agents and pods; exit code 1 when something is not running')
+    .description('show nodes, agents and pods; exit code 1 if something is not running')
     .option('--name <name>', 'only this lab')
     .addOption(new Option('-o, --output <format>', 'machine-readable').choices(['json']))
     .action((flags: OutputFlags) => {
@@ -124,9 +131,9 @@ function statusCommand(): Command {
 function execCommand(): Command {
   return new Command('exec')
     .description("run a command in a pod's network namespace and cgroup")
-    .argument('<pod>', 'NAMESPACE/NAME, or NAME where it is the only one')
-    .argument('<command...>', 'after --')
-    .option('--name <name>', 'which lab (needed only where there are several)')
+    .argument('<pod>', 'NAMESPACE/NAME, or NAME if it is unique')
+    .argument('<command...>', 'command and arguments, after --')
+    .option('--name <name>', 'name of the lab (needed only if there are several)')
     .passThroughOptions()
     .action(async (pod: string, command: readonly string[], flags: OutputFlags) => {
       await run(findPod(chooseLab(flags.name), pod), command, {});
@@ -135,10 +142,12 @@ function execCommand(): Command {
 
 function nodeCommand(): Command {
   return new Command('node')
-    .description("run a command in a node's network namespace; `heddle` there asks its agent")
-    .argument('<node>', 'a node, or `world` (an outside host), or `switch` (the network between)')
-    .argument('<command...>', 'after --')
-    .option('--name <name>', 'which lab (needed only where there are several)')
+    .description(
+      "run a command in a node's network namespace; `heddle` there queries that node's agent",
+    )
+    .argument('<node>', 'a node, `world` (an outside host) or `switch` (the network between nodes)')
+    .argument('<command...>', 'command and arguments, after --')
+    .option('--name <name>', 'name of the lab (needed only if there are several)')
     .passThroughOptions()
     .action(async (node: string, command: readonly string[], flags: OutputFlags) => {
       const { place, environment } = findPlace(chooseLab(flags.name), node);
@@ -148,7 +157,7 @@ function nodeCommand(): Command {
 
 function superviseCommand(): Command {
   return new Command('supervise')
-    .description('the process behind `lab up`')
+    .description('the background process of `lab up`')
     .argument('<options>', 'as JSON')
     .action(async (options: string) => {
       const { supervise } = await import('../lab/supervise.ts');
@@ -162,7 +171,7 @@ async function run(
   environment: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { exitOf, spawnInPlace } = await import('../lab/spawn.ts');
-  // Ctrl-C is for the command: it reaches both, and we wait for what the command makes of it.
+  // Ctrl-C is for the command in the namespace. Both processes receive it, and this one waits for the command to end.
   process.on('SIGINT', () => undefined);
   const words = command[0] === '--' ? command.slice(1) : command;
   process.exitCode = await exitOf(spawnInPlace(place, words, { stdio: 'inherit', environment }));
@@ -177,8 +186,7 @@ function onlyLab(): string {
   const names = labNames();
   const [only] = names;
   if (only !== undefined && names.length === 1) return only;
-  const rule =
-    only === undefined ? 'no lab is up' : `is needed to choose one of ${names.join(', ')}`;
+  const rule = only === undefined ? 'no lab is up' : `is required: one of ${names.join(', ')}`;
   throw new InputError({ object: '--name', rule });
 }
 

@@ -84,7 +84,7 @@ const server = createServer((request, response) => {
     response.writeHead(404).end(JSON.stringify({ error: hostile }));
     return;
   }
-  if (answer === undefined) response.writeHead(404).end('{"error":"there is no such thing"}');
+  if (answer === undefined) response.writeHead(404).end('{"error":"no such route"}');
   else response.end(answer);
 });
 before(() => new Promise<void>((resolve) => server.listen(socket, resolve)));
@@ -143,20 +143,20 @@ function runOf(file: string, words: readonly string[]): Promise<Run> {
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, ...run })));
 }
 
-test('a node that is not well is told in the first line and by exit code 1', async () => {
+test('an unhealthy node is reported in the first line and by exit code 1', async () => {
   const { code, stdout, stderr } = await heddle('status');
   assert.equal(stdout.split('\n')[0], 'node-1: DEGRADED: 1 manifest is broken');
   assert.equal(code, 1);
   assert.equal(stderr, '');
 });
 
-test('-o json prints the answer as the agent gave it', async () => {
+test("-o json prints the agent's answer unchanged", async () => {
   const { code, stdout } = await heddle('nodes', '-o', 'json');
   assert.equal(code, 0);
   assert.deepEqual(JSON.parse(stdout), []);
 });
 
-test('flows are filtered, and printed one JSON object a line', async () => {
+test('flows are filtered, and printed as one JSON object per line', async () => {
   const { stdout } = await heddle('flows', '--verdict', 'dropped', '-o', 'json');
   const lines = stdout.trim().split('\n');
   assert.deepEqual(
@@ -165,11 +165,11 @@ test('flows are filtered, and printed one JSON object a line', async () => {
   );
 });
 
-test('what the agent refuses is one line on standard error', async () => {
+test('a refusal of the agent is one line on standard error', async () => {
   assert.deepEqual(await heddle('maps', 'dump', 'x'), {
     code: 1,
     stdout: '',
-    stderr: 'heddle: there is no such thing\n',
+    stderr: 'heddle: no such route\n',
   });
 });
 
@@ -177,7 +177,7 @@ const shown: readonly (readonly string[])[] = [
   ...[['status'], ['endpoints'], ['nodes'], ['maps', 'list'], ['maps', 'dump', 'x'], ['flows']],
   ['maps', 'dump', 'none'],
 ];
-test('no answer shows anything that a terminal acts on', async (context) => {
+test('no answer contains anything that a terminal interprets', async (context) => {
   isHostile = true;
   const commands = shown.flatMap((command) => [command, [...command, '-o', 'json']]);
   const answers = await heddleInTurn(commands).finally(() => {
@@ -193,19 +193,19 @@ test('no answer shows anything that a terminal acts on', async (context) => {
   }
 });
 
-test('where no agent is, the error names the socket and what to do', async () => {
+test('without an agent, the error names the socket and the remedy', async () => {
   const { code, stderr } = await heddle('status', '--socket', '/nonexistent/agent.sock');
   assert.equal(code, 1);
   assert.match(stderr, /^heddle: no agent answers at \/nonexistent\/agent\.sock: .*npm start.*\n$/);
 });
 
-test('a word that is no command is refused', async () => {
+test('an unknown command is refused', async () => {
   const { code, stderr } = await heddle('frobnicate');
   assert.equal(code, 1);
   assert.match(stderr, /^heddle: unknown command 'frobnicate'/);
 });
 
-test('what was typed wrongly is told without what a terminal acts on', async () => {
+test('mistyped words are reported without anything that a terminal interprets', async () => {
   const word = '\x1b[2J\x1b]0;owned\x07';
   const commands = [[word], ['flows', `--${word}`], ['status', '-o', word], ['completion', word]];
   const answers = await heddleInTurn(commands);
@@ -216,7 +216,7 @@ test('what was typed wrongly is told without what a terminal acts on', async () 
   }
 });
 
-test('a reader that has enough ends the program quietly', async () => {
+test('a reader that closes the pipe ends the program quietly', async () => {
   const child = spawn('bash', [
     '-c',
     `"${process.execPath}" "${program}" completion bash | true; echo \${PIPESTATUS[0]}`,
@@ -238,18 +238,18 @@ for (const words of [['status'], ['endpoints'], ['version'], ['completion', 'bas
   });
 }
 
-test('a file of a sysdump that finds no room is named, in one sentence', async () => {
+test('a file of a sysdump that does not fit on the disk is named in one sentence', async () => {
   const { code, stderr } = await heddle('sysdump', '--output', '/dev/full');
   assert.match(stderr, /\nheddle: \/dev\/full cannot be written: ENOSPC[^\n]*\n$/);
   assert.equal(code, 1);
 });
 
-test('where nothing at all can be written, only the exit code is left', async () => {
+test('if nothing can be written, only the exit code is left', async () => {
   const { code } = await heddleInShell('maps dump x >/dev/full 2>/dev/full');
   assert.equal(code, 1);
 });
 
-test('an end of flows that is none is told with the option, its value and the rule', async () => {
+test('an invalid end of flows is reported with option, value and rule', async () => {
   for (const [option, value] of [
     ['--from', ''],
     ['--to', 'a/b/c:99999'],
@@ -270,7 +270,7 @@ const asOrdinaryUser =
     ? 'setpriv --reuid 65534 --clear-groups --inh-caps +dac_read_search --ambient-caps +dac_read_search'
     : '';
 for (const words of ['uninstall', 'install-cni', 'sysdump --output /root/x', 'demo', 'lab up x']) {
-  test(`heddle ${words} says to an ordinary user that it is for root`, async () => {
+  test(`heddle ${words} tells an ordinary user that it requires root`, async () => {
     const { code, stderr } = await heddleInShell(words, asOrdinaryUser);
     assert.match(stderr, /(^|\n)heddle: only root may do this: run it with sudo \([^\n]*\)\n$/);
     assert.equal(code, 1);

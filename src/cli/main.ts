@@ -1,16 +1,16 @@
 #!/usr/bin/env node
-// The `heddle` executable. Imports next to nothing: modules are read side by side, a descriptor each, and where there are too few
-// of those a sentence is to say so, not the stack of the module loader.
+// The `heddle` executable. It has almost no static imports: modules are read concurrently with a descriptor each, and
+// if there are too few descriptors, the user should see a sentence instead of the module loader's stack.
 
 import { openFilesProblem } from '../base/open-files.ts';
 
-// `heddle flows | head`: the reader has enough.
+// In `heddle flows | head`, the reader has closed the pipe.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   console.error(`heddle: standard output cannot be written: ${error.message}`);
   process.exit(1);
 });
-// Nowhere is left to say it.
+// An error of standard error cannot be reported anywhere.
 process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') process.exitCode = 1;
 });
@@ -18,7 +18,7 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
 const [, , word] = process.argv;
 const problem = openFilesProblem(word);
 if (problem === undefined) {
-  // Before the agent's modules are read, by which the nursery would grow.
+  // This must precede the import of the agent's modules, which would make the nursery grow.
   if (word === 'agent') await import('../base/small-heap.ts');
   const { runCommand } = await import('./run.ts');
   await runCommand(word);

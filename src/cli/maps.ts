@@ -7,13 +7,13 @@ import { parseCount } from './values.ts';
 
 export function mapsCommand(): Command {
   return new Command('maps')
-    .description('the BPF maps of the data path')
+    .description('show the BPF maps of the data path')
     .addCommand(listCommand())
     .addCommand(dumpCommand());
 }
 
 function listCommand(): Command {
-  return dataCommand('list', 'every map and how full it is').action(
+  return dataCommand('list', 'show all maps and their number of entries').action(
     async (options: DataOptions) => {
       await answerQuestion(options, {
         ask: (client) => client.maps(),
@@ -24,9 +24,9 @@ function listCommand(): Command {
 }
 
 function dumpCommand(): Command {
-  return dataCommand('dump', 'the entries of a map, with their fields')
+  return dataCommand('dump', 'show the entries of a map with their fields')
     .argument('<name>', 'a name from `heddle maps list`')
-    .option('--limit <number>', 'at most so many entries (10000 unless told)', parseCount)
+    .option('--limit <number>', 'maximum number of entries (default: 10000)', parseCount)
     .action(async (name: string, options: DataOptions & { readonly limit?: number }) => {
       await answerQuestion(options, {
         ask: (client) => client.map(name, options.limit),

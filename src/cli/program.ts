@@ -1,4 +1,4 @@
-// The whole command line as one tree: what main.ts runs and what `heddle completion` walks.
+// The whole command line as one tree. main.ts runs it, and `heddle completion` walks it.
 
 import { Command } from 'commander';
 import { printable } from '../base/printable.ts';
@@ -20,7 +20,10 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   version: async () => (await import('./version.ts')).versionCommand(),
 };
 
-/** @param word the first word typed: where it is a command, only that one is read from disk, which halves the start. */
+/**
+ * @param word first word on the command line. If it is a command, only that command is loaded, which halves the
+ * start-up time.
+ */
 export async function heddleProgram(word?: string): Promise<Command> {
   const program = new Command('heddle')
     .description('An eBPF container network for Linux and Kubernetes')
@@ -33,7 +36,7 @@ export async function heddleProgram(word?: string): Promise<Command> {
   return program;
 }
 
-// A word that was typed comes back in it, and may have come from anywhere.
+// The error may quote a word of the command line, which may contain anything.
 function lines(text: string): string {
   return text
     .trimEnd()
@@ -43,12 +46,12 @@ function lines(text: string): string {
 }
 
 function loadersFor(word: string | undefined): readonly (() => Promise<Command>)[] {
-  // The completion script is about all of them.
+  // The completion script covers all commands.
   const one = word === undefined || word === 'completion' ? undefined : commands[word];
   return one === undefined ? Object.values(commands) : [one];
 }
 
-/** Commands made apart from their parent do not speak like it by themselves. */
+/** Copies settings to subcommands: commander does not do it for commands that were created separately. */
 function inheritSettings(parent: Command): void {
   for (const child of parent.commands) {
     child.copyInheritedSettings(parent);

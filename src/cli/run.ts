@@ -1,11 +1,11 @@
-// One command: what it could not do becomes a sentence and exit code 1.
+// Runs one command. Failures become one sentence and exit code 1.
 
 import { InputError } from '../base/input-error.ts';
 import { printable } from '../base/printable.ts';
 import { CommandError } from './client/command-error.ts';
 import { heddleProgram } from './program.ts';
 
-/** `word`: the first one typed. */
+/** `word`: the first word on the command line. */
 export async function runCommand(word: string | undefined): Promise<void> {
   try {
     await (await heddleProgram(word)).parseAsync();
@@ -14,14 +14,14 @@ export async function runCommand(word: string | undefined): Promise<void> {
     const message = isRefusedToUser(error)
       ? `only root may do this: run it with sudo (${error.message})`
       : error.message;
-    // One line a problem; what each quotes is not ours.
+    // One line per problem. Quoted parts may contain text from others.
     const lines = message.split('\n').map((line) => printable(line, 4_000));
     console.error(`heddle: ${lines.join('\n')}`);
     process.exitCode = 1;
   }
 }
 
-/** For root the same code means something else: a read-only disk, a lacking capability. */
+/** For root these codes mean something else, such as a read-only file system or a missing capability. */
 function isRefusedToUser(error: unknown): boolean {
   if (process.geteuid?.() === 0) return false;
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
@@ -32,8 +32,8 @@ function isRefusedToUser(error: unknown): boolean {
 }
 
 /**
- * Errors whose text is meant for whoever typed the command, what the file system says of a path among them; all others are bugs and
- * show their stack.
+ * Whether the error's text is meant for the user, including file system errors with a path. All other errors are bugs
+ * and are printed with their stack.
  */
 function isForThePerson(error: unknown): error is Error {
   if (error instanceof AggregateError) return error.errors.every(isForThePerson);

@@ -5,7 +5,7 @@ import { answerQuestion, type DataOptions, dataCommand } from './data-command.ts
 import { renderStatus } from './render/status.ts';
 
 export function statusCommand(): Command {
-  return dataCommand('status', 'is the node well? Exit code 1 when it is not').action(
+  return dataCommand('status', 'show whether the node is healthy; exit code 1 if it is not').action(
     async (options: DataOptions) => {
       const answers = await answerQuestion(options, {
         ask: (client) => client.status(),

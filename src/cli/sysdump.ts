@@ -22,11 +22,11 @@ interface SysdumpFlags {
 export function sysdumpCommand(): Command {
   return new Command('sysdump')
     .description(
-      'put what a bug report needs into one .tar.gz, secrets removed: of this node, or with --cluster of all',
+      'collect what a bug report needs in one .tar.gz without secrets: from this node, or from all nodes with --cluster',
     )
     .option(
       '--output <file>',
-      'where to; - is standard output (default: heddle-sysdump-TIME.tar.gz)',
+      'output file; - is standard output (default: heddle-sysdump-TIME.tar.gz)',
     )
     .addOption(
       new Option('--format <format>', 'json: an array of { path, content }')
@@ -34,13 +34,13 @@ export function sysdumpCommand(): Command {
         .default('tar'),
     )
     .option('--socket <path>', `the agent's socket (default: HEDDLE_SOCKET, or ${defaultSocket})`)
-    .option('--config <file>', "the agent's configuration", '/etc/heddle/config.yaml')
-    .option('--cluster', 'ask every agent of the cluster, through its API server')
+    .option('--config <file>', "the agent's configuration file", '/etc/heddle/config.yaml')
+    .option('--cluster', 'query every agent of the cluster through its API server')
     .option(
       '--kubeconfig <file>',
-      'how to reach the API server (default: as kubectl); means --cluster',
+      'kubeconfig for the API server (default: as kubectl); implies --cluster',
     )
-    .option('--namespace <name>', "of the agents' pods", 'kube-system')
+    .option('--namespace <name>', "namespace of the agents' pods", 'kube-system')
     .action(run);
 }
 
@@ -62,21 +62,23 @@ async function run(flags: SysdumpFlags): Promise<void> {
   }
   write(output, content);
   const lacking = files.filter(({ path }) => path.endsWith('.missing')).length;
-  const note = lacking === 0 ? '' : `, ${lacking} of them say what could not be had`;
+  const note = lacking === 0 ? '' : `; ${lacking} of them say what could not be collected`;
   console.log(`${output}  ${files.length} files, ${content.length} bytes${note}`);
 }
 
-// Flows and addresses are nobody else's business: in /tmp, another user may have made the file, or a link.
+// Flows and addresses are private. In /tmp, another user may have created the file or a link in its place.
 function write(output: string, content: Buffer): void {
   const present = lstatSync(output, { throwIfNoEntry: false });
   if (present?.isSymbolicLink() === true) {
-    throw new CommandError(`${output} is a symbolic link: name the file itself, or - to print it`);
+    throw new CommandError(
+      `${output} is a symbolic link: name the file itself, or - for standard output`,
+    );
   }
   try {
     if (present === undefined || present.isFile()) replaceFile(output, content);
     else writeFileSync(output, content);
   } catch (error) {
-    // A disk that is full is named by no path in it.
+    // The error of a full disk contains no path.
     const reason = errorText(error);
     throw new CommandError(`${output} cannot be written: ${reason}`, { cause: error });
   }

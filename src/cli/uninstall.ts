@@ -14,7 +14,7 @@ interface UninstallFlags extends CniPlaceFlags {
 
 export function uninstallCommand(): Command {
   const command = commandWithCniPlaces('uninstall').description(
-    'remove everything heddle ever put on this node: pods lose their network, nothing else does',
+    'remove everything heddle has installed on this node: pods lose their network',
   );
   for (const key of ['stateDir', 'pinDir', 'socket']) {
     const flag = configFlags().find((candidate) => candidate.key === key);
@@ -37,7 +37,7 @@ async function run(flags: UninstallFlags): Promise<void> {
     const { removed, left, others } = await uninstall({ stateDir, pinDir, socket, cni: places });
     const texts = [...others, ...(left.length === 0 ? [] : [leftText(left, pinDir)])];
     if (removed.length === 0 && texts.length === 0)
-      console.log('nothing of heddle is on this node');
+      console.log('heddle has left nothing on this node');
     for (const { what, count } of removed) console.log(`${String(count).padStart(6)}  ${what}`);
     if (texts.length > 0) throw new CommandError(texts.join('\n'));
   } catch (error) {
@@ -48,8 +48,8 @@ async function run(flags: UninstallFlags): Promise<void> {
 
 function leftText(left: readonly string[], pinDir: string): string {
   return [
-    `programs of heddle still run here, and are not pinned in ${pinDir}:`,
+    `programs of heddle are still attached here and not pinned in ${pinDir}:`,
     ...left,
-    'repeat this with the --config or the --pin-dir of the agent that attached them',
+    'run this again with the --config or --pin-dir of the agent that attached them',
   ].join('\n');
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { InvalidArgumentError } from 'commander';
 import { parseFlowEnd } from './values.ts';
 
-test('an end of a flow is a pod, a namespace, a node or an address, and a port may follow', () => {
+test('an end of a flow is a pod, a namespace, a node or an address, with an optional port', () => {
   for (const [text, end] of [
     ['shop/web-1', 'shop/web-1'],
     ['shop/web-1:5432', 'shop/web-1:5432'],
@@ -20,7 +20,7 @@ test('an end of a flow is a pod, a namespace, a node or an address, and a port m
   }
 });
 
-test('what names no end of any flow is refused', () => {
+test('text that is not an end of a flow is refused', () => {
   for (const text of [
     ...['', ' ', '/', '/web-1', ':80', 'a/b/c', 'a/b/c:99999', 'Shop/web-1', 'shop/web-1:'],
     ...['shop/web-1:0', 'shop/web-1:65536', 'shop/web-1:080', 'shop/web-1:http', '[192.0.2.1]:80'],

@@ -1,20 +1,20 @@
-// Values of options, checked where they are read.
+// Validates the values of options.
 
 import { InvalidArgumentError } from 'commander';
 import { isAddress, parseAddress } from '../net/address.ts';
 
-/** A whole number from 1. */
+/** A whole number of at least 1. */
 export function parseCount(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It is not a whole number from 1.');
+  throw new InvalidArgumentError('It is not a whole number of at least 1.');
 }
 
 const endRule =
-  'It is none of NAMESPACE/POD, NAMESPACE/, a node and an address, with or without :PORT (an IPv6 address in brackets before it).';
+  'It is not NAMESPACE/POD, NAMESPACE/, a node or an address, with or without :PORT (put an IPv6 address in brackets before it).';
 const objectName = '[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?';
 const podOrNode = new RegExp(`^${objectName}(?:/(?:${objectName})?)?$`);
 
-/** One end of a flow as `flowMatches` compares it: an address has its one spelling, whatever was typed. */
+/** One end of a flow in the form that `flowMatches` compares; an address is canonical. */
 export function parseFlowEnd(text: string): string {
   if (isAddress(text)) return parseAddress(text);
   const [, name = text, port] = /^(.*):(\d+)$/s.exec(text) ?? [];

@@ -1,4 +1,4 @@
-// `heddle version`: what to write into a bug report.
+// `heddle version`: the versions that a bug report needs.
 
 import { release } from 'node:os';
 import { Command } from 'commander';
@@ -6,8 +6,8 @@ import { packageVersion } from '../base/version.ts';
 
 export function versionCommand(): Command {
   return new Command('version')
-    .description('the versions of heddle, Node.js and the kernel')
-    .option('-o, --output <format>', 'how to print: text or json', 'text')
+    .description('show the versions of heddle, Node.js and the kernel')
+    .option('-o, --output <format>', 'output format: text or json', 'text')
     .action(({ output }: { readonly output: string }) => {
       const versions = { heddle: packageVersion(), node: process.version, kernel: release() };
       console.log(

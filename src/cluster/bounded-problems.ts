@@ -1,4 +1,5 @@
-// Problems of one file or directory: the first of them in words, the others as a number. A file can hold a hundred thousand.
+// Problems of one file or directory: the first ones with text, the others as a count. A file can contain a hundred
+// thousand.
 
 import type { SourceProblem } from './state.ts';
 
@@ -8,7 +9,7 @@ export class BoundedProblems {
   readonly #first: SourceProblem[] = [];
   #others = 0;
 
-  /** @param where what they are in, as shown to people */
+  /** @param where the file or directory, as shown to users */
   constructor(most: number, where: string) {
     this.#most = most;
     this.#where = where;

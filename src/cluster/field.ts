@@ -1,5 +1,5 @@
-// The fields Kubernetes objects are made of, as zod schemas whose messages are rules: `is not a port (1-65535)`.
-// Unknown fields are ignored and null counts as absent, as the API server has it.
+// zod schemas for fields of Kubernetes objects, with rules as messages: `is not a port (1-65535)`. As in the API
+// server, unknown fields are ignored and null means absent.
 
 import { z } from 'zod';
 import { InputError } from '../base/input-error.ts';
@@ -18,7 +18,7 @@ export function optional<T>(schema: z.ZodType<T>): z.ZodType<T | undefined> {
   return schema.nullish().transform((value) => value ?? undefined);
 }
 
-/** Absent and null read as the empty list. */
+/** Absent and null become the empty list. */
 export function list<T>(schema: z.ZodType<T>): z.ZodType<T[]> {
   return z
     .array(schema)
@@ -39,7 +39,10 @@ export const portField: z.ZodType<Port> = z.unknown().transform((value, context)
   return issue(context, value, 'is not a port (1-65535)');
 });
 
-/** A number, or the name of a container port (IANA_SVC_NAME: at most 15 of a-z, 0-9 and -, with a letter). */
+/**
+ * A number, or the name of a container port (IANA_SVC_NAME: at most 15 characters of a-z, 0-9 and -, including a
+ * letter).
+ */
 export const portReferenceField: z.ZodType<PortReference> = z
   .unknown()
   .transform((value, context) => {
@@ -62,7 +65,7 @@ export const objectNameField: z.ZodType<string> = z
   .string()
   .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'is not an object name (a-z, 0-9, - and .)');
 
-/** Milliseconds since 1970; RFC 3339, as the API server writes it. */
+/** Converts RFC 3339, as the API server writes it, into milliseconds since 1970. */
 const timestamp: z.ZodType<number> = z.string().transform((text, context) => {
   const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)$/.test(text);
   const time = isTime ? Date.parse(text) : Number.NaN;
@@ -92,7 +95,7 @@ interface Times {
   readonly deletionTimestamp?: string | undefined;
 }
 
-// What is absent takes no place: there are tens of thousands of objects.
+// Absent fields are omitted to save memory: there are tens of thousands of objects.
 function withTimes<Meta extends Times>({
   creationTimestamp,
   deletionTimestamp,

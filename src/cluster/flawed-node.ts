@@ -1,10 +1,10 @@
-// A Node of which single values cannot be used while the rest of it can: one bad range among good ones.
+// A Node with some unusable values and a usable rest, such as one invalid range among valid ones.
 
 import { InputError, type InputProblem } from '../base/input-error.ts';
 import type { ClusterNode } from './objects.ts';
 
 export class FlawedNodeError extends InputError {
-  /** The Node without its bad values: used where no good version of it is known. */
+  /** The Node without its invalid values, used if no valid version is known. */
   readonly rest: ClusterNode;
 
   constructor(problem: InputProblem, rest: ClusterNode) {
@@ -13,5 +13,5 @@ export class FlawedNodeError extends InputError {
   }
 }
 
-/** What holds while a Node has a flaw and no version without one is known. */
-export const flawConsequence = 'this value is left out; the rest of this object is used';
+/** Consequence shown while a Node has a flaw and no version without one is known. */
+export const flawConsequence = 'this value is ignored; the rest of the object is used';

@@ -1,9 +1,10 @@
-// Objects -> ClusterState, keeping every reference that did not change: objects, maps, and the state itself.
+// Converts objects into a ClusterState and keeps every reference that did not change: objects, maps, and the state
+// itself.
 
 import type { ClusterObject } from './parse-object.ts';
 import { type ClusterState, keepState } from './state.ts';
 
-/** Keys must be unique within a kind; the last one wins otherwise. */
+/** Keys must be unique within a kind; otherwise the last one wins. */
 export function foldObjects(
   objects: Iterable<ClusterObject>,
   previous: ClusterState,

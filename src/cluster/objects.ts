@@ -1,5 +1,6 @@
-// Kubernetes objects as the rest of Heddle sees them: parsed, validated, and only the fields that something reads.
-// Every source (directory, API server) delivers these; an unchanged object stays the same reference between snapshots.
+// Kubernetes objects in the form that the rest of Heddle uses: parsed, validated, and reduced to the fields that are
+// read. Every source (directory, API server) provides these. An unchanged object is the same reference in later
+// snapshots.
 
 import type { Address } from '../net/address.ts';
 import type { Port } from '../net/port.ts';
@@ -7,13 +8,13 @@ import type { Prefix } from '../net/prefix.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** What every object has. `uid` is absent where nobody assigns one (manifests in a directory). */
+/** Fields of every object. `uid` is absent if the source assigns none (manifests in a directory). */
 export interface ObjectMeta {
   readonly name: string;
   readonly uid?: string | undefined;
-  /** `metadata.creationTimestamp` in milliseconds; absent where no one assigns one (manifests in a directory). */
+  /** `metadata.creationTimestamp` in milliseconds; absent if the source assigns none (manifests in a directory). */
   readonly createdAt?: number | undefined;
-  /** It is being deleted (`metadata.deletionTimestamp`). */
+  /** Set if the object is being deleted (`metadata.deletionTimestamp`). */
   readonly isDeleting?: true;
   readonly labels: Labels;
   readonly annotations: Labels;
@@ -24,11 +25,11 @@ export interface NamespacedMeta extends ObjectMeta {
 }
 
 export interface ClusterNode extends ObjectMeta {
-  /** `spec.podCIDRs` (or `spec.podCIDR`), in the order given; empty until an allocator has assigned some. */
+  /** `spec.podCIDRs` (or `spec.podCIDR`), in the given order; empty until an allocator has assigned some. */
   readonly podCidrs: readonly Prefix[];
-  /** `status.addresses` of type InternalIP, in the order given. */
+  /** `status.addresses` of type InternalIP, in the given order. */
   readonly addresses: readonly Address[];
-  /** Absent: none. */
+  /** Absent if there are none. */
   readonly taints?: readonly NodeTaint[] | undefined;
 }
 
@@ -50,7 +51,7 @@ export interface ContainerPort {
 export interface ClusterContainer {
   readonly name: string;
   readonly image?: string | undefined;
-  /** Empty: the image's own. */
+  /** Empty: the image's default. */
   readonly command: readonly string[];
   readonly args: readonly string[];
   readonly ports: readonly ContainerPort[];
@@ -61,16 +62,16 @@ export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown
 export interface ClusterPod extends NamespacedMeta {
   /** `spec.nodeName`; absent until scheduled. */
   readonly node?: string | undefined;
-  /** `status.podIPs`, in the order given. */
+  /** `status.podIPs`, in the given order. */
   readonly addresses: readonly Address[];
-  /** Such a pod is never an endpoint: its addresses are the node's. */
+  /** Such a pod is never an endpoint, because its addresses belong to the node. */
   readonly hostNetwork: boolean;
-  /** `Pending` when no status has been reported. */
+  /** `Pending` if no status has been reported. */
   readonly phase: PodPhase;
   readonly containers: readonly ClusterContainer[];
 }
 
-/** A number, or the name of a container port that differs from pod to pod. */
+/** A number, or the name of a container port, whose number may differ between pods. */
 export type PortReference = Port | string;
 
 export interface ServicePort {
@@ -87,7 +88,7 @@ export interface ClusterService extends NamespacedMeta {
   readonly clusterAddresses: readonly Address[];
   readonly externalAddresses: readonly Address[];
   readonly ports: readonly ServicePort[];
-  /** Absent: somebody else writes the service's endpoint slices. */
+  /** Absent: the service's endpoint slices are written by another controller. */
   readonly selector?: Labels | undefined;
 }
 
@@ -121,7 +122,7 @@ export interface LabelRequirement {
   readonly values: readonly string[];
 }
 
-/** Both parts must match; with both empty it selects everything. */
+/** Both parts must match. An empty selector selects everything. */
 export interface LabelSelector {
   readonly matchLabels: Labels;
   readonly matchExpressions: readonly LabelRequirement[];

@@ -1,4 +1,4 @@
-// EndpointSlice manifests (discovery.k8s.io/v1), as far as we read them.
+// Parses EndpointSlice manifests (discovery.k8s.io/v1), as far as Heddle uses them.
 
 import { z } from 'zod';
 import { parseFields } from '../base/parse-fields.ts';
@@ -28,7 +28,7 @@ const slice = z.object({
   ),
 });
 
-/** Slices of type FQDN come without endpoints: their addresses are names, which nothing here resolves. */
+/** Slices of type FQDN are returned without endpoints: their addresses are names, which are not resolved here. */
 export function parseEndpointSlice(raw: unknown, object: string): ClusterEndpointSlice {
   const { metadata, addressType, endpoints, ports } = parseFields(slice, raw, object);
   const isAddressed = addressType !== 'FQDN';
@@ -43,7 +43,7 @@ export function parseEndpointSlice(raw: unknown, object: string): ClusterEndpoin
   };
 }
 
-// Absent conditions read as the API documents them: ready unless told otherwise, serving as ready.
+// Absent conditions have the API's defaults: ready is true, serving equals ready.
 function sliceEndpoint(
   value: z.infer<typeof endpoint>,
   object: string,

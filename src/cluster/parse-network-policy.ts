@@ -1,4 +1,5 @@
-// NetworkPolicy manifests (networking.k8s.io/v1), with the API's defaults resolved so that readers need not know them.
+// Parses NetworkPolicy manifests (networking.k8s.io/v1) and fills in the API's defaults, so that readers need not know
+// them.
 
 import { z } from 'zod';
 import { parseFields } from '../base/parse-fields.ts';
@@ -103,7 +104,7 @@ export function parseNetworkPolicy(raw: unknown, object: string): ClusterNetwork
   };
 }
 
-// Without policyTypes: Ingress always, Egress only where the section exists (so deny-all-egress must name the type).
+// Without policyTypes: always Ingress, and Egress only if the section exists (so deny-all-egress must name the type).
 function policyTypes(spec: {
   policyTypes: readonly ('Ingress' | 'Egress')[];
   egress?: readonly unknown[] | undefined;

@@ -1,4 +1,4 @@
-// Node and Namespace manifests, as far as we read them.
+// Parses Node and Namespace manifests, as far as Heddle uses them.
 
 import { z } from 'zod';
 import { InputError, type InputProblem } from '../base/input-error.ts';
@@ -25,7 +25,7 @@ const node = z.object({
   status: optional(z.object({ addresses: list(z.unknown()) })),
 });
 
-/** Throws FlawedNodeError where single ranges or addresses are malformed, with the others in `rest`. */
+/** Throws FlawedNodeError if single ranges or addresses are malformed, with the others in `rest`. */
 export function parseNode(raw: unknown, object: string): ClusterNode {
   const { metadata, spec, status } = parseFields(node, raw, object);
   const taints = spec?.taints ?? [];
@@ -51,7 +51,7 @@ interface Parsed<Value> {
   readonly flaws: readonly InputProblem[];
 }
 
-// The API server keeps podCIDR equal to podCIDRs[0]; hand-written manifests often have the old field alone.
+// The API server keeps podCIDR equal to podCIDRs[0]; hand-written manifests often have only the old field.
 function podCidrs(
   spec: { podCIDR?: string | undefined; podCIDRs: readonly unknown[] } | undefined,
   object: string,
@@ -66,16 +66,16 @@ function podCidrs(
   });
 }
 
-// What its author meant is not known: the address, or the range.
+// Set host bits are refused, because it is unclear whether the author meant the address or the range.
 function parseRange(text: string, object: string, field: string): Prefix {
   const prefix = parsePrefix(text, object, field);
   const given = parseAddress(text.slice(0, text.indexOf('/')), object, field);
   if (prefixAddress(prefix) === given) return prefix;
-  const rule = `has bits set behind its length: the range would be ${prefix}`;
+  const rule = `has bits set beyond its prefix length: the range would be ${prefix}`;
   throw new InputError({ object, field, value: text, rule });
 }
 
-// Other types (Hostname, ExternalDNS) hold names, so only InternalIPs are parsed as addresses.
+// Other types (Hostname, ExternalDNS) contain names, so only InternalIPs are parsed as addresses.
 function internalAddresses(all: readonly unknown[], object: string): Parsed<Address> {
   return parseEach(all, (value, index) => {
     const field = `status.addresses[${index}]`;

@@ -1,4 +1,4 @@
-// One Kubernetes object of any kind we read: who it is, and what it says. The same for every source.
+// Identifies and parses one Kubernetes object of any supported kind, for every source.
 
 import { z } from 'zod';
 import { InputError } from '../base/input-error.ts';
@@ -18,7 +18,7 @@ import { parseNamespace, parseNode } from './parse-node.ts';
 import { parsePod } from './parse-pod.ts';
 import { parseService } from './parse-service.ts';
 
-/** The kinds we read and the one version of each. */
+/** Supported kinds with their API version. */
 const apiVersions = {
   Node: 'v1',
   Namespace: 'v1',
@@ -66,7 +66,7 @@ const identity = z.object({
   metadata: z.object({ name: objectNameField, namespace: optional(objectNameField) }),
 });
 
-/** For an object of a kind we do not read: undefined. Throws InputError when it does not even say what it is. */
+/** Undefined for an object of an unsupported kind. Throws InputError if its kind cannot be read. */
 export function identify(raw: unknown, origin: string): ObjectIdentity | undefined {
   const { apiVersion, kind } = parseFields(typeMeta, raw, origin);
   if (!isClusterKind(kind)) {
@@ -75,15 +75,16 @@ export function identify(raw: unknown, origin: string): ObjectIdentity | undefin
   }
   const expected = apiVersions[kind];
   if (apiVersion !== expected) {
-    // Another group may have a kind of the same name (Knative's Service); another version of ours would be lost silently.
+    // Another group may have a kind of the same name (Knative's Service). An unsupported version of our group would be
+    // lost silently.
     if (groupOf(apiVersion) !== groupOf(expected)) return undefined;
-    const rule = `is not read here: ${kind} is read as ${expected}`;
+    const rule = `is not supported: ${kind} is read as ${expected}`;
     throw new InputError({ object: origin, field: 'apiVersion', value: apiVersion, rule });
   }
   return { kind, key: objectKey(kind, raw, `${origin}: ${kind}`) };
 }
 
-/** Throws InputError naming `origin`, kind, key, field path, value and rule. */
+/** Throws InputError with `origin`, kind, key, field path, value and rule. */
 export function parseObject(
   { kind, key }: ObjectIdentity,
   raw: unknown,
@@ -106,26 +107,26 @@ export function parseObject(
   }
 }
 
-/** Whether it is `List`, or the list of a kind that we read, in the group of that kind. */
+/** Whether it is `List`, or the list of a supported kind in that kind's group. */
 export function isOurList(kind: string, apiVersion: unknown): boolean {
   const own = Object.hasOwn(listKinds, kind) ? listKinds[kind] : undefined;
   if (own === undefined || typeof apiVersion !== 'string') return false;
   return groupOf(apiVersion) === groupOf(own);
 }
 
-// Looks at the name alone, so that an object is known even when the rest of it is wrong.
+// Uses only the name, so that an object is identified even if the rest of it is invalid.
 function objectKey(kind: ClusterKind, raw: unknown, where: string): string {
   const { name, namespace = 'default' } = parseFields(identity, raw, where).metadata;
   return kind === 'Node' || kind === 'Namespace' ? name : `${namespace}/${name}`;
 }
 
-// kubectl refuses `kind: node`; passed over, it would be missed without a word.
+// kubectl refuses `kind: node`. If it were ignored, the object would be missing without a message.
 function refuseMisspelt(kind: string, apiVersion: string, origin: string): void {
   const lower = kind.toLowerCase();
   for (const [known, version] of writtenKinds) {
     if (lower !== known.toLowerCase() || kind === known) continue;
     if (groupOf(apiVersion) !== groupOf(version)) continue;
-    const rule = `is not read here: the kind is written ${known}`;
+    const rule = `has the wrong spelling: the kind is ${known}`;
     throw new InputError({ object: origin, field: 'kind', value: kind, rule });
   }
 }

@@ -1,4 +1,4 @@
-// Pod manifests, as far as we read them.
+// Parses Pod manifests, as far as Heddle uses them.
 
 import { z } from 'zod';
 import { parseFields } from '../base/parse-fields.ts';

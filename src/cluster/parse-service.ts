@@ -1,4 +1,4 @@
-// Service manifests, as far as we read them.
+// Parses Service manifests, as far as Heddle uses them.
 
 import { z } from 'zod';
 import { parseFields } from '../base/parse-fields.ts';
@@ -55,7 +55,7 @@ export function parseService(raw: unknown, object: string): ClusterService {
   };
 }
 
-// 'None' marks a headless service; an empty string one that has no address (yet).
+// 'None' marks a headless service; an empty string means that no address is assigned (yet).
 function clusterAddresses(
   spec: { clusterIP?: string | undefined; clusterIPs: readonly string[] },
   object: string,

@@ -1,5 +1,5 @@
-// Everything the cluster has told us, as one immutable value. Unchanged objects and unchanged collections stay the
-// same references from one snapshot to the next, so that functions memoised on them compute nothing twice.
+// The complete known state of the cluster as one immutable value. Unchanged objects and collections stay the same
+// references from one snapshot to the next, so that memoized functions of them are not computed again.
 
 import type {
   ClusterEndpointSlice,
@@ -10,7 +10,7 @@ import type {
   ClusterService,
 } from './objects.ts';
 
-/** Nodes and namespaces by name, the others by `namespace/name`. */
+/** Nodes and namespaces by name, other objects by `namespace/name`. */
 export interface ClusterState {
   readonly nodes: ReadonlyMap<string, ClusterNode>;
   readonly namespaces: ReadonlyMap<string, ClusterNamespace>;
@@ -20,15 +20,18 @@ export interface ClusterState {
   readonly networkPolicies: ReadonlyMap<string, ClusterNetworkPolicy>;
 }
 
-/** Something in the source that could not be used, in words for its author. */
+/** Unusable input of a source, described for its author. */
 export interface SourceProblem {
-  /** What was wrong, where, with which value: `demo/policies.yaml, document 3: NetworkPolicy shop/db: spec...: 70000 is not a port`. */
+  /**
+   * What is wrong, where, with which value: `demo/policies.yaml, document 3: NetworkPolicy shop/db: spec...: 70000 is
+   * not a port`.
+   */
   readonly text: string;
-  /** What holds meanwhile: `the last good version of this object stays in force`. */
+  /** What applies meanwhile: `the last good version of this object stays in force`. */
   readonly consequence: string;
-  /** Set where it is the source as a whole that cannot be read, and not one object in it. */
+  /** Set if the source as a whole cannot be read, not only one object. */
   readonly isSource?: true | undefined;
-  /** How many it stands for, where they are too many to be told one by one. */
+  /** Number of problems that this one stands for, if they are too many to list. */
   readonly count?: number | undefined;
 }
 
@@ -36,8 +39,8 @@ export interface ClusterSnapshot {
   readonly state: ClusterState;
   readonly problems: readonly SourceProblem[];
   /**
-   * True once everything the source holds has been read at least once: only then does an absent object mean a deleted
-   * one, and may the reconciler prune what it finds. Not a condition for being ready.
+   * True once everything in the source has been read at least once. Only then does an absent object mean a deleted one,
+   * and the reconciler may prune. It is not a condition for readiness.
    */
   readonly complete: boolean;
 }
@@ -51,7 +54,7 @@ export const emptyClusterState: ClusterState = {
   networkPolicies: new Map(),
 };
 
-/** `previous` itself if `next` has the same collections: then nothing changed. */
+/** Returns `previous` if `next` has the same collections, that is, nothing changed. */
 export function keepState(next: ClusterState, previous: ClusterState): ClusterState {
   const kinds = Object.keys(next) as (keyof ClusterState)[];
   return kinds.every((kind) => next[kind] === previous[kind]) ? previous : next;

@@ -56,7 +56,7 @@ for (const [asked, text] of refused) {
   });
 }
 
-test('annotations are Kubernetes quantities of bits a second', () => {
+test('annotations are Kubernetes quantities in bits per second', () => {
   const annotations = { [ingressKey]: '10M', [egressKey]: '1.5Gi', 'example.org/other': 'x' };
   assert.deepEqual(annotatedBandwidth(annotations), {
     ingress: { bitsPerSecond: 10e6 },
@@ -77,7 +77,7 @@ for (const [text, rule] of [
   });
 }
 
-test('each direction has the first limit that anyone has for it', () => {
+test('each direction uses the first limit that is given for it', () => {
   const ten = { bitsPerSecond: 10e6 };
   const one = { bitsPerSecond: 1e6 };
   assert.deepEqual(firstBandwidth({ ingress: ten }, { ingress: one, egress: one }), {

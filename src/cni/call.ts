@@ -17,7 +17,7 @@ export function splitCall(body: Uint8Array): CniCall {
   let start = 0;
   for (;;) {
     const end = body.indexOf(0, start);
-    if (end === -1) throw broken('the environment has no end');
+    if (end === -1) throw broken('the environment is not terminated');
     if (end === start) break;
     const entry = decodeText(body.subarray(start, end), 'environment');
     const equals = entry.indexOf('=');

@@ -155,7 +155,7 @@ for (const { name, files, conflicts = [], unloadable = [] } of cases) {
   });
 }
 
-test('folders are no configurations; pipes, dangling links and what cannot be read are not opened', () => {
+test('folders are not configurations; pipes, dangling links and unreadable files are not opened', () => {
   inFolder((folder) => {
     mkdirSync(path.join(folder, '00-folder.conf'));
     execFileSync('/usr/bin/mkfifo', [path.join(folder, '01-pipe.conf')]);
@@ -170,7 +170,7 @@ test('folders are no configurations; pipes, dangling links and what cannot be re
   });
 });
 
-test('a folder that is not there has nothing in it', () => {
+test('a missing folder is empty', () => {
   assert.deepEqual(configurationsBefore('/nowhere/at/all', own), { conflicts: [], unloadable: [] });
 });
 

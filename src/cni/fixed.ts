@@ -59,7 +59,8 @@ function readAddresses(texts: readonly string[], origin: Origin): readonly Addre
   );
   for (const family of [4, 6] as const) {
     const same = [...addresses].filter((address) => addressFamily(address) === family);
-    if (same.length > 1) throw wrong(origin, same.join(', '), 'is more than one of a family');
+    if (same.length > 1)
+      throw wrong(origin, same.join(', '), 'has more than one address of a family');
   }
   return [...addresses];
 }
@@ -72,7 +73,7 @@ function readOlderMac(cniArgs: ReadonlyMap<string, string>): Mac | undefined {
 function readMac(text: string, origin: Origin): Mac {
   const mac = read(origin, text, () => parseMac(text));
   if (/^.[13579bdf]/.test(mac)) throw wrong(origin, text, 'is a multicast address');
-  if (mac === '00:00:00:00:00:00') throw wrong(origin, text, 'is no address of an interface');
+  if (mac === '00:00:00:00:00:00') throw wrong(origin, text, 'is not an address for an interface');
   return mac;
 }
 

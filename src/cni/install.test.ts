@@ -47,7 +47,7 @@ const capabilities = {
   portMappings: true,
 };
 
-test('installs executable and configuration, and nothing else', () => {
+test('installs the executable and the configuration, and nothing else', () => {
   const places = freshPlaces();
   const { executable, configuration } = places;
   assert.deepEqual(installCni(places), {
@@ -68,7 +68,7 @@ test('installs executable and configuration, and nothing else', () => {
   assert.deepEqual(readdirSync(places.configurationDirectory), ['05-heddle.conflist']);
 });
 
-test('a second time writes nothing', () => {
+test('writes nothing the second time', () => {
   const places = freshPlaces();
   installCni(places);
   const { executable, configuration } = places;
@@ -89,7 +89,7 @@ test('writes again what is old, edited or not executable', () => {
   assert.equal(readFileSync(executable, 'utf8'), 'a newer executable');
 });
 
-test("names the agent's socket where it is not the default", () => {
+test("names the agent's socket if it is not the default", () => {
   const places = freshPlaces();
   installCni({ ...places, agentSocket: '/run/heddle-2/agent.sock' });
   const list: unknown = JSON.parse(readFileSync(places.configuration, 'utf8'));
@@ -101,7 +101,7 @@ test("names the agent's socket where it is not the default", () => {
   });
 });
 
-test('tells which configurations of others come first', () => {
+test('reports configurations of other plugins that come first', () => {
   const places = freshPlaces();
   mkdirSync(places.configurationDirectory, { recursive: true });
   for (const name of ['10-later.conflist', '00-first.conf', '01.md', '04-b.json']) {
@@ -115,7 +115,7 @@ test('tells which configurations of others come first', () => {
   );
 });
 
-test('leaves no temporary file where it cannot write', () => {
+test('leaves no temporary file if it cannot write', () => {
   const places = freshPlaces();
   mkdirSync(places.executable, { recursive: true });
   assert.throws(() => installCni(places), /EISDIR|ENOTEMPTY|EEXIST/);

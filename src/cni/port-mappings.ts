@@ -57,7 +57,7 @@ export const portMappingsSchema: z.ZodType<readonly PortMapping[]> = z
   .check(({ value: all, issues }) => {
     const second = repeatedPort(all);
     if (second === undefined) return;
-    const message = 'is a host port that is asked for twice';
+    const message = 'is a host port that is requested twice';
     issues.push({ code: 'custom', input: describeHostPort(second), message });
   });
 

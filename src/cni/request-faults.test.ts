@@ -19,8 +19,8 @@ for (const { written, code, message } of malformedRequests) {
 }
 
 const brokenBodies: readonly [string, Uint8Array, RegExp][] = [
-  ['nothing at all', Buffer.from(''), /the environment has no end/],
-  ['an environment without its end', Buffer.from('CNI_COMMAND=ADD'), /has no end/],
+  ['nothing at all', Buffer.from(''), /the environment is not terminated/],
+  ['an environment without its end', Buffer.from('CNI_COMMAND=ADD'), /is not terminated/],
   ['an entry without a value', Buffer.from('CNI_COMMAND\0\0{}'), /"CNI_COMMAND" is not NAME=value/],
   ['an entry without a name', Buffer.from('=ADD\0\0{}'), /"=ADD" is not NAME=value/],
   [
@@ -45,7 +45,7 @@ for (const [name, body, text] of brokenBodies) {
   });
 }
 
-test('keeps every byte of environment and configuration apart', () => {
+test('keeps environment and configuration separate, byte by byte', () => {
   const call = splitCall(Buffer.from('CNI_ARGS=a=b;c\0CNI_NETNS=\0\0{"x":"\\u0000"}'));
   assert.deepEqual(
     [...call.environment],
@@ -72,7 +72,7 @@ for (const [text, expected] of versions) {
   });
 }
 
-test('writes an error as the specification wants it', () => {
+test('writes an error as the specification requires', () => {
   const error = new CniError(cniErrorCode.tryLater, 'no addresses', { details: 'wait' });
   assert.equal(
     formatError('1.0.0', error),

@@ -198,7 +198,7 @@ for (const [name, written, expected] of valid) {
   });
 }
 
-test('decodes CHECK with what its prevResult says', () => {
+test('decodes CHECK with the contents of its prevResult', () => {
   const request = decode({
     environment: { CNI_COMMAND: 'CHECK' },
     configuration: { cniVersion: '0.4.0', prevResult: { ...previousResult, dns: {} } },

@@ -55,7 +55,7 @@ const shapes = [
 ] as const;
 
 for (const { version, expected } of shapes) {
-  test(`writes a dual-stack result in the shape of ${version}`, () => {
+  test(`writes a dual-stack result in the format of ${version}`, () => {
     assert.deepEqual(JSON.parse(formatResult(version, dualStack)), expected);
   });
 }
@@ -73,7 +73,7 @@ test('writes addresses and routes of one family for a pod of one family', () => 
   });
 });
 
-test('answers VERSION in the version that was asked', () => {
+test('answers VERSION in the requested version', () => {
   assert.deepEqual(JSON.parse(formatVersions('0.4.0')), {
     cniVersion: '0.4.0',
     supportedVersions: ['0.3.1', '0.4.0', '1.0.0', '1.1.0'],

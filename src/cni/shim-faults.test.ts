@@ -35,7 +35,7 @@ function assertError(execution: Execution, code: number, text: RegExp): void {
   assert.ok('cniVersion' in parsed && 'details' in parsed);
 }
 
-test('refuses at once, naming the socket, when no agent is there', async () => {
+test("refuses immediately with the socket's name if there is no agent", async () => {
   const socket = freshSocket();
   const executions = [];
   for (let run = 0; run < 5; run++) executions.push(await execute(add(socket), configuration));
@@ -52,7 +52,7 @@ test('refuses at once, naming the socket, when no agent is there', async () => {
   assert.ok(fastestMs < 100, `took ${fastestMs} ms`);
 });
 
-test('refuses when the socket is one that a dead agent left', async () => {
+test('refuses if the socket was left by a dead agent', async () => {
   const socket = freshSocket();
   const leaver = spawn(process.execPath, [
     '-e',
@@ -69,17 +69,17 @@ const replies: readonly [string, string | Uint8Array, RegExp][] = [
   ['half a length', '\0\0', /before its answer was complete/],
   ['a length alone', '\0\0\0\x05', /before its answer was complete/],
   ['a body cut short', answerFrame(0, '{"cniV').subarray(0, -1), /before its answer was complete/],
-  ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', /not one of an agent/],
-  ['HTTP', 'HTTP/1.1 200 OK\r\nHeddle-Exit: 0\r\n\r\n', /not one of an agent/],
-  ['no body', '\0\0\0\0', /not one of an agent/],
-  ['an absurd length', '\xff\xff\xff\xff{}', /not one of an agent/],
-  ['one byte more than it may', Uint8Array.of(0, 0x40, 0, 1, 0), /not one of an agent/],
-  ['an outcome of 3', answerFrame(3, '{}'), /not one of an agent/],
-  ['an outcome of 255', answerFrame(255, '{}'), /not one of an agent/],
+  ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', /not an agent's/],
+  ['HTTP', 'HTTP/1.1 200 OK\r\nHeddle-Exit: 0\r\n\r\n', /not an agent's/],
+  ['no body', '\0\0\0\0', /not an agent's/],
+  ['an absurd length', '\xff\xff\xff\xff{}', /not an agent's/],
+  ['one byte more than it may', Uint8Array.of(0, 0x40, 0, 1, 0), /not an agent's/],
+  ['an outcome of 3', answerFrame(3, '{}'), /not an agent's/],
+  ['an outcome of 255', answerFrame(255, '{}'), /not an agent's/],
   ['an ADD without a result', answerFrame(0), /an answer without a result/],
   ['a failure without a result', answerFrame(1), /an answer without a result/],
   ['a refusal', answerFrame(2, 'not "ready"'), /refused the request: not "ready"$/],
-  ['endless garbage', 'x'.repeat(5 << 20), /not one of an agent/],
+  ['endless garbage', 'x'.repeat(5 << 20), /not an agent's/],
 ];
 
 for (const [name, bytes, text] of replies) {

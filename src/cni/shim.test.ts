@@ -58,7 +58,7 @@ test('takes an empty reply to DEL as success', async () => {
   assert.deepEqual([execution.exitCode, execution.stdout], [0, '']);
 });
 
-test('carries a configuration of nearly 8 MiB and a reply of 3 MiB', async () => {
+test('handles a configuration of nearly 8 MiB and a reply of 3 MiB', async () => {
   const large = JSON.stringify({ cniVersion: '1.0.0', padding: 'x'.repeat(8_300_000) });
   const reply = 'y'.repeat(3 << 20);
   await using agent = await startAgent(0, reply);
@@ -112,7 +112,7 @@ for (const [what, text, version] of delCalls) {
   });
 }
 
-test('sends DEL to the default socket where the configuration names none that can be used', async () => {
+test('sends DEL to the default socket if the configuration has no usable one', async () => {
   const { stdout } = await execute({ CNI_COMMAND: 'DEL' }, '{"agentSocket":7}');
   assert.match(stdout, /connect to the Heddle agent at \/run\/heddle\/agent.sock.cni: /);
 });

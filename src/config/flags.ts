@@ -1,23 +1,24 @@
-// The configuration on the command line: each key of the schema as a flag, its help line, and flags turned back into keys.
+// The configuration on the command line: each key of the schema as a flag with a help line, and flags converted back
+// into keys.
 
 import { z } from 'zod';
 import { InputError } from '../base/input-error.ts';
 import { configSchema } from './schema.ts';
 
-/** One key of the configuration as the command line shows it. */
+/** One configuration key as a flag. */
 export interface ConfigFlag {
   /** `vxlan-port` */
   readonly name: string;
   /** `vxlan.port` */
   readonly key: string;
-  /** What stands after the flag: `NUMBER`, `native|vxlan`. */
+  /** Placeholder after the flag: `NUMBER`, `native|vxlan`. */
   readonly argument: string;
   readonly description: string;
-  /** As it would be written; absent when the key is required or has none. */
+  /** The default as the user would write it; absent if the key is required or has no default. */
   readonly default?: string;
 }
 
-/** Every key in the order of the schema. */
+/** All keys, in the order of the schema. */
 export function configFlags(): readonly ConfigFlag[] {
   return leaves(jsonSchema(), '').map(({ key, leaf }) => ({
     name: flagName(key),
@@ -28,7 +29,10 @@ export function configFlags(): readonly ConfigFlag[] {
   }));
 }
 
-/** Flags are text: they become numbers, booleans and lists as their key's schema asks; what fits nothing stays text and fails there. */
+/**
+ * Converts flags, which are text, into numbers, booleans and lists according to their keys' schemas. A value that does
+ * not fit stays text and fails in validation.
+ */
 export function flagsToKeys(flags: Readonly<Record<string, string>>): Record<string, unknown> {
   const byFlag = new Map(leaves(jsonSchema(), '').map((leaf) => [flagName(leaf.key), leaf]));
   const result: Record<string, unknown> = {};
@@ -39,7 +43,7 @@ export function flagsToKeys(flags: Readonly<Record<string, string>>): Record<str
         object: 'command line',
         field: `--${flag}`,
         value: text,
-        rule: 'is no known flag',
+        rule: 'is not a known flag',
       });
     }
     setKey(result, found.key.split('.'), flagValue(found.leaf, text));

@@ -1,8 +1,8 @@
-// Addresses that the agent listens on, as text: `127.0.0.1:9655`, `[::1]:9655`.
+// Listen addresses as text: `127.0.0.1:9655`, `[::1]:9655`.
 
 import { isAddress } from '../net/address.ts';
 
-/** Its parts; undefined for what is no address with a port (0: a free one). */
+/** Splits the address; undefined if it is not an address with a port (0: a free one). */
 export function splitListenAddress(
   text: string,
 ): { readonly host: string; readonly port: number } | undefined {
@@ -14,13 +14,13 @@ export function splitListenAddress(
   return isAddress(host) && port <= 65_535 ? { host, port } : undefined;
 }
 
-/** Whether only processes in this network namespace can reach it. */
+/** Whether only processes in this network namespace can reach the address. */
 export function isLoopback(text: string): boolean {
   const host = splitListenAddress(text)?.host;
   return host !== undefined && (/^127\./.test(host) || host === '::1');
 }
 
-/** Whether one of the two could not be listened on while the other is: same port, and the same address or every one. */
+/** Whether the two cannot be listened on at the same time: same port, and the same address or a wildcard. */
 export function clashes(one: string, other: string): boolean {
   const [left, right] = [splitListenAddress(one), splitListenAddress(other)];
   if (left === undefined || right === undefined) return false;

@@ -9,7 +9,7 @@ import { loadConfig, parseConfig } from './load.ts';
 
 const least = { node: 'node-1', cluster: { directory: 'demo' } };
 
-test('the least configuration gets every default', () => {
+test('a minimal configuration gets every default', () => {
   const config = parseConfig(least);
   assert.deepEqual(config, {
     node: 'node-1',
@@ -63,7 +63,7 @@ const bad: readonly [string, unknown, string][] = [
   [
     'a cluster with two sources',
     { node: 'n', cluster: { directory: 'd', kubernetes: {} } },
-    'configuration: cluster: has both directory (a folder of manifests) and kubernetes (an API server): only one can be',
+    'configuration: cluster: has both directory (a folder of manifests) and kubernetes (an API server): only one is allowed',
   ],
   [
     'an address without a scheme',
@@ -75,16 +75,16 @@ const bad: readonly [string, unknown, string][] = [
     { node: 'n', cluster: { kubernetes: { apiServers: ['https://me:pw@192.0.2.1:6443'] } } },
     'configuration: cluster.kubernetes.apiServers[0]: https://<removed>@192.0.2.1:6443 is not the address of an API server (https://192.0.2.1:6443)',
   ],
-  ['an unknown key', { ...least, mod: 'vxlan' }, 'configuration: mod: vxlan is no known key'],
+  ['an unknown key', { ...least, mod: 'vxlan' }, 'configuration: mod: vxlan is not a known key'],
   [
     'a key spelled as its flag',
     { ...least, 'flow-entries': 5 },
-    'configuration: flow-entries: 5 is no known key; did you mean flowEntries?',
+    'configuration: flow-entries: 5 is not a known key; did you mean flowEntries?',
   ],
   [
     'an unknown key below another',
     { ...least, vxlan: { vnid: 7 } },
-    'configuration: vxlan.vnid: 7 is no known key',
+    'configuration: vxlan.vnid: 7 is not a known key',
   ],
   [
     'a mode that is none',
@@ -120,12 +120,12 @@ const bad: readonly [string, unknown, string][] = [
 ];
 
 for (const [what, value, text] of bad) {
-  test(`${what} names key, value and rule`, () => {
+  test(`${what} is reported with key, value and rule`, () => {
     assert.throws(() => parseConfig(value), { message: text });
   });
 }
 
-test('all problems are told at once, one a line', () => {
+test('all problems are reported together, one per line', () => {
   assert.throws(() => parseConfig({ ...least, mode: 'x', masquerade: 'maybe' }), {
     message:
       'configuration: mode: x is not a mode (native, vxlan)\n' +
@@ -133,7 +133,7 @@ test('all problems are told at once, one a line', () => {
   });
 });
 
-test('flags win over the file and become what their key holds', () => {
+test("flags override the file and are converted to their key's type", () => {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-config-'));
   try {
     const file = join(folder, 'agent.yaml');
@@ -150,13 +150,13 @@ test('flags win over the file and become what their key holds', () => {
       message: `${file}: vxlan.port: http is not a port (1-65535)`,
     });
     assert.throws(() => loadConfig({ file, flags: { colour: 'blue' } }), {
-      message: 'command line: --colour: blue is no known flag',
+      message: 'command line: --colour: blue is not a known flag',
     });
     writeFileSync(file, 'node: [\n');
     assert.throws(() => loadConfig({ file }), { name: 'InputError' });
     assert.throws(() => loadConfig({ file: `${file}.gone` }), {
       name: 'InputError',
-      message: `configuration: ${file}.gone is not there`,
+      message: `configuration: ${file}.gone does not exist`,
     });
     assert.throws(() => loadConfig({ file: folder }), {
       name: 'InputError',
@@ -167,7 +167,7 @@ test('flags win over the file and become what their key holds', () => {
   }
 });
 
-test('an API server is configured by file or by flags, with paths relative to where they stand', () => {
+test('an API server is configured by file or by flags, with paths relative to the file or the current directory', () => {
   assert.deepEqual(parseConfig({ node: 'n', cluster: { kubernetes: {} } }).cluster, {
     kubernetes: {
       apiServers: [],

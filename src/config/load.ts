@@ -18,7 +18,7 @@ export function loadConfig(sources: ConfigSources): AgentConfig {
   return { ...config, cluster: absolutePaths(config.cluster, sources) };
 }
 
-// A path in the file is relative to the file, one on the command line to where it was typed.
+// A path in the file is relative to the file; one on the command line is relative to the current directory.
 function absolutePaths(
   { directory, kubernetes }: ClusterConfig,
   sources: ConfigSources,
@@ -34,13 +34,13 @@ function absolutePaths(
 }
 
 export interface ConfigSources {
-  /** A YAML file; relative paths in it are relative to its folder. */
+  /** YAML file; relative paths in it are relative to its folder. */
   readonly file?: string | undefined;
-  /** By flag name without dashes: `{ 'vxlan-port': '4790' }`. They win over the file. */
+  /** Values by flag name without dashes: `{ 'vxlan-port': '4790' }`. They override the file. */
   readonly flags?: Readonly<Record<string, string>>;
 }
 
-/** Checks a configuration that is already an object; `object` names it in errors. */
+/** Checks a configuration that is already an object. `object` names it in errors. */
 export function parseConfig(value: unknown, object = 'configuration'): AgentConfig {
   const parsed = configSchema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -63,7 +63,7 @@ function readText(file: string): string {
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined) throw error;
-    const rule = code === 'ENOENT' ? 'is not there' : `cannot be read (${code})`;
+    const rule = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
     throw new InputError({ object: 'configuration', value: file, rule });
   }
 }
@@ -75,7 +75,7 @@ function inputErrors(issue: z.core.$ZodIssue, root: unknown, object: string): In
   }
   const value = valueAt(root, segments);
   const field = fieldName(segments);
-  // Of a map that breaks a rule as a whole, the rule says enough.
+  // If a map breaks a rule as a whole, the rule is enough.
   if (issue.code === 'custom' && (value === undefined || isRecord(value))) {
     return [new InputError({ object, field, rule: issue.message })];
   }
@@ -87,7 +87,8 @@ function unknownKey(segments: readonly string[], root: unknown, object: string):
   const known = configFlags().map((flag) => flag.key);
   const field = segments.join('.');
   const near = known.find((key) => squeeze(key) === squeeze(field));
-  const rule = near === undefined ? 'is no known key' : `is no known key; did you mean ${near}?`;
+  const rule =
+    near === undefined ? 'is not a known key' : `is not a known key; did you mean ${near}?`;
   return new InputError({ object, field, value: valueAt(root, segments), rule });
 }
 

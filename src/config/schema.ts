@@ -1,4 +1,4 @@
-// Every key of the agent's configuration: its rule, its default and what it is for. Flags and help text come from here.
+// All keys of the agent's configuration: rule, default and purpose. Flags and help texts are derived from this file.
 
 import { z } from 'zod';
 import { defaultSocket, longestSocketBytes } from '../api/socket.ts';
@@ -28,9 +28,9 @@ export interface AgentConfig {
   };
   readonly vxlan: { readonly port: Port; readonly vni: number };
   readonly cni: { readonly binDir: string; readonly confDir?: string | undefined };
-  /** Of loopback. */
+  /** On loopback. */
   readonly health: { readonly address: string };
-  /** `none`: no port. */
+  /** `none`: do not listen. */
   readonly metrics: { readonly address: string };
   readonly logLevel: LogLevel;
   readonly reconcilePeriodMs: number;
@@ -41,7 +41,7 @@ export interface AgentConfig {
   readonly eventsPerSecond: number;
 }
 
-/** Exactly one of the two. */
+/** Exactly one of the two is set. */
 export interface ClusterConfig {
   readonly directory?: string | undefined;
   readonly kubernetes?: KubernetesSettings | undefined;
@@ -84,7 +84,7 @@ const apiServer = z
 const noSource =
   'has neither directory (a folder of manifests) nor kubernetes (an API server): one is required';
 const twoSources =
-  'has both directory (a folder of manifests) and kubernetes (an API server): only one can be';
+  'has both directory (a folder of manifests) and kubernetes (an API server): only one is allowed';
 
 const clusterSchema = z
   .strictObject({
@@ -99,20 +99,24 @@ const clusterSchema = z
         apiServers: z
           .array(apiServer, { error: 'is not a list of API server addresses' })
           .prefault([])
-          .describe('addresses of the API server, the first that answers is used'),
+          .describe('addresses of the API server, the first one that answers is used'),
         apiServersFrom: path
           .optional()
-          .describe("kubeconfig (the kubelet's) of which only the address is used, if it exists"),
+          .describe(
+            "kubeconfig (the kubelet's) from which only the address is used, if the file exists",
+          ),
         tlsServerName: z
           .string({ error: 'is not a host name' })
           .min(1, { error: 'is not a host name' })
           .optional()
-          .describe("name in the API server's certificate, where its address is not in it"),
+          .describe(
+            "name in the API server's certificate, if the certificate does not contain its address",
+          ),
         remotePodNames: z
           .boolean({ error: 'is neither true nor false' })
           .default(true)
           .describe(
-            'read the pods of all nodes, for their names in the flow log; else only those of this node',
+            'read the pods of all nodes, for their names in the flow log; otherwise only those of this node',
           ),
         startupTaint: z
           .string({ error: 'is not the key of a taint' })

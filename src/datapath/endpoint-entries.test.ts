@@ -40,7 +40,7 @@ function broughtBy(before: DesiredState, after: DesiredState): readonly string[]
 }
 
 for (const [what, more] of Object.entries(endpoints)) {
-  test(`all that an endpoint ${what} brings into any table is waited for`, () => {
+  test(`a settle waits for all entries of an endpoint ${what}`, () => {
     const other = endpoint(1);
     const added = endpoint(2, more);
     const brought = broughtBy(desiredWith([other]), desiredWith([other, added]));
@@ -50,7 +50,7 @@ for (const [what, more] of Object.entries(endpoints)) {
   });
 }
 
-test('what could not be written of an endpoint is said, of others and of the node not', () => {
+test('failed entries of an endpoint are reported, those of others and of the node are not', () => {
   const failure = (table: string, key: string | undefined, text: string): object => ({
     ...{ table, key, text, retryAt: 0, attempts: 1 },
   });

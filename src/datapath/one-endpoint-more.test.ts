@@ -64,7 +64,7 @@ function countingTable(name: string, counters: Counters): Table<object> {
   };
 }
 
-test('one endpoint among a thousand reads no other endpoint, compares nothing and writes its own eleven entries', async () => {
+test('one new endpoint among a thousand reads no other endpoint, compares nothing and writes its own eleven entries', async () => {
   const counter = { reads: 0 };
   const counters: Counters = { equal: 0, set: [] };
   const reconciler = new Reconciler<DesiredState>(
@@ -100,7 +100,7 @@ test('one endpoint among a thousand reads no other endpoint, compares nothing an
   ]);
 });
 
-test('tables that no endpoint is in keep their groups when an endpoint comes', () => {
+test('tables without endpoints keep their groups when an endpoint is added', () => {
   const counter = { reads: 0 };
   const before = desiredWith([]);
   const after = desiredWith([countedEndpoint(1, counter)]);
@@ -109,7 +109,7 @@ test('tables that no endpoint is in keep their groups when an endpoint comes', (
   }
 });
 
-test('an endpoint has its entry keys in the tables that hold them', () => {
+test('an endpoint knows its entry keys in the tables that hold them', () => {
   const endpoint = countedEndpoint(1, { reads: 0 });
   const desired = desiredWith([endpoint]);
   const byName: Record<string, (desired: DesiredState) => readonly EntryGroup<object>[]> =

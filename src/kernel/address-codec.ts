@@ -1,12 +1,12 @@
-// Addresses and MACs as a data path stores them: 16 bytes with IPv4 mapped into IPv6, and 6 bytes, both in network order.
-// Written by hand and not with the address library, which takes ten times as long: a table of connections holds hundreds
-// of thousands of addresses. Both ends rely on `Address` being canonical text (RFC 5952).
+// Encodes addresses and MACs as the data path stores them: 16 bytes with IPv4 mapped into IPv6, and 6 bytes, both in
+// network order. Implemented here because the address library takes ten times as long, and a table of connections holds
+// hundreds of thousands of addresses. Relies on `Address` being canonical text (RFC 5952).
 
 import type { Address } from '../net/address.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Codec } from './codec.ts';
 
-/** IPv4 as `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2). All zero is `::`, the usual sign for no address. */
+/** IPv4 as `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2). All zero is `::`, which usually means no address. */
 export const mappedAddress: Codec<Address> = {
   size: 16,
   encode(address, into, offset) {
@@ -75,7 +75,7 @@ function writeGroups(groups: readonly string[], into: DataView, offset: number):
   }
 }
 
-/** RFC 5952: `::` stands for the longest run of two zero groups or more, the first of equals. */
+/** RFC 5952: `::` replaces the longest run of at least two zero groups, the first one if there are several. */
 function decodeIpv6(from: DataView, offset: number): string {
   let start = 8;
   let length = 1;

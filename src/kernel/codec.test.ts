@@ -32,7 +32,7 @@ function assertCodec<T>(codec: Codec<T>, value: T, hex: string): void {
   assert.deepEqual(codec.decode(new DataView(encoded.buffer), 0), value);
 }
 
-test('scalars stand in the machine’s order, __be ones in network order', () => {
+test('scalars are in the machine’s order, __be ones in network order', () => {
   assertCodec(u8, 0xfe, 'fe');
   assertCodec(u16, 0x0102, native('0102'));
   assertCodec(u16be, 0x0102, '0102');
@@ -44,7 +44,7 @@ test('scalars stand in the machine’s order, __be ones in network order', () =>
   assertCodec(u64big, 2n ** 64n - 1n, 'ffffffffffffffff');
 });
 
-test('addresses are 16 bytes in network order, IPv4 mapped', () => {
+test('addresses are 16 bytes in network order, with IPv4 mapped', () => {
   assertCodec(mappedAddress, parseAddress('255.255.255.255'), `${'00'.repeat(10)}ffffffffffff`);
   assertCodec(mappedAddress, parseAddress('0.0.0.0'), `${'00'.repeat(10)}ffff00000000`);
   assertCodec(mappedAddress, parseAddress('192.0.2.1'), '00000000000000000000ffffc0000201');
@@ -54,7 +54,7 @@ test('addresses are 16 bytes in network order, IPv4 mapped', () => {
   assertCodec(mac, parseMac('02:00:5e:10:00:0a'), '02005e10000a');
 });
 
-test('addresses are written and read as the address library does', () => {
+test('addresses are encoded and decoded like the address library does', () => {
   // Every pattern of zero and other groups, so every place and length of `::`.
   for (let pattern = 0; pattern < 256; pattern++) {
     const encoded = new Uint8Array(16);
@@ -67,7 +67,7 @@ test('addresses are written and read as the address library does', () => {
   }
 });
 
-test('a struct has its fields where they are said to be, and zeros between', () => {
+test('a struct has its fields at their offsets, and zeros between them', () => {
   const pair = structCodec<{ left: number; right: number }>(8, {
     left: [0, u8],
     right: [4, u32be],
@@ -75,7 +75,7 @@ test('a struct has its fields where they are said to be, and zeros between', () 
   assertCodec(pair, { left: 1, right: 0x02030405 }, '0100000002030405');
 });
 
-test('encoding leaves no byte of what stood there before', () => {
+test('encoding overwrites every byte', () => {
   const into = new DataView(new ArrayBuffer(skBuff.size));
   const cases: readonly (readonly [size: number, encode: () => void])[] = [
     [16, () => mappedAddress.encode(parseAddress('192.0.2.1'), into, 0)],

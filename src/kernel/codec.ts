@@ -1,14 +1,14 @@
-// How a value stands in the kernel's memory: fixed size, encoded into and decoded from a DataView at an offset.
-// The only place besides the generated codecs where byte order is known.
+// Encodes and decodes fixed-size values as the kernel lays them out in memory, at an offset in a DataView. Only this
+// file and the generated codecs know byte order.
 
 export interface Codec<T> {
-  /** Bytes, padding included. */
+  /** Size in bytes, including padding. */
   readonly size: number;
   encode(value: T, into: DataView, offset: number): void;
   decode(from: DataView, offset: number): T;
 }
 
-/** True on every machine this runs on today; bpf(2) structs and map values are in the machine's own order. */
+/** True on all supported machines. bpf(2) structs and map values are in the machine's byte order. */
 export const littleEndian: boolean = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 export const u8: Codec<number> = {
@@ -72,7 +72,7 @@ export const u64big: Codec<bigint> = {
   decode: (from, offset) => from.getBigUint64(offset, littleEndian),
 };
 
-/** Raw bytes; decoding copies. Encoding a shorter value pads with zeros, a longer one is a RangeError. */
+/** Raw bytes. Decoding copies. A shorter value is padded with zeros; a longer one is a RangeError. */
 export function bytes(size: number): Codec<Uint8Array> {
   return {
     size,
@@ -85,7 +85,7 @@ export function bytes(size: number): Codec<Uint8Array> {
   };
 }
 
-/** Zeroes padding: a key's padding is part of the key. */
+/** Zeroes padding, because a key's padding is part of the key. */
 export function clear(into: DataView, offset: number, length: number): void {
   for (let at = offset; at < offset + length; at++) into.setUint8(at, 0);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { errnoName, isKernelError, KernelError } from './errno.ts';
 
-test('the text says what was tried, on what, and why it was refused', () => {
+test('the text contains the operation, its subject and the reason', () => {
   const cases = [
     [{ call: 'open', subject: '/nowhere', code: 2 }, 'open /nowhere: ENOENT'],
     [{ call: 'bpf map create', subject: '', code: 'EPERM' }, 'bpf map create: EPERM'],
@@ -15,7 +15,7 @@ test('the text says what was tried, on what, and why it was refused', () => {
   for (const [failure, text] of cases) assert.equal(new KernelError(failure).message, text);
 });
 
-test('errnos get the kernel’s names, unknown ones stay numbers', () => {
+test('errnos have the kernel’s names, unknown ones stay numbers', () => {
   const cases = [
     [11, 'EAGAIN'],
     [-95, 'EOPNOTSUPP'],
@@ -26,7 +26,7 @@ test('errnos get the kernel’s names, unknown ones stay numbers', () => {
   for (const [number, name] of cases) assert.equal(errnoName(number), name);
 });
 
-test('an error is recognised by its class and codes', () => {
+test('an error is identified by its class and codes', () => {
   const gone = new KernelError({ call: 'open', subject: '/nowhere', code: 'ENOENT' });
   assert.equal(isKernelError(gone), true);
   assert.equal(isKernelError(gone, 'EEXIST', 'ENOENT'), true);

@@ -1,19 +1,19 @@
-// The one error of this layer: a system call (or a kernel request) that was refused, on what, and with which errno.
+// The only error of this layer: a failed system call or kernel request, with its subject and errno.
 
 import { constants } from 'node:os';
 
 /**
- * A refused system call, bpf(2) command or netlink request. The text reads `call subject: CODE (detail)`, for example
+ * A failed system call, bpf(2) command or netlink request. The text reads `call subject: CODE (detail)`, for example
  * `bpf map update addresses: E2BIG (the map is full: 65536 entries)`.
  */
 export class KernelError extends Error {
-  /** What was tried: `open`, `bpf link create`, `route replace`. */
+  /** The operation: `open`, `bpf link create`, `route replace`. */
   readonly call: string;
-  /** The errno's name, `ENOENT`; `errno 999` for one without a name here. */
+  /** Name of the errno, `ENOENT`; `errno 999` for one without a name here. */
   readonly code: string;
-  /** What it was tried on: a path, a map's name, `192.0.2.0/24 via 198.51.100.1`. */
+  /** The object of the operation: a path, the name of a map, `192.0.2.0/24 via 198.51.100.1`. */
   readonly subject: string;
-  /** More than the code says: the kernel's own text (extack, verifier) or the usual reason. */
+  /** Additional information: the kernel's own text (extack, verifier) or the usual reason. */
   readonly detail?: string;
 
   constructor(
@@ -32,7 +32,7 @@ export class KernelError extends Error {
   }
 }
 
-/** Whether it is a KernelError, of any of these codes when some are given. */
+/** Whether it is a KernelError, with one of these codes if any are given. */
 export function isKernelError(error: unknown, ...codes: string[]): error is KernelError {
   return error instanceof KernelError && (codes.length === 0 || codes.includes(error.code));
 }
@@ -42,7 +42,8 @@ export function errnoName(errno: number): string {
   return names.get(Math.abs(errno)) ?? `errno ${Math.abs(errno)}`;
 }
 
-// Linux errnos (uapi asm-generic/errno.h) that Node does not list, and two that only the kernel's inside knows but leaks.
+// Linux errnos (uapi asm-generic/errno.h) that Node.js does not list, and two that are internal to the kernel but
+// visible.
 const beyondNode = {
   EUCLEAN: 117,
   ENONET: 64,
@@ -65,7 +66,7 @@ export const errno: Readonly<Record<string, number>> = {
   ...beyondNode,
 };
 
-// EWOULDBLOCK and EOPNOTSUPP share numbers with EAGAIN and ENOTSUP: one name each, the kernel's own.
+// EWOULDBLOCK and EOPNOTSUPP share numbers with EAGAIN and ENOTSUP. The map has one name each, as in the kernel.
 const names = new Map<number, string>(
   Object.entries(errno)
     .filter(([name]) => name !== 'EWOULDBLOCK' && name !== 'ENOTSUP')

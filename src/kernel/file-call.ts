@@ -1,9 +1,9 @@
-// Node's own file functions, where they stand in for a system call: their errors in this layer's form.
+// Runs file functions of Node.js in place of system calls and converts their errors to KernelError.
 
 import { errorCode } from '../base/errors.ts';
 import { KernelError } from './errno.ts';
 
-/** Runs `body`; an error of Node's with a code becomes a KernelError that names `call` and `subject`. */
+/** Runs `body`. An error of Node.js with a code becomes a KernelError with `call` and `subject`. */
 export function fileCall<Result>(call: string, subject: string, body: () => Result): Result {
   try {
     return body();

@@ -1,20 +1,21 @@
-// libbpf (1.1 or later) through koffi: what kernel/bpf/object.ts needs to open, change and load a compiled object. The library is
-// loaded on first use, so that everything else here works where it is missing. `LIBBPF` in the environment names another.
+// libbpf (1.1 or later) through koffi: the functions that kernel/bpf/object.ts needs to open, change and load a
+// compiled object. The library is loaded on first use, so that everything else here works without it. The environment
+// variable `LIBBPF` sets another path.
 
 import koffi, { type LibraryHandle } from 'koffi';
 
-/** A pointer to one of libbpf's structs. */
+/** Pointer to a struct of libbpf. */
 export type Pointer = bigint & { readonly __pointer?: never };
 
 export interface LoggedCall<Result> {
   readonly result: Result;
-  /** What libbpf would have printed, one message a line. */
+  /** Messages of libbpf, one per line, which were not printed. */
   readonly log: readonly string[];
 }
 
 const minimumVersion = { major: 1, minor: 1 } as const;
 
-/** The functions of libbpf we call, under their own names without prefixes. */
+/** The functions of libbpf used here, under their own names without prefixes. */
 export interface Libbpf {
   readonly version: string;
   openMemory(bytes: Uint8Array, size: number, options: Uint8Array): Pointer | null;
@@ -40,16 +41,16 @@ export interface Libbpf {
   reuseMapFd(map: Pointer, fd: number): number;
   mapInitialValue(map: Pointer, size: [number | bigint]): Pointer | null;
   mapFd(map: Pointer): number;
-  /** 1: the kernel has it, 0: it does not, negative: unknown. */
+  /** 1: supported, 0: not supported, negative: unknown. */
   probeProgramType(type: number): number;
   probeMapType(type: number): number;
-  /** Runs `call` with libbpf's messages (warnings and information) captured instead of printed. */
+  /** Runs `call` and captures libbpf's messages (warnings and information) instead of printing them. */
   logged<Result>(call: () => Result): LoggedCall<Result>;
 }
 
 let loaded: Libbpf | undefined;
 
-/** Throws an Error that says how to get libbpf when it is missing or too old. */
+/** Throws an Error with instructions if libbpf is missing or too old. */
 export function libbpf(): Libbpf {
   loaded ??= loadLibrary(process.env['LIBBPF'] ?? 'libbpf.so.1');
   return loaded;
@@ -72,7 +73,8 @@ function openLibrary(path: string): LibraryHandle {
   try {
     return koffi.load(path);
   } catch (cause) {
-    const advice = 'install it (Debian: apt install libbpf1) or name another one in LIBBPF';
+    const advice =
+      'install it (Debian: apt install libbpf1) or set LIBBPF to the path of another one';
     throw new Error(`libbpf cannot be loaded from ${path}: ${advice}`, { cause });
   }
 }
@@ -121,7 +123,7 @@ function bindProbe(library: LibraryHandle, name: string): (type: number) => numb
   return (type) => probe(type, null);
 }
 
-/** libbpf has one print function for the whole process: ours, registered for the process's life, appends to `lines`. */
+/** libbpf has one print function per process. This one is registered permanently and appends to `lines`. */
 function bindLog(library: LibraryHandle): Libbpf['logged'] {
   const prototype = koffi.proto('int LibbpfPrint(int level, const char *format, void *arguments)');
   const format = koffi

@@ -1,5 +1,5 @@
-// The C library's system calls, synchronous, through koffi. Each returns its result or throws a KernelError.
-// Nothing else loads libc. koffi reports errno only directly after a sync call, so `checked` reads it at once.
+// System calls of the C library, synchronous, through koffi. Each returns its result or throws a KernelError. Only this
+// file loads libc. koffi reports errno only directly after a synchronous call, so `checked` reads it immediately.
 
 import { constants } from 'node:fs';
 import koffi from 'koffi';
@@ -41,15 +41,15 @@ export const openFlags = {
   readOnly: 0,
   readWrite: 2,
   create: 0o100,
-  /** Of a FIFO: does not wait for its other end. */
+  /** For a FIFO: does not wait for its other end. */
   nonBlocking: 0o4000,
   closeOnExec: 0o2000000,
 } as const;
 
-/** O_NOFOLLOW: another number on each architecture. */
+/** O_NOFOLLOW; its number depends on the architecture. */
 export const noFollow: number = constants.O_NOFOLLOW;
 
-/** `mode` matters only with `create`. Throws KernelError. */
+/** `mode` applies only with `create`. Throws KernelError. */
 export function open(path: string, flags: number, mode = 0o600): number {
   return checked(c.open(path, flags | openFlags.closeOnExec, mode), 'open', path);
 }
@@ -58,13 +58,15 @@ export function close(fd: number): void {
   checked(c.close(fd), 'close', `fd ${fd}`);
 }
 
-/** Another descriptor of the same open file, close-on-exec. */
+/** Returns another descriptor of the same open file, with close-on-exec. */
 export function duplicate(fd: number): number {
   const duplicateCloseOnExec = 1030;
   return checked(c.fcntl(fd, duplicateCloseOnExec, 0), 'dup', `fd ${fd}`);
 }
 
-/** An exclusive lock on the open file, gone with its last descriptor. False: another process has it. */
+/**
+ * Takes an exclusive lock on the open file, which is released with its last descriptor. False: another process has it.
+ */
 export function tryLock(fd: number): boolean {
   const exclusive = 2;
   const nonBlocking = 4;
@@ -85,7 +87,10 @@ export interface MmapOptions {
   readonly writable?: boolean;
 }
 
-/** A shared mapping's address. Unmap it with `munmap`, and never touch a view of it afterwards: that is a crash. */
+/**
+ * Returns the address of a shared mapping. Unmap it with `munmap`, and never access a view of it afterwards: the
+ * process would crash.
+ */
 export function mmap({ fd, length, offset = 0, writable = false }: MmapOptions): bigint {
   const protection = writable ? 3 : 1;
   const shared = 1;
@@ -97,13 +102,13 @@ export function munmap(address: bigint, length: number): void {
   checked(c.munmap(address, length), 'munmap', `${length} bytes`);
 }
 
-/** Bytes: 4096 on x86-64, up to 65536 on arm64. */
+/** In bytes: 4096 on x86-64, up to 65536 on arm64. */
 export function pageSize(): number {
   const nameOfPageSize = 30;
   return Number(c.sysconf(nameOfPageSize));
 }
 
-/** The calling thread's id: /proc/self/task/GETTID is where a thread's own namespaces show. */
+/** Id of the calling thread: /proc/self/task/GETTID shows the thread's own namespaces. */
 export function gettid(): number {
   return c.gettid();
 }
@@ -143,20 +148,20 @@ export function mount({ source, target, type, flags = 0, data }: MountOptions): 
   checked(c.mount(source, target, type ?? null, flags, data ?? null), 'mount', target);
 }
 
-/** Detaches lazily, so that a busy mount point goes too. */
+/** Detaches lazily, so that a busy mount point is removed too. */
 export function unmount(target: string): void {
   const detach = 2;
   checked(c.umount2(target, detach), 'umount', target);
 }
 
-/** Close-on-exec and non-blocking unless `blocking`. */
+/** With close-on-exec, and non-blocking unless `blocking`. */
 export function socket(domain: number, type: number, protocol: number, blocking = false): number {
   const closeOnExec = 0o2000000;
   const flags = closeOnExec | (blocking ? 0 : 0o4000);
   return checked(c.socket(domain, type | flags, protocol), 'socket', `${domain}/${protocol}`);
 }
 
-/** `address` is a whole struct sockaddr_*. */
+/** `address` is a complete struct sockaddr_*. */
 export function bind(fd: number, address: Uint8Array): void {
   checked(c.bind(fd, address, address.length), 'bind', `fd ${fd}`);
 }
@@ -173,20 +178,20 @@ export function setsockopt(
   );
 }
 
-/** Bytes sent. */
+/** Returns the number of bytes sent. */
 export function send(fd: number, data: Uint8Array, flags = 0): number {
   return checked(Number(c.send(fd, data, data.length, flags)), 'send', `fd ${fd}`);
 }
 
-/** Bytes received; undefined when there is nothing to receive now on a non-blocking socket. */
+/** Returns the number of bytes received; undefined if a non-blocking socket has nothing to receive now. */
 export function recv(fd: number, into: Uint8Array, flags = 0): number | undefined {
   return received(Number(c.recv(fd, into, into.length, flags)), fd);
 }
 
-/** As `recv`, on a thread of libuv's pool: the next part of a list that the kernel takes long to make. */
+/** Like `recv`, on a thread of libuv's pool, for the next part of a list that the kernel takes long to create. */
 export function recvAsync(fd: number, into: Uint8Array, flags = 0): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
-    // As with `sendAsync`, this closure holds `into`.
+    // As in `sendAsync`, this closure keeps `into` alive.
     c.recv.async(fd, into, into.length, flags, (_error: unknown, result: number | bigint) => {
       try {
         resolve(received(Number(result), fd));
@@ -203,12 +208,13 @@ function received(result: number, fd: number): number | undefined {
 }
 
 /**
- * Sends on a thread of libuv's pool, for a message that the kernel takes long to work off (RTM_DELLINK waits for RCU).
- * Bytes sent. Rejects with KernelError.
+ * Sends on a thread of libuv's pool, for a message that the kernel takes long to process (RTM_DELLINK waits for RCU).
+ * Resolves to the number of bytes sent. Rejects with KernelError.
  */
 export function sendAsync(fd: number, data: Uint8Array): Promise<number> {
   return new Promise((resolve, reject) => {
-    // koffi keeps no reference to an asynchronous call's buffers: this closure holds `data` until the call is over.
+    // koffi does not keep the buffers of an asynchronous call alive: this closure keeps `data` until the call has
+    // ended.
     c.send.async(fd, data, data.length, 0, (_error: unknown, result: number | bigint) => {
       try {
         resolve(checked(Number(result), 'send', `${data.length} bytes to fd ${fd}`));
@@ -224,7 +230,7 @@ export function ioctl(fd: number, request: number, argument = 0): number {
   return checked(c.ioctl(fd, request, argument), 'ioctl', `fd ${fd} 0x${request.toString(16)}`);
 }
 
-/** bpf(2) with its attribute union at `address`: the result, or the errno negated. */
+/** bpf(2) with its attribute union at `address`. Returns the result, or the negated errno. */
 export function bpfSystemCall(command: number, address: bigint, size: number): number {
   const number = bpfNumbers[process.arch];
   if (number === undefined) {

@@ -1,5 +1,5 @@
-// Memory outside the JavaScript heap, for what the kernel reads or writes by address: it never moves and is never
-// collected while a system call has its address. A system call returns before anything else runs, so callers share it.
+// Memory outside the JavaScript heap that the kernel accesses by address: it never moves and is not collected while a
+// system call has its address. A system call returns before anything else runs, so callers share this memory.
 
 import koffi from 'koffi';
 
@@ -9,7 +9,7 @@ export interface Memory {
   readonly view: DataView;
 }
 
-/** Zeroed memory of at least `size` bytes for the life of the process. */
+/** Zeroed memory of at least `size` bytes for the lifetime of the process. */
 export function allocateMemory(size: number): Memory {
   const address: bigint = koffi.alloc('uint8_t', size);
   const memory = memoryAt(address, size);
@@ -17,13 +17,16 @@ export function allocateMemory(size: number): Memory {
   return memory;
 }
 
-/** A view of memory that exists (a mapping, a C library's structure). Touching it after it is gone is a crash. */
+/**
+ * A view of existing memory (a mapping, a structure of a C library). Accessing it after it was freed crashes the
+ * process.
+ */
 export function memoryAt(address: bigint, size: number): Memory {
   const buffer = koffi.view(address, size);
   return { address, bytes: new Uint8Array(buffer), view: new DataView(buffer) };
 }
 
-/** Grows to the largest size ever asked for; the content of an earlier call is lost when it grows. */
+/** Grows to the largest size requested. When it grows, earlier contents are lost. */
 export class GrowingMemory {
   #memory: Memory | undefined;
 

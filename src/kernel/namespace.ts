@@ -1,5 +1,5 @@
-// Network namespaces: make them, open them, run a function inside one. A socket (netlink, TCP, libnftables) made inside
-// stays there for good, so a program on one thread can serve any number of namespaces.
+// Network namespaces: create them, open them, run a function inside one. A socket (netlink, TCP, libnftables) created
+// inside stays there, so a program on one thread can serve any number of namespaces.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -24,7 +24,7 @@ const ownNamespace = '/proc/thread-self/ns/net';
 // linux/nsfs.h
 const nsGetType = 0xb703;
 
-/** A network namespace, kept alive as long as this is not disposed of. */
+/** A network namespace, kept alive until this is disposed of. */
 export class NetworkNamespace implements Disposable {
   readonly fd: number;
   #open = true;
@@ -34,8 +34,8 @@ export class NetworkNamespace implements Disposable {
   }
 
   /**
-   * A new namespace, bind-mounted at `path` so that it outlives this process; `remove` takes it away.
-   * Equivalent to: `ip netns add NAME` for /run/netns/NAME. Throws KernelError (EEXIST: the path is taken).
+   * Creates a namespace and bind-mounts it at `path`, so that it outlives this process. `remove` deletes it.
+   * Equivalent to: `ip netns add NAME` for /run/netns/NAME. Throws KernelError (EEXIST: the path exists).
    */
   static create(path: string): NetworkNamespace {
     prepareDirectory(path);
@@ -56,9 +56,12 @@ export class NetworkNamespace implements Disposable {
     }
   }
 
-  /** Opens one by its path (`/run/netns/NAME`, `/proc/PID/ns/net`). Throws KernelError (ENOENT; EINVAL: not a namespace). */
+  /**
+   * Opens a namespace by its path (`/run/netns/NAME`, `/proc/PID/ns/net`). Throws KernelError (ENOENT; EINVAL: not a
+   * namespace).
+   */
   static open(path: string): NetworkNamespace {
-    // A FIFO would hold up the thread until somebody opens its other end.
+    // Without O_NONBLOCK, a FIFO would block the thread until its other end is opened.
     const fd = open(path, openFlags.readOnly | openFlags.nonBlocking);
     if (isNetworkNamespace(fd)) return new NetworkNamespace(fd);
     close(fd);
@@ -66,46 +69,46 @@ export class NetworkNamespace implements Disposable {
     throw new KernelError({ call: 'open', subject: path, code: 'EINVAL', detail });
   }
 
-  /** The one that the calling thread is in. */
+  /** The namespace of the calling thread. */
   static current(): NetworkNamespace {
     return new NetworkNamespace(open(ownNamespace, openFlags.readOnly));
   }
 
-  /** The one that a socket was made in, whatever the thread is in now. Linux 4.9, CAP_NET_ADMIN. */
+  /** The namespace in which a socket was created, whatever the thread's current one. Linux 4.9, CAP_NET_ADMIN. */
   static ofSocket(fd: number): NetworkNamespace {
     const siocgskns = 0x894c;
     return new NetworkNamespace(ioctl(fd, siocgskns));
   }
 
   /**
-   * Takes the mount and the file away; the namespace itself goes when its last process, socket and handle are gone.
+   * Removes the mount and the file. The namespace itself ends with its last process, socket and handle.
    * Equivalent to: `ip netns delete NAME`. Throws KernelError (ENOENT).
    */
   static remove(path: string): void {
     try {
       unmount(path);
     } catch (error) {
-      // EINVAL: the file is there but nothing is mounted on it, as after a creation that was cut short.
+      // EINVAL: the file exists but nothing is mounted on it, as after an interrupted creation.
       if (!isKernelError(error, 'EINVAL')) throw error;
     }
     fileCall('unlink', path, () => fs.unlinkSync(path));
   }
 
-  /** The namespace's identity on this machine: two handles with equal inodes are the same namespace. */
+  /** Identity of the namespace on this machine: two handles with equal inodes refer to the same namespace. */
   inode(): bigint {
     return fs.fstatSync(this.fd, { bigint: true }).ino;
   }
 
-  /** Another handle of the same namespace. */
+  /** Returns another handle of the same namespace. */
   duplicate(): NetworkNamespace {
     return new NetworkNamespace(duplicate(this.fd));
   }
 
   /**
-   * Runs `body` with this thread inside the namespace and comes back, also when `body` throws. Synchronous functions
-   * only: whatever they leave to later (promises, callbacks, `listen` with a host name) would happen outside. A thread
-   * that cannot come back ends the process, since everything it did from then on would happen in the wrong place.
-   * Children spawned inside stay inside. Throws KernelError, TypeError for an asynchronous `body`.
+   * Runs `body` with this thread inside the namespace and returns to the previous one, even if `body` throws. Only for
+   * synchronous functions: later work (promises, callbacks, `listen` with a host name) would run outside. If the thread
+   * cannot return, the process ends, because everything it did afterwards would happen in the wrong namespace. Child
+   * processes started inside stay inside. Throws KernelError, and TypeError for an asynchronous `body`.
    */
   run<Result>(body: () => Result): Result {
     refuseAsync(body);
@@ -119,7 +122,7 @@ export class NetworkNamespace implements Disposable {
     }
   }
 
-  // False: the thread is there already, and a process without CAP_SYS_ADMIN may not even go where it is.
+  // False: the thread is already there. A process without CAP_SYS_ADMIN may not even enter its own namespace.
   #enter(home: number): boolean {
     try {
       setns(this.fd, cloneFlags.newNet);
@@ -132,7 +135,7 @@ export class NetworkNamespace implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    // Twice is fine: the number may be another descriptor's by then.
+    // Disposing twice is allowed. After the first time, the number may belong to another descriptor.
     if (!this.#open) return;
     this.#open = false;
     close(this.fd);
@@ -186,8 +189,8 @@ function refusePromise<Result>(result: Result): Result {
 
 let threadPoolIsWarm = false;
 
-// libuv starts all threads of its pool at the first use, and a thread inherits the namespace of the thread that starts
-// it: were the first use inside `run`, every later file and DNS operation of the process would happen in there.
+// libuv starts all threads of its pool on first use, and they inherit the namespace of the thread that starts them. If
+// the first use were inside `run`, all later file and DNS operations of the process would happen in that namespace.
 function warmThreadPool(): void {
   if (threadPoolIsWarm) return;
   fs.stat('/', () => undefined);
@@ -205,7 +208,7 @@ function isNetworkNamespace(fd: number): boolean {
 
 /**
  * As iproute2 does for /run/netns: the directory is a shared mount of its own, so that a namespace mounted or removed
- * here shows in every mount namespace (containers, services with private mounts) and does not linger there.
+ * here is visible in every mount namespace (containers, services with private mounts) and does not linger there.
  */
 function prepareDirectory(file: string): void {
   const directory = path.dirname(file);

@@ -1,20 +1,18 @@
-// Tells when a descriptor becomes readable, without a thread: libuv's own poll through koffi. The function is not
-// documented by koffi ("might change"), which is one reason why koffi's version is pinned; this is its only caller.
+// Reports when a descriptor becomes readable, without a thread: libuv's own poll through koffi. koffi does not document
+// the function ("might change"), which is one reason why its version is pinned. This file is the only caller.
 
 import koffi from 'koffi';
 
 export interface ReadableWatch extends Disposable {
-  /** The next time the descriptor is readable (or already is), the callback runs once. */
+  /** When the descriptor is (or becomes) readable, the callback runs once. */
   arm(): void;
 }
 
-// koffi closes a poll handle that is garbage-collected, even one a module's constant holds: live handles stay here.
+// koffi closes a poll handle that is garbage-collected, even if a module's constant holds it. Live handles are kept
+// here.
 const live = new Set<object>();
 
-/**
- * Does not keep the process alive by itself unless `keepAlive`. The callback runs on the main thread, once for each
- * `arm`.
- */
+/** Keeps the process alive only with `keepAlive`. The callback runs on the main thread, once per `arm`. */
 export function pollReadable(
   fd: number,
   onReadable: () => void,
@@ -23,7 +21,7 @@ export function pollReadable(
   let isArmed = false;
   const callback = () => {
     isArmed = false;
-    // Level-triggered: stopped until it is armed again, or a busy ring would take the whole event loop.
+    // Level-triggered: stopped until it is armed again, because a busy ring would otherwise take the whole event loop.
     handle.stop();
     onReadable();
   };

@@ -14,13 +14,13 @@ const good: HostSupport = {
   mounts,
 };
 
-test('a machine that has everything has nothing to report', () => {
+test('a machine that meets all requirements has nothing to report', () => {
   for (const release of ['6.6.0', '6.12.9+deb13-amd64', '7.0']) {
     assert.deepEqual(checkHost({ ...good, release }), []);
   }
 });
 
-test('each thing that is missing is one sentence with the way to get it', () => {
+test('each missing requirement is one sentence with its remedy', () => {
   const cases: readonly (readonly [Partial<HostSupport>, RegExp])[] = [
     [{ capabilities: 0n }, /lacks CAP_NET_ADMIN and CAP_SYS_ADMIN.*sudo/],
     [{ capabilities: 1n << 21n }, /lacks CAP_NET_ADMIN\)/],
@@ -38,7 +38,7 @@ test('each thing that is missing is one sentence with the way to get it', () => 
   }
 });
 
-test('cgroup v2 is found where it is mounted', () => {
+test('cgroup v2 is found at its mount point', () => {
   const hybrid =
     'cgroup /sys/fs/cgroup/cpu cgroup rw 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0';
   assert.equal(findCgroup2Mount(mounts), '/sys/fs/cgroup');
@@ -47,7 +47,7 @@ test('cgroup v2 is found where it is mounted', () => {
   assert.equal(findCgroup2Mount('proc /proc proc rw 0 0'), undefined);
 });
 
-test('a libbpf that is not there is said to be missing, with how to get it', () => {
+test('a missing libbpf is reported with its remedy', () => {
   const script =
     "import('./dist/src/kernel/requirements.js').then(({ readHost }) => console.log(readHost().libbpfProblem))";
   const { stdout } = spawnSync(process.execPath, ['-e', script], {
@@ -56,6 +56,6 @@ test('a libbpf that is not there is said to be missing, with how to get it', () 
   });
   assert.equal(
     stdout.trim(),
-    'libbpf cannot be loaded from /nowhere/libbpf.so.1: install it (Debian: apt install libbpf1) or name another one in LIBBPF',
+    'libbpf cannot be loaded from /nowhere/libbpf.so.1: install it (Debian: apt install libbpf1) or set LIBBPF to the path of another one',
   );
 });

@@ -1,5 +1,5 @@
-// What the machine must have before anything here works, checked up front: one sentence for each thing that is missing,
-// with the way to get it, instead of an errno later.
+// Requirements on the machine, checked before anything else: one sentence per missing one, with the remedy, instead of
+// an errno later.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
@@ -7,7 +7,7 @@ import { errorText } from '../base/errors.ts';
 import { libbpf } from './libbpf.ts';
 import { mount } from './libc.ts';
 
-/** tcx links (6.6) are the newest thing that is always needed. */
+/** tcx links (6.6) are the newest feature that is always needed. */
 export const minimumKernel = '6.6';
 export const bpffsPath = '/sys/fs/bpf';
 
@@ -19,24 +19,24 @@ export interface HostSupport {
   readonly hasBtf: boolean;
   /** The text of /proc/self/mounts. */
   readonly mounts: string;
-  /** Why libbpf cannot be used; absent when it can. */
+  /** Why libbpf cannot be used; absent if it can. */
   readonly libbpfProblem?: string;
 }
 
 const capabilities = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n } as const;
 
-/** One sentence for each requirement that this machine or process does not meet; empty when all is well. */
+/** One sentence per requirement that this machine or process does not meet; empty if all are met. */
 export function checkHost(facts: HostSupport = readHost()): readonly string[] {
   const lacking = Object.entries(capabilities)
     .filter(([, bit]) => ((facts.capabilities >> bit) & 1n) === 0n)
     .map(([name]) => name);
   const problems = [
     lacking.length > 0 &&
-      `It needs root (this process lacks ${lacking.join(' and ')}): run it with sudo.`,
+      `Root is required (this process lacks ${lacking.join(' and ')}): use sudo.`,
     isOlder(facts.release, minimumKernel) &&
       `Linux ${facts.release} is too old: ${minimumKernel} or later is needed (on Debian 12, linux-image-amd64 from bookworm-backports).`,
     !facts.hasBtf &&
-      'The kernel has no type information (/sys/kernel/btf/vmlinux): boot one built with CONFIG_DEBUG_INFO_BTF=y, as the kernels of the distributions are.',
+      'The kernel has no type information (/sys/kernel/btf/vmlinux): boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as distribution kernels are.',
     findMount(facts.mounts, 'bpf') === undefined &&
       `The BPF file system is not mounted: run \`mount -t bpf bpf ${bpffsPath}\`.`,
     findCgroup2Mount(facts.mounts) === undefined &&
@@ -58,12 +58,14 @@ export function readHost(): HostSupport {
   };
 }
 
-/** Where the cgroup v2 hierarchy is mounted: /sys/fs/cgroup, or /sys/fs/cgroup/unified on hybrid systems. */
+/** Mount point of the cgroup v2 hierarchy: /sys/fs/cgroup, or /sys/fs/cgroup/unified on hybrid systems. */
 export function findCgroup2Mount(mounts: string = readMounts()): string | undefined {
   return findMount(mounts, 'cgroup2');
 }
 
-/** Mounts the BPF file system unless one is there; true when it had to. Throws KernelError without the right to. */
+/**
+ * Mounts the BPF file system if it is not mounted; returns true if it did. Throws KernelError without the permission.
+ */
 export function mountBpffs(target: string = bpffsPath): boolean {
   const there = mountsOf(readMounts()).some(({ type, path }) => type === 'bpf' && path === target);
   if (!there) mount({ source: 'bpf', target, type: 'bpf' });
@@ -94,7 +96,7 @@ function mountsOf(mounts: string): { path: string; type: string }[] {
   });
 }
 
-/** /proc/self/mounts writes blanks as `\040`. */
+/** /proc/self/mounts writes spaces as `\040`. */
 function unescapeMount(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, code: string) =>
     String.fromCharCode(Number.parseInt(code, 8)),

@@ -1,4 +1,4 @@
-// A C struct by hand: each field's offset and codec. For objects without generated bindings.
+// A C struct described by hand: each field's offset and codec. For objects without generated bindings.
 
 import { type Codec, clear } from './codec.ts';
 
@@ -6,7 +6,7 @@ export type StructFields<T> = {
   readonly [Name in keyof T]: readonly [offset: number, codec: Codec<T[Name]>];
 };
 
-/** `size` is the compiler's sizeof; bytes that no field covers are written as zeros. */
+/** `size` is the compiler's sizeof. Bytes without a field are written as zeros. */
 export function structCodec<T extends object>(size: number, fields: StructFields<T>): Codec<T> {
   const names = Object.keys(fields) as (keyof T)[];
   return {

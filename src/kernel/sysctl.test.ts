@@ -6,7 +6,7 @@ test('a parameter is read without its newline', () => {
   assert.equal(readSysctl('kernel/ostype'), 'Linux');
 });
 
-test('a parameter that does not exist is refused by name, and not made', () => {
+test('a parameter that does not exist is refused by name and not created', () => {
   assert.throws(() => readSysctl('net/ipv4/nothing'), {
     name: 'KernelError',
     message: 'sysctl read net/ipv4/nothing: ENOENT',

@@ -1,17 +1,17 @@
-// Kernel parameters under /proc/sys. Those under `net/` are the calling thread's network namespace's own: read and write
-// them inside `NetworkNamespace.run` for another's.
+// Kernel parameters under /proc/sys. Those under `net/` belong to the calling thread's network namespace; use
+// `NetworkNamespace.run` to access another's.
 
 import fs from 'node:fs';
 import { fileCall } from './file-call.ts';
 
-// In a container that is not privileged /proc/sys cannot be written: what our manifests mount there can, and shows the
-// calling thread's network namespace just the same.
+// In an unprivileged container /proc/sys is read-only. The path that heddle's manifests mount is writable and shows the
+// calling thread's network namespace, too.
 const folder = fs.existsSync('/host/proc/sys/net') ? '/host/proc/sys' : '/proc/sys';
 
-/** A path below /proc/sys, `net/ipv4/ip_forward`: slashes, since interface names may hold dots. */
+/** A path below /proc/sys, `net/ipv4/ip_forward`, with slashes because interface names may contain dots. */
 export type SysctlName = string;
 
-/** Without the newline at its end. Equivalent to: `sysctl -n NAME`. Throws KernelError (ENOENT). */
+/** Without the trailing newline. Equivalent to: `sysctl -n NAME`. Throws KernelError (ENOENT). */
 export function readSysctl(name: SysctlName): string {
   return fileCall('sysctl read', name, () => fs.readFileSync(sysctlFile(name), 'utf8').trimEnd());
 }
@@ -23,7 +23,7 @@ export function writeSysctl(name: SysctlName, value: string | number): void {
   );
 }
 
-/** The file of a parameter, for a caller to whom the cost of a KernelError matters. */
+/** The file of a parameter, for callers for which a KernelError would be too expensive. */
 export function sysctlFile(name: SysctlName): string {
   return `${folder}/${name}`;
 }

@@ -1,11 +1,13 @@
-// Cgroups (version 2) of a lab: one folder for the lab, one for each node, one for each pod. They tell what belongs to
-// whom (socket hooks attach to them) and let `lab down` find every process of a lab whose supervisor is gone.
+// Cgroups (version 2) of a lab: a folder for the lab, one per node, one per pod. They show which process belongs to
+// what (socket hooks attach to them) and let `lab down` find every process of a lab without a supervisor.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../base/errors.ts';
 
-/** The mount point of the cgroup v2 tree: `/sys/fs/cgroup`, or `/sys/fs/cgroup/unified` beside v1 (cgroups(7)). */
+/**
+ * Mount point of the cgroup v2 tree: `/sys/fs/cgroup`, or `/sys/fs/cgroup/unified` if v1 is mounted too (cgroups(7)).
+ */
 export function cgroupMount(mounts: string = readFileSync('/proc/self/mounts', 'utf8')): string {
   for (const line of mounts.split('\n')) {
     const [, directory, type] = line.split(' ');
@@ -20,12 +22,15 @@ export function makeCgroup(path: string): void {
   mkdirSync(path, { recursive: true });
 }
 
-/** Every process id in `path` and below. */
+/** All process ids in `path` and below. */
 export function cgroupProcesses(path: string): readonly number[] {
   return folders(path).flatMap(processesOf);
 }
 
-/** SIGKILL to all processes of the tree; forks in between are caught because it asks again until the tree is empty. */
+/**
+ * Sends SIGKILL to all processes of the tree, repeatedly until the tree is empty, so that processes forked meanwhile
+ * are included.
+ */
 export async function killCgroup(path: string): Promise<void> {
   const deadline = Date.now() + 10_000;
   for (;;) {
@@ -39,7 +44,7 @@ export async function killCgroup(path: string): Promise<void> {
   }
 }
 
-/** Removes the folder with all below it; its processes must have ended. Missing is fine. */
+/** Removes the folder and everything below it. Its processes must have ended. A missing folder is not an error. */
 export function removeCgroup(path: string): void {
   for (const folder of folders(path).reverse()) {
     try {
@@ -50,7 +55,10 @@ export function removeCgroup(path: string): void {
   }
 }
 
-/** Of the whole tree. A process that is still dying counts, though cgroup.procs no longer lists it: rmdir counts it too. */
+/**
+ * Whether the tree has processes. A dying process counts, although cgroup.procs no longer lists it, because rmdir
+ * counts it too.
+ */
 function isPopulated(path: string): boolean {
   try {
     return readFileSync(join(path, 'cgroup.events'), 'utf8').includes('populated 1');

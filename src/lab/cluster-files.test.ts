@@ -28,7 +28,7 @@ function objects(rendered: string | undefined): unknown[] {
   return parseAllDocuments(rendered ?? '').map((document) => document.toJS() as unknown);
 }
 
-test('a pod gets its node and addresses, other objects stay as they are', () => {
+test('a pod gets its node and addresses, other objects stay unchanged', () => {
   const files = [parseManifest('shop.yaml', text)];
   const rendered = renderCluster(files, new Map([['shop/a', facts]]), []);
   const [namespace, pod] = objects(rendered.get('shop.yaml'));
@@ -55,12 +55,12 @@ test('rendering again with other facts starts from the original', () => {
   });
 });
 
-test('a file that is no YAML reaches the agents as it is', () => {
+test('a file that is not YAML reaches the agents unchanged', () => {
   const files = [parseManifest('shop.yaml', 'kind: [')];
   assert.equal(renderCluster(files, new Map(), []).get('shop.yaml'), 'kind: [');
 });
 
-test('generated nodes are a file of their own', () => {
+test('generated nodes have a file of their own', () => {
   const rendered = renderCluster([], new Map(), generatedNodes(2));
   const nodes = objects(rendered.get('heddle-lab-nodes.yaml'));
   assert.deepEqual(
@@ -69,7 +69,7 @@ test('generated nodes are a file of their own', () => {
   );
 });
 
-test('the directory follows: changed files are replaced, unchanged left alone, others removed', () => {
+test('the directory is updated: changed files are replaced, unchanged ones left alone, others removed', () => {
   const directory = mkdtempSync(join(tmpdir(), 'heddle-cluster-'));
   try {
     writeCluster(directory, new Map(Object.entries({ 'a.yaml': '1', 'b.yaml': '2' })));

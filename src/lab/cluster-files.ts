@@ -1,6 +1,6 @@
-// The directory that every agent of the lab reads as its cluster: the user's files under their own names, with what the
-// lab knows about each pod filled in (node, addresses), and the nodes when the lab made them up. A file that is no YAML
-// goes through as it is: it is the agents who say what is wrong with it and keep the last good state.
+// The directory that every agent of the lab reads as its cluster: the user's files under their own names, with facts
+// about each pod added by the lab (node, addresses), and generated nodes if the manifests have none. A file that is not
+// YAML is copied unchanged: the agents report what is wrong with it and keep the last good state.
 
 import {
   existsSync,
@@ -17,7 +17,7 @@ import type { Address } from '../net/address.ts';
 import { kindOf, type LabManifestFile, type PodKey } from './manifests.ts';
 import { type LabNode, labNodeManifest } from './nodes.ts';
 
-/** What the lab adds to a Pod object. */
+/** Fields that the lab adds to a Pod object. */
 export interface PodFacts {
   readonly uid: string;
   readonly node: string;
@@ -27,7 +27,7 @@ export interface PodFacts {
 
 const nodesFile = 'heddle-lab-nodes.yaml';
 
-/** File name -> text. */
+/** Maps file names to texts. */
 export function renderCluster(
   files: readonly LabManifestFile[],
   facts: ReadonlyMap<PodKey, PodFacts>,
@@ -41,13 +41,13 @@ export function renderCluster(
   return texts;
 }
 
-/** Makes the directory hold exactly these files; one that has the text already is not touched. */
+/** Makes the directory contain exactly these files. Unchanged files are not touched. */
 export function writeCluster(directory: string, texts: ReadonlyMap<string, string>): void {
   mkdirSync(directory, { recursive: true });
   for (const [name, text] of texts) {
     const path = join(directory, name);
     if (existsSync(path) && readFileSync(path, 'utf8') === text) continue;
-    // A dot file is no manifest; the rename makes the new text appear at once as a whole.
+    // A dot file is not a manifest. The rename makes the new text visible atomically.
     writeFileSync(join(directory, `.${name}.new`), text);
     renameSync(join(directory, `.${name}.new`), path);
   }
@@ -62,7 +62,7 @@ function renderFile(file: LabManifestFile, facts: ReadonlyMap<PodKey, PodFacts>)
 }
 
 function renderDocument(original: Document, facts: ReadonlyMap<PodKey, PodFacts>): string {
-  // The parsed files are kept and rendered again at the next change: work on a copy.
+  // The parsed files are kept and rendered again on the next change, so work on a copy.
   const document = original.clone();
   document.directives = undefined;
   const fact = facts.get(podKeyOf(document) ?? '');

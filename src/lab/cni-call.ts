@@ -1,4 +1,4 @@
-// Calls the CNI shim exactly as a container runtime does: CNI_* in the environment, the plugin's configuration on standard
+// Calls the CNI shim as a container runtime does: CNI_* in the environment, the plugin's configuration on standard
 // input, a result or an error as JSON on standard output (CNI specification 1.1, sections 2 and 5).
 
 import { readFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ export interface PluginRequest {
   };
 }
 
-/** An error reply of the plugin; `code` as in the specification's table (11: try again later). */
+/** An error reply of the plugin. `code` as in the specification's table (11: try again later). */
 export class PluginError extends Error {
   readonly code: number;
 
@@ -42,7 +42,7 @@ const errorReply = z.object({ code: z.number(), msg: z.string(), details: z.stri
 
 export const podInterface = 'eth0';
 
-/** Returns the pod's addresses after ADD, none otherwise; throws CniError. */
+/** Returns the pod's addresses after ADD, otherwise none. Throws PluginError. */
 export async function callCni(request: PluginRequest): Promise<readonly Address[]> {
   const { exitCode, stdout, stderr } = await runInPlace(request.node, [shimPath()], {
     input: pluginConfiguration(request),
@@ -79,7 +79,7 @@ function cniEnvironment({
   };
 }
 
-// The runtime hands a plugin its own entry of the list, with the list's name and version put in (section 3).
+// The runtime passes a plugin its own entry of the list, with the list's name and version added (section 3).
 function pluginConfiguration({ node, portMappings }: PluginRequest): string {
   const text = readFileSync(node.conflist, 'utf8');
   const { cniVersion, name, plugins } = conflist.parse(JSON.parse(text));

@@ -1,4 +1,4 @@
-// `npm start`: a lab in the foreground with the reachability matrix on screen, removed again at Ctrl-C.
+// `npm start`: a lab in the foreground that prints the reachability matrix and is removed on Ctrl-C.
 
 import { relative } from 'node:path';
 import { Lab } from './lab.ts';
@@ -10,16 +10,16 @@ import { stopSignal } from './supervise.ts';
 export interface DemoOptions {
   readonly name: string;
   readonly mode: LabMode;
-  /** End after the matrix. */
+  /** Stop after the matrix. */
   readonly once: boolean;
   readonly source: string;
   readonly nodes: number;
 }
 
-// As a shell has it for a program that Ctrl-C ended.
+// The exit code that a shell reports for a program ended by Ctrl-C.
 const interrupted = 130;
 
-/** Returns the exit code: 0 when every cell of the matrix was reached. */
+/** Returns the exit code: 0 if every cell of the matrix was reached. */
 export async function demo(options: DemoOptions): Promise<number> {
   const stopped = stopSignal().then(() => 'stopped' as const);
   const { name, source, mode, nodes } = options;
@@ -57,13 +57,13 @@ function nextSteps({ name: lab, pods, source }: LabRecord): string {
   const [first] = pods;
   const other = pods.find((pod) => pod.node !== first?.node) ?? first;
   const pod = `${first?.namespace}/${first?.name}`;
-  // Where it is the only lab, commands find it by themselves.
+  // If there is only one lab, commands find it without a flag.
   const [inLab, ofLab] = labNames().length > 1 ? [` --name ${lab}`, ` --lab ${lab}`] : ['', ''];
   return [
     `try:   npx heddle lab exec${inLab} ${pod} -- curl -s http://${other?.addresses[0]}:8080/`,
     `       npx heddle flows -f${ofLab}`,
     `       npx heddle status${ofLab}`,
-    `       edit ${relative(process.cwd(), source) || source}: pods come and go`,
+    `       edit ${relative(process.cwd(), source) || source}: pods are added and deleted`,
     'Ctrl-C removes everything.',
   ].join('\n');
 }

@@ -6,20 +6,20 @@ import { parseManifest } from './manifests.ts';
 const good = 'kind: Pod\nmetadata: {name: a}\nspec: {containers: [{image: heddle-echo}]}';
 const current = [...desiredPods([parseManifest('a.yaml', good)], ['n'], []).pods.values()];
 
-test('a broken file keeps the pods it had', () => {
+test('an invalid file keeps its previous pods', () => {
   const { pods, problems } = desiredPods([parseManifest('a.yaml', 'kind: [')], ['n'], current);
   assert.deepEqual([...pods.keys()], ['default/a']);
   assert.equal(problems.length, 1);
 });
 
-test('a pod that is gone from a sound file is gone', () => {
+test('a pod removed from a valid file is removed', () => {
   assert.equal(desiredPods([parseManifest('a.yaml', '')], ['n'], current).pods.size, 0);
   assert.equal(desiredPods([], ['n'], current).pods.size, 0);
 });
 
-test('a pod that is written twice is taken once and said', () => {
+test('a pod that is defined twice is used once and reported', () => {
   const files = [parseManifest('a.yaml', good), parseManifest('b.yaml', good)];
   const { pods, problems } = desiredPods(files, ['n'], []);
   assert.equal(pods.get('default/a')?.spec.file, 'a.yaml');
-  assert.deepEqual(problems, ['b.yaml: Pod default/a is written more than once']);
+  assert.deepEqual(problems, ['b.yaml: Pod default/a is defined more than once']);
 });

@@ -1,5 +1,5 @@
-// The pods a lab should have now (pure): all of the manifests that could be read, and of the rest what was there before,
-// so that a typing error in a file never takes a running pod away.
+// The pods that a lab should have now (pure): those of all readable manifests, and the previous ones of unreadable
+// manifests, so that a typing error in a file never removes a running pod.
 
 import type { LabManifestFile, LabPodSpec, PodKey } from './manifests.ts';
 import { placePods } from './placement.ts';
@@ -24,7 +24,7 @@ export function desiredPods(
   for (const file of files) {
     for (const spec of file.pods) {
       if (specs.has(spec.key))
-        problems.push(`${file.name}: Pod ${spec.key} is written more than once`);
+        problems.push(`${file.name}: Pod ${spec.key} is defined more than once`);
       else specs.set(spec.key, spec);
     }
   }

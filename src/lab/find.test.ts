@@ -5,11 +5,11 @@ import { findPlace, findPod } from './find.ts';
 
 const lab = exampleLab();
 
-test('a pod is found by its full name, or by its short name where that is one pod', () => {
+test('a pod is found by its full name, or by its short name if it is unique', () => {
   assert.equal(findPod(lab, 'shop/web-1').node, 'node-1');
   assert.equal(findPod(lab, 'db-1').namespace, 'shop');
-  assert.throws(() => findPod(lab, 'web-1'), /is more than one pod of lab t \(shop\/web-1, /);
-  assert.throws(() => findPod(lab, 'nobody'), /is no pod of lab t/);
+  assert.throws(() => findPod(lab, 'web-1'), /matches more than one pod of lab t \(shop\/web-1, /);
+  assert.throws(() => findPod(lab, 'nobody'), /is not a pod of lab t/);
 });
 
 test('a node, the world and the switch are places; in a node the agent is known', () => {

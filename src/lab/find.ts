@@ -1,10 +1,10 @@
-// From the words of a command line to a place in a lab.
+// Resolves words of a command line to a place in a lab.
 
 import { InputError } from '../base/input-error.ts';
 import type { LabRecord, PodRecord } from './record.ts';
 import type { LabPlace } from './spawn.ts';
 
-/** `namespace/name`, or a name that only one pod has; throws InputError naming the pods there are. */
+/** Accepts `namespace/name`, or a name if it is unique. Throws InputError with the existing pods. */
 export function findPod(record: LabRecord, text: string): PodRecord {
   const matches = record.pods.filter(({ namespace, name }) =>
     text.includes('/') ? `${namespace}/${name}` === text : name === text,
@@ -12,11 +12,11 @@ export function findPod(record: LabRecord, text: string): PodRecord {
   const [pod] = matches;
   if (pod !== undefined && matches.length === 1) return pod;
   const known = record.pods.map(({ namespace, name }) => `${namespace}/${name}`).join(', ');
-  const rule = pod === undefined ? 'is no pod of lab' : 'is more than one pod of lab';
+  const rule = pod === undefined ? 'is not a pod of lab' : 'matches more than one pod of lab';
   throw new InputError({ object: 'pod', value: text, rule: `${rule} ${record.name} (${known})` });
 }
 
-/** A node, `world` or `switch`; in a node, `heddle` finds that node's agent by the environment. */
+/** Accepts a node, `world` or `switch`. In a node, `heddle` finds that node's agent by the environment. */
 export function findPlace(
   record: LabRecord,
   text: string,

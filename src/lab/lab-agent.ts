@@ -1,4 +1,4 @@
-// One node's real agent process: started in the node's namespace and cgroup, watched, and started again when it ends.
+// The agent process of one node: started in the node's namespace and cgroup, watched, and restarted when it ends.
 
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { exitOf, spawnInPlace } from './spawn.ts';
 
 export type AgentState = LabNodeRecord['agent'];
 
-/** More keys of the agent's configuration, as in its YAML file. */
+/** Additional keys of the agent's configuration, as in its YAML file. */
 export type AgentSettings = Readonly<Record<string, unknown>>;
 
 export interface LabAgentOptions {
@@ -42,19 +42,19 @@ export class LabAgent {
     return this.#state;
   }
 
-  /** Resolves once the agent is ready; throws with the tail of its log's place when it is not within 30 s. */
+  /** Resolves when the agent is ready. Throws with the end of its log if it is not ready within 30 s. */
   async start(): Promise<void> {
     writeNodeFiles(this.#options);
     this.#wanted = true;
     await this.#spawn();
   }
 
-  /** Sends a signal to the process as it is now: tests kill it, the lab starts it again. */
+  /** Sends a signal to the current process. Tests kill it and the lab restarts it. */
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
   }
 
-  /** Ends the process (SIGTERM, after 5 s SIGKILL) and leaves it down. */
+  /** Stops the process (SIGTERM, after 5 s SIGKILL) and does not restart it. */
   async stop(): Promise<void> {
     this.#wanted = false;
     const child = this.#child;
@@ -137,16 +137,16 @@ function writeNodeFiles({ node, mode, clusterDirectory, settings }: LabAgentOpti
   };
   writeFileSync(node.config, stringify(config));
   const plugin = { type: shimPath().replace(/^.*\//, ''), agentSocket: node.socket };
-  // As `heddle install-cni` writes it: older runtimes read cniVersion alone, others take the newest they know.
+  // As `heddle install-cni` writes it: older runtimes read only cniVersion, others choose the newest version they know.
   const cniVersions = ['0.4.0', '1.0.0', '1.1.0'];
   const conflist = { cniVersion: '1.0.0', cniVersions, name: 'heddle', plugins: [plugin] };
   writeFileSync(node.conflist, `${JSON.stringify(conflist, undefined, 2)}\n`);
 }
 
-// A lab that does not come up is removed with its logs, so the error brings the end of the log along.
+// A lab that fails to start is removed with its logs, so the error contains the end of the log.
 function notReady({ name, log }: LabAgentOptions['node'], what: string): Error {
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5);
-  return new Error(`agent of ${name} ${what}; its last words (${log}):\n  ${lines.join('\n  ')}`);
+  return new Error(`agent of ${name} ${what}; its last lines (${log}):\n  ${lines.join('\n  ')}`);
 }
 
 function isReady(socketPath: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-// One pod of a lab: a network namespace and a cgroup, wired by the real CNI shim, with the process that its manifest names.
+// One pod of a lab: a network namespace and a cgroup, wired by the real CNI shim, with the process from its manifest.
 
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -33,7 +33,7 @@ export class LabPod {
   readonly spec: LabPodSpec;
   readonly node: string;
   readonly uid: string = randomUUID();
-  /** Settles when its process runs, or it was given up; never rejects. */
+  /** Settles when the pod's process runs or starting it was abandoned. Never rejects. */
   readonly started: Promise<void>;
   readonly #options: LabPodOptions;
   readonly #containerId = randomUUID().replaceAll('-', '');
@@ -47,7 +47,7 @@ export class LabPod {
     this.#options = options;
     this.spec = options.spec;
     this.node = options.node.name;
-    // As in a cluster: its object is there before anybody starts it.
+    // As in a cluster, the Pod object exists before the pod starts.
     this.started = setImmediate()
       .then(() => this.#start())
       .catch((error: Error) => {
@@ -60,13 +60,13 @@ export class LabPod {
     return this.#addresses;
   }
 
-  /** Ends the process and takes the network away again; the agent being gone does not keep the pod. */
+  /** Ends the process and removes the pod's network. Works without an agent, too. */
   async remove(): Promise<void> {
     this.#wanted = false;
     const { cgroup, namespacePath, onNote } = this.#options;
     await killCgroup(cgroup);
     await this.started;
-    // What was being started just then.
+    // Processes that were being started meanwhile.
     await killCgroup(cgroup);
     if (!this.spec.hostNetwork) {
       await callCni(this.#request('DEL')).catch((error: Error) => onNote(error.message));
@@ -75,7 +75,7 @@ export class LabPod {
     removeCgroup(cgroup);
   }
 
-  /** The lab ends as a whole: nothing is started again, and removeParts clears away. */
+  /** For the end of the whole lab: stops retrying. removeParts cleans up. */
   abandon(): void {
     this.#wanted = false;
   }
@@ -97,7 +97,7 @@ export class LabPod {
     };
   }
 
-  // Makes the namespace, gets it a network and starts the process; keeps trying while the agent cannot.
+  // Creates the namespace, adds the network and starts the process. Retries while the agent cannot serve.
   async #start(): Promise<void> {
     makeCgroup(this.#options.cgroup);
     if (!this.spec.hostNetwork) {
@@ -122,7 +122,7 @@ export class LabPod {
         if (!(error instanceof PluginError)) throw error;
         this.#update({ state: 'waiting', problem: error.message });
         if (attempt === 1) onNote(error.message);
-        // A runtime sends DEL after every ADD that failed, before it tries again.
+        // A runtime sends DEL after every failed ADD before it tries again.
         if (error.code !== tryLater) await callCni(this.#request('DEL')).catch(() => []);
         await new Promise((resolve) =>
           setTimeout(resolve, backoffMs(attempt, { firstMs: 100, maxMs: 5000 })),
@@ -150,7 +150,7 @@ export class LabPod {
     this.#child = child;
     child.once('error', (error) => this.#options.onNote(`pod ${spec.key}: ${error.message}`));
     child.once('exit', (code, signal) => this.#ended(signal ?? `exit code ${code}`));
-    // The echo server closes descriptor 3 when it listens; other programs are taken as running at once.
+    // The echo server closes descriptor 3 when it listens. Other programs count as running immediately.
     const listening = child.stdio[3];
     if (listening instanceof Readable) await finished(listening.resume());
     this.#update(this.#child === child ? { state: 'running' } : this.#state);

@@ -1,4 +1,4 @@
-// All pods of a lab: made, replaced and removed so that they match what the manifests ask for.
+// All pods of a lab: creates, replaces and removes them to match the manifests.
 
 import { join } from 'node:path';
 import type { PodFacts } from './cluster-files.ts';
@@ -23,7 +23,7 @@ export class LabPods {
     this.#options = options;
   }
 
-  /** What runs now, in the shape of what is asked for. */
+  /** The running pods, in the form of the desired ones. */
   current(): readonly DesiredPod[] {
     return [...this.#pods.values()].map(({ spec, node }) => ({ spec, node }));
   }
@@ -33,7 +33,7 @@ export class LabPods {
     return records.sort((left, right) => (nameOf(left) < nameOf(right) ? -1 : 1));
   }
 
-  /** What the agents' manifests say about each pod. */
+  /** Facts about each pod for the manifests that agents read. */
   facts(): ReadonlyMap<PodKey, PodFacts> {
     const nodes = new Map(this.#options.nodes.map((node) => [node.name, node]));
     const facts = [...this.#pods].map(([key, { uid, node, addresses }]): [PodKey, PodFacts] => {
@@ -42,7 +42,7 @@ export class LabPods {
     return new Map(facts);
   }
 
-  /** Resolves when what is not wanted is gone; new pods have begun to start then (see `started`). */
+  /** Resolves when unwanted pods are removed and new pods are starting (see `started`). */
   async settle(desired: ReadonlyMap<PodKey, DesiredPod>): Promise<void> {
     const gone = [...this.#pods].filter(([key, pod]) => !isSame(desired.get(key), pod));
     await Promise.all(
@@ -57,12 +57,12 @@ export class LabPods {
     this.#options.onChange();
   }
 
-  /** Resolves when every pod runs; a pod that cannot be started is told as a note. */
+  /** Resolves when every pod runs. A pod that cannot be started is reported as a note. */
   async started(): Promise<void> {
     await Promise.all([...this.#pods.values()].map((pod) => pod.started));
   }
 
-  /** The lab ends as a whole: nothing is started again. Resolves when nothing is under way. */
+  /** For the end of the whole lab: stops retrying. Resolves when no task is running. */
   async abandon(): Promise<void> {
     for (const pod of this.#pods.values()) pod.abandon();
     await this.started();
@@ -72,7 +72,7 @@ export class LabPods {
     const { paths, nodes, onChange, onNote } = this.#options;
     const node = nodes.find(({ name }) => name === nodeName);
     if (node === undefined) {
-      throw new Error(`pod ${spec.key} was placed on ${nodeName}, which is not there`);
+      throw new Error(`pod ${spec.key} was placed on ${nodeName}, which does not exist`);
     }
     const file = spec.key.replace('/', '_');
     return new LabPod({

@@ -1,5 +1,6 @@
-// A running lab: the switch, the nodes with their agents, the pods. Follows its manifests: pods come and go as the files
-// say. Everything it makes stands under its name (paths.ts), so that removeLab needs nothing but that.
+// A running lab: the switch, the nodes with their agents, and the pods. It follows its manifests: pods are added and
+// deleted as the files change. Everything it creates is named after the lab (paths.ts), so removeLab needs only the
+// name.
 
 import { type FSWatcher, rmSync, statSync, watch } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -30,16 +31,16 @@ export interface LabOptions {
   /** A manifest or a folder of manifests. */
   readonly source: string;
   readonly mode: LabMode;
-  /** How many to make when the manifests have no Node. */
+  /** Number of nodes if the manifests have none. */
   readonly nodes: number;
-  /** More keys for every agent's configuration. */
+  /** Additional configuration keys for every agent. */
   readonly settings?: AgentSettings;
   readonly onNote?: (text: string) => void;
 }
 
 type FixedNode = Omit<LabNodeRecord, 'agent'> & { readonly state: string };
 
-// An editor's save is several events.
+// When an editor saves a file, several events occur.
 const editMs = 100;
 const changeMs = 20;
 
@@ -78,8 +79,9 @@ export class Lab {
   }
 
   /**
-   * Makes namespaces, wires and files; `startAgents` and `startPods` bring them to life. A crashed lab of this name is
-   * removed first. Throws InputError when a lab of this name is up or the manifests make no lab; nothing stays then.
+   * Creates namespaces, wires and files; `startAgents` and `startPods` start the processes. A crashed lab of the same
+   * name is removed first. Throws InputError if a lab of this name is running or the manifests do not form a lab;
+   * nothing is left then.
    */
   static async build(options: LabOptions): Promise<Lab> {
     parseLabName(options.name);
@@ -138,12 +140,12 @@ export class Lab {
     return this.#state === 'stopping';
   }
 
-  /** How many the manifests have. */
+  /** Number of pods in the manifests. */
   get podCount(): number {
     return this.#files.flatMap((file) => file.pods).length;
   }
 
-  /** Resolves when all are ready; throws with an agent's last words when one does not start. */
+  /** Resolves when all agents are ready. Throws with the end of an agent's log if it does not start. */
   async startAgents(): Promise<void> {
     await Promise.all([...this.#agents.values()].map((agent) => agent.start()));
   }
@@ -157,7 +159,7 @@ export class Lab {
     this.#flush();
   }
 
-  /** From now on edits of the manifests add and remove pods. */
+  /** Starts following edits of the manifests. */
   watch(): void {
     const { source } = this.options;
     const isDirectory = statSync(source).isDirectory();
@@ -168,7 +170,7 @@ export class Lab {
     });
   }
 
-  /** Reads the manifests again and makes the pods match. */
+  /** Reads the manifests again and adjusts the pods. */
   sync(): Promise<void> {
     return this.#queue(async () => {
       this.#files = readLabManifests(this.options.source);
@@ -176,7 +178,7 @@ export class Lab {
     }).catch((error: Error) => this.#note(error.message));
   }
 
-  /** Ends every process of the lab and removes all of it. */
+  /** Ends every process of the lab and removes the lab. */
   async close(): Promise<void> {
     this.#state = 'stopping';
     this.#watcher?.close();
@@ -184,7 +186,7 @@ export class Lab {
     clearTimeout(this.#changeTimer);
     const abandoned = this.#pods.abandon();
     await Promise.all([...this.#agents.values()].map((agent) => agent.stop()));
-    // What was under way must not make anything after the removal.
+    // Running tasks must not create anything after the removal.
     await Promise.all([this.#work, abandoned]);
     await removeParts(this.options.name);
     rmSync(this.#paths.log, { force: true });
@@ -206,7 +208,7 @@ export class Lab {
       await removeParts(name);
     }
     await removeShared(name);
-    if (hadLeftovers) this.#note(`removed what an earlier lab ${name} had left behind`);
+    if (hadLeftovers) this.#note(`removed leftovers of an earlier lab ${name}`);
   }
 
   #build(): void {
@@ -237,7 +239,7 @@ export class Lab {
     this.#writeCluster();
   }
 
-  // Pods change in swarms: one writing for all that happens in a moment.
+  // Pods change in groups; changes within a moment are written once.
   #podsChanged(): void {
     this.#changeTimer ??= setTimeout(() => this.#flush(), changeMs);
   }
@@ -272,7 +274,7 @@ export class Lab {
     };
   }
 
-  /** One change of the pods at a time. */
+  /** Changes the pods one task at a time. */
   #queue(task: () => Promise<void>): Promise<void> {
     const next = this.#work.then(task);
     this.#work = next.catch(() => undefined);

@@ -1,4 +1,4 @@
-// `lab up` and `lab down` as a person sees them.
+// The commands `lab up` and `lab down`.
 
 import { InputError } from '../base/input-error.ts';
 import type { LabOptions } from './lab.ts';
@@ -8,7 +8,7 @@ import { labNames } from './record.ts';
 import { removeLab } from './remove.ts';
 import { startDetached } from './supervise.ts';
 
-/** Returns when the lab is up; prints what happens. Throws with the reason and leaves nothing otherwise. */
+/** Prints the progress and returns when the lab runs. On failure throws the reason and leaves nothing. */
 export async function labUp(options: LabOptions): Promise<void> {
   parseLabName(options.name);
   const record = await startDetached(options, (line) => console.log(line));
@@ -21,14 +21,14 @@ export async function labUp(options: LabOptions): Promise<void> {
   console.log(`       heddle lab status${flag}      heddle lab down${flag}`);
 }
 
-/** Throws InputError when there is no such lab. */
+/** Throws InputError if there is no such lab. */
 export async function labDown(name: string): Promise<void> {
   if (!(await removeLab(parseLabName(name)))) {
     const known = labNames().join(', ') || 'none';
     throw new InputError({
       object: 'lab name',
       value: name,
-      rule: `is no lab here (labs: ${known})`,
+      rule: `is not a lab here (labs: ${known})`,
     });
   }
   console.log(`lab ${name} is down`);

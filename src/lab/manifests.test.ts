@@ -52,13 +52,13 @@ status: { addresses: [{ type: Hostname, address: n }, { type: InternalIP, addres
   ]);
 });
 
-test('a file that is no YAML has a problem and no documents', () => {
+test('a file that is not YAML has a problem and no documents', () => {
   const file = parseManifest('web.yaml', 'kind: [Pod\n');
   assert.equal(file.documents, undefined);
   assert.match(file.problems[0] ?? '', /^web\.yaml: /);
 });
 
-test('one wrong pod does not hide the others of its file', () => {
+test('one invalid pod does not hide the others of its file', () => {
   const file = parseManifest('web.yaml', `kind: Pod\nmetadata: {}\nspec: {}\n---\n${pod}`);
   assert.deepEqual(
     file.pods.map(({ key }) => key),

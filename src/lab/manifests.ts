@@ -1,5 +1,5 @@
-// Reads the manifests a lab is made from, as far as the lab itself must understand them: which pods run where, with which
-// command, and which nodes there are. Everything else in the files is for the agents, which get all of them.
+// Reads a lab's manifests as far as the lab needs them: which pods run where, with which command, and which nodes
+// exist. Everything else is for the agents, which receive all files.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -17,19 +17,19 @@ export interface LabPodSpec {
   readonly key: PodKey;
   readonly namespace: string;
   readonly name: string;
-  /** spec.nodeName; absent: the lab chooses. */
+  /** spec.nodeName; if absent, the lab chooses. */
   readonly node?: string | undefined;
   readonly hostNetwork: boolean;
-  /** Of the first container; absent: the lab's echo server. */
+  /** Command of the first container; if absent, the lab's echo server. */
   readonly command?: readonly string[] | undefined;
   readonly environment: Readonly<Record<string, string>>;
-  /** Ports of all containers that have a hostPort; absent: none. */
+  /** Ports with a hostPort of all containers; absent if there are none. */
   readonly portMappings?: readonly LabPortMapping[] | undefined;
-  /** The file it stands in. */
+  /** The file that defines the pod. */
   readonly file: string;
 }
 
-/** As a kubelet hands it to the CNI plugin, which is left to check it. */
+/** In the form in which a kubelet passes it to the CNI plugin, which validates it. */
 export interface LabPortMapping {
   readonly hostPort: number;
   readonly containerPort: number;
@@ -37,14 +37,14 @@ export interface LabPortMapping {
   readonly hostIP?: string | undefined;
 }
 
-/** One file as it was read last; `documents` is absent when it is no YAML at all. */
+/** One file as last read. `documents` is absent if the file is not YAML. */
 export interface LabManifestFile {
   readonly name: string;
   readonly text: string;
   readonly documents?: readonly Document[] | undefined;
   readonly pods: readonly LabPodSpec[];
   readonly nodes: readonly LabNode[];
-  /** In words, for `lab status`; the pods meant here stay as they are. */
+  /** Sentences for `lab status`. Affected pods stay as they are. */
   readonly problems: readonly string[];
 }
 
@@ -76,11 +76,14 @@ const nodeObject = z.object({
   status: z.object({ addresses: z.array(z.object({ type: z.string(), address: z.string() })) }),
 });
 
-/** The files behind FILE or DIR (`.yaml`, `.yml`, `.json`, not in folders below), by name; throws InputError when there is no such path. */
+/**
+ * Reads FILE, or the files in DIR by name (`.yaml`, `.yml`, `.json`, not in subfolders). Throws InputError if the path
+ * does not exist.
+ */
 export function readLabManifests(source: string): readonly LabManifestFile[] {
   const stat = statSync(source, { throwIfNoEntry: false });
   if (stat === undefined) {
-    throw new InputError({ object: 'manifests', value: source, rule: 'is no file or folder' });
+    throw new InputError({ object: 'manifests', value: source, rule: 'is not a file or folder' });
   }
   if (!stat.isDirectory()) return [readManifest(source)];
   const names = readdirSync(source).filter(
@@ -126,10 +129,10 @@ export function kindOf(value: unknown): string | undefined {
   return String(value.kind);
 }
 
-// The lab writes into Pod documents where they run; inside a List it would have to take the list apart.
+// The lab writes node and addresses into Pod documents. For a List it would have to split the list.
 const listProblem = {
   object: 'List',
-  rule: 'hides its Pods from the lab: write them as documents of their own',
+  rule: 'is not read by the lab: write its Pods as separate documents',
 };
 
 function podOf(value: unknown, file: string): LabPodSpec {

@@ -18,7 +18,7 @@ test('generated nodes are dual stack and do not overlap', () => {
   assert.equal(new Set(generatedNodes(16).flatMap(({ podCidrs }) => podCidrs)).size, 32);
 });
 
-test('a lab has one node at least and sixteen at most', () => {
+test('a lab has at least one node and at most sixteen', () => {
   for (const count of [0, 17, 1.5]) assert.throws(() => generatedNodes(count), InputError);
 });
 

@@ -1,4 +1,4 @@
-// The nodes of a lab and the network between them (pure): from Node manifests, or made up when there are none.
+// The nodes of a lab and the network between them (pure), from Node manifests or generated.
 
 import { InputError } from '../base/input-error.ts';
 import { type Address, addressFamily, parseAddress } from '../net/address.ts';
@@ -13,18 +13,21 @@ import {
 
 export interface LabNode {
   readonly name: string;
-  /** InternalIPs, at most one a family. */
+  /** InternalIPs, at most one per family. */
   readonly addresses: readonly Address[];
   readonly podCidrs: readonly Prefix[];
 }
 
-/** One family's network on the switch: every node's address is in `prefix`, `gateway` is the switch's own. */
+/**
+ * The network of one family on the switch. `prefix` contains every node's address; `gateway` is the address of the
+ * switch.
+ */
 export interface Fabric {
   readonly prefix: Prefix;
   readonly gateway: Address;
 }
 
-/** The outside host: an address of each family, reached through the switch. */
+/** The outside host: one address per family, reached through the switch. */
 export interface World {
   readonly addresses: readonly {
     readonly own: Address;
@@ -42,7 +45,10 @@ export const world: World = {
 
 const largestCount = 16;
 
-/** `node-1`, `node-2`, ...: dual stack, each with a /24 and a /64 for its pods. Throws InputError on a count outside 1-16. */
+/**
+ * `node-1`, `node-2`, ...: dual stack, each with a /24 and a /64 for its pods. Throws InputError unless the count is
+ * 1-16.
+ */
 export function generatedNodes(count: number): readonly LabNode[] {
   if (!Number.isInteger(count) || count < 1 || count > largestCount) {
     throw new InputError({ object: '--nodes', value: count, rule: `is not 1 to ${largestCount}` });
@@ -60,7 +66,7 @@ export function generatedNodes(count: number): readonly LabNode[] {
   });
 }
 
-/** The Kubernetes object for a generated node, as the agents read it. */
+/** The Node object of a generated node, for the agents. */
 export function labNodeManifest(node: LabNode): object {
   return {
     apiVersion: 'v1',
@@ -71,7 +77,10 @@ export function labNodeManifest(node: LabNode): object {
   };
 }
 
-/** The networks that hold all nodes' addresses; throws InputError when nodes do not share one (the lab has one switch). */
+/**
+ * The networks that contain all nodes' addresses. Throws InputError if the nodes do not share one, because the lab has
+ * one switch.
+ */
 export function planFabrics(nodes: readonly LabNode[]): readonly Fabric[] {
   return ([4, 6] as const).flatMap((family) => {
     const addresses = nodes.flatMap((node) =>

@@ -1,5 +1,5 @@
-// Where a lab keeps everything it has: all of it derives from the lab's name, so that `lab down` can remove a lab whose
-// supervisor was killed, and so that two labs never meet.
+// Paths and names of everything that a lab creates. All are derived from the lab's name, so that `lab down` can remove
+// a lab whose supervisor was killed and two labs never collide.
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -11,17 +11,17 @@ export const labsDirectory = '/run/heddle/labs';
 const bpfFileSystem = '/sys/fs/bpf';
 
 export interface LabPaths {
-  /** Holds all the rest; made first and removed last. */
+  /** Contains everything else. Created first and removed last. */
   readonly directory: string;
   readonly record: string;
-  /** The supervisor's, beside the folder: it is written before the folder is made. */
+  /** Log of the supervisor. It is outside the folder because it is written before the folder exists. */
   readonly log: string;
-  /** Bind mounts of network namespaces, one file each. */
+  /** Folder with bind mounts of network namespaces, one file each. */
   readonly namespaces: string;
-  /** The manifests as the agents read them: the user's files, with nodes and addresses filled in. */
+  /** The manifests that the agents read: the user's files with nodes and addresses filled in. */
   readonly cluster: string;
   readonly pins: string;
-  /** The folder's name below the cgroup v2 mount. */
+  /** Name of the folder below the cgroup v2 mount. */
   readonly cgroupName: string;
 }
 
@@ -36,13 +36,13 @@ export interface NodePaths {
   readonly pins: string;
 }
 
-/** Throws InputError unless `name` can be part of paths and of a socket's path (108 bytes). */
+/** Throws InputError unless `name` can be part of paths, including a socket's path (108 bytes). */
 export function parseLabName(name: string): string {
   if (/^[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?$/.test(name)) return name;
   throw new InputError({
     object: 'lab name',
     value: name,
-    rule: 'is not 1 to 24 small letters, digits and inner hyphens',
+    rule: 'is not a name of 1 to 24 lower-case letters, digits and inner hyphens',
   });
 }
 
@@ -69,7 +69,7 @@ export function nodePaths(lab: LabPaths, node: string): NodePaths {
     state: join(directory, 'state'),
     socket: join(directory, 'agent.sock'),
     log: join(directory, 'agent.log'),
-    // The BPF file system refuses dots.
+    // The BPF file system does not allow dots.
     pins: join(lab.pins, node.replaceAll('.', ':')),
   };
 }
@@ -81,12 +81,12 @@ export function labNamespacePath(lab: LabPaths, kind: NamespaceKind, name = ''):
   return join(lab.namespaces, file);
 }
 
-/** The command line that runs this build's `heddle` program. */
+/** Command line of this build's `heddle` program. */
 export function heddleCommand(): readonly string[] {
   return [process.execPath, join(buildDirectory(), 'src/cli/main.js')];
 }
 
-/** One of the lab's own small programs (`echo`, `prober`), as a command line. */
+/** Command line of one of the lab's own programs (`echo`, `prober`). */
 export function labProgram(name: string): readonly string[] {
   return [process.execPath, join(buildDirectory(), `src/lab/programs/${name}.js`)];
 }

@@ -20,15 +20,15 @@ test('pods without a node are spread over the nodes by name', () => {
   });
 });
 
-test('a pod stays where it runs when others come and go', () => {
+test('a pod stays on its node when others are added and removed', () => {
   const previous = new Map([['default/b', 'node-2']]);
   const { nodes: placed } = placePods([pod('b'), pod('z')], nodes, previous);
   assert.equal(placed.get('default/b'), 'node-2');
   assert.equal(placed.get('default/z'), 'node-1');
 });
 
-test('spec.nodeName decides, and a node that is not there is a problem', () => {
+test('spec.nodeName decides, and an unknown node is a problem', () => {
   const { nodes: placed, problems } = placePods([pod('a', 'node-2'), pod('b', 'node-9')], nodes);
   assert.deepEqual([...placed], [['default/a', 'node-2']]);
-  assert.deepEqual(problems, ['Pod default/b: spec.nodeName: node-9 is no node of this lab']);
+  assert.deepEqual(problems, ['Pod default/b: spec.nodeName: node-9 is not a node of this lab']);
 });

@@ -1,11 +1,11 @@
-// Which node each pod runs on (pure): where its manifest says, else where it already runs, else the node with the fewest
-// pods; pods are taken by name, so the same manifests always give the same picture.
+// Assigns pods to nodes (pure): by the manifest, else where the pod already runs, else to the node with the fewest
+// pods. Pods are assigned in order of their names, so the same manifests always give the same result.
 
 import type { LabPodSpec, PodKey } from './manifests.ts';
 
 export interface Placement {
   readonly nodes: ReadonlyMap<PodKey, string>;
-  /** Pods whose spec.nodeName names no node of the lab. */
+  /** Pods whose spec.nodeName is not a node of the lab. */
   readonly problems: readonly string[];
 }
 
@@ -24,7 +24,7 @@ export function placePods(
     } else if (nodes.includes(pod.node)) {
       placed.set(pod.key, pod.node);
     } else {
-      problems.push(`Pod ${pod.key}: spec.nodeName: ${pod.node} is no node of this lab`);
+      problems.push(`Pod ${pod.key}: spec.nodeName: ${pod.node} is not a node of this lab`);
     }
   }
   for (const pod of sorted) {

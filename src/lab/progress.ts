@@ -1,4 +1,4 @@
-// The lines a person sees while a lab comes up.
+// Progress lines while a lab starts.
 
 import type { LabNodeRecord, LabRecord } from './record.ts';
 
@@ -37,7 +37,7 @@ export function seconds(durationMs: number): string {
   return `${(durationMs / 1000).toFixed(1)} s`;
 }
 
-/** Columns padded to their widest cell. */
+/** Pads columns to their widest cell. */
 export function aligned(rows: readonly (readonly string[])[]): readonly string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>

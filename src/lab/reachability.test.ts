@@ -32,13 +32,13 @@ test('the matrix shows nodes, pods and both families, aligned', () => {
   );
 });
 
-test('the last line names what failed, from where, to where and why', () => {
+test('the last line names each failure with source, destination and reason', () => {
   assert.equal(summary(matrix), '1 of 3 pairs NOT reached:\n  shop/b -> shop/a over IPv4: timeout');
   assert.equal(unreached(matrix).length, 1);
   assert.equal(summary({ ...matrix, pairs: matrix.pairs.slice(0, 2) }), 'all 2 pairs reached.');
 });
 
-test('the median of an even number of values is between the middle two', () => {
+test('the median of an even number of values is the mean of the middle two', () => {
   assert.equal(median([9, 1, 3]), 3);
   assert.equal(median([4, 1, 3, 9]), 3.5);
 });

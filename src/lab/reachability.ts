@@ -1,5 +1,5 @@
-// Asks from every echo pod every other one, in both families, and shows the answers as a matrix. The asking is done by a
-// real client process inside each pod (lab/programs/prober.ts).
+// Connects every echo pod to every other one in both families and shows the results as a matrix. The client is a real
+// process in each pod (lab/programs/prober.ts).
 
 import { type Address, addressFamily } from '../net/address.ts';
 import { labProgram } from './paths.ts';
@@ -16,7 +16,7 @@ export interface Pair {
 }
 
 export interface Reachability {
-  /** Echo pods by node, then name: the order of rows and columns. */
+  /** Echo pods by node, then by name: the order of rows and columns. */
   readonly pods: readonly { readonly key: string; readonly node: string }[];
   readonly pairs: readonly Pair[];
 }
@@ -35,7 +35,7 @@ export function unreached({ pairs }: Reachability): readonly Pair[] {
   return pairs.filter(({ result }) => !result.ok);
 }
 
-/** The table of the demo: the first line of each column is the node, the second the pod; cells are microseconds IPv4/IPv6. */
+/** The demo's table. The first two heading lines are node and pod; cells are microseconds for IPv4/IPv6. */
 export function renderMatrix({ pods, pairs }: Reachability): string {
   const rows = pods.map((from) => [from.key, ...pods.map((to) => cell(pairs, from.key, to.key))]);
   const head = [
@@ -52,7 +52,7 @@ export function renderMatrix({ pods, pairs }: Reachability): string {
   return lines.map((line) => `  ${line.trimEnd()}`).join('\n');
 }
 
-/** `all 60 pairs reached.`, or which were not and why. */
+/** `all 60 pairs reached.`, or the pairs not reached with reasons. */
 export function summary(reachability: Reachability): string {
   const failed = unreached(reachability);
   const total = reachability.pairs.length;
@@ -73,7 +73,7 @@ async function probeFrom(pod: PodRecord, pods: readonly PodRecord[]): Promise<re
     from: keyOf(pod),
     to,
     family: addressFamily(address as Address),
-    result: results[index] ?? { ok: false, reason: 'not asked' },
+    result: results[index] ?? { ok: false, reason: 'not checked' },
   }));
 }
 

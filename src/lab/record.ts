@@ -1,4 +1,4 @@
-// lab.json: what a lab consists of, written by its supervisor after every change and read by every `heddle lab` command.
+// lab.json: the parts of a lab, written by its supervisor after every change and read by every `heddle lab` command.
 
 import {
   existsSync,
@@ -48,16 +48,16 @@ export interface PodRecord {
   readonly log: string;
   readonly state: 'starting' | 'running' | 'waiting';
   readonly pid?: number | undefined;
-  /** Why it is not running. */
+  /** Why the pod is not running. */
   readonly problem?: string | undefined;
   readonly echo: boolean;
 }
 
-/** Stable: `heddle lab status -o json` prints it as it is. */
+/** A stable format: `heddle lab status -o json` prints it unchanged. */
 export interface LabRecord {
   readonly name: string;
   readonly mode: LabMode;
-  /** The manifests' FILE or DIR. */
+  /** FILE or DIR of the manifests. */
   readonly source: string;
   readonly createdAt: string;
   readonly state: 'starting' | 'up' | 'stopping';
@@ -71,11 +71,11 @@ export interface LabRecord {
   readonly nodes: readonly LabNodeRecord[];
   readonly pods: readonly PodRecord[];
   readonly problems: readonly string[];
-  /** Things that happened, oldest first, the last 50: `agent of node-1 ended by SIGKILL: restarted`. */
+  /** The last 50 events, oldest first: `agent of node-1 ended by SIGKILL: restarted`. */
   readonly notes: readonly { readonly time: string; readonly text: string }[];
 }
 
-/** A process that no other can be mistaken for, even when its id is used again. */
+/** Identifies a process even if its id is reused. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Clock ticks since boot (proc(5), stat field 22). */
@@ -84,7 +84,7 @@ export interface ProcessIdentity {
 
 export function processIdentity(pid: number = process.pid): ProcessIdentity {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The second field, the command's name, may hold spaces and brackets.
+  // The second field, the command's name, may contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return { pid, startTicks: Number(fields[19]) };
 }
@@ -103,7 +103,7 @@ export function writeLabRecord(record: LabRecord): void {
   renameSync(`${path}.new`, path);
 }
 
-/** Takes the lab's name by making its folder, record included, at once; false when the folder is there already. */
+/** Claims the lab's name by atomically creating its folder with the record; false if the folder exists. */
 export function claimLab(record: LabRecord): boolean {
   const { directory } = labPaths(record.name);
   const draft = join(labsDirectory, `.${record.name}.${process.pid}`);
@@ -119,14 +119,14 @@ export function claimLab(record: LabRecord): boolean {
   }
 }
 
-/** Undefined when there is no lab of this name, or one that ended before its first record. */
+/** Undefined if there is no lab of this name, or it ended before its first record. */
 export function readLabRecord(name: string): LabRecord | undefined {
   const { record } = labPaths(name);
   if (!existsSync(record)) return undefined;
   return JSON.parse(readFileSync(record, 'utf8')) as LabRecord;
 }
 
-/** The names of all labs of this machine, also those whose supervisor is gone. */
+/** Names of all labs on this machine, including those without a supervisor. */
 export function labNames(): readonly string[] {
   if (!existsSync(labsDirectory)) return [];
   return readdirSync(labsDirectory)
@@ -134,7 +134,7 @@ export function labNames(): readonly string[] {
     .sort();
 }
 
-/** The lab a command means: the named one, or the only one. Throws InputError when there is none or a choice. */
+/** The lab with the given name, or the only one. Throws InputError if there is none or the choice is ambiguous. */
 export function chooseLab(name: string | undefined): LabRecord {
   const names = labNames();
   const chosen = name ?? (names.length === 1 ? names[0] : undefined);
@@ -142,6 +142,6 @@ export function chooseLab(name: string | undefined): LabRecord {
   if (record !== undefined) return record;
   const known =
     names.length === 0 ? 'no lab is up: heddle lab up FILE' : `labs: ${names.join(', ')}`;
-  const rule = name === undefined ? 'is needed to choose a lab' : 'is no lab here';
+  const rule = name === undefined ? 'is required to choose a lab' : 'is not a lab here';
   throw new InputError({ object: '--name', value: name, rule: `${rule} (${known})` });
 }

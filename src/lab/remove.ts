@@ -1,4 +1,4 @@
-// Removes a lab by its name alone: it works the same after a crash, when no process of the lab is left to ask.
+// Removes a lab by its name alone. This works after a crash, too, when no process of the lab is left.
 
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,7 +9,7 @@ import { isAlive, type ProcessIdentity, readLabRecord } from './record.ts';
 
 const stopTimeoutMs = 20_000;
 
-/** Asks the lab's supervisor to end, removes what is left then; false when there was no such lab. */
+/** Asks the lab's supervisor to end, then removes what is left. Returns false if there was no such lab. */
 export async function removeLab(name: string): Promise<boolean> {
   const { directory, pins, cgroupName, log } = labPaths(name);
   const cgroup = join(cgroupMount(), cgroupName);
@@ -21,7 +21,7 @@ export async function removeLab(name: string): Promise<boolean> {
   return true;
 }
 
-/** All that a lab ever makes but its log; each kind by the one place that the lab's name stands for. Missing is fine. */
+/** Removes everything that a lab creates except its log. Missing parts are not an error. */
 export async function removeParts(name: string): Promise<void> {
   const { directory, namespaces } = labPaths(name);
   await removeShared(name);
@@ -29,13 +29,13 @@ export async function removeParts(name: string): Promise<void> {
   if (existsSync(namespaces)) {
     for (const file of readdirSync(namespaces)) NetworkNamespace.remove(join(namespaces, file));
   }
-  // The name is free at once; whoever takes it next does not meet what is still being deleted.
+  // The name is free immediately, and a new lab of this name does not see what is still being deleted.
   const condemned = join(dirname(directory), `.${name}.removed.${process.pid}`);
   renameSync(directory, condemned);
   rmSync(condemned, { recursive: true, force: true });
 }
 
-/** What stands outside the lab's own folder: processes, cgroups and pins. */
+/** Removes the parts outside the lab's folder: processes, cgroups and pins. */
 export async function removeShared(name: string): Promise<void> {
   const { pins, cgroupName } = labPaths(name);
   const cgroup = join(cgroupMount(), cgroupName);

@@ -1,5 +1,5 @@
-// Starts programs where they belong: in a node's or pod's network namespace and cgroup, with this machine's files (the
-// mount namespace stays, so that bpffs is shared).
+// Starts programs in a node's or pod's network namespace and cgroup with this machine's files (the mount namespace
+// stays, so bpffs is shared).
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -13,11 +13,11 @@ export interface LabPlace {
 export interface SpawnOptions {
   readonly stdio: StdioOptions;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Own session: signals from the terminal do not reach it. */
+  /** Uses a new session, so signals from the terminal do not reach the process. */
   readonly detached?: boolean;
 }
 
-// The shell moves itself before it becomes the program, so nothing of it ever runs outside the cgroup.
+// The shell moves itself into the cgroup before it becomes the program, so the program never runs outside the cgroup.
 const intoCgroup = 'echo $$ > "$0/cgroup.procs" && exec "$@"';
 
 /** Equivalent to: `nsenter --net=NAMESPACE sh -c 'echo $$ > CGROUP/cgroup.procs; exec COMMAND'`. */
@@ -27,7 +27,7 @@ export function spawnInPlace(
   options: SpawnOptions,
 ): ChildProcess {
   using namespace = NetworkNamespace.open(place.namespacePath);
-  // fork(2) takes over the calling thread's namespace.
+  // fork(2) inherits the network namespace of the calling thread.
   return namespace.run(() =>
     spawn('/bin/sh', ['-c', intoCgroup, place.cgroup, ...command], {
       stdio: options.stdio,
@@ -43,7 +43,9 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Runs to the end with everything collected; a signal's exit code is 128 + its number, as in a shell. */
+/**
+ * Runs a program to its end and collects its output. For a signal, the exit code is 128 + its number, as in a shell.
+ */
 export async function runInPlace(
   place: LabPlace,
   command: readonly string[],
@@ -57,7 +59,7 @@ export async function runInPlace(
   const stderr: Buffer[] = [];
   child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
   child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
-  // A program that ends without reading its input is no error.
+  // A program that ends without reading its input is not an error.
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(options.input ?? '');
   const exitCode = await exitOf(child, 'close');

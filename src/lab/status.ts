@@ -1,11 +1,11 @@
-// `heddle lab status`: one screen about all labs of the machine.
+// `heddle lab status`: one screen for all labs of the machine.
 
 import { aligned, labTitle } from './progress.ts';
 import type { LabNodeRecord, LabRecord, PodRecord } from './record.ts';
 
-/** A record with what only the asking side knows. */
+/** A record with facts that only the reader knows. */
 export interface LabView extends LabRecord {
-  /** False: its supervisor is gone, and only `lab down` is of use. */
+  /** False: its supervisor has ended, and only `lab down` is useful. */
   readonly supervised: boolean;
 }
 
@@ -27,7 +27,7 @@ function renderLab(lab: LabView): string {
 
 function health(lab: LabView): string {
   if (!lab.supervised)
-    return `CRASHED (its supervisor is gone): heddle lab down --name ${lab.name}`;
+    return `CRASHED (its supervisor has ended): heddle lab down --name ${lab.name}`;
   const down = lab.nodes.filter(({ agent }) => agent.state !== 'ready');
   const waiting = lab.pods.filter(({ state }) => state !== 'running');
   if (down.length > 0) return `${down.length} of ${lab.nodes.length} agents NOT READY`;

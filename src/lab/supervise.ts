@@ -1,5 +1,5 @@
-// The supervisor: the process that owns a lab from up to down. `lab up` starts it detached and listens to its first
-// messages; the demo is its own supervisor.
+// The supervisor: the process that owns a lab while it runs. `lab up` starts it detached and reads its first messages;
+// the demo is its own supervisor.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
@@ -10,13 +10,13 @@ import { heddleCommand, labPaths } from './paths.ts';
 import { nodeLines, podLine } from './progress.ts';
 import { type LabRecord, readLabRecord } from './record.ts';
 
-/** What the supervisor tells whoever started it. */
+/** Messages from the supervisor to the process that started it. */
 type Message =
   | { readonly kind: 'line'; readonly text: string }
   | { readonly kind: 'up' }
   | { readonly kind: 'failed'; readonly text: string };
 
-/** Why a lab in the background did not come up. */
+/** Why a lab in the background failed to start. */
 export class LabStartError extends Error {
   constructor(message: string) {
     super(message);
@@ -24,7 +24,7 @@ export class LabStartError extends Error {
   }
 }
 
-/** Starts a lab in the background and returns when it is up; `onLine` gets the progress. Throws LabStartError. */
+/** Starts a lab in the background and returns when it runs. `onLine` receives the progress. Throws LabStartError. */
 export async function startDetached(
   options: LabOptions,
   onLine: (line: string) => void,
@@ -51,7 +51,7 @@ export async function startDetached(
   return record;
 }
 
-/** The body of the hidden `lab supervise` command: runs until SIGTERM or SIGINT. */
+/** Implements the hidden command `lab supervise`: runs until SIGTERM or SIGINT. */
 export async function supervise(options: LabOptions): Promise<void> {
   const stopped = stopSignal();
   try {
@@ -75,7 +75,7 @@ export async function supervise(options: LabOptions): Promise<void> {
   }
 }
 
-/** Resolves at the first SIGINT, SIGTERM or SIGHUP; later ones are ignored so that the removal is not cut short. */
+/** Resolves on the first SIGINT, SIGTERM or SIGHUP. Later ones are ignored, so that the removal is not interrupted. */
 export function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, resolve);
@@ -97,6 +97,6 @@ function untilUp(child: ChildProcess, onLine: (line: string) => void): Promise<v
 }
 
 function tell(message: Message): void {
-  // Whoever started the lab may have left.
+  // The process that started the lab may have ended.
   if (process.connected) process.send?.(message);
 }

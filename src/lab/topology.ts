@@ -1,6 +1,6 @@
-// Builds a lab's wires: a switch namespace with a bridge that every node's eth0 hangs on, and a world namespace behind it.
-// The switch also routes: it is the nodes' default gateway, knows the way to every pod range, and leads to the world.
-// Every link is made inside the lab's own namespaces; the host's namespace never sees one.
+// Builds a lab's network: a switch namespace with a bridge for every node's eth0, and a world namespace behind it. The
+// switch also routes: it is the nodes' default gateway, has routes to every pod range, and leads to the world. Every
+// link is created inside the lab's namespaces, never in the host's.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { NetworkNamespace } from '../kernel/namespace.ts';
@@ -23,13 +23,13 @@ export interface TopologyPlan {
   readonly world: World;
 }
 
-/** The uplink's name in every node. */
+/** Name of the uplink in every node. */
 export const uplinkName = 'eth0';
 const bridgeName = 'fabric';
-// As `ip route add` without more words: main table, protocol boot.
+// As `ip route add` without options: main table, protocol boot.
 const staticRoute = { type: 'unicast', protocol: 3, table: 254 } as const;
 
-/** Makes all namespaces but the pods'; on an error what was made so far stays for removeLab. */
+/** Creates all namespaces except those of pods. On an error, removeLab cleans up. */
 export function buildTopology(paths: LabPaths, plan: TopologyPlan): void {
   mkdirSync(paths.namespaces, { recursive: true });
   using fabric = enter(NetworkNamespace.create(labNamespacePath(paths, 'switch')));
@@ -40,7 +40,7 @@ export function buildTopology(paths: LabPaths, plan: TopologyPlan): void {
   }
 }
 
-/** The loopback device is down in a new namespace; runtimes bring it up for every pod. */
+/** The loopback device is down in a new namespace. Runtimes set it up for every pod. */
 export function bringLoopbackUp(namespace: NetworkNamespace): void {
   using socket = NetlinkSocket.open({ namespace });
   setLink(socket, { ifIndex: indexOf(socket, 'lo'), up: true });
@@ -52,7 +52,7 @@ interface Room extends Disposable {
 }
 
 function enter(namespace: NetworkNamespace): Room {
-  // Every address here is the only one of its kind: no second of waiting for each link's own (RFC 4862 section 5.4).
+  // Addresses are unique here, so duplicate address detection (RFC 4862 section 5.4) would only cost a second per link.
   namespace.run(() => writeFileSync('/proc/sys/net/ipv6/conf/default/accept_dad', '0'));
   const socket = NetlinkSocket.open({ namespace });
   setLink(socket, { ifIndex: indexOf(socket, 'lo'), up: true });
@@ -139,7 +139,7 @@ function plugNode(fabric: Room, { paths, node, bridge, port, fabrics }: Plug): v
   }
 }
 
-// A fabric that knows the pod ranges: pods' own addresses work as sources toward the world where they are not masqueraded.
+// A fabric that knows the pod ranges: without masquerading, pods' own addresses work as sources towards the world.
 function routePods(socket: NetlinkSocket, node: LabNode, gateway: Address): void {
   for (const destination of node.podCidrs) {
     if (prefixFamily(destination) !== addressFamily(gateway)) continue;

@@ -7,7 +7,7 @@ import { parsePrefix } from '../net/prefix.ts';
 import { boundedProblems } from './bounded-problems.ts';
 import { computeDesired } from './compute-desired.ts';
 
-test('three alike are told each, of more the first three and how many more', () => {
+test('up to three similar problems are listed; of more, the first three and their number', () => {
   const alike = (count: number) =>
     Array.from({ length: count }, (_, index) => ({
       object: `node-${index}`,

@@ -47,7 +47,7 @@ function desired(nodes: readonly ClusterNode[], seen = host): DesiredState {
   return computeDesired({ config, cluster, endpoints: [], host: seen });
 }
 
-test('a change of the endpoints alone changes nothing else', () => {
+test('a change of endpoints alone changes nothing else', () => {
   const nodes = new Map([node(1), node(2)].map((each) => [each.name, each]));
   const cluster = { ...emptyClusterState, nodes };
   const before = computeDesired({ config, cluster, endpoints: [], host });
@@ -57,7 +57,7 @@ test('a change of the endpoints alone changes nothing else', () => {
   }
 });
 
-test('a change of one node keeps the ways to the others', () => {
+test('a change of one node keeps the paths to the others', () => {
   const [one, two, three] = [node(1), node(2), node(3)];
   const before = desired([one, two, three]);
   const moved = { ...node(3), addresses: [parseAddress('198.51.100.33')] };
@@ -66,14 +66,14 @@ test('a change of one node keeps the ways to the others', () => {
   assert.notDeepEqual(after.remoteRanges[1], before.remoteRanges[1]);
 });
 
-test('a label of a node computes nothing anew', () => {
+test('a changed node label triggers no recomputation', () => {
   const [one, two, three] = [node(1), node(2), node(3)];
   const before = desired([one, two, three]);
   const after = desired([one, two, { ...node(3), labels: { zone: 'b' } }]);
   assert.equal(after.remoteRanges, before.remoteRanges);
 });
 
-test('a Node that has the address of a gateway takes nothing from masquerade', () => {
+test('a Node with the address of a gateway does not affect masquerading', () => {
   const nodes = new Map([node(1), node(2), node(9)].map((each) => [each.name, each]));
   const cluster = { ...emptyClusterState, nodes };
   const gateway = {
@@ -93,7 +93,7 @@ test('a Node that has the address of a gateway takes nothing from masquerade', (
   assert.ok(after.masquerade?.exempt.includes(parsePrefix('198.51.100.2/32')));
 });
 
-test('a Node that has the address of the API server takes it from masquerade only where it was there before this node', () => {
+test('a Node with the address of the API server exempts it from masquerading only if it is older than this node', () => {
   const server = parsePrefix('198.51.100.9/32');
   const occupied = [{ kind: 'api server', prefix: server }] as const;
   const own = { ...node(1), createdAt: 5 };
@@ -110,7 +110,7 @@ test('a Node that has the address of the API server takes it from masquerade onl
   }
 });
 
-test('of the addresses of a Node the first of each family that is a neighbour is exempt from masquerade', () => {
+test("of a Node's addresses, the first neighbour of each family is exempt from masquerading", () => {
   const [ipv4, ipv6] = [parseAddress('198.51.100.1'), parseAddress('2001:db8::1')];
   const addresses = [
     { address: ipv4, prefixLength: 24 },
@@ -157,14 +157,14 @@ function withForeignAddress(text: string, ownNode: ClusterNode): readonly string
   return problems.map((problem) => problem.text);
 }
 
-test('a foreign address in the own range is to be removed, and no pod to be deleted for it', () => {
+test("for a foreign address in this node's range, the remedy is to remove it, not to delete pods", () => {
   const dual = { ...node(1), podCidrs: [...node(1).podCidrs, parsePrefix('2001:db8:1::/64')] };
   assert.deepEqual(withForeignAddress('192.0.2.17', dual), [
-    'spec.podCIDRs: 192.0.2.16/28 holds 192.0.2.17, an address of this node (d0): this range is not used until d0 has that address no more (ip address delete)',
+    'spec.podCIDRs: 192.0.2.16/28 holds 192.0.2.17, an address of this node (d0): this range is not used until that address is removed from d0 (ip address delete)',
   ]);
 });
 
-test('an address by which the Node is reached is not to be removed', () => {
+test('the address by which the Node is reached is never suggested for removal', () => {
   const inside = { ...node(1), addresses: [parseAddress('192.0.2.17')] };
   const [text = ''] = withForeignAddress('192.0.2.17', inside);
   assert.match(text, /^spec\.podCIDRs: .* an address of this node \(d0\): this range is not used$/);

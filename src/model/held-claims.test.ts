@@ -42,7 +42,7 @@ test("an old Node that gets another range later does not take a younger one's", 
   assert.deepEqual(claimsOf(check(given, { held: before.held })), claimsOf(before));
 });
 
-test('what a Node gives up is free', () => {
+test('a claim that a Node gives up is free', () => {
   const before = check({ ...old, n2: { ...old.n2, uid: 'a' } });
   const moved = { ...old, n2: { ...old.n2, addresses: ['10.77.0.13'] } };
   const n1 = { ...old.n1, addresses: ['10.77.0.12', ...old.n1.addresses] };
@@ -57,13 +57,13 @@ const first = { ...old, n2: { ...old.n2, uid: 'a' }, evil };
 
 const atOnce = { n1: old.n1, evil, n2: again };
 
-test('a Node that is deleted and made again gets back what it had, from whoever claimed it in vain', () => {
+test('a Node that is deleted and recreated gets its claims back from those that claimed them in vain', () => {
   const before = check(first);
   assert.deepEqual(claimsOf(check(atOnce, { held: before.held })), claimsOf(before));
   const without = check({ n1: old.n1, evil }, { held: before.held });
   assert.deepEqual(told(without), [
-    'evil: spec.podCIDRs: 10.78.2.128/25 is or overlaps 10.78.2.0/24 of Node n2, which was deleted: kept 15 min for a Node of that name: this range is not used',
-    'evil: status.addresses: InternalIP 10.77.0.12 is or overlaps 10.77.0.12 of Node n2, which was deleted: kept 15 min for a Node of that name: this address is not used',
+    'evil: spec.podCIDRs: 10.78.2.128/25 is or overlaps 10.78.2.0/24 of Node n2, which was deleted: reserved for 15 min for a Node with that name: this range is not used',
+    'evil: status.addresses: InternalIP 10.77.0.12 is or overlaps 10.77.0.12 of Node n2, which was deleted: reserved for 15 min for a Node with that name: this address is not used',
   ]);
   const bare = { n1: old.n1, evil, n2: { age: 9, uid: 'b' } };
   const untold = check(bare, { held: without.held });
@@ -73,7 +73,7 @@ test('a Node that is deleted and made again gets back what it had, from whoever 
   }
 });
 
-test('what a deleted Node had is kept for some time, and from none that did not claim it before', () => {
+test('claims of a deleted Node are withheld for some time, but only from Nodes that claimed them before', () => {
   const before = check(first);
   const later = { ranges: ['10.78.2.0/24'], addresses: ['10.77.0.12'], age: 8 };
   const gone = { n1: old.n1, evil };
@@ -89,7 +89,7 @@ test('what a deleted Node had is kept for some time, and from none that did not 
   assert.deepEqual(found.held.contested, new Set());
 });
 
-test('a Node that is made again with another range and address leaves the old ones to others', () => {
+test('a Node that is recreated with another range and address leaves the old ones to others', () => {
   const before = check(first);
   const n2 = { age: 9, uid: 'b', ranges: ['10.78.5.0/24'], addresses: ['10.77.0.15'] };
   const gone = check({ n1: old.n1, evil }, { held: before.held });

@@ -70,7 +70,7 @@ export function keptFlaw(
   for (const [what, each] of gone) {
     const name = nameOf(each.holder);
     if (name === node || !overlap(each.ordered, ordered)) continue;
-    return `is or overlaps ${what} of Node ${name}, which was deleted: kept ${keptMinutes} min for a Node of that name`;
+    return `is or overlaps ${what} of Node ${name}, which was deleted: reserved for ${keptMinutes} min for a Node with that name`;
   }
   return undefined;
 }

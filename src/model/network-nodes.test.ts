@@ -10,7 +10,7 @@ function node(name: string, fields: Partial<NetworkNode> = {}): [string, Network
   return [name, { name, podCidrs, addresses, ...fields }];
 }
 
-test('nodes that are other objects and say the same are the same map', () => {
+test('equal nodes that are other objects give the same map', () => {
   const first = networkNodes(new Map([node('a'), node('b')]));
   assert.equal(networkNodes(new Map([node('a'), node('b')])), first);
 });
@@ -23,7 +23,7 @@ const changes: readonly (readonly [string, Map<string, NetworkNode>])[] = [
   ['another name', new Map([node('a'), node('c')])],
 ];
 for (const [what, nodes] of changes) {
-  test(`${what} makes another map, in which the others are the same objects`, () => {
+  test(`${what} gives another map with the same objects for the other nodes`, () => {
     const before = networkNodes(new Map([node('a'), node('b')]));
     const after = networkNodes(nodes);
     assert.notEqual(after, before);

@@ -12,7 +12,7 @@ function randomFrom(start: number): (below: number) => number {
   };
 }
 
-test('something is found exactly where something meets the prefix, as when all are compared', () => {
+test('a match is found exactly if something meets the prefix, as in a comparison of all', () => {
   const random = randomFrom(9);
   const any = (): Prefix =>
     parsePrefix(

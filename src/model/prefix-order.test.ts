@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
 import { compactPrefixes, orderedPrefix } from './prefix-order.ts';
 
-test('prefixes within others, and repeated ones, are left out, halves are joined and all is sorted', () => {
+test('contained and repeated prefixes are removed, halves are joined and the result is sorted', () => {
   const prefixes = [
     '2001:db8::/32',
     '198.51.100.0/24',
@@ -16,14 +16,14 @@ test('prefixes within others, and repeated ones, are left out, halves are joined
   assert.deepEqual(compactPrefixes(prefixes), ['192.0.2.0/25', '198.51.100.0/24', '2001:db8::/32']);
 });
 
-test('everything makes every other prefix of its family superfluous', () => {
+test('0.0.0.0/0 subsumes every other IPv4 prefix, ::/0 every IPv6 prefix', () => {
   const prefixes = ['192.0.2.0/24', '0.0.0.0/0', '2001:db8::/32'].map((text) =>
     orderedPrefix(parsePrefix(text)),
   );
   assert.deepEqual(compactPrefixes(prefixes), ['0.0.0.0/0', '2001:db8::/32']);
 });
 
-test('a thousand neighbours are a handful of prefixes', () => {
+test('a thousand neighbouring prefixes become a handful', () => {
   const ranges = Array.from({ length: 1_000 }, (_, index) =>
     parsePrefix(`10.${220 + (index >> 8)}.${index & 255}.0/24`),
   );
@@ -37,7 +37,7 @@ test('a thousand neighbours are a handful of prefixes', () => {
   ]);
 });
 
-test('the same addresses are covered, by prefixes of which no two touch as halves or overlap', () => {
+test('the same addresses are covered by prefixes that neither overlap nor form halves', () => {
   let state = 11;
   const random = (below: number): number => {
     state = (state * 48_271) % 2_147_483_647;

@@ -13,7 +13,7 @@ import {
   unmapped,
 } from './address.ts';
 
-test('equal addresses become equal text, whichever way they were written', () => {
+test('equal addresses become equal text in any spelling', () => {
   const cases: [string, string][] = [
     ['192.0.2.1', '192.0.2.1'],
     ['2001:db8::1', '2001:db8::1'],
@@ -25,7 +25,7 @@ test('equal addresses become equal text, whichever way they were written', () =>
   for (const [text, address] of cases) assert.equal(parseAddress(text), address);
 });
 
-test('what is no address is refused with its value', () => {
+test('text that is not an address is refused with its value', () => {
   const wrong = [
     '',
     'web-1',
@@ -44,7 +44,7 @@ test('what is no address is refused with its value', () => {
     });
 });
 
-test('the family is told by the text', () => {
+test('the family is determined by the text', () => {
   assert.equal(addressFamily(parseAddress('192.0.2.1')), 4);
   assert.equal(addressFamily(parseAddress('2001:db8::1')), 6);
 });
@@ -57,7 +57,7 @@ test('bytes are in network order, and IPv4 is mapped for the data path', () => {
   assert.equal(Buffer.from(mappedBytes(six)).toString('hex'), '20010db8000000000000000000000001');
 });
 
-test('an address survives the way to bytes and back, mapped or not', () => {
+test('an address survives conversion to bytes and back, mapped or not', () => {
   for (const text of ['192.0.2.1', '0.0.0.0', '2001:db8::1', '::', 'fe80::1']) {
     const address = parseAddress(text);
     assert.equal(addressFromBytes(addressBytes(address)), address);
@@ -65,7 +65,7 @@ test('an address survives the way to bytes and back, mapped or not', () => {
   }
 });
 
-test('text and bytes of any address are those of the library', () => {
+test('text and bytes of any address equal those of the library', () => {
   const random = seededRandom(4);
   for (let round = 0; round < 5_000; round++) {
     // Few values, so that there are zero groups, and leading zeros, of all lengths.
@@ -88,7 +88,7 @@ test('addresses are ordered by their bytes, not by their text', () => {
   assert.deepEqual(ordered.toReversed().sort(compareAddresses), ordered);
 });
 
-test('an address of IPv4 that is written as IPv6 is known as one', () => {
+test('an IPv4-mapped IPv6 address is recognized', () => {
   for (const [text, expected] of [
     ['::ffff:192.0.2.1', true],
     ['::ffff:0:0', true],
@@ -100,7 +100,7 @@ test('an address of IPv4 that is written as IPv6 is known as one', () => {
   }
 });
 
-test('a mapped address is the IPv4 address that it stands for, where that is asked', () => {
+test('a mapped address is converted to its IPv4 address on request', () => {
   const pairs = [
     ['::ffff:192.0.2.1', '192.0.2.1'],
     ['::FFFF:c000:201', '192.0.2.1'],

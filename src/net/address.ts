@@ -11,15 +11,15 @@ export function isAddress(text: string): boolean {
   return addressOf(text) !== undefined;
 }
 
-/** Undefined for what `parseAddress` refuses. */
+/** Undefined for text that `parseAddress` refuses. */
 export function addressOf(text: string): Address | undefined {
-  // Each family is asked for once: a large cluster tells tens of thousands of addresses.
+  // Branch by family first: a large cluster has tens of thousands of addresses.
   if (text.includes(':')) return canonicalIpv6(text);
-  // Four parts without leading zeros are canonical as they are.
+  // Four parts without leading zeros are already canonical.
   return ipaddr.IPv4.isValidFourPartDecimal(text) ? (text as Address) : undefined;
 }
 
-/** Throws InputError on anything but a four-part IPv4 or an IPv6 address without a zone. */
+/** Accepts a four-part IPv4 address or an IPv6 address without a zone. Throws InputError for anything else. */
 export function parseAddress(text: string, object = 'address', field?: string): Address {
   const address = addressOf(text);
   if (address !== undefined) return address;
@@ -35,7 +35,10 @@ export function addressBytes(address: Address): Uint8Array {
   return address.includes(':') ? ipv6Bytes(address) : ipv4Bytes(address);
 }
 
-/** 16 bytes in network order, IPv4 as `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2): the data path's one address type. */
+/**
+ * 16 bytes in network order, IPv4 as `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2): the only address type of the data
+ * path.
+ */
 export function mappedBytes(address: Address): Uint8Array {
   const bytes = addressBytes(address);
   if (bytes.length === 16) return bytes;
@@ -45,24 +48,24 @@ export function mappedBytes(address: Address): Uint8Array {
   return mapped;
 }
 
-/** From 4 or 16 bytes in network order; an IPv4-mapped address comes back as IPv4. */
+/** Accepts 4 or 16 bytes in network order. An IPv4-mapped address becomes IPv4. */
 export function addressFromBytes(bytes: Uint8Array): Address {
   if (bytes.length === 4) return bytes.join('.') as Address;
   if (bytes.length !== 16) throw new Error(`an address has 4 or 16 bytes, not ${bytes.length}`);
   return hasMappedBytes(bytes) ? (bytes.subarray(12).join('.') as Address) : ipv6Address(bytes);
 }
 
-/** As `addressFromBytes`, for places where the families are told apart: an IPv4-mapped address stays IPv6. */
+/** Like `addressFromBytes`, for places that distinguish the families: an IPv4-mapped address stays IPv6. */
 export function unfoldedAddress(bytes: Uint8Array): Address {
   return bytes.length === 16 ? ipv6Address(bytes) : addressFromBytes(bytes);
 }
 
-/** It is written as IPv6 and stands for one of IPv4, so that the data path cannot tell the two apart. */
+/** Whether it is an IPv4-mapped IPv6 address, which the data path cannot distinguish from the IPv4 address. */
 export function isMapped(address: Address): boolean {
   return address.startsWith('::ffff:') && hasMappedBytes(addressBytes(address));
 }
 
-/** The IPv4 address that `::ffff:a.b.c.d` stands for, which is what the kernel sends to; others as they are. */
+/** The IPv4 address for `::ffff:a.b.c.d`, which is where the kernel sends; other addresses unchanged. */
 export function unmapped(address: Address): Address {
   return address.startsWith('::ffff:') ? addressFromBytes(addressBytes(address)) : address;
 }
@@ -80,8 +83,8 @@ function canonicalIpv6(text: string): Address | undefined {
   }
 }
 
-// Canonical text has few forms: to read and to write it here takes a quarter of the library's time, and the desired state of a
-// large cluster asks for hundreds of thousands of addresses.
+// Canonical text has few forms. Parsing and formatting it here takes a quarter of the library's time, and the desired
+// state of a large cluster needs hundreds of thousands of conversions.
 function ipv4Bytes(address: string): Uint8Array {
   const bytes = new Uint8Array(4);
   let index = 0;
@@ -121,7 +124,10 @@ function writeGroups(
   }
 }
 
-/** RFC 5952 section 4: the longest run of at least two zero groups, the first of several, is written as `::`. */
+/**
+ * RFC 5952 section 4: the longest run of at least two zero groups, the first one if there are several, is written as
+ * `::`.
+ */
 function ipv6Address(bytes: Uint8Array): Address {
   const groups: string[] = [];
   let run = 0;

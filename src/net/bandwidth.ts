@@ -1,12 +1,12 @@
-// How much a pod may send and receive. Rates are of IP packets as they would be on a wire, as the traffic counters are.
+// Rate limits of a pod. Rates count IP packets as on the wire, like the traffic counters.
 
 export interface RateLimit {
   readonly bitsPerSecond: number;
-  /** What may pass at once after a pause; left to the data path where absent. */
+  /** Number of bits that may pass without delay after a pause; if absent, the data path chooses. */
   readonly burstBits?: number | undefined;
 }
 
-/** Seen from the pod; unlimited where absent. */
+/** Limits from the pod's point of view; an absent one is unlimited. */
 export interface Bandwidth {
   readonly ingress?: RateLimit | undefined;
   readonly egress?: RateLimit | undefined;

@@ -1,4 +1,4 @@
-// A network interface's index within its network namespace (what `ip -o link` prints first).
+// Index of a network interface in its network namespace (the first column of `ip -o link`).
 
 import type { Brand } from '../base/brand.ts';
 

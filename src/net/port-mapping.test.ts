@@ -32,7 +32,7 @@ for (const left of places) {
   }
 }
 
-test('the node reaches by 127.0.0.1 what is of every address, of every IPv4 address, or of the loopback', () => {
+test('the node reaches by 127.0.0.1 the mappings of every address, of every IPv4 address, or of loopback', () => {
   const reached = [...places, '127.0.0.1', '::1'].filter((place) =>
     isReachedByLoopback(mapping(place)),
   );

@@ -1,4 +1,4 @@
-// A port of the node that leads to a port of a pod, as CNI's `portMappings` capability asks for it.
+// A port of the node that leads to a port of a pod, as in CNI's `portMappings` capability.
 
 import { type Address, type AddressFamily, addressFamily } from './address.ts';
 import type { Port } from './port.ts';
@@ -9,15 +9,15 @@ export interface PortMapping {
   readonly protocol: MappedProtocol;
   readonly hostPort: Port;
   readonly containerPort: Port;
-  /** Absent: every address of the node, of both families. `0.0.0.0` and `::`: every one of their family. */
+  /** Absent: every address of the node, of both families. `0.0.0.0` and `::`: every address of that family. */
   readonly hostAddress?: Address | undefined;
 }
 
-/** Host ports that are taken, and by whom: asking costs the same however many there are. */
+/** Host ports in use and their owners. The cost of a lookup is independent of their number. */
 export class TakenPorts<Owner> {
   readonly #owners = new Map<string, Owner>();
 
-  /** Whose mapping would answer a packet that this one answers, too. */
+  /** The owner of a mapping that would match the same packets. */
   ownerOf(mapping: PortMapping): Owner | undefined {
     const found = placesOf(mapping).map(({ family, place }) =>
       place === 'any'
@@ -28,7 +28,7 @@ export class TakenPorts<Owner> {
     return found.find((owner) => owner !== undefined);
   }
 
-  /** Who was first stays the owner. */
+  /** The first owner keeps the port. */
   add(mapping: PortMapping, owner: Owner): void {
     for (const { family, place } of placesOf(mapping)) {
       for (const which of [place, 'some']) {
@@ -63,12 +63,12 @@ export function isAnyAddress(address: Address): boolean {
   return address === '0.0.0.0' || address === '::';
 }
 
-/** By the node itself, over IPv4. */
+/** Whether the node itself can use the mapping over IPv4 loopback. */
 export function isReachedByLoopback({ hostAddress }: PortMapping): boolean {
   return hostAddress === undefined || hostAddress === '0.0.0.0' || hostAddress.startsWith('127.');
 }
 
-/** `tcp 8080`, `udp 192.0.2.1 53`: what is taken on the node. */
+/** `tcp 8080`, `udp 192.0.2.1 53`: the part of a mapping that is unique on the node. */
 export function describeHostPort({ protocol, hostAddress, hostPort }: PortMapping): string {
   return [protocol, hostAddress, hostPort].filter((word) => word !== undefined).join(' ');
 }

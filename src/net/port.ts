@@ -1,4 +1,4 @@
-// A TCP, UDP or SCTP port, 1-65535, host-ordered everywhere outside the codecs.
+// A TCP, UDP or SCTP port (1-65535). Host byte order everywhere except in the codecs.
 
 import type { Brand } from '../base/brand.ts';
 import { InputError } from '../base/input-error.ts';

@@ -27,7 +27,7 @@ test('host bits are cleared, so that equal prefixes are equal text', () => {
   for (const [text, prefix] of cases) assert.equal(parsePrefix(text), prefix);
 });
 
-test('what is no prefix is refused with its value', () => {
+test('text that is not a prefix is refused with its value', () => {
   const wrong = [
     '',
     '198.51.100.0',
@@ -47,11 +47,11 @@ test('what is no prefix is refused with its value', () => {
     });
 });
 
-test('a prefix of IPv4-mapped addresses is refused rather than taken for IPv4', () => {
+test('a prefix of IPv4-mapped addresses is refused, not treated as IPv4', () => {
   assert.throws(() => parsePrefix('::ffff:198.51.100.0/120'), { name: 'InputError' });
 });
 
-test('masking keeps the family: a route of IPv4-mapped addresses is one of IPv6', () => {
+test('masking keeps the family: a route of IPv4-mapped addresses is an IPv6 route', () => {
   const mapped = parseAddress('::ffff:198.51.100.7');
   assert.equal(makePrefix(mapped, 96), '::ffff:0:0/96');
   assert.equal(prefixContains(makePrefix(mapped, 96), mapped), true);
@@ -61,7 +61,7 @@ test('masking keeps the family: a route of IPv4-mapped addresses is one of IPv6'
   assert.equal(addressAt(makePrefix(mapped, 120), 9n), '::ffff:c633:6409');
 });
 
-test('what another program wrote is a prefix, or is none', () => {
+test('text of another program is a prefix or undefined', () => {
   const cases: [string, number, string | undefined][] = [
     ['::ffff:0.0.0.0', 96, '::ffff:0:0/96'],
     ['198.51.100.7', 24, '198.51.100.0/24'],
@@ -75,7 +75,7 @@ test('what another program wrote is a prefix, or is none', () => {
   for (const [text, length, prefix] of cases) assert.equal(prefixOf(text, length), prefix, text);
 });
 
-test('a prefix gives back its parts', () => {
+test('a prefix returns its parts', () => {
   const six = parsePrefix('2001:db8:0:1::/64');
   assert.equal(prefixAddress(six), '2001:db8:0:1::');
   assert.equal(prefixLength(six), 64);
@@ -83,12 +83,12 @@ test('a prefix gives back its parts', () => {
   assert.equal(prefixFamily(parsePrefix('198.51.100.0/24')), 4);
 });
 
-test('the host prefix holds one address', () => {
+test('the host prefix contains one address', () => {
   assert.equal(hostPrefix(parseAddress('198.51.100.7')), '198.51.100.7/32');
   assert.equal(hostPrefix(parseAddress('2001:db8::7')), '2001:db8::7/128');
 });
 
-test('a prefix contains its own addresses and no other family', () => {
+test('a prefix contains its own addresses and none of the other family', () => {
   const cases: [string, string, boolean][] = [
     ['198.51.100.0/24', '198.51.100.0', true],
     ['198.51.100.0/24', '198.51.100.255', true],

@@ -14,7 +14,7 @@ import {
 
 export type Prefix = Brand<string, 'Prefix'>;
 
-/** Host bits are cleared (`10.0.1.7/24` is `10.0.1.0/24`); throws InputError when it is not `address/length`. */
+/** Clears host bits (`10.0.1.7/24` is `10.0.1.0/24`). Throws InputError if the text is not `address/length`. */
 export function parsePrefix(text: string, object = 'prefix', field?: string): Prefix {
   const [head = '', tail = '', ...rest] = text.split('/');
   const length = /^\d{1,3}$/.test(tail) ? Number(tail) : Number.NaN;
@@ -24,13 +24,15 @@ export function parsePrefix(text: string, object = 'prefix', field?: string): Pr
     throw new InputError({ object, field, value: text, rule });
   }
   if (isMapped(prefixAddress(prefix))) {
-    const rule = 'is a prefix of IPv4 addresses written as IPv6, which is not supported';
+    const rule = 'is a prefix of IPv4-mapped IPv6 addresses, which is not supported';
     throw new InputError({ object, field, value: text, rule });
   }
   return prefix;
 }
 
-/** As other programs on the node have it, which may be of IPv4-mapped addresses. Undefined: it is not a prefix. */
+/**
+ * A prefix in the form that other programs on the node use, which may be IPv4-mapped. Undefined if it is not a prefix.
+ */
 export function prefixOf(text: string, length: number): Prefix | undefined {
   const address = addressOf(text);
   if (address === undefined || !Number.isInteger(length)) return undefined;
@@ -47,7 +49,7 @@ export function makePrefix(address: Address, length: number): Prefix {
   return `${unfoldedAddress(bytes)}/${length}` as Prefix;
 }
 
-/** The prefix that holds just this address: /32 or /128. */
+/** The prefix of a single address: /32 or /128. */
 export function hostPrefix(address: Address): Prefix {
   return `${address}/${familyBits(addressFamily(address))}` as Prefix;
 }
@@ -73,7 +75,7 @@ export function prefixesOverlap(left: Prefix, right: Prefix): boolean {
   return prefixContains(left, prefixAddress(right)) || prefixContains(right, prefixAddress(left));
 }
 
-/** The address `offset` places after the network address; undefined past the prefix's end. */
+/** The address `offset` places after the network address; undefined beyond the end of the prefix. */
 export function addressAt(prefix: Prefix, offset: bigint): Address | undefined {
   const hostBits = familyBits(prefixFamily(prefix)) - prefixLength(prefix);
   if (offset < 0n || offset >= 1n << BigInt(hostBits)) return undefined;

@@ -1,4 +1,4 @@
-// IP protocol numbers the data path tells apart (IANA), and their names as Kubernetes and people write them.
+// IP protocol numbers that the data path distinguishes (IANA), with their names as Kubernetes writes them.
 
 export const protocols = {
   icmp: 1,
@@ -9,7 +9,7 @@ export const protocols = {
   udplite: 136,
 } as const;
 
-/** `tcp`, `udp`, ... or the bare number for a protocol without a name here. */
+/** `tcp`, `udp`, ... or the number of a protocol without a name here. */
 export function protocolName(number: number): string {
   const found = Object.entries(protocols).find(([, value]) => value === number);
   return found === undefined ? String(number) : found[0];

@@ -22,7 +22,7 @@ const decimal: Readonly<Record<string, number>> = {
   E: 1e18,
 };
 
-/** The number it stands for; undefined when the text is no quantity. */
+/** The number; undefined if the text is not a quantity. */
 export function parseQuantity(text: string): number | undefined {
   const match = /^([+-]?(?:\d+\.?\d*|\.\d+))([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE]?)$/.exec(text);
   if (match === null) return undefined;

@@ -4,14 +4,14 @@ import { macBytes, macFromBytes, parseMac } from './mac.ts';
 import { parsePort } from './port.ts';
 import { protocolName } from './protocol.ts';
 
-test('a MAC becomes lower-case text and survives the way to bytes and back', () => {
+test('a MAC becomes lower-case text and survives conversion to bytes and back', () => {
   const mac = parseMac('02:00:5E:10:00:0F');
   assert.equal(mac, '02:00:5e:10:00:0f');
   assert.deepEqual([...macBytes(mac)], [2, 0, 0x5e, 0x10, 0, 15]);
   assert.equal(macFromBytes(macBytes(mac)), mac);
 });
 
-test('what is no MAC is refused', () => {
+test('text that is not a MAC is refused', () => {
   for (const text of [
     '',
     '02:00:5e:10:00',

@@ -1,4 +1,4 @@
-// Metrics of the conversation with the API server; none where cluster state comes from elsewhere.
+// Metrics of requests to the API server; none if cluster state comes from elsewhere.
 
 import type { ApiResourceView, ApiServerView } from '../api/api-server.ts';
 import type { MetricSample, ReadMetric } from './metric-list.ts';
@@ -14,7 +14,7 @@ export function apiMetrics(read: () => ApiServerView | undefined): readonly Read
     {
       kind: 'counter',
       name: 'heddle_api_requests_total',
-      help: 'Requests to the API server, by verb, resource and HTTP status (0: no answer). At rest only watches are renewed.',
+      help: 'Requests to the API server, by verb, resource and HTTP status (0: no answer). An idle agent only renews watches.',
       labelNames: ['verb', 'resource', 'code'],
       read: () =>
         (read()?.requests ?? []).map(({ verb, resource, code, count }) => ({
@@ -45,14 +45,14 @@ export function apiMetrics(read: () => ApiServerView | undefined): readonly Read
     {
       kind: 'counter',
       name: 'heddle_api_watch_restarts_total',
-      help: 'Watches begun after the first.',
+      help: 'Watches started after the first one.',
       labelNames,
       read: perResource(({ watchRestarts }) => watchRestarts),
     },
     {
       kind: 'counter',
       name: 'heddle_api_relists_total',
-      help: 'Full lists after the first: the API server had forgotten where the watch was, or its watches brought nothing.',
+      help: 'Full lists after the first one: the watch position had expired, or watches returned nothing.',
       labelNames,
       read: perResource(({ relists }) => relists),
     },
@@ -65,7 +65,7 @@ function freshnessMetrics(read: () => ApiServerView | undefined): readonly ReadM
     {
       kind: 'gauge',
       name: 'heddle_api_silence_seconds',
-      help: 'Time since the API server last said anything about the resource, be it that nothing changed; minutes are normal, a quarter of an hour is not.',
+      help: 'Time since the API server last sent anything about the resource, bookmarks included; minutes are normal, a quarter of an hour is not.',
       labelNames,
       read: () =>
         (read()?.resources ?? []).flatMap(({ resource, watchedAt }) =>
@@ -82,7 +82,7 @@ function freshnessMetrics(read: () => ApiServerView | undefined): readonly ReadM
     {
       kind: 'gauge',
       name: 'heddle_api_failing',
-      help: 'Whether reading the resource fails, or its last list is not believed yet: 1 or 0.',
+      help: 'Whether reading the resource fails or its last list is doubted: 1 or 0.',
       labelNames,
       read: () =>
         (read()?.resources ?? []).map(({ resource, failing, doubt }) => ({

@@ -70,7 +70,7 @@ class FakeCounters extends Map<number, EndpointCounters[]> {
   }
 }
 
-test('the total of traffic only grows, also when endpoints go and slots are used again', () => {
+test('total traffic only grows, even when endpoints are deleted and slots are reused', () => {
   const counters = new FakeCounters();
   const counts = new TrafficCounts(counters);
   const [first, second] = [endpoint(1), endpoint(1)];
@@ -109,7 +109,7 @@ const event: FlowEvent = {
   packets: [0, 0],
 };
 
-test('events become lines; what the data path could not send becomes a gap and is counted', async () => {
+test('events become lines; events that the data path could not send become a gap and are counted', async () => {
   let budget: EventBudget = { windowStartNs: 0, used: 0, suppressed: 100, lost: 0 };
   const log = new FlowLog();
   const events = new FlowEvents({
@@ -142,7 +142,7 @@ test('events become lines; what the data path could not send becomes a gap and i
   ]);
 });
 
-test('what was held back is told by pod where that is known', () => {
+test('suppressed events are attributed to pods if they are known', () => {
   const endpoints = [
     { ...endpoint(1), hostIfIndex: 11, addresses: [], pod: { namespace: 'shop', name: 'noisy' } },
     { ...endpoint(2), hostIfIndex: 12, addresses: [], pod: { namespace: 'shop', name: 'loud' } },

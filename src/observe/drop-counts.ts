@@ -1,5 +1,5 @@
-// Dropped packets by reason, and how many of them in the last minute. Those of the data path count since its maps were
-// made, those of pods' queues and of our nftables rules since the agent's start.
+// Dropped packets by reason, in total and in the last minute. Counts of the data path start when its maps are created;
+// counts of pods' queues and of heddle's nftables rules start with the agent.
 
 import type { DropCount, DropsView } from '../api/status.ts';
 import { type DropCounter, dropReasonNames } from '../datapath/generated.ts';
@@ -7,14 +7,14 @@ import { dropReasonName } from './flow-record.ts';
 import { type PerCpuValues, sumOver } from './per-cpu.ts';
 
 const windowMs = 60_000;
-/** What a queue drops that holds a pod to its limit. */
+/** Reason for packets dropped by a pod's bandwidth-limiting queue. */
 export const bandwidthLimit = 'bandwidth limit';
 
-/** What is dropped elsewhere than in the programs. */
+/** Drops outside the BPF programs. */
 export interface OtherDrops {
   /** See `QueueDropCounts.total`. */
   queues(): number;
-  /** By nftables rules. */
+  /** Drops by nftables rules. */
   rules(): readonly DropCount[];
 }
 
@@ -29,13 +29,13 @@ export class DropCounts {
     this.#others = others;
   }
 
-  /** `nowMs`: on a clock that nobody sets. Call it every few seconds: the last minute is counted from the oldest sample within it. */
+  /** Call this every few seconds: the last minute is counted from the oldest sample in it. `nowMs`: monotonic time. */
   sample(nowMs: number): void {
     const recent = this.#samples.filter(({ atMs }) => nowMs - atMs <= windowMs);
     this.#samples = [...recent, { atMs: nowMs, packets: sumPackets(this.byReason()) }];
   }
 
-  /** Only reasons that occurred. */
+  /** Only reasons with drops. */
   byReason(): readonly DropCount[] {
     const queued = this.#others.queues();
     return [

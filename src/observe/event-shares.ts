@@ -7,25 +7,27 @@ import { type PerCpuValues, sumOver } from './per-cpu.ts';
 
 export interface HeldBack {
   readonly endpoint: LocalEndpoint;
-  /** Both ways, since the last time. */
+  /** Both directions, since the last call. */
   readonly suppressed: number;
 }
 
-/** Named one by one; what others lost is told without a name. */
+/** Maximum number of endpoints that are named. */
 const namedAtMost = 5;
 
 export class EventShares {
   readonly #counters: PerCpuValues<EndpointCounters>;
-  // Keyed by the record itself: a new endpoint in an old slot is another record and starts from zero.
+  // Keyed by the record: a new endpoint in a reused slot has another record and starts from zero.
   #last = new WeakMap<LocalEndpoint, number>();
 
-  /** `endpoints`: those there are; what they lost before is not told. */
+  /** `endpoints`: the current ones; events suppressed before are not counted. */
   constructor(counters: PerCpuValues<EndpointCounters>, endpoints: readonly LocalEndpoint[]) {
     this.#counters = counters;
     for (const endpoint of endpoints) this.#last.set(endpoint, this.#suppressed(endpoint));
   }
 
-  /** The few that lost most. Asks the kernel once for each endpoint: only where something is missing at all. */
+  /**
+   * The endpoints with the most suppressed events. Reads one entry per endpoint, so call it only if events are missing.
+   */
   grown(endpoints: readonly LocalEndpoint[]): readonly HeldBack[] {
     return endpoints
       .map((endpoint) => ({ endpoint, suppressed: this.#growth(endpoint) }))

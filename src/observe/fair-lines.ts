@@ -1,5 +1,5 @@
-// A bounded number of lines, of which no owner crowds out another's: what there is no room for goes from the owner that has
-// the most, its oldest first.
+// A bounded list of lines, shared fairly between owners: when it is full, the owner with the most lines loses its
+// oldest one.
 
 interface Numbered<Line> {
   readonly sequence: number;
@@ -8,7 +8,7 @@ interface Numbered<Line> {
 
 interface Owned<Line> {
   lines: Numbered<Line>[];
-  /** Before it everything has been dropped; cut off now and then. */
+  /** Index of the first line that is still kept. Dropped lines before it are cut off now and then. */
   head: number;
 }
 
@@ -17,7 +17,7 @@ const cutAfter = 1024;
 export class FairLines<Line> {
   readonly #capacity: number;
   readonly #owners = new Map<number, Owned<Line>>();
-  /** Owners by how many lines they have: who has the most is found without a search. */
+  /** Owners by their number of lines, so that the one with the most is found without a search. */
   readonly #byCount = new Map<number, Set<number>>();
   #most = 0;
   #size = 0;
@@ -40,7 +40,7 @@ export class FairLines<Line> {
     if (this.#size > this.#capacity) this.#dropOne();
   }
 
-  /** Oldest first. */
+  /** All lines, oldest first. */
   all(): readonly Line[] {
     return [...this.#owners.values()]
       .flatMap(({ lines, head }) => lines.slice(head))

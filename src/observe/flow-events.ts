@@ -1,4 +1,4 @@
-// Reads the data path's flow events from the ring buffer into the flow log, and says where events are missing.
+// Reads flow events from the ring buffer into the flow log and records gaps where events are missing.
 
 import { setImmediate } from 'node:timers/promises';
 import type { FlowEventTotals } from '../api/status.ts';
@@ -25,9 +25,10 @@ export interface FlowEventSources {
   readonly log: FlowLog;
 }
 
-// So that a full ring (some 10,000 events) never holds up a CNI request for long.
+// Bounds the time that a full ring (some 10,000 events) delays a CNI request.
 const maxBatch = 500;
-// The data path wakes us when the ring is a quarter full. A person does not notice, and an idle node pays for each look.
+// The data path wakes the agent when the ring is a quarter full. Users do not notice this delay, and each poll costs an
+// idle node time.
 const periods = { periodMs: 200, idlePeriodMs: 1000 };
 
 export class FlowEvents {
@@ -59,7 +60,7 @@ export class FlowEvents {
     this.#received += events.length;
   }
 
-  /** Looks what the data path could not send; a gap in the log tells readers. */
+  /** Checks how many events the data path could not send, and records the gap for readers of the log. */
   checkMissed(): void {
     const now = missedCounts(this.#sources.budget);
     const suppressed = now.suppressed - this.#missed.suppressed;
@@ -89,7 +90,7 @@ export class FlowEvents {
   }
 }
 
-/** Wall-clock times are taken anew each pass: suspend and clock adjustments move the two clocks apart. */
+/** The offset to wall-clock time is computed for each pass: suspend and clock changes move the two clocks apart. */
 export function recordContext(names: FlowNames): RecordContext {
   const bootMs = Date.now() - Number(process.hrtime.bigint()) / 1e6;
   return {

@@ -21,7 +21,7 @@ function ports(lines: readonly FlowLine[]): (number | string | undefined)[] {
   return lines.map((line) => (line.kind === 'flow' ? line.from.port : `${line.records} missed`));
 }
 
-test('it keeps the newest lines up to its capacity, oldest first', () => {
+test('the log keeps the newest lines up to its capacity, oldest first', () => {
   const log = new FlowLog({ capacity: 3, now });
   assert.deepEqual(ports(log.recent()), []);
   for (const port of [1, 2, 3, 4, 5]) log.append(record(port));
@@ -30,7 +30,7 @@ test('it keeps the newest lines up to its capacity, oldest first', () => {
   assert.deepEqual(ports(log.recent(0)), []);
 });
 
-test('a follower gets every line from its call on and ends with its signal', async () => {
+test('a follower gets every line since its call and ends with its signal', async () => {
   const log = new FlowLog({ now });
   log.append(record(1));
   const stop = new AbortController();
@@ -45,7 +45,7 @@ test('a follower gets every line from its call on and ends with its signal', asy
   assert.deepEqual(ports(seen), [2, 3]);
 });
 
-test('a slow follower loses lines, is told how many, and holds up nobody', async () => {
+test('a slow follower loses lines, is told how many, and delays no one', async () => {
   const log = new FlowLog({ queue: 2, now });
   const stop = new AbortController();
   const following = log.follow(stop.signal)[Symbol.asyncIterator]();
@@ -62,7 +62,7 @@ test('a slow follower loses lines, is told how many, and holds up nobody', async
   assert.equal((await following.next()).done, true);
 });
 
-test('a gap that the data path reported stands among the lines', () => {
+test('a gap reported by the data path is among the lines', () => {
   const log = new FlowLog({ now });
   log.appendGap('suppressed', 7);
   assert.deepEqual(log.recent(), [

@@ -1,4 +1,4 @@
-// The recent flows of this node in memory, and those who follow them. Bounded: nobody who reads slowly makes it grow.
+// The recent flows of this node in memory, and their followers. Memory is bounded even if readers are slow.
 
 import type { FlowGap, FlowLine, FlowSender } from '../api/flows.ts';
 import { FairLines } from './fair-lines.ts';
@@ -6,9 +6,9 @@ import { FairLines } from './fair-lines.ts';
 const nobody = -1;
 
 export interface FlowLogOptions {
-  /** Lines kept for those who ask later. */
+  /** Number of lines kept for later readers. */
   readonly capacity?: number;
-  /** Lines one follower may lag behind before it loses some. */
+  /** Number of lines that a follower may lag behind before it loses some. */
   readonly queue?: number;
   readonly now?: () => number;
 }
@@ -29,26 +29,28 @@ export class FlowLog {
     return this.#lines.size;
   }
 
-  /** `owner`: whoever caused the line; where there is no room, whoever caused most loses its oldest. */
+  /**
+   * `owner`: the endpoint that caused the line. When the log is full, the owner with the most lines loses its oldest.
+   */
   append(line: FlowLine, owner: number = nobody): void {
     this.#lines.add(line, owner);
     for (const follower of this.#followers) follower.offer(line);
   }
 
-  /** Tells readers that records are missing here. */
+  /** Records that flows are missing here. */
   appendGap(cause: FlowGap['cause'], records: number, by?: FlowSender): void {
     this.append({ ...this.#gap(cause, records), ...(by === undefined ? {} : { by }) });
   }
 
-  /** Oldest first; the last `limit` of them. */
+  /** The last `limit` lines, oldest first. */
   recent(limit: number = this.#lines.size): readonly FlowLine[] {
     const ordered = this.#lines.all();
     return limit >= ordered.length ? ordered : ordered.slice(ordered.length - limit);
   }
 
   /**
-   * Everything appended from this call on, until `signal` aborts. What a slow reader could not take in time is dropped
-   * and stands as a gap with its count.
+   * Yields every line appended from now on until `signal` aborts. Lines that a slow reader misses are replaced by a gap
+   * with their count.
    */
   follow(signal: AbortSignal): AsyncIterable<FlowLine> {
     const follower = new Follower(this.#queue, (records) => this.#gap('slow reader', records));

@@ -55,7 +55,7 @@ const sources: NameSources = {
   endpoints: [endpoint],
 };
 
-test('an address is a local endpoint, a pod, a node, something in a node range, or the world', () => {
+test("an address belongs to a local endpoint, a pod, a node, a node's range, or the world", () => {
   const names = new FlowNames(sources);
   const shop = (name: string): object => ({ namespace: 'shop', name });
   assert.deepEqual(names.of(podHere), { kind: 'pod', node: 'node-1', pod: shop('web-1') });
@@ -65,7 +65,7 @@ test('an address is a local endpoint, a pod, a node, something in a node range, 
   assert.deepEqual(names.of(elsewhere), { kind: 'world' });
 });
 
-test('the status of a pod takes no address from a node, nor from the pods of another node', () => {
+test("a pod's status takes no address from a node or from pods of another node", () => {
   const elsewherePod = (name: string, address: Address): ClusterPod => ({
     ...pod(name, address),
     node: 'node-3',
@@ -79,7 +79,7 @@ test('the status of a pod takes no address from a node, nor from the pods of ano
   assert.deepEqual(names.of(unknownThere), { kind: 'pod', node: 'node-2' });
 });
 
-test('replaced sources take effect for addresses that were looked up before', () => {
+test('replaced sources apply to addresses that were looked up before', () => {
   const names = new FlowNames({ ...sources, cluster: emptyClusterState, endpoints: [] });
   assert.deepEqual(names.of(podThere), { kind: 'world' });
   names.replace(sources);
@@ -87,7 +87,7 @@ test('replaced sources take effect for addresses that were looked up before', ()
   assert.equal(names.of(unknownThere).node, 'node-2');
 });
 
-test('of several ranges that hold an address the longest names the node', () => {
+test('among several ranges with an address, the longest names the node', () => {
   const wide = { ...node2, name: 'wide', podCidrs: [parsePrefix('203.0.0.0/16')] };
   const nodes = new Map([
     ['wide', wide],
@@ -98,7 +98,7 @@ test('of several ranges that hold an address the longest names the node', () => 
   assert.equal(names.of(parseAddress('203.0.7.7')).node, 'wide');
 });
 
-test('an interface is its pod, also for a while after the pod has gone', () => {
+test('an interface identifies its pod, also for a while after the pod was deleted', () => {
   const names = new FlowNames(sources);
   const sender = {
     node: 'node-1',
@@ -120,7 +120,7 @@ test('an interface is its pod, also for a while after the pod has gone', () => {
   assert.equal(names.sender(7)?.pod?.name, 'web-2', 'the one that has it now');
 });
 
-test('a flow of a pod that is gone is not named after the pod that has its address now', () => {
+test('a flow of a deleted pod is not attributed to the pod that has its address now', () => {
   let nowNs = 100;
   const names = new FlowNames(sources, () => nowNs);
   const cluster = (there: ClusterPod) => ({
@@ -150,7 +150,7 @@ test('a flow of a pod that is gone is not named after the pod that has its addre
   assert.equal(names.of(podThere).pod?.name, 'db-3', 'now');
 });
 
-test('a pod of this node that came and went between two looks is known', () => {
+test('a pod of this node that was added and deleted between two looks is known', () => {
   let nowNs = 100;
   const names = new FlowNames({ ...sources, endpoints: [] }, () => nowNs);
   names.refresh();
@@ -169,7 +169,7 @@ test('a pod of this node that came and went between two looks is known', () => {
   assert.equal(names.sender(7)?.pod?.name, 'web-1');
 });
 
-test('what the cluster tells late of a pod of this node does not undo what its record told', () => {
+test('late cluster state of a pod of this node does not override its record', () => {
   let nowNs = 100;
   const own = { ...node2, name: 'node-1', podCidrs: [parsePrefix('198.51.100.0/24')] };
   const web1 = { ...pod('web-1', podHere), node: 'node-1' };
@@ -191,7 +191,7 @@ test('what the cluster tells late of a pod of this node does not undo what its r
   assert.equal(names.of(podHere, 250).pod?.name, 'web-2');
 });
 
-test('an address outside its node’s range was never a pod’s', () => {
+test('an address outside its node’s range never belonged to a pod', () => {
   let nowNs = 100;
   const names = new FlowNames(sources, () => nowNs);
   const liar = { ...pod('liar', nodeThere), node: 'node-3', addresses: [nodeThere, elsewhere] };

@@ -1,4 +1,4 @@
-// Whose address is this: joins addresses of flow events with the pods and nodes they belong to.
+// Maps addresses in flow events to the pods and nodes that own them.
 
 import type { FlowEndView, FlowSender } from '../api/flows.ts';
 import { changedSpan } from '../base/changed-span.ts';
@@ -12,7 +12,7 @@ import { FormerOwners } from './former-owners.ts';
 import { nodeNames } from './node-names.ts';
 import { PodNames } from './pod-names.ts';
 
-/** Everything about a flow's end but the port and the address itself. */
+/** Everything about one end of a flow except its address and port. */
 export type AddressOwner = Pick<FlowEndView, 'kind' | 'pod' | 'node'>;
 
 export interface NameSources {
@@ -32,20 +32,22 @@ export class FlowNames {
   #sources: NameSources;
   #isFollowed = false;
   readonly #nowNs: () => number;
-  /** The moment of the first change that is not followed yet: until then whoever leaves by it was there. */
+  /**
+   * Time of the first change that has not been followed yet. Until then, pods that leave with it were still present.
+   */
   #changedNs: number;
   readonly #former = new FormerOwners<AddressOwner>();
   readonly #pods = new PodNames();
   readonly #own = new Map<Address, AddressOwner>();
-  /** By the node's side of the pod's interface. */
+  /** By the interface index of the pod's host interface. */
   readonly #senders = new Map<number, FlowSender>();
-  /** Of pods that are gone: their last events are still to be read. Indices are not soon used again. */
+  /** Senders that were deleted: their last events are still to be read. Interface indices are not reused soon. */
   readonly #gone = new Map<number, FlowSender>();
   #endpoints: readonly LocalEndpoint[] = [];
-  // What only the nodes' ranges tell; a scan of addresses must not grow it without bound.
+  // Owners known only by the nodes' ranges. A scan of addresses must not make the cache grow without bound.
   readonly #ranges = new Map<Address, AddressOwner>();
 
-  /** `nowNs`: CLOCK_MONOTONIC unless given. */
+  /** `nowNs`: CLOCK_MONOTONIC by default. */
   constructor(sources: NameSources, nowNs: () => number = () => Number(process.hrtime.bigint())) {
     this.#sources = sources;
     this.#nowNs = nowNs;
@@ -53,7 +55,7 @@ export class FlowNames {
     this.#followOwn(sources.node, sources.endpoints);
   }
 
-  /** Costs little: pods of the cluster are followed when something is looked up. */
+  /** Replaces the sources. This is cheap: changes of the cluster's pods are followed on the next lookup. */
   replace(sources: NameSources): void {
     if (sources.cluster.nodes !== this.#sources.cluster.nodes) this.#ranges.clear();
     this.#sources = sources;
@@ -62,13 +64,13 @@ export class FlowNames {
     this.#isFollowed = false;
   }
 
-  /** Notes which pods of the cluster have left. What changes between two looks counts from the first change. */
+  /** Records which pods of the cluster have left. All changes between two calls are dated to the first one. */
   refresh(): void {
     if (this.#isFollowed) return;
     const { node, cluster } = this.#sources;
     this.#pods.follow(cluster.pods, (address, pod) => {
-      // Of this node's own pods the records tell it, and sooner.
-      // Nor has a pod ever had an address outside its node's range, whatever that node's kubelet said.
+      // For this node's own pods the records are earlier and more accurate. A pod never has an address outside its
+      // node's range, whatever the kubelet reported.
       const inRangeOf = this.#ofRange(address).node;
       if (inRangeOf === undefined || inRangeOf === node) return;
       if (inRangeOf !== (pod.node ?? inRangeOf)) return;
@@ -78,20 +80,20 @@ export class FlowNames {
   }
 
   /**
-   * What this node made itself is truer than what the cluster was told of it. `atNs`: of a moment of the past
-   * (CLOCK_MONOTONIC), whose owner may be another than today's; now unless given.
+   * Returns the owner of an address. This node's own records take precedence over cluster state. `atNs`: a time in the
+   * past (CLOCK_MONOTONIC), when the owner may have been another one; now by default.
    */
   of(address: Address, atNs: number = Number.POSITIVE_INFINITY): AddressOwner {
     this.refresh();
     return this.#former.of(address, atNs) ?? this.#ofToday(address);
   }
 
-  /** The pod behind an interface of this node, also if it has just gone. */
+  /** The pod behind an interface of this node, including pods that were deleted recently. */
   sender(ifIndex: number): FlowSender | undefined {
     return this.#senders.get(ifIndex) ?? this.#gone.get(ifIndex);
   }
 
-  /** This node's, as last told. */
+  /** This node's endpoints, as last given. */
   get endpoints(): readonly LocalEndpoint[] {
     return this.#sources.endpoints;
   }
@@ -99,7 +101,7 @@ export class FlowNames {
   #ofToday(address: Address): AddressOwner {
     const own = this.#own.get(address);
     if (own !== undefined) return own;
-    // No pod has a node's address, whatever its status says.
+    // A node's address never belongs to a pod, whatever the pod's status says.
     const node = nodeNames(this.#sources.cluster.nodes).addresses.get(address);
     if (node !== undefined) return { kind: 'node', node };
     const range = this.#ofRange(address);
@@ -107,7 +109,7 @@ export class FlowNames {
     return pod === undefined ? range : ownerOfPod(pod);
   }
 
-  // One pod comes, and thousands stay.
+  // Typically one endpoint is added and thousands stay.
   #followOwn(node: string, endpoints: readonly LocalEndpoint[]): void {
     if (endpoints === this.#endpoints) return;
     const { head, tail } = changedSpan(this.#endpoints, endpoints);
@@ -145,7 +147,7 @@ export class FlowNames {
     const known = this.#ranges.get(address);
     if (known !== undefined) return known;
     if (this.#ranges.size >= cacheEntries) this.#ranges.clear();
-    // A pod that the cluster has not told us about, but in a range that a node has.
+    // A pod that is not known from the cluster, in the range of a known node.
     const node = nodeNames(this.#sources.cluster.nodes).byRange(address);
     const owner: AddressOwner = node === undefined ? world : { kind: 'pod', node };
     this.#ranges.set(address, owner);

@@ -73,7 +73,7 @@ test('a new flow', () => {
   });
 });
 
-test('an event that is read late has the pod that had the address when it happened', () => {
+test('an event that is read late is attributed to the pod that had the address at that time', () => {
   assert.deepEqual(recordOfEvent({ ...opened, timeNs: 3e9 }, context).from.pod?.name, 'gone-1');
 });
 
@@ -100,7 +100,7 @@ test('a closed flow has its totals', () => {
   });
 });
 
-test('a dropped packet has its reason in words, and no ports where its protocol has none', () => {
+test('a dropped packet has its reason as text, and no ports if its protocol has none', () => {
   const event: FlowEvent = {
     ...opened,
     kind: flowEventKind.drop,
@@ -116,7 +116,7 @@ test('a dropped packet has its reason in words, and no ports where its protocol 
   assert.equal(recordOfEvent({ ...event, reason: 77 }, context).reason, 'reason 77');
 });
 
-test('an idle flow is told from the end that started it', () => {
+test('an idle flow is shown from the end that started it', () => {
   const key = { low: pod, high: outside, lowPort: 53, highPort: 5353, protocol: protocols.udp };
   const flow = {
     ...unknownEnds,
@@ -151,7 +151,7 @@ const forged: FlowEvent = {
 };
 const claimed = { address: pod, port: 40_000, kind: 'unverified' };
 
-test('a forged packet has the pod that sent it, and not the name of whom it pretends to be', () => {
+test('a forged packet is attributed to the pod that sent it, not to the claimed one', () => {
   const reasons = [
     dropReason.spoofedAddress,
     dropReason.spoofedMac,
@@ -165,7 +165,7 @@ test('a forged packet has the pod that sent it, and not the name of whom it pret
   }
 });
 
-test('what a pod sends as itself is its own, whatever it is dropped for', () => {
+test('a packet that a pod sends with its own address is its own, whatever the drop reason', () => {
   const own = parseAddress('198.51.100.6');
   for (const reason of [dropReason.tunnelPort, dropReason.martian, dropReason.forgedError]) {
     const record = recordOfEvent({ ...forged, source: own, reason }, context);
@@ -174,7 +174,7 @@ test('what a pod sends as itself is its own, whatever it is dropped for', () => 
   }
 });
 
-test('of an interface that nobody knows, and from outside, nobody is named', () => {
+test('a packet from an unknown interface or from outside names no pod', () => {
   const stranger = recordOfEvent({ ...forged, ifindex: 77 }, context);
   assert.deepEqual([stranger.from, stranger.by], [claimed, undefined]);
   for (const reason of [
@@ -191,12 +191,12 @@ test('of an interface that nobody knows, and from outside, nobody is named', () 
   }
 });
 
-test("an allowed flow is its source's: the data path has looked", () => {
+test('an allowed flow belongs to its source, because the data path verified it', () => {
   const record = recordOfEvent({ ...opened, ifindex: 9 }, context);
   assert.deepEqual([record.from, record.by], [from, undefined]);
 });
 
-test('events belong to who caused them, each way by itself', () => {
+test('events belong to the endpoint that caused them, per direction', () => {
   const owners = [
     ownerOf({ ifindex: 9, direction: trafficDirection.egress }),
     ownerOf({ ifindex: 9, direction: trafficDirection.ingress }),

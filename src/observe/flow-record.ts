@@ -1,4 +1,4 @@
-// One flow as people read it: from a ring buffer event, or from an idle entry of the flow table.
+// Converts a ring buffer event, or an idle entry of the flow table, into a readable flow.
 
 import type { FlowEndView, FlowRecord, FlowSender, TcpFlag } from '../api/flows.ts';
 import {
@@ -15,13 +15,13 @@ import type { Address } from '../net/address.ts';
 import { protocolName, protocols } from '../net/protocol.ts';
 import type { AddressOwner } from './flow-names.ts';
 
-/** What turns kernel values into readable ones. */
+/** Converts kernel values into readable ones. */
 export interface RecordContext {
-  /** At a moment of the past (CLOCK_MONOTONIC): another pod may have the address by now. */
+  /** The owner at a time in the past (CLOCK_MONOTONIC); the address may belong to another pod by now. */
   owner(address: Address, atNs: number): AddressOwner;
   /** The pod behind an interface of this node. */
   sender(ifIndex: number): FlowSender | undefined;
-  /** Milliseconds since 1970 of a CLOCK_MONOTONIC time in nanoseconds. */
+  /** Converts CLOCK_MONOTONIC nanoseconds into milliseconds since 1970. */
   wallMs(monotonicNs: number): number;
 }
 
@@ -45,13 +45,13 @@ export function recordOfEvent(event: FlowEvent, context: RecordContext): FlowRec
   };
 }
 
-/** Who caused the event: an endpoint, each way by itself. */
+/** The endpoint that caused the event, as a number per direction. */
 export function ownerOf({ ifindex, direction }: Pick<FlowEvent, 'ifindex' | 'direction'>): number {
   return ifindex * 2 + direction;
 }
 
-// Dropped before anything was known of their senders, or because of what was. The last two are what a pod's own node does not
-// let it send: it was not the pod.
+// Drop reasons for packets whose sender is not verified. With the last two, the pod's own node would have dropped the
+// packet, so the pod did not send it.
 const unprovenReasons: ReadonlySet<number> = new Set([
   dropReason.malformed,
   dropReason.notIp,
@@ -63,7 +63,7 @@ const unprovenReasons: ReadonlySet<number> = new Set([
   dropReason.neighbourDiscovery,
 ]);
 
-// A dropped packet says of its sender what it likes: only the interface tells who it was.
+// The source address of a dropped packet may be forged. Only the interface identifies the sender.
 function senderOf(
   event: FlowEvent,
   claimed: FlowEndView,
@@ -79,14 +79,14 @@ function senderOf(
   if (event.direction === trafficDirection.ingress) {
     return { from: unprovenReasons.has(event.reason) ? unverified : claimed };
   }
-  // The node itself, into a tunnel.
+  // The node itself sent the packet into a tunnel.
   if (event.ifindex === 0) return { from: claimed };
   const by = context.sender(event.ifindex);
   if (by === undefined) return { from: unverified };
   return by.addresses.includes(address) ? { from: claimed } : { from: unverified, by };
 }
 
-/** An entry that the data path never saw closed and that nothing has used for long. */
+/** An entry whose end the data path did not see and that has been idle for long. */
 export function recordOfIdleFlow(key: FlowKey, flow: Flow, context: RecordContext): FlowRecord {
   const ported = hasPorts(key.protocol);
   const end = (address: Address, port: number): FlowEndView =>

@@ -97,7 +97,7 @@ for (const [what, k, f, expected] of cases) {
   });
 }
 
-test('a large table is walked in parts, so that nothing else waits', async () => {
+test('a large table is walked in parts, so that other work is not delayed', async () => {
   const many = Array.from({ length: 5000 }, (_, port): [FlowKey, Flow] => [
     key(protocols.udp, port + 1),
     flow(port % 2 === 0 ? 0 : 1000),

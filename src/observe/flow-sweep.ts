@@ -1,18 +1,19 @@
-// Clears the flow table of flows that ended or that nothing has used for long, so that its LRU never has to evict a live one.
-// Keys stay bytes until an entry has to go (addresses as text cost microseconds): a full table is walked in a fraction of a second.
+// Removes ended and long-idle flows from the flow table, so that its LRU does not evict live ones. Keys stay bytes
+// until an entry is removed (converting addresses to text takes microseconds each), so a full table is walked in a
+// fraction of a second.
 
 import { type Flow, type FlowKey, flowKeyCodec, flowState } from '../datapath/generated.ts';
 import { bytes, type Codec } from '../kernel/codec.ts';
 import { protocols } from '../net/protocol.ts';
 
-/** The flow table with keys as bytes. */
+/** The flow table, with keys as bytes. */
 export interface SweptTable {
   entries(): Iterable<readonly [Uint8Array, Flow]>;
   deleteBatch(keys: readonly Uint8Array[]): void;
 }
 
 export interface SweepReport {
-  /** What stays. */
+  /** Number of entries that remain. */
   readonly entries: number;
   readonly deleted: number;
 }
@@ -21,13 +22,19 @@ export interface SweepOptions {
   readonly table: SweptTable;
   /** CLOCK_MONOTONIC. */
   readonly nowNs: number;
-  /** Told of each flow that goes and whose end the data path has not reported, or too early: its next packet opens it anew. */
+  /**
+   * Called for each removed flow whose end the data path has not reported, or reported too early. The next packet of
+   * such a flow opens it again.
+   */
   readonly onIdle: (key: FlowKey, flow: Flow) => void;
-  /** Between batches: lets everything else run. */
+  /** Called between batches so that other work can run. */
   readonly pause: () => Promise<void>;
 }
 
-/** Seconds without a packet after which an entry goes. RFC 5382 asks of a NAT at least 2 h 4 min for established TCP. */
+/**
+ * Seconds without a packet after which an entry is removed. RFC 5382 requires at least 2 h 4 min for established TCP
+ * from a NAT.
+ */
 export const idleSeconds = { tcpClosed: 30, tcpOpening: 60, tcpEstablished: 7860, other: 60 };
 
 const batchEntries = 2000;
@@ -60,7 +67,7 @@ export async function sweepFlows(options: SweepOptions): Promise<SweepReport> {
 export const sweptKeyCodec: Codec<Uint8Array> = bytes(flowKeyCodec.size);
 
 const ack = 0x10;
-// struct flow_key: two addresses and two ports before it.
+// struct flow_key: two addresses and two ports come before it.
 const protocolOffset = 36;
 
 function limitNs(key: Uint8Array, flow: Flow): number {

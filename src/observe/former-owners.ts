@@ -1,4 +1,5 @@
-// Who had an address before, and until when: a flow of a pod that is gone may be reported after another pod got its address.
+// Remembers former owners of addresses and when they left: a flow of a deleted pod may be reported after another pod
+// got its address.
 
 import type { Address } from '../net/address.ts';
 
@@ -11,10 +12,10 @@ const keptAddresses = 10_000;
 const keptOfAddress = 8;
 
 export class FormerOwners<Owner> {
-  /** Those who left last at the end, of addresses and of owners. */
+  /** Former owners in the order in which they left. */
   readonly #byAddress = new Map<Address, readonly FormerOwner<Owner>[]>();
 
-  /** `untilNs`: never falls from one call to the next. */
+  /** `untilNs` must not decrease from one call to the next. */
   add(address: Address, owner: Owner, untilNs: number): void {
     const before = this.#byAddress.get(address) ?? [];
     this.#byAddress.delete(address);
@@ -25,7 +26,7 @@ export class FormerOwners<Owner> {
     }
   }
 
-  /** Undefined when all who are known to have left had left by then. */
+  /** Undefined if all known former owners had left by then. */
   of(address: Address, atNs: number): Owner | undefined {
     return this.#byAddress.get(address)?.find(({ untilNs }) => atNs <= untilNs)?.owner;
   }

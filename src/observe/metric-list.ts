@@ -1,11 +1,11 @@
-// The list of metrics whose values others keep: name, help and how a scrape reads them.
+// The metrics whose values are kept elsewhere: name, help text, and how a scrape reads them.
 
 import type { ApiServerView } from '../api/api-server.ts';
 import type { EndpointTraffic, TrafficCount } from '../api/endpoints.ts';
 import type { MapFill } from '../api/maps.ts';
 import type { DropCount, FactView, FlowEventTotals, TableView } from '../api/status.ts';
 
-/** Read at each scrape: all of it must be cheap. */
+/** Read at each scrape, so all of these must be cheap. */
 export interface MetricSources {
   readonly version: string;
   readonly node: string;
@@ -17,7 +17,7 @@ export interface MetricSources {
   traffic(): EndpointTraffic;
   flowEvents(): FlowEventTotals;
   lostLogLines(): number;
-  /** Absent: there is no API server. */
+  /** Absent without an API server. */
   readonly apiServer?: (() => ApiServerView) | undefined;
 }
 
@@ -58,9 +58,9 @@ function nodeMetrics(sources: MetricSources): readonly ReadMetric[] {
     {
       kind: 'gauge',
       name: 'heddle_node_fact',
-      help: "Whether a fact about the node's kernel holds that pods' packets depend on: 1 or 0.",
+      help: "Whether a fact about the node's kernel that packets of pods depend on holds: 1 or 0.",
       labelNames: ['fact'],
-      // Of a kernel that could not be read nothing is said.
+      // If the kernel could not be read, the metric is absent.
       read: () =>
         facts()
           .filter(({ state }) => state !== 'unknown')
@@ -89,14 +89,14 @@ function datapathMetrics(sources: MetricSources): readonly ReadMetric[] {
     {
       kind: 'counter',
       name: 'heddle_pod_packets_total',
-      help: 'Packets of pods, by direction as the pod sees it.',
+      help: "Packets of pods, by direction from the pod's point of view.",
       labelNames: ['direction'],
       read: () => byDirection(sources.traffic(), 'packets'),
     },
     {
       kind: 'counter',
       name: 'heddle_pod_bytes_total',
-      help: 'Bytes of IP packets of pods, by direction as the pod sees it.',
+      help: "Bytes of IP packets of pods, by direction from the pod's point of view.",
       labelNames: ['direction'],
       read: () => byDirection(sources.traffic(), 'bytes'),
     },
@@ -147,14 +147,14 @@ function tableMetrics({ tables }: MetricSources): readonly ReadMetric[] {
     {
       kind: 'gauge',
       name: 'heddle_table_entries_applied',
-      help: 'Entries that are in the kernel as they should be.',
+      help: 'Entries that the kernel holds as intended.',
       labelNames,
       read: perTable((table) => table.applied),
     },
     {
       kind: 'gauge',
       name: 'heddle_table_entries_failed',
-      help: 'Entries that could not be applied and are tried again.',
+      help: 'Entries that could not be applied and are retried.',
       labelNames,
       read: perTable((table) => table.failures.length),
     },
@@ -175,7 +175,7 @@ function tableMetrics({ tables }: MetricSources): readonly ReadMetric[] {
     {
       kind: 'counter',
       name: 'heddle_table_restored_total',
-      help: 'Entries that somebody else had changed and that were put right.',
+      help: 'Entries restored after another process had changed them.',
       labelNames,
       read: perTable((table) => table.writes.restored),
     },

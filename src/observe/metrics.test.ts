@@ -35,7 +35,7 @@ function sources(drops: { packets: number }): MetricSources {
   };
 }
 
-test('every count is read at the scrape, under a name and labels that stay', async () => {
+test('every counter is read at the scrape, under a stable name and labels', async () => {
   const drops = { packets: 12 };
   const metrics = new Metrics(sources(drops));
   metrics.settled('period', 0.004);

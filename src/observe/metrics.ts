@@ -1,4 +1,4 @@
-// What Prometheus reads at /metrics. Counts that others keep are read from them at each scrape; durations are told here.
+// The metrics at /metrics. Counters kept elsewhere are read at each scrape; durations are recorded here.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { SettleCause } from '../api/status.ts';
@@ -11,21 +11,21 @@ export class Metrics {
   readonly #cniRequests: Histogram<'verb' | 'code'>;
 
   constructor(sources: MetricSources) {
-    // The default precision of the event loop's monitor wakes an idle agent a hundred times a second.
+    // With the default precision, the event loop monitor wakes an idle agent a hundred times per second.
     collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 500 });
     const { apiServer } = sources;
     const metrics = [...readMetrics(sources), ...(apiServer ? apiMetrics(apiServer) : [])];
     for (const metric of metrics) this.#add(metric);
     this.#settles = new Histogram({
       name: 'heddle_settle_duration_seconds',
-      help: 'Time of one settle: computing what should be, comparing, writing.',
+      help: 'Duration of one settle: compute the desired state, compare, write.',
       labelNames: ['cause'],
       buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5],
       registers: [this.#registry],
     });
     this.#cniRequests = new Histogram({
       name: 'heddle_cni_request_duration_seconds',
-      help: 'Time of one CNI request in the agent, by verb and CNI error code (0: done).',
+      help: 'Duration of one CNI request in the agent, by verb and CNI error code (0: success).',
       labelNames: ['verb', 'code'],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
       registers: [this.#registry],

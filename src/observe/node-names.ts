@@ -1,4 +1,4 @@
-// Which node has an address, or the range that an address is in.
+// Maps addresses to nodes, by the nodes' own addresses and by their pod ranges.
 
 import { memoize } from '../base/memoize.ts';
 import { type CheckedNode, verifiedAddresses } from '../model/checked-node.ts';
@@ -11,11 +11,11 @@ import { hostPrefix, type Prefix } from '../net/prefix.ts';
 export interface NodeNames {
   /** Node names by the nodes' own addresses. */
   readonly addresses: ReadonlyMap<Address, string>;
-  /** The node in one of whose pod ranges it is; of several the longest. */
+  /** The node with the longest pod range that contains the address. */
   byRange(address: Address): string | undefined;
 }
 
-/** Made once for a map of nodes. */
+/** Computed once per map of nodes. */
 export const nodeNames: (nodes: ReadonlyMap<string, CheckedNode>) => NodeNames = memoize(index);
 
 interface NamedRange {

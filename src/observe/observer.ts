@@ -1,4 +1,4 @@
-// Everything that watches the data path at work: events as they come, counters sampled, the flow table swept.
+// Observes the running data path: reads events, samples counters and sweeps the flow table.
 
 import { setImmediate, setInterval } from 'node:timers/promises';
 import type { DropCount, FlowEventTotals } from '../api/status.ts';
@@ -51,7 +51,7 @@ export class Observer {
     this.traffic = options.traffic;
   }
 
-  /** Entries in the flow table when it was last swept; undefined before the first time. */
+  /** Number of entries in the flow table after the last sweep; undefined before the first. */
   get flowEntries(): number | undefined {
     return this.#flowEntries;
   }
@@ -60,7 +60,7 @@ export class Observer {
     return this.#events.totals();
   }
 
-  /** Until `signal` aborts. Rejects when something here is broken. */
+  /** Runs until `signal` aborts. Rejects on an internal failure. */
   async run(signal: AbortSignal): Promise<void> {
     this.#sample();
     await Promise.all([
@@ -78,7 +78,7 @@ export class Observer {
 
   async #sweep(): Promise<void> {
     const spec = { ...maps.flows, key: sweptKeyCodec };
-    // Not by its pin, which somebody may have removed.
+    // Opened by id, because another process may have removed the pin.
     using table = BpfMap.openById(this.#options.maps.flows.id, spec);
     const context = recordContext(this.#options.names);
     const { entries } = await sweepFlows({

@@ -1,7 +1,7 @@
-// Reading per-CPU maps as totals: what the counters here need of a map, and the sum over CPUs.
+// Sums per-CPU map values.
 
 export interface PerCpuValues<Value> {
-  /** One value a possible CPU; undefined (or empty) for a key that is not there. */
+  /** One value per possible CPU; undefined (or empty) if the key does not exist. */
   get(key: number): readonly Value[] | undefined;
 }
 

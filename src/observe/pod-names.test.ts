@@ -58,7 +58,7 @@ const leaving: readonly (readonly [
   ['two pods that changed places', byName(pod('a', second), pod('b', first), c), ['a', 'b']],
 ];
 for (const [what, after, left] of leaving) {
-  test(`who left an address is told: ${what}`, () => {
+  test(`the former owner of an address is reported: ${what}`, () => {
     const subject = new PodNames();
     subject.follow(byName(a, b, c));
     const told: string[] = [];
@@ -70,14 +70,14 @@ for (const [what, after, left] of leaving) {
   });
 }
 
-test('a pod with the weaker claim leaves nothing', () => {
+test('a pod with the weaker claim is not reported as former owner', () => {
   const subject = new PodNames();
   const heir = pod('heir', first);
   subject.follow(byName(a, heir));
   subject.follow(byName(heir), () => assert.fail('the heir has it'));
 });
 
-test('an address that two pods have is the newer one’s, and the other’s again when that goes', () => {
+test('an address of two pods belongs to the newer one, and to the other when that is deleted', () => {
   const subject = new PodNames();
   subject.follow(byName(a));
   const heir = pod('heir', first);
@@ -90,7 +90,7 @@ test('an address that two pods have is the newer one’s, and the other’s agai
   assert.equal(subject.of(first), heir);
 });
 
-test('one pod among ten thousand has nothing else read', () => {
+test('a change of one pod among ten thousand reads no other', () => {
   let reads = 0;
   const counted = Array.from(
     { length: 10_000 },
@@ -122,7 +122,7 @@ const claims: readonly (readonly [string, Partial<ClusterPod>, Partial<ClusterPo
   ['the newer of two running pods', { createdAt: 2 }, { createdAt: 1 }],
 ];
 for (const [what, winner, loser] of claims) {
-  test(`an address has the first of ${what}, in whichever order they are told`, () => {
+  test(`an address belongs to the first of ${what}, in any order`, () => {
     const right = { ...pod('right', first), ...winner };
     const wrong = { ...pod('wrong', first), ...loser };
     for (const order of [
@@ -136,14 +136,14 @@ for (const [what, winner, loser] of claims) {
   });
 }
 
-test('a pod that finishes loses its address, which nobody has then', () => {
+test('a finished pod loses its address, which then has no owner', () => {
   const subject = new PodNames();
   subject.follow(byName(a));
   subject.follow(byName({ ...a, phase: 'Succeeded' }));
   assert.equal(subject.of(first), undefined);
 });
 
-test('an address in the range of a node is no pod’s of another node', () => {
+test("an address in a node's range never belongs to a pod of another node", () => {
   const subject = new PodNames();
   const right = { ...pod('right', first), node: 'node-1', createdAt: 1 };
   const wrong = { ...pod('wrong', first), node: 'node-2', createdAt: 2 };

@@ -9,10 +9,15 @@ export type OnLeft = (address: Address, pod: ClusterPod) => void;
 
 export class PodNames {
   #pods: ReadonlyMap<string, ClusterPod> = new Map();
-  /** The best claim last: an address may be given anew before the cluster has told that its last pod is gone. */
+  /**
+   * Claims in ascending order. An address may be reassigned before the cluster reports that its last pod was deleted.
+   */
   readonly #byAddress = new Map<Address, ClusterPod[]>();
 
-  /** `node`: whose range the address is in. No pod of another node has it, whatever that node's kubelet says. */
+  /**
+   * `node`: the node whose range contains the address. Pods of other nodes are ignored, whatever their kubelets
+   * reported.
+   */
   of(address: Address, node?: string): ClusterPod | undefined {
     const pods = this.#byAddress.get(address);
     return pods?.findLast((pod) => node === undefined || (pod.node ?? node) === node);
@@ -60,11 +65,11 @@ export class PodNames {
   }
 }
 
-/** Of one node: an address goes from pod to pod, and the cluster may be late to tell of some of them. */
+/** Maximum number of claims of one node: an address moves from pod to pod, and the cluster may report it late. */
 const mostClaims = 16;
 
-// Those of equal claims stay in the order in which they came. Of the pods of one node that all have one address, as a kubelet
-// may tell of thousands, the worst claims are left out: that node's other names do not depend on them, nor any other node's.
+// Equal claims stay in order of arrival. If a kubelet reports thousands of pods with the same address, the worst claims
+// are dropped. This affects neither the node's other names nor those of other nodes.
 function insert(claims: ClusterPod[], pod: ClusterPod): void {
   const after = claims.findLastIndex((other) => compareClaims(other, pod) <= 0);
   claims.splice(after + 1, 0, pod);
@@ -74,12 +79,12 @@ function insert(claims: ClusterPod[], pod: ClusterPod): void {
   if (ofNode.length > mostClaims && worst !== undefined) claims.splice(claims.indexOf(worst), 1);
 }
 
-// The addresses of a pod in the host's network are the node's; a finished pod has none any more, whatever its status says.
+// Pods in the host network have the node's addresses. A finished pod has none, whatever its status says.
 function heldBy({ hostNetwork, phase, addresses }: ClusterPod): readonly Address[] {
   return hostNetwork || phase === 'Succeeded' || phase === 'Failed' ? [] : addresses;
 }
 
-// Running before others, those that stay before those being deleted, then the newer.
+// Order: running pods before others, remaining ones before those being deleted, newer ones before older ones.
 function compareClaims(left: ClusterPod, right: ClusterPod): number {
   return rank(left) - rank(right) || age(left) - age(right);
 }

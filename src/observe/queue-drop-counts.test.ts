@@ -52,7 +52,7 @@ const moments: readonly (readonly [
   [[], 16],
 ];
 
-test('drops of queues add up over pods that come and go', () => {
+test('queue drops add up over added and deleted pods', () => {
   let now = new Map<LocalEndpoint | undefined, number | undefined>();
   const counts = new QueueDropCounts({
     endpoints: () => [...now.keys()].filter((endpoint) => endpoint !== undefined),

@@ -1,11 +1,11 @@
-// What the queues of limited pods dropped: a counter of the node that only grows, although each queue's own statistics go
-// with its pod.
+// Packets dropped by the queues of limited pods, as a counter of the node that only grows, although each queue's
+// statistics are deleted with its pod.
 
 import type { LocalEndpoint } from '../model/endpoint.ts';
 
 export interface QueueDropSources {
   endpoints(): readonly LocalEndpoint[];
-  /** Since its queue was made; undefined where it has none (any more). */
+  /** Drops since the queue was created; undefined if there is no queue. */
   drops(endpoint: LocalEndpoint): number | undefined;
 }
 
@@ -18,8 +18,10 @@ export class QueueDropCounts {
     this.#sources = sources;
   }
 
-  /** Packets: of the pods that are here, and of those that have gone since the agent's start as they were last seen. Asks the kernel once a limited
-   * pod; call it every few seconds, so that little is missed of a pod that goes. */
+  /**
+   * Packets dropped for current pods and, as last read, for pods deleted since the agent's start. Reads once per
+   * limited pod. Call it every few seconds, so that little is missed when a pod is deleted.
+   */
   total(): number {
     const now = new Map<LocalEndpoint, number>();
     for (const endpoint of this.#sources.endpoints()) {
@@ -27,7 +29,7 @@ export class QueueDropCounts {
       if (drops !== undefined) now.set(endpoint, drops);
     }
     for (const [endpoint, before] of this.#last) {
-      // Less than before: somebody made the queue anew.
+      // A lower value means that another process has recreated the queue.
       if ((now.get(endpoint) ?? 0) < before) this.#gone += before;
     }
     this.#last = now;

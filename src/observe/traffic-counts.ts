@@ -1,12 +1,12 @@
-// Packets and bytes of pods: of each endpoint as the data path counts them, and of the node as counters that only grow,
-// also when an endpoint goes and takes its counters along.
+// Packets and bytes of pods: per endpoint as counted by the data path, and per node as counters that only grow,
+// although an endpoint's counters are deleted with it.
 
 import type { EndpointTraffic, TrafficCount } from '../api/endpoints.ts';
 import { type EndpointCounters, type EventShare, trafficDirection } from '../datapath/generated.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { type PerCpuValues, sumOver } from './per-cpu.ts';
 
-/** The part of the per-CPU map that is needed. */
+/** The part of the per-CPU map that is used here. */
 export interface EndpointCounterMap extends PerCpuValues<EndpointCounters> {
   setAll(key: number, value: EndpointCounters): void;
 }
@@ -17,7 +17,7 @@ const noEvents: EventShare = { windowStartNs: 0, used: 0, suppressed: 0 };
 
 export class TrafficCounts {
   readonly #counters: EndpointCounterMap;
-  // Keyed by the record itself: a new endpoint in an old slot is another record and starts from zero.
+  // Keyed by the record: a new endpoint in a reused slot has another record and starts from zero.
   #last = new Map<LocalEndpoint, EndpointTraffic>();
   #total: EndpointTraffic = noTraffic;
 
@@ -33,7 +33,7 @@ export class TrafficCounts {
     };
   }
 
-  /** For a new endpoint, before it has traffic: clears what an earlier one in the same slot has left. */
+  /** For a new endpoint without traffic: clears the counters that an earlier one has left in the slot. */
   begin(endpoint: LocalEndpoint): void {
     this.#counters.setAll(endpoint.id, {
       traffic: [nothing, nothing],
@@ -41,13 +41,13 @@ export class TrafficCounts {
     });
   }
 
-  /** For an endpoint that goes: what it had stays in the total. */
+  /** For an endpoint that is deleted: adds its counters to the total. */
   end(endpoint: LocalEndpoint): void {
     this.#grow(endpoint, this.of(endpoint));
     this.#last.delete(endpoint);
   }
 
-  /** Of these endpoints, and of all that have gone since the agent's start. */
+  /** Total of these endpoints and of all deleted since the agent's start. */
   total(endpoints: readonly LocalEndpoint[]): EndpointTraffic {
     const now = new Map(endpoints.map((endpoint) => [endpoint, this.of(endpoint)]));
     for (const [endpoint, traffic] of now) this.#grow(endpoint, traffic);
@@ -76,7 +76,7 @@ function direction(values: readonly EndpointCounters[] | undefined, side: number
 
 function grown(total: TrafficCount, before: TrafficCount, after: TrafficCount): TrafficCount {
   const add = (pick: keyof TrafficCount): number =>
-    // Less than before: somebody cleared the slot, everything in it is new.
+    // A lower value means that another process cleared the slot; all of it is new.
     total[pick] + (after[pick] < before[pick] ? after[pick] : after[pick] - before[pick]);
   return {
     packets: add('packets'),

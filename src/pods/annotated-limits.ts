@@ -21,7 +21,10 @@ export async function annotatedLimits(
   const why = waiting === undefined ? '' : ` (the agent is not ready: ${waiting})`;
   throw new CniError(
     cniErrorCode.tryLater,
-    `pod ${pod.namespace}/${pod.name}: the cluster has not told this node of it yet, so its annotations are not known${why}`,
-    { details: 'the runtime repeats the request; `heddle status` shows how the cluster is read' },
+    `pod ${pod.namespace}/${pod.name}: this node has not received the pod from the cluster yet, so its annotations are not known${why}`,
+    {
+      details:
+        'the runtime repeats the request; `heddle status` shows whether the cluster can be read',
+    },
   );
 }

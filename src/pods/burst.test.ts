@@ -22,13 +22,13 @@ function start(burst: Burst, afterwards: () => void): Task {
   return { done: go(), end: (error) => settle(error) };
 }
 
-test('one that is alone goes on at once', async () => {
+test('a single operation continues immediately', async () => {
   const burst = new Burst(60_000);
   assert.equal(await burst.run(async () => 7), 7);
   await burst.ended();
 });
 
-test('those that run side by side go on together, whichever fail and whatever came later', async () => {
+test('concurrent operations continue together, whichever fail and whatever came later', async () => {
   const burst = new Burst(60_000);
   const went: string[] = [];
   const first = start(burst, () => went.push('first'));
@@ -45,7 +45,7 @@ test('those that run side by side go on together, whichever fail and whatever ca
   assert.deepEqual(went, ['first', 'last']);
 });
 
-test('nobody waits longer than the limit', async () => {
+test('no operation waits longer than the limit', async () => {
   const burst = new Burst(1);
   const first = start(burst, () => undefined);
   const endless = start(burst, () => undefined);

@@ -25,14 +25,14 @@ export function explain(verb: string, request: Named, error: unknown): CniError 
 // The first route that ADD sets in a pod is the default route.
 function hint(error: unknown): string | undefined {
   if (!isKernelError(error, 'EEXIST') || error.call !== 'route add') return undefined;
-  return 'the pod has a default route by another interface: heddle gives a pod one interface, with its default route, and nothing of this one was kept';
+  return 'the pod has a default route through another interface; heddle supports one interface per pod, with the default route, and has removed this one';
 }
 
 /** ADD of an interface that the pod has already. */
 export function interfaceExists({ ifName, namespacePath }: AddRequest): CniError {
   return new CniError(
     cniErrorCode.interfaceExists,
-    `interface ${ifName} exists in ${namespacePath} already`,
-    { details: 'DEL it first, or ask for another CNI_IFNAME' },
+    `interface ${ifName} already exists in ${namespacePath}`,
+    { details: 'delete it first (DEL), or use another CNI_IFNAME' },
   );
 }

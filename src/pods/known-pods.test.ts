@@ -38,7 +38,7 @@ for (const { name, pods, uid, found } of known) {
   });
 }
 
-test('a pod that the cluster tells of a little later is waited for', async () => {
+test('a pod that the cluster reports slightly later is waited for', async () => {
   let pods: Known = new Map();
   const answers = new KnownPods({ pods: () => pods, patienceMs: 60_000 });
   const asked = answers.annotations(pod);
@@ -48,7 +48,7 @@ test('a pod that the cluster tells of a little later is waited for', async () =>
   assert.deepEqual(await asked, annotations);
 });
 
-test('a pod that the cluster does not tell of is asked for once, and known then', async () => {
+test('a pod that the cluster does not report is requested once and then known', async () => {
   let pods: Known = new Map();
   const asked: unknown[] = [];
   const answers = new KnownPods({
@@ -64,13 +64,13 @@ test('a pod that the cluster does not tell of is asked for once, and known then'
   assert.deepEqual(asked, [pod]);
 });
 
-test('a pod that cannot be asked for stays unknown', async () => {
+test('a pod that cannot be requested stays unknown', async () => {
   const look = (): Promise<void> => Promise.reject(new Error('no answer'));
   const answers = new KnownPods({ pods: () => new Map(), patienceMs: 20, look });
   assert.equal(await answers.annotations(pod), undefined);
 });
 
-test('what a source does not have when it is read again has no annotations', async () => {
+test('a pod that is still missing after a reread has no annotations', async () => {
   const answers = new KnownPods({
     pods: () => new Map(),
     reread: async () => true,
@@ -98,15 +98,15 @@ const request = {
   network: 'heddle',
 } as const;
 
-test('limits of a pod that is not known are refused for now, by name', async () => {
+test('limits of an unknown pod are refused for now, by name', async () => {
   const node = { podAnnotations: () => undefined };
   await assert.rejects(annotatedLimits({ ...request, pod }, node), {
     code: 11,
-    message: /^pod shop\/web-1: the cluster has not told this node of it yet/,
+    message: /^pod shop\/web-1: this node has not received the pod from the cluster yet/,
   });
 });
 
-test('nothing is asked of the cluster where no pod is named or the runtime has said all', async () => {
+test('the cluster is not queried if no pod is named or the runtime has passed everything', async () => {
   const node = { podAnnotations: () => assert.fail('was asked') };
   const limit = { bitsPerSecond: 1e6 };
   const requests = [
@@ -117,7 +117,7 @@ test('nothing is asked of the cluster where no pod is named or the runtime has s
   for (const asking of requests) assert.deepEqual(await annotatedLimits(asking, node), {});
 });
 
-test('annotations that are known are limits', async () => {
+test('known annotations are limits', async () => {
   const node = { podAnnotations: async () => annotations };
   assert.deepEqual(await annotatedLimits({ ...request, pod }, node), {
     egress: { bitsPerSecond: 2e6 },

@@ -181,7 +181,7 @@ async function addAndDel(others: number): Promise<Record<'add' | 'del', Counts>>
   return { add, del: look() };
 }
 
-test('an ADD and a DEL ask for the same among none, 200, 1,000 and 5,000 others', async () => {
+test('an ADD and a DEL make the same requests among 0, 200, 1,000 and 5,000 other pods', async () => {
   const alone = await addAndDel(0);
   // Routes, neighbours and programs; two of each, and of the last a queueing discipline more.
   assert.deepEqual(alone.add, {

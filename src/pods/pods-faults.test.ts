@@ -39,7 +39,7 @@ for (const [step, code] of faulty) {
   });
 }
 
-test('what cannot be undone stays on record, is told, and goes with DEL', async () => {
+test('an interface that cannot be undone stays recorded, is reported, and is removed with DEL', async () => {
   const { node, pods, store } = bench();
   node.faults.set('settle', new Error('routes: no room'));
   await assert.rejects(
@@ -57,7 +57,7 @@ test('what cannot be undone stays on record, is told, and goes with DEL', async 
   );
 });
 
-test('a DEL that fails keeps the address and can be repeated', async () => {
+test('a failing DEL keeps the address and can be repeated', async () => {
   const { node, pods, store } = bench();
   await pods.add(addRequest(1));
   node.faults.set('settle', new Error('map: EPERM'));
@@ -75,7 +75,7 @@ const refusals: readonly [string, (node: FakeNode) => void, RegExp][] = [
 ];
 
 for (const [name, prepare, text] of refusals) {
-  test(`ADD asks to try later when there is ${name} yet`, async () => {
+  test(`ADD returns "try again later" when there is ${name} yet`, async () => {
     const { node, pods, store } = bench();
     prepare(node);
     await assert.rejects(pods.add(addRequest(1)), fails('tryLater', text));
@@ -83,7 +83,7 @@ for (const [name, prepare, text] of refusals) {
   });
 }
 
-test('ADD asks to try later when the data path or the range is full', async () => {
+test('ADD returns "try again later" when the data path or the range is full', async () => {
   const { node, pods } = bench();
   await Promise.all([1, 2, 3, 4].map((number) => pods.add(addRequest(number))));
   await assert.rejects(pods.add(addRequest(5)), fails('tryLater', /no room for another endpoint/));
@@ -95,7 +95,7 @@ test('ADD asks to try later when the data path or the range is full', async () =
   );
 });
 
-test('what cannot be removed at the start is told and keeps its address', async () => {
+test('an interface that cannot be removed at the start is reported and keeps its address', async () => {
   const { directory, store } = bench();
   store.reserve({ ...(await bench().pods.add(addRequest(1))) });
   const node = new FakeNode();
@@ -107,7 +107,7 @@ test('what cannot be removed at the start is told and keeps its address', async 
   const restarted = bench(directory, node);
   assert.deepEqual(await restarted.pods.restore(), { live: 0, removed: [] });
   const problems = restarted.pods.problems().join('\n');
-  assert.match(problems, /shop\/web-1 eth0: .* has index 99 in place of 10; it keeps/);
+  assert.match(problems, /shop\/web-1 eth0: .* has index 99 instead of 10; it keeps/);
   assert.match(problems, /shop\/web-2 eth0: .* cannot be removed: link delete: EBUSY/);
   assert.equal(restarted.store.list().length, 2);
 });

@@ -37,7 +37,7 @@ for (const [name, first, second, isTaken] of overlaps) {
     if (!isTaken) {
       await pods.add(other);
     } else {
-      const text = /^ADD shop\/web-2 eth0: host port tcp .*8080 is taken by shop\/web-1$/;
+      const text = /^ADD shop\/web-2 eth0: host port tcp .*8080 is used by shop\/web-1$/;
       await assert.rejects(pods.add(other), fails('hostPortTaken', text));
       assert.equal(store.list().length, 1);
       await assert.rejects(bench(directory, node).pods.add(other), fails('hostPortTaken', text));

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { addRequest, bench, delRequest, fails, hostIfName } from '../../test/support/pods-bench.ts';
 import type { IfIndex } from '../net/if-index.ts';
 
-test('ADD has the record on disk before the kernel is touched, and gives what it made', async () => {
+test('ADD has the record on disk before it changes the kernel, and returns what it created', async () => {
   const { node, pods, store, directory } = bench();
   const recordsAtWire: string[] = [];
   const settle = node.settle.bind(node);
@@ -39,7 +39,7 @@ test('ADD has the record on disk before the kernel is touched, and gives what it
   ]);
 });
 
-test('endpoints() stays the same array until something changes', async () => {
+test('endpoints() returns the same array until something changes', async () => {
   const { pods } = bench();
   const before = pods.endpoints();
   assert.equal(pods.endpoints(), before);
@@ -49,7 +49,7 @@ test('endpoints() stays the same array until something changes', async () => {
   assert.equal(pods.endpoints(), changed);
 });
 
-test('DEL takes it out of the data path before its address is free', async () => {
+test('DEL removes the endpoint from the data path before its address is free', async () => {
   const { node, pods, store } = bench();
   const endpoint = await pods.add(addRequest(1));
   node.trace.length = 0;
@@ -65,7 +65,7 @@ test('DEL takes it out of the data path before its address is free', async () =>
   await pods.del(delRequest(1));
 });
 
-test('CHECK asks the interface, the data path and the record, and names all that differs', async () => {
+test('CHECK compares the interface, the data path and the record, and lists all differences', async () => {
   const { node, pods } = bench();
   const endpoint = await pods.add(addRequest(1));
   const { kind: _, pod: __, ...common } = addRequest(1);
@@ -85,7 +85,7 @@ test('CHECK asks the interface, the data path and the record, and names all that
   );
 });
 
-test('operations of one container wait for each other, those of others do not', async () => {
+test('operations of one container are sequential, those of others concurrent', async () => {
   const { node, pods } = bench();
   const results = await Promise.allSettled([
     pods.add(addRequest(1)),
@@ -107,7 +107,7 @@ test('operations of one container wait for each other, those of others do not', 
   assert.ok(secondStarts < node.trace.indexOf(`unwire ${hostIfName}`));
 });
 
-test('a link left without a record is taken away before the pod is made anew', async () => {
+test('a link left without a record is deleted before the pod is recreated', async () => {
   const { node, pods } = bench();
   node.links.set(hostIfName, 7 as IfIndex);
   await pods.add(addRequest(1));
@@ -117,7 +117,7 @@ test('a link left without a record is taken away before the pod is made anew', a
   );
 });
 
-test('a pod that has such an interface keeps it, with the link and without a record of it', async () => {
+test('a pod that already has such an interface keeps it, with its link and without a record', async () => {
   const { node, pods, store } = bench();
   node.links.set(hostIfName, 7 as IfIndex);
   const { namespacePath } = addRequest(1);

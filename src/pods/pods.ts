@@ -183,7 +183,7 @@ export class Pods {
     ) {
       return false;
     }
-    this.#lifecycle.setStale(endpoint, 'is gone');
+    this.#lifecycle.setStale(endpoint, 'is missing');
     return true;
   }
 
@@ -264,7 +264,7 @@ export class Pods {
     if (endpoint === undefined) {
       const stale = this.#states.problemOf(hostIfName);
       if (stale !== undefined) throw new CniError(cniErrorCode.endpointDiffers, stale);
-      throw new CniError(cniErrorCode.unknownContainer, 'it is not known on this node');
+      throw new CniError(cniErrorCode.unknownContainer, 'this node has no such endpoint');
     }
     if (endpoint.isRecovered === true) {
       throw new CniError(cniErrorCode.endpointDiffers, recoveredText(endpoint));

@@ -39,8 +39,8 @@ function takenBy(records: readonly EndpointRecord[]): TakenPorts<EndpointRecord>
 
 function portTaken(wanted: PortMapping, { pod, containerId }: EndpointRecord): CniError {
   const owner = pod ? `${pod.namespace}/${pod.name}` : `container ${containerId.slice(0, 12)}`;
-  const text = `host port ${describeHostPort(wanted)} is taken by ${owner}`;
+  const text = `host port ${describeHostPort(wanted)} is used by ${owner}`;
   return new CniError(cniErrorCode.hostPortTaken, text, {
-    details: 'delete that pod, or ask for another host port or another hostIP',
+    details: 'delete that pod, or choose another host port or another hostIP',
   });
 }

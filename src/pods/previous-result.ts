@@ -17,7 +17,7 @@ export function previousDifferences(
   if (inPod === undefined) {
     differences.push(`prevResult does not have its interface ${endpoint.ifName}`);
   } else if (inPod.mac !== undefined && inPod.mac.toLowerCase() !== endpoint.mac) {
-    differences.push(`prevResult has MAC ${inPod.mac} in place of ${endpoint.mac}`);
+    differences.push(`prevResult has MAC ${inPod.mac} instead of ${endpoint.mac}`);
   }
   return differences;
 }

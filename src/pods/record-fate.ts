@@ -25,8 +25,8 @@ export function fateOf(record: LocalEndpoint, world: RecordWorld): RecordFate {
   const { hostIfName, hostIfIndex, namespacePath } = record;
   const ifIndex = world.wiring.hostIfIndex(hostIfName, hostIfIndex);
   if (ifIndex === undefined) {
-    if (existsSync(namespacePath)) return { kind: 'stale', what: 'is gone' };
-    return { kind: 'forgotten', reason: 'its interface and its namespace are gone' };
+    if (existsSync(namespacePath)) return { kind: 'stale', what: 'is missing' };
+    return { kind: 'forgotten', reason: 'its interface and its namespace no longer exist' };
   }
   if (ifIndex === hostIfIndex && isAsRecorded(record, world.kernel)) {
     return unlessTaken(record, world.live);
@@ -38,13 +38,13 @@ export function fateOf(record: LocalEndpoint, world: RecordWorld): RecordFate {
   });
   if (right !== undefined) {
     world.store.restore(right);
-    const mended = `endpoint record of interface ${hostIfName} was not what the kernel has of the pod; set right`;
+    const mended = `endpoint record of interface ${hostIfName} did not match the pod's interface in the kernel and was corrected`;
     return { kind: 'live', endpoint: right, mended };
   }
   const what =
     ifIndex === hostIfIndex
-      ? 'has other addresses than the record says'
-      : `has index ${ifIndex} in place of ${hostIfIndex}`;
+      ? 'has different addresses than the record'
+      : `has index ${ifIndex} instead of ${hostIfIndex}`;
   return { kind: 'stale', what };
 }
 
@@ -53,5 +53,5 @@ function unlessTaken(record: LocalEndpoint, live: readonly LocalEndpoint[]): Rec
     addresses.some((address) => record.addresses.includes(address)),
   );
   if (rival === undefined) return { kind: 'live', endpoint: record };
-  return { kind: 'stale', what: `is said to have an address of ${rival.hostIfName}` };
+  return { kind: 'stale', what: `has an address of ${rival.hostIfName} in its record` };
 }

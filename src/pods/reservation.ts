@@ -58,7 +58,7 @@ export class Reservations {
     if (mac === gatewayMac) {
       throw new CniError(
         cniErrorCode.invalidConfiguration,
-        `fixed MAC ${mac}: it is the gateway's in every pod`,
+        `fixed MAC ${mac}: this is the gateway's MAC in every pod`,
       );
     }
     const { addresses, rotation } = this.#allocate(request.fixed?.addresses);
@@ -98,7 +98,7 @@ export class Reservations {
     const waiting = node.waitingFor?.();
     if (waiting !== undefined) {
       throw new CniError(cniErrorCode.tryLater, `the agent is not ready: ${waiting}`, {
-        details: '`heddle status` on the node shows what it waits for',
+        details: '`heddle status` on the node shows the reason',
       });
     }
     const id = store.freeId();
@@ -114,7 +114,7 @@ export class Reservations {
     const mtuBytes = node.podMtuBytes();
     if (mtuBytes === undefined) {
       throw new CniError(cniErrorCode.tryLater, 'the node has no uplink to the other nodes', {
-        details: '`heddle status` shows which interfaces are uplinks',
+        details: '`heddle status` shows the uplinks',
       });
     }
     return { id, mtuBytes };

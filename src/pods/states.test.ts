@@ -13,20 +13,20 @@ test('a pod is in one state at a time', () => {
   states.set('one', { kind: 'live', endpoint: one });
   assert.equal(states.liveOf('one'), one);
   assert.deepEqual([states.live(), states.problems()], [[one], []]);
-  states.set('one', { kind: 'stale', problem: 'is gone' });
-  assert.deepEqual([states.live(), states.problems()], [[], ['is gone']]);
+  states.set('one', { kind: 'stale', problem: 'is missing' });
+  assert.deepEqual([states.live(), states.problems()], [[], ['is missing']]);
   assert.equal(states.liveOf('one'), undefined);
-  states.set('one', { kind: 'leaving', endpoint: one, problem: 'is gone' });
-  assert.deepEqual([states.live(), states.problemOf('one')], [[], 'is gone']);
+  states.set('one', { kind: 'leaving', endpoint: one, problem: 'is missing' });
+  assert.deepEqual([states.live(), states.problemOf('one')], [[], 'is missing']);
   states.delete('one');
   assert.deepEqual([states.live(), states.problems(), states.get('one')], [[], [], undefined]);
 });
 
-test('the list of live endpoints is the same while none comes or goes, and new ones are at its end', () => {
+test('the list of live endpoints stays the same while none is added or removed, and new ones are appended', () => {
   const states = new PodStates();
   for (const name of ['one', 'two']) states.set(name, { kind: 'live', endpoint: endpoint(name) });
   const before = states.live();
-  states.set('three', { kind: 'stale', problem: 'is gone' });
+  states.set('three', { kind: 'stale', problem: 'is missing' });
   states.delete('three');
   assert.equal(states.live(), before);
   states.set('one', { kind: 'leaving', endpoint: endpoint('one') });

@@ -68,7 +68,7 @@ function tamper(table: FakeTable, random: () => number): void {
   else table.kernel.set(key, { key, value: 100 });
 }
 
-test('any sequence of changes, failures and tampering converges to what is desired', async (context) => {
+test('any sequence of changes, failures and tampering converges to the desired state', async (context) => {
   const given = process.env['HEDDLE_SEED'];
   const first = given === undefined ? Math.floor(Math.random() * 1_000_000) : Number(given);
   const runs = given === undefined ? 300 : 1;

@@ -5,7 +5,7 @@ import type { EntryGroup } from './table.ts';
 
 const group = (...pairs: (readonly [string, number])[]): EntryGroup<number> => pairs;
 
-test('a group that stays is passed over, one that comes or goes makes its keys dirty', () => {
+test('an unchanged group is skipped; an added or removed one makes its keys dirty', () => {
   const desired = new DesiredEntries<number>();
   const stays = group(['a', 1], ['b', 2]);
   const goes = group(['c', 3]);
@@ -16,14 +16,14 @@ test('a group that stays is passed over, one that comes or goes makes its keys d
   assert.equal(desired.entries.size, 0);
 });
 
-test('a group that is replaced changes what its keys hold', () => {
+test('a replaced group changes the values of its keys', () => {
   const desired = new DesiredEntries<number>();
   desired.update([group(['a', 1], ['b', 2])]);
   assert.deepEqual([...desired.update([group(['a', 10])])], ['a', 'b']);
   assert.deepEqual(Object.fromEntries(desired.entries), { a: 10 });
 });
 
-test("a key wanted by two groups is the later one's, and the other's when that goes", () => {
+test("a key wanted by two groups has the later group's value, and the other's when that is removed", () => {
   const desired = new DesiredEntries<number>();
   const first = group(['a', 1], ['b', 2]);
   const second = group(['a', 10]);
@@ -35,7 +35,7 @@ test("a key wanted by two groups is the later one's, and the other's when that g
   assert.equal(desired.entries.get('a'), 1);
 });
 
-test('a group that takes over a key in the same step as its owner goes leaves nothing behind', () => {
+test('a group that takes over a key while its owner is removed leaves nothing behind', () => {
   const desired = new DesiredEntries<number>();
   const old = group(['a', 1], ['old', 1]);
   const next = group(['a', 2], ['b', 2]);
@@ -46,7 +46,7 @@ test('a group that takes over a key in the same step as its owner goes leaves no
   assert.deepEqual(Object.fromEntries(desired.entries), { a: 2, b: 3 });
 });
 
-test('a group that is given twice stays until both are gone', () => {
+test('a group given twice stays until both are removed', () => {
   const desired = new DesiredEntries<number>();
   const twice = group(['a', 1]);
   const other = group(['b', 2]);

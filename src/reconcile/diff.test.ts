@@ -6,7 +6,7 @@ const object = (value: number): { readonly value: number } => ({ value });
 const equal = (left: { value: number }, right: { value: number }): boolean =>
   left.value === right.value;
 
-test('a difference over some keys holds what is missing, what differs, what is surplus and what is the same by value', () => {
+test('a difference over some keys contains missing, different, surplus and equal entries', () => {
   const shared = object(1);
   const desired = new Map([
     ['shared', shared],
@@ -37,7 +37,7 @@ test('a difference over some keys holds what is missing, what differs, what is s
   assert.equal(same.size, 1);
 });
 
-test('entries that are the same object are not compared', () => {
+test('identical objects are not compared', () => {
   const entries = new Map([['a', object(1)]]);
   const equal = (): boolean => assert.fail('compared');
   const { set } = difference(entries.keys(), {

@@ -82,7 +82,7 @@ test('the first settle after a restart writes only differences', async () => {
   assert.ok(routes.kernel.has('other'));
 });
 
-test('nothing found is pruned before the sources are complete, but what this process set may go', async () => {
+test('foreign entries are not pruned before the sources are complete, but entries of this process may be deleted', async () => {
   const { reconciler, routes, log } = setup();
   routes.kernel.set('found', { key: 'found', value: 1 });
   const growing = { relist: true, prune: false };
@@ -93,7 +93,7 @@ test('nothing found is pruned before the sources are complete, but what this pro
   assert.deepEqual(log.slice(2), ['routes: delete found']);
 });
 
-test('a relist puts right what was changed, removed or added behind its back and names it', async () => {
+test('a relist restores what another process changed, removed or added, and names it', async () => {
   const { reconciler, routes, restored } = setup();
   const desired = { routes: fakeEntries({ a: 1, b: 2, c: 3 }) };
   await reconciler.settle(desired, steady);
@@ -120,7 +120,7 @@ function byKernel(table: FakeTable): (left: FakeEntry, right: FakeEntry) => numb
   return (left, right) => order.indexOf(left.key) - order.indexOf(right.key);
 }
 
-test('a failed entry is due again whatever happens to the wall clock', async (context) => {
+test('setting the wall clock does not affect when a failed entry is retried', async (context) => {
   const routes = fakeTable('routes', []);
   const reconciler = new Reconciler<Desired>(
     [trackTable(routes, ({ routes = none }) => grouped(routes))],
@@ -141,7 +141,7 @@ test('a failed entry is due again whatever happens to the wall clock', async (co
   }
 });
 
-test('a failed entry waits for its time, longer after each failure, while the rest is applied', async () => {
+test('a failed entry waits, longer after each failure, while the rest is applied', async () => {
   const { reconciler, routes, log, clock } = setup();
   const desired = { routes: fakeEntries({ a: 1, b: 2 }) };
   routes.fails = (call) => call === 'set a';
@@ -162,7 +162,7 @@ test('a failed entry waits for its time, longer after each failure, while the re
   assert.deepEqual(routes.kernel.get('a'), { key: 'a', value: 1 });
 });
 
-test('an entry that changed after it failed is tried at once', async () => {
+test('an entry that changed after it failed is tried immediately', async () => {
   const { reconciler, routes } = setup();
   routes.fails = (call) => call === 'set a';
   await reconciler.settle({ routes: fakeEntries({ a: 1 }) }, steady);
@@ -172,7 +172,7 @@ test('an entry that changed after it failed is tried at once', async () => {
   assert.equal(routes.kernel.get('a')?.value, 2);
 });
 
-test('a set that a full table refused is tried again after the deletes', async () => {
+test('a set refused by a full table is retried after the deletes', async () => {
   const { reconciler, routes } = setup();
   routes.capacity = 1;
   await reconciler.settle({ routes: fakeEntries({ old: 1 }) }, steady);
@@ -181,7 +181,7 @@ test('a set that a full table refused is tried again after the deletes', async (
   assert.deepEqual([...routes.kernel.keys()], ['new']);
 });
 
-test('a table that cannot be listed is set all the same, prunes nothing and is listed again', async () => {
+test('a table that cannot be listed is still written, prunes nothing and is listed again', async () => {
   const { reconciler, routes, log } = setup();
   routes.kernel.set('found', { key: 'found', value: 1 });
   routes.fails = (call) => call === 'list';
@@ -197,7 +197,7 @@ test('a table that cannot be listed is set all the same, prunes nothing and is l
   assert.deepEqual([...routes.kernel.keys()], ['a']);
 });
 
-test('a failed delete is tried again and counts as a failure until then', async () => {
+test('a failed delete is retried and counts as a failure until then', async () => {
   const { reconciler, routes, clock } = setup();
   await reconciler.settle({ routes: fakeEntries({ a: 1 }) }, steady);
   routes.fails = (call) => call === 'delete a';
@@ -220,7 +220,7 @@ test('other work runs between the batches of a large settle', async () => {
   assert.ok(seen.some((size) => size > 0 && size < 2_000));
 });
 
-test('settles that overlap run one after the other and the last one holds', async () => {
+test('overlapping settles run one after the other, and the last one wins', async () => {
   const { reconciler, routes } = setup(1);
   const values = [1, 2, 3];
   await Promise.all(
@@ -237,7 +237,7 @@ test('settles that overlap run one after the other and the last one holds', asyn
   );
 });
 
-test('the status says what is desired, applied, failing and written', async () => {
+test('the status shows what is desired, applied, failing and written', async () => {
   const { reconciler, routes, clock } = setup();
   routes.fails = (call) => call === 'set a';
   await reconciler.settle({ routes: fakeEntries({ a: 1, b: 2 }) }, steady);
@@ -250,7 +250,7 @@ test('the status says what is desired, applied, failing and written', async () =
   });
 });
 
-test('an inspection names what the kernel lacks or has otherwise, and changes nothing', async () => {
+test('an inspection names missing and different entries, and changes nothing', async () => {
   const { reconciler, devices, routes, log } = setup();
   await reconciler.settle(
     { devices: fakeEntries({ d1: 1 }), routes: fakeEntries({ r1: 1, r2: 2, r3: 3 }) },

@@ -56,7 +56,7 @@ const routes = ({ namespace }: AgentPlace): string =>
 const isWrite = ({ request }: FakeExchange): boolean => request.method === 'PATCH';
 
 rootTest(
-  'a refused write is not repeated with every change, told once, and made when it can be',
+  'a refused write is not repeated with every change, reported once, and done when it is allowed',
   async (context) => {
     const { place, server } = await cluster(context);
     const message =
@@ -101,7 +101,7 @@ rootTest(
 );
 
 rootTest(
-  'a list of nodes that is suddenly empty removes no route, and is named until it is over',
+  'a suddenly empty list of nodes removes no route, and is named while it lasts',
   async (context) => {
     const { place, server } = await cluster(context);
     await startAgent(context, place);
@@ -119,7 +119,8 @@ rootTest(
     server.endWatches();
     await eventuallyPasses(async () => {
       const { health, cluster: view } = await status(place);
-      const said = 'API server: nodes: the list is empty, and there were 3; it is asked for again';
+      const said =
+        'API server: nodes: the list is empty, but there were 3 before; the list is requested again';
       assert.ok(health.reasons.includes(said), health.reasons.join());
       assert.equal(view.nodes, 3);
     });
@@ -135,7 +136,7 @@ rootTest(
 );
 
 rootTest(
-  'an agent that starts against an empty list writes and removes nothing until it has been repeated',
+  'an agent that starts with an empty list writes and removes nothing until the list is repeated',
   async (context) => {
     const { place, server } = await cluster(context);
     const first = await startAgent(context, place);
@@ -151,7 +152,7 @@ rootTest(
       const { text } = await get(place, '/readyz');
       assert.match(
         text,
-        /has not been read: API server: nodes: the list has 0, and node-1 is not among them/,
+        /has not been read yet: API server: nodes: the list has 0 and lacks node-1/,
       );
     }, 15_000);
     server.misbehave(undefined);
@@ -185,7 +186,7 @@ function oneList(change: (list: NodeObjects) => void): () => Misbehaviour {
 }
 
 rootTest(
-  'one list that lacks Nodes removes no route, of a running agent nor of one that starts',
+  'one list that lacks Nodes removes no route, neither of a running agent nor of a starting one',
   async (context) => {
     const { place, server } = await cluster(context);
     const lacking = oneList((list) => {
@@ -208,7 +209,7 @@ rootTest(
     launchAgent(context, place);
     await eventuallyPasses(async () => {
       const { text } = await get(place, '/readyz');
-      assert.match(text, /the list has 0 other nodes, and this one has routes to 2/);
+      assert.match(text, /the list has 0 other nodes, but this node has routes to 2/);
     }, 15_000);
     await eventuallyPasses(
       async () => assert.equal((await get(place, '/readyz')).status, 200),
@@ -219,7 +220,7 @@ rootTest(
 );
 
 rootTest(
-  'one list whose Nodes have lost their spec removes no route, of a running agent nor of one that starts',
+  'one list whose Nodes lack their spec removes no route, neither of a running agent nor of a starting one',
   async (context) => {
     const { place, server } = await cluster(context);
     const specless = oneList(({ items }) => {
@@ -234,7 +235,10 @@ rootTest(
       const { health, cluster: view } = await status(place);
       const said = [...health.reasons, ...view.problems.map(({ text }) => text)].join();
       assert.match(said, /Node node-3: spec\.podCIDRs: \[\] replaces 10\.201\.3\.0\/24/);
-      assert.match(said, /nodes: 3 of the list cannot follow what the API server has told before/);
+      assert.match(
+        said,
+        /nodes: objects in the list that contradict earlier answers of the API server: 3/,
+      );
     });
     assert.equal(routes(place), before);
     await eventuallyPasses(
@@ -247,7 +251,7 @@ rootTest(
     launchAgent(context, place);
     await eventuallyPasses(async () => {
       const { text } = await get(place, '/readyz');
-      assert.match(text, /the list has 0 other nodes with pod ranges and addresses, and this one/);
+      assert.match(text, /the list has 0 other nodes with pod ranges and addresses, but this node/);
     }, 15_000);
     await eventuallyPasses(
       async () => assert.equal((await get(place, '/readyz')).status, 200),
@@ -257,7 +261,7 @@ rootTest(
   },
 );
 
-rootTest('an ADD finds its pod although the list of pods left it out', async (context) => {
+rootTest('an ADD finds its pod although the list of pods omitted it', async (context) => {
   const { place, server } = await cluster(context);
   const name = { namespace: 'shop', name: 'web-1' };
   server.put('/api/v1/pods', {
@@ -281,7 +285,7 @@ rootTest('an ADD finds its pod although the list of pods left it out', async (co
 });
 
 rootTest(
-  'user and password in the address of the API server are in no status, log or metric',
+  "user and password in the API server's address are in no status, log or metric",
   async (context) => {
     const { place, server } = await cluster(context);
     const text = readFileSync(server.kubeconfig, 'utf8');

@@ -118,7 +118,7 @@ function kernelState({ namespace }: AgentPlace): string {
 }
 
 rootTest(
-  'an agent that starts without its API server touches nothing and goes on by itself',
+  'an agent that starts without its API server changes nothing and continues by itself',
   async (context) => {
     const made = await cluster(context);
     const { place } = made;
@@ -134,7 +134,7 @@ rootTest(
     await eventuallyPasses(async () => {
       const { status: code, text } = await get(place, '/readyz');
       assert.equal(code, 503);
-      assert.match(text, /^the cluster has not been read: API server: .*the connection broke/);
+      assert.match(text, /^the cluster has not been read yet: API server: .*the connection broke/);
     }, 15_000);
     const view = await status(place);
     assert.equal(view.health.state, 'starting');
@@ -160,7 +160,7 @@ rootTest(
   },
 );
 
-rootTest('a node without pod ranges waits for them, says so, and goes on', async (context) => {
+rootTest('a node without pod ranges waits for them, reports it, and continues', async (context) => {
   const made = await cluster(context);
   made.nodes = [{ metadata: { name: 'node-1', resourceVersion: '5' } }];
   launchAgent(context, made.place);
@@ -205,7 +205,7 @@ function aged(index: number): object {
 }
 
 rootTest(
-  'an agent that its predecessor locked out of its API server frees itself, and no Node locks it out again',
+  'an agent cut off from its API server by its predecessor frees itself, and no Node cuts it off again',
   async (context) => {
     const made = await cluster(context, beyondUplink);
     const { place } = made;
@@ -220,15 +220,17 @@ rootTest(
       async () => assert.equal((await get(place, '/readyz')).status, 200),
       20_000,
     );
-    assert.match(agent.text(), /removed our route 10\.200\.0\.1\/32 via 10\.200\.0\.66 /);
-    assert.match(agent.text(), /removed our route unreachable 10\.200\.0\.0\/25, /);
+    assert.match(agent.text(), /removed heddle's route 10\.200\.0\.1\/32 via 10\.200\.0\.66 /);
+    assert.match(agent.text(), /removed heddle's route unreachable 10\.200\.0\.0\/25, /);
     assert.deepEqual(route('show', 'proto', '72').trim().split(/\s*\n/), [
       'unreachable 10.201.1.0/24',
       '10.201.2.0/24 via 10.200.0.12 dev eth0',
       '10.201.9.0/24 via 10.200.0.66 dev eth0',
     ]);
     const { recentErrors, health } = await status(place);
-    assert.ok(recentErrors.some(({ text }) => text.startsWith('removed our route 10.200.0.1/32')));
+    assert.ok(
+      recentErrors.some(({ text }) => text.startsWith("removed heddle's route 10.200.0.1/32")),
+    );
     const told = health.reasons.filter((text) => text.startsWith('a: '));
     assert.deepEqual(told, [
       `a: spec.podCIDRs: ${serverAddress}/32 holds ${serverAddress}, an address of the API server, the proxy to it or a name server: this range is not used`,

@@ -33,7 +33,7 @@ const settings = `ipam:
 `;
 const patienceMs = 30_000;
 
-rootTest('a wall clock that jumps under traffic changes nothing', async (context) => {
+rootTest('a jump of the wall clock under traffic changes nothing', async (context) => {
   const place = agentPlace(context, settings);
   const clock = new WallClock(place.folder);
   const agent = await startAgent(context, place, clock.environment);
@@ -81,57 +81,57 @@ rootTest('a wall clock that jumps under traffic changes nothing', async (context
   await eventuallyPasses(async () => assert.deepEqual(await lasting(place, agent, pods), without));
 });
 
-rootTest(
-  'what could not be written is tried again whatever the wall clock says',
-  async (context) => {
-    const place = agentPlace(context, 'addressEntries: 64\n');
-    const clock = new WallClock(place.folder);
-    const agent = await startAgent(context, place, clock.environment);
-    const extra = Array.from({ length: 64 }, (_, index) => `10.200.9.${index + 1}/32`);
-    const each = (verb: string): void => {
-      const lines = extra.map((address) => `ip address ${verb} ${address} dev eth0`);
-      runIn(place.namespace, 'sh', '-ec', lines.join('\n'));
-    };
-    each('add');
-    for (const days of [0, 1, -1]) {
-      clock.setDays(days);
-      // Each try that fails puts off the next.
-      const first = await retryInMs(place, clock);
-      await eventuallyPasses(
-        async () => assert.ok((await retryInMs(place, clock)) > first),
-        patienceMs,
-      );
-    }
-    const failures = agent.log().filter(({ msg }) => /the map is full/.test(String(msg)));
-    assert.ok(failures.length <= extra.length, 'a failure that stays is told once');
-    each('del');
+rootTest('a failed write is retried whatever the wall clock says', async (context) => {
+  const place = agentPlace(context, 'addressEntries: 64\n');
+  const clock = new WallClock(place.folder);
+  const agent = await startAgent(context, place, clock.environment);
+  const extra = Array.from({ length: 64 }, (_, index) => `10.200.9.${index + 1}/32`);
+  const each = (verb: string): void => {
+    const lines = extra.map((address) => `ip address ${verb} ${address} dev eth0`);
+    runIn(place.namespace, 'sh', '-ec', lines.join('\n'));
+  };
+  each('add');
+  for (const days of [0, 1, -1]) {
+    clock.setDays(days);
+    // Each try that fails puts off the next.
+    const first = await retryInMs(place, clock);
     await eventuallyPasses(
-      async () => assert.equal((await status(place)).health.state, 'healthy'),
+      async () => assert.ok((await retryInMs(place, clock)) > first),
       patienceMs,
     );
+  }
+  const failures = agent.log().filter(({ msg }) => /the map is full/.test(String(msg)));
+  assert.ok(failures.length <= extra.length, 'a failure that stays is told once');
+  each('del');
+  await eventuallyPasses(
+    async () => assert.equal((await status(place)).health.state, 'healthy'),
+    patienceMs,
+  );
+});
+
+rootTest(
+  "an agent whose clock is two days before its pods' creation adopts them",
+  async (context) => {
+    const place = agentPlace(context, settings);
+    const clock = new WallClock(place.folder);
+    clock.setDays(1);
+    const first = await startAgent(context, place, clock.environment);
+    const pods = [1, 2, 3].map(() => podNamespace(context));
+    const [from, to, guest] = pods;
+    assert(from !== undefined && to !== undefined && guest !== undefined);
+    await added(place, from, 'from');
+    const target = await added(place, to, 'to');
+    await added(place, guest, 'guest');
+    cni(place, { verb: 'DEL', containerId: 'guest', netns: guest.path });
+    assert.equal(await first.end('SIGKILL'), 'SIGKILL');
+    clock.setDays(-1);
+    await startAgent(context, place, clock.environment);
+    assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+    assert.equal(await added(place, guest, 'guest'), '10.201.1.4');
+    runIn(from.namespace, 'busybox', 'ping', '-c', '1', '-W', '2', target);
+    await saneTimes(place, clock);
   },
 );
-
-rootTest('an agent that starts two days earlier than its pods takes them over', async (context) => {
-  const place = agentPlace(context, settings);
-  const clock = new WallClock(place.folder);
-  clock.setDays(1);
-  const first = await startAgent(context, place, clock.environment);
-  const pods = [1, 2, 3].map(() => podNamespace(context));
-  const [from, to, guest] = pods;
-  assert(from !== undefined && to !== undefined && guest !== undefined);
-  await added(place, from, 'from');
-  const target = await added(place, to, 'to');
-  await added(place, guest, 'guest');
-  cni(place, { verb: 'DEL', containerId: 'guest', netns: guest.path });
-  assert.equal(await first.end('SIGKILL'), 'SIGKILL');
-  clock.setDays(-1);
-  await startAgent(context, place, clock.environment);
-  assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
-  assert.equal(await added(place, guest, 'guest'), '10.201.1.4');
-  runIn(from.namespace, 'busybox', 'ping', '-c', '1', '-W', '2', target);
-  await saneTimes(place, clock);
-});
 
 async function added(place: AgentPlace, pod: PodNetns, containerId: string): Promise<string> {
   const end = await cniBeside(place, { verb: 'ADD', containerId, netns: pod.path });

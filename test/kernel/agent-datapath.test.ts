@@ -67,7 +67,7 @@ function attacher(datapath: Datapath): LinkAttacher {
 }
 
 rootTest(
-  'a first start loads and pins; the next one adopts, entries and programs as they are',
+  'a first start loads and pins; the next one adopts entries and programs unchanged',
   (context) => {
     const options = loadOptions(testPinFolder(context));
     const first = loadDatapath(options);
@@ -115,7 +115,7 @@ rootTest('a link whose pin is out of reach is found and pinned again', (context)
   });
 });
 
-rootTest('a start that was cut short while pinning is finished by the next', (context) => {
+rootTest('a start interrupted while pinning is completed by the next', (context) => {
   const options = loadOptions(testPinFolder(context));
   const first = loadDatapath(options);
   first[Symbol.dispose]();
@@ -126,34 +126,28 @@ rootTest('a start that was cut short while pinning is finished by the next', (co
   assert.equal(fs.readdirSync(second.paths.programs(second.objectHash)).length, 5);
 });
 
-rootTest(
-  'each map whose pin is missing is made again, named, and used by new programs',
-  (context) => {
-    const options = loadOptions(testPinFolder(context));
-    const first = loadDatapath(options);
-    first.maps.addresses.set(address, location);
-    const names = fs.readdirSync(join(first.paths.root, 'maps'));
-    first[Symbol.dispose]();
-    for (const name of names) {
-      fs.unlinkSync(first.paths.map(name));
-      using next = loadDatapath(options);
-      assert.deepEqual(
-        [next.adopted, next.replaced],
-        [false, [`${name}: was not pinned, made again`]],
-      );
-      using map = BpfProgram.openPinned(next.paths.map(name));
-      const used = programNames.flatMap((program) => next.program(program).mapIds());
-      assert.ok(used.includes(mapCalls.info(map.fd).id), name);
-      if (name !== 'addresses') next.maps.addresses.set(address, location);
-      assert.deepEqual(
-        next.maps.addresses.get(address),
-        name === 'addresses' ? undefined : location,
-      );
-    }
-    using last = loadDatapath(options);
-    assert.deepEqual([last.adopted, last.replaced], [true, []]);
-  },
-);
+rootTest('each map without a pin is created again, named, and used by new programs', (context) => {
+  const options = loadOptions(testPinFolder(context));
+  const first = loadDatapath(options);
+  first.maps.addresses.set(address, location);
+  const names = fs.readdirSync(join(first.paths.root, 'maps'));
+  first[Symbol.dispose]();
+  for (const name of names) {
+    fs.unlinkSync(first.paths.map(name));
+    using next = loadDatapath(options);
+    assert.deepEqual(
+      [next.adopted, next.replaced],
+      [false, [`${name}: was not pinned, created again`]],
+    );
+    using map = BpfProgram.openPinned(next.paths.map(name));
+    const used = programNames.flatMap((program) => next.program(program).mapIds());
+    assert.ok(used.includes(mapCalls.info(map.fd).id), name);
+    if (name !== 'addresses') next.maps.addresses.set(address, location);
+    assert.deepEqual(next.maps.addresses.get(address), name === 'addresses' ? undefined : location);
+  }
+  using last = loadDatapath(options);
+  assert.deepEqual([last.adopted, last.replaced], [true, []]);
+});
 
 rootTest('folders, symbolic links and foreign pins among the pins are no obstacle', (context) => {
   const options = loadOptions(testPinFolder(context));
@@ -171,8 +165,8 @@ rootTest('folders, symbolic links and foreign pins among the pins are no obstacl
   fs.mkdirSync(join(programs, 'to_pod', 'folder'), { recursive: true });
   using second = loadDatapath(options);
   assert.deepEqual(second.replaced, [
-    'routes: was not pinned, made again',
-    'flows: was not pinned, made again',
+    'routes: was not pinned, created again',
+    'flows: was not pinned, created again',
   ]);
   assert.deepEqual(fs.readdirSync(paths.allPrograms), [objectHash]);
   fs.renameSync(join(programs, 'to_pod'), join(programs, 'kept'));
@@ -185,7 +179,7 @@ rootTest('folders, symbolic links and foreign pins among the pins are no obstacl
   assert.equal(fourth.adopted, true);
 });
 
-rootTest('what is in the place of a link pin is replaced', (context) => {
+rootTest('whatever is in place of a link pin is replaced', (context) => {
   const datapath = loadDatapath(loadOptions(testPinFolder(context)));
   context.after(() => datapath[Symbol.dispose]());
   const { attachments, inside } = vethPair(context);
@@ -204,7 +198,7 @@ rootTest('what is in the place of a link pin is replaced', (context) => {
   assert.equal(links.list().filter(({ current }) => current).length, 2);
 });
 
-rootTest('a map in the place of a link pin is no link', (context) => {
+rootTest('a map in place of a link pin is not a link', (context) => {
   const datapath = loadDatapath(loadOptions(testPinFolder(context)));
   context.after(() => datapath[Symbol.dispose]());
   const { attachments, inside } = vethPair(context);
@@ -221,7 +215,7 @@ rootTest('a map in the place of a link pin is no link', (context) => {
   assert.deepEqual(fs.readdirSync(datapath.paths.links), []);
 });
 
-rootTest('programs whose maps are not those that are pinned are not adopted', (context) => {
+rootTest('programs whose maps differ from the pinned ones are not adopted', (context) => {
   const options = loadOptions(testPinFolder(context));
   const first = loadDatapath(options);
   const other = loadDatapath(loadOptions(testPinFolder(context)));
@@ -259,7 +253,7 @@ rootTest('a map of another size is replaced by one with the same entries', (cont
   assert.deepEqual(fs.readdirSync(third.paths.allPrograms), [third.objectHash]);
 });
 
-rootTest('the generation of the tables goes on over restarts and replaced maps', (context) => {
+rootTest('the generation of the tables continues over restarts and replaced maps', (context) => {
   const options = loadOptions(testPinFolder(context));
   {
     using first = loadDatapath(options);
@@ -275,7 +269,7 @@ rootTest('the generation of the tables goes on over restarts and replaced maps',
   assert.equal(third.maps.tableGeneration.get(0), 77);
 });
 
-rootTest('a number that has more or fewer bytes in another version keeps its value', (context) => {
+rootTest('a number with more or fewer bytes in another version keeps its value', (context) => {
   const options = loadOptions(testPinFolder(context));
   const folder = fs.mkdtempSync(join(tmpdir(), 'heddle-other-'));
   context.after(() => fs.rmSync(folder, { recursive: true }));
@@ -315,7 +309,7 @@ rootTest('a number that has more or fewer bytes in another version keeps its val
   assert.deepEqual(second.maps.flows.get(key), flow);
 });
 
-rootTest('a size below what is in use is refused, and nothing is changed', (context) => {
+rootTest('a size smaller than the entries in use is refused, and nothing is changed', (context) => {
   const options = loadOptions(testPinFolder(context));
   const first = loadDatapath(options);
   for (let host = 1; host <= 100; host++) {
@@ -326,7 +320,7 @@ rootTest('a size below what is in use is refused, and nothing is changed', (cont
   assert.throws(() => loadDatapath({ ...options, sizes }), {
     name: 'InputError',
     message:
-      /^configuration: addressEntries: 64 is less than what is in use: 100 entries of addresses/,
+      /^configuration: addressEntries: 64 is too small for the entries in use: 100 entries of addresses/,
   });
   using again = loadDatapath(options);
   assert.equal(again.adopted, true, 'the refusal changed nothing');
@@ -365,7 +359,7 @@ function vethPair(context: TestContext): {
 }
 
 rootTest(
-  'attached programs are listed as current, survive the process and are not touched again',
+  'attached programs are listed as current, survive the process and are not changed again',
   (context) => {
     const options = loadOptions(testPinFolder(context));
     const { attachments, inside } = vethPair(context);
@@ -392,7 +386,7 @@ rootTest(
 );
 
 rootTest(
-  'an upgrade changes the program of each link in place and drops the old ones',
+  'an upgrade replaces the program of each link in place and drops the old ones',
   (context) => {
     const options = loadOptions(testPinFolder(context));
     const { attachments, inside } = vethPair(context);
@@ -421,7 +415,7 @@ rootTest(
 );
 
 rootTest(
-  'a link detached by hand, or whose interface is gone, is seen and put right',
+  'a link detached by hand, or whose interface was deleted, is found and restored',
   (context) => {
     const options = loadOptions(testPinFolder(context));
     const { attachments, inside } = vethPair(context);
@@ -452,7 +446,7 @@ rootTest(
   },
 );
 
-rootTest('the pin of a link whose interface is gone is removed like any other', (context) => {
+rootTest('the pin of a link whose interface was deleted is removed like any other', (context) => {
   const options = loadOptions(testPinFolder(context));
   const namespace = testNamespace(context);
   runIn(namespace, 'ip', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'far');
@@ -470,7 +464,7 @@ rootTest('the pin of a link whose interface is gone is removed like any other', 
 });
 
 rootTest(
-  'the sweep takes idle flows out of the real table and leaves the others',
+  'the sweep removes idle flows from the real table and keeps the others',
   async (context) => {
     using datapath = loadDatapath(loadOptions(testPinFolder(context)));
     const nowNs = 500_000e9;

@@ -35,7 +35,7 @@ function fetchFlows({ socket }: AgentPlace): http.ClientRequest {
 }
 
 rootTest(
-  'a state folder that is deleted comes back with the next ADD or period, lock and all',
+  'a deleted state folder is restored with the next ADD or period, including the lock',
   async (context) => {
     const place = agentPlace(context);
     const agent = await startAgent(context, place);
@@ -62,38 +62,41 @@ rootTest(
   },
 );
 
-rootTest('a socket that is deleted or replaced is listened on again', async (context) => {
-  const place = agentPlace(context);
-  const agent = await startAgent(context, place);
-  const pod = podNamespace(context);
-  const following = fetchFlows(place);
-  context.after(() => following.destroy());
-  rmSync(path.dirname(place.socket), { recursive: true });
-  await eventuallyPasses(() => {
-    cni(place, { verb: 'ADD', containerId: 'one', netns: pod.path });
-  });
-  rmSync(place.socket);
-  writeFileSync(place.socket, '');
-  await eventuallyPasses(async () => {
-    assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
-  });
-  assert.equal(statSync(place.socket).mode & 0o777, 0o600);
-  rmSync(place.socket);
-  chmodSync(path.dirname(place.socket), 0o777);
-  await eventuallyPasses(() => {
-    const texts = agent.log().map(({ problem, msg }) => `${problem} ${msg}`);
-    assert.match(texts.join('\n'), /socket: .* can be written by others \(mode 0777\)/);
-  });
-  chmodSync(path.dirname(place.socket), 0o755);
-  await eventuallyPasses(() => {
-    cni(place, { verb: 'DEL', containerId: 'one', netns: pod.path });
-  });
-  assert.equal(await agent.end('SIGTERM'), 0, 'a reader of an earlier file holds nothing up');
-  assert.ok(!existsSync(place.socket));
-});
+rootTest(
+  'after its socket was deleted or replaced, the agent listens on it again',
+  async (context) => {
+    const place = agentPlace(context);
+    const agent = await startAgent(context, place);
+    const pod = podNamespace(context);
+    const following = fetchFlows(place);
+    context.after(() => following.destroy());
+    rmSync(path.dirname(place.socket), { recursive: true });
+    await eventuallyPasses(() => {
+      cni(place, { verb: 'ADD', containerId: 'one', netns: pod.path });
+    });
+    rmSync(place.socket);
+    writeFileSync(place.socket, '');
+    await eventuallyPasses(async () => {
+      assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+    });
+    assert.equal(statSync(place.socket).mode & 0o777, 0o600);
+    rmSync(place.socket);
+    chmodSync(path.dirname(place.socket), 0o777);
+    await eventuallyPasses(() => {
+      const texts = agent.log().map(({ problem, msg }) => `${problem} ${msg}`);
+      assert.match(texts.join('\n'), /socket: .* is writable by others \(mode 0777\)/);
+    });
+    chmodSync(path.dirname(place.socket), 0o755);
+    await eventuallyPasses(() => {
+      cni(place, { verb: 'DEL', containerId: 'one', netns: pod.path });
+    });
+    assert.equal(await agent.end('SIGTERM'), 0, 'a reader of an earlier file holds nothing up');
+    assert.ok(!existsSync(place.socket));
+  },
+);
 
 rootTest(
-  'a state folder that cannot be written is a problem, not ready, and no matter to DEL',
+  'an unwritable state folder is a problem and not ready, but does not affect DEL',
   async (context) => {
     const place = agentPlace(context);
     await startAgent(context, place);
@@ -121,7 +124,7 @@ rootTest(
   },
 );
 
-rootTest('an agent starts on a read-only disk and says so', async (context) => {
+rootTest('an agent starts on a read-only disk and reports it', async (context) => {
   const place = agentPlace(context);
   mkdirSync(place.stateDir);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=700', 'test', place.stateDir]);
@@ -163,25 +166,22 @@ async function startReadOnly(context: TestContext, place: AgentPlace): Promise<v
   });
 }
 
-rootTest(
-  'pins that are deleted are pinned again, and the next agent adopts them',
-  async (context) => {
-    const place = agentPlace(context);
-    const agent = await startAgent(context, place);
-    const pod = podNamespace(context);
-    cni(place, { verb: 'ADD', containerId: 'one', netns: pod.path });
-    const pinned = (): readonly string[] =>
-      readdirSync(place.pinDir, { recursive: true }).map(String);
-    const before = [...pinned()].sort();
-    rmSync(place.pinDir, { recursive: true });
-    await eventuallyPasses(async () => {
-      assert.deepEqual([...pinned()].sort(), before);
-      assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
-    });
-    await agent.end('SIGKILL');
-    await startAgent(context, place);
-    const { datapath, endpoints } = await status(place);
-    assert.deepEqual([datapath.adopted, endpoints], [true, 1]);
-    runIn(pod.namespace, 'busybox', 'ping', '-c', '1', '-W', '2', '10.200.0.11');
-  },
-);
+rootTest('deleted pins are restored, and the next agent adopts them', async (context) => {
+  const place = agentPlace(context);
+  const agent = await startAgent(context, place);
+  const pod = podNamespace(context);
+  cni(place, { verb: 'ADD', containerId: 'one', netns: pod.path });
+  const pinned = (): readonly string[] =>
+    readdirSync(place.pinDir, { recursive: true }).map(String);
+  const before = [...pinned()].sort();
+  rmSync(place.pinDir, { recursive: true });
+  await eventuallyPasses(async () => {
+    assert.deepEqual([...pinned()].sort(), before);
+    assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+  });
+  await agent.end('SIGKILL');
+  await startAgent(context, place);
+  const { datapath, endpoints } = await status(place);
+  assert.deepEqual([datapath.adopted, endpoints], [true, 1]);
+  runIn(pod.namespace, 'busybox', 'ping', '-c', '1', '-W', '2', '10.200.0.11');
+});

@@ -32,7 +32,7 @@ rootTest('an agent whose log is on a full disk starts and serves', async (contex
   assert.throws(() => cni(place, { ...call, verb: 'ADD', netns: '/run/netns/none' }));
   await eventuallyPasses(async () => {
     const { reasons } = (await status(place)).health;
-    assert.match(reasons.join(), /log: lines are lost: ENOSPC/);
+    assert.match(reasons.join(), /log lines are lost: ENOSPC/);
   });
   assert.match((await get(place, '/metrics')).text, /^heddle_log_lines_lost_total [1-9]/m);
   assert.equal(readFileSync(logFile, 'utf8'), '');

@@ -68,7 +68,7 @@ function addAndDelete(context: TestContext, place: AgentPlace, containerId: stri
 }
 
 rootTest(
-  'ports that another process has first delay no pod, and are reported until they are free',
+  'ports that another process uses delay no pod, and are reported until they are free',
   async (context) => {
     const place = agentPlace(context, 'metrics: { address: "127.0.0.1:9655" }\n');
     const squatter = await attacker(context, place, takePorts([9655, 9656]));
@@ -95,7 +95,7 @@ rootTest(
 );
 
 rootTest(
-  'thousands of connections and forty scrapers cost neither descriptors nor pods',
+  'thousands of connections and forty scrapers affect neither descriptors nor pods',
   async (context) => {
     const place = agentPlace(context, 'metrics: { address: "[::]:9655" }\n');
     const agent = await startAgent(context, place);
@@ -120,7 +120,7 @@ rootTest(
 );
 
 rootTest(
-  'a probe over the socket says that an agent is well, that it is not, and that there is none',
+  'a probe over the socket reports a healthy, an unhealthy and a missing agent',
   async (context) => {
     const place = agentPlace(context);
     const agent = await startAgent(context, place);

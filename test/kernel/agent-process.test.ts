@@ -80,7 +80,7 @@ async function addTwoPods(context: TestContext, place: AgentPlace): Promise<TwoP
   };
 }
 
-rootTest('pods are added, talk, are shown and are taken away again', async (context) => {
+rootTest('pods are added, communicate, are shown and are deleted', async (context) => {
   const place = agentPlace(context);
   await startAgent(context, place);
   const { first, addresses } = await addTwoPods(context, place);
@@ -132,7 +132,7 @@ rootTest(
   },
 );
 
-rootTest("a pod's interface that vanishes takes its entries along", async (context) => {
+rootTest("deleting a pod's interface removes its entries", async (context) => {
   const place = agentPlace(context);
   await startAgent(context, place);
   await addTwoPods(context, place);
@@ -148,7 +148,7 @@ rootTest("a pod's interface that vanishes takes its entries along", async (conte
 
 for (const mode of ['native', 'vxlan']) {
   rootTest(
-    `killed under load (${mode}) it loses no packet, and restarted it writes nothing`,
+    `killed under load (${mode}), the agent loses no packet, and restarted it writes nothing`,
     async (context) => {
       const place = agentPlace(
         context,
@@ -171,40 +171,37 @@ for (const mode of ['native', 'vxlan']) {
   );
 }
 
-rootTest(
-  'what was tampered with is restored within a period, counted and logged',
-  async (context) => {
-    const place = agentPlace(context);
-    const agent = await startAgent(context, place);
-    const { first, addresses } = await addTwoPods(context, place);
-    const [address = ''] = addresses;
-    runIn(place.namespace, 'ip', 'route', 'del', address);
-    runIn(place.namespace, 'nft', 'delete', 'table', 'inet', 'heddle');
-    {
-      using link = BpfLink.openPinned(path.join(place.pinDir, 'links', 'eth0-from_network'));
-      link.detach();
+rootTest('changed entries are restored within a period, counted and logged', async (context) => {
+  const place = agentPlace(context);
+  const agent = await startAgent(context, place);
+  const { first, addresses } = await addTwoPods(context, place);
+  const [address = ''] = addresses;
+  runIn(place.namespace, 'ip', 'route', 'del', address);
+  runIn(place.namespace, 'nft', 'delete', 'table', 'inet', 'heddle');
+  {
+    using link = BpfLink.openPinned(path.join(place.pinDir, 'links', 'eth0-from_network'));
+    link.detach();
+  }
+  const addressesMap = path.join(place.pinDir, 'maps', 'addresses');
+  const key = [...Array(10).fill(0), 255, 255, ...address.split('.').map(Number)].map(String);
+  execFileSync('bpftool', ['map', 'delete', 'pinned', addressesMap, 'key', ...key]);
+  await eventuallyPasses(async () => {
+    const now = await status(place);
+    for (const table of ['routes', 'nft', 'attachments', 'addresses']) {
+      assert.equal(restored(now, table), 1, table);
     }
-    const addressesMap = path.join(place.pinDir, 'maps', 'addresses');
-    const key = [...Array(10).fill(0), 255, 255, ...address.split('.').map(Number)].map(String);
-    execFileSync('bpftool', ['map', 'delete', 'pinned', addressesMap, 'key', ...key]);
-    await eventuallyPasses(async () => {
-      const now = await status(place);
-      for (const table of ['routes', 'nft', 'attachments', 'addresses']) {
-        assert.equal(restored(now, table), 1, table);
-      }
-    });
-    first.ping(address);
-    const told = agent
-      .log()
-      .filter(({ msg }) => msg === 'put right what somebody else had changed');
-    assert.deepEqual(told.map(({ table }) => table).sort(), [
-      'addresses',
-      'attachments',
-      'nft',
-      'routes',
-    ]);
-  },
-);
+  });
+  first.ping(address);
+  const told = agent
+    .log()
+    .filter(({ msg }) => msg === 'restored an entry that another process changed');
+  assert.deepEqual(told.map(({ table }) => table).sort(), [
+    'addresses',
+    'attachments',
+    'nft',
+    'routes',
+  ]);
+});
 
 rootTest(
   'a record that is cut off is made again from what the kernel has: its pod keeps its network',
@@ -230,8 +227,11 @@ rootTest(
     assert.ok(after.every(({ isRecovered }) => isRecovered));
     const { health, tables } = await status(place);
     assert.equal(health.reasons.length, 4);
-    assert.match(health.reasons.join(), /set aside as hd.*, made again from what the kernel has/);
-    assert.match(health.reasons.join(), /was lost; made again .* lost its limits and host ports/);
+    assert.match(health.reasons.join(), /set aside as hd.*, rebuilt from the kernel's state/);
+    assert.match(
+      health.reasons.join(),
+      /was lost and has been rebuilt .* loses any limits and host ports/,
+    );
     assert.ok(tables.every(({ writes: { deleted } }) => deleted === 0));
     for (const address of addresses) first.ping(address);
     for (const containerId of ['container-0', 'container-1']) {
@@ -243,7 +243,7 @@ rootTest(
   },
 );
 
-rootTest('an uplink that goes, comes back and changes its address is followed', async (context) => {
+rootTest('an uplink that is deleted, recreated and readdressed is followed', async (context) => {
   const place = agentPlace(context, 'uplinks: [eth0, eth1]\n');
   await startAgent(context, place);
   const uplinks = async (): Promise<string[]> =>
@@ -261,14 +261,17 @@ rootTest('an uplink that goes, comes back and changes its address is followed', 
   });
 });
 
-rootTest('a second agent on the same node refuses and names the first', async (context) => {
-  const place = agentPlace(context);
-  const { process: first } = await startAgent(context, place);
-  const refused = (): string =>
-    runIn(place.namespace, process.execPath, heddle, 'agent', '-c', place.config);
-  assert.throws(refused, /is in use by another heddle agent \(pid \d+\)/);
-  assert.equal(first.exitCode, null);
-});
+rootTest(
+  'a second agent on the same node refuses to start and names the first',
+  async (context) => {
+    const place = agentPlace(context);
+    const { process: first } = await startAgent(context, place);
+    const refused = (): string =>
+      runIn(place.namespace, process.execPath, heddle, 'agent', '-c', place.config);
+    assert.throws(refused, /is in use by another heddle agent \(pid \d+\)/);
+    assert.equal(first.exitCode, null);
+  },
+);
 
 /** At both pods' interfaces, each in its way. */
 function leaveByTcx({ namespace, pinDir, stateDir }: AgentPlace, objectHash: string): void {
@@ -318,39 +321,36 @@ rootTest('uninstall leaves the node as it was before', async (context) => {
   assert.equal(trace(place), before);
   assert.ok(!fs.existsSync(place.pinDir));
   assert.ok(!fs.existsSync(place.stateDir));
-  assert.equal(uninstall(), 'nothing of heddle is on this node\n');
+  assert.equal(uninstall(), 'heddle has left nothing on this node\n');
+});
+
+rootTest('uninstall finds changed interfaces, and programs pinned elsewhere', async (context) => {
+  const place = agentPlace(context);
+  const before = trace(place);
+  const agent = await startAgent(context, place);
+  await addTwoPods(context, place);
+  const [first = '', second = ''] = fs
+    .readdirSync(path.join(place.stateDir, 'endpoints'))
+    .map((file) => path.parse(file).name);
+  runIn(place.namespace, 'ip', 'link', 'set', first, 'name', 'foo0');
+  runIn(place.namespace, 'ip', 'link', 'set', second, 'address', '02:00:00:00:00:09');
+  await agent.end('SIGKILL');
+  const uninstall = (...more: readonly string[]): string => {
+    const files = ['--bin-dir', place.folder, '--conf-dir', place.folder];
+    const flags = ['uninstall', '-c', place.config, ...files, ...more];
+    return runIn(place.namespace, process.execPath, heddle, ...flags);
+  };
+  assert.throws(() => uninstall('--pin-dir', `${place.pinDir}-other`), {
+    status: 1,
+    stdout: /^ +2 {2}interfaces$/m,
+    stderr: /^eth0 ingress: from_network \(id \d+\)\nrun this again with/m,
+  });
+  assert.match(uninstall(), /tcx links$/m);
+  assert.equal(trace(place), before);
 });
 
 rootTest(
-  'uninstall finds interfaces that were changed, and programs pinned elsewhere',
-  async (context) => {
-    const place = agentPlace(context);
-    const before = trace(place);
-    const agent = await startAgent(context, place);
-    await addTwoPods(context, place);
-    const [first = '', second = ''] = fs
-      .readdirSync(path.join(place.stateDir, 'endpoints'))
-      .map((file) => path.parse(file).name);
-    runIn(place.namespace, 'ip', 'link', 'set', first, 'name', 'foo0');
-    runIn(place.namespace, 'ip', 'link', 'set', second, 'address', '02:00:00:00:00:09');
-    await agent.end('SIGKILL');
-    const uninstall = (...more: readonly string[]): string => {
-      const files = ['--bin-dir', place.folder, '--conf-dir', place.folder];
-      const flags = ['uninstall', '-c', place.config, ...files, ...more];
-      return runIn(place.namespace, process.execPath, heddle, ...flags);
-    };
-    assert.throws(() => uninstall('--pin-dir', `${place.pinDir}-other`), {
-      status: 1,
-      stdout: /^ +2 {2}interfaces$/m,
-      stderr: /^eth0 ingress: from_network \(id \d+\)\nrepeat this with/m,
-    });
-    assert.match(uninstall(), /tcx links$/m);
-    assert.equal(trace(place), before);
-  },
-);
-
-rootTest(
-  'uninstall removes the rest where a parameter cannot be set back, and no folder for a socket',
+  'uninstall removes the rest if a parameter cannot be restored, and leaves a folder in place of a socket',
   async (context) => {
     const place = agentPlace(context);
     const before = trace(place);
@@ -366,7 +366,7 @@ rootTest(
       status: 1,
       stdout: /^ +\d+ {2}pinned maps$/m,
       stderr:
-        /the kernel parameter net\/ipv4\/conf\/lo\/forwarding could not be set back: .*EINVAL/,
+        /the kernel parameter net\/ipv4\/conf\/lo\/forwarding could not be restored: .*EINVAL/,
     });
     assert.equal(trace(place), before);
     assert.ok(!fs.existsSync(place.stateDir));
@@ -390,7 +390,7 @@ function uninstallReadOnly(
 }
 
 rootTest(
-  'uninstall names what is on a read-only file system, and removes the rest',
+  'uninstall reports files on a read-only file system, and removes the rest',
   async (context) => {
     const place = agentPlace(context);
     const before = trace(place);
@@ -416,7 +416,7 @@ rootTest(
 );
 
 rootTest(
-  'uninstall stops programs whose pins are on a read-only file system, and names the pins',
+  'uninstall stops programs whose pins are on a read-only file system, and reports the pins',
   async (context) => {
     const place = agentPlace(context);
     const before = trace(place);

@@ -15,34 +15,37 @@ import {
 import { nodeInventory } from '../support/node-inventory.ts';
 import { rootTest } from '../support/root-test.ts';
 
-rootTest('of two agents started at once exactly one serves, ten times over', async (context) => {
-  const place = agentPlace(context);
-  const pod = podNamespace(context);
-  let inventory: object | undefined;
-  for (let run = 0; run < 10; run++) {
-    const both = [launchAgent(context, place), launchAgent(context, place)];
-    const loser = await Promise.race(
-      both.map(async (agent) => {
-        assert.equal(await agent.ended, 1, agent.text());
-        return agent;
-      }),
-    );
-    const winner = both.find((agent) => agent !== loser) ?? assert.fail();
-    const told = `is in use by another heddle agent (pid ${winner.process.pid})`;
-    assert.ok(loser.text().includes(told), loser.text());
-    await eventuallyPasses(
-      async () => assert.equal((await get(place, '/readyz')).status, 200),
-      20_000,
-    );
-    const { pid, health } = await status(place);
-    assert.deepEqual([pid, health.state], [winner.process.pid, 'healthy']);
-    if (run === 0) cni(place, { verb: 'ADD', containerId: 'pod', netns: pod.path });
-    inventory ??= nodeInventory(place);
-    assert.deepEqual(nodeInventory(place), inventory);
-    winner.process.kill('SIGKILL');
-    await winner.ended;
-  }
-});
+rootTest(
+  'if two agents are started simultaneously, exactly one serves, ten times in a row',
+  async (context) => {
+    const place = agentPlace(context);
+    const pod = podNamespace(context);
+    let inventory: object | undefined;
+    for (let run = 0; run < 10; run++) {
+      const both = [launchAgent(context, place), launchAgent(context, place)];
+      const loser = await Promise.race(
+        both.map(async (agent) => {
+          assert.equal(await agent.ended, 1, agent.text());
+          return agent;
+        }),
+      );
+      const winner = both.find((agent) => agent !== loser) ?? assert.fail();
+      const told = `is in use by another heddle agent (pid ${winner.process.pid})`;
+      assert.ok(loser.text().includes(told), loser.text());
+      await eventuallyPasses(
+        async () => assert.equal((await get(place, '/readyz')).status, 200),
+        20_000,
+      );
+      const { pid, health } = await status(place);
+      assert.deepEqual([pid, health.state], [winner.process.pid, 'healthy']);
+      if (run === 0) cni(place, { verb: 'ADD', containerId: 'pod', netns: pod.path });
+      inventory ??= nodeInventory(place);
+      assert.deepEqual(nodeInventory(place), inventory);
+      winner.process.kill('SIGKILL');
+      await winner.ended;
+    }
+  },
+);
 
 for (const { what, own, told } of [
   {

@@ -38,7 +38,7 @@ const cases: readonly Case[] = [
 ];
 
 for (const { name, settings, forget } of cases) {
-  rootTest(`after a reboot pods are made anew (${name})`, async (context) => {
+  rootTest(`after a reboot pods are recreated (${name})`, async (context) => {
     const before = agentPlace(context, settings);
     const agent = await startAgent(context, before);
     const fresh = nodeInventory(before);
@@ -62,7 +62,9 @@ for (const { name, settings, forget } of cases) {
     const { endpoints, health } = await status(place);
     assert.equal(endpoints, 0);
     const told = again.log().map(({ msg }) => String(msg));
-    const forgotten = told.filter((text) => /^forgot endpoint .* namespace are gone$/.test(text));
+    const forgotten = told.filter((text) =>
+      /^forgot endpoint .* namespace no longer exist$/.test(text),
+    );
     assert.equal(forgotten.length, 2, told.join('\n'));
     assert.match(health.reasons.join(), /its interface hd.* is gone; it keeps 10\.201\.1\.2 and/);
     assert.equal(health.reasons.length, 1);

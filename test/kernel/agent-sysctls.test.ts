@@ -15,7 +15,7 @@ import { rootTest } from '../support/root-test.ts';
 const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys';
 
 rootTest(
-  'an ADD fails with the reason where forwarding of its interface cannot be set',
+  'an ADD fails with the reason if forwarding of its interface cannot be set',
   async (context) => {
     const place = { ...agentPlace(context), before: readOnly };
     const set = (words: string): string =>

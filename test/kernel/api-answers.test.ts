@@ -191,7 +191,7 @@ const cases: readonly MisbehaviourCase[] = [
     bad: body('k8s\0', 200, { 'content-type': 'application/vnd.kubernetes.protobuf' }),
     says: /protobuf instead of JSON/,
   },
-  { title: '200 of nothing', bad: body(''), says: /without a word|it is empty/ },
+  { title: '200 of nothing', bad: body(''), says: /without an event|it is empty/ },
   {
     title: '200 compressed',
     bad: ({ response, list }) =>
@@ -267,14 +267,14 @@ const cases: readonly MisbehaviourCase[] = [
   {
     title: 'a list without a version',
     bad: changed((list) => delete list.metadata['resourceVersion']),
-    says: /resourceVersion is no version/,
+    says: /resourceVersion is not a version/,
   },
   {
     title: 'a list of version 0',
     bad: changed((list) => {
       list.metadata['resourceVersion'] = '0';
     }),
-    says: /resourceVersion is no version/,
+    says: /resourceVersion is not a version/,
   },
   {
     title: 'a list that is not UTF-8',
@@ -286,21 +286,21 @@ const cases: readonly MisbehaviourCase[] = [
     bad: changed((list) => {
       list.items = [];
     }),
-    says: /the list is empty, and there were/,
+    says: /the list is empty, but there were/,
   },
   {
     title: 'a list without our own Node',
     bad: changed((list) => {
       list.items = list.items.filter((item) => !JSON.stringify(item).includes('"node-1"'));
     }),
-    says: /node-1 is not among them/,
+    says: /lacks node-1/,
   },
   {
     title: 'a list of a third',
     bad: changed((list) => {
       list.items = list.items.slice(0, 3);
     }),
-    says: /the list has 3, and there were/,
+    says: /the list has 3, but there were/,
   },
   ...[1, 3].map((lacking): MisbehaviourCase => {
     let isFirst = true;
@@ -322,14 +322,14 @@ const cases: readonly MisbehaviourCase[] = [
     bad: lists((exchange) =>
       body(JSON.stringify({ metadata: { resourceVersion: '7' }, items: [] }))(exchange),
     ),
-    says: /older than what the API server has told before/,
+    says: /older than an earlier answer of the API server/,
   },
   {
     title: 'continue tokens in a circle',
     bad: changed((list) => {
       list.metadata['continue'] = '0';
     }),
-    says: /page after page, and nothing new/,
+    says: /the pages contain no new objects/,
   },
   {
     title: 'empty pages without end',
@@ -341,7 +341,7 @@ const cases: readonly MisbehaviourCase[] = [
         }),
       )(exchange),
     ),
-    says: /page after page, and nothing new/,
+    says: /the pages contain no new objects/,
   },
   {
     title: 'short pages without end',

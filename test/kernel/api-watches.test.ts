@@ -36,7 +36,7 @@ const cases: readonly MisbehaviourCase[] = [
   {
     title: 'watches that end at once',
     bad: watch(''),
-    says: /ended 3 watches in a row at once, without a word/,
+    says: /ended 3 watches in a row immediately, without an event/,
   },
   {
     title: 'watches that break at once',
@@ -44,15 +44,19 @@ const cases: readonly MisbehaviourCase[] = [
       ready(response);
       setTimeout(() => response.destroy(), 2);
     }),
-    says: /ended 3 watches in a row at once, without a word/,
+    says: /ended 3 watches in a row immediately, without an event/,
   },
-  { title: 'watches with nothing but line ends', bad: watch('\n\n \n'), says: /without a word/ },
+  { title: 'watches with nothing but line ends', bad: watch('\n\n \n'), says: /without an event/ },
   {
     title: 'watches with half an event',
     bad: watch('{"type":"ADDED","obj'),
-    says: /without a word/,
+    says: /without an event/,
   },
-  { title: 'watches that drip', bad: watches(drip('{', 40)), says: /half an event, and no more/ },
+  {
+    title: 'watches that drip',
+    bad: watches(drip('{', 40)),
+    says: /half an event, and then nothing/,
+  },
   {
     title: 'watches in HTML',
     bad: watches(body('<html>', 200, { 'content-type': 'text/html; charset=utf-8' })),
@@ -66,13 +70,13 @@ const cases: readonly MisbehaviourCase[] = [
   {
     title: 'watches that say nothing, though there are bookmarks',
     bad: quiet,
-    says: /not a word for 2 s, not even a bookmark/,
+    says: /nothing received for 2 s, not even a bookmark/,
   },
   {
     title: 'watches that were forgotten',
     bad: watches(({ answer }) => answer()),
     begin: (server) => server.forgetWatches(),
-    says: /not a word for/,
+    says: /nothing received for/,
   },
   {
     title: 'a bookmark of a version that the server has not reached',
@@ -81,7 +85,7 @@ const cases: readonly MisbehaviourCase[] = [
       server.say(nodes, event('BOOKMARK', { metadata: { resourceVersion: '90000' } }));
       setTimeout(() => server.endWatches(), 50);
     },
-    says: /watch nodes: not a word for/,
+    says: /watch nodes: nothing received for/,
   },
   {
     title: 'an event of a version that the server has not reached',
@@ -90,7 +94,7 @@ const cases: readonly MisbehaviourCase[] = [
       server.say(nodes, nodeEvent('ADDED', '90000'));
       setTimeout(() => server.endWatches(), 50);
     },
-    says: /watch nodes: not a word for/,
+    says: /watch nodes: nothing received for/,
   },
   {
     title: 'a line longer than any object',
@@ -171,7 +175,7 @@ const cases: readonly MisbehaviourCase[] = [
     (type): MisbehaviourCase => ({
       title: `an event ${type} from before the watch`,
       bad: watch(({ url }) => (url.pathname === nodes ? nodeEvent(type, '20', 'node-2') : '')),
-      says: /watch nodes: .*node-2 as it was before the watch began/,
+      says: /watch nodes: .*node-2 in a version from before the watch began/,
     }),
   ),
   {
@@ -186,10 +190,10 @@ const cases: readonly MisbehaviourCase[] = [
         ? nodeEvent('MODIFIED', '602', 'node-2') + nodeEvent('MODIFIED', '601', 'node-2')
         : '',
     ),
-    says: /node-2 as it was before what was told already/,
+    says: /node-2 in a version older than one already sent/,
   },
 ];
 
-describe('an API server whose watches are none', { concurrency: 8 }, () => {
+describe('an API server whose watches are invalid', { concurrency: 8 }, () => {
   for (const one of cases) test(one.title, (context) => misbehave(context, one));
 });

@@ -62,32 +62,35 @@ function programIds({ socket }: Node): readonly (number | undefined)[] {
   );
 }
 
-rootTest('all pods share one filter a direction, which goes with the last of them', (context) => {
-  const node = makeNode(context);
-  const { attacher, datapath } = node.load(1);
-  const names = ['pod1', 'pod2', 'pod3'];
-  const all = names.flatMap((name) => entries(name, node.link(name)));
-  assert.deepEqual(listed(attacher, all), []);
-  for (const entry of [...all, ...all]) attach(attacher, entry);
-  assert.deepEqual(listed(attacher, all), all);
-  const expected = hooks.map((hook) => datapath.program(hook).info().id);
-  assert.deepEqual(programIds(node), expected);
-  const [first, ...rest] = names;
-  runIn(node.namespace, 'ip', 'link', 'delete', first ?? assert.fail());
-  assert.deepEqual(
-    listed(attacher, all),
-    all.filter(({ ifName }) => ifName !== first),
-  );
-  assert.deepEqual(programIds(node), expected);
-  for (const name of rest) runIn(node.namespace, 'ip', 'link', 'delete', name);
-  assert.deepEqual(
-    [listed(attacher, all), listClsact(node.socket), programIds(node)],
-    [[], [], []],
-  );
-});
+rootTest(
+  'all pods share one filter per direction, which is deleted with the last of them',
+  (context) => {
+    const node = makeNode(context);
+    const { attacher, datapath } = node.load(1);
+    const names = ['pod1', 'pod2', 'pod3'];
+    const all = names.flatMap((name) => entries(name, node.link(name)));
+    assert.deepEqual(listed(attacher, all), []);
+    for (const entry of [...all, ...all]) attach(attacher, entry);
+    assert.deepEqual(listed(attacher, all), all);
+    const expected = hooks.map((hook) => datapath.program(hook).info().id);
+    assert.deepEqual(programIds(node), expected);
+    const [first, ...rest] = names;
+    runIn(node.namespace, 'ip', 'link', 'delete', first ?? assert.fail());
+    assert.deepEqual(
+      listed(attacher, all),
+      all.filter(({ ifName }) => ifName !== first),
+    );
+    assert.deepEqual(programIds(node), expected);
+    for (const name of rest) runIn(node.namespace, 'ip', 'link', 'delete', name);
+    assert.deepEqual(
+      [listed(attacher, all), listClsact(node.socket), programIds(node)],
+      [[], [], []],
+    );
+  },
+);
 
 rootTest(
-  'an interface that is nobody’s is not listed, so that nothing takes its programs away',
+  'an interface without an owner is not listed, so that its programs are not removed',
   (context) => {
     const node = makeNode(context);
     const { attacher } = node.load(1);
@@ -130,7 +133,7 @@ const tampering: readonly { readonly name: string; readonly command: string }[] 
 ];
 
 for (const { name, command } of tampering) {
-  rootTest(`${name} is seen and put right`, (context) => {
+  rootTest(`${name} is found and restored`, (context) => {
     const node = makeNode(context);
     const { attacher, datapath } = node.load(1);
     const ifIndex = node.link('pod1');
@@ -144,7 +147,7 @@ for (const { name, command } of tampering) {
   });
 }
 
-rootTest('an interface that is gone is told at attaching', (context) => {
+rootTest('a deleted interface is reported when attaching', (context) => {
   const { attacher } = makeNode(context).load(1);
   const [entry = assert.fail()] = entries('gone', 99 as IfIndex);
   assert.throws(() => attach(attacher, entry), { code: 'ENODEV', call: 'qdisc add' });

@@ -68,7 +68,7 @@ function pair(context: TestContext): { here: NetworkNamespace; there: NetworkNam
   return { here, there };
 }
 
-rootTest('count-packets counts what arrives at a veth, by protocol', async (context) => {
+rootTest('count-packets counts packets that arrive at a veth, by protocol', async (context) => {
   const { here, there } = pair(context);
   const example = start(context, here, ['count-packets', 'veth0']);
   await example.line(/^counting what arrives at veth0/);
@@ -96,7 +96,7 @@ rootTest('block-port keeps a cgroup’s processes from a port', async (context) 
   assert.doesNotMatch(connect(join, 9), /not permitted/);
 });
 
-rootTest('watch-connections tells of each connection attempt', async (context) => {
+rootTest('watch-connections reports each connection attempt', async (context) => {
   const { here, there } = pair(context);
   const example = start(context, here, ['watch-connections', 'veth0']);
   await example.line(/^watching veth0/);

@@ -117,7 +117,7 @@ rootTest('tcx programs run in the order in which their links were placed', (cont
       namespace.run(() =>
         attachTcx({ program: program('add_one'), ifIndex: loopback, direction: 'egress' }),
       ),
-    /bpf link create add_one at tcx egress of interface 1: EEXIST \(this program is there already\)/,
+    /bpf link create add_one at tcx egress of interface 1: EEXIST \(this program is already attached\)/,
   );
   first.detach();
   send();
@@ -143,7 +143,7 @@ rootTest('a link’s program is replaced in place', (context) => {
   assert.notEqual(link.info().programId, before.programId);
 });
 
-rootTest('a pinned link goes on after its owner, an unpinned one ends', (context) => {
+rootTest('a pinned link outlives its owner, an unpinned one ends', (context) => {
   const { namespace, program, ran, send } = bench(context);
   const path = `${pinFolder(context)}/link`;
   const attach = () =>
@@ -172,7 +172,7 @@ rootTest('a pinned link goes on after its owner, an unpinned one ends', (context
   assert.throws(() => again.update(program('add_two')), /bpf link update to add_two: ENOLINK/);
 });
 
-rootTest('when the interface goes, its link knows none any more', (context) => {
+rootTest('after its interface was deleted, a link has none', (context) => {
   const { namespace, netlink, program } = bench(context);
   addBridge(netlink, { name: 'br0', ifIndex: 8 as IfIndex });
   using link = namespace.run(() =>
@@ -194,7 +194,7 @@ rootTest('when the interface goes, its link knows none any more', (context) => {
   );
 });
 
-rootTest('a tcx program without a link stays until the interface goes', (context) => {
+rootTest('a tcx program without a link stays until the interface is deleted', (context) => {
   const { namespace, object, netlink, program, send } = bench(context);
   using seen = object.map(order);
   const hook = { ifIndex: loopback, direction: 'egress' } as const;
@@ -229,7 +229,7 @@ rootTest('a tcx program without a link stays until the interface goes', (context
   assert.deepEqual(idsAt(ifIndex), []);
 });
 
-rootTest('XDP drops what arrives at a veth', (context) => {
+rootTest('XDP drops packets that arrive at a veth', (context) => {
   const { namespace, netlink, program, ran } = bench(context);
   const there = testNamespace(context);
   addVeth(netlink, {
@@ -252,11 +252,11 @@ rootTest('XDP drops what arrives at a veth', (context) => {
   assert.ok(ran(hit.xdp) > 0);
   assert.throws(
     () => namespace.run(() => attachXdp({ program: program('drop_all'), ifIndex: 7 as IfIndex })),
-    /EBUSY \(something else is there already\)/,
+    /EBUSY \(another program is already attached\)/,
   );
 });
 
-rootTest('cgroup programs rule the processes of their cgroup', (context) => {
+rootTest('cgroup programs apply to the processes of their cgroup', (context) => {
   const { namespace, program, ran } = bench(context);
   const cgroup = testCgroup(context);
   using link = attachCgroup({
@@ -282,7 +282,7 @@ rootTest('cgroup programs rule the processes of their cgroup', (context) => {
   assert.ok(ran(hit.sockOps) > 0);
 });
 
-rootTest('sk_lookup sees who looks for a socket in its namespace', (context) => {
+rootTest('sk_lookup sees socket lookups in its namespace', (context) => {
   const { namespace, program, ran, send } = bench(context);
   using link = attachSkLookup({ program: program('look_up'), namespaceFd: namespace.fd });
   send();

@@ -42,7 +42,7 @@ for (const type of ['hash', 'lru_hash'] as const) {
   });
 }
 
-rootTest('a full hash says so, an LRU hash makes room', () => {
+rootTest('a full hash reports it, an LRU hash makes room', () => {
   using hash = BpfMap.create(numbers('hash', 10));
   assert.throws(() => hash.setBatch(pairs(11)), /E2BIG \(the map is full: 10 entries; 10 of 11/);
   using lru = BpfMap.create(numbers('lru_hash', 500));
@@ -59,7 +59,7 @@ rootTest('an array has all its slots, and none beyond', () => {
   assert.throws(() => map.delete(1), /EINVAL/);
 });
 
-rootTest('an LPM trie answers with the longest prefix', () => {
+rootTest('an LPM trie returns the longest prefix', () => {
   const spec = {
     name: 'test_lpm',
     type: 'lpm_trie',
@@ -91,7 +91,7 @@ rootTest('an LPM trie answers with the longest prefix', () => {
 });
 
 for (const type of ['percpu_array', 'percpu_hash', 'lru_percpu_hash'] as const) {
-  rootTest(`a ${type} map has a value a CPU`, (context) => {
+  rootTest(`a ${type} map has one value per CPU`, (context) => {
     const spec: PerCpuMapSpec<number, number> = { ...numbers(type, 16), type };
     using map = PerCpuMap.create(spec);
     const values = Array.from({ length: map.cpus }, (_, cpu) => cpu + 100);
@@ -108,7 +108,7 @@ for (const type of ['percpu_array', 'percpu_hash', 'lru_percpu_hash'] as const) 
   });
 }
 
-rootTest('a hash of maps swaps an inner map as a whole', () => {
+rootTest('a hash of maps replaces an inner map as a whole', () => {
   const inner = numbers('hash', 4);
   using outer = MapOfMaps.create({ name: 'test_outer', key: u32, maxEntries: 4, inner });
   using first = BpfMap.create(inner);
@@ -126,7 +126,7 @@ rootTest('a hash of maps swaps an inner map as a whole', () => {
   assert.equal(outer.delete(7), true);
 });
 
-rootTest('a pinned map is found again with its entries, and checked', (context) => {
+rootTest('a pinned map is opened again with its entries, and checked', (context) => {
   const path = `${pinFolder(context)}/numbers`;
   const spec = numbers('hash', 10);
   {

@@ -34,7 +34,7 @@ rootTest('programs and maps are listed before the load', (context) => {
   ]);
 });
 
-rootTest('constants are what programs see', (context) => {
+rootTest('programs see the constants that were set', (context) => {
   const object = openTestObject(context, 'shapes');
   object.setConstant('enabled', true);
   object.setConstant('least_size', 100);
@@ -47,7 +47,7 @@ rootTest('constants are what programs see', (context) => {
   assert.deepEqual(ring.drain(), [120]);
 });
 
-rootTest('a constant is checked, and cannot be set any more after the load', (context) => {
+rootTest('a constant is checked, and cannot be set after the load', (context) => {
   const object = openTestObject(context, 'shapes');
   assert.throws(() => object.setConstant('least_size', 70_000), /70000 does not fit least_size/);
   assert.throws(() => object.setConstant('nothing', 1), /no constant nothing; it has: /);
@@ -55,7 +55,7 @@ rootTest('a constant is checked, and cannot be set any more after the load', (co
   assert.throws(() => object.setConstant('least_size', 1), /the object is loaded: too late/);
 });
 
-rootTest('maps get the size and the identity that the caller wants', (context) => {
+rootTest('maps get the requested size and identity', (context) => {
   using existing = BpfMap.create(shapes);
   const object = openTestObject(context, 'shapes');
   object.reuseMap('shapes', existing.fd);
@@ -66,7 +66,7 @@ rootTest('maps get the size and the identity that the caller wants', (context) =
   assert.equal(object.maps.find(({ name }) => name === 'shape_events')?.maxEntries, 1 << 17);
 });
 
-rootTest('a map taken with the wrong codec says what differs', (context) => {
+rootTest('a map taken with the wrong codec is refused with the difference', (context) => {
   const object = loadTestObject(context, 'shapes');
   assert.throws(() => object.map({ ...shapes, value: u32 as never }), {
     message: 'bpf map open shapes: EINVAL (its value size is 36, expected 4)',
@@ -75,7 +75,7 @@ rootTest('a map taken with the wrong codec says what differs', (context) => {
   assert.throws(() => object.program('tail'), /no program tail; it has: tell, look/);
 });
 
-rootTest('the verifier’s refusal shows where and why', (context) => {
+rootTest('the verifier’s rejection shows where and why', (context) => {
   const object = openTestObject(context, 'rejected');
   assert.throws(
     () => object.load(),
@@ -95,14 +95,14 @@ rootTest('the verifier’s refusal shows where and why', (context) => {
   );
 });
 
-rootTest('a program that is not wanted is left out of the load', (context) => {
+rootTest('an excluded program is not loaded', (context) => {
   const object = openTestObject(context, 'rejected');
   object.setAutoload('careless', false);
   object.load();
   assert.throws(() => object.program('careless'), /bpf object take program careless/);
 });
 
-rootTest('a section that only a newer libbpf knows loads all the same', (context) => {
+rootTest('a section that only a newer libbpf supports loads anyway', (context) => {
   const object = loadTestObject(context, 'hooks');
   const listed = object.programs.find(({ name }) => name === 'add_four');
   assert.deepEqual(listed, { name: 'add_four', section: 'tcx/egress', type: 'sched_cls' });
@@ -110,7 +110,7 @@ rootTest('a section that only a newer libbpf knows loads all the same', (context
   assert.equal(program.testRun({ packet }).verdict, -1);
 });
 
-rootTest('a map that the kernel refuses to make is named', (context) => {
+rootTest('a map that the kernel refuses to create is named', (context) => {
   const object = openTestObject(context, 'shapes');
   object.setMaxEntries('shapes', 0xffffffff);
   assert.throws(
@@ -119,15 +119,18 @@ rootTest('a map that the kernel refuses to make is named', (context) => {
   );
 });
 
-rootTest('what is no BPF object is refused in libbpf’s words, without printing them', () => {
-  assert.throws(() => BpfObject.open(new Uint8Array(100), { name: 'junk' }), {
-    message: /^bpf object open junk: EINVAL \(elf: .*not a proper ELF object\)$/,
-  });
-  assert.throws(
-    () => BpfObject.open(readFileSync('/bin/true'), { name: 'true' }),
-    /open true: EINVAL/,
-  );
-});
+rootTest(
+  'bytes that are not a BPF object are refused with libbpf’s text, without printing it',
+  () => {
+    assert.throws(() => BpfObject.open(new Uint8Array(100), { name: 'junk' }), {
+      message: /^bpf object open junk: EINVAL \(elf: .*not a proper ELF object\)$/,
+    });
+    assert.throws(
+      () => BpfObject.open(readFileSync('/bin/true'), { name: 'true' }),
+      /open true: EINVAL/,
+    );
+  },
+);
 
 rootTest('a program outlives its object through a pin', (context) => {
   const path = `${pinFolder(context)}/tell`;

@@ -8,7 +8,7 @@ import { rootTest } from '../support/root-test.ts';
 
 const packet = Uint8Array.from({ length: 60 }, (_, index) => index);
 
-rootTest('a test run gives back verdict, packet and context', (context) => {
+rootTest('a test run returns verdict, packet and context', (context) => {
   const object = loadTestObject(context, 'hooks');
   using program = object.program('change');
   const result = testNamespace(context).run(() =>
@@ -30,7 +30,7 @@ rootTest('a test run gives back verdict, packet and context', (context) => {
   assert.ok(result.durationNs > 0);
 });
 
-rootTest('without a context there is none to give back', (context) => {
+rootTest('without a context none is returned', (context) => {
   const object = loadTestObject(context, 'hooks');
   using program = object.program('add_one');
   const { verdict, context: after, packet: unchanged } = program.testRun({ packet, repeat: 100 });
@@ -38,7 +38,7 @@ rootTest('without a context there is none to give back', (context) => {
   assert.deepEqual(unchanged, packet);
 });
 
-rootTest('what the kernel cannot run is refused with the program’s name', (context) => {
+rootTest('a program that the kernel cannot run is refused with its name', (context) => {
   const object = loadTestObject(context, 'hooks');
   using tcx = object.program('add_one');
   assert.throws(() => tcx.testRun({ packet: new Uint8Array(1) }), {

@@ -34,7 +34,7 @@ function bench(context: TestContext): Bench {
   return { ring, tell: sender('tell_number'), tellQuietly: sender('tell_quietly') };
 }
 
-rootTest('what a program sends is read in order, also across the ring’s end', (context) => {
+rootTest('records are read in order, also across the ring’s end', (context) => {
   const { ring, tell } = bench(context);
   const seen: number[] = [];
   for (let number = 0; number < 3 * recordsThatFit; number++) {
@@ -60,7 +60,7 @@ rootTest('a full ring refuses the program until it is read', (context) => {
   assert.equal(ring.fill, 0);
 });
 
-rootTest('the kernel wakes the reader at once', async (context) => {
+rootTest('the kernel wakes the reader immediately', async (context) => {
   const { ring, tell } = bench(context);
   const started = Date.now();
   setTimeout(() => tell(7), 20);
@@ -71,7 +71,7 @@ rootTest('the kernel wakes the reader at once', async (context) => {
   assert.ok(Date.now() - started < 5000);
 });
 
-rootTest('a sender that wakes nobody is read at the next period', async (context) => {
+rootTest('a sender without wake-ups is read at the next period', async (context) => {
   const { ring, tellQuietly } = bench(context);
   setTimeout(() => tellQuietly(8), 10);
   for await (const batch of ring.batches({ periodMs: 30 })) {
@@ -80,7 +80,7 @@ rootTest('a sender that wakes nobody is read at the next period', async (context
   }
 });
 
-rootTest('the signal ends a reader that waits', async (context) => {
+rootTest('the signal ends a waiting reader', async (context) => {
   const { ring } = bench(context);
   const abort = new AbortController();
   setTimeout(() => abort.abort(), 20);
@@ -105,7 +105,7 @@ rootTest('a poll survives garbage collection', async (context) => {
   await batches.return?.();
 });
 
-rootTest('a pinned ring is read on by the next reader', (context) => {
+rootTest('the next reader continues with a pinned ring', (context) => {
   const { ring, tell } = bench(context);
   const path = `${pinFolder(context)}/numbers`;
   ring.pin(path);

@@ -33,7 +33,7 @@ rootTest(
   },
 );
 
-rootTest('a folder that is not there, or not known, has none', () => {
+rootTest('a missing or unknown folder has none', () => {
   assert.deepEqual(new CgroupPrograms('/sys/fs/cgroup/heddle-none').look(), []);
   assert.deepEqual(new CgroupPrograms(undefined).look(), []);
 });

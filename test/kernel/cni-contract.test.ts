@@ -25,7 +25,7 @@ const verb = (
   changes: Readonly<Record<string, string | undefined>> = {},
 ): WrittenRequest => ({ environment: { CNI_COMMAND: command, ...changes }, configuration });
 
-rootTest('every verb in every version, by the letter', async (context) => {
+rootTest('every verb in every version follows the specification exactly', async (context) => {
   const place = agentPlace(context, 'ipam: { cooldownMs: 0 }\n');
   const { process: agent } = await startAgent(context, place);
   const pod = podNamespace(context);
@@ -116,7 +116,7 @@ function expectedResult(version: string, { offset, host, mac, netns }: Expected)
   return shapes[version] ?? assert.fail(version);
 }
 
-rootTest('GC takes what its list does not have, and nothing without a list', async (context) => {
+rootTest('GC removes what its list does not have, and nothing without a list', async (context) => {
   const place = agentPlace(context, 'ipam: { cooldownMs: 0 }\n');
   const { process: agent } = await startAgent(context, place);
   const [kept, stale] = [podNamespace(context), podNamespace(context)];
@@ -155,7 +155,7 @@ function assertRefused({ exitCode, stdout }: ShimExecution, code: number, text: 
 }
 
 rootTest(
-  'STATUS and ADD say when a node has no address left; one that cools down is given then',
+  'STATUS and ADD report a node without free addresses; one in cooldown is then used',
   async (context) => {
     const excluded = ['4/30', '8/29', '16/28', '32/27', '64/26', '128/25'];
     const cidrs = excluded.map((block) => `10.201.1.${block}`).join(', ');
@@ -180,7 +180,7 @@ rootTest(
   },
 );
 
-rootTest('STATUS tells whether pods that exist suffer too', async (context) => {
+rootTest('STATUS reports whether existing pods are affected, too', async (context) => {
   const place = agentPlace(context);
   const execute = shimTo(place.socket, podNamespace(context).path);
   const absent = `connect to the Heddle agent at ${place.socket}: No such file or directory`;

@@ -27,7 +27,7 @@ async function add(node: TestNode, pod: TestPod, name = 'heddle'): Promise<void>
   assert.equal(exitCode, 0, JSON.stringify(json));
 }
 
-rootTest('GC takes what is not listed, of its own network alone', async (context) => {
+rootTest('GC removes only unlisted endpoints of its own network', async (context) => {
   const node = makeNode(context);
   const before = footprint(node);
   const [kept, stale, gone, other] = [1, 2, 3, 4].map(() => makePod(context)) as [
@@ -54,38 +54,49 @@ rootTest('GC takes what is not listed, of its own network alone', async (context
   assert.deepEqual(footprint(node), before);
 });
 
-rootTest('GC goes on after an error, reports it, and finishes the next time', async (context) => {
-  const node = makeNode(context);
-  const pods = [1, 2, 3].map(() => makePod(context));
-  for (const pod of pods) await add(node, pod);
-  const [first, second, third] = pods.map(({ containerId }) => containerId);
-  node.failSettle(() => new Error('routes: ENOBUFS'));
-  const answer = await node.call('GC', pods[0] as TestPod, listOf());
-  assertFails(answer, 999, new RegExp(`^GC shop/${first} eth0: routes: ENOBUFS$`));
-  const records = node.store.list().map(({ containerId }) => containerId);
-  assert.deepEqual(records, [first], `${second} and ${third} are gone all the same`);
-  assert.deepEqual(await node.call('GC', pods[0] as TestPod, listOf()), done);
-  assert.deepEqual(node.store.list(), []);
-});
+rootTest(
+  'GC continues after an error, reports it, and completes the next time',
+  async (context) => {
+    const node = makeNode(context);
+    const pods = [1, 2, 3].map(() => makePod(context));
+    for (const pod of pods) await add(node, pod);
+    const [first, second, third] = pods.map(({ containerId }) => containerId);
+    node.failSettle(() => new Error('routes: ENOBUFS'));
+    const answer = await node.call('GC', pods[0] as TestPod, listOf());
+    assertFails(answer, 999, new RegExp(`^GC shop/${first} eth0: routes: ENOBUFS$`));
+    const records = node.store.list().map(({ containerId }) => containerId);
+    assert.deepEqual(records, [first], `${second} and ${third} are gone all the same`);
+    assert.deepEqual(await node.call('GC', pods[0] as TestPod, listOf()), done);
+    assert.deepEqual(node.store.list(), []);
+  },
+);
 
-rootTest('STATUS is silent while pods can be added, else 50 with the reason', async (context) => {
-  const ranges = ['10.201.1.0/29'];
-  const node = makeNode(context, ranges, 60_000);
-  const pods = Array.from({ length: 5 }, () => makePod(context));
-  const probe = makePod(context);
-  assert.deepEqual(await node.call('STATUS', probe), done);
-  for (const pod of pods) await add(node, pod);
-  const full = /^STATUS: no pod can be added: allocate an IPv4 address: none is free in 10.201.1.0/;
-  assertFails(await node.call('STATUS', probe), 50, full);
-  assertFails(await node.call('ADD', probe), 102, /none is free in 10.201.1.0\/29 \(5 for pods\)$/);
-  ranges.push('10.201.2.0/24');
-  assert.deepEqual(await node.call('STATUS', probe), done);
-  await add(node, probe);
-  ranges.length = 0;
-  assertFails(await node.call('STATUS', probe), 50, /this node has no pod ranges/);
-});
+rootTest(
+  'STATUS is silent while pods can be added, otherwise 50 with the reason',
+  async (context) => {
+    const ranges = ['10.201.1.0/29'];
+    const node = makeNode(context, ranges, 60_000);
+    const pods = Array.from({ length: 5 }, () => makePod(context));
+    const probe = makePod(context);
+    assert.deepEqual(await node.call('STATUS', probe), done);
+    for (const pod of pods) await add(node, pod);
+    const full =
+      /^STATUS: no pod can be added: allocate an IPv4 address: none is free in 10.201.1.0/;
+    assertFails(await node.call('STATUS', probe), 50, full);
+    assertFails(
+      await node.call('ADD', probe),
+      102,
+      /none is free in 10.201.1.0\/29 \(5 for pods\)$/,
+    );
+    ranges.push('10.201.2.0/24');
+    assert.deepEqual(await node.call('STATUS', probe), done);
+    await add(node, probe);
+    ranges.length = 0;
+    assertFails(await node.call('STATUS', probe), 50, /this node has no pod ranges/);
+  },
+);
 
-rootTest('a pod gets the addresses and the MAC that it asks for, or a reason', async (context) => {
+rootTest('a pod gets the addresses and the MAC that it requests, or a reason', async (context) => {
   const node = makeNode(context);
   const pod = makePod(context);
   const runtimeConfig = {
@@ -107,11 +118,11 @@ rootTest('a pod gets the addresses and the MAC that it asks for, or a reason', a
   const second = makePod(context);
   const before = footprint(node);
   const refused: readonly [object, number, RegExp][] = [
-    [{ ips: ['10.201.1.77'] }, 11, /10.201.1.77: another pod of this node has it$/],
+    [{ ips: ['10.201.1.77'] }, 11, /10.201.1.77: another pod on this node has this address$/],
     [{ ips: ['10.201.9.9'] }, 7, /10.201.9.9: is in no pod range of this node/],
-    [{ ips: ['10.201.1.1'] }, 7, /10.201.1.1: is no pod's/],
+    [{ ips: ['10.201.1.1'] }, 7, /10.201.1.1: cannot be used by a pod/],
     [{ ips: ['10.201.1.201'] }, 7, /is in 10.201.1.200\/30 of ipam.excludedCidrs$/],
-    [{ mac: '02:68:65:64:64:6c' }, 7, /it is the gateway's in every pod$/],
+    [{ mac: '02:68:65:64:64:6c' }, 7, /this is the gateway's MAC in every pod$/],
   ];
   for (const [wrong, code, text] of refused) {
     assertFails(await node.call('ADD', second, { runtimeConfig: wrong }), code, text);
@@ -125,7 +136,7 @@ rootTest('a pod gets the addresses and the MAC that it asks for, or a reason', a
 });
 
 rootTest(
-  'an address rests after its pod while others are free, also over a restart',
+  'a freed address is not reused while others are free, also after a restart',
   async (context) => {
     // .2 to .6
     const node = makeNode(context, ['10.201.1.0/29'], 60_000);

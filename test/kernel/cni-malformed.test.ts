@@ -58,15 +58,18 @@ function versionOf({ environment: changes = {}, configuration = {} }: WrittenReq
   return typeof cniVersion === 'string' ? cniVersion : '1.1.0';
 }
 
-rootTest('what is malformed is told so in full, and changes nothing', async (context) => {
-  const node = await nodeWithPod(context);
-  const before = await nodeState(node.of);
-  for (const { written, code, message } of malformedRequests) {
-    const expected = { cniVersion: versionOf(written), code: cniErrorCode[code], msg: message };
-    assert.deepEqual(answerOf(await node.execute(written)), { exitCode: 1, ...expected });
-  }
-  await unchanged(before, node.of);
-});
+rootTest(
+  'malformed requests are refused with field, value and rule, and change nothing',
+  async (context) => {
+    const node = await nodeWithPod(context);
+    const before = await nodeState(node.of);
+    for (const { written, code, message } of malformedRequests) {
+      const expected = { cniVersion: versionOf(written), code: cniErrorCode[code], msg: message };
+      assert.deepEqual(answerOf(await node.execute(written)), { exitCode: 1, ...expected });
+    }
+    await unchanged(before, node.of);
+  },
+);
 
 type Refusal = readonly [written: WrittenRequest, code: number, message: string];
 
@@ -84,7 +87,8 @@ const check = (changes: Readonly<Record<string, string>>, prevResult: object): W
 
 /** Well formed, and refused for what there is on the node. */
 function refusedHere({ place, agentPid, resident, free }: Node): readonly Refusal[] {
-  const nobodys = "is no pod's in 10.201.1.0/24: it is the network's, the node's or broadcast";
+  const nobodys =
+    'cannot be used by a pod in 10.201.1.0/24: it is the network, node or broadcast address';
   const lacking = ['address 10.201.1.2', 'address fd00:201:1::2', 'interface eth0']
     .map((what) => `prevResult does not have its ${what}`)
     .join('; ');
@@ -118,17 +122,17 @@ function refusedHere({ place, agentPid, resident, free }: Node): readonly Refusa
     [
       environment({ CNI_IFNAME: 'lo' }),
       101,
-      `ADD container c0ffee lo: interface lo exists in ${free} already`,
+      `ADD container c0ffee lo: interface lo already exists in ${free}`,
     ],
     [
       environment({ CNI_NETNS: resident }),
       101,
-      `${add}interface eth0 exists in ${resident} already`,
+      `${add}interface eth0 already exists in ${resident}`,
     ],
     [
       environment({ CNI_CONTAINERID: 'resident', CNI_NETNS: resident }),
       101,
-      `ADD container resident eth0: interface eth0 exists in ${resident} already`,
+      `ADD container resident eth0: interface eth0 already exists in ${resident}`,
     ],
     [
       fixed('192.0.2.9'),
@@ -142,7 +146,11 @@ function refusedHere({ place, agentPid, resident, free }: Node): readonly Refusa
       7,
       `${add}fixed address 10.201.1.40: is in 10.201.1.32/27 of ipam.excludedCidrs`,
     ],
-    [fixed('10.201.1.2'), 11, `${add}fixed address 10.201.1.2: another pod of this node has it`],
+    [
+      fixed('10.201.1.2'),
+      11,
+      `${add}fixed address 10.201.1.2: another pod on this node has this address`,
+    ],
     [
       fixed('fd00:201:2::9'),
       7,
@@ -151,19 +159,19 @@ function refusedHere({ place, agentPid, resident, free }: Node): readonly Refusa
     [
       capability('mac', '02:68:65:64:64:6c'),
       7,
-      `${add}fixed MAC 02:68:65:64:64:6c: it is the gateway's in every pod`,
+      `${add}fixed MAC 02:68:65:64:64:6c: this is the gateway's MAC in every pod`,
     ],
-    [ports({}), 103, `${add}host port tcp 8080 is taken by container resident`],
+    [ports({}), 103, `${add}host port tcp 8080 is used by container resident`],
     [
       ports({ hostIP: '192.0.2.1' }),
       103,
-      `${add}host port tcp 192.0.2.1 8080 is taken by container resident`,
+      `${add}host port tcp 192.0.2.1 8080 is used by container resident`,
     ],
-    [check({}, {}), 3, 'CHECK container c0ffee eth0: it is not known on this node'],
+    [check({}, {}), 3, 'CHECK container c0ffee eth0: this node has no such endpoint'],
     [
       check({ CNI_CONTAINERID: 'resident', CNI_IFNAME: 'eth1' }, {}),
       3,
-      'CHECK container resident eth1: it is not known on this node',
+      'CHECK container resident eth1: this node has no such endpoint',
     ],
     [
       check({ CNI_CONTAINERID: 'resident', CNI_NETNS: resident }, {}),
@@ -199,12 +207,15 @@ function refusedHere({ place, agentPid, resident, free }: Node): readonly Refusa
   ];
 }
 
-rootTest('what cannot be had on this node is told so, and changes nothing', async (context) => {
-  const node = await nodeWithPod(context);
-  const before = await nodeState(node.of);
-  for (const [written, code, msg] of refusedHere(node)) {
-    const expected = { exitCode: 1, cniVersion: versionOf(written), code, msg };
-    assert.deepEqual(answerOf(await node.execute(written)), expected);
-  }
-  await unchanged(before, node.of);
-});
+rootTest(
+  'requests that this node cannot satisfy are refused and change nothing',
+  async (context) => {
+    const node = await nodeWithPod(context);
+    const before = await nodeState(node.of);
+    for (const [written, code, msg] of refusedHere(node)) {
+      const expected = { exitCode: 1, cniVersion: versionOf(written), code, msg };
+      assert.deepEqual(answerOf(await node.execute(written)), expected);
+    }
+    await unchanged(before, node.of);
+  },
+);

@@ -113,7 +113,7 @@ async function idleDescriptors(pid: number): Promise<readonly string[]> {
   return files;
 }
 
-rootTest(`${cycles} times ADD and DEL leave nothing at all`, async (context) => {
+rootTest(`${cycles} cycles of ADD and DEL leave nothing`, async (context) => {
   const place = agentPlace(context, settings);
   const { pid = 0 } = (await startAgent(context, place)).process;
   const lanes = members(context, 4);
@@ -132,7 +132,7 @@ rootTest(`${cycles} times ADD and DEL leave nothing at all`, async (context) => 
 });
 
 rootTest(
-  `${atOnce} ADDs at once get addresses of their own, and ${atOnce} DELs leave nothing`,
+  `${atOnce} concurrent ADDs get different addresses, and ${atOnce} DELs leave nothing`,
   async (context) => {
     const place = agentPlace(context, settings);
     const { pid = 0 } = (await startAgent(context, place)).process;
@@ -160,7 +160,7 @@ rootTest(
 
 for (const begun of [1, 25]) {
   rootTest(
-    `an agent killed when it has begun ${begun} of ${atOnce} ADDs at once hands out nothing twice and leaves nothing`,
+    `an agent killed after beginning ${begun} of ${atOnce} concurrent ADDs assigns nothing twice and leaves nothing`,
     async (context) => {
       const place = agentPlace(context, settings);
       const agent = await startAgent(context, place);

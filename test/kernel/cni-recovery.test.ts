@@ -97,7 +97,7 @@ for (const { step, code, prepare: arm, text } of faults) {
   });
 }
 
-rootTest('a restart finds live, half-built, stale and vanished endpoints', async (context) => {
+rootTest('a restart finds live, incomplete, stale and deleted endpoints', async (context) => {
   const node = makeNode(context);
   const [live, halfBuilt, stale, vanished] = [1, 2, 3, 4].map(() => makePod(context));
   assert.ok(live && halfBuilt && stale && vanished);
@@ -129,29 +129,39 @@ rootTest('a restart finds live, half-built, stale and vanished endpoints', async
   assert.match(JSON.stringify(added.json), /10.201.1.6\/32/);
 });
 
-rootTest('a container whose namespace was made anew without DEL is added anew', async (context) => {
-  const node = makeNode(context);
-  const first = makePod(context);
-  await node.call('ADD', first);
-  const second = { ...makePod(context), containerId: first.containerId };
-  const added = await node.call('ADD', second);
-  assert.equal(added.exitCode, 0, JSON.stringify(added.json));
-  assert.equal(node.pods.endpoints().length, 1);
-  assert.doesNotMatch(runIn(first.namespace, 'ip', '-o', 'link'), /eth0/);
-  assert.match(runIn(second.namespace, 'ip', '-o', 'link'), /eth0/);
-});
+rootTest(
+  'a container whose namespace was recreated without DEL is added again',
+  async (context) => {
+    const node = makeNode(context);
+    const first = makePod(context);
+    await node.call('ADD', first);
+    const second = { ...makePod(context), containerId: first.containerId };
+    const added = await node.call('ADD', second);
+    assert.equal(added.exitCode, 0, JSON.stringify(added.json));
+    assert.equal(node.pods.endpoints().length, 1);
+    assert.doesNotMatch(runIn(first.namespace, 'ip', '-o', 'link'), /eth0/);
+    assert.match(runIn(second.namespace, 'ip', '-o', 'link'), /eth0/);
+  },
+);
 
-rootTest('an endpoint whose interface goes is taken out of the data path', async (context) => {
-  const node = makeNode(context);
-  const pod = makePod(context);
-  await node.call('ADD', pod);
-  const ifIndex = node.pods.endpoints()[0]?.hostIfIndex ?? assert.fail();
-  assert.equal(node.pods.noticeLinkGone(ifIndex), false, 'it is still there');
-  runIn(pod.namespace, 'ip', 'link', 'delete', 'eth0');
-  assert.equal(node.pods.noticeLinkGone(ifIndex), true);
-  assert.deepEqual(node.pods.endpoints(), []);
-  assert.equal(node.pods.problems().length, 1);
-  assertFails(await node.call('CHECK', pod, { prevResult: {} }), 100, /its interface hd.* is gone/);
-  assert.equal((await node.call('DEL', pod)).exitCode, 0);
-  assert.deepEqual([node.pods.problems(), readdirSync(node.directory)], [[], []]);
-});
+rootTest(
+  'an endpoint whose interface is deleted is removed from the data path',
+  async (context) => {
+    const node = makeNode(context);
+    const pod = makePod(context);
+    await node.call('ADD', pod);
+    const ifIndex = node.pods.endpoints()[0]?.hostIfIndex ?? assert.fail();
+    assert.equal(node.pods.noticeLinkGone(ifIndex), false, 'it is still there');
+    runIn(pod.namespace, 'ip', 'link', 'delete', 'eth0');
+    assert.equal(node.pods.noticeLinkGone(ifIndex), true);
+    assert.deepEqual(node.pods.endpoints(), []);
+    assert.equal(node.pods.problems().length, 1);
+    assertFails(
+      await node.call('CHECK', pod, { prevResult: {} }),
+      100,
+      /its interface hd.* is gone/,
+    );
+    assert.equal((await node.call('DEL', pod)).exitCode, 0);
+    assert.deepEqual([node.pods.problems(), readdirSync(node.directory)], [[], []]);
+  },
+);

@@ -96,7 +96,7 @@ rootTest('a pod is added, checked and deleted through the shim', async (context)
   assert.deepEqual([gone.json?.['cniVersion'], gone.json?.['code']], ['1.0.0', 3]);
 });
 
-rootTest('20 shims at once get 20 pods, and leave nothing', async (context) => {
+rootTest('20 concurrent shims get 20 pods, and leave nothing', async (context) => {
   const node = makeNode(context);
   const agentSocket = await serve(context, node);
   const pods = Array.from({ length: 20 }, () => makePod(context));

@@ -12,7 +12,7 @@ import {
 import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
-rootTest('ADD makes a dual-stack pod that reaches its node and is reached', async (context) => {
+rootTest('ADD creates a dual-stack pod that reaches its node and is reached', async (context) => {
   const node = makeNode(context);
   const pod = makePod(context);
   const added = await node.call('ADD', pod);
@@ -40,7 +40,7 @@ rootTest('ADD makes a dual-stack pod that reaches its node and is reached', asyn
   assert.equal(addresses.trim().split('\n').length, 1);
 });
 
-rootTest('a pod gets IPv6 also where new interfaces have it turned off', async (context) => {
+rootTest('a pod gets IPv6 even if new interfaces have it disabled', async (context) => {
   const node = makeNode(context);
   const pod = makePod(context);
   for (const { namespace } of [node, pod]) {
@@ -57,7 +57,7 @@ for (const [range, address, other] of [
   ['fd00:201:1::/64', 'fd00:201:1::2', '-4'],
 ] as const) {
   rootTest(
-    `a pod of a node with ${range} alone has nothing of the other family`,
+    `a pod of a node with only ${range} has nothing of the other family`,
     async (context) => {
       const node = makeNode(context, [range]);
       const pod = makePod(context);
@@ -71,7 +71,7 @@ for (const [range, address, other] of [
   );
 }
 
-rootTest('CHECK finds nothing after ADD, and names what was changed by hand', async (context) => {
+rootTest('CHECK finds nothing after ADD, and names manual changes', async (context) => {
   const node = makeNode(context);
   const pod = makePod(context);
   const prevResult = (await node.call('ADD', pod)).json;
@@ -82,13 +82,17 @@ rootTest('CHECK finds nothing after ADD, and names what was changed by hand', as
   ip('address', 'add', '192.0.2.77/32', 'dev', 'eth0');
   assert.equal((await check()).exitCode, 0, 'what others add is theirs');
   ip('address', 'delete', '10.201.1.2/32', 'dev', 'eth0');
-  assertFails(await check(), 100, /CHECK container .*: .*lost its address 10.201.1.2/);
+  assertFails(await check(), 100, /CHECK container .*: .*no longer has its address 10.201.1.2/);
   ip('route', 'delete', 'default');
   ip('-6', 'neigh', 'delete', 'fe80::1', 'dev', 'eth0');
   ip('link', 'set', 'eth0', 'mtu', '1400');
   const hostIfName = node.pods.endpoints()[0]?.hostIfName ?? '';
   runIn(node.namespace, 'ip', 'link', 'set', hostIfName, 'down');
-  assertFails(await check(), 100, /is down; .*MTU 1400 in place of 1450; .*lost its address/);
+  assertFails(
+    await check(),
+    100,
+    /is down; .*MTU 1400 instead of 1450; .*no longer has its address/,
+  );
   assertFails(await check(), 100, /route 0.0.0.0\/0 via 169.254.1.1; .*neighbour.*fe80::1/);
   assertFails(
     await node.call('CHECK', pod, { prevResult: { ips: [], interfaces: [] } }),
@@ -96,34 +100,37 @@ rootTest('CHECK finds nothing after ADD, and names what was changed by hand', as
     /prevResult does not have its address 10.201.1.2; .*fd00:201:1::2; .*its interface eth0/,
   );
   ip('link', 'delete', 'eth0');
-  assertFails(await check(), 100, /interface hd[0-9a-f]{11} on the node is gone/);
+  assertFails(await check(), 100, /interface hd[0-9a-f]{11} on the node is missing/);
 });
 
 rootTest('CHECK of a container that was never added is code 3', async (context) => {
   const node = makeNode(context);
   const answer = await node.call('CHECK', makePod(context), { prevResult: {} });
-  assertFails(answer, 3, /CHECK container .*: it is not known on this node/);
+  assertFails(answer, 3, /CHECK container .*: this node has no such endpoint/);
 });
 
-rootTest('DEL leaves nothing, with or without the namespace, and again', async (context) => {
-  const node = makeNode(context);
-  const before = footprint(node);
-  const environments = [{}, { CNI_NETNS: '' }, { CNI_NETNS: '/run/netns/heddle-test-gone' }];
-  for (const environment of environments) {
-    const pod = makePod(context);
-    const answer = await node.call('ADD', pod);
-    assert.equal(answer.exitCode, 0);
-    if ('CNI_NETNS' in environment) pod.end();
-    for (let run = 0; run < 3; run++) {
-      const deleted = await node.call('DEL', pod, { environment });
-      assert.deepEqual(deleted, { exitCode: 0, json: undefined });
+rootTest(
+  'DEL leaves nothing, with or without the namespace, and can be repeated',
+  async (context) => {
+    const node = makeNode(context);
+    const before = footprint(node);
+    const environments = [{}, { CNI_NETNS: '' }, { CNI_NETNS: '/run/netns/heddle-test-gone' }];
+    for (const environment of environments) {
+      const pod = makePod(context);
+      const answer = await node.call('ADD', pod);
+      assert.equal(answer.exitCode, 0);
+      if ('CNI_NETNS' in environment) pod.end();
+      for (let run = 0; run < 3; run++) {
+        const deleted = await node.call('DEL', pod, { environment });
+        assert.deepEqual(deleted, { exitCode: 0, json: undefined });
+      }
+      pod.end();
     }
-    pod.end();
-  }
-  assert.deepEqual(footprint(node), before);
-});
+    assert.deepEqual(footprint(node), before);
+  },
+);
 
-rootTest('50 pods that come and go leave nothing, and take each address once', async (context) => {
+rootTest('50 pods added and deleted leave nothing and use each address once', async (context) => {
   const node = makeNode(context);
   const pod = makePod(context);
   const before = footprint(node);
@@ -138,7 +145,7 @@ rootTest('50 pods that come and go leave nothing, and take each address once', a
   assert.deepEqual(footprint(node), before);
 });
 
-rootTest("20 pods added and deleted at once do not get in each other's way", async (context) => {
+rootTest('20 pods added and deleted concurrently do not affect each other', async (context) => {
   const node = makeNode(context);
   const pods = Array.from({ length: 20 }, () => makePod(context));
   const before = footprint(node);
@@ -154,7 +161,7 @@ rootTest("20 pods added and deleted at once do not get in each other's way", asy
   assert.deepEqual(footprint(node), before);
 });
 
-rootTest('an ADD for an interface that exists is refused and harms nothing', async (context) => {
+rootTest('an ADD for an existing interface is refused and harms nothing', async (context) => {
   const node = makeNode(context);
   const pod = makePod(context);
   await node.call('ADD', pod);
@@ -162,7 +169,7 @@ rootTest('an ADD for an interface that exists is refused and harms nothing', asy
   assertFails(
     await node.call('ADD', pod),
     101,
-    /ADD shop\/container-\d+ eth0: interface eth0 exists/,
+    /ADD shop\/container-\d+ eth0: interface eth0 already exists/,
   );
   assert.deepEqual(footprint(node), before);
   const prevResult = { interfaces: [{ name: 'eth0', sandbox: pod.path }], ips: [] };
@@ -178,7 +185,7 @@ rootTest('a second interface does not take the default route from the first', as
   assertFails(second, 999, /ADD .* net1: route add 0.0.0.0\/0 via 169.254.1.1.*: EEXIST/);
   assert.match(
     String(second.json?.['details']),
-    /a default route by another interface: .* one interface/,
+    /a default route through another interface; .* one interface/,
   );
   assert.deepEqual(footprint(node), before);
   assert.match(runIn(pod.namespace, 'ip', 'route'), /^default via 169.254.1.1 dev eth0/);

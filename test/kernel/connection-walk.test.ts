@@ -55,7 +55,7 @@ const right = [
 ];
 
 rootTest(
-  'what is not translated goes, of any protocol and family; what is right stays',
+  'wrongly translated connections of any protocol and family are removed, right ones stay',
   async (context) => {
     const namespace = testNamespace(context);
     runIn(namespace, 'ip', 'link', 'set', 'lo', 'up');
@@ -68,7 +68,7 @@ rootTest(
     const { removed, seen } = await walk(namespace);
     assert.deepEqual(Object.fromEntries(removed), {
       'not masqueraded': 8,
-      'host port leads elsewhere': 1,
+      'host port changed': 1,
     });
     assert.equal(seen, stale.length + right.length + 400);
     assert.equal(tracked(namespace), right.length + 400);
@@ -76,16 +76,19 @@ rootTest(
   },
 );
 
-rootTest('what was removed and comes back from the other end goes too', async (context) => {
-  const namespace = testNamespace(context);
-  insert(namespace, `-s 192.0.2.2 -d 203.0.113.9 ${udp}`);
-  const { tuples } = await walk(namespace);
-  insert(namespace, '-s 203.0.113.9 -d 192.0.2.2 -p udp --sport 53 --dport 4000');
-  insert(namespace, '-s 203.0.113.9 -d 192.0.2.2 -p udp --sport 53 --dport 4001');
-  const { removed } = await walk(namespace, tuples);
-  assert.deepEqual(Object.fromEntries(removed), { 'turned round': 1 });
-  assert.equal(tracked(namespace), 1);
-});
+rootTest(
+  'a removed connection that the other end begins again is removed, too',
+  async (context) => {
+    const namespace = testNamespace(context);
+    insert(namespace, `-s 192.0.2.2 -d 203.0.113.9 ${udp}`);
+    const { tuples } = await walk(namespace);
+    insert(namespace, '-s 203.0.113.9 -d 192.0.2.2 -p udp --sport 53 --dport 4000');
+    insert(namespace, '-s 203.0.113.9 -d 192.0.2.2 -p udp --sport 53 --dport 4001');
+    const { removed } = await walk(namespace, tuples);
+    assert.deepEqual(Object.fromEntries(removed), { reversed: 1 });
+    assert.equal(tracked(namespace), 1);
+  },
+);
 
 function insert(namespace: NetworkNamespace, words: string): void {
   runIn(namespace, 'conntrack', '-I', '-t', '120', ...words.split(' '));

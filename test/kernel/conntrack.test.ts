@@ -143,21 +143,24 @@ const filters = [
   },
 ] as const;
 
-rootTest('a filter finds what it says, and deleting by it leaves the others', async (context) => {
-  for (const { name, filter, expected } of filters) {
-    await context.test(name, (each) => {
-      const namespace = testNamespace(each);
-      fill(namespace);
-      using socket = NetlinkSocket.open({ family: 'netfilter', namespace });
-      const numbers = (entries: readonly { protocol: number }[]): number[] =>
-        entries.map(({ protocol }) => protocol).sort((a, b) => a - b);
-      assert.deepEqual(numbers(listConntrack(socket, filter)), expected);
-      assert.equal(deleteConntrack(socket, filter), expected.length);
-      assert.equal(listConntrack(socket).length, 4 - expected.length);
-      assert.equal(deleteConntrack(socket, filter), 0);
-    });
-  }
-});
+rootTest(
+  'a filter finds what it describes, and deleting by it leaves the others',
+  async (context) => {
+    for (const { name, filter, expected } of filters) {
+      await context.test(name, (each) => {
+        const namespace = testNamespace(each);
+        fill(namespace);
+        using socket = NetlinkSocket.open({ family: 'netfilter', namespace });
+        const numbers = (entries: readonly { protocol: number }[]): number[] =>
+          entries.map(({ protocol }) => protocol).sort((a, b) => a - b);
+        assert.deepEqual(numbers(listConntrack(socket, filter)), expected);
+        assert.equal(deleteConntrack(socket, filter), expected.length);
+        assert.equal(listConntrack(socket).length, 4 - expected.length);
+        assert.equal(deleteConntrack(socket, filter), 0);
+      });
+    }
+  },
+);
 
 rootTest('the count is of the namespace alone', (context) => {
   const [namespace, other] = [testNamespace(context), testNamespace(context)];
@@ -186,7 +189,7 @@ rootTest('two thousand connections are listed and deleted', (context) => {
   assert.deepEqual(listConntrack(socket), []);
 });
 
-rootTest('connection tracking is there once it has been asked for its statistics', (context) => {
+rootTest('connection tracking is loaded once its statistics were requested', (context) => {
   const namespace = testNamespace(context);
   using socket = NetlinkSocket.open({ family: 'netfilter', namespace });
   loadConntrack(socket);

@@ -60,7 +60,7 @@ for (const { name, before = 'true', line, differs } of crowds) {
   // Rules and links take the kernel itself too long to make.
   const made = Math.floor(count / (share[name] ?? 1));
   rootTest(
-    `${made} ${name} in a pod hold up neither its CHECK nor its DEL nor others`,
+    `${made} ${name} in a pod delay neither its CHECK nor its DEL nor others`,
     async (context) => {
       const place = agentPlace(context);
       await startAgent(context, place);
@@ -85,33 +85,36 @@ for (const { name, before = 'true', line, differs } of crowds) {
   );
 }
 
-rootTest('a listing that ends early has the beginning, and its socket goes on', (context) => {
-  const namespace = testNamespace(context);
-  const ifIndex = 1 as IfIndex;
-  runIn(namespace, 'ip', 'link', 'set', 'lo', 'up');
-  const lines = Array.from(
-    { length: 1000 },
-    (_, at) => `route add 10.9.${at >> 8}.${at & 255} dev lo`,
-  );
-  runIn(namespace, 'sh', '-c', `printf '${lines.join('\\n')}\\n' | ip -batch -`);
-  using socket = NetlinkSocket.open({ namespace });
-  const some = new PartialDumps(socket, 100);
-  assert.equal(listRoutes(some, { ifIndex, family: 4, table: 254 }).length, 100);
-  assert.equal(some.isWhole, false);
-  for (const [most, isMore] of [
-    [999, true],
-    [1000, false],
-  ] as const) {
-    const found = hasMoreThan(socket, most, (dumps) =>
-      listRoutes(dumps, { ifIndex, family: 4, table: 254 }),
+rootTest(
+  'a listing that ends early has the beginning, and its socket can be used again',
+  (context) => {
+    const namespace = testNamespace(context);
+    const ifIndex = 1 as IfIndex;
+    runIn(namespace, 'ip', 'link', 'set', 'lo', 'up');
+    const lines = Array.from(
+      { length: 1000 },
+      (_, at) => `route add 10.9.${at >> 8}.${at & 255} dev lo`,
     );
-    assert.equal(found, isMore, `more than ${most}`);
-  }
-  const all = new PartialDumps(socket, 10_000);
-  assert.equal(listRoutes(all, { ifIndex, family: 4, table: 254 }).length, 1000);
-  assert.equal(listAddresses(all, { ifIndex }).length, 2);
-  assert.equal(all.isWhole, true);
-});
+    runIn(namespace, 'sh', '-c', `printf '${lines.join('\\n')}\\n' | ip -batch -`);
+    using socket = NetlinkSocket.open({ namespace });
+    const some = new PartialDumps(socket, 100);
+    assert.equal(listRoutes(some, { ifIndex, family: 4, table: 254 }).length, 100);
+    assert.equal(some.isWhole, false);
+    for (const [most, isMore] of [
+      [999, true],
+      [1000, false],
+    ] as const) {
+      const found = hasMoreThan(socket, most, (dumps) =>
+        listRoutes(dumps, { ifIndex, family: 4, table: 254 }),
+      );
+      assert.equal(found, isMore, `more than ${most}`);
+    }
+    const all = new PartialDumps(socket, 10_000);
+    assert.equal(listRoutes(all, { ifIndex, family: 4, table: 254 }).length, 1000);
+    assert.equal(listAddresses(all, { ifIndex }).length, 2);
+    assert.equal(all.isWhole, true);
+  },
+);
 
 /** Asks for the agent's health again and again; `end` gives how long the slowest answer took, in ms. */
 function watchAnswers(place: AgentPlace): { end(): Promise<number> } {

@@ -140,24 +140,21 @@ function assertOuter(
   assert.deepEqual(outer, expected, name);
 }
 
-rootTest(
-  'a flow keeps its source port, and its packets are numbered one after the other',
-  (context) => {
-    const datapath = testDatapath(context);
-    giveExit(datapath);
-    const outer = [0, 1, 2, 3].map(() => readOuter(send(datapath, datagram(4, 40000))));
-    const [first, ...later] = outer;
-    assert.ok(first);
-    assert.deepEqual(
-      later.map(({ sourcePort }) => sourcePort),
-      later.map(() => first.sourcePort),
-    );
-    assert.deepEqual(
-      later.map(({ identification }) => (identification - first.identification) & 0xffff),
-      [1, 2, 3],
-    );
-  },
-);
+rootTest('a flow keeps its source port, and its packets are numbered consecutively', (context) => {
+  const datapath = testDatapath(context);
+  giveExit(datapath);
+  const outer = [0, 1, 2, 3].map(() => readOuter(send(datapath, datagram(4, 40000))));
+  const [first, ...later] = outer;
+  assert.ok(first);
+  assert.deepEqual(
+    later.map(({ sourcePort }) => sourcePort),
+    later.map(() => first.sourcePort),
+  );
+  assert.deepEqual(
+    later.map(({ identification }) => (identification - first.identification) & 0xffff),
+    [1, 2, 3],
+  );
+});
 
 rootTest('flows are spread over source ports', (context) => {
   const datapath = testDatapath(context);
@@ -220,7 +217,7 @@ const fallBacks: readonly FallBack[] = [
 
 for (const { what, arrange, to = places.tunnelled, gsoSize } of fallBacks) {
   for (const family of families) {
-    rootTest(`left to the device as it is, IPv${family}: ${what}`, (context) => {
+    rootTest(`left unchanged to the device, IPv${family}: ${what}`, (context) => {
       const datapath = testDatapath(context);
       giveExit(datapath);
       arrange?.(datapath);
@@ -238,14 +235,14 @@ for (const { what, arrange, to = places.tunnelled, gsoSize } of fallBacks) {
   }
 }
 
-rootTest('a route by way of a router does', (context) => {
+rootTest('a route through a router works, too', (context) => {
   const datapath = testDatapath(context);
   giveExit(datapath);
   inside(datapath, `route add ${remote}/32 via 203.0.113.254 dev test${uplink}`);
   assert.equal(readOuter(send(datapath, datagram(4, 40000))).destination, parseAddress(remote));
 });
 
-rootTest('what is longer than the tunnel carries goes up the stack as it is', (context) => {
+rootTest("a packet longer than the tunnel's MTU goes to the stack unchanged", (context) => {
   const datapath = testDatapath(context);
   giveExit(datapath);
   const long = frame(4, places.tunnelled, {

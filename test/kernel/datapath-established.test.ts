@@ -144,7 +144,7 @@ const changes: readonly Change[] = [
 for (const { what, sending, established, change, changed } of changes) {
   for (const family of families) {
     rootTest(
-      `${what}: an established flow (IPv${family}) knows with the next generation`,
+      `${what}: an established flow (IPv${family}) follows with the next generation`,
       (context) => {
         const datapath = testDatapath(context);
         sendPacket(datapath, sending, { family });
@@ -185,7 +185,7 @@ rootTest('a neighbour’s pod stays one within a generation, whatever the routes
   }
 });
 
-rootTest('a pod that moved gets the next packets where it is now', (context) => {
+rootTest('a moved pod gets the next packets at its new place', (context) => {
   const datapath = testDatapath(context);
   for (const family of families) {
     for (const sending of [toDb, fromTunnel]) {
@@ -205,7 +205,7 @@ rootTest('a pod that moved gets the next packets where it is now', (context) => 
   }
 });
 
-rootTest('a next hop that changed is the one of the next packets', (context) => {
+rootTest('a changed next hop is used for the next packets', (context) => {
   const datapath = testDatapath(context);
   for (const [sending, range] of [
     [toNeighbour, nativeRange],

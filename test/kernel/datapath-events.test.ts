@@ -48,7 +48,7 @@ function packetOf(pod: Pod, destination: Address, shape: Shape = {}): Uint8Array
 
 const spoofed = syn(db[4]);
 
-rootTest('a drop tells who tried what, where, and why it failed', (context) => {
+rootTest('a drop event has sender, destination, place and reason', (context) => {
   const datapath = testDatapath(context);
   datapath.run('from_pod', spoofed, { ifIndex: web.ifIndex });
   const [event, ...others] = datapath.events.drain();
@@ -81,7 +81,7 @@ rootTest('a drop that only the stack can explain is an event, too', (context) =>
 });
 
 rootTest(
-  'a flood is counted packet by packet, but told of within the budget of a second',
+  'a flood is counted packet by packet, but its events stay within the budget per second',
   async (context) => {
     // One endpoint has a twentieth for itself, and half at most of what all share.
     const datapath = testDatapath(context, { eventsPerSecond: 40 });
@@ -99,7 +99,7 @@ rootTest(
   },
 );
 
-rootTest('floods of one pod, and from outside, leave the events of the others', (context) => {
+rootTest('floods of one pod, and from outside, leave room for the events of others', (context) => {
   const datapath = testDatapath(context, { eventsPerSecond: 40 });
   const flood = { repeat: 1000 };
   const seen = (): number => datapath.events.drain().length;
@@ -116,7 +116,7 @@ rootTest('floods of one pod, and from outside, leave the events of the others', 
   assert.equal(datapath.endpointCounters(db.id).events[1].suppressed, 0);
 });
 
-rootTest('whoever opens connections pays for their ends as well', (context) => {
+rootTest('a sender that opens connections also pays for the events of their ends', (context) => {
   const datapath = testDatapath(context, { eventsPerSecond: 40 });
   for (let port = 1; port <= 50; port++) {
     datapath.run('from_pod', packetOf(web, db[4], { port }), { ifIndex: web.ifIndex });
@@ -128,7 +128,7 @@ rootTest('whoever opens connections pays for their ends as well', (context) => {
   assert.equal(datapath.endpointCounters(db.id).events[1].suppressed, 0);
 });
 
-rootTest('a flood fills half of the ring at most beyond what each is sure of', (context) => {
+rootTest('a flood fills at most half of the ring beyond the guaranteed shares', (context) => {
   const datapath = testDatapath(context, { eventsPerSecond: 20_000 });
   datapath.run('from_pod', spoofed, { ifIndex: web.ifIndex, repeat: 20_000 });
   const { lost, suppressed } = datapath.eventBudget();
@@ -138,7 +138,7 @@ rootTest('a flood fills half of the ring at most beyond what each is sure of', (
   assert.equal(datapath.events.drain().at(-1)?.source, db[4]);
 });
 
-rootTest('a budget of nothing sends nothing', (context) => {
+rootTest('a budget of zero sends no events', (context) => {
   const datapath = testDatapath(context, { eventsPerSecond: 0 });
   datapath.run('from_pod', syn(), { ifIndex: web.ifIndex });
   assert.deepEqual(datapath.events.drain(), []);
@@ -146,7 +146,7 @@ rootTest('a budget of nothing sends nothing', (context) => {
   assert.equal([...datapath.flows.entries()].length, 1, 'the flow is there all the same');
 });
 
-rootTest('a ring that nobody reads fills up, and what it cannot take is counted', (context) => {
+rootTest('a ring without a reader fills up, and lost events are counted', (context) => {
   const datapath = testDatapath(context);
   const repeat = 20_000;
   datapath.run('from_pod', spoofed, { ifIndex: web.ifIndex, repeat });
@@ -160,7 +160,7 @@ rootTest('a ring that nobody reads fills up, and what it cannot take is counted'
 });
 
 rootTest(
-  'nobody is woken for an event; a ring a quarter full wakes its reader',
+  'a single event causes no wake-up; a ring that is a quarter full does',
   async (context) => {
     const datapath = testDatapath(context);
     const quiet = 1 << 30;

@@ -13,42 +13,36 @@ import { rootTest } from '../support/root-test.ts';
 const flows = Number(process.env['HEDDLE_FLOWS'] ?? 2_000_000);
 const up = { from_pod: 'pass', from_network: 'next', from_overlay: 'next' } as const;
 
-rootTest(
-  `idle connections that are translated survive ${flows} flows of a neighbour`,
-  (context) => {
-    const datapath = testDatapath(context);
-    const answers: readonly Hop[] = Object.values(hops);
-    for (const [index, hop] of answers.entries()) {
-      for (const family of families) {
-        for (const protocol of ['tcp', 'udp'] as const) {
-          const service = parseAddress(
-            family === 4 ? `203.0.113.${50 + index}` : `2001:db8:eeee::${index}`,
-          );
-          const original = [hop.to[family], service] as const;
-          track(datapath, { protocol, original, reply: [hop.from[family], hop.to[family]] });
-        }
+rootTest(`idle translated connections survive ${flows} flows of a neighbour`, (context) => {
+  const datapath = testDatapath(context);
+  const answers: readonly Hop[] = Object.values(hops);
+  for (const [index, hop] of answers.entries()) {
+    for (const family of families) {
+      for (const protocol of ['tcp', 'udp'] as const) {
+        const service = parseAddress(
+          family === 4 ? `203.0.113.${50 + index}` : `2001:db8:eeee::${index}`,
+        );
+        const original = [hop.to[family], service] as const;
+        track(datapath, { protocol, original, reply: [hop.from[family], hop.to[family]] });
       }
     }
-    const verdicts = (): readonly (readonly [string, string])[] =>
-      families.flatMap((family) =>
-        answers.flatMap((hop) =>
-          (['tcp', 'udp'] as const).map(
-            (protocol) =>
-              [
-                verdictOf(datapath, { hop, family, protocol, back: true }),
-                up[hop.program],
-              ] as const,
-          ),
+  }
+  const verdicts = (): readonly (readonly [string, string])[] =>
+    families.flatMap((family) =>
+      answers.flatMap((hop) =>
+        (['tcp', 'udp'] as const).map(
+          (protocol) =>
+            [verdictOf(datapath, { hop, family, protocol, back: true }), up[hop.program]] as const,
         ),
-      );
-    for (const [found, expected] of verdicts()) assert.equal(found, expected);
-    const ofWeb = (): number =>
-      [...datapath.flows.entries()].filter(([key]) =>
-        [key.low, key.high].some((address) => address === web[4] || address === web[6]),
-      ).length;
-    assert.ok(ofWeb() > 0, 'they have entries');
-    floodFlows(datapath, flows);
-    assert.equal(ofWeb(), 0, 'their entries are gone');
-    for (const [found, expected] of verdicts()) assert.equal(found, expected);
-  },
-);
+      ),
+    );
+  for (const [found, expected] of verdicts()) assert.equal(found, expected);
+  const ofWeb = (): number =>
+    [...datapath.flows.entries()].filter(([key]) =>
+      [key.low, key.high].some((address) => address === web[4] || address === web[6]),
+    ).length;
+  assert.ok(ofWeb() > 0, 'they have entries');
+  floodFlows(datapath, flows);
+  assert.equal(ofWeb(), 0, 'their entries are gone');
+  for (const [found, expected] of verdicts()) assert.equal(found, expected);
+});

@@ -184,7 +184,7 @@ const ends: readonly {
 ];
 
 for (const { what, closing, last } of ends) {
-  rootTest(`a connection that was closed goes on if ${what}, and is told as a whole`, (context) => {
+  rootTest(`a closed connection continues if ${what}, and is reported as a whole`, (context) => {
     const datapath = testDatapath(context);
     const by = (sender: 'client' | 'server'): Pod => (sender === 'client' ? web : db);
     for (const family of families) {
@@ -207,14 +207,17 @@ for (const { what, closing, last } of ends) {
   });
 }
 
-rootTest('what the other end still has under way after a reset is no going on', (context) => {
-  const datapath = testDatapath(context);
-  send(datapath, 4, segment(syn, 'client'));
-  send(datapath, 4, segment(rst, 'client'));
-  send(datapath, 4, segment(ack | psh, 'server', 100), db);
-  send(datapath, 4, segment(rst, 'client'));
-  assert.equal(onlyFlow(datapath).state, flowState.closed);
-});
+rootTest(
+  'packets that the other end still has in transit after a reset do not reopen it',
+  (context) => {
+    const datapath = testDatapath(context);
+    send(datapath, 4, segment(syn, 'client'));
+    send(datapath, 4, segment(rst, 'client'));
+    send(datapath, 4, segment(ack | psh, 'server', 100), db);
+    send(datapath, 4, segment(rst, 'client'));
+    assert.equal(onlyFlow(datapath).state, flowState.closed);
+  },
+);
 
 rootTest('a key is ordered by address, then port, whoever sends first', (context) => {
   const datapath = testDatapath(context);
@@ -245,7 +248,7 @@ rootTest('a reset without a flow opens none', (context) => {
   assert.deepEqual([...datapath.flows.entries()], []);
 });
 
-rootTest('a connection older than the flow table is picked up where it is', (context) => {
+rootTest('a connection older than the flow table is picked up in its current state', (context) => {
   const datapath = testDatapath(context);
   const [event] = send(datapath, 6, segment(ack, 'server', 1000), db);
   assert.equal(event?.kind, flowEventKind.new);
@@ -286,7 +289,7 @@ const portOnly: readonly (readonly [string, (family: Family) => Body, (family: F
   ];
 
 for (const [what, request, reply] of portOnly) {
-  rootTest(`${what} and its answer are one flow that no packet closes`, (context) => {
+  rootTest(`${what} and its reply are one flow that no packet closes`, (context) => {
     const datapath = testDatapath(context);
     for (const family of families) {
       const [opened] = send(datapath, family, request(family));
@@ -303,7 +306,7 @@ for (const [what, request, reply] of portOnly) {
   });
 }
 
-rootTest('an ICMP error passes and is counted, and has no flow of its own', (context) => {
+rootTest('an ICMP error passes, is counted, and has no flow of its own', (context) => {
   const datapath = testDatapath(context);
   for (const family of families) {
     const about = ip(
@@ -360,7 +363,7 @@ rootTest('every segment of a long packet counts, and so do its headers', (contex
   assert.deepEqual(datapath.endpointCounters(db.id).traffic[0], counted);
 });
 
-rootTest('the time of the last packet moves on, that of the first stays', async (context) => {
+rootTest('the time of the last packet advances, that of the first stays', async (context) => {
   const datapath = testDatapath(context);
   send(datapath, 4, segment(syn, 'client'));
   const first = onlyFlow(datapath);

@@ -45,7 +45,7 @@ const fromOutside: readonly RefusedPacket[] = ([4, 6] as const).flatMap(
   },
 );
 
-rootTest('from outside, a pod comes by the interface of its route alone', async (context) => {
+rootTest('from outside, a pod is reached only by the interface of its route', async (context) => {
   const datapath = testDatapath(context);
   await check(context, datapath, fromOutside);
   for (const family of [4, 6] as const) {
@@ -69,7 +69,7 @@ rootTest('from outside, a pod comes by the interface of its route alone', async 
   }
 });
 
-rootTest('what can only be received by the stack is sent by the stack', (context) => {
+rootTest('a packet that only the stack can receive is passed to the stack', (context) => {
   const datapath = testDatapath(context);
   for (const family of [4, 6] as const) {
     reroute(datapath, nativeRange[family], { kind: routeKind.stack });
@@ -107,12 +107,15 @@ const onwards: readonly RefusedPacket[] = ([4, 6] as const).flatMap((family): Re
   ),
 );
 
-rootTest('what the stack would send on does not have the source of a pod here', async (context) => {
-  await check(context, testDatapath(context), onwards);
-});
+rootTest(
+  'a packet that the stack would forward must not have the source of a local pod',
+  async (context) => {
+    await check(context, testDatapath(context), onwards);
+  },
+);
 
 rootTest(
-  "what the stack would send on has a neighbour's pod by an interface of its route",
+  "a packet that the stack would forward may have a neighbour's pod as source only on its route's interface",
   (context) => {
     const datapath = testDatapath(context);
     for (const family of [4, 6] as const) {
@@ -163,7 +166,7 @@ function cutOff(): Uint8Array {
   return header;
 }
 
-rootTest('what cannot be read does not have the source of a pod here either', async (context) => {
+rootTest('an unreadable packet must not have the source of a local pod either', async (context) => {
   const cases = unread.flatMap(([what, family, packet]): RefusedPacket[] =>
     (['world', 'native', 'tunnelled', 'node'] as const).flatMap((to) =>
       (
@@ -189,7 +192,7 @@ rootTest('what cannot be read does not have the source of a pod here either', as
 const priority = [0x8100, 0x88a8, 0x8100, 0x8100, 0x8100].map((type) => ({ type, vlan: 0 }));
 const ofVlan = { type: 0x8100, vlan: 5 };
 
-rootTest('frames with up to four priority tags are judged as without', (context) => {
+rootTest('frames with up to four priority tags are treated like untagged ones', (context) => {
   const datapath = testDatapath(context);
   for (const family of [4, 6] as const) {
     const about = { from: db[family], to: places.tunnelled[family] };

@@ -68,11 +68,11 @@ const fromTunnel: readonly RefusedPacket[] = ([4, 6] as const).flatMap(
   },
 );
 
-rootTest('the tunnel brings only what its sender has', async (context) => {
+rootTest('the tunnel accepts only packets with addresses of their sender', async (context) => {
   await check(context, testDatapath(context), fromTunnel);
 });
 
-rootTest('each packet without a flow shows who it is, too', (context) => {
+rootTest('each packet without a flow must have a valid sender, too', (context) => {
   const datapath = testDatapath(context);
   for (const family of [4, 6] as const) {
     const sent = { program: 'from_overlay', source: places.tunnelled[family] } as const;
@@ -110,17 +110,20 @@ rootTest('no entry vouches for a sender that it does not know', async (context) 
       { destination: parseAddress('203.0.113.9') },
       { absent: true },
     ];
-    await context.test(`IPv${family}: neither one that this end opened nor one of both`, () => {
-      clearFlows(datapath);
-      fate(datapath, there);
-      for (let round = 0; round < 3; round++) {
-        for (const outer of forged) {
-          const found = fate(datapath, { ...back, outer: { ...usualOuter, ...outer } });
-          assert.equal(found, notTheNode, JSON.stringify(outer));
+    await context.test(
+      `IPv${family}: neither a flow opened by this end nor one of both ends`,
+      () => {
+        clearFlows(datapath);
+        fate(datapath, there);
+        for (let round = 0; round < 3; round++) {
+          for (const outer of forged) {
+            const found = fate(datapath, { ...back, outer: { ...usualOuter, ...outer } });
+            assert.equal(found, notTheNode, JSON.stringify(outer));
+          }
+          assert.equal(fate(datapath, back), 'redirect');
         }
-        assert.equal(fate(datapath, back), 'redirect');
-      }
-    });
+      },
+    );
     await context.test(`IPv${family}: nor after the pod has moved to another node`, () => {
       clearFlows(datapath);
       fate(datapath, back);
@@ -137,7 +140,7 @@ rootTest('no entry vouches for a sender that it does not know', async (context) 
   }
 });
 
-rootTest('tunnels over IPv6 are held to the same', (context) => {
+rootTest('tunnels over IPv6 follow the same rules', (context) => {
   const datapath = testDatapath(context);
   datapath.underlay.set(0, { address: places.node[6], ifindex: 0, port: tunnelPort });
   for (const family of [4, 6] as const) {

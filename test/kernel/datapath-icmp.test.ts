@@ -92,7 +92,7 @@ const errors: readonly RefusedPacket[] = ([4, 6] as const).flatMap((family) => {
   ];
 });
 
-rootTest('an ICMP error of a pod is about a packet that it was sent', async (context) => {
+rootTest('an ICMP error of a pod must quote a packet that it was sent', async (context) => {
   await check(context, testDatapath(context), errors);
 });
 
@@ -209,7 +209,7 @@ function chained(to: AddressByFamily, kinds: readonly number[], cut?: number): P
   return [protocols.icmpv6, icmpError(1, ip(header, payload).subarray(0, cut))];
 }
 
-rootTest('a quote names no second destination, in a routing header', async (context) => {
+rootTest('a quoted routing header does not add a second destination', async (context) => {
   const { hopByHop, routing, destinationOptions: options, authentication } = nextHeaders;
   const rows: readonly (readonly [string, readonly number[], isForged: boolean, cut?: number])[] = [
     ['other extension headers', [hopByHop, options, authentication], false],
@@ -233,7 +233,7 @@ rootTest('a quote names no second destination, in a routing header', async (cont
   await check(context, testDatapath(context), cases);
 });
 
-rootTest('an ICMP error of another node is about what was sent to that node', async (context) => {
+rootTest('an ICMP error of another node must quote a packet sent to that node', async (context) => {
   const datapath = testDatapath(context);
   for (const family of [4, 6] as const) {
     for (const way of ways) {
@@ -243,7 +243,7 @@ rootTest('an ICMP error of another node is about what was sent to that node', as
   }
 });
 
-rootTest('the same of an error that a node sends by its own address', async (context) => {
+rootTest('the same applies to an error that a node sends with its own address', async (context) => {
   const cases = ([4, 6] as const).flatMap((family) =>
     (['from_overlay', 'from_network'] as const).flatMap((program) =>
       (
@@ -296,24 +296,21 @@ rootTest('a router between nodes may send errors about any flow that it sees', a
   await check(context, testDatapath(context), cases);
 });
 
-rootTest(
-  'to this node itself, whatever another node says is left to the stack',
-  async (context) => {
-    const cases = ([4, 6] as const).flatMap((family) =>
-      waysIn.map(({ program, pod, third }) => ({
-        ...{ what: program, program, source: pod[family], destination: places.node[family] },
-        ...{ fate: 'next' },
-        body: errorBodyAbout(family, errorTypes[family][0], {
-          from: places.node[family],
-          to: third[family],
-        }),
-      })),
-    );
-    await check(context, testDatapath(context), cases);
-  },
-);
+rootTest('packets from other nodes to this node itself are left to the stack', async (context) => {
+  const cases = ([4, 6] as const).flatMap((family) =>
+    waysIn.map(({ program, pod, third }) => ({
+      ...{ what: program, program, source: pod[family], destination: places.node[family] },
+      ...{ fate: 'next' },
+      body: errorBodyAbout(family, errorTypes[family][0], {
+        from: places.node[family],
+        to: third[family],
+      }),
+    })),
+  );
+  await check(context, testDatapath(context), cases);
+});
 
-rootTest('no other node is router or neighbour of a pod here', async (context) => {
+rootTest('no other node is router or neighbour of a local pod', async (context) => {
   const discovery = [133, 134, 135, 136, 137].flatMap((type) =>
     (
       [

@@ -31,7 +31,7 @@ import { rootTest } from '../support/root-test.ts';
 
 const inWork = 0xffff_ffff;
 
-rootTest('nobody else can send on an established flow', (context) => {
+rootTest('no other sender can use an established flow', (context) => {
   const datapath = testDatapath(context);
   for (const family of families) {
     for (const sending of [toDb, toNeighbour, toTunnel, toWorld]) {
@@ -53,7 +53,7 @@ rootTest('nobody else can send on an established flow', (context) => {
   }
 });
 
-rootTest('an end that was only ever a receiver has to show who it is', (context) => {
+rootTest('an end that was only a receiver so far must prove its identity', (context) => {
   const datapath = testDatapath(context);
   for (const family of families) {
     for (const [sending, receiver] of [
@@ -111,26 +111,23 @@ rootTest('both ends of a flow are remembered side by side', (context) => {
   assert.equal(onlyFlow(datapath).generation, generation);
 });
 
-rootTest(
-  'a packet that is too long for a remembered way goes up the stack, others not',
-  (context) => {
-    const datapath = testDatapath(context);
-    for (const family of families) {
-      for (const [sending, fits] of [
-        [toNeighbour, 1400],
-        [toTunnel, 1350],
-      ] as const) {
-        sendPacket(datapath, sending, { family });
-        assert.deepEqual(sendPacket(datapath, sending, { family, payload: 1490 }), upTheStack);
-        assert.deepEqual(sendPacket(datapath, sending, { family, payload: fits }), webOut);
-        const long = { family, payload: 2 * fits };
-        assert.deepEqual(sendPacket(datapath, sending, { ...long, gsoSize: fits }), webOut);
-        assert.deepEqual(sendPacket(datapath, sending, { ...long, gsoSize: 1480 }), upTheStack);
-        clearFlows(datapath);
-      }
+rootTest('a packet too long for a remembered path goes to the stack, others do not', (context) => {
+  const datapath = testDatapath(context);
+  for (const family of families) {
+    for (const [sending, fits] of [
+      [toNeighbour, 1400],
+      [toTunnel, 1350],
+    ] as const) {
+      sendPacket(datapath, sending, { family });
+      assert.deepEqual(sendPacket(datapath, sending, { family, payload: 1490 }), upTheStack);
+      assert.deepEqual(sendPacket(datapath, sending, { family, payload: fits }), webOut);
+      const long = { family, payload: 2 * fits };
+      assert.deepEqual(sendPacket(datapath, sending, { ...long, gsoSize: fits }), webOut);
+      assert.deepEqual(sendPacket(datapath, sending, { ...long, gsoSize: 1480 }), upTheStack);
+      clearFlows(datapath);
     }
-  },
-);
+  }
+});
 
 rootTest('an entry that is being written is neither followed nor written', (context) => {
   const datapath = testDatapath(context);
@@ -144,7 +141,7 @@ rootTest('an entry that is being written is neither followed nor written', (cont
   assert.equal(onlyFlow(datapath).generation, inWork);
 });
 
-rootTest('an entry that holds another flow’s ends is not followed', (context) => {
+rootTest('an entry with the ends of another flow is not followed', (context) => {
   const datapath = testDatapath(context);
   for (const sending of [toDb, toNeighbour, toWorld]) {
     sendPacket(datapath, sending, { family: 4 });

@@ -49,7 +49,7 @@ function service(family: 4 | 6, hop: Hop) {
 }
 
 rootTest(
-  'an answer that no entry knows passes the stack, if it is of a translated connection',
+  'a reply without an entry passes the stack if it belongs to a translated connection',
   (context) => {
     eachAnswer(context, ({ datapath, hop, family, protocol }) => {
       const answer = { hop, family, protocol, back: true } as const;
@@ -68,7 +68,7 @@ rootTest(
   },
 );
 
-rootTest('what is tracked as it came goes straight on', (context) => {
+rootTest('a connection tracked without translation takes the direct path', (context) => {
   eachAnswer(context, ({ datapath, hop, family, protocol }) => {
     const ends = [hop.to[family], hop.from[family]] as const;
     track(datapath, { protocol, original: ends, reply: [ends[1], ends[0]] });
@@ -76,7 +76,7 @@ rootTest('what is tracked as it came goes straight on', (context) => {
   });
 });
 
-rootTest('a translation of the source counts as one of the destination does', (context) => {
+rootTest('source translation counts like destination translation', (context) => {
   eachAnswer(context, ({ datapath, hop, family, protocol }) => {
     const original = [hop.from[family], hop.to[family]] as const;
     track(datapath, { protocol, original, reply: [hop.to[family], places.node[family]] });
@@ -85,7 +85,7 @@ rootTest('a translation of the source counts as one of the destination does', (c
 });
 
 rootTest(
-  'what would be taken for a packet of a translated connection passes the stack as well',
+  'a packet that looks like one of a translated connection passes the stack as well',
   (context) => {
     const datapath = testDatapath(context);
     for (const family of families) {
@@ -106,7 +106,7 @@ rootTest(
   },
 );
 
-rootTest('an entry of an earlier generation does not answer for a flow', (context) => {
+rootTest('an entry of an earlier generation does not decide for a flow', (context) => {
   eachAnswer(context, ({ datapath, hop, family, protocol }) => {
     const answer = { hop, family, protocol, back: true } as const;
     assert.equal(verdictOf(datapath, answer), 'redirect');
@@ -119,7 +119,7 @@ rootTest('an entry of an earlier generation does not answer for a flow', (contex
   });
 });
 
-rootTest('an entry answers for a moment only', (context) => {
+rootTest('an entry decides only for a moment', (context) => {
   const eachPacket = 0;
   eachAnswer(
     context,
@@ -134,7 +134,7 @@ rootTest('an entry answers for a moment only', (context) => {
   );
 });
 
-rootTest('an entry does not answer for the first two packets of a connection', (context) => {
+rootTest('an entry does not decide for the first two packets of a connection', (context) => {
   const datapath = testDatapath(context);
   for (const hop of answers) {
     for (const family of families) {
@@ -155,28 +155,25 @@ rootTest('an entry does not answer for the first two packets of a connection', (
   }
 });
 
-rootTest(
-  'a SYN-ACK goes by the entry that its SYN has opened, and only the first one',
-  (context) => {
-    const datapath = testDatapath(context);
-    for (const family of families) {
-      const opening = { hop: sentByDb(web), family, protocol: 'tcp', flags: syn } as const;
-      const hop = hops.answerOfPod;
-      const answer = { hop, family, protocol: 'tcp', flags: syn | ack, back: true } as const;
-      assert.equal(verdictOf(datapath, opening), 'redirect');
-      track(datapath, { protocol: 'tcp', ...service(family, hop) });
-      assert.equal(verdictOf(datapath, answer), 'redirect', 'looked up with the SYN');
-      assert.equal(verdictOf(datapath, answer), 'pass', 'its sender has spoken since the SYN');
-      clearFlows(datapath);
-      assert.equal(verdictOf(datapath, { ...opening, flags: syn | ack }), 'pass');
-      assert.equal(verdictOf(datapath, answer), 'pass', 'no SYN was seen');
-      clearFlows(datapath);
-      track(datapath, 'flush');
-    }
-  },
-);
+rootTest('a SYN-ACK uses the entry that its SYN has opened, and only the first one', (context) => {
+  const datapath = testDatapath(context);
+  for (const family of families) {
+    const opening = { hop: sentByDb(web), family, protocol: 'tcp', flags: syn } as const;
+    const hop = hops.answerOfPod;
+    const answer = { hop, family, protocol: 'tcp', flags: syn | ack, back: true } as const;
+    assert.equal(verdictOf(datapath, opening), 'redirect');
+    track(datapath, { protocol: 'tcp', ...service(family, hop) });
+    assert.equal(verdictOf(datapath, answer), 'redirect', 'looked up with the SYN');
+    assert.equal(verdictOf(datapath, answer), 'pass', 'its sender has spoken since the SYN');
+    clearFlows(datapath);
+    assert.equal(verdictOf(datapath, { ...opening, flags: syn | ack }), 'pass');
+    assert.equal(verdictOf(datapath, answer), 'pass', 'no SYN was seen');
+    clearFlows(datapath);
+    track(datapath, 'flush');
+  }
+});
 
-rootTest('a SYN on the closed entry of a translated connection is asked for anew', (context) => {
+rootTest('a SYN on the closed entry of a translated connection is looked up again', (context) => {
   const datapath = testDatapath(context);
   for (const family of families) {
     const hop = { ...hops.answerOfPod, from: web, to: places.native };
@@ -195,7 +192,7 @@ rootTest('a SYN on the closed entry of a translated connection is asked for anew
   }
 });
 
-rootTest('protocols that cannot be asked for always pass the stack', (context) => {
+rootTest('protocols without a lookup always pass the stack', (context) => {
   const datapath = testDatapath(context);
   for (const hop of answers) {
     for (const family of families) {
@@ -211,7 +208,7 @@ rootTest('protocols that cannot be asked for always pass the stack', (context) =
 });
 
 rootTest(
-  'all fragments of a datagram pass the stack, and whole ones of their flow do not',
+  'all fragments of a datagram pass the stack, and whole packets of their flow do not',
   (context) => {
     eachAnswer(context, ({ datapath, hop, family, protocol }) => {
       const what = { hop, family, protocol } as const;
@@ -244,7 +241,7 @@ rootTest(
 const directMark = 0x68656464;
 
 rootTest(
-  'the first fragment of a direct flow is marked, so that nothing translates the whole',
+  'the first fragment of a direct flow is marked, so that the datagram is not translated',
   (context) => {
     eachAnswer(context, ({ datapath, hop, family, protocol }) => {
       const answer = { hop, family, protocol, back: true, piece: 'first' } as const;
@@ -282,7 +279,7 @@ rootTest('an echo reply follows its request, and without one passes the stack', 
   }
 });
 
-rootTest('an ICMP error goes the way of the flow that it quotes', (context) => {
+rootTest('an ICMP error takes the path of the flow that it quotes', (context) => {
   eachAnswer(context, ({ datapath, hop, family, protocol }) => {
     const error = { hop, family, protocol: 'error', quotes: protocol } as const;
     assert.equal(verdictOf(datapath, error), 'redirect', 'a flow that nobody translates');
@@ -296,7 +293,7 @@ rootTest('an ICMP error goes the way of the flow that it quotes', (context) => {
   });
 });
 
-rootTest('an ICMP error about an echo that went straight goes straight', (context) => {
+rootTest('an ICMP error about an echo on the direct path takes the direct path', (context) => {
   const datapath = testDatapath(context);
   for (const family of families) {
     // What the pod db sent, and what the neighbour's pod says of it.

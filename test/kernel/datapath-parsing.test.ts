@@ -93,7 +93,7 @@ const chains: readonly (readonly number[])[] = [
   [hopByHop, destinationOptions, routing, nextHeaders.fragment, authentication, destinationOptions],
 ];
 
-rootTest('the ports are found behind IPv4 options and IPv6 extension headers', (context) => {
+rootTest('ports are found behind IPv4 options and IPv6 extension headers', (context) => {
   const datapath = testDatapath(context);
   const packets = [
     ...[4, 12, 40].map((length) =>
@@ -112,7 +112,7 @@ rootTest('the ports are found behind IPv4 options and IPv6 extension headers', (
   }
 });
 
-rootTest('more extension headers than the limit are a reason of their own', (context) => {
+rootTest('more extension headers than the limit have their own reason', (context) => {
   const datapath = testDatapath(context);
   const { protocol, payload } = chain(...new Array<number>(7).fill(destinationOptions));
   assert.deepEqual(leave(datapath, webToDb(6, { protocol }, payload)), {
@@ -130,14 +130,14 @@ rootTest('an extension header that ends past the packet is malformed', (context)
   assert.deepEqual(leave(datapath, whole), { ...delivered, events: ['new'] });
 });
 
-rootTest('no next header is a packet without ports', (context) => {
+rootTest('"no next header" is a packet without ports', (context) => {
   const datapath = testDatapath(context);
   const outcome = leave(datapath, webToDb(6, { protocol: nextHeaders.none }, new Uint8Array()));
   assert.deepEqual(outcome, { ...leftToStack, events: ['new'] });
 });
 
 rootTest(
-  'the first fragment has ports, the later ones pass without a flow, all by the stack',
+  'the first fragment has ports, later ones pass without a flow, all through the stack',
   (context) => {
     const datapath = testDatapath(context);
     const later = new Uint8Array(16).fill(0xff);
@@ -184,7 +184,7 @@ const transports: readonly (readonly [string, number, Uint8Array, number])[] = [
   ['ICMPv6', protocols.icmpv6, icmpEcho(6, { id: 7 }), 8],
 ];
 
-rootTest('a transport header must be whole, to the byte', (context) => {
+rootTest('a transport header must be complete, to the byte', (context) => {
   const datapath = testDatapath(context);
   for (const family of [4, 6] as const) {
     for (const [name, protocol, whole, needed] of transports) {
@@ -211,7 +211,7 @@ rootTest('a TCP header that claims less than its minimum or more than there is',
   }
 });
 
-rootTest('an IP header that contradicts itself is malformed', (context) => {
+rootTest('an inconsistent IP header is malformed', (context) => {
   const datapath = testDatapath(context);
   const four = webToDb(4, { protocol: protocols.tcp }, segment);
   const six = webToDb(6, { protocol: protocols.tcp }, segment);
@@ -235,7 +235,7 @@ rootTest('an IP header that contradicts itself is malformed', (context) => {
   }
 });
 
-rootTest('a segmented packet counts as what it carries, whatever its header says', (context) => {
+rootTest('a segmented packet counts by its contents, whatever its header says', (context) => {
   const datapath = testDatapath(context);
   const long = tcp({ ...ports, flags: tcpFlags.ack }, new Uint8Array(3000));
   const counted = (): number => datapath.endpointCounters(web.id).traffic[1].bytes;
@@ -294,7 +294,7 @@ const wholePackets: readonly (readonly [Family, Uint8Array])[] = [
   [6, webToDb(6, { protocol: protocols.icmpv6 }, icmpEcho(6, { id: 1 }))],
 ];
 
-rootTest('a packet cut off at any byte is dropped as malformed and counted, once', (context) => {
+rootTest('a packet cut off at any byte is dropped as malformed and counted once', (context) => {
   const datapath = testDatapath(context);
   for (const [family, whole] of wholePackets) {
     for (let length = shortestFor(family); length < whole.length; length++) {
@@ -303,7 +303,7 @@ rootTest('a packet cut off at any byte is dropped as malformed and counted, once
   }
 });
 
-rootTest('so it is on the other hooks, but an uplink leaves it to the stack', (context) => {
+rootTest('the same holds for the other hooks, but an uplink leaves it to the stack', (context) => {
   const datapath = testDatapath(context);
   const drops = [
     ['to_pod', db.ifIndex, ['db ingress']],
@@ -327,7 +327,7 @@ rootTest('so it is on the other hooks, but an uplink leaves it to the stack', (c
   }
 });
 
-rootTest('from the network, what is for a pod needs its transport header', (context) => {
+rootTest('a packet for a pod from the network needs its transport header', (context) => {
   const datapath = testDatapath(context);
   for (const family of [4, 6] as const) {
     for (const [program, ifIndex, from] of [

@@ -118,27 +118,30 @@ function limitedSender(context: TestContext): TestDatapath {
 }
 
 for (const family of [4, 6] as const) {
-  rootTest(`a limited sender's packets wait each time, then go on, IPv${family}`, (context) => {
-    const datapath = limitedSender(context);
-    const packet = toDb(family, web, fromWeb);
-    const pass = (ifIndex: IfIndex, mark: number): Outcome =>
-      observe(datapath, 'from_pod', packet, { ifIndex, mark }).outcome;
-    const unseen = { verdict: 'redirect', counted: [], dropped: [], events: [] };
-    // The second time its flow is known, and is no way past the queue.
-    for (const flows of [0, 1]) {
-      const into = pass(web.ifIndex, 0);
-      assert.deepEqual({ ...into, ...unseen }, into);
-      assert.equal(datapath.flows.count(), flows);
-      const back = pass(farEnd, web.ifIndex);
-      assert.deepEqual({ ...back, ...unseen }, back);
-      const waited = pass(web.ifIndex, web.ifIndex);
-      assert.equal(waited.verdict, 'redirect');
-      assert.deepEqual(waited.counted, ['web egress', 'db ingress']);
-      assert.equal(datapath.flows.count(), 1);
-    }
-  });
+  rootTest(
+    `a limited sender's packets wait each time and then continue, IPv${family}`,
+    (context) => {
+      const datapath = limitedSender(context);
+      const packet = toDb(family, web, fromWeb);
+      const pass = (ifIndex: IfIndex, mark: number): Outcome =>
+        observe(datapath, 'from_pod', packet, { ifIndex, mark }).outcome;
+      const unseen = { verdict: 'redirect', counted: [], dropped: [], events: [] };
+      // The second time its flow is known, and is no way past the queue.
+      for (const flows of [0, 1]) {
+        const into = pass(web.ifIndex, 0);
+        assert.deepEqual({ ...into, ...unseen }, into);
+        assert.equal(datapath.flows.count(), flows);
+        const back = pass(farEnd, web.ifIndex);
+        assert.deepEqual({ ...back, ...unseen }, back);
+        const waited = pass(web.ifIndex, web.ifIndex);
+        assert.equal(waited.verdict, 'redirect');
+        assert.deepEqual(waited.counted, ['web egress', 'db ingress']);
+        assert.equal(datapath.flows.count(), 1);
+      }
+    },
+  );
 
-  rootTest(`a limited sender's packets are judged after they waited, IPv${family}`, (context) => {
+  rootTest(`a limited sender's packets are judged after waiting, IPv${family}`, (context) => {
     const datapath = limitedSender(context);
     const spoofed = toDb(family, places.native, fromWeb);
     const pass = (mark: number): Outcome =>
@@ -149,7 +152,7 @@ for (const family of [4, 6] as const) {
     assert.equal(judged.dropped.length > 0, true);
   });
 
-  rootTest(`what comes to the far end by itself is dropped, IPv${family}`, (context) => {
+  rootTest(`a packet that reaches the far end directly is dropped, IPv${family}`, (context) => {
     const datapath = limitedSender(context);
     const packet = toDb(family, web, fromWeb);
     for (const mark of [0, 1, farEnd]) {

@@ -15,7 +15,7 @@ import { rootTest } from '../support/root-test.ts';
 const seed = Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1_000_000);
 const packetCount = Number(process.env['HEDDLE_PACKETS'] ?? 20_000);
 
-rootTest(`random packets of seed ${seed} end as the oracle says`, (context) => {
+rootTest(`random packets of seed ${seed} match the oracle`, (context) => {
   const datapath = testDatapath(context);
   giveExit(datapath);
   const random = seededRandom(seed);

@@ -49,7 +49,7 @@ rootTest('addresses that no packet of a pod has', async (context) => {
   await check(context, testDatapath(context), addresses);
 });
 
-rootTest('a mapped address rides on no IPv4 flow, on whatever hook', (context) => {
+rootTest('a mapped address matches no IPv4 flow, on any hook', (context) => {
   const datapath = testDatapath(context);
   const there = { source: db[4], destination: web[4] };
   for (const program of ['from_pod', 'to_pod', 'from_overlay'] as const) {
@@ -118,7 +118,7 @@ const sourceRoutes: readonly RefusedPacket[] = [
   ),
 ];
 
-rootTest('a packet does not say which way it wants to take', async (context) => {
+rootTest('a packet cannot choose its own path', async (context) => {
   const datapath = testDatapath(context);
   await check(context, datapath, sourceRoutes);
   const [first] = sourceRoutes;

@@ -46,11 +46,11 @@ const tunnelPorts: readonly RefusedPacket[] = (
   }),
 );
 
-rootTest('a pod does not reach the port of the tunnels of any node', async (context) => {
+rootTest('a pod does not reach the tunnel port of any node', async (context) => {
   await check(context, testDatapath(context), tunnelPorts);
 });
 
-rootTest('whatever port it is, and at addresses that only the stack knows', (context) => {
+rootTest('for any port number, and at addresses that only the stack knows', (context) => {
   const datapath = testDatapath(context);
   giveExit(datapath);
   const { namespace, underlay } = datapath;
@@ -68,7 +68,7 @@ rootTest('whatever port it is, and at addresses that only the stack knows', (con
   assert.equal(fate(datapath, { ...sent, body: other, destination: also }), 'pass', 'mode native');
 });
 
-rootTest("a flow of a pod to a port that becomes the tunnels' is looked up again", (context) => {
+rootTest("a pod's flow to a port that becomes the tunnel port is looked up again", (context) => {
   const datapath = testDatapath(context);
   const sent = { source: web[4], destination: places.node[4] };
   assert.equal(fate(datapath, sent), 'pass');

@@ -289,7 +289,7 @@ function expected(row: Row): Outcome {
   };
 }
 
-rootTest('each program sends each kind of packet where it belongs', async (context) => {
+rootTest('each program sends each kind of packet to its destination', async (context) => {
   const datapath = testDatapath(context);
   for (const row of rows) {
     for (const family of [4, 6] as const) {
@@ -326,7 +326,7 @@ const notIp: readonly (readonly [ProgramName, IfIndex, Partial<Outcome>])[] = [
   ['to_overlay', tunnelDevice, { verdict: 'drop', dropped: ['not ip'] }],
 ];
 
-rootTest('what is not IP is for uplinks only, and is no event', (context) => {
+rootTest('non-IP packets pass on uplinks, are dropped at pods, and emit no event', (context) => {
   const datapath = testDatapath(context);
   const nothing = { dropped: [], charged: [], counted: [], events: [] };
   for (const [program, ifIndex, outcome] of notIp) {
@@ -337,7 +337,7 @@ rootTest('what is not IP is for uplinks only, and is no event', (context) => {
   }
 });
 
-rootTest('packets that stay on their link are counted as such, and are no events', (context) => {
+rootTest('packets that stay on their link are counted as such and emit no events', (context) => {
   const datapath = testDatapath(context);
   const cases = [
     ['::', 'ff02::16'],
@@ -373,7 +373,7 @@ rootTest('packets that stay on their link are counted as such, and are no events
   }
 });
 
-rootTest('the node signs its tunnelled packets with a MAC that no VXLAN device has', (context) => {
+rootTest('tunnel packets of the node carry a MAC that no VXLAN device has', (context) => {
   const datapath = testDatapath(context);
   for (const family of [4, 6] as const) {
     const sent = packetOf(

@@ -86,7 +86,7 @@ function tcxPrograms(
   );
 }
 
-rootTest('links and programs are removed once, and what is not ours stays', (context) => {
+rootTest('links and programs are removed once, and foreign ones stay', (context) => {
   const { node, pods, filters, upgrading, wanted, theirs } = upgraded(context);
   node.namespace.run(() => {
     throwFirst(filters.attachAll(wanted));
@@ -103,7 +103,7 @@ rootTest('links and programs are removed once, and what is not ours stays', (con
   assert.deepEqual(fs.readdirSync(pods[0]?.folder ?? ''), []);
 });
 
-rootTest('pins of links whose interfaces are gone are removed', (context) => {
+rootTest('pins of links whose interfaces were deleted are removed', (context) => {
   const { node, pods, upgrading } = upgraded(context);
   const [{ ifName, folder } = assert.fail()] = pods;
   assert.equal(fs.readdirSync(folder).length, 2);

@@ -76,10 +76,7 @@ rootTest(
     const lost =
       / was lost; made again .* keeps its network and has lost its limits and host ports/;
     const told = await restartWith(() => fs.truncateSync(record, fs.statSync(record).size - 4));
-    assert.match(
-      told[0] ?? '',
-      /set aside as hd.*, made again from what the kernel has of the pod$/,
-    );
+    assert.match(told[0] ?? '', /set aside as hd.*, rebuilt from the kernel's state$/);
     assert.match(told[1] ?? '', lost);
     const after = await look(place);
     const { id, addresses, mac, containerId, hostIfIndex } = before.endpoint;

@@ -39,7 +39,7 @@ function fill(place: AgentPlace, name: string): Promise<readonly [number | undef
   });
 }
 
-rootTest('a node full of endpoints refuses the next, until one goes', async (context) => {
+rootTest('a node full of endpoints refuses the next until one is deleted', async (context) => {
   const place = agentPlace(context, `${smallest}ipam: { cooldownMs: 0 }\n`);
   await startAgent(context, place);
   const pods = Array.from({ length: 9 }, () => podNamespace(context));
@@ -65,41 +65,45 @@ rootTest('a node full of endpoints refuses the next, until one goes', async (con
   ping(first, await added(place, last, 'pod-8'));
 });
 
-rootTest('a full address map is named with its key, and pods that fit go on', async (context) => {
-  const place = agentPlace(context, smallest);
-  await startAgent(context, place);
-  const [one, two, three] = [1, 2, 3].map(() => podNamespace(context));
-  assert(one !== undefined && two !== undefined && three !== undefined);
-  await added(place, one, 'one');
-  const address = await added(place, two, 'two');
-  const own = nodeInventory(place).maps['addresses']?.length ?? 0;
-  const extra = Array.from({ length: 64 - own }, (_, index) => `10.200.9.${index + 1}/32`);
-  for (const each of extra) runIn(place.namespace, 'ip', 'address', 'add', each, 'dev', 'eth0');
-  await eventuallyPasses(async () => assert.deepEqual(await fill(place, 'addresses'), [64, 64]));
-  const call = { containerId: 'three', netns: three.path };
-  const refused = await cniBeside(place, { verb: 'ADD', ...call });
-  const text = /addresses: E2BIG \(the map is full: 64 entries\): raise addressEntries in the conf/;
-  assert.match(refused.answer?.msg ?? '', text);
-  assert.equal((await status(place)).endpoints, 2);
-  ping(one, address);
+rootTest(
+  'a full address map is named with its key, and fitting pods are not affected',
+  async (context) => {
+    const place = agentPlace(context, smallest);
+    await startAgent(context, place);
+    const [one, two, three] = [1, 2, 3].map(() => podNamespace(context));
+    assert(one !== undefined && two !== undefined && three !== undefined);
+    await added(place, one, 'one');
+    const address = await added(place, two, 'two');
+    const own = nodeInventory(place).maps['addresses']?.length ?? 0;
+    const extra = Array.from({ length: 64 - own }, (_, index) => `10.200.9.${index + 1}/32`);
+    for (const each of extra) runIn(place.namespace, 'ip', 'address', 'add', each, 'dev', 'eth0');
+    await eventuallyPasses(async () => assert.deepEqual(await fill(place, 'addresses'), [64, 64]));
+    const call = { containerId: 'three', netns: three.path };
+    const refused = await cniBeside(place, { verb: 'ADD', ...call });
+    const text =
+      /addresses: E2BIG \(the map is full: 64 entries\): raise addressEntries in the conf/;
+    assert.match(refused.answer?.msg ?? '', text);
+    assert.equal((await status(place)).endpoints, 2);
+    ping(one, address);
 
-  // Now of the node itself: it stays degraded, and says so.
-  runIn(place.namespace, 'ip', 'address', 'add', '10.200.10.1/32', 'dev', 'eth0');
-  await eventuallyPasses(async () => {
-    const { health, tables } = await status(place);
-    assert.equal(health.state, 'degraded');
-    assert.match(JSON.stringify(tables), text);
-  });
-  ping(one, address);
-  for (const each of extra) runIn(place.namespace, 'ip', 'address', 'del', each, 'dev', 'eth0');
-  await eventuallyPasses(
-    async () => assert.equal((await status(place)).health.state, 'healthy'),
-    10_000,
-  );
-  ping(one, await added(place, three, 'three'));
-});
+    // Now of the node itself: it stays degraded, and says so.
+    runIn(place.namespace, 'ip', 'address', 'add', '10.200.10.1/32', 'dev', 'eth0');
+    await eventuallyPasses(async () => {
+      const { health, tables } = await status(place);
+      assert.equal(health.state, 'degraded');
+      assert.match(JSON.stringify(tables), text);
+    });
+    ping(one, address);
+    for (const each of extra) runIn(place.namespace, 'ip', 'address', 'del', each, 'dev', 'eth0');
+    await eventuallyPasses(
+      async () => assert.equal((await status(place)).health.state, 'healthy'),
+      10_000,
+    );
+    ping(one, await added(place, three, 'three'));
+  },
+);
 
-rootTest('a full route map is named with its key, and pods go on', async (context) => {
+rootTest('a full route map is named with its key, and pods are not affected', async (context) => {
   const place = agentPlace(context, smallest);
   await startAgent(context, place);
   const [one, two] = [1, 2].map(() => podNamespace(context));
@@ -136,15 +140,17 @@ status: { addresses: [{ type: InternalIP, address: 10.200.0.${100 + index} }] }
 `;
 }
 
-rootTest('a full flow table forgets the oldest, and packets go on', async (context) => {
-  const place = agentPlace(context, smallest);
-  await startAgent(context, place);
-  const [one, two] = [1, 2].map(() => podNamespace(context));
-  assert(one !== undefined && two !== undefined);
-  await added(place, one, 'one');
-  const address = await added(place, two, 'two');
-  // Each datagram from a port of its own.
-  const send = `
+rootTest(
+  'a full flow table evicts the oldest flows, and packets are not affected',
+  async (context) => {
+    const place = agentPlace(context, smallest);
+    await startAgent(context, place);
+    const [one, two] = [1, 2].map(() => podNamespace(context));
+    assert(one !== undefined && two !== undefined);
+    await added(place, one, 'one');
+    const address = await added(place, two, 'two');
+    // Each datagram from a port of its own.
+    const send = `
     const { createSocket } = require('node:dgram');
     const next = (left) => {
       if (left === 0) return;
@@ -152,12 +158,13 @@ rootTest('a full flow table forgets the oldest, and packets go on', async (conte
       socket.send('x', 9, '${address}', () => { socket.close(); next(left - 1); });
     };
     next(4000);`;
-  runIn(one.namespace, process.execPath, '-e', send);
-  const flows = nodeInventory(place).maps['flows'] ?? [];
-  assert.ok(flows.length > 500 && flows.length <= 1024, `${flows.length} flows`);
-  ping(one, address);
-  assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
-  const egress = (await get(place, '/metrics')).text;
-  const packets = /^heddle_pod_packets_total\{direction="egress"\} (\d+)$/m.exec(egress)?.[1];
-  assert.ok(Number(packets) >= 4000, `${packets} packets counted`);
-});
+    runIn(one.namespace, process.execPath, '-e', send);
+    const flows = nodeInventory(place).maps['flows'] ?? [];
+    assert.ok(flows.length > 500 && flows.length <= 1024, `${flows.length} flows`);
+    ping(one, address);
+    assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+    const egress = (await get(place, '/metrics')).text;
+    const packets = /^heddle_pod_packets_total\{direction="egress"\} (\d+)$/m.exec(egress)?.[1];
+    assert.ok(Number(packets) >= 4000, `${packets} packets counted`);
+  },
+);

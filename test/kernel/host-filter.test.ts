@@ -97,7 +97,7 @@ rootTest("a pod's link that gets another name is heard of", async (context) => {
   assert.deepEqual(seen, ['new renamed0']);
 });
 
-rootTest('of routes, default routes of others are heard of', async (context) => {
+rootTest('for routes, default routes of other programs pass', async (context) => {
   const namespace = testNamespace(context);
   using socket = NetlinkSocket.open({ namespace });
   addVeth(socket, { name: 'veth0', ifIndex: 7 as IfIndex, up: true, peer: { name: 'other0' } });
@@ -118,7 +118,7 @@ rootTest('of routes, default routes of others are heard of', async (context) => 
   assert.deepEqual(routes, ['route 0.0.0.0/0', 'route ::/0']);
 });
 
-rootTest('of queues and filters, those that are removed are heard of', async (context) => {
+rootTest('for queues and filters, removals pass', async (context) => {
   const namespace = testNamespace(context);
   using socket = NetlinkSocket.open({ namespace });
   addVeth(socket, { name: 'veth0', ifIndex: 7 as IfIndex, up: true, peer: { name: 'other0' } });
@@ -139,7 +139,7 @@ rootTest('of queues and filters, those that are removed are heard of', async (co
   assert.deepEqual([...new Set(seen)], ['hook of block 77', 'hook of link 7']);
 });
 
-rootTest('of settings, forwarding that is switched off is heard of', async (context) => {
+rootTest('for settings, switching off forwarding passes', async (context) => {
   const namespace = testNamespace(context);
   using socket = NetlinkSocket.open({ namespace });
   const set = (name: string, value: number): void =>

@@ -28,7 +28,7 @@ function holdings(): Holdings {
   };
 }
 
-rootTest('sockets that are opened, used and closed leave nothing behind', (context) => {
+rootTest('sockets opened, used and closed leave nothing behind', (context) => {
   const namespace = testNamespace(context);
   const before = holdings();
   for (let round = 0; round < 300; round++) {
@@ -40,7 +40,7 @@ rootTest('sockets that are opened, used and closed leave nothing behind', (conte
   assert.deepEqual(holdings(), before);
 });
 
-rootTest('refused requests and failed openings leave nothing behind', (context) => {
+rootTest('refused requests and failed opens leave nothing behind', (context) => {
   const namespace = testNamespace(context);
   using socket = NetlinkSocket.open({ namespace });
   const before = holdings();
@@ -53,7 +53,7 @@ rootTest('refused requests and failed openings leave nothing behind', (context) 
   assert.deepEqual(holdings(), before);
 });
 
-rootTest('namespaces that are made and removed leave nothing behind', () => {
+rootTest('namespaces created and removed leave nothing behind', () => {
   const before = holdings();
   for (let round = 0; round < 30; round++) {
     const path = testNamespacePath();
@@ -65,7 +65,7 @@ rootTest('namespaces that are made and removed leave nothing behind', () => {
   assert.deepEqual(holdings(), before);
 });
 
-rootTest('subscriptions that were waited on and ended leave nothing behind', async (context) => {
+rootTest('subscriptions waited on and ended leave nothing behind', async (context) => {
   const namespace = testNamespace(context);
   const before = holdings();
   for (let round = 0; round < 50; round++) {

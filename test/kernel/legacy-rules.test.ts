@@ -24,7 +24,7 @@ rootTest('rules of iptables-legacy are read by its own program', async (context)
 });
 
 rootTest(
-  'where the program is not installed, tables are unread and it is said',
+  'if the program is not installed, tables stay unread, and this is reported',
   async (context) => {
     const namespace = testNamespace(context);
     const path = process.env['PATH'] ?? '';

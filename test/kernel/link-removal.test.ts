@@ -71,7 +71,7 @@ async function wire(network: VethWiring, record: EndpointReservation): Promise<v
 }
 
 rootTest(
-  'what is removed passes nothing and leaves its names at once, and is deleted soon',
+  'a removed interface passes nothing and frees its names immediately, and is deleted soon',
   async (context) => {
     const node = makeNode(context);
     const { namespace, record } = await wirePod(context, node);
@@ -99,7 +99,7 @@ rootTest(
 );
 
 rootTest(
-  'many that are removed at the same time go together, and nobody else goes',
+  'many interfaces removed at the same time are deleted together, and no others',
   async (context) => {
     const node = makeNode(context);
     runIn(node.namespace, 'ip', 'link', 'add', 'other', 'type', 'veth', 'peer', 'name', 'end');
@@ -128,7 +128,7 @@ const unfindable: readonly { readonly name: string; readonly command: string }[]
 
 for (const { name, command } of unfindable) {
   rootTest(
-    `an interface that is ${name} in the pod is deleted before anybody is told`,
+    `an interface that is ${name} in the pod is deleted before this is reported`,
     async (context) => {
       const node = makeNode(context);
       const { namespace, record } = await wirePod(context, node);
@@ -142,7 +142,7 @@ for (const { name, command } of unfindable) {
 }
 
 rootTest(
-  'an interface whose namespace has lost its path is deleted before anybody is told',
+  'an interface whose namespace has lost its path is deleted before this is reported',
   async (context) => {
     const node = makeNode(context);
     const { record } = await wirePod(context, node);
@@ -155,7 +155,7 @@ rootTest(
 );
 
 rootTest(
-  'what an agent was killed over is deleted by the next, by name and MAC',
+  'an interface whose removal an agent did not survive is deleted by the next, by name and MAC',
   async (context) => {
     const node = makeNode(context);
     const { record } = await wirePod(context, node);
@@ -174,7 +174,7 @@ rootTest(
   },
 );
 
-rootTest('a DEL that an agent died half-way through leaves the name free', async (context) => {
+rootTest('a DEL during which the agent died leaves the name free', async (context) => {
   const node = makeNode(context);
   const { namespace, record } = await wirePod(context, node);
   const { ifIndex } = linkByName(node.socket, record.hostIfName) ?? assert.fail();
@@ -185,7 +185,7 @@ rootTest('a DEL that an agent died half-way through leaves the name free', async
   assert.deepEqual([node.names(), linkByName(pod, 'eth0')], [['lo'], undefined]);
 });
 
-rootTest('an interface that gets another name while it is made does not stay', async (context) => {
+rootTest('an interface that is renamed during its creation does not stay', async (context) => {
   const { namespace, names } = makeNode(context);
   // By a rule of udev, say. What is set by name fails then.
   const rename = (): void => {

@@ -82,7 +82,10 @@ rootTest('a pod whose record is lost keeps its network, and is named', async (co
     [after?.addresses, after?.mac, after?.hostIfIndex, after?.id],
     [before.addresses, before.mac, before.hostIfIndex, before.id],
   );
-  assert.match(await reasons(place), new RegExp(`${before.hostIfName} was lost; made again`));
+  assert.match(
+    await reasons(place),
+    new RegExp(`${before.hostIfName} was lost and has been rebuilt`),
+  );
   assert.ok(isGuarded(place, before.hostIfIndex));
   assert.ok(reachesNode(node));
   assert.equal(fs.readdirSync(records).length, 1);
@@ -91,36 +94,39 @@ rootTest('a pod whose record is lost keeps its network, and is named', async (co
   await eventuallyPasses(async () => assert.deepEqual(await endpoints(place), []));
 });
 
-rootTest('a pod of which nothing is known is named, and nothing of it passes', async (context) => {
-  const node = await nodeWithPod(context);
-  const { place, agent, call } = node;
-  const [before] = await endpoints(place);
-  assert.ok(before);
-  await agent.end('SIGTERM');
-  fs.rmSync(place.stateDir, { recursive: true });
-  // The data path's own entry is gone too.
-  const key = [...new Uint8Array(Uint32Array.of(before.hostIfIndex).buffer)].map(String);
-  const map = path.join(place.pinDir, 'maps', 'endpoints');
-  execFileSync('bpftool', ['map', 'delete', 'pinned', map, 'key', ...key]);
-  const second = await startAgent(context, place);
-  const { hostIfName, hostIfIndex } = before;
-  const problem = new RegExp(`interface ${hostIfName} .*has no endpoint record: nothing`);
-  assert.match(await reasons(place), problem);
-  assert.ok(isGuarded(place, hostIfIndex));
-  assert.equal(reachesNode(node), false);
-  assert.ok((await unknownDrops(place)) > 0);
-  // Also without the filter, and also with the next agent.
-  runIn(place.namespace, 'tc', 'qdisc', 'del', 'dev', hostIfName, 'clsact');
-  await eventuallyPasses(() => assert.ok(isGuarded(place, hostIfIndex)));
-  await second.end('SIGKILL');
-  await startAgent(context, place);
-  assert.ok(isGuarded(place, hostIfIndex));
-  assert.match(await reasons(place), problem);
-  cni(place, { verb: 'DEL', ...call });
-  await eventuallyPasses(async () => assert.doesNotMatch(await reasons(place), problem));
-});
+rootTest(
+  'a pod of which nothing is known is named, and its packets are dropped',
+  async (context) => {
+    const node = await nodeWithPod(context);
+    const { place, agent, call } = node;
+    const [before] = await endpoints(place);
+    assert.ok(before);
+    await agent.end('SIGTERM');
+    fs.rmSync(place.stateDir, { recursive: true });
+    // The data path's own entry is gone too.
+    const key = [...new Uint8Array(Uint32Array.of(before.hostIfIndex).buffer)].map(String);
+    const map = path.join(place.pinDir, 'maps', 'endpoints');
+    execFileSync('bpftool', ['map', 'delete', 'pinned', map, 'key', ...key]);
+    const second = await startAgent(context, place);
+    const { hostIfName, hostIfIndex } = before;
+    const problem = new RegExp(`interface ${hostIfName} .*has no endpoint record: packets`);
+    assert.match(await reasons(place), problem);
+    assert.ok(isGuarded(place, hostIfIndex));
+    assert.equal(reachesNode(node), false);
+    assert.ok((await unknownDrops(place)) > 0);
+    // Also without the filter, and also with the next agent.
+    runIn(place.namespace, 'tc', 'qdisc', 'del', 'dev', hostIfName, 'clsact');
+    await eventuallyPasses(() => assert.ok(isGuarded(place, hostIfIndex)));
+    await second.end('SIGKILL');
+    await startAgent(context, place);
+    assert.ok(isGuarded(place, hostIfIndex));
+    assert.match(await reasons(place), problem);
+    cni(place, { verb: 'DEL', ...call });
+    await eventuallyPasses(async () => assert.doesNotMatch(await reasons(place), problem));
+  },
+);
 
-rootTest('a state directory that is removed under an agent comes back', async (context) => {
+rootTest('a state directory removed under an agent is restored', async (context) => {
   const node = await nodeWithPod(context);
   const { place, records } = node;
   const names = fs.readdirSync(records);
@@ -153,7 +159,7 @@ rootTest('an interface that an administrator renamed is removed by DEL', async (
   await eventuallyPasses(() => assert.doesNotMatch(ip('-o', 'link'), /renamed|hd[0-9a-f]{11}/));
 });
 
-rootTest('a record of a restored backup is set right from the kernel', async (context) => {
+rootTest('a record from a restored backup is corrected from the kernel', async (context) => {
   const node = await nodeWithPod(context);
   const { place, agent, records } = node;
   const [before] = await endpoints(place);
@@ -169,6 +175,9 @@ rootTest('a record of a restored backup is set right from the kernel', async (co
   const [after] = await endpoints(place);
   assert.deepEqual([after?.addresses, after?.hostIfIndex], [before.addresses, before.hostIfIndex]);
   assert.deepEqual(after?.pod, before.pod);
-  assert.match(await reasons(place), /was not what the kernel has of the pod; set right/);
+  assert.match(
+    await reasons(place),
+    /did not match the pod's interface in the kernel and was corrected/,
+  );
   assert.ok(reachesNode(node));
 });

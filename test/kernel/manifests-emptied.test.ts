@@ -23,7 +23,7 @@ async function keepsRoutes(place: AgentPlace, routes: string): Promise<void> {
   }
 }
 
-rootTest('manifests that are suddenly empty remove no route, and are told', async (context) => {
+rootTest('suddenly empty manifests remove no route and are reported', async (context) => {
   const place = agentPlace(context);
   const folder = path.join(place.folder, 'cluster');
   const file = path.join(folder, 'nodes.yaml');
@@ -44,7 +44,7 @@ rootTest('manifests that are suddenly empty remove no route, and are told', asyn
     empty();
     await eventuallyPasses(async () => {
       const { cluster, health } = await status(place);
-      assert.match(cluster.problems[0]?.text ?? '', /cluster: has no object, and there were \d+$/);
+      assert.match(cluster.problems[0]?.text ?? '', /cluster: has no objects, but there were \d+$/);
       assert.equal(health.state, 'degraded');
     }, 10_000);
     await keepsRoutes(place, routes);
@@ -68,5 +68,5 @@ rootTest('an agent that starts while its manifests are empty removes no route', 
   await keepsRoutes(place, routes);
   const { problems, complete } = (await status(place)).cluster;
   assert.equal(complete, false);
-  assert.match(problems[0]?.text ?? '', /cluster: has no object$/);
+  assert.match(problems[0]?.text ?? '', /cluster: has no objects$/);
 });

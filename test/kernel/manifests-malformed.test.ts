@@ -21,7 +21,7 @@ import { rootTest } from '../support/root-test.ts';
 
 const heddle = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
-rootTest('manifests that turn wrong are named, and change nothing', async (context) => {
+rootTest('manifests that become invalid are named and change nothing', async (context) => {
   const place = agentPlace(context);
   const file = path.join(place.folder, 'cluster', 'objects.yaml');
   const write = (text: string): void => {

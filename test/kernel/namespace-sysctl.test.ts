@@ -25,7 +25,7 @@ rootTest(
   },
 );
 
-rootTest('what is no parameter or no value is refused by name', (context) => {
+rootTest('a name that is not a parameter and an invalid value are refused by name', (context) => {
   const namespace = testNamespace(context);
   namespace.run(() => {
     assert.throws(() => readSysctl('net/ipv4/nothing'), {

@@ -16,7 +16,7 @@ function threadNamespaces(): Set<string> {
 
 const ownNamespace = (): string => fs.readlinkSync('/proc/thread-self/ns/net');
 
-rootTest('run is inside during the function and back outside after it', (context) => {
+rootTest('run is inside during the function and outside after it', (context) => {
   const namespace = testNamespace(context);
   const outside = ownNamespace();
   const inside = namespace.run(ownNamespace);
@@ -25,7 +25,7 @@ rootTest('run is inside during the function and back outside after it', (context
   assert.equal(ownNamespace(), outside);
 });
 
-rootTest('run comes back when the function throws', (context) => {
+rootTest('run returns when the function throws', (context) => {
   const outside = ownNamespace();
   assert.throws(
     () =>
@@ -37,7 +37,7 @@ rootTest('run comes back when the function throws', (context) => {
   assert.equal(ownNamespace(), outside);
 });
 
-rootTest('runs nest, each coming back to where it was called', (context) => {
+rootTest("runs nest, each returning to its caller's namespace", (context) => {
   const [outer, inner] = [testNamespace(context), testNamespace(context)];
   const seen = outer.run(() => [inner.run(ownNamespace), ownNamespace()]);
   assert.deepEqual(seen, [`net:[${inner.inode()}]`, `net:[${outer.inode()}]`]);
@@ -52,13 +52,13 @@ rootTest('run refuses an asynchronous function before it starts', (context) => {
   assert.equal(started, false);
 });
 
-rootTest('run refuses a function that returns a promise, and comes back', (context) => {
+rootTest('run refuses a function that returns a promise, and returns', (context) => {
   const outside = ownNamespace();
   assert.throws(() => testNamespace(context).run(() => Promise.resolve(1)), TypeError);
   assert.equal(ownNamespace(), outside);
 });
 
-rootTest('no thread stays inside, not even of a pool first used by then', async (context) => {
+rootTest('no thread stays inside, not even of a pool first used then', async (context) => {
   // In a process of its own, whose thread pool has not run yet.
   const path = testNamespacePath();
   NetworkNamespace.create(path)[Symbol.dispose]();
@@ -79,7 +79,7 @@ rootTest('no thread stays inside, not even of a pool first used by then', async 
   assert.equal(stdout.trim(), '1', stderr);
 });
 
-rootTest('a process that cannot come back ends at once', (context) => {
+rootTest('a process that cannot return ends immediately', (context) => {
   const path = testNamespacePath();
   NetworkNamespace.create(path)[Symbol.dispose]();
   context.after(() => NetworkNamespace.remove(path));
@@ -129,7 +129,7 @@ rootTest('create, open and remove follow a namespace through its life', () => {
   assert.throws(() => NetworkNamespace.remove(path), { name: 'KernelError', code: 'ENOENT' });
 });
 
-rootTest('a namespace is created in a directory that is not there yet', () => {
+rootTest('a namespace is created in a directory that does not exist yet', () => {
   const directory = fs.mkdtempSync('/tmp/heddle-test-');
   const path = `${directory}/deeper/still/one`;
   try {
@@ -149,7 +149,7 @@ rootTest('/run/netns is a shared mount afterwards, as iproute2 makes it', (conte
   assert.match(mount ?? '', / shared:\d+ /);
 });
 
-rootTest('what is no network namespace is not opened as one', () => {
+rootTest('a file that is not a network namespace is not opened as one', () => {
   for (const path of ['/etc/passwd', '/proc/self/ns/mnt']) {
     assert.throws(() => NetworkNamespace.open(path), {
       message: `open ${path}: EINVAL (this is not a network namespace)`,
@@ -157,7 +157,7 @@ rootTest('what is no network namespace is not opened as one', () => {
   }
 });
 
-rootTest('a FIFO in the place of a namespace holds up nobody', (context) => {
+rootTest('a FIFO in place of a namespace does not block', (context) => {
   const folder = fs.mkdtempSync('/tmp/heddle-fifo-');
   context.after(() => fs.rmSync(folder, { recursive: true }));
   const path = `${folder}/fifo`;
@@ -176,7 +176,7 @@ rootTest('the current namespace is the thread’s own', (context) => {
 });
 
 rootTest(
-  'a socket stays where it was made, and the namespace lives as long as a handle',
+  'a socket stays where it was created, and the namespace lives as long as a handle',
   (context) => {
     const path = testNamespacePath();
     const namespace = NetworkNamespace.create(path);
@@ -190,7 +190,7 @@ rootTest(
   },
 );
 
-rootTest('a child spawned inside stays inside', (context) => {
+rootTest('a child process spawned inside stays inside', (context) => {
   const namespace = testNamespace(context);
   const { stdout } = namespace.run(() =>
     spawnSync('readlink', ['/proc/self/ns/net'], { encoding: 'utf8' }),

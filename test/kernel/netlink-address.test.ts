@@ -26,7 +26,7 @@ function linked(context: TestContext): NetlinkSocket {
   return socket;
 }
 
-rootTest('addresses of both families are added and listed as they were asked for', (context) => {
+rootTest('addresses of both families are added and listed as requested', (context) => {
   const socket = linked(context);
   addAddress(socket, { ...pod4, scope: 'link' });
   addAddress(socket, { ...pod6, noPrefixRoute: true });
@@ -56,7 +56,7 @@ rootTest('adding twice is refused, replacing twice is not', (context) => {
   assert.equal(listAddresses(socket, { ifIndex }).length, 2);
 });
 
-rootTest('deleting takes it away once and then says that it is not there', (context) => {
+rootTest('deleting removes it once and then reports that it does not exist', (context) => {
   const socket = linked(context);
   for (const address of [pod4, pod6]) {
     addAddress(socket, address);

@@ -38,7 +38,7 @@ function named(socket: NetlinkSocket, name: string): Link {
 }
 
 rootTest(
-  'a veth that is made comes back as it is listed, and a name taken is refused',
+  'a created veth is returned as it is listed, and an existing name is refused',
   async (context) => {
     const here = testNamespace(context);
     const there = testNamespace(context);
@@ -60,7 +60,7 @@ rootTest(
   },
 );
 
-rootTest('a veth is made with both ends as they were asked for', (context) => {
+rootTest('a veth is created with both ends as requested', (context) => {
   const here = testNamespace(context);
   const there = testNamespace(context);
   using socket = NetlinkSocket.open({ namespace: here });
@@ -110,7 +110,7 @@ rootTest('a veth within one namespace names no other namespace', (context) => {
 });
 
 rootTest(
-  'a taken name, a bad name and a missing link are refused with the kernel’s words',
+  'an existing name, an invalid name and a missing link are refused with the kernel’s text',
   (context) => {
     const socket = fresh(context);
     addVeth(socket, { name: 'veth0', peer: { name: 'veth1' } });
@@ -134,7 +134,7 @@ rootTest(
   },
 );
 
-rootTest('a VXLAN device that collects metadata reads back as one', (context) => {
+rootTest('a VXLAN device that collects metadata is read back as one', (context) => {
   const socket = fresh(context);
   addVxlan(socket, {
     name: 'vxlan0',
@@ -153,7 +153,7 @@ rootTest('a VXLAN device that collects metadata reads back as one', (context) =>
   );
 });
 
-rootTest('a VXLAN device with one remote end reads back as one', (context) => {
+rootTest('a VXLAN device with one remote end is read back as one', (context) => {
   const namespace = testNamespace(context);
   using socket = NetlinkSocket.open({ namespace });
   addVxlan(socket, {
@@ -253,18 +253,21 @@ async function standstillWhileDeleting(socket: NetlinkSocket): Promise<number> {
   return longestMs / (performance.now() - began);
 }
 
-rootTest('twenty veths are deleted side by side while the event loop goes on', async (context) => {
-  const socket = fresh(context);
-  const before = fs.readdirSync('/proc/self/fd').length;
-  const shares: number[] = [];
-  // Done on this thread it would stand still all the time, each time; a busy machine may hold it up now and then.
-  for (let round = 0; round < 3; round++) {
-    shares.push(await standstillWhileDeleting(socket));
-    assert.deepEqual(listLinks(socket, { kind: 'veth' }), []);
-  }
-  assert.ok(Math.min(...shares) < 0.5, `it stood still for ${shares.join(', ')} of the time`);
-  assert.equal(fs.readdirSync('/proc/self/fd').length, before);
-});
+rootTest(
+  'twenty veths are deleted concurrently while the event loop continues',
+  async (context) => {
+    const socket = fresh(context);
+    const before = fs.readdirSync('/proc/self/fd').length;
+    const shares: number[] = [];
+    // Done on this thread it would stand still all the time, each time; a busy machine may hold it up now and then.
+    for (let round = 0; round < 3; round++) {
+      shares.push(await standstillWhileDeleting(socket));
+      assert.deepEqual(listLinks(socket, { kind: 'veth' }), []);
+    }
+    assert.ok(Math.min(...shares) < 0.5, `it stood still for ${shares.join(', ')} of the time`);
+    assert.equal(fs.readdirSync('/proc/self/fd').length, before);
+  },
+);
 
 rootTest('an asynchronous deletion of a missing link rejects', async (context) => {
   const socket = fresh(context);
@@ -293,25 +296,28 @@ rootTest(
   },
 );
 
-rootTest('a list is whole although other links come and go while it is read', async (context) => {
-  const namespace = testNamespace(context);
-  using socket = NetlinkSocket.open({ namespace });
-  for (let index = 0; index < 100; index++) {
-    addVeth(socket, { name: `a${index}`, peer: { name: `b${index}` } });
-  }
-  const churn = spawnIn(namespace, 'sh', [
-    '-c',
-    'for i in $(seq 40); do ip link add x$i type bridge; ip link delete x$i; done',
-  ]);
-  const ended = new Promise((resolve) => churn.on('exit', resolve));
-  let isOver = false;
-  void ended.then(() => {
-    isOver = true;
-  });
-  for (let round = 0; !isOver; round++) {
-    const names = listLinks(socket, { kind: 'veth' }).map((link) => link.name);
-    assert.equal(names.length, 200, `round ${round}`);
-    assert.equal(new Set(names).size, 200, `round ${round}`);
-    await new Promise(setImmediate);
-  }
-});
+rootTest(
+  'a list is complete although other links are added and deleted while it is read',
+  async (context) => {
+    const namespace = testNamespace(context);
+    using socket = NetlinkSocket.open({ namespace });
+    for (let index = 0; index < 100; index++) {
+      addVeth(socket, { name: `a${index}`, peer: { name: `b${index}` } });
+    }
+    const churn = spawnIn(namespace, 'sh', [
+      '-c',
+      'for i in $(seq 40); do ip link add x$i type bridge; ip link delete x$i; done',
+    ]);
+    const ended = new Promise((resolve) => churn.on('exit', resolve));
+    let isOver = false;
+    void ended.then(() => {
+      isOver = true;
+    });
+    for (let round = 0; !isOver; round++) {
+      const names = listLinks(socket, { kind: 'veth' }).map((link) => link.name);
+      assert.equal(names.length, 200, `round ${round}`);
+      assert.equal(new Set(names).size, 200, `round ${round}`);
+      await new Promise(setImmediate);
+    }
+  },
+);

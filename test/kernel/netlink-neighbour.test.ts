@@ -37,7 +37,7 @@ rootTest('a neighbour of each family is replaced twice and listed once', (contex
   assert.deepEqual(listNeighbours(socket, { ifIndex }), [pod4, pod6]);
 });
 
-rootTest('replacing gives it the new MAC', (context) => {
+rootTest('replacing sets the new MAC', (context) => {
   const socket = linked(context);
   const moved = { ...pod4, mac: parseMac('02:00:5e:10:00:02') };
   replaceNeighbour(socket, pod4);
@@ -45,7 +45,7 @@ rootTest('replacing gives it the new MAC', (context) => {
   assert.deepEqual(listNeighbours(socket, { ifIndex }), [moved]);
 });
 
-rootTest('a neighbour says who set it, and replacing it can claim it', (context) => {
+rootTest('a neighbour records who set it, and replacing can claim it', (context) => {
   const socket = linked(context);
   const ours = { ...pod4, protocol: 72 };
   replaceNeighbour(socket, pod4);
@@ -62,7 +62,7 @@ rootTest('adding twice is refused', (context) => {
   });
 });
 
-rootTest('deleting takes it away, and what is not there is refused', (context) => {
+rootTest('deleting removes it, and a missing one is refused', (context) => {
   const socket = linked(context);
   for (const neighbour of [pod4, pod6]) {
     replaceNeighbour(socket, neighbour);
@@ -75,7 +75,7 @@ rootTest('deleting takes it away, and what is not there is refused', (context) =
   );
 });
 
-rootTest('neighbours of other links are left out by the kernel’s filter', (context) => {
+rootTest('neighbours of other links are omitted by the kernel’s filter', (context) => {
   const socket = linked(context);
   addVeth(socket, { name: 'other0', ifIndex: 17 as IfIndex, up: true, peer: { name: 'other1' } });
   const other = { ...pod4, ifIndex: 17 as IfIndex };
@@ -85,7 +85,7 @@ rootTest('neighbours of other links are left out by the kernel’s filter', (con
   assert.equal(listNeighbours(socket).filter(({ state }) => state === 'permanent').length, 2);
 });
 
-rootTest('a failing request in the middle of a batch leaves its neighbours done', (context) => {
+rootTest('a failing request in the middle of a batch does not affect the others', (context) => {
   const socket = linked(context);
   const missing = { ...pod6, ifIndex: 4711 as IfIndex };
   const outcomes = batch(socket, (requests) => {
@@ -104,7 +104,7 @@ rootTest('a failing request in the middle of a batch leaves its neighbours done'
   assert.deepEqual(listNeighbours(socket, { ifIndex }), [pod4, pod6]);
 });
 
-rootTest('many failures in one batch are told apart', (context) => {
+rootTest('many failures in one batch are reported separately', (context) => {
   const socket = linked(context);
   const range = parsePrefix('198.18.0.0/15');
   const outcomes = batch(socket, (requests) => {

@@ -41,7 +41,7 @@ async function next(
   }
 }
 
-rootTest('a link that is made, changed and deleted is told of', async (context) => {
+rootTest('a link that is created, changed and deleted is reported', async (context) => {
   const namespace = testNamespace(context);
   using socket = NetlinkSocket.open({ namespace });
   using subscription = subscribe({ kinds: ['link'], namespace });
@@ -59,7 +59,7 @@ rootTest('a link that is made, changed and deleted is told of', async (context) 
   assert.equal(seen.at(-1), 'del 1300');
 });
 
-rootTest('addresses, routes and neighbours of both families are told of', async (context) => {
+rootTest('addresses, routes and neighbours of both families are reported', async (context) => {
   const namespace = testNamespace(context);
   addLink(namespace);
   using socket = NetlinkSocket.open({ namespace });
@@ -97,7 +97,7 @@ rootTest('addresses, routes and neighbours of both families are told of', async 
   ]);
 });
 
-rootTest('a port that leaves its bridge is not told of as a deleted link', async (context) => {
+rootTest('a port that leaves its bridge is not reported as a deleted link', async (context) => {
   const namespace = testNamespace(context);
   addLink(namespace);
   using socket = NetlinkSocket.open({ namespace });
@@ -117,7 +117,7 @@ rootTest('a port that leaves its bridge is not told of as a deleted link', async
   assert.deepEqual([...actions], ['new']);
 });
 
-rootTest('a reader that waits is woken, and an abort ends it', async (context) => {
+rootTest('a waiting reader is woken, and an abort ends it', async (context) => {
   const namespace = testNamespace(context);
   const before = fs.readdirSync('/proc/self/fd').length;
   const abort = new AbortController();
@@ -139,7 +139,7 @@ rootTest('a reader that waits is woken, and an abort ends it', async (context) =
   assert.equal(fs.readdirSync('/proc/self/fd').length, before);
 });
 
-rootTest('an aborted subscription ends at once while it waits', async (context) => {
+rootTest('an aborted subscription ends immediately while it waits', async (context) => {
   const abort = new AbortController();
   const subscription = subscribe({
     kinds: ['link'],

@@ -194,7 +194,7 @@ const cases: readonly Case[] = [
 ];
 
 rootTest(
-  'a route of each shape is set, set again, listed as it was set, and deleted',
+  'a route of each form is set, set again, listed as it was set, and deleted',
   async (context) => {
     const { socket } = wired(context);
     for (const { name, route, listed } of cases) {
@@ -233,7 +233,7 @@ rootTest('a replaced route has the new gateway and is still one', (context) => {
   }
 });
 
-rootTest('a gateway that cannot be reached is refused with the kernel’s text', (context) => {
+rootTest('an unreachable gateway is refused with the kernel’s text', (context) => {
   const { socket } = wired(context);
   assert.throws(
     () =>
@@ -270,7 +270,7 @@ rootTest('the kernel filters by protocol, table, family and link', (context) => 
   assert.ok(destinations({}).includes('192.0.2.0/24'));
 });
 
-rootTest('routes that others set in ways of their own are listed too', (context) => {
+rootTest('unusual routes of other programs are listed too', (context) => {
   const { socket, namespace } = wired(context);
   const ip = (...args: string[]): string => runIn(namespace, 'ip', ...args);
   ip(
@@ -302,7 +302,7 @@ rootTest('routes that others set in ways of their own are listed too', (context)
   );
 });
 
-rootTest('routes by next-hop objects have the interfaces and gateways of these', (context) => {
+rootTest('routes with next-hop objects have their interfaces and gateways', (context) => {
   const { socket, namespace } = wired(context);
   const lines = [
     'ip nexthop add id 1 via 192.0.2.2 dev veth0',
@@ -330,7 +330,7 @@ rootTest('routes by next-hop objects have the interfaces and gateways of these',
   assert.deepEqual(ways(), told);
 });
 
-rootTest('a lookup says which way a packet would go', (context) => {
+rootTest('a lookup returns the path of a packet', (context) => {
   const { socket } = wired(context);
   const gateway = parseAddress('192.0.2.254');
   replaceRoute(socket, {
@@ -353,7 +353,7 @@ rootTest('a lookup says which way a packet would go', (context) => {
   });
 });
 
-rootTest('a list whose reading broke midway does not spoil the next', (context) => {
+rootTest('a list whose reading was interrupted does not affect the next', (context) => {
   const { socket } = wired(context);
   batch(socket, (requests) => {
     for (let index = 0; index < 2000; index++) {
@@ -376,7 +376,7 @@ rootTest('a list whose reading broke midway does not spoil the next', (context) 
   }
 });
 
-rootTest('a thousand routes go out in a batch and come back in a list', (context) => {
+rootTest('a thousand routes are written in a batch and read back in a list', (context) => {
   const { socket } = wired(context);
   const range = parsePrefix('198.18.0.0/15');
   const routes = Array.from({ length: 1000 }, (_, index): RouteRecord => {

@@ -42,7 +42,7 @@ const cases: readonly Rule[] = [
 ];
 
 rootTest(
-  'a rule of each shape is added, listed as it was set, refused twice, and deleted',
+  'a rule of each form is added, listed as it was set, refused twice, and deleted',
   (context) => {
     using socket = NetlinkSocket.open({ namespace: testNamespace(context) });
     const ours = (): Rule[] => listRules(socket).filter((rule) => rule.protocol === 72);

@@ -44,14 +44,14 @@ function squatter(
 }
 
 rootTest(
-  'a second agent is refused and named the first, in one process or two',
+  'a second agent is refused with the pid of the first, in one process or two',
   async (context) => {
     const namespace = testNamespace(context);
     const lock = namespace.run(() => lockNetwork());
     assert.equal(lock.warning, undefined);
     assert.throws(() => namespace.run(() => lockNetwork()), {
       name: 'InputError',
-      message: `network namespace: is in use by another heddle agent (pid ${process.pid}), which has another stateDir and pinDir`,
+      message: `network namespace: is in use by another heddle agent (pid ${process.pid}), which has a different stateDir and pinDir`,
     });
     lock[Symbol.dispose]();
     const other = await otherAgent(context, namespace);
@@ -75,7 +75,7 @@ rootTest('a kill releases it before the process is reaped', async (context) => {
   namespace.run(() => lockNetwork())[Symbol.dispose]();
 });
 
-rootTest('two namespaces have a lock each', (context) => {
+rootTest('two namespaces have separate locks', (context) => {
   const [one, other] = [testNamespace(context), testNamespace(context)];
   using _one = one.run(() => lockNetwork());
   using _other = other.run(() => lockNetwork());
@@ -139,7 +139,7 @@ rootTest(
 );
 
 rootTest(
-  'an agent of an earlier version is refused nothing it had, and noticed',
+  'an agent of an earlier version is refused nothing it had, and is detected',
   async (context) => {
     const namespace = testNamespace(context);
     const earlier = await squatter(context, namespace, []);
@@ -159,7 +159,7 @@ rootTest(
 );
 
 rootTest(
-  'no unprivileged process can make the table, alone or as its own root',
+  'no unprivileged process can create the table, alone or as its own root',
   async (context) => {
     const namespace = testNamespace(context);
     for (const [, as] of unprivileged) {
@@ -170,7 +170,7 @@ rootTest(
   },
 );
 
-rootTest('rules that are flushed or reloaded leave the lock as it is', (context) => {
+rootTest('flushing or reloading rules does not affect the lock', (context) => {
   const namespace = testNamespace(context);
   using _lock = namespace.run(() => lockNetwork());
   runIn(namespace, 'nft', 'flush', 'ruleset');
@@ -178,14 +178,14 @@ rootTest('rules that are flushed or reloaded leave the lock as it is', (context)
   assert.throws(() => namespace.run(() => lockNetwork()), inUse);
 });
 
-rootTest('a table of that name that somebody made by hand is no lock', (context) => {
+rootTest('a table of that name created by hand is not a lock', (context) => {
   const namespace = testNamespace(context);
   runIn(namespace, 'nft', 'add', 'table', 'inet', 'heddle_agent');
   using _lock = namespace.run(() => lockNetwork());
   assert.throws(() => namespace.run(() => lockNetwork()), inUse);
 });
 
-rootTest('nft shows whose lock it is, and its comment survives a listing', (context) => {
+rootTest('nft shows the owner of the lock, and its comment survives a listing', (context) => {
   const namespace = testNamespace(context);
   const lock = namespace.run(() => holdTable('heddle_agent', 'lock of the heddle agent, pid 7'));
   assert.ok(lock);
@@ -201,7 +201,7 @@ rootTest('nft shows whose lock it is, and its comment survives a listing', (cont
   assert.equal(runIn(namespace, 'nft', 'list', 'ruleset'), '');
 });
 
-rootTest('a process that can neither own a table nor see one is told so', async (context) => {
+rootTest('a process that can neither own a table nor see one gets an error', async (context) => {
   const namespace = testNamespace(context);
   const script = `import(${JSON.stringify(lockModule)}).then(({ lockNetwork }) => lockNetwork())
     .catch((error) => console.log(error.message));`;

@@ -5,7 +5,7 @@ import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
 rootTest(
-  'each transaction wakes a reader, whoever made it and however large it is',
+  'each transaction wakes a reader, whoever sent it and however large it is',
   async (context) => {
     const namespace = testNamespace(context);
     const stop = new AbortController();
@@ -28,7 +28,7 @@ rootTest(
 );
 
 rootTest(
-  'the bytes of rules are others when a rule is exchanged, and the same when a counter counts',
+  'the bytes of rules differ when a rule is replaced, and are the same when a counter counts',
   (context) => {
     const namespace = testNamespace(context);
     using socket = NetlinkSocket.open({ namespace, family: 'netfilter' });

@@ -40,36 +40,33 @@ interface Place {
   readonly outside: NetworkNamespace;
 }
 
-rootTest(
-  'the address of a pod stays with what another interface brings to its host port',
-  (context) => {
-    const { node, pod, outside } = build(context);
-    using nft = Nftables.open(node);
-    assert.deepEqual(nftTable(nft).set([...entriesOf(nftEntries(desired)).values()]), []);
-    using capture = Capture.start(at(pod));
-    const ways = [
-      [pod, 'eth0', podLink],
-      [outside, 'net0', 'up0'],
-    ] as const;
-    for (const { version, pod: own, node: destination, peer } of families) {
-      let sourcePort = 4000;
-      const arrivesFrom = ([from, name, link]: (typeof ways)[number], source: string) => {
-        sourcePort++;
-        capture.frames();
-        const ends = { source, destination, destinationMac: portOf(at(node), link).mac };
-        const content = udp({ sourcePort, destinationPort: hostPort });
-        sendFrames(portOf(at(from), name), [frame(ends, [protocols.udp, content])]);
-        return capture.frames().flatMap((bytes) => sourceTo(own, bytes, version));
-      };
-      const [byPod, byOutside] = ways;
-      assert.deepEqual(arrivesFrom(byPod, own), [hex(nodeTo(version))], `IPv${version}: its own`);
-      assert.deepEqual(arrivesFrom(byOutside, own), [hex(own)], `IPv${version}: forged`);
-      assert.deepEqual(arrivesFrom(byOutside, peer), [hex(peer)], `IPv${version}: of a peer`);
-      const loopback = version === 4 ? '127.0.0.1' : '::1';
-      assert.deepEqual(arrivesFrom(byOutside, loopback), [], `IPv${version}: as the node`);
-    }
-  },
-);
+rootTest("packets from another interface to a host port keep a pod's source address", (context) => {
+  const { node, pod, outside } = build(context);
+  using nft = Nftables.open(node);
+  assert.deepEqual(nftTable(nft).set([...entriesOf(nftEntries(desired)).values()]), []);
+  using capture = Capture.start(at(pod));
+  const ways = [
+    [pod, 'eth0', podLink],
+    [outside, 'net0', 'up0'],
+  ] as const;
+  for (const { version, pod: own, node: destination, peer } of families) {
+    let sourcePort = 4000;
+    const arrivesFrom = ([from, name, link]: (typeof ways)[number], source: string) => {
+      sourcePort++;
+      capture.frames();
+      const ends = { source, destination, destinationMac: portOf(at(node), link).mac };
+      const content = udp({ sourcePort, destinationPort: hostPort });
+      sendFrames(portOf(at(from), name), [frame(ends, [protocols.udp, content])]);
+      return capture.frames().flatMap((bytes) => sourceTo(own, bytes, version));
+    };
+    const [byPod, byOutside] = ways;
+    assert.deepEqual(arrivesFrom(byPod, own), [hex(nodeTo(version))], `IPv${version}: its own`);
+    assert.deepEqual(arrivesFrom(byOutside, own), [hex(own)], `IPv${version}: forged`);
+    assert.deepEqual(arrivesFrom(byOutside, peer), [hex(peer)], `IPv${version}: of a peer`);
+    const loopback = version === 4 ? '127.0.0.1' : '::1';
+    assert.deepEqual(arrivesFrom(byOutside, loopback), [], `IPv${version}: as the node`);
+  }
+});
 
 /** `masquerade` takes the address of the interface that leads to the pod. */
 function nodeTo(version: 4 | 6): string {

@@ -226,7 +226,7 @@ const arrivals: readonly {
   { what: 'a pod to the address of its router', who: 'pod', to: '192.0.2.1', arrives: false },
 ];
 
-rootTest("the tunnel's port takes packets of other nodes alone, and counts the rest", (context) => {
+rootTest('the tunnel port accepts only packets of other nodes, and counts the rest', (context) => {
   const place = build(context);
   using nft = Nftables.open(place.node);
   using socket = NetlinkSocket.open({ namespace: place.node, family: 'netfilter' });
@@ -256,7 +256,7 @@ rootTest("the tunnel's port takes packets of other nodes alone, and counts the r
 });
 
 rootTest(
-  "only nodes' packets to each other are not tracked; a pod's to an outside host is masqueraded",
+  "only packets between nodes are untracked; a pod's to an outside host are masqueraded",
   (context) => {
     const { node, pod, outside } = build(context);
     using nft = Nftables.open(node);
@@ -290,7 +290,7 @@ rootTest(
   },
 );
 
-rootTest("nothing that the node forwards for others reaches another node's tunnel", (context) => {
+rootTest("no packet that the node forwards for others reaches another node's tunnel", (context) => {
   const { node, outside } = build(context);
   const container = testNamespace(context);
   ip(
@@ -345,7 +345,7 @@ rootTest("nothing that the node forwards for others reaches another node's tunne
 
 // The rules do to a packet what IPVS does: what it leads to another node comes to `output` with the source that it came with;
 // what it leads to this node is rewritten in `input` at priority 99, and tracked as what it was, or not at all.
-rootTest("nothing that IPVS leads elsewhere reaches a node's tunnel", (context) => {
+rootTest("no packet that IPVS redirects reaches a node's tunnel", (context) => {
   const { node, outside } = build(context);
   ip(node, 'address add 203.0.113.77/32 dev lo', 'address add 2001:db8:77::77/128 dev lo');
   ip(
@@ -446,7 +446,7 @@ function toPort(destinationPort: number, sourcePort = 40000): Uint8Array {
   return udp({ sourcePort, destinationPort }, vxlan(0, new Uint8Array(20)));
 }
 
-rootTest('no error of an outside host changes what a way between nodes carries', (context) => {
+rootTest('no error of an outside host changes the path MTU between nodes', (context) => {
   const { node, outside } = build(context);
   ip(node, 'link add vx0 type vxlan external dstport 4789', 'link set vx0 up');
   using nft = Nftables.open(node);

@@ -108,7 +108,7 @@ function contents({ version, pod, world }: Family): readonly (readonly [string, 
   ];
 }
 
-rootTest("what cannot be translated does not leave with a pod's address", (context) => {
+rootTest("packets that cannot be translated do not leave with a pod's address", (context) => {
   const place = build(context);
   using nft = Nftables.open(place.node);
   using socket = NetlinkSocket.open({ namespace: place.node, family: 'netfilter' });
@@ -142,7 +142,7 @@ rootTest("what cannot be translated does not leave with a pod's address", (conte
   }
 });
 
-rootTest('nor does what has a wrong checksum, or is left out of tracking', (context) => {
+rootTest('nor do packets with a wrong checksum, or excluded from tracking', (context) => {
   const { node, pod, outside } = build(context);
   using nft = Nftables.open(node);
   assert.deepEqual(nftTable(nft).set([...entriesOf(nftEntries(desired)).values()]), []);

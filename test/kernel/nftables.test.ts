@@ -16,7 +16,7 @@ function count(listing: readonly unknown[] | undefined, kind: string): number {
   return (listing ?? []).filter((item) => typeof item === 'object' && item && kind in item).length;
 }
 
-rootTest('a table is replaced as a whole, as often as one likes, and listed', (context) => {
+rootTest('a table is replaced as a whole, any number of times, and listed', (context) => {
   const namespace = testNamespace(context);
   using nft = Nftables.open(namespace);
   nft.replaceTable('inet', 'test', masquerade);
@@ -40,7 +40,7 @@ rootTest('protocols are listed as numbers, whatever names this machine has for t
   assert.match(listing, /"elem":\[\{"concat":\[6,80\]\}\]/);
 });
 
-rootTest('a replacement that is wrong anywhere leaves the table as it was', (context) => {
+rootTest('a replacement with an error anywhere leaves the table unchanged', (context) => {
   using nft = Nftables.open(testNamespace(context));
   nft.replaceTable('inet', 'test', masquerade);
   const before = nft.listTable('inet', 'test');
@@ -68,7 +68,7 @@ rootTest('JSON commands are applied, as text or as an object', (context) => {
   assert.equal(count(nft.listTable('ip6', 'test'), 'table'), 1);
 });
 
-rootTest('errors carry libnftables’ own words and a code', (context) => {
+rootTest('errors have libnftables’ own text and a code', (context) => {
   using nft = Nftables.open(testNamespace(context));
   const failure = (commands: string | object): KernelError => {
     try {
@@ -88,7 +88,7 @@ rootTest('errors carry libnftables’ own words and a code', (context) => {
   assert.equal(json.code, 'ENOENT');
 });
 
-rootTest('a table that is not there is listed as undefined and deleted as false', (context) => {
+rootTest('a missing table is listed as undefined and deleted as false', (context) => {
   using nft = Nftables.open(testNamespace(context));
   assert.equal(nft.listTable('inet', 'test'), undefined);
   assert.equal(nft.deleteTable('inet', 'test'), false);
@@ -97,7 +97,7 @@ rootTest('a table that is not there is listed as undefined and deleted as false'
   assert.equal(nft.listTable('inet', 'test'), undefined);
 });
 
-rootTest('a listing without state leaves the counters out', (context) => {
+rootTest('a stateless listing omits the counters', (context) => {
   using nft = Nftables.open(testNamespace(context));
   nft.replaceTable('inet', 'test', masquerade);
   assert.match(JSON.stringify(nft.listTable('inet', 'test')), /"packets":0/);
@@ -123,7 +123,7 @@ const changes: readonly (readonly [what: string, commands: string[]])[] = [
 ];
 for (const [what, commands] of changes) {
   rootTest(
-    `a stateless listing is the same object until somebody changes a rule: ${what}`,
+    `a stateless listing is the same object until another process changes a rule: ${what}`,
     (context) => {
       const namespace = testNamespace(context);
       using nft = Nftables.open(namespace);
@@ -151,7 +151,7 @@ rootTest('a change of another table leaves a stateless listing the same object',
   assert.equal(nft.listTable('inet', 'test', { stateless: true }), before);
 });
 
-rootTest('a table is known to have more rules than so many without being listed', (context) => {
+rootTest('a table is known to exceed a number of rules without a listing', (context) => {
   using nft = Nftables.open(testNamespace(context));
   nft.replaceTable('inet', 'test', `chain c {${'\n    counter'.repeat(300)}\n  }`);
   nft.replaceTable('inet', 'other', 'chain c {\n    counter\n  }');
@@ -164,7 +164,7 @@ rootTest('a table is known to have more rules than so many without being listed'
   assert.equal(count(nft.listTable('inet', 'test'), 'rule'), 300, 'the socket is used again');
 });
 
-rootTest('each works in its own namespace, interface names included', (context) => {
+rootTest('each instance works in its own namespace, interface names included', (context) => {
   const [one, other] = [testNamespace(context), testNamespace(context)];
   runIn(one, 'ip', 'link', 'add', 'only-here', 'type', 'bridge');
   using inOne = Nftables.open(one);
@@ -187,36 +187,33 @@ rootTest('a hundred replacements leave no descriptor behind', (context) => {
   assert.equal(fs.readdirSync('/proc/self/fd').length, before);
 });
 
-rootTest(
-  'the devices of chains are listed, which a listing of this version may leave out',
-  (context) => {
-    const namespace = testNamespace(context);
-    using nft = Nftables.open(namespace);
-    runIn(namespace, 'ip', 'link', 'add', 'one', 'type', 'veth', 'peer', 'name', 'two');
-    const at = (hook: string, devices: string): string =>
-      `{ type filter hook ${hook} device${devices} priority 0; }`;
-    nft.replaceTable(
-      'netdev',
-      'test',
-      [
-        `chain lo ${at('egress', ' lo')}`,
-        `chain both ${at('ingress', 's = { one, two }')}`,
-        'chain plain { }',
-      ].join('\n'),
-    );
-    nft.replaceTable(
-      'inet',
-      'test',
-      [
-        `chain in ${at('ingress', ' two')}`,
-        'chain forward { type filter hook forward priority 0; }',
-      ].join('\n'),
-    );
-    const found = nft.listChainDevices('netdev');
-    assert.deepEqual([...found.keys()], ['test lo', 'test both']);
-    // In the kernel's order.
-    assert.deepEqual([...found.values()].flat().sort(), ['lo', 'one', 'two']);
-    assert.deepEqual([...nft.listChainDevices('inet')], [['test in', ['two']]]);
-    assert.deepEqual([...nft.listChainDevices('ip')], []);
-  },
-);
+rootTest('devices of chains are listed, which a listing of this version may omit', (context) => {
+  const namespace = testNamespace(context);
+  using nft = Nftables.open(namespace);
+  runIn(namespace, 'ip', 'link', 'add', 'one', 'type', 'veth', 'peer', 'name', 'two');
+  const at = (hook: string, devices: string): string =>
+    `{ type filter hook ${hook} device${devices} priority 0; }`;
+  nft.replaceTable(
+    'netdev',
+    'test',
+    [
+      `chain lo ${at('egress', ' lo')}`,
+      `chain both ${at('ingress', 's = { one, two }')}`,
+      'chain plain { }',
+    ].join('\n'),
+  );
+  nft.replaceTable(
+    'inet',
+    'test',
+    [
+      `chain in ${at('ingress', ' two')}`,
+      'chain forward { type filter hook forward priority 0; }',
+    ].join('\n'),
+  );
+  const found = nft.listChainDevices('netdev');
+  assert.deepEqual([...found.keys()], ['test lo', 'test both']);
+  // In the kernel's order.
+  assert.deepEqual([...found.values()].flat().sort(), ['lo', 'one', 'two']);
+  assert.deepEqual([...nft.listChainDevices('inet')], [['test in', ['two']]]);
+  assert.deepEqual([...nft.listChainDevices('ip')], []);
+});

@@ -11,7 +11,7 @@ import { TrafficCounts } from '../../src/observe/traffic-counts.ts';
 import { testPinFolder } from '../support/pin-folder.ts';
 import { rootTest } from '../support/root-test.ts';
 
-rootTest('the flow table is swept though its pin is gone', async (context) => {
+rootTest('the flow table is swept although its pin was removed', async (context) => {
   const pinDir = testPinFolder(context);
   using datapath = loadDatapath({
     pinDir,

@@ -74,7 +74,7 @@ rootTest("a pod's connections end with it, and no others", async (context) => {
   assert.equal(tracked(place, other), 6);
 });
 
-rootTest('who has the address next, at once, has none of them', async (context) => {
+rootTest('the next pod with the address has none of them, even immediately', async (context) => {
   const place = agentPlace(context, 'ipam: { cooldownMs: 0 }');
   await startAgent(context, place);
   const first = fixedPod(context, place, gone);
@@ -86,9 +86,12 @@ rootTest('who has the address next, at once, has none of them', async (context) 
   assert.equal(tracked(place, gone), 0);
 });
 
-rootTest('what a pod left while no agent ran goes when the next one starts', async (context) => {
-  const place = agentPlace(context);
-  connect(place, gone);
-  await startAgent(context, place);
-  await eventuallyPasses(() => assert.equal(tracked(place, gone), 0));
-});
+rootTest(
+  'connections of a pod deleted while no agent ran are removed when the next one starts',
+  async (context) => {
+    const place = agentPlace(context);
+    connect(place, gone);
+    await startAgent(context, place);
+    await eventuallyPasses(() => assert.equal(tracked(place, gone), 0));
+  },
+);

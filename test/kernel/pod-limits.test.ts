@@ -66,27 +66,30 @@ function linkNames(place: AgentPlace): readonly string[] {
   return links.map(({ ifname }: { ifname: string }) => ifname).toSorted();
 }
 
-rootTest('limits are queues on the node, none in the pod, and go with it', async (context) => {
-  const place = agentPlace(context);
-  await startAgent(context, place);
-  const before = linkNames(place);
-  const { pod, call, host, queue, far, prevResult } = await addLimited(context, place);
-  assert.deepEqual(linkNames(place), [...before, host, queue, far].toSorted());
-  const shown = (name: string): string => onNode(place, 'tc', 'qdisc', 'show', 'dev', name);
-  assert.match(shown(host), /tbf .* rate 8\d+Kbit burst 16Kb/);
-  assert.match(shown(queue), /tbf .* rate 4\d+Kbit burst (100000|99999)b/);
-  assert.doesNotMatch(runIn(pod.namespace, 'tc', 'qdisc', 'show'), /tbf/);
-  assert.deepEqual((await endpoints(place))[0]?.bandwidth, limits);
-  cni(place, { verb: 'CHECK', ...call, more: { ...more, prevResult } });
-  cni(place, { verb: 'DEL', ...call });
-  await eventuallyPasses(() => assert.deepEqual(linkNames(place), before));
-  // The same container again: no name is left over.
-  cni(place, { verb: 'ADD', ...call, more });
-  cni(place, { verb: 'DEL', ...call });
-  cni(place, { verb: 'ADD', ...call, more });
-  cni(place, { verb: 'DEL', ...call });
-  await eventuallyPasses(() => assert.deepEqual(linkNames(place), before));
-});
+rootTest(
+  'limits are queues on the node, none in the pod, and are deleted with it',
+  async (context) => {
+    const place = agentPlace(context);
+    await startAgent(context, place);
+    const before = linkNames(place);
+    const { pod, call, host, queue, far, prevResult } = await addLimited(context, place);
+    assert.deepEqual(linkNames(place), [...before, host, queue, far].toSorted());
+    const shown = (name: string): string => onNode(place, 'tc', 'qdisc', 'show', 'dev', name);
+    assert.match(shown(host), /tbf .* rate 8\d+Kbit burst 16Kb/);
+    assert.match(shown(queue), /tbf .* rate 4\d+Kbit burst (100000|99999)b/);
+    assert.doesNotMatch(runIn(pod.namespace, 'tc', 'qdisc', 'show'), /tbf/);
+    assert.deepEqual((await endpoints(place))[0]?.bandwidth, limits);
+    cni(place, { verb: 'CHECK', ...call, more: { ...more, prevResult } });
+    cni(place, { verb: 'DEL', ...call });
+    await eventuallyPasses(() => assert.deepEqual(linkNames(place), before));
+    // The same container again: no name is left over.
+    cni(place, { verb: 'ADD', ...call, more });
+    cni(place, { verb: 'DEL', ...call });
+    cni(place, { verb: 'ADD', ...call, more });
+    cni(place, { verb: 'DEL', ...call });
+    await eventuallyPasses(() => assert.deepEqual(linkNames(place), before));
+  },
+);
 
 const tamperings: readonly {
   readonly name: string;
@@ -120,31 +123,34 @@ const tamperings: readonly {
 ];
 
 for (const { name, commands } of tamperings) {
-  rootTest(`a limited pod with ${name} fails CHECK, then has all of it back`, async (context) => {
-    // No period comes in between CHECK and the look at what was changed.
-    const place = agentPlace(context, 'reconcilePeriodMs: 3000\n');
-    await startAgent(context, place);
-    const limited = await addLimited(context, place);
-    const { call, prevResult } = limited;
-    const check = { verb: 'CHECK', ...call, more: { ...more, prevResult } } as const;
-    const links = linkNames(place);
-    const isWhole = async (): Promise<void> => {
-      const { exitCode, answer } = await cniBeside(place, check);
-      assert.equal(exitCode, 0, JSON.stringify(answer));
-      assert.deepEqual(linkNames(place), links);
-      assert.deepEqual((await endpoints(place))[0]?.bandwidth, limits);
-    };
-    await isWhole();
-    for (const command of commands(limited)) onNode(place, ...command.split(' '));
-    await eventuallyPasses(isWhole, 10_000);
-    const { tables } = await status(place);
-    const restored = tables.reduce((sum, { writes }) => sum + writes.restored, 0);
-    assert.ok(restored > 0, 'put back by the agent');
-  });
+  rootTest(
+    `a limited pod with ${name} fails CHECK, then has all of it restored`,
+    async (context) => {
+      // No period comes in between CHECK and the look at what was changed.
+      const place = agentPlace(context, 'reconcilePeriodMs: 3000\n');
+      await startAgent(context, place);
+      const limited = await addLimited(context, place);
+      const { call, prevResult } = limited;
+      const check = { verb: 'CHECK', ...call, more: { ...more, prevResult } } as const;
+      const links = linkNames(place);
+      const isWhole = async (): Promise<void> => {
+        const { exitCode, answer } = await cniBeside(place, check);
+        assert.equal(exitCode, 0, JSON.stringify(answer));
+        assert.deepEqual(linkNames(place), links);
+        assert.deepEqual((await endpoints(place))[0]?.bandwidth, limits);
+      };
+      await isWhole();
+      for (const command of commands(limited)) onNode(place, ...command.split(' '));
+      await eventuallyPasses(isWhole, 10_000);
+      const { tables } = await status(place);
+      const restored = tables.reduce((sum, { writes }) => sum + writes.restored, 0);
+      assert.ok(restored > 0, 'put back by the agent');
+    },
+  );
 }
 
 rootTest(
-  'a new agent takes over limits as they are, and removes those of nobody',
+  'a new agent adopts limits unchanged, and removes those without a pod',
   async (context) => {
     const place = agentPlace(context);
     const first = await startAgent(context, place);
@@ -179,7 +185,7 @@ const removals: readonly { readonly what: string; readonly command: (pod: Limite
 ];
 
 for (const { what, command } of removals) {
-  rootTest(`${what} are back long before the period when they are removed`, async (context) => {
+  rootTest(`${what} are restored long before the period when they are removed`, async (context) => {
     const place = agentPlace(context, 'reconcilePeriodMs: 600000\n');
     await startAgent(context, place);
     const limited = await addLimited(context, place);

@@ -26,7 +26,7 @@ async function onSmallDisk(
   }
 }
 
-rootTest('an ADD on a full disk fails with code 5 and leaves nothing; the others stay', (context) =>
+rootTest('an ADD on a full disk fails with code 5 and leaves nothing; other pods stay', (context) =>
   onSmallDisk(context, async (node) => {
     const [running, refused] = [makePod(context), makePod(context)];
     assert.equal((await node.call('ADD', running)).exitCode, 0);
@@ -49,7 +49,7 @@ rootTest('an ADD on a full disk fails with code 5 and leaves nothing; the others
 );
 
 rootTest(
-  'on a read-only disk ADD fails with code 5, DEL works, and the record goes when it is writable',
+  'on a read-only disk ADD fails with code 5, DEL works, and the record is deleted when the disk is writable',
   (context) =>
     onSmallDisk(context, async (node) => {
       const [running, refused] = [makePod(context), makePod(context)];

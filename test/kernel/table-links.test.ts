@@ -17,7 +17,7 @@ const overlay = {
   sound: true,
 };
 
-rootTest('the VXLAN device is made, kept, mended and removed', (context) => {
+rootTest('the VXLAN device is created, kept, restored and removed', (context) => {
   const { socket, ip } = place(context);
   const table = linkTable(socket);
   assertContract(table, [overlay]);
@@ -44,7 +44,7 @@ rootTest('the VXLAN device is made, kept, mended and removed', (context) => {
 });
 
 rootTest(
-  'a VXLAN device with another port or of another kind makes place for the right one',
+  'a VXLAN device with another port or of another kind is replaced by the right one',
   (context) => {
     const { socket, ip } = place(context);
     const table = linkTable(socket);
@@ -59,7 +59,7 @@ rootTest(
   },
 );
 
-rootTest('where the tunnel port is taken, the error names port and holder', (context) => {
+rootTest('if the tunnel port is in use, the error names port and holder', (context) => {
   const { namespace, socket, ip } = place(context);
   const table = linkTable(socket);
   const failure = (): string =>
@@ -69,7 +69,7 @@ rootTest('where the tunnel port is taken, the error names port and holder', (con
     ip('link', 'set', 'flannel.77', 'up');
     assert.match(
       failure(),
-      /^link (add|set) vxlan heddle_vxlan port 4789: (EADDRINUSE|EEXIST) \(UDP port 4789 is that of the VXLAN device flannel\.77 \(VNI \d+\); set `vxlan\.port`/,
+      /^link (add|set) vxlan heddle_vxlan port 4789: (EADDRINUSE|EEXIST) \(UDP port 4789 is used by the VXLAN device flannel\.77 \(VNI \d+\); set `vxlan\.port`/,
     );
     ip('link', 'delete', 'flannel.77');
     assert.deepEqual(table.set([overlay]), []);
@@ -82,12 +82,12 @@ rootTest('where the tunnel port is taken, the error names port and holder', (con
   ]);
   context.after(() => holder.kill());
   return once(holder.stdout, 'data').then(() =>
-    assert.match(failure(), /EADDRINUSE \(UDP port 4789 is that of a process of user 0 \(`ss /),
+    assert.match(failure(), /EADDRINUSE \(UDP port 4789 is used by a process of user 0 \(`ss /),
   );
 });
 
 rootTest(
-  'router addresses are set on the VXLAN device alone, without a connected network',
+  'router addresses are set only on the VXLAN device, without a connected network',
   (context) => {
     const { socket, ip } = place(context);
     linkTable(socket).set([overlay]);

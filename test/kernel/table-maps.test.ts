@@ -25,7 +25,7 @@ function testMap<K, V>(
   return map;
 }
 
-rootTest('map endpoints holds and gives back what it is set to', (context) => {
+rootTest('map endpoints stores and returns its entries', (context) => {
   const map = testMap(context, maps.endpoints);
   const value: Endpoint = {
     ipv4: parseAddress('192.0.2.5'),
@@ -66,7 +66,7 @@ rootTest('map addresses shows tampering and names the entries it has no room for
   );
 });
 
-rootTest('map routes holds prefixes of both families under their usual names', (context) => {
+rootTest('map routes stores prefixes of both families under their usual names', (context) => {
   const table = routeMapTable(testMap(context, maps.routes));
   const value = {
     kind: routeKind.native,

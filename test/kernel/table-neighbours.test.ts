@@ -10,7 +10,7 @@ const neighbours = ['192.0.2.5', '2001:db8:1::5'].map((address) => ({
   mac: podMac,
 }));
 
-rootTest('neighbours are set, listed and deleted, and tampering shows', (context) => {
+rootTest('neighbours are set, listed and deleted, and tampering is visible', (context) => {
   const { socket, ip } = place(context);
   const table = neighbourTable(socket);
   const desired = new Map(neighbours.map((entry) => [table.key(entry), entry]));
@@ -35,22 +35,25 @@ rootTest('neighbours are set, listed and deleted, and tampering shows', (context
   assert.equal(table.list(desired).size, 0);
 });
 
-rootTest('neighbours that the kernel learnt and those that others set are not ours', (context) => {
-  const { socket, ip } = place(context);
-  const table = neighbourTable(socket);
-  ip('neigh', 'add', '198.51.100.9', 'lladdr', '02:00:5e:10:00:09', 'dev', 'up0', 'nud', 'stale');
-  ip(
-    'neigh',
-    'add',
-    '198.51.100.8',
-    'lladdr',
-    '02:00:5e:10:00:08',
-    'dev',
-    'far0',
-    'nud',
-    'permanent',
-  );
-  const desired = new Map(neighbours.map((entry) => [table.key(entry), entry]));
-  table.set(neighbours);
-  assertListed(table, desired);
-});
+rootTest(
+  "neighbours learnt by the kernel and those of other programs are not heddle's",
+  (context) => {
+    const { socket, ip } = place(context);
+    const table = neighbourTable(socket);
+    ip('neigh', 'add', '198.51.100.9', 'lladdr', '02:00:5e:10:00:09', 'dev', 'up0', 'nud', 'stale');
+    ip(
+      'neigh',
+      'add',
+      '198.51.100.8',
+      'lladdr',
+      '02:00:5e:10:00:08',
+      'dev',
+      'far0',
+      'nud',
+      'permanent',
+    );
+    const desired = new Map(neighbours.map((entry) => [table.key(entry), entry]));
+    table.set(neighbours);
+    assertListed(table, desired);
+  },
+);

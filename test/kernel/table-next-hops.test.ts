@@ -59,7 +59,7 @@ rootTest('next hops are set, listed and deleted, whether they answer or not', (c
 });
 
 rootTest(
-  'the kernel resolves them by itself, and asks again where nobody answers',
+  'the kernel resolves them by itself, and retries if there is no answer',
   async (context) => {
     const here = place(context);
     const table = nextHopTable(here.socket);
@@ -76,7 +76,7 @@ rootTest(
   },
 );
 
-rootTest('what was resolved before keeps its MAC and its state', async (context) => {
+rootTest('an entry that was resolved before keeps its MAC and state', async (context) => {
   const here = place(context);
   const table = nextHopTable(here.socket);
   const known = ['lladdr', podMac, 'dev', 'up0', 'nud', 'reachable'];
@@ -91,7 +91,7 @@ rootTest('what was resolved before keeps its MAC and its state', async (context)
   );
 });
 
-rootTest('what went or became ordinary by hand shows, and is set again', (context) => {
+rootTest('an entry deleted or made ordinary by hand is visible, and set again', (context) => {
   const here = place(context);
   const table = nextHopTable(here.socket);
   table.set(hops);
@@ -105,7 +105,7 @@ rootTest('what went or became ordinary by hand shows, and is set again', (contex
   assertListed(table, desired);
 });
 
-rootTest("an administrator's permanent entry stays, and is as good as ours", (context) => {
+rootTest("an administrator's permanent entry stays and counts like heddle's", (context) => {
   const here = place(context);
   const table = nextHopTable(here.socket);
   const permanent = ['lladdr', podMac, 'dev', 'up0', 'nud', 'permanent'];
@@ -129,7 +129,7 @@ rootTest("an administrator's permanent entry stays, and is as good as ours", (co
 });
 
 rootTest(
-  'an uplink takes its next hops along, and one that comes back gets them again',
+  'deleting an uplink deletes its next hops, and a recreated one gets them again',
   (context) => {
     const here = place(context);
     const table = nextHopTable(here.socket);
@@ -148,7 +148,7 @@ rootTest(
   },
 );
 
-rootTest('a full table of neighbours has place for next hops, and for no other', (context) => {
+rootTest('a full neighbour table has room for next hops, and for no others', (context) => {
   const here = place(context);
   const table = nextHopTable(here.socket);
   table.set([hop6]);

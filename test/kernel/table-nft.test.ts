@@ -54,7 +54,7 @@ function nftEntriesOf(value: Masquerade | undefined): ReadonlyMap<string, NftEnt
   return entriesOf(nftEntries(desired as unknown as DesiredState));
 }
 
-rootTest('the nft table is replaced as a whole, listed as it was made, and deleted', (context) => {
+rootTest('the nft table is replaced as a whole, listed as created, and deleted', (context) => {
   const { namespace } = place(context);
   using nft = Nftables.open(namespace);
   runIn(namespace, 'nft', 'add table inet others; add chain inet others c');
@@ -70,7 +70,7 @@ rootTest('the nft table is replaced as a whole, listed as it was made, and delet
   assert.match(runIn(namespace, 'nft', 'list', 'ruleset'), /table inet others/);
 });
 
-rootTest('tampering with rules, elements, chains or the whole nft table shows', (context) => {
+rootTest('tampering with rules, elements, chains or the whole nft table is visible', (context) => {
   const { namespace } = place(context);
   using nft = Nftables.open(namespace);
   const desired = nftEntriesOf(masquerade);
@@ -100,7 +100,7 @@ rootTest('tampering with rules, elements, chains or the whole nft table shows', 
   }
 });
 
-rootTest('a rule or an element exchanged for another shows', (context) => {
+rootTest('a rule or an element replaced by another is visible', (context) => {
   const { namespace } = place(context);
   using nft = Nftables.open(namespace);
   const desired = nftEntriesOf(masquerade);

@@ -29,19 +29,16 @@ const [ownRange, , podRoute, , remoteRoute] = routes as readonly [
   RouteEntry,
 ];
 
-rootTest(
-  'routes of every kind are set, listed and deleted, and those of others stay',
-  (context) => {
-    const { socket, ip } = place(context);
-    ip('route', 'add', '203.0.113.0/24', 'via', '198.51.100.9');
-    const before = [ip('-4', 'route'), ip('-6', 'route')];
-    assertContract(routeTable(socket), routes);
-    assert.deepEqual([ip('-4', 'route'), ip('-6', 'route')], before);
-  },
-);
+rootTest('routes of every kind are set, listed and deleted, and foreign ones stay', (context) => {
+  const { socket, ip } = place(context);
+  ip('route', 'add', '203.0.113.0/24', 'via', '198.51.100.9');
+  const before = [ip('-4', 'route'), ip('-6', 'route')];
+  assertContract(routeTable(socket), routes);
+  assert.deepEqual([ip('-4', 'route'), ip('-6', 'route')], before);
+});
 
 rootTest(
-  'a route of ours that somebody changed, removed or added shows in the listing',
+  'a route of heddle that was changed, removed or added is visible in the listing',
   (context) => {
     const { socket, ip } = place(context);
     const table = routeTable(socket);
@@ -57,7 +54,7 @@ rootTest(
   },
 );
 
-rootTest('a route of ours changes its kind in place', (context) => {
+rootTest('a route of heddle changes its kind in place', (context) => {
   const { socket, ip } = place(context);
   const table = routeTable(socket);
   for (const family of ['192.0.2.0/26', '2001:db8:1::/64']) {
@@ -69,21 +66,21 @@ rootTest('a route of ours changes its kind in place', (context) => {
   }
 });
 
-rootTest('a route that somebody else has set is neither replaced nor deleted', (context) => {
+rootTest('a route of another process is neither replaced nor deleted', (context) => {
   const { socket, ip } = place(context);
   ip('route', 'add', '192.0.2.64/26', 'via', '198.51.100.9', 'proto', 'static');
   const table = routeTable(socket);
   const [failure] = table.set([remoteRoute]);
   assert.equal(
     failure?.error.message,
-    'route add 192.0.2.64/26: EEXIST (somebody else has a route to it; it is left alone)',
+    'route add 192.0.2.64/26: EEXIST (another process has a route to it; that route is kept)',
   );
   assert.deepEqual(table.delete([remoteRoute]), []);
   assert.match(ip('route', 'show', '192.0.2.64/26'), /via 198.51.100.9 dev up0 proto static/);
 });
 
 rootTest(
-  "a route that cannot be is reported with the kernel's reason while the rest is set",
+  "an impossible route is reported with the kernel's reason while the rest is set",
   (context) => {
     const { socket } = place(context);
     const wrong = { ...remoteRoute, gateway: parseAddress('203.0.113.1') };
@@ -98,11 +95,14 @@ rootTest(
   },
 );
 
-rootTest('pod routes are gone when their interface is, and deleting them is fine', (context) => {
-  const { socket, ip } = place(context);
-  const table = routeTable(socket);
-  table.set([podRoute]);
-  ip('link', 'delete', 'up0');
-  assert.deepEqual([...table.list(new Map()).keys()], []);
-  assert.deepEqual(table.delete([podRoute]), []);
-});
+rootTest(
+  'pod routes are deleted with their interface, and deleting them again succeeds',
+  (context) => {
+    const { socket, ip } = place(context);
+    const table = routeTable(socket);
+    table.set([podRoute]);
+    ip('link', 'delete', 'up0');
+    assert.deepEqual([...table.list(new Map()).keys()], []);
+    assert.deepEqual(table.delete([podRoute]), []);
+  },
+);

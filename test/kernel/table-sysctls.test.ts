@@ -25,48 +25,42 @@ function sysctlMemory(): Memory {
   };
 }
 
-rootTest(
-  'kernel parameters are set where they differ, remembered, listed and put back',
-  (context) => {
-    const { namespace } = place(context);
-    namespace.run(() => {
-      fs.writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
-      const memory = sysctlMemory();
-      const table = sysctlTable(memory);
-      const forward = { name: 'net/ipv4/ip_forward', value: '1', alsoFine: [] };
-      const acceptRa = { name: 'net/ipv6/conf/up0/accept_ra', value: '2', alsoFine: ['0'] };
-      fs.writeFileSync('/proc/sys/net/ipv6/conf/up0/accept_ra', '0');
-      const desired = new Map<string, SysctlEntry>(
-        [forward, acceptRa].map((entry) => [entry.name, entry]),
-      );
-      for (let round = 0; round < 2; round++) assert.deepEqual(table.set([forward, acceptRa]), []);
-      assertListed(table, desired);
-      assert.deepEqual([...memory.values], [['net/ipv4/ip_forward', '0']]);
-      fs.writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
-      assert.equal(table.list(desired).get(forward.name)?.value, '0');
-      table.set([forward]);
-      assert.deepEqual(table.delete([forward, acceptRa]), []);
-      assert.equal(fs.readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim(), '0');
-    });
-  },
-);
+rootTest('kernel parameters are set if they differ, remembered, listed and restored', (context) => {
+  const { namespace } = place(context);
+  namespace.run(() => {
+    fs.writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
+    const memory = sysctlMemory();
+    const table = sysctlTable(memory);
+    const forward = { name: 'net/ipv4/ip_forward', value: '1', alsoFine: [] };
+    const acceptRa = { name: 'net/ipv6/conf/up0/accept_ra', value: '2', alsoFine: ['0'] };
+    fs.writeFileSync('/proc/sys/net/ipv6/conf/up0/accept_ra', '0');
+    const desired = new Map<string, SysctlEntry>(
+      [forward, acceptRa].map((entry) => [entry.name, entry]),
+    );
+    for (let round = 0; round < 2; round++) assert.deepEqual(table.set([forward, acceptRa]), []);
+    assertListed(table, desired);
+    assert.deepEqual([...memory.values], [['net/ipv4/ip_forward', '0']]);
+    fs.writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
+    assert.equal(table.list(desired).get(forward.name)?.value, '0');
+    table.set([forward]);
+    assert.deepEqual(table.delete([forward, acceptRa]), []);
+    assert.equal(fs.readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim(), '0');
+  });
+});
+
+rootTest('setting a parameter of a deleted interface fails, deleting it succeeds', (context) => {
+  const { namespace } = place(context);
+  namespace.run(() => {
+    const table = sysctlTable(sysctlMemory());
+    const entry = { name: join('net/ipv6/conf', 'gone0', 'accept_ra'), value: '2', alsoFine: [] };
+    assert.match(table.set([entry])[0]?.error.message ?? '', /gone0\/accept_ra: ENOENT/);
+    assert.equal(table.list(new Map([[entry.name, entry]])).size, 0);
+    assert.deepEqual(table.delete([entry]), []);
+  });
+});
 
 rootTest(
-  'a parameter of an interface that is gone fails to be set and is fine to delete',
-  (context) => {
-    const { namespace } = place(context);
-    namespace.run(() => {
-      const table = sysctlTable(sysctlMemory());
-      const entry = { name: join('net/ipv6/conf', 'gone0', 'accept_ra'), value: '2', alsoFine: [] };
-      assert.match(table.set([entry])[0]?.error.message ?? '', /gone0\/accept_ra: ENOENT/);
-      assert.equal(table.list(new Map([[entry.name, entry]])).size, 0);
-      assert.deepEqual(table.delete([entry]), []);
-    });
-  },
-);
-
-rootTest(
-  'forwarding, loopback routing and IPv6 of our own interfaces are read from the listing of links, set, and not remembered',
+  "forwarding, loopback routing and IPv6 of heddle's interfaces are read from the listing of links, set, and not remembered",
   (context) => {
     const { namespace, socket, ip } = place(context);
     namespace.run(() => {

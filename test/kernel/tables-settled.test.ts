@@ -193,7 +193,7 @@ for (const mode of ['native', 'vxlan'] as const) {
   );
 
   rootTest(
-    `${mode}: what somebody breaks is mended at the next relist and named`,
+    `${mode}: damaged entries are restored at the next relist and named`,
     async (context) => {
       const target = node(context);
       const restored: Restored[] = [];
@@ -224,7 +224,7 @@ for (const mode of ['native', 'vxlan'] as const) {
 }
 
 rootTest(
-  'each settle that changes what is looked up begins a generation, others none',
+  'each settle that changes looked-up entries starts a generation, others do not',
   async (context) => {
     const target = node(context);
     const reconciler = process(target);

@@ -32,7 +32,7 @@ interface Holder {
 const holders: readonly Holder[] = [
   {
     what: 'a process',
-    called: /UDP port 4789 is that of a process of user 0 \(`ss -lunp 'sport = :4789'`\)/,
+    called: /UDP port 4789 is used by a process of user 0 \(`ss -lunp 'sport = :4789'`\)/,
     take: async (context, { namespace }) => {
       const code = `require('node:dgram').createSocket('udp4').bind(4789, () => console.log('bound'))`;
       const child = spawnIn(namespace, process.execPath, ['-e', code]);
@@ -44,7 +44,7 @@ const holders: readonly Holder[] = [
   },
   {
     what: 'another VXLAN device',
-    called: /UDP port 4789 is that of the VXLAN device flannel\.77 \(VNI 77\)/,
+    called: /UDP port 4789 is used by the VXLAN device flannel\.77 \(VNI 77\)/,
     take: async (_, { namespace }) => {
       const made = 'link add flannel.77 type vxlan id 77 dstport 4789 dev eth0 noudpcsum';
       runIn(namespace, 'ip', ...made.split(' '));
@@ -56,7 +56,7 @@ const holders: readonly Holder[] = [
 
 for (const { what, called, take } of holders) {
   rootTest(
-    `the tunnels' port is that of ${what} first: it is said, and passes`,
+    `the tunnel port is used by ${what} first: it is reported, and ends`,
     async (context) => {
       const place = agentPlace(context, 'mode: vxlan\n');
       const release = await take(context, place);
@@ -77,7 +77,7 @@ for (const { what, called, take } of holders) {
         assert.equal(failures.length, 1);
         const [{ text, retryAt } = assert.fail()] = failures;
         assert.match(text, called);
-        assert.match(text, /; set `vxlan\.port` to another on every node\)$/);
+        assert.match(text, /; set `vxlan\.port` to another port on every node\)$/);
         tries.add(retryAt);
         assert.ok(tries.size > 3);
       }, 20_000);

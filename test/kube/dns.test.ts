@@ -40,7 +40,7 @@ describe('names in a cluster without kube-proxy', () => {
     }
   });
 
-  rootTest('a name that does not exist is told so', async () => {
+  rootTest('a name that does not exist is answered as such', async () => {
     const [pod] = pods;
     const [server] = servers;
     assert(pod !== undefined && server !== undefined);
@@ -50,7 +50,7 @@ describe('names in a cluster without kube-proxy', () => {
     assert.match(stderr, /no such host/);
   });
 
-  rootTest('Services are left to kube-proxy, which `heddle status` says', async () => {
+  rootTest('Services are left to kube-proxy, as `heddle status` reports', async () => {
     const services = await serviceCount(cluster);
     const nobody = pods.map(async ({ name }) => {
       const { stdout } = await cluster.api.exec(name, ['cat', '/etc/resolv.conf']);

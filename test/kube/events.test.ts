@@ -67,7 +67,7 @@ describe('Events', () => {
   const removePods = (): Promise<string> =>
     cluster.api.kubectl('delete', 'pods', '-l', 'app=events', '--ignore-not-found');
 
-  rootTest('a bandwidth annotation that is none is named on its pod', async () => {
+  rootTest('an invalid bandwidth annotation is named on its pod', async () => {
     const key = 'kubernetes.io/ingress-bandwidth';
     // containerd can neither start nor remove a pod with such an annotation: a volume that never comes keeps it from trying.
     const volumes = [{ name: 'never', configMap: { name: 'absent' } }];
@@ -88,24 +88,30 @@ describe('Events', () => {
     assert.equal((await events('InvalidAnnotation')).length, 1, 'however often it is looked at');
   });
 
-  rootTest('a configuration before ours is told on its node, and not touched', async () => {
-    const file = join(cluster.nodes.folder('node-1'), 'etc/cni/net.d/00-other.conflist');
-    const text = '{"cniVersion":"1.0.0","name":"other","plugins":[{"type":"loopback"}]}';
-    writeFileSync(file, text);
-    try {
-      const event = await first('CniConfigurationConflict');
-      assert.match(event.message, /00-other\.conflist: sorts before 05-heddle\.conflist/);
-      assert.deepEqual([event.involvedObject.kind, event.involvedObject.name], ['Node', 'node-1']);
-      const described = await cluster.api.kubectl('describe', 'node', 'node-1');
-      assert.match(described, /CniConfigurationConflict/);
-    } finally {
-      rmSync(file);
-    }
-    assert.equal((await events('CniConfigurationConflict')).length, 1);
-  });
+  rootTest(
+    "a configuration that sorts before heddle's is reported on its node, and not changed",
+    async () => {
+      const file = join(cluster.nodes.folder('node-1'), 'etc/cni/net.d/00-other.conflist');
+      const text = '{"cniVersion":"1.0.0","name":"other","plugins":[{"type":"loopback"}]}';
+      writeFileSync(file, text);
+      try {
+        const event = await first('CniConfigurationConflict');
+        assert.match(event.message, /00-other\.conflist: sorts before 05-heddle\.conflist/);
+        assert.deepEqual(
+          [event.involvedObject.kind, event.involvedObject.name],
+          ['Node', 'node-1'],
+        );
+        const described = await cluster.api.kubectl('describe', 'node', 'node-1');
+        assert.match(described, /CniConfigurationConflict/);
+      } finally {
+        rmSync(file);
+      }
+      assert.equal((await events('CniConfigurationConflict')).length, 1);
+    },
+  );
 
   rootTest(
-    'an exhausted pool is one Event however many pods wait, and they go on after it',
+    'an exhausted pool is one Event however many pods wait, and they start after it',
     async () => {
       let isRestored = false;
       await cluster.installHeddle({ ipam: { excludedCidrs } });

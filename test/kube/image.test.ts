@@ -50,7 +50,7 @@ rootTest('heddle runs in it', () => {
   assert.match(text, new RegExp(`^heddle ${packageVersion()}, Node.js v\\d+`));
 });
 
-rootTest('the BPF object and the CNI executable are built already', () => {
+rootTest('the BPF object and the CNI executable are already built', () => {
   for (const file of ['bpf/datapath.bpf.o', 'shim/heddle-cni'])
     assert.ok(statSync(join(root, 'heddle/dist', file)).size > 0, file);
 });
@@ -70,7 +70,7 @@ rootTest('nothing in it compiles, tests or type-checks', () => {
   for (const name of ['typescript', 'knip', '@biomejs']) assert.ok(!packages.includes(name), name);
 });
 
-rootTest('beside it is written what is in it and how it was made', () => {
+rootTest('its contents and its provenance are recorded next to it', () => {
   const read = (kind: string): string =>
     readFileSync(archive.replace(/\.tar$/, `.${kind}.json`), 'utf8');
   const { components } = JSON.parse(read('cdx')) as {

@@ -150,7 +150,7 @@ describe('a cluster without a network', () => {
     }
   });
 
-  rootTest("its kubelets' probes ask the pods, and see one that fails", async () => {
+  rootTest("its kubelets' probes reach the pods and detect one that fails", async () => {
     const web = { ...container, livenessProbe: { grpc: { port: 9090 }, periodSeconds: 2 } };
     await cluster.api.apply([barePod('fails', web), barePod('never-ready', neverReady)]);
     const pod = await cluster.api.waitFor('the pod is Ready', () => probed('fails'));
@@ -191,7 +191,7 @@ describe('a cluster without a network', () => {
     }
   });
 
-  rootTest('can be changed to the overlay', async () => {
+  rootTest('can be switched to the overlay', async () => {
     await cluster.installHeddle({ mode: 'vxlan' });
     await cluster.api.kubectl('rollout', 'restart', 'deployment/web');
     await cluster.api.kubectl('scale', 'deployment/web', '--replicas=4');
@@ -222,7 +222,7 @@ describe('a cluster without a network', () => {
     () => asBefore,
   );
 
-  rootTest('goes down without leaving anything on the machine', async () => {
+  rootTest('stops without leaving anything on the machine', async () => {
     const left = Object.entries(await cluster.down()).filter(([, count]) => count > 0);
     assert.deepEqual(left, []);
     assert.deepEqual(machineTraces(name), machine);

@@ -30,7 +30,7 @@ import { readyPods } from './workloads.ts';
 const nodes = ['node-1', 'node-2'] as const;
 const outageMs = 60_000;
 const replacedMs = 180_000;
-const refusal = /the cluster has not been read: /;
+const refusal = /the cluster has not been read yet: /;
 
 describe('a cluster with traffic', () => {
   const shared = sharedCluster('heddle', 'rough');
@@ -119,7 +119,7 @@ describe('a cluster with traffic', () => {
     await replaced(context, 'node-1', ({ name }) => evict(cluster, name));
   });
 
-  rootTest('nothing is lost when the agents become another version', async (context) => {
+  rootTest('nothing is lost when the agents are upgraded', async (context) => {
     const earlier = await statuses(cluster);
     await traffic.during(context, 'to another version', async () => {
       await roll(cluster, otherImage);
@@ -134,7 +134,7 @@ describe('a cluster with traffic', () => {
     }
   });
 
-  rootTest('nothing is lost when they become the former version again', async (context) => {
+  rootTest('nothing is lost when the agents are downgraded again', async (context) => {
     const earlier = await statuses(cluster);
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     await traffic.during(context, 'back again', async () => {
@@ -146,7 +146,7 @@ describe('a cluster with traffic', () => {
     await heldAsAtFirst();
   });
 
-  rootTest('nothing is lost when the API server is away for a minute', async (context) => {
+  rootTest('nothing is lost when the API server is unavailable for a minute', async (context) => {
     const earlier = await statuses(cluster);
     const agent = await agentOf('node-2');
     const manifest = join(cluster.nodes.folder('node-2'), 'etc/kubernetes/manifests/late.yaml');
@@ -183,7 +183,7 @@ describe('a cluster with traffic', () => {
     await heldAsAtFirst();
   });
 
-  rootTest('a restart of the API server that forgot its history', async (context) => {
+  rootTest('a restart of the API server that lost its history', async (context) => {
     const earlier = await statuses(cluster);
     await traffic.during(context, 'API server restarted', async () => {
       await cluster.stopApiServer();
@@ -195,7 +195,7 @@ describe('a cluster with traffic', () => {
     for (const node of nodes) await wroteNothing(context, earlier, node);
   });
 
-  rootTest('no pod was restarted, and the nodes hold what they held at first', async () => {
+  rootTest('no pod was restarted, and the nodes have the same objects as at first', async () => {
     await cluster.api.waitFor(
       'the API server knows the pods of the beginning and no other',
       async () => isDeepStrictEqual(await identities(cluster), atFirst.pods),

@@ -30,7 +30,7 @@ function pod(name: string, node: string, more: object = {}): object {
   };
 }
 
-describe('a node of a cloud that joins', () => {
+describe('a joining node of a cloud', () => {
   const shared = sharedCluster('heddle');
   let cluster: KubeCluster;
   let node: ClusterNodeRecord;
@@ -57,7 +57,7 @@ describe('a node of a cloud that joins', () => {
   });
 
   rootTest(
-    'without pod ranges waits, and says so in status, as an Event and to the kubelet',
+    'without pod ranges waits, and reports it in status, as an Event and to the kubelet',
     async () => {
       const { name } = node;
       const object = await cluster.api.get<NodeObject>('node', name);
@@ -85,7 +85,7 @@ describe('a node of a cloud that joins', () => {
     },
   );
 
-  rootTest('gets its network with its pod ranges, though the taint is still there', async () => {
+  rootTest('gets its network with its pod ranges, although the taint is still there', async () => {
     const { name } = node;
     await cluster.allocatePodRanges(true);
     await cluster.nodes.ready();

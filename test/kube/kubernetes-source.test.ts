@@ -72,7 +72,7 @@ function recorded(): Omit<SourceUnderTest, 'source'> {
 
 clusterSourceSuite('an API server', async () => ({ ...recorded(), source: sourceOf() }));
 
-test('at rest nothing is asked but the watches that are open', async () => {
+test('at rest there are no requests except the open watches', async () => {
   const source = sourceOf();
   await using snapshots = follow(source);
   await snapshots.until(({ complete }) => complete);
@@ -101,7 +101,7 @@ test('slices of headless services and of other proxies are not even sent', async
   assert.deepEqual([...state.endpointSlices.keys()], ['shop/ours']);
 });
 
-test('an API server that restarts is watched on from where it was', {
+test('an API server that restarts is watched from the same version', {
   timeout: 90_000,
 }, async () => {
   await using store = recorded();
@@ -122,7 +122,7 @@ test('an API server that restarts is watched on from where it was', {
   assert.equal(later.state.pods.get('shop/web-1'), first.state.pods.get('shop/web-1'));
 });
 
-test('history that is gone is listed again, without a moment in which pods that exist are missing', {
+test('expired history is listed again, without a moment in which existing pods are missing', {
   timeout: 120_000,
 }, async () => {
   await using store = recorded();
@@ -186,7 +186,7 @@ const policyResource = {
   },
 } as const;
 
-test('cluster-wide policies are told as not enforced, wherever they come and go', {
+test('cluster-wide policies are reported as not enforced, whenever they are added and deleted', {
   timeout: 60_000,
 }, async () => {
   const policy: Manifest = {
@@ -216,7 +216,7 @@ const refusals: readonly [string, () => Partial<KubernetesSettings>, RegExp][] =
   [
     'another CA',
     () => ({ kubeconfig: server.kubeconfigFor({ ca: 'other-ca.crt' }) }),
-    /its certificate is not of the CA in our credentials/,
+    /its certificate is not signed by the CA in the agent's credentials/,
   ],
   [
     'a name the certificate does not have',
@@ -226,7 +226,7 @@ const refusals: readonly [string, () => Partial<KubernetesSettings>, RegExp][] =
   [
     'an unknown token',
     () => ({ kubeconfig: server.kubeconfigFor({ token: 'wrong' }) }),
-    /401 Unauthorized.*does not know our credentials/,
+    /401 Unauthorized.*does not accept the agent's credentials/,
   ],
   [
     'a token without rights',
@@ -236,12 +236,12 @@ const refusals: readonly [string, () => Partial<KubernetesSettings>, RegExp][] =
   [
     'a kubeconfig that is not there',
     () => ({ kubeconfig: '/nowhere/config' }),
-    /cluster\.kubernetes: \/nowhere\/config is not there/,
+    /cluster\.kubernetes: \/nowhere\/config does not exist/,
   ],
 ];
 
 for (const [what, settings, text] of refusals) {
-  test(`${what} is told in a sentence, and nothing is complete`, async () => {
+  test(`${what} is reported in one sentence, and nothing is complete`, async () => {
     await using snapshots = follow(sourceOf(settings()));
     const { problems, complete } = await snapshots.until((snapshot) =>
       snapshot.problems.some((problem) => text.test(problem.text)),
@@ -251,7 +251,7 @@ for (const [what, settings, text] of refusals) {
   });
 }
 
-test('a token that has expired is told with the time; the next one is taken as it comes', async () => {
+test('an expired token is reported with its time; the next one is used as soon as it exists', async () => {
   const kubernetes = { namespace: 'shop', name: 'agent' };
   const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: kubernetes } as const;
   await objects.put(account);
@@ -273,7 +273,7 @@ test('a token that has expired is told with the time; the next one is taken as i
   write(new Date('2026-01-02T03:04:05Z'));
   const source = sourceOf({ kubeconfig: server.kubeconfigFor({ tokenFile }) });
   await using snapshots = follow(source);
-  const expired = /401 Unauthorized.*our token expired at 2026-01-02T03:04:05\.000Z/;
+  const expired = /401 Unauthorized.*the agent's token expired at 2026-01-02T03:04:05\.000Z/;
   const { complete } = await snapshots.until(({ problems }) =>
     expired.test(problems[0]?.text ?? ''),
   );
@@ -283,7 +283,7 @@ test('a token that has expired is told with the time; the next one is taken as i
   assert.deepEqual(problems, []);
 });
 
-test('of several addresses the first that answers is used', async (context: TestContext) => {
+test('of several addresses the first one that answers is used', async (context: TestContext) => {
   const dead = await server.otherPort();
   const source = sourceOf({ apiServers: [`https://127.0.0.1:${dead}`] });
   await using snapshots = follow(source);

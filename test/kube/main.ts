@@ -28,7 +28,7 @@ interface NameFlag {
 }
 
 const interrupted = new AbortController();
-const chooses = 'which cluster (needed only where there are several)';
+const chooses = 'name of the cluster (needed only if there are several)';
 
 const examples = `
 Examples:
@@ -64,7 +64,7 @@ function build(): Command {
 function up(): Command {
   return new Command('up')
     .description('start a cluster')
-    .option('--name <name>', 'several can be up under different names', 'kube')
+    .option('--name <name>', 'name of the cluster: several can run under different names', 'kube')
     .option('--nodes <count>', 'how many', wholeNumber, 2)
     .addOption(
       new Option('--cni <choice>', 'who gives pods a network')
@@ -159,7 +159,7 @@ function exec(): Command {
       'run a command in a node, in `world` (an outside host), `switch` or `control-plane`',
     )
     .argument('<node>')
-    .argument('<command...>', 'after --')
+    .argument('<command...>', 'command and arguments, after --')
     .option('--name <name>', chooses)
     .passThroughOptions()
     .action(async (node: string, command: readonly string[], flags: NameFlag) => {
@@ -191,7 +191,7 @@ function chosen(name: string | undefined): string {
   const [only] = names;
   if (name === undefined && only !== undefined && names.length === 1) return only;
   const known = names.length === 0 ? 'no cluster is up' : `clusters: ${names.join(', ')}`;
-  const rule = name === undefined ? 'is needed to choose a cluster' : 'is no cluster here';
+  const rule = name === undefined ? 'is required to choose a cluster' : 'is not a cluster here';
   throw new InputError({ object: '--name', value: name, rule: `${rule} (${known})` });
 }
 

@@ -19,7 +19,7 @@ function kinds(yaml: string): readonly string[] {
   });
 }
 
-test('the chart with its own values renders the plain manifests', () => {
+test('the chart with its default values renders the plain manifests', () => {
   assert.equal(
     readFileSync(manifestsFile, 'utf8'),
     plainManifests(helm),
@@ -27,7 +27,7 @@ test('the chart with its own values renders the plain manifests', () => {
   );
 });
 
-test('a PodMonitor is there where it is asked for, the policy unless it is refused', () => {
+test('a PodMonitor is rendered on request, the policy unless it is disabled', () => {
   assert.ok(!kinds(helmTemplate(helm)).includes('PodMonitor'));
   const other = kinds(helmTemplate(helm, ['prometheus.podMonitor=true', 'ownNodePolicy=false']));
   assert.ok(other.includes('PodMonitor'));

@@ -43,30 +43,27 @@ describe('a cluster whose nodes change', () => {
       }
     });
 
-    rootTest(
-      `${mode}: a node that is added is reached, one that is removed forgotten`,
-      async () => {
-        const others = cluster.record.nodes.map(({ name }) => name);
-        const { name, addresses } = await cluster.nodes.add();
-        await cluster.api.kubectl('scale', 'deployment/web', `--replicas=${replicas + 2}`);
-        await cluster.api.rolledOut('deployment/web');
-        const pods = await everyPodReachesEveryPod(replicas + 2);
-        assert.ok(pods.some(({ node }) => node === name));
-        const words = [...addresses, ...(await podRangesOf(name)).map(withoutLength)];
-        for (const other of others) {
-          for (const word of words) {
-            const lines = await linesWith(cluster, other, [word]);
-            assert.ok(lines.length > 0, `${other} knows ${word}`);
-          }
+    rootTest(`${mode}: an added node is reached, and a removed one forgotten`, async () => {
+      const others = cluster.record.nodes.map(({ name }) => name);
+      const { name, addresses } = await cluster.nodes.add();
+      await cluster.api.kubectl('scale', 'deployment/web', `--replicas=${replicas + 2}`);
+      await cluster.api.rolledOut('deployment/web');
+      const pods = await everyPodReachesEveryPod(replicas + 2);
+      assert.ok(pods.some(({ node }) => node === name));
+      const words = [...addresses, ...(await podRangesOf(name)).map(withoutLength)];
+      for (const other of others) {
+        for (const word of words) {
+          const lines = await linesWith(cluster, other, [word]);
+          assert.ok(lines.length > 0, `${other} knows ${word}`);
         }
-        await cluster.api.kubectl('drain', name, '--ignore-daemonsets', '--timeout=60s');
-        await cluster.nodes.remove(name);
-        await cluster.api.kubectl('scale', 'deployment/web', `--replicas=${replicas}`);
-        for (const other of others) await forgotten(other, words);
-        await everyNodeIsSound();
-        await everyPodReachesEveryPod(replicas);
-      },
-    );
+      }
+      await cluster.api.kubectl('drain', name, '--ignore-daemonsets', '--timeout=60s');
+      await cluster.nodes.remove(name);
+      await cluster.api.kubectl('scale', 'deployment/web', `--replicas=${replicas}`);
+      for (const other of others) await forgotten(other, words);
+      await everyNodeIsSound();
+      await everyPodReachesEveryPod(replicas);
+    });
 
     rootTest(`${mode}: nodes whose addresses change are followed and follow`, async () => {
       const had = cluster.record.nodes.flatMap(({ addresses }) => addresses);
@@ -92,7 +89,7 @@ describe('a cluster whose nodes change', () => {
   });
 
   rootTest(
-    'a node that comes back with other pod ranges uses them, and names pods of before',
+    'a node that returns with other pod ranges uses them, and names its earlier pods',
     async () => {
       const before = (await everyPodReachesEveryPod(replicas)).filter(
         ({ node }) => node === 'node-2',

@@ -9,7 +9,7 @@ import type { KubeCluster } from './cluster/cluster.ts';
 import { sharedCluster } from './shared-cluster.ts';
 import { readyPods, webDeployment } from './workloads.ts';
 
-describe('a cluster that things happen to', () => {
+describe('a cluster during operations', () => {
   const shared = sharedCluster('bridge');
   let cluster: KubeCluster;
 
@@ -45,7 +45,7 @@ describe('a cluster that things happen to', () => {
     }
   }
 
-  rootTest('a node can be added, is used, and can be removed', async () => {
+  rootTest('a node can be added, used and removed', async () => {
     const node = await cluster.nodes.add();
     assert.equal(node.name, 'node-3');
     await cluster.api.kubectl('scale', 'deployment/web', '--replicas=6');
@@ -60,7 +60,7 @@ describe('a cluster that things happen to', () => {
     await podsReachEachOther(2);
   });
 
-  rootTest('a rebooted node has none of its links, and its pods come back', async () => {
+  rootTest('a rebooted node has none of its links, and its pods are restored', async () => {
     const [pod] = await readyPods(cluster, 'app=web');
     assert(pod !== undefined);
     const { node } = pod;
@@ -87,7 +87,7 @@ describe('a cluster that things happen to', () => {
     await podsReachEachOther(2);
   });
 
-  rootTest('the API server can be away, and etcd can forget what was', async () => {
+  rootTest('the API server can be unavailable, and etcd can lose its state', async () => {
     await cluster.stopApiServer();
     assert.notEqual((await cluster.api.tryKubectl(['get', 'nodes'])).exitCode, 0);
     assert.ok((await cluster.compactEtcd()) > 1);
@@ -96,7 +96,7 @@ describe('a cluster that things happen to', () => {
     await podsReachEachOther(2);
   });
 
-  rootTest('what runs goes on while containerd and kubelet restart', async () => {
+  rootTest('running pods continue while containerd and kubelet restart', async () => {
     await cluster.nodes.restartContainerd('node-1');
     await cluster.nodes.restartKubelet('node-1');
     await podsReachEachOther(2);

@@ -119,7 +119,7 @@ describe('pods of a cluster', () => {
       assert.match(await says('world', address, hostPort), /curl: \(7\)/);
   });
 
-  rootTest("the annotations' bandwidth holds in both directions", async () => {
+  rootTest("the annotations' bandwidth applies in both directions", async () => {
     const [limited, plain] = [await find('limited'), await find('plain-2')];
     for (const [from, to] of [
       [limited, plain],
@@ -150,7 +150,7 @@ describe('pods of a cluster', () => {
     });
   });
 
-  rootTest('a static pod gets a network, and gives it back with its file', async () => {
+  rootTest('a static pod gets a network, which is removed with its file', async () => {
     const file = join(cluster.nodes.folder('node-2'), 'etc/kubernetes/manifests/static.json');
     writeFileSync(file, JSON.stringify(pod('static')));
     try {
@@ -166,7 +166,7 @@ describe('pods of a cluster', () => {
     await gone('node-2', 'default/static-node-2');
   });
 
-  rootTest('a pod of a StatefulSet that comes again has another address', async () => {
+  rootTest('a recreated pod of a StatefulSet has another address', async () => {
     const earlier = await find('kept-0');
     await cluster.api.kubectl('delete', 'pod', 'kept-0');
     const later = await cluster.api.waitFor('its successor is Ready', async () =>
@@ -208,7 +208,7 @@ describe('pods of a cluster', () => {
     for (const address of addresses) assert.match(await says('plain-1', address), /no answer$/);
   });
 
-  rootTest('all of them gone, the nodes hold what they held before', async () => {
+  rootTest('after all pods are deleted, the nodes have the same objects as before', async () => {
     await cluster.api.kubectl(
       ...['delete', 'statefulset,job,pod,service', '-l', 'app=pods', '--cascade=foreground'],
     );

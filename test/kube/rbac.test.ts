@@ -248,58 +248,58 @@ describe("the agent's own token", () => {
     await cluster.api.kubectl('delete', 'event', event.metadata.name);
   });
 
-  rootTest('is refused what its role does not name', async () => {
+  rootTest('is refused everything that its role does not name', async () => {
     const rows = refusedByRole(pod, other);
     assert.deepEqual(await answers(rows), all(rows, 403));
   });
 
-  rootTest("is refused other nodes, and of its own what is not the agent's", async () => {
-    const { node } = pod;
-    await cluster.api.kubectl('taint', 'nodes', node, 'example.com/other=:PreferNoSchedule');
-    try {
-      const rows = refusedByPolicy(node, other);
-      assert.deepEqual(await answers(rows), all(rows, 403));
-    } finally {
-      await cluster.api.kubectl('taint', 'nodes', node, 'example.com/other-');
-    }
-  });
+  rootTest(
+    "is refused other nodes, and on its own node everything that is not the agent's",
+    async () => {
+      const { node } = pod;
+      await cluster.api.kubectl('taint', 'nodes', node, 'example.com/other=:PreferNoSchedule');
+      try {
+        const rows = refusedByPolicy(node, other);
+        assert.deepEqual(await answers(rows), all(rows, 403));
+      } finally {
+        await cluster.api.kubectl('taint', 'nodes', node, 'example.com/other-');
+      }
+    },
+  );
 
-  rootTest('is worth nothing for a node where it is bound to no pod', async () => {
+  rootTest('has no rights for a node without being bound to a pod there', async () => {
     const unbound = await cluster.api.kubectl('create', 'token', 'heddle', '-n', 'kube-system');
     const { status, text } = await ask(cluster, unbound.trim(), annotated(pod.node));
     assert.equal(status, 403);
     assert.match(text, /no Node but the one it runs on/);
   });
 
-  rootTest(
-    'has in its rules what is listed here, whatever else there may be to ask for',
-    async () => {
-      const path = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews';
-      const body = { spec: { namespace: 'kube-system' } };
-      const { text } = await ask(cluster, token, { method: 'POST', path, body });
-      const { status } = JSON.parse(text) as RulesReview;
-      const rules = status.resourceRules
-        .filter(({ verbs, resources }) => verbs.join() !== 'create' || resources.includes('events'))
-        .map(({ verbs, apiGroups, resources }) => `${verbs} ${apiGroups}/${resources}`);
-      assert.deepEqual(rules.sort(), [
-        'create,patch /events',
-        'list,watch /nodes,namespaces,pods,services',
-        'list,watch discovery.k8s.io/endpointslices',
-        'list,watch networking.k8s.io/networkpolicies',
-        'list,watch policy.networking.k8s.io/clusternetworkpolicies',
-        'patch /nodes',
-      ]);
-      // What every account may: to ask about itself.
-      const everyones = status.resourceRules
-        .filter(({ verbs }) => verbs.join() === 'create')
-        .flatMap(({ resources }) => resources);
-      assert.deepEqual(everyones.sort(), [
-        'selfsubjectaccessreviews',
-        'selfsubjectreviews',
-        'selfsubjectrulesreviews',
-      ]);
-    },
-  );
+  rootTest('has exactly the listed rules, whatever else could be requested', async () => {
+    const path = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews';
+    const body = { spec: { namespace: 'kube-system' } };
+    const { text } = await ask(cluster, token, { method: 'POST', path, body });
+    const { status } = JSON.parse(text) as RulesReview;
+    const rules = status.resourceRules
+      .filter(({ verbs, resources }) => verbs.join() !== 'create' || resources.includes('events'))
+      .map(({ verbs, apiGroups, resources }) => `${verbs} ${apiGroups}/${resources}`);
+    assert.deepEqual(rules.sort(), [
+      'create,patch /events',
+      'list,watch /nodes,namespaces,pods,services',
+      'list,watch discovery.k8s.io/endpointslices',
+      'list,watch networking.k8s.io/networkpolicies',
+      'list,watch policy.networking.k8s.io/clusternetworkpolicies',
+      'patch /nodes',
+    ]);
+    // What every account may: to ask about itself.
+    const everyones = status.resourceRules
+      .filter(({ verbs }) => verbs.join() === 'create')
+      .flatMap(({ resources }) => resources);
+    assert.deepEqual(everyones.sort(), [
+      'selfsubjectaccessreviews',
+      'selfsubjectreviews',
+      'selfsubjectrulesreviews',
+    ]);
+  });
 });
 
 interface RulesReview {

@@ -31,7 +31,7 @@ describe('a hundred pods', () => {
       await cluster.api.kubectl('delete', 'deployment', name, '--ignore-not-found');
   });
 
-  rootTest('come and go three times and leave nothing on the nodes', async (context) => {
+  rootTest('are added and deleted three times and leave nothing on the nodes', async (context) => {
     const cluster = ours();
     // What a node keeps once it has had a pod is there.
     await scale(cluster, 2);

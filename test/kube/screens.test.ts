@@ -26,7 +26,7 @@ describe('the screens of a cluster', () => {
     await cluster?.api.kubectl('delete', 'deployment', 'shown', '--cascade=foreground');
   });
 
-  rootTest('`kubectl exec ds/heddle` is enough to ask an agent', async () => {
+  rootTest('`kubectl exec ds/heddle` is enough to query an agent', async () => {
     const { stdout, stderr } = await cluster.api.exec(
       'ds/heddle',
       ['heddle', 'status'],
@@ -72,7 +72,7 @@ describe('the screens of a cluster', () => {
     }
   });
 
-  rootTest('flows: who spoke to whom, by name', async () => {
+  rootTest('flows: source and destination by name', async () => {
     for (const { name } of cluster.record.nodes) {
       const [head, ...last] = (await heddle(cluster, name, ['flows', '--last', '3']))
         .trimEnd()
@@ -90,7 +90,7 @@ describe('the screens of a cluster', () => {
     }
   });
 
-  rootTest('maps list: every map and how full it is', async () => {
+  rootTest('maps list: every map and its fill', async () => {
     for (const { name } of cluster.record.nodes) {
       const screen = await heddle(cluster, name, ['maps', 'list']);
       for (const map of ['endpoints', 'addresses', 'routes', 'flows'])

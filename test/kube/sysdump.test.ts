@@ -58,7 +58,7 @@ describe('heddle sysdump --cluster', () => {
   const sysdump = (...words: readonly string[]): Promise<Finished> =>
     cluster.run('control-plane', [process.execPath, program, 'sysdump', '--cluster', ...words]);
 
-  rootTest('has every node, what its kernel has in words, and no secret', async () => {
+  rootTest("has every node, its kernel's state as text, and no secret", async () => {
     const archive = join(folder, 'dump.tar.gz');
     const { adminConfig } = cluster.paths;
     const { exitCode, stdout, stderr } = await sysdump(
@@ -114,7 +114,7 @@ describe('heddle sysdump --cluster', () => {
     return await tokenIn(cluster, pod);
   }
 
-  rootTest('ends with 1 and a sentence where the cluster cannot be asked', async () => {
+  rootTest('ends with 1 and a sentence if the cluster cannot be queried', async () => {
     const absent = await sysdump('--kubeconfig', join(folder, 'nothing'), '--output', '-');
     assert.deepEqual([absent.exitCode, absent.stdout], [1, '']);
     assert.match(absent.stderr, /kubeconfig \S+nothing: .*ENOENT/);

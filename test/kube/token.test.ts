@@ -25,11 +25,11 @@ describe("an agent's token", () => {
   });
 
   rootTest(
-    'that has expired is told, and the next one is taken in the same life',
+    'an expired one is reported, and the next one is used without a restart',
     async (context) => {
       const earlier = await agentStatus(cluster, node);
       const good = await token();
-      const expired = /401 Unauthorized.*our token expired at 2026-01-02T03:04:05\.000Z/;
+      const expired = /401 Unauthorized.*the agent's token expired at 2026-01-02T03:04:05\.000Z/;
       await cluster.nodes.withoutKubelet(node, async () => {
         await replaceToken(await expiredToken());
         // Watches that are open go on; the next ones are refused.

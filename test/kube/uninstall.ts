@@ -40,7 +40,7 @@ export async function surroundingsBefore(cluster: KubeCluster): Promise<NodeSurr
 export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => NodeSurroundings): void {
   let lost: readonly ReadyPod[] = [];
 
-  rootTest('has something of each kind on every node while it is there', async () => {
+  rootTest('has something of each kind on every node while it is installed', async () => {
     for (const { name } of cluster().record.nodes) {
       const kinds = Object.keys(await tracesOn(cluster(), name)).sort();
       assert.deepEqual(kinds, [
@@ -70,7 +70,7 @@ export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => NodeS
   });
 
   rootTest(
-    'can have it again by the chart: its pods are replaced and reach each other',
+    'can be installed again by the chart: its pods are replaced and reach each other',
     async () => {
       // The node's own part of this machine's cgroups; else nothing is configured.
       const set = ['--set', `config.cgroupRoot=${nodeCgroupPath}`];
@@ -96,7 +96,7 @@ export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => NodeS
     },
   );
 
-  rootTest('has nothing of the chart either once that is taken off', async () => {
+  rootTest('has nothing of the chart either after it is uninstalled', async () => {
     await cluster().api.kubectl('delete', 'deployment', 'web', '--cascade=foreground');
     await takeOff();
     const file = `${manifests}uninstall.yaml`;

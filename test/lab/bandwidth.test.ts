@@ -76,7 +76,7 @@ describe('a limited pod', () => {
     assert.match(shown.stdout, /shop\/limited .*50 Mbit\/s in, 50 Mbit\/s out/);
   });
 
-  rootTest('counts what it receives once: as much as its peer sent', async () => {
+  rootTest('counts received packets once: as many as its peer sent', async () => {
     const command = ['iperf3', '-J', '-c', lab().address(lab().pod('limited'), 4), '-n', '3000000'];
     await retried(lab(), 'beside', command);
     const settled = await eventuallyDefined('both have the same', async () => {
@@ -88,7 +88,7 @@ describe('a limited pod', () => {
     assert.ok(settled.packets > 1000, `${settled.packets} packets`);
   });
 
-  rootTest('has what its queue dropped counted', async () => {
+  rootTest('has the drops of its queue counted', async () => {
     const limited = lab().address(lab().pod('limited'), 4);
     const flood = ['iperf3', '-J', '-u', '-b', '100M', '-t', '1', '-c', limited];
     await retried(lab(), 'across', flood);
@@ -104,7 +104,7 @@ describe('a limited pod', () => {
     assert.match(stdout, /drops .* bandwidth limit/);
   });
 
-  rootTest('leaves no limit behind for the pods that stay', async () => {
+  rootTest('leaves no limit behind for the remaining pods', async () => {
     const across = lab().address(lab().pod('across'), 4);
     const command = ['iperf3', '-J', '-t', '1', '-c', across];
     const free = rateOf(await retried(lab(), 'beside', command));

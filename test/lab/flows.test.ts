@@ -38,7 +38,7 @@ describe('flows', () => {
     );
   }
 
-  rootTest('both nodes report a connection that crosses them', async () => {
+  rootTest('both nodes report a connection between them', async () => {
     const address = lab().address(lab().pod('db-1'), 6);
     await lab().inPod('web-1', curl(address));
     for (const node of ['node-1', 'node-2']) {

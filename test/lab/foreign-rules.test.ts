@@ -58,7 +58,7 @@ const deeds: readonly Deed[] = [
     end: 'ip6tables-legacy -F FORWARD',
     fact: 'iptables-legacy',
     state: 'ok',
-    text: /iptables-legacy has rules \(1 in ip6 filter\), which are judged/,
+    text: /iptables-legacy has rules \(1 in ip6 filter\); they are checked/,
   },
   {
     what: 'a chain that drops SCTP and UDP-Lite',
@@ -66,7 +66,7 @@ const deeds: readonly Deed[] = [
     end: 'nft delete table ip filter',
     fact: 'forward-hooks',
     state: 'note',
-    text: /chain FORWARD of table ip filter \(hook forward, rule 1\) drops SCTP between pods and outside, UDP-Lite between pods and outside; where that is not meant/,
+    text: /chain FORWARD of table ip filter \(hook forward, rule 1\) drops SCTP between pods and outside, UDP-Lite between pods and outside; if that is not intended/,
   },
   {
     what: 'a chain that drops fragments before they are put together',
@@ -104,7 +104,7 @@ const deeds: readonly Deed[] = [
     end: 'nft delete table inet mine',
     fact: 'forward-hooks',
     state: 'note',
-    text: /\(hook forward, rule 1\) may drop packets of pods to outside.*by a rule that cannot be judged from here: meta length > 1000 drop;/,
+    text: /\(hook forward, rule 1\) may drop packets of pods to outside.*by a rule that cannot be evaluated: meta length > 1000 drop;/,
   },
   {
     what: 'a device that lets nothing out',
@@ -133,7 +133,7 @@ const deeds: readonly Deed[] = [
     end: 'nft delete table netdev edge',
     fact: 'forward-hooks',
     state: 'problem',
-    text: /chain in of table netdev edge \(hook ingress, rule 1\) drops answers from outside to pods; .* from and to 10\.201\.1\.0\/24/,
+    text: /chain in of table netdev edge \(hook ingress, rule 1\) drops replies from outside to pods; .* from and to 10\.201\.1\.0\/24/,
   },
   {
     what: 'notrack for private addresses',
@@ -159,7 +159,7 @@ const deeds: readonly Deed[] = [
     end: 'nft delete table netdev mine',
     fact: 'translation',
     state: 'note',
-    text: /chain in of table netdev mine \(hook ingress, rule 1\) translates \(@nh,144,16 set\): answers from outside to pods/,
+    text: /chain in of table netdev mine \(hook ingress, rule 1\) translates \(@nh,144,16 set\): replies from outside to pods/,
   },
   {
     what: 'a named map of destinations that has the packet',
@@ -233,7 +233,7 @@ const tunnelDeeds: readonly Deed[] = [
 ];
 
 for (const mode of ['native', 'vxlan'] as const) {
-  describe(`rules of others, ${mode}`, () => {
+  describe(`foreign rules, ${mode}`, () => {
     const lab = sharedLab({ mode, manifests: threePods, settings: deedSettings });
 
     if (mode === 'native') {
@@ -246,7 +246,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       }
     }
 
-    rootTest('rules of kube-proxy, and of a Docker that forwards, are no news', async () => {
+    rootTest('rules of kube-proxy, and of a Docker that forwards, are not reported', async () => {
       await run(lab(), quietRules);
       await settled(lab());
       assert.deepEqual(

@@ -26,7 +26,7 @@ for (const mode of ['native', 'vxlan'] as const) {
   describe(`forged beside the programs, mode ${mode}`, () => {
     const lab = sharedLab({ mode, manifests });
 
-    rootTest('no interface but its own brings the packets of a pod', async () => {
+    rootTest("only a pod's own interface may deliver packets with its address", async () => {
       const node = lab().node('node-1');
       const run = async (command: string): Promise<void> => {
         const { exitCode, stderr } = await lab().inNode('node-1', ['sh', '-c', command]);
@@ -74,7 +74,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       await run('ip link delete side0');
     });
 
-    rootTest('no checksum that is left to be filled in changes what was judged', async () => {
+    rootTest('an unfinished checksum does not change the verdict', async () => {
       // The kernel refuses a start before what an IPv4 header takes without Ethernet's.
       const start = 20;
       const [udp4, udp6] = [14 + 20, 14 + 40];

@@ -16,7 +16,7 @@ add chain inet other post { type nat hook postrouting priority srcnat; }
 add rule inet other post oifname != "lo" masquerade`;
 
 for (const mode of ['native', 'vxlan'] as const) {
-  describe(`answers in fragments where rules of others masquerade, ${mode}`, () => {
+  describe(`fragmented replies with foreign masquerading rules, ${mode}`, () => {
     const pods = [
       echoPod('cart-1', 'node-1'),
       echoPod('api-1', 'node-2'),

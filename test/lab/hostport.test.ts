@@ -67,7 +67,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       assert.notEqual(exitCode, 0);
     });
     rootTest(
-      'the node is refused at ::1, and by the name localhost reaches it at once',
+      'the node is refused at ::1, and by the name localhost reaches it immediately',
       async () => {
         assert.equal((await run(lab(), 'node-1', fetchFrom('::1'))).exitCode, couldNotConnect);
         assert.equal(echoAnswer(await run(lab(), 'node-1', fetchFrom('localhost'))).pod, served);
@@ -77,7 +77,7 @@ for (const mode of ['native', 'vxlan'] as const) {
         );
       },
     );
-    rootTest('the pod sees who asks, but for itself', async () => {
+    rootTest("the pod sees the client's address, except for itself", async () => {
       const address = nodeAddress(lab(), 4);
       const seen = async (place: string) =>
         echoAnswer(await run(lab(), place, fetchFrom(address))).peer;
@@ -90,11 +90,11 @@ for (const mode of ['native', 'vxlan'] as const) {
   });
 }
 
-describe('a port that is a host port and a Service of kube-proxy at the address of the node', () => {
+describe('a host port that is also a Service of kube-proxy at the address of the node', () => {
   const servedAlone = [servedPod(everywhere), ...others];
   const lab = sharedLab({ mode: 'native', manifests: { 'pods.yaml': servedAlone } });
 
-  rootTest('leads to the Service, whose connections go on when host ports change', async () => {
+  rootTest('leads to the Service, whose connections continue when host ports change', async () => {
     const [node, backend] = [nodeAddress(lab(), 4), lab().address(lab().pod('db-1'), 4)];
     const service = `iptables-nft -t nat -A PREROUTING -d ${node} -p tcp --dport ${hostPort} -j DNAT --to ${backend}:8080 &&
       iptables-nft -t nat -A POSTROUTING -d ${backend} -j MASQUERADE --random-fully`;
@@ -119,12 +119,12 @@ describe('a port that is a host port and a Service of kube-proxy at the address 
   });
 });
 
-describe('a host port that a Service has too, whose address is local to the node', () => {
+describe("a host port that is also a Service's, whose address is local to the node", () => {
   const ports = [{ containerPort: 8080, hostPort: 8080 }];
   const manifests = { 'pods.yaml': [servedPod(ports), ...others] };
   const lab = sharedLab({ mode: 'native', manifests });
 
-  rootTest('leads to the Service at that address, as long as kube-proxy has it', async () => {
+  rootTest('leads to the Service at that address while kube-proxy has it', async () => {
     // A process of the node answers as IPVS would.
     const server = spawnInPlace(lab().node('node-1'), labProgram('echo'), { stdio: 'ignore' });
     const [service, node] = ['10.96.0.50', nodeAddress(lab(), 4)];
@@ -156,7 +156,7 @@ function openConnection(node: string, backend: string): string {
     -u ASSURED,SEEN_REPLY --dst-nat ${backend}:8080 --src-nat ${node}:50505 -t 300`;
 }
 
-describe('host ports of one address, and their end', () => {
+describe('host ports of one address, and their removal', () => {
   const ports = [
     { containerPort: 8080, hostPort, hostIP: '127.0.0.1' },
     { containerPort: 8080, hostPort: 18081, protocol: 'UDP' },
@@ -168,7 +168,7 @@ describe('host ports of one address, and their end', () => {
     manifests: { 'pods.yaml': [servedPod(ports), ...others] },
   });
 
-  rootTest("a mapping of 127.0.0.1 is the node's alone", async () => {
+  rootTest('a mapping of 127.0.0.1 is only for the node', async () => {
     const here = echoAnswer(await run(lab(), 'node-1', fetchFrom('127.0.0.1')));
     assert.equal(here.pod, served);
     for (const place of ['node-1', 'world', 'cart-1']) {
@@ -181,7 +181,7 @@ describe('host ports of one address, and their end', () => {
     [6, 18082, 18083],
     [4, 18083, 18082],
   ] as const) {
-    rootTest(`a mapping of one address holds there alone, IPv${family}`, async () => {
+    rootTest(`a mapping of one address applies only there, IPv${family}`, async () => {
       const address = nodeAddress(lab(), family);
       for (const [, place] of origins) {
         assert.equal(echoAnswer(await run(lab(), place, fetchFrom(address, port))).pod, served);
@@ -220,7 +220,7 @@ describe('host ports of one address, and their end', () => {
     }
   });
 
-  rootTest('its end takes rules and connections along', async () => {
+  rootTest('its removal deletes rules and connections', async () => {
     await echoed(lab(), 'world', { address: nodeAddress(lab(), 4), port: 18081 });
     assert.match(await ruleset(lab()), /host_ports/);
     assert.match(await tracked(lab()), /dport=18081/);

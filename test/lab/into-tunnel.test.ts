@@ -16,7 +16,7 @@ const virtual = { 4: '192.0.2.50', 6: '2001:db8::50' } as const;
 const service = { 4: '10.96.0.1', 6: 'fd00:96::1' } as const;
 const uplink = { 4: '10.99.0.11', 6: 'fd00:99::11' } as const;
 
-describe('what a node sends to pods of another node, vxlan', () => {
+describe('packets of a node to pods of another node, vxlan', () => {
   const lab = sharedLab({ mode: 'vxlan', manifests: threePods });
   before(async () => {
     if (reasonToSkip() !== undefined) return;
@@ -29,11 +29,11 @@ describe('what a node sends to pods of another node, vxlan', () => {
     );
   });
 
-  rootTest('by any address that it has', async () => {
+  rootTest('from any of its addresses', async () => {
     await allAnswered(lab());
   });
 
-  rootTest('what it routes for others', async () => {
+  rootTest('packets that it routes for others', async () => {
     await inPlace(
       lab(),
       'switch',
@@ -43,7 +43,7 @@ describe('what a node sends to pods of another node, vxlan', () => {
       assert.equal(await peerSeenFrom('world', lab(), target(lab(), family)), router[family]);
   });
 
-  rootTest('where reverse-path filters are strict everywhere', async () => {
+  rootTest('with strict reverse-path filters everywhere', async () => {
     for (const node of ['node-1', 'node-2']) {
       await inPlace(
         lab(),
@@ -55,7 +55,7 @@ describe('what a node sends to pods of another node, vxlan', () => {
     for (const family of families) await ping(lab(), 'web-1', target(lab(), family));
   });
 
-  rootTest('where its default route leads by a second uplink', async () => {
+  rootTest('with a default route by a second uplink', async () => {
     const { namespacePath } = lab().lab.record().world;
     await inPlace(
       lab(),

@@ -38,7 +38,7 @@ describe('a lab from the command line', () => {
     rmSync(source, { recursive: true, force: true });
   });
 
-  rootTest('`lab up` says what there is and leaves it running', async () => {
+  rootTest('`lab up` reports what it started and leaves it running', async () => {
     const { code, stdout, stderr } = await heddle('lab', 'up', source, '--name', first);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /ok {2}node-1 {2}agent ready in .* pods +10\.201\.1\.0\/24/);
@@ -49,7 +49,7 @@ describe('a lab from the command line', () => {
     );
   });
 
-  rootTest('a second lab runs beside it, with the same addresses and another mode', async () => {
+  rootTest('a second lab runs next to it, with the same addresses and another mode', async () => {
     const { code, stderr } = await heddle(
       'lab',
       'up',
@@ -87,19 +87,19 @@ describe('a lab from the command line', () => {
     }
   });
 
-  rootTest('a lab whose name is in use is refused, with what to do', async () => {
+  rootTest('a lab whose name is in use is refused with a remedy', async () => {
     const { code, stderr } = await heddle('lab', 'up', source, '--name', first);
     assert.equal(code, 1);
     assert.match(
       stderr,
       new RegExp(
-        `lab ${first} did not come up: .*in use by process .*heddle lab down --name ${first}`,
+        `lab ${first} did not start: .*in use by process .*heddle lab down --name ${first}`,
       ),
     );
     assert.equal((await status(first)).pods.length, 2, 'it still runs');
   });
 
-  rootTest('commands give their own exit code; unknown pods and nodes are named', async () => {
+  rootTest('commands return their own exit code; unknown pods and nodes are named', async () => {
     assert.equal(
       (await heddle('lab', 'exec', '--name', first, 'a', '--', 'sh', '-c', 'exit 7')).code,
       7,
@@ -107,18 +107,18 @@ describe('a lab from the command line', () => {
     assert.equal((await heddle('lab', 'node', '--name', first, 'world', '--', 'true')).code, 0);
     const { code, stderr } = await heddle('lab', 'exec', '--name', first, 'nobody', '--', 'true');
     assert.equal(code, 1);
-    assert.match(stderr, /nobody is no pod of lab .* \(shop\/a, shop\/b\)/);
+    assert.match(stderr, /nobody is not a pod of lab .* \(shop\/a, shop\/b\)/);
     const many = await heddle('lab', 'exec', 'a', '--', 'true');
-    assert.match(many.stderr, /--name: is needed to choose a lab/);
+    assert.match(many.stderr, /--name: is required to choose a lab/);
   });
 
-  rootTest('inside a node `heddle status` asks that node', async () => {
+  rootTest('inside a node `heddle status` queries that node', async () => {
     const command = ['--', ...heddleCommand(), 'status', '-o', 'json'];
     const { stdout } = await heddle('lab', 'node', '--name', first, 'node-2', ...command);
     assert.match(stdout, /"node": ?"node-2"/);
   });
 
-  rootTest('`lab down` leaves nothing of the lab and nothing but it is gone', async () => {
+  rootTest('`lab down` leaves nothing of the lab and removes nothing else', async () => {
     const held = bpfIds(labPaths(second).pins);
     assert.ok(held.programs.length >= 4 && held.maps.length >= 6, JSON.stringify(held));
     const { code, stdout, stderr } = await heddle('lab', 'down', '--name', second);
@@ -131,7 +131,7 @@ describe('a lab from the command line', () => {
   });
 
   rootTest(
-    'a killed supervisor shows as crashed, and `lab down` removes everything all the same',
+    'a killed supervisor is shown as crashed, and `lab down` still removes everything',
     async () => {
       const record = readLabRecord(first);
       assert(record !== undefined);
@@ -149,18 +149,18 @@ describe('a lab from the command line', () => {
     },
   );
 
-  rootTest('a start that fails says why and leaves nothing', async () => {
+  rootTest('a failed start reports why and leaves nothing', async () => {
     const empty = join(source, 'nothing-here');
     const missing = await heddle('lab', 'up', empty, '--name', first);
     assert.equal(missing.code, 1);
-    assert.match(missing.stderr, /nothing-here is no file or folder/);
+    assert.match(missing.stderr, /nothing-here is not a file or folder/);
     const wrong = await heddle('lab', 'up', source, '--name', first, '--set', 'mtuBytes=7');
     assert.equal(wrong.code, 1);
     assert.match(wrong.stderr, /mtuBytes: 7 is neither/);
     assert.deepEqual(traces(first), []);
   });
 
-  rootTest("the host's links, addresses, routes and rules are what they were", () => {
+  rootTest("the host's links, addresses, routes and rules are unchanged", () => {
     assert.deepEqual(hostNetwork(), network);
   });
 });

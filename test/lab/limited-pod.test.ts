@@ -75,7 +75,7 @@ const deeds: readonly { readonly name: string; readonly commands: readonly strin
   { name: 'with its interface renamed', commands: ['ip link set eth0 name net7'] },
 ];
 
-describe('a limited pod that rules its namespace', () => {
+describe('a limited pod that controls its namespace', () => {
   const lab = sharedLab({
     manifests: {
       'pods.yaml': [
@@ -126,10 +126,10 @@ describe('a limited pod that rules its namespace', () => {
 });
 
 for (const mode of ['native', 'vxlan'] as const) {
-  describe(`limited pods that come later, ${mode}`, () => {
+  describe(`limited pods that are added later, ${mode}`, () => {
     const lab = sharedLab({ mode, manifests: { 'pods.yaml': [echoPod('web-1', 'node-1')] } });
 
-    rootTest('have their limits although their ADD is quicker than their manifest', async () => {
+    rootTest('have their limits although their ADD precedes their manifest', async () => {
       const names = ['late-1', 'late-2', 'late-3', 'late-4', 'late-5'];
       const pods = names.map((name) => {
         const pod = echoPod(name, 'node-1') as { metadata: object };
@@ -149,7 +149,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       }
     });
 
-    rootTest('lose no datagram below their limit while the agent is exchanged', async () => {
+    rootTest('lose no datagram below their limit while the agent is replaced', async () => {
       const address = lab().address(lab().pod('web-1'), 6);
       const stream = echoDatagrams(lab(), 'late-1', { address, count: 1000, intervalMs: 2 });
       await new Promise((resolve) => setTimeout(resolve, 300));

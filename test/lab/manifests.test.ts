@@ -1,4 +1,4 @@
-// The lab follows its manifests: pods come and go with edits, and a typing error takes nothing away.
+// The lab follows its manifests: pods are added and deleted with edits, and a typing error takes nothing away.
 
 import assert from 'node:assert/strict';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
@@ -65,7 +65,7 @@ describe('editing the manifests', () => {
     });
   });
 
-  rootTest('a broken file keeps its pods and shows in status', async () => {
+  rootTest('an invalid file keeps its pods and is shown in status', async () => {
     const file = join(lab().source, 'more.yaml');
     const { pid } = lab().pod('cache-1');
     writeFileSync(file, 'kind: [Pod\n');
@@ -87,7 +87,7 @@ describe('editing the manifests', () => {
     assert.equal(lab().pod('cache-1').pid, pid, 'the same process still runs');
   });
 
-  rootTest('a file that is gone takes its pods along, with all they had', async () => {
+  rootTest('a deleted file removes its pods and everything of theirs', async () => {
     const { namespacePath, cgroup, addresses } = lab().pod('cache-1');
     rmSync(join(lab().source, 'more.yaml'));
     await eventuallyDefined('the pod is gone', () => {

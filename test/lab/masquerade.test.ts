@@ -22,33 +22,36 @@ const near = { 4: '10.99.0.2', 6: 'fd00:99::2' } as const;
 const families = [4, 6] as const;
 
 for (const mode of ['native', 'vxlan'] as const) {
-  describe(`a second network that is no uplink, ${mode}`, () => {
+  describe(`a second network that is not an uplink, ${mode}`, () => {
     const lab = sharedLab({ mode, manifests: threePods });
     worldServer(lab);
 
-    rootTest('an interface that comes later carries pods with its own address', async () => {
-      const { namespacePath } = lab().lab.record().world;
-      // Like a VPN: a network of its own, no default route, another name than any uplink.
-      await inPlace(
-        lab(),
-        'node-2',
-        `ip link add wg0 type veth peer name side netns ${namespacePath} && ip link set wg0 up &&
+    rootTest(
+      'an interface that is added later carries packets of pods with its own address',
+      async () => {
+        const { namespacePath } = lab().lab.record().world;
+        // Like a VPN: a network of its own, no default route, another name than any uplink.
+        await inPlace(
+          lab(),
+          'node-2',
+          `ip link add wg0 type veth peer name side netns ${namespacePath} && ip link set wg0 up &&
          ip address add ${near[4]}/16 dev wg0 && ip address add ${near[6]}/64 dev wg0 nodad`,
-      );
-      await inPlace(
-        lab(),
-        'world',
-        `ip link set side up && ip address add ${far[4]}/16 dev side &&
+        );
+        await inPlace(
+          lab(),
+          'world',
+          `ip link set side up && ip address add ${far[4]}/16 dev side &&
          ip address add ${far[6]}/64 dev side nodad`,
-      );
-      for (const family of families) {
-        assert.equal(await peerSeenBy(lab(), far[family]), near[family]);
-        const node = lab().address(lab().node('node-2'), family);
-        assert.equal(await peerSeenBy(lab(), world[family]), node);
-      }
-    });
+        );
+        for (const family of families) {
+          assert.equal(await peerSeenBy(lab(), far[family]), near[family]);
+          const node = lab().address(lab().node('node-2'), family);
+          assert.equal(await peerSeenBy(lab(), world[family]), node);
+        }
+      },
+    );
 
-    rootTest('the tunnel port of an outside host is a port as any other', async () => {
+    rootTest('the tunnel port of an outside host is an ordinary port', async () => {
       const listener = spawnInPlace(lab().lab.record().world, labDatagramServer, {
         stdio: 'ignore',
       });
@@ -67,7 +70,7 @@ for (const mode of ['native', 'vxlan'] as const) {
   });
 }
 
-describe('where the node has the address that the cluster knows it by, native', () => {
+describe("where the cluster's address for the node is, native", () => {
   const lab = sharedLab({ manifests: threePods });
   worldServer(lab);
 
@@ -82,7 +85,7 @@ describe('where the node has the address that the cluster knows it by, native', 
   });
 
   rootTest(
-    "a rule of the administrator's for one pod comes before ours, whoever was loaded last",
+    "an administrator's rule for one pod takes precedence, whichever was loaded last",
     async () => {
       const pod = lab().address(lab().pod('db-1'), 4);
       const rule = `POSTROUTING -s ${pod}/32 -d ${world[4]} -o eth0 -j SNAT --to-source 10.200.0.61`;
@@ -108,7 +111,7 @@ describe('where the node has the address that the cluster knows it by, native', 
     },
   );
 
-  rootTest('loopback, to where routers lead', async () => {
+  rootTest('loopback, with routers that lead there', async () => {
     await inPlace(
       lab(),
       'node-2',
@@ -118,7 +121,7 @@ describe('where the node has the address that the cluster knows it by, native', 
     await leavesWith(lab(), '10.200.0.12');
   });
 
-  rootTest('nowhere: what the interface has', async () => {
+  rootTest('no interface: the address of the exit', async () => {
     await inPlace(lab(), 'node-2', 'ip address delete 10.200.0.12/32 dev lo');
     await leavesWith(lab(), '10.200.0.50');
   });

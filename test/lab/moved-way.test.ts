@@ -9,7 +9,7 @@ import { rootTest } from '../support/root-test.ts';
 
 const families = [4, 6] as const;
 
-describe('connections when the way out moves to another interface', () => {
+describe('connections when the exit moves to another interface', () => {
   const lab = sharedLab({
     settings: { reconcilePeriodMs: 600_000 },
     manifests: { 'pods.yaml': [echoPod('cart-1', 'node-1')] },

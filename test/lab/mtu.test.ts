@@ -28,7 +28,7 @@ for (const { mode, mtuBytes } of modes) {
   describe(`${mode} routing`, () => {
     const lab = sharedLab({ mode, manifests: threePods });
 
-    rootTest(`pod interfaces have an MTU of ${mtuBytes} bytes, as the agent says`, async () => {
+    rootTest(`pod interfaces have an MTU of ${mtuBytes} bytes, as the agent reports`, async () => {
       for (const pod of ['web-1', 'db-1']) {
         const link = await lab().inPod(pod, ['ip', '-o', 'link', 'show', 'dev', 'eth0']);
         assert.match(link.stdout, new RegExp(` mtu ${mtuBytes} `));
@@ -43,7 +43,7 @@ for (const { mode, mtuBytes } of modes) {
 
     for (const family of [4, 6] as const) {
       for (const to of ['cart-1', 'db-1']) {
-        rootTest(`1 MB arrives whole at ${to} and back, IPv${family}`, async () => {
+        rootTest(`1 MB arrives completely at ${to} and back, IPv${family}`, async () => {
           const address = lab().address(lab().pod(to), family);
           const bytes = 1_000_000;
           const upload = curl(address, '/', '--data-binary', '@-');
@@ -62,7 +62,7 @@ for (const { mode, mtuBytes } of modes) {
       }
 
       for (const to of ['cart-1', 'db-1']) {
-        rootTest(`segments stay together on the way to ${to}, IPv${family}`, async () => {
+        rootTest(`segments stay together on the path to ${to}, IPv${family}`, async () => {
           const address = lab().address(lab().pod(to), family);
           const before = await receivedPackets(lab(), 'web-1');
           const path = '/bytes/30000000';
@@ -86,40 +86,35 @@ describe('an uplink without offloads, vxlan routing', () => {
   const lab = sharedLab({ mode: 'vxlan', manifests: threePods });
 
   for (const family of [4, 6] as const) {
-    rootTest(
-      `what the kernel makes of a long packet in the tunnel is right, IPv${family}`,
-      async () => {
-        turnOffloadsOff(lab().node('node-1').namespacePath, 'eth0');
-        const address = lab().address(lab().pod('db-1'), family);
-        using capture = Capture.start(lab().node('node-2'));
-        const upload = curl(address, '/', '--data-binary', '@-');
-        const data = 'x'.repeat(300_000);
-        const sent = await byDevice(lab(), 'node-1', async () => {
-          assert.equal(echoAnswer(await lab().inPod('web-1', upload, data)).receivedBytes, 300_000);
-        });
-        assert.equal(sent, 0);
-        const packets = tunnelled(capture.frames(), '10.200.0.11');
-        assert.ok(packets.length > 200, `${packets.length} packets`);
-        assert.ok(packets.some(({ ipBytes }) => ipBytes === uplinkMtu));
-        for (const packet of packets) {
-          const { frameBytes, ipBytes, udpBytes, ipSum, inner } = packet;
-          assert.deepEqual(
-            { ipBytes, udpBytes, ipSum, checksum: innerTcpSum(inner) },
-            { ipBytes: frameBytes - 14, udpBytes: ipBytes - 20, ipSum: 0xffff, checksum: 0xffff },
-          );
-        }
-        const numbers = packets.map(({ identification }) => identification);
-        const steps = numbers
-          .slice(1)
-          .map((next, index) => (next - (numbers[index] ?? 0)) & 0xffff);
-        // Not so where both processors send for the connection at once, or TCP resends: more often on a busy machine.
-        const inTurn = steps.filter((step) => step === 1).length;
-        assert.ok(inTurn > steps.length * 0.75, `${inTurn} of ${steps.length} in turn`);
-      },
-    );
+    rootTest(`the kernel splits a long packet in the tunnel correctly, IPv${family}`, async () => {
+      turnOffloadsOff(lab().node('node-1').namespacePath, 'eth0');
+      const address = lab().address(lab().pod('db-1'), family);
+      using capture = Capture.start(lab().node('node-2'));
+      const upload = curl(address, '/', '--data-binary', '@-');
+      const data = 'x'.repeat(300_000);
+      const sent = await byDevice(lab(), 'node-1', async () => {
+        assert.equal(echoAnswer(await lab().inPod('web-1', upload, data)).receivedBytes, 300_000);
+      });
+      assert.equal(sent, 0);
+      const packets = tunnelled(capture.frames(), '10.200.0.11');
+      assert.ok(packets.length > 200, `${packets.length} packets`);
+      assert.ok(packets.some(({ ipBytes }) => ipBytes === uplinkMtu));
+      for (const packet of packets) {
+        const { frameBytes, ipBytes, udpBytes, ipSum, inner } = packet;
+        assert.deepEqual(
+          { ipBytes, udpBytes, ipSum, checksum: innerTcpSum(inner) },
+          { ipBytes: frameBytes - 14, udpBytes: ipBytes - 20, ipSum: 0xffff, checksum: 0xffff },
+        );
+      }
+      const numbers = packets.map(({ identification }) => identification);
+      const steps = numbers.slice(1).map((next, index) => (next - (numbers[index] ?? 0)) & 0xffff);
+      // Not so where both processors send for the connection at once, or TCP resends: more often on a busy machine.
+      const inTurn = steps.filter((step) => step === 1).length;
+      assert.ok(inTurn > steps.length * 0.75, `${inTurn} of ${steps.length} in turn`);
+    });
   }
 
-  rootTest('an uplink that carries less: pods are told, and everything arrives', async () => {
+  rootTest('an uplink with a smaller MTU: pods are told, and everything arrives', async () => {
     await lab().inNode('node-1', ['ip', 'link', 'set', 'eth0', 'mtu', '1400']);
     await eventuallyDefined('the agent sees the MTU', async () =>
       (await lab().status('node-1')).datapath.mtuBytes === 1350 ? true : undefined,

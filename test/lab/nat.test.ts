@@ -43,7 +43,7 @@ const limitedPod = {
 };
 
 for (const mode of ['native', 'vxlan'] as const) {
-  describe(`connections that rules of others translate, ${mode}`, () => {
+  describe(`connections translated by foreign rules, ${mode}`, () => {
     const pods = [
       ...[echoPod('web-1', 'node-1'), echoPod('cart-1', 'node-1')],
       ...[echoPod('api-1', 'node-2'), echoPod('db-1', 'node-2'), limitedPod],
@@ -81,7 +81,7 @@ for (const mode of ['native', 'vxlan'] as const) {
     });
 
     for (const [what, disturb] of Object.entries(disturbances)) {
-      rootTest(`a pod and every server hear each other while ${what}`, async () => {
+      rootTest(`a pod and every server reach each other while ${what}`, async () => {
         const targets = families.flatMap((family) => fromPod(lab(), family));
         assert.deepEqual(
           await whileDisturbed(lab(), disturb, () => talk(lab(), 'cart-1', targets)),
@@ -111,7 +111,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       }
     });
 
-    rootTest('what a limited pod answers goes straight on, as what it is sent does', async () => {
+    rootTest('replies of a limited pod take the direct path, like packets to it', async () => {
       const addresses = families.map((family) => lab().address(lab().pod('slow-1'), family));
       assert.deepEqual(await talk(lab(), 'cart-1', both(addresses, port)), []);
       using maps = openMaps(pinPaths(lab().node('node-2').pins));

@@ -27,7 +27,7 @@ import { tunPair } from '../support/tun-pair.ts';
 describe('frames with a priority', () => {
   const lab = sharedLab({ manifests: threePods });
 
-  rootTest('go straight to their pod', async () => {
+  rootTest('take the direct path to their pod', async () => {
     await inPlace(lab(), 'node-1', forwardNothing);
     using capture = Capture.start(lab().pod('web-1'));
     const from = portOf(lab().node('node-2'));
@@ -56,7 +56,7 @@ describe('frames with a priority', () => {
 describe('nodes that know each other by an interface without Ethernet', () => {
   const lab = sharedLab({ manifests: { ...threePods, 'nodes.yaml': nodes(onEthernet) } });
 
-  rootTest('their pods reach each other where a firewall drops what is invalid', async () => {
+  rootTest('their pods reach each other although a firewall drops invalid packets', async () => {
     using _pair = tunPair('wg0', [
       lab().node('node-1').namespacePath,
       lab().node('node-2').namespacePath,
@@ -80,7 +80,7 @@ describe('nodes that know each other by an interface without Ethernet', () => {
 describe('nodes with two networks, named in different orders', () => {
   const lab = sharedLab({ manifests: { ...threePods, 'nodes.yaml': nodes(onEthernet) } });
 
-  rootTest('each sends by its own choice, and takes what the other chose', async () => {
+  rootTest("each sends by its own choice, and accepts the other's choice", async () => {
     await inPlace(
       lab(),
       'node-1',

@@ -13,7 +13,7 @@ for (const mode of ['native', 'vxlan'] as const) {
   describe(`next hops, ${mode}`, () => {
     const lab = sharedLab({ mode, manifests: threePods, settings });
 
-    rootTest('other nodes and routers have entries that the kernel keeps', async () => {
+    rootTest('other nodes and routers have entries that the kernel maintains', async () => {
       for (const address of nextHops) {
         await eventuallyDefined(`the entry of ${address}`, async () => {
           const found = await shell(lab(), 'node-1', `ip neigh show ${address} dev eth0`);

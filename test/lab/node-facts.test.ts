@@ -20,7 +20,7 @@ const deeds: readonly Deed[] = [
     end: 'ip route delete 10.201.2.64/26',
     fact: 'routes',
     state: 'problem',
-    text: /route 10\.201\.2\.64\/26 via 10\.200\.0\.1 dev eth0 takes it from pod range 10\.201\.2\.0\/24/,
+    text: /route 10\.201\.2\.64\/26 via 10\.200\.0\.1 dev eth0 takes addresses from pod range 10\.201\.2\.0\/24/,
   },
   {
     what: 'a route of the node to a part of its own range',
@@ -28,7 +28,7 @@ const deeds: readonly Deed[] = [
     end: 'ip route delete blackhole 10.201.1.192/26',
     fact: 'routes',
     state: 'problem',
-    text: /route blackhole 10\.201\.1\.192\/26 takes it from pod range 10\.201\.1\.0\/24/,
+    text: /route blackhole 10\.201\.1\.192\/26 takes addresses from pod range 10\.201\.1\.0\/24/,
   },
   {
     what: 'a local route to the address of a pod',
@@ -36,7 +36,7 @@ const deeds: readonly Deed[] = [
     end: 'ip route delete local 10.201.1.2 dev lo table local',
     fact: 'routes',
     state: 'problem',
-    text: /route local 10\.201\.1\.2\/32 dev lo table local takes it from pod range 10\.201\.1\.0\/24/,
+    text: /route local 10\.201\.1\.2\/32 dev lo table local takes addresses from pod range 10\.201\.1\.0\/24/,
   },
   {
     what: 'a rule that asks another table first',
@@ -45,7 +45,7 @@ const deeds: readonly Deed[] = [
     end: 'ip rule delete priority 100 && ip route flush table 51820',
     fact: 'routing-rules',
     state: 'problem',
-    text: /IPv4 packets to pod ranges 10\.201\.\d\.0\/24.* are caught by rule 100 \(table 51820: 0\.0\.0\.0\/0\)/,
+    text: /IPv4 packets to pod ranges 10\.201\.\d\.0\/24.* do not reach table main because of rule 100 \(table 51820: 0\.0\.0\.0\/0\)/,
   },
   {
     what: "a rule for what comes from the node's own address",
@@ -54,7 +54,7 @@ const deeds: readonly Deed[] = [
     end: 'ip rule delete priority 100 && ip route flush table 10001',
     fact: 'routing-rules',
     state: 'problem',
-    text: /IPv4 packets of this node itself to pod ranges 10\.201\.\d\.0\/24.* are caught by rule 100/,
+    text: /IPv4 packets of this node itself to pod ranges 10\.201\.\d\.0\/24.* do not reach table main because of rule 100/,
   },
   {
     what: 'a rule that refuses a network outside to pods',
@@ -70,7 +70,7 @@ const deeds: readonly Deed[] = [
     end: 'ip neigh delete 10.200.0.12 dev eth0',
     fact: 'next-hops',
     state: 'note',
-    text: /entries that another process has set for good: next hop 10\.200\.0\.12 dev eth0 \(02:00:5e:00:00:99\)/,
+    text: /another process has set permanent neighbour entries: next hop 10\.200\.0\.12 dev eth0 \(02:00:5e:00:00:99\)/,
   },
   {
     what: 'a pod interface that is a port of a bridge',
@@ -88,7 +88,7 @@ const deeds: readonly Deed[] = [
     end: 'tc qdisc delete dev $(ip -o route show proto 72 | grep -om1 "hd[0-9a-f]*") root',
     fact: 'queues',
     state: 'problem',
-    text: /queues of others are at our interfaces: hd[0-9a-f]+ of \S+ \(pfifo\)/,
+    text: /other software has set queues on heddle's interfaces: hd[0-9a-f]+ of \S+ \(pfifo\)/,
   },
   {
     what: 'an XDP program at a pod interface that drops all',
@@ -96,7 +96,7 @@ const deeds: readonly Deed[] = [
     end: `ip link set dev $(${podInterface}) xdpgeneric off`,
     fact: 'other-programs',
     state: 'problem',
-    text: /programs of others are where nothing but pods' packets passes \(XDP of hd[0-9a-f]+ of \S+: program \d+\)/,
+    text: /programs of other software are attached where only packets of pods pass \(XDP of hd[0-9a-f]+ of \S+: program \d+\)/,
   },
   {
     what: "a filter in the block of what pods send, before heddle's own",
@@ -112,7 +112,7 @@ const deeds: readonly Deed[] = [
     end: 'ip link delete cni0',
     fact: 'other-networks',
     state: 'note',
-    text: /interfaces of the bridge plugin or flannel are there \(cni0\)/,
+    text: /interfaces of the bridge plugin or flannel exist \(cni0\)/,
   },
   {
     what: 'a filter at an uplink that another network has left',
@@ -132,7 +132,7 @@ const tunnelDeeds: readonly Deed[] = [
     end: 'tc qdisc delete dev heddle_vxlan root',
     fact: 'queues',
     state: 'problem',
-    text: /queues of others are at our interfaces: heddle_vxlan \(pfifo\)/,
+    text: /other software has set queues on heddle's interfaces: heddle_vxlan \(pfifo\)/,
   },
   {
     what: 'an XDP program at the VXLAN device',
@@ -140,7 +140,7 @@ const tunnelDeeds: readonly Deed[] = [
     end: 'ip link set dev heddle_vxlan xdpgeneric off',
     fact: 'other-programs',
     state: 'problem',
-    text: /programs of others are where nothing but pods' packets passes \(XDP of heddle_vxlan: program \d+\)/,
+    text: /programs of other software are attached where only packets of pods pass \(XDP of heddle_vxlan: program \d+\)/,
   },
   {
     what: 'a filter at the VXLAN device',
@@ -157,7 +157,7 @@ for (const mode of ['native', 'vxlan'] as const) {
   describe(`facts about the node, ${mode}`, () => {
     const lab = sharedLab({ mode, manifests: threePods, settings: deedSettings });
 
-    rootTest('a node that nobody touched has nothing to say', async () => {
+    rootTest('an unmodified node has no findings', async () => {
       const facts = await everyFact(lab());
       assert.deepEqual(
         facts,

@@ -15,10 +15,10 @@ const gatewayMac = parseMac('02:68:65:64:64:6c');
 const fragmentMemory = { bytes: 200_000, seconds: 8 };
 const narrowPorts = 10;
 
-describe('what pods of a node share', () => {
+describe('resources shared by the pods of a node', () => {
   const lab = sharedLab({ manifests: threePods, settings: { reconcilePeriodMs: 400 } });
 
-  rootTest('fragments whose rest never comes take the room of others, for a while', async () => {
+  rootTest('incomplete fragments take the room of others for a while', async () => {
     await inNode(
       lab(),
       `sysctl -qw net.ipv4.ipfrag_low_thresh=${fragmentMemory.bytes / 2} net.ipv4.ipfrag_high_thresh=${fragmentMemory.bytes} net.ipv4.ipfrag_time=${fragmentMemory.seconds}`,
@@ -29,7 +29,7 @@ describe('what pods of a node share', () => {
     const text = await factAs(
       lab(),
       'fragment-memory',
-      /^fragments of IPv4 .* of 200000 bytes .* fragments of others are dropped$/,
+      /^IPv4 fragments .* of 200000 bytes .* further fragments are dropped$/,
     );
     assert.equal((await echoDatagrams(lab(), 'cart-1', large)).received, 0);
     const { exitCode, stdout } = await lab().heddle('node-1', ['status']);
@@ -39,7 +39,7 @@ describe('what pods of a node share', () => {
     assert.equal((await echoDatagrams(lab(), 'cart-1', large)).received, 3);
   });
 
-  rootTest('connections that found no port to leave by are a note', async () => {
+  rootTest('connections without a free port are a note', async () => {
     const node = lab().address(lab().node('node-1'), 4);
     await inNode(
       lab(),

@@ -19,13 +19,13 @@ const world = { 4: '203.0.113.10', 6: '2001:db8:113::10' } as const;
 const soonMs = 3000;
 
 for (const mode of ['native', 'vxlan'] as const) {
-  describe(`switches of the kernel, ${mode}`, () => {
+  describe(`kernel switches, ${mode}`, () => {
     // No period comes within a test: what is restored, is restored because the kernel said so.
     const settings = { reconcilePeriodMs: 600_000 };
     const lab = sharedLab({ mode, manifests: threePods, settings });
 
     rootTest(
-      'a pod made on a node that forwards by no new interface reaches the world',
+      'a pod created on a node that forwards on no new interface reaches the world',
       async () => {
         await inNode(
           lab(),
@@ -43,46 +43,52 @@ for (const mode of ['native', 'vxlan'] as const) {
       },
     );
 
-    rootTest('forwarding of the node, of an uplink and of a pod comes back at once', async () => {
-      const pod = await hostInterface(lab(), 'later');
-      const names = [
-        'ipv4/ip_forward',
-        'ipv6/conf/all/forwarding',
-        'ipv4/conf/eth0/forwarding',
-        `ipv4/conf/${pod}/forwarding`,
-        ...(mode === 'vxlan' ? ['ipv4/conf/heddle_vxlan/forwarding'] : []),
-      ];
-      for (const name of names) {
-        await inNode(lab(), `echo 0 > /proc/sys/net/${name}`);
-        await eventuallyDefined(
-          name,
-          async () => ((await read(lab(), name)) === '1' ? true : undefined),
-          soonMs,
-        );
-      }
-      for (const family of [4, 6] as const) await reachesWorld(lab(), 'later', family);
-      const { health, tables } = await lab().status('node-1');
-      assert.deepEqual(health.reasons, []);
-      const { writes } = tables.find(({ name }) => name === 'sysctls') ?? assert.fail();
-      assert.ok(writes.restored >= names.length, `${writes.restored} restored`);
-    });
+    rootTest(
+      'forwarding of the node, of an uplink and of a pod is restored immediately',
+      async () => {
+        const pod = await hostInterface(lab(), 'later');
+        const names = [
+          'ipv4/ip_forward',
+          'ipv6/conf/all/forwarding',
+          'ipv4/conf/eth0/forwarding',
+          `ipv4/conf/${pod}/forwarding`,
+          ...(mode === 'vxlan' ? ['ipv4/conf/heddle_vxlan/forwarding'] : []),
+        ];
+        for (const name of names) {
+          await inNode(lab(), `echo 0 > /proc/sys/net/${name}`);
+          await eventuallyDefined(
+            name,
+            async () => ((await read(lab(), name)) === '1' ? true : undefined),
+            soonMs,
+          );
+        }
+        for (const family of [4, 6] as const) await reachesWorld(lab(), 'later', family);
+        const { health, tables } = await lab().status('node-1');
+        assert.deepEqual(health.reasons, []);
+        const { writes } = tables.find(({ name }) => name === 'sysctls') ?? assert.fail();
+        assert.ok(writes.restored >= names.length, `${writes.restored} restored`);
+      },
+    );
 
-    rootTest('an interface beside the uplink keeps taking router advertisements', async () => {
-      await inNode(
-        lab(),
-        `ip link add side type veth peer name edis && ip link set edis up &&
+    rootTest(
+      'an interface that is not an uplink keeps accepting router advertisements',
+      async () => {
+        await inNode(
+          lab(),
+          `ip link add side type veth peer name edis && ip link set edis up &&
          echo 0 > /proc/sys/net/ipv6/conf/side/disable_ipv6 &&
          echo 1 > /proc/sys/net/ipv6/conf/side/accept_ra && ip link set side up &&
          ip -6 route add 2001:db8:7::/48 dev side proto ra &&
          ip address add 192.0.2.1/30 dev side`,
-      );
-      await eventuallyDefined(
-        'it takes them although the node forwards',
-        async () => ((await read(lab(), 'ipv6/conf/side/accept_ra')) === '2' ? true : undefined),
-        soonMs,
-      );
-      assert.equal(await read(lab(), 'ipv6/conf/edis/accept_ra'), '1', 'it never heard a router');
-    });
+        );
+        await eventuallyDefined(
+          'it takes them although the node forwards',
+          async () => ((await read(lab(), 'ipv6/conf/side/accept_ra')) === '2' ? true : undefined),
+          soonMs,
+        );
+        assert.equal(await read(lab(), 'ipv6/conf/edis/accept_ra'), '1', 'it never heard a router');
+      },
+    );
   });
 }
 

@@ -22,7 +22,7 @@ describe('VXLAN, dual stack', () => {
 
   for (const family of families) {
     rootTest(
-      `a pod's packets are tunnelled as the device would have it, IPv${family}`,
+      `a pod's packets are encapsulated as the device would do it, IPv${family}`,
       async () => {
         const address = lab().address(lab().pod('db-1'), family);
         using capture = Capture.start(lab().node('node-2'));
@@ -51,12 +51,12 @@ function likeness({
   return rest;
 }
 
-describe('VXLAN with dual-stack pods on nodes that have IPv4 only', () => {
+describe('VXLAN with dual-stack pods on IPv4-only nodes', () => {
   const lab = sharedLab({ mode: 'vxlan', manifests: { ...threePods, 'nodes.yaml': ipv4Nodes() } });
   everyoneReachesEveryone(lab, 12);
 });
 
-describe('VXLAN with dual-stack pods on nodes that have IPv6 only', () => {
+describe('VXLAN with dual-stack pods on IPv6-only nodes', () => {
   const lab = sharedLab({ mode: 'vxlan', manifests: { ...threePods, 'nodes.yaml': ipv6Nodes() } });
 
   rootTest('every pod reaches every other pod', async () => {
@@ -72,7 +72,7 @@ describe('VXLAN with dual-stack pods on nodes that have IPv6 only', () => {
   });
 });
 
-describe('native routing with IPv6 alone', () => {
+describe('native routing with IPv6 only', () => {
   const nodes = ipv6Nodes().map((node, index) => ({
     ...node,
     spec: { podCIDRs: [`fd00:201:${index + 1}::/64`] },
@@ -117,7 +117,7 @@ function everyoneReachesEveryone(lab: () => TestLab, pairs: number): void {
     });
 
     rootTest(
-      `pods near and far answer ping, UDP and datagrams in fragments, IPv${family}`,
+      `local and remote pods answer ping, UDP and fragmented datagrams, IPv${family}`,
       async () => {
         const near = lab().address(lab().pod('cart-1'), family);
         const far = lab().address(lab().pod('db-1'), family);
@@ -136,7 +136,7 @@ function everyoneReachesEveryone(lab: () => TestLab, pairs: number): void {
     );
 
     rootTest(
-      `an address of the pod range that no pod has is answered as unreachable, IPv${family}`,
+      `an unused address of the pod range is answered as unreachable, IPv${family}`,
       async () => {
         const [own, remote] =
           family === 4 ? ['10.201.1.250', '10.201.2.250'] : ['fd00:201:1::fa', 'fd00:201:2::fa'];

@@ -25,7 +25,7 @@ for (const mode of ['native', 'vxlan'] as const) {
     const lab = sharedLab({ mode, manifests: threePods });
 
     rootTest(
-      'not one packet is lost, and its successor adopts all and writes nothing',
+      'no packet is lost, and its successor adopts everything and writes nothing',
       async () => {
         const addresses = ['cart-1', 'db-1'].flatMap((pod) => lab().pod(pod).addresses);
         const streams = addresses.map((address) =>
@@ -52,7 +52,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       },
     );
 
-    rootTest('an open connection goes on through the restart', async () => {
+    rootTest('an open connection continues through the restart', async () => {
       const address = lab().address(lab().pod('db-1'), 4);
       const { pid } = await lab().status('node-1');
       // 20 MB at 10 MB/s outlast the restart.
@@ -74,10 +74,10 @@ for (const mode of ['native', 'vxlan'] as const) {
   });
 }
 
-describe('one agent a node', () => {
+describe('one agent per node', () => {
   const lab = sharedLab({ manifests: threePods });
 
-  rootTest('a second agent refuses clearly and leaves the first alone', async () => {
+  rootTest('a second agent refuses with a reason and leaves the first alone', async () => {
     const node = lab().node('node-1');
     const { pid } = await lab().status('node-1');
     const command = [...heddleCommand(), 'agent', '--config', node.config];
@@ -95,40 +95,43 @@ describe('one agent a node', () => {
 describe('no agent', () => {
   const lab = sharedLab({ manifests: threePods });
 
-  rootTest('ADD says "try again later" at once and leaves the pod without a network', async () => {
-    await lab().lab.agent('node-1').stop();
-    const path = labNamespacePath(lab().lab.paths, 'pod', 'late');
-    using namespace = NetworkNamespace.create(path);
-    bringLoopbackUp(namespace);
-    const node = lab().node('node-1');
-    const pod = { namespace: 'shop', name: 'late', uid: '0b0e7ac2' };
-    const request = { containerId: 'late', namespacePath: path, pod, node };
-    const startedAt = Date.now();
-    await assert.rejects(callCni({ ...request, command: 'ADD' }), (error: Error) => {
-      return error instanceof PluginError && error.code === 11;
-    });
-    const durationMs = Date.now() - startedAt;
-    // The plugin has 100 ms; starting a shell and the plugin takes the rest.
-    assert.ok(durationMs < 300, `${durationMs} ms`);
-    const { stdout } = await runInPlace({ namespacePath: path, cgroup: node.cgroup }, [
-      'ip',
-      '-o',
-      'link',
-    ]);
-    assert.equal(stdout.trim().split('\n').length, 1, `only lo: ${stdout}`);
+  rootTest(
+    'ADD returns "try again later" immediately and leaves the pod without a network',
+    async () => {
+      await lab().lab.agent('node-1').stop();
+      const path = labNamespacePath(lab().lab.paths, 'pod', 'late');
+      using namespace = NetworkNamespace.create(path);
+      bringLoopbackUp(namespace);
+      const node = lab().node('node-1');
+      const pod = { namespace: 'shop', name: 'late', uid: '0b0e7ac2' };
+      const request = { containerId: 'late', namespacePath: path, pod, node };
+      const startedAt = Date.now();
+      await assert.rejects(callCni({ ...request, command: 'ADD' }), (error: Error) => {
+        return error instanceof PluginError && error.code === 11;
+      });
+      const durationMs = Date.now() - startedAt;
+      // The plugin has 100 ms; starting a shell and the plugin takes the rest.
+      assert.ok(durationMs < 300, `${durationMs} ms`);
+      const { stdout } = await runInPlace({ namespacePath: path, cgroup: node.cgroup }, [
+        'ip',
+        '-o',
+        'link',
+      ]);
+      assert.equal(stdout.trim().split('\n').length, 1, `only lo: ${stdout}`);
 
-    const address = lab().address(lab().pod('db-1'), 6);
-    assert.equal(
-      echoAnswer(await lab().inPod('web-1', curl(address))).pod,
-      'shop/db-1',
-      'others go on',
-    );
+      const address = lab().address(lab().pod('db-1'), 6);
+      assert.equal(
+        echoAnswer(await lab().inPod('web-1', curl(address))).pod,
+        'shop/db-1',
+        'others go on',
+      );
 
-    await lab().lab.agent('node-1').start();
-    const addresses = await callCni({ ...request, command: 'ADD' });
-    assert.equal(addresses.length, 2);
-    await callCni({ ...request, command: 'DEL' });
-  });
+      await lab().lab.agent('node-1').start();
+      const addresses = await callCni({ ...request, command: 'ADD' });
+      assert.equal(addresses.length, 2);
+      await callCni({ ...request, command: 'DEL' });
+    },
+  );
 });
 
 async function tableGeneration(lab: TestLab): Promise<number> {

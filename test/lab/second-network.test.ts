@@ -39,7 +39,7 @@ for (const mode of ['native', 'vxlan'] as const) {
     const lab = sharedLab({ mode, manifests: { 'pods.yaml': [served] } });
 
     rootTest(
-      'answers of a host port leave by the default route, or as marks lead them',
+      'replies of a host port leave by the default route, or as marks direct them',
       async () => {
         const { namespacePath } = lab().lab.record().world;
         await inPlace(

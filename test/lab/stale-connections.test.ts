@@ -44,7 +44,7 @@ const deeds = [
 ] as const;
 
 for (const mode of ['native', 'vxlan'] as const) {
-  describe(`connections that began without our rules, ${mode}`, () => {
+  describe(`connections that began without heddle's rules, ${mode}`, () => {
     const lab = sharedLab({
       mode,
       settings: { reconcilePeriodMs: 1000 },
@@ -113,7 +113,7 @@ for (const mode of ['native', 'vxlan'] as const) {
   });
 }
 
-describe('connections when what pods leave with changes', () => {
+describe('connections when the source address of pods changes', () => {
   const lab = sharedLab({ manifests: { 'pods.yaml': [echoPod('cart-1', 'node-1')] } });
   worldServer(lab);
 
@@ -130,7 +130,7 @@ describe('connections when what pods leave with changes', () => {
   });
 });
 
-describe('rules that another process changes, long before the next period', () => {
+describe('rules changed by another process, long before the next period', () => {
   const lab = sharedLab({
     settings: { reconcilePeriodMs: 600_000 },
     manifests: { 'pods.yaml': [echoPod('cart-1', 'node-1')] },
@@ -143,7 +143,7 @@ describe('rules that another process changes, long before the next period', () =
     ['the table is exchanged', exchange],
   ] as const;
   for (const [what, deed] of quick) {
-    rootTest(`${what}: they are back at once`, async () => {
+    rootTest(`${what}: they are restored immediately`, async () => {
       const rules = (): Promise<string> => ruleset(lab());
       const whole = await rules();
       assert.match(whole, /snat ip to 10\.200\.0\.11/);

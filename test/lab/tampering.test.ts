@@ -68,7 +68,7 @@ describe('tampering, native routing', () => {
   ];
 
   for (const { what, undo, isThere } of deeds) {
-    rootTest(`${what} comes back`, async () => {
+    rootTest(`${what} is restored`, async () => {
       assert.equal(await isThere(), true, 'it is there to begin with');
       const before = await restored(lab());
       // That it ends well says that something was taken away; what is heard of at once may be back before the next look.
@@ -84,7 +84,7 @@ describe('tampering, native routing', () => {
     });
   }
 
-  rootTest('map entries come back, deleted and overwritten ones', async () => {
+  rootTest('deleted and overwritten map entries are restored', async () => {
     const path = join(lab().node('node-1').pins, 'maps/addresses');
     const whole = await dumpMap(path);
     assert.ok(whole.length >= 6, `${whole.length} entries`);
@@ -112,7 +112,7 @@ describe('tampering, native routing', () => {
     );
   });
 
-  rootTest('an entry that nobody wanted goes away', async () => {
+  rootTest('an unwanted entry is deleted', async () => {
     const path = join(lab().node('node-1').pins, 'maps/addresses');
     const whole = await dumpMap(path);
     const [first] = whole;
@@ -165,7 +165,7 @@ describe('tampering, native routing', () => {
     });
   }
 
-  rootTest('the log tells what was restored', () => {
+  rootTest('the log reports restored entries', () => {
     const log = readFileSync(lab().node('node-1').log, 'utf8');
     for (const what of ['10.201.2.0/24', 'addresses', 'from_pod']) {
       const lines = log

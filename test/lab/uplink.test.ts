@@ -21,7 +21,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       manifests: { ...threePods, 'nodes.yaml': nodes('10.200.0.12') },
     });
 
-    rootTest('deleted and made again: pods reach each other again, both ways', async () => {
+    rootTest('deleted and recreated: pods reach each other again, both ways', async () => {
       await reach(lab());
       const shown = await lab().inNode('node-2', ['ip', '-o', 'link', 'show', 'dev', 'eth0']);
       const mac = /link\/ether (\S+)/.exec(shown.stdout)?.[1] ?? '';
@@ -43,7 +43,7 @@ for (const mode of ['native', 'vxlan'] as const) {
     });
 
     rootTest(
-      'with another address: the other nodes send there as soon as its Node says so',
+      'with another address: the other nodes send there as soon as its Node object has it',
       async () => {
         await inPlace(
           lab(),
@@ -63,7 +63,7 @@ for (const mode of ['native', 'vxlan'] as const) {
   });
 }
 
-describe('the way from node to node, vxlan', () => {
+describe('the path between nodes, vxlan', () => {
   const lab = sharedLab({
     mode: 'vxlan',
     // A route that is no default route is seen at the next look.
@@ -71,14 +71,14 @@ describe('the way from node to node, vxlan', () => {
     manifests: { ...threePods, 'nodes.yaml': nodes('10.200.0.12') },
   });
 
-  rootTest('by way of a router', async () => {
+  rootTest('through a router', async () => {
     await inPlace(lab(), 'node-1', 'ip route add 10.200.0.12/32 via 10.200.0.1');
     await reach(lab());
     await passesDevicesBy(lab(), ['node-1', 'node-2']);
     await inPlace(lab(), 'node-1', 'ip route delete 10.200.0.12/32');
   });
 
-  rootTest('by an interface that is no uplink: the device finds it', async () => {
+  rootTest('by an interface that is not an uplink: the device finds it', async () => {
     const { namespacePath } = lab().node('node-2');
     await inPlace(
       lab(),
@@ -94,19 +94,22 @@ describe('the way from node to node, vxlan', () => {
     await passesDevicesBy(lab(), ['node-1', 'node-2']);
   });
 
-  rootTest('with a route that carries less: that node leaves all to its device', async () => {
-    await inPlace(lab(), 'node-2', 'ip route add 10.200.0.11/32 dev eth0 mtu 1300');
-    await eventuallyDefined('node-2 sends by its device', async () => {
-      return (await byDevice(lab(), 'node-2', () => reach(lab()))) > 0 ? true : undefined;
-    });
-    const large = curl(lab().address(lab().pod('db-1'), 4), '/bytes/300000', '-o', '/dev/null');
-    assert.equal((await lab().inPod('web-1', large)).exitCode, 0);
-    await passesDevicesBy(lab(), ['node-1']);
-    await inPlace(lab(), 'node-2', 'ip route delete 10.200.0.11/32');
-    await passesDevicesBy(lab(), ['node-1', 'node-2']);
-  });
+  rootTest(
+    'with a route with a smaller MTU: that node leaves all packets to its device',
+    async () => {
+      await inPlace(lab(), 'node-2', 'ip route add 10.200.0.11/32 dev eth0 mtu 1300');
+      await eventuallyDefined('node-2 sends by its device', async () => {
+        return (await byDevice(lab(), 'node-2', () => reach(lab()))) > 0 ? true : undefined;
+      });
+      const large = curl(lab().address(lab().pod('db-1'), 4), '/bytes/300000', '-o', '/dev/null');
+      assert.equal((await lab().inPod('web-1', large)).exitCode, 0);
+      await passesDevicesBy(lab(), ['node-1']);
+      await inPlace(lab(), 'node-2', 'ip route delete 10.200.0.11/32');
+      await passesDevicesBy(lab(), ['node-1', 'node-2']);
+    },
+  );
 
-  rootTest('with a policy of IPsec: the device asks it, from the next look on', async () => {
+  rootTest('with an IPsec policy: the device applies it, from the next listing on', async () => {
     const policy = 'dir out src 10.200.0.12/32 dst 10.200.0.11/32 proto udp';
     await inPlace(lab(), 'node-2', `ip xfrm policy add ${policy} action block`);
     await eventuallyDefined('nothing leaves node-2 against its policy', async () => {

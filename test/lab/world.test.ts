@@ -25,7 +25,7 @@ describe('pods and the world, native routing', () => {
 
   for (const family of families) {
     rootTest(
-      `the world sees the node's address for a pod, and answers reach the pod, IPv${family}`,
+      `the world sees the node's address for a pod, and replies reach the pod, IPv${family}`,
       async () => {
         const answer = echoAnswer(await lab().inPod('db-1', curl(worldAddress[family])));
         assert.equal(answer.pod, 'outside/world');
@@ -34,7 +34,7 @@ describe('pods and the world, native routing', () => {
     );
 
     rootTest(
-      `a path-MTU error from a narrow link gets through and the transfer completes, IPv${family}`,
+      `a path-MTU error from a narrow link arrives, and the transfer completes, IPv${family}`,
       async () => {
         await narrowWorldLink(lab(), 1280);
         try {

@@ -57,7 +57,7 @@ async function chainNode(context: TestContext): Promise<ChainNode | undefined> {
 
 const tuning = { type: 'tuning', sysctl: { 'net.core.somaxconn': '777' } };
 
-rootTest('tuning follows heddle, and CHECK asks both', async (context) => {
+rootTest('tuning runs after heddle, and CHECK asks both', async (context) => {
   const node = await chainNode(context);
   if (node === undefined) return;
   const { pod, of, ours } = node;
@@ -79,12 +79,12 @@ rootTest('tuning follows heddle, and CHECK asks both', async (context) => {
   assert.match(cnitool('check', pod.path).stderr, /"?tuning"?.*somaxconn/i);
   sysctl('777');
   runIn(pod.namespace, 'ip', 'link', 'set', 'eth0', 'mtu', '1300');
-  assert.match(cnitool('check', pod.path).stderr, /MTU 1300 in place of 1500/);
+  assert.match(cnitool('check', pod.path).stderr, /MTU 1300 instead of 1500/);
   for (let run = 0; run < 2; run++) succeeds(cnitool('del', pod.path));
   await unchanged(before, of);
 });
 
-rootTest("portmap follows heddle, and leads the node's port to the pod", async (context) => {
+rootTest("portmap runs after heddle and leads the node's port to the pod", async (context) => {
   const node = await chainNode(context);
   if (node === undefined) return;
   const { place, pod, of, ours } = node;
@@ -144,7 +144,7 @@ function withBandwidth({ installed, chain }: ChainNode): Cnitool {
 }
 
 rootTest(
-  'bandwidth behind heddle fails at what a pod sends, and leaves nothing once its DEL was sent',
+  'bandwidth behind heddle fails for egress limits, and leaves nothing after its DEL',
   async (context) => {
     const node = await chainNode(context);
     if (node === undefined) return;
@@ -166,7 +166,7 @@ rootTest(
 );
 
 rootTest(
-  'bandwidth behind heddle limits little of what a pod receives: CHECK says so',
+  "bandwidth behind heddle limits little of a pod's ingress, and CHECK reports it",
   async (context) => {
     const node = await chainNode(context);
     if (node === undefined) return;
@@ -179,7 +179,7 @@ rootTest(
     succeeds(cnitool('add', pod.path, limits));
     assert.match(
       cnitool('check', pod.path, limits).stderr,
-      /on the node has a limit of 1250000 bytes\/s that heddle did not set: what comes from other pods passes it by; give heddle the capability bandwidth/,
+      /on the node has a limit of 1250000 bytes\/s that heddle did not set: packets from other pods bypass it; add the capability bandwidth to heddle's CNI configuration/,
     );
     succeeds(cnitool('del', pod.path, limits));
     await unchanged(before, of);
@@ -187,7 +187,7 @@ rootTest(
 );
 
 rootTest(
-  'a plugin that fails behind heddle leaves nothing once the runtime has sent its DEL',
+  "a plugin that fails behind heddle leaves nothing after the runtime's DEL",
   async (context) => {
     const node = await chainNode(context);
     if (node === undefined) return;
@@ -204,7 +204,7 @@ rootTest(
 );
 
 rootTest(
-  'heddle behind another plugin is refused with what to do, and leaves nothing',
+  'heddle behind another plugin is refused with a remedy and leaves nothing',
   async (context) => {
     const node = await chainNode(context);
     if (node === undefined) return;
@@ -234,42 +234,39 @@ appendFileSync(${JSON.stringify(log)}, JSON.stringify([verb, asked.prevResult ??
 if (verb === 'ADD') console.log(JSON.stringify(asked.prevResult));
 `;
 
-rootTest(
-  'every verb of 1.1.0 passes through a chain, with the result of heddle',
-  async (context) => {
-    const node = await chainNode(context);
-    if (node === undefined) return;
-    const { place, pod, of, installed } = node;
-    const log = path.join(place.folder, 'witness.log');
-    const plugin = path.join(place.folder, 'bin', 'witness');
-    writeFileSync(plugin, witness(log));
-    chmodSync(plugin, 0o755);
-    const cnitool = node.chain({
-      ...installed,
-      plugins: [...installed.plugins, { type: 'witness' }],
-    });
-    const before = await nodeState(of);
-    succeeds(cnitool('status', pod.path));
-    const result = JSON.parse(succeeds(cnitool('add', pod.path)).stdout);
-    assert.equal(result.cniVersion, '1.1.0');
-    assert.equal(result.interfaces[1].mtu, 1500);
-    succeeds(cnitool('check', pod.path));
-    succeeds(cnitool('del', pod.path));
-    succeeds(cnitool('gc', pod.path));
-    const noted = readFileSync(log, 'utf8')
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as readonly [string, unknown, unknown]);
-    assert.deepEqual(noted, [
-      ['STATUS', null, null],
-      ['ADD', result, null],
-      ['CHECK', result, null],
-      ['DEL', result, null],
-      ['GC', null, null],
-    ]);
-    await unchanged(before, of);
-  },
-);
+rootTest("every verb of 1.1.0 passes through a chain with heddle's result", async (context) => {
+  const node = await chainNode(context);
+  if (node === undefined) return;
+  const { place, pod, of, installed } = node;
+  const log = path.join(place.folder, 'witness.log');
+  const plugin = path.join(place.folder, 'bin', 'witness');
+  writeFileSync(plugin, witness(log));
+  chmodSync(plugin, 0o755);
+  const cnitool = node.chain({
+    ...installed,
+    plugins: [...installed.plugins, { type: 'witness' }],
+  });
+  const before = await nodeState(of);
+  succeeds(cnitool('status', pod.path));
+  const result = JSON.parse(succeeds(cnitool('add', pod.path)).stdout);
+  assert.equal(result.cniVersion, '1.1.0');
+  assert.equal(result.interfaces[1].mtu, 1500);
+  succeeds(cnitool('check', pod.path));
+  succeeds(cnitool('del', pod.path));
+  succeeds(cnitool('gc', pod.path));
+  const noted = readFileSync(log, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as readonly [string, unknown, unknown]);
+  assert.deepEqual(noted, [
+    ['STATUS', null, null],
+    ['ADD', result, null],
+    ['CHECK', result, null],
+    ['DEL', result, null],
+    ['GC', null, null],
+  ]);
+  await unchanged(before, of);
+});
 
 function noInterfaces({ namespace }: AgentPlace): Promise<void> {
   return eventuallyPasses(() => assert.doesNotMatch(runIn(namespace, 'ip', '-o', 'link'), /: hd/));

@@ -25,7 +25,7 @@ rootTest('cnitool drives every verb', async (context) => {
   runIn(place.namespace, 'busybox', 'ping', '-c1', '-W1', '10.201.1.2');
   succeeds(cnitool('check', pod.path));
   runIn(pod.namespace, 'ip', 'link', 'set', 'eth0', 'mtu', '1300');
-  assert.match(cnitool('check', pod.path).stderr, /MTU 1300 in place of 1500/);
+  assert.match(cnitool('check', pod.path).stderr, /MTU 1300 instead of 1500/);
   assert.match(cnitool('add', pod.path).stderr, /interface eth0 exists/);
   for (let run = 0; run < 2; run++) succeeds(cnitool('del', pod.path));
 

@@ -78,7 +78,7 @@ describe('a container of containerd on node-1', () => {
     assert.deepEqual((await lab().status('node-1')).health, { state: 'healthy', reasons: [] });
   }
 
-  rootTest('when its process crashes its network is taken away', async () => {
+  rootTest('when its process crashes, its network is removed', async () => {
     await containerd.run('crashing', ['/bin/busybox', 'sleep', '1000']);
     const crashing = (await endpoints()).find((each) => each.containerId.includes('crashing'));
     assert(crashing !== undefined);
@@ -87,7 +87,7 @@ describe('a container of containerd on node-1', () => {
     await assertNothingStays(crashing);
   });
 
-  rootTest('when it ends nothing of it stays', async () => {
+  rootTest('when it ends, nothing of it is left', async () => {
     await containerd.stop('box');
     await assertNothingStays(endpoint);
     assert.equal((await containerd.ctr(['container', 'ls', '-q'])).stdout, '');
@@ -98,7 +98,7 @@ describe('a container of containerd on node-1', () => {
     );
   });
 
-  rootTest('one runs on while containerd and the agent are started anew', async () => {
+  rootTest('it keeps running while containerd and the agent are restarted', async () => {
     const server = ['/bin/busybox', 'httpd', '-f', '-p', '8080', '-h', '/www'];
     await containerd.runDetached('lasting', server);
     const lasting = (await endpoints()).find((each) => each.containerId.includes('lasting'));

@@ -79,7 +79,7 @@ describe('a container of podman on node-1', () => {
     await reachesEveryone(endpoint, 'box');
   });
 
-  rootTest('podman knows the addresses and the MAC that it has', async () => {
+  rootTest('podman reports its addresses and MAC', async () => {
     const shown = await podman.must('inspect', '--format', '{{json .NetworkSettings}}', 'box');
     const { Networks } = JSON.parse(shown) as { Networks: Record<string, InspectedNetwork> };
     const { IPAddress, GlobalIPv6Address, MacAddress } = Networks['heddle'] ?? assert.fail(shown);
@@ -87,21 +87,24 @@ describe('a container of podman on node-1', () => {
     assert.equal(MacAddress, endpoint.mac);
   });
 
-  rootTest('it is reachable throughout a restart of the agent, and deletable after', async () => {
-    const { pid } = await lab().status('node-1');
-    lab().lab.agent('node-1').signal('SIGKILL');
-    const { stdout } = await lab().inPod('web-1', curl(addressOf(endpoint, 4)));
-    assert.equal(stdout, imagePage);
-    await eventuallyDefined('a new agent is healthy', async () => {
-      const status = await lab()
-        .status('node-1')
-        .catch(() => undefined);
-      return status !== undefined && status.pid !== pid && status.health.state === 'healthy';
-    });
-    await reachesEveryone(endpoint, 'box');
-  });
+  rootTest(
+    'it is reachable during a restart of the agent and can be deleted afterwards',
+    async () => {
+      const { pid } = await lab().status('node-1');
+      lab().lab.agent('node-1').signal('SIGKILL');
+      const { stdout } = await lab().inPod('web-1', curl(addressOf(endpoint, 4)));
+      assert.equal(stdout, imagePage);
+      await eventuallyDefined('a new agent is healthy', async () => {
+        const status = await lab()
+          .status('node-1')
+          .catch(() => undefined);
+        return status !== undefined && status.pid !== pid && status.health.state === 'healthy';
+      });
+      await reachesEveryone(endpoint, 'box');
+    },
+  );
 
-  rootTest('stopped it leaves nothing, and started again it has a network again', async () => {
+  rootTest('stopped, it leaves nothing; started again, it has a network again', async () => {
     await podman.must('stop', '--time', '0', 'box');
     await assertNothingStays(endpoint);
     await podman.must('start', 'box');
@@ -116,7 +119,7 @@ describe('a container of podman on node-1', () => {
     });
   });
 
-  rootTest('one has the addresses, the MAC and the host ports that were asked for', async () => {
+  rootTest('a container has the requested addresses, MAC and host ports', async () => {
     const mac = '02:00:5e:10:00:77';
     const [first, second] = endpoint.addresses;
     const fixed = [`${first?.replace(/\d+$/, '77')}`, `${second?.replace(/[0-9a-f]+$/, '77')}`];
@@ -145,7 +148,7 @@ describe('a container of podman on node-1', () => {
     assert.doesNotMatch(rules.stdout, /18090/);
   });
 
-  rootTest('when its process crashes its network is taken away', async () => {
+  rootTest('when its process crashes, its network is removed', async () => {
     const crashed = await started('crashing');
     const pid = await podman.must('inspect', '--format', '{{.State.Pid}}', 'crashing');
     process.kill(Number(pid), 'SIGKILL');
@@ -162,7 +165,7 @@ describe('a container of podman on node-1', () => {
     await podman.must('rm', 'crashing');
   });
 
-  rootTest('removed it leaves nothing, in the node or on the machine', async () => {
+  rootTest('removed, it leaves nothing in the node or on the machine', async () => {
     await podman.must('rm', '--force', '--time', '0', 'box');
     await assertNothingStays(endpoint);
     assert.equal(await podman.must('ps', '--all', '--quiet'), '');

@@ -51,7 +51,7 @@ export function clusterSourceSuite(name: string, makeSource: () => Promise<Sourc
     });
   };
 
-  run('delivers a complete first snapshot of what is there', async (sut) => {
+  run('delivers a complete first snapshot', async (sut) => {
     await sut.put(node('node-1', '192.0.2.0/26'));
     await sut.put(pod('web-1'));
     await using snapshots = follow(sut.source);
@@ -72,7 +72,7 @@ export function clusterSourceSuite(name: string, makeSource: () => Promise<Sourc
     await snapshots.until(({ state }) => state.pods.size === 0);
   });
 
-  run('keeps the references of objects and maps that did not change', async (sut) => {
+  run('keeps the references of unchanged objects and maps', async (sut) => {
     await sut.put(node('node-1', '192.0.2.0/26'));
     await sut.put(pod('web-1'));
     await using snapshots = follow(sut.source);
@@ -84,7 +84,7 @@ export function clusterSourceSuite(name: string, makeSource: () => Promise<Sourc
     assert.equal(after.state.pods.get('shop/web-1'), before.state.pods.get('shop/web-1'));
   });
 
-  run('folds changes a slow reader missed into one snapshot', async (sut) => {
+  run('merges changes that a slow reader missed into one snapshot', async (sut) => {
     await using snapshots = follow(sut.source);
     await snapshots.until(({ complete }) => complete);
     for (let index = 0; index < 20; index++) await sut.put(pod(`web-${index}`));

@@ -132,7 +132,7 @@ const pods: readonly Case[] = [
   ],
   [
     pod('spec: {containers: [{name: main, ports: [{containerPort: 80, protocol: ICMP}]}]}'),
-    ': Pod shop/web-1: spec.containers[0].ports[0].protocol: ICMP is none of TCP, UDP, SCTP',
+    ': Pod shop/web-1: spec.containers[0].ports[0].protocol: ICMP is not one of TCP, UDP, SCTP',
   ],
   [
     pod('spec: {nodeName: [node-3]}'),
@@ -140,7 +140,7 @@ const pods: readonly Case[] = [
   ],
   [
     pod('status: {phase: Happy}'),
-    ': Pod shop/web-1: status.phase: Happy is none of Pending, Running, Succeeded, Failed, Unknown',
+    ': Pod shop/web-1: status.phase: Happy is not one of Pending, Running, Succeeded, Failed, Unknown',
   ],
   [
     pod('status: {podIP: 10.201.3}'),
@@ -163,7 +163,7 @@ const services: readonly Case[] = [
   ],
   [
     service('{type: Anycast}'),
-    ': Service shop/web: spec.type: Anycast is none of ClusterIP, NodePort, LoadBalancer, ExternalName',
+    ': Service shop/web: spec.type: Anycast is not one of ClusterIP, NodePort, LoadBalancer, ExternalName',
   ],
   [
     service('{clusterIP: 192.0.2.256}'),
@@ -196,7 +196,7 @@ const slices: readonly Case[] = [
   [slice('endpoints: []'), ': EndpointSlice shop/web-x: addressType: is required'],
   [
     slice('addressType: IPX'),
-    ': EndpointSlice shop/web-x: addressType: IPX is none of IPv4, IPv6, FQDN',
+    ': EndpointSlice shop/web-x: addressType: IPX is not one of IPv4, IPv6, FQDN',
   ],
   [
     slice('addressType: IPv4, endpoints: [{addresses: [web.example]}]'),
@@ -219,7 +219,7 @@ const nameless: readonly Case[] = [
   ['{apiVersion: v1, kind: 7}', ': kind: 7 is not a string'],
   [
     '{apiVersion: v2, kind: Node, metadata: {name: node-3}}',
-    ': apiVersion: v2 is not read here: Node is read as v1',
+    ': apiVersion: v2 is not supported: Node is read as v1',
   ],
   ['{apiVersion: v1, kind: Node}', ': Node: metadata: is required'],
   [

@@ -168,7 +168,7 @@ const environmentCases = refused('invalidEnvironment', '', [
   [cniArgs('IP=192.0.2.300'), 'CNI_ARGS: IP: "192.0.2.300" is not an IPv4 or IPv6 address'],
   [
     cniArgs('IP=192.0.2.9,192.0.2.8'),
-    'CNI_ARGS: IP: "192.0.2.9, 192.0.2.8" is more than one of a family',
+    'CNI_ARGS: IP: "192.0.2.9, 192.0.2.8" has more than one address of a family',
   ],
   [cniArgs('MAC=02:00:5e'), 'CNI_ARGS: MAC: "02:00:5e" is not a MAC address (aa:bb:cc:dd:ee:ff)'],
   [cniArgs('MAC=01:00:5e:10:00:09'), 'CNI_ARGS: MAC: "01:00:5e:10:00:09" is a multicast address'],
@@ -262,13 +262,13 @@ const configurationCases = refused('invalidConfiguration', 'network configuratio
   [capability('ips', '192.0.2.9'), 'runtimeConfig.ips: 192.0.2.9 is not a list'],
   [
     capability('ips', ['2001:db8::1', '2001:db8::2']),
-    'runtimeConfig.ips: "2001:db8::1, 2001:db8::2" is more than one of a family',
+    'runtimeConfig.ips: "2001:db8::1, 2001:db8::2" has more than one address of a family',
   ],
   [capability('mac', 'x'), 'runtimeConfig.mac: "x" is not a MAC address (aa:bb:cc:dd:ee:ff)'],
   [capability('mac', 7), 'runtimeConfig.mac: 7 is not a string'],
   [
     capability('mac', '00:00:00:00:00:00'),
-    'runtimeConfig.mac: "00:00:00:00:00:00" is no address of an interface',
+    'runtimeConfig.mac: "00:00:00:00:00:00" is not an address for an interface',
   ],
   [
     bandwidth({ ingressRate: 1 }),
@@ -298,7 +298,7 @@ const configurationCases = refused('invalidConfiguration', 'network configuratio
   [capability('portMappings', 8080), 'runtimeConfig.portMappings: 8080 is not a list'],
   [
     capability('portMappings', [hostPort, { ...hostPort, containerPort: 81 }]),
-    'runtimeConfig.portMappings: tcp 8080 is a host port that is asked for twice',
+    'runtimeConfig.portMappings: tcp 8080 is a host port that is requested twice',
   ],
   [
     capability('portMappings', Array(10_001).fill(0)),

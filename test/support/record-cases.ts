@@ -18,7 +18,7 @@ export function testRecords(cases: readonly RecordCase[]): void {
       assert.deepEqual(read(capturedPayload(name)), record);
     });
 
-    test(`a captured ${name} cut short anywhere is read or refused, never a crash`, () => {
+    test(`a captured ${name} truncated anywhere is read or refused, never a crash`, () => {
       const payload = capturedPayload(name);
       for (let length = 0; length < payload.length; length++) {
         readOrRefuse(read, payload.subarray(0, length));

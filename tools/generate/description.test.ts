@@ -56,7 +56,7 @@ test('structs keep their offsets, holes and order of dependence', () => {
   ]);
 });
 
-test('enums lose their common prefix, and a last COUNT is no member', () => {
+test('enums lose their common prefix, and a final COUNT is not a member', () => {
   assert.deepEqual(describeObject(object, header).enums, [
     {
       cName: 'shape_kind',
@@ -94,7 +94,7 @@ test('maps, ring buffers, programs and constants are listed by name', () => {
   assert.deepEqual(constants, ['enabled', 'least_size']);
 });
 
-test('the module zeroes what no field covers', () => {
+test('the module zeroes bytes without a field', () => {
   const text = renderModule(describeObject(object, header), 'shapes.h');
   assert.match(text, /clear\(into, offset \+ 1, 3\);/);
   assert.match(text, /clear\(into, offset \+ 18, 2\);/);
@@ -105,17 +105,17 @@ test('the module zeroes what no field covers', () => {
   assert.match(text, /export const programSections = \{\n {2}look: 'xdp',\n {2}tell: 'tc',\n\}/);
 });
 
-test('an enum that clang dropped is named, since only a use keeps it', () => {
+test('an enum dropped by clang is named, because only a use keeps it', () => {
   assert.throws(() => describeObject(object, 'enum unused_kind {\n'), {
     message: "enum unused_kind is not in the object's BTF: nothing that clang emitted refers to it",
   });
 });
 
-test('an object without type information says how to compile it', () => {
+test('an object without type information tells how to compile it', () => {
   assert.throws(() => describeObject(new Uint8Array(100), header), /not a 64-bit ELF file/);
 });
 
-test('names turn into words and prefixes end at an underscore', () => {
+test('names are split into words, and prefixes end at an underscore', () => {
   assert.equal(words('spoofedAddress'), 'spoofed address');
   const cases: readonly (readonly [string[], string])[] = [
     [['A_B_X', 'A_B_Y'], 'A_B_'],

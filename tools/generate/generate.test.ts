@@ -33,7 +33,7 @@ function generate(root: string, ...options: string[]): { code: number | null; sa
   return { code: status, said: stderr.trim() };
 }
 
-test('what was generated is fresh until the file or the object changes', (context) => {
+test('generated files are up to date until the file or the object changes', (context) => {
   const root = folder(context);
   assert.equal(generate(root, '--check').code, 1);
   assert.deepEqual(generate(root), { code: 0, said: '' });

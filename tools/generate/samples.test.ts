@@ -143,7 +143,7 @@ const object = parseElf(readFileSync('dist/test/bpf/samples.bpf.o'));
 const section = elfSection(object, 'samples');
 
 for (const { name, size, value, encoded, decoded } of samples) {
-  test(`struct ${name} is laid out as the compiler lays it out`, () => {
+  test(`struct ${name} has the compiler's layout`, () => {
     const symbol = object.symbols.find((candidate) => candidate.name === name);
     assert.ok(symbol && section, `the object has a sample of ${name}`);
     const compiled = section.slice(symbol.offset, symbol.offset + symbol.size);
@@ -153,7 +153,7 @@ for (const { name, size, value, encoded, decoded } of samples) {
   });
 }
 
-test('every sample that the compiler laid out is compared', () => {
+test('every sample from the compiler is compared', () => {
   const compiled = object.symbols.filter((symbol) => symbol.section === 'samples' && symbol.name);
   assert.deepEqual(compiled.map(({ name }) => name).sort(), samples.map(({ name }) => name).sort());
 });

@@ -24,7 +24,7 @@ Architecture: all
 Version: 3.134
 `;
 
-test('every Debian package that is installed is a component with its version, and no other', () => {
+test('every installed Debian package is a component with its version, and no other', () => {
   assert.deepEqual(
     debianComponents(status).map(({ purl }) => purl),
     [
@@ -62,13 +62,13 @@ test('the provenance names commit, base images and inputs by their hashes', () =
     assert.ok(statement.includes(part), part);
 });
 
-test('the image is built on what a digest names, or on what was made here', () => {
+test('the image is built on bases named by a digest, or built here', () => {
   const dockerfile = readFileSync('deploy/Dockerfile', 'utf8');
   assert.doesNotMatch(dockerfile, /^(ARG \w+=|FROM )[\w./-]+:[\w.-]+/m, 'no base image by tag');
   assert.match(dockerfile, /\*@sha256:\*/);
 });
 
-test('a base image named by tag is refused before anything is made', () => {
+test('a base image named by tag is refused before anything is built', () => {
   for (const option of ['--base', '--node']) {
     const { status, stderr } = spawnSync('bash', ['scripts/image', option, 'debian:bookworm'], {
       encoding: 'utf8',
@@ -78,7 +78,7 @@ test('a base image named by tag is refused before anything is made', () => {
   }
 });
 
-test('an npm package has the hash of the lock file, and one that is not in there is refused', () => {
+test('an npm package has the hash of the lock file, and one that is missing there is refused', () => {
   const integrity = `sha512-${Buffer.alloc(64, 1).toString('base64')}`;
   const packages = { 'node_modules/a/node_modules/@x/b': { version: '1.0.0', integrity } };
   const hashes = lockedHashes(JSON.stringify({ packages }));

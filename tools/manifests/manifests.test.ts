@@ -61,21 +61,21 @@ function containers(file: string): readonly Container[] {
   return [...initContainers, ...main];
 }
 
-test('the ConfigMap documents every key of the configuration', () => {
+test('the ConfigMap documents every configuration key', () => {
   assert.equal(text(configKeysFile), configKeys(), 'stale: run `npm run manifests`');
   const { data } = only('ConfigMap');
   for (const line of configKeys().trimEnd().split('\n'))
     assert.ok(data['config.yaml']?.includes(line), line);
 });
 
-test('the configuration in it is one that the agent takes', () => {
+test('the agent accepts the configuration in it', () => {
   const given = parse(only('ConfigMap').data['config.yaml'] ?? '') as object;
   const config = parseConfig({ ...given, node: 'node-1' });
   assert.deepEqual(config.cluster.kubernetes?.apiServers, []);
   assert.equal(config.cni.confDir, '/etc/cni/net.d');
 });
 
-test("the chart's version and the image's are the package's", () => {
+test("the versions of the chart and the image are the package's", () => {
   const version = packageVersion();
   const chart = parse(text('deploy/helm/heddle/Chart.yaml')) as Record<string, unknown>;
   assert.equal(chart['version'], version);
@@ -84,14 +84,14 @@ test("the chart's version and the image's are the package's", () => {
     assert.equal(image, `localhost/heddle:${version}`);
 });
 
-test('no container is privileged, and each drops what it does not name', () => {
+test('no container is privileged, and each drops all capabilities it does not name', () => {
   for (const { securityContext } of [...containers(manifestsFile), ...containers(uninstallFile)]) {
     assert.notEqual(securityContext.privileged, true);
     assert.deepEqual(securityContext.capabilities.drop, ['ALL']);
   }
 });
 
-test('to uninstall takes fewer capabilities than the agent has, and no folder that is not its own', () => {
+test('uninstalling needs fewer capabilities than the agent, and only its own folders', () => {
   const added = (file: string): readonly string[] =>
     containers(file).flatMap(({ securityContext }) => securityContext.capabilities.add ?? []);
   assert.deepEqual(added(manifestsFile), ['BPF', 'NET_ADMIN', 'PERFMON', 'SYS_ADMIN']);
@@ -110,7 +110,7 @@ test('to uninstall takes fewer capabilities than the agent has, and no folder th
   );
 });
 
-test('every container has a root file system that it cannot write to', () => {
+test('every container has a read-only root file system', () => {
   for (const file of [manifestsFile, uninstallFile]) {
     for (const { securityContext } of containers(file)) {
       assert.equal(securityContext.readOnlyRootFilesystem, true);
@@ -118,7 +118,7 @@ test('every container has a root file system that it cannot write to', () => {
   }
 });
 
-test('no port of the network is open, and no port can have the agent killed', () => {
+test('no port is open to the network, and no port can get the agent killed', () => {
   const config = parseConfig({
     ...(parse(only('ConfigMap').data['config.yaml'] ?? '') as object),
     node: 'node-1',
@@ -134,7 +134,7 @@ test('no port of the network is open, and no port can have the agent killed', ()
   assert.deepEqual(agent.ports, [{ name: 'health', containerPort: 9656, protocol: 'TCP' }]);
 });
 
-test('the agent may read what it watches and write to nodes and events alone', () => {
+test('the agent may read only what it watches and write only nodes and events', () => {
   const { rules } = only('ClusterRole');
   const writable = rules
     .filter(({ verbs }) => verbs.some((verb) => !['get', 'list', 'watch'].includes(verb)))

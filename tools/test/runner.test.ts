@@ -12,7 +12,7 @@ const layers = testLayers(2);
 const names = (words: readonly string[]): string[] =>
   select(words, layers).layers.map((layer) => layer.name);
 
-test('words choose layers in their order, and all layers when they name none', () => {
+test('words select layers in their order, and all layers if they name none', () => {
   assert.deepEqual(names([]), ['unit', 'golden', 'kernel', 'lab', 'runtime']);
   assert.deepEqual(names(['lab', 'unit']), ['unit', 'lab']);
   assert.deepEqual(names(['kube']), ['kube'], 'which has a command of its own');
@@ -26,7 +26,7 @@ test('other words are patterns for file names', () => {
   assert.ok(matchesPattern('test/kernel/object.test.ts', []));
 });
 
-test('only the layers without load on the machine run files beside each other', () => {
+test('only layers without load on the machine run files concurrently', () => {
   const parallel = layers.filter((layer) => layer.parallelFiles > 1);
   assert.deepEqual(
     parallel.map((layer) => layer.name),
@@ -34,7 +34,7 @@ test('only the layers without load on the machine run files beside each other', 
   );
 });
 
-test('files of a group run one after another, beside the rest', () => {
+test('files of a group run sequentially, next to the others', () => {
   const files = ['test/kube/dns.test.ts', 'test/kube/nodes.test.ts', 'test/kube/install.test.ts'];
   const of = (parallel: number): readonly (readonly string[])[] =>
     testLayers(parallel).flatMap((layer) =>
@@ -48,7 +48,7 @@ test('files of a group run one after another, beside the rest', () => {
   assert.equal(first, second, 'the same list for all processes where there are no groups');
 });
 
-test('files share a process, but for those that need one of their own', () => {
+test('files share a process, except those that need their own', () => {
   const layer = { ...layers[0], alone: ['c.'], filesPerProcess: 2, parallelFiles: 1 } as Layer;
   const files = ['a.test.ts', 'b.test.ts', 'c.test.ts', 'd.test.ts'];
   assert.deepEqual(queues(layer, files), [
@@ -58,7 +58,7 @@ test('files share a process, but for those that need one of their own', () => {
   assert.deepEqual(begun, [['d.test.ts'], ['a.test.ts', 'b.test.ts'], ['c.test.ts']]);
 });
 
-test('tests of one process belong to the file whose mark stands before them', () => {
+test('tests of a shared process belong to the file whose marker precedes them', () => {
   const files = ['src/a.test.ts', 'src/b.test.ts', 'src/c.test.ts'];
   const mark = (letter: string): TestEvent => ({
     outcome: 'passed',
@@ -85,7 +85,7 @@ function result(tests: readonly TestEvent[], output = ''): FileResult {
   return { file: 'src/a.test.ts', tests, output, elapsedMs: 1234 };
 }
 
-test('a file that ends badly has failed even when all its tests passed', () => {
+test('a file that ends abnormally has failed even if all its tests passed', () => {
   assert.deepEqual(closeBooks([passed], 'exit code 1'), [
     passed,
     { outcome: 'failed', name: '(the file itself)', text: 'exit code 1' },
@@ -93,7 +93,7 @@ test('a file that ends badly has failed even when all its tests passed', () => {
   assert.deepEqual(closeBooks([failed], 'exit code 1'), [failed]);
 });
 
-test('what a test has to tell is shown, and makes no file a good one', () => {
+test('messages of a test are shown and do not make a file pass', () => {
   const told: TestEvent = { outcome: 'told', name: '100 pods Ready in 20 s' };
   assert.deepEqual(toldLines(result([told, passed])), ['    100 pods Ready in 20 s']);
   assert.deepEqual(toldLines(result([{ ...passed, ms: 12_340 }])), ['    12.3 s: works']);
@@ -131,7 +131,7 @@ test('a failure shows the whole error and what the file printed', () => {
   );
 });
 
-test('a failure names the lines of TypeScript', () => {
+test('a failure shows lines of the TypeScript source', () => {
   const compiled = resolve('dist/tools/test/source-lines.js');
   const row = readFileSync(compiled, 'utf8').split('\n').indexOf('function readMap(path) {') + 1;
   const own = readFileSync('tools/test/source-lines.ts', 'utf8').split('\n');
@@ -142,6 +142,6 @@ test('a failure names the lines of TypeScript', () => {
   );
 });
 
-test('reasons of skipped tests are told once each', () => {
+test('reasons of skipped tests are shown once each', () => {
   assert.deepEqual(skipText([result([skipped, skipped, passed])]), ['2 skipped: needs root']);
 });

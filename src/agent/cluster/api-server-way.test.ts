@@ -44,13 +44,13 @@ const all = [
   route('0.0.0.0/0'),
 ];
 
-test('before anything has been read, our routes that hold the address of the API server are removed', async () => {
+test('routes of heddle that cover the API server are removed before anything has been read', async () => {
   const { way, removed, told } = fake(all, { nameServers: () => [] });
   assert.equal(await way.look(), true);
   assert.deepEqual(removed, ['10.77.0.1/32', '10.64.0.0/12', '0.0.0.0/0']);
   assert.match(
     told[0] ?? '',
-    /^removed our route 10.77.0.1\/32 via 10.77.0.66, which kept this node from 10.77.0.1, /,
+    /^removed heddle's route 10.77.0.1\/32 via 10.77.0.66: it kept this node from 10.77.0.1, /,
   );
   assert.equal(await way.look(), false, 'the same addresses are no news');
   assert.deepEqual(way.addresses, ['10.77.0.1']);
@@ -65,7 +65,7 @@ test('an IPv6 address of the API server counts as well', async () => {
   assert.deepEqual(removed, ['fd00:77::/64']);
 });
 
-test('a mapped address is the IPv4 address that the kernel sends to', async () => {
+test('an IPv4-mapped address counts as the IPv4 address that the kernel sends to', async () => {
   const routes = [route('10.77.0.1/32'), route('10.78.2.0/24')];
   const { way, removed } = fake(routes, {
     servers: async () => ['https://[::ffff:10.77.0.1]:6443'],
@@ -75,7 +75,7 @@ test('a mapped address is the IPv4 address that the kernel sends to', async () =
   assert.deepEqual([removed, way.addresses], [['10.77.0.1/32'], ['10.77.0.1']]);
 });
 
-test('the way to the proxy is kept free as that to the API server is', async () => {
+test('routes that cover the proxy are removed like those that cover the API server', async () => {
   for (const proxy of [
     'http://10.99.0.5:3128',
     'socks5://10.99.0.5:1080',
@@ -91,14 +91,14 @@ test('the way to the proxy is kept free as that to the API server is', async () 
   }
 });
 
-test('the name servers are kept free where the API server is given by address, too', async () => {
+test('routes that cover name servers are removed even if the API server is given by address', async () => {
   const { way, removed } = fake([route('10.77.0.53/32')], {});
   await way.look();
   assert.deepEqual(removed, ['10.77.0.53/32']);
   assert.deepEqual(way.addresses, ['10.77.0.1', '10.77.0.53', 'fd00::53']);
 });
 
-test('of a name, the ways to the name servers are freed before it is asked, and to its addresses after', async () => {
+test('for a name, routes to the name servers are removed before the lookup, and routes to its addresses after it', async () => {
   const routes = [route('10.77.0.53/32'), route('10.90.0.0/16'), route('10.78.2.0/24')];
   const asked: (readonly string[])[] = [];
   const { way, removed } = fake(routes, {
@@ -114,13 +114,13 @@ test('of a name, the ways to the name servers are freed before it is asked, and 
   assert.deepEqual(way.addresses, ['10.77.0.53', '10.90.0.1', '10.90.0.2', 'fd00::53']);
 });
 
-test('once the cluster has been read nothing is removed here, and the addresses are known all the same', async () => {
+test('once the cluster has been read, no routes are removed, and the addresses are known anyway', async () => {
   const { way, removed } = fake(all, { isWaiting: () => false });
   assert.equal(await way.look(), true);
   assert.deepEqual(removed, []);
 });
 
-test('without readable credentials, and for a name that has no address, nothing happens', async () => {
+test('without readable credentials, or for a name without addresses, nothing happens', async () => {
   const unreadable = async (): Promise<never> => {
     throw new Error('no such file');
   };

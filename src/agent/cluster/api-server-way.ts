@@ -1,5 +1,5 @@
-// Keeps the node's way to its API server free of our own routes. Before the first list nothing is written or removed,
-// and an agent whose predecessor wrote a route that leads the API server's address elsewhere would never get that list.
+// Keeps heddle's own routes from covering the API server. Before the first list nothing is written or removed; if the
+// previous agent wrote a route that diverts the API server's address, the agent would never get that list.
 
 import { lookup } from 'node:dns/promises';
 import type { Logger } from '../../base/log.ts';
@@ -12,21 +12,24 @@ import { type Address, isAddress, parseAddress, unmapped } from '../../net/addre
 import { prefixContains } from '../../net/prefix.ts';
 
 export interface ApiServerWayOptions {
-  /** URLs, of proxies too. Throws what reading the credentials throws. */
+  /** URLs, including those of proxies. Throws the errors of reading the credentials. */
   servers(): Promise<readonly string[]>;
-  /** Of a name; absent: the system's. */
+  /** Resolves a name; default: the system's resolver. */
   readonly resolve?: ((name: string) => Promise<readonly string[]>) | undefined;
-  /** Of name servers: a name's address comes from them, and the node and its pods need them whatever we do. */
+  /**
+   * Addresses of name servers: resolving the API server's name depends on them, and the node and its pods need them in
+   * any case.
+   */
   nameServers(): readonly string[];
   readonly routes: OwnRoutes;
-  /** Nothing has been read yet: what is in the way is removed instead of settled. */
+  /** Nothing has been read yet: routes in the way are removed instead of settled. */
   isWaiting(): boolean;
-  /** Told in a sentence what was removed. */
+  /** Called with a sentence about what was removed. */
   onRemoved(text: string): void;
   readonly log: Pick<Logger, 'debug' | 'warn'>;
 }
 
-/** The node's routes that carry our protocol number. */
+/** Routes of the node with heddle's protocol number. */
 export interface OwnRoutes {
   list(): readonly RouteRecord[];
   delete(route: RouteRecord): void;
@@ -44,14 +47,14 @@ export class ApiServerWay {
     this.#options = options;
   }
 
-  /** The same array while they are the same. */
+  /** The same array while the addresses do not change. */
   get addresses(): readonly Address[] {
     return this.#addresses;
   }
 
   /**
-   * Looks where the API server is and, while nothing has been read, removes our routes to there. Resolves to whether its
-   * addresses are others than before; never rejects. Calls that overlap share one look.
+   * Looks up the API server's addresses and, before anything has been read, removes heddle's routes that cover them.
+   * Resolves to whether the addresses changed; never rejects. Concurrent calls share one lookup.
    */
   look(): Promise<boolean> {
     this.#looking ??= this.#look().finally(() => {
@@ -72,7 +75,7 @@ export class ApiServerWay {
       this.#free(resolved);
       return this.#take([...literal, ...nameServers, ...resolved]);
     } catch (error) {
-      log.debug({ error }, 'where the API server is, is not known');
+      log.debug({ error }, 'the address of the API server is not known');
       return false;
     }
   }
@@ -84,7 +87,7 @@ export class ApiServerWay {
     return true;
   }
 
-  // A name that cannot be resolved now has the addresses it had.
+  // A name that cannot be resolved now keeps its previous addresses.
   async #addressesOf(name: string): Promise<readonly Address[]> {
     const { resolve = systemLookup } = this.#options;
     let timer: NodeJS.Timeout | undefined;
@@ -95,7 +98,7 @@ export class ApiServerWay {
       const found = (await Promise.race([resolve(name), late])).flatMap(addressIn);
       if (found.length > 0) this.#byName.set(name, found);
     } catch {
-      // The connection says what is wrong with it.
+      // The connection to the API server reports the problem.
     } finally {
       clearTimeout(timer);
     }
@@ -110,7 +113,7 @@ export class ApiServerWay {
       if (inside === undefined) continue;
       routes.delete(route);
       onRemoved(
-        `removed our route ${describeRoute(route)}, which kept this node from ${inside}, an address of its API server, the proxy to it or a name server`,
+        `removed heddle's route ${describeRoute(route)}: it kept this node from ${inside}, an address of its API server, the proxy to it or a name server`,
       );
     }
   }
@@ -129,7 +132,7 @@ export function ownRoutes(socket: NetlinkSocket): OwnRoutes {
   };
 }
 
-// Of `https://[::ffff:192.0.2.1]:6443` the IPv4 address is meant; `socks5://192.0.2.9` has a host as well.
+// `https://[::ffff:192.0.2.1]:6443` means the IPv4 address; `socks5://192.0.2.9` has a host, too.
 function hostOf(server: string): string {
   return new URL(server).hostname.replace(/^\[|\]$/g, '');
 }

@@ -1,5 +1,5 @@
-// What the agent writes to the API server: annotations and the start-up taint of its own Node, and Events for operators.
-// With these three the ClusterRole is complete (docs/decisions/api-server-calls.md).
+// The agent's writes to the API server: annotations and the start-up taint of its own Node, and Events for operators.
+// The ClusterRole allows only these (docs/decisions/api-server-calls.md).
 
 import { errorText } from '../../base/errors.ts';
 import { printable } from '../../base/printable.ts';
@@ -15,14 +15,14 @@ import type { ModelConfig } from '../../model/desired.ts';
 import { ownFacts } from '../../model/network/peer-facts.ts';
 import type { CniFailure } from '../server/cni-metrics.ts';
 
-// The API server refuses a longer one.
+// The API server refuses longer messages.
 const messageBytes = 1_024;
 
 function eventMessage(text: string): string {
   const shown = printable(text, messageBytes);
   const bytes = Buffer.from(shown);
   if (bytes.length <= messageBytes) return shown;
-  // What is left of a character in the middle of which it ends becomes one of three bytes.
+  // If the cut is inside a character, its remainder becomes one replacement character of three bytes.
   return `${bytes.toString('utf8', 0, messageBytes - 6).replace(/\ufffd$/, '')}...`;
 }
 
@@ -37,7 +37,7 @@ export class ClusterReporter {
   readonly #stop = new AbortController();
   readonly #node: OwnNodeWriter;
   readonly #events: EventRecorder;
-  /** By reason: sentences about this node that have been told and still hold. */
+  /** By reason: sentences about this node that have been reported and still hold. */
   readonly #told = new Map<string, readonly string[]>();
 
   constructor(options: ClusterReporterOptions) {
@@ -49,24 +49,24 @@ export class ClusterReporter {
     this.#events = new EventRecorder({ client, host: model.nodeName, signal });
   }
 
-  /** What cannot be written, and why. */
+  /** Writes that fail, with reasons. */
   get problems(): readonly string[] {
     return [...this.#node.problems, ...this.#events.problems];
   }
 
-  /** After each settle: has the own Node say what it should. */
+  /** Call this after each settle: updates this node's Node object. */
   settled({ nodes }: ClusterState, { isReady }: { readonly isReady: boolean }): void {
     this.#node.settle(nodes.get(this.#options.model.nodeName), { isReady });
   }
 
-  /** All sentences of this reason that hold now, each told once while it does. */
+  /** All current sentences for this reason. Each is reported once while it holds. */
   nodeProblems(reason: string, texts: readonly string[]): void {
     const told = this.#told.get(reason) ?? [];
     const known = texts.filter((text) => told.includes(text) || this.nodeWarning(reason, text));
     this.#told.set(reason, known);
   }
 
-  /** False: there is no room for it, and it must be said again. */
+  /** Returns false if there is no room, and the caller must repeat it later. */
   nodeWarning(reason: string, message: string): boolean {
     const subject = { apiVersion: 'v1', kind: 'Node', name: this.#options.model.nodeName } as const;
     return this.#events.warn(subject, { reason, message: eventMessage(message) });
@@ -77,7 +77,10 @@ export class ClusterReporter {
     this.#events.warn(subject, { reason, message: eventMessage(message) });
   }
 
-  /** What own pods ask for and cannot have. containerd refuses such a pod itself and does not say which annotation it is. */
+  /**
+   * Reports annotations of this node's pods that cannot be honoured. containerd refuses such a pod itself, but does not
+   * name the annotation.
+   */
   podProblems(pods: Iterable<ClusterPod>): void {
     const { nodeName } = this.#options.model;
     for (const pod of pods) {
@@ -87,10 +90,10 @@ export class ClusterReporter {
     }
   }
 
-  /** What a pod's owner or the cluster's must mend; what passes by itself is the kubelet's Event already. */
+  /** Reports failures that someone has to fix. Transient ones already produce a kubelet Event. */
   cniFailure({ verb, error, pod }: CniFailure): void {
     if (verb !== 'ADD') return;
-    // Without the pod's name, so that a hundred pods are one Event with a count.
+    // The message has no pod name, so that a hundred pods become one Event with a count.
     if (error.code === cniErrorCode.noAddress) {
       this.nodeWarning('AddressPoolExhausted', error.plain);
     }

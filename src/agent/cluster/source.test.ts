@@ -13,7 +13,7 @@ const model: ModelConfig = {
   vxlan: { port: 4789, vni: 1 },
 };
 
-test('what keeps the API server within reach is its addresses and the proxy to it', async (context) => {
+test('the addresses to keep reachable are those of the API server and of its proxy', async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-cluster-source-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const kubeconfig = join(folder, 'config');

@@ -1,4 +1,4 @@
-// Where this agent's cluster state comes from, as the configuration has it.
+// Creates the source of cluster state from the configuration.
 
 import type { UndoStack } from '../../base/undo.ts';
 import { KubeConfigCredentials } from '../../cluster/kubernetes/client/credentials.ts';
@@ -13,18 +13,18 @@ import { ClusterReporter } from './reporter.ts';
 
 export interface ClusterParts {
   readonly source: ClusterSource;
-  /** The same source, where it is an API server. */
+  /** The same source, if it is an API server. */
   readonly kubernetes?: KubernetesSource | undefined;
-  /** URLs of that API server and of the proxy to it. Throws what reading the credentials throws. */
+  /** URLs of that API server and of its proxy. Throws the errors of reading the credentials. */
   readonly apiServers?: (() => Promise<readonly string[]>) | undefined;
-  /** What we write there. */
+  /** Writes to the API server. */
   readonly writer?: ClusterReporter | undefined;
 }
 
 export interface ClusterPartsOptions {
   readonly model: ModelConfig;
   readonly owned: UndoStack;
-  /** As an earlier agent left them. */
+  /** Routes that an earlier agent left. */
   readonly routes: Pick<OwnRoutes, 'list'>;
 }
 
@@ -53,7 +53,7 @@ export function clusterParts(
   return { source: manifestSource(directory, { node: model.nodeName }) };
 }
 
-// A Node has one pod range of each family; single addresses are those of pods here.
+// A Node has one pod range per family. Single addresses belong to pods of this node.
 function nodesOf(routes: ReturnType<OwnRoutes['list']>): number {
   const ranges = routes.filter(
     ({ type, destination }) =>

@@ -1,4 +1,4 @@
-// The translation that is applied by now, and what of it is another than before.
+// The applied translation, and how it differs from the previous one.
 
 import { memoize } from '../../base/memoize.ts';
 import type { Masquerade } from '../../model/desired.ts';
@@ -9,20 +9,20 @@ import type { Prefix } from '../../net/prefix.ts';
 import { type Exits, isSameExits, movedExits } from '../host/exits.ts';
 import type { TranslationRules } from './translation.ts';
 
-/** What is applied by now. */
+/** The translation that is currently applied. */
 export interface AppliedTranslation {
   readonly masquerade: Masquerade | undefined;
   readonly host: HostFacts;
   readonly endpoints: readonly LocalEndpoint[];
   /** See `TranslationRules`. */
   readonly hostPortAddresses?: readonly Prefix[] | undefined;
-  /** Absent: the ways out are not followed. */
+  /** Absent: exits are not tracked. */
   readonly exits?: Exits | undefined;
-  /** The rules in the kernel were others until this settle. */
+  /** Whether this settle changed the rules in the kernel. */
   readonly isWritten?: boolean;
 }
 
-/** What a walk went by, for the next to see what has changed since. */
+/** The inputs of a walk, so that the next one can find what has changed since. */
 export interface WalkBasis {
   readonly exempt: readonly Prefix[];
 }
@@ -47,12 +47,12 @@ export function hasPorts({ portMappings }: LocalEndpoint): boolean {
   return portMappings !== undefined && portMappings.length > 0;
 }
 
-// Asked for in a walk alone, and made anew when pods have come or gone meanwhile.
+// Used only by walks, and computed again if pods were added or deleted meanwhile.
 export const addressesOf: (endpoints: readonly LocalEndpoint[]) => ReadonlySet<Address> = memoize(
   (endpoints) => new Set(endpoints.flatMap(({ addresses }) => addresses)),
 );
 
-// A change of the cluster that changes nothing here makes another object.
+// A change of the cluster that has no effect here still creates a new object.
 export function isSame<Part>(left: Part, right: Part): boolean {
   return left === right || JSON.stringify(left) === JSON.stringify(right);
 }

@@ -46,7 +46,7 @@ for (const { isLowFirst, initiator, expected } of cases) {
   });
 }
 
-test('a flow that the data path does not know, and one without ports, are nothing it says', () => {
+test('an unknown flow and a flow without ports have no initiator', () => {
   assert.equal(beganByDestination({ get: () => undefined }, tracked(true)), undefined);
   const { sourcePort: _, ...original } = tracked(true).original;
   const flows = { get: () => assert.fail('asked') };
@@ -69,7 +69,7 @@ for (const { what, protocol = 6, assured = true, flags, expected } of [
   { what: 'datagrams since a moment', protocol: 17, assured: false, flags: [0, 0], expected: true },
   { what: 'SCTP for a while', protocol: 132, flags: [0, 0], expected: undefined },
 ] as const) {
-  test(`who sent first since the flow is known began it: ${what}: ${expected}`, () => {
+  test(`the first sender of a known flow is its initiator: ${what}: ${expected}`, () => {
     const flows = { get: () => ({ initiator: flowDirection.high, tcpFlags: flags }) };
     assert.equal(beganByDestination(flows, tracked(true, { protocol, assured })), expected);
   });

@@ -1,5 +1,5 @@
-// Which end began a connection, as the data path saw it. Connection tracking may have it the other way round: after its
-// table was emptied, the first packet it saw was an answer.
+// Which end began a connection, as seen by the data path. Connection tracking may have it reversed: after its table was
+// flushed, the first packet it saw may have been a reply.
 
 import type { Flow, FlowKey } from '../../datapath/generated.ts';
 import { flowDirection } from '../../datapath/generated.ts';
@@ -11,7 +11,7 @@ type Beginning = Pick<Flow, 'initiator' | 'tcpFlags'>;
 
 const syn = 0x02;
 
-/** True: the destination of the tracked connection began it. Undefined: the data path has not seen it begin. */
+/** True: the destination of the tracked connection began it. Undefined: the data path has not seen its beginning. */
 export function beganByDestination(
   flows: { get(key: FlowKey): Beginning | undefined },
   entry: ConntrackEntry,
@@ -29,9 +29,9 @@ export function beganByDestination(
   return (flow.initiator === flowDirection.low) !== isSourceLow;
 }
 
-// The flow table is an LRU, and any pod's traffic may push an entry out. The next packet makes a new one, whose initiator is
-// its sender. Both SYNs are seen at the beginning of a TCP connection only. Nothing shows that of other protocols: what has
-// gone on for a while in both directions is left alone.
+// The flow table is an LRU, and any pod's traffic may evict an entry. The next packet creates a new entry with its
+// sender as initiator. For TCP, two SYNs are seen only at the beginning. Other protocols have no such sign, so
+// connections with traffic in both directions for a while are left alone.
 function hasSeenBeginning({ tcpFlags }: Beginning, { protocol, status }: ConntrackEntry): boolean {
   if (protocol !== protocols.tcp) return !status.assured;
   return (tcpFlags[0] & tcpFlags[1] & syn) !== 0;

@@ -17,7 +17,7 @@ const second = parseAddress('198.51.100.2');
 
 const beside = parseAddress('198.51.100.3');
 
-test('other addresses of host ports are a reason to look, the same ones are none', async (context) => {
+test('changed addresses of host ports trigger a walk, unchanged ones do not', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const walks = new Walks();
   const answering = (text: string): AppliedTranslation =>
@@ -39,7 +39,7 @@ test('other addresses of host ports are a reason to look, the same ones are none
   walks.connections[Symbol.dispose]();
 });
 
-test('only what became exempt since the last walk may have been masqueraded by our rules', async () => {
+test("only destinations exempt since the last walk may have been masqueraded by heddle's rules", async () => {
   const [one, two] = ['192.0.2.0/25', '203.0.113.0/24'].map((text) => parsePrefix(text));
   assert(one !== undefined && two !== undefined);
   const exempting = (...exempt: Prefix[]): AppliedTranslation =>
@@ -77,7 +77,7 @@ test('only what became exempt since the last walk may have been masqueraded by o
   }
 });
 
-test('where the way out moves the table is walked, and what left by the former one is named', async (context) => {
+test('a changed exit triggers a walk, which finds connections by the former exit', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const walks = new Walks();
   const exits = (...names: string[]): Exits => new Map([[parsePrefix('0.0.0.0/0'), names]]);

@@ -1,4 +1,4 @@
-// Host ports as connections are looked up in them: by the node's end, and by the pod's.
+// Indexes host ports by the node's end and by the pod's end of a connection.
 
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
@@ -14,14 +14,14 @@ export interface HostPort {
 export interface HostPortIndex {
   /** By `hostPortKey`. */
   get(key: string): HostPort | undefined;
-  /** A pod has a host port that leads to where this packet comes from. */
+  /** Whether a pod has a host port that leads to the source of this packet. */
   isServed(
     protocol: number,
     from: { readonly source: Address; readonly sourcePort?: Port },
   ): boolean;
 }
 
-/** `at`: the node's address, or the family of all of them. */
+/** `at`: an address of the node, or the family for all of them. */
 export function hostPortKey(protocol: number, port: Port, at: Address | AddressFamily): string {
   return `${protocol} ${port} ${at}`;
 }

@@ -1,11 +1,14 @@
-// Whether an address is in any of some prefixes, for many addresses that come again and again.
+// Tests whether addresses are in any of several prefixes, with a cache for addresses that occur repeatedly.
 
 import { PrefixIndex } from '../../model/prefix-index.ts';
 import { orderedPrefix } from '../../model/prefix-order.ts';
 import type { Address } from '../../net/address.ts';
 import { hostPrefix, type Prefix } from '../../net/prefix.ts';
 
-/** Remembers at most so many addresses: a walk over a table sees fewer pods, and more of the world than is worth it. */
+/**
+ * Maximum number of cached addresses. A walk sees fewer pods than that, and caching more outside addresses does not
+ * pay.
+ */
 const rememberedAtMost = 20_000;
 
 export function inPrefixes(prefixes: readonly Prefix[]): (address: Address) => boolean {

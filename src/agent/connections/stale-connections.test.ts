@@ -28,7 +28,7 @@ test('the table is walked at the start, and again only when rules were restored'
   assert.equal(walks.all.length, 2);
 });
 
-test('those who ask during a walk share the next', async () => {
+test('callers during a walk share the next one', async () => {
   const walks = new Walks();
   walks.connections.settled(applied());
   await settled();
@@ -45,13 +45,13 @@ test('those who ask during a walk share the next', async () => {
   assert.deepEqual(ended, ['one', 'two']);
 });
 
-test('an endpoint without host ports is not waited for', async () => {
+test('an endpoint without host ports does not wait for a walk', async () => {
   const walks = new Walks();
   await walks.connections.endpointChanged({ ...mapped, portMappings: [] }, true);
   assert.equal(walks.all.length, 0);
 });
 
-test('what a pod left is looked for; who has its address next waits for that', async () => {
+test('connections of a deleted pod are looked for, and the next owner of its address waits for that', async () => {
   const walks = new Walks();
   const plain = { addresses: mapped.addresses } as unknown as LocalEndpoint;
   const formers = (): readonly string[] => [...(walks.all.at(-1)?.rules.formerPods ?? [])];
@@ -75,7 +75,7 @@ test('what a pod left is looked for; who has its address next waits for that', a
   walks.connections[Symbol.dispose]();
 });
 
-test('pods that go together share a walk that comes after them', async (context) => {
+test('pods deleted together share one walk after their deletion', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const walks = new Walks();
   walks.connections.settled(applied());
@@ -98,7 +98,7 @@ test('pods that go together share a walk that comes after them', async (context)
   assert.equal(walks.all.length, 2);
 });
 
-test('a pod that came during a walk is one that there is', async () => {
+test('a pod added during a walk counts as existing', async () => {
   const walks = new Walks();
   const hasPod = (): unknown => walks.all[0]?.rules.hasPod?.(parseAddress('192.0.2.2'));
   walks.connections.settled(applied());
@@ -109,7 +109,7 @@ test('a pod that came during a walk is one that there is', async () => {
   walks.connections[Symbol.dispose]();
 });
 
-test('host ports of an endpoint that went are looked for once, as gone', async () => {
+test('host ports of a deleted endpoint are looked for once, as removed', async () => {
   const walks = new Walks();
   walks.connections.settled(applied({ endpoints: [mapped] }));
   await settled();
@@ -133,7 +133,7 @@ test('host ports of an endpoint that went are looked for once, as gone', async (
   walks.connections[Symbol.dispose]();
 });
 
-test('what cannot be read is told, and the next walk is made all the same', async () => {
+test('a failed read is reported, and the next walk runs anyway', async () => {
   const errors: string[] = [];
   const walk = async (): Promise<WalkResult> => {
     throw new Error('conntrack list: EINVAL');

@@ -1,7 +1,7 @@
-// Keeps connection tracking in step with the rules: decides when the table is walked, and what a walk looks for. Rules that
-// came back, an address that changed, a host port that came or went: each leaves connections behind that are not translated
-// as they should be (translation.ts says which), and whose clients keep them alive. A pod that goes leaves its own: they would
-// lead from outside to whoever has its address next, for days.
+// Keeps connection tracking consistent with the rules: decides when to walk the table and what to look for. Restored
+// rules, a changed address, or an added or removed host port leave connections with a wrong translation (see
+// translation.ts), which their clients keep alive. Connections of a deleted pod would lead from outside to the next
+// owner of its address for days.
 
 import { changedSpan } from '../../base/changed-span.ts';
 import { errorText } from '../../base/errors.ts';
@@ -25,7 +25,7 @@ import {
 import { hostPortIndex } from './host-port-index.ts';
 import { type WalkOptions, type WalkResult, walkConnections } from './walk.ts';
 
-/** Ways out that are remembered between two walks: they may move there and back before the next one. */
+/** Number of exits remembered between two walks, because they may change and change back before the next one. */
 const rememberedWays = 8;
 
 export interface StaleConnectionsOptions {
@@ -33,15 +33,17 @@ export interface StaleConnectionsOptions {
   readonly onError: (text: string) => void;
   /** See `TranslationRules`. */
   beganByPod?(entry: ConntrackEntry): boolean | undefined;
-  /** `walkConnections` unless given. */
+  /** Default `walkConnections`. */
   walk?(options: WalkOptions): Promise<WalkResult>;
 }
 
-// In a large cluster addresses of nodes change all the time: at most a twentieth of the time is spent on walks.
+// In a large cluster node addresses change all the time. Walks take at most a twentieth of the time.
 const restPerWalk = 20;
-// What nobody waits for comes after a burst, whose pods share a walk; who gets one of their addresses earlier has it walked.
+// Delay for walks that no one waits for: after a burst, its pods share a walk. A pod that gets one of their addresses
+// earlier requests its own walk.
 const podsDelayMs = 500;
-// A packet that was under way when the rules came is tracked by now, and the other end may have sent first.
+// After this delay, a packet that was in transit when the rules were written is tracked, and the other end may have
+// sent first.
 const secondLookMs = 1000;
 const looksAtMost = 4;
 
@@ -51,10 +53,10 @@ export class StaleConnections implements Disposable {
   #mapped: readonly LocalEndpoint[] = [];
   #formerSources: ReadonlySet<Address> = new Set();
   #formerEndpoints: ReadonlySet<LocalEndpoint> = new Set();
-  /** Of pods that went and that no walk has looked for yet, with who had it last. */
+  /** Addresses of deleted pods that no walk has handled yet, with their last owner. */
   readonly #formerPods = new Map<Address, LocalEndpoint>();
   #walked: WalkBasis = { exempt: [] };
-  /** What the ways out were at the last walk and since, the present ones last. */
+  /** Exits at the last walk and since, the current ones last. */
   #waysOut: readonly Exits[] = [];
   #removed: ReadonlySet<string> = new Set();
   #looks = 0;
@@ -71,8 +73,8 @@ export class StaleConnections implements Disposable {
   }
 
   /**
-   * After a settle that left the rules as they should be. Walks where something changed that connections depend on:
-   * immediately at the start and when rules are back, else soon.
+   * Call this after a settle that left the rules as desired. Walks if something changed that connections depend on:
+   * immediately at the start and when rules were restored, otherwise soon.
    */
   settled(applied: AppliedTranslation): void {
     const restored = this.#restored;
@@ -83,7 +85,7 @@ export class StaleConnections implements Disposable {
     const isMapped = this.#followMapped(before?.endpoints ?? [], applied.endpoints);
     if (before !== undefined) this.#rememberSources(before, applied);
     this.#rememberWays(applied.exits);
-    // Without our table nothing of ours was masqueraded; one with other contents may have exempted less.
+    // Without heddle's table nothing was masqueraded. A table with other contents may have had fewer exemptions.
     if (isFirst) this.#walked = walkedBy(applied);
     if (restored === 'changed' || (isFirst && applied.isWritten)) {
       this.#walked = { exempt: [] };
@@ -97,20 +99,20 @@ export class StaleConnections implements Disposable {
     else if (isChanged) this.#lookLater();
   }
 
-  /** Another process had changed the rules, and they are back; a settle reports to `settled` right after. */
+  /** Another process had changed the rules, and they are restored. A settle calls `settled` right after. */
   noticeRestored(was: Restored['was'] = 'changed'): void {
     this.#restored = was;
   }
 
   /**
-   * It came or went, and what was written for it with it. Resolves when no connection leads elsewhere by its host ports, and,
-   * if it came, none of a former pod leads to its addresses.
+   * The endpoint was added or deleted and its entries are written. Resolves when no connection is misdirected by its
+   * host ports and, if it was added, no connection of a former pod leads to its addresses.
    */
   async endpointChanged(endpoint: LocalEndpoint, isLive: boolean): Promise<void> {
     if (isLive) {
       const isFormers = endpoint.addresses.some((address) => this.#formerPods.has(address));
       if (hasPorts(endpoint) || isFormers) await this.#look();
-      // Whatever the walk said: from now on these are its own connections.
+      // Whatever the walk found: from now on these connections belong to the new endpoint.
       for (const address of endpoint.addresses) this.#formerPods.delete(address);
       return;
     }
@@ -125,7 +127,7 @@ export class StaleConnections implements Disposable {
     clearTimeout(this.#timer);
   }
 
-  // Whether there are others now. One pod comes or goes, and a thousand stay.
+  // Whether the host ports changed. Typically one pod is added or deleted and a thousand stay.
   #followMapped(before: readonly LocalEndpoint[], now: readonly LocalEndpoint[]): boolean {
     const { head, tail } = changedSpan(before, now);
     const came = now.slice(head, now.length - tail).filter(hasPorts);
@@ -137,7 +139,8 @@ export class StaleConnections implements Disposable {
     return true;
   }
 
-  // With an address of the node's gone or another one chosen, what leaves with the old one is answered no more, or elsewhere.
+  // If an address of the node was removed or another one is chosen, packets with the old source get no reply, or reach
+  // another host.
   #rememberSources(before: AppliedTranslation, now: AppliedTranslation): void {
     if (before.masquerade === now.masquerade) return;
     const current = sourcesOf(now);
@@ -145,7 +148,7 @@ export class StaleConnections implements Disposable {
     for (const address of current) {
       const family = addressFamily(address);
       if ([...sourcesOf(before)].some((each) => addressFamily(each) === family)) continue;
-      // Masqueraded so far, to an address of the same interface.
+      // Connections masqueraded so far to another address of the same interface.
       for (const each of besideSource(now, address)) former.add(each);
     }
     for (const address of current) former.delete(address);
@@ -173,7 +176,7 @@ export class StaleConnections implements Disposable {
     }, waitMs);
   }
 
-  /** One that begins after this call; those who ask while one runs share the next. */
+  /** A walk that begins after this call. Callers during a running walk share the next one. */
   #look(): Promise<void> {
     this.#next ??= (this.#walking ?? Promise.resolve()).then(() => {
       this.#next = undefined;
@@ -215,7 +218,7 @@ export class StaleConnections implements Disposable {
       this.#forgetWaysBefore(ways.at(-1));
       this.#forgetPods(formerPods);
       this.#removed = tuples;
-      const text = 'removed connections that were not translated as they should be';
+      const text = 'removed connections whose address translation was wrong';
       if (removed.size > 0) log.info({ ...Object.fromEntries(removed), seen }, text);
       this.#lookAgain(removed.size > 0);
     } catch (error) {
@@ -237,7 +240,7 @@ export class StaleConnections implements Disposable {
     this.#waysOut = [...this.#waysOut, exits].slice(-rememberedWays);
   }
 
-  // But for one that went once more meanwhile.
+  // Keeps pods that were deleted again meanwhile.
   #forgetPods(looked: ReadonlyMap<Address, LocalEndpoint>): void {
     for (const [address, endpoint] of looked) {
       if (this.#formerPods.get(address) === endpoint) this.#formerPods.delete(address);

@@ -147,7 +147,7 @@ const cases: readonly [string, ConntrackEntry, Stale | undefined][] = [
   [
     'to a pod elsewhere, masqueraded',
     entry({ original: [pod, from, '192.0.2.66', to], reply: ['192.0.2.66', to, node, 2000] }),
-    'masqueraded without need',
+    'masqueraded unnecessarily',
   ],
   [
     'to a pod elsewhere, masqueraded and working',
@@ -175,7 +175,7 @@ const cases: readonly [string, ConntrackEntry, Stale | undefined][] = [
   [
     'to a host port, not translated',
     entry({ original: [world, from, node, 5300] }),
-    'host port leads elsewhere',
+    'host port changed',
   ],
   [
     "to a Service with the node's address and a host port's port, at a pod elsewhere",
@@ -195,7 +195,7 @@ const cases: readonly [string, ConntrackEntry, Stale | undefined][] = [
   [
     'to a host port at loopback',
     entry({ original: ['127.0.0.1', from, '127.0.0.1', 5300] }),
-    'host port leads elsewhere',
+    'host port changed',
   ],
   ['to a host port at ::1', entry({ original: ['::1', from, '::1', 5300] }), undefined],
   ['to another port of the node', entry({ original: [world, from, node, 22] }), undefined],
@@ -205,14 +205,14 @@ const cases: readonly [string, ConntrackEntry, Stale | undefined][] = [
     undefined,
   ],
   [
-    'an answer of a host port that began a connection',
+    'an reply from a host port that began a connection',
     entry(
       { original: [pod, 53, world, from], reply: [world, from, node, 2000] },
       {
         status: { seenReply: false } as ConntrackEntry['status'],
       },
     ),
-    'answer of a host port',
+    'reply from a host port',
   ],
   ['from the world to a pod', entry({ original: [world, to, pod, from] }), undefined],
 ];
@@ -223,10 +223,10 @@ for (const [what, given, expected] of cases) {
   });
 }
 
-test('what the world seems to have begun and a pod did is turned round', () => {
+test('a connection that the outside seems to have begun, but a pod did, is reversed', () => {
   const given = entry({ original: [world, to, pod, from] });
   for (const [beganByPod, expected] of [
-    [true, 'turned round'],
+    [true, 'reversed'],
     [false, undefined],
     [undefined, undefined],
   ] as const) {
@@ -234,21 +234,21 @@ test('what the world seems to have begun and a pod did is turned round', () => {
   }
 });
 
-test("what was exempt before and is masqueraded all the same is an administrator's", () => {
+test('a masquerade towards a destination that was exempt before belongs to an administrator', () => {
   const given = entry({
     original: [pod, from, '192.0.2.66', to],
     reply: ['192.0.2.66', to, node, 2000],
   });
   for (const [exemptBefore, expected] of [
-    [[], 'masqueraded without need'],
-    [[parsePrefix('192.0.2.128/25')], 'masqueraded without need'],
+    [[], 'masqueraded unnecessarily'],
+    [[parsePrefix('192.0.2.128/25')], 'masqueraded unnecessarily'],
     [[parsePrefix('192.0.2.0/25')], undefined],
   ] as const) {
     assert.equal(staleness({ ...rules, exemptBefore })(given), expected);
   }
 });
 
-test('what leaves by another interface than before does not keep the address of the former', () => {
+test('a connection that leaves by a different interface does not keep the address of the former one', () => {
   const judge = staleness({
     ...rules,
     hasMoved: (destination, interfaces) => destination === world && interfaces.includes('eth0'),
@@ -265,27 +265,27 @@ test('what leaves by another interface than before does not keep the address of 
   assert.equal(judge(entry({ original: [node, from, world, to] })), undefined, "the node's own");
 });
 
-test('without masquerading only host ports are looked at', () => {
+test('without masquerading only host ports are checked', () => {
   const judge = staleness({ ...rules, masquerade: undefined });
   assert.equal(judge(entry(untranslated)), undefined);
-  assert.equal(judge(entry({ original: [world, from, node, 5300] })), 'host port leads elsewhere');
+  assert.equal(judge(entry({ original: [world, from, node, 5300] })), 'host port changed');
 });
 
-test('a host port that is gone takes connections to its pod along, and no others', () => {
+test('a removed host port invalidates connections to its pod and no others', () => {
   const judge = staleness({
     ...rules,
     hostPorts: hostPortIndex([endpoint('192.0.2.3', node)].map(onlyTcp)),
     formerPorts: hostPortIndex([endpoint(pod)]),
   });
   const toPod = entry({ original: [world, from, node, 5300], reply: [pod, 53, world, from] });
-  assert.equal(judge(toPod), 'host port is gone');
+  assert.equal(judge(toPod), 'host port removed');
   assert.equal(judge(entry({ original: [world, from, node, 5300] })), undefined);
   // The port is another pod's now.
   const taken = { original: [world, from, node, 8080], reply: [pod, 80, world, from] } as const;
-  assert.equal(judge(entry(taken, established)), 'host port leads elsewhere');
+  assert.equal(judge(entry(taken, established)), 'host port changed');
 });
 
-test('a host port does not answer at the address of a Service that is local', () => {
+test('a host port does not match at the address of a Service that is local', () => {
   const judge = staleness({
     ...rules,
     hostPorts: hostPortIndex([endpoint(pod, formerly)]),
@@ -298,28 +298,28 @@ test('a host port does not answer at the address of a Service that is local', ()
     );
   assert.equal(judge(to(formerly, 80, elsewhere)), undefined, "another proxy's");
   assert.equal(judge(to(formerly, 8080, formerly)), undefined);
-  assert.equal(judge(to(formerly, 80, pod)), 'host port is gone', 'captured before');
+  assert.equal(judge(to(formerly, 80, pod)), 'host port removed', 'captured before');
   const byIpvs = to(formerly, 80, pod);
   const status = { ...byIpvs.status, destinationNat: false };
   assert.equal(judge({ ...byIpvs, status }), undefined, 'IPVS leads there itself');
   assert.equal(judge(to(node, 80, pod)), undefined);
-  assert.equal(judge(to(node, 8080, node)), 'host port leads elsewhere');
-  assert.equal(judge(to('127.0.0.1', 8080, '127.0.0.1')), 'host port leads elsewhere');
+  assert.equal(judge(to(node, 8080, node)), 'host port changed');
+  assert.equal(judge(to('127.0.0.1', 8080, '127.0.0.1')), 'host port changed');
   const asked = entry({ original: [world, from, formerly, 5300] });
-  assert.equal(judge(asked), 'host port leads elsewhere', 'asked for at that address');
+  assert.equal(judge(asked), 'host port changed', 'asked for at that address');
 });
 
-test("a pod that is gone takes its connections along, another's at its address and the node's stay", () => {
+test('connections of a deleted pod are invalidated; those of the next pod at its address and of the node stay', () => {
   const isPod = new Set(['192.0.2.3']);
   const judge = staleness({ ...rules, hasPod: (address) => isPod.has(address) });
   const from3 = [['192.0.2.3', from, world, to] as const, [world, to, node, 2000] as const];
   const [original, reply] = from3;
   assert(original !== undefined && reply !== undefined);
-  assert.equal(judge(entry(leaving(node), established)), 'pod is gone');
-  assert.equal(judge(entry({ original: [pod, from, '192.0.2.66', to] })), 'pod is gone');
+  assert.equal(judge(entry(leaving(node), established)), 'pod deleted');
+  assert.equal(judge(entry({ original: [pod, from, '192.0.2.66', to] })), 'pod deleted');
   const toPod = { original: [world, from, node, 30080], reply: [pod, 80, world, from] } as const;
-  assert.equal(judge(entry(toPod, established)), 'pod is gone');
-  assert.equal(judge(entry({ original: [world, from, pod, 80] }, established)), 'pod is gone');
+  assert.equal(judge(entry(toPod, established)), 'pod deleted');
+  assert.equal(judge(entry({ original: [world, from, pod, 80] }, established)), 'pod deleted');
   assert.equal(judge(entry({ original, reply }, established)), undefined);
   assert.equal(judge(entry({ original: ['192.0.2.3', from, '192.0.2.66', to] })), undefined);
   assert.equal(judge(entry({ original: [node, from, world, to] }, established)), undefined);
@@ -327,7 +327,7 @@ test("a pod that is gone takes its connections along, another's at its address a
   const atOnce = staleness({ ...rules, formerPods, hasPod: (address) => isPod.has(address) });
   assert.equal(
     atOnce(entry({ original, reply }, established)),
-    'pod is gone',
+    'pod deleted',
     'of who had it before',
   );
 });

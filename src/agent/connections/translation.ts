@@ -1,6 +1,6 @@
-// Whether a tracked connection is translated as it would be if it began now. NAT looks at its rules for a connection's first
-// packet only, so one that began while they were missing, or were others, stays as it is for as long as somebody sends.
-// Pure; what is not ours to translate counts as right.
+// Decides whether a tracked connection has the translation it would get if it began now. NAT applies its rules only to
+// a connection's first packet, so a connection that began while rules were missing or different stays as it is while
+// packets arrive. Pure. Translations that are not heddle's count as right.
 
 import type { ConntrackEntry } from '../../kernel/netfilter/conntrack-record.ts';
 import type { Masquerade } from '../../model/desired.ts';
@@ -10,44 +10,47 @@ import { type HostPort, type HostPortIndex, hostPortKey } from './host-port-inde
 import { inPrefixes } from './in-prefixes.ts';
 
 export interface TranslationRules {
-  /** Undefined: nobody is masqueraded for. */
+  /** Undefined: masquerading is off. */
   readonly masquerade: Masquerade | undefined;
-  /** What is sent to it does not leave the node. */
+  /** Whether packets to the address do not leave the node. */
   isNode(address: Address): boolean;
   readonly hostPorts: HostPortIndex;
-  /** Where host ports answer that are at no address of their own; absent: at every address of the node. */
+  /** Prefixes in which host ports without an own address are reachable; absent: every address of the node. */
   readonly hostPortAddresses?: readonly Prefix[] | undefined;
-  /** Host ports that are no more; those that are there again are in `hostPorts` too. */
+  /** Removed host ports. Those that were added again are in `hostPorts` as well. */
   readonly formerPorts: HostPortIndex;
-  /** What packets left with before, and would not now. */
+  /** Source addresses that packets left with before and would not leave with now. */
   readonly formerSources: ReadonlySet<Address>;
-  /** Destinations that were exempt already: what is translated on the way there is an administrator's. Absent: none. */
+  /** Destinations that were exempt before: translations towards them belong to an administrator. Absent: none. */
   readonly exemptBefore?: readonly Prefix[];
-  /** Its way out was one of these interfaces, and is another one now; absent: no way has changed. */
+  /**
+   * Whether the route to the destination used one of these interfaces and now uses another; absent: no route has
+   * changed.
+   */
   hasMoved?(destination: Address, interfaces: readonly string[]): boolean;
-  /** Of pods that are gone, whoever has the address now. */
+  /** Addresses of deleted pods, whoever has them now. */
   readonly formerPods?: ReadonlySet<Address>;
-  /** There is a pod with this address; without this, every address may be one's. */
+  /** Whether a pod has this address; absent: any address may belong to a pod. */
   hasPod?(address: Address): boolean;
-  /** The pod began it as far as the data path has seen it; undefined: it has not. */
+  /** Whether the pod began the connection, as seen by the data path; undefined: unknown. */
   beganByPod?(entry: ConntrackEntry): boolean | undefined;
 }
 
-/** In words for the log; a connection for which none is given is right. */
+/** Reason for the log. A connection without a reason is right. */
 export type Stale =
-  | 'pod is gone'
-  | 'host port leads elsewhere'
-  | 'host port is gone'
-  | 'answer of a host port'
+  | 'pod deleted'
+  | 'host port changed'
+  | 'host port removed'
+  | 'reply from a host port'
   | 'not masqueraded'
   | 'masqueraded to a former address'
   | 'masqueraded for another interface'
-  | 'masqueraded without need'
-  | 'turned round';
+  | 'masqueraded unnecessarily'
+  | 'reversed';
 
 type Exemption = 'none' | 'old' | 'new';
 
-/** Made for one walk over the table: it remembers the addresses that it has seen. */
+/** Created for one walk over the table; caches the addresses it has seen. */
 export function staleness(rules: TranslationRules): (entry: ConntrackEntry) => Stale | undefined {
   const { masquerade, isNode } = rules;
   const isSource = inPrefixes(masquerade?.sources ?? []);
@@ -55,7 +58,7 @@ export function staleness(rules: TranslationRules): (entry: ConntrackEntry) => S
   const wasExempt = inPrefixes(rules.exemptBefore ?? []);
   const hasHostPorts =
     rules.hostPortAddresses === undefined ? undefined : inPrefixes(rules.hostPortAddresses);
-  // Who has its address next would be given what is sent to it, from wherever the connection leads.
+  // Otherwise the next owner of the address would receive the packets, wherever the connection leads.
   const isGone = (address: Address): boolean =>
     rules.formerPods?.has(address) === true ||
     (rules.hasPod?.(address) === false && isSource(address) && !isNode(address));
@@ -64,36 +67,37 @@ export function staleness(rules: TranslationRules): (entry: ConntrackEntry) => S
     return wasExempt(address) ? 'old' : 'new';
   };
   return (entry) => {
-    // Another zone is another network, which is whoever's made it.
+    // Another zone belongs to another network, not to heddle.
     if (entry.status.dying || (entry.zone ?? 0) !== 0) return undefined;
     const { source, destination } = entry.original;
-    if (isGone(source) || isGone(entry.reply.source)) return 'pod is gone';
+    if (isGone(source) || isGone(entry.reply.source)) return 'pod deleted';
     if (isNode(destination)) {
       return ofHostPort(rules, entry, hasHostPorts?.(destination) ?? true);
     }
     if (masquerade === undefined || isNode(source)) return undefined;
     if (isSource(source)) return ofPod(rules, entry, exemptionOf(entry.reply.source));
     const isFromWorld = isSource(destination) && !isExempt(source) && !isTranslated(entry);
-    return isFromWorld && rules.beganByPod?.(entry) === true ? 'turned round' : undefined;
+    return isFromWorld && rules.beganByPod?.(entry) === true ? 'reversed' : undefined;
   };
 }
 
-// `atNode`: its destination is an address of the node itself, not one of a Service that is local here.
+// `atNode`: the destination is an address of the node itself, not of a Service that is local here.
 function ofHostPort(
   { hostPorts, formerPorts }: TranslationRules,
   entry: ConntrackEntry,
   atNode: boolean,
 ): Stale | undefined {
   const mapping = lookUp(hostPorts, entry, atNode);
-  // A host port took it before the address was known to be a Service's. What IPVS leads to the same pod has not been translated by
-  // connection tracking.
+  // A host port matched before the address was known to belong to a Service. Connections that IPVS directs to the same
+  // pod are not translated by connection tracking.
   const isCaptured = !atNode && entry.status.destinationNat;
   const former = lookUp(formerPorts, entry) ?? (isCaptured ? lookUp(hostPorts, entry) : undefined);
   const isFormer = former !== undefined && leadsTo(entry, former);
-  if (mapping === undefined) return isFormer ? 'host port is gone' : undefined;
-  // Or a rule of others led it to where it goes, whose turn is before ours: a Service with the node's address, a published port.
+  if (mapping === undefined) return isFormer ? 'host port removed' : undefined;
+  // Or a rule of other software, which comes before heddle's, directed it elsewhere: a Service with the node's address,
+  // a published port.
   if (leadsTo(entry, mapping) || (!isFormer && entry.status.destinationNat)) return undefined;
-  return 'host port leads elsewhere';
+  return 'host port changed';
 }
 
 function lookUp(
@@ -102,7 +106,7 @@ function lookUp(
   atNode = true,
 ): HostPort | undefined {
   const { destination, destinationPort } = original;
-  // What the node sends to itself at ::1 is left alone (datapath/nft/host-ports.ts).
+  // Packets from the node to itself at ::1 are not translated (datapath/nft/host-ports.ts).
   if (destinationPort === undefined || destination === '::1') return undefined;
   const there = ports.get(hostPortKey(protocol, destinationPort, destination));
   if (there !== undefined || !atNode) return there;
@@ -120,16 +124,16 @@ function ofPod(
 ): Stale | undefined {
   const { isNode, hostPorts, formerSources } = rules;
   const { original, reply, status } = entry;
-  // A server's answer that found no connection it belongs to began one of its own, and is in the way of the real one.
+  // A server's reply without a tracked connection began a connection of its own and blocks the real one.
   if (!status.seenReply && hostPorts.isServed(entry.protocol, original))
-    return 'answer of a host port';
+    return 'reply from a host port';
   if (isNode(reply.source)) return undefined;
   const isMasqueraded = reply.destination !== original.source;
   if (exemption === 'old') return undefined;
   if (exemption === 'new') {
-    // Where a Service leads to a pod, kube-proxy decides who sees whom.
+    // If a Service leads to a pod, kube-proxy decides on the source address.
     const isOurs = isMasqueraded && !status.destinationNat && isNode(reply.destination);
-    return isOurs && !isWorkingStream(entry) ? 'masqueraded without need' : undefined;
+    return isOurs && !isWorkingStream(entry) ? 'masqueraded unnecessarily' : undefined;
   }
   if (!isMasqueraded) return 'not masqueraded';
   if (isForAnother(rules, entry)) return 'masqueraded for another interface';
@@ -138,7 +142,8 @@ function ofPod(
   return works ? undefined : 'masqueraded to a former address';
 }
 
-// Where it leaves now nobody answers the address, or routers drop it: a stream has ended too, and its client is to know.
+// On the new path the address gets no reply, or routers drop it. A stream has ended as well, and its client should
+// notice.
 function isForAnother(
   { masquerade, hasMoved }: TranslationRules,
   { reply }: ConntrackEntry,
@@ -152,7 +157,8 @@ function isTranslated({ original, reply }: ConntrackEntry): boolean {
   return reply.destination !== original.source || reply.source !== original.destination;
 }
 
-// The other end knows such a connection by its addresses: taken away it could only break. Datagrams find another.
+// The other end identifies such a connection by its addresses: removing the entry could only break it. Datagrams
+// recover.
 function isWorkingStream({ protocol, status, tcpState }: ConntrackEntry): boolean {
   if (!status.assured) return false;
   return protocol === 132 || (protocol === 6 && tcpState === 'established');

@@ -1,5 +1,5 @@
-// One walk over the kernel's connection tracking table: entries that `staleness` names are removed, a piece at a time, so
-// that a table of a hundred thousand holds nobody up.
+// Walks the kernel's connection tracking table and removes entries that `staleness` reports, in steps, so that a table
+// of a hundred thousand entries delays no one.
 
 import type { NetworkNamespace } from '../../kernel/namespace.ts';
 import {
@@ -16,17 +16,17 @@ import { inPrefixes } from './in-prefixes.ts';
 import { type Stale, staleness, type TranslationRules } from './translation.ts';
 
 export interface WalkOptions {
-  /** The thread's own when absent. */
+  /** Default: the thread's own namespace. */
   readonly namespace?: NetworkNamespace | undefined;
   readonly rules: Omit<TranslationRules, 'isNode'>;
-  /** What an earlier walk removed: the other end may have begun the same connection since. */
+  /** Connections removed by an earlier walk: the other end may have begun the same connection since. */
   readonly removedBefore: ReadonlySet<string>;
 }
 
 export interface WalkResult {
   readonly seen: number;
   readonly removed: ReadonlyMap<Stale, number>;
-  /** `turnedRound` of each that was removed. */
+  /** `turnedRound` of each removed entry. */
   readonly tuples: ReadonlySet<string>;
 }
 
@@ -43,7 +43,7 @@ export async function walkConnections(options: WalkOptions): Promise<WalkResult>
   for await (const piece of conntrackPieces(socket)) {
     seen += piece.length;
     const stale = piece.flatMap((entry) => {
-      const why = judge(entry) ?? (removedBefore.has(tuple(entry)) ? 'turned round' : undefined);
+      const why = judge(entry) ?? (removedBefore.has(tuple(entry)) ? 'reversed' : undefined);
       return why === undefined ? [] : [{ entry, why }];
     });
     deleteConntrackEntries(
@@ -58,8 +58,8 @@ export async function walkConnections(options: WalkOptions): Promise<WalkResult>
   return { seen, removed, tuples };
 }
 
-// What the kernel takes for itself, ranges and broadcasts included: a packet to any of it does not leave the node. Asked for by
-// type, since each interface has an IPv6 multicast route in this table, a thousand pods a thousand.
+// Prefixes that the kernel treats as its own, including ranges and broadcasts: packets to them do not leave the node.
+// Requested by type, because this table has an IPv6 multicast route per interface, a thousand for a thousand pods.
 function nodePrefixes(namespace: NetworkNamespace | undefined): readonly Prefix[] {
   using socket = NetlinkSocket.open({ namespace });
   const localTable = 255;

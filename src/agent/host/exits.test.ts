@@ -76,7 +76,7 @@ for (const [what, before, after, expected] of changes) {
   });
 }
 
-test("routes of pods' interfaces and link-local ones are no change", () => {
+test("routes of pods' interfaces and link-local routes are not changes", () => {
   const pods = [route('192.0.2.7/32', 9), route('fe80::/64', 9), route('fe80::/64', 2)];
   assert.ok(isSameExits(exits(...first), exits(...first, ...pods)));
   assert.ok(isSameExits(exits(...first, ...second), exits(...second, ...first)));

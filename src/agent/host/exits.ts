@@ -1,5 +1,5 @@
-// By which interfaces packets leave the node, as the routes of the main table say. Compared with what they said before, they
-// show whose connections have begun to leave by another one.
+// The interfaces by which packets leave the node, according to the routes of the main table. A comparison with earlier
+// ones shows which connections now leave by another interface.
 
 import { isLinkLocal } from '../../model/network/underlay.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
@@ -13,13 +13,15 @@ import {
 import { isEndpointName } from '../../pods/interface/names.ts';
 import type { HostListing } from './facts.ts';
 
-/** Names of interfaces by destination; none where a route refuses packets. */
+/** Interface names by destination; empty for a route that refuses packets. */
 export type Exits = ReadonlyMap<Prefix, readonly string[]>;
 
-/** Remembers at most so many destinations of a walk. */
+/** Maximum number of cached destinations of a walk. */
 const rememberedAtMost = 20_000;
 
-/** Of routes with the same destination those of the least metric count; those of pods' interfaces are left out. */
+/**
+ * Among routes with the same destination those with the lowest metric count. Routes of pods' interfaces are omitted.
+ */
 export function exitsOf({ links, routes }: Pick<HostListing, 'links' | 'routes'>): Exits {
   const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
   const exits = new Map<Prefix, readonly string[]>();
@@ -47,8 +49,9 @@ export function isSameExits(left: Exits | undefined, right: Exits | undefined): 
 }
 
 /**
- * Whether what goes to `destination` left by one of `interfaces`, or by none, and leaves by others now. A route that only a
- * mark or a routing rule chooses is not seen; what leaves by it was never among `interfaces` here, and stays as it is.
+ * Whether packets to `destination` left by one of `interfaces`, or by none, and now leave by others. Routes selected
+ * only by a mark or a routing rule are not seen; their interfaces are never among `interfaces` here, and their
+ * connections stay as they are.
  */
 export function movedExits(
   before: Exits,
@@ -64,7 +67,7 @@ export function movedExits(
   };
 }
 
-// Each interface has such a route, a thousand pods a thousand.
+// Every interface has such a route, a thousand for a thousand pods.
 function isOfEachLink(destination: Prefix): boolean {
   return prefixFamily(destination) === 6 && isLinkLocal(prefixAddress(destination));
 }
@@ -83,7 +86,7 @@ function exitLookup(exits: Exits): (address: Address) => readonly string[] {
   };
 }
 
-/** The longest first. */
+/** Longest first. */
 function lengthsOf(exits: Exits, family: 4 | 6): readonly number[] {
   const found = [...exits.keys()].filter((prefix) => prefixFamily(prefix) === family);
   return [...new Set(found.map(prefixLength))].sort((left, right) => right - left);

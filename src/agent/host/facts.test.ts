@@ -73,7 +73,7 @@ const choice: UplinkChoice = {
   overlayDevice: 'heddle_vxlan',
 };
 
-test('auto takes the interfaces with an address of the node and those of the default routes, by index', () => {
+test('auto selects interfaces with an address of the node and those of default routes, by index', () => {
   const facts = hostFacts(listing, choice);
   assert.deepEqual(facts, {
     uplinks: [
@@ -100,7 +100,7 @@ test('auto takes the interfaces with an address of the node and those of the def
   });
 });
 
-test('what the data path would take for IPv4 is left out: addresses and gateways of IPv6 that are mapped', () => {
+test('IPv4-mapped addresses and gateways are omitted, because the data path would treat them as IPv4', () => {
   const mapped = parseAddress('::ffff:192.0.2.77');
   const route: RouteRecord = { ...defaultRoute(2), gateway: mapped };
   const unreachable: RouteRecord = {
@@ -122,7 +122,7 @@ test('what the data path would take for IPv4 is left out: addresses and gateways
   assert.doesNotThrow(() => computeDesired({ ...model, endpoints: [], host: facts }));
 });
 
-test('no part of a bridge or a bond is an uplink by itself, whatever it has left; a link of a VRF is', () => {
+test('a port of a bridge or a bond is not an uplink by default, whatever it has left; a link of a VRF is', () => {
   const master = (ifIndex: number): Pick<ConfiguredLink, 'master'> => ({
     master: ifIndex as IfIndex,
   });
@@ -144,7 +144,7 @@ test('no part of a bridge or a bond is an uplink by itself, whatever it has left
   assert.deepEqual(found(['eth0', 'br0']), ['eth0', 'br0']);
 });
 
-test('the API server and the gateways of default routes are taken, whatever way they are written', () => {
+test('addresses of the API server and gateways of default routes are occupied in any spelling', () => {
   const gateway = parseAddress('203.0.113.1');
   const nextHops = ['203.0.113.2', 'fe80::1'].map((text) => ({
     ...{ gateway: parseAddress(text), ifIndex: 4 as IfIndex, weight: 1 },
@@ -161,7 +161,7 @@ test('the API server and the gateways of default routes are taken, whatever way 
   ]);
 });
 
-test('addresses of interfaces that lead nowhere are told apart; link-local ones are left out', () => {
+test('addresses of interfaces without routes are listed separately; link-local ones are omitted', () => {
   const links = [
     link(1, 'lo', { loopback: true }),
     link(2, 'eth0'),
@@ -187,7 +187,7 @@ test('addresses of interfaces that lead nowhere are told apart; link-local ones 
   );
 });
 
-test('an uplink has its MAC and the least MTU that a route out of it says; such a route makes no uplink', () => {
+test('an uplink has its MAC and the smallest MTU of its routes; such a route does not make an uplink', () => {
   const mac = parseMac('02:00:5e:10:00:01');
   const route = (ifIndex: number, mtuBytes: number): RouteRecord => ({
     ...defaultRoute(ifIndex),
@@ -208,12 +208,12 @@ test('an uplink has its MAC and the least MTU that a route out of it says; such 
   );
 });
 
-test('of a VXLAN device it is known that it is down', () => {
+test('a VXLAN device that is down is recognized', () => {
   const links = [link(9, 'heddle_vxlan', { up: false })];
   assert.deepEqual(hostFacts({ ...listing, links }, choice).vxlan, { ifIndex: 9, isDown: true });
 });
 
-test('an uplink has the routers of all routes out of it, each once', () => {
+test('an uplink has the routers of all its routes, each once', () => {
   const via = (
     ifIndex: number,
     gateway: string,
@@ -251,7 +251,7 @@ test('an uplink has the routers of all routes out of it, each once', () => {
 
 const asks = { forwarding: 0, acceptRa: 1, disabled: false, heardRouter: false };
 
-test('of other interfaces those take router advertisements that are hardware, were answered, or were made to', () => {
+test('other interfaces accept router advertisements if they are hardware, received one, or were configured to', () => {
   const byRouter: RouteRecord = { ...defaultRoute(15), protocol: 9 };
   const ipv6 = asks;
   const facts = hostFacts(
@@ -280,7 +280,7 @@ test('of other interfaces those take router advertisements that are hardware, we
   assert.deepEqual(facts.routerAdvertised, ['eth2', 'eth2.7', 'br1', 'veth0', 'veth1']);
 });
 
-test('configured names win; those that are not there yet are not there', () => {
+test('configured names take precedence; interfaces that do not exist yet are omitted', () => {
   const facts = hostFacts(listing, { ...choice, uplinks: ['docker0', 'eth7'] });
   assert.deepEqual(
     facts.uplinks.map(({ name }) => name),
@@ -288,7 +288,7 @@ test('configured names win; those that are not there yet are not there', () => {
   );
 });
 
-test('a default route over several interfaces makes each an uplink', () => {
+test('a default route over several interfaces makes each of them an uplink', () => {
   const hops = [2, 3].map((ifIndex) => ({ ifIndex: ifIndex as IfIndex, weight: 1 }));
   const { ifIndex: _, ...multipath } = { ...defaultRoute(2), nextHops: hops };
   const facts = hostFacts({ ...listing, routes: [multipath] }, { ...choice, nodeAddresses: [] });
@@ -298,7 +298,7 @@ test('a default route over several interfaces makes each an uplink', () => {
   );
 });
 
-test('equal facts stay the same object, so that what is computed from them is not computed anew', () => {
+test('equal facts stay the same object, so results derived from them are not computed again', () => {
   const before = hostFacts(listing, choice);
   assert.equal(hostFacts({ ...listing }, choice, before), before);
   const { routes } = listing;

@@ -1,4 +1,4 @@
-// What the node itself looks like: which interfaces lead off it, their MTU and addresses, read over netlink.
+// Facts about the node: the interfaces that lead off it, with MTU and addresses, read over netlink.
 
 import { mainTable, routeProtocol } from '../../datapath/ids.ts';
 import { type InterfaceAddress, listAddresses } from '../../kernel/netlink/address.ts';
@@ -20,25 +20,27 @@ import { isEndpointName } from '../../pods/interface/names.ts';
 export interface UplinkChoice {
   /** Interface names, or `auto`. */
   readonly uplinks: 'auto' | readonly string[];
-  /** What the cluster knows this node by. */
+  /** Addresses by which the cluster knows this node. */
   readonly nodeAddresses: readonly Address[];
-  /** Addresses of the API server, as far as they are known. */
+  /** Known addresses of the API server. */
   readonly apiServers?: readonly Address[] | undefined;
-  /** Name of the VXLAN device that we make. */
+  /** Name of heddle's VXLAN device. */
   readonly overlayDevice: string;
 }
 
-/** The kernel's answers that the facts are made from. */
+/** Kernel listings from which the facts are derived. */
 export interface HostListing {
   readonly links: readonly ConfiguredLink[];
   readonly addresses: readonly InterfaceAddress[];
-  /** Of the main table, without our own. */
+  /** Routes of the main table, except heddle's. */
   readonly routes: readonly RouteRecord[];
-  /** Policies of IPsec decide on what the node sends. */
+  /** Whether IPsec policies apply to packets that the node sends. */
   readonly hasIpsec: boolean;
 }
 
-/** Made for being called again and again. `ipsec`: absent where the kernel has none. The listing throws KernelError. */
+/**
+ * Returns a function for repeated calls, which throws KernelError. `ipsec`: absent if the kernel does not support it.
+ */
 export function hostLister(
   socket: Dumps,
   ipsec: Pick<NetlinkSocket, 'get'> | undefined,
@@ -51,7 +53,7 @@ export function hostLister(
   return () => ({ ...list(), hasIpsec: ipsec !== undefined && outgoingPolicies(ipsec) > 0 });
 }
 
-/** `previous` comes back when nothing changed: what is computed from it is memoised by reference. */
+/** Returns `previous` if nothing changed, because results derived from it are memoized by reference. */
 export function hostFacts(
   listing: HostListing,
   choice: UplinkChoice,
@@ -78,9 +80,9 @@ function vxlanOf({ ifIndex, up }: Link): NonNullable<HostFacts['vxlan']> {
 }
 
 /**
- * By hand, or those with one of the node's addresses and those the default routes leave by. By themselves, parts of other links
- * (of a bridge, of a bond) are none, whatever addresses and routes they still have: that other link takes what arrives, and a
- * program at the part would come before it.
+ * The configured interfaces, or by default those with one of the node's addresses and those of default routes. Ports of
+ * other links (a bridge, a bond) are not chosen by default, whatever addresses and routes they still have: the other
+ * link receives their packets, and a program at the port would run before it.
  */
 function chosenLinks(listing: HostListing, choice: UplinkChoice): readonly ConfiguredLink[] {
   const { uplinks, nodeAddresses, overlayDevice } = choice;
@@ -92,14 +94,14 @@ function chosenLinks(listing: HostListing, choice: UplinkChoice): readonly Confi
       .map(({ ifIndex }) => ifIndex),
     ...listing.routes.filter(isDefault).flatMap(interfacesOf),
   ]);
-  // A VRF is a table of routes: its links are interfaces of their own.
+  // A VRF is a routing table. Its ports are interfaces of their own.
   const tables = links.filter(({ kind }) => kind === 'vrf').map(({ ifIndex }) => ifIndex);
   return links
     .filter(({ master }) => master === undefined || tables.includes(master))
     .filter((link) => wanted.has(link.ifIndex) && !link.loopback && link.name !== overlayDevice);
 }
 
-// What no Node can have for its pods, besides the node's own addresses.
+// Ranges that no Node can have for its pods, besides the node's own addresses.
 function occupiedRanges(
   { links, routes }: HostListing,
   { apiServers = [] }: UplinkChoice,
@@ -131,8 +133,9 @@ function gatewaysOf({
   );
 }
 
-// Hardware and what is built on it asks for routers by itself; of others (a bridge of containers, say) only those that were
-// answered: the rest would begin to believe whoever is behind them. 2: made so before, by us or by hand.
+// Hardware interfaces and those built on them solicit routers. Of others (for example a bridge of containers) only
+// those that received advertisements count, because the rest would begin to accept advertisements from whatever is
+// behind them. 2: set earlier, by heddle or an administrator.
 function takesRouters(link: ConfiguredLink, { routes }: HostListing): boolean {
   const { ipv6, ifIndex, kind } = link;
   if (ipv6 === undefined || ipv6.disabled || ipv6.acceptRa === 0) return false;
@@ -148,8 +151,8 @@ const likeHardware: ReadonlySet<string> = new Set(['vlan', 'bond', 'team']);
 // RTPROT_RA
 const byRouter = 9;
 
-// Link-local addresses are left out: each pod's interface may have one. So are IPv4-mapped ones, here and wherever the node's
-// own are listed: the data path would take them for addresses of IPv4.
+// Without link-local addresses, because each pod's interface may have one, and without IPv4-mapped ones, here and in
+// all listings of the node's addresses: the data path would treat them as IPv4 addresses.
 function ownAddresses(
   { links, addresses }: HostListing,
   { overlayDevice }: UplinkChoice,

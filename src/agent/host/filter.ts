@@ -1,5 +1,6 @@
-// Keeps the agent asleep through its own work: a pod that comes or goes makes a dozen notifications, which `watchHost`
-// would pass over one by one. The kernel drops them; whatever is in doubt passes, since `watchHost` decides again.
+// Filters out the netlink notifications that the agent itself causes: adding or deleting one pod makes a dozen, which
+// `watchHost` would ignore one by one. The kernel drops them before they wake the agent. In doubt a notification
+// passes, because `watchHost` decides again.
 
 import { routeProtocol } from '../../datapath/ids.ts';
 import {

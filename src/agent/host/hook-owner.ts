@@ -1,4 +1,4 @@
-// Whose queues and programs were taken away: those of pods' interfaces are worth a look at once.
+// Finds whose queue or program was removed. If it was at a pod's interface, the agent checks immediately.
 
 import { podBlocks } from '../../datapath/ids.ts';
 import type { RemovedHook } from '../../kernel/netlink/removed-hook.ts';

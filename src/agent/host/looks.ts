@@ -1,5 +1,5 @@
-// The latest look at the node's links, addresses and routes, shared by those who decide by it: the model, the table of
-// kernel parameters and that of limits, and the facts about the node.
+// The latest listing of the node's links, addresses and routes, shared by the model, the tables of kernel parameters
+// and limits, and the facts about the node.
 
 import type { ListedSettings } from '../../datapath/host/sysctls.ts';
 import type { ConfiguredLink } from '../../kernel/netlink/devconf.ts';
@@ -30,15 +30,15 @@ export class HostLooks {
     return listing;
   }
 
-  /** Interfaces that were made, here, since the latest look. */
+  /** Records an interface that the agent created since the latest listing. */
   noticeMade(link: MadeLink): void {
     this.#made.set(link.ifIndex, settingsOf(link));
   }
 
-  /** Of one that was made since the latest look, as it was made. */
+  /** Settings of an interface created since the latest listing, as they were at its creation. */
   readonly madeSettings = (ifIndex: IfIndex): ListedSettings | undefined => this.#made.get(ifIndex);
 
-  /** A pod's queue is among the links, whoever's it was. True before the first look. */
+  /** Whether the links include a pod's queue, whoever created it. True before the first listing. */
   get hasQueues(): boolean {
     return this.#latest?.links.some(({ name }) => isQueueName(name)) ?? true;
   }

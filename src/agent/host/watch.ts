@@ -1,4 +1,4 @@
-// Hears of changes to the node's own interfaces, addresses and default routes, and of pod interfaces that vanish.
+// Watches changes of the node's own interfaces, addresses and default routes, and pod interfaces that are deleted.
 
 import { routeProtocol } from '../../datapath/ids.ts';
 import type { Notification } from '../../kernel/netlink/notifications.ts';
@@ -8,17 +8,17 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { isEndpointName } from '../../pods/interface/names.ts';
 
 export interface HostChanges {
-  /** Something about the node itself: worth a fresh look. */
+  /** Something about the node itself changed, so it should be listed again. */
   onHostChange(): void;
-  /** An interface that looks like a pod's host side is gone. */
+  /** An interface with the name of a pod's host interface was deleted. */
   onLinkGone(ifIndex: IfIndex): void;
-  /** A queue or a program was taken from an interface or a block. */
+  /** A queue or a program was removed from an interface or a block. */
   onHookRemoved(hook: RemovedHook): void;
-  /** Some changes were not told: anything may have happened. */
+  /** Notifications were lost: anything may have changed. */
   onOverrun(): void;
 }
 
-/** Until the notifications end. */
+/** Runs until the notifications end. */
 export async function watchHost(
   notifications: AsyncIterable<Notification>,
   changes: HostChanges,
@@ -36,7 +36,7 @@ export async function watchHost(
   }
 }
 
-/** What we do ourselves is no news: hundreds of pods coming up must not have the whole node looked at each time. */
+/** The agent's own changes are not news: hundreds of new pods must not cause a listing of the whole node each. */
 function concernsHost(notification: Exclude<Notification, { kind: 'overrun' }>): boolean {
   if (notification.kind === 'link' && isQueueName(notification.link.name)) {
     return notification.action === 'del';

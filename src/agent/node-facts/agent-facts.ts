@@ -1,4 +1,4 @@
-// The facts as an agent has them checked: with a data path whose own programs are no news.
+// The facts as a running agent checks them: programs of its own data path are not reported.
 
 import type { Logger } from '../../base/log.ts';
 import { programNames } from '../../datapath/generated.ts';
@@ -15,10 +15,10 @@ import { NodeObserver } from './observed/observe-node.ts';
 
 export interface FactWatchOptions {
   readonly socket: NetlinkSocket;
-  /** For this alone: listings of others' tables must not take the place of the last one of ours. */
+  /** A context of its own: listings of other tables must not replace the last one of heddle's table. */
   readonly nft: Nftables;
   readonly datapath: Datapath;
-  /** `cgroupRoot` is found by itself unless given. */
+  /** `cgroupRoot` is detected by default. */
   readonly log: Logger;
   readonly config: { readonly cgroupRoot?: string | undefined };
 }

@@ -76,7 +76,7 @@ test('problems come before notes, and both are bounded and printable', () => {
   assert.deepEqual(factProblems(watch.views).slice(0, 1), ['mixed: p; n']);
 });
 
-test('a kernel that cannot be asked makes every fact unknown, until it can', () => {
+test('while the kernel cannot be queried, every fact is unknown', () => {
   let fails = true;
   const error = new KernelError({ call: 'rule list', subject: 'IPv4', code: 'EPERM' });
   const watch = new FactWatch(
@@ -129,7 +129,7 @@ test('a fact that cannot be checked is unknown, whatever was thrown, and it is l
   assert.deepEqual(lines.slice(1), ['facts about the node: cannot be checked']);
 });
 
-test('nothing is checked again while nothing has changed, connections that come and go included', () => {
+test('nothing is checked again while nothing changes except tracked connections', () => {
   let checks = 0;
   let seen = kernel(1);
   const watch = new FactWatch({ look: (listing) => ({ ...seen, host: listing }) }, [

@@ -1,4 +1,4 @@
-// The facts as the agent follows them: looked at with each look at the host, shown until the next.
+// Checks the facts in the running agent: after each listing of the host. Results are shown until the next check.
 
 import type { FactView } from '../../api/status.ts';
 import { errorText } from '../../base/errors.ts';
@@ -30,7 +30,7 @@ export class FactWatch {
   #views: readonly FactView[] = [];
   #last: ObservedNode | undefined;
 
-  /** `log`: of what makes facts unknown, once while it lasts. */
+  /** `log`: receives errors that make facts unknown, each once while it lasts. */
   constructor(
     observer: Pick<NodeObserver, 'look'>,
     facts: readonly NodeFact[] = nodeFacts,
@@ -41,12 +41,14 @@ export class FactWatch {
     this.#log = log;
   }
 
-  /** Empty before the first look. */
+  /** Empty before the first check. */
   get views(): readonly FactView[] {
     return this.#views;
   }
 
-  /** Never throws: a fact that cannot be checked is unknown, and says why; so are all where the kernel cannot be asked. */
+  /**
+   * Never throws. A fact that cannot be checked is unknown, with the reason; if the kernel cannot be queried, all are.
+   */
   look({ host, desired, nodeAddresses = noAddresses }: FactSources): void {
     try {
       const node = { kernel: this.#observer.look(host, desired), desired, nodeAddresses };
@@ -96,7 +98,7 @@ function unknownView(id: string, error: unknown): FactView {
   return { id, state: 'unknown', text: printable(errorText(error)) };
 }
 
-/** Sentences about what stops pods' packets, the name of the fact first. */
+/** Sentences about problems that stop packets of pods, starting with the name of the fact. */
 export function factProblems(views: readonly FactView[]): readonly string[] {
   return views.flatMap(({ id, state, text }) =>
     state === 'problem' ? [`${id}: ${text ?? ''}`] : [],
@@ -108,7 +110,7 @@ function viewOf(fact: NodeFact, node: ObservedNode): FactView {
   const findings = fact.check(node);
   const problems = findings.filter(({ severity }) => severity === 'problem');
   const notes = findings.filter(({ severity }) => severity !== 'problem');
-  // The gravest first.
+  // Most severe first.
   const texts = [...problems, ...notes].map(({ text }) => text);
   if (texts.length === 0) {
     const text = fact.describe?.(node);
@@ -121,7 +123,7 @@ function viewOf(fact: NodeFact, node: ObservedNode): FactView {
   return { id, state: problems.length > 0 ? 'problem' : 'note', text: printable(shown.join('; ')) };
 }
 
-// At rest nothing has changed, and hundreds of pods and thousands of ranges are not looked through again.
+// On an idle node nothing has changed, and hundreds of pods and thousands of ranges are not examined again.
 function isSameNode(left: ObservedNode, right: ObservedNode): boolean {
   return (
     hasSameFields(left.kernel.host, right.kernel.host) &&
@@ -131,7 +133,7 @@ function isSameNode(left: ObservedNode, right: ObservedNode): boolean {
   );
 }
 
-/** Short lists are made anew with each look, and how full a table is says something only when it nears the most. */
+/** Short lists are created anew for each check, and the fill of a table matters only near its limit. */
 function comparable({ host: _, settings, ...kernel }: ObservedKernel): object {
   const { legacyTables, foreignPrograms, cgroupPrograms, fragmentBytes, ...others } = kernel;
   const isHigh = (count: number, most: SysctlName): boolean =>
@@ -157,7 +159,7 @@ function hasSameFields(left: object, right: object): boolean {
 const mostTexts = 3;
 const mostCharacters = 1000;
 
-// Names of interfaces, tables and chains may hold any character: none of them is to move a terminal's cursor.
+// Names of interfaces, tables and chains may contain any character, but must not move a terminal's cursor.
 function printable(text: string): string {
   const shown = text.replace(/[^\x20-\x7e]/g, '?');
   return shown.length > mostCharacters ? `${shown.slice(0, mostCharacters)} ...` : shown;

@@ -5,14 +5,14 @@ import { test } from 'node:test';
 import { changed, sound } from '../../../test/support/sound-node.ts';
 import { nodeFacts } from './node-facts.ts';
 
-test('on a sound node every fact holds, and nothing is worth knowing', () => {
+test('on a healthy node every fact holds without notes', () => {
   for (const fact of nodeFacts) {
     assert.deepEqual(fact.check(sound), [], fact.id);
     assert.equal(fact.describe?.(sound), undefined);
   }
 });
 
-test('a node without pod ranges, uplinks or anything else has no problem of these', () => {
+test('a node without pod ranges and uplinks has no problems', () => {
   const nothing = changed({
     desired: {
       podRanges: [],

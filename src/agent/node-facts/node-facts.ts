@@ -1,5 +1,5 @@
-// What on this node's own kernel must be so for pods' packets to arrive, and to arrive as they should: the list. `heddle
-// status`, the metric heddle_node_fact and docs/troubleshooting.md have one entry for each.
+// The list of conditions on this node's kernel for packets of pods to arrive correctly. `heddle status`, the metric
+// heddle_node_fact and docs/troubleshooting.md have one entry for each.
 
 import { exitFindings, unusualExits } from './checks/exit-checks.ts';
 import type { NodeFact } from './checks/fact.ts';
@@ -33,119 +33,122 @@ const byHand = (text: string): { readonly text: string } => ({ text });
 export const nodeFacts: readonly NodeFact[] = [
   {
     id: 'forwarding',
-    title: "the kernel forwards at every interface that pods' packets come in by",
+    title: 'the kernel forwards packets at every interface that packets of pods arrive on',
     remedy: bySysctls,
     check: forwardingFindings,
   },
   {
     id: 'ipv6-enabled',
-    title: 'interfaces of pods with IPv6 addresses, and uplinks, have IPv6',
+    title: 'IPv6 is enabled on uplinks and on interfaces of pods with IPv6 addresses',
     remedy: bySysctls,
     check: ipv6Findings,
   },
   {
     id: 'router-advertisements',
-    title: 'interfaces that take router advertisements go on taking them',
+    title: 'interfaces that accept router advertisements still accept them',
     remedy: bySysctls,
     check: routerFindings,
   },
   {
     id: 'links',
-    title: 'uplinks and interfaces of pods are up, and belong to no bridge or VRF',
-    remedy: byHand('set the interface up, or take it out of the device that it belongs to'),
+    title: 'uplinks and interfaces of pods are up and not part of a bridge or VRF',
+    remedy: byHand('bring the interface up, or remove it from the bridge or VRF'),
     check: linkFindings,
   },
   {
     id: 'pod-interfaces',
-    title: 'interfaces of pods carry packets as large as their pods send',
-    remedy: byHand('ip link set dev NAME mtu N, as it was made with'),
+    title: "the MTU of each pod's host interface is as large as the pod's own",
+    remedy: byHand('ip link set dev NAME mtu N, with the MTU of the pod'),
     check: podMtuFindings,
   },
   {
     id: 'queues',
-    title: 'no queue of others holds or drops what goes to pods or into the tunnel',
+    title: 'no queue of other software holds or drops packets to pods or into the tunnel',
     remedy: byHand('tc qdisc show dev NAME; tc qdisc delete dev NAME root'),
     check: queueFindings,
   },
   {
     id: 'forward-hooks',
-    title: "no rule of others drops pods' packets",
-    remedy: byHand('accept the pod ranges in the chain that is named, in the way of its owner'),
+    title: 'no firewall rule of other software drops packets of pods',
+    remedy: byHand('accept the pod ranges in the chain named, with the tool that owns it'),
     check: forwardFindings,
   },
   {
     id: 'local-hooks',
-    title: "no rule of others drops tunnelled packets, or the node's own connections to pods",
-    remedy: byHand('accept the port or the pod ranges in the chain that is named'),
+    title:
+      "no firewall rule of other software drops tunnel packets or the node's own connections to pods",
+    remedy: byHand('accept the port or the pod ranges in the chain named'),
     check: localFindings,
   },
   {
     id: 'iptables-legacy',
-    title: 'there are no rules that cannot be read',
-    remedy: byHand('look with iptables-legacy-save; iptables-nft-restore takes its output'),
+    title: 'all firewall rules can be read',
+    remedy: byHand('list them with iptables-legacy-save; iptables-nft-restore accepts its output'),
     check: legacyFindings,
     describe: legacyInUse,
   },
   {
     id: 'connection-tracking',
-    title: "pods' packets are tracked, so that they can be translated",
-    remedy: byHand('leave pod ranges out of the rule that is named'),
+    title: 'packets of pods are tracked, so they can be translated',
+    remedy: byHand('exclude the pod ranges from the rule named'),
     check: trackingFindings,
   },
   {
     id: 'translation',
-    title: "no rule of others translates pods' packets",
-    remedy: byHand('leave pod ranges out of the rule that is named, unless it is meant'),
+    title: 'no rule of other software translates packets of pods',
+    remedy: byHand(
+      'exclude the pod ranges from the rule named, unless the translation is intended',
+    ),
     check: translationFindings,
   },
   {
     id: 'routes',
-    title: 'pod ranges belong to pods alone: no route or address of others is in them',
-    remedy: byHand('delete the route or the address, or give the cluster another pod range'),
+    title: 'pod ranges contain only pods: no other route or address is in them',
+    remedy: byHand('delete the route or the address, or give the cluster a different pod range'),
     check: routeFindings,
   },
   {
     id: 'routing-rules',
-    title: 'the main table is asked first for packets to pods',
+    title: 'routing rules look up the main table first for packets to pods',
     remedy: byHand(
-      'ip rule add to RANGE lookup main priority N, with N below that of the rule named',
+      'ip rule add to RANGE lookup main priority N, with N lower than the priority of the rule named',
     ),
     check: ruleFindings,
   },
   {
     id: 'exit-address',
-    title: 'every way out of the cluster has an address for pods to leave with',
+    title: 'every interface out of the cluster has a source address for packets of pods',
     remedy: byHand('give the interface an address, or list the destinations in nonMasqueradeCidrs'),
     check: exitFindings,
     describe: unusualExits,
   },
   {
     id: 'reverse-path',
-    title: 'reverse-path filters are not strict where answers may come in by another uplink',
+    title: 'reverse-path filters are not strict where replies may arrive on another uplink',
     remedy: byHand('sysctl net.ipv4.conf.NAME.rp_filter=2, or one uplink'),
     check: reversePathFindings,
   },
   {
     id: 'tunnel-address',
-    title: 'what leaves by the tunnel has an address that other nodes take it from',
+    title: 'tunnel packets leave with a source address that other nodes accept',
     remedy: byHand("correct --node-ip of this node's kubelet, or give the node that address"),
     check: tunnelAddressFindings,
   },
   {
     id: 'tunnel-port',
-    title: 'no other VXLAN device has the port of our tunnels',
+    title: "no other VXLAN device uses the port of heddle's tunnels",
     remedy: byHand('set vxlan.port on every node, or delete the other device'),
     check: tunnelPortFindings,
   },
   {
     id: 'other-networks',
     title: 'no other pod network is on the node',
-    remedy: byHand('remove it and what it left: interfaces, rules, routes'),
+    remedy: byHand('remove it with its interfaces, rules and routes'),
     check: otherNetworkFindings,
   },
   {
     id: 'other-programs',
-    title: 'no program or filter of others sees pods’ packets before ours',
+    title: 'no BPF program or tc filter of other software handles packets of pods',
     remedy: byHand(
       'bpftool net show; bpftool prog show id N; tc filter show dev DEVICE ingress (or egress)',
     ),
@@ -153,49 +156,53 @@ export const nodeFacts: readonly NodeFact[] = [
   },
   {
     id: 'ipsec',
-    title: 'no policy of IPsec is passed by',
+    title: 'no IPsec policy is bypassed',
     remedy: byHand(
-      'mode vxlan, which leaves tunnelled packets to the kernel where there are policies',
+      'use mode vxlan: it passes tunnel packets through the kernel on nodes with policies',
     ),
     check: ipsecFindings,
   },
   {
     id: 'mtu',
-    title: 'pods send no more at once than the way off the node carries',
-    remedy: byHand('make the pods again'),
+    title: 'the MTU of pods fits the path off the node',
+    remedy: byHand('recreate the pods'),
     check: mtuFindings,
   },
   {
     id: 'connection-table',
-    title: 'the table of tracked connections has room',
-    remedy: byHand('sysctl net.netfilter.nf_conntrack_max, or find who opens so many'),
+    title: 'the connection tracking table has room',
+    remedy: byHand(
+      'raise sysctl net.netfilter.nf_conntrack_max, or find what opens so many connections',
+    ),
     check: conntrackFindings,
   },
   {
     id: 'neighbour-table',
-    title: 'the table of neighbours has room',
-    remedy: byHand('sysctl net.ipv4.neigh.default.gc_thresh1, 2 and 3; net.ipv6.neigh as well'),
+    title: 'the neighbour table has room',
+    remedy: byHand(
+      'raise sysctl net.ipv4.neigh.default.gc_thresh1, 2 and 3, and the same of net.ipv6.neigh',
+    ),
     check: neighbourFindings,
   },
   {
     id: 'next-hops',
     title: 'the kernel resolves the MAC addresses of other nodes and routers by itself',
-    remedy: byHand('ip neigh delete ADDRESS dev NAME, unless it is meant'),
+    remedy: byHand('ip neigh delete ADDRESS dev NAME, unless the entry is intended'),
     check: nextHopFindings,
   },
   {
     id: 'fragment-memory',
-    title: 'fragments find room until the rest of their packet comes',
+    title: 'IPv4 fragments have room until the rest of their packet arrives',
     remedy: byHand(
-      'find who sends fragments without their rest (`heddle flows`), or raise net.ipv4.ipfrag_high_thresh',
+      'find what sends incomplete fragments (`heddle flows`), or raise net.ipv4.ipfrag_high_thresh',
     ),
     check: fragmentFindings,
   },
   {
     id: 'connection-inserts',
-    title: 'new connections find a port to leave by',
+    title: 'new connections get a free source port',
     remedy: byHand(
-      'find who opens so many (conntrack -L --reply-dst ADDRESS), or give the destination more addresses or ports',
+      'find what opens so many connections (conntrack -L --reply-dst ADDRESS), or give the destination more addresses or ports',
     ),
     check: insertFindings,
   },

@@ -13,7 +13,7 @@ function stateDirectory(context: TestContext): string {
   return join(folder, 'state');
 }
 
-test('a second agent is refused and told who has the state directory', (context) => {
+test('a second agent is refused with the pid of the first', (context) => {
   const stateDir = stateDirectory(context);
   using _lock = AgentLock.acquire(stateDir);
   assert.throws(() => AgentLock.acquire(stateDir), {
@@ -23,7 +23,7 @@ test('a second agent is refused and told who has the state directory', (context)
   assert.equal(runningAgent(stateDir), process.pid);
 });
 
-test('a lock that was let go can be taken again', (context) => {
+test('a released lock can be taken again', (context) => {
   const stateDir = stateDirectory(context);
   AgentLock.acquire(stateDir)[Symbol.dispose]();
   assert.equal(runningAgent(stateDir), undefined);
@@ -31,11 +31,11 @@ test('a lock that was let go can be taken again', (context) => {
   assert.equal(runningAgent(stateDir), process.pid);
 });
 
-test('no agent runs where no state directory is', (context) => {
+test('without a state directory there is no agent', (context) => {
   assert.equal(runningAgent(stateDirectory(context)), undefined);
 });
 
-test('the number of an earlier holder, which is dead, is not told', async (context) => {
+test('the pid of an earlier, dead holder is not reported', async (context) => {
   const stateDir = stateDirectory(context);
   AgentLock.acquire(stateDir)[Symbol.dispose]();
   const file = join(stateDir, 'agent.lock');
@@ -49,24 +49,24 @@ test('the number of an earlier holder, which is dead, is not told', async (conte
   assert.throws(() => AgentLock.acquire(stateDir), new RegExp(`\\(pid ${child.pid}\\)`));
 });
 
-test('a second agent is refused the pins of the first, whatever its state directory', (context) => {
+test('a second agent with another state directory is refused the pins of the first', (context) => {
   const pinDir = stateDirectory(context);
   const first = lockPins(pinDir);
   assert.throws(() => lockPins(pinDir), {
     name: 'InputError',
-    message: `pinDir: ${pinDir} is in use by another heddle agent, which has another stateDir`,
+    message: `pinDir: ${pinDir} is in use by another heddle agent, which has a different stateDir`,
   });
   first[Symbol.dispose]();
   lockPins(pinDir)[Symbol.dispose]();
 });
 
-test('a folder of others, as /tmp or the bpf file system itself, is refused and stays as it is', (context) => {
+test('a foreign folder, such as /tmp or the bpf file system itself, is refused and not changed', (context) => {
   const folder = stateDirectory(context);
   mkdirSync(folder);
   writeFileSync(join(folder, "somebody's"), '');
   for (const mode of [0o1777, 0o770]) {
     chmodSync(folder, mode);
-    const rule = `can be written by others (mode 0${mode.toString(8)}), and nothing in it is an agent's: give the agent a folder of its own`;
+    const rule = `is writable by others (mode 0${mode.toString(8)}), and none of the files in it belong to an agent: configure a folder only for the agent`;
     for (const [object, act] of [
       ['stateDir', () => AgentLock.acquire(folder)],
       ['pinDir', () => lockPins(folder)],
@@ -77,14 +77,14 @@ test('a folder of others, as /tmp or the bpf file system itself, is refused and 
   }
 });
 
-test('an agent takes its own folder back, whatever others have put into it', (context) => {
+test('an agent corrects its own folder, whatever others have put into it', (context) => {
   const folder = stateDirectory(context);
   mkdirSync(join(folder, 'maps'), { recursive: true });
   AgentLock.acquire(folder)[Symbol.dispose]();
   writeFileSync(join(folder, "somebody's"), '');
   chmodSync(folder, 0o1777);
   using lock = AgentLock.acquire(folder);
-  assert.match(lock.warning ?? '', /taken back \(mode 0700\)$/);
+  assert.match(lock.warning ?? '', /changed to root only \(mode 0700\)$/);
   chmodSync(folder, 0o1777);
   lockPins(folder)[Symbol.dispose]();
   assert.equal(statSync(folder).mode & 0o7777, 0o700);

@@ -1,5 +1,5 @@
-// One agent per state directory and pin directory: an flock on stateDir/agent.lock and one on the directory of pins itself.
-// The kernel drops them when the process ends, however it ends. Per network namespace: network-lock.ts.
+// One agent per state directory and pin directory: an flock on stateDir/agent.lock and one on the pin directory itself.
+// The kernel releases them when the process ends for any reason. Per network namespace: network-lock.ts.
 
 import {
   existsSync,
@@ -17,7 +17,7 @@ import { ownFolder } from '../../base/private-folder.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { close, noFollow, open, openFlags, tryLock } from '../../kernel/libc.ts';
 
-/** What there is in a state directory. */
+/** Names of files in a state directory. */
 export const stateNames: readonly string[] = [
   'endpoints',
   'spare-records',
@@ -29,7 +29,7 @@ const pinNames: readonly string[] = ['maps', 'programs', 'links'];
 
 export class AgentLock implements Disposable {
   readonly #stateDir: string;
-  /** What was wrong with the state directory and was put right, in words. */
+  /** What was corrected in the state directory. */
   readonly warning: string | undefined;
   #fd: number;
 
@@ -39,13 +39,16 @@ export class AgentLock implements Disposable {
     this.warning = warning;
   }
 
-  /** Makes the state directory when it is missing. Throws InputError with the holder's pid when an agent has it. */
+  /**
+   * Creates the state directory if it is missing. Throws InputError with the holder's pid if another agent has the
+   * lock.
+   */
   static acquire(stateDir: string): AgentLock {
     const warning = ownFolder('stateDir', stateDir, stateNames);
     return new AgentLock(stateDir, lockFile(stateDir), warning);
   }
 
-  /** Takes the lock again where its file was deleted under the running agent. Throws InputError when that cannot be done. */
+  /** Takes the lock again if its file was deleted while the agent runs. Throws InputError if that fails. */
   keep(): void {
     const found = statSync(lockPath(this.#stateDir), { throwIfNoEntry: false });
     if (found?.ino === fstatSync(this.#fd).ino) return;
@@ -64,7 +67,7 @@ function lockPath(stateDir: string): string {
   return join(stateDir, 'agent.lock');
 }
 
-/** The descriptor that holds the lock. */
+/** Returns the descriptor that holds the lock. */
 function lockFile(stateDir: string): number {
   const path = lockPath(stateDir);
   const fd = openLock(stateDir, path);
@@ -74,12 +77,12 @@ function lockFile(stateDir: string): number {
     throw new InputError({ object: 'stateDir', value: stateDir, rule });
   }
   try {
-    // Whoever can open it can lock it.
+    // A user who can open the file can lock it.
     fchmodSync(fd, 0o600);
     ftruncateSync(fd);
     writeSync(fd, `${process.pid}\n`, 0);
   } catch (error) {
-    // On a disk that is full the lock holds all the same; only its holder's number is not there to read.
+    // On a full disk the lock still holds; only the holder's pid cannot be read.
     if (!isFileError(error)) throw error;
   }
   return fd;
@@ -90,7 +93,7 @@ function openLock(stateDir: string, path: string): number {
     return open(path, openFlags.readWrite | openFlags.create | noFollow, 0o600);
   } catch (error) {
     if (!isKernelError(error)) throw error;
-    // A lock needs no writing, and pods on a node whose disk went read-only need an agent.
+    // The lock needs no write access, and pods need an agent on a node whose disk became read-only.
     if (error.code === 'EROFS' && existsSync(path))
       return open(path, openFlags.readOnly | noFollow);
     const rule = `has no usable lock file: ${error.message}`;
@@ -99,22 +102,22 @@ function openLock(stateDir: string, path: string): number {
 }
 
 /**
- * Two agents with state directories of their own would still adopt, and replace, each other's programs and maps. Makes the
- * directory when it is missing. Throws InputError when an agent has it, without that agent's pid: a directory of pins holds no
- * file that could tell it.
+ * Two agents with separate state directories would still adopt and replace each other's programs and maps. Creates the
+ * directory if it is missing. Throws InputError if another agent has it, without that agent's pid, because a pin
+ * directory contains no file with it.
  */
 export function lockPins(pinDir: string): Disposable {
   ownFolder('pinDir', pinDir, pinNames);
   const fd = open(pinDir, openFlags.readOnly);
-  // Whoever can open it can lock it.
+  // A user who can open the folder can lock it.
   fchmodSync(fd, 0o700);
   if (tryLock(fd)) return { [Symbol.dispose]: () => close(fd) };
   close(fd);
-  const rule = 'is in use by another heddle agent, which has another stateDir';
+  const rule = 'is in use by another heddle agent, which has a different stateDir';
   throw new InputError({ object: 'pinDir', value: pinDir, rule });
 }
 
-/** Process id of the agent that runs with this state directory; undefined when none does. */
+/** Process id of the agent that runs with this state directory; undefined if there is none. */
 export function runningAgent(stateDir: string): number | undefined {
   const path = lockPath(stateDir);
   let fd: number;
@@ -130,8 +133,8 @@ export function runningAgent(stateDir: string): number | undefined {
   }
 }
 
-// Who has just got the lock has yet to write its number, over that of an earlier one, which is dead. In another container the
-// holder cannot be seen, and its number is still the best there is.
+// A new holder may not have replaced the pid of an earlier, dead one yet. A holder in another container is not visible,
+// so its recorded pid is the best information.
 function holder(path: string): number | undefined {
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (let tries = 0; ; tries++) {

@@ -1,4 +1,4 @@
-// The agent as a process: checks what the machine must have, takes the locks, runs until told to stop.
+// The agent as a process: checks the machine's requirements, takes the locks, and runs until it is stopped.
 
 import { existsSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -15,9 +15,9 @@ import { AgentLock, lockPins } from './lock.ts';
 import { lockNetwork } from './network-lock.ts';
 
 /**
- * Runs the agent in the network namespace of the calling thread until `signal` aborts, and leaves the data path in place.
- * Throws InputError for what the machine lacks, for a second agent and for settings that do not fit the running data
- * path; KernelError for what the kernel refuses.
+ * Runs the agent in the network namespace of the calling thread until `signal` aborts, and leaves the data path in
+ * place. Throws InputError for missing requirements, for a second agent and for settings that do not fit the running
+ * data path; KernelError for errors of the kernel.
  */
 export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
   const runtimeMs = Math.round(performance.now());
@@ -29,7 +29,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   using lock = AgentLock.acquire(config.stateDir);
   using _pins = lockPins(config.pinDir);
   using network = lockNetwork();
-  // Before anything is loaded that would have to go again.
+  // Checked before loading anything that would have to be removed again.
   await refuseAnswered(config.socket);
   await refuseAnswered(cniSocketOf(config.socket));
   for (const warning of [lock.warning, network.warning]) {

@@ -28,7 +28,7 @@ test('the process that holds a name is found, with its user', (context) => {
   assert.deepEqual({ uid, pid }, { uid: process.geteuid?.(), pid: process.pid });
 });
 
-test('no name that only looks the same as text is taken for it', (context) => {
+test('a name that only looks the same as text is not taken for it', (context) => {
   const name = freshName();
   const folder = mkdtempSync(join(tmpdir(), 'heddle-name-'));
   const before = process.cwd();
@@ -44,7 +44,7 @@ test('no name that only looks the same as text is taken for it', (context) => {
   assert.deepEqual(nameHolder(name, still), { isPrivileged: false });
 });
 
-test('a search ends when its time is over, before a holder is found', (context) => {
+test('a search ends at its time limit even without a result', (context) => {
   const name = freshName();
   bound(context, `\0${name}`);
   let looks = 0;
@@ -54,7 +54,7 @@ test('a search ends when its time is over, before a holder is found', (context) 
   assert.ok(looks < 12, `${looks} looks`);
 });
 
-test('of a process with very many descriptors the first are looked at', (context) => {
+test('only the first descriptors of a process with very many are searched', (context) => {
   const name = freshName();
   for (let count = 0; count < 1_100; count++) {
     const fd = openSync('/dev/null', 'r');

@@ -1,22 +1,22 @@
-// Which process has an abstract unix name: the kernel says whose the socket is, /proc which process has it open. Any user may have
-// as many sockets, processes and descriptors as it likes, so each look ends after a time, found or not.
+// Finds the process that has an abstract unix name: the kernel reports the owner of the socket, /proc the process that
+// has it open. A user may have any number of sockets, processes and descriptors, so each search is limited in time.
 
 import { opendirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { isKernelError } from '../../kernel/errno.ts';
 import { abstractSocket, type UnixSocket } from '../../kernel/netlink/unix-socket.ts';
 
 export interface NameHolder {
-  /** Undefined where it is not known. */
+  /** Undefined if unknown. */
   readonly uid?: number;
-  /** Undefined where it cannot be seen from here, or was not found in time. */
+  /** Undefined if it is not visible or was not found in time. */
   readonly pid?: number;
   /** Whether it could be an agent: it has CAP_NET_ADMIN in this user namespace. */
   readonly isPrivileged: boolean;
 }
 
-// For each look: sockets, privileged processes, others.
+// Time limit of each search: sockets, privileged processes, others.
 const boundMs = 200;
-// An agent takes the name before nearly all else, so that it is among its first descriptors.
+// An agent takes the name before nearly everything else, so it is among its first descriptors.
 const mostDescriptors = 1_024;
 
 /** In the network namespace of the calling thread. `now`: milliseconds. */
@@ -24,7 +24,7 @@ export function nameHolder(name: string, now: () => number = () => performance.n
   const socket = socketWith(name, late(now));
   if (socket === undefined) return { isPrivileged: false };
   const { uid } = socket;
-  // No process of another user is looked at where an agent is looked for: their number is bounded by nothing.
+  // Processes of other users are not searched for an agent, because their number is unbounded.
   const agent = isOfAgents(uid) ? processWith(socket, late(now), isPrivileged) : undefined;
   if (agent !== undefined) return { uid, pid: agent, isPrivileged: true };
   const pid = processWith(socket, late(now), () => true);
@@ -41,12 +41,12 @@ function socketWith(name: string, isLate: () => boolean): UnixSocket | undefined
     return abstractSocket(name, isLate);
   } catch (error) {
     if (!isKernelError(error)) throw error;
-    // Not in this kernel, or not allowed to this process.
+    // Not supported by this kernel, or not allowed for this process.
     return undefined;
   }
 }
 
-// That of root, or of another agent without root.
+// A socket of root, or of the user of an agent without root.
 function isOfAgents(uid: number): boolean {
   return uid === 0 || uid === process.geteuid?.();
 }
@@ -82,12 +82,12 @@ function hasOpen(pid: string, link: string, isLate: () => boolean): boolean {
       if (linkOf(`${folder}/${fd}`) === link) return true;
     }
   } catch {
-    // It ended meanwhile, or cannot be seen.
+    // It ended meanwhile, or is not visible.
   }
   return false;
 }
 
-/** One after the other: a folder may have a million. */
+/** Yields one entry at a time: a folder may have a million. */
 function* entries(folder: string): Generator<string> {
   const directory = opendirSync(folder);
   try {
@@ -106,7 +106,10 @@ function linkOf(path: string): string | undefined {
   }
 }
 
-/** An agent could not work without CAP_NET_ADMIN in this user namespace: in one of its own anybody has every capability. */
+/**
+ * An agent needs CAP_NET_ADMIN in this user namespace. In a user namespace of its own, any process has every
+ * capability.
+ */
 function isPrivileged(pid: string): boolean {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');

@@ -68,7 +68,7 @@ async function call(options: Call): Promise<{ status: number; text: string; exit
   return { status: response.statusCode ?? 0, text, exit: response.headers['heddle-exit'] };
 }
 
-test('each path answers JSON, and what is not there says so', async (context) => {
+test('each path answers JSON, and an unknown one says so', async (context) => {
   const socketPath = await serve(context, fakeSources());
   const cases: [string, number, string][] = [
     ['/v1/status', 200, '{"node":"node-1"}'],
@@ -80,9 +80,9 @@ test('each path answers JSON, and what is not there says so', async (context) =>
       '{"name":"flows","maxEntries":5,"entries":[],"truncated":false}',
     ],
     ['/v1/maps/flows?limit=x', 400, '{"error":"limit: NaN is not a whole number"}'],
-    ['/v1/maps/none', 404, '{"error":"none: there is no such map (flows)"}'],
+    ['/v1/maps/none', 404, '{"error":"none: no such map (flows)"}'],
     ['/v1/nodes', 500, '{"error":"nodes are out"}'],
-    ['/v2', 404, '{"error":"GET /v2: there is no such thing"}'],
+    ['/v2', 404, '{"error":"GET /v2: no such route"}'],
     ['/healthz', 200, 'ok\n'],
     ['/readyz', 200, 'ok\n'],
     ['/metrics', 200, 'heddle_endpoints 0\n'],
@@ -131,7 +131,7 @@ const cniRequests: readonly [string, readonly string[]][] = [
 ];
 
 for (const [how, pieces] of cniRequests) {
-  test(`a CNI request that comes ${how} has the one answer`, async (context) => {
+  test(`a CNI request that comes ${how} has the same answer`, async (context) => {
     const socketPath = await serve(context, fakeSources());
     const text = await exchange(socketPath, pieces);
     assert.match(text, /^HTTP\/1\.1 200 OK\r\n/);
@@ -141,7 +141,7 @@ for (const [how, pieces] of cniRequests) {
   });
 }
 
-test('a CNI request that is too long is refused, and one cut short is not carried out', async (context) => {
+test('a CNI request that is too long is refused, and a truncated one is not carried out', async (context) => {
   let carriedOut = 0;
   const socketPath = await serve(context, {
     ...fakeSources(),
@@ -158,7 +158,7 @@ test('a CNI request that is too long is refused, and one cut short is not carrie
   assert.equal(carriedOut, 0);
 });
 
-test('the socket is for root alone', async (context) => {
+test('only root has access to the socket', async (context) => {
   const socketPath = await serve(context, fakeSources());
   assert.equal(statSync(socketPath).mode & 0o777, 0o600);
 });
@@ -175,7 +175,7 @@ test('a socket left over by a killed agent is replaced', async (context) => {
   assert.equal((await call({ socketPath: path, path: '/healthz' })).status, 200);
 });
 
-test('a CNI request is handed on as it came and answered with output and exit code', async (context) => {
+test('a CNI request is passed on unchanged and answered with output and exit code', async (context) => {
   const socketPath = await serve(context, fakeSources());
   const answer = await call({
     socketPath,
@@ -186,7 +186,7 @@ test('a CNI request is handed on as it came and answered with output and exit co
   assert.deepEqual(answer, { status: 200, text: 'got CNI_COMMAND=ADD', exit: '1' });
 });
 
-test('flows come as lines, and following ones until the reader leaves', async (context) => {
+test('flows are lines, and following ones arrive until the reader leaves', async (context) => {
   const flows = new FlowLog();
   flows.appendGap('suppressed', 1);
   flows.appendGap('suppressed', 2);
@@ -204,7 +204,7 @@ test('flows come as lines, and following ones until the reader leaves', async (c
   assert.match(text, /"cause":"ring full","records":3/);
 });
 
-test('readyz says what is being waited for, over TCP too', async (context) => {
+test('readyz reports what the agent waits for, also over TCP', async (context) => {
   const { address, close } = await listenHealth('127.0.0.1:0', {
     ...health,
     notReady: () => 'the first settle has not finished',

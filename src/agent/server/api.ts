@@ -124,7 +124,7 @@ async function answer(
     default:
       if (route.startsWith('GET /v1/maps/')) return answerMap(url, response, sources);
       if (request.method === 'GET' && answerHealth(url.pathname, response, sources.health)) return;
-      json(response, 404, { error: `${route}: there is no such thing` });
+      json(response, 404, { error: `${route}: no such route` });
   }
 }
 
@@ -137,7 +137,7 @@ async function answerMap(url: URL, response: ServerResponse, sources: ApiSources
   const dump = await sources.dumpMap(name, limit);
   if (dump !== undefined) return json(response, 200, dump);
   const names = sources.maps().maps.map((map) => map.name);
-  json(response, 404, { error: `${name}: there is no such map (${names.join(', ')})` });
+  json(response, 404, { error: `${name}: no such map (${names.join(', ')})` });
 }
 
 async function sendCniAnswer(
@@ -151,7 +151,9 @@ async function sendCniAnswer(
     chunks.push(chunk);
     length += chunk.length;
     if (length > cniRequestLimit) {
-      return json(response, 413, { error: `a CNI request of more than ${cniRequestLimit} bytes` });
+      return json(response, 413, {
+        error: `the CNI request is longer than ${cniRequestLimit} bytes`,
+      });
     }
   }
   const { exitCode, body } = await sources.cni(Buffer.concat(chunks));

@@ -44,7 +44,7 @@ async function whole(socket: Socket): Promise<string> {
   return text;
 }
 
-test('clients that hold connections lose the oldest of them, and one that asks is answered', async (context) => {
+test('of clients that hold connections the oldest is closed, and one with a request is answered', async (context) => {
   const { address } = await serve(context, 4);
   const idle: Socket[] = [];
   for (let index = 0; index < 20; index++) idle.push(await client(context, address));
@@ -69,7 +69,7 @@ test('a connection serves one request', async (context) => {
   assert.doesNotMatch(text, /\/b\n/);
 });
 
-test('a client that does not ask in time is left, however slowly it asks', async (context) => {
+test('a client that does not send its request in time is closed, however slowly it sends', async (context) => {
   const patienceMs = 150;
   const { address } = await serve(context, 4, { patienceMs });
   const [silent, slow] = [await client(context, address), await client(context, address)];
@@ -83,7 +83,7 @@ test('a client that does not ask in time is left, however slowly it asks', async
   assert.ok(tookMs < 10 * patienceMs, `${tookMs} ms`);
 });
 
-test('a client that asked has as long again for the answer, and no longer', async (context) => {
+test('a client has the same time again to read the answer, and no more', async (context) => {
   const patienceMs = 300;
   const { address } = await serve(context, 4, { patienceMs, answer: () => undefined });
   const socket = await client(context, address);
@@ -95,7 +95,7 @@ test('a client that asked has as long again for the answer, and no longer', asyn
   assert.ok(tookMs > 1.8 * patienceMs && tookMs < 10 * patienceMs, `${tookMs} ms`);
 });
 
-test('one address too many ends the oldest connection of the address that has the most', () => {
+test('one connection too many closes the oldest one of the address with the most', () => {
   const connections = new Map([
     ['prometheus', '192.0.2.1'],
     ['first of mallory', '192.0.2.66'],
@@ -108,7 +108,7 @@ test('one address too many ends the oldest connection of the address that has th
   assert.equal(oldestOfTheMost(new Map()), undefined);
 });
 
-test('metrics answer on a port of their own, nothing else does, and what cannot be rendered is an error', async (context) => {
+test('metrics have a port of their own that answers nothing else, and a failed rendering is an error', async (context) => {
   let fails = false;
   const port = await openMetricsPort('127.0.0.1:0', async () => {
     if (fails) throw new Error('no memory');
@@ -129,10 +129,10 @@ test('metrics answer on a port of their own, nothing else does, and what cannot 
   assert.equal((await fetch(`http://${port.address}/metrics`)).status, 500);
 });
 
-test('a metrics port that another has is a sentence', async (context) => {
+test('a metrics port used by another process is reported in one sentence', async (context) => {
   const { address } = await serve(context, 1);
   const metrics = (): Promise<never> => Promise.reject(new Error('nobody asks'));
   await assert.rejects(openMetricsPort(address, metrics), {
-    message: `listen ${address}: EADDRINUSE (another process has it: \`ss -ltnp\` shows which)`,
+    message: `listen ${address}: EADDRINUSE (another process uses it (\`ss -ltnp\` shows which))`,
   });
 });

@@ -119,6 +119,6 @@ function listen(server: Server, address: string, backlog: number): Promise<void>
 
 function listenError(address: string, { code = 'EINVAL' }: NodeJS.ErrnoException): KernelError {
   const detail =
-    code === 'EADDRINUSE' ? 'another process has it: `ss -ltnp` shows which' : undefined;
+    code === 'EADDRINUSE' ? 'another process uses it (`ss -ltnp` shows which)' : undefined;
   return new KernelError({ call: 'listen', subject: address, code, detail });
 }

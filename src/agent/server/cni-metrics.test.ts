@@ -36,7 +36,7 @@ const add = {
   CNI_ARGS: 'K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-1',
 };
 
-test('a failure is told with its error and its pod, and counted by verb and code', async () => {
+test('a failure is reported with its error and its pod, and counted by verb and code', async () => {
   const error = new CniError(cniErrorCode.noAddress, 'ADD shop/web-1 eth0: none\u001b[2J', {
     plain: 'none',
   });
@@ -48,12 +48,12 @@ test('a failure is told with its error and its pod, and counted by verb and code
   assert.deepEqual(failure?.pod, { namespace: 'shop', name: 'web-1' });
 });
 
-test('a success is counted and not told', async () => {
+test('a success is counted and not reported', async () => {
   const seen = await seenOf({ status: () => undefined }, { ...add, CNI_COMMAND: 'STATUS' });
   assert.deepEqual(seen, { requests: [{ verb: 'STATUS', code: 0 }], errors: [], failures: [] });
 });
 
-test('a verb that there is not makes no time series of its own', async () => {
+test('an unknown verb does not create a time series', async () => {
   const { requests, failures } = await seenOf({}, { ...add, CNI_COMMAND: 'x'.repeat(99) });
   assert.equal(requests[0]?.verb, 'unknown');
   assert.equal(failures[0]?.verb, 'unknown');

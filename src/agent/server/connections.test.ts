@@ -73,12 +73,15 @@ const shimRequest = (length: number): string =>
   `POST /v1/cni HTTP/1.1\r\nHost: heddle\r\nContent-Type: application/octet-stream\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n`;
 const followFlows = 'GET /v1/flows?follow=1 HTTP/1.1\r\nHost: heddle\r\n\r\n';
 
-test('one connection too many is refused in words, and its place is had again when another ends', async (context) => {
+test('one connection too many is refused with a text, and there is room again when another ends', async (context) => {
   const path = await serve(context, { most: 3 });
   const idle = [];
   for (let index = 0; index < 3; index++) idle.push(await client(context, path));
   const refused = await whole(await client(context, path, `${shimRequest(3)}abc`));
-  assert.match(refused, /^HTTP\/1\.1 503 [\s\S]*\r\n\r\nthe agent has 3 connections: try again$/);
+  assert.match(
+    refused,
+    /^HTTP\/1\.1 503 [\s\S]*\r\n\r\nthe agent has 3 connections, the maximum: try again$/,
+  );
   idle[0]?.end();
   await once(idle[0]?.resume() as Socket, 'close');
   assert.match(await whole(await client(context, path, `${shimRequest(3)}abc`)), /got 3$/);
@@ -125,7 +128,7 @@ for (const [what, text] of unfinished) {
   });
 }
 
-test('a request that is being carried out may take longer than sending it', async (context) => {
+test('a request may be processed longer than it may take to send', async (context) => {
   let resolve = (): void => undefined;
   const promise = new Promise<void>((done) => {
     resolve = done;
@@ -148,7 +151,7 @@ test('a request that is being carried out may take longer than sending it', asyn
   assert.match(await whole(asking), /late$/);
 });
 
-test('a large request that waits for its turn is not ended for that', async (context) => {
+test('a large request that waits for its turn is not closed', async (context) => {
   let resolve = (): void => undefined;
   const promise = new Promise<void>((done) => {
     resolve = done;
@@ -173,7 +176,7 @@ test('a large request that waits for its turn is not ended for that', async (con
   for (const socket of asking) assert.match(await whole(socket), /got 300000$/);
 });
 
-test('of large requests two are worked on at a time, small ones pass them, all are answered', async (context) => {
+test('two large requests are processed at a time, small ones overtake them, all are answered', async (context) => {
   let running = 0;
   let most = 0;
   const path = await serve(
@@ -206,7 +209,7 @@ test('of large requests two are worked on at a time, small ones pass them, all a
   assert.ok(most <= 2, `${most} at a time`);
 });
 
-test('what is in the place of the socket is removed, unless it is a folder', async (context) => {
+test('a file in place of the socket is removed, unless it is a folder', async (context) => {
   for (const put of [
     (path: string) => writeFileSync(path, ''),
     (path: string) => symlinkSync('/dev/null', path),
@@ -229,13 +232,10 @@ test('what is in the place of the socket is removed, unless it is a folder', asy
   });
 });
 
-test('a socket is not put where others could replace it', async (context) => {
+test('a socket is not created where others could replace it', async (context) => {
   const path = freshPath(context);
   mkdirSync(dirname(path));
   chmodSync(dirname(path), 0o777);
-  await assert.rejects(
-    listenApi(path, sources),
-    /^InputError: socket: .* can be written by others/,
-  );
+  await assert.rejects(listenApi(path, sources), /^InputError: socket: .* is writable by others/);
   assert.ok(!existsSync(path));
 });

@@ -39,7 +39,7 @@ export class ApiConnections {
   accept(socket: Socket, refuse: Refusal = refuseHttp): boolean {
     socket.on('error', () => socket.destroy());
     if (this.#sockets.size >= this.#limits.most) {
-      refuse(socket, `the agent has ${this.#sockets.size} connections: try again`);
+      refuse(socket, `the agent has ${this.#sockets.size} connections, the maximum: try again`);
       return false;
     }
     this.#sockets.add(socket);
@@ -51,7 +51,10 @@ export class ApiConnections {
   /** As `accept`, for one that has turned out to be no CNI request of the shim's. */
   acceptOther(socket: Socket): boolean {
     if (this.#others.size >= this.#limits.others) {
-      refuseHttp(socket, `the agent has ${this.#others.size} readers of its API: end one`);
+      refuseHttp(
+        socket,
+        `the agent has ${this.#others.size} readers of its API, the maximum: end one`,
+      );
       return false;
     }
     this.#others.add(socket);

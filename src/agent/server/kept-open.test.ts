@@ -16,7 +16,7 @@ function fake(closed: string[], address: string): Fake {
   return { address, broken, breakWith, close: () => void closed.push(address) };
 }
 
-test('a port that is taken is tried until it is free, and one that breaks is opened again', async () => {
+test('a port in use is retried until it is free, and one that breaks is opened again', async () => {
   const stop = new AbortController();
   const closed: string[] = [];
   const problems: (string | undefined)[] = [];
@@ -55,11 +55,11 @@ test('a port that is taken is tried until it is free, and one that breaks is ope
   ]);
 });
 
-test('an agent that stops does not wait for the next attempt', async () => {
+test('a stopping agent does not wait for the next attempt', async () => {
   const stop = new AbortController();
   const port = new KeptOpen({
     name: 'metrics.address',
-    consequence: 'nobody can read metrics there',
+    consequence: 'metrics cannot be read there',
     log: silentLogger,
     backoff: { firstMs: 3_600_000, maxMs: 3_600_000 },
     onProblem: () => stop.abort(),

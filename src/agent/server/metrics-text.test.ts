@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keptMetrics } from './metrics-text.ts';
 
-test('forty who ask at once, and whoever asks within a second, share one rendering', async () => {
+test('forty concurrent requests, and all within a second, share one rendering', async () => {
   let now = 0;
   let rendered = 0;
   const ends: (() => void)[] = [];
@@ -31,7 +31,7 @@ test('forty who ask at once, and whoever asks within a second, share one renderi
   assert.equal((await next).text, 'rendering 2');
 });
 
-test('a rendering that fails is told to those who asked, and tried again a second later', async () => {
+test('a failed rendering is reported to its requests, and retried a second later', async () => {
   let now = 0;
   let fails = true;
   const metrics = keptMetrics(

@@ -45,7 +45,7 @@ function whoAnswers(path: string): Promise<string> {
 
 const inUse = {
   name: 'InputError',
-  message: /^socket: .*agent\.sock is in use by another process, which answers there/,
+  message: /^socket: .*agent\.sock is in use by another process/,
 };
 
 test('a socket at which a process answers is refused and stays', async (context) => {
@@ -56,7 +56,7 @@ test('a socket at which a process answers is refused and stays', async (context)
   assert.equal(await whoAnswers(path), 'first');
 });
 
-test('what nobody answers is replaced: a socket that was left, a file', async (context) => {
+test('a left-over socket or an empty file is replaced', async (context) => {
   const path = place(context);
   const left = server(context, 'left');
   await listenOnFile(left, path);
@@ -74,7 +74,7 @@ test('what nobody answers is replaced: a socket that was left, a file', async (c
   assert.equal(await whoAnswers(other), 'third');
 });
 
-test('the file of another process is neither ours nor removed as ours ends', async (context) => {
+test('the file of another process is not treated as own, and not removed at the end', async (context) => {
   const path = place(context);
   const ours = server(context, 'ours');
   const file = await listenOnFile(ours, path);
@@ -87,7 +87,7 @@ test('the file of another process is neither ours nor removed as ours ends', asy
   assert.equal(await whoAnswers(path), 'other');
 });
 
-test('ours is removed', async (context) => {
+test('the own file is removed', async (context) => {
   const path = place(context);
   const file = await listenOnFile(server(context, 'ours'), path);
   file.remove();
@@ -107,7 +107,7 @@ function datagramSocket(context: TestContext, path: string): { end(): void } {
   return { end };
 }
 
-test('a socket for datagrams that a process has open is neither taken nor removed', async (context) => {
+test('a datagram socket that a process has open is neither taken nor removed', async (context) => {
   const path = place(context);
   const open = datagramSocket(context, path);
   await assert.rejects(listenOnFile(server(context, 'ours'), path), inUse);
@@ -118,7 +118,7 @@ test('a socket for datagrams that a process has open is neither taken nor remove
   assert.equal(await whoAnswers(path), 'ours');
 });
 
-test('a file that holds something is not replaced', async (context) => {
+test('a file with contents is not replaced', async (context) => {
   const path = place(context);
   writeFileSync(path, 'node: node-1');
   await assert.rejects(listenOnFile(server(context, 'ours'), path), {
@@ -127,7 +127,7 @@ test('a file that holds something is not replaced', async (context) => {
   assert.equal(readFileSync(path, 'utf8'), 'node: node-1');
 });
 
-test('what is removed as a socket that was left is one', async (context) => {
+test('only a left-over socket is removed', async (context) => {
   const path = place(context);
   for (const none of [path, `${path}\0`, `/${'x'.repeat(300)}`, `/${'x/'.repeat(3000)}`]) {
     assert.equal(await removeLeftSockets(none, assert.fail), 0);

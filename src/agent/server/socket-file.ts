@@ -20,7 +20,7 @@ const streamType = 1;
 export async function refuseAnswered(path: string): Promise<void> {
   if ((await userOf(path)) === undefined) return;
   const rule =
-    'is in use by another process, which answers there (`ss -xlp` shows which): end it, or give this agent another socket';
+    'is in use by another process (`ss -xlp` shows which): stop that process, or configure another socket';
   throw new InputError({ object: 'socket', value: path, rule });
 }
 

@@ -27,7 +27,7 @@ class FakeServer implements SocketServer {
   }
 }
 
-test('a file that is gone is listened on again, after what keeps it from that is told', async () => {
+test('a missing file is listened on again, after the obstacle is reported', async () => {
   const made: FakeServer[] = [];
   const problems: (string | undefined)[] = [];
   let refusals = 0;
@@ -85,7 +85,7 @@ test('the socket of a process that took the place stays until that process ends'
   await new Promise<void>((resolve) => other.listen(path, resolve));
   await once(told, 'problem');
   await once(told, 'problem');
-  assert.match(problems[0] ?? '', /^socket: .* is in use by another process, which answers there/);
+  assert.match(problems[0] ?? '', /^socket: .* is in use by another process/);
   assert.equal(lstatSync(path).isSocket(), true);
   const well = once(told, 'well');
   other.close();

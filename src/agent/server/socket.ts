@@ -37,7 +37,8 @@ export async function openSockets(
       listen,
       periodMs,
       onProblem: (problem) => onProblem(part, problem),
-      onRestored: () => sources.log.warn({ socket: path }, 'listening again: its file was gone'),
+      onRestored: () =>
+        sources.log.warn({ socket: path }, 'listening again: the socket file was missing'),
     });
   const api = await keep('socket', socket, () => listenApi(socket, sources, connections));
   try {

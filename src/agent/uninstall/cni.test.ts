@@ -80,7 +80,7 @@ test('uninstall removes the sockets that its agent left with the CNI files', asy
   assert.ok(!existsSync(`${other}.cni`));
 });
 
-test('uninstall leaves what is no socket at the path that the CNI files name', async (context) => {
+test('uninstall leaves a file that is not a socket at the path in the CNI files', async (context) => {
   const node = nodeWith(context, 'other.sock');
   mkdirSync(join(node.folder, 'other.sock'));
   const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
@@ -88,7 +88,7 @@ test('uninstall leaves what is no socket at the path that the CNI files name', a
   assert.ok(existsSync(join(node.folder, 'other.sock')));
 });
 
-test('uninstall leaves and names the CNI files of another socket at which an agent answers', async (context) => {
+test('uninstall leaves and reports CNI files of another socket at which an agent answers', async (context) => {
   const node = nodeWith(context, 'other.sock');
   const other = join(node.folder, 'other.sock');
   const server = await listening(other);
@@ -97,18 +97,18 @@ test('uninstall leaves and names the CNI files of another socket at which an age
   assert.equal(present(node), 2);
   assert.equal(found.removed, 0);
   assert.deepEqual(found.left, [
-    `${node.files[0]} leads to ${other}, where another agent answers: stop it, then repeat this with --socket ${other}`,
+    `${node.files[0]} points to ${other}, where another agent answers: stop it, then run this again with --socket ${other}`,
   ]);
 });
 
-test('uninstall removes CNI files that nobody can read', async (context) => {
+test('uninstall removes unreadable CNI files', async (context) => {
   const node = nodeWith(context, 'other.sock');
   writeFileSync(join(node.folder, 'net.d/05-heddle.conflist'), '{');
   const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
   assert.deepEqual([found, present(node)], [{ removed: 2, left: [] }, 0]);
 });
 
-test('uninstall removes CNI files that name what can be no socket', async (context) => {
+test('uninstall removes CNI files whose socket path cannot be a socket', async (context) => {
   for (const socket of ['a\0b', 'x'.repeat(300), 'y/'.repeat(3000)]) {
     const node = nodeWith(context, socket);
     const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
@@ -116,7 +116,7 @@ test('uninstall removes CNI files that name what can be no socket', async (conte
   }
 });
 
-test('uninstall waits for nobody who would write into the CNI configuration', async (context) => {
+test('uninstall does not wait for a writer of the CNI configuration', async (context) => {
   const node = nodeWith(context, 'other.sock');
   const [configuration = ''] = node.files;
   rmSync(configuration);
@@ -125,17 +125,17 @@ test('uninstall waits for nobody who would write into the CNI configuration', as
   assert.deepEqual([found, present(node)], [{ removed: 2, left: [] }, 0]);
 });
 
-test('uninstall names a folder in the place of the CNI configuration, and goes on', async (context) => {
+test('uninstall reports a folder in place of the CNI configuration, and continues', async (context) => {
   const node = nodeWith(context, 'other.sock');
   const [configuration = ''] = node.files;
   rmSync(configuration);
   mkdirSync(configuration);
   const found = await removeOurCni(join(node.folder, 'agent.sock'), node.cni);
   assert.equal(found.removed, 1);
-  assert.match(found.left.join(), /05-heddle\.conflist is a folder; .*: remove it by hand$/);
+  assert.match(found.left.join(), /05-heddle\.conflist is a folder; remove it by hand/);
 });
 
-test('uninstall names the CNI files that cannot be removed, each with the reason, and removes the other', async (context) => {
+test('uninstall reports each CNI file that cannot be removed with the reason, and removes the other', async (context) => {
   const rows = [
     { refusing: 'bin', left: 'bin/heddle' },
     { refusing: 'net.d', left: 'net.d/05-heddle.conflist' },
@@ -154,7 +154,7 @@ test('uninstall names the CNI files that cannot be removed, each with the reason
   }
 });
 
-test('uninstall names the socket left with the CNI files that cannot be removed', async (context) => {
+test('uninstall reports the socket that stays because the CNI files cannot be removed', async (context) => {
   const node = nodeWith(context, 'run/other.sock');
   mkdirSync(join(node.folder, 'run'));
   const other = join(node.folder, 'run/other.sock');

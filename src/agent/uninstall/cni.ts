@@ -1,5 +1,5 @@
-// Removal of the CNI files. The network configuration names the socket that runtimes are led to, which may be another than the
-// one that this uninstall was given: its agent was started with another configuration.
+// Removes the CNI files. The network configuration names the socket that runtimes use, which may differ from the one
+// given to this uninstall if the agent was started with another configuration.
 
 import { readFileSync, statSync } from 'node:fs';
 import { defaultSocket } from '../../api/socket.ts';
@@ -9,13 +9,14 @@ import { isAnswered, removeLeftSockets } from '../server/socket-file.ts';
 export interface CniRemoval {
   /** Number of files. */
   readonly removed: number;
-  /** What stays, and why, a sentence each. */
+  /** What stays and why, one sentence each. */
   readonly left: readonly string[];
 }
 
 /**
- * To be called where no agent runs in this network namespace: only an agent of another one, which shares the folder, can answer at
- * the socket. Its files stay. A socket at which no one answers was left by our agent, and goes too.
+ * Call this if no agent runs in this network namespace: only an agent of another namespace that shares the folder can
+ * then answer at the socket. Its files stay. A socket at which no one answers was left by heddle's agent and is
+ * removed, too.
  */
 export async function removeOurCni(
   socket: string,
@@ -25,10 +26,10 @@ export async function removeOurCni(
   const other = configuredSocket(file);
   if (other === undefined || other === socket) return removed(file, cni);
   if (await isAnswered(other)) {
-    const cure = `stop it, then repeat this with --socket ${other}`;
+    const cure = `stop it, then run this again with --socket ${other}`;
     return {
       removed: 0,
-      left: [`${file} leads to ${other}, where another agent answers: ${cure}`],
+      left: [`${file} points to ${other}, where another agent answers: ${cure}`],
     };
   }
   const { removed: files, left } = removed(file, cni);
@@ -41,7 +42,7 @@ function removed(configuration: string, cni: CniPlaces | undefined): CniRemoval 
   const left: string[] = [];
   const count = removeCni(cni ?? {}, (text) => void left.push(text)).length;
   if (isFolder(configuration)) {
-    const cure = 'a container runtime does not read it: remove it by hand';
+    const cure = 'remove it by hand (container runtimes do not read it)';
     left.push(`${configuration} is a folder; ${cure}`);
   }
   return { removed: count, left };
@@ -55,10 +56,10 @@ function isFolder(file: string): boolean {
   }
 }
 
-/** Undefined where there is none, or nothing that can be read. */
+/** Undefined if there is no file, or it cannot be read. */
 function configuredSocket(file: string): string | undefined {
   try {
-    // Reading a pipe would wait for good.
+    // Reading a pipe would block forever.
     if (!statSync(file).isFile()) return undefined;
     const { plugins = [] } = JSON.parse(readFileSync(file, 'utf8')) as NetworkList;
     const own = plugins.find(({ type }) => type === 'heddle') ?? plugins[0];

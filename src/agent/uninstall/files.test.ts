@@ -37,14 +37,14 @@ test('uninstall removes the state and its folder, and nothing the second time', 
   assert.equal(await removeFiles(at, assert.fail), 0);
 });
 
-test('uninstall leaves a folder that holds files of others', async (context) => {
+test('uninstall leaves a folder with foreign files', async (context) => {
   const at = place(context);
   writeFileSync(join(at.stateDir, 'notes'), '');
   assert.equal(await removeFiles(at, assert.fail), 3);
   assert.deepEqual(readdirSync(at.stateDir), ['notes']);
 });
 
-test('uninstall names each file that cannot be removed', async (context) => {
+test('uninstall reports each file that cannot be removed', async (context) => {
   const at = place(context);
   const texts: string[] = [];
   const refusal = refuseChanges(at.stateDir);
@@ -58,7 +58,7 @@ test('uninstall names each file that cannot be removed', async (context) => {
   );
 });
 
-test('uninstall names a state folder that is a file', async (context) => {
+test('uninstall reports a state folder that is a file', async (context) => {
   const at = place(context);
   rmSync(at.stateDir, { recursive: true });
   writeFileSync(at.stateDir, '');

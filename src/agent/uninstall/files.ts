@@ -1,5 +1,5 @@
-// Removal of the agent's state and socket, by name, not of the folders as a whole: a path that was mistyped must not cost
-// anybody their files, or a process its socket.
+// Removes the agent's state and socket by name, not whole folders: a mistyped path must not cost the user files, or a
+// process its socket.
 
 import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,7 +9,7 @@ import type { AgentConfig } from '../../config/schema.ts';
 import { stateNames } from '../process/lock.ts';
 import { removeLeftSockets } from '../server/socket-file.ts';
 
-/** Number of files that were removed. */
+/** Returns the number of removed files. */
 export async function removeFiles(
   { stateDir, socket }: Pick<AgentConfig, 'stateDir' | 'socket'>,
   refused: ReportRefusal,
@@ -21,7 +21,7 @@ export async function removeFiles(
   return removed.length + sockets;
 }
 
-// False: it was not there.
+// False: it did not exist.
 function removeFile(file: string): boolean {
   if (statSync(file, { throwIfNoEntry: false }) === undefined) return false;
   rmSync(file, { recursive: true });
@@ -31,7 +31,7 @@ function removeFile(file: string): boolean {
 // In the container of `uninstall.yaml` it is a mount point in a read-only root.
 const stays: readonly string[] = ['ENOENT', 'ENOTEMPTY', 'EBUSY', 'EROFS'];
 
-/** Leaves a folder that holds something, or that is a mount point. */
+/** Leaves a folder that has contents or is a mount point. */
 export function removeIfEmpty(folder: string, refused: ReportRefusal): void {
   attemptRemoval(folder, refused, () => {
     try {

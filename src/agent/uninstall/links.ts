@@ -1,5 +1,5 @@
-// Which interfaces of a node are ours, and their removal. A pod's interface may have been renamed, or have another MAC: the
-// agent goes on with it, and so does its data path.
+// Identifies and removes heddle's interfaces on a node. A pod's interface may have been renamed or have another MAC:
+// the agent and its data path keep using it.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,15 +17,15 @@ import { gatewayMac } from '../../pods/interface/gateway.ts';
 import { isEndpointName } from '../../pods/interface/names.ts';
 import { parseRecord } from '../../pods/records/record.ts';
 
-/** What is known of interfaces besides their own fields. */
+/** Facts about interfaces that are not in their own fields. */
 export interface LinkMarks {
-  /** Those at which our shared blocks are. */
+  /** Interfaces with heddle's shared blocks. */
   readonly withBlocks: ReadonlySet<IfIndex>;
-  /** Those that records of endpoints name. */
+  /** Interfaces named in endpoint records. */
   readonly recorded: ReadonlySet<IfIndex>;
 }
 
-/** How many there were. Throws KernelError. */
+/** Returns how many there were. Throws KernelError. */
 export async function removeLinks(socket: NetlinkSocket, stateDir: string): Promise<number> {
   const blocks = listClsact(socket).filter(hasOurBlocks);
   const marks = {
@@ -33,7 +33,7 @@ export async function removeLinks(socket: NetlinkSocket, stateDir: string): Prom
     recorded: recordedIndexes(join(stateDir, 'endpoints')),
   };
   const ours = listLinks(socket).filter((link) => isOurs(link, marks));
-  // Side by side: the kernel takes some 25 ms for a veth, however many go at once.
+  // Concurrent: the kernel takes some 25 ms per veth, however many are deleted at the same time.
   await Promise.all(
     ours.map(async ({ ifIndex }) => {
       try {
@@ -47,8 +47,8 @@ export async function removeLinks(socket: NetlinkSocket, stateDir: string): Prom
 }
 
 /**
- * A pod's by our blocks, or by two of name, MAC and record: one alone may be another's, and after a reboot the index of a record
- * is. The VXLAN device also where it was given another name.
+ * A pod's interface is identified by heddle's blocks, or by two of name, MAC and record: one alone may belong to
+ * another interface, and after a reboot recorded indices are stale. The VXLAN device counts also under another name.
  */
 export function isOurs(
   link: Pick<Link, 'ifIndex' | 'name' | 'mac' | 'kind' | 'vxlan'>,
@@ -62,7 +62,7 @@ export function isOurs(
   return signs.filter((sign) => sign).length >= 2;
 }
 
-/** Of records that can be read; none without the folder. */
+/** Indices in readable records; empty without the folder. */
 function recordedIndexes(folder: string): ReadonlySet<IfIndex> {
   const found = new Set<IfIndex>();
   for (const file of filesIn(folder)) {
@@ -70,7 +70,7 @@ function recordedIndexes(folder: string): ReadonlySet<IfIndex> {
       const record = parseRecord(readFileSync(join(folder, file), 'utf8'));
       if ('hostIfIndex' in record) found.add(record.hostIfIndex);
     } catch {
-      // It is removed all the same.
+      // It is removed anyway.
     }
   }
   return found;

@@ -1,4 +1,4 @@
-// Programs of our data path that run at interfaces of this namespace, whichever folder their links are pinned in.
+// Programs of heddle's data path that are attached in this namespace, whichever folder their links are pinned in.
 
 import { ownTcxPrograms } from '../../datapath/attach/tcx-programs.ts';
 import { listLinks } from '../../kernel/netlink/link.ts';
@@ -6,7 +6,7 @@ import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 
 const directions = ['ingress', 'egress'] as const;
 
-/** `eth0 ingress: from_network (id 12)`. None without CAP_SYS_ADMIN. Throws KernelError. */
+/** `eth0 ingress: from_network (id 12)`. Empty without CAP_SYS_ADMIN. Throws KernelError. */
 export function programsLeft(socket: NetlinkSocket): readonly string[] {
   return listLinks(socket).flatMap(({ ifIndex, name }) =>
     directions.flatMap((direction) =>

@@ -1,5 +1,5 @@
-// Removes everything that Heddle ever puts on a node, in the network namespace of the calling thread. Can be repeated,
-// and does not need what it removes to be whole: each step looks at the kernel or the disk for what is ours.
+// Removes everything that heddle installs on a node, in the network namespace of the calling thread. Can be repeated
+// and does not rely on complete state: each step checks the kernel or the disk.
 
 import { join } from 'node:path';
 import { attemptRemoval, type ReportRefusal } from '../../base/attempt-removal.ts';
@@ -30,20 +30,22 @@ export interface UninstallOptions extends Pick<AgentConfig, 'stateDir' | 'pinDir
 
 export interface Uninstalled {
   readonly removed: readonly Removed[];
-  /** Programs of ours that still run, since their pins are elsewhere: `eth0 ingress: from_network (id 12)`. */
+  /** Programs that are still attached because their pins are elsewhere: `eth0 ingress: from_network (id 12)`. */
   readonly left: readonly string[];
-  /** What else is as it was, and why, a sentence each: CNI files of an agent that answers elsewhere, kernel parameters, what
-   * the file system refused to remove. */
+  /**
+   * What else stays and why, one sentence each: CNI files of an agent that answers elsewhere, kernel parameters, files
+   * that could not be removed.
+   */
   readonly others: readonly string[];
 }
 
-/** What was there and has been removed; kinds of which nothing was there are left out. */
+/** Counts of removed items; kinds without any are omitted. */
 export interface Removed {
   readonly what: string;
   readonly count: number;
 }
 
-/** Throws InputError while an agent runs, KernelError when the kernel refuses. */
+/** Throws InputError while an agent runs, KernelError for errors of the kernel. */
 export async function uninstall(options: UninstallOptions): Promise<Uninstalled> {
   const pid = runningAgent(options.stateDir);
   if (pid !== undefined) {
@@ -57,7 +59,7 @@ export async function uninstall(options: UninstallOptions): Promise<Uninstalled>
   }
   const pins = describePins(options.pinDir);
   using socket = NetlinkSocket.open();
-  // First of all, so that no new pod comes along.
+  // First, so that no new pod is added.
   const cni = await removeOurCni(options.socket, options.cni);
   const others = [...cni.left];
   const refused = (text: string): void => void others.push(text);
@@ -94,7 +96,7 @@ function removeRoutes(socket: NetlinkSocket): number {
   return routes.length;
 }
 
-// Entries of pods have gone with their interfaces.
+// Entries of pods are deleted with their interfaces.
 function removeNextHops(socket: NetlinkSocket): number {
   const nextHops = listNeighbours(socket).filter(isNextHop);
   for (const nextHop of nextHops) {
@@ -112,7 +114,7 @@ function removeNftables(): number {
   return nftables.deleteTable('inet', nftTableName) ? 1 : 0;
 }
 
-// What the kernel refuses, as a value that a damaged file has, keeps nothing else from being removed.
+// An error of the kernel, for example for a value from a damaged file, does not stop the other removals.
 function restoreSysctls(stateDir: string, refused: string[]): number {
   const before = sysctlMemory(join(stateDir, 'sysctls.json')).all();
   let restored = 0;
@@ -121,10 +123,10 @@ function restoreSysctls(stateDir: string, refused: string[]): number {
       writeSysctl(name, value);
       restored++;
     } catch (error) {
-      // It went with its interface.
+      // It was deleted with its interface.
       if (isKernelError(error, 'ENOENT')) continue;
       if (!isKernelError(error)) throw error;
-      refused.push(`the kernel parameter ${name} could not be set back: ${error.message}`);
+      refused.push(`the kernel parameter ${name} could not be restored: ${error.message}`);
     }
   }
   return restored;

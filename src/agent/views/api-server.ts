@@ -1,4 +1,4 @@
-// How the conversation with the API server goes, as the status screen and JSON have it.
+// State of the connection to the API server, for the status screen and JSON.
 
 import type { ApiResourceView, ApiServerView, FailingView } from '../../api/api-server.ts';
 import { type Moment, wallTime } from '../../base/moment.ts';

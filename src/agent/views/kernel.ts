@@ -1,4 +1,4 @@
-// What the kernel has on this node, in words, for a bug report. Asked for rarely: the sockets live as long as the question.
+// The kernel's state on this node as text, for a bug report. Rarely requested, so the sockets are opened per request.
 
 import type { KernelView } from '../../api/kernel.ts';
 import { mainTable, nftTableName } from '../../datapath/ids.ts';

@@ -1,19 +1,19 @@
-// The data path's maps for people: how full they are, and what is in them.
+// The data path's maps for users: fill and contents.
 
 import { setImmediate } from 'node:timers/promises';
 import type { MapDump, MapEntryView, MapFill } from '../../api/maps.ts';
 import type { TableView } from '../../api/status.ts';
 import type { MapSet } from '../../datapath/load/map-set.ts';
 
-/** Everything about a map but its entries' types. */
+/** Everything about a map except the types of its entries. */
 interface AnyMap {
   readonly name: string;
   readonly maxEntries: number;
   entries(): Iterable<readonly [unknown, unknown]>;
 }
 
-// Of these the reconciler knows how many entries there are: a table's name by the map's. An array, which is always full, would
-// look as if it were short of room.
+// Maps whose number of entries the reconciler knows: table name by map name. An array is always full and would seem to
+// lack room.
 const tableOfMap: Readonly<Record<string, string>> = {
   endpoints: 'endpoints',
   addresses: 'addresses',
@@ -23,7 +23,7 @@ const tableOfMap: Readonly<Record<string, string>> = {
 export interface MapFillSources {
   readonly maps: MapSet;
   tables(): readonly TableView[];
-  /** As of the last sweep. */
+  /** Number at the last sweep. */
   flowEntries(): number | undefined;
 }
 
@@ -38,7 +38,7 @@ export function mapFill({ maps, tables, flowEntries }: MapFillSources): readonly
   });
 }
 
-/** At most `limit` entries; undefined when there is no such map. */
+/** At most `limit` entries; undefined if there is no such map. */
 export async function dumpMap(
   maps: MapSet,
   name: string,

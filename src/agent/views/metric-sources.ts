@@ -1,4 +1,4 @@
-// Where the metrics of the agent have their values from.
+// Sources of the agent's metrics.
 
 import type { LogOutput } from '../../base/log-output.ts';
 import type { Metrics } from '../../observe/metrics.ts';

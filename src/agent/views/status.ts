@@ -1,4 +1,4 @@
-// The one screen that says how the node is: puts together what each part of the agent knows.
+// The node's status: combines the state of all parts of the agent.
 
 import { release } from 'node:os';
 import type { MapFill } from '../../api/maps.ts';
@@ -40,7 +40,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
   const { config, network, observer, journal, source, pods, kubernetes } = parts;
   const { state, complete, problems } = network.snapshot;
   const { lastChange } = journal;
-  // What objects and servers say is shown on terminals.
+  // Texts from objects and servers are shown on terminals.
   return printableStrings({
     node: config.node,
     version,
@@ -74,7 +74,7 @@ export function nodeStatus(sources: StatusSources): NodeStatus {
 
 const shownAtMost = 50;
 
-/** However many objects are broken. */
+/** Limits the number, however many objects are invalid. */
 function shownProblems(problems: readonly SourceProblem[]): readonly ProblemView[] {
   const shown = problems.slice(0, shownAtMost);
   const more = countOf(problems) - countOf(shown);
@@ -85,7 +85,7 @@ function shownProblems(problems: readonly SourceProblem[]): readonly ProblemView
       ...(isSource === true && { isSource }),
     })),
     ...(more > 0
-      ? [{ text: `${more} more`, consequence: 'correct those above, and the next are shown' }]
+      ? [{ text: `${more} more`, consequence: 'correct the problems above to see the others' }]
       : []),
   ];
 }
@@ -94,7 +94,7 @@ function countOf(problems: readonly SourceProblem[]): number {
   return problems.reduce((sum, { count = 1 }) => sum + count, 0);
 }
 
-/** Headless ones are found by name resolution alone. */
+/** Without headless Services, which are found by name resolution alone. */
 const addressedServices: (services: ReadonlyMap<string, ClusterService>) => number = memoize(
   (services) =>
     [...services.values()].filter(({ clusterAddresses }) => clusterAddresses.length > 0).length,
@@ -117,14 +117,14 @@ function datapathView(
   };
 }
 
-/** What cannot be used or is missing, in words: of the cluster's objects, of this node, of its endpoints. */
+/** Sentences about everything unusable or missing in the cluster's objects, on this node, and in its endpoints. */
 export function problemTexts(parts: AgentParts): readonly string[] {
   const { problems } = parts.network.snapshot;
   const objects = shownProblems(problems).map(({ text, consequence }) => `${text}; ${consequence}`);
   return [...objects, ...ownProblems(parts)];
 }
 
-/** Times as people and JSON have them. */
+/** Converts times for users and JSON. */
 export function tableView({ name, desired, applied, failures, writes }: TableStatus): TableView {
   return {
     name,
@@ -168,7 +168,7 @@ function ownProblems({
   ownProblems: own,
   writer,
 }: AgentParts): readonly string[] {
-  // Before the cluster is known, nothing is missing in it.
+  // Before the cluster is known, nothing counts as missing.
   const problems = network.isWaiting ? [] : network.desired.problems;
   return [
     ...(network.problem === undefined ? [] : [network.problem]),

@@ -1,4 +1,4 @@
-// What the parts of the agent look like to the API and to metrics.
+// Views of the agent's parts for the API and metrics.
 
 import type { EndpointView } from '../../api/endpoints.ts';
 import type { MapFill } from '../../api/maps.ts';

@@ -30,7 +30,7 @@ async function fakeAgent(
   return { client: new AgentClient(socket, timeoutMs), server };
 }
 
-test('a question becomes a GET and the answer its JSON', async (context) => {
+test('a query becomes a GET, and the answer its JSON', async (context) => {
   const { client } = await fakeAgent(context, (request, response) => {
     response.end(
       JSON.stringify({ name: request.url, maxEntries: 1, entries: [], truncated: false }),
@@ -39,14 +39,14 @@ test('a question becomes a GET and the answer its JSON', async (context) => {
   assert.equal((await client.map('a/b', 7)).name, '/v1/maps/a%2Fb?limit=7');
 });
 
-test("a refusal is told in the agent's words", async (context) => {
+test("a refusal is reported in the agent's words", async (context) => {
   const { client } = await fakeAgent(context, (_, response) => {
     response.writeHead(404).end(JSON.stringify({ error: 'there is no map x' }));
   });
   await assert.rejects(client.map('x'), { name: 'CommandError', message: 'there is no map x' });
 });
 
-test('an answer that is no JSON is told with its status', async (context) => {
+test('an answer that is not JSON is reported with its status', async (context) => {
   const { client } = await fakeAgent(context, (_, response) => {
     response.writeHead(500).end('oops');
   });
@@ -59,7 +59,7 @@ for (const [what, answer] of [
   ['ends in the middle', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{'],
   ['answers 200 and no JSON', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{{'],
 ] as const) {
-  test(`a process at the socket that ${what} is told in a sentence`, async (context) => {
+  test(`a process at the socket that ${what} is reported in one sentence`, async (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'heddle-client-'));
     const socket = join(folder, 'agent.sock');
     const server = createRawServer((connection) => {
@@ -82,7 +82,7 @@ for (const [what, answer] of [
   });
 }
 
-test('where there is no socket the error names it and how to start an agent', async () => {
+test('if there is no socket, the error names it and how to start an agent', async () => {
   await assert.rejects(new AgentClient('/nonexistent/agent.sock').status(), {
     name: 'CommandError',
     message: /^no agent answers at \/nonexistent\/agent\.sock: .*heddle agent --config/,
@@ -123,7 +123,7 @@ for (const [what, answer, follow] of [
   });
 }
 
-test('a question ends where an agent stops in the middle of its answer', async (context) => {
+test('a query fails if the agent stops in the middle of its answer', async (context) => {
   const { client } = await fakeAgent(context, (_, response) => response.write('{'), 50);
   await assert.rejects(client.status(), {
     name: 'CommandError',
@@ -131,7 +131,7 @@ test('a question ends where an agent stops in the middle of its answer', async (
   });
 });
 
-test('flows that are followed have all the time between one and the next', async (context) => {
+test('followed flows have no time limit between them', async (context) => {
   const answer: RequestListener = (_, response) => {
     response.write(line);
     setTimeout(() => response.end(line), 200);
@@ -143,7 +143,7 @@ test('flows that are followed have all the time between one and the next', async
   assert.deepEqual(seen, ['gap', 'gap']);
 });
 
-test('whoever ends flows before the agent has answered is told nothing', async (context) => {
+test('ending flows before the agent has answered is not an error', async (context) => {
   const stop = new AbortController();
   const { client } = await fakeAgent(context, () => stop.abort());
   for await (const _ of client.flows({ follow: true, signal: stop.signal })) assert.fail();

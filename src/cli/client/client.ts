@@ -1,4 +1,4 @@
-// Asks the agent over its unix socket. The answers' types are in src/api/.
+// Client of the agent's API on its unix socket. The types of the answers are in src/api/.
 
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -15,7 +15,7 @@ export class AgentClient {
   readonly socket: string;
   readonly #timeoutMs: number;
 
-  /** Connects with each question, not before. `timeoutMs`: how long an answer may take. */
+  /** Each request opens its own connection. `timeoutMs`: maximum time for an answer. */
   constructor(socket: string, timeoutMs = 10_000) {
     this.socket = socket;
     this.#timeoutMs = timeoutMs;
@@ -47,8 +47,8 @@ export class AgentClient {
   }
 
   /**
-   * The flows the agent has kept and, with `follow`, those to come until `signal` aborts or the agent ends. An agent that hangs
-   * is given up on: with `follow` as long as it has not begun to answer, otherwise until it has answered.
+   * Yields the flows that the agent has kept and, with `follow`, new ones until `signal` aborts or the agent ends. If
+   * the agent hangs, the request times out: with `follow` only until the answer begins, otherwise until it is complete.
    */
   async *flows(options: FlowsOptions): AsyncGenerator<FlowLine> {
     const query = new URLSearchParams();
@@ -92,40 +92,42 @@ export class AgentClient {
     throw new CommandError(refusalText(await readText(response), response.statusCode));
   }
 
-  /** `deadline`: an answer that it has ended in the middle looks like a connection that was cut. */
+  /** `deadline`: aborting a request in the middle of an answer looks like a closed connection. */
   #explain(error: unknown, deadline?: AbortSignal): Error {
     if (error instanceof CommandError) return error;
     const where = `no agent answers at ${this.socket}`;
     const { code, message } = error as NodeJS.ErrnoException;
     switch (deadline?.aborted === true ? 'ABORT_ERR' : code) {
       case 'ENOENT':
-        return new CommandError(`${where}: there is no such socket. ${howToStart}`);
+        return new CommandError(`${where}: the socket does not exist. ${howToStart}`);
       case 'ECONNREFUSED':
-        return new CommandError(`${where}: the agent that made the socket is gone. ${howToStart}`);
+        return new CommandError(
+          `${where}: the agent that created the socket has ended. ${howToStart}`,
+        );
       case 'EACCES':
-        return new CommandError(`${where}: only root may ask it: run this with sudo`);
+        return new CommandError(`${where}: only root has access: run this with sudo`);
       case 'ABORT_ERR':
         return new CommandError(
-          `${where}: no answer within ${this.#timeoutMs / 1000} s; its log tells what it is doing`,
+          `${where}: no answer within ${this.#timeoutMs / 1000} s; the agent's log shows what it is doing`,
         );
       case 'ECONNRESET':
       case 'EPIPE':
-        return new CommandError(`${where}: the connection was cut (${message})`);
+        return new CommandError(`${where}: the connection was closed (${message})`);
       default:
-        return new CommandError(`${where}: what is there does not answer as one (${message})`);
+        return new CommandError(`${where}: the answer is not an agent's (${message})`);
     }
   }
 }
 
 export interface FlowsOptions {
   readonly follow: boolean;
-  /** How many of the kept ones; all unless told. */
+  /** Number of kept flows to return; all if absent. */
   readonly last?: number | undefined;
   readonly signal: AbortSignal;
 }
 
 const howToStart =
-  'Start an agent with `heddle agent --config FILE`, or a whole demo with `npm start`; name another socket with --socket PATH';
+  'Start an agent with `heddle agent --config FILE`, or a complete demo with `npm start`; choose another socket with --socket PATH';
 
 async function readText(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];

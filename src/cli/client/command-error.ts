@@ -1,5 +1,5 @@
-// What a command could not do, in a sentence for the person who typed it. main.ts prints it and exits with code 1;
-// any other error is a bug and shows its stack.
+// Why a command failed, in one sentence for the user. main.ts prints it and exits with code 1. Any other error is a bug
+// and is printed with its stack.
 
 export class CommandError extends Error {
   constructor(message: string, options?: ErrorOptions) {

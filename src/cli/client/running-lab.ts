@@ -1,6 +1,6 @@
-// A lab as the commands see it that ask its agents.
+// A running lab, as seen by commands that query its agents.
 
-/** What a command needs to know of a lab; a subset of `heddle lab status -o json`. */
+/** The facts about a lab that a command needs; a subset of `heddle lab status -o json`. */
 export interface RunningLab {
   readonly name: string;
   readonly nodes: readonly LabNode[];

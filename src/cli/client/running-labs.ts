@@ -1,4 +1,4 @@
-// The labs that run on this machine, for commands that ask their agents.
+// Finds the labs that run on this machine, for commands that query their agents.
 
 import { isAlive, labNames, readLabRecord } from '../../lab/record.ts';
 import type { RunningLab } from './running-lab.ts';

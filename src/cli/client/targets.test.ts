@@ -29,7 +29,7 @@ async function sockets(options: TargetOptions, surroundings: Surroundings): Prom
   return [...clients.values()].map((client) => client.socket);
 }
 
-test('--socket wins over HEDDLE_SOCKET, which wins over this machine and its labs', async () => {
+test('--socket overrides HEDDLE_SOCKET, which overrides this machine and its labs', async () => {
   const crowded = machine({ labs: [demo], env: { HEDDLE_SOCKET: '/env.sock' }, agent: true });
   assert.deepEqual(await sockets({ socket: '/given.sock' }, crowded), ['/given.sock']);
   assert.deepEqual(await sockets({}, crowded), ['/env.sock']);
@@ -38,17 +38,17 @@ test('--socket wins over HEDDLE_SOCKET, which wins over this machine and its lab
   ]);
 });
 
-test('without an agent the only lab is meant, with all its nodes', async () => {
+test('without an agent, all nodes of the only lab are queried', async () => {
   const { clients, several } = await chooseTargets({}, machine({ labs: [demo] }));
   assert.deepEqual([...clients.keys()], ['node-1', 'node-2']);
   assert.ok(several);
 });
 
-test('with neither agent nor lab the default socket is asked, so that the error names it', async () => {
+test('with neither agent nor lab, the default socket is queried, so that the error names it', async () => {
   assert.deepEqual(await sockets({}, machine({})), ['/run/heddle/agent.sock']);
 });
 
-test('--lab and --node choose, and --node alone does in the only lab', async () => {
+test('--lab and --node select; --node alone selects in the only lab', async () => {
   const labs = machine({ labs: [demo, other], agent: true });
   assert.deepEqual(await sockets({ lab: 'other' }, labs), ['/labs/other/a.sock']);
   assert.deepEqual(await sockets({ lab: 'demo', node: 'node-2' }, labs), ['/labs/demo/2.sock']);
@@ -57,12 +57,12 @@ test('--lab and --node choose, and --node alone does in the only lab', async () 
   ]);
 });
 
-test('a name that runs nowhere is refused with those that do', async () => {
+test('a name that is not running is refused with those that are', async () => {
   const refusals: [TargetOptions, RunningLab[], RegExp][] = [
-    [{ lab: 'x' }, [], /no lab runs here/],
-    [{ lab: 'x' }, [demo, other], /lab x does not run here: --lab is one of demo, other/],
-    [{}, [demo, other], /several labs run here: choose one with --lab \(demo, other\)/],
-    [{ node: 'a' }, [demo, other], /several labs run here/],
+    [{ lab: 'x' }, [], /no lab is running here/],
+    [{ lab: 'x' }, [demo, other], /lab x is not running here: --lab is one of demo, other/],
+    [{}, [demo, other], /several labs are running here: choose one with --lab \(demo, other\)/],
+    [{ node: 'a' }, [demo, other], /several labs are running here/],
     [{ lab: 'demo', node: 'x' }, [demo], /no node x: --node is one of node-1, node-2/],
   ];
   for (const [options, labs, message] of refusals)

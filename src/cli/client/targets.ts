@@ -1,4 +1,5 @@
-// Which agents a command asks: the socket it was told, a lab's nodes, this machine's agent, or the only running lab.
+// Chooses the agents that a command queries: the given socket, the nodes of a lab, this machine's agent, or the only
+// running lab.
 
 import { existsSync } from 'node:fs';
 import { defaultSocket } from '../../api/socket.ts';
@@ -19,13 +20,13 @@ export interface Surroundings {
 }
 
 export interface Targets {
-  /** By node in a lab; one client under the socket's path otherwise. */
+  /** By node name in a lab; otherwise one client under the path of the socket. */
   readonly clients: ReadonlyMap<string, AgentClient>;
-  /** True where the answers stand beside each other, each under its node's name. */
+  /** Whether the output has one section per node, under the node's name. */
   readonly several: boolean;
 }
 
-/** Throws CommandError where the options name nothing that runs. */
+/** Throws CommandError if the options name no running lab or node. */
 export async function chooseTargets(
   options: TargetOptions,
   surroundings: Surroundings = thisMachine,
@@ -40,7 +41,9 @@ export async function chooseTargets(
   if (options.lab === undefined && options.node === undefined) {
     if (first === undefined) return single(defaultSocket);
     if (labs.length > 1)
-      throw new CommandError(`several labs run here: choose one with --lab (${names(labs)})`);
+      throw new CommandError(
+        `several labs are running here: choose one with --lab (${names(labs)})`,
+      );
     return ofLab(first, undefined);
   }
   return ofLab(chooseLab(labs, options.lab), options.node);
@@ -48,11 +51,12 @@ export async function chooseTargets(
 
 function chooseLab(labs: readonly RunningLab[], name: string | undefined): RunningLab {
   const lab = name === undefined ? labs[0] : labs.find((one) => one.name === name);
-  if (labs.length === 0) throw new CommandError('no lab runs here: start one with `npm start`');
+  if (labs.length === 0)
+    throw new CommandError('no lab is running here: start one with `npm start`');
   if (lab === undefined)
-    throw new CommandError(`lab ${name} does not run here: --lab is one of ${names(labs)}`);
+    throw new CommandError(`lab ${name} is not running here: --lab is one of ${names(labs)}`);
   if (name === undefined && labs.length > 1)
-    throw new CommandError(`several labs run here: choose one with --lab (${names(labs)})`);
+    throw new CommandError(`several labs are running here: choose one with --lab (${names(labs)})`);
   return lab;
 }
 

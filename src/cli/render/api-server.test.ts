@@ -30,7 +30,7 @@ const apiServer: ApiServerView = {
   requests: [],
 };
 
-test('without an API server there is nothing to say about one', () => {
+test('without an API server there are no lines about one', () => {
   assert.deepEqual(apiServerLines(cluster, now), []);
 });
 
@@ -43,7 +43,7 @@ test('the connection comes first, then each resource with its age', () => {
   ]);
 });
 
-test('a resource that fails while the connection is well has a line of its own', () => {
+test('a failing resource has its own line while the connection works', () => {
   const failing = { since: '2026-03-01T11:59:00Z', text: 'list pods: 403 Forbidden' };
   const [nodes, pods] = apiServer.resources;
   assert.ok(nodes && pods);
@@ -59,13 +59,13 @@ test('a resource that fails while the connection is well has a line of its own',
   assert.match(lost[0]?.text ?? '', /^no connection for 2 min 0 s/);
 });
 
-test('what is being read for the first time says since when and how far it is; a doubtful list says why', () => {
+test('a first reading shows its start and progress; a doubtful list shows the reason', () => {
   const [nodes, pods] = apiServer.resources;
   assert.ok(nodes && pods);
   const reading = { since: '2026-03-01T11:58:25Z', objects: 2500 };
   const doubt = {
     since: '2026-03-01T11:59:52Z',
-    text: 'nodes: the list is empty, and there were 2',
+    text: 'nodes: the list is empty, but there were 2 before',
   };
   const view = {
     ...apiServer,
@@ -75,6 +75,6 @@ test('what is being read for the first time says since when and how far it is; a
     ],
   };
   const [first, second] = apiServerLines({ ...cluster, apiServer: view }, now);
-  assert.match(first?.text ?? '', /pods being read for 1 min 35 s \(2,500 so far\)$/);
-  assert.equal(second?.text, 'not believed for 8 s: nodes: the list is empty, and there were 2');
+  assert.match(first?.text ?? '', /reading pods for 1 min 35 s \(2,500 so far\)$/);
+  assert.equal(second?.text, 'doubted for 8 s: nodes: the list is empty, but there were 2 before');
 });

@@ -1,4 +1,4 @@
-// The part of the status screen about the API server: since when it is there, how fresh each resource is, what fails.
+// The part of the status screen about the API server: connection, freshness of each resource, failures.
 
 import type { ApiResourceView } from '../../api/api-server.ts';
 import type { ClusterView } from '../../api/status.ts';
@@ -13,7 +13,7 @@ export interface LabelledLine {
 const labelWidth = 13;
 const screenWidth = 110;
 
-/** None where cluster state comes from elsewhere. */
+/** Empty if cluster state does not come from an API server. */
 export function apiServerLines({ apiServer }: ClusterView, now: Date): readonly LabelledLine[] {
   if (apiServer === undefined) return [];
   const age = (time: string): string => formatAge(now.getTime() - Date.parse(time));
@@ -35,7 +35,7 @@ export function apiServerLines({ apiServer }: ClusterView, now: Date): readonly 
     ...resources.flatMap(({ doubt }) =>
       doubt === undefined
         ? []
-        : [{ label: '', text: `not believed for ${age(doubt.since)}: ${doubt.text}` }],
+        : [{ label: '', text: `doubted for ${age(doubt.since)}: ${doubt.text}` }],
     ),
   ];
 }
@@ -46,7 +46,7 @@ function resourceText(
 ): string {
   if (listedAt === undefined) {
     if (reading === undefined) return `${resource} not read yet`;
-    return `${resource} being read for ${age(reading.since)} (${formatCount(reading.objects)} so far)`;
+    return `reading ${resource} for ${age(reading.since)} (${formatCount(reading.objects)} so far)`;
   }
   const again = relists === 0 ? '' : `, ${plural(relists, 'relist')}`;
   const heard = watchedAt === undefined ? '' : ` (${age(watchedAt)} ago${again})`;

@@ -1,14 +1,14 @@
-// Text in aligned columns.
+// Renders text in aligned columns.
 
 import type { Style } from './style.ts';
 
 export interface Column {
   readonly heading: string;
-  /** Numbers stand at the right. */
+  /** Numbers are aligned to the right. */
   readonly align?: 'left' | 'right';
 }
 
-/** A heading line and one line a row; the columns are as wide as their widest cell, two spaces apart. */
+/** Renders a heading and one line per row. Columns are as wide as their widest cell, with two spaces between them. */
 export function renderColumns(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -29,7 +29,7 @@ export function renderColumns(
   return [style.quiet(line(columns.map((column) => column.heading))), ...rows.map(line)].join('\n');
 }
 
-/** Joins items with three spaces and starts a new line, indented, where the next would pass `width`. */
+/** Joins items with three spaces and starts a new, indented line if the next item would exceed `width`. */
 export function wrapItems(items: readonly string[], indent: number, width: number): string {
   const lines: string[] = [];
   for (const item of items) {

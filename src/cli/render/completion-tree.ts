@@ -1,22 +1,22 @@
-// The tree of commands as completion scripts need it.
+// The tree of commands in the form that completion scripts need.
 
 /** One command. */
 export interface CompletionNode {
-  /** From the program down: `heddle`, `maps`, `dump`. */
+  /** Path from the program down: `heddle`, `maps`, `dump`. */
   readonly path: readonly string[];
   readonly words: readonly CompletionWord[];
   readonly commands: readonly CompletionNode[];
 }
 
-/** What may come next: a command's name, a flag, or the value of an argument. */
+/** A possible next word: the name of a command, a flag, or the value of an argument. */
 export interface CompletionWord {
   readonly word: string;
   readonly description: string;
-  /** What may follow a flag, where that is known. */
+  /** Possible values of the flag, if they are known. */
   readonly values: readonly string[];
 }
 
-/** A place where one of a few values must come: `heddle flows --verdict`. */
+/** A position that takes one of a few values: `heddle flows --verdict`. */
 export interface ValuePlace {
   readonly place: string;
   readonly values: readonly string[];
@@ -30,7 +30,7 @@ export function valuePlaces(nodes: readonly CompletionNode[]): readonly ValuePla
   );
 }
 
-/** The node and all below it, parents first. */
+/** The node and all its descendants, parents first. */
 export function flatten(node: CompletionNode): readonly CompletionNode[] {
   return [node, ...node.commands.flatMap(flatten)];
 }

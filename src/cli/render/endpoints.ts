@@ -1,4 +1,4 @@
-// `heddle endpoints`: the pods of a node and what they sent and received.
+// `heddle endpoints`: the pods of a node with their sent and received traffic.
 
 import type { EndpointTraffic, EndpointView, TrafficCount } from '../../api/endpoints.ts';
 import { type Column, renderColumns } from './columns.ts';

@@ -75,7 +75,7 @@ const lines: readonly FlowLine[] = [
   },
 ];
 
-test('each flow is a line: when, the verdict, who, to whom, what', () => {
+test('each flow is one line: time, verdict, source, destination, details', () => {
   const view = { style: plain, nodeWidth: 0 };
   const text = [
     renderFlowHeading(view),
@@ -97,7 +97,7 @@ TIME          VERDICT  FROM                  TO                              DET
   );
 });
 
-test('of several nodes, the one that reported stands after the time', () => {
+test('with several nodes, the reporting node follows the time', () => {
   const view = { style: plain, nodeWidth: 7 };
   assert.equal(
     renderFlowLine(flow, 'node-1', view).replace(formatTime(time), '12:01:07.214'),

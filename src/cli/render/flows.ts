@@ -1,4 +1,4 @@
-// `heddle flows`: one line a flow event. The columns have fixed widths, because the next line is not known yet.
+// `heddle flows`: one line per flow event. Column widths are fixed, because later lines are not known yet.
 
 import type { FlowEndView, FlowGap, FlowLine, FlowRecord, FlowSender } from '../../api/flows.ts';
 import { unreachable } from '../../base/exhaustive.ts';
@@ -7,7 +7,7 @@ import { formatBytes, formatCount, formatDuration, formatTime } from './units.ts
 
 export interface FlowsView {
   readonly style: Style;
-  /** Width of the NODE column; 0 where one node is shown. */
+  /** Width of the NODE column; 0 if only one node is shown. */
   readonly nodeWidth: number;
 }
 
@@ -51,7 +51,7 @@ function senderName({ pod, addresses, node }: FlowSender): string {
   return pod === undefined ? (addresses[0] ?? node) : `${pod.namespace}/${pod.name}`;
 }
 
-/** Names before numbers: the pod, else the node, else the address; one that nothing shows to be true has a `?`. */
+/** The pod, else the node, else the address. A `?` marks an end whose identity is not proven. */
 function endName(end: FlowEndView): string {
   if (end.kind === 'unverified') return `${end.address}?`;
   if (end.pod !== undefined) return `${end.pod.namespace}/${end.pod.name}`;
@@ -76,7 +76,7 @@ function detail(flow: FlowRecord): string {
   }
 }
 
-/** Whose address the packet has that this pod sent. */
+/** The owner of the source address, if this pod sent the packet with an address that is not its own. */
 function claimText({ by, from }: FlowRecord): string {
   return by === undefined ? '' : ` as ${from.address}`;
 }

@@ -1,4 +1,4 @@
-// `heddle maps list` and `heddle maps dump NAME`: the BPF maps as the data path sees them.
+// `heddle maps list` and `heddle maps dump NAME`: the BPF maps of the data path.
 
 import type { MapDump, MapFill } from '../../api/maps.ts';
 import { type Column, renderColumns } from './columns.ts';
@@ -22,10 +22,10 @@ export function renderMapList(maps: readonly MapFill[], style: Style): string {
   return renderColumns(columns, rows, style);
 }
 
-/** One entry a line, `key -> value`; a per-CPU value has a line a CPU. */
+/** One line per entry, `key -> value`. A per-CPU value has one line per CPU. */
 export function renderMapDump(dump: MapDump): string {
   const count = formatCount(dump.entries.length);
-  const more = dump.truncated ? ', the first ones only: --limit shows more' : '';
+  const more = dump.truncated ? ', only the first ones: --limit shows more' : '';
   const head = `${dump.name}: ${count} of at most ${formatCount(dump.maxEntries)} entries${more}`;
   const keys = dump.entries.map(({ key }) => fields(key));
   const width = Math.max(0, ...keys.map((key) => key.length));
@@ -42,7 +42,7 @@ function perCpu(value: unknown): string[] {
     : [fields(value)];
 }
 
-/** `address=10.0.0.1 port=80`; objects inside in braces. */
+/** `address=10.0.0.1 port=80`; nested objects in braces. */
 function fields(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   return Object.entries(value)

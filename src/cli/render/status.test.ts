@@ -72,7 +72,7 @@ const healthy: NodeStatus = {
   start: { runtimeMs: 60, loadMs: 41.3, readyMs: 412 },
 };
 
-test('a healthy node is told in a screen whose first line says so', () => {
+test("the first line of a healthy node's screen says so", () => {
   assert.equal(
     renderStatus(healthy, { now, style: plain }),
     `\
@@ -82,11 +82,11 @@ node-1: healthy                                                   heddle 0.1.0, 
   uplinks    eth0 192.0.2.11/24 2001:db8::11/64 MTU 1500 bytes
   tables     addresses 14/14   routes 2/2   0 errors
   maps       flows 1,204 of 262,144 (<1 %)   addresses 14 of 65,536 (<1 %)
-  drops      0 in the last minute  (in all: 12 spoofed address)`,
+  drops      0 in the last minute  (total: 12 spoofed address)`,
   );
 });
 
-test('facts about the node: problems among the reasons, notes by themselves, others not at all', () => {
+test('facts about the node: problems are among the reasons, notes separate, others omitted', () => {
   const text = 'chain FORWARD of table ip filter (hook forward, policy drop) drops packets of pods';
   const screen = renderStatus(
     {
@@ -114,7 +114,7 @@ test('facts about the node: problems among the reasons, notes by themselves, oth
 
 const route = 'replace 198.51.100.0/24 via 192.0.2.12 dev eth0: ENETUNREACH';
 
-test('what is wrong comes first: the reasons, the tables that failed, the broken manifests', () => {
+test('failures come first: reasons, failed tables, invalid manifests', () => {
   const degraded: NodeStatus = {
     ...healthy,
     health: {
@@ -158,13 +158,13 @@ node-1: DEGRADED: 1 table entry could not be applied
   uplinks    eth0 192.0.2.11/24 2001:db8::11/64 MTU 1500 bytes
   tables     routes 1/2   1 error
   maps       flows 1,204 of 262,144 (<1 %)   addresses 14 of 65,536 (<1 %)
-  drops      0 in the last minute  (in all: 12 spoofed address)
+  drops      0 in the last minute  (total: 12 spoofed address)
   events     10 received, 1,234 over the budget, 5 lost to a full ring buffer
   errors     2 min 0 s ago: the agent could not read x`,
   );
 });
 
-test('before the first settle the node is starting and shows what it knows', () => {
+test('before the first settle the node is starting and shows what is known', () => {
   const { lastChange: _, ...fresh } = healthy;
   const starting: NodeStatus = {
     ...fresh,
@@ -187,7 +187,7 @@ test('before the first settle the node is starting and shows what it knows', () 
     `\
 node-1: starting: waiting for the first full list of the cluster
   cluster    directory examples/demo (0 nodes, 0 pods; not read completely, so nothing is removed)
-  datapath   native; 5 programs adopted as they were, attached at 0 hooks
+  datapath   native; 5 programs adopted, attached at 0 hooks
   uplinks    none found
   tables     0 errors
   maps       none loaded yet
@@ -195,13 +195,16 @@ node-1: starting: waiting for the first full list of the cluster
   );
 });
 
-test("Services are said to be somebody else's, where there are any", () => {
+test('Services are reported as left to kube-proxy, if there are any', () => {
   const cluster = { ...healthy.cluster, services: 3 };
   const lines = renderStatus({ ...healthy, cluster }, { now, style: plain }).split('\n');
-  assert.equal(lines[2], '  services   3, left to kube-proxy: this version carries out none');
+  assert.equal(
+    lines[2],
+    '  services   3, left to kube-proxy: this version does not implement Services',
+  );
 });
 
-test('colour marks the word DEGRADED on a terminal, and nothing where NO_COLOR is set', () => {
+test('DEGRADED is coloured on a terminal, and nothing is with NO_COLOR', () => {
   const degraded: NodeStatus = { ...healthy, health: { state: 'degraded', reasons: ['x'] } };
   const first = (style: ReturnType<typeof styleFor>): string | undefined =>
     renderStatus(degraded, { now, style }).split('\n')[0];

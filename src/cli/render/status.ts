@@ -1,4 +1,4 @@
-// `heddle status`: one screen a node; the first line is the answer.
+// `heddle status`: one screen per node. The first line is the answer.
 
 import type { DropsView, NodeStatus, TableView } from '../../api/status.ts';
 import { unreachable } from '../../base/exhaustive.ts';
@@ -83,7 +83,7 @@ function clusterProblems(status: NodeStatus): string[] {
   ]);
 }
 
-/** What holds but is worth knowing, or may be amiss; problems are among the reasons. */
+/** Facts that hold but are worth a note, and facts that may be at fault. Problems are already among the reasons. */
 function factLines({ facts }: NodeStatus): string[] {
   return facts.flatMap(({ id, state, text }) =>
     state === 'problem' || text === undefined ? [] : [line('note', `${id}: ${text}`)],
@@ -96,10 +96,12 @@ function clusterText({ cluster }: NodeStatus): string {
   return `${cluster.source} (${size}${partly})`;
 }
 
-/** What runs on them must not take for granted that it is done here. */
+/** Shown so that no one expects this node to implement Services. */
 function servicesLine({ cluster: { services } }: NodeStatus): string[] {
   if (services === 0) return [];
-  return [line('services', `${services}, left to kube-proxy: this version carries out none`)];
+  return [
+    line('services', `${services}, left to kube-proxy: this version does not implement Services`),
+  ];
 }
 
 function lastChange({ lastChange: change }: NodeStatus, now: Date): string {
@@ -109,9 +111,7 @@ function lastChange({ lastChange: change }: NodeStatus, now: Date): string {
 }
 
 function datapathText({ mode, datapath }: NodeStatus): string {
-  const origin = datapath.adopted
-    ? 'adopted as they were'
-    : `loaded in ${formatDuration(datapath.loadMs)}`;
+  const origin = datapath.adopted ? 'adopted' : `loaded in ${formatDuration(datapath.loadMs)}`;
   const mtu = datapath.mtuBytes === undefined ? '' : `; pod MTU ${datapath.mtuBytes} bytes`;
   return `${mode}; ${plural(datapath.programs, 'program')} ${origin}, attached at ${plural(datapath.attachments, 'hook')}${mtu}`;
 }
@@ -125,7 +125,7 @@ function uplinkText({ datapath }: NodeStatus): string {
   return wrapItems(items, labelWidth, screenWidth);
 }
 
-/** Every interface has a link-local address, which says nothing. */
+/** Link-local addresses exist on every interface and carry no information. */
 function isRoutable(address: string): boolean {
   return !address.startsWith('fe80:');
 }
@@ -148,11 +148,11 @@ function mapsText({ maps }: NodeStatus): string {
 
 function dropsText({ lastMinute, total }: DropsView): string {
   const reasons = total.map(({ reason, packets }) => `${formatCount(packets)} ${reason}`);
-  const since = reasons.length === 0 ? '' : `  (in all: ${reasons.join(', ')})`;
+  const since = reasons.length === 0 ? '' : `  (total: ${reasons.join(', ')})`;
   return `${formatCount(lastMinute)} in the last minute${since}`;
 }
 
-/** Only where flow events are missing: then the flow log has gaps. */
+/** Shown only if flow events were lost, which leaves gaps in the flow log. */
 function eventLines({ flowEvents: { received, suppressed, lost } }: NodeStatus): string[] {
   if (suppressed === 0 && lost === 0) return [];
   const parts = [
@@ -163,7 +163,7 @@ function eventLines({ flowEvents: { received, suppressed, lost } }: NodeStatus):
   return [line('events', parts.join(', '))];
 }
 
-/** What stands further up is not said twice. */
+/** Omits errors that are shown further up. */
 function errorLines(status: NodeStatus, now: Date): string[] {
   const said = [
     ...status.health.reasons,

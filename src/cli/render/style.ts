@@ -1,12 +1,12 @@
-// Colour, which marks only what needs attention. Off when the output is no terminal, and where NO_COLOR is set
+// Colours mark only what needs attention. They are off if the output is not a terminal or NO_COLOR is set
 // (https://no-color.org).
 
 export interface Style {
-  /** What is wrong. */
+  /** Marks a failure. */
   alarm(text: string): string;
-  /** What is not right yet. */
+  /** Marks a state that is not final yet. */
   notice(text: string): string;
-  /** Headings. */
+  /** Marks headings. */
   quiet(text: string): string;
 }
 

@@ -39,7 +39,7 @@ container 0123456789ab  198.51.100.3                hd0123456789a  12  1500     
   );
 });
 
-test('limits are shown where a pod has one', () => {
+test('limits are shown for pods that have them', () => {
   const limited = (bandwidth: EndpointView['bandwidth'], id: number): EndpointView => ({
     ...endpoint,
     id,
@@ -63,11 +63,11 @@ shop/web-1  198.51.100.2  hd0123456789a   4  1500         -     -        -  10 M
   );
 });
 
-test('no endpoints is a sentence', () => {
+test('no endpoints are one sentence', () => {
   assert.equal(renderEndpoints([], plain), 'no pods on this node');
 });
 
-test('nodes show where they are and mark this one', () => {
+test('nodes show their addresses and mark this one', () => {
   const nodes = [
     {
       name: 'node-1',
@@ -90,7 +90,7 @@ node-10  192.0.2.12 8.8.8.8 (unverified)                      0`,
   );
 });
 
-test('maps are listed with how full they are', () => {
+test('maps are listed with their fill', () => {
   const maps = [
     { name: 'flows', entries: 1204, maxEntries: 262_144 },
     { name: 'flow_events', maxEntries: 1_048_576 },
@@ -104,7 +104,7 @@ flow_events        ?  1,048,576     ?`,
   );
 });
 
-test('a map dump has a line an entry, and a line a CPU for per-CPU values', () => {
+test('a map dump has one line per entry, and one per CPU for per-CPU values', () => {
   const dump = {
     name: 'drop_counters',
     maxEntries: 16,
@@ -123,7 +123,7 @@ test('a map dump has a line an entry, and a line a CPU for per-CPU values', () =
   assert.equal(
     renderMapDump(dump),
     `\
-drop_counters: 2 of at most 16 entries, the first ones only: --limit shows more
+drop_counters: 2 of at most 16 entries, only the first ones: --limit shows more
 3                          ->  cpu 0: packets=1 bytes=60
                            ->  cpu 1: packets=0 bytes=0
 address=192.0.2.1 port=80  ->  to={ifIndex=7}`,

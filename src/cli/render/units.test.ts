@@ -9,7 +9,7 @@ import {
   plural,
 } from './units.ts';
 
-test('sizes have three figures and their unit', () => {
+test('sizes have three digits and a unit', () => {
   const cases: [number, string][] = [
     [0, '0 B'],
     [999, '999 B'],
@@ -23,7 +23,7 @@ test('sizes have three figures and their unit', () => {
   for (const [bytes, text] of cases) assert.equal(formatBytes(bytes), text);
 });
 
-test('times have the two units that matter', () => {
+test('durations have the two largest units', () => {
   const cases: [number, string][] = [
     [0, '0 ms'],
     [4.2, '4 ms'],
@@ -37,7 +37,7 @@ test('times have the two units that matter', () => {
   for (const [ms, text] of cases) assert.equal(formatDuration(ms), text);
 });
 
-test('ages are whole seconds, also where clocks disagree', () => {
+test('ages are whole seconds, even if clocks disagree', () => {
   const cases: [number, string][] = [
     [-500, '0 s'],
     [400, '0 s'],
@@ -53,7 +53,7 @@ test('counts are grouped and agree with their noun', () => {
   assert.equal(plural(2, 'pod'), '2 pods');
 });
 
-test('a share that is there is never 0 %', () => {
+test('a positive share is never 0 %', () => {
   const cases: [number, number, string][] = [
     [0, 10, '0 %'],
     [1, 1000, '<1 %'],

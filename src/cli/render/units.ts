@@ -1,4 +1,4 @@
-// Figures as a person reads them: grouped digits, sizes and times with their unit.
+// Formats figures for people: grouped digits, sizes and times with units.
 
 /** `262,144` */
 export function formatCount(value: number): string {
@@ -10,7 +10,7 @@ export function plural(value: number, noun: string): string {
   return `${formatCount(value)} ${noun}${value === 1 ? '' : 's'}`;
 }
 
-/** Powers of 1000, three figures: `999 B`, `12.4 kB`, `1.10 MB`. */
+/** Powers of 1000, three significant digits: `999 B`, `12.4 kB`, `1.10 MB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   const units = ['kB', 'MB', 'GB', 'TB', 'PB'];
@@ -45,7 +45,7 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** Whole seconds below a minute: an age of `0.42 s` claims more than it knows. */
+/** Whole seconds below a minute: an age of `0.42 s` would suggest a precision it does not have. */
 export function formatAge(ms: number): string {
   return formatDuration(ms < 60_000 ? Math.max(0, Math.floor(ms / 1000)) * 1000 || 0 : ms).replace(
     '0 ms',
@@ -53,7 +53,7 @@ export function formatAge(ms: number): string {
   );
 }
 
-/** `12:01:07.214`, in the reader's time zone. */
+/** `12:01:07.214`, in the local time zone. */
 export function formatTime(iso: string): string {
   const time = new Date(iso);
   const two = (value: number): string => String(value).padStart(2, '0');
@@ -61,7 +61,7 @@ export function formatTime(iso: string): string {
   return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${ms}`;
 }
 
-/** Share of a whole; what is there but rounds to nothing is `<1 %`. */
+/** Share of a whole. A positive share that rounds to zero is `<1 %`. */
 export function formatPercent(part: number, whole: number): string {
   const percent = whole === 0 ? 0 : (part / whole) * 100;
   return percent > 0 && percent < 1 ? '<1 %' : `${Math.floor(percent)} %`;

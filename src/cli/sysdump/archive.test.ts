@@ -8,7 +8,7 @@ import { tarGz } from './archive.ts';
 
 const at = new Date('2026-01-02T03:04:05Z');
 
-test('tar unpacks what was packed, whatever the length of content and path', () => {
+test('tar unpacks the archive for any length of content and path', () => {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-archive-'));
   try {
     const files = [
@@ -26,6 +26,6 @@ test('tar unpacks what was packed, whatever the length of content and path', () 
   }
 });
 
-test('a path that fits no header is refused', () => {
+test('a path that is too long for a header is refused', () => {
   assert.throws(() => tarGz([{ path: 'x'.repeat(101), content: '' }], at), RangeError);
 });

@@ -1,16 +1,16 @@
-// A .tar.gz from texts in memory: POSIX ustar headers, which every tar reads.
+// Creates a .tar.gz from texts in memory, with POSIX ustar headers, which every tar reads.
 
 import { gzipSync } from 'node:zlib';
 
 export interface ArchiveFile {
-  /** Without a slash at its begin; at most 100 bytes, or a folder of at most 155 and a name of at most 100. */
+  /** Relative path: at most 100 bytes, or a folder of at most 155 bytes and a name of at most 100. */
   readonly path: string;
   readonly content: string;
 }
 
 const blockBytes = 512;
 
-/** All belong to root, are readable by root alone, and are dated `at`. Throws RangeError for a path that is too long. */
+/** All files belong to root with mode 0600 and have the time `at`. Throws RangeError if a path is too long. */
 export function tarGz(files: readonly ArchiveFile[], at: Date): Buffer {
   const blocks = files.flatMap(({ path, content }) => {
     const body = Buffer.from(content);
@@ -29,7 +29,7 @@ function header(path: string, size: number, at: Date): Buffer {
   block.write(octal(0, 7), 116);
   block.write(octal(size, 11), 124);
   block.write(octal(Math.floor(at.getTime() / 1000), 11), 136);
-  // The checksum is made over blanks in its own place.
+  // The checksum is computed with blanks in its own field.
   block.write('        ', 148);
   block.write('0', 156);
   block.write('ustar\x0000', 257);

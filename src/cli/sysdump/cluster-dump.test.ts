@@ -48,7 +48,7 @@ async function dump(answer: (path: string) => Answer): Promise<readonly ArchiveF
   }
 }
 
-test('who may not list pods is told so in the words of the API server', async () => {
+test("without permission to list pods, the error has the API server's words", async () => {
   await assert.rejects(
     dump(() => refusal),
     { name: 'CommandError', message: "the agents' pods cannot be listed: pods is forbidden" },
@@ -62,7 +62,7 @@ test('a namespace without agents is named', async () => {
   );
 });
 
-test('a node that cannot be asked and an object that may not be read are files that say why', async () => {
+test('a node that cannot be queried and an object that may not be read are files with the reason', async () => {
   const pod = {
     metadata: { name: 'heddle-1', annotations: { 'example.com/token': 'planted' } },
     spec: { nodeName: 'node-1' },

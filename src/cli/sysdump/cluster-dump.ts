@@ -1,5 +1,5 @@
-// What the whole cluster knows for a dump: each agent's own dump, taken inside its pod, its log, and the objects that
-// say how it was installed. Needs a kubeconfig that may exec into the agents' pods.
+// The dump of a whole cluster: each agent's own dump (taken inside its pod), its log, and the objects of the
+// installation. Needs a kubeconfig that may exec into the agents' pods.
 
 import { Writable } from 'node:stream';
 import type { CoreV1Api, KubeConfig, V1Pod } from '@kubernetes/client-node';
@@ -10,7 +10,7 @@ import { objectWithoutSecrets, withoutSecrets } from './secrets.ts';
 export interface ClusterDumpOptions {
   /** Undefined: KUBECONFIG, ~/.kube/config, or the pod's own account, as kubectl does. */
   readonly kubeconfig: string | undefined;
-  /** Where the agents run. */
+  /** Namespace of the agents. */
   readonly namespace: string;
   readonly onProgress: (text: string) => void;
 }
@@ -19,7 +19,7 @@ const agentLabel = 'app.kubernetes.io/name=heddle';
 const logLines = 20_000;
 const nodeDumpMs = 60_000;
 
-/** Throws CommandError when the API server cannot be asked at all; what one node lacks is a file that says why. */
+/** Throws CommandError if the API server cannot be reached. If one node fails, a file contains the reason. */
 export async function clusterDump(options: ClusterDumpOptions): Promise<readonly ArchiveFile[]> {
   const { namespace, onProgress } = options;
   const client = await import('@kubernetes/client-node');
@@ -74,7 +74,7 @@ async function agentPods(core: CoreV1Api, namespace: string): Promise<readonly V
 
 type ExecInPod = Pick<import('@kubernetes/client-node').Exec, 'exec'>;
 
-/** The files of `heddle sysdump -o json` in the pod. */
+/** Runs `heddle sysdump -o json` in the pod and returns its files. */
 async function dumpInPod(exec: ExecInPod, namespace: string, pod: string): Promise<string> {
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
@@ -123,7 +123,7 @@ interface LogSource {
   readonly namespace: string;
   readonly name: string;
   readonly node: string;
-  /** Of the container that ran before this one. */
+  /** Whether to read the log of the container that ran before this one. */
   readonly previous: boolean;
 }
 
@@ -152,7 +152,7 @@ async function log(
 
 async function objects(path: string, question: () => Promise<unknown>): Promise<ArchiveFile> {
   try {
-    // Through JSON: dates become texts, what is absent goes.
+    // The JSON round trip turns dates into text and removes absent fields.
     const plain = JSON.parse(JSON.stringify(await question())) as unknown;
     return { path, content: `${JSON.stringify(objectWithoutSecrets(plain), undefined, 2)}\n` };
   } catch (error) {
@@ -164,7 +164,7 @@ function missing(path: string, error: unknown): ArchiveFile {
   return { path: `${path}.missing`, content: `${withoutSecrets(textOf(error))}\n` };
 }
 
-/** The API server's own words where the error has them. */
+/** The API server's message if the error has one. */
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const body = 'body' in error && typeof error.body === 'string' ? error.body : '';

@@ -27,7 +27,7 @@ const dump = (
 const contentOf = (files: readonly ArchiveFile[], path: string): string | undefined =>
   files.find((file) => file.path === path)?.content;
 
-test('a dump has each answer of the agent, the kernel included, and no secret of the configuration', async () => {
+test("a dump has each answer of the agent, including the kernel's state, and no secret of the configuration", async () => {
   const answers: Readonly<Record<string, unknown>> = {
     '/v1/status': { node: 'node-1', bearerToken: 'planted' },
     '/v1/endpoints': [],
@@ -58,7 +58,7 @@ test('a dump has each answer of the agent, the kernel included, and no secret of
   }
 });
 
-test('without an agent every answer is a file that says why, and the machine is there', async () => {
+test("without an agent every answer is a file with the reason, and the machine's facts are there", async () => {
   const files = await dump(join(folder, 'nobody.sock'));
   for (const path of ['status.json', 'kernel.json', 'maps/list.json', 'flows.json'])
     assert.match(contentOf(files, `${path}.missing`) ?? '', /no agent answers at .*nobody\.sock/);

@@ -1,5 +1,5 @@
-// What one node knows for a dump: the agent's own views, its configuration, and facts of the machine. What cannot be had
-// is a file that says why: a dump is made when something is broken.
+// The dump of one node: the agent's views, its configuration, and facts about the machine. If a part cannot be
+// collected, a file contains the reason, because dumps are made when something is broken.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
@@ -11,7 +11,7 @@ import { objectWithoutSecrets, withoutSecrets } from './secrets.ts';
 
 export interface NodeDumpOptions {
   readonly client: AgentClient;
-  /** The agent's configuration file. */
+  /** Path of the agent's configuration file. */
   readonly config: string;
   readonly onProgress: (text: string) => void;
 }
@@ -31,7 +31,7 @@ const machineFiles = {
   'machine/os-release': '/etc/os-release',
 } as const;
 
-/** Every file without secrets. Takes as long as the agent takes to answer. */
+/** Returns all files without secrets. Waits for the agent's answers. */
 export async function nodeDump(options: NodeDumpOptions): Promise<readonly ArchiveFile[]> {
   const { client, config, onProgress } = options;
   const files: ArchiveFile[] = [versions()];
@@ -69,7 +69,7 @@ async function mapNames(client: AgentClient): Promise<readonly string[]> {
   try {
     return (await client.maps()).maps.map(({ name }) => name);
   } catch {
-    // Said in maps/list.json already.
+    // maps/list.json already contains the error.
     return [];
   }
 }
@@ -90,7 +90,7 @@ function fileOf(path: string, file: string): ArchiveFile {
   }
 }
 
-/** Which configurations the container runtime finds: the first by name is used. */
+/** CNI configurations that the container runtime finds; it uses the first by name. */
 function networkConfigurations(): readonly ArchiveFile[] {
   const folder = '/etc/cni/net.d';
   if (!existsSync(folder)) return [];

@@ -17,17 +17,17 @@ const texts: readonly [string, string, string][] = [
 ];
 
 for (const [what, given, kept] of texts)
-  test(`${what} is taken out of a text`, () => {
+  test(`${what} is removed from a text`, () => {
     assert.equal(withoutSecrets(given), kept);
     assert.equal(withoutSecrets(kept), kept);
   });
 
-test('what is no secret stays', () => {
+test('text without secrets stays', () => {
   const text = 'node-1: healthy\n  uplinks eth0 192.0.2.11/24\nhttps://192.0.2.1:6443\n';
   assert.equal(withoutSecrets(text), text);
 });
 
-test('fields named like secrets lose their values at any depth, flags and other fields do not', () => {
+test('fields with names of secrets lose their values at any depth; flags and other fields do not', () => {
   assert.deepEqual(
     objectWithoutSecrets({
       metadata: {

@@ -1,8 +1,8 @@
-// What must not leave the cluster in a dump: taken out of texts and of objects, wherever it stands.
+// Removes secrets from texts and objects of a dump.
 
 const removed = '<removed>';
 
-/** Names of fields whose value nobody else may have, however they are written: `client-key-data`, `bearerToken`. */
+/** Names of fields with secret values, in any spelling: `client-key-data`, `bearerToken`. */
 const secretName =
   /token|password|passwd|secret|credential|authorization|private.?key|client.?key|(certificate|client.?certificate|ca).?data$|^exec$|^auth.?provider$|last.applied.configuration/i;
 
@@ -11,7 +11,7 @@ const secretTexts: readonly (readonly [RegExp, string])[] = [
   // JSON web tokens, such as those of service accounts.
   [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, removed],
   [/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${removed}`],
-  // A user in an address: https://user:password@host
+  // A user and password in a URL: https://user:password@host
   [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, `$1${removed}@`],
   // `key: value` and `key=value` in YAML and logs.
   [
@@ -20,12 +20,14 @@ const secretTexts: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** The text with every secret in it replaced by `<removed>`. */
+/** Replaces every secret in the text by `<removed>`. */
 export function withoutSecrets(text: string): string {
   return secretTexts.reduce((kept, [pattern, by]) => kept.replaceAll(pattern, by), text);
 }
 
-/** A copy in which the value of every field that is named like a secret, and every secret in a text, is `<removed>`. */
+/**
+ * Returns a copy in which the value of every field with a secret's name, and every secret in a text, is `<removed>`.
+ */
 export function objectWithoutSecrets(value: unknown): unknown {
   if (typeof value === 'string') return withoutSecrets(value);
   if (Array.isArray(value)) return value.map(objectWithoutSecrets);
@@ -37,7 +39,7 @@ export function objectWithoutSecrets(value: unknown): unknown {
   return Object.fromEntries(entries);
 }
 
-// `automountServiceAccountToken: false` and the name of a Secret tell nothing.
+// `automountServiceAccountToken: false` and the name of a Secret are not secret.
 function isValue(field: unknown): boolean {
   return (
     (typeof field === 'string' && field !== '') || (typeof field === 'object' && field !== null)

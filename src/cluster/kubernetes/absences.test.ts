@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Absences } from './list-doubt.ts';
 
-test('what is lacking for the first time is not believed to be gone; after the wait it is', () => {
+test('an object missing for the first time is not accepted as deleted; after the wait it is', () => {
   const absences = new Absences(5_000);
   assert.deepEqual([...absences.note(['a'], 0)], ['a']);
   assert.deepEqual([...absences.note(['a', 'b'], 4_999)], ['a', 'b']);
   assert.deepEqual([...absences.note(['a', 'b'], 5_000)], ['b']);
 });
 
-test('what was there in between is lacking for the first time again', () => {
+test('an object that existed in between is missing for the first time again', () => {
   const absences = new Absences(5_000);
   absences.note(['a', 'b', 'c'], 0);
   absences.note(['b', 'c'], 3_000);
@@ -17,7 +17,7 @@ test('what was there in between is lacking for the first time again', () => {
   assert.deepEqual([...absences.note(['a', 'b', 'c'], 6_000)], ['a', 'b']);
 });
 
-test('what a list lacked is seen again in time that grows with its number alone', () => {
+test('seeing missing objects again takes time proportional to their number', () => {
   const keys = Array.from({ length: 20_000 }, (_, index) => `pod-${index}`);
   const absences = new Absences(5_000);
   absences.note(keys, 0);

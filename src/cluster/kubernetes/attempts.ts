@@ -1,4 +1,4 @@
-// Attempts at one resource, one after the other: how many have failed in a row, and the pause after each.
+// Sequential attempts at one resource: number of consecutive failures, and the pause after each.
 
 import { backoffMs } from '../../base/backoff.ts';
 import { ApiError, ConnectionError } from './client/api-error.ts';
@@ -23,7 +23,7 @@ export class Attempts {
     this.#failed = 0;
   }
 
-  /** As long as a server asks for; where there was no connection, at most until there is one. */
+  /** At least as long as the server asks; without a connection, at most until there is one. */
   pauseAfter(
     error: unknown,
     onRecovered: Subscribe | undefined,
@@ -40,18 +40,18 @@ export class Attempts {
   ): Promise<void> {
     this.#failed++;
     const delayMs = backoffMs(this.#failed, { ...this.#backoff, random: this.#random });
-    // All agents are told the same; they need not come together.
+    // All agents receive the same Retry-After. The jitter keeps them from retrying simultaneously.
     const leastMs = (options.leastMs ?? 0) * (1 + 0.1 * this.#random());
     await pause(Math.max(delayMs, leastMs), {
       signal,
       until: options.recovered,
-      // One address that comes and goes would wake us without pause.
+      // An address that repeatedly appears and disappears would wake the agent all the time.
       leastMs: Math.min(delayMs, 4 * this.#backoff.firstMs),
     });
   }
 }
 
-/** Asked again, it would be refused again. */
+/** Whether a repeated request would be refused again. */
 export function isOurFault(error: unknown): boolean {
   if (!(error instanceof ApiError)) return false;
   const { status } = error;

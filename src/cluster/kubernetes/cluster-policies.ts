@@ -1,5 +1,5 @@
-// ClusterNetworkPolicy objects, where the cluster has that resource: each is told as not enforced, since somebody relies
-// on it. The resource is looked for now and then; it may be installed at any time.
+// ClusterNetworkPolicy objects, if the cluster has that resource. Each is reported as not enforced, because someone
+// relies on it. The resource may be installed at any time, so its existence is checked periodically.
 
 import type { ObjectMeta } from '../objects.ts';
 import { parseNamespace } from '../parse-node.ts';
@@ -15,7 +15,7 @@ import { trimParsed, trimRaw } from './trim.ts';
 export interface ClusterPoliciesOptions extends Pick<ReflectorOptions, 'times' | 'bookmarking'> {
   readonly client: ApiClient;
   onChange(): void;
-  /** How long it is waited before looking for the resource again. */
+  /** Interval of checks for the resource. */
   readonly lookAgainMs: number;
 }
 
@@ -38,7 +38,7 @@ export class ClusterPolicies {
     });
   }
 
-  /** None where the cluster does not have the resource. */
+  /** Empty if the cluster does not have the resource. */
   get states(): readonly ReflectorState[] {
     const { state } = this.reflector;
     return state.listedAt === undefined && state.failing === undefined ? [] : [state];
@@ -47,13 +47,13 @@ export class ClusterPolicies {
   get problems(): readonly SourceProblem[] {
     const unenforced = Array.from(this.#store.view().keys(), (name) => ({
       text: `ClusterNetworkPolicy ${shownText(name, 253)}: is not enforced: this version has no cluster-wide policy yet`,
-      consequence: 'all pods reach each other',
+      consequence: 'all pods can reach each other',
     }));
     return [...this.#store.problems, ...unenforced];
   }
 }
 
-// Nothing but its name is used, as of a Namespace.
+// Only its name is used, as for a Namespace.
 function readPolicy(key: string, raw: unknown): ObjectMeta {
   const trimmed = trimRaw('Namespace', key, raw);
   return trimParsed(parseNamespace(trimmed, `API server: ClusterNetworkPolicy ${key}`));

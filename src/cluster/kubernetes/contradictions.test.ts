@@ -131,7 +131,7 @@ async function serving(
   );
 }
 
-test('what the first list had wrong is put right as soon as a watch tells otherwise', async (context) => {
+test('an error in the first list is corrected as soon as a watch contradicts it', async (context) => {
   const running = await serving(context, {
     lists: (index) => namespace(index === 0 ? wrong : right, '5'),
     watches: (index) => (index === 0 ? event('MODIFIED', namespace(right, '12')) : undefined),
@@ -142,7 +142,7 @@ test('what the first list had wrong is put right as soon as a watch tells otherw
   assert.deepEqual(running.problems(), []);
 });
 
-test('a loss that lists repeat for long is believed, and meanwhile not asked for thrice each time', async (context) => {
+test('a loss repeated by lists for long enough is accepted, without three extra lists each time', async (context) => {
   const running = await serving(
     context,
     {

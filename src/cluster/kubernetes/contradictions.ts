@@ -1,6 +1,6 @@
-// What full lists say of objects though it cannot follow what was told of them before (fixed-fields.ts). The first time it is
-// taken for an error of the server; but what was told before may have been one, a version between may have been missed, and a
-// cluster that is restored from a backup shows what no single update does. So what is said again and again is believed.
+// Objects in full lists that contradict what the API server sent before (fixed-fields.ts). At first the new version
+// counts as a server error. But the earlier one may have been wrong, a version in between may have been missed, or the
+// cluster may have been restored from a backup. So a contradiction that is repeated is accepted.
 
 import type { ApiTimes } from './client/api-times.ts';
 import type { Contradiction } from './fixed-fields.ts';
@@ -8,24 +8,24 @@ import type { StoreReplacement } from './full-list.ts';
 
 interface NotedContradictions {
   readonly believed: ReadonlySet<string>;
-  /** Some are to be asked for again now; else now and then is enough. */
+  /** Whether some need another list now; otherwise the periodic one is enough. */
   readonly isNew: boolean;
-  /** When the first of the others will have been told for long enough; undefined: there are no others. */
+  /** Time until the first of the others has been repeated for long enough; undefined: there are no others. */
   readonly believedInMs: number | undefined;
 }
 
 interface JudgedContradictions {
   readonly isContradictory: boolean;
-  /** So much of the list that it is no single object's fault. */
+  /** Whether so much of the list contradicts that it cannot be the fault of a single object. */
   readonly isMost: boolean;
   readonly believedInMs: number | undefined;
-  /** How many the list is to be asked for again for. */
+  /** Number of contradictions that require another list. */
   readonly doubted: number;
 }
 
-/** As many lists in a row must say it, as for a list in doubt. */
+/** A contradiction must appear in this many consecutive lists, like a doubtful list. */
 const leastLists = 3;
-/** Fewer may be of one tenant. */
+/** Fewer may belong to one tenant. */
 const manyObjects = 5;
 
 export class Contradictions {
@@ -36,7 +36,7 @@ export class Contradictions {
     this.#times = times;
   }
 
-  /** Has a full list take what of it is believed. */
+  /** Makes a full list accept the contradictions that are believed. */
   judge(list: Pick<StoreReplacement, 'contradictions' | 'believe' | 'size'>): JudgedContradictions {
     const all = list.contradictions;
     const { believed, isNew, believedInMs } = this.note(all);
@@ -49,7 +49,7 @@ export class Contradictions {
     };
   }
 
-  /** Takes note of what a full list says. */
+  /** Records the contradictions of a full list. */
   note(
     found: ReadonlyMap<string, Contradiction>,
     now: number = performance.now(),
@@ -68,7 +68,7 @@ export class Contradictions {
     };
   }
 
-  /** What a watch says: it is not believed, but may be as soon as a list says the same. */
+  /** Records a contradiction from a watch. It is not accepted, but counts once a list repeats it. */
   seen(key: string, what: Contradiction | undefined, now: number = performance.now()): void {
     if (what === undefined) this.#told.delete(key);
     else this.#told.set(key, this.#next(key, what, now, 0));

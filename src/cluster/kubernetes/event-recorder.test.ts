@@ -37,7 +37,7 @@ function fake(): Fake {
 const bodyOf = (request: ApiRequest | undefined): Record<string, unknown> =>
   JSON.parse(request?.body ?? '{}') as Record<string, unknown>;
 
-test('an Event is on the object, in its namespace; a Node is found by its name', async () => {
+test('an Event refers to the object in its namespace; a Node is found by its name', async () => {
   const { recorder, requests } = fake();
   recorder.warn(pod, { reason: 'InvalidAnnotation', message: 'x is not a quantity' });
   await recorder.sent();
@@ -53,7 +53,7 @@ test('an Event is on the object, in its namespace; a Node is found by its name',
   assert.deepEqual(second?.['involvedObject'], { ...node, uid: 'node-1' });
 });
 
-test('what repeats is counted on the Event that is there, and seldom', async () => {
+test('repetitions are counted, rarely, on the existing Event', async () => {
   const made = fake();
   const text = { reason: 'AddressPoolExhausted', message: 'none is free' };
   for (let count = 0; count < 50; count++) made.recorder.warn(node, text);
@@ -68,7 +68,7 @@ test('what repeats is counted on the Event that is there, and seldom', async () 
   assert.equal(bodyOf(made.requests[1])['count'], 51);
 });
 
-test('however many different ones come, twenty are told at once and then one each ten seconds', async () => {
+test('of any number of different Events, twenty are sent immediately and then one every ten seconds', async () => {
   const made = fake();
   const flood = async (): Promise<void> => {
     for (let index = 0; index < 100; index++) {
@@ -84,7 +84,7 @@ test('however many different ones come, twenty are told at once and then one eac
   assert.equal(made.requests.length, 23);
 });
 
-test('a wall clock that is set neither opens nor closes the gate', async (context) => {
+test('setting the wall clock neither raises nor lowers the limit', async (context) => {
   const made = fake();
   const set = (days: number): void => {
     const wall = Date.now() + days * 86_400_000;
@@ -103,7 +103,7 @@ test('a wall clock that is set neither opens nor closes the gate', async (contex
   assert.equal(made.requests.length, 21);
 });
 
-test('a refused Event is dropped, and one that has expired is made anew', async () => {
+test('a refused Event is dropped, and an expired one is created again', async () => {
   const made = fake();
   const text = { reason: 'AddressPoolExhausted', message: 'none is free' };
   made.recorder.warn(node, text);

@@ -1,5 +1,5 @@
-// Events (core/v1) on the objects an operator looks at. What repeats is counted on the Event that is there, and however
-// much goes wrong, only so many requests are made: an Event is worth a hint, never a burden.
+// Writes Events (core/v1) for objects that an operator looks at. A repetition increases the count of the existing
+// Event, and the number of requests is bounded, because an Event is a hint and must never be a burden.
 
 import { backoffMs } from '../../base/backoff.ts';
 import { errorText } from '../../base/errors.ts';
@@ -18,28 +18,28 @@ export interface EventSubject {
 }
 
 export interface EventText {
-  /** One word for machines: `InvalidBandwidth`. */
+  /** One word for programs: `InvalidBandwidth`. */
   readonly reason: string;
-  /** A sentence for people; at most 1,024 characters are kept. */
+  /** A sentence for users; at most 1,024 characters are kept. */
   readonly message: string;
 }
 
 export interface EventRecorderOptions {
   readonly client: Pick<ApiClient, 'json'>;
-  /** Of this node. */
+  /** Name of this node. */
   readonly host: string;
   readonly signal: AbortSignal;
-  /** ms, a clock that nobody sets; performance.now() unless given. */
+  /** Monotonic time in ms. Default performance.now(). */
   readonly now?: () => number;
   readonly times?: WriteTimes;
 }
 
 interface Known {
-  /** Of the Event object. */
+  /** Name of the Event object. */
   readonly name: string;
   isCreated: boolean;
   count: number;
-  /** ms of `now`; when the API server was told last. */
+  /** When the API server was last updated, in ms of `now`. */
   toldAt: number;
 }
 
@@ -51,15 +51,15 @@ interface Message {
 }
 
 const burst = 20;
-/** One more request each such time. */
+/** Interval after which one more request is allowed. */
 const refillMs = 10_000;
-/** How often the count of one Event is brought up to date at most. */
+/** Minimum interval between updates of one Event's count. */
 const recountMs = 300_000;
 const keptEvents = 200;
-/** Messages that wait for the one before them. */
+/** Maximum number of waiting messages. */
 const longestQueue = 20;
 const mostTries = 5;
-/** How long a refusal is shown after the last one. */
+/** How long a refusal is shown after it last occurred. */
 const problemMs = 600_000;
 
 export class EventRecorder {
@@ -79,18 +79,18 @@ export class EventRecorder {
     this.#refilledAt = this.#now();
   }
 
-  /** Why Events are not taken. */
+  /** Why Events are not accepted. */
   get problems(): readonly string[] {
     const { text, at } = this.#problem ?? { text: '', at: -Infinity };
     return this.#now() - at < problemMs ? [`Events not written: ${text}`] : [];
   }
 
-  /** Resolves when everything has been sent or given up. */
+  /** Resolves when everything has been sent or abandoned. */
   async sent(): Promise<void> {
     await this.#sending;
   }
 
-  /** Returns immediately. False: there is no room for it now, and it is forgotten. */
+  /** Returns immediately. False: there is no room now, and the Event is dropped. */
   warn(subject: EventSubject, text: EventText): boolean {
     const { kind, namespace = '', name, uid = '' } = subject;
     const key = JSON.stringify([kind, namespace, name, uid, text.reason, text.message]);
@@ -106,7 +106,7 @@ export class EventRecorder {
     return true;
   }
 
-  // One after the other: a server that is slow is not asked more.
+  // Sequential: a slow server does not receive more requests.
   async #send(): Promise<void> {
     const { signal } = this.#options;
     for (;;) {
@@ -134,16 +134,16 @@ export class EventRecorder {
     this.#known.delete(message.key);
   }
 
-  // Whether it is of no use to send the same again.
+  // Whether sending the same again would be useless.
   #isOver({ key, known }: Message, error: unknown): boolean {
     const status = error instanceof ApiError ? error.status : undefined;
-    // An answer got lost: it is there.
+    // The answer was lost: the Event exists.
     if (status === 409 && !known.isCreated) known.isCreated = true;
-    // Events expire after an hour; the next occurrence makes a new one.
+    // Events expire after an hour. The next occurrence creates a new one.
     else if (status === 404) this.#known.delete(key);
     else if (this.#options.signal.aborted || isTransient(error))
       return this.#options.signal.aborted;
-    // A namespace on its way out takes no Events, which concerns nobody.
+    // A namespace that is being deleted accepts no Events, which is not a problem.
     else if (!/being terminated/.test(String(error))) {
       const text = errorText(error);
       this.#problem = { text: shownText(text, 1_000), at: this.#now() };
@@ -153,7 +153,7 @@ export class EventRecorder {
 
   #request({ subject, text, known }: Message): ApiRequest {
     const { signal } = this.#options;
-    // Where `kubectl describe node` looks for a node's.
+    // The namespace in which `kubectl describe node` looks for a node's Events.
     const namespace = subject.namespace ?? 'default';
     const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`;
     const time = new Date().toISOString();
@@ -206,7 +206,7 @@ export class EventRecorder {
 
   #remember(key: string, subject: string): Known {
     const known = this.#known.get(key) ?? {
-      // Names have 253 characters at most.
+      // Names have at most 253 characters.
       name: `${subject.slice(0, 220)}.${Date.now().toString(16)}${Math.trunc(Math.random() * 65_536).toString(16)}`,
       isCreated: false,
       count: 0,

@@ -73,7 +73,7 @@ async function used(nodes: SimulatedNodes): Promise<void> {
   nodes.put('c', '10.0.3.0/24', ['192.0.2.3']);
 }
 
-test('a loss is believed after ten minutes', async (context) => {
+test('a loss is accepted after ten minutes', async (context) => {
   const nodes = new SimulatedNodes(context);
   nodes.put('a', range, [address]);
   await nodes.pass(60);
@@ -85,7 +85,7 @@ test('a loss is believed after ten minutes', async (context) => {
   assert.ok(nodes.lists <= 9, `${nodes.lists} lists`);
 });
 
-test('another value is believed after three lists, which its watch brings', async (context) => {
+test('a changed value is accepted after three lists, which its watch triggers', async (context) => {
   const nodes = new SimulatedNodes(context);
   nodes.put('a', range, [address]);
   await nodes.pass(60);
@@ -96,7 +96,7 @@ test('another value is believed after three lists, which its watch brings', asyn
   assert.deepEqual(nodes.ranges('a'), [otherRange]);
 });
 
-test('where no more lists are to be had it is told, and what is true is believed at regular looks', async (context) => {
+test('when no extra lists are left, this is reported, and regular lists confirm the truth', async (context) => {
   const nodes = new SimulatedNodes(context);
   await used(nodes);
   nodes.put('a', range, []);
@@ -127,7 +127,7 @@ const kinds: readonly {
 ];
 
 for (const { what, list, most } of kinds)
-  test(`5,000 objects are listed at most ${most} times in ${hours} hours where each list is ${what}`, (context) => {
+  test(`5,000 objects are listed at most ${most} times in ${hours} hours if each list is ${what}`, (context) => {
     let now = 0;
     context.mock.method(performance, 'now', () => now);
     const next = new NextLook(apiTimes, () => 0);

@@ -1,22 +1,22 @@
-// How many full lists may be asked for beyond the regular ones. Reasons for one can be given by a single tenant or a single
-// node's kubelet, to all agents at the same time and as often as they like; so their number is bounded, not each reason.
+// Limits full lists beyond the regular ones. A single tenant or kubelet can cause them on all agents at any rate, so
+// their total number is limited, not each reason.
 
 export class ExtraLists {
   readonly #most: number;
   #left: number;
 
-  /** `most`: how many can be saved up; so many are there at first. */
+  /** `most`: the maximum that can be saved up, and the initial number. */
   constructor(most: number) {
     this.#most = most;
     this.#left = most;
   }
 
-  /** How many may be asked for now. */
+  /** Number of lists that may be requested now. */
   get left(): number {
     return Math.floor(this.#left);
   }
 
-  /** Returns false where none is left. */
+  /** Returns false if none is left. */
   take(): boolean {
     if (this.left < 1) return false;
     this.#left--;

@@ -219,7 +219,7 @@ for (const by of ['a watch', 'a list'] as const)
       assert.equal(store.view().get(key)?.uid, 'u-2', 'an object that was made again');
     });
 
-test('a Node that was told without ranges once is followed again', () => {
+test('a Node that was once reported without ranges is followed again', () => {
   const store = storeOf('Node');
   store.set('a', object('Node', whole));
   const known = store.view().get('a');

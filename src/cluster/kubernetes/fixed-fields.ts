@@ -1,34 +1,34 @@
-// Fields that Kubernetes never takes back, and some that it never changes: the API server's own validation refuses such an
-// update, so an answer that shows one is wrong, whatever it came by (half an object, another cluster's, a broken proxy); or
-// what was told before was, or a version between was missed. Which, time shows (contradictions.ts).
+// Fields that Kubernetes never removes, and some that it never changes: the API server's validation refuses such
+// updates. An answer with such a change is wrong (half an object, another cluster's, a broken proxy), or the earlier
+// answer was wrong, or a version in between was missed. contradictions.ts decides over time.
 //
-// Not here, since the API permits it: `status.podIPs` of a running Pod may change, and be empty, where a kubelet makes the
-// sandbox of the pod again.
+// Not included because the API permits it: `status.podIPs` of a running Pod may change and become empty when a kubelet
+// recreates the pod's sandbox.
 
 import { isDeepStrictEqual } from 'node:util';
 import { InputError, type InputProblem } from '../../base/input-error.ts';
 import type { ClusterNode, ClusterService, ObjectMeta } from '../objects.ts';
 import type { ClusterKind, ClusterObject } from '../parse-object.ts';
 
-/** Two versions of one object, as its uid says. */
+/** Two versions of one object (same uid). */
 export interface StoredVersions<T> {
   readonly key: string;
   readonly before: T;
   readonly after: T;
-  /** `before` is the usable rest of a flawed object. */
+  /** Whether `before` is the usable rest of a flawed object. */
   readonly isPart: boolean;
 }
 
 type Versions = StoredVersions<ClusterObject['object']>;
 
 export interface Contradiction {
-  /** What is wrong with it, for people. */
+  /** A sentence for users. */
   readonly text: string;
-  /** Something is missing that was there, as in half an answer. */
+  /** Whether a value is missing that existed before, as in half an answer. */
   readonly isLoss: boolean;
 }
 
-/** What was told of an object cannot follow what was told before. */
+/** A version of an object contradicts the previous one. */
 export class FixedFieldError extends InputError {
   readonly #isLoss: boolean;
 
@@ -44,14 +44,14 @@ export class FixedFieldError extends InputError {
 
 interface FixedField {
   readonly field: string;
-  /** Absent, or an empty list: not set yet. */
+  /** Absent or an empty list means not set yet. */
   readonly before: unknown;
   readonly after: unknown;
-  /** May be replaced, though not removed. */
+  /** The value may be replaced but not removed. */
   readonly isReplaceable?: boolean;
 }
 
-/** Throws FixedFieldError where `after` lacks, or shows otherwise, what Kubernetes never changes once it is set. */
+/** Throws FixedFieldError if `after` lacks or changes a value that Kubernetes never changes once it is set. */
 export function requireFixed(kind: ClusterKind, versions: Versions): void {
   const { key, before, after } = versions;
   const broken = [...metadata(before, after), ...fieldsOf(kind, versions)].filter(isBroken);
@@ -60,8 +60,8 @@ export function requireFixed(kind: ClusterKind, versions: Versions): void {
   const { field, after: value, isReplaceable = false } = first;
   const verb = value === undefined ? 'is missing and was' : 'replaces';
   const never = isReplaceable
-    ? 'a kubelet never takes all of them away'
-    : 'Kubernetes never does that to an object';
+    ? 'a kubelet never removes all of them'
+    : 'Kubernetes never changes it';
   const rule = `${verb} ${shown(first.before)}: ${never}`;
   const problem = { object: `API server: ${kind} ${key}`, field, value, rule };
   throw new FixedFieldError(problem, broken.some(isLoss));
@@ -77,7 +77,7 @@ function isLoss({ before, after }: FixedField): boolean {
   return !isSet(after);
 }
 
-// `uid` differs only where it is missing: with another one it is another object.
+// A missing `uid` is a loss; a different one means another object.
 function metadata(before: ObjectMeta, after: ObjectMeta): readonly FixedField[] {
   return [
     { field: 'metadata.uid', before: before.uid, after: after.uid },
@@ -99,7 +99,7 @@ function fieldsOf(kind: ClusterKind, { before, after, isPart }: Versions): reado
     return nodeFields(before, after, isPart);
   if (kind === 'Pod' && 'hostNetwork' in before && 'hostNetwork' in after)
     return [
-      // A Pod is assigned to a node once.
+      // A Pod is assigned to a node only once.
       { field: 'spec.nodeName', before: before.node, after: after.node },
       { field: 'spec.hostNetwork', before: before.hostNetwork, after: after.hostNetwork },
     ];
@@ -110,8 +110,8 @@ function fieldsOf(kind: ClusterKind, { before, after, isPart }: Versions): reado
   return [];
 }
 
-// A kubelet or cloud provider may give a Node other addresses. A kubelet leaves it the last ones where it finds none; a cloud
-// provider may take them away, as a private network that the machine is no longer in.
+// A kubelet or cloud provider may change a Node's addresses. A kubelet keeps the last ones if it finds none. A cloud
+// provider may remove them, for example when the machine leaves a private network.
 function nodeFields(
   before: ClusterNode,
   after: ClusterNode,
@@ -133,8 +133,8 @@ function nodeFields(
   ];
 }
 
-// The first address stays; a second one comes and goes with the Service's family policy. One that becomes ExternalName, which
-// is a name, loses both.
+// The first address is fixed. A second one depends on the Service's family policy. A Service that becomes an
+// ExternalName loses both.
 function serviceFields(before: ClusterService, after: ClusterService): readonly FixedField[] {
   if (before.type === 'ExternalName' || after.type === 'ExternalName') return [];
   const [first, second] = before.clusterAddresses;

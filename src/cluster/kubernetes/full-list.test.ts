@@ -55,7 +55,7 @@ test('the version of a list is that of its first page', async () => {
   assert.deepEqual([...store.view().keys()], ['old'], 'nothing is shown before it is committed');
 });
 
-test('a list that is too long at a time is asked for in smaller pages, until it fits', async () => {
+test('a page that is too long is requested again in smaller pages until it fits', async () => {
   const { read, limits } = scene((query) => {
     if (Number(query.get('limit')) > 10) throw new TooLongError('longer than 7 bytes');
     return { metadata: { resourceVersion: '7' }, items: [] };
@@ -66,7 +66,7 @@ test('a list that is too long at a time is asked for in smaller pages, until it 
   assert.deepEqual(limits, [250, 50, 10]);
 });
 
-test('full pages without end are given up, and nothing of them is kept', async () => {
+test('a list with endless full pages is abandoned, and nothing of it is kept', async () => {
   const { read, limits, avoided, store } = scene((_, index) => ({
     metadata: { resourceVersion: '7', continue: `t${index}` },
     items: names(index * 250, 250),

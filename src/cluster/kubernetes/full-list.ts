@@ -1,5 +1,5 @@
-// One full list of a resource, page by page. It is taken in as a whole or not at all, and it ends: a server that goes on
-// for ever, or round in circles, is told.
+// One full list of a resource, page by page. It is applied completely or not at all, and it always ends: a server whose
+// pages never end or repeat is reported.
 
 import { setImmediate } from 'node:timers/promises';
 import { TooLongError } from './client/answer-body.ts';
@@ -13,25 +13,25 @@ export interface ListSource {
   readonly client: Pick<ApiClient, 'answer' | 'avoid'>;
   /** As in a ClusterRole: `pods`. */
   readonly resource: string;
-  /** Of its objects. */
+  /** Kind of the objects. */
   readonly kind: string;
-  /** The path with the query, and these parameters in it. */
+  /** The path with these parameters added to the query. */
   path(query: Readonly<Record<string, string>>): string;
 }
 
 export interface ReadList {
   readonly resourceVersion: string;
-  /** The address that its last page came from. */
+  /** The address that sent the last page. */
   readonly server: string;
 }
 
 type Page = ListPage & Pick<ReadList, 'server'>;
 
-// A page is in memory as bytes, as text and as objects at once: of pods it is 1 MB of each.
+// A page is in memory as bytes, text and objects at the same time: for pods, 1 MB each.
 const pageSize = 250;
-// Whoever may make objects may make them large: then fewer at a time come within the time and the length that a page has.
+// Users may create large objects. Smaller pages then fit into the limits on time and length.
 const leastPageSize = 2;
-/** More than Kubernetes is made for; it bounds what a list can take of memory. */
+/** More than Kubernetes supports. It bounds the memory of a list. */
 export const mostObjects = 200_000;
 const shortPageMs = 250;
 
@@ -43,7 +43,7 @@ export class FullList {
     this.#source = source;
   }
 
-  /** Fills `replacement`, and returns the list's version. Throws as `ApiClient.json`. */
+  /** Fills `replacement` and returns the list's version. Throws like `ApiClient.json`. */
   async read(
     replacement: Pick<StoreReplacement, 'set' | 'has' | 'size'>,
     signal: AbortSignal,
@@ -68,30 +68,30 @@ export class FullList {
     signal: AbortSignal,
   ): Promise<ReadList> {
     let page = await this.#page(signal);
-    // That of the first page: should later ones be newer, a watch from here tells what the first page missed.
+    // The version of the first page: if later pages are newer, a watch from here reports what the first page missed.
     const { resourceVersion } = page;
     for (;;) {
       const { items, next, server } = page;
       const isShort = items.length < this.#pageSize / 2;
-      // The server makes the next page while this one is taken in: half of the time that a large list takes.
+      // The server prepares the next page while this one is processed, which halves the time of a large list.
       const following = next === undefined || isShort ? undefined : this.#page(signal, next);
-      // What is wrong with it is met where it is waited for.
+      // An error is handled where the page is awaited.
       following?.catch(() => undefined);
       await setImmediate();
       const isNews = this.#checked(server, () => this.#take(replacement, items));
       if (next === undefined) return { resourceVersion, server };
       this.#checked(server, () => {
-        if (!isNews) throw new AnswerError('page after page, and nothing new in them');
+        if (!isNews) throw new AnswerError('the pages contain no new objects');
         if (replacement.size > mostObjects)
           throw new AnswerError(`more than ${mostObjects} objects`);
       });
-      // No server has a reason for many short pages.
+      // A server has no reason for many short pages.
       if (following === undefined) await pause(shortPageMs, { signal });
       page = await (following ?? this.#page(signal, next));
     }
   }
 
-  // Whether there was an object that had not been on an earlier page.
+  // Whether the page had an object that was not on an earlier one.
   #take(replacement: Pick<StoreReplacement, 'set' | 'has'>, items: readonly unknown[]): boolean {
     let isNews = false;
     for (const [index, item] of items.entries()) {
@@ -121,7 +121,7 @@ export class FullList {
     return this.#checked(server, () => ({ ...listPage(json, kind), server }));
   }
 
-  // What is wrong with a page of this server.
+  // Attributes an invalid page to its server.
   #checked<T>(server: string, read: () => T): T {
     try {
       return read();
@@ -137,18 +137,18 @@ export class FullList {
 export interface StoreReplacement<T = object> {
   set(key: string, raw: unknown): void;
   has(key: string): boolean;
-  /** How many objects of the list so far, as they would be kept, are such. */
+  /** Number of objects in the list so far, in the form in which they would be kept, that satisfy the predicate. */
   count(isCounted: (key: string, object: T) => boolean): number;
-  /** Objects of the list so far, also those that cannot be used. */
+  /** Number of objects in the list so far, including unusable ones. */
   readonly size: number;
-  /** Shows what is new and changed, and removes nothing. */
+  /** Applies added and changed objects, and removes none. */
   commitAdditions(): void;
-  /** By key: objects that cannot follow what was told of them before, and keep that. */
+  /** By key: objects that contradict their previous version, which stays. */
   readonly contradictions: ReadonlyMap<string, Contradiction>;
-  /** Takes contradictions as they are told. */
+  /** Applies these contradictions. */
   believe(keys: Iterable<string>): void;
-  /** What is known and not in the list. */
+  /** Keys of known objects that are not in the list. */
   lacks(): readonly string[];
-  /** Removes what the list lacks, but for `kept`. */
+  /** Removes known objects that are not in the list, except `kept`. */
   commit(kept?: ReadonlySet<string>): void;
 }

@@ -33,7 +33,7 @@ async function listing(
 
 const gone = event('ERROR', { code: 410, reason: 'Expired' });
 
-test('one list that lacks objects takes none away, and what is new in it shows', async (context) => {
+test('one list that lacks objects removes none, and its new objects are added', async (context) => {
   const running = await listing(context, ['a b c', 'a d', 'a b c d'], {
     watch: (index) => (index === 0 ? gone : undefined),
   });
@@ -42,7 +42,7 @@ test('one list that lacks objects takes none away, and what is new in it shows',
   assert.equal(running.reflector.state.doubt, undefined);
 });
 
-test('a second list so soon after the first does not confirm it', async (context) => {
+test('a second list shortly after the first does not confirm it', async (context) => {
   const running = await listing(context, ['a b', 'a', 'a', 'a b'], {
     watch: (index) => (index < 2 ? gone : undefined),
     doubtMs: 500,
@@ -51,7 +51,7 @@ test('a second list so soon after the first does not confirm it', async (context
   assert.ok(running.history.slice(running.history.indexOf('a b')).every((keys) => keys === 'a b'));
 });
 
-test('until the second list changes are followed, and what comes in them is there', async (context) => {
+test('changes are followed until the second list, and the objects in them exist', async (context) => {
   const running = await listing(context, ['a b c', 'a', 'a'], {
     watch: (index) =>
       [
@@ -64,27 +64,27 @@ test('until the second list changes are followed, and what comes in them is ther
   await running.until(() => running.keys().join(' ') === 'a');
 });
 
-test('while watches hold, everything is listed now and then', async (context) => {
+test('while watches work, everything is listed periodically', async (context) => {
   const running = await listing(context, ['a', 'a b'], { relistMs: 100 });
   await running.until(() => running.keys().includes('b'));
   assert.equal(running.reflector.state.failing, undefined);
 });
 
-test('a first list of fewer nodes than there are routes to is asked for again', async (context) => {
+test('a first list with fewer nodes than there are routes to is requested again', async (context) => {
   const running = await listing(context, ['a', 'a b c'], { held: () => 2 });
   await running.until(() => running.reflector.state.doubt !== undefined);
   assert.equal(running.reflector.isSynced, false);
   const { text } = running.reflector.state.doubt ?? {};
   assert.match(
     text ?? '',
-    /has 0 other nodes, and this one has routes to 2; it is asked for again/,
+    /has 0 other nodes, but this node has routes to 2; the list is requested again/,
   );
   await running.until(() => running.reflector.isSynced);
   assert.deepEqual(running.keys(), ['a', 'b', 'c']);
   assert.equal(running.reflector.state.doubt, undefined);
 });
 
-test('a first list is compared with the routes by the nodes that routes can lead to', async (context) => {
+test('a first list is compared with the routes by nodes to which routes can lead', async (context) => {
   // A time of creation stands for what a Node needs: pod ranges and an address.
   let list = 0;
   const named = (name: string, more: object): object => ({
@@ -111,13 +111,13 @@ test('a first list is compared with the routes by the nodes that routes can lead
   assert.equal(running.reflector.isSynced, false);
   assert.match(
     running.reflector.state.doubt?.text ?? '',
-    /the list has 0 other nodes with pod ranges and addresses, and this one has routes to 2; it is asked/,
+    /the list has 0 other nodes with pod ranges and addresses, but this node has routes to 2; the list is requested/,
   );
   await running.until(() => running.reflector.isSynced);
   assert.equal(list, 2);
 });
 
-test('a list with objects that cannot follow what was told of them is asked for again', async (context) => {
+test('a list with contradicting objects is requested again', async (context) => {
   let list = 0;
   let watches = 0;
   const object = (uid: object): object => ({
@@ -138,7 +138,7 @@ test('a list with objects that cannot follow what was told of them is asked for 
   await running.until(() => running.reflector.state.doubt !== undefined);
   assert.match(
     running.reflector.state.doubt?.text ?? '',
-    /1 of the list cannot follow what the API server has told before; it is asked for again/,
+    /objects in the list that contradict earlier answers of the API server: 1; the list is requested again/,
   );
   assert.equal(running.uid('a'), 'u');
   await running.until(() => running.reflector.state.relists === 1);

@@ -1,9 +1,9 @@
-// ClusterSource over the API server: one reflector a resource, their stores put together into snapshots.
+// ClusterSource for the API server: one reflector per resource, whose stores are combined into snapshots.
 //
 //   API server --list, watch--> Reflector --> ObjectStore (trimmed, last good version) --> snapshot
 //
-// What it asks for: list and watch on nodes, namespaces, pods, services, endpointslices, networkpolicies and, where there
-// is such a resource, clusternetworkpolicies (docs/decisions/api-server-calls.md).
+// Requests: list and watch of nodes, namespaces, pods, services, endpointslices, networkpolicies and, if the resource
+// exists, clusternetworkpolicies (docs/decisions/api-server-calls.md).
 
 import { setMaxListeners } from 'node:events';
 import type {
@@ -34,29 +34,29 @@ import { cutOf } from './trim.ts';
 
 export interface KubernetesSourceOptions {
   readonly credentials: Credentials;
-  /** The name of this node: a list of nodes without it is doubted. */
+  /** Name of this node. A list of nodes without it is doubted. */
   readonly node?: string | undefined;
-  /** How many other nodes the kernel has routes to from before; asked until the first list of Nodes is believed. */
+  /** Number of other nodes to which the kernel already has routes; read until the first list of Nodes is accepted. */
   readonly heldNodes?: (() => number) | undefined;
-  /** False: of pods, only those of this node are read. Default true. */
+  /** False: only pods of this node are read. Default true. */
   readonly remotePods?: boolean | undefined;
-  /** Least time between two snapshots, so that a hundred changes a second cost as much as twenty. Default 50 ms. */
+  /** Minimum time between two snapshots, so that a hundred changes per second cost as much as twenty. Default 50 ms. */
   readonly snapshotPeriodMs?: number | undefined;
-  /** How often a resource that the cluster need not have is looked for. Default 10 minutes. */
+  /** Interval of checks for an optional resource. Default 10 minutes. */
   readonly lookAgainMs?: number | undefined;
   readonly times?: ApiTimes | undefined;
 }
 
 type Stores = ReadonlyMap<ClusterKind, ObjectStore<ClusterObject['object']>>;
 
-/** How the conversation with the API server goes. */
+/** State of the connection to the API server. */
 export interface KubernetesSourceState {
   readonly connection: ConnectionState;
   readonly resources: readonly ReflectorState[];
   readonly requests: readonly RequestCount[];
 }
 
-// A burst (a Deployment's pods) is one snapshot; nobody notices the delay.
+// A burst (a Deployment's pods) becomes one snapshot. The delay is not noticeable.
 const burstMs = 5;
 
 export class KubernetesSource implements ClusterSource {
@@ -90,19 +90,19 @@ export class KubernetesSource implements ClusterSource {
     };
   }
 
-  /** Asks for this one pod, should nothing be known of it. Throws as `ApiClient.json`. */
+  /** Requests this pod if it is not known. Throws like `ApiClient.json`. */
   async lookForPod(pod: PodReference): Promise<void> {
     const { client } = this;
     if (this.#pods !== undefined) await lookForPod(pod, { client, store: this.#pods });
   }
 
-  /** See ClusterSource. One at a time. */
+  /** See ClusterSource. Only one at a time. */
   async *watch(signal: AbortSignal): AsyncGenerator<ClusterSnapshot> {
     const stop = new AbortController();
     const abort = (): void => stop.abort();
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) return;
-    // One listener a request is right here; there are always as many as watches.
+    // There is one listener per request, so the default limit does not apply.
     setMaxListeners(0, stop.signal);
     const stores = this.#makeStores();
     const running = this.#all.map((reflector) => reflector.run(stop.signal));
@@ -167,7 +167,7 @@ export class KubernetesSource implements ClusterSource {
     }
   }
 
-  // Silence is no change that anyone tells.
+  // Silence causes no event, so a timer is needed.
   #unheardTimer(): NodeJS.Timeout | undefined {
     const at = nextUnheard(this.state.resources, this.#times.unheardMs);
     if (at === undefined) return undefined;
@@ -188,7 +188,7 @@ export class KubernetesSource implements ClusterSource {
   #compose(stores: Stores, previous: ClusterSnapshot | undefined): ClusterSnapshot {
     const complete = this.#reflectors.every(({ isSynced }) => isSynced);
     const before = previous?.state ?? emptyClusterState;
-    // Half a cluster is of no use to anyone, and showing it page by page would cost as much as reading it.
+    // A partial cluster is useless, and publishing it page by page would cost as much as reading it.
     const state = complete ? stateOf(stores, before) : before;
     const told = [...stores.values(), ...(this.#policies === undefined ? [] : [this.#policies])];
     const { unheardMs } = this.#times;
@@ -203,7 +203,7 @@ export class KubernetesSource implements ClusterSource {
   }
 }
 
-// A route needs both: a range to lead to, and an address to lead by.
+// A route needs both a range and an address.
 function isReachable(node: object): boolean {
   const { podCidrs, addresses } = node as ClusterNode;
   return podCidrs.length > 0 && addresses.length > 0;
@@ -221,7 +221,7 @@ function stateOf(stores: Stores, previous: ClusterState): ClusterState {
   return keepState(state, previous);
 }
 
-// A store holds what its kind's parser made; `readObject` ties the two together.
+// A store holds the results of its kind's parser; `readObject` connects the two.
 function view<T extends ClusterObject['object']>(
   stores: Stores,
   kind: ClusterKind,

@@ -1,53 +1,53 @@
-// When a full list is not believed the first time: it would take away what a healthy server hardly ever loses. What a
-// watch says to be deleted is another matter: it is named one by one, and believed.
+// Decides when a full list is not accepted at first: it would remove more than a healthy server usually loses.
+// Deletions from a watch name each object and are accepted.
 
 export interface ListFacts {
-  /** Objects known before, and objects of the list. */
+  /** Objects known before, and objects in the list. */
   readonly before: number;
   readonly now: number;
-  /** Whether its version is older than one that the server has told before. */
+  /** Whether its version is older than one that the server sent before. */
   readonly isOlder: boolean;
-  /** Objects that cannot follow what was told of them before; each keeps its last good version. */
+  /** Number of objects that contradict their previous version; each keeps its last good version. */
   readonly contradictions?: number;
-  /** They are no single object's fault. */
+  /** Whether there are too many contradictions for single objects to be at fault. */
   readonly areMostContradictory?: boolean;
-  /** The name of an object that should be there and is not. */
+  /** Name of an expected object that is missing. */
   readonly missing?: string | undefined;
-  /** Before the first list is believed: how many other nodes this one still has routes to. */
+  /** Before the first accepted list: number of other nodes to which this one still has routes. */
   readonly held?: number | undefined;
-  /** Other nodes of the list to which routes can lead; absent: all of the list but this one. */
+  /** Number of other nodes in the list to which routes can lead; absent: all but this one. */
   readonly others?: number | undefined;
 }
 
 export interface ListDoubt {
-  /** In words, without the name of the resource. */
+  /** A sentence without the name of the resource. */
   readonly text: string;
-  /** So often the list must be repeated before it is believed. */
+  /** Number of repetitions after which the list is accepted. */
   readonly repetitions: number;
-  /** It is of some objects alone, and each of them keeps its last good version anyway. */
+  /** Whether only some objects are affected, each of which keeps its last good version anyway. */
   readonly isOfSome?: boolean;
 }
 
-// Fewer may well go while nobody looks.
+// Fewer objects may well be deleted between two lists.
 const manyObjects = 5;
 
-/** Undefined where nothing is odd. */
+/** Undefined if the list is plausible. */
 export function listDoubt(facts: ListFacts): ListDoubt | undefined {
-  // Our own Node is no other.
+  // This node's own Node does not count.
   const { before, now, isOlder, missing, held = 0, others = now - 1 } = facts;
   const { contradictions = 0, areMostContradictory = false } = facts;
-  if (isOlder) return doubt('the list is older than what the API server has told before');
-  if (before > 0 && now === 0) return doubt(`the list is empty, and there were ${before}`);
-  if (missing !== undefined) return doubt(`the list has ${now}, and ${missing} is not among them`);
+  if (isOlder) return doubt('the list is older than an earlier answer of the API server');
+  if (before > 0 && now === 0) return doubt(`the list is empty, but there were ${before} before`);
+  if (missing !== undefined) return doubt(`the list has ${now} and lacks ${missing}`);
   const isOfSome = contradictions > 0 && !areMostContradictory;
-  const contradictory = `${contradictions} of the list cannot follow what the API server has told before`;
+  const contradictory = `objects in the list that contradict earlier answers of the API server: ${contradictions}`;
   if (contradictions > 0 && !isOfSome) return doubt(contradictory);
   if (held > 0 && others < held) {
     const what = others < now - 1 ? 'other nodes with pod ranges and addresses' : 'other nodes';
-    const text = `the list has ${others} ${what}, and this one has routes to ${held}`;
+    const text = `the list has ${others} ${what}, but this node has routes to ${held}`;
     return doubt(text, isDrastic(held, others) ? 2 : 1);
   }
-  if (isDrastic(before, now)) return doubt(`the list has ${now}, and there were ${before}`);
+  if (isDrastic(before, now)) return doubt(`the list has ${now}, but there were ${before} before`);
   return isOfSome ? { ...doubt(contradictory), isOfSome } : undefined;
 }
 
@@ -59,19 +59,19 @@ function isDrastic(before: number, now: number): boolean {
   return before - now >= manyObjects && now < before / 2;
 }
 
-// What full lists lack of the objects we know. A list may leave out what is there, and while watches hold nobody would look
-// again: so an object goes when it was named as deleted, or when a second list some time later lacks it too.
+// Known objects that full lists lack. A list may omit an existing object, and while watches work the next list is far
+// away. So an object is removed when a watch reports its deletion, or when a second list some time later lacks it too.
 export class Absences {
   readonly #waitMs: number;
-  /** Since when lists have lacked them. */
+  /** When lists began to lack each object. */
   #since = new Map<string, number>();
 
-  /** `waitMs`: the least time between the first list that lacks an object and the one that is believed. */
+  /** `waitMs`: minimum time between the first list that lacks an object and the one that is accepted. */
   constructor(waitMs: number) {
     this.#waitMs = waitMs;
   }
 
-  /** Takes note of what a full list lacks. Returns those of them that are not believed to be gone yet. */
+  /** Records what a full list lacks. Returns the objects that are not accepted as deleted yet. */
   note(lacks: Iterable<string>, now: number = performance.now()): ReadonlySet<string> {
     const since = new Map(Array.from(lacks, (key) => [key, this.#since.get(key) ?? now]));
     this.#since = since;
@@ -79,9 +79,9 @@ export class Absences {
     return new Set(young.map(([key]) => key));
   }
 
-  /** It is there after all. */
+  /** The object exists after all. */
   seen(key: string): void {
-    // In place: a watch may name all that a list lacked, one by one.
+    // Deleted in place: a watch may report, one by one, all objects that a list lacked.
     this.#since.delete(key);
   }
 }

@@ -1,26 +1,29 @@
-// When everything is listed again whatever watches say: they never tell what a list left out, or had wrong.
+// Schedules full lists while watches work: watches never report what a list omitted or had wrong.
 
 import type { ApiTimes } from './client/api-times.ts';
 import { ExtraLists } from './extra-lists.ts';
 
-/** So many are listed every `relistMs`; more, less often, so that an agent costs the API server no more than that. */
+/**
+ * Up to this many objects are listed every `relistMs`; more objects less often, so that the load on the API server
+ * stays the same.
+ */
 const steadyObjects = 2_000;
-/** What single objects may cost: a value that contradicts is believed after two extra lists, a loss after six at most. */
+/** Limit of extra lists for single objects: a contradicting value is accepted after two, a loss after at most six. */
 const mostExtra = 6;
-/** What lists that were doubtful as a whole may cost, which are the server's fault: two times ten minutes. */
+/** Limit for lists that were doubtful as a whole, which is the server's fault: twice ten minutes. */
 const mostRechecks = 40;
 const recheckedPerLook = 2;
 
 export interface BelievedList {
-  /** As a whole it said what is hardly ever so. */
+  /** Whether the list as a whole is implausible. */
   readonly isDoubtful: boolean;
-  /** It has objects that contradict what was told before. */
+  /** Whether it has objects that contradict earlier versions. */
   readonly isContradictory: boolean;
-  /** When the first of them will have been told for long enough, if lists go on to say it; absent: it is believed. */
+  /** Time until the first of them has been repeated for long enough; absent: it is accepted. */
   readonly believedInMs?: number | undefined;
-  /** It lacks what another list must lack too. */
+  /** Whether it lacks objects that another list must lack too. */
   readonly isUnconfirmed: boolean;
-  /** Objects that are kept or were there before. */
+  /** Number of objects kept or known before. */
   readonly objects: number;
 }
 
@@ -47,12 +50,12 @@ export class NextLook {
     return this.#at - performance.now();
   }
 
-  /** Whether a list may be asked for again at once since some of its objects are odd. */
+  /** Whether another list may be requested immediately because some objects are implausible. */
   takesExtra(): boolean {
     return this.#extra.take();
   }
 
-  /** Returns false where the list should be looked at again soon, and must wait for the regular look. */
+  /** Returns false if another list is due soon but must wait for the regular one. */
   listed(list: BelievedList): boolean {
     const now = performance.now();
     const { recheckedMs, relistMs } = this.#times;
@@ -61,7 +64,7 @@ export class NextLook {
     this.#listedAt = now;
     this.#extra.earn(looks);
     this.#rechecks.earn(looks * recheckedPerLook);
-    // A server that was wrong thrice may be right later, and no watch would tell.
+    // A server that was wrong three times may recover later, and no watch would report it.
     if (list.isDoubtful) this.#recheckUntil = now + recheckedMs;
     const spread = 1 + 0.2 * this.#random();
     const soonMs = this.#soonMs(list, scale, spread);
@@ -73,13 +76,16 @@ export class NextLook {
     const { doubtMs, recheckMs } = this.#times;
     if (list.isUnconfirmed && this.#extra.take()) return doubtMs * spread;
     if (performance.now() < this.#recheckUntil && this.#rechecks.take()) return recheckMs * scale;
-    // Those that are left are spread over the time until it is believed; the last must not come before.
+    // The remaining lists are spread over the time until the contradiction is accepted. The last one must not come
+    // earlier.
     const partMs = (list.believedInMs ?? 0) / this.#extra.left;
     if (list.isContradictory && this.#extra.take()) return Math.max(recheckMs, partMs + 1) * spread;
     return undefined;
   }
 
-  /** What a watch says shows that the last list may have been wrong. Returns false where it must wait for the regular look. */
+  /**
+   * An event shows that the last list may have been wrong. Returns false if another list must wait for the regular one.
+   */
   hasten(): boolean {
     const { doubtMs } = this.#times;
     if (this.leftMs <= doubtMs) return true;
@@ -89,7 +95,10 @@ export class NextLook {
     return true;
   }
 
-  /** Calls `end` when it is due, or `graceMs` after that: a server may heed it by itself. Until disposed of. */
+  /**
+   * Calls `end` when a list is due, or `graceMs` later, because a server may end the watch itself. Stops when disposed
+   * of.
+   */
   ending(end: () => void, graceMs: number): Disposable {
     let timer = setTimeout(end, this.leftMs + graceMs);
     this.#sooner = () => {

@@ -1,43 +1,43 @@
-// How much memory the objects of one resource may take: any tenant can make many, and large ones. What is beyond is kept with
-// its lists cut short, and told.
+// Limits the memory for the objects of one resource: any tenant can create many large ones. Objects beyond the limit
+// are kept with shortened lists, which is reported.
 
 import type { StoredVersions } from './fixed-fields.ts';
 
 /** Bytes as JSON. */
 export interface Budget {
-  /** Of one object. */
+  /** Limit of one object. */
   readonly object: number;
-  /** Of all objects that are no small ones: how many of those there are is bounded elsewhere. */
+  /** Limit of all objects that are not small. The number of small ones is limited elsewhere. */
   readonly resource: number;
 }
 
 export const defaultBudget: Budget = { object: 65_536, resource: 64 * 2 ** 20 };
 
 export interface ObjectStoreOptions<T> {
-  /** Of the objects, as shown to people: `Pod`. */
+  /** Kind of the objects, as shown to users: `Pod`. */
   readonly kind?: string;
   readonly budget?: Budget;
-  /** What of an object is left out as too much, in words; absent: nothing ever is. */
+  /** Describes what is omitted from an object because of its size; absent: nothing is omitted. */
   readonly cutOf?: (raw: unknown) => string | undefined;
-  /** Throws FixedFieldError where an object cannot follow its version before. */
+  /** Throws FixedFieldError if an object contradicts its previous version. */
   readonly requireFixed?: (versions: StoredVersions<T>) => void;
 }
 
-/** An ordinary object is below: it counts as nothing. */
+/** Ordinary objects are smaller and do not count. */
 const smallBytes = 1_024;
 
-/** As many addresses of a Node are used. */
+/** Maximum number of addresses of a Node that are used. */
 const mostItems = 32;
 
 export interface Fitted<T> {
   readonly object: T;
-  /** It is larger than one object may be. */
+  /** Whether the object exceeds the limit of one object. */
   readonly isTooLarge: boolean;
 }
 
 export class ObjectBudget {
   readonly #budget: Budget;
-  /** By key: bytes of those that are no small ones. */
+  /** By key: bytes of objects that are not small. */
   readonly #large = new Map<string, number>();
   readonly #cut = new Set<string>();
   #total = 0;
@@ -46,12 +46,12 @@ export class ObjectBudget {
     this.#budget = budget;
   }
 
-  /** How many objects are cut since all together would take too much. */
+  /** Number of objects shortened because of the limit of all objects. */
   get cut(): number {
     return this.#cut.size;
   }
 
-  /** The object, or what there is room for. */
+  /** Returns the object, or a shortened form that fits. */
   fit<T extends object>(key: string, object: T): Fitted<T> {
     this.delete(key);
     const bytes = JSON.stringify(object).length;
@@ -73,7 +73,7 @@ export class ObjectBudget {
   }
 }
 
-// Names and the first addresses.
+// Only names and first addresses.
 function leastForm<T extends object>(object: T): T {
   const cut = Object.entries(object).flatMap(([field, value]: [string, unknown]) =>
     Array.isArray(value) && value.length > mostItems ? [[field, value.slice(0, mostItems)]] : [],

@@ -1,12 +1,12 @@
-// Problems of the objects of one resource: the first hundred with their texts, the others as a number. Any tenant can write
-// many objects that cannot be used, and a text for each takes more memory than the object.
+// Problems of the objects of one resource: the first hundred with text, the others as a count. Any tenant can write
+// many unusable objects, and a text takes more memory than the object.
 
 import type { SourceProblem } from '../state.ts';
 
 /** Maximum number of texts that are kept. */
 export const mostTexts = 100;
 
-/** Stands for the problem of an object whose text is not kept. */
+/** Placeholder for a problem whose text is not kept. */
 export const withoutText: SourceProblem = { text: '', consequence: '' };
 
 export class ObjectProblems {
@@ -14,12 +14,12 @@ export class ObjectProblems {
   readonly #texts = new Map<string, SourceProblem>();
   readonly #others = new Set<string>();
 
-  /** `kind`: of the objects, as shown to people. */
+  /** `kind`: kind of the objects, as shown to users. */
   constructor(kind: string) {
     this.#kind = kind;
   }
 
-  /** Number of objects that have a problem. */
+  /** Number of objects with a problem. */
   get size(): number {
     return this.#texts.size + this.#others.size;
   }
@@ -36,7 +36,7 @@ export class ObjectProblems {
     return this.#texts.get(key) ?? (this.#others.has(key) ? withoutText : undefined);
   }
 
-  /** Returns whether people see a difference. */
+  /** Returns whether the shown problems changed. */
   set(key: string, problem: SourceProblem | undefined): boolean {
     const before = this.get(key)?.text;
     if (problem === undefined) return this.delete(key);
@@ -51,7 +51,7 @@ export class ObjectProblems {
     return before !== this.get(key)?.text;
   }
 
-  /** Returns whether there was one. */
+  /** Returns whether there was a problem. */
   delete(key: string): boolean {
     return this.#texts.delete(key) || this.#others.delete(key);
   }
@@ -63,7 +63,7 @@ export class ObjectProblems {
     if (count === 0) return texts;
     const text = `API server: ${this.#kind}: ${count} more cannot be used as written`;
     const consequence =
-      'the last good version of each, or what can be used of it, is in force; correct those above first';
+      'for each, the last good version or its usable part stays in force; correct the problems above first';
     return [...texts, { text, consequence, count }];
   }
 }

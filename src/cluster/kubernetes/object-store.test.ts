@@ -30,24 +30,27 @@ function told(store: ObjectStore<ClusterObject['object']>): readonly (readonly [
 }
 
 const bad: readonly (readonly [unknown, string])[] = [
-  ['10.0.1.7/24', '10.0.1.7/24 has bits set behind its length: the range would be 10.0.1.0/24'],
-  ['fd00::1/64', 'fd00::1/64 has bits set behind its length: the range would be fd00::/64'],
+  [
+    '10.0.1.7/24',
+    '10.0.1.7/24 has bits set beyond its prefix length: the range would be 10.0.1.0/24',
+  ],
+  ['fd00::1/64', 'fd00::1/64 has bits set beyond its prefix length: the range would be fd00::/64'],
   [
     '::ffff:10.0.0.0/120',
-    '::ffff:10.0.0.0/120 is a prefix of IPv4 addresses written as IPv6, which is not supported',
+    '::ffff:10.0.0.0/120 is a prefix of IPv4-mapped IPv6 addresses, which is not supported',
   ],
   ['010.0.0.0/24', '010.0.0.0/24 is not a CIDR prefix (address/length)'],
   ['\x1b[2J', '"\\u001b[2J" is not a CIDR prefix (address/length)'],
   [7, '7 is not a string'],
 ];
 for (const [range, why] of bad) {
-  test(`the range ${JSON.stringify(range)} takes no good one of its Node with it`, () => {
+  test(`the range ${JSON.stringify(range)} does not invalidate a valid one of its Node`, () => {
     const store = nodeStore();
     store.set('node-1', node([range, '10.0.2.0/24']));
     assert.deepEqual(rangesOf(store), ['10.0.2.0/24']);
     const [[text, consequence] = ['', '']] = told(store);
     assert.ok(text.includes('Node node-1: spec.podCIDRs[0]: '), text);
-    assert.match(consequence, /^this value is left out/);
+    assert.match(consequence, /^this value is ignored/);
     assert.ok(text.endsWith(why), text);
     store.set('node-1', node([range, '10.0.3.0/24']));
     assert.deepEqual(
@@ -69,7 +72,7 @@ const withUid = (uid: string, ranges: readonly unknown[]): object => {
 };
 
 for (const by of ['a watch', 'a list'] as const) {
-  test(`of a Node that ${by} shows with another uid and a flaw, no value of its predecessor stays`, () => {
+  test(`a flawed Node that ${by} shows with another uid keeps no value of its predecessor`, () => {
     const store = nodeStore();
     const set = (raw: object): void => {
       const list = by === 'a list' ? store.replace() : undefined;
@@ -85,17 +88,17 @@ for (const by of ['a watch', 'a list'] as const) {
     );
     set(withUid('u-2', ['10.0.3.7/24', '10.0.4.0/24']));
     assert.deepEqual(rangesOf(store), ['10.0.4.0/24']);
-    assert.match(told(store)[0]?.[1] ?? '', /^this value is left out/);
+    assert.match(told(store)[0]?.[1] ?? '', /^this value is ignored/);
     const unusable = withUid('u-3', []) as { readonly metadata: object };
     set({ ...unusable, metadata: { ...unusable.metadata, creationTimestamp: 5 } });
     assert.equal(store.view().size, 0);
-    assert.match(told(store)[0]?.[1] ?? '', /^this object is left out/);
+    assert.match(told(store)[0]?.[1] ?? '', /^this object is ignored/);
     set(withUid('u-3', ['10.0.5.0/24']));
     assert.deepEqual([rangesOf(store), told(store)], [['10.0.5.0/24'], []]);
   });
 }
 
-test('an InternalIP that is none takes neither the others nor the ranges with it', () => {
+test('an invalid InternalIP invalidates neither the others nor the ranges', () => {
   const store = nodeStore();
   store.set('node-1', node(['10.0.2.0/24'], ['fe80::1%eth0', '192.0.2.1']));
   assert.deepEqual(rangesOf(store), ['10.0.2.0/24']);
@@ -105,7 +108,7 @@ test('an InternalIP that is none takes neither the others nor the ranges with it
   );
 });
 
-test('what cannot be used counts among what the API server told', () => {
+test('an unusable object counts as sent by the API server', () => {
   const store = nodeStore();
   store.set('node-1', node(['10.0.0.0/24']));
   store.set('node-2', { metadata: { name: 'node-2', uid: 5 } });
@@ -141,14 +144,14 @@ function externals(store: ObjectStore<ClusterObject['object']>): readonly number
   );
 }
 
-test('an object that is larger than one may be is kept with its first addresses, and told', () => {
+test('an object that is too large is kept with its first addresses and reported', () => {
   const store = serviceStore();
   store.set('shop/a', service(5_000));
   assert.deepEqual(externals(store), [32]);
   assert.deepEqual(told(store), [
     [
-      'API server: Service shop/a: what is read of it has more than 20000 bytes',
-      'names and the first addresses of each are used',
+      'API server: Service shop/a: the fields that are read have more than 20000 bytes',
+      'only their names and first addresses are used',
     ],
   ]);
   store.set('shop/a', service(100));
@@ -156,7 +159,7 @@ test('an object that is larger than one may be is kept with its first addresses,
   assert.deepEqual(told(store), []);
 });
 
-test('objects beyond what all of a kind may take are kept with their first addresses, and told as one', () => {
+test('objects beyond the limit of their kind are kept with their first addresses and reported as one', () => {
   const store = serviceStore();
   const small = 'shop/small';
   for (let index = 0; index < 6; index++) store.set(`shop/${index}`, service(1_000));
@@ -164,8 +167,8 @@ test('objects beyond what all of a kind may take are kept with their first addre
   assert.deepEqual(externals(store), [1_000, 1_000, 1_000, 32, 32, 32, 3]);
   assert.deepEqual(told(store), [
     [
-      'API server: Service: 3 have no room in the 50000 bytes for all of this kind',
-      'names and the first addresses of each are used',
+      'API server: Service: 3 do not fit into the 50000 bytes for all objects of this kind',
+      'only their names and first addresses are used',
     ],
   ]);
   for (const index of [0, 1, 2]) store.delete(`shop/${index}`);
@@ -181,7 +184,7 @@ test('objects beyond what all of a kind may take are kept with their first addre
 
 const unusable = (key: string): object => ({ metadata: { name: key, uid: 5 } });
 
-test('of objects that cannot be used a hundred are named, and the others are a number', () => {
+test('a hundred unusable objects are named, and the others counted', () => {
   for (const by of ['watch', 'list']) {
     const store = nodeStore();
     const list = by === 'list' ? store.replace() : undefined;
@@ -204,7 +207,7 @@ test('of objects that cannot be used a hundred are named, and the others are a n
   }
 });
 
-test('a list that is kept waiting for its second removes no problem', () => {
+test('a list that waits for confirmation removes no problem', () => {
   const store = nodeStore();
   store.set('a', unusable('a'));
   store.set('b', unusable('b'));
@@ -215,7 +218,7 @@ test('a list that is kept waiting for its second removes no problem', () => {
   assert.ok(store.has('b'));
 });
 
-test('lists are cut before anything is made of their items, and that is shown in one line', () => {
+test('lists are cut before their items are parsed, which is reported in one line', () => {
   let changes = 0;
   const store = new ObjectStore(
     (key, raw) => readObject('Service', key, raw),
@@ -237,7 +240,7 @@ test('lists are cut before anything is made of their items, and that is shown in
   });
   store.set('shop/a', raw(counted));
   assert.ok(looked <= 64, String(looked));
-  const text = 'spec.externalIPs has 50000 items, of which the first 64 are used';
+  const text = 'spec.externalIPs has 50000 items; only the first 64 are used';
   const consequence = 'the other items have no effect';
   assert.deepEqual(told(store), [[`API server: Service shop/a: ${text}`, consequence]]);
   store.set('shop/b', raw(externalIPs));

@@ -1,4 +1,4 @@
-// The objects of one resource as the API server last told them; unchanged ones keep their references.
+// The objects of one resource as last sent by the API server. Unchanged objects keep their references.
 
 import { isDeepStrictEqual } from 'node:util';
 import { InputError } from '../../base/input-error.ts';
@@ -20,11 +20,11 @@ export class ObjectStore<T extends object> {
   readonly #read: (key: string, raw: unknown) => T;
   readonly #onChange: () => void;
   readonly #objects = new SnapshotMap<T>();
-  /** Objects that never were without a flaw: the usable rest of each is kept. */
+  /** Objects without a flawless version: the usable rest of each is kept. */
   readonly #flawed = new Set<string>();
-  /** By key: what is left out of an object's lists. */
+  /** By key: what is omitted from an object's lists. */
   readonly #cut = new Map<string, string>();
-  /** By key: what was told last, and not taken. */
+  /** By key: the last version that was not accepted. */
   readonly #contradictions = new Map<string, Contradiction>();
   readonly #kind: string;
   readonly #limits: Budget;
@@ -33,7 +33,7 @@ export class ObjectStore<T extends object> {
   #budget: ObjectBudget;
   #problems: ObjectProblems;
 
-  /** `read` throws InputError for what cannot be used; `onChange` is told when objects or problems are others. */
+  /** `read` throws InputError for an unusable object. `onChange` is called when objects or problems change. */
   constructor(
     read: (key: string, raw: unknown) => T,
     onChange: () => void,
@@ -51,17 +51,17 @@ export class ObjectStore<T extends object> {
     this.#problems = new ObjectProblems(kind);
   }
 
-  /** By key; the same map while nothing changes. */
+  /** Objects by key; the same map while nothing changes. */
   view(): ReadonlyMap<string, T> {
     return this.#objects.snapshot();
   }
 
-  /** Whether the API server has told of it, usable or not. */
+  /** Whether the API server has sent the object, usable or not. */
   has(key: string): boolean {
     return this.#objects.get(key) !== undefined || this.#problems.has(key);
   }
 
-  /** What was told of it last cannot follow its version before, which stays. */
+  /** The last version sent, if it contradicts the previous one, which stays. */
   contradictionOf(key: string): Contradiction | undefined {
     return this.#contradictions.get(key);
   }
@@ -70,7 +70,7 @@ export class ObjectStore<T extends object> {
     return this.#objects.size;
   }
 
-  /** What is kept of all that the API server told, usable or not; a last good version counts beside its successor. */
+  /** Size of everything kept, usable or not; a last good version counts in addition to its successor. */
   get told(): number {
     return this.#objects.size + this.#problems.size;
   }
@@ -98,7 +98,7 @@ export class ObjectStore<T extends object> {
     if (this.#objects.delete(key) || hadProblem) this.#onChange();
   }
 
-  /** Takes a full list, page by page; nothing of it shows before `commit` or `commitAdditions`. */
+  /** Builds a full list page by page. Nothing of it is visible before `commit` or `commitAdditions`. */
   replace(): StoreReplacement<T> {
     const taken = new Map<string, Read<T>>();
     const lacks = (): readonly string[] => {
@@ -148,7 +148,7 @@ export class ObjectStore<T extends object> {
         const before = this.#problems;
         const { cut } = this.#budget;
         this.#budget = budget;
-        // A new one: texts of problems that are over must not take the room of others.
+        // A new collection: texts of former problems must not take the place of others.
         this.#problems = new ObjectProblems(this.#kind);
         for (const [key, read] of taken) this.#take(key, read);
         for (const key of lacking) {
@@ -162,7 +162,7 @@ export class ObjectStore<T extends object> {
     };
   }
 
-  // Its room in a budget that has not heard of it.
+  // Registers the object in a new budget.
   #refit(key: string): void {
     const object = this.#objects.get(key);
     if (object === undefined) return;
@@ -187,10 +187,10 @@ export class ObjectStore<T extends object> {
     if (isNew || isOtherProblem || cut !== hadCut) this.#onChange();
   }
 
-  // Without an object nothing good is known of it.
+  // The result has no object if no good version is known.
   #parse(key: string, raw: unknown, budget: ObjectBudget): Read<T> {
     const known = this.#objects.get(key);
-    // An object that was deleted and made again has no last good version.
+    // An object that was deleted and recreated has no last good version.
     return this.#parseAfter(isOtherObject(known, raw) ? undefined : known, { key, raw, budget });
   }
 
@@ -212,8 +212,8 @@ export class ObjectStore<T extends object> {
         flawed !== undefined
           ? flawConsequence
           : before === undefined
-            ? 'this object is left out; everything else was applied'
-            : `the last good version of this object stays in force${contradiction === undefined ? '' : ' until full lists have repeated this'}`;
+            ? 'this object is ignored; everything else was applied'
+            : `the last good version of this object stays in force${contradiction === undefined ? '' : ' until full lists confirm the change'}`;
       const problem = { text: error.message, consequence };
       return flawed === undefined
         ? { object: before && budget.fit(key, before).object, problem, ...contradiction }
@@ -225,7 +225,7 @@ export class ObjectStore<T extends object> {
     }
   }
 
-  // Throws InputError, also where the rest of a flawed object cannot follow `before`.
+  // Throws InputError, also if the rest of a flawed object contradicts `before`.
   #readNext(key: string, raw: unknown, before: T | undefined): T {
     const isPart = this.#flawed.has(key);
     const checked = (after: T): T => {
@@ -243,11 +243,11 @@ export class ObjectStore<T extends object> {
 
   #tooLarge(key: string): SourceProblem {
     const name = `${this.#kind} ${shownText(key, 600)}`;
-    const text = `API server: ${name}: what is read of it has more than ${this.#limits.object} bytes`;
+    const text = `API server: ${name}: the fields that are read have more than ${this.#limits.object} bytes`;
     return { text, consequence: cutConsequence };
   }
 
-  // One of them by name: a tenant can make very many.
+  // Names only one of them, because a tenant can create very many.
   #cutLists(): readonly SourceProblem[] {
     for (const [key, cut] of this.#cut) {
       const more = this.#cut.size === 1 ? '' : `; ${this.#cut.size - 1} more have such lists`;
@@ -258,18 +258,18 @@ export class ObjectStore<T extends object> {
   }
 
   #cutProblem(count: number): SourceProblem {
-    const text = `API server: ${this.#kind}: ${count} have no room in the ${this.#limits.resource} bytes for all of this kind`;
+    const text = `API server: ${this.#kind}: ${count} do not fit into the ${this.#limits.resource} bytes for all objects of this kind`;
     return { text, consequence: cutConsequence };
   }
 }
 
-const cutConsequence = 'names and the first addresses of each are used';
+const cutConsequence = 'only their names and first addresses are used';
 
 function keptReference<T extends object>(before: T | undefined, object: T): T {
   return before !== undefined && isDeepStrictEqual(before, object) ? before : object;
 }
 
-// Names are used again, uids are not. Without both uids it is taken for the same object.
+// Names are reused, uids are not. If a uid is missing, it counts as the same object.
 function isOtherObject(known: object | undefined, raw: unknown): boolean {
   const before = known !== undefined && 'uid' in known ? known.uid : undefined;
   const { metadata } = (raw ?? {}) as { readonly metadata?: { readonly uid?: unknown } | null };
@@ -277,7 +277,7 @@ function isOtherObject(known: object | undefined, raw: unknown): boolean {
   return typeof before === 'string' && typeof now === 'string' && before !== now;
 }
 
-// `read` makes both: the object, and the rest of a flawed one.
+// `read` creates both the object and the rest of a flawed one.
 function restOf<T extends object>(error: InputError): T | undefined {
   return error instanceof FlawedNodeError ? (error.rest as object as T) : undefined;
 }
@@ -285,11 +285,11 @@ function restOf<T extends object>(error: InputError): T | undefined {
 interface Read<T> {
   readonly object?: T | undefined;
   readonly problem?: SourceProblem | undefined;
-  /** What is left out of its lists. */
+  /** What is omitted from its lists. */
   readonly cut?: string | undefined;
   readonly isFlawed?: boolean;
   readonly contradiction?: Contradiction;
-  /** Of a contradiction: what it would be as the first that is told of the object. */
+  /** For a contradiction: the result if this were the first version of the object. */
   readonly instead?: Read<T>;
 }
 

@@ -1,15 +1,14 @@
-// What a watch may say of an object: only what is newer than the version that the watch began from, and newer than what was
-// said of that object before. Anything else comes from a cache that is behind, and would bring back an old state for as long as
-// the watch holds.
+// Accepts events of a watch only for versions newer than the start of the watch and newer than the object's last
+// version. Anything else comes from a stale cache and would restore an old state for as long as the watch lasts.
 
 import { isNewer, isOlder } from './client/meta.ts';
 
 const kept = 2_000;
 
 export class ObjectVersions {
-  /** Of the objects that changed last, in order of their last change. */
+  /** Versions of the objects that changed last, in order of their last change. */
   readonly #versions = new Map<string, string>();
-  /** Where the watch began. */
+  /** Version from which the watch began. */
   #from: string | undefined;
 
   /** A watch begins at this version. */
@@ -17,11 +16,12 @@ export class ObjectVersions {
     this.#from = from;
   }
 
-  /** Takes note of it. Returns why it cannot be news, or undefined where it is. */
+  /** Records a version. Returns why it cannot be news, or undefined if it can. */
   advance(key: string, version: string | undefined): string | undefined {
     if (version === undefined) return 'without a version';
-    if (!isNewer(version, this.#from)) return 'as it was before the watch began';
-    if (isOlder(version, this.#versions.get(key))) return 'as it was before what was told already';
+    if (!isNewer(version, this.#from)) return 'in a version from before the watch began';
+    if (isOlder(version, this.#versions.get(key)))
+      return 'in a version older than one already sent';
     this.#versions.delete(key);
     this.#versions.set(key, version);
     const [oldest] = this.#versions.keys();

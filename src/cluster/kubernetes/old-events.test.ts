@@ -8,8 +8,12 @@ import { isWatch, reflect } from '../../../test/support/reflected.ts';
 const object = (uid: string, more: object): object => ({ metadata: { name: 'a', uid, ...more } });
 
 const old: readonly (readonly [string, object, RegExp])[] = [
-  ['an older version', { resourceVersion: '9' }, /a as it was before the watch began/],
-  ["the list's own version", { resourceVersion: '10' }, /a as it was before the watch began/],
+  ['an older version', { resourceVersion: '9' }, /a in a version from before the watch began/],
+  [
+    "the list's own version",
+    { resourceVersion: '10' },
+    /a in a version from before the watch began/,
+  ],
   ['no version', {}, /a without a version/],
   ['version 0', { resourceVersion: '0' }, /a without a version/],
   ['a number as its version', { resourceVersion: 12 }, /a without a version/],
@@ -19,7 +23,7 @@ const old: readonly (readonly [string, object, RegExp])[] = [
 
 for (const type of ['ADDED', 'MODIFIED', 'DELETED'])
   for (const [title, more, says] of old)
-    test(`an event ${type} of ${title} is not believed, and everything is listed`, async (context) => {
+    test(`an event ${type} of ${title} is not accepted, and everything is listed`, async (context) => {
       let watches = 0;
       const running = await reflect(context, (_, response, url) => {
         if (!isWatch(url)) {

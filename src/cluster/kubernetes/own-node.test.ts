@@ -61,7 +61,7 @@ function ownNode(context: TestContext): Scene {
   return Object.assign(scene, { own, requests, until });
 }
 
-test('facts are written when they differ, by server-side apply, and never for another Node of the name', async (context) => {
+test('annotations are written if they differ, by server-side apply, and never to another Node of the name', async (context) => {
   const { own, requests, until } = ownNode(context);
   own.settle(node, { isReady: false });
   await until(1);
@@ -75,13 +75,13 @@ test('facts are written when they differ, by server-side apply, and never for an
   });
 });
 
-test('nothing is written to a Node that says all already', (context) => {
+test('nothing is written to a Node that is up to date', (context) => {
   const { own, requests } = ownNode(context);
   own.settle({ ...node, annotations: { ...facts, other: 'x' } }, { isReady: true });
   assert.deepEqual(requests, []);
 });
 
-test('the start-up taint goes when the agent is ready, and no other does', async (context) => {
+test('the start-up taint is removed when the agent is ready, and no other taint', async (context) => {
   const { own, requests, until } = ownNode(context);
   own.settle(tainted, { isReady: false });
   assert.equal(requests.length, 0);
@@ -93,7 +93,7 @@ test('the start-up taint goes when the agent is ready, and no other does', async
   ]);
 });
 
-test('a refusal of the annotations keeps neither the taint nor later attempts back, and is told until it is over', async (context) => {
+test('a refusal of the annotations delays neither the taint nor later attempts, and is reported while it lasts', async (context) => {
   const scene = ownNode(context);
   const message = "ValidatingAdmissionPolicy 'heddle-own-node' with binding 'x' denied request: no";
   const refusal = new ApiError({
@@ -118,7 +118,7 @@ test('a refusal of the annotations keeps neither the taint nor later attempts ba
   assert.deepEqual(scene.own.problems, []);
 });
 
-test('a Node that is gone is not written to', async (context) => {
+test('a deleted Node is not written to', async (context) => {
   const { own, requests, until } = ownNode(context);
   own.settle(node, { isReady: false });
   await until(1);

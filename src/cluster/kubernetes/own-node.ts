@@ -1,5 +1,5 @@
-// What the agent writes on its own Node object, only when it is not there already: facts that other nodes' agents
-// compare with theirs, and the start-up taint taken away once pods can come.
+// The agent's writes to its own Node object, only if needed: annotations that other nodes' agents compare with theirs,
+// and the removal of the start-up taint once pods can start.
 
 import type { ClusterNode } from '../objects.ts';
 import type { ApiClient } from './client/api-client.ts';
@@ -8,15 +8,15 @@ import { RetriedWrite, type RetriedWriteOptions, type Write } from './retried-wr
 export interface OwnNodeWriterOptions
   extends Pick<RetriedWriteOptions, 'signal' | 'times' | 'random'> {
   readonly client: Pick<ApiClient, 'json' | 'onRecovered'>;
-  /** Annotations as they should be; see model/network/peer-facts.ts. */
+  /** Desired annotations; see model/network/peer-facts.ts. */
   readonly facts: Readonly<Record<string, string>>;
-  /** The key of the taint to remove; undefined: taints are left alone. */
+  /** Key of the taint to remove; undefined: taints are left alone. */
   readonly startupTaint?: string | undefined;
 }
 
 export class OwnNodeWriter {
   readonly #options: OwnNodeWriterOptions;
-  // Each for itself: what keeps one from being written need not keep the other.
+  // Separate writes: a failure of one must not stop the other.
   readonly #annotations: RetriedWrite;
   readonly #taint: RetriedWrite;
 
@@ -28,7 +28,7 @@ export class OwnNodeWriter {
     this.#taint = new RetriedWrite(shared);
   }
 
-  /** What cannot be written, and why. */
+  /** Writes that fail, with reasons. */
   get problems(): readonly string[] {
     const annotations = this.#annotations.problem;
     const taint = this.#taint.problem;
@@ -38,13 +38,13 @@ export class OwnNodeWriter {
     ];
   }
 
-  /** To be called with what the cluster last said of this node; undefined: it has no such Node. */
+  /** Call this with the latest version of this node; undefined: there is no such Node. */
   settle(node: ClusterNode | undefined, { isReady }: { readonly isReady: boolean }): void {
     this.#annotations.want(node && this.#annotate(node));
     this.#taint.want(node && isReady ? this.#removeTaint(node) : undefined);
   }
 
-  // The uid keeps the API server from making a Node out of annotations where the real one was just deleted.
+  // With the uid in the patch, the API server does not create a Node if the real one was just deleted.
   #annotate(node: ClusterNode): Write | undefined {
     const { facts } = this.#options;
     const { name, uid, annotations } = node;
@@ -56,7 +56,7 @@ export class OwnNodeWriter {
     });
   }
 
-  // Taints are one list to the API server: the test keeps us from removing another's where the list has moved.
+  // Taints are one list. The test in the patch prevents removing another taint if the list has changed.
   #removeTaint(node: ClusterNode): Write | undefined {
     const { startupTaint } = this.#options;
     const index = node.taints?.findIndex(({ key }) => key === startupTaint) ?? -1;

@@ -29,15 +29,15 @@ function uidAfter(items: readonly object[], known?: object): Promise<string | un
   });
 }
 
-test('a pod that is looked for is known afterwards', async () => {
+test('a requested pod is known afterwards', async () => {
   assert.equal(await uidAfter([object('web-1', 'u-1')]), 'u-1');
 });
 
-test('a pod that nobody has stays unknown, and another is not taken for it', async () => {
+test('a pod that does not exist stays unknown, and another is not taken for it', async () => {
   assert.equal(await uidAfter([]), undefined);
   assert.equal(await uidAfter([object('web-2', 'u-2')]), undefined);
 });
 
-test('what has been told meanwhile stays', async () => {
+test('objects received meanwhile stay', async () => {
   assert.equal(await uidAfter([object('web-1', 'u-1')], object('web-1', 'u-3')), 'u-3');
 });

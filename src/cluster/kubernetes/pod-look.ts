@@ -1,4 +1,4 @@
-// One pod that should be there and is not known: what a list left out no watch tells.
+// Requests one pod that should exist but is not known: watches do not report what a list omitted.
 
 import type { ApiClient } from './client/api-client.ts';
 import { listPage, metaOf } from './client/meta.ts';
@@ -16,7 +16,7 @@ export interface PodLookOptions {
 
 const timeoutMs = 5_000;
 
-/** A list, which agents may make anyway, and not a get, which would be a right more. Throws as `ApiClient.json`. */
+/** Uses a list, which agents may do anyway; a get would need another permission. Throws like `ApiClient.json`. */
 export async function lookForPod(
   { namespace, name }: PodReference,
   { client, store }: PodLookOptions,
@@ -30,7 +30,7 @@ export async function lookForPod(
   });
   const wanted = `${namespace}/${name}`;
   for (const item of listPage(raw, 'Pod').items) {
-    // What a watch has told meanwhile is newer.
+    // A version that a watch has delivered meanwhile is newer.
     const isWanted = metaOf(item, 'Pod').key === wanted && !store.has(wanted);
     if (isWanted) store.set(wanted, item);
   }

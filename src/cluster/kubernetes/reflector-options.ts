@@ -1,4 +1,4 @@
-// What a reflector must be told.
+// Options of a reflector.
 
 import type { ApiClient } from './client/api-client.ts';
 import type { ApiTimes } from './client/api-times.ts';
@@ -8,7 +8,7 @@ export interface ReflectorOptions {
   readonly client: Pick<ApiClient, 'answer' | 'avoid' | 'open' | 'onRecovered'>;
   /** As in a ClusterRole: `pods`. */
   readonly resource: string;
-  /** Of its objects: `Pod`. */
+  /** Kind of the objects: `Pod`. */
   readonly kind: string;
   readonly path: string;
   readonly selectors: Readonly<Record<string, string>>;
@@ -16,17 +16,17 @@ export interface ReflectorOptions {
     ObjectStore<object>,
     'set' | 'delete' | 'has' | 'replace' | 'size' | 'told' | 'contradictionOf'
   >;
-  /** The name of an object that a list must have to be believed at once: our own Node. */
+  /** Name of an object that a list must contain to be accepted immediately: this node's Node. */
   readonly expected?: string | undefined;
-  /** How many other nodes the kernel has routes to from before: a first list of fewer Nodes is doubted. */
+  /** Number of other nodes to which the kernel already has routes. A first list with fewer Nodes is doubted. */
   readonly held?: (() => number) | undefined;
   /** Whether the kernel could have routes to such a Node; absent: to any. */
   readonly canHold?: ((node: object) => boolean) | undefined;
-  /** For a resource that the cluster need not have: how long to wait before looking for it again. */
+  /** For an optional resource: interval of checks for it. */
   readonly absentRetryMs?: number | undefined;
-  /** Told when the first list is in, when it begins to fail and when it is well again. */
+  /** Called when the first list is complete, when reading begins to fail, and when it works again. */
   onChange(): void;
-  /** Addresses of servers that are known to send bookmarks; added to. */
+  /** Addresses of servers known to send bookmarks. The reflector adds to it. */
   readonly bookmarking?: Set<string>;
   readonly random?: () => number;
   readonly times?: ApiTimes;

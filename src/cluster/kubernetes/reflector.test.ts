@@ -5,7 +5,7 @@ import { isWatch, reflect, script } from '../../../test/support/reflected.ts';
 import { ObjectStore } from './object-store.ts';
 import { readObject } from './resources.ts';
 
-test('a list comes in pages, and the watch goes on from its version', async (context) => {
+test('a list is read in pages, and the watch continues from its version', async (context) => {
   const running = await reflect(context, (_, response, url) => {
     if (isWatch(url)) {
       response.writeHead(200).flushHeaders();
@@ -25,7 +25,7 @@ test('a list comes in pages, and the watch goes on from its version', async (con
   assert.equal(watch?.get('labelSelector'), '!hidden');
 });
 
-test('a watch that ends goes on from the last event or bookmark, without a list', async (context) => {
+test('a watch that ends continues from the last event or bookmark, without a list', async (context) => {
   const running = await reflect(
     context,
     script(
@@ -46,7 +46,7 @@ test('a watch that ends goes on from the last event or bookmark, without a list'
   assert.equal(running.reflector.state.watchRestarts, 2);
 });
 
-test('a bookmark is no object', async (context) => {
+test('a bookmark is not an object', async (context) => {
   const running = await reflect(
     context,
     script(
@@ -64,7 +64,7 @@ test('a bookmark is no object', async (context) => {
 });
 
 for (const how of ['event', 'status'] as const) {
-  test(`410 as ${how} lists again and deletes only what is gone`, async (context) => {
+  test(`410 as ${how} causes a new list and deletes only what no longer exists`, async (context) => {
     let lists = 0;
     let watches = 0;
     const running = await reflect(
@@ -91,7 +91,7 @@ for (const how of ['event', 'status'] as const) {
   });
 }
 
-test('half a line at the end of a broken watch is no event', async (context) => {
+test('a partial line at the end of a broken watch is not an event', async (context) => {
   const whole = event('ADDED', namespaceObject('b', '20'));
   const running = await reflect(
     context,
@@ -118,7 +118,7 @@ test('half a line at the end of a broken watch is no event', async (context) => 
   assert.equal(running.server.requests.at(-1)?.searchParams.get('resourceVersion'), '20');
 });
 
-test('429 waits as long as the server asks, then goes on', async (context) => {
+test('429 waits as long as the server asks and then continues', async (context) => {
   let refusedAt = 0;
   let waitedMs = 0;
   const running = await reflect(context, (_, response, url) => {
@@ -142,7 +142,7 @@ test('429 waits as long as the server asks, then goes on', async (context) => {
   await running.until(() => running.reflector.state.failing === undefined);
 });
 
-test('what a list failed with is over once a list is in, before its watch has begun', async (context) => {
+test('the error of a list ends with the next complete list, before its watch has begun', async (context) => {
   let lists = 0;
   const running = await reflect(context, (_, response, url) => {
     // A watch that is never answered.
@@ -155,7 +155,7 @@ test('what a list failed with is over once a list is in, before its watch has be
   assert.equal(running.reflector.state.failing, undefined);
 });
 
-test('a line that is no event is told, and the watch goes on behind the last good one', async (context) => {
+test('a line that is not an event is reported, and the watch continues after the last valid one', async (context) => {
   const running = await reflect(
     context,
     script(
@@ -171,7 +171,7 @@ test('a line that is no event is told, and the watch goes on behind the last goo
   assert.equal(running.server.requests.at(-1)?.searchParams.get('resourceVersion'), '30');
 });
 
-test('an object that cannot be used keeps its last good version and is named', () => {
+test('an unusable object keeps its last good version and is named', () => {
   const bad = { metadata: { name: 'a', uid: 5, resourceVersion: '30' } };
   const seen: string[] = [];
   const store = new ObjectStore(

@@ -1,6 +1,7 @@
-// Keeps one resource as the API server has it: list everything, watch from there, and go on from the last version known
-// after whatever ends the watch. Everything is listed again when the server has forgotten that version, when watches bring
-// nothing (they end at once, or are silent), and now and then: a watch never tells what a list left out.
+// Mirrors one resource of the API server: lists everything, watches from there, and continues from the last known
+// version whenever a watch ends. Everything is listed again when the server has discarded that version, when watches
+// are useless (they end immediately or are silent), and periodically, because a watch never reports what a list
+// omitted.
 
 import { errorText } from '../../base/errors.ts';
 import { Attempts, isOurFault } from './attempts.ts';
@@ -27,9 +28,9 @@ export class Reflector {
   readonly #list: FullList;
   readonly #status: ResourceState;
   readonly #versions = new ObjectVersions();
-  /** Where to watch from; undefined: list first. */
+  /** Version to watch from; undefined: list first. */
   #version: string | undefined;
-  /** The newest version that the server ever told. */
+  /** Newest version that the server ever sent. */
   #newest: string | undefined;
   readonly #attempts: Attempts;
   readonly #yield: WatchYield;
@@ -61,7 +62,7 @@ export class Reflector {
     return this.#status.isSynced;
   }
 
-  /** Until `signal` aborts. */
+  /** Runs until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const part = this.#version === undefined ? 'list' : 'watch';
@@ -94,10 +95,10 @@ export class Reflector {
     const unconfirmed = this.#absences.note(replacement.lacks());
     const { isOfSome = false } = doubt ?? {};
     if (doubt && this.#doubts++ < doubt.repetitions && (!isOfSome || this.#look.takesExtra())) {
-      // Another server's list says more than the same one's again.
+      // A list from another server is more informative than a repetition from this one.
       client.avoid(server);
       if (!isOld) replacement.commitAdditions();
-      this.#status.failed('doubt', `${resource}: ${doubt.text}; it is asked for again`);
+      this.#status.failed('doubt', `${resource}: ${doubt.text}; the list is requested again`);
       return pause(this.#times.doubtMs * this.#doubts * (1 + 0.2 * this.#random()), { signal });
     }
     this.#doubts = 0;
@@ -116,7 +117,7 @@ export class Reflector {
     if (isWaiting) this.#status.postponed();
   }
 
-  // Before a list is believed, and where the resource has such facts.
+  // Only before a list is accepted, and only for resources with such facts.
   #held(list: Pick<StoreReplacement, 'count'>): Pick<ListFacts, 'held' | 'others'> {
     const { held, canHold, expected } = this.#options;
     if (this.isSynced || held === undefined) return {};
@@ -156,7 +157,7 @@ export class Reflector {
         response.destroy();
       },
     });
-    // The server ends it in time, if it heeds what it is asked.
+    // The server ends the watch in time if it respects the request.
     using _due = this.#look.ending(() => response.destroy(), settledMs);
     try {
       for await (const event of watchEvents(response, {
@@ -169,7 +170,7 @@ export class Reflector {
     } catch (error) {
       if (signal.aborted) return;
       isBroken = true;
-      // The next attempt tells whether the server is gone or only this connection.
+      // The next attempt shows whether the server has failed or only this connection.
       if (ending === undefined && !(error instanceof Error && 'code' in error))
         throw this.#wrong(error, server);
     } finally {
@@ -192,20 +193,20 @@ export class Reflector {
     this.#status.watchHolds();
   }
 
-  // A server that ends every watch at once would be asked without pause.
+  // Without this pause, a server that ends every watch immediately would receive requests continuously.
   async #endedAtOnce(server: string, signal: AbortSignal): Promise<void> {
     const { client, resource } = this.#options;
     if (this.#yield.isTooLow) {
       client.avoid(server);
       this.#status.failed(
         'watch',
-        `watch ${resource}: the server ended ${mostFruitless} watches in a row at once, without a word`,
+        `watch ${resource}: the server ended ${mostFruitless} watches in a row immediately, without an event`,
       );
     }
     await this.#attempts.pause(signal);
   }
 
-  // The next watch from the same version may be as silent, for the same reason.
+  // The next watch from the same version may be silent for the same reason.
   async #gaveUp(text: string, server: string, signal: AbortSignal): Promise<void> {
     const { client, resource } = this.#options;
     client.avoid(server);
@@ -238,11 +239,11 @@ export class Reflector {
   #heedContradiction(key: string): void {
     const contradiction = this.#options.store.contradictionOf(key);
     this.#contradictions.seen(key, contradiction);
-    // The last list may be what was wrong. Of a loss it need not be: a cloud provider may make it.
+    // The last list may have been wrong. For a loss that is less likely: a cloud provider may cause it.
     if (contradiction?.isLoss === false && !this.#look.hasten()) this.#status.postponed();
   }
 
-  // A server that says what cannot be news may have left out what is: everything is listed.
+  // A server that sends events which cannot be news may have omitted real news, so everything is listed.
   #news({ type, object }: WatchEvent): ObjectVersion {
     try {
       const meta = metaOf(object, this.#options.kind);
@@ -257,7 +258,7 @@ export class Reflector {
     }
   }
 
-  // What this server's watch ended with.
+  // Records the error with the server whose watch ended.
   #wrong(error: unknown, server: string): unknown {
     const { client, resource } = this.#options;
     if (!isExpired(error)) client.avoid(server);
@@ -275,7 +276,7 @@ export class Reflector {
     this.#version = undefined;
   }
 
-  // The cluster does not know the resource (any more): nothing of it is there, which is no failure.
+  // The cluster does not have the resource (any more): it has no objects, which is not a failure.
   async #waitWhileAbsent(error: unknown, signal: AbortSignal): Promise<boolean> {
     const { absentRetryMs, store } = this.#options;
     const isAbsent = error instanceof ApiError && error.status === 404;
@@ -291,9 +292,9 @@ export class Reflector {
 
   async #backOff(error: unknown, part: 'list' | 'watch', signal: AbortSignal): Promise<void> {
     const text = shownText(errorText(error), 1_000);
-    // What the server has forgotten is listed again, which is no failure.
+    // If the server has discarded the version, everything is listed again, which is not a failure.
     if (!isExpired(error) || this.#attempts.haveFailed) this.#status.failed(part, text);
-    // A version that it does not understand, and the like.
+    // For example a version that the server does not understand.
     if (part === 'watch' && isOurFault(error)) this.#yield.refused();
     await this.#attempts.pauseAfter(error, this.#options.client.onRecovered, signal);
   }

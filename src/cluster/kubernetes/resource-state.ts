@@ -1,4 +1,4 @@
-// What is known of one resource's reading: how fresh it is, and what keeps it from being fresh.
+// State of reading one resource: its freshness, and what prevents it.
 
 import { type Moment, moment } from '../../base/moment.ts';
 import type { StoreReplacement } from './full-list.ts';
@@ -12,19 +12,19 @@ export interface Failing {
 export interface ReflectorState {
   readonly resource: string;
   readonly objects: number;
-  /** When the last full list was in. */
+  /** When the last full list was complete. */
   readonly listedAt?: Moment | undefined;
-  /** When a list was in or the watch last said anything, be it that nothing changed. */
+  /** When a list was complete or the watch last sent something, bookmarks included. */
   readonly watchedAt?: Moment | undefined;
-  /** Watches begun after the first, and full lists after the first. */
+  /** Watches started after the first one, and full lists after the first one. */
   readonly watchRestarts: number;
   readonly relists: number;
-  /** Only before the first list is in: since when it is read, and how much of it is here. */
+  /** Only before the first list is complete: when reading began, and how much has been read. */
   readonly reading?: { readonly since: Moment; readonly objects: number } | undefined;
   readonly failing?: Failing | undefined;
-  /** The last list is not believed yet: why. */
+  /** Why the last list is not accepted yet. */
   readonly doubt?: Failing | undefined;
-  /** What should be listed again soon has to wait for the regular list: why. */
+  /** Why a list that is due soon has to wait for the regular one. */
   readonly postponed?: Failing | undefined;
 }
 
@@ -46,7 +46,7 @@ export class ResourceState {
     doubt: undefined,
     postponed: undefined,
   };
-  /** A watch that was silent may be there again, as silent: only a word of the server ends this failure. */
+  /** A silent watch may be replaced by another silent one: only data from the server ends this failure. */
   #isSilent = false;
 
   constructor(resource: string, store: Pick<ObjectStore<object>, 'size'>, onChange: () => void) {
@@ -92,9 +92,9 @@ export class ResourceState {
     this.#onChange();
   }
 
-  /** As many lists as may be have been asked for beyond the regular ones. */
+  /** The limit of extra lists has been reached. */
   postponed(): void {
-    const text = `${this.#resource}: too many objects contradicted what was told of them, or were missing in a list; no list is asked for before the regular one`;
+    const text = `${this.#resource}: too many objects contradicted earlier answers or were missing from a list; no list is requested before the next regular one`;
     this.failed('postponed', text);
   }
 
@@ -102,12 +102,12 @@ export class ResourceState {
     this.#watches++;
   }
 
-  /** A watch holds, though it has not said anything. */
+  /** A watch is open but has not sent anything. */
   watchHolds(): void {
     if (!this.#isSilent) this.#ended('watch');
   }
 
-  /** The watch has said something, or the server has ended it in its time. */
+  /** The watch has sent something, or the server has ended it in time. */
   heard(): void {
     this.#heardAt = moment();
     this.#isSilent = false;

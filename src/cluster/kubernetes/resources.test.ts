@@ -40,7 +40,7 @@ const pod = {
   status: { phase: 'Running', podIP: '192.0.2.7', podIPs: [{ ip: '192.0.2.7' }] },
 };
 
-test('of a Pod the agent keeps what it uses: no label, container, volume or foreign annotation', () => {
+test('only the used fields of a Pod are kept: no label, container, volume or foreign annotation', () => {
   const kept = JSON.parse(JSON.stringify(readObject('Pod', 'shop/web-1', pod)));
   assert.deepEqual(Object.keys(kept).sort(), [
     'addresses',
@@ -81,14 +81,14 @@ const large: readonly (readonly [ClusterKind, object])[] = [
 ];
 
 for (const [kind, raw] of large) {
-  test(`a large ${kind} is a small one in the agent`, () => {
+  test(`a large ${kind} is small in the agent`, () => {
     const kept = JSON.stringify(readObject(kind, 'shop/a', raw));
     assert.ok(JSON.stringify(raw).length > 100_000);
     assert.ok(kept.length < 500, kept.slice(0, 1_000));
   });
 }
 
-test('what is read of Services, of the API server and of static pods is kept', () => {
+test("the fields read from Services, the API server's slices and static pods are kept", () => {
   const service = { clusterIPs: ['192.0.2.80'], externalIPs: ['203.0.113.9'], ports };
   const kept = readObject('Service', 'shop/a', { metadata, spec: service });
   assert.ok('clusterAddresses' in kept);
@@ -116,7 +116,7 @@ test('what is read of Services, of the API server and of static pods is kept', (
   assert.deepEqual(readObject('Pod', 'shop/a', mirror).annotations, hash);
 });
 
-test('an annotation that is far too long is cut, and not taken for another or for none', () => {
+test('an annotation that is far too long is cut, but not treated as absent or as another', () => {
   const key = 'kubernetes.io/ingress-bandwidth';
   const annotations = { [key]: `${'0'.repeat(200_000)}10M` };
   const kept = readObject('Pod', 'shop/a', { metadata: { ...metadata, annotations } });
@@ -124,7 +124,7 @@ test('an annotation that is far too long is cut, and not taken for another or fo
   assert.throws(() => annotatedBandwidth(kept.annotations), /ingress-bandwidth/);
 });
 
-test('pods of one node alone are chosen by the server', () => {
+test('the server selects the pods of one node', () => {
   const selectorsOf = (podsOf?: string): unknown =>
     resources({ podsOf }).find(({ kind }) => kind === 'Pod')?.selectors;
   assert.deepEqual(selectorsOf(), {});

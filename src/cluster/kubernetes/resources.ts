@@ -1,4 +1,4 @@
-// What is listed and watched: where it is, what the server may leave out, and what we keep of it.
+// The resources that are listed and watched: path, server-side selectors, and the fields that are kept.
 
 import { FlawedNodeError } from '../flawed-node.ts';
 import { type ClusterKind, type ClusterObject, parseObject } from '../parse-object.ts';
@@ -10,15 +10,16 @@ export interface Resource {
   readonly name: string;
   /** `/api/v1/pods` */
   readonly path: string;
-  /** Leaves out on the server what nothing here reads. */
+  /** Selectors that make the server omit objects which no one reads here. */
   readonly selectors: Readonly<Record<string, string>>;
 }
 
-// Endpoints of headless services are found by name resolution alone; services with another proxy's name are not ours.
+// Endpoints of headless services are found by name resolution alone. Services with another proxy's name are handled by
+// that proxy.
 const serviceProxyName = 'service.kubernetes.io/service-proxy-name';
 const headless = 'service.kubernetes.io/headless';
 
-/** `podsOf`: the node whose pods alone are wanted; undefined: all pods. */
+/** `podsOf`: only pods of this node; undefined: all pods. */
 export function resources({
   podsOf,
 }: {
@@ -53,7 +54,7 @@ const all: readonly Resource[] = [
   },
 ];
 
-/** Throws InputError. What nothing on a node reads is removed: a Pod of 5-20 kB becomes some 300 bytes. */
+/** Throws InputError. Fields that nothing on a node reads are removed: a Pod of 5-20 kB becomes some 300 bytes. */
 export function readObject(kind: ClusterKind, key: string, raw: unknown): ClusterObject['object'] {
   try {
     const trimmed = trimRaw(kind, key, raw);

@@ -56,7 +56,7 @@ function scene(context: TestContext, answer: (attempt: number) => Error | undefi
 
 const forbidden = new ApiError({ request: 'patch nodes', status: 403, message: 'no' });
 
-test('a refusal is told immediately and repeated less and less, however often it is wanted', async (context) => {
+test('a refusal is reported immediately and retried less and less often, however often it is requested', async (context) => {
   const { write, sentAt, pass, want } = scene(context, () => forbidden);
   for (let count = 0; count < 1_200; count++) {
     want();
@@ -75,7 +75,7 @@ const transient: readonly (readonly [string, Error])[] = [
   ['a page in HTML', new AnswerError('html')],
 ];
 for (const [what, error] of transient)
-  test(`${what} may pass by itself: it is told with the third, and tried every half minute`, async (context) => {
+  test(`${what} may be transient: it is reported with the third failure and retried every half minute`, async (context) => {
     const { write, sentAt, pass, want } = scene(context, () => error);
     want();
     await pass(2);
@@ -89,7 +89,7 @@ for (const [what, error] of transient)
     assert.equal(sentAt.length, 8);
   });
 
-test('a write that succeeds and does not show is not repeated without pause', async (context) => {
+test('a successful write that does not become visible is not repeated without a pause', async (context) => {
   const { write, sentAt, pass, want } = scene(context, () => undefined);
   for (let count = 0; count < 60; count++) {
     want();
@@ -99,7 +99,7 @@ test('a write that succeeds and does not show is not repeated without pause', as
   assert.equal(write.problem, undefined);
 });
 
-test('a server that asks for more time gets it, in reason', async (context) => {
+test('a server that asks for more time gets it, up to a limit', async (context) => {
   const asked = new ApiError({ request: 'patch nodes', status: 503, retryAfterMs: 40_000 });
   const { sentAt, pass, want } = scene(context, (attempt) => (attempt === 1 ? asked : undefined));
   want();

@@ -1,5 +1,5 @@
-// One thing that the API server should be told, until it is: one request at a time, and after each, whatever came of it, a
-// pause that grows. What the server says of the object decides whether there is still something to write.
+// Repeats one write to the API server until it takes effect: one request at a time, with a growing pause after each,
+// even a successful one. The object's state decides whether there is still something to write.
 
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts';
 import { errorText } from '../../base/errors.ts';
@@ -8,16 +8,16 @@ import { pause, type Subscribe } from './client/pause.ts';
 import { shownText } from './client/shown.ts';
 
 export interface Write {
-  /** The same while the same is to be written to the same object. */
+  /** Equal for equal writes to the same object. */
   readonly key: string;
   send(signal: AbortSignal): Promise<unknown>;
 }
 
 export interface WriteTimes {
   readonly firstMs: number;
-  /** For a server that is away, overloaded, or has another version of the object than we. */
+  /** Pause for a server that is unavailable, overloaded, or has another version of the object. */
   readonly transientMs: number;
-  /** For a server that refuses it: somebody must do something first. */
+  /** Pause for a server that refuses the write: someone has to act first. */
   readonly refusedMs: number;
 }
 
@@ -31,7 +31,7 @@ export interface RetriedWriteOptions {
   readonly random?: (() => number) | undefined;
 }
 
-/** What passes by itself is told when it has not passed by then. */
+/** Number of attempts after which a transient failure is reported. */
 const toldAfter = 3;
 
 export class RetriedWrite {
@@ -45,7 +45,7 @@ export class RetriedWrite {
     this.#options = options;
   }
 
-  /** Why it is not written; undefined while it is, or may be soon. */
+  /** Why the write fails; undefined while it succeeds or may succeed soon. */
   get problem(): string | undefined {
     return this.#problem;
   }
@@ -78,7 +78,7 @@ export class RetriedWrite {
       this.#attempt++;
       if (error !== undefined) this.#failed(error);
       await this.#pause(error);
-      // Of another object, or another text: what the last one met with says nothing about it.
+      // For another object or another text, the last failure is no longer relevant.
       if (this.#wanted !== undefined && this.#wanted.key !== key) this.#attempt = 0;
     }
   }
@@ -88,7 +88,7 @@ export class RetriedWrite {
     if (!isTransient(error) || this.#attempt >= toldAfter) this.#problem = text;
   }
 
-  // Also after a success: until the watch says so, the object looks as if nothing had been written.
+  // Also after a success: until the watch reports it, the object looks unchanged.
   #pause(error: unknown): Promise<void> {
     const { signal, onRecovered, times = writeTimes, random = Math.random } = this.#options;
     const { firstMs, transientMs, refusedMs } = times;
@@ -102,8 +102,10 @@ export class RetriedWrite {
   }
 }
 
-/** Whether it may pass by itself: no answer, overload, a server that cannot write, another version of the object (409; 422 is a
- * JSON patch whose test failed). */
+/**
+ * Whether the failure may be transient: no answer, overload, a server that cannot write, another version of the object
+ * (409; 422 is a JSON patch whose test failed).
+ */
 export function isTransient(error: unknown): boolean {
   if (error instanceof ConnectionError || error instanceof AnswerError) return true;
   return (

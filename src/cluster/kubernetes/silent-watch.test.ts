@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { event, namespaceObject, servedPage } from '../../../test/support/api-protocol.ts';
 import { isWatch, reflect } from '../../../test/support/reflected.ts';
 
-test('after two watches without a word, however long they lived, everything is listed', async (context) => {
+test('after two watches without an event, whatever their duration, everything is listed', async (context) => {
   let names = ['a', 'b'];
   const running = await reflect(
     context,
@@ -25,7 +25,7 @@ test('after two watches without a word, however long they lived, everything is l
   assert.deepEqual(asked.slice(0, 4), ['list', 'watch', 'watch', 'list']);
 });
 
-test('a watch that goes on from a bookmark of a version to come is given up by a list', async (context) => {
+test('a watch that continues from a bookmark with a future version is replaced by a list', async (context) => {
   let lists = 0;
   let watches = 0;
   const running = await reflect(

@@ -20,29 +20,29 @@ function texts(resources: readonly ReflectorState[], lost?: string): readonly st
   );
 }
 
-test('what several resources fail with is one sentence', () => {
+test('a failure shared by several resources is one sentence', () => {
   const no = '503 ServiceUnavailable: etcd';
   assert.deepEqual(
     texts([
       resource('nodes', failing(`list nodes: ${no}`)),
       resource('pods', failing(`list pods: ${no}`)),
       resource('services', failing(`watch services: ${no}`)),
-      resource('namespaces', failing('token file: is not there')),
+      resource('namespaces', failing('token file: does not exist')),
     ]),
     [
       `API server: list nodes, pods: ${no}`,
       `API server: watch services: ${no}`,
-      'API server: token file: is not there',
+      'API server: token file: does not exist',
     ],
   );
 });
 
-test('a lost connection explains all that fails by it', () => {
+test('a lost connection explains all failures it causes', () => {
   const one = resource('nodes', { ...failing('x'), watchedAt: ago(2 * unheardMs) });
   assert.deepEqual(texts([one], 'connection refused'), ['API server: connection refused']);
 });
 
-test('a resource that nothing was heard of for a quarter of an hour is named, and not before', () => {
+test('a resource without data for a quarter of an hour is named, and not before', () => {
   const old = resource('pods', { watchedAt: ago(unheardMs + 1) });
   const fresh = resource('nodes', { watchedAt: ago(unheardMs - 60_000) });
   const began = resource('services', {
@@ -50,14 +50,14 @@ test('a resource that nothing was heard of for a quarter of an hour is named, an
     reading: { since: ago(unheardMs + 1), objects: 0 },
   });
   assert.deepEqual(texts([old, fresh, began]), [
-    'API server: nothing heard of pods, services for 15 min',
+    'API server: nothing received about pods, services for 15 min',
   ]);
   const next = nextUnheard([old, fresh], unheardMs);
   assert.ok(next !== undefined && Math.abs(next - moment() - 60_000) < 5_000);
 });
 
-test('a list that is not believed is named, with what holds meanwhile', () => {
-  const doubt = { text: 'nodes: the list is empty, and there were 2', since: moment() };
+test('a doubtful list is named, with its consequence', () => {
+  const doubt = { text: 'nodes: the list is empty, but there were 2 before', since: moment() };
   const [problem] = sourceProblems({
     connection: {},
     resources: [resource('nodes', { doubt })],
@@ -69,8 +69,8 @@ test('a list that is not believed is named, with what holds meanwhile', () => {
   assert.match(problem?.consequence ?? '', /nothing is removed/);
 });
 
-test('an object that waits for the regular list is a problem, and not one of the API server as a whole', () => {
-  const postponed = { text: 'nodes: no list is asked for', since: moment() };
+test('an object that waits for the regular list is a problem, but not of the API server as a whole', () => {
+  const postponed = { text: 'nodes: no list is requested', since: moment() };
   const [problem] = sourceProblems({
     connection: {},
     resources: [resource('nodes', { postponed })],

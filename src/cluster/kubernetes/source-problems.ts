@@ -1,4 +1,5 @@
-// What is wrong with the API server or what it told us, for people: the connection once, whatever it keeps from working.
+// Problems of the API server and its answers, for users. A failing connection is reported once, however many resources
+// it affects.
 
 import { type Moment, moment } from '../../base/moment.ts';
 import type { SourceProblem } from '../state.ts';
@@ -11,19 +12,19 @@ export interface ProblemSources {
   /** Everything has been listed at least once. */
   readonly complete: boolean;
   readonly stores: Iterable<{ readonly problems: Iterable<SourceProblem> }>;
-  /** After this time without a word a resource is a problem. */
+  /** After this time without data from the server, a resource is a problem. */
   readonly unheardMs: number;
 }
 
 export function sourceProblems(sources: ProblemSources): readonly SourceProblem[] {
   const { connection, resources, complete, stores } = sources;
   const consequence = complete
-    ? 'what the cluster last looked like stays in force'
-    : 'what this node forwards stays as it is, and no pod can start here';
+    ? 'the last known state of the cluster stays in force'
+    : 'forwarding on this node stays as it is, and no pod can start here';
   const lost = connection.failing;
   const texts = lost === undefined ? resourceTexts(resources) : [lost.text];
   const unheard = unheardResources(sources);
-  const unheardText = `nothing heard of ${unheard.join(', ')} for ${Math.round(sources.unheardMs / 60_000)} min`;
+  const unheardText = `nothing received about ${unheard.join(', ')} for ${Math.round(sources.unheardMs / 60_000)} min`;
   const doubts = resources.flatMap(({ doubt }) => (doubt === undefined ? [] : [doubt.text]));
   const postponed = resources.flatMap((state) => state.postponed ?? []);
   return [
@@ -34,18 +35,18 @@ export function sourceProblems(sources: ProblemSources): readonly SourceProblem[
     })),
     ...doubts.map((text) => ({
       text: `API server: ${text}`,
-      consequence: 'nothing is removed until the API server has repeated it',
+      consequence: 'nothing is removed until the API server confirms it',
       isSource: true as const,
     })),
     ...postponed.map(({ text }) => ({
       text: `API server: ${text}`,
-      consequence: 'until then such objects stay as they were',
+      consequence: 'until then these objects stay as they were',
     })),
     ...Array.from(stores, ({ problems }) => [...problems]).flat(),
   ];
 }
 
-/** When the next resource becomes a problem by its silence; undefined: none will. */
+/** When the next resource becomes a problem because of its silence; undefined: none will. */
 export function nextUnheard(
   resources: readonly ReflectorState[],
   unheardMs: number,
@@ -69,7 +70,7 @@ function heardAt({ watchedAt, reading }: ReflectorState): Moment | undefined {
   return watchedAt ?? reading?.since;
 }
 
-// `list nodes, pods: 503 ...`: what is the same for several resources is one text.
+// `list nodes, pods: 503 ...`: the same problem of several resources becomes one text.
 function resourceTexts(resources: readonly ReflectorState[]): readonly string[] {
   const names = new Map<string, string[]>();
   for (const { resource, failing } of resources) {

@@ -1,6 +1,6 @@
-// What is kept of an object of the API server: the fields that something on a node reads. Any tenant can write a megabyte of
-// labels, ports or peers into an object, and every node would hold it. What this version has no use for is removed before the
-// object is parsed; whoever comes to need a field adds it here.
+// The fields of API objects that are kept, because something on a node reads them. Any tenant can write a megabyte of
+// labels, ports or peers into an object, and every node would hold it. Fields without a use in this version are removed
+// before the object is parsed. Add a field here when code begins to need it.
 
 import type { ClusterKind, ClusterObject } from '../parse-object.ts';
 
@@ -8,23 +8,25 @@ type Raw = Readonly<Record<string, unknown>>;
 
 const serviceName = 'kubernetes.io/service-name';
 
-/** The API server writes it, and puts back what others write into it. */
+/** The API server writes this slice and reverts changes by others. */
 const apiServerSlice = 'default/kubernetes';
 
 const readAnnotations: Partial<Record<ClusterKind, RegExp>> = {
   Node: /^([a-z0-9.-]+\.)?heddle\.dev\//,
-  // A pod from a file of the kubelet is known to the runtime by that hash.
+  // A pod from a kubelet's file is known to the runtime by that hash.
   Pod: /^kubernetes\.io\/((in|e)gress-bandwidth|config\.hash)$/,
 };
 
-/** Any value in use is far shorter; a longer one stays malformed, so that it is refused and not taken as absent. */
+/**
+ * Values in use are far shorter. A longer value stays malformed, so that it is refused instead of treated as absent.
+ */
 const longestAnnotation = 1_024;
 const shownAnnotation = 256;
 
-/** Lists are cut to these lengths before anything is made of their items; Kubernetes itself needs a few of each. */
+/** Lists are cut to these lengths before their items are parsed. Kubernetes itself needs a few of each. */
 const mostAddresses = 64;
 const mostClusterAddresses = 2;
-/** Addresses of every type (Hostname, ExternalIP), and taints. */
+/** Limits for addresses of every type (Hostname, ExternalIP) and for taints. */
 const mostOfNode = 256;
 
 interface ListField {
@@ -46,12 +48,12 @@ const cutLists: Partial<Record<ClusterKind, readonly ListField[]>> = {
   Pod: [{ path: ['status', 'podIPs'], most: mostAddresses }],
 };
 
-/** What of an object's lists is not read, in words for people; undefined: all is read. */
+/** Describes what is omitted from an object's lists; undefined: nothing is. */
 export function cutOf(kind: ClusterKind, raw: unknown): string | undefined {
   const texts = (cutLists[kind] ?? []).flatMap(({ path, most }) => {
     const value = valueAt(raw, path);
     if (!Array.isArray(value) || value.length <= most) return [];
-    return [`${path.join('.')} has ${value.length} items, of which the first ${most} are used`];
+    return [`${path.join('.')} has ${value.length} items; only the first ${most} are used`];
   });
   return texts.length === 0 ? undefined : texts.join('; ');
 }
@@ -70,7 +72,7 @@ function withCut(raw: Raw, [field, ...rest]: readonly string[], most: number): R
     : raw;
 }
 
-/** The object as it is to be parsed. */
+/** The object in the form that is parsed. */
 export function trimRaw(kind: ClusterKind, key: string, raw: unknown): unknown {
   if (!isRecord(raw)) return raw;
   const metadata = trimMetadata(kind, raw['metadata']);
@@ -84,7 +86,10 @@ export function trimRaw(kind: ClusterKind, key: string, raw: unknown): unknown {
 
 const none: Readonly<Record<string, string>> = {};
 
-/** The parsed object as it is kept: with tens of thousands of objects, an empty map for each is a cost too. */
+/**
+ * The parsed object in the form that is kept: with tens of thousands of objects, even an empty map for each costs
+ * memory.
+ */
 export function trimParsed<T extends ClusterObject['object']>(object: T): T {
   const { annotations } = object;
   const isEmpty = Object.keys(annotations).length === 0;
@@ -119,7 +124,7 @@ function trimAnnotations(read: RegExp | undefined, annotations: unknown): unknow
   );
 }
 
-// Encoded and decoded, since a part of a string keeps the whole of it in memory.
+// Encoded and decoded, because a substring keeps the whole string in memory.
 function shortAnnotation(value: unknown): unknown {
   if (typeof value !== 'string' || value.length <= longestAnnotation) return value;
   return Buffer.from(`${value.slice(0, shownAnnotation)}...`).toString();
@@ -135,7 +140,7 @@ function kindFields(kind: ClusterKind, key: string, raw: Raw): Raw {
     case 'EndpointSlice':
       return trimSlice(key, raw);
     case 'NetworkPolicy':
-      // They are not enforced yet: which there are is all.
+      // Policies are not enforced yet: only their existence matters.
       return { spec: {} };
     case 'Node':
     case 'Namespace':
@@ -148,7 +153,7 @@ function without(spec: unknown, fields: readonly string[]): Raw {
   return { spec: { ...spec, ...Object.fromEntries(fields.map((field) => [field, undefined])) } };
 }
 
-// Of all endpoints only the API server's are read, which are those of the Service `kubernetes`.
+// Endpoints are read only for the API server, in the slices of the Service `kubernetes`.
 function trimSlice(key: string, { addressType, endpoints }: Raw): Raw {
   return { addressType, endpoints: key === apiServerSlice ? endpoints : undefined };
 }

@@ -1,15 +1,15 @@
-// The bytes of one manifest, however its path behaves: whoever may write the directory could otherwise hang the agent with a
-// FIFO or a file of the kernel that has nothing to say yet, or fill its memory.
+// Reads the bytes of one manifest, whatever kind of file it is. Otherwise a user who may write to the directory could
+// make the agent hang with a FIFO or a kernel file without data, or fill its memory.
 
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
-/** YAML takes fifty times its size while it is read. */
+/** Parsing YAML takes fifty times its size in memory. */
 export const mostBytes: number = 8 * 2 ** 20;
 
-/** Throws Error for what is no file or too long, and what the kernel says. */
+/** Throws Error if the path is not a file or too long, and errors of the kernel. */
 export async function manifestBytes(path: string): Promise<Uint8Array> {
-  // Not waiting for the other end of a FIFO, nor for the next line of the kernel's log.
+  // Non-blocking: does not wait for the other end of a FIFO or the next line of the kernel's log.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     if (!(await file.stat()).isFile()) throw new Error(noFile);
@@ -21,7 +21,7 @@ export async function manifestBytes(path: string): Promise<Uint8Array> {
 
 export const noFile = 'is not a file';
 
-// Its size is no measure: files of the kernel have none.
+// The size is not reliable: kernel files have none.
 async function boundedBytes(file: FileHandle): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let length = 0;

@@ -1,4 +1,4 @@
-// Says when a directory is worth reading again: after events and a moment of quiet, or when a period has passed.
+// Reports when a directory should be read again: after events followed by a quiet time, or after a period.
 
 import { type FSWatcher, statSync, watch } from 'node:fs';
 
@@ -23,7 +23,7 @@ export class DirectoryChanges implements Disposable {
     options.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** Follows the directory that is there now: a watch stays with an inode, and a directory may be replaced. */
+  /** Watches the directory that exists now: a watch follows an inode, and the directory may be replaced. */
   rewatch(): void {
     const inode = statSync(this.#options.directory, { throwIfNoEntry: false })?.ino;
     if (inode === this.#watchedInode && this.#watcher !== undefined) return;
@@ -34,11 +34,14 @@ export class DirectoryChanges implements Disposable {
       this.#watcher.on('error', () => this.#closeWatcher());
       this.#watchedInode = inode;
     } catch {
-      // No inotify watch left (ENOSPC), or the directory went this instant: the periodic rescan serves alone.
+      // There is no inotify watch left (ENOSPC), or the directory was just removed: only the periodic rescan is used.
     }
   }
 
-  /** Resolves when it is time to read again, at once if something happened since the last call, at `at`, or on abort. */
+  /**
+   * Resolves when the directory should be read again: immediately if something happened since the last call, at `at`,
+   * or on abort.
+   */
   async next(at: number = Infinity): Promise<void> {
     if (this.#options.signal.aborted) return;
     const waiting = new Promise<void>((resolve) => {
@@ -52,7 +55,7 @@ export class DirectoryChanges implements Disposable {
     this.#wake = undefined;
   }
 
-  /** Ends the wait that is under way. */
+  /** Ends the current wait. */
   hurry(): void {
     this.#wake?.();
   }
@@ -65,8 +68,8 @@ export class DirectoryChanges implements Disposable {
 
   readonly #onAbort = (): void => this.#wake?.();
 
-  // Every event restarts the quiet time, so that a burst of writes is read once; endless writing cannot put it off
-  // beyond the rescan period.
+  // Every event restarts the quiet time, so that a burst of writes is read once. Continuous writing cannot delay
+  // reading beyond the rescan period.
   #onEvent(): void {
     if (this.#wake === undefined) this.#isDirty = true;
     else this.#wakeAfter(this.#options.debounceMs);

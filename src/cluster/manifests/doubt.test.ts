@@ -71,7 +71,7 @@ const doubted: readonly Case[] = [
     before: { a: { nodes: 'n1 n2' }, b: { nodes: 'n3' } },
     after: { a: { at: 100 }, b: { nodes: 'n3' } },
     nodes: 'n1 n2 n3',
-    told: 'demo/a: has no object, and had 2',
+    told: 'demo/a: has no objects, but had 2',
     patience: 10,
     left: 'n3',
   },
@@ -80,7 +80,7 @@ const doubted: readonly Case[] = [
     before: { a: { nodes: 'n1 n2' } },
     after: { a: { nodes: 'n2 n4', inode: 2, at: 100 } },
     nodes: 'n1 n2 n4',
-    told: 'demo/a: lacks Node n1, which it had',
+    told: 'demo/a: no longer has Node n1',
     patience: 10,
     left: 'n2 n4',
   },
@@ -89,7 +89,7 @@ const doubted: readonly Case[] = [
     before: { a: { nodes: 'n1 n2 n3 n4' } },
     after: { a: { nodes: 'n1 n2', at: 100 } },
     nodes: 'n1 n2 n3 n4',
-    told: 'demo/a: lacks 2 objects, which it had',
+    told: 'demo/a: no longer has 2 objects',
     patience: 2,
     left: 'n1 n2',
   },
@@ -98,7 +98,7 @@ const doubted: readonly Case[] = [
     before: { a: { nodes: 'n1 n2' }, b: { nodes: 'n2 n3' } },
     after: { b: { nodes: 'n2 n3' } },
     nodes: 'n1 n2 n3',
-    told: 'demo/a: was removed, and had Node n1',
+    told: 'demo/a: was removed, but contained Node n1',
     patience: 10,
     left: 'n2 n3',
   },
@@ -107,7 +107,7 @@ const doubted: readonly Case[] = [
     before: { a: { nodes: 'n1' }, b: { nodes: 'n2' } },
     after: {},
     nodes: 'n1 n2',
-    told: 'directory demo: has no object, and there were 2',
+    told: 'directory demo: has no objects, but there were 2',
     patience: 10,
     left: '',
   },
@@ -116,14 +116,14 @@ const doubted: readonly Case[] = [
     before: { a: { nodes: 'n1' }, b: { nodes: 'n2' } },
     after: { b: { at: 100 } },
     nodes: 'n1 n2',
-    told: 'directory demo: has no object, and there were 2',
+    told: 'directory demo: has no objects, but there were 2',
     patience: 10,
     left: '',
   },
 ];
 
 for (const { name, before, after, nodes, told, patience, left } of doubted) {
-  test(`${name} is believed after ${patience} s`, () => {
+  test(`${name} is accepted after ${patience} s`, () => {
     const first = believed(scan(before), undefined, 0);
     assert.deepEqual(shown(first).told, []);
     const doubt = believed(scan(after), first, 100);
@@ -137,7 +137,7 @@ for (const { name, before, after, nodes, told, patience, left } of doubted) {
   });
 }
 
-test('what is written while a file is doubted begins the time again, and what comes back ends it', () => {
+test('a write to a doubted file restarts the time, and objects that return end the doubt', () => {
   const first = believed(scan({ a: { nodes: 'n1 n2 n3' } }), undefined, 0);
   const half = believed(scan({ a: { nodes: 'n1', at: 100 } }), first, 100);
   const more = believed(scan({ a: { nodes: 'n1 n2', at: 101.9 } }), half, 103);
@@ -169,7 +169,7 @@ const believedAtOnce: readonly (readonly [string, Case['before'], Case['after'],
 ];
 
 for (const [name, before, after, nodes] of believedAtOnce) {
-  test(`${name} is believed at once`, () => {
+  test(`${name} is accepted immediately`, () => {
     const first = believed(scan(before), undefined, 0);
     assert.deepEqual(shown(believed(scan(after), first, 100)), { nodes, told: [] });
   });
@@ -184,11 +184,11 @@ const unknown: readonly (readonly [string, Scan | undefined])[] = [
 ];
 
 for (const [when, previous] of unknown) {
-  test(`a folder without any object ${when} is believed after a while, and then for good`, () => {
+  test(`a folder without objects ${when} is accepted after a while, and then permanently`, () => {
     const doubt = believed(scan({ a: {} }), previous, 50);
-    assert.deepEqual(shown(doubt).told, ['directory demo: has no object']);
+    assert.deepEqual(shown(doubt).told, ['directory demo: has no objects']);
     const still = believed(scan({}), doubt, 59);
-    assert.deepEqual(shown(still).told, ['directory demo: has no object']);
+    assert.deepEqual(shown(still).told, ['directory demo: has no objects']);
     const end = believed(scan({}), still, 60);
     assert.deepEqual(shown(end).told, []);
     assert.deepEqual(shown(believed(scan({}), end, 61)).told, []);

@@ -1,7 +1,7 @@
-// When files that lost objects are not believed yet, as lists of an API server are not (kubernetes/list-doubt.ts): a file that was
-// just truncated, is written in steps, or lies in a folder that is not mounted looks as if somebody had deleted its objects.
-// What is added or changed is taken at once, and so is the removal of one file among several: that is how an object is deleted,
-// unless it is this node's own Node.
+// Decides when files that lost objects are not accepted yet, like lists of an API server (kubernetes/list-doubt.ts). A
+// file that was truncated, is being written, or is in a folder that is not mounted looks as if its objects had been
+// deleted. Additions and changes are applied immediately, and so is the removal of one file among several, which is how
+// objects are deleted, unless it contained this node's own Node.
 
 import type { Moment } from '../../base/moment.ts';
 import type { SourceProblem } from '../state.ts';
@@ -10,16 +10,16 @@ import type { Scan, ScannedFile } from './scan.ts';
 
 export interface DoubtOptions {
   readonly directory: string;
-  /** The name of this node: a file that had its Node and has it no longer is doubted. */
+  /** Name of this node: a file that loses its Node is doubted. */
   readonly node?: string | undefined;
-  /** How long a doubtful file or folder must stay as it is to be believed. */
+  /** How long a doubtful file or folder must stay unchanged to be accepted. */
   readonly doubtMs: number;
-  /** The same for a file that was written in place, and lost some of its objects. */
+  /** The same for a file that was written in place and lost some of its objects. */
   readonly writingMs: number;
   readonly now: Moment;
 }
 
-/** `previous` as it was believed, undefined at the start; `next` as it was read. */
+/** `previous`: the accepted scan, undefined at the start. `next`: the scan as read. */
 export function believedScan(next: Scan, previous: Scan | undefined, options: DoubtOptions): Scan {
   if (next.problem !== undefined) return next;
   const present = objectIds(next);
@@ -43,12 +43,12 @@ export function believedScan(next: Scan, previous: Scan | undefined, options: Do
   return { files, doubtedUntil: until };
 }
 
-/** Of all files. */
+/** Objects of all files. */
 function objectIds({ files }: Scan): ReadonlySet<string> {
   return new Set([...files.values()].flatMap(({ manifests }) => [...manifests.objects.keys()]));
 }
 
-// No object in the whole folder.
+// The whole folder has no objects.
 function believedEmpty(next: Scan, previous: Scan | undefined, options: DoubtOptions): Scan {
   const { directory, doubtMs, now } = options;
   const before = previous === undefined ? 0 : objectIds(previous).size;
@@ -56,16 +56,16 @@ function believedEmpty(next: Scan, previous: Scan | undefined, options: DoubtOpt
   const emptySince = previous?.emptySince ?? now;
   const until = (emptySince + doubtMs) as Moment;
   if (now >= until) return next;
-  const had = before === 0 ? '' : `, and there were ${before}`;
+  const had = before === 0 ? '' : `, but there were ${before}`;
   return {
     files: before === 0 ? next.files : (previous?.files ?? next.files),
     emptySince,
     doubtedUntil: until,
-    doubt: problemOf(`directory ${directory}: has no object${had}`, doubtMs),
+    doubt: problemOf(`directory ${directory}: has no objects${had}`, doubtMs),
   };
 }
 
-// Everything was read, and believed: the folder is known to be as it says.
+// Everything was read and accepted: the scan shows the actual state of the folder.
 function isSound({ files, problem, doubt }: Scan): boolean {
   const isRead = [...files.values()].every(({ manifests }) => manifests.complete);
   return isRead && problem === undefined && doubt === undefined;
@@ -101,12 +101,12 @@ function fileDoubt(
   if (now >= until) return undefined;
   const lost = isOwn ? own : vanished.size === 1 ? [...vanished.keys()].join() : undefined;
   const text = isEmpty
-    ? `has no object, and had ${had.size}`
-    : `lacks ${lost ?? `${vanished.size} objects`}, which it had`;
+    ? `has no objects, but had ${had.size}`
+    : `no longer has ${lost ?? `${vanished.size} objects`}`;
   return { until, vanished, problem: (path) => problemOf(`${path}: ${text}`, patienceMs) };
 }
 
-/** Of a file that is no longer there. */
+/** Doubt about a file that no longer exists. */
 function missingDoubt(
   { before, present }: Pick<Compared, 'before' | 'present'>,
   { node, doubtMs, now }: DoubtOptions,
@@ -115,12 +115,12 @@ function missingDoubt(
   const own = `Node ${node}`;
   const until = ((before.missingSince ?? now) + doubtMs) as Moment;
   if (node === undefined || !vanished.has(own) || now >= until) return undefined;
-  const text = `was removed, and had ${own}`;
+  const text = `was removed, but contained ${own}`;
   return { until, vanished, problem: (path) => problemOf(`${path}: ${text}`, doubtMs) };
 }
 
 function problemOf(text: string, patienceMs: number): SourceProblem {
-  const consequence = `nothing is removed until it has stayed so for ${patienceMs / 1_000} s`;
+  const consequence = `nothing is removed until this has lasted ${patienceMs / 1_000} s`;
   return { text, consequence };
 }
 

@@ -15,7 +15,7 @@ async function temporaryDirectory(context: TestContext): Promise<string> {
 const nodeYaml = (name: string, cidr: string): string =>
   `apiVersion: v1\nkind: Node\nmetadata: {name: ${name}}\nspec: {podCIDRs: ['${cidr}']}\n`;
 
-test('a file that is truncated in place keeps its objects until it has stayed empty for a while', async (context) => {
+test('a file truncated in place keeps its objects until it has stayed empty for a while', async (context) => {
   const directory = await temporaryDirectory(context);
   await writeFile(join(directory, 'a.yaml'), nodeYaml('node-1', '192.0.2.0/26'));
   await writeFile(join(directory, 'b.yaml'), nodeYaml('node-2', '192.0.2.64/26'));
@@ -28,8 +28,8 @@ test('a file that is truncated in place keeps its objects until it has stayed em
   assert.deepEqual([...doubt.state.nodes.keys()].sort(), ['node-1', 'node-2']);
   assert.deepEqual(doubt.problems, [
     {
-      text: `${directory}/a.yaml: has no object, and had 1`,
-      consequence: 'nothing is removed until it has stayed so for 1 s',
+      text: `${directory}/a.yaml: has no objects, but had 1`,
+      consequence: 'nothing is removed until this has lasted 1 s',
     },
   ]);
   const { state, problems } = await snapshots.until(({ state: { nodes } }) => nodes.size === 1);
@@ -38,13 +38,13 @@ test('a file that is truncated in place keeps its objects until it has stayed em
   assert.deepEqual(problems, []);
 });
 
-test('a folder that is empty at the start is not complete until it has been so for a while', async (context) => {
+test('a folder that is empty at the start is not complete until it has stayed so for a while', async (context) => {
   const directory = await temporaryDirectory(context);
   const times = { debounceMs: 5, rescanMs: 60_000, doubtMs: 500 };
   await using snapshots = follow(manifestSource(directory, times));
   const first = await snapshots.until(() => true);
   assert.equal(first.complete, false);
-  assert.equal(first.problems[0]?.text, `directory ${directory}: has no object`);
+  assert.equal(first.problems[0]?.text, `directory ${directory}: has no objects`);
   const { problems } = await snapshots.until(({ complete }) => complete);
   assert.deepEqual(problems, []);
 });

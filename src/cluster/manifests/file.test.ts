@@ -33,7 +33,7 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly t
   {
     name: 'an unknown protocol',
     yaml: policy('{podSelector: {}, ingress: [{ports: [{protocol: ICMP}]}]}'),
-    text: 'examples/demo/policies.yaml, document 1: NetworkPolicy shop/db-only-web: spec.ingress[0].ports[0].protocol: ICMP is none of TCP, UDP, SCTP',
+    text: 'examples/demo/policies.yaml, document 1: NetworkPolicy shop/db-only-web: spec.ingress[0].ports[0].protocol: ICMP is not one of TCP, UDP, SCTP',
   },
   {
     name: 'a label that is no string',
@@ -63,7 +63,7 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly t
   {
     name: 'a version of a kind that we do not read',
     yaml: 'apiVersion: networking.k8s.io/v1beta1\nkind: NetworkPolicy\nmetadata: {name: a}\n',
-    text: 'examples/demo/policies.yaml, document 1: apiVersion: networking.k8s.io/v1beta1 is not read here: NetworkPolicy is read as networking.k8s.io/v1',
+    text: 'examples/demo/policies.yaml, document 1: apiVersion: networking.k8s.io/v1beta1 is not supported: NetworkPolicy is read as networking.k8s.io/v1',
   },
   {
     name: 'an object without a name',
@@ -83,7 +83,7 @@ for (const { name, yaml, text } of wrong) {
   });
 }
 
-test('a wrong object says that its last good version stays in force', () => {
+test('the problem of an invalid object says that its last good version stays in force', () => {
   const { problems } = readManifests('a.yaml', podYaml('spec: {hostNetwork: 7}'));
   assert.equal(
     problems[0]?.consequence,
@@ -91,7 +91,7 @@ test('a wrong object says that its last good version stays in force', () => {
   );
 });
 
-test('kinds of other groups and kinds nobody reads are passed over', () => {
+test('kinds of other groups and unsupported kinds are ignored', () => {
   const file = readManifests(
     'a.yaml',
     'apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: a}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: b}\n',
@@ -102,7 +102,7 @@ test('kinds of other groups and kinds nobody reads are passed over', () => {
   );
 });
 
-test('an object defined twice in one file is taken once', () => {
+test('an object defined twice in one file is used once', () => {
   const file = readManifests('a.yaml', `${podYaml('')}---\n${podYaml('')}`);
   assert.equal(file.objects.size, 1);
   assert.equal(
@@ -124,7 +124,7 @@ test('an object keeps its reference when it moves within its file', () => {
   assert.equal(after.objects.get(id)?.origin, 'a.yaml, document 2');
 });
 
-test('aliases and merge keys are understood and an alias bomb is refused', () => {
+test('aliases and merge keys are supported, and an alias bomb is refused', () => {
   const merged = readManifests(
     'a.yaml',
     'x: &base {nodeName: node-1}\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {<<: *base}\n',
@@ -143,7 +143,7 @@ test('aliases and merge keys are understood and an alias bomb is refused', () =>
 });
 
 for (const { file, text, consequence } of malformedManifests) {
-  test(`a file that turns wrong keeps what it said, and is told so: ${text}`, () => {
+  test(`a file that becomes invalid keeps its contents, and this is reported: ${text}`, () => {
     const before = readManifests('a.yaml', goodManifests);
     assert.deepEqual(before.problems, []);
     const { objects, problems, complete } = readManifests('a.yaml', file, before);

@@ -1,5 +1,5 @@
-// What a file says now, merged with what it said before: whatever is wrong now keeps its last good version, and whatever did
-// not change keeps its reference.
+// Merges the contents of a file with its previous contents: invalid objects keep their last good version, and unchanged
+// objects keep their references.
 
 import { isDeepStrictEqual } from 'node:util';
 import { BoundedProblems } from '../bounded-problems.ts';
@@ -12,7 +12,7 @@ export interface FileObject {
   /** `demo/pods.yaml, document 3`. */
   readonly origin: string;
   readonly content: ClusterObject;
-  /** It never was without a flaw: `content` lacks what cannot be used. */
+  /** It never had a flawless version: `content` lacks the unusable values. */
   readonly isFlawed?: true;
 }
 
@@ -20,7 +20,7 @@ export interface ManifestFile {
   /** By kind and key: `Pod shop/web-1`. */
   readonly objects: ReadonlyMap<string, FileObject>;
   readonly problems: readonly SourceProblem[];
-  /** False while something in it has never been read, so that what is absent need not be deleted. */
+  /** False while something in it has never been readable, so that an absent object need not be a deleted one. */
   readonly complete: boolean;
 }
 
@@ -28,7 +28,7 @@ const fileConsequence = 'the last good version of this file stays in force';
 const objectConsequence =
   'the last good version of this object stays in force; everything else in the file was applied';
 
-/** @param path as shown to people */
+/** @param path as shown to users */
 export function readManifests(path: string, text: string, previous?: ManifestFile): ManifestFile {
   const read = readItems(path, text);
   if (read.kind === 'broken') return brokenFile(read.text, previous);
@@ -37,7 +37,7 @@ export function readManifests(path: string, text: string, previous?: ManifestFil
   return merge.done();
 }
 
-/** What a file amounts to that cannot be read at all now. */
+/** The result for a file that cannot be read at all now. */
 export function brokenFile(text: string, previous: ManifestFile | undefined): ManifestFile {
   return {
     objects: previous?.objects ?? new Map(),
@@ -48,7 +48,7 @@ export function brokenFile(text: string, previous: ManifestFile | undefined): Ma
 
 const mostProblems = 100;
 
-/** A file as it is read, some items at a time. */
+/** Merges a file while it is read, some items at a time. */
 export class FileMerge {
   readonly #previous: ManifestFile | undefined;
   readonly #objects = new Map<string, FileObject>();
@@ -78,7 +78,7 @@ export class FileMerge {
       if (content !== undefined) this.#objects.set(id, keepReference({ origin, content }, last));
       return;
     }
-    // A flaw takes nothing from a version without one.
+    // A flaw does not change a version without one.
     const rest = last === undefined || last.isFlawed ? content : undefined;
     const consequence = rest === undefined ? objectConsequence : flawConsequence;
     this.#problems.add({ text: problem, consequence });

@@ -1,5 +1,5 @@
-// The text of one manifest -> what it says of each object, whatever it said before. Pure, and the part that takes long: of a
-// large file it is done in a thread (thread.ts).
+// Converts the text of one manifest into its objects, independent of earlier contents. Pure, and the slow part: large
+// files are processed in a thread (thread.ts).
 
 import { InputError } from '../../base/input-error.ts';
 import { FlawedNodeError } from '../flawed-node.ts';
@@ -11,18 +11,18 @@ export interface ReadItem {
   readonly id: string;
   /** `demo/pods.yaml, document 3`. */
   readonly origin: string;
-  /** Without what cannot be used of it; absent where that is all. */
+  /** Without the unusable values; absent if nothing is usable. */
   readonly content?: ClusterObject;
-  /** What cannot be used, and why. */
+  /** The unusable values and the reason. */
   readonly problem?: string;
 }
 
 export type ReadFile =
   | { readonly kind: 'items'; readonly items: readonly ReadItem[] }
-  /** Not even which objects it holds can be told. */
+  /** It is unknown which objects the file contains. */
   | { readonly kind: 'broken'; readonly text: string };
 
-/** @param path as shown to people */
+/** @param path as shown to users */
 export function readItems(path: string, text: string): ReadFile {
   try {
     const named = rawItems(path, text).flatMap(({ origin, raw }) => {

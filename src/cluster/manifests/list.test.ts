@@ -71,7 +71,7 @@ const wrong: readonly (readonly [name: string, yaml: string, text: string])[] = 
   [
     'a typed list of a version that is not read',
     `{apiVersion: networking.k8s.io/v1beta1, kind: NetworkPolicyList, items: [${bare('a')}]}`,
-    'a.yaml, document 1, item 1: apiVersion: networking.k8s.io/v1beta1 is not read here: NetworkPolicy is read as networking.k8s.io/v1',
+    'a.yaml, document 1, item 1: apiVersion: networking.k8s.io/v1beta1 is not supported: NetworkPolicy is read as networking.k8s.io/v1',
   ],
   [
     'an item that is nothing',
@@ -81,22 +81,22 @@ const wrong: readonly (readonly [name: string, yaml: string, text: string])[] = 
   [
     'lists that are nested too deeply',
     nested,
-    `a.yaml, document 1${', item 1'.repeat(8)}: is a list within 8 lists`,
+    `a.yaml, document 1${', item 1'.repeat(8)}: is nested in 8 lists`,
   ],
   [
-    'a list that holds itself',
+    'a list that contains itself',
     '&a {apiVersion: v1, kind: List, items: [*a]}',
-    `a.yaml, document 1${', item 1'.repeat(8)}: is a list within 8 lists`,
+    `a.yaml, document 1${', item 1'.repeat(8)}: is nested in 8 lists`,
   ],
   [
     'a kind with a wrong letter',
     '{apiVersion: v1, kind: node, metadata: {name: a}}',
-    'a.yaml, document 1: kind: node is not read here: the kind is written Node',
+    'a.yaml, document 1: kind: node has the wrong spelling: the kind is Node',
   ],
   [
     'a list with a wrong letter',
     `{apiVersion: v1, kind: Podlist, items: []}`,
-    'a.yaml, document 1: kind: Podlist is not read here: the kind is written PodList',
+    'a.yaml, document 1: kind: Podlist has the wrong spelling: the kind is PodList',
   ],
 ];
 

@@ -1,5 +1,4 @@
-// Lists of objects in manifests, expanded as kubectl does it: `List`, and the typed list of any kind (`NodeList`), also within
-// each other.
+// Expands lists of objects in manifests as kubectl does: `List` and typed lists of any kind (`NodeList`), also nested.
 
 import { InputError } from '../../base/input-error.ts';
 import { isOurList } from '../parse-object.ts';
@@ -10,16 +9,16 @@ export interface RawItem {
   readonly raw: unknown;
 }
 
-/** Of lists within lists; an alias could make a list hold itself. */
+/** Maximum depth of nested lists; with an alias a list could contain itself. */
 const deepest = 8;
 
-/** The item itself where it is no list. Throws InputError for a list that is none, or too deep. */
+/** Returns the item itself if it is not a list. Throws InputError for an invalid or too deeply nested list. */
 export function itemsOf(item: RawItem, depth = 0): readonly RawItem[] {
   const { origin } = item;
   const list = asList(item);
   if (list === undefined) return [item];
   if (depth === deepest) {
-    throw new InputError({ object: origin, rule: `is a list within ${deepest} lists` });
+    throw new InputError({ object: origin, rule: `is nested in ${deepest} lists` });
   }
   return list.items.flatMap((each: unknown, index) =>
     itemsOf({ origin: `${origin}, item ${index + 1}`, raw: withType(each, list) }, depth + 1),
@@ -37,14 +36,14 @@ function asList({ origin, raw }: RawItem): List | undefined {
   const { apiVersion, kind, items } = raw;
   if (typeof kind !== 'string' || !kind.endsWith('List')) return undefined;
   if (Array.isArray(items)) return { apiVersion, kind, items };
-  // Another group may have an object whose kind ends like that, such as an AllowList.
+  // Another API group may have a kind with such a name, for example AllowList.
   if (!isOurList(kind, apiVersion)) return undefined;
   if (items === null) return { apiVersion, kind, items: [] };
   const rule = items === undefined ? 'is required' : 'is not a list';
   throw new InputError({ object: `${origin}: ${kind}`, field: 'items', value: items, rule });
 }
 
-// The API server leaves out what the list already says of its items.
+// The API server omits from items what the list already states.
 function withType(raw: unknown, { apiVersion, kind }: List): unknown {
   if (kind === 'List' || !isMap(raw)) return raw;
   const isTyped = raw['kind'] !== undefined || raw['apiVersion'] !== undefined;

@@ -42,7 +42,7 @@ for (const { what, text, isInThread } of [
   });
 }
 
-test('what costs more than its size says is read in a thread as without one', async (context) => {
+test('a file that costs more than its size suggests gives the same result in a thread', async (context) => {
   const started = startedThreads(context);
   using reader = new ManifestReader({ signal: never });
   for (const { name, text } of hostileManifests) {
@@ -53,7 +53,7 @@ test('what costs more than its size says is read in a thread as without one', as
   assert.equal(started.length, 1);
 });
 
-test('a long file is read in a thread as a short one is read without', async () => {
+test('a long file read in a thread gives the same result as a short one', async () => {
   const read = await sharedReader.read('a.yaml', bytesOf(long));
   assert.deepEqual(read, readManifests('a.yaml', long));
   assert.equal(read.objects.size, 5);
@@ -64,7 +64,7 @@ test('a long file is read in a thread as a short one is read without', async () 
   assert.match(broken.problems[0]?.text ?? '', /^a\.yaml, document 6: is not YAML: /);
 });
 
-test('more than a thousand objects come in one piece and in their order', async () => {
+test('more than a thousand objects arrive together and in order', async () => {
   const names = Array.from({ length: 1_200 }, (_, index) => `n${index}`);
   const yaml = names.map((name) => `{apiVersion: v1, kind: Namespace, metadata: {name: ${name}}}`);
   const { objects, problems, complete } = await sharedReader.read(
@@ -79,7 +79,7 @@ test('more than a thousand objects come in one piece and in their order', async 
   assert.equal(complete, true);
 });
 
-test('a file that takes more time than it may is refused, and the next one is read', async () => {
+test('a file that takes too long is refused, and the next one is read', async () => {
   using reader = new ManifestReader({ signal: never, deadlineMs: 50 });
   await assert.rejects(reader.read('a.yaml', bytesOf(keys)), (error) => {
     assert.ok(error instanceof CostlyFileError);
@@ -90,7 +90,7 @@ test('a file that takes more time than it may is refused, and the next one is re
   assert.equal(objects.size, 5);
 });
 
-test('a file that takes more memory than it may is refused, and another thread reads the next one', async (context) => {
+test('a file that takes too much memory is refused, and another thread reads the next one', async (context) => {
   const started = startedThreads(context);
   using reader = new ManifestReader({ signal: never, memoryMebibytes: 16 });
   await assert.rejects(reader.read('a.yaml', bytesOf(keys)), (error) => {
@@ -103,7 +103,7 @@ test('a file that takes more memory than it may is refused, and another thread r
   assert.equal(started.length, 2);
 });
 
-test('an object that is larger than an API server stores is refused alone', async () => {
+test('only the object that is larger than an API server stores is refused', async () => {
   const label = `{apiVersion: v1, kind: Pod, metadata: {name: a, labels: {a: ${'b'.repeat(1_572_864)}}}}`;
   const { objects, problems } = await sharedReader.read(
     'a.yaml',
@@ -116,7 +116,7 @@ test('an object that is larger than an API server stores is refused alone', asyn
   );
 });
 
-test('of very many problems the first are told in words and the others as a number', async () => {
+test('of very many problems the first ones have a text and the others are counted', async () => {
   const pod = (index: number): string =>
     `{apiVersion: v1, kind: Pod, metadata: {name: a${index}}, spec: 7}`;
   const yaml = Array.from({ length: 300 }, (_, index) => pod(index)).join('\n---\n');
@@ -126,7 +126,7 @@ test('of very many problems the first are told in words and the others as a numb
   assert.equal(problems.at(-1)?.count, 200);
 });
 
-test('whoever stops while a file is read does not wait for it, and no thread is left', async (context) => {
+test('stopping while a file is read does not wait for it, and no thread is left', async (context) => {
   const started = startedThreads(context);
   const stop = new AbortController();
   using reader = new ManifestReader({ signal: stop.signal, deadlineMs: 3_600_000 });
@@ -146,7 +146,7 @@ test('whoever stops while a file is read does not wait for it, and no thread is 
   assert.equal(started.length, 1);
 });
 
-test('with the reader its thread ends', async (context) => {
+test('the thread ends with the reader', async (context) => {
   const started = startedThreads(context);
   const reader = new ManifestReader({ signal: never });
   await reader.read('a.yaml', bytesOf(long));

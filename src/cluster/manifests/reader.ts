@@ -1,5 +1,5 @@
-// Reads manifests without holding up the agent: those that can take long in a thread of their own (thread.ts), with a
-// deadline and a bound on memory. The thread begins with the first of them and ends with the reader.
+// Reads manifests without blocking the agent: files that may take long are read in a thread (thread.ts) with a deadline
+// and a memory limit. The thread starts with the first such file and ends with the reader.
 
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -7,30 +7,30 @@ import { brokenFile, FileMerge, type ManifestFile, readManifests } from './file.
 import type { ReadItem } from './items.ts';
 import { manifestText } from './yaml.ts';
 
-/** To the thread: a file, or that the next items of it can be taken. */
+/** To the thread: a file, or a request for its next items. */
 export type ToManifestThread =
   | { readonly kind: 'read'; readonly path: string; readonly bytes: Uint8Array }
   | { readonly kind: 'more' };
 
-/** From the thread: some items of the file, or why there are none. */
+/** From the thread: some items of the file, or the reason for a failure. */
 export type FromManifestThread =
   | { readonly kind: 'items'; readonly items: readonly ReadItem[]; readonly isLast: boolean }
   | { readonly kind: 'broken'; readonly text: string }
   | { readonly kind: 'unreadable'; readonly text: string };
 
-/** A file that would take more than it may; the message says what. */
+/** A file that exceeds a limit, which the message names. */
 export class CostlyFileError extends Error {}
 
 export interface ManifestReaderOptions {
   readonly signal: AbortSignal;
-  /** Of one file. Default 30,000 ms: one of 8 MiB with ordinary objects takes a third of that. */
+  /** Time limit for one file. Default 30,000 ms; 8 MiB of ordinary objects take a third of that. */
   readonly deadlineMs?: number | undefined;
-  /** What the thread may take. Default 1,024 MiB. */
+  /** Memory limit of the thread. Default 1,024 MiB. */
   readonly memoryMebibytes?: number | undefined;
 }
 
-// A thread takes longer to begin than most files take. Of seventy hostile shapes of this size, none with an alias, the worst
-// takes a process that has just begun 84 ms of processor time; of twice the size it takes 122.
+// Starting a thread takes longer than reading most files. Of seventy hostile shapes of this size, none with an alias,
+// the worst takes a new process 84 ms of processor time; with twice the size it takes 122.
 export const mostInline = 4_096;
 
 export class ManifestReader implements Disposable {
@@ -46,9 +46,9 @@ export class ManifestReader implements Disposable {
     signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** Throws CostlyFileError, and Error for what is no text, or when it ends meanwhile. */
+  /** Throws CostlyFileError, and Error if the file is not text or the reader ends meanwhile. */
   async read(path: string, bytes: Uint8Array, previous?: ManifestFile): Promise<ManifestFile> {
-    // Aliases repeat what is written once, and what they cost has no bound in the size.
+    // Aliases repeat text, so their cost is not bounded by the file's size.
     const isCheap = bytes.length <= mostInline && !bytes.includes(0x2a);
     if (isCheap) return readManifests(path, manifestText(bytes), previous);
     this.#signal.throwIfAborted();
@@ -120,7 +120,7 @@ class ReadingThread {
     this.#worker.once('exit', (code) => this.#fail(new Error(`its thread has ended (${code})`)));
   }
 
-  /** One at a time. Rejects with what ended the thread. */
+  /** One request at a time. Rejects with the error that ended the thread. */
   ask(question: ToManifestThread): Promise<FromManifestThread> {
     const answer = new Promise<FromManifestThread>((resolve) =>
       this.#worker.once('message', resolve),

@@ -71,7 +71,7 @@ function once(file: string, act: () => void): (file: string) => void {
   };
 }
 
-test('a file that gets another name while the directory is read keeps its objects', async (context) => {
+test('a file renamed while the directory is read keeps its objects', async (context) => {
   const { directory, put, move, scan } = await place(context);
   put('a.yaml', 'n1');
   put('nodes.yaml', 'n2', 'n3');
@@ -85,7 +85,7 @@ test('a file that gets another name while the directory is read keeps its object
   assert.equal(await scan(), 'Node n1,Node n2,Node n3,Node n4');
 });
 
-test('an object that moves to a file that was read already is not lost', async (context) => {
+test('an object that moves to a file that was already read is not lost', async (context) => {
   const { directory, put, scan } = await place(context);
   put('a.yaml', 'n1');
   put('b.yaml', 'n2', 'n3');
@@ -98,7 +98,7 @@ test('an object that moves to a file that was read already is not lost', async (
   assert.equal(await scan(), 'Node n1,Node n2,Node n3');
 });
 
-test('while names go on changing no file is missing, and additions are read', async (context) => {
+test('while names keep changing no file is missing, and additions are read', async (context) => {
   const { directory, put, move, scan } = await place(context);
   put('a.yaml', 'n1');
   put('m0.yaml', 'n2');
@@ -112,7 +112,7 @@ test('while names go on changing no file is missing, and additions are read', as
   assert.ok(moves > 1 && moves < 10, String(moves));
 });
 
-test('a file that was deleted is missing', async (context) => {
+test('a deleted file is missing', async (context) => {
   const { put, move, scan } = await place(context);
   put('a.yaml', 'n1');
   put('b.yaml', 'n2');

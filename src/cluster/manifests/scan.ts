@@ -1,4 +1,4 @@
-// One look at the directory of manifests: which files are there, and what those say whose inode changed.
+// Scans the directory of manifests once: lists the files, and reads those whose inode changed.
 
 import type { Stats } from 'node:fs';
 import { lstat, readdir, stat } from 'node:fs/promises';
@@ -14,47 +14,48 @@ import { CostlyFileError, ManifestReader, type ManifestReaderOptions } from './r
 export interface Scan {
   /** By file name. */
   readonly files: ReadonlyMap<string, ScannedFile>;
-  /** Set when the directory itself could not be read; `files` is then what it held before. */
+  /** Set if the directory itself could not be read; `files` is then the previous content. */
   readonly problem?: SourceProblem | undefined;
-  /** The folder has no object, which is not believed yet. */
+  /** Set if the folder has no objects, which is not accepted yet. */
   readonly doubt?: SourceProblem | undefined;
   readonly emptySince?: Moment | undefined;
-  /** When something that is doubted now may be believed. */
+  /** When a current doubt may end. */
   readonly doubtedUntil?: Moment | undefined;
 }
 
 export interface ScannedFile {
   readonly path: string;
-  /** Changes whenever the content may have. */
+  /** Changes whenever the content may have changed. */
   readonly version: string;
-  /** Device and inode: another one is another file in its place. */
+  /** Device and inode; they change if the file is replaced. */
   readonly identity: string;
   readonly versionSeenAt: Moment;
-  /** No other content can have this version: it need not be read again. */
+  /** Whether only one content can have this version, so that the file need not be read again. */
   readonly isSettled: boolean;
   readonly manifests: ManifestFile;
-  /** It took more than it may: as it is, it is not read again before that time. */
+  /** Set if the file exceeded a limit: this version is not read again before that time. */
   readonly costly?: { readonly failures: number; readonly retryAt: number };
-  /** Since when there has been no such file, which is not believed yet. */
+  /** Since when the file has been missing, which is not accepted yet. */
   readonly missingSince?: Moment;
 }
 
-// Two writes within one tick of the kernel's clock leave the same time; after this long there is a later one.
+// Two writes within one tick of the kernel's clock have the same time. After this delay a write gets a later one.
 const settledMs = 1_000;
 
-/** Each is looked at after every change of the directory. */
+/** Each file is checked after every change of the directory. */
 const mostFiles = 10_000;
 const goodContents = 'its last good contents stay in force';
 
-// It may have been the machine that was slow.
+// The machine may have been slow.
 const costlyPatience = { firstMs: 60_000, maxMs: 3_600_000 };
 
-// How often the directory is read when it changes meanwhile.
+// Number of passes if the directory changes while it is read.
 const mostPasses = 3;
 
 /**
- * Keeps `previous` of what cannot be read. An object that another file had when that was read, or another name, must not
- * look deleted: what changed while it was read is read again, and as long as it does, no file is missing.
+ * Keeps `previous` for files that cannot be read. An object that moved to another file or a renamed file must not look
+ * deleted, so everything that changes during a scan is read again, and while it keeps changing no file counts as
+ * missing.
  */
 export async function scanDirectory(
   directory: string,
@@ -81,7 +82,7 @@ export async function scanDirectory(
   return { files: new Map([...previous.files, ...files]) };
 }
 
-/** Sorted. */
+/** Sorted by name. */
 async function manifestNames(directory: string): Promise<string[] | SourceProblem> {
   try {
     const names = (await readdir(directory)).filter(isManifest).sort();
@@ -99,7 +100,8 @@ function hasSameFiles(left: Files, right: Files): boolean {
   return left.size === right.size && [...left].every(([name, file]) => right.get(name) === file);
 }
 
-// As it was before the first and after the last was read, so that all were there together.
+// Whether the directory was the same before the first and after the last file was read, so that all files existed
+// together.
 async function isStill(directory: string, names: string[], files: Files): Promise<boolean> {
   const now = await manifestNames(directory);
   if (!Array.isArray(now) || now.join('/') !== names.join('/')) return false;
@@ -125,7 +127,7 @@ async function scanFile(
     const known = previous?.version === version ? previous : undefined;
     if (known?.isSettled === true || isTooSoon(known)) return known;
     const versionSeenAt = known?.versionSeenAt ?? moment();
-    // The second is for a wall clock that was set back: then the file lies in the future.
+    // The second condition handles a wall clock that was set back, when the file's time is in the future.
     const isSettled =
       Date.now() - before.ctimeMs > settledMs || moment() - versionSeenAt > settledMs;
     seen = { path, version, identity, versionSeenAt, isSettled };
@@ -159,7 +161,8 @@ function isManifest(name: string): boolean {
   return !name.startsWith('.') && /\.(ya?ml|json)$/.test(name);
 }
 
-// Not so a link to nothing: its objects are not known to be deleted. Nor a name that is not UTF-8, which is read with U+FFFD.
+// False for a dangling link, because its objects are not known to be deleted, and for a name that is not UTF-8, which
+// is read with U+FFFD.
 async function isGone(path: string): Promise<boolean> {
   if (path.includes('\ufffd')) return false;
   return await lstat(path).then(() => false, isMissing);

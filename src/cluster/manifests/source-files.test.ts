@@ -23,15 +23,15 @@ const noFiles: readonly (readonly [string, (path: string) => Promise<unknown>, R
     /odd\.yaml: is longer than 8388608 bytes$/,
   ],
   [
-    'a value that holds itself',
+    'a value that contains itself',
     (path) =>
       writeFile(path, '{apiVersion: v1, kind: Node, metadata: {name: a}, spec: &a {podCIDRs: *a}}'),
-    /Node a: spec\.podCIDRs: a value that holds itself or is too deep is not a list$/,
+    /Node a: spec\.podCIDRs: a value that contains itself or is nested too deeply is not a list$/,
   ],
 ];
 
 for (const [what, make, text] of noFiles) {
-  test(`${what} in the place of a manifest is told, and all others are read`, async () => {
+  test(`${what} in place of a manifest is reported, and all others are read`, async () => {
     await using directory = await temporaryDirectory();
     await directory.write('a.yaml', nodeYaml('node-1'));
     await make(join(directory.path, 'odd.yaml'));
@@ -60,7 +60,7 @@ test('a name that is not UTF-8 is reported', async () => {
   assert.match(problems[0]?.text ?? '', /\ufffd\.yaml: ENOENT: /);
 });
 
-test('a link whose file is gone keeps its last good version until the link is gone too', async () => {
+test('a dangling link keeps its last good version until the link is deleted too', async () => {
   await using directory = await temporaryDirectory();
   const link = join(directory.path, 'a.yaml');
   const file = `${directory.path}-linked`;
@@ -78,7 +78,7 @@ test('a link whose file is gone keeps its last good version until the link is go
   assert.equal(state.nodes.size, 0);
 });
 
-test('a directory of too many files keeps its last good contents', async () => {
+test('a directory with too many files keeps its last good contents', async () => {
   await using directory = await temporaryDirectory();
   await directory.write('a.yaml', nodeYaml('node-1'));
   await using snapshots = follow(directory.source);
@@ -93,7 +93,7 @@ test('a directory of too many files keeps its last good contents', async () => {
   assert.match(problems[0]?.text ?? '', /demo: has 100\d\d manifests, more than 10000$/);
 });
 
-test('a file from the future, as after a clock that was set back, is not read again for ever', async (context) => {
+test('a file from the future, as after a clock was set back, is not read again forever', async (context) => {
   await using directory = await temporaryDirectory();
   const back = Date.now() - 172_800_000;
   context.mock.method(Date, 'now', () => back);
@@ -122,7 +122,7 @@ test('a file from the future, as after a clock that was set back, is not read ag
   }
 });
 
-test('files that are hidden or not YAML are not read', async () => {
+test('hidden files and files other than YAML are not read', async () => {
   await using directory = await temporaryDirectory();
   await directory.write('.hidden.yaml', nodeYaml('node-1'));
   await directory.write('notes.txt', nodeYaml('node-2'));

@@ -12,7 +12,7 @@ import { manifestSource } from './source.ts';
 
 clusterSourceSuite('a directory of manifests', temporaryDirectory);
 
-test('a file that turns into no YAML keeps its last good version and is named', async () => {
+test('a file that is no longer YAML keeps its last good version and is named', async () => {
   await using directory = await temporaryDirectory();
   await directory.write('a.yaml', nodeYaml('node-1'));
   await using snapshots = follow(directory.source);
@@ -31,7 +31,7 @@ test('a file that turns into no YAML keeps its last good version and is named', 
   assert.deepEqual([...mended.state.nodes.keys()], ['node-2']);
 });
 
-test('a wrong object keeps its last good version while the rest of its file is applied', async () => {
+test('an invalid object keeps its last good version while the rest of its file is applied', async () => {
   await using directory = await temporaryDirectory();
   await directory.write('a.yaml', nodeYaml('node-1'));
   await using snapshots = follow(directory.source);
@@ -49,7 +49,7 @@ test('a wrong object keeps its last good version while the rest of its file is a
   );
 });
 
-test('an object that was never read leaves the snapshot incomplete, so that nothing is pruned', async () => {
+test('an object that was never readable leaves the snapshot incomplete, so that nothing is pruned', async () => {
   await using directory = await temporaryDirectory();
   await directory.write('a.yaml', nodeYaml('node-1', 'none'));
   await using snapshots = follow(directory.source);
@@ -59,7 +59,7 @@ test('an object that was never read leaves the snapshot incomplete, so that noth
   await snapshots.until(({ complete }) => complete);
 });
 
-test('of two files that define one object the first by name is used and the second is named', async () => {
+test('if two files define an object, the first by name is used and the second is named', async () => {
   await using directory = await temporaryDirectory();
   await directory.write('b.yaml', nodeYaml('node-1', '198.51.100.0/26'));
   await directory.write('a.yaml', nodeYaml('node-1', '192.0.2.0/26'));
@@ -74,7 +74,7 @@ test('of two files that define one object the first by name is used and the seco
   );
 });
 
-test('a directory that is not there yet is a problem until it appears', async () => {
+test('a directory that does not exist yet is a problem until it appears', async () => {
   await using directory = await temporaryDirectory();
   await rm(directory.path, { recursive: true });
   await using snapshots = follow(manifestSource(directory.path, { debounceMs: 5, rescanMs: 50 }));
@@ -87,7 +87,7 @@ test('a directory that is not there yet is a problem until it appears', async ()
   assert.deepEqual(found.problems, []);
 });
 
-test('a directory that goes away leaves its last good contents in force', async () => {
+test('a removed directory leaves its last good contents in force', async () => {
   await using directory = await temporaryDirectory();
   await directory.write('a.yaml', nodeYaml('node-1'));
   await using snapshots = follow(manifestSource(directory.path, { debounceMs: 5, rescanMs: 50 }));
@@ -98,7 +98,7 @@ test('a directory that goes away leaves its last good contents in force', async 
   assert.equal(after.complete, true);
 });
 
-test('what was written before it is read again is known afterwards, however long the quiet lasts', async () => {
+test('contents written before a reread are known afterwards, however long the quiet time', async () => {
   await using directory = await temporaryDirectory();
   await directory.write('a.yaml', nodeYaml('node-1'));
   const slow = manifestSource(directory.path, { debounceMs: 60_000, rescanMs: 60_000 });
@@ -118,7 +118,7 @@ test('what was written before it is read again is known afterwards, however long
 
 const costly = hostileManifests[0]?.text(2 ** 20) ?? '';
 
-test('a file that takes too long keeps its last good version, the others are read, and it is left alone for a while', async (context) => {
+test('a file that takes too long keeps its last good version, the others are read, and it is not retried for a while', async (context) => {
   await using directory = await temporaryDirectory();
   await directory.write('a.yaml', nodeYaml('node-1'));
   const times = { debounceMs: 5, rescanMs: 20, deadlineMs: 300 };
@@ -155,7 +155,7 @@ test('a file that takes too long keeps its last good version, the others are rea
   assert.deepEqual([...mended.state.nodes.keys()], ['node-3', 'node-2']);
 });
 
-test('who stops while a file is read that takes long does not wait for it', async () => {
+test('stopping while a slow file is read does not wait for it', async () => {
   await using directory = await temporaryDirectory();
   await directory.write('a.yaml', costly);
   const stop = new AbortController();

@@ -1,6 +1,6 @@
-// ClusterSource over a directory of YAML: every .yaml, .yml and .json file directly in it, hidden ones excepted.
-// Directory -> files (read when their inode changed) -> objects -> what is believed of it -> snapshot. Writers should rename into
-// place; a file seen half-written is read again after the next event.
+// ClusterSource for a directory of YAML: every .yaml, .yml and .json file directly in it, except hidden ones. Directory
+// -> files (read when their inode changed) -> objects -> accepted state -> snapshot. Writers should rename files into
+// place; a partially written file is read again after the next event.
 
 import { moment } from '../../base/moment.ts';
 import { BoundedProblems } from '../bounded-problems.ts';
@@ -13,15 +13,15 @@ import { duplicateProblem, type FileObject } from './file.ts';
 import { type Scan, scanDirectory } from './scan.ts';
 
 export interface ManifestSourceOptions {
-  /** How long a directory must be quiet before it is read. Default 50 ms. */
+  /** Quiet time before the directory is read. Default 50 ms. */
   readonly debounceMs?: number | undefined;
-  /** How often it is looked at without any event, should the kernel have lost one. Default 5,000 ms. */
+  /** Interval of rescans without events, in case the kernel lost one. Default 5,000 ms. */
   readonly rescanMs?: number | undefined;
-  /** How long one file may take to be read. Default 30,000 ms. */
+  /** Time limit for reading one file. Default 30,000 ms. */
   readonly deadlineMs?: number | undefined;
-  /** The name of this node: a file that loses its Node is doubted. */
+  /** Name of this node: a file that loses its Node is doubted. */
   readonly node?: string | undefined;
-  /** How long a file or a folder that lost all objects must stay so to be believed. Default 10,000 ms. */
+  /** How long a file or folder without objects must stay so to be accepted. Default 10,000 ms. */
   readonly doubtMs?: number | undefined;
   /** The same for a file that was written in place and lost some objects. Default 2,000 ms. */
   readonly writingMs?: number | undefined;
@@ -71,7 +71,7 @@ export function manifestSource(
 
 const nothing: Scan = { files: new Map() };
 
-/** Of all files that are told in words. */
+/** Maximum number of problems with text in all files. */
 const mostProblems = 1_000;
 
 function compose(scan: Scan, previous: ClusterSnapshot | undefined): ClusterSnapshot {

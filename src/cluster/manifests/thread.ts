@@ -1,5 +1,5 @@
-// The thread that reads large manifests (reader.ts). It hands its items over a few at a time, since the agent's own
-// thread stands still while it takes them.
+// The thread that reads large manifests (reader.ts). It sends a few items at a time, because receiving them blocks the
+// agent's own thread.
 
 import { parentPort } from 'node:worker_threads';
 import { errorText } from '../../base/errors.ts';
@@ -7,7 +7,7 @@ import { type ReadItem, readItems } from './items.ts';
 import type { FromManifestThread, ToManifestThread } from './reader.ts';
 import { manifestText } from './yaml.ts';
 
-// As etcd has it by default: an API server stores no larger object.
+// The default limit of etcd: an API server stores no larger object.
 const mostObjectCharacters = 1_572_864;
 
 const mostItems = 500;

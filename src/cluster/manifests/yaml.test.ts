@@ -40,7 +40,7 @@ test('a directive of another version changes nothing', () => {
   assert.deepEqual(item?.raw, { kind: 'A', value: '2026-01-02', other: '1:30' });
 });
 
-test('keys with a meaning in JavaScript are keys like any other', () => {
+test('keys with a meaning in JavaScript are ordinary keys', () => {
   const [item] = rawItems('a.yaml', '{__proto__: {kind: A}, constructor: 7, toString: 8}');
   assert.deepEqual(Object.keys(item?.raw ?? {}), ['__proto__', 'constructor', 'toString']);
   assert.equal(Object.getPrototypeOf(item?.raw), Object.prototype);
@@ -52,7 +52,7 @@ test('keys are text, whatever they would be as values', () => {
   assert.throws(() => rawItems('a.yaml', '{[a]: 1}'), { message: /all keys must be strings/ });
 });
 
-test('line ends of Windows, tabs after values and empty documents are read', () => {
+test('Windows line ends, tabs after values and empty documents are accepted', () => {
   const items = rawItems(
     'a.yaml',
     '---\r\n\r\n--- # none\r\nkind: A\t\r\n...\r\n---\r\nkind: B\r\n---\r\n',
@@ -66,7 +66,7 @@ test('line ends of Windows, tabs after values and empty documents are read', () 
   );
 });
 
-test('JSON with tabs, escapes and surrogate pairs is read', () => {
+test('JSON with tabs, escapes and surrogate pairs is accepted', () => {
   const json =
     '{\n\t"kind": "A",\n\t"list": [\n\t\t"\\/ \\ud83d\\ude00",\n\t\t{\n\t\t\t"a": null\n\t\t}\n\t]\n}\n';
   assert.deepEqual(rawItems('a.json', json), [
@@ -82,26 +82,26 @@ const encoded: readonly (readonly [string, Uint8Array])[] = [
 ];
 
 for (const [name, bytes] of encoded) {
-  test(`${name} is read`, () => {
+  test(`${name} is accepted`, () => {
     assert.deepEqual(rawItems('a.yaml', manifestText(bytes)), [
       { origin: 'a.yaml, document 1', raw: { kind: 'Ä' } },
     ]);
   });
 }
 
-test('bytes that are no text are refused instead of replaced', () => {
+test('bytes that are not text are refused instead of replaced', () => {
   assert.throws(() => manifestText(Buffer.from([0x61, 0x3a, 0x20, 0xe4])), {
     message: 'is not UTF-8',
   });
 });
 
-test('a file that ends before its first document is no empty file', () => {
+test('a file that ends before its first document is not an empty file', () => {
   assert.throws(() => rawItems('a.yaml', '%YAML 1.2 3 4\n'), {
     message: /^a\.yaml: is not YAML: /,
   });
 });
 
-test('what is nested too deeply is refused as such', () => {
+test('too deep nesting is refused with that reason', () => {
   const deep = `a: ${'['.repeat(100_000)}`;
   assert.throws(() => rawItems('a.yaml', deep), {
     message: /^a\.yaml, document 1: is nested too deeply$/,

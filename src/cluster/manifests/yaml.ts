@@ -1,4 +1,4 @@
-// The text of one manifest -> the objects in it as plain values: encodings, documents, scalars and lists as kubectl reads them.
+// Parses the text of one manifest into plain values: encodings, documents, scalars and lists as kubectl reads them.
 
 import {
   Composer,
@@ -13,7 +13,7 @@ import { errorText } from '../../base/errors.ts';
 import { InputError } from '../../base/input-error.ts';
 import { itemsOf, type RawItem } from './list.ts';
 
-/** UTF-8, or UTF-16 with a byte order mark, as PowerShell writes it. Throws Error for what is neither. */
+/** UTF-8, or UTF-16 with a byte order mark, as written by PowerShell. Throws Error for other encodings. */
 export function manifestText(bytes: Uint8Array): string {
   const encoding = encodingOf(bytes);
   try {
@@ -30,8 +30,8 @@ function encodingOf([first, second]: Uint8Array): string {
 }
 
 /**
- * Documents are counted as a person counts them in the file; empty ones count but hold nothing. Throws InputError.
- * @param path as shown to people
+ * Documents are numbered as they appear in the file, including empty ones. Throws InputError.
+ * @param path as shown to users
  */
 export function rawItems(path: string, text: string): readonly RawItem[] {
   const lines = new LineCounter();
@@ -39,7 +39,7 @@ export function rawItems(path: string, text: string): readonly RawItem[] {
   const items: RawItem[] = [];
   let documents = 0;
   try {
-    // One after the other: the nodes of a document take ten times the memory of its values.
+    // One document at a time: its nodes take ten times the memory of its values.
     for (const document of composer.compose(new Parser(lines.addNewLine).parse(text))) {
       documents++;
       const origin = `${path}, document ${documents}`;
@@ -52,12 +52,12 @@ export function rawItems(path: string, text: string): readonly RawItem[] {
     if (error instanceof InputError) throw error;
     throw new InputError({ object: path, rule: notYaml(error) }, { cause: error });
   }
-  // What belongs to no document.
+  // Errors outside documents.
   demandNoError(composer.streamInfo().errors, path, lines);
   return items;
 }
 
-// kubectl reads YAML 1.1 but for dates and base 60.
+// kubectl reads YAML 1.1 except for dates and base 60.
 const wordBoolean: ScalarTag = {
   identify: () => false,
   default: true,
@@ -74,14 +74,14 @@ const octal: ScalarTag = {
   resolve: (text) => Number.parseInt(text, 8),
 };
 
-// One for all documents, whatever version their directives name. `merge`: kubectl knows merge keys (<<).
+// One schema for all documents, whatever version their directives name. `merge`: kubectl supports merge keys (<<).
 const schema = new Schema({
   schema: 'core',
   merge: true,
   customTags: (tags) => [wordBoolean, octal, ...tags],
 });
 
-// The library's warnings would go to standard error, one for each document. `stringKeys`: `on` and `80` are names in a map.
+// The library would write warnings to standard error, one per document. `stringKeys`: `on` and `80` are names in a map.
 const options = { schema, stringKeys: true, logLevel: 'error' } as const;
 
 function demandNoError(
@@ -92,7 +92,7 @@ function demandNoError(
   if (error === undefined) return;
   const rule = notYaml(error);
   const [offset] = error.pos;
-  // Where the stack ends is not the same each time.
+  // The position at which the stack overflows varies.
   if (offset === -1 || rule === tooDeep) throw new InputError({ object, rule });
   const { line, col } = lines.linePos(offset);
   throw new InputError({ object, rule: `${rule} at line ${line}, column ${col}` });
@@ -102,7 +102,7 @@ function plainValue(document: Document.Parsed, object: string): unknown {
   try {
     return document.toJS();
   } catch (error) {
-    // Unresolved aliases and alias bombs show only here.
+    // Unresolved aliases and alias bombs are only detected here.
     throw new InputError({ object, rule: notYaml(error) }, { cause: error });
   }
 }

@@ -32,14 +32,14 @@ const stale: readonly { readonly name: string; readonly found: AttachedHook }[] 
 ];
 
 for (const { name, found } of stale) {
-  test(`a link that still belongs to ${name} differs from what is desired`, () => {
+  test(`a link that still belongs to ${name} differs from the desired one`, () => {
     const table = attachmentTable(recording([found], []));
     const listed = table.list(new Map()).get('eth0/from_network');
     assert.ok(listed !== undefined && !table.equal(entry, listed));
   });
 }
 
-test('links are attached and detached, and one that fails does not stop the rest', () => {
+test('links are attached and detached, and a failing one does not stop the others', () => {
   const calls: string[] = [];
   const table = attachmentTable(recording([entry], calls));
   const failures = table.set([{ ...entry, ifName: 'gone0' }, entry]);

@@ -26,19 +26,19 @@ function asked(hasQueues: boolean): {
   return { table, transport };
 }
 
-test('a node without limits and without queues is not asked for its links', () => {
+test('a node without limits and queues does not list its links', () => {
   const { table, transport } = asked(false);
   assert.deepEqual([...table.list(new Map())], []);
   assert.deepEqual(transport.sent, []);
 });
 
-test('a queue that nobody wants any more is looked for where the node has one', () => {
+test('a queue that is no longer wanted is looked for if the node has one', () => {
   const { table, transport } = asked(true);
   assert.deepEqual([...table.list(new Map())], []);
   assert.equal(transport.sent.length, 1);
 });
 
-test('a queue that is wanted is looked for, whatever was last seen', () => {
+test('a wanted queue is looked for, whatever the last listing showed', () => {
   const { table, transport } = asked(false);
   const endpoint = {
     hostIfName: 'hd0123456789a',

@@ -6,7 +6,7 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { addressAt, parsePrefix } from '../../net/prefix.ts';
 import { nextHopTable } from './next-hops.ts';
 
-test('a thousand next hops are written in batches, without a look at what is there', () => {
+test('a thousand next hops are written in batches without listing existing ones', () => {
   const types: number[] = [];
   const transport = new FakeTransport((requests) => {
     types.push(...requests.map(({ type }) => type));

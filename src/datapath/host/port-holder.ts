@@ -17,7 +17,7 @@ export function namingPortHolder<Result>(
     if (!isKernelError(error, 'EADDRINUSE', 'EEXIST')) throw error;
     const { call, code } = error;
     const subject = `vxlan ${name} port ${port}`;
-    const detail = `UDP port ${port} is that of ${holder(socket, name, port)}; set \`vxlan.port\` to another on every node`;
+    const detail = `UDP port ${port} is used by ${holder(socket, name, port)}; set \`vxlan.port\` to another port on every node`;
     throw new KernelError({ call, code, subject, detail }, { cause: error });
   }
 }

@@ -162,7 +162,7 @@ function replaceTaken(
 }
 
 function foreign({ key, error }: EntryFailure): EntryFailure {
-  const detail = 'somebody else has a route to it; it is left alone';
+  const detail = 'another process has a route to it; that route is kept';
   const failure = { call: 'route add', subject: key, code: 'EEXIST', detail };
   return { key, error: new KernelError(failure, { cause: error }) };
 }

@@ -9,7 +9,7 @@ function entry(ifIndex: number): SysctlEntry {
   return { name, value: '1', alsoFine: [], isOurs: true, listed };
 }
 
-test('settings that nobody changed are the same listing, which is not looked through again', () => {
+test('unchanged settings are the same listing, which is not compared again', () => {
   const settings = new Map<number, ListedSettings>();
   const memory = { remember: () => undefined, recall: () => undefined };
   const table = sysctlTable(memory, (ifIndex) => settings.get(ifIndex));

@@ -5,28 +5,28 @@ import { bucketOf, isSameBucket, limitInForce } from './token-bucket.ts';
 
 const mtuBytes = 1500;
 
-test('the token bucket counts Ethernet headers, and 2 % are for those of TCP and UDP', () => {
+test('the token bucket counts Ethernet headers, and 2 % are added for TCP and UDP headers', () => {
   const { bytesPerSecond } = bucketOf({ bitsPerSecond: 12_000_000 }, mtuBytes);
   assert.equal(bytesPerSecond, 1_544_280);
 });
 
-test('the bucket holds 10 ms of the rate and ten packets at least', () => {
+test('the bucket holds 10 ms of the rate, and at least ten packets', () => {
   assert.equal(bucketOf({ bitsPerSecond: 1e6 }, mtuBytes).burstBytes, 16 * 1024);
   assert.equal(bucketOf({ bitsPerSecond: 12e9 }, mtuBytes).burstBytes, 15_442_800);
 });
 
-test('a burst that was asked for counts, unless it is less than one packet', () => {
+test('a requested burst is used unless it is less than one packet', () => {
   const ofBurst = (burstBits: number) => bucketOf({ bitsPerSecond: 1e6, burstBits }, mtuBytes);
   assert.equal(ofBurst(800_000).burstBytes, 100_000);
   assert.equal(ofBurst(8).burstBytes, 1514);
 });
 
-test('the queue holds 50 ms more than the bucket, and a whole GSO packet at least', () => {
+test('the queue holds 50 ms more than the bucket, and at least a whole GSO packet', () => {
   assert.equal(bucketOf({ bitsPerSecond: 1e6 }, mtuBytes).queueBytes, 72 * 1024);
   assert.equal(bucketOf({ bitsPerSecond: 12e9 }, mtuBytes).queueBytes, 92_656_800);
 });
 
-test('the highest rate stays within what the kernel takes', () => {
+test("the highest rate stays within the kernel's limits", () => {
   const { burstBytes, queueBytes } = bucketOf({ bitsPerSecond: 1e15 }, mtuBytes);
   assert.equal(burstBytes, 0xffff_ffff);
   assert.equal(queueBytes, 0xffff_ffff);

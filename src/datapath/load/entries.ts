@@ -65,7 +65,7 @@ interface RawMap extends Disposable {
 function openRaw(fd: number): RawMap {
   const { name, typeNumber, keySize, valueSize, maxEntries } = mapCalls.info(fd);
   const type = mapTypeFromNumber(typeNumber);
-  if (type === undefined) throw new Error(`map ${name}: its type ${typeNumber} is unknown`);
+  if (type === undefined) throw new Error(`map ${name}: unknown type ${typeNumber}`);
   const slots = isPerCpu(type) ? possibleCpus() : 1;
   const stride = isPerCpu(type) ? Math.ceil(valueSize / 8) * 8 : valueSize;
   const spec = { name, type, maxEntries, key: bytes(keySize), value: bytes(stride * slots) };

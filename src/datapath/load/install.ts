@@ -82,7 +82,7 @@ function pinMaps({ object, wanted, pinned, misfits, paths }: MapPlan): string[] 
   const missing = wanted.filter(({ name }) => !known.has(name));
   for (const { name } of missing) pinMap(object, name, paths.map(name));
   const toldMissing =
-    pinned.length === 0 ? [] : missing.map(({ name }) => `${name}: was not pinned, made again`);
+    pinned.length === 0 ? [] : missing.map(({ name }) => `${name}: was not pinned, created again`);
   const told = misfits.map((old) => {
     const draft = paths.map(`${old.name}-new`);
     unpin(draft);

@@ -107,6 +107,6 @@ function demandRoom(fd: number, { name, type, maxEntries }: ObjectMap): void {
 }
 
 function tooSmall(field: string | undefined, value: number, what: string): InputError {
-  const rule = `is less than what is in use: ${what}; keep the size, or remove pods from this node first`;
+  const rule = `is too small for the entries in use: ${what}; keep the size, or remove pods from this node first`;
   return new InputError({ object: 'configuration', field, value, rule });
 }

@@ -8,7 +8,7 @@ import type { AttachmentName } from '../attacher.ts';
 import { hookPoints, hookPointsOf } from '../hooks.ts';
 import { linkPinName, parseLinkPinName, unpinFolder } from './pins.ts';
 
-test("a link's file name says interface and hook, without dots", () => {
+test("a link's file name contains interface and hook, without dots", () => {
   for (const ifName of ['eth0', 'eth0.100', 'hd0123456789a', 'a-b.c']) {
     const place = { target: 'interface', ifName, hook: 'from_network' } as const;
     const name = linkPinName(place);
@@ -38,7 +38,7 @@ test('other names are nobody of ours', () => {
   }
 });
 
-test('nothing is removed outside of a bpf file system', (context) => {
+test('nothing is removed outside a bpf file system', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-pins-'));
   context.after(() => rmSync(folder, { recursive: true }));
   mkdirSync(join(folder, 'maps'));

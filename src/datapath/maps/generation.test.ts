@@ -37,7 +37,7 @@ function counted(map: ReturnType<typeof numberMap>, answer: () => readonly Entry
   return { subject: countingChanges(table, map), calls };
 }
 
-test('a generation begins after a write, not before it', () => {
+test('a new generation starts after a write, not before it', () => {
   const map = numberMap(7);
   const { subject, calls } = counted(map, () => []);
   subject.set(['a', 'b']);
@@ -46,7 +46,7 @@ test('a generation begins after a write, not before it', () => {
   assert.equal(map.current(), 9);
 });
 
-test('a write that failed, in part or as a whole, begins one too', () => {
+test('a write that failed partly or completely starts one, too', () => {
   const map = numberMap(1);
   const failure = { key: 'a', error: new Error('no room') };
   assert.deepEqual(counted(map, () => [failure]).subject.set(['a']), [failure]);
@@ -58,7 +58,7 @@ test('a write that failed, in part or as a whole, begins one too', () => {
   assert.equal(map.current(), 3);
 });
 
-test('reading begins none', () => {
+test('reading a table does not start a new generation', () => {
   const map = numberMap(1);
   const { subject } = counted(map, () => []);
   assert.deepEqual([...subject.list(new Map()).keys()], ['a']);
@@ -67,7 +67,7 @@ test('reading begins none', () => {
   assert.equal(map.current(), 1);
 });
 
-test('the number that the programs keep for themselves is never reached', () => {
+test('the number reserved for programs is never reached', () => {
   const map = numberMap(0xffff_fffe);
   beginGeneration(map);
   assert.equal(map.current(), 1);

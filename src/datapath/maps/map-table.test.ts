@@ -24,7 +24,7 @@ function table() {
   };
 }
 
-test('a map in which nothing changed gives the same listing', () => {
+test('an unchanged map gives the same listing', () => {
   const { table: subject, entry } = table();
   subject.set([entry(1, 80), entry(2, 443)]);
   const listed = subject.list(new Map());
@@ -32,7 +32,7 @@ test('a map in which nothing changed gives the same listing', () => {
   assert.equal(subject.list(new Map()), listed);
 });
 
-test('what somebody else changed, added or deleted is in the next listing', () => {
+test('entries that another process changed, added or deleted are in the next listing', () => {
   const { table: subject, entry, map } = table();
   subject.set([entry(1, 80), entry(2, 443)]);
   subject.list(new Map());
@@ -44,7 +44,7 @@ test('what somebody else changed, added or deleted is in the next listing', () =
   assert.deepEqual(Array.from(subject.list(new Map()).keys()), ['1', '3']);
 });
 
-test('where the kernel has no batches every listing is made anew', () => {
+test('without batches in the kernel, every listing is read completely', () => {
   const { calls, table: subject, entry } = table();
   calls.batchesFail = 'ENOTSUPP';
   subject.set([entry(1, 80)]);

@@ -33,7 +33,7 @@ const counted = (packets: number): object[] => [
   { reason: 'foreign tunnel packet', packets, bytes: packets * 100 },
 ];
 
-test('what a table has counted when it is replaced stays counted, also right before', () => {
+test('counts of a replaced table are kept, including the last moment', () => {
   const nft = new FakeNft();
   const drops = new NftDrops(nft, nft.counters);
   assert.deepEqual(drops.byReason(), []);
@@ -45,7 +45,7 @@ test('what a table has counted when it is replaced stays counted, also right bef
   assert.deepEqual(drops.byReason(), counted(8));
 });
 
-test('a table that another process removed has what was last read of it', () => {
+test('a table removed by another process keeps the counts that were last read', () => {
   const nft = new FakeNft();
   const drops = new NftDrops(nft, nft.counters);
   nft.packets = 4;
@@ -56,7 +56,7 @@ test('a table that another process removed has what was last read of it', () => 
   assert.deepEqual(drops.byReason(), counted(5));
 });
 
-test('while the counters cannot be read, what was last read stands', () => {
+test('while counters cannot be read, the last counts are shown', () => {
   const nft = new FakeNft();
   let isBusy = false;
   const drops = new NftDrops(nft, () => {

@@ -1,5 +1,5 @@
-// Where a program may be attached (uapi linux/bpf.h, enum bpf_attach_type): those that links here know, with the first
-// kernel release that can attach them by a link.
+// Attachment points of programs (uapi linux/bpf.h, enum bpf_attach_type) that links here support, with the first kernel
+// release that can attach to them by a link.
 
 /**
  * `number`: what bpf(2) knows it by; `minimumKernel`: the first release that has it as a link; `section`: of a program for a
@@ -38,7 +38,7 @@ export const attachTypes = {
 export type AttachType = keyof typeof attachTypes;
 export type CgroupAttachType = Extract<AttachType, `cgroup_${string}`>;
 
-/** undefined for a type this table does not know. */
+/** undefined for a type that is not in this table. */
 export function attachTypeFromNumber(number: number): AttachType | undefined {
   return byNumber.get(number);
 }

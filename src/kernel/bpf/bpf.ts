@@ -1,5 +1,5 @@
-// bpf(2) itself: commands by name, the attribute union filled in by the caller, and the commands that maps, programs
-// and links share. Minimum kernel of what stands here: 4.15 (names in infos).
+// The bpf(2) system call: commands by name, the attribute union filled in by the caller, and the commands shared by
+// maps, programs and links. Minimum kernel of this file: 4.15 (names in infos).
 
 import { littleEndian } from '../codec.ts';
 import { KernelError } from '../errno.ts';
@@ -34,7 +34,7 @@ export const bpfCommands = {
 
 export type BpfCommand = keyof typeof bpfCommands;
 
-/** Writes one command's fields of union bpf_attr, by their offsets. */
+/** Writes the fields of one command in union bpf_attr, by their offsets. */
 export class AttributeWriter {
   readonly view: DataView;
 
@@ -60,8 +60,8 @@ const pathMemory = new GrowingMemory();
 const infoMemory = new GrowingMemory();
 
 /**
- * One bpf(2) call: its result, or the errno negated. `size` is how much of the union the command uses; the kernel takes
- * a larger size than it knows as long as the rest is zero.
+ * One bpf(2) call. Returns its result, or the negated errno. `size` is the used part of the union; the kernel accepts a
+ * larger size than it knows if the rest is zero.
  */
 export function bpf(
   command: BpfCommand,
@@ -73,16 +73,16 @@ export function bpf(
   return bpfSystemCall(bpfCommands[command], attribute.address, size);
 }
 
-/** A field the kernel wrote into the union during the last `bpf` call. */
+/** A field that the kernel wrote into the union during the last `bpf` call. */
 export function returnedU32(offset: number): number {
   return attribute.view.getUint32(offset, littleEndian);
 }
 
-/** What every BPF object behind a descriptor can do; a test passes its own. */
+/** Operations of every BPF object with a descriptor; tests pass their own. */
 export interface DescriptorCalls {
-  /** 0 or the errno negated. */
+  /** 0 or the negated errno. */
   pin(fd: number, path: string): number;
-  /** A descriptor or the errno negated. */
+  /** A descriptor or the negated errno. */
   openPinned(path: string): number;
   duplicate(fd: number): number;
   close(fd: number): void;
@@ -96,8 +96,8 @@ export const descriptorCalls: DescriptorCalls = {
 };
 
 /**
- * The kernel's info struct about the object behind `fd`; shorter than `size` on an older kernel, the rest zero. `ask` fills in
- * where the kernel writes what has no fixed size.
+ * The kernel's info struct of the object behind `fd`. On an older kernel it is shorter than `size`, and the rest is
+ * zero. `ask` sets the addresses to which the kernel writes variable-sized data.
  */
 export function objectInfo(
   fd: number,
@@ -120,14 +120,16 @@ const openCommands = {
   btf: 'btfFdById',
 } as const;
 
-/** A descriptor of the program, map, link or BTF with this identifier. Throws KernelError ENOENT when it is gone. */
+/**
+ * A descriptor of the program, map, link or BTF with this identifier. Throws KernelError ENOENT if it no longer exists.
+ */
 export function openById(kind: keyof typeof openCommands, id: number): number {
   const command = openCommands[kind];
   const fd = bpf(command, 12, (to) => to.u32(0, id));
   return bpfChecked(fd, { call: `bpf ${kind} open`, subject: `id ${id}` });
 }
 
-/** The result, or a KernelError made of the negated errno. */
+/** Returns the result, or throws a KernelError for a negated errno. */
 export function bpfChecked(
   result: number,
   failure: { call: string; subject: string; detail?: string | undefined },
@@ -136,7 +138,10 @@ export function bpfChecked(
   return result;
 }
 
-/** A NUL-terminated name as BPF objects carry it: at most 15 characters, of which the kernel allows letters, digits, _ and dot. */
+/**
+ * Writes a NUL-terminated name of a BPF object: at most 15 characters, of which the kernel allows letters, digits, _
+ * and dot.
+ */
 export function writeObjectName(view: DataView, offset: number, name: string): void {
   const text = name.replaceAll(/[^A-Za-z0-9_.]/g, '_').slice(0, 15);
   for (let index = 0; index < text.length; index++) {

@@ -49,7 +49,7 @@ test('negative enumerators and 64-bit enums keep their values', () => {
   assert.deepEqual(btf.find('enum', 'f')?.enumerators, [{ name: 'high', value: 0x200000001n }]);
 });
 
-test('what is no ELF file, no BTF or newer than the parser is refused', () => {
+test('input that is not ELF, not BTF or newer than the parser is refused', () => {
   assert.throws(() => parseElf(Buffer.from('#!/bin/sh')), /not a 64-bit ELF file/);
   assert.throws(() => Btf.parse(Buffer.alloc(100)), /not BTF/);
   assert.throws(() => Btf.parse(rawBtf([0, 31 << 24, 0], Buffer.alloc(1))), /BTF kind 31 is newer/);

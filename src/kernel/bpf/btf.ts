@@ -1,14 +1,14 @@
-// Reads BTF, the type information that clang puts into a BPF object and the kernel exports of itself
-// (Documentation/bpf/btf.rst). Only what a consumer of types needs: no relocation, no deduplication.
+// Reads BTF, the type information that clang puts into a BPF object and the kernel exports about itself
+// (Documentation/bpf/btf.rst). Only for consumers of types: no relocation, no deduplication.
 
 import { elfSection, parseElf, stringAt, viewOf } from './elf.ts';
 
 export interface BtfMember {
   readonly name: string;
   readonly type: number;
-  /** Bits from the struct's start. */
+  /** Bits from the start of the struct. */
   readonly bitOffset: number;
-  /** Of a bit field; 0 for an ordinary member. */
+  /** Size of a bit field; 0 for an ordinary member. */
   readonly bits: number;
 }
 
@@ -57,7 +57,7 @@ export type BtfReferenceKind =
   | 'function'
   | 'type tag';
 
-/** The members of `BtfType` that can have this kind. */
+/** The members of `BtfType` with this kind. */
 export type OfKind<Kind, Type = BtfType> = Type extends { readonly kind: infer Of }
   ? Kind extends Of
     ? Type
@@ -72,12 +72,12 @@ export class Btf {
     this.types = types;
   }
 
-  /** From raw BTF: the `.BTF` section, or /sys/kernel/btf/vmlinux. */
+  /** Parses raw BTF: the `.BTF` section, or /sys/kernel/btf/vmlinux. */
   static parse(bytes: Uint8Array): Btf {
     return new Btf(parseTypes(bytes));
   }
 
-  /** From a compiled object. Throws when it was compiled without `-g`. */
+  /** Reads the BTF of a compiled object. Throws if it was compiled without `-g`. */
   static fromObject(object: Uint8Array): Btf {
     const section = elfSection(parseElf(object), '.BTF');
     if (section === undefined) throw new Error('the object has no BTF: compile it with -g');
@@ -90,19 +90,21 @@ export class Btf {
     return type;
   }
 
-  /** The first type of that kind and name. */
+  /** The first type of this kind and name. */
   find<Kind extends BtfType['kind']>(kind: Kind, name: string): OfKind<Kind> | undefined {
     const found = this.types.find((type) => type.kind === kind && type.name === name);
     return found as OfKind<Kind> | undefined;
   }
 
-  /** Past typedefs and qualifiers: what the type is made of. */
+  /** The type behind typedefs and qualifiers. */
   resolve(identifier: number): BtfType {
     const type = this.type(identifier);
     return isAlias(type) ? this.resolve(type.type) : type;
   }
 
-  /** The names of the typedefs on the way, outermost first: `__be16` matters though it is an unsigned short. */
+  /**
+   * Names of the typedefs that lead to the type, outermost first: `__be16` matters although it is an unsigned short.
+   */
   typedefs(identifier: number): readonly string[] {
     const type = this.type(identifier);
     if (!isAlias(type)) return [];
@@ -110,7 +112,7 @@ export class Btf {
     return type.kind === 'typedef' ? [type.name, ...rest] : rest;
   }
 
-  /** Bytes the type takes in memory. */
+  /** Size of the type in bytes. */
   sizeOf(identifier: number): number {
     const type = this.resolve(identifier);
     if (type.kind === 'array') return type.length * this.sizeOf(type.type);
@@ -126,7 +128,7 @@ function isAlias(type: BtfType): type is BtfAlias {
   return ['typedef', 'volatile', 'const', 'restrict', 'type tag'].includes(type.kind);
 }
 
-// What follows the 12-byte head, by the kind's number: bytes once, and bytes for each of `count` parts.
+// Size of the data after the 12-byte head, by the kind's number: once, and for each of `count` parts.
 const layout: readonly (readonly [once: number, each: number])[] = [
   [0, 0], // void
   [4, 0], // int
@@ -168,7 +170,7 @@ interface RawType {
   readonly flag: boolean;
   /** Its size, or the type it refers to. */
   readonly sizeOrType: number;
-  /** Where its parts start. */
+  /** Offset of its parts. */
   readonly at: number;
 }
 
@@ -238,7 +240,7 @@ function readType(reader: Reader, raw: RawType): BtfType {
   }
 }
 
-/** One value a part; `read` gets the part's offset from `raw.at`. */
+/** One value per part; `read` receives the part's offset from `raw.at`. */
 function parts<Part>(raw: RawType, read: (at: number) => Part, width = 12): Part[] {
   return Array.from({ length: raw.count }, (_, index) => read(index * width));
 }

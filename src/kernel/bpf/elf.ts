@@ -1,8 +1,8 @@
-// Reads what we need of a compiled BPF object (ELF64, System V ABI chapters 4 and 5): its sections and its symbols.
+// Reads the sections and symbols of a compiled BPF object (ELF64, System V ABI chapters 4 and 5).
 
 export interface ElfSection {
   readonly name: string;
-  /** Holds instructions (SHF_EXECINSTR): a program's section, or `.text` for subprograms. */
+  /** Contains instructions (SHF_EXECINSTR): a program's section, or `.text` for subprograms. */
   readonly executable: boolean;
   /** Empty for sections without bytes in the file (`.bss`). */
   readonly bytes: Uint8Array;
@@ -12,9 +12,9 @@ export interface ElfSymbol {
   readonly name: string;
   readonly kind: 'object' | 'function' | 'other';
   readonly global: boolean;
-  /** The section's name; undefined for an undefined or absolute symbol. */
+  /** Name of the section; undefined for an undefined or absolute symbol. */
   readonly section: string | undefined;
-  /** Bytes from the section's start. */
+  /** Bytes from the start of the section. */
   readonly offset: number;
   readonly size: number;
 }
@@ -37,7 +37,7 @@ const sectionType = { symbolTable: 2, noBytes: 8 } as const;
 const executableFlag = 4;
 const symbolSize = 24;
 
-/** Throws when the bytes are no 64-bit ELF file. */
+/** Throws if the bytes are not a 64-bit ELF file. */
 export function parseElf(bytes: Uint8Array): ElfFile {
   if (bytes.length < 64 || Buffer.compare(bytes.subarray(0, 5), elf64Magic) !== 0) {
     throw new Error('not a 64-bit ELF file');
@@ -57,7 +57,7 @@ export function parseElf(bytes: Uint8Array): ElfFile {
   return { littleEndian, sections, symbols };
 }
 
-/** The section's bytes; undefined when there is none of that name. */
+/** The bytes of the section; undefined if there is none with that name. */
 export function elfSection(file: ElfFile, name: string): Uint8Array | undefined {
   return file.sections.find((section) => section.name === name)?.bytes;
 }

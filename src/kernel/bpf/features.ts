@@ -1,10 +1,10 @@
-// Says what an old or trimmed kernel lacks when an object does not load: program type, map type, helper or kfunc, each
-// with the first release that has it.
+// Explains what an old or reduced kernel lacks if an object does not load: program type, map type, helper or kfunc,
+// each with the first release that has it.
 
 import { mapTypeFromNumber, mapTypes } from './map-type.ts';
 import { programTypeFromNumber, programTypes } from './program-type.ts';
 
-/** Helpers that network programs use, by uapi number, with the first kernel release that has them. */
+/** Helpers used by network programs, by uapi number, with the first kernel release that has them. */
 const helpers: Readonly<Record<number, readonly [name: string, minimumKernel: string]>> = {
   21: ['bpf_skb_set_tunnel_key', '4.3'],
   69: ['bpf_fib_lookup', '4.18'],
@@ -26,12 +26,12 @@ const helpers: Readonly<Record<number, readonly [name: string, minimumKernel: st
 };
 
 export interface FeatureProbe {
-  /** 1: the kernel has it, 0: it does not, negative: unknown. */
+  /** 1: supported, 0: not supported, negative: unknown. */
   programType(number: number): number;
   mapType(number: number): number;
 }
 
-/** The program and map types among these that the kernel lacks, a sentence each. */
+/** The program and map types that the kernel lacks, one sentence each. */
 export function missingTypes(
   used: { readonly programTypes: readonly number[]; readonly mapTypes: readonly number[] },
   probe: FeatureProbe,
@@ -50,7 +50,7 @@ export function missingTypes(
   ];
 }
 
-/** What a verifier's message means when it is about a helper or kfunc that is not there; undefined otherwise. */
+/** Explains a verifier message about a missing helper or kfunc; undefined for other messages. */
 export function explainMessage(message: string): string | undefined {
   const helper = /(?:invalid|unknown) func \w*#(\d+)/.exec(message);
   if (helper !== null) {

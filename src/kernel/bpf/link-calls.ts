@@ -1,4 +1,5 @@
-// The bpf(2) commands on links and on programs attached without one, one function each. An interface, so that link code is tested without a kernel.
+// The bpf(2) commands for links and for programs attached without one, one function each. An interface, so that link
+// code can be tested without a kernel.
 
 import { littleEndian } from '../codec.ts';
 import { allocateMemory } from '../memory.ts';
@@ -6,7 +7,7 @@ import { bpf, type DescriptorCalls, descriptorCalls, objectInfo, returnedU32 } f
 
 export interface LinkCreation {
   readonly programFd: number;
-  /** An interface's index, or a descriptor of a cgroup or network namespace. */
+  /** Index of an interface, or descriptor of a cgroup or network namespace. */
   readonly target: number;
   /** uapi enum bpf_attach_type. */
   readonly attachType: number;
@@ -15,16 +16,16 @@ export interface LinkCreation {
   readonly relativeFd?: number;
 }
 
-/** A program attached by itself: it ends with what it is attached to. */
+/** A program attached without a link: it is detached when its target is deleted. */
 export interface ProgramAttachment {
   readonly programFd: number;
-  /** An interface's index. */
+  /** Index of an interface. */
   readonly target: number;
   /** uapi enum bpf_attach_type. */
   readonly attachType: number;
 }
 
-/** struct bpf_link_info; the last two words mean what the link's type says. */
+/** struct bpf_link_info; the meaning of the words depends on the link's type. */
 export interface RawLinkInfo {
   readonly typeNumber: number;
   readonly id: number;
@@ -43,13 +44,13 @@ export interface AttachedProgram {
 }
 
 export interface QueryResult {
-  /** 0 or the errno negated. */
+  /** 0 or the negated errno. */
   readonly result: number;
   /** In the order in which they run. */
   readonly programs: readonly AttachedProgram[];
 }
 
-/** Every result is zero or positive, or the errno negated. */
+/** Every result is zero or positive, or the negated errno. */
 export interface LinkCalls extends DescriptorCalls {
   create(creation: LinkCreation): number;
   update(linkFd: number, programFd: number): number;
@@ -97,7 +98,7 @@ export const linkCalls: LinkCalls = {
     linkIds.bytes.fill(0);
     const result = bpf('programQuery', 64, (to) => {
       to.u32(0, target).u32(4, attachType).u64(16, programIds.address).u32(24, maximumPrograms);
-      // Cgroups refuse the fields that only tcx knows.
+      // Cgroups refuse fields that only tcx knows.
       if (knowsLinkIds(attachType)) to.u64(40, linkIds.address);
     });
     const count = result < 0 ? 0 : returnedU32(24);

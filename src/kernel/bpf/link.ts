@@ -1,5 +1,5 @@
-// A BPF link: the attachment of a program, which lives as long as a descriptor or a pin refers to it, and whose program
-// can be replaced in place without a packet passing unseen.
+// A BPF link: the attachment of a program. It exists while a descriptor or a pin refers to it, and its program can be
+// replaced atomically, so that no packet bypasses it.
 
 import type { IfIndex } from '../../net/if-index.ts';
 import { errnoName, KernelError } from '../errno.ts';
@@ -14,7 +14,7 @@ export interface LinkInfo {
   readonly id: number;
   readonly programId: number;
   readonly kind: LinkKind;
-  /** Of tcx and XDP links; absent once the interface is gone. */
+  /** For tcx and XDP links; absent after the interface was deleted. */
   readonly ifIndex?: IfIndex;
   /** Of cgroup links, the inode number of the cgroup's folder; absent once the cgroup is gone. */
   readonly cgroupId?: number;
@@ -31,7 +31,7 @@ const linkTypes: Readonly<Record<number, LinkKind>> = {
   11: 'tcx',
 };
 
-/** Owns its descriptor: disposing of a link that is not pinned detaches the program. */
+/** Owns its descriptor: disposing of a link without a pin detaches the program. */
 export class BpfLink implements Disposable {
   readonly fd: number;
   readonly #calls: LinkCalls;
@@ -42,34 +42,34 @@ export class BpfLink implements Disposable {
     this.#calls = calls;
   }
 
-  /** Takes the descriptor over. */
+  /** Takes ownership of the descriptor. */
   static fromFd(fd: number, calls: LinkCalls = linkCalls): BpfLink {
     return new BpfLink(fd, calls);
   }
 
-  /** Throws KernelError ENOENT when nothing is pinned there. */
+  /** Throws KernelError ENOENT if nothing is pinned there. */
   static openPinned(path: string, calls: LinkCalls = linkCalls): BpfLink {
     const fd = calls.openPinned(path);
     return new BpfLink(bpfChecked(fd, { call: 'bpf link open', subject: path }), calls);
   }
 
-  /** Throws KernelError ENOENT when there is no such link. */
+  /** Throws KernelError ENOENT if there is no such link. */
   static openById(id: number): BpfLink {
     return new BpfLink(openById('link', id), linkCalls);
   }
 
-  /** Keeps the attachment alive under a path in bpffs. Throws KernelError EEXIST when the path is taken. */
+  /** Keeps the attachment alive under a path in bpffs. Throws KernelError EEXIST if the path exists. */
   pin(path: string): void {
     bpfChecked(this.#calls.pin(this.fd, path), { call: 'bpf link pin', subject: path });
   }
 
-  /** Puts another program in the place of the present one, at once. Throws KernelError ENOLINK once it is detached. */
+  /** Atomically replaces the program. Throws KernelError ENOLINK after a detach. */
   update(program: BpfProgram): void {
     const result = this.#calls.update(this.fd, program.fd);
     bpfChecked(result, { call: 'bpf link update', subject: `to ${program.name}` });
   }
 
-  /** Takes the program off now, whoever else holds the link. Kernel 5.9. */
+  /** Detaches the program now, even if others hold the link. Kernel 5.9. */
   detach(): void {
     const result = this.#calls.detach(this.fd);
     bpfChecked(result, { call: 'bpf link detach', subject: `fd ${this.fd}` });
@@ -95,7 +95,9 @@ export class BpfLink implements Disposable {
   }
 }
 
-/** `subject` and `minimumKernel` are for the error: what is attached where, and since when that can be. */
+/**
+ * `subject` and `minimumKernel` are for the error: the program and its target, and the first release that supports it.
+ */
 export function createLink(
   calls: LinkCalls,
   creation: LinkCreation,
@@ -106,8 +108,8 @@ export function createLink(
   const code = errnoName(fd);
   const reasons: Readonly<Record<string, string>> = {
     EINVAL: `needs Linux ${minimumKernel}`,
-    EEXIST: 'this program is there already',
-    EBUSY: 'something else is there already',
+    EEXIST: 'this program is already attached',
+    EBUSY: 'another program is already attached',
   };
   throw new KernelError({ call: 'bpf link create', subject, code, detail: reasons[code] });
 }

@@ -12,7 +12,7 @@ const nothing: LoadFailure = {
   library: present,
 };
 
-test('a rejection names the program and the verifier’s reason, the whole log is the cause', () => {
+test('a rejection names the program and the verifier’s reason; the whole log is the cause', () => {
   const error = explainLoadFailure({
     ...nothing,
     code: 'EACCES',
@@ -26,7 +26,7 @@ test('a rejection names the program and the verifier’s reason, the whole log i
   assert.match(String(error.cause), /R1=ctx\(\) R10=fp0/);
 });
 
-test('a helper that is not there is named with its first kernel', () => {
+test('a missing helper is named with its first kernel', () => {
   const message = (text: string) =>
     explainLoadFailure({
       ...nothing,
@@ -67,7 +67,7 @@ test('a missing kernel function is named', () => {
   );
 });
 
-test('anything else is said in libbpf’s words', () => {
+test('any other failure has libbpf’s text', () => {
   const said = "map 'big': failed to create: Cannot allocate memory(-12)";
   const log = ['Error in x(big). Retrying without BTF.', said, "failed to load object 'x'"];
   assert.equal(

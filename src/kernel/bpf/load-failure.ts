@@ -1,4 +1,5 @@
-// Turns a failed load into an error that says which program or map it was, what the verifier minded and what the kernel lacks.
+// Turns a failed load into an error with the program or map, the verifier's objection, and the features that the kernel
+// lacks.
 
 import { KernelError } from '../errno.ts';
 import type { Libbpf } from '../libbpf.ts';
@@ -6,11 +7,11 @@ import { explainMessage, missingTypes } from './features.ts';
 import { readVerifierLog } from './verifier-log.ts';
 
 export interface LoadFailure {
-  /** The errno's name. */
+  /** Name of the errno. */
   readonly code: string;
   /** libbpf's messages during the load. */
   readonly log: readonly string[];
-  /** The verifier's log of the last program that was tried; empty when none got that far. */
+  /** The verifier's log of the last program tried; empty if none was verified. */
   readonly verifierText: string;
   readonly programTypes: readonly number[];
   readonly mapTypes: readonly number[];
@@ -41,7 +42,7 @@ export function explainLoadFailure(failure: LoadFailure): KernelError {
   return new KernelError({ call: 'bpf object load', subject, code, detail }, { cause });
 }
 
-/** A first try that libbpf repeats by itself, and a closing line that says nothing new. */
+/** A first attempt that libbpf repeats itself, and a closing line without information. */
 function isNoise(line: string): boolean {
   return line.endsWith('Retrying without BTF.') || line.startsWith('failed to load object');
 }

@@ -1,5 +1,6 @@
-// Many elements of a map in one bpf(2) call (kernel 5.6; LPM tries and per-CPU arrays 5.13). Where the kernel or the map
-// type has no batches, `available` turns false at the first try and the map goes on element by element.
+// Handles many elements of a map in one bpf(2) call (kernel 5.6; LPM tries and per-CPU arrays 5.13). If the kernel or
+// the map type does not support batches, `available` becomes false at the first attempt, and the map continues element
+// by element.
 
 import type { Codec } from '../codec.ts';
 import { errno } from '../errno.ts';
@@ -14,11 +15,11 @@ export interface BatchedMap<K, V> {
   readonly calls: MapCalls;
 }
 
-/** What one lookup brought: decode the elements now, the memory belongs to the next batch. */
+/** Elements found by one lookup. Decode them immediately: the memory is reused for the next batch. */
 export interface FoundBatch<K, V> {
   readonly count: number;
   decode(): [K, V][];
-  /** Keys and values as they are, as a copy. */
+  /** Copies of keys and values as bytes. */
   bytes(): Buffer;
 }
 
@@ -28,7 +29,7 @@ const noSpace = -(errno['ENOSPC'] ?? 0);
 const notSupported = -(errno['ENOTSUPP'] ?? 0);
 const invalid = -(errno['EINVAL'] ?? 0);
 
-// Shared by all maps: a call is over before the next begins.
+// Shared by all maps: one call ends before the next begins.
 const keysMemory = new GrowingMemory();
 const valuesMemory = new GrowingMemory();
 const fromMemory = new GrowingMemory();
@@ -42,12 +43,12 @@ export class MapBatches<K, V> {
     this.#map = map;
   }
 
-  /** False once a batch has been refused as such. */
+  /** False after the kernel has refused a batch. */
   get available(): boolean {
     return this.#available;
   }
 
-  /** Elements that go into one batch. */
+  /** Maximum number of elements in one batch. */
   get size(): number {
     const { key, value, maxEntries } = this.#map;
     return Math.max(1, Math.min(maxEntries, Math.floor(batchBytes / (key.size + value.size))));
@@ -65,7 +66,7 @@ export class MapBatches<K, V> {
     return this.#call('mapUpdateBatch', { fd, keys, values, count: entries.length });
   }
 
-  /** The kernel stops at a missing key (`result` ENOENT) and has counted those before it. */
+  /** The kernel stops at a missing key (`result` ENOENT); `count` is the number of elements before it. */
   delete(deleted: readonly K[]): BatchResult {
     const { fd, key } = this.#map;
     const keys = keysMemory.atLeast(deleted.length * key.size);
@@ -73,12 +74,12 @@ export class MapBatches<K, V> {
     return this.#call('mapDeleteBatch', { fd, keys, count: deleted.length });
   }
 
-  /** Ends early, with `available` false, where there are no batches; `fail` throws for any other refusal. */
+  /** Ends early, with `available` false, if batches are not supported. `fail` throws for any other error. */
   *lookup(fail: (result: number) => void): IterableIterator<FoundBatch<K, V>> {
     const { fd, key, value } = this.#map;
     let count = this.size;
-    // Where to go on, in the kernel's own terms: a bucket's number for hash maps, the last key for others. It is kept
-    // here between batches because the loop that consumes this may look into other maps.
+    // Position for the next batch, in the kernel's terms: a bucket number for hash maps, the last key for others.
+    // Copied between batches, because the consuming loop may read other maps.
     let place: Uint8Array | undefined;
     const placeSize = Math.max(8, key.size);
     for (;;) {
@@ -117,7 +118,10 @@ export class MapBatches<K, V> {
     };
   }
 
-  /** ENOTSUPP: this map type has none; EINVAL: the kernel has none, or it minds the request, as single calls will tell. */
+  /**
+   * ENOTSUPP: not for this map type. EINVAL: not in this kernel, or the request is invalid, which single calls will
+   * show.
+   */
   #call(
     command: 'mapLookupBatch' | 'mapUpdateBatch' | 'mapDeleteBatch',
     request: BatchRequest,

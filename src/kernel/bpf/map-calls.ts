@@ -1,4 +1,4 @@
-// The bpf(2) commands on maps, one function each. An interface, so that map code is tested without a kernel.
+// The bpf(2) commands for maps, one function each. An interface, so that map code can be tested without a kernel.
 
 import { littleEndian } from '../codec.ts';
 import type { Memory } from '../memory.ts';
@@ -24,15 +24,15 @@ export interface MapInfo {
 }
 
 export interface MapCreation extends Omit<MapInfo, 'id'> {
-  /** For maps of maps: a map of the inner kind, as a pattern. */
+  /** For maps of maps: a map of the inner type, as a template. */
   readonly innerFd?: number;
 }
 
 export interface ElementRequest {
   readonly fd: number;
-  /** Absent only for `mapNextKey`: the first key. */
+  /** Absent only for `mapNextKey`: requests the first key. */
   readonly key?: Memory | undefined;
-  /** Where the value is read from or written to; of `mapNextKey`, where the next key goes. */
+  /** Where the value is read from or written to. For `mapNextKey`, where the next key is written. */
   readonly value?: Memory;
   readonly flags?: number;
 }
@@ -42,18 +42,18 @@ export interface BatchRequest {
   readonly keys: Memory;
   readonly values?: Memory;
   readonly count: number;
-  /** Lookup: where to go on (absent: from the start), and where the kernel writes how to go on. */
+  /** Lookup: the position to continue from (absent: the start), and where the kernel writes the next one. */
   readonly position?: { readonly from: Memory | undefined; readonly to: Memory };
 }
 
 export interface BatchResult {
-  /** 0 or the errno negated. */
+  /** 0 or the negated errno. */
   readonly result: number;
-  /** Elements done, also when it failed. */
+  /** Number of processed elements, also after a failure. */
   readonly count: number;
 }
 
-/** Every result is zero or positive, or the errno negated. */
+/** Every result is zero or positive, or the negated errno. */
 export interface MapCalls extends DescriptorCalls {
   create(creation: MapCreation): number;
   info(fd: number): MapInfo;

@@ -1,5 +1,5 @@
-// What the keys and values of a map are made of, field by field: told by the BTF that the kernel keeps with a map since it
-// was made, whoever made it. That is how a map of another version of ours is read.
+// The fields of a map's keys and values, from the BTF that the kernel stores with the map at its creation. This allows
+// reading maps of another version of heddle.
 
 import { littleEndian } from '../codec.ts';
 import { GrowingMemory } from '../memory.ts';
@@ -15,7 +15,7 @@ export interface FieldPlace {
 }
 
 export interface TypeLayout {
-  /** Of the C struct; empty for a plain integer. */
+  /** Name of the C struct; empty for a plain integer. */
   readonly name: string;
   readonly fields: readonly FieldPlace[];
 }
@@ -30,7 +30,7 @@ const btfInfoSize = 32;
 const infoMemory = new GrowingMemory();
 const btfMemory = new GrowingMemory();
 
-/** Undefined for a map that was made without BTF. Throws KernelError. Kernel 4.18. */
+/** Undefined for a map created without BTF. Throws KernelError. Kernel 4.18. */
 export function mapLayout(fd: number): MapLayout | undefined {
   const info = objectInfo(fd, mapInfoSize, `map fd ${fd}`);
   const [id, key, value] = [64, 68, 72].map((offset) => info.getUint32(offset, littleEndian));
@@ -39,7 +39,7 @@ export function mapLayout(fd: number): MapLayout | undefined {
   return { key: typeLayout(btf, key), value: typeLayout(btf, value) };
 }
 
-/** The fields of a type, those of the structs and arrays in it one by one; a union is one field. */
+/** The fields of a type. Structs and arrays are expanded; a union is one field. */
 export function typeLayout(btf: Btf, identifier: number): TypeLayout {
   const { name, kind } = btf.resolve(identifier);
   const fields = fieldsOf(btf, { identifier, path: '', offset: 0 });
@@ -88,7 +88,7 @@ function readBtf(id: number): Btf {
   }
 }
 
-/** struct bpf_btf_info: how many bytes the BTF has; they are written to `into` when that is given. */
+/** struct bpf_btf_info: returns the size of the BTF, and writes it to `into` if given. */
 function btfInfo(fd: number, into: { address: bigint; size: number } | undefined): number {
   const info = infoMemory.atLeast(btfInfoSize);
   info.bytes.fill(0);

@@ -1,4 +1,4 @@
-// A hash of maps: programs look up an inner map by key and then look into that. Kernel 4.12.
+// A hash of maps: programs look up an inner map by key and then an entry in it. Kernel 4.12.
 
 import { type Codec, u32 } from '../codec.ts';
 import { BpfMap, type MapSpec } from './map.ts';
@@ -8,11 +8,11 @@ export interface MapOfMapsSpec<K, InnerK, InnerV> {
   readonly name: string;
   readonly key: Codec<K>;
   readonly maxEntries: number;
-  /** What every inner map looks like; inner hashes may differ in size. */
+  /** Specification of every inner map; inner hashes may differ in size. */
   readonly inner: MapSpec<InnerK, InnerV>;
 }
 
-/** Owns its descriptor. Inner maps live as long as they are in it, or elsewhere referred to. */
+/** Owns its descriptor. Inner maps exist while they are in it, or referenced elsewhere. */
 export class MapOfMaps<K, InnerK, InnerV> implements Disposable {
   readonly #outer: BpfMap<K, number>;
   readonly #inner: MapSpec<InnerK, InnerV>;
@@ -31,7 +31,7 @@ export class MapOfMaps<K, InnerK, InnerV> implements Disposable {
     return new MapOfMaps(outer, spec.inner);
   }
 
-  /** Throws KernelError ENOENT when nothing is pinned there. */
+  /** Throws KernelError ENOENT if nothing is pinned there. */
   static openPinned<K, InnerK, InnerV>(
     path: string,
     spec: MapOfMapsSpec<K, InnerK, InnerV>,
@@ -39,7 +39,7 @@ export class MapOfMaps<K, InnerK, InnerV> implements Disposable {
     return new MapOfMaps(BpfMap.openPinned(path, outerSpec(spec)), spec.inner);
   }
 
-  /** Takes the descriptor over. */
+  /** Takes ownership of the descriptor. */
   static fromFd<K, InnerK, InnerV>(
     fd: number,
     spec: MapOfMapsSpec<K, InnerK, InnerV>,
@@ -51,14 +51,14 @@ export class MapOfMaps<K, InnerK, InnerV> implements Disposable {
     return this.#outer.fd;
   }
 
-  /** The inner map, with a descriptor of its own that the caller disposes of. */
+  /** The inner map, with its own descriptor that the caller disposes of. */
   get(key: K): BpfMap<InnerK, InnerV> | undefined {
-    // The kernel takes descriptors and gives identifiers.
+    // The kernel accepts descriptors and returns identifiers.
     const id = this.#outer.get(key);
     return id === undefined ? undefined : BpfMap.openById(id, this.#inner);
   }
 
-  /** Programs see the old inner map or the new one, never neither. */
+  /** Programs see the old inner map or the new one, never none. */
   set(key: K, inner: BpfMap<InnerK, InnerV>): void {
     this.#outer.set(key, inner.fd);
   }

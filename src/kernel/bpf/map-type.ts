@@ -1,6 +1,6 @@
-// The kernel's map types (uapi linux/bpf.h, enum bpf_map_type) under the names bpftool prints, and since when they exist.
+// The kernel's map types (uapi linux/bpf.h, enum bpf_map_type) under bpftool's names, with the first release of each.
 
-/** `number`: what bpf(2) knows it by; `minimumKernel`: the first release that has it. */
+/** `number`: its number in bpf(2); `minimumKernel`: the first release that has it. */
 export const mapTypes = {
   hash: { number: 1, minimumKernel: '3.19' },
   array: { number: 2, minimumKernel: '3.19' },
@@ -39,12 +39,12 @@ export const mapTypes = {
 
 export type MapType = keyof typeof mapTypes;
 
-/** undefined for a type this table does not know. */
+/** undefined for a type that is not in this table. */
 export function mapTypeFromNumber(number: number): MapType | undefined {
   return byNumber.get(number);
 }
 
-/** Types whose value is an array with one slot a possible CPU. */
+/** Types whose value is an array with one slot per possible CPU. */
 export function isPerCpu(type: MapType): boolean {
   return type === 'percpu_hash' || type === 'percpu_array' || type === 'lru_percpu_hash';
 }

@@ -22,7 +22,7 @@ function pairs(count: number): [number, number][] {
   return Array.from({ length: count }, (_, index) => [index, index * 10]);
 }
 
-test('what was set is found, and a deleted entry is gone', () => {
+test('an entry that was set is found, and a deleted one is not', () => {
   const { map } = made();
   map.set(1, 10);
   map.set(2, 20);
@@ -34,7 +34,7 @@ test('what was set is found, and a deleted entry is gone', () => {
   assert.equal(map.count(), 1);
 });
 
-test('an image is the same while the entries are, and another once one is not', () => {
+test('an image stays the same until an entry changes', () => {
   const { map } = made();
   const empty = map.image();
   map.setBatch(pairs(6));
@@ -51,7 +51,7 @@ test('an image is the same while the entries are, and another once one is not', 
   assert.ok(!map.image()?.equals(image), 'deleted');
 });
 
-test('the mode says whether an entry may be made or replaced', () => {
+test('the mode decides whether an entry may be created or replaced', () => {
   const { map } = made();
   map.set(1, 10, 'create');
   assert.throws(() => map.set(1, 11, 'create'), /bpf map update numbers: EEXIST/);
@@ -77,12 +77,12 @@ test('a full map is named with its size', () => {
   );
 });
 
-test('an array’s missing slot is not called a full map', () => {
+test('a missing slot of an array is not reported as a full map', () => {
   const { map } = made({ spec: { ...spec, type: 'array', maxEntries: 0 } });
   assert.throws(() => map.set(9, 0), /E2BIG \(the index is beyond its 0 slots\)/);
 });
 
-test('batches do in one call what single calls would', () => {
+test('batches do in one call what single calls would do', () => {
   const { calls, map } = made();
   map.setBatch(pairs(6));
   assert.deepEqual([...map.entries()], pairs(6));
@@ -99,7 +99,7 @@ test('batches do in one call what single calls would', () => {
 });
 
 for (const code of ['ENOTSUPP', 'EINVAL']) {
-  test(`a kernel that answers batches with ${code} is asked one by one`, () => {
+  test(`if the kernel answers batches with ${code}, single calls are used`, () => {
     const { calls, map } = made();
     calls.batchesFail = code;
     map.setBatch(pairs(5));
@@ -110,7 +110,7 @@ for (const code of ['ENOTSUPP', 'EINVAL']) {
   });
 }
 
-test('another error of a batch is an error', () => {
+test('any other error of a batch is thrown', () => {
   const { calls, map } = made();
   calls.batchesFail = 'EPERM';
   assert.throws(() => map.setBatch(pairs(2)), /bpf map update batch numbers: EPERM \(0 of 2/);
@@ -125,7 +125,7 @@ test('a bucket larger than the batch makes the batch grow', () => {
   assert.deepEqual([...map.entries()], pairs(4));
 });
 
-test('a loop over the entries may change the map and look into others', () => {
+test('a loop over the entries may change the map and read others', () => {
   const calls = new FakeMapCalls();
   const { map } = made({ calls });
   const { map: other } = made({ calls });
@@ -151,7 +151,7 @@ test('a pinned map is opened by its path and checked against the spec', () => {
   );
 });
 
-test('a map of another shape is refused with what differs, and its descriptor closed', () => {
+test('a map with another type or size is refused with the difference, and its descriptor closed', () => {
   const narrow = u16 as Codec<number>;
   const cases: readonly (readonly [Partial<MapSpec<number, number>>, string])[] = [
     [{ key: narrow }, 'its key size is 4, expected 2'],

@@ -1,5 +1,5 @@
-// A typed BPF map: keys and values go through codecs whose sizes are checked against the kernel's when the map is opened.
-// Big sets, deletes and reads go out in batches where the kernel has them.
+// A typed BPF map: keys and values pass codecs whose sizes are checked against the kernel's when the map is opened.
+// Large writes, deletions and reads use batches if the kernel supports them.
 
 import type { Codec } from '../codec.ts';
 import { errno, KernelError } from '../errno.ts';
@@ -18,26 +18,26 @@ export interface MapSpec<K, V> {
 }
 
 export interface MapCreateOptions {
-  /** BPF_F_* of uapi linux/bpf.h; LPM tries always get BPF_F_NO_PREALLOC, which the kernel demands. */
+  /** BPF_F_* of uapi linux/bpf.h. LPM tries always get BPF_F_NO_PREALLOC, which the kernel requires. */
   readonly flags?: number;
-  /** For maps of maps: a map of the inner kind, as a pattern. */
+  /** For maps of maps: a map of the inner type, as a template. */
   readonly innerFd?: number;
   readonly calls?: MapCalls;
 }
 
 export interface MapOpenOptions {
   readonly calls?: MapCalls;
-  /** The value's size as the kernel tells it, where the codec covers more than that (one slot a CPU). */
+  /** The kernel's value size, if the codec covers more than that (one slot per CPU). */
   readonly kernelValueSize?: number;
 }
 
-/** Whether `set` may create the entry, may replace it, or both. */
+/** Whether `set` may create the entry, replace it, or both. */
 export type SetMode = 'any' | 'create' | 'replace';
 
 const setFlags: Readonly<Record<SetMode, number>> = { any: 0, create: 1, replace: 2 };
 const noPreallocation = 1;
 
-// Shared by all maps: a call is over before the next begins.
+// Shared by all maps: one call ends before the next begins.
 const scratch = {
   key: new GrowingMemory(),
   nextKey: new GrowingMemory(),
@@ -49,9 +49,9 @@ export class BpfMap<K, V> implements Disposable {
   readonly name: string;
   readonly fd: number;
   readonly type: MapType;
-  /** The kernel's identifier, unique on the machine while the map lives. */
+  /** The kernel's identifier, unique on the machine while the map exists. */
   readonly id: number;
-  /** As the kernel has it, which may differ from the spec's. */
+  /** The kernel's value, which may differ from the spec's. */
   readonly maxEntries: number;
   readonly #key: Codec<K>;
   readonly #value: Codec<V>;
@@ -100,7 +100,7 @@ export class BpfMap<K, V> implements Disposable {
     return BpfMap.fromFd(fd, spec, { calls });
   }
 
-  /** Throws KernelError ENOENT when nothing is pinned there, EINVAL when the pinned map has another shape. */
+  /** Throws KernelError ENOENT if nothing is pinned there, EINVAL if the pinned map has another type or size. */
   static openPinned<K, V>(
     path: string,
     spec: MapSpec<K, V>,
@@ -114,7 +114,9 @@ export class BpfMap<K, V> implements Disposable {
     return BpfMap.fromFd(openById('map', id), spec);
   }
 
-  /** Takes the descriptor over, also when it throws because the map has another shape (KernelError EINVAL). */
+  /**
+   * Takes ownership of the descriptor, even if it throws because the map has another type or size (KernelError EINVAL).
+   */
   static fromFd<K, V>(fd: number, spec: MapSpec<K, V>, options: MapOpenOptions = {}): BpfMap<K, V> {
     try {
       return new BpfMap(fd, spec, options);
@@ -124,7 +126,7 @@ export class BpfMap<K, V> implements Disposable {
     }
   }
 
-  /** Array slots are always there; elsewhere undefined means no entry. */
+  /** Array slots always exist; for other maps undefined means no entry. */
   get(key: K): V | undefined {
     const value = scratch.value.atLeast(this.#value.size);
     const request = { fd: this.fd, key: this.#encodeKey(key), value };
@@ -134,7 +136,7 @@ export class BpfMap<K, V> implements Disposable {
     return this.#value.decode(value.view, 0);
   }
 
-  /** Throws KernelError E2BIG when the map is full, EEXIST and ENOENT as `mode` forbids. */
+  /** Throws KernelError E2BIG if the map is full, EEXIST and ENOENT according to `mode`. */
   set(key: K, value: V, mode: SetMode = 'any'): void {
     const memory = scratch.value.atLeast(this.#value.size);
     this.#value.encode(value, memory.view, 0);
@@ -147,7 +149,7 @@ export class BpfMap<K, V> implements Disposable {
     this.#check(this.#calls.element('mapUpdate', request), 'update');
   }
 
-  /** False: there was no such entry. Throws KernelError EINVAL on arrays, whose slots stay. */
+  /** Returns false if there was no such entry. Throws KernelError EINVAL for arrays, whose slots always exist. */
   delete(key: K): boolean {
     const result = this.#calls.element('mapDelete', { fd: this.fd, key: this.#encodeKey(key) });
     if (result === noEntry) return false;
@@ -156,8 +158,8 @@ export class BpfMap<K, V> implements Disposable {
   }
 
   /**
-   * Every entry, in the kernel's order. Entries that come or go meanwhile may be missed; each is decoded before it is
-   * yielded, so the loop may change the map.
+   * Yields every entry in the kernel's order. Entries added or deleted meanwhile may be missed. Each is decoded before
+   * it is yielded, so the loop may change the map.
    */
   *entries(): IterableIterator<[K, V]> {
     if (this.#batches.available) {
@@ -171,8 +173,8 @@ export class BpfMap<K, V> implements Disposable {
   }
 
   /**
-   * All entries as the bytes they are, to be compared with those of another time: equal bytes are equal entries. Undefined
-   * where the kernel gives no batches.
+   * All entries as bytes, for comparison with an earlier image: equal bytes are equal entries. Undefined if batches are
+   * not supported.
    */
   image(): Buffer | undefined {
     if (!this.#batches.available) return undefined;
@@ -180,7 +182,7 @@ export class BpfMap<K, V> implements Disposable {
     return this.#batches.available ? Buffer.concat(parts) : undefined;
   }
 
-  /** How many entries there are now; the slots of an array. */
+  /** Current number of entries; for arrays the number of slots. */
   count(): number {
     if (this.#isArray()) return this.maxEntries;
     if (this.#batches.available) {
@@ -191,7 +193,7 @@ export class BpfMap<K, V> implements Disposable {
     return this.#keysOneByOne().length;
   }
 
-  /** All or the first few: where one is refused, those before it are set and the error says how many. */
+  /** Sets all or the first entries: if one is refused, those before it are set, and the error contains their number. */
   setBatch(entries: readonly (readonly [K, V])[]): void {
     let done = 0;
     while (done < entries.length && this.#batches.available) {
@@ -204,7 +206,7 @@ export class BpfMap<K, V> implements Disposable {
     for (const [key, value] of entries.slice(done)) this.set(key, value);
   }
 
-  /** How many there were to delete; missing keys are passed over. */
+  /** Returns the number of deleted entries; missing keys are ignored. */
   deleteBatch(keys: readonly K[]): number {
     let done = 0;
     let deleted = 0;
@@ -220,7 +222,7 @@ export class BpfMap<K, V> implements Disposable {
     return keys.slice(done).reduce((total, key) => total + (this.delete(key) ? 1 : 0), deleted);
   }
 
-  /** Keeps the map alive under a path in bpffs. Throws KernelError EEXIST when the path is taken. */
+  /** Keeps the map alive under a path in bpffs. Throws KernelError EEXIST if the path exists. */
   pin(path: string): void {
     bpfChecked(this.#calls.pin(this.fd, path), { call: 'bpf map pin', subject: path });
   }
@@ -240,7 +242,7 @@ export class BpfMap<K, V> implements Disposable {
     return this.#batches.lookup((result) => this.#check(result, 'lookup batch'));
   }
 
-  /** All keys first: from a key that was deleted meanwhile the kernel would start over. */
+  /** Reads all keys first: after a key that was deleted meanwhile, the kernel would start from the beginning. */
   #keysOneByOne(): K[] {
     const found: K[] = [];
     let key: Memory | undefined;

@@ -1,5 +1,5 @@
-// A compiled BPF object on its way into the kernel: open it from bytes, set constants and sizes, hand it maps that exist
-// already, load it, and take typed maps and programs from it.
+// A compiled BPF object while it is loaded: open it from bytes, set constants and sizes, reuse existing maps, load it,
+// and take typed maps and programs from it.
 
 import koffi from 'koffi';
 import { littleEndian } from '../codec.ts';
@@ -32,11 +32,11 @@ export interface ObjectMap {
 }
 
 export interface OpenOptions {
-  /** Prefixes the names of the maps that hold globals: `NAME.rodata`, cut to 15 characters (default `bpf`). */
+  /** Prefix of the names of maps with globals: `NAME.rodata`, cut to 15 characters (default `bpf`). */
   readonly name?: string;
 }
 
-// Sections that libbpf learned after 1.1 (uapi numbers): the program type and what it expects to be attached to.
+// Sections that libbpf supports since versions after 1.1 (uapi numbers): program type and expected attach type.
 const laterSections: Readonly<Record<string, readonly [programType: number, attachType: number]>> =
   {
     'tcx/ingress': [3, 46],
@@ -46,7 +46,7 @@ const laterSections: Readonly<Record<string, readonly [programType: number, atta
     netfilter: [32, 45],
   };
 
-/** Owns libbpf's object. What was taken from it (maps, programs) has descriptors of its own and outlives it. */
+/** Owns libbpf's object. Maps and programs taken from it have descriptors of their own and outlive it. */
 export class BpfObject implements Disposable {
   readonly #library: Libbpf;
   readonly #object: Pointer;
@@ -69,7 +69,7 @@ export class BpfObject implements Disposable {
     }
   }
 
-  /** Throws KernelError EINVAL (with libbpf's words) when the bytes are no BPF object, Error when libbpf is missing. */
+  /** Throws KernelError EINVAL (with libbpf's text) if the bytes are not a BPF object, Error if libbpf is missing. */
   static open(bytes: Uint8Array, options: OpenOptions = {}): BpfObject {
     const library = libbpf();
     const { value: openOptions, free } = encodeOpenOptions(options.name ?? 'bpf');
@@ -99,7 +99,7 @@ export class BpfObject implements Disposable {
     }));
   }
 
-  /** Those the object defines, and those libbpf makes for its globals (`.rodata`, `.bss`, ...). */
+  /** Maps that the object defines, and those that libbpf creates for its globals (`.rodata`, `.bss`, ...). */
   get maps(): readonly ObjectMap[] {
     return this.#mapPointers().map((map) => ({
       name: this.#library.mapName(map),
@@ -110,7 +110,9 @@ export class BpfObject implements Disposable {
     }));
   }
 
-  /** Sets a `const volatile` integer or bool before the load: the verifier sees the value and drops dead branches. */
+  /**
+   * Sets a `const volatile` integer or bool before the load: the verifier knows the value and removes dead branches.
+   */
   setConstant(name: string, value: number | bigint | boolean): void {
     this.#expectOpen(`set the constant ${name}`);
     const symbol = this.#constants.get(name);
@@ -131,21 +133,22 @@ export class BpfObject implements Disposable {
     this.#check(result, `set max entries ${entries}`, map);
   }
 
-  /** The object will use this existing map instead of making one; the descriptor stays the caller's. */
+  /** Makes the object use this existing map instead of creating one. The caller keeps ownership of the descriptor. */
   reuseMap(map: string, fd: number): void {
     this.#expectOpen(`replace ${map}`);
     this.#check(this.#library.reuseMapFd(this.#findMap(map), fd), `reuse fd ${fd}`, map);
   }
 
-  /** A program that is not wanted on this kernel is left out of the load. */
+  /** Excludes a program from the load, for example one that this kernel does not support. */
   setAutoload(program: string, on: boolean): void {
     this.#expectOpen(`choose ${program}`);
     this.#check(this.#library.setAutoload(this.#findProgram(program), on), 'autoload', program);
   }
 
   /**
-   * Makes the maps and loads the programs. Throws KernelError: of `bpf program load` with the verifier's telling lines
-   * (its whole log is the cause's message), or of `bpf object load` with what the kernel lacks.
+   * Creates the maps and loads the programs. Throws KernelError: for `bpf program load` with the relevant lines of the
+   * verifier's log (the whole log is the cause's message), or for `bpf object load` with the features that the kernel
+   * lacks.
    */
   load(): void {
     this.#expectOpen('load');
@@ -167,7 +170,7 @@ export class BpfObject implements Disposable {
     }
   }
 
-  /** With a descriptor of its own. Throws KernelError EINVAL when its type or sizes are not the spec's. */
+  /** Returns the map with its own descriptor. Throws KernelError EINVAL if its type or sizes differ from the spec's. */
   map<K, V>(spec: MapSpec<K, V>): BpfMap<K, V> {
     return BpfMap.fromFd(this.#mapFd(spec.name), spec);
   }
@@ -180,12 +183,12 @@ export class BpfObject implements Disposable {
     return new RingBuffer(this.#mapFd(spec.name), spec, options);
   }
 
-  /** A descriptor of any of its maps, for calls that no typed map has; the caller closes it. */
+  /** A descriptor of any of its maps, for calls that typed maps do not have. The caller closes it. */
   mapDescriptor(name: string): number {
     return this.#mapFd(name);
   }
 
-  /** With a descriptor of its own. */
+  /** Returns the program with its own descriptor. */
   program(name: string): BpfProgram {
     this.#expectLoaded(name);
     const fd = this.#library.programFd(this.#findProgram(name));
@@ -249,7 +252,7 @@ export class BpfObject implements Disposable {
   }
 }
 
-/** libbpf has errnos of its own from 4000 on, all about what the object holds. */
+/** libbpf has its own errnos from 4000, all about the contents of the object. */
 function openErrno(errno: number): string {
   return errno >= 4000 ? 'EINVAL' : errnoName(errno);
 }
@@ -268,7 +271,8 @@ function encodeOpenOptions(name: string): { value: Uint8Array; free: () => void 
 
 function writeInteger(view: DataView, symbol: ElfSymbol, value: bigint): void {
   const { name, offset, size } = symbol;
-  if (![1, 2, 4, 8].includes(size)) throw new RangeError(`${name} is no integer: ${size} bytes`);
+  if (![1, 2, 4, 8].includes(size))
+    throw new RangeError(`${name} is not an integer: ${size} bytes`);
   const bits = BigInt(size * 8);
   if (value < -(1n << (bits - 1n)) || value >= 1n << bits) {
     throw new RangeError(`${value} does not fit ${name}, which has ${size} bytes`);

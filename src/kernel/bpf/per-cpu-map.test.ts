@@ -21,7 +21,7 @@ test('possible CPUs are counted from the kernel’s list', () => {
   for (const [list, count] of cases) assert.equal(possibleCpus(list), count);
 });
 
-test('a value is one slot a CPU, while its size is told as one slot’s', () => {
+test('a value has one slot per CPU, while its reported size is one slot’s', () => {
   const calls = new FakeMapCalls();
   calls.cpus = 3;
   const map = PerCpuMap.create(spec, { calls, cpus: 3 });
@@ -38,7 +38,7 @@ test('a value is one slot a CPU, while its size is told as one slot’s', () => 
   );
 });
 
-test('a value for each CPU or none at all', () => {
+test('a value needs exactly one element per CPU', () => {
   const map = PerCpuMap.create(spec, { calls: new FakeMapCalls(), cpus: 2 });
   assert.throws(() => map.set(0, [1]), /1 values for 2 possible CPUs/);
 });

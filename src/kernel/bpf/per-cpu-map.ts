@@ -1,4 +1,4 @@
-// A map with one value a possible CPU, which programs write without atomics: counters. Kernel 4.6.
+// A map with one value per possible CPU, which programs write without atomics: counters. Kernel 4.6.
 
 import { readFileSync } from 'node:fs';
 import type { Codec } from '../codec.ts';
@@ -11,7 +11,7 @@ export interface PerCpuMapSpec<K, V> extends MapSpec<K, V> {
 
 export interface PerCpuMapOptions {
   readonly calls?: MapCalls;
-  /** Possible CPUs; read from sysfs by default. */
+  /** Number of possible CPUs; read from sysfs by default. */
   readonly cpus?: number;
 }
 
@@ -34,7 +34,7 @@ export class PerCpuMap<K, V> implements Disposable {
     return PerCpuMap.fromFd(calls.duplicate(plain.fd), spec, options);
   }
 
-  /** Throws as BpfMap.openPinned does. */
+  /** Throws like BpfMap.openPinned. */
   static openPinned<K, V>(
     path: string,
     spec: PerCpuMapSpec<K, V>,
@@ -44,7 +44,7 @@ export class PerCpuMap<K, V> implements Disposable {
     return new PerCpuMap(BpfMap.openPinned(path, whole, open), cpus);
   }
 
-  /** Takes the descriptor over. */
+  /** Takes ownership of the descriptor. */
   static fromFd<K, V>(
     fd: number,
     spec: PerCpuMapSpec<K, V>,
@@ -74,12 +74,12 @@ export class PerCpuMap<K, V> implements Disposable {
     return this.#map.get(key);
   }
 
-  /** One value a possible CPU; throws a RangeError for any other count. */
+  /** One value per possible CPU. Throws a RangeError for any other number. */
   set(key: K, values: readonly V[]): void {
     this.#map.set(key, values);
   }
 
-  /** The same value on every CPU: how a counter is reset. */
+  /** Sets the same value on every CPU, for example to reset a counter. */
   setAll(key: K, value: V): void {
     this.#map.set(key, new Array<V>(this.cpus).fill(value));
   }
@@ -105,7 +105,7 @@ export class PerCpuMap<K, V> implements Disposable {
   }
 }
 
-/** CPUs the kernel may ever bring up, from a list such as `0-3,8`. */
+/** Number of CPUs that may ever be online, from a list such as `0-3,8`. */
 export function possibleCpus(
   list: string = readFileSync('/sys/devices/system/cpu/possible', 'utf8'),
 ): number {
@@ -130,7 +130,7 @@ function slots<K, V>(
   return { whole: { ...spec, value: perCpuCodec(spec.value, cpus) }, open, cpus };
 }
 
-/** The kernel gives each CPU's slot a multiple of 8 bytes. */
+/** The kernel rounds each CPU's slot up to a multiple of 8 bytes. */
 function perCpuCodec<V>(slot: Codec<V>, cpus: number): Codec<readonly V[]> {
   const stride = Math.ceil(slot.size / 8) * 8;
   return {

@@ -1,6 +1,7 @@
-// The kernel's program types (uapi linux/bpf.h, enum bpf_prog_type) under libbpf's names, and since when they exist.
+// The kernel's program types (uapi linux/bpf.h, enum bpf_prog_type) under libbpf's names, with the first release of
+// each.
 
-/** `number`: what bpf(2) knows it by; `minimumKernel`: the first release that has it. */
+/** `number`: its number in bpf(2); `minimumKernel`: the first release that has it. */
 export const programTypes = {
   socket_filter: { number: 1, minimumKernel: '3.19' },
   kprobe: { number: 2, minimumKernel: '4.1' },
@@ -38,7 +39,7 @@ export const programTypes = {
 
 export type ProgramType = keyof typeof programTypes;
 
-/** undefined for a type this table does not know. */
+/** undefined for a type that is not in this table. */
 export function programTypeFromNumber(number: number): ProgramType | undefined {
   return byNumber.get(number);
 }

@@ -1,4 +1,4 @@
-// A loaded BPF program: pin it, look at it, run it on a packet of one's own without any traffic.
+// A loaded BPF program: pin it, inspect it, or run it on a given packet without traffic.
 
 import { littleEndian, u64 } from '../codec.ts';
 import { GrowingMemory } from '../memory.ts';
@@ -28,22 +28,22 @@ export interface ProgramInfo {
 }
 
 export interface TestRunInput {
-  /** From the Ethernet header on; at least 14 bytes for tc and XDP programs. */
+  /** Starts with the Ethernet header; at least 14 bytes for tc and XDP programs. */
   readonly packet: Uint8Array;
-  /** The program's context as the kernel's struct: the codec `skBuff` makes that of tc programs. */
+  /** The program's context as the kernel's struct. The codec `skBuff` creates the one of tc programs. */
   readonly context?: Uint8Array;
-  /** Runs it this often on the same packet and takes the mean time (default 1). */
+  /** Number of runs on the same packet, of which the mean time is taken (default 1). */
   readonly repeat?: number;
 }
 
 export interface TestRunResult {
   /** The program's return value, signed: TCX_NEXT is -1. */
   readonly verdict: number;
-  /** The packet as the program left it. */
+  /** The packet after the run. */
   readonly packet: Uint8Array;
-  /** The context as the program left it; empty when none was passed. */
+  /** The context after the run; empty if none was passed. */
   readonly context: Uint8Array;
-  /** Of one run, mean. */
+  /** Mean duration of one run. */
   readonly durationNs: number;
 }
 
@@ -55,7 +55,7 @@ const memory = {
   mapIds: new GrowingMemory(),
 };
 
-// As many as the verifier lets a program use (MAX_USED_MAPS).
+// The maximum that the verifier allows a program (MAX_USED_MAPS).
 const maxMapIds = 64;
 
 /** Owns its descriptor. */
@@ -69,23 +69,23 @@ export class BpfProgram implements Disposable {
     this.name = name;
   }
 
-  /** Takes the descriptor over. */
+  /** Takes ownership of the descriptor. */
   static fromFd(fd: number, name: string = programInfo(fd).name): BpfProgram {
     return new BpfProgram(fd, name);
   }
 
-  /** Throws KernelError ENOENT when nothing is pinned there. */
+  /** Throws KernelError ENOENT if nothing is pinned there. */
   static openPinned(path: string): BpfProgram {
     const fd = descriptorCalls.openPinned(path);
     return BpfProgram.fromFd(bpfChecked(fd, { call: 'bpf program open', subject: path }));
   }
 
-  /** Throws KernelError ENOENT when there is no such program. */
+  /** Throws KernelError ENOENT if there is no such program. */
   static openById(id: number): BpfProgram {
     return BpfProgram.fromFd(openById('program', id));
   }
 
-  /** Throws KernelError EEXIST when the path is taken. */
+  /** Throws KernelError EEXIST if the path exists. */
   pin(path: string): void {
     bpfChecked(descriptorCalls.pin(this.fd, path), { call: 'bpf program pin', subject: path });
   }
@@ -95,7 +95,7 @@ export class BpfProgram implements Disposable {
     return programInfo(this.fd);
   }
 
-  /** Identifiers of the maps that it uses, at most 64, those of its constants among them. Kernel 4.15. */
+  /** Identifiers of the maps that it uses, at most 64, including those of its constants. Kernel 4.15. */
   mapIds(): readonly number[] {
     const ids = memory.mapIds.atLeast(4 * maxMapIds);
     const view = objectInfo(this.fd, 232, `program fd ${this.fd}`, (info) =>
@@ -106,9 +106,9 @@ export class BpfProgram implements Disposable {
   }
 
   /**
-   * BPF_PROG_TEST_RUN, in the caller's network namespace: redirects and tunnel keys are decided, nothing is sent.
-   * Kernel 4.12, with a context 5.2. Throws KernelError: EINVAL for a packet or context the kernel refuses, ENODEV for
-   * a context with an interface that is not there, ENOTSUPP for a kind of program that cannot be run so.
+   * BPF_PROG_TEST_RUN, in the caller's network namespace: redirects and tunnel keys are set, but nothing is sent.
+   * Kernel 4.12, with a context 5.2. Throws KernelError: EINVAL for a packet or context that the kernel refuses, ENODEV
+   * for a context with a missing interface, ENOTSUPP for a program type that cannot be run this way.
    */
   testRun({ packet, context = new Uint8Array(), repeat = 1 }: TestRunInput): TestRunResult {
     const roomToGrow = 512; // for headers that the program pushes

@@ -80,7 +80,7 @@ function openRing() {
   return { ring, memory, calls };
 }
 
-test('records come oldest first and make room as they are read', () => {
+test('records are read oldest first and make room as they are read', () => {
   const { ring, memory } = openRing();
   for (const value of [1, 2, 3, 4]) assert.equal(memory.submit(value), true);
   assert.equal(memory.submit(5), false);
@@ -92,7 +92,7 @@ test('records come oldest first and make room as they are read', () => {
   assert.deepEqual(ring.drain(), []);
 });
 
-test('records go on across the end of the ring', () => {
+test('records continue across the end of the ring', () => {
   const { ring, memory } = openRing();
   const seen: number[] = [];
   for (let value = 0; value < 50; value++) {
@@ -106,14 +106,14 @@ test('records go on across the end of the ring', () => {
   );
 });
 
-test('no more than asked are taken, the rest waits', () => {
+test('at most the requested number is read, the rest waits', () => {
   const { ring, memory } = openRing();
   for (const value of [1, 2, 3]) memory.submit(value);
   assert.deepEqual(ring.drain(2), [1, 2]);
   assert.deepEqual(ring.drain(2), [3]);
 });
 
-test('a record that is still being written holds back those after it', () => {
+test('a record that is still being written delays those after it', () => {
   const { ring, memory } = openRing();
   memory.submit(1);
   memory.submit(2, 4, busy);
@@ -123,7 +123,7 @@ test('a record that is still being written holds back those after it', () => {
   assert.deepEqual(ring.drain(), [2, 3]);
 });
 
-test('discarded records are passed over, short ones counted', () => {
+test('discarded records are skipped, short ones counted', () => {
   const { ring, memory } = openRing();
   memory.submit(1, 4, discarded);
   memory.submit(2, 3);
@@ -132,7 +132,7 @@ test('discarded records are passed over, short ones counted', () => {
   assert.equal(ring.malformed, 1);
 });
 
-test('a reader that starts anew goes on where the last one ended', () => {
+test('a new reader continues where the last one ended', () => {
   const { ring, memory, calls } = openRing();
   memory.submit(1);
   ring.drain();
@@ -159,7 +159,7 @@ test('iterating waits for records and ends when the signal aborts', async () => 
   assert.equal(memory.wake, undefined);
 });
 
-test('a program that wakes nobody is read every period', async () => {
+test('a ring whose program causes no wake-ups is read every period', async () => {
   const { ring, memory } = openRing();
   const batches = ring.batches({ periodMs: 5, restMs: 1 });
   setTimeout(() => {
@@ -170,7 +170,7 @@ test('a program that wakes nobody is read every period', async () => {
   await batches.return?.();
 });
 
-test('a quiet ring is looked at less and less often, and as often as before once something comes', async (context) => {
+test('a quiet ring is read less and less often, and at the initial rate again when records arrive', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const { ring, memory } = openRing();
   let looks = 0;
@@ -202,7 +202,7 @@ test('a quiet ring is looked at less and less often, and as often as before once
   assert.equal((await next).done, true);
 });
 
-test('while a batch is worked on nothing is read: the ring fills up', async () => {
+test('nothing is read while a batch is handled: the ring fills up', async () => {
   const { ring, memory } = openRing();
   memory.submit(1);
   const batches = ring.batches({ periodMs: 5, restMs: 1 });
@@ -226,7 +226,7 @@ test('disposing ends the iteration, unmaps and closes once', async () => {
   assert.deepEqual(ring.drain(), []);
 });
 
-test('losses are what the program counts, or unknown', () => {
+test('losses are those counted by the program, or unknown', () => {
   const { ring, memory, calls } = openRing();
   assert.equal(ring.lost, undefined);
   const counted = new RingBuffer(ring.fd, ringSpec, {
@@ -242,7 +242,7 @@ test('a map of another type is refused', () => {
   const plain = { name: 'x', typeNumber: 1, keySize: 4, valueSize: 4, maxEntries: 1, flags: 0 };
   const fd = calls.create(plain);
   assert.throws(() => new RingBuffer(fd, { name: 'x', sizeBytes, record: u32 }, { calls }), {
-    message: 'bpf ring buffer open x: EINVAL (the map is no ring buffer)',
+    message: 'bpf ring buffer open x: EINVAL (the map is not a ring buffer)',
   });
   assert.deepEqual(calls.closed, [fd]);
 });

@@ -1,6 +1,6 @@
-// Reads a BPF ring buffer (kernel 5.8) in plain TypeScript over shared memory: no system call an event. One reader a ring.
-// The layout is the kernel's (Documentation/bpf/ringbuf.rst): a page with the consumer's position, a page with the
-// producer's, then the data twice in a row so that a record never wraps.
+// Reads a BPF ring buffer (kernel 5.8) in TypeScript from shared memory, without a system call per event. One reader
+// per ring. The layout is the kernel's (Documentation/bpf/ringbuf.rst): a page with the consumer's position, a page
+// with the producer's, then the data mapped twice in a row, so that a record never wraps.
 
 import type { Codec } from '../codec.ts';
 import { KernelError } from '../errno.ts';
@@ -17,10 +17,10 @@ export interface RingSpec<T> {
 }
 
 export interface RingOptions {
-  /** How many records the programs could not place, from where they count that; see `RingBuffer.lost`. */
+  /** Number of records that programs could not store, read from where they count them; see `RingBuffer.lost`. */
   readonly countLost?: () => number;
   readonly calls?: MapCalls;
-  /** Tests pass memory of their own. */
+  /** Tests pass their own memory. */
   readonly mapMemory?: (fd: number, sizeBytes: number) => RingMemory;
   readonly watch?: (fd: number, onReadable: () => void) => ReadableWatch;
 }
@@ -28,18 +28,20 @@ export interface RingOptions {
 export interface RecordsOptions {
   readonly signal?: AbortSignal;
   /**
-   * Reads at least this often, in ms, beside the kernel's wake-ups (default 100): programs that submit with
-   * BPF_RB_NO_WAKEUP wake nobody.
+   * Maximum interval between reads in ms, in addition to the kernel's wake-ups (default 100): programs that submit with
+   * BPF_RB_NO_WAKEUP cause no wake-up.
    */
   readonly periodMs?: number;
-  /** While nothing comes the time between two looks doubles, from `periodMs` up to this (default: it does not). */
+  /**
+   * While nothing arrives, the interval between reads doubles from `periodMs` up to this (default: it stays the same).
+   */
   readonly idlePeriodMs?: number;
   /**
-   * How long to rest after a batch, in ms (default 5): under a steady load that costs a tenth of the CPU time of waking
-   * up for each event.
+   * Pause after a batch in ms (default 5): under a steady load this costs a tenth of the CPU time of waking up for each
+   * event.
    */
   readonly restMs?: number;
-  /** The largest batch handed out at once (default 4096). */
+  /** Maximum size of a batch (default 4096). */
   readonly maxBatch?: number;
 }
 
@@ -50,10 +52,9 @@ const headerSize = 8;
 
 /**
  * Owns its descriptor and its mapping.
- *
- * Losses: a full ring makes `bpf_ringbuf_reserve` fail inside the program, and the kernel counts that nowhere. So the
- * program must count where the reservation fails, in a map that `countLost` reads; then `lost` tells. Without it the
- * reader knows only how full the ring is (`fill`), and of records too short for the codec (`malformed`).
+ * Losses: if the ring is full, `bpf_ringbuf_reserve` fails in the program, and the kernel does not count this. The
+ * program must count failed reservations in a map that `countLost` reads; `lost` returns that number. Otherwise the
+ * reader knows only the fill of the ring (`fill`) and the number of records too short for the codec (`malformed`).
  */
 export class RingBuffer<T> implements Disposable {
   readonly name: string;
@@ -71,7 +72,7 @@ export class RingBuffer<T> implements Disposable {
   #malformed = 0;
   #disposed = false;
 
-  /** Takes the descriptor over. Throws KernelError when it is no ring buffer. */
+  /** Takes ownership of the descriptor. Throws KernelError if it is not a ring buffer. */
   constructor(fd: number, spec: RingSpec<T>, options: RingOptions = {}) {
     this.#calls = options.calls ?? mapCalls;
     this.fd = fd;
@@ -86,30 +87,30 @@ export class RingBuffer<T> implements Disposable {
     this.#position = Number(Atomics.load(this.#memory.consumer, 0));
   }
 
-  /** Throws KernelError ENOENT when nothing is pinned there. */
+  /** Throws KernelError ENOENT if nothing is pinned there. */
   static openPinned<T>(path: string, spec: RingSpec<T>, options: RingOptions = {}): RingBuffer<T> {
     const fd = (options.calls ?? mapCalls).openPinned(path);
     if (fd < 0) throw new KernelError({ call: 'bpf ring buffer open', subject: path, code: -fd });
     return new RingBuffer(fd, spec, options);
   }
 
-  /** Records lost because the ring was full, as the programs count them; undefined when nobody told how to know. */
+  /** Records lost because the ring was full, as counted by the programs; undefined without `countLost`. */
   get lost(): number | undefined {
     return this.#countLost?.();
   }
 
-  /** Records that were shorter than the codec and therefore dropped, since this reader began. */
+  /** Number of records that were dropped because they were shorter than the codec, since this reader began. */
   get malformed(): number {
     return this.#malformed;
   }
 
-  /** The share of the ring that waits to be read, 0 to 1. */
+  /** Share of the ring that waits to be read, 0 to 1. */
   get fill(): number {
     if (this.#disposed) return 0;
     return (Number(Atomics.load(this.#memory.producer, 0)) - this.#position) / this.sizeBytes;
   }
 
-  /** What waits, oldest first, at most `max` records; empty when nothing does. Never blocks. */
+  /** Returns waiting records, oldest first, at most `max`; empty if there are none. Never blocks. */
   drain(max: number = Number.POSITIVE_INFINITY): T[] {
     if (this.#disposed) return [];
     const records: T[] = [];
@@ -126,14 +127,14 @@ export class RingBuffer<T> implements Disposable {
       if ((header & discardBit) === 0) this.#take(offset + headerSize, length, records);
       this.#position += (length + headerSize + 7) & ~7;
     }
-    // One release for all: what is released may be overwritten at once, and everything is decoded by now.
+    // Released once for all records: released memory may be overwritten immediately, and everything has been decoded.
     Atomics.store(this.#memory.consumer, 0, BigInt(this.#position));
     return records;
   }
 
   /**
-   * Batches as they come, until the signal aborts or the ring is disposed of. Back-pressure is the ring's own: nothing
-   * is read while the loop works on a batch, so a slow loop lets the ring fill up and the program sees it full.
+   * Yields batches until the signal aborts or the ring is disposed of. Back-pressure comes from the ring itself:
+   * nothing is read while the loop handles a batch, so with a slow loop the ring fills, and programs see it full.
    */
   async *batches(options: RecordsOptions = {}): AsyncIterableIterator<T[]> {
     const { signal, periodMs = 100, idlePeriodMs = periodMs } = options;
@@ -167,7 +168,7 @@ export class RingBuffer<T> implements Disposable {
     }
   }
 
-  /** One record at a time, otherwise like `batches`. */
+  /** Yields one record at a time, otherwise like `batches`. */
   async *records(options: RecordsOptions = {}): AsyncIterableIterator<T> {
     for await (const batch of this.batches(options)) yield* batch;
   }
@@ -198,12 +199,12 @@ export class RingBuffer<T> implements Disposable {
       call: 'bpf ring buffer open',
       subject: this.name,
       code: 'EINVAL',
-      detail: 'the map is no ring buffer',
+      detail: 'the map is not a ring buffer',
     });
   }
 }
 
-/** Waits for a ring or for the time to pass, whichever is first; a ring before the wait counts. */
+/** Waits for a wake-up or for the time to pass, whichever comes first. A wake-up before the wait counts. */
 class Alarm {
   #rang = false;
   #wake: (() => void) | undefined;

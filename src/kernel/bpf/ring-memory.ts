@@ -1,18 +1,18 @@
-// The shared memory of a BPF ring buffer: two positions and the data, mapped twice in a row by the kernel.
+// The shared memory of a BPF ring buffer: two positions, and the data, which the kernel maps twice in a row.
 
 import { mmap, munmap, pageSize } from '../libc.ts';
 import { memoryAt } from '../memory.ts';
 
 export interface RingMemory extends Disposable {
-  /** One element: how far the reader is, in bytes since the ring was made. The reader writes it. */
+  /** One element: the reader's position, in bytes since the ring was created. Written by the reader. */
   readonly consumer: BigUint64Array;
-  /** One element: how far the programs are. The kernel writes it. */
+  /** One element: the programs' position. Written by the kernel. */
   readonly producer: BigUint64Array;
   /** Twice the ring's size. */
   readonly data: ArrayBuffer;
 }
 
-/** Resident memory counts the ring twice, because it is mapped twice: rings of 1-4 MiB are plenty. */
+/** Resident memory counts the ring twice, because it is mapped twice. Rings of 1-4 MiB are enough. */
 export function mapRing(fd: number, sizeBytes: number): RingMemory {
   const page = pageSize();
   const consumer = mmap({ fd, length: page, writable: true });

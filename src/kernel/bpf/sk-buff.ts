@@ -1,5 +1,5 @@
-// The context of tc and cgroup_skb programs (uapi linux/bpf.h, struct __sk_buff) for test runs: what a test may set
-// before, and what it can read after. Fields not listed must be zero going in.
+// The context of tc and cgroup_skb programs (uapi linux/bpf.h, struct __sk_buff) for test runs: fields that a test may
+// set before and read afterwards. All other fields must be zero.
 
 import type { IfIndex } from '../../net/if-index.ts';
 import { type Codec, u32, u64 } from '../codec.ts';
@@ -10,11 +10,11 @@ export interface SkBuffContext {
   /** Must exist in the caller's network namespace. */
   readonly ifIndex?: IfIndex;
   readonly ingressIfIndex?: IfIndex;
-  /** Five words of scratch that programs on one packet share. */
+  /** Five words of scratch memory shared by programs on one packet. */
   readonly controlBlock?: readonly [number, number, number, number, number];
   readonly timestampNs?: number;
   readonly gsoSegments?: number;
-  /** Bytes on the wire; at least the packet's. */
+  /** Bytes on the wire; at least the length of the packet. */
   readonly wireLength?: number;
   readonly gsoSize?: number;
 }
@@ -22,7 +22,7 @@ export interface SkBuffContext {
 const size = 192;
 const controlBlockAt = 48;
 
-// wire_len and what follows stand behind a flow_keys pointer and the timestamp.
+// wire_len and the following fields come after a flow_keys pointer and the timestamp.
 const words: readonly (readonly [
   Exclude<keyof SkBuffContext, 'controlBlock' | 'timestampNs'>,
   number,

@@ -30,7 +30,7 @@ test('the verdict keeps the instructions and source lines, and drops register st
   });
 });
 
-test('of a long log the last instructions stay, with the source line they belong to', () => {
+test('for a long log the last instructions stay, with their source line', () => {
   const long = Array.from({ length: 500 }, (_, index) => [
     ...(index % 10 === 0 ? [`; line ${index}`] : []),
     `${index}: (bf) r1 = r2                    ; R1_w=scalar() R2_w=scalar()`,

@@ -19,19 +19,19 @@ export interface ConntrackEntry {
   readonly original: ConntrackTuple;
   readonly reply: ConntrackTuple;
   readonly status: ConntrackStatus;
-  /** Until the entry ends if no packet comes; absent once it is ending. */
+  /** Seconds until the entry expires without packets; absent while it is ending. */
   readonly timeoutSeconds?: number;
   readonly mark: number;
   readonly tcpState?: TcpState;
-  /** Only where net.netfilter.nf_conntrack_acct is on. */
+  /** Only if net.netfilter.nf_conntrack_acct is on. */
   readonly originalCounters?: ConntrackCounters;
   readonly replyCounters?: ConntrackCounters;
   readonly zone?: number;
-  /** The kernel's own handle; a later connection with the same tuples has another one. */
+  /** The kernel's own handle; a later connection with the same tuples has a different one. */
   readonly id: number;
 }
 
-/** One direction's packets as they come in. */
+/** The packets of one direction as they arrive. */
 export interface ConntrackTuple {
   readonly source: Address;
   readonly destination: Address;
@@ -45,7 +45,7 @@ export interface ConntrackTuple {
 /** IPS_* (linux/netfilter/nf_conntrack_common.h). */
 export interface ConntrackStatus {
   readonly seenReply: boolean;
-  /** Not dropped early when the table is full. */
+  /** Not dropped early if the table is full. */
   readonly assured: boolean;
   readonly sourceNat: boolean;
   readonly destinationNat: boolean;
@@ -106,7 +106,7 @@ const statusBits = {
 /** struct nfgenmsg. */
 export const conntrackHeaderSize = 4;
 
-/** struct nfgenmsg; without a family: all. */
+/** struct nfgenmsg; without a family: all families. */
 export function writeConntrackHeader(
   message: MessageWriter,
   family: AddressFamily | undefined,
@@ -114,7 +114,7 @@ export function writeConntrackHeader(
   message.u32(family === undefined ? 0 : familyNumbers[family]);
 }
 
-/** CTA_TUPLE_IP with what is given; both addresses are of one family. */
+/** CTA_TUPLE_IP with the given addresses, which are of one family. */
 export function writeTupleAddresses(
   message: MessageWriter,
   {
@@ -137,7 +137,7 @@ export function writeTupleAddresses(
   });
 }
 
-/** The original direction's tuple, by which the kernel finds an entry. */
+/** Tuple of the original direction, by which the kernel finds an entry. */
 export function writeOriginalTuple(message: MessageWriter, entry: ConntrackEntry): void {
   const { family, protocol, original } = entry;
   message.nest(conntrackAttributes.original, () => {
@@ -160,7 +160,7 @@ export function writeOriginalTuple(message: MessageWriter, entry: ConntrackEntry
   });
 }
 
-/** Reads IPCTNL_MSG_CT_NEW; undefined for a family other than IPv4 and IPv6. Throws KernelError EBADMSG. */
+/** Reads IPCTNL_MSG_CT_NEW; undefined for families other than IPv4 and IPv6. Throws KernelError EBADMSG. */
 export function readConntrackEntry(payload: Buffer): ConntrackEntry | undefined {
   if (payload.length < conntrackHeaderSize)
     throw malformed(`conntrack entry of ${payload.length} bytes`);

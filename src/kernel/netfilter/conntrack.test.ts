@@ -78,7 +78,7 @@ test('family, mark and IPv4 addresses are left to the kernel to filter', () => {
   );
 });
 
-test('of IPv6 addresses only the family is, since the kernel compares them the wrong way round', () => {
+test('for IPv6 only the family is filtered in the kernel, because it compares addresses wrongly', () => {
   const transport = table();
   listConntrack(NetlinkSocket.over(transport), {
     original: { source: parseAddress('2001:db8::1') },
@@ -119,7 +119,7 @@ test('a deletion names the original tuple and the entry’s handle', () => {
   );
 });
 
-test('entries that ended by themselves meanwhile are not counted, other refusals are thrown', () => {
+test('entries that ended meanwhile are not counted, other errors are thrown', () => {
   const [gone, forbidden] = [2, 1];
   assert.equal(deleteConntrack(NetlinkSocket.over(table(gone)), {}), 0);
   assert.throws(() => deleteConntrack(NetlinkSocket.over(table(forbidden)), {}), {

@@ -1,5 +1,5 @@
-// The kernel's connection tracking table through ctnetlink: list and delete by filter. Both take a netlink socket of the
-// `netfilter` family, in whose namespace they work: `NetlinkSocket.open({ family: 'netfilter', namespace })`.
+// The kernel's connection tracking table through ctnetlink: list and delete by filter. Requires a netlink socket of the
+// `netfilter` family and works in that socket's namespace: `NetlinkSocket.open({ family: 'netfilter', namespace })`.
 
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
 import type { Port } from '../../net/port.ts';
@@ -19,16 +19,16 @@ import {
   writeTupleAddresses,
 } from './conntrack-record.ts';
 
-/** What an entry must have to be meant; absent fields match all. */
+/** Selects conntrack entries; an absent field matches any value. */
 export interface ConntrackFilter {
   readonly family?: AddressFamily | undefined;
   /** IP protocol number. */
   readonly protocol?: number | undefined;
-  /** The packets of who began, as they came in. */
+  /** Packets of the initiator, as they arrive. */
   readonly original?: TupleFilter | undefined;
-  /** The packets of the other side, as they come in: with NAT their destination is not the original's source. */
+  /** Packets of the other side, as they arrive: with NAT their destination differs from the original source. */
   readonly reply?: TupleFilter | undefined;
-  /** In any place, of either direction. */
+  /** In any position, of either direction. */
   readonly address?: Address | undefined;
   /** Marks with `value` in the bits of `mask`. */
   readonly mark?: { readonly value: number; readonly mask: number } | undefined;
@@ -50,7 +50,7 @@ const messages = {
 } as const;
 
 /**
- * Has the kernel load connection tracking where it is a module: a BPF object that asks it can only be loaded afterwards.
+ * Makes the kernel load connection tracking if it is a module: a BPF object that uses it can only be loaded afterwards.
  * Equivalent to: `conntrack -S`. Throws KernelError on a kernel without it.
  */
 export function loadConntrack(socket: NetlinkSocket): void {
@@ -64,9 +64,9 @@ export function loadConntrack(socket: NetlinkSocket): void {
 }
 
 /**
- * How many connections the namespace has; those that are still being made count as well. The kernel has the number, where a
- * list of none has it look through the table of all namespaces, for milliseconds. Equivalent to: `conntrack -C`.
- * Throws KernelError.
+ * Number of connections in the namespace, including those being created. The kernel keeps this number; a list without
+ * results would make it search the table of all namespaces for milliseconds.
+ * Equivalent to: `conntrack -C`. Throws KernelError.
  */
 export function conntrackCount(socket: NetlinkSocket): number {
   const query: Query = {
@@ -84,8 +84,8 @@ export function conntrackCount(socket: NetlinkSocket): number {
 }
 
 /**
- * Equivalent to: `conntrack -L [-f F] [-p P] [--orig-src A] [--mark V/M] ...`. The kernel filters by family, mark and the
- * original direction's IPv4 addresses; the rest is sorted out here, at some 5 us an entry. Throws KernelError.
+ * Equivalent to: `conntrack -L [-f F] [-p P] [--orig-src A] [--mark V/M] ...`. The kernel filters by family, mark and
+ * the IPv4 addresses of the original direction; the rest is filtered here, at some 5 us per entry. Throws KernelError.
  */
 export function listConntrack(
   socket: NetlinkSocket,
@@ -104,9 +104,9 @@ export function listConntrack(
 }
 
 /**
- * The whole table, some hundred entries at a time, while this thread does other things: of what comes or goes meanwhile an
- * entry may be missing or be there. Equivalent to: `conntrack -L`. Throws
- * KernelError.
+ * Yields the whole table, some hundred entries at a time, while this thread does other work. Entries added or deleted
+ * meanwhile may be missing or present.
+ * Equivalent to: `conntrack -L`. Throws KernelError.
  */
 export function conntrackPieces(socket: NetlinkSocket): AsyncIterable<readonly ConntrackEntry[]> {
   const query: Query = {
@@ -119,15 +119,16 @@ export function conntrackPieces(socket: NetlinkSocket): AsyncIterable<readonly C
 }
 
 /**
- * Deletes all that match and returns how many; an entry that ended by itself meanwhile is not counted. An empty filter
- * empties the table. Equivalent to: `conntrack -D ...`. Throws KernelError.
+ * Deletes all matching entries and returns their number, not counting entries that expired meanwhile. An empty filter
+ * flushes the table.
+ * Equivalent to: `conntrack -D ...`. Throws KernelError.
  * @library
  */
 export function deleteConntrack(socket: NetlinkSocket, filter: ConntrackFilter): number {
   return deleteConntrackEntries(socket, listConntrack(socket, filter));
 }
 
-/** As `deleteConntrack`, for entries that were listed: each by its own handle. Throws KernelError. */
+/** Like `deleteConntrack`, for listed entries: each by its own handle. Throws KernelError. */
 export function deleteConntrackEntries(
   socket: NetlinkSocket,
   entries: readonly ConntrackEntry[],
@@ -153,7 +154,7 @@ function deleteEntry(requests: RequestSink, entry: ConntrackEntry): void {
       if (entry.zone !== undefined) {
         message.u16BigEndianAttribute(conntrackAttributes.zone, entry.zone);
       }
-      // Another connection may have taken the same addresses and ports since the listing.
+      // Another connection may have the same addresses and ports since the listing.
       message.u32BigEndianAttribute(conntrackAttributes.id, entry.id);
     },
   });
@@ -204,8 +205,8 @@ function familyOfFilter({
 }
 
 /**
- * CTA_FILTER: which parts of the tuple that comes with it count. IPv4 only: the kernel's comparison of IPv6 addresses is
- * the wrong way round (seen in 6.18, ctnetlink_filter_match_tuple) and leaves out just what was asked for.
+ * CTA_FILTER: which parts of the accompanying tuple count. IPv4 only: the kernel's comparison of IPv6 addresses is
+ * inverted (seen in 6.18, ctnetlink_filter_match_tuple) and omits exactly the requested entries.
  */
 function writeAddressFilter(message: MessageWriter, { source, destination }: TupleFilter): void {
   const some = source ?? destination;

@@ -1,5 +1,5 @@
-// When a namespace's nftables rules change, by whomever: one notification a transaction. And what our table's rules are, as
-// bytes that compare, which costs less than a listing in words.
+// Reports changes of a namespace's nftables rules by any process, one notification per transaction, and reads the rules
+// of heddle's table as comparable bytes, which is cheaper than a listing as text.
 
 import { setImmediate } from 'node:timers/promises';
 import { isKernelError } from '../errno.ts';
@@ -19,8 +19,8 @@ const newGeneration = 15;
 const nameAttribute = 1;
 const familyInet = 1;
 
-// A transaction that replaces ten thousand elements tells of each: only its end, which bears the new generation, wakes us.
-// The type is in the host's order, which a load of two bytes turns round.
+// A transaction that replaces ten thousand elements sends a notification for each. Only its end, with the new
+// generation, wakes the process. The type is in host order, which a two-byte load swaps.
 const generationsOnly = assembleFilter([
   { code: 'loadHalf', operand: 4 },
   { code: 'jumpIfEqual', operand: (newGeneration << 8) | subsystem, no: 'drop' },
@@ -30,15 +30,15 @@ const generationsOnly = assembleFilter([
 ]);
 
 export interface RuleChangesOptions {
-  /** The thread's own when absent. */
+  /** Default: the thread's own namespace. */
   readonly namespace?: NetworkNamespace | undefined;
   /** Ends the iteration. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Begins at once, so that whatever happens after this call is in the iteration; changes that come while the reader is busy
- * are one. Equivalent to: `nft monitor ruleset`, less what changed. Throws KernelError.
+ * Subscribes immediately, so that every later change is in the iteration. Changes while the reader is busy are merged.
+ * Equivalent to: `nft monitor ruleset`, without the details. Throws KernelError.
  */
 export function nftChanges({ namespace, signal }: RuleChangesOptions): AsyncIterable<'changed'> {
   const transport = new KernelTransport({
@@ -65,7 +65,7 @@ async function* changes(
   }
 }
 
-// Some were lost: there was a change all the same.
+// Some notifications were lost, which still means a change.
 function hasMessage(transport: KernelTransport, into: Uint8Array): boolean {
   try {
     return transport.receive(into) !== undefined;
@@ -76,14 +76,14 @@ function hasMessage(transport: KernelTransport, into: Uint8Array): boolean {
 }
 
 /**
- * A table of family `inet` and its rules as the kernel has them, handles included: other bytes where any was exchanged, even
- * for one that reads the same. Sets' elements are not in it, nor chains' policies. Empty where there is no table. `socket`: of the
- * `netfilter` family. Throws KernelError.
+ * A table of family `inet` and its rules in the kernel's form, including handles: the bytes differ if any rule was
+ * replaced, even by an equal one. Without elements of sets and policies of chains. Empty if there is no table.
+ * `socket`: of the `netfilter` family. Throws KernelError.
  */
 export function ruleBytes(socket: NetlinkSocket, table: string): Buffer {
   const subject = `table inet ${table}`;
   const write = (message: MessageWriter): void => {
-    // struct nfgenmsg; a table's name is the first attribute of both questions.
+    // struct nfgenmsg. The table's name is the first attribute of both requests.
     message.u8(familyInet).u8(0).u8(0).u8(0);
     message.attribute(nameAttribute, Buffer.from(`${table}\0`));
   };
@@ -100,7 +100,7 @@ export function ruleBytes(socket: NetlinkSocket, table: string): Buffer {
   }
 }
 
-// struct nfgenmsg has the generation of the moment, which others' changes move.
+// struct nfgenmsg contains the current generation, which changes of other tables increase.
 function withoutGeneration(payload: Buffer): Buffer {
   return Buffer.from(payload.subarray(4));
 }

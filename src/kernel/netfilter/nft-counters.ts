@@ -1,4 +1,4 @@
-// Named counters of an nftables table. Asked for directly: libnftables reads every table of the namespace first, and a
+// Reads named counters of an nftables table directly: libnftables would first read every table of the namespace, and a
 // proxy's may have a hundred thousand elements.
 
 import { Attributes } from '../netlink/protocol/attribute.ts';
@@ -20,8 +20,8 @@ const familyInet = 1;
 const headerBytes = 4;
 
 /**
- * By name, of a table of family `inet`; none where there is no table. `socket`: of the `netfilter` family. Equivalent to: `nft list
- * counters table inet NAME`. Throws KernelError.
+ * Counters by name, of a table of family `inet`; empty if there is no table. `socket`: of the `netfilter` family.
+ * Equivalent to: `nft list counters table inet NAME`. Throws KernelError.
  */
 export function nftCounters(socket: NetlinkSocket, table: string): ReadonlyMap<string, NftCounter> {
   const query: Query = {

@@ -1,5 +1,5 @@
-// The devices of base chains, which libnftables 1.0.6 (Debian 12) leaves out of its listings as JSON: read over netlink
-// (linux/netfilter/nf_tables.h: NFTA_CHAIN_*, NFTA_HOOK_*).
+// Reads the devices of base chains over netlink, because libnftables 1.0.6 (Debian 12) omits them from its JSON
+// listings (linux/netfilter/nf_tables.h: NFTA_CHAIN_*, NFTA_HOOK_*).
 
 import { Attributes, listElements } from '../netlink/protocol/attribute.ts';
 import type { Query } from '../netlink/protocol/request.ts';
@@ -7,7 +7,7 @@ import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { NftFamily } from './nft-family.ts';
 import { nftFamilyNumbers } from './nft-xtables.ts';
 
-/** Names of interfaces by `TABLE CHAIN`; chains without any are left out. */
+/** Names of interfaces by `TABLE CHAIN`; chains without any are omitted. */
 export type DevicesByChain = ReadonlyMap<string, readonly string[]>;
 
 const getChain = (10 << 8) | 4;

@@ -1,4 +1,4 @@
-// The address families of nftables, as `nft` writes them.
+// The address families of nftables, with the names that `nft` uses.
 
-/** The families of tables; `inet` is IPv4 and IPv6 in one. */
+/** Families of tables; `inet` is IPv4 and IPv6 together. */
 export type NftFamily = 'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev';

@@ -1,7 +1,7 @@
-// An nftables table that belongs to one socket (NFT_TABLE_F_OWNER, Linux 5.12): no other socket can change or delete it,
-// `nft flush ruleset` leaves it, and the kernel deletes it with the socket, however its process ends. Making one needs
-// CAP_NET_ADMIN in the user namespace of the network namespace. That is what a lock needs: one per network namespace, out of
-// reach for unprivileged processes, released by the kernel.
+// An nftables table that belongs to one socket (NFT_TABLE_F_OWNER, Linux 5.12): no other socket can change or delete
+// it, `nft flush ruleset` keeps it, and the kernel deletes it with the socket, however its process ends. Creating one
+// needs CAP_NET_ADMIN in the user namespace of the network namespace. This makes it a lock: one per network namespace,
+// not available to unprivileged processes, released by the kernel.
 
 import { KernelError } from '../errno.ts';
 import { readAcknowledgement } from '../netlink/protocol/acknowledgement.ts';
@@ -30,8 +30,8 @@ const ownerFlag = 2;
 const headerBytes = 4;
 
 /**
- * Makes the table `inet NAME`, in the calling thread's network namespace, for as long as what is returned is not disposed of.
- * `comment` is what others read of it, at most 200 bytes. Undefined: another socket has it. Throws KernelError.
+ * Creates the table `inet NAME` in the calling thread's network namespace. It exists until the result is disposed of.
+ * `comment` is visible to others, at most 200 bytes. Undefined: another socket has the table. Throws KernelError.
  * Equivalent to: `add table inet NAME { flags owner; comment "COMMENT"; }` in an `nft -i` that stays open.
  */
 export function holdTable(name: string, comment: string): Disposable | undefined {
@@ -43,7 +43,7 @@ export function holdTable(name: string, comment: string): Disposable | undefined
       message.attribute(attributes.userData, encodeComment(comment));
     });
   let refused = add();
-  // One without an owner, made by hand, locks nothing and cannot be taken over.
+  // A table without an owner, created by hand, locks nothing and cannot be taken over.
   if (refused !== undefined && refused !== 'EPERM') {
     perform(transport, messages.deleteTable, (message) =>
       message.textAttribute(attributes.name, name),
@@ -52,12 +52,12 @@ export function holdTable(name: string, comment: string): Disposable | undefined
   }
   if (refused === undefined) return transport;
   transport[Symbol.dispose]();
-  // EPERM is also what a process without CAP_NET_ADMIN gets; then there need be no table.
+  // A process without CAP_NET_ADMIN also gets EPERM; then the table need not exist.
   if (refused === 'EPERM' && tableComment(name) !== undefined) return undefined;
   throw new KernelError({ call: 'nft add table', subject: `inet ${name}`, code: refused });
 }
 
-/** The comment of the table `inet NAME`, '' where it has none; undefined when there is no such table. Throws KernelError. */
+/** Comment of the table `inet NAME`, '' if it has none; undefined if there is no such table. Throws KernelError. */
 export function tableComment(name: string): string | undefined {
   using socket = NetlinkSocket.open({ family: 'netfilter' });
   const query = {
@@ -78,7 +78,7 @@ export function tableComment(name: string): string | undefined {
   }
 }
 
-/** One request as a transaction of its own; the code of the error, undefined when it was done. */
+/** Sends one request as a transaction of its own. Returns the code of the error, or undefined on success. */
 function perform(
   transport: KernelTransport,
   type: number,
@@ -118,7 +118,7 @@ function verdict(transport: KernelTransport): string | undefined {
   }
 }
 
-// As libnftnl stores a table's comment (NFTNL_UDATA_TABLE_COMMENT): type 0, length, text closed by NUL.
+// In libnftnl's form for a table's comment (NFTNL_UDATA_TABLE_COMMENT): type 0, length, NUL-terminated text.
 function encodeComment(text: string): Uint8Array {
   const value = Buffer.from(`${text}\0`);
   return Buffer.concat([Buffer.from([0, value.length]), value]);

@@ -1,5 +1,5 @@
-// Rules that iptables-nft wrote hold expressions of the old xtables ("match" and "target") whose contents libnftables does
-// not list as JSON. What they are is read over netlink (linux/netfilter/nf_tables.h: NFTA_RULE_*, NFTA_MATCH_*).
+// Reads the xtables expressions ("match" and "target") in rules of iptables-nft over netlink, because libnftables does
+// not list their contents as JSON (linux/netfilter/nf_tables.h: NFTA_RULE_*, NFTA_MATCH_*).
 
 import { Attributes, listElements } from '../netlink/protocol/attribute.ts';
 import type { Query } from '../netlink/protocol/request.ts';
@@ -15,7 +15,7 @@ export interface XtablesExpression {
   readonly info: Buffer;
 }
 
-/** By the rule's handle; rules without any are left out. */
+/** By the rule's handle; rules without any are omitted. */
 export type XtablesByRule = ReadonlyMap<number, readonly XtablesExpression[]>;
 
 const getRule = (10 << 8) | 7;
@@ -48,7 +48,7 @@ export function listXtables(
   return new Map(rules.filter(([, found]) => found.length > 0));
 }
 
-/** Without reading them, and without having the kernel list more than one beyond `most`. Throws KernelError. */
+/** Counts without reading the rules; the kernel lists at most one more than `most`. Throws KernelError. */
 export function hasMoreRules(
   socket: Pick<NetlinkSocket, 'dumpSome'>,
   { family, table }: { readonly family: NftFamily; readonly table: string },

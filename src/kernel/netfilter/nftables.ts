@@ -1,5 +1,5 @@
-// nftables through libnftables, the library that the `nft` command is made of: commands and listings as `nft` has them,
-// as text or JSON (libnftables-json(5)), each call one transaction that happens as a whole or not at all.
+// nftables through libnftables, the library behind the `nft` command: its commands and listings, as text or JSON
+// (libnftables-json(5)). Each call is one atomic transaction.
 
 import koffi from 'koffi';
 import { isKernelError, KernelError } from '../errno.ts';
@@ -12,7 +12,7 @@ import { type DevicesByChain, listChainDevices } from './nft-devices.ts';
 import type { NftFamily } from './nft-family.ts';
 import { hasMoreRules, listXtables, type XtablesByRule } from './nft-xtables.ts';
 
-/** Works in the namespace that it was opened for, wherever it is called. One call takes 0.1-0.2 ms. */
+/** Works in the namespace for which it was opened, wherever it is called. One call takes 0.1-0.2 ms. */
 export class Nftables implements Disposable {
   readonly #library: Library;
   readonly #namespace: NetworkNamespace;
@@ -24,21 +24,21 @@ export class Nftables implements Disposable {
     this.#library = library;
     this.#namespace = namespace;
     this.#socket = NetlinkSocket.open({ namespace, family: 'netfilter' });
-    // libnftables opens its netlink socket here, and that stays in the namespace.
+    // libnftables opens its netlink socket here, which stays in the namespace.
     this.#context = namespace.run(() => library.create(0));
     library.bufferOutput(this.#context);
     library.bufferErrors(this.#context);
   }
 
-  /** For the thread's own namespace unless given. Throws KernelError (ENOENT: the library is not installed). */
+  /** Default: the thread's own namespace. Throws KernelError (ENOENT: the library is not installed). */
   static open(namespace?: NetworkNamespace): Nftables {
     const functions = library();
     return new Nftables(functions, namespace?.duplicate() ?? NetworkNamespace.current());
   }
 
   /**
-   * Performs commands as one transaction: text (`add rule ...`), JSON text, or an object to make JSON of.
-   * Equivalent to: `nft -f FILE` or `nft -j -f FILE`. Throws KernelError with libnftables' own text as `detail`.
+   * Executes commands as one transaction: text (`add rule ...`), JSON text, or an object that is converted to JSON.
+   * Equivalent to: `nft -f FILE` or `nft -j -f FILE`. Throws KernelError with libnftables' text as `detail`.
    */
   apply(commands: string | object): void {
     const text = typeof commands === 'string' ? commands : JSON.stringify(commands);
@@ -46,20 +46,20 @@ export class Nftables implements Disposable {
   }
 
   /**
-   * Makes the table hold what `body` says (the text between a table's braces) and nothing else, in one transaction:
-   * packets meet either the old rules or the new ones. Throws KernelError, and then the old table is untouched.
+   * Replaces the contents of the table by `body` (the text between a table's braces) in one transaction: packets see
+   * either the old rules or the new ones. On KernelError the old table is unchanged.
    */
   replaceTable(family: NftFamily, name: string, body: string): void {
     const table = `table ${family} ${name}`;
-    // Adding first makes the deletion right for a table that is not there yet.
+    // The add makes the delete valid for a table that does not exist yet.
     const commands = `add ${table}\ndelete ${table}\n${table} {\n${body}\n}\n`;
     this.#run(commands, { call: 'nft replace', subject: table });
   }
 
   /**
-   * The table as libnftables-json(5) describes it (an array of `table`, `chain`, `rule`, ... objects), or undefined when
-   * there is none. `stateless` leaves out what changes by itself (counters, timeouts), so that two listings compare.
-   * Protocols are numbers: their names depend on /etc/protocols, which a container image need not have.
+   * The table as described in libnftables-json(5) (an array of `table`, `chain`, `rule`, ... objects), or undefined if
+   * there is none. `stateless` omits values that change by themselves (counters, timeouts), so that two listings can be
+   * compared. Protocols are numbers: their names depend on /etc/protocols, which a container image may lack.
    * Equivalent to: `nft -j -p [-s] list table FAMILY NAME`. Throws KernelError.
    */
   listTable(
@@ -68,7 +68,7 @@ export class Nftables implements Disposable {
     { stateless = false }: { readonly stateless?: boolean } = {},
   ): readonly unknown[] | undefined {
     const subject = `table ${family} ${name}`;
-    // Taken first: what changes in between has another generation the next time.
+    // Read first: a change in between has another generation the next time.
     const generation = generationOf(this.#socket);
     const last = this.#listed;
     if (stateless && last?.subject === subject && last.generation === generation) return last.items;
@@ -84,18 +84,21 @@ export class Nftables implements Disposable {
     }
   }
 
-  /** Differs from what it was when anything about the namespace's rules has changed. Throws KernelError. */
+  /** Changes whenever anything in the namespace's rules changes. Throws KernelError. */
   generation(): number {
     return generationOf(this.#socket);
   }
 
-  /** All chains of all tables without their rules, as `listTable` gives them. Equivalent to: `nft -j list chains`. */
+  /** All chains of all tables without their rules, in the form of `listTable`. Equivalent to: `nft -j list chains`. */
   listChains(): readonly unknown[] {
     const subject = 'chains';
     return readListing(this.#run('list chains', { call: 'nft list', subject }), subject);
   }
 
-  /** Expressions that iptables-nft wrote, which libnftables lists by name alone: see nft-xtables.ts. Throws KernelError. */
+  /**
+   * Expressions written by iptables-nft, of which libnftables lists only the names: see nft-xtables.ts. Throws
+   * KernelError.
+   */
   listXtables(family: NftFamily, table: string): XtablesByRule {
     return listXtables(this.#socket, family, table);
   }
@@ -105,12 +108,12 @@ export class Nftables implements Disposable {
     return hasMoreRules(this.#socket, { family, table }, most);
   }
 
-  /** Of base chains at devices: see nft-devices.ts. Throws KernelError. */
+  /** Devices of base chains: see nft-devices.ts. Throws KernelError. */
   listChainDevices(family: NftFamily): DevicesByChain {
     return listChainDevices(this.#socket, family);
   }
 
-  /** False: it was not there. Equivalent to: `nft delete table FAMILY NAME`. Throws KernelError. */
+  /** Returns false if it did not exist. Equivalent to: `nft delete table FAMILY NAME`. Throws KernelError. */
   deleteTable(family: NftFamily, name: string): boolean {
     const subject = `table ${family} ${name}`;
     try {
@@ -139,7 +142,7 @@ export class Nftables implements Disposable {
     const { json, numericProtocol, stateless } = outputFlags;
     const flags = json | numericProtocol | (what.stateless ? stateless : 0);
     this.#library.setOutput(context, flags);
-    // Inside, since interface names are looked up through a socket of the moment.
+    // Runs inside the namespace, because interface names are looked up through a temporary socket.
     const result = this.#namespace.run(() => this.#library.run(context, commands));
     if (result === 0) return this.#library.output(context);
     const errors = this.#library.errors(context);
@@ -160,7 +163,7 @@ interface Listed {
   readonly items: readonly unknown[];
 }
 
-/** A number that every change of the namespace's rules, by whomever, makes another (NFT_MSG_GETGEN; Linux 3.15). */
+/** A number that changes with every change of the namespace's rules by any process (NFT_MSG_GETGEN; Linux 3.15). */
 function generationOf(socket: NetlinkSocket): number {
   const nftSubsystem = 10;
   const query: Query = {
@@ -195,7 +198,7 @@ interface Library {
 
 let loaded: Library | undefined;
 
-// Loaded at first use: who needs no nftables needs no libnftables.
+// Loaded on first use: without nftables, libnftables is not needed.
 function library(): Library {
   loaded ??= loadLibrary('libnftables.so.1');
   return loaded;
@@ -215,7 +218,7 @@ function loadLibrary(file: string): Library {
       errors: functions.func('const char *nft_ctx_get_error_buffer(void *context)'),
     };
   } catch (error) {
-    const detail = 'install libnftables (Debian: libnftables1, which nftables brings with it)';
+    const detail = 'install libnftables (Debian: libnftables1, installed with nftables)';
     throw new KernelError(
       { call: 'load', subject: file, code: 'ENOENT', detail },
       { cause: error },
@@ -235,7 +238,7 @@ function readListing(output: string, subject: string): readonly unknown[] {
   return nftables.filter((item: object) => !('metainfo' in item));
 }
 
-// libnftables 1.0.6 ends its output in the middle of some tables that have flags.
+// libnftables 1.0.6 truncates its output for some tables with flags.
 function parsed(json: string): unknown {
   try {
     return JSON.parse(json);
@@ -244,7 +247,7 @@ function parsed(json: string): unknown {
   }
 }
 
-// libnftables gives no number: its texts end in strerror's, or in its parser's own words.
+// libnftables returns no error number: its texts end with strerror's text or with its parser's own.
 const codesByText: readonly (readonly [string, string])[] = [
   ['No such file or directory', 'ENOENT'],
   ['File exists', 'EEXIST'],
@@ -262,7 +265,7 @@ function codeOf(errors: string): string {
   return found === undefined ? 'EINVAL' : found[1];
 }
 
-// Between the errors come copies of the commands with the place underlined, which no log line has room for.
+// Between the errors are copies of the commands with the position underlined, which are too long for a log line.
 function describeErrors(errors: string): string {
   const lines = errors.split('\n').filter((line) => line.includes('Error: '));
   return (lines.length === 0 ? errors.trim() : lines.join('; ')).replaceAll('<cmdline>:', '');

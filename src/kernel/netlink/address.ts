@@ -1,4 +1,4 @@
-// Addresses of links, as `ip address` shows them (linux/if_addr.h: struct ifaddrmsg).
+// Addresses of links, as in `ip address` (linux/if_addr.h: struct ifaddrmsg).
 
 import { type Address, addressBytes, addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
@@ -12,11 +12,11 @@ export interface AddressOptions {
   readonly ifIndex: IfIndex;
   readonly address: Address;
   readonly prefixLength: number;
-  /** `global` unless given. */
+  /** Default `global`. */
   readonly scope?: Scope | undefined;
-  /** IPv6: usable at once, without duplicate address detection. */
+  /** IPv6: usable immediately, without duplicate address detection. */
   readonly noDad?: boolean | undefined;
-  /** Without the connected route for its prefix that the kernel adds otherwise. */
+  /** Without the connected route for its prefix that the kernel would add. */
   readonly noPrefixRoute?: boolean | undefined;
 }
 
@@ -27,11 +27,11 @@ export interface InterfaceAddress {
   readonly scope: Scope;
   readonly noDad: boolean;
   readonly noPrefixRoute: boolean;
-  /** IPv6: duplicate address detection still runs; it cannot be used yet. */
+  /** IPv6: duplicate address detection is still running; the address cannot be used yet. */
   readonly tentative: boolean;
-  /** IPv6: another node has it; it will not be used. */
+  /** IPv6: another node has it; the address will not be used. */
   readonly dadFailed: boolean;
-  /** The other end of a point-to-point link. */
+  /** The remote address of a point-to-point link. */
   readonly peer?: Address;
 }
 
@@ -46,13 +46,13 @@ export function addAddress(requests: RequestSink, options: AddressOptions): void
   requests.submit(change('address add', messages.create, how, options));
 }
 
-/** As `addAddress`, and fine when it is there. Equivalent to: `ip address replace A/N dev X`. Throws KernelError. */
+/** Like `addAddress`, but succeeds if it exists. Equivalent to: `ip address replace A/N dev X`. Throws KernelError. */
 export function replaceAddress(requests: RequestSink, options: AddressOptions): void {
   const how = messageFlags.create | messageFlags.replace;
   requests.submit(change('address replace', messages.create, how, options));
 }
 
-/** Equivalent to: `ip address delete A/N dev X`. Throws KernelError (EADDRNOTAVAIL: it is not there). */
+/** Equivalent to: `ip address delete A/N dev X`. Throws KernelError (EADDRNOTAVAIL: it does not exist). */
 export function delAddress(
   requests: RequestSink,
   options: Pick<AddressOptions, 'ifIndex' | 'address' | 'prefixLength'>,
@@ -74,12 +74,13 @@ export function listAddresses(
   return socket.dump(query, readAddress);
 }
 
-/** Reads RTM_NEWADDR and RTM_DELADDR; undefined for a family other than IPv4 and IPv6. Throws KernelError EBADMSG. */
+/** Reads RTM_NEWADDR and RTM_DELADDR; undefined for families other than IPv4 and IPv6. Throws KernelError EBADMSG. */
 export function readAddress(payload: Buffer): InterfaceAddress | undefined {
   if (payload.length < headerSize) throw malformed(`address of ${payload.length} bytes`);
   if (familyOf(payload.readUInt8(0)) === undefined) return undefined;
   const attributes = new Attributes(payload.subarray(headerSize));
-  // Point to point: `address` is the peer and `local` ours; else both (or just `address`, IPv6) are ours.
+  // Point to point: `address` is the peer's and `local` is this end's. Otherwise both (or only `address`, IPv6) are
+  // this end's.
   const near = attributes.address(attributeTypes.local);
   const far = attributes.address(attributeTypes.address);
   const address = near ?? far;

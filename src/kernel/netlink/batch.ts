@@ -1,11 +1,11 @@
-// Several requests in one send: ~10 us a request instead of ~25, and one answer for each all the same.
+// Several requests in one send: ~10 us per request instead of ~25, with one answer each.
 
 import type { Outcomes, Request, RequestSink } from './protocol/request.ts';
 import type { NetlinkSocket } from './socket.ts';
 
 /**
- * Collects the requests of the verbs that `fill` calls with its argument, and performs them in that order, whichever
- * fail: one outcome a request. Not a transaction: the kernel knows none for rtnetlink.
+ * Collects the requests that `fill` makes with its argument and executes them in that order, even after failures: one
+ * outcome per request. Not a transaction: rtnetlink has none.
  * Equivalent to: `ip -force -batch FILE`.
  *
  *     const outcomes = batch(socket, (requests) => {
@@ -16,7 +16,7 @@ export function batch(socket: NetlinkSocket, fill: (requests: RequestSink) => vo
   return socket.submitAll(collected(fill));
 }
 
-/** As `batch`, while this thread does other things. The socket is the caller's alone until it settles. */
+/** Like `batch`, while this thread does other work. The socket belongs to the caller until it settles. */
 export function batchAside(
   socket: NetlinkSocket,
   fill: (requests: RequestSink) => void,
@@ -24,7 +24,7 @@ export function batchAside(
   return socket.submitAllAside(collected(fill));
 }
 
-/** For batches that must succeed as a whole: throws the first failure. */
+/** For batches that must succeed completely: throws the first failure. */
 export function throwFirst(outcomes: readonly (Error | undefined)[]): void {
   for (const failure of outcomes) {
     if (failure !== undefined) throw failure;

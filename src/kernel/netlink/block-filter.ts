@@ -1,5 +1,5 @@
-// A BPF program as a filter of a shared block: it runs at every interface that has the block, and its verdict is what
-// becomes of the packet (direct action).
+// A BPF program as a filter of a shared block: it runs at every interface with the block, and its verdict decides about
+// the packet (direct action).
 
 import { Attributes } from './protocol/attribute.ts';
 import { malformed, messageFlags } from './protocol/message.ts';
@@ -17,12 +17,12 @@ export interface BlockFilter {
   readonly block: number;
   /** 1-65535; smaller runs first. */
   readonly priority: number;
-  /** Tells filters of one priority apart. */
+  /** Distinguishes filters of one priority. */
   readonly handle: number;
 }
 
 export interface FoundFilter extends BlockFilter {
-  /** Absent where the filter is no BPF program, or its verdict does not count. */
+  /** Absent if the filter is not a BPF program, or its verdict does not count. */
   readonly programId?: number;
 }
 
@@ -33,8 +33,9 @@ const directAction = 1;
 const allProtocols = 0x0300;
 
 /**
- * Adds it, or puts the program in the place of the one that is there, without a packet passing unseen. Equivalent to: `tc filter replace
- * block N prio P handle H bpf direct-action object-pinned PROGRAM`. Throws KernelError (EINVAL: no interface has the block).
+ * Adds the filter, or atomically replaces its program so that no packet bypasses it.
+ * Equivalent to: `tc filter replace block N prio P handle H bpf direct-action object-pinned PROGRAM`. Throws
+ * KernelError (EINVAL: no interface has the block).
  */
 export function replaceBlockFilter(
   requests: RequestSink,
@@ -60,7 +61,7 @@ export function replaceBlockFilter(
   });
 }
 
-/** None where no interface has the block. Equivalent to: `tc filter show block N`. Throws KernelError. */
+/** Empty if no interface has the block. Equivalent to: `tc filter show block N`. Throws KernelError. */
 export function listBlockFilters(socket: NetlinkSocket, block: number): FoundFilter[] {
   const query: Query = {
     call: 'filter list',
@@ -71,7 +72,7 @@ export function listBlockFilters(socket: NetlinkSocket, block: number): FoundFil
   return socket.dump(query, readBlockFilter);
 }
 
-/** Reads RTM_NEWTFILTER; undefined for what only says that a priority is in use. Throws KernelError EBADMSG. */
+/** Reads RTM_NEWTFILTER; undefined for a message that only announces a priority. Throws KernelError EBADMSG. */
 export function readBlockFilter(payload: Buffer): FoundFilter | undefined {
   if (payload.length < trafficHeaderSize) throw malformed(`filter of ${payload.length} bytes`);
   const handle = payload.readUInt32LE(8);

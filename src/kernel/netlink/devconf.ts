@@ -1,5 +1,5 @@
-// What the kernel's IP layers do at each interface: its settings under net/ipv4/conf and net/ipv6/conf, which come with
-// every link that is listed or made (IFLA_AF_SPEC), so that hundreds of interfaces cost no file each.
+// Settings of the kernel's IP layers per interface (net/ipv4/conf and net/ipv6/conf). They are part of every listed or
+// created link (IFLA_AF_SPEC), so hundreds of interfaces need no file access.
 
 import { linkListing } from './link.ts';
 import { type Link, linkAttributes, readLink } from './link-record.ts';
@@ -7,7 +7,7 @@ import { Attributes } from './protocol/attribute.ts';
 import { withoutAbsent } from './protocol/record.ts';
 import type { Dumps } from './protocol/request.ts';
 
-/** Values as under net/ipv4/conf/NAME; those of `all` are not included. */
+/** Values as under net/ipv4/conf/NAME, without the effect of `all`. */
 export interface Ipv4Devconf {
   readonly forwarding: number;
   readonly rpFilter: number;
@@ -19,24 +19,24 @@ export interface Ipv6Devconf {
   readonly forwarding: number;
   readonly acceptRa: number;
   readonly disabled: boolean;
-  /** A router advertisement has arrived since the interface came up (IF_RA_RCVD). */
+  /** Whether a router advertisement has arrived since the interface came up (IF_RA_RCVD). */
   readonly heardRouter: boolean;
 }
 
 export interface ConfiguredLink extends Link {
-  /** Absent where the interface has no IPv4: its MTU is below 68 bytes. */
+  /** Absent if the interface has no IPv4: its MTU is below 68 bytes. */
   readonly ipv4?: Ipv4Devconf;
-  /** Absent where the kernel or the interface has no IPv6. */
+  /** Absent if the kernel or the interface has no IPv6. */
   readonly ipv6?: Ipv6Devconf;
-  /** Id of the XDP program that sees each packet before everything else. */
+  /** Id of the XDP program that handles each packet first. */
   readonly xdpProgram?: number;
-  /** Kind of the root qdisc: `noqueue` unless someone set one at a virtual interface. */
+  /** Kind of the root qdisc: `noqueue` by default at a virtual interface. */
   readonly qdisc?: string;
 }
 
 const inet = { family: 2, conf: 1 } as const;
 const inet6 = { family: 10, flags: 1, conf: 2, heardRouter: 0x20 } as const;
-// IPV4_DEVCONF_* of linux/ip.h minus one, DEVCONF_* of linux/ipv6.h: places in arrays of 32 bits each.
+// IPV4_DEVCONF_* of linux/ip.h minus one, DEVCONF_* of linux/ipv6.h: positions in arrays of 32-bit values.
 const places4 = { forwarding: 0, rpFilter: 7, routeLocalnet: 25 } as const;
 const places6 = { forwarding: 0, acceptRa: 3, disableIpv6: 26 } as const;
 const xdp = { nest: 43, programId: 4 } as const;
@@ -47,7 +47,7 @@ export function listConfiguredLinks(socket: Dumps): ConfiguredLink[] {
   return socket.dump(linkListing(), readConfiguredLink);
 }
 
-/** As `readLink`. */
+/** Like `readLink`. */
 export function readConfiguredLink(payload: Buffer): ConfiguredLink {
   const attributes = new Attributes(payload.subarray(headerSize));
   const families = attributes.nested(linkAttributes.afSpec);
@@ -81,7 +81,7 @@ function readIpv6(family: Attributes | undefined): Ipv6Devconf | undefined {
   };
 }
 
-// An older kernel's array is shorter.
+// The array of an older kernel is shorter.
 function valueAt(conf: Buffer, place: number): number {
   const start = place * 4;
   return start + 4 <= conf.length ? conf.readInt32LE(start) : 0;

@@ -1,11 +1,11 @@
-// IPsec's policies (linux/xfrm.h), as far as we must know of them: whether there are any.
+// Whether IPsec policies exist (linux/xfrm.h).
 
 import { isKernelError } from '../errno.ts';
 import { Attributes } from './protocol/attribute.ts';
 import type { Query } from './protocol/request.ts';
 import { NetlinkSocket } from './socket.ts';
 
-/** For `outgoingPolicies`; undefined when the kernel has no IPsec. Throws KernelError. */
+/** For `outgoingPolicies`; undefined if the kernel has no IPsec. Throws KernelError. */
 export function openIpsec(): NetlinkSocket | undefined {
   try {
     return NetlinkSocket.open({ family: 'ipsec' });
@@ -16,8 +16,8 @@ export function openIpsec(): NetlinkSocket | undefined {
 }
 
 /**
- * How many policies of the socket's namespace decide on what is sent. Equivalent to: `ip xfrm policy count`. Throws
- * KernelError.
+ * Number of policies of the socket's namespace for outgoing packets.
+ * Equivalent to: `ip xfrm policy count`. Throws KernelError.
  */
 export function outgoingPolicies(socket: Pick<NetlinkSocket, 'get'>): number {
   const getPolicyInfo = 0x25;
@@ -30,7 +30,7 @@ export function outgoingPolicies(socket: Pick<NetlinkSocket, 'get'>): number {
     write: (message) => message.u32(0),
   };
   return socket.get(query, (payload) => {
-    // struct xfrmu_spdinfo: in, out, forwarded, then the same of sockets.
+    // struct xfrmu_spdinfo: in, out, forwarded, then the same for sockets.
     const info = new Attributes(payload.subarray(headerSize)).view(counts);
     return info === undefined || info.length < 8 ? 0 : info.readUInt32LE(4);
   });

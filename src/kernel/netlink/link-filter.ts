@@ -1,5 +1,5 @@
-// Filters at an interface's own clsact or ingress qdisc, or in a block that it shares with others: programs and rules that
-// `tc` or another program has set.
+// Filters at an interface's own clsact or ingress qdisc, or in a shared block: programs and rules set by `tc` or
+// another program.
 
 import type { IfIndex } from '../../net/if-index.ts';
 import { filterAttributes } from './block-filter.ts';
@@ -17,7 +17,7 @@ import {
 export interface TcFilter {
   /** Name of the classifier: `bpf`, `flower`, `u32`. */
   readonly kind: string;
-  /** Absent where it is no eBPF program. */
+  /** Absent if it is not an eBPF program. */
   readonly programId?: number;
 }
 
@@ -25,8 +25,8 @@ export interface TcFilter {
 const parents = { ingress: 0xffff_fff2, egress: 0xffff_fff3 } as const;
 
 /**
- * None where the interface has no such qdisc, or does not exist. Equivalent to: `tc filter show dev X ingress`. Throws
- * KernelError.
+ * Empty if the interface has no such qdisc or does not exist.
+ * Equivalent to: `tc filter show dev X ingress`. Throws KernelError.
  */
 export function listLinkFilters(
   socket: Dumps,
@@ -44,8 +44,8 @@ export function listLinkFilters(
 }
 
 /**
- * In the order in which they see a packet; none where no interface has the block. Equivalent to: `tc filter show block N`.
- * Throws KernelError.
+ * In the order in which they see a packet; empty if no interface has the block.
+ * Equivalent to: `tc filter show block N`. Throws KernelError.
  */
 export function listSharedFilters(socket: Dumps, block: number): TcFilter[] {
   const query: Query = {
@@ -57,12 +57,12 @@ export function listSharedFilters(socket: Dumps, block: number): TcFilter[] {
   return socket.dump(query, (payload) => readLinkFilter(payload, block));
 }
 
-// A qdisc `ingress` answers for egress too, with its own filters: their parent says so.
+// An `ingress` qdisc also answers for egress, with its own filters, as their parent shows.
 function readLinkFilter(payload: Buffer, parent: number): TcFilter | undefined {
   if (payload.length < trafficHeaderSize) throw malformed(`filter of ${payload.length} bytes`);
   const isShared = payload.readUInt32LE(4) === blockIndex;
   if (!isShared && payload.readUInt32LE(12) !== parent) return undefined;
-  // Says only that a priority is in use.
+  // Only announces that a priority is in use.
   if (payload.readUInt32LE(8) === 0) return undefined;
   const attributes = new Attributes(payload.subarray(trafficHeaderSize));
   const kind = attributes.text(trafficAttributes.kind) ?? '';

@@ -1,4 +1,4 @@
-// A link as the kernel describes it, and what of it can be set (linux/if_link.h: struct ifinfomsg and its attributes).
+// A link as described by the kernel, and its settings (linux/if_link.h: struct ifinfomsg and its attributes).
 
 import type { IfIndex } from '../../net/if-index.ts';
 import { type Mac, macBytes } from '../../net/mac.ts';
@@ -7,7 +7,7 @@ import { Attributes } from './protocol/attribute.ts';
 import { type MessageWriter, malformed } from './protocol/message.ts';
 import { withoutAbsent } from './protocol/record.ts';
 
-/** Who makes a link's IPv6 link-local address: from the MAC, nobody, or from a secret (RFC 7217). */
+/** Source of a link's IPv6 link-local address: the MAC, none, or a secret (RFC 7217). */
 export type AddrGenMode = keyof typeof addrGenModes;
 
 export interface Link {
@@ -15,28 +15,30 @@ export interface Link {
   readonly name: string;
   /** `veth`, `vxlan`, `bridge`, ...; absent for hardware and for loopback. */
   readonly kind?: string;
-  /** Absent where packets have no Ethernet header: also of xfrm interfaces, which have such an address all the same. */
+  /** Absent if packets have no Ethernet header, including xfrm interfaces, although they have such an address. */
   readonly mac?: Mac;
   readonly mtuBytes: number;
-  /** Set up by the administrator. */
+  /** Administratively up. */
   readonly up: boolean;
-  /** Up, and its carrier too (a veth's: the other end is up). */
+  /** Up with carrier (for a veth: the other end is up). */
   readonly running: boolean;
   readonly loopback: boolean;
-  /** It resolves no neighbours. */
+  /** Does not resolve neighbours. */
   readonly noArp: boolean;
-  /** A veth's other end, or the link that this one is built on: an index in `linkNamespaceId`'s namespace. */
+  /**
+   * The other end of a veth, or the link on which this one is built: an index in the namespace of `linkNamespaceId`.
+   */
   readonly peerIfIndex?: IfIndex;
-  /** This namespace's number for the one `peerIfIndex` is in (`ip netns list-id`); absent when it is this one. */
+  /** This namespace's number for the namespace of `peerIfIndex` (`ip netns list-id`); absent if it is this one. */
   readonly linkNamespaceId?: number;
-  /** The bridge, bond or VRF it belongs to. */
+  /** The bridge, bond or VRF that it belongs to. */
   readonly master?: IfIndex;
   readonly addrGenMode?: AddrGenMode;
   readonly vxlan?: VxlanLink;
 }
 
 export interface VxlanLink {
-  /** The tunnel key comes with each packet; `id` and the remote address mean nothing. */
+  /** Each packet has its own tunnel key; `id` and the remote address have no meaning. */
   readonly collectMetadata: boolean;
   /** UDP, host order. */
   readonly port: number;
@@ -68,7 +70,7 @@ const addrGenModes = { eui64: 0, none: 1, stablePrivacy: 2, random: 3 } as const
 const inet6 = 10;
 const headerSize = 16;
 
-/** What can be set when a link is made and later; absent leaves it as it is. */
+/** Settings for a new or existing link; an absent one stays as it is. */
 export interface LinkSettings {
   readonly name?: string | undefined;
   readonly mac?: Mac | undefined;
@@ -76,9 +78,9 @@ export interface LinkSettings {
   readonly up?: boolean | undefined;
   readonly noArp?: boolean | undefined;
   readonly master?: IfIndex | 'none' | undefined;
-  /** A number that any links can have in common; 0 unless set. */
+  /** A number that links can share; default 0. */
   readonly group?: number | undefined;
-  /** Moves it there; it arrives down, without addresses. */
+  /** Moves the link there; it arrives down and without addresses. */
   readonly namespace?: NetworkNamespace | undefined;
 }
 
@@ -163,7 +165,7 @@ const addrGenModeNames = Object.keys(addrGenModes) as AddrGenMode[];
 
 function peerOf(attributes: Attributes): IfIndex | undefined {
   const peer = attributes.ifIndex(linkAttributes.link);
-  // 0: the other end is gone or was never there (a tunnel on any link).
+  // 0: the other end does not exist (any more), as for a tunnel over any link.
   return peer === 0 ? undefined : peer;
 }
 

@@ -1,4 +1,4 @@
-// Links: network interfaces. Making them is in veth.ts, vxlan.ts and bridge.ts.
+// Links: network interfaces. They are created in veth.ts, vxlan.ts and bridge.ts.
 
 import type { IfIndex } from '../../net/if-index.ts';
 import { isKernelError } from '../errno.ts';
@@ -19,8 +19,9 @@ import type { Dumps, Query, Request, RequestSink } from './protocol/request.ts';
 import type { NetlinkSocket } from './socket.ts';
 
 /**
- * Changes a link. The IPv6 `addrGenMode` counts when the link comes up, and the kernel sets `up` first: send it before,
- * in a request of its own. Equivalent to: `ip link set dev X [up|down] [mtu N] [address MAC] [name N] [master M] [group N] [netns NS]
+ * Changes a link. The IPv6 `addrGenMode` applies when the link comes up, and the kernel handles `up` first, so send it
+ * in a separate request before.
+ * Equivalent to: `ip link set dev X [up|down] [mtu N] [address MAC] [name N] [master M] [group N] [netns NS]
  * [addrgenmode M]`. Throws KernelError (ENODEV; EBUSY: renamed while up, on kernels that refuse it).
  */
 export function setLink(
@@ -44,21 +45,25 @@ export function setLink(
 }
 
 /**
- * Deletes a link and, for a veth, its other end. A veth takes ~25 ms, during which the thread stands still: see
- * `delLinkAsync`. Equivalent to: `ip link delete dev X`. Throws KernelError (ENODEV).
+ * Deletes a link and, for a veth, its other end. A veth takes ~25 ms, during which the thread is blocked: see
+ * `delLinkAsync`.
+ * Equivalent to: `ip link delete dev X`. Throws KernelError (ENODEV).
  */
 export function delLink(requests: RequestSink, ifIndex: IfIndex): void {
   requests.submit(deletion(ifIndex));
 }
 
-/** As `delLink` without holding up the event loop; several run side by side, and the kernel waits for them together. */
+/**
+ * Like `delLink`, without blocking the event loop. Several run concurrently, and the kernel waits for them together.
+ */
 export function delLinkAsync(socket: NetlinkSocket, ifIndex: IfIndex): Promise<void> {
   return socket.submitAsync(deletion(ifIndex));
 }
 
 /**
- * Deletes all links of a group together, for which the kernel waits once: a hundred take as long as one. Not 0, which is
- * everybody's. Equivalent to: `ip link delete group N`. Rejects with KernelError (ENODEV: there are none).
+ * Deletes all links of a group together, with a single wait in the kernel: a hundred take as long as one. Do not use
+ * group 0, the default of all links.
+ * Equivalent to: `ip link delete group N`. Rejects with KernelError (ENODEV: there are none).
  */
 export function delLinkGroupAsync(socket: NetlinkSocket, group: number): Promise<void> {
   return socket.submitAsync({
@@ -73,9 +78,9 @@ export function delLinkGroupAsync(socket: NetlinkSocket, group: number): Promise
   });
 }
 
-/** Equivalent to: `ip link show [type KIND] [master M]`; the kernel does the filtering. */
+/** Equivalent to: `ip link show [type KIND] [master M]`; the kernel filters. */
 export function listLinks(socket: Dumps, filter: LinkFilter = {}): Link[] {
-  // A filter by kind matches nothing on a kernel that has never made one; it then lists all.
+  // On a kernel that has never created a link of the kind, the filter has no effect and all links are listed.
   return socket
     .dump(linkListing(filter), readLink)
     .filter((link) => filter.kind === undefined || link.kind === filter.kind);
@@ -86,7 +91,7 @@ export interface LinkFilter {
   readonly master?: IfIndex;
 }
 
-/** The question of `listLinks`, for another reader of its answers. */
+/** The query of `listLinks`, for other readers of its answers. */
 export function linkListing(filter: LinkFilter = {}): Query {
   return {
     call: 'link list',
@@ -102,12 +107,12 @@ export function linkListing(filter: LinkFilter = {}): Query {
   };
 }
 
-/** Equivalent to: `ip link show dev NAME`. Undefined when there is none. Throws KernelError. */
+/** Equivalent to: `ip link show dev NAME`. Undefined if there is none. Throws KernelError. */
 export function linkByName(socket: NetlinkSocket, name: string): Link | undefined {
   return getLink(socket, { name }, name);
 }
 
-/** Undefined when there is none. Throws KernelError. */
+/** Undefined if there is none. Throws KernelError. */
 export function linkByIndex(socket: NetlinkSocket, ifIndex: IfIndex): Link | undefined {
   return getLink(socket, { ifIndex }, `index ${ifIndex}`);
 }
@@ -146,7 +151,7 @@ function deletion(ifIndex: IfIndex): Request {
   };
 }
 
-// RTEXT_FILTER_SKIP_STATS: a third of a link's bytes are IPv6 counters that nobody reads here.
+// RTEXT_FILTER_SKIP_STATS: a third of a link's bytes are IPv6 counters that are not used here.
 function skipStatistics(message: MessageWriter): void {
   message.u32Attribute(linkAttributes.extendedMask, 1 << 3);
 }

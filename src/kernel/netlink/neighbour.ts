@@ -1,4 +1,4 @@
-// Neighbours: which MAC address an IP address on a link has (ARP and NDP entries; linux/neighbour.h: struct ndmsg).
+// Neighbours: the MAC addresses of IP addresses on a link (ARP and NDP entries; linux/neighbour.h: struct ndmsg).
 
 import { type Address, addressBytes, addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
@@ -30,24 +30,24 @@ export type NeighbourState = keyof typeof states;
 export interface NeighbourOptions {
   readonly ifIndex: IfIndex;
   readonly address: Address;
-  /** Absent only where the kernel is to find it: `managed`. */
+  /** Absent only if the kernel is to resolve it: `managed`. */
   readonly mac?: Mac | undefined;
   readonly state: NeighbourState;
-  /** Who set it, as with routes: a number of one's own marks one's own. Linux 5.0. */
+  /** Who set it, as for routes: a program marks its entries with its own number. Linux 5.0. */
   readonly protocol?: number | undefined;
-  /** NTF_EXT_LEARNED: takes no place of the table's `gc_thresh3`, and is not removed to make place. */
+  /** NTF_EXT_LEARNED: does not count towards the table's `gc_thresh3`, and is not removed to make room. */
   readonly externallyLearned?: boolean | undefined;
-  /** NTF_EXT_MANAGED: the kernel resolves it by itself and keeps it fresh, whether it is used or not. Linux 5.16. */
+  /** NTF_EXT_MANAGED: the kernel resolves it by itself and keeps it fresh, even if it is unused. Linux 5.16. */
   readonly managed?: boolean | undefined;
 }
 
 export interface Neighbour {
   readonly ifIndex: IfIndex;
   readonly address: Address;
-  /** Absent while it is not resolved. */
+  /** Absent while it is unresolved. */
   readonly mac?: Mac;
   readonly state: NeighbourState;
-  /** Absent where nobody said who set it. */
+  /** Absent if it was not set. */
   readonly protocol?: number;
   readonly externallyLearned?: true;
   readonly managed?: true;
@@ -70,8 +70,8 @@ export function addNeighbour(requests: RequestSink, options: NeighbourOptions): 
 }
 
 /**
- * Equivalent to: `ip neigh replace A lladdr M dev X nud S [protocol N]`. An entry that becomes `managed` keeps the MAC and the
- * state that it has, but for `permanent`. Throws KernelError (ENODEV; ENETDOWN: the link is down).
+ * Equivalent to: `ip neigh replace A lladdr M dev X nud S [protocol N]`. An entry that becomes `managed` keeps its MAC
+ * and state, unless it was `permanent`. Throws KernelError (ENODEV; ENETDOWN: the link is down).
  */
 export function replaceNeighbour(requests: RequestSink, options: NeighbourOptions): void {
   requests.submit(
@@ -79,7 +79,7 @@ export function replaceNeighbour(requests: RequestSink, options: NeighbourOption
   );
 }
 
-/** Equivalent to: `ip neigh delete A dev X`. Throws KernelError (ENOENT: it is not there). */
+/** Equivalent to: `ip neigh delete A dev X`. Throws KernelError (ENOENT: it does not exist). */
 export function delNeighbour(
   requests: RequestSink,
   { ifIndex, address }: Pick<NeighbourOptions, 'ifIndex' | 'address'>,
@@ -106,7 +106,7 @@ export function listNeighbours(
   return socket.dump(query, readNeighbour);
 }
 
-/** Equivalent to: `ip neigh get A dev X`. Undefined when there is none. Throws KernelError (ENODEV). */
+/** Equivalent to: `ip neigh get A dev X`. Undefined if there is none. Throws KernelError (ENODEV). */
 export function neighbourOf(
   socket: NetlinkSocket,
   { ifIndex, address }: Pick<NeighbourOptions, 'ifIndex' | 'address'>,
@@ -129,7 +129,7 @@ export function neighbourOf(
 }
 
 /**
- * Reads RTM_NEWNEIGH and RTM_DELNEIGH; undefined for what is no IPv4 or IPv6 neighbour (bridge forwarding entries).
+ * Reads RTM_NEWNEIGH and RTM_DELNEIGH; undefined for other than IPv4 or IPv6 neighbours (bridge forwarding entries).
  * Throws KernelError EBADMSG.
  */
 export function readNeighbour(payload: Buffer): Neighbour | undefined {

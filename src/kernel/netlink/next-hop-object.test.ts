@@ -64,26 +64,26 @@ const ways: readonly (readonly [string, number, object])[] = [
   ['none of a black hole', 4, {}],
 ];
 for (const [what, id, expected] of ways) {
-  test(`a route by a next-hop object has ${what}`, () => {
+  test(`a route with a next-hop object has ${what}`, () => {
     const listed = new Listed([viaRouter, viaIpv6, group, blackhole]);
     const { nextHopId: _, ...rest } = route(id);
     assert.deepEqual(withNextHopObjects(listed, [route(id)]), [{ ...rest, ...expected }]);
   });
 }
 
-test('a route whose object was removed meanwhile stays as it was listed', () => {
+test('a route whose object was deleted meanwhile stays as listed', () => {
   const routes = [route(9)];
   assert.deepEqual(withNextHopObjects(new Listed([viaRouter]), routes), routes);
 });
 
-test('without such routes the kernel is not asked', () => {
+test('without such routes the kernel is not queried', () => {
   const listed = new Listed([viaRouter]);
   const routes = [route(undefined)];
   assert.equal(withNextHopObjects(listed, routes), routes);
   assert.equal(listed.asked, 0);
 });
 
-test('damaged objects are refused as such', () => {
+test('damaged objects are refused', () => {
   const damaged = [
     viaRouter.subarray(0, 4),
     answer([1, '0100']),

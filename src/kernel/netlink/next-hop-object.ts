@@ -1,6 +1,6 @@
-// Next-hop objects (`ip nexthop`): routes may name one instead of having an interface and a gateway. With
-// `net.ipv4.nexthop_compat_mode` 0, which routing daemons with many routes use, the kernel lists such a route with the
-// object's number alone.
+// Next-hop objects (`ip nexthop`): a route may refer to one instead of an interface and a gateway. With
+// `net.ipv4.nexthop_compat_mode` 0, which routing daemons with many routes use, the kernel lists such a route with only
+// the object's number.
 
 import { Attributes } from './protocol/attribute.ts';
 import { malformed } from './protocol/message.ts';
@@ -29,7 +29,7 @@ const headerSize = 8;
 // struct nexthop_grp: number, weight - 1 (16 bits in two bytes since Linux 6.12)
 const memberSize = 8;
 
-/** Gives each route that names a next-hop object the interfaces and gateways of that object. Throws KernelError. */
+/** Adds to each route with a next-hop object the interfaces and gateways of that object. Throws KernelError. */
 export function withNextHopObjects(socket: Dumps, routes: RouteRecord[]): RouteRecord[] {
   if (routes.every(({ nextHopId }) => nextHopId === undefined)) return routes;
   const objects = new Map(listNextHopObjects(socket).map((object) => [object.id, object]));

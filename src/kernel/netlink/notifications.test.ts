@@ -58,7 +58,7 @@ test('each message becomes a notification, in the order of the datagrams', async
   assert.equal(transport.disposals, 1);
 });
 
-test('an overrun is told of where it happened, and what follows is read on', async () => {
+test('an overrun is reported where it happened, and reading continues', async () => {
   const transport = new FakeTransport();
   transport.push(newLink, lost, delLink);
   assert.deepEqual(await take(new Subscription(transport), 3), [
@@ -68,7 +68,7 @@ test('an overrun is told of where it happened, and what follows is read on', asy
   ]);
 });
 
-test('a bridge’s own messages about its ports are no news of links', async () => {
+test('a bridge’s own messages about its ports are not link notifications', async () => {
   const ofBridge = Buffer.from(capturedPayload('veth'));
   ofBridge[0] = 7;
   const transport = new FakeTransport();
@@ -76,13 +76,13 @@ test('a bridge’s own messages about its ports are no news of links', async () 
   assert.deepEqual(await take(new Subscription(transport), 1), ['link new veth0']);
 });
 
-test('messages of other kinds are passed over', async () => {
+test('messages of other kinds are ignored', async () => {
   const transport = new FakeTransport();
   transport.push(message({ type: 80, payload: Buffer.alloc(16) }), newLink);
   assert.deepEqual(await take(new Subscription(transport), 1), ['link new veth0']);
 });
 
-test('forwarding of an interface and of all is told, of other families nothing', async () => {
+test('forwarding of an interface and of all interfaces is reported, nothing of other families', async () => {
   const transport = new FakeTransport();
   const setting = (family: number, ...values: readonly (readonly [number, number])[]): Buffer => {
     const payload = Buffer.alloc(4 + 8 * values.length);
@@ -107,7 +107,7 @@ test('forwarding of an interface and of all is told, of other families nothing',
   ]);
 });
 
-test('a reader waits for what comes later', async () => {
+test('a reader waits for later notifications', async () => {
   const transport = new FakeTransport();
   setTimeout(() => transport.push(newLink), 5);
   assert.deepEqual(await take(new Subscription(transport), 1), ['link new veth0']);
@@ -120,7 +120,7 @@ test('other errors end the iteration and close the socket', async () => {
   assert.equal(transport.disposals, 1);
 });
 
-test('an abort ends the iteration, before it begins too', async () => {
+test('an abort ends the iteration, even before it begins', async () => {
   const before = new FakeTransport();
   assert.deepEqual(await take(new Subscription(before, AbortSignal.abort()), 1), []);
   assert.equal(before.disposals, 1);

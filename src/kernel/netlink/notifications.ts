@@ -1,4 +1,4 @@
-// What changes in a namespace's network, as it changes: an async iterable over a netlink socket in multicast groups.
+// Notifications about changes in a namespace's network: an async iterable over a netlink socket in multicast groups.
 
 import { setImmediate } from 'node:timers/promises';
 import type { AddressFamily } from '../../net/address.ts';
@@ -16,7 +16,7 @@ import { KernelTransport, type NetlinkTransport } from './protocol/transport.ts'
 import { type RemovedHook, readRemovedHook } from './removed-hook.ts';
 import { type RouteRecord, readRoute } from './route-record.ts';
 
-/** Forwarding at an interface was switched, or the interface got or lost its settings. */
+/** Forwarding at an interface was switched, or the interface gained or lost its settings. */
 export interface Setting {
   readonly family: AddressFamily;
   /** -1: `all`; -2: `default`. */
@@ -24,7 +24,7 @@ export interface Setting {
   readonly forwarding?: boolean | undefined;
 }
 
-/** `new`: made or changed, and this is how it is now. `del`: this is what went. */
+/** `new`: created or changed, with its current state. `del`: the deleted object. */
 export type NotificationAction = 'new' | 'del';
 
 export type Notification =
@@ -40,25 +40,25 @@ export type Notification =
       readonly action: NotificationAction;
       readonly neighbour: Neighbour;
     }
-  /** Of queueing disciplines and filters only removals are told. */
+  /** For queueing disciplines and filters, only removals are reported. */
   | { readonly kind: 'hook'; readonly action: 'del'; readonly hook: RemovedHook }
   | { readonly kind: 'setting'; readonly action: NotificationAction; readonly setting: Setting }
-  /** The reader was too slow and the kernel dropped some: what was built from notifications must be listed anew. */
+  /** The reader was too slow and the kernel dropped notifications: state derived from them must be listed again. */
   | { readonly kind: 'overrun' };
 
 export type NotificationKind = Exclude<Notification['kind'], 'overrun'>;
 
 export interface SubscribeOptions {
   readonly kinds: readonly NotificationKind[];
-  /** The thread's own when absent. */
+  /** Default: the thread's own namespace. */
   readonly namespace?: NetworkNamespace | undefined;
-  /** What the kernel is to drop before this process is woken. */
+  /** Messages that the kernel drops before this process is woken. */
   readonly filter?: readonly FilterInstruction[] | undefined;
   /** Ends the iteration. */
   readonly signal?: AbortSignal | undefined;
 }
 
-// RTNLGRP_*: both families where the kernel has a group for each.
+// RTNLGRP_*: both families if the kernel has a group for each.
 const groups = {
   link: [1],
   neighbour: [3],
@@ -68,11 +68,11 @@ const groups = {
   setting: [24, 25],
 } as const;
 const receiveBytes = 64 * 1024;
-// After this many datagrams without a wait the event loop gets a turn.
+// After this many datagrams without a wait, the event loop gets a turn.
 const turnDatagrams = 64;
 
 /**
- * Begins at once, so that whatever happens after this call is in the iteration: subscribe first, then list.
+ * Subscribes immediately, so that every later change is in the iteration: subscribe first, then list.
  * Equivalent to: `ip monitor link address route neigh netconf`. Throws KernelError.
  */
 export function subscribe({ kinds, namespace, filter, signal }: SubscribeOptions): Subscription {
@@ -86,8 +86,8 @@ export function subscribe({ kinds, namespace, filter, signal }: SubscribeOptions
 }
 
 /**
- * One reader. Back-pressure is the kernel's: nothing is read ahead, its buffer (1 MiB) fills up while the reader is
- * busy, and an overrun tells when it was too small. A reader that waits keeps the process alive.
+ * For one reader. Back-pressure comes from the kernel: nothing is read ahead, its buffer (1 MiB) fills while the reader
+ * is busy, and an overrun is reported if it was too small. A waiting reader keeps the process alive.
  */
 export class Subscription implements AsyncIterable<Notification>, Disposable {
   readonly #transport: NetlinkTransport;
@@ -125,7 +125,7 @@ export class Subscription implements AsyncIterable<Notification>, Disposable {
     this.#transport[Symbol.dispose]();
   }
 
-  /** One datagram's; undefined when none is there. */
+  /** Notifications of one datagram; undefined if there is none. */
   #receive(): readonly Notification[] | undefined {
     try {
       const length = this.#transport.receive(this.#received);
@@ -140,7 +140,7 @@ export class Subscription implements AsyncIterable<Notification>, Disposable {
 
 /** Empty for messages of other kinds and families. Throws KernelError EBADMSG. */
 function readNotification({ type, payload }: Message): Notification[] {
-  // Each noun has four types in a row: new, del, get, set.
+  // Each object has four consecutive types: new, del, get, set.
   const action = type % 4 === 0 ? 'new' : 'del';
   switch (type) {
     case 16:
@@ -176,7 +176,7 @@ function readNotification({ type, payload }: Message): Notification[] {
   }
 }
 
-// struct netconfmsg is one byte, NETCONFA_* follow.
+// struct netconfmsg is one byte, followed by NETCONFA_*.
 function readSetting(payload: Buffer): Setting | undefined {
   const family = familyOf(payload[0] ?? 0);
   if (family === undefined) return undefined;
@@ -189,7 +189,7 @@ function readSetting(payload: Buffer): Setting | undefined {
   });
 }
 
-// A bridge tells of its ports by link messages of its own family, whose `del` means that the port left the bridge.
+// A bridge reports its ports by link messages of its own family, whose `del` means that the port left the bridge.
 function readLinkNotification(payload: Buffer): Link | undefined {
   return payload[0] === 0 ? readLink(payload) : undefined;
 }

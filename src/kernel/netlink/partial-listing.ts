@@ -1,10 +1,10 @@
-// Listing in a namespace whose owner decides how much there is: a pod with CAP_NET_ADMIN adds addresses and routes by the
-// hundred thousand, and whoever looks for one of them must not read them all.
+// Limited listings for a namespace whose owner controls the number of objects: a pod with CAP_NET_ADMIN can add
+// hundreds of thousands of addresses and routes, and a search for one of them must not read them all.
 
 import type { Dumps, Query } from './protocol/request.ts';
 import type { NetlinkSocket } from './socket.ts';
 
-/** Gives the `list*` functions the first `most` answers of each dump. */
+/** Passes only the first `most` answers of each dump to the `list*` functions. */
 export class PartialDumps implements Dumps {
   readonly #socket: NetlinkSocket;
   readonly #most: number;
@@ -15,7 +15,7 @@ export class PartialDumps implements Dumps {
     this.#most = most;
   }
 
-  /** Whether each dump so far had all there is. */
+  /** Whether every dump so far was complete. */
   get isWhole(): boolean {
     return this.#isWhole;
   }
@@ -27,7 +27,7 @@ export class PartialDumps implements Dumps {
   }
 }
 
-/** Whether a dump that `list` makes has more than `most` answers. They are counted, not read. Throws KernelError. */
+/** Whether a dump of `list` has more than `most` answers, which are counted but not parsed. Throws KernelError. */
 export function hasMoreThan(
   socket: NetlinkSocket,
   most: number,

@@ -1,6 +1,6 @@
-// The clsact qdisc: no queue, only a place for filters on what an interface receives and sends. Here always with shared
-// blocks (Linux 4.16): numbered lists of filters, of which any number of interfaces in a namespace can have the same, so
-// that a filter set once runs at all of them. Unlike a tcx link, adding it waits for no grace period.
+// The clsact qdisc: no queue, only a place for filters on received and sent packets of an interface. Here always with
+// shared blocks (Linux 4.16): numbered lists of filters that any number of interfaces in a namespace can share, so that
+// a filter set once runs at all of them. Unlike a tcx link, adding it does not wait for a grace period.
 
 import type { IfIndex } from '../../net/if-index.ts';
 import { isKernelError } from '../errno.ts';
@@ -15,7 +15,7 @@ import {
   writeTrafficHeader,
 } from './traffic-control.ts';
 
-/** Numbers of blocks in this namespace, from 1; a block lives as long as an interface has it. */
+/** Numbers of blocks in this namespace, from 1. A block exists while an interface has it. */
 export interface Blocks {
   readonly ingress: number;
   readonly egress: number;
@@ -23,7 +23,7 @@ export interface Blocks {
 
 export interface Clsact {
   readonly ifIndex: IfIndex;
-  /** Absent where the filters are the interface's own. */
+  /** Absent if the filters belong to the interface alone. */
   readonly ingress?: number;
   readonly egress?: number;
 }
@@ -64,7 +64,10 @@ export function delClsact(requests: RequestSink, ifIndex: IfIndex): void {
   });
 }
 
-/** Of all interfaces of the namespace. Equivalent to: `tc qdisc show | grep clsact`. Throws KernelError. */
+/**
+ * The clsact qdiscs of all interfaces of the namespace.
+ * Equivalent to: `tc qdisc show | grep clsact`. Throws KernelError.
+ */
 export function listClsact(socket: Dumps): Clsact[] {
   const query: Query = {
     call: 'qdisc list',
@@ -76,13 +79,15 @@ export function listClsact(socket: Dumps): Clsact[] {
   return socket.dump(query, readClsact);
 }
 
-/** Equivalent to: `tc qdisc show dev X clsact`. Undefined where there is none, or no such interface. Throws KernelError. */
+/**
+ * Equivalent to: `tc qdisc show dev X clsact`. Undefined if there is none, or no such interface. Throws KernelError.
+ */
 export function clsactOf(socket: NetlinkSocket, ifIndex: IfIndex): Clsact | undefined {
   const query: Query = {
     call: 'qdisc get',
     subject: `clsact dev index ${ifIndex}`,
     type: trafficMessages.qdiscGet,
-    // To this question the kernel answers with what it tells listeners, and the asker only if it wants an echo.
+    // The kernel answers this query with the message for listeners, and to the sender only if it requests an echo.
     flags: messageFlags.echo,
     write: (message) => writeTrafficHeader(message, { ifIndex, parent: clsactParent }),
   };
@@ -97,10 +102,10 @@ export function clsactOf(socket: NetlinkSocket, ifIndex: IfIndex): Clsact | unde
 /** Reads RTM_NEWQDISC; undefined for another kind. Throws KernelError EBADMSG. */
 export function readClsact(payload: Buffer): Clsact | undefined {
   if (payload.length < trafficHeaderSize) throw malformed(`qdisc of ${payload.length} bytes`);
-  // Every interface has a qdisc of another kind, which is not worth a parse.
+  // Every interface has a qdisc of another kind, which is not worth parsing.
   if (payload.readUInt32LE(12) !== clsactParent) return undefined;
   const attributes = new Attributes(payload.subarray(trafficHeaderSize));
-  // In the place of one that was deleted the kernel shows a `noop`.
+  // The kernel shows a `noop` in place of a deleted qdisc.
   if (attributes.text(trafficAttributes.kind) !== 'clsact') return undefined;
   const ingress = attributes.u32(trafficAttributes.ingressBlock);
   const egress = attributes.u32(trafficAttributes.egressBlock);

@@ -176,13 +176,13 @@ testRecords([
   },
 ]);
 
-test('an address of six bytes is no MAC where there is no Ethernet, as at xfrm interfaces', () => {
+test('a six-byte address is not a MAC without Ethernet, as for xfrm interfaces', () => {
   const payload = Buffer.from(capturedPayload('veth'));
   payload.writeUInt16LE(0xfffe, 2); // ARPHRD_NONE
   assert.equal(readLink(payload).mac, undefined);
 });
 
-test('messages of other families are left out', () => {
+test('messages of other families are omitted', () => {
   const bridgeForwarding = Buffer.from('070000000700000080000000', 'hex');
   assert.equal(readNeighbour(bridgeForwarding), undefined);
   const multicastRoute = Buffer.from('80000000fe0000050000000000', 'hex');

@@ -1,15 +1,15 @@
-// Notices that a queueing discipline or a filter was removed (struct tcmsg, linux/rtnetlink.h).
+// Reads removals of queueing disciplines and filters (struct tcmsg, linux/rtnetlink.h).
 
 import type { IfIndex } from '../../net/if-index.ts';
 import { malformed } from './protocol/message.ts';
 import { trafficHeaderSize } from './traffic-control.ts';
 
-/** Where one was: at an interface, or in a shared block. */
+/** Where it was: at an interface, or in a shared block. */
 export type RemovedHook =
   | { readonly at: 'link'; readonly ifIndex: IfIndex }
   | { readonly at: 'block'; readonly block: number };
 
-// TCM_IFINDEX_MAGIC_BLOCK: the member that is the parent elsewhere is the block's number.
+// TCM_IFINDEX_MAGIC_BLOCK: the parent field contains the number of the block.
 const blockIndex = 0xffff_ffff;
 
 /** Reads RTM_DELQDISC and RTM_DELTFILTER. Throws KernelError EBADMSG. */

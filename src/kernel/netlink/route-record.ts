@@ -1,4 +1,4 @@
-// A route as rtnetlink lays it out (linux/rtnetlink.h: struct rtmsg and RTA_*).
+// A route in rtnetlink's layout (linux/rtnetlink.h: struct rtmsg and RTA_*).
 
 import {
   type Address,
@@ -23,7 +23,10 @@ export interface RouteRecord {
   /** The default route is `0.0.0.0/0` or `::/0`. */
   readonly destination: Prefix;
   readonly type: RouteType;
-  /** Who set it (/etc/iproute2/rt_protos): 2 the kernel, 3 boot, 4 static; a number of one's own marks one's own. */
+  /**
+   * Who set it (/etc/iproute2/rt_protos): 2 the kernel, 3 boot, 4 static; a program marks its routes with its own
+   * number.
+   */
   readonly protocol: number;
   /** 254 is `main`, 255 `local`. */
   readonly table: number;
@@ -31,20 +34,20 @@ export interface RouteRecord {
   readonly gateway?: Address | undefined;
   readonly ifIndex?: IfIndex | undefined;
   /**
-   * IPv4 only; unless given `host` for local routes, `link` for those without a gateway, `global` otherwise, as `ip` has
-   * it. IPv6 routes are always `global`.
+   * IPv4 only. Default as in `ip`: `host` for local routes, `link` for those without a gateway, otherwise `global`.
+   * IPv6 routes are always `global`.
    */
   readonly scope?: Scope | undefined;
-  /** Smaller wins. IPv4: absent is 0. IPv6: the kernel makes 1024 of an absent one and lists it so. */
+  /** Smaller wins. IPv4: absent means 0. IPv6: the kernel replaces an absent one by 1024 and lists it so. */
   readonly metric?: number | undefined;
-  /** The gateway is on the link although no connected route says so. */
+  /** The gateway is on the link although no connected route covers it. */
   readonly onlink?: boolean | undefined;
-  /** The source address of packets that have none yet. */
+  /** Source address of packets that have none yet. */
   readonly source?: Address | undefined;
   readonly mtuBytes?: number | undefined;
-  /** The ways of a multipath route, in place of `gateway` and `ifIndex`. */
+  /** Next hops of a multipath route, instead of `gateway` and `ifIndex`. */
   readonly nextHops?: readonly WeightedNextHop[] | undefined;
-  /** Read only: number of the next-hop object that has the ways, where the kernel lists none of them. */
+  /** Read only: number of the next-hop object, if the kernel lists only that. */
   readonly nextHopId?: number | undefined;
 }
 
@@ -88,10 +91,10 @@ export const routeAttributes = {
 const metricMtu = 2;
 const flagOnlink = 4;
 const headerSize = 12;
-// RT_TABLE_COMPAT: the header has one byte, the attribute has the number.
+// RT_TABLE_COMPAT: the header has one byte for the table; the attribute has the whole number.
 const tableInAttribute = 252;
 
-/** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for a family other than IPv4 and IPv6. Throws KernelError EBADMSG. */
+/** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for families other than IPv4 and IPv6. Throws KernelError EBADMSG. */
 export function readRoute(payload: Buffer): RouteRecord | undefined {
   if (payload.length < headerSize) throw malformed(`route of ${payload.length} bytes`);
   const family = familyOf(payload.readUInt8(0));
@@ -144,7 +147,7 @@ export function writeRoute(message: MessageWriter, route: RouteRecord): void {
   }
 }
 
-/** struct rtmsg; what is absent is zero. */
+/** struct rtmsg; absent fields are zero. */
 export function writeRouteHeader(
   message: MessageWriter,
   header: {
@@ -170,7 +173,7 @@ export function writeRouteHeader(
     .u32(header.flags ?? 0);
 }
 
-/** As `ip route` would print it: `192.0.2.0/24 via 198.51.100.1 dev index 3`. */
+/** As `ip route` prints it: `192.0.2.0/24 via 198.51.100.1 dev index 3`. */
 export function describeRoute(route: RouteRecord): string {
   const { type, destination, gateway, ifIndex, table } = route;
   return [
@@ -211,13 +214,13 @@ function readGateway(attributes: Attributes): Address | undefined {
 
 function readDestination(family: AddressFamily, length: number, attributes: Attributes): Prefix {
   if (length > familyBits(family)) throw malformed(`IPv${family} prefix length ${length}`);
-  // The kernel leaves the destination of a default route out.
+  // The kernel omits the destination of a default route.
   const address =
     attributes.address(routeAttributes.destination) ?? (family === 4 ? '0.0.0.0' : '::');
   return `${address}/${length}` as Prefix;
 }
 
-/** struct rtnexthop: length, flags, hops (weight - 1), interface; then attributes of its own. */
+/** struct rtnexthop: length, flags, hops (weight - 1), interface; then its own attributes. */
 function writeNextHops(
   message: MessageWriter,
   family: AddressFamily,

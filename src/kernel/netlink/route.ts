@@ -1,4 +1,4 @@
-// Routes: add, replace, delete, list. What a route is and how it is laid out is in route-record.ts.
+// Routes: add, replace, delete, list. Their fields and layout are in route-record.ts.
 
 import type { Address, AddressFamily } from '../../net/address.ts';
 import { addressBytes, addressFamily } from '../../net/address.ts';
@@ -32,8 +32,9 @@ export function addRoute(requests: RequestSink, route: RouteRecord): void {
 }
 
 /**
- * Makes it, or puts it in the place of the one with the same destination, metric and table. IPv6 routes have the metric
- * 1024 where none is given. Equivalent to: `ip route replace ...`. Throws KernelError.
+ * Creates the route, or replaces the one with the same destination, metric and table. IPv6 routes have metric 1024 by
+ * default.
+ * Equivalent to: `ip route replace ...`. Throws KernelError.
  */
 export function replaceRoute(requests: RequestSink, route: RouteRecord): void {
   const how = messageFlags.create | messageFlags.replace;
@@ -41,7 +42,7 @@ export function replaceRoute(requests: RequestSink, route: RouteRecord): void {
 }
 
 /**
- * Deletes the first route that has everything that is given here; type and scope too, as `listRoutes` gives them.
+ * Deletes the first route that matches all given fields, including type and scope in the form of `listRoutes`.
  * Equivalent to: `ip route delete ...`. Throws KernelError (ESRCH: there is none; ENOENT: not even its table).
  */
 export function delRoute(requests: RequestSink, route: RouteRecord): void {
@@ -49,19 +50,19 @@ export function delRoute(requests: RequestSink, route: RouteRecord): void {
 }
 
 export interface RouteFilter {
-  /** Both unless given. */
+  /** Default: both. */
   readonly family?: AddressFamily | undefined;
   readonly table?: number | undefined;
   readonly protocol?: number | undefined;
   readonly type?: RouteType | undefined;
   readonly ifIndex?: IfIndex | undefined;
-  /** Routes of this protocol are left out, unread. The kernel cannot do that. */
+  /** Routes of this protocol are omitted without parsing. The kernel cannot filter them. */
   readonly withoutProtocol?: number;
 }
 
 /**
- * Equivalent to: `ip [-4|-6] route show table T [proto P] [type TYPE] [dev X]`; all tables unless one is given. The kernel does the
- * filtering, so that a few routes of ours cost little among many of a routing daemon's. Throws KernelError.
+ * Equivalent to: `ip [-4|-6] route show table T [proto P] [type TYPE] [dev X]`; all tables by default. The kernel
+ * filters, so that heddle's few routes cost little among the many of a routing daemon. Throws KernelError.
  */
 export function listRoutes(socket: Dumps, filter: RouteFilter = {}): RouteRecord[] {
   const families = filter.family === undefined ? ([4, 6] as const) : [filter.family];
@@ -70,8 +71,9 @@ export function listRoutes(socket: Dumps, filter: RouteFilter = {}): RouteRecord
 }
 
 /**
- * The route that a packet to `destination` would take from here. Equivalent to: `ip route get A`.
- * Throws KernelError (ENETUNREACH, EHOSTUNREACH: an unreachable route, EINVAL: a blackhole).
+ * The route of a packet to `destination` from this node.
+ * Equivalent to: `ip route get A`. Throws KernelError (ENETUNREACH, EHOSTUNREACH: an unreachable route, EINVAL: a
+ * blackhole).
  * @library
  */
 export function lookUpRoute(socket: NetlinkSocket, destination: Address): RouteRecord | undefined {
@@ -101,7 +103,7 @@ function listFamily(socket: Dumps, family: AddressFamily, filter: RouteFilter): 
       payload[protocolPlace] === withoutProtocol ? undefined : readRoute(payload),
     );
   } catch (error) {
-    // A table that no route was ever put into does not exist.
+    // A table that never had a route does not exist.
     if (filter.table !== undefined && isKernelError(error, 'ENOENT')) return [];
     throw error;
   }

@@ -1,4 +1,5 @@
-// Rules: which routing table is asked for which packets, in order of priority (linux/fib_rules.h: struct fib_rule_hdr).
+// Rules: which routing table is looked up for which packets, in order of priority (linux/fib_rules.h: struct
+// fib_rule_hdr).
 
 import type { AddressFamily } from '../../net/address.ts';
 import { addressBytes } from '../../net/address.ts';
@@ -11,7 +12,7 @@ import type { Dumps, Query, Request, RequestSink } from './protocol/request.ts';
 
 export interface Rule {
   readonly family: AddressFamily;
-  /** Smaller is asked first; `local` has 0, `main` 32766. */
+  /** Smaller comes first; `local` has 0, `main` 32766. */
   readonly priority: number;
   readonly action: RuleAction;
   /** For `lookup`. */
@@ -62,22 +63,23 @@ export function addRule(requests: RequestSink, rule: Rule): void {
 }
 
 /**
- * Deletes the first rule that has everything that is given. Equivalent to: `ip rule delete ...`. Throws KernelError (ENOENT).
+ * Deletes the first rule that matches all given fields.
+ * Equivalent to: `ip rule delete ...`. Throws KernelError (ENOENT).
  * @library
  */
 export function delRule(requests: RequestSink, rule: Rule): void {
   requests.submit(change('rule delete', messages.delete, 0, rule));
 }
 
-/** A rule as the kernel lists it: with what is only ever read. */
+/** A rule as listed by the kernel, with read-only fields. */
 export interface ListedRule extends Rule {
-  /** It applies to packets that its selectors do not match. */
+  /** The rule applies to packets that its selectors do not match. */
   readonly isInverted?: boolean;
-  /** Priority of the rule that `goto` leads to. */
+  /** Priority of the rule to which `goto` leads. */
   readonly target?: number;
-  /** Routes with prefixes of at most this length do not count. */
+  /** Routes with prefixes of at most this length are ignored. */
   readonly suppressedPrefixLength?: number;
-  /** It asks for more than the other fields say: user, protocol, ports, VRF, tunnel. */
+  /** The rule has selectors beyond the other fields: user, protocol, ports, VRF, tunnel. */
   readonly selectsMore?: boolean;
 }
 
@@ -98,7 +100,7 @@ export function listRules(
   });
 }
 
-/** Reads RTM_NEWRULE; undefined for a family other than IPv4 and IPv6. Throws KernelError EBADMSG. */
+/** Reads RTM_NEWRULE; undefined for families other than IPv4 and IPv6. Throws KernelError EBADMSG. */
 export function readRule(payload: Buffer): ListedRule | undefined {
   if (payload.length < headerSize) throw malformed(`rule of ${payload.length} bytes`);
   const family = familyOf(payload.readUInt8(0));

@@ -33,7 +33,7 @@ const thing = (sequence: number, value: number, flags = 2): Buffer =>
   message({ type: 16, flags, sequence, payload: Uint8Array.of(value) });
 const value = (payload: Buffer): number | undefined => payload[0];
 
-test('a request goes out with REQUEST and ACK and returns when it is acknowledged', () => {
+test('a request is sent with REQUEST and ACK and returns when it is acknowledged', () => {
   const transport = new FakeTransport(yes);
   NetlinkSocket.over(transport).submit(request('a'));
   assert.equal(
@@ -42,7 +42,7 @@ test('a request goes out with REQUEST and ACK and returns when it is acknowledge
   );
 });
 
-test('a refusal is thrown with what was tried, the code and the kernel’s text', () => {
+test('an error is thrown with the operation, the code and the kernel’s text', () => {
   const transport = new FakeTransport((requests) =>
     requests.map((each) => acknowledgement(each, 17, 'It is there')),
   );
@@ -52,7 +52,7 @@ test('a refusal is thrown with what was tried, the code and the kernel’s text'
   });
 });
 
-test('a batch is one send, and a failure in the middle is told of alone', () => {
+test('a batch is one send, and only a failed request in the middle is reported', () => {
   const transport = new FakeTransport((requests) =>
     requests.map((each) => acknowledgement(each, each.sequence === 2 ? 19 : 0)),
   );
@@ -68,7 +68,7 @@ test('a batch is one send, and a failure in the middle is told of alone', () => 
   assert.throws(() => throwFirst(outcomes), { subject: 'b' });
 });
 
-test('answers count whatever order and datagrams they come in', () => {
+test('answers count in any order and any datagrams', () => {
   const transport = new FakeTransport((requests) => {
     const [first, second, third] = requests.map((each) =>
       acknowledgement(each, each.sequence === 3 ? 2 : 0),
@@ -83,7 +83,7 @@ test('answers count whatever order and datagrams they come in', () => {
   );
 });
 
-test('a large batch goes out in pieces, so that its answers fit the receive buffer', () => {
+test('a large batch is sent in pieces, so that its answers fit into the receive buffer', () => {
   const transport = new FakeTransport(yes);
   const requests = Array.from({ length: 200 }, (_, index) => request(String(index)));
   const outcomes = NetlinkSocket.over(transport).submitAll(requests);
@@ -103,7 +103,7 @@ test('an empty batch sends nothing', () => {
   assert.deepEqual(transport.sent, []);
 });
 
-test('answers to an exchange that broke before are passed over', () => {
+test('answers to an earlier failed exchange are ignored', () => {
   const transport = new FakeTransport((requests) =>
     requests.flatMap((each) => [
       acknowledgement({ ...each, sequence: each.sequence - 1 }, 1),
@@ -114,13 +114,13 @@ test('answers to an exchange that broke before are passed over', () => {
   NetlinkSocket.over(transport).submit(request('a'));
 });
 
-test('an answer that does not come is an error, not a wait', () => {
+test('a missing answer is an error, not a wait', () => {
   assert.throws(() => NetlinkSocket.over(new FakeTransport()).submit(request('a')), {
     message: 'thing add a: ENODATA (the kernel has not answered)',
   });
 });
 
-test('lost answers surface as ENOBUFS', () => {
+test('lost answers are reported as ENOBUFS', () => {
   const lost = new KernelError({ call: 'recv', subject: 'netlink', code: 'ENOBUFS' });
   const transport = new FakeTransport(() => [lost]);
   assert.throws(() => NetlinkSocket.over(transport).submit(request('a')), { code: 'ENOBUFS' });
@@ -158,7 +158,7 @@ test('a list that changed while it was read is read again', () => {
   assert.equal(transport.sent.length, 3);
 });
 
-test('a list that never stands still is given up', () => {
+test('a list that changes during every attempt is abandoned', () => {
   const transport = new FakeTransport(([asked]) => [
     thing(asked?.sequence ?? 0, 1, 0x12),
     done(asked?.sequence ?? 0),
@@ -168,7 +168,7 @@ test('a list that never stands still is given up', () => {
   });
 });
 
-test('a dump that is refused, at once or at its end, is an error', () => {
+test('a dump that is refused, immediately or at its end, is an error', () => {
   const atOnce = new FakeTransport((requests) =>
     requests.map((each) => acknowledgement(each, 22, 'Invalid header')),
   );
@@ -182,7 +182,7 @@ test('a dump that is refused, at once or at its end, is an error', () => {
   assert.throws(() => NetlinkSocket.over(atEnd).dump(query, value), { code: 'ENOMEM' });
 });
 
-test('a dump that broke midway leaves nothing behind for the next', () => {
+test('an interrupted dump leaves nothing behind for the next', () => {
   const transport = new FakeTransport(([asked]) => {
     const sequence = asked?.sequence ?? 0;
     return [thing(sequence, 1), thing(sequence, 2), done(sequence)];
@@ -196,7 +196,7 @@ test('a dump that broke midway leaves nothing behind for the next', () => {
   assert.deepEqual(socket.dump(query, value), [1, 2]);
 });
 
-test('a question has one answer, or a refusal', () => {
+test('a query has one answer, or an error', () => {
   const transport = new FakeTransport(([asked]) => [
     thing(0, 9),
     thing(asked?.sequence ?? 0, 5, 0),
@@ -209,7 +209,7 @@ test('a question has one answer, or a refusal', () => {
   assert.throws(() => NetlinkSocket.over(refusing).get(query, value), { code: 'ENODEV' });
 });
 
-test('what goes aside is sent and answered as what does not', async () => {
+test('a request on a worker is sent and answered like any other', async () => {
   const transport = new FakeTransport((requests) =>
     requests.map((each) => acknowledgement(each, each.sequence === 2 ? 17 : 0)),
   );
@@ -229,7 +229,7 @@ test('what goes aside is sent and answered as what does not', async () => {
   assert.equal(await NetlinkSocket.over(answering).getAside(query, value), 5);
 });
 
-test('an asynchronous request has a socket of its own, which is closed afterwards', async () => {
+test('an asynchronous request has its own socket, which is closed afterwards', async () => {
   const transport = new FakeTransport((requests) =>
     requests.map((each) => acknowledgement(each, 19)),
   );
@@ -242,7 +242,7 @@ test('an asynchronous request has a socket of its own, which is closed afterward
   );
 });
 
-test('a list in pieces keeps what others receive meanwhile apart', async () => {
+test('a list in pieces stays separate from what others receive meanwhile', async () => {
   const lists = [1, 2].map(
     (first) =>
       new FakeTransport(([each]) => {

@@ -1,5 +1,6 @@
-// A netlink socket that asks and reads the answers. Everything is synchronous: the kernel works a request off within
-// send(2), so that its answer is there when send returns. The verbs (link.ts, route.ts, ...) are functions over this.
+// A netlink socket for requests and their answers. Everything is synchronous: the kernel processes a request within
+// send(2), so its answer is available when send returns. The operations (link.ts, route.ts, ...) are functions over
+// this.
 
 import { KernelError } from '../errno.ts';
 import type { NetworkNamespace } from '../namespace.ts';
@@ -15,18 +16,19 @@ import {
 } from './protocol/transport.ts';
 
 export interface SocketOptions {
-  /** Where it is made and stays; the thread's own when absent. */
+  /** Namespace in which it is created and stays; default: the thread's own. */
   readonly namespace?: NetworkNamespace | undefined;
-  /** `route` (rtnetlink) unless given. */
+  /** Default `route` (rtnetlink). */
   readonly family?: NetlinkFamily;
 }
 
-// Acknowledgements queue up in the receive buffer (at most ~1.3 kB each with their overhead) while one send is worked
-// off, so a big batch goes out in pieces. The send buffer bounds a piece's bytes (208 KiB by default).
+// Acknowledgements queue in the receive buffer (at most ~1.3 kB each with overhead) while a send is processed, so a
+// large batch is sent in pieces. The send buffer limits the bytes of a piece (208 KiB by default).
 const pieceRequests = 64;
 const pieceBytes = 64 * 1024;
-// The kernel fills dumps into datagrams of at most 32 KiB; a single link may have 64 KiB of alternative names.
-// One for all sockets: what is received is parsed before anything else runs, and a socket made for one pod is cheaper so.
+// The kernel fills datagrams of a dump up to 32 KiB, and a single link may have 64 KiB of alternative names. One buffer
+// for all sockets: received data is parsed before anything else runs, and a socket created for one pod is cheaper this
+// way.
 const receiveBytes = 96 * 1024;
 const received: Buffer = Buffer.allocUnsafeSlow(receiveBytes);
 const dumpAttempts = 10;
@@ -45,12 +47,12 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     return new NetlinkSocket(new KernelTransport({ family, namespace }));
   }
 
-  /** Over another transport than the kernel's; the socket owns it. */
+  /** Uses another transport than the kernel's. The socket owns it. */
   static over(transport: NetlinkTransport): NetlinkSocket {
     return new NetlinkSocket(transport);
   }
 
-  /** Performs one request. Throws KernelError with what was tried and the kernel's own text. */
+  /** Executes one request. Throws KernelError with the operation and the kernel's own text. */
   submit(request: Request): void {
     const [failure] = this.submitAll([request]);
     if (failure === undefined) return;
@@ -58,7 +60,10 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     throw failure;
   }
 
-  /** Performs all, whichever fail, in as few sends as possible. Throws KernelError only when the exchange itself breaks. */
+  /**
+   * Executes all requests, even after failures, in as few sends as possible. Throws KernelError only if the exchange
+   * itself fails.
+   */
   submitAll(requests: readonly Request[]): Outcomes {
     const outcomes: (KernelError | undefined)[] = [];
     while (outcomes.length < requests.length) {
@@ -67,7 +72,7 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     return outcomes;
   }
 
-  /** As `submitAll`, while this thread does other things. The socket is the caller's alone until it settles. */
+  /** Like `submitAll`, while this thread does other work. The socket belongs to the caller until it settles. */
   async submitAllAside(requests: readonly Request[]): Promise<Outcomes> {
     const outcomes: (KernelError | undefined)[] = [];
     while (outcomes.length < requests.length) {
@@ -79,8 +84,8 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   }
 
   /**
-   * Performs a request that the kernel takes long over without holding up the event loop: on a socket of its own, up to
-   * three in this process side by side. Rejects with KernelError.
+   * Executes a request that takes the kernel long without blocking the event loop: on its own socket, up to three in
+   * this process concurrently. Rejects with KernelError.
    */
   submitAsync(request: Request): Promise<void> {
     return slowRequests.run(async () => {
@@ -92,7 +97,7 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     });
   }
 
-  /** One answer, parsed by `read`. Throws KernelError (ENOENT, ENODEV: there is no such thing). */
+  /** Returns one answer, parsed by `read`. Throws KernelError (ENOENT, ENODEV: there is no such object). */
   get<Result>(query: Query, read: (payload: Buffer) => Result): Result {
     this.#writer.clear();
     this.#write(query, query.flags ?? 0);
@@ -100,7 +105,7 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     return this.#answer(query, read);
   }
 
-  /** As `get`, while this thread does other things. The socket is the caller's alone until it settles. */
+  /** Like `get`, while this thread does other work. The socket belongs to the caller until it settles. */
   async getAside<Result>(query: Query, read: (payload: Buffer) => Result): Promise<Result> {
     this.#writer.clear();
     this.#write(query, query.flags ?? 0);
@@ -109,8 +114,8 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   }
 
   /**
-   * All answers, each parsed by `read` (undefined leaves one out). A list that changed while it was read
-   * (NLM_F_DUMP_INTR) is read again. Throws KernelError (EAGAIN: it would not stand still).
+   * Returns all answers, each parsed by `read` (undefined omits one). A list that changed while it was read
+   * (NLM_F_DUMP_INTR) is read again. Throws KernelError (EAGAIN: it changed during every attempt).
    */
   dump<Result>(query: Query, read: (payload: Buffer) => Result | undefined): Result[] {
     for (let attempt = 0; attempt < dumpAttempts; attempt++) {
@@ -122,8 +127,8 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   }
 
   /**
-   * As `dump`, for a list that another process makes as long as it likes: the first `most` answers, and whether those are
-   * all. The kernel builds a list piece by piece and drops it with its socket, so that a long one costs no more than its
+   * Like `dump`, for a list whose length another process controls: returns the first `most` answers, and whether these
+   * are all. The kernel builds a list piece by piece and drops it with its socket, so a long one costs only its
    * beginning. A list that changes meanwhile is not read again.
    */
   dumpSome<Result>(
@@ -148,8 +153,8 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
   }
 
   /**
-   * As `dump`, one datagram's answers at a time, while this thread does other things; the kernel makes the next as it is
-   * asked for. The socket is the caller's alone until the end, and is not used again where the end is not reached.
+   * Like `dump`, one datagram's answers at a time, while this thread does other work. The kernel builds the next part
+   * on request. The socket belongs to the caller until the end, and must not be used again if the end is not reached.
    */
   async *dumpInPieces<Result>(
     query: Query,
@@ -158,7 +163,7 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     this.#writer.clear();
     this.#write(query, messageFlags.dump);
     await slowRequests.run(() => this.#transport.sendAsync(this.#writer.bytes));
-    // Others receive into the common one meanwhile.
+    // Others receive into the shared buffer meanwhile.
     const into = Buffer.allocUnsafeSlow(receiveBytes);
     for (;;) {
       const results: Result[] = [];
@@ -186,7 +191,7 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     this.#transport = fresh;
   }
 
-  /** Of a dump, its end included; for callers that stop there or earlier. */
+  /** Messages of a dump, including its end, for callers that stop there or earlier. */
   *#answers(query: Query): Generator<Message> {
     this.#writer.clear();
     this.#write(query, messageFlags.dump);
@@ -235,7 +240,7 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
       for (const message of this.#receive(head)) {
         const index = message.sequence - first;
         const request = requests[index];
-        // Echoes and answers to an exchange that broke earlier are not for us.
+        // Echoes, and answers to an earlier exchange that failed, are ignored.
         if (message.type !== messageTypes.error || request === undefined) continue;
         const acknowledgement = readAcknowledgement(message);
         if (acknowledgement.errno !== 0) outcomes[index] = refused(request, acknowledgement);
@@ -255,7 +260,7 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     }
   }
 
-  /** Undefined when the list changed under way. */
+  /** Undefined if the list changed while it was read. */
   #dumpOnce<Result>(
     query: Query,
     read: (payload: Buffer) => Result | undefined,
@@ -278,7 +283,7 @@ export class NetlinkSocket implements RequestSink, Dumps, Disposable {
     }
   }
 
-  /** What a dump that broke midway left behind would make the next one fail (EBUSY). */
+  /** The rest of an interrupted dump would make the next one fail (EBUSY). */
   #whole<Result>(dump: () => Result): Result {
     try {
       return dump();

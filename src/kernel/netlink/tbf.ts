@@ -1,4 +1,4 @@
-// The token bucket (TBF): the queueing discipline that holds what a link sends to a rate, and queues the rest
+// The token bucket (TBF): the queueing discipline that limits a link's sending rate and queues excess packets
 // (linux/pkt_sched.h: TCA_TBF_*, man tc-tbf).
 
 import type { IfIndex } from '../../net/if-index.ts';
@@ -14,24 +14,28 @@ import {
   writeTrafficHeader,
 } from './traffic-control.ts';
 
-/** Of a token bucket at the root of a link. What it counts is frames: Ethernet header included, each segment of a GSO packet
- * with its headers. */
+/**
+ * A token bucket at the root of a link. It counts frames: including the Ethernet header, and each segment of a GSO
+ * packet with its headers.
+ */
 export interface TbfOptions {
   readonly ifIndex: IfIndex;
   readonly bytesPerSecond: number;
-  /** The bucket: what may pass at once after a pause. A GSO packet longer than it is cut into its segments; a single
-   * packet longer than it is dropped. Below 2^32. */
+  /**
+   * Bucket size: bytes that may pass without delay after a pause. A longer GSO packet is split into its segments; a
+   * longer single packet is dropped. Below 2^32.
+   */
   readonly burstBytes: number;
-  /** The queue: what comes when it is full is dropped. Below 2^32. */
+  /** Queue size: packets that arrive while it is full are dropped. Below 2^32. */
   readonly queueBytes: number;
 }
 
 export interface Tbf {
   readonly bytesPerSecond: number;
-  /** The kernel keeps it as a time of 64 ns units: up to 0.1 % off. */
+  /** The kernel stores it as a time in units of 64 ns: up to 0.1 % off. */
   readonly burstBytes: number;
   readonly queueBytes: number;
-  /** Since it was made. */
+  /** Since it was created. */
   readonly droppedPackets: number;
 }
 
@@ -43,7 +47,7 @@ const rootParent = 0xffff_ffff;
 // struct tc_tbf_qopt: two struct tc_ratespec (12 bytes each; the rate is the last member), limit, buffer, mtu.
 const offsets = { rate: 8, queue: 24, buffer: 28, size: 36 } as const;
 const u32Max = 0xffff_ffff;
-// TC_LINKLAYER_ETHERNET: the kernel computes with rates itself and wants no table of them.
+// TC_LINKLAYER_ETHERNET: the kernel computes rates itself and needs no table of them.
 const ethernet = 1;
 const bufferUnitNs = 64;
 
@@ -63,7 +67,8 @@ export function replaceTbf(requests: RequestSink, options: TbfOptions): void {
 }
 
 /**
- * The link gets its default discipline back. Equivalent to: `tc qdisc delete dev X root`. Throws KernelError (ENOENT, ENODEV).
+ * Restores the link's default discipline.
+ * Equivalent to: `tc qdisc delete dev X root`. Throws KernelError (ENOENT, ENODEV).
  * @library
  */
 export function delTbf(requests: RequestSink, ifIndex: IfIndex): void {
@@ -76,20 +81,23 @@ export function delTbf(requests: RequestSink, ifIndex: IfIndex): void {
   });
 }
 
-/** Equivalent to: `tc -s qdisc show dev X root`. Undefined where there is another discipline or no such link. Throws KernelError. */
+/**
+ * Equivalent to: `tc -s qdisc show dev X root`. Undefined if there is another discipline or no such link. Throws
+ * KernelError.
+ */
 export function tbfAt(socket: NetlinkSocket, ifIndex: IfIndex): Tbf | undefined {
   const query: Query = {
     call: 'qdisc get',
     subject: `dev index ${ifIndex} root`,
     type: trafficMessages.qdiscGet,
-    // To this question the kernel answers with what it tells listeners, and the asker only if it wants an echo.
+    // The kernel answers this query with the message for listeners, and to the sender only if it requests an echo.
     flags: messageFlags.echo,
     write: (message) => writeTrafficHeader(message, { ifIndex, parent: rootParent }),
   };
   try {
     return socket.get(query, readTbf);
   } catch (error) {
-    // EINVAL: the default one of most virtual links, which the kernel does not show.
+    // EINVAL: the default of most virtual links, which the kernel does not show.
     if (isKernelError(error, 'ENODEV', 'ENOENT', 'ENODATA', 'EINVAL')) return undefined;
     throw error;
   }

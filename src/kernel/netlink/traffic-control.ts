@@ -1,4 +1,4 @@
-// What qdisc.ts and block-filter.ts share: struct tcmsg and its attributes (linux/rtnetlink.h, linux/pkt_sched.h).
+// Common parts of qdisc.ts and block-filter.ts: struct tcmsg and its attributes (linux/rtnetlink.h, linux/pkt_sched.h).
 
 import type { MessageWriter } from './protocol/message.ts';
 
@@ -21,15 +21,15 @@ export const trafficAttributes = {
 export const trafficHeaderSize = 20;
 
 export interface TrafficHeader {
-  /** An interface's index, or `blockIndex` where `parent` is a block's number. */
+  /** Index of an interface, or `blockIndex` if `parent` is the number of a block. */
   readonly ifIndex: number;
   readonly handle?: number;
   readonly parent?: number;
-  /** Of filters: priority and protocol. */
+  /** For filters: priority and protocol. */
   readonly info?: number;
 }
 
-/** TCM_IFINDEX_MAGIC_BLOCK: what is named is a block, not an interface. */
+/** TCM_IFINDEX_MAGIC_BLOCK: the subject is a block, not an interface. */
 export const blockIndex = 0xffff_ffff;
 
 export function writeTrafficHeader(message: MessageWriter, header: TrafficHeader): void {

@@ -1,5 +1,5 @@
-// The socket that is bound to an abstract unix name (unix(7)), from the kernel itself (sock_diag(7)). /proc/net/unix has the same
-// as text, in which any user can forge lines: a name may hold line breaks, and a path may begin with "@".
+// Finds the socket bound to an abstract unix name (unix(7)) through sock_diag(7). /proc/net/unix has the same data as
+// text, in which any user can forge lines: a name may contain line breaks, and a path may begin with "@".
 
 import { KernelError } from '../errno.ts';
 import { readAcknowledgement } from './protocol/acknowledgement.ts';
@@ -16,7 +16,7 @@ import { KernelTransport } from './protocol/transport.ts';
 export interface UnixSocket {
   /** As in `socket:[INODE]`, the link of a descriptor in /proc. */
   readonly inode: number;
-  /** The user that made it; 65534 for one that this user namespace does not have. */
+  /** The user that created it; 65534 for one that this user namespace does not map. */
   readonly uid: number;
 }
 
@@ -30,9 +30,10 @@ const everyState = 0xffffffff;
 const headerBytes = 16;
 
 /**
- * The stream socket with this abstract name in the network namespace of the calling thread; undefined where there is none, or
- * where `isLate` before it is found: any user may make millions of sockets, and the kernel lists them all. Throws KernelError
- * (ENOENT: a kernel without CONFIG_UNIX_DIAG). Equivalent to: `ss -xa src '@NAME'`. Linux 5.3.
+ * The stream socket with this abstract name in the network namespace of the calling thread; undefined if there is none,
+ * or if `isLate` returns true before it is found: any user may create millions of sockets, and the kernel lists them
+ * all. Throws KernelError (ENOENT: a kernel without CONFIG_UNIX_DIAG).
+ * Equivalent to: `ss -xa src '@NAME'`. Linux 5.3.
  */
 export function abstractSocket(name: string, isLate: () => boolean): UnixSocket | undefined {
   using transport = new KernelTransport({ family: 'socketDiagnosis' });

@@ -1,4 +1,4 @@
-// veth: a cable with an interface at each end, usually across two namespaces.
+// veth: a virtual cable with an interface at each end, usually between two namespaces.
 
 import type { IfIndex } from '../../net/if-index.ts';
 import type { Mac } from '../../net/mac.ts';
@@ -18,15 +18,15 @@ import type { NetlinkSocket } from './socket.ts';
 
 export interface VethOptions {
   readonly name: string;
-  /** The kernel picks one unless given. */
+  /** Default: chosen by the kernel. */
   readonly ifIndex?: IfIndex | undefined;
-  /** Random unless given. */
+  /** Default: random. */
   readonly mac?: Mac | undefined;
   readonly mtuBytes?: number | undefined;
   readonly up?: boolean | undefined;
   readonly peer: {
     readonly name: string;
-    /** Made there at once, so that its name needs to be free there only. */
+    /** Created there directly, so that its name needs to be free only there. */
     readonly namespace?: NetworkNamespace | undefined;
     readonly ifIndex?: IfIndex | undefined;
     readonly mac?: Mac | undefined;
@@ -37,15 +37,16 @@ export interface VethOptions {
 type LinkReader<Made extends Link> = (payload: Buffer) => Made;
 
 /**
- * Makes both ends in one request. The peer stays down: the kernel cannot bring it up before the pair is whole (ENOTCONN),
- * so that takes a `setLink` in its namespace. Equivalent to: `ip link add NAME [address MAC] [mtu N] type veth peer name PEER
- * [netns NS] ...`. Throws KernelError (EEXIST: a name is taken; EBUSY: an index is; ERANGE: a name over 15 bytes).
+ * Creates both ends in one request. The peer stays down, because the kernel cannot bring it up before the pair is
+ * complete (ENOTCONN); this needs a `setLink` in its namespace.
+ * Equivalent to: `ip link add NAME [address MAC] [mtu N] type veth peer name PEER [netns NS] ...`. Throws KernelError
+ * (EEXIST: a name is in use; EBUSY: an index is; ERANGE: a name over 15 bytes).
  */
 export function addVeth(requests: RequestSink, options: VethOptions): void {
   requests.submit(creation(options));
 }
 
-/** As `addVeth`, and what was made comes back in the same exchange, as `read` has it. Linux 6.2. */
+/** Like `addVeth`, and returns the created link, parsed by `read`, from the same exchange. Linux 6.2. */
 export function makeVeth(socket: NetlinkSocket, options: VethOptions): Link;
 export function makeVeth<Made extends Link>(
   socket: NetlinkSocket,
@@ -60,7 +61,7 @@ export function makeVeth(
   return socket.get(echoed(creation(options)), read);
 }
 
-/** As `makeVeth`, while this thread does other things. The socket is the caller's alone until it settles. */
+/** Like `makeVeth`, while this thread does other work. The socket belongs to the caller until it settles. */
 export function makeVethAside(socket: NetlinkSocket, options: VethOptions): Promise<Link>;
 export function makeVethAside<Made extends Link>(
   socket: NetlinkSocket,

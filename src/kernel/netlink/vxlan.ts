@@ -17,13 +17,11 @@ import type { RequestSink } from './protocol/request.ts';
 
 export interface VxlanOptions {
   readonly name: string;
-  /** UDP; IANA's is 4789. */
+  /** UDP port; the IANA number is 4789. */
   readonly port: Port;
-  /**
-   * Either every packet brings its tunnel key (destination, VNI) with it: collect metadata, `external` to iproute2 ...
-   */
+  /** Either every packet carries its tunnel key (destination, VNI): collect metadata, `external` in iproute2 ... */
   readonly collectMetadata?: true;
-  /** ... or the device has one VNI and one remote end. */
+  /** ... or the device has one VNI and one remote endpoint. */
   readonly tunnel?: {
     readonly id: number;
     readonly remote: Address;
@@ -43,8 +41,8 @@ const tunnelAttributes = {
 
 /**
  * Equivalent to: `ip link add NAME type vxlan external dstport PORT` or `... id VNI remote ADDRESS [local ADDRESS]
- * dstport PORT nolearning`. Throws KernelError (EEXIST: the name is taken, or another device in this namespace has the
- * port for collected metadata).
+ * dstport PORT nolearning`. Throws KernelError (EEXIST: the name is in use, or another device in this namespace uses
+ * the port for collected metadata).
  */
 export function addVxlan(requests: RequestSink, options: VxlanOptions): void {
   requests.submit({

@@ -1,27 +1,27 @@
-// What the echo server answers; shared with those who ask it.
+// The answer of the echo server, shared with its clients.
 
 export const echoPort = 8080;
 
-/** TCP: everything comes back as it is (RFC 862); what round trips are measured with. */
+/** TCP echo (RFC 862), used to measure round trips. */
 export const plainEchoPort = 7;
 
-/** `GET /bytes/N` sends N bytes, at most this many. */
+/** `GET /bytes/N` sends N bytes, up to this maximum. */
 export const largestBody: number = 256 * 1024 * 1024;
 
 export interface EchoAnswer {
   /** `namespace/name`. */
   readonly pod: string;
   readonly node: string;
-  /** The server's own address of this connection. */
+  /** The server's address of this connection. */
   readonly address: string;
-  /** The client's, as the server saw it. */
+  /** The client's address as the server sees it. */
   readonly peer: string;
   readonly peerPort: number;
-  /** Of the request's body. */
+  /** Length of the request's body. */
   readonly receivedBytes: number;
 }
 
-/** A socket's address without the `::ffff:` that a dual-stack socket shows for IPv4. */
+/** Address of a socket without the `::ffff:` that a dual-stack socket adds to IPv4. */
 export function plainAddress(address: string | undefined): string {
   return address?.replace(/^::ffff:(?=\d+\.)/, '') ?? '';
 }

@@ -1,5 +1,6 @@
-// The program of a pod without a command: an HTTP server and a UDP echo on port 8080, IPv4 and IPv6, that say who answered
-// and which peer address they saw. Started as a process of its own in the pod; its name comes in the environment.
+// The program of a pod without a command: an HTTP server and a UDP echo on port 8080, IPv4 and IPv6. Answers contain
+// the name of the pod and the peer address it sees. It runs as a separate process in the pod and gets its name from the
+// environment.
 
 import { createSocket } from 'node:dgram';
 import { closeSync } from 'node:fs';
@@ -55,7 +56,7 @@ const server = createServer({ keepAliveTimeout: 60_000 }, serve);
 
 for (const type of ['udp4', 'udp6'] as const) {
   const socket = createSocket({ type, ipv6Only: type === 'udp6' });
-  // An ICMP error for an earlier answer arrives here as an error; the next datagram is none the worse.
+  // An ICMP error for an earlier answer appears here as an error. The socket still works.
   socket.on('error', () => undefined);
   socket.on('message', (message, peer) => socket.send(message, peer.port, peer.address));
   socket.bind(echoPort);
@@ -68,7 +69,7 @@ const plainEcho = createPlainServer({ noDelay: true }, (socket) => {
 plainEcho.listen({ port: plainEchoPort, host: '::', ipv6Only: false });
 
 server.listen({ port: echoPort, host: '::', ipv6Only: false }, () => {
-  // Whoever started us waits for this descriptor to close.
+  // The parent process waits until this descriptor is closed.
   if (process.env['HEDDLE_READY_FD'] !== undefined)
     closeSync(Number(process.env['HEDDLE_READY_FD']));
 });

@@ -1,21 +1,21 @@
-// What the prober is asked and what it answers.
+// Request and results of the prober.
 
 export interface ProbeTarget {
   readonly address: string;
-  /** The pod that has to answer, `namespace/name`: another one answering is a failure. */
+  /** The pod expected to answer, `namespace/name`. An answer from another pod is a failure. */
   readonly pod: string;
 }
 
 export interface ProbeRequest {
   readonly targets: readonly ProbeTarget[];
-  /** Measured round trips over one connection; the median is taken. */
+  /** Number of measured round trips on one connection; the result is the median. */
   readonly rounds: number;
   readonly timeoutMs: number;
 }
 
 export type ProbeResult =
   | { readonly ok: true; readonly medianUs: number }
-  /** In few words: `refused`, `timeout`, `unreachable`, `answered by shop/db-1`. */
+  /** A short reason: `refused`, `timeout`, `unreachable`, `answered by shop/db-1`. */
   | { readonly ok: false; readonly reason: string };
 
 export function median(values: readonly number[]): number {

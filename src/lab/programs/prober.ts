@@ -1,5 +1,6 @@
-// The client of the reachability matrix: runs inside a pod, asks every target's web server who it is, and then measures the
-// round trip of a few bytes to its plain TCP echo. One ProbeRequest as JSON in, one line of ProbeResult[] out.
+// The client of the reachability matrix. It runs in a pod, asks the web server of each target for its name, and
+// measures the round trip of a few bytes to its TCP echo. Reads one ProbeRequest as JSON and prints one line of
+// ProbeResult[].
 
 import { get } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -8,12 +9,12 @@ import { type EchoAnswer, echoPort, plainEchoPort } from './echo-answer.ts';
 import { median, type ProbeRequest, type ProbeResult, type ProbeTarget } from './probe.ts';
 
 const message = Buffer.from('heddle');
-// The first ones pay for connection set-up, caches and the compiler.
+// The first rounds include connection set-up, cold caches and compilation.
 const warmUpRounds = 20;
 
 const request = JSON.parse(await text(process.stdin)) as ProbeRequest;
 const results: ProbeResult[] = [];
-// One after the other: a second client on the same CPU would be measured too.
+// Sequential, because a second client on the same CPU would distort the measurement.
 for (const target of request.targets) results.push(await probe(target, request));
 process.stdout.write(`${JSON.stringify(results)}\n`);
 

@@ -104,7 +104,7 @@ const cases: readonly (readonly [string, number, readonly string[], Outcome])[] 
 
 for (const mode of ['native', 'vxlan'] as const) {
   for (const [what, createdAt, claims, outcome] of cases) {
-    test(`mode ${mode}: a Node that adds ${what} speaks for its own alone`, () => {
+    test(`mode ${mode}: a Node that adds ${what} is trusted only for its own address`, () => {
       const found = desired(mode, node('n3', createdAt, ['10.77.0.13', ...claims]));
       const { refused = [], unverified = [] } = outcome;
       const all = ['10.77.0.13', ...claims];
@@ -136,7 +136,7 @@ for (const mode of ['native', 'vxlan'] as const) {
 
 // Whoever is reached by a false address would otherwise vouch for it from the true one.
 for (const first of ['8.8.8.8', '10.77.0.53', '10.77.0.1', '10.96.0.99']) {
-  test(`a Node that puts ${first} first has no other address to send from`, () => {
+  test(`a Node that puts ${first} first has no other source address`, () => {
     const found = desired('vxlan', node('n3', younger, [first, '10.77.0.13', 'fd00:77::13']));
     assert.deepEqual(found.problems, []);
     assert.deepEqual(found.nodes.get('n3')?.unverified, ['10.77.0.13', 'fd00:77::13']);
@@ -160,12 +160,12 @@ for (const address of ['10.66.0.1', '10.77.0.53', '10.77.0.1']) {
   });
 }
 
-test('the first address of a Node is no Service that was there before it', () => {
+test("the first address of a Node is not an older Service's", () => {
   const found = desired('vxlan', node('n3', younger, ['10.96.0.10', '10.77.0.13']));
   assert.deepEqual(found.nodes.get('n3')?.addresses, ['10.77.0.13']);
 });
 
-test('a Node that nothing is taken from is the same object', () => {
+test('a Node that loses no address is the same object', () => {
   const third = node('n3', younger, ['10.77.0.13', '192.168.5.13']);
   assert.equal(desired('vxlan', third).nodes.get('n3'), third);
 });

@@ -24,12 +24,12 @@ const refusedAddresses: readonly (readonly [string, string])[] = [
   ['10.99.0.1', 'is an address of this node, n1 (docker0)'],
   ['10.78.2.9', 'lies in 10.78.2.0/24, a pod range of Node n2'],
   ['fd00:78:1::9', 'lies in fd00:78:1::/64, a pod range of Node n1'],
-  ['10.77.0.255', "is no host's in a network that this node is connected to"],
-  ['10.77.0.0', "is no host's in a network that this node is connected to"],
+  ['10.77.0.255', 'is not a host address in a network that this node is connected to'],
+  ['10.77.0.0', 'is not a host address in a network that this node is connected to'],
 ];
 
 for (const [address, why] of refusedAddresses) {
-  test(`a younger Node does not get ${address} as its own and keeps its good address`, () => {
+  test(`a younger Node does not get ${address} as its own and keeps its valid address`, () => {
     const evil = { ranges: ['10.79.0.0/24'], addresses: [address, '10.77.0.66'], age: 3 };
     const found = check({ ...old, a: evil }, { host });
     assert.deepEqual(found.nodes[0]?.addresses, ['10.77.0.66']);

@@ -12,7 +12,7 @@ import { type Prefix, parsePrefix, prefixesOverlap } from '../../net/prefix.ts';
 import { checkNodes } from './checked-nodes.ts';
 import { serviceAddresses } from './service-addresses.ts';
 
-test('what good nodes claim is used as it is, by the very same objects', () => {
+test('valid claims are used unchanged, as the same objects', () => {
   const nodes = new Map(Object.entries(good).map(([name, rest]) => [name, node(name, rest)]));
   const found = checkNodes({
     config: { nodeName: 'n1', mode: 'native' },
@@ -25,7 +25,7 @@ test('what good nodes claim is used as it is, by the very same objects', () => {
   for (const each of found.nodes) assert.equal(each, nodes.get(each.name));
 });
 
-test('a range that holds an InternalIP of an older Node elsewhere is refused, and of a younger its address', () => {
+test('a range that contains an InternalIP of an older Node is refused; for a younger one, its address is', () => {
   const found = check({
     far: { ranges: ['10.78.3.0/24'], addresses: ['192.168.9.3'], age: 1 },
     around: { ranges: ['192.168.9.0/24'], addresses: ['192.168.7.1'], age: 2 },
@@ -39,7 +39,7 @@ test('a range that holds an InternalIP of an older Node elsewhere is refused, an
   ]);
 });
 
-test('an older Node takes no range from a younger one by further addresses that it reports', () => {
+test('an older Node takes no range from a younger one by additional addresses', () => {
   const ranges = ['10.78.2.0/24', 'fd00:78:2::/64'];
   for (const mode of ['native', 'vxlan'] as const) {
     const found = check(
@@ -57,7 +57,7 @@ test('an older Node takes no range from a younger one by further addresses that 
   }
 });
 
-test('nor by its only one where that leads nowhere, or where podCidrs says that it is for pods', () => {
+test('nor by its only one if that leads nowhere, or podCidrs reserves it for pods', () => {
   const nodes = {
     aged: { age: 1, addresses: ['10.78.2.5'] },
     young: { age: 2, ranges: ['10.78.2.0/24'], addresses: ['10.77.0.12'] },
@@ -75,7 +75,7 @@ test('nor by its only one where that leads nowhere, or where podCidrs says that 
   }
 });
 
-test('an address that an older Node adds to its own takes it from no younger one', () => {
+test('an address that an older Node adds is not taken from a younger one', () => {
   const found = check({
     aged: { age: 1, addresses: ['192.168.9.1', '192.168.9.2'] },
     young: { age: 2, addresses: ['192.168.9.2'] },
@@ -107,7 +107,7 @@ for (const [what, given] of orders) {
   });
 }
 
-test('a range that was refused takes nothing from another Node', () => {
+test('a refused range takes nothing from another Node', () => {
   const found = check({
     a: { ranges: ['192.0.2.0/26'] },
     b: { ranges: ['192.0.2.0/24'] },
@@ -122,7 +122,7 @@ test('a range that was refused takes nothing from another Node', () => {
   );
 });
 
-test('ranges of one Node that overlap each other are the first alone', () => {
+test('of overlapping ranges of one Node only the first is used', () => {
   const found = check({ a: { ranges: ['10.78.0.0/24', '10.78.0.0/25', '10.78.1.0/24'] } });
   assert.deepEqual([...found.owners.keys()], ['10.78.0.0/24', '10.78.1.0/24']);
   assert.deepEqual(told(found), [
@@ -130,7 +130,7 @@ test('ranges of one Node that overlap each other are the first alone', () => {
   ]);
 });
 
-test('of twenty thousand addresses a few are looked at', () => {
+test('of twenty thousand addresses only a few are examined', () => {
   const addresses = Array.from(
     { length: 20_000 },
     (_, index) => `192.168.${index >> 8}.${index & 255}`,
@@ -140,7 +140,7 @@ test('of twenty thousand addresses a few are looked at', () => {
   assert.deepEqual(told(found), ['a: status.addresses: 19968 beyond the first 32 are not used']);
 });
 
-test('whatever nodes claim, what is accepted never overlaps and what is refused always does', () => {
+test('for any claims, accepted ones never overlap and refused ones always do', () => {
   let state = 7;
   const random = (below: number): number => {
     state = (state * 48_271) % 2_147_483_647;

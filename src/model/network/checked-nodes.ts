@@ -207,7 +207,7 @@ class Check {
     const forPods = podCidrs.find((range) => prefixContains(range, address));
     if (forPods !== undefined) return `lies in ${forPods} of podCidrs`;
     if (this.#noHosts.has(address))
-      return "is no host's in a network that this node is connected to";
+      return 'is not a host address in a network that this node is connected to';
     const ifName = this.#hostAddresses.get(address);
     if (node === nodeName || ifName === undefined) return undefined;
     return `is an address of this node, ${nodeName} (${ifName})`;
@@ -244,7 +244,7 @@ class Check {
     const { address } = occupied ?? {};
     if (address?.ifName === undefined || node.name !== this.#inputs.config.nodeName) return '';
     if (node.addresses.some((own) => prefixContains(address.prefix, own))) return '';
-    return ` until ${address.ifName} has that address no more (ip address delete)`;
+    return ` until that address is removed from ${address.ifName} (ip address delete)`;
   }
 
   // Without a list, what the older Nodes have says what the cluster's pods have. With one, a metadata service in it is
@@ -259,7 +259,7 @@ class Check {
     if (metadataFlaw !== undefined) return metadataFlaw;
     const privateNode = this.#privateNodes.get(ordered.family);
     if (!isPublic || privateNode === undefined) return undefined;
-    return `has public addresses, while pods of Node ${privateNode} have private ones (podCidrs of the configuration says which ranges are right)`;
+    return `has public addresses, while pods of Node ${privateNode} have private ones (set podCidrs in the configuration to choose the right ranges)`;
   }
 
   // An external address is any tenant's to choose, and a younger Service had the choice: neither takes a range from a Node.
@@ -271,7 +271,7 @@ class Check {
     if (isCluster && createdAt <= (node.createdAt ?? Number.POSITIVE_INFINITY)) return what;
     this.problems.push({
       object: node.name,
-      text: `spec.podCIDRs: ${prefix} ${what}: what is sent there may reach this Node's pods instead`,
+      text: `spec.podCIDRs: ${prefix} ${what}: packets to that address may reach this Node's pods instead`,
       alike: 'spec.podCIDRs: a range holds an address of a Service',
     });
     return undefined;

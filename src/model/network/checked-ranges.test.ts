@@ -94,7 +94,7 @@ const refusedRanges: readonly (readonly [string, string])[] = [
 ];
 
 for (const [range, why] of refusedRanges) {
-  test(`a younger Node, whatever its name, does not get ${range} for its pods and keeps its good range`, () => {
+  test(`a younger Node, whatever its name, does not get ${range} for its pods and keeps its valid range`, () => {
     const evil = {
       ranges: ['10.79.0.0/24', range, 'fd00:79::/64'],
       addresses: ['10.77.0.66', 'fd00:77::66'],
@@ -119,7 +119,7 @@ for (const [range, why] of refusedRanges) {
   });
 }
 
-test("this node's own range is held to the same rules", () => {
+test("this node's own range is subject to the same rules", () => {
   const found = check({ n1: { ranges: ['10.77.0.0/25'], addresses: ['10.77.0.11'] } }, { host });
   assert.deepEqual(told(found), [
     'n1: spec.podCIDRs: 10.77.0.0/25 holds 10.77.0.11, an address of this node (eth0): this range is not used',
@@ -127,7 +127,7 @@ test("this node's own range is held to the same rules", () => {
   assert.equal(found.nodes[0]?.lostRanges, true);
 });
 
-test('with podCidrs configured, a range outside of them is refused and a public one inside is not', () => {
+test('with podCidrs, a range outside it is refused and a public one inside it is not', () => {
   const nodes = { n1: { ranges: ['10.78.1.0/24'] }, n2: { ranges: ['8.8.8.0/24'] } };
   assert.deepEqual(told(check(nodes, { podCidrs: ['8.8.0.0/16'] })), [
     'n1: spec.podCIDRs: 10.78.1.0/24 is not in podCidrs (8.8.0.0/16): this range is not used',
@@ -135,7 +135,7 @@ test('with podCidrs configured, a range outside of them is refused and a public 
   assert.deepEqual(told(check({ n2: { ranges: ['8.8.8.0/24'] } })), []);
 });
 
-test('where podCidrs covers a metadata service a range may hold it, but none that is little more than that', () => {
+test('if podCidrs covers a metadata service, a range may contain it unless it is little more than that', () => {
   const ranges = ['100.100.100.0/24', 'fd00:ec2::/64'];
   const podCidrs = ['100.64.0.0/10', 'fd00:ec2::/48'];
   assert.deepEqual([...check({ a: { ranges } }, { podCidrs }).owners.keys()], ranges);
@@ -150,14 +150,14 @@ test('where podCidrs covers a metadata service a range may hold it, but none tha
   }
 });
 
-test('public IPv6 ranges are right where no older Node has private ones, and private IPv4 ones say nothing of them', () => {
+test('public IPv6 ranges are accepted if no older Node has private ones, independent of IPv4', () => {
   const ranges = ['10.78.1.0/24', '2600:1f00::/80'];
   assert.deepEqual(told(check({ a: { ranges } })), []);
   const later = { a: { ranges }, b: { ranges: ['10.78.2.0/24', 'fd00:78:2::/64'] } };
   assert.deepEqual(told(check(later)), []);
 });
 
-test('a range that holds an address of an older Service is refused; of a younger or an external one it is told', () => {
+test('a range that contains an address of an older Service is refused; for a younger or external one it is reported', () => {
   const services = [
     service('dns', { clusterAddresses: [parseAddress('10.96.0.10')], createdAt: 1 }),
     service('late', { clusterAddresses: [parseAddress('10.97.0.10')], createdAt: 9 }),
@@ -170,7 +170,7 @@ test('a range that holds an address of an older Service is refused; of a younger
   assert.deepEqual([...found.owners.keys()], ['10.97.0.0/24', '10.98.0.0/24', '10.95.0.0/24']);
   assert.deepEqual(told(found), [
     'a: spec.podCIDRs: 10.96.0.10/32 holds 10.96.0.10, an address of Service shop/dns: this range is not used',
-    "a: spec.podCIDRs: 10.97.0.0/24 holds 10.97.0.10, an address of Service shop/late: what is sent there may reach this Node's pods instead",
-    "a: spec.podCIDRs: 10.98.0.0/24 holds 10.98.0.10, an address of Service shop/tenant: what is sent there may reach this Node's pods instead",
+    "a: spec.podCIDRs: 10.97.0.0/24 holds 10.97.0.10, an address of Service shop/late: packets to that address may reach this Node's pods instead",
+    "a: spec.podCIDRs: 10.98.0.0/24 holds 10.98.0.10, an address of Service shop/tenant: packets to that address may reach this Node's pods instead",
   ]);
 });

@@ -24,7 +24,7 @@ function randomFrom(start: number): (below: number) => number {
   };
 }
 
-test('what is entered never overlaps, and only what overlaps is refused, as when all are compared', () => {
+test('accepted claims never overlap, and only overlapping ones are refused, as in a comparison of all pairs', () => {
   const random = randomFrom(3);
   for (let round = 0; round < 40; round++) {
     const ledger = new ClaimLedger();
@@ -47,7 +47,7 @@ test('what is entered never overlaps, and only what overlaps is refused, as when
   }
 });
 
-test('the lengths that Nodes choose, and how many claims there are, hardly matter', () => {
+test("cost hardly depends on the Nodes' prefix lengths and the number of claims", () => {
   let looked = 0;
   const counted = <Claim extends AddressClaim | RangeClaim>(claim: Claim): Claim => {
     const { digits, ...rest } = claim.ordered;

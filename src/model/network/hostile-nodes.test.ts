@@ -187,7 +187,7 @@ function desired(
 const goodNames = new Set(good.map(({ name }) => name));
 
 for (const mode of ['native', 'vxlan'] as const) {
-  test(`hostile Nodes change nothing of the good and break no rule, mode ${mode}, seed ${seed}`, () => {
+  test(`hostile Nodes do not affect valid ones and break no rule, mode ${mode}, seed ${seed}`, () => {
     const random = randomFrom(seed);
     const alone = desired(mode, good);
     assert.equal(alone.remoteRanges.length, 4);
@@ -228,7 +228,7 @@ for (const mode of ['native', 'vxlan'] as const) {
 }
 
 for (const mode of ['native', 'vxlan'] as const) {
-  test(`a good Node that is deleted and made again loses nothing to hostile ones, mode ${mode}, seed ${seed}`, () => {
+  test(`a valid Node that is deleted and recreated loses nothing to hostile ones, mode ${mode}, seed ${seed}`, () => {
     const random = randomFrom(seed);
     const [n1, n2, n3] = good;
     assert.ok(n1 && n2 && n3);

@@ -102,7 +102,7 @@ for (const { what, uplinks = [eth0], nodes = [], hops: expected } of rows) {
   test(`next hops: ${what}`, () => assert.deepEqual(told(uplinks, nodes), expected));
 }
 
-test('a node that comes leaves the next hops of the others the objects they were', () => {
+test('a new node leaves the next hops of the others the same objects', () => {
   const host: HostFacts = { uplinks: [{ ...eth0, gateways: [parseAddress('198.51.100.254')] }] };
   const before = hops(host, [own, other]);
   const after = hops(host, [own, other, node('node-3', ['198.51.100.3'])]);

@@ -6,7 +6,7 @@ import type { HostFacts } from '../host.ts';
 import { orderedPrefix } from '../prefix-order.ts';
 import { occupiedFlaw } from './occupied.ts';
 
-test('a range is compared with a few of very many addresses of the node', () => {
+test('a range is compared with only a few of very many addresses of the node', () => {
   const addresses = Array.from({ length: 5_000 }, (_, index) => ({
     address: parseAddress(`10.96.${index >> 8}.${index & 255}`),
     ...{ prefixLength: 32, ifName: 'kube-ipvs0', leadsNowhere: true },

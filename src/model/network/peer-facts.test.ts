@@ -14,7 +14,7 @@ const config: ModelConfig = {
 const node = (name: string, annotations: Record<string, string>) =>
   [name, { name, labels: {}, annotations, podCidrs: [], addresses: [] }] as const;
 
-test('facts are the mode, and the tunnel where there is one', () => {
+test('facts are the mode, and the tunnel if there is one', () => {
   assert.deepEqual(ownFacts({ ...config, mode: 'native' }), { 'node.heddle.dev/mode': 'native' });
   assert.deepEqual(ownFacts(config), {
     'node.heddle.dev/mode': 'vxlan',
@@ -23,13 +23,13 @@ test('facts are the mode, and the tunnel where there is one', () => {
   });
 });
 
-test('an annotation that no agent wrote is told with escapes, and cut', () => {
+test('an annotation that no agent wrote is reported with escapes and shortened', () => {
   const values: readonly (readonly [string, string, RegExp])[] = [
-    ['mode', '\x1b[2J\x1b]0;pwned\x07', /: \\x1b\[2J\\x1b\]0;pwned\\x07 is no mode/],
-    ['mode', 'A'.repeat(200_000), /: A{63}\.\.\. \(200000 characters\) is no mode/],
-    ['vxlan-vni', '16777216', /: 16777216 is no vxlan-vni/],
-    ['vxlan-vni', '-1', /: -1 is no vxlan-vni/],
-    ['vxlan-port', '0x12b5', /: 0x12b5 is no vxlan-port/],
+    ['mode', '\x1b[2J\x1b]0;pwned\x07', /: \\x1b\[2J\\x1b\]0;pwned\\x07 is not a valid mode/],
+    ['mode', 'A'.repeat(200_000), /: A{63}\.\.\. \(200000 characters\) is not a valid mode/],
+    ['vxlan-vni', '16777216', /: 16777216 is not a valid vxlan-vni/],
+    ['vxlan-vni', '-1', /: -1 is not a valid vxlan-vni/],
+    ['vxlan-port', '0x12b5', /: 0x12b5 is not a valid vxlan-port/],
   ];
   for (const [what, value, shown] of values) {
     const nodes = new Map([

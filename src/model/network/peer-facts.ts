@@ -46,7 +46,7 @@ function conflictOf(
     const what = key.slice(prefix.length);
     // Whoever may write the Node may write anything there.
     if (!isKnown(what, theirs)) {
-      const text = `metadata.annotations: ${key}: ${printable(theirs, fieldLength)} is no ${what}: it is taken as absent`;
+      const text = `metadata.annotations: ${key}: ${printable(theirs, fieldLength)} is not a valid ${what}: it is ignored`;
       return [{ object: name, text, alike: `metadata.annotations: ${key}: no ${what}` }];
     }
     const text = `its agent has ${what} ${theirs}, this one ${value}: their pods do not reach each other until the configurations agree`;

@@ -50,7 +50,7 @@ function told(nodes: readonly CheckedNode[]): readonly string[] {
   );
 }
 
-test('every address of every other node, with what its tunnel packets come from', () => {
+test('every address of every other node is listed, with the source of its tunnel packets', () => {
   assert.deepEqual(told([first, second, third]), [
     'node-2 203.0.113.2 203.0.113.2',
     'node-2 2001:db8::2 203.0.113.2',
@@ -63,7 +63,7 @@ test('mode native has no tunnels', () => {
   assert.deepEqual(remoteNodes({ ...config, mode: 'native' }, owners([second]), context), []);
 });
 
-test("an address of this node, or in a pod range, is no other node's", () => {
+test("an address of this node, or in a pod range, is never another node's", () => {
   const hostile = node('zz', ['203.0.113.66', '203.0.113.1', '192.0.2.2', '192.0.2.70'], []);
   const nodes = new Map([first, second, hostile].map((each) => [each.name, each]));
   const services = serviceAddresses(new Map(), nodes);
@@ -75,7 +75,7 @@ test("an address of this node, or in a pod range, is no other node's", () => {
   );
 });
 
-test('nothing comes from an unverified address, and it is not forgotten', () => {
+test('an unverified address is no tunnel source, but is kept', () => {
   const third = { ...second, unverified: [parseAddress('203.0.113.22')] };
   assert.deepEqual(told([first, third]), [
     'node-2 203.0.113.2 203.0.113.2',
@@ -84,12 +84,12 @@ test('nothing comes from an unverified address, and it is not forgotten', () => 
   ]);
 });
 
-test('the far end of a tunnel is its own sender, whoever else claims it', () => {
+test('the remote end of a tunnel is its own source, whoever else claims it', () => {
   const hostile = node('evil', ['203.0.113.66', '203.0.113.2'], []);
   assert.ok(told([hostile, second]).includes('evil 203.0.113.2 203.0.113.2'));
 });
 
-test('what did not change is the same', () => {
+test('unchanged entries are the same objects', () => {
   const before = remoteNodes(config, owners([second, third]), context);
   const after = remoteNodes(config, owners([first, second, third]), context);
   assert.equal(

@@ -39,7 +39,7 @@ function firstIn(services: ReadonlyMap<string, ClusterService>, range: string) {
   return serviceAddresses(services, nodes).firstIn(orderedPrefix(parsePrefix(range)))?.service;
 }
 
-test('a change of one of many Services looks at that one, and at no Node again unless a Node claims its address', () => {
+test('a change of one of many Services examines only that one, and a Node only if it claims its address', () => {
   let looked = 0;
   const watched = (name: string, external: readonly string[], cluster: readonly string[]) => {
     const made = service(name, [], cluster);
@@ -88,7 +88,7 @@ test('a change of one of many Services looks at that one, and at no Node again u
   assert.notEqual(serviceAddresses(map.snapshot(), new Map(nodes)), known);
 });
 
-test('a Service with an address that this node has is looked at', () => {
+test('a Service with an address of this node is examined', () => {
   const local = [
     { ...{ address: parseAddress('10.96.0.10'), prefixLength: 32 }, ifName: 'nodelocaldns' },
   ].map((each) => ({ ...each, leadsNowhere: true }));
@@ -101,7 +101,7 @@ test('a Service with an address that this node has is looked at', () => {
   assert.equal(serviceAddresses(map.snapshot(), nodes, local), present);
 });
 
-test('a cluster address comes before external ones, and of equal ones the oldest', () => {
+test('a cluster address comes before external ones, and the oldest of equal ones first', () => {
   const services = new Map([
     ['shop/a', { ...service('a', ['10.78.1.1'], ['10.96.0.1']), createdAt: 1 }],
     ['shop/b', { ...service('b', [], ['10.78.1.5']), createdAt: 9 }],
@@ -111,7 +111,7 @@ test('a cluster address comes before external ones, and of equal ones the oldest
   assert.equal(firstIn(services, hostPrefix(parseAddress('10.78.1.1'))), 'shop/a');
 });
 
-test('external addresses beyond a limit for all are left out, until there is room', () => {
+test('external addresses beyond a common limit are omitted until there is room', () => {
   const all = Array.from(
     { length: 300 },
     (_, index) => [`shop/${index}`, service(`${index}`, externals(index * 64, 64))] as const,

@@ -41,7 +41,7 @@ export function strayPods(
     .map((stray) => `${nameOf(stray)} (${outside(stray).join(', ')})`);
   const more = lasting.length > namedAtMost ? ` and ${lasting.length - namedAtMost} more` : '';
   const ranges = podRanges.map(({ prefix }) => prefix).join(', ');
-  const text = `pods have addresses outside its pod ranges ${ranges}, so other nodes do not reach them; delete them, so that they are made again: ${named.join(', ')}${more}`;
+  const text = `pods have addresses outside its pod ranges ${ranges}, so other nodes cannot reach them; delete them so that they are recreated: ${named.join(', ')}${more}`;
   return { addresses, problems: [{ object: nodeName, text }] };
 }
 

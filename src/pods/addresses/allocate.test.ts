@@ -34,17 +34,17 @@ function assertExhausted(
   });
 }
 
-test('gives one address of each family, IPv4 first, past network and router address', () => {
+test('allocates one address per family, IPv4 first, after network and router address', () => {
   const [first] = allocateMany(1);
   assert.deepEqual(first?.addresses, ['192.0.2.2', '2001:db8:1::2']);
 });
 
-test('gives one address to a node with ranges of one family', () => {
+test('allocates one address on a node with ranges of one family', () => {
   assert.deepEqual(allocateMany(1, [ipv6])[0]?.addresses, ['2001:db8:1::2']);
   assert.deepEqual(allocateMany(1, [ipv4])[0]?.addresses, ['192.0.2.2']);
 });
 
-test('never gives network, router or broadcast address, and names the range when it is full', () => {
+test('never allocates network, router or broadcast address, and names the range when it is full', () => {
   const given = allocateMany(5, [ipv4]).flatMap(({ addresses }) => addresses);
   assert.deepEqual(
     given,
@@ -56,7 +56,7 @@ test('never gives network, router or broadcast address, and names the range when
   );
 });
 
-test('does not give a freed address again while others are free', () => {
+test('does not reuse a freed address while others are free', () => {
   let rotation: Rotation = new Map();
   const given = Array.from({ length: 7 }, () => {
     const allocation = allocateAddresses({ ranges: [ipv4], taken: new Set(), rotation });
@@ -69,7 +69,7 @@ test('does not give a freed address again while others are free', () => {
   );
 });
 
-test('finds the one address that is free, wherever the rotation stands', () => {
+test('finds the only free address, wherever the rotation is', () => {
   const taken = new Set(['2', '3', '5', '6'].map((last) => parseAddress(`192.0.2.${last}`)));
   for (const offset of [2n, 3n, 4n, 5n, 6n, 7n, 100n, 0n]) {
     const rotation = new Map([[ipv4, offset]]);
@@ -79,13 +79,13 @@ test('finds the one address that is free, wherever the rotation stands', () => {
   }
 });
 
-test('goes on to the next range of a family when the first is full', () => {
+test('continues with the next range of a family when the first is full', () => {
   const second = parsePrefix('198.51.100.0/24');
   const given = allocateMany(7, [ipv4, second]).flatMap(({ addresses }) => addresses);
   assert.deepEqual(given.slice(5), ['198.51.100.2', '198.51.100.3']);
 });
 
-test('gives nothing of a range too small for pods', () => {
+test('allocates nothing from a range that is too small for pods', () => {
   for (const text of ['192.0.2.4/30', '192.0.2.4/31', '192.0.2.4/32', '2001:db8::/127']) {
     const range = parsePrefix(text);
     const usable = text === '192.0.2.4/30' ? 1 : 0;
@@ -96,19 +96,19 @@ test('gives nothing of a range too small for pods', () => {
   }
 });
 
-test('leaves nothing half given when one family is exhausted', () => {
+test('allocates nothing if one family is exhausted', () => {
   const rotation: Rotation = new Map();
   const taken = new Set(allocateMany(5).flatMap(({ addresses }) => addresses));
   assertExhausted(() => allocateAddresses({ ranges, taken, rotation }), /IPv4/);
   assert.equal(rotation.size, 0);
 });
 
-test('says so when the node has no ranges', () => {
+test('reports that the node has no ranges', () => {
   const none = () => allocateMany(1, []);
   assertExhausted(none, /this node has no pod ranges/, cniErrorCode.tryLater);
 });
 
-test('goes on behind the newest address after a restart', () => {
+test('continues after the newest address after a restart', () => {
   const addresses = ['192.0.2.5', '2001:db8:1::9', '192.0.2.3', '203.0.113.9'].map((text) =>
     parseAddress(text),
   );
@@ -126,13 +126,13 @@ const coolingUntil = (times: Readonly<Record<string, number>>) => ({
   freeAtMs: (address: Address) => times[address],
 });
 
-test('passes over what cools down while others are free', () => {
+test('skips addresses in cooldown while others are free', () => {
   const cooling = coolingUntil({ '192.0.2.2': 9, '192.0.2.4': 5 });
   const input = { ...empty, ranges: [ipv4], cooling };
   assert.deepEqual(allocateAddresses(input).addresses, ['192.0.2.3']);
 });
 
-test('gives what has cooled longest when nothing else is free, in each family and of all ranges', () => {
+test('allocates the address with the longest cooldown if no other is free, per family and over all ranges', () => {
   const small = parsePrefix('2001:db8:1::/126');
   const cooling = coolingUntil({
     '192.0.2.2': 900,
@@ -158,7 +158,7 @@ test('gives what has cooled longest when nothing else is free, in each family an
   );
 });
 
-test('253 pods that come and go within seconds leave an address for the next', () => {
+test('253 pods added and deleted within seconds leave an address for the next', () => {
   const range = parsePrefix('192.0.2.0/24');
   const times: Record<string, number> = {};
   let rotation: Rotation = new Map();
@@ -175,7 +175,7 @@ test('253 pods that come and go within seconds leave an address for the next', (
 const blocks = ['192.0.2.0/30', '192.0.2.5/32', '2001:db8:1::/65', '203.0.113.0/24'];
 
 for (const key of ['reserved', 'excluded'] as const) {
-  test(`gives nothing of what is ${key} unasked, however large it is`, () => {
+  test(`allocates nothing from ${key} unless requested, however large it is`, () => {
     const input = { ...empty, ranges, [key]: blocks.map((text) => parsePrefix(text)) };
     const [four, six] = allocateAddresses(input).addresses;
     assert.deepEqual([four, six], ['192.0.2.4', '2001:db8:1:0:8000::']);
@@ -186,7 +186,7 @@ for (const key of ['reserved', 'excluded'] as const) {
   });
 }
 
-test('gives the addresses that are asked for, and chooses the other family', () => {
+test('allocates the requested addresses and chooses the other family', () => {
   const input = {
     ...empty,
     ranges: [...ranges, other],
@@ -204,12 +204,12 @@ test('gives the addresses that are asked for, and chooses the other family', () 
 
 const refusals: readonly [string, keyof typeof cniErrorCode, RegExp][] = [
   ['203.0.113.9', 'invalidConfiguration', /in no pod range of this node \(192.0.2.0\/29\)$/],
-  ['2001:db8:1::9', 'invalidConfiguration', /in no pod range .*it has none of IPv6/],
-  ['192.0.2.0', 'invalidConfiguration', /is no pod's in 192.0.2.0\/29/],
-  ['192.0.2.1', 'invalidConfiguration', /the network's, the node's or broadcast/],
-  ['192.0.2.7', 'invalidConfiguration', /is no pod's in/],
+  ['2001:db8:1::9', 'invalidConfiguration', /in no pod range .*it has no IPv6 ranges/],
+  ['192.0.2.0', 'invalidConfiguration', /cannot be used by a pod in 192.0.2.0\/29/],
+  ['192.0.2.1', 'invalidConfiguration', /the network, node or broadcast address/],
+  ['192.0.2.7', 'invalidConfiguration', /cannot be used by a pod in/],
   ['192.0.2.3', 'invalidConfiguration', /is in 192.0.2.3\/32 of ipam.excludedCidrs/],
-  ['192.0.2.4', 'tryLater', /fixed address 192.0.2.4: another pod of this node has it/],
+  ['192.0.2.4', 'tryLater', /fixed address 192.0.2.4: another pod on this node has this address/],
 ];
 
 for (const [text, code, rule] of refusals) {

@@ -32,7 +32,7 @@ function isCooling(cooldown: AddressCooldown, address: Address): boolean {
   return cooldown.freeAtMs(address) !== undefined;
 }
 
-test('holds an address for its time, and again when it is released again', () => {
+test('withholds an address for its time, and again after another release', () => {
   const { open, pass } = bench();
   const cooldown = open();
   cooldown.release([one]);
@@ -46,7 +46,7 @@ test('holds an address for its time, and again when it is released again', () =>
   assert.ok(!isCooling(cooldown, one) && !isCooling(cooldown, two));
 });
 
-test('holds nothing and writes nothing when it is turned off', () => {
+test('withholds and writes nothing if it is off', () => {
   const { open, file } = bench();
   const cooldown = open(0);
   cooldown.release([one]);
@@ -54,7 +54,7 @@ test('holds nothing and writes nothing when it is turned off', () => {
   assert.throws(() => readFileSync(file), { code: 'ENOENT' });
 });
 
-test('does not mind the wall clock, within one run or between two', (context) => {
+test('is independent of the wall clock, within one run and between two', (context) => {
   const { open, pass } = bench();
   let cooldown = open();
   cooldown.release([one]);
@@ -72,7 +72,7 @@ test('does not mind the wall clock, within one run or between two', (context) =>
   assert.ok(!isCooling(cooldown, one) && !isCooling(open(), one));
 });
 
-test('goes on for the rest of its time after a restart', () => {
+test('continues for the rest of the time after a restart', () => {
   const { open, pass } = bench();
   open().release([one, two]);
   pass(20_000);
@@ -84,7 +84,7 @@ test('goes on for the rest of its time after a restart', () => {
   assert.ok(!isCooling(restarted, one));
 });
 
-test('holds an address for its whole time once more after a boot, and no longer', () => {
+test('withholds an address for the whole time once more after a boot, and no longer', () => {
   const { open, pass, clock } = bench();
   open().release([one]);
   pass(29_000);
@@ -97,7 +97,7 @@ test('holds an address for its whole time once more after a boot, and no longer'
   assert.ok(!isCooling(rebooted, one));
 });
 
-test('by itself asks the clock and the boot of the kernel, which all processes share', () => {
+test("by default uses the kernel's clock and boot id, which all processes share", () => {
   const { file } = bench();
   new AddressCooldown({ file, cooldownMs: 30_000 }).release([one]);
   const uptimeMs = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1000;
@@ -107,7 +107,7 @@ test('by itself asks the clock and the boot of the kernel, which all processes s
   assert.ok(isCooling(new AddressCooldown({ file, cooldownMs: 30_000 }), one));
 });
 
-test('reads past lines that are no release, and past one that was cut off', () => {
+test('skips lines that are not releases, and a truncated one', () => {
   const { open, file, clock } = bench();
   const at = `${clock.bootId} ${clock.monotonicMs}`;
   writeFileSync(file, `garbage\n\n7\n${at} 192.0.2\nx y 192.0.2.3\n`);
@@ -123,7 +123,7 @@ test('reads past lines that are no release, and past one that was cut off', () =
   );
 });
 
-test('remembers where nothing can be written', () => {
+test('works in memory if nothing can be written', () => {
   const { open } = bench('/proc/heddle-no-such/released');
   const cooldown = open();
   cooldown.release([one]);

@@ -18,20 +18,23 @@ export function checkFixedAddress(address: Address, rules: FixedAddressRules): v
   const ranges = rules.ranges.filter((range) => prefixFamily(range) === family);
   const range = ranges.find((candidate) => prefixContains(candidate, address));
   if (range === undefined) {
-    const text = ranges.length > 0 ? `${ranges.join(', ')}` : `it has none of IPv${family}`;
+    const text = ranges.length > 0 ? `${ranges.join(', ')}` : `it has no IPv${family} ranges`;
     throw refused(address, `is in no pod range of this node (${text})`);
   }
   if (!isUsableInRange(range, address)) {
-    throw refused(address, `is no pod's in ${range}: it is the network's, the node's or broadcast`);
+    throw refused(
+      address,
+      `cannot be used by a pod in ${range}: it is the network, node or broadcast address`,
+    );
   }
   const block = rules.excluded.find((candidate) => prefixContains(candidate, address));
   if (block !== undefined) throw refused(address, `is in ${block} of ipam.excludedCidrs`);
   if (!rules.taken.has(address)) return;
   throw new CniError(
     cniErrorCode.tryLater,
-    `fixed address ${address}: another pod of this node has it`,
+    `fixed address ${address}: another pod on this node has this address`,
     {
-      details: '`heddle endpoints` shows which',
+      details: '`heddle endpoints` shows the pod',
     },
   );
 }

@@ -27,17 +27,17 @@ export function podDifferences(endpoint: LocalEndpoint, sockets: PodSockets): re
   const { hostIfName, hostIfIndex, ifName, mac, mtuBytes } = endpoint;
   const host = linkByName(sockets.node, hostIfName) ?? renamedHost(sockets.node, hostIfIndex);
   const pod = linkByName(sockets.pod, ifName);
-  if (host === undefined) return [`interface ${hostIfName} on the node is gone`];
-  if (pod === undefined) return [`interface ${ifName} in the pod is gone`];
+  if (host === undefined) return [`interface ${hostIfName} on the node is missing`];
+  if (pod === undefined) return [`interface ${ifName} in the pod is missing`];
   const ends = [
     ...linkDifferences(`interface ${hostIfName} on the node`, host, { mac: gatewayMac, mtuBytes }),
     ...linkDifferences(`interface ${ifName} in the pod`, pod, { mac, mtuBytes }),
   ];
   if (host.name !== hostIfName) {
-    ends.push(`interface ${hostIfName} on the node is called ${host.name} now`);
+    ends.push(`interface ${hostIfName} on the node was renamed to ${host.name}`);
   }
   if (host.ifIndex !== hostIfIndex) {
-    ends.push(`interface ${hostIfName} has index ${host.ifIndex} in place of ${hostIfIndex}`);
+    ends.push(`interface ${hostIfName} has index ${host.ifIndex} instead of ${hostIfIndex}`);
   }
   if (host.peerIfIndex !== pod.ifIndex || pod.peerIfIndex !== host.ifIndex) {
     ends.push(`interface ${ifName} in the pod is not the other end of ${hostIfName}`);
@@ -62,10 +62,10 @@ function linkDifferences(
   const differences: string[] = [];
   if (!found.up) differences.push(`${what} is down`);
   if (found.mac !== wanted.mac) {
-    differences.push(`${what} has MAC ${found.mac} in place of ${wanted.mac}`);
+    differences.push(`${what} has MAC ${found.mac} instead of ${wanted.mac}`);
   }
   if (found.mtuBytes !== wanted.mtuBytes) {
-    differences.push(`${what} has MTU ${found.mtuBytes} in place of ${wanted.mtuBytes}`);
+    differences.push(`${what} has MTU ${found.mtuBytes} instead of ${wanted.mtuBytes}`);
   }
   return differences;
 }
@@ -91,23 +91,25 @@ function podSideDifferences(
     const gateway = podGateways[family];
     if (!assigned.some((entry) => entry.address === address)) {
       differences.push(
-        `interface ${ifName} in the pod has lost its address ${address}${unlessBeyond(dumps.addresses)}`,
+        `interface ${ifName} in the pod no longer has its address ${address}${unlessBeyond(dumps.addresses)}`,
       );
     }
     const { destination } = podDefaultRoute(family, ifIndex);
     if (!routes.some((route) => route.destination === destination && route.gateway === gateway)) {
       differences.push(
-        `the pod has lost its route ${destination} via ${gateway}${unlessBeyond(dumps.routes)}`,
+        `the pod no longer has its route ${destination} via ${gateway}${unlessBeyond(dumps.routes)}`,
       );
     }
     const neighbour = neighbourOf(pod, { ifIndex, address: gateway });
     if (neighbour?.mac !== gatewayMac || neighbour.state !== 'permanent') {
-      differences.push(`the pod has lost the permanent neighbour entry of its gateway ${gateway}`);
+      differences.push(
+        `the pod no longer has the permanent neighbour entry of its gateway ${gateway}`,
+      );
     }
   }
   return differences;
 }
 
 function unlessBeyond({ isWhole }: PartialDumps): string {
-  return isWhole ? '' : `, or it is not among the first ${mostListed} that the pod has`;
+  return isWhole ? '' : `, or it is not among the pod's first ${mostListed}`;
 }

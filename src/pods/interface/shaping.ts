@@ -44,7 +44,7 @@ export function othersLimit(
   const found = bandwidth?.ingress === undefined ? tbfAt(socket, hostIfIndex) : undefined;
   if (found === undefined) return [];
   return [
-    `interface ${hostIfName} on the node has a limit of ${found.bytesPerSecond} bytes/s that heddle did not set: what comes from other pods passes it by; give heddle the capability bandwidth`,
+    `interface ${hostIfName} on the node has a limit of ${found.bytesPerSecond} bytes/s that heddle did not set: packets from other pods bypass it; add the capability bandwidth to heddle's CNI configuration`,
   ];
 }
 

@@ -47,5 +47,5 @@ export class Unclaimed {
 }
 
 function unclaimedText({ name, ifIndex }: UnclaimedInterface): string {
-  return `interface ${name} (index ${ifIndex}) is a pod's and has no endpoint record: nothing that its pod sends passes; delete the pod, or the interface: ip link delete ${name}`;
+  return `interface ${name} (index ${ifIndex}) belongs to a pod but has no endpoint record: packets from the pod are dropped; delete the pod, or the interface: ip link delete ${name}`;
 }

@@ -72,7 +72,7 @@ export class VethWiring implements PodWiring, Disposable {
         throw new CniError(
           cniErrorCode.invalidNamespace,
           `${namespacePath} is the network namespace of the node itself`,
-          { details: 'a container in the network of its host needs no CNI' },
+          { details: 'a container in the host network needs no CNI plugin' },
         );
       }
       const pod = new OpenPod({
@@ -163,7 +163,7 @@ class OpenPod implements PodNamespace {
     if (host === undefined) return undefined;
     const { hostIfName } = reservation;
     if (host.peerIfIndex === undefined) {
-      throw new Error(`veth ${hostIfName}: the kernel does not say what its other end is`);
+      throw new Error(`veth ${hostIfName}: the kernel does not report its other end`);
     }
     try {
       await this.#configureNodeEnd(reservation, host);

@@ -82,7 +82,7 @@ export function discardTemporary(temporary: string): void {
 export function diskError(verb: 'write' | 'remove', file: string, cause: unknown): CniError {
   const text = errorText(cause);
   return new CniError(cniErrorCode.io, `${verb} endpoint record ${file}: ${text}`, {
-    details: 'stateDir must be writable and have space; pods that run are not affected',
+    details: 'stateDir must be writable and have free space; running pods are not affected',
     cause,
   });
 }

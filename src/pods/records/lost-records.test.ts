@@ -64,14 +64,14 @@ function storeOf(...records: readonly LocalEndpoint[]): EndpointStore {
   return store;
 }
 
-test('an interface without a record gets one from what the kernel has', () => {
+test("an interface without a record gets one from the kernel's state", () => {
   const store = storeOf(one);
   const names = [one.hostIfName, two.hostIfName, 'hd00000000000'];
   recoverLost(store, names, kernelOf(one, two));
   assert.deepEqual(store.list(), [one, { ...two, ...unknownNames }]);
   assert.match(
     recoveredText(two),
-    new RegExp(`${two.hostIfName} was lost; made again.*host ports`),
+    new RegExp(`${two.hostIfName} was lost and has been rebuilt.*host ports`),
   );
 });
 
@@ -81,14 +81,14 @@ const taken: readonly { readonly what: string; readonly more: Partial<LocalEndpo
 ];
 
 for (const { what, more } of taken) {
-  test(`a record of a restored backup whose interface is gone keeps no ${what} from another`, () => {
+  test(`a record from a restored backup without its interface keeps no ${what} from another`, () => {
     const store = storeOf(one);
     const served = endpoint(2, more);
     recoverLost(store, [two.hostIfName], kernelOf(served));
     assert.deepEqual(store.get(two.hostIfName), { ...served, ...unknownNames });
   });
 
-  test(`an interface whose ${what} another record has gets none`, () => {
+  test(`an interface whose ${what} is in another record gets none`, () => {
     const store = storeOf(one);
     const names = [one.hostIfName, two.hostIfName];
     recoverLost(store, names, kernelOf(endpoint(2, more)));
@@ -131,12 +131,12 @@ const fates: readonly {
   {
     name: 'has another index, and the kernel knows nothing of the new one',
     ...{ record: one, ifIndex: 99, kernel: kernelOf() },
-    fate: { kind: 'stale', what: 'has index 99 in place of 11' },
+    fate: { kind: 'stale', what: 'has index 99 instead of 11' },
   },
   {
     name: 'has an address that the kernel says is of another',
     ...{ record: one, ifIndex: 11, kernel: kernelOf(endpoint(1, { addresses: two.addresses })) },
-    fate: { kind: 'stale', what: 'has other addresses than the record says' },
+    fate: { kind: 'stale', what: 'has different addresses than the record' },
   },
   {
     name: 'claims the address of one that was adopted before',
@@ -146,7 +146,7 @@ const fates: readonly {
       kernel: kernelOf(),
       live: [endpoint(2, { addresses: one.addresses })],
     },
-    fate: { kind: 'stale', what: `is said to have an address of ${two.hostIfName}` },
+    fate: { kind: 'stale', what: `has an address of ${two.hostIfName} in its record` },
   },
   {
     name: 'has neither interface nor namespace',
@@ -156,7 +156,7 @@ const fates: readonly {
   {
     name: 'has a namespace without the interface',
     ...{ record: endpoint(1, { namespacePath: '/proc/self/ns/net' }), kernel: kernelOf() },
-    fate: { kind: 'stale', what: 'is gone' },
+    fate: { kind: 'stale', what: 'is missing' },
   },
 ];
 

@@ -35,7 +35,7 @@ export function recoverLost(
 
 /** What is so of an endpoint whose record was made again: for `heddle status` and CHECK. */
 export function recoveredText({ hostIfName }: Pick<LocalEndpoint, 'hostIfName'>): string {
-  return `endpoint record of interface ${hostIfName} was lost; made again from what the kernel has of the pod, which keeps its network and has lost its limits and host ports, if it had any: delete the pod, and its successor has them`;
+  return `endpoint record of interface ${hostIfName} was lost and has been rebuilt from the kernel's state; the pod keeps its network, but loses any limits and host ports: delete the pod, and its successor gets them`;
 }
 
 /**

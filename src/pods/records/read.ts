@@ -27,7 +27,7 @@ export function loadRecord(
   } catch (error) {
     // The disk may give it back one day: what it says then is worth more than what is made of the kernel's.
     const recovered = recover?.(hostIfName, '');
-    told(error, 'left where it is', recovered);
+    told(error, 'left in place', recovered);
     return recovered;
   }
   try {
@@ -54,6 +54,6 @@ function setAside(file: string, instead: EndpointRecord | undefined): string {
 
 function consequenceOf(recovered: EndpointRecord | undefined): string {
   return recovered === undefined
-    ? 'its pod has no network until it is made anew'
-    : 'made again from what the kernel has of the pod';
+    ? 'its pod has no network until it is recreated'
+    : "rebuilt from the kernel's state";
 }

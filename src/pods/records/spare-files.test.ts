@@ -34,7 +34,7 @@ function fresh(): Place {
   return { directory, kept, spares: new SpareFiles(kept) };
 }
 
-test('the file of a removed record becomes the next one, with what that says and no more', () => {
+test('the file of a removed record becomes the next one, with exactly its contents', () => {
   const { directory, spares } = fresh();
   const file = path.join(directory, 'a.json');
   const next = path.join(directory, 'b.json');
@@ -51,7 +51,7 @@ test('the file of a removed record becomes the next one, with what that says and
   }
 });
 
-test('no more are kept than pods come at once', () => {
+test('at most as many are kept as pods are added together', () => {
   const { directory, kept, spares } = fresh();
   const files = Array.from({ length: 40 }, (_, index) => path.join(directory, `${index}.json`));
   for (const file of files) writeFileSync(file, '');
@@ -60,7 +60,7 @@ test('no more are kept than pods come at once', () => {
   assert.equal(readdirSync(directory).length, 8);
 });
 
-test('what an earlier process kept goes', () => {
+test('files kept by an earlier process are removed', () => {
   const { directory, kept, spares } = fresh();
   writeFileSync(path.join(directory, 'a.json'), '');
   assert.ok(spares.take(path.join(directory, 'a.json')));
@@ -68,7 +68,7 @@ test('what an earlier process kept goes', () => {
   assert.ok(!existsSync(kept));
 });
 
-test('what cannot be kept is not', () => {
+test('a file that cannot be kept is not', () => {
   const { directory, kept, spares } = fresh();
   const file = path.join(directory, 'a.json');
   assert.equal(spares.take(file), false);
@@ -87,7 +87,7 @@ const tampering: readonly [string, (spare: string) => void][] = [
 ];
 
 for (const [name, tamper] of tampering) {
-  test(`where a spare file ${name}, a new one is made`, () => {
+  test(`if a spare file ${name}, a new one is created`, () => {
     const { directory, kept, spares } = fresh();
     const file = path.join(directory, 'a.json');
     const victim = path.join(root, 'victim');
@@ -105,7 +105,7 @@ for (const [name, tamper] of tampering) {
   });
 }
 
-test('a file with a second name, as in a backup of links, keeps what it has', () => {
+test('a file with a second name, as in a hard-link backup, keeps its contents', () => {
   const { directory, spares } = fresh();
   const file = path.join(directory, 'a.json');
   const backup = path.join(root, 'backup.json');
@@ -117,7 +117,7 @@ test('a file with a second name, as in a backup of links, keeps what it has', ()
   assert.equal(readFileSync(backup, 'utf8'), 'old');
 });
 
-test('a record has the mode of a new one, whatever that had whose file it gets', () => {
+test('a record has the mode of a new file, whatever the reused file had', () => {
   const { directory, spares } = fresh();
   const file = path.join(directory, 'a.json');
   for (const mode of [0o644, 0o666, 0o4755]) {

@@ -51,7 +51,7 @@ function endpoint(number: number): LocalEndpoint {
   return { ...reservation(number), hostIfIndex: (100 + number) as IfIndex };
 }
 
-test('a record comes back as it was saved, complete or not', async () => {
+test('a record is read back as saved, complete or not', async () => {
   const directory = freshDirectory();
   const store = EndpointStore.open(directory, 8);
   store.complete(endpoint(2));
@@ -76,7 +76,7 @@ test('saving again replaces the record', async () => {
   assert.deepEqual(readdirSync(directory), [`${endpoint(1).hostIfName}.json`]);
 });
 
-test('a reservation is completed in its own file, whatever became of that meanwhile', () => {
+test('a reservation is completed in its own file, whatever happened to that meanwhile', () => {
   const directory = freshDirectory();
   const file = path.join(directory, `${endpoint(1).hostIfName}.json`);
   const store = EndpointStore.open(directory, 8);
@@ -129,7 +129,7 @@ test('ids and addresses in use are those of the records', async () => {
   assert.ok(!store.addresses().has(parseAddress('192.0.2.1')));
 });
 
-test('a record counts before it is on disk, so that parallel requests do not take the same', () => {
+test('a record counts before it is on disk, so that parallel requests do not take the same id or address', () => {
   const store = EndpointStore.open(freshDirectory(), 3);
   const completed = store.complete(endpoint(1));
   assert.equal(store.freeId(), 2);
@@ -162,7 +162,7 @@ test('removing what is not there is fine', async () => {
   assert.deepEqual(EndpointStore.open(directory, 3).list(), []);
 });
 
-test('what cannot be written does not count', async () => {
+test('a record that cannot be written does not count', async () => {
   const directory = freshDirectory();
   const store = EndpointStore.open(directory, 3);
   store.reserve(reservation(1));
@@ -175,7 +175,7 @@ test('what cannot be written does not count', async () => {
   assert.equal(store.freeId(), 2);
 });
 
-test('a directory that was removed comes back with all that it had', async () => {
+test('a removed directory is restored with all records', async () => {
   const directory = freshDirectory();
   const store = EndpointStore.open(directory, 3);
   store.complete(endpoint(1));
@@ -186,7 +186,7 @@ test('a directory that was removed comes back with all that it had', async () =>
   assert.deepEqual(EndpointStore.open(directory, 3).list(), [endpoint(1), reservation(2)]);
 });
 
-test('an address that two records claim stays taken when one of them goes', async () => {
+test('an address claimed by two records stays in use when one of them is removed', async () => {
   const directory = freshDirectory();
   const first = EndpointStore.open(directory, 3);
   first.complete(endpoint(1));
@@ -199,7 +199,7 @@ test('an address that two records claim stays taken when one of them goes', asyn
   assert.deepEqual([[...store.addresses()], store.freeId()], [[], 1]);
 });
 
-test('a record that cannot be read is left where it is, and named', async () => {
+test('an unreadable record is left in place and named', async () => {
   const directory = freshDirectory();
   const file = path.join(directory, `${endpoint(1).hostIfName}.json`);
   mkdirSync(file, { recursive: true });
@@ -209,19 +209,19 @@ test('a record that cannot be read is left where it is, and named', async () => 
   assert.deepEqual(store.list(), [endpoint(1)]);
   assert.match(
     store.problems.join(),
-    /is not a file; left where it is, made again from what the kernel/,
+    /is not a file; left in place, rebuilt from the kernel's state/,
   );
   assert.ok(existsSync(file));
 });
 
-test('what is no file in the place of a record, or of the directory, holds no start up', () => {
+test('something other than a file in place of a record, or of the directory, does not delay the start', () => {
   const directory = freshDirectory();
   EndpointStore.open(directory, 3).complete(endpoint(2));
   execFileSync('mkfifo', [path.join(directory, `${endpoint(1).hostIfName}.json`)]);
   mkdirSync(path.join(directory, 'x.json.tmp', 'folder'), { recursive: true });
   const store = EndpointStore.open(directory, 3);
   assert.deepEqual(store.list(), [endpoint(2)]);
-  assert.match(store.problems.join(), /is not a file; left where it is/);
+  assert.match(store.problems.join(), /is not a file; left in place/);
   assert.ok(!existsSync(path.join(directory, 'x.json.tmp')));
   const file = freshDirectory();
   mkdirSync(path.dirname(file), { recursive: true });
@@ -232,7 +232,7 @@ test('what is no file in the place of a record, or of the directory, holds no st
   });
 });
 
-test('of a restored backup, what one record gives up another keeps', () => {
+test('in a restored backup, an address that one record gives up stays with the other', () => {
   const store = EndpointStore.open(freshDirectory(), 3);
   store.restore(endpoint(1));
   store.restore({ ...endpoint(2), id: endpointId(1), addresses: endpoint(1).addresses });
@@ -241,7 +241,7 @@ test('of a restored backup, what one record gives up another keeps', () => {
   assert.equal(store.freeId(), 2);
 });
 
-test('what a crash left before the rename is no record', async () => {
+test('a temporary file left by a crash is not a record', async () => {
   const directory = freshDirectory();
   EndpointStore.open(directory, 3).complete(endpoint(1));
   const temporary = path.join(directory, `${endpoint(2).hostIfName}.json.tmp`);
@@ -265,7 +265,7 @@ const corrupt: readonly [string, string, RegExp][] = [
 ];
 
 for (const [name, text, reason] of corrupt) {
-  test(`${name} is set aside and told, and the others are read`, async () => {
+  test(`${name} is set aside and reported, and the others are read`, async () => {
     const directory = freshDirectory();
     EndpointStore.open(directory, 3).complete(endpoint(2));
     const file = path.join(directory, `${endpoint(1).hostIfName}.json`);
@@ -280,7 +280,7 @@ for (const [name, text, reason] of corrupt) {
   });
 }
 
-test('the interface name fits the kernel, is the same each time and differs by interface', () => {
+test('the interface name fits the kernel, is deterministic and differs by interface', () => {
   const attachment = { containerId: 'c'.repeat(255), ifName: 'eth0' };
   assert.match(hostIfNameOf(attachment), /^hd[0-9a-f]{11}$/);
   assert.equal(hostIfNameOf(attachment), hostIfNameOf({ ...attachment }));

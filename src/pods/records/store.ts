@@ -206,7 +206,7 @@ export class EndpointStore {
 
   #break(error: unknown): void {
     const text = errorText(error);
-    this.#broken = `stateDir: ${text}; no pod can be added, pods that run and DEL are not affected`;
+    this.#broken = `stateDir: ${text}; no pod can be added; running pods and DEL are not affected`;
   }
 
   #fileOf(hostIfName: string): string {

@@ -8,7 +8,7 @@ import type { EndpointStore } from './store.ts';
 export function rewriteRecords(store: EndpointStore, log: Logger): void {
   try {
     const missing = store.rewriteMissing();
-    if (missing.length > 0) log.warn({ missing }, 'endpoint records written again');
+    if (missing.length > 0) log.warn({ missing }, 'endpoint records rewritten');
   } catch (error) {
     // A problem of the store, which is reported.
     if (!(error instanceof CniError)) throw error;
@@ -16,4 +16,4 @@ export function rewriteRecords(store: EndpointStore, log: Logger): void {
 }
 
 /** Why a record is forgotten that no ADD has finished. */
-export const halfBuilt = 'the agent had stopped while it was added';
+export const halfBuilt = 'the agent stopped while the pod was being added';

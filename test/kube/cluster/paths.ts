@@ -27,7 +27,7 @@ export interface ClusterPaths {
 /** Throws InputError unless `name` can be part of paths. */
 export function parseClusterName(name: string): string {
   if (/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) return name;
-  const rule = 'is not 1 to 32 small letters, digits and inner hyphens';
+  const rule = 'is not a name of 1 to 32 lower-case letters, digits and inner hyphens';
   throw new InputError({ object: 'cluster name', value: name, rule });
 }
 

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { clusterPaths } from './paths.ts';
 import { processesOf } from './remove.ts';
 
-test('a process is of the cluster whose folder it names, not of one whose name begins alike', async (context) => {
+test('a process belongs to the cluster whose folder it names, not to one with a name of which its own is a prefix', async (context) => {
   const rough = clusterPaths('remove-test-rough');
   const child = spawn('sh', ['-c', 'echo up; read line', `${rough.directory}/etcd`]);
   context.after(() => child.kill());

@@ -38,7 +38,7 @@ testFacts([
   ],
 ]);
 
-test('where pods leave with another address than the InternalIP, it is said which', () => {
+test('a source address other than the InternalIP is named', () => {
   const wg0 = 8 as IfIndex;
   const node = changed({
     host: {

@@ -1,4 +1,4 @@
-// Facts about what pods' packets look like outside the cluster: by which interfaces they leave and with which address.
+// Facts about packets of pods outside the cluster: the interfaces they leave by and their source addresses.
 
 import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
 import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
@@ -15,7 +15,7 @@ export function exitFindings(node: ObservedNode): readonly Finding[] {
   const { masquerade } = desired;
   if (masquerade === undefined) return [];
   const present = new Set(kernel.host.addresses.map(({ address }) => address));
-  // The tunnel's end is worse than a note: see tunnel-checks.ts.
+  // A missing tunnel endpoint is worse than a note: see tunnel-checks.ts.
   const away = nodeAddresses.filter(
     (address) => !present.has(address) && address !== desired.overlay?.address,
   );
@@ -25,18 +25,18 @@ export function exitFindings(node: ObservedNode): readonly Finding[] {
       ? []
       : [
           note(
-            `the Node object says InternalIP ${some(away)}, which this node does not have: pods leave by ${listed(exits(node))}`,
+            `the Node object has InternalIP ${some(away)}, but this node does not have that address: pods leave by ${listed(exits(node))}`,
           ),
         ]),
     ...mute.map(({ name, family }) =>
       problem(
-        `${name} leads out of the cluster over IPv${family} and the node has no IPv${family} address to leave with: pods' packets are dropped there`,
+        `${name} leads out of the cluster over IPv${family}, but the node has no IPv${family} address for it: packets of pods are dropped there`,
       ),
     ),
   ];
 }
 
-/** Where pods leave with another address than the node's own; undefined: nowhere. */
+/** Describes exits where pods leave with an address other than the node's; undefined if there are none. */
 export function unusualExits(node: ObservedNode): string | undefined {
   const isUsual = ({ address }: Exit): boolean =>
     address === undefined || node.nodeAddresses.includes(address);
@@ -77,14 +77,15 @@ function exits({ desired, kernel: { host } }: ObservedNode): readonly Exit[] {
       const candidates = host.addresses.filter(
         ({ address }) => addressFamily(address) === family && isUsableAsSource(address),
       );
-      // As the kernel chooses: the interface's first, otherwise any that the node has.
+      // The kernel's choice: the first address of the interface, otherwise any of the node.
       const own = candidates.find((each) => each.ifIndex === ifIndex) ?? candidates[0];
       return [{ name, family, address: source?.address ?? own?.address }];
     });
   });
 }
 
-// By a router, or into a tunnel; a network of neighbours without a router (a bridge of containers) is the node's own.
+// Interfaces with a router behind them, and tunnels. A network of neighbours without a router (a bridge of containers)
+// belongs to the node itself.
 export function interfacesOut(
   { type, destination, ifIndex, gateway, nextHops }: RouteRecord,
   links: ReadonlyMap<IfIndex, ConfiguredLink>,

@@ -1,27 +1,27 @@
-// What a fact about the node is: something that must hold for pods' packets to arrive where they should and look as they
-// should, how to see whether it does, and what to do where it does not.
+// A fact about the node: a condition that must hold for packets of pods to arrive correctly, how to check it, and what
+// to do if it does not hold.
 
 import type { ObservedNode } from '../observed/observed-node.ts';
 
 export interface NodeFact {
   /** Stable: a label of the metric, a field of `-o json`, a row of docs/troubleshooting.md. */
   readonly id: string;
-  /** What holds when all is well. */
+  /** The condition. */
   readonly title: string;
   readonly remedy: Remedy;
-  /** Empty: all is well. Pure. */
+  /** Returns an empty list if the condition holds. Pure. */
   check(node: ObservedNode): readonly Finding[];
-  /** What is worth knowing where all is well. */
+  /** Information worth showing even if the condition holds. */
   describe?(node: ObservedNode): string | undefined;
 }
 
-/** Either a table of the data path restores it, or it is for a person to do. */
+/** Either a table of the data path restores the condition, or an administrator has to. */
 export type Remedy = { readonly restoredBy: string } | { readonly text: string };
 
 export interface Finding {
-  /** `problem`: pods' packets certainly stop, go astray or are translated wrongly. `note`: they may. */
+  /** `problem`: packets of pods are certainly lost, misdirected or translated wrongly. `note`: they may be. */
   readonly severity: 'problem' | 'note';
-  /** What is so, with names and values. */
+  /** A sentence with names and values. */
   readonly text: string;
 }
 
@@ -33,7 +33,7 @@ export function note(text: string): Finding {
   return { severity: 'note', text };
 }
 
-/** The first of many alike, and how many more there are. */
+/** The first of many similar names, and the number of the others. */
 export function some(names: readonly string[], most = 3): string {
   const shown = names.slice(0, most).join(', ');
   return names.length <= most ? shown : `${shown} and ${names.length - most} more`;

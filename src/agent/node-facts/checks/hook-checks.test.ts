@@ -72,19 +72,19 @@ testFacts([
     'a table of too many rules to be walked',
     'forward-hooks',
     { kernel: { ruleSets: [passedOver({ family: 'ip', table: 'filter' })] } },
-    /^note: table ip filter has more than 10000 rules and is passed over/,
+    /^note: table ip filter has more than 10000 rules and was not checked/,
   ],
   [
     'a FORWARD chain that drops',
     'forward-hooks',
     strictForward(),
-    /^problem: chain FORWARD .* drops packets of pods to outside the cluster, answers/,
+    /^problem: chain FORWARD .* drops packets of pods to outside the cluster, replies/,
   ],
   [
     'a chain that drops what comes from a VPN between nodes, by which the stack forwards',
     'forward-hooks',
     fromVpn({ byStack: true }),
-    /^problem: chain c .* drops packets of pods of other nodes to pods; no table/,
+    /^problem: chain c .* drops packets of pods of other nodes to pods; another table/,
   ],
   [
     'the same where no pods are behind it that the stack forwards for',
@@ -114,7 +114,7 @@ testFacts([
     'a chain that drops SCTP',
     'forward-hooks',
     dropping([match(l4proto, 132)]),
-    /^note: chain c of table ip mine \(hook forward, rule 1\) drops SCTP between pods and outside; where that is not meant: accept it there, for example from and to 198\.51\.100\.0\/25$/,
+    /^note: chain c of table ip mine \(hook forward, rule 1\) drops SCTP between pods and outside; if that is not intended: accept it there, for example from and to 198\.51\.100\.0\/25$/,
   ],
   [
     'a chain that drops UDP-Lite',
@@ -180,7 +180,7 @@ testFacts([
     "all that goes to a pod's interface",
     'forward-hooks',
     dropping([], { family: 'netdev', hook: 'egress', dev: 'hd00000000002' }),
-    /^problem: .* \(hook egress, rule 1\) drops answers from outside to pods;/,
+    /^problem: .* \(hook egress, rule 1\) drops replies from outside to pods;/,
   ],
   [
     'all that leaves by an interface that is not ours',
@@ -207,13 +207,13 @@ testFacts([
     'a rule that may drop pods’ packets, in a chain that accepts the rest',
     'forward-hooks',
     dropping([match({ meta: { key: 'length' } }, 1000, '>')]),
-    /^note: chain c of table ip mine \(hook forward, rule 1\) may drop packets of pods to outside the cluster, .*, by a rule that cannot be judged from here: meta length > 1000 drop; accept it there/,
+    /^note: chain c of table ip mine \(hook forward, rule 1\) may drop packets of pods to outside the cluster, .*, by a rule that cannot be evaluated: meta length > 1000 drop; accept it there/,
   ],
   [
     'a rule that may drop DNS',
     'forward-hooks',
     dropping([match(l4proto, 17), { limit: { rate: 1, per: 'second', inv: true } }]),
-    /^note: .* may drop DNS over UDP between .*, by a rule that cannot be judged from here: meta l4proto 17 limit rate over 1\/second drop;/,
+    /^note: .* may drop DNS over UDP between .*, by a rule that cannot be evaluated: meta l4proto 17 limit rate over 1\/second drop;/,
   ],
   [
     'a rule that may drop what others may have marked',

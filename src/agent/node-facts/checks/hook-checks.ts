@@ -1,4 +1,4 @@
-// Facts about rules of others: hooks that drop what pods need, and rules that keep it from being translated.
+// Facts about firewall rules of other software: hooks that drop packets pods need, and rules that prevent translation.
 
 import type { DesiredState } from '../../../model/desired.ts';
 import { prefixFamily } from '../../../net/prefix.ts';
@@ -22,7 +22,7 @@ export function forwardFindings({ kernel, desired }: ObservedNode): readonly Fin
       outcome.kind !== 'passes' &&
       forwardHooks.has(hookOf(chain)) &&
       !isLocal(probe) &&
-      // What may be dropped, and may be meant to be, is no news.
+      // A possible drop that may be intended is not reported.
       !(
         probe.isOptional &&
         (outcome.isUnsure || (outcome.kind === 'may drop' && probe.mayBeMarked))
@@ -38,11 +38,11 @@ export function forwardFindings({ kernel, desired }: ObservedNode): readonly Fin
 
 function unlookedAt(rules: RuleSet): Finding {
   return note(
-    `${tableName(rules)} has more than ${mostRules} rules and is passed over: they may drop pods' packets, take them out of connection tracking or translate them`,
+    `${tableName(rules)} has more than ${mostRules} rules and was not checked: they may drop packets of pods, take them out of connection tracking or translate them`,
   );
 }
 
-// A chain that drops the TCP of pods drops their rest as well, which is no second fault.
+// A chain that drops TCP of pods drops their other packets as well, which is not a second fault.
 function isSaidBy(drops: readonly Walked[], { chain, probe, outcome }: Walked): boolean {
   return drops.some(
     (other) =>
@@ -81,7 +81,7 @@ interface Group {
   readonly what: readonly string[];
 }
 
-/** One a chain: what it drops is said in one sentence. */
+/** One group per chain, so that one sentence describes what it drops. */
 function grouped(all: readonly Walked[]): readonly Group[] {
   const groups = new Map<string, Walked[]>();
   for (const walked of all) {
@@ -102,26 +102,24 @@ function dropFinding({ first, what }: Group, desired: DesiredState): Finding {
   const where = `chain ${outcome.chain} of ${tableName(rules)} (hook ${hookOf(chain)}, ${outcome.by})`;
   const remedy = remedyOf(rules, chain, desired);
   if (outcome.kind === 'may drop') {
-    const why = 'by a rule that cannot be judged from here';
+    const why = 'by a rule that cannot be evaluated';
     return note(`${where} may drop ${some(what)}, ${why}: ${outcome.rule}; ${remedy}`);
   }
   if (probe.isOptional) {
     const wanted = probe.beside === undefined ? othersToo(remedy) : remedy;
-    return note(`${where} drops ${some(what, 6)}; where that is not meant: ${wanted}`);
+    return note(`${where} drops ${some(what, 6)}; if that is not intended: ${wanted}`);
   }
   return outcome.isUnsure
-    ? note(
-        `${where} may drop ${some(what)}: it has rules that cannot be judged from here; ${remedy}`,
-      )
-    : problem(`${where} drops ${some(what)}; no table has a say over another's drop: ${remedy}`);
+    ? note(`${where} may drop ${some(what)}: it has rules that cannot be evaluated; ${remedy}`)
+    : problem(`${where} drops ${some(what)}; another table cannot overrule a drop: ${remedy}`);
 }
 
 // The packet is for a pod of another node.
 function othersToo(remedy: string): string {
-  return `${remedy}, and likewise for the pod ranges of the other nodes`;
+  return `${remedy}, and the same for the pod ranges of the other nodes`;
 }
 
-// How the owner of such a table wants to be told, since a rule in it by hand would be overwritten.
+// The remedy in the tool that owns the table, because it would overwrite a rule added by hand.
 function remedyOf(rules: RuleSet, chain: ListedChain, desired: DesiredState): string {
   const ranges = desired.podRanges
     .map(({ prefix }) => prefix)
@@ -143,7 +141,7 @@ function remedyOf(rules: RuleSet, chain: ListedChain, desired: DesiredState): st
   if ([...rules.chains.keys()].some((name) => name.startsWith('ufw'))) {
     return isForward
       ? `ufw: ufw route allow from ${range}; ufw route allow to ${range}`
-      : 'ufw: ufw allow what is named';
+      : 'ufw: `ufw allow` the traffic listed';
   }
   return `accept it there, for example from and to ${range}`;
 }
@@ -157,7 +155,7 @@ function familyName(family: 4 | 6): string {
   return family === 4 ? 'ip' : 'ip6';
 }
 
-// To or from the node itself, tunnels included.
+// From or to the node itself, including tunnels.
 function isLocal({ input, output }: Probe): boolean {
   return input === undefined || output === undefined;
 }

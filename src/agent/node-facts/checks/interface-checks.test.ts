@@ -97,13 +97,13 @@ testFacts([
         })),
       },
     },
-    /^problem: .* for eth0, where/,
+    /^problem: .* for eth0, but/,
   ],
   [
     'an uplink without carrier',
     'links',
     { host: { links: links.map((each) => ({ ...each, running: each.name !== 'eth0' })) } },
-    /^problem: uplink eth0 is without carrier/,
+    /^problem: uplink eth0 has no carrier/,
   ],
   [
     'a pod interface that is down',
@@ -119,7 +119,7 @@ testFacts([
         links: links.map((each) => ({ ...each, mac: parseMac('02:00:5e:10:00:01') })),
       },
     },
-    /^problem: interface hd00000000001 of a pod has the address 02:00:5e:10:00:01: .*; ip link set dev/,
+    /^problem: interface hd00000000001 of a pod has MAC address 02:00:5e:10:00:01: .*; ip link set dev/,
   ],
   [
     'an uplink in a VRF',
@@ -144,7 +144,7 @@ testFacts([
         ],
       },
     },
-    /problem: device heddle_vxlan belongs to bridge br0: its packets do not take the routes/,
+    /problem: device heddle_vxlan belongs to bridge br0: its packets do not use the routes/,
   ],
   [
     'a strict filter at two uplinks',
@@ -176,7 +176,7 @@ testFacts([
       desired: { overlay },
       host: { links: [...links, link(5, 'flannel.77', { kind: 'vxlan', vxlan })] },
     },
-    /^problem: UDP port 4789, .* flannel\.77 \(VNI 77\)/,
+    /^problem: UDP port 4789 .* flannel\.77 \(VNI 77\)/,
   ],
   [
     'our VXLAN device under another name',
@@ -194,7 +194,7 @@ testFacts([
         ],
       },
     },
-    /^problem: UDP port 4789, .* own VXLAN device under another name: `ip link delete vx7`$/,
+    /^problem: UDP port 4789 .* own VXLAN device under another name: `ip link delete vx7`$/,
   ],
   [
     'a VXLAN device with another port',
@@ -213,9 +213,9 @@ testFacts([
         links: [...links, link(5, 'cali0123456789a'), link(6, 'cni-podman0'), link(10, 'docker0')],
       },
     },
-    /^note: interfaces of Calico are there \(cali0123456789a\)/,
+    /^note: interfaces of Calico exist \(cali0123456789a\)/,
   ],
-  ['policies of IPsec, native', 'ipsec', { host: { hasIpsec: true } }, /^note: policies of IPsec/],
+  ['policies of IPsec, native', 'ipsec', { host: { hasIpsec: true } }, /^note: IPsec policies/],
   [
     'policies of IPsec, vxlan',
     'ipsec',
@@ -226,6 +226,6 @@ testFacts([
     'a pod of before with a larger MTU',
     'mtu',
     { desired: { pathMtuBytes: 1450 } },
-    /^note: .* 1450 bytes: shop\/web-1/,
+    /^note: .* 1450 bytes .*: shop\/web-1/,
   ],
 ]);

@@ -1,4 +1,4 @@
-// Facts about the node's interfaces: the switches that packets pass, and whose interfaces they are.
+// Facts about the node's interfaces: kernel switches for their packets, and their owners.
 
 import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
 import type { DesiredState } from '../../../model/desired.ts';
@@ -17,7 +17,7 @@ export function forwardingFindings(node: ObservedNode): readonly Finding[] {
   if (hasRange(desired, 6) && kernel.settings.get('net/ipv6/conf/all/forwarding') === '0') {
     found.push(
       problem(
-        'net.ipv6.conf.all.forwarding is 0: no IPv6 packet of a pod leaves the node or comes back',
+        'net.ipv6.conf.all.forwarding is 0: the node forwards no IPv6 packets to or from pods',
       ),
     );
   }
@@ -25,7 +25,7 @@ export function forwardingFindings(node: ObservedNode): readonly Finding[] {
   if (kernel.settings.get('net/ipv4/ip_forward') === '0') {
     return [
       ...found,
-      problem('net.ipv4.ip_forward is 0: no IPv4 packet of a pod leaves the node or comes back'),
+      problem('net.ipv4.ip_forward is 0: the node forwards no IPv4 packets to or from pods'),
     ];
   }
   const off = kernel.host.links.filter(({ ipv4 }) => ipv4?.forwarding === 0);
@@ -43,14 +43,14 @@ export function forwardingFindings(node: ObservedNode): readonly Finding[] {
   if (ours.length > 0) {
     found.push(
       problem(
-        `net.ipv4.conf.NAME.forwarding is 0 for ${names(ours)}: IPv4 packets that come in there end there`,
+        `net.ipv4.conf.NAME.forwarding is 0 for ${names(ours)}: IPv4 packets that arrive there are not forwarded`,
       ),
     );
   }
   if (others.length > 0) {
     found.push(
       note(
-        `net.ipv4.conf.NAME.forwarding is 0 for ${names(others)}: what pods ask for by it is not answered`,
+        `net.ipv4.conf.NAME.forwarding is 0 for ${names(others)}: replies to pods that arrive there are not forwarded`,
       ),
     );
   }
@@ -71,7 +71,7 @@ export function routerFindings({ kernel, desired }: ObservedNode): readonly Find
   const names = some(deaf.map(({ name }) => name));
   return [
     problem(
-      `net.ipv6.conf.NAME.accept_ra is 1 for ${names}, where the node forwards: routes that routers announced there expire`,
+      `net.ipv6.conf.NAME.accept_ra is 1 for ${names}, but the node forwards packets: routes learnt from router advertisements there expire`,
     ),
   ];
 }
@@ -87,22 +87,22 @@ export function ipv6Findings({ kernel, desired }: ObservedNode): readonly Findin
       ? []
       : [
           problem(
-            `net.ipv6.conf.NAME.disable_ipv6 is 1 for ${names(ours)}: pods with IPv6 addresses are cut off`,
+            `net.ipv6.conf.NAME.disable_ipv6 is 1 for ${names(ours)}: pods with IPv6 addresses have no IPv6`,
           ),
         ]),
     ...(uplinks.length === 0
       ? []
       : [
           note(
-            `net.ipv6.conf.NAME.disable_ipv6 is 1 for ${names(uplinks)}: IPv6 packets of pods do not leave by it`,
+            `net.ipv6.conf.NAME.disable_ipv6 is 1 for ${names(uplinks)}: IPv6 packets of pods cannot leave there`,
           ),
         ]),
   ];
 }
 
-// Strict filters fit every way of ours while there is masquerading: pods, remote ranges and the addresses by which nodes send
-// into the tunnel have routes to where their packets come from. Two ways out are another matter: what leaves by the one may
-// be answered by the other.
+// While masquerading is on, strict filters fit all of heddle's paths: pods, remote ranges and tunnel source addresses
+// have routes to where their packets come from. With two uplinks this is different: replies to packets that left by one
+// may arrive on the other.
 export function reversePathFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const strictForAll = kernel.settings.get('net/ipv4/conf/all/rp_filter') === '1';
   const strict = kernel.host.links.filter(
@@ -114,7 +114,7 @@ export function reversePathFindings({ kernel, desired }: ObservedNode): readonly
   const names = some(strict.map(({ name }) => name));
   return [
     note(
-      `net.ipv4.conf.NAME.rp_filter is 1 (strict) for ${names}: answers that come in by another uplink than the route's are dropped`,
+      `net.ipv4.conf.NAME.rp_filter is 1 (strict) for ${names}: replies that arrive on a different uplink than the route's are dropped`,
     ),
   ];
 }
@@ -129,7 +129,7 @@ export function linkFindings({ kernel, desired }: ObservedNode): readonly Findin
   const found: Finding[] = [];
   for (const { name, up } of down) {
     found.push(
-      problem(`uplink ${name} is ${up ? 'without carrier' : 'down'}: nothing leaves by it`),
+      problem(`uplink ${name} ${up ? 'has no carrier' : 'is down'}: no packets leave there`),
     );
   }
   if (silent.length > 0) {
@@ -138,7 +138,7 @@ export function linkFindings({ kernel, desired }: ObservedNode): readonly Findin
         pod ? `${hostIfName} of ${pod.namespace}/${pod.name}` : hostIfName,
       ),
     );
-    found.push(problem(`interfaces of pods are down: ${names}; set them up, or delete the pods`));
+    found.push(problem(`interfaces of pods are down: ${names}; bring them up, or delete the pods`));
   }
   return [
     ...found,
@@ -147,7 +147,8 @@ export function linkFindings({ kernel, desired }: ObservedNode): readonly Findin
   ];
 }
 
-// What a pod sends up the node's stack is for its gateway's address: the kernel drops it where the interface has another one.
+// Packets that a pod sends to the node's stack carry its gateway's MAC address. The kernel drops them if the interface
+// has a different one.
 function otherMacFindings(
   byIndex: ReadonlyMap<IfIndex, ConfiguredLink>,
   { endpoints }: DesiredState,
@@ -155,13 +156,13 @@ function otherMacFindings(
   return endpoints.flatMap(({ hostIfIndex }) => {
     const { name, mac } = byIndex.get(hostIfIndex) ?? {};
     if (name === undefined || mac === undefined || mac === gatewayMac) return [];
-    const what = `interface ${name} of a pod has the address ${mac}: the node drops what its pod sends beyond other pods`;
+    const what = `interface ${name} of a pod has MAC address ${mac}: the node drops packets from the pod that are not for other pods`;
     return [problem(`${what}; ip link set dev ${name} address ${gatewayMac}`)];
   });
 }
 
-// A pod's interface or the VXLAN device that is a port of a bridge or in a VRF, an uplink in a VRF: packets take another path
-// than ours.
+// If a pod's interface or the VXLAN device is a port of a bridge or in a VRF, or an uplink is in a VRF, packets take a
+// different path.
 function masterFindings(
   uplinks: readonly ConfiguredLink[],
   byIndex: ReadonlyMap<IfIndex, ConfiguredLink>,
@@ -181,9 +182,9 @@ function masterFindings(
       : `${isOurs ? 'device' : 'uplink'} ${link.name}`;
     const what = `${whose} belongs to ${kind} ${name}`;
     if (isOurs || kind === 'vrf')
-      return [problem(`${what}: its packets do not take the routes of the main table`)];
+      return [problem(`${what}: its packets do not use the routes of the main table`)];
     return [
-      note(`${what}, which has the addresses: name ${name} in the configuration's \`uplinks\``),
+      note(`${what}, which has the addresses: list ${name} in \`uplinks\` of the configuration`),
     ];
   });
 }
@@ -201,15 +202,15 @@ export function tunnelPortFindings({
   const renamed = same.filter(isOverlayDevice);
   if (renamed.length > 0) {
     const cure = renamed.map(({ name }) => `\`ip link delete ${name}\``).join(', ');
-    const text = `UDP port ${port}, which our tunnels need, is that of heddle's own VXLAN device under another name: ${cure}`;
+    const text = `UDP port ${port} of the tunnels is taken by heddle's own VXLAN device under another name: ${cure}`;
     return [finding(text)];
   }
   const names = some(same.map(({ name, vxlan }) => `${name} (VNI ${vxlan?.id})`));
-  const text = `UDP port ${port}, which our tunnels need, is that of the VXLAN device ${names}: set \`vxlan.port\` to another on every node, or delete the device`;
+  const text = `UDP port ${port} of the tunnels is taken by the VXLAN device ${names}: set \`vxlan.port\` to another port on every node, or delete the device`;
   return [finding(text)];
 }
 
-// By names that other pod networks give; `cni-podman0` and `docker0` are no pod networks of a cluster.
+// Interface names of other pod networks. `cni-podman0` and `docker0` do not belong to a pod network of a cluster.
 const otherNetworks: readonly (readonly [RegExp, string])[] = [
   [/^cni0$/, 'the bridge plugin or flannel'],
   [/^flannel(\.\d+|-v6\.\d+|-wg|-wg-v6)?$/, 'flannel'],
@@ -229,7 +230,7 @@ export function otherNetworkFindings({ kernel }: ObservedNode): readonly Finding
   }
   return Array.from(found, ([owner, names]) =>
     note(
-      `interfaces of ${owner} are there (${some(names)}): its routes and rules may still catch pods' packets`,
+      `interfaces of ${owner} exist (${some(names)}): its routes and rules may still affect packets of pods`,
     ),
   );
 }
@@ -243,7 +244,7 @@ export function mtuFindings({ desired }: ObservedNode): readonly Finding[] {
   );
   return [
     note(
-      `pods were made when the way off the node carried more than its ${pathMtuBytes} bytes: ${pods}; what they send depends on ICMP until they are made again`,
+      `pods have an MTU larger than the ${pathMtuBytes} bytes that the path off the node carries now: ${pods}; their large packets depend on ICMP until the pods are recreated`,
     ),
   ];
 }
@@ -252,7 +253,7 @@ export function ipsecFindings({ kernel, desired }: ObservedNode): readonly Findi
   if (!kernel.host.hasIpsec || desired.mode !== 'native') return [];
   return [
     note(
-      'policies of IPsec are in force: what pods of different nodes send each other in mode native passes them by',
+      'IPsec policies are in force, but packets between pods of different nodes bypass them in mode native',
     ),
   ];
 }

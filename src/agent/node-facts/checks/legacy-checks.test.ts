@@ -18,12 +18,12 @@ testFacts([
         },
       },
     },
-    /^note: iptables-legacy is in use \(ip filter, ip6 raw\) and is not read here: iptables-legacy-save is not installed .*; its rules may drop/,
+    /^note: iptables-legacy is in use \(ip filter, ip6 raw\) but its rules cannot be read: iptables-legacy-save is not installed .*; they may drop/,
   ],
   ['no table of iptables-legacy', 'iptables-legacy', { kernel: { legacyTables: none } }, undefined],
 ]);
 
-test('rules of iptables-legacy that were read are worth knowing, empty tables are not', () => {
+test('readable rules of iptables-legacy are worth a note, empty tables are not', () => {
   const read = [
     { name: 'ip filter', rules: 3 },
     { name: 'ip raw', rules: 0 },
@@ -31,5 +31,5 @@ test('rules of iptables-legacy that were read are worth knowing, empty tables ar
   const node = changed({ kernel: { legacyTables: { ...none, read } } });
   const { check, describe } = factOf('iptables-legacy');
   assert.deepEqual(check(node), []);
-  assert.match(describe?.(node) ?? '', /^iptables-legacy has rules \(3 in ip filter\), which/);
+  assert.match(describe?.(node) ?? '', /^iptables-legacy has rules \(3 in ip filter\); they/);
 });

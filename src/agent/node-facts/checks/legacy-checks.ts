@@ -1,4 +1,4 @@
-// The fact about iptables-legacy. What its rules do to pods' packets is found with the rules of nftables.
+// The fact about iptables-legacy. The effect of its rules on packets of pods is checked together with nftables rules.
 
 import type { ObservedNode } from '../observed/observed-node.ts';
 import { type Finding, note, some } from './fact.ts';
@@ -8,15 +8,15 @@ export function legacyFindings({ kernel: { legacyTables } }: ObservedNode): read
   if (unread.length === 0) return [];
   return [
     note(
-      `iptables-legacy is in use (${unread.join(', ')}) and is not read here: ${trouble}; its rules may drop pods' packets, take them out of connection tracking, or keep the tunnel's out`,
+      `iptables-legacy is in use (${unread.join(', ')}) but its rules cannot be read: ${trouble}; they may drop packets of pods or of the tunnel, or take them out of connection tracking`,
     ),
   ];
 }
 
-/** Rules beside those that `nft list ruleset` and `iptables -S` show are easily missed. */
+/** Rules that `nft list ruleset` and `iptables -S` do not show are easily missed. */
 export function legacyInUse({ kernel: { legacyTables } }: ObservedNode): string | undefined {
   const tables = legacyTables.read.filter(({ rules }) => rules > 0);
   if (tables.length === 0) return undefined;
   const names = tables.map(({ name, rules }) => `${rules} in ${name}`);
-  return `iptables-legacy has rules (${some(names, 8)}), which are judged as those of nftables are`;
+  return `iptables-legacy has rules (${some(names, 8)}); they are checked like those of nftables`;
 }

@@ -6,13 +6,13 @@ testFacts([
     'fragments, nearly full',
     'fragment-memory',
     { kernel: { fragmentBytes: 900 } },
-    /^note: .* take 900 of 1000 bytes .* will be dropped when it is full$/,
+    /^note: .* take 900 of 1000 bytes .* will be dropped when the limit is reached$/,
   ],
   [
     'fragments, full',
     'fragment-memory',
     { kernel: { fragmentBytes: 1001 } },
-    /^problem: .* take 1001 of 1000 bytes .* of others are dropped$/,
+    /^problem: .* take 1001 of 1000 bytes .* further fragments are dropped$/,
   ],
   ['a lost race now and then', 'connection-inserts', { kernel: { failedInserts: 10 } }, undefined],
   [

@@ -16,7 +16,7 @@ testFacts([
       kernel: { foreignNeighbours: [{ ...permanent, address: other }] },
       desired: { nextHops },
     },
-    /^note: entries that another process has set for good: next hop 192\.0\.2\.12 dev eth0 \(02:00:5e:10:00:09\); /,
+    /^note: another process has set permanent neighbour entries: next hop 192\.0\.2\.12 dev eth0 \(02:00:5e:10:00:09\); /,
   ],
   [
     'one that is not resolved',

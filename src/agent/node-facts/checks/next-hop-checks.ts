@@ -1,9 +1,10 @@
-// Facts about neighbour entries of next hops (other nodes, routers) that another process has set for good.
+// Facts about permanent neighbour entries of next hops (other nodes, routers) set by another process.
 
 import type { ObservedNode } from '../observed/observed-node.ts';
 import { type Finding, note, some } from './fact.ts';
 
-// Ours the kernel resolves; such a one is left alone, right or wrong: it may be meant, where ARP is not answered.
+// The kernel resolves heddle's next hops. A permanent entry is left alone, right or wrong: it may be intended where ARP
+// is not answered.
 export function nextHopFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const { foreignNeighbours, host } = kernel;
   if (foreignNeighbours.length === 0) return [];
@@ -17,7 +18,7 @@ export function nextHopFindings({ kernel, desired }: ObservedNode): readonly Fin
   );
   return [
     note(
-      `entries that another process has set for good: ${some(all)}; a wrong MAC address there cuts pods off from what is behind it`,
+      `another process has set permanent neighbour entries: ${some(all)}; a wrong MAC address there cuts pods off from everything behind that next hop`,
     ),
   ];
 }

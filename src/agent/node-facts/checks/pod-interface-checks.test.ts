@@ -11,7 +11,7 @@ testFacts([
     'an interface of a pod with a smaller MTU than the pod',
     'pod-interfaces',
     { host: { links: withMtu(1280) } },
-    /^problem: interfaces of pods have a smaller MTU than their pods: hd00000000001 of shop\/web-1 \(1280 in place of 1500\); larger packets vanish$/,
+    /^problem: interfaces of pods have a smaller MTU than their pods: hd00000000001 of shop\/web-1 \(1280 instead of 1500\); larger packets are lost$/,
   ],
   ['one with a larger MTU', 'pod-interfaces', { host: { links: withMtu(9000) } }, undefined],
   [

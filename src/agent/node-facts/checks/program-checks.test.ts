@@ -30,7 +30,7 @@ testFacts([
     "XDP at a pod's interface",
     'other-programs',
     { host: { links: withXdp('eth0', podName) } },
-    /^problem: programs of others are where nothing but pods' packets passes \(XDP of hd00000000001 of shop\/web-1: program 17\)/,
+    /^problem: programs of other software are attached where only packets of pods pass \(XDP of hd00000000001 of shop\/web-1: program 17\)/,
   ],
   [
     'XDP at the far end of a queue of a pod',
@@ -107,6 +107,6 @@ testFacts([
     {
       kernel: { cgroupPrograms: ['inet4_connect of /sys/fs/cgroup: program cil_sock4_conne (12)'] },
     },
-    /^note: programs of others see what pods' processes send, receive or connect to \(inet4_connect of .*cil_sock4_conne \(12\)\)/,
+    /^note: programs of other software see what processes of pods send, receive or connect to \(inet4_connect of .*cil_sock4_conne \(12\)\)/,
   ],
 ]);

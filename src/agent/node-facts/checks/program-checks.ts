@@ -1,4 +1,4 @@
-// Facts about programs and filters of others where pods' packets pass.
+// Facts about programs and filters of other software on the path of pods' packets.
 
 import type { DesiredState } from '../../../model/desired.ts';
 import { podQueue } from '../../../model/pod-queue.ts';
@@ -10,8 +10,8 @@ export function programFindings(node: ObservedNode): readonly Finding[] {
   return [...atOwnInterfaces(node), ...atUplinks(node), ...atCgroups(node)];
 }
 
-// These carry pods' packets only. What is attached by XDP there redirects or drops, since nothing else would be gained by it; a program or
-// filter of tc may just as well only observe, as those of flow collectors do.
+// These interfaces carry only packets of pods. An XDP program there redirects or drops packets, because it would be
+// useless otherwise; a tc program or filter may only observe, as flow collectors do.
 function atOwnInterfaces({ kernel, desired }: ObservedNode): readonly Finding[] {
   const { host, foreignPrograms } = kernel;
   const xdp = host.links.filter(({ xdpProgram }) => xdpProgram !== undefined);
@@ -31,7 +31,9 @@ function atOwnInterfaces({ kernel, desired }: ObservedNode): readonly Finding[] 
     ...(byXdp.length === 0
       ? []
       : [
-          problem(`programs ${where} (${some(byXdp)}): what they drop or redirect does not arrive`),
+          problem(
+            `programs ${where} (${some(byXdp)}): packets that they drop or redirect do not arrive`,
+          ),
         ]),
     ...(byTc.length === 0
       ? []
@@ -39,9 +41,9 @@ function atOwnInterfaces({ kernel, desired }: ObservedNode): readonly Finding[] 
   ];
 }
 
-const where = "of others are where nothing but pods' packets passes";
+const where = 'of other software are attached where only packets of pods pass';
 
-/** Names, with ` of NAMESPACE/POD`, of each interface of a pod, both ends of its queue and the VXLAN device. */
+/** Names of each pod's interface, both ends of its queue and the VXLAN device, with ` of NAMESPACE/POD`. */
 function ownInterfaces({ endpoints, overlay }: DesiredState): ReadonlyMap<IfIndex, string> {
   const own = new Map<IfIndex, string>();
   if (overlay?.ifIndex !== undefined) own.set(overlay.ifIndex, overlay.name);
@@ -71,14 +73,14 @@ function atUplinks({ kernel, desired }: ObservedNode): readonly Finding[] {
   if (all.length === 0) return [];
   return [
     note(
-      `programs or filters of others see packets of pods and may drop or redirect them (${some(all)})`,
+      `programs or filters of other software see packets of pods and may drop or redirect them (${some(all)})`,
     ),
   ];
 }
 
-// systemd accounts by such programs, too.
+// systemd uses such programs for accounting, too.
 function atCgroups({ kernel: { cgroupPrograms } }: ObservedNode): readonly Finding[] {
   if (cgroupPrograms.length === 0) return [];
-  const what = `programs of others see what pods' processes send, receive or connect to (${some(cgroupPrograms)})`;
-  return [note(`${what}, and may refuse it or lead it elsewhere`)];
+  const what = `programs of other software see what processes of pods send, receive or connect to (${some(cgroupPrograms)})`;
+  return [note(`${what}and may refuse or redirect it`)];
 }

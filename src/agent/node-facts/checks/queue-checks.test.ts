@@ -19,7 +19,7 @@ testFacts([
     "netem at a pod's interface",
     'queues',
     { host: { links: withQueue('netem', podName) } },
-    /^problem: queues of others are at our interfaces: hd00000000001 of shop\/web-1 \(netem\); /,
+    /^problem: other software has set queues on heddle's interfaces: hd00000000001 of shop\/web-1 \(netem\); /,
   ],
   [
     'a limit of others at the interface of a pod without one',

@@ -1,26 +1,26 @@
-// Facts about queues of others (root qdiscs) where pods' packets leave by an interface.
+// Facts about root qdiscs of other software at interfaces that packets of pods leave by.
 
 import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
 import type { ObservedNode } from '../observed/observed-node.ts';
 import { type Finding, note, problem, some } from './fact.ts';
 
-// What interfaces without a queue have, and those that have not come up yet.
+// Qdiscs of interfaces without a queue, and of interfaces that have not been up yet.
 const unqueued: ReadonlySet<string> = new Set(['noqueue', 'noop']);
-// They drop for want of room only. Tools that tune a node put the first at every interface; the others hold a pod to a limit, as
-// the reference plugin `bandwidth` does.
+// These drop packets only when they are full. Tuning tools set the first ones at every interface; the others limit a
+// pod, as the reference plugin `bandwidth` does.
 const ordinary: ReadonlySet<string> = new Set([
   ...['fq', 'fq_codel', 'pfifo_fast', 'sfq', 'mq'],
   ...['tbf', 'htb', 'hfsc', 'cake'],
 ]);
 const lossy: ReadonlySet<string> = new Set(['netem', 'blackhole']);
 
-/** Pods' packets that go through the stack wait in such a queue; the fast path passes it by. */
+/** Packets of pods that go through the stack wait in such a queue; the fast path bypasses it. */
 export function queueFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const { endpoints, overlay, uplinks } = desired;
   const byIndex = new Map(kernel.host.links.map((link) => [link.ifIndex, link]));
   const pods = endpoints.flatMap((endpoint) => {
     const link = byIndex.get(endpoint.hostIfIndex);
-    // The table of limits puts its own queue back there.
+    // The table of limits restores its own queue there.
     if (link === undefined || endpoint.bandwidth?.ingress !== undefined) return [];
     const { pod } = endpoint;
     return queuesOf(link, pod === undefined ? '' : ` of ${pod.namespace}/${pod.name}`);
@@ -67,7 +67,7 @@ function findings(
   const where = some(queues.map(({ text }) => text));
   return [
     severity(
-      `queues of others are at our interfaces: ${where}; packets that take the node's stack ${what}`,
+      `other software has set queues on heddle's interfaces: ${where}; packets that pass the node's network stack ${what}`,
     ),
   ];
 }

@@ -1,4 +1,4 @@
-// Routing rules of others that refuse what pods send outside the cluster.
+// Routing rules of other software that refuse packets of pods to outside the cluster.
 
 import { mainTable } from '../../../datapath/ids.ts';
 import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
@@ -19,7 +19,7 @@ import { applies, type RoutedPackets } from './rule-applies.ts';
 const outside = { 4: parseAddress('9.9.9.9'), 6: parseAddress('2620:fe::fe') } as const;
 const refusals: ReadonlySet<string> = new Set(['blackhole', 'unreachable', 'prohibit']);
 
-/** `known`: what catches packets between pods, which is reported already. A note: it may be meant so. */
+/** `known`: rules that divert packets between pods, which are already reported. A note, because it may be intended. */
 export function refusalFindings(
   { kernel, desired }: ObservedNode,
   family: AddressFamily,
@@ -42,12 +42,12 @@ export function refusalFindings(
 }
 
 interface Routing {
-  /** In the order in which they are asked. */
+  /** In the order of evaluation. */
   readonly rules: readonly ListedRule[];
   readonly routes: readonly RouteRecord[];
 }
 
-/** One address of each destination that a rule or a route of another table refuses, and its name for people. */
+/** One address of each destination that a rule or a route of another table refuses, with its name for users. */
 function refusedPlaces(
   { rules, routes }: Routing,
   family: AddressFamily,
@@ -67,7 +67,7 @@ function refusedPlaces(
   );
 }
 
-/** The first rule that has an answer for the packets, where that is a refusal; undefined: they are routed. */
+/** The first rule with a result for the packets, if it is a refusal; undefined: they are routed. */
 function refusedBy({ rules, routes }: Routing, packets: RoutedPackets): string | undefined {
   let from = 0;
   for (const rule of rules) {
@@ -85,14 +85,14 @@ function refusedBy({ rules, routes }: Routing, packets: RoutedPackets): string |
       packets.range,
     );
     if (route === undefined || route.type === 'throw') continue;
-    // What the main table refuses, it refuses to the node as well.
+    // The main table refuses such packets from the node as well.
     if (table === mainTable || !refusals.has(route.type)) return undefined;
     return `rule ${priority} (table ${table}: ${route.type} ${route.destination})`;
   }
   return undefined;
 }
 
-// The longest prefix, and of these the least metric.
+// The route with the longest prefix and, among these, the lowest metric.
 function bestRoute(routes: readonly RouteRecord[], range: Prefix): RouteRecord | undefined {
   return routes
     .filter(({ destination }) => prefixesOverlap(destination, range))

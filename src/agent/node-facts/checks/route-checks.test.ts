@@ -33,14 +33,14 @@ testFacts([
     [
       [
         '198.51.100.64/26',
-        /route 198\.51\.100\.64\/26 via 192\.0\.2\.1 dev eth0 takes it from pod range 198\.51\.100\.0\/25/,
+        /route 198\.51\.100\.64\/26 via 192\.0\.2\.1 dev eth0 takes addresses from pod range 198\.51\.100\.0\/25/,
       ],
       ['198.51.100.128/25', /from pod range 198\.51\.100\.128\/25/],
       [
         '198.51.100.0/24',
-        /^note: pod range 198\.51\.100\.0\/25 is in route 198\.51\.100\.0\/24 via 192\.0\.2\.1 dev eth0 and takes it from there/,
+        /^note: pod range 198\.51\.100\.0\/25 lies inside route 198\.51\.100\.0\/24 via 192\.0\.2\.1 dev eth0 and takes these addresses from it/,
       ],
-      ['198.51.0.0/16', /^note: pod range 198\.51\.100\.0\/25 is in route 198\.51\.0\.0\/16/],
+      ['198.51.0.0/16', /^note: pod range 198\.51\.100\.0\/25 lies inside route 198\.51\.0\.0\/16/],
       ['198.50.0.0/16', undefined],
       ['198.51.101.0/24', undefined],
       ['0.0.0.0/0', undefined],
@@ -95,31 +95,31 @@ testFacts([
         ],
       },
     },
-    /^note: pod range 198\.51\.100\.0\/25 is in route 198\.51\.0\.0\/16/,
+    /^note: pod range 198\.51\.100\.0\/25 lies inside route 198\.51\.0\.0\/16/,
   ],
   [
     'an address of another in the range of a node',
     'routes',
     { host: { addresses: [...kernel.host.addresses, addressOn(1, '198.51.100.200')] } },
-    /^problem: address 198\.51\.100\.200 of lo takes it from pod range 198\.51\.100\.128\/25/,
+    /^problem: address 198\.51\.100\.200 of lo is inside pod range 198\.51\.100\.128\/25/,
   ],
   [
     'a local route to the address of a pod',
     'routes',
     { kernel: { localRoutes: [localRoute('198.51.100.2/32')] } },
-    /^problem: route local 198\.51\.100\.2\/32 dev lo table local takes it from pod range 198\.51\.100\.0\/25$/,
+    /^problem: route local 198\.51\.100\.2\/32 dev lo table local takes addresses from pod range 198\.51\.100\.0\/25$/,
   ],
   [
     'a local route around pod ranges, which table main does not come to',
     'routes',
     { kernel: { localRoutes: [localRoute('198.51.0.0/16')] } },
-    /^problem: route local 198\.51\.0\.0\/16 dev lo table local takes it from pod range 198\.51\.100\.0\/25$/,
+    /^problem: route local 198\.51\.0\.0\/16 dev lo table local takes addresses from pod range 198\.51\.100\.0\/25$/,
   ],
   [
     'a route in table local that drops what is for a pod',
     'routes',
     { kernel: { localRoutes: [{ ...localRoute('198.51.100.2/32'), type: 'blackhole' }] } },
-    /^problem: route blackhole 198\.51\.100\.2\/32 dev lo table local takes it from pod range/,
+    /^problem: route blackhole 198\.51\.100\.2\/32 dev lo table local takes addresses from pod range/,
   ],
   [
     'a local route to other addresses',
@@ -137,7 +137,7 @@ testFacts([
     'a rule for all to a table with a default route',
     'routing-rules',
     withRule({}, [everywhere]),
-    /^problem: IPv4 packets to pod ranges 198\.51\.100\.0\/25, 198\.51\.100\.128\/25 are caught by rule 100 \(table 52: 0\.0\.0\.0\/0\)/,
+    /^problem: IPv4 packets to pod ranges 198\.51\.100\.0\/25, 198\.51\.100\.128\/25 do not reach table main because of rule 100 \(table 52: 0\.0\.0\.0\/0\)/,
   ],
   ['a rule for all to an empty table', 'routing-rules', withRule({}), undefined],
   [
@@ -175,7 +175,7 @@ testFacts([
     "a rule for the node's own address, as clouds have it for each interface",
     'routing-rules',
     withRule({ from: parsePrefix('192.0.2.11/32') }, [everywhere]),
-    /^problem: IPv4 packets of this node itself to pod ranges 198\.51\.100\.0\/25, .* are caught by rule 100 \(table 52: /,
+    /^problem: IPv4 packets of this node itself to pod ranges 198\.51\.100\.0\/25, .* do not reach table main because of rule 100 \(table 52: /,
   ],
   [
     'a rule for what the node itself sends',
@@ -193,7 +193,7 @@ testFacts([
     'a rule that forbids',
     'routing-rules',
     withRule({ action: 'prohibit', to: remote4 }),
-    /pod ranges 198\.51\.100\.128\/25 are caught by rule 100 \(prohibit\)/,
+    /pod ranges 198\.51\.100\.128\/25 do not reach table main because of rule 100 \(prohibit\)/,
   ],
   [
     'a rule that refuses a network outside to pods',
@@ -250,7 +250,7 @@ testFacts([
     'a rule that refuses everything to pods',
     'routing-rules',
     withRule({ action: 'blackhole', from: pod4 }),
-    /^problem: IPv4 packets to pod ranges .* are caught by rule 100 \(blackhole\)/,
+    /^problem: IPv4 packets to pod ranges .* do not reach table main because of rule 100 \(blackhole\)/,
   ],
   [
     'a rule that passes over default routes',
@@ -262,6 +262,6 @@ testFacts([
     'no rule for main',
     'routing-rules',
     { kernel: { policyRules: policyRules.filter(({ table }) => table !== 254) } },
-    /caught by no rule that asks table main/,
+    /because of a missing lookup of table main/,
   ],
 ]);

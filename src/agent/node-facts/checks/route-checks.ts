@@ -1,4 +1,4 @@
-// Facts about routes and routing rules of others: what they take out of the pods' ranges.
+// Facts about routes and routing rules of other software that take addresses from pod ranges.
 
 import { memoizeLast } from '../../../base/memoize.ts';
 import { mainTable } from '../../../datapath/ids.ts';
@@ -24,7 +24,7 @@ import { type Finding, note, problem, some } from './fact.ts';
 import { refusalFindings } from './refusal-checks.ts';
 import { applies, type RoutedPackets, type Sender } from './rule-applies.ts';
 
-/** Longest prefix wins: a route of another inside a range, or the range itself, goes before ours. */
+/** The longest prefix wins: a foreign route inside a range, or equal to it, takes precedence over heddle's. */
 export function routeFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const { host, localRoutes } = kernel;
   const owner = rangeFinder(desired.podRanges, desired.remoteRanges);
@@ -40,8 +40,8 @@ export function routeFindings({ kernel, desired }: ObservedNode): readonly Findi
   ];
 }
 
-// Ours is the longer one: what is behind the other's gateway there is out of reach. Whoever may write a Node can do that to
-// a part of any network; podCidrs says that it is meant.
+// Heddle's route is longer: hosts behind the other route's gateway cannot be reached there. Anyone who may write a Node
+// can do this to a part of any network; setting podCidrs confirms that it is intended.
 function outerRoutes(
   { routes, links }: HostListing,
   { podRanges, remoteRanges, podCidrs = [] }: DesiredState,
@@ -54,7 +54,7 @@ function outerRoutes(
     const first = ranges[firstFrom(ranges, outer.digits)]?.ordered;
     if (first === undefined || first.bits === outer.bits || !contains(outer, first)) return [];
     return [
-      `pod range ${first.prefix} is in route ${route.destination} ${placeOf(route, names)} and takes it from there`,
+      `pod range ${first.prefix} lies inside route ${route.destination} ${placeOf(route, names)} and takes these addresses from it`,
     ];
   });
 }
@@ -82,11 +82,13 @@ function foreignRoutes({ routes, links }: HostListing, owner: RangeFinder): read
     const range = owner(destination);
     if (range === undefined || isPodRoute(route, names)) return [];
     const words = ['route', type === 'unicast' ? '' : type, destination, placeOf(route, names)];
-    return [`${words.filter((word) => word !== '').join(' ')} takes it from pod range ${range}`];
+    return [
+      `${words.filter((word) => word !== '').join(' ')} takes addresses from pod range ${range}`,
+    ];
   });
 }
 
-// Routes that the kernel makes for an address of our own device are in the range that they are for.
+// The kernel creates routes for the addresses of heddle's own devices inside their ranges.
 function isPodRoute({ ifIndex }: RouteRecord, names: ReadonlyMap<IfIndex, string>): boolean {
   const name = ifIndex === undefined ? undefined : names.get(ifIndex);
   return name !== undefined && (isEndpointName(name) || name === overlayDeviceName);
@@ -113,12 +115,12 @@ function foreignAddresses(
   return addresses.filter(isForeign).flatMap(({ address, ifIndex }) => {
     const range = owner(hostPrefix(address));
     if (range === undefined) return [];
-    return [`address ${address} of ${names.get(ifIndex)} takes it from pod range ${range}`];
+    return [`address ${address} of ${names.get(ifIndex)} is inside pod range ${range}`];
   });
 }
 
-// Table local is asked before all others: a route of it takes what it covers, wider than a pod range or not. Those of the
-// node's own addresses are the kernel's.
+// Table local is looked up before all others: its routes take precedence whatever their length. Routes for the node's
+// own addresses are created by the kernel.
 function foreignLocalRoutes(
   routes: readonly RouteRecord[],
   { addresses, links }: HostListing,
@@ -134,13 +136,13 @@ function foreignLocalRoutes(
     const range = ranges.find((each) => prefixesOverlap(each, destination));
     if (range === undefined) return [];
     const what = `route ${type} ${destination} ${placeOf(route, names)} table local`;
-    return [`${what} takes it from pod range ${range}`];
+    return [`${what} takes addresses from pod range ${range}`];
   });
 }
 
 type RangeFinder = (prefix: Prefix) => Prefix | undefined;
 
-/** The pod range that holds a prefix or is it. */
+/** The pod range that contains or equals a prefix. */
 const rangeFinder = memoizeLast(
   (own: readonly PodRange[], remote: readonly RemoteRange[]): RangeFinder => {
     const ranges = new PrefixIndex(inOrder(own, remote));
@@ -150,12 +152,12 @@ const rangeFinder = memoizeLast(
 
 const localTable = 255;
 
-/** Which table is asked first for packets to pods, and what is refused to them, by rules beside the ordinary three. */
+/** Which table is looked up first for packets to pods, and which packets additional rules refuse. */
 export function ruleFindings(node: ObservedNode): readonly Finding[] {
   return ([4, 6] as const).flatMap((family) => {
     const pods = caughtOf(node, { family, sender: 'pods' });
     const known = new Set(pods.map(({ caught }) => caught));
-    // What catches both is said once.
+    // A rule that affects both senders is reported once.
     const own = caughtOf(node, { family, sender: 'node' }).filter(
       ({ caught }) => !known.has(caught),
     );
@@ -195,7 +197,7 @@ function ruleProblems(all: readonly Caught[], packets: string): readonly Finding
   return [...new Set(all.map(({ caught }) => caught))].map((caught) => {
     const which = all.filter((each) => each.caught === caught).map(({ range }) => range);
     return problem(
-      `${packets} to pod ranges ${some([...new Set(which)])} are caught by ${caught}: give a rule with a lower number \`to\` these ranges \`lookup main\``,
+      `${packets} to pod ranges ${some([...new Set(which)])} do not reach table main because of ${caught}: add a rule with a lower priority number that looks up table main for them`,
     );
   });
 }
@@ -205,7 +207,7 @@ interface Lookup extends RoutedPackets {
   readonly routes: readonly RouteRecord[];
 }
 
-/** What stands before the main table for packets to a range; undefined: nothing. */
+/** What prevents a lookup of the main table for packets to a range; undefined: nothing. */
 function caughtBy(lookup: Lookup): string | undefined {
   const { rules, routes, range } = lookup;
   let from = 0;
@@ -216,7 +218,7 @@ function caughtBy(lookup: Lookup): string | undefined {
     if (action === 'nop' || action === 'goto' || table === localTable) continue;
     if (action !== 'lookup') return `rule ${priority} (${action})`;
     const length = rule.suppressedPrefixLength ?? -1;
-    // Ours are there, and longer than what is suppressed.
+    // The main table has heddle's routes, which are longer than the suppressed length.
     if (table === mainTable) {
       if (length < prefixLength(range)) return undefined;
       continue;
@@ -231,5 +233,5 @@ function caughtBy(lookup: Lookup): string | undefined {
     );
     if (route !== undefined) return `rule ${priority} (table ${table}: ${route.destination})`;
   }
-  return 'no rule that asks table main';
+  return 'a missing lookup of table main';
 }

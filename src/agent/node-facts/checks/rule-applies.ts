@@ -4,18 +4,21 @@ import type { ListedRule } from '../../../kernel/netlink/rule.ts';
 import { type Prefix, prefixesOverlap } from '../../../net/prefix.ts';
 import { isEndpointName } from '../../../pods/interface/names.ts';
 
-/** Who sends: pods of this node, or the node, whose kubelet probes them. */
+/** The sender: pods of this node, or the node itself, whose kubelet probes them. */
 export type Sender = 'pods' | 'node';
 
 export interface RoutedPackets {
   readonly sender: Sender;
-  /** A range of this node's pods, or its own address. */
+  /** A pod range of this node, or an address of the node. */
   readonly source: Prefix;
   /** The destinations. */
   readonly range: Prefix;
 }
 
-/** Of packets without marks. What asks for a user, a protocol or a port is for few of them. */
+/**
+ * For packets without marks. A rule for a user, a protocol or a port does not count, because it affects only some
+ * packets.
+ */
 export function applies(rule: ListedRule, { sender, source, range }: RoutedPackets): boolean {
   if (rule.selectsMore) return false;
   const { from, to, mark, inputInterface, outputInterface } = rule;

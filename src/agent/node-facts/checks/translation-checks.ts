@@ -1,4 +1,4 @@
-// Facts about rules of others that translate pods' packets in place of ours.
+// Facts about rules of other software that translate packets of pods instead of heddle.
 
 import { memoizeLast } from '../../../base/memoize.ts';
 import { priorities } from '../../../datapath/nft/rule-text.ts';
@@ -14,7 +14,7 @@ import type { BaseChain, RuleSet } from '../rules/rule-set.ts';
 import { type Finding, note, some } from './fact.ts';
 import { hookOf, isOfFamily, tableName, walkAll } from './walked-probes.ts';
 
-/** Notes: an operator may mean pods to leave by another address, or to be led to a proxy. */
+/** Notes, because an operator may want pods to leave with another address or to be directed to a proxy. */
 export function translationFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   return findingsOf(kernel.ruleSets, desired);
 }
@@ -33,10 +33,11 @@ const findingsOf = memoizeLast(
   },
 );
 
-/** What is translated, and by which rule. */
+/** The translated packets and the rule. */
 type Translated = readonly [Probe, by: string];
 
-// Rules that write addresses or ports into packets, in whichever chain; no connection is tracked as translated by them.
+// Rules that write addresses or ports into packets, in any chain. Connection tracking does not show such connections as
+// translated.
 function rewritten(ruleSets: readonly RuleSet[], desired: DesiredState): readonly Translated[] {
   return walkAll(ruleSets, desired).flatMap(({ rules, chain, probe, outcome }) =>
     outcome.rewritings.map((change) => [probe, byText(rules, hookOf(chain), change)] as const),
@@ -66,7 +67,7 @@ function hasTranslation({ chains }: RuleSet): boolean {
   return [...chains.values()].some(({ base }) => base?.type === 'nat');
 }
 
-/** What pods open; rules see no other packet of a connection. */
+/** Packets that open connections of pods; NAT rules see no other packets. */
 function newConnections(desired: DesiredState, family: AddressFamily): readonly Probe[] {
   const sent = probesOf(desired, family).filter(
     ({ input, state, isLaterFragment }) =>
@@ -100,7 +101,7 @@ function translated(
   });
 }
 
-// The first that gives a connection another source is the last. Where masquerading is off, whoever translates is meant to.
+// The first rule that translates the source decides. If masquerading is off, translation by other software is intended.
 function isOurs(
   { hook, priority }: BaseChain,
   probe: Probe,

@@ -40,7 +40,7 @@ testFacts([
     'no route leads to the other node',
     'tunnel-address',
     { desired: toEnd, host: { routes: [network] } },
-    /^problem: no route leads to the tunnels' other ends 203\.0\.113\.12: pods of these nodes are out/,
+    /^problem: no route leads to the tunnel endpoints 203\.0\.113\.12: pods of these nodes cannot/,
   ],
   [
     'a route refuses the other node',
@@ -69,14 +69,14 @@ testFacts([
     'mode vxlan, the InternalIP that tunnels go to is missing',
     'tunnel-address',
     renumbered,
-    /^problem: tunnels go to and from InternalIP 192\.0\.2\.99, .* does not have: pods of other nodes are out of reach/,
+    /^problem: the Node object has InternalIP 192\.0\.2\.99, .* does not have that address: pods of other nodes cannot be reached/,
   ],
   ['the same is said once', 'exit-address', renumbered, undefined],
   [
     'it is missing, without masquerading',
     'tunnel-address',
     { ...renumbered, desired: { ...renumbered.desired, masquerade: undefined } },
-    /^problem: tunnels go to and from InternalIP 192\.0\.2\.99/,
+    /^problem: the Node object has InternalIP 192\.0\.2\.99/,
   ],
   [
     'it is missing, and there is no other node',
@@ -94,7 +94,7 @@ testFacts([
     'an InternalIP of the family that no tunnel uses is missing',
     'exit-address',
     { desired: vxlan, nodeAddresses: [present, away] },
-    /^note: the Node object says InternalIP 2001:db8:ffff::99/,
+    /^note: the Node object has InternalIP 2001:db8:ffff::99/,
   ],
   [
     'mode native, the InternalIP is missing',
@@ -112,7 +112,7 @@ testFacts([
     'a second address, without masquerading',
     'tunnel-address',
     { desired: { ...vxlan, masquerade: undefined }, host: second },
-    /^note: masquerading is off: .* by 203\.0\.113\.7 is dropped there as `spoofed tunnel`/,
+    /^note: masquerading is off: packets from 203\.0\.113\.7 of this node to pods of other nodes are dropped there as `spoofed tunnel`/,
   ],
   [
     'the InternalIP alone, without masquerading',
@@ -122,7 +122,7 @@ testFacts([
   ],
 ]);
 
-test('an address of an interface that leads nowhere is not blamed', () => {
+test('an address of an interface without routes is not reported', () => {
   const node = changed({
     desired: { ...vxlan, masquerade: undefined },
     host: { addresses: [...kernel.host.addresses, addressOn(7, '203.0.113.7')] },

@@ -1,4 +1,4 @@
-// Facts about what leaves by the tunnel: other nodes take only what comes from addresses that they know this node by.
+// Facts about tunnel packets: other nodes accept them only from addresses by which they know this node.
 
 import { overlayDeviceName } from '../../../model/network/overlay-device.ts';
 import { PrefixIndex } from '../../../model/prefix-index.ts';
@@ -13,7 +13,7 @@ export function tunnelAddressFindings(node: ObservedNode): readonly Finding[] {
   return [...missingEnd(node), ...unroutedEnds(node), ...unacceptedSources(node)];
 }
 
-// Alone in its cluster a node has no tunnels.
+// A node that is alone in its cluster has no tunnels.
 function missingEnd({ desired, kernel }: ObservedNode): readonly Finding[] {
   const { overlay, remoteRanges } = desired;
   const end = overlay?.address;
@@ -21,12 +21,12 @@ function missingEnd({ desired, kernel }: ObservedNode): readonly Finding[] {
   if (kernel.host.addresses.some(({ address }) => address === end)) return [];
   return [
     problem(
-      `tunnels go to and from InternalIP ${end}, as the Node object says, which this node does not have: pods of other nodes are out of reach`,
+      `the Node object has InternalIP ${end}, which the tunnels use, but this node does not have that address: pods of other nodes cannot be reached`,
     ),
   ];
 }
 
-// Where routing rules ask other tables, a route of any of these is believed to be asked for.
+// If routing rules look up other tables, a route in any of them counts.
 function unroutedEnds({ desired, kernel }: ObservedNode): readonly Finding[] {
   if (desired.overlay === undefined) return [];
   const ends = new Set(
@@ -41,12 +41,12 @@ function unroutedEnds({ desired, kernel }: ObservedNode): readonly Finding[] {
   if (unrouted.length === 0) return [];
   return [
     problem(
-      `no route leads to the tunnels' other ends ${some(unrouted)}: pods of these nodes are out of reach`,
+      `no route leads to the tunnel endpoints ${some(unrouted)}: pods of these nodes cannot be reached`,
     ),
   ];
 }
 
-// A default route, as almost every node has one, leads to all of its family.
+// A default route, which almost every node has, covers its whole family.
 function addressesOutside(ways: readonly Prefix[]): (address: Address) => boolean {
   const everywhere = new Set(
     ways.filter((way) => prefixLength(way) === 0).map((way) => prefixFamily(way)),
@@ -58,7 +58,8 @@ function addressesOutside(ways: readonly Prefix[]): (address: Address) => boolea
     index.around(orderedPrefix(hostPrefix(address))) === undefined;
 }
 
-// With masquerading these get the tunnel device's address. Bridges of containers have addresses as well, which lead nowhere.
+// With masquerading, such packets get the tunnel device's address. Bridges of containers have addresses, too, but lead
+// nowhere.
 function unacceptedSources({ desired, kernel, nodeAddresses }: ObservedNode): readonly Finding[] {
   const { overlay, masquerade, podRanges } = desired;
   if (overlay === undefined || masquerade !== undefined) return [];
@@ -73,7 +74,7 @@ function unacceptedSources({ desired, kernel, nodeAddresses }: ObservedNode): re
   if (others.length === 0) return [];
   return [
     note(
-      `masquerading is off: what this node sends to pods of other nodes by ${some(others)} is dropped there as \`spoofed tunnel\``,
+      `masquerading is off: packets from ${some(others)} of this node to pods of other nodes are dropped there as \`spoofed tunnel\``,
     ),
   ];
 }

@@ -60,7 +60,7 @@ testFacts([
       { hook: 'prerouting', expr: [match(daddr, '203.0.113.7'), set(mark, 5)] },
       { hook: 'prerouting', prio: 1, expr: [match(daddr, '9.9.9.9'), set(mark, 5)] },
     ),
-    /^problem: chain c of table ip t0 \(hook forward, policy drop\) drops answers from outside to pods/,
+    /^problem: chain c of table ip t0 \(hook forward, policy drop\) drops replies from outside to pods/,
   ],
   [
     'a mark that a later chain sets',

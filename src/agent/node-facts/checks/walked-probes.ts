@@ -1,5 +1,5 @@
-// Every probe walked through the chains of others that it meets, in the order in which the kernel asks them: what one of them
-// writes into the packet, the next one reads.
+// Walks every probe through the foreign chains on its path, in the kernel's order: later chains see what earlier ones
+// write into the packet.
 
 import { memoizeLast } from '../../../base/memoize.ts';
 import type { DesiredState } from '../../../model/desired.ts';
@@ -19,7 +19,7 @@ export interface Walked {
   readonly outcome: WalkOutcome;
 }
 
-/** Chain by chain, as they are listed. */
+/** In the order of the chains in the listing. */
 export const walkAll: (ruleSets: readonly RuleSet[], desired: DesiredState) => readonly Walked[] =
   memoizeLast((ruleSets: readonly RuleSet[], desired: DesiredState): readonly Walked[] => {
     const stations = stationsOf(ruleSets);
@@ -70,7 +70,7 @@ function walkProbe(stations: readonly Station[], probe: Probe): readonly Walked[
   let packet: Packet = marked(stations, probe);
   let isElsewhere = false;
   for (const { rules, chain, base } of stations) {
-    // Which hooks it meets with another destination is not known here.
+    // The hooks after a change of the destination are not known here.
     if (isElsewhere && !beforeRouting.has(base.hook)) break;
     if (!meets(base, probe)) continue;
     const outcome = walk(rules, chain, packet);
@@ -83,7 +83,7 @@ function walkProbe(stations: readonly Station[], probe: Probe): readonly Walked[
   return walked;
 }
 
-// A packet that is described as its destination has been translated has met chains before that, and they may have marked it.
+// A packet described after translation of its destination has passed chains before, which may have marked it.
 function marked(stations: readonly Station[], probe: Probe): Packet {
   if (probe.isTranslated !== true || probe.hooks.includes('prerouting')) return probe;
   const unknown = ['destination', 'destination port', ...routed];
@@ -100,12 +100,12 @@ function marked(stations: readonly Station[], probe: Probe): Packet {
   return marks.length === 0 ? probe : { ...probe, written: new Map(marks) };
 }
 
-/** NF_IP_PRI_CONNTRACK_DEFRAG, and IPv6's. */
+/** NF_IP_PRI_CONNTRACK_DEFRAG, and its IPv6 equivalent. */
 const defragmentation = -400;
 
 function meets(base: BaseChain, probe: Probe): boolean {
   if (!probe.hooks.includes(base.hook) || !isAtDevice(base, probe)) return false;
-  // Chains that translate see the first packet of a connection alone.
+  // NAT chains see only the first packet of a connection.
   if (base.type === 'nat') return probe.state === 'new' && probe.isLaterFragment !== true;
   if (base.type !== 'filter' && base.type !== 'route') return false;
   const isTogether = base.hook !== 'ingress' && base.priority >= defragmentation;
@@ -116,7 +116,7 @@ export function isOfFamily({ family }: RuleSet, of: AddressFamily): boolean {
   return family === 'inet' || family === 'netdev' || family === (of === 4 ? 'ip' : 'ip6');
 }
 
-// One pod's interface stands for all of them.
+// One pod's interface represents all of them.
 function isAtDevice({ hook, devices }: BaseChain, { input, output }: Probe): boolean {
   const name = hook === 'egress' ? output : input;
   if (devices === undefined || name === undefined) return true;

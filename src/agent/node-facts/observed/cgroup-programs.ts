@@ -1,6 +1,6 @@
-// Programs of others at the cgroups that hold every pod: they decide what pods' processes may send and receive, or lead their
-// connections elsewhere, before any interface sees a packet. A pod network that was removed may have left such (Cilium's
-// translation of Services), systemd sets them for IPAddressDeny.
+// Programs of other software at the cgroups that contain every pod: they decide what processes of pods may send and
+// receive, or redirect their connections, before an interface sees a packet. A removed pod network may have left some
+// (Cilium's Service translation), and systemd attaches them for IPAddressDeny.
 
 import { existsSync } from 'node:fs';
 import { queryCgroup } from '../../../kernel/bpf/attach/cgroup.ts';
@@ -18,7 +18,7 @@ const hooks: readonly CgroupAttachType[] = [
   'cgroup_udp4_sendmsg',
   'cgroup_udp6_sendmsg',
 ];
-// By the kubelet's cgroup drivers, systemd and cgroupfs.
+// Names used by the kubelet's cgroup drivers, systemd and cgroupfs.
 const podFolders = ['kubepods.slice', 'kubepods'];
 
 export class CgroupPrograms {
@@ -27,7 +27,7 @@ export class CgroupPrograms {
   #found: readonly string[] = [];
   #restUntil = Number.NEGATIVE_INFINITY;
 
-  /** `root`: of the hierarchy; undefined: not known. `now`: ms, a clock that nobody sets. */
+  /** `root`: root of the hierarchy; undefined: unknown. `now`: monotonic time in ms. */
   constructor(root: string | undefined, now: () => number = () => performance.now()) {
     this.#root = root;
     this.#now = now;
@@ -49,7 +49,7 @@ function programsOf(folder: string, hook: CgroupAttachType): readonly string[] {
     const place = `${hook.replace('cgroup_', '')} of ${folder}`;
     return queryCgroup(folder, hook).map((id) => `${place}: program ${nameOf(id)} (${id})`);
   } catch (error) {
-    // Removed meanwhile, or a kernel that has no such hook, or a process that may not ask.
+    // The cgroup was removed meanwhile, the kernel has no such hook, or the process may not query it.
     if (isKernelError(error, 'ENOENT', 'EINVAL', 'EPERM')) return [];
     throw error;
   }

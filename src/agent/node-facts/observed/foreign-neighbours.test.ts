@@ -6,7 +6,7 @@ import { ForeignNeighbours } from './foreign-neighbours.ts';
 
 const [eth0, eth1] = [2 as IfIndex, 3 as IfIndex];
 
-test('neighbours at uplinks are listed again after a rest, or where the uplinks change', () => {
+test('neighbours at uplinks are listed again after a pause or a change of uplinks', () => {
   let nowMs = 0;
   let dumps = 0;
   const socket: Dumps = {

@@ -1,5 +1,5 @@
-// Neighbour entries at uplinks that another process has set for good: permanent, noarp, or learnt by another program. The kernel filters the listing by link; a network may have
-// thousands of neighbours, so that it rests in between.
+// Permanent neighbour entries at uplinks set by another process: permanent, noarp, or learnt by another program. The
+// kernel filters the listing by link. A network may have thousands of neighbours, so listings are spaced out.
 
 import { isSetForGood } from '../../../datapath/host/next-hops.ts';
 import { listNeighbours, type Neighbour } from '../../../kernel/netlink/neighbour.ts';
@@ -17,7 +17,7 @@ export class ForeignNeighbours {
   #listed: readonly Neighbour[] = [];
   #restUntil = 0;
 
-  /** `now`: ms, a clock that nobody sets. */
+  /** `now`: monotonic time in ms. */
   constructor(socket: Dumps, now: () => number) {
     this.#socket = socket;
     this.#now = now;

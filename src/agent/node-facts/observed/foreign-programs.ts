@@ -1,5 +1,6 @@
-// Programs and filters of others that packets of pods meet: at uplinks and the VXLAN device with each look, in the shared blocks
-// of pods' interfaces as one listing for all of them, and by tcx at those interfaces in turn (pod-programs.ts).
+// Programs and filters of other software that packets of pods pass: at uplinks and the VXLAN device in each check, in
+// the shared blocks of pods' interfaces as one listing for all, and tcx programs at those interfaces in turn
+// (pod-programs.ts).
 
 import { podBlocks } from '../../../datapath/ids.ts';
 import { type Direction, queryTcx } from '../../../kernel/bpf/attach/tcx.ts';
@@ -18,9 +19,11 @@ import { PodPrograms } from './pod-programs.ts';
 export interface ForeignProgramsOptions {
   /** In the namespace of the calling thread. */
   readonly socket: Dumps;
-  /** Whether a program is of the data path that is in force. */
+  /** Whether a program belongs to the current data path. */
   isOwnProgram(programId: number): boolean;
-  /** Whether it is of any load of ours: at pods' interfaces the earlier ones are exchanged. */
+  /**
+   * Whether a program belongs to any data path of heddle: programs of earlier ones at pods' interfaces are replaced.
+   */
   isOurs(programId: number): boolean;
 }
 
@@ -46,8 +49,8 @@ export class ForeignPrograms {
     ];
   }
 
-  // Ours is at ingress alone; whatever is before it sees a packet first, and after it only what it lets pass: most of what
-  // the world sends. Filters of tc come after tcx.
+  // Heddle attaches only at ingress there. A program before its own sees a packet first; one after it sees only packets
+  // that it passes, which is most outside traffic. tc filters come after tcx.
   #atUplink(ifIndex: IfIndex): readonly ForeignProgram[] {
     const { isOwnProgram } = this.#options;
     return directions.flatMap((direction) => [
@@ -56,7 +59,7 @@ export class ForeignPrograms {
     ]);
   }
 
-  // What ours hands on there, or gets from the stack, is pods' as well.
+  // Packets that heddle's program forwards there, or receives from the stack, belong to pods, too.
   #atTunnel(ifIndex: IfIndex): readonly ForeignProgram[] {
     const { isOwnProgram } = this.#options;
     return directions.flatMap((direction) => [
@@ -69,7 +72,7 @@ export class ForeignPrograms {
     ]);
   }
 
-  // Ours has the last word in its block, and is listed in its turn.
+  // Heddle's program is last in its block and appears in the listing in its place.
   #inBlocks(): readonly ForeignProgram[] {
     const { socket, isOurs } = this.#options;
     return directions.flatMap((direction) => {
@@ -82,7 +85,8 @@ export class ForeignPrograms {
     });
   }
 
-  // A clsact qdisc without our blocks is exchanged where our programs belong. The near end of a queue has none of ours.
+  // A clsact qdisc without heddle's blocks is replaced where its programs belong. The near end of a queue has none of
+  // them.
   #atPod(ifIndex: IfIndex, isNearEnd: boolean): readonly ForeignProgram[] {
     return directions.flatMap((direction) => [
       ...byTcx(
@@ -115,7 +119,7 @@ function beforeOurs(ids: readonly number[], isOurs: (id: number) => boolean): re
   return own < 0 ? ids : ids.slice(0, own);
 }
 
-// Classifiers of one kind are mentioned once: there may be thousands.
+// Classifiers of one kind are mentioned once, because there may be thousands.
 function textsOf(
   filters: readonly TcFilter[],
   isOwn: (programId: number) => boolean,
@@ -131,7 +135,7 @@ function programsAt(ifIndex: IfIndex, direction: Direction): readonly number[] {
   try {
     return queryTcx(ifIndex, direction).map(({ programId }) => programId);
   } catch (error) {
-    // It went meanwhile.
+    // It was deleted meanwhile.
     if (isKernelError(error, 'ENODEV')) return [];
     throw error;
   }

@@ -34,7 +34,7 @@ function listing(kernel: FakeKernel, chains: readonly object[]): RuleListing {
   };
 }
 
-test('tables are listed that filter or translate at hooks which pods meet, but for our own and kube-proxy’s', () => {
+test("tables that filter or translate at hooks of pods' packets are listed, except heddle's and kube-proxy's", () => {
   const kernel: FakeKernel = { generation: 1, nowMs: 0, takesMs: 0, listed: [] };
   const rules = new ForeignRules(
     listing(kernel, [
@@ -69,7 +69,7 @@ test('tables are listed that filter or translate at hooks which pods meet, but f
   ]);
 });
 
-test('a table of too many rules is not listed, and is there as one that is passed over', () => {
+test('a table with too many rules is not listed but reported as not checked', () => {
   const kernel: FakeKernel = { generation: 1, nowMs: 0, takesMs: 0, listed: [] };
   const chains = [chain('huge', 'forward'), chain('filter', 'forward')];
   const rules = new ForeignRules(listing(kernel, chains), () => kernel.nowMs);
@@ -100,7 +100,7 @@ test('nothing is listed while nothing changes, and a long listing is not repeate
   assert.equal(kernel.listed.length, 3);
 });
 
-test('devices that a listing leaves out are asked for, those that it has are kept', () => {
+test('devices that a listing omits are requested, and those that it has are kept', () => {
   const kernel: FakeKernel = { generation: 1, nowMs: 0, takesMs: 0, listed: [] };
   const named = {
     chain: { family: 'netdev', table: 'out', name: 'd', hook: 'egress', dev: 'eth0' },

@@ -1,5 +1,5 @@
-// The nftables rules of others that pods' packets meet, listed again when the rules of the namespace have changed, and
-// never so often that the listing would cost a noticeable share of a processor.
+// nftables rules of other software on the path of pods' packets, listed again when the rules of the namespace change,
+// but never so often that listing takes a noticeable share of a processor.
 
 import { nftTableName } from '../../../datapath/ids.ts';
 import type { Nftables } from '../../../kernel/netfilter/nftables.ts';
@@ -30,15 +30,15 @@ const hooks: ReadonlySet<string> = new Set([
   'postrouting',
   'egress',
 ]);
-// `route` as well: only the packets that it lets pass are routed again.
+// Including `route`: only packets that such a chain passes are routed again.
 const filters: ReadonlySet<string> = new Set(['filter', 'route']);
 const deviceHooks: ReadonlySet<string> = new Set(['ingress', 'egress']);
 const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet', 'netdev']);
-// kube-proxy has thousands of chains, and drops only what is sent to Services without endpoints.
+// kube-proxy has thousands of chains and drops only packets to Services without endpoints.
 const unasked: ReadonlySet<string> = new Set([nftTableName, 'kube-proxy']);
 const translatingHooks: ReadonlySet<string> = new Set(['prerouting', 'postrouting']);
 const translatedFamilies: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet']);
-// A table of translation with more is that of a proxy of Services, which translates its own addresses and takes long to list.
+// A NAT table with more chains belongs to a Service proxy, which translates its own addresses and takes long to list.
 const mostTranslatingChains = 200;
 
 export class ForeignRules {
@@ -48,7 +48,7 @@ export class ForeignRules {
   #generation: number | undefined;
   #restUntil = 0;
 
-  /** `now`: ms, a clock that nobody sets. */
+  /** `now`: monotonic time in ms. */
   constructor(nft: RuleListing, now: () => number = () => performance.now()) {
     this.#nft = nft;
     this.#now = now;
@@ -77,7 +77,7 @@ export class ForeignRules {
         .map((chain) => [keyOf(chain), chain] as const),
     );
     return [...tables.values()].flatMap(({ family, table }) => {
-      // Of some ten thousand, the listing alone takes libnftables seconds.
+      // With some ten thousand rules, the listing alone takes libnftables seconds.
       if (this.#nft.hasMoreRules(family, table, mostRules)) return [passedOver({ family, table })];
       // Undefined: deleted meanwhile.
       const listing = this.#nft.listTable(family, table);
@@ -87,7 +87,7 @@ export class ForeignRules {
     });
   }
 
-  // Of chains at devices whose names the listing leaves out.
+  // Adds devices to chains for which the listing omits them.
   #withDevices(rules: RuleSet): RuleSet {
     const lacksDevices = ({ base }: ListedChain): boolean =>
       base !== undefined && deviceHooks.has(base.hook) && base.devices === undefined;

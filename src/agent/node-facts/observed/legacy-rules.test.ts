@@ -29,7 +29,7 @@ function textOf(packets: number, rule = '-A FORWARD -j DROP'): LegacyPrint {
   return { text: `# at ${packets}\n*filter\n${chain}\n${rule}\nCOMMIT\n` };
 }
 
-test('tables are printed once they are there, but for nat, and counted with the next look', async () => {
+test('existing tables except nat are printed, and used in the next check', async () => {
   const { program, rules } = started();
   assert.deepEqual(rules.look([]).read, []);
   assert.deepEqual(rules.look([nat]).read, []);
@@ -41,7 +41,7 @@ test('tables are printed once they are there, but for nat, and counted with the 
   assert.deepEqual(program.ran, ['ip filter']);
 });
 
-test('a listing rests ten seconds, or two hundred times what it took, but for new tables', async () => {
+test('after a listing there is a pause of ten seconds, or two hundred times its duration, unless new tables appear', async () => {
   const { program, rules } = started();
   for (const [tables, laterMs, expected] of [
     [[filter], 0, 1],
@@ -69,7 +69,7 @@ test('a listing rests ten seconds, or two hundred times what it took, but for ne
   assert.equal(program.ran.length, 8);
 });
 
-test('rules are the same array while they are, whatever their counters say', async () => {
+test('unchanged rules are the same array, whatever their counters', async () => {
   const { program, rules } = started();
   const look = async () => {
     rules.look([filter]);
@@ -85,7 +85,7 @@ test('rules are the same array while they are, whatever their counters say', asy
   assert.notEqual(await look(), first);
 });
 
-test('a program that cannot print leaves the table unread, with the reason', async () => {
+test('if the program fails, the table stays unread, with the reason', async () => {
   const { program, rules } = started();
   program.prints = { trouble: 'iptables-legacy-save is not installed where the agent runs' };
   rules.look([filter, raw6]);
@@ -95,7 +95,7 @@ test('a program that cannot print leaves the table unread, with the reason', asy
   assert.match(trouble ?? '', /not installed/);
 });
 
-test('an error of the listing leaves the tables unread, and the next one is tried', async () => {
+test('if the listing fails, the tables stay unread, and the next listing is tried', async () => {
   let fails = true;
   let nowMs = 0;
   const print = (): Promise<LegacyPrint> =>

@@ -1,5 +1,5 @@
-// Rules of iptables-legacy, which netfilter keeps beside nftables and shows by a program alone. It is run where tables of
-// it are there, never more often than every ten seconds, and what it prints counts with the next look.
+// Rules of iptables-legacy, which netfilter keeps in addition to nftables and only a separate program can show. The
+// program runs if such tables exist, at most every ten seconds, and its output is used in the next check.
 
 import { type ExecFileException, execFile } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
@@ -12,21 +12,21 @@ export interface LegacyListing extends LegacyTables {
   readonly ruleSets: readonly RuleSet[];
 }
 
-/** A table of iptables-legacy that somebody has used in this namespace, as /proc/net/ip_tables_names has it. */
+/** A table of iptables-legacy that was used in this namespace, according to /proc/net/ip_tables_names. */
 export interface LegacyTable {
   readonly family: 'ip' | 'ip6';
   readonly table: string;
 }
 
-/** What the program prints, or why it did not. */
+/** Output of the program, or why it failed. */
 export type LegacyPrint = { readonly text: string } | { readonly trouble: string };
 export type LegacyPrinter = (table: LegacyTable) => Promise<LegacyPrint>;
 
 const none: LegacyListing = { ruleSets: [], read: [], unread: [], trouble: undefined };
 const shortestRestMs = 10_000;
-// As for rules of nftables: a listing costs no more than half a percent of a processor.
+// As for nftables rules: listing takes at most half a percent of a processor.
 const restShare = 200;
-// Without the chains that translate, of which kube-proxy alone may have tens of thousands.
+// Without NAT tables, where kube-proxy alone may have tens of thousands of chains.
 const tablesOfInterest: ReadonlySet<string> = new Set(['filter', 'raw', 'mangle', 'security']);
 
 export class LegacyRules {
@@ -38,7 +38,7 @@ export class LegacyRules {
   #isListing = false;
   #restUntil = 0;
 
-  /** `now`: ms, a clock that nobody sets. */
+  /** `now`: monotonic time in ms. */
   constructor(
     print: LegacyPrinter = printWithProgram,
     now: () => number = () => performance.now(),
@@ -47,7 +47,7 @@ export class LegacyRules {
     this.#now = now;
   }
 
-  /** Never waits: the same until a listing that was begun by an earlier look has found something else. */
+  /** Never waits. The result stays the same until a listing started by an earlier check finds a change. */
   look(all: readonly LegacyTable[]): LegacyListing {
     const tables = all.filter(({ table }) => tablesOfInterest.has(table));
     if (tables.length === 0) {
@@ -62,7 +62,7 @@ export class LegacyRules {
       this.#isListing = true;
       this.#tables = names;
       void this.#list(tables)
-        // What it printed is another program's: what cannot be read of it is no reason to end.
+        // The output comes from another program. Output that cannot be parsed must not end the agent.
         .catch((error: unknown) => {
           const unread = tables.map(nameOf);
           this.#printed = '';
@@ -79,10 +79,10 @@ export class LegacyRules {
   async #list(tables: readonly LegacyTable[]): Promise<void> {
     const began = this.#now();
     const prints: Printed[] = [];
-    // One after the other: none of them is urgent.
+    // Sequential, because none of them is urgent.
     for (const table of tables) prints.push({ ...table, print: await this.#print(table) });
     const printed = JSON.stringify(prints.map(steadyPart));
-    // Rules that stay are read, and walked through, once.
+    // Unchanged rules are parsed and walked only once.
     if (printed !== this.#printed) this.#listed = await listingOf(prints);
     this.#printed = printed;
     const ended = this.#now();
@@ -122,7 +122,7 @@ async function readInPieces(family: 'ip' | 'ip6', text: string): Promise<readonl
   }
 }
 
-// Without counters of packets and the time of day.
+// Without packet counters and the time of day.
 function steadyPart({ family, table, print }: Printed): readonly string[] {
   const text = 'text' in print ? print.text.replace(/^#.*$|\[\d+:\d+\]/gm, '') : print.trouble;
   return [family, table, text];

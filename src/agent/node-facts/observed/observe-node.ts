@@ -1,5 +1,6 @@
-// Reads what the facts are checked over. Cheap enough for every period: a few files, one listing of policy rules, three
-// queries an uplink, a few of pods' interfaces; rules of nftables and routes of other tables only where there are any and they have changed.
+// Reads the state that the facts are checked against. Cheap enough for every period: a few files, one listing of
+// routing rules, three queries per uplink and a few for pods' interfaces. nftables rules and routes of other tables are
+// read only if they exist and have changed.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { memoizeLast } from '../../../base/memoize.ts';
@@ -21,14 +22,14 @@ import { type ObservedKernel, observedSettings } from './observed-node.ts';
 import { RecentCount } from './recent-count.ts';
 
 export interface NodeObserverOptions {
-  /** In the namespace of the calling thread, as `nft` is. */
+  /** In the namespace of the calling thread, like `nft`. */
   readonly socket: Dumps;
   readonly nft: RuleListing;
   readonly programs: Pick<ForeignPrograms, 'look'>;
   readonly cgroups: Pick<CgroupPrograms, 'look'>;
-  /** Tables of iptables-legacy; its own program unless given. */
+  /** Lists tables of iptables-legacy; default: its own program. */
   readonly printLegacy?: LegacyPrinter;
-  /** ms, a clock that nobody sets; performance.now() unless given. */
+  /** Monotonic time in ms. Default performance.now(). */
   readonly now?: () => number;
 }
 
@@ -94,13 +95,13 @@ function routesAskedFor(dumps: Dumps, rules: readonly ListedRule[]): readonly Ro
     .flatMap((table) => listRoutes(dumps, { table }));
 }
 
-// All but multicast.
+// All types except multicast.
 const misleadingTypes = [
   ...(['local', 'unicast', 'blackhole', 'unreachable', 'prohibit', 'throw'] as const),
   ...(['broadcast', 'anycast'] as const),
 ];
 
-// By type too, in the kernel: IPv6 has a multicast route in this table for each interface of a pod.
+// The kernel filters by type, because this table has an IPv6 multicast route per pod interface.
 function listLocalRoutes(dumps: Dumps): readonly RouteRecord[] {
   const ofKernel = 2;
   return misleadingTypes.flatMap((type) =>
@@ -110,17 +111,17 @@ function listLocalRoutes(dumps: Dumps): readonly RouteRecord[] {
 
 function readSettings(): ReadonlyMap<SysctlName, string> {
   return new Map(
-    // Not in this kernel, or not yet: connection tracking may come as a module.
+    // The setting may not exist (yet): connection tracking may be a module.
     observedSettings.flatMap((name) =>
       existsSync(sysctlFile(name)) ? [[name, readSysctl(name)] as const] : [],
     ),
   );
 }
 
-/** Of a file below /proc/net; none where the kernel has no such file. */
+/** Lines of a file below /proc/net; none if the kernel has no such file. */
 function linesOf(name: string): readonly string[] {
   const file = `/proc/thread-self/net/${name}`;
-  // Asked first: the absence of a file is ordinary, and an error costs more than all the rest.
+  // Checked first: a missing file is normal, and an error costs more than everything else.
   if (!existsSync(file)) return [];
   return readFileSync(file, 'utf8').trim().split('\n');
 }
@@ -136,7 +137,7 @@ function legacyTablesInUse(): readonly LegacyTable[] {
 const tableFulls = 'table_fulls';
 const insertFailed = 'insert_failed';
 
-// A header with the names of the columns, then a line a CPU, in hexadecimal.
+// A header with column names, then one line per CPU in hexadecimal.
 function sumOf(file: string, name: typeof tableFulls | typeof insertFailed): number {
   const [header = '', ...counts] = linesOf(file);
   const column = header.trim().split(/\s+/).indexOf(name);

@@ -1,4 +1,4 @@
-// All that the facts are checked over: what was read of the node's kernel, and what this node's network should be.
+// The input of all checks: state read from the node's kernel, and the desired state of its network.
 
 import type { Neighbour } from '../../../kernel/netlink/neighbour.ts';
 import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
@@ -13,7 +13,7 @@ import type { RuleSet } from '../rules/rule-set.ts';
 export interface ObservedNode {
   readonly kernel: ObservedKernel;
   readonly desired: DesiredState;
-  /** By which the cluster knows this node. */
+  /** Addresses by which the cluster knows this node. */
   readonly nodeAddresses: readonly Address[];
 }
 
@@ -22,38 +22,47 @@ export interface ObservedKernel {
   /** Those of `observedSettings` that the kernel has. */
   readonly settings: ReadonlyMap<SysctlName, string>;
   readonly ruleSets: readonly RuleSet[];
-  /** Of which rules that could be read are among `ruleSets`. */
+  /** Readable rules of these tables are among `ruleSets`. */
   readonly legacyTables: LegacyTables;
   readonly policyRules: readonly ListedRule[];
-  /** Routes of tables other than main and local; read only where a rule asks such a table. */
+  /** Routes of tables other than main and local, read only if a rule looks up such a table. */
   readonly policyRoutes: readonly RouteRecord[];
-  /** Of type and table local, without those that the kernel makes for the node's addresses. */
+  /** Routes of type and table local, without those that the kernel creates for the node's addresses. */
   readonly localRoutes: readonly RouteRecord[];
-  /** At uplinks, set for good by another process. */
+  /** Permanent entries at uplinks, set by another process. */
   readonly foreignNeighbours: readonly Neighbour[];
-  /** By tcx and as filters of tc: at uplinks, at the VXLAN device, at pods' interfaces and in the blocks that these share. */
+  /**
+   * tcx programs and tc filters at uplinks, at the VXLAN device, at pods' interfaces and in the blocks that these
+   * share.
+   */
   readonly foreignPrograms: readonly ForeignProgram[];
-  /** At the cgroups that hold every pod, for people. */
+  /** Programs at the cgroups that contain every pod, as text for users. */
   readonly cgroupPrograms: readonly string[];
-  /** Neighbours that found no place since the last look; the kernel counts them for all namespaces together. */
+  /**
+   * Neighbours that did not fit into the table since the last check; the kernel counts them for all namespaces
+   * together.
+   */
   readonly neighbourOverflows: number;
-  /** Bytes of fragments of IPv4 that wait for the rest of their packets. */
+  /** Bytes of IPv4 fragments that wait for the rest of their packets. */
   readonly fragmentBytes: number;
-  /** New connections in the last minutes whose first packet was dropped since their tracked form was another's already. */
+  /**
+   * New connections in the last minutes whose first packet was dropped because their translated form was already in
+   * use.
+   */
   readonly failedInserts: number;
 }
 
-/** Tables of iptables-legacy that are in use, but for `nat`. */
+/** Tables of iptables-legacy in use, except `nat`. */
 export interface LegacyTables {
   /** By names such as `ip filter`. */
   readonly read: readonly { readonly name: string; readonly rules: number }[];
   readonly unread: readonly string[];
-  /** Why those of `unread` could not be read. */
+  /** Why the tables in `unread` could not be read. */
   readonly trouble: string | undefined;
 }
 
 export interface ForeignProgram {
-  /** Absent: every pod's interface, by the block that they share. */
+  /** Absent: every pod's interface, through their shared block. */
   readonly ifIndex?: IfIndex;
   readonly hook: `${'tcx' | 'tc'} ${'ingress' | 'egress'}`;
   /** `program 5`, `filter flower`. */

@@ -38,7 +38,7 @@ function watched(): Watched {
   };
 }
 
-test('a few interfaces are all asked each time, both ends of queues among them', () => {
+test('if there are few interfaces, each check queries all of them, including both ends of queues', () => {
   const { programs, asked } = watched();
   const limited = { ...first, bandwidth: { egress: { bitsPerSecond: 1_000_000 } } };
   const queue = podQueue(limited);
@@ -49,7 +49,7 @@ test('a few interfaces are all asked each time, both ends of queues among them',
   }
 });
 
-test('of a thousand a thirtieth is asked at a time, and all in thirty looks', () => {
+test('of a thousand interfaces a thirtieth is queried per check, and all of them in thirty checks', () => {
   const { programs, asked } = watched();
   const pods = endpoints(1000);
   const seen = new Set<string>();
@@ -62,7 +62,7 @@ test('of a thousand a thirtieth is asked at a time, and all in thirty looks', ()
   assert.equal(seen.size, 1000);
 });
 
-test('where something was found is asked again each time, until it has gone', () => {
+test('an interface with a finding is queried in every check until the finding is gone', () => {
   const { programs, foreign, asked } = watched();
   const pods = endpoints(1000);
   foreign.add(3);
@@ -77,7 +77,7 @@ test('where something was found is asked again each time, until it has gone', ()
   assert.ok(!asked().includes('3'));
 });
 
-test('where everything has something, no more than a few are asked again', () => {
+test('if every interface has a finding, only a few are queried again', () => {
   const { programs, foreign, asked } = watched();
   const pods = endpoints(1000);
   for (let ifIndex = 1; ifIndex <= 1000; ifIndex++) foreign.add(ifIndex);
@@ -87,7 +87,7 @@ test('where everything has something, no more than a few are asked again', () =>
   assert.equal(asked().length, 42);
 });
 
-test('what was found is forgotten with its pod', () => {
+test('a finding is removed with its pod', () => {
   const { programs, foreign } = watched();
   foreign.add(2);
   assert.equal(programs.look(endpoints(2)).length, 1);

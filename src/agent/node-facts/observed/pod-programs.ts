@@ -1,5 +1,6 @@
-// Programs of others at pods' interfaces, asked for in turn: the kernel reports no attachment and answers for one interface and
-// direction at a time, and a node has hundreds. A few interfaces with each look; where something was found, again with the next.
+// Programs of other software at pods' interfaces, queried in turn: the kernel does not report attachments and answers
+// for one interface and direction at a time, while a node has hundreds. Each check queries a few interfaces, and again
+// those with a finding.
 
 import { memoizeLast } from '../../../base/memoize.ts';
 import type { LocalEndpoint } from '../../../model/endpoint.ts';
@@ -7,12 +8,12 @@ import { podQueue } from '../../../model/pod-queue.ts';
 import type { IfIndex } from '../../../net/if-index.ts';
 import type { ForeignProgram } from './observed-node.ts';
 
-/** `isNearEnd`: of a pod's queue, where none of our programs belong. */
+/** `isNearEnd`: the near end of a pod's queue, which has no programs of heddle. */
 export type AskInterface = (ifIndex: IfIndex, isNearEnd: boolean) => readonly ForeignProgram[];
 
-// A node with fewer interfaces has all of them looked at each time.
+// On a node with fewer interfaces, each check queries all of them.
 const leastAsked = 8;
-// Five minutes at the usual period.
+// Five minutes with the default period.
 const looksPerRound = 30;
 
 interface Place {
@@ -30,7 +31,7 @@ export class PodPrograms {
     this.#ask = ask;
   }
 
-  /** Throws what asking throws. */
+  /** Throws the errors of the queries. */
   look(endpoints: readonly LocalEndpoint[]): readonly ForeignProgram[] {
     const places = this.#placesOf(endpoints);
     const slice = this.#slice(places);
@@ -51,7 +52,7 @@ export class PodPrograms {
     return slice;
   }
 
-  // What was found is soon seen to have gone, and forgotten with its interface.
+  // A finding disappears soon after the program, and with its interface.
   #again(places: readonly Place[], slice: readonly Place[]): readonly Place[] {
     if (this.#found.size === 0) return [];
     const byIndex = new Map(places.map((place) => [place.ifIndex, place]));

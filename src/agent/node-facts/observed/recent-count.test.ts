@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RecentCount } from './recent-count.ts';
 
-test('what a counter grew by is shown for ten minutes after the last time, and nothing of before', () => {
+test('growth of a counter is shown for ten minutes after the last increase, without earlier growth', () => {
   const recent = new RecentCount();
   const minute = 60_000;
   for (const [total, now, expected] of [

@@ -1,4 +1,4 @@
-// What a counter of the kernel has grown by in the last minutes: long enough to be seen by people, who look after the event.
+// How much a kernel counter has grown in the last minutes: long enough to be seen by users, who look after the event.
 
 const shownMs = 10 * 60_000;
 
@@ -6,7 +6,7 @@ export class RecentCount {
   #total: number | undefined;
   #shown = { count: 0, until: 0 };
 
-  /** `total`: as the kernel counts it now; `now`: ms. What was counted before the first call is nobody's news. */
+  /** `total`: the current value of the counter; `now`: ms. Growth before the first call does not count. */
   after(total: number, now: number): number {
     const more = total - (this.#total ?? total);
     this.#total = total;

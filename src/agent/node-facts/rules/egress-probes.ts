@@ -1,10 +1,10 @@
-// Packets where they leave by a device, behind all that translates: a pod's have the node's address there.
+// Packets at the egress of a device, after all translation: packets of pods have the node's address there.
 
 import type { DesiredState } from '../../../model/desired.ts';
 import { addressFamily } from '../../../net/address.ts';
 import type { Probe } from './probe.ts';
 
-/** `sent` and `answered`: a request from a pod to outside, and its answer. */
+/** `sent` and `answered`: a request from a pod to outside, and its reply. */
 export function egressProbes(
   { masquerade }: DesiredState,
   sent: Probe,

@@ -1,4 +1,4 @@
-// Options of a rule of iptables-legacy, each as the expression that nftables would have for it (libnftables-json(5)).
+// Converts options of iptables-legacy rules into the equivalent nftables expressions (libnftables-json(5)).
 
 import type { XtablesExpression } from '../../../kernel/netfilter/nft-xtables.ts';
 import type { Expression } from './rule-set.ts';
@@ -10,12 +10,12 @@ export interface LegacyOption {
   readonly name: string;
   readonly isInverted: boolean;
   readonly values: readonly string[];
-  /** The `-m` before it, or `-j TARGET`; empty: none. */
+  /** The preceding `-m`, or `-j TARGET`; empty: none. */
   readonly extension: string;
   isChain(name: string): boolean;
 }
 
-/** Nothing for an option that matches every packet. */
+/** Empty for an option that matches every packet. */
 export function optionOf(option: LegacyOption): Expression[] {
   const { name, values, extension } = option;
   switch (name) {
@@ -52,7 +52,7 @@ function match({ isInverted }: LegacyOption, left: object, right: unknown): Expr
   return { match: { op: isInverted ? '!=' : '==', left, right } };
 }
 
-/** Not to be judged. */
+/** An expression that cannot be evaluated. */
 function unknown(name: string): Expression {
   const xt: XtablesExpression = { kind: 'match', name, revision: 0, info: Buffer.alloc(0) };
   return { xt };
@@ -62,7 +62,7 @@ function addressMatch(option: LegacyOption): Expression {
   const [address = '', length = ''] = (option.values[0] ?? '').split('/');
   const protocol = address.includes(':') ? 'ip6' : 'ip';
   const field = option.name === '-s' ? 'saddr' : 'daddr';
-  // A mask with holes is written as an address.
+  // A non-contiguous mask is written as an address.
   if (!/^\d+$/.test(length)) return unknown('mask');
   const right = { prefix: { addr: address, len: Number(length) } };
   return match(option, { payload: { protocol, field } }, right);
@@ -84,7 +84,7 @@ function fragmentMatch({ isInverted }: LegacyOption): Expression {
   return { match: { op: isInverted ? '==' : '!=', left, right: 0 } };
 }
 
-// Those whose options alone say what they match.
+// Matches whose options alone determine what they match.
 const transparent: ReadonlySet<string> = new Set([
   ...['tcp', 'udp', 'udplite', 'sctp', 'multiport', 'icmp', 'icmp6'],
   ...['conntrack', 'state', 'mark', 'connmark', 'addrtype', 'ttl', 'hl', 'length', 'rpfilter'],
@@ -153,7 +153,7 @@ function flagsOf(text: string): readonly string[] {
   return text === 'NONE' ? [] : text.toLowerCase().split(',');
 }
 
-// `3/4` has a code as well.
+// `3/4` includes a code.
 function icmpMatch(option: LegacyOption, value: string): Expression[] {
   const protocol = option.name === '--icmp-type' ? 'icmp' : 'icmpv6';
   if (!/^\d+$/.test(value)) return [unknown(option.extension)];
@@ -205,7 +205,7 @@ function targetOf({ values, isChain }: LegacyOption): Expression[] {
     case 'NFQUEUE':
     case 'TPROXY':
       return [{ queue: null }];
-    // What they do follows, or is not read.
+    // The action follows or is not evaluated.
     case 'CONNMARK':
     case 'SNPT':
     case 'DNPT':
@@ -224,7 +224,7 @@ function writingOption({ name, extension, values: [text = ''] }: LegacyOption): 
   if (extension === '-j TTL') return set(field('ip', 'ttl'), Number(text));
   if (extension === '-j HL') return set(field('ip6', 'hoplimit'), Number(text));
   if (name !== '--set-xmark' || extension !== '-j MARK') return [];
-  // `0x5/0xff`: these bits of the mark are exchanged.
+  // `0x5/0xff`: these bits of the mark are replaced.
   const [value = 0, mask = 0xffffffff] = text.split('/').map(Number);
   const key = { meta: { key: 'mark' } };
   return set(key, { '^': [{ '&': [key, ~mask >>> 0] }, value] });

@@ -127,7 +127,7 @@ for (const [rules, expected, packet = request] of [
   });
 }
 
-test('several tables come out of one text, each with its hooks and priorities', () => {
+test('several tables are parsed from one text, each with its hooks and priorities', () => {
   const text = [
     '*raw',
     ':PREROUTING ACCEPT [0:0]',
@@ -159,7 +159,7 @@ test('several tables come out of one text, each with its hooks and priorities', 
   );
 });
 
-test('what is no text of tables has none', () => {
+test('text that is not tables gives none', () => {
   for (const text of [
     '',
     '\n\n',

@@ -1,5 +1,5 @@
-// Tables as `iptables-legacy-save` prints them, made into what rules of nftables are walked as. What is not known here
-// becomes a match that cannot be judged, never one that is left out.
+// Parses the output of `iptables-legacy-save` into the form in which nftables rules are walked. Unknown parts become
+// matches that cannot be evaluated; nothing is omitted.
 
 import type { NftFamily } from '../../../kernel/netfilter/nft-family.ts';
 import { optionOf } from './legacy-options.ts';
@@ -12,7 +12,9 @@ import {
   type RuleSet,
 } from './rule-set.ts';
 
-/** Of one or several tables: comments, `*table`, `:CHAIN POLICY`, `-A CHAIN ...`, `COMMIT`. In pieces of a few milliseconds. */
+/**
+ * One or several tables: comments, `*table`, `:CHAIN POLICY`, `-A CHAIN ...`, `COMMIT`. Yields every few milliseconds.
+ */
 export function* legacyReading(
   family: NftFamily,
   text: string,
@@ -62,7 +64,7 @@ function* readTable(family: NftFamily, lines: readonly string[]): Generator<unde
 
 const priorities: Readonly<Record<string, number>> = { raw: -300, mangle: -150, security: 50 };
 
-// A chain of a user has `-` for a policy.
+// A user-defined chain has the policy `-`.
 function baseOf(table: string, name: string, policy: string): BaseChain | undefined {
   if (policy === '-') return undefined;
   return {
@@ -78,7 +80,7 @@ interface Word {
   readonly isQuoted: boolean;
 }
 
-// Quotes are around words with spaces; inside, a backslash is before quotes and backslashes.
+// Words with spaces are quoted; inside quotes, a backslash escapes quotes and backslashes.
 function wordsOf(line: string): readonly Word[] {
   return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, plain]) =>
     plain === undefined
@@ -100,13 +102,13 @@ function readRule(
   let extension = '';
   return optionsOf(words).flatMap((option): Expression[] => {
     if (option.name === '-m') extension = option.values[0] ?? '';
-    // What follows are options of the target.
+    // The following options belong to the target.
     if (option.name === '-j') extension = `-j ${option.values[0] ?? ''}`;
     return optionOf({ ...option, extension, isChain: (name) => chains.has(name) });
   });
 }
 
-/** `! -s 10.0.0.0/8 --ctstate NEW`: what begins with a dash is an option, what follows is its values. */
+/** `! -s 10.0.0.0/8 --ctstate NEW`: a word that begins with a dash is an option; the words after it are its values. */
 function optionsOf(words: readonly Word[]): readonly Option[] {
   const options: { name: string; isInverted: boolean; values: string[] }[] = [];
   let isInverted = false;
@@ -118,7 +120,7 @@ function optionsOf(words: readonly Word[]): readonly Option[] {
     } else if (/^--?[a-zA-Z]/.test(text) && !isValue) {
       options.push({ name: text, isInverted, values: [] });
       isInverted = false;
-      // Texts of one word come without quotes, whatever they begin with.
+      // Single-word texts are not quoted, whatever they begin with.
       isText = textOptions.has(text);
     } else {
       options.at(-1)?.values.push(text);

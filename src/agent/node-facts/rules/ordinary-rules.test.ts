@@ -230,7 +230,7 @@ for (const [what, ruleSets] of Object.entries({
   Calico: readLegacyTables('ip', calico),
   firewalld: [firewalld()],
 })) {
-  test(`rules of ${what} drop nothing of pods, and nothing of them is doubtful`, () => {
+  test(`rules of ${what} drop no packets of pods, and none is doubtful`, () => {
     assert.ok(ruleSets.length > 0);
     for (const fact of ['forward-hooks', 'local-hooks'].map(factOf)) {
       assert.deepEqual(fact.check({ ...node, kernel: { ...kernel, ruleSets } }), []);

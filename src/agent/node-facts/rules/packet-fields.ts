@@ -1,4 +1,4 @@
-// What a rule may ask a packet for (libnftables-json(5)), and what a packet that is described answers.
+// Values of a described packet's fields that a rule may match (libnftables-json(5)).
 
 import { addressFamily } from '../../../net/address.ts';
 import type { Packet } from './packet.ts';
@@ -8,7 +8,7 @@ import { fieldName } from './written-fields.ts';
 export const absent: unique symbol = Symbol('the packet has no such field');
 export type Value = string | number | typeof absent;
 
-/** Undefined: not to be told. Several: packets of the kind differ. */
+/** Undefined: unknown. Several: packets of this kind differ. */
 type Values = Value | undefined | readonly Value[];
 
 export function fieldOf(left: unknown, packet: Packet): Values {
@@ -32,14 +32,14 @@ function originalField(left: unknown, packet: Packet): Values {
   return Array.isArray(masked) ? maskedValue(masked, packet) : undefined;
 }
 
-// Marks, of which packets of pods have none before others give them one, and the flags and offset of fragments.
+// Marks, which packets of pods do not have unless other rules set them, and the flags and offset of fragments.
 function maskedValue([left, mask]: readonly unknown[], packet: Packet): Value | undefined {
   const value = fieldOf(left, packet);
   if (value === absent || value === 0) return value;
   return typeof value === 'number' && typeof mask === 'number' ? (value & mask) >>> 0 : undefined;
 }
 
-// `exthdr frag exists` has no field, and true or false to its right.
+// `exthdr frag exists` has no field, and true or false on the right.
 function extensionValue({ name, field }: Expression, packet: Packet): Value | undefined {
   if (addressFamily(packet.source) === 4) return absent;
   if (name !== 'frag') return optionalHeader({ field });
@@ -48,19 +48,19 @@ function extensionValue({ name, field }: Expression, packet: Packet): Value | un
   return field === 'frag-off' ? fragmentOffset : undefined;
 }
 
-// No packet that is walked has options of IP, or headers of IPv6 beyond that of fragments.
+// No walked packet has IP options, or IPv6 extension headers other than the fragment header.
 function optionalHeader({ field }: Expression): Value {
   return field === undefined ? 0 : absent;
 }
 
-// Packets that belong to pods have routes to where they go and to where they come from.
+// Packets of pods have routes to their destinations and sources.
 function fibValue({ result, flags }: Expression, { input, output }: Packet): Value | undefined {
   if (result !== 'type') return 1;
   const isSource = Array.isArray(flags) && flags.includes('saddr');
   return (isSource ? input : output) === undefined ? 'local' : 'unicast';
 }
 
-// Only what opens a connection has it, and the answer to that.
+// Only the packet that opens a connection has it, and the reply to it.
 function segmentSize({ name, field }: Expression, { protocol, state, source }: Packet): Values {
   if (protocol !== 'tcp') return absent;
   if (name !== 'maxseg' || field !== 'size') return undefined;
@@ -68,9 +68,9 @@ function segmentSize({ name, field }: Expression, { protocol, state, source }: P
   return state === 'new' ? size : [size, absent];
 }
 
-/** Bytes of a small packet and of one of full size, with the IP header. */
+/** Sizes of a small packet and a full-sized one in bytes, including the IP header. */
 const lengths: readonly number[] = [60, 1500];
-// Of whom begins with 64, as Linux does, one hop away.
+// Linux starts with 64, and the sender is one hop away.
 const hopsLeft = 63;
 const headerBytes = { ip: 20, ip6: 40 } as const;
 
@@ -84,10 +84,10 @@ function payloadValue({ protocol, field }: Expression, packet: Packet): Values {
     if (field === 'ttl' || field === 'hoplimit') return hopsLeft;
     if (field === 'version') return family;
     if (field === 'length') return protocol === 'ip' ? lengths : lengthsBehind(headerBytes.ip6);
-    // In IPv6 the header of the fragment comes first.
+    // In IPv6 the fragment header comes first.
     if (field === 'nexthdr' && packet.isLaterFragment === true) return undefined;
     if (field === 'protocol' || field === 'nexthdr') return packet.protocol;
-    // Whole packets of pods may not be split further, as path MTU discovery has it.
+    // Unfragmented packets of pods have the DF flag, because of path MTU discovery.
     if (field === 'frag-off')
       return packet.isLaterFragment === true ? fragmentOffset : dontFragment;
     return undefined;
@@ -108,7 +108,7 @@ function lengthsBehind(bytes: number): readonly number[] {
   return lengths.map((length) => length - bytes);
 }
 
-// In units of eight bytes, without a flag: the last of two.
+// In units of eight bytes, without a flag: the last of two fragments.
 const fragmentOffset = 185;
 const dontFragment = 0x4000;
 
@@ -152,7 +152,7 @@ function metaValue(key: unknown, packet: Packet): Values {
       return packet.input === undefined ? undefined : 'ether';
     case 'oiftype':
       return packet.output === undefined ? undefined : 'ether';
-    // A packet that is forwarded has no socket here; the kubelet is root's.
+    // A forwarded packet has no socket here; the kubelet runs as root.
     case 'skuid':
     case 'skgid':
       return packet.input === undefined ? 0 : absent;

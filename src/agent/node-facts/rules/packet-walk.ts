@@ -1,4 +1,4 @@
-// Walks a packet that is described, not sent, through a base chain of others: does it pass, and if not, where does it end?
+// Walks a described packet through a foreign base chain: does it pass, and if not, which rule drops it?
 
 import type { XtablesExpression } from '../../../kernel/netfilter/nft-xtables.ts';
 import type { MatchResult, Packet } from './packet.ts';
@@ -16,22 +16,22 @@ import { ruleText } from './rule-text.ts';
 import { translationOf } from './translation-text.ts';
 
 export interface WalkOutcome {
-  /** `may drop`: by a rule that cannot be judged; nothing else drops it. */
+  /** `may drop`: a rule that cannot be evaluated may drop it, and no other rule does. */
   readonly kind: 'passes' | 'drops' | 'may drop';
-  /** Where it is dropped: `rule 3` of the chain named, or `policy`. */
+  /** Position of the drop: `rule 3` of the chain, or `policy`. */
   readonly chain: string;
   readonly by: string;
   /** The rule that may drop it, as text. */
   readonly rule?: string;
-  /** A rule before that may have let it pass: what it asks for is not known here. */
+  /** Whether an earlier rule that cannot be evaluated may have accepted it. */
   readonly isUnsure: boolean;
-  /** On the way it was taken out of connection tracking, or put into a zone of it. */
+  /** Set if the packet was excluded from connection tracking or put into a zone. */
   readonly tracking?: { readonly chain: string; readonly what: string };
-  /** A rule that certainly applies translates it: what it does, as `snat to 192.0.2.1`. */
+  /** Set if a rule that certainly applies translates it, such as `snat to 192.0.2.1`. */
   readonly translation?: PacketChange;
-  /** Rules that certainly apply write into it: what they do, as `ip daddr set 192.0.2.1`. */
+  /** Changes by rules that certainly apply, such as `ip daddr set 192.0.2.1`. */
   readonly rewritings: readonly Rewriting[];
-  /** As it comes out. */
+  /** The packet after the chain. */
   readonly packet: Packet;
 }
 
@@ -42,7 +42,7 @@ export interface PacketChange {
 }
 
 export interface Rewriting extends PacketChange {
-  /** By the names of written-fields.ts. */
+  /** Names as in written-fields.ts. */
   readonly fields: readonly string[];
 }
 
@@ -54,9 +54,10 @@ type Verdict =
   | 'unsure'
   | { readonly jump: string; readonly isGoto: boolean };
 
-// More than any rule set has in depth; the kernel itself refuses loops and more than 16.
+// Deeper than any real rule set; the kernel refuses loops and more than 16 levels.
 const mostJumps = 16;
-// For one packet in one chain: chains that jump to each other several times have more ways than can be followed.
+// For one packet in one chain: with chains that jump to each other several times, there are more paths than can be
+// followed.
 const mostSteps = 20 * mostRules;
 
 /** `base` is one of the set's chains. */
@@ -94,7 +95,7 @@ class Walker {
   tracking: WalkOutcome['tracking'];
   translation: WalkOutcome['translation'];
   readonly rewritings: Rewriting[] = [];
-  /** Shared by those who follow a jump of the same walk. */
+  /** Shared by all jumps of one walk. */
   readonly #steps: { left: number };
 
   constructor(rules: RuleSet, packet: Packet, steps = { left: mostSteps }) {
@@ -103,7 +104,7 @@ class Walker {
     this.#steps = steps;
   }
 
-  /** Undefined: the packet comes out at the end of the chain. */
+  /** Undefined: the packet reaches the end of the chain. */
   run(chain: ListedChain, depth: number): End | undefined {
     for (const [index, rule] of chain.rules.entries()) {
       if (this.#isWalkedOut()) return undefined;
@@ -135,7 +136,8 @@ class Walker {
     return true;
   }
 
-  // One statement after the other: what is written holds for the matches behind it, and stays where one of them fails.
+  // Statements are evaluated in order: later matches see what earlier statements wrote, which stays even if a match
+  // fails.
   #take(rule: readonly Expression[], place: Pick<End, 'chain' | 'by'>): MatchResult {
     let isSure = true;
     for (const statement of rule) {
@@ -158,7 +160,7 @@ class Walker {
     return chain === undefined || depth >= mostJumps ? undefined : this.run(chain, depth + 1);
   }
 
-  // What may come of it, where it is not known whether the rule applies, or which of its verdicts.
+  // The possible results if it is unknown whether the rule applies, or which of its verdicts.
   #weigh(verdicts: readonly Verdict[], place: () => Place, depth: number): void {
     for (const verdict of verdicts) {
       if (verdict === 'drop') this.mayDrop ??= place();
@@ -199,7 +201,7 @@ function statementAnswer(statement: Expression, packet: Packet): MatchResult {
   return isTarget ? 'yes' : matchesPacket(statement, packet);
 }
 
-/** One, or those of a map of which it cannot be told. */
+/** One verdict, or all verdicts of a map whose key is unknown. */
 function verdictsOf(rule: readonly Expression[], packet: Packet): readonly Verdict[] {
   for (const expression of rule) {
     if ('vmap' in expression) return mapVerdicts(record(expression['vmap']) ?? {}, packet);
@@ -217,14 +219,14 @@ function statementVerdict(statement: Expression): Verdict {
     const target = record(statement[key])?.['target'];
     if (typeof target === 'string') return { jump: target, isGoto: key === 'goto' };
   }
-  // To another interface, past all that follows.
+  // The packet goes to another interface and skips all later hooks.
   if ('fwd' in statement || isForOthers(statement)) return 'drop';
   if (['queue', 'tproxy', 'synproxy'].some((key) => key in statement)) return 'unsure';
   const xt = statement['xt'] as XtablesExpression | undefined;
   return xt?.kind === 'target' ? targetVerdict(xt.name) : 'continue';
 }
 
-// `meta pkttype set other`: the kernel forwards only what is for this host.
+// `meta pkttype set other`: the kernel forwards only packets for this host.
 function isForOthers(statement: Expression): boolean {
   const { key, value } = record(statement['mangle']) ?? {};
   if (record(record(key)?.['meta'])?.['key'] !== 'pkttype') return false;
@@ -255,7 +257,7 @@ function mapVerdicts({ key, data }: Expression, packet: Packet): readonly Verdic
   return [...possible, 'continue'];
 }
 
-// NF_CT_NOTRACK of struct xt_ct_target_info: flags first, then the zone.
+// NF_CT_NOTRACK of struct xt_ct_target_info: flags, then the zone.
 function trackingOf(statement: Expression): string | undefined {
   if ('notrack' in statement) return 'takes them out of connection tracking';
   const key = record(record(record(statement['mangle'])?.['key'])?.['ct'])?.['key'];

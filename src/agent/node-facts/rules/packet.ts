@@ -1,4 +1,4 @@
-// A packet as facts about rules need it: a description, never sent.
+// Description of a packet for facts about rules; such packets are never sent.
 
 import type { Address } from '../../../net/address.ts';
 import { protocols } from '../../../net/protocol.ts';
@@ -6,28 +6,28 @@ import { protocols } from '../../../net/protocol.ts';
 export interface Packet {
   readonly source: Address;
   readonly destination: Address;
-  /** Interface names; absent: the packet comes from the node, or goes to it. */
+  /** Interface names; absent: the node itself sends or receives the packet. */
   readonly input?: string | undefined;
   readonly output?: string | undefined;
   readonly protocol: keyof typeof protocols | 'esp';
-  /** Absent in protocols without ports. */
+  /** Absent for protocols without ports. */
   readonly sourcePort?: number;
   readonly destinationPort?: number;
-  /** The type of ICMP or ICMPv6, as nftables names it. */
+  /** ICMP or ICMPv6 type, with its nftables name. */
   readonly icmpType?: 'destination-unreachable' | 'packet-too-big';
-  /** A later fragment, which has no header of its protocol, as long as it is not put together with the others. */
+  /** A later fragment, which has no transport header until it is reassembled. */
   readonly isLaterFragment?: boolean;
-  /** As connection tracking has it. */
+  /** State in connection tracking. */
   readonly state: 'new' | 'established' | 'related' | 'untracked';
-  /** Its destination was translated, as of a packet to a host port. */
+  /** Whether its destination was translated, as for a packet to a host port. */
   readonly isTranslated?: boolean;
-  /** Others may have given it a mark. */
+  /** Whether other software may have marked it. */
   readonly mayBeMarked?: boolean;
-  /** What rules before have written, by the names of written-fields.ts; undefined: with a value that is not known. */
+  /** Values that earlier rules have written, by the names in written-fields.ts; undefined: an unknown value. */
   readonly written?: ReadonlyMap<string, string | number | undefined>;
 }
 
-/** What a rule may give as a number instead of by name. */
+/** Values that a rule may give as a number instead of a name. */
 export const numbers: Readonly<Record<string, number>> = {
   ...protocols,
   esp: 50,

@@ -1,13 +1,13 @@
-// A packet that must pass the node's hooks for pods to be well, and what is to be said where it does not.
+// A packet that must pass the node's hooks, and the text if it does not.
 
 import type { Packet } from './packet.ts';
 
 export interface Probe extends Packet {
-  /** For people: `packets of pods to outside the cluster`. */
+  /** Text for users: `packets of pods to outside the cluster`. */
   readonly what: string;
   readonly hooks: readonly string[];
-  /** Dropping it may be meant so: a note, not a problem. */
+  /** Dropping it may be intended: a note, not a problem. */
   readonly isOptional?: true;
-  /** Says nothing of its own where this one (its `what`) is dropped by the same chain. */
+  /** Not reported if the same chain drops the probe with this `what`. */
   readonly beside?: string;
 }

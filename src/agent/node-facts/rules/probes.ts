@@ -1,4 +1,4 @@
-// The packets that must pass the node's hooks for pods to be well, as descriptions: none of them is ever sent.
+// Descriptions of the packets that must pass the node's hooks. None of them is ever sent.
 
 import type { DesiredState } from '../../../model/desired.ts';
 import type { LocalEndpoint } from '../../../model/endpoint.ts';
@@ -14,9 +14,9 @@ import type { Packet } from './packet.ts';
 import type { Probe } from './probe.ts';
 import { protocolProbes } from './protocol-probes.ts';
 
-// Addresses of the outside, so that rules against private and documentation addresses do not count.
+// Outside addresses that rules against private and documentation addresses do not match.
 const outside = { 4: parseAddress('9.9.9.9'), 6: parseAddress('2620:fe::fe') } as const;
-/** An interface that a pod could have, for a node without pods. */
+/** Name of a possible pod interface, for a node without pods. */
 const anyPod = 'hd0123456789a';
 
 export function probesOf(desired: DesiredState, family: AddressFamily): readonly Probe[] {
@@ -43,7 +43,7 @@ export function probesOf(desired: DesiredState, family: AddressFamily): readonly
     ...answer,
     state: 'established',
     hooks: forwarded,
-    what: 'answers from outside to pods',
+    what: 'replies from outside to pods',
   } as const;
   return [
     sent,
@@ -79,7 +79,7 @@ interface OwnPod {
   readonly podInterface: string;
 }
 
-// A Service's packets are translated in the node's stack, and leave it as these.
+// Packets to a Service are translated in the node's stack and leave it like this.
 function remoteProbes(
   { remoteRanges, overlay }: DesiredState,
   { pod, podInterface, uplink }: OwnPod & { readonly uplink: string },
@@ -91,7 +91,7 @@ function remoteProbes(
   return [{ ...ends, ...translatedRequest, what }];
 }
 
-// Between pods of two nodes only what goes by the stack meets any hooks.
+// Between pods of two nodes, only packets through the stack pass hooks.
 function stackProbes(
   { remoteRanges }: DesiredState,
   { pod, podInterface }: OwnPod,
@@ -121,7 +121,7 @@ function stackProbes(
   ];
 }
 
-// What comes to a port of this node and is a Service's, whose backend is elsewhere. kube-proxy may have marked it.
+// Packets to a port of this node for a Service whose backend is elsewhere. kube-proxy may have marked them.
 function nodePortProbes(
   desired: DesiredState,
   { outside: source, uplink }: { readonly outside: Address; readonly uplink: string },
@@ -153,7 +153,7 @@ function remotePod(
   return { destination, output };
 }
 
-// The kubelet's probes of pods: the request leaves, the answer comes in.
+// The kubelet's probes of pods: the request leaves, the reply arrives.
 function nodeProbes(
   { hostAddresses }: DesiredState,
   { pod, podInterface }: OwnPod,

@@ -1,5 +1,5 @@
-// Packets of pods that are rarer than TCP: a chain that lets TCP pass and drops these is named with them. It may be meant
-// so, as against QUIC or SCTP: a note at most.
+// Packets of pods other than TCP. A chain that passes TCP and drops these is reported with a note at most, because it
+// may be intended, as against QUIC or SCTP.
 
 import type { AddressFamily } from '../../../net/address.ts';
 import type { Packet } from './packet.ts';
@@ -9,14 +9,14 @@ const protocols: readonly {
   readonly fields: Pick<Packet, 'protocol' | 'destinationPort'>;
   readonly what: string;
 }[] = [
-  // What others than resolvers send over UDP is often limited to ports that are known.
+  // Except for DNS, UDP is often limited to known ports.
   { fields: { protocol: 'udp', destinationPort: 53 }, what: 'DNS over UDP' },
   { fields: { protocol: 'sctp', destinationPort: 38412 }, what: 'SCTP' },
   { fields: { protocol: 'udplite', destinationPort: 5004 }, what: 'UDP-Lite' },
   { fields: { protocol: 'esp' }, what: 'protocols without ports (ESP, GRE)' },
 ];
 
-/** `sent` and `answered`: a request over TCP from a pod to outside, and its answer. */
+/** `sent` and `answered`: a TCP request from a pod to outside, and its reply. */
 export function protocolProbes(
   sent: Probe,
   answered: Probe,
@@ -35,7 +35,7 @@ export function protocolProbes(
   ];
 }
 
-// Without them a path with a smaller MTU is a path where large packets vanish.
+// Without ICMP errors, large packets are lost on a path with a smaller MTU.
 function icmpError(answered: Probe, family: AddressFamily): Probe {
   const probe = rarer(answered, 'ICMP errors from outside to pods (path MTU)');
   return family === 4
@@ -43,7 +43,7 @@ function icmpError(answered: Probe, family: AddressFamily): Probe {
     : { ...probe, protocol: 'icmpv6', icmpType: 'packet-too-big', state: 'related' };
 }
 
-// Fragments are put together before connection tracking: only chains before that meet them.
+// Fragments are reassembled before connection tracking: only earlier chains see them.
 function laterFragment(probe: Probe): Probe {
   const hooks = ['prerouting', 'ingress'];
   const what = 'later fragments of packets between pods and outside';

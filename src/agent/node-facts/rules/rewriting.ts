@@ -1,5 +1,5 @@
-// What a rule's statement writes into a packet, or into what the kernel keeps beside it: `ip daddr set 192.0.2.1`, `meta mark
-// set 5`, and the targets of iptables that do the same.
+// What a rule's statement writes into a packet or its metadata: `ip daddr set 192.0.2.1`, `meta mark set 5`, and the
+// equivalent targets of iptables.
 
 import type { MatchResult, Packet } from './packet.ts';
 import { absent, fieldOf } from './packet-fields.ts';
@@ -31,7 +31,7 @@ export function writingOf(statement: Expression, packet: Packet): Writing | unde
   return raw === undefined ? fieldWriting(key, value, packet) : rawWriting(raw, value, packet);
 }
 
-/** The packet with what was written; `isCertain`: it is known that it was. */
+/** Returns the packet with the written values. `isCertain`: the statement certainly applies. */
 export function afterWriting(packet: Packet, { values }: Writing, isCertain: boolean): Packet {
   if (values.size === 0) return packet;
   const written = new Map(packet.written);
@@ -43,7 +43,7 @@ export function afterWriting(packet: Packet, { values }: Writing, isCertain: boo
   return { ...packet, written };
 }
 
-/** A packet that may be the one or the other. */
+/** A packet that may be either of the two. */
 export function eitherOf(left: Packet, right: Packet): Packet {
   if (left.written === right.written) return left;
   const written = new Map(left.written);
@@ -77,14 +77,14 @@ function fieldWriting(key: unknown, value: unknown, packet: Packet): Writing {
   return { answer, values: new Map(values), ...named(values, `${valueText(key)} set${by(value)}`) };
 }
 
-// Only what is written as it stands is worth a name: of a map or a hash each packet gets another.
+// Only a literal value is named: with a map or a hash, each packet gets a different one.
 function by(value: unknown): string {
   const { map, payload } = record(value) ?? {};
   if (map !== undefined) return ' by a map';
   return typeof value === 'object' && payload === undefined ? '' : ` ${valueText(value)}`;
 }
 
-// Fields that say how a packet is treated, and the sums over it.
+// Fields that affect only the treatment of a packet, and checksums.
 const harmless =
   /^(meta|ct|fib) |^(ip|ip6) (dscp|ecn|flowlabel|id|frag-off|checksum)$| (checksum|window|urgptr)$/;
 
@@ -93,7 +93,7 @@ function named(
   what: string,
 ): { readonly what?: string } {
   const isNews = values.some(([name, value]) =>
-    // It ends here, or at the next hop.
+    // The packet ends here or at the next hop.
     name === 'hop limit' ? typeof value === 'number' && value <= 1 : !harmless.test(name),
   );
   return isNews ? { what } : {};
@@ -129,7 +129,7 @@ function evaluate(value: unknown, packet: Packet): Evaluated {
 
 const drawn = ['numgen', 'jhash', 'symhash'];
 
-// A map by a number that is drawn has something for each; one by a field may have nothing, and ends the rule there.
+// A map with a drawn number as key always has a value; one with a field as key may have none, which ends the rule.
 function mapped({ key, data }: Expression, packet: Packet): Evaluated {
   if (drawn.some((each) => each in (record(key) ?? {}))) return { answer: 'yes' };
   const set = record(data)?.['set'];

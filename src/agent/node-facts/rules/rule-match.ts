@@ -1,5 +1,4 @@
-// Whether a rule's match applies to a packet that is described, not sent: yes, no, or not to be told from here (marks,
-// named sets, extensions that are not known).
+// Whether a match of a rule applies to a described packet: yes, no, or unknown (marks, named sets, unknown extensions).
 
 import type { XtablesExpression } from '../../../kernel/netfilter/nft-xtables.ts';
 import { addressFamily, addressOf, compareAddresses } from '../../../net/address.ts';
@@ -15,11 +14,11 @@ export function matchesPacket(expression: Expression, packet: Packet): MatchResu
   if (match !== undefined) return matchAnswer(record(match) ?? {}, packet);
   if ('xt' in expression)
     return xtAnswer(xt as XtablesExpression | undefined, packet, matchesPacket);
-  // A limit lets pass for a while what comes after it; counters, logs and comments match everything.
+  // A limit passes packets for a while; counters, logs and comments match everything.
   return hasMemory(expression) ? 'unsure' : 'yes';
 }
 
-// What depends on packets before; `set` adds to a set, perhaps within a limit.
+// Depends on earlier packets; `set` adds to a set, possibly within a limit.
 function hasMemory(expression: Expression): boolean {
   return ['limit', 'quota', 'ct count', 'meter', 'set'].some((key) => key in expression);
 }
@@ -82,7 +81,7 @@ function compare(value: string | number, right: unknown, op: string): MatchResul
   return yesOrNo(isSame(value, right));
 }
 
-// Names of interfaces may end in a wildcard; protocols come as names or as numbers, states as words.
+// Interface names may end in a wildcard; protocols are names or numbers, states are words.
 function isSame(value: string | number, right: string | number): boolean {
   if (typeof value === 'number') return value === Number(right);
   if (typeof right === 'number') return numbers[value] === right;
@@ -90,7 +89,7 @@ function isSame(value: string | number, right: string | number): boolean {
   return value === right;
 }
 
-// What is written there is another program's: names, and prefixes that no range of ours could be.
+// The value comes from another program: names, and prefixes that cannot be heddle's.
 function inPrefix(value: string | number, { addr, len }: Expression): MatchResult {
   if (typeof value !== 'string' || typeof addr !== 'string') return 'unsure';
   const [address, prefix] = [addressOf(value), prefixOf(addr, Number(len))];
@@ -98,7 +97,7 @@ function inPrefix(value: string | number, { addr, len }: Expression): MatchResul
   return yesOrNo(prefixContains(prefix, address));
 }
 
-// Ranges of types and of interfaces have names at their ends, whose order is not known here.
+// Ranges of types and interfaces have names as limits, whose order is not known here.
 function within(value: string | number, low: unknown, high: unknown): MatchResult {
   if (typeof value === 'number') return between(value, Number(low), Number(high));
   if (typeof low !== 'string' || typeof high !== 'string') {
@@ -123,7 +122,7 @@ function ordered(value: number, right: number, op: string): MatchResult {
   return yesOrNo(op === '<=' ? value <= right : value >= right);
 }
 
-/** Of packets that differ: what holds for all of them. */
+/** For packets that differ: the answer that holds for all of them. */
 function agreed(answers: readonly MatchResult[]): MatchResult {
   const [first = 'unsure'] = answers;
   return answers.every((answer) => answer === first) ? first : 'unsure';

@@ -65,7 +65,7 @@ for (const [what, make] of [
       )(legacyText(mostRules - 1)),
   ],
 ] as const) {
-  test(`rules of ${what} are read and walked with work that grows as their number`, () => {
+  test(`reading and walking rules of ${what} takes work proportional to their number`, () => {
     const read = make();
     let rules: RuleSet | undefined;
     elementsTouched(() => {
@@ -81,14 +81,14 @@ for (const [what, make] of [
   });
 }
 
-test('a table of iptables-legacy is read in pieces, and one of too many rules not at all', () => {
+test('a table of iptables-legacy is read in pieces, and one with too many rules is not read', () => {
   const pieces = [...legacyReading('ip', legacyText(5_000))].length;
   assert.equal(pieces, 5);
   const [table] = readLegacyTables('ip', legacyText(mostRules));
   assert.deepEqual([table?.isTooLarge, table?.chains.size], [true, 0]);
 });
 
-test('chains that lead to each other in ever more ways are walked so far and no further', () => {
+test('a walk over chains with exponentially many paths stops at a limit', () => {
   const depth = 14;
   const jumps = Array.from({ length: 20 }, () => 1);
   const listing = Array.from({ length: depth }, (_, level) => {

@@ -1,16 +1,18 @@
-// Rules of others as libnftables lists them, in the form that a packet is walked through: chains by table, rules in order.
+// Foreign rules as listed by libnftables, in the form used to walk a packet: chains by table, rules in order.
 
 import type { NftFamily } from '../../../kernel/netfilter/nft-family.ts';
 import type { XtablesByRule, XtablesExpression } from '../../../kernel/netfilter/nft-xtables.ts';
 
-/** One statement or match of a rule: its only key says which (libnftables-json(5)); of xtables, what it is. */
+/**
+ * A statement or match of a rule. Its only key is its kind (libnftables-json(5)); for xtables it has a kind and a name.
+ */
 export type Expression = Readonly<Record<string, unknown>>;
 
 export interface ListedChain {
   readonly family: NftFamily;
   readonly table: string;
   readonly name: string;
-  /** Absent: no base chain. */
+  /** Absent: not a base chain. */
   readonly base?: BaseChain;
   readonly rules: readonly (readonly Expression[])[];
 }
@@ -20,7 +22,7 @@ export interface BaseChain {
   readonly hook: string;
   readonly priority: number;
   readonly policy: 'accept' | 'drop';
-  /** Of a chain at devices. Absent: not known, as some versions of libnftables leave it out. */
+  /** Devices of a device chain. Absent: unknown, because some versions of libnftables omit them. */
   readonly devices?: readonly string[];
 }
 
@@ -31,11 +33,11 @@ export interface RuleSet {
   readonly origin?: 'iptables-legacy';
   /** By name. */
   readonly chains: ReadonlyMap<string, ListedChain>;
-  /** It has more rules than `mostRules`, and is passed over: it has no chains here. */
+  /** Set if it has more rules than `mostRules`: it is not checked and has no chains here. */
   readonly isTooLarge?: true;
 }
 
-/** Of a table: so many are listed and walked within about a second, on the thread that serves pods. */
+/** Maximum per table: this many rules are listed and walked within about a second, on the thread that serves pods. */
 export const mostRules = 10_000;
 
 export function passedOver(names: TableName & Pick<RuleSet, 'origin'>): RuleSet {
@@ -59,7 +61,7 @@ export function readChains(listing: readonly unknown[]): readonly ListedChain[] 
   });
 }
 
-/** A table's listing with what libnftables leaves out of it. */
+/** The listing of a table, with the parts that libnftables omits. */
 export function readRuleSet(
   { family, table }: TableName,
   listing: readonly unknown[],
@@ -74,7 +76,7 @@ export function readRuleSet(
     const expressions = readExpressions(rule['expr'], xtables.get(Number(rule['handle'])) ?? []);
     const whole = expressions.map((each) => withSets(each, sets));
     const before = rules.get(chain);
-    // One array a chain: a copy for each rule would take seconds where there are tens of thousands.
+    // One array per chain: copying it for each rule would take seconds for tens of thousands of rules.
     if (before === undefined) rules.set(chain, [whole]);
     else before.push(whole);
   }
@@ -84,7 +86,7 @@ export function readRuleSet(
   return { family, table, chains: new Map(chains) };
 }
 
-/** Whether libnftables leaves something out of the table's listing. */
+/** Whether libnftables omits parts of the table's listing. */
 export function hasXtables(listing: readonly unknown[]): boolean {
   return listing.some((item) => {
     const expressions = record(record(item)?.['rule'])?.['expr'];
@@ -104,10 +106,10 @@ function readExpressions(
   });
 }
 
-// A set of more is a list of addresses to block, which would take long to look through for each packet.
+// A larger set is a blocklist, which takes too long to search for each packet.
 const mostElements = 10_000;
 
-/** Elements by `@NAME`, of sets and of maps. */
+/** Elements of sets and maps, by `@NAME`. */
 function readSets(listing: readonly unknown[]): ReadonlyMap<string, readonly unknown[]> {
   const sets = new Map<string, readonly unknown[]>();
   for (const item of listing) {
@@ -119,7 +121,7 @@ function readSets(listing: readonly unknown[]): ReadonlyMap<string, readonly unk
   return sets;
 }
 
-/** Named sets as anonymous ones. */
+/** Replaces named sets by anonymous ones. */
 function withSets(
   expression: Expression,
   sets: ReadonlyMap<string, readonly unknown[]>,

@@ -1,4 +1,4 @@
-// A rule for people, about as `nft` writes it: enough to find it by.
+// Formats a rule for users, roughly as `nft` does: enough to find it.
 
 import type { XtablesExpression } from '../../../kernel/netfilter/nft-xtables.ts';
 import { type Expression, record } from './rule-set.ts';
@@ -37,7 +37,7 @@ function partText(expression: Expression): string {
   }
 }
 
-// Without its verdicts.
+// Without verdicts.
 function mapText(data: unknown): string {
   const set = record(data)?.['set'];
   if (!Array.isArray(set)) return valueText(data);

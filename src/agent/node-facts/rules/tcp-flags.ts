@@ -1,4 +1,4 @@
-// Flags of TCP: a packet that opens a connection has SYN, one of its answers ACK, the first of them both.
+// TCP flags: the packet that opens a connection has SYN, replies have ACK, and the first reply has both.
 
 import { type MatchResult, type Packet, yesOrNo } from './packet.ts';
 import { type Expression, record } from './rule-set.ts';
@@ -19,7 +19,7 @@ export function tcpFlagsAnswer(
   return flagsAnswer(packet, (value) => compare(value & bitsOf(mask), op, right));
 }
 
-/** Unsure where only some of a connection's packets have them. */
+/** Unsure if only some packets of a connection have the flags. */
 function flagsAnswer(packet: Packet, has: (flags: number) => MatchResult): MatchResult {
   if (packet.protocol !== 'tcp' || packet.isLaterFragment === true) return 'no';
   const [first = 'no', second = first] = flagsOf(packet).map(has);

@@ -1,4 +1,4 @@
-// What a rule translates packets to (libnftables-json(5), and the targets of iptables-nft), for people.
+// Describes the translation of a rule (libnftables-json(5), and the targets of iptables-nft) for users.
 
 import type { NftFamily } from '../../../kernel/netfilter/nft-family.ts';
 import type { XtablesExpression } from '../../../kernel/netfilter/nft-xtables.ts';
@@ -7,7 +7,7 @@ import { type Expression, record } from './rule-set.ts';
 
 const statements = ['snat', 'dnat', 'masquerade', 'redirect'] as const;
 
-/** `snat to 192.0.2.1`. Undefined: it translates nothing, or only what a map has. */
+/** `snat to 192.0.2.1`. Undefined: it translates nothing, or only to values of a map. */
 export function translationOf(statement: Expression, family: NftFamily): string | undefined {
   const kind = statements.find((each) => each in statement);
   if (kind !== undefined) return statementText(kind, record(statement[kind]) ?? {});
@@ -26,7 +26,7 @@ function statementText(kind: string, { addr, port }: Expression): string | undef
   return where.length === 0 ? kind : `${kind} to ${where.join(' ')}`;
 }
 
-// A map by a field of the packet may have nothing for it; one by a number that is drawn has something for each.
+// A map with a field as key may have no value for a packet; one with a drawn number as key always has one.
 function placeText(value: unknown): string | undefined {
   if (typeof value === 'string' || typeof value === 'number') return String(value);
   const { range, prefix, map } = record(value) ?? {};

@@ -138,7 +138,7 @@ const packets: readonly Packet[] = [
   },
 ];
 
-test(`rules of random parts are walked through to an end, seed ${seed}`, () => {
+test(`a walk over random rules ends, seed ${seed}`, () => {
   const names = { family: 'inet', table: 't' } as const;
   const base = { type: 'filter', hook: 'forward', prio: 0, policy: 'accept' };
   for (let round = 0; round < 1_000; round++) {

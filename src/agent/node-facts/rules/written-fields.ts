@@ -1,4 +1,4 @@
-// Fields of a packet that rules may write, by names that reading and writing share.
+// Packet fields that rules may write, by names shared between reading and writing.
 
 import { addressFamily, addressFromBytes } from '../../../net/address.ts';
 import type { MatchResult, Packet } from './packet.ts';
@@ -6,14 +6,14 @@ import { type Expression, record } from './rule-set.ts';
 
 /** What a statement of a rule writes. */
 export interface Writing {
-  /** `no`: the rule ends there, nothing is written. */
+  /** `no`: the rule ends there and nothing is written. */
   readonly answer: MatchResult;
   readonly values: ReadonlyMap<string, WrittenValue>;
-  /** For people, where the packet is another one for whoever it is for: `ip daddr set 192.0.2.1`. */
+  /** Text for users, if the change affects the receiver: `ip daddr set 192.0.2.1`. */
   readonly what?: string;
 }
 
-/** Undefined: not known here. */
+/** Undefined: unknown. */
 export type WrittenValue = string | number | undefined;
 
 /** Undefined: no rule can write it. */
@@ -35,10 +35,10 @@ function payloadName({ protocol, field }: Expression): string | undefined {
   return field === 'ttl' || field === 'hoplimit' ? 'hop limit' : `${protocol} ${field}`;
 }
 
-/** What the kernel has looked up by a packet's addresses, which others may answer differently. */
+/** Results of the kernel's route lookup, which may differ after a change of addresses. */
 export const routed: readonly string[] = ['fib', 'meta oif', 'meta oifname', 'meta oiftype'];
 
-/** Bits that an expression such as `@nh,128,32` is about. */
+/** The bits of an expression such as `@nh,128,32`. */
 export interface RawPart {
   readonly base: string;
   readonly offset: number;
@@ -84,11 +84,11 @@ const otherPlaces: readonly Place[] = [
 
 export interface RawField {
   readonly name: string;
-  /** Nothing else, and as a whole. */
+  /** Whether the bits are exactly the whole field. */
   readonly isAll: boolean;
 }
 
-/** Fields that have some of these bits; undefined: the packet has no such header. */
+/** Fields that overlap these bits; undefined: the packet has no such header. */
 export function rawFields(part: RawPart, packet: Packet): readonly RawField[] | undefined {
   const { base, offset, len } = part;
   if (base === 'th' && packet.isLaterFragment === true) return undefined;
@@ -98,7 +98,7 @@ export function rawFields(part: RawPart, packet: Packet): readonly RawField[] | 
     .map(({ name, from, to }) => ({ name, isAll: from === offset && to === offset + len }));
 }
 
-/** `3221225985` as `192.0.2.1`; undefined: it is longer than a number can tell, or none of a field. */
+/** `3221225985` becomes `192.0.2.1`; undefined: too long for a number, or not the value of a field. */
 export function rawValue(name: string, value: number): string | number | undefined {
   if (!Number.isSafeInteger(value) || value < 0) return undefined;
   if (name.startsWith('ether')) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { drop, outcome, request } from '../../../../test/support/walked-rules.ts';
 
-test('what iptables-nft wrote is judged by what is in its extensions', () => {
+test('rules of iptables-nft are evaluated by the contents of their extensions', () => {
   const conntrack = (state: number, isInverted = false): Buffer => {
     const info = Buffer.alloc(168);
     info.writeUInt16LE(1, 146);

@@ -1,5 +1,5 @@
-// Whether a match of iptables applies to a packet that is described: the extensions that are common in filters, each by its
-// own struct. All others are `unsure`.
+// Whether an iptables match applies to a described packet: common filter extensions, each by its own struct. All others
+// are `unsure`.
 
 import type { XtablesExpression } from '../../../kernel/netfilter/nft-xtables.ts';
 import { type MatchResult, type Packet, yesOrNo } from './packet.ts';
@@ -7,7 +7,7 @@ import { fieldOf } from './packet-fields.ts';
 import type { Expression } from './rule-set.ts';
 import { field, sameMatches } from './xtables-same.ts';
 
-/** `matches`: what nftables asks for in place of the extension. */
+/** `matches`: evaluates the equivalent nftables matches. */
 export function xtAnswer(
   xt: XtablesExpression | undefined,
   packet: Packet,
@@ -16,7 +16,7 @@ export function xtAnswer(
   if (xt === undefined || xt.kind === 'target') return 'unsure';
   const { name, revision, info } = xt;
   if (name === 'comment' || name === 'nfacct') return 'yes';
-  // Packets of bridges' ports.
+  // Matches packets of bridge ports.
   if (name === 'physdev') return 'no';
   if (name === 'conntrack' && revision >= 2 && info.length >= 154)
     return conntrackAnswer(info, packet);
@@ -50,7 +50,7 @@ const stateFlag = 1;
 const stateBits = { established: 1 << 1, related: 1 << 2, new: 1 << 3, untracked: 1 << 8 } as const;
 const otherStateBits = { invalid: 1 << 0, snat: 1 << 6, dnat: 1 << 7 } as const;
 
-// struct xt_conntrack_mtinfo3, whose front mtinfo2 shares.
+// struct xt_conntrack_mtinfo3, which begins like mtinfo2.
 function conntrackAnswer(info: Buffer, packet: Packet): MatchResult {
   const matchFlags = info.readUInt16LE(146);
   const isInverted = (info.readUInt16LE(148) & stateFlag) !== 0;
@@ -61,7 +61,8 @@ function conntrackAnswer(info: Buffer, packet: Packet): MatchResult {
   return (matchFlags & ~stateFlag) === 0 ? 'yes' : 'unsure';
 }
 
-// struct xt_multiport_v1: flags (0 source, 1 destination, 2 either), count, 15 ports, which of them begin a range, inverted.
+// struct xt_multiport_v1: flags (0 source, 1 destination, 2 either), count, 15 ports, which of them begin a range,
+// inverted.
 function portsAnswer(info: Buffer, packet: Packet): MatchResult {
   if (packet.sourcePort === undefined || packet.isLaterFragment === true) return 'no';
   const sourcePort = fieldOf(field('th', 'sport'), packet);

@@ -1,10 +1,10 @@
-// Extensions of iptables as the matches that nftables has for them, each by its own struct (linux/netfilter/xt_NAME.h,
-// linux/netfilter_ipv4/ipt_NAME.h): they are judged as those are.
+// iptables extensions with equivalent nftables matches, each by its own struct (linux/netfilter/xt_NAME.h,
+// linux/netfilter_ipv4/ipt_NAME.h). They are evaluated like those matches.
 
 import type { XtablesExpression } from '../../../kernel/netfilter/nft-xtables.ts';
 import type { Expression } from './rule-set.ts';
 
-/** Undefined: not known, or what it asks for is not. */
+/** Undefined: unknown extension or unknown value. */
 export function sameMatches({ name, revision, info }: XtablesExpression): Expression[] | undefined {
   const reader = readers[name];
   if (reader === undefined || info.length < reader.bytes) return undefined;
@@ -30,7 +30,7 @@ export function addressType(direction: 'saddr' | 'daddr'): object {
   return { fib: { result: 'type', flags: [direction] } };
 }
 
-/** What `-m rpfilter` passes. */
+/** Packets that `-m rpfilter` passes. */
 export function reversePath(isInverted: boolean): Expression {
   return same({ fib: { result: 'oif', flags: ['saddr', 'iif'] } }, !isInverted);
 }
@@ -108,7 +108,7 @@ function owners(info: Buffer): Expression[] | undefined {
   });
 }
 
-// struct xt_tcp and xt_udp begin alike: first and last port of the source, of the destination.
+// struct xt_tcp and xt_udp begin with first and last source port, then first and last destination port.
 function ports(protocol: string, info: Buffer, inverted: number): Expression[] {
   return ['sport', 'dport'].map((name, index) => {
     const range = [info.readUInt16LE(index * 4), info.readUInt16LE(index * 4 + 2)];

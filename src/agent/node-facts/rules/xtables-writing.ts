@@ -1,4 +1,4 @@
-// Targets of iptables that write into a packet or its marks, each by its own struct (linux/netfilter/xt_NAME.h).
+// iptables targets that write into a packet or its marks, each by its own struct (linux/netfilter/xt_NAME.h).
 
 import type { XtablesExpression } from '../../../kernel/netfilter/nft-xtables.ts';
 import type { Packet } from './packet.ts';
@@ -39,14 +39,15 @@ function numberOf(left: object, packet: Packet): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
-// struct xt_mark_tginfo2: what is set, and which bits it takes the place of.
+// struct xt_mark_tginfo2: the new value, and the bits it replaces.
 function markOf({ revision, info }: XtablesExpression, packet: Packet): WrittenValue {
   const before = numberOf(mark, packet);
   if (revision !== 2 || info.length < 8 || before === undefined) return undefined;
   return ((before & ~info.readUInt32LE(4)) ^ info.readUInt32LE(0)) >>> 0;
 }
 
-// struct xt_connmark_tginfo1: what is set, masks of the connection's mark and of the packet's, and which of the three is done.
+// struct xt_connmark_tginfo1: the value, masks of the connection's and the packet's mark, and the mode (set, save,
+// restore).
 function connectionMark({ revision, info }: XtablesExpression, packet: Packet): Writing {
   const unknown = {
     answer: 'yes',
@@ -73,7 +74,7 @@ function connectionMark({ revision, info }: XtablesExpression, packet: Packet): 
   }
 }
 
-// struct ipt_TTL_info and ip6t_HL_info: set, more or less, and how much.
+// struct ipt_TTL_info and ip6t_HL_info: mode (set, increase, decrease) and amount.
 function hops({ name, info }: XtablesExpression): Writing {
   const isSet = info.length >= 2 && info.readUInt8(0) === 0;
   const value = isSet ? info.readUInt8(1) : undefined;

@@ -1,21 +1,21 @@
-// The body of an answer that ends by itself: within its time, not longer than it may be, and complete.
+// Reads the body of a finite answer: in time, within the size limit, and completely.
 
 import type { IncomingMessage } from 'node:http';
 
 export interface BodyBounds {
-  /** Between two chunks. */
+  /** Maximum time between two chunks. */
   readonly silenceMs: number;
-  /** For the whole of it. */
+  /** Maximum time for the whole body. */
   readonly totalMs: number;
   readonly maxBytes: number;
 }
 
-/** The server sends more than we take. */
+/** The answer is longer than the limit. */
 export class TooLongError extends Error {
   override readonly name = 'TooLongError';
 }
 
-/** Throws TooLongError, and Error with code ETIMEDOUT or that of a connection that broke. */
+/** Throws TooLongError, or an Error with code ETIMEDOUT or the code of the broken connection. */
 export async function readBody(response: IncomingMessage, bounds: BodyBounds): Promise<Buffer> {
   const { silenceMs, totalMs, maxBytes } = bounds;
   const chunks: Buffer[] = [];
@@ -26,7 +26,7 @@ export async function readBody(response: IncomingMessage, bounds: BodyBounds): P
     response.destroy(error);
   };
   const late = (text: string) => (): void =>
-    end(Object.assign(new Error(`${text} (${bytes} bytes came)`), { code: 'ETIMEDOUT' }));
+    end(Object.assign(new Error(`${text} (${bytes} bytes received)`), { code: 'ETIMEDOUT' }));
   const total = setTimeout(
     late(`the answer did not end within ${shownMs(totalMs)}`),
     Math.max(0, totalMs),
@@ -49,7 +49,7 @@ export async function readBody(response: IncomingMessage, bounds: BodyBounds): P
   return Buffer.concat(chunks);
 }
 
-/** For people: `20 s`, `150 ms`. */
+/** For users: `20 s`, `150 ms`. */
 export function shownMs(ms: number): string {
   return ms >= 1_000 ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms)} ms`;
 }

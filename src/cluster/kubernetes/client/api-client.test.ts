@@ -27,7 +27,7 @@ async function deadServer(): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
-test('where no address answers, each of them is named with its reason', async () => {
+test('if no address answers, each is named with its reason', async () => {
   const [first, second] = [await deadServer(), await deadServer()];
   using client = new ApiClient(credentials([first, second]));
   const reason = 'connection refused: is the API server running there?';
@@ -55,7 +55,7 @@ async function listening(context: TestContext, respond: Respond): Promise<Server
 
 const hostOf = (server: Server): string => `127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-test('user and password in an address are used, and never shown', async (context) => {
+test('user and password in an address are used and never shown', async (context) => {
   const seen: (string | undefined)[] = [];
   const server = await listening(context, (request, response) => {
     seen.push(request.headers.authorization);
@@ -73,7 +73,7 @@ test('user and password in an address are used, and never shown', async (context
   assert.doesNotMatch(JSON.stringify(client.state), /s3cret|me:/);
 });
 
-test('a server that answers wrongly comes after one that answers well, in its turn', async (context) => {
+test('a server that answers wrongly is tried after one that answers correctly', async (context) => {
   const asked: string[] = [];
   const bad = await listening(context, (_, response) => {
     asked.push('bad');
@@ -116,14 +116,14 @@ async function pair(context: TestContext, statuses: readonly [number, number]): 
 }
 
 for (const status of [302, 400, 401, 403, 404, 410, 429]) {
-  test(`a ${status} of one server is not believed where another says otherwise`, async (context) => {
+  test(`a ${status} of one server is not accepted if another disagrees`, async (context) => {
     const { client, asked } = await pair(context, [status, 200]);
     await ask(client);
     await ask(client);
     assert.deepEqual(asked, ['first', 'second', 'second']);
   });
 
-  test(`a ${status} of all servers is believed, and the first stays in use`, async (context) => {
+  test(`a ${status} of all servers is accepted, and the first stays in use`, async (context) => {
     const { client, asked, first } = await pair(context, [status, status]);
     await assert.rejects(ask(client), { name: 'ApiError', status });
     await assert.rejects(ask(client), { name: 'ApiError', status });
@@ -133,18 +133,18 @@ for (const status of [302, 400, 401, 403, 404, 410, 429]) {
 }
 
 for (const status of [409, 422])
-  test(`a ${status} is of the object, and no other server is asked`, async (context) => {
+  test(`a ${status} concerns the object, and no other server is asked`, async (context) => {
     const { client, asked } = await pair(context, [status, 200]);
     await assert.rejects(ask(client), { name: 'ApiError', status });
     assert.deepEqual(asked, ['first']);
   });
 
-test('a resource is not absent while another server refuses the question', async (context) => {
+test('a resource does not count as absent while another server refuses the request', async (context) => {
   const { client } = await pair(context, [404, 429]);
   await assert.rejects(ask(client), { name: 'ApiError', status: 429 });
 });
 
-test('a refusal stands where no other server can be reached', async (context) => {
+test('a refusal is final if no other server can be reached', async (context) => {
   const server = await listening(context, (_, response) => response.writeHead(403).end('{}'));
   const here = `http://${hostOf(server)}`;
   using client = new ApiClient(credentials([await deadServer(), here]));
@@ -152,7 +152,7 @@ test('a refusal stands where no other server can be reached', async (context) =>
   assert.deepEqual([client.state.server, client.state.failing], [here, undefined]);
 });
 
-test('an address that takes connections and never answers is passed over', async (context) => {
+test('an address that accepts connections but never answers is skipped', async (context) => {
   const mute = await listening(context, () => undefined);
   const good = await listening(context, (_, response) => response.end('{"a":1}'));
   const times = { ...apiTimes, answerMs: 50 };

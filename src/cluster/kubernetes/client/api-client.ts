@@ -1,5 +1,5 @@
-// Requests to the API server: the right credentials, the address that answers, one count each. Answers are JSON as the
-// server sent it: turning them into the library's classes would cost more than reading them.
+// Sends requests to the API server with the right credentials, to an address that answers, and counts them. Answers are
+// plain JSON: converting them into the library's classes would cost more than reading them.
 
 import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
@@ -17,9 +17,9 @@ import { expiredText } from './token.ts';
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** With the query. */
+  /** Including the query. */
   readonly path: string;
-  /** For people and the counters: `list`, `pods`. */
+  /** For messages and counters: `list`, `pods`. */
   readonly verb: string;
   readonly resource: string;
   readonly body?: string | undefined;
@@ -30,22 +30,22 @@ export interface ApiRequest {
 
 export interface ApiResponse {
   readonly response: IncomingMessage;
-  /** The address that it came from. */
+  /** The address that answered. */
   readonly server: string;
-  /** ms of performance.now(), when it was asked for. */
+  /** Start of the request, in ms of performance.now(). */
   readonly askedAt: number;
 }
 
 export interface JsonAnswer {
   readonly json: unknown;
-  /** The address that it came from. */
+  /** The address that answered. */
   readonly server: string;
 }
 
 export interface RequestCount {
   readonly verb: string;
   readonly resource: string;
-  /** HTTP status, or 0 where no answer came. */
+  /** HTTP status, or 0 if there was no answer. */
   readonly code: number;
   readonly count: number;
 }
@@ -55,7 +55,7 @@ export interface ApiClientOptions {
   readonly times?: ApiTimes;
 }
 
-// Ten of the largest objects that etcd takes fit in; see `FullList` for what becomes of longer answers.
+// Large enough for ten of the largest objects in etcd. `FullList` handles longer answers.
 const maxBodyBytes = 24 * 2 ** 20;
 const maxRefusalBytes = 64 * 2 ** 10;
 const maxRefusalMs = 5_000;
@@ -83,15 +83,17 @@ export class ApiClient implements Disposable {
     return [...this.#counts.values()];
   }
 
-  /** Told each time that a lost connection is found again. */
+  /** Notifies each time a lost connection is restored. */
   readonly onRecovered: Subscribe = (wake) => this.#connection.onRecovered(wake);
 
-  /** The answer's JSON. Throws ApiError, AnswerError, ConnectionError, TooLongError, InputError (credentials). */
+  /**
+   * Returns the answer's JSON. Throws ApiError, AnswerError, ConnectionError, TooLongError, InputError (credentials).
+   */
   async json(request: ApiRequest): Promise<unknown> {
     return (await this.answer(request)).json;
   }
 
-  /** As `json`, for a caller that may find the answer to be wrong and then calls `avoid`. */
+  /** Like `json`, for a caller that may find the answer wrong and then calls `avoid`. */
   async answer(request: ApiRequest): Promise<JsonAnswer> {
     const { response, server, askedAt } = await this.open(request);
     const { silenceMs, exchangeMs } = this.#times;
@@ -107,12 +109,15 @@ export class ApiClient implements Disposable {
     }
   }
 
-  /** Its answer was not good, and the fault may be its own: the other addresses come first from now on. */
+  /** Deprioritizes a server whose answer was wrong: other addresses are tried first from now on. */
   avoid(server: string): void {
     this.#connection.avoid(server);
   }
 
-  /** The answer, as soon as its first byte is here: with a status of success, and JSON as far as it says. Throws as `json`. */
+  /**
+   * Returns the answer when its first byte arrives. Its status is a success and its declared type is JSON. Throws like
+   * `json`.
+   */
   async open(request: ApiRequest): Promise<ApiResponse> {
     const access = await this.#access();
     const failures: ConnectionError[] = [];
@@ -121,7 +126,7 @@ export class ApiClient implements Disposable {
       const askedAt = performance.now();
       try {
         const response = await this.#exchange(request, server, access);
-        // A refusal that the others repeat is no reason to leave the first.
+        // If the other servers refuse it too, there is no reason to leave the first.
         if (refusals.size === 0) this.#connection.connected(server);
         await this.#accept(request, { response, server, askedAt }, access);
         this.#connection.connected(server);
@@ -186,7 +191,7 @@ export class ApiClient implements Disposable {
     };
   }
 
-  // Throws for all but a success in JSON.
+  // Throws for anything but a success in JSON.
   async #accept(
     request: ApiRequest,
     { response, server }: ApiResponse,
@@ -216,7 +221,7 @@ export class ApiClient implements Disposable {
     const { silenceMs, longestRetryAfterMs: longestMs } = this.#times;
     const longest = Math.min(silenceMs, maxRefusalMs);
     const bounds = { silenceMs: longest, totalMs: longest, maxBytes: maxRefusalBytes };
-    // The status alone says enough.
+    // If the body cannot be read, the status is enough.
     const body = await readBody(response, bounds).catch(() => Buffer.alloc(0));
     const { reason, message } = statusMeta(body.toString('utf8'));
     return new ApiError({
@@ -236,18 +241,18 @@ export class ApiClient implements Disposable {
   }
 }
 
-// Whether another server may answer otherwise. What follows from the object itself (409; 422) is the same on all, and after a
-// 5xx a write may have been done.
+// Whether another server may answer differently. A refusal caused by the object (409, 422) is the same on all servers.
+// After a 5xx, a write may have been carried out.
 function mayBeOneServers({ status }: ApiError): boolean {
   return status < 500 && status !== 409 && status !== 422;
 }
 
-// A resource is not absent as long as one server says something else.
+// A resource counts as absent only if all servers say so.
 function believed(refusals: readonly ApiError[]): ApiError | undefined {
   return refusals.find(({ status }) => status !== 404) ?? refusals[0];
 }
 
-// Named with those before it: the one that matters may be any of them.
+// The error contains the earlier failures: any of them may be the important one.
 function lastOf(failures: readonly ConnectionError[]): ConnectionError {
   const last = failures.at(-1);
   if (last === undefined) throw new Error('an API server without an address was accepted');
@@ -256,16 +261,16 @@ function lastOf(failures: readonly ConnectionError[]): ConnectionError {
     : new ConnectionError(last.server, last.cause, failures.slice(0, -1));
 }
 
-// Why an answer with a status of success cannot be one of an API server. One that does not say what it is may be.
+// Why an answer with a success status cannot be from an API server. A missing content type is accepted.
 function wrongAnswer(status: number, headers: IncomingMessage['headers']): string | undefined {
   const { 'content-type': type = 'application/json', 'content-encoding': encoding } = headers;
   if (status > 202) return `status ${status} where an object was asked for`;
   if (!/^application\/json\s*(;|$)/i.test(type)) return `${shownText(type, 60)} instead of JSON`;
   if (encoding !== undefined && !/^identity$/i.test(encoding))
-    return `compressed (${shownText(encoding, 30)}), which nobody asked for`;
+    return `compressed (${shownText(encoding, 30)}), although the request did not allow it`;
   return undefined;
 }
 
 function answerError({ verb, resource }: ApiRequest, problem: string): AnswerError {
-  return new AnswerError(`${verb} ${resource}: the answer is not an API server's: ${problem}`);
+  return new AnswerError(`${verb} ${resource}: the answer is not from an API server: ${problem}`);
 }

@@ -1,15 +1,15 @@
-// What can go wrong between us and the API server, in one sentence each, with what to do where somebody can do something.
-// The server's own words are shown without credentials, on one line and cut.
+// Errors of requests to the API server, in one sentence each, with a remedy if there is one. The server's own text is
+// shown on one line, shortened and without credentials.
 
 import { errorText } from '../../../base/errors.ts';
 import { shownServer, shownText } from './shown.ts';
 
-/** The server answered, and the answer is no. */
+/** The server answered and refused the request. */
 export class ApiError extends Error {
   readonly status: number;
-  /** Kubernetes' word for it: `Expired`, `Forbidden`. */
+  /** Kubernetes' reason: `Expired`, `Forbidden`. */
   readonly reason: string;
-  /** How long the server asks us to wait. */
+  /** How long the server asks the client to wait. */
   readonly retryAfterMs: number | undefined;
 
   constructor(answer: {
@@ -18,7 +18,7 @@ export class ApiError extends Error {
     readonly reason?: string | undefined;
     readonly message?: string | undefined;
     readonly retryAfterMs?: number | undefined;
-    /** What we know of the cause and the server does not say. */
+    /** A known cause that the server's answer does not mention. */
     readonly why?: string | undefined;
   }) {
     const { request, status, reason = '', message = '' } = answer;
@@ -32,12 +32,12 @@ export class ApiError extends Error {
   }
 }
 
-/** No answer came: no connection, no trust, or silence. */
+/** There was no answer: no connection, no trust, or a timeout. */
 export class ConnectionError extends Error {
-  /** The address that was tried last, without credentials. */
+  /** The last address tried, without credentials. */
   readonly server: string;
 
-  /** `before`: what became of the addresses that were tried first, all of which the sentence names. */
+  /** `before`: failures of the addresses tried first. The message names all of them. */
   constructor(server: string, cause: unknown, before: readonly ConnectionError[] = []) {
     const shown = shownServer(server);
     const texts = [...before.map(({ message }) => message), `${shown}: ${connectionText(cause)}`];
@@ -46,18 +46,18 @@ export class ConnectionError extends Error {
     this.server = shown;
   }
 
-  /** It may have been too much for the time there is. */
+  /** Whether the request may have been too large for the time limit. */
   get isTimeout(): boolean {
     return codeOf(this.cause) === 'ETIMEDOUT';
   }
 }
 
-/** The server answered, with something that is no answer to what was asked: a page in HTML, half an object, another kind. */
+/** The server's answer does not fit the request: an HTML page, half an object, another kind. */
 export class AnswerError extends Error {
   override readonly name = 'AnswerError';
 }
 
-/** The version we know is too old (or, after a restore of etcd, too new) to go on from: everything must be listed. */
+/** The known version is too old (or, after a restore of etcd, too new) to continue from. A full list is needed. */
 export function isExpired(error: unknown): boolean {
   if (!(error instanceof ApiError)) return false;
   const isTooNew = /too large resource version/i.test(error.message);
@@ -71,7 +71,8 @@ function advice(status: number, message: string): string {
   }
   if (/admission webhook/.test(message)) return ' (an admission webhook of the cluster refused it)';
   if (status >= 300 && status < 400) return ' (redirects are not followed)';
-  if (status === 401) return ' (it does not know our credentials: are they of another cluster?)';
+  if (status === 401)
+    return " (it does not accept the agent's credentials: do they belong to another cluster?)";
   if (status === 403) return " (the agent's ClusterRole lacks this; apply the manifests again)";
   return '';
 }
@@ -81,18 +82,18 @@ function connectionText(cause: unknown): string {
   const message = shownText(errorText(cause));
   switch (code) {
     case 'CERT_HAS_EXPIRED':
-      return "its certificate has expired: renew the API server's certificate, or set this node's clock";
+      return "its certificate has expired: renew the API server's certificate, or correct this node's clock";
     case 'CERT_NOT_YET_VALID':
-      return "its certificate is not valid yet: set this node's clock";
+      return "its certificate is not valid yet: correct this node's clock";
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return `its certificate is for another name (${message}): use an address that it names, or set cluster.kubernetes.tlsServerName`;
+      return `its certificate is for another name (${message}): use an address that the certificate contains, or set cluster.kubernetes.tlsServerName`;
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'CERT_SIGNATURE_FAILURE':
-      return 'its certificate is not of the CA in our credentials: is this address of another cluster, or has the CA been replaced?';
+      return "its certificate is not signed by the CA in the agent's credentials: does this address belong to another cluster, or was the CA replaced?";
     case 'ECONNREFUSED':
       return 'connection refused: is the API server running there?';
     case 'EHOSTUNREACH':
@@ -100,7 +101,7 @@ function connectionText(cause: unknown): string {
       return `no route to it (${code})`;
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return 'its name cannot be resolved: give an address in place of a name';
+      return 'its name cannot be resolved: use an address instead of a name';
     case 'ETIMEDOUT':
       return `no answer in time${message && ` (${message})`}`;
     case 'ERR_INVALID_URL':
@@ -115,7 +116,7 @@ function connectionText(cause: unknown): string {
   }
 }
 
-// Where several addresses of a name failed, Node wraps their errors.
+// Node.js wraps the errors if several addresses of a name failed.
 function codeOf(cause: unknown): string | undefined {
   if (cause instanceof AggregateError) return codeOf(cause.errors[0]);
   if (cause instanceof Error && 'code' in cause) return String(cause.code);

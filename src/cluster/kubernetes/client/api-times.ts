@@ -1,37 +1,43 @@
-// How long the API server may take for what. Together they are short enough that an agent whose server misbehaved in any
-// way is right again within a minute after the server is: the longest wait for an answer and the longest pause after it.
+// Time limits for the API server. They ensure that an agent recovers within a minute after any fault of its server
+// ends: the longest wait for an answer plus the longest pause after it.
 
 import type { BackoffOptions } from '../../../base/backoff.ts';
 
 export interface ApiTimes {
-  /** Name resolution, TCP and TLS, for each address. */
+  /** Name resolution, TCP and TLS, per address. */
   readonly connectMs: number;
-  /** From the request to the first byte of its answer: the server itself lets a request queue for 15 s at most. */
+  /** From the request to the first byte of the answer. The server queues a request for at most 15 s. */
   readonly answerMs: number;
-  /** Between two chunks of an answer that ends by itself. */
+  /** Between two chunks of a finite answer. */
   readonly silenceMs: number;
-  /** From the request to the end of such an answer, however steadily it drips. */
+  /** From the request to the end of a finite answer, even if data keeps arriving. */
   readonly exchangeMs: number;
-  /** How long a watch is asked for, at least; up to twice as long, so that a cluster's watches do not all end together. */
+  /**
+   * Minimum duration requested for a watch. The actual one is up to twice as long, so that a cluster's watches do not
+   * end together.
+   */
   readonly watchMs: number;
-  /** How much later than asked for the server may end a watch. */
+  /** How long after the requested end the server may end a watch. */
   readonly watchGraceMs: number;
   /** Between two events of a watch on a server that sends bookmarks, which it does every minute. */
   readonly watchSilenceMs: number;
-  /** For the rest of an event whose first bytes are here. */
+  /** For the rest of a partially received event. */
   readonly halfEventMs: number;
-  /** A watch that lived this long works. */
+  /** A watch that lasts this long is working. */
   readonly settledMs: number;
-  /** Until a doubtful list, or one that lacks what is known, is asked for again; doubtful, twice as long the second time. */
+  /**
+   * Delay before a doubtful list, or one that lacks known objects, is repeated. The second delay of a doubtful list is
+   * twice as long.
+   */
   readonly doubtMs: number;
-  /** How often a doubtful list that was believed is looked at again, and for how long. */
+  /** Interval and duration of rechecks after a doubtful list was accepted. */
   readonly recheckMs: number;
   readonly recheckedMs: number;
-  /** How often everything is listed although watches hold; where there are many objects less often. */
+  /** Interval of full lists while watches work; longer if there are many objects. */
   readonly relistMs: number;
-  /** The longest that a server's Retry-After is obeyed: its own never ask for more than 32 s. */
+  /** Longest Retry-After that is respected. Kubernetes servers ask for at most 32 s. */
   readonly longestRetryAfterMs: number;
-  /** After this time without a word a resource is a problem. */
+  /** After this time without data from the server, a resource is reported as a problem. */
   readonly unheardMs: number;
   readonly backoff: Omit<BackoffOptions, 'random'>;
 }

@@ -1,19 +1,22 @@
-// What a kubeconfig or a service account says: where the API server is, and what a request to it needs.
+// The contents of a kubeconfig or service account: the address of the API server, and the credentials for requests.
 
 import type { Agent, RequestOptions } from 'node:https';
 
 export interface ClusterAccess {
-  /** `https://192.0.2.1:6443`; undefined: it is not told. */
+  /** `https://192.0.2.1:6443`; undefined if it is not given. */
   readonly server: string | undefined;
-  /** `http://192.0.2.9:3128`, by which the API server is reached; absent: by none. */
+  /** Proxy for the API server, `http://192.0.2.9:3128`; absent if there is none. */
   readonly proxyUrl?: string | undefined;
-  /** For one request: files that rotate are read for it. Throws or rejects with an Error for what is missing or broken. */
+  /**
+   * Material for one request. Rotating files are read each time. Throws or rejects with an Error if something is
+   * missing or invalid.
+   */
   request(): RequestMaterial | Promise<RequestMaterial>;
 }
 
 export interface RequestMaterial {
-  /** TLS material, headers and basic authentication, for node:https. */
+  /** TLS material, headers and basic authentication for node:https. */
   readonly request: RequestOptions;
-  /** Only where a proxy is configured: the connection goes through it. */
+  /** The agent of a configured proxy; absent without one. */
   readonly proxy?: Agent | undefined;
 }

@@ -10,7 +10,7 @@ function connection(): Connection {
   return made;
 }
 
-test('servers that answer wrongly come after the others, and where all do, the last one found comes last', () => {
+test('servers that answer wrongly come after the others; if all do, the latest one comes last', () => {
   const made = connection();
   made.avoid('a');
   assert.deepEqual(made.order(servers), ['b', 'c', 'a']);
@@ -22,7 +22,7 @@ test('servers that answer wrongly come after the others, and where all do, the l
   assert.deepEqual(made.order(servers), ['b', 'a', 'c']);
 });
 
-test('an answer to a request from before a server was found to answer wrongly does not mend that', () => {
+test('an answer to a request sent before a server answered wrongly does not clear the fault', () => {
   const made = connection();
   const before = performance.now();
   while (performance.now() === before);

@@ -1,4 +1,4 @@
-// Which of the API server's addresses is in use, since when, or why none is.
+// Tracks which address of the API server is in use and since when, or why none is.
 
 import { errorText } from '../../../base/errors.ts';
 import { type Moment, moment } from '../../../base/moment.ts';
@@ -7,7 +7,7 @@ import type { Subscribe } from './pause.ts';
 import { shownServer } from './shown.ts';
 
 export interface ConnectionState {
-  /** The address in use or, without a connection, the one tried last; without credentials. */
+  /** The address in use or, without a connection, the last one tried; without credentials. */
   readonly server?: string | undefined;
   readonly connectedSince?: Moment | undefined;
   readonly failing?: { readonly text: string; readonly since: Moment } | undefined;
@@ -17,12 +17,12 @@ export class Connection {
   readonly #onChange: () => void;
   #state: ConnectionState = {};
   #preferred: string | undefined;
-  /** When each was found to answer wrongly, ms of performance.now(). */
+  /** When each address was found to answer wrongly, in ms of performance.now(). */
   readonly #avoided = new Map<string, number>();
   #servers: readonly string[] = [];
   readonly #waiting = new Set<() => void>();
 
-  /** `onChange` is told when the connection is lost or found. */
+  /** `onChange` is called when the connection is lost or restored. */
   constructor(onChange: () => void) {
     this.#onChange = onChange;
   }
@@ -31,14 +31,16 @@ export class Connection {
     return this.#state;
   }
 
-  /** Told each time that a lost connection is found again. */
+  /** Notifies each time a lost connection is restored. */
   readonly onRecovered: Subscribe = (wake) => {
     this.#waiting.add(wake);
     return () => this.#waiting.delete(wake);
   };
 
-  /** The address that answered last comes first, so that a node stays with one server while it is well; those that answer
-   * wrongly come last. */
+  /**
+   * Puts the address that answered last first, so that a node stays with one server while it works, and addresses that
+   * answer wrongly last.
+   */
   order(servers: readonly string[]): readonly string[] {
     this.#servers = servers;
     const rank = (server: string): number =>
@@ -56,17 +58,17 @@ export class Connection {
     this.#onChange();
   }
 
-  /** It answered as it should what it was asked at `askedAt`, ms of performance.now(). */
+  /** The address gave a correct answer to a request sent at `askedAt`, in ms of performance.now(). */
   worked(server: string, askedAt: number): void {
-    // An answer to an earlier request does not mend what was found since.
+    // An answer to an earlier request does not clear a later fault.
     if ((this.#avoided.get(server) ?? askedAt) < askedAt) this.#avoided.delete(server);
   }
 
-  /** It answers, but not as it should: another address is tried first, if there is one. */
+  /** The address answers wrongly. Others are tried first, if there are any. */
   avoid(server: string): void {
     this.#avoided.set(server, performance.now());
     const others = this.#servers.filter((other) => other !== server);
-    // All by turns, then.
+    // If all answer wrongly, all are tried in turn.
     if (others.every((other) => this.#avoided.has(other)))
       for (const other of others) this.#avoided.delete(other);
   }

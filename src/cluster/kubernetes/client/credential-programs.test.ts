@@ -43,13 +43,13 @@ async function ended(pids: readonly string[]): Promise<void> {
   while (pids.some(isAlive)) await wait(10);
 }
 
-test('a program has its own variables besides those of the agent, and an empty input', async () => {
+test("a program has its own variables in addition to the agent's, and empty input", async () => {
   const { signal } = new AbortController();
   const text = await new CredentialPrograms().run(shell('cat; echo $WORD $PATH'), signal);
   assert.equal(text, `hello ${process.env['PATH']}\n`);
 });
 
-test('a program that hangs is killed with all that it started', async (context) => {
+test('a program that hangs is killed with its child processes', async (context) => {
   const file = pidFile(context);
   const late = new AbortController();
   const script = `sleep 600 & echo $! >> ${file}; echo $$ >> ${file}; wait`;
@@ -60,7 +60,7 @@ test('a program that hangs is killed with all that it started', async (context) 
   await ended(pids);
 });
 
-test('a process that left the group of its program holds up nothing', async (context) => {
+test("a process that left the program's group delays nothing", async (context) => {
   const file = pidFile(context);
   const late = new AbortController();
   const script = `setsid sh -c 'echo $$ >> ${file}; exec sleep 600' & wait`;
@@ -71,7 +71,7 @@ test('a process that left the group of its program holds up nothing', async (con
   process.kill(Number(pid), 'SIGKILL');
 });
 
-test('where three do not end though they are killed, no other is started until one does', async (context) => {
+test('if three killed programs do not end, no other starts until one of them does', async (context) => {
   const file = pidFile(context);
   const late = new AbortController();
   const programs = new CredentialPrograms(() => undefined);
@@ -81,7 +81,8 @@ test('where three do not end though they are killed, no other is started until o
   late.abort();
   const { signal } = new AbortController();
   const refused = {
-    message: '3 runs of the credential program sh do not end: no other is started until one does',
+    message:
+      '3 runs of the credential program sh have not ended: another one starts only after one of them ends',
   };
   await assert.rejects(programs.run(shell(script), signal), refused);
   assert.equal((await pidsIn(file, 3)).length, 3);
@@ -90,7 +91,7 @@ test('where three do not end though they are killed, no other is started until o
   assert.equal(await programs.run(shell('echo well'), signal), 'well\n');
 });
 
-test('a program that hangs neither keeps a process from ending nor outlives it', async (context) => {
+test('a program that hangs neither keeps the agent from ending nor outlives it', async (context) => {
   const file = pidFile(context);
   const module = new URL('./credential-programs.js', import.meta.url).href;
   const call = shell(`echo $$ >> ${file}; exec sleep 600`);

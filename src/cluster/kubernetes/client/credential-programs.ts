@@ -1,5 +1,5 @@
-// Credential programs of kubeconfigs, run so that one that hangs is ended with all that it started: it holds up neither the next
-// one nor the end of the agent.
+// Runs credential programs of kubeconfigs. A program that hangs is killed with all its child processes, so it delays
+// neither the next run nor the end of the agent.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,11 +9,11 @@ import type { Readable } from 'node:stream';
 export interface ProgramCall {
   readonly command: string;
   readonly args: readonly string[];
-  /** Besides the agent's own. */
+  /** Added to the agent's environment. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-// Only the kernel keeps a process that was killed, as while a network file system does not answer.
+// A killed process stays only if the kernel holds it, for example while a network file system does not answer.
 const mostAlive = 3;
 const maxOutputBytes = 2 ** 20;
 const maxErrorCharacters = 4_096;
@@ -22,28 +22,28 @@ export class CredentialPrograms {
   readonly #kill: (group: number) => void;
   #alive = 0;
 
-  /** `kill` ends a process group; it may fail to. */
+  /** `kill` ends a process group and may fail. */
   constructor(kill: (group: number) => void = killGroup) {
     this.#kill = kill;
   }
 
-  /** What the program writes to its standard output. Rejects with an Error; the program is killed when `signal` aborts. */
+  /** Returns the program's standard output. Rejects with an Error. The program is killed when `signal` aborts. */
   async run(call: ProgramCall, signal: AbortSignal): Promise<string> {
     const { command } = call;
     if (this.#alive >= mostAlive) {
       throw new Error(
-        `${mostAlive} runs of the credential program ${command} do not end: no other is started until one does`,
+        `${mostAlive} runs of the credential program ${command} have not ended: another one starts only after one of them ends`,
       );
     }
     const child = started(call);
     const { pid: group } = child;
-    // It could not be started, and 'error' says why.
+    // The program could not be started. The 'error' event has the reason.
     if (group === undefined) throw (await once(child, 'error'))[0];
     this.#alive++;
     child.once('exit', () => this.#alive--);
     const end = (): void => {
       this.#kill(group);
-      // A process that left the group may still have the other ends.
+      // A process that left the group may still hold the other ends.
       for (const output of outputsOf(child)) output.destroy();
     };
     process.once('exit', end);
@@ -62,8 +62,8 @@ export class CredentialPrograms {
   }
 }
 
-// In a process group of its own, which is killed as a whole: a script's children would live on. Nothing of it keeps the agent's
-// process alive.
+// Uses a process group of its own, which is killed as a whole, because a script's children would survive. The process
+// does not keep the agent alive.
 function started({ command, args, env }: ProgramCall): ChildProcess {
   const child = spawn(command, args, {
     detached: true,
@@ -75,12 +75,12 @@ function started({ command, args, env }: ProgramCall): ChildProcess {
   return child;
 }
 
-// None where there are too many open files: then it was not started.
+// There are no streams if there were too many open files, because the process was not started.
 function outputsOf({ stdout, stderr }: ChildProcess): readonly Socket[] {
   return [stdout, stderr].filter((output) => output instanceof Socket);
 }
 
-// Reads it; the text is whole once the stream has ended. More than the limit ends the program.
+// Reads the stream. The text is complete when the stream has ended. Output beyond the limit ends the program.
 function textOf(stream: Readable, tooMuch: () => void): () => string {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -96,6 +96,6 @@ function killGroup(group: number): void {
   try {
     process.kill(-group, 'SIGKILL');
   } catch {
-    // It has ended.
+    // The group has already ended.
   }
 }

@@ -26,7 +26,7 @@ function kubeconfig(server: string, user: object, cluster: object = {}): string 
 const tokenOf = (headers: unknown): unknown =>
   (headers as Record<string, unknown>)['Authorization'];
 
-test('a kubeconfig that is replaced counts from the next request on', async (context) => {
+test('a replaced kubeconfig applies from the next request', async (context) => {
   const file = join(folder(context), 'config');
   const credentials = new KubeConfigCredentials({ kubeconfig: file, apiServers: [] });
   writeFileSync(file, kubeconfig('https://192.0.2.1:6443/', { token: 'one\n' }));
@@ -40,7 +40,7 @@ test('a kubeconfig that is replaced counts from the next request on', async (con
   assert.equal(tokenOf(second.request.headers), 'Bearer two');
 });
 
-test('the proxy of a kubeconfig is told, and none where there is none', async (context) => {
+test('the proxy of a kubeconfig is used, and none if it has none', async (context) => {
   const file = join(folder(context), 'config');
   const proxyUrl = async (cluster: object): Promise<string | undefined> => {
     writeFileSync(file, kubeconfig('https://192.0.2.1:6443', { token: 'x' }, cluster));
@@ -52,7 +52,7 @@ test('the proxy of a kubeconfig is told, and none where there is none', async (c
   assert.equal(await proxyUrl({}), undefined);
 });
 
-test('configured addresses come first, then those of the kubelet, then the own; each once', async (context) => {
+test("configured addresses come first, then the kubelet's, then the agent's own; each once", async (context) => {
   const place = folder(context);
   const own = join(place, 'config');
   const kubelet = join(place, 'kubelet.conf');
@@ -71,7 +71,7 @@ test('configured addresses come first, then those of the kubelet, then the own; 
   assert.deepEqual(without.servers, ['https://192.0.2.1:6443', 'https://192.0.2.3:6443']);
 });
 
-test('a kubeconfig whose context names no cluster says so', async (context) => {
+test('a kubeconfig whose context has no cluster is reported', async (context) => {
   const file = join(folder(context), 'config');
   writeFileSync(file, stringify({ contexts: [], 'current-context': 'gone' }));
   await assert.rejects(new KubeConfigCredentials({ kubeconfig: file, apiServers: [] }).access(), {
@@ -92,7 +92,7 @@ test("a kubeconfig's tokenFile is read for each request, relative to the kubecon
   }
 });
 
-test('a token that the server refuses is read again at once', async (context) => {
+test('a token that the server refuses is read again immediately', async (context) => {
   const tokenFile = join(folder(context), 'token');
   writeFileSync(tokenFile, 'old');
   const server = await scriptedServer(context, (request, response) => {
@@ -131,7 +131,7 @@ const apiVersion = 'client.authentication.k8s.io/v1';
 const said = (status: object): string =>
   JSON.stringify({ apiVersion, kind: 'ExecCredential', status });
 
-test('a credential program that hangs is killed and told, and started again for the next request', async (context) => {
+test('a credential program that hangs is killed, reported, and started again for the next request', async (context) => {
   const place = folder(context);
   const [started, answer] = [join(place, 'started'), join(place, 'answer')];
   const script = `echo $$ >> ${started}; until test -s ${answer}; do sleep 0.05; done; cat ${answer}`;
@@ -151,7 +151,7 @@ test('a credential program that hangs is killed and told, and started again for 
   );
 });
 
-test('what a credential program prints is used, until its time is over', async (context) => {
+test('the output of a credential program is used until it expires', async (context) => {
   const started = join(folder(context), 'started');
   const later = new Date(Date.now() + 3_600_000).toISOString();
   const rows = [
@@ -169,7 +169,7 @@ test('what a credential program prints is used, until its time is over', async (
   }
 });
 
-test('certificate and key of a credential program come before those of the kubeconfig', async (context) => {
+test('certificate and key of a credential program override those of the kubeconfig', async (context) => {
   const status = { clientCertificateData: 'certificate', clientKeyData: 'key' };
   const file = withProgram(context, `echo '${said(status)}'`);
   const { request } = await new KubeConfigCredentials({
@@ -179,7 +179,7 @@ test('certificate and key of a credential program come before those of the kubec
   assert.equal(tokenOf(request.headers), undefined);
 });
 
-test('a credential program that fails, prints something else or does not exist is told', async (context) => {
+test('a credential program that fails, prints something else or does not exist is reported', async (context) => {
   const rows = [
     {
       script: 'echo no login >&2; exit 3',

@@ -1,5 +1,5 @@
-// Who we are to the API server and where it is: from a kubeconfig or from the pod's service account. Files are read again
-// when they change (tokens and certificates rotate), and at once after the server refused us.
+// The agent's credentials and the API server's address, from a kubeconfig or the pod's service account. Files are read
+// again when they change (tokens and certificates rotate), and immediately after the server refused the credentials.
 
 import { readFileSync, statSync } from 'node:fs';
 import { errorText } from '../../../base/errors.ts';
@@ -11,18 +11,18 @@ import { plainAccess, serviceAccountAccess } from './plain-access.ts';
 import type { KubernetesSettings } from './settings.ts';
 import { shownText } from './shown.ts';
 
-/** What one request needs besides its path. */
+/** Everything that a request needs except its path. */
 export interface Access extends RequestMaterial {
-  /** In the order in which they are tried; at least one, without a slash at the end. */
+  /** In the order in which they are tried: at least one, without a trailing slash. */
   readonly servers: readonly string[];
-  /** URL of what stands between us and them; absent: nothing. */
+  /** URL of the proxy; absent if there is none. */
   readonly proxyUrl?: string | undefined;
 }
 
 export interface Credentials {
-  /** Throws InputError for files that are missing or broken, Error for a credential program that fails. */
+  /** Throws InputError for missing or invalid files, Error for a failing credential program. */
   access(): Promise<Access>;
-  /** The server did not accept us: what was read before is not used again. */
+  /** Call this after the server refused the credentials. Cached ones are not used again. */
   refused(): void;
 }
 
@@ -34,7 +34,9 @@ export class KubeConfigCredentials implements Credentials {
   readonly #programs = new CredentialPrograms();
   #loaded: { readonly access: Promise<ClusterAccess>; readonly version: string } | undefined;
 
-  /** `deadlineMs`: for a credential program, or an identity provider; one that is late is begun again by the next request. */
+  /**
+   * `deadlineMs`: for a credential program or identity provider. After the deadline, the next request starts it again.
+   */
   constructor(settings: KubernetesSettings, deadlineMs = 30_000) {
     this.#settings = settings;
     this.#deadlineMs = deadlineMs;
@@ -66,7 +68,7 @@ export class KubeConfigCredentials implements Credentials {
     const version = this.#version();
     if (this.#loaded?.version === version) return this.#loaded.access;
     const loaded = { access: this.#read(), version };
-    // All that ask meanwhile get the same.
+    // Concurrent callers share the result.
     this.#loaded = loaded;
     try {
       return await loaded.access;
@@ -83,7 +85,7 @@ export class KubeConfigCredentials implements Credentials {
     return plainAccess(kubeconfig) ?? (await libraryAccess(kubeconfig, options));
   }
 
-  // Changes when the file does; a mounted Secret or ConfigMap is a link to a folder that is replaced whole.
+  // Changes when the file changes. A mounted Secret or ConfigMap is a link to a folder that is replaced as a whole.
   #version(): string {
     const { kubeconfig } = this.#settings;
     const file = kubeconfig ?? `${serviceAccount}/token`;
@@ -91,8 +93,8 @@ export class KubeConfigCredentials implements Credentials {
     if (stats !== undefined) return `${stats.ino} ${stats.mtimeMs}`;
     const rule =
       kubeconfig === undefined
-        ? 'is not there: outside of a pod, cluster.kubernetes.kubeconfig must name a kubeconfig file'
-        : 'is not there';
+        ? 'does not exist: outside a pod, cluster.kubernetes.kubeconfig must name a kubeconfig file'
+        : 'does not exist';
     throw new InputError({ object: 'cluster.kubernetes', value: file, rule });
   }
 
@@ -122,7 +124,7 @@ function serversIn(file: string | undefined): readonly string[] {
     const found = /^\s*server:\s*["']?(https?:\/\/[^\s"']+)/m.exec(readFileSync(file, 'utf8'));
     return found?.[1] === undefined ? [] : [found[1]];
   } catch {
-    // Not every node has one: the next address serves.
+    // Not every node has this file. The next address is used.
     return [];
   }
 }

@@ -55,7 +55,7 @@ test('a reset during an answer on a reused connection is reported, and the reque
   assert.equal(count(), 2);
 });
 
-test('a request that an idle connection loses before any answer is sent again', async (context) => {
+test('a request lost on an idle connection before any answer is sent again', async (context) => {
   const { count, ask } = await scene(context, (response, index, request) => {
     if (index === 1) request.socket.resetAndDestroy();
     else response.end('well');

@@ -1,4 +1,4 @@
-// One request to one address, up to the first byte of its answer, with a deadline for each step.
+// Sends one request to one address and waits for the first byte of the answer, with a deadline for each step.
 
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
@@ -8,7 +8,7 @@ import type { ApiTimes } from './api-times.ts';
 
 export interface Exchange {
   readonly server: string;
-  /** With the query. */
+  /** Including the query. */
   readonly path: string;
   readonly body?: string | undefined;
   readonly options: RequestOptions;
@@ -41,17 +41,17 @@ export function exchange(asked: Exchange): Promise<IncomingMessage> {
       isAnswered = true;
       resolve(response);
     });
-    // Nothing that we asked for: 101 Switching Protocols.
+    // 101 Switching Protocols was not requested.
     request.on('upgrade', (_, socket) => {
       clearTimeout(timer);
       socket.destroy();
-      fail(new Error('it wants to speak another protocol (101)'));
+      fail(new Error('it switches to another protocol (101)'));
     });
     request.on('error', (error) => {
       clearTimeout(timer);
-      // The response reports the same error to its reader. A second request would have no reader.
+      // After the answer has begun, its reader receives the error. A second request would have no reader.
       if (isAnswered) return;
-      // The server had closed the idle connection this instant: no sign of anything.
+      // The server closed the idle connection at this moment; this is not a fault.
       const isStale = request.reusedSocket && 'code' in error && error.code === 'ECONNRESET';
       if (isStale && options.signal?.aborted !== true) exchange(asked).then(resolve, reject);
       else fail(error);
@@ -60,7 +60,7 @@ export function exchange(asked: Exchange): Promise<IncomingMessage> {
   });
 }
 
-// A dead connection shows within about 25 s: ten probes, a second apart, after this silence.
+// A dead connection is detected within about 25 s: after this silence, ten probes a second apart.
 const keepAliveMs = 15_000;
 
 function timedOut(text: string): Error {

@@ -1,4 +1,4 @@
-// What a kubeconfig says of a credential program, and what such a program prints (client.authentication.k8s.io/v1).
+// Parses the credential program in a kubeconfig and its output (client.authentication.k8s.io/v1).
 
 import { z } from 'zod';
 import type { ProgramCall } from './credential-programs.ts';
@@ -27,7 +27,7 @@ export interface ExecCredential {
   readonly expirationTimestamp?: string | null | undefined;
 }
 
-/** Throws Error for what names no program. `exec`: of the user in the kubeconfig. */
+/** `exec`: the section of a user in the kubeconfig. Throws Error if it does not name a program. */
 export function programCall(exec: unknown): ProgramCall {
   const { success, data } = program.safeParse(exec);
   if (!success) throw new Error('the exec of its user is not a command with args and env');
@@ -36,7 +36,7 @@ export function programCall(exec: unknown): ProgramCall {
   return { command, args: args ?? [], env: Object.fromEntries(pairs) };
 }
 
-/** Throws Error for anything else than an ExecCredential with a status; nothing of the output is in its text. */
+/** Throws Error unless the output is an ExecCredential with a status. The error contains nothing of the output. */
 export function execCredential(output: string): ExecCredential {
   const { success, data } = printed.safeParse(parsedJson(output));
   if (!success) throw new Error('the credential program printed no ExecCredential with a status');
@@ -51,7 +51,7 @@ function parsedJson(text: string): unknown {
   }
 }
 
-/** Whether it can be used again; not without a time. */
+/** Whether the credential can be reused. Without an expiry time it cannot. */
 export function isValid({ expirationTimestamp }: ExecCredential): boolean {
   return Date.parse(expirationTimestamp ?? '') > Date.now();
 }

@@ -1,4 +1,4 @@
-// Kubeconfigs of all kinds, read by Kubernetes' own client: credential programs, identity providers, proxies.
+// Reads kubeconfigs of all kinds with the Kubernetes client library: credential programs, identity providers, proxies.
 
 import type { Agent, RequestOptions } from 'node:https';
 import type { KubeConfig, User } from '@kubernetes/client-node';
@@ -9,16 +9,16 @@ import { type ExecCredential, execCredential, isValid, programCall } from './exe
 
 export interface LibraryAccessOptions {
   readonly programs: CredentialPrograms;
-  /** For a credential program, or an identity provider. */
+  /** For a credential program or identity provider. */
   readonly deadlineMs: number;
 }
 
-/** Throws InputError for a context without a cluster, Error for a file that is broken. */
+/** Throws InputError for a context without a cluster, Error for an invalid file. */
 export async function libraryAccess(
   file: string,
   { programs, deadlineMs }: LibraryAccessOptions,
 ): Promise<ClusterAccess> {
-  // Loaded here, not above: who needs none of it need not pay for it (see plain-access.ts).
+  // Imported on demand: an agent that does not need the library does not pay for it (see plain-access.ts).
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   config.loadFromFile(file);
@@ -41,7 +41,8 @@ export async function libraryAccess(
     const isProxied = cluster.proxyUrl !== undefined && typeof agent === 'object';
     return { request, proxy: isProxied ? (agent as Agent) : undefined };
   };
-  // Shared by all that ask meanwhile: each may start a program. One that is late is forgotten, and its program killed.
+  // Shared by concurrent callers, because each run may start a program. After the deadline it is abandoned and its
+  // program killed.
   let reading: Promise<RequestMaterial> | undefined;
   return {
     server: cluster.server,
@@ -56,8 +57,8 @@ export async function libraryAccess(
 }
 
 /**
- * Runs the program that the user's credentials come from, where there is one and what it said last is no longer valid. The library
- * would wait for one that hangs for good, so it sees a user with the credentials themselves.
+ * Runs the user's credential program, if there is one, when its last credentials are no longer valid. The library would
+ * wait forever for a program that hangs, so it is given a user with the credentials themselves.
  */
 function ownProgram(
   file: string,
@@ -93,7 +94,7 @@ function withCredential(user: User, credential: ExecCredential): User {
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
-// The library runs it synchronously: one that hangs would stop the agent as a whole, CNI requests too.
+// The library runs such a program synchronously: if it hung, the whole agent would stop, including CNI requests.
 function refuseLegacyProgram(file: string, user: User): void {
   const { name } = (user.authProvider ?? {}) as { readonly name?: unknown };
   if ((name !== 'azure' && name !== 'gcp') || configOf(user)?.['cmd-path'] === undefined) return;
@@ -101,7 +102,7 @@ function refuseLegacyProgram(file: string, user: User): void {
     object: file,
     field: 'auth-provider',
     value: name,
-    rule: 'with cmd-path is not supported, as in Kubernetes since 1.26: name the program under exec',
+    rule: 'with cmd-path is not supported (Kubernetes removed it in 1.26): configure the program under exec',
   });
 }
 
@@ -119,7 +120,7 @@ async function inTime<T>(
   const aborted = new Promise<never>((_, reject) => {
     late.signal.addEventListener('abort', () => reject(new Error(text)));
   });
-  // The end of the agent does not wait for it.
+  // The timer must not keep the agent alive.
   const timer = setTimeout(() => late.abort(), deadlineMs).unref();
   try {
     return await Promise.race([read(late.signal), aborted]);
@@ -128,7 +129,7 @@ async function inTime<T>(
   }
 }
 
-// See `bearer` of plain-access.ts.
+// See `bearer` in plain-access.ts.
 function trimToken(request: RequestOptions): void {
   const headers = request.headers as Record<string, string> | undefined;
   const token = headers?.['Authorization'];

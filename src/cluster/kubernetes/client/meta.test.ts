@@ -12,7 +12,7 @@ for (const [title, metadata] of long)
     assert.throws(() => metaOf({ metadata }, 'Pod'), { name: 'AnswerError' });
   });
 
-test("an object or list whose kind is nested beyond measure is not an API server's", () => {
+test("an object or list whose kind is nested too deeply is not an API server's", () => {
   const kind: unknown = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000));
   assert.throws(() => metaOf({ kind, metadata: { name: 'a' } }, 'Node'), { name: 'AnswerError' });
   const list = { kind, metadata: { resourceVersion: '10' }, items: [] };

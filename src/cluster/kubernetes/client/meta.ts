@@ -1,4 +1,4 @@
-// The few fields that lists, objects and refusals share. Throws AnswerError for what is nothing of the kind.
+// The common fields of lists, objects and refusals. Throws AnswerError for anything else.
 
 import { AnswerError } from './api-error.ts';
 import { shownText } from './shown.ts';
@@ -6,7 +6,7 @@ import { shownText } from './shown.ts';
 export interface ListPage {
   readonly items: readonly unknown[];
   readonly resourceVersion: string;
-  /** Where the next page begins; absent on the last. */
+  /** Position of the next page; absent on the last. */
   readonly next?: string | undefined;
 }
 
@@ -16,21 +16,21 @@ export interface ObjectVersion {
   readonly resourceVersion?: string | undefined;
 }
 
-/** A Kubernetes Status: why something was refused. */
+/** A Kubernetes Status: why a request was refused. */
 export interface StatusMeta {
   readonly code?: number | undefined;
   readonly reason?: string | undefined;
   readonly message?: string | undefined;
 }
 
-// Tokens carry a name, and a version.
+// Continue tokens contain a name and a version.
 const longestText = 4_096;
-// Lengths that no API server exceeds: what is kept of an object that cannot be used is its key.
+// Lengths that no API server exceeds. For an unusable object, only the key is kept.
 const longestName = 253;
 const longestNamespace = 63;
 const clusterScoped = new Set(['Node', 'Namespace', 'ClusterNetworkPolicy']);
 
-/** Never shows what was sent: it may be anything. */
+/** The error never contains the input, which may be anything. */
 export function parsedJson(bytes: Uint8Array): unknown {
   let text: string;
   try {
@@ -46,15 +46,15 @@ export function parsedJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** `kind`: of the objects; a list that says its kind must be one of them. */
+/** `kind`: kind of the objects. If the list states its kind, it must match. */
 export function listPage(raw: unknown, kind: string): ListPage {
   const list = recordOf(raw, 'the list');
   requireKind(list['kind'], `${kind}List`);
   const metadata = recordOf(list['metadata'], 'metadata');
   const resourceVersion = versionOf(metadata['resourceVersion']);
-  // From version 0 a server would tell what it has in memory, however old.
+  // With version 0 a server would return its cached state, however old.
   if (resourceVersion === undefined)
-    throw new AnswerError('metadata.resourceVersion is no version');
+    throw new AnswerError('metadata.resourceVersion is not a version');
   const items = list['items'] ?? [];
   if (!Array.isArray(items)) throw new AnswerError('items is not a list');
   return {
@@ -64,7 +64,7 @@ export function listPage(raw: unknown, kind: string): ListPage {
   };
 }
 
-/** `kind`: what it must be, if it says what it is. */
+/** `kind`: the expected kind, if the object states one. */
 export function metaOf(raw: unknown, kind: string): ObjectVersion {
   const object = recordOf(raw, 'an object');
   requireKind(object['kind'], kind);
@@ -78,7 +78,7 @@ export function metaOf(raw: unknown, kind: string): ObjectVersion {
   };
 }
 
-/** Of whatever was sent: the texts of a Status, or the beginning of the text. */
+/** Accepts any input: returns the texts of a Status, or the beginning of the text. */
 export function statusMeta(raw: unknown): StatusMeta {
   const value = typeof raw === 'string' ? jsonOr(raw) : raw;
   if (typeof value === 'string') return { message: value.slice(0, 200) };
@@ -91,17 +91,19 @@ export function statusMeta(raw: unknown): StatusMeta {
   };
 }
 
-/** Whether version `left` is older than `right`; false where one of them cannot be compared. */
+/** Whether version `left` is older than `right`; false if one of them cannot be compared. */
 export function isOlder(left: string | undefined, right: string | undefined): boolean {
   return isNumber(left) && isNumber(right) && BigInt(left) < BigInt(right);
 }
 
-/** Whether version `left` may be newer than `right`: a greater number, or another text where `right` is not a number. */
+/**
+ * Whether version `left` may be newer than `right`: a greater number, or a different text if `right` is not a number.
+ */
 export function isNewer(left: string, right: string | undefined): boolean {
   return isNumber(right) ? isOlder(right, left) : left !== right;
 }
 
-// Kubernetes permits to compare versions as decimal numbers (KEP-5504); those of etcd have 64 bits.
+// Kubernetes allows comparing versions as decimal numbers (KEP-5504). Those of etcd have 64 bits.
 function isNumber(version: string | undefined): version is string {
   return version !== undefined && /^\d+$/.test(version);
 }
@@ -120,7 +122,8 @@ function recordOf(value: unknown, what: string): Readonly<Record<string, unknown
   throw new AnswerError(`${what} is not a map`);
 }
 
-// Otherwise `x/node-2` and `node-2` would be two Nodes of one name. A bookmark has neither name nor namespace.
+// Without this check, `x/node-2` and `node-2` would be two Nodes of one name. A bookmark has neither name nor
+// namespace.
 function requireScope(object: {
   readonly kind: string;
   readonly name: string;
@@ -135,7 +138,7 @@ function requireScope(object: {
 
 function requireKind(said: unknown, kind: string): void {
   if (said === undefined || said === kind) return;
-  // What is no text may be nested more deeply than it can be written.
+  // A value that is not text may be nested too deeply to be written.
   const shown = typeof said === 'string' ? shownText(JSON.stringify(said), 60) : 'not a text';
   throw new AnswerError(`kind is ${shown} instead of ${kind}`);
 }

@@ -12,7 +12,7 @@ const delays: readonly (readonly [number, number])[] = [
 ];
 
 for (const [asked, ms] of delays)
-  test(`a pause of ${asked} ms takes ${ms} ms, and never fires at once for being long`, async (context) => {
+  test(`a pause of ${asked} ms takes ${ms} ms, and a long one never ends immediately`, async (context) => {
     context.mock.timers.enable({ apis: ['setTimeout'] });
     let isOver = false;
     const over = pause(asked, { signal: new AbortController().signal }).then(() => {
@@ -27,7 +27,7 @@ for (const [asked, ms] of delays)
     await over;
   });
 
-test('what ends a pause early is listened to while it lasts, and no longer', async () => {
+test('events that end a pause are subscribed only while it lasts', async () => {
   const waiting = new Set<() => void>();
   const until = (wake: () => void): (() => void) => {
     waiting.add(wake);
@@ -41,7 +41,7 @@ test('what ends a pause early is listened to while it lasts, and no longer', asy
   assert.equal(waiting.size, 0);
 });
 
-test('a pause that is woken before its least time ends with that', async (context) => {
+test('a pause woken before its minimum time ends at the minimum', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   let wake = (): void => undefined;
   let isOver = false;

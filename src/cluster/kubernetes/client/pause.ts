@@ -1,20 +1,22 @@
-// Waiting that ends early: on abort, or when what is waited out is over.
+// A pause that ends early on abort or on an event.
 
-// What a timer can count; it would fire immediately for more.
+// Maximum delay of a timer; a longer one would fire immediately.
 const longestMs = 2 ** 31 - 1;
 
-/** Has `wake` called with each such event from now on; returns what ends that. */
+/** Calls `wake` on each event from now on. Returns a function that unsubscribes. */
 export type Subscribe = (wake: () => void) => () => void;
 
 export interface PauseOptions {
   readonly signal: AbortSignal;
-  /** What may end the pause early. */
+  /** Events that end the pause early. */
   readonly until?: Subscribe | undefined;
-  /** However early `until` comes; 0 unless given. */
+  /** Minimum duration, even if `until` fires earlier. Default 0. */
   readonly leastMs?: number | undefined;
 }
 
-/** Resolves after `delayMs`, or with `until`, or when `signal` aborts, whichever comes first. Never later than in 24 days. */
+/**
+ * Resolves after `delayMs`, with `until`, or when `signal` aborts, whichever comes first, and after at most 24 days.
+ */
 export function pause(
   delayMs: number,
   { signal, until, leastMs = 0 }: PauseOptions,

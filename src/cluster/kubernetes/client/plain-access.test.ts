@@ -42,7 +42,7 @@ function kubeconfigIn(place: string, { cluster = {}, user = {} }: Parts): string
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
-test('certificates come from data or from files beside the kubeconfig, which are read for each request', async (context) => {
+test('certificates come from inline data or from files next to the kubeconfig, read for each request', async (context) => {
   const place = folder(context);
   const file = kubeconfigIn(place, {
     cluster: { 'certificate-authority': 'ca.crt', 'tls-server-name': 'api.example.com' },
@@ -65,7 +65,7 @@ test('certificates come from data or from files beside the kubeconfig, which are
   assert.equal((await texts())[2], 'second key');
 });
 
-test('a token file is read for each request, and verification is left out only where that is asked for', async (context) => {
+test('a token file is read for each request, and verification is off only on request', async (context) => {
   const place = folder(context);
   writeFileSync(join(place, 'token'), 'one\n');
   const user = { tokenFile: 'token' };
@@ -79,7 +79,7 @@ test('a token file is read for each request, and verification is left out only w
   assert.equal(unverified?.request.rejectUnauthorized, false);
 });
 
-test('whatever else a kubeconfig says, and what is broken, is left to the library', (context) => {
+test('kubeconfigs with other contents, and invalid ones, are left to the library', (context) => {
   const place = folder(context);
   const others: readonly Parts[] = [
     { user: { exec: { command: 'login' } } },
@@ -97,7 +97,7 @@ test('whatever else a kubeconfig says, and what is broken, is left to the librar
   assert.equal(plainAccess(broken), undefined);
 });
 
-test('a service account is a token and an authority of files, at the address that the pod is told', async (context) => {
+test("a service account is a token and a CA file, with the address from the pod's environment", async (context) => {
   const place = folder(context);
   writeFileSync(join(place, 'ca.crt'), 'authority');
   writeFileSync(join(place, 'token'), 'token\n');

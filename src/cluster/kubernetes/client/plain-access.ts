@@ -1,5 +1,5 @@
-// What nearly every agent has, read here: the service account of its pod, or a kubeconfig of files, tokens and
-// certificates alone. The library that reads all others takes a second of the agent's start and 75 MB for good.
+// Reads the access that nearly every agent has: its pod's service account, or a kubeconfig with only files, tokens and
+// certificates. The library for all other kinds adds a second to the agent's start and takes 75 MB permanently.
 
 import { readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
@@ -25,7 +25,7 @@ export function serviceAccountAccess(folder: string): ClusterAccess {
 
 const text = z.string().min(1).optional();
 
-// Strict: whatever else stands there is for the library.
+// Strict: anything else is left to the library.
 const plainCluster = z.strictObject({
   server: z.string().min(1),
   'certificate-authority': text,
@@ -52,7 +52,7 @@ const kubeconfig = z.object({
   users: z.array(z.object({ name: z.string(), user: z.unknown() })),
 });
 
-/** Undefined where it says more than is read here, or is broken: the library knows why. */
+/** Undefined if the file contains more than is supported here, or is invalid. The library reports the reason. */
 export function plainAccess(file: string): ClusterAccess | undefined {
   const { data: config } = kubeconfig.safeParse(parsedYaml(file));
   const context = config?.contexts.find(({ name }) => name === config['current-context'])?.context;
@@ -73,7 +73,7 @@ export function plainAccess(file: string): ClusterAccess | undefined {
         ...(isUnverified === true && { rejectUnauthorized: false }),
         ...(servername !== undefined && { servername }),
       };
-      // Of both the file counts, as for Kubernetes' own clients: it is the one that is replaced.
+      // If both are given, the file is used, as in Kubernetes' own clients, because the file is the one that rotates.
       const known = read(undefined, tokenFile)?.toString('utf8') ?? token;
       return { request: known === undefined ? request : { ...request, headers: bearer(known) } };
     },
@@ -88,7 +88,7 @@ function parsedYaml(file: string): unknown {
   }
 }
 
-// Data stands in the file itself; paths are relative to its folder.
+// Data is inline. Paths are relative to the kubeconfig's folder.
 function reader(
   folder: string,
 ): (data: string | undefined, path: string | undefined) => Buffer | undefined {
@@ -98,7 +98,7 @@ function reader(
   };
 }
 
-// A line break at the end of a token file is no part of the token, and no header may have one.
+// A line break at the end of a token file is not part of the token and is not allowed in a header.
 function bearer(token: string): Record<string, string> {
   return { Authorization: `Bearer ${token.trim()}` };
 }

@@ -1,17 +1,19 @@
-// How to reach the cluster's API server: the configuration's `cluster.kubernetes`.
+// How to reach the cluster's API server: `cluster.kubernetes` of the configuration.
 
 export interface KubernetesSettings {
-  /** File with address and credentials; absent: those of the pod that the agent runs in. */
+  /** File with address and credentials; if absent, those of the agent's pod are used. */
   readonly kubeconfig?: string | undefined;
-  /** `https://192.0.2.1:6443`, tried in this order before any other address. */
+  /** `https://192.0.2.1:6443`; tried in this order before any other address. */
   readonly apiServers: readonly string[];
-  /** A kubeconfig (the kubelet's) of which the address is used and nothing else; skipped while it is not there. */
+  /** A kubeconfig (the kubelet's) from which only the address is used; ignored while it does not exist. */
   readonly apiServersFrom?: string | undefined;
-  /** The name that the server's certificate must have, where that is not the host of its address. */
+  /** Name required in the server's certificate, if it is not the host of the address. */
   readonly tlsServerName?: string | undefined;
-  /** Whether pods of other nodes are read, for their names in the flow log; else only those of this node are.
-   * Absent: they are. */
+  /**
+   * Whether pods of other nodes are read, for their names in the flow log; otherwise only those of this node. Default
+   * true.
+   */
   readonly remotePodNames?: boolean | undefined;
-  /** The key of a taint that is removed from our own Node when the agent is ready; absent: none is. */
+  /** Key of the taint that is removed from this node's Node object when the agent is ready; absent: none. */
   readonly startupTaint?: string | undefined;
 }

@@ -35,11 +35,11 @@ const texts: readonly [string, string][] = [
 ];
 
 for (const [given, shown] of texts)
-  test(`the server's words are shown as: ${shown}`, () => {
+  test(`the server's text is shown as: ${shown}`, () => {
     assert.equal(shownText(given), shown);
     assert.equal(shownText(shown), shown);
   });
 
-test('a long text is cut, and its length costs nothing', () => {
+test('a long text is shortened at no cost for its length', () => {
   assert.equal(shownText('x'.repeat(50_000_000), 10), `${'x'.repeat(10)}...`);
 });

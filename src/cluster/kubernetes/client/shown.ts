@@ -1,4 +1,4 @@
-// What others may read of addresses and of the server's own words: no credentials, no control characters, not too long.
+// Makes addresses and text from the server safe to show: without credentials and control characters, and short.
 
 const removed = '<removed>';
 
@@ -18,14 +18,14 @@ export function shownServer(address: string): string {
   const hidden = `${/^[a-z]+:\/\//i.exec(address)?.[0] ?? ''}${removed}`;
   if (!URL.canParse(address)) return hidden;
   const { protocol, host, username, password } = new URL(address);
-  // An `@` that ends no user belongs to a password that was not encoded: where it begins cannot be told.
+  // An `@` without a user belongs to an unencoded password, and the start of that password is unknown.
   const isAmbiguous = address.includes('@') && username === '' && password === '';
   return isAmbiguous || host === '' ? hidden : `${protocol}//${host}`;
 }
 
-/** One line, printable, without what looks like credentials; `most` characters at most. */
+/** One printable line of at most `most` characters, without anything that looks like credentials. */
 export function shownText(text: string, most = 300): string {
-  // A text of megabytes is not searched.
+  // Megabytes of text are not searched.
   const known = secrets.reduce(
     (kept, [pattern, by]) => kept.replaceAll(pattern, by),
     text.slice(0, 4 * most),

@@ -9,16 +9,16 @@ const bearer = (claims: unknown): object => ({
 const expiry = Date.parse('2030-01-01T00:00:00Z');
 const later = new Date(expiry + 1_000);
 
-test('a token that has expired is told with the time', () => {
+test('an expired token is reported with its time', () => {
   const headers = bearer({ exp: expiry / 1_000, sub: 'system:serviceaccount:kube-system:heddle' });
   assert.equal(
     expiredText(headers, later),
-    'our token expired at 2030-01-01T00:00:00.000Z: it is read again as soon as it has been replaced',
+    "the agent's token expired at 2030-01-01T00:00:00.000Z: it is read again when it has been replaced",
   );
   assert.equal(expiredText(headers, new Date(expiry - 1_000)), undefined, 'not before');
 });
 
-test('of what says nothing about its end nothing is said', () => {
+test('a token without an expiry time is not reported', () => {
   const others = [
     undefined,
     {},

@@ -1,14 +1,15 @@
-// What can be read in a bearer token without any key: a service account's is a JSON Web Token that says how long it is good.
+// Reads the expiry time of a bearer token: a service account token is a JSON Web Token, which can be read without a
+// key.
 
 import { z } from 'zod';
 
 const claims = z.object({ exp: z.number() });
 
-/** Why a request with these headers was refused, where it is that its token has expired; undefined where it is not. */
+/** Explains a refused request whose token has expired; undefined for other tokens. */
 export function expiredText(headers: unknown, now: Date): string | undefined {
   const expiry = expiryOf(headers);
   if (expiry === undefined || expiry > now) return undefined;
-  return `our token expired at ${expiry.toISOString()}: it is read again as soon as it has been replaced`;
+  return `the agent's token expired at ${expiry.toISOString()}: it is read again when it has been replaced`;
 }
 
 function expiryOf(headers: unknown): Date | undefined {
@@ -19,7 +20,7 @@ function expiryOf(headers: unknown): Date | undefined {
     const text = Buffer.from(payload ?? '', 'base64url').toString('utf8');
     return new Date(claims.parse(JSON.parse(text)).exp * 1_000);
   } catch {
-    // Not a JSON Web Token: nobody but the server knows.
+    // Not a JSON Web Token: only the server can read it.
     return undefined;
   }
 }

@@ -1,15 +1,15 @@
-// How long a watch is waited for: one that says nothing cannot be told from one that is dead, so it has to end sometime.
+// Time limits of a watch: a silent watch cannot be distinguished from a dead one, so it has to end at some point.
 
 import { shownMs } from '../client/answer-body.ts';
 import type { ApiTimes } from '../client/api-times.ts';
 
 export interface PatienceOptions {
   readonly times: Pick<ApiTimes, 'watchSilenceMs' | 'watchGraceMs' | 'halfEventMs' | 'settledMs'>;
-  /** How long the server was asked to keep it. */
+  /** Duration that was requested from the server. */
   readonly askedMs: number;
   /** Whether this server is known to send bookmarks. */
   sendsBookmarks(): boolean;
-  /** The watch has been there for `settledMs`. */
+  /** The watch has lasted for `settledMs`. */
   onSettled(): void;
   /** The watch must end, for this reason. */
   onEnd(text: string): void;
@@ -34,7 +34,7 @@ export class WatchPatience implements Disposable {
     );
     this.#silence = setTimeout(() => this.#silent(), watchSilenceMs);
     this.#half = setTimeout(() => {
-      if (this.#isHalf) onEnd(`half an event, and no more for ${shownMs(halfEventMs)}`);
+      if (this.#isHalf) onEnd(`half an event, and then nothing for ${shownMs(halfEventMs)}`);
     }, halfEventMs);
   }
 
@@ -52,7 +52,7 @@ export class WatchPatience implements Disposable {
   #silent(): void {
     const { sendsBookmarks, onEnd, times } = this.#options;
     if (sendsBookmarks())
-      onEnd(`not a word for ${shownMs(times.watchSilenceMs)}, not even a bookmark`);
+      onEnd(`nothing received for ${shownMs(times.watchSilenceMs)}, not even a bookmark`);
     else this.#silence.refresh();
   }
 }

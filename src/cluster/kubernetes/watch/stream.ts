@@ -1,4 +1,4 @@
-// A watch as the API server sends it: one JSON event a line, in chunks that end anywhere.
+// Parses a watch stream: one JSON event per line, in arbitrary chunks.
 
 import type { Readable } from 'node:stream';
 import { AnswerError } from '../client/api-error.ts';
@@ -13,15 +13,17 @@ export interface WatchEvent {
 }
 
 export interface WatchListener {
-  /** A whole event, or the first bytes of one whose end is not here yet. */
+  /** Called for a complete event, or for the first bytes of an incomplete one. */
   readonly onBytes?: (what: 'event' | 'half') => void;
 }
 
-// An object of etcd is 1.5 MiB at most.
+// An object in etcd has at most 1.5 MiB.
 const longestLine = 8 * 2 ** 20;
 const newline = 0x0a;
 
-/** Ends where the stream ends; half a line at its end is no event. Throws AnswerError, and what the stream throws. */
+/**
+ * Ends with the stream; a partial line at its end is not an event. Throws AnswerError, and the errors of the stream.
+ */
 export async function* watchEvents(
   stream: Readable,
   { onBytes = () => undefined }: WatchListener = {},

@@ -62,7 +62,7 @@ test('XDP, cgroup and sk_lookup links name their target and type', () => {
   assert.equal(cgroup?.attachType, 3);
 });
 
-test('a refused attachment says what, where, and since which kernel it exists', () => {
+test('a refused attachment names program, target and the first kernel that supports it', () => {
   const calls = new FakeLinkCalls();
   calls.fails = 'EINVAL';
   assert.throws(() => attachTcx({ program, ifIndex, direction: 'ingress', calls }), {
@@ -74,7 +74,7 @@ test('a refused attachment says what, where, and since which kernel it exists', 
   );
 });
 
-test('a link tells its kind and where it is, also after the interface went', () => {
+test('a link reports its kind and target, also after the interface was deleted', () => {
   const calls = new FakeLinkCalls();
   const link = BpfLink.fromFd(60, calls);
   const cases = [
@@ -94,7 +94,7 @@ test('a link tells its kind and where it is, also after the interface went', () 
   }
 });
 
-test('a program is replaced in place, and a detached link says so', () => {
+test('a program is replaced in place, and a detached link refuses it', () => {
   const calls = new FakeLinkCalls();
   const link = BpfLink.openPinned('/sys/fs/bpf/link', calls);
   link.update(program);

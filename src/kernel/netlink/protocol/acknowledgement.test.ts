@@ -32,14 +32,14 @@ const u32 = (value: number): Buffer => {
   return bytes;
 };
 
-test('errno 0 is a yes, also with a warning', () => {
+test('errno 0 means success, even with a warning', () => {
   assert.deepEqual(readAcknowledgement(only(acknowledgement(request))), { errno: 0 });
   assert.deepEqual(readAcknowledgement(only(acknowledgement(request, 0, 'only a warning'))), {
     errno: 0,
   });
 });
 
-test('a refusal has its errno, and the kernel’s text where it gave one', () => {
+test('an error has its errno, and the kernel’s text if there is one', () => {
   assert.deepEqual(readAcknowledgement(only(acknowledgement(request, 101))), { errno: 101 });
   assert.deepEqual(
     readAcknowledgement(only(acknowledgement(request, 101, 'Nexthop has invalid gateway'))),
@@ -50,16 +50,16 @@ test('a refusal has its errno, and the kernel’s text where it gave one', () =>
   );
 });
 
-test('without a text the attribute that was missing or wrong is told', () => {
+test('without a text the missing or invalid attribute is reported', () => {
   assert.equal(readAcknowledgement(refusal(attribute(5, u32(3)))).detail, 'attribute 3 is missing');
   assert.equal(
     readAcknowledgement(refusal(attribute(2, u32(36)))).detail,
-    'it stumbled over byte 36 of the request',
+    'the error is at byte 36 of the request',
   );
   assert.equal(readAcknowledgement(refusal(attribute(3, u32(1)))).detail, undefined);
 });
 
-test('a request that comes back whole is skipped, not read as attributes', () => {
+test('a request that is returned completely is skipped, not read as attributes', () => {
   const words = attribute(1, Buffer.from('Invalid prefix\0'));
   const echoed = Buffer.from('ffffffffffffffffffffffff', 'hex');
   assert.equal(
@@ -68,14 +68,14 @@ test('a request that comes back whole is skipped, not read as attributes', () =>
   );
 });
 
-test('an acknowledgement that is cut short is refused', () => {
+test('a truncated acknowledgement is refused', () => {
   const payload = Buffer.alloc(19);
   assert.throws(() => readAcknowledgement(only(message({ type: 2, payload }))), {
     code: 'EBADMSG',
   });
 });
 
-test('a dump ends well, or with the errno that ended it', () => {
+test('a dump ends successfully, or with the errno that ended it', () => {
   assert.deepEqual(readDone(only(done(3))), { errno: 0 });
   assert.deepEqual(readDone(only(done(3, { errno: 12 }))), { errno: 12 });
   assert.deepEqual(readDone(only(message({ type: 3 }))), { errno: 0 });

@@ -1,12 +1,12 @@
-// The kernel's verdict on a request: NLMSG_ERROR, with errno 0 for yes, and its extended text (extack, kernel 4.12).
+// The kernel's result of a request: NLMSG_ERROR, with errno 0 for success, and its extended text (extack, kernel 4.12).
 
 import { Attributes } from './attribute.ts';
 import { type Message, malformed, messageFlags } from './message.ts';
 
 export interface Acknowledgement {
-  /** 0: done. Positive otherwise. */
+  /** 0: success. Otherwise positive. */
   readonly errno: number;
-  /** What the kernel had to say beyond the number: its text, the attribute it stumbled over, the one it missed. */
+  /** Additional information from the kernel: its text, the invalid attribute, the missing one. */
   readonly detail?: string;
 }
 
@@ -15,7 +15,7 @@ const extack = { text: 1, offset: 2, missingType: 5 } as const;
 const errnoSize = 4;
 const headerSize = 16;
 
-/** Reads an NLMSG_ERROR. Throws KernelError EBADMSG when it is cut short. */
+/** Reads an NLMSG_ERROR. Throws KernelError EBADMSG if it is truncated. */
 export function readAcknowledgement(message: Message): Acknowledgement {
   const { payload, flags } = message;
   if (payload.length < errnoSize + headerSize) {
@@ -23,17 +23,17 @@ export function readAcknowledgement(message: Message): Acknowledgement {
   }
   const errno = -payload.readInt32LE(0);
   if (errno === 0) return { errno: 0 };
-  // The request comes back before the attributes: its header only if capped, else all of it.
+  // The request precedes the attributes: only its header if capped, otherwise all of it.
   const echoed = (flags & messageFlags.cappedAck) !== 0 ? headerSize : payload.readUInt32LE(4);
   return withDetail(errno, flags, payload.subarray(errnoSize + ((echoed + 3) & ~3)));
 }
 
-/** Reads the errno of an NLMSG_DONE, which is how a dump that failed midway ends. */
+/** Reads the errno of an NLMSG_DONE, which ends a dump that failed midway. */
 export function readDone(message: Message): Acknowledgement {
   const { payload, flags } = message;
   if (payload.length < errnoSize) return { errno: 0 };
   const errno = -payload.readInt32LE(0);
-  // A dump's return value may be positive; only negative ones are errors.
+  // The return value of a dump may be positive; only negative ones are errors.
   if (errno <= 0) return { errno: 0 };
   return withDetail(errno, flags, payload.subarray(errnoSize));
 }
@@ -50,5 +50,5 @@ function describe(attributes: Attributes): string | undefined {
   const missing = attributes.u32(extack.missingType);
   if (missing !== undefined) return `attribute ${missing} is missing`;
   const offset = attributes.u32(extack.offset);
-  return offset === undefined ? undefined : `it stumbled over byte ${offset} of the request`;
+  return offset === undefined ? undefined : `the error is at byte ${offset} of the request`;
 }

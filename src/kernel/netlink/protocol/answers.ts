@@ -1,4 +1,4 @@
-// The kernel's answers to a request: its messages, its end, its refusal.
+// The kernel's answers to a request: messages, end, error.
 
 import { KernelError } from '../../errno.ts';
 import { type Acknowledgement, readAcknowledgement, readDone } from './acknowledgement.ts';
@@ -15,7 +15,7 @@ export function messagesOf(
   throw new KernelError({ call, subject, code: 'ENODATA', detail });
 }
 
-/** Throws KernelError when it is the end because the kernel refused. */
+/** Whether the message ends the answer. Throws KernelError if the kernel refused the request. */
 export function isEnd(query: Query, message: Message): boolean {
   if (message.type !== messageTypes.done && message.type !== messageTypes.error) return false;
   const end = message.type === messageTypes.done ? readDone(message) : readAcknowledgement(message);
@@ -23,8 +23,8 @@ export function isEnd(query: Query, message: Message): boolean {
   return true;
 }
 
-// Without a stack: it would be this file's, and many refusals are expected (what is to be deleted is gone), where making
-// the stack takes as long as the exchange with the kernel.
+// Without a stack trace: it would show this file, many refusals are expected (an object to delete does not exist), and
+// creating the trace takes as long as the exchange with the kernel.
 export function refused({ call, subject }: Query, { errno, detail }: Acknowledgement): KernelError {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;

@@ -6,7 +6,7 @@ import { Attributes, decodeAddress } from './attribute.ts';
 
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 
-test('values are read by type, in host order or network order as asked', () => {
+test('values are read by type, in host order or network order as requested', () => {
   const attributes = new Attributes(
     Buffer.concat([
       attribute(1, bytes('02005e100001')),
@@ -53,19 +53,19 @@ test('an absent attribute is undefined to every reader', () => {
   }
 });
 
-test('the flags that share the type’s word are no part of the type', () => {
+test('the flags in the type’s word are not part of the type', () => {
   const attributes = new Attributes(attribute(0x8000 | 18, attribute(0x4000 | 1, bytes('2a'))));
   assert.equal(attributes.nested(18)?.u8(1), 42);
 });
 
-test('of two attributes of one type the last counts', () => {
+test('if a type occurs twice, the last attribute counts', () => {
   const attributes = new Attributes(
     Buffer.concat([attribute(1, bytes('01')), attribute(1, bytes('02'))]),
   );
   assert.equal(attributes.u8(1), 2);
 });
 
-test('text ends at its terminator, or with the attribute when it has none', () => {
+test('text ends at its terminator, or with the attribute if it has none', () => {
   const attributes = new Attributes(
     Buffer.concat([
       attribute(1, Buffer.from('a\0b')),
@@ -79,7 +79,7 @@ test('text ends at its terminator, or with the attribute when it has none', () =
   );
 });
 
-test('a link-layer address that is no MAC is absent', () => {
+test('a link-layer address that is not a MAC is absent', () => {
   const attributes = new Attributes(
     Buffer.concat([attribute(1, bytes('c0000201')), attribute(2, Buffer.alloc(20))]),
   );
@@ -87,7 +87,7 @@ test('a link-layer address that is no MAC is absent', () => {
   assert.equal(attributes.mac(2), undefined);
 });
 
-test('an IPv4-mapped IPv6 address stays IPv6 and comes back as the same bytes', () => {
+test('an IPv4-mapped IPv6 address stays IPv6 and is encoded to the same bytes', () => {
   for (const hex of ['00000000000000000000ffff00000000', '00000000000000000000ffffc0000207']) {
     const address = decodeAddress(bytes(hex));
     assert.match(address, /^::ffff:/);
@@ -107,7 +107,7 @@ for (const { name, hex } of damaged) {
   });
 }
 
-test('a value too short for what is read from it is refused', () => {
+test('a value that is too short for its reader is refused', () => {
   const attributes = new Attributes(
     Buffer.concat([attribute(1, bytes('01')), attribute(2, Buffer.alloc(0))]),
   );

@@ -1,4 +1,4 @@
-// Reads netlink attributes (struct nlattr: length, type, value, padding to four) out of an answer.
+// Reads netlink attributes (struct nlattr: length, type, value, padding to four) from an answer.
 
 import type { Address } from '../../../net/address.ts';
 import { unfoldedAddress } from '../../../net/address.ts';
@@ -11,15 +11,15 @@ const headerSize = 4;
 const typeMask = 0x3fff;
 
 /**
- * The attributes of one message or nest, by type; where a type comes twice the last counts, as in the kernel. Readers
- * return undefined for an absent attribute and throw KernelError EBADMSG for one that is too short for what is read.
- * Everything read is a copy, so that the buffer underneath may be used again.
+ * The attributes of one message or nest, by type. If a type occurs twice, the last one counts, as in the kernel.
+ * Readers return undefined for an absent attribute and throw KernelError EBADMSG for one that is too short. Everything
+ * read is a copy, so the buffer can be reused.
  */
 export class Attributes {
-  // Searched anew for each type: a table of where each is costs more to make than it saves, and a dump has thousands.
+  // Searched for each type: an index costs more to build than it saves, and a dump has thousands of messages.
   readonly #bytes: Buffer;
 
-  /** Throws KernelError EBADMSG where a length does not fit. */
+  /** Throws KernelError EBADMSG if a length does not fit. */
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
     check(bytes);
@@ -54,7 +54,7 @@ export class Attributes {
     return start === undefined ? undefined : this.#bytes.readUInt32BE(start);
   }
 
-  /** A counter: exact to 2^53. */
+  /** A counter, exact up to 2^53. */
   u64BigEndian(type: number): number | undefined {
     const start = this.#start(type, 8);
     return start === undefined ? undefined : Number(this.#bytes.readBigUInt64BE(start));
@@ -73,7 +73,7 @@ export class Attributes {
     return this.u32(type) as IfIndex | undefined;
   }
 
-  /** Undefined too for a link-layer address that is not six bytes long (tunnels, InfiniBand). */
+  /** Also undefined for a link-layer address of other than six bytes (tunnels, InfiniBand). */
   mac(type: number): Mac | undefined {
     const bytes = this.view(type);
     return bytes?.length === 6 ? macFromBytes(bytes) : undefined;
@@ -89,7 +89,7 @@ export class Attributes {
     return bytes === undefined ? undefined : new Attributes(bytes);
   }
 
-  /** The value itself: a view, for who reads it at once. */
+  /** A view of the value, for immediate use. */
   view(type: number): Buffer | undefined {
     const start = this.#find(type);
     return start < 0 ? undefined : this.#bytes.subarray(start, this.#end(start));
@@ -100,12 +100,12 @@ export class Attributes {
     if (start < 0) return undefined;
     const length = this.#end(start) - start;
     if (length < size) {
-      throw malformed(`attribute ${type} of ${length} bytes, ${size} are needed`);
+      throw malformed(`attribute ${type} of ${length} bytes, ${size} expected`);
     }
     return start;
   }
 
-  /** Where the value of the last of that type begins; below zero: there is none. */
+  /** Offset of the value of the last attribute of that type; negative: there is none. */
   #find(type: number): number {
     const bytes = this.#bytes;
     let found = -1;
@@ -121,7 +121,7 @@ export class Attributes {
   }
 }
 
-/** The values of a list, in which one type comes again and again (NFTA_LIST_ELEM): views. Throws KernelError EBADMSG. */
+/** Views of the values of a list in which one type repeats (NFTA_LIST_ELEM). Throws KernelError EBADMSG. */
 export function listElements(bytes: Buffer): readonly Buffer[] {
   const elements: Buffer[] = [];
   for (let start = 0; start + headerSize <= bytes.length; ) {
@@ -135,7 +135,7 @@ export function listElements(bytes: Buffer): readonly Buffer[] {
   return elements;
 }
 
-/** Throws KernelError EBADMSG where a length does not fit. */
+/** Throws KernelError EBADMSG if a length does not fit. */
 function check(bytes: Buffer): void {
   for (let start = 0; start + headerSize <= bytes.length; ) {
     const length = bytes.readUInt16LE(start);
@@ -149,14 +149,14 @@ function check(bytes: Buffer): void {
 }
 
 /**
- * From 4 or 16 bytes. Unlike the data path's keys, netlink tells families apart, so an IPv4-mapped address stays IPv6
- * here (`unreachable ::ffff:0:0/96` is a route that distributions do set).
+ * Accepts 4 or 16 bytes. Unlike the data path's keys, netlink distinguishes families, so an IPv4-mapped address stays
+ * IPv6 here (`unreachable ::ffff:0:0/96` is a route that distributions set).
  */
 export function decodeAddress(bytes: Uint8Array): Address {
   if (bytes.length !== 4 && bytes.length !== 16) {
     throw malformed(`address of ${bytes.length} bytes`);
   }
-  // Written out, since dumps have thousands of these.
+  // Unrolled, because dumps have thousands of these.
   if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as Address;
   return unfoldedAddress(bytes);
 }

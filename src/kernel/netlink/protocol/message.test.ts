@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageWriter, splitMessages } from './message.ts';
 
-test('a message has its length, type, flags and sequence before what is written into it', () => {
+test('a message begins with its length, type, flags and sequence number', () => {
   const writer = new MessageWriter();
   writer.begin(0x1234, 0x0605, 7).u8(1).u8(2).u16(0x0304).u32(0x05060708).end();
   assert.equal(
@@ -35,7 +35,7 @@ test('attributes are padded to four bytes, and their length does not count the p
   );
 });
 
-test('a nest covers what is written inside it, nests in nests too', () => {
+test('a nest covers its contents, including other nests', () => {
   const writer = new MessageWriter();
   writer.nest(18, () => {
     writer.u32Attribute(1, 1);
@@ -55,7 +55,7 @@ test('padding is zero although the buffer was used before', () => {
   assert.equal(writer.bytes.toString('hex'), '0500010001000000' + '04000200');
 });
 
-test('a buffer that grows keeps what was written, at every size on the way', () => {
+test('a growing buffer keeps its contents at every size', () => {
   const writer = new MessageWriter();
   const expected: Buffer[] = [];
   for (let round = 0; round < 1000; round++) {
@@ -70,7 +70,7 @@ test('a buffer that grows keeps what was written, at every size on the way', () 
   assert.deepEqual(writer.bytes, Buffer.concat(expected));
 });
 
-test('a datagram is split into its messages, padding between them skipped', () => {
+test('a datagram is split into its messages, and padding between them is skipped', () => {
   const writer = new MessageWriter();
   writer.begin(16, 2, 5).u8(1).end();
   writer.u8(0).u16(0);

@@ -1,11 +1,11 @@
-// Netlink messages as bytes (linux/netlink.h): requests are put together here and datagrams from the kernel split up.
-// Netlink speaks the host's byte order; little-endian is assumed, as on every machine this runs on (x64, arm64).
+// Netlink messages as bytes (linux/netlink.h): builds requests and splits datagrams from the kernel. Netlink uses the
+// host's byte order; little-endian is assumed, as on all supported machines (x64, arm64).
 
 import { KernelError } from '../../errno.ts';
 
 export const messageTypes = { error: 2, done: 3, overrun: 4 } as const;
 
-/** NLM_F_*. The same bits mean different things for requests that get, requests that make, and answers. */
+/** NLM_F_*. The same bits have different meanings in get requests, create requests and answers. */
 export const messageFlags = {
   request: 0x1,
   acknowledge: 0x4,
@@ -23,7 +23,7 @@ export const messageFlags = {
 const headerSize = 16;
 const nested = 0x8000;
 
-/** Writes messages one after the other into one growing buffer; every value in host order unless its name says otherwise. */
+/** Appends messages to one growing buffer. Values are in host order unless the method's name says otherwise. */
 export class MessageWriter {
   #buffer = Buffer.alloc(1024);
   #length = 0;
@@ -76,7 +76,7 @@ export class MessageWriter {
     return this;
   }
 
-  /** An attribute without a value, whose presence is the message. */
+  /** An attribute without a value; its presence is the information. */
   flag(type: number): this {
     this.#attributeHeader(type, 0);
     return this;
@@ -106,12 +106,12 @@ export class MessageWriter {
     return this;
   }
 
-  /** Zero-terminated, as the kernel's NLA_NUL_STRING wants it. */
+  /** Zero-terminated, as the kernel's NLA_NUL_STRING requires. */
   textAttribute(type: number, value: string): this {
     return this.attribute(type, Buffer.from(`${value}\0`));
   }
 
-  /** An attribute that holds what `fill` writes. */
+  /** An attribute with the contents that `fill` writes. */
   nest(type: number, fill: () => void): this {
     return this.sized(() => {
       this.u16(type | nested);
@@ -119,7 +119,7 @@ export class MessageWriter {
     });
   }
 
-  /** What `fill` writes, after two bytes with the length of it all. */
+  /** The contents that `fill` writes, preceded by two bytes with the total length. */
   sized(fill: () => void): this {
     const start = this.#grow(2);
     fill();
@@ -132,12 +132,12 @@ export class MessageWriter {
     const start = this.#grow(4 + padded);
     this.#buffer.writeUInt16LE(4 + valueLength, start);
     this.#buffer.writeUInt16LE(type, start + 2);
-    // The buffer is used again and again: padding must not carry what an earlier message left there.
+    // The buffer is reused: padding must not contain bytes of an earlier message.
     if (padded > 0) this.#buffer.writeUInt32LE(0, start + padded);
     return start + 4;
   }
 
-  /** Where to write; the buffer may be another one afterwards. */
+  /** Offset for writing; the buffer may be replaced. */
   #grow(count: number): number {
     const start = this.#length;
     this.#length = start + count;
@@ -158,7 +158,7 @@ export interface Message {
   readonly payload: Buffer;
 }
 
-/** The messages of one datagram. Throws KernelError EBADMSG where a length does not fit. */
+/** Splits a datagram into messages. Throws KernelError EBADMSG if a length does not fit. */
 export function splitMessages(datagram: Buffer): readonly Message[] {
   const messages: Message[] = [];
   for (let start = 0; start < datagram.length; ) {
@@ -178,7 +178,7 @@ export function splitMessages(datagram: Buffer): readonly Message[] {
   return messages;
 }
 
-/** An answer from the kernel that breaks netlink's own rules: a bug here or there, never the caller's. */
+/** An answer of the kernel that violates netlink's rules: a bug on either side, never the caller's fault. */
 export function malformed(detail: string): KernelError {
   return new KernelError({ call: 'netlink', subject: 'parse', code: 'EBADMSG', detail });
 }

@@ -1,6 +1,6 @@
-// Records read from the kernel: what is absent there is an absent key here, so that records compare by deep equality.
+// Records read from the kernel: an absent value is an absent key, so that records can be compared by deep equality.
 
-/** A record's keys as they are read, before the absent ones are left out. */
+/** The keys of a record as read, before absent ones are removed. */
 type Draft<Record> = {
   readonly [Key in keyof Record]: object extends Pick<Record, Key>
     ? Record[Key] | undefined
@@ -9,7 +9,7 @@ type Draft<Record> = {
 
 export function withoutAbsent<Record extends object>(draft: Draft<Record>): Record {
   const record: { [key: string]: unknown } = {};
-  // No Object.entries: this runs once for each of thousands of routes and connections.
+  // Does not use Object.entries: this runs for each of thousands of routes and connections.
   for (const key in draft) {
     if (draft[key] !== undefined) record[key] = draft[key];
   }

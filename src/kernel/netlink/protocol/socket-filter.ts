@@ -1,10 +1,10 @@
-// What a subscriber need not even be woken for: a classic BPF program at its socket, which the kernel runs over each
-// message before it is queued (SO_ATTACH_FILTER).
+// Filters messages before they wake the subscriber: a classic BPF program at its socket, which the kernel runs on each
+// message before queueing it (SO_ATTACH_FILTER).
 
 import { setsockopt } from '../../libc.ts';
 import { allocateMemory } from '../../memory.ts';
 
-/** One instruction (struct sock_filter): operation, where to jump when true and when false, operand. */
+/** One instruction (struct sock_filter): operation, jump offsets for true and false, operand. */
 export type FilterInstruction = readonly [code: number, yes: number, no: number, operand: number];
 
 /** A line of a program before jumps are counted: a label's name, or an instruction whose jumps name labels. */
@@ -41,7 +41,7 @@ export const attributeOffset = 0xffff_f00c;
 /** What a program returns: the message is queued, or nobody hears of it. */
 export const filterVerdicts = { accept: 0xffff_ffff, drop: 0 } as const;
 
-/** Jumps lead forward only, over at most 255 instructions. Throws on a label that is not there. */
+/** Jumps lead only forward, over at most 255 instructions. Throws for an unknown label. */
 export function assembleFilter(lines: readonly FilterLine[]): readonly FilterInstruction[] {
   const labels = new Map<string, number>();
   const instructions: Exclude<FilterLine, string>[] = [];
@@ -52,7 +52,7 @@ export function assembleFilter(lines: readonly FilterLine[]): readonly FilterIns
   const distance = (from: number, label: string | undefined): number => {
     if (label === undefined) return 0;
     const to = labels.get(label);
-    if (to === undefined) throw new Error(`there is no label ${label}`);
+    if (to === undefined) throw new Error(`unknown label ${label}`);
     return to - from - 1;
   };
   return instructions.map(({ code, operand, yes, no }, index) => [

@@ -41,7 +41,7 @@ function listingOf(volatile?: Query['volatile']) {
   return { kernel, list };
 }
 
-test('what has not changed is the same object, and is parsed once', () => {
+test('an unchanged listing is the same object and is parsed once', () => {
   const { kernel, list } = listingOf();
   kernel.messages = [message(1, 10, 0), message(2, 0, 0), message(3, 30, 0)];
   const first = list();
@@ -84,7 +84,7 @@ const changes: readonly (readonly [
   ['another order', [message(1, 10, 0), message(3, 30, 0), message(2, 20, 0)], 1, [1, 3, 2]],
 ];
 for (const [what, after, parsed, ids] of changes) {
-  test(`${what}: another listing, and no more parsed than ${parsed}`, () => {
+  test(`${what}: another listing, with at most ${parsed} parsed`, () => {
     const { kernel, list } = listingOf();
     kernel.messages = [message(1, 10, 0), message(2, 20, 0), message(3, 30, 0)];
     const first = list();
@@ -101,7 +101,7 @@ for (const [what, after, parsed, ids] of changes) {
   });
 }
 
-test('a dump that the kernel interrupts is remembered as it was the second time', () => {
+test('for an interrupted dump the second attempt is remembered', () => {
   const kernel = { messages: [message(1, 10, 0), message(2, 20, 0)], interrupted: [] as Buffer[] };
   const list = steadyListing(
     {
@@ -123,7 +123,7 @@ test('a dump that the kernel interrupts is remembered as it was the second time'
   assert.deepEqual(list(), [1, 3, 4]);
 });
 
-test('an attribute that changes by itself is no change where the question says so', () => {
+test('an attribute marked as volatile in the query is not a change', () => {
   const volatile = { headerBytes, types: [3] };
   const { kernel, list } = listingOf(volatile);
   kernel.messages = [message(1, 10, 1)];
@@ -134,7 +134,7 @@ test('an attribute that changes by itself is no change where the question says s
   assert.deepEqual(list(), [{ id: 1, value: 11 }]);
 });
 
-test('after a listing that failed, what changed meanwhile is not taken for the old', () => {
+test('after a failed listing, answers changed meanwhile are not taken for old ones', () => {
   const kernel = { messages: [] as Buffer[] };
   let fails = false;
   const twice = steadyListing(

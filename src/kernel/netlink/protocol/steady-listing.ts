@@ -1,12 +1,12 @@
-// Listing the same thing again and again, which is mostly as it was: an answer whose bytes are those of the last time is
-// not parsed again. Comparing costs a tenth of parsing, and leaves nothing for the garbage collector.
+// Caches repeated listings, which are mostly unchanged: an answer with the same bytes as the last time is not parsed
+// again. Comparing costs a tenth of parsing and creates no garbage.
 
 import { MessageWriter } from './message.ts';
 import type { Dumps, Query, VolatileAttributes } from './request.ts';
 
 /**
- * `list` as a function that gives the very object it gave before as long as the kernel's answers stay the same, byte by
- * byte. It must make its result from dumps alone. Throws what `list` throws.
+ * Wraps `list` so that it returns the same object as before while the kernel's answers stay the same, byte by byte.
+ * `list` must derive its result only from dumps. Throws the errors of `list`.
  */
 export function steadyListing<Result>(socket: Dumps, list: (dumps: Dumps) => Result): () => Result {
   const dumps = new RememberedDumps(socket);
@@ -18,15 +18,15 @@ export function steadyListing<Result>(socket: Dumps, list: (dumps: Dumps) => Res
   };
 }
 
-// How many answers that are missing in a row are looked over before the next one counts as new.
+// Number of consecutive missing answers that are searched before the next one counts as new.
 const mostPassedOver = 8;
 
-/** The answers of one dump, in the kernel's order: the bytes of each, and what was read from them. */
+/** The answers of one dump, in the kernel's order: the bytes of each and the parsed record. */
 class Answers {
-  // One after the other: a buffer for each would take more room than what is in it.
+  // Concatenated: separate buffers would take more room than their contents.
   readonly #bytes: Buffer;
   readonly #ends: readonly number[];
-  /** Undefined: the reader left that one out. */
+  /** Undefined: the reader omitted the answer. */
   readonly records: readonly unknown[];
 
   constructor(answers: readonly Answer[]) {
@@ -39,7 +39,7 @@ class Answers {
     });
   }
 
-  /** The place of an answer of these bytes: `place`, or not far behind it. */
+  /** Index of an answer with these bytes, at `place` or shortly after it. */
   find(payload: Buffer, place: number): number | undefined {
     const end = Math.min(place + mostPassedOver, this.#ends.length);
     for (let at = place; at < end; at++) if (this.#isAt(at, payload)) return at;
@@ -71,7 +71,7 @@ interface Answer {
 
 interface Dump {
   readonly answers: Answers;
-  /** Of the answers that are not left out. */
+  /** Records of the answers that are not omitted. */
   readonly records: readonly unknown[];
 }
 
@@ -88,7 +88,7 @@ class RememberedDumps implements Dumps {
     this.#socket = socket;
   }
 
-  /** How many dumps so far were other than the one before. */
+  /** Number of dumps so far that differed from the previous one. */
   get changes(): number {
     return this.#changes;
   }
@@ -98,9 +98,10 @@ class RememberedDumps implements Dumps {
     const last = this.#last.get(key);
     const before = (last ?? nothingYet).answers;
     const fresh: Answer[] = [];
-    // Kernel lists keep their order: an answer of before is met again behind the one that was met last.
+    // Kernel lists keep their order: an earlier answer is found after the one found last.
     let place = 0;
-    // Below zero: of a fresh one. A dump that the kernel interrupts begins again, and what was read first is left over.
+    // Negative: index of a new one. A dump that the kernel interrupts begins again, and answers read before are left
+    // over.
     const places = this.#socket.dump(query, (payload): number => {
       if (query.volatile !== undefined) blank(payload, query.volatile);
       const known = before.find(payload, place);

@@ -1,5 +1,4 @@
-// The kernel's end of a netlink socket: the few system calls that NetlinkSocket is made of, behind an interface so that
-// tests can answer in the kernel's place.
+// The system calls below NetlinkSocket, behind an interface so that tests can answer in place of the kernel.
 
 import { isKernelError, KernelError } from '../../errno.ts';
 import { bind, close, recv, recvAsync, send, sendAsync, setsockopt, socket } from '../../libc.ts';
@@ -9,15 +8,15 @@ import { attachFilter, type FilterInstruction } from './socket-filter.ts';
 
 export interface NetlinkTransport extends Disposable {
   send(bytes: Uint8Array): void;
-  /** For requests that the kernel takes long over; `bytes` must not change until it settles. */
+  /** For requests that the kernel takes long to process; `bytes` must not change until it settles. */
   sendAsync(bytes: Uint8Array): Promise<void>;
-  /** One datagram's length, or undefined when none is there now. Throws KernelError (ENOBUFS: some were lost). */
+  /** Length of one datagram, or undefined if there is none now. Throws KernelError (ENOBUFS: some were lost). */
   receive(into: Uint8Array): number | undefined;
-  /** As `receive`, where the kernel takes long to make it; `into` is its own until it settles. */
+  /** Like `receive`, for answers that the kernel takes long to create; `into` must not be used until it settles. */
   receiveAsync(into: Uint8Array): Promise<number | undefined>;
   /** Settles when there may be a datagram, or the signal aborts. */
   readable(signal: AbortSignal): Promise<void>;
-  /** Another one in the same namespace, with a queue of its own. */
+  /** Another transport in the same namespace, with its own queue. */
   sibling(): NetlinkTransport;
 }
 
@@ -28,11 +27,11 @@ export type NetlinkFamily = keyof typeof netlinkFamilies;
 
 export interface TransportOptions {
   readonly family: NetlinkFamily;
-  /** Where it is made and stays; the thread's own when absent. */
+  /** Namespace in which it is created and stays; default: the thread's own. */
   readonly namespace?: NetworkNamespace | undefined;
-  /** RTNLGRP_* to receive notifications of. */
+  /** RTNLGRP_* whose notifications it receives. */
   readonly groups?: readonly number[];
-  /** What it is not to receive. */
+  /** Messages that it does not receive. */
   readonly filter?: readonly FilterInstruction[] | undefined;
 }
 
@@ -96,7 +95,7 @@ export class KernelTransport implements NetlinkTransport {
     return new KernelTransport({ family: this.#family, namespace });
   }
 
-  /** Once closed, the number may be another socket's, in another namespace: what is asked of it then must not happen. */
+  /** After closing, the number may belong to another socket in another namespace, which must not be used. */
   #openFd(): number {
     if (this.#open) return this.#fd;
     const detail = 'this socket is closed';
@@ -122,7 +121,7 @@ function configure(fd: number, groups: readonly number[]): void {
     setsockopt(fd, { level: solNetlink, name, value: on });
   }
   enlargeReceiveBuffer(fd);
-  // A bound socket has a port id, by which the kernel addresses notifications.
+  // A bound socket has a port id, to which the kernel sends notifications.
   bind(fd, Buffer.from([netlinkDomain, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
   for (const group of groups) {
     setsockopt(fd, {
@@ -133,14 +132,14 @@ function configure(fd: number, groups: readonly number[]): void {
   }
 }
 
-// The default (net.core.rmem_default, 208 KiB) holds some 200 notifications; what does not fit is lost.
+// The default (net.core.rmem_default, 208 KiB) holds some 200 notifications; more are lost.
 function enlargeReceiveBuffer(fd: number): void {
   const solSocket = 1;
   const receiveBufferForce = 33;
   try {
     setsockopt(fd, { level: solSocket, name: receiveBufferForce, value: u32Bytes(1 << 20) });
   } catch (error) {
-    // Without CAP_NET_ADMIN the default must do.
+    // Without CAP_NET_ADMIN the default has to be enough.
     if (!isKernelError(error, 'EPERM')) throw error;
   }
 }
