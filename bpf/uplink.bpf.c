@@ -22,8 +22,7 @@ static __always_inline bool is_neighbours_pod(struct __sk_buff *skb, const struc
 	if (!match->flow || !packet->goes_by_entry || !recall_end(match, match->sent, &sender))
 		return false;
 	return (sender.way == WAY_NEIGHBOUR || sender.way == WAY_NEIGHBOUR_IPV6) &&
-	       sender.end.ifindex == skb->ifindex &&
-	       sender.end.address == packet->source.word[3];
+	       sender.end.ifindex == skb->ifindex && sender.end.address == packet->source.word[3];
 }
 
 /*
