@@ -93,7 +93,7 @@ export class Agent {
     await this.#listen();
     await Promise.all([
       watchHost(notifications, {
-        onHostChange: () => this.#settler.requestSoon('network', notificationDelayMs),
+        onHostChange: () => this.#settler.requestRested('network', notificationDelayMs),
         onLinkGone: (ifIndex) => {
           if (pods.noticeLinkGone(ifIndex)) this.#settler.requestSoon('endpoint', 0);
         },
@@ -113,7 +113,7 @@ export class Agent {
   }
 
   #watchRules(signal: AbortSignal): RulesWatch {
-    const onChange = (): void => this.#settler.requestSoon('network', notificationDelayMs);
+    const onChange = (): void => this.#settler.requestRested('network', notificationDelayMs);
     const watch = this.#owned.use(new RulesWatch({ signal, onChange }));
     this.#rules = watch;
     return watch;
@@ -134,8 +134,10 @@ export class Agent {
     const { source, network, kubernetes, knownPods } = this.#parts;
     const looked = this.#lookForApiServer();
     for await (const snapshot of source.watch(stop)) {
+      const began = performance.now();
       network.replaceSnapshot(snapshot);
       knownPods.changed();
+      this.#settler.spend(performance.now() - began);
       // Nothing is written before the addresses of the API server are known, because routes must not cover them.
       if (this.#readyMs === undefined && !network.isWaiting) await looked;
       if (kubernetes?.state.connection.failing !== undefined) void this.#lookForApiServer();
@@ -143,6 +145,7 @@ export class Agent {
       if (isSettled && !network.isWaiting) this.#settled();
       // Retry what failed.
       else if (!isSettled || network.problem !== undefined) this.#startPeriod();
+      if (this.#readyMs !== undefined) await this.#settler.rested(stop);
     }
   }
 

@@ -109,3 +109,39 @@ test('stop waits for the running settle', async () => {
   await stop;
   await running;
 });
+
+test('changes that others cause without end take a share of the time, and nobody else waits for them', async (context) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  context.after(() => mock.timers.reset());
+  let now = 0;
+  const pass = (ms: number): void => {
+    now += ms;
+    mock.timers.tick(ms);
+  };
+  const settles: SettleCause[] = [];
+  let costMs = 100;
+  const settle = async (causes: readonly SettleCause[]): Promise<SettleReport> => {
+    settles.push(...causes);
+    now += costMs;
+    return done;
+  };
+  const settler = new Settler({ settle, periodMs: 1000, log: silentLogger, now: () => now });
+  // A minute of notifications, one every 10 ms.
+  for (let i = 0; i < 6000; i++) {
+    settler.requestRested('network', 20);
+    pass(10);
+    for (let turn = 0; turn < 3; turn++) await setImmediate();
+  }
+  const busy = (settles.length * costMs) / now;
+  assert.ok(busy > 0.15 && busy < 0.25, `${settles.length} settles, ${busy} of the time`);
+  costMs = 0;
+  await settler.request('endpoint');
+  assert.equal(settles.at(-1), 'endpoint', 'a pod is not held up');
+  const before = settles.length;
+  settler.requestRested('network', 20);
+  settler.requestSoon('network', 0);
+  pass(0);
+  for (let turn = 0; turn < 3; turn++) await setImmediate();
+  assert.equal(settles.length, before + 1, 'what is urgent does not wait for what is not');
+  await settler.stop();
+});

@@ -2,9 +2,10 @@
 // a failed entry is due, and every period with a new listing of the kernel. One settle at a time, for all callers until
 // then: pods that are added together share its passes over the tables and its messages.
 
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { SettleCause } from '../api/status.ts';
 import type { Logger } from '../base/log.ts';
+import { WorkShare } from '../base/work-share.ts';
 import type { SettleReport } from '../reconcile/status.ts';
 
 export interface SettlerOptions {
@@ -16,6 +17,11 @@ export interface SettlerOptions {
   readonly now?: () => number;
 }
 
+/**
+ * Of settles that other nodes, or whoever sends to this one, can cause without end. A burst of changes is settled at once.
+ */
+const causedByOthers = { share: 0.2, burstMs: 500, longestWaitMs: 2000 };
+
 interface Waiting {
   readonly causes: Set<SettleCause>;
   readonly report: Promise<SettleReport>;
@@ -26,7 +32,10 @@ export class Settler {
   readonly #now: () => number;
   #running: Promise<unknown> | undefined;
   #waiting: Waiting | undefined;
+  /** Of what others cause: the cluster's and the host's changes. */
+  readonly #others: WorkShare;
   #soon: NodeJS.Timeout | undefined;
+  #soonAt = Number.POSITIVE_INFINITY;
   #soonCauses: readonly SettleCause[] = [];
   #retry: NodeJS.Timeout | undefined;
   #period: NodeJS.Timeout | undefined;
@@ -35,6 +44,7 @@ export class Settler {
   constructor(options: SettlerOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
+    this.#others = new WorkShare({ ...causedByOthers, now: this.#now });
   }
 
   /** Starts periodic settles. */
@@ -53,13 +63,34 @@ export class Settler {
   /** Settles within `delayMs`, once for all requests in that time. */
   requestSoon(cause: SettleCause, delayMs: number): void {
     if (this.#stopped) return;
-    this.#soonCauses = [...this.#soonCauses, cause];
-    this.#soon ??= setTimeout(() => {
+    if (!this.#soonCauses.includes(cause)) this.#soonCauses = [...this.#soonCauses, cause];
+    const at = this.#now() + delayMs;
+    if (at >= this.#soonAt) return;
+    clearTimeout(this.#soon);
+    this.#soonAt = at;
+    this.#soon = setTimeout(() => {
       const causes = this.#soonCauses;
-      this.#soon = undefined;
+      this.#soonAt = Number.POSITIVE_INFINITY;
       this.#soonCauses = [];
       this.#ask(...causes);
     }, delayMs);
+  }
+
+  /** As `requestSoon`, for what others can cause without end: later if that has taken its share of the time. */
+  requestRested(cause: SettleCause, delayMs: number): void {
+    this.requestSoon(cause, Math.max(delayMs, this.#others.waitMs()));
+  }
+
+  /** For work before a settle that others cause: see `requestRested`. */
+  async rested(signal: AbortSignal): Promise<void> {
+    const waitMs = this.#others.waitMs();
+    // An abort ends the wait, and then the loop of the caller.
+    if (waitMs > 0) await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+
+  /** Counts work outside a settle that others caused. */
+  spend(ms: number): void {
+    this.#others.spend(ms);
   }
 
   /** Resolves when the running settle, if any, has ended. No other begins after it. */
@@ -82,13 +113,23 @@ export class Settler {
     // Read everything that has arrived at the sockets by now first.
     const report = Promise.all([this.#running, setImmediate()]).then(() => {
       this.#waiting = undefined;
-      return this.#options.settle([...causes]);
+      return this.#settle([...causes]);
     });
     this.#running = report.then(
       ({ retryAt }) => this.#scheduleRetry(retryAt),
       () => undefined,
     );
     return { causes, report };
+  }
+
+  async #settle(causes: readonly SettleCause[]): Promise<SettleReport> {
+    const began = this.#now();
+    try {
+      return await this.#options.settle(causes);
+    } finally {
+      if (causes.some((cause) => cause === 'network' || cause === 'cluster'))
+        this.spend(this.#now() - began);
+    }
   }
 
   #scheduleRetry(retryAt: number | undefined): void {
