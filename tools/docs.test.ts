@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { problemKinds } from '../src/api/problem.ts';
 import { cniSocketOf, defaultSocket } from '../src/api/socket.ts';
 import { heddleProgram } from '../src/cli/program.ts';
 import { type ConfigFlag, configFlags } from '../src/config/flags.ts';
@@ -63,6 +64,17 @@ test('docs/decisions/README.md lists every decision', () => {
   const index = read('docs/decisions/README.md');
   for (const file of readdirSync('docs/decisions').filter((name) => name !== 'README.md'))
     assert.ok(index.includes(`](${file})`), file);
+});
+
+test('docs/troubleshooting.md explains every kind of problem', () => {
+  const text = read('docs/troubleshooting.md');
+  const rows = text.split('\n').filter((line) => line.startsWith('| `'));
+  for (const kind of problemKinds) {
+    assert.ok(
+      rows.some((row) => row.split('|')[1]?.includes(`\`${kind}\``)),
+      kind,
+    );
+  }
 });
 
 test("the shim uses the agent's default socket", () => {

@@ -20,6 +20,7 @@ import { hostFilter } from './host/filter.ts';
 import { isOfPods } from './host/hook-owner.ts';
 import { watchHost } from './host/watch.ts';
 import { lookAtNode } from './node-look.ts';
+import type { OwnPart } from './own-problems.ts';
 import type { AgentParts } from './parts.ts';
 import { waitingFor } from './readiness.ts';
 import { RulesWatch } from './rules-watch.ts';
@@ -31,7 +32,7 @@ import { type KeptSocket, openSockets } from './server/socket.ts';
 import type { Settler } from './settler.ts';
 import { keepConfiguration, keepOwn } from './upkeep.ts';
 import { metricSources } from './views/metric-sources.ts';
-import { problemTexts } from './views/status.ts';
+import { journalProblems } from './views/problems.ts';
 import { agentViews, type Views } from './views/views.ts';
 
 // Long enough for a burst (an interface with its addresses and routes), short enough not to be noticed.
@@ -218,7 +219,7 @@ export class Agent {
     applier.onSettled('CNI configuration', ({ causes }) => {
       if (this.#readyMs !== undefined) keepConfiguration(this.#parts, causes);
     });
-    applier.onSettled('problems', () => journal.problems(problemTexts(this.#parts)));
+    applier.onSettled('problems', () => journal.problems(journalProblems(this.#parts)));
     applier.onSettled('reports to the cluster', ({ causes }) => {
       const isOnlyPods = causes.every((cause) => cause === 'endpoint');
       if (!isOnlyPods) reportToCluster(this.#parts, this.#readyMs !== undefined);
@@ -275,16 +276,16 @@ export class Agent {
     );
   }
 
-  #keepOpen(name: string, consequence: string, open: KeptOpenOptions['open']): void {
+  #keepOpen(name: OwnPart, consequence: string, open: KeptOpenOptions['open']): void {
     const onProblem = (problem: string | undefined): void => this.#setOwnProblem(name, problem);
     const port = new KeptOpen({ name, consequence, open, onProblem, log: this.#parts.log });
     this.#ports.push(port.run(this.#stop.signal));
   }
 
-  #setOwnProblem(part: string, problem: string | undefined): void {
+  #setOwnProblem(part: OwnPart, problem: string | undefined): void {
     const { ownProblems, journal } = this.#parts;
-    ownProblems.set(part, problem === undefined ? [] : [problem]);
-    journal.problems(problemTexts(this.#parts));
+    ownProblems.set(part, problem);
+    journal.problems(journalProblems(this.#parts));
   }
 
   #startTimes(): { runtimeMs: number; loadMs: number; readyMs?: number } {

@@ -172,7 +172,7 @@ function apiServerWayOf(
     isWaiting,
     onRemoved: (text) => {
       log.warn({}, text);
-      journal.error(text);
+      journal.error({ kind: 'api-server-way', text });
     },
     log,
   });

@@ -25,6 +25,9 @@ export function reportWhatLasts({ writer, network, facts }: AgentParts): void {
   const { state } = network.snapshot;
   writer?.podProblems(state.pods.values());
   const missing = network.isWaiting ? undefined : noPodRanges(network.desired);
-  writer?.nodeProblems('PodNetworkFault', factProblems(facts.views));
+  writer?.nodeProblems(
+    'PodNetworkFault',
+    factProblems(facts.views).map(({ text }) => text),
+  );
   writer?.nodeProblems('NoPodRanges', missing === undefined ? [] : [missing]);
 }

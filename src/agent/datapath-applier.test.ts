@@ -15,7 +15,7 @@ test('a listener that throws does not fail the settle or stop other listeners', 
   const errors: string[] = [];
   const applier = new DatapathApplier({
     plan: { settle: async () => report },
-    journal: { error: (text: string) => void errors.push(text) },
+    journal: { error: ({ text }: { text: string }) => void errors.push(text) },
     ...{ periodMs: 1000, log: silentLogger },
   } as unknown as DatapathApplierParts);
   applier.onSettled('facts', () => {

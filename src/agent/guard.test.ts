@@ -6,7 +6,7 @@ test('an error is logged and journaled once while it lasts, and again when it re
   const [logged, journaled]: [string[], string[]] = [[], []];
   const guard = new Guard({
     log: { error: (_, text) => void logged.push(text) },
-    journal: { error: (text) => void journaled.push(text) },
+    journal: { error: ({ kind, text }) => void journaled.push(`${kind} ${text}`) },
   });
   const fail = (text: string) => () => {
     throw new TypeError(text);
@@ -14,6 +14,11 @@ test('an error is logged and journaled once while it lasts, and again when it re
   const ok = (): void => undefined;
   for (const body of [fail('a'), fail('a'), ok, fail('a'), fail('b')]) guard.run('names', body);
   guard.run('facts', fail('b'));
-  assert.deepEqual(journaled, ['names: a', 'names: a', 'names: b', 'facts: b']);
+  assert.deepEqual(journaled, [
+    'internal names: a',
+    'internal names: a',
+    'internal names: b',
+    'internal facts: b',
+  ]);
   assert.deepEqual(logged.slice(-2), ['names: failed', 'facts: failed']);
 });

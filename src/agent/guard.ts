@@ -36,6 +36,6 @@ export class Guard {
     this.#failing.set(what, text);
     const { log, journal } = this.#options;
     log.error({ error }, `${what}: failed`);
-    journal.error(`${what}: ${text}`);
+    journal.error({ kind: 'internal', text: `${what}: ${text}` });
   }
 }

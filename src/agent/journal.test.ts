@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createLogger } from '../base/log.ts';
 import { type Moment, moment } from '../base/moment.ts';
 import type { SettleReport } from '../reconcile/status.ts';
-import { Journal, type SettleEvent } from './journal.ts';
+import { Journal, type JournalProblem, type SettleEvent } from './journal.ts';
 
 function journal(now: () => Moment = moment): { journal: Journal; messages: string[] } {
   const messages: string[] = [];
@@ -50,7 +50,7 @@ test('a failure is logged once while it lasts, and again when it returns', () =>
 
 test('setting the wall clock changes no age', (context) => {
   const { journal: subject } = journal();
-  subject.error('the first');
+  subject.error({ kind: 'internal', text: 'the first' });
   subject.settled(event({}, ['start']));
   const ages = () =>
     [...subject.recentErrors, subject.lastChange].map(
@@ -66,30 +66,61 @@ test('setting the wall clock changes no age', (context) => {
 
 test('only the last errors are kept', () => {
   const { journal: subject } = journal();
-  for (let index = 0; index < 30; index++) subject.error(`error ${index}`);
+  for (let index = 0; index < 30; index++)
+    subject.error({ kind: 'internal', text: `error ${index}` });
   assert.equal(subject.recentErrors.length, 20);
   assert.equal(subject.recentErrors.at(-1)?.text, 'error 29');
 });
 
 test('a problem is logged when it appears', () => {
   const { journal: subject, messages } = journal();
-  subject.problems(['a.yaml: broken', 'node-2: no address']);
-  subject.problems(['node-2: no address']);
-  subject.problems(['a.yaml: broken']);
+  const file = { subject: 'a.yaml', text: 'a.yaml: broken' };
+  const node = { subject: 'node-2', text: 'node-2: no address' };
+  subject.problems([file, node]);
+  subject.problems([node]);
+  subject.problems([file]);
   assert.deepEqual(messages, ['a.yaml: broken', 'node-2: no address', 'a.yaml: broken']);
+});
+
+test('of the kept errors, those that last are known, whatever else has their text', () => {
+  const { journal: subject } = journal();
+  const file = { subject: 'a.yaml', text: 'a.yaml: broken' };
+  const failures = [{ table: 'routes', key: 'k', text: 'route add: ENETUNREACH', retryAt: 0 }];
+  subject.problems([file, { subject: 'b.yaml', text: 'b.yaml: broken' }]);
+  subject.settled(event({ failures }, ['retry']));
+  subject.error({ kind: 'cni', text: 'a.yaml: broken', from: 'waiting' });
+  const kept = (): readonly object[] => subject.recentErrors.map(({ at: _, ...error }) => error);
+  const cni = { kind: 'cni', text: 'a.yaml: broken', from: 'waiting' };
+  assert.deepEqual(kept(), [
+    { kind: 'problem', text: 'a.yaml: broken', isCurrent: true },
+    { kind: 'problem', text: 'b.yaml: broken', isCurrent: true },
+    { kind: 'table', text: 'routes: route add: ENETUNREACH', isCurrent: true },
+    cni,
+  ]);
+  subject.problems([file]);
+  subject.settled(event({}, ['retry']));
+  assert.deepEqual(kept(), [
+    { kind: 'problem', text: 'a.yaml: broken', isCurrent: true },
+    { kind: 'problem', text: 'b.yaml: broken' },
+    { kind: 'table', text: 'routes: route add: ENETUNREACH' },
+    cni,
+  ]);
 });
 
 test('a field that changes repeatedly fills neither the log nor the kept errors', () => {
   let ms = 1;
   const { journal: subject, messages } = journal(() => ms as Moment);
-  const flaw = (length: number): string =>
-    `a.yaml, document ${length}: Node node-3: spec.podCIDRs[0]: 192.0.2.0/${length} is not a CIDR prefix`;
+  const flaw = (length: number): JournalProblem => ({
+    subject: 'Node node-3',
+    text: `a.yaml, document ${length}: Node node-3: spec.podCIDRs[0]: 192.0.2.0/${length} is not a CIDR prefix`,
+  });
   for (let length = 33; length < 1_033; length++) {
     subject.problems([flaw(length)]);
     subject.problems([]);
   }
   assert.equal(messages.length, 10);
-  subject.problems(['Pod shop/web-1: status.podIP: none is not an IPv4 or IPv6 address']);
+  const text = 'Pod shop/web-1: status.podIP: none is not an IPv4 or IPv6 address';
+  subject.problems([{ subject: 'Pod shop/web-1', text }]);
   assert.equal(messages.length, 11);
   assert.equal(subject.recentErrors.length, 11);
   ms += 60_000;
@@ -101,12 +132,13 @@ test('a lasting problem that arrived in a flood is logged when there is room', (
   let ms = 1;
   const { journal: subject, messages } = journal(() => ms as Moment);
   const texts = Array.from({ length: 12 }, (_, index) => `Node node-3: field ${index}: is wrong`);
-  for (let times = 0; times < 5; times++) subject.problems(texts);
+  const problems = texts.map((text) => ({ subject: 'Node node-3', text }));
+  for (let times = 0; times < 5; times++) subject.problems(problems);
   assert.deepEqual(messages, texts.slice(0, 10));
   ms += 60_000;
-  subject.problems(texts);
+  subject.problems(problems);
   assert.deepEqual(messages.slice(10), ['Node node-3: 2 more in 60 s', ...texts.slice(10)]);
   ms += 60_000;
-  subject.problems(texts);
+  subject.problems(problems);
   assert.equal(messages.length, 13);
 });

@@ -19,11 +19,21 @@ const keptErrors = 20;
 // A user may change a field repeatedly, with a different value each time.
 const lineLimits = { windowMs: 60_000, perSubject: 10, inAll: 100 };
 
+/** A problem of the cluster's objects or of the node. */
+export interface JournalProblem {
+  /** The object that it concerns. The number of log lines about one subject is limited. */
+  readonly subject: string;
+  readonly text: string;
+}
+
 interface Told {
   readonly texts: ReadonlySet<string>;
   /** New problems that were not logged yet; tried again while they last. */
   readonly withheld: ReadonlySet<string>;
 }
+
+/** `told`: the text that is compared to find out whether it lasts. */
+type KeptError = Dated<Omit<RecentError, 'isCurrent'>> & { readonly told?: string };
 
 const nothingTold: Told = { texts: new Set(), withheld: new Set() };
 
@@ -31,7 +41,7 @@ type Dated<View> = Omit<View, 'at'> & { readonly at: Moment };
 
 export class Journal {
   readonly #log: Logger;
-  #errors: readonly Dated<RecentError>[] = [];
+  #errors: readonly KeptError[] = [];
   #lastChange: Dated<ChangeView> | undefined;
   #openFailures = nothingTold;
   #openProblems = nothingTold;
@@ -44,7 +54,12 @@ export class Journal {
 
   /** Newest last. */
   get recentErrors(): readonly RecentError[] {
-    return this.#errors.map(({ at, text }) => ({ at: wallTime(at), text }));
+    return this.#errors.map(({ at, told, ...error }) => {
+      const isCurrent =
+        told !== undefined &&
+        (this.#openFailures.texts.has(told) || this.#openProblems.texts.has(told));
+      return { at: wallTime(at), ...error, ...(isCurrent && { isCurrent }) };
+    });
   }
 
   get lastChange(): ChangeView | undefined {
@@ -52,8 +67,13 @@ export class Journal {
     return last === undefined ? undefined : { ...last, at: wallTime(last.at) };
   }
 
-  error(text: string): void {
-    this.#errors = [...this.#errors, { at: moment(), text: printable(text) }].slice(-keptErrors);
+  error({ kind, text, from }: Pick<RecentError, 'kind' | 'text' | 'from'>): void {
+    this.#keep({ kind, text, ...(from !== undefined && { from }) });
+  }
+
+  #keep(error: Omit<KeptError, 'at'>): void {
+    const kept = { ...error, at: moment(), text: printable(error.text) };
+    this.#errors = [...this.#errors, kept].slice(-keptErrors);
   }
 
   restored({ table, key, was }: Restored): void {
@@ -72,41 +92,34 @@ export class Journal {
       const fields = { causes, set, deleted, restored, tables: report.written };
       this.#log.info({ ...fields, durationMs: round(durationMs) }, 'settled');
     }
-    const failures = report.failures.map(({ table, text }) => `${table}: ${text}`);
-    this.#openFailures = this.#tellNew(failures, this.#openFailures);
+    const failures = report.failures.map(({ table, text }) => {
+      return { subject: table, text: `${table}: ${text}` };
+    });
+    this.#openFailures = this.#tellNew('table', failures, this.#openFailures);
   }
 
-  /** Problems of the cluster's objects or the configuration. Each is logged once while it lasts. */
-  problems(texts: readonly string[]): void {
-    this.#openProblems = this.#tellNew(texts, this.#openProblems);
+  /** Each is logged once while it lasts. */
+  problems(problems: readonly JournalProblem[]): void {
+    this.#openProblems = this.#tellNew('problem', problems, this.#openProblems);
   }
 
-  #tellNew(now: readonly string[], before: Told): Told {
+  #tellNew(kind: RecentError['kind'], now: readonly JournalProblem[], before: Told): Told {
     for (const text of this.#limit.takeSummary()) this.#log.warn({}, text);
     const texts = new Set<string>();
     const withheld = new Set<string>();
-    for (const text of new Set(now)) {
+    for (const [text, subject] of new Map(now.map(({ subject, text }) => [text, subject]))) {
       if (before.texts.has(text)) {
         texts.add(text);
-      } else if (this.#limit.admit(subjectOf(text), !before.withheld.has(text))) {
+      } else if (this.#limit.admit(subject, !before.withheld.has(text))) {
         texts.add(text);
         this.#log.warn({}, printable(text));
-        this.error(text);
+        this.#keep({ kind, text, told: text });
       } else {
         withheld.add(text);
       }
     }
     return { texts, withheld };
   }
-}
-
-const objectName = /(?:^|: )((?:Node|Namespace|Pod|Service|EndpointSlice|NetworkPolicy) [^\s:]+):/;
-
-/** The object that a problem is about, wherever it is defined; otherwise the beginning of its text. */
-function subjectOf(text: string): string {
-  const object = objectName.exec(text)?.[1];
-  if (object !== undefined) return object;
-  return text.replace(/^\d+ more/, 'more').split(/: |, document |; /, 1)[0] ?? text;
 }
 
 function round(ms: number): number {

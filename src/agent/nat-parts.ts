@@ -24,7 +24,7 @@ export function staleConnections(
 ): StaleConnections {
   return new StaleConnections({
     log,
-    onError: (text) => journal.error(text),
+    onError: (text) => journal.error({ kind: 'connections', text }),
     beganByPod: (entry) => beganByDestination(maps.flows, entry),
   });
 }

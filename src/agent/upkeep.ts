@@ -3,7 +3,9 @@
 
 import type { SettleCause } from '../api/status.ts';
 import { errorText } from '../base/errors.ts';
+import { InputError } from '../base/input-error.ts';
 import type { AgentStart } from './agent-start.ts';
+import type { OwnPart } from './own-problems.ts';
 import type { AgentParts } from './parts.ts';
 
 export function keepOwn(
@@ -16,19 +18,19 @@ export function keepOwn(
   }: Pick<AgentParts, 'pods' | 'datapath' | 'sysctlsBefore' | 'ownProblems' | 'log'>,
   { keepLock, output }: Pick<AgentStart, 'keepLock' | 'output'>,
 ): void {
-  const keep = (part: string, body: () => void): void => {
+  const keep = (part: OwnPart, body: () => void): void => {
     try {
       body();
-      ownProblems.set(part, []);
+      ownProblems.set(part, undefined);
     } catch (error) {
-      const text = errorText(error);
-      ownProblems.set(part, [text.startsWith(part) ? text : `${part}: ${text}`]);
+      const isNamed = error instanceof InputError && error.problem.object === part;
+      ownProblems.set(part, isNamed ? error.message : `${part}: ${errorText(error)}`);
     }
   };
   // When a line can be written again, the problem ends.
   output.retry();
   const { problem } = output;
-  ownProblems.set('log', problem === undefined ? [] : [`log lines are lost: ${problem}`]);
+  ownProblems.set('log', problem === undefined ? undefined : `log lines are lost: ${problem}`);
   pods.keepRecords();
   keep('stateDir', () => {
     keepLock();

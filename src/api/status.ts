@@ -4,6 +4,7 @@
 
 import type { ApiServerView } from './api-server.ts';
 import type { MapFill } from './maps.ts';
+import type { NodeProblem, ProblemKind } from './problem.ts';
 
 /** GET /v1/status */
 export interface NodeStatus {
@@ -37,8 +38,10 @@ export interface NodeStatus {
 export interface HealthView {
   /** starting: the first settle has not finished. degraded: something below `reasons` needs attention. */
   readonly state: 'starting' | 'healthy' | 'degraded';
-  /** One sentence each, the gravest first; empty when healthy. */
+  /** The texts of `problems`. */
   readonly reasons: readonly string[];
+  /** The gravest first; empty when healthy. */
+  readonly problems: readonly NodeProblem[];
 }
 
 export interface ClusterView {
@@ -155,8 +158,16 @@ export interface FlowEventTotals {
 
 export interface RecentError {
   readonly at: string;
+  readonly kind: ErrorKind;
   readonly text: string;
+  /** True while it lasts: `health`, `cluster`, `facts` or `tables` has it too. */
+  readonly isCurrent?: true;
+  /** Kind of the node's problem that caused it, if the error adds nothing to that problem. */
+  readonly from?: ProblemKind | undefined;
 }
+
+/** problem: of the node or an object in the cluster; table: an entry that could not be written. */
+export type ErrorKind = 'problem' | 'table' | 'cni' | 'connections' | 'api-server-way' | 'internal';
 
 export interface StartTimes {
   /** From process start until the agent's own code ran. */

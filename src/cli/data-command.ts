@@ -29,6 +29,8 @@ export function dataCommand(name: string, description: string): Command {
 export interface Question<Answer> {
   readonly ask: (client: AgentClient) => Promise<Answer>;
   readonly render: (answer: Answer, style: Style) => string;
+  /** What `render` returns begins with the node's name. */
+  readonly isTitled?: true;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function answerQuestion<Answer>(
   const targets = await chooseTargets(options);
   const replies = await askAll(targets, question);
   if (options.output === 'json') console.log(json(targets, replies));
-  else console.log(texts(targets, replies, question.render).join('\n\n'));
+  else console.log(texts(targets, replies, question).join('\n\n'));
   if (replies.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
   return replies.flatMap(({ answer }) => answer ?? []);
 }
@@ -86,7 +88,7 @@ function json<Answer>({ several }: Targets, replies: readonly Reply<Answer>[]): 
 function texts<Answer>(
   { several }: Targets,
   replies: readonly Reply<Answer>[],
-  render: Question<Answer>['render'],
+  { render, isTitled }: Question<Answer>,
 ): readonly string[] {
   const style = outputStyle();
   return replies.map(({ name, answer, failure }) => {
@@ -94,6 +96,6 @@ function texts<Answer>(
       return `${name}: ${style.alarm('NO ANSWER')}: ${printable(failure?.message ?? '')}`;
     // Names, addresses and texts in the answer come from others. Only the style adds escape sequences.
     const text = render(printableStrings(answer), style);
-    return !several || text.startsWith(`${name}:`) ? text : `${name}:\n${text}`;
+    return !several || isTitled ? text : `${name}:\n${text}`;
   });
 }

@@ -10,6 +10,7 @@ export function statusCommand(): Command {
       const answers = await answerQuestion(options, {
         ask: (client) => client.status(),
         render: (status, style) => renderStatus(status, { now: new Date(), style }),
+        isTitled: true,
       });
       if (answers.some((status) => status.health.state !== 'healthy')) process.exitCode = 1;
     },

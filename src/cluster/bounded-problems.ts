@@ -24,6 +24,7 @@ export class BoundedProblems {
     if (this.#others === 0) return this.#first;
     const text = `${this.#where}: has ${this.#others} more problems`;
     const consequence = 'the last good versions stay in force';
-    return [...this.#first, { text, consequence, count: this.#others }];
+    const more = { subject: this.#where, text, consequence, count: this.#others };
+    return [...this.#first, more];
   }
 }

@@ -22,6 +22,8 @@ export interface ClusterState {
 
 /** Unusable input of a source, described for its author. */
 export interface SourceProblem {
+  /** The object that it concerns: `Node node-3`, a file, a directory, `API server`. */
+  readonly subject: string;
   /**
    * What is wrong, where, with which value: `demo/policies.yaml, document 3: NetworkPolicy shop/db: spec...: 70000 is
    * not a port`.

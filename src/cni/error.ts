@@ -37,8 +37,8 @@ export type CniErrorCode = (typeof cniErrorCode)[keyof typeof cniErrorCode];
 export interface CniErrorOptions extends ErrorOptions {
   /** What to do about it, or what lies beneath. */
   readonly details?: string | undefined;
-  /** What must be mended, where somebody else than the runtime's owner can. */
-  readonly about?: 'pod annotation' | undefined;
+  /** What must be mended, where somebody else than the runtime's owner can; readiness: what the agent waits for. */
+  readonly about?: 'pod annotation' | 'readiness' | undefined;
   /** The message without what it was asked for; the message where that is not in it. */
   readonly plain?: string | undefined;
 }

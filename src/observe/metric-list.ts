@@ -3,6 +3,7 @@
 import type { ApiServerView } from '../api/api-server.ts';
 import type { EndpointTraffic, TrafficCount } from '../api/endpoints.ts';
 import type { MapFill } from '../api/maps.ts';
+import { type NodeProblem, problemKinds } from '../api/problem.ts';
 import type { DropCount, FactView, FlowEventTotals, TableView } from '../api/status.ts';
 
 /** Read at each scrape, so all of these must be cheap. */
@@ -10,6 +11,7 @@ export interface MetricSources {
   readonly version: string;
   readonly node: string;
   endpoints(): number;
+  problems(): readonly NodeProblem[];
   facts(): readonly FactView[];
   tables(): readonly TableView[];
   maps(): readonly MapFill[];
@@ -39,7 +41,7 @@ export function readMetrics(sources: MetricSources): readonly ReadMetric[] {
 }
 
 function nodeMetrics(sources: MetricSources): readonly ReadMetric[] {
-  const { version, node, endpoints, facts, lostLogLines } = sources;
+  const { version, node, endpoints, problems, facts, lostLogLines } = sources;
   return [
     {
       kind: 'gauge',
@@ -54,6 +56,19 @@ function nodeMetrics(sources: MetricSources): readonly ReadMetric[] {
       help: 'Pod interfaces on this node.',
       labelNames: [],
       read: () => [{ labels: {}, value: endpoints() }],
+    },
+    {
+      kind: 'gauge',
+      name: 'heddle_problems',
+      help: 'What is wrong with the node now, by kind, as `heddle status` shows it.',
+      labelNames: ['kind'],
+      read: () => {
+        const now = problems();
+        return problemKinds.map((kind) => ({
+          labels: { kind },
+          value: now.filter((problem) => problem.kind === kind).length,
+        }));
+      },
     },
     {
       kind: 'gauge',

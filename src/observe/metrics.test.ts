@@ -9,6 +9,11 @@ function sources(drops: { packets: number }): MetricSources {
     version: '1.2.3',
     node: 'node-1',
     endpoints: () => 2,
+    problems: () => [
+      { kind: 'node-fact', subject: 'forward-hooks', text: 't' },
+      { kind: 'endpoint-recovered', subject: 'hd0123456789a', text: 't' },
+      { kind: 'endpoint-recovered', subject: 'hd0123456789b', text: 't' },
+    ],
     facts: () => [
       { id: 'forwarding', state: 'ok' },
       { id: 'forward-hooks', state: 'problem', text: 't' },
@@ -44,6 +49,9 @@ test('every counter is read at the scrape, under a stable name and labels', asyn
   for (const line of [
     'heddle_build_info{version="1.2.3",node="node-1"} 1',
     'heddle_endpoints 2',
+    'heddle_problems{kind="node-fact"} 1',
+    'heddle_problems{kind="endpoint-recovered"} 2',
+    'heddle_problems{kind="socket"} 0',
     'heddle_node_fact{fact="forwarding"} 1',
     'heddle_node_fact{fact="forward-hooks"} 0',
     'heddle_node_fact{fact="mtu"} 1',

@@ -11,6 +11,7 @@ import {
   type Step,
 } from '../../test/support/pods-bench.ts';
 import { silentLogger } from '../../test/support/silent-logger.ts';
+import { textsOf } from '../../test/support/texts-of.ts';
 import { answerCni } from '../agent/server/cni.ts';
 import type { cniErrorCode } from '../cni/error.ts';
 import type { EndpointId } from '../model/endpoint.ts';
@@ -106,7 +107,7 @@ test('an interface that cannot be removed at the start is reported and keeps its
   node.faults.set('unwire', new Error('link delete: EBUSY'));
   const restarted = bench(directory, node);
   assert.deepEqual(await restarted.pods.restore(), { live: 0, removed: [] });
-  const problems = restarted.pods.problems().join('\n');
+  const problems = textsOf(restarted.pods.problems());
   assert.match(problems, /shop\/web-1 eth0: .* has index 99 instead of 10; it keeps/);
   assert.match(problems, /shop\/web-2 eth0: .* cannot be removed: link delete: EBUSY/);
   assert.equal(restarted.store.list().length, 2);
@@ -124,7 +125,11 @@ test('an endpoint whose record was made again is told and fails CHECK until it i
     const restarted = bench(directory, node);
     await restarted.pods.restore();
     const text = new RegExp(`record of interface ${hostIfName} was lost.* limits and host ports`);
-    assert.match(restarted.pods.problems().join('\n'), text);
+    assert.match(textsOf(restarted.pods.problems()), text);
+    assert.deepEqual(
+      restarted.pods.problems().map(({ kind, subject }) => [kind, subject]),
+      [['endpoint-recovered', hostIfName]],
+    );
     await assert.rejects(restarted.pods.check(request), fails('endpointDiffers', text));
     if (restart === 0) continue;
     await restarted.pods.del(delRequest(1));

@@ -6,6 +6,7 @@
 // The record comes first and goes last: whatever exists in the kernel has one, so that a crash at any step leaves
 // nothing without a name. One operation a container at a time; different containers run side by side.
 
+import type { NodeProblem } from '../api/problem.ts';
 import { KeyedQueue } from '../base/keyed-queue.ts';
 import type { Logger } from '../base/log.ts';
 import { Slots } from '../base/slots.ts';
@@ -22,6 +23,7 @@ import { Unclaimed } from './interface/unclaimed.ts';
 import type { PodWiring } from './interface/wiring.ts';
 import { PodLifecycle } from './lifecycle.ts';
 import { previousDifferences } from './previous-result.ts';
+import { podProblems } from './problems.ts';
 import { fateOf } from './record-fate.ts';
 import {
   type KernelRecords,
@@ -94,16 +96,15 @@ export class Pods {
     return this.#states.live();
   }
 
-  /** What is wrong with endpoints, in words. */
-  problems(): readonly string[] {
-    const unclaimed = this.#unclaimed.problems((name) => this.#store.get(name) !== undefined);
-    return [
-      ...this.#store.problems,
-      ...this.#recoveredEndpoints().map(recoveredText),
-      ...this.#mended,
-      ...this.#states.problems(),
-      ...unclaimed,
-    ];
+  /** What is wrong with endpoints. */
+  problems(): readonly NodeProblem[] {
+    return podProblems({
+      store: this.#store,
+      states: this.#states,
+      unclaimed: this.#unclaimed,
+      recovered: this.#recoveredEndpoints(),
+      mended: this.#mended,
+    });
   }
 
   // Until they are deleted: a settle asks, and hardly one is such.

@@ -99,6 +99,7 @@ export class Reservations {
     if (waiting !== undefined) {
       throw new CniError(cniErrorCode.tryLater, `the agent is not ready: ${waiting}`, {
         details: '`heddle status` on the node shows the reason',
+        about: 'readiness',
       });
     }
     const id = store.freeId();

@@ -126,7 +126,7 @@ rootTest(
     assert.equal(await first.end('SIGKILL'), 'SIGKILL');
     clock.setDays(-1);
     await startAgent(context, place, clock.environment);
-    assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+    assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [], problems: [] });
     assert.equal(await added(place, guest, 'guest'), '10.201.1.4');
     runIn(from.namespace, 'busybox', 'ping', '-c', '1', '-W', '2', target);
     await saneTimes(place, clock);

@@ -56,7 +56,11 @@ rootTest(
       cni(place, { verb: 'DEL', containerId, netns });
     }
     await eventuallyPasses(async () => {
-      assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+      assert.deepEqual((await status(place)).health, {
+        state: 'healthy',
+        reasons: [],
+        problems: [],
+      });
     });
     assert.equal(await agent.end('SIGTERM'), 0);
   },
@@ -77,7 +81,11 @@ rootTest(
     rmSync(place.socket);
     writeFileSync(place.socket, '');
     await eventuallyPasses(async () => {
-      assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+      assert.deepEqual((await status(place)).health, {
+        state: 'healthy',
+        reasons: [],
+        problems: [],
+      });
     });
     assert.equal(statSync(place.socket).mode & 0o777, 0o600);
     rmSync(place.socket);
@@ -117,7 +125,11 @@ rootTest(
     assert.equal((await status(place)).endpoints, 0);
     rmSync(records);
     await eventuallyPasses(async () => {
-      assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+      assert.deepEqual((await status(place)).health, {
+        state: 'healthy',
+        reasons: [],
+        problems: [],
+      });
       assert.equal((await get(place, '/readyz')).status, 200);
     });
     cni(place, { verb: 'ADD', ...other });
@@ -177,7 +189,7 @@ rootTest('deleted pins are restored, and the next agent adopts them', async (con
   rmSync(place.pinDir, { recursive: true });
   await eventuallyPasses(async () => {
     assert.deepEqual([...pinned()].sort(), before);
-    assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+    assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [], problems: [] });
   });
   await agent.end('SIGKILL');
   await startAgent(context, place);

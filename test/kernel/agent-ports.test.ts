@@ -87,7 +87,11 @@ rootTest(
     assert.equal(spawnSync(shim, ['alive', place.socket]).status, 0, 'the liveness probe');
     squatter.kill('SIGKILL');
     await eventuallyPasses(async () => {
-      assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+      assert.deepEqual((await status(place)).health, {
+        state: 'healthy',
+        reasons: [],
+        problems: [],
+      });
     }, 15_000);
     assert.equal(answerOn(place, 'http://127.0.0.1:9656/readyz'), 'ok\n');
     assert.match(answerOn(place, 'http://127.0.0.1:9655/metrics'), /^heddle_endpoints 0$/m);

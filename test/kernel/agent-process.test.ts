@@ -86,7 +86,7 @@ rootTest('pods are added, communicate, are shown and are deleted', async (contex
   const { first, addresses } = await addTwoPods(context, place);
   for (const address of addresses) first.ping(address);
   const { health, endpoints, datapath } = await status(place);
-  assert.deepEqual(health, { state: 'healthy', reasons: [] });
+  assert.deepEqual(health, { state: 'healthy', reasons: [], problems: [] });
   assert.equal(endpoints, 2);
   assert.equal(datapath.attachments, 5);
   await eventuallyPasses(async () => {
@@ -121,7 +121,7 @@ rootTest(
     });
     const after = await status(place);
     assert.equal(after.endpoints, 0);
-    assert.deepEqual(after.health, { state: 'healthy', reasons: [] });
+    assert.deepEqual(after.health, { state: 'healthy', reasons: [], problems: [] });
     assert.match(after.recentErrors.at(-1)?.text ?? '', /^CNI ADD shop\/web-1/);
     assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hd[0-9a-f]/);
     await eventuallyPasses(() =>

@@ -79,7 +79,11 @@ for (const { name, settings, forget } of cases) {
       more: { 'cni.dev/valid-attachments': [] },
     });
     await eventuallyPasses(async () => {
-      assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+      assert.deepEqual((await status(place)).health, {
+        state: 'healthy',
+        reasons: [],
+        problems: [],
+      });
     });
     assert.deepEqual(shape(nodeInventory(place)), shape(fresh));
 

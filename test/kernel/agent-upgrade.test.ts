@@ -83,7 +83,7 @@ rootTest(
     assert.match(replaced.join('\n'), /^addresses: 256 -> 512 entries, 6 entries carried over$/m);
     assert.match(replaced.join('\n'), /^flows: value .*, [1-9]\d* entries carried over$/m);
     const after = await status(place);
-    assert.deepEqual(after.health, { state: 'healthy', reasons: [] });
+    assert.deepEqual(after.health, { state: 'healthy', reasons: [], problems: [] });
     const written = after.tables.filter(({ writes: { set, deleted } }) => set + deleted > 0);
     assert.deepEqual(
       written.map(({ name }) => name),

@@ -62,7 +62,7 @@ async function assertLeft(
   const { health, endpoints, tables } = await status(place);
   assert.deepEqual(
     { health, endpoints },
-    { health: { state: 'healthy', reasons: [] }, endpoints: 0 },
+    { health: { state: 'healthy', reasons: [], problems: [] }, endpoints: 0 },
   );
   assert.ok(tables.every(({ desired, applied }) => desired === applied));
 }

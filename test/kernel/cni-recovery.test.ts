@@ -17,6 +17,7 @@ import {
 } from '../support/cni-node.ts';
 import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
+import { textsOf } from '../support/texts-of.ts';
 
 /** Makes one step of ADD fail; `text` is what the runtime reads then. */
 interface Fault {
@@ -112,7 +113,7 @@ rootTest('a restart finds live, incomplete, stale and deleted endpoints', async 
   const restarted = await node.restart();
   assert.deepEqual(restarted.endpoints(), [records.get(live.containerId)]);
   assert.match(
-    restarted.problems().join(),
+    textsOf(restarted.problems()),
     new RegExp(`${stale.containerId} eth0: .* is gone; it`),
   );
   assert.equal(restarted.problems().length, 1);

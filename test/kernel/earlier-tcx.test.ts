@@ -185,7 +185,7 @@ rootTest(
       [],
     );
     const { health } = await status(place);
-    assert.deepEqual(health, { state: 'healthy', reasons: [] });
+    assert.deepEqual(health, { state: 'healthy', reasons: [], problems: [] });
     for (const text of await Promise.all(pings)) {
       assert.match(text, new RegExp(`${count} packets transmitted, ${count} packets received`));
     }

@@ -162,7 +162,7 @@ rootTest(
     const flows = nodeInventory(place).maps['flows'] ?? [];
     assert.ok(flows.length > 500 && flows.length <= 1024, `${flows.length} flows`);
     ping(one, address);
-    assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+    assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [], problems: [] });
     const egress = (await get(place, '/metrics')).text;
     const packets = /^heddle_pod_packets_total\{direction="egress"\} (\d+)$/m.exec(egress)?.[1];
     assert.ok(Number(packets) >= 4000, `${packets} packets counted`);

@@ -61,7 +61,11 @@ for (const mode of ['native', 'vxlan']) {
       }
       await eventuallyPasses(async () => {
         assert.deepEqual(lasting(nodeInventory(place)), lasting(before));
-        assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+        assert.deepEqual((await status(place)).health, {
+          state: 'healthy',
+          reasons: [],
+          problems: [],
+        });
       });
     },
   );

@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test';
 import { listLinks } from '../../src/kernel/netlink/link.ts';
 import { assertFails, makeNode, makePod, type TestNode } from '../support/cni-node.ts';
 import { rootTest } from '../support/root-test.ts';
+import { textsOf } from '../support/texts-of.ts';
 
 const mount = (...words: readonly string[]): Buffer => execFileSync('mount', words);
 
@@ -61,7 +62,7 @@ rootTest(
       assert.equal((await node.call('DEL', running)).exitCode, 0);
       assert.equal(node.pods.endpoints().length, 0);
       assert.match(
-        node.pods.problems().join(),
+        textsOf(node.pods.problems()),
         /^stateDir: remove endpoint record .*EROFS.*; no pod/,
       );
       assert.equal(readdirSync(node.directory).length, 1);

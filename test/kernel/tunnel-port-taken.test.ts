@@ -87,7 +87,11 @@ for (const { what, called, take } of holders) {
 
       release();
       await eventuallyPasses(async () => {
-        assert.deepEqual((await status(place)).health, { state: 'healthy', reasons: [] });
+        assert.deepEqual((await status(place)).health, {
+          state: 'healthy',
+          reasons: [],
+          problems: [],
+        });
       }, recoveredWithinMs);
       const routes = runIn(place.namespace, 'ip', 'route', 'show', '10.201.2.0/24');
       assert.match(routes, /dev heddle_vxlan/);

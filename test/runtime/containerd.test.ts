@@ -75,7 +75,11 @@ describe('a container of containerd on node-1', () => {
 
   async function assertNothingStays(gone: EndpointView): Promise<void> {
     await assertNoTrace(lab(), 'node-1', gone);
-    assert.deepEqual((await lab().status('node-1')).health, { state: 'healthy', reasons: [] });
+    assert.deepEqual((await lab().status('node-1')).health, {
+      state: 'healthy',
+      reasons: [],
+      problems: [],
+    });
   }
 
   rootTest('when its process crashes, its network is removed', async () => {

@@ -94,7 +94,7 @@ export const importTable: readonly ImportLine[] = [
   },
   {
     of: 'pods',
-    may: 'base net kernel cluster/* model/* datapath/* datapath/load cni pods/addresses pods/interface pods/records',
+    may: 'base net kernel cluster/* model/* datapath/load cni api pods/addresses pods/interface pods/records',
     packages: 'node',
   },
 

@@ -73,7 +73,9 @@ test('problems come before notes, and both are bounded and printable', () => {
     ],
   );
   assert.equal(watch.views[2]?.text?.length, 1004);
-  assert.deepEqual(factProblems(watch.views).slice(0, 1), ['mixed: p; n']);
+  assert.deepEqual(factProblems(watch.views).slice(0, 1), [
+    { kind: 'node-fact', subject: 'mixed', text: 'mixed: p; n' },
+  ]);
 });
 
 test('while the kernel cannot be queried, every fact is unknown', () => {

@@ -1,5 +1,6 @@
 // Checks the facts in the running agent: after each listing of the host. Results are shown until the next check.
 
+import type { NodeProblem } from '../../api/problem.ts';
 import type { FactView } from '../../api/status.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
@@ -99,9 +100,9 @@ function unknownView(id: string, error: unknown): FactView {
 }
 
 /** Sentences about problems that stop packets of pods, starting with the name of the fact. */
-export function factProblems(views: readonly FactView[]): readonly string[] {
+export function factProblems(views: readonly FactView[]): readonly NodeProblem[] {
   return views.flatMap(({ id, state, text }) =>
-    state === 'problem' ? [`${id}: ${text ?? ''}`] : [],
+    state === 'problem' ? [{ kind: 'node-fact', subject: id, text: `${id}: ${text ?? ''}` }] : [],
   );
 }
 

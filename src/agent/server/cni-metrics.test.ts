@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { joinCall } from '../../../test/support/join-call.ts';
 import { silentLogger } from '../../../test/support/silent-logger.ts';
+import type { RecentError } from '../../api/status.ts';
 import { CniError, cniErrorCode } from '../../cni/error.ts';
 import type { Pods } from '../../pods/pods.ts';
 import { type CniFailure, measuredCni } from './cni-metrics.ts';
 
 interface Seen {
   readonly requests: { readonly verb: string; readonly code: number }[];
-  readonly errors: string[];
+  readonly errors: Omit<RecentError, 'at' | 'isCurrent'>[];
   readonly failures: CniFailure[];
 }
 
@@ -17,7 +18,7 @@ function seenOf(pods: Partial<Pods>, environment: Record<string, string>): Promi
   const cni = measuredCni({
     pods: pods as Pods,
     log: silentLogger,
-    journal: { error: (text) => seen.errors.push(text) },
+    journal: { error: (error) => seen.errors.push(error) },
     metrics: { cniRequest: ({ verb, code }) => seen.requests.push({ verb, code }) },
     onFailure: (failure) => seen.failures.push(failure),
   });
@@ -42,10 +43,20 @@ test('a failure is reported with its error and its pod, and counted by verb and 
   });
   const seen = await seenOf({ add: () => Promise.reject(error) }, add);
   assert.deepEqual(seen.requests, [{ verb: 'ADD', code: cniErrorCode.noAddress }]);
-  assert.deepEqual(seen.errors, ['CNI ADD shop/web-1 eth0: none\\x1b[2J']);
+  assert.deepEqual(seen.errors, [{ kind: 'cni', text: 'CNI ADD shop/web-1 eth0: none\\x1b[2J' }]);
   const [failure] = seen.failures;
   assert.equal(failure?.error, error);
   assert.deepEqual(failure?.pod, { namespace: 'shop', name: 'web-1' });
+});
+
+test('a refusal by an agent that is not ready says that it follows from that', async () => {
+  const error = new CniError(cniErrorCode.tryLater, 'ADD shop/web-1 eth0: x', {
+    about: 'readiness',
+  });
+  const seen = await seenOf({ add: () => Promise.reject(error) }, add);
+  assert.deepEqual(seen.errors, [
+    { kind: 'cni', text: 'CNI ADD shop/web-1 eth0: x', from: 'waiting' },
+  ]);
 });
 
 test('a success is counted and not reported', async () => {

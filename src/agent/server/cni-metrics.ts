@@ -1,6 +1,7 @@
 // The CNI requests of the API, timed by verb and outcome; failures are noted for the status screen.
 
 import type { CniAnswer } from '../../api/cni-answer.ts';
+import type { RecentError } from '../../api/status.ts';
 import type { Logger } from '../../base/log.ts';
 import { printable } from '../../base/printable.ts';
 import type { CniError } from '../../cni/error.ts';
@@ -11,7 +12,7 @@ import { answerCni } from './cni.ts';
 export interface CniMetricsOptions {
   readonly pods: Pods;
   readonly log: Logger;
-  readonly journal: { error(text: string): void };
+  readonly journal: { error(error: Omit<RecentError, 'at' | 'isCurrent'>): void };
   readonly metrics: {
     cniRequest(request: { verb: string; code: number; seconds: number }): void;
   };
@@ -34,7 +35,9 @@ export function measuredCni(options: CniMetricsOptions): (body: Buffer) => Promi
     const verb = verbs.has(written) ? written : 'unknown';
     metrics.cniRequest({ verb, code: failure?.error.code ?? 0, seconds });
     if (failure !== undefined) {
-      journal.error(`CNI ${printable(failure.error.message)}`);
+      const { message, about } = failure.error;
+      const from = about === 'readiness' ? ({ from: 'waiting' } as const) : {};
+      journal.error({ kind: 'cni', text: `CNI ${printable(message)}`, ...from });
       options.onFailure?.({ verb, ...failure });
     }
     return answer;

@@ -19,6 +19,7 @@ export function metricSources(
     tables: views.tables,
     maps: views.maps,
     drops: () => observer.drops.byReason(),
+    problems: () => views.health().problems,
     facts: () => facts.views,
     traffic: () => observer.traffic.total(pods.endpoints()),
     flowEvents: () => observer.eventTotals(),

@@ -3,16 +3,17 @@
 import type { EndpointView } from '../../api/endpoints.ts';
 import type { MapFill } from '../../api/maps.ts';
 import type { NodeView } from '../../api/nodes.ts';
-import type { NodeStatus, StartTimes, TableView } from '../../api/status.ts';
+import type { HealthView, NodeStatus, StartTimes, TableView } from '../../api/status.ts';
 import { packageVersion } from '../../base/version.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { AgentParts } from '../parts.ts';
 import { mapFill } from './maps.ts';
-import { nodeStatus, tableView } from './status.ts';
+import { health, nodeStatus, tableView } from './status.ts';
 
 export interface Views {
   readonly version: string;
   status(): NodeStatus;
+  health(): HealthView;
   endpoints(): readonly EndpointView[];
   nodes(): readonly NodeView[];
   tables(): readonly TableView[];
@@ -30,6 +31,7 @@ export function agentViews(parts: AgentParts, start: () => StartTimes): Views {
     tables,
     maps,
     status: () => nodeStatus({ parts, version, start: start(), tables: tables(), maps: maps() }),
+    health: () => health({ parts, start: start(), tables: tables() }),
     endpoints: () =>
       pods
         .endpoints()

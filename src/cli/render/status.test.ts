@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { NodeStatus } from '../../api/status.ts';
+import type { NodeProblem } from '../../api/problem.ts';
+import type { HealthView, NodeStatus } from '../../api/status.ts';
 import { renderStatus } from './status.ts';
 import { plain, styleFor } from './style.ts';
 
 const now = new Date('2026-03-01T12:00:00Z');
+
+function degraded(...problems: readonly NodeProblem[]): HealthView {
+  return { state: 'degraded', reasons: problems.map(({ text }) => text), problems };
+}
 
 const healthy: NodeStatus = {
   node: 'node-1',
@@ -13,7 +18,7 @@ const healthy: NodeStatus = {
   pid: 4242,
   startedAt: '2026-03-01T08:48:00Z',
   uptimeMs: 11_520_000,
-  health: { state: 'healthy', reasons: [] },
+  health: { state: 'healthy', reasons: [], problems: [] },
   mode: 'native',
   cluster: {
     source: 'directory examples/demo',
@@ -91,7 +96,7 @@ test('facts about the node: problems are among the reasons, notes separate, othe
   const screen = renderStatus(
     {
       ...healthy,
-      health: { state: 'degraded', reasons: [`forward-hooks: ${text}`] },
+      health: degraded({ kind: 'node-fact', text: `forward-hooks: ${text}` }),
       facts: [
         { id: 'forwarding', state: 'ok' },
         { id: 'forward-hooks', state: 'problem', text },
@@ -99,7 +104,14 @@ test('facts about the node: problems are among the reasons, notes separate, othe
         { id: 'routes', state: 'unknown', text: 'route list: EPERM' },
         { id: 'exit-address', state: 'ok', text: 'pods leave by wg0 as 203.0.113.2' },
       ],
-      recentErrors: [{ at: '2026-03-01T11:58:00Z', text: `forward-hooks: ${text}` }],
+      recentErrors: [
+        {
+          at: '2026-03-01T11:58:00Z',
+          kind: 'problem',
+          text: `forward-hooks: ${text}`,
+          isCurrent: true,
+        },
+      ],
     },
     { now, style: plain },
   );
@@ -115,12 +127,12 @@ test('facts about the node: problems are among the reasons, notes separate, othe
 const route = 'replace 198.51.100.0/24 via 192.0.2.12 dev eth0: ENETUNREACH';
 
 test('failures come first: reasons, failed tables, invalid manifests', () => {
-  const degraded: NodeStatus = {
+  const node: NodeStatus = {
     ...healthy,
-    health: {
-      state: 'degraded',
-      reasons: ['1 table entry could not be applied', '1 manifest is broken'],
-    },
+    health: degraded(
+      { kind: 'table-entry', text: '1 table entry could not be applied' },
+      { kind: 'cluster-object', text: '1 manifest is broken' },
+    ),
     cluster: {
       ...healthy.cluster,
       problems: [
@@ -141,12 +153,12 @@ test('failures come first: reasons, failed tables, invalid manifests', () => {
     ],
     flowEvents: { received: 10, suppressed: 1234, lost: 5 },
     recentErrors: [
-      { at: '2026-03-01T11:58:00Z', text: 'the agent could not read x' },
-      { at: '2026-03-01T11:59:00Z', text: route },
+      { at: '2026-03-01T11:58:00Z', kind: 'internal', text: 'the agent could not read x' },
+      { at: '2026-03-01T11:59:00Z', kind: 'table', text: `routes: ${route}`, isCurrent: true },
     ],
   };
   assert.equal(
-    renderStatus(degraded, { now, style: plain }),
+    renderStatus(node, { now, style: plain }),
     `\
 node-1: DEGRADED: 1 table entry could not be applied
              1 manifest is broken
@@ -168,7 +180,10 @@ test('before the first settle the node is starting and shows what is known', () 
   const { lastChange: _, ...fresh } = healthy;
   const starting: NodeStatus = {
     ...fresh,
-    health: { state: 'starting', reasons: ['waiting for the first full list of the cluster'] },
+    health: {
+      ...degraded({ kind: 'waiting', text: 'waiting for the first full list of the cluster' }),
+      state: 'starting',
+    },
     cluster: { ...healthy.cluster, complete: false, nodes: 0, pods: 0 },
     datapath: {
       objectHash: '0123456789ab',
@@ -195,6 +210,24 @@ node-1: starting: waiting for the first full list of the cluster
   );
 });
 
+test('an error that follows from what the agent waits for is shown once that is over', () => {
+  const text = 'CNI ADD shop/web-1 eth0: the agent is not ready: no list';
+  const node: NodeStatus = {
+    ...healthy,
+    recentErrors: [{ at: '2026-03-01T11:58:00Z', kind: 'cni', text, from: 'waiting' }],
+  };
+  const line = `  errors     2 min 0 s ago: ${text}`;
+  const waits = { ...node, health: degraded({ kind: 'waiting', text: 'no list' }) };
+  const others = { ...node, health: degraded({ kind: 'network', text: 'no list' }) };
+  for (const [shown, isThere] of [
+    [node, true],
+    [others, true],
+    [waits, false],
+  ] as const) {
+    assert.equal(renderStatus(shown, { now, style: plain }).includes(line), isThere);
+  }
+});
+
 test('Services are reported as left to kube-proxy, if there are any', () => {
   const cluster = { ...healthy.cluster, services: 3 };
   const lines = renderStatus({ ...healthy, cluster }, { now, style: plain }).split('\n');
@@ -205,9 +238,9 @@ test('Services are reported as left to kube-proxy, if there are any', () => {
 });
 
 test('DEGRADED is coloured on a terminal, and nothing is with NO_COLOR', () => {
-  const degraded: NodeStatus = { ...healthy, health: { state: 'degraded', reasons: ['x'] } };
+  const node: NodeStatus = { ...healthy, health: degraded({ kind: 'network', text: 'x' }) };
   const first = (style: ReturnType<typeof styleFor>): string | undefined =>
-    renderStatus(degraded, { now, style }).split('\n')[0];
+    renderStatus(node, { now, style }).split('\n')[0];
   assert.equal(
     first(styleFor({ isTerminal: true, env: {} })),
     'node-1: \x1b[1;31mDEGRADED\x1b[0m: x',

@@ -1,5 +1,6 @@
 // `heddle status`: one screen per node. The first line is the answer.
 
+import type { ProblemKind } from '../../api/problem.ts';
 import type { DropsView, NodeStatus, TableView } from '../../api/status.ts';
 import { unreachable } from '../../base/exhaustive.ts';
 import { apiServerLines } from './api-server.ts';
@@ -164,15 +165,11 @@ function eventLines({ flowEvents: { received, suppressed, lost } }: NodeStatus):
 }
 
 /** Omits errors that are shown further up. */
-function errorLines(status: NodeStatus, now: Date): string[] {
-  const said = [
-    ...status.health.reasons,
-    ...status.cluster.problems.map(({ text }) => text),
-    ...status.facts.flatMap(({ text }) => text ?? []),
-    ...status.tables.flatMap(({ failures }) => failures.map(({ text }) => text)),
-  ];
-  return status.recentErrors
-    .filter(({ text }) => !said.some((known) => text.includes(known)))
+function errorLines({ health, recentErrors }: NodeStatus, now: Date): string[] {
+  const isShown = (kind: ProblemKind): boolean =>
+    health.problems.some((problem) => problem.kind === kind);
+  return recentErrors
+    .filter(({ isCurrent, from }) => !isCurrent && (from === undefined || !isShown(from)))
     .slice(-shownErrors)
     .map(({ at, text }, index) =>
       line(

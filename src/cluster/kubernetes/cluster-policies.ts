@@ -46,6 +46,7 @@ export class ClusterPolicies {
 
   get problems(): readonly SourceProblem[] {
     const unenforced = Array.from(this.#store.view().keys(), (name) => ({
+      subject: `ClusterNetworkPolicy ${name}`,
       text: `ClusterNetworkPolicy ${shownText(name, 253)}: is not enforced: this version has no cluster-wide policy yet`,
       consequence: 'all pods can reach each other',
     }));

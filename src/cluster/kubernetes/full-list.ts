@@ -129,7 +129,7 @@ export class FullList {
       if (!(error instanceof AnswerError)) throw error;
       const { client, resource } = this.#source;
       client.avoid(server);
-      throw new AnswerError(`list ${resource}: the answer is not a list: ${error.message}`);
+      throw new AnswerError(`the answer is not a list: ${error.message}`, `list ${resource}`);
     }
   }
 }

@@ -7,7 +7,7 @@ import type { SourceProblem } from '../state.ts';
 export const mostTexts = 100;
 
 /** Placeholder for a problem whose text is not kept. */
-export const withoutText: SourceProblem = { text: '', consequence: '' };
+export const withoutText: SourceProblem = { subject: '', text: '', consequence: '' };
 
 export class ObjectProblems {
   readonly #kind: string;
@@ -64,6 +64,6 @@ export class ObjectProblems {
     const text = `API server: ${this.#kind}: ${count} more cannot be used as written`;
     const consequence =
       'for each, the last good version or its usable part stays in force; correct the problems above first';
-    return [...texts, { text, consequence, count }];
+    return [...texts, { subject: this.#kind, text, consequence, count }];
   }
 }

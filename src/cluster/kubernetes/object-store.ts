@@ -214,7 +214,7 @@ export class ObjectStore<T extends object> {
           : before === undefined
             ? 'this object is ignored; everything else was applied'
             : `the last good version of this object stays in force${contradiction === undefined ? '' : ' until full lists confirm the change'}`;
-      const problem = { text: error.message, consequence };
+      const problem = { subject: `${this.#kind} ${key}`, text: error.message, consequence };
       return flawed === undefined
         ? { object: before && budget.fit(key, before).object, problem, ...contradiction }
         : {
@@ -244,7 +244,7 @@ export class ObjectStore<T extends object> {
   #tooLarge(key: string): SourceProblem {
     const name = `${this.#kind} ${shownText(key, 600)}`;
     const text = `API server: ${name}: the fields that are read have more than ${this.#limits.object} bytes`;
-    return { text, consequence: cutConsequence };
+    return { subject: name, text, consequence: cutConsequence };
   }
 
   // Names only one of them, because a tenant can create very many.
@@ -252,14 +252,14 @@ export class ObjectStore<T extends object> {
     for (const [key, cut] of this.#cut) {
       const more = this.#cut.size === 1 ? '' : `; ${this.#cut.size - 1} more have such lists`;
       const text = `API server: ${this.#kind} ${shownText(key, 600)}: ${cut}${more}`;
-      return [{ text, consequence: 'the other items have no effect' }];
+      return [{ subject: this.#kind, text, consequence: 'the other items have no effect' }];
     }
     return [];
   }
 
   #cutProblem(count: number): SourceProblem {
     const text = `API server: ${this.#kind}: ${count} do not fit into the ${this.#limits.resource} bytes for all objects of this kind`;
-    return { text, consequence: cutConsequence };
+    return { subject: this.#kind, text, consequence: cutConsequence };
   }
 }
 

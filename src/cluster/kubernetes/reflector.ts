@@ -3,7 +3,6 @@
 // are useless (they end immediately or are silent), and periodically, because a watch never reports what a list
 // omitted.
 
-import { errorText } from '../../base/errors.ts';
 import { Attempts, isOurFault } from './attempts.ts';
 import { AnswerError, ApiError, isExpired } from './client/api-error.ts';
 import { type ApiTimes, apiTimes } from './client/api-times.ts';
@@ -16,7 +15,7 @@ import { Absences, type ListFacts, listDoubt } from './list-doubt.ts';
 import { NextLook } from './next-look.ts';
 import { ObjectVersions } from './object-versions.ts';
 import type { ReflectorOptions } from './reflector-options.ts';
-import { type ReflectorState, ResourceState } from './resource-state.ts';
+import { failureOf, type ReflectorState, ResourceState } from './resource-state.ts';
 import { WatchPatience } from './watch/patience.ts';
 import { type WatchEvent, watchEvents } from './watch/stream.ts';
 import { mostFruitless, WatchYield } from './watch/yield.ts';
@@ -98,7 +97,8 @@ export class Reflector {
       // A list from another server is more informative than a repetition from this one.
       client.avoid(server);
       if (!isOld) replacement.commitAdditions();
-      this.#status.failed('doubt', `${resource}: ${doubt.text}; the list is requested again`);
+      const text = `${resource}: ${doubt.text}; the list is requested again`;
+      this.#status.failed('doubt', { text });
       return pause(this.#times.doubtMs * this.#doubts * (1 + 0.2 * this.#random()), { signal });
     }
     this.#doubts = 0;
@@ -198,10 +198,8 @@ export class Reflector {
     const { client, resource } = this.#options;
     if (this.#yield.isTooLow) {
       client.avoid(server);
-      this.#status.failed(
-        'watch',
-        `watch ${resource}: the server ended ${mostFruitless} watches in a row immediately, without an event`,
-      );
+      const detail = `the server ended ${mostFruitless} watches in a row immediately, without an event`;
+      this.#status.failed('watch', { text: `watch ${resource}: ${detail}`, detail });
     }
     await this.#attempts.pause(signal);
   }
@@ -210,7 +208,7 @@ export class Reflector {
   async #gaveUp(text: string, server: string, signal: AbortSignal): Promise<void> {
     const { client, resource } = this.#options;
     client.avoid(server);
-    this.#status.silent(`watch ${resource}: ${text}`);
+    this.#status.silent({ text: `watch ${resource}: ${text}`, detail: text });
     await this.#attempts.pause(signal);
     this.#listAgain();
   }
@@ -263,7 +261,7 @@ export class Reflector {
     const { client, resource } = this.#options;
     if (!isExpired(error)) client.avoid(server);
     if (!(error instanceof AnswerError)) return error;
-    return new AnswerError(`watch ${resource}: the answer is not a watch: ${error.message}`);
+    return new AnswerError(`the answer is not a watch: ${error.message}`, `watch ${resource}`);
   }
 
   #path(query: Readonly<Record<string, string>>): string {
@@ -291,9 +289,10 @@ export class Reflector {
   }
 
   async #backOff(error: unknown, part: 'list' | 'watch', signal: AbortSignal): Promise<void> {
-    const text = shownText(errorText(error), 1_000);
     // If the server has discarded the version, everything is listed again, which is not a failure.
-    if (!isExpired(error) || this.#attempts.haveFailed) this.#status.failed(part, text);
+    if (!isExpired(error) || this.#attempts.haveFailed) {
+      this.#status.failed(part, failureOf(error, `${part} ${this.#options.resource}`));
+    }
     // For example a version that the server does not understand.
     if (part === 'watch' && isOurFault(error)) this.#yield.refused();
     await this.#attempts.pauseAfter(error, this.#options.client.onRecovered, signal);

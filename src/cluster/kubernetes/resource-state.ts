@@ -1,11 +1,19 @@
 // State of reading one resource: its freshness, and what prevents it.
 
+import { errorText } from '../../base/errors.ts';
 import { type Moment, moment } from '../../base/moment.ts';
+import { AnswerError, ApiError } from './client/api-error.ts';
+import { shownText } from './client/shown.ts';
 import type { StoreReplacement } from './full-list.ts';
 import type { ObjectStore } from './object-store.ts';
 
-export interface Failing {
+export interface ResourceFailure {
   readonly text: string;
+  /** Of a request for this resource: the text without what was requested. */
+  readonly detail?: string;
+}
+
+export interface Failing extends ResourceFailure {
   readonly since: Moment;
 }
 
@@ -21,11 +29,19 @@ export interface ReflectorState {
   readonly relists: number;
   /** Only before the first list is complete: when reading began, and how much has been read. */
   readonly reading?: { readonly since: Moment; readonly objects: number } | undefined;
-  readonly failing?: Failing | undefined;
+  readonly failing?: (Failing & { readonly verb: 'list' | 'watch' }) | undefined;
   /** Why the last list is not accepted yet. */
   readonly doubt?: Failing | undefined;
   /** Why a list that is due soon has to wait for the regular one. */
   readonly postponed?: Failing | undefined;
+}
+
+/** `request`: what may have failed, such as `list nodes`. */
+export function failureOf(error: unknown, request: string): ResourceFailure {
+  const text = shownText(errorText(error), 1_000);
+  const isOfRequest = error instanceof ApiError || error instanceof AnswerError;
+  if (!isOfRequest || error.request !== request) return { text };
+  return { text, detail: shownText(error.detail, 1_000) };
 }
 
 const parts = ['list', 'watch', 'doubt', 'postponed'] as const;
@@ -66,7 +82,7 @@ export class ResourceState {
       watchRestarts: Math.max(0, this.#watches - 1),
       relists: Math.max(0, this.#lists - 1),
       reading: reading && { since: reading.since, objects: reading.list.size },
-      failing: list ?? watch,
+      failing: list ? { ...list, verb: 'list' } : watch && { ...watch, verb: 'watch' },
       doubt,
       postponed,
     };
@@ -95,7 +111,7 @@ export class ResourceState {
   /** The limit of extra lists has been reached. */
   postponed(): void {
     const text = `${this.#resource}: too many objects contradicted earlier answers or were missing from a list; no list is requested before the next regular one`;
-    this.failed('postponed', text);
+    this.failed('postponed', { text });
   }
 
   watching(): void {
@@ -114,15 +130,15 @@ export class ResourceState {
     this.#ended('watch');
   }
 
-  silent(text: string): void {
+  silent(failure: ResourceFailure): void {
     this.#isSilent = true;
-    this.failed('watch', text);
+    this.failed('watch', failure);
   }
 
-  failed(part: Part, text: string): void {
+  failed(part: Part, failure: ResourceFailure): void {
     const before = this.#failing[part];
-    this.#failing[part] = { text, since: before?.since ?? moment() };
-    if (before?.text !== text) this.#onChange();
+    this.#failing[part] = { ...failure, since: before?.since ?? moment() };
+    if (before?.text !== failure.text) this.#onChange();
   }
 
   /** The cluster does not have the resource. */

@@ -11,7 +11,14 @@ function resource(name: string, more: Partial<ReflectorState> = {}): ReflectorSt
   return { resource: name, objects: 1, watchedAt: moment(), watchRestarts: 0, relists: 0, ...more };
 }
 
-const failing = (text: string): Partial<ReflectorState> => ({ failing: { text, since: moment() } });
+const failing = (
+  text: string,
+  request?: { readonly verb: 'list' | 'watch'; readonly detail: string },
+): Partial<ReflectorState> => ({
+  failing: { text, verb: 'list', ...request, since: moment() },
+});
+const failingRequest = (verb: 'list' | 'watch', of: string, detail: string) =>
+  resource(of, failing(`${verb} ${of}: ${detail}`, { verb, detail }));
 
 function texts(resources: readonly ReflectorState[], lost?: string): readonly string[] {
   const connection = lost === undefined ? {} : { failing: { text: lost, since: moment() } };
@@ -24,9 +31,9 @@ test('a failure shared by several resources is one sentence', () => {
   const no = '503 ServiceUnavailable: etcd';
   assert.deepEqual(
     texts([
-      resource('nodes', failing(`list nodes: ${no}`)),
-      resource('pods', failing(`list pods: ${no}`)),
-      resource('services', failing(`watch services: ${no}`)),
+      failingRequest('list', 'nodes', no),
+      failingRequest('list', 'pods', no),
+      failingRequest('watch', 'services', no),
       resource('namespaces', failing('token file: does not exist')),
     ]),
     [

@@ -29,16 +29,19 @@ export function sourceProblems(sources: ProblemSources): readonly SourceProblem[
   const postponed = resources.flatMap((state) => state.postponed ?? []);
   return [
     ...[...texts, ...(unheard.length === 0 ? [] : [unheardText])].map((text) => ({
+      subject,
       text: `API server: ${text}`,
       consequence,
       isSource: true as const,
     })),
     ...doubts.map((text) => ({
+      subject,
       text: `API server: ${text}`,
       consequence: 'nothing is removed until the API server confirms it',
       isSource: true as const,
     })),
     ...postponed.map(({ text }) => ({
+      subject,
       text: `API server: ${text}`,
       consequence: 'until then these objects stay as they were',
     })),
@@ -70,19 +73,20 @@ function heardAt({ watchedAt, reading }: ReflectorState): Moment | undefined {
   return watchedAt ?? reading?.since;
 }
 
+const subject = 'API server';
+
 // `list nodes, pods: 503 ...`: the same problem of several resources becomes one text.
 function resourceTexts(resources: readonly ReflectorState[]): readonly string[] {
-  const names = new Map<string, string[]>();
+  const groups = new Map<string, { readonly verb: string; readonly of: readonly string[] }>();
   for (const { resource, failing } of resources) {
     if (failing === undefined) continue;
-    const verb = /^\w+/.exec(failing.text)?.[0] ?? '';
-    const isNamed = failing.text.startsWith(`${verb} ${resource}: `);
-    const rest = failing.text.slice(`${verb} ${resource}: `.length);
-    const key = isNamed ? `${verb}\n${rest}` : failing.text;
-    names.set(key, [...(names.get(key) ?? []), ...(isNamed ? [resource] : [])]);
+    const { verb, detail, text } = failing;
+    const key = JSON.stringify(detail === undefined ? [text] : [detail, verb]);
+    const of = detail === undefined ? [] : [...(groups.get(key)?.of ?? []), resource];
+    groups.set(key, { verb, of });
   }
-  return Array.from(names, ([key, of]) => {
-    const [verb = '', rest] = key.split('\n', 2);
-    return rest === undefined ? key : `${verb} ${of.join(', ')}: ${rest}`;
+  return Array.from(groups, ([key, { verb, of }]) => {
+    const [text = ''] = JSON.parse(key) as readonly string[];
+    return of.length === 0 ? text : `${verb} ${of.join(', ')}: ${text}`;
   });
 }

@@ -179,7 +179,7 @@ const unknown: readonly (readonly [string, Scan | undefined])[] = [
   ['at the start', undefined],
   [
     'after it could not be read',
-    { files: new Map(), problem: { text: 'ENOENT', consequence: '' } },
+    { files: new Map(), problem: { subject: 'demo', text: 'ENOENT', consequence: '' } },
   ],
 ];
 

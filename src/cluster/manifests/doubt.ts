@@ -61,7 +61,7 @@ function believedEmpty(next: Scan, previous: Scan | undefined, options: DoubtOpt
     files: before === 0 ? next.files : (previous?.files ?? next.files),
     emptySince,
     doubtedUntil: until,
-    doubt: problemOf(`directory ${directory}: has no objects${had}`, doubtMs),
+    doubt: problemOf(directory, `directory ${directory}: has no objects${had}`, doubtMs),
   };
 }
 
@@ -103,7 +103,7 @@ function fileDoubt(
   const text = isEmpty
     ? `has no objects, but had ${had.size}`
     : `no longer has ${lost ?? `${vanished.size} objects`}`;
-  return { until, vanished, problem: (path) => problemOf(`${path}: ${text}`, patienceMs) };
+  return { until, vanished, problem: (path) => problemOf(path, `${path}: ${text}`, patienceMs) };
 }
 
 /** Doubt about a file that no longer exists. */
@@ -116,12 +116,12 @@ function missingDoubt(
   const until = ((before.missingSince ?? now) + doubtMs) as Moment;
   if (node === undefined || !vanished.has(own) || now >= until) return undefined;
   const text = `was removed, but contained ${own}`;
-  return { until, vanished, problem: (path) => problemOf(`${path}: ${text}`, doubtMs) };
+  return { until, vanished, problem: (path) => problemOf(path, `${path}: ${text}`, doubtMs) };
 }
 
-function problemOf(text: string, patienceMs: number): SourceProblem {
+function problemOf(subject: string, text: string, patienceMs: number): SourceProblem {
   const consequence = `nothing is removed until this has lasted ${patienceMs / 1_000} s`;
-  return { text, consequence };
+  return { subject, text, consequence };
 }
 
 function withheld(file: ScannedFile, { vanished, problem }: Doubt): ScannedFile {

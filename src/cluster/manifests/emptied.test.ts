@@ -28,6 +28,7 @@ test('a file truncated in place keeps its objects until it has stayed empty for 
   assert.deepEqual([...doubt.state.nodes.keys()].sort(), ['node-1', 'node-2']);
   assert.deepEqual(doubt.problems, [
     {
+      subject: `${directory}/a.yaml`,
       text: `${directory}/a.yaml: has no objects, but had 1`,
       consequence: 'nothing is removed until this has lasted 1 s',
     },

@@ -147,7 +147,9 @@ for (const { file, text, consequence } of malformedManifests) {
     const before = readManifests('a.yaml', goodManifests);
     assert.deepEqual(before.problems, []);
     const { objects, problems, complete } = readManifests('a.yaml', file, before);
-    assert.deepEqual(problems, [{ text: `a.yaml, ${text}`, consequence }]);
+    const [, object = ''] = text.split(': ');
+    const subject = consequence.includes('of this file') ? 'a.yaml' : object;
+    assert.deepEqual(problems, [{ subject, text: `a.yaml, ${text}`, consequence }]);
     assert.deepEqual(objects, before.objects);
     assert.equal(complete, true);
   });

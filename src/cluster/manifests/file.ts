@@ -31,17 +31,21 @@ const objectConsequence =
 /** @param path as shown to users */
 export function readManifests(path: string, text: string, previous?: ManifestFile): ManifestFile {
   const read = readItems(path, text);
-  if (read.kind === 'broken') return brokenFile(read.text, previous);
+  if (read.kind === 'broken') return brokenFile(path, read.text, previous);
   const merge = new FileMerge(path, previous);
   merge.add(read.items);
   return merge.done();
 }
 
 /** The result for a file that cannot be read at all now. */
-export function brokenFile(text: string, previous: ManifestFile | undefined): ManifestFile {
+export function brokenFile(
+  path: string,
+  text: string,
+  previous: ManifestFile | undefined,
+): ManifestFile {
   return {
     objects: previous?.objects ?? new Map(),
-    problems: [{ text, consequence: fileConsequence }],
+    problems: [{ subject: path, text, consequence: fileConsequence }],
     complete: previous?.complete ?? false,
   };
 }
@@ -81,7 +85,7 @@ export class FileMerge {
     // A flaw does not change a version without one.
     const rest = last === undefined || last.isFlawed ? content : undefined;
     const consequence = rest === undefined ? objectConsequence : flawConsequence;
-    this.#problems.add({ text: problem, consequence });
+    this.#problems.add({ subject: id, text: problem, consequence });
     const kept =
       rest === undefined ? last : keepReference({ origin, content: rest, isFlawed: true }, last);
     if (kept === undefined || kept.isFlawed) this.#complete = false;
@@ -91,6 +95,7 @@ export class FileMerge {
 
 export function duplicateProblem(id: string, origin: string, first: string): SourceProblem {
   return {
+    subject: id,
     text: `${origin}: ${id}: is already defined in ${first}`,
     consequence: 'the first one, by file name and document, is used',
   };

@@ -94,8 +94,8 @@ async function readIn(
   const merge = new FileMerge(path, previous);
   let answer = await thread.ask({ kind: 'read', path, bytes });
   for (;;) {
-    if (answer.kind === 'unreadable') return brokenFile(`${path}: ${answer.text}`, previous);
-    if (answer.kind === 'broken') return brokenFile(answer.text, previous);
+    if (answer.kind === 'unreadable') return brokenFile(path, `${path}: ${answer.text}`, previous);
+    if (answer.kind === 'broken') return brokenFile(path, answer.text, previous);
     merge.add(answer.items);
     if (answer.isLast) return merge.done();
     await setImmediate();

@@ -88,9 +88,10 @@ async function manifestNames(directory: string): Promise<string[] | SourceProble
     const names = (await readdir(directory)).filter(isManifest).sort();
     if (names.length <= mostFiles) return names;
     const text = `directory ${directory}: has ${names.length} manifests, more than ${mostFiles}`;
-    return { text, consequence: goodContents };
+    return { subject: directory, text, consequence: goodContents };
   } catch (error) {
-    return { text: `directory ${directory}: ${errorText(error)}`, consequence: goodContents };
+    const text = `directory ${directory}: ${errorText(error)}`;
+    return { subject: directory, text, consequence: goodContents };
   }
 }
 
@@ -135,7 +136,7 @@ async function scanFile(
     return { ...seen, manifests };
   } catch (error) {
     if (isMissing(error) && (await isGone(path))) return undefined;
-    const manifests = brokenFile(`${path}: ${errorText(error)}`, previous?.manifests);
+    const manifests = brokenFile(path, `${path}: ${errorText(error)}`, previous?.manifests);
     const again = { ...seen, isSettled: false, manifests };
     if (!(error instanceof CostlyFileError)) return { ...again, version: '' };
     const before = previous?.version === seen.version ? previous.costly : undefined;

@@ -132,6 +132,7 @@ test('a file that takes too long keeps its last good version, the others are rea
   assert.equal(complete, true);
   assert.deepEqual(problems, [
     {
+      subject: `${directory.path}/a.yaml`,
       text: `${directory.path}/a.yaml: takes longer than 0.3 s to read`,
       consequence: 'the last good version of this file stays in force',
     },

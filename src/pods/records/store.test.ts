@@ -61,7 +61,7 @@ test('a record is read back as saved, complete or not', async () => {
   const withoutPod = { ...others, bandwidth: { ingress, egress: { bitsPerSecond: 2e6 } } };
   store.complete(withoutPod);
   const reopened = EndpointStore.open(directory, 8);
-  assert.deepEqual(reopened.problems, []);
+  assert.deepEqual(reopened.found, []);
   assert.deepEqual(reopened.list(), [reservation(1), endpoint(2), withoutPod]);
   assert.deepEqual(reopened.list().map(isComplete), [false, true, true]);
 });
@@ -112,7 +112,7 @@ test('the file of a removed record becomes the next one', () => {
   assert.equal(inodeOf(3), inode);
   store.remove(endpoint(2).hostIfName);
   const reopened = EndpointStore.open(directory, 8, { spareDirectory });
-  assert.deepEqual([reopened.list(), reopened.problems], [[reservation(3)], []]);
+  assert.deepEqual([reopened.list(), reopened.found], [[reservation(3)], []]);
   assert.deepEqual(readdirSync(directory), [`${endpoint(3).hostIfName}.json`]);
 });
 
@@ -207,10 +207,7 @@ test('an unreadable record is left in place and named', async () => {
     recover: () => endpoint(1),
   });
   assert.deepEqual(store.list(), [endpoint(1)]);
-  assert.match(
-    store.problems.join(),
-    /is not a file; left in place, rebuilt from the kernel's state/,
-  );
+  assert.match(store.found.join(), /is not a file; left in place, rebuilt from the kernel's state/);
   assert.ok(existsSync(file));
 });
 
@@ -221,7 +218,7 @@ test('something other than a file in place of a record, or of the directory, doe
   mkdirSync(path.join(directory, 'x.json.tmp', 'folder'), { recursive: true });
   const store = EndpointStore.open(directory, 3);
   assert.deepEqual(store.list(), [endpoint(2)]);
-  assert.match(store.problems.join(), /is not a file; left in place/);
+  assert.match(store.found.join(), /is not a file; left in place/);
   assert.ok(!existsSync(path.join(directory, 'x.json.tmp')));
   const file = freshDirectory();
   mkdirSync(path.dirname(file), { recursive: true });
@@ -247,7 +244,7 @@ test('a temporary file left by a crash is not a record', async () => {
   const temporary = path.join(directory, `${endpoint(2).hostIfName}.json.tmp`);
   writeFileSync(temporary, '{"format":1,"id":2');
   const store = EndpointStore.open(directory, 3);
-  assert.deepEqual([store.list(), store.problems], [[endpoint(1)], []]);
+  assert.deepEqual([store.list(), store.found], [[endpoint(1)], []]);
   assert.ok(!existsSync(temporary));
 });
 
@@ -272,11 +269,11 @@ for (const [name, text, reason] of corrupt) {
     writeFileSync(file, text);
     const store = EndpointStore.open(directory, 3);
     assert.deepEqual(store.list(), [endpoint(2)]);
-    assert.equal(store.problems.length, 1);
-    assert.match(store.problems[0] ?? '', reason);
-    assert.ok(store.problems[0]?.includes(file));
+    assert.equal(store.found.length, 1);
+    assert.match(store.found[0] ?? '', reason);
+    assert.ok(store.found[0]?.includes(file));
     assert.equal(readFileSync(`${file}.corrupt`, 'utf8'), text);
-    assert.deepEqual(EndpointStore.open(directory, 3).problems, []);
+    assert.deepEqual(EndpointStore.open(directory, 3).found, []);
   });
 }
 

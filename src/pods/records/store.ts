@@ -23,7 +23,6 @@ import { SpareFiles } from './spare-files.ts';
 
 export class EndpointStore {
   readonly #found: readonly string[];
-  /** Why no record can be written, in words; undefined where one can, as far as is known. */
   #broken: string | undefined;
   /** Of records that count no more: they could not be removed. */
   readonly #undeleted = new Set<string>();
@@ -37,7 +36,7 @@ export class EndpointStore {
   #hasRivals: boolean;
 
   /** Reads every record. A file that is no record is set aside (`.corrupt`), made again if `recover` can, and told in
-   * `problems`; on a disk that is read-only it stays. `capacity`: how many endpoints the data path has room for; ids are 1 to
+   * `found`; on a disk that is read-only it stays. `capacity`: how many endpoints the data path has room for; ids are 1 to
    * `capacity`. Throws InputError where there is no such directory and none can be made. */
   static open(
     directory: string,
@@ -71,11 +70,12 @@ export class EndpointStore {
     this.#hasRivals = this.#findRivals();
   }
 
-  /** What was found wrong on disk when the store was opened, and why no record can be written now, in words. */
-  get problems(): readonly string[] {
-    return this.#broken === undefined ? this.#found : [...this.#found, this.#broken];
+  /** What was found wrong on disk when the store was opened, in words. */
+  get found(): readonly string[] {
+    return this.#found;
   }
 
+  /** Why no record can be written now, in words; undefined where one can, as far as is known. */
   get broken(): string | undefined {
     return this.#broken;
   }

@@ -272,5 +272,5 @@ function wrongAnswer(status: number, headers: IncomingMessage['headers']): strin
 }
 
 function answerError({ verb, resource }: ApiRequest, problem: string): AnswerError {
-  return new AnswerError(`${verb} ${resource}: the answer is not from an API server: ${problem}`);
+  return new AnswerError(`the answer is not from an API server: ${problem}`, `${verb} ${resource}`);
 }

@@ -6,6 +6,10 @@ import { shownServer, shownText } from './shown.ts';
 
 /** The server answered and refused the request. */
 export class ApiError extends Error {
+  /** `list nodes` */
+  readonly request: string;
+  /** The message without the request. */
+  readonly detail: string;
   readonly status: number;
   /** Kubernetes' reason: `Expired`, `Forbidden`. */
   readonly reason: string;
@@ -24,8 +28,11 @@ export class ApiError extends Error {
     const { request, status, reason = '', message = '' } = answer;
     const said = shownText([reason, message].filter(Boolean).join(': '));
     const hint = answer.why === undefined ? advice(status, message) : ` (${answer.why})`;
-    super(`${request}: ${status}${said && ` ${said}`}${hint}`);
+    const detail = `${status}${said && ` ${said}`}${hint}`;
+    super(`${request}: ${detail}`);
     this.name = 'ApiError';
+    this.request = request;
+    this.detail = detail;
     this.status = status;
     this.reason = reason;
     this.retryAfterMs = answer.retryAfterMs;
@@ -55,6 +62,16 @@ export class ConnectionError extends Error {
 /** The server's answer does not fit the request: an HTML page, half an object, another kind. */
 export class AnswerError extends Error {
   override readonly name = 'AnswerError';
+  readonly request: string | undefined;
+  /** The message without the request. */
+  readonly detail: string;
+
+  /** `request`: `list nodes`, if it is known. */
+  constructor(detail: string, request?: string) {
+    super(request === undefined ? detail : `${request}: ${detail}`);
+    this.request = request;
+    this.detail = detail;
+  }
 }
 
 /** The known version is too old (or, after a restore of etcd, too new) to continue from. A full list is needed. */
