@@ -1,4 +1,4 @@
-// One kind of kernel state that the reconciler keeps as desired: a BPF map, our routes, our neighbours, an nft table.
+// One kind of kernel state that the reconciler keeps as desired: a BPF map, our routes, our neighbours, our nft table.
 
 export interface EntryFailure {
   readonly key: string;
@@ -10,11 +10,8 @@ export type Keyed<Entry> = readonly [key: string, entry: Entry];
 /** Entries that come and go together; immutable, and the same object as long as nothing in it changes. */
 export type EntryGroup<Entry> = readonly Keyed<Entry>[];
 
-/**
- * The contract each kind of kernel state fulfils. All calls are synchronous, as the kernel is. `set` and `delete` are
- * idempotent; they return what failed and apply the rest.
- */
-export interface Table<Entry> {
+/** The part of the contract that each kind of kernel state fulfils. All calls are synchronous, as the kernel is. */
+export interface ListedTable<Entry> {
   /** For people and logs: `routes`. */
   readonly name: string;
   /** Identifies an entry within its table; shown to people. */
@@ -26,7 +23,32 @@ export interface Table<Entry> {
    * changed, and is not looked at again. Throws KernelError.
    */
   list(desired: ReadonlyMap<string, Entry>): ReadonlyMap<string, Entry>;
+}
+
+/** A table of independent entries. `set` and `delete` are idempotent; they return what failed and apply the rest. */
+export interface Table<Entry> extends ListedTable<Entry> {
   set(entries: readonly Entry[]): readonly EntryFailure[];
   /** What is already gone counts as done. */
   delete(entries: readonly Entry[]): readonly EntryFailure[];
+}
+
+/** All writes of one settle. */
+export interface TableChange<Entry> {
+  /** Missing or different. */
+  readonly set: readonly Entry[];
+  /** Present and not desired. */
+  readonly remove: readonly Entry[];
+  /** Everything that is desired, by key, including what is present already. */
+  readonly desired: ReadonlyMap<string, Entry>;
+}
+
+/** A table whose entries refer to each other, so that they are written together or not at all. */
+export interface TransactedTable<Entry> extends ListedTable<Entry> {
+  /**
+   * Key of the entry that contains all others. A refused transaction is reported with this key. While this entry is missing
+   * or changed, no other entry is reported as restored.
+   */
+  readonly whole: string;
+  /** Performs the change as one transaction; packets see the state before or the state after. Throws KernelError. */
+  transact(change: TableChange<Entry>): void;
 }

@@ -5,32 +5,26 @@ import { DesiredEntries } from './desired-entries.ts';
 import { type Difference, difference } from './diff.ts';
 import { type Failure, Failures, failureAfter } from './failures.ts';
 import type { FailureStatus, Restored, TableStatus, WriteCounts } from './status.ts';
-import type { EntryFailure, EntryGroup, Table } from './table.ts';
+import type { EntryGroup, Table, TransactedTable } from './table.ts';
 import type { PlanOptions, TrackedTable, Tracking } from './tracking.ts';
+import { failuresOf, filter, inBatches, noWrites, type Writes } from './writing.ts';
 
 /** Joins a table with the function that says what it should hold; groups it has given before are not looked at again. */
 export function trackTable<Desired, Entry>(
-  table: Table<Entry>,
+  table: Table<Entry> | TransactedTable<Entry>,
   entries: (desired: Desired) => readonly EntryGroup<Entry>[],
 ): (tracking: Tracking) => TrackedTable<Desired> {
   return (tracking) => new TableTracker({ table, entries, tracking });
 }
 
 interface TrackerParts<Desired, Entry> {
-  readonly table: Table<Entry>;
+  readonly table: Table<Entry> | TransactedTable<Entry>;
   readonly entries: (desired: Desired) => readonly EntryGroup<Entry>[];
   readonly tracking: Tracking;
 }
 
-interface Writes<Entry> {
-  readonly set: ReadonlyMap<string, Entry>;
-  readonly remove: ReadonlyMap<string, Entry>;
-}
-
-const nothing: Writes<never> = { set: new Map<string, never>(), remove: new Map<string, never>() };
-
 class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
-  readonly #table: Table<Entry>;
+  readonly #table: Table<Entry> | TransactedTable<Entry>;
   readonly #entries: (desired: Desired) => readonly EntryGroup<Entry>[];
   readonly #tracking: Tracking;
   readonly #desired = new DesiredEntries<Entry>();
@@ -45,7 +39,7 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
   readonly #tampered = new Map<string, Restored['was']>();
   readonly #failures: Failures<Entry>;
   #listFailure: Failure<Entry> | undefined;
-  #planned: Writes<Entry> = nothing;
+  #planned: Writes<Entry> = noWrites;
   #writes: WriteCounts = { set: 0, deleted: 0, restored: 0 };
 
   constructor({ table, entries, tracking }: TrackerParts<Desired, Entry>) {
@@ -68,7 +62,7 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
     if (changed.size > 0) this.#rightListing = undefined;
     const mustList = relist || !this.#isListed || this.#listFailure !== undefined;
     if (!mustList && changed.size === 0 && !this.#hasUnfinished()) {
-      this.#planned = nothing;
+      this.#planned = noWrites;
       return;
     }
     const hasListed = mustList && this.#list();
@@ -80,47 +74,47 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
     for (const key of this.#foreign) if (!surplus.has(key)) this.#foreign.delete(key);
     forget(this.#failures.keys(), { set, surplus }, (key) => this.#failures.forget(key));
     forget(this.#tampered.keys(), { set, surplus }, (key) => this.#tampered.delete(key));
-    const { equal } = this.#table;
-    this.#planned = {
-      set: filter(set, (key, entry) => this.#failures.isDue(key, entry, equal)),
-      remove: filter(
-        surplus,
-        (key) => this.#mayDelete(key, prune) && this.#failures.isDue(key, undefined, equal),
-      ),
-    };
+    const remove = filter(surplus, (key) => prune || !this.#foreign.has(key));
+    this.#planned = this.#due({ set, remove });
   }
 
   async applySets(): Promise<void> {
-    await this.#inBatches(this.#planned.set, (batch) => {
-      const failed = this.#run(batch, { kind: 'set', write: (all) => this.#table.set(all) });
-      for (const [key, entry] of batch) {
-        if (failed.has(key)) continue;
-        this.#applied.set(key, entry);
-        this.#countSet(key);
-      }
+    const table = this.#table;
+    const { set } = this.#planned;
+    if ('transact' in table) {
+      if (set.size > 0) this.#transact(table);
+      return;
+    }
+    await inBatches(set, this.#tracking, (batch) => {
+      this.#bookSets(
+        batch,
+        failuresOf(batch, (all) => table.set(all)),
+      );
     });
   }
 
   async applyDeletes(): Promise<void> {
+    const table = this.#table;
     const { set, remove } = this.#planned;
-    await this.#inBatches(remove, (batch) => {
-      const failed = this.#run(batch, { kind: 'delete', write: (all) => this.#table.delete(all) });
-      for (const key of batch.keys()) {
-        if (failed.has(key)) continue;
-        this.#applied.delete(key);
-        this.#foreign.delete(key);
-        this.#countDelete(key);
-      }
+    if ('transact' in table) {
+      if (set.size === 0 && remove.size > 0) this.#transact(table);
+      return;
+    }
+    await inBatches(remove, this.#tracking, (batch) => {
+      this.#bookDeletes(
+        batch,
+        failuresOf(batch, (all) => table.delete(all)),
+      );
     });
     // A full map refuses what the deletes have just made room for.
     const refused = filter(set, (key) => this.#failures.has(key));
     if (remove.size === 0 || refused.size === 0) return;
-    this.#planned = { set: refused, remove: nothing.remove };
+    this.#planned = { set: refused, remove: noWrites.remove };
     await this.applySets();
   }
 
   failures(): readonly FailureStatus[] {
-    const byKey = this.#failures.status();
+    const byKey = this.#ofTransaction(this.#failures.status());
     if (this.#listFailure === undefined) return byKey;
     const { text, retryAt } = this.#listFailure;
     return [{ text, retryAt }, ...byKey];
@@ -168,8 +162,26 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
     return new Set([...changed, ...this.#failures.keys(), ...this.#foreign]);
   }
 
-  #mayDelete(key: string, prune: boolean): boolean {
-    return prune || !this.#foreign.has(key);
+  // Entries of one transaction refer to each other: all of them are due when one is.
+  #due({ set, remove }: Writes<Entry>): Writes<Entry> {
+    const { equal } = this.#table;
+    const due = {
+      set: filter(set, (key, entry) => this.#failures.isDue(key, entry, equal)),
+      remove: filter(remove, (key) => this.#failures.isDue(key, undefined, equal)),
+    };
+    if (!('transact' in this.#table)) return due;
+    return due.set.size + due.remove.size > 0 ? { set, remove } : noWrites;
+  }
+
+  // A refused transaction is one failure, however many entries it had.
+  #ofTransaction(failures: readonly FailureStatus[]): readonly FailureStatus[] {
+    const [first] = failures;
+    if (first === undefined || !('transact' in this.#table)) return failures;
+    const retryAt = failures.reduce(
+      (first, each) => Math.min(first, each.retryAt),
+      Number.POSITIVE_INFINITY,
+    );
+    return [{ key: this.#table.whole, text: first.text, retryAt }];
   }
 
   // Whether there is something to compare. When the kernel cannot be asked, what was applied stands, and nothing unknown
@@ -206,43 +218,48 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
       this.#foreign.add(key);
       if (before !== undefined) this.#tampered.set(key, 'extra');
     }
+    if (!('transact' in this.#table)) return;
+    const { whole } = this.#table;
+    const was = this.#tampered.get(whole);
+    if (was === undefined) return;
+    this.#tampered.clear();
+    this.#tampered.set(whole, was);
   }
 
-  async #inBatches(
-    entries: ReadonlyMap<string, Entry>,
-    apply: (batch: ReadonlyMap<string, Entry>) => void,
-  ): Promise<void> {
-    const all = [...entries];
-    const { batchSize, pause } = this.#tracking;
-    for (let start = 0; start < all.length; start += batchSize) {
-      if (start > 0) await pause();
-      apply(new Map(all.slice(start, start + batchSize)));
+  #transact(table: TransactedTable<Entry>): void {
+    const { set, remove } = this.#planned;
+    const failed = failuresOf(new Map([...set, ...remove]), () => {
+      const desired = this.#desired.entries;
+      table.transact({ set: [...set.values()], remove: [...remove.values()], desired });
+      return [];
+    });
+    this.#bookSets(set, failed);
+    this.#bookDeletes(remove, failed);
+  }
+
+  #bookSets(batch: ReadonlyMap<string, Entry>, failed: ReadonlyMap<string, unknown>): void {
+    for (const [key, entry] of batch) {
+      if (failed.has(key)) {
+        this.#failures.add(key, { error: failed.get(key), entry });
+        continue;
+      }
+      this.#failures.forget(key);
+      this.#applied.set(key, entry);
+      this.#countSet(key);
     }
   }
 
-  // Writes one batch and books its failures by key; an exception counts against every entry of it.
-  #run(
-    batch: ReadonlyMap<string, Entry>,
-    {
-      kind,
-      write,
-    }: {
-      readonly kind: 'set' | 'delete';
-      readonly write: (entries: readonly Entry[]) => readonly EntryFailure[];
-    },
-  ): ReadonlySet<string> {
-    const failed = new Map<string, unknown>();
-    try {
-      for (const { key, error } of write([...batch.values()])) failed.set(key, error);
-    } catch (error) {
-      for (const key of batch.keys()) failed.set(key, error);
+  #bookDeletes(batch: ReadonlyMap<string, Entry>, failed: ReadonlyMap<string, unknown>): void {
+    for (const key of batch.keys()) {
+      if (failed.has(key)) {
+        this.#failures.add(key, { error: failed.get(key), entry: undefined });
+        continue;
+      }
+      this.#failures.forget(key);
+      this.#applied.delete(key);
+      this.#foreign.delete(key);
+      this.#countDelete(key);
     }
-    for (const [key, value] of batch) {
-      const entry = kind === 'set' ? value : undefined;
-      if (failed.has(key)) this.#failures.add(key, { error: failed.get(key), entry });
-      else this.#failures.forget(key);
-    }
-    return new Set(failed.keys());
   }
 
   #countSet(key: string): void {
@@ -259,15 +276,6 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
     this.#writes = { ...this.#writes, deleted: this.#writes.deleted + 1 };
     if (was === 'extra') this.#tracking.onRestored({ table: this.name, key, was });
   }
-}
-
-function filter<Entry>(
-  entries: ReadonlyMap<string, Entry>,
-  keep: (key: string, entry: Entry) => boolean,
-): ReadonlyMap<string, Entry> {
-  const kept = new Map<string, Entry>();
-  for (const [key, entry] of entries) if (keep(key, entry)) kept.set(key, entry);
-  return kept;
 }
 
 // What is as desired by now has nothing to be remembered for.
