@@ -11,6 +11,7 @@ import { LinkAttacher } from '../datapath/attach/links.ts';
 import { attachByHook, BlockAttacher } from '../datapath/attach/pod-blocks.ts';
 import type { ProgramName } from '../datapath/generated.ts';
 import { hookPoints } from '../datapath/hooks.ts';
+import { nftKey } from '../datapath/ids.ts';
 import type { Datapath } from '../datapath/load/loader.ts';
 import { beginGeneration } from '../datapath/maps/generation.ts';
 import type { NftDrop, NftDrops } from '../datapath/nft/drops.ts';
@@ -258,7 +259,9 @@ function reconcilerOf(parts: ReconcilerParts): Reconciler<DesiredState> {
   return new Reconciler(tables, {
     onRestored: (restored) => {
       journal.restored(restored);
-      if (restored.table === 'nft') connections.noticeRestored(restored.was);
+      if (restored.table !== 'nft') return;
+      // A table without one of its chains or elements has other contents.
+      connections.noticeRestored(restored.key === nftKey ? restored.was : 'changed');
     },
   });
 }

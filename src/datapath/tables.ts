@@ -7,7 +7,7 @@ import type { LocalEndpoint } from '../model/endpoint.ts';
 import type { Address } from '../net/address.ts';
 import type { EntryName } from '../reconcile/reconciler.ts';
 import type { SettleReport } from '../reconcile/status.ts';
-import type { EntryGroup, Table } from '../reconcile/table.ts';
+import type { EntryGroup, Table, TransactedTable } from '../reconcile/table.ts';
 import { trackTable } from '../reconcile/tracked-table.ts';
 import type { TrackedTable, Tracking } from '../reconcile/tracking.ts';
 import { attachmentEntries, attachmentEntriesOf, attachmentTable } from './attach/table.ts';
@@ -121,7 +121,7 @@ export const tableContents: Readonly<Record<string, Contents<unknown>>> = conten
 
 function track<Entry>(
   { entries }: Contents<Entry>,
-  table: Table<Entry>,
+  table: Table<Entry> | TransactedTable<Entry>,
 ): (tracking: Tracking) => TrackedTable<DesiredState> {
   return trackTable(table, entries);
 }

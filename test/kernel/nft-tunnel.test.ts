@@ -19,6 +19,7 @@ import { runIn, testNamespace } from '../support/namespaces.ts';
 import { onesComplementSum } from '../support/outer-headers.ts';
 import { icmpEcho, icmpTooBig, tcp, udp } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
+import { applyEntries } from '../support/table-contract.ts';
 
 const addresses = (...texts: string[]) => texts.map((text) => parseAddress(text));
 const prefixes = (...texts: string[]) => texts.map((text) => parsePrefix(text));
@@ -244,7 +245,7 @@ rootTest('the tunnel port accepts only packets of other nodes, and counts the re
     { ...desired, ...withServices },
     { ...untracked, ...withServices },
   ]) {
-    assert.deepEqual(table.set([...entriesOf(nftEntries(given)).values()]), []);
+    applyEntries(table, entriesOf(nftEntries(given)));
     for (const { what, who, arrives, ...datagram } of arrivals) {
       const before = dropped(drops);
       send(place[who], datagram);
@@ -261,7 +262,7 @@ rootTest(
     const { node, pod, outside } = build(context);
     using nft = Nftables.open(node);
     const table = nftTable(nft);
-    assert.deepEqual(table.set([...entriesOf(nftEntries(desired)).values()]), []);
+    applyEntries(table, entriesOf(nftEntries(desired)));
     probe(node, 'udp dport 4789 ct state untracked counter name untracked');
     probe(outside);
     ip(outside, 'route add 192.0.2.0/24 via 198.51.100.1');
@@ -330,7 +331,7 @@ rootTest("no packet that the node forwards for others reaches another node's tun
     send(container, { to });
     assert.equal(count(outside, 'every'), 1, `as this node to ${to}`);
   }
-  assert.deepEqual(table.set([...entriesOf(nftEntries(desired)).values()]), []);
+  applyEntries(table, entriesOf(nftEntries(desired)));
   for (const to of ['198.51.100.2', '2001:db8:ffff::2']) {
     const before = dropped(drops);
     send(container, { to });
@@ -380,9 +381,9 @@ rootTest("no packet that IPVS redirects reaches a node's tunnel", (context) => {
   probe(node);
   for (const isTracked of [true, false]) {
     runIn(node, 'nft', rules(isTracked));
-    table.delete([...entriesOf(nftEntries(given)).values()]);
+    applyEntries(table, new Map());
     for (const isOurs of [false, true]) {
-      if (isOurs) assert.deepEqual(table.set([...entriesOf(nftEntries(given)).values()]), []);
+      if (isOurs) applyEntries(table, entriesOf(nftEntries(given)));
       for (const [peer, own, service] of [
         ['198.51.100.2', node4, '203.0.113.77'],
         ['2001:db8:ffff::2', node6, '2001:db8:77::77'],
@@ -452,7 +453,7 @@ rootTest('no error of an outside host changes the path MTU between nodes', (cont
   using nft = Nftables.open(node);
   using socket = NetlinkSocket.open({ namespace: node, family: 'netfilter' });
   const drops = new NftDrops(nft, () => nftCounters(socket, 'heddle'));
-  assert.deepEqual(nftTable(drops).set([...entriesOf(nftEntries(desired)).values()]), []);
+  applyEntries(nftTable(drops), entriesOf(nftEntries(desired)));
   const path = (space: NetworkNamespace) => ({
     namespacePath: `/proc/${process.pid}/fd/${space.fd}`,
   });
@@ -497,7 +498,7 @@ function icmpSummed(message: Uint8Array): Uint8Array {
 rootTest('a Service or a host port that leads to the port does not lead pods there', (context) => {
   const { node, pod, outside } = build(context);
   using nft = Nftables.open(node);
-  assert.deepEqual(nftTable(nft).set([...entriesOf(nftEntries(desired)).values()]), []);
+  applyEntries(nftTable(nft), entriesOf(nftEntries(desired)));
   probe(node);
   probe(outside);
   runIn(

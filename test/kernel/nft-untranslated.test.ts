@@ -20,6 +20,7 @@ import { frame, portOf, sendFrames } from '../support/forged-frames.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
 import { icmpError, icmpProtocol, ip, sctp, tcp, tcpFlags, udp } from '../support/packets.ts';
 import { rootTest } from '../support/root-test.ts';
+import { applyEntries } from '../support/table-contract.ts';
 
 const prefixes = (...texts: string[]) => texts.map((text) => parsePrefix(text));
 const desired = {
@@ -113,7 +114,7 @@ rootTest("packets that cannot be translated do not leave with a pod's address", 
   using nft = Nftables.open(place.node);
   using socket = NetlinkSocket.open({ namespace: place.node, family: 'netfilter' });
   const drops = new NftDrops(nft, () => nftCounters(socket, 'heddle'));
-  assert.deepEqual(nftTable(drops).set([...entriesOf(nftEntries(desired)).values()]), []);
+  applyEntries(nftTable(drops), entriesOf(nftEntries(desired)));
   // Each kind stands for itself, whatever its checksum.
   runIn(place.node, 'sysctl', '-qw', 'net.netfilter.nf_conntrack_checksum=0');
   using capture = Capture.start(at(place.outside));
@@ -145,7 +146,7 @@ rootTest("packets that cannot be translated do not leave with a pod's address", 
 rootTest('nor do packets with a wrong checksum, or excluded from tracking', (context) => {
   const { node, pod, outside } = build(context);
   using nft = Nftables.open(node);
-  assert.deepEqual(nftTable(nft).set([...entriesOf(nftEntries(desired)).values()]), []);
+  applyEntries(nftTable(nft), entriesOf(nftEntries(desired)));
   using capture = Capture.start(at(outside));
   const destinationMac = portOf(at(node), 'hd00000000001').mac;
   const send = (content: Content): number => {

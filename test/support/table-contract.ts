@@ -6,7 +6,13 @@ import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { type Mac, parseMac } from '../../src/net/mac.ts';
-import type { Table } from '../../src/reconcile/table.ts';
+import { difference } from '../../src/reconcile/diff.ts';
+import type {
+  EntryFailure,
+  ListedTable,
+  Table,
+  TransactedTable,
+} from '../../src/reconcile/table.ts';
 import { runIn, testNamespace } from './namespaces.ts';
 
 export interface TablePlace {
@@ -34,20 +40,54 @@ export const up0: IfIndex = 7 as IfIndex;
 export const podMac: Mac = parseMac('02:00:5e:10:00:01');
 
 /** Set twice, listed as set, deleted twice: what the contract asks of every table. */
-export function assertContract<Entry>(table: Table<Entry>, entries: readonly Entry[]): void {
+export function assertContract<Entry>(
+  table: Table<Entry> | TransactedTable<Entry>,
+  entries: readonly Entry[],
+): void {
   const desired = new Map(entries.map((entry) => [table.key(entry), entry]));
   for (let round = 0; round < 2; round++) {
-    assert.deepEqual(table.set(entries), []);
+    assert.deepEqual(set(table, entries), []);
     assertListed(table, desired);
   }
   for (let round = 0; round < 2; round++) {
-    assert.deepEqual(table.delete(entries), []);
+    assert.deepEqual(remove(table, entries), []);
     assert.deepEqual([...table.list(desired).keys()], []);
   }
 }
 
+/** Lists a table and writes the difference, as a settle does. */
+export function applyEntries<Entry>(
+  table: TransactedTable<Entry>,
+  desired: ReadonlyMap<string, Entry>,
+): void {
+  const present = table.list(desired);
+  const keys = new Set([...desired.keys(), ...present.keys()]);
+  const { set, surplus } = difference(keys, { desired, present, equal: table.equal });
+  if (set.size + surplus.size === 0) return;
+  table.transact({ set: [...set.values()], remove: [...surplus.values()], desired });
+}
+
+function set<Entry>(
+  table: Table<Entry> | TransactedTable<Entry>,
+  entries: readonly Entry[],
+): readonly EntryFailure[] {
+  if (!('transact' in table)) return table.set(entries);
+  const desired = new Map(entries.map((entry) => [table.key(entry), entry]));
+  table.transact({ set: entries, remove: [], desired });
+  return [];
+}
+
+function remove<Entry>(
+  table: Table<Entry> | TransactedTable<Entry>,
+  entries: readonly Entry[],
+): readonly EntryFailure[] {
+  if (!('transact' in table)) return table.delete(entries);
+  table.transact({ set: [], remove: entries, desired: new Map() });
+  return [];
+}
+
 export function assertListed<Entry>(
-  table: Table<Entry>,
+  table: ListedTable<Entry>,
   desired: ReadonlyMap<string, Entry>,
 ): void {
   const listed = table.list(desired);

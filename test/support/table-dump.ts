@@ -15,6 +15,7 @@ import { endpointMapEntries } from '../../src/datapath/maps/endpoints.ts';
 import { routeMapEntries } from '../../src/datapath/maps/routes.ts';
 import { underlayEntries } from '../../src/datapath/maps/underlay.ts';
 import { nftEntries } from '../../src/datapath/nft/rules.ts';
+import { tableBody } from '../../src/datapath/nft/transaction.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
 import type { EntryGroup } from '../../src/reconcile/table.ts';
 import { entriesOf } from './entries-of.ts';
@@ -39,9 +40,14 @@ export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly 
     ['routes', dump(routeEntries(desired), ({ destination: _, ...rest }) => fields(rest))],
     ['neighbours', dump(neighbourEntries(desired), ({ mac }) => mac)],
     ['next-hops', dump(nextHopEntries(desired), () => '')],
-    ['nft', [...entriesOf(nftEntries(desired)).values()].flatMap(({ body }) => body.split('\n'))],
+    ['nft', nftLines(desired)],
     ['attachments', dump(attachmentEntries(desired), attachment)],
   ]);
+}
+
+function nftLines(desired: DesiredState): readonly string[] {
+  const entries = entriesOf(nftEntries(desired));
+  return entries.size === 0 ? [] : tableBody(entries.values()).split('\n');
 }
 
 // Left out where no pod is limited.

@@ -27,6 +27,9 @@ class FakeNft {
   listTable(): undefined {
     return undefined;
   }
+  ruleBytes(): Buffer {
+    return Buffer.alloc(0);
+  }
 }
 
 const counted = (packets: number): object[] => [

@@ -1,5 +1,5 @@
-// What the rules of our nftables table drop, by reason: counters that only grow, although the table's own begin again each
-// time it is written.
+// What the rules of our nftables table drop, by reason: counters that only grow, although one that is
+// deleted or replaced begins again.
 
 import { KernelError } from '../../kernel/errno.ts';
 import type { NftCounter } from '../../kernel/netfilter/nft-counters.ts';
@@ -50,6 +50,8 @@ export class NftDrops implements NftRunner {
   }
 
   apply(...args: Parameters<NftRunner['apply']>): void {
+    // A counter may be among what is deleted.
+    this.#read();
     this.#nft.apply(...args);
   }
 
@@ -70,15 +72,16 @@ export class NftDrops implements NftRunner {
     return this.#nft.listTable(...args);
   }
 
-  // A counter that is less than before, or not there, is another one: its table was removed by another process.
-  // Where they cannot be asked for, what was last read stands.
+  ruleBytes(...args: Parameters<NftRunner['ruleBytes']>): Buffer {
+    return this.#nft.ruleBytes(...args);
+  }
+
+  // A counter that is less than before, or not there, is another one: it was deleted, or another process removed its
+  // table. Where they cannot be asked for, what was last read stands.
   #read(): void {
     const now = this.#asked();
     if (now === undefined) return;
-    const isOther = [...this.#last].some(([name, { packets }]) => {
-      return (now.get(name)?.packets ?? 0) < packets;
-    });
-    if (isOther) this.#fold();
+    this.#fold((name, { packets }) => (now.get(name)?.packets ?? 0) < packets);
     this.#last = now;
   }
 
@@ -91,11 +94,14 @@ export class NftDrops implements NftRunner {
     }
   }
 
-  #fold(): void {
-    const names = Object.keys(nftDropReasons);
-    this.#gone = new Map(
-      names.map((name) => [name, sum(this.#gone.get(name), this.#last.get(name))]),
+  #fold(isGone: (name: string, last: NftCounter) => boolean = () => true): void {
+    const gone = [...this.#last].filter(
+      ([name, last]) => name in nftDropReasons && isGone(name, last),
     );
+    this.#gone = new Map([
+      ...this.#gone,
+      ...gone.map(([name, last]) => [name, sum(this.#gone.get(name), last)] as const),
+    ]);
     this.#last = new Map();
   }
 }

@@ -3,9 +3,10 @@
 
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
-import { isAnyAddress } from '../../net/port-mapping.ts';
+import { isAnyAddress, type PortMapping } from '../../net/port-mapping.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import { protocols } from '../../net/protocol.ts';
+import { elementEntry, type NftElement } from './entries.ts';
 import {
   addressSet,
   type Chain,
@@ -17,20 +18,61 @@ import {
 /** The counter of pods' packets to the node's loopback that were dropped. */
 export const loopbackCounter = 'loopback';
 
-/** None for endpoints without port mappings. `own`: what mappings without an address are for; absent: all local addresses. */
+/** Of one endpoint. */
+export interface HostPorts {
+  /** Those of its addresses that host ports lead to. */
+  readonly families: readonly AddressFamily[];
+  readonly elements: readonly NftElement[];
+}
+
+export function hostPortsOf({ addresses, portMappings = [] }: LocalEndpoint): HostPorts {
+  const ofFamilies = ([4, 6] as const).map((family) => {
+    const pod = addresses.find((address) => addressFamily(address) === family);
+    const mappings = portMappings.filter(
+      ({ hostAddress }) => hostAddress === undefined || addressFamily(hostAddress) === family,
+    );
+    if (pod === undefined || mappings.length === 0) return [];
+    const elements = [
+      ...mappings.map((mapping) => mappingElement(mapping, pod)),
+      elementEntry(`hairpin${family}`, `${pod} . ${pod}`),
+    ];
+    return [{ family, elements }];
+  });
+  const found = ofFamilies.flat();
+  return {
+    families: found.map(({ family }) => family),
+    elements: found.flatMap(({ elements }) => elements),
+  };
+}
+
+function mappingElement(
+  { protocol, hostPort, containerPort, hostAddress }: PortMapping,
+  pod: Address,
+): NftElement {
+  const family = addressFamily(pod);
+  // The number, as `Nftables` lists it.
+  const element = `${protocols[protocol]} . ${hostPort} : ${pod} . ${containerPort}`;
+  if (hostAddress === undefined || isAnyAddress(hostAddress)) {
+    return elementEntry(`host_ports${family}`, element);
+  }
+  return elementEntry(`host_ports_at${family}`, `${hostAddress} . ${element}`);
+}
+
+/**
+ * What elements of `hostPortsOf` need. `families`: all that any endpoint has. `own`: what mappings without an address are for;
+ * absent: all local addresses.
+ */
 export function hostPortRules(
-  endpoints: readonly LocalEndpoint[],
+  families: readonly AddressFamily[],
   own?: readonly Prefix[],
 ): TableContents {
-  const families = ([4, 6] as const)
-    .map((family) => ({ ...ofFamily(endpoints, family), own }))
-    .filter(({ pods }) => pods.length > 0);
   if (families.length === 0) return { collections: [], counters: [], chains: [] };
-  const hasIpv4 = families.some(({ family }) => family === 4);
+  const hasIpv4 = families.includes(4);
+  const words = families.map((family) => wordsOf(family, own));
   return {
-    collections: families.flatMap(collections),
+    collections: words.flatMap(collections),
     counters: hasIpv4 ? [loopbackCounter] : [],
-    chains: [...(hasIpv4 ? [loopbackGuard] : []), ...chains(families)],
+    chains: [...(hasIpv4 ? [loopbackGuard] : []), ...chains(words)],
   };
 }
 
@@ -38,54 +80,30 @@ interface Family {
   readonly ip: 'ip' | 'ip6';
   readonly family: AddressFamily;
   readonly loopback: string;
-  /** Elements: of maps that leave the node's address open, and of those that name it. */
-  readonly anywhere: readonly string[];
-  readonly at: readonly string[];
-  /** Those with mappings. */
-  readonly pods: readonly Address[];
   readonly own: readonly Prefix[] | undefined;
 }
 
-function ofFamily(endpoints: readonly LocalEndpoint[], family: AddressFamily): Omit<Family, 'own'> {
-  const anywhere: string[] = [];
-  const at: string[] = [];
-  const pods = new Set<Address>();
-  for (const { addresses, portMappings = [] } of endpoints) {
-    const pod = addresses.find((address) => addressFamily(address) === family);
-    if (pod === undefined) continue;
-    for (const { protocol, hostPort, containerPort, hostAddress } of portMappings) {
-      if (hostAddress !== undefined && addressFamily(hostAddress) !== family) continue;
-      // The number, as `Nftables` lists it.
-      const element = `${protocols[protocol]} . ${hostPort} : ${pod} . ${containerPort}`;
-      if (hostAddress === undefined || isAnyAddress(hostAddress)) anywhere.push(element);
-      else at.push(`${hostAddress} . ${element}`);
-      pods.add(pod);
-    }
-  }
-  const words =
-    family === 4 ? { ip: 'ip', loopback: '127.0.0.0/8' } : { ip: 'ip6', loopback: '::1' };
-  return { ...(words as Pick<Family, 'ip' | 'loopback'>), family, anywhere, at, pods: [...pods] };
+function wordsOf(family: AddressFamily, own: readonly Prefix[] | undefined): Family {
+  return family === 4
+    ? { ip: 'ip', loopback: '127.0.0.0/8', family, own }
+    : { ip: 'ip6', loopback: '::1', family, own };
 }
 
-function collections({ family, anywhere, at, pods, own }: Family): readonly Collection[] {
+function collections({ family, own }: Family): readonly Collection[] {
   const address = `ipv${family}_addr`;
   const target = `${address} . inet_service`;
   const port = 'inet_proto . inet_service';
+  const pair = `${address} . ${address}`;
   return [
     ...(own === undefined ? [] : [addressSet(ownSet(family), family, own)]),
-    map(`host_ports${family}`, `${port} : ${target}`, anywhere),
-    map(`host_ports_at${family}`, `${address} . ${port} : ${target}`, at),
-    {
-      kind: 'set',
-      name: `hairpin${family}`,
-      type: `${address} . ${address}`,
-      elements: pods.map((pod) => `${pod} . ${pod}`),
-    },
+    map(`host_ports${family}`, `${port} : ${target}`),
+    map(`host_ports_at${family}`, `${address} . ${port} : ${target}`),
+    { kind: 'set', name: `hairpin${family}`, type: pair, elements: [] },
   ];
 }
 
-function map(name: string, type: string, elements: readonly string[]): Collection {
-  return { kind: 'map', name, type, elements };
+function map(name: string, type: string): Collection {
+  return { kind: 'map', name, type, elements: [] };
 }
 
 const loopbackGuard: Chain = {

@@ -1,17 +1,7 @@
-// An nftables table as text for nft, and what it is recognised by when it is read back.
+// Parts of an nftables table, with rules and elements as text for nft.
 
-import { createHash } from 'node:crypto';
 import type { AddressFamily } from '../../net/address.ts';
 import { type Prefix, prefixFamily } from '../../net/prefix.ts';
-
-export interface NftEntry {
-  /** Of all but the elements; every rule carries it as its comment (libnftables lists no table's). */
-  readonly fingerprint: string;
-  /** Where each chain is and how many rules it has, and which elements each set: `set exempt4: 192.0.2.0/24`. */
-  readonly shape: string;
-  /** What stands between the table's braces. Empty in what is listed. */
-  readonly body: string;
-}
 
 export interface Collection {
   readonly kind: 'set' | 'map';
@@ -19,7 +9,7 @@ export interface Collection {
   readonly type: string;
   /** Holds ranges. */
   readonly isInterval?: boolean;
-  /** As nft writes them. */
+  /** As nft writes them: `KEY`, in a map `KEY : VALUE`. */
   readonly elements: readonly string[];
 }
 
@@ -59,30 +49,6 @@ export const priorities = {
   afterSrcnat: 105,
 } as const;
 
-export function renderTable({ collections, counters, chains }: TableContents): NftEntry {
-  const declared = [
-    ...counters.flatMap(renderCounter),
-    ...collections.flatMap((each) => renderCollection({ ...each, elements: [] })),
-  ];
-  const contents = [...declared, ...chains.flatMap((chain) => renderChain(chain, ''))].join('\n');
-  const fingerprint = createHash('sha256').update(contents).digest('hex').slice(0, 16);
-  const mark = ` comment "heddle ${fingerprint}"`;
-  return {
-    fingerprint,
-    shape: shapeOf([
-      ...chains.map(({ name, at, rules }) => chainShape(name, placeText(at), rules.length)),
-      ...collections.map(
-        ({ kind, name, elements }) => [`${kind} ${name}`, elementsOf(elements)] as const,
-      ),
-    ]),
-    body: [
-      ...counters.flatMap(renderCounter),
-      ...collections.flatMap(renderCollection),
-      ...chains.flatMap((chain) => renderChain(chain, mark)),
-    ].join('\n'),
-  };
-}
-
 /** A set of addresses of one family, as ranges. */
 export function addressSet(
   name: string,
@@ -94,53 +60,8 @@ export function addressSet(
   return { kind: 'set', name, type, isInterval: true, elements };
 }
 
-/** What two tables are compared by, besides the fingerprint. */
-export function shapeOf(
-  parts: readonly (readonly [name: string, contents: number | string])[],
-): string {
-  return parts
-    .map(([name, contents]) => `${name}: ${contents}`)
-    .sort()
-    .join('; ');
-}
-
-/** `place`: of `placeText`, and the policy where it is another than ours. */
-export function chainShape(
-  name: string,
-  place: string,
-  rules: number,
-): readonly [name: string, contents: number] {
-  return [`chain ${name}${place}`, rules];
-}
-
+/** Declaration of a base chain, as nft writes it; '' for a chain that only others lead to. */
 export function placeText(at: ChainPlace | undefined): string {
-  return at === undefined ? '' : ` ${at.type} ${at.hook} ${at.priority}`;
-}
-
-export function elementsOf(elements: readonly string[]): string {
-  return [...elements].sort().join(', ');
-}
-
-function renderCounter(name: string): readonly string[] {
-  return [`  counter ${name} {`, '  }'];
-}
-
-function renderCollection({
-  kind,
-  name,
-  type,
-  isInterval,
-  elements,
-}: Collection): readonly string[] {
-  const flags = isInterval ? ['    flags interval'] : [];
-  const lines = elements.length === 0 ? [] : [`    elements = { ${elements.join(', ')} }`];
-  return [`  ${kind} ${name} {`, `    type ${type}`, ...flags, ...lines, '  }'];
-}
-
-function renderChain({ name, at, rules }: Chain, mark: string): readonly string[] {
-  const place =
-    at === undefined
-      ? []
-      : [`    type ${at.type} hook ${at.hook} priority ${at.priority}; policy accept;`];
-  return [`  chain ${name} {`, ...place, ...rules.map((rule) => `    ${rule}${mark}`), '  }'];
+  if (at === undefined) return '';
+  return `type ${at.type} hook ${at.hook} priority ${at.priority}; policy accept;`;
 }

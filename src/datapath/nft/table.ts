@@ -1,164 +1,195 @@
-// The nftables table `inet heddle` in the kernel. One entry: the whole table, replaced in one transaction.
+// The nftables table `inet heddle` in the kernel, one entry for each thing that can be written alone. A settle's difference
+// is one transaction of exactly these entries. Whatever cannot be explained is repaired as a whole: the table is replaced.
 
-import { createHash } from 'node:crypto';
-import { z } from 'zod';
 import { memoize } from '../../base/memoize.ts';
-import { isKernelError } from '../../kernel/errno.ts';
+import { isKernelError, KernelError } from '../../kernel/errno.ts';
 import type { Nftables } from '../../kernel/netfilter/nftables.ts';
-import { parseAddress } from '../../net/address.ts';
-import { hostPrefix, parsePrefix } from '../../net/prefix.ts';
-import type { Table } from '../../reconcile/table.ts';
-import { nftKey as key, nftTableName as tableName } from '../ids.ts';
-import { writeEach } from '../writes.ts';
-import { chainShape, elementsOf, type NftEntry, shapeOf } from './rule-text.ts';
+import type { TableChange, TransactedTable } from '../../reconcile/table.ts';
+import { nftKey, nftTableName as tableName } from '../ids.ts';
+import { isSameNftEntry, type NftChain, type NftEntry, nftEntryKey } from './entries.ts';
+import { type NftListing, readTable, writtenMark } from './listing.ts';
+import { changeCommands, tableBody } from './transaction.ts';
 
 /** The part of Nftables that a table needs. */
-export type NftRunner = Pick<Nftables, 'apply' | 'replaceTable' | 'listTable' | 'deleteTable'>;
+export type NftRunner = Pick<
+  Nftables,
+  'apply' | 'replaceTable' | 'listTable' | 'deleteTable' | 'ruleBytes'
+>;
 
 /**
- * What is there counts as right when its fingerprint and shape are, and when its rules and flags still read as they did
- * right after they were written. A counter in the table has the hash of that in its name, for later processes too. With
- * other elements in the same sets they read the same: they are listed only once, which takes as long as writing (40 ms in
- * a cluster of 1,000 nodes).
+ * A chain counts as right when its place, number of rules and fingerprint are, and when it still reads as it did right after
+ * it was written. A counter in the table has the hash of that in its name, for later processes too.
  */
-export function nftTable(runner: NftRunner): Table<NftEntry> {
-  // By fingerprint.
-  const marks = new Map<string, string>();
-  // Whatever is written brings another listing, so what one says stays true.
-  const entriesOf = memoize((listing: readonly unknown[]): ReadonlyMap<string, NftEntry> => {
-    const { counters, ...found } = readListing(listing);
-    const mark = markOf(listing);
-    const isChanged = !counters.has(mark);
-    if (!isChanged) remember(marks, found.fingerprint, mark);
-    const shape = isChanged ? `${found.shape}; changed` : found.shape;
-    return new Map([[key, { ...found, shape, body: '' }]]);
-  });
+export function nftTable(runner: NftRunner): TransactedTable<NftEntry> {
+  const writer = new TableWriter(runner);
   return {
     name: 'nft',
-    key: () => key,
-    equal: (left, right) => left.fingerprint === right.fingerprint && left.shape === right.shape,
-    list: () => {
-      const listing = listTable(runner);
-      return listing === undefined ? new Map() : entriesOf(listing);
-    },
-    set: (entries) =>
-      writeEach(entries, {
-        key: () => key,
-        write: ({ body, fingerprint }) => {
-          const known = marks.get(fingerprint);
-          const marked = known === undefined ? body : `${body}\n  counter ${known} {\n  }`;
-          runner.replaceTable('inet', tableName, marked);
-          if (known !== undefined) return;
-          const mark = markOf(listTable(runner) ?? []);
-          runner.apply(`add counter inet ${tableName} ${mark}`);
-          remember(marks, fingerprint, mark);
-        },
-      }),
-    delete: (entries) =>
-      writeEach(entries, {
-        key: () => key,
-        write: () => void runner.deleteTable('inet', tableName),
-      }),
+    whole: nftKey,
+    key: nftEntryKey,
+    equal: isSameNftEntry,
+    list: () => writer.list(),
+    transact: (change) => writer.write(change),
   };
 }
 
-// One is in force at a time.
-function remember(marks: Map<string, string>, fingerprint: string, mark: string): void {
-  marks.clear();
-  marks.set(fingerprint, mark);
+type Entries = ReadonlyMap<string, NftEntry>;
+
+interface Listed {
+  readonly entries: Entries;
+  readonly marks: readonly string[];
 }
 
-function listTable(runner: NftRunner): readonly unknown[] | undefined {
-  try {
-    return runner.listTable('inet', tableName, { stateless: true });
-  } catch (error) {
-    // libnftables 1.0.6 writes whatever is in its memory as a table's flags. Ours has none.
-    if (isKernelError(error, 'EBADMSG')) return [];
-    throw error;
+const nothing: Listed = { entries: new Map(), marks: [] };
+
+class TableWriter {
+  readonly #runner: NftRunner;
+  // Whatever is written brings another listing, so what one says stays true.
+  readonly #read: (listing: readonly unknown[]) => Listed;
+  /** What #present and #marks were taken from, until something is written. */
+  #listed: Listed | undefined;
+  /** What the kernel has, as far as this process knows. */
+  #present = new Map<string, NftEntry>();
+  /** Counters in the kernel that are marks. */
+  #marks: readonly string[] = [];
+  /** Rules as they were last listed or written; undefined: not known. */
+  #rules: Buffer | undefined;
+  /** Hash of each chain as libnftables lists it, by the chain's name and content. */
+  readonly #hashes = new Map<string, string>();
+
+  constructor(runner: NftRunner) {
+    this.#runner = runner;
+    this.#read = memoize((listing) => this.#judge(readTable(listing)));
+  }
+
+  list(): Entries {
+    // First, so that rules that change in between are others than these.
+    this.#rules = this.#ruleBytes();
+    const listing = this.#listing();
+    const listed = listing === undefined ? nothing : this.#read(listing);
+    if (listed !== this.#listed) {
+      this.#listed = listed;
+      this.#present = new Map(listed.entries);
+      this.#marks = listed.marks;
+    }
+    return listed.entries;
+  }
+
+  write({ set, remove, desired }: TableChange<NftEntry>): void {
+    this.#listed = undefined;
+    if (!desired.has(nftKey)) {
+      this.#runner.deleteTable('inet', tableName);
+      this.#present.clear();
+      this.#marks = [];
+      this.#rules = undefined;
+      return;
+    }
+    const change = { set, remove, desired, present: this.#present };
+    const commands = this.#isAsLeft() ? changeCommands(change) : undefined;
+    if (commands === undefined || !this.#isApplied(commands)) {
+      this.#runner.replaceTable('inet', tableName, tableBody(desired.values()));
+      this.#present = new Map(desired);
+      this.#marks = [];
+    } else {
+      for (const entry of remove) this.#present.delete(nftEntryKey(entry));
+      for (const entry of set) this.#present.set(nftEntryKey(entry), entry);
+      if ([...set, ...remove].every(({ kind }) => kind === 'element')) return;
+    }
+    this.#mark();
+    this.#rules = this.#ruleBytes();
+  }
+
+  #judge(listing: NftListing): Listed {
+    const isMarked = listing.marks.includes(writtenMark(listing.chainHashes));
+    const chains = listing.entries.filter((entry) => entry.kind === 'chain');
+    if (isMarked) for (const chain of chains) this.#learn(chain, listing);
+    const entries = listing.entries.map((entry) => {
+      const isChanged = entry.kind === 'chain' && !this.#isKnown(entry, listing);
+      return isChanged ? { ...entry, content: `${entry.content}, changed` } : entry;
+    });
+    const { marks } = listing;
+    return { entries: new Map(entries.map((entry) => [nftEntryKey(entry), entry])), marks };
+  }
+
+  // Another process may have changed rules since, and the change would be taken for ours. Where the rules cannot be read,
+  // the next listing finds out.
+  #isAsLeft(): boolean {
+    if (this.#rules === undefined) return false;
+    return this.#ruleBytes()?.equals(this.#rules) ?? true;
+  }
+
+  // What was refused is not what this process thinks it is: a replacement needs no knowledge.
+  #isApplied(commands: readonly string[]): boolean {
+    try {
+      if (commands.length > 0) this.#runner.apply(commands.join('\n'));
+      return true;
+    } catch (error) {
+      if (error instanceof KernelError) return false;
+      throw error;
+    }
+  }
+
+  // Says how the chains read now, which is listed unless it is known from an earlier time.
+  #mark(): void {
+    const mark = writtenMark(this.#knownHashes() ?? this.#listedHashes());
+    if (this.#marks.length === 1 && this.#marks[0] === mark) return;
+    const commands = [
+      ...this.#marks.map((old) => `delete counter ${nftKey} ${old}`),
+      `add counter ${nftKey} ${mark}`,
+    ];
+    this.#runner.apply(commands.join('\n'));
+    this.#marks = [mark];
+  }
+
+  #knownHashes(): ReadonlyMap<string, string> | undefined {
+    const known = new Map<string, string>();
+    for (const entry of this.#present.values()) {
+      if (entry.kind !== 'chain') continue;
+      const hash = this.#hashes.get(textKey(entry));
+      if (hash === undefined) return undefined;
+      known.set(entry.name, hash);
+    }
+    return known;
+  }
+
+  #listedHashes(): ReadonlyMap<string, string> {
+    const listing = readTable(this.#listing() ?? []);
+    for (const entry of listing.entries) {
+      const own = this.#present.get(nftEntryKey(entry));
+      const isOwn = entry.kind === 'chain' && own !== undefined && isSameNftEntry(entry, own);
+      if (isOwn) this.#learn(entry, listing);
+    }
+    return listing.chainHashes;
+  }
+
+  #learn(chain: NftChain, { chainHashes }: NftListing): void {
+    const hash = chainHashes.get(chain.name);
+    if (hash !== undefined) this.#hashes.set(textKey(chain), hash);
+  }
+
+  #isKnown(chain: NftChain, { chainHashes }: NftListing): boolean {
+    return this.#hashes.get(textKey(chain)) === chainHashes.get(chain.name);
+  }
+
+  #listing(): readonly unknown[] | undefined {
+    try {
+      return this.#runner.listTable('inet', tableName, { stateless: true });
+    } catch (error) {
+      // libnftables 1.0.6 writes whatever is in its memory as a table's flags. Ours has none.
+      if (isKernelError(error, 'EBADMSG')) return [];
+      throw error;
+    }
+  }
+
+  #ruleBytes(): Buffer | undefined {
+    try {
+      return this.#runner.ruleBytes(tableName);
+    } catch (error) {
+      if (error instanceof KernelError) return undefined;
+      throw error;
+    }
   }
 }
 
-const concatenation = z
-  .object({ concat: z.array(z.union([z.string(), z.number()])) })
-  .transform(({ concat }) => concat.join(' . '));
-
-// A single address stands alone, a range of any other form as it comes. What there are thousands of is tried first.
-const element = z.union([
-  z.string().transform((address) => hostPrefix(parseAddress(address))),
-  z
-    .object({ prefix: z.object({ addr: z.string(), len: z.number() }) })
-    .transform(({ prefix: { addr, len } }) => parsePrefix(`${addr}/${len}`)),
-  concatenation,
-  z.tuple([concatenation, concatenation]).transform((sides) => sides.join(' : ')),
-  z.unknown().transform((other) => JSON.stringify(other)),
-]);
-
-// The policy is told only where it is not ours.
-const chain = z
-  .object({
-    name: z.string(),
-    type: z.string().optional(),
-    hook: z.string().optional(),
-    prio: z.number().optional(),
-    policy: z.string().optional(),
-  })
-  .transform(({ name, type, hook, prio, policy }) => {
-    const place = hook === undefined ? '' : ` ${type} ${hook} ${prio}`;
-    return { name, place: policy === 'accept' ? place : [place, policy].join(' ').trimEnd() };
-  });
-
-const collection = z.object({ name: z.string(), elem: z.array(element).optional() });
-
-/** libnftables-json(5), as far as the shape needs it. */
-const listingSchema = z.array(
-  z.object({
-    chain: chain.optional(),
-    rule: z.object({ chain: z.string(), comment: z.string().optional() }).optional(),
-    set: collection.optional(),
-    map: collection.optional(),
-    counter: z.object({ name: z.string() }).optional(),
-  }),
-);
-
-const elsewhereSchema = z.union([
-  z.object({ set: collection }),
-  z.object({ map: collection }),
-  z.object({ counter: z.unknown() }),
-]);
-
-interface FoundTable extends Pick<NftEntry, 'fingerprint' | 'shape'> {
-  readonly counters: ReadonlySet<string>;
-}
-
-function readListing(listing: unknown): FoundTable {
-  const rules = new Map<string, number>();
-  const places = new Map<string, string>();
-  const sets = new Map<string, string>();
-  const comments = new Set<string>();
-  const counters = new Set<string>();
-  for (const { chain, rule, set, map, counter } of listingSchema.parse(listing)) {
-    if (counter !== undefined) counters.add(counter.name);
-    if (chain !== undefined) places.set(chain.name, chain.place);
-    if (set !== undefined) sets.set(`set ${set.name}`, elementsOf(set.elem ?? []));
-    if (map !== undefined) sets.set(`map ${map.name}`, elementsOf(map.elem ?? []));
-    if (rule === undefined) continue;
-    rules.set(rule.chain, (rules.get(rule.chain) ?? 0) + 1);
-    comments.add(rule.comment ?? '');
-  }
-  const chains = Array.from(places, ([name, place]) =>
-    chainShape(name, place, rules.get(name) ?? 0),
-  );
-  const [comment = ''] = comments;
-  const fingerprint = comments.size === 1 ? comment.replace(/^heddle /, '') : '';
-  return { fingerprint, shape: shapeOf([...chains, ...sets]), counters };
-}
-
-// Handles say nothing about the contents. Sets and maps are in the shape, and nobody exchanges one that a rule refers to;
-// counters count.
-function markOf(listing: readonly unknown[]): string {
-  const rules = listing.filter((item) => !elsewhereSchema.safeParse(item).success);
-  const text = JSON.stringify(rules, (name, value: unknown) =>
-    name === 'handle' ? undefined : value,
-  );
-  return `as_written_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+function textKey({ name, content }: NftChain): string {
+  return `${name} ${content}`;
 }

@@ -8,6 +8,7 @@ import { Attributes } from '../netlink/protocol/attribute.ts';
 import { malformed } from '../netlink/protocol/message.ts';
 import type { Query } from '../netlink/protocol/request.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
+import { ruleBytes } from './nft-changes.ts';
 import { type DevicesByChain, listChainDevices } from './nft-devices.ts';
 import type { NftFamily } from './nft-family.ts';
 import { hasMoreRules, listXtables, type XtablesByRule } from './nft-xtables.ts';
@@ -87,6 +88,11 @@ export class Nftables implements Disposable {
   /** Changes whenever anything in the namespace's rules changes. Throws KernelError. */
   generation(): number {
     return generationOf(this.#socket);
+  }
+
+  /** Of a table of family `inet`: see nft-changes.ts. Throws KernelError. */
+  ruleBytes(table: string): Buffer {
+    return ruleBytes(this.#socket, table);
   }
 
   /** All chains of all tables without their rules, in the form of `listTable`. Equivalent to: `nft -j list chains`. */

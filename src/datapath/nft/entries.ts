@@ -1,0 +1,120 @@
+// The table `inet heddle` as entries: one for the table, and one for each counter, set, map, chain and element. Each can be
+// written alone, and the others keep their handles and counts.
+
+import { createHash } from 'node:crypto';
+import type { EntryGroup } from '../../reconcile/table.ts';
+import { nftKey } from '../ids.ts';
+import { type Chain, type Collection, placeText, type TableContents } from './rule-text.ts';
+
+export type NftEntry = NftDefinition | NftChain | NftElement;
+
+/** The table itself, a counter, or a set or map without its elements. */
+export interface NftDefinition {
+  readonly kind: 'table' | 'counter' | 'set' | 'map';
+  readonly name: string;
+  /** Statements between the definition's braces, as nft writes them; '' where there are none. */
+  readonly content: string;
+}
+
+export interface NftChain {
+  readonly kind: 'chain';
+  readonly name: string;
+  /** See `placeText`. */
+  readonly place: string;
+  /** Number of rules and the fingerprint that each of them carries as its comment. */
+  readonly content: string;
+  /** Absent in what the kernel lists. */
+  readonly wanted?: WantedChain;
+}
+
+interface WantedChain {
+  readonly rules: readonly string[];
+  /** Chains are made in this order: of two at one place the one that was made last comes first. */
+  readonly rank: number;
+}
+
+export interface NftElement {
+  readonly kind: 'element';
+  /** Set or map. */
+  readonly of: string;
+  /** As nft writes it. */
+  readonly element: string;
+  /** In a map what the element leads to, else ''. */
+  readonly content: string;
+  /** The kernel has it in a form that this program does not write. */
+  readonly isUnreadable?: boolean;
+}
+
+/** Shown to people: `chain postrouting`, `element exempt4 192.0.2.0/24`. */
+export function nftEntryKey(entry: NftEntry): string {
+  if (entry.kind === 'table') return nftKey;
+  if (entry.kind === 'element') return `element ${entry.of} ${entry.element}`;
+  return `${entry.kind} ${entry.name}`;
+}
+
+export function isSameNftEntry(left: NftEntry, right: NftEntry): boolean {
+  return (
+    left.kind === right.kind && left.content === right.content && placeOf(left) === placeOf(right)
+  );
+}
+
+export const tableEntry: NftDefinition = { kind: 'table', name: nftKey, content: '' };
+
+export function counterEntry(name: string): NftDefinition {
+  return { kind: 'counter', name, content: '' };
+}
+
+/** Of chains, the ranks begin at `rank`. */
+export function contentEntries(
+  { counters, collections, chains }: TableContents,
+  rank: number,
+): readonly NftEntry[] {
+  return [
+    ...counters.map(counterEntry),
+    ...collections.flatMap((each) => [collectionEntry(each), ...elementEntries(each)]),
+    ...chains.map((chain, index) => chainEntry(chain, rank + index)),
+  ];
+}
+
+// Without its elements.
+function collectionEntry({ kind, name, type, isInterval }: Collection): NftDefinition {
+  return { kind, name, content: isInterval ? `type ${type}; flags interval` : `type ${type}` };
+}
+
+function elementEntries({ name, elements }: Collection): readonly NftElement[] {
+  return elements.map((text) => elementEntry(name, text));
+}
+
+/** `text`: as nft writes it, `KEY` or `KEY : VALUE`. */
+export function elementEntry(of: string, text: string): NftElement {
+  const [element = '', content = ''] = text.split(' : ');
+  return { kind: 'element', of, element, content };
+}
+
+function chainEntry(chain: Chain, rank: number): NftChain {
+  const { name, at, rules } = chain;
+  const place = placeText(at);
+  const text = [name, place, ...rules].join('\n');
+  const fingerprint = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  const content = chainContent(rules.length, fingerprint);
+  return { kind: 'chain', name, place, content, wanted: { rules, rank } };
+}
+
+/** `fingerprint`: of each rule's comment. A chain without rules has no room for one. */
+export function chainContent(rules: number, fingerprint: string): string {
+  return rules === 0 ? 'no rules' : `${rules} rules ${fingerprint}`;
+}
+
+/** Every rule of a chain carries it: libnftables lists neither a chain's own comment nor a table's. */
+export function ruleComment({ content }: NftChain): string {
+  return `heddle ${content.split(' ').at(-1)}`;
+}
+
+/** Keyed, as the reconciler wants a group. */
+export function keyed(entries: readonly NftEntry[]): EntryGroup<NftEntry> {
+  return entries.map((entry) => [nftEntryKey(entry), entry]);
+}
+
+function placeOf(entry: NftEntry): string {
+  return entry.kind === 'chain' ? entry.place : '';
+}

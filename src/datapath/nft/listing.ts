@@ -1,0 +1,178 @@
+// The table `inet heddle` as libnftables lists it (libnftables-json(5)), read back as entries.
+
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { parseAddress } from '../../net/address.ts';
+import { hostPrefix, parsePrefix } from '../../net/prefix.ts';
+import {
+  chainContent,
+  counterEntry,
+  elementEntry,
+  type NftChain,
+  type NftDefinition,
+  type NftElement,
+  type NftEntry,
+  tableEntry,
+} from './entries.ts';
+
+export interface NftListing {
+  readonly entries: readonly NftEntry[];
+  /** Hash of everything listed about a chain and its rules, by the chain's name. */
+  readonly chainHashes: ReadonlyMap<string, string>;
+  /** Names of counters that are marks: see `writtenMark`. */
+  readonly marks: readonly string[];
+}
+
+const markPrefix = 'as_written_';
+
+/** Name of a counter that says how libnftables listed all chains right after they were written. */
+export function writtenMark(chainHashes: ReadonlyMap<string, string>): string {
+  const lines = Array.from(chainHashes, ([name, hash]) => `${name} ${hash}`).sort();
+  return `${markPrefix}${hashOf(lines.join('\n'))}`;
+}
+
+/** Sets come before their elements, the table before everything. */
+export function readTable(listing: readonly unknown[]): NftListing {
+  const items = listingSchema.parse(listing);
+  const counters = items.flatMap(({ counter }) => counter ?? []);
+  const isMark = (name: string): boolean => name.startsWith(markPrefix);
+  return {
+    entries: [
+      { ...tableEntry, content: tableContent(items, listing) },
+      ...counters.filter(({ name }) => !isMark(name)).map(({ name }) => counterEntry(name)),
+      ...items.flatMap(({ set, map }) => [
+        ...(set === undefined ? [] : collectionEntries('set', set)),
+        ...(map === undefined ? [] : collectionEntries('map', map)),
+      ]),
+      ...items.flatMap(({ chain }) => (chain === undefined ? [] : [chainOf(chain, items)])),
+    ],
+    chainHashes: chainHashes(listing),
+    marks: counters.map(({ name }) => name).filter(isMark),
+  };
+}
+
+const concatenation = z
+  .object({ concat: z.array(z.union([z.string(), z.number()])) })
+  .transform(({ concat }) => concat.join(' . '));
+
+interface ListedElement {
+  readonly text: string;
+  readonly isUnreadable?: boolean;
+}
+
+const readable = (text: string): ListedElement => ({ text });
+
+// A single address stands alone, a range of any other form as it comes. What there are thousands of is tried first.
+const element = z.union([
+  z.string().transform((address) => readable(hostPrefix(parseAddress(address)))),
+  z
+    .object({ prefix: z.object({ addr: z.string(), len: z.number() }) })
+    .transform(({ prefix: { addr, len } }) => readable(parsePrefix(`${addr}/${len}`))),
+  concatenation.transform(readable),
+  z.tuple([concatenation, concatenation]).transform((sides) => readable(sides.join(' : '))),
+  z.unknown().transform((other) => ({ text: JSON.stringify(other), isUnreadable: true })),
+]);
+
+// One stands alone. What is of another form is not what this program writes.
+const words = z
+  .union([z.string().transform((word) => [word]), z.array(z.string())])
+  .catch(['unreadable']);
+
+const any = z.unknown().optional();
+const ofTable = { family: any, table: any, handle: any };
+
+const collection = z.looseObject({
+  ...ofTable,
+  name: z.string(),
+  type: words,
+  map: words.optional(),
+  flags: words.optional(),
+  elem: z.array(element).optional(),
+});
+
+const chain = z.object({
+  name: z.string(),
+  type: z.string().optional(),
+  hook: z.string().optional(),
+  prio: z.number().optional(),
+  policy: z.string().optional(),
+});
+
+const listingSchema = z.array(
+  z.object({
+    table: z.looseObject({ ...ofTable, name: any }).optional(),
+    chain: chain.optional(),
+    rule: z.object({ chain: z.string(), comment: z.string().optional() }).optional(),
+    set: collection.optional(),
+    map: collection.optional(),
+    counter: z.object({ name: z.string() }).optional(),
+  }),
+);
+
+type Items = z.output<typeof listingSchema>;
+
+// Empty where there is nothing but what this program writes: flags and objects of other kinds are in it.
+function tableContent(items: Items, listing: readonly unknown[]): string {
+  const table = items.find((item) => item.table !== undefined)?.table;
+  if (table === undefined) return 'unreadable';
+  const { family: _, name: __, table: ___, handle: ____, ...flags } = table;
+  const others = listing.filter((_item, index) => Object.keys(items[index] ?? {}).length === 0);
+  const isPlain = Object.keys(flags).length === 0 && others.length === 0;
+  return isPlain ? '' : JSON.stringify([flags, ...others]);
+}
+
+function collectionEntries(
+  kind: 'set' | 'map',
+  listed: z.output<typeof collection>,
+): readonly (NftDefinition | NftElement)[] {
+  const { name, type: key, map, flags, elem = [], ...rest } = listed;
+  const { family: _, table: __, handle: ___, ...others } = rest;
+  const parts = [
+    `type ${[key, ...(map === undefined ? [] : [map])].map((types) => types.join(' . ')).join(' : ')}`,
+    ...(flags === undefined ? [] : [`flags ${flags.join(',')}`]),
+    ...(Object.keys(others).length === 0 ? [] : [JSON.stringify(others)]),
+  ];
+  return [
+    { kind, name, content: parts.join('; ') },
+    ...elem.map(({ text, isUnreadable }) =>
+      isUnreadable
+        ? ({ kind: 'element', of: name, element: text, content: '', isUnreadable } as const)
+        : elementEntry(name, text),
+    ),
+  ];
+}
+
+function chainOf(
+  { name, type: kind, hook, prio, policy }: z.output<typeof chain>,
+  items: Items,
+): NftChain {
+  const rules = items.flatMap(({ rule }) => (rule?.chain === name ? [rule] : []));
+  const [comment = '', ...others] = new Set(rules.map((rule) => rule.comment ?? ''));
+  const fingerprint = others.length === 0 ? comment.replace(/^heddle /, '') : '';
+  const place =
+    hook === undefined ? '' : `type ${kind} hook ${hook} priority ${prio}; policy ${policy};`;
+  return { kind: 'chain', name, place, content: chainContent(rules.length, fingerprint) };
+}
+
+const chainItem = z.union([
+  z.object({ chain: z.object({ name: z.string() }) }).transform(({ chain: { name } }) => name),
+  z.object({ rule: z.object({ chain: z.string() }) }).transform(({ rule }) => rule.chain),
+]);
+
+// Handles say nothing about the contents.
+function chainHashes(listing: readonly unknown[]): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  for (const item of listing) {
+    const { data: name } = chainItem.safeParse(item);
+    if (name === undefined) continue;
+    const text = JSON.stringify(item, (field, value: unknown) =>
+      field === 'handle' ? undefined : value,
+    );
+    texts.set(name, `${texts.get(name) ?? ''}${text}\n`);
+  }
+  return new Map(Array.from(texts, ([name, text]) => [name, hashOf(text)]));
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
