@@ -1,13 +1,13 @@
-// How the conversation with the API server goes: part of GET /v1/status.
+// State of the connection to the API server: part of GET /v1/status.
 
 export interface ApiServerView {
-  /** The address in use, or the one tried last: `https://192.0.2.1:6443`. */
+  /** The address in use, or the last one tried: `https://192.0.2.1:6443`. */
   readonly server?: string;
   readonly connectedSince?: string;
-  /** Absent while the connection is well. */
+  /** Absent while the connection works. */
   readonly unreachable?: FailingView;
   readonly resources: readonly ApiResourceView[];
-  /** Since the agent's start, by verb and resource; watches that last are one request each. */
+  /** Since the agent's start, by verb and resource. A watch is one request, however long it lasts. */
   readonly requests: readonly ApiRequestCount[];
 }
 
@@ -20,19 +20,19 @@ export interface ApiResourceView {
   /** As in a ClusterRole: `pods`. */
   readonly resource: string;
   readonly objects: number;
-  /** When the last full list was in; absent before the first. */
+  /** When the last full list was complete; absent before the first. */
   readonly listedAt?: string;
-  /** When a list was in or the watch last said anything, be it that nothing changed. */
+  /** When a list was complete or the watch last sent something, bookmarks included. */
   readonly watchedAt?: string;
   readonly watchRestarts: number;
-  /** Full lists after the first: each time the server had forgotten where we were. */
+  /** Full lists after the first one: each time the server had discarded the watch position. */
   readonly relists: number;
-  /** Only before the first list is in: since when it is read, and how many objects of it have come. */
+  /** Only before the first list is complete: when reading began, and the number of objects so far. */
   readonly reading?: { readonly since: string; readonly objects: number };
   readonly failing?: FailingView;
-  /** Why the last list is not believed yet. */
+  /** Why the last list is not accepted yet. */
   readonly doubt?: FailingView;
-  /** Why what should be listed again soon waits for the regular list. */
+  /** Why a list that is due soon waits for the regular one. */
   readonly postponed?: FailingView;
 }
 

@@ -1,7 +1,7 @@
-// The outcome of one execution of the CNI plugin: the API sends it, the shim prints it and exits.
+// The result of one execution of the CNI plugin: the API sends it, the shim prints it and exits.
 
 export interface CniAnswer {
   readonly exitCode: 0 | 1;
-  /** What the plugin prints on standard output. */
+  /** Text that the plugin prints on standard output. */
   readonly body: string;
 }

@@ -1,6 +1,6 @@
-// What the API answers instead of what was asked for.
+// The API's answer to a failed request.
 
-/** Every answer with a status of 400 and above. */
+/** Body of every answer with a status of 400 and above. */
 export interface ErrorAnswer {
   readonly error: string;
 }

@@ -3,8 +3,8 @@
 import type { PodName } from './endpoints.ts';
 
 /**
- * GET /v1/flows: FlowLine as NDJSON, the recent ones (`?last=N`, all that are kept unless told) and,
- * with `?follow=1`, everything after until the client closes.
+ * GET /v1/flows: FlowLine as NDJSON: the recent ones (`?last=N`, default all that are kept) and, with `?follow=1`, all
+ * later ones until the client closes.
  */
 export type FlowLine = FlowRecord | FlowGap;
 
@@ -12,19 +12,19 @@ export interface FlowRecord {
   readonly kind: 'flow';
   readonly time: string;
   readonly verdict: 'allowed' | 'closed' | 'dropped';
-  /** The end that started the flow; for a drop, what the packet says of its sender. */
+  /** The end that started the flow; for a drop, the claimed source. */
   readonly from: FlowEndView;
-  /** dropped: the pod that sent it, where `from` is not one of that pod's addresses. */
+  /** dropped: the pod that sent the packet, if `from` is not one of that pod's addresses. */
   readonly by?: FlowSender;
   readonly to: FlowEndView;
   /** `tcp`, `udp`, `udplite`, `icmp`, `icmpv6`, `sctp` or the number. */
   readonly protocol: string;
-  /** Seen from the endpoint that reported it. */
+  /** From the point of view of the reporting endpoint. */
   readonly direction: 'ingress' | 'egress';
   readonly tcpFlags?: readonly TcpFlag[];
-  /** dropped: why, in words. */
+  /** dropped: the reason as text. */
   readonly reason?: string;
-  /** closed: what was sent. */
+  /** closed: totals of the flow. */
   readonly totals?: FlowTotals;
 }
 
@@ -35,18 +35,21 @@ export interface FlowEndView {
   /** Absent for protocols without ports. */
   readonly port?: number;
   readonly pod?: PodName;
-  /** The node that has the address, or that the pod is on. */
+  /** The node that has the address, or the pod's node. */
   readonly node?: string;
-  /** `world`: no pod, no node of the cluster. `unverified`: what a dropped packet says, and nothing shows it to be true. */
+  /**
+   * `world`: neither a pod nor a node of the cluster. `unverified`: the claimed source of a dropped packet, without
+   * proof.
+   */
   readonly kind: 'pod' | 'node' | 'world' | 'unverified';
 }
 
-/** A pod of this node, known by its interface. */
+/** A pod of this node, identified by its interface. */
 export interface FlowSender {
   readonly node: string;
-  /** Absent for a container that no Kubernetes-like runtime started. */
+  /** Absent for a container that was not started for a Kubernetes pod. */
   readonly pod?: PodName;
-  /** Its own. */
+  /** The pod's own addresses. */
   readonly addresses: readonly string[];
 }
 
@@ -55,7 +58,7 @@ export interface FlowTotals {
   /** By the end that started it. */
   readonly sent: PacketCount;
   readonly received: PacketCount;
-  /** Why it ended: both sides closed it, or nothing was seen of it for long. */
+  /** Why it ended: both sides closed it, or it was idle for long. */
   readonly end: 'closed' | 'idle';
 }
 
@@ -64,12 +67,12 @@ export interface PacketCount {
   readonly bytes: number;
 }
 
-/** Stands in the stream where records are missing: the reader was too slow, or the data path could not send them. */
+/** Marks missing records in the stream: the reader was too slow, or the data path could not send them. */
 export interface FlowGap {
   readonly kind: 'gap';
   readonly time: string;
   readonly cause: 'slow reader' | 'suppressed' | 'ring full';
   readonly records: number;
-  /** suppressed: whose flows they were, where that is known. */
+  /** suppressed: the pod whose flows they were, if known. */
   readonly by?: FlowSender;
 }

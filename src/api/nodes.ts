@@ -5,7 +5,7 @@ export interface NodeView {
   readonly name: string;
   readonly self: boolean;
   readonly addresses: readonly string[];
-  /** Of them, those that only that Node speaks for: no flow is named after it by them. Absent: none. */
+  /** Unverified addresses, which only that Node claims: flows are not attributed to it by them. Absent: none. */
   readonly unverified?: readonly string[];
   readonly podCidrs: readonly string[];
   readonly pods: number;

@@ -1,4 +1,4 @@
-/** Where the API answers unless the configuration says otherwise. DEFAULT_SOCKET of shim/request.h is the same. */
+/** Default path of the API's socket. DEFAULT_SOCKET of shim/request.h is the same. */
 export const defaultSocket = '/run/heddle/agent.sock';
 
 const cniSuffix = '.cni';

@@ -1,6 +1,6 @@
-// The answers of the API are one file per noun in this folder: what the CLI, the lab and the CNI shim may rely on. Field
-// names are stable: `-o json` prints these objects as they are. Times are ISO 8601 in UTC, sizes bytes. This file: how
-// the node is.
+// The types of the API's answers, one file per noun in this folder, on which the CLI, the lab and the CNI shim rely.
+// Field names are stable: `-o json` prints these objects unchanged. Times are ISO 8601 in UTC, sizes are bytes. This
+// file: the status of the node.
 
 import type { ApiServerView } from './api-server.ts';
 import type { MapFill } from './maps.ts';
@@ -18,25 +18,25 @@ export interface NodeStatus {
   readonly health: HealthView;
   readonly mode: 'native' | 'vxlan';
   readonly cluster: ClusterView;
-  /** The last settle that was caused by a change; absent before the first. */
+  /** The last settle caused by a change; absent before the first. */
   readonly lastChange?: ChangeView;
   readonly datapath: DatapathView;
   /** In apply order. */
   readonly tables: readonly TableView[];
   readonly endpoints: number;
-  /** Empty before the first look. */
+  /** Empty before the first check. */
   readonly facts: readonly FactView[];
   readonly maps: readonly MapFill[];
   readonly drops: DropsView;
   readonly flowEvents: FlowEventTotals;
   /** Newest last; at most 20. */
   readonly recentErrors: readonly RecentError[];
-  /** How long the parts of the start took, until ready. */
+  /** Durations of the parts of the start, until ready. */
   readonly start: StartTimes;
 }
 
 export interface HealthView {
-  /** starting: the first settle has not finished. degraded: something below `reasons` needs attention. */
+  /** starting: the first settle has not finished. degraded: one of `reasons` needs attention. */
   readonly state: 'starting' | 'healthy' | 'degraded';
   /** The texts of `problems`. */
   readonly reasons: readonly string[];
@@ -45,16 +45,16 @@ export interface HealthView {
 }
 
 export interface ClusterView {
-  /** Where cluster state comes from: `directory examples/demo`. */
+  /** The source of cluster state: `directory examples/demo`. */
   readonly source: string;
-  /** False until the source delivered its first full list: nothing is pruned before. */
+  /** False until the source has delivered its first full list; nothing is pruned before. */
   readonly complete: boolean;
   readonly nodes: number;
   readonly pods: number;
-  /** Services with an address. This version carries out none of them: they are kube-proxy's. */
+  /** Number of Services with an address. This version implements none of them; they are left to kube-proxy. */
   readonly services: number;
   readonly problems: readonly ProblemView[];
-  /** Only where cluster state comes from an API server. */
+  /** Only if cluster state comes from an API server. */
   readonly apiServer?: ApiServerView;
 }
 
@@ -62,19 +62,22 @@ export interface ClusterView {
 export interface FactView {
   /** `forward-hooks` */
   readonly id: string;
-  /** problem: pods' packets stop, go astray or are translated wrongly. note: they may. unknown: the kernel was not read. */
+  /**
+   * problem: packets of pods are lost, misdirected or translated wrongly. note: they may be. unknown: the kernel could
+   * not be read.
+   */
   readonly state: 'ok' | 'note' | 'problem' | 'unknown';
-  /** What is so, with names and values, and what to do; of a fact that holds, what is worth knowing. */
+  /** The finding with names and values, and the remedy; for a fact that holds, additional information. */
   readonly text?: string;
 }
 
-/** Something in the cluster's objects that could not be used: a broken manifest, overlapping ranges. */
+/** Unusable cluster objects: an invalid manifest, overlapping ranges. */
 export interface ProblemView {
   /** What is wrong, where, with which value. */
   readonly text: string;
-  /** What holds meanwhile. */
+  /** What applies meanwhile. */
   readonly consequence?: string;
-  /** It is where cluster state comes from that cannot be read, and not one object. */
+  /** Set if the source of cluster state cannot be read, rather than one object. */
   readonly isSource?: true;
 }
 
@@ -90,13 +93,13 @@ export type SettleCause = 'start' | 'cluster' | 'endpoint' | 'network' | 'retry'
 export interface DatapathView {
   /** First 12 hex digits of the SHA-256 over object and constants. */
   readonly objectHash: string;
-  /** True: the programs were already there from an earlier run and stayed as they were. */
+  /** True: the programs of an earlier run were kept. */
   readonly adopted: boolean;
   readonly loadMs: number;
   readonly programs: number;
-  /** Programs in place at interfaces: one a hook. */
+  /** Number of hooks with a program. */
   readonly attachments: number;
-  /** Of pod interfaces. */
+  /** MTU of pod interfaces. */
   readonly mtuBytes?: number;
   readonly uplinks: readonly UplinkView[];
 }
@@ -118,10 +121,10 @@ export interface TableView {
 }
 
 export interface TableFailure {
-  /** Absent when the table as a whole could not be listed. */
+  /** Absent if the table as a whole could not be listed. */
   readonly key?: string;
   readonly text: string;
-  /** When it is tried again. */
+  /** Time of the next attempt. */
   readonly retryAt: string;
 }
 
@@ -129,28 +132,28 @@ export interface TableFailure {
 export interface TableWrites {
   readonly set: number;
   readonly deleted: number;
-  /** Of both: what had been changed behind the agent's back. */
+  /** Entries of both kinds that another process had changed. */
   readonly restored: number;
 }
 
 export interface DropsView {
   readonly lastMinute: number;
-  /** Since the maps were made; only reasons that occurred. */
+  /** Since the creation of the maps; only reasons with drops. */
   readonly total: readonly DropCount[];
 }
 
 export interface DropCount {
-  /** In words: `spoofed address`; `bandwidth limit` is what pods' queues dropped since the agent's start. */
+  /** As text: `spoofed address`. `bandwidth limit` counts drops of pods' queues since the agent's start. */
   readonly reason: string;
   readonly packets: number;
-  /** Absent for `bandwidth limit`, of which the kernel counts packets only. */
+  /** Absent for `bandwidth limit`, for which the kernel counts only packets. */
   readonly bytes?: number;
 }
 
 export interface FlowEventTotals {
   /** Read from the ring buffer since the agent's start. */
   readonly received: number;
-  /** Not sent by the data path: over the budget a second. */
+  /** Not sent by the data path: beyond the budget per second. */
   readonly suppressed: number;
   /** Not sent by the data path: the ring buffer was full. */
   readonly lost: number;
