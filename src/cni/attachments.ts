@@ -1,8 +1,8 @@
-// The attachments that GC is to keep (CNI spec 1.1, "GC: Clean up any stale resources").
+// The attachments that GC must keep (CNI spec 1.1, "GC: Clean up any stale resources").
 
 import { z } from 'zod';
 
-/** One of a network's attachments as GC names it. */
+/** One attachment of a network, as named by GC. */
 export interface KeptAttachment {
   readonly containerId: string;
   readonly ifName: string;
@@ -15,7 +15,7 @@ const attachment = z
   })
   .transform(({ containerID, ifname }) => ({ containerId: containerID, ifName: ifname }));
 
-/** Undefined when the runtime does not say. A Go runtime writes an empty list as null. */
+/** Undefined if the runtime passes none. Go runtimes write an empty list as null. */
 export const keptAttachments: z.ZodType<readonly KeptAttachment[] | undefined> = z
   .array(attachment)
   .nullable()

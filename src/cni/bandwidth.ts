@@ -1,5 +1,5 @@
-// The limits that a runtime asks for: runtimeConfig.bandwidth (CONVENTIONS.md of the CNI project), and the annotations
-// of Kubernetes pods, which containerd hands on as they are.
+// Requested limits: runtimeConfig.bandwidth (CONVENTIONS.md of the CNI project), and the annotations of Kubernetes
+// pods, which containerd passes unchanged.
 
 import { z } from 'zod';
 import type { Bandwidth, RateLimit } from '../net/bandwidth.ts';
@@ -14,7 +14,7 @@ const fields = {
   egressBurst: z.number().nullish(),
 };
 
-/** The convention's fields; bits a second, and bits. Zero stands for absent, as in the reference plugin. */
+/** The convention's fields, in bits per second and bits. Zero means absent, as in the reference plugin. */
 export const bandwidthSchema: z.ZodType<BandwidthConfiguration> = z.preprocess(
   (value) => withFieldNames(value, Object.keys(fields)),
   z.looseObject(fields),
@@ -27,11 +27,11 @@ export interface BandwidthConfiguration {
   readonly egressBurst?: number | null | undefined;
 }
 
-/** What Kubernetes validates the annotations against: 1k to 1P. Below, not one packet a second would pass. */
+/** Limits of Kubernetes' validation of the annotations: 1k to 1P. Below, less than one packet per second would pass. */
 const lowestRate = 1e3;
 const highestRate = 1e15;
 
-/** containerd's way to say that it has no burst to ask for: the annotations have none. */
+/** containerd's value for "no burst": annotations have none. */
 const noBurst = 0xffff_ffff;
 
 /** Throws CniError (invalidConfiguration). */
@@ -50,7 +50,10 @@ export function configuredBandwidth(configuration: BandwidthConfiguration): Band
   );
 }
 
-/** `kubernetes.io/ingress-bandwidth` and `.../egress-bandwidth`, in bits a second. Throws CniError (invalidConfiguration). */
+/**
+ * `kubernetes.io/ingress-bandwidth` and `.../egress-bandwidth`, in bits per second. Throws CniError
+ * (invalidConfiguration).
+ */
 export function annotatedBandwidth(annotations: Readonly<Record<string, string>>): Bandwidth {
   const read = (direction: 'ingress' | 'egress'): RateLimit | undefined => {
     const key = `kubernetes.io/${direction}-bandwidth`;
@@ -67,7 +70,7 @@ function annotatedLimit(key: string, text: string): RateLimit {
   return { bitsPerSecond: checkedRate(rate, field, JSON.stringify(text)) };
 }
 
-/** Direction by direction the first one that has a limit; undefined when none has any. */
+/** Per direction the first candidate with a limit; undefined if none has any. */
 export function firstBandwidth(...candidates: readonly Bandwidth[]): Bandwidth | undefined {
   const ingress = candidates.find((candidate) => candidate.ingress !== undefined)?.ingress;
   const egress = candidates.find((candidate) => candidate.egress !== undefined)?.egress;

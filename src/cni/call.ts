@@ -1,17 +1,17 @@
-// What the shim sends for one execution (see shim/cni.c): every CNI_* string of its environment closed by NUL, an
-// empty string, then standard input.
+// Decodes the request of the shim for one execution (see shim/cni.c): every CNI_* variable, NUL-terminated, an empty
+// string, then standard input.
 
 import { CniError, cniErrorCode } from './error.ts';
 import { latestVersion } from './version.ts';
 
 export interface CniCall {
-  /** `CNI_COMMAND`, `CNI_CONTAINERID`, ... as the runtime set them. */
+  /** `CNI_COMMAND`, `CNI_CONTAINERID`, ... as set by the runtime. */
   readonly environment: ReadonlyMap<string, string>;
   /** The network configuration, not yet parsed. */
   readonly configuration: string;
 }
 
-/** Throws CniError (decode) on a body that the shim did not make. */
+/** Throws CniError (decode) for a body that the shim did not create. */
 export function splitCall(body: Uint8Array): CniCall {
   const environment = new Map<string, string>();
   let start = 0;
@@ -26,7 +26,7 @@ export function splitCall(body: Uint8Array): CniCall {
     start = end + 1;
   }
   const configuration = body.subarray(start + 1);
-  // DEL must not fail for what it does not need (configuration.ts: versionForDel).
+  // DEL must not fail because of fields that it does not need (configuration.ts: versionForDel).
   const isDel = environment.get('CNI_COMMAND') === 'DEL';
   return {
     environment,
@@ -36,7 +36,7 @@ export function splitCall(body: Uint8Array): CniCall {
   };
 }
 
-/** The version to answer in: the request's own where it can be read, whatever else is wrong with the request. */
+/** The version for the answer: the request's own if it can be read, whatever else is wrong with the request. */
 export function answerVersion(call: CniCall | undefined): string {
   try {
     const parsed: unknown = JSON.parse(call?.configuration ?? '');
@@ -44,12 +44,12 @@ export function answerVersion(call: CniCall | undefined): string {
       return typeof parsed.cniVersion === 'string' ? parsed.cniVersion : latestVersion;
     }
   } catch {
-    // Not JSON: the answer that says so has to carry some version.
+    // Not JSON: the answer with that error still needs a version.
   }
   return latestVersion;
 }
 
-// Making one takes longer than it works.
+// Creating a decoder takes longer than decoding.
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function decodeText(bytes: Uint8Array, what: string): string {

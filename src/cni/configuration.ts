@@ -1,5 +1,5 @@
-// The network configuration on standard input, as far as we read it. Keys we do not know are other people's and stay
-// unread (CNI spec 1.1, section 1).
+// Parses the network configuration on standard input. Unknown keys belong to others and are ignored (CNI spec 1.1,
+// section 1).
 
 import { z } from 'zod';
 import { errorText } from '../base/errors.ts';
@@ -24,17 +24,17 @@ export interface NetworkConfiguration {
   readonly version: CniVersion;
   readonly name: string;
   readonly previous: PreviousResult | undefined;
-  /** Undefined when neither the runtime nor the pod's annotations ask for a limit. */
+  /** Undefined if neither the runtime nor the pod's annotations request a limit. */
   readonly bandwidth: Bandwidth | undefined;
-  /** The runtime has handed over the pod's annotations, whatever is in them. */
+  /** Whether the runtime has passed the pod's annotations, even if they are empty. */
   readonly hasAnnotations: boolean;
   readonly capabilities: FixedCapabilities;
-  /** What GC is to keep; undefined where the runtime does not say. */
+  /** Attachments that GC must keep; undefined if the runtime passes none. */
   readonly kept: readonly KeptAttachment[] | undefined;
   readonly portMappings: readonly PortMapping[];
 }
 
-/** The result of an earlier ADD as the runtime kept it, with whatever chained plugins added since. */
+/** The result of an earlier ADD as kept by the runtime, including changes of chained plugins. */
 export interface PreviousResult {
   readonly interfaces: readonly PreviousInterface[];
   readonly addresses: readonly Address[];
@@ -46,10 +46,10 @@ export interface PreviousInterface {
   readonly sandbox?: string | undefined;
 }
 
-/** Container ids and network names (CNI spec 1.1, sections 1 and 2). */
+/** Pattern of container ids and network names (CNI spec 1.1, sections 1 and 2). */
 export const identifierPattern: RegExp = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
-// The address part only; the length is no part of an address's identity.
+// Only the address; the length is not part of its identity.
 const addressWithLength = z
   .string()
   .refine((text) => isAddress(text.replace(/\/\d{1,3}$/, '')), 'is not an address with a length')
@@ -72,7 +72,7 @@ const objectSchema = z.record(z.string(), z.unknown());
 
 const schema = z.looseObject({
   'cni.dev/valid-attachments': keptAttachments,
-  // libcni's from before the specification had its name (cni#1101).
+  // libcni's key from before the specification named it (cni#1101).
   'cni.dev/attachments': keptAttachments,
   name: z.string().regex(identifierPattern, 'is not a network name (letters, digits, _ . -)'),
   type: z.string().min(1).optional(),
@@ -110,8 +110,8 @@ export function parseConfiguration(text: string): NetworkConfiguration {
 }
 
 /**
- * Nothing else of the configuration counts for DEL, and one that cannot be read names no version: what is wrong with it must not
- * keep the runtime from DEL, which it repeats until it succeeds. Throws CniError: incompatibleVersion.
+ * DEL uses nothing else of the configuration. An unreadable configuration has no version: its errors must not fail DEL,
+ * which the runtime repeats until it succeeds. Throws CniError: incompatibleVersion.
  */
 export function versionForDel(text: string): CniVersion {
   let object: Readonly<Record<string, unknown>>;

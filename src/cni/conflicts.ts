@@ -1,29 +1,29 @@
-// Which network configurations of others a container runtime would use instead of ours. Runtimes read a folder through
-// libcni: regular files whose names end in .conf, .conflist or .json, hidden ones too, in the order of their bytes.
-// containerd (max_conf_num 1, the default) and CRI-O use the first that can be loaded; what cannot be loaded CRI-O passes
-// over, and containerd stops at it with a message of its own. Sources: containernetworking/cni libcni/conf.go,
+// Finds network configurations of other plugins that a container runtime would use instead of heddle's. Runtimes read a
+// folder through libcni: regular files whose names end in .conf, .conflist or .json, including hidden ones, in byte
+// order. containerd (max_conf_num 1, the default) and CRI-O use the first one that can be loaded. CRI-O skips files
+// that cannot be loaded; containerd stops there with its own message. Sources: containernetworking/cni libcni/conf.go,
 // containerd/go-cni opts.go loadFromConfDir, cri-o/ocicni loadNetworks.
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 export interface ConfigurationsBefore {
-  /** Those that sort before ours and do not lead to us, in order. */
+  /** Configurations that sort before heddle's and do not lead to it, in order. */
   readonly conflicts: readonly string[];
-  /** Those that sort before ours and cannot be loaded: containerd has no network while they are there. */
+  /** Files that sort before heddle's and cannot be loaded: containerd has no network while they exist. */
   readonly unloadable: readonly string[];
 }
 
 export interface OwnConfiguration {
   /** `05-heddle.conflist` */
   readonly file: string;
-  /** Name of the network in it. */
+  /** Name of its network. */
   readonly network: string;
   /** Type of the plugin. */
   readonly plugin: string;
 }
 
-/** Throws the file system's error where the folder cannot be listed. */
+/** Throws the file system's error if the folder cannot be listed. */
 export function configurationsBefore(
   directory: string,
   own: OwnConfiguration,
@@ -38,7 +38,7 @@ export function configurationsBefore(
       continue;
     }
     const answer = leadsToUs(plugins, { directory, own, depth: 0 });
-    // A runtime goes no further.
+    // Runtimes read no further.
     if (answer === 'yes') break;
     if (answer === 'no') conflicts.push(file);
   }
@@ -65,7 +65,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const maxBytes = 4 * 1024 * 1024;
 
-/** The plugins of a configuration in order; undefined where no runtime can load it. */
+/** The plugins of a configuration in order; undefined if no runtime can load it. */
 function load(file: string): readonly Fields[] | undefined {
   const raw = readJson(file);
   if (raw === undefined) return undefined;
@@ -78,7 +78,7 @@ function load(file: string): readonly Fields[] | undefined {
     : undefined;
 }
 
-// Nothing but regular files is opened: to read a pipe would wait for a writer.
+// Only regular files are opened: reading a pipe would wait for a writer.
 function readJson(file: string): Fields | undefined {
   try {
     const { size } = statSync(file);
@@ -100,7 +100,7 @@ type Answer = 'yes' | 'no' | 'unknown';
 
 const deepest = 8;
 
-/** `unknown`: a meta-plugin that does not say what it hands pods to; it takes the first of the configurations behind it. */
+/** `unknown`: a meta-plugin without a stated delegate; it takes the first of the configurations after it. */
 function leadsToUs(plugins: readonly Fields[], search: Search): Answer {
   if (search.depth > deepest) return 'unknown';
   if (plugins.some((plugin) => typeOf(plugin) === search.own.plugin)) return 'yes';
@@ -113,15 +113,15 @@ const metaPlugins: ReadonlySet<string> = new Set([
   ...['multus', 'multus-shim', 'multus-cni', 'genie', 'cni-genie', 'danm', 'fakedanm', 'knitter'],
 ]);
 
-// By what it is called, or by fields that only such plugins have.
+// By its name, or by fields that only meta-plugins have.
 function isMeta(plugin: Fields): boolean {
   if (metaPlugins.has(typeOf(plugin).toLowerCase())) return true;
   const { delegates, clusterNetwork, readinessindicatorfile } = plugin;
   return Array.isArray(delegates) || [clusterNetwork, readinessindicatorfile].some(isText);
 }
 
-// Multus, thin: `delegates` holds whole configurations, the first is the pod's network; thick, and thin with CRDs:
-// `clusterNetwork` is a file, the name of a network in this folder, or an object's name.
+// Multus, thin: `delegates` contains whole configurations, and the first is the pod's network. Thick, and thin with
+// CRDs: `clusterNetwork` is a file, the name of a network in this folder, or the name of an object.
 function delegatesToUs({ delegates, clusterNetwork }: Fields, search: Search): Answer {
   const deeper = { ...search, depth: search.depth + 1 };
   if (isText(clusterNetwork)) return namedNetwork(clusterNetwork, deeper);
@@ -133,7 +133,7 @@ function delegatesToUs({ delegates, clusterNetwork }: Fields, search: Search): A
   return isText(name) ? namedNetwork(name, deeper) : 'unknown';
 }
 
-// The path is one of the meta-plugin's own container, the folder the same.
+// The path is in the meta-plugin's own container; the folder is the same.
 function namedNetwork(text: string, search: Search): Answer {
   const { own, directory } = search;
   const base = path.basename(text);
@@ -143,7 +143,7 @@ function namedNetwork(text: string, search: Search): Answer {
   return plugins === undefined ? 'unknown' : leadsToUs(plugins, search);
 }
 
-// Go reads this field's name in any case.
+// Go accepts any case for this field's name.
 function typeOf(plugin: Fields): string {
   const { type = plugin['Type'] } = plugin;
   return typeof type === 'string' ? type : '';

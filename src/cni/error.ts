@@ -1,14 +1,14 @@
-// What goes back to the container runtime when a verb fails: a code of the CNI specification and a text that a
-// person reading `kubectl describe pod` can act on. Source: CNI spec 1.1, section 5 "Error"; 8 and 999 are libcni's.
+// Errors returned to the container runtime: a code of the CNI specification and a text that helps a reader of `kubectl
+// describe pod`. Source: CNI spec 1.1, section 5 "Error"; 8 and 999 are libcni's.
 
 import { errorText } from '../base/errors.ts';
 import { printableStrings } from '../base/printable.ts';
 
 export const cniErrorCode = {
   incompatibleVersion: 1,
-  /** A field of the configuration asks for something we cannot do; the text has key and value. */
+  /** A configuration field requests something unsupported; the text has key and value. */
   unsupportedField: 2,
-  /** Nothing is known of the container, so nothing need be cleaned up. */
+  /** The container is unknown, so nothing needs to be cleaned up. */
   unknownContainer: 3,
   /** The text names the variables. */
   invalidEnvironment: 4,
@@ -19,15 +19,15 @@ export const cniErrorCode = {
   tryLater: 11,
   /** STATUS: an ADD would fail. */
   notAvailable: 50,
-  /** STATUS: an ADD would fail, and pods that exist do not reach everything. */
+  /** STATUS: an ADD would fail, and existing pods lack full connectivity. */
   limitedConnectivity: 51,
-  /** Ours (100 and up are free for plugins): CHECK found the pod's network other than ADD left it. */
+  /** heddle's own (100 and up are free for plugins): CHECK found differences from the result of ADD. */
   endpointDiffers: 100,
-  /** ADD was asked for an interface name that the pod's namespace has already. */
+  /** The interface name requested from ADD already exists in the pod's namespace. */
   interfaceExists: 101,
-  /** ADD: every address of a family is held by an endpoint; waiting does not help. */
+  /** ADD: all addresses of a family are in use by endpoints; waiting does not help. */
   noAddress: 102,
-  /** ADD was asked for a port of the node that another pod has. */
+  /** The port of the node requested from ADD belongs to another pod. */
   hostPortTaken: 103,
   internal: 999,
 } as const;
@@ -35,7 +35,7 @@ export const cniErrorCode = {
 export type CniErrorCode = (typeof cniErrorCode)[keyof typeof cniErrorCode];
 
 export interface CniErrorOptions extends ErrorOptions {
-  /** What to do about it, or what lies beneath. */
+  /** Remedy or underlying cause. */
   readonly details?: string | undefined;
   /** What must be mended, where somebody else than the runtime's owner can; readiness: what the agent waits for. */
   readonly about?: 'pod annotation' | 'readiness' | undefined;
@@ -59,17 +59,17 @@ export class CniError extends Error {
   }
 }
 
-/** Anything thrown, as the error a runtime understands: what is not a CniError already is code 999 with its text. */
+/** Converts any thrown value: one that is not a CniError becomes code 999 with its text. */
 export function toCniError(error: unknown): CniError {
   if (error instanceof CniError) return error;
   const text = errorText(error);
   return new CniError(cniErrorCode.internal, text, { cause: error });
 }
 
-/** The JSON for standard output. `version` is the request's own, even one that we do not speak. */
+/** JSON for standard output. `version` is the request's own, even if it is unsupported. */
 export function formatError(version: string, error: CniError): string {
   const { code, message, details } = error;
-  // The kubelet shows it in Events; what a pod or a runtime wrote is in it.
+  // The kubelet shows it in Events, and it contains text from pods and runtimes.
   const told = printableStrings({ msg: message, ...(details && { details }) });
   const shape = { cniVersion: version, code, ...told };
   return `${JSON.stringify(shape)}\n`;

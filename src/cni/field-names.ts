@@ -1,7 +1,10 @@
-// Runtimes written in Go need not write field names in the case that the CNI conventions have: Go's decoder, which they are
-// tried with, takes any. containerd's `HostPort` and `IngressRate` are what a plugin must understand.
+// Accepts CNI field names in any case. Runtimes written in Go need not follow the conventions' case, because Go's
+// decoder accepts any: plugins must understand containerd's `HostPort` and `IngressRate`.
 
-/** The object with `names` in the case given here; what has a name exactly keeps it. Anything else is returned as it is. */
+/**
+ * Returns the object with `names` in the given case. An exact name takes precedence. Other values are returned
+ * unchanged.
+ */
 export function withFieldNames(value: unknown, names: readonly string[]): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const known = new Map(names.map((name) => [name.toLowerCase(), name]));

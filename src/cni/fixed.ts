@@ -1,5 +1,5 @@
-// Addresses and MAC that the runtime asks for by name, in the two ways there are: the capabilities `ips` and `mac`
-// (CNI CONVENTIONS.md, "Dynamic Plugin specific fields") and, older and weaker, IP= and MAC= in CNI_ARGS.
+// Requested addresses and MAC: the capabilities `ips` and `mac` (CNI CONVENTIONS.md, "Dynamic Plugin specific fields")
+// and, older and with lower precedence, IP= and MAC= in CNI_ARGS.
 
 import { InputError } from '../base/input-error.ts';
 import { type Address, addressFamily, parseAddress } from '../net/address.ts';
@@ -7,7 +7,7 @@ import { type Mac, parseMac } from '../net/mac.ts';
 import { CniError, type CniErrorCode, cniErrorCode } from './error.ts';
 
 export interface FixedIdentity {
-  /** At most one a family; the other family's is chosen as usual. */
+  /** At most one per family; the other family's is chosen as usual. */
   readonly addresses: readonly Address[];
   readonly mac?: Mac | undefined;
 }
@@ -17,14 +17,16 @@ export interface FixedCapabilities {
   readonly mac?: string | null | undefined;
 }
 
-/** Undefined when nothing is asked for. `cniArgs`: CNI_ARGS by key.
- * Throws CniError: invalidConfiguration or, for what CNI_ARGS say, invalidEnvironment. */
+/**
+ * Undefined if nothing is requested. `cniArgs`: CNI_ARGS by key. Throws CniError: invalidConfiguration, or
+ * invalidEnvironment for CNI_ARGS.
+ */
 export function readFixed(
   { ips, mac }: FixedCapabilities,
   cniArgs: ReadonlyMap<string, string>,
 ): FixedIdentity | undefined {
   const given = (ips ?? []).filter((text) => text !== '');
-  // Podman and `ctr` give one; lists are what the `static` plugin takes.
+  // Podman and `ctr` pass one address; the `static` plugin accepts lists.
   const older = (cniArgs.get('IP') ?? '').split(',').filter((text) => text !== '');
   const addresses =
     given.length > 0
@@ -35,7 +37,7 @@ export function readFixed(
   return { addresses, ...(fixedMac !== undefined && { mac: fixedMac }) };
 }
 
-/** Where a value was read, and the code for its being wrong. */
+/** Origin of a value, and the code for an invalid one. */
 interface Origin {
   readonly name: string;
   readonly code: CniErrorCode;
@@ -53,7 +55,7 @@ function argument(key: string): Origin {
 }
 
 function readAddresses(texts: readonly string[], origin: Origin): readonly Address[] {
-  // The length says which subnet the writer had in mind; a pod has its address alone.
+  // The length names the writer's subnet; a pod has only its address.
   const addresses = new Set(
     texts.map((text) => read(origin, text, () => parseAddress(text.replace(/\/\d{1,3}$/, '')))),
   );

@@ -1,5 +1,5 @@
-// Puts the CNI executable and its network configuration where container runtimes look, and takes them away again.
-// Both can be repeated at any time, also while a runtime uses them.
+// Installs the CNI executable and its network configuration in the runtimes' folders, and removes them. Both can be
+// repeated at any time, even while a runtime uses them.
 
 import {
   chmodSync,
@@ -18,27 +18,27 @@ import { attemptRemoval, type ReportRefusal } from '../base/attempt-removal.ts';
 import { configurationsBefore } from './conflicts.ts';
 
 export interface CniPlaces {
-  /** `/opt/cni/bin` unless given. */
+  /** Default `/opt/cni/bin`. */
   readonly binDirectory?: string | undefined;
-  /** `/etc/cni/net.d` unless given. */
+  /** Default `/etc/cni/net.d`. */
   readonly configurationDirectory?: string | undefined;
 }
 
 export interface CniInstallOptions extends CniPlaces {
   /** The built CNI executable. */
   readonly shim: string;
-  /** The agent's socket, where it is not the default. */
+  /** Socket of the agent, if it is not the default. */
   readonly agentSocket?: string | undefined;
-  /** The executable alone: an agent that has `cni.confDir` writes the configuration once it can serve pods. */
+  /** Install only the executable: an agent with `cni.confDir` writes the configuration once it can serve pods. */
   readonly executableOnly?: boolean | undefined;
 }
 
 export interface InstallReport {
   readonly written: readonly string[];
   readonly unchanged: readonly string[];
-  /** Network configurations of others that runtimes use instead of ours. */
+  /** Network configurations of other plugins that runtimes use instead of heddle's. */
   readonly before: readonly string[];
-  /** Files that sort before ours and cannot be loaded: containerd stops at the first. */
+  /** Files that sort before heddle's and cannot be loaded: containerd stops at the first. */
   readonly unloadable: readonly string[];
 }
 
@@ -46,14 +46,15 @@ const pluginType = 'heddle';
 const networkName = 'heddle';
 const configurationName = '05-heddle.conflist';
 
-/** What `/etc/cni/net.d/05-heddle.conflist` holds. Debian 12's containerd and podman read `cniVersion`
- * alone and speak nothing newer than 1.0.0; runtimes that know `cniVersions` take the newest there, and with it GC and
- * STATUS. */
+/**
+ * Contents of `/etc/cni/net.d/05-heddle.conflist`. Debian 12's containerd and podman read only `cniVersion` and support
+ * at most 1.0.0; runtimes that know `cniVersions` use the newest listed, including GC and STATUS.
+ */
 export function networkConfiguration(agentSocket?: string): string {
   const plugin = {
     type: pluginType,
     ...(agentSocket !== undefined && { agentSocket }),
-    // A runtime hands over nothing that is not named here.
+    // A runtime passes only capabilities that are named here.
     capabilities: {
       bandwidth: true,
       ips: true,
@@ -71,12 +72,15 @@ export function networkConfiguration(agentSocket?: string): string {
   return `${JSON.stringify(list, undefined, 2)}\n`;
 }
 
-/** Where our network configuration is, or would be. */
+/** Path of heddle's network configuration, whether it exists or not. */
 export function networkConfigurationFile(placesOf: CniPlaces = {}): string {
   return places(placesOf).configuration;
 }
 
-/** Throws the file system's error. The executable goes first: a runtime that sees the configuration can run it. */
+/**
+ * Throws the file system's error. The executable is installed first, so that a runtime that sees the configuration can
+ * run it.
+ */
 export function installCni(options: CniInstallOptions): InstallReport {
   const { executable, configuration } = places(options);
   const content = readFileSync(options.shim);
@@ -96,7 +100,9 @@ export function installCni(options: CniInstallOptions): InstallReport {
   };
 }
 
-/** The network configuration alone: from then on runtimes call the executable. Throws the file system's error. */
+/**
+ * Installs only the network configuration; from then on runtimes call the executable. Throws the file system's error.
+ */
 export function installConfiguration(
   options: Pick<CniInstallOptions, 'configurationDirectory' | 'agentSocket'>,
 ): InstallReport {
@@ -111,8 +117,8 @@ export function installConfiguration(
 }
 
 /**
- * The files that were removed: the configuration first, so that runtimes stop asking before the executable is gone. Both are
- * tried, whatever the file system refuses.
+ * Returns the removed files. The configuration is removed first, so that runtimes stop calling before the executable is
+ * deleted. Both removals are tried, even if one fails.
  */
 export function removeCni(options: CniPlaces, refused: ReportRefusal): readonly string[] {
   const { executable, configuration } = places(options);
@@ -121,10 +127,10 @@ export function removeCni(options: CniPlaces, refused: ReportRefusal): readonly 
   );
 }
 
-// False: it was not there.
+// False: it did not exist.
 function removeFile(file: string): boolean {
   const there = statSync(file, { throwIfNoEntry: false });
-  // A folder is none of ours.
+  // A folder is not heddle's.
   if (there?.isDirectory() === true) return false;
   rmSync(file, { force: true });
   return there !== undefined;
@@ -140,7 +146,7 @@ function places({ binDirectory, configurationDirectory }: CniPlaces): {
   };
 }
 
-/** False: it was so already. */
+/** False: it was up to date. */
 function ensureFile(file: string, content: Buffer, mode: number): boolean {
   if (isAlready(file, content, mode)) return false;
   replaceFile(file, content, mode);
@@ -153,15 +159,15 @@ function isAlready(file: string, content: Buffer, mode: number): boolean {
   return readFileSync(file).equals(content);
 }
 
-// The temporary file is in the same folder: containerd notices renames there, not new files, and only within one file
-// system is a rename atomic.
+// The temporary file is in the same folder: containerd notices renames there, not new files, and a rename is atomic
+// only within one file system.
 function replaceFile(file: string, content: Buffer, mode: number): void {
   const directory = path.dirname(file);
   mkdirSync(directory, { recursive: true });
   const temporary = path.join(directory, `.${path.basename(file)}.${process.pid}.tmp`);
   try {
     writeFileSync(temporary, content, { flush: true });
-    // Not through writeFileSync, where the umask would have its say.
+    // Not through writeFileSync, which would apply the umask.
     chmodSync(temporary, mode);
     renameSync(temporary, file);
   } catch (error) {

@@ -1,4 +1,4 @@
-// CNI_ARGS (`K=V;K=V`), where Kubernetes runtimes say which pod a container belongs to.
+// CNI_ARGS (`K=V;K=V`), in which Kubernetes runtimes pass the pod of a container.
 
 import { CniError, cniErrorCode } from './error.ts';
 
@@ -8,11 +8,11 @@ export interface PodIdentity {
   readonly uid?: string | undefined;
 }
 
-/** Undefined when no pod is named, as outside Kubernetes. `fields`: of `parseArguments`. */
+/** Undefined if no pod is named, as outside Kubernetes. `fields`: the result of `parseArguments`. */
 export function podIdentity(fields: ReadonlyMap<string, string>): PodIdentity | undefined {
   const namespace = fields.get('K8S_POD_NAMESPACE') ?? '';
   const name = fields.get('K8S_POD_NAME') ?? '';
-  // Podman gives the container's name as K8S_POD_NAME and no namespace: no pod of a cluster.
+  // Podman passes the container's name as K8S_POD_NAME without a namespace: not a pod of a cluster.
   if (namespace === '' || name === '') return undefined;
   const uid = fields.get('K8S_POD_UID') ?? '';
   return { namespace, name, ...(uid !== '' && { uid }) };

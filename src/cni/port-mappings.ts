@@ -12,7 +12,7 @@ const port = z
   .max(65_535, 'is not a port (1-65535)')
   .transform((value) => value as Port);
 
-// A host port of 0 asks for none.
+// A host port of 0 requests none.
 const hostPort = z
   .int('is not a port (1-65535)')
   .min(0, 'is not a port (1-65535)')
@@ -25,7 +25,7 @@ const hostAddress = z
   .transform((text) => (text === '' ? undefined : parseAddress(text)))
   .nullish();
 
-// Runtimes write protocol names as Kubernetes does (TCP), as Docker does (tcp), or leave them out.
+// Runtimes write protocol names as Kubernetes does (TCP), as Docker does (tcp), or omit them.
 const protocol = z
   .string()
   .transform((text) => (text === '' ? 'tcp' : text.toLowerCase()))
@@ -46,10 +46,10 @@ const convention = z
 const fieldNames = ['hostPort', 'containerPort', 'protocol', 'hostIP'];
 const mapping = z.preprocess((value) => withFieldNames(value, fieldNames), convention);
 
-/** Whoever may write a pod may ask for as many as an object can hold. */
+/** A user who may write pods may request as many as an object can hold. */
 const mostMappings = 10_000;
 
-/** What was asked for, each once; two that would answer one packet differently are refused. */
+/** Requested mappings without repetitions. Two mappings that would answer one packet differently are refused. */
 export const portMappingsSchema: z.ZodType<readonly PortMapping[]> = z
   .array(mapping)
   .max(mostMappings, `has more than ${mostMappings} entries`)

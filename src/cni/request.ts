@@ -1,4 +1,4 @@
-// One CNI request, decoded and checked as a whole: after this, nothing about it is in doubt but the world itself.
+// Decodes and validates one CNI request. The result is consistent in itself.
 
 import type { Bandwidth } from '../net/bandwidth.ts';
 import type { PortMapping } from '../net/port-mapping.ts';
@@ -16,7 +16,7 @@ import { type FixedIdentity, readFixed } from './fixed.ts';
 import { type PodIdentity, parseArguments, podIdentity } from './pod-identity.ts';
 import { type CniVersion, isAtLeast } from './version.ts';
 
-/** A pod's interface is known by these two: one container may have several interfaces. */
+/** Identifies a pod's interface: one container may have several interfaces. */
 export interface CniAttachment {
   readonly containerId: string;
   readonly ifName: string;
@@ -28,19 +28,21 @@ export interface AddRequest extends CniAttachment {
   readonly namespacePath: string;
   readonly pod?: PodIdentity | undefined;
   readonly bandwidth?: Bandwidth | undefined;
-  /** True: `bandwidth` has what the pod's annotations ask for. Absent: the cluster has to say. */
+  /**
+   * True: `bandwidth` contains the limits of the pod's annotations. Absent: the annotations must come from the cluster.
+   */
   readonly hasAnnotations?: boolean | undefined;
-  /** The `name` of the network configuration: GC is for one network. */
+  /** `name` of the network configuration: GC applies to one network. */
   readonly network: string;
   readonly fixed?: FixedIdentity | undefined;
-  /** Absent: none. */
+  /** Absent if there are none. */
   readonly portMappings?: readonly PortMapping[] | undefined;
 }
 
 export interface DelRequest extends CniAttachment {
   readonly kind: 'del';
   readonly version: CniVersion;
-  /** Absent when the namespace is gone already. */
+  /** Absent if the namespace no longer exists. */
   readonly namespacePath: string | undefined;
 }
 
@@ -54,7 +56,10 @@ export interface CheckRequest extends CniAttachment {
 export interface GcRequest {
   readonly kind: 'gc';
   readonly network: string;
-  /** Everything of the network that is not listed goes; undefined: the runtime gave no list, so nothing does. */
+  /**
+   * Endpoints of the network that are not listed are removed; undefined: the runtime passed no list, so nothing is
+   * removed.
+   */
   readonly kept: readonly KeptAttachment[] | undefined;
 }
 
@@ -77,7 +82,7 @@ export type CniRequest =
 const verbs = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
 type Verb = (typeof verbs)[number];
 
-/** Throws CniError with the code that the specification has for what is wrong. */
+/** Throws CniError with the specification's code for the error. */
 export function decodeRequest(call: CniCall): CniRequest {
   const verb = readVerb(call.environment);
   if (verb === 'VERSION') return { kind: 'version' };
@@ -109,14 +114,14 @@ function readVerb(environment: ReadonlyMap<string, string>): Verb {
   throw new CniError(cniErrorCode.invalidEnvironment, `CNI_COMMAND: ${rule}`);
 }
 
-// The verbs that are about no container.
+// Verbs without a container.
 function decodeOfNetwork(verb: 'GC' | 'STATUS', call: CniCall): GcRequest | StatusRequest {
   const { version, name, kept } = parseConfiguration(call.configuration);
   if (!isAtLeast(version, '1.1.0')) throw notYet(verb, version, '1.1.0');
   return verb === 'STATUS' ? { kind: 'status' } : { kind: 'gc', network: name, kept };
 }
 
-// Everything that is wrong is named at once, so that the one who mends the runtime need not try again and again.
+// Reports all errors together, so that the author of the runtime need not retry for each.
 function checkEnvironment(verb: Verb, environment: ReadonlyMap<string, string>): void {
   const problems: string[] = [];
   const check = (name: string, rule: (value: string) => string | undefined) => {
@@ -126,7 +131,7 @@ function checkEnvironment(verb: Verb, environment: ReadonlyMap<string, string>):
   };
   check('CNI_CONTAINERID', containerIdProblem);
   check('CNI_IFNAME', ifNameProblem);
-  // DEL works without it, and so with any.
+  // DEL works without a namespace, so any value is accepted.
   if (verb !== 'DEL') check('CNI_NETNS', namespaceProblem);
   if (problems.length === 0) return;
   throw new CniError(cniErrorCode.invalidEnvironment, `${verb}: ${problems.join('; ')}`);
@@ -139,7 +144,7 @@ function containerIdProblem(value: string): string | undefined {
     : `${JSON.stringify(value)} is not a container id (letters, digits, _ . -)`;
 }
 
-// What the kernel takes as an interface name (dev_valid_name in net/core/dev.c), and no control characters.
+// Names that the kernel accepts (dev_valid_name in net/core/dev.c), without control characters.
 function ifNameProblem(value: string): string | undefined {
   const isName = /^[^\s/:\p{Cc}]+$/u.test(value) && value !== '.' && value !== '..';
   return isName && Buffer.byteLength(value) <= 15

@@ -1,16 +1,16 @@
-// The result of ADD in the shape that each version of the specification has for it (CNI spec 1.1, section 5).
+// Formats the result of ADD for each version of the specification (CNI spec 1.1, section 5).
 
 import { type Address, type AddressFamily, addressFamily } from '../net/address.ts';
 import type { Mac } from '../net/mac.ts';
 import { hostPrefix } from '../net/prefix.ts';
 import { type CniVersion, cniVersions, isAtLeast } from './version.ts';
 
-/** What ADD made, in our words. */
+/** The result of ADD, independent of the version. */
 export interface AddResult {
   readonly host: { readonly name: string; readonly mac: Mac };
   readonly pod: { readonly name: string; readonly mac: Mac; readonly namespacePath: string };
   readonly mtuBytes: number;
-  /** One a family; each is a /32 or /128 in the pod. */
+  /** One per family; each is a /32 or /128 in the pod. */
   readonly addresses: readonly Address[];
   /** The pod's default gateway by family. */
   readonly gateways: Readonly<Record<AddressFamily, Address>>;
@@ -20,7 +20,7 @@ const defaultDestination: Readonly<Record<AddressFamily, string>> = { 4: '0.0.0.
 
 /** The JSON for standard output. */
 export function formatResult(version: CniVersion, result: AddResult): string {
-  // From 1.1.0 on only: older readers reject nothing, but the key is not theirs.
+  // Only from 1.1.0: older readers would not reject the key, but do not define it.
   const mtu = isAtLeast(version, '1.1.0') ? { mtu: result.mtuBytes } : {};
   const { host, pod } = result;
   const shape = {

@@ -1,11 +1,11 @@
-// The versions of the CNI specification that we speak. The shim names the same list (shim/answer.h).
+// Supported versions of the CNI specification. The shim has the same list (shim/answer.h).
 
 /** Oldest first. 0.3.1 has no CHECK; 1.0.0 dropped `ips[].version`; 1.1.0 added `interfaces[].mtu`. */
 export const cniVersions = ['0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
 
 export type CniVersion = (typeof cniVersions)[number];
 
-/** Answers a request whose own version cannot be read. */
+/** Used in the answer to a request whose own version cannot be read. */
 export const latestVersion: CniVersion = '1.1.0';
 
 export function isSupportedVersion(text: string): text is CniVersion {
