@@ -1,6 +1,6 @@
-// The entries a table should hold, followed from one desired state to the next. They come in groups (one endpoint's
-// entries, all remote ranges) that are memoised by whoever makes them, so a group that did not change is the same object
-// and is passed over as a whole: the cost of a change is the number of groups plus the size of those that changed.
+// The desired entries of a table, followed from one desired state to the next. They come in groups (one endpoint's
+// entries, all remote ranges) that their creator memoizes, so an unchanged group is the same object and is skipped as a
+// whole: the cost of a change is the number of groups plus the size of the changed ones.
 
 import { changedSpan } from '../base/changed-span.ts';
 import type { EntryGroup } from './table.ts';
@@ -16,7 +16,10 @@ export class DesiredEntries<Entry> {
     return this.#entries;
   }
 
-  /** Keys whose entry is another now, or that came or went; possibly some more. Where keys collide the later group holds. */
+  /**
+   * Returns keys whose entry changed, was added or was removed, possibly with some others. If keys collide, the later
+   * group wins.
+   */
   update(groups: readonly EntryGroup<Entry>[]): ReadonlySet<string> {
     if (groups === this.#groups) return none;
     if (this.#hasCollision) return this.#rebuild(groups);
@@ -39,7 +42,7 @@ export class DesiredEntries<Entry> {
     return dirty;
   }
 
-  // While two groups want one key, what a group leaves behind cannot be told from the group alone.
+  // While two groups want one key, the result of removing one of them cannot be derived from that group alone.
   #rebuild(
     groups: readonly EntryGroup<Entry>[],
     known: ReadonlySet<string> = new Set(),
@@ -65,7 +68,7 @@ interface ChangedGroups<Entry> {
   readonly come: Iterable<EntryGroup<Entry>>;
 }
 
-// Most of the time one group among thousands: only what lies between the first and the last difference is sorted out.
+// Usually one group among thousands: only the part between the first and the last difference is examined.
 function changedGroups<Entry>(
   before: readonly EntryGroup<Entry>[],
   after: readonly EntryGroup<Entry>[],

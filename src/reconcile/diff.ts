@@ -1,11 +1,11 @@
-// What must be written to get from one set of entries to another, as far as the given keys go. Pure.
+// Differences between two sets of entries over the given keys. Pure.
 
 export interface Difference<Entry> {
-  /** Missing or different, by key, as desired. */
+  /** Missing or different, by key, with the desired entry. */
   readonly set: ReadonlyMap<string, Entry>;
-  /** Present and not desired, by key, as present. */
+  /** Present but not desired, by key, with the present entry. */
   readonly surplus: ReadonlyMap<string, Entry>;
-  /** Present as another object of the same value, by key, as desired. */
+  /** Present as another object of equal value, by key, with the desired entry. */
   readonly same: ReadonlyMap<string, Entry>;
 }
 
@@ -25,7 +25,7 @@ export function difference<Entry>(
   for (const key of keys) {
     const entry = desired.get(key);
     const found = present.get(key);
-    // Entries are memoised: after a first listing most are the very object that was applied.
+    // Entries are memoized: after the first listing most are the applied object itself.
     if (entry === found) continue;
     if (entry === undefined) {
       if (found !== undefined) surplus.set(key, found);

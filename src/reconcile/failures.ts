@@ -1,4 +1,4 @@
-// What could not be written, by key, and when each is tried again: later after each failure in a row.
+// Entries that could not be written, by key, with the time of the next attempt: later after each consecutive failure.
 
 import { type BackoffOptions, backoffMs } from '../base/backoff.ts';
 import { errorText } from '../base/errors.ts';
@@ -10,7 +10,7 @@ export interface RetryOptions {
 }
 
 export interface Failure<Entry> {
-  /** What was to be set; undefined: a delete or a listing failed. */
+  /** The entry to be set; undefined: a delete or a listing failed. */
   readonly entry: Entry | undefined;
   readonly attempts: number;
   readonly text: string;
@@ -22,7 +22,7 @@ export interface Failed<Entry> {
   readonly entry: Entry | undefined;
 }
 
-/** The failure after `last`, if that was one already. */
+/** The failure that follows `last`, if `last` is a failure. */
 export function failureAfter<Entry>(
   last: Failure<Entry> | undefined,
   { error, entry }: Failed<Entry>,
@@ -61,7 +61,7 @@ export class Failures<Entry> {
     this.#byKey.delete(key);
   }
 
-  /** Something else than what failed is due at once; the same again when its time has come. */
+  /** A different entry is due immediately, the same one at its time. */
   isDue(
     key: string,
     entry: Entry | undefined,

@@ -1,10 +1,10 @@
-// Makes the kernel's tables what they should be: the only writer. Level-triggered: each settle is given everything that
-// is desired, compares it with what is applied (or, on a relist, with what the kernel says), and writes differences.
+// Makes the kernel's tables match the desired state; the only writer. Level-triggered: each settle receives the whole
+// desired state, compares it with the applied state (or, on a relist, with the kernel's), and writes differences.
 //
-// Order. Sets run in the order of the tables, so that what is referred to exists first: devices before addresses, an
-// endpoint's entry before the program that looks for it. Deletes run after all sets and in reverse order, so that
-// nothing is taken away before its replacement stands, and references go before what they refer to: programs are
-// detached before the entries they read, routes go before the device.
+// Order. Sets run in the order of the tables, so that referenced entries exist first: devices before addresses, an
+// endpoint's entry before the program that looks it up. Deletes run after all sets in reverse order, so that nothing is
+// removed before its replacement exists, and references are removed before their targets: programs are detached before
+// the entries they read, routes are deleted before the device.
 
 import { setImmediate } from 'node:timers/promises';
 import type { BackoffOptions } from '../base/backoff.ts';
@@ -13,14 +13,14 @@ import type { PlanOptions, TrackedTable, Tracking } from './tracking.ts';
 
 export interface ReconcilerOptions {
   readonly backoff?: BackoffOptions | undefined;
-  /** Entries written without letting other work run. */
+  /** Number of entries written before other work may run. */
   readonly batchSize?: number | undefined;
-  /** ms, a clock that nobody sets; performance.now() unless given. */
+  /** Monotonic time in ms. Default performance.now(). */
   readonly now?: (() => number) | undefined;
   readonly onRestored?: ((restored: Restored) => void) | undefined;
 }
 
-/** An entry by its table's name and its key there. */
+/** An entry by the name of its table and its key there. */
 export interface EntryName {
   readonly table: string;
   readonly key: string;
@@ -46,8 +46,8 @@ export class Reconciler<Desired> {
   }
 
   /**
-   * Resolves when everything that could be applied is; failures are in the report, never thrown. The first settle of a
-   * process lists by itself. Calls that overlap run one after the other.
+   * Resolves when everything that could be applied is. Failures are in the report, never thrown. The first settle of a
+   * process always lists. Overlapping calls run one after the other.
    */
   settle(desired: Desired, options: PlanOptions): Promise<SettleReport> {
     const settled = this.#last.then(() => this.#settle(desired, options));
@@ -61,8 +61,8 @@ export class Reconciler<Desired> {
   }
 
   /**
-   * Asks the kernel, and changes nothing: which of these entries are missing or other than desired, in words. Throws
-   * KernelError where it cannot be asked.
+   * Queries the kernel without changing anything: which of these entries are missing or different, as sentences. Throws
+   * KernelError if it cannot be queried.
    */
   inspect(entries: readonly EntryName[]): readonly string[] {
     return this.#tables.flatMap((table) => {

@@ -1,45 +1,45 @@
-// What the reconciler tells people: by table, and about one settle.
+// Reports of the reconciler, per table and per settle.
 
 export interface FailureStatus {
-  /** Absent when the table as a whole could not be listed. */
+  /** Absent if the table as a whole could not be listed. */
   readonly key?: string | undefined;
   readonly text: string;
-  /** When it is tried again; ms on the reconciler's clock (performance.now()). */
+  /** Time of the next attempt, in ms on the reconciler's clock (performance.now()). */
   readonly retryAt: number;
 }
 
 export interface WriteCounts {
   readonly set: number;
   readonly deleted: number;
-  /** Of the sets: what we had applied and a relist found missing or changed. */
+  /** Number of sets for entries that were applied and that a relist found missing or changed. */
   readonly restored: number;
 }
 
 export interface TableStatus {
   readonly name: string;
   readonly desired: number;
-  /** Of the desired: how many the kernel has. */
+  /** Number of desired entries that the kernel has. */
   readonly applied: number;
   readonly failures: readonly FailureStatus[];
-  /** Since the reconciler was made. */
+  /** Since the reconciler was created. */
   readonly writes: WriteCounts;
 }
 
 export interface SettleReport {
   /** Of this settle alone. */
   readonly writes: WriteCounts;
-  /** Names of the tables that something was written to. */
+  /** Names of the tables that were written to. */
   readonly written: readonly string[];
-  /** What is not as desired after it, including what waits for its retry. */
+  /** Entries that are not as desired afterwards, including those that wait for their retry. */
   readonly failures: readonly (FailureStatus & { readonly table: string })[];
-  /** When to settle again because of failures; ms on the reconciler's clock. */
+  /** When to settle again because of failures, in ms on the reconciler's clock. */
   readonly retryAt?: number | undefined;
 }
 
-/** Somebody else changed what was ours, and it has been put right. */
+/** An entry that another process changed and that was restored. */
 export interface Restored {
   readonly table: string;
   readonly key: string;
-  /** `extra`: an entry that looks like ours and that we never applied; it was deleted. */
+  /** `extra`: an entry that looks like heddle's but was never applied; it was deleted. */
   readonly was: 'missing' | 'changed' | 'extra';
 }

@@ -7,20 +7,20 @@ export interface EntryFailure {
 
 export type Keyed<Entry> = readonly [key: string, entry: Entry];
 
-/** Entries that come and go together; immutable, and the same object as long as nothing in it changes. */
+/** Entries that are added and removed together; immutable, and the same object while nothing in it changes. */
 export type EntryGroup<Entry> = readonly Keyed<Entry>[];
 
 /** The part of the contract that each kind of kernel state fulfils. All calls are synchronous, as the kernel is. */
 export interface ListedTable<Entry> {
   /** For people and logs: `routes`. */
   readonly name: string;
-  /** Identifies an entry within its table; shown to people. */
+  /** Identifies an entry within its table; shown to users. */
   key(entry: Entry): string;
   equal(left: Entry, right: Entry): boolean;
   /**
-   * The kernel's truth by key: only what is ours. `desired` serves tables whose entries carry no mark of an owner
-   * (sysctls): those report on the desired keys alone. The same object as the last time means that nothing at all has
-   * changed, and is not looked at again. Throws KernelError.
+   * The kernel's state by key, only heddle's entries. `desired` is for tables whose entries have no mark of an owner
+   * (sysctls): these report only the desired keys. Returning the same object as the last time means that nothing has
+   * changed, and skips the comparison. Throws KernelError.
    */
   list(desired: ReadonlyMap<string, Entry>): ReadonlyMap<string, Entry>;
 }
@@ -28,7 +28,7 @@ export interface ListedTable<Entry> {
 /** A table of independent entries. `set` and `delete` are idempotent; they return what failed and apply the rest. */
 export interface Table<Entry> extends ListedTable<Entry> {
   set(entries: readonly Entry[]): readonly EntryFailure[];
-  /** What is already gone counts as done. */
+  /** An entry that is already deleted counts as done. */
   delete(entries: readonly Entry[]): readonly EntryFailure[];
 }
 

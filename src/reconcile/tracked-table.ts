@@ -1,5 +1,5 @@
-// One table as the reconciler follows it: what is desired, what the kernel is known to have, what failed and when to
-// try again. The reconciler decides the order between tables; everything within one table is here.
+// One table as tracked by the reconciler: desired entries, known kernel state, failures and retries. The reconciler
+// decides the order between tables; everything within one table is here.
 
 import { DesiredEntries } from './desired-entries.ts';
 import { type Difference, difference } from './diff.ts';
@@ -9,7 +9,9 @@ import type { EntryGroup, Table, TransactedTable } from './table.ts';
 import type { PlanOptions, TrackedTable, Tracking } from './tracking.ts';
 import { failuresOf, filter, inBatches, noWrites, type Writes } from './writing.ts';
 
-/** Joins a table with the function that says what it should hold; groups it has given before are not looked at again. */
+/**
+ * Combines a table with the function that computes its desired entries. Groups returned before are not examined again.
+ */
 export function trackTable<Desired, Entry>(
   table: Table<Entry> | TransactedTable<Entry>,
   entries: (desired: Desired) => readonly EntryGroup<Entry>[],
@@ -28,14 +30,14 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
   readonly #entries: (desired: Desired) => readonly EntryGroup<Entry>[];
   readonly #tracking: Tracking;
   readonly #desired = new DesiredEntries<Entry>();
-  /** What the kernel is known to have; entries that equal the desired ones are those very objects. */
+  /** Known kernel state; entries equal to the desired ones are the same objects. */
   #applied = new Map<string, Entry>();
   #isListed = false;
-  /** The last listing, as long as it is all that is desired and nothing has been desired or written since. */
+  /** The last listing, while it equals the desired state and nothing has been desired or written since. */
   #rightListing: ReadonlyMap<string, Entry> | undefined;
-  /** Keys found by a listing that this process never wanted: deleted only when pruning is allowed. */
+  /** Keys found by a listing that this process never wanted: deleted only if pruning is allowed. */
   readonly #foreign = new Set<string>();
-  /** Keys whose next write puts right what somebody else did. */
+  /** Keys whose next write restores what another process changed. */
   readonly #tampered = new Map<string, Restored['was']>();
   readonly #failures: Failures<Entry>;
   #listFailure: Failure<Entry> | undefined;
@@ -106,7 +108,7 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
         failuresOf(batch, (all) => table.delete(all)),
       );
     });
-    // A full map refuses what the deletes have just made room for.
+    // A full map refuses entries for which the deletes have just made room.
     const refused = filter(set, (key) => this.#failures.has(key));
     if (remove.size === 0 || refused.size === 0) return;
     this.#planned = { set: refused, remove: noWrites.remove };
@@ -152,12 +154,12 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
     return new Set([...this.#desired.entries.keys(), ...this.#applied.keys()]);
   }
 
-  // Most tables have nothing to do with a pod that comes or goes.
+  // Most tables are not affected by a pod that is added or deleted.
   #hasUnfinished(): boolean {
     return this.#failures.size + this.#foreign.size + this.#tampered.size > 0;
   }
 
-  // What may need a write when the kernel was not asked: what changed, what failed, what was not to be pruned yet.
+  // Keys that may need a write without a listing: changed ones, failed ones, and those that could not be pruned yet.
   #open(changed: ReadonlySet<string>): ReadonlySet<string> {
     return new Set([...changed, ...this.#failures.keys(), ...this.#foreign]);
   }
@@ -184,8 +186,8 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
     return [{ key: this.#table.whole, text: first.text, retryAt }];
   }
 
-  // Whether there is something to compare. When the kernel cannot be asked, what was applied stands, and nothing unknown
-  // is deleted.
+  // Returns whether there is something to compare. If the kernel cannot be queried, the applied state is assumed, and
+  // nothing unknown is deleted.
   #list(): boolean {
     const before = this.#isListed ? this.#applied : undefined;
     try {
@@ -205,8 +207,8 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
     }
   }
 
-  // Finds what is not as we left it, and what looks like ours and was not there before. Without a `before`, on the
-  // first listing, whatever is there is an earlier process's work.
+  // Finds entries that differ from the applied state, and new ones that look like heddle's. Without `before`, on the
+  // first listing, all entries were left by an earlier process.
   #compare(before: ReadonlyMap<string, Entry> | undefined): void {
     for (const [key, entry] of before ?? []) {
       const found = this.#applied.get(key);

@@ -1,23 +1,23 @@
-// What the reconciler asks of a table that it follows.
+// The interface between the reconciler and a tracked table.
 
 import type { RetryOptions } from './failures.ts';
 import type { FailureStatus, Restored, TableStatus, WriteCounts } from './status.ts';
 
 export interface PlanOptions {
-  /** Ask the kernel again instead of trusting what was applied. */
+  /** Query the kernel again instead of relying on the applied state. */
   readonly relist: boolean;
-  /** Also delete what this process never wanted: only once every source has delivered its first full list. */
+  /** Also delete entries that this process never wanted: only after every source has delivered its first full list. */
   readonly prune: boolean;
 }
 
 export interface Tracking extends RetryOptions {
   readonly batchSize: number;
-  /** Lets other work run between batches. */
+  /** Called between batches so that other work can run. */
   readonly pause: () => Promise<void>;
   readonly onRestored: (restored: Restored) => void;
 }
 
-/** A table with its entry type closed over, so that tables of different entries stand in one list. */
+/** A table with its entry type hidden, so that tables of different entries fit into one list. */
 export interface TrackedTable<Desired> {
   readonly name: string;
   readonly writes: WriteCounts;
@@ -26,6 +26,9 @@ export interface TrackedTable<Desired> {
   applyDeletes(): Promise<void>;
   failures(): readonly FailureStatus[];
   status(): TableStatus;
-  /** Asks the kernel: which of these keys it has other than desired, in words. Throws what `Table.list` throws. */
+  /**
+   * Queries the kernel: which of these keys differ from the desired state, as sentences. Throws the errors of
+   * `Table.list`.
+   */
   inspect(keys: readonly string[]): readonly string[];
 }
