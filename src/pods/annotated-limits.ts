@@ -1,5 +1,5 @@
-// The limits that a pod's annotations ask for, before its ADD makes anything. What is not known is not taken for none: the pod
-// would run without its limits for as long as it lives.
+// The limits in a pod's annotations, before its ADD creates anything. Unknown annotations are not treated as empty,
+// because the pod would run without its limits for its whole life.
 
 import { annotatedBandwidth } from '../cni/bandwidth.ts';
 import { CniError, cniErrorCode } from '../cni/error.ts';
@@ -7,7 +7,7 @@ import type { AddRequest } from '../cni/request.ts';
 import type { Bandwidth } from '../net/bandwidth.ts';
 import type { PodHost } from './host.ts';
 
-/** None for a container that is no pod. Throws CniError (tryLater: nothing is known of the pod; invalidConfiguration). */
+/** Empty for a container that is not a pod. Throws CniError (tryLater: the pod is not known; invalidConfiguration). */
 export async function annotatedLimits(
   { pod, bandwidth, hasAnnotations }: AddRequest,
   node: Pick<PodHost, 'podAnnotations' | 'waitingFor'>,

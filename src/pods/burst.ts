@@ -1,17 +1,17 @@
-// Tasks that run side by side, and whoever has ended waiting for the others, so that what comes after is done once for all:
-// a runtime that starts many pods sends their ADDs within a few milliseconds.
+// Concurrent tasks whose ends wait for each other, so that the following work is done once for all: a runtime that
+// starts many pods sends their ADDs within a few milliseconds.
 
 export class Burst {
   readonly #limitMs: number;
   #running = 0;
   #waiting: { readonly ended: Promise<void>; readonly end: () => void } | undefined;
 
-  /** `limitMs`: how long the first who waits does so at most, where others keep coming. */
+  /** `limitMs`: maximum wait of the first one if others keep arriving. */
   constructor(limitMs: number) {
     this.#limitMs = limitMs;
   }
 
-  /** Resolves or rejects as the task does. */
+  /** Settles as the task does. */
   async run<Result>(task: () => Promise<Result>): Promise<Result> {
     this.#running++;
     try {
@@ -22,7 +22,7 @@ export class Burst {
     }
   }
 
-  /** Resolves when no task runs, or the limit is reached; at once for a task that was alone. */
+  /** Resolves when no task runs or the limit is reached; immediately for a task without company. */
   ended(): Promise<void> {
     if (this.#running === 0) return Promise.resolve();
     this.#waiting ??= this.#wait();

@@ -1,21 +1,21 @@
-// How errors and logs name a pod and what was asked of it.
+// Names of pods and operations in errors and logs.
 
 import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
 import type { AddRequest, CniAttachment } from '../cni/request.ts';
 import { isKernelError } from '../kernel/errno.ts';
 
-/** What an attachment is named by. */
+/** The fields that identify an attachment. */
 interface Named extends CniAttachment {
   readonly pod?: { readonly namespace: string; readonly name: string } | undefined;
 }
 
-/** As a person knows it: the pod where there is one, else the start of the container's id. */
+/** Name for users: the pod if there is one, otherwise the start of the container's id. */
 export function nameOf({ pod, containerId, ifName }: Named): string {
   const owner = pod ? `${pod.namespace}/${pod.name}` : `container ${containerId.slice(0, 12)}`;
   return `${owner} ${ifName}`;
 }
 
-/** As an error of the whole verb, naming the pod. */
+/** Wraps an error as one of the whole verb, with the pod's name. */
 export function explain(verb: string, request: Named, error: unknown): CniError {
   const { code, message, details = hint(error), about } = toCniError(error);
   const text = `${verb} ${nameOf(request)}: ${message}`;
@@ -28,7 +28,7 @@ function hint(error: unknown): string | undefined {
   return 'the pod has a default route through another interface; heddle supports one interface per pod, with the default route, and has removed this one';
 }
 
-/** ADD of an interface that the pod has already. */
+/** ADD of an interface that already exists in the pod. */
 export function interfaceExists({ ifName, namespacePath }: AddRequest): CniError {
   return new CniError(
     cniErrorCode.interfaceExists,

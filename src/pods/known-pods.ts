@@ -1,18 +1,19 @@
-// What the cluster says of a pod whose ADD is here: a runtime is often quicker than the news of its pod. A pod that is not
-// known is not one without annotations: its ADD waits for a moment, and is refused for now if the news does not come.
+// The cluster's facts about a pod during its ADD: a runtime is often faster than the cluster's notification. An unknown
+// pod is not one without annotations: its ADD waits for a moment, and is refused for now if the notification does not
+// arrive.
 
 import { setTimeout } from 'node:timers/promises';
 import type { ClusterPod } from '../cluster/objects.ts';
 import type { PodIdentity } from '../cni/pod-identity.ts';
 
 export interface KnownPodsOptions {
-  /** By `namespace/name`, as of now. */
+  /** Current pods by `namespace/name`. */
   pods(): ReadonlyMap<string, Pick<ClusterPod, 'uid' | 'annotations'>>;
   /** See `ClusterSource.reread`. */
   readonly reread?: (() => Promise<boolean>) | undefined;
-  /** Has the cluster asked for one pod, whatever comes of it. */
+  /** Requests one pod from the cluster, whatever the result. */
   readonly look?: ((pod: PodIdentity) => Promise<void>) | undefined;
-  /** 1,000 unless given. */
+  /** Default 1,000. */
   readonly patienceMs?: number | undefined;
 }
 
@@ -28,18 +29,18 @@ export class KnownPods {
     this.#options = options;
   }
 
-  /** To be called after each change of `pods`. */
+  /** Call this after each change of `pods`. */
   changed(): void {
     for (const look of this.#waiting) look();
   }
 
-  /** Waits for what is not known yet. Undefined: the cluster has not said anything of it in time. */
+  /** Waits for an unknown pod. Undefined: the cluster has not reported it in time. */
   async annotations(pod: PodIdentity): Promise<Annotations | undefined> {
     const known = this.#find(pod);
     if (known !== undefined) return known;
     const { reread, look, patienceMs = 1000 } = this.#options;
     const over = new AbortController();
-    // The news of most pods comes by itself, only later than their ADD.
+    // Most pods are reported without a request, only later than their ADD.
     const looking = globalThis.setTimeout(() => {
       look?.(pod).catch(() => undefined);
     }, patienceMs / 2);
@@ -65,8 +66,8 @@ export class KnownPods {
     });
   }
 
-  // One of the same name and another uid is an earlier pod. What the kubelet runs from a file has a uid of its own, which the
-  // object that stands for it in the API server carries as an annotation.
+  // A pod with the same name and another uid is an earlier one. A pod from a kubelet's file has a uid of its own, which
+  // its mirror object in the API server has as an annotation.
   #find({ namespace, name, uid }: PodIdentity): Annotations | undefined {
     const found = this.#options.pods().get(`${namespace}/${name}`);
     if (found === undefined) return undefined;

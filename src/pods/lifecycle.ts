@@ -1,4 +1,4 @@
-// How a pod joins and leaves: the steps of ADD and DEL, each of which leaves all or nothing (pods.ts has the order).
+// The steps of ADD and DEL, each of which completes or leaves nothing (pods.ts has the order).
 
 import { setImmediate } from 'node:timers/promises';
 import type { Logger } from '../base/log.ts';
@@ -20,7 +20,7 @@ import type { EndpointStore } from './records/store.ts';
 import type { IpamSettings, Reservations } from './reservation.ts';
 import type { PodStates } from './states.ts';
 
-// A settle costs more than a pod in it. By then some thirty pods are wired.
+// A settle costs more than one pod in it. Within this time some thirty pods are wired.
 const longestBurstMs = 50;
 
 export interface PodLifecycleParts {
@@ -34,11 +34,11 @@ export interface PodLifecycleParts {
 }
 
 interface RemoveOptions {
-  /** The data path does not know the endpoint: at the start, where the first settle is yet to come. */
+  /** Set if the data path does not know the endpoint: at the start, before the first settle. */
   readonly isSettled?: boolean;
 }
 
-/** One operation a container at a time: `Pods` sees to that. */
+/** Operations of one container must be sequential, which `Pods` ensures. */
 export class PodLifecycle {
   readonly #states: PodStates;
   readonly #store: EndpointStore;
@@ -59,15 +59,15 @@ export class PodLifecycle {
     this.#log = log;
   }
 
-  /** Throws CniError, whose text says what could not be undone. */
+  /** Throws CniError, whose text contains anything that could not be undone. */
   async add(request: AddRequest): Promise<LocalEndpoint> {
     try {
       const annotated = await annotatedLimits(request, this.#node);
       using namespace = this.#wiring.open(request.namespacePath);
       const isKnown = this.#store.get(hostIfNameOf(request)) !== undefined;
       if (isKnown) await this.#makeRoom(request, namespace);
-      // Of others the kernel is not asked before: it says itself whether a name is taken, and a question would wait until it
-      // is through with the pods that are wired meanwhile.
+      // For others the kernel is not queried first: it reports existing names itself, and a query would wait for the
+      // pods that are being wired.
       const endpoint = await this.#build(this.#reservations.make(request, annotated), namespace);
       if (endpoint !== undefined) return endpoint;
       await this.#makeRoom(request, namespace);
@@ -81,11 +81,11 @@ export class PodLifecycle {
 
   async #makeRoom(request: AddRequest, namespace: PodNamespace): Promise<void> {
     if (namespace.hasInterface(request.ifName)) throw interfaceExists(request);
-    // Left by an earlier life of the same container: its interface is not in the namespace that counts now.
+    // Left by an earlier life of the same container: its interface is not in the current namespace.
     await this.#clear(hostIfNameOf(request));
   }
 
-  // Undefined when a name is taken; then nothing of it stays.
+  // Undefined if a name exists; then nothing of it is left.
   async #build(
     reservation: EndpointReservation,
     namespace: PodNamespace,
@@ -104,7 +104,7 @@ export class PodLifecycle {
 
   async #serve(endpoint: LocalEndpoint): Promise<LocalEndpoint> {
     this.setLive(endpoint);
-    // Those whose requests have arrived meanwhile begin first.
+    // Requests that have arrived meanwhile begin first.
     await setImmediate();
     await this.#wirings.ended();
     await this.#node.settle(endpoint, true);
@@ -133,18 +133,18 @@ export class PodLifecycle {
     }
   }
 
-  /** The address is free for others only when nothing in the data path leads to it any more. Throws CniError, KernelError. */
+  /** The address becomes free only when nothing in the data path leads to it any more. Throws CniError, KernelError. */
   async remove(hostIfName: string, { isSettled = false }: RemoveOptions = {}): Promise<void> {
     const record = this.#store.get(hostIfName);
     const state = this.#states.get(hostIfName);
     const known = state === undefined || state.kind === 'stale' ? undefined : state.endpoint;
     const endpoint = known ?? (record && isComplete(record) ? record : undefined);
     if (endpoint !== undefined) this.#setLeaving(endpoint);
-    // A reservation has no index, by which an interface is found that got another name meanwhile.
+    // A reservation has no index by which a renamed interface could be found.
     await this.#wiring.unwire(hostIfName, endpoint ?? record);
     if (endpoint !== undefined && !isSettled) await this.#node.settle(endpoint, false);
     if (record !== undefined) {
-      // What no ADD finished never had an owner.
+      // An address of an unfinished ADD never had an owner.
       if (isComplete(record)) this.#ipam?.cooldown.release(record.addresses);
       this.#store.remove(hostIfName);
     }
@@ -162,7 +162,7 @@ export class PodLifecycle {
     this.#states.set(endpoint.hostIfName, { kind: 'leaving', endpoint, ...was });
   }
 
-  /** `what`: of its interface, in words. */
+  /** `what`: state of its interface, as text. */
   setStale(record: EndpointRecord, what: string): void {
     const { hostIfName, addresses, containerId } = record;
     const text = `endpoint ${nameOf(record)}: its interface ${hostIfName} ${what}; it keeps ${addresses.join(' and ')} until the container runtime deletes it`;

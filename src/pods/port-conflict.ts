@@ -1,4 +1,4 @@
-// Whether the host ports that a new pod asks for are to be had on this node.
+// Checks whether the host ports that a new pod requests are available on this node.
 
 import { CniError, cniErrorCode } from '../cni/error.ts';
 import { type Address, addressFamily } from '../net/address.ts';
@@ -7,13 +7,13 @@ import type { EndpointRecord } from './records/record.ts';
 
 export interface WantedPorts {
   readonly mappings: readonly PortMapping[];
-  /** Of the new pod. */
+  /** Addresses of the new pod. */
   readonly addresses: readonly Address[];
-  /** All that hold ports, whatever state they are in. */
+  /** All records with host ports, in any state. */
   readonly records: readonly EndpointRecord[];
 }
 
-/** Throws CniError: hostPortTaken naming the pod that has it, or unsupportedField. */
+/** Throws CniError: hostPortTaken naming the owner, or unsupportedField. */
 export function checkPortMappings({ mappings, addresses, records }: WantedPorts): void {
   const families = new Set(addresses.map(addressFamily));
   if (mappings.length === 0) return;

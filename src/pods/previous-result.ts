@@ -1,9 +1,9 @@
-// CHECK's other half: is what the runtime remembers of ADD still what we have on record?
+// The second part of CHECK: compares the runtime's copy of ADD's result with the record.
 
 import type { PreviousResult } from '../cni/configuration.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 
-/** A sentence for each difference. What chained plugins added to the result is theirs. */
+/** One sentence per difference. Additions of chained plugins are ignored. */
 export function previousDifferences(
   endpoint: LocalEndpoint,
   previous: PreviousResult,

@@ -1,4 +1,5 @@
-// What becomes of an endpoint's record when an agent starts: its interface may be there, be another one by now, or be gone.
+// Decides about an endpoint's record when an agent starts: its interface may exist, be another one by now, or be
+// missing.
 
 import { existsSync } from 'node:fs';
 import type { LocalEndpoint } from '../model/endpoint.ts';
@@ -8,7 +9,7 @@ import type { EndpointStore } from './records/store.ts';
 
 export type RecordFate =
   | { readonly kind: 'live'; readonly endpoint: LocalEndpoint; readonly mended?: string }
-  /** `what`: of its interface, in words. */
+  /** `what`: state of its interface, as text. */
   | { readonly kind: 'stale'; readonly what: string }
   | { readonly kind: 'forgotten'; readonly reason: string };
 
@@ -16,11 +17,11 @@ export interface RecordWorld {
   readonly store: EndpointStore;
   readonly wiring: Pick<PodWiring, 'hostIfIndex'>;
   readonly kernel: KernelRecords;
-  /** Adopted so far. */
+  /** Endpoints adopted so far. */
   readonly live: readonly LocalEndpoint[];
 }
 
-/** A record that is not right is exchanged for one that is. */
+/** An incorrect record is replaced by a correct one. */
 export function fateOf(record: LocalEndpoint, world: RecordWorld): RecordFate {
   const { hostIfName, hostIfIndex, namespacePath } = record;
   const ifIndex = world.wiring.hostIfIndex(hostIfName, hostIfIndex);
@@ -31,7 +32,7 @@ export function fateOf(record: LocalEndpoint, world: RecordWorld): RecordFate {
   if (ifIndex === hostIfIndex && isAsRecorded(record, world.kernel)) {
     return unlessTaken(record, world.live);
   }
-  // What the agent before this one served is right: a record that says something else comes from a backup or another node.
+  // The state served by the previous agent is right: a record that contradicts it comes from a backup or another node.
   const right = corrected(record, {
     ...world,
     isThere: (other) => world.wiring.hostIfIndex(other.hostIfName) !== undefined,

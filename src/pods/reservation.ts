@@ -1,4 +1,5 @@
-// What a new endpoint gets: id, addresses, MAC, MTU. The rules of ADD before anything is made, which STATUS asks too.
+// Chooses id, addresses, MAC and MTU of a new endpoint: the checks of ADD before it creates anything, which STATUS
+// uses, too.
 
 import { createHash } from 'node:crypto';
 import { firstBandwidth } from '../cni/bandwidth.ts';
@@ -41,7 +42,7 @@ export interface ReservationOptions {
 
 export class Reservations {
   readonly #options: ReservationOptions;
-  /** Of the records found at the start, oldest first: where the rotation of addresses goes on. */
+  /** Addresses of the records found at the start, oldest first: where the rotation of addresses continues. */
   readonly #foundAddresses: readonly Address[];
   #rotation: Rotation | undefined;
 
@@ -50,8 +51,10 @@ export class Reservations {
     this.#foundAddresses = [...options.store.addresses()];
   }
 
-  /** Takes effect with `EndpointStore.reserve`; synchronous up to there, so that parallel ADDs cannot take the same.
-   * `annotated`: the limits that the cluster's Pod object asks for. Throws CniError. */
+  /**
+   * Takes effect with `EndpointStore.reserve`. Synchronous until then, so that parallel ADDs cannot choose the same.
+   * `annotated`: limits from the cluster's Pod object. Throws CniError.
+   */
   make(request: AddRequest, annotated: Bandwidth): EndpointReservation {
     const { id, mtuBytes } = this.#room();
     const mac = request.fixed?.mac ?? podMac(request);
@@ -68,7 +71,7 @@ export class Reservations {
       checkPortMappings({ mappings: portMappings, addresses, records });
     }
     this.#rotation = rotation;
-    // What the runtime says goes before what the cluster says: it is the later word.
+    // The runtime's values take precedence over the cluster's, because they are newer.
     const bandwidth = firstBandwidth(request.bandwidth ?? {}, annotated);
     return {
       id,
@@ -87,7 +90,7 @@ export class Reservations {
     };
   }
 
-  /** Throws the CniError that an ADD would meet at this moment. */
+  /** Throws the CniError that an ADD would get now. */
   probe(): void {
     this.#room();
     this.#allocate();
@@ -137,7 +140,7 @@ export class Reservations {
   }
 }
 
-// Locally administered, unicast, and the same each time for the same attachment.
+// Locally administered, unicast, and deterministic for an attachment.
 function podMac({ containerId, ifName }: CniAttachment): Mac {
   const digest = createHash('sha256').update(`${containerId}/${ifName}/mac`).digest();
   return macFromBytes(Uint8Array.of(0x02, ...digest.subarray(0, 5)));

@@ -1,13 +1,13 @@
-// Where each pod of this node stands. A pod whose ADD is still being wired has a record on disk and no state yet.
+// The state of each pod of this node. A pod whose ADD is still being wired has a record on disk and no state yet.
 
 import type { LocalEndpoint } from '../model/endpoint.ts';
 
 export type PodState =
   /** The data path serves it. */
   | { readonly kind: 'live'; readonly endpoint: LocalEndpoint }
-  /** Not served any more, but the data path may still have entries of it. `problem`: it was stale before. */
+  /** Not served any more, but the data path may still have its entries. `problem`: it was stale before. */
   | { readonly kind: 'leaving'; readonly endpoint: LocalEndpoint; readonly problem?: string }
-  /** Its interface is gone; the record stays for its addresses' sake until DEL. */
+  /** Its interface is missing; the record stays until DEL because of its addresses. */
   | { readonly kind: 'stale'; readonly problem: string };
 
 /** By hostIfName. */
@@ -20,7 +20,7 @@ export class PodStates {
   }
 
   set(hostIfName: string, state: PodState): void {
-    // The latest comes last, so that lists which follow this one differ at their end alone.
+    // The newest comes last, so that lists derived from this one differ only at their end.
     this.delete(hostIfName);
     this.#states.set(hostIfName, state);
     if (state.kind === 'live') this.#live = undefined;
@@ -31,7 +31,7 @@ export class PodStates {
     this.#states.delete(hostIfName);
   }
 
-  /** The endpoints of those that are live, in the order in which they became it. The same array while nothing changes. */
+  /** Live endpoints in the order in which they became live. The same array while nothing changes. */
   live(): readonly LocalEndpoint[] {
     this.#live ??= [...this.#states.values()].flatMap((state) =>
       state.kind === 'live' ? [state.endpoint] : [],
@@ -45,7 +45,7 @@ export class PodStates {
     return state?.kind === 'live' ? state.endpoint : undefined;
   }
 
-  /** Of those that are stale, or were when they began to leave; undefined for others. */
+  /** Problem of a stale endpoint, or of one that was stale when it began to leave; undefined for others. */
   problemOf(hostIfName: string): string | undefined {
     const state = this.#states.get(hostIfName);
     return state === undefined || state.kind === 'live' ? undefined : state.problem;

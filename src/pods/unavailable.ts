@@ -1,9 +1,9 @@
-// STATUS: what stands in the way of an ADD, with the specification's code for how far it reaches (CNI spec 1.1,
-// section 5 "Error": 50 and 51).
+// STATUS: what prevents an ADD, with the specification's code for its extent (CNI spec 1.1, section 5 "Error": 50 and
+// 51).
 
 import { CniError, cniErrorCode } from '../cni/error.ts';
 
-/** `limits`: why pods that exist may not reach everything either. */
+/** `limits`: why existing pods may lack full connectivity, too. */
 export function unavailable(obstacle: CniError, limits: readonly string[]): CniError {
   const { message, details } = obstacle;
   if (limits.length === 0) {

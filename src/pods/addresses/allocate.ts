@@ -1,5 +1,5 @@
-// Which address a new pod gets: pure, over the node's pod ranges and the addresses that endpoint records hold. Nothing
-// about allocation is stored anywhere else, so addresses and endpoints cannot drift apart.
+// Chooses the address of a new pod: pure, from the node's pod ranges and the addresses in endpoint records. No other
+// state about allocation is stored, so addresses and endpoints cannot diverge.
 
 import { CniError, cniErrorCode } from '../../cni/error.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
@@ -7,40 +7,42 @@ import { addressAt, type Prefix, prefixContains, prefixFamily } from '../../net/
 import { checkFixedAddress } from './fixed-address.ts';
 import { offsetBehind, offsetIn, usableOffsets } from './pod-range.ts';
 
-/** Where the search in each range went last. Rotation keeps a freed address out of use as long as others are free:
- * connections and caches of its last owner die out first. */
+/**
+ * Position of the last search in each range. Rotation keeps a freed address unused while others are free, so that
+ * connections and caches of its last owner can expire.
+ */
 export type Rotation = ReadonlyMap<Prefix, bigint>;
 
 export interface Allocation {
-  /** One for each family that the node has a range of, IPv4 first. */
+  /** One per family for which the node has a range, IPv4 first. */
   readonly addresses: readonly Address[];
   readonly rotation: Rotation;
 }
 
 export interface CoolingAddresses {
-  /** When it is free again, on a clock of its own; undefined for one that does not cool down. */
+  /** When the address is free again, on its own clock; undefined if it is not in cooldown. */
   freeAtMs(address: Address): number | undefined;
 }
 
 export interface AllocationInput {
-  /** The Node's `spec.podCIDRs`, in the order in which they are filled. */
+  /** `spec.podCIDRs` of the Node, in the order in which they are used. */
   readonly ranges: readonly Prefix[];
   readonly taken: ReadonlySet<Address>;
   readonly rotation: Rotation;
-  /** Given to nobody as long as others are free. */
+  /** Not allocated while others are free. */
   readonly cooling?: CoolingAddresses | undefined;
-  /** Only for pods that ask for one by name. */
+  /** Only for pods that request one by name. */
   readonly reserved?: readonly Prefix[] | undefined;
-  /** For no pod. */
+  /** Never allocated. */
   readonly excluded?: readonly Prefix[] | undefined;
-  /** What the pod asks for by name, at most one a family. */
+  /** Addresses that the pod requests, at most one per family. */
   readonly fixed?: readonly Address[] | undefined;
 }
 
 /**
- * Where all that is free cools down, the one that has cooled longest is given: a pod that waits for its address is worse than
- * one that gets a stray packet. Throws CniError naming the ranges: noAddress when endpoints hold every address of a family,
- * tryLater when the node has no ranges yet; and what `checkFixedAddress` throws.
+ * If all free addresses are in cooldown, the one with the longest cooldown is used: a pod that waits for its address is
+ * worse than one that receives a stray packet. Throws CniError naming the ranges: noAddress if endpoints use every
+ * address of a family, tryLater if the node has no ranges yet; and the errors of `checkFixedAddress`.
  */
 export function allocateAddresses(input: AllocationInput): Allocation {
   const { ranges, taken, rotation, excluded = [], fixed = [] } = input;
@@ -65,7 +67,7 @@ export function allocateAddresses(input: AllocationInput): Allocation {
   return { addresses, rotation: next };
 }
 
-/** The rotation to start with after a restart: behind each range's newest address. `addresses`: oldest first. */
+/** Rotation after a restart: starts after the newest address of each range. `addresses`: oldest first. */
 export function resumeRotation(ranges: readonly Prefix[], addresses: readonly Address[]): Rotation {
   const rotation = new Map<Prefix, bigint>();
   for (const address of addresses) {
@@ -105,7 +107,7 @@ function firstFree(ranges: readonly Prefix[], input: AllocationInput): Found | u
   return coolest;
 }
 
-// As many looks as there are addresses taken or cooling, whatever the size of the range: blocks are skipped whole.
+// Examines as many addresses as are in use or cooldown, whatever the size of the range: blocks are skipped as a whole.
 function* untaken(
   range: Prefix,
   { from, to }: { readonly from: bigint; readonly to: bigint },

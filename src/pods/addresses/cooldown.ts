@@ -1,7 +1,8 @@
-// Addresses whose pods are gone, out of use, while others are free, until connections and caches of their last owners have died out. A file carries
-// them over a restart: a line an address, appended before its record goes, so that a crash in between loses nothing.
+// Addresses of deleted pods, which are not reused while others are free, until connections and caches of their last
+// owners have expired. A file keeps them over a restart: one line per address, appended before its record is deleted,
+// so that a crash in between loses nothing.
 //
-// The clock is the monotonic one, which nobody can set. It begins anew with each boot, so a line says which boot it is of.
+// The clock is monotonic and cannot be set. It restarts with each boot, so each line contains the boot id.
 
 import { appendFileSync, readFileSync } from 'node:fs';
 import { replaceFile } from '../../base/replace-file.ts';
@@ -10,24 +11,24 @@ import { type Address, isAddress, parseAddress } from '../../net/address.ts';
 export interface CooldownOptions {
   /** Need not exist. */
   readonly file: string;
-  /** 0: an address is free at once. */
+  /** 0: an address is free immediately. */
   readonly cooldownMs: number;
-  /** CLOCK_MONOTONIC, of all processes since the boot, unless given. */
+  /** Default CLOCK_MONOTONIC, shared by all processes since the boot. */
   readonly monotonicMs?: () => number;
-  /** The kernel's id of this boot unless given; without whitespace. */
+  /** Default: the kernel's id of this boot. Without whitespace. */
   readonly bootId?: string;
 }
 
-// Lines are not taken out one by one.
+// Lines are not removed individually.
 const linesToCompact = 4096;
 
 export class AddressCooldown {
   readonly #options: Required<CooldownOptions>;
-  /** When each is free again, on the monotonic clock; soonest first. */
+  /** When each address is free again, on the monotonic clock; soonest first. */
   readonly #until = new Map<Address, number>();
   #lines = 0;
 
-  /** A file that cannot be read, or a line cut off by a crash, counts as nothing: the worst is an early reuse. */
+  /** An unreadable file, or a line truncated by a crash, is ignored: the worst effect is an early reuse. */
   constructor({
     file,
     cooldownMs,
@@ -38,30 +39,30 @@ export class AddressCooldown {
     for (const [address, leftMs] of this.#read()) {
       this.#until.set(address, monotonicMs() + leftMs);
     }
-    // Also ends a line that was cut off, before the next is appended to it.
+    // This also ends a truncated line before the next is appended.
     if (cooldownMs > 0) this.#compact();
   }
 
-  /** Before others can take them. */
+  /** Call this before other pods can take the addresses. */
   release(addresses: readonly Address[]): void {
     const { cooldownMs, monotonicMs, file } = this.#options;
     if (cooldownMs === 0) return;
     const now = monotonicMs();
     for (const address of addresses) {
-      // To the end of the order.
+      // Moves it to the end of the order.
       this.#until.delete(address);
       this.#until.set(address, now + cooldownMs);
     }
     try {
       appendFileSync(file, addresses.map((address) => this.#line(now, address)).join(''));
     } catch {
-      // A full disk must not keep a pod from being deleted; this run remembers all the same.
+      // A full disk must not prevent the deletion of a pod; this process still remembers the address.
     }
     this.#lines += addresses.length;
     if (this.#lines > linesToCompact && this.#lines > 2 * this.#until.size) this.#compact();
   }
 
-  /** On the monotonic clock; undefined for an address that does not cool down. */
+  /** On the monotonic clock; undefined for an address that is not in cooldown. */
   freeAtMs(address: Address): number | undefined {
     this.#forgetPast();
     return this.#until.get(address);
@@ -79,7 +80,8 @@ export class AddressCooldown {
     return `${this.#options.bootId} ${releasedAt} ${address}\n`;
   }
 
-  // What was released before this boot waits its whole time once more: how long ago that was, no clock can tell for sure.
+  // Addresses released before this boot wait the whole time again, because no clock tells reliably how long ago that
+  // was.
   #read(): readonly (readonly [Address, number])[] {
     const { file, cooldownMs, bootId, monotonicMs } = this.#options;
     const now = monotonicMs();
@@ -103,7 +105,7 @@ export class AddressCooldown {
     try {
       replaceFile(file, lines.join(''));
     } catch {
-      // The longer file says the same.
+      // The longer file has the same contents.
     }
     this.#lines = lines.length;
   }
@@ -111,7 +113,7 @@ export class AddressCooldown {
 
 function readLines(file: string): readonly string[] {
   try {
-    // What stands behind the last line's end was cut off.
+    // Text after the last line end is a truncated line.
     return readFileSync(file, 'utf8').split('\n').slice(0, -1);
   } catch {
     return [];

@@ -1,4 +1,4 @@
-// An address that a pod asks for by name: given as asked, or refused with the reason.
+// An address that a pod requests by name: allocated as requested, or refused with the reason.
 
 import { CniError, cniErrorCode } from '../../cni/error.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
@@ -11,8 +11,10 @@ export interface FixedAddressRules {
   readonly taken: ReadonlySet<Address>;
 }
 
-/** An address that cools down may be had: who names it wants it back, as a container with its address on restart.
- * Throws CniError: tryLater while another pod has it, else invalidConfiguration. */
+/**
+ * An address in cooldown is allowed: a request by name wants it back, for example a restarted container. Throws
+ * CniError: tryLater while another pod has it, otherwise invalidConfiguration.
+ */
 export function checkFixedAddress(address: Address, rules: FixedAddressRules): void {
   const family = addressFamily(address);
   const ranges = rules.ranges.filter((range) => prefixFamily(range) === family);

@@ -1,4 +1,4 @@
-// A pod range as numbers: which of its addresses are for pods, and where in it an address lies.
+// A pod range as numbers: which addresses are for pods, and the position of an address.
 
 import { type Address, addressBytes } from '../../net/address.ts';
 import {
@@ -10,8 +10,10 @@ import {
   prefixLength,
 } from '../../net/prefix.ts';
 
-/** Reserved: the network address (in IPv6 the routers' anycast address, RFC 4291 section 2.6.1), the first address,
- * which is the node's own in the range, and IPv4's broadcast address. Empty when `last` < `first`. */
+/**
+ * Reserved: the network address (in IPv6 the routers' anycast address, RFC 4291 section 2.6.1), the first address,
+ * which belongs to the node, and IPv4's broadcast address. Empty if `last` < `first`.
+ */
 export function usableOffsets(range: Prefix): { readonly first: bigint; readonly last: bigint } {
   const size = sizeOf(range);
   return { first: 2n, last: prefixFamily(range) === 4 ? size - 2n : size - 1n };
@@ -27,7 +29,7 @@ export function offsetIn(range: Prefix, address: Address): bigint {
   return addressNumber(address) - addressNumber(prefixAddress(range));
 }
 
-/** Of the first address behind `block`, as an offset in `range`. */
+/** Offset in `range` of the first address after `block`. */
 export function offsetBehind(range: Prefix, block: Prefix): bigint {
   return offsetIn(range, prefixAddress(block)) + sizeOf(block);
 }

@@ -1,5 +1,5 @@
-// CHECK: where the kernel has a pod's interface other than ADD made it. What others added (more addresses, routes,
-// interfaces) is theirs and no difference.
+// CHECK: finds differences between a pod's interface in the kernel and the result of ADD. Additions by others
+// (addresses, routes, interfaces) are not differences.
 
 import { mainTable } from '../../datapath/ids.ts';
 import { listAddresses } from '../../kernel/netlink/address.ts';
@@ -16,13 +16,13 @@ import type { Mac } from '../../net/mac.ts';
 import { gatewayMac, podDefaultRoute, podGateways } from './gateway.ts';
 import { othersLimit } from './shaping.ts';
 
-/** Where to look; each socket stands in its namespace. */
+/** Sockets for the queries, each in its namespace. */
 export interface PodSockets {
   readonly node: NetlinkSocket;
   readonly pod: NetlinkSocket;
 }
 
-/** A sentence for each difference; none: all is as ADD left it. Throws KernelError. */
+/** One sentence per difference; empty if everything is as ADD left it. Throws KernelError. */
 export function podDifferences(endpoint: LocalEndpoint, sockets: PodSockets): readonly string[] {
   const { hostIfName, hostIfIndex, ifName, mac, mtuBytes } = endpoint;
   const host = linkByName(sockets.node, hostIfName) ?? renamedHost(sockets.node, hostIfIndex);
@@ -70,8 +70,8 @@ function linkDifferences(
   return differences;
 }
 
-// What ADD gave a pod comes first in the kernel's lists (the address that was there first, the default route). The pod makes
-// the rest of them as long as it likes, and nobody waits for its end.
+// What ADD created comes first in the kernel's lists (the first address, the default route). The pod controls the
+// length of the rest, which is not read to its end.
 const mostListed = 1000;
 
 function podSideDifferences(

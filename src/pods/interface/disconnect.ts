@@ -1,7 +1,7 @@
-// Makes a pod's interface useless immediately: down at both ends, without addresses, its name free for another. What is left
-// to do, deleting it, takes the kernel much longer. The pod's end belongs to the pod, which may have given it a hundred
-// thousand addresses and routes: setting such an end down holds the RTNL lock for seconds, in this thread. The deletion takes
-// them along, in another one.
+// Makes a pod's interface useless immediately: down at both ends, without addresses, its names free. Deleting it takes
+// the kernel much longer and follows later. The pod controls its own end and may have added a hundred thousand
+// addresses and routes: setting such an end down would hold the RTNL lock for seconds in this thread. The deletion, in
+// another thread, removes them.
 
 import { podRoute } from '../../datapath/host/routes.ts';
 import { isKernelError } from '../../kernel/errno.ts';
@@ -19,14 +19,14 @@ import type { EndpointRecord } from '../records/record.ts';
 import { doomedName } from './names.ts';
 import { doomedGroup } from './removal.ts';
 
-// Each address costs another request, each route a walk of the kernel's.
+// Each address costs another request, each route a walk in the kernel.
 const mostAddresses = 16;
 const mostRoutes = 64;
 
 /**
- * True: nothing passes it any more, nothing is to be seen under its names, and it is in `doomedGroup`. False: the pod's end
- * could not be found or was not to be changed, or has more than ADD gave it by far; then it must be deleted at once, and
- * nothing was touched.
+ * True: no packet passes any more, nothing has its names, and it is in `doomedGroup`. False: the pod's end was not
+ * found, could not be changed, or has far more than ADD created; it must then be deleted immediately, and nothing was
+ * changed.
  */
 export function disconnect(node: NetlinkSocket, host: Link, record: EndpointRecord): boolean {
   try {
@@ -44,18 +44,18 @@ export function disconnect(node: NetlinkSocket, host: Link, record: EndpointReco
         delAddress(requests, { ifIndex, address, prefixLength });
       }
     });
-    // IPv6 addresses went when it went down.
+    // IPv6 addresses were removed when it went down.
     return outcomes.every(
       (failure) => failure === undefined || isKernelError(failure, 'EADDRNOTAVAIL'),
     );
   } catch (error) {
-    // The namespace is going, or somebody has a name that is needed here: deleting says what is wrong, or puts it right.
+    // The namespace is being deleted, or a needed name is in use: the deletion reports or resolves this.
     if (isKernelError(error)) return false;
     throw error;
   }
 }
 
-// Undefined: they are many. The kernel lists those of one interface without a look at the others.
+// Undefined: there are many. The kernel lists those of one interface without reading the others.
 function fewAddresses(
   pod: NetlinkSocket,
   ifIndex: IfIndex,
@@ -69,7 +69,7 @@ function hasManyRoutes(pod: NetlinkSocket, ifIndex: IfIndex): boolean {
   return hasMoreThan(pod, mostRoutes, (dumps) => listRoutes(dumps, { ifIndex }));
 }
 
-// A link that goes down with an IPv4 route has the kernel walk all routes of the node; without, it looks at its own.
+// If a link with an IPv4 route goes down, the kernel walks all routes of the node; without one, only the link's own.
 function goDown(
   node: NetlinkSocket,
   {
@@ -86,7 +86,7 @@ function goDown(
   throwFirst(outcomes.slice(ipv4.length));
 }
 
-// Indices are a namespace's own: two interfaces may by chance be called each other's ends.
+// Indices are per namespace: two interfaces may refer to each other's index by chance.
 function isOtherEnd(found: Link, host: Link, { mac }: EndpointRecord): boolean {
   return (
     found.kind === 'veth' &&

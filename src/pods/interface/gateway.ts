@@ -1,5 +1,5 @@
-// What every pod has as its gateway, on every node: link-local addresses that nobody answers for, since the pod has a
-// permanent neighbour entry for them. They lead to the host side of its veth.
+// The gateway of every pod on every node: link-local addresses that no device has, because the pod has a permanent
+// neighbour entry for them. They lead to the host side of its veth.
 
 import { mainTable, routeProtocol } from '../../datapath/ids.ts';
 import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
@@ -14,10 +14,12 @@ export const podGateways: Readonly<Record<AddressFamily, Address>> = {
   6: 'fe80::1' as Address,
 };
 
-/** MAC of the host side of every pod's veth: packets from a pod carry it to another node's VXLAN device too. */
+/** MAC of the host side of every pod's veth. Packets from a pod carry it to another node's VXLAN device, too. */
 export const gatewayMac: Mac = overlayMac;
 
-/** `ifIndex`: of the pod's interface. Equivalent to: `ip route add default via GATEWAY dev eth0 onlink proto 72`. */
+/**
+ * `ifIndex`: index of the pod's interface. Equivalent to: `ip route add default via GATEWAY dev eth0 onlink proto 72`.
+ */
 export function podDefaultRoute(family: AddressFamily, ifIndex: IfIndex): RouteRecord {
   return {
     destination: everything[family],
@@ -26,7 +28,7 @@ export function podDefaultRoute(family: AddressFamily, ifIndex: IfIndex): RouteR
     table: mainTable,
     gateway: podGateways[family],
     ifIndex,
-    // No connected network holds the gateway.
+    // No connected network contains the gateway.
     onlink: true,
   };
 }

@@ -2,12 +2,12 @@
 
 import type { IfIndex } from '../../net/if-index.ts';
 
-/** Of an endpoint, or of what was one: ours by its name. */
+/** Whether the name is that of a current or former endpoint. */
 export function isEndpointName(name: string): boolean {
   return /^hd[0-9a-f]{11}$/.test(name) || isDoomedName(name);
 }
 
-/** No endpoint any more: it waits for its deletion. The same in the pod's namespace, where the other end has it. */
+/** Name of a former endpoint that waits for its deletion. The pod's end has the same name in the pod's namespace. */
 export function doomedName(hostIfIndex: IfIndex): string {
   return `hdx${hostIfIndex}`;
 }

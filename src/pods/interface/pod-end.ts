@@ -1,4 +1,4 @@
-// What is asked of the kernel for a pod's end of its veth.
+// Requests to the kernel for a pod's end of its veth.
 
 import { isKernelError, type KernelError } from '../../kernel/errno.ts';
 import { addAddress } from '../../kernel/netlink/address.ts';
@@ -11,22 +11,24 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { familyBits } from '../../net/prefix.ts';
 import { gatewayMac, podDefaultRoute, podGateways } from './gateway.ts';
 
-/** Of `addToPod`. */
+/** Number of requests in `addToPod`. */
 export const requestsPerAddress = 3;
 
-/** An address with its gateway and default route. */
+/** Adds an address with its gateway and default route. */
 export function addToPod(requests: RequestSink, ifIndex: IfIndex, address: Address): void {
   const family = addressFamily(address);
   const gateway = podGateways[family];
   const prefixLength = familyBits(family);
   addAddress(requests, { ifIndex, address, prefixLength, noDad: family === 6 });
   replaceNeighbour(requests, { ifIndex, address: gateway, mac: gatewayMac, state: 'permanent' });
-  // Not `replace`: a default route that is there leads through an interface of someone else's.
+  // Not `replace`: an existing default route belongs to another interface.
   addRoute(requests, podDefaultRoute(family, ifIndex));
 }
 
-/** No link-local address: the gateway's is the only one that counts, and its MAC is known. Nor are router advertisements
- * taken then where nobody can send one: they come from link-local addresses, which the data path takes from no pod. */
+/**
+ * Without a link-local address, because only the gateway's matters and its MAC is known. Router advertisements are then
+ * not accepted either: they come from link-local addresses, which the data path accepts from no pod.
+ */
 export function bringUp(requests: RequestSink, ifIndex: IfIndex): void {
   setLink(requests, { ifIndex, addrGenMode: 'none' });
   setLink(requests, { ifIndex, up: true });

@@ -1,5 +1,5 @@
-// Takes a pod's queue out of use together with the pod's interface: its names are free at once, its deletion comes with the
-// interface's (removal.ts).
+// Removes a pod's queue from use together with the pod's interface: its names are free immediately, and it is deleted
+// with the interface (removal.ts).
 
 import { batch } from '../../kernel/netlink/batch.ts';
 import { linkByName, setLink } from '../../kernel/netlink/link.ts';
@@ -10,7 +10,10 @@ import type { EndpointRecord } from '../records/record.ts';
 import { doomedName } from './names.ts';
 import { doomedGroup } from './removal.ts';
 
-/** One of its ends, which is in `doomedGroup` now; undefined where there is no queue. Without a record it is looked for. */
+/**
+ * Returns one of its ends, which is now in `doomedGroup`; undefined without a queue. Without a record it is searched
+ * for.
+ */
 export function discardQueue(
   node: NetlinkSocket,
   hostIfName: string,
@@ -19,7 +22,7 @@ export function discardQueue(
   if (record !== undefined && record.bandwidth?.egress === undefined) return undefined;
   const { name, farName } = queueNames(hostIfName);
   const ends = [name, farName].flatMap((end) => linkByName(node, end)?.ifIndex ?? []);
-  // What fails here is gone, or is found by its name at the next settle.
+  // An interface that fails here no longer exists, or is found by its name in the next settle.
   batch(node, (requests) => {
     for (const ifIndex of ends) {
       setLink(requests, { ifIndex, up: false, name: doomedName(ifIndex), group: doomedGroup });

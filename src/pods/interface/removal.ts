@@ -1,6 +1,6 @@
-// Takes pods' interfaces off the node. The kernel waits some 25 ms for all CPUs before an interface is gone, with the
-// RTNL lock held, and as long for a hundred at once: so those that go at the same time go in one request, and those
-// that nothing can pass any more go a little later, when nobody waits for it.
+// Deletes pods' interfaces from the node. The kernel waits some 25 ms for all CPUs before an interface is deleted, with
+// the RTNL lock held, and as long for a hundred together: so concurrent deletions share a request, and interfaces that
+// are already useless are deleted a little later, when no one waits for it.
 
 import { queueMac } from '../../datapath/ids.ts';
 import { isKernelError } from '../../kernel/errno.ts';
@@ -10,7 +10,7 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { gatewayMac } from './gateway.ts';
 import { isDoomedName } from './names.ts';
 
-/** Interfaces with this number are about to be deleted, all that have it: ours alone, 'hdx' as ASCII. */
+/** Group of the interfaces that are about to be deleted; only heddle's have it: 'hdx' as ASCII. */
 export const doomedGroup = 0x686478;
 
 export class LinkRemoval implements Disposable {
@@ -21,13 +21,13 @@ export class LinkRemoval implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #earlier: Promise<void> = Promise.resolve();
 
-  /** `socket` stays the caller's. */
+  /** `socket` still belongs to the caller. */
   constructor(socket: NetlinkSocket, delayMs: number) {
     this.#socket = socket;
     this.#delayMs = delayMs;
   }
 
-  /** Resolves when it is gone; what is gone already is fine. Rejects with KernelError. */
+  /** Resolves when it is deleted; a missing one is fine. Rejects with KernelError. */
   remove(ifIndex: IfIndex): Promise<void> {
     try {
       setLink(this.#socket, { ifIndex, group: doomedGroup });
@@ -38,18 +38,19 @@ export class LinkRemoval implements Disposable {
     return this.#flush();
   }
 
-  /** For what is in `doomedGroup` already. */
+  /** For interfaces that are already in `doomedGroup`. */
   removeSoon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      // What could not be done is tried again with the next one, and at the next start.
+      // A failure is retried with the next removal, and at the next start.
       this.#flush().catch(() => undefined);
     }, this.#delayMs).unref();
   }
 
   /**
-   * What an agent that died in between has left; by name and MAC both, since a name alone may be somebody else's. At once: where it
-   * died half-way through a DEL, the pod's end has its own name still, and no ADD can have it.
+   * Deletes interfaces left by an agent that died in between, identified by name and MAC, because a name alone may
+   * belong to another interface. Immediately: if the agent died during a DEL, the pod's end still has its own name,
+   * which no ADD can use.
    */
   finishEarlier(): void {
     const left = listLinks(this.#socket, { kind: 'veth' }).filter(
@@ -59,7 +60,7 @@ export class LinkRemoval implements Disposable {
     if (left.length > 0) this.#earlier = this.#flush().catch(() => undefined);
   }
 
-  /** Resolves when that is gone, or could not be deleted. */
+  /** Resolves when these are deleted or could not be. */
   earlierGone(): Promise<void> {
     return this.#earlier;
   }
@@ -68,14 +69,14 @@ export class LinkRemoval implements Disposable {
     clearTimeout(this.#timer);
   }
 
-  // Whoever comes while one batch is under way shares the next.
+  // Callers during a batch share the next one.
   #flush(): Promise<void> {
     this.#next ??= this.#running.then(async () => {
       this.#next = undefined;
       try {
         await delLinkGroupAsync(this.#socket, doomedGroup);
       } catch (error) {
-        // The ends of their namespaces were quicker.
+        // Their namespaces were deleted first.
         if (!isKernelError(error, 'ENODEV')) throw error;
       }
     });

@@ -1,5 +1,5 @@
-// Interfaces that are pods' by their name and MAC, and that no endpoint has: their record was lost and cannot be made again, or
-// says something else. They keep their programs, which drop what they send.
+// Interfaces that are pods' by name and MAC but have no endpoint: their record was lost and cannot be rebuilt, or
+// contradicts them. They keep their programs, which drop their packets.
 
 import type { Link } from '../../kernel/netlink/link-record.ts';
 import type { UnclaimedInterface } from '../../model/desired.ts';
@@ -8,9 +8,9 @@ import { gatewayMac } from './gateway.ts';
 import { isDoomedName, isEndpointName } from './names.ts';
 
 export interface Claims {
-  /** Of live endpoints. */
+  /** Indices of live endpoints. */
   readonly live: ReadonlySet<IfIndex>;
-  /** An ADD or DEL of it is under way, or will be. */
+  /** Whether an ADD or DEL for it is in progress or waiting. */
   isUnderWay(hostIfName: string): boolean;
 }
 
@@ -27,7 +27,7 @@ function unclaimedInterfaces(
     .map(({ name, ifIndex }) => ({ name, ifIndex }));
 }
 
-/** Those of this moment, and what `heddle status` says of them. */
+/** The current ones, and their problems for `heddle status`. */
 export class Unclaimed {
   #interfaces: readonly UnclaimedInterface[] = [];
 
@@ -40,7 +40,7 @@ export class Unclaimed {
     this.#interfaces = this.#interfaces.filter((own) => own.ifIndex !== ifIndex);
   }
 
-  /** Of those that `isKnown` does not say something of by itself. */
+  /** Problems of those without a problem of their own (`isKnown`). */
   problems(isKnown: (hostIfName: string) => boolean): readonly string[] {
     return this.#interfaces.filter(({ name }) => !isKnown(name)).map(unclaimedText);
   }

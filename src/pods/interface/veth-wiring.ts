@@ -1,5 +1,5 @@
-// A pod's interface in the kernel: a veth whose one end is the pod's, with the addresses, the gateway and the settings
-// that belong to it. Routes and neighbours on the node's side are tables of the data path.
+// A pod's interface in the kernel: a veth with one end in the pod, with its addresses, gateway and settings. Routes and
+// neighbours on the node's side are tables of the data path.
 
 import { CniError, cniErrorCode } from '../../cni/error.ts';
 import { isKernelError } from '../../kernel/errno.ts';
@@ -34,17 +34,17 @@ import { isPodInterface } from './unclaimed.ts';
 import type { PodNamespace, PodWiring } from './wiring.ts';
 
 const loopback = 1 as IfIndex;
-// By then most runtimes have ended the pod's namespace, which deletes its interfaces too.
+// By then most runtimes have deleted the pod's namespace, which deletes its interfaces too.
 const removalDelayMs = 500;
 
 export interface VethWiringOptions {
-  /** A pod's DEL does not wait until the kernel has deleted what nothing can pass any more. */
+  /** A DEL does not wait until the kernel has deleted an interface that is already useless. */
   readonly removeLater?: boolean;
-  /** Told of the node's end of each pod's interface, with the settings that it has now. */
+  /** Called with the host end of each pod's interface and its settings. */
   onMade?(link: ConfiguredLink): void;
 }
 
-/** Works in the namespace it was made for, the node's own; keeps a socket open there. */
+/** Works in the namespace it was created for, the node's, and keeps a socket open there. */
 export class VethWiring implements PodWiring, Disposable {
   readonly #node: NetworkNamespace;
   readonly #isOwnNode: boolean;
@@ -54,7 +54,7 @@ export class VethWiring implements PodWiring, Disposable {
   readonly #onMade: VethWiringOptions['onMade'];
   #openPods = 0;
 
-  /** `node`: the namespace of the node, which this takes over; the thread's own unless given. */
+  /** `node`: the node's namespace, whose ownership this takes; default: the thread's own. */
   constructor(node?: NetworkNamespace, { removeLater = false, onMade }: VethWiringOptions = {}) {
     this.#isOwnNode = node === undefined;
     this.#node = node ?? NetworkNamespace.current();
@@ -100,7 +100,7 @@ export class VethWiring implements PodWiring, Disposable {
     return links.filter(isPodInterface).map(({ name }) => name);
   }
 
-  // An administrator may have given it another name, which changes nothing about whose it is.
+  // An administrator may have renamed it, which does not change its owner.
   #hostEnd(hostIfName: string, known: IfIndex | undefined): Link | undefined {
     const named = linkByName(this.#socket, hostIfName);
     if (named !== undefined || known === undefined) return named;
@@ -122,7 +122,7 @@ export class VethWiring implements PodWiring, Disposable {
     else this.#removal.removeSoon();
   }
 
-  // Where the thread is anyway, nothing has to be switched.
+  // If the thread is already in that namespace, no switch is needed.
   readonly #inNode = <Result>(body: () => Result): Result =>
     this.#isOwnNode ? body() : this.#node.run(body);
 
@@ -134,11 +134,11 @@ export class VethWiring implements PodWiring, Disposable {
 }
 
 interface PodParts {
-  /** Runs with the thread in the node's namespace. */
+  /** Runs a function with the thread in the node's namespace. */
   readonly inNode: <Result>(body: () => Result) => Result;
   readonly nodeSocket: NetlinkSocket;
   readonly namespace: NetworkNamespace;
-  /** No other pod is open. */
+  /** Whether no other pod is open. */
   readonly isAlone: () => boolean;
   readonly onClose: () => void;
   readonly onMade: VethWiringOptions['onMade'];
@@ -175,7 +175,7 @@ class OpenPod implements PodNamespace {
     return host.ifIndex;
   }
 
-  // Both down: settings that count when a link comes up go before. Undefined: one of the names is taken.
+  // Both ends stay down: settings that apply when a link comes up are set before. Undefined: one of the names exists.
   async #makeEnds({
     hostIfName,
     ifName,
@@ -209,8 +209,8 @@ class OpenPod implements PodNamespace {
     throwFirst(outcomes.filter((failure) => hasIpv6 || !isWithoutIpv6(failure)));
   }
 
-  // Nobody would find it by its record: a rule of udev, say, gave it another name. What kept it from being made counts more than
-  // what keeps it from being deleted.
+  // Its record would not find it, because it was renamed, for example by a udev rule. The error of its creation matters
+  // more than one of its deletion.
   async #discardRenamed(hostIfName: string, ifIndex: IfIndex): Promise<void> {
     const { nodeSocket } = this.#parts;
     try {
@@ -225,7 +225,7 @@ class OpenPod implements PodNamespace {
     return podDifferences(endpoint, { node: this.#parts.nodeSocket, pod: this.#socket });
   }
 
-  // Aside where others are to be served meanwhile; the way to another thread and back takes a pod that is alone 0.2 ms.
+  // Use a worker thread only if other pods are waiting: the round trip costs a lone pod 0.2 ms.
   async #perform(
     { here, aside }: { readonly here: NetlinkSocket; aside(): NetlinkSocket },
     fill: (requests: RequestSink) => void,
@@ -233,7 +233,7 @@ class OpenPod implements PodNamespace {
     return this.#parts.isAlone() ? batch(here, fill) : await batchAside(aside(), fill);
   }
 
-  // The common one is for what is answered at once: other pods may be wired meanwhile.
+  // The shared socket is for immediate answers: other pods may be wired meanwhile.
   #ownNodeSocket(): NetlinkSocket {
     this.#nodeAside ??= this.#parts.inNode(() => NetlinkSocket.open());
     return this.#nodeAside;
@@ -246,7 +246,7 @@ class OpenPod implements PodNamespace {
     this.#parts.namespace[Symbol.dispose]();
   }
 
-  // No file of the pod's sysctls is opened: the kernel finds those of one namespace among those of all that were ever
+  // Files of the pod's sysctls are not opened: the kernel searches those of one namespace among all that were ever
   // looked up on the node, one by one (docs/decisions/add-costs.md).
   async #configure({ ifName, addresses }: EndpointReservation, ifIndex: IfIndex): Promise<void> {
     const ipv4 = addresses.filter((address) => addressFamily(address) === 4);
@@ -260,7 +260,7 @@ class OpenPod implements PodNamespace {
     const ofIpv6 = outcomes.length - ipv6.length * requestsPerAddress;
     const others = outcomes.slice(0, ofIpv6);
     throwFirst(others.filter((failure) => ipv6.length > 0 || !isWithoutIpv6(failure)));
-    // Some runtimes and hardened hosts turn IPv6 off for every new interface.
+    // Some runtimes and hardened hosts disable IPv6 for every new interface.
     if (!isKernelError(outcomes[ofIpv6], 'EACCES')) {
       throwFirst(outcomes.slice(ofIpv6));
       return;

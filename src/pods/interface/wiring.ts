@@ -1,27 +1,35 @@
-// What Pods needs of the kernel, so that the order of its steps can be tested without one. veth-wiring.ts does it.
+// The kernel operations that Pods needs, so that the order of its steps can be tested without a kernel. Implemented by
+// veth-wiring.ts.
 
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { EndpointRecord, EndpointReservation } from '../records/record.ts';
 
 export interface PodWiring {
-  /** Throws CniError (invalidNamespace) when it is no network namespace, or the node's own. */
+  /** Throws CniError (invalidNamespace) if it is not a network namespace, or the node's own. */
   open(namespacePath: string): PodNamespace;
-  /** Undefined when there is no such interface on the node. `known`: the index it had, should it have been renamed. */
+  /** Undefined if there is no such interface on the node. `known`: its former index, in case it was renamed. */
   hostIfIndex(hostIfName: string, known?: IfIndex): IfIndex | undefined;
-  /** Names of all that are pods' by name and MAC. */
+  /** Names of all interfaces that are pods' by name and MAC. */
   interfaces(): readonly string[];
-  /** Takes the interface off the node and out of the pod, where `record` helps to find it; fine when it is gone. When it
-   * resolves, nothing passes any more and both names are free. */
+  /**
+   * Removes the interface from the node and the pod; `record` helps to find it. A missing one is fine. When it
+   * resolves, no packet passes any more and both names are free.
+   */
   unwire(hostIfName: string, record?: EndpointRecord): Promise<void>;
 }
 
 /** A pod's network namespace, open. */
 export interface PodNamespace extends Disposable {
   hasInterface(name: string): boolean;
-  /** Makes the interface and everything in the namespace that belongs to it. Undefined when its name, here or on the node, is
-   * taken: then nothing was made. When it rejects, `unwire` takes away what was. */
+  /**
+   * Creates the interface and everything that belongs to it in the namespace. Undefined if its name, here or on the
+   * node, exists: then nothing was created. After a rejection, `unwire` removes the parts that were created.
+   */
   wire(reservation: EndpointReservation): Promise<IfIndex | undefined>;
-  /** Where the kernel has it other than `wire` made it, a sentence each; what others added is left alone. */
+  /**
+   * Differences between the kernel's state and the result of `wire`, one sentence each; additions by others are
+   * ignored.
+   */
   differences(endpoint: LocalEndpoint): readonly string[];
 }
