@@ -1,12 +1,12 @@
-// Keeps what is wrong readable: what a thousand nodes have in common takes a few lines, not a thousand.
+// Keeps problems readable: a problem shared by a thousand nodes takes a few lines, not a thousand.
 
 import { isPrintable, printable, sentenceLength } from '../base/printable.ts';
 import type { ModelProblem } from './desired.ts';
 
-/** Of as many alike as this each is told; of more the first, and how many more there are. */
+/** Up to this many similar problems are listed one by one; beyond that, the first few and a count of the rest. */
 const toldEach = 3;
 
-// Names of pods and interfaces come from outside too.
+// Names of pods and interfaces come from outside, too.
 function printableProblem(problem: ModelProblem): ModelProblem {
   const { object, text } = problem;
   const isShort = object.length <= sentenceLength && text.length <= sentenceLength;
@@ -14,7 +14,7 @@ function printableProblem(problem: ModelProblem): ModelProblem {
   return { ...problem, object: printable(object), text: printable(text) };
 }
 
-/** In the order in which they come; how many more there are stands last. */
+/** In order of occurrence; the count of the rest comes last. */
 export function boundedProblems(problems: readonly ModelProblem[]): readonly ModelProblem[] {
   const counts = new Map<string, number>();
   const told = problems.map(printableProblem).filter(({ text, alike = text }) => {

@@ -1,18 +1,18 @@
-// A Node with what of its claims is used; the Node itself where all is.
+// A Node reduced to its accepted claims; the Node itself if all are.
 
 import type { Address } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { NetworkNode } from './network-nodes.ts';
 
-/** A Node with what of its claims can be used. */
+/** A Node with its accepted claims. */
 export interface CheckedNode extends NetworkNode {
-  /** It claims ranges, and none of them can be used. */
+  /** Set if it claims ranges and none is accepted. */
   readonly lostRanges?: true;
-  /** It has InternalIPs, and none of them can be used. */
+  /** Set if it has InternalIPs and none is accepted. */
   readonly lostAddresses?: true;
-  /** Of `addresses`, those that only the Node itself speaks for: model/network/address-trust.ts. Absent: none. */
+  /** Those of `addresses` that only the Node itself claims: model/network/address-trust.ts. Absent: none. */
   readonly unverified?: readonly Address[];
-  /** Ranges that it claims and cannot have for something on the node that checks. */
+  /** Claimed ranges that are refused because of something on the checking node. */
   readonly occupiedRanges?: readonly Prefix[];
 }
 
@@ -30,7 +30,7 @@ interface Kept extends Pick<CheckedNode, 'addresses' | 'podCidrs'> {
 
 const lastChecked = new WeakMap<NetworkNode, CheckedNode>();
 
-/** The same object for the same outcome: ways are remembered by it. */
+/** Returns the same object for the same result, because paths are memoized by it. */
 export function checkedNode(node: NetworkNode, kept: Kept): CheckedNode {
   const { addresses, podCidrs, occupied, unverified } = kept;
   const isWhole =

@@ -1,6 +1,6 @@
-// The model: configuration, cluster state, local endpoints and host facts in; what this node's network should be out.
-// Pure. All but the endpoints is memoised on (config, what matters of the nodes, host): callers keep those references while
-// nothing changes.
+// The model: computes the desired state of this node's network from configuration, cluster state, local endpoints and
+// facts about the host. Pure. Everything except the endpoints is memoized on (config, relevant parts of the nodes,
+// host): callers keep those references while nothing changes.
 
 import { memoize, memoizeLast } from '../base/memoize.ts';
 import type { ClusterState } from '../cluster/state.ts';
@@ -49,7 +49,7 @@ export interface ModelInputs {
   readonly endpoints: readonly LocalEndpoint[];
   readonly host: HostFacts;
   readonly unclaimed?: readonly UnclaimedInterface[] | undefined;
-  /** Of the desired state before this one. */
+  /** From the previous desired state. */
   readonly held?: HeldClaims | undefined;
 }
 
@@ -71,7 +71,7 @@ export function computeDesired(inputs: ModelInputs): DesiredState {
   };
 }
 
-// The same array while nothing about them changes.
+// The same array while nothing in it changes.
 const joined = memoizeLast(
   (...all: readonly (readonly ModelProblem[])[]): readonly ModelProblem[] =>
     boundedProblems(all.flat()),
@@ -165,7 +165,7 @@ function rangesOfOthers(
   };
 }
 
-// They exist as the node's own in overlay mode only (sources of what the host sends through tunnels).
+// In mode vxlan these are the node's own addresses (sources of host packets through tunnels).
 function routersOf({ mode }: ModelConfig, podRanges: readonly PodRange[]): readonly Address[] {
   return mode === 'vxlan' ? podRanges.map(({ router }) => router) : [];
 }

@@ -1,4 +1,5 @@
-// What this node's network should be, in domain words: the model's result, which src/datapath turns into entries.
+// The desired state of this node's network in domain terms: the result of the model, which src/datapath converts into
+// entries.
 
 import type { Address, AddressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -10,16 +11,16 @@ import type { Uplink } from './host.ts';
 
 export type RoutingMode = 'native' | 'vxlan';
 
-/** The part of the agent's configuration that decides what the network looks like. */
+/** The part of the agent's configuration that affects the network. */
 export interface ModelConfig {
   readonly nodeName: string;
   readonly mode: RoutingMode;
-  /** Overrides the MTU computed for pods; absent: uplink MTU minus what the mode costs. */
+  /** Overrides the computed MTU of pods; absent: uplink MTU minus the overhead of the mode. */
   readonly mtuBytes?: number | undefined;
   readonly masquerade: boolean;
-  /** Destinations reached with the pod's own address although they are outside the cluster. */
+  /** Destinations outside the cluster that are reached with the pod's own address. */
   readonly nonMasqueradeCidrs: readonly Prefix[];
-  /** Where every Node's pod ranges must lie; absent or empty: wherever nothing speaks against them. */
+  /** Ranges that must contain every Node's pod ranges; absent or empty: any range that passes the other checks. */
   readonly podCidrs?: readonly Prefix[] | undefined;
   readonly vxlan: { readonly port: number; readonly vni: number };
 }
@@ -27,7 +28,7 @@ export interface ModelConfig {
 /** One of this node's pod ranges. */
 export interface PodRange {
   readonly prefix: Prefix;
-  /** First address after the network address: the node's own in that range, never a pod's. */
+  /** First address after the network address: belongs to the node, never to a pod. */
   readonly router: Address;
 }
 
@@ -38,29 +39,32 @@ export type RemotePath =
       readonly nextHop: Address;
       readonly ifIndex: IfIndex;
       readonly ifName: string;
-      /** Further uplinks, which its pods' packets may come in by; three at most. */
+      /** Other uplinks on which its pods' packets may arrive; at most three. */
       readonly otherIfIndexes?: readonly IfIndex[];
-      /** One of the uplinks has no Ethernet: the data path receives nothing there, so the stack forwards, both ways. */
+      /**
+       * Set if one of the uplinks has no Ethernet: the data path receives nothing there, so the stack forwards in both
+       * directions.
+       */
       readonly byStack?: true;
     }
   | { readonly kind: 'overlay'; readonly tunnelEndpoint: Address };
 
-/** A pod range of another node and the way there; one a prefix. The same reference while nothing about it changes. */
+/** A pod range of another node and the path to it; one per prefix. The same reference while nothing in it changes. */
 export interface RemoteRange {
   readonly node: string;
   readonly prefix: Prefix;
   readonly path: RemotePath;
 }
 
-/** An address of another node itself. The same reference while nothing about it changes. */
+/** An address of another node itself. The same reference while nothing in it changes. */
 export interface RemoteNode {
   readonly node: string;
   readonly address: Address;
-  /** What its tunnel packets come from; absent: none reach this node. */
+  /** Source of its tunnel packets; absent: none reach this node. */
   readonly tunnelEndpoint?: Address;
 }
 
-/** A neighbour that the way of pods' packets off this node leads by. The same reference while nothing about it changes. */
+/** A neighbour that pods' packets off this node go through. The same reference while nothing in it changes. */
 export interface NextHop {
   readonly address: Address;
   readonly ifIndex: IfIndex;
@@ -68,63 +72,68 @@ export interface NextHop {
 
 export interface OverlayDevice {
   readonly name: string;
-  /** Known once the device exists. */
+  /** Known after the device has been created. */
   readonly ifIndex?: IfIndex | undefined;
-  /** It carries no routes until it is up, as long as another has its port. */
+  /** Set while another device has its port: it then carries no routes until it is up. */
   readonly isDown?: true | undefined;
   readonly port: number;
   readonly vni: number;
   readonly mtuBytes: number;
   readonly underlay: AddressFamily;
-  /** What other nodes send to; absent: no Node object, or none of this family in it. */
+  /** The destination of other nodes' tunnels; absent: no Node object, or no address of this family in it. */
   readonly address?: Address | undefined;
-  /** Where pods' packets leave without it; absent: nowhere. */
+  /** Where pods' packets leave without the device; absent: nowhere. */
   readonly exit?: OverlayExit | undefined;
 }
 
-/** The uplink with the address that other nodes know this one by, of IPv4. */
+/** The uplink with the IPv4 address by which other nodes know this one. */
 export interface OverlayExit {
   readonly ifIndex: IfIndex;
   readonly address: Address;
 }
 
 export interface Masquerade {
-  /** Whose packets get the node's address: this node's pod ranges. */
+  /** Sources whose packets get the node's address: this node's pod ranges. */
   readonly sources: readonly Prefix[];
   /** Destinations that see the pod's own address. */
   readonly exempt: readonly Prefix[];
-  /** What packets leave with, by interface; by any other interface with an address of that interface. */
+  /** Source addresses by interface; packets by other interfaces get an address of that interface. */
   readonly nodeSources: readonly NodeSource[];
 }
 
-/** The address that the cluster knows this node by. */
+/** The address by which the cluster knows this node. */
 export interface NodeSource {
   readonly address: Address;
-  /** Names of the interfaces by which answers to it come back, sorted. */
+  /** Names of the interfaces on which replies to it arrive, sorted. */
   readonly interfaces: readonly string[];
 }
 
-/** Who may send to the tunnel's port: what the cluster knows nodes by. */
+/** Allowed senders to the tunnel port: the addresses by which the cluster knows nodes. */
 export interface TunnelEnds {
   readonly port: number;
   readonly own: readonly Address[];
   readonly peers: readonly Address[];
-  /** Further addresses of other nodes, from which nothing is taken, and which pods do not send to. Absent: none. */
+  /**
+   * Additional addresses of other nodes, from which nothing is accepted and to which pods do not send. Absent: none.
+   */
   readonly unverified?: readonly Address[];
   /** Names of this node's uplinks, sorted. */
   readonly uplinks: readonly string[];
 }
 
-/** What keeps a node or range out of the network, in words; the rest is applied all the same. */
+/** What excludes a node or range from the network. The rest is applied anyway. */
 export interface ModelProblem {
   /** `node-2`, `node-2 10.201.2.0/24`. */
   readonly object: string;
   readonly text: string;
-  /** The text without what is this object's own; absent: the text. Of many alike only the first are told. */
+  /**
+   * The text without this object's details; absent: the text itself. Of many similar problems only the first are
+   * listed.
+   */
   readonly alike?: string;
 }
 
-/** A pod's interface by its name and MAC, of which no endpoint knows. */
+/** A pod's interface by name and MAC that has no endpoint. */
 export interface UnclaimedInterface {
   readonly name: string;
   readonly ifIndex: IfIndex;
@@ -137,9 +146,9 @@ export interface DesiredState {
   readonly uplinks: readonly Uplink[];
   /** See HostFacts. */
   readonly routerAdvertised?: readonly string[] | undefined;
-  /** The node's own addresses, known to the data path as going up the stack. */
+  /** The node's own addresses, for which the data path uses the stack. */
   readonly hostAddresses: readonly Address[];
-  /** Local addresses at which host ports answer; absent: all of them. */
+  /** Local addresses at which host ports are reachable; absent: all of them. */
   readonly hostPortAddresses?: readonly Prefix[] | undefined;
   readonly remoteRanges: readonly RemoteRange[];
   /** Only in mode `vxlan`; otherwise empty. */
@@ -151,21 +160,21 @@ export interface DesiredState {
   readonly tunnelEnds?: TunnelEnds | undefined;
   /** MTU of pod interfaces. */
   readonly podMtuBytes: number;
-  /** The longest packet the way to other nodes carries; the stack answers longer ones with an ICMP error. */
+  /** Maximum packet length on the path to other nodes; the stack answers longer ones with an ICMP error. */
   readonly pathMtuBytes: number;
   readonly masquerade?: Masquerade | undefined;
   readonly endpoints: readonly LocalEndpoint[];
-  /** Their programs stay, and drop what they send; absent: there are none. */
+  /** Their programs stay and drop their packets; absent: there are none. */
   readonly unclaimed?: readonly UnclaimedInterface[] | undefined;
-  /** Ranges that the Node claims and cannot have while something on this node is in them. */
+  /** Ranges that the Node claims but cannot have because of something on this node. */
   readonly occupiedRanges?: readonly Prefix[] | undefined;
-  /** Of endpoints, outside `podRanges`: see model/network/stray-pods.ts. */
+  /** Addresses of endpoints outside `podRanges`: see model/network/stray-pods.ts. */
   readonly strayAddresses: readonly Address[];
-  /** The cluster's nodes with those of their claims that are believed: see model/network/checked-nodes.ts. */
+  /** The cluster's nodes with their accepted claims: see model/network/checked-nodes.ts. */
   readonly nodes: ReadonlyMap<string, CheckedNode>;
-  /** For the next time: what of it is whose. */
+  /** For the next computation: holders of the claims. */
   readonly held: HeldClaims;
-  /** Of the configuration: ranges that pods' ranges are known to lie in. */
+  /** From the configuration: ranges that contain all pod ranges. */
   readonly podCidrs?: readonly Prefix[] | undefined;
   readonly problems: readonly ModelProblem[];
 }

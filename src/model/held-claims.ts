@@ -1,8 +1,8 @@
-// What each Node had when the Nodes were last checked, which it keeps as long as it claims it. Age alone would not do: a
-// kubelet may write its own Node's addresses at any time, and an old Node would take a younger one's address, or with one
-// address in its range the whole range. A Node that is deleted and made again is the youngest: for some time what it had
-// is kept for its name, from those that claimed it before it was deleted. Others may get it at once, as Kubernetes gives
-// a free range to the next Node.
+// Claims that each Node held at the last check and keeps while it claims them. Age alone is not enough: a kubelet may
+// change its own Node's addresses at any time, and an old Node would take a younger one's address, or by one address in
+// its range the whole range. A Node that is deleted and recreated is the youngest: for some time its former claims are
+// withheld from Nodes that claimed them before the deletion. Other Nodes may get them immediately, as Kubernetes
+// assigns a free range to the next Node.
 
 import type { Address } from '../net/address.ts';
 import { hostPrefix, type Prefix } from '../net/prefix.ts';
@@ -12,11 +12,11 @@ import { type OrderedPrefix, orderedPrefix, overlap } from './prefix-order.ts';
 type Claim = Address | Prefix;
 
 export interface HeldClaims {
-  /** By claim: `holderOf` the Node that has it. */
+  /** By claim: `holderOf` its Node. */
   readonly holders: ReadonlyMap<Claim, string>;
-  /** What Nodes had that were deleted since. */
+  /** Claims of Nodes deleted since. */
   readonly gone: ReadonlyMap<Claim, GoneClaim>;
-  /** `contestOf` each claim that was refused for what another Node has or had. */
+  /** `contestOf` each claim that was refused because of another Node's current or former claim. */
   readonly contested: ReadonlySet<string>;
 }
 
@@ -27,16 +27,16 @@ interface GoneClaim {
   readonly until?: number;
 }
 
-/** Of an agent that has just started: the older Node has it. */
+/** For an agent that has just started: the older Node wins. */
 export const nothingHeld: HeldClaims = {
   holders: new Map(),
   gone: new Map(),
   contested: new Set(),
 };
 
-/** A Node that is made again needs its kubelet, and a person who restarts it, no longer than that. */
+/** A Node that is recreated needs its kubelet, and a person who restarts it, no longer than this. */
 const keptMinutes = 15;
-// Nodes that somebody makes and deletes without end take no more memory than these.
+// Limits the memory for Nodes that are created and deleted endlessly.
 const goneAtMost = 10_000;
 
 type Named = Pick<NetworkNode, 'name' | 'uid'>;
@@ -53,13 +53,13 @@ export function contestOf(claim: Claim, node: string): string {
   return `${node} ${claim}`;
 }
 
-/** A Node of that name had it at the last check, or before it was deleted. */
+/** Whether a Node of that name had it at the last check, or before it was deleted. */
 export function wasHeldBy({ holders, gone }: HeldClaims, claim: Claim, node: string): boolean {
   const holder = holders.get(claim) ?? gone.get(claim)?.holder;
   return holder !== undefined && nameOf(holder) === node;
 }
 
-/** Why a Node does not get what it claimed in vain before. */
+/** Why a Node does not get a claim that it made in vain before. */
 export function keptFlaw(
   { gone, contested }: HeldClaims,
   claim: Claim,
@@ -75,12 +75,12 @@ export function keptFlaw(
   return undefined;
 }
 
-/** Before a check: with what Nodes had that are no longer there. */
+/** Before a check: adds the claims of Nodes that no longer exist. */
 export function withGone(held: HeldClaims, nodes: NetworkNodes): HeldClaims {
   const isKept = (claim: Claim, holder: string): boolean => {
     const node = nodes.get(nameOf(holder));
     if (node === undefined) return true;
-    // Made again, and not told yet what it has.
+    // Recreated, and its claims are not known yet.
     const has = claim.includes('/') ? node.podCidrs : node.addresses;
     return holderOf(node) !== holder && has.length === 0;
   };
@@ -92,7 +92,7 @@ export function withGone(held: HeldClaims, nodes: NetworkNodes): HeldClaims {
   return { ...held, gone: new Map([...known, ...added].slice(0, goneAtMost)) };
 }
 
-/** After it, of what was found usable; `before` itself where nothing of it changed. */
+/** After a check: the accepted claims; `before` itself if nothing changed. */
 export function heldClaims(
   nodes: readonly NetworkNode[],
   before: HeldClaims,
@@ -117,7 +117,7 @@ export function heldClaims(
   return isUnchanged ? before : { holders, gone, contested };
 }
 
-/** Without what was kept long enough; the same object where nothing changes. The model itself has no clock. */
+/** Removes claims that were withheld long enough; the same object if nothing changes. The model itself has no clock. */
 export function agedClaims(held: HeldClaims, nowMs: number): HeldClaims {
   const all = Array.from(held.gone);
   if (all.every(([, { until }]) => until !== undefined && until > nowMs)) return held;

@@ -1,4 +1,4 @@
-// What the node itself looks like right now, observed by the agent over netlink: an input of the pure model.
+// Facts about the node, observed by the agent over netlink: an input of the pure model.
 
 import type { Address } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
@@ -15,40 +15,40 @@ export interface Uplink {
   readonly ifIndex: IfIndex;
   readonly name: string;
   readonly mtuBytes: number;
-  /** Absent where it carries IP without Ethernet (WireGuard, tun, tunnels). */
+  /** Absent if it carries IP without Ethernet (WireGuard, tun, tunnels). */
   readonly mac?: Mac | undefined;
-  /** The least that a route out of it says; absent: none says any. */
+  /** The smallest MTU of its routes; absent: no route has one. */
   readonly routeMtuBytes?: number | undefined;
   readonly addresses: readonly PrefixedAddress[];
-  /** Routers that routes out of it lead by, link-local ones too; sorted. Absent: none. */
+  /** Gateways of its routes, including link-local ones; sorted. Absent: none. */
   readonly gateways?: readonly Address[] | undefined;
 }
 
-/** An address of the node, on whatever interface; link-local ones and those of the VXLAN device are left out. */
+/** An address of the node on any interface, except link-local ones and those of the VXLAN device. */
 export interface HostAddress extends PrefixedAddress {
   readonly ifName: string;
-  /** Its interface leads nowhere (loopback, dummy): whoever wants to reach the address does so by any uplink. */
+  /** Its interface leads nowhere (loopback, dummy): the address is reached by any uplink. */
   readonly leadsNowhere: boolean;
 }
 
-/** Addresses that are no Node's to give to pods, besides this node's own and its networks. */
+/** Ranges that no Node can have for its pods, besides this node's own addresses and networks. */
 export interface OccupiedRange {
   readonly kind: 'api server' | 'gateway';
   readonly prefix: Prefix;
-  /** Interface of this node; absent for what is elsewhere. */
+  /** Interface of this node; absent for a range elsewhere. */
   readonly ifName?: string | undefined;
 }
 
 export interface HostFacts {
   readonly uplinks: readonly Uplink[];
-  /** Absent where only the uplinks are known. */
+  /** Absent if only the uplinks are known. */
   readonly addresses?: readonly HostAddress[];
   /** Absent: none. */
   readonly occupied?: readonly OccupiedRange[] | undefined;
-  /** The VXLAN device, once it exists: overlay routes need its index, so they follow one settle after it is made. */
+  /** The VXLAN device, once it exists: overlay routes need its index, so they follow one settle after its creation. */
   readonly vxlan?: { readonly ifIndex: IfIndex; readonly isDown?: true | undefined } | undefined;
-  /** Names of interfaces, beside uplinks, that take router advertisements: forwarding must not end that. */
+  /** Names of interfaces other than uplinks that accept router advertisements, which forwarding must not end. */
   readonly routerAdvertised?: readonly string[];
-  /** Policies of IPsec decide on what the node sends. */
+  /** Whether IPsec policies apply to packets that the node sends. */
   readonly hasIpsec?: boolean;
 }

@@ -1,9 +1,9 @@
-// The cluster's nodes as far as this node's network depends on them. A node's labels, annotations and status change all
-// the time; nothing that is memoised on what comes from here is computed again for that.
+// The cluster's nodes as far as this node's network depends on them. Labels, annotations and status of a node change
+// all the time; results memoized on these objects are not computed again for that.
 
 import type { ClusterNode } from '../cluster/objects.ts';
 
-/** What the network of a node depends on. */
+/** The fields on which the network depends. */
 export type NetworkNode = Pick<
   ClusterNode,
   'name' | 'podCidrs' | 'addresses' | 'createdAt' | 'uid'
@@ -13,7 +13,7 @@ export type NetworkNodes = ReadonlyMap<string, NetworkNode>;
 
 let last: { readonly nodes: NetworkNodes; readonly result: NetworkNodes } | undefined;
 
-/** The map of the last call while it says the same, and in a new one the same objects for nodes that say the same. */
+/** Returns the map of the last call while it is equal, and in a new one the same objects for equal nodes. */
 export function networkNodes(nodes: NetworkNodes): NetworkNodes {
   if (last?.nodes === nodes) return last.result;
   const before: NetworkNodes = last?.result ?? new Map();

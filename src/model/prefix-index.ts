@@ -1,4 +1,5 @@
-// Finds what meets a prefix among many prefixes that may lie in each other: a few looks, however many there are.
+// Finds matches of a prefix among many prefixes that may contain each other, with few comparisons, however many there
+// are.
 
 import { compareDigits, contains, type OrderedPrefix } from './prefix-order.ts';
 
@@ -7,9 +8,9 @@ interface Ordered {
 }
 
 export class PrefixIndex<Item extends Ordered> {
-  /** Those that lie in one follow it. */
+  /** Sorted; contained prefixes follow the containing one. */
   readonly #items: readonly Item[];
-  /** By place: that of the innermost item that it lies in; -1: none. */
+  /** By index: that of the innermost containing item; -1: none. */
   readonly #outer: readonly number[];
 
   constructor(items: readonly Item[]) {
@@ -23,13 +24,13 @@ export class PrefixIndex<Item extends Ordered> {
     this.#outer = outer;
   }
 
-  /** The first that lies in the range; else the innermost that the range lies in. */
+  /** The first item inside the range; otherwise the innermost that contains it. */
   meeting(range: OrderedPrefix): Item | undefined {
     const inside = this.#items[this.#placeOf(range)];
     return inside !== undefined && contains(range, inside.ordered) ? inside : this.around(range);
   }
 
-  /** The innermost that the prefix lies in or is. */
+  /** The innermost item that contains or equals the prefix. */
   around(prefix: OrderedPrefix): Item | undefined {
     let place = this.#placeOf(prefix);
     if (!this.#holds(place, prefix)) place--;
@@ -37,7 +38,7 @@ export class PrefixIndex<Item extends Ordered> {
     return this.#items[place];
   }
 
-  // That of the first item that is not before the range.
+  // Index of the first item that is not before the range.
   #placeOf(range: OrderedPrefix): number {
     let low = 0;
     let high = this.#items.length;

@@ -1,6 +1,6 @@
-// The same addresses in as few prefixes as there can be, sorted: what an nftables interval set accepts. The ranges of a
-// thousand nodes are neighbours and become a handful; writing each would take 50 ms whenever one changes. Parsing an
-// address costs more than all the rest, so parsed prefixes are values of their own, which callers keep.
+// Reduces addresses to as few prefixes as possible, sorted: the form that an nftables interval set accepts. The ranges
+// of a thousand nodes are adjacent and become a handful; writing each would take 50 ms for every change. Parsing an
+// address costs more than everything else, so parsed prefixes are separate values, which callers keep.
 
 import { type AddressFamily, mappedBytes } from '../net/address.ts';
 import {
@@ -14,7 +14,7 @@ import {
 export interface OrderedPrefix {
   readonly prefix: Prefix;
   readonly family: AddressFamily;
-  /** Bits of the mapped address that are fixed: an IPv4 /24 has 120. */
+  /** Number of fixed bits of the mapped address: an IPv4 /24 has 120. */
   readonly bits: number;
   /** The mapped address as 32 hexadecimal digits. */
   readonly digits: string;
@@ -27,12 +27,15 @@ export function orderedPrefix(prefix: Prefix): OrderedPrefix {
   return { prefix, family, bits, digits };
 }
 
-/** They have addresses in common: one lies in the other. */
+/** Whether they have addresses in common: one contains the other. */
 export function overlap(left: OrderedPrefix, right: OrderedPrefix): boolean {
   return left.bits <= right.bits ? contains(left, right) : contains(right, left);
 }
 
-/** IPv4 first, then by address. Prefixes lie side by side or one in the other, so each is compared with the last kept alone. */
+/**
+ * IPv4 first, then by address. Two prefixes are either disjoint or nested, so each is compared only with the last one
+ * kept.
+ */
 export function compactPrefixes(prefixes: readonly OrderedPrefix[]): readonly Prefix[] {
   const kept: OrderedPrefix[] = [];
   for (const next of [...prefixes].sort(compare)) {
@@ -44,7 +47,7 @@ export function compactPrefixes(prefixes: readonly OrderedPrefix[]): readonly Pr
   return kept.map(prefixOf);
 }
 
-/** In order, without those that lie in another. */
+/** Sorted, without those that are contained in another. */
 export function outermost(prefixes: readonly OrderedPrefix[]): readonly OrderedPrefix[] {
   const kept: OrderedPrefix[] = [];
   for (const next of [...prefixes].sort(compareDigits)) {
@@ -54,7 +57,7 @@ export function outermost(prefixes: readonly OrderedPrefix[]): readonly OrderedP
   return kept;
 }
 
-// Two halves are their whole, which may be a half again. Its text is made in the end, when most are joined.
+// Two halves become their whole, which may be a half again. Its text is created at the end, when most are joined.
 function joinLast(kept: OrderedPrefix[]): void {
   for (;;) {
     const [left, right] = kept.slice(-2);
@@ -63,7 +66,7 @@ function joinLast(kept: OrderedPrefix[]): void {
   }
 }
 
-// The first has a zero where the second has a one, in the last fixed bit.
+// In the last fixed bit the first has a zero and the second a one.
 function areHalves(left: OrderedPrefix, right: OrderedPrefix): boolean {
   if (left.bits !== right.bits || left.bits === leastBits(left.family)) return false;
   const whole = { ...left, bits: left.bits - 1 };
@@ -85,7 +88,7 @@ function compare(left: OrderedPrefix, right: OrderedPrefix): number {
   return left.family - right.family || compareDigits(left, right);
 }
 
-/** By digits alone; of two with the same digits the wider comes first. */
+/** Compares only digits; of two with the same digits the wider comes first. */
 export function compareDigits(left: OrderedPrefix, right: OrderedPrefix): number {
   if (left.digits !== right.digits) return left.digits < right.digits ? -1 : 1;
   return left.bits - right.bits;
@@ -99,7 +102,7 @@ export function contains(outer: OrderedPrefix, inner: OrderedPrefix): boolean {
   return shift === 4 || digitAt(outer, whole) >> shift === digitAt(inner, whole) >> shift;
 }
 
-/** In a list in order of digits, the place of the first that does not start before `digits`: a range's first address. */
+/** In a list sorted by digits, the index of the first that does not start before `digits`: a range's first address. */
 export function firstFrom(
   all: readonly { readonly ordered: OrderedPrefix }[],
   digits: string,

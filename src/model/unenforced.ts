@@ -1,5 +1,5 @@
-// What the cluster asks for and this version does not do yet. Said aloud: a policy that is silently not enforced is worse
-// than none, because somebody relies on it.
+// Requests of the cluster that this version does not implement yet. They are reported, because a policy that is
+// silently not enforced is worse than none: someone relies on it.
 
 import { memoize } from '../base/memoize.ts';
 import type { ClusterNetworkPolicy } from '../cluster/objects.ts';

@@ -1,10 +1,10 @@
-// Pods joining and leaving the network of this node: each CNI verb as a sequence of steps that leaves all or nothing.
+// Adds and deletes pods of this node's network: each CNI verb is a sequence of steps that completes or leaves nothing.
 //
 //   ADD   reserve (address, id, record on disk) -> wire (kernel) -> settle (data path) -> complete (record)
 //   DEL   out of the live set -> unwire -> settle -> record off the disk
 //
-// The record comes first and goes last: whatever exists in the kernel has one, so that a crash at any step leaves
-// nothing without a name. One operation a container at a time; different containers run side by side.
+// The record is created first and deleted last: everything in the kernel has one, so that a crash at any step leaves
+// nothing unknown. Operations of one container are sequential; those of different containers run concurrently.
 
 import type { NodeProblem } from '../api/problem.ts';
 import { KeyedQueue } from '../base/keyed-queue.ts';

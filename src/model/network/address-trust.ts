@@ -1,11 +1,11 @@
-// Which InternalIPs of other Nodes are believed to be theirs. A kubelet may write any address into its own Node's status, in
-// any order: a Service's, a name server's, one of the Internet. By the first one of the tunnels' family the Node is reached,
-// so that a false one harms that Node alone. Every other one could let the Node speak for whose address it is:
+// Decides which InternalIPs of other Nodes are accepted. A kubelet may write any address into its own Node's status, in
+// any order: a Service's, a name server's, a public one. The Node is reached by the first one of the tunnels' family, so
+// a false one harms only that Node. Every other address could let the Node impersonate its real owner:
 //
 //   a Service's --> refused   the API server's, a gateway's --> refused   on a network of this node --> verified   else --> unverified
 //
-// An unverified address stays the Node's, so that no pod gets it and no pod sends to the tunnel's port there, but nothing
-// comes from it through a tunnel, and no flow is named after the Node.
+// An unverified address stays the Node's, so that no pod gets it and no pod sends to the tunnel port there, but packets
+// from it are not accepted through a tunnel, and flows are not attributed to the Node.
 
 import type { Address, AddressFamily } from '../../net/address.ts';
 import { prefixAddress } from '../../net/prefix.ts';
@@ -18,7 +18,7 @@ import type { ServiceAddresses } from './service-addresses.ts';
 export interface TrustFacts {
   readonly host: HostFacts;
   readonly services: ServiceAddresses;
-  /** Of the uplinks. */
+  /** Networks of the uplinks. */
   readonly networks: readonly OrderedPrefix[];
   /** Absent until the cluster has a Node object for this node. */
   readonly own: NetworkNode | undefined;
@@ -34,16 +34,16 @@ export class AddressTrust {
     this.#occupied = new Map(occupied.map((each) => [prefixAddress(each.prefix), each]));
   }
 
-  /** Why another Node's address is not believed, in words that follow it. `isNeeded`: by it that Node is reached. */
+  /** Why another Node's address is not accepted, as text that follows it. `isNeeded`: the Node is reached by it. */
   flaw(claim: AddressClaim, node: NetworkNode, isNeeded: boolean): string | undefined {
     return this.#serviceFlaw(claim, node, isNeeded) ?? this.#occupiedFlaw(claim, node, isNeeded);
   }
 
-  /** Of another Node's addresses, in their order, those that only the Node itself speaks for. */
+  /** Those of another Node's addresses, in order, that only the Node itself claims. */
   unverified(claims: readonly AddressClaim[], underlay: AddressFamily): readonly Address[] {
     const primary = claims.find(({ ordered }) => ordered.family === underlay) ?? claims[0];
     if (primary === undefined || claims.length === 1) return [];
-    // One that is reached elsewhere could stand for anybody, and the others would speak for it.
+    // A Node that is reached elsewhere could claim any address, and other claims would confirm it.
     const isNear = this.#isNeighbour(primary);
     return claims
       .filter((claim) => claim !== primary && !(isNear && this.#isNeighbour(claim)))
@@ -57,7 +57,7 @@ export class AddressTrust {
     );
   }
 
-  // A younger Service does not cut an older Node off, where Services and Nodes share a range.
+  // A younger Service does not cut off an older Node if Services and Nodes share a range.
   #serviceFlaw(
     { ordered }: AddressClaim,
     { createdAt = Number.POSITIVE_INFINITY }: NetworkNode,
@@ -69,7 +69,7 @@ export class AddressTrust {
     return isOlder || !isNeeded ? `is an address of Service ${found.service}` : undefined;
   }
 
-  // Nodes of the control plane, routers and name servers may be Nodes as well: by their only address, or before this one.
+  // Control plane nodes, routers and name servers may be Nodes as well: by their only address, or older than this one.
   #occupiedFlaw(
     { address }: AddressClaim,
     node: NetworkNode,

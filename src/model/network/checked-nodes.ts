@@ -1,13 +1,13 @@
-// Facts about Nodes are checked before they are believed: whoever may write a Node could otherwise take over the API
-// server's address, the metadata service or another node's pods. What is refused has no effect on routes, tunnels,
-// neighbours or masquerading, and is a problem of the Node that claims it; its other claims stay.
+// Checks the claims of Nodes before they are used: anyone who may write a Node could otherwise take over the API server's
+// address, the metadata service or another node's pods. A refused claim has no effect on routes, tunnels, neighbours or
+// masquerading, and is a problem of its Node, whose other claims stay.
 //
-//   Nodes, the oldest first --> flaw of its own? --> in the way of this node? --> claimed by an older one? --> used
+//   Nodes, oldest first --> flaw of its own? --> conflict with this node? --> claimed by an older one? --> used
 //
-// What a Node had at the last check comes before all that is new, whoever claims it now (model/held-claims.ts).
+// Claims held at the last check take precedence over new ones, whoever makes them (model/held-claims.ts).
 //
-// A kubelet may write other addresses into its Node at any time, and ranges only once. So an address takes no range from
-// another Node, however old its own Node is, but where that Node needs it: the first one of its family that leads to it.
+// A kubelet may change the addresses of its Node at any time, but ranges are written once. So an address takes no range
+// from another Node, however old its own Node is, unless that Node needs it: the first of its family by which it is reached.
 
 import { memoize } from '../../base/memoize.ts';
 import type { Address, AddressFamily } from '../../net/address.ts';
@@ -47,7 +47,7 @@ export interface CheckInputs {
   readonly nodes: NetworkNodes;
   readonly host: HostFacts;
   readonly services: ServiceAddresses;
-  /** Of the last check; absent: there was none. */
+  /** Result of the last check; absent: there was none. */
   readonly held?: HeldClaims | undefined;
 }
 
@@ -58,7 +58,7 @@ export function checkNodes(inputs: CheckInputs): RangeOwners {
   for (const claim of claims) check.takeNeeded(claim);
   for (const claim of claims) check.takeOthers(claim);
   const nodes = check.nodes(claims).sort((left, right) => (left.name < right.name ? -1 : 1));
-  // Of many alike only the first are told: those that keep pods from starting here must be among them.
+  // Only the first of many similar problems are listed, and those that keep pods from starting here must be among them.
   const isOwn = ({ object }: ModelProblem): boolean => object === inputs.config.nodeName;
   const problems = [
     ...check.problems.filter(isOwn),
@@ -71,7 +71,7 @@ export function checkNodes(inputs: CheckInputs): RangeOwners {
 class Check {
   readonly problems: ModelProblem[] = [];
   readonly contested = new Set<string>();
-  /** What was held, and is kept for Nodes that are no longer there. */
+  /** Held claims, including those withheld for Nodes that no longer exist. */
   readonly kept: HeldClaims;
   readonly #inputs: CheckInputs;
   readonly #held: HeldClaims;
@@ -83,12 +83,12 @@ class Check {
   readonly #trust: AddressTrust;
   readonly #taken = new Set<AddressClaim | RangeClaim>();
   readonly #seen = new Set<AddressClaim | RangeClaim>();
-  /** Ranges that hold something of this node. */
+  /** Refused ranges that contain something of this node. */
   readonly #occupied: Prefix[] = [];
   /** By family: the oldest Node whose pods have private addresses. */
   readonly #privateNodes = new Map<4 | 6, string>();
 
-  // Native routing reaches neighbours alone; a tunnel has any far end.
+  // Native routing reaches only neighbours; a tunnel can have any remote end.
   readonly #needed = memoize(({ addresses }: NodeClaims): readonly AddressClaim[] => {
     const isReached = ({ flaw, ordered }: AddressClaim): boolean =>
       flaw === undefined &&
@@ -118,7 +118,7 @@ class Check {
     return this.#ledger.owners;
   }
 
-  /** What it had at the last check. */
+  /** Accepts the claims that the Node held at the last check. */
   takeHeld(claims: NodeClaims): void {
     const { node, addresses, ranges } = claims;
     for (const claim of addresses)
@@ -127,7 +127,7 @@ class Check {
       if (wasHeldBy(this.#held, claim.prefix, node.name)) this.#takeRange(claim, node);
   }
 
-  /** The addresses by which the Node is reached, then its ranges. */
+  /** Accepts the addresses by which the Node is reached, then its ranges. */
   takeNeeded(claims: NodeClaims): void {
     const { node } = claims;
     for (const claim of this.#needed(claims)) this.#takeAddress(claim, claims);
@@ -139,7 +139,7 @@ class Check {
     for (const claim of claims.addresses) this.#takeAddress(claim, claims);
   }
 
-  /** Each with what of its claims can be used. */
+  /** Each Node with its accepted claims. */
   nodes(all: readonly NodeClaims[]): CheckedNode[] {
     const { config, host } = this.#inputs;
     const own = all.find(({ node }) => node.name === config.nodeName);
@@ -188,14 +188,14 @@ class Check {
     return this.#trust.flaw(claim, claims.node, this.#needed(claims).includes(claim));
   }
 
-  // `flaw`: what another has. Remembered, should that one be deleted.
+  // `flaw`: another Node's claim. Recorded in case that Node is deleted.
   #contest(claim: Address | Prefix, node: string, flaw: string | undefined): string | undefined {
     const found = flaw ?? keptFlaw(this.kept, claim, node);
     if (found !== undefined) this.contested.add(contestOf(claim, node));
     return found;
   }
 
-  // What is looked at twice is told once.
+  // A claim that is examined twice is reported once.
   #isSeen(claim: AddressClaim | RangeClaim): boolean {
     const isSeen = this.#seen.has(claim);
     this.#seen.add(claim);
@@ -239,7 +239,7 @@ class Check {
     });
   }
 
-  // Where the Node is reached by that address, it is its range that is wrong.
+  // If the Node is reached by that address, its range is wrong.
   #cure(occupied: Occupation | undefined, node: NetworkNode): string {
     const { address } = occupied ?? {};
     if (address?.ifName === undefined || node.name !== this.#inputs.config.nodeName) return '';
@@ -247,8 +247,8 @@ class Check {
     return ` until that address is removed from ${address.ifName} (ip address delete)`;
   }
 
-  // Without a list, what the older Nodes have says what the cluster's pods have. With one, a metadata service in it is
-  // another cloud's, but no node needs a range that is little more than that.
+  // Without podCidrs, the ranges of older Nodes show which addresses pods have. With podCidrs, a metadata service in
+  // them belongs to another cloud, but no node needs a range that is little more than that.
   #placeFlaw({ prefix, ordered, isPublic, metadataFlaw }: RangeClaim): string | undefined {
     const { podCidrs = [] } = this.#inputs.config;
     if (podCidrs.length > 0) {
@@ -262,7 +262,8 @@ class Check {
     return `has public addresses, while pods of Node ${privateNode} have private ones (set podCidrs in the configuration to choose the right ranges)`;
   }
 
-  // An external address is any tenant's to choose, and a younger Service had the choice: neither takes a range from a Node.
+  // Any tenant can choose an external address, and a younger Service could choose its address: neither takes a range
+  // from a Node.
   #serviceFlaw({ prefix, ordered }: RangeClaim, node: NetworkNode): string | undefined {
     const found = this.#inputs.services.firstIn(ordered);
     if (found === undefined) return undefined;

@@ -1,6 +1,6 @@
-// Who has which range and which address, entered Node by Node, the oldest first: what is entered already wins. Ranges that
-// are entered never overlap, so that the neighbours of a claim in order are all that it is compared with: the lengths that
-// Nodes choose, and how many claims there are, hardly matter.
+// Owners of ranges and addresses, entered Node by Node, oldest first: existing entries win. Entered ranges never
+// overlap, so a claim is compared only with its neighbours in order: neither the prefix lengths that Nodes choose nor
+// the number of claims matters much.
 
 import { OrderedList } from '../../base/ordered-list.ts';
 import type { Address } from '../../net/address.ts';
@@ -20,12 +20,12 @@ export class ClaimLedger {
   readonly #addresses = new OrderedList<Held<Address>>(byDigits);
   readonly #nodes = new Map<Address, string>();
 
-  /** By range; only those that were entered, in that order. */
+  /** By range, only entered ones, in that order. */
   get owners(): ReadonlyMap<Prefix, string> {
     return this.#owners;
   }
 
-  /** Another Node has that address, or a range that it is in. */
+  /** Another Node has that address, or a range that contains it. */
   addressFlaw(claim: AddressClaim, node: string): string | undefined {
     const other = this.#nodes.get(claim.address);
     if (other !== undefined) return `is an InternalIP of Node ${other}, which keeps it`;
@@ -47,13 +47,13 @@ export class ClaimLedger {
     return `${relation} ${other.value} of ${other.node === node ? 'its own' : `Node ${other.node}, which was first`}`;
   }
 
-  /** It has no flaw. */
+  /** The address must not have a flaw. */
   addAddress({ address, ordered }: AddressClaim, node: string): void {
     this.#nodes.set(address, node);
     this.#addresses.insert({ node, value: address, ordered });
   }
 
-  /** It has no flaw. */
+  /** The range must not have a flaw. */
   addRange({ prefix, ordered }: RangeClaim, node: string): void {
     this.#owners.set(prefix, node);
     this.#ranges.insert({ node, value: prefix, ordered });

@@ -1,4 +1,4 @@
-// Addresses of the node at which host ports answer. A service proxy gives the node the addresses of Services too
+// Addresses of the node at which host ports are reachable. A service proxy adds addresses of Services to the node, too
 // (kube-proxy in mode ipvs, kube-router, NodeLocal DNSCache): a host port there would take that port of every Service.
 
 import type { Address } from '../../net/address.ts';
@@ -7,16 +7,16 @@ import type { HostAddress, HostFacts } from '../host.ts';
 import { compactPrefixes, orderedPrefix } from '../prefix-order.ts';
 import type { ServiceAddresses } from './service-addresses.ts';
 
-/** Interfaces that service proxies make to hold addresses of Services, external ones among them. */
+/** Interfaces that service proxies create to hold addresses of Services, including external ones. */
 const serviceInterfaces: ReadonlySet<string> = new Set(['kube-ipvs0', 'kube-dummy-if']);
 
 // Local on every node, whatever its interfaces have.
 const alwaysLocal = [parsePrefix('127.0.0.0/8'), parsePrefix('fe80::/10')].map(orderedPrefix);
 
 /**
- * Undefined: every local address is the node's own. Otherwise an address that appears later is left out until it is
- * seen, and one of a Service never gets in. An address that another interface has too is the node's. External addresses
- * of Services say nothing: many are addresses of nodes.
+ * Undefined: every local address belongs to the node. Otherwise an address that appears later is excluded until it is
+ * seen, and one of a Service is never included. An address that is also on another interface belongs to the node.
+ * External addresses of Services are not considered: many are addresses of nodes.
  */
 export function hostPortAddresses(
   { addresses = [] }: HostFacts,

@@ -1,5 +1,5 @@
-// Which pod packets get the node's address when they leave it, and which address: those to outside the cluster, whichever
-// interface they leave by.
+// Which pod packets get the node's address when they leave it, and which address: packets to destinations outside the
+// cluster, on any interface.
 
 import { memoize, memoizeLast } from '../../base/memoize.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
@@ -20,7 +20,7 @@ export interface MasqueradeFacts {
   readonly own: NetworkNode | undefined;
 }
 
-/** Undefined: nothing is to be masqueraded, whoever sends it. */
+/** Undefined: nothing is masqueraded. */
 export function masqueradeOf(config: ModelConfig, facts: MasqueradeFacts): Masquerade | undefined {
   const { podRanges, ranges, host, own } = facts;
   if (!config.masquerade) return undefined;
@@ -28,7 +28,7 @@ export function masqueradeOf(config: ModelConfig, facts: MasqueradeFacts): Masqu
   const exempt = ranges.nodes.flatMap((node) => {
     const said = nodePrefixes(node);
     const used = said.ranges.filter(({ prefix }) => ranges.owners.get(prefix) === node.name);
-    // With native routing a node can answer a pod's own address; with an overlay its reply would take another way.
+    // With native routing a node can reply to a pod's own address; with an overlay its reply would take another path.
     return config.mode === 'native' ? [...used, ...neighbours(node)] : used;
   });
   return {
@@ -39,9 +39,9 @@ export function masqueradeOf(config: ModelConfig, facts: MasqueradeFacts): Masqu
 }
 
 /**
- * The first address of the family that the Node object has and the node too. One that belongs to a network is answered by
- * that network alone: what leaves by another (a VPN) needs an address of that other one. One that belongs to none, on
- * loopback or alone in its prefix, is routed to the node, whichever uplink it is.
+ * The first address of the family that both the Node object and the node have. An address that belongs to a network
+ * gets replies only from that network: packets by another one (a VPN) need an address of that one. An address without a
+ * network, on loopback or alone in its prefix, is routed to the node by any uplink.
  */
 function nodeSource(
   host: HostFacts,
@@ -69,16 +69,16 @@ function uplinkAddresses({ uplinks }: HostFacts): readonly HostAddress[] {
   );
 }
 
-// The kernel allows any character in an interface's name; nft reads some as its own syntax.
+// The kernel allows any character in an interface's name; nft interprets some as its own syntax.
 function isPlainName(name: string): boolean {
   return /^[\w.:@-]+$/.test(name);
 }
 
-// An address that is not a neighbour's cannot be a node that pods' packets reach with their own addresses: whoever writes
-// Node objects must not take 8.8.8.8 or a metadata service away from all pods. Nor a gateway, which does not know where pods
-// are; one that is a Node as well is reached masqueraded. A kubelet may report addresses of other hosts on the network as
-// well: of each family only the first that leads to it counts, and the API server's (its load balancer's) only for Nodes that
-// were there before this one.
+// Only a neighbour's address can be a node that pods reach with their own addresses: whoever writes Node objects must
+// not exempt 8.8.8.8 or a metadata service for all pods. A gateway does not know where pods are; one that is also a
+// Node is reached with masquerading. A kubelet may report addresses of other hosts on the network as well: per family
+// only the first that leads to the node counts, and the API server's (its load balancer's) only for Nodes older than
+// this one.
 const neighbouring = memoize((host: HostFacts) => {
   const networks = connectedNetworks(host);
   const isNeighbour = (address: Address): boolean => networkOf(networks, address) !== undefined;

@@ -1,5 +1,5 @@
-// The neighbours that pods' ways off this node lead by: other nodes on this node's networks, and routers. Their places in
-// the kernel's table of neighbours are held for them, whatever pods fill it with.
+// The neighbours that pods' packets off this node go through: other nodes on this node's networks, and routers. Their
+// entries in the kernel's neighbour table are kept, however many neighbours pods add.
 
 import { memoize } from '../../base/memoize.ts';
 import type { Address, AddressFamily } from '../../net/address.ts';
@@ -13,12 +13,12 @@ import type { RoutingContext } from './routing-context.ts';
 import { networksOf } from './underlay.ts';
 
 const families: readonly AddressFamily[] = [4, 6];
-/** As many uplinks in one network as the data path knows of. */
+/** Maximum number of uplinks in one network that the data path supports. */
 const mostUplinks = 4;
 
 /**
- * One for each address and uplink. A node has at most one address of each family here, the one that ways lead by, however
- * many its Node object claims. What is not on a network of an uplink is reached by a router.
+ * One per address and uplink. A node has at most one address per family here, the one that paths use, however many its
+ * Node object claims. An address outside the uplinks' networks is reached through a router.
  */
 export function nextHops(
   ownName: string,
@@ -41,7 +41,7 @@ const routers = memoize(({ uplinks }: HostFacts): readonly NextHop[] =>
     .flatMap(({ ifIndex, gateways = [] }) => gateways.map((address) => ({ address, ifIndex }))),
 );
 
-// Memoised by context and node: a node that did not change keeps its references.
+// Memoized by context and node: an unchanged node keeps its references.
 const hopsToNode: (context: RoutingContext) => (node: CheckedNode) => readonly NextHop[] = memoize(
   (context) =>
     memoize((node: NetworkNode) =>

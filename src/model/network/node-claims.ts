@@ -1,5 +1,5 @@
-// What one Node claims: ranges for its pods and addresses of its own, each with what speaks against it whatever other
-// Nodes say. Made once for a Node: parsing addresses costs more than all comparing.
+// The claims of one Node: ranges for its pods and its own addresses, each with flaws that are independent of other
+// Nodes. Computed once per Node: parsing addresses costs more than all comparisons.
 
 import { memoize } from '../../base/memoize.ts';
 import type { Address } from '../../net/address.ts';
@@ -13,7 +13,7 @@ export interface RangeClaim {
   readonly ordered: OrderedPrefix;
   /** Follows the range: `overlaps 127.0.0.0/8 (loopback)`. */
   readonly flaw?: string | undefined;
-  /** As `flaw`, where the configuration does not say otherwise. */
+  /** Like `flaw`, unless the configuration overrides it. */
   readonly metadataFlaw?: string | undefined;
   readonly isPublic: boolean;
 }
@@ -28,12 +28,12 @@ export interface NodeClaims {
   readonly node: NetworkNode;
   readonly ranges: readonly RangeClaim[];
   readonly addresses: readonly AddressClaim[];
-  /** How many of each there are beyond those looked at. */
+  /** Number of claims beyond the examined ones. */
   readonly rangesMore: number;
   readonly addressesMore: number;
 }
 
-/** More than any Node has: Kubernetes knows two ranges, and one address a family and interface. */
+/** More than any Node has: Kubernetes supports two ranges, and one address per family and interface. */
 export const claimsAtMost = 32;
 
 export const nodeClaims: (node: NetworkNode) => NodeClaims = memoize((node) => ({
@@ -61,8 +61,8 @@ function addressClaim(address: Address): AddressClaim {
 }
 
 /**
- * Negative where the left Node is the older, whose claims win: by creation, then uid, then name, all of which the API
- * server assigns once. Nodes without the first two (manifests in a directory) come last, in order of name.
+ * Negative if the left Node is older, whose claims win: by creation, then uid, then name, all of which the API server
+ * assigns once. Nodes without the first two (manifests in a directory) come last, by name.
  */
 export function compareAge(left: NetworkNode, right: NetworkNode): number {
   const { createdAt: leftAt = Number.POSITIVE_INFINITY, uid: leftUid = '\uffff' } = left;

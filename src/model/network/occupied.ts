@@ -1,5 +1,5 @@
-// What of the address space is taken on this node and by what keeps the cluster together, so that no Node can have it for
-// its pods: the node's own addresses and networks, its gateways, the API server.
+// Address space used on this node or by the control plane, which no Node can have for its pods: the node's own
+// addresses and networks, its gateways, the API server.
 
 import { memoize } from '../../base/memoize.ts';
 import { hostPrefix, makePrefix, type Prefix, prefixLength } from '../../net/prefix.ts';
@@ -15,20 +15,20 @@ interface Occupied {
   readonly ordered: OrderedPrefix;
 }
 
-/** Why a range cannot be a Node's. */
+/** Why a range cannot belong to a Node. */
 export interface Occupation {
-  /** In words that follow the range. */
+  /** A text that follows the range. */
   readonly flaw: string;
-  /** It is of this node itself, not of the API server. */
+  /** Whether it belongs to this node itself, not to the API server. */
   readonly isOfNode: boolean;
-  /** The address of this node that makes it so; absent: something else does. */
+  /** The address of this node that causes it; absent: another cause. */
   readonly address?: { readonly prefix: Prefix; readonly ifName?: string | undefined };
 }
 
-/** Undefined where nothing of this node is in the way. */
+/** Undefined if nothing of this node is in the range. */
 export type OccupiedFlaw = (range: OrderedPrefix) => Occupation | undefined;
 
-// A node may have ten thousand addresses (those of all Services, on kube-ipvs0), and be asked about two thousand ranges.
+// A node may have ten thousand addresses (those of all Services, on kube-ipvs0), and two thousand ranges are checked.
 export const occupiedFlaw: (host: HostFacts) => OccupiedFlaw = memoize((host) => {
   const indexes = occupiedOf(host).map((all) => new PrefixIndex(all));
   return (range) => {
@@ -49,7 +49,7 @@ function occupation(found: Occupied, range: OrderedPrefix): Occupation {
   };
 }
 
-// By kind, in order of what says most about why it cannot be.
+// By kind, the most informative first.
 function occupiedOf(host: HostFacts): readonly (readonly Occupied[])[] {
   const own = ownAddresses(host).flatMap(
     ({ address, prefixLength: length, ifName }): readonly Omit<Occupied, 'ordered'>[] => {
@@ -71,7 +71,7 @@ function occupiedOf(host: HostFacts): readonly (readonly Occupied[])[] {
 
 let lastOrdered: ReadonlyMap<Prefix, OrderedPrefix> = new Map();
 
-// Of addresses that the node had before, which are most, without parsing them again.
+// Does not parse addresses again that the node had before, which are most.
 function orderedOnce(prefixes: readonly Prefix[]): ReadonlyMap<Prefix, OrderedPrefix> {
   const before = lastOrdered;
   lastOrdered = new Map(
@@ -80,7 +80,7 @@ function orderedOnce(prefixes: readonly Prefix[]): ReadonlyMap<Prefix, OrderedPr
   return lastOrdered;
 }
 
-/** With the interface of each; link-local ones are everywhere and say nothing. */
+/** With the interface of each; without link-local ones, which are everywhere. */
 export function ownAddresses({
   uplinks,
   addresses,

@@ -1,4 +1,4 @@
-// Where pods' packets leave the node already encapsulated, beside the VXLAN device.
+// The interface by which pods' packets leave the node already encapsulated, without the VXLAN device.
 
 import { addressFamily } from '../../net/address.ts';
 import type { OverlayExit } from '../desired.ts';
@@ -6,10 +6,10 @@ import type { HostFacts, Uplink } from '../host.ts';
 import type { NetworkNode } from '../network-nodes.ts';
 
 /**
- * The uplink with the IPv4 address that the other nodes send to, so that what they get comes from there too. None, and all
- * is left to the device: where that address is no uplink's (loopback, with a routing protocol), where the uplink has no
- * Ethernet, where a route out of it carries less than it does, by which only the device fragments, and where the node has
- * policies of IPsec, which only what the device sends is held to.
+ * The uplink with the IPv4 address to which the other nodes send, so that their packets come from there, too. Without
+ * one, everything is left to the device: if that address is not an uplink's (loopback, with a routing protocol), if the
+ * uplink has no Ethernet, if a route on it has a smaller MTU (only the device fragments), and if the node has IPsec
+ * policies, which apply only to packets of the device.
  */
 export function overlayExit(
   { uplinks, hasIpsec }: HostFacts,

@@ -1,4 +1,4 @@
-// This node as the cluster knows it: its pod ranges, and what is missing before pods can start here.
+// This node's Node object: its pod ranges, and what is missing before pods can start here.
 
 import { addressAt } from '../../net/prefix.ts';
 import type { CheckedNode } from '../checked-node.ts';
@@ -6,7 +6,7 @@ import type { ModelProblem, PodRange } from '../desired.ts';
 import type { RangeOwners } from './pod-ranges.ts';
 
 export interface OwnNode {
-  /** Absent until the cluster has a Node object of this name. */
+  /** Absent until the cluster has a Node object with this name. */
   readonly node?: CheckedNode | undefined;
   readonly podRanges: readonly PodRange[];
   readonly problems: readonly ModelProblem[];
@@ -21,7 +21,7 @@ export function ownNode(name: string, { nodes }: RangeOwners): OwnNode {
       text: 'no Node object has this name: no pod can start here',
     });
   }
-  // Each that cannot be used has its problem already.
+  // Each refused range already has its own problem.
   if (node.lostRanges) return { node, podRanges: [], problems: [] };
   if (node.podCidrs.length === 0) {
     const text = 'has no pod ranges (spec.podCIDRs): no pod can start here';

@@ -1,5 +1,5 @@
-// Facts that the agents of all nodes must agree on, which each agent tells as annotations of its own Node. Addresses and
-// pod ranges are not among them: standard fields of the Node carry those. The tunnel's MAC is the same on every node.
+// Facts on which the agents of all nodes must agree. Each agent publishes them as annotations of its own Node.
+// Addresses and pod ranges are standard fields of the Node. The tunnel's MAC is the same on every node.
 
 import { memoize } from '../../base/memoize.ts';
 import { fieldLength, printable } from '../../base/printable.ts';
@@ -17,7 +17,7 @@ export function ownFacts({ mode, vxlan }: ModelConfig): Readonly<Record<string, 
   return facts;
 }
 
-/** Other nodes whose agents say something else. A node that says nothing (no agent yet) agrees. */
+/** Other nodes whose agents publish different facts. A node without facts (no agent yet) agrees. */
 export const peerConflicts: (
   config: ModelConfig,
 ) => (nodes: ReadonlyMap<string, ClusterNode>) => readonly ModelProblem[] = memoize((config) => {
@@ -29,7 +29,7 @@ export const peerConflicts: (
   );
 });
 
-// What an agent could have written.
+// Whether an agent could have written the value.
 function isKnown(what: string, value: string): boolean {
   if (what === 'mode') return value === 'native' || value === 'vxlan';
   const most = what === 'vxlan-port' ? 65_535 : 16_777_215;
@@ -44,7 +44,7 @@ function conflictOf(
     const theirs = annotations[key];
     if (theirs === undefined || theirs === value) continue;
     const what = key.slice(prefix.length);
-    // Whoever may write the Node may write anything there.
+    // Anyone who may write the Node can write any value.
     if (!isKnown(what, theirs)) {
       const text = `metadata.annotations: ${key}: ${printable(theirs, fieldLength)} is not a valid ${what}: it is ignored`;
       return [{ object: name, text, alike: `metadata.annotations: ${key}: no ${what}` }];

@@ -1,4 +1,4 @@
-// Which node has which pod range, after checked-nodes.ts has looked at what the Nodes claim.
+// Owners of pod ranges, after checked-nodes.ts has checked the Nodes' claims.
 
 import type { Prefix } from '../../net/prefix.ts';
 import type { CheckedNode } from '../checked-node.ts';
@@ -8,7 +8,7 @@ import type { HeldClaims } from '../held-claims.ts';
 export interface RangeOwners {
   /** Nodes in order of name. */
   readonly nodes: readonly CheckedNode[];
-  /** Node name by pod range; only ranges that overlap no other. */
+  /** Node name by pod range; these ranges do not overlap. */
   readonly owners: ReadonlyMap<Prefix, string>;
   /** For the next check. */
   readonly held: HeldClaims;

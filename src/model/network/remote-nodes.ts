@@ -1,5 +1,5 @@
-// Addresses of the other nodes themselves, which mode vxlan has to tell from the world's: pods must not send to the tunnel's
-// port there, and a node may send by its tunnels as any of them.
+// Addresses of the other nodes themselves, which mode vxlan must distinguish from the world's: pods must not send to
+// the tunnel port there, and a node may send by its tunnels as any of them.
 
 import { memoize } from '../../base/memoize.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
@@ -11,8 +11,8 @@ import type { RoutingContext } from './routing-context.ts';
 const none: readonly RemoteNode[] = [];
 
 /**
- * One for each address but this node's own; checked-nodes.ts leaves none in a pod range, which belongs to the pods there.
- * The far end of a node's tunnels is always its own sender, whoever else claims it.
+ * One per address except this node's own. checked-nodes.ts leaves none in a pod range, which belongs to the pods there.
+ * The remote end of a node's tunnels is always its own source, whoever else claims it.
  */
 export function remoteNodes(
   { mode, nodeName }: ModelConfig,
@@ -37,12 +37,12 @@ export function remoteNodes(
   return [...found.values()];
 }
 
-/** By which other nodes reach this one's tunnels; undefined: they do not. */
+/** The address by which other nodes reach this one's tunnels; undefined: they do not. */
 export function tunnelEndOf(node: NetworkNode, underlay: AddressFamily): Address | undefined {
   return node.addresses.find((address) => addressFamily(address) === underlay);
 }
 
-// The same reference while nothing about it changes: a thousand nodes are compared at each settle.
+// The same reference while nothing in it changes: a thousand nodes are compared in each settle.
 const remoteNode = memoize((node: NetworkNode) => {
   const known = new Map<string, RemoteNode>();
   return (address: Address) =>

@@ -1,4 +1,4 @@
-// The way to another node's pods: a neighbour to hand packets to (native), or the far end of a tunnel (vxlan).
+// The path to another node's pods: a neighbour as next hop (native), or the remote end of a tunnel (vxlan).
 
 import { memoize } from '../../base/memoize.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
@@ -14,13 +14,13 @@ export interface NodeRanges {
   readonly problems: readonly ModelProblem[];
 }
 
-/** Memoised by context and node: a node that did not change costs nothing and keeps its references. */
+/** Memoized by context and node: an unchanged node costs nothing and keeps its references. */
 export const remoteRanges: (context: RoutingContext) => (node: CheckedNode) => NodeRanges = memoize(
   (context) => memoize((node) => rangesOfNode(context, node)),
 );
 
 function rangesOfNode(context: RoutingContext, node: CheckedNode): NodeRanges {
-  // What it lost has its problems already.
+  // Refused claims already have their own problems.
   if (node.lostRanges || node.lostAddresses) return { ranges: [], problems: [] };
   const flaw = nodeFlaw(node);
   if (flaw !== undefined) return { ranges: [], problems: [{ object: node.name, text: flaw }] };
@@ -40,7 +40,7 @@ function nodeFlaw({ podCidrs, addresses }: CheckedNode): string | undefined {
   return undefined;
 }
 
-/** Why there is none; `alike`: in the words for any node. */
+/** Why there is no path; `alike`: the text without the node's details. */
 interface NoPath {
   readonly text: string;
   readonly alike: string;
@@ -48,7 +48,7 @@ interface NoPath {
 
 interface NoPathParts {
   readonly what: 'no route' | 'no tunnel';
-  /** By which address it would be. */
+  /** The address that would be used. */
   readonly via?: string;
   /** Follows the node's name. */
   readonly why: string;
@@ -100,8 +100,8 @@ function nativePath(
   };
 }
 
-// The node chooses by which of the two nodes' networks it sends: it knows this node by its first address, and may be a
-// neighbour by any of its own, which its Node object names or not.
+// A node chooses which of two common networks it uses: it knows this node by its first address, and may be a neighbour
+// by any of its own, whether its Node object has it or not.
 function waysIn(
   { networks, nodeAddresses }: RoutingContext,
   { addresses }: CheckedNode,

@@ -1,5 +1,5 @@
-// What the way to every other node depends on: mode, uplinks and this node's own addresses. Memoised on (host facts, own
-// node), so that the ways, which are memoised on it, survive other nodes' changes.
+// Inputs of the path to every other node: mode, uplinks and this node's own addresses. Memoized on (host facts, own
+// node), so that the paths, which are memoized on it, survive changes of other nodes.
 
 import { memoize } from '../../base/memoize.ts';
 import { type Address, type AddressFamily, compareAddresses } from '../../net/address.ts';
@@ -15,12 +15,12 @@ import {
 
 export interface RoutingContext {
   readonly mode: RoutingMode;
-  /** The family tunnels run over. */
+  /** The family over which tunnels run. */
   readonly underlay: AddressFamily;
   readonly networks: readonly ConnectedNetwork[];
-  /** By the cluster, in its order. */
+  /** From the Node object, in its order. */
   readonly nodeAddresses: readonly Address[];
-  /** By the cluster and by the uplinks, without link-local ones; sorted. */
+  /** From the Node object and the uplinks, without link-local ones; sorted. */
   readonly ownAddresses: readonly Address[];
 }
 

@@ -1,4 +1,4 @@
-// Addresses of Services: a range of pods that holds one would lead that Service's clients to a node instead.
+// Addresses of Services: a pod range that contains one would send that Service's clients to a node instead.
 
 import { memoize, memoizeLast } from '../../base/memoize.ts';
 import type { ClusterService } from '../../cluster/objects.ts';
@@ -31,8 +31,9 @@ const localAddresses = memoize(
 );
 
 /**
- * The same object while the Nodes and `local`, the addresses of this node, are the same and no Service got or lost an address
- * that is among these or that a Node claims, by itself or in a range: the Nodes are not checked again for any other. Valid until the next call.
+ * Returns the same object while the Nodes and `local`, the addresses of this node, are the same, and no Service gained
+ * or lost an address that is among these or claimed by a Node: other changes do not cause a new check of the Nodes.
+ * Valid until the next call.
  */
 export function serviceAddresses(
   services: ReadonlyMap<string, ClusterService>,
@@ -54,7 +55,7 @@ export function serviceAddresses(
 
 interface Claimed {
   readonly addresses: ReadonlySet<Address>;
-  /** In order, and none in another. */
+  /** Sorted and disjoint. */
   readonly ranges: readonly OrderedPrefix[];
 }
 
@@ -74,7 +75,7 @@ function isClaimed({ addresses, ranges }: Claimed, item: ServiceAddress): boolea
   return range !== undefined && contains(range, item.ordered);
 }
 
-// In order of digits, the place of the first that starts behind them.
+// Index of the first range, in order of digits, that starts after them.
 function firstAfter(ranges: readonly OrderedPrefix[], digits: string): number {
   let low = 0;
   let high = ranges.length;
@@ -88,12 +89,12 @@ function firstAfter(ranges: readonly OrderedPrefix[], digits: string): number {
 
 const none: readonly ModelProblem[] = [];
 
-/** Of the Services last given to `serviceAddresses`. */
+/** Problems of the Services last passed to `serviceAddresses`. */
 export function serviceProblems(): readonly ModelProblem[] {
   return waitingProblems(index.waiting);
 }
 
-// The same array while nothing about it changes.
+// The same array while nothing in it changes.
 const waitingProblems = memoizeLast((count: number): readonly ModelProblem[] => {
   if (count === 0) return none;
   const text = `external addresses of ${count} Services are not compared with pod ranges: all Services together have more than ${externalsAtMost}`;

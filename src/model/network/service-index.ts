@@ -1,5 +1,6 @@
-// Addresses of all Services in order. Any tenant makes Services and writes external addresses into them, so the index
-// follows what changed: a change costs as much as that one Service has addresses, however many Services there are.
+// Addresses of all Services, sorted. Any tenant creates Services and writes external addresses into them, so the index
+// follows changes: the cost of a change is the number of that Service's addresses, independent of the number of
+// Services.
 
 import { OrderedList } from '../../base/ordered-list.ts';
 import { changesBetween } from '../../base/snapshot-map.ts';
@@ -14,11 +15,14 @@ export interface ServiceAddress {
   /** `shop/web` */
   readonly service: string;
   readonly createdAt?: number | undefined;
-  /** Assigned from the cluster's Service range; not so external addresses, which any tenant may write. */
+  /** Assigned from the cluster's Service range, unlike external addresses, which any tenant may write. */
   readonly isCluster: boolean;
 }
 
-/** External addresses of all Services that are looked at: a warning about a pod range is all that they cause. */
+/**
+ * Maximum number of external addresses of all Services that are examined: their only effect is a warning about a pod
+ * range.
+ */
 export const externalsAtMost = 4_096;
 
 interface Entered {
@@ -31,15 +35,15 @@ export class ServiceIndex {
   readonly #cluster = new OrderedList<ServiceAddress>(byDigits);
   readonly #external = new OrderedList<ServiceAddress>(byDigits);
   readonly #entered = new Map<string, Entered>();
-  /** Services whose external addresses have no room. */
+  /** Services whose external addresses do not fit. */
   readonly #waiting = new Set<string>();
 
-  /** Number of Services whose external addresses are not looked at. */
+  /** Number of Services whose external addresses are not examined. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Returns the addresses that were added, removed or are another's now. */
+  /** Returns the addresses that were added, removed or changed their owner. */
   follow(services: ReadonlyMap<string, ClusterService>): readonly ServiceAddress[] {
     if (services === this.#services) return [];
     const changed: ServiceAddress[] = [];
@@ -49,7 +53,7 @@ export class ServiceIndex {
       changed.push(...this.#remove(key), ...(after === undefined ? [] : this.#add(key, after)));
     }
     this.#services = services;
-    // In turn: to look for one that fits would be a look at all.
+    // In turn: searching for one that fits would examine all.
     for (const key of this.#waiting) {
       const service = services.get(key);
       if (service === undefined || !this.#hasRoom(service)) break;
@@ -105,7 +109,7 @@ function firstWithin(
   return found !== undefined && contains(range, found.ordered) ? found : undefined;
 }
 
-// Services change for much else.
+// Most changes of Services do not concern their addresses.
 function isAlike(left: ClusterService, right: ClusterService): boolean {
   return (
     left.createdAt === right.createdAt &&
@@ -122,7 +126,7 @@ function byDigits(left: ServiceAddress, right: ServiceAddress): number {
   if (left.ordered.digits !== right.ordered.digits) {
     return left.ordered.digits < right.ordered.digits ? -1 : 1;
   }
-  // Of equal ones the oldest first, in an order that does not depend on the map's.
+  // Among equal ones the oldest first, in an order independent of the map's.
   const age = (left.createdAt ?? Infinity) - (right.createdAt ?? Infinity);
   if (age !== 0 && !Number.isNaN(age)) return age;
   return left.service === right.service ? 0 : left.service < right.service ? -1 : 1;

@@ -1,4 +1,4 @@
-// Blocks of addresses that belong to no pod and to no node, whoever claims them (RFC 6890 and the registries it names).
+// Address blocks that belong to no pod and no node, whoever claims them (RFC 6890 and the registries it names).
 
 import { parseAddress } from '../../net/address.ts';
 import { hostPrefix, type Prefix, parsePrefix } from '../../net/prefix.ts';
@@ -33,7 +33,7 @@ const specialRanges: readonly SpecialRange[] = [
   special('ff00::/8', 'multicast'),
 ];
 
-// Clouds put these into blocks that are anybody's otherwise.
+// Clouds place these in otherwise ordinary blocks.
 const metadataRanges: readonly SpecialRange[] = [
   special('100.100.100.200/32', 'Alibaba Cloud'),
   special('168.63.129.16/32', 'Azure'),
@@ -44,7 +44,7 @@ const metadataRanges: readonly SpecialRange[] = [
   special('fd00:a9fe:a9fe::1/128', 'Akamai'),
 ];
 
-// Written by hand: `parsePrefix` refuses it.
+// A constant, because `parsePrefix` refuses it.
 const mappedBits = 96;
 const mapped: OrderedPrefix = {
   prefix: '::ffff:0:0/96' as Prefix,
@@ -53,10 +53,12 @@ const mapped: OrderedPrefix = {
   digits: `${'0'.repeat(20)}ffff${'0'.repeat(8)}`,
 };
 
-/** The shortest range that one node can have for its pods: anything shorter is a mistake, or takes half of the Internet. */
+/**
+ * The shortest prefix that a node can have for its pods. Anything shorter is a mistake, or takes half of the Internet.
+ */
 const leastLength = { 4: 8, 6: 16 } as const;
 
-/** Why it can be nobody's, in words that follow the range or address; undefined where nothing speaks against it. */
+/** Why no one can have it, as text that follows the range or address; undefined if there is no reason. */
 function specialFlaw(range: OrderedPrefix): string | undefined {
   const found = specialRanges.find(({ ordered }) => overlap(ordered, range));
   if (found !== undefined) return `overlaps ${found.prefix} (${found.what})`;
@@ -66,26 +68,26 @@ function specialFlaw(range: OrderedPrefix): string | undefined {
   return undefined;
 }
 
-/** Why no node has this address: as `specialFlaw`, and for metadata services. */
+/** Why no node can have this address: like `specialFlaw`, and for metadata services. */
 export function addressFlaw(address: OrderedPrefix): string | undefined {
   return specialFlaw(address) ?? metadataFlaw(address);
 }
 
-/** It overlaps a metadata service of a cloud, which this cluster need not be in. */
+/** It overlaps a metadata service of a cloud, which need not be this cluster's. */
 export function metadataFlaw(range: OrderedPrefix): string | undefined {
   const found = metadataRanges.find(({ ordered }) => overlap(ordered, range));
   return found && `overlaps ${found.prefix} (metadata service of ${found.what})`;
 }
 
-/** So narrow that it can be meant for one address. */
+/** So narrow that it can be aimed at one address. */
 export function isNarrow({ bits }: OrderedPrefix): boolean {
   return bits > narrowBits;
 }
 
-// 256 addresses, of either family: the usual range of a node, or more, is none.
+// 256 addresses, of either family: a node's usual range is not narrow.
 const narrowBits = 120;
 
-/** As `specialFlaw`, and for what is shorter than a node's range can be. */
+/** Like `specialFlaw`, and for ranges shorter than a node's can be. */
 export function rangeFlaw(range: OrderedPrefix): string | undefined {
   const least = leastLength[range.family];
   const length = range.family === 4 ? range.bits - mappedBits : range.bits;
@@ -93,7 +95,7 @@ export function rangeFlaw(range: OrderedPrefix): string | undefined {
   return specialFlaw(range);
 }
 
-// Everything else belongs to somebody in the Internet: RFC 1918, 6598, 2544, 5737, 4193, 3849, 9637.
+// All other addresses are public: RFC 1918, 6598, 2544, 5737, 4193, 3849, 9637.
 const privateRanges = [
   '10.0.0.0/8',
   '172.16.0.0/12',
@@ -108,7 +110,7 @@ const privateRanges = [
   '3fff::/20',
 ].map((text) => orderedPrefix(parsePrefix(text)));
 
-/** A range that has addresses of the Internet. */
+/** Whether a range contains public addresses. */
 export function isPublic(range: OrderedPrefix): boolean {
   return !privateRanges.some((known) => known.bits <= range.bits && overlap(known, range));
 }

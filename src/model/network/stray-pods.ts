@@ -1,5 +1,5 @@
-// Pods whose addresses lie in none of the node's pod ranges: made before the Node object went, or came back with other
-// ranges. Other nodes route whole ranges and know nothing of them; here they go on.
+// Pods with addresses outside the node's pod ranges: created before the Node object was deleted, or came back with
+// other ranges. Other nodes route whole ranges and do not know them; on this node they keep working.
 
 import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
 import type { Address } from '../../net/address.ts';
@@ -11,7 +11,7 @@ import { compactPrefixes, orderedPrefix } from '../prefix-order.ts';
 export interface StrayPods {
   /** The same array while there are none. */
   readonly addresses: readonly Address[];
-  /** Empty as well where the node has no range at all: that is a problem of its own. */
+  /** Also empty if the node has no range at all, which has its own problem. */
   readonly problems: readonly ModelProblem[];
 }
 
@@ -29,7 +29,7 @@ export function strayPods(
   if (strays.length === 0) return none;
   const addresses = strays.flatMap(outside);
   if (podRanges.length === 0) return { addresses, problems: [] };
-  // The range comes back once what is in it is removed, which is a problem of its own: these pods are right.
+  // The range returns once the obstacle in it is removed, which has its own problem: these pods are right.
   const lasting = strays.filter((stray) =>
     outside(stray).some(
       (address) => !occupiedRanges.some((range) => prefixContains(range, address)),
@@ -51,12 +51,12 @@ const outsideOf = memoize((podRanges: readonly PodRange[]) =>
   ),
 );
 
-// Followed, not looked up one by one, for each settle asks it of all.
+// Incremental, because each settle asks it for all endpoints.
 const outsideOfEach = memoize((podRanges: readonly PodRange[]) =>
   memoizeEach(outsideOf(podRanges)),
 );
 
-/** Strays reach the world as before. Undefined when nobody is left to masquerade for. */
+/** Strays reach the world as before. Undefined if no source is left to masquerade. */
 export const masqueradeWith: (
   masquerade: Masquerade | undefined,
   strays: readonly Address[],
@@ -66,7 +66,7 @@ export const masqueradeWith: (
   }
   const prefixes = strays.map((address) => hostPrefix(address));
   const sources = compactPrefixes([...masquerade.sources, ...prefixes].map(orderedPrefix));
-  // What the node has for them comes from pods as well.
+  // The node's addresses for them count as pods' sources as well.
   return {
     ...masquerade,
     sources,

@@ -1,11 +1,11 @@
-// Who may send to the port of this node's tunnels: other nodes, to the addresses by which the cluster knows this one.
+// Allowed senders to this node's tunnel port: other nodes, to the addresses by which the cluster knows this one.
 
 import { verifiedAddresses } from '../checked-node.ts';
 import type { ModelConfig, TunnelEnds } from '../desired.ts';
 import type { HostFacts } from '../host.ts';
 import type { RangeOwners } from './pod-ranges.ts';
 
-/** Both families, whichever this node's own tunnels run over: each node chooses for what it sends. */
+/** Both families, whichever this node's own tunnels use: each node chooses for its own packets. */
 export function tunnelEnds(
   { mode, nodeName, vxlan }: ModelConfig,
   { nodes }: RangeOwners,

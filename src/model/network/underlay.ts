@@ -1,4 +1,4 @@
-// How this node's packets leave it: the connected networks of its uplinks, the family tunnels run over, and the MTU.
+// How this node's packets leave it: connected networks of its uplinks, address family of tunnels, and MTU.
 
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
 import {
@@ -15,7 +15,7 @@ import type { HostFacts, Uplink } from '../host.ts';
 /** VXLAN 8 + UDP 8 + inner Ethernet 14 + outer IP 20 or 40 (RFC 7348 section 5). */
 const vxlanOverheadBytes: Record<AddressFamily, number> = { 4: 50, 6: 70 };
 const ipv6MinimumMtuBytes = 1280;
-/** Taken where no uplink is known (yet): Ethernet's. */
+/** Used while no uplink is known: Ethernet's. */
 const ethernetMtuBytes = 1500;
 
 export interface ConnectedNetwork {
@@ -44,7 +44,7 @@ export function networkOf(
   return networks.find(({ prefix }) => prefixContains(prefix, address));
 }
 
-/** All that have it: of one, or of several uplinks in one network. */
+/** All uplinks' networks with the address: there are several if uplinks share a network. */
 export function networksOf(
   networks: readonly ConnectedNetwork[],
   address: Address,
@@ -52,20 +52,20 @@ export function networksOf(
   return networks.filter(({ prefix }) => prefixContains(prefix, address));
 }
 
-/** The network's own address and its broadcast address; RFC 3021 has neither. */
+/** The network address and the broadcast address; RFC 3021 has neither. */
 export function edgesOf(prefix: Prefix): readonly Address[] {
   if (prefixFamily(prefix) === 6 || prefixLength(prefix) > 30) return [];
   const size = 1n << BigInt(32 - prefixLength(prefix));
   return [0n, size - 1n].flatMap((offset) => addressAt(prefix, offset) ?? []);
 }
 
-/** IPv4 where the node has it: it costs 20 bytes less a packet, and every peer has it in practice. */
+/** IPv4 if the node has it: it costs 20 bytes less per packet, and in practice every peer has it. */
 function underlayFamily(ownAddresses: readonly Address[]): AddressFamily {
   const hasIpv4 = ownAddresses.some((address) => addressFamily(address) === 4);
   return hasIpv4 || ownAddresses.length === 0 ? 4 : 6;
 }
 
-/** Of this node, by its Node's addresses; while that has none, by those of its uplinks. */
+/** This node's, from the addresses of its Node object; without any, from those of its uplinks. */
 export function ownUnderlay(host: HostFacts, nodeAddresses: readonly Address[]): AddressFamily {
   return underlayFamily(nodeAddresses.length > 0 ? nodeAddresses : uplinkAddresses(host));
 }
@@ -79,12 +79,12 @@ export function uplinkAddresses({ uplinks }: HostFacts): readonly Address[] {
 
 export interface PodMtu {
   readonly podMtuBytes: number;
-  /** What the way to other nodes carries: less than `podMtuBytes` only where that was set too high by hand. */
+  /** MTU of the path to other nodes: less than `podMtuBytes` only if that was configured too high. */
   readonly pathMtuBytes: number;
   readonly problems: readonly ModelProblem[];
 }
 
-/** The largest packet that reaches every peer without fragmentation: by the smallest uplink. */
+/** The largest packet that reaches every peer without fragmentation, limited by the smallest uplink. */
 export function podMtu(config: ModelConfig, host: HostFacts, facts: MtuFacts): PodMtu {
   const uplinkMtuBytes = Math.min(...host.uplinks.map(({ mtuBytes }) => mtuBytes));
   const overheadBytes = config.mode === 'vxlan' ? vxlanOverheadBytes[facts.underlay] : 0;
@@ -108,7 +108,7 @@ export interface MtuFacts {
   readonly hasIpv6Pods: boolean;
 }
 
-/** fe80::/10 and 169.254.0.0/16: mean something on one link only, so nothing is routed by them. */
+/** fe80::/10 and 169.254.0.0/16: valid on one link only, so no route uses them. */
 export function isLinkLocal(address: Address): boolean {
   return /^fe[89ab][0-9a-f]:/.test(address) || address.startsWith('169.254.');
 }
