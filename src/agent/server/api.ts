@@ -1,5 +1,5 @@
-// The agent's API on its unix socket (root only): HTTP/1.1 and JSON, for the CLI and the lab, and for one release for CNI shims
-// that are older than the socket of their own (cni-socket.ts).
+// The agent's API on its unix socket (root only): HTTP/1.1 and JSON, for the CLI and the lab, and for one release for
+// CNI shims that are older than their own socket (cni-socket.ts).
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createListener, type Socket } from 'node:net';
@@ -31,7 +31,7 @@ export interface ApiSources {
   kernel(): KernelView;
   /** Undefined: there is no such map. */
   dumpMap(name: string, limit: number): Promise<MapDump | undefined>;
-  /** `body`: the environment and standard input of a CNI plugin as the shim sends them. */
+  /** `body`: the environment and standard input of a CNI plugin, as sent by the shim. */
   cni(body: Buffer): Promise<CniAnswer>;
 }
 
@@ -69,7 +69,7 @@ interface Beginning {
   readonly connections: ApiConnections;
 }
 
-/** Requests of older shims here, all others by Node's HTTP server. */
+/** Handles requests of older shims; all others go to Node's HTTP server. */
 function serve(socket: Socket, { begin, http, sources, connections }: Beginning): void {
   const request = shimRequest(begin);
   if (request === undefined || request.bodyBytes > cniRequestLimit) {
@@ -88,7 +88,7 @@ function serve(socket: Socket, { begin, http, sources, connections }: Beginning)
       if (body !== undefined) sendAnswer(socket, await sources.cni(body));
     })
     .catch((error: unknown) => {
-      // The shim reads a connection that is cut as an agent that was lost, and says so.
+      // The shim treats a closed connection as a lost agent and reports it.
       sources.log.error({ error }, 'CNI request');
       socket.destroy();
     });
@@ -157,7 +157,7 @@ async function sendCniAnswer(
     }
   }
   const { exitCode, body } = await sources.cni(Buffer.concat(chunks));
-  // With its length: the shim must tell a whole answer from one cut short, and reads no chunks.
+  // With its length: the shim must distinguish a complete answer from a truncated one, and does not read chunks.
   response
     .writeHead(200, {
       'content-type': 'application/json',

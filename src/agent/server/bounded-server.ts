@@ -1,5 +1,6 @@
-// An HTTP server that nobody can fill: few connections, one request each, a few seconds for all of it. Where one connection too
-// many comes, the oldest of the address that has the most is ended: a client that opens thousands ends only its own.
+// An HTTP server with bounded resources: few connections, one request each, a few seconds for everything. If there is
+// one connection too many, the oldest one of the address with the most is closed: a client that opens thousands closes
+// only its own.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -9,35 +10,35 @@ export interface BoundedServerOptions {
   /** `192.0.2.1:9655` or `[2001:db8::1]:9655`; port 0 takes a free one. */
   readonly address: string;
   readonly maxConnections: number;
-  /** Connections that the kernel keeps until they are accepted. */
+  /** Number of connections that the kernel keeps until they are accepted. */
   readonly backlog: number;
   answer(path: string, response: ServerResponse): void;
   onConnection?(): void;
-  /** How long a client has for its request, and as long again until it has read the answer. 5,000 unless given. */
+  /** Time limit for a client's request, and again for reading the answer. Default 5,000. */
   readonly patienceMs?: number;
 }
 
 export interface BoundedServer {
-  /** As listened on. */
+  /** The actual listen address. */
   readonly address: string;
-  /** Rejects when the server breaks after it has listened; never resolves. */
+  /** Rejects when the server fails after it has listened; never resolves. */
   readonly broken: Promise<never>;
   close(): void;
 }
 
-// Prometheus and a kubelet are on a fast network and ask for 100 kB.
+// Prometheus and a kubelet are on a fast network and request 100 kB.
 const enoughMs = 5000;
-// Lines of a request that ask for one of three paths.
+// Limit for the header of a request for one of three paths.
 const maxHeaderSize = 8192;
-// The longest that a timer takes: 24 days.
+// The maximum of a timer: 24 days.
 const never = 2 ** 31 - 1;
 
-/** Throws KernelError with what the kernel says of the address. */
+/** Throws KernelError with the kernel's error for the address. */
 export async function listenBounded(options: BoundedServerOptions): Promise<BoundedServer> {
   const { address, maxConnections, backlog, answer, onConnection } = options;
   const { patienceMs = enoughMs } = options;
   const limits = {
-    // Each connection has timers below. Node.js would look through all of them every so often, also where there are none.
+    // Each connection has timers below. Node.js would check all connections periodically, even if there are none.
     headersTimeout: 0,
     requestTimeout: 0,
     connectionsCheckingInterval: never,
@@ -47,7 +48,7 @@ export async function listenBounded(options: BoundedServerOptions): Promise<Boun
   };
   const server = createServer(limits, (request: IncomingMessage, response) => {
     clearTimeout(asking.get(request.socket));
-    // A path, without what comes behind a question mark.
+    // The path without the query.
     const [path = ''] = (request.url ?? '').split('?');
     response.shouldKeepAlive = false;
     answer(path, response);
@@ -87,7 +88,10 @@ function endAfter(socket: Socket, ms: number): NodeJS.Timeout {
   return setTimeout(() => socket.destroy(), ms).unref();
 }
 
-/** `connections`: by their remote address, in the order they came. Of addresses with equally many, the one that came first. */
+/**
+ * `connections`: by their remote address, in order of arrival. Among addresses with equally many, the one that came
+ * first.
+ */
 export function oldestOfTheMost<Connection>(
   connections: ReadonlyMap<Connection, string>,
 ): Connection | undefined {

@@ -1,4 +1,4 @@
-// The CNI requests of the API, timed by verb and outcome; failures are noted for the status screen.
+// Measures the API's CNI requests by verb and outcome; failures are recorded for the status screen.
 
 import type { CniAnswer } from '../../api/cni-answer.ts';
 import type { RecentError } from '../../api/status.ts';
@@ -44,5 +44,5 @@ export function measuredCni(options: CniMetricsOptions): (body: Buffer) => Promi
   };
 }
 
-// What comes from outside must not make new time series.
+// Values from outside must not create new time series.
 const verbs: ReadonlySet<string> = new Set(['ADD', 'DEL', 'CHECK', 'VERSION', 'GC', 'STATUS']);

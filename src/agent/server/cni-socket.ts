@@ -1,7 +1,8 @@
-// The socket of the CNI shim (root only): one request per connection. Each way goes a length, four bytes in network order, and a
-// body of that length. The request's body is the plugin's environment and standard input (src/cni/call.ts); an empty one asks
-// whether the agent is alive. The first byte of the answer's body is the outcome, the rest the plugin's standard output, or why
-// the agent refuses the request. shim/request.h and shim/reply.h have the other end.
+// The socket of the CNI shim (root only): one request per connection. In each direction there is a length, four bytes
+// in network order, and a body of that length. The request's body is the plugin's environment and standard input
+// (src/cni/call.ts); an empty one asks whether the agent is alive. The first byte of the answer's body is the outcome;
+// the rest is the plugin's standard output, or why the agent refuses the request. The other end is in shim/request.h
+// and shim/reply.h.
 
 import { createServer, type Socket } from 'node:net';
 import type { CniAnswer } from '../../api/cni-answer.ts';
@@ -12,7 +13,7 @@ import { type SocketServer, serveOnFile } from './socket-file.ts';
 
 export interface CniSources {
   readonly log: Pick<Logger, 'error'>;
-  /** `body`: the environment and standard input of a CNI plugin as the shim sends them. */
+  /** `body`: the environment and standard input of a CNI plugin, as sent by the shim. */
   cni(body: Buffer): Promise<CniAnswer>;
 }
 
@@ -37,7 +38,7 @@ export function listenCni(
 }
 
 interface Beginning {
-  /** All that has come so far. */
+  /** All bytes received so far. */
   readonly begin: Buffer;
   readonly sources: CniSources;
   readonly connections: ApiConnections;
@@ -66,7 +67,7 @@ function serve(socket: Socket, { begin, sources, connections }: Beginning): void
       send(socket, exitCode, text);
     })
     .catch((error: unknown) => {
-      // The shim reads a connection that is cut as an agent that was lost, and says so.
+      // The shim treats a closed connection as a lost agent and reports it.
       sources.log.error({ error }, 'CNI request');
       socket.destroy();
     });

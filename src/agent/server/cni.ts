@@ -1,5 +1,5 @@
-// One execution of the CNI plugin, from the bytes that the shim sends to what it prints. Whatever happens becomes an
-// answer that the runtime understands.
+// One execution of the CNI plugin, from the shim's bytes to the plugin's output. Every failure becomes an answer that
+// the runtime understands.
 
 import type { CniAnswer } from '../../api/cni-answer.ts';
 import type { Logger } from '../../base/log.ts';
@@ -14,9 +14,9 @@ import type { Pods } from '../../pods/pods.ts';
 
 export interface CniOutcome {
   readonly answer: CniAnswer;
-  /** As the runtime wrote it; undefined where that cannot be read. */
+  /** As written by the runtime; undefined if it cannot be read. */
   readonly verb: string | undefined;
-  /** Absent: it succeeded. */
+  /** Absent on success. */
   readonly failure?: { readonly error: CniError; readonly pod: PodIdentity | undefined };
 }
 
@@ -48,7 +48,7 @@ function identityOf(call: CniCall | undefined): PodIdentity | undefined {
   try {
     return podIdentity(parseArguments(call?.environment.get('CNI_ARGS') ?? ''));
   } catch {
-    // The arguments may be what it failed for.
+    // The arguments may be the cause of the failure.
     return undefined;
   }
 }
@@ -95,7 +95,7 @@ function fields(call: CniCall | undefined, startedAt: number): object {
   };
 }
 
-// As given, also where another part of it is wrong.
+// The pod as given, even if another part of the arguments is wrong.
 function podOf(cniArgs: string): string | undefined {
   const field = (name: string): string | undefined =>
     cniArgs

@@ -1,14 +1,14 @@
-// How many connections the agent's sockets have together, of whom, and for how long one may take to say what it wants.
-// Descriptors are kept for CNI requests: those of others are refused long before.
+// Limits the connections of the agent's sockets together, and the time for sending a request. Descriptors are reserved
+// for CNI requests: other requests are refused long before.
 
 import type { Socket } from 'node:net';
 import { apiConnections } from '../../base/open-files.ts';
 import { Slots } from '../../base/slots.ts';
 
 export interface ConnectionLimits {
-  /** Connections in all. */
+  /** Maximum number of connections. */
   readonly most: number;
-  /** Of these, those that are not CNI requests of the shim. */
+  /** Maximum number of those that are not CNI requests of the shim. */
   readonly others: number;
   /** From the connection to the last byte of the request. */
   readonly requestMs: number;
@@ -19,14 +19,14 @@ export function connectionLimits(): ConnectionLimits {
   return { most, others: Math.min(64, Math.floor(most / 2)), requestMs: 30_000 };
 }
 
-/** A request of at most this many bytes is read at once. */
+/** A request of at most this many bytes is read immediately. */
 const smallBytes = 256 * 1024;
-/** Of larger ones, whose text and objects take several times their size, only so many are worked on at a time. */
+/** Larger requests, whose text and objects take several times their size, are limited in number. */
 const large = new Slots(2);
 
 export class ApiConnections {
   readonly #limits: ConnectionLimits;
-  /** Each until it has said what it wants. */
+  /** Deadlines of connections whose request is incomplete. */
   readonly #deadlines = new Map<Socket, NodeJS.Timeout>();
   readonly #sockets = new Set<Socket>();
   readonly #others = new Set<Socket>();
@@ -35,7 +35,7 @@ export class ApiConnections {
     this.#limits = limits;
   }
 
-  /** False: there are too many, it has been refused. */
+  /** Returns false if there are too many; the connection was refused. */
   accept(socket: Socket, refuse: Refusal = refuseHttp): boolean {
     socket.on('error', () => socket.destroy());
     if (this.#sockets.size >= this.#limits.most) {
@@ -48,7 +48,7 @@ export class ApiConnections {
     return true;
   }
 
-  /** As `accept`, for one that has turned out to be no CNI request of the shim's. */
+  /** Like `accept`, for a connection that is not a CNI request of the shim. */
   acceptOther(socket: Socket): boolean {
     if (this.#others.size >= this.#limits.others) {
       refuseHttp(
@@ -61,16 +61,16 @@ export class ApiConnections {
     return true;
   }
 
-  /** The whole request is here; its answer may take as long as it takes. */
+  /** The request is complete; its answer has no time limit. */
   received(socket: Socket): void {
     clearTimeout(this.#deadlines.get(socket));
     this.#deadlines.delete(socket);
   }
 
-  /** Runs `body`, which reads and carries out a request of that size, at once or when large ones before it are done. */
+  /** Runs `body`, which reads and processes a request of that size: immediately, or after earlier large ones. */
   inTurn<Result>(socket: Socket, bytes: number, body: () => Promise<Result>): Promise<Result> {
     if (bytes <= smallBytes) return body();
-    // What is not read stays in the kernel's buffer, and the shim waits; that is no fault of its own.
+    // Unread data stays in the kernel's buffer, and the shim waits, which is not its fault.
     socket.pause();
     this.received(socket);
     return large.run(() => {
@@ -96,7 +96,7 @@ export class ApiConnections {
   }
 }
 
-/** Tells the client why, in the protocol of its socket, and ends the connection. */
+/** Sends the client the reason, in the protocol of its socket, and ends the connection. */
 type Refusal = (socket: Socket, text: string) => void;
 
 function refuseHttp(socket: Socket, text: string): void {

@@ -1,4 +1,5 @@
-// GET /v1/flows: the recent flows and, on demand, all that follow, one JSON object a line, never faster than it is read.
+// GET /v1/flows: the recent flows and, on request, all following ones, one JSON object per line, never faster than they
+// are read.
 
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -15,7 +16,7 @@ export async function sendFlows(
   const closed = new AbortController();
   response.once('close', () => closed.abort());
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-  // The subscription starts before the recent ones are sent, in the same turn: nothing is missed or sent twice.
+  // The subscription starts before the recent flows are sent, in the same turn: nothing is missed or sent twice.
   const following = query.get('follow') === '1' ? flows.follow(closed.signal) : undefined;
   const last = query.get('last');
   await write(response, flows.recent(last === null ? undefined : Number(last)), closed.signal);
@@ -34,7 +35,7 @@ async function write(
   for (const line of lines) {
     if (closed.aborted) return;
     if (response.write(`${JSON.stringify(line)}\n`)) continue;
-    // Who takes nothing for that long is stopped or gone, and holds a queue of thousands of lines.
+    // A reader that takes nothing for that long has stopped or ended, and holds a queue of thousands of lines.
     const patience = AbortSignal.any([closed, AbortSignal.timeout(slowReaderMs)]);
     await once(response, 'drain', { signal: patience }).catch(() => undefined);
     if (patience.aborted) response.destroy();

@@ -1,18 +1,18 @@
-// /healthz and /readyz: on loopback for a kubelet's probes, on the API's socket for everybody who is root there.
+// /healthz and /readyz: on loopback for a kubelet's probes, on the API's socket for root.
 
 import type { ServerResponse } from 'node:http';
 import { type BoundedServer, listenBounded, plainText } from './bounded-server.ts';
 
 export interface HealthSources {
-  /** Undefined when ready; else what is being waited for. */
+  /** Undefined when ready; otherwise what the agent waits for. */
   notReady(): string | undefined;
 }
 
-/** `address` is one of loopback: that of a node is reached by every pod. Throws KernelError. */
+/** `address` must be a loopback address, because every pod can reach the node's. Throws KernelError. */
 export function listenHealth(address: string, sources: HealthSources): Promise<BoundedServer> {
   return listenBounded({
     address,
-    // Three probes, and whoever looks by hand.
+    // For three probes and manual requests.
     maxConnections: 64,
     backlog: 64,
     answer: (path, response) => {
@@ -22,7 +22,7 @@ export function listenHealth(address: string, sources: HealthSources): Promise<B
   });
 }
 
-/** False: the path is neither of them. */
+/** Returns false if the path is neither of them. */
 export function answerHealth(
   path: string,
   response: ServerResponse,

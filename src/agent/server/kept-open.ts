@@ -1,5 +1,5 @@
-// Something that listens and must never keep the agent from working: opened aside, again with back-off where that fails or it
-// breaks later. What is wrong meanwhile is a problem in words.
+// A listener that must never keep the agent from working: it is opened asynchronously, and again with back-off after
+// failures. Meanwhile it is reported as a problem.
 
 import { setTimeout } from 'node:timers/promises';
 import { type BackoffOptions, backoffMs } from '../../base/backoff.ts';
@@ -7,26 +7,26 @@ import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 
 export interface Opened {
-  /** As listened on. */
+  /** The actual listen address. */
   readonly address: string;
-  /** Rejects when it breaks; never resolves. */
+  /** Rejects when it fails; never resolves. */
   readonly broken: Promise<never>;
   close(): void;
 }
 
 export interface KeptOpenOptions {
-  /** For the log and for problems: `metrics.address`. */
+  /** Name for the log and for problems: `metrics.address`. */
   readonly name: string;
-  /** Its consequence, in words: `metrics cannot be read there`. */
+  /** Its consequence: `metrics cannot be read there`. */
   readonly consequence: string;
   open(): Promise<Opened>;
-  /** Why it does not listen; undefined: it does. Called when that changes. */
+  /** Called when the reason why it does not listen changes; undefined: it listens. */
   onProblem(problem: string | undefined): void;
   readonly log: Logger;
   readonly backoff?: BackoffOptions;
 }
 
-// A port that somebody else has may come free at any time, and an attempt costs microseconds.
+// A port used by another process may become free at any time, and an attempt costs microseconds.
 const patience: BackoffOptions = { firstMs: 500, maxMs: 10_000 };
 
 export class KeptOpen {
@@ -37,7 +37,7 @@ export class KeptOpen {
     this.#options = options;
   }
 
-  /** Until `signal` aborts; never rejects. */
+  /** Runs until `signal` aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; ) {
       try {
@@ -51,7 +51,7 @@ export class KeptOpen {
     }
   }
 
-  /** 0 when it was open until the end. Throws why it could not be opened, or has broken. */
+  /** Returns 0 if it was open until the end. Throws why it could not be opened, or has failed. */
   async #openUntilBroken(signal: AbortSignal, failures: number): Promise<number> {
     const { open, log, name } = this.#options;
     const opened = await open();

@@ -1,23 +1,23 @@
-// /metrics over TCP, where the network may reach it. A thread of its own serves it (metrics-thread.ts): pods can fill that one
-// with connections, and neither probes nor CNI requests wait for it.
+// /metrics over TCP, where the network may reach it. It is served by a separate thread (metrics-thread.ts): pods can
+// fill that one with connections without delaying probes or CNI requests.
 
 import { Worker } from 'node:worker_threads';
 import type { Opened } from './kept-open.ts';
 import type { MetricsText } from './metrics-text.ts';
 
-/** From the thread: it listens, it cannot, or it wants a text. */
+/** From the thread: it listens, it cannot, or it needs a text. */
 export type FromMetricsThread =
   | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'refused'; readonly text: string }
   | { readonly kind: 'scrape' };
 
-/** To the thread; undefined: it could not be rendered. */
+/** To the thread; undefined: rendering failed. */
 export type ToMetricsThread = MetricsText | undefined;
 
-// A thread that needs more has a fault: it ends and another takes its place.
+// A thread that needs more is faulty: it ends and is replaced.
 const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
 
-/** `address` as in the configuration. Rejects where it cannot be listened on. */
+/** `address` as in the configuration. Rejects if it cannot be listened on. */
 export function openMetricsPort(
   address: string,
   metrics: () => Promise<MetricsText>,

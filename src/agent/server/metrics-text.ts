@@ -1,4 +1,4 @@
-// The text of /metrics, rendered at most once a second, however many ask for it: a rendering takes as long as an ADD.
+// The text of /metrics, rendered at most once per second, however many request it: rendering takes as long as an ADD.
 
 export interface MetricsText {
   readonly contentType: string;
@@ -7,7 +7,7 @@ export interface MetricsText {
 
 const keptMs = 1000;
 
-/** Those who ask while a text is rendered, or within a second from then on, share it. */
+/** Requests during a rendering, or within a second after its start, share it. */
 export function keptMetrics(
   contentType: string,
   render: () => Promise<string>,
@@ -19,7 +19,7 @@ export function keptMetrics(
     if (rendering !== undefined && now() < until) return rendering;
     const begun = render().then((text) => ({ contentType, text }));
     rendering = begun;
-    // While it is under way nobody begins another.
+    // No other rendering starts while it runs.
     until = Number.POSITIVE_INFINITY;
     const ended = (): void => {
       until = now() + keptMs;

@@ -1,5 +1,5 @@
-// The thread that serves /metrics (metrics-port.ts). It may do nothing for a while, which the agent's own thread may not: that is
-// how it bounds what a flood of connections costs. What it has not accepted waits in the kernel, or is refused there.
+// The thread that serves /metrics (metrics-port.ts). Unlike the agent's own thread it may pause, which bounds the cost
+// of a flood of connections. Connections that it has not accepted wait in the kernel, or are refused there.
 
 import type { ServerResponse } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -9,7 +9,8 @@ import { type BoundedServer, listenBounded, plainText } from './bounded-server.t
 import type { FromMetricsThread, ToMetricsThread } from './metrics-port.ts';
 
 const maxConnections = 16;
-// Under a flood the thread accepts at most what waits in the kernel, then pauses: some 600 connections a second.
+// Under a flood the thread accepts at most the connections waiting in the kernel and then pauses: some 600 connections
+// per second.
 const acceptedAtOnce = 16;
 const pauseMs = 25;
 
@@ -35,7 +36,7 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 let accepted = 0;
 let windowEndsMs = 0;
 
-/** Every connection calls it once, whether it asks for something or not. */
+/** Called once per connection, with or without a request. */
 function pace(): void {
   const now = performance.now();
   if (now > windowEndsMs) {
@@ -48,7 +49,7 @@ function pace(): void {
   accepted = 0;
 }
 
-/** A kernel without IPv6 has no such family; then all of IPv4 is what was meant. */
+/** A kernel without IPv6 does not have the family; the IPv4 wildcard is then meant. */
 async function listen(address: string): Promise<BoundedServer> {
   const options = { maxConnections, backlog: maxConnections, answer, onConnection: pace };
   try {

@@ -1,20 +1,20 @@
-// The request of a shim that is older than the socket of its own (cni-socket.ts): HTTP on the API's socket. Served for one
-// release, for nodes whose agent is newer than the installed shim. It is taken off the socket before Node's HTTP server sees
-// it, which costs more than a millisecond a request. Only what that shim writes, byte for byte, is taken; the rest is HTTP, and
-// the answer is the same on the wire.
+// The request of a shim that is older than its own socket (cni-socket.ts): HTTP on the API's socket. Supported for one
+// release, for nodes whose agent is newer than the installed shim. It is handled before Node's HTTP server, which costs
+// more than a millisecond per request. Only the exact bytes of that shim are accepted; everything else is HTTP, and the
+// answer is the same on the wire.
 
 import type { Socket } from 'node:net';
 import type { CniAnswer } from '../../api/cni-answer.ts';
 
-/** What the shim sends at most (shim/request.h): a configuration of 8 MiB, 1 MiB of environment. */
+/** Maximum size of a request (shim/request.h): a configuration of 8 MiB, 1 MiB of environment. */
 export const cniRequestLimit: number = (8 + 1) * 1024 * 1024 + 1;
 
-/** The head that such a shim writes; the rest of the connection is the body, of that length. */
+/** The head written by such a shim; the rest of the connection is the body of that length. */
 const shimHead =
   /^POST \/v1\/cni HTTP\/1\.1\r\nHost: heddle\r\nContent-Type: application\/octet-stream\r\nContent-Length: (\d{1,7})\r\nConnection: close\r\n\r\n/;
 const longestHead = 256;
 
-/** The length of the body when a connection begins with the shim's head and what follows. */
+/** Length of the body if a connection begins with the shim's head, and the bytes after it. */
 export function shimRequest(
   begin: Buffer,
 ): { readonly headBytes: number; readonly bodyBytes: number } | undefined {
@@ -23,7 +23,7 @@ export function shimRequest(
   return { headBytes: match[0].length, bodyBytes: Number(match[1]) };
 }
 
-/** Undefined when the connection ends before the body is whole. */
+/** Undefined if the connection ends before the body is complete. */
 export function receiveBody(
   socket: Socket,
   { begin, bodyBytes }: { readonly begin: Buffer; readonly bodyBytes: number },

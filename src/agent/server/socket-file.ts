@@ -1,4 +1,5 @@
-// The file of a unix socket that this process listens on: made where nobody answers, and removed only as long as it is ours.
+// The file of a unix socket that this process listens on: created if no one answers there, and removed only while it is
+// this process's.
 
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
@@ -14,8 +15,8 @@ const unixDomain = 1;
 const streamType = 1;
 
 /**
- * Throws InputError where a process has the socket at `path`: two agents with one socket would take it from each other. One that
- * no process has open is left over.
+ * Throws InputError if a process has the socket at `path` open: two agents with one socket would take it from each
+ * other. A socket that no process has open is a leftover.
  */
 export async function refuseAnswered(path: string): Promise<void> {
   if ((await userOf(path)) === undefined) return;
@@ -30,8 +31,8 @@ export async function isAnswered(path: string): Promise<boolean> {
 }
 
 /**
- * Removes the API's socket that an agent has left, and the CNI shim's beside it: nothing else than sockets, and none that some
- * process has open. Returns how many.
+ * Removes the API's socket that an agent has left, and the CNI shim's next to it: only sockets, and only if no process
+ * has them open. Returns their number.
  */
 export async function removeLeftSockets(
   apiSocket: string,
@@ -53,7 +54,7 @@ async function removeLeftSocket(path: string, refused: ReportRefusal): Promise<b
   return attemptRemoval(path, refused, remove) ?? false;
 }
 
-/** What a process does with the socket at `path`; undefined: it is none, or no process has it open. */
+/** How a process uses the socket at `path`; undefined: it is not a socket, or no process has it open. */
 async function userOf(path: string): Promise<'answers' | 'otherType' | undefined> {
   if (!isSocket(path)) return undefined;
   const code = await new Promise<string | undefined>((resolve) => {
@@ -63,13 +64,13 @@ async function userOf(path: string): Promise<'answers' | 'otherType' | undefined
     });
     connection.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'EINVAL'));
   });
-  // EAGAIN: of a process that accepts nothing, and has more waiting than it wanted.
+  // EAGAIN: the process accepts nothing, and its backlog is full.
   if (code === undefined || code === 'EAGAIN') return 'answers';
-  // For datagrams, as those of systemd and syslog are. One that no process has open refuses, whatever its type was.
+  // A datagram socket, like those of systemd and syslog. A socket that no process has open refuses, whatever its type.
   return code === 'EPROTOTYPE' ? 'otherType' : undefined;
 }
 
-/** False as well for what can be no path. */
+/** Also false for a string that cannot be a path. */
 function isSocket(path: string): boolean {
   try {
     return lstatSync(path).isSocket();
@@ -80,16 +81,16 @@ function isSocket(path: string): boolean {
 
 /** Listens on a file. */
 export interface SocketServer {
-  /** Whether the file that it listens on is in its place. */
+  /** Whether its file still exists and is its own. */
   isReachable(): boolean;
-  /** No new connections; removes the file where it is still its own. */
+  /** Accepts no new connections, and removes the file if it is still its own. */
   close(): void;
-  /** Resolves once it is closed and its last connection has ended. */
+  /** Resolves when it is closed and its last connection has ended. */
   readonly ended: Promise<void>;
   closeAllConnections(): void;
 }
 
-/** Listens on `path` as `listenOnFile` does, which says what it throws. */
+/** Listens on `path` like `listenOnFile`, whose errors it throws. */
 export async function serveOnFile(
   server: Server,
   path: string,
@@ -110,8 +111,9 @@ export async function serveOnFile(
 }
 
 /**
- * Listens on `path` with mode 0600, and replaces what nobody answers. Throws InputError where a process answers there, others may
- * write to its folder, or a folder or a file that holds something is in its place; KernelError for what the kernel refuses.
+ * Listens on `path` with mode 0600, and replaces a leftover socket. Throws InputError if a process answers there,
+ * others may write to its folder, or a folder or a non-empty file is in its place; KernelError for errors of the
+ * kernel.
  */
 export async function listenOnFile(server: Server, path: string): Promise<SocketFile> {
   sharedFolder('socket', dirname(path));
@@ -119,7 +121,7 @@ export async function listenOnFile(server: Server, path: string): Promise<Socket
   if (present?.isDirectory()) {
     throw new InputError({ object: 'socket', value: path, rule: 'is a folder: remove it' });
   }
-  // A path that was mistyped must not cost anybody their files.
+  // A mistyped path must not cost the user a file.
   if (present?.isFile() && present.size > 0) {
     throw new InputError({ object: 'socket', value: path, rule: 'is a file: remove it' });
   }
@@ -130,7 +132,7 @@ export async function listenOnFile(server: Server, path: string): Promise<Socket
     server.once('error', ({ code = 'EINVAL' }: NodeJS.ErrnoException) => {
       reject(new KernelError({ call: 'listen', subject: path, code }));
     });
-    // Not by path: a server that was given one removes that file as it closes, whoever's it is by then.
+    // Not by path: a server with a path removes that file when it closes, whoever owns it by then.
     server.listen({ fd }, resolve);
   });
   chmodSync(path, 0o600);
@@ -157,7 +159,7 @@ export class SocketFile {
 
 function boundTo(path: string): number {
   const fd = socket(unixDomain, streamType, 0);
-  // A struct sockaddr_un. The mask closes the moment between bind(2) and chmod(2).
+  // A struct sockaddr_un. The umask closes the window between bind(2) and chmod(2).
   const family = new Uint8Array(new Uint16Array([unixDomain]).buffer);
   const mask = process.umask(0o177);
   try {
@@ -172,7 +174,7 @@ function boundTo(path: string): number {
   }
 }
 
-/** Another text for another file, also where that has the same inode. */
+/** Differs for a different file, even if that has the same inode. */
 function fileAt(path: string): string | undefined {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return found && `${found.dev} ${found.ino} ${found.ctimeNs}`;

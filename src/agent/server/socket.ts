@@ -1,6 +1,6 @@
-// The agent's sockets for as long as it runs: listened on again where another process has removed or replaced a file, as where
-// /run was wiped. No pod could be added or deleted without them, and no command could say so. Where that process answers
-// there, it keeps the place until it ends.
+// The agent's sockets while it runs: opened again if another process has removed or replaced a file, for example by
+// wiping /run. Without them no pod could be added or deleted, and no command could report it. If the other process
+// answers there, it keeps the place until it ends.
 
 import { cniSocketOf } from '../../api/socket.ts';
 import { errorText } from '../../base/errors.ts';
@@ -11,10 +11,10 @@ import { ApiConnections, connectionLimits } from './connections.ts';
 import type { SocketServer } from './socket-file.ts';
 
 export interface KeptSocketOptions {
-  /** Makes the file. Rejects where a process answers in its place. */
+  /** Creates the file. Rejects if a process answers in its place. */
   listen(): Promise<SocketServer>;
   readonly periodMs: number;
-  /** Why it cannot be listened on again; undefined: it can. Called after each attempt. */
+  /** Called after each attempt with the reason why it cannot be opened again; undefined: it can. */
   onProblem(problem: string | undefined): void;
   onRestored(): void;
 }
@@ -22,8 +22,8 @@ export interface KeptSocketOptions {
 export type SocketPart = 'socket' | 'CNI socket';
 
 /**
- * The API's and the CNI shim's. Connections of both count together. Throws what `listenOnFile` throws; then neither is listened
- * on.
+ * Opens the API's and the CNI shim's socket. Connections of both count together. Throws the errors of `listenOnFile`;
+ * then neither is open.
  */
 export async function openSockets(
   { socket, reconcilePeriodMs: periodMs }: AgentConfig,
@@ -53,7 +53,7 @@ export async function openSockets(
 export class KeptSocket {
   readonly #options: KeptSocketOptions;
   readonly #servers = new Set<SocketServer>();
-  /** Undefined while the file is not there and could not be made. */
+  /** Undefined while the file is missing and could not be created. */
   #current: SocketServer | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -62,7 +62,7 @@ export class KeptSocket {
     this.#options = options;
   }
 
-  /** Throws what `listen` throws. */
+  /** Throws the errors of `listen`. */
   static async open(options: KeptSocketOptions): Promise<KeptSocket> {
     const socket = new KeptSocket(options);
     await socket.#listen();
@@ -70,7 +70,7 @@ export class KeptSocket {
     return socket;
   }
 
-  /** Every connection too. */
+  /** Ends every connection, too. */
   end(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -98,7 +98,7 @@ export class KeptSocket {
     }
   }
 
-  // Requests that came by an earlier file are answered.
+  // Requests over an earlier file are answered.
   async #listen(): Promise<void> {
     const server = await this.#options.listen();
     this.#servers.add(server);
