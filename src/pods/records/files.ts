@@ -1,4 +1,4 @@
-// How a record's file is written: whole or not at all.
+// Writes a record's file completely or not at all.
 
 import {
   accessSync,
@@ -18,13 +18,15 @@ import { errorCode, errorText, isMissing } from '../../base/errors.ts';
 import { CniError, cniErrorCode } from '../../cni/error.ts';
 
 interface FileSupply {
-  /** A file that was there becomes `file` and holds `text` alone; false: there is none, and nothing is changed. */
+  /**
+   * Turns an existing file into `file` with `text` as its only content. False: there is none, and nothing is changed.
+   */
   become(file: string, text: string): boolean;
 }
 
-// The rename makes it whole or not there for whoever reads it, this agent's next start above all. It is not synced: what
-// takes the file's contents along, a power cut, takes the interface that it describes (docs/decisions/add-costs.md).
-// `spares`: the new file is one of these where there is any.
+// The rename makes it complete or absent for every reader, above all this agent's next start. It is not synced: a power
+// cut that loses the file's contents also removes the interface that it describes (docs/decisions/add-costs.md).
+// `spares`: the new file is one of these if there are any.
 export function writeAtomically(file: string, text: string, spares?: FileSupply): void {
   if (spares?.become(file, text) !== true) writeNew(file, text);
 }
@@ -46,8 +48,8 @@ function writeNew(file: string, text: string, isSecondTry = false): void {
   }
 }
 
-// A reservation becomes a record by one write into the page that it has: whole or not done, whatever kills this process,
-// and no second file is made, renamed and forgotten. False: the two are not such, or the write was cut short.
+// A reservation becomes a record by one write into its page: completely or not at all, even if this process is killed,
+// and no second file is created and renamed. False: the two are not such, or the write was incomplete.
 export function overwrite(
   file: string,
   { before, text }: { readonly before: string; readonly text: string },
@@ -70,7 +72,7 @@ export function overwrite(
   }
 }
 
-/** What cannot be removed from a disk that is read-only goes at the next start. */
+/** A file that cannot be removed from a read-only disk is removed at the next start. */
 export function discardTemporary(temporary: string): void {
   try {
     rmSync(temporary, { force: true, recursive: true });
@@ -87,7 +89,7 @@ export function diskError(verb: 'write' | 'remove', file: string, cause: unknown
   });
 }
 
-/** Throws where the disk is read-only or full. Writes nothing unless it seems to be. */
+/** Throws if the disk is read-only or full. Writes nothing unless it seems to be full. */
 export function demandRoom(directory: string): void {
   accessSync(directory, constants.W_OK);
   const { blocks, bfree } = statfsSync(directory);
@@ -95,7 +97,7 @@ export function demandRoom(directory: string): void {
   if (blocks > 0 && bfree === 0) tryDisk(directory);
 }
 
-/** Throws what keeps a record from being written. */
+/** Throws the error that prevents writing a record. */
 export function tryDisk(directory: string): void {
   const file = path.join(directory, 'probe.tmp');
   writeFileSync(file, Buffer.alloc(4096), { mode: 0o600 });

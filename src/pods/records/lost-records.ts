@@ -1,6 +1,5 @@
-// What the kernel knows of endpoints against what their records say, after a start: a record that is gone is made again, one of a
-// restored backup is set right. The data path's entries are of the agent before this one, which wrote them for those very
-// interfaces.
+// Compares the kernel's state of endpoints with their records after a start: a missing record is rebuilt, one from a
+// restored backup is corrected. The data path's entries were written by the previous agent for these very interfaces.
 
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
@@ -11,7 +10,7 @@ import type { EndpointStore } from './store.ts';
 export interface KernelRecords {
   /** See `recoverRecord`. */
   recover(hostIfName: string, text: string): LocalEndpoint | undefined;
-  /** The data path's entry for an interface; undefined: there is none. */
+  /** The data path's entry of an interface; undefined: there is none. */
   entry(
     ifIndex: IfIndex,
   ): { readonly mac: string; readonly ipv4: Address; readonly ipv6: Address } | undefined;
@@ -19,7 +18,7 @@ export interface KernelRecords {
 
 export const unknownKernel: KernelRecords = { recover: () => undefined, entry: () => undefined };
 
-/** Makes records for interfaces that have none, as far as the kernel knows enough. */
+/** Creates records for interfaces without one, as far as the kernel has enough information. */
 export function recoverLost(
   store: EndpointStore,
   interfaces: readonly string[],
@@ -33,14 +32,14 @@ export function recoverLost(
   }
 }
 
-/** What is so of an endpoint whose record was made again: for `heddle status` and CHECK. */
+/** Message about an endpoint whose record was rebuilt, for `heddle status` and CHECK. */
 export function recoveredText({ hostIfName }: Pick<LocalEndpoint, 'hostIfName'>): string {
   return `endpoint record of interface ${hostIfName} was lost and has been rebuilt from the kernel's state; the pod keeps its network, but loses any limits and host ports: delete the pod, and its successor gets them`;
 }
 
 /**
- * The record as it must be for what the kernel has behind that name now; undefined: nothing better is known. `isThere`: whether the
- * interface of another record is.
+ * The record that matches the kernel's interface of that name now; undefined: nothing better is known. `isThere`:
+ * whether the interface of another record exists.
  */
 export function corrected(
   endpoint: LocalEndpoint,
@@ -49,11 +48,11 @@ export function corrected(
   const found = kernel.recover(endpoint.hostIfName, '');
   if (found === undefined || isTaken(store, found, isThere)) return undefined;
   const { id, hostIfIndex, mac, addresses, mtuBytes } = found;
-  // The rest is as the same container asked for it.
+  // The other fields are as the same container requested them.
   return { ...endpoint, id, hostIfIndex, mac, addresses, mtuBytes };
 }
 
-/** Whether the data path has that interface as the record says, or not at all. */
+/** Whether the data path has that interface as recorded, or not at all. */
 export function isAsRecorded(
   { hostIfIndex, mac, addresses }: LocalEndpoint,
   kernel: KernelRecords,
@@ -75,7 +74,7 @@ export interface Correction {
   isThere(other: EndpointRecord): boolean;
 }
 
-// A record of a restored backup, whose pod is gone, takes nothing from one that the data path serves.
+// A record from a restored backup, whose pod no longer exists, takes nothing from one that the data path serves.
 function isTaken(
   store: EndpointStore,
   { hostIfName, addresses, id }: LocalEndpoint,

@@ -1,4 +1,4 @@
-// What a record's file says at the start; one that cannot be read is set aside and named.
+// Reads a record's file at the start; an unreadable one is set aside and reported.
 
 import { readFileSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -6,7 +6,10 @@ import { errorText } from '../../base/errors.ts';
 import { writeAtomically } from './files.ts';
 import { type EndpointRecord, formatRecord, parseRecord } from './record.ts';
 
-/** Record of the endpoint behind an interface of ours whose file cannot be read; `text` is what is left of the file. */
+/**
+ * Rebuilds the record of the endpoint behind heddle's interface if its file cannot be read; `text` is the remaining
+ * content of the file.
+ */
 export type Recover = (hostIfName: string, text: string) => EndpointRecord | undefined;
 
 export function loadRecord(
@@ -21,11 +24,11 @@ export function loadRecord(
   };
   let bytes: Buffer;
   try {
-    // Reading a pipe would wait for good.
+    // Reading a pipe would block forever.
     if (!statSync(file).isFile()) throw new Error('is not a file');
     bytes = readFileSync(file);
   } catch (error) {
-    // The disk may give it back one day: what it says then is worth more than what is made of the kernel's.
+    // The disk may become readable again: its contents are then better than a record rebuilt from the kernel.
     const recovered = recover?.(hostIfName, '');
     told(error, 'left in place', recovered);
     return recovered;
@@ -41,7 +44,7 @@ export function loadRecord(
   }
 }
 
-/** Where the file is now, in words: on a disk that is read-only, where it was. */
+/** Where the file is now, as text: unchanged on a read-only disk. */
 function setAside(file: string, instead: EndpointRecord | undefined): string {
   try {
     renameSync(file, `${file}.corrupt`);

@@ -1,4 +1,4 @@
-// What is stored of one endpoint: a LocalEndpoint, or one that ADD has not finished.
+// The stored form of an endpoint: a LocalEndpoint, or one whose ADD has not finished.
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -9,8 +9,10 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';
 import type { Port } from '../../net/port.ts';
 
-/** Written before anything is made in the kernel, so that whatever a crash leaves behind has a name. It has no
- * `hostIfIndex`: that is added when ADD has succeeded. */
+/**
+ * Written before anything is created in the kernel, so that everything left by a crash is known. It has no
+ * `hostIfIndex`, which is added when ADD has succeeded.
+ */
 export type EndpointReservation = Omit<LocalEndpoint, 'hostIfIndex'>;
 
 export type EndpointRecord = LocalEndpoint | EndpointReservation;
@@ -19,7 +21,7 @@ export function isComplete(record: EndpointRecord): record is LocalEndpoint {
   return 'hostIfIndex' in record;
 }
 
-/** The same for the same attachment, so that DEL finds the interface even without a record. 13 characters. */
+/** Deterministic for an attachment, so that DEL finds the interface even without a record. 13 characters. */
 export function hostIfNameOf({ containerId, ifName }: CniAttachment): string {
   const digest = createHash('sha256').update(`${containerId}/${ifName}`).digest('hex');
   return `hd${digest.slice(0, 11)}`;
@@ -76,7 +78,7 @@ const schema = z.object({
   createdAt: z.iso.datetime(),
 });
 
-/** Throws an Error that says what is wrong with the text. */
+/** Throws an Error that describes what is wrong with the text. */
 export function parseRecord(text: string): EndpointRecord {
   const parsed = schema.safeParse(JSON.parse(text));
   if (!parsed.success) {

@@ -1,6 +1,6 @@
-// A record whose file is missing, corrupt or cut off, made again from what needs no guess: addresses, MAC and number from the
-// entry that the data path has for the interface. Without it the pod would lose its network at the next settle, and its address
-// could be given to another. Limits, host ports and names are lost.
+// Rebuilds a record whose file is missing, corrupt or truncated from reliable information only: addresses, MAC and id
+// in the data path's entry of the interface. Without it the pod would lose its network in the next settle, and its
+// address could be given to another. Limits, host ports and names are lost.
 
 import type { CniAttachment } from '../../cni/request.ts';
 import type { Endpoint } from '../../datapath/generated.ts';
@@ -8,7 +8,7 @@ import type { EndpointId, LocalEndpoint } from '../../model/endpoint.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { hostIfNameOf } from './record.ts';
 
-/** What the kernel has of an endpoint. */
+/** The kernel's state of an endpoint. */
 export interface KernelProbe {
   link(
     hostIfName: string,
@@ -17,7 +17,9 @@ export interface KernelProbe {
   entry(ifIndex: IfIndex): Endpoint | undefined;
 }
 
-/** `text`: what is left of the record. Undefined when there is no such interface, or the data path does not serve it. */
+/**
+ * `text`: remaining content of the record. Undefined if there is no such interface, or the data path does not serve it.
+ */
 export function recoverRecord(
   probe: KernelProbe,
   hostIfName: string,

@@ -1,4 +1,4 @@
-// Files for records to come.
+// Files for future records.
 
 import {
   closeSync,
@@ -15,22 +15,23 @@ import path from 'node:path';
 import { discardTemporary } from './files.ts';
 
 /**
- * Files of records that were removed, kept for the next ones. ext4 gives nobody the inode of a file that was removed in the last
- * minute, or five, and looks at each of them for every new file: on a node whose pods come and go an ADD took up to a millisecond
- * for that (Linux 6.18, `recently_deleted` in fs/ext4/ialloc.c). In a folder of their own, which begins empty.
+ * Files of removed records, kept for the next ones. ext4 does not reuse the inode of a file that was removed in the
+ * last minute, or five, and checks each of them for every new file: on a node with many added and deleted pods this
+ * cost an ADD up to a millisecond (Linux 6.18, `recently_deleted` in fs/ext4/ialloc.c). They are in a folder of their
+ * own, which is initially empty.
  */
 export class SpareFiles {
   readonly #directory: string;
   readonly #free: string[] = [];
   #made = 0;
 
-  /** `directory`: of the records' file system. It is made when the first one comes. */
+  /** `directory`: on the records' file system. It is created with the first file. */
   constructor(directory: string) {
     this.#directory = directory;
     discardTemporary(directory);
   }
 
-  /** The record's file is one of these from now on; false: there are enough, or it cannot be one. */
+  /** Keeps a record's file. False: there are enough, or it cannot be kept. */
   take(file: string): boolean {
     if (this.#free.length >= most) return false;
     const spare = path.join(this.#directory, String(this.#made++));
@@ -46,7 +47,7 @@ export class SpareFiles {
     });
   }
 
-  /** One of these becomes `file` and holds `text` alone; false: none could, and nothing is changed. */
+  /** Turns one of these into `file` with `text` as its only content. False: none could, and nothing is changed. */
   become(file: string, text: string): boolean {
     const spare = this.#free.pop();
     if (spare === undefined) return false;
@@ -54,16 +55,16 @@ export class SpareFiles {
       fill(spare, Buffer.from(text));
       renameSync(spare, file);
     });
-    // Whatever it was, a new file shows it, or has it not.
+    // The new file shows any error, or does not have it.
     if (!done) discardTemporary(spare);
     return done;
   }
 }
 
-/** As many as pods usually come at once. */
+/** The number of pods that are usually added together. */
 const most = 32;
 
-// Not cut to nothing first: ext4 writes such a file to the disk when it is closed (`auto_da_alloc`).
+// Not truncated first: ext4 writes such a file to the disk when it is closed (`auto_da_alloc`).
 function fill(file: string, bytes: Buffer): void {
   const fd = openSync(file, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
@@ -77,8 +78,8 @@ function fill(file: string, bytes: Buffer): void {
   }
 }
 
-// A record may have come from a backup, with another owner or mode. One with a second name is in a backup (`cp -al`), which must
-// keep what it has.
+// A record may come from a backup, with another owner or mode. One with a second name is in a backup (`cp -al`), which
+// must keep its contents.
 function isAsNew({ mode, uid, nlink }: Stats): boolean {
   return mode === (constants.S_IFREG | 0o600) && uid === process.geteuid?.() && nlink === 1;
 }

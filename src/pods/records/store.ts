@@ -1,5 +1,5 @@
-// The endpoints of this node on disk: one JSON file a record, named after the host-side interface, so that what
-// `ip link` shows leads to it. Addresses and endpoint ids in use are what these records hold, and nothing else.
+// The endpoints of this node on disk: one JSON file per record, named after the host interface, so that the name in `ip
+// link` leads to it. Only these records determine which addresses and endpoint ids are in use.
 
 import { existsSync, mkdirSync, readdirSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
@@ -24,7 +24,7 @@ import { SpareFiles } from './spare-files.ts';
 export class EndpointStore {
   readonly #found: readonly string[];
   #broken: string | undefined;
-  /** Of records that count no more: they could not be removed. */
+  /** Names of records that no longer count but could not be removed. */
   readonly #undeleted = new Set<string>();
   readonly #directory: string;
   readonly #spares: SpareFiles | undefined;
@@ -32,7 +32,7 @@ export class EndpointStore {
   readonly #records: Map<string, EndpointRecord>;
   readonly #addresses = new Set<Address>();
   readonly #ids: IdAllocator<EndpointId>;
-  /** Some records claim the same address. */
+  /** Whether some records claim the same address. */
   #hasRivals: boolean;
 
   /** Reads every record. A file that is no record is set aside (`.corrupt`), made again if `recover` can, and told in
@@ -48,7 +48,7 @@ export class EndpointStore {
     const loaded: EndpointRecord[] = [];
     for (const name of readdirSync(directory).sort()) {
       const file = path.join(directory, name);
-      // Cut off by a crash before the rename: it never was a record.
+      // Left by a crash before the rename: it never was a record.
       if (name.endsWith('.tmp')) discardTemporary(file);
       if (!name.endsWith('.json')) continue;
       const record = loadRecord(file, problems, recover);
@@ -89,7 +89,7 @@ export class EndpointStore {
     return this.#records.get(hostIfName);
   }
 
-  /** Of every record, whatever state its endpoint is in. */
+  /** Addresses of all records, whatever the state of their endpoints. */
   addresses(): ReadonlySet<Address> {
     return this.#addresses;
   }
@@ -99,23 +99,26 @@ export class EndpointStore {
     return this.#ids.capacity;
   }
 
-  /** The lowest id that no record has; undefined when the data path has no room for another endpoint. */
+  /** The lowest unused id; undefined if the data path has no room for another endpoint. */
   freeId(): EndpointId | undefined {
     return this.#ids.next();
   }
 
-  /** Before anything is made in the kernel, with an id that is free. Throws CniError (io); then all is as before. */
+  /**
+   * Call this before creating anything in the kernel, with an unused id. Throws CniError (io); then everything is as
+   * before.
+   */
   reserve(record: EndpointReservation): void {
     this.#ids.take(record.id);
     try {
       this.#write(record);
     } finally {
-      // The record holds it itself once it is written.
+      // The written record holds the id itself.
       this.#ids.release(record.id);
     }
   }
 
-  /** Replaces a reservation. Throws CniError (io); then all is as before. */
+  /** Replaces a reservation. Throws CniError (io); then everything is as before. */
   complete(endpoint: LocalEndpoint): void {
     const reservation = this.#records.get(endpoint.hostIfName);
     const before = reservation === undefined ? '' : formatRecord(reservation);
@@ -127,7 +130,7 @@ export class EndpointStore {
     this.#replace(endpoint.hostIfName, endpoint);
   }
 
-  /** A record that was not there, or said something else. It counts also while the disk does not take it. */
+  /** Stores a record that was missing or different. It counts even while the disk refuses it. */
   restore(endpoint: LocalEndpoint): void {
     this.#replace(endpoint.hostIfName, endpoint);
     this.#hasRivals = this.#findRivals();
@@ -139,8 +142,8 @@ export class EndpointStore {
   }
 
   /**
-   * Writes again what somebody has removed from the disk, and removes what could not be removed before; the names of those
-   * written. Throws CniError (io), and `broken` says so until it can be done.
+   * Writes again what another process has removed from the disk, and removes what could not be removed before. Returns
+   * the names of written records. Throws CniError (io), and `broken` contains the reason until it succeeds.
    */
   rewriteMissing(): readonly string[] {
     return this.#guard(() => {
@@ -159,8 +162,9 @@ export class EndpointStore {
   }
 
   /**
-   * A record that is not there is fine. One that cannot be removed counts no more, and its file is removed later: a pod's end does
-   * not depend on the disk. After a restart before that, it is the record of a pod whose interface and namespace are gone.
+   * A missing record is fine. One that cannot be removed no longer counts, and its file is removed later: a pod's
+   * deletion does not depend on the disk. After a restart before that, it is the record of a pod without interface and
+   * namespace.
    */
   remove(hostIfName: string): void {
     const file = this.#fileOf(hostIfName);
@@ -175,7 +179,7 @@ export class EndpointStore {
 
   #unlink(file: string): void {
     try {
-      // Not rmSync, which looks first and takes three times as long.
+      // Not rmSync, which checks first and takes three times as long.
       if (this.#spares?.take(file) !== true) unlinkSync(file);
     } catch (error) {
       if (!isMissing(error)) throw error;
@@ -238,7 +242,7 @@ export class EndpointStore {
     const { id, addresses } = released;
     this.#ids.release(id);
     for (const address of addresses) this.#addresses.delete(address);
-    // Records of a restored backup may claim what another one has.
+    // Records from a restored backup may claim what another one has.
     if (!this.#hasRivals) return;
     for (const other of this.#records.values()) {
       if (other === released) continue;
@@ -255,6 +259,6 @@ interface Loaded {
 
 interface StoreOptions {
   readonly recover?: Recover;
-  /** Where files of removed records are kept for the next ones; none are without. */
+  /** Folder for files of removed records; none are kept without it. */
   readonly spareDirectory?: string;
 }

@@ -1,19 +1,19 @@
-// Records on disk while the agent runs: what is removed there is written again, so that the next start finds it.
+// Records on disk while the agent runs: removed ones are written again, so that the next start finds them.
 
 import type { Logger } from '../../base/log.ts';
 import { CniError } from '../../cni/error.ts';
 import type { EndpointStore } from './store.ts';
 
-/** What cannot be written is tried again the next time. */
+/** A record that cannot be written is retried the next time. */
 export function rewriteRecords(store: EndpointStore, log: Logger): void {
   try {
     const missing = store.rewriteMissing();
     if (missing.length > 0) log.warn({ missing }, 'endpoint records rewritten');
   } catch (error) {
-    // A problem of the store, which is reported.
+    // A problem of the store, which reports it.
     if (!(error instanceof CniError)) throw error;
   }
 }
 
-/** Why a record is forgotten that no ADD has finished. */
+/** Why a record with an unfinished ADD is forgotten. */
 export const halfBuilt = 'the agent stopped while the pod was being added';
