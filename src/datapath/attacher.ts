@@ -1,10 +1,10 @@
-// What the attachments table needs from the loader: programs by what they are attached to.
+// The interface between the attachments table and the loader: programs by their targets.
 
 import { unreachable } from '../base/exhaustive.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { ProgramName } from './generated.ts';
 
-/** One program at one target. `Hook` is the program's name; hooks.ts says which kind of target each program is for. */
+/** One program at one target. `Hook` is the program's name; hooks.ts has the kind of target for each program. */
 export type Attachment<Hook extends string = ProgramName> =
   | InterfaceAttachment<Hook>
   | CgroupAttachment<Hook>
@@ -18,29 +18,29 @@ export interface InterfaceAttachment<Hook extends string = ProgramName> {
   readonly hook: Hook;
 }
 
-/** A cgroup: the program decides for every process in it and below. */
+/** A cgroup: the program applies to every process in it and its descendants. */
 export interface CgroupAttachment<Hook extends string = ProgramName> {
   readonly target: 'cgroup';
-  /** The cgroup's folder in the cgroup v2 hierarchy. */
+  /** Folder of the cgroup in the cgroup v2 hierarchy. */
   readonly path: string;
   readonly hook: Hook;
 }
 
-/** A network namespace: the program decides which of its sockets a packet is for. */
+/** A network namespace: the program chooses which of its sockets receives a packet. */
 export interface NetnsAttachment<Hook extends string = ProgramName> {
   readonly target: 'netns';
-  /** Of the namespace itself, as `/run/netns/NAME`. */
+  /** Path of the namespace itself, such as `/run/netns/NAME`. */
   readonly path: string;
   readonly hook: Hook;
 }
 
-/** Identifies an attachment: an interface by its name alone, since one that is made again has another index. */
+/** Identifies an attachment: an interface only by its name, because a recreated one has another index. */
 export type AttachmentName<Hook extends string = ProgramName> =
   | Omit<InterfaceAttachment<Hook>, 'ifIndex'>
   | CgroupAttachment<Hook>
   | NetnsAttachment<Hook>;
 
-/** Of an attachment within its table. No interface has a colon in its name. */
+/** Key of an attachment within its table. No interface has a colon in its name. */
 export function attachmentKey(attachment: AttachmentName<string>): string {
   switch (attachment.target) {
     case 'interface':
@@ -55,8 +55,8 @@ export function attachmentKey(attachment: AttachmentName<string>): string {
 
 export type Attached<Place extends Attachment<string>> = Place & {
   /**
-   * False: an earlier load's program runs there (after an upgrade), or the link has lost its target, or has another one that
-   * had the same name.
+   * False: an earlier load's program runs there (after an upgrade), or the link has lost its target, or has an earlier
+   * target of the same name.
    */
   readonly current: boolean;
 };
@@ -64,11 +64,13 @@ export type Attached<Place extends Attachment<string>> = Place & {
 export type AttachedHook<Hook extends string = ProgramName> = Attached<Attachment<Hook>>;
 
 export interface Attacher<Hook extends string = ProgramName> {
-  /** Ours, as the kernel has them now: every one that is a link, and of pods' interfaces the desired ones. */
+  /** heddle's attachments in the kernel: all links, and for pods' interfaces the desired ones. */
   list(desired: ReadonlyMap<string, AttachedHook<Hook>>): readonly AttachedHook<Hook>[];
-  /** Attaches the loaded programs, or puts them into the existing links without a gap. One outcome each: undefined where
-   * it was done, else usually a KernelError. */
+  /**
+   * Attaches the loaded programs, or replaces them in existing links without a gap. One outcome each: undefined on
+   * success, otherwise usually a KernelError.
+   */
   attachAll(attachments: readonly Attachment<Hook>[]): readonly (Error | undefined)[];
-  /** What is already gone counts as done. */
+  /** An attachment that no longer exists counts as done. */
   detach(attachment: Attachment<Hook>): void;
 }

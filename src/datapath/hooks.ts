@@ -1,5 +1,5 @@
-// What each program of the data path attaches to. The list of programs is the object's own (generated.ts): the section that
-// a program is compiled into names its hook, and at an interface the program's name says the direction.
+// The hook of each program of the data path. The list of programs comes from the object (generated.ts): the section of
+// a program names its hook, and at an interface its name contains the direction.
 
 import type { Direction } from '../kernel/bpf/attach/tcx.ts';
 import { type CgroupAttachType, cgroupAttachType } from '../kernel/bpf/attach-type.ts';
@@ -19,7 +19,10 @@ type NamesIn<Section extends string> = {
 /** Programs that attach to interfaces. */
 export type InterfaceHook = NamesIn<'tc'>;
 
-/** `sections`: by program. Throws for a section that names no hook of these kinds: its program could not be attached. */
+/**
+ * `sections`: by program. Throws for a section without a hook of these kinds, because its program could not be
+ * attached.
+ */
 export function hookPointsOf<Hook extends string>(
   sections: Readonly<Record<Hook, string>>,
 ): HookPoints<Hook> {
@@ -37,7 +40,7 @@ function hookPoint(program: string, section: string): HookPoint {
   throw new Error(`program ${program}: no attachment is known for its section ${section}`);
 }
 
-/** `from_*` programs see packets that come in by the interface, `to_*` programs those that leave by it. */
+/** `from_*` programs see packets that arrive by the interface, `to_*` programs those that leave by it. */
 export function directionOf(program: string): Direction {
   return program.startsWith('from_') ? 'ingress' : 'egress';
 }

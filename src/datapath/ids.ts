@@ -1,20 +1,20 @@
-// Numbers, names and addresses by which entries in the kernel are known as ours.
+// Numbers, names and addresses that identify heddle's entries in the kernel.
 
 import type { Blocks } from '../kernel/netlink/qdisc.ts';
 import type { Mac } from '../net/mac.ts';
 
-/** Marks our routes, and our neighbour entries of pods too; free in /etc/iproute2/rt_protos. */
+/** Marks heddle's routes, and its neighbour entries of pods; unused in /etc/iproute2/rt_protos. */
 export const routeProtocol = 72;
-/** `main`, as `ip route show` calls it. */
+/** `main` in `ip route show`. */
 export const mainTable = 254;
 
 /**
- * Marks our neighbour entries of next hops. Not the number of pods' entries: whoever makes an entry permanent by hand leaves its
- * number as it is, and it would be taken for a pod's.
+ * Marks heddle's neighbour entries of next hops. It differs from that of pods' entries, because a user who makes an
+ * entry permanent keeps its number, and it would be taken for a pod's.
  */
 export const nextHopProtocol = 73;
 
-/** Our table of nftables, in family `inet`. */
+/** Heddle's nftables table, in family `inet`. */
 export const nftTableName = 'heddle';
 export const nftKey: string = `inet ${nftTableName}`;
 

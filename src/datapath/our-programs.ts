@@ -1,16 +1,16 @@
-// Which programs are of our data path, of whichever load: by their names, as the kernel has them.
+// Identifies programs of heddle's data path, of any load, by their names in the kernel.
 
 import { BpfProgram } from '../kernel/bpf/program.ts';
 import { isKernelError } from '../kernel/errno.ts';
 import { programNames } from './generated.ts';
 
 const ourNames: ReadonlySet<string> = new Set(programNames);
-// A program that is loaded again and again gets a new id each time.
+// A program that is loaded repeatedly gets a new id each time.
 const mostRemembered = 1000;
 
 /**
- * Undefined: it is none of ours, or was unloaded meanwhile. Without CAP_SYS_ADMIN the kernel says no program's name. Throws
- * KernelError.
+ * Undefined: it is not heddle's, or was unloaded meanwhile. Without CAP_SYS_ADMIN the kernel does not return names.
+ * Throws KernelError.
  */
 export function ourProgramName(id: number): string | undefined {
   try {
@@ -22,7 +22,7 @@ export function ourProgramName(id: number): string | undefined {
   }
 }
 
-/** Asks for each once: no id is given twice. */
+/** Looks up each id once: ids are not reused. */
 export function namedAsOurs(): (id: number) => boolean {
   const known = new Map<number, boolean>();
   return (id) => {

@@ -1,6 +1,6 @@
-// Comparing entries.
+// Compares entries.
 
-/** Whether two flat records hold the same values; an array of values counts as one. */
+/** Whether two flat records have the same values; an array of values counts as one value. */
 export function sameFields<Record extends object>(left: Record, right: Record): boolean {
   const entries = Object.entries(left);
   if (entries.length !== Object.keys(right).length) return false;

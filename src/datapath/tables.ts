@@ -39,7 +39,7 @@ import { underlayEntries, underlayTable } from './maps/underlay.ts';
 import { nftEntries, nftKeysOf } from './nft/rules.ts';
 import { type NftRunner, nftTable } from './nft/table.ts';
 
-/** What the tables write to. All of one network namespace; sysctls are those of the calling thread's. */
+/** Targets of the tables' writes. All in one network namespace; sysctls are those of the calling thread's. */
 export interface TableTargets {
   readonly socket: NetlinkSocket;
   readonly maps: {
@@ -60,7 +60,7 @@ export interface TableTargets {
   readonly hasQueues?: () => boolean;
 }
 
-/** For the reconciler. What an entry refers to is in a table before its own; attachments come last of all. */
+/** Tables for the reconciler. Entries come after the entries they refer to; attachments come last. */
 export function datapathTables(
   targets: TableTargets,
 ): readonly ((tracking: Tracking) => TrackedTable<DesiredState>)[] {
@@ -86,10 +86,10 @@ export function datapathTables(
   ];
 }
 
-/** What a table holds, and which of it is for one endpoint. */
+/** A table's contents, and the part of it that belongs to one endpoint. */
 export interface Contents<Entry> {
   readonly entries: (desired: DesiredState) => readonly EntryGroup<Entry>[];
-  /** Keys: CNI ADD fails where one of these entries cannot be written. */
+  /** Keys: CNI ADD fails if one of these entries cannot be written. */
   readonly ofEndpoint: (endpoint: LocalEndpoint) => readonly string[];
 }
 
@@ -100,7 +100,7 @@ const keysOf =
 
 const ofNode = (): readonly string[] => [];
 
-/** By the table's name. A table is made from its line here alone, so that none can leave its endpoints' entries out. */
+/** By the table's name. A table is created only from its line here, so that none can omit its endpoints' entries. */
 const contents = {
   sysctls: { entries: sysctlEntries, ofEndpoint: keysOf(sysctlEntriesOf) },
   links: { entries: linkEntries, ofEndpoint: ofNode },
@@ -126,14 +126,14 @@ function track<Entry>(
   return trackTable(table, entries);
 }
 
-/** Where one endpoint's entries are, so that CNI ADD and CHECK can tell whether any of them is wrong. */
+/** The entries of one endpoint, so that CNI ADD and CHECK can find wrong ones. */
 export function endpointEntryKeys(endpoint: LocalEndpoint): readonly EntryName[] {
   return Object.entries(tableContents).flatMap(([table, { ofEndpoint }]) =>
     ofEndpoint(endpoint).map((key) => ({ table, key })),
   );
 }
 
-/** What of one endpoint could not be written, in words; undefined: all of it was. */
+/** Failed entries of one endpoint, as text; undefined: there are none. */
 export function endpointFailures(
   endpoint: LocalEndpoint,
   failures: SettleReport['failures'],

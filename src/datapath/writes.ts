@@ -1,4 +1,4 @@
-// Writes to the kernel, one entry each, whose failures are collected instead of thrown.
+// Writes single entries to the kernel and collects failures instead of throwing them.
 
 import { isKernelError } from '../kernel/errno.ts';
 import { batch } from '../kernel/netlink/batch.ts';
@@ -22,7 +22,7 @@ export function writeEach<Entry>(
   });
 }
 
-/** As `writeEach`, with all requests in one send; `write` must submit exactly one request. */
+/** Like `writeEach`, with all requests in one send; `write` must submit exactly one request. */
 export function writeBatch<Entry>(
   socket: NetlinkSocket,
   entries: readonly Entry[],

@@ -1,7 +1,7 @@
-// What earlier versions attached by tcx at pods' interfaces, by a pinned link or without one, and its removal once the filters
-// are in place. A packet meets one of the two: a program's verdict is final at a pod's interface (bpf/pod.bpf.c), so no filter
-// sees what it has let pass. The links of the first versions have programs of which that is not true: they get the present one
-// before the filters come.
+// Programs that earlier versions attached by tcx at pods' interfaces, by a pinned link or without one, and their
+// removal once the filters are in place. A packet meets one of the two: a program's verdict is final at a pod's
+// interface (bpf/pod.bpf.c), so no filter sees packets that it passed. The links of the first versions have programs
+// for which this is not true: they get the current program before the filters are added.
 
 import { join } from 'node:path';
 import { detachTcxProgram } from '../../kernel/bpf/attach/tcx.ts';
@@ -28,10 +28,10 @@ export interface EarlierTcxOptions {
   program(hook: PodHook): BpfProgram;
 }
 
-/** Pods' filters, for which a hook that has more than its filter is not as desired. */
+/** Wraps pods' filters: a hook with anything besides its filter is not as desired. */
 export class EarlierTcx implements PodAttacher {
   readonly #options: EarlierTcxOptions;
-  /** By attachment. Looked for once, at the first listing: nothing attaches such programs while this agent runs. */
+  /** By attachment. Searched once, at the first listing: nothing attaches such programs while this agent runs. */
   #left: Map<string, readonly OwnProgram[]> | undefined;
 
   constructor(options: EarlierTcxOptions) {
@@ -44,7 +44,9 @@ export class EarlierTcx implements PodAttacher {
     return found.map((hook) => (this.#at(hook).length > 0 ? { ...hook, current: false } : hook));
   }
 
-  /** Each removal waits for a grace period with the RTNL lock held, some 10 ms. Throws KernelError where one is refused. */
+  /**
+   * Each removal waits for a grace period with the RTNL lock held, some 10 ms. Throws KernelError if one is refused.
+   */
   attachAll(attachments: readonly PodAttachment[]): readonly (Error | undefined)[] {
     const { filters, program } = this.#options;
     const left = attachments.filter((each) => this.#at(each).length > 0);
@@ -100,7 +102,7 @@ export class EarlierTcx implements PodAttacher {
     if (this.#left?.size === 0) this.#unpin();
   }
 
-  // Pins of links that are detached now, or were when their interfaces went.
+  // Removes pins of links that are detached now, or were when their interfaces were deleted.
   #unpin(): void {
     const { folder } = this.#options;
     for (const name of pinNames(folder)) {
@@ -110,7 +112,7 @@ export class EarlierTcx implements PodAttacher {
   }
 }
 
-// ENOLINK: a link whose interface is gone has no program to exchange.
+// ENOLINK: a link whose interface was deleted has no program to replace.
 function unlessGone(act: () => void): void {
   try {
     act();

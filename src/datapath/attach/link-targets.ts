@@ -1,5 +1,5 @@
-// The kinds of targets that links attach programs to: making a link, and telling whether a link still has the target that
-// its pin names. Interfaces, cgroups and namespaces are deleted and made again under the same name.
+// The kinds of targets of links: creating a link, and checking whether a link still has the target that its pin names.
+// Interfaces, cgroups and namespaces are deleted and recreated under the same name.
 
 import { statSync } from 'node:fs';
 import { unreachable } from '../../base/exhaustive.ts';
@@ -17,11 +17,11 @@ import type { HookPoint } from '../hooks.ts';
 export interface LinkCreationOptions {
   readonly attachment: Attachment<string>;
   readonly program: BpfProgram;
-  /** Of the program. */
+  /** Hook point of the program. */
   readonly point: HookPoint;
 }
 
-/** Throws KernelError: ENODEV or ENOENT where there is no such target. */
+/** Throws KernelError: ENODEV or ENOENT if there is no such target. */
 export function attachLink({ attachment, program, point }: LinkCreationOptions): BpfLink {
   if (attachment.target === 'interface' && point.target === 'interface') {
     const { ifIndex } = attachment;
@@ -52,7 +52,7 @@ export function isAt(attachment: Attachment<string>, info: LinkInfo): boolean {
   }
 }
 
-/** The attachment that a pinned link is. `isLoaded`: it runs the loaded program. */
+/** The attachment of a pinned link. `isLoaded`: it runs the loaded program. */
 export function attachedLink<Hook extends string>(
   place: AttachmentName<Hook>,
   info: LinkInfo,
@@ -68,13 +68,13 @@ export function attachedLink<Hook extends string>(
   };
 }
 
-// The cgroup's id, or the namespace's: both kinds of files have it as their inode number.
+// Id of the cgroup or namespace: both are the inode number of their files.
 function inodeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.ino;
 }
 
-// The link that runs the program already may have its pin out of reach: in a bpf file system that was unmounted, and that a
-// descriptor of some process keeps.
+// The pin of a link that already runs the program may be out of reach: in a bpf file system that was unmounted but is
+// kept by a descriptor of some process.
 function attachOrFind(place: TcxProgramOptions): BpfLink {
   try {
     return attachTcx(place);

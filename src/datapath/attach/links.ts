@@ -1,5 +1,6 @@
-// The links that run the data path at interfaces of the node, cgroups and network namespaces, one pin each. A pinned link
-// outlives the agent, and goes with its target; its program is exchanged in place, so that no packet passes unseen.
+// The links that run the data path at interfaces of the node, cgroups and network namespaces, one pin each. A pinned
+// link outlives the agent and is deleted with its target. Its program is replaced atomically, so that no packet
+// bypasses it.
 
 import { join } from 'node:path';
 import type { BpfProgram } from '../../kernel/bpf/program.ts';
@@ -52,7 +53,7 @@ export class LinkAttacher<Hook extends string = ProgramName> implements Attacher
 
   /**
    * The first program at an interface's hook costs 8-15 ms, in which the kernel waits for all CPUs with the RTNL lock
-   * held: attaching from several threads would gain nothing. Exchanging a program costs 0.1 ms.
+   * held, so several threads would not help. Replacing a program costs 0.1 ms.
    */
   attach(attachment: Attachment<Hook>): void {
     const { folder, hooks } = this.#options;
@@ -65,7 +66,7 @@ export class LinkAttacher<Hook extends string = ProgramName> implements Attacher
     }
     if (present !== undefined) removeLink(present, path);
     using link = attachLink({ attachment, program, point: hooks[attachment.hook] });
-    // What is pinned there is no link of ours.
+    // The object pinned there is not heddle's link.
     if (present === undefined) unpin(path);
     link.pin(path);
   }

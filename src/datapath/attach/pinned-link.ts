@@ -1,4 +1,4 @@
-// One pinned link: opened, removed, and all of a folder detached when heddle is uninstalled.
+// A pinned link: opening and removing it, and detaching all links of a folder when heddle is uninstalled.
 
 import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,12 +11,12 @@ import { isInBpffs, pinNames, unpin } from '../load/pins.ts';
 export function openLink(path: string): BpfLink | undefined {
   try {
     const link = BpfLink.openPinned(path);
-    // A descriptor of a pinned map or program is opened as well.
+    // Opening also succeeds for a pinned map or program.
     if (/bpf[_-]link/.test(readlinkSync(`/proc/self/fd/${link.fd}`))) return link;
     link[Symbol.dispose]();
     return undefined;
   } catch (error) {
-    // EINVAL: pinned there, and no link. EACCES: no pin at all, but a folder.
+    // EINVAL: pinned, but not a link. EACCES: not a pin but a folder.
     if (isKernelError(error, 'ENOENT', 'EINVAL', 'EACCES')) return undefined;
     throw error;
   }
@@ -29,8 +29,8 @@ export function removeLink(link: BpfLink, path: string): void {
 }
 
 /**
- * Detaches every pinned link and removes the folder's pins; how many links that were. None outside of a bpf file system. A
- * refusal for one link keeps no other link from being detached.
+ * Detaches every pinned link and removes the folder's pins. Returns the number of links; 0 outside a bpf file system.
+ * An error for one link does not keep others from being detached.
  */
 export function detachAll(folder: string, refused: ReportRefusal): number {
   const names = attemptRemoval(folder, refused, () => ownPins(folder)) ?? [];

@@ -1,6 +1,6 @@
-// The programs at pods' interfaces: one filter on a shared block for all pods' ingress, one for all their egress, and at
-// each interface a clsact qdisc that has both blocks, for as long as it lives. A tcx link waits 10 ms for every CPU with the RTNL
-// lock held, twice a pod; this takes 0.2 ms, and a new program reaches all pods in one write
+// The programs at pods' interfaces: one filter on a shared block for all pods' ingress, one for all their egress, and
+// at each interface a clsact qdisc with both blocks for its lifetime. A tcx link waits 10 ms for every CPU with the
+// RTNL lock held, twice per pod; this takes 0.2 ms, and a new program reaches all pods in one write
 // (docs/decisions/pods-share-a-block.md).
 
 import type { BpfProgram } from '../../kernel/bpf/program.ts';
@@ -36,7 +36,10 @@ export interface BlockAttachOptions {
 export type PodHook = 'from_pod' | 'to_pod';
 export type PodAttachment = InterfaceAttachment<PodHook>;
 
-/** No detaching: without an endpoint the programs drop what a pod sends, and without them the node would forward it unseen. */
+/**
+ * There is no detaching: without an endpoint the programs drop a pod's packets, and without programs the node would
+ * forward them unchecked.
+ */
 export interface Filters {
   list(desired: ReadonlyMap<string, AttachedHook>): readonly Attached<PodAttachment>[];
   attachAll(attachments: readonly PodAttachment[]): readonly (Error | undefined)[];
@@ -64,7 +67,7 @@ export class BlockAttacher implements Filters {
     );
   }
 
-  /** Of desired interfaces alone: of the others nothing is taken away. */
+  /** Lists only desired interfaces: nothing is removed from the others. */
   list(desired: ReadonlyMap<string, AttachedHook>): readonly Attached<PodAttachment>[] {
     const ours = this.#listOurs();
     if (ours.length === 0) return [];
@@ -85,7 +88,10 @@ export class BlockAttacher implements Filters {
     });
   }
 
-  /** A qdisc an interface and a filter a hook, in one send: hooks of one interface share the one, all interfaces the other. */
+  /**
+   * One qdisc per interface and one filter per hook, in one send: hooks of one interface share the qdisc, all
+   * interfaces the filter.
+   */
   attachAll(attachments: readonly PodAttachment[]): Outcomes {
     const ifIndexes = [...new Set(attachments.map(({ ifIndex }) => ifIndex))];
     const hooks = [...new Set(attachments.map(({ hook }) => hook))];
@@ -96,7 +102,7 @@ export class BlockAttacher implements Filters {
     const qdiscs = new Map(ifIndexes.map((ifIndex, index) => [ifIndex, outcomes[index]]));
     const taken = ifIndexes.filter((ifIndex) => isKernelError(qdiscs.get(ifIndex), 'EEXIST'));
     for (const ifIndex of taken) qdiscs.set(ifIndex, this.#takeOver(ifIndex));
-    // A block may have ended with the qdisc that was exchanged, and its filter with it.
+    // A block may have been deleted with the replaced qdisc, together with its filter.
     const filters =
       taken.length === 0
         ? outcomes.slice(ifIndexes.length)
@@ -113,7 +119,7 @@ export class BlockAttacher implements Filters {
     }
   }
 
-  // There is one: ours, or somebody's own with filters in the place of ours, whose blocks cannot be exchanged.
+  // There is one: heddle's, or another process's with filters in its place, whose blocks cannot be replaced.
   #takeOver(ifIndex: IfIndex): KernelError | undefined {
     const { socket } = this.#options;
     if (hasOurBlocks(clsactOf(socket, ifIndex))) return undefined;
@@ -144,12 +150,12 @@ export function isPodHook(hook: string): hook is PodHook {
   return hook === 'from_pod' || hook === 'to_pod';
 }
 
-/** Only heddle makes such an interface. */
+/** Only heddle creates such an interface. */
 export function hasOurBlocks(found: Clsact | undefined): boolean {
   return found?.ingress === podBlocks.ingress && found.egress === podBlocks.egress;
 }
 
-/** Programs at pods' interfaces through blocks, all others by links. */
+/** Uses blocks for programs at pods' interfaces, and links for all others. */
 export function attachByHook({
   pods,
   links,
@@ -158,7 +164,7 @@ export function attachByHook({
   readonly links: Attacher;
 }): Attacher {
   return {
-    // The pin of an earlier version's link at a pod's interface is the other attacher's.
+    // The pin of an earlier version's link at a pod's interface belongs to the other attacher.
     list: (desired) => [
       ...links.list(desired).filter((attached) => !isAtPod(attached)),
       ...pods.list(desired),

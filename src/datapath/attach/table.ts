@@ -1,5 +1,5 @@
-// Which program runs where: both hooks of every pod's host-side interface and of the far end of its queue, the uplinks, the
-// VXLAN device. The table itself takes any kind of target.
+// Which program runs where: both hooks of every pod's host interface and of the far end of its queue, the uplinks, the
+// VXLAN device. The table itself supports any kind of target.
 
 import { joinLists } from '../../base/changed-span.ts';
 import { memoize, memoizeEach } from '../../base/memoize.ts';
@@ -41,7 +41,7 @@ export const attachmentEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<Attach
 
 const entriesOfEach = memoizeEach(attachmentEntriesOf);
 
-// None where packets have no Ethernet header, which the program reads first: to_pod judges what came in there.
+// None if packets have no Ethernet header, which the program reads first: to_pod judges packets that arrive there.
 const entriesOfUplink: (uplink: Uplink) => EntryGroup<AttachedHook> = memoize((uplink) =>
   uplink.mac === undefined ? [] : hooks(uplink, ['from_network']),
 );
@@ -86,7 +86,7 @@ export function attachmentTable<Hook extends string = ProgramName>(
   };
 }
 
-// Undefined for other targets, of which `current` says all.
+// Undefined for other targets, for which `current` is sufficient.
 function indexOf(attached: AttachedHook<string>): IfIndex | undefined {
   return attached.target === 'interface' ? attached.ifIndex : undefined;
 }

@@ -1,4 +1,4 @@
-// Programs of our data path at an interface's tcx hook, by their names.
+// Programs of heddle's data path at an interface's tcx hook, identified by name.
 
 import { type Direction, queryTcx } from '../../kernel/bpf/attach/tcx.ts';
 import type { AttachedProgram } from '../../kernel/bpf/link-calls.ts';
@@ -11,8 +11,8 @@ export interface OwnProgram extends AttachedProgram {
 }
 
 /**
- * In the order in which they run; none where the interface is gone. Without CAP_SYS_ADMIN the kernel says no program's name, and
- * none is found. Throws KernelError.
+ * In order of execution; empty if the interface does not exist. Without CAP_SYS_ADMIN the kernel does not return names,
+ * and none is found. Throws KernelError.
  */
 export function ownTcxPrograms(ifIndex: IfIndex, direction: Direction): readonly OwnProgram[] {
   return programsAt(ifIndex, direction).flatMap((program) => {

@@ -1,5 +1,6 @@
-// Pods' limits: a token bucket at the node's end of the pod's veth holds what it receives, one at the entrance of a queue of
-// its own what it sends (model/pod-queue.ts, bpf/limit.h). The pod reaches neither, and what others take away is put back.
+// Pods' limits: a token bucket at the host end of the pod's veth limits its ingress, one at the entrance of a separate
+// queue its egress (model/pod-queue.ts, bpf/limit.h). The pod reaches neither, and limits removed by other processes
+// are restored.
 
 import { memoize, memoizeEach } from '../../base/memoize.ts';
 import { listLinks } from '../../kernel/netlink/link.ts';
@@ -17,14 +18,14 @@ import { isSoundQueue, makeQueue, removeQueue } from './queue-links.ts';
 import { type Bucket, bucketOf, isSameBucket } from './token-bucket.ts';
 
 export interface LimitEntry {
-  /** Of the interface whose queue it is. */
+  /** Name of the interface with the queue. */
   readonly name: string;
   readonly ifIndex: IfIndex;
   /** Absent: there is none. */
   readonly bucket?: Bucket | undefined;
-  /** Of what the pod sends. */
+  /** For packets that the pod sends. */
   readonly queue?: PodQueue | undefined;
-  /** The queue's two ends are as they were made. */
+  /** Whether both ends of the queue are unchanged. */
   readonly sound: boolean;
 }
 
@@ -55,9 +56,9 @@ export const limitEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<LimitEntry>
 const entriesOfEach = memoizeEach(limitEntriesOf);
 
 /**
- * Ours are the queues by name; what a pod receives through is looked at where a limit is desired. `hasQueues`: whether the node
- * has any, desired or not, as of the latest look at its links, which every fresh listing follows. Most nodes have none, and are
- * not asked for a thousand links to find that out.
+ * Heddle's queues are identified by name; ingress buckets are checked only where a limit is desired. `hasQueues`:
+ * whether the node has any queue, desired or not, as of the latest listing of its links, which precedes every fresh
+ * listing. Most nodes have none, and need not list a thousand links to find that out.
  */
 export function limitTable(
   socket: NetlinkSocket,
@@ -92,7 +93,7 @@ export function limitTable(
           else if (bucket !== undefined) replaceTbf(socket, { ifIndex, ...bucket });
         },
       }),
-    // What a pod receives through goes with its interface.
+    // An ingress bucket is deleted with its interface.
     delete: (surplus) =>
       writeEach(surplus, {
         key,
@@ -124,7 +125,7 @@ function inKernel(
   return { name, ifIndex, bucket, queue, sound };
 }
 
-// Queues whose pod ended while nobody looked. The far end goes with the near one.
+// Queues whose pod was deleted while no agent ran. The far end is deleted with the near one.
 function orphans(
   queues: ReadonlyMap<IfIndex, Link>,
   desired: ReadonlyMap<string, LimitEntry>,

@@ -1,5 +1,5 @@
-// Addresses on the VXLAN device: the router address of each own pod range, the source of what the host sends to remote
-// pods. One address each, without a connected network: the routes are a table of their own.
+// Addresses of the VXLAN device: the router address of each own pod range, the source of host packets to remote pods.
+// Single addresses without a connected network: routes are in a separate table.
 
 import { memoize } from '../../base/memoize.ts';
 import { delAddress, listAddresses, replaceAddress } from '../../kernel/netlink/address.ts';
@@ -41,7 +41,7 @@ function keyOf({ address, prefixLength, ifName }: LinkAddressEntry): string {
   return `${address}/${prefixLength} dev ${ifName}`;
 }
 
-/** Ours is every address of global scope on our device. */
+/** Heddle's are all addresses of global scope on its device. */
 export function linkAddressTable(socket: NetlinkSocket): Table<LinkAddressEntry> {
   return {
     name: 'link-addresses',

@@ -1,4 +1,4 @@
-// Permanent neighbour entries: each pod address's MAC on its host-side interface, so that nobody asks by ARP or NDP.
+// Permanent neighbour entries: the MAC of each pod address on its host interface, so that no ARP or NDP is needed.
 
 import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
 import {
@@ -45,12 +45,12 @@ function keyOf({ address, ifIndex }: NeighbourEntry): string {
 /** Lists all neighbours of the node; the same array while none changes. Throws KernelError. */
 export type NeighbourListing = () => readonly Neighbour[];
 
-/** One for all tables of neighbours: what is remembered of each entry is remembered once. */
+/** One for all neighbour tables, so that parsed entries are shared. */
 export function neighbourListing(socket: NetlinkSocket): NeighbourListing {
   return steadyListing(socket, (dumps) => listNeighbours(dumps));
 }
 
-/** Ours are the permanent ones with our protocol number. */
+/** Heddle's are the permanent ones with its protocol number. */
 export function neighbourTable(
   socket: NetlinkSocket,
   listing: NeighbourListing = neighbourListing(socket),
@@ -71,14 +71,14 @@ export function neighbourTable(
     delete: (surplus) =>
       writeBatch(socket, surplus, {
         key: keyOf,
-        // ENODEV, ENXIO: it went with its interface.
+        // ENODEV, ENXIO: it was deleted with its interface.
         ignored: ['ENOENT', 'ENODEV', 'ENXIO'],
         write: (entry, requests) => delNeighbour(requests, entry),
       }),
   };
 }
 
-/** An entry of a pod's interface, made here. */
+/** Whether it is an entry for a pod's interface, created by heddle. */
 export function isPodNeighbour({ state, protocol }: Neighbour): boolean {
   return state === 'permanent' && protocol === routeProtocol;
 }

@@ -1,6 +1,6 @@
-// Neighbour entries of the next hops, other nodes and routers, which the kernel resolves by itself and keeps fresh. A pod
-// that sends to many addresses of a connected network fills the kernel's table of neighbours; these have their place in it,
-// take none from others, and are there before the first packet. An entry that another has set for good is left alone.
+// Neighbour entries of next hops, other nodes and routers, which the kernel resolves and keeps fresh by itself. A pod
+// that sends to many addresses of a connected network fills the kernel's neighbour table; these entries keep their
+// place, take none from others, and exist before the first packet. A permanent entry of another process is left alone.
 
 import { memoize, memoizeLast } from '../../base/memoize.ts';
 import { isKernelError } from '../../kernel/errno.ts';
@@ -22,7 +22,7 @@ export function nextHopEntries({ nextHops }: DesiredState): readonly EntryGroup<
   return groups(nextHops);
 }
 
-// One group, in which those that did not change keep their entries.
+// One group, in which unchanged next hops keep their entries.
 const groups = memoizeLast((nextHops: readonly NextHop[]): readonly EntryGroup<NextHop>[] => [
   nextHops.map(keyed),
 ]);
@@ -33,7 +33,7 @@ function keyOf({ address, ifIndex }: Pick<NextHop, 'address' | 'ifIndex'>): stri
   return `${address} dev index ${ifIndex}`;
 }
 
-/** Ours are those with our protocol number that the kernel keeps by itself, resolved or not. */
+/** Heddle's are those with its protocol number that the kernel maintains, resolved or not. */
 export function nextHopTable(
   socket: NetlinkSocket,
   listing: NeighbourListing = neighbourListing(socket),
@@ -44,7 +44,7 @@ export function nextHopTable(
     name: 'next-hops',
     key: keyOf,
     equal: (left, right) => keyOf(left) === keyOf(right),
-    // What another has set for good is as good as ours while it is there.
+    // A permanent entry of another process counts like heddle's while it exists.
     list: (desired) =>
       new Map([...list()].filter(([key, { isOurs }]) => isOurs || desired.has(key))),
     set: (wanted) => {
@@ -59,7 +59,7 @@ export function nextHopTable(
       const ours = surplus.filter((hop) => present.get(keyOf(hop))?.isOurs);
       return writeBatch(socket, ours, {
         key: keyOf,
-        // ENODEV, ENXIO: it went with its interface.
+        // ENODEV, ENXIO: it was deleted with its interface.
         ignored: ['ENOENT', 'ENODEV', 'ENXIO'],
         write: (hop, requests) => delNeighbour(requests, hop),
       });
@@ -72,12 +72,12 @@ interface Kept extends NextHop {
 }
 
 interface Present {
-  /** Of adding. */
+  /** Failed additions. */
   readonly failures: readonly EntryFailure[];
   list(): ReadonlyMap<string, Kept>;
 }
 
-// Most are there already, since the node has talked to them: those become ours with the MAC and the state that they have.
+// Most exist already, because the node has talked to them: these become heddle's with their MAC and state.
 function takeOver(
   socket: NetlinkSocket,
   wanted: readonly NextHop[],
@@ -103,7 +103,7 @@ function asNeighbour({ address, ifIndex }: NextHop): NeighbourOptions {
   return { address, ifIndex, state: 'none', protocol: nextHopProtocol, ...flags };
 }
 
-// Ours, and what others have set for good: permanent entries, but for those of pods, and those of other routing programs.
+// Heddle's, and permanent ones of others: except entries of pods, and including those of other routing programs.
 function kept(all: readonly Neighbour[]): ReadonlyMap<string, Kept> {
   const found = all.flatMap((neighbour) => {
     const isOurs = isNextHop(neighbour);
@@ -120,7 +120,7 @@ export function isNextHop({ protocol, state, managed, externallyLearned }: Neigh
   return isKept && protocol === nextHopProtocol;
 }
 
-/** What another process has set, and the kernel does not resolve or remove by itself. */
+/** Whether another process has set it and the kernel does not resolve or remove it by itself. */
 export function isSetForGood({ protocol, state, externallyLearned }: Neighbour): boolean {
   const isOfProgram = externallyLearned === true && protocol !== nextHopProtocol;
   return state === 'permanent' || state === 'noarp' || isOfProgram;

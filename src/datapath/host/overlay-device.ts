@@ -1,4 +1,4 @@
-// The one device we make: VXLAN, where every packet brings its own tunnel key, so that it serves all nodes.
+// The only device that heddle creates: VXLAN with a tunnel key per packet, so that it serves all nodes.
 
 import { memoize } from '../../base/memoize.ts';
 import { delLink, linkByName, setLink } from '../../kernel/netlink/link.ts';
@@ -16,12 +16,12 @@ import { namingPortHolder } from './port-holder.ts';
 
 export interface LinkEntry {
   readonly name: string;
-  /** UDP. */
+  /** UDP port. */
   readonly port: number;
-  /** Absent where the device has none that fits. */
+  /** Absent if the device has no suitable one. */
   readonly mac: Mac | undefined;
   readonly mtuBytes: number;
-  /** A VXLAN device with collected metadata, up, without ARP and without addresses of its own making. */
+  /** A VXLAN device with collected metadata, up, without ARP and without automatic addresses. */
   readonly sound: boolean;
 }
 
@@ -34,7 +34,7 @@ const overlayEntries = memoize(({ name, port, mtuBytes }: OverlayDevice): EntryG
   return [[name, entry]];
 });
 
-/** Ours is the device of our name. */
+/** Heddle's is the device with its name. */
 export function linkTable(socket: NetlinkSocket): Table<LinkEntry> {
   const key = ({ name }: LinkEntry): string => name;
   return {
@@ -60,13 +60,13 @@ export function linkTable(socket: NetlinkSocket): Table<LinkEntry> {
 
 function asEntry(link: Link): LinkEntry {
   const { name, mac, mtuBytes, up, noArp, addrGenMode } = link;
-  // Where IPv6 is off there is no mode, and nothing to make addresses.
+  // If IPv6 is off there is no mode, and no automatic address.
   const makesNoAddress = addrGenMode === undefined || addrGenMode === 'none';
   const sound = isOverlay(link) && up && noArp && makesNoAddress;
   return { name, port: link.vxlan?.port ?? 0, mac, mtuBytes, sound };
 }
 
-// Port and metadata mode are for life: a device that differs there makes place for a new one.
+// Port and metadata mode are fixed: a device with different ones is replaced.
 function setVxlan(socket: NetlinkSocket, entry: LinkEntry): void {
   const { name, mac, mtuBytes } = entry;
   const found = linkByName(socket, name);
@@ -82,7 +82,7 @@ function setVxlan(socket: NetlinkSocket, entry: LinkEntry): void {
   if (link === undefined) return;
   const { ifIndex } = link;
   setLink(socket, { ifIndex, mac, mtuBytes, noArp: true, ...withoutAddresses(link) });
-  // By a request of its own: the mode counts when the link comes up.
+  // In a separate request, because the mode applies when the link comes up.
   namingPortHolder(socket, entry, () => setLink(socket, { ifIndex, up: true }));
 }
 

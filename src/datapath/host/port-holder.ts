@@ -1,11 +1,11 @@
-// Who has the UDP port of the tunnels when the kernel says no more than EADDRINUSE or EEXIST.
+// Finds the user of the tunnels' UDP port if the kernel reports only EADDRINUSE or EEXIST.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { isKernelError, KernelError } from '../../kernel/errno.ts';
 import { listLinks } from '../../kernel/netlink/link.ts';
 import type { Dumps } from '../../kernel/netlink/protocol/request.ts';
 
-/** Performs `bringUp`; where the port is taken, the error says whose it is. Throws KernelError. */
+/** Runs `bringUp`. If the port is in use, the error names its user. Throws KernelError. */
 export function namingPortHolder<Result>(
   socket: Dumps,
   { name, port }: { readonly name: string; readonly port: number },

@@ -12,7 +12,7 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { podBlocks, queueMac } from '../ids.ts';
 import type { Bucket } from './token-bucket.ts';
 
-/** As long as a packet can be: a pod sets the MTU of its end as it likes. */
+/** The maximum packet length, because a pod sets the MTU of its end as it likes. */
 const queueMtuBytes = 65_535;
 
 export function isSoundQueue(
@@ -31,8 +31,10 @@ export function isSoundQueue(
   );
 }
 
-/** Made, or mended. Nothing passes it before the bucket and the program are in place. Throws KernelError (EBUSY: another
- * interface has the index). */
+/**
+ * Creates or restores it. No packet passes before the bucket and the program are in place. Throws KernelError (EBUSY:
+ * another interface has the index).
+ */
 export function makeQueue(
   socket: NetlinkSocket,
   queue: PodQueue,
@@ -58,7 +60,7 @@ export function makeQueue(
   setLink(socket, { ifIndex, name, mtuBytes: queueMtuBytes, up: true });
 }
 
-/** Fine when it is gone. Throws KernelError. */
+/** A missing one is fine. Throws KernelError. */
 export function removeQueue(socket: NetlinkSocket, ifIndex: IfIndex): void {
   try {
     const name = linkByIndex(socket, ifIndex)?.name;

@@ -1,5 +1,5 @@
-// The kernel's own routes, for whatever takes the stack: the host itself, masqueraded replies, ICMP errors.
-// Ours carry our protocol number; a route of somebody else's is never replaced.
+// The kernel's routes for packets that take the stack: host traffic, masqueraded replies, ICMP errors. Heddle's have
+// its protocol number; another process's route is never replaced.
 
 import { joinLists } from '../../base/changed-span.ts';
 import { unreachable } from '../../base/exhaustive.ts';
@@ -25,13 +25,14 @@ export interface RouteEntry {
   readonly type: 'unicast' | 'unreachable';
   readonly gateway: Address | undefined;
   readonly ifIndex: IfIndex | undefined;
-  /** Source of what the host itself sends there. */
+  /** Source address of host packets to the destination. */
   readonly source: Address | undefined;
 }
 
 export function routeEntries(desired: DesiredState): readonly EntryGroup<RouteEntry>[] {
   const { endpoints, podRanges, remoteRanges, overlay } = desired;
-  // The kernel takes none by a device that is down: one failure is said, that of the device, and not one for each route.
+  // The kernel accepts no route over a device that is down: only the failure of the device is reported, not one per
+  // route.
   const device = overlay?.isDown ? undefined : overlay?.ifIndex;
   const ofNodes = [
     ownEntries(podRanges),
@@ -46,7 +47,7 @@ const ownEntries = memoize(
   (podRanges: readonly PodRange[]): EntryGroup<RouteEntry> => podRanges.map(ownRange),
 );
 
-// One group, in which ranges that did not change keep their entries: thousands of groups would cost every settle.
+// One group, in which unchanged ranges keep their entries: thousands of groups would cost every settle.
 const remoteEntries = memoizeLast(
   (
     remoteRanges: readonly RemoteRange[],
@@ -67,7 +68,7 @@ export const routeEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<RouteEntry>
 
 const entriesOfEach = memoizeEach(routeEntriesOf);
 
-// Addresses of our range that no pod has: an ICMP error for the sender instead of a trip to the default gateway.
+// Addresses of the node's range without a pod: an ICMP error for the sender instead of a trip to the default gateway.
 function ownRange({ prefix }: PodRange): Keyed<RouteEntry> {
   return entry(prefix, { type: 'unreachable' });
 }
@@ -84,7 +85,7 @@ const remoteRange = memoizeLast(
           return [entry(prefix, { gateway: path.nextHop, ifIndex: path.ifIndex })];
         case 'overlay': {
           if (overlay === undefined) return [];
-          // Remote nodes route the router address, and not necessarily the node's own, back through the tunnel.
+          // Remote nodes route the router address, but not necessarily the node's own, back through the tunnel.
           const source = prefixFamily(prefix) === 4 ? router4 : router6;
           return [entry(prefix, { ifIndex: overlay, source })];
         }
@@ -120,7 +121,7 @@ export function routeTable(socket: NetlinkSocket): Table<RouteEntry> {
     delete: (surplus) =>
       writeBatch(socket, surplus, {
         key,
-        // ENODEV: it went with its interface.
+        // ENODEV: it was deleted with its interface.
         ignored: ['ESRCH', 'ENOENT', 'ENODEV'],
         write: ({ destination, type }, requests) =>
           delRoute(requests, { ...asRoute({ destination, type, ...nowhere }), scope: 'nowhere' }),
@@ -131,13 +132,13 @@ export function routeTable(socket: NetlinkSocket): Table<RouteEntry> {
 const nowhere = { gateway: undefined, ifIndex: undefined, source: undefined } as const;
 
 interface Taken {
-  /** Of adding. */
+  /** Failed additions. */
   readonly failures: readonly EntryFailure[];
-  /** Ours by destination, of which there are thousands: only what changed is parsed. */
+  /** Heddle's routes by destination, of which there are thousands: only changed ones are parsed. */
   list(): ReadonlyMap<string, RouteEntry>;
 }
 
-// Replacing would take over a route that somebody else has put there, so only what is ours is replaced.
+// Replacing would take over another process's route, so only heddle's routes are replaced.
 function replaceTaken(
   socket: NetlinkSocket,
   wanted: readonly RouteEntry[],
@@ -175,13 +176,13 @@ function asRoute({ destination, type, gateway, ifIndex, source }: RouteEntry): R
   return { destination, type, gateway, ifIndex, source, protocol: routeProtocol, table: mainTable };
 }
 
-/** The node's route to a pod's address, as `delRoute` finds it. */
+/** The node's route to a pod's address, in the form that `delRoute` finds. */
 export function podRoute(address: Address, ifIndex: IfIndex): RouteRecord {
   const destination = hostPrefix(address);
   return asRoute({ destination, type: 'unicast', ...nowhere, ifIndex });
 }
 
-// IPv6 lists unreachable routes on lo, IPv4 on nothing.
+// IPv6 lists unreachable routes on lo, IPv4 on no device.
 function asEntry({
   destination,
   type,

@@ -1,7 +1,8 @@
-// Kernel parameters the network depends on. Only what is needed: reverse-path filters stay as the administrator has
-// them. Even a strict one lets pods and remote ranges pass, which have routes to where their packets come from. What a node
-// sends through the tunnel by its InternalIP has none, and so is masqueraded on the way in (datapath/nft/masquerade.ts).
-// `default` stays as well: what is ours is set for itself, whatever a hardened node gives to new interfaces.
+// Kernel parameters that the network depends on. Only what is needed: reverse-path filters stay as the administrator
+// set them. Even strict ones pass packets of pods and remote ranges, which have routes back to their interface. Packets
+// that a node sends through the tunnel with its InternalIP have none, and so are masqueraded into it
+// (datapath/nft/masquerade.ts). `default` stays as well: heddle's interfaces are set individually, whatever a hardened
+// node gives to new ones.
 
 import { joinLists } from '../../base/changed-span.ts';
 import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
@@ -19,37 +20,37 @@ import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
 import { writeEach } from '../writes.ts';
 
 export interface SysctlEntry {
-  /** Below /proc/sys, with slashes: `net/ipv4/ip_forward`. */
+  /** Path below /proc/sys, with slashes: `net/ipv4/ip_forward`. */
   readonly name: SysctlName;
   readonly value: string;
-  /** Values that serve as well and are left alone. */
+  /** Other accepted values, which are left alone. */
   readonly alsoFine: readonly string[];
-  /** The interface is ours and goes with us: what it was before is not remembered. */
+  /** The interface is heddle's and is deleted with it: its earlier value is not remembered. */
   readonly isOurs?: boolean;
-  /** Where a listing of the links has the value, so that hundreds of interfaces cost no file each. */
+  /** Set if a listing of the links has the value, so that hundreds of interfaces need no file access. */
   readonly listed?: { readonly ifIndex: IfIndex; readonly setting: keyof ListedSettings };
 }
 
-/** Settings of an interface, as the files under /proc/sys say them. */
+/** Settings of an interface, as in the files under /proc/sys. */
 export interface ListedSettings {
   readonly forwarding4?: string | undefined;
   readonly disableIpv6?: string | undefined;
   readonly routeLocalnet?: string | undefined;
 }
 
-/** As of the latest look at the node's links, which every fresh listing of the tables follows. */
+/** As of the latest listing of the node's links, which precedes every fresh listing of the tables. */
 export type SettingsByLink = (ifIndex: IfIndex) => ListedSettings | undefined;
 
-/** What a parameter was before we changed it, kept by the agent across restarts for the day we are removed. */
+/** Values of parameters before heddle changed them, kept by the agent across restarts for uninstalling. */
 export interface SysctlMemory {
-  /** The first value of a name counts; later ones are our own. */
+  /** The first value of a name counts; later ones are heddle's own. */
   remember(name: SysctlName, value: string): void;
   recall(name: SysctlName): string | undefined;
 }
 
 export function sysctlEntries(desired: DesiredState): readonly EntryGroup<SysctlEntry>[] {
   const { podRanges, strayAddresses, uplinks, routerAdvertised, overlay, endpoints } = desired;
-  // Also for pods of before, where the Node object is gone or has other ranges now.
+  // Also for pods from before the Node object was deleted or got other ranges.
   const families = new Set([
     ...podRanges.map(({ prefix }) => prefixFamily(prefix)),
     ...strayAddresses.map(addressFamily),
@@ -85,7 +86,7 @@ const nodeEntries = memoizeLast(
     uplinks: readonly Uplink[],
     others: readonly string[] | undefined,
   ): EntryGroup<SysctlEntry> => {
-    // The switch of the whole node first: it switches every interface.
+    // The node's main switch comes first, because it switches every interface.
     const ipv4 = hasIpv4
       ? [forward('net/ipv4/ip_forward'), ...uplinks.map(({ name }) => forward(forwarding(name)))]
       : [];
@@ -101,16 +102,16 @@ const overlayEntries = memoizeLast(
     ifIndex === undefined ? [] : own(overlayDeviceName, ifIndex, { hasIpv4, hasIpv6 }),
 );
 
-// The node's own connections to a host port on 127.0.0.1 are routed to the pod with that as their source, until
-// masquerading replaces it: the kernel allows that only on interfaces with route_localnet. What a pod sends to the node's
-// loopback is dropped by the nftables table.
+// The node's own connections to a host port on 127.0.0.1 are routed to the pod with that source address until
+// masquerading replaces it: the kernel allows this only on interfaces with route_localnet. Packets of a pod to the
+// node's loopback are dropped by the nftables table.
 function routeLocalnet(hostIfName: string, ifIndex: IfIndex): Keyed<SysctlEntry> {
   const name = `net/ipv4/conf/${hostIfName}/route_localnet`;
   const listed = { ifIndex, setting: 'routeLocalnet' } as const;
   return [name, { name, value: '1', alsoFine: [], isOurs: true, listed }];
 }
 
-// The kernel forwards IPv4 by the switch of the interface that a packet comes in by, IPv6 by the switch of all.
+// The kernel forwards IPv4 by the switch of the receiving interface, IPv6 by the global switch.
 function own(
   name: string,
   ifIndex: IfIndex,
@@ -137,8 +138,8 @@ function forward(name: SysctlName): Keyed<SysctlEntry> {
   return [name, { name, value: '1', alsoFine: [] }];
 }
 
-// With forwarding on, the kernel takes no router advertisements (1) unless told to all the same (2), and a node that
-// got its default route from one would lose it. Set before forwarding. 0 means that it never took any.
+// While forwarding, the kernel ignores router advertisements (1) unless explicitly enabled (2), and a node that got its
+// default route from one would lose it. Set before forwarding. 0 means that it never accepted any.
 function acceptRa(
   uplinks: readonly Uplink[],
   others: readonly string[] = [],
@@ -153,8 +154,10 @@ function acceptRa(
     });
 }
 
-/** Works on the network namespace of the calling thread. Nothing marks a parameter as ours, so only desired ones are listed.
- * `made`: of interfaces that are too new for `settings`, as they were made. */
+/**
+ * Works on the network namespace of the calling thread. Parameters have no mark of an owner, so only desired ones are
+ * listed. `made`: settings at creation of interfaces that are newer than `settings`.
+ */
 export function sysctlTable(
   memory: SysctlMemory,
   settings: SettingsByLink = () => undefined,
@@ -185,7 +188,7 @@ export function sysctlTable(
           writeSysctl(entry.name, entry.value);
         },
       }),
-    // Back to what it was. ENOENT: it went with its interface.
+    // Restores the earlier value. ENOENT: it was deleted with its interface.
     delete: (surplus) =>
       writeEach(surplus, {
         key,
@@ -202,7 +205,7 @@ function listedValue({ listed }: SysctlEntry, settings: SettingsByLink): string 
   return listed && settings(listed.ifIndex)?.[listed.setting];
 }
 
-// Entries that are as they should be are the desired ones themselves.
+// Unchanged entries are the desired objects themselves.
 function isSameListing(
   last: ReadonlyMap<string, SysctlEntry>,
   found: ReadonlyMap<string, SysctlEntry>,

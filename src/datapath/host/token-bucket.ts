@@ -1,4 +1,4 @@
-// A limit as a token bucket: how much more than the limit the kernel is told, how long the queue is
+// A limit as a token bucket: by how much the kernel's rate exceeds the limit, and how long the queue is
 // (docs/decisions/bandwidth-by-queues.md).
 
 import type { Tbf } from '../../kernel/netlink/tbf.ts';
@@ -8,20 +8,20 @@ export type Bucket = Omit<Tbf, 'droppedPackets'>;
 
 const ethernetBytes = 14;
 const headerAllowance = 1.02;
-// What the default bucket holds: a timer that comes a few milliseconds late loses nothing of the rate. At low rates less
-// than a GSO packet, which the kernel then cuts into its segments.
+// Size of the default bucket: a timer that fires a few milliseconds late does not reduce the rate. At low rates it is
+// less than a GSO packet, which the kernel then splits into its segments.
 const burstMs = 10;
 const leastBurstBytes = 16 * 1024;
-// How long a packet waits at most in a full queue; long enough for the bursts of a connection that is starting.
+// Maximum wait of a packet in a full queue; long enough for the bursts of a starting connection.
 const queueMs = 50;
-// A GSO packet of 64 kB with the headers of all its segments has to find room.
+// A GSO packet of 64 kB with the headers of all its segments must fit.
 const largestPacketBytes = 72 * 1024;
 const u32Max = 0xffff_ffff;
 
 /**
- * The kernel counts frames, a limit counts IP packets: the rate is raised by the Ethernet header's share of a full-sized
- * packet, and a little more, so that the payload of TCP over IPv6 too (95.2 % of its packets) is within 5 % of what was
- * asked for.
+ * The kernel counts frames, a limit counts IP packets: the rate is raised by the Ethernet header's share of a
+ * full-sized packet and a little more, so that the payload of TCP over IPv6, too (95.2 % of its packets), is within 5 %
+ * of the requested rate.
  */
 export function bucketOf(limit: RateLimit, mtuBytes: number): Bucket {
   const frameBytes = mtuBytes + ethernetBytes;
@@ -29,7 +29,7 @@ export function bucketOf(limit: RateLimit, mtuBytes: number): Bucket {
     (limit.bitsPerSecond / 8) * (frameBytes / mtuBytes) * headerAllowance,
   );
   const usual = Math.max(leastBurstBytes, (bytesPerSecond * burstMs) / 1000);
-  // A bucket smaller than a packet would let none through.
+  // A bucket smaller than a packet would pass none.
   const asked = limit.burstBits === undefined ? usual : Math.max(limit.burstBits / 8, frameBytes);
   const burstBytes = Math.min(Math.round(asked), u32Max);
   const queue = Math.max(largestPacketBytes, burstBytes + (bytesPerSecond * queueMs) / 1000);
@@ -40,7 +40,9 @@ export function bucketOf(limit: RateLimit, mtuBytes: number): Bucket {
   };
 }
 
-/** What the kernel's bucket limits: what was asked for, where it is the bucket of that; else the rate and burst that it has. */
+/**
+ * The limit of the kernel's bucket: the requested one if the bucket belongs to it, otherwise its own rate and burst.
+ */
 export function limitInForce(
   found: Bucket,
   { asked, mtuBytes }: { readonly asked: RateLimit | undefined; readonly mtuBytes: number },
@@ -53,7 +55,9 @@ export function limitInForce(
   };
 }
 
-/** Whether the kernel's bucket is that one; it rounds the burst to its own unit of time, and tells it as 32 bits of it. */
+/**
+ * Whether the kernel's bucket equals it; the kernel rounds the burst to its own unit of time and reports 32 bits of it.
+ */
 export function isSameBucket(left: Bucket, right: Bucket): boolean {
   return (
     left.bytesPerSecond === right.bytesPerSecond &&

@@ -1,6 +1,6 @@
-// Entries as bytes: carried from the map of an earlier load into the one that takes its place. Fields are matched by their
-// names, which the BTF of both maps tells: what is new starts at zero, what no longer exists is left behind. A number that
-// has more or fewer bytes now keeps its value, if it fits.
+// Copies entries as bytes from the map of an earlier load into its replacement. Fields are matched by name through the
+// BTF of both maps: new fields start at zero, removed ones are dropped. A number whose size changed keeps its value if
+// it fits.
 
 import { BpfMap } from '../../kernel/bpf/map.ts';
 import { mapCalls } from '../../kernel/bpf/map-calls.ts';
@@ -10,8 +10,8 @@ import { possibleCpus } from '../../kernel/bpf/per-cpu-map.ts';
 import { type Codec, littleEndian } from '../../kernel/codec.ts';
 
 /**
- * Copies what both maps can hold and says how many entries that were. Between maps of different types, and from a map
- * without BTF into one of another layout, nothing can be copied. Throws KernelError.
+ * Copies everything that both maps can hold and returns the number of entries. Between maps of different types, and
+ * from a map without BTF into one with another layout, nothing can be copied. Throws KernelError.
  */
 export function carryEntries(fromFd: number, toFd: number): number {
   using from = openRaw(fromFd);
@@ -29,13 +29,13 @@ export function carryEntries(fromFd: number, toFd: number): number {
   return entries.length;
 }
 
-/** Of a map that is no array. */
+/** For maps other than arrays. */
 export function entryCount(fd: number): number {
   using raw = openRaw(fd);
   return raw.map.count();
 }
 
-/** The largest value of an integer field over all entries; 0 when there is no such field. */
+/** The largest value of an integer field over all entries; 0 if there is no such field. */
 export function highestField(fd: number, path: string): number {
   using raw = openRaw(fd);
   const field = raw.layout?.value.fields.find((candidate) => candidate.path === path);
@@ -54,9 +54,9 @@ interface RawMap extends Disposable {
   readonly type: string;
   readonly isArray: boolean;
   readonly keySize: number;
-  /** Of one slot. */
+  /** Size of one slot. */
   readonly valueSize: number;
-  /** Values that lie behind each other, one a CPU, each on a multiple of 8 bytes; 1 for an ordinary map. */
+  /** Number of consecutive values, one per CPU, each at a multiple of 8 bytes; 1 for an ordinary map. */
   readonly slots: number;
   readonly stride: number;
   readonly layout: ReturnType<typeof mapLayout>;
@@ -85,7 +85,7 @@ function openRaw(fd: number): RawMap {
 
 type Convert = (bytes: Uint8Array) => Uint8Array;
 
-/** From the first layout to the second; undefined when they cannot be compared. */
+/** Converts the first layout to the second; undefined if they cannot be compared. */
 function converter(
   fromSize: number,
   toSize: number,

@@ -1,10 +1,10 @@
-// Loads an object and pins what it consists of. Pinned maps that fit are used on. One that does not is replaced: a new map
-// is filled from it (entries.ts) and takes its pin. One whose pin is missing is made again, empty: the first settle fills it.
+// Loads an object and pins its maps and programs. Pinned maps that fit are kept. One that does not is replaced: a new map
+// is filled from it (entries.ts) and takes its pin. One without a pin is created empty, and the first settle fills it.
 //
-// Packets flow meanwhile: links hold their programs, and those hold the old maps, until datapath/attach/links.ts exchanges the program of
-// each link in one step. By then the first settle has brought endpoints, addresses and routes up to date in the new maps
-// (attachments are the last of its tables). What the old programs still count in between is lost, and a flow that they
-// open is opened once more by the new ones.
+// Packets flow meanwhile: links hold their programs, and those hold the old maps, until datapath/attach/links.ts replaces
+// the program of each link atomically. By then the first settle has updated endpoints, addresses and routes in the new
+// maps (attachments are the last of its tables). Packets counted by the old programs in between are lost, and a flow that
+// they open is opened again by the new ones.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, renameSync } from 'node:fs';
@@ -21,7 +21,7 @@ import { type MapSizes, maxEntries } from './map-set.ts';
 import { type PinnedMap, pinnedMaps, usePinned } from './pinned.ts';
 import { type PinPaths, pinNames, unpin, unpinFolder } from './pins.ts';
 
-/** What is left out stays as the object has it. */
+/** Omitted constants keep the object's value. */
 export type Constants = Readonly<Partial<Record<ConstantName, number>>>;
 
 export interface DatapathInstallOptions {
@@ -37,7 +37,9 @@ export interface Installed {
   readonly replaced: readonly string[];
 }
 
-/** Throws as `loadDatapath`. Cut short at any point, the next start loads again and finishes it. */
+/**
+ * Throws the errors of `loadDatapath`. If it is interrupted at any point, the next start loads again and completes it.
+ */
 export function installObject(options: DatapathInstallOptions, paths: PinPaths): Installed {
   const objectHash = hashOf(options);
   using held = new UndoStack();
@@ -60,7 +62,7 @@ export function installObject(options: DatapathInstallOptions, paths: PinPaths):
   return { objectHash, adopted, replaced };
 }
 
-/** The programs ask it; a module that is not there yet would be missing from the kernel's types. */
+/** The programs use it; types of a module that is not loaded yet would be missing from the kernel's types. */
 function haveConntrackLoaded(): void {
   using socket = NetlinkSocket.open({ family: 'netfilter' });
   loadConntrack(socket);
@@ -71,12 +73,12 @@ interface MapPlan {
   readonly object: BpfObject;
   readonly wanted: readonly ObjectMap[];
   readonly pinned: readonly PinnedMap[];
-  /** Of the pinned maps, those to replace. */
+  /** Pinned maps that must be replaced. */
   readonly misfits: readonly PinnedMap[];
   readonly paths: PinPaths;
 }
 
-// Programs that were loaded with the old maps must not be adopted with the new ones: their pins go first.
+// Programs loaded with the old maps must not be adopted with the new ones: their pins are removed first.
 function pinMaps({ object, wanted, pinned, misfits, paths }: MapPlan): string[] {
   const known = new Set(pinned.map(({ name }) => name));
   const missing = wanted.filter(({ name }) => !known.has(name));
@@ -96,7 +98,7 @@ function pinMaps({ object, wanted, pinned, misfits, paths }: MapPlan): string[] 
   return [...toldMissing, ...told];
 }
 
-/** How many entries of `old` went into it. */
+/** Number of entries copied from `old`. */
 function pinMap(object: BpfObject, name: string, path: string, old?: PinnedMap): number {
   const fd = object.mapDescriptor(name);
   try {
@@ -109,7 +111,7 @@ function pinMap(object: BpfObject, name: string, path: string, old?: PinnedMap):
 }
 
 function pinPrograms(object: BpfObject, folder: string): void {
-  // A folder of an earlier start that was cut short.
+  // A folder of an earlier, interrupted start.
   unpinFolder(folder);
   mkdirSync(folder, { mode: 0o700 });
   for (const name of programNames) {

@@ -1,6 +1,6 @@
-// Brings the data path into the kernel, or takes over the one that is there. Maps, programs and links are pinned and
-// outlive the agent: a restart with the same object and settings loads nothing; another object is loaded beside the
-// running one (install.ts), and each link then changes over in place (datapath/attach/links.ts).
+// Loads the data path into the kernel, or adopts an existing one. Maps, programs and links are pinned and outlive the
+// agent: a restart with the same object and settings loads nothing; another object is loaded next to the running one
+// (install.ts), and each link then changes over atomically (datapath/attach/links.ts).
 
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,36 +14,36 @@ import { type MapSet, openMaps } from './map-set.ts';
 import { type PinPaths, pinNames, pinPaths, unpinFolder } from './pins.ts';
 
 export interface LoadOptions extends DatapathInstallOptions {
-  /** In a mounted bpf file system; made when it is missing. */
+  /** In a mounted bpf file system; created if it is missing. */
   readonly pinDir: string;
 }
 
 export interface Datapath extends Disposable {
   /** First 12 hex digits of the SHA-256 over the object, its constants and the sizes of its maps. */
   readonly objectHash: string;
-  /** True: the programs were pinned already and stayed as they were. */
+  /** True: the programs were already pinned and were kept. */
   readonly adopted: boolean;
-  /** Maps of an earlier load that were replaced, in words. */
+  /** Replaced maps of an earlier load, with reasons. */
   readonly replaced: readonly string[];
   readonly loadMs: number;
   readonly paths: PinPaths;
   readonly maps: MapSet;
   program(name: ProgramName): BpfProgram;
   /**
-   * Pins again what was unpinned: it works on until its last descriptor is closed, and would be lost with this process. Returns
-   * the paths. Throws KernelError, and what the file system says.
+   * Restores removed pins: the objects work until their last descriptor is closed, and would be lost with this process.
+   * Returns the paths. Throws KernelError, and errors of the file system.
    */
   keepPins(): readonly string[];
 }
 
-/** The object that belongs to this build. */
+/** The object of this build. */
 export function readDatapathObject(): Uint8Array {
   return readFileSync(new URL('../../../bpf/datapath.bpf.o', import.meta.url));
 }
 
 /**
- * Throws KernelError, and InputError when a configured size is less than what is in use. What had been pinned before stays
- * in force then.
+ * Throws KernelError, and InputError if a configured size is too small for the entries in use. The pinned state then
+ * stays in force.
  */
 export function loadDatapath(options: LoadOptions): Datapath {
   const startedMs = performance.now();
@@ -93,7 +93,7 @@ function openPin(path: string, opened: UndoStack): Pin {
 
 function keepPins(paths: PinPaths, programs: string, pins: readonly Pin[]): readonly string[] {
   const lost = pins.filter(({ path }) => !existsSync(path));
-  // The folder of links has no pins of its own here: attachments look after them.
+  // The folder of links has no pins of its own here: attachments maintain them.
   if (lost.length === 0 && existsSync(paths.links)) return [];
   pinPaths(paths.root);
   mkdirSync(programs, { recursive: true, mode: 0o700 });

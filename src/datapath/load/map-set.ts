@@ -1,4 +1,4 @@
-// The data path's maps as the agent uses them: open, typed, sized by configuration.
+// The data path's maps for the agent: open, typed, sized by configuration.
 
 import { UndoStack } from '../../base/undo.ts';
 import { BpfMap, type MapSpec } from '../../kernel/bpf/map.ts';
@@ -23,7 +23,7 @@ import {
 } from '../generated.ts';
 import type { PinPaths } from './pins.ts';
 
-/** Entries of the maps whose size is configured. */
+/** Sizes of the maps with a configurable size. */
 export interface MapSizes {
   readonly endpointEntries: number;
   readonly addressEntries: number;
@@ -31,7 +31,7 @@ export interface MapSizes {
   readonly flowEntries: number;
 }
 
-/** How many entries each map is to have, by its name in C; the others have what the object says. */
+/** Number of entries per map, by its name in C; other maps have the object's size. */
 export function maxEntries(sizes: MapSizes): ReadonlyMap<string, number> {
   return new Map([
     [maps.endpoints.name, sizes.endpointEntries],
@@ -43,7 +43,7 @@ export function maxEntries(sizes: MapSizes): ReadonlyMap<string, number> {
   ]);
 }
 
-/** The key that sets a map's size, by its name in C. */
+/** The configuration key of a map's size, by its name in C. */
 export const configurationKeys: ReadonlyMap<string, string> = new Map([
   [maps.endpoints.name, 'endpointEntries'],
   [maps.addresses.name, 'addressEntries'],

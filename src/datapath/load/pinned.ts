@@ -1,5 +1,5 @@
-// The maps that an earlier load left pinned, beside those that an object wants: which of them can be used on as they are,
-// and which have to be replaced, because the configured size or the layout in bpf/shared.h is another one now.
+// Compares the maps pinned by an earlier load with those of an object: which can be used unchanged, and which must be
+// replaced because the configured size or the layout in bpf/shared.h has changed.
 
 import { join } from 'node:path';
 import { InputError } from '../../base/input-error.ts';
@@ -18,23 +18,23 @@ import { isPin, type PinPaths, unpin } from './pins.ts';
 export interface PinnedMap {
   readonly name: string;
   readonly fd: number;
-  /** Why it must be replaced, in words; undefined: it fits. */
+  /** Why it must be replaced; undefined: it fits. */
   readonly difference: string | undefined;
 }
 
 export interface PinnedMapsOptions {
   readonly paths: PinPaths;
-  /** What the object wants, its sizes set as configured. */
+  /** The object's maps with their configured sizes. */
   readonly wanted: readonly ObjectMap[];
-  /** Of the object. */
+  /** BTF of the object. */
   readonly btf: Btf;
-  /** Gets the descriptors. */
+  /** Receives the descriptors. */
   readonly held: UndoStack;
 }
 
 /**
- * Those of the wanted maps that are pinned. Throws InputError when a configured size is less than what is in use, KernelError
- * when a pin cannot be opened.
+ * The object's maps that are pinned. Throws InputError if a configured size is too small for the entries in use,
+ * KernelError if a pin cannot be opened.
  */
 export function pinnedMaps({ paths, wanted, btf, held }: PinnedMapsOptions): readonly PinnedMap[] {
   return wanted.flatMap((map) => {
@@ -52,8 +52,8 @@ export function pinnedMaps({ paths, wanted, btf, held }: PinnedMapsOptions): rea
 }
 
 /**
- * Whether each of these programs is pinned under its name in this folder, and they work with these maps. They do not where a map was
- * pinned after them: another process had deleted its pin, or a start was cut short.
+ * Whether each of these programs is pinned under its name in this folder and works with these maps. They do not if a
+ * map was pinned after them: another process had deleted its pin, or a start was interrupted.
  */
 export function usePinned(
   folder: string,
@@ -95,7 +95,7 @@ function isSame({ name, fields }: TypeLayout, btf: Btf): boolean {
   return JSON.stringify(typeLayout(btf, identifier).fields) === JSON.stringify(fields);
 }
 
-/** What is in use must fit; a flow table may forget, an array's slots are there whatever they hold. */
+/** Entries in use must fit; a flow table may evict, and an array's slots always exist. */
 function demandRoom(fd: number, { name, type, maxEntries }: ObjectMap): void {
   if (type !== 'hash' && type !== 'lpm_trie') return;
   if (mapCalls.info(fd).maxEntries <= maxEntries) return;

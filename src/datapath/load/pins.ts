@@ -1,4 +1,4 @@
-// Where everything that outlives the agent is pinned in the bpf file system: maps, programs by object hash, links.
+// Paths in the bpf file system of everything that outlives the agent: maps, programs by object hash, links.
 
 import { lstatSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ export interface PinPaths {
   readonly links: string;
 }
 
-/** Makes the folders; the bpf file system itself must be mounted. */
+/** Creates the folders; the bpf file system itself must be mounted. */
 export function pinPaths(root: string): PinPaths {
   const paths = describePins(root);
   for (const folder of [join(root, 'maps'), paths.allPrograms, paths.links]) {
@@ -25,7 +25,7 @@ export function pinPaths(root: string): PinPaths {
   return paths;
 }
 
-/** Only names them. */
+/** Returns the paths without creating anything. */
 export function describePins(root: string): PinPaths {
   return {
     root,
@@ -37,8 +37,8 @@ export function describePins(root: string): PinPaths {
 }
 
 /**
- * A link's file name: its target, then its program. The bpf file system refuses dots, and no file name has a slash; interface
- * names may have dots, and may not have colons.
+ * File name of a link's pin: target, then program. The bpf file system refuses dots, and file names contain no slashes;
+ * interface names may contain dots but no colons.
  */
 export function linkPinName(attachment: AttachmentName<string>): string {
   return `${targetName(attachment)}-${attachment.hook}`;
@@ -56,7 +56,7 @@ function targetName(attachment: AttachmentName<string>): string {
   }
 }
 
-/** Undefined for a name that `linkPinName` does not make of one of these programs. */
+/** Undefined for a name that `linkPinName` does not create for one of these programs. */
 export function parseLinkPinName<Hook extends string>(
   name: string,
   hooks: HookPoints<Hook>,
@@ -83,7 +83,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** File names in a pin folder; none when there is no such folder. */
+/** File names in a pin folder; empty if there is no such folder. */
 export function pinNames(folder: string): readonly string[] {
   try {
     return readdirSync(folder);
@@ -93,7 +93,7 @@ export function pinNames(folder: string): readonly string[] {
   }
 }
 
-/** What is already gone counts as done; a folder in the place of a pin goes as well. True: it was there. */
+/** A missing pin counts as done; a folder in place of a pin is removed as well. True: it existed. */
 export function unpin(path: string): boolean {
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return false;
   rmSync(path, { recursive: true, force: true });
@@ -103,8 +103,8 @@ export function unpin(path: string): boolean {
 const bpffsMagic = 0xcafe4a11;
 
 /**
- * Takes a folder of pins away with all that is in it, folders too; how many pins that were. None outside of a bpf file system: a path
- * that was mistyped must not cost anybody their files.
+ * Removes a folder of pins with all its contents, including folders. Returns the number of pins; 0 outside a bpf file
+ * system: a mistyped path must not cost the user files.
  */
 export function unpinFolder(folder: string): number {
   const names = pinNames(folder);
@@ -113,7 +113,7 @@ export function unpinFolder(folder: string): number {
   return names.length;
 }
 
-/** Throws what the file system says where there is no such folder. */
+/** Throws the file system's error if there is no such folder. */
 export function isInBpffs(folder: string): boolean {
   return statfsSync(folder).type === bpffsMagic;
 }

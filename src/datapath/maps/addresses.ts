@@ -1,4 +1,4 @@
-// Map `addresses`: where an exact address is, as far as this node must know: its own pods and itself.
+// Map `addresses`: the location of exact addresses that this node must know: its own pods and itself.
 
 import { joinLists } from '../../base/changed-span.ts';
 import { memoize, memoizeEach } from '../../base/memoize.ts';
@@ -12,7 +12,7 @@ import { bpfMapTable, type MapEntry, type WritableMap } from './map-table.ts';
 export type AddressMapEntry = MapEntry<Address, Location>;
 
 export function addressMapEntries(desired: DesiredState): readonly EntryGroup<AddressMapEntry>[] {
-  // The node's own last: nothing may take those over.
+  // The node's own come last: nothing may override them.
   return join(entriesOfEach(desired.endpoints), [hostEntries(desired.hostAddresses)]);
 }
 

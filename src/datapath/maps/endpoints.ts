@@ -1,4 +1,4 @@
-// Map `endpoints`: who is behind a host-side interface. What from_pod checks a pod's packets against.
+// Map `endpoints`: the pod behind a host interface. from_pod checks a pod's packets against it.
 
 import { memoize, memoizeEach } from '../../base/memoize.ts';
 import type { DesiredState } from '../../model/desired.ts';
@@ -16,7 +16,7 @@ import { bpfMapTable, type MapEntry, type WritableMap } from './map-table.ts';
 
 export type EndpointMapEntry = MapEntry<EndpointKey, Endpoint>;
 
-/** How the data path has an address that is absent. */
+/** The data path's form of an absent address. */
 const noAddress = parseAddress('::');
 
 export function endpointMapEntries(desired: DesiredState): readonly EntryGroup<EndpointMapEntry>[] {

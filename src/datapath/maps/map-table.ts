@@ -1,4 +1,4 @@
-// A BPF map as a table: all its entries are ours, since nobody else writes it.
+// A BPF map as a table: all its entries are heddle's, because no other process writes it.
 
 import type { BpfMap } from '../../kernel/bpf/map.ts';
 import { isKernelError } from '../../kernel/errno.ts';
@@ -20,13 +20,13 @@ export type WritableMap<K, V> = Pick<
 export interface MapTableOptions<K, V extends object> {
   readonly name: string;
   readonly map: WritableMap<K, V>;
-  /** The configuration key that sets the map's size; absent: it is the same everywhere. */
+  /** The configuration key of the map's size; absent: the size is fixed. */
   readonly sizeKey?: string;
-  /** The key as people read it. */
+  /** The key as shown to users. */
   show(key: K): string;
 }
 
-/** Bytes are compared before they are decoded: most of the time nothing has changed. */
+/** Bytes are compared before they are decoded, because usually nothing has changed. */
 interface Listing<Entry> {
   readonly image: Buffer;
   readonly entries: ReadonlyMap<string, Entry>;
@@ -45,7 +45,7 @@ export function bpfMapTable<K, V extends object>({
     key,
     equal: (left, right) => sameFields(left.value, right.value),
     list: () => {
-      // Taken before the entries: whatever changes in between is in the next image.
+      // Read before the entries: a change in between is in the next image.
       const image = map.image();
       if (image !== undefined && last?.image.equals(image)) return last.entries;
       const found = Array.from(
@@ -61,7 +61,7 @@ export function bpfMapTable<K, V extends object>({
         map.setBatch(entries.map((entry) => [entry.key, entry.value] as const));
         return [];
       } catch {
-        // A batch stops at the first entry it cannot set and does not say which: again, one by one.
+        // A batch stops at the first entry it cannot set without naming it: retry one by one.
         return setEach(entries);
       }
     },
@@ -90,7 +90,7 @@ export function bpfMapTable<K, V extends object>({
   }
 }
 
-// A hash says E2BIG, a trie ENOSPC.
+// A hash returns E2BIG, a trie ENOSPC.
 function isFull(error: unknown): error is Error {
   return isKernelError(error, 'E2BIG', 'ENOSPC');
 }

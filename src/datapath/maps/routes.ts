@@ -1,5 +1,5 @@
-// Map `routes`: where a pod range is, longest match; and in mode vxlan the addresses of the other nodes. Asked for addresses
-// that are not in `addresses`.
+// Map `routes`: locations of pod ranges by longest match, and in mode vxlan addresses of other nodes. Used for
+// addresses that are not in `addresses`.
 
 import { unreachable } from '../../base/exhaustive.ts';
 import { memoize, memoizeLast } from '../../base/memoize.ts';
@@ -20,7 +20,7 @@ import { bpfMapTable, type MapEntry, type WritableMap } from './map-table.ts';
 export type RouteMapEntry = MapEntry<RouteKey, Route>;
 
 const noAddress = parseAddress('::');
-/** Bits before an IPv4 address in the data path's 16-byte form. */
+/** Number of bits before an IPv4 address in the data path's 16-byte form. */
 const mappedBits = 96;
 
 export function routeMapEntries(desired: DesiredState): readonly EntryGroup<RouteMapEntry>[] {
@@ -39,7 +39,7 @@ const entries = memoizeLast(
   ],
 );
 
-// What a kind has no use for.
+// Values of fields that a kind does not use.
 const unset: Omit<Route, 'kind'> = {
   ...{ ifindex: 0, nextHop: noAddress, mtu: 0, vni: 0, otherIfindex: [0, 0, 0] },
 };
@@ -60,7 +60,7 @@ const nodeEntry = memoizeLast((vni: number) =>
   ),
 );
 
-// None for an overlay whose device is not there yet. A range that did not change keeps its entry.
+// None for an overlay whose device does not exist yet. An unchanged range keeps its entry.
 const remoteEntries = memoizeLast(
   (
     overlay: IfIndex | undefined,

@@ -1,6 +1,7 @@
-// Map `underlay`: this node's end of the tunnels, and by what pods' packets leave the node already encapsulated. An array: its
-// only entry is always there, and zero where there is nothing to say. The programs read it for each packet, but for whether a
-// pod sends to a tunnel's port: that is asked once a flow, so each write begins a generation.
+// Map `underlay`: this node's end of the tunnels, and the interface by which pods' packets leave the node already
+// encapsulated. An array: its only entry always exists, and is zero without an exit. The programs read it for each
+// packet, except to check whether a pod sends to a tunnel port: that is checked once per flow, so each write starts a
+// generation.
 
 import { memoizeLast } from '../../base/memoize.ts';
 import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
