@@ -14,16 +14,18 @@ export interface EndpointView {
   readonly hostIfIndex: number;
   readonly mtuBytes: number;
   readonly createdAt: string;
-  /** Its record was lost and made again: limits, host ports and names that it had are lost. */
+  /** Its record was lost and rebuilt: its limits, host ports and names are lost. */
   readonly isRecovered?: true | undefined;
-  /** In force, as the kernel has it. Absent: it may send and receive without limit. */
+  /** Limits in force, as the kernel has them. Absent: no limits. */
   readonly bandwidth?: Bandwidth | undefined;
-  /** Asked for, and missing in the kernel; the agent puts them back. Absent: none is. */
+  /** Requested limits that are missing in the kernel; the agent restores them. Absent: none. */
   readonly missingLimits?: readonly (keyof Bandwidth)[] | undefined;
   /** Absent until the data path counts for it. */
   readonly traffic?: EndpointTraffic;
-  /** Dropped because the queue of a limit was full: counted as received before, or not yet counted as sent. Absent where
-   * nothing is limited. */
+  /**
+   * Packets dropped because the queue of a limit was full: already counted as received, or not yet counted as sent.
+   * Absent if nothing is limited.
+   */
   readonly queueDroppedPackets?: number | undefined;
 }
 
@@ -32,7 +34,7 @@ export interface PodName {
   readonly name: string;
 }
 
-/** Always seen from the pod. */
+/** From the pod's point of view. */
 export interface EndpointTraffic {
   readonly ingress: TrafficCount;
   readonly egress: TrafficCount;

@@ -6,7 +6,7 @@ const cniSuffix = '.cni';
 /** A unix socket's path has at most 107 bytes. */
 export const longestSocketBytes: number = 107 - cniSuffix.length;
 
-/** The socket of the CNI shim, beside the API's. CNI_SUFFIX of shim/request.h is the same. */
+/** Path of the CNI shim's socket, next to the API's. CNI_SUFFIX of shim/request.h is the same. */
 export function cniSocketOf(apiSocket: string): string {
   return `${apiSocket}${cniSuffix}`;
 }

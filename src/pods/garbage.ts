@@ -1,17 +1,17 @@
-// What GC takes away: the endpoints of a network that its runtime does not list.
+// Selects the endpoints that GC removes: those of a network that its runtime does not list.
 
 import type { GcRequest } from '../cni/request.ts';
 import { type EndpointRecord, hostIfNameOf } from './records/record.ts';
 
-/** Of records that do not say: the network that `heddle install-cni` has always written. */
+/** For records without a network: the one that `heddle install-cni` has always written. */
 const originalNetwork = 'heddle';
 
-// Of one that was lost the network is not known: it may be another one's pod.
+// The network of a lost record is unknown: it may be a pod of another one.
 function networkOf({ network, isRecovered }: EndpointRecord): string | undefined {
   return network ?? (isRecovered === true ? undefined : originalNetwork);
 }
 
-/** None where the runtime gave no list: an oversight of a client must not cost every pod its network. */
+/** Empty if the runtime passed no list: a client's omission must not cost every pod its network. */
 export function staleRecords(
   records: readonly EndpointRecord[],
   { network, kept }: GcRequest,

@@ -1,4 +1,4 @@
-// What a lost record is made again from, asked of the kernel.
+// Queries the kernel for the contents of a lost record.
 
 import type { MapSet } from '../datapath/load/map-set.ts';
 import { linkByName } from '../kernel/netlink/link.ts';

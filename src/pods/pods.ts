@@ -38,7 +38,7 @@ import { type IpamSettings, Reservations } from './reservation.ts';
 import { PodStates } from './states.ts';
 import { unavailable } from './unavailable.ts';
 
-// Each has its pod's namespace and a socket or two open. A DEL waits for none of them but its own container's.
+// Each has its pod's namespace and a socket or two open. A DEL waits only for operations of its own container.
 const mostAtOnce = 64;
 
 export interface PodsOptions {
@@ -46,17 +46,20 @@ export interface PodsOptions {
   readonly wiring: PodWiring;
   readonly node: PodHost;
   readonly log: Logger;
-  /** Every address of the ranges for everybody at once, unless given. */
+  /** Default: every address of the ranges is available immediately. */
   readonly ipam?: IpamSettings;
   readonly now?: () => Date;
-  /** What the kernel has of endpoints; absent: records are all that is known. */
+  /** The kernel's state of endpoints; absent: only records are known. */
   readonly kernel?: KernelRecords | undefined;
 }
 
-/** What `restore` found and did. */
+/** Result of `restore`. */
 export interface RestoreReport {
   readonly live: number;
-  /** Half-built when the agent died: undone. Or its interface and namespace are gone, as after a reboot: forgotten. */
+  /**
+   * Unfinished when the agent died: undone. Or its interface and namespace no longer exist, as after a reboot:
+   * forgotten.
+   */
   readonly removed: readonly string[];
 }
 
@@ -71,9 +74,9 @@ export class Pods {
   readonly #states = new PodStates();
   readonly #lifecycle: PodLifecycle;
   readonly #kernel: KernelRecords;
-  /** Of records that were set right at the start. */
+  /** Messages about records that were corrected at the start. */
   readonly #mended: string[] = [];
-  /** Whose records were made again, by this agent or one before it. */
+  /** Endpoints whose records were rebuilt, by this agent or an earlier one. */
   readonly #recovered = new Set<string>();
   readonly #unclaimed = new Unclaimed();
 
@@ -91,7 +94,7 @@ export class Pods {
     });
   }
 
-  /** Those the data path should serve. The same array while nothing changes. */
+  /** Endpoints that the data path should serve. The same array while nothing changes. */
   endpoints(): readonly LocalEndpoint[] {
     return this.#states.live();
   }
@@ -107,7 +110,7 @@ export class Pods {
     });
   }
 
-  // Until they are deleted: a settle asks, and hardly one is such.
+  // Until they are deleted. Each settle asks for them, and hardly any endpoint is one.
   #recoveredEndpoints(): readonly LocalEndpoint[] {
     return [...this.#recovered].flatMap((name) => {
       const endpoint = this.#states.liveOf(name);
@@ -115,7 +118,7 @@ export class Pods {
     });
   }
 
-  /** Which of the node's links are pods' and no endpoint's; `problems` names them from now on. */
+  /** Finds pod interfaces without an endpoint; `problems` names them from now on. */
   findUnclaimed(links: readonly Link[]): readonly UnclaimedInterface[] {
     return this.#unclaimed.find(links, {
       live: new Set(this.endpoints().map(({ hostIfIndex }) => hostIfIndex)),
@@ -124,19 +127,20 @@ export class Pods {
     });
   }
 
-  /** Why no record can be written, and so no pod added; undefined where one can. */
+  /** Why no record can be written, so that no pod can be added; undefined if records can be written. */
   readonly diskProblem = (): string | undefined => this.#store.broken;
 
-  /** Records that somebody has removed from the disk are written again. */
+  /** Restores records that another process has removed from the disk. */
   keepRecords(): void {
     rewriteRecords(this.#store, this.#log);
   }
 
   /**
-   * Brings records and kernel together after a start, before the first request. A record whose interface is there is
-   * live. One that ADD had not finished is undone: the runtime got no answer, so for it the pod was never added. One
-   * whose interface and namespace are both gone is forgotten: after a reboot no DEL may ever come for it. One whose
-   * interface is gone while the namespace is there stays until DEL and is reported, since its address is still promised.
+   * Brings records and kernel together after a start, before the first request. A record whose interface exists becomes
+   * live. One with an unfinished ADD is undone: the runtime got no answer, so for it the pod was never added. One whose
+   * interface and namespace no longer exist is forgotten: after a reboot there may never be a DEL for it. One whose
+   * interface is missing while the namespace exists stays until DEL and is reported, because its address is still
+   * promised.
    */
   async restore(): Promise<RestoreReport> {
     const removed: string[] = [];
@@ -155,7 +159,7 @@ export class Pods {
     return { live: this.endpoints().length, removed };
   }
 
-  // Undefined when the record stays; otherwise why it goes.
+  // Undefined if the record stays; otherwise why it is deleted.
   #adopt(record: LocalEndpoint): string | undefined {
     const fate = fateOf(record, {
       store: this.#store,
@@ -174,7 +178,10 @@ export class Pods {
     return undefined;
   }
 
-  /** To be told when a link of the node is gone. True when it was a live endpoint's: the data path needs a settle. */
+  /**
+   * Call this when a link of the node was deleted. True if it belonged to a live endpoint: the data path needs a
+   * settle.
+   */
   noticeLinkGone(ifIndex: IfIndex): boolean {
     this.#unclaimed.forget(ifIndex);
     const endpoint = this.endpoints().find((candidate) => candidate.hostIfIndex === ifIndex);
@@ -188,14 +195,14 @@ export class Pods {
     return true;
   }
 
-  /** Throws CniError; then everything is as it was before, or the text says what could not be undone. */
+  /** Throws CniError; then everything is as before, or the text contains what could not be undone. */
   add(request: AddRequest): Promise<LocalEndpoint> {
     return this.#queue.run(request.containerId, () =>
       this.#adding.run(() => this.#lifecycle.add(request)),
     );
   }
 
-  /** Can be repeated, with or without a namespace. Throws CniError (tryLater); then the address stays reserved. */
+  /** Can be repeated, with or without a namespace. Throws CniError (tryLater); the address then stays reserved. */
   del(request: DelRequest): Promise<void> {
     return this.#queue.run(request.containerId, async () => {
       try {
@@ -206,7 +213,7 @@ export class Pods {
     });
   }
 
-  /** Throws CniError: unknownContainer, invalidNamespace, or endpointDiffers naming every difference. */
+  /** Throws CniError: unknownContainer, invalidNamespace, or endpointDiffers with every difference. */
   check(request: CheckRequest): Promise<void> {
     return this.#queue.run(request.containerId, async () => {
       try {
@@ -217,12 +224,15 @@ export class Pods {
     });
   }
 
-  /** Removes what the network has and the runtime does not. Goes on after errors; throws one CniError that has them all. */
+  /**
+   * Removes endpoints of the network that the runtime does not list. Continues after errors and throws one CniError
+   * with all of them.
+   */
   async gc(request: GcRequest): Promise<void> {
     const errors: CniError[] = [];
     for (const record of staleRecords(this.#store.list(), request)) {
       await this.#queue.run(record.containerId, async () => {
-        // An ADD or DEL that was under way has replaced it: the runtime knows more now than its list says.
+        // A concurrent ADD or DEL has replaced it: the runtime's list is out of date.
         if (this.#store.get(record.hostIfName) !== record) return;
         try {
           await this.#lifecycle.remove(record.hostIfName);
@@ -239,13 +249,13 @@ export class Pods {
     });
   }
 
-  /** Throws CniError (notAvailable, limitedConnectivity) when an ADD would fail at this moment. */
+  /** Throws CniError (notAvailable, limitedConnectivity) if an ADD would fail now. */
   status(): void {
     const refusal = this.#refusal();
     if (refusal !== undefined) throw unavailable(refusal, this.#node.limits());
   }
 
-  /** Why no pod can be added now, in words; undefined when one can. */
+  /** Why no pod can be added now; undefined if one can. */
   refusal(): string | undefined {
     return this.#refusal()?.message;
   }

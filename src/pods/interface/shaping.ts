@@ -1,4 +1,4 @@
-// A pod's limits as the kernel has them, for people and for CHECK. They are made and kept by the data path
+// A pod's limits in the kernel, for users and for CHECK. The data path creates and maintains them
 // (datapath/host/limits.ts).
 
 import { limitInForce } from '../../datapath/host/token-bucket.ts';
@@ -8,16 +8,16 @@ import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { podQueue } from '../../model/pod-queue.ts';
 import type { Bandwidth, RateLimit } from '../../net/bandwidth.ts';
 
-/** What came from or for a pod while its queue was full; undefined where nothing is limited. Throws KernelError. */
+/** Packets from or for a pod that its full queue dropped; undefined if nothing is limited. Throws KernelError. */
 export function queueDrops(socket: NetlinkSocket, endpoint: LocalEndpoint): number | undefined {
-  // Asked every two seconds of every pod, and hardly one is limited.
+  // Called every two seconds for every pod, of which hardly any is limited.
   if (endpoint.bandwidth === undefined) return undefined;
   const { ingress, egress } = buckets(socket, endpoint);
   if (ingress === undefined && egress === undefined) return undefined;
   return (ingress?.droppedPackets ?? 0) + (egress?.droppedPackets ?? 0);
 }
 
-/** The limits that are in force, whatever was asked for. Throws KernelError. */
+/** Limits in force, whatever was requested. Throws KernelError. */
 export function limitsInForce(
   socket: NetlinkSocket,
   endpoint: LocalEndpoint,
@@ -34,8 +34,8 @@ export function limitsInForce(
 }
 
 /**
- * CHECK: a sentence when another process limits what the pod receives, at an interface where heddle was asked for no limit. The
- * fast path passes that queue by, so the limit holds for a little of the traffic only.
+ * CHECK: returns a sentence if another process limits the pod's ingress at an interface for which heddle has no limit.
+ * The fast path bypasses that queue, so the limit applies to only a little of the traffic.
  */
 export function othersLimit(
   socket: NetlinkSocket,
