@@ -1,13 +1,13 @@
-// What a burst of pods leaves behind. V8 lets its heap grow with the garbage of a burst, and gives the memory back when it
-// next collects in whole: on a node where little happens then, that may take an hour.
+// Returns memory after a burst of pods. V8 lets its heap grow with the garbage of a burst, and releases the memory with
+// its next full collection, which may take an hour on a quiet node.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 export interface BurstMemoryOptions {
-  /** Fewer changes than these leave little behind: nothing is collected. */
+  /** Fewer changes leave little garbage and cause no collection. */
   readonly leastChanges: number;
-  /** Without a change, before anything is collected: it holds up the thread for some 50 ms. */
+  /** Time without a change before a collection, which blocks the thread for some 50 ms. */
   readonly quietMs: number;
   readonly collect: () => void;
 }
@@ -42,7 +42,7 @@ export class BurstMemory implements Disposable {
 
 let collector: (() => void) | undefined;
 
-/** A collection in whole, at once. V8 hands out the function for it only to code that is made after this flag is set. */
+/** Runs a full collection immediately. V8 provides the function only to code that is created after this flag is set. */
 export function collectGarbage(): void {
   if (collector === undefined) {
     setFlagsFromString('--expose-gc');

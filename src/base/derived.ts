@@ -12,13 +12,13 @@ import {
   type Entries,
 } from './collection.ts';
 
-/** What keys can be compared and kept by. */
+/** Keys that can be compared and used in a map. */
 export type EntryKey = string | number;
 export type KeyedValue<K, V> = readonly [key: K, value: V];
 
 /**
- * Entries made of single entries of the source: of one none, one or several. Where several give the same key, the one whose own
- * key is the least gives its value, and the next one when that goes.
+ * Entries derived from single entries of the source: none, one or several each. If several give the same key, the one
+ * with the smallest own key provides its value, and the next one when that is deleted.
  */
 export function mapped<From extends EntryKey, Item, To extends EntryKey, Value>(
   source: Entries<From, Item>,
@@ -34,7 +34,7 @@ export function mapped<From extends EntryKey, Item, To extends EntryKey, Value>(
   );
 }
 
-/** Calls back for each change since the last call. Changes whose callback threw, and later ones, come again. */
+/** Calls back for each change since the last call. Changes whose callback threw, and later ones, are repeated. */
 export function follower<K, V>(
   source: Entries<K, V>,
   known: () => Iterable<K>,
@@ -48,7 +48,7 @@ export function follower<K, V>(
   };
 }
 
-/** Entries that are brought up to date before each reading. */
+/** Entries that are updated before each read. */
 export class Derived<K, V> implements Entries<K, V> {
   readonly #entries: Entries<K, V>;
   readonly #follow: () => void;
@@ -92,25 +92,25 @@ export class Derived<K, V> implements Entries<K, V> {
   }
 }
 
-/** Which entry of a source gives which entries. */
+/** Tracks which entry of a source gives which entries. */
 export class Yields<From extends EntryKey, To, Value> {
   readonly entries: Collection<To, Value>;
   readonly #keys = new Map<From, readonly To[]>();
-  /** Whose value an entry has. */
+  /** The source entry that provides the value. */
   readonly #owners = new Map<To, From>();
-  /** Of keys that several give: what each gives. */
+  /** For keys given by several source entries: the value of each. */
   readonly #rivals = new Map<To, Map<From, Value>>();
 
   constructor(options?: CollectionOptions<Value>) {
     this.entries = new Collection(options);
   }
 
-  /** Those that give something. */
+  /** Source entries that give something. */
   sources(): Iterable<From> {
     return this.#keys.keys();
   }
 
-  /** All that the source gives from now on. */
+  /** Replaces everything that the source entry gives. */
   put(source: From, entries: Iterable<KeyedValue<To, Value>>): void {
     const given = new Map(entries);
     for (const key of this.#keys.get(source) ?? []) {

@@ -1,11 +1,11 @@
-// Two collections as one: entries of the one with those of the other that they refer to. Contract: see derived.ts.
+// Joins two collections: entries of the one with those of the other that they refer to. Contract: see derived.ts.
 
 import { Collection, type CollectionOptions, type Entries } from './collection.ts';
 import { Derived, type EntryKey, follower, type KeyedValue, Yields } from './derived.ts';
 
 /**
- * The entries of the source by another key of theirs. A group is in it as long as it has members; it is one live map, whose
- * entry changes with each of them. Undefined: the entry is in no group.
+ * Groups the entries of the source by another key. A group exists while it has members; it is one live map, whose entry
+ * changes with each of them. Undefined: the entry is in no group.
  */
 export function grouped<From extends EntryKey, Item, To extends EntryKey>(
   source: Entries<From, Item>,
@@ -35,9 +35,9 @@ export function grouped<From extends EntryKey, Item, To extends EntryKey>(
 }
 
 export interface Join<LeftKey, Left, RightKey, Right, To, Value> {
-  /** Which entry on the right belongs to it; undefined: none. */
+  /** Key of the right entry that belongs to it; undefined: none. */
   readonly rightOf: (left: Left, key: LeftKey) => RightKey | undefined;
-  /** `right` is undefined where there is none. */
+  /** `right` is undefined if there is none. */
   readonly entriesOf: (
     left: Left,
     right: Right | undefined,
@@ -47,8 +47,8 @@ export interface Join<LeftKey, Left, RightKey, Right, To, Value> {
 }
 
 /**
- * Entries made of each entry on the left with the one on the right that belongs to it: of slices and their Service, say. One
- * on the right that changes costs those on the left that it belongs to. Keys that several give: see `mapped`.
+ * Entries derived from each left entry and its right entry, for example from slices and their Service. A changed right
+ * entry costs the left entries that it belongs to. Keys given by several: see `mapped`.
  */
 export function joined<
   LeftKey extends EntryKey,
@@ -66,7 +66,7 @@ export function joined<
   const lefts = grouped(left, rightOf);
   const followLeft = follower(left, () => made.sources());
   const followRight = follower(right, () => Array.from(lefts, ([key]) => key));
-  // What threw, too.
+  // Including those that threw.
   const open = new Set<LeftKey>();
   return new Derived(made.entries, () => {
     followLeft(({ key }) => open.add(key));

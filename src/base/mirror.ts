@@ -1,10 +1,10 @@
-// Followers of a collection, or of maps, that become what it is when their owner says so: what is made of them does not change
-// in between.
+// Followers of a collection, or of maps, that are updated only when their owner calls for it: results derived from them
+// do not change in between.
 
 import { Collection, type CollectionOptions, changesAfter, type Entries } from './collection.ts';
 import { changesBetween } from './snapshot-map.ts';
 
-/** Maps that are given one after the other. Of two snapshots of one `SnapshotMap` only what differs is looked at. */
+/** Follows maps given one after the other. For two snapshots of one `SnapshotMap` only the differences are examined. */
 export class Mirror<Value> {
   readonly #entries: Collection<string, Value>;
   #last: ReadonlyMap<string, Value> = new Map();
@@ -13,7 +13,7 @@ export class Mirror<Value> {
     this.#entries = new Collection(options);
   }
 
-  /** Of the last map that was given. */
+  /** Entries of the last map. */
   get entries(): Entries<string, Value> {
     return this.#entries;
   }
@@ -27,20 +27,20 @@ export class Mirror<Value> {
   }
 }
 
-/** What was there before and what is there now; undefined: nothing. */
+/** Values before and after; undefined: no entry. */
 export interface ReadChange<Key, Value> {
   readonly key: Key;
   readonly before: Value | undefined;
   readonly after: Value | undefined;
 }
 
-/** Reads a collection from time to time, and knows what was there the last time. */
+/** Reads a collection from time to time and remembers the last state. */
 export class Reader<Key, Value> {
   readonly #known = new Map<Key, Value>();
   #source: Entries<Key, Value> | undefined;
   #revision = 0;
 
-  /** What was there the last time. */
+  /** State at the last read. */
   get known(): ReadonlyMap<Key, Value> {
     return this.#known;
   }
@@ -65,7 +65,7 @@ export class Reader<Key, Value> {
   }
 }
 
-/** A collection as it was at the last `follow`. */
+/** A collection in its state at the last `follow`. */
 export class Copy<Key, Value> {
   readonly #entries = new Collection<Key, Value>();
   #source: Entries<Key, Value> | undefined;

@@ -1,15 +1,15 @@
-// A map of which snapshots are taken again and again. They share what did not change: a tree by the keys' hashes, of which a
-// change copies the way to one leaf. So a change and a look at what differs between two snapshots cost the same, however many
-// entries there are.
+// A map with cheap snapshots, which share everything that did not change: a tree by the keys' hashes, in which a change
+// copies the path to one leaf. The cost of a change, and of comparing two snapshots, is independent of the number of
+// entries.
 
 const bitsPerLevel = 2;
 const childrenOfBranch = 1 << bitsPerLevel;
-/** A leaf of more entries becomes a branch. */
+/** A leaf with more entries becomes a branch. */
 const mostInLeaf = 32;
-/** A hash has no more bits. Deeper leaves grow: a tenant may choose names whose hashes are the same. */
+/** Number of bits in a hash. Leaves at that depth grow: a tenant may choose names with equal hashes. */
 const mostBits = 28;
 
-/** Owned by the map until a snapshot is taken; from then on neither changes. */
+/** Owned by the map until a snapshot is taken; immutable afterwards. */
 class Leaf<Value> {
   readonly owner: object;
   readonly entries: Map<string, Value>;
@@ -33,7 +33,7 @@ class Branch<Value> {
 type Tree<Value> = Leaf<Value> | Branch<Value>;
 
 export class SnapshotMap<Value> {
-  /** Of what no snapshot has. */
+  /** Owner of the parts that no snapshot shares. */
   #owner = {};
   #root: Tree<Value> = new Leaf<Value>(this.#owner);
   #size = 0;
@@ -70,7 +70,7 @@ export class SnapshotMap<Value> {
     return this.#snapshot;
   }
 
-  // The leaf of the key, after copies of what a snapshot has. `grows`: there is room in it for one more.
+  // The leaf of the key, after copying parts that a snapshot shares. `grows`: it needs room for one more entry.
   #writable(key: string, grows: boolean): Leaf<Value> {
     this.#snapshot = undefined;
     const hash = hashOf(key);
@@ -175,7 +175,7 @@ export interface SnapshotChange<Value> {
   readonly after?: Value | undefined;
 }
 
-/** The keys whose values are not identical. Of two snapshots of one map only what changed between them is looked at. */
+/** The keys whose values are not identical. For two snapshots of one map only the changed parts are compared. */
 export function changesBetween<Value>(
   before: ReadonlyMap<string, Value>,
   after: ReadonlyMap<string, Value>,
@@ -203,7 +203,7 @@ function compareTrees<Value>(
     });
     return;
   }
-  // One of them is small, or was: a leaf of the one is a branch of the other.
+  // One of them is or was small: a leaf of the one is a branch of the other.
   compareEntries(entriesBelow(before), entriesBelow(after), changes);
 }
 
@@ -214,8 +214,8 @@ function entriesBelow<Value>(tree: Tree<Value>): ReadonlyMap<string, Value> {
   return all;
 }
 
-// Maps that were made from each other have their entries in the same order: both are walked side by side, and looked into only
-// where they part.
+// Maps derived from each other have their entries in the same order: both are walked in parallel and looked up only
+// where they differ.
 function compareEntries<Value>(
   before: ReadonlyMap<string, Value>,
   after: ReadonlyMap<string, Value>,
@@ -234,7 +234,7 @@ function compareEntries<Value>(
   for (const key of before.keys()) if (!after.has(key)) changes.push({ key });
 }
 
-// FNV-1a: keys differ in their last letters, which must matter as much as the others.
+// FNV-1a: keys differ in their last letters, which must count as much as the others.
 function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index++) {

@@ -1,5 +1,5 @@
-// Whose events the data path held back: each endpoint has a share of what a CPU may send (bpf/event-budget.h), and counts what was
-// over it.
+// Finds the endpoints whose flow events were suppressed. Each endpoint has a share of the events that a CPU may send
+// (bpf/event-budget.h), and counts the events beyond it.
 
 import type { EndpointCounters } from '../datapath/generated.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';

@@ -1,5 +1,5 @@
-// Which pod of the cluster has an address, followed from one snapshot to the next: only what changed costs anything, since
-// thousands of pods change a hundred times a second.
+// Maps addresses to pods of the cluster, followed from snapshot to snapshot: only changes cost anything, because the
+// cluster may have thousands of pods and a hundred changes per second.
 
 import { changesBetween } from '../base/snapshot-map.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
@@ -24,9 +24,9 @@ export class PodNames {
   }
 
   /**
-   * By `namespace/name`; unchanged pods must be the same objects as before. Of two snapshots of one `SnapshotMap` only what
-   * changed is looked at. `onLeft` is called for each address that its pod does not have any more, unless another pod had the
-   * better claim to it.
+   * Pods by `namespace/name`; unchanged pods must be identical objects. For two snapshots of one `SnapshotMap` only
+   * changes are examined. `onLeft` is called for each address that a pod no longer has, unless another pod had a better
+   * claim.
    */
   follow(pods: ReadonlyMap<string, ClusterPod>, onLeft: OnLeft = () => undefined): void {
     const before = this.#pods;

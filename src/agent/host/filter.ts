@@ -36,9 +36,9 @@ const character = (text: string): number => text.charCodeAt(0);
 const namePrefix = (character('h') << 8) | character('d');
 
 /**
- * Drops links that are made or change and have the MAC of a pod's interface on the node and a name that begins as its name does
- * (docs/decisions/host-filter-by-mac.md), routes that are ours or not default routes, and queues and filters that are made. Of
- * settings only one passes: forwarding was switched off. The end of a link always passes.
+ * Drops new or changed links with the MAC of a pod's host interface and a name that begins as its name does
+ * (docs/decisions/host-filter-by-mac.md), routes that are heddle's or not default routes, and new queues and filters.
+ * Of the settings only one passes: forwarding was switched off. The deletion of a link always passes.
  */
 export const hostFilter: readonly FilterInstruction[] = assembleFilter([
   { code: 'loadByte', operand: at.messageType },

@@ -16,9 +16,9 @@ export interface LinkInfo {
   readonly kind: LinkKind;
   /** For tcx and XDP links; absent after the interface was deleted. */
   readonly ifIndex?: IfIndex;
-  /** Of cgroup links, the inode number of the cgroup's folder; absent once the cgroup is gone. */
+  /** For cgroup links, the inode number of the cgroup's folder; absent after the cgroup was deleted. */
   readonly cgroupId?: number;
-  /** Of links of network namespaces, the namespace's inode number; absent once it is gone. */
+  /** For links of network namespaces, the namespace's inode number; absent after it was deleted. */
   readonly namespaceInode?: number;
   readonly attachType?: AttachType;
 }

@@ -1,4 +1,4 @@
-// Programs at a cgroup: they decide for every process in it and in the cgroups below.
+// Programs at a cgroup: they apply to every process in it and in its descendants.
 
 import { close, open, openFlags } from '../../libc.ts';
 import { attachTypes, type CgroupAttachType } from '../attach-type.ts';
@@ -9,13 +9,16 @@ import type { BpfProgram } from '../program.ts';
 
 export interface CgroupOptions {
   readonly program: BpfProgram;
-  /** The cgroup's folder in the cgroup v2 hierarchy. */
+  /** Folder of the cgroup in the cgroup v2 hierarchy. */
   readonly cgroup: string;
   readonly attachType: CgroupAttachType;
   readonly calls?: LinkCalls;
 }
 
-/** Runs beside programs that were attached there before. Of kind sock_ops too. Throws KernelError ENOENT without such a folder. */
+/**
+ * Runs in addition to programs attached there before. Also used for sock_ops. Throws KernelError ENOENT if there is no
+ * such folder.
+ */
 export function attachCgroup(options: CgroupOptions): BpfLink {
   const { program, cgroup, attachType, calls = linkCalls } = options;
   const target = open(cgroup, openFlags.readOnly);

@@ -1,4 +1,4 @@
-// Programs at a network namespace: sk_lookup decides which socket there gets a connection or datagram.
+// Programs at a network namespace: sk_lookup chooses the socket that receives a connection or datagram.
 
 import { attachTypes } from '../attach-type.ts';
 import { type BpfLink, createLink } from '../link.ts';
@@ -12,7 +12,7 @@ export interface SkLookupOptions {
   readonly calls?: LinkCalls;
 }
 
-/** Runs after programs that were attached there before. Kernel 5.9. Throws KernelError. */
+/** Runs after programs attached there before. Kernel 5.9. Throws KernelError. */
 export function attachSkLookup(options: SkLookupOptions): BpfLink {
   const { program, namespaceFd, calls = linkCalls } = options;
   const attachType = attachTypes.sk_lookup.number;

@@ -14,7 +14,7 @@ import type { BpfProgram } from '../program.ts';
 
 export type Direction = 'ingress' | 'egress';
 
-/** Among the programs that are at the hook now. */
+/** Position among the programs at the hook. */
 export type TcxPlace =
   | { readonly kind: 'first' }
   | { readonly kind: 'last' }
@@ -29,11 +29,11 @@ export interface TcxProgramOptions {
 }
 
 export interface TcxOptions extends TcxProgramOptions {
-  /** Last unless given. */
+  /** Default: last. */
   readonly place?: TcxPlace;
 }
 
-/** Kernel 6.6. Throws KernelError ENODEV when there is no such interface. */
+/** Kernel 6.6. Throws KernelError ENODEV if there is no such interface. */
 export function attachTcx({ place, ...hook }: TcxOptions): BpfLink {
   const { calls = linkCalls } = hook;
   const creation = { ...targetOf(hook), ...orderOf(place ?? { kind: 'last' }) };
@@ -48,7 +48,8 @@ interface Order {
   readonly relativeFd?: number;
 }
 
-// uapi linux/bpf.h: BPF_F_BEFORE, BPF_F_AFTER, BPF_F_LINK. Before nothing is first; without any flag a program is last.
+// uapi linux/bpf.h: BPF_F_BEFORE, BPF_F_AFTER, BPF_F_LINK. "Before" without a link means first; without any flag a
+// program is last.
 const orderFlags = { before: 1 << 3, after: 1 << 4, relativeToLink: 1 << 13 } as const;
 
 function orderOf(place: TcxPlace): Order {
@@ -67,8 +68,9 @@ function orderOf(place: TcxPlace): Order {
 }
 
 /**
- * Programs at the interface's tcx hook, in the order in which they run. Kernel 6.6. Throws KernelError ENODEV when there is
- * no such interface. Equivalent to: `bpftool net show`.
+ * Programs at the interface's tcx hook, in order of execution. Kernel 6.6. Throws KernelError ENODEV if there is no
+ * such interface.
+ * Equivalent to: `bpftool net show`.
  */
 export function queryTcx(
   ifIndex: IfIndex,
@@ -81,9 +83,9 @@ export function queryTcx(
 }
 
 /**
- * Attaches a program without a link, as the last one, for as long as the interface lives. The first program at a hook waits for
- * a grace period with the RTNL lock held. Kernel 6.6. Throws KernelError: ENODEV when there is no such interface, EEXIST when the
- * program is there.
+ * Attaches a program without a link, as the last one, for the lifetime of the interface. The first program at a hook
+ * waits for a grace period with the RTNL lock held. Kernel 6.6. Throws KernelError: ENODEV if there is no such
+ * interface, EEXIST if the program is already attached.
  * @library
  */
 export function attachTcxProgram(options: TcxProgramOptions): void {
@@ -92,7 +94,10 @@ export function attachTcxProgram(options: TcxProgramOptions): void {
   bpfChecked(result, { call: 'bpf program attach', subject: subjectOf(options) });
 }
 
-/** Detaches a program that was attached without a link. Kernel 6.6. Throws KernelError ENOENT when it is not there, ENODEV. */
+/**
+ * Detaches a program that was attached without a link. Kernel 6.6. Throws KernelError ENOENT if it is not attached,
+ * ENODEV.
+ */
 export function detachTcxProgram(options: TcxProgramOptions): void {
   const { calls = linkCalls } = options;
   const result = calls.detachProgram(targetOf(options));

@@ -9,12 +9,12 @@ import type { BpfProgram } from '../program.ts';
 export interface XdpOptions {
   readonly program: BpfProgram;
   readonly ifIndex: IfIndex;
-  /** `native` in the driver, `generic` after the skb is made; by default the driver's if it has one. */
+  /** `native` in the driver, `generic` after the skb is created; by default the driver's if it supports XDP. */
   readonly mode?: 'native' | 'generic';
   readonly calls?: LinkCalls;
 }
 
-/** Kernel 5.9. An interface has at most one: KernelError EBUSY when another link is there. */
+/** Kernel 5.9. An interface has at most one: KernelError EBUSY if another link exists. */
 export function attachXdp({ program, ifIndex, mode, calls = linkCalls }: XdpOptions): BpfLink {
   const modes = { generic: 1 << 1, native: 1 << 2 } as const;
   const creation = {
