@@ -28,13 +28,13 @@ const shim = { ...multus, type: 'multus-shim', logLevel: 'verbose' };
 
 const cases: readonly Case[] = [
   { name: 'another plugin', files: { '04-a.conf': bridge }, conflicts: ['04-a.conf'] },
-  { name: 'a list of others', files: { '04-a.conflist': flannel }, conflicts: ['04-a.conflist'] },
+  { name: 'a foreign list', files: { '04-a.conflist': flannel }, conflicts: ['04-a.conflist'] },
   {
     name: 'a hidden file, which libcni loads',
     files: { '.a.conf': bridge },
     conflicts: ['.a.conf'],
   },
-  { name: 'a file behind ours', files: { '05-heddle.conflist.json': bridge, '10-a.conf': bridge } },
+  { name: "a file after heddle's", files: { '05-heddle.conflist.json': bridge, '10-a.conf': bridge } },
   {
     name: 'backups and what has another extension',
     files: {
@@ -92,7 +92,7 @@ const cases: readonly Case[] = [
     conflicts: ['00-multus.conf'],
   },
   {
-    name: 'Multus that names ours',
+    name: "Multus that names heddle's",
     files: { '00-multus.conf': { ...multus, delegates: [{ name: 'heddle' }] } },
   },
   {
@@ -120,7 +120,7 @@ const cases: readonly Case[] = [
   },
   { name: 'the thick Multus with nothing', files: { '00-multus.conf': shim } },
   {
-    name: 'Multus that takes the first of the rest, which is another',
+    name: "Multus that takes the next one, which is not heddle's",
     files: { '00-multus.conf': shim, '04-flannel.conflist': flannel },
     conflicts: ['04-flannel.conflist'],
   },

@@ -21,7 +21,7 @@ const known: readonly {
   { name: 'an object without a uid', pods: named(), uid: 'u-1', found: true },
   { name: 'an earlier pod of that name', pods: named('u-0'), uid: 'u-1', found: false },
   {
-    name: 'what stands for a pod of a file',
+    name: 'the mirror object of a pod from a file',
     pods: named('u-0', { 'kubernetes.io/config.hash': 'u-1' }),
     uid: 'u-1',
     found: true,

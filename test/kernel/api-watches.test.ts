@@ -34,12 +34,12 @@ const nodeEvent = (type: string, version: string, name = 'node-9'): string =>
 
 const cases: readonly MisbehaviourCase[] = [
   {
-    title: 'watches that end at once',
+    title: 'watches that end immediately',
     bad: watch(''),
     says: /ended 3 watches in a row immediately, without an event/,
   },
   {
-    title: 'watches that break at once',
+    title: 'watches that break immediately',
     bad: watches(({ response }) => {
       ready(response);
       setTimeout(() => response.destroy(), 2);
@@ -158,12 +158,12 @@ const cases: readonly MisbehaviourCase[] = [
     enough: 12,
   },
   {
-    title: 'what is deleted is unknown',
+    title: 'the deleted object is unknown',
     bad: watch(({ url }) => (url.pathname === nodes ? nodeEvent('DELETED', '600', 'nobody') : '')),
     enough: 12,
   },
   {
-    title: 'what is modified is unknown, and deleted twice',
+    title: 'the modified object is unknown, and deleted twice',
     bad: watch(({ url }) =>
       url.pathname === nodes
         ? nodeEvent('MODIFIED', '600') + nodeEvent('DELETED', '601') + nodeEvent('DELETED', '601')

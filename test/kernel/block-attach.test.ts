@@ -123,7 +123,7 @@ rootTest('a new load takes over at every pod with its first write', (context) =>
 const tampering: readonly { readonly name: string; readonly command: string }[] = [
   { name: 'the qdisc deleted', command: 'tc qdisc delete dev pod1 clsact' },
   {
-    name: "somebody's own qdisc in its place",
+    name: "another process's qdisc in its place",
     command: 'tc qdisc delete dev pod1 clsact; tc qdisc add dev pod1 clsact',
   },
   {

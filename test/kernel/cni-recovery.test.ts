@@ -46,13 +46,13 @@ const faults: readonly Fault[] = [
     text: /route add ::\/0 via fe80::1.*: EEXIST/,
   },
   {
-    step: 'the data path does not take it',
+    step: 'the data path refuses it',
     code: 999,
     prepare: (node) => node.failSettle(() => new Error('routes: no room')),
     text: /ADD .*: routes: no room/,
   },
   {
-    step: 'its interface gets another name, and the data path does not take it',
+    step: 'its interface is renamed, and the data path refuses it',
     code: 999,
     prepare: (node, { containerId }) =>
       node.failSettle(() => {

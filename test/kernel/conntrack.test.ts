@@ -121,7 +121,7 @@ const filters = [
     filter: { original: { destination: server6 } },
     expected: [6],
   },
-  { name: 'nobody’s source', filter: { original: { source: server } }, expected: [] },
+  { name: 'an unused source', filter: { original: { source: server } }, expected: [] },
   {
     name: 'destination port',
     filter: { original: { destinationPort: parsePort(53) } },

@@ -47,7 +47,7 @@ interface Change {
 
 const changes: readonly Change[] = [
   {
-    what: 'the receiver has gone',
+    what: 'the receiver was deleted',
     ...{ sending: toDb, established: webToDb },
     change: ({ addresses }, family) => void addresses.delete(db[family]),
     changed: refusedFor(dropReason.noEndpoint, 'pass'),
@@ -68,7 +68,7 @@ const changes: readonly Change[] = [
     changed: upTheStack,
   },
   {
-    what: 'the sender has gone',
+    what: 'the sender was deleted',
     ...{ sending: toDb, established: webToDb },
     change: ({ endpoints }) => void endpoints.delete({ ifindex: web.ifIndex }),
     changed: refusedFor(dropReason.unknownEndpoint),
@@ -110,7 +110,7 @@ const changes: readonly Change[] = [
     changed: upTheStack,
   },
   {
-    what: 'the node behind the tunnel has gone',
+    what: 'the node behind the tunnel was deleted',
     ...{ sending: toTunnel, established: webOut },
     change: (datapath, family) => dismiss(datapath, tunnelRange[family]),
     changed: upTheStack,
@@ -122,13 +122,13 @@ const changes: readonly Change[] = [
     changed: webToDb,
   },
   {
-    what: 'the sender is no neighbour’s pod any more',
+    what: 'the sender is no longer a neighbour’s pod',
     ...{ sending: fromNeighbour, established: intoDb },
     change: (datapath, family) => dismiss(datapath, nativeRange[family]),
     changed: untouched,
   },
   {
-    what: 'the receiver of what the tunnel brings has gone',
+    what: 'the receiver of packets from the tunnel was deleted',
     ...{ sending: fromTunnel, established: intoDb },
     change: ({ addresses }, family) => void addresses.delete(db[family]),
     changed: refusedFor(dropReason.noEndpoint, 'next'),

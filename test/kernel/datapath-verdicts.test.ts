@@ -51,14 +51,14 @@ const refusedWeb = { ...dropped, charged: ['web egress'] } as const;
 
 const rows: readonly Row[] = [
   {
-    what: 'a pod to a pod of the same node goes straight there',
+    what: 'a pod to a pod of the same node takes the direct path',
     ...fromWeb,
     to: db,
     ...passed,
     counted: ['web egress', 'db ingress'],
   },
-  { what: 'a pod to its node goes up the stack', ...fromWeb, to: places.node, ...upTheStack },
-  { what: 'a pod to the world goes up the stack', ...fromWeb, to: places.world, ...upTheStack },
+  { what: 'a pod to its node takes the stack', ...fromWeb, to: places.node, ...upTheStack },
+  { what: 'a pod to the world takes the stack', ...fromWeb, to: places.world, ...upTheStack },
   { what: 'a pod to a neighbouring node is routed', ...fromWeb, to: places.native, ...passed },
   { what: 'a pod to a node behind a tunnel', ...fromWeb, to: places.tunnelled, ...passed },
   {
@@ -68,7 +68,7 @@ const rows: readonly Row[] = [
     ...passed,
   },
   {
-    what: 'a packet too long for the next link goes up the stack, which says so',
+    what: 'a packet too long for the next link takes the stack, which reports it',
     ...fromWeb,
     to: places.native,
     payload: 1480,
@@ -82,7 +82,7 @@ const rows: readonly Row[] = [
     ...upTheStack,
   },
   {
-    what: 'a long packet whose segments fit stays on its way',
+    what: 'a long packet whose segments fit keeps its path',
     ...fromWeb,
     to: places.tunnelled,
     payload: 3000,
@@ -90,7 +90,7 @@ const rows: readonly Row[] = [
     ...passed,
   },
   {
-    what: 'a long packet whose segments do not fit goes up the stack',
+    what: 'a long packet whose segments do not fit takes the stack',
     ...fromWeb,
     to: places.tunnelled,
     payload: 3000,
@@ -159,7 +159,7 @@ const rows: readonly Row[] = [
     dropped: 'unknown endpoint',
   },
   {
-    what: 'a pod of a neighbouring node to a pod here goes straight there',
+    what: 'a pod of a neighbouring node to a local pod takes the direct path',
     program: 'from_network',
     ifIndex: uplink,
     from: places.native,
@@ -189,7 +189,7 @@ const rows: readonly Row[] = [
     }),
   ),
   {
-    what: 'a frame for another host on the uplink is not ours, whatever its address',
+    what: 'a frame for another host on the uplink is ignored, whatever its address',
     program: 'from_network',
     ifIndex: uplink,
     from: places.native,
@@ -198,7 +198,7 @@ const rows: readonly Row[] = [
     verdict: 'next',
   },
   {
-    what: 'the tunnel to a pod goes straight there',
+    what: 'the tunnel to a pod takes the direct path',
     program: 'from_overlay',
     ifIndex: tunnelDevice,
     from: places.tunnelled,
@@ -209,7 +209,7 @@ const rows: readonly Row[] = [
     events: ['new'],
   },
   {
-    what: 'the tunnel to this node goes up the stack',
+    what: 'the tunnel to this node takes the stack',
     program: 'from_overlay',
     ifIndex: tunnelDevice,
     from: places.tunnelled,

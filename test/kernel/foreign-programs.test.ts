@@ -105,7 +105,7 @@ const cases: readonly {
   readonly holds?: (node: Node) => Disposable;
   readonly expected: readonly string[];
 }[] = [
-  { what: 'our programs are no news', expected: [] },
+  { what: "heddle's programs are not reported", expected: [] },
   {
     what: "tcx programs at a pod's interface",
     does: (node) => {
@@ -115,7 +115,7 @@ const cases: readonly {
     expected: ['tcx ingress of pod: program theirs', 'tcx egress of pod: program theirs'],
   },
   {
-    what: 'a tcx program behind ours sees nothing',
+    what: "a tcx program after heddle's sees nothing",
     does: (node) => {
       attach(node, node.datapath.program('from_pod'), 'pod', 'ingress');
       attach(node, node.theirs, 'pod', 'ingress');
@@ -123,7 +123,7 @@ const cases: readonly {
     expected: [],
   },
   {
-    what: 'a tcx program before ours',
+    what: "a tcx program before heddle's",
     does: (node) => attach(node, node.datapath.program('from_pod'), 'pod', 'ingress'),
     holds: ({ kernel, theirs: program, at }) => {
       const place = {
@@ -136,12 +136,12 @@ const cases: readonly {
     expected: ['tcx ingress of pod: program theirs'],
   },
   {
-    what: "ours of an earlier load at a pod's interface is none of others",
+    what: "heddle's program of an earlier load at a pod's interface is not foreign",
     does: (node) => attach(node, node.old.program('from_pod'), 'pod', 'ingress'),
     expected: [],
   },
   {
-    what: 'ours of an earlier load at an uplink is',
+    what: "heddle's program of an earlier load at an uplink is",
     does: (node) => attach(node, node.old.program('from_network'), 'uplink', 'egress'),
     expected: ['tcx egress of uplink: program old'],
   },
@@ -162,7 +162,7 @@ const cases: readonly {
     expected: ['tc egress of near: filter bpf'],
   },
   {
-    what: 'tcx programs at the VXLAN device, behind ours as well',
+    what: "tcx programs at the VXLAN device, even after heddle's",
     does: (node) => {
       attach(node, node.theirs, 'tunnel', 'ingress');
       attach(node, node.theirs, 'tunnel', 'egress');
@@ -179,7 +179,7 @@ const cases: readonly {
     expected: ['tc ingress of tunnel: filter bpf', 'tc egress of tunnel: filter bpf'],
   },
   {
-    what: 'a filter before ours in a block of pods',
+    what: "a filter before heddle's in a block of pods",
     does: (node) => {
       const block = ['block', `${podBlocks.egress}`];
       tc(node, 'filter', 'add', ...block, 'pref', '1', ...classic);
@@ -187,7 +187,7 @@ const cases: readonly {
     expected: ['tc egress of all pods: filter bpf'],
   },
   {
-    what: 'a filter behind ours sees nothing',
+    what: "a filter after heddle's sees nothing",
     does: (node) => {
       const block = ['block', `${podBlocks.ingress}`];
       tc(node, 'filter', 'add', ...block, 'pref', '2', ...classic);

@@ -121,7 +121,7 @@ const unfindable: readonly { readonly name: string; readonly command: string }[]
   { name: 'renamed', command: 'ip link set eth0 down; ip link set eth0 name mine' },
   { name: 'of another MAC', command: 'ip link set eth0 address 02:00:5e:10:00:99' },
   {
-    name: "somebody else's by now",
+    name: "another process's by now",
     command: 'ip link del eth0; ip link add eth0 type veth peer name end',
   },
 ];

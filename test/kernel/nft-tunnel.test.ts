@@ -169,7 +169,7 @@ const arrivals: readonly {
     arrives: true,
   },
   {
-    what: 'another node to an address that is no InternalIP',
+    what: 'another node to an address that is not an InternalIP',
     who: 'outside',
     from: '198.51.100.2',
     to: '198.51.100.9',

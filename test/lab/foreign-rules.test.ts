@@ -19,7 +19,7 @@ const deeds: readonly Deed[] = [
     text: /chain FORWARD of table ip filter \(hook forward, policy drop\) drops packets of pods to outside.*iptables -I DOCKER-USER -s 10\.201\.1\.0\/24 -j ACCEPT/,
   },
   {
-    what: 'a Docker that was told of the pods of this node alone',
+    what: 'a Docker configured only for the pods of this node',
     begin: `iptables-nft -N DOCKER-USER && iptables-nft -P FORWARD DROP &&
       iptables-nft -A FORWARD -j DOCKER-USER && iptables-nft -I DOCKER-USER -s 10.201.1.0/24 -j ACCEPT &&
       iptables-nft -I DOCKER-USER -d 10.201.1.0/24 -j ACCEPT`,

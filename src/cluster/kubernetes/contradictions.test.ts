@@ -26,7 +26,7 @@ const rows: readonly {
     believed: true,
   },
   {
-    what: 'a value in three lists at once',
+    what: 'a value in three simultaneous lists',
     steps: [
       [0, replaced],
       [1, replaced],
@@ -68,7 +68,7 @@ const rows: readonly {
     believed: true,
   },
   {
-    what: 'a loss that a watch told first',
+    what: 'a loss first reported by a watch',
     steps: [
       [0, lost, 'watch'],
       [601, lost],

@@ -40,7 +40,7 @@ const rows: readonly {
     act: (nodes, minute) => nodes.put('a', minute % 4 < 2 ? range : otherRange, [address]),
   },
   {
-    what: 'that watches tell of and lists lack',
+    what: 'that watches report and lists lack',
     act: (nodes) => {
       nodes.put('b', otherRange, [address]);
       nodes.deleteSilently('b');

@@ -103,7 +103,7 @@ const doubted: readonly Case[] = [
     left: 'n2 n3',
   },
   {
-    name: 'a folder whose files are all gone',
+    name: 'a folder whose files were all deleted',
     before: { a: { nodes: 'n1' }, b: { nodes: 'n2' } },
     after: {},
     nodes: 'n1 n2',
@@ -112,7 +112,7 @@ const doubted: readonly Case[] = [
     left: '',
   },
   {
-    name: 'a folder in which one file is gone and the other empty',
+    name: 'a folder with one file deleted and the other empty',
     before: { a: { nodes: 'n1' }, b: { nodes: 'n2' } },
     after: { b: { at: 100 } },
     nodes: 'n1 n2',

@@ -36,7 +36,7 @@ const wrong: readonly { readonly name: string; readonly yaml: string; readonly t
     text: 'examples/demo/policies.yaml, document 1: NetworkPolicy shop/db-only-web: spec.ingress[0].ports[0].protocol: ICMP is not one of TCP, UDP, SCTP',
   },
   {
-    name: 'a label that is no string',
+    name: 'a label that is not a string',
     yaml: 'apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {a.example/on: true}}\n',
     text: 'examples/demo/policies.yaml, document 1: Namespace shop: metadata.labels["a.example/on"]: true is not a string',
   },

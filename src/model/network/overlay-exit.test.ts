@@ -36,10 +36,10 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { what: 'the uplink with the address that others send to', uplinks: [eth1, eth0], own, exit: 2 },
+  { what: 'the uplink with the address that other nodes send to', uplinks: [eth1, eth0], own, exit: 2 },
   { what: 'none when that address is elsewhere', uplinks: [eth1], own },
   { what: 'none without uplinks', uplinks: [], own },
-  { what: 'none for a node nobody knows', uplinks: [eth0] },
+  { what: 'none for an unknown node', uplinks: [eth0] },
   {
     what: 'none over IPv6 alone',
     uplinks: [uplink(2, '2001:db8:ffff::1')],
@@ -57,7 +57,7 @@ const rows: readonly Row[] = [
   },
   { what: 'none where policies of IPsec are to be asked', uplinks: [eth0], own, hasIpsec: true },
   {
-    what: 'a route that says what the uplink carries is no obstacle',
+    what: "a route with the uplink's own MTU is not an obstacle",
     uplinks: [{ ...eth0, routeMtuBytes: 1500 }],
     own,
     exit: 2,

@@ -52,14 +52,14 @@ testWalks([
     expected: 'passes',
   },
   {
-    what: 'a chain that is gone to does not come back',
+    what: 'a chain reached by goto does not return',
     rules: [[jump('USER', 'goto')], [accept]],
     chains: { USER: [] },
     policy: 'drop',
     expected: 'drops by policy drop',
   },
   {
-    what: 'a chain of a user who accepts, for packets that cannot be told',
+    what: 'a user-defined chain that accepts packets that cannot be evaluated',
     rules: [[match(saddr, '@pods'), jump('USER')]],
     chains: { USER: [[accept]] },
     policy: 'drop',
@@ -139,7 +139,7 @@ testWalks([
     expected: 'may drop by rule 1: ct count over 3 reject',
   },
   {
-    what: 'a limit over which others are dropped',
+    what: 'a limit beyond which packets are dropped',
     rules: [[match(meta('iifname'), 'eth7'), { limit: { rate: 1, inv: true } }, drop]],
     expected: 'passes',
   },
@@ -161,7 +161,7 @@ testWalks([
     expected: 'passes',
   },
   {
-    what: 'a return that cannot be told, before a drop',
+    what: 'a return that cannot be evaluated, before a drop',
     rules: [[jump('USER')]],
     chains: { USER: [[{ limit: { rate: 1 } }, { return: null }], [drop]] },
     expected: 'drops by rule 2 of USER, unsure',
@@ -178,7 +178,7 @@ testWalks([
     expected: 'passes, takes them out of connection tracking',
   },
   {
-    what: 'no tracking of others',
+    what: 'no tracking of other packets',
     rules: [[match(saddr, prefixJson('192.0.2.0', 24)), { notrack: null }]],
     expected: 'passes',
   },

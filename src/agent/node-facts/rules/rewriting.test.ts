@@ -44,7 +44,7 @@ testWalks([
     expected: 'drops by rule 2, ip daddr set 192.0.2.1',
   },
   {
-    what: 'packets of others are rewritten',
+    what: 'other packets are rewritten',
     rules: [
       [match(saddr, prefixJson('10.0.0.0', 8)), set(daddr, '192.0.2.1')],
       [toX, drop],
@@ -101,7 +101,7 @@ testWalks([
     expected: 'drops by rule 2, ip daddr set by a map',
   },
   {
-    what: 'a map that has others, which ends the rule',
+    what: 'a map without the key, which ends the rule',
     rules: [[set(daddr, map(daddr, { set: [['203.0.113.8', '192.0.2.1']] })), drop]],
     expected: 'passes',
   },
@@ -172,7 +172,7 @@ testWalks([
     expected: 'passes',
   },
   {
-    what: 'bits that are no address',
+    what: 'bits that are not an address',
     rules: [[set(raw('nh', 8, 8), 4)]],
     expected: 'passes',
   },
@@ -228,7 +228,7 @@ testWalks([
     expected: 'drops by rule 4',
   },
   {
-    what: 'a mark that depends on what is not known',
+    what: 'a mark that depends on an unknown value',
     rules: [[set(mark, payload('ip', 'dscp'))], [match(mark, 5), drop]],
     expected: 'may drop by rule 2: meta mark 5 drop',
   },

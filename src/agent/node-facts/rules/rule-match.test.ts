@@ -150,7 +150,7 @@ testWalks([
     expected: 'drops by rule 1',
   },
   {
-    what: 'a named set with others in it',
+    what: 'a named set without the packet',
     rules: [[match(saddr, '@bad'), drop]],
     sets: { bad: ['192.0.2.1', { elem: { val: '192.0.2.2', timeout: 60 } }] },
     expected: 'passes',
