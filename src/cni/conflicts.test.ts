@@ -34,7 +34,10 @@ const cases: readonly Case[] = [
     files: { '.a.conf': bridge },
     conflicts: ['.a.conf'],
   },
-  { name: "a file after heddle's", files: { '05-heddle.conflist.json': bridge, '10-a.conf': bridge } },
+  {
+    name: "a file after heddle's",
+    files: { '05-heddle.conflist.json': bridge, '10-a.conf': bridge },
+  },
   {
     name: 'backups and what has another extension',
     files: {

@@ -171,8 +171,16 @@ const ends: readonly {
   readonly closing: readonly (readonly [number, 'client' | 'server'])[];
   readonly last: readonly [number, 'client' | 'server', number];
 }[] = [
-  { what: 'the end that reset it continues to send', closing: [[rst, 'client']], last: [ack, 'client', 0] },
-  { what: 'the end that was reset receives more', closing: [[rst, 'server']], last: [ack | psh, 'server', 9] },
+  {
+    what: 'the end that reset it continues to send',
+    closing: [[rst, 'client']],
+    last: [ack, 'client', 0],
+  },
+  {
+    what: 'the end that was reset receives more',
+    closing: [[rst, 'server']],
+    last: [ack | psh, 'server', 9],
+  },
   {
     what: 'there is data after both FINs',
     closing: [

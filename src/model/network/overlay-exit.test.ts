@@ -36,7 +36,12 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { what: 'the uplink with the address that other nodes send to', uplinks: [eth1, eth0], own, exit: 2 },
+  {
+    what: 'the uplink with the address that other nodes send to',
+    uplinks: [eth1, eth0],
+    own,
+    exit: 2,
+  },
   { what: 'none when that address is elsewhere', uplinks: [eth1], own },
   { what: 'none without uplinks', uplinks: [], own },
   { what: 'none for an unknown node', uplinks: [eth0] },
