@@ -1,5 +1,5 @@
-// `npm run manifests`: writes what of deploy/ follows from other files: the comments of the ConfigMap from the
-// configuration's schema, the plain manifests from the Helm chart. test/kube/manifests.test.ts fails where they are stale.
+// `npm run manifests`: writes the generated files in deploy/: the comments of the ConfigMap, from the configuration schema,
+// and the plain manifests, from the Helm chart. test/kube/manifests.test.ts fails when they are out of date.
 
 import { writeFileSync } from 'node:fs';
 import { helmProgram } from './manifests/helm.ts';

@@ -1,4 +1,4 @@
-// Every key of the agent's configuration as comments for the ConfigMap: whoever edits it there needs no other page.
+// Every configuration key of the agent, as comments for the ConfigMap, so that whoever edits it needs no other page.
 
 import { configFlags } from '../../src/config/flags.ts';
 
@@ -10,7 +10,7 @@ export function configKeyComments(): string {
     .filter(({ key }) => key !== 'node')
     .flatMap(({ key, argument, description, default: preset }) => {
       const value = argument.replaceAll('|', ' or ');
-      const kind = preset === undefined ? value : `${value}; ${preset} unless told`;
+      const kind = preset === undefined ? value : `${value}; default: ${preset}`;
       return wrapped(`${key} (${kind}): ${description}`);
     });
   return ['# Every key, `a.b` is b below a:', '#', ...lines, ''].join('\n');

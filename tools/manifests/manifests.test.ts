@@ -1,4 +1,4 @@
-// What deploy/ says about the code is compared with the code; test/kube/manifests.test.ts compares chart and manifests.
+// Compares deploy/ with the code; test/kube/manifests.test.ts compares chart and manifests.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
