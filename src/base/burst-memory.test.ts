@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BurstMemory, collectGarbage } from './burst-memory.ts';
 
 describe('memory after a burst', () => {
-  test('is collected once, when nothing has changed for a while', () => {
+  test('is collected once, after a while without changes', () => {
     mock.timers.enable({ apis: ['setTimeout'] });
     try {
       const collect = mock.fn();
@@ -42,7 +42,7 @@ describe('memory after a burst', () => {
     }
   });
 
-  test('is given back: an object that nobody holds is gone', async () => {
+  test('is returned: an unreferenced object is collected', async () => {
     const held = new WeakRef({ text: 'nobody holds this' });
     // A WeakRef keeps its object until the job that made it has ended.
     await nextTurn();

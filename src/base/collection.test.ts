@@ -75,7 +75,7 @@ for (const [what, write, since] of cases) {
   });
 }
 
-test('entries are in the order in which their keys came, and values are one array while nothing changes', () => {
+test('entries are in insertion order, and values are the same array while nothing changes', () => {
   const subject = collectionOf({ a: 1, b: 2, c: 3 });
   subject.set('a', 7);
   const values = subject.values();
@@ -94,7 +94,7 @@ test('entries are in the order in which their keys came, and values are one arra
   );
 });
 
-test('values that are equal by a rule of their own change nothing', () => {
+test('values that are equal by the given rule change nothing', () => {
   const subject = new Collection<string, { id: number; label: string }>({
     equal: (left, right) => left.id === right.id,
   });
@@ -105,7 +105,7 @@ test('values that are equal by a rule of their own change nothing', () => {
   assert.equal(subject.revision, 1);
 });
 
-test('a revision from before deletions that are forgotten is too old, and a revision of another collection too', () => {
+test('a revision older than the remembered deletions is too old, and so is a revision of another collection', () => {
   const subject = new Collection<string, number>();
   for (let index = 0; index < 1_000; index++) subject.set(`k${index}`, index);
   const early = subject.revision;
@@ -123,7 +123,7 @@ test('a revision from before deletions that are forgotten is too old, and a revi
   assert.deepEqual(recovered[0], { kind: 'deleted', key: 'k1' });
 });
 
-test('what changed is found without a look at what did not', () => {
+test('changed entries are found without reading unchanged ones', () => {
   const subject = new Collection<string, number>();
   for (let index = 0; index < 100_000; index++) subject.set(`k${index}`, index);
   const before = subject.revision;
@@ -159,7 +159,7 @@ function reader(subject: Collection<string, number>) {
   };
 }
 
-test('whatever is written, readers that follow at any time have what is there', (context) => {
+test('after random writes, a reader that follows at any time has the current entries', (context) => {
   const seed = Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1_000_000);
   context.diagnostic(`HEDDLE_SEED=${seed}`);
   const random = seededRandom(seed);

@@ -14,7 +14,7 @@ function lettersOf(words: Entries<string, string>): Entries<string, string> {
   return mapped(words, (word, key) => [...word].map((letter) => [letter, key]));
 }
 
-test('an entry is made of each entry of the source, or several, or none, and goes with it', () => {
+test('each source entry gives one entry, several or none, and they are deleted with it', () => {
   const words = new Collection<string, string>();
   const letters = lettersOf(words);
   words.set('1', 'ab');
@@ -30,7 +30,7 @@ test('an entry is made of each entry of the source, or several, or none, and goe
   assert.equal(letters.size, 0);
 });
 
-test('of several that give one key the least has it, in whatever order they come and go', () => {
+test('if several entries give the same key, the least one wins, in any order of changes', () => {
   const words = new Collection<string, string>();
   const letters = lettersOf(words);
   for (const [key, word, owner] of [
@@ -49,7 +49,7 @@ test('of several that give one key the least has it, in whatever order they come
   assert.equal(letters.size, 0);
 });
 
-test('what comes out equal changes nothing further on', () => {
+test('an equal result changes nothing downstream', () => {
   const numbers = new Collection<string, number>();
   let computed = 0;
   const parity = mapped(numbers, (number, key) => [[key, number % 2]]);
@@ -64,7 +64,7 @@ test('what comes out equal changes nothing further on', () => {
   assert.equal(computed, 1);
 });
 
-test('what a function throws comes to the reader, and is tried again', () => {
+test('the reader gets the error of a function, and the next read calls the function again', () => {
   const numbers = new Collection<string, number>();
   let isBroken = true;
   const halves = mapped(numbers, (number, key) => {
@@ -87,7 +87,7 @@ test('what a function throws comes to the reader, and is tried again', () => {
   assert.deepEqual(Object.fromEntries(doubled), { a: 4, b: 6, c: 8 });
 });
 
-test('groups come with their first member and go with their last', () => {
+test('a group exists from its first member to its last', () => {
   const words = new Collection<string, string>();
   const byLength = grouped(words, ({ length }) => (length === 0 ? undefined : length));
   words.set('a', 'one');
@@ -105,7 +105,7 @@ test('groups come with their first member and go with their last', () => {
   assert.equal(byLength.size, 0);
 });
 
-test('an entry on the right that comes, changes or goes is that of all that refer to it', () => {
+test('an added, changed or deleted entry on the right updates all entries that refer to it', () => {
   const [pods, nodes] = [new Collection<string, string>(), new Collection<string, string>()];
   let computed = 0;
   const zones = joined(pods, nodes, {
@@ -131,7 +131,7 @@ test('an entry on the right that comes, changes or goes is that of all that refe
   assert.deepEqual(Object.fromEntries(zones), { a: 'west', c: 'west' });
 });
 
-test('a chain that is read seldom or often is what is made from nothing', (context) => {
+test('a chain that is read seldom or often equals one computed from scratch', (context) => {
   const seed = Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1_000_000);
   context.diagnostic(`HEDDLE_SEED=${seed}`);
   const random = seededRandom(seed);

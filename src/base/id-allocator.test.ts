@@ -12,7 +12,7 @@ function taken(capacity: number, ...numbers: readonly number[]): IdAllocator<Thi
   return ids;
 }
 
-test('the lowest free number is next, and stays it until it is taken', () => {
+test('the lowest free number is next, and stays next until it is taken', () => {
   const ids = taken(4, 1, 2, 4);
   assert.deepEqual([ids.next(), ids.next()], [3, 3]);
   ids.take(id(3));
@@ -22,7 +22,7 @@ test('the lowest free number is next, and stays it until it is taken', () => {
   assert.equal(ids.next(), 2);
 });
 
-test('a number that is held, or above the capacity, is refused', () => {
+test('a number that is in use or above the capacity is refused', () => {
   const ids = taken(2, 1);
   assert.throws(() => ids.take(id(1)), /number 1 is in use/);
   assert.throws(() => ids.take(id(3)), /number 3 is above 2/);
@@ -30,7 +30,7 @@ test('a number that is held, or above the capacity, is refused', () => {
   assert.equal(ids.next(), 2);
 });
 
-test('what is restored at a start is not given out', () => {
+test('a number restored at the start is not allocated', () => {
   const ids = new IdAllocator<ThingId>(4);
   for (const number of [3, 1, 9]) ids.restore(id(number));
   assert.equal(ids.next(), 2);
@@ -40,7 +40,7 @@ test('what is restored at a start is not given out', () => {
   assert.equal(ids.next(), 4);
 });
 
-test('a number that two things were restored with is free when both have released it', () => {
+test('a number restored for two owners is free when both have released it', () => {
   const ids = new IdAllocator<ThingId>(2);
   ids.restore(id(1));
   ids.restore(id(1));

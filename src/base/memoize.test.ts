@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoize, memoizeEach, memoizeLast } from './memoize.ts';
 
-test('a memoized function runs once for each argument, whatever it returns', () => {
+test('a memoized function runs once for each argument, for any result', () => {
   const seen: object[] = [];
   const first = {};
   const second = {};

@@ -4,7 +4,7 @@ import { Collection } from './collection.ts';
 import { Copy, Mirror, Reader } from './mirror.ts';
 import { SnapshotMap } from './snapshot-map.ts';
 
-test('a mirror is what the last map was, also where that is an earlier one', () => {
+test('a mirror equals the last map, also if that map is an earlier one', () => {
   const map = new SnapshotMap<number>();
   const mirror = new Mirror<number>();
   map.set('a', 1);
@@ -26,7 +26,7 @@ test('a mirror is what the last map was, also where that is an earlier one', () 
   }
 });
 
-test('what is equal by the rule of a mirror keeps its reference', () => {
+test("a value that is equal by the mirror's rule keeps its reference", () => {
   const mirror = new Mirror<{ id: number }>({ equal: (left, right) => left.id === right.id });
   const first = { id: 1 };
   mirror.follow(new Map([['a', first]]));
@@ -35,7 +35,7 @@ test('what is equal by the rule of a mirror keeps its reference', () => {
   assert.equal(mirror.entries.revision, 1);
 });
 
-test('a reader tells what is other than the last time', () => {
+test('a reader returns what differs from its last read', () => {
   const source = new Collection<string, number>();
   const reader = new Reader<string, number>();
   source.set('a', 1);
@@ -68,7 +68,7 @@ function twoSources(): readonly [Collection<string, number>, Collection<string, 
   return [first, second];
 }
 
-test('a reader of another collection compares it as a whole', () => {
+test('a reader of another collection compares the whole collection', () => {
   const [first, second] = twoSources();
   const reader = new Reader<string, number>();
   reader.read(first);
@@ -80,7 +80,7 @@ test('a reader of another collection compares it as a whole', () => {
   assert.deepEqual(Object.fromEntries(reader.known), { c: 1, d: 2 });
 });
 
-test('a copy stays as it is until it follows, and what did not change keeps its revision', () => {
+test('a copy stays the same until it follows, and unchanged entries keep their revision', () => {
   const [first, second] = twoSources();
   const copy = new Copy<string, number>();
   copy.follow(first);

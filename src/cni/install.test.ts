@@ -76,7 +76,7 @@ test('writes nothing the second time', () => {
   assert.deepEqual(installCni(places).written, []);
 });
 
-test('writes again what is old, edited or not executable', () => {
+test('rewrites files that are old, edited or not executable', () => {
   const places = freshPlaces();
   const { executable, configuration } = places;
   installCni(places);

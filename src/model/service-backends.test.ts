@@ -143,7 +143,7 @@ function sorted<Key, Value>(entries: Iterable<readonly [Key, Value]>): readonly 
   return [...entries].sort(([left], [right]) => (String(left) < String(right) ? -1 : 1));
 }
 
-test('whatever changes in whatever order, the join is what is computed from nothing', (context) => {
+test('after changes in any order, the join equals one computed from scratch', (context) => {
   const seed = Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1_000_000);
   context.diagnostic(`HEDDLE_SEED=${seed}`);
   const random = seededRandom(seed);
@@ -224,7 +224,7 @@ function costOf(subject: ReturnType<typeof cluster>, change: () => void): Cost {
   return { slices: subject.computed.slices, operations, elements };
 }
 
-test('one change among 30,000 Services costs what it costs among ten', (context) => {
+test('one change among 30,000 Services costs the same as among ten', (context) => {
   const [few, many] = [clusterOf(10), clusterOf(30_000)];
   const moved = (): ClusterEndpointSlice =>
     slice('s0-a', 's0', {

@@ -165,7 +165,7 @@ test('a forged packet is attributed to the pod that sent it, not to the claimed 
   }
 });
 
-test('a packet that a pod sends with its own address is its own, whatever the drop reason', () => {
+test('a packet that a pod sends with its own address is attributed to it, for every drop reason', () => {
   const own = parseAddress('198.51.100.6');
   for (const reason of [dropReason.tunnelPort, dropReason.martian, dropReason.forgedError]) {
     const record = recordOfEvent({ ...forged, source: own, reason }, context);

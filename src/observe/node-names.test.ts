@@ -10,7 +10,7 @@ function node(name: string, ranges: readonly string[]) {
   return { name, podCidrs, addresses, unverified: addresses.slice(1) };
 }
 
-test('an address has the name of its longest range, whatever the lengths', () => {
+test('an address has the name of its longest range, for all prefix lengths', () => {
   const lengths = Array.from({ length: 60 }, (_, index) => index + 40);
   const ranges = lengths.map((length) => `fd00:${length.toString(16)}::/${length}`);
   const nodes = new Map(

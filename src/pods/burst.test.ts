@@ -28,7 +28,7 @@ test('a single operation continues immediately', async () => {
   await burst.ended();
 });
 
-test('concurrent operations continue together, whichever fail and whatever came later', async () => {
+test('concurrent operations continue together, even if some fail or more arrive', async () => {
   const burst = new Burst(60_000);
   const went: string[] = [];
   const first = start(burst, () => went.push('first'));

@@ -38,7 +38,7 @@ const cases: readonly [string, string, readonly string[] | undefined, readonly s
 ];
 
 for (const [name, network, listed, expected] of cases) {
-  test(`GC takes ${name}`, () => {
+  test(`GC deletes ${name}`, () => {
     const kept = listed?.map((containerId) => ({ containerId, ifName: 'eth0' }));
     const stale = staleRecords(records, { kind: 'gc', network, kept });
     assert.deepEqual(
@@ -48,12 +48,12 @@ for (const [name, network, listed, expected] of cases) {
   });
 }
 
-test('GC takes nothing whose record was lost: its network is not known', () => {
+test('GC deletes no endpoint whose record was lost: its network is unknown', () => {
   const recovered: EndpointRecord = { ...record('c5'), isRecovered: true };
   assert.deepEqual(staleRecords([recovered], { kind: 'gc', network: 'heddle', kept: [] }), []);
 });
 
-test('GC takes an interface of a container whose other interface is listed', () => {
+test('GC deletes an interface of a container whose other interface is listed', () => {
   const kept = [{ containerId: 'c3', ifName: 'net1' }];
   assert.equal(staleRecords(records, { kind: 'gc', network: 'blue', kept }).length, 1);
 });

@@ -113,7 +113,7 @@ test('an interface that cannot be removed at the start is reported and keeps its
   assert.equal(restarted.store.list().length, 2);
 });
 
-test('an endpoint whose record was made again is told and fails CHECK until it is added again', async () => {
+test('an endpoint with a recreated record is reported and fails CHECK until it is added again', async () => {
   const { node, pods, store, directory } = bench();
   const { mac, addresses, ...endpoint } = await pods.add(addRequest(1));
   store.restore({ ...endpoint, mac, addresses, isRecovered: true });
@@ -144,7 +144,7 @@ test('an endpoint whose record was made again is told and fails CHECK until it i
   }
 });
 
-test('the runtime gets an answer whatever comes', async () => {
+test('the runtime gets an answer to any request', async () => {
   const { pods } = bench();
   const { answer } = await answerCni(pods, silentLogger, Buffer.from('garbage'));
   assert.equal(answer.exitCode, 1);

@@ -29,7 +29,7 @@ const overlaps: readonly [string, PortMapping, PortMapping, boolean][] = [
 ];
 
 for (const [name, first, second, isTaken] of overlaps) {
-  test(`host ports: ${name}: ${isTaken ? 'the second is refused' : 'both are had'}`, async () => {
+  test(`host ports: ${name}: ${isTaken ? 'the second is refused' : 'both are accepted'}`, async () => {
     const { pods, store, directory, node } = bench();
     const { portMappings } = await pods.add({ ...addRequest(1), portMappings: [first] });
     assert.deepEqual(portMappings, [first]);

@@ -38,7 +38,7 @@ const packets = [
   ),
 ];
 
-rootTest('headers in page fragments are pulled into reach, wherever the cut is', (context) => {
+rootTest('headers in page fragments are made readable, wherever the packet is cut', (context) => {
   const datapath = testDatapath(context);
   const { namespace } = datapath;
   const tap = addTap(context, namespace);

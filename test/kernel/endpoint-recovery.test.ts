@@ -48,7 +48,7 @@ async function look(place: AgentPlace): Promise<Kernel> {
 }
 
 rootTest(
-  'a lost record costs a pod its limits and host ports, until it is added again',
+  'a pod with a lost record has no limits or host ports until it is added again',
   async (context) => {
     const place = agentPlace(context);
     let agent = await startAgent(context, place);

@@ -57,7 +57,7 @@ for (const { name, qdisc, filters = [], ingress = [], egress = [] } of cases) {
   });
 }
 
-rootTest('an interface that does not exist has none', (context) => {
+rootTest('an interface that does not exist has no filters', (context) => {
   using socket = NetlinkSocket.open({ namespace: testNamespace(context) });
   assert.deepEqual(listLinkFilters(socket, ifIndex, 'ingress'), []);
 });

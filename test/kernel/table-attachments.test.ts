@@ -117,7 +117,7 @@ function connect({ cgroup, namespacePath }: Place): string {
 }
 
 rootTest(
-  'links are made, adopted after a restart, given new programs, and removed',
+  'links are created, adopted after a restart, updated to new programs, and removed',
   async (context) => {
     const place = makePlace(context);
     const { wanted, folder } = place;
@@ -154,7 +154,7 @@ rootTest(
 );
 
 rootTest(
-  'a cgroup or namespace made again under its name gets its program again',
+  'a cgroup or namespace that is recreated with the same name gets its program again',
   async (context) => {
     const place = makePlace(context);
     const { cgroup, namespacePath, folder } = place;
@@ -183,7 +183,7 @@ rootTest(
   },
 );
 
-rootTest('a target that is missing is a failure of its own entry', async (context) => {
+rootTest('a missing target fails only its own entry', async (context) => {
   const place = makePlace(context);
   const [atInterface] = place.wanted;
   assert.ok(atInterface);

@@ -11,11 +11,11 @@ function read(name: string): string {
   return files[name] ?? assert.fail(`no file ${name}`);
 }
 
-test('a header that is included twice is there once, before what needs it', () => {
+test('a header that is included twice appears once, before the code that needs it', () => {
   const text = withIncludes('#include "one.h"\n#include "two.h"\nenum three {\n', read);
   assert.deepEqual(text.match(/^enum \w+/gm), ['enum two', 'enum one', 'enum three']);
 });
 
-test('headers of the system stay where they are', () => {
+test('system headers stay in their place', () => {
   assert.match(withIncludes('#include "two.h"\n', read), /^#include <linux\/types\.h>$/m);
 });

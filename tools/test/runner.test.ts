@@ -120,7 +120,7 @@ test('a file has one line with its verdict, tests and time', () => {
   assert.equal(line([skipped]), 'skip unit src/a.test.ts 0 tests, 1 skipped 1.2 s');
 });
 
-test('a failure shows the whole error and what the file printed', () => {
+test('a failure shows the whole error and the output of the file', () => {
   assert.equal(
     failureText(result([passed, failed], 'log line\n')),
     `  not ok: breaks

@@ -122,7 +122,7 @@ test('IPv4-mapped addresses and gateways are omitted, because the data path woul
   assert.doesNotThrow(() => computeDesired({ ...model, endpoints: [], host: facts }));
 });
 
-test('a port of a bridge or a bond is not an uplink by default, whatever it has left; a link of a VRF is', () => {
+test('a port of a bridge or a bond is not an uplink by default, even if it has addresses left; a link of a VRF is', () => {
   const master = (ifIndex: number): Pick<ConfiguredLink, 'master'> => ({
     master: ifIndex as IfIndex,
   });

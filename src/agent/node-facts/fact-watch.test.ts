@@ -98,7 +98,7 @@ test('while the kernel cannot be queried, every fact is unknown', () => {
   assert.deepEqual(watch.views, [{ id: 'a', state: 'ok' }]);
 });
 
-test('a fact that cannot be checked is unknown, whatever was thrown, and it is logged once', () => {
+test('a fact that cannot be checked is unknown after any error, and the error is logged once', () => {
   const lines: string[] = [];
   let kernelFails = false;
   let seen = 0;

@@ -77,7 +77,7 @@ test('a foreign folder, such as /tmp or the bpf file system itself, is refused a
   }
 });
 
-test('an agent corrects its own folder, whatever others have put into it', (context) => {
+test('an agent corrects its own folder, even with foreign files in it', (context) => {
   const folder = stateDirectory(context);
   mkdirSync(join(folder, 'maps'), { recursive: true });
   AgentLock.acquire(folder)[Symbol.dispose]();

@@ -90,16 +90,16 @@ test('an empty request asks whether the agent is alive', async (context) => {
   assert.deepEqual(bodies, []);
 });
 
-test('the socket is for root alone', async (context) => {
+test('only root can use the socket', async (context) => {
   const { path } = await serve(context);
   assert.equal(statSync(path).mode & 0o777, 0o600);
 });
 
-test('one connection too many is refused in words, and its place is had again when another ends', async (context) => {
+test('one connection too many is refused with a text, and there is room again when another ends', async (context) => {
   const { path } = await serve(context, { most: 3 });
   const idle = [];
   for (let index = 0; index < 3; index++) idle.push(await client(context, path));
-  const refused = answerFrame(2, 'the agent has 3 connections: try again');
+  const refused = answerFrame(2, 'the agent has 3 connections, the maximum: try again');
   assert.deepEqual(await exchange(context, path, [request]), refused);
   idle[0]?.end();
   await once(idle[0]?.resume() as Socket, 'close');
@@ -125,7 +125,7 @@ const unfinished: readonly [string, Uint8Array][] = [
 ];
 
 for (const [what, bytes] of unfinished) {
-  test(`a client that sends ${what} is not waited for`, async (context) => {
+  test(`the server does not wait for a client that sends ${what}`, async (context) => {
     const { path, bodies } = await serve(context, { requestMs: 50 });
     assert.equal((await exchange(context, path, [bytes])).length, 0);
     assert.deepEqual(bodies, []);
@@ -140,7 +140,7 @@ for (const [what, bytes] of unfinished) {
   });
 }
 
-test('slow clients keep nobody from the agent', async (context) => {
+test('slow clients do not block others', async (context) => {
   const { path } = await serve(context, { most: 20, requestMs: 60_000 });
   for (let index = 0; index < 15; index++) {
     (await client(context, path)).write(cniFrame('x'.repeat(300_000)).subarray(0, 1000 * index));
@@ -150,7 +150,7 @@ test('slow clients keep nobody from the agent', async (context) => {
   }
 });
 
-test('a request that is being carried out may take longer than sending it', async (context) => {
+test('handling a request may take longer than sending it', async (context) => {
   let resolve = (): void => undefined;
   const promise = new Promise<void>((done) => {
     resolve = done;
@@ -166,7 +166,7 @@ test('a request that is being carried out may take longer than sending it', asyn
   assert.deepEqual(await asking, answerFrame(0, 'late'));
 });
 
-test('of large requests two are worked on at a time, small ones pass them, all are answered', async (context) => {
+test('two large requests are handled at a time, small ones pass them, all are answered', async (context) => {
   let running = 0;
   let most = 0;
   const { path } = await serve(context, {}, async (body) => {
@@ -189,7 +189,7 @@ test('of large requests two are worked on at a time, small ones pass them, all a
   assert.ok(most <= 2, `${most} at a time`);
 });
 
-test('a request that the agent fails at ends the connection', async (context) => {
+test('a request whose handler fails ends the connection', async (context) => {
   const { path } = await serve(context, {}, async () => {
     throw new Error('no');
   });

@@ -93,7 +93,7 @@ test('the socket of a process that took the place stays until that process ends'
   assert.equal(lstatSync(path).mode & 0o777, 0o600);
 });
 
-test('the API and the CNI shim have a socket each, and both are gone in the end', async (context) => {
+test('the API and the CNI shim have one socket each, and both are removed at the end', async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-socket-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const socket = join(folder, 'agent.sock');

@@ -32,7 +32,7 @@ test("a link's file name says cgroup or namespace and hook, without dots and sla
   assert.equal(parseLinkPinName('%zz-connect', hooks), undefined);
 });
 
-test('other names are nobody of ours', () => {
+test('other names are not recognised', () => {
   for (const name of ['eth0', '-from_pod', 'eth0-from_elsewhere', 'eth0-toString', '']) {
     assert.equal(parseLinkPinName(name, hookPoints), undefined, name);
   }

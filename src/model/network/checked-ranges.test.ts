@@ -94,7 +94,7 @@ const refusedRanges: readonly (readonly [string, string])[] = [
 ];
 
 for (const [range, why] of refusedRanges) {
-  test(`a younger Node, whatever its name, does not get ${range} for its pods and keeps its valid range`, () => {
+  test(`a younger Node with any name does not get ${range} for its pods and keeps its valid range`, () => {
     const evil = {
       ranges: ['10.79.0.0/24', range, 'fd00:79::/64'],
       addresses: ['10.77.0.66', 'fd00:77::66'],

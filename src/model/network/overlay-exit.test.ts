@@ -70,7 +70,7 @@ const rows: readonly Row[] = [
 ];
 
 for (const { what, uplinks, own: node, exit, ...host } of rows) {
-  test(`the exit beside the overlay device: ${what}`, () => {
+  test(`the exit besides the overlay device: ${what}`, () => {
     const address = parseAddress('198.51.100.1');
     const expected = exit === undefined ? undefined : { ifIndex: exit, address };
     assert.deepEqual(overlayExit({ uplinks, ...host }, node), expected);

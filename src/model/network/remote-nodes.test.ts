@@ -84,7 +84,7 @@ test('an unverified address is no tunnel source, but is kept', () => {
   ]);
 });
 
-test('the remote end of a tunnel is its own source, whoever else claims it', () => {
+test('the remote end of a tunnel is its own source, even if other Nodes claim it', () => {
   const hostile = node('evil', ['203.0.113.66', '203.0.113.2'], []);
   assert.ok(told([hostile, second]).includes('evil 203.0.113.2 203.0.113.2'));
 });

@@ -84,7 +84,7 @@ for (const [name, damaged, record] of damages) {
   });
 }
 
-test('that a record was made again is in its file', () => {
+test('a recreated record is marked in its file', () => {
   assert.deepEqual(parseRecord(formatRecord(recovered)), recovered);
 });
 
