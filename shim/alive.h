@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `heddle-cni alive [SOCKET]`: does the agent's own loop turn? For a kubelet's probes: the agent's port for them can be
- * taken by any process on the node, which then has the kubelet kill the agent; its socket is in a folder of root's.
+ * `heddle-cni alive [SOCKET]`: asks whether the agent's event loop runs. It serves the kubelet's
+ * probes: any process on the node can take the agent's TCP port for probes, and the kubelet would
+ * then kill the agent; only root can create the agent's socket.
  */
 #pragma once
 
@@ -17,11 +18,14 @@
 
 static int probe(const char *path)
 {
-	/* No body; its answer: success, without output. */
+	/* No body. Its answer is success, without output. */
 	static const char question[] = {0, 0, 0, 0};
 	static const char expected[] = {0, 0, 0, 1, SUCCEEDED};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	/* The kubelet's own time limit is the one that counts; this one ends what it has given up. */
+	/*
+	 * The kubelet's own time limit applies first; this one ends a process that the kubelet no
+	 * longer waits for.
+	 */
 	struct timeval timeout = {.tv_sec = 10};
 	char answer[sizeof(expected)] = "";
 	int agent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What we say ourselves: the error JSON of the specification, and the versions. */
+/* The answers of the shim itself: the error JSON of the specification, and the versions. */
 #pragma once
 
 #include <stdarg.h>
@@ -37,7 +37,7 @@ static void print_json_string(const char *text)
 	putchar('"');
 }
 
-/* Prints the error JSON; returns the exit code. The details say what to do. */
+/* Prints the error JSON; returns the exit code. The details tell the user what to do. */
 __attribute__((format(printf, 4, 5))) static int fail(const struct call *call, enum error_code code,
 						      const char *details, const char *format, ...)
 {

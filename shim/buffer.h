@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes that grow as they come. */
+/* A byte buffer that grows. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One execution: what the runtime asks, and where it stands. */
+/* One execution: the runtime's request and its state. */
 #pragma once
 
 #include <sys/socket.h>

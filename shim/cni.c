@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The CNI executable: a messenger between the container runtime and the agent on this node.
+ * The CNI executable: carries messages between the container runtime and the agent on this node.
  *
  * A runtime executes it for every verb of every pod, so it is a small static program (a Node.js
  * start costs 25-60 ms, this 0.6 ms) that knows nothing about networking: it sends the CNI_*
- * environment and standard input to the agent's unix socket and prints what comes back.
+ * environment and standard input to the agent's unix socket and prints the reply.
  *
- *   Each way goes a length (four bytes in network order) and a body of that length. The request's
- *   body: every CNI_* string of the environment, each closed by NUL, an empty string (one more
- *   NUL), then standard input as it is. The reply's body: one byte, our exit code (0 or 1) or 2 for a
- *   request that the agent refuses, then our standard output, or why it refuses.
+ * A message in either direction is a length (four bytes in network order) and a body of that
+ * length. The request's body: every CNI_* string of the environment, each ended by NUL, an empty
+ * string (one more NUL), then standard input unchanged. The reply's body: one byte, which is our
+ * exit code (0 or 1) or 2 for a request that the agent refuses, then our standard output or the
+ * reason for the refusal.
  *
- * What it decides itself: VERSION (must work without an agent), and the error JSON when the agent
- * gives no usable answer. Errors go to standard output, where libcni looks for them first
- * (CNI spec 1.1, section 5 "Error"); free text goes to standard error.
+ * The shim itself handles VERSION (which must work without an agent), and writes the error JSON
+ * when the agent gives no usable answer. Errors go to standard output, where libcni looks for them
+ * first (CNI spec 1.1, section 5 "Error"); free text goes to standard error.
  *
- * The socket is beside the agent's API: its path, from $HEDDLE_SOCKET, else from "agentSocket" in the
- * network configuration, else the default, with ".cni" behind it.
+ * The path of the socket is the path of the agent's API socket with ".cni" appended. The API
+ * socket is $HEDDLE_SOCKET, else "agentSocket" in the network configuration, else the default.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,7 +37,7 @@
 #include "reply.h"
 #include "request.h"
 
-/* A slow agent is better than a failed pod; kubelet waits 2-4 min. */
+/* A slow agent is better than a failed pod; the kubelet waits 2-4 min. */
 #define DEFAULT_TIMEOUT_MS 60000
 
 static int cannot_reach(const struct call *call)
@@ -66,7 +67,7 @@ static bool send_all(int agent, const char *bytes, size_t length)
 static bool send_request(const struct call *call, int agent)
 {
 	uint32_t length = htonl(call->body.length);
-	/* In one send, which wakes the agent once. */
+	/* One send for the whole request wakes the agent once. */
 	struct buffer request = {};
 	bool sent = append(&request, (const char *)&length, sizeof(length)) &&
 		    append(&request, call->body.bytes, call->body.length) &&
@@ -89,7 +90,7 @@ static int ask_agent(struct call *call)
 	if (timeout_ms <= 0)
 		timeout_ms = DEFAULT_TIMEOUT_MS;
 	call->deadline_ms = now_ms() + timeout_ms;
-	/* Covers connect as well, which waits while the agent's backlog is full. */
+	/* Also limits connect, which waits while the agent's backlog is full. */
 	struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
 
 	setsockopt(agent, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
@@ -97,7 +98,7 @@ static int ask_agent(struct call *call)
 	if (connect(agent, (struct sockaddr *)&address, sizeof(address))) {
 		status = cannot_reach(call);
 	} else {
-		/* An agent that refuses early closes its end, but its answer is there to read. */
+		/* An agent that refuses early closes its end, but its answer can still be read. */
 		if (!send_request(call, agent) && errno != EPIPE && errno != ECONNRESET)
 			status = lost(call, "did not accept the request");
 		else

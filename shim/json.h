@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds a string among the outermost keys of a JSON object; the rest of it is for the agent. */
+/* Finds a string among the outermost keys of a JSON object; the agent parses the rest. */
 #pragma once
 
 #include "buffer.h"
@@ -11,7 +11,7 @@ static const char *skip_space(const char *at, const char *end)
 	return at;
 }
 
-/* `at` is on the opening quote; returns the closing one, or NULL when the text ends first. */
+/* `at` is on the opening quote; returns the closing one, or NULL if the text ends first. */
 static const char *string_end(const char *at, const char *end)
 {
 	for (at++; at < end; at++) {
@@ -23,8 +23,10 @@ static const char *string_end(const char *at, const char *end)
 	return NULL;
 }
 
-/* The value of a key of the outermost object: its first character, or NULL. Keys of nested objects
- * and text inside strings do not count, so the depth and the strings are followed. */
+/*
+ * Returns the first character of a key's value in the outermost object, or NULL. Keys of nested
+ * objects and text inside strings do not count, so the function follows depth and strings.
+ */
 static const char *find_value(const struct buffer *json, const char *key)
 {
 	const char *at = json->bytes, *end = json->bytes + json->length;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The agent's reply: received whole, or an error that says why not. src/agent/server/cni-socket.ts has the other end. */
+/*
+ * The agent's reply: received completely, or an error that gives the reason. The other end is
+ * src/agent/server/cni-socket.ts.
+ */
 #pragma once
 
 #include <arpa/inet.h>
@@ -22,7 +25,7 @@ static long long now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* STATUS has a code of its own for a plugin that cannot serve ADD; pods that exist need no agent. */
+/* STATUS has its own code for a plugin that cannot serve ADD; existing pods need no agent. */
 static enum error_code agent_error(const struct call *call)
 {
 	return strcmp(call->command, "STATUS") ? ERROR_TRY_LATER : ERROR_NOT_AVAILABLE;
@@ -46,7 +49,7 @@ enum {
 	LENGTH_BYTES = 4,
 };
 
-/* Of the reply's body; 0 while that is not known, or where it is no agent's. */
+/* Length of the reply's body; 0 while it is unknown, or if the reply is not from an agent. */
 static size_t body_length(const struct buffer *received)
 {
 	uint32_t length;
@@ -65,7 +68,7 @@ static bool is_complete(const struct buffer *received)
 	return received->length - LENGTH_BYTES >= body_length(received);
 }
 
-/* Reads until the reply is complete; prints an error and returns 1 when it does not come to that. */
+/* Reads until the reply is complete; if it cannot be completed, prints an error and returns 1. */
 static int receive_reply(struct call *call, int agent)
 {
 	char chunk[65536];

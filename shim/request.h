@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the runtime gave us, as the agent is sent it, and where the agent listens. */
+/* The runtime's request in the form that the agent receives, and the agent's socket. */
 #pragma once
 
 #include <errno.h>
@@ -9,12 +9,13 @@
 #include "json.h"
 
 #define DEFAULT_SOCKET "/run/heddle/agent.sock"
-/* Our socket is beside the API's, which is the one that configurations name. */
+/* The shim's socket is next to the API's, which is the one that configurations name. */
 #define CNI_SUFFIX ".cni"
 
 /*
- * Kubernetes allows a pod 256 KiB of annotations, which Go writes with up to six bytes each; a result of an earlier plugin
- * and a list of attachments come on top. One variable of the environment has at most 128 KiB (execve(2)).
+ * Kubernetes allows a pod 256 KiB of annotations, which Go writes with up to six bytes each; the
+ * result of an earlier plugin and a list of attachments are added. One environment variable has at
+ * most 128 KiB (execve(2)).
  */
 enum request_limit {
 	CONFIGURATION_LIMIT = 8 << 20,
@@ -23,13 +24,18 @@ enum request_limit {
 
 extern char **environ;
 
-/* DEL is repeated until it succeeds, and has all that it needs in four variables: what it does not need must not stop it. */
+/*
+ * DEL is repeated until it succeeds, and needs only four variables: other content must not stop
+ * it.
+ */
 static bool is_del(const struct call *call)
 {
 	return !strcmp(call->command, "DEL");
 }
 
-/* Of a configuration that is too long DEL keeps only the version, once it is known where the agent listens. */
+/*
+ * If the configuration is too long, DEL keeps only its version, once the agent's socket is known.
+ */
 static bool shorten_configuration(struct call *call)
 {
 	char brief[64];
@@ -69,7 +75,7 @@ static int read_configuration(struct call *call)
 	return 0;
 }
 
-/* False: the path of the API's socket is too long for the agent to have one. */
+/* False: the path of the API's socket is too long for a unix socket. */
 static bool put_socket(const char *api_socket, char *into, size_t size)
 {
 	return (size_t)snprintf(into, size, "%s" CNI_SUFFIX, api_socket) < size;
@@ -96,7 +102,7 @@ static int choose_socket(struct call *call)
 	return 0;
 }
 
-/* What the agent needs to know of any verb. */
+/* Variables that the agent needs for every verb. */
 static bool is_needed(const char *entry)
 {
 	static const char *const needed[] = {
