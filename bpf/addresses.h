@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * Who a packet is from and where its destination is.
- */
+/* The sender of a packet and the location of its destination. */
 #pragma once
 
 #include <linux/if_ether.h>
@@ -28,7 +26,7 @@ static __noinline const struct route *find_route(const struct address *address)
 	return bpf_map_lookup_elem(&routes, &key);
 }
 
-/* The interfaces by which pods that this route leads to may send: one, or any of several uplinks. */
+/* The interfaces from which pods behind this route may send: one, or any of several uplinks. */
 static __always_inline bool is_interface_of(const struct route *route, __u32 ifindex)
 {
 	return ifindex == route->ifindex || ifindex == route->other_ifindex[0] ||
@@ -36,9 +34,9 @@ static __always_inline bool is_interface_of(const struct route *route, __u32 ifi
 }
 
 /*
- * Has it the source of a pod, and was brought by another interface than that pod is behind? What
- * comes by no interface is of a process of the node, which may bind any address (as transparent
- * proxies do).
+ * Does the packet have a pod's source but come from another interface than that pod's? A packet
+ * without an interface comes from a process on the node, which may bind any address (as
+ * transparent proxies do).
  */
 static __noinline bool comes_from_elsewhere(struct __sk_buff *skb, const struct packet *packet)
 {
@@ -74,8 +72,9 @@ static __always_inline bool is_mapped_ipv4(const struct address *address)
 }
 
 /*
- * What never leaves its link: multicast, IPv4 broadcast, IPv6 link-local. IPv4's 169.254.0.0/16 is
- * not among them: clouds serve their metadata there, and it is for the node's routes to decide.
+ * Destinations that never leave their link: multicast, IPv4 broadcast, IPv6 link-local. IPv4's
+ * 169.254.0.0/16 is not included: clouds serve their metadata there, and the node's routes decide
+ * about it.
  */
 static __always_inline bool stays_on_link(const struct packet *packet)
 {
@@ -88,8 +87,8 @@ static __always_inline bool stays_on_link(const struct packet *packet)
 }
 
 /*
- * The pod's own MAC as the source? Compared as a 4-byte and a 2-byte word: clang would take twelve
- * byte loads, or call a memcmp that does not exist.
+ * Is the source MAC the pod's own? Compared as a 4-byte and a 2-byte word: otherwise clang uses
+ * twelve byte loads, or calls a memcmp that does not exist.
  */
 static __always_inline bool has_mac_of(struct __sk_buff *skb, const struct endpoint *endpoint)
 {
@@ -108,6 +107,6 @@ static __always_inline bool has_address_of(const struct packet *packet,
 {
 	const struct address *own = packet->is_ipv4 ? &endpoint->ipv4 : &endpoint->ipv6;
 
-	/* An address that the pod does not have stands there as all zero. */
+	/* An address that the pod does not have is all zero here. */
 	return same_address(&packet->source, own) && !is_absent(own);
 }

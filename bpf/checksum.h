@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A checksum that is still to be written: the device that sends the packet, or the kernel for it,
- * overwrites two bytes at a place that the packet's sender has named. Programs do not see them
- * written, so the place must not be what they judge by.
+ * A checksum that is not written yet: the sending device, or the kernel for it, overwrites two
+ * bytes at an offset that the packet's sender chose. Programs run before that write, so they must
+ * not judge a packet by these bytes.
  */
 #pragma once
 
@@ -36,9 +36,9 @@ enum {
 };
 
 /*
- * The first byte of the transport header that may be overwritten: its own checksum, or what is
- * behind it, as in packets that a pod has put into a tunnel of its own. ICMP's is always there
- * already, and an error is judged by what it quotes.
+ * The first byte of the transport header that may be overwritten: the header's own checksum, or a
+ * byte behind it, as in packets that a pod has encapsulated itself. ICMP's checksum is always
+ * written already, and an error is judged by the packet that it quotes.
  */
 static __always_inline __u32 first_checksum_byte(__u8 protocol)
 {
@@ -58,7 +58,9 @@ static __always_inline __u32 first_checksum_byte(__u8 protocol)
 	}
 }
 
-/* A fragment's checksum is that of the whole, and written before it is cut. */
+/*
+ * A fragment's checksum covers the whole packet, and is written before the packet is fragmented.
+ */
 static __always_inline bool is_rewritten_later(struct __sk_buff *skb, const struct packet *packet)
 {
 	const struct sk_buff___checksum *kernels = bpf_cast_to_kern_ctx(skb);

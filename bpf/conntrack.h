@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The kernel's connection tracking, asked from a program. The kernel answers for TCP and UDP only
+ * Queries the kernel's connection tracking from a program. The kernel answers for TCP and UDP only
  * (net/netfilter/nf_conntrack_bpf.c).
  *
- * The declarations are the part of the kernel's own that is read here; the loader finds out where the
- * running kernel has it (CO-RE).
+ * The declarations contain only the kernel fields that are read here; the loader finds their
+ * offsets in the running kernel (CO-RE).
  */
 #pragma once
 
@@ -49,7 +49,7 @@ struct nf_conn {
 
 #pragma clang attribute pop
 
-/* As Linux 5.18 has it; later ones know more, and take this. */
+/* The layout of Linux 5.18; later kernels have more fields and accept this one. */
 struct bpf_ct_opts___short {
 	__s32 netns_id;
 	__s32 error;
@@ -64,8 +64,8 @@ extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_
 extern void bpf_ct_release(struct nf_conn *ct) __ksym;
 
 /*
- * Would the answer not just be the first packet turned around? The NAT bits of the status do not
- * tell: IPVS translates without them.
+ * Does the reply differ from the reversed first packet? The NAT bits of the status do not tell:
+ * IPVS translates without them.
  */
 static __always_inline bool is_rewritten(const struct nf_conn *ct)
 {
@@ -82,7 +82,7 @@ static __always_inline bool is_rewritten(const struct nf_conn *ct)
 	return false;
 }
 
-/* In the namespace of the interface that the packet came by: the node's. `size` tells the family. */
+/* In the network namespace of the packet's interface: the node's. `size` gives the family. */
 static __always_inline bool is_tracked_rewritten(struct __sk_buff *skb, __u8 protocol,
 						 struct bpf_sock_tuple *tuple, __u32 size)
 {
@@ -119,11 +119,11 @@ static __always_inline void set_ipv6_tuple(struct bpf_sock_tuple *tuple, const s
 }
 
 /*
- * Is there a translated connection with these ends, one way or the other? What belongs to it is as
- * the key has it; turned around is what a pod sends straight to the very server that a Service's
- * connection of the same port has, whose answers would look alike.
+ * Is there a translated connection with these ends, in either direction? Packets of that
+ * connection match the key as it is. The reversed key is traffic that a pod sends directly to the
+ * same server as a Service connection with the same port; both have equal answers.
  *
- * Not static, so that the verifier reads it once and not for each of its callers.
+ * Not static, so that the verifier checks it once and not for each caller.
  */
 __noinline int is_translated(struct __sk_buff *skb, const struct flow_key *key)
 {

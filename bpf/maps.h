@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Every map. The sizes here are defaults: the agent sets them before the load
- * (docs/datapath.md has the table with memory use).
+ * All maps. The sizes here are defaults: the agent sets them before loading (docs/datapath.md has
+ * the table with memory use).
  */
 #pragma once
 
@@ -10,7 +10,9 @@
 #include "config.h"
 #include "shared.h"
 
-/* Agent writes; every pod program reads. Not preallocated: memory follows the number of pods. */
+/*
+ * The agent writes, every pod program reads. Not preallocated: memory follows the number of pods.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -19,7 +21,10 @@ struct {
 	__type(value, struct endpoint);
 } endpoints SEC(".maps");
 
-/* Agent writes; all programs read. A hash, not an LPM: exact addresses cost the same at any size. */
+/*
+ * The agent writes, all programs read. A hash, not an LPM: exact addresses cost the same at any
+ * size.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
@@ -28,7 +33,10 @@ struct {
 	__type(value, struct location);
 } addresses SEC(".maps");
 
-/* Agent writes; read for what is not in addresses. The kernel demands BPF_F_NO_PREALLOC here. */
+/*
+ * The agent writes; read for addresses that are not in `addresses`. The kernel requires
+ * BPF_F_NO_PREALLOC here.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, 16384);
@@ -38,8 +46,9 @@ struct {
 } routes SEC(".maps");
 
 /*
- * How often the agent has changed what the programs look up (endpoints, addresses, routes, the
- * underlay, and the programs themselves): what a flow remembers of an earlier generation is looked up again.
+ * Counts the agent's changes of everything that programs look up (endpoints, addresses, routes,
+ * the underlay, and the programs themselves): a flow repeats its lookups if they are from an
+ * earlier generation.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -48,7 +57,7 @@ struct {
 	__type(value, __u32);
 } table_generation SEC(".maps");
 
-/* Agent writes; read for each packet that goes into a tunnel or comes out of one. */
+/* The agent writes; read for each packet that enters or leaves a tunnel. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -56,7 +65,7 @@ struct {
 	__type(value, struct underlay);
 } underlay SEC(".maps");
 
-/* Programs write; the agent reads, and deletes what has been idle too long. */
+/* Programs write; the agent reads, and deletes entries that have been idle too long. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 262144);
@@ -64,7 +73,10 @@ struct {
 	__type(value, struct flow);
 } flows SEC(".maps");
 
-/* Programs write, the agent reads. By endpoint.id; 0 is no endpoint: it has events, no traffic. */
+/*
+ * Programs write, the agent reads. Indexed by endpoint.id; 0 is no endpoint: it has events but no
+ * traffic.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1024 + 1);
@@ -72,7 +84,7 @@ struct {
 	__type(value, struct endpoint_counters);
 } endpoint_counters SEC(".maps");
 
-/* Programs write, the agent reads. By enum drop_reason. */
+/* Programs write, the agent reads. Indexed by enum drop_reason. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, DROP_REASON_COUNT);
@@ -86,7 +98,7 @@ struct {
 	__uint(max_entries, FLOW_EVENTS_BYTES);
 } flow_events SEC(".maps");
 
-/* Programs write, the agent reads what was suppressed or lost. */
+/* Programs write, the agent reads how many events were suppressed or lost. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The packet that an ICMP error is about: its IP header and first transport bytes stand behind the
- * error's own eight bytes (RFC 792, RFC 4443 3).
+ * The packet that an ICMP error quotes: its IP header and first transport bytes follow the error's
+ * own eight bytes (RFC 792, RFC 4443 3).
  */
 #pragma once
 
@@ -15,11 +15,14 @@ enum {
 	ICMP_HEADER_BYTES = 8,
 };
 
-/* As the quote says; nothing of it is proven. */
+/* The content of the quote; nothing in it is proven. */
 struct quoted {
 	struct address source;
 	struct address destination;
-	/* 0: the quote ends before the ports, or the protocol has none. An echo's identifier twice. */
+	/*
+	 * 0: the quote ends before the ports, or the protocol has none. For an echo, both ports
+	 * are its identifier.
+	 */
 	__be16 source_port;
 	__be16 destination_port;
 	__u8 protocol; /* IPv6: of the first header after the IP header */
@@ -27,7 +30,7 @@ struct quoted {
 	bool is_routed; /* IPv6: by a routing header, or by extension headers that cannot be followed */
 };
 
-/* Behind Ethernet and IP header. Later fragments have no ICMP header. */
+/* Follows the Ethernet and IP headers. Later fragments have no ICMP header. */
 static __always_inline const struct icmp_header *icmp_of(struct __sk_buff *skb,
 							 const struct packet *packet)
 {
@@ -91,8 +94,8 @@ static __always_inline bool read_quoted_ipv4(struct __sk_buff *skb, __u32 offset
 }
 
 /*
- * Is there a routing header among the extension headers from `offset` on, or one that cannot be read? The
- * receiver's kernel takes the last hop that such a header names for the packet's destination.
+ * Do the extension headers from `offset` on contain a routing header, or a header that cannot be
+ * read? The receiver's kernel takes the last hop in a routing header as the packet's destination.
  */
 static __noinline bool has_routing_header(struct __sk_buff *skb, __u32 offset, __u8 protocol)
 {
@@ -104,7 +107,7 @@ static __noinline bool has_routing_header(struct __sk_buff *skb, __u32 offset, _
 		header = header_at(skb, offset, 8);
 		if (!header || protocol == IPPROTO_ROUTING)
 			return true;
-		/* No header stands behind that of a later fragment. */
+		/* A later fragment has no header behind the fragment header. */
 		if (protocol == IPPROTO_FRAGMENT &&
 		    (*(__be16 *)(header + 2) & bpf_htons(IPV6_OFFSET_MASK)))
 			return false;
@@ -114,7 +117,7 @@ static __noinline bool has_routing_header(struct __sk_buff *skb, __u32 offset, _
 	return is_extension_header(protocol);
 }
 
-/* What stands behind extension headers has no ports here. */
+/* A transport header behind extension headers is read without ports here. */
 static __always_inline bool read_quoted_ipv6(struct __sk_buff *skb, __u32 offset,
 					     struct quoted *quoted)
 {
@@ -134,9 +137,9 @@ static __always_inline bool read_quoted_ipv6(struct __sk_buff *skb, __u32 offset
 }
 
 /*
- * False: the error does not quote as much as an IP header of its own family. `quoted` is zero
- * before. Bytes behind the end of a whole IP packet are not looked for: what they say is refused by
- * the receiver, too. Not static, so that the verifier reads it once and not for each of its callers.
+ * False: the error does not quote a complete IP header of its own family. `quoted` is zero before
+ * the call. Bytes behind the end of a whole IP packet are not checked: the receiver refuses such a
+ * packet, too. Not static, so that the verifier checks it once and not for each caller.
  */
 __noinline int read_quoted(struct __sk_buff *skb, const struct packet *packet,
 			   struct quoted *quoted)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * Bytes -> struct packet, second half: ports and segments.
- */
+/* Bytes -> struct packet, second half: ports and segments. */
 #pragma once
 
 #include <linux/in.h>
@@ -23,7 +21,7 @@ enum {
 	SCTP_HEADER_BYTES = 12,
 };
 
-/* linux/icmp.h and linux/icmpv6.h drag in the C library's headers. */
+/* linux/icmp.h and linux/icmpv6.h include headers of the C library. */
 struct icmp_header {
 	__u8 type;
 	__u8 code;
@@ -32,7 +30,7 @@ struct icmp_header {
 	__be16 echo_sequence;
 };
 
-/* The transport header, if all of it lies inside the IP packet (not in a link's padding). */
+/* The transport header, if it is completely inside the IP packet (not in a link's padding). */
 static __always_inline const void *transport_at(struct __sk_buff *skb, struct packet *packet,
 						__u32 size)
 {
@@ -52,7 +50,10 @@ static __always_inline bool parse_tcp(struct __sk_buff *skb, struct packet *pack
 	packet->tcp_flags = ((const __u8 *)tcp)[13];
 	packet->header_bytes += tcp->doff * 4;
 	packet->owner = OWNER_ASKED;
-	/* The first two packets of a connection: their entry may be of an earlier one (flow.h). */
+	/*
+	 * The first two packets of a connection: their entry may be from an earlier connection
+	 * (flow.h).
+	 */
 	packet->goes_by_entry = !(packet->tcp_flags & TCP_SYN);
 	return packet->header_bytes <= packet->bytes;
 }
@@ -82,7 +83,10 @@ static __always_inline bool is_echo_type(__u8 type, bool is_v6)
 	return type == request || type == reply;
 }
 
-/* RFC 4443 2.1: types below 128. RFC 1122 3.2.2: those that quote a packet, redirects among them. */
+/*
+ * RFC 4443 2.1: types below 128. RFC 1122 3.2.2: the types that quote a packet, including
+ * redirects.
+ */
 static __always_inline bool is_error_type(__u8 type, bool is_v6)
 {
 	if (is_v6)
@@ -103,8 +107,8 @@ static __always_inline enum owner owner_of_icmp(__u8 type, bool is_v6)
 }
 
 /*
- * An echo's identifier stands for both ports. All other ICMP (above all the errors of path-MTU
- * discovery) belongs to no flow of its own: it is counted and passed on.
+ * An echo's identifier is used for both ports. All other ICMP (mainly the errors of path-MTU
+ * discovery) has no flow of its own: it is counted and passed on.
  */
 static __always_inline bool parse_icmp(struct __sk_buff *skb, struct packet *packet, bool is_v6)
 {
@@ -113,7 +117,7 @@ static __always_inline bool parse_icmp(struct __sk_buff *skb, struct packet *pac
 	if (!icmp)
 		return false;
 	packet->has_flow = is_echo_type(icmp->type, is_v6);
-	/* The other family's number is a protocol like any other. */
+	/* The ICMP number of the other family is treated like any other protocol. */
 	if (is_v6 != packet->is_ipv4) {
 		packet->owner = owner_of_icmp(icmp->type, is_v6);
 		packet->goes_by_entry = packet->has_flow;
@@ -127,8 +131,8 @@ static __always_inline bool parse_icmp(struct __sk_buff *skb, struct packet *pac
 }
 
 /*
- * A GSO packet stands for many: count them, and their headers, as they would be on a wire. Not static:
- * the verifier forgets here what it knows of the packet by the way it came, and walks the rest of the
+ * A GSO packet represents many packets: count them, and their headers, as on a wire. Not static:
+ * at this call the verifier forgets what it knows about the packet, and checks the rest of the
  * program once instead of once for each kind of packet.
  */
 __noinline int count_segments(struct __sk_buff *skb, struct packet *packet)
@@ -139,7 +143,7 @@ __noinline int count_segments(struct __sk_buff *skb, struct packet *packet)
 	if (size == 0 || !packet)
 		return 0;
 	payload = packet->bytes - packet->header_bytes;
-	/* Tap devices and packet sockets leave the number to the kernel. */
+	/* Tap devices and packet sockets let the kernel compute the number. */
 	packet->segments = skb->gso_segs;
 	if (packet->segments == 0)
 		packet->segments = (payload + size - 1) / size;
@@ -189,7 +193,7 @@ static __always_inline enum drop_reason parse(struct __sk_buff *skb, struct pack
 	return reason ? reason : parse_transport(skb, packet);
 }
 
-/* Would it, or a segment of it, be longer than `mtu` bytes of IP packet? */
+/* Is the packet, or a segment of it, longer than `mtu` bytes of IP packet? */
 static __always_inline bool exceeds(struct __sk_buff *skb, const struct packet *packet, __u32 mtu)
 {
 	if (skb->gso_size)
