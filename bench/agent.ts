@@ -1,4 +1,4 @@
-// What the agent itself costs a node: time from process start to ready, resident memory.
+// The cost of the agent itself for a node: time from process start to ready, and resident memory.
 
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

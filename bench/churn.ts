@@ -1,5 +1,5 @@
-// How much longer 20 ADDs at once take while 20 other pods are deleted: the kernel deletes interfaces with the RTNL lock held, which
-// every ADD needs.
+// Measures how much longer 20 concurrent ADDs take while 20 other pods are deleted: the kernel deletes interfaces with
+// the RTNL lock held, which every ADD needs.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NetworkNamespace } from '../src/kernel/namespace.ts';
@@ -22,7 +22,7 @@ export const churn = 'ADDs while pods are deleted (ratio to at rest)';
 const atRest = { name: 'heddle, at rest' } as const;
 const deleting = { name: 'heddle, 20 pods deleted' } as const;
 const addAll: Metric = { name: '20 parallel ADDs', unit: 'ms', better: 'lower' };
-/** Of interfaces that the bench deletes. */
+/** The interface group of interfaces that the bench deletes. */
 const ownGroup = 0x6264;
 const some = 20;
 
@@ -58,8 +58,8 @@ export function compareChurn(
 }
 
 /**
- * Pods that have been there for a while get their DEL. Where `isHeld` their interfaces are left to the command, which deletes them as the
- * agent would have half a second later.
+ * Sends DEL for pods that were added earlier. If `isHeld`, the command deletes their interfaces instead, as the agent
+ * would half a second later.
  */
 async function leave(
   plugin: Plugin,
@@ -68,17 +68,17 @@ async function leave(
 ): Promise<string | undefined> {
   for (let tries = 0; tries < 10; tries++) {
     await callAtOnce(plugin, 'ADD', pods);
-    // What an agent does for a pod later is done by then.
+    // By then the agent has finished its deferred work for the pods.
     await sleep(2000);
     await callAtOnce(plugin, 'DEL', pods);
     if (!isHeld) return undefined;
     if (hasTaken(plugin, pods.length)) return `ip link delete group ${ownGroup}`;
-    // The agent was quicker, on a busy machine.
+    // On a busy machine the agent was faster.
   }
   throw new Error(`${plugin.name}: interfaces are gone half a second after the first DEL`);
 }
 
-/** False: so many do not wait for their deletion. Otherwise the agent has none to delete any more. */
+/** False: that many interfaces do not wait for their deletion. Otherwise the agent has none left to delete. */
 function hasTaken({ namespacePath }: Plugin, count: number): boolean {
   using namespace = NetworkNamespace.open(namespacePath);
   using socket = NetlinkSocket.open({ namespace });

@@ -42,7 +42,7 @@ interface NodePlace {
 export interface Footprint {
   /** VmRSS of proc(5), 10^6 bytes. */
   readonly residentMegabytes: number;
-  /** What the kernel charges for the agent's BPF maps, 10^6 bytes. */
+  /** Memory that the kernel charges for the agent's BPF maps, in 10^6 bytes. */
   readonly mapMegabytes: number;
 }
 
@@ -71,7 +71,7 @@ export class CniNode implements AsyncDisposable {
     );
   }
 
-  /** `name`: tells several of one run apart. */
+  /** `name` distinguishes several nodes of one run. */
   static async start(topology: Topology, name = 'heddle'): Promise<CniNode> {
     const number = ++started;
     const place = topology.namespace(`cni-node-${number}`);
@@ -120,7 +120,7 @@ ipam: { cooldownMs: 0 }
     };
   }
 
-  /** Of one processor, while nothing is asked of it. */
+  /** Percent of one processor while there are no requests. */
   async idlePercent(seconds: number): Promise<number> {
     const before = this.#processorSeconds();
     await sleep(seconds * 1000);
@@ -170,7 +170,7 @@ function infoOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    // Closed in the meantime.
+    // The socket was closed meanwhile.
     return '';
   }
 }

@@ -1,6 +1,5 @@
-// What it costs to give a pod its network and to take it away: ADD and DEL through the real plugins, one pod after the
-// other and 20 at once, against the reference `bridge` + `host-local`, and beside what the kernel alone asks for it; and what
-// an agent with many pods costs a node.
+// The cost of ADD and DEL: the real plugins are called one pod after the other and 20 at once, and compared with the
+// reference `bridge` + `host-local` and with the kernel's own part; and the cost of an agent with many pods for a node.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,7 +28,7 @@ const delP99: Metric = { name: 'DEL p99', unit: 'ms', better: 'lower' };
 const addAll: Metric = { name: '20 parallel ADDs', unit: 'ms', better: 'lower' };
 const delAll: Metric = { name: '20 parallel DELs', unit: 'ms', better: 'lower' };
 
-// Both baselines: the reference plugins with one family have half of our work to do.
+// There are two baselines because the reference plugins with one family do half of our work.
 const single = 'CNI calls (ratio to bridge + host-local with IPv4 alone)';
 const dual = 'CNI calls (ratio to bridge + host-local with both families)';
 const cost = 'agent at default sizes';
@@ -53,7 +52,7 @@ const bars: readonly Bar[] = [
   { group: cost, ...atCost, metric: resident.metric, limit: 120 },
   { group: cost, ...atCost, metric: maps.metric, limit: 60 },
   { group: cost, ...atCost, metric: idle.metric, limit: 0.5 },
-  // The kernel's own part grows with the node's interfaces, so growth is no measure of a plugin.
+  // The kernel's own part grows with the node's interfaces, so growth does not measure a plugin.
   ...(
     [
       [addP50, 2.0],
@@ -181,7 +180,7 @@ function compareCalls(
   });
 }
 
-/** Three nodes side by side, with none, 200 and 1,000 pods that stay while others come and go. */
+/** Compares three nodes that have none, 200 and 1,000 permanent pods while others are added and deleted. */
 async function compareLevels(
   empty: CniNode,
   { topology, pods, options }: Means & { readonly topology: Topology },
@@ -189,7 +188,7 @@ async function compareLevels(
   const { some, many } = levels;
   await using few = await CniNode.start(topology, atLevel(levels.some));
   await using full = await CniNode.start(topology, atLevel(levels.many));
-  // The first 20 are those that come and go.
+  // The first 20 are the pods that are added and deleted.
   const staying = pods.atLeast(20 + some + many).slice(20);
   await fill(few, staying.slice(0, some), options);
   const idleFigures = await measureIdle(few, options);
@@ -205,7 +204,7 @@ async function compareLevels(
   ];
 }
 
-/** The same with nothing but the kernel's part, and `plugin`, whose node has as many endpoints, against that. */
+/** The same comparison for the kernel's part alone and for `plugin`, whose node has as many endpoints. */
 async function compareKernelLevels(
   plugin: Plugin,
   { topology, pods, options }: Means & { readonly topology: Topology },
@@ -221,8 +220,8 @@ async function compareKernelLevels(
   ];
 }
 
-// Code that has run some hundred times is compiled better: an agent that has only added pods by now is not to be compared
-// with one that has deleted hundreds. The same calls for each before any is measured.
+// V8 optimises code that has run some hundred times, so an agent that has only added pods cannot be compared with one
+// that has deleted hundreds. Every node gets the same calls before the measurement.
 async function warmUp(
   plugin: Plugin,
   { pods, options: { quick, signal, progress } }: Means,
@@ -251,7 +250,7 @@ async function measureIdle(
   { quick, signal, progress }: ExperimentOptions,
 ): Promise<readonly Figure[]> {
   progress(`${node.plugin.name}: idle`);
-  // The garbage of the burst goes first: V8 collects it in several steps when it finds that nothing happens.
+  // First wait for the garbage of the burst: V8 collects it in several steps when it is idle.
   await node.idlePercent(quick ? 2 : 40);
   const figures = footprint(node, cost, atCost.arm);
   const percents: number[] = [];

@@ -1,4 +1,4 @@
-// What an experiment is: arms that are measured in turn, and the bars its figures are held against.
+// An experiment: arms that are measured in turn, and the bars for its figures.
 
 import type { Series } from './statistics.ts';
 
@@ -9,25 +9,25 @@ export interface Figure {
   readonly arm: string;
   readonly metric: string;
   readonly unit: string;
-  /** Absolute values, a value a round. */
+  /** Absolute values, one per round. */
   readonly values: Series;
   /** Value divided by the baseline's value of the same round; absent for the baseline and for plain figures. */
   readonly ratios?: Series;
   readonly better: 'higher' | 'lower';
 }
 
-/** A bar stands beside the code that measures it: `--check` fails when the median misses it. */
+/** A bar is in the code that measures it: `--check` fails when the median misses it. */
 export interface Bar {
   readonly group: string;
   readonly arm: string;
   readonly metric: string;
-  /** Which number the limit holds: the median ratio to the baseline or the median value itself. */
+  /** Whether the limit applies to the median ratio to the baseline or to the median value itself. */
   readonly of: 'ratio' | 'value';
   readonly limit: number;
 }
 
 export interface ExperimentOptions {
-  /** Fewer and shorter rounds: to see that it works, not to quote. */
+  /** Fewer and shorter rounds: they show that the experiment works, and their figures are not for publication. */
   readonly quick: boolean;
   /** Only groups whose name contains this. */
   readonly only?: string | undefined;
@@ -49,7 +49,7 @@ export interface BarVerdict {
   readonly met: boolean;
 }
 
-/** Compares every bar of the groups asked for with its figure; a bar without a figure is missed. */
+/** Compares every bar of the selected groups with its figure; a bar without a figure is missed. */
 export function judgeBars(
   experiment: Experiment,
   figures: readonly Figure[],

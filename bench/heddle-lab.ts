@@ -1,4 +1,4 @@
-// Our arms: a lab of two nodes with real agents, its pods idle so that the load programs have them to themselves.
+// Our arms: a lab of two nodes with real agents. Its pods are idle, so that only the load programs run in them.
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -51,7 +51,7 @@ export class HeddleLab implements AsyncDisposable {
     return this.#record;
   }
 
-  /** Gives these pods their network on the first node, by ADD as a runtime would. */
+  /** Adds these pods to the first node, by ADD as a runtime would. */
   async fill(
     pods: BenchPods,
     { from, to }: { readonly from: number; readonly to: number },

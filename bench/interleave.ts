@@ -1,5 +1,5 @@
-// Every arm in turn, for one kind of load after the other, there and back in every round: what drifts on the machine hits
-// all arms alike, and what two arms are compared by lies a fraction of a second apart.
+// Measures every arm in turn, for one kind of load after the other, forwards and backwards in every round: drift of the
+// machine affects all arms equally, and compared samples are a fraction of a second apart.
 
 import type { Figure } from './experiment.ts';
 import { best, ratios, series } from './statistics.ts';
@@ -10,12 +10,12 @@ export interface Metric {
   readonly better: 'higher' | 'lower';
 }
 
-/** One side of a comparison, whatever it consists of. */
+/** One side of a comparison. */
 interface Named {
   readonly name: string;
 }
 
-/** What one measurement of an arm yields: a number a metric. */
+/** Result of one measurement of an arm: one number per metric. */
 export type Measure<Arm extends Named> = (arm: Arm) => Promise<ReadonlyMap<Metric, number>>;
 
 export interface Comparison<Arm extends Named> {
@@ -23,7 +23,7 @@ export interface Comparison<Arm extends Named> {
   /** The first arm is the baseline. */
   readonly arms: readonly [Arm, ...Arm[]];
   readonly rounds: number;
-  /** Each arm once a round instead of there and back: a first look, half as long. */
+  /** Measures each arm once per round instead of twice: less exact, half as long. */
   readonly oneWay?: boolean;
   readonly measures: readonly Measure<Arm>[];
   readonly signal: AbortSignal;
@@ -44,9 +44,7 @@ export async function compare<Arm extends Named>(
   return figures(group, arms[0], samples);
 }
 
-/**
- * A sample is the better of two: what else the machine does makes an arm worse and never better.
- */
+/** A sample is the better of two: other work on the machine makes an arm worse and never better. */
 async function thereAndBack<Arm extends Named>(
   { arms, signal, oneWay = false }: Comparison<Arm>,
   measure: Measure<Arm>,

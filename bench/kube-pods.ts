@@ -1,5 +1,5 @@
-// What Heddle costs the pods and the nodes of a real cluster: two clusters of two nodes, one with the agents' DaemonSet, one
-// with the reference plugins, are loaded in turn, never both at once.
+// The cost of Heddle for the pods and nodes of a real cluster: two clusters of two nodes, one with the agents'
+// DaemonSet and one with the reference plugins, are loaded in turn, never both at once.
 
 import { KubeCluster } from '../test/kube/cluster/cluster.ts';
 import type { Bar, Experiment, ExperimentOptions, Figure } from './experiment.ts';
@@ -15,7 +15,7 @@ const sandbox: Metric = { name: 'RunPodSandbox, mean', unit: 'ms', better: 'lowe
 interface Size {
   readonly group: string;
   readonly count: number;
-  /** How often in one sample. */
+  /** Repetitions in one sample. */
   readonly turns: number;
   readonly rounds: number;
   readonly quick: { readonly turns: number; readonly rounds: number };
@@ -75,7 +75,7 @@ async function measure(options: ExperimentOptions): Promise<readonly Figure[]> {
   await using referenceLoad = await PodLoad.open(reference);
   await using load = await PodLoad.open(ours);
   const figures: Figure[] = [];
-  // The first pod of a node pays for what all later ones find there.
+  // The first pod of a node also pays for things that later pods reuse.
   for (const each of [referenceLoad, load]) await each.start(4, { turns: 1, signal });
   if (isWanted(costGroup)) figures.push(...(await agentCosts(load, options)));
   for (const size of sizes.filter(({ group }) => isWanted(group)))
@@ -96,7 +96,7 @@ function starts(
       [p99, percentile(seconds, 99)],
       [sandbox, sandboxMs],
     ];
-    // A run that is cut off has said what it found.
+    // A run that is cut off has still printed its results so far.
     const texts = values.map(([{ name, unit }, value]) => `${name} ${value.toFixed(3)} ${unit}`);
     progress(`${arm.name}: ${texts.join(', ')}`);
     return new Map(values);

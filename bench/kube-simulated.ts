@@ -21,7 +21,7 @@ const program = fileURLToPath(new URL('./simulated/main.js', import.meta.url));
 const group = 'simulated cluster of 1,000 nodes and 10,000 pods';
 const arm = 'heddle';
 
-/** A limit makes it a bar; without one it explains the others. */
+/** With a limit the row is a bar; without one it explains the others. */
 interface Row {
   readonly name: MeasuredName;
   readonly metric: string;
@@ -31,7 +31,7 @@ interface Row {
 
 const changing = 'processor time at 100 pod changes/s';
 
-/** What is measured together, and can be asked for alone by a word of its name: `--only start`. */
+/** Rows that are measured together and can be selected by a word of the name: `--only start`. */
 const parts: Readonly<Record<PartName, readonly Row[]>> = {
   start: [
     {

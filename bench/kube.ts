@@ -1,4 +1,4 @@
-// Heddle in Kubernetes, in parts that can be run alone: each is an experiment of its own.
+// Heddle in Kubernetes. Each part is an experiment of its own and can run alone.
 
 import type { Experiment } from './experiment.ts';
 import { podsExperiment } from './kube-pods.ts';

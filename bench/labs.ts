@@ -1,6 +1,6 @@
-// The labs of the network experiment, each started when it is first asked for: a mode's small one has the pods of the
-// measurement alone, its full one a thousand more (morePods) on the node of the client. Both are there at the same time, so that
-// they can be measured in turn.
+// The labs of the network experiment, each started at its first use: a mode's small lab has only the measured pods, its
+// full lab has a thousand more (morePods) on the client's node. Both exist at the same time, so that they can be
+// measured in turn.
 
 import type { LabMode } from '../src/lab/record.ts';
 import type { ExperimentOptions } from './experiment.ts';
@@ -23,7 +23,7 @@ export class BenchLabs implements AsyncDisposable {
     return this.#lab(`bench-${mode}`, mode);
   }
 
-  /** Every one of its pods came by an ADD. */
+  /** Every pod was created by an ADD. */
   async full(mode: LabMode): Promise<HeddleLab> {
     const name = `bench-full-${mode}`;
     const known = this.#labs.get(name);

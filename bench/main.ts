@@ -23,7 +23,7 @@ const experiments: readonly Experiment[] = [
   ...kubeParts,
 ];
 
-/** Relative to the project's folder, in which scripts/bench runs this. */
+/** Relative to the project's folder, where scripts/bench runs this. */
 const resultsPage = 'docs/benchmarks.md';
 
 interface Flags {

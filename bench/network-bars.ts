@@ -10,9 +10,9 @@ export const grown = {
   native: 'with 1,000 more pods on the node, native (ratio to without)',
   vxlan: 'with 1,000 more pods on the node, VXLAN (ratio to without)',
 } as const;
-/** How many: 200 with --quick. */
+/** Number of additional pods: 200 with --quick. */
 export const morePods = { usual: 1000, quick: 200 } as const;
-/** The arm that is held against its like without. */
+/** The arm that is compared with the same arm without additional pods. */
 export const manyPods = 'many pods';
 
 interface Named {
@@ -20,7 +20,7 @@ interface Named {
   readonly better: 'higher' | 'lower';
 }
 
-/** Figures that one CPU alone decides; with two, the wake-up of an idle CPU hides most of the path. */
+/** Figures that depend on one CPU only; with two, the wake-up of an idle CPU hides most of the path. */
 const onePath: readonly Named[] = [
   { metric: 'TCP stream, 1 CPU', better: 'higher' },
   { metric: 'p50, 1 CPU', better: 'lower' },
@@ -42,7 +42,7 @@ export const networkBars: readonly Bar[] = [
   ratio(sameNode, 'heddle', 'TCP stream, 1 CPU', 0.97),
   ratio(sameNode, 'heddle', 'p50, 1 CPU', 1.06),
   ratio(sameNode, 'heddle', 'connections, 1 CPU', 0.9),
-  // A pod has a veth pair more than its node: what that costs is no plugin's to save.
+  // A pod has one veth pair more than its node, and no plugin can avoid that cost.
   ...within(crossNode, 'heddle native', 0.05, onePath),
   ...within(overlay, 'heddle vxlan', 0, everyFigure),
   ...Object.values(grown).flatMap((group) => within(group, manyPods, 0.03, onePath)),
@@ -52,7 +52,7 @@ function ratio(group: string, arm: string, metric: string, limit: number): Bar {
   return { group, arm, metric, of: 'ratio', limit };
 }
 
-/** No worse than the baseline by more than this share. */
+/** At most this share worse than the baseline. */
 function within(
   group: string,
   arm: string,

@@ -1,5 +1,5 @@
-// What the pod network costs, on one node, across nodes and through the overlay, against the least there can be and
-// against the usual; and whether it costs more when a node has a thousand pods.
+// The cost of the pod network, on one node, across nodes and through the overlay, compared with the minimum and with
+// the usual networks; and whether it grows when a node has a thousand pods.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,7 +41,7 @@ async function runNetwork(options: ExperimentOptions): Promise<readonly Figure[]
   }
 }
 
-/** What is compared with what, in this order; each network is built when it is needed first. */
+/** The comparisons in their order; each network is built at its first use. */
 function comparisons(
   topology: Topology,
   labs: BenchLabs,
@@ -108,7 +108,7 @@ function compareTraffic(
   return compare({ group, arms, rounds, measures: slices, signal, progress });
 }
 
-// One CPU shows the cost of the path; two show what a user sees, with the wake-up of an idle CPU in it.
+// One CPU shows the cost of the path; two show the user's view, including the wake-up of an idle CPU.
 const slices: readonly Measure<Arm>[] = [
   tcpStream({ processors: 1, milliseconds: 150 }),
   roundTrips({ processors: 1, milliseconds: 100 }),

@@ -1,4 +1,4 @@
-// Where a load program runs: a network namespace.
+// The place where a load program runs: a network namespace.
 
 import { execFile } from 'node:child_process';
 
@@ -7,7 +7,7 @@ export interface BenchPlace {
   readonly namespacePath: string;
 }
 
-/** Runs to its end and returns stdout; a non-zero exit is an error with what it printed. */
+/** Runs a command to its end and returns stdout; throws an Error with its output if the exit code is not zero. */
 export function runInBenchPlace(place: BenchPlace, command: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     // nsenter, not `ip netns exec`: the latter remounts /sys.

@@ -1,4 +1,4 @@
-// Network namespaces of pods, made as they are needed and removed together: a CNI plugin gives them their network.
+// Network namespaces of pods, created as needed and removed together; a CNI plugin adds them to its network.
 
 import { NetworkNamespace } from '../src/kernel/namespace.ts';
 import type { BenchPod } from './load/cni-calls.ts';

@@ -1,9 +1,9 @@
-// Medians and quartiles of some rounds: the only statistics a noisy two-core machine deserves.
+// Medians and quartiles of a few rounds: a noisy two-core machine does not justify more statistics.
 
 export interface Series {
   readonly samples: readonly number[];
   readonly median: number;
-  /** A quarter of the samples lies below, a quarter above: what one outlier cannot move. */
+  /** A quarter of the samples is below, a quarter above: one outlier cannot move them. */
   readonly quartiles: readonly [low: number, high: number];
   readonly min: number;
   readonly max: number;
@@ -23,7 +23,7 @@ export function series(samples: readonly number[]): Series {
   return { samples, median, quartiles: [low, high], min, max };
 }
 
-/** Between the two samples that the place falls between, in proportion. */
+/** Interpolates between the two nearest samples. */
 function quantile(sorted: readonly number[], fraction: number): number {
   const place = (sorted.length - 1) * fraction;
   const below = sorted[Math.floor(place)] ?? 0;
@@ -31,7 +31,7 @@ function quantile(sorted: readonly number[], fraction: number): number {
   return below + (above - below) * (place % 1);
 }
 
-/** The smallest sample that at least `percent` of all do not exceed (nearest rank). */
+/** The smallest sample that is at least as large as `percent` of all samples (nearest rank). */
 export function percentile(samples: readonly number[], percent: number): number {
   const sorted = [...samples].sort((left, right) => left - right);
   const found = sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)];
@@ -39,13 +39,13 @@ export function percentile(samples: readonly number[], percent: number): number 
   return found;
 }
 
-/** The better of the samples. Throws when there is none. */
+/** The better of the samples. Throws an Error if there is none. */
 export function best(better: 'higher' | 'lower', samples: readonly number[]): number {
   const { min, max } = series(samples);
   return better === 'higher' ? max : min;
 }
 
-/** Sample by sample `numerator / denominator`, rounds aligned. */
+/** `numerator / denominator` sample by sample, rounds aligned. */
 export function ratios(numerator: readonly number[], denominator: readonly number[]): Series {
   return series(
     numerator.map((value, round) => {

@@ -1,6 +1,6 @@
-// Time that each program takes for a packet of each kind, by test runs on a warm cache: nothing is sent, so it is the
-// programs' own time and the test run's, which has a row of its own, and changes of a few nanoseconds show. And the work
-// that each program is for the verifier, which refuses a program beyond a million instructions.
+// The time of each program per packet of each kind, by test runs on a warm cache: nothing is sent, so the time is that
+// of the program and of the test run itself, which has its own row, and changes of a few nanoseconds are visible. And
+// the verifier's work for each program: it refuses a program beyond a million instructions.
 
 import { UndoStack } from '../src/base/undo.ts';
 import { type ProgramName, programNames } from '../src/datapath/generated.ts';
@@ -104,7 +104,7 @@ function verifierFigures(datapath: TestDatapath): readonly Figure[] {
   }));
 }
 
-/** Without what gives a packet its tunnel's metadata, which takes longer than from_overlay. */
+/** Without the program that gives a packet its tunnel's metadata, which takes longer than from_overlay. */
 function nanoseconds(datapath: TestDatapath, kind: Kind, family: 4 | 6): number {
   const { program, ifIndex } = kind;
   const packet = packetOf(kind, family);

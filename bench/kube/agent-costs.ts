@@ -1,4 +1,5 @@
-// What the agents of a real cluster take: processor time, memory and requests, with no pods of ours and with a hundred.
+// The cost of the agents in a real cluster: processor time, memory and requests, with no pods of ours and with a
+// hundred.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bar, ExperimentOptions, Figure } from '../experiment.ts';
@@ -10,12 +11,12 @@ export const costGroup = 'agents in a cluster of two nodes';
 const pods = 100;
 const restRequests = 'requests at rest but watches';
 
-/** Nothing is asked at rest but what watches need. */
+/** At rest, only watches cause requests. */
 export const costBars: readonly Bar[] = [
   { group: costGroup, arm: 'heddle', metric: restRequests, of: 'value', limit: 0 },
 ];
 
-/** Values at rest: one a node. Values a pod: of all nodes together. */
+/** Values at rest are per node. Values per pod are for all nodes together. */
 export async function agentCosts(
   load: PodLoad,
   { quick, signal, progress }: ExperimentOptions,
@@ -80,7 +81,7 @@ async function rest(
   seconds: number,
   signal: AbortSignal,
 ): Promise<readonly Rest[]> {
-  // What was set off before is done.
+  // Wait until earlier work is finished.
   await sleep(3000, undefined, { signal });
   const before = await tallies(agents);
   await sleep(seconds * 1000, undefined, { signal });
@@ -97,7 +98,7 @@ const nothing: Tally = { processorSeconds: 0, watches: 0, others: 0 };
 function tallies(agents: readonly NodeAgent[]): Promise<readonly Tally[]> {
   return Promise.all(
     agents.map(async (agent) => {
-      // Asking for the counts takes processor time, too: outside of the span that is measured.
+      // Reading the counts takes processor time, too, so it happens outside the measured interval.
       const { processorSeconds } = agent;
       return { processorSeconds, ...(await agent.requests()) };
     }),

@@ -1,4 +1,4 @@
-// What kubelets tell of the container runtime's speed.
+// The container runtime's speed as the kubelets' metrics report it.
 
 import type { KubeCluster } from '../../test/kube/cluster/cluster.ts';
 
@@ -7,7 +7,7 @@ export interface OperationTime {
   readonly seconds: number;
 }
 
-/** RunPodSandbox of all nodes since their kubelets' start. */
+/** RunPodSandbox calls of all nodes since their kubelets started. */
 export async function sandboxTime(cluster: KubeCluster): Promise<OperationTime> {
   const texts = await Promise.all(
     cluster.record.nodes.map(async ({ name }) => {

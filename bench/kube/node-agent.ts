@@ -1,4 +1,4 @@
-// The agent of one node of the test cluster: its process as this machine sees it, and what it counts itself.
+// The agent of one node of the test cluster: its process on this machine, and its own counters.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { KubeCluster } from '../../test/kube/cluster/cluster.ts';
@@ -9,7 +9,7 @@ export class NodeAgent {
   readonly #node: string;
   readonly #pid: number;
 
-  /** Throws when none runs there. */
+  /** Throws an Error if no agent runs there. */
   constructor(cluster: KubeCluster, node: string) {
     this.#cluster = cluster;
     this.#node = node;
@@ -61,7 +61,7 @@ function isAgentIn(pid: string, namespace: number): boolean {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     return words.includes('agent') && statSync(`/proc/${pid}/ns/net`).ino === namespace;
   } catch {
-    // It has ended since.
+    // The process has ended meanwhile.
     return false;
   }
 }

@@ -1,5 +1,5 @@
-// Pods that do nothing, all at once or one after the other: what it takes until they are Ready is the node's work, most of
-// it the container runtime's and the network's.
+// Idle pods, started at once or one after the other: the time until they are Ready is the node's work, mostly that of
+// the container runtime and the network.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,13 +12,16 @@ import { PodWatch } from './pod-watch.ts';
 const app = 'bench';
 
 export interface PodStarts {
-  /** Scheduled to Ready, a value a pod, in seconds. */
+  /** Seconds from scheduled to Ready, one value per pod. */
   readonly seconds: readonly number[];
-  /** What the kubelets waited for RunPodSandbox, a pod, in milliseconds: namespace, network, the container that holds them. */
+  /**
+   * Milliseconds per pod that the kubelets waited for RunPodSandbox: namespace, network, and the container that holds
+   * them.
+   */
   readonly sandboxMs: number;
 }
 
-/** One cluster that pods are started on. */
+/** One cluster on which pods are started. */
 export class PodLoad implements AsyncDisposable {
   readonly cluster: KubeCluster;
   readonly name: string;
@@ -36,7 +39,10 @@ export class PodLoad implements AsyncDisposable {
     return new PodLoad(cluster, await PodWatch.open(cluster, `app=${app}`));
   }
 
-  /** `turns` times as many at once; each time they go again, and returns when the runtimes have nothing of them. */
+  /**
+   * Starts this number of pods at once, `turns` times; deletes them each time, and returns when the runtimes have
+   * removed everything.
+   */
   async start(
     count: number,
     { turns, signal }: { readonly turns: number; readonly signal: AbortSignal },
@@ -51,7 +57,7 @@ export class PodLoad implements AsyncDisposable {
     return { seconds, sandboxMs: meanMs(before, after) };
   }
 
-  /** Returns when all are Ready: how long each took. */
+  /** Returns when all pods are Ready, with the time of each. */
   async fill(count: number, signal: AbortSignal): Promise<readonly number[]> {
     const items = Array.from({ length: count }, (_, index) => idlePod(`${app}-${index}`, app));
     const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
@@ -75,7 +81,7 @@ export class PodLoad implements AsyncDisposable {
     return this.#watch[Symbol.asyncDispose]();
   }
 
-  // containerd has a folder for each container that runs.
+  // containerd has one folder per running container.
   #tasks(): number {
     const folders = this.cluster.record.nodes.map(({ name }) =>
       join(this.cluster.nodes.folder(name), 'run/containerd/io.containerd.runtime.v2.task/k8s.io'),

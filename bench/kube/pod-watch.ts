@@ -1,5 +1,5 @@
-// When pods were scheduled and when they were Ready, as a watch on the API server tells it, by this machine's clock: the
-// times in the objects have whole seconds.
+// When pods were scheduled and when they were Ready, from a watch on the API server and this machine's clock: the times
+// in the objects have whole seconds.
 
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
@@ -39,12 +39,12 @@ export class PodWatch implements AsyncDisposable {
     void this.#follow(events);
   }
 
-  /** @param selector of labels: `app=web`. Returns when the watch has begun. */
+  /** @param selector a label selector: `app=web`. Returns when the watch has begun. */
   static async open(cluster: KubeCluster, selector: string): Promise<PodWatch> {
     const query = new URLSearchParams({
       watch: 'true',
       labelSelector: selector,
-      // Its end is told by a bookmark: from then on nothing is missed.
+      // A bookmark marks the end of the initial list: later events are complete.
       sendInitialEvents: 'true',
       resourceVersionMatch: 'NotOlderThan',
       allowWatchBookmarks: 'true',
@@ -65,7 +65,7 @@ export class PodWatch implements AsyncDisposable {
     return watch;
   }
 
-  /** Waits until as many pods are Ready; how long each took since it was scheduled, in seconds. */
+  /** Waits until this number of pods is Ready; returns the seconds since each was scheduled. */
   async starts(count: number, signal: AbortSignal): Promise<readonly number[]> {
     const durations = (): readonly number[] =>
       [...this.#pods.values()].flatMap(({ scheduledMs, readyMs }) =>
@@ -75,7 +75,7 @@ export class PodWatch implements AsyncDisposable {
     return durations();
   }
 
-  /** Waits until the last Pod object has gone. */
+  /** Waits until the last Pod object is deleted. */
   gone(signal: AbortSignal): Promise<void> {
     return this.#until('all pods have gone', () => this.#pods.size === 0, signal);
   }

@@ -1,5 +1,5 @@
-// Executes a CNI plugin as a container runtime does, once a pod, and takes the time. A shell in the node's namespace does
-// it: starting a process from Node.js would cost more than some of the calls.
+// Executes a CNI plugin as a container runtime does, once per pod, and measures the time. A shell in the node's
+// namespace does it: starting a process from Node.js would take longer than some of the calls.
 
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,10 +15,10 @@ const run = promisify(execFile);
 
 export interface Plugin {
   readonly name: string;
-  /** Of the node. */
+  /** The node's network namespace. */
   readonly namespacePath: string;
   readonly executable: string;
-  /** On standard input of each call. */
+  /** Passed on standard input of each call. */
   readonly configuration: object;
 }
 
@@ -29,8 +29,8 @@ export interface BenchPod {
 
 export type Verb = 'ADD' | 'DEL';
 
-// In memory: where thousands of files have just come and gone, ext4 takes half a millisecond to find an inode for a new one,
-// and what the plugins keep is on that disk.
+// In memory: after thousands of files were created and deleted, ext4 takes half a millisecond to find an inode for a
+// new one, and the plugins keep their files on that disk.
 const scratch = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 const call = `
@@ -40,7 +40,7 @@ call() {
 }
 `;
 
-/** One after the other: milliseconds each. Throws with what the plugin printed when a call fails. */
+/** One after the other: milliseconds of each call. Throws an Error with the plugin's output if a call fails. */
 export async function callInTurn(
   plugin: Plugin,
   verb: Verb,
@@ -58,8 +58,8 @@ export async function callInTurn(
 }
 
 /**
- * All at once: milliseconds until the last is done. `meanwhile`, a command in the node's namespace, begins with them. Throws with what
- * the plugin or the command printed when one fails.
+ * All at once: milliseconds until the last call ends. `meanwhile`, a command in the node's namespace, starts with them.
+ * Throws an Error with the output of the plugin or command that failed.
  */
 export async function callAtOnce(
   plugin: Plugin,
@@ -85,7 +85,7 @@ export function interfaceCount({ namespacePath }: Plugin): number {
   return listLinks(socket, { kind: 'veth' }).length;
 }
 
-/** Some leave the deletion of interfaces for later: whoever is measured next must not pay for it. */
+/** Some plugins delete interfaces later: the next measurement must not pay for it. */
 export async function untilDeleted(plugin: Plugin, count: number): Promise<void> {
   for (let tries = 0; interfaceCount(plugin) > count; tries++) {
     if (tries > 500) throw new Error(`${plugin.name}: interfaces of deleted pods are still there`);

@@ -1,5 +1,5 @@
-// The loads of the network experiment: each a short slice of one kind of traffic between an arm's ends, by a program of
-// bench/programs/ that has the client and the server in it.
+// The loads of the network experiment: each is a short slice of one kind of traffic between an arm's ends. A program of
+// bench/programs/ contains client and server.
 
 import { fileURLToPath } from 'node:url';
 import type { Arm } from '../arm.ts';
@@ -7,27 +7,27 @@ import type { Measure, Metric } from '../interleave.ts';
 import { runInBenchPlace } from '../place.ts';
 
 /**
- * Which processor each end is pinned to. The same one shows the path's cost: rates are then of a second of its time, so
- * that what others take of it does not count. Two show what a user sees.
+ * The processors to which the ends are pinned. One shared processor shows the cost of the path: rates are then per
+ * second of its time, so that time taken by other processes does not count. Two processors show the user's view.
  */
 type Processors = 1 | 2;
 
 export interface TrafficOptions {
   readonly processors: Processors;
-  /** Of a slice; connections are counted, not timed, and take about as long. */
+  /** Duration of a slice; connections are counted instead of timed, and take about as long. */
   readonly milliseconds: number;
 }
 
 const connectionsAMillisecond = 20;
 
-/** One TCP stream: throughput, and on two processors the processor time that a gigabyte (10^9 bytes) costs. */
+/** One TCP stream: throughput, and on two processors the processor time per gigabyte (10^9 bytes). */
 export function tcpStream(options: TrafficOptions): Measure<Arm> {
   const rate: Metric = { name: named('TCP stream', options), unit: 'Gbit/s', better: 'higher' };
   const cost: Metric = { name: named('CPU per GB', options), unit: 's/GB', better: 'lower' };
   return async (arm) => {
     const rates = await run('bulk', arm, options);
     const figures = new Map([[rate, (rateOf(rates, options) * 8) / 1e9]]);
-    // On one processor it is the inverse of the rate.
+    // On one processor the cost is the inverse of the rate.
     if (options.processors === 2) figures.set(cost, 1e9 / rates.perCpuSecond);
     return figures;
   };
@@ -56,7 +56,7 @@ export function connections(options: TrafficOptions): Measure<Arm> {
   };
 }
 
-/** UDP datagrams of 64 bytes that arrive. */
+/** UDP datagrams of 64 bytes that are received. */
 export function datagrams(options: TrafficOptions): Measure<Arm> {
   const rate: Metric = { name: named('UDP packets', options), unit: '/s', better: 'higher' };
   return async (arm) => new Map([[rate, rateOf(await run('datagrams', arm, options), options)]]);

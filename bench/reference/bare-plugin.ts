@@ -1,5 +1,6 @@
-// The floor of any CNI plugin that gives pods veth pairs: the kernel's part of an ADD and of a DEL by batched netlink,
-// executed as plugins are, with no record, address management, check or agent behind it (bench/programs/bare_plugin.c).
+// The minimum cost of any CNI plugin that gives pods veth pairs: the kernel's part of an ADD and of a DEL by batched
+// netlink, executed as plugins are, without records, address management, checks or agent
+// (bench/programs/bare_plugin.c).
 
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +11,7 @@ import type { Topology } from './topology.ts';
 const executable = fileURLToPath(new URL('../programs/bare_plugin', import.meta.url));
 const object = fileURLToPath(new URL('../programs/redirect_only.bpf.o', import.meta.url));
 
-/** `name`: tells several of one run apart. Its pods' container ids must end with a number. */
+/** `name` distinguishes several plugins of one run. The container ids of its pods must end with a number. */
 export function barePlugin(topology: Topology, name = 'kernel alone'): Plugin {
   const place = topology.namespace(name.replaceAll(/[ ,]+/g, '-'));
   const programs = `/sys/fs/bpf/${place.namespacePath.replace(/.*\//, '')}`;
@@ -24,7 +25,7 @@ export function barePlugin(topology: Topology, name = 'kernel alone'): Plugin {
   };
 }
 
-// Any will do: they are attached and see no packet.
+// Any program will do: it is attached and receives no packet.
 function pinPrograms(folder: string): void {
   using loaded = BpfObject.open(readFileSync(object));
   loaded.load();

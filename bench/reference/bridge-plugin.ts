@@ -10,7 +10,7 @@ export interface BridgeNetwork {
   readonly stateDir: string;
 }
 
-/** Makes the bridge in `node` when it is the first pod; the gateway is on it. Returns the pod's address. */
+/** Creates the bridge in `node` with the first pod; the gateway is on it. Returns the pod's address. */
 export function addToBridge(node: BenchPlace, pod: BenchPlace, network: BridgeNetwork): string {
   const { name, subnet, mtuBytes: mtu, stateDir: dataDir } = network;
   const ipam = {

@@ -1,4 +1,4 @@
-// Cross-node peer: two namespaces on a bridge in a third, the lab's own underlay without pods and without us.
+// Cross-node peer: two namespaces on a bridge in a third one: the lab's own underlay without pods and without Heddle.
 
 import type { Arm } from '../arm.ts';
 import type { BenchPlace } from '../place.ts';
@@ -15,7 +15,7 @@ export function hostToHost(topology: Topology): Arm {
   return { name: 'host-to-host', client, server, address: '10.213.0.2' };
 }
 
-/** An eth0 for the node at `place`, its other end a port of br0 in `bridge`. */
+/** Creates an eth0 for the node at `place`; its other end is a port of br0 in `bridge`. */
 export function plugIntoSwitch(
   bridge: BenchPlace,
   {

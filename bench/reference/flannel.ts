@@ -1,6 +1,6 @@
-// Flannel's shape: what its VXLAN backend sets up with the reference `bridge` plugin, without netfilter. On each node a
-// bridge for its pods and a VXLAN device that learns nothing: a route, a neighbour and a forwarding entry for each other
-// node are written in advance.
+// The network of Flannel: the setup of its VXLAN backend with the reference `bridge` plugin, without netfilter. Each
+// node has a bridge for its pods and a VXLAN device without learning: a route, a neighbour and a forwarding entry for
+// each other node are written in advance.
 
 import type { Arm } from '../arm.ts';
 import type { BenchPlace } from '../place.ts';
@@ -10,13 +10,13 @@ import { runInNamespace, runIp, type Topology } from './topology.ts';
 
 const device = 'flannel.1';
 const port = 8472;
-// 1500 less the headers of Ethernet, IPv4, UDP and VXLAN around each packet.
+// 1500 minus the headers of Ethernet, IPv4, UDP and VXLAN around each packet.
 const mtuBytes = 1450;
 
 interface FlannelNode {
   readonly place: BenchPlace;
   readonly address: string;
-  /** Of its pods; flannel gives the VXLAN device the network's own address. */
+  /** The range of its pods; flannel gives the VXLAN device the range's network address. */
   readonly network: string;
   readonly deviceMac: string;
 }

@@ -1,5 +1,5 @@
-// The floor of any pod network on veth pairs: programs that redirect and do nothing else (no source check, no flow, no
-// counter). Same shapes as forwarding-namespace and host-to-host, with one pod behind each node.
+// The minimum cost of any pod network on veth pairs: programs that only redirect (no source check, no flow, no
+// counter). The networks are those of forwarding-namespace and host-to-host, with one pod behind each node.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -58,7 +58,7 @@ interface PodShape {
   readonly node: BenchPlace;
   readonly name: string;
   readonly link: string;
-  /** The first three parts of its /24; .1 is the node's, .2 the pod's. */
+  /** The first three parts of its /24; the node has .1, the pod .2. */
   readonly subnet: string;
 }
 
@@ -78,7 +78,7 @@ type Redirect =
   | { readonly program: 'to_pod'; readonly target: string; readonly pod: string }
   | { readonly program: 'to_next_hop'; readonly target: string; readonly nextHop: string };
 
-/** What comes in by `link` goes straight to `target`, for as long as the topology lives. */
+/** Redirects packets that arrive at `link` to `target`, as long as the topology exists. */
 function redirect(topology: Topology, node: BenchPlace, link: string, to: Redirect): void {
   using opened = BpfObject.open(readFileSync(object));
   opened.setConstant('target_ifindex', ifIndexOf(node, to.target));
@@ -91,7 +91,7 @@ function redirect(topology: Topology, node: BenchPlace, link: string, to: Redire
   topology.use(namespace.run(() => attachTcx({ program, ifIndex, direction: 'ingress' })));
 }
 
-/** A __be32 as setConstant wants it: the bytes of the address read in the host's (little-endian) order. */
+/** A __be32 as setConstant expects it: the bytes of the address read in the host's (little-endian) order. */
 function addressConstant(text: string): number {
   return Buffer.from(addressBytes(parseAddress(text))).readUInt32LE(0);
 }

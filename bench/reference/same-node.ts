@@ -4,7 +4,7 @@ import type { Arm } from '../arm.ts';
 import { addToBridge } from './bridge-plugin.ts';
 import { connect, runInNamespace, runIp, type Topology } from './topology.ts';
 
-/** One veth pair between two namespaces: nothing can be cheaper. */
+/** One veth pair between two namespaces: the minimum. */
 export function bareVeth(topology: Topology): Arm {
   const client = topology.namespace('bare-a');
   const server = topology.namespace('bare-b');
@@ -15,7 +15,7 @@ export function bareVeth(topology: Topology): Arm {
   return { name: 'bare veth', client, server, address: '10.210.0.2' };
 }
 
-/** The shape of a pod network without its work: a namespace in the middle that only forwards. */
+/** A pod network without its work: a namespace in the middle that only forwards. */
 export function forwardingNamespace(topology: Topology): Arm {
   const client = topology.namespace('fwd-a');
   const server = topology.namespace('fwd-b');

@@ -1,9 +1,9 @@
-// The peers' networks, built with iproute2 in namespaces of their own: none of our code is in them.
+// The peers' networks, built with iproute2 in their own namespaces, without any code of Heddle.
 
 import { execFileSync } from 'node:child_process';
 import type { BenchPlace } from '../place.ts';
 
-/** Creates namespaces under one prefix and removes them all in the end; their links go with them. */
+/** Creates namespaces under one prefix and removes them all, with their links, at the end. */
 export class Topology implements Disposable {
   readonly #prefix: string;
   readonly #names: string[] = [];
@@ -22,7 +22,7 @@ export class Topology implements Disposable {
     return place;
   }
 
-  /** Lives as long as the topology. */
+  /** Disposes of `resource` with the topology. */
   use(resource: Disposable): void {
     this.#resources.push(resource);
   }
@@ -44,7 +44,7 @@ export function runInNamespace(place: BenchPlace, command: readonly string[]): v
   });
 }
 
-/** A veth pair whose ends stand in two namespaces, both up, with one IPv4 address each (or none). */
+/** A veth pair whose ends are in two namespaces, both up, with one IPv4 address each (or none). */
 export function connect(
   left: { readonly place: BenchPlace; readonly name: string; readonly address?: string },
   right: { readonly place: BenchPlace; readonly name: string; readonly address?: string },

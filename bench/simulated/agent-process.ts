@@ -1,4 +1,4 @@
-// The agent of `node-1`: started, asked, stopped and undone by the experiment; on a processor of its own.
+// The agent of `node-1`: the experiment starts, queries, stops and uninstalls it; it has a processor of its own.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -67,7 +67,7 @@ logLevel: warn
     return JSON.parse(answer.text) as NodeStatus;
   }
 
-  /** Current and greatest so far, 10^6 bytes (VmRSS, VmHWM of proc(5)). */
+  /** Current and maximum memory, 10^6 bytes (VmRSS, VmHWM of proc(5)). */
   get residentMegabytes(): { readonly now: number; readonly atMost: number } {
     const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8');
     const read = (name: string): number =>
@@ -90,7 +90,7 @@ logLevel: warn
     return ((this.processorSeconds - before) / ((performance.now() - began) / 1000)) * 100;
   }
 
-  /** The data path stays. */
+  /** Stops the agent; the data path stays. */
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -100,7 +100,7 @@ logLevel: warn
     await ended;
   }
 
-  /** After it nothing of the agent is left. */
+  /** Afterwards nothing of the agent remains. */
   uninstall(): void {
     const { folder, pinDir } = this.#options;
     const places = ['--bin-dir', folder, '--conf-dir', folder];
@@ -130,7 +130,7 @@ logLevel: warn
   }
 }
 
-/** To see where its time goes: `HEDDLE_BENCH_PROFILE=FOLDER` gets a processor profile of each agent. */
+/** `HEDDLE_BENCH_PROFILE=FOLDER` writes a processor profile of each agent. */
 function profiling(): readonly string[] {
   if (process.env['HEDDLE_BENCH_PROFILE'] === undefined) return [];
   return ['--import', new URL('./profile.js', import.meta.url).href];

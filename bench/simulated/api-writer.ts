@@ -1,4 +1,4 @@
-// Writes objects to the API server as controllers and kubelets do: plain requests over a few connections that stay.
+// Writes objects to the API server as controllers and kubelets do: plain requests over a few permanent connections.
 
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
@@ -26,7 +26,7 @@ export class ApiWriter implements Disposable {
     });
   }
 
-  /** The object as acknowledged. Throws an Error with what the API server says where it is refused. */
+  /** The object as acknowledged. Throws an Error with the API server's message if it refuses the write. */
   write({ method, path, body }: ApiWrite): Promise<unknown> {
     const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     const headers = { authorization: 'Bearer admin-token', 'content-type': type };

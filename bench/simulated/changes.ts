@@ -7,11 +7,11 @@ import { type ApiWrite, ApiWriter } from './api-writer.ts';
 import { podCount, podManifest, podPlace, podStatus } from './population.ts';
 
 const changesPerSecond = 100;
-// Should the API server not keep up, it is not buried: the count tells.
+// Limits the requests in flight if the API server is too slow; the count shows it.
 const mostAtOnce = 50;
 const [url = '', folder = ''] = process.argv.slice(2);
 
-// No pod a second time within a hundred seconds.
+// Repeats no pod within a hundred seconds.
 function* changes(): Generator<readonly ApiWrite[]> {
   for (let round = 0; ; round++) {
     const kept = (2 * round) % podCount;

@@ -1,5 +1,6 @@
-// The whole population, as it would be after a cluster's life so far. One node and one pod are written through the API
-// server; the others are copies of what it made of them, put into its store: writing each would take minutes.
+// The whole population, as after some time of a cluster's life. One node and one pod are written through the API
+// server; the others are copies of the stored objects, written directly into its store: writing each through the API
+// would take minutes.
 
 import { randomUUID } from 'node:crypto';
 import type { BareApiServer } from '../../test/kube/api/bare-api-server.ts';

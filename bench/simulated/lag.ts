@@ -1,5 +1,5 @@
-// How long a change at the API server takes until packets follow it: another node's InternalIP changes, and the pinned
-// map's route to that node's pods is read until it has the new next hop. Pods of other nodes are no entry of any map.
+// The time from a change at the API server until packets follow it: another node's InternalIP changes, and the pinned
+// map's route to that node's pods is read until it has the new next hop. Pods of other nodes have no map entries.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { maps } from '../../src/datapath/generated.ts';
@@ -17,12 +17,12 @@ export interface LagOptions {
   readonly writer: ApiWriter;
   readonly pinDir: string;
   readonly seconds: number;
-  /** Number of the first change: each is a change of another node until a thousand have been made. */
+  /** Number of the first change: each changes another node until a thousand have been made. */
   readonly first: number;
   readonly signal: AbortSignal;
 }
 
-/** Milliseconds from the acknowledged write to the map's entry, one sample a change. */
+/** Milliseconds from the acknowledged write to the map's entry, one sample per change. */
 export async function measureLags({
   writer,
   pinDir,
@@ -36,7 +36,7 @@ export async function measureLags({
   for (let change = first; performance.now() < until; change++) {
     signal.throwIfAborted();
     const began = performance.now();
-    // Not the agent's own, and both addresses in turn.
+    // Never the agent's own node; both addresses in turn.
     const node = 1 + (change % (nodeCount - 1));
     const turn = Math.floor(change / (nodeCount - 1)) % 2 === 0 ? 1 : 0;
     const path = `/api/v1/nodes/${nodeName(node)}/status`;
@@ -53,7 +53,7 @@ export async function measureLags({
       await sleep(1);
     }
     lags.push(performance.now() - acknowledged);
-    // Not in step with what the agent does periodically.
+    // Avoids a fixed phase with the agent's periodic work.
     const spread = 0.5 + Math.random();
     await sleep(Math.max(0, (spread * 1000) / changesPerSecond - (performance.now() - began)));
   }

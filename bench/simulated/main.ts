@@ -25,7 +25,7 @@ const localPods = 20;
 const [namespacePath = '', size, ...only] = process.argv.slice(2);
 const isQuick = size === 'quick';
 const stop = new AbortController();
-// More than one comes where a whole process group is told to end; all of them mean one orderly end.
+// Several signals may arrive when a whole process group is ended; all of them mean one orderly end.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
 
 function progress(text: string): void {

@@ -1,4 +1,4 @@
-// What the experiment's inner process hands to the outer one: samples by name, of the parts that were asked for.
+// The results that the experiment's inner process hands to the outer one: samples by name, for the selected parts.
 
 export const partNames = ['start', 'rest', 'changes'] as const;
 

@@ -1,4 +1,4 @@
-// What every part of the experiment works with.
+// The objects that every part of the experiment uses.
 
 import type { BareApiServer } from '../../test/kube/api/bare-api-server.ts';
 import type { AgentProcess } from './agent-process.ts';

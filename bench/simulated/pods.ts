@@ -1,4 +1,4 @@
-// Pods of the agent's own node, by CNI requests as a container runtime sends them.
+// Creates pods on the agent's own node by CNI requests as a container runtime sends them.
 
 import { fileURLToPath } from 'node:url';
 import { callInTurn, type Plugin } from '../load/cni-calls.ts';

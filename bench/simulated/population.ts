@@ -4,7 +4,7 @@ export const nodeCount = 1_000;
 export const podCount = 10_000;
 export const namespaceNames: readonly string[] = Array.from({ length: 50 }, (_, n) => `team-${n}`);
 
-/** `node-1` is the agent's; its addresses are those of the namespace it runs in. */
+/** `node-1` is the agent's node; its addresses are those of the namespace in which it runs. */
 export function nodeName(index: number): string {
   return `node-${index + 1}`;
 }
@@ -14,10 +14,10 @@ export function podRange(node: number): string {
   return `10.${220 + (node >> 8)}.${node & 255}.0/24`;
 }
 
-// Other machines stand between the nodes, so that their addresses cannot be taken together.
+// Other machines have the addresses between those of the nodes, so that ranges cannot be merged.
 const stride = 3;
 
-/** A node has two of them in turn, so that a change is a change of every table that depends on it. */
+/** A node has two addresses that it uses in turn, so that a change affects every table that depends on it. */
 export function nodeAddress(node: number, turn: 0 | 1 = 0): string {
   const place = stride * node;
   return `10.216.${(turn === 0 ? 0 : 64) + (place >> 7)}.${(place & 127) + 1}`;
@@ -76,12 +76,12 @@ export function podPlace(index: number, generation = 0): PodPlace {
   return { namespace, name: `service-${index % 200}-${hex(index, 9)}-${generation}` };
 }
 
-// None on the agent's own node: the pods there are made by CNI requests.
+// No pods on the agent's own node: CNI requests create those.
 function nodeOfPod(index: number): number {
   return 1 + (index % (nodeCount - 1));
 }
 
-/** Some 4 kB in the API server's JSON. */
+/** About 4 kB in the API server's JSON. */
 export function podManifest(index: number, generation = 0): SimulatedObject {
   const app = `service-${index % 200}`;
   const labels = { app, 'pod-template-hash': hex(index % 200, 9), team: `team-${index % 50}` };
@@ -106,7 +106,7 @@ export function podManifest(index: number, generation = 0): SimulatedObject {
   };
 }
 
-/** `turn`: another address of the same node, as if the pod's sandbox had been made again. */
+/** `turn`: another address of the same node, as if the pod's sandbox had been recreated. */
 export function podStatus(index: number, turn: 0 | 1 = 0): object {
   const node = nodeOfPod(index);
   const host = 2 + 2 * Math.floor(index / (nodeCount - 1)) + turn;

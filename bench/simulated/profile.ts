@@ -1,5 +1,6 @@
-// Given to an agent by `node --import`: writes a processor profile into the folder HEDDLE_BENCH_PROFILE when it ends. It
-// begins with the first request: the profiler's signals would have the kernel give up verifying the programs (EAGAIN).
+// Loaded into an agent by `node --import`: writes a processor profile into the folder HEDDLE_BENCH_PROFILE when it
+// ends. It begins with the first request: earlier, the profiler's signals would interrupt the kernel's verification of
+// the programs (EAGAIN).
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// What an agent takes while nothing changes.
+// The cost of an agent while nothing changes.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { auditedRequests } from '../../test/kube/api/audit.ts';
@@ -17,7 +17,7 @@ export async function atRest({
 > {
   const seconds = isQuick ? 10 : 45;
   progress(`at rest for ${seconds} s`);
-  // The garbage of the start goes first.
+  // First wait for the garbage of the start.
   await sleep(isQuick ? 2_000 : 15_000, undefined, { signal });
   const toldBefore = await toldRequests(agent);
   const auditedBefore = auditedRequests(server.folder).length;

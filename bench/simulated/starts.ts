@@ -1,4 +1,4 @@
-// How long an agent takes from the start of its process until it is ready: everything read, every entry in the kernel.
+// The time from the start of an agent's process until it is ready: everything is read and every entry is in the kernel.
 
 import { maps } from '../../src/datapath/generated.ts';
 import { describePins } from '../../src/datapath/load/pins.ts';
@@ -8,7 +8,7 @@ import type { Measured } from './measured.ts';
 import type { Parts } from './parts.ts';
 import { nodeCount } from './population.ts';
 
-/** With nothing of an agent on the node. The last one stays. */
+/** Starts on a node without anything of an agent. The last agent keeps running. */
 export async function coldStarts(
   parts: Parts,
   rounds: number,
@@ -32,7 +32,7 @@ export async function coldStarts(
   return { coldSync, read, residentAtMost };
 }
 
-/** On a node where an agent has been: what it left is adopted. */
+/** Starts on a node where an agent has run: its objects are adopted. */
 export async function restarts(parts: Parts, rounds: number): Promise<Pick<Measured, 'restart'>> {
   const restart: number[] = [];
   for (let round = 1; round <= rounds; round++) {
@@ -43,17 +43,17 @@ export async function restarts(parts: Parts, rounds: number): Promise<Pick<Measu
   return { restart };
 }
 
-// Ready means nothing if routes are missing.
+// A ready agent without all routes would make the figure meaningless.
 async function started({ agent, pinDir, signal }: Parts): Promise<number> {
   const seconds = await agent.start(signal);
   using routes = BpfMap.openPinned(describePins(pinDir).map('routes'), maps.routes);
   const count = routes.count();
-  // Two families.
+  // One route per address family.
   if (count !== 2 * nodeCount) throw new Error(`the agent is ready with ${count} routes`);
   return seconds;
 }
 
-// From the first request, which the API server wrote down, to the last list, which the agent tells.
+// From the first request, in the API server's log, to the last list, which the agent reports.
 async function secondsOfLists({ server, agent }: Parts, requestsBefore: number): Promise<number> {
   const { cluster } = await agent.status();
   const lists = (cluster.apiServer?.resources ?? []).flatMap(({ listedAt }) =>

@@ -1,5 +1,5 @@
-// What an agent takes while the cluster changes: a hundred pod changes a second alone, and with them nodes that get other
-// addresses, each of which is a change of this node's routes. The latter are what the lag is measured by.
+// The cost of an agent while the cluster changes: a hundred pod changes a second alone, and together with changed node
+// addresses, each of which changes this node's routes. The lag is measured with the latter.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,10 +22,10 @@ type UnderChanges = Pick<
   | 'residentAfterChanges'
 >;
 
-// More than are changed in one.
+// More nodes than change in one round.
 const nodesARound = 300;
 
-/** A value a round, both kinds in turn. */
+/** One value per round, both kinds in turn. */
 export async function underChanges(parts: Parts): Promise<UnderChanges> {
   const { agent, isQuick, signal, progress } = parts;
   const [rounds, seconds] = isQuick ? [1, 10] : [3, 30];
@@ -38,7 +38,7 @@ export async function underChanges(parts: Parts): Promise<UnderChanges> {
   try {
     for (let round = 0; round < rounds; round++) {
       progress(`changes of pods, then of nodes, too: round ${round + 1} of ${rounds}`);
-      // What is begun is no part of what goes on.
+      // Starting the changes is not part of the measurement.
       await sleep(1_000, undefined, { signal });
       const written = pods.acknowledged;
       processorPods.push(
@@ -49,7 +49,7 @@ export async function underChanges(parts: Parts): Promise<UnderChanges> {
       processorPodsAndNodes.push(await agent.processorPercent(lags));
       lagP50.push(percentile(await lags, 50));
       lagP99.push(percentile(await lags, 99));
-      // A run that is cut off has said what it found.
+      // A run that is cut off has still printed its results so far.
       const percents = [processorPods, processorPodsAndNodes].map((all) => all.at(-1)?.toFixed(1));
       progress(`processor ${percents.join(' % and ')} %, lag p99 ${lagP99.at(-1)?.toFixed(0)} ms`);
     }
@@ -79,7 +79,7 @@ class PodChanges {
     this.#ended = exitOf(child, 'close');
   }
 
-  /** As of the last tenth of a second. Throws when the program has ended. */
+  /** As of the last tenth of a second. Throws an Error if the program has ended. */
   get acknowledged(): number {
     if (this.#child.exitCode !== null) throw new Error('the program that changes pods failed');
     return this.#acknowledged;
