@@ -40,15 +40,15 @@ const parts: Readonly<Record<PartName, readonly Row[]>> = {
       unit: 's',
       limit: 5,
     },
-    { name: 'read', metric: 'of it first request to last list', unit: 's' },
+    { name: 'read', metric: 'of which first request to last list', unit: 's' },
     { name: 'restart', metric: 'restart with tables in place, to ready', unit: 's' },
-    { name: 'residentAtMost', metric: 'resident memory at most', unit: 'MB', limit: 350 },
+    { name: 'residentAtMost', metric: 'maximum resident memory', unit: 'MB', limit: 350 },
   ],
   rest: [
     { name: 'residentAtRest', metric: 'resident memory', unit: 'MB' },
     { name: 'processorAtRest', metric: 'processor time', unit: '%' },
-    { name: 'requestsAtRest', metric: 'requests but watches', unit: '/min', limit: 0 },
-    { name: 'watchesAtRest', metric: 'watches begun', unit: '/min' },
+    { name: 'requestsAtRest', metric: 'requests without watches', unit: '/min', limit: 0 },
+    { name: 'watchesAtRest', metric: 'watches started', unit: '/min' },
   ],
   changes: [
     { name: 'processorPods', metric: changing, unit: '%', limit: 25 },
@@ -56,7 +56,7 @@ const parts: Readonly<Record<PartName, readonly Row[]>> = {
     { name: 'processorPodsAndNodes', metric: `${changing} and 4 of nodes`, unit: '%' },
     { name: 'lagP50', metric: 'API write to map entry p50', unit: 'ms' },
     { name: 'lagP99', metric: 'API write to map entry p99', unit: 'ms', limit: 250 },
-    { name: 'residentAfterChanges', metric: 'resident memory after it', unit: 'MB', limit: 350 },
+    { name: 'residentAfterChanges', metric: 'resident memory afterwards', unit: 'MB', limit: 350 },
   ],
 };
 

@@ -9,7 +9,7 @@ import type { PodLoad } from './pod-load.ts';
 
 export const costGroup = 'agents in a cluster of two nodes';
 const pods = 100;
-const restRequests = 'requests at rest but watches';
+const restRequests = 'requests at rest, without watches';
 
 /** At rest, only watches cause requests. */
 export const costBars: readonly Bar[] = [
@@ -46,15 +46,15 @@ export async function agentCosts(
       'MB',
       withPods.map(({ megabytes }) => megabytes),
     ),
-    figure('processor time a pod created', 'ms', [(perPod.processorSeconds * 1000) / pods]),
-    figure('requests a pod created but watches', 'requests', [perPod.others / pods]),
+    figure('processor time per created pod', 'ms', [(perPod.processorSeconds * 1000) / pods]),
+    figure('requests per created pod, without watches', 'requests', [perPod.others / pods]),
     figure(
       restRequests,
       '/min',
       all.map(({ others }) => others * (60 / seconds)),
     ),
     figure(
-      'watches begun at rest',
+      'watches started at rest',
       '/min',
       all.map(({ watches }) => watches * (60 / seconds)),
     ),
