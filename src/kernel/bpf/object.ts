@@ -1,5 +1,4 @@
-// A compiled BPF object while it is loaded: open it from bytes, set constants and sizes, reuse existing maps, load it,
-// and take typed maps and programs from it.
+// A compiled BPF object: opened from bytes, given constants, sizes and existing maps, loaded; typed maps and programs of it.
 
 import koffi from 'koffi';
 import { littleEndian } from '../codec.ts';
@@ -147,8 +146,7 @@ export class BpfObject implements Disposable {
 
   /**
    * Creates the maps and loads the programs. Throws KernelError: for `bpf program load` with the relevant lines of the
-   * verifier's log (the whole log is the cause's message), or for `bpf object load` with the features that the kernel
-   * lacks.
+   * verifier's log (the cause has all of it), or for `bpf object load` with the features that the kernel lacks.
    */
   load(): void {
     this.#expectOpen('load');
@@ -274,9 +272,8 @@ function writeInteger(view: DataView, symbol: ElfSymbol, value: bigint): void {
   if (![1, 2, 4, 8].includes(size))
     throw new RangeError(`${name} is not an integer: ${size} bytes`);
   const bits = BigInt(size * 8);
-  if (value < -(1n << (bits - 1n)) || value >= 1n << bits) {
+  if (value < -(1n << (bits - 1n)) || value >= 1n << bits)
     throw new RangeError(`${value} does not fit ${name}, which has ${size} bytes`);
-  }
   for (let index = 0; index < size; index++) {
     const place = littleEndian ? index : size - 1 - index;
     view.setUint8(offset + place, Number((value >> BigInt(index * 8)) & 0xffn));
