@@ -1,9 +1,9 @@
 // `heddle install-cni`
 
-import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { defaultSocket } from '../api/socket.ts';
+import { fileStatus } from '../base/file-status.ts';
 import { printable } from '../base/printable.ts';
 import { CommandError } from './client/command-error.ts';
 import { type CniPlaceFlags, commandWithCniPlaces, configOfNode } from './cni-places.ts';
@@ -27,7 +27,7 @@ export function installCniCommand(): Command {
 async function install({ socket, executableOnly, ...flags }: InstallFlags): Promise<void> {
   // dist/src/cli/install-cni.js -> dist/shim/heddle-cni
   const shim = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
-  if (statSync(shim, { throwIfNoEntry: false }) === undefined)
+  if (fileStatus(shim) === undefined)
     throw new CommandError(`${shim} is not built: run \`npm run build\``);
   const { cni, socket: configured } = configOfNode(flags, { socket });
   const { installCni } = await import('../cni/install.ts');

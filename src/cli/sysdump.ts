@@ -68,16 +68,17 @@ async function run(flags: SysdumpFlags): Promise<void> {
 
 // Flows and addresses are private. In /tmp, another user may have created the file or a link in its place.
 function write(output: string, content: Buffer): void {
-  const present = lstatSync(output, { throwIfNoEntry: false });
-  if (present?.isSymbolicLink() === true) {
-    throw new CommandError(
-      `${output} is a symbolic link: name the file itself, or - for standard output`,
-    );
-  }
   try {
+    const present = lstatSync(output, { throwIfNoEntry: false });
+    if (present?.isSymbolicLink() === true) {
+      throw new CommandError(
+        `${output} is a symbolic link: name the file itself, or - for standard output`,
+      );
+    }
     if (present === undefined || present.isFile()) replaceFile(output, content);
     else writeFileSync(output, content);
   } catch (error) {
+    if (error instanceof CommandError) throw error;
     // The error of a full disk contains no path.
     const reason = errorText(error);
     throw new CommandError(`${output} cannot be written: ${reason}`, { cause: error });

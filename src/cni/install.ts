@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { attemptRemoval, type ReportRefusal } from '../base/attempt-removal.ts';
+import { fileStatus } from '../base/file-status.ts';
 import { configurationsBefore } from './conflicts.ts';
 
 export interface CniPlaces {
@@ -154,7 +155,7 @@ function ensureFile(file: string, content: Buffer, mode: number): boolean {
 }
 
 function isAlready(file: string, content: Buffer, mode: number): boolean {
-  const found = statSync(file, { throwIfNoEntry: false });
+  const found = fileStatus(file);
   if (found === undefined || !found.isFile() || (found.mode & 0o777) !== mode) return false;
   return readFileSync(file).equals(content);
 }

@@ -1,10 +1,11 @@
 // Reads a lab's manifests as far as the lab needs them: which pods run where, with which command, and which nodes
 // exist. Everything else is for the agents, which receive all files.
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Document, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { fileStatus } from '../base/file-status.ts';
 import { InputError } from '../base/input-error.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import { type Prefix, parsePrefix } from '../net/prefix.ts';
@@ -81,7 +82,7 @@ const nodeObject = z.object({
  * does not exist.
  */
 export function readLabManifests(source: string): readonly LabManifestFile[] {
-  const stat = statSync(source, { throwIfNoEntry: false });
+  const stat = fileStatus(source);
   if (stat === undefined) {
     throw new InputError({ object: 'manifests', value: source, rule: 'is not a file or folder' });
   }

@@ -149,11 +149,17 @@ export class SocketFile {
   }
 
   isThere(): boolean {
-    return fileAt(this.#path) === this.#made;
+    return this.#made !== undefined && fileAt(this.#path) === this.#made;
   }
 
+  /** Does not throw: a file that stays has no process, and is replaced by the next one that listens. */
   remove(): void {
-    if (this.isThere()) rmSync(this.#path, { force: true });
+    if (!this.isThere()) return;
+    try {
+      rmSync(this.#path, { force: true });
+    } catch {
+      // A read-only file system, for example.
+    }
   }
 }
 
@@ -174,8 +180,15 @@ function boundTo(path: string): number {
   }
 }
 
-/** Differs for a different file, even if that has the same inode. */
+/**
+ * Differs for a different file, even if that has the same inode. Undefined where lstat(2) fails, for whatever reason: no one
+ * reaches the socket by such a path.
+ */
 function fileAt(path: string): string | undefined {
-  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return found && `${found.dev} ${found.ino} ${found.ctimeNs}`;
+  try {
+    const { dev, ino, ctimeNs } = lstatSync(path, { bigint: true });
+    return `${dev} ${ino} ${ctimeNs}`;
+  } catch {
+    return undefined;
+  }
 }

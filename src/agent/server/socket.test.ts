@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,6 +100,41 @@ test('the socket of a process that took the place stays until that process ends'
   await well;
   assert.equal(lstatSync(path).mode & 0o777, 0o600);
 });
+
+// errno of a stat(2) below the folder: ENOTDIR, ELOOP. Node.js's `throwIfNoEntry` covers neither.
+const notFolders = [
+  { what: 'a file', put: (folder: string) => writeFileSync(folder, '') },
+  { what: 'a link to itself', put: (folder: string) => symlinkSync('run', folder) },
+];
+
+for (const { what, put } of notFolders) {
+  test(`${what} in the place of the folder is a problem until the folder is back`, async (context) => {
+    const top = mkdtempSync(join(tmpdir(), 'heddle-socket-'));
+    context.after(() => rmSync(top, { recursive: true }));
+    const folder = join(top, 'run');
+    const path = join(folder, 'agent.sock');
+    const told = new EventEmitter();
+    const open = (): Promise<KeptSocket> =>
+      KeptSocket.open({
+        periodMs: 5,
+        listen: () => listenApi(path, { log: silentLogger } as ApiSources),
+        onProblem: (problem) => told.emit(problem === undefined ? 'well' : 'problem', problem),
+        onRestored: () => undefined,
+      });
+    const socket = await open();
+    rmSync(folder, { recursive: true });
+    put(folder);
+    const [problem] = await once(told, 'problem');
+    assert.match(String(problem), /^socket: .*run /);
+    await once(told, 'problem');
+    rmSync(folder);
+    await once(told, 'well');
+    assert.ok(lstatSync(path).isSocket());
+    rmSync(folder, { recursive: true });
+    put(folder);
+    assert.doesNotThrow(() => socket.end());
+  });
+}
 
 test('the API and the CNI shim have one socket each, and both are removed at the end', async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-socket-'));

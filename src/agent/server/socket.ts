@@ -86,10 +86,10 @@ export class KeptSocket {
   }
 
   async #look(): Promise<void> {
-    if (this.#current?.isReachable() === true) return;
-    this.#current?.close();
-    this.#current = undefined;
     try {
+      if (this.#current?.isReachable() === true) return;
+      this.#current?.close();
+      this.#current = undefined;
       await this.#listen();
       this.#options.onProblem(undefined);
       this.#options.onRestored();

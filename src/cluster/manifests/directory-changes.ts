@@ -1,6 +1,7 @@
 // Reports when a directory should be read again: after events followed by a quiet time, or after a period.
 
-import { type FSWatcher, statSync, watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
+import { fileStatus } from '../../base/file-status.ts';
 
 export interface DirectoryChangesOptions {
   readonly directory: string;
@@ -25,7 +26,8 @@ export class DirectoryChanges implements Disposable {
 
   /** Watches the directory that exists now: a watch follows an inode, and the directory may be replaced. */
   rewatch(): void {
-    const inode = statSync(this.#options.directory, { throwIfNoEntry: false })?.ino;
+    // If the path cannot be used, the scan reports it.
+    const inode = fileStatus(this.#options.directory)?.ino;
     if (inode === this.#watchedInode && this.#watcher !== undefined) return;
     this.#closeWatcher();
     if (inode === undefined) return;

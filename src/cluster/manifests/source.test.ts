@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import fsPromises, { mkdir, rename, rm } from 'node:fs/promises';
+import fsPromises, { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
+import { basename } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
@@ -97,6 +98,35 @@ test('a removed directory leaves its last good contents in force', async () => {
   assert.equal(after.state, before.state);
   assert.equal(after.complete, true);
 });
+
+// errno of a stat(2) of the path: ENOTDIR, ELOOP. Node.js's `throwIfNoEntry` covers neither.
+const refusals = [
+  { code: 'ELOOP', put: (path: string) => symlink(basename(path), path), at: '' },
+  { code: 'ENOTDIR', put: (path: string) => writeFile(path, ''), at: '' },
+  { code: 'ENOTDIR', put: (path: string) => writeFile(path, ''), at: '/c' },
+];
+
+for (const { code, put, at } of refusals) {
+  test(`a directory that gives ${code}${at} is a problem until it is back`, async () => {
+    await using directory = await temporaryDirectory();
+    await directory.write('a.yaml', nodeYaml('node-1'));
+    const own = `${directory.path}-own`;
+    await mkdir(`${own}${at}`, { recursive: true });
+    await rm(`${own}${at}`, { recursive: true });
+    await rename(directory.path, `${own}${at}`);
+    await using snapshots = follow(manifestSource(`${own}${at}`, { debounceMs: 5, rescanMs: 20 }));
+    const before = await snapshots.until(({ complete }) => complete);
+    await rename(own, directory.path);
+    await put(own);
+    const during = await snapshots.until(({ problems }) => problems.length > 0);
+    assert.equal(during.state, before.state);
+    assert.match(during.problems[0]?.text ?? '', new RegExp(`^directory .*${code}`));
+    await rm(own);
+    await rename(directory.path, own);
+    await snapshots.until(({ problems }) => problems.length === 0);
+    await rename(own, directory.path);
+  });
+}
 
 test('contents written before a reread are known afterwards, however long the quiet time', async () => {
   await using directory = await temporaryDirectory();

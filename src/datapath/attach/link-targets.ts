@@ -1,8 +1,8 @@
 // The kinds of targets of links: creating a link, and checking whether a link still has the target that its pin names.
 // Interfaces, cgroups and namespaces are deleted and recreated under the same name.
 
-import { statSync } from 'node:fs';
 import { unreachable } from '../../base/exhaustive.ts';
+import { fileStatus } from '../../base/file-status.ts';
 import { attachCgroup } from '../../kernel/bpf/attach/cgroup.ts';
 import { attachSkLookup } from '../../kernel/bpf/attach/netns.ts';
 import { attachTcx, queryTcx, type TcxProgramOptions } from '../../kernel/bpf/attach/tcx.ts';
@@ -70,7 +70,7 @@ export function attachedLink<Hook extends string>(
 
 // Id of the cgroup or namespace: both are the inode number of their files.
 function inodeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino;
+  return fileStatus(path)?.ino;
 }
 
 // The pin of a link that already runs the program may be out of reach: in a bpf file system that was unmounted but is
