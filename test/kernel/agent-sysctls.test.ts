@@ -1,16 +1,22 @@
-// Kernel parameters that the agent may not write, as in a container whose /proc/sys is read-only.
+// Kernel parameters that the agent may not write, as in a container whose /proc/sys is read-only, and what uninstalling
+// restores.
 
 import assert from 'node:assert/strict';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   agentPlace,
   cni,
   cniBeside,
   podNamespace,
+  rebooted,
   startAgent,
   status,
 } from '../support/agent-process.ts';
 import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
+
+const heddle = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys';
 
@@ -42,5 +48,24 @@ rootTest(
     cni(place, { verb: 'CHECK', ...call, more: { prevResult } });
     assert.equal((await status(place)).endpoints, 1);
     cni(place, { verb: 'DEL', ...call });
+  },
+);
+
+rootTest(
+  'uninstall leaves forwarding on if it was on before the agent of this boot',
+  async (context) => {
+    const place = agentPlace(context);
+    const names = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'];
+    for (const name of names) runIn(place.namespace, 'sysctl', '-qw', `${name}=0`);
+    await (await startAgent(context, place)).end('SIGTERM');
+    // A file of /etc/sysctl.d turns it on with every boot.
+    const { namespace, ...rest } = rebooted(context, place);
+    for (const name of names) runIn(namespace, 'sysctl', '-qw', `${name}=1`);
+    await (await startAgent(context, { namespace, ...rest })).end('SIGTERM');
+    const cni = path.join(place.folder, 'cni');
+    const flags = ['uninstall', '-c', place.config, '--bin-dir', cni, '--conf-dir', cni];
+    runIn(namespace, process.execPath, heddle, ...flags);
+    const values = names.map((name) => runIn(namespace, 'sysctl', '-n', name).trim());
+    assert.deepEqual(values, ['1', '1']);
   },
 );

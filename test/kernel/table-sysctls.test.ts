@@ -22,6 +22,7 @@ function sysctlMemory(): Memory {
       if (!values.has(name)) values.set(name, value);
     },
     recall: (name) => values.get(name),
+    forget: (name) => void values.delete(name),
   };
 }
 
@@ -45,6 +46,11 @@ rootTest('kernel parameters are set if they differ, remembered, listed and resto
     table.set([forward]);
     assert.deepEqual(table.delete([forward, acceptRa]), []);
     assert.equal(fs.readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim(), '0');
+    assert.deepEqual([...memory.values], []);
+    // Another process turned it on meanwhile: it stays on.
+    fs.writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
+    assert.deepEqual([table.set([forward]), table.delete([forward])], [[], []]);
+    assert.equal(fs.readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim(), '1');
   });
 });
 

@@ -60,7 +60,7 @@ function node(context: TestContext): Node {
     },
     nft: Nftables.open(namespace),
     attacher: memoryAttacher(),
-    sysctlMemory: { remember: () => {}, recall: () => undefined },
+    sysctlMemory: { remember: () => {}, recall: () => undefined, forget: () => {} },
   };
   context.after(() => {
     for (const map of Object.values(targets.maps)) map[Symbol.dispose]();

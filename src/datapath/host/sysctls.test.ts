@@ -11,7 +11,7 @@ function entry(ifIndex: number): SysctlEntry {
 
 test('unchanged settings are the same listing, which is not compared again', () => {
   const settings = new Map<number, ListedSettings>();
-  const memory = { remember: () => undefined, recall: () => undefined };
+  const memory = { remember: () => undefined, recall: () => undefined, forget: () => undefined };
   const table = sysctlTable(memory, (ifIndex) => settings.get(ifIndex));
   const desired = new Map([1, 2].map((ifIndex) => [entry(ifIndex).name, entry(ifIndex)]));
   for (const ifIndex of [1, 2]) settings.set(ifIndex, { forwarding4: '1' });

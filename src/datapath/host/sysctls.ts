@@ -46,6 +46,8 @@ export interface SysctlMemory {
   /** The first value of a name counts; later ones are heddle's own. */
   remember(name: SysctlName, value: string): void;
   recall(name: SysctlName): string | undefined;
+  /** After the first value was written back: from then on the parameter is not ours. */
+  forget(name: SysctlName): void;
 }
 
 export function sysctlEntries(desired: DesiredState): readonly EntryGroup<SysctlEntry>[] {
@@ -195,7 +197,9 @@ export function sysctlTable(
         ignored: ['ENOENT'],
         write: ({ name }) => {
           const before = memory.recall(name);
-          if (before !== undefined) writeSysctl(name, before);
+          if (before === undefined) return;
+          writeSysctl(name, before);
+          memory.forget(name);
         },
       }),
   };
