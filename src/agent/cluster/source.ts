@@ -6,6 +6,7 @@ import { KubernetesSource } from '../../cluster/kubernetes/kubernetes-source.ts'
 import { manifestSource } from '../../cluster/manifests/source.ts';
 import type { ClusterSource } from '../../cluster/source.ts';
 import type { ClusterConfig } from '../../config/schema.ts';
+import { isKernelError } from '../../kernel/errno.ts';
 import type { ModelConfig } from '../../model/desired.ts';
 import { familyBits, prefixFamily, prefixLength } from '../../net/prefix.ts';
 import type { OwnRoutes } from './api-server-way.ts';
@@ -32,13 +33,14 @@ export function clusterParts(
   { directory, kubernetes: settings }: ClusterConfig,
   { model, owned, routes }: ClusterPartsOptions,
 ): ClusterParts {
+  const heldNodes = (): number => nodesOf(routes.list());
   if (settings !== undefined) {
     const credentials = new KubeConfigCredentials(settings);
     const { startupTaint, remotePodNames } = settings;
     const kubernetes = new KubernetesSource({
       credentials,
       node: model.nodeName,
-      heldNodes: () => nodesOf(routes.list()),
+      heldNodes,
       remotePods: remotePodNames,
     });
     const apiServers = async (): Promise<readonly string[]> => {
@@ -50,7 +52,21 @@ export function clusterParts(
     return { source: kubernetes, kubernetes, apiServers, writer };
   }
   if (directory === undefined) throw new Error('a configuration without a cluster was accepted');
-  return { source: manifestSource(directory, { node: model.nodeName }) };
+  return {
+    source: manifestSource(directory, { node: model.nodeName, heldNodes: orNone(heldNodes) }),
+  };
+}
+
+// A folder is read whatever the kernel answers.
+function orNone(count: () => number): () => number {
+  return () => {
+    try {
+      return count();
+    } catch (error) {
+      if (!isKernelError(error)) throw error;
+      return 0;
+    }
+  };
 }
 
 // A Node has one pod range per family. Single addresses belong to pods of this node.

@@ -19,7 +19,10 @@ function file(name: string, { nodes = '', inode = 1, at = 0 }: Written): Scanned
   const documents = nodes
     .split(' ')
     .filter((node) => node !== '')
-    .map((node) => `{apiVersion: v1, kind: Node, metadata: {name: ${node}}}`);
+    .map(
+      (node) =>
+        `{apiVersion: v1, kind: Node, metadata: {name: ${node}}, spec: {podCIDRs: [${range(node)}]}, status: {addresses: [{type: InternalIP, address: 198.51.100.${node.slice(1)}}]}}`,
+    );
   return {
     path: `demo/${name}`,
     version: `${inode} ${at}`,
@@ -30,14 +33,20 @@ function file(name: string, { nodes = '', inode = 1, at = 0 }: Written): Scanned
   };
 }
 
+function range(node: string): string {
+  return `192.0.2.${16 * Number(node.slice(1))}/28`;
+}
+
 function scan(files: Readonly<Record<string, Written>>): Scan {
   return { files: new Map(Object.entries(files).map(([name, of]) => [name, file(name, of)])) };
 }
 
 /** Nodes believed, and what is told, at a time in seconds. */
-function believed(next: Scan, previous: Scan | undefined, at: number): Scan {
+function believed(next: Scan, previous: Scan | undefined, at: number, held?: number): Scan {
   const now = (at * second) as Moment;
-  const options = { directory: 'demo', node: 'n1', doubtMs: 10_000, writingMs: 2_000, now };
+  const heldNodes = held === undefined ? undefined : () => held;
+  const times = { doubtMs: 10_000, writingMs: 2_000, now };
+  const options = { directory: 'demo', node: 'n1', heldNodes, ...times };
   return believedScan(next, previous, options);
 }
 
@@ -194,3 +203,27 @@ for (const [when, previous] of unknown) {
     assert.deepEqual(shown(believed(scan({}), end, 61)).told, []);
   });
 }
+
+const fewer =
+  'directory demo: has 1 other nodes with pod ranges and addresses, but this node has routes to 2';
+
+test('a first scan with fewer Nodes than there are routes is accepted after a while', () => {
+  const files = { a: { nodes: 'n1 n2' }, b: {} };
+  const doubt = believed(scan(files), undefined, 0, 2);
+  assert.deepEqual(shown(doubt), { nodes: 'n1 n2', told: [fewer] });
+  assert.equal(doubt.doubtedUntil, 10 * second);
+  const still = believed(scan(files), doubt, 9.9, 2);
+  assert.deepEqual(shown(still).told, [fewer]);
+  const problem = { subject: 'demo', text: 'EIO', consequence: '' };
+  const unreadable = believed({ ...still, problem }, still, 9.9);
+  assert.deepEqual(shown(believed(scan(files), unreadable, 9.9, 2)).told, [fewer]);
+  assert.deepEqual(shown(believed(scan(files), still, 10, 2)), { nodes: 'n1 n2', told: [] });
+});
+
+test('a Node that returns ends the doubt about a first scan, and later ones are not compared with routes', () => {
+  const doubt = believed(scan({ a: { nodes: 'n1 n2' }, b: {} }), undefined, 0, 2);
+  const whole = believed(scan({ a: { nodes: 'n1 n2' }, b: { nodes: 'n3' } }), doubt, 1, 2);
+  assert.deepEqual(shown(whole), { nodes: 'n1 n2 n3', told: [] });
+  const removed = believed(scan({ a: { nodes: 'n1 n2' } }), whole, 2, 2);
+  assert.deepEqual(shown(removed), { nodes: 'n1 n2', told: [] });
+});

@@ -17,11 +17,47 @@ export interface DoubtOptions {
   /** The same for a file that was written in place and lost some of its objects. */
   readonly writingMs: number;
   readonly now: Moment;
+  /** Before the first accepted scan: number of other nodes to which this one still has routes. */
+  readonly heldNodes?: (() => number) | undefined;
 }
 
 /** `previous`: the accepted scan, undefined at the start. `next`: the scan as read. */
 export function believedScan(next: Scan, previous: Scan | undefined, options: DoubtOptions): Scan {
-  if (next.problem !== undefined) return next;
+  const wasAccepted = previous?.isAccepted === true;
+  if (next.problem !== undefined) return { ...next, isAccepted: wasAccepted };
+  const compared = comparedScan(next, previous, options);
+  const believed = wasAccepted ? compared : startedScan(compared, previous, options);
+  return { ...believed, isAccepted: wasAccepted || isSound(believed) };
+}
+
+// Files that were emptied while no agent ran are compared with the routes that the last one left.
+function startedScan(scan: Scan, previous: Scan | undefined, options: DoubtOptions): Scan {
+  const { directory, node, doubtMs, now, heldNodes } = options;
+  if (!isSound(scan)) return scan;
+  const held = heldNodes?.() ?? 0;
+  const others = otherNodes(scan, node);
+  const fewNodesSince = previous?.fewNodesSince ?? now;
+  const until = (fewNodesSince + doubtMs) as Moment;
+  if (others >= held || now >= until) return scan;
+  const text = `directory ${directory}: has ${others} other nodes with pod ranges and addresses, but this node has routes to ${held}`;
+  const doubtedUntil = earlier(scan.doubtedUntil, until);
+  return { ...scan, fewNodesSince, doubtedUntil, doubt: problemOf(directory, text, doubtMs) };
+}
+
+/** Number of Nodes to which routes can lead. */
+function otherNodes({ files }: Scan, own: string | undefined): number {
+  const names = new Set<string>();
+  for (const { manifests } of files.values()) {
+    for (const { content } of manifests.objects.values()) {
+      if (content.kind !== 'Node') continue;
+      const { name, podCidrs, addresses } = content.object;
+      if (name !== own && podCidrs.length > 0 && addresses.length > 0) names.add(name);
+    }
+  }
+  return names.size;
+}
+
+function comparedScan(next: Scan, previous: Scan | undefined, options: DoubtOptions): Scan {
   const present = objectIds(next);
   if (present.size === 0) return believedEmpty(next, previous, options);
   const files = new Map<string, ScannedFile>();

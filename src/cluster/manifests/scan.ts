@@ -19,6 +19,10 @@ export interface Scan {
   /** Set if the folder has no objects, which is not accepted yet. */
   readonly doubt?: SourceProblem | undefined;
   readonly emptySince?: Moment | undefined;
+  /** Whether the folder, or its contents at an earlier time, were read and accepted completely. */
+  readonly isAccepted?: boolean;
+  /** Before that: since when the folder has had fewer Nodes than there are routes. */
+  readonly fewNodesSince?: Moment | undefined;
   /** When a current doubt may end. */
   readonly doubtedUntil?: Moment | undefined;
 }

@@ -21,6 +21,8 @@ export interface ManifestSourceOptions {
   readonly deadlineMs?: number | undefined;
   /** Name of this node: a file that loses its Node is doubted. */
   readonly node?: string | undefined;
+  /** Number of other nodes to which an earlier agent left routes: a first reading with fewer Nodes is doubted. */
+  readonly heldNodes?: (() => number) | undefined;
   /** How long a file or folder without objects must stay so to be accepted. Default 10,000 ms. */
   readonly doubtMs?: number | undefined;
   /** The same for a file that was written in place and lost some objects. Default 2,000 ms. */
@@ -32,7 +34,8 @@ export function manifestSource(
   options: ManifestSourceOptions = {},
 ): ClusterSource {
   const { debounceMs = 50, rescanMs = 5_000, deadlineMs } = options;
-  const { node, doubtMs = 10_000, writingMs = 2_000 } = options;
+  const { node, heldNodes, doubtMs = 10_000, writingMs = 2_000 } = options;
+  const doubts = { directory, node, heldNodes, doubtMs, writingMs };
   const asked: ((isAll: boolean) => void)[] = [];
   let hurry = (): void => undefined;
   return {
@@ -55,7 +58,7 @@ export function manifestSource(
           for (const answer of answered) answer(false);
           break;
         }
-        scan = believedScan(read, scan, { directory, node, doubtMs, writingMs, now: moment() });
+        scan = believedScan(read, scan, { ...doubts, now: moment() });
         const next = compose(scan, snapshot);
         if (next !== snapshot) {
           snapshot = next;
