@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { lockNetwork, networkHolder } from '../../src/agent/process/network-lock.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
-import { holdTable, tableComment } from '../../src/kernel/netfilter/nft-owned-table.ts';
+import { heldTableComment, holdTable } from '../../src/kernel/netfilter/nft-owned-table.ts';
 import { runIn, spawnIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -180,7 +180,13 @@ rootTest('flushing or reloading rules does not affect the lock', (context) => {
 
 rootTest('a table of that name created by hand is not a lock', (context) => {
   const namespace = testNamespace(context);
-  runIn(namespace, 'nft', 'add', 'table', 'inet', 'heddle_agent');
+  // As saved rules restore it.
+  const comment = 'comment "lock of the heddle agent, pid 7";';
+  runIn(namespace, 'nft', `add table inet heddle_agent { ${comment} }`);
+  assert.equal(
+    namespace.run(() => networkHolder()),
+    undefined,
+  );
   using _lock = namespace.run(() => lockNetwork());
   assert.throws(() => namespace.run(() => lockNetwork()), inUse);
 });
@@ -194,7 +200,7 @@ rootTest('nft shows the owner of the lock, and its comment survives a listing', 
     /table inet heddle_agent \{[^}]*flags owner\s+comment "lock of the heddle agent, pid 7"/s,
   );
   assert.equal(
-    namespace.run(() => tableComment('heddle_agent')),
+    namespace.run(() => heldTableComment('heddle_agent')),
     'lock of the heddle agent, pid 7',
   );
   lock[Symbol.dispose]();

@@ -7,7 +7,7 @@ import { InputError } from '../../base/input-error.ts';
 import { UndoStack } from '../../base/undo.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { bind, close, socket } from '../../kernel/libc.ts';
-import { holdTable, tableComment } from '../../kernel/netfilter/nft-owned-table.ts';
+import { heldTableComment, holdTable } from '../../kernel/netfilter/nft-owned-table.ts';
 import { nameHolder } from './name-holder.ts';
 
 const table = 'heddle_agent';
@@ -46,7 +46,7 @@ export function lockNetwork(): NetworkLock {
 
 /** The agent in the calling thread's network namespace. The process id is the one in its own pid namespace. */
 export function networkHolder(): { readonly pid?: number } | undefined {
-  const comment = tableComment(table);
+  const comment = heldTableComment(table);
   if (comment === undefined) return undefined;
   const pid = Number(/pid (\d+)$/.exec(comment)?.[1]);
   return Number.isNaN(pid) ? {} : { pid };

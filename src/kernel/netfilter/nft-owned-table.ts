@@ -53,12 +53,15 @@ export function holdTable(name: string, comment: string): Disposable | undefined
   if (refused === undefined) return transport;
   transport[Symbol.dispose]();
   // A process without CAP_NET_ADMIN also gets EPERM; then the table need not exist.
-  if (refused === 'EPERM' && tableComment(name) !== undefined) return undefined;
+  if (refused === 'EPERM' && heldTableComment(name) !== undefined) return undefined;
   throw new KernelError({ call: 'nft add table', subject: `inet ${name}`, code: refused });
 }
 
-/** Comment of the table `inet NAME`, '' if it has none; undefined if there is no such table. Throws KernelError. */
-export function tableComment(name: string): string | undefined {
+/**
+ * Comment of the table `inet NAME`, '' if it has none; undefined if no socket owns such a table. One without an owner, as a saved
+ * ruleset restores it (`nft -j -f`), is held by nobody. Throws KernelError.
+ */
+export function heldTableComment(name: string): string | undefined {
   using socket = NetlinkSocket.open({ family: 'netfilter' });
   const query = {
     call: 'nft get table',
@@ -69,7 +72,9 @@ export function tableComment(name: string): string | undefined {
   };
   try {
     return socket.get(query, (payload) => {
-      const data = new Attributes(payload.subarray(headerBytes)).view(attributes.userData);
+      const found = new Attributes(payload.subarray(headerBytes));
+      if (((found.u32BigEndian(attributes.flags) ?? 0) & ownerFlag) === 0) return undefined;
+      const data = found.view(attributes.userData);
       return data === undefined ? '' : decodeComment(data);
     });
   } catch (error) {
