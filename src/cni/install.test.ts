@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -128,4 +130,56 @@ test('removes what it installed, and nothing the second time', () => {
   installCni(places);
   assert.deepEqual(removeCni(places, assert.fail), [places.configuration, places.executable]);
   assert.deepEqual(removeCni(places, assert.fail), []);
+});
+
+// Names that a killed `install-cni` or agent leaves, and what is not its own.
+const abandoned = ['.heddle.7.tmp', '.05-heddle.conflist.8.tmp'];
+const foreign = ['.heddle.7.tmp.bak', '.heddle.x.tmp', '.heddle-other.7.tmp', '.heddle..tmp'];
+
+function withTemporaries(): Fresh {
+  const places = freshPlaces();
+  installCni(places);
+  const folders = [places.binDirectory, places.configurationDirectory];
+  for (const folder of folders) mkdirSync(path.join(folder, '.heddle.9.tmp'));
+  for (const folder of folders) {
+    for (const name of foreign) writeFileSync(path.join(folder, name), '');
+  }
+  for (const [index, name] of abandoned.entries()) {
+    writeFileSync(path.join(folders[index] ?? '', name), '');
+  }
+  return places;
+}
+
+test('removes half-written files of its own names, and no others', () => {
+  const places = withTemporaries();
+  const { executable, configuration, binDirectory, configurationDirectory } = places;
+  assert.deepEqual(removeCni(places, assert.fail), [
+    configuration,
+    path.join(configurationDirectory, '.05-heddle.conflist.8.tmp'),
+    executable,
+    path.join(binDirectory, '.heddle.7.tmp'),
+  ]);
+  const left = [...foreign, '.heddle.9.tmp'].sort();
+  for (const folder of [binDirectory, configurationDirectory]) {
+    assert.deepEqual(readdirSync(folder).sort(), left);
+  }
+});
+
+test('an installation removes half-written files after a minute', () => {
+  const places = withTemporaries();
+  const { binDirectory, configurationDirectory } = places;
+  const files = [binDirectory, configurationDirectory].map((folder, index) =>
+    path.join(folder, abandoned[index] ?? ''),
+  );
+  const present = (): readonly boolean[] => files.map((file) => existsSync(file));
+  installCni(places);
+  assert.deepEqual(present(), [true, true]);
+  const past = Date.now() / 1_000 - 61;
+  for (const file of files) utimesSync(file, past, past);
+  installCni(places);
+  assert.deepEqual(present(), [false, false]);
+  assert.deepEqual(
+    readdirSync(binDirectory).sort(),
+    [...foreign, '.heddle.9.tmp', 'heddle'].sort(),
+  );
 });

@@ -5,12 +5,13 @@ import {
   chmodSync,
   closeSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -123,18 +124,18 @@ export function installConfiguration(
  */
 export function removeCni(options: CniPlaces, refused: ReportRefusal): readonly string[] {
   const { executable, configuration } = places(options);
-  return [configuration, executable].filter((file) =>
-    attemptRemoval(file, refused, () => removeFile(file)),
-  );
+  return [configuration, executable]
+    .flatMap((file) => [file, ...temporariesOf(file)])
+    .filter((file) => attemptRemoval(file, refused, () => removeFile(file)));
 }
 
 // False: it did not exist.
 function removeFile(file: string): boolean {
-  const there = statSync(file, { throwIfNoEntry: false });
-  // A folder is not heddle's.
-  if (there?.isDirectory() === true) return false;
+  // A folder is none of ours, nor is a link to one.
+  if (fileStatus(file)?.isDirectory() === true) return false;
+  if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return false;
   rmSync(file, { force: true });
-  return there !== undefined;
+  return true;
 }
 
 function places({ binDirectory, configurationDirectory }: CniPlaces): {
@@ -149,6 +150,7 @@ function places({ binDirectory, configurationDirectory }: CniPlaces): {
 
 /** False: it was up to date. */
 function ensureFile(file: string, content: Buffer, mode: number): boolean {
+  discardOldTemporaries(file);
   if (isAlready(file, content, mode)) return false;
   replaceFile(file, content, mode);
   return true;
@@ -160,12 +162,45 @@ function isAlready(file: string, content: Buffer, mode: number): boolean {
   return readFileSync(file).equals(content);
 }
 
-// The temporary file is in the same folder: containerd notices renames there, not new files, and a rename is atomic
-// only within one file system.
+function temporaryPrefix(file: string): string {
+  return `.${path.basename(file)}.`;
+}
+
+/** Half-written files that processes left which were killed, or still write. */
+function temporariesOf(file: string): readonly string[] {
+  const directory = path.dirname(file);
+  const prefix = temporaryPrefix(file);
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.startsWith(prefix))
+      .filter(({ name }) => /^\d+\.tmp$/.test(name.slice(prefix.length)))
+      .map(({ name }) => path.join(directory, name));
+  } catch {
+    return [];
+  }
+}
+
+// The writer may be in another container, where its pid means another process. A write takes milliseconds.
+const abandonedMs = 60_000;
+
+function discardOldTemporaries(file: string): void {
+  for (const temporary of temporariesOf(file)) {
+    const { mtimeMs = Infinity } = fileStatus(temporary) ?? {};
+    if (Date.now() - mtimeMs < abandonedMs) continue;
+    try {
+      rmSync(temporary, { force: true });
+    } catch {
+      // A read-only file system: if something has to be written, that error is reported.
+    }
+  }
+}
+
+// The temporary file is in the same folder: containerd notices renames there, not new files, and only within one file
+// system is a rename atomic.
 function replaceFile(file: string, content: Buffer, mode: number): void {
   const directory = path.dirname(file);
   mkdirSync(directory, { recursive: true });
-  const temporary = path.join(directory, `.${path.basename(file)}.${process.pid}.tmp`);
+  const temporary = path.join(directory, `${temporaryPrefix(file)}${process.pid}.tmp`);
   try {
     writeFileSync(temporary, content, { flush: true });
     // Not through writeFileSync, which would apply the umask.

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -29,6 +37,16 @@ test('a released lock can be taken again', (context) => {
   assert.equal(runningAgent(stateDir), undefined);
   using _lock = AgentLock.acquire(stateDir);
   assert.equal(runningAgent(stateDir), process.pid);
+});
+
+test('half-written files of an agent that was killed are removed at the start', (context) => {
+  const stateDir = stateDirectory(context);
+  AgentLock.acquire(stateDir)[Symbol.dispose]();
+  for (const name of ['sysctls.json.tmp', 'released-addresses.tmp', 'notes.tmp']) {
+    writeFileSync(join(stateDir, name), '');
+  }
+  using _lock = AgentLock.acquire(stateDir);
+  assert.deepEqual(readdirSync(stateDir).sort(), ['agent.lock', 'notes.tmp']);
 });
 
 test('without a state directory there is no agent', (context) => {

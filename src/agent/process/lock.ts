@@ -14,15 +14,20 @@ import { join } from 'node:path';
 import { errorCode } from '../../base/errors.ts';
 import { InputError } from '../../base/input-error.ts';
 import { ownFolder } from '../../base/private-folder.ts';
+import { discardHalfWritten, temporaryOf } from '../../base/replace-file.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { close, noFollow, open, openFlags, tryLock } from '../../kernel/libc.ts';
 
-/** Names of files in a state directory. */
+const replaced: readonly string[] = ['released-addresses', 'sysctls.json'];
+
+/** Names of files in a state directory that are half-written, and stay there if the agent is killed. */
+export const temporaryStateNames: readonly string[] = replaced.map(temporaryOf);
+
+/** Names of files and folders in a state directory. */
 export const stateNames: readonly string[] = [
   'endpoints',
   'spare-records',
-  'released-addresses',
-  'sysctls.json',
+  ...replaced,
   'agent.lock',
 ];
 const pinNames: readonly string[] = ['maps', 'programs', 'links'];
@@ -45,7 +50,10 @@ export class AgentLock implements Disposable {
    */
   static acquire(stateDir: string): AgentLock {
     const warning = ownFolder('stateDir', stateDir, stateNames);
-    return new AgentLock(stateDir, lockFile(stateDir), warning);
+    const fd = lockFile(stateDir);
+    // No other agent writes here now.
+    for (const name of replaced) discardHalfWritten(join(stateDir, name));
+    return new AgentLock(stateDir, fd, warning);
   }
 
   /** Takes the lock again if its file was deleted while the agent runs. Throws InputError if that fails. */

@@ -37,6 +37,17 @@ test('uninstall removes the state and its folder, and nothing the second time', 
   assert.equal(await removeFiles(at, assert.fail), 0);
 });
 
+test('uninstall removes half-written files, unless they are folders', async (context) => {
+  const at = place(context);
+  writeFileSync(join(at.stateDir, 'sysctls.json.tmp'), '{');
+  writeFileSync(join(at.stateDir, 'released-addresses.tmp'), '');
+  assert.equal(await removeFiles(at, assert.fail), 5);
+  assert.ok(!existsSync(at.stateDir));
+  mkdirSync(join(at.stateDir, 'sysctls.json.tmp'), { recursive: true });
+  assert.equal(await removeFiles(at, assert.fail), 0);
+  assert.deepEqual(readdirSync(at.stateDir), ['sysctls.json.tmp']);
+});
+
 test('uninstall leaves a folder with foreign files', async (context) => {
   const at = place(context);
   writeFileSync(join(at.stateDir, 'notes'), '');

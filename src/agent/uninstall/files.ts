@@ -1,12 +1,12 @@
 // Removes the agent's state and socket by name, not whole folders: a mistyped path must not cost the user files, or a
 // process its socket.
 
-import { readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { attemptRemoval, type ReportRefusal } from '../../base/attempt-removal.ts';
 import { errorCode } from '../../base/errors.ts';
 import type { AgentConfig } from '../../config/schema.ts';
-import { stateNames } from '../process/lock.ts';
+import { stateNames, temporaryStateNames } from '../process/lock.ts';
 import { removeLeftSockets } from '../server/socket-file.ts';
 
 /** Returns the number of removed files. */
@@ -15,15 +15,19 @@ export async function removeFiles(
   refused: ReportRefusal,
 ): Promise<number> {
   const sockets = await removeLeftSockets(socket, refused);
-  const files = stateNames.map((name) => join(stateDir, name));
-  const removed = files.filter((file) => attemptRemoval(file, refused, () => removeFile(file)));
+  const removed = [...temporaryStateNames, ...stateNames].filter((name) => {
+    const file = join(stateDir, name);
+    const isTemporary = temporaryStateNames.includes(name);
+    return attemptRemoval(file, refused, () => removeFile(file, isTemporary));
+  });
   for (const folder of [stateDir, dirname(socket)]) removeIfEmpty(folder, refused);
   return removed.length + sockets;
 }
 
-// False: it did not exist.
-function removeFile(file: string): boolean {
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) return false;
+// False: it did not exist. A folder with the name of a temporary file is not ours.
+function removeFile(file: string, isTemporary: boolean): boolean {
+  const present = lstatSync(file, { throwIfNoEntry: false });
+  if (present === undefined || (isTemporary && present.isDirectory())) return false;
   rmSync(file, { recursive: true });
   return true;
 }
