@@ -37,11 +37,17 @@ function show(value: unknown): string {
   // Quote only text that would be misleading without quotes.
   const isPlain = typeof value === 'string' && value !== '' && isPrintable(value);
   const written = isPlain ? value : printableJson(jsonOf(value));
-  // Remove a user and a password from a URL.
-  const text = written
-    .slice(0, 4_000)
-    .replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"']*@/gi, '$1<removed>@');
+  const text = written.slice(0, 4_000).replaceAll(/[^\s"']+/g, withoutUser);
   return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+}
+
+// Removes a user and a password from a URL, up to the last `@`: a password may contain others.
+function withoutUser(word: string): string {
+  const end = word.lastIndexOf('@');
+  const start = end === -1 ? -1 : word.search(/[a-z0-9+.-]:\/\//i);
+  if (start === -1) return word;
+  const user = start + 'x://'.length;
+  return end < user ? word : `${word.slice(0, user)}<removed>${word.slice(end)}`;
 }
 
 // JSON has no form for functions and symbols, for a value that contains itself (a YAML alias), or for one nested too

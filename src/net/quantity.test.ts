@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assertEnds } from '../../test/support/assert-ends.ts';
 import { parseQuantity } from './quantity.ts';
 
 const quantities: readonly (readonly [string, number | undefined])[] = [
@@ -32,3 +33,8 @@ for (const [text, expected] of quantities) {
   const stands = expected === undefined ? 'is no quantity' : `stands for ${expected}`;
   test(`"${text}" ${stands}`, () => assert.equal(parseQuantity(text), expected));
 }
+
+test('a MiB of digits takes time in proportion to its length', () => {
+  const texts = ["'1'.repeat(2 ** 20) + 'x'", "'1.' + '1'.repeat(2 ** 20) + 'x'"];
+  assertEnds(new URL('./quantity.js', import.meta.url).href, 'parseQuantity', texts);
+});

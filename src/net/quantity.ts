@@ -24,7 +24,8 @@ const decimal: Readonly<Record<string, number>> = {
 
 /** The number; undefined if the text is not a quantity. */
 export function parseQuantity(text: string): number | undefined {
-  const match = /^([+-]?(?:\d+\.?\d*|\.\d+))([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE]?)$/.exec(text);
+  // Each text can be divided in one way only: a tenant may write any number of digits.
+  const match = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+))([eE][+-]?\d+|[KMGTPE]i|[numkMGTPE]?)$/.exec(text);
   if (match === null) return undefined;
   const [, number = '', suffix = ''] = match;
   if (/^[eE][+-]?\d/.test(suffix)) return Number(`${number}${suffix}`);

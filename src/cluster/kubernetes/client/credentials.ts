@@ -121,7 +121,9 @@ export class KubeConfigCredentials implements Credentials {
 function serversIn(file: string | undefined): readonly string[] {
   if (file === undefined) return [];
   try {
-    const found = /^\s*server:\s*["']?(https?:\/\/[^\s"']+)/m.exec(readFileSync(file, 'utf8'));
+    const found = /^[ \t]*server:[ \t]*["']?(https?:\/\/[^\s"']+)/m.exec(
+      readFileSync(file, 'utf8'),
+    );
     return found?.[1] === undefined ? [] : [found[1]];
   } catch {
     // Not every node has this file. The next address is used.
