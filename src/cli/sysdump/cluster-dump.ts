@@ -1,10 +1,11 @@
 // The dump of a whole cluster: each agent's own dump (taken inside its pod), its log, and the objects of the
 // installation. Needs a kubeconfig that may exec into the agents' pods.
 
-import { Writable } from 'node:stream';
-import type { CoreV1Api, KubeConfig, V1Pod } from '@kubernetes/client-node';
+import type { CoreV1Api, Exec, KubeConfig, Log, V1Pod } from '@kubernetes/client-node';
 import { CommandError } from '../client/command-error.ts';
 import type { ArchiveFile } from './archive.ts';
+import { archiveName, podFiles } from './pod-files.ts';
+import { commandOutput, containerLog, type PodContainer } from './pod-output.ts';
 import { objectWithoutSecrets, withoutSecrets } from './secrets.ts';
 
 export interface ClusterDumpOptions {
@@ -17,7 +18,9 @@ export interface ClusterDumpOptions {
 
 const agentLabel = 'app.kubernetes.io/name=heddle';
 const logLines = 20_000;
-const nodeDumpMs = 60_000;
+const nodeDumpCommand = ['heddle', 'sysdump', '--output', '-', '--format', 'json'];
+/** Some times what a node with full maps and 10,000 flows has. */
+const podLimits = { bytes: 128 * 2 ** 20, ms: 60_000 };
 
 /** Throws CommandError if the API server cannot be reached. If one node fails, a file contains the reason. */
 export async function clusterDump(options: ClusterDumpOptions): Promise<readonly ArchiveFile[]> {
@@ -28,14 +31,17 @@ export async function clusterDump(options: ClusterDumpOptions): Promise<readonly
   const pods = await agentPods(core, namespace);
   onProgress(`${pods.length} agents`);
   const exec = new client.Exec(config);
+  const logs = new client.Log(config);
   const files: ArchiveFile[] = [];
   for (const pod of pods) {
     const name = pod.metadata?.name ?? '';
     const node = pod.spec?.nodeName ?? name;
     onProgress(`node ${node}`);
-    files.push(...(await nodeFiles(node, () => dumpInPod(exec, namespace, name))));
-    files.push(await log(core, { namespace, name, node, previous: false }));
-    if (hasRestarted(pod)) files.push(await log(core, { namespace, name, node, previous: true }));
+    const folder = `nodes/${archiveName(node)}`;
+    const container = { namespace, name, container: 'agent' };
+    files.push(...(await nodeFiles(folder, exec, container)));
+    files.push(await log(folder, logs, container, false));
+    if (hasRestarted(pod)) files.push(await log(folder, logs, container, true));
   }
   onProgress('objects of the cluster');
   const apps = config.makeApiClient(client.AppsV1Api);
@@ -72,78 +78,34 @@ async function agentPods(core: CoreV1Api, namespace: string): Promise<readonly V
   throw new CommandError(`no pod in namespace ${namespace} has the label ${agentLabel}`);
 }
 
-type ExecInPod = Pick<import('@kubernetes/client-node').Exec, 'exec'>;
-
-/** Runs `heddle sysdump -o json` in the pod and returns its files. */
-async function dumpInPod(exec: ExecInPod, namespace: string, pod: string): Promise<string> {
-  const output: Buffer[] = [];
-  const errors: Buffer[] = [];
-  const command = ['heddle', 'sysdump', '--output', '-', '--format', 'json'];
-  await new Promise<void>((resolve, reject) => {
-    const timeout = setTimeout(
-      () => reject(new Error(`no answer within ${nodeDumpMs / 1000} s`)),
-      nodeDumpMs,
-    );
-    exec
-      .exec(namespace, pod, 'agent', command, into(output), into(errors), null, false, (status) => {
-        clearTimeout(timeout);
-        if (status.status === 'Success') resolve();
-        else reject(new Error(`${status.message} ${Buffer.concat(errors).toString()}`));
-      })
-      .catch((error: unknown) => {
-        clearTimeout(timeout);
-        reject(error instanceof Error ? error : new Error(String(error)));
-      });
-  });
-  return Buffer.concat(output).toString();
-}
-
-function into(chunks: Buffer[]): Writable {
-  return new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      chunks.push(Buffer.from(chunk));
-      done();
-    },
-  });
-}
-
+/** Runs `heddle sysdump -o json` in the pod and returns its files, in this folder. */
 async function nodeFiles(
-  node: string,
-  dump: () => Promise<string>,
+  folder: string,
+  exec: Pick<Exec, 'exec'>,
+  pod: PodContainer,
 ): Promise<readonly ArchiveFile[]> {
   try {
-    const files = JSON.parse(await dump()) as readonly ArchiveFile[];
-    return files.map(({ path, content }) => ({ path: `nodes/${node}/${path}`, content }));
+    const text = await commandOutput(exec, pod, nodeDumpCommand, podLimits);
+    return podFiles(text).map(({ path, content }) => ({ path: `${folder}/${path}`, content }));
   } catch (error) {
-    return [missing(`nodes/${node}/dump`, error)];
+    return [missing(`${folder}/dump`, error)];
   }
-}
-
-interface LogSource {
-  readonly namespace: string;
-  readonly name: string;
-  readonly node: string;
-  /** Whether to read the log of the container that ran before this one. */
-  readonly previous: boolean;
 }
 
 function hasRestarted({ status }: V1Pod): boolean {
   return status?.containerStatuses?.some(({ restartCount }) => restartCount > 0) === true;
 }
 
+/** `previous`: of the container that ran before this one. */
 async function log(
-  core: CoreV1Api,
-  { namespace, name, node, previous }: LogSource,
+  folder: string,
+  reader: Pick<Log, 'log'>,
+  pod: PodContainer,
+  previous: boolean,
 ): Promise<ArchiveFile> {
-  const path = `nodes/${node}/agent${previous ? '-before' : ''}.log`;
+  const path = `${folder}/agent${previous ? '-before' : ''}.log`;
   try {
-    const text = await core.readNamespacedPodLog({
-      namespace,
-      name,
-      container: 'agent',
-      previous,
-      tailLines: logLines,
-    });
+    const text = await containerLog(reader, pod, { previous, tailLines: logLines }, podLimits);
     return { path, content: withoutSecrets(text) };
   } catch (error) {
     return missing(path, error);

@@ -7,6 +7,7 @@ import { errorText } from '../../base/errors.ts';
 import { packageVersion } from '../../base/version.ts';
 import type { AgentClient } from '../client/client.ts';
 import type { ArchiveFile } from './archive.ts';
+import { archiveName } from './pod-files.ts';
 import { objectWithoutSecrets, withoutSecrets } from './secrets.ts';
 
 export interface NodeDumpOptions {
@@ -96,7 +97,7 @@ function networkConfigurations(): readonly ArchiveFile[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map(({ name }) => fileOf(`cni/${name}`, `${folder}/${name}`));
+    .map(({ name }) => fileOf(`cni/${archiveName(name)}`, `${folder}/${name}`));
 }
 
 function missing(path: string, error: unknown): ArchiveFile {
