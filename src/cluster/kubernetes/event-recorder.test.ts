@@ -72,7 +72,7 @@ test('of any number of different Events, twenty are sent immediately and then on
   const made = fake();
   const flood = async (): Promise<void> => {
     for (let index = 0; index < 100; index++) {
-      const subject = { ...pod, name: `web-${index}-${made.nowMs}` };
+      const subject = { ...pod, namespace: `shop-${index}`, name: `web-${made.nowMs}` };
       made.recorder.warn(subject, { reason: 'InvalidAnnotation', message: 'x' });
       await made.recorder.sent();
     }
@@ -84,6 +84,48 @@ test('of any number of different Events, twenty are sent immediately and then on
   assert.equal(made.requests.length, 23);
 });
 
+test('pods of one namespace, however many, silence neither the node nor other namespaces', async () => {
+  const made = fake();
+  const written = (): readonly string[] =>
+    made.requests.map(({ path }) => path.replace(/.*namespaces.([^/]*).*/, '$1'));
+  const text = { reason: 'InvalidAnnotation', message: 'x' };
+  // As the agent does each period, for an hour.
+  const period = async (): Promise<void> => {
+    made.nowMs += 10_000;
+    for (let index = 0; index < 300; index++) {
+      made.recorder.warn({ ...pod, namespace: 'tenant', uid: `u${index}` }, text);
+    }
+    await made.recorder.sent();
+  };
+  for (let count = 0; count < 360; count++) await period();
+  assert.ok(written().length <= 5 + 360 / 3, `${written().length} requests for one namespace`);
+  made.requests.length = 0;
+  await period();
+  assert.equal(made.recorder.warn(node, { reason: 'PodNetworkFault', message: 'x' }), true);
+  assert.equal(made.recorder.warn(pod, text), true);
+  await made.recorder.sent();
+  assert.deepEqual(written().slice(-2).sort(), ['default', 'shop']);
+  // It is known for as long as it lasts: it is counted, not written again.
+  for (let count = 0; count < 29; count++) {
+    await period();
+    made.recorder.warn(node, { reason: 'PodNetworkFault', message: 'x' });
+  }
+  assert.equal(written().filter((namespace) => namespace === 'default').length, 1);
+});
+
+test('an Event about the node overtakes those about pods', async () => {
+  const made = fake();
+  for (let index = 0; index < 5; index++) {
+    made.recorder.warn({ ...pod, uid: `u${index}` }, { reason: 'InvalidAnnotation', message: 'x' });
+  }
+  for (const reason of ['NoPodRanges', 'PodNetworkFault']) {
+    made.recorder.warn(node, { reason, message: 'x' });
+  }
+  await made.recorder.sent();
+  const reasons = made.requests.map((request) => bodyOf(request)['reason']);
+  assert.deepEqual(reasons.slice(1, 4), ['NoPodRanges', 'PodNetworkFault', 'InvalidAnnotation']);
+});
+
 test('setting the wall clock neither raises nor lowers the limit', async (context) => {
   const made = fake();
   const set = (days: number): void => {
@@ -93,12 +135,12 @@ test('setting the wall clock neither raises nor lowers the limit', async (contex
   const text = { reason: 'AddressPoolExhausted', message: 'none is free' };
   for (let count = 0; count < 30; count++) {
     set(count % 2 === 0 ? 1 : -2);
-    made.recorder.warn({ ...pod, name: `web-${count}` }, text);
+    made.recorder.warn({ ...pod, namespace: `shop-${count}` }, text);
     await made.recorder.sent();
   }
   assert.equal(made.requests.length, 20);
   made.nowMs += 300_001;
-  made.recorder.warn({ ...pod, name: 'web-0' }, text);
+  made.recorder.warn({ ...pod, namespace: 'shop-0' }, text);
   await made.recorder.sent();
   assert.equal(made.requests.length, 21);
 });

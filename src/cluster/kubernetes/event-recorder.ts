@@ -7,6 +7,7 @@ import type { ApiClient, ApiRequest } from './client/api-client.ts';
 import { ApiError } from './client/api-error.ts';
 import { pause } from './client/pause.ts';
 import { shownText } from './client/shown.ts';
+import { EventAllowance } from './event-allowance.ts';
 import { isTransient, type WriteTimes, writeTimes } from './retried-write.ts';
 
 export interface EventSubject {
@@ -50,13 +51,10 @@ interface Message {
   readonly known: Known;
 }
 
-const burst = 20;
-/** Interval after which one more request is allowed. */
-const refillMs = 10_000;
 /** Minimum interval between updates of one Event's count. */
 const recountMs = 300_000;
 const keptEvents = 200;
-/** Maximum number of waiting messages. */
+/** Maximum number of waiting messages about the node, and of those about pods. */
 const longestQueue = 20;
 const mostTries = 5;
 /** How long a refusal is shown after it last occurred. */
@@ -65,18 +63,17 @@ const problemMs = 600_000;
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #now: () => number;
+  readonly #allowance: EventAllowance;
   /** In order of their last use. */
   readonly #known = new Map<string, Known>();
   readonly #queue: Message[] = [];
   #sending: Promise<void> | undefined;
   #problem: { readonly text: string; readonly at: number } | undefined;
-  #tokens = burst;
-  #refilledAt: number;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#refilledAt = this.#now();
+    this.#allowance = new EventAllowance(this.#now());
   }
 
   /** Why Events are not accepted. */
@@ -94,16 +91,28 @@ export class EventRecorder {
   warn(subject: EventSubject, text: EventText): boolean {
     const { kind, namespace = '', name, uid = '' } = subject;
     const key = JSON.stringify([kind, namespace, name, uid, text.reason, text.message]);
+    const now = this.#now();
+    const before = this.#known.get(key);
+    if (before !== undefined) before.count++;
+    if (before !== undefined && before.toldAt > now - recountMs) return true;
+    const waiting = this.#queue.filter((message) => message.subject.kind === kind).length;
+    if (waiting >= longestQueue || !this.#allowance.take(subject, now)) return false;
+    // Only an Event that is written is remembered: others must not displace it.
     const known = this.#remember(key, name);
-    known.count++;
-    if (known.toldAt > this.#now() - recountMs) return true;
-    if (this.#queue.length >= longestQueue || !this.#takeToken()) return false;
-    known.toldAt = this.#now();
-    this.#queue.push({ subject, text, key, known });
+    known.toldAt = now;
+    this.#enqueue({ subject, text, key, known });
     this.#sending ??= this.#send().finally(() => {
       this.#sending = undefined;
     });
     return true;
+  }
+
+  // Those about the node overtake those about pods, except the one that is being sent.
+  #enqueue(message: Message): void {
+    const queue = this.#queue;
+    const isNode = message.subject.kind === 'Node';
+    const firstPod = queue.findIndex(({ subject }, index) => index > 0 && subject.kind === 'Pod');
+    queue.splice(isNode && firstPod !== -1 ? firstPod : queue.length, 0, message);
   }
 
   // Sequential: a slow server does not receive more requests.
@@ -209,7 +218,7 @@ export class EventRecorder {
       // Names have at most 253 characters.
       name: `${subject.slice(0, 220)}.${Date.now().toString(16)}${Math.trunc(Math.random() * 65_536).toString(16)}`,
       isCreated: false,
-      count: 0,
+      count: 1,
       toldAt: -Infinity,
     };
     this.#known.delete(key);
@@ -217,14 +226,5 @@ export class EventRecorder {
     const [oldest] = this.#known.keys();
     if (this.#known.size > keptEvents && oldest !== undefined) this.#known.delete(oldest);
     return known;
-  }
-
-  #takeToken(): boolean {
-    const earned = Math.floor((this.#now() - this.#refilledAt) / refillMs);
-    this.#tokens = Math.min(burst, this.#tokens + earned);
-    this.#refilledAt += earned * refillMs;
-    if (this.#tokens === 0) return false;
-    this.#tokens--;
-    return true;
   }
 }
