@@ -142,7 +142,7 @@ rootTest("deleting a pod's interface removes its entries", async (context) => {
     const now = await status(place);
     assert.equal(now.endpoints, 1);
     assert.equal(now.datapath.attachments, 3);
-    assert.match(now.health.reasons.join(), /its interface hd[0-9a-f]+ is gone/);
+    assert.match(now.health.reasons.join(), /its interface hd[0-9a-f]+ is missing/);
   });
 });
 

@@ -66,7 +66,10 @@ for (const { name, settings, forget } of cases) {
       /^forgot endpoint .* namespace no longer exist$/.test(text),
     );
     assert.equal(forgotten.length, 2, told.join('\n'));
-    assert.match(health.reasons.join(), /its interface hd.* is gone; it keeps 10\.201\.1\.2 and/);
+    assert.match(
+      health.reasons.join(),
+      /its interface hd.* is missing; it keeps 10\.201\.1\.2 and/,
+    );
     assert.equal(health.reasons.length, 1);
 
     for (const { containerId, path: netns } of gone) {

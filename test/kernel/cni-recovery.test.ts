@@ -105,6 +105,7 @@ rootTest('a restart finds live, incomplete, stale and deleted endpoints', async 
   for (const pod of [live, halfBuilt, stale, vanished]) await node.call('ADD', pod);
   const records = new Map(node.pods.endpoints().map((entry) => [entry.containerId, entry]));
   const { hostIfIndex: _, ...reservation } = records.get(halfBuilt.containerId) ?? assert.fail();
+  node.store.remove(reservation.hostIfName);
   node.store.reserve(reservation);
   runIn(stale.namespace, 'ip', 'link', 'delete', 'eth0');
   vanished.end();
@@ -114,7 +115,7 @@ rootTest('a restart finds live, incomplete, stale and deleted endpoints', async 
   assert.deepEqual(restarted.endpoints(), [records.get(live.containerId)]);
   assert.match(
     textsOf(restarted.problems()),
-    new RegExp(`${stale.containerId} eth0: .* is gone; it`),
+    new RegExp(`${stale.containerId} eth0: .* is missing; it`),
   );
   assert.equal(restarted.problems().length, 1);
   assert.equal(listLinks(node.socket).length, 2, 'loopback and the live endpoint');
@@ -160,7 +161,7 @@ rootTest(
     assertFails(
       await node.call('CHECK', pod, { prevResult: {} }),
       100,
-      /its interface hd.* is gone/,
+      /its interface hd.* is missing/,
     );
     assert.equal((await node.call('DEL', pod)).exitCode, 0);
     assert.deepEqual([node.pods.problems(), readdirSync(node.directory)], [[], []]);

@@ -1,4 +1,4 @@
-// Records that were lost, made again by a new agent from what the kernel has. Limits and host ports are lost with them, and the
+// Records that were lost and that a new agent rebuilds from the kernel's state. Limits and host ports are lost with them, and the
 // agent says so until the runtime adds the pod again.
 
 import assert from 'node:assert/strict';
@@ -74,7 +74,7 @@ rootTest(
     };
 
     const lost =
-      / was lost; made again .* keeps its network and has lost its limits and host ports/;
+      / was lost and has been rebuilt .* keeps its network, but loses any limits and host ports/;
     const told = await restartWith(() => fs.truncateSync(record, fs.statSync(record).size - 4));
     assert.match(told[0] ?? '', /set aside as hd.*, rebuilt from the kernel's state$/);
     assert.match(told[1] ?? '', lost);

@@ -37,7 +37,7 @@ for (const mode of ['native', 'vxlan']) {
       await eventuallyPasses(async () => {
         const { endpoints, health } = await status(place);
         assert.equal(endpoints, 1);
-        assert.match(health.reasons.join(), new RegExp(`is gone; it keeps ${target} and`));
+        assert.match(health.reasons.join(), new RegExp(`is missing; it keeps ${target} and`));
       });
       pinging.kill();
       await eventuallyPasses(() => {

@@ -133,7 +133,7 @@ describe('a container of containerd on node-1', () => {
     await containerd.remove('lasting');
     await eventuallyDefined('the agent misses its interface', async () => {
       const { reasons } = (await lab().status('node-1')).health;
-      return reasons.some((text) => /its interface hd.* is gone; it keeps/.test(text));
+      return reasons.some((text) => /its interface hd.* is missing; it keeps/.test(text));
     });
     await callCni({
       command: 'DEL',
