@@ -82,7 +82,7 @@ test('a problem is logged when it appears', () => {
   assert.deepEqual(messages, ['a.yaml: broken', 'node-2: no address', 'a.yaml: broken']);
 });
 
-test('of the kept errors, those that last are known, whatever else has their text', () => {
+test('kept errors that last are marked, even if another error has the same text', () => {
   const { journal: subject } = journal();
   const file = { subject: 'a.yaml', text: 'a.yaml: broken' };
   const failures = [{ table: 'routes', key: 'k', text: 'route add: ENETUNREACH', retryAt: 0 }];

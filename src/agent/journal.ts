@@ -32,7 +32,7 @@ interface Told {
   readonly withheld: ReadonlySet<string>;
 }
 
-/** `told`: the text that is compared to find out whether it lasts. */
+/** `told`: the text by which the journal finds out whether the error lasts. */
 type KeptError = Dated<Omit<RecentError, 'isCurrent'>> & { readonly told?: string };
 
 const nothingTold: Told = { texts: new Set(), withheld: new Set() };

@@ -110,7 +110,7 @@ test('stop waits for the running settle', async () => {
   await running;
 });
 
-test('changes that others cause without end take a share of the time, and nobody else waits for them', async (context) => {
+test('continuous changes by others take a share of the time and delay nothing else', async (context) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   context.after(() => mock.timers.reset());
   let now = 0;
@@ -142,6 +142,6 @@ test('changes that others cause without end take a share of the time, and nobody
   settler.requestSoon('network', 0);
   pass(0);
   for (let turn = 0; turn < 3; turn++) await setImmediate();
-  assert.equal(settles.length, before + 1, 'what is urgent does not wait for what is not');
+  assert.equal(settles.length, before + 1, 'urgent changes do not wait for others');
   await settler.stop();
 });

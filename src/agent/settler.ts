@@ -18,7 +18,8 @@ export interface SettlerOptions {
 }
 
 /**
- * Of settles that other nodes, or whoever sends to this one, can cause without end. A burst of changes is settled at once.
+ * Limits settles that other nodes, or any sender to this node, can cause without end. A burst of changes is settled at
+ * once.
  */
 const causedByOthers = { share: 0.2, burstMs: 500, longestWaitMs: 2000 };
 
@@ -32,7 +33,7 @@ export class Settler {
   readonly #now: () => number;
   #running: Promise<unknown> | undefined;
   #waiting: Waiting | undefined;
-  /** Of what others cause: the cluster's and the host's changes. */
+  /** The share of changes that others cause: those of the cluster and of the host. */
   readonly #others: WorkShare;
   #soon: NodeJS.Timeout | undefined;
   #soonAt = Number.POSITIVE_INFINITY;
@@ -76,15 +77,18 @@ export class Settler {
     }, delayMs);
   }
 
-  /** As `requestSoon`, for what others can cause without end: later if that has taken its share of the time. */
+  /**
+   * As `requestSoon`, for changes that others can cause without end: it waits if these have used their share of the
+   * time.
+   */
   requestRested(cause: SettleCause, delayMs: number): void {
     this.requestSoon(cause, Math.max(delayMs, this.#others.waitMs()));
   }
 
-  /** For work before a settle that others cause: see `requestRested`. */
+  /** Waits before work that others cause: see `requestRested`. */
   async rested(signal: AbortSignal): Promise<void> {
     const waitMs = this.#others.waitMs();
-    // An abort ends the wait, and then the loop of the caller.
+    // An abort ends the wait, and then the caller's loop.
     if (waitMs > 0) await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
   }
 

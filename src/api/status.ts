@@ -40,7 +40,7 @@ export interface HealthView {
   readonly state: 'starting' | 'healthy' | 'degraded';
   /** The texts of `problems`. */
   readonly reasons: readonly string[];
-  /** The gravest first; empty when healthy. */
+  /** The most serious first; empty when healthy. */
   readonly problems: readonly NodeProblem[];
 }
 
@@ -163,7 +163,7 @@ export interface RecentError {
   readonly at: string;
   readonly kind: ErrorKind;
   readonly text: string;
-  /** True while it lasts: `health`, `cluster`, `facts` or `tables` has it too. */
+  /** True while the error lasts: `health`, `cluster`, `facts` or `tables` contains it too. */
   readonly isCurrent?: true;
   /** Kind of the node's problem that caused it, if the error adds nothing to that problem. */
   readonly from?: ProblemKind | undefined;

@@ -13,7 +13,7 @@ function shareOf(): { readonly share: WorkShare; wait(ms: number): void } {
   };
 }
 
-test('a burst need not wait, and what goes on after it does', () => {
+test('a burst does not wait, and continuous work after it does', () => {
   const { share, wait } = shareOf();
   for (let i = 0; i < 30; i++) {
     assert.equal(share.waitMs(), 0, `piece ${i} of the burst`);
@@ -41,7 +41,7 @@ test('work without end takes its share of the time', () => {
   assert.ok(workedMs > 0.18 * tookMs, `${workedMs} of ${tookMs} ms`);
 });
 
-test('no wait is longer than the longest, and a long quiet time gives no more than a burst', () => {
+test('a wait has a maximum, and a long quiet time allows no more than one burst', () => {
   const { share, wait } = shareOf();
   share.spend(60_000);
   assert.equal(share.waitMs(), 2000);

@@ -1,12 +1,12 @@
-// Bounds the share of time that work takes which others can cause without end: other nodes' addresses that change all the time, or
-// routers that announce prefixes to this node. A burst is worked off at once; only what continues has to wait.
+// Limits the share of time for work that others can cause without end: other nodes' addresses that change all the time,
+// or routers that announce prefixes to this node. A burst is handled at once; only continuous work has to wait.
 
 export interface WorkShareOptions {
   /** 0 to 1. */
   readonly share: number;
-  /** Work that may be done at once after a quiet time, in ms. */
+  /** Work that is allowed at once after a quiet time, in ms. */
   readonly burstMs: number;
-  /** No wait is longer, however long the work took. */
+  /** Limits every wait, however long the work took. */
   readonly longestWaitMs: number;
   /** Monotonic time in ms. Default performance.now(). */
   readonly now?: () => number;
@@ -15,7 +15,7 @@ export interface WorkShareOptions {
 export class WorkShare {
   readonly #options: WorkShareOptions;
   readonly #now: () => number;
-  /** Work that may be done at `#at`, in ms; below 0 after more. */
+  /** Work that was allowed at `#at`, in ms; negative after more work than that. */
   #creditMs: number;
   #at: number;
 
@@ -32,7 +32,7 @@ export class WorkShare {
     this.#at = this.#now();
   }
 
-  /** Until more work is within the share; 0: it may be done now. */
+  /** Time until more work is within the share, in ms; 0: it is allowed now. */
   waitMs(): number {
     return Math.max(0, -this.#credit() / this.#options.share);
   }

@@ -29,7 +29,7 @@ export function dataCommand(name: string, description: string): Command {
 export interface Question<Answer> {
   readonly ask: (client: AgentClient) => Promise<Answer>;
   readonly render: (answer: Answer, style: Style) => string;
-  /** What `render` returns begins with the node's name. */
+  /** The result of `render` begins with the node's name. */
   readonly isTitled?: true;
 }
 

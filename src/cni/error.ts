@@ -37,9 +37,11 @@ export type CniErrorCode = (typeof cniErrorCode)[keyof typeof cniErrorCode];
 export interface CniErrorOptions extends ErrorOptions {
   /** Remedy or underlying cause. */
   readonly details?: string | undefined;
-  /** What must be mended, where somebody else than the runtime's owner can; readiness: what the agent waits for. */
+  /**
+   * What has to be corrected, if someone other than the runtime's owner can do it; readiness: what the agent waits for.
+   */
   readonly about?: 'pod annotation' | 'readiness' | undefined;
-  /** The message without what it was asked for; the message where that is not in it. */
+  /** The message without the request; the whole message if it does not contain the request. */
   readonly plain?: string | undefined;
 }
 

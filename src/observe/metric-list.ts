@@ -60,7 +60,7 @@ function nodeMetrics(sources: MetricSources): readonly ReadMetric[] {
     {
       kind: 'gauge',
       name: 'heddle_problems',
-      help: 'What is wrong with the node now, by kind, as `heddle status` shows it.',
+      help: 'Current problems of the node by kind, as `heddle status` shows them.',
       labelNames: ['kind'],
       read: () => {
         const now = problems();

@@ -154,7 +154,7 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
     return new Set([...this.#desired.entries.keys(), ...this.#applied.keys()]);
   }
 
-  // Most tables are not affected by a pod that is added or deleted.
+  // Most tables are not affected when a pod is added or deleted.
   #hasUnfinished(): boolean {
     return this.#failures.size + this.#foreign.size + this.#tampered.size > 0;
   }
@@ -280,7 +280,7 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
   }
 }
 
-// What is as desired by now has nothing to be remembered for.
+// Forgets keys that are in the desired state by now.
 function forget(
   keys: Iterable<string>,
   { set, surplus }: Pick<Difference<unknown>, 'set' | 'surplus'>,

@@ -50,7 +50,7 @@ function setup() {
 const steady = { relist: false, prune: true };
 const relist = { relist: true, prune: true };
 
-test('what differs is one transaction, with what is to be removed', async () => {
+test('differences and removals are one transaction', async () => {
   const { reconciler, log } = setup();
   await reconciler.settle({ rules: fakeEntries({ all: 1, a: 1, b: 1 }) }, steady);
   const { writes } = await reconciler.settle(
@@ -73,7 +73,7 @@ test('removals alone wait for the deletes of later tables', async () => {
   assert.deepEqual(log.slice(2), ['devices: delete d', 'rules: set , remove a, of 1']);
 });
 
-test('a refused transaction is one failure, and is tried again with whatever is open then', async () => {
+test('a refused transaction is one failure, and is retried with everything that is due then', async () => {
   const { reconciler, log, state } = setup();
   state.refuses = true;
   const wanted = { rules: fakeEntries({ all: 1, a: 1 }) };
@@ -91,7 +91,7 @@ test('a refused transaction is one failure, and is tried again with whatever is 
   assert.deepEqual((await reconciler.settle(more, steady)).failures, []);
 });
 
-test('what a missing whole contained is not named, what is missing from a whole is', async () => {
+test('entries of a missing whole are not named, entries missing from an existing whole are', async () => {
   const { reconciler, kernel, restored } = setup();
   const wanted = { rules: fakeEntries({ all: 1, a: 1, b: 1 }) };
   await reconciler.settle(wanted, steady);

@@ -49,7 +49,7 @@ test('a failure is reported with its error and its pod, and counted by verb and 
   assert.deepEqual(failure?.pod, { namespace: 'shop', name: 'web-1' });
 });
 
-test('a refusal by an agent that is not ready says that it follows from that', async () => {
+test('a refusal because the agent is not ready is marked as such', async () => {
   const error = new CniError(cniErrorCode.tryLater, 'ADD shop/web-1 eth0: x', {
     about: 'readiness',
   });

@@ -14,7 +14,7 @@ export interface HealthProblemSources {
   readonly tables: readonly TableView[];
 }
 
-/** The gravest first. */
+/** The most serious problem first. */
 export function healthProblems({
   parts,
   isReady,
@@ -30,7 +30,7 @@ export function healthProblems({
     ...ownProblems(parts),
     ...brokenObjects(parts),
   ];
-  // Another part may report the same as the agent waits for.
+  // Another part may report the same problem that the agent waits for.
   const texts = new Set<string>();
   return all.filter(({ text }) => {
     const isNew = !texts.has(text);
@@ -39,7 +39,7 @@ export function healthProblems({
   });
 }
 
-/** Problems for the log. Their texts stay the same while they last. */
+/** Problems for the log. The text of a problem stays the same while it lasts. */
 export function journalProblems(parts: AgentParts): readonly JournalProblem[] {
   const { problems } = parts.network.snapshot;
   return [

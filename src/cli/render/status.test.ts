@@ -210,7 +210,7 @@ node-1: starting: waiting for the first full list of the cluster
   );
 });
 
-test('an error that follows from what the agent waits for is shown once that is over', () => {
+test('an error caused by what the agent waits for is shown after the wait', () => {
   const text = 'CNI ADD shop/web-1 eth0: the agent is not ready: no list';
   const node: NodeStatus = {
     ...healthy,

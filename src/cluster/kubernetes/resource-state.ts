@@ -9,7 +9,7 @@ import type { ObjectStore } from './object-store.ts';
 
 export interface ResourceFailure {
   readonly text: string;
-  /** Of a request for this resource: the text without what was requested. */
+  /** For a request for this resource: the text without the request. */
   readonly detail?: string;
 }
 
@@ -36,7 +36,7 @@ export interface ReflectorState {
   readonly postponed?: Failing | undefined;
 }
 
-/** `request`: what may have failed, such as `list nodes`. */
+/** `request`: the request that may have failed, such as `list nodes`. */
 export function failureOf(error: unknown, request: string): ResourceFailure {
   const text = shownText(errorText(error), 1_000);
   const isOfRequest = error instanceof ApiError || error instanceof AnswerError;

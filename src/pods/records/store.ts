@@ -35,9 +35,11 @@ export class EndpointStore {
   /** Whether some records claim the same address. */
   #hasRivals: boolean;
 
-  /** Reads every record. A file that is no record is set aside (`.corrupt`), made again if `recover` can, and told in
-   * `found`; on a disk that is read-only it stays. `capacity`: how many endpoints the data path has room for; ids are 1 to
-   * `capacity`. Throws InputError where there is no such directory and none can be made. */
+  /**
+   * Reads every record. A file that is not a record is set aside (`.corrupt`), rebuilt if `recover` can, and reported
+   * in `found`; on a read-only disk it stays. `capacity`: the number of endpoints for which the data path has room; ids
+   * are 1 to `capacity`. Throws InputError if the directory does not exist and cannot be created.
+   */
   static open(
     directory: string,
     capacity: number,
@@ -70,12 +72,12 @@ export class EndpointStore {
     this.#hasRivals = this.#findRivals();
   }
 
-  /** What was found wrong on disk when the store was opened, in words. */
+  /** Sentences about defects that were found on disk when the store was opened. */
   get found(): readonly string[] {
     return this.#found;
   }
 
-  /** Why no record can be written now, in words; undefined where one can, as far as is known. */
+  /** Why no record can be written now, as a sentence; undefined if records can be written, as far as is known. */
   get broken(): string | undefined {
     return this.#broken;
   }
@@ -142,8 +144,9 @@ export class EndpointStore {
   }
 
   /**
-   * Writes again what another process has removed from the disk, and removes what could not be removed before. Returns
-   * the names of written records. Throws CniError (io), and `broken` contains the reason until it succeeds.
+   * Rewrites records that another process has removed from the disk, and removes files that could not be removed
+   * before. Returns the names of written records. Throws CniError (io), and `broken` contains the reason until it
+   * succeeds.
    */
   rewriteMissing(): readonly string[] {
     return this.#guard(() => {
