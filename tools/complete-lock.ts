@@ -55,7 +55,9 @@ const whole = Object.fromEntries(
 writeFileSync(file, `${JSON.stringify({ ...lock, packages: whole }, undefined, 2)}\n`);
 for (const [name, { version }] of missing) console.log(`added ${name} ${version}`);
 
-/** From the name, as these packages are named: `@biomejs/cli-linux-arm64-musl`. Throws where the name tells nothing. */
+/**
+ * Reads the platform from the package's name: `@biomejs/cli-linux-arm64-musl`. Throws an Error if the name has none.
+ */
 function platformOf(name: string): LockedPackage {
   const words = name.split(/[-_/]/).map((word) => word.replace(/^(musl|gnu).*/, '$1'));
   const os = systems.filter((system) => words.includes(system));
@@ -66,7 +68,10 @@ function platformOf(name: string): LockedPackage {
   return { cpu, os, ...(libc.length > 0 && { libc }) };
 }
 
-/** Where npm puts it: behind the version. Throws where the registry does not know the package, or tells no SHA-512. */
+/**
+ * Adds the hash in npm's usual place: behind the version. Throws an Error if the registry does not know the package, or
+ * gives no SHA-512.
+ */
 function withIntegrity(path: string, entry: LockedPackage): LockedPackage {
   const { version, integrity, ...rest } = entry;
   if (path === '' || integrity !== undefined) return entry;

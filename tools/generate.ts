@@ -1,5 +1,5 @@
-// `npm run generate`: writes src/datapath/generated.ts from the compiled data path object.
-// `npm run generate -- --check`: exit code 1 and one sentence when the committed file is not what the object says.
+// `npm run generate`: writes src/datapath/generated.ts from the compiled data path object. `npm run generate --
+// --check`: exit code 1 and one sentence if the committed file differs from the object.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -22,7 +22,7 @@ async function writeBom(): Promise<void> {
   const status = readFileSync(join(root, 'var/lib/dpkg/status'), 'utf8');
   const node = join(root, 'usr/local/bin/node');
   const hashes = lockedHashes(readFileSync('package-lock.json', 'utf8'));
-  // npm tells the hashes of a lock file, and the image has none.
+  // npm gives the hashes of a lock file, and the image has none.
   const packages = bom.components.map((component) => withHash(component, hashes));
   const components = [...packages, ...debianComponents(status), await nodeComponent(node)];
   const component = { ...bom.metadata.component, type: 'container', name: tag };
@@ -34,7 +34,7 @@ interface Bom {
   readonly components: readonly NpmComponent[];
 }
 
-// npm's own list of what is installed there, which it does not make while anything for development is missing.
+// npm's own list of the installed packages. npm does not write it while a development package is missing.
 function installedPackages(): Bom {
   const cwd = join(root, 'heddle');
   const file = join(cwd, 'package.json');
@@ -79,7 +79,7 @@ async function writeProvenance(): Promise<void> {
   );
 }
 
-// All that .dockerignore lets in.
+// All files that .dockerignore includes.
 function inputFiles(): readonly string[] {
   const allowed = readFileSync('.dockerignore', 'utf8')
     .split('\n')

@@ -1,5 +1,5 @@
-// Compares the modules of the repository with the rules that span files, and prints what breaks one. A step of
-// `npm run check`. Usage: node dist/tools/modules.js
+// Compares the modules of the repository with the rules that span files, and prints every violation. A step of `npm run
+// check`. Usage: node dist/tools/modules.js
 
 import { importCycles } from './modules/import-cycles.ts';
 import { forbiddenImports, tableFaults } from './modules/import-rule.ts';

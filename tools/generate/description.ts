@@ -1,12 +1,12 @@
-// What user space must know of a compiled object: structs, enums, maps, constants and programs, read from its BTF and
-// symbols. Structs are those that maps hold; enums are those that the shared header defines.
+// The parts of a compiled object that user space needs: structs, enums, maps, constants and programs, read from its BTF
+// and symbols. Structs are those that maps hold; enums are those that the shared header defines.
 
 import { Btf, type BtfMember, type BtfType } from '../../src/kernel/bpf/btf.ts';
 import { type ElfFile, parseElf } from '../../src/kernel/bpf/elf.ts';
 import { isPerCpu, type MapType, mapTypeFromNumber } from '../../src/kernel/bpf/map-type.ts';
 import { camelCase, commonPrefix, pascalCase } from './names.ts';
 
-/** How a value is written in TypeScript: its type, the codec of one element, and how many there are. */
+/** The TypeScript form of a value: its type, the codec of one element, and the number of elements. */
 export interface ValueDescription {
   readonly type: string;
   readonly codec: string;
@@ -51,7 +51,7 @@ export interface RingDescription {
 
 export interface ProgramDescription {
   readonly name: string;
-  /** As libbpf names it: it says where the program attaches. */
+  /** libbpf's name for the section: it states where the program attaches. */
   readonly section: string;
 }
 
@@ -64,13 +64,16 @@ export interface ObjectDescription {
   readonly programs: readonly ProgramDescription[];
 }
 
-/** Structs with a TypeScript value of their own, instead of an interface. */
+/** Structs that have a TypeScript value type of their own instead of an interface. */
 const values: Readonly<Record<string, ValueDescription>> = {
   address: { type: 'Address', codec: 'mappedAddress', size: 16 },
   mac: { type: 'Mac', codec: 'mac', size: 6 },
 };
 
-/** `header` is the text of the C header whose enums user space shares, includes and all. Throws when the object lacks something of it. */
+/**
+ * `header` is the text of the C header whose enums user space shares, with all includes. Throws an Error if the object
+ * lacks any part of it.
+ */
 export function describeObject(object: Uint8Array, header: string): ObjectDescription {
   const elf = parseElf(object);
   const btf = Btf.fromObject(object);
@@ -88,7 +91,7 @@ export function describeObject(object: Uint8Array, header: string): ObjectDescri
   };
 }
 
-/** Describes each struct once, those it holds before it. */
+/** Describes each struct once, after the structs that it contains. */
 class StructCollector {
   readonly btf: Btf;
   readonly #done = new Map<string, StructDescription>();
@@ -165,7 +168,7 @@ interface MapVariable {
   readonly value: number | undefined;
 }
 
-/** The maps in `.maps`, sorted by name: clang's order is not promised. */
+/** The maps in `.maps`, sorted by name: clang does not guarantee an order. */
 function mapVariables(btf: Btf): MapVariable[] {
   const section = btf.find('datasec', '.maps');
   if (section === undefined) return [];
@@ -207,7 +210,7 @@ function describeMap(structs: StructCollector, map: MapVariable): MapDescription
   return { cName, type, maxEntries, ...description, perCpu: isPerCpu(type) };
 }
 
-/** A ring buffer's definition cannot name its record: it is the struct with the map's name in the singular. */
+/** The definition of a ring buffer cannot name its record: it is the struct with the map's name in the singular. */
 function ring(structs: StructCollector, map: MapVariable): RingDescription {
   const cName = map.cName.replace(/s$/, '');
   const type = structs.btf.find('struct', cName);
@@ -239,7 +242,7 @@ function describeEnum(btf: Btf, cName: string): EnumDescription {
   return { cName, members, ...(counted === undefined ? {} : { count: Number(counted.value) }) };
 }
 
-/** `const volatile` globals: what the loader sets before the verifier sees the programs. */
+/** `const volatile` globals: the loader sets them before the verifier sees the programs. */
 function constantNames(btf: Btf): string[] {
   return btf.types
     .filter((type) => type.kind === 'variable' && isConstVolatile(btf, type.type))

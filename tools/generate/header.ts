@@ -1,6 +1,6 @@
-// The shared header as the compiler sees it: the headers that it includes in the place of the lines that include them.
+// The shared header as the compiler sees it: every include line is replaced with the included header.
 
-/** Adds each `#include "NAME"` once, where it is first; `read` returns the text of such a file. */
+/** Inserts each `#include "NAME"` once, at its first place; `read` returns the text of such a file. */
 export function withIncludes(header: string, read: (name: string) => string): string {
   const done = new Set<string>();
   const expand = (text: string): string =>

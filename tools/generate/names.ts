@@ -16,7 +16,10 @@ export function words(camel: string): string {
   return camel.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-/** The longest `WORD_` sequence that every name starts with; empty when they share none or one would be left empty. */
+/**
+ * The longest `WORD_` sequence with which every name starts; empty if they share none or if one name would become
+ * empty.
+ */
 export function commonPrefix(names: readonly string[]): string {
   const [first = '', ...rest] = names;
   const parts = first.split('_').slice(0, -1);

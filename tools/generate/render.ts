@@ -31,7 +31,7 @@ function renderHead(headerPath: string): string {
   );
 }
 
-/** Only what the body uses: the compiler rejects the rest. */
+/** Imports only what the body uses: the compiler rejects other imports. */
 function renderImports(body: string): string {
   const line = (keyword: string, names: readonly string[], path: string) => {
     const used = names.filter((name) => new RegExp(`(?<![.\\w])${name}(?=[.<(,;]| =)`).test(body));
@@ -108,7 +108,7 @@ function at(offset: number): string {
   return offset === 0 ? 'offset' : `offset + ${offset}`;
 }
 
-/** Bytes that no field covers: named padding and what the compiler put between fields. */
+/** Bytes without a field: named padding, and bytes that the compiler inserted between fields. */
 function findGaps(
   fields: readonly FieldDescription[],
   size: number,

@@ -1,4 +1,4 @@
-// The Debian packages of an image as CycloneDX components, from dpkg's own list of what is installed.
+// The Debian packages of an image as CycloneDX components, from dpkg's list of installed packages.
 
 export interface Component {
   readonly 'bom-ref': string;
@@ -9,7 +9,9 @@ export interface Component {
   readonly hashes?: readonly { readonly alg: 'SHA-256'; readonly content: string }[];
 }
 
-/** `status`: /var/lib/dpkg/status of the image. Throws Error where it has no package: that is no Debian. */
+/**
+ * `status`: /var/lib/dpkg/status of the image. Throws an Error if it contains no package: the image is then not Debian.
+ */
 export function debianComponents(status: string): readonly Component[] {
   const components = status
     .split(/\n{2,}/)
@@ -23,7 +25,7 @@ export function debianComponents(status: string): readonly Component[] {
   return components.toSorted((left, right) => (left.purl < right.purl ? -1 : 1));
 }
 
-// Continuation lines begin with a space; none of the fields that are read has one.
+// Continuation lines begin with a space; the fields that are read have none.
 function fieldsOf(paragraph: string): Readonly<Record<string, string | undefined>> {
   const lines = paragraph.split('\n').filter((line) => /^[A-Za-z-]+: /.test(line));
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-// The hashes of npm packages as the lock file has them, by `name@version`, in the way CycloneDX writes them.
+// The hashes of npm packages in the lock file, by `name@version`, in the notation of CycloneDX.
 
 export interface NpmComponent {
   readonly name: string;
@@ -21,7 +21,7 @@ export function lockedHashes(lock: string): ReadonlyMap<string, string> {
   return hashes;
 }
 
-/** Throws Error for a package that the lock file does not have: the image is not built from it. */
+/** Throws an Error for a package that the lock file does not contain: the image is then not built from it. */
 export function withHash<T extends NpmComponent>(
   component: T,
   hashes: ReadonlyMap<string, string>,

@@ -1,17 +1,17 @@
-// How an image was made, as an in-toto statement with a SLSA provenance (https://slsa.dev/spec/v1.0/provenance): what went
-// in, by hash, and what came out. It is not signed: whoever publishes the image signs it with the key that others trust.
+// The build of an image as an in-toto statement with a SLSA provenance (https://slsa.dev/spec/v1.0/provenance): its
+// inputs, by hash, and its output. It is not signed: the publisher of the image signs it with the publisher's own key.
 
 export interface BuildFacts {
   readonly tag: string;
-  /** Of the docker-archive. */
+  /** SHA-256 of the docker-archive. */
   readonly archiveSha256: string;
-  /** Of the commit; absent outside of a git repository. */
+  /** SHA-256 of the commit; absent outside of a git repository. */
   readonly commit?: string | undefined;
-  /** Whether the tree had changes that are in no commit. */
+  /** Whether the tree had uncommitted changes. */
   readonly isDirty: boolean;
-  /** `deploy/Dockerfile` and all that the image is made from, by SHA-256. */
+  /** SHA-256 of `deploy/Dockerfile` and of all files from which the image is built. */
   readonly inputs: Readonly<Record<string, string>>;
-  /** The images it is built on: name, and digest where they came from a registry or this machine's storage. */
+  /** The base images: name, and the digest if they came from a registry or this machine's storage. */
   readonly images: readonly { readonly name: string; readonly digest: string }[];
   readonly tools: Readonly<Record<string, string>>;
   readonly startedOn: string;

@@ -4,7 +4,7 @@ import { configFlags } from '../../src/config/flags.ts';
 
 const width = 100;
 
-/** Comment lines, one key after the other. `node` is left out: in a cluster it is each pod's own. */
+/** Comment lines, one key after the other, without `node`: in a cluster each pod sets its own. */
 export function configKeyComments(): string {
   const lines = configFlags()
     .filter(({ key }) => key !== 'node')

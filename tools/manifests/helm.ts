@@ -1,4 +1,4 @@
-// The real helm, built from the Go module in test/kube/helm and kept outside the tree by the hash of what it is made from.
+// The real helm, built from the Go module in test/kube/helm and kept outside the tree, under the hash of its sources.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -9,7 +9,9 @@ import { findGo } from '../../test/kube/cluster/go.ts';
 
 const module = 'test/kube/helm';
 
-/** Its path; built where it is missing (a minute or two). Throws an Error with the compiler's words. */
+/**
+ * Returns the path of helm; builds it if it is missing (a minute or two). Throws an Error with the compiler's output.
+ */
 export function helmProgram(): string {
   const go = findGo();
   const hash = createHash('sha256').update(go.version);
@@ -32,10 +34,13 @@ export function helmProgram(): string {
   return program;
 }
 
-// Without a cluster to ask, helm supposes a very old one.
+// Without a cluster, helm assumes a very old one.
 const template = ['template', '--kube-version', '1.30.0'];
 
-/** What `helm template` makes of the chart. `values`: `['prometheus.podMonitor=true']`. Throws an Error with helm's words. */
+/**
+ * Returns the output of `helm template` for the chart. `values`: `['prometheus.podMonitor=true']`. Throws an Error with
+ * helm's output.
+ */
 export function helmTemplate(helm: string, values: readonly string[] = []): string {
   const set = values.flatMap((value) => ['--set-json', value]);
   const { status, stdout, stderr } = spawnSync(

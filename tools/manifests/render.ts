@@ -1,4 +1,5 @@
-// The plain manifests are the chart with its own values: written by helm, so that both always are the same objects.
+// The plain manifests are the chart with its default values: helm renders both, so that they are always the same
+// objects.
 
 import { configKeyComments } from './config-keys.ts';
 import { helmTemplate } from './helm.ts';
@@ -10,9 +11,9 @@ const head = `# Heddle for a Kubernetes cluster: kubectl apply -f deploy/kuberne
 # Written from deploy/helm/heddle by \`npm run manifests\`; how to install, to change and to remove: docs/install.md.
 `;
 
-/** The text of `manifestsFile`. Throws an Error with helm's words. */
+/** The text of `manifestsFile`. Throws an Error with helm's output. */
 export function plainManifests(helm: string): string {
-  // Helm begins each template with where it is from, and leaves a line where it left something out.
+  // Helm begins each template with its source, and leaves an empty line for everything that it omits.
   const lines = helmTemplate(helm)
     .split('\n')
     .filter((line) => !line.startsWith('# Source: '))

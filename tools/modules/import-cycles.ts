@@ -1,9 +1,10 @@
-// Finds circles of imports, imports of types included: what imports each other cannot be read or moved apart. Pure.
+// Finds circles of imports, including imports of types: modules that import each other cannot be read or moved
+// separately. Pure.
 
 import { join } from 'node:path/posix';
 import type { SourceModule } from './read-module.ts';
 
-/** One sentence for each circle. Breaking all circles that are reported leaves none. */
+/** One sentence per circle. After all reported circles are broken, none remain. */
 export function importCycles(modules: readonly SourceModule[]): string[] {
   const graph = importGraph(modules);
   const found: string[] = [];
@@ -31,7 +32,7 @@ function importGraph(modules: readonly SourceModule[]): Graph {
   );
 }
 
-/** Removes every module from which no circle can be reached. */
+/** Removes every module that leads to no circle. */
 function removeAcyclic(graph: Graph): void {
   let before: number;
   do {
@@ -43,7 +44,10 @@ function removeAcyclic(graph: Graph): void {
   } while (graph.size < before);
 }
 
-/** Follows the first import of each module until a module repeats. Every module of the graph imports another of it. */
+/**
+ * Follows the first import of each module until a module repeats. Every module of the graph imports another module of
+ * the graph.
+ */
 function followImports(graph: Graph, start: string): readonly string[] {
   const walked: string[] = [];
   let path = start;

@@ -1,4 +1,4 @@
-// Compares what modules import with the table of the import rule (import-table.ts). Pure.
+// Compares the imports of modules with the table of the import rule (import-table.ts). Pure.
 
 import { dirname, join } from 'node:path/posix';
 import type { ImportLine } from './import-table.ts';
@@ -12,7 +12,7 @@ export interface ImportRule {
 
 const tableFile = 'tools/modules/import-table.ts';
 
-/** One sentence for each import that the rule does not allow: the file, the import, the line of the rule. */
+/** One sentence per import that the rule does not allow: the file, the import, the line of the rule. */
 export function forbiddenImports(modules: readonly SourceModule[], rule: ImportRule): string[] {
   return modules.flatMap((module) =>
     module.imports.flatMap((imported) => {
@@ -22,7 +22,7 @@ export function forbiddenImports(modules: readonly SourceModule[], rule: ImportR
   );
 }
 
-/** One sentence for each line, name or package of the table that is out of order, unknown or not used. */
+/** One sentence per line, name or package of the table that is out of order, unknown or unused. */
 export function tableFaults(modules: readonly SourceModule[], { table }: ImportRule): string[] {
   return table.flatMap((line, index) => {
     const above = (name: string): boolean => standsAbove(name, { table, index });
@@ -78,7 +78,7 @@ function describe(line: ImportLine): string {
   return `${line.of}: ${names.join(' ') || 'nothing'}`;
 }
 
-/** The line of the file's folder and that of the file itself, as far as they exist. */
+/** The lines of the file's folder and of the file itself, if they exist. */
 function linesOf(path: string, table: readonly ImportLine[]): ImportLine[] {
   return table.filter(({ of }) => pathOf(of) === dirname(path) || pathOf(of) === path);
 }
@@ -93,7 +93,7 @@ function importedPaths({ path, imports }: SourceModule): string[] {
   );
 }
 
-/** The path of a file, or the name of a package: `node` for what Node.js brings. */
+/** The path of a file, or the name of a package: `node` for the modules of Node.js. */
 function targetOf(path: string, specifier: string): string {
   if (isRelative(specifier)) return join(dirname(path), specifier);
   if (specifier.startsWith('node:')) return 'node';
@@ -104,7 +104,7 @@ function isRelative(specifier: string): boolean {
   return specifier.startsWith('.') || specifier.startsWith('/');
 }
 
-/** Whether everything that `name` covers has its line above the one at `index`; that line itself aside. */
+/** Whether everything that `name` covers has its line above the one at `index`, apart from that line itself. */
 function standsAbove(
   name: string,
   { table, index }: { readonly table: readonly ImportLine[]; readonly index: number },

@@ -9,7 +9,7 @@
 // To move a folder: rename it in its line and in the lines that name it; `npm run check` lists what was forgotten.
 
 export interface ImportLine {
-  /** A folder, or a file that may import more than its folder does. */
+  /** A folder, or a file that may import more than its folder. */
   readonly of: string;
   /** Folders and files above this line, separated by spaces. */
   readonly may?: string;
@@ -17,7 +17,7 @@ export interface ImportLine {
   readonly up?: string;
   /** npm packages; `node` stands for all modules of Node.js. */
   readonly packages?: string;
-  /** For a file: it imports what an expression names, which cannot be checked. */
+  /** For a file that imports by expression, which cannot be checked. */
   readonly computed?: true;
 }
 
@@ -165,7 +165,7 @@ export const importTable: readonly ImportLine[] = [
     may: 'base net api cli/client cli/render cli/sysdump',
     packages: 'node commander yaml',
   },
-  // The commands that start a part of heddle themselves.
+  // Commands that start a part of heddle themselves.
   { of: 'cli/agent.ts', may: 'kernel/errno.ts config agent/process/main.ts' },
   { of: 'cli/cni-places.ts', may: 'config' },
   { of: 'cli/demo.ts', may: 'lab' },
@@ -225,7 +225,7 @@ export const importTable: readonly ImportLine[] = [
   },
 ];
 
-/** Unit tests beside the sources may import this besides, whatever their folder may. */
+/** Additional imports of unit tests in the source folders, for every folder. */
 export const unitTestLine: ImportLine = {
   of: '*.test.ts',
   may: 'src test/support',

@@ -1,4 +1,5 @@
-// The imports and exports of a TypeScript file, as the parser sees them: types, dynamic imports and `import('...').T` too.
+// The imports and exports of a TypeScript file according to the parser, including types, dynamic imports and
+// `import('...').T`.
 
 import { parseSync, Visitor } from 'oxc-parser';
 
@@ -30,7 +31,7 @@ export function readModule(path: string, text: string): SourceModule {
       start,
       value: literal(text.slice(start, end)),
     })),
-    // The walk costs more than the parsing, and few files have such a type.
+    // The walk takes longer than the parsing, and few files have such a type.
     ...(/\bimport\s*\(/.test(text) ? typeImports(parsed.program) : []),
   ];
   return {

@@ -8,7 +8,7 @@ const roots = ['src', 'test', 'bench', 'tools', 'examples'];
 
 const known = new Map<string, readonly SourceModule[]>();
 
-/** Every module below the repository's source folders, sorted by path. `root` is the repository. Read once per process. */
+/** Every module in the repository's source folders, sorted by path. `root` is the repository. Read once per process. */
 export function readSourceModules(root: string): readonly SourceModule[] {
   const modules = known.get(root) ?? readFiles(root);
   known.set(root, modules);

@@ -1,5 +1,5 @@
-// Finds names that several modules export: such a name cannot be searched for, and its imports must be read to know which
-// is meant. Pure.
+// Finds names that several modules export: such a name cannot be searched for, and only its imports show which one is
+// meant. Pure.
 
 import type { SourceModule } from './read-module.ts';
 

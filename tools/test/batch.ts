@@ -1,12 +1,12 @@
-// `node batch.js FILE...`: the compiled tests of several files in one process, one file after the other. Reading Node.js and the
-// libraries anew for each file took three quarters of the time of the unit tests.
+// `node batch.js FILE...`: runs the compiled tests of several files in one process, one file after the other. Loading
+// Node.js and the libraries again for each file took three quarters of the time of the unit tests.
 
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { fileMark } from './events.ts';
 
-// The first test waits until all files are read: what measures time is not to wait for modules of others.
+// The first test waits until all files are loaded, so that tests that measure time do not include loading.
 let begin = (): void => undefined;
 const read = new Promise<void>((done) => {
   begin = done;

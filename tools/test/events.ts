@@ -1,14 +1,17 @@
-// A reporter for node:test that writes one JSON object a line for every finished test and for
-// what a test has to tell (`context.diagnostic`): what tools/test/run-files.ts reads.
+// A reporter for node:test that writes one JSON object per line for every finished test and for every message of a test
+// (`context.diagnostic`). tools/test/run-files.ts reads it.
 
 const mark = 'tests of file ';
 
-/** The name of a test that only says whose tests come next: node:test tells tests of one process in their order. */
+/**
+ * The name of a pseudo-test that states which file's tests follow: node:test reports the tests of one process in their
+ * order.
+ */
 export function fileMark(compiled: string): string {
   return mark + compiled;
 }
 
-/** The file that a mark names; undefined for a test. */
+/** The file that a mark names; undefined for a real test. */
 export function markedFile(name: string): string | undefined {
   return name.startsWith(mark) ? name.slice(mark.length) : undefined;
 }
@@ -30,13 +33,13 @@ interface FinishedTest {
 }
 
 export interface TestEvent {
-  /** `told` is no outcome: words of a test for a person, such as a measured time. */
+  /** `told` is not an outcome: it is a message of a test for a person, such as a measured time. */
   readonly outcome: 'passed' | 'failed' | 'skipped' | 'told';
-  /** The test's; of `told`, the words. */
+  /** The name of the test; for `told`, the message. */
   readonly name: string;
-  /** Why it failed, or why it was skipped. */
+  /** The error, or the reason for skipping. */
   readonly text?: string;
-  /** How long it took; of `told` and `skipped` absent. */
+  /** Duration of the test; absent for `told` and `skipped`. */
   readonly ms?: number;
 }
 
@@ -53,7 +56,7 @@ export default async function* events(source: AsyncIterable<FinishedTest>): Asyn
   }
 }
 
-/** node:test's own last words: `tests 12`. */
+/** A line of node:test's summary: `tests 12`. */
 function isTotal(message: string): boolean {
   return /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/.test(message);
 }
@@ -69,12 +72,12 @@ function describe(passed: boolean, data: FinishedTest['data']): TestEvent | unde
   return { outcome: 'failed', name: data.name, text: errorText(error), ms };
 }
 
-/** A parent fails when a child does; the child has told why already. */
+/** A parent fails when a child does; the child has reported the reason already. */
 function isOnlyAboutChildren(error: unknown): boolean {
   return property(error, 'failureType') === 'subtestsFailed';
 }
 
-/** node:test wraps what the test threw; its stack, with the causes below, is what a person wants to read. */
+/** node:test wraps the thrown error; its stack, with the causes below, is what a person wants to read. */
 function errorText(error: unknown): string {
   const cause = property(error, 'cause') ?? error;
   if (!(cause instanceof Error)) return String(cause);

@@ -7,19 +7,28 @@ export interface Layer {
   readonly name: string;
   /** Every `*.test.ts` below these folders belongs to the layer. */
   readonly folders: readonly string[];
-  /** A file that takes longer has hung: it is ended and counts as failed. */
+  /** A file that takes longer hangs: it is ended and counts as failed. */
   readonly timeoutMs: number;
-  /** How many files run at once. Layers that load the CPU or share the machine's network state take one at a time. */
+  /**
+   * Number of files that run at once. Layers that load the CPU or share the machine's network state take one at a time.
+   */
   readonly parallelFiles: number;
-  /** At most how many files share a process, 1 by default: those whose tests leave nothing behind in it. */
+  /**
+   * Maximum number of files in one process, 1 by default: only for tests that leave nothing behind in their process.
+   */
   readonly filesPerProcess?: number;
-  /** Files (words of their paths) that get a process of their own all the same. */
+  /** Files (words of their paths) that always get their own process. */
   readonly alone?: readonly string[];
-  /** Files (words of their paths) whose processes begin first: those that take longest, which others run beside. */
+  /**
+   * Files (words of their paths) whose processes start first: the slowest ones, so that others run at the same time.
+   */
   readonly first?: readonly string[];
-  /** Groups of files (words of their paths) that share something big: one file at a time of each group and of the rest. */
+  /**
+   * Groups of files (words of their paths) that share something large: of each group, and of the rest, one file runs at
+   * a time.
+   */
   readonly groups?: readonly (readonly string[])[];
-  /** Not among the layers of `npm test`: it has a command of its own. */
+  /** Not part of `npm test`: the layer has its own command. */
   readonly onlyByName?: true;
 }
 
@@ -30,11 +39,11 @@ export function testLayers(parallel: number): readonly Layer[] {
       name: 'unit',
       folders: ['src', 'tools', 'bench'],
       timeoutMs: 120_000,
-      // Half of the time is waiting: for a process, a thread, a deadline.
+      // Half of the time is waiting: for a process, a thread or a deadline.
       parallelFiles: 2 * parallel,
-      // More, and the few that wait much would be the last to end.
+      // With more files per process, the few files that mostly wait would end last.
       filesPerProcess: 40,
-      // They turn V8's switches, or start so many processes that others had to wait for them.
+      // They change V8's switches, or start so many processes that others would have to wait.
       alone: ['cli/main.', 'base/nursery.', 'cli/cluster-dump.'],
       first: ['cli/main.', 'cluster/manifest-source.', 'tools/package.', 'kubernetes/reflector.'],
     },
@@ -47,14 +56,15 @@ export function testLayers(parallel: number): readonly Layer[] {
       folders: ['test/kube'],
       timeoutMs: 900_000,
       parallelFiles: 1,
-      // Most of it is waiting. These break nodes of clusters that are theirs, the others share two that stay whole.
+      // Most of the time is waiting. These files break nodes of their own clusters; the others share two clusters that
+      // stay intact.
       ...(parallel > 1 && { groups: [['/install.', '/interruption.', '/nodes.']] }),
       onlyByName: true,
     },
   ];
 }
 
-/** The layer's test sources, sorted. Taken from the sources, so that output of a deleted test does not run. */
+/** The layer's test sources, sorted. Read from the sources, so that the output of a deleted test does not run. */
 export function testFiles(layer: Layer): readonly string[] {
   return layer.folders
     .filter((folder) => existsSync(folder))
@@ -68,7 +78,7 @@ export function testFiles(layer: Layer): readonly string[] {
 /** The files of one process. */
 export type Batch = readonly string[];
 
-/** What runs side by side: a list for each process to take its next files from; processes may share one. */
+/** What runs in parallel: one list per process from which it takes its next files; processes may share a list. */
 export function queues(layer: Layer, files: readonly string[]): readonly Batch[][] {
   const { groups = [], parallelFiles } = layer;
   const grouped = groups.map((words) => files.filter((file) => matchesPattern(file, words)));
@@ -102,7 +112,7 @@ export interface Selection {
   readonly patterns: readonly string[];
 }
 
-/** Reads `[LAYER...] [PATTERN...]`: no layer means every layer of `npm test`, no pattern every file. */
+/** Parses `[LAYER...] [PATTERN...]`: no layer means every layer of `npm test`, no pattern means every file. */
 export function select(words: readonly string[], layers: readonly Layer[]): Selection {
   const named = layers.filter((layer) => words.includes(layer.name));
   const patterns = words.filter((word) => !layers.some((layer) => layer.name === word));

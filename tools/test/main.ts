@@ -1,5 +1,5 @@
-// `npm test [-- LAYER...] [PATTERN...]`: runs the compiled tests layer by layer and ends with the totals.
-// Exit code 1 when a test failed, when none ran, or, where CI=true, when one was skipped.
+// `npm test [-- LAYER...] [PATTERN...]`: runs the compiled tests layer by layer and ends with the totals. Exit code 1
+// if a test failed, if none ran, or, with CI=true, if one was skipped.
 
 import { availableParallelism } from 'node:os';
 import {
@@ -49,7 +49,7 @@ async function runLayer(layer: Layer, files: readonly string[]): Promise<readonl
   return done;
 }
 
-/** On a terminal, what runs stands on the last line until its result takes its place. */
+/** On a terminal, the last line shows what runs until its result replaces it. */
 function announce(layer: Layer, [first = '', ...others]: Batch): void {
   if (!process.stdout.isTTY) return;
   const more = others.length === 0 ? '' : ` and ${others.length} more`;

@@ -1,4 +1,4 @@
-// What a person sees while the tests run: one line a file, the whole output of what failed, the totals last.
+// The output while the tests run: one line per file, the whole output of failed files, and the totals last.
 
 import type { TestEvent } from './events.ts';
 import type { FileResult } from './run-files.ts';
@@ -16,7 +16,7 @@ export function total(results: readonly FileResult[]): Totals {
   return { passed: count('passed'), failed: count('failed'), skipped: count('skipped') };
 }
 
-/** Always the last line, alone, in these words: it is what automation reads. */
+/** Always the last line, in this form: automation reads it. */
 export function totalsLine({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
@@ -34,7 +34,7 @@ export function fileLine(layer: string, result: FileResult): string {
   return `${verdict.padEnd(4)}  ${layer.padEnd(7)}  ${result.file.padEnd(48)}  ${counts}   ${seconds}`;
 }
 
-/** What its tests had to tell, and the time of each that took long, a line each. */
+/** The messages of its tests, and the duration of each slow test, one per line. */
 export function toldLines(result: FileResult): readonly string[] {
   return result.tests.flatMap(({ outcome, name, ms = 0 }) => {
     if (outcome === 'told') return [indent(name)];
@@ -44,7 +44,7 @@ export function toldLines(result: FileResult): readonly string[] {
 
 const slowMs = 5_000;
 
-/** Every failed test of the file with its error, then what the file printed. */
+/** Every failed test of the file with its error, then the output of the file. */
 export function failureText(result: FileResult): string {
   const failures = result.tests
     .filter((test) => test.outcome === 'failed')
@@ -56,7 +56,7 @@ export function failureText(result: FileResult): string {
   ].join('\n');
 }
 
-/** The reasons of skipped tests, each once with its number: `17 skipped: needs root`. */
+/** The reasons of skipped tests, each once with its count: `17 skipped: needs root`. */
 export function skipText(results: readonly FileResult[]): readonly string[] {
   const reasons = new Map<string, number>();
   for (const test of results.flatMap((result) => result.tests))

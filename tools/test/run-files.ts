@@ -1,4 +1,4 @@
-// Runs test files in a process of their own and says how their tests ended.
+// Runs test files in their own process and returns the results of their tests.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -10,21 +10,21 @@ import { markedFile, type TestEvent } from './events.ts';
 export interface FileResult {
   readonly file: string;
   readonly tests: readonly TestEvent[];
-  /** What the process printed, both streams as they came. */
+  /** The output of the process, both streams in order of arrival. */
   readonly output: string;
   readonly elapsedMs: number;
 }
 
 export interface RunFileOptions {
   readonly timeoutMs: number;
-  /** Aborted when the person pressed Ctrl-C: the file gets SIGINT and time to clean up. */
+  /** Aborted when the user presses Ctrl-C: the file gets SIGINT and time to clean up. */
   readonly signal: AbortSignal;
 }
 
 const reporter = new URL('./events.js', import.meta.url).href;
 const batch = fileURLToPath(new URL('./batch.js', import.meta.url));
 
-/** @param files the sources, `src/net/address.test.ts`; what runs is their compiled twins below dist/. */
+/** @param files the sources, `src/net/address.test.ts`; their compiled files in dist/ are run. */
 export async function runFiles(
   files: readonly string[],
   options: RunFileOptions,
@@ -41,7 +41,7 @@ export async function runFiles(
         ...(files.length === 1 ? [] : [batch]),
         ...files.map(compiledTwin),
       ],
-      // A process group of its own, so that everything it started can be ended with it.
+      // Its own process group, so that everything that it started can be ended with it.
       { detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const { output, ending } = await waitFor(child, options);
@@ -63,7 +63,7 @@ function compiledTwin(file: string): string {
 
 interface Ended {
   readonly output: string;
-  /** How the process ended when not well: `exit code 1`, `SIGSEGV`, `no end after 30 s`. */
+  /** How the process ended, if not normally: `exit code 1`, `SIGSEGV`, `no end after 30 s`. */
   readonly ending: string | undefined;
 }
 
@@ -88,7 +88,8 @@ async function waitFor(child: ChildProcess, options: RunFileOptions): Promise<En
   });
   clearTimeout(timer);
   options.signal.removeEventListener('abort', interrupt);
-  // What it left running ends with it. Then the rest of its output arrives; not for ever, a daemon may hold the pipes.
+  // Processes that it left running end with it. Then the rest of its output arrives, but the wait is limited: a daemon
+  // may keep the pipes open.
   signalGroup(child, 'SIGKILL');
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 500))]);
   return {
@@ -102,7 +103,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // Nobody is left in the group: what we wanted.
+    // The group is empty, as wanted.
   }
 }
 
@@ -118,8 +119,8 @@ function readEvents(eventFile: string): TestEvent[] {
 }
 
 /**
- * Whose each event is, by the marks between them, which a file that is alone does not need. A process that ended badly without a failed test ended in the last file that was
- * begun; a file that ran no test has failed, too.
+ * Assigns each event to its file by the marks between them; a single file needs none. If a process ended abnormally
+ * without a failed test, the last file that was begun is to blame. A file that ran no test has failed, too.
  */
 export function byFile(
   files: readonly string[],
@@ -147,7 +148,7 @@ export function byFile(
   });
 }
 
-/** A file that ended badly without a failed test, or that ran no test, has failed all the same. */
+/** A file that ended abnormally without a failed test, or that ran no test, counts as failed. */
 export function closeBooks(
   events: readonly TestEvent[],
   ending: string | undefined,

@@ -1,5 +1,6 @@
-// Names the lines of TypeScript in what a failed test printed. Node.js would do it by itself (--enable-source-maps), but reads the
-// map of every module for that, which took a twentieth of the time of the unit tests.
+// Translates positions in the output of failed tests to lines of TypeScript. Node.js could do it
+// (--enable-source-maps), but reads the source map of every module for it, which took a twentieth of the time of the
+// unit tests.
 
 import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
@@ -7,7 +8,10 @@ import { dirname, relative, resolve } from 'node:path';
 
 const compiledLine = /(?:file:\/\/)?(\/[^\s():]+\.js):(\d+)(?::(\d+))?/g;
 
-/** Every `file:///.../dist/src/a.js:7:3` of `text` as `src/a.ts:5:3`. What has no map stays as it is. */
+/**
+ * Replaces every `file:///.../dist/src/a.js:7:3` in `text` with `src/a.ts:5:3`. Positions without a map stay as they
+ * are.
+ */
 export function withSourceLines(text: string): string {
   return text.replace(compiledLine, (found, path: string, line: string, column = '1') => {
     const map = readMap(path);
