@@ -1,4 +1,4 @@
-// The agents of a cluster, asked on their nodes: also while the API server is away.
+// Queries the agents of a cluster on their nodes, also while the API server is down.
 
 import assert from 'node:assert/strict';
 import type { EndpointView } from '../../src/api/endpoints.ts';
@@ -15,7 +15,7 @@ export interface NodeAgentPod {
   readonly restarts: number;
 }
 
-/** The agent's pod on this node that is not on its way out; undefined while it is not Ready. */
+/** The agent's pod on this node, unless it is being deleted; undefined while it is not Ready. */
 export async function readyAgent(
   cluster: KubeCluster,
   node: string,
@@ -34,7 +34,7 @@ export async function readyAgent(
   return undefined;
 }
 
-/** What `heddle status -o json` prints; undefined while no agent answers. */
+/** The output of `heddle status -o json`; undefined while no agent answers. */
 export async function agentStatus(
   cluster: KubeCluster,
   node: string,
@@ -43,7 +43,7 @@ export async function agentStatus(
   return exitCode === 0 ? (JSON.parse(stdout) as NodeStatus) : undefined;
 }
 
-/** What `heddle endpoints -o json` prints; none while no agent answers. */
+/** The output of `heddle endpoints -o json`; empty while no agent answers. */
 export async function agentEndpoints(
   cluster: KubeCluster,
   node: string,
@@ -52,13 +52,13 @@ export async function agentEndpoints(
   return exitCode === 0 ? (JSON.parse(stdout) as EndpointView[]) : [];
 }
 
-/** Why the agent is not ready; undefined when it is, or when none answers. */
+/** The reason why the agent is not ready; undefined if it is ready, or if no agent answers. */
 export async function notReady(cluster: KubeCluster, node: string): Promise<string | undefined> {
   const { exitCode, stdout } = await askAgent(cluster, node, '/readyz');
   return exitCode !== 0 || stdout === 'ok\n' ? undefined : stdout.trim();
 }
 
-/** SIGKILL for the container's first process, from outside: the kubelet starts another. */
+/** Sends SIGKILL to the container's first process from outside: the kubelet starts another. */
 export async function killContainer(
   cluster: KubeCluster,
   node: string,
@@ -69,7 +69,7 @@ export async function killContainer(
   assert.equal(ended.exitCode, 0, ended.stderr);
 }
 
-/** What an agent has written since its start, table by table. */
+/** The writes of an agent since its start, table by table. */
 export function writesOf({ tables }: NodeStatus): Readonly<Record<string, TableWrites>> {
   return Object.fromEntries(tables.map(({ name, writes }) => [name, writes]));
 }

@@ -1,4 +1,5 @@
-// Requests to the API server as an agent makes them: with the token that its pod has, and with nothing of the administrator's.
+// Requests to the API server as an agent makes them: with the token of its pod, without any administrator's
+// credentials.
 
 import type { KubeCluster } from './cluster/cluster.ts';
 import { apiServer } from './cluster/pki.ts';
@@ -12,7 +13,7 @@ export interface KubeRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
-  /** Server-side apply; else an array is a JSON patch, anything else a merge patch. */
+  /** Server-side apply; otherwise an array is a JSON patch, and any other body a merge patch. */
   readonly isApply?: true;
   readonly headers?: readonly string[];
 }
@@ -38,7 +39,7 @@ interface PodList {
   }[];
 }
 
-/** What the kubelet put into the agent's pod. */
+/** The files that the kubelet mounted into the agent's pod. */
 export async function tokenIn(cluster: KubeCluster, { name }: AgentPod): Promise<string> {
   const file = '/var/run/secrets/kubernetes.io/serviceaccount/token';
   const { stdout, stderr } = await cluster.api.exec(name, ['cat', file], 'kube-system');
@@ -46,7 +47,7 @@ export async function tokenIn(cluster: KubeCluster, { name }: AgentPod): Promise
   return stdout.trim();
 }
 
-/** What the API server answers to the bearer of the token. */
+/** The API server's answer to the bearer of the token. */
 export async function ask(
   cluster: KubeCluster,
   token: string,

@@ -1,4 +1,4 @@
-// The agents of a cluster, asked as an operator asks them, and what their nodes hold for pods.
+// Queries the agents of a cluster as an operator does, and lists what their nodes hold for pods.
 
 import assert from 'node:assert/strict';
 import type { EndpointView } from '../../src/api/endpoints.ts';
@@ -7,7 +7,7 @@ import type { Finished } from '../../src/lab/spawn.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { readyPods } from './workloads.ts';
 
-/** `kubectl exec AGENT -- heddle WORDS` on this node. `heddle status` ends with 1 where the node is degraded. */
+/** `kubectl exec AGENT -- heddle WORDS` on this node. `heddle status` ends with exit code 1 if the node is degraded. */
 export async function askHeddle(
   cluster: KubeCluster,
   node: string,
@@ -19,7 +19,7 @@ export async function askHeddle(
   return cluster.api.exec(agent.name, ['heddle', ...words], 'kube-system');
 }
 
-/** What it says. Throws with its error output when it fails. */
+/** Returns its output. Throws an Error with its error output if it fails. */
 export async function heddle(
   cluster: KubeCluster,
   node: string,
@@ -37,13 +37,13 @@ export async function endpointsOf(
   return JSON.parse(await heddle(cluster, node, ['endpoints', '-o', 'json'])) as EndpointView[];
 }
 
-/** The pods that have an endpoint on this node, `NAMESPACE/NAME`, sorted. */
+/** The pods with an endpoint on this node, `NAMESPACE/NAME`, sorted. */
 export async function podsOf(cluster: KubeCluster, node: string): Promise<readonly string[]> {
   const endpoints = await endpointsOf(cluster, node);
   return endpoints.map(({ pod }) => `${pod?.namespace}/${pod?.name}`).sort();
 }
 
-/** Everything on a node that is there for pods: equal before and after pods came and went. */
+/** Everything on a node that belongs to pods: equal before pods are added and after they are deleted. */
 export async function held(cluster: KubeCluster, node: string): Promise<object> {
   const { stdout } = await cluster.run(node, ['sh', '-c', inventory]);
   const status = JSON.parse(await heddle(cluster, node, ['status', '-o', 'json'])) as NodeStatus;

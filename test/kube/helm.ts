@@ -6,7 +6,10 @@ import { helmProgram } from '../../tools/manifests/helm.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import { kubectlEnvironment } from './cluster/kubectl.ts';
 
-/** Its output. Throws with its error output when it fails. Nothing of it stays in the home of this machine's user. */
+/**
+ * Returns its output. Throws an Error with its error output if it fails. It leaves nothing in the home of this
+ * machine's user.
+ */
 export async function helm(cluster: KubeCluster, ...words: readonly string[]): Promise<string> {
   const { place } = cluster.entry('control-plane');
   const home = (name: string): string => join(cluster.paths.directory, 'helm', name);

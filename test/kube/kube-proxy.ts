@@ -1,4 +1,5 @@
-// The real kube-proxy on every node of a cluster that came without: started in a mode, and removed with all that it wrote.
+// The real kube-proxy on every node of a cluster that has none: started in a mode, and removed with everything that it
+// wrote.
 
 import assert from 'node:assert/strict';
 import type { KubeCluster } from './cluster/cluster.ts';
@@ -10,7 +11,7 @@ import { kubeProxyRights, startKubeProxy } from './cluster/reference-cni.ts';
 
 export type KubeProxyMode = NonNullable<ClusterRecord['kubeProxy']>;
 
-/** Instead of the one that runs, if one does: nothing of it stays. */
+/** Replaces a running kube-proxy, of which nothing stays. */
 export async function runKubeProxy(cluster: KubeCluster, mode: KubeProxyMode): Promise<void> {
   await removeKubeProxy(cluster);
   await cluster.api.apply([kubeProxyRights]);

@@ -1,9 +1,9 @@
-// What a node's tables still know of something, seen with the node's own tools.
+// Entries about something in a node's tables, read with the node's own tools.
 
 import type { KubeCluster } from './cluster/cluster.ts';
 import { linesOf } from './traces.ts';
 
-/** Lines of a node's routes, tunnel, neighbour, map and address translation tables that have one of these words in them. */
+/** Lines of a node's routes, tunnel, neighbour, map and address translation tables that contain one of these words. */
 export async function linesWith(
   cluster: KubeCluster,
   node: string,

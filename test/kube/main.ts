@@ -174,7 +174,7 @@ async function run(
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<void> {
-  // Ctrl-C is for the command: it reaches both, and we wait for what the command makes of it.
+  // Ctrl-C is for the command: it reaches both processes, and this one waits for the command's exit.
   process.exitCode = await exitOf(spawnInPlace(place, command, { stdio: 'inherit', environment }));
 }
 

@@ -1,5 +1,5 @@
-// Everything that pods can leave on a node of the test cluster: of ours, and of the container runtime's. Looked at before and
-// after.
+// Everything that pods can leave on a node of the test cluster: objects of Heddle and of the container runtime.
+// Compared before and after.
 
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
@@ -15,10 +15,10 @@ import { containerdSocket } from './cluster/node-files.ts';
 import { clusterNamespacePath } from './cluster/paths.ts';
 import { daemonIdentity } from './cluster/processes.ts';
 
-/** What there is, by kind, each thing by a name that stays the same as long as it does. */
+/** Existing objects by kind, each under a name that stays the same as long as the object exists. */
 export type NodeRemains = Readonly<Record<string, readonly string[]>>;
 
-/** By node. Throws where a node has no agent's maps. */
+/** By node. Throws an Error if a node has no agent's maps. */
 export async function clusterRemains(
   cluster: KubeCluster,
 ): Promise<Readonly<Record<string, NodeRemains>>> {
@@ -28,8 +28,9 @@ export async function clusterRemains(
 }
 
 /**
- * Waits: interfaces and cgroups go some time after their pods, and kubelets remove containers that have ended once a minute.
- * @param but kinds that are not looked at
+ * Waits: interfaces and cgroups are deleted some time after their pods, and kubelets remove ended containers once a
+ * minute.
+ * @param but kinds that are not compared
  */
 export async function assertNothingNew(
   cluster: KubeCluster,
@@ -61,7 +62,7 @@ async function nodeRemains(cluster: KubeCluster, node: string): Promise<NodeRema
     stateDir: join(folder, 'var/lib/heddle'),
   });
   const { links, addresses, routes, neighbours, maps, parameters, pins } = inventory;
-  // Flows end in their own time; they are no pod's.
+  // Flows expire on their own; they belong to no pod.
   const { flows: _, ...podMaps } = maps;
   const entries = Object.entries(podMaps);
   return {
@@ -82,7 +83,7 @@ async function nodeRemains(cluster: KubeCluster, node: string): Promise<NodeRema
   };
 }
 
-// The node's own files, with what is mounted there.
+// The node's own files, including its mounts.
 function viewOf(cluster: KubeCluster, node: string): string {
   const holder = daemonIdentity(cluster.paths, daemonOf(node, 'root'));
   assert(holder !== undefined, `${node} is not running`);

@@ -1,5 +1,5 @@
-// The agent's image as the next version might be: what maps hold begins with one more member, so that its programs are
-// others and none of these maps fits, and its codecs know that layout. All the rest is this tree's. Made in a second.
+// The agent's image as a possible next version: map values begin with one more member, so that its programs differ and
+// none of these maps fits, and its codecs know that layout. Everything else is this tree's. Built in a second.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,7 +17,7 @@ export const otherVersionName = '0.0.0-other';
 
 const tree = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** For nodes that have the cluster's own image: only what is different is in it. The archive (OCI layout). */
+/** For nodes that have the cluster's own image: it contains only the differences. The archive is an OCI layout. */
 export function buildOtherImage(paths: ClusterPaths): string {
   const folder = mkdtempSync(join(paths.directory, 'other-image-'));
   try {
@@ -45,7 +45,7 @@ function writeVersion(content: string): void {
   writeFileSync(join(content, 'package.json'), JSON.stringify(other));
 }
 
-// One file alone: what it imports is in the image already.
+// One file alone: its imports are in the image already.
 function compile(module: string, outDir: string): void {
   const options = [
     '--ignoreConfig',
@@ -58,9 +58,9 @@ function compile(module: string, outDir: string): void {
 }
 
 interface LayerPlan {
-  /** The image below (docker-archive, its layers not compressed). */
+  /** The base image (docker-archive, its layers not compressed). */
   readonly base: string;
-  /** What `heddle` in it holds comes on top. */
+  /** The content of `heddle` in it is added on top. */
   readonly folder: string;
   readonly archive: string;
 }

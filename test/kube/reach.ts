@@ -1,4 +1,4 @@
-// Who reaches whom, and as whom it is seen there: every asker asks all addresses in one command.
+// Which place reaches which, and with which source address: every asker queries all addresses in one command.
 
 import assert from 'node:assert/strict';
 import type { Finished } from '../../src/lab/spawn.ts';
@@ -7,7 +7,7 @@ import { urlHost } from '../support/lab.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 import type { ReadyPod } from './workloads.ts';
 
-/** What fetches a URL, and where it runs. */
+/** A place that fetches URLs. */
 export interface Asker {
   readonly fetch: string;
   run(command: readonly string[]): Promise<Finished>;
@@ -23,7 +23,7 @@ export function fromPlace(cluster: KubeCluster, name: string): Asker {
   return { fetch: 'curl -sS --max-time 5', run: (command) => cluster.run(name, command) };
 }
 
-/** What each URL says, in words: `web-1 saw 10.201.1.5`, or an error and `no answer`. */
+/** The answer of each URL as text: `web-1 saw 10.201.1.5`, or an error and `no answer`. */
 export async function answers(
   asker: Asker,
   urls: readonly string[],
@@ -42,10 +42,13 @@ export function urlsOf(pods: readonly ReadyPod[], port = 8080): readonly string[
   );
 }
 
-// More would keep two processors from answering the kubelets' probes in time.
+// With more, two processors could not answer the kubelets' probes in time.
 const askersAtOnce = 3;
 
-/** Throws unless every pod gets an answer from every address of all of them, itself included, and is seen as itself. */
+/**
+ * Throws an Error unless every pod gets an answer from every address of all pods, including itself, and is seen with
+ * its own address.
+ */
 export async function assertEveryPairReaches(
   cluster: KubeCluster,
   pods: readonly ReadyPod[],
@@ -73,7 +76,7 @@ async function assertReaches(
   assert.deepEqual(said, new Map(expected), `asked by ${from.name} on ${from.node}`);
 }
 
-/** The one of `own` that a packet to `address` comes from. */
+/** The address of `own` with which a packet to `address` is sent. */
 export function sameFamily(own: readonly string[], address: string): string {
   const family = addressFamily(parseAddress(address));
   const found = own.find((each) => addressFamily(parseAddress(each)) === family);

@@ -1,5 +1,5 @@
-// Four pods, two on each node, each behind a Service of its own with every kind of address, and each exchanging lines with
-// all four of them at every address: its own is among them, so that a pod also meets itself.
+// Four pods, two on each node, each behind its own Service with every kind of address. Each exchanges lines with all
+// four at every address, including its own, so that a pod also reaches itself.
 
 import assert from 'node:assert/strict';
 import { urlHost } from '../support/lab.ts';
@@ -9,7 +9,7 @@ import { type ReadyPod, readyPods, webContainer } from './workloads.ts';
 
 const count = 4;
 const label = { peer: 'one' };
-/** In the pod, and behind the Service. */
+/** Ports in the pod, and of the Service. */
 const ports = { tcp: 7, udp: 8080, http: 80 } as const;
 
 interface ServiceAddresses {
@@ -18,7 +18,7 @@ interface ServiceAddresses {
   readonly nodePorts: Readonly<Record<keyof typeof ports, number>>;
 }
 
-/** As podtool tells it (podtool/traffic.go). */
+/** The format of podtool (podtool/traffic.go). */
 interface Tally {
   readonly target: string;
   readonly way: 'kept' | 'new';
@@ -27,7 +27,7 @@ interface Tally {
   readonly errors: readonly string[];
 }
 
-/** All numbers are given, so that they are known before the Services are. */
+/** All numbers are fixed, so that they are known before the Services exist. */
 function addressesOf(index: number): ServiceAddresses {
   return {
     clusterIps: [`10.96.7.${index}`, `fd00:96::70${index}`],
@@ -75,7 +75,7 @@ export class ServicePeers implements AsyncDisposable {
     );
   }
 
-  /** Waits until every node carries the Services out. */
+  /** Waits until every node implements the Services. */
   async answered(): Promise<void> {
     const urls = this.#targets('http').map((target) => `http://${target}/`);
     const words = ['curl', '-sS', '--max-time', '2', '--fail-early', '-o', '/dev/null', ...urls];
@@ -87,7 +87,7 @@ export class ServicePeers implements AsyncDisposable {
     }
   }
 
-  /** What `where` (a node, or `world`) gets from the Services at the nodes' ports: one line each. */
+  /** The answers that `where` (a node, or `world`) gets from the Services at the nodes' ports, one line each. */
   async fromOutside(where: string): Promise<readonly string[]> {
     const targets = this.#targets('http').filter((target) => /:302\d\d$/.test(target));
     const urls = targets.map((target) => `http://${target}/`);
@@ -96,7 +96,7 @@ export class ServicePeers implements AsyncDisposable {
     return stdout.trimEnd().split('\n');
   }
 
-  /** Every pod begins to exchange lines with every address. */
+  /** Every pod starts to exchange lines with every address. */
   async start(): Promise<void> {
     const targets = (['tcp', 'udp'] as const).flatMap((protocol) =>
       this.#targets(protocol).map((target) => `${protocol}:${target}`),
@@ -112,7 +112,7 @@ export class ServicePeers implements AsyncDisposable {
     );
   }
 
-  /** Waits until each way of each pod has had `rounds` exchanges since, and returns in words what was lost. */
+  /** Waits until each way of each pod has had `rounds` exchanges since, and returns the losses as text. */
   async lost(rounds: number): Promise<readonly string[]> {
     const first = await this.#tallies();
     // 4 pods to 4 Services, at 4 addresses each in 2 families, by 2 protocols, in 2 ways.
@@ -128,8 +128,8 @@ export class ServicePeers implements AsyncDisposable {
       120_000,
     );
     const lossy = all.filter((tally) => tally.lost > 0);
-    // A busy machine may drop a datagram, and nothing sends it again; what is wrong shows on many of the 512 ways of UDP,
-    // or again on the same one. A way that waited for a lost answer is the last to be done, so it has just its rounds.
+    // A busy machine may drop a datagram, which is not sent again; a real fault shows on many of the 512 ways of UDP,
+    // or repeatedly on the same one. A way that waited for a lost answer finishes last, so it has exactly its rounds.
     const isChance = ({ target, lost, done }: Tally): boolean =>
       target.startsWith('udp:') && lost === 1 && done >= rounds;
     const told = lossy.length <= 2 ? lossy.filter((tally) => !isChance(tally)) : lossy;

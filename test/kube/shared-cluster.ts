@@ -1,5 +1,5 @@
-// The cluster that test files share: making one takes longer than most tests. scripts/test-kube names its owner and removes
-// it; a file that runs by itself makes and removes its own.
+// The cluster that test files share: creating one takes longer than most tests. scripts/test-kube names its owner and
+// removes it; a file that runs alone creates and removes its own.
 
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
@@ -8,12 +8,14 @@ import { reasonToSkip } from '../support/root-test.ts';
 import { KubeCluster } from './cluster/cluster.ts';
 import { type CniChoice, readClusterRecord } from './cluster/record.ts';
 
-/** `rough`: a second one, without DNS, for what breaks agents and nodes: what it leaves behind is nobody's surprise. */
+/**
+ * `rough`: a second cluster, without DNS, for tests that break agents and nodes, whose remains surprise no other test.
+ */
 export type Manners = 'gentle' | 'rough';
 
 /**
- * Two nodes and CoreDNS (with `bridge` kube-proxy too: the reference peers), up when the tests of the enclosing `describe`
- * (or file) run. Leave it as you found it: nodes Ready, your own objects deleted.
+ * Two nodes and CoreDNS (with `bridge` also kube-proxy: the reference peers), running during the tests of the enclosing
+ * `describe` (or file). Leave it as you found it: nodes Ready, your own objects deleted.
  */
 export function sharedCluster(cni: CniChoice, manners: Manners = 'gentle'): () => KubeCluster {
   let current: KubeCluster | undefined;

@@ -1,5 +1,5 @@
-// What of Heddle is on a node, seen with the node's own tools and not through the agent: so it can be counted where there
-// is none, and lists what an agent forgot.
+// Traces of Heddle on a node, read with the node's own tools and not through the agent: this works without an agent,
+// and lists what an agent forgot.
 
 import assert from 'node:assert/strict';
 import { queryTcx } from '../../src/kernel/bpf/attach/tcx.ts';
@@ -8,7 +8,7 @@ import { listLinks } from '../../src/kernel/netlink/link.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import type { KubeCluster } from './cluster/cluster.ts';
 
-/** By kind; kinds of which there is nothing are left out. */
+/** By kind; kinds without traces are omitted. */
 export type Traces = Readonly<Record<string, readonly string[]>>;
 
 // `72` is the protocol number of our routes and neighbours (datapath/host/routes.ts), `73` that of next hops.
@@ -19,7 +19,7 @@ const kinds = {
   nextHops: 'ip neigh show proto 73 | grep managed',
   nftables: 'nft list tables | grep -i heddle',
   pins: "find /sys/fs/bpf -mindepth 1 -name '*heddle*'; find /sys/fs/bpf/heddle -type f 2>/dev/null",
-  // The cluster's tests give the agent this part of the node's cgroups (cluster/heddle.ts).
+  // The tests of the cluster give the agent this part of the node's cgroups (cluster/heddle.ts).
   cgroups: 'bpftool cgroup tree /run/heddle/cgroup | tail -n +3',
   cni: 'ls /opt/cni/bin/*heddle* /etc/cni/net.d/*heddle* 2>/dev/null',
   // `cgroup` is the test cluster's (cluster/node-root.ts).

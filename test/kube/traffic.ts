@@ -1,6 +1,6 @@
-// Connections that go on while things happen to a cluster: between pods of both nodes, from nodes to pods, from the world
-// through host ports and from pods to the world, TCP and UDP, both families. Each way has a connection that stays open and
-// one that is opened again and again (podtool/traffic.go).
+// Connections that run while a cluster changes: between pods of both nodes, from nodes to pods, from the world through
+// host ports and from pods to the world, TCP and UDP, both families. Each way has a connection that stays open and one
+// that is opened repeatedly (podtool/traffic.go).
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
@@ -19,23 +19,23 @@ import { readyPods, webContainer } from './workloads.ts';
 const echo = { tcp: 7, udp: 8080 } as const;
 const hostPorts = { tcp: 30007, udp: 30080 } as const;
 const processReport = '127.0.0.1:8081';
-// An exchange that is not answered is lost after 10 s, its connection attempt before it after as many.
+// An unanswered exchange counts as lost after 10 s, and so does the connection attempt before it.
 const answerMs = 60_000;
 
-/** As podtool tells it. */
+/** The format of podtool. */
 interface Tally {
   readonly target: string;
   readonly way: 'kept' | 'new';
   readonly done: number;
   readonly lost: number;
-  /** Since it was asked last. */
+  /** Since the last query. */
   readonly slowestMs: number;
   readonly errors: readonly string[];
 }
 
 interface Client {
   readonly name: string;
-  /** Where its report can be asked for, and under which address. */
+  /** The place and address at which its report can be queried. */
   readonly where: string;
   readonly report: string;
 }
@@ -75,7 +75,7 @@ export class KubeTraffic implements AsyncDisposable {
     return traffic;
   }
 
-  /** Asserts that meanwhile, and until every way has gone on after it, nothing was lost. */
+  /** Asserts that nothing is lost meanwhile, and until every way has continued afterwards. */
   async during<Result>(
     context: TestContext,
     what: string,
@@ -145,7 +145,7 @@ export class KubeTraffic implements AsyncDisposable {
 
 const serverContainer = {
   ...webContainer,
-  // A busy machine answers late; who gets no answer at all is started anew, which the tests count.
+  // A busy machine answers late; a container without any answer is restarted, and the tests count that.
   livenessProbe: {
     grpc: { port: 9090 },
     periodSeconds: 2,

@@ -1,5 +1,6 @@
-// The ways out of docs/install.md, and back in: nothing of Heddle stays on a node, and what it changed is as before. Out of
-// the manifests, in with the Helm chart as it is, which finds the API server by its Service, and out again.
+// The ways to uninstall of docs/install.md, and the installation again: nothing of Heddle stays on a node, and settings
+// that it changed are restored. The manifests are uninstalled, the Helm chart is installed unchanged, finds the API
+// server by its Service, and is uninstalled again.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -17,10 +18,10 @@ const manifests = fileURLToPath(new URL('../../../deploy/kubernetes/', import.me
 const chart = fileURLToPath(new URL('../../../deploy/helm/heddle', import.meta.url));
 const system = ['-n', 'kube-system'] as const;
 
-/** What a node had before: `surroundings` by node. */
+/** The earlier state of a node: `surroundings` by node. */
 export type NodeSurroundings = ReadonlyMap<string, readonly string[]>;
 
-/** Turns forwarding off, waits for kube-proxy, and looks: what an uninstall must bring back. */
+/** Turns forwarding off, waits for kube-proxy, and returns the state that an uninstall must restore. */
 export async function surroundingsBefore(cluster: KubeCluster): Promise<NodeSurroundings> {
   const found = new Map<string, readonly string[]>();
   for (const { name } of cluster.record.nodes) {
@@ -72,7 +73,7 @@ export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => NodeS
   rootTest(
     'can be installed again by the chart: its pods are replaced and reach each other',
     async () => {
-      // The node's own part of this machine's cgroups; else nothing is configured.
+      // The node's own part of this machine's cgroups; nothing else is configured.
       const set = ['--set', `config.cgroupRoot=${nodeCgroupPath}`];
       await helm(cluster(), 'install', 'heddle', chart, ...system, ...set, '--wait');
       await cluster().nodes.ready();
@@ -105,7 +106,7 @@ export function uninstallSuite(cluster: () => KubeCluster, asBefore: () => NodeS
     await assertClean();
   });
 
-  /** What both ways have in common: the agents go, and everything of them on the nodes. */
+  /** The common part of both ways: the agents are deleted, and everything of them on the nodes. */
   async function takeOff(): Promise<void> {
     await cluster().api.kubectl(...system, 'delete', 'daemonset', 'heddle');
     await cluster().api.apply(readFileSync(`${manifests}uninstall.yaml`, 'utf8'));

@@ -1,4 +1,4 @@
-// Objects that the tests run, and what they ask about them.
+// Objects that the tests run, and queries about them.
 
 import type { KubeCluster } from './cluster/cluster.ts';
 import { pauseImage, toolImage } from './cluster/images.ts';
@@ -15,7 +15,7 @@ export function webDeployment(name: string, replicas: number, more: object = {})
   const spec = {
     containers: [webContainer],
     topologySpreadConstraints: [spread],
-    // Nothing is lost with these pods.
+    // These pods lose nothing.
     terminationGracePeriodSeconds: 1,
     ...more,
   };
@@ -27,7 +27,7 @@ export function webDeployment(name: string, replicas: number, more: object = {})
   };
 }
 
-/** HTTP on 8080, TCP echo on 7, gRPC health on 9090; asked by each kind of probe. */
+/** HTTP on 8080, TCP echo on 7, gRPC health on 9090; each kind of probe uses one. */
 export const webContainer: object = {
   name: 'web',
   image: toolImage,
@@ -37,12 +37,12 @@ export const webContainer: object = {
   livenessProbe: { grpc: { port: 9090 }, periodSeconds: 2 },
 };
 
-/** Pods that do nothing, without probes: what it takes until they are Ready is the node's work. */
+/** Idle pods without probes: the time until they are Ready is the node's work. */
 export function idleDeployment(name: string, replicas: number): object {
   return webDeployment(name, replicas, idleSpec);
 }
 
-/** As one of them, by itself; label `app: APP`. */
+/** One such pod alone; label `app: APP`. */
 export function idlePod(name: string, app: string): object {
   const spec = { ...idleSpec, terminationGracePeriodSeconds: 1 };
   return {
@@ -65,7 +65,7 @@ export interface ReadyPod {
   readonly addresses: readonly string[];
 }
 
-/** Those that are Ready and not on their way out, by name. */
+/** Pods that are Ready and not being deleted, by name. */
 export async function readyPods(
   cluster: KubeCluster,
   selector: string,

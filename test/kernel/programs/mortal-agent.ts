@@ -1,6 +1,6 @@
-// The part of the agent that serves CNI, in a process of its own: adds a pod and deletes it again, and dies by SIGKILL just
-// before a given one of all the steps that change anything, on disk or in the kernel. When it lives through it, it prints
-// how many there are.
+// The CNI part of the agent in its own process: adds a pod and deletes it again, and dies by SIGKILL just before a
+// given step among all steps that change anything, on disk or in the kernel. If it survives, it prints the number of
+// steps.
 //
 //   mortal-agent STEP NODE-NAMESPACE RECORDS POD-NAMESPACE
 
@@ -50,7 +50,7 @@ function countFiles(): void {
   syncBuiltinESMExports();
 }
 
-// One by one, also what goes out together.
+// Counts requests one by one, also those that are sent together.
 function countRequests(): void {
   const { submitAll, submitAllAside, submitAsync, get, getAside } = NetlinkSocket.prototype;
   NetlinkSocket.prototype.submitAll = function (requests) {
@@ -67,7 +67,7 @@ function countRequests(): void {
     }
     return outcomes;
   };
-  // What makes something and asks for it in one.
+  // Requests that create something and query it in one call.
   NetlinkSocket.prototype.get = function (query, read) {
     if (((query.flags ?? 0) & messageFlags.create) !== 0) step();
     return get.call(this, query, read) as ReturnType<typeof read>;

@@ -1,11 +1,11 @@
-// What one client asked of the API server, in the API server's own words: its audit log.
+// One client's requests to the API server, according to the API server's audit log.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 
-/** Also the name of the user whose token it is: an administrator whose requests are written down. */
+/** Also the name of the user with this token: an administrator whose requests are logged. */
 export const agentToken = 'agent-token';
 
 export interface AuditedRequest {
@@ -16,7 +16,7 @@ export interface AuditedRequest {
 
 /** Flags of an API server that writes `audit.log` into its folder. */
 export function auditFlags(folder: string): Readonly<Record<string, string>> {
-  // Once a request, when it comes: a watch has other stages, the last of which is its end.
+  // Logs each request once, on arrival: a watch has more stages, the last of which is its end.
   const policy = {
     apiVersion: 'audit.k8s.io/v1',
     kind: 'Policy',

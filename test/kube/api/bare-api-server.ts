@@ -1,5 +1,6 @@
-// etcd and kube-apiserver alone, on free ports of the loopback: enough for what reads and writes objects, up in a few
-// seconds, without root. There is no controller, no scheduler and no kubelet: nothing changes but what the test changes.
+// etcd and kube-apiserver alone, on free ports of the loopback: enough for a program that reads and writes objects,
+// started in a few seconds, without root. There is no controller, no scheduler and no kubelet: only the test changes
+// objects.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -26,7 +27,7 @@ import { agentToken, auditFlags } from './audit.ts';
 export class BareApiServer implements AsyncDisposable {
   readonly folder: string;
   readonly url: string;
-  /** As a cluster administrator. */
+  /** The kubeconfig of a cluster administrator. */
   readonly kubeconfig: string;
   readonly #programs: Programs;
   readonly #ports: Ports;
@@ -53,7 +54,7 @@ export class BareApiServer implements AsyncDisposable {
     return server;
   }
 
-  /** On another port, nobody who knows the usual address reaches it. */
+  /** On another port, clients with the usual address cannot reach it. */
   async startApi(port: number = this.#ports.api): Promise<void> {
     this.#spawn('kube-apiserver', {
       'etcd-servers': `http://127.0.0.1:${this.#ports.etcd}`,
@@ -69,14 +70,14 @@ export class BareApiServer implements AsyncDisposable {
       'secure-port': String(port),
       'tls-cert-file': join(this.folder, 'api.crt'),
       'tls-private-key-file': join(this.folder, 'api.key'),
-      // Nobody makes the service accounts that pods would need.
+      // There is no controller that creates the service accounts of pods.
       'disable-admission-plugins': 'ServiceAccount',
       ...this.#audit,
     });
     await eventually('the API server is ready', () => this.#isReady(port), { timeoutMs: 60_000 });
   }
 
-  /** What signs tokens of service accounts. */
+  /** The key that signs tokens of service accounts. */
   get signingKey(): string {
     return join(this.folder, 'sa.key');
   }
@@ -90,7 +91,7 @@ export class BareApiServer implements AsyncDisposable {
     return (await freePorts(1))[0] ?? 0;
   }
 
-  /** A kubeconfig file with one thing changed. */
+  /** A kubeconfig file with one change. */
   kubeconfigFor({
     url = this.url,
     ca = 'ca.crt',
@@ -109,19 +110,19 @@ export class BareApiServer implements AsyncDisposable {
     return file;
   }
 
-  /** Forgets all history, so that a watch from an older version is told 410. */
+  /** Deletes the whole history, so that a watch from an older version gets 410. */
   async compact(): Promise<void> {
     const found = (await this.#etcd('range', { key: 'AA==' })) as { header: { revision: string } };
     await this.#etcd('compaction', { revision: found.header.revision, physical: true });
   }
 
-  /** Puts objects where the API server keeps them, past all its checks and at a hundredth of their cost. */
+  /** Writes objects directly into the API server's store, without its checks and at a hundredth of the cost. */
   async store(objects: ReadonlyMap<string, object>): Promise<void> {
     const all = [...objects].map(([path, object]) => {
       const [key, value] = [`/registry/${path}`, JSON.stringify(object)];
       return { requestPut: { key: base64(key), value: base64(value) } };
     });
-    // What etcd takes at once.
+    // etcd's limit for one transaction.
     const most = 100;
     for (let start = 0; start < all.length; start += most)
       await this.#etcd('txn', { success: all.slice(start, start + most) });
@@ -158,7 +159,7 @@ export class BareApiServer implements AsyncDisposable {
   #spawn(name: 'etcd' | 'kube-apiserver', flags: Readonly<Record<string, string>>): void {
     mkdirSync(join(this.folder, 'log'), { recursive: true });
     const log = openSync(join(this.folder, 'log', name), 'a');
-    // Ends with us, however we end.
+    // The process ends with this one, in every case.
     const words = ['--pdeathsig', 'KILL', programPath(this.#programs, name)];
     const options = Object.entries(flags).map(([key, value]) => `--${key}=${value}`);
     const child = spawn('setpriv', [...words, ...options], { stdio: ['ignore', log, log] });
@@ -171,7 +172,7 @@ export class BareApiServer implements AsyncDisposable {
     this.#running.delete(name);
     if (child === undefined || child.exitCode !== null) return;
     const ended = exitOf(child, 'exit');
-    // Nothing to save: it is only to be gone.
+    // There is nothing to save: the process only has to end.
     child.kill('SIGKILL');
     await ended;
   }
@@ -197,9 +198,9 @@ export class BareApiServer implements AsyncDisposable {
 }
 
 export interface BareApiServerOptions {
-  /** Every request of `agentToken` is written down: see `auditedRequests`. */
+  /** Logs every request of `agentToken`: see `auditedRequests`. */
   readonly isAudited?: boolean;
-  /** Of building the programs, which takes minutes the first time. */
+  /** Progress of building the programs, which takes minutes the first time. */
   readonly onProgress?: Progress;
 }
 
@@ -211,10 +212,10 @@ interface Ports {
 
 interface KubeconfigChange {
   readonly url?: string;
-  /** `ca.crt`, or `other-ca.crt`, which signed nothing here. */
+  /** `ca.crt`, or `other-ca.crt`, which has signed nothing here. */
   readonly ca?: string;
   readonly token?: string;
-  /** In its place. */
+  /** Replaces the token. */
   readonly tokenFile?: string;
 }
 

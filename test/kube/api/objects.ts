@@ -1,4 +1,4 @@
-// Objects as a test writes them to a real API server, by server-side apply: creates what is not there, changes what is.
+// Writes objects to a real API server by server-side apply: creates missing objects and changes existing ones.
 
 import { ApiClient } from '../../../src/cluster/kubernetes/client/api-client.ts';
 import { KubeConfigCredentials } from '../../../src/cluster/kubernetes/client/credentials.ts';
@@ -62,7 +62,7 @@ function pathOf({ apiVersion, kind, metadata: { name, namespace } }: Manifest): 
   return `${group}${scope}/${collections[kind] ?? kind}/${name}`;
 }
 
-// What the API server demands and the manifests of a lab need not have.
+// Adds fields that the API server requires and that a lab's manifests need not have.
 function withImages(manifest: Manifest): object {
   if (manifest.kind !== 'Pod') return manifest;
   const { containers = [], ...spec } = manifest.spec as { containers?: object[] };

@@ -1,5 +1,5 @@
-// Tokens of service accounts as the API server signs them, with an end of the test's choice: the API server itself gives
-// none for less than ten minutes.
+// Tokens of service accounts with the API server's signature and an expiry of the test's choice: the API server itself
+// issues none for less than ten minutes.
 
 import { sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -7,14 +7,14 @@ import { readFileSync } from 'node:fs';
 export interface TokenClaims {
   readonly namespace: string;
   readonly name: string;
-  /** Of the ServiceAccount object. */
+  /** UID of the ServiceAccount object. */
   readonly uid: string;
   readonly expires: Date;
 }
 
 const issuer = 'https://kubernetes.default.svc';
 
-/** @param keyFile what the API server has as `--service-account-signing-key-file`: of P-256. */
+/** @param keyFile the file that the API server has as `--service-account-signing-key-file`: a P-256 key. */
 export function serviceAccountToken(keyFile: string, claims: TokenClaims): string {
   const { namespace, name, uid, expires } = claims;
   const exp = Math.floor(expires.getTime() / 1_000);

@@ -1,4 +1,4 @@
-// What is asked of a cluster's API server, as its admin.
+// Requests to a cluster's API server, as its admin.
 
 import { stringify } from 'yaml';
 import type { Finished } from '../../../src/lab/spawn.ts';
@@ -14,7 +14,7 @@ export class ClusterApi {
     this.#signal = signal;
   }
 
-  /** `kubectl WORDS` as admin; its output. Throws with its error output when it fails. */
+  /** Runs `kubectl WORDS` as admin and returns its output. Throws an Error with its error output if it fails. */
   async kubectl(...words: readonly string[]): Promise<string> {
     return succeeded(words, await this.tryKubectl(words));
   }
@@ -40,7 +40,7 @@ export class ClusterApi {
     succeeded(words, await this.tryKubectl(words, text));
   }
 
-  /** Asks until the answer is neither undefined nor false; the error shows nodes, pods and events. */
+  /** Repeats `check` until its result is neither undefined nor false; the error shows nodes, pods and events. */
   waitFor<Value>(
     what: string,
     check: () => Promise<Value | undefined | false>,
@@ -55,7 +55,7 @@ export class ClusterApi {
     });
   }
 
-  /** Until `kubectl rollout status` of e.g. `deployment/web` says so. */
+  /** Waits until `kubectl rollout status` succeeds, for example for `deployment/web`. */
   async rolledOut(target: string, namespace = 'default', timeoutMs = 120_000): Promise<void> {
     const words = ['rollout', 'status', target, '-n', namespace, `--timeout=${timeoutMs / 1000}s`];
     const { exitCode, stderr } = await this.tryKubectl(words);

@@ -1,15 +1,19 @@
-// The cgroups of a cluster: a folder of its name in the version 2 tree and, where version 1 is mounted beside it, in each of
-// its hierarchies, with one folder a node below. They tell whose a process is, also after its parent has gone.
+// The cgroups of a cluster: a folder with its name in the version 2 tree and, if version 1 is also mounted, in each of
+// its hierarchies, with one folder per node below. They show to which node a process belongs, also after its parent has
+// ended.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cgroupMount, killCgroup, removeCgroup } from '../../../src/lab/cgroup.ts';
 import type { ClusterPaths } from './paths.ts';
 
-/** In version 2 a folder with limits below it may hold no process itself: the node's own ones live in this one. */
+/**
+ * In version 2, a folder with limits in its children may hold no process itself: the node's own processes are in this
+ * child.
+ */
 const daemons = 'daemons';
 
-/** Where containerd and kubelet of a node are, and what is started beside them. */
+/** The cgroup of a node's containerd and kubelet, and of other daemons of the node. */
 export function daemonCgroup(paths: ClusterPaths, node: string): string {
   return join(cgroupMount(), paths.cgroupName, node, daemons);
 }
@@ -24,12 +28,12 @@ export function cgroupRoot(paths: ClusterPaths, node: string): string {
   return `/${paths.cgroupName}/${node}`;
 }
 
-/** A plain folder for processes that no kubelet looks after. */
+/** A plain folder for processes that no kubelet manages. */
 export function makeDaemonCgroup(paths: ClusterPaths, name: string): void {
   mkdirSync(join(cgroupMount(), paths.cgroupName, name), { recursive: true });
 }
 
-/** A node's folders in every hierarchy, with what a kubelet expects of a machine's root. */
+/** A node's folders in every hierarchy, with the settings that a kubelet expects at a machine's root. */
 export function makeNodeCgroups(paths: ClusterPaths, node: string): void {
   for (const mount of versionOneMounts()) {
     makeVersionOne(mount, paths.cgroupName);
@@ -42,7 +46,7 @@ export function makeNodeCgroups(paths: ClusterPaths, node: string): void {
   delegateControllers(nodeCgroup(paths, node));
 }
 
-/** SIGKILL to every process of the node, or of the whole cluster, and the folders with it. */
+/** Sends SIGKILL to every process of the node, or of the whole cluster, and removes the folders. */
 export async function removeCgroups(paths: ClusterPaths, node = ''): Promise<void> {
   const below = join(paths.cgroupName, node);
   await killCgroup(join(cgroupMount(), below));
@@ -51,7 +55,7 @@ export async function removeCgroups(paths: ClusterPaths, node = ''): Promise<voi
   }
 }
 
-/** The cluster's folders that are there, in all hierarchies. */
+/** The cluster's existing folders in all hierarchies. */
 export function cgroupFolders(paths: ClusterPaths): readonly string[] {
   return [cgroupMount(), ...versionOneMounts()]
     .map((mount) => join(mount, paths.cgroupName))
@@ -66,7 +70,7 @@ function versionOneMounts(): readonly string[] {
   });
 }
 
-// A new cpuset holds no processors until it is told which, and takes no process before (cpuset(7)).
+// A new cpuset has no processors until they are set, and accepts no process before (cpuset(7)).
 function makeVersionOne(mount: string, below: string): void {
   const path = join(mount, below);
   mkdirSync(path, { recursive: true });
@@ -83,7 +87,7 @@ function delegateControllers(path: string): void {
   writeFileSync(join(path, 'cgroup.subtree_control'), words.join(' '));
 }
 
-// A version 1 folder stays busy for a moment after its last process was seen to end.
+// A version 1 folder stays busy for a moment after the end of its last process.
 async function removeSoon(path: string): Promise<void> {
   const deadline = Date.now() + 10_000;
   for (;;) {

@@ -1,5 +1,6 @@
-// A real Kubernetes cluster on this machine: etcd, API server, controller manager, scheduler, and nodes with containerd and
-// kubelet, each in a network namespace with files of its own. The host's own network gets no link, no address and no route.
+// A real Kubernetes cluster on this machine: etcd, API server, controller manager, scheduler, and nodes with containerd
+// and kubelet, each in a network namespace with its own files. The host's own network gets no link, no address and no
+// route.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +30,10 @@ import { kubeProxyRights } from './reference-cni.ts';
 import { type Leftovers, removeCluster, removeDeadClusters } from './remove.ts';
 import { apiServerReady, parseOptions, type StartOptions, startCluster } from './start.ts';
 
-/** `nodes` 2, `dns` true, `owner` this process unless given; owner `none`: it stays until `down`, whoever made it. */
+/**
+ * Defaults: `nodes` 2, `dns` true, `owner` this process. Owner `none`: the cluster stays until `down`, whichever
+ * process created it.
+ */
 export type ClusterOptions = Pick<StartOptions, 'name' | 'cni'> &
   Partial<Pick<StartOptions, 'nodes' | 'kubeProxy' | 'dns' | 'progress' | 'signal'>> & {
     readonly owner?: ProcessIdentity | 'none';
@@ -61,9 +65,9 @@ export class KubeCluster implements AsyncDisposable {
   }
 
   /**
-   * Builds programs and images where they are missing, removes clusters whose owner is dead, and starts this one. With a
-   * CNI it returns when all nodes are Ready (and DNS answers), with `none` when they are registered. Throws InputError on
-   * a name in use; on any error nothing stays.
+   * Builds missing programs and images, removes clusters whose owner is dead, and starts this one. With a CNI it
+   * returns when all nodes are Ready (and DNS answers), with `none` when they are registered. Throws InputError if the
+   * name is in use; after any error nothing stays.
    */
   static async up(given: ClusterOptions): Promise<KubeCluster> {
     const options: StartOptions = {
@@ -92,7 +96,7 @@ export class KubeCluster implements AsyncDisposable {
     }
   }
 
-  /** One that is up, made by whom ever. Throws InputError when there is none of this name. */
+  /** Opens a running cluster, whichever process created it. Throws InputError if there is none with this name. */
   static open(name: string, progress: Progress = silent): KubeCluster {
     const record = readClusterRecord(name);
     if (record !== undefined) return new KubeCluster(record, { progress, signal: undefined });
@@ -104,14 +108,14 @@ export class KubeCluster implements AsyncDisposable {
     return recordOf(this.name);
   }
 
-  /** Runs in a node, or in `world`, `switch` or `control-plane`. */
+  /** Runs a command in a node, or in `world`, `switch` or `control-plane`. */
   run(where: string, command: readonly string[]): Promise<Finished> {
     if (where === controlPlane) return runInPlace(controlPlanePlace(this.paths), command);
     if (where === 'world' || where === 'switch') return runInPlace(this.#place(where), command);
     return runInNode(this.paths, this.nodes.record(where).name, command);
   }
 
-  /** For `spawnInPlace`: where to start a process of a node (or `world`, ...), and with which words before it. */
+  /** For `spawnInPlace`: the place of a process of a node (or `world`, ...), and the words before its command. */
   entry(where: string): { readonly place: LabPlace; readonly enter: readonly string[] } {
     if (where === controlPlane) return { place: controlPlanePlace(this.paths), enter: [] };
     if (where === 'world' || where === 'switch') return { place: this.#place(where), enter: [] };
@@ -122,7 +126,8 @@ export class KubeCluster implements AsyncDisposable {
 
   /**
    * Builds this tree's image, loads it on every node and applies the manifests; returns when every agent is ready. On a
-   * cluster with `cni: 'none'` it is what an operator does; again with other settings it changes the configuration.
+   * cluster with `cni: 'none'` it does what an operator does; a second call with other settings changes the
+   * configuration.
    */
   async installHeddle(settings: HeddleSettings = {}): Promise<void> {
     const isFirst = !existsSync(heddleArchive(this.paths));
@@ -140,7 +145,7 @@ export class KubeCluster implements AsyncDisposable {
     await timed(this.#progress, 'wait for the agents', ready);
   }
 
-  /** Whether the controller manager gives nodes pod ranges, from now on. */
+  /** Whether the controller manager assigns pod ranges to nodes from now on. */
   async allocatePodRanges(isOn: boolean): Promise<void> {
     const daemon = 'kube-controller-manager';
     await stopDaemon(this.paths, daemon);
@@ -148,7 +153,7 @@ export class KubeCluster implements AsyncDisposable {
     startControlPlaneDaemon(this.paths, this.#tools.programs, daemon, more);
   }
 
-  /** As by a crash: no watch is told. */
+  /** Stops it as a crash would: watches are not closed in an orderly way. */
   stopApiServer(): Promise<void> {
     return stopDaemon(this.paths, 'kube-apiserver', 'SIGKILL');
   }
@@ -159,17 +164,20 @@ export class KubeCluster implements AsyncDisposable {
     await apiServerReady(this.#tools);
   }
 
-  /** etcd forgets all history, so that watches from before the next restart of the API server end with 410. The revision. */
+  /**
+   * Deletes etcd's whole history, so that watches from before the next restart of the API server end with 410. Returns
+   * the revision.
+   */
   compactEtcd(): Promise<number> {
     return compactEtcd(this.paths);
   }
 
-  /** Removes everything and counts what stayed nevertheless. */
+  /** Removes everything and counts what remains nevertheless. */
   down(): Promise<Leftovers> {
     return removeCluster(this.name);
   }
 
-  /** `down`, and throws when something stayed. */
+  /** As `down`, but throws an Error if anything remains. */
   async [Symbol.asyncDispose](): Promise<void> {
     const leftovers = await this.down();
     const kinds = Object.entries(leftovers).filter(([, count]) => count > 0);
@@ -183,7 +191,7 @@ export class KubeCluster implements AsyncDisposable {
     return { namespacePath: clusterNamespacePath(this.paths, name), cgroup };
   }
 
-  // What comes after the nodes have started.
+  // The steps after the start of the nodes.
   async #furnish(settings: HeddleSettings | undefined): Promise<void> {
     const { cni, dns, kubeProxy } = this.record;
     if (kubeProxy !== undefined) await this.api.apply([kubeProxyRights]);

@@ -11,7 +11,7 @@ import { startDaemon } from './processes.ts';
 import { type KubeProgram, type Programs, programPath } from './programs.ts';
 
 export const controlPlane = 'control-plane';
-/** Pods' addresses: the controller manager gives every node a /24 and a /64 of them. */
+/** Pod addresses: the controller manager gives every node a /24 and a /64 of them. */
 export const clusterCidrs = '10.201.0.0/16,fd00:201::/48';
 export const serviceCidrs = '10.96.0.0/16,fd00:96::/112';
 export const dnsAddress = '10.96.0.10';
@@ -58,7 +58,7 @@ export function startControlPlaneDaemon(
   startDaemon(paths, {
     name,
     place: controlPlanePlace(paths),
-    // Of a flag that is given twice the later counts.
+    // If a flag is given twice, the later one applies.
     command: [programPath(programs, name satisfies KubeProgram), ...words[name](), ...flags(more)],
   });
 }
@@ -70,7 +70,7 @@ function etcdFlags({ directory }: ClusterPaths): readonly string[] {
     'advertise-client-urls': etcdClients,
     'listen-peer-urls': 'http://127.0.0.1:2380',
     'log-level': 'warn',
-    // A test cluster has nothing to lose in a power cut, and shares its disk.
+    // A test cluster loses nothing in a power cut, and shares its disk.
     'unsafe-no-fsync': 'true',
   });
 }

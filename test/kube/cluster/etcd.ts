@@ -1,11 +1,11 @@
-// etcd's own API (its gRPC gateway), for what the API server does only every few minutes.
+// etcd's own API (its gRPC gateway), for actions that the API server performs only every few minutes.
 
 import { runInPlace } from '../../../src/lab/spawn.ts';
 import { controlPlanePlace, etcdClients } from './control-plane.ts';
 import type { ClusterPaths } from './paths.ts';
 
 /**
- * Forgets all history: a watch that wants to go on from an older revision is told 410 Gone once it reaches etcd.
+ * Deletes the whole history: a watch that continues from an older revision gets 410 Gone when it reaches etcd.
  * Equivalent to: `etcdctl compact $(revision)`. Returns the revision.
  */
 export async function compactEtcd(paths: ClusterPaths): Promise<number> {

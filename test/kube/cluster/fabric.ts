@@ -1,6 +1,6 @@
-// A cluster's wires: a switch namespace with a bridge that the control plane and every node hang on, and a world behind it.
-// The switch is the nodes' default gateway. It knows no pod range: packets between pods get there by the node's own doing
-// or not at all.
+// A cluster's network: a switch namespace with a bridge to which the control plane and every node are connected, and a
+// world behind it. The switch is the nodes' default gateway. It knows no pod range: only the nodes themselves can
+// deliver packets between pods.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -33,10 +33,10 @@ export function addressesOfNewNode(number: number): DualAddress {
 
 const uplink = 'eth0';
 const bridge = 'fabric';
-// As `ip route add` without more words: main table, protocol boot.
+// The defaults of `ip route add`: main table, protocol boot.
 const staticRoute = { type: 'unicast', protocol: 3, table: 254 } as const;
 
-/** Makes the switch and the world. */
+/** Creates the switch and the world. */
 export function buildFabric(paths: ClusterPaths): void {
   mkdirSync(paths.namespaces, { recursive: true });
   using fabric = makeRoom(clusterNamespacePath(paths, 'switch'));
@@ -50,7 +50,7 @@ export function buildFabric(paths: ClusterPaths): void {
   connect(outside.socket, worldAddresses, worldGateways);
 }
 
-/** Makes a namespace on the switch; `name` is the namespace's and the switch port's. */
+/** Creates a namespace on the switch; `name` is the name of the namespace and of the switch port. */
 export function plug(paths: ClusterPaths, name: string, addresses: DualAddress): void {
   using fabric = enterRoom(clusterNamespacePath(paths, 'switch'));
   using room = makeRoom(clusterNamespacePath(paths, name));
@@ -68,14 +68,14 @@ export function plug(paths: ClusterPaths, name: string, addresses: DualAddress):
   connect(room.socket, addresses, gateways);
 }
 
-/** Pulls the plug and removes the namespace's name; the namespace itself goes with its last process. */
+/** Disconnects a namespace and removes its name; the namespace itself ends with its last process. */
 export function unplug(paths: ClusterPaths, name: string): void {
   using fabric = enterRoom(clusterNamespacePath(paths, 'switch'));
   delLink(fabric.socket, indexOf(fabric.socket, portName(name)));
   NetworkNamespace.remove(clusterNamespacePath(paths, name));
 }
 
-/** Gives the uplink other addresses in place of those it has. */
+/** Replaces the uplink's addresses. */
 export function readdress(paths: ClusterPaths, name: string, addresses: DualAddress): void {
   using room = enterRoom(clusterNamespacePath(paths, name));
   const ifIndex = indexOf(room.socket, uplink);
@@ -104,7 +104,7 @@ interface Room extends Disposable {
 
 function makeRoom(path: string): Room {
   const room = asRoom(NetworkNamespace.create(path));
-  // Every address here is the only one of its kind: no second of waiting for each (RFC 4862 section 5.4).
+  // Every address here is unique, so the wait for each of them is not needed (RFC 4862 section 5.4).
   room.namespace.run(() => writeFileSync('/proc/sys/net/ipv6/conf/default/accept_dad', '0'));
   setLink(room.socket, { ifIndex: indexOf(room.socket, 'lo'), up: true });
   return room;
@@ -156,13 +156,13 @@ function indexOf(socket: NetlinkSocket, name: string): IfIndex {
   return link.ifIndex;
 }
 
-// As on a machine: the same after a reboot, or its neighbours would go on with the one of before.
+// The same after a reboot, as on a real machine; otherwise neighbours would keep using the old one.
 function macOf(name: string): Mac {
   const digest = createHash('sha256').update(name).digest();
   return macFromBytes(Uint8Array.of(0x02, ...digest.subarray(0, 5)));
 }
 
-// A link's name has 15 characters at most; `control-plane` has 13.
+// A link's name has at most 15 characters; `control-plane` has 13.
 function portName(name: string): string {
   return name.slice(0, 15);
 }

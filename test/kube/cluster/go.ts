@@ -1,18 +1,18 @@
-// Finds Go, which the test cluster's programs are built with.
+// Finds Go, which builds the programs of the test cluster.
 
 import { spawnSync } from 'node:child_process';
 
 export interface GoToolchain {
-  /** `go1.26.1 linux/amd64`: part of the key that built programs are kept under. */
+  /** `go1.26.1 linux/amd64`: part of the key under which built programs are kept. */
   readonly version: string;
   readonly environment: NodeJS.ProcessEnv;
 }
 
 const leastMinor = 25;
 
-/** Throws an Error that says what is needed when Go is missing or older than 1.25. */
+/** Throws an Error that names the required version if Go is missing or older than 1.25. */
 export function findGo(): GoToolchain {
-  // Where Go puts itself when it comes from its own archive.
+  // The folder in which Go's own archive installs it.
   const environment = {
     ...process.env,
     PATH: `${process.env['PATH']}:/usr/local/go/bin`,
@@ -28,7 +28,7 @@ export function findGo(): GoToolchain {
   return { version, environment };
 }
 
-/** @param version as `go version` tells it, without its first words. */
+/** @param version the output of `go version` without its first words. */
 export function isRecent(version: string): boolean {
   const [, major, minor] = /^go(\d+)\.(\d+)/.exec(version) ?? [];
   return Number(major) > 1 || (Number(major) === 1 && Number(minor) >= leastMinor);

@@ -1,4 +1,5 @@
-// Heddle as an operator installs it: the image of this tree and the plain manifests, with what this cluster differs in.
+// Heddle as an operator installs it: the image of this tree and the plain manifests, with the differences of this
+// cluster.
 
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -15,12 +16,12 @@ export type HeddleSettings = Readonly<Record<string, unknown>>;
 
 const tree = fileURLToPath(new URL('../../../../', import.meta.url));
 
-/** The agent's image, once `buildHeddleImage` made it for this cluster. */
+/** The agent's image, after `buildHeddleImage` has built it for this cluster. */
 export function heddleArchive({ directory }: ClusterPaths): string {
   return join(directory, 'heddle.tar');
 }
 
-/** Equivalent to: `npm run image -- --output FILE`. Throws with the end of its words. */
+/** Equivalent to: `npm run image -- --output FILE`. Throws an Error with the end of its output. */
 export async function buildHeddleImage(paths: ClusterPaths, signal?: AbortSignal): Promise<void> {
   const archive = heddleArchive(paths);
   if (existsSync(archive)) return;
@@ -38,8 +39,8 @@ export async function buildHeddleImage(paths: ClusterPaths, signal?: AbortSignal
 }
 
 /**
- * `deploy/kubernetes/heddle.yaml` with this cluster's configuration: the API server by its own address, because there may
- * be no Services, and the node's own part of this machine's cgroups.
+ * `deploy/kubernetes/heddle.yaml` with this cluster's configuration: the API server's own address, because there may be
+ * no Services, and the node's own part of this machine's cgroups.
  */
 export function heddleManifests(settings: HeddleSettings): string {
   const text = readFileSync(join(tree, 'deploy/kubernetes/heddle.yaml'), 'utf8');

@@ -1,4 +1,4 @@
-// The images of a cluster's pods, made here from nothing: no registry is asked. `imagePullPolicy: Never` everywhere.
+// The images of a cluster's pods, built here from scratch without a registry. `imagePullPolicy: Never` everywhere.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -19,7 +19,7 @@ import { type Programs, programPath } from './programs.ts';
 import { type Progress, timed } from './progress.ts';
 
 export const pauseImage = 'localhost/heddle-test/pause:1';
-/** busybox with all its commands and `podtool`; runs `podtool serve` unless told otherwise. */
+/** busybox with all its commands and `podtool`; runs `podtool serve` by default. */
 export const toolImage = 'localhost/heddle-test/tools:1';
 export const dnsImage = 'localhost/heddle-test/coredns:1';
 
@@ -32,7 +32,7 @@ interface ImagePlan {
   readonly fill: (root: string) => void;
 }
 
-/** The archives (docker-archive), made once for these programs and kept beside them. */
+/** The archives (docker-archive), built once for these programs and kept next to them. */
 export async function buildImages(
   programs: Programs,
   progress: Progress,
@@ -90,7 +90,7 @@ function fillTools(root: string, podtool: string): void {
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
 }
 
-// Equivalent to: `buildah from scratch`, `copy`, `config`, `commit`, `push`; all of it stays in a temporary folder.
+// Equivalent to: `buildah from scratch`, `copy`, `config`, `commit`, `push`; everything stays in a temporary folder.
 function build({ name, command, fill }: ImagePlan, archive: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-kube-image-'));
   const storage = ['--root', join(folder, 'root'), '--runroot', join(folder, 'run')];

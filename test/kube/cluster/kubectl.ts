@@ -6,13 +6,13 @@ import { controlPlanePlace } from './control-plane.ts';
 import type { ClusterPaths } from './paths.ts';
 import { type Programs, programPath } from './programs.ts';
 
-/** What is the same for every call. */
+/** The common part of all calls. */
 export interface KubectlContext {
   readonly paths: ClusterPaths;
   readonly programs: Programs;
 }
 
-/** Runs to its end, whatever that is. */
+/** Runs to its end, with any exit code. */
 export function runKubectl(
   { paths, programs }: KubectlContext,
   words: readonly string[],

@@ -1,4 +1,4 @@
-// What stands in a node's files: configuration of containerd and kubelet, as on a machine of its own.
+// The contents of a node's files: configuration of containerd and kubelet, as on a separate machine.
 
 import { stringify } from 'yaml';
 import { dnsAddress } from './control-plane.ts';
@@ -46,14 +46,14 @@ export function kubeletConfig(cgroupRoot: string): string {
     cgroupsPerQOS: true,
     enforceNodeAllocatable: [],
     containerRuntimeEndpoint: `unix://${containerdSocket}`,
-    // Reachable from the cluster's own namespaces only.
+    // Only the cluster's own namespaces can reach it.
     authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
     authorization: { mode: 'AlwaysAllow' },
     clusterDNS: [dnsAddress],
     clusterDomain: 'cluster.local',
     resolvConf: '/etc/kubernetes/resolv.conf',
     staticPodPath: '/etc/kubernetes/manifests',
-    // All nodes share this machine's disk: one that is nearly full must not empty them.
+    // All nodes share this machine's disk: if it is nearly full, pods must not be evicted.
     evictionHard: {
       'memory.available': '100Mi',
       'nodefs.available': '1%',

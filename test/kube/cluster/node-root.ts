@@ -1,13 +1,13 @@
-// A node's own view of the machine's files: /etc/cni, /etc/kubernetes, /opt, /run, /var/lib, /var/log, /sys and bpffs are
-// its own, the rest is this machine's. So a DaemonSet's host paths, pins and CNI files of two nodes never meet, and all mounts
-// of a node go with its last process.
+// A node's own view of the machine's files: /etc/cni, /etc/kubernetes, /opt, /run, /var/lib, /var/log, /sys and bpffs
+// are its own, everything else is this machine's. So the host paths of a DaemonSet, pins and CNI files of two nodes
+// never collide, and all mounts of a node end with its last process.
 
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The node's v2 cgroup, where an agent in a pod finds it. */
+/** The path of the node's v2 cgroup for an agent in a pod. */
 export const nodeCgroupPath = '/run/heddle/cgroup';
-/** The programs' folder as a node sees it: the home of this machine's user may be hidden. */
+/** The path of the programs' folder in a node: the home of this machine's user may be hidden. */
 export const nodeProgramsPath = '/run/programs';
 
 const folders = [
@@ -31,7 +31,7 @@ const folders = [
 const referencePlugins = '/usr/lib/cni';
 const links = ['bridge', 'host-local', 'loopback', 'portmap', 'bandwidth'];
 
-/** Makes what is missing of the node's folders: after a reboot /run is empty, the rest stays. */
+/** Creates missing folders of the node: after a reboot /run is empty, the rest stays. */
 export function prepareRoot(root: string): void {
   rmSync(join(root, 'run'), { recursive: true, force: true });
   for (const folder of folders) mkdirSync(join(root, folder), { recursive: true });
@@ -42,9 +42,10 @@ export function prepareRoot(root: string): void {
   }
 }
 
-// Runs in new mount and host-name namespaces, with private propagation; what is mounted here nobody else sees. Named
-// namespaces and overlays of others would live as long as this node: their copies go first. There may be thousands, the
-// kernel waits some 20 ms at the end of each call, and others may remove theirs at the same time.
+// Runs in new mount and host-name namespaces, with private propagation, so that mounts made here are visible only here.
+// Copies of named namespaces and overlays of other processes would live as long as this node, so they are unmounted
+// first. There may be thousands, the kernel waits some 20 ms at the end of each call, and other processes may remove
+// theirs at the same time.
 const script = `set -eu
 root=$1 name=$2 programs=$3 cgroup=$4
 hostname "$name"
@@ -71,13 +72,13 @@ export interface RootOptions {
   readonly cgroup: string;
 }
 
-/** The process that a node consists of: it holds the namespaces, the others enter them through it. */
+/** The process of a node: it holds the namespaces, and others enter them through it. */
 export function holderCommand({ root, node, programs, cgroup }: RootOptions): readonly string[] {
   const own = ['unshare', '--mount', '--uts', '--propagation', 'private'];
   return [...own, 'sh', '-c', script, 'node', root, node, programs, cgroup];
 }
 
-/** A command line that runs `command` as a process of the node; the network namespace is the caller's business. */
+/** A command line that runs `command` as a process of the node; the caller chooses the network namespace. */
 export function enterCommand(holder: number, command: readonly string[]): readonly string[] {
   return ['nsenter', '--target', String(holder), '--mount', '--uts', '--', ...command];
 }

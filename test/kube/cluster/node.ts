@@ -19,7 +19,7 @@ export interface NodeContext {
   readonly programs: Programs;
 }
 
-/** Wires the node and starts containerd and kubelet; returns when containerd answers and has the images. */
+/** Connects the node and starts containerd and kubelet; returns when containerd answers and has the images. */
 export async function startNode(
   context: NodeContext,
   node: ClusterNodeRecord,
@@ -49,32 +49,32 @@ export async function startNode(
   startKubelet(paths, node);
 }
 
-/** Ends all of the node's processes at once and takes its links away; its disk stays for `startNode`. */
+/** Ends all processes of the node at once and removes its links; its disk stays for `startNode`. */
 export async function stopNode(paths: ClusterPaths, name: string): Promise<void> {
   await removeCgroups(paths, name);
   for (const daemon of nodeDaemons) await stopDaemon(paths, daemonOf(name, daemon));
   if (existsSync(clusterNamespacePath(paths, name))) unplug(paths, name);
 }
 
-/** What is left of a node when it has been stopped. */
+/** Removes what remains of a stopped node. */
 export function removeNodeFiles(paths: ClusterPaths, name: string): void {
   rmSync(nodeRoot(paths, name), { recursive: true, force: true });
 }
 
-/** Starts the kubelet with the addresses that the record has now. */
+/** Starts the kubelet with the current addresses of the record. */
 export async function restartKubelet(paths: ClusterPaths, node: ClusterNodeRecord): Promise<void> {
   await stopDaemon(paths, daemonOf(node.name, 'kubelet'));
   startKubelet(paths, node);
 }
 
-/** Containers go on meanwhile. */
+/** Containers keep running meanwhile. */
 export async function restartContainerd(paths: ClusterPaths, name: string): Promise<void> {
   await stopDaemon(paths, daemonOf(name, 'containerd'));
   startContainerd(paths, name);
   await containerdAnswers(paths, name);
 }
 
-/** @param archive a docker-archive; nodes see this machine's files but those below /var/lib, /run and /opt. */
+/** @param archive a docker-archive; nodes see this machine's files except those below /var/lib, /run and /opt. */
 export async function importImage(
   paths: ClusterPaths,
   name: string,
@@ -87,7 +87,7 @@ export async function importImage(
   if (exitCode !== 0) throw new Error(`${name}: import of ${archive}: ${stderr}`);
 }
 
-/** Runs to its end as a process of the node: its network, its files, its cgroup. */
+/** Runs to its end as a process of the node: with its network, its files and its cgroup. */
 export function runInNode(
   paths: ClusterPaths,
   name: string,
@@ -96,7 +96,7 @@ export function runInNode(
   return runInPlace(nodePlace(paths, name), enterCommand(holderOf(paths, name), command));
 }
 
-/** A process of the node is spawned here, with `enterNode`'s command line. */
+/** The place in which a process of the node is spawned, with `enterNode`'s command line. */
 export function nodePlace(paths: ClusterPaths, name: string): LabPlace {
   return { namespacePath: clusterNamespacePath(paths, name), cgroup: daemonCgroup(paths, name) };
 }
@@ -109,7 +109,7 @@ export function enterNode(
   return enterCommand(holderOf(paths, name), command);
 }
 
-/** Starts one more daemon in the node; `stopDaemon` of `daemonOf(node, name)` ends it. */
+/** Starts one more daemon in the node; `stopDaemon` with `daemonOf(node, name)` ends it. */
 export function startInNode(
   paths: ClusterPaths,
   node: string,
@@ -141,7 +141,7 @@ function writeNodeFiles({ paths }: NodeContext, { name }: ClusterNodeRecord): vo
     'containerd.toml': containerdConfig(),
     'kubelet.yaml': kubeletConfig(cgroupRoot(paths, name)),
     kubeconfig: portableKubeconfig(authority, name),
-    // The world; nobody answers there unless a test makes it.
+    // The world; nothing answers there unless a test starts a server.
     'resolv.conf': 'nameserver 203.0.113.10\n',
   };
   for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);

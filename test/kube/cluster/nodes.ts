@@ -1,4 +1,4 @@
-// The nodes of a cluster as its operator handles them: added and removed, rebooted, readdressed, held still.
+// The nodes of a cluster as its operator handles them: adds, removes, reboots, changes addresses, and pauses them.
 
 import { existsSync } from 'node:fs';
 import { InputError } from '../../../src/base/input-error.ts';
@@ -28,7 +28,7 @@ import {
 import { newNode } from './start.ts';
 
 export interface ClusterNodesOptions {
-  /** Of the cluster. */
+  /** Name of the cluster. */
   readonly name: string;
   readonly tools: KubectlContext;
   readonly api: ClusterApi;
@@ -56,14 +56,14 @@ export class ClusterNodes {
     return recordOf(this.#name);
   }
 
-  /** Throws InputError when the cluster has none of this name. */
+  /** Throws InputError if the cluster has no node with this name. */
   record(name: string): ClusterNodeRecord {
     const node = this.#record.nodes.find((each) => each.name === name);
     if (node !== undefined) return node;
     throw new InputError({ object: 'node', value: name, rule: `is not in cluster ${this.#name}` });
   }
 
-  /** The node's files: `etc/cni/net.d`, `var/lib/heddle`, `run/heddle` as seen from outside. */
+  /** A folder of the node as seen from outside: `etc/cni/net.d`, `var/lib/heddle`, `run/heddle`. */
   folder(name: string): string {
     return nodes.nodeRoot(this.#paths, name);
   }
@@ -94,7 +94,10 @@ export class ClusterNodes {
     return node;
   }
 
-  /** One whose kubelet waits for an external cloud provider, which nobody is: returns when it has registered. */
+  /**
+   * Adds a node whose kubelet waits for an external cloud provider, which does not exist: returns when it has
+   * registered.
+   */
   async addOfCloud(): Promise<ClusterNodeRecord> {
     const node = await this.#join({ isOfCloud: true });
     await this.#api.waitFor(`${node.name} has registered`, async () => {
@@ -103,7 +106,9 @@ export class ClusterNodes {
     return node;
   }
 
-  /** Ends the node as by its power switch, deletes its Node object and its disk. `kubectl drain` comes before, if at all. */
+  /**
+   * Ends the node as by its power switch, deletes its Node object and its disk. Any `kubectl drain` must come before.
+   */
   async remove(name: string): Promise<void> {
     await nodes.stopNode(this.#paths, this.record(name).name);
     nodes.removeNodeFiles(this.#paths, name);
@@ -124,7 +129,7 @@ export class ClusterNodes {
     await this.settle();
   }
 
-  /** Gives the node other InternalIPs (of the same networks, IPv4 first) and restarts its kubelet with them. */
+  /** Gives the node different InternalIPs (in the same networks, IPv4 first) and restarts its kubelet with them. */
   async setAddresses(name: string, addresses: ClusterNodeRecord['addresses']): Promise<void> {
     const node = { ...this.record(name), addresses };
     readdress(this.#paths, name, addresses);
@@ -138,7 +143,10 @@ export class ClusterNodes {
     await this.settle();
   }
 
-  /** Containers go on meanwhile. Returns when the kubelet knows the node's pods again: before, it answers no exec. */
+  /**
+   * Containers keep running meanwhile. Returns when the kubelet knows the node's pods again: before that it answers no
+   * exec.
+   */
   async restartKubelet(name: string): Promise<void> {
     await nodes.restartKubelet(this.#paths, this.record(name));
     await this.#api.waitFor(`the kubelet of ${name} knows its pods`, async () => {
@@ -158,7 +166,7 @@ export class ClusterNodes {
     return nodes.restartContainerd(this.#paths, this.record(name).name);
   }
 
-  /** While `act` runs the node's kubelet does nothing. At most half a minute, or the node counts as lost. */
+  /** Pauses the node's kubelet while `act` runs: at most half a minute, or the node counts as lost. */
   async withoutKubelet<Result>(name: string, act: () => Promise<Result>): Promise<Result> {
     const identity = daemonIdentity(this.#paths, nodes.daemonOf(name, 'kubelet'));
     if (identity === undefined) throw new Error(`${name} has no kubelet`);
@@ -170,7 +178,10 @@ export class ClusterNodes {
     }
   }
 
-  /** Returns when all are registered, with a network of the reference plugins if it is theirs, and Ready if it is anyone's. */
+  /**
+   * Returns when all are registered, with the reference plugins' network if it is used, and Ready if there is any
+   * network.
+   */
   async settle(): Promise<void> {
     const { cni, kubeProxy } = this.#record;
     const placed = await this.#placed();
@@ -225,7 +236,7 @@ interface NodeObject extends NamedObject {
   readonly spec: { readonly podCIDRs?: readonly string[] };
   readonly status: {
     readonly addresses: readonly { readonly type: string; readonly address: string }[];
-    /** None on a Node that somebody else than its kubelet made, until that reports. */
+    /** Absent on a Node that was not created by its kubelet, until the kubelet reports. */
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
     readonly nodeInfo: { readonly bootID: string };
   };

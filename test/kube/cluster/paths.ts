@@ -1,22 +1,22 @@
-// Where a cluster keeps everything it has: all of it derives from the cluster's name, so that `down` can remove one whose
-// maker was killed, and so that several stand beside each other.
+// The paths of a cluster's files: all of them derive from the cluster's name, so that `down` can remove a cluster whose
+// creator was killed, and several clusters can exist at once.
 
 import { join } from 'node:path';
 import { InputError } from '../../../src/base/input-error.ts';
 
-/** Not below /run: containerd's images are a few hundred megabytes a node. */
+/** Not below /run: containerd's images are a few hundred megabytes per node. */
 export const clustersDirectory = '/var/lib/heddle-kube';
 
 export interface ClusterPaths {
-  /** Holds all the rest; made first and removed last. */
+  /** Holds everything else; created first and removed last. */
   readonly directory: string;
   readonly record: string;
   /** Bind mounts of network namespaces, one file each. */
   readonly namespaces: string;
   readonly pki: string;
-  /** One log a daemon. */
+  /** One log per daemon. */
   readonly logs: string;
-  /** One file a daemon that should run, with its process id. */
+  /** One file per daemon that should run, with its process id. */
   readonly processes: string;
   readonly nodes: string;
   readonly adminConfig: string;

@@ -1,4 +1,5 @@
-// Who is who in a cluster: a certificate authority, the API server's certificate, bearer tokens, and kubeconfig files.
+// The identities in a cluster: a certificate authority, the API server's certificate, bearer tokens, and kubeconfig
+// files.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -8,10 +9,10 @@ import { InputError } from '../../../src/base/input-error.ts';
 import { controlPlaneAddresses } from './fabric.ts';
 import type { ClusterPaths } from './paths.ts';
 
-/** Where clients reach the API server: no Service is needed for it. */
+/** The API server's address for clients: no Service is needed for it. */
 export const apiServer: string = `https://${controlPlaneAddresses[0]}:6443`;
 
-/** More nodes than these have no token: the API server reads its list once. */
+/** Further nodes have no token: the API server reads its list once. */
 const largestNodeCount = 32;
 
 const names = ['', '.default', '.default.svc', '.default.svc.cluster.local'];
@@ -47,7 +48,7 @@ export function kubeconfig({ pki }: ClusterPaths, user: string): string {
   return configText(cluster, user);
 }
 
-/** The same, with the authority's certificate inside: for a node, which does not see the cluster's folder. */
+/** The same, with the authority's certificate included: for a node, which does not see the cluster's folder. */
 export function portableKubeconfig(caCertificate: string, user: string): string {
   const data = Buffer.from(caCertificate).toString('base64');
   return configText({ server: apiServer, 'certificate-authority-data': data }, user);
@@ -76,7 +77,7 @@ function tokenList(): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Throws InputError on a count that has no tokens. */
+/** Throws InputError for a count without tokens. */
 export function parseNodeCount(count: number): number {
   if (Number.isInteger(count) && count >= 1 && count <= largestNodeCount) return count;
   throw new InputError({

@@ -1,5 +1,5 @@
-// A cluster's daemons: each in its namespace and cgroup, with a log of its own, found again by another process through its
-// file below `processes`, and ended by its id.
+// A cluster's daemons: each runs in its namespace and cgroup, with its own log. Another process finds it by its file
+// below `processes`, and ends it by its process id.
 
 import {
   closeSync,
@@ -18,13 +18,13 @@ import type { ClusterPaths } from './paths.ts';
 const stopTimeoutMs = 10_000;
 
 export interface Daemon {
-  /** The log's name, too. */
+  /** Also the log's name. */
   readonly name: string;
   readonly place: LabPlace;
   readonly command: readonly string[];
 }
 
-/** Starts it and leaves it to itself. It outlives this process. */
+/** Starts it in the background. It outlives this process. */
 export function startDaemon(
   paths: ClusterPaths,
   { name, place, command }: Daemon,
@@ -41,7 +41,7 @@ export function startDaemon(
   return identity;
 }
 
-/** SIGTERM, after 10 s SIGKILL; returns when it has ended. Not running is fine. */
+/** Sends SIGTERM, after 10 s SIGKILL; returns when it has ended. It need not be running. */
 export async function stopDaemon(
   paths: ClusterPaths,
   name: string,
@@ -58,7 +58,7 @@ export async function stopDaemon(
   }
 }
 
-/** Of a daemon that was started and not stopped; it may have ended by itself. */
+/** The identity of a daemon that was started and not stopped; it may have ended by itself. */
 export function daemonIdentity(paths: ClusterPaths, name: string): ProcessIdentity | undefined {
   const file = processFile(paths, name);
   if (!existsSync(file)) return undefined;
@@ -70,7 +70,7 @@ export function isRunning(paths: ClusterPaths, name: string): boolean {
   return identity !== undefined && isAlive(identity);
 }
 
-/** Throws with the end of its log when a daemon that should run does not. */
+/** Throws an Error with the end of its log if a daemon that should run does not. */
 export function assertRunning(paths: ClusterPaths, ...names: readonly string[]): void {
   for (const name of names) {
     if (isRunning(paths, name)) continue;

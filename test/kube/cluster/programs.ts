@@ -1,5 +1,5 @@
-// The programs of a Kubernetes cluster, built from the Go modules beside this folder and kept outside the tree, under a key
-// of all that decides what they are: a second cluster starts at once, also from another clone.
+// The programs of a Kubernetes cluster, built from the Go modules next to this folder and kept outside the tree, under
+// a key of everything that determines them: a second cluster starts at once, also from another clone.
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,20 +12,20 @@ import { exitOf } from '../../../src/lab/spawn.ts';
 import { findGo, type GoToolchain } from './go.ts';
 import { type Progress, timed } from './progress.ts';
 
-/** test/kube in the sources: modules and manifests are there, not in dist/. */
+/** test/kube in the sources, not in dist/: modules and manifests are there. */
 export const sourceFolder: string = fileURLToPath(
   new URL('../../../../test/kube', import.meta.url),
 );
 
 interface Program {
-  /** The folder below test/kube whose go.mod pins it. */
+  /** The folder below test/kube whose go.mod pins the version. */
   readonly module: '.' | 'coredns';
   readonly package: string;
-  /** The kubelet reads cgroups and mounts through C. */
+  /** The kubelet needs C to read cgroups and mounts. */
   readonly cgo?: true;
 }
 
-/** What can be built: `programPath` says where it is then. */
+/** The programs that can be built; `programPath` returns their paths. */
 export type KubeProgram =
   | 'etcd'
   | 'kube-apiserver'
@@ -61,8 +61,8 @@ export function programPath({ folder }: Programs, name: KubeProgram): string {
 }
 
 /**
- * Builds what is missing (6 to 8 minutes on two cores when nothing is in Go's own cache, else seconds). Interrupted, it
- * goes on where it was. Throws an Error with the end of the compiler's words.
+ * Builds missing programs (6 to 8 minutes on two cores with an empty Go cache, otherwise seconds). An interrupted build
+ * continues where it stopped. Throws an Error with the end of the compiler's output.
  */
 export async function buildPrograms(onProgress: Progress, signal?: AbortSignal): Promise<Programs> {
   const go = findGo();
@@ -90,7 +90,7 @@ export function cacheFolder(): string {
   return join(cache?.startsWith('/') ? cache : join(homedir(), '.cache'), 'heddle/kube');
 }
 
-/** Of the versions in go.mod, which the programs tell as their own. */
+/** The versions in go.mod, which the programs report as their own. */
 export function kubernetesVersion(goMod: string = readSource('go.mod')): string {
   const version = /^\s*k8s\.io\/kubernetes (v\S+)/m.exec(goMod)?.[1];
   if (version === undefined) throw new Error('test/kube/go.mod requires no k8s.io/kubernetes');
@@ -109,7 +109,7 @@ function cacheKey({ version }: GoToolchain): string {
   return hash.digest('hex').slice(0, 20);
 }
 
-// An edit of our own little program builds that alone.
+// A change of our own small program rebuilds only that one.
 function fileName(name: KubeProgram): string {
   if (name !== 'podtool') return name;
   const hash = createHash('sha256');
@@ -126,7 +126,7 @@ function missing(folder: string): readonly KubeProgram[] {
   return programNames.filter((name) => !existsSync(join(folder, fileName(name))));
 }
 
-// The lock goes with the process that holds it, however that ends.
+// The lock ends with the process that holds it, in every case.
 async function lockFolder(
   folder: string,
   onProgress: Progress,

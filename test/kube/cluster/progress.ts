@@ -1,16 +1,15 @@
-// What a person sees of steps that take their time: `  ok  build kubelet (3 of 9)   12.4 s`, and on a terminal the step
-// that runs with its seconds.
+// The display of slow steps: ` ok build kubelet (3 of 9) 12.4 s`, and on a terminal the running step with its seconds.
 
-/** Takes finished and running steps: `running` replaces the line before it where that was running too. */
+/** Receives finished and running steps: `running` replaces the line before it if that line was running too. */
 export interface Progress {
   readonly running: (what: string, elapsedMs: number) => void;
   readonly done: (what: string, elapsedMs: number) => void;
 }
 
-/** For tests: nothing is said unless something fails. */
+/** For tests: silent unless something fails. */
 export const silent: Progress = { running: () => undefined, done: () => undefined };
 
-/** On standard error; without a terminal a long step says every 30 s that it still runs. */
+/** On standard error; without a terminal, a long step reports every 30 s that it still runs. */
 export function printedProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
   let lastToldMs = 0;
   return {
@@ -30,7 +29,7 @@ export function printedProgress(stream: NodeJS.WriteStream = process.stderr): Pr
   };
 }
 
-/** Runs `step` and tells its time; a step that throws is told by its error alone. */
+/** Runs `step` and reports its duration; a step that throws is reported only by its error. */
 export async function timed<Result>(
   progress: Progress,
   what: string,

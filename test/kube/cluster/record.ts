@@ -1,4 +1,4 @@
-// cluster.json: what a cluster consists of, read by every command and test that uses one.
+// cluster.json: the parts of a cluster, read by every command and test that uses one.
 
 import {
   existsSync,
@@ -13,14 +13,14 @@ import type { ProcessIdentity } from '../../../src/lab/record.ts';
 import type { Address } from '../../../src/net/address.ts';
 import { clusterPaths, clustersDirectory } from './paths.ts';
 
-/** Who makes pods a network: nobody, the reference `bridge` plugin with static routes, or Heddle's DaemonSet. */
+/** The creator of the pod network: none, the reference `bridge` plugin with static routes, or Heddle's DaemonSet. */
 export type CniChoice = 'none' | 'bridge' | 'heddle';
 
 export interface ClusterNodeRecord {
   readonly name: string;
   /** InternalIPs: IPv4, then IPv6. */
   readonly addresses: readonly [Address, Address];
-  /** Its kubelet leaves addresses, and a taint, to an external cloud provider. */
+  /** Its kubelet leaves addresses and a taint to an external cloud provider. */
   readonly isOfCloud?: true;
 }
 
@@ -29,7 +29,7 @@ export interface ClusterRecord {
   readonly cni: CniChoice;
   readonly kubeProxy: 'nftables' | 'iptables' | undefined;
   readonly dns: boolean;
-  /** The folder of programs that it was started from. */
+  /** The folder of programs from which it was started. */
   readonly programs: string;
   /** The process without which the cluster is a leftover; undefined: it stays until `down`. */
   readonly owner: ProcessIdentity | undefined;
@@ -37,7 +37,7 @@ export interface ClusterRecord {
   readonly nodes: readonly ClusterNodeRecord[];
 }
 
-/** Takes the cluster's name by making its folder. Throws InputError when there is one of this name. */
+/** Claims the cluster's name by creating its folder. Throws InputError if a cluster with this name exists. */
 export function claimCluster(name: string): void {
   mkdirSync(clustersDirectory, { recursive: true });
   try {
@@ -55,21 +55,21 @@ export function writeClusterRecord(record: ClusterRecord): void {
   renameSync(`${path}.new`, path);
 }
 
-/** Undefined when there is no cluster of this name, or one that ended before its first record. */
+/** Undefined if there is no cluster with this name, or one that ended before its first record. */
 export function readClusterRecord(name: string): ClusterRecord | undefined {
   const { record } = clusterPaths(name);
   if (!existsSync(record)) return undefined;
   return JSON.parse(readFileSync(record, 'utf8')) as ClusterRecord;
 }
 
-/** Throws when the cluster is down. */
+/** Throws an Error if the cluster is down. */
 export function recordOf(name: string): ClusterRecord {
   const record = readClusterRecord(name);
   if (record === undefined) throw new Error(`cluster ${name} is down`);
   return record;
 }
 
-/** The names of all clusters of this machine, whoever made them. */
+/** The names of all clusters on this machine, whichever process created them. */
 export function clusterNames(): readonly string[] {
   return existsSync(clustersDirectory) ? readdirSync(clustersDirectory).sort() : [];
 }

@@ -1,5 +1,5 @@
-// The peers to compare with: the CNI project's `bridge` and `host-local` plugins with static routes between nodes, and the
-// real kube-proxy.
+// The peers for comparison: the CNI project's `bridge` and `host-local` plugins with static routes between nodes, and
+// the real kube-proxy.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { nodeProgramsPath } from './node-root.ts';
 import type { ClusterPaths } from './paths.ts';
 import type { ClusterNodeRecord, ClusterRecord } from './record.ts';
 
-/** A node together with what Kubernetes decided about it. */
+/** A node with Kubernetes' decisions about it. */
 export interface PlacedNode extends ClusterNodeRecord {
   readonly podCidrs: readonly Prefix[];
 }
@@ -43,7 +43,7 @@ export function writeBridgeConflist(paths: ClusterPaths, { name, podCidrs }: Pla
   writeFileSync(join(folder, '10-bridge.conflist'), JSON.stringify(conflist));
 }
 
-/** Every node, and the control plane, learns where the pods of the other nodes are. */
+/** Every node, and the control plane, gets routes to the pods of the other nodes. */
 export function routeBetweenNodes(paths: ClusterPaths, nodes: readonly PlacedNode[]): void {
   for (const target of nodes) {
     const others = nodes.map(({ name }) => name).filter((name) => name !== target.name);
@@ -83,7 +83,7 @@ export function startKubeProxy(
     clientConnection: { kubeconfig: '/etc/kubernetes/kubeconfig' },
     clusterCIDR: clusterCidrs,
     hostnameOverride: node,
-    // The size of the machine's connection table is not a node's to change.
+    // A node must not change the size of the machine's connection table.
     conntrack: { maxPerCore: 0 },
   };
   const file = 'etc/kubernetes/kube-proxy.yaml';

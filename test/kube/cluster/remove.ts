@@ -1,4 +1,4 @@
-// Removes a cluster. Needs its name alone, so it works the same when the process that made it was killed.
+// Removes a cluster. It needs only the name, so it also works after the creator was killed.
 
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { cgroupFolders, removeCgroups } from './cgroups.ts';
 import { type ClusterPaths, clusterPaths } from './paths.ts';
 import { clusterNames, readClusterRecord } from './record.ts';
 
-/** What a removed cluster left behind, counted; all zero is what everybody wants. */
+/** Counts of everything that a removed cluster left behind; all should be zero. */
 export interface Leftovers {
   readonly processes: number;
   readonly mounts: number;
@@ -18,10 +18,10 @@ export interface Leftovers {
   readonly files: number;
 }
 
-/** Ends all processes and removes mounts, namespaces, cgroups and files. Missing is fine. */
+/** Ends all processes and removes mounts, namespaces, cgroups and files. Missing ones are fine. */
 export async function removeCluster(name: string): Promise<Leftovers> {
   const paths = clusterPaths(name);
-  // The nodes' mounts, pod namespaces and pins live in mount namespaces that go with the last process.
+  // The nodes' mounts, pod namespaces and pins are in mount namespaces that end with the last process.
   await removeCgroups(paths);
   if (existsSync(paths.namespaces)) {
     for (const file of readdirSync(paths.namespaces))
@@ -31,7 +31,7 @@ export async function removeCluster(name: string): Promise<Leftovers> {
   return untilReaped(name);
 }
 
-/** Removes clusters whose owner is dead; their names. */
+/** Removes clusters whose owner is dead; returns their names. */
 export async function removeDeadClusters(): Promise<readonly string[]> {
   const dead = clusterNames().filter((name) => {
     const owner = readClusterRecord(name)?.owner;
@@ -41,7 +41,7 @@ export async function removeDeadClusters(): Promise<readonly string[]> {
   return dead;
 }
 
-// Whoever inherited the ended processes takes a moment to notice.
+// The new parent of the ended processes takes a moment to reap them.
 async function untilReaped(name: string): Promise<Leftovers> {
   const deadline = Date.now() + 10_000;
   for (;;) {
@@ -51,7 +51,7 @@ async function untilReaped(name: string): Promise<Leftovers> {
   }
 }
 
-/** Everything on this machine that carries the cluster's name. */
+/** Everything on this machine with the cluster's name. */
 export function countTraces(name: string): Leftovers {
   const paths = clusterPaths(name);
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
@@ -66,7 +66,7 @@ export function countTraces(name: string): Leftovers {
   };
 }
 
-/** `PID NAME STATE` of those in one of the cluster's cgroups, or with its folder in the command line. */
+/** `PID NAME STATE` of processes in the cluster's cgroups, or with its folder in the command line. */
 export function processesOf({ cgroupName, directory }: ClusterPaths): readonly string[] {
   const processes = readdirSync('/proc').filter((each) => /^\d+$/.test(each));
   return processes.flatMap((pid) => {
@@ -79,7 +79,7 @@ export function processesOf({ cgroupName, directory }: ClusterPaths): readonly s
   });
 }
 
-// A process may end while it is looked at.
+// The process may end during the check.
 function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');

@@ -1,4 +1,4 @@
-// From nothing to a running cluster, step by step, told as it goes.
+// Starts a cluster step by step, and reports each step.
 
 import type { ProcessIdentity } from '../../../src/lab/record.ts';
 import { makeDaemonCgroup } from './cgroups.ts';
@@ -34,18 +34,18 @@ export interface StartOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Checks what can be checked before anything is made. Throws InputError. */
+/** Checks the options before anything is created. Throws InputError. */
 export function parseOptions(options: StartOptions): void {
   parseClusterName(options.name);
   parseNodeCount(options.nodes);
 }
 
-/** `node-3` for 3, with the addresses it gets first. */
+/** `node-3` for 3, with its first addresses. */
 export function newNode(number: number): ClusterNodeRecord {
   return { name: `node-${number}`, addresses: addressesOfNewNode(number) };
 }
 
-/** The cluster's name must have been claimed. On an error what was made so far stays for `removeCluster`. */
+/** The cluster's name must have been claimed. After an error, created parts stay for `removeCluster`. */
 export async function startCluster(
   options: StartOptions,
   { programs }: Pick<NodeContext, 'programs'>,
@@ -56,7 +56,7 @@ export async function startCluster(
   const nodes = Array.from({ length: options.nodes }, (_, index) => newNode(index + 1));
   const createdAt = new Date().toISOString();
   const fixed = { name, cni, kubeProxy, dns, owner, createdAt, programs: programs.folder };
-  // First of all, so that a cluster whose maker is killed now is known as a leftover.
+  // First of all, so that the cluster is known as a leftover if its creator is killed now.
   const record = { ...fixed, nodes };
   writeClusterRecord(record);
   const context = { paths, programs };

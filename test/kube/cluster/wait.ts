@@ -1,9 +1,12 @@
-// Waiting for a condition: it is asked again and again, and when the time is up the error names it and shows what there is.
+// Waits for a condition: checks it repeatedly, and after the timeout the error names it and shows the current state.
 
 export interface WaitOptions {
-  /** 30 s unless given. */
+  /** Default 30 s. */
   readonly timeoutMs?: number;
-  /** At first; later a tenth of what has been waited, at most half a second: asking costs the processor that is waited for. */
+  /**
+   * The first interval; later a tenth of the time waited, at most half a second: checks take processor time from what
+   * is waited for.
+   */
   readonly everyMs?: number;
   /** Added to the error. */
   readonly diagnosis?: () => Promise<string>;

@@ -1,9 +1,9 @@
-// UDP answers that are as long as their requests ask for: `asked-sizes serve PORT` and `asked-sizes ask ADDRESS PORT SIZE`, which
-// prints how many bytes came back, 0 for no answer.
+// UDP answers with the length that their requests ask for: `asked-sizes serve PORT` and `asked-sizes ask ADDRESS PORT
+// SIZE`, which prints the number of bytes in the answer, 0 for no answer.
 
 import { createSocket } from 'node:dgram';
 
-// A lost answer is one of no bytes: what a test asks for.
+// A lost answer counts as one of no bytes, which is what a test looks for.
 const answerMs = 2000;
 const [verb, ...words] = process.argv.slice(2);
 
@@ -18,11 +18,11 @@ if (verb === 'serve') {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   const answer = new Promise<number>((resolve) => {
     socket.on('message', (message) => resolve(message.length));
-    // The server does not listen yet.
+    // The server is not listening yet.
     socket.on('error', () => resolve(0));
     setTimeout(() => resolve(0), answerMs);
   });
-  // Connected: an answer from another address is none.
+  // Connected, so that an answer from another address does not count.
   await new Promise<void>((resolve) => socket.connect(Number(port), address, resolve));
   const request = Buffer.alloc(4);
   request.writeUInt32LE(Number(size));

@@ -1,5 +1,6 @@
-// Loaded into an agent before its own code (`node --import`): it dies by SIGKILL at the moment that HEDDLE_TEST_MOMENT names.
-// maps: some pinned maps are replaced, others not yet. hooks: all maps are, and no program of an uplink or VXLAN device is.
+// Loaded into an agent before its own code (`node --import`): it dies by SIGKILL at the moment named in
+// HEDDLE_TEST_MOMENT. maps: some pinned maps are replaced, others not yet. hooks: all maps are replaced, and no program
+// of an uplink or VXLAN device is.
 
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';

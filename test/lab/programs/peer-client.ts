@@ -1,5 +1,5 @@
-// Keeps asking a peer-server from one socket and prints each answer that differs from the one before:
-// `peer-client tcp|udp ADDRESS PORT`. Ends after a minute; of TCP, with the connection, as `closed`.
+// Repeatedly queries a peer-server from one socket and prints each answer that differs from the previous one:
+// `peer-client tcp|udp ADDRESS PORT`. Ends after a minute; with TCP also with the connection, as `closed`.
 
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
@@ -17,7 +17,7 @@ function tell(answer: string): void {
 if (protocol === 'udp') {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   socket.on('message', (answer) => tell(answer.toString()));
-  // A port that nobody answers yet is no reason to end.
+  // The client keeps trying while no server answers on the port.
   socket.on('error', () => undefined);
   setInterval(() => socket.send('?', Number(port), address, () => undefined), intervalMs);
 } else {

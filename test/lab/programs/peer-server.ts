@@ -1,4 +1,4 @@
-// Answers every datagram and every piece of a TCP connection on one port with the address it came from: `peer-server PORT`.
+// Answers every datagram and every piece of a TCP connection on one port with the sender's address: `peer-server PORT`.
 
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';

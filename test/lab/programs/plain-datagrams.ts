@@ -1,5 +1,5 @@
-// Sends datagrams by ordinary UDP sockets: a JSON array of { address, port, from, payload } on standard input, `from` being the
-// source port and `payload` hexadecimal. What the kernel refuses is left out.
+// Sends datagrams by ordinary UDP sockets: a JSON array of { address, port, from, payload } on standard input; `from`
+// is the source port and `payload` is hexadecimal. Datagrams that the kernel refuses are skipped.
 
 import { createSocket } from 'node:dgram';
 import { text } from 'node:stream/consumers';

@@ -1,8 +1,8 @@
-// Conversations over TCP and UDP: `talk serve PORT` answers lines; `talk with PROTOCOL:PORT:ADDRESS...` has one with each target
-// at the same time. The line `later MS` is answered after so long, so the server speaks first on a connection that was idle.
-// UDP has a datagram of several fragments among them. `refused,PORT,ADDRESS`: the ICMP error has to come back, to a UDP socket.
-// `shared,PORT,SERVICE,SERVER` is one UDP socket that talks to a Service at port 80 and to its server at PORT, in turn.
-// Prints what went wrong, as JSON: an answer that is none, or none in time.
+// Conversations over TCP and UDP: `talk serve PORT` answers lines; `talk with PROTOCOL:PORT:ADDRESS...` holds one with
+// each target at the same time. The line `later MS` is answered after that time, so the server speaks first on a
+// connection that was idle. UDP conversations include a datagram of several fragments. `refused,PORT,ADDRESS`: the ICMP
+// error has to come back to a UDP socket. `shared,PORT,SERVICE,SERVER` is one UDP socket that talks to a Service at
+// port 80 and to its server at PORT, in turn. Prints failures as JSON: wrong answers and late ones.
 
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
@@ -39,7 +39,7 @@ function answer(line: string, send: (text: string) => void): void {
   else setTimeout(() => send(`you said ${line}`), Number(later));
 }
 
-/** The Service first: the other way round, the flow's entry is right a moment later. */
+/** The Service comes first: in the other order, the flow's entry is correct a moment later. */
 async function share(target: string): Promise<string | undefined> {
   const [, port = '', service = '', server = ''] = target.split(',');
   const socket = createSocket(service.includes(':') ? 'udp6' : 'udp4');
@@ -59,7 +59,7 @@ async function share(target: string): Promise<string | undefined> {
   }
 }
 
-/** By nobody's port: the server's kernel says so, and a connected socket hears it. */
+/** Nothing listens on the port: the server's kernel reports it, and a connected socket receives the error. */
 async function beRefused(target: string): Promise<string | undefined> {
   const [, port = '', address = ''] = target.split(',');
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
@@ -76,7 +76,7 @@ async function beRefused(target: string): Promise<string | undefined> {
   }
 }
 
-/** What went wrong, in words. */
+/** The failure as text. */
 async function converse(target: string): Promise<string | undefined> {
   if (target.startsWith('shared,')) return share(target);
   if (target.startsWith('refused,')) return beRefused(target);
@@ -87,7 +87,7 @@ async function converse(target: string): Promise<string | undefined> {
     for (const said of ['one', 'two', 'later 1500', long, 'later 700', 'four']) {
       const expected = `you said ${said}`;
       let found = await within(answerMs, line.ask(said));
-      // IPv6 finds a smaller path MTU out by losing one.
+      // IPv6 detects a smaller path MTU by losing one packet.
       if (said === long && found === noAnswer) found = await within(answerMs, line.ask(said));
       if (found !== expected) return `${target}: ${said.slice(0, 20)}: ${found.slice(0, 40)}`;
     }
@@ -118,7 +118,7 @@ function tcpLine(address: string, port: number): Line {
   };
 }
 
-/** Not connected, so that an answer from anywhere else is seen. */
+/** Not connected, so that an answer from another address is noticed. */
 function udpLine(address: string, port: number): Line {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   return {
