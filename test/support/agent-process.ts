@@ -37,13 +37,13 @@ export interface AgentPlace {
   readonly socket: string;
   readonly stateDir: string;
   readonly config: string;
-  /** The file that its log goes to, instead of to `RunningAgent.log`. */
+  /** The file for its log, instead of `RunningAgent.log`. */
   readonly logFile?: string;
-  /** Shell words that run before it, in the mount namespace that it gets for itself. */
+  /** Shell words that run before it, in its own mount namespace. */
   readonly before?: string;
 }
 
-/** A node with the uplink `eth0` and its configuration; nothing runs yet. */
+/** A node with the uplink `eth0` and its configuration; no process runs yet. */
 export function agentPlace(context: TestContext, settings = ''): AgentPlace {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'heddle-agent-'));
   context.after(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -63,7 +63,7 @@ export function agentPlace(context: TestContext, settings = ''): AgentPlace {
   return place;
 }
 
-/** The same machine after a reboot: another network namespace, nothing in it but the uplink. Disk and pins are as they were. */
+/** The same machine after a reboot: a new network namespace with only the uplink. Disk and pins are unchanged. */
 export function rebooted(context: TestContext, place: AgentPlace): AgentPlace {
   return { ...place, namespace: uplinkNamespace(context) };
 }
@@ -73,7 +73,7 @@ function uplinkNamespace(context: TestContext): NetworkNamespace {
   for (const line of [
     'link set lo up',
     'link add eth0 type veth peer name wire',
-    // No addresses of the kernel's own making, which come late.
+    // No addresses that the kernel generates, which appear late.
     'link set wire addrgenmode none up',
     'link set eth0 addrgenmode none up',
     'address add 10.200.0.11/24 dev eth0',
@@ -109,16 +109,16 @@ export interface RunningAgent {
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-/** One that may end before it serves. */
+/** An agent that may end before it serves. */
 export interface LaunchedAgent {
   readonly process: ChildProcess;
-  /** What it has printed on standard error. */
+  /** Its output on standard error. */
   text(): string;
   /** Resolves with exit code or signal. */
   readonly ended: Promise<number | NodeJS.Signals | null>;
 }
 
-/** Does not wait for anything. `environment`: more of it. */
+/** Does not wait for the agent. `environment`: additional variables. */
 export function launchAgent(
   context: TestContext,
   place: AgentPlace,
@@ -147,7 +147,7 @@ export function launchAgent(
   return { process: child, text: () => text, ended };
 }
 
-/** Waits until it is ready. `environment`: more of it. */
+/** Waits until the agent is ready. `environment`: additional variables. */
 export async function startAgent(
   context: TestContext,
   place: AgentPlace,
@@ -214,7 +214,7 @@ export async function eventuallyPasses(
 export interface PodNetns {
   readonly path: string;
   readonly namespace: NetworkNamespace;
-  /** The namespace ends, path and all; the end of the test does it too. */
+  /** Ends the namespace with its path; the end of the test does this too. */
   end(): void;
 }
 
@@ -237,11 +237,11 @@ export interface CniInvocation {
   readonly verb: 'ADD' | 'DEL' | 'CHECK' | 'GC' | 'STATUS';
   readonly containerId: string;
   readonly netns: string;
-  /** More keys of the configuration. */
+  /** Additional keys of the configuration. */
   readonly more?: object;
 }
 
-/** Runs the real shim as a container runtime does; returns its standard output, throws when it fails. */
+/** Runs the real shim as a container runtime does; returns its standard output, throws an Error if it fails. */
 export function cni(place: AgentPlace, call: CniInvocation): string {
   const { program, env, input } = execution(place, call);
   return execFileSync(program, { encoding: 'utf8', env, input });
@@ -253,14 +253,14 @@ export interface CniEnd {
   readonly answer: CniOutput | undefined;
 }
 
-/** The part of a result, or of an error, that tests look at. */
+/** The part of a result, or of an error, that tests compare. */
 export interface CniOutput {
   readonly ips?: readonly { readonly address: string }[];
   readonly code?: number;
   readonly msg?: string;
 }
 
-/** The same beside others: resolves with the answer, whatever it is. */
+/** The same concurrently with other calls: resolves with any answer. */
 export function cniBeside(place: AgentPlace, call: CniInvocation): Promise<CniEnd> {
   const { program, env, input } = execution(place, call);
   return new Promise((resolve, reject) => {

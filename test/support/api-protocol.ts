@@ -1,5 +1,5 @@
-// An HTTP server that answers list and watch as a test scripts it: for faults that a real API server cannot be made to
-// show. What a real one does is tested on a real one (test/kube/).
+// An HTTP server that answers list and watch as a test scripts it, for faults that a real API server cannot be made to
+// show. Tests with a real API server are in test/kube/.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -20,7 +20,7 @@ export interface ScriptedServer {
   readonly requests: readonly URL[];
 }
 
-/** `answer` is asked for every request. In this process's network namespace unless another is given. */
+/** `answer` is called for every request. Listens in this process's network namespace by default. */
 export async function scriptedServer(
   context: TestContext,
   answer: ScriptedAnswer,
@@ -33,7 +33,7 @@ export async function scriptedServer(
     answer(request, response, url);
   });
   await new Promise<void>((resolve) => {
-    // Without a host the socket is made within the call.
+    // Without a host, the socket is created within the call.
     const listen = (): unknown => server.listen(0, resolve);
     if (namespace === undefined) listen();
     else namespace.run(listen);
@@ -68,7 +68,7 @@ export function servedPage(
   return JSON.stringify({ metadata: { resourceVersion: version, continue: next }, items });
 }
 
-/** One event of a watch with its line end. */
+/** One event of a watch, with its line end. */
 export function event(type: string, object: object): string {
   return `${JSON.stringify({ type, object })}\n`;
 }

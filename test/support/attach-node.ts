@@ -1,4 +1,5 @@
-// A namespace in which programs are attached to interfaces as on a node, without an agent: for tests of what attaches them.
+// A namespace in which programs are attached to interfaces as on a node, without an agent, for tests of the code that
+// attaches them.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -14,9 +15,9 @@ import { testPinFolder } from './pin-folder.ts';
 export interface AttachNode {
   readonly namespace: NetworkNamespace;
   readonly socket: NetlinkSocket;
-  /** Each time into the same pins: another constant is another version, which follows the one before. */
+  /** Always loads with the same pins: another constant is another version, which replaces the previous one. */
   load(eventsPerSecond: number): Datapath;
-  /** A pair of interfaces: the one at the node. */
+  /** Creates a pair of interfaces and returns the one on the node. */
   link(name: string): IfIndex;
 }
 

@@ -1,4 +1,4 @@
-// Where root tests keep pins and cgroups: folders of their own that go with the test.
+// Folders for pins and cgroups of root tests, which are removed with the test.
 
 import { mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import type { TestContext } from 'node:test';
@@ -7,7 +7,7 @@ import { bpffsPath, findCgroup2Mount, mountBpffs } from '../../src/kernel/requir
 
 let made = 0;
 
-/** An object of test/bpf, opened and disposed of with the test. */
+/** An object of test/bpf, opened now and disposed of with the test. */
 export function openTestObject(context: TestContext, name: string): BpfObject {
   const object = BpfObject.open(readFileSync(`dist/test/bpf/${name}.bpf.o`), { name });
   context.after(() => object[Symbol.dispose]());

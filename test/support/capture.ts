@@ -1,4 +1,4 @@
-// What an interface in another network namespace sends and receives, as frames from the Ethernet header on.
+// Packets that an interface in another network namespace sends and receives, as frames from the Ethernet header on.
 
 import { close, recv, setsockopt, socket } from '../../src/kernel/libc.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
@@ -18,7 +18,7 @@ export class Capture implements Disposable {
     this.#fd = fd;
   }
 
-  /** Of every interface in the namespace, from now on; what its 64 MB do not hold is lost. */
+  /** Captures every interface in the namespace from now on; packets beyond its 64 MB buffer are lost. */
   static start({ namespacePath }: { readonly namespacePath: string }): Capture {
     using namespace = NetworkNamespace.open(namespacePath);
     const fd = namespace.run(() => socket(packetFamily, raw, everyProtocol));
@@ -28,7 +28,7 @@ export class Capture implements Disposable {
     return new Capture(fd);
   }
 
-  /** Those since the last call. */
+  /** Frames since the last call. */
   frames(): readonly Uint8Array[] {
     const frames: Uint8Array[] = [];
     for (;;) {

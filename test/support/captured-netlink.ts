@@ -1,5 +1,5 @@
-// Messages' payloads as Linux 6.18 sent them (base64), from a namespace set up by iproute2 and conntrack-tools with the
-// commands in the comments. They let parsers be tested without root, and be tested with damage.
+// Payloads of messages as Linux 6.18 sent them (base64), from a namespace configured by iproute2 and conntrack-tools
+// with the commands in the comments. With them parsers can be tested without root, and with damaged input.
 
 export const captured = {
   // ip link add veth0 index 7 address 02:00:5e:10:00:01 mtu 1450 type veth peer name eth0 index 9 netns ...; master br0; up

@@ -13,7 +13,7 @@ import { parsePrefix } from '../../src/net/prefix.ts';
 export interface ClaimingNode {
   readonly ranges?: readonly string[];
   readonly addresses?: readonly string[];
-  /** Larger is younger; absent: the order of names. */
+  /** A larger number is younger; absent: the order of names decides. */
   readonly age?: number;
   readonly uid?: string;
 }

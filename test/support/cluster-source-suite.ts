@@ -1,4 +1,5 @@
-// What every ClusterSource must do, run against each implementation through a small driver that edits what it reads.
+// The contract of every ClusterSource, run against each implementation through a small driver that edits the source's
+// data.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -19,7 +20,7 @@ export interface Manifest {
   readonly status?: object;
 }
 
-/** One test's source and the store behind it. */
+/** One test's source and its store. */
 export interface SourceUnderTest extends AsyncDisposable {
   readonly source: ClusterSource;
   /** Creates or replaces. */
@@ -103,7 +104,7 @@ export function clusterSourceSuite(name: string, makeSource: () => Promise<Sourc
 }
 
 interface Followed extends AsyncDisposable {
-  /** The next snapshot, not the last one seen, that satisfies the condition. */
+  /** The next snapshot, after the last returned one, that satisfies the condition. */
   until(condition: (snapshot: ClusterSnapshot) => boolean): Promise<ClusterSnapshot>;
 }
 

@@ -1,5 +1,5 @@
-// A node for CNI tests: a namespace, and the part of the agent that answers the shim, over real links and records on
-// disk. The data path is played by the few routes that it would set.
+// A node for CNI tests: a namespace, and the part of the agent that answers the shim, with real links and records on
+// disk. The few routes that the data path would set are set here instead.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -27,7 +27,7 @@ import { joinCall } from './join-call.ts';
 import { testNamespace, testNamespacePath } from './namespaces.ts';
 import { silentLogger } from './silent-logger.ts';
 
-/** Of the node, where a test does not say otherwise. */
+/** Ranges of the node, unless a test gives others. */
 const dualStack = ['10.201.1.0/24', 'fd00:201:1::/64'];
 export const nodeAddresses = ['10.200.0.11', 'fd00:200::11'] as Address[];
 
@@ -38,10 +38,10 @@ export interface TestNode {
   readonly directory: string;
   readonly store: EndpointStore;
   readonly pods: Pods;
-  /** Runs once at the next settle, which fails with what it returns. */
+  /** Runs once at the next settle, which fails with the returned error. */
   failSettle(once: () => Error | undefined): void;
   call(verb: string, pod: TestPod, changes?: Changes): Promise<PluginAnswer>;
-  /** Another agent over the same node and state directory, as after a restart. */
+  /** Another agent for the same node and state directory, as after a restart. */
   restart(): Promise<Pods>;
 }
 
@@ -49,7 +49,7 @@ export interface TestPod {
   readonly containerId: string;
   readonly path: string;
   readonly namespace: NetworkNamespace;
-  /** The namespace ends, path and all. */
+  /** Ends the namespace with its path. */
   end(): void;
 }
 
@@ -70,7 +70,7 @@ export interface PluginAnswer {
 export function makeNode(
   context: TestContext,
   ranges: readonly string[] = dualStack,
-  /** Where its addresses' cool-down is kept for this many ms; none unless given. */
+  /** Cool-down of its addresses in ms; none by default. */
   cooldownMs = 0,
 ): TestNode {
   const namespace = testNamespace(context);
@@ -140,7 +140,7 @@ function prepare(socket: NetlinkSocket): void {
   }
 }
 
-/** What the data path's tables do for an endpoint on the node's side. */
+/** Sets the routes to an endpoint on the node's side, as the data path's tables do. */
 export function leadTo(
   socket: NetlinkSocket,
   { hostIfIndex, addresses, mac }: LocalEndpoint,
@@ -196,7 +196,7 @@ export async function call(
   };
 }
 
-/** Everything that an endpoint leaves: interfaces on the node, records, live endpoints, file descriptors. */
+/** Everything that an endpoint could leave: interfaces on the node, records, live endpoints, file descriptors. */
 export function footprint({ socket, directory, pods, store }: TestNode): object {
   return {
     links: listLinks(socket).map(({ name }) => name),
@@ -213,7 +213,7 @@ export function assertFails(answer: PluginAnswer, code: number, text: RegExp): v
   assert.match(String(answer.json['msg']), text);
 }
 
-/** For what the kernel or the other end of a socket does in its own time: within two seconds. */
+/** Waits up to two seconds for changes that the kernel or the other end of a socket makes asynchronously. */
 export async function waitUntil(condition: () => boolean): Promise<void> {
   for (let tries = 0; tries < 200 && !condition(); tries++) await setTimeout(10);
   assert.ok(condition());

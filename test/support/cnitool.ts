@@ -1,5 +1,5 @@
-// The reference client of the CNI project, built from its Go module (test/runtime/cnitool/go.mod pins the version), in a
-// node of a test, with our plugin installed as `heddle install-cni` does it and Debian's plugins beside it.
+// The reference client of the CNI project, built from its Go module (test/runtime/cnitool/go.mod pins the version), in
+// a node of a test, with our plugin as `heddle install-cni` installs it and Debian's plugins next to it.
 
 import assert from 'node:assert/strict';
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
@@ -12,12 +12,12 @@ import type { AgentPlace } from './agent-process.ts';
 
 const source = fileURLToPath(new URL('../../../test/runtime/cnitool', import.meta.url));
 const shim = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
-// What libcni remembers of a network on this machine is kept by its name.
+// libcni stores state of a network on this machine under its name.
 let networks = 0;
 // Debian's containernetworking-plugins.
 const otherPlugins = '/usr/lib/cni';
 
-/** Where Go puts itself when it comes from its own archive. */
+/** The folder in which Go's own archive installs it. */
 const withGo = { ...process.env, PATH: `${process.env['PATH']}:/usr/local/go/bin` };
 
 export type Cnitool = (
@@ -32,7 +32,7 @@ export interface NetworkList {
   readonly plugins: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** Installs our plugin; returns what was written for runtimes to read. */
+/** Installs our plugin; returns the configuration written for runtimes. */
 export function installedList({ folder, socket }: AgentPlace): NetworkList {
   const configurationDirectory = path.join(folder, 'net.d');
   const binDirectory = path.join(folder, 'bin');
@@ -71,7 +71,7 @@ export function succeeds(done: SpawnSyncReturns<string>): SpawnSyncReturns<strin
   return done;
 }
 
-/** Go is no requirement of heddle: where it is missing this is a skip like that of other root tests, and undefined. */
+/** heddle does not require Go: without it the test is skipped as other root tests are, and the result is undefined. */
 export function buildCnitool(context: TestContext, folder: string): string | undefined {
   if (spawnSync('go', ['version'], { env: withGo }).status !== 0) {
     const reason = 'needs Go (1.21 or later) to build cnitool';

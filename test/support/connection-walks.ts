@@ -1,4 +1,4 @@
-// Walks over the connection table that a test holds up and answers.
+// Walks over the connection table that a test pauses and answers.
 
 import type { AppliedTranslation } from '../../src/agent/connections/applied.ts';
 import { type HostPortIndex, hostPortKey } from '../../src/agent/connections/host-port-index.ts';
@@ -45,7 +45,7 @@ export class Walks {
     },
   });
 
-  /** Ends the walk that runs, and lets another begin that was asked for. */
+  /** Ends the running walk and starts the next one if it was requested. */
   async end(): Promise<void> {
     this.#ended.shift()?.();
     await walksSettled();

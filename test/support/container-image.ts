@@ -1,4 +1,4 @@
-// The image of the runtime tests, built here from nothing: busybox and one page for its web server.
+// The image of the runtime tests, built here from scratch: busybox and one page for its web server.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -7,10 +7,13 @@ import { join } from 'node:path';
 
 export const imageName = 'docker.io/heddle-test/busybox:1';
 
-/** What the image's web server answers. */
+/** The answer of the image's web server. */
 export const imagePage = 'a container\n';
 
-/** Equivalent to: `buildah from scratch`, `copy`, `commit`, `push`; the archive's path. All of it stays in `folder`. */
+/**
+ * Equivalent to: `buildah from scratch`, `copy`, `commit`, `push`; returns the archive's path. Everything stays in
+ * `folder`.
+ */
 export function buildImage(folder: string): string {
   const storage = [
     '--root',

@@ -1,4 +1,4 @@
-// Debian's containerd in a node of a lab, with everything of its own in one temporary folder: an image made of busybox, and
+// Debian's containerd in a node of a lab, with all its files in one temporary folder, an image made of busybox, and
 // `ctr run --cni`, which calls CNI plugins as a runtime does.
 
 import assert from 'node:assert/strict';
@@ -48,9 +48,9 @@ export class Containerd {
     return containerd;
   }
 
-  /** `ctr run --cni`: returns when the container's first process runs; the network is there before it starts. */
+  /** `ctr run --cni`: returns when the container's first process runs; its network is ready before that. */
   async run(id: string, command: readonly string[]): Promise<void> {
-    // Without a cgroup of its own it stays in the node's, like the daemon.
+    // Without a cgroup of its own it stays in the node's cgroup, like the daemon.
     const words = ['run', '--rm', '--cni', '--cgroup', '', imageName, id, ...command];
     const logFile = join(this.folder, `${id}.log`);
     const log = openSync(logFile, 'a');
@@ -63,7 +63,7 @@ export class Containerd {
     });
   }
 
-  /** The same without a `ctr` that waits for its end: nobody takes its network away. */
+  /** The same without a `ctr` that waits for the container's end: its network is not deleted. */
   async runDetached(id: string, command: readonly string[]): Promise<void> {
     const words = ['run', '--detach', '--cni', '--cgroup', '', imageName, id, ...command];
     const { exitCode, stderr } = await this.ctr(words);
@@ -71,7 +71,7 @@ export class Containerd {
     this.#detached.add(id);
   }
 
-  /** Of a running container's first process. */
+  /** Process id of a running container's first process. */
   async pidOf(id: string): Promise<number> {
     const { stdout } = await this.ctr(['task', 'ls']);
     const pid = new RegExp(`^${id} +(\\d+) +RUNNING`, 'm').exec(stdout)?.[1];
@@ -79,13 +79,13 @@ export class Containerd {
     return Number(pid);
   }
 
-  /** Resolves when `ctr run` has seen the end of its container. */
+  /** Resolves when `ctr run` has noticed the end of its container. */
   async ended(id: string): Promise<void> {
     await this.#running.get(id);
     this.#running.delete(id);
   }
 
-  /** Containers run on. */
+  /** Containers keep running. */
   async restart(): Promise<void> {
     await this.#stopDaemon();
     this.#daemon = startDaemon(this.node, this.folder);
@@ -93,7 +93,7 @@ export class Containerd {
     await this.#untilAnswering();
   }
 
-  /** Of a container without a `ctr` of its own. */
+  /** Removes a container that has no `ctr` of its own. */
   async remove(id: string): Promise<void> {
     await this.ctr(['task', 'kill', '--signal', 'SIGKILL', id]);
     await eventuallyDefined(`container ${id} is removed`, async () => {
@@ -104,12 +104,12 @@ export class Containerd {
     this.#detached.delete(id);
   }
 
-  /** Inside a running container. */
+  /** Runs inside a running container. */
   exec(id: string, command: readonly string[]): Promise<Finished> {
     return this.ctr(['task', 'exec', '--exec-id', `e${process.hrtime.bigint()}`, id, ...command]);
   }
 
-  /** Ends the container; `ctr run` then takes its network away and ends too. */
+  /** Ends the container; `ctr run` then deletes its network and ends too. */
   async stop(id: string): Promise<void> {
     const ended = this.#running.get(id);
     assert(ended !== undefined, `container ${id} was not started here`);
@@ -141,7 +141,7 @@ export class Containerd {
     });
   }
 
-  // `ctr run --cni` looks only into /etc/cni/net.d and /opt/cni/bin: it gets its own view of both folders.
+  // `ctr run --cni` reads only /etc/cni/net.d and /opt/cni/bin: it gets its own view of both folders.
   #command(words: readonly string[]): readonly string[] {
     const script = [
       'mount --bind "$0/opt" /opt',

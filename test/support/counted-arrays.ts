@@ -1,4 +1,5 @@
-// How much arrays are copied and searched while something runs: shows a step that is quadratic without measuring time.
+// Counts how much of arrays is copied and searched while a function runs: shows a quadratic step without measuring
+// time.
 
 import assert from 'node:assert/strict';
 
@@ -14,14 +15,14 @@ const methods = [
 ] as const;
 const counted: readonly PropertyKey[] = [...methods, Symbol.iterator];
 
-/** Elements of the arrays that `body` copies or goes through; beyond `most` it fails at once. */
+/** Number of array elements that `body` copies or visits; fails at once beyond `most`. */
 export function elementsTouched(body: () => void, most: number): number {
   const prototype = Array.prototype as unknown as Record<PropertyKey, unknown>;
   const originals = counted.map((name) => [name, prototype[name]] as const);
   let touched = 0;
   let isOver = false;
   const restore = (): void => {
-    // Not by an iterator, which is counted.
+    // Not by an iterator, which would be counted.
     for (let at = 0; at < originals.length; at++) {
       const [name, original] = originals[at] ?? assert.fail();
       define(prototype, name, original);

@@ -1,5 +1,5 @@
-// How many operations on maps and sets a piece of code does: look-ups, writes, and entries that it goes through. Shows what a
-// change costs without measuring time.
+// Counts the operations on maps and sets in a piece of code: look-ups, writes, and visited entries. Shows the cost of a
+// change without measuring time.
 
 const operations = ['get', 'has', 'set', 'add', 'delete'] as const;
 const walks = ['keys', 'values', 'entries', Symbol.iterator] as const;
@@ -24,7 +24,7 @@ export function mapOperations(body: () => void): number {
   try {
     body();
   } finally {
-    // Some methods are one function by two names: the first that was replaced is restored last.
+    // Some methods are one function with two names: the first one replaced must be restored last.
     for (let at = restores.length - 1; at >= 0; at--) restores[at]?.();
   }
   return count;

@@ -1,17 +1,17 @@
-// A small network for the data path's tests, in documentation addresses: two pods on this node, and a place of every other
-// kind that a packet can go to.
+// A small network for the data path's tests, with documentation addresses: two pods on this node, and one place of
+// every other kind that a packet can go to.
 
 import { routeKind } from '../../src/datapath/generated.ts';
 import { type Address, parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { type Mac, parseMac } from '../../src/net/mac.ts';
 
-/** Of every pod's host-side interface. */
+/** MAC of every pod's host-side interface. */
 export const hostSideMac: Mac = parseMac('02:68:65:64:64:6c');
-/** Of the uplink and the tunnel device. */
+/** MAC of the uplink and of the tunnel device. */
 export const hostMac: Mac = parseMac('02:00:5e:10:00:01');
 
-/** One thing's addresses, by family. */
+/** The addresses of one place, by family. */
 export interface AddressByFamily {
   readonly 4: Address;
   readonly 6: Address;
@@ -23,7 +23,7 @@ export interface Pod extends AddressByFamily {
   readonly mac: Mac;
 }
 
-/** By the last digits of an address one sees what it is for: 10 web, 11 db, 99 a pod address that nobody has. */
+/** The last digits of an address show its purpose: 10 web, 11 db, 99 a pod address that is not in use. */
 export const web: Pod = {
   id: 1,
   ifIndex: 10 as IfIndex,
@@ -40,7 +40,7 @@ export const db: Pod = {
 };
 export const uplink: IfIndex = 20 as IfIndex;
 export const tunnelDevice: IfIndex = 21 as IfIndex;
-/** An interface that exists and that no map knows. */
+/** An existing interface that no map contains. */
 export const strangerIfIndex: IfIndex = 22 as IfIndex;
 
 export type PlaceName =
@@ -64,7 +64,7 @@ export const places: Readonly<Record<PlaceName, AddressByFamily>> = {
   world: { 4: parseAddress('203.0.113.200'), 6: parseAddress('2001:db8:eeee::200') },
 };
 
-/** What other nodes' tunnels come from, by whose pods they carry. */
+/** The sources of other nodes' tunnel packets, by the pods that they carry. */
 export const otherTunnelEnds: Readonly<Record<'tunnelled' | 'tunnelledOverIpv6', Address>> = {
   tunnelled: places.otherNode[4],
   tunnelledOverIpv6: parseAddress('2001:db8:ffff::4'),
@@ -73,7 +73,7 @@ export const otherTunnelEnds: Readonly<Record<'tunnelled' | 'tunnelledOverIpv6',
 export const nativeMtuBytes = 1500;
 export const tunnelMtuBytes = 1450;
 export const tunnelVni = 7;
-/** UDP. */
+/** A UDP port. */
 export const tunnelPort = 4789;
 
 /** Prefix, kind, next hop, interface. */

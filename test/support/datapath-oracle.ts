@@ -1,5 +1,5 @@
-// What the data path ought to do with a packet, worked out a second time from docs/datapath.md, in plain TypeScript and in
-// no hurry: the measure for test runs on random packets.
+// The correct decision of the data path for a packet, computed a second time from docs/datapath.md, in plain TypeScript
+// without regard to speed: the reference for test runs on random packets.
 
 import {
   type DropReason,
@@ -30,12 +30,12 @@ import { type Headers, read } from './oracle-headers.ts';
 export interface Judgement {
   readonly verdict: 'next' | 'pass' | 'drop' | 'redirect';
   readonly reason: DropReason;
-  /** Endpoints whose traffic counters it raises. */
+  /** Endpoints whose traffic counters are increased. */
   readonly sender?: Pod;
   readonly receiver?: Pod;
-  /** Whether it goes straight on depends on what was sent before; this is what happens to the first of a flow. */
+  /** Whether it takes the direct way depends on earlier packets; this is the result for the first packet of a flow. */
   readonly byFlow?: boolean;
-  /** It goes to the tunnel's IPv4 end, encapsulated by from_pod itself where the uplink allows (giveExit). */
+  /** It goes to the tunnel's IPv4 end; from_pod encapsulates it if the uplink allows that (giveExit). */
   readonly tunnelled?: boolean;
 }
 
@@ -93,14 +93,14 @@ function judgeFromPod(packet: Uint8Array, own: Pod | undefined): Judgement {
   if (!onward) return upTheStack;
   const overIpv4 =
     kind === routeKind.overlay && nextHop !== undefined && addressFamily(nextHop) === 4;
-  // The frame goes as a whole, with whatever stands behind its IP packet.
+  // The frame is sent as a whole, including any bytes behind its IP packet.
   const tunnelled = overIpv4 && packet.length - 14 <= tunnelMtuBytes;
   return { verdict: 'redirect', reason: none, sender: own, tunnelled };
 }
 
 const martians = ['127.0.0.0/8', '0.0.0.0/8', '::/128', '::1/128'].map((text) => parsePrefix(text));
 
-/** What a pod may not send as itself. */
+/** Packets that a pod may not send. */
 function refusal(headers: Headers): DropReason | undefined {
   const { family, source, destination, protocol, destinationPort } = headers;
   if (isIn(martians, destination)) return dropReason.martian;
@@ -111,7 +111,10 @@ function refusal(headers: Headers): DropReason | undefined {
   return icmpRefusal(headers, (address) => address === source);
 }
 
-/** What another node and its pods may not send to a pod here: all that has no route is the world, and may be a router. */
+/**
+ * Packets that another node and its pods may not send to a pod here: everything without a route is the world, and may
+ * be a router.
+ */
 function refusalOfNode(headers: Headers): DropReason | undefined {
   const { source, family } = headers;
   const node = foundRoute(source, family)?.nextHop;
@@ -122,7 +125,7 @@ function refusalOfNode(headers: Headers): DropReason | undefined {
   );
 }
 
-/** An error has to be about what its receiver sent, to an address that the error may speak for. */
+/** An error must quote a packet that its receiver sent, to an address for which the error may speak. */
 function icmpRefusal(
   { family, destination, icmpType, quoted, isPiece }: Headers,
   maySpeakFor: (address: Address) => boolean,
@@ -134,21 +137,24 @@ function icmpRefusal(
   return isHonest ? undefined : dropReason.forgedError;
 }
 
-/** Of the tunnel that the packet came out of: the usual one, of the node that has `places.tunnelled`. */
+/**
+ * Whether the source belongs to the tunnel that the packet came from: the usual one, of the node with
+ * `places.tunnelled`.
+ */
 function hasOwner({ source, family }: Headers): boolean {
   const { kind, nextHop } = foundRoute(source, family) ?? {};
   const isRemote = kind === routeKind.overlay || kind === routeKind.node;
   return isRemote && nextHop === otherTunnelEnds.tunnelled;
 }
 
-/** For a pod here: what never comes in by the uplink. */
+/** For a pod here: sources that never arrive by the uplink. */
 function isSpoofedOutside({ source, family }: Headers): boolean {
   const kind = routeTo(source, family);
   if (kind === undefined) return isNode(source) || podAt(source) !== undefined;
   return kind === routeKind.local || kind === routeKind.overlay;
 }
 
-/** Of a pod here or of this node. */
+/** Whether the source is a pod here or this node. */
 function isOurs({ source, family }: Headers): boolean {
   const kind = routeTo(source, family);
   return kind === undefined ? isNode(source) : kind === routeKind.local;
@@ -174,7 +180,7 @@ function judgeArrival(program: ProgramName, packet: Uint8Array): Judgement {
   if (isUplink && !forUs) return { verdict: 'next', reason: none };
   const receiver = network === undefined ? podAt(headers.destination) : undefined;
   const isForNode = network === undefined && isNode(headers.destination);
-  // What cannot be read may go anywhere.
+  // A packet that cannot be read may go anywhere.
   if (isUplink && receiver === undefined && !isForNode && isOurs(headers)) {
     return { verdict: 'drop', reason: dropReason.spoofedOutside };
   }
@@ -245,7 +251,7 @@ function foundRoute(
   return found && { kind: found[1], nextHop: parseAddress(found[2]) };
 }
 
-/** The MAC that makes a packet the node's own on an interface. */
+/** The destination MAC of a packet for the node on an interface. */
 export function macOn(program: ProgramName): typeof hostSideMac {
   return program === 'from_pod' ? hostSideMac : hostMac;
 }

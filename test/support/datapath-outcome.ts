@@ -1,4 +1,4 @@
-// What one packet did to a test data path, in words: the verdict, and everything that was counted or reported.
+// The effects of one packet on a test data path, as text: the verdict, and everything that was counted or reported.
 
 import {
   dropReasonNames,
@@ -12,11 +12,11 @@ import { db, web } from './datapath-network.ts';
 
 export interface Outcome {
   readonly verdict: string;
-  /** Why a packet was counted as dropped: at most one reason a packet. */
+  /** Reasons for which a packet was counted as dropped: at most one per packet. */
   readonly dropped: readonly string[];
-  /** Who was charged for the drop, as `web egress`. */
+  /** The endpoint and direction charged for the drop, as `web egress`. */
   readonly charged: readonly string[];
-  /** Whose traffic counters went up. */
+  /** Endpoints whose traffic counters were increased. */
   readonly counted: readonly string[];
   /** Kinds of events. */
   readonly events: readonly string[];
@@ -28,7 +28,7 @@ export interface Observation {
   readonly packet: Uint8Array;
 }
 
-/** Runs the program once and compares every counter with what it was before. */
+/** Runs the program once and compares every counter with its earlier value. */
 export function observe(
   datapath: TestDatapath,
   program: ProgramName,

@@ -1,5 +1,5 @@
-// The compiled data path with the network of datapath-network.ts in its maps, for test runs. Loaded anew for each test;
-// nothing is attached and nothing is sent.
+// The compiled data path with the network of datapath-network.ts in its maps, for test runs. Loaded again for each
+// test; nothing is attached and nothing is sent.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -59,39 +59,39 @@ import { tagBlock, tagged, type VlanTag } from './tagged.ts';
 
 export interface PacketRunOptions {
   readonly ifIndex: IfIndex;
-  /** The interface that brought the packet; absent: none. */
+  /** The interface on which the packet arrived; absent: none. */
   readonly ingressIfIndex?: IfIndex;
   readonly repeat?: number;
   readonly mark?: number;
   readonly gsoSize?: number;
   readonly gsoSegments?: number;
-  /** Of what comes out of the tunnel; absent: `usualOuter`. */
+  /** The outer header of a packet from the tunnel; default `usualOuter`. */
   readonly outer?: OuterHeader;
-  /** Of a frame for from_network, from the outermost on. */
+  /** Tags of a frame for from_network, outermost first. */
   readonly tags?: readonly VlanTag[];
 }
 
 export interface RunResult {
   readonly verdict: number;
   readonly packet: Uint8Array;
-  /** Of the kind that `skBuff` reads. */
+  /** Context in the layout that `skBuff` decodes. */
   readonly context: Uint8Array;
 }
 
 export interface TestDatapath {
   run(program: ProgramName, packet: Uint8Array, options: PacketRunOptions): RunResult;
-  /** Nanoseconds that one of `repeat` runs takes, with what is around the program (`program`). */
+  /** Nanoseconds of one of `repeat` runs, including the code around the program (`program`). */
   time(program: ProgramName | IdleName, packet: Uint8Array, options: PacketRunOptions): number;
   readonly namespace: NetworkNamespace;
-  /** As a test run needs it: from_overlay within what gives the packet its outer header. */
+  /** The program for a test run: from_overlay inside the program that gives the packet its outer header. */
   program(name: ProgramName): BpfProgram;
-  /** Of the program itself, without anything around it. */
+  /** Info about the program itself, without anything around it. */
   info(name: ProgramName): ProgramInfo;
   readonly endpoints: BpfMap<EndpointKey, Endpoint>;
   readonly addresses: BpfMap<Address, Location>;
   readonly routes: BpfMap<RouteKey, Route>;
   readonly tableGeneration: BpfMap<number, number>;
-  /** Names no uplink: whatever goes into the tunnel is left to its device. */
+  /** Contains no uplink: packets for the tunnel are left to its device. */
   readonly underlay: BpfMap<number, Underlay>;
   readonly flows: BpfMap<FlowKey, Flow>;
   readonly events: RingBuffer<FlowEvent>;
@@ -102,11 +102,11 @@ export interface TestDatapath {
 
 export interface TestDatapathOptions {
   readonly eventsPerSecond?: number;
-  /** How long flow entries count: 2 to the power of it, in ns (default: as long as the test runs). */
+  /** How long flow entries count: 2 to this power, in ns (default: as long as the test runs). */
   readonly stampShift?: number;
 }
 
-/** Nothing has run for so long. */
+/** Longer than any uptime. */
 const longestStampShift = 63;
 
 export function testDatapath(
@@ -124,7 +124,7 @@ export function testDatapath(
   object.load();
   fillMaps(object);
   const generations = opened.use(object.map(maps.tableGeneration));
-  // As the agent does when it starts: no flow is of generation 0.
+  // The agent does the same when it starts: no flow is of generation 0.
   generations.set(0, 1);
   const programs = new Map<ProgramName, BpfProgram>(
     programNames.map((name) => [name, opened.use(object.program(name))]),
@@ -169,7 +169,7 @@ export function testDatapath(
   };
 }
 
-/** Has from_pod encapsulate by itself what goes to the tunnel's IPv4 end, which is the uplink's neighbour. */
+/** Makes from_pod itself encapsulate packets for the tunnel's IPv4 end, which is the uplink's neighbour. */
 export function giveExit({ namespace, underlay }: TestDatapath): void {
   runIn(namespace, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
   runIn(namespace, 'sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1');
@@ -219,7 +219,7 @@ function fillMaps(object: BpfObject): void {
   }
 }
 
-/** Of a prefix in CIDR notation. */
+/** Key of a prefix in CIDR notation. */
 export function routeKeyOf(text: string): RouteKey {
   const prefix = parsePrefix(text);
   const mapped = prefixFamily(prefix) === 4 ? 96 : 0;

@@ -1,4 +1,5 @@
-// Deeds of others on a node that a fact names, one after the other, and what `heddle status` says of each.
+// Changes that other programs make on a node and that a fact reports, one after the other, with the text of `heddle
+// status` for each.
 
 import assert from 'node:assert/strict';
 import type { FactView, NodeStatus } from '../../src/api/status.ts';
@@ -6,21 +7,21 @@ import { eventuallyDefined, type TestLab } from './lab.ts';
 
 export const deedSettings = { reconcilePeriodMs: 400 };
 
-/** Listings of others' rules rest for 200 times what the last took, which is long on a busy machine. */
+/** Listings of foreign rules pause for 200 times the duration of the last one, which is long on a busy machine. */
 const patienceMs = 40_000;
 
 export interface Deed {
   readonly what: string;
-  /** Shell, in node-1. */
+  /** A shell command in node-1. */
   readonly begin: string;
   readonly end: string;
   readonly fact: string;
-  /** Of what is worth knowing where all is well: `ok`. */
+  /** Information about a node without problems has the state `ok`. */
   readonly state: 'ok' | 'note' | 'problem';
   readonly text: RegExp;
 }
 
-// Its parser wants a line's end before each closing brace.
+// nft's parser needs a line end before each closing brace.
 export const nft = (body: string): string =>
   `nft -f - <<'END'\n${body.replace(/ \}(?=\s*(\}|$))/g, '\n}')}\nEND`;
 
@@ -66,7 +67,7 @@ export async function everyFact(lab: TestLab): Promise<readonly FactView[]> {
   return facts;
 }
 
-/** Two looks later. */
+/** Waits for two checks. */
 export async function settled(lab: TestLab): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 3 * deedSettings.reconcilePeriodMs));
   await lab.status('node-1');

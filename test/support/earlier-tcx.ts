@@ -1,4 +1,4 @@
-// What versions before this one left at pods' interfaces by tcx.
+// Objects that earlier versions left at pods' interfaces by tcx.
 
 import { join } from 'node:path';
 import type { PodHook } from '../../src/datapath/attach/pod-blocks.ts';
@@ -15,11 +15,11 @@ export interface HookPlace {
   readonly namespace: NetworkNamespace;
   readonly ifName: string;
   readonly ifIndex: IfIndex;
-  /** Of pins of links. */
+  /** Folder of the links' pins. */
   readonly folder: string;
 }
 
-/** As the first versions did, which had no filters. */
+/** Attaches as the first versions did, which had no filters. */
 export function pinLinks(place: HookPlace, program: (hook: PodHook) => BpfProgram): void {
   const { namespace, folder, ifName, ifIndex } = place;
   for (const hook of podHooks) {
@@ -29,7 +29,7 @@ export function pinLinks(place: HookPlace, program: (hook: PodHook) => BpfProgra
   }
 }
 
-/** `from_pod` as later ones did, beside the filters. */
+/** Attaches `from_pod` as later versions did, in addition to the filters. */
 export function attachBesideFilters(
   { namespace, ifIndex }: Pick<HookPlace, 'namespace' | 'ifIndex'>,
   program: BpfProgram,

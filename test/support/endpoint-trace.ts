@@ -1,10 +1,10 @@
-// What a pod that is gone must not leave on its node.
+// Asserts that a deleted pod leaves nothing on its node.
 
 import assert from 'node:assert/strict';
 import type { EndpointView } from '../../src/api/endpoints.ts';
 import type { TestLab } from './lab.ts';
 
-/** Neither the agent nor the kernel's links, routes, neighbours and nftables know the endpoint any more. */
+/** Neither the agent nor the kernel's links, routes, neighbours and nftables contain the endpoint any more. */
 export async function assertNoTrace(
   lab: TestLab,
   node: string,

@@ -1,4 +1,4 @@
-// A lab's record for tests of what is shown and found.
+// A lab's record for tests of the display and of the search for labs.
 
 import type { LabRecord, PodRecord } from '../../src/lab/record.ts';
 import { parseAddress } from '../../src/net/address.ts';

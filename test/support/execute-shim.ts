@@ -1,4 +1,4 @@
-// One execution of the built CNI executable, as a container runtime does it.
+// Executes the built CNI executable once, as a container runtime does.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ export interface ShimExecution {
   readonly stderr: string;
 }
 
-/** Not synchronous: the test's process has to go on reading what the agent logs. */
+/** Not synchronous: the test's process must continue to read the agent's log. */
 export async function executeShim(
   environment: Readonly<Record<string, string>>,
   input: string | Uint8Array,
@@ -28,13 +28,13 @@ export async function executeShim(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  // It may refuse before it has read everything.
+  // It may refuse before it has read all input.
   child.stdin.on('error', () => undefined).end(input);
   await once(child, 'close');
   return { exitCode: child.exitCode, stdout, stderr };
 }
 
-/** Executes requests to the agent that listens on `socket`: for a new container `c0ffee` in `netns` unless they say other. */
+/** Executes requests to the agent that listens on `socket`: by default for a new container `c0ffee` in `netns`. */
 export function shimTo(
   socket: string,
   netns: string,

@@ -1,4 +1,4 @@
-// Facts as a table: what is changed on a sound node, and what its fact says then.
+// Facts as a table: a change of a healthy node, and the text of the fact after it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,7 +6,7 @@ import type { NodeFact } from '../../src/agent/node-facts/checks/fact.ts';
 import { nodeFacts } from '../../src/agent/node-facts/node-facts.ts';
 import { changed, type ObservedChange } from './sound-node.ts';
 
-/** `expected`: severity and text of the first finding; undefined: there is none. */
+/** `expected`: severity and text of the first finding; undefined: no finding. */
 export type FactRow = readonly [
   what: string,
   fact: string,

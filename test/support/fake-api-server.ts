@@ -1,5 +1,5 @@
-// An API server of a few resources over real sockets: lists with pages, watches from a version on, bookmarks. While
-// `misbehave` is set it answers as that says, so that a test can show what becomes of an agent meanwhile and afterwards.
+// An API server of a few resources with real sockets: lists with pages, watches from a version on, bookmarks. While
+// `misbehave` is set it answers accordingly, so that a test can show the agent's behaviour meanwhile and afterwards.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -20,11 +20,11 @@ export interface FakeExchange {
   readonly url: URL;
   readonly isWatch: boolean;
   readonly server: FakeApiServer;
-  /** The number of this request among those that met the misbehaviour, from 0. */
+  /** The number of this request among the requests under this misbehaviour, from 0. */
   readonly index: number;
-  /** As a server does that is well. */
+  /** Answers as a healthy server. */
   readonly answer: () => void;
-  /** The whole list that was asked for, as JSON. */
+  /** The whole requested list, as JSON. */
   readonly list: () => string;
 }
 
@@ -32,7 +32,7 @@ export type Misbehaviour = (exchange: FakeExchange) => void;
 
 export interface FakeApiServerOptions {
   readonly namespace?: NetworkNamespace | undefined;
-  /** How often a watch gets a bookmark. */
+  /** Interval of bookmarks in a watch. */
   readonly bookmarkMs?: number;
 }
 
@@ -45,7 +45,7 @@ const kinds: Readonly<Record<string, string>> = {
   '/apis/networking.k8s.io/v1/networkpolicies': 'NetworkPolicy',
 };
 
-// The one pod that a list is asked for.
+// The pod whose list is requested.
 function podOf({ pathname, searchParams }: URL): string | undefined {
   const [, name] = /^metadata\.name=(.+)$/.exec(searchParams.get('fieldSelector') ?? '') ?? [];
   return /^\/api\/v1\/namespaces\/[^/]+\/pods$/.test(pathname) ? name : undefined;
@@ -60,7 +60,7 @@ interface Change {
 interface Watch {
   readonly path: string;
   readonly response: ServerResponse;
-  /** What is not newer is left out, also of what is still to come: as a real server does it. */
+  /** Events that are not newer are left out, also later ones, as by a real server. */
   readonly from: number;
 }
 
@@ -125,7 +125,7 @@ export class FakeApiServer {
     this.#met = 0;
   }
 
-  /** What there is now, by name. */
+  /** Names of the current objects. */
   names(path: string): readonly string[] {
     return [...(this.#objects.get(path)?.keys() ?? [])].sort();
   }
@@ -146,23 +146,23 @@ export class FakeApiServer {
     this.#changed(path, 'DELETED', this.#versioned(object));
   }
 
-  /** Objects go without any watch being told. */
+  /** Deletes an object without an event in any watch. */
   forget(path: string, name: string): void {
     this.#objects.get(path)?.delete(name);
   }
 
-  /** Ends all watches as a server does that restarts. */
+  /** Ends all watches as a restarting server does. */
   endWatches(): void {
     for (const { response } of this.#watches) response.end();
     this.#watches.clear();
   }
 
-  /** The open watches are forgotten: they stay open, and nothing is ever said there again. */
+  /** Forgets the open watches: they stay open, but receive nothing more. */
   forgetWatches(): void {
     this.#watches.clear();
   }
 
-  /** Writes to all open watches of a path, whatever it is. */
+  /** Writes any text to all open watches of a path. */
   say(path: string, text: string | Buffer): void {
     for (const watch of this.#watches) if (watch.path === path) watch.response.write(text);
   }

@@ -31,11 +31,11 @@ export function refusedWith(name: string): number {
 export class FakeMapCalls implements MapCalls {
   readonly closed: number[] = [];
   readonly pins: Map<string, number> = new Map();
-  /** What was asked, in order: `mapUpdate`, `mapLookupBatch 4`. */
+  /** The calls in order: `mapUpdate`, `mapLookupBatch 4`. */
   readonly asked: string[] = [];
-  /** Answers every batch with this errno's name instead. */
+  /** Makes every batch fail with this errno's name. */
   batchesFail: string | undefined;
-  /** Lookups of fewer elements at once get ENOSPC: as a hash map's bucket that holds so many. */
+  /** Lookups of fewer elements at once get ENOSPC, as from a hash map with a bucket of this size. */
   bucketSize: number = 1;
   /** Slots of a value of a per-CPU map. */
   cpus: number = 2;
@@ -150,7 +150,10 @@ export class FakeMapCalls implements MapCalls {
     return { result: isLast ? refusedWith('ENOENT') : 0, count: found.length };
   }
 
-  /** What passes between the kernel and its caller: of per-CPU maps a slot a CPU, each a multiple of 8 bytes. */
+  /**
+   * The size of a value at the border between kernel and caller: for per-CPU maps one slot per CPU, each a multiple of
+   * 8 bytes.
+   */
   #valueBytes({ typeNumber, valueSize }: MapInfo): number {
     const isPerCpu = [5, 6, 10].includes(typeNumber);
     return isPerCpu ? Math.ceil(valueSize / 8) * 8 * this.cpus : valueSize;
@@ -163,14 +166,14 @@ export class FakeMapCalls implements MapCalls {
   }
 }
 
-/** Remembers what was asked; results and infos are set by the test. */
+/** Records the calls; the test sets results and infos. */
 export class FakeLinkCalls implements LinkCalls {
   readonly created: LinkCreation[] = [];
   readonly attached: ProgramAttachment[] = [];
   readonly detached: ProgramAttachment[] = [];
   readonly closed: number[] = [];
   readonly updates: (readonly [linkFd: number, programFd: number])[] = [];
-  /** The errno's name that every call answers with; absent: all goes well. */
+  /** The errno's name with which every call fails; absent: calls succeed. */
   fails: string | undefined;
   rawInfo: RawLinkInfo = { typeNumber: 11, id: 5, programId: 6, words: [2, 46, 0] };
   queried: QueryResult = { result: 0, programs: [] };

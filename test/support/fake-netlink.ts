@@ -1,14 +1,14 @@
-// A netlink socket without a kernel behind it: a test answers each request, or puts datagrams into the queue itself.
+// A netlink socket without a kernel: a test answers each request, or puts datagrams into the queue itself.
 
 import type { KernelError } from '../../src/kernel/errno.ts';
 import { type Message, splitMessages } from '../../src/kernel/netlink/protocol/message.ts';
 import type { NetlinkTransport } from '../../src/kernel/netlink/protocol/transport.ts';
 
-/** What comes back: datagrams, or the error of a receive. */
+/** The result: datagrams, or the error of a receive. */
 export type NetlinkAnswer = readonly (Buffer | KernelError)[];
 
 export class FakeTransport implements NetlinkTransport {
-  /** Each send's bytes. */
+  /** The bytes of each send. */
   readonly sent: Buffer[] = [];
   readonly siblings: FakeTransport[] = [];
   disposals = 0;
@@ -73,7 +73,7 @@ export interface FakeMessage {
   readonly payload?: Uint8Array;
 }
 
-/** One message's bytes, as the kernel lays it out. */
+/** One message's bytes in the kernel's layout. */
 export function message({ type, flags = 0, sequence = 0, payload }: FakeMessage): Buffer {
   const length = 16 + (payload?.length ?? 0);
   const bytes = Buffer.alloc((length + 3) & ~3);
@@ -85,7 +85,7 @@ export function message({ type, flags = 0, sequence = 0, payload }: FakeMessage)
   return bytes;
 }
 
-/** An NLMSG_ERROR as a socket with capped acknowledgements gets it: errno 0 is a yes; `text` is the extack's. */
+/** An NLMSG_ERROR as a socket with capped acknowledgements gets it: errno 0 is success; `text` is the extack's. */
 export function acknowledgement(request: Message, errno = 0, text?: string): Buffer {
   const words = text === undefined ? Buffer.alloc(0) : attribute(1, Buffer.from(`${text}\0`));
   const payload = Buffer.concat([Buffer.alloc(20), words]);

@@ -1,4 +1,4 @@
-// A table in memory: the "kernel" is a map anyone may tamper with, and every write can be made to fail.
+// A table in memory: the "kernel" is a map that a test may change, and every write can be made to fail.
 
 import type { EntryFailure, EntryGroup, Table } from '../../src/reconcile/table.ts';
 
@@ -8,13 +8,13 @@ export interface FakeEntry {
 }
 
 export interface FakeTable extends Table<FakeEntry> {
-  /** By key. What is not ours is marked by a key that starts with `other`. */
+  /** By key. Foreign entries have keys that start with `other`. */
   readonly kernel: Map<string, FakeEntry>;
   /** Every write in order: `set a=1`, `delete a`. */
   readonly log: string[];
-  /** Says which calls fail: `list`, `set a`, `delete a`. Replace it at will. */
+  /** Decides which calls fail: `list`, `set a`, `delete a`. A test may replace it. */
   fails: (call: string) => boolean;
-  /** More entries than this are refused. */
+  /** The maximum number of entries; more are refused. */
   capacity: number;
 }
 
@@ -32,7 +32,7 @@ export function fakeTable(name: string, log: string[] = []): FakeTable {
     list() {
       if (table.fails('list')) throw new Error(`list ${name}: EPERM`);
       const ours = [...kernel.values()].filter(({ key }) => !key.startsWith('other'));
-      // A kernel returns fresh objects, a table the same listing where nothing has changed.
+      // A kernel returns new objects; a table returns the same listing while nothing has changed.
       const image = JSON.stringify(ours);
       if (image !== last?.image) {
         last = { image, entries: new Map(ours.map((entry) => [entry.key, { ...entry }])) };
@@ -73,7 +73,7 @@ export function fakeEntries(values: Readonly<Record<string, number>>): Map<strin
   return new Map(Object.entries(values).map(([key, value]) => [key, { key, value }]));
 }
 
-/** As one group, for `trackTable`. */
+/** All entries as one group, for `trackTable`. */
 export function grouped(entries: ReadonlyMap<string, FakeEntry>): readonly EntryGroup<FakeEntry>[] {
   return [[...entries]];
 }

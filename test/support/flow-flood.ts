@@ -1,5 +1,5 @@
-// A pod that opens very many flows, two packets each: the kernel's LRU keeps what was used twice, so one packet each would push
-// nothing out that is in use.
+// A pod that opens very many flows of two packets each: the kernel's LRU keeps entries that were used twice, so single
+// packets would not evict an entry in use.
 
 import { bpf, bpfChecked } from '../../src/kernel/bpf/bpf.ts';
 import { skBuff } from '../../src/kernel/bpf/sk-buff.ts';
@@ -13,7 +13,10 @@ import { ethernet, etherTypes, ip, udp } from './packets.ts';
 const perTurn = 10_000;
 const packetsOfFlow = 2;
 
-/** The pod db sends to as many ports and addresses of the world; changed in place in the memory that the kernel reads. */
+/**
+ * The pod db sends to this number of ports and addresses of the world; the packet is changed in place in the memory
+ * that the kernel reads.
+ */
 export function floodFlows(datapath: TestDatapath, flows: number): void {
   const packet = ethernet(
     { source: db.mac, destination: hostSideMac, type: etherTypes.ipv4 },

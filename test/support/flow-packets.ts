@@ -1,4 +1,4 @@
-// Packets of a flow between the places of the test network, one after the other, and what the tables say of them meanwhile.
+// Successive packets of a flow between the places of the test network, and the content of the tables meanwhile.
 
 import assert from 'node:assert/strict';
 import {
@@ -27,9 +27,9 @@ import {
 import { type Outcome, observe } from './datapath-outcome.ts';
 import { ethernet, etherTypes, ip, udp } from './packets.ts';
 
-/** Nobody's. */
+/** A MAC that no interface has. */
 export const anotherMac: Mac = parseMac('02:00:5e:10:00:66');
-/** A pod beside web and db. */
+/** A pod in addition to web and db. */
 export const third: Pick<Pod, 'id' | 'ifIndex'> = { id: 3, ifIndex: strangerIfIndex };
 
 /** One packet's hook, sender and receiver. */
@@ -41,7 +41,7 @@ export interface Sending {
   readonly mac: Mac;
 }
 
-/** Each kind of way, from web or to db. */
+/** Every kind of way, from web or to db. */
 export const toDb: Sending = {
   ...{ program: 'from_pod', ifIndex: web.ifIndex, from: web, to: db, mac: web.mac },
 };
@@ -56,7 +56,7 @@ export const fromTunnel: Sending = {
   ...{ program: 'from_overlay', ifIndex: tunnelDevice, from: places.tunnelled },
 };
 
-/** What the packet is like. */
+/** The form of the packet. */
 export interface Shape {
   readonly family: AddressFamily;
   /** Bytes of UDP payload. */
