@@ -62,7 +62,7 @@ export interface Shape {
   /** Bytes of UDP payload. */
   readonly payload?: number;
   readonly gsoSize?: number;
-  /** The answer's ports. */
+  /** Exchanges the ports, as in an answer. */
   readonly back?: boolean;
 }
 
@@ -86,35 +86,35 @@ export function sendPacket(datapath: TestDatapath, sending: Sending, shape: Shap
   return observe(datapath, program, packet, options).outcome;
 }
 
-/** What the receiver sends back. */
+/** The sending of the receiver's answer. */
 export function answer(sending: Sending, sender: Pod): Sending {
   const { from, to } = sending;
   return { program: 'from_pod', ifIndex: sender.ifIndex, from: to, to: from, mac: sender.mac };
 }
 
-/** What a packet that nothing is done to but counting shows. */
+/** The outcome of a packet that is only counted. */
 export function passed(verdict: string, counted: readonly string[]): Outcome {
   return { verdict, dropped: [], charged: [], counted, events: [] };
 }
 
-/** The part that says so. */
+/** The part of an outcome that states the refusal. */
 export function refusedFor(reason: number, verdict = 'drop'): Partial<Outcome> {
   return { verdict, dropped: [dropReasonNames[reason] ?? ''] };
 }
 
-/** Of the flow table. */
+/** The only entry of the flow table. */
 export function onlyFlow(datapath: TestDatapath): Flow {
   const all = [...datapath.flows.entries()];
   assert.equal(all.length, 1);
   return all[0]?.[1] ?? assert.fail('no flow');
 }
 
-/** Forgets all flows. */
+/** Deletes all flows. */
 export function clearFlows(datapath: TestDatapath): void {
   datapath.flows.deleteBatch([...datapath.flows.entries()].map(([key]) => key));
 }
 
-/** Puts an address of db's elsewhere. */
+/** Changes the location of an address of db. */
 export function relocate(
   { addresses }: TestDatapath,
   address: Address,
@@ -135,12 +135,12 @@ export function reroute({ routes }: TestDatapath, prefix: string, fields: object
   routes.set(key, { ...route, ...fields });
 }
 
-/** Takes a route away. */
+/** Removes a route. */
 export function dismiss({ routes }: TestDatapath, prefix: string): void {
   routes.delete(routeKeyOf(prefix));
 }
 
-/** What established flows of these ways show for a packet. */
+/** The outcome of a packet of an established flow on these ways. */
 export const webToDb: Outcome = passed('redirect', ['web egress', 'db ingress']);
 export const webOut: Outcome = passed('redirect', ['web egress']);
 export const intoDb: Outcome = passed('redirect', ['db ingress']);

@@ -1,10 +1,10 @@
-// The folders of a tree that others change meanwhile: control groups come and go with containers.
+// The folders of a tree that other programs change meanwhile: control groups are created and deleted with containers.
 
 import { type Dirent, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../src/base/errors.ts';
 
-/** Whole paths, sorted; what goes while it is looked at is not there. */
+/** Full paths, sorted; folders that are deleted meanwhile are omitted. */
 export function foldersBelow(folder: string): readonly string[] {
   return foldersIn(folder)
     .flatMap((path) => [path, ...foldersBelow(path)])

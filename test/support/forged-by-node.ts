@@ -1,4 +1,4 @@
-// ICMP that another node sends to alice: about its own part of her traffic, and what would speak for others.
+// ICMP that another node sends to alice: about its own part of her traffic, and messages in the name of others.
 
 import type { AddressFamily } from '../../src/net/address.ts';
 import {
@@ -53,7 +53,10 @@ export function forgeErrorsOfNode(list: CaseList, family: AddressFamily): void {
   }
 }
 
-/** By node-2's own address, which mode native cannot tell from a router's; and by an address that no node has. */
+/**
+ * Sent with node-2's own address, which mode native cannot distinguish from a router's, and with an address that no
+ * node has.
+ */
 export function forgeErrorsAsNode(list: CaseList, family: AddressFamily): void {
   const at = (name: string): string => list.plan.address(name, family);
   const ends = { source: at('node-2'), destination: at('alice') };

@@ -1,4 +1,4 @@
-// What a pod sends: without any capability, and with NET_RAW.
+// Packets that a pod sends without any capability, and with NET_RAW.
 
 import type { AddressFamily } from '../../src/net/address.ts';
 import { type Ends, forgedDatagram, frame, vxlan } from './forged-frames.ts';
@@ -21,7 +21,7 @@ import {
 } from './forged-list.ts';
 import { extension, fragment, nextHeaders } from './packets.ts';
 
-/** By a pod without any capability: whatever is in its datagrams. */
+/** Sent by a pod without any capability, with any content of its datagrams. */
 export function sendWithoutRights(list: CaseList, family: AddressFamily): void {
   const { address } = list.plan;
   const at = (name: string): string => address(name, family);
@@ -49,7 +49,7 @@ export function sendWithoutRights(list: CaseList, family: AddressFamily): void {
   list.sendPlain(toWorld, at('world'), vxlanPort, payload);
 }
 
-/** By a pod with NET_RAW. */
+/** Sent by a pod with NET_RAW. */
 export function spoof(list: CaseList, family: AddressFamily): void {
   const at = (name: string): string => list.plan.address(name, family);
   const odd = {
@@ -163,7 +163,7 @@ export function sendSourceRoutes(list: CaseList): void {
   }
 }
 
-/** Only the first has the port; the rest goes on, and nothing comes of it. */
+/** Only the first fragment has the port; the others are forwarded without effect. */
 export function fragmentTunnelPackets(list: CaseList, family: AddressFamily): void {
   const macs = {
     sourceMac: list.plan.mac('mallory'),

@@ -1,5 +1,5 @@
-// The table of packets that nobody may send, and of honest ones beside them: who sends what, and what becomes of it. The lab has
-// alice and mallory on node-1, bob on node-2, and node-3.
+// The table of forbidden packets, and of allowed ones next to them: the sender, the packet and the expected result. The
+// lab has alice and mallory on node-1, bob on node-2, and node-3.
 
 import { forgeErrorsAsNode, forgeErrorsOfNode, speakAsNeighbourOfNode } from './forged-by-node.ts';
 import {

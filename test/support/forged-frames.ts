@@ -1,5 +1,5 @@
-// Frames for the table of spoofed packets: whole Ethernet frames with right checksums, sent by packet sockets in the network
-// namespaces of a lab.
+// Frames for the table of spoofed packets: whole Ethernet frames with correct checksums, sent by packet sockets in the
+// network namespaces of a lab.
 
 import { bind, close, send, setsockopt, socket } from '../../src/kernel/libc.ts';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';
@@ -12,14 +12,14 @@ import { protocols } from '../../src/net/protocol.ts';
 import { onesComplementSum } from './outer-headers.ts';
 import { ethernet, etherTypes, type IpHeader, ip, joined, udp } from './packets.ts';
 
-/** An interface in a network namespace, to send by. */
+/** An interface in a network namespace by which frames are sent. */
 export interface FramePort {
   readonly namespacePath: string;
   readonly ifIndex: IfIndex;
   readonly mac: Mac;
 }
 
-/** Of an interface there. */
+/** The port of an interface in that namespace. */
 export function portOf(
   { namespacePath }: { readonly namespacePath: string },
   name = 'eth0',
@@ -31,7 +31,9 @@ export function portOf(
   return { namespacePath, ifIndex: link.ifIndex, mac: link.mac };
 }
 
-/** A checksum that the sender leaves to whoever sends the frame on: two bytes at `start + offset`, of all from `start` on. */
+/**
+ * A checksum that the sender leaves to a later device: two bytes at `start + offset`, over all bytes from `start` on.
+ */
 export interface LateChecksum {
   readonly start: number;
   readonly offset: number;
@@ -69,13 +71,13 @@ function virtioHeader({ start, offset }: LateChecksum): Uint8Array {
   return new Uint8Array(header.buffer);
 }
 
-/** The frame with 802.1Q or 802.1ad headers of id 0: a priority, and no VLAN. */
+/** The frame with 802.1Q or 802.1ad headers of id 0: a priority without a VLAN. */
 export function priorityTagged(frame: Uint8Array, types: readonly number[]): Uint8Array {
   const tags = types.flatMap((type) => [type >> 8, type & 0xff, 0, 0]);
   return joined(frame.subarray(0, 12), tags, frame.subarray(12));
 }
 
-/** From and to, at the link and above. */
+/** Source and destination, at the link and above. */
 export interface Ends {
   readonly source: string;
   readonly destination: string;
@@ -99,7 +101,7 @@ export function frame(
   return ethernet({ source: sourceMac, destination: destinationMac, type }, summed(packet));
 }
 
-/** Of one datagram, with its checksum for IPv6 and without for IPv4. */
+/** One datagram, with a checksum for IPv6 and without for IPv4. */
 export function forgedDatagram(
   ends: Pick<Ends, 'source' | 'destination'>,
   ports: { readonly from: number; readonly to: number },
@@ -128,7 +130,7 @@ function pseudoHeader(ends: Pick<Ends, 'source' | 'destination'>, length: number
   return joined(header.subarray(8, 40), tail);
 }
 
-/** RFC 7348 5: behind UDP. */
+/** RFC 7348 5: follows the UDP header. */
 export function vxlan(vni: number, inner: Uint8Array): Uint8Array {
   const header = new DataView(new ArrayBuffer(8));
   header.setUint32(0, 0x08000000);

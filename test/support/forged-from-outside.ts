@@ -1,4 +1,4 @@
-// What a host outside sends, and another node, past its tunnel and through it.
+// Packets from an outside host, and from another node past its tunnel and through it.
 
 import type { AddressFamily } from '../../src/net/address.ts';
 import { type Ends, forgedDatagram, frame, vxlan } from './forged-frames.ts';
@@ -62,7 +62,10 @@ export function sendFromNode(list: CaseList, family: AddressFamily): void {
   );
 }
 
-/** As a pod to the world, in what the program does not read to its end: the stack would send it on. */
+/**
+ * Sent with a pod's source to the world, with content that the program does not read to its end: the stack would
+ * forward it.
+ */
 export function sendUnread(list: CaseList): void {
   const ends = {
     source: list.plan.address('mallory', 6),
@@ -90,7 +93,7 @@ export function sendUnread(list: CaseList): void {
   }
 }
 
-/** Tags of VLAN 0 are no VLAN's, and are looked behind; the stack would take off any number of them. */
+/** Tags of VLAN 0 are no VLAN tags, and the programs read behind them; the stack would remove any number of them. */
 export function sendWithPriority(list: CaseList, family: AddressFamily): void {
   const at = (name: string): string => list.plan.address(name, family);
   const destination = at('alice');

@@ -1,5 +1,5 @@
-// The list of forged packets while it grows, with the ways to send one: by a pod with and without NET_RAW, by a host outside, by
-// another node, through its tunnel.
+// Builds the list of forged packets, with the ways to send one: by a pod with and without NET_RAW, by an outside host,
+// by another node, through its tunnel.
 
 import type { LabMode } from '../../src/lab/record.ts';
 import type { AddressFamily } from '../../src/net/address.ts';
@@ -11,28 +11,31 @@ export type PodOfTable = 'alice' | 'mallory' | 'bob' | 'dora';
 
 export interface LabPlan {
   readonly mode: LabMode;
-  /** By pod, node, `world`, `router-1`, `router-2`; `far`: an address of node-3's ranges; `nobody`: of node-1's. */
+  /**
+   * Address of a pod, node, `world`, `router-1` or `router-2`; `far`: an address of node-3's ranges; `nobody`: an
+   * unused one of node-1's.
+   */
   address(name: string, family: AddressFamily): string;
-  /** Of eth0 of a pod or node; of `gateway` (pods') and `switch` (as world sees it). */
+  /** MAC of eth0 of a pod or node; of `gateway` (the pods') and `switch` (as world sees it). */
   mac(name: string): Mac;
 }
 
 export type Fate =
   | { readonly kind: 'delivered'; readonly to: PodOfTable | 'world' }
-  /** With a drop record of that pod, or of nobody that can be named. */
+  /** With a drop record of that pod, or of no pod if none can be named. */
   | { readonly kind: 'dropped'; readonly reason: string; readonly by?: 'mallory' }
-  /** No pod gets it. */
+  /** No pod receives it. */
   | { readonly kind: 'lost' };
 
 export interface ForgedCase {
   readonly what: string;
   readonly sender: 'plain' | 'raw' | 'world' | 'node';
-  /** Stands in the payload, and is the source port where there is one that the record shows. */
+  /** Part of the payload, and the source port if the record shows one. */
   readonly marker: number;
   readonly hasPort: boolean;
   readonly fate: Fate;
   readonly frames: readonly Uint8Array[];
-  /** Of sender `plain`. */
+  /** For sender `plain`. */
   readonly plain?: {
     readonly address: string;
     readonly port: number;
@@ -43,7 +46,7 @@ export interface ForgedCase {
 export const vxlanPort = 4789;
 export const vni = 1;
 export const discardPort = 9;
-/** Of ICMPv6, redirects among them. */
+/** Types of ICMPv6, including redirects. */
 export const discoveryTypes = [133, 134, 135, 136, 137] as const;
 const firstMarker = 20_000;
 
@@ -88,7 +91,7 @@ export class CaseList {
     }));
   }
 
-  /** By a pod with NET_RAW. */
+  /** Sent by a pod with NET_RAW. */
   sendRaw(
     fields: Omit<Fields, 'sender'>,
     ends: Partial<Ends> & Pick<Ends, 'source' | 'destination'>,
@@ -145,7 +148,7 @@ export class CaseList {
     );
   }
 
-  /** By node-2 on the way that its pods' packets take. */
+  /** Sent by node-2 on the way of its pods' packets. */
   sendAsPod(
     fields: Omit<Fields, 'sender'>,
     ends: Pick<Ends, 'source' | 'destination'>,
@@ -180,7 +183,7 @@ export function datagramOf(marker: number, ends: Pick<Ends, 'source' | 'destinat
   return forgedDatagram(ends, { from: marker, to: discardPort }, textOf(marker));
 }
 
-/** An error of the type about a datagram. */
+/** An error of the given type about a datagram. */
 export function forgedErrorAbout(
   family: AddressFamily,
   type: number,

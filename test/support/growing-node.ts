@@ -1,5 +1,5 @@
-// A node of the native network whose pods grow in number, and endpoints that tell when somebody looks at them: what one pod
-// more costs is counted with these, not timed.
+// A node of the native network with a growing number of pods, and endpoints that report reads of their fields: with
+// these, the cost of one more pod is counted instead of timed.
 
 import { emptyClusterState } from '../../src/cluster/state.ts';
 import { computeDesired } from '../../src/model/compute-desired.ts';
@@ -28,12 +28,12 @@ const config = {
 const node = { name: 'node-1', labels: {}, annotations: {}, podCidrs: podRanges, addresses: [] };
 const cluster = { ...emptyClusterState, nodes: new Map([['node-1', node]]) };
 
-/** What the node with these endpoints should be. */
+/** The desired state of the node with these endpoints. */
 export function desiredWith(endpoints: readonly LocalEndpoint[]): DesiredState {
   return computeDesired({ config, cluster, endpoints, host });
 }
 
-/** Calls `onRead` for each field of it that is read. The first hundred addresses of a range are for those that come. */
+/** Calls `onRead` for each of its fields that is read. The first hundred addresses of a range are for later pods. */
 export function watchedEndpoint(
   id: number,
   { hostIfName, onRead }: { readonly hostIfName: string; readonly onRead: () => void },

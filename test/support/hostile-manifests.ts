@@ -1,8 +1,8 @@
-// Manifests that cost their reader far more than their size: each a shape that can be made as long as wanted.
+// Manifests that cost their reader far more than their size: each form can be made arbitrarily long.
 
 export interface HostileManifest {
   readonly name: string;
-  /** About as many characters. */
+  /** Text of about this number of characters. */
   text(size: number): string;
 }
 
@@ -25,7 +25,7 @@ const around = (begin: string, middle: (size: number) => string, end: string) =>
 const podWith = (name: string, rest: string): string =>
   `{apiVersion: v1, kind: Pod, metadata: {name: ${name}}, ${rest}}\n---\n`;
 
-// 100 uses of an anchor are what the reader allows; each use is checked as if it were written there.
+// The reader allows 100 uses of an anchor; each use is checked like written text.
 const ports = around(
   'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nx: &c {name: a, ports: [',
   repeated(() => '{},'),

@@ -10,13 +10,13 @@ import type { TestLab } from './lab.ts';
 export interface DatagramCount {
   readonly sent: number;
   readonly received: number;
-  /** The numbers of the first ten that did not come back. */
+  /** The numbers of the first ten missing answers. */
   readonly missing: readonly number[];
 }
 
 export interface DatagramOptions {
   readonly address: string;
-  /** Absent: the echo server's own. */
+  /** Default: the echo server's port. */
   readonly port?: number;
   readonly count: number;
   readonly intervalMs?: number;
@@ -32,7 +32,7 @@ export function echoDatagrams(
   return countDatagrams((command) => lab.inPod(pod, command), options);
 }
 
-/** The same from a node, or from `world`. */
+/** The same from a node or from `world`. */
 export function datagramsOfNode(
   lab: TestLab,
   node: string,
@@ -51,7 +51,7 @@ async function countDatagrams(
   return JSON.parse(stdout) as DatagramCount;
 }
 
-/** Three echo requests, all of which have to be answered. */
+/** Three echo requests, which must all be answered. */
 export async function ping(
   lab: TestLab,
   pod: string,
@@ -76,7 +76,7 @@ export async function ping(
   assert.match(stdout, /3 packets received/);
 }
 
-/** Of test/lab/programs, as a command. */
+/** The command of a program in test/lab/programs. */
 export function testProgram(name: string): readonly string[] {
   const here = dirname(fileURLToPath(import.meta.url));
   return [process.execPath, join(here, `../lab/programs/${name}.js`)];

@@ -1,5 +1,5 @@
-// Labs for tests: one is shared by the tests of a `describe`, started before them and removed after, also when they fail.
-// What an earlier run left behind (its process is gone) is removed first.
+// Labs for tests: the tests of a `describe` share one, which is started before them and removed after them, also if
+// they fail. Remains of an earlier run (whose process has ended) are removed first.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ export type TestLabOptions = Partial<Pick<LabOptions, 'mode' | 'nodes' | 'settin
   readonly manifests: Manifests;
 };
 
-/** Registers start and removal with the enclosing `describe` (or file); the lab is there once its tests run. */
+/** Registers start and removal with the enclosing `describe` (or file); the lab exists when its tests run. */
 export function sharedLab(options: TestLabOptions): () => TestLab {
   let current: TestLab | undefined;
   before(async () => {
@@ -45,7 +45,7 @@ let count = 0;
 
 export class TestLab {
   readonly lab: Lab;
-  /** The folder of manifests; edit it to see what follows. */
+  /** The folder of manifests; a test edits it. */
   readonly source: string;
   readonly notes: string[];
 
@@ -84,7 +84,7 @@ export class TestLab {
     rmSync(this.source, { recursive: true });
   }
 
-  /** `shop/web-1`, or `web-1` where that is one pod. */
+  /** `shop/web-1`, or `web-1` if only one pod has that name. */
   pod(text: string): PodRecord {
     return findPod(this.lab.record(), text);
   }
@@ -102,12 +102,12 @@ export class TestLab {
     return found;
   }
 
-  /** Runs in a pod, by its name. */
+  /** Runs a command in a pod, which is chosen by name. */
   inPod(pod: string, command: readonly string[], input?: string): Promise<Finished> {
     return runInPlace(this.pod(pod), command, input === undefined ? {} : { input });
   }
 
-  /** Runs in a node, in `world` or in `switch`; `heddle` is the built program there. */
+  /** Runs in a node, in `world` or in `switch`; there `heddle` is the built program. */
   inNode(node: string, command: readonly string[]): Promise<Finished> {
     const { place, environment } = findPlace(this.lab.record(), node);
     return runInPlace(place, command, { environment });
@@ -128,7 +128,7 @@ export class TestLab {
   }
 }
 
-/** The objects become documents of one file, put in place at once. */
+/** Writes the objects as documents of one file, in one step. */
 export function writeManifest(path: string, objects: readonly object[]): void {
   writeFileSync(path, objects.map((object) => stringify(object)).join('---\n'));
 }
@@ -146,7 +146,7 @@ export function echoPod(name: string, node?: string, namespace = 'shop'): object
   };
 }
 
-/** Three pods: two beside each other, one on the other node. */
+/** Three pods: two on the same node, one on the other. */
 export const threePods: Manifests = {
   'pods.yaml': [echoPod('web-1', 'node-1'), echoPod('cart-1', 'node-1'), echoPod('db-1', 'node-2')],
 };
@@ -156,13 +156,13 @@ export function urlHost(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }
 
-/** `curl` with the words of someone who will not wait long. */
+/** `curl` with short timeouts. */
 export function curl(address: string, path = '/', ...words: readonly string[]): readonly string[] {
   const url = `http://${urlHost(address)}:8080${path}`;
   return ['curl', '-sS', '--max-time', '10', '-H', 'Accept: application/json', ...words, url];
 }
 
-/** What the echo server said; the command must have worked. */
+/** The echo server's answer; the command must have succeeded. */
 export function echoAnswer(finished: Finished): EchoAnswer {
   assert.equal(finished.exitCode, 0, `${finished.stderr}${finished.stdout}`);
   return JSON.parse(finished.stdout) as EchoAnswer;

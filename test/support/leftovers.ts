@@ -1,4 +1,4 @@
-// What a lab may leave on a machine: looked at before and after, to see that it leaves nothing.
+// Objects that a lab may leave on a machine: compared before and after, to show that it leaves nothing.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { cgroupMount, cgroupProcesses } from '../../src/lab/cgroup.ts';
 import { labPaths } from '../../src/lab/paths.ts';
 
-/** Links, addresses and routes of the namespace that the tests run in. */
+/** Links, addresses and routes of the network namespace of the tests. */
 export function hostNetwork(): object {
   using socket = NetlinkSocket.open();
   return {
@@ -24,7 +24,7 @@ export function hostNetwork(): object {
   };
 }
 
-/** Everything on this machine that carries the lab's name. */
+/** Everything on this machine with the lab's name. */
 export function traces(lab: string): readonly string[] {
   const paths = labPaths(lab);
   const cgroup = `${cgroupMount()}/${paths.cgroupName}`;
@@ -37,7 +37,7 @@ export function traces(lab: string): readonly string[] {
   ];
 }
 
-/** Ids of all BPF programs and maps that the lab's pins hold, by kind. */
+/** Ids of all BPF programs and maps that are pinned by the lab, by kind. */
 export function bpfIds(pins: string): { readonly programs: number[]; readonly maps: number[] } {
   const files = readdirSync(pins, { recursive: true, encoding: 'utf8' });
   const pinned = (folder: string): string[] => files.filter((file) => file.includes(`/${folder}/`));
@@ -49,7 +49,7 @@ export function bpfIds(pins: string): { readonly programs: number[]; readonly ma
       });
       return [(JSON.parse(shown) as { id: number }).id];
     } catch {
-      // A folder among the files.
+      // There is a folder among the files.
       return [];
     }
   };
@@ -59,7 +59,7 @@ export function bpfIds(pins: string): { readonly programs: number[]; readonly ma
   };
 }
 
-/** Of these ids, those that the kernel still has. */
+/** The ids that still exist in the kernel. */
 export function livingBpf(ids: { readonly programs: number[]; readonly maps: number[] }): string[] {
   const living = (kind: 'prog' | 'map'): number[] => {
     const shown = execFileSync('bpftool', ['-j', kind, 'show'], {

@@ -3,7 +3,7 @@
 import { legacyReading } from '../../src/agent/node-facts/rules/legacy-text.ts';
 import type { RuleSet } from '../../src/agent/node-facts/rules/rule-set.ts';
 
-/** `text`: as `iptables-legacy-save` prints it. */
+/** `text`: the output of `iptables-legacy-save`. */
 export function readLegacyTables(family: 'ip' | 'ip6', text: string): readonly RuleSet[] {
   const reading = legacyReading(family, text);
   for (;;) {

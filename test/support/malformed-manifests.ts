@@ -1,7 +1,7 @@
-// Manifests that are wrong, each in the place of a good one, and what is said of it: one table for the reader alone and
-// for an agent that reads a directory.
+// Faulty manifests, each in the place of a valid one, with the expected text: one table for the reader alone and for an
+// agent that reads a directory.
 
-/** A file of one good object of each kind that is read; `node-3` is another node, with a range of its own. */
+/** A file with one valid object of each kind; `node-3` is another node, with its own range. */
 const good: readonly string[] = [
   '{apiVersion: v1, kind: Node, metadata: {name: node-3}, spec: {podCIDRs: [10.201.3.0/24, "fd00:201:3::/64"]}, status: {addresses: [{type: InternalIP, address: 10.200.0.13}, {type: InternalIP, address: "fd00:200::13"}]}}',
   '{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {team: a}}}',
@@ -15,7 +15,7 @@ export const goodManifests: string = `${good.join('\n---\n')}\n`;
 export interface MalformedManifest {
   /** The whole file. */
   readonly file: string;
-  /** What is said, behind the file's path and a comma. */
+  /** The text behind the file's path and a comma. */
   readonly text: string;
   readonly consequence: string;
 }
@@ -212,7 +212,7 @@ const slices: readonly Case[] = [
   ],
 ];
 
-// Not even who is meant can be told, so the file as a whole stays as it was.
+// Even the name is unreadable, so the whole file keeps its earlier content.
 const nameless: readonly Case[] = [
   ['{kind: Node, metadata: {name: node-3}}', ': apiVersion: is required'],
   ['{apiVersion: v1, metadata: {name: node-3}}', ': kind: is required'],

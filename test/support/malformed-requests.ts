@@ -1,13 +1,13 @@
-// CNI requests that are wrong in themselves, and what each is refused with: one table for the decoder alone and for the
-// whole way through the executable and an agent.
+// Faulty CNI requests, with the error for each: one table for the decoder alone and for the whole way through the
+// executable and an agent.
 
 import type { cniErrorCode } from '../../src/cni/error.ts';
 
-/** What a request is written as, in changes to a valid ADD. */
+/** A request as changes to a valid ADD. */
 export interface WrittenRequest {
   /** Undefined: the variable is not set. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Keys of the configuration, or the whole of standard input. */
+  /** Keys of the configuration, or the whole standard input. */
   readonly configuration?: Readonly<Record<string, unknown>> | string;
 }
 
@@ -32,7 +32,7 @@ export const validConfiguration: Readonly<Record<string, unknown>> = {
   type: 'heddle',
 };
 
-/** Environment and standard input of a request. `base`: what stands in for the valid environment. */
+/** Environment and standard input of a request. `base` replaces the valid environment. */
 export function writeRequest(
   { environment, configuration }: WrittenRequest,
   base: Readonly<Record<string, string>> = validEnvironment,
@@ -49,7 +49,7 @@ export function writeRequest(
   };
 }
 
-/** Of the ADD above, as a later CHECK or a chained plugin has it. */
+/** The result of the ADD above, as a later CHECK or a chained plugin has it. */
 export const previousResult: Readonly<Record<string, unknown>> = {
   interfaces: [{ name: 'eth0', mac: '02:00:5e:10:00:01', sandbox: '/var/run/netns/cni-1' }],
   ips: [{ address: '192.0.2.7/32', interface: 0 }, { address: '2001:db8::7/128' }],
@@ -174,7 +174,7 @@ const environmentCases = refused('invalidEnvironment', '', [
   [cniArgs('MAC=01:00:5e:10:00:09'), 'CNI_ARGS: MAC: "01:00:5e:10:00:09" is a multicast address'],
 ]);
 
-// Each version of Node.js has its own words for what is wrong with a JSON text.
+// Each version of Node.js words JSON errors differently.
 function notJson(text: string): string {
   try {
     return `is JSON: ${JSON.parse(text)}`;
@@ -336,7 +336,7 @@ const annotationCases = refused('invalidConfiguration', 'pod annotation kubernet
   ],
 ]);
 
-/** Refused whatever there is on the node. */
+/** Refused in any state of the node. */
 export const malformedRequests: readonly MalformedRequest[] = [
   ...environmentCases,
   ...undecodable,

@@ -1,6 +1,6 @@
-// How a test has the API server misbehave in one way after the other, on real sockets, and be well again: meanwhile nothing
-// that was known is lost and the server is not stormed, afterwards everything is right. All times are about a thirtieth of the
-// real ones.
+// Tests with an API server that misbehaves in one way after the other, on real sockets, and then recovers: meanwhile no
+// known state is lost and the server is not flooded with requests, and afterwards the state is correct. All times are
+// about a thirtieth of the real ones.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -35,17 +35,17 @@ const times: ApiTimes = {
 export interface MisbehaviourCase {
   readonly title: string;
   readonly bad: Misbehaviour;
-  /** Once the misbehaviour has begun; all watches are ended unless this says something else. */
+  /** Called after the misbehaviour has begun; by default it ends all watches. */
   readonly begin?: (server: FakeApiServer) => void;
-  /** What the user reads meanwhile; undefined: nothing need be said. */
+  /** The text for the user meanwhile; undefined: none is required. */
   readonly says?: RegExp;
-  /** After so many requests it has been enough, where nothing is said. Default 3. */
+  /** The number of requests after which the misbehaviour ends, if there is no text. Default 3. */
   readonly enough?: number;
 }
 
 export const json = { 'content-type': 'application/json' };
 
-/** The answer is this text, with this status and these headers. */
+/** Answers with this text, status and headers. */
 export function body(text: string | Buffer, status = 200, headers: object = json): Misbehaviour {
   return ({ response }) => {
     response.writeHead(status, { ...headers });
@@ -53,7 +53,7 @@ export function body(text: string | Buffer, status = 200, headers: object = json
   };
 }
 
-/** Lists misbehave; to come to a list, watches are told that their version is gone. */
+/** Lists misbehave; watches end with a version that is too old, so that a list follows. */
 export function lists(bad: Misbehaviour): Misbehaviour {
   return (exchange) => {
     if (exchange.isWatch) gone(exchange);
@@ -86,7 +86,7 @@ export const drip =
 export const ready = (response: FakeExchange['response']): void =>
   response.writeHead(200, json).flushHeaders();
 
-/** Says nothing of its own about what a server that is well again has to say. */
+/** Has no expectations of its own about the recovered server's messages. */
 const wellAgain = (snapshot: ClusterSnapshot, server: FakeApiServer): boolean =>
   snapshot.problems.length === 0 &&
   [...snapshot.state.nodes.keys()].sort().join() === server.names(nodes).join() &&
@@ -150,7 +150,7 @@ export async function misbehave(
   const server = await populated(context);
   const { history, until } = follow(context, server);
   await until((snapshot) => snapshot.complete && wellAgain(snapshot, server), 'right at first');
-  // A bookmark has been seen, as of every real server.
+  // A bookmark has arrived, as from every real server.
   await new Promise((resolve) => setTimeout(resolve, 150));
   const before = history.length;
   const requestsBefore = server.requests.length;
@@ -167,7 +167,7 @@ export async function misbehave(
   );
   const elapsedMs = performance.now() - began;
   const asked = server.requests.length - requestsBefore;
-  // Seven resources, each with a few quick attempts and then one in half of the longest pause at most.
+  // Seven resources, each with a few quick attempts and then one per half of the longest pause at most.
   const most = 7 * (10 + (2 * elapsedMs) / (times.backoff.maxMs / 2));
   assert.ok(asked <= most, `${asked} requests in ${Math.round(elapsedMs)} ms`);
   for (const { state } of history.slice(before)) {

@@ -1,5 +1,5 @@
-// A fresh network namespace for each root test: `heddle-test-PID-N` under /run/netns, removed after the test. What an
-// aborted run left behind (its pid is dead) goes at the first use of the next one.
+// A new network namespace for each root test: `heddle-test-PID-N` under /run/netns, removed after the test. Remains of
+// an aborted run (its pid is dead) are removed at the first use in the next run.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -20,14 +20,14 @@ export function testNamespace(context: Pick<TestContext, 'after'>): NetworkNames
   return namespace;
 }
 
-/** A free path for a test that makes and removes its namespace itself. */
+/** A free path for a test that creates and removes its namespace itself. */
 export function testNamespacePath(): string {
   if (made === 0) removeLeftovers();
   made++;
   return `${directory}/${prefix}${process.pid}-${made}`;
 }
 
-/** Runs a program inside and returns what it printed; throws when it fails. */
+/** Runs a program inside and returns its output; throws an Error if it fails. */
 export function runIn(namespace: NetworkNamespace, command: string, ...args: string[]): string {
   return execFileSync('nsenter', [netOption(namespace), command, ...args], {
     encoding: 'utf8',
@@ -46,7 +46,7 @@ export function spawnIn(
   });
 }
 
-// By descriptor, not by path: works for a namespace without a name too.
+// By descriptor, not by path: this also works for a namespace without a name.
 function netOption(namespace: NetworkNamespace): string {
   return `--net=/proc/${process.pid}/fd/${namespace.fd}`;
 }
@@ -60,7 +60,7 @@ function removeLeftovers(): void {
     try {
       NetworkNamespace.remove(`${directory}/${name}`);
     } catch {
-      // Another test process, started at the same time, was quicker.
+      // Another test process that started at the same time was faster.
     }
   }
 }

@@ -1,4 +1,5 @@
-// Everything that pods can leave on a node, counted and named: looked at before and after, to see that nothing is left.
+// Everything that pods can leave on a node, with counts and names: compared before and after, to show that nothing is
+// left.
 
 import { readdirSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
@@ -22,7 +23,7 @@ export interface NodeInventory {
   readonly neighbours: readonly string[];
   /** The whole ruleset, without its counters. */
   readonly nft: string;
-  /** Map -> its keys; of the counters, the endpoints that have counted something. */
+  /** Map -> its keys; for counters, the endpoints with non-zero counters. */
   readonly maps: Readonly<Record<string, readonly string[]>>;
   /** Kernel parameters that belong to one interface, by interface. */
   readonly parameters: readonly string[];
@@ -30,7 +31,7 @@ export interface NodeInventory {
   readonly stateFiles: readonly string[];
 }
 
-/** Throws while the node has no pinned maps. */
+/** Throws an Error while the node has no pinned maps. */
 export function nodeInventory({
   namespace,
   pinDir,
@@ -50,19 +51,19 @@ export function nodeInventory({
     rules: listRules(socket).length,
     neighbours: listNeighbours(socket)
       .filter(({ state, managed }) => state === 'permanent' || managed)
-      // A MAC that the kernel finds by itself comes and goes.
+      // A MAC that the kernel resolves by itself may appear and disappear.
       .map((each) => `${each.address} ${each.ifIndex} ${each.managed ? 'managed' : each.mac}`)
       .sort(),
     nft: rulesetOf(namespace),
     maps: mapKeys(pinDir),
     parameters: namespace.run(() => readdirSync('/proc/thread-self/net/dev_snmp6').sort()),
     pins: filesIn(pinDir),
-    // Files for records to come: 32 at most (pods/records/spare-files.test.ts).
+    // Files for later records: at most 32 (pods/records/spare-files.test.ts).
     stateFiles: filesIn(stateDir).filter((name) => !name.startsWith('spare-records')),
   };
 }
 
-/** File descriptors of a process by what they are: sockets and pipes as kinds, files by path. */
+/** File descriptors of a process by their targets: sockets and pipes by kind, files by path. */
 export function descriptors(pid: number): readonly string[] {
   const folder = `/proc/${pid}/fd`;
   return readdirSync(folder)
@@ -70,7 +71,7 @@ export function descriptors(pid: number): readonly string[] {
       try {
         return [readlinkSync(path.join(folder, fd)).replace(/:\[\d+\]$/, '')];
       } catch {
-        // Closed since the folder was read.
+        // Closed after the folder was read.
         return [];
       }
     })

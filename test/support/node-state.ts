@@ -1,4 +1,5 @@
-// Everything on an agent's node that a request could change, as text: looked at before and after, to see that it did not.
+// Everything on an agent's node that a request could change, as text: compared before and after, to show that it did
+// not.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -11,14 +12,14 @@ import { rulesetOf } from './ruleset.ts';
 
 export interface StateOf {
   readonly place: AgentPlace;
-  /** Of the agent. */
+  /** Process id of the agent. */
   readonly pid: number;
   readonly pods: readonly NetworkNamespace[];
 }
 
-/** By what it is of: links, routes, map entries, files, ... */
+/** By kind: links, routes, map entries, files, ... */
 export async function nodeState({ place, pid, pods }: StateOf): Promise<Record<string, unknown>> {
-  // Before we ask the agent anything, which takes descriptors too.
+  // Before the first query of the agent, because queries take descriptors too.
   const descriptors = await quietDescriptors(pid);
   const maps = ['endpoints', 'addresses', 'routes'];
   const dumps = await Promise.all(maps.map((name) => get(place, `/v1/maps/${name}`)));
@@ -34,7 +35,7 @@ export async function nodeState({ place, pid, pods }: StateOf): Promise<Record<s
   };
 }
 
-/** The last connections to the agent's socket close in their own time. */
+/** The last connections to the agent's socket close asynchronously. */
 export function unchanged(before: Record<string, unknown>, of: StateOf): Promise<void> {
   return eventuallyPasses(async () => assert.deepEqual(await nodeState(of), before));
 }
@@ -54,12 +55,12 @@ function networkOf(namespace: NetworkNamespace): Record<string, string> {
   );
 }
 
-// The kernel asks for the MAC of a managed neighbour again and again, whatever is requested of the agent.
+// The kernel repeatedly requests the MAC of a managed neighbour, independent of requests to the agent.
 function withoutTries(text: string): string {
   return text.replaceAll(/^(.* managed .*)\b(?:INCOMPLETE|FAILED)\b/gm, '$1unresolved');
 }
 
-// Connections that have ended close in their own time.
+// Ended connections close asynchronously.
 async function quietDescriptors(pid: number): Promise<readonly string[]> {
   let last = descriptorsOf(pid);
   await eventuallyPasses(async () => {
@@ -71,7 +72,7 @@ async function quietDescriptors(pid: number): Promise<readonly string[]> {
   return last;
 }
 
-// What each leads to, without the number of a socket or pipe.
+// Target of each descriptor, without the number of a socket or pipe.
 function descriptorsOf(pid: number): readonly string[] {
   const folder = `/proc/${pid}/fd`;
   return fs
@@ -96,14 +97,14 @@ function filesBelow(directory: string): Record<string, string> {
   const names = fs
     .readdirSync(directory, { recursive: true })
     .map(String)
-    // Files for records to come: 32 at most (pods/records/spare-files.test.ts).
+    // Files for later records: at most 32 (pods/records/spare-files.test.ts).
     .filter((name) => !name.startsWith('spare-records'))
     .sort();
   return Object.fromEntries(
     names.map((name) => {
       const file = path.join(directory, name);
       const { mtimeMs } = fs.statSync(file);
-      // A folder's time tells of every file that came and went.
+      // A folder's time shows every created and deleted file.
       const isFile = fs.statSync(file).isFile();
       return [name, isFile ? `${mtimeMs} ${fs.readFileSync(file, 'utf8')}` : 'folder'];
     }),

@@ -1,4 +1,4 @@
-// An interface that leaves checksums and segmentation to the kernel, as the dullest card does.
+// An interface that leaves checksums and segmentation to the kernel, as the simplest network card does.
 
 import { close, ioctl, socket } from '../../src/kernel/libc.ts';
 import { allocateMemory } from '../../src/kernel/memory.ts';

@@ -1,4 +1,4 @@
-// A packet's headers, read a second time from docs/datapath.md for the oracle, with whatever is wrong with them.
+// A packet's headers, read a second time from docs/datapath.md for the oracle, with all their faults.
 
 import { type DropReason, dropReason } from '../../src/datapath/generated.ts';
 import { type Address, addressFromBytes } from '../../src/net/address.ts';
@@ -8,29 +8,29 @@ import { readOwner } from './owner-oracle.ts';
 import { etherTypes, nextHeaders } from './packets.ts';
 
 export interface Headers {
-  /** Why the packet cannot be read as far as its addresses. */
+  /** The reason why the packet cannot be read as far as its addresses. */
   readonly network?: DropReason;
-  /** Why its transport header cannot be read. */
+  /** The reason why its transport header cannot be read. */
   readonly transport?: DropReason;
   readonly family: 4 | 6;
   readonly source: Address;
   readonly destination: Address;
-  /** Of the IP packet. */
+  /** Length of the IP packet. */
   readonly length: number;
   /** Absent: a later fragment. */
   readonly protocol?: number;
   readonly destinationPort?: number;
-  /** Any fragment, the first one too. */
+  /** Any fragment, including the first one. */
   readonly isPiece: boolean;
-  /** Of the packet's own family. */
+  /** ICMP type, if the ICMP is of the packet's own family. */
   readonly icmpType?: number;
   readonly quoted?: Quoted;
-  /** Nothing but the stack's connection tracking could say otherwise, and it is asked in vain. */
+  /** Only the stack's connection tracking could decide otherwise, and it has no entry. */
   readonly direct: boolean;
   readonly byFlow?: boolean;
 }
 
-/** What an ICMP error is about. */
+/** The packet that an ICMP error quotes. */
 interface Quoted {
   readonly source: Address;
   readonly destination: Address;
@@ -49,7 +49,7 @@ type Ends = Pick<Headers, 'family' | 'source' | 'destination'>;
 const { world } = places;
 const noEnds: Ends = { family: 4, source: world[4], destination: world[4] };
 
-/** `ends`: where they are read all the same. */
+/** `ends`: the addresses, if they can be read nevertheless. */
 function unreadable(network: DropReason, ends = noEnds): Headers {
   return { network, ...ends, length: 0, isPiece: false, direct: true };
 }
@@ -81,7 +81,7 @@ function readIpv4(view: DataView): Headers {
   };
 }
 
-/** Options stand up to `end`; an option without room for its length is none. */
+/** Options extend to `end`; an option without room for its length does not count. */
 function isSourceRouted(view: DataView, end: number): boolean {
   for (let at = 34; at + 1 < end; ) {
     const kind = view.getUint8(at);
@@ -142,7 +142,7 @@ function readIpv6(view: DataView): Headers {
   };
 }
 
-/** ::ffff:0:0/96 and ::/96, but for :: and ::1. */
+/** ::ffff:0:0/96 and ::/96, except :: and ::1. */
 function standsForIpv4(view: DataView, offset: number): boolean {
   if (view.getBigUint64(offset) !== 0n) return false;
   const low = view.getBigUint64(offset + 8);

@@ -1,5 +1,5 @@
-// The data path as another version might have it, fields in other places and values of other sizes, and what an agent of that
-// version would have left running.
+// The data path as another version might have it, with fields at other offsets and values of other sizes, and the
+// objects that an agent of that version would leave running.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -22,7 +22,7 @@ import { attachBesideFilters } from './earlier-tcx.ts';
 
 const sources = fileURLToPath(new URL('../../../bpf', import.meta.url));
 
-/** What shared.h consists of, in this order. */
+/** The parts of shared.h, in this order. */
 const sharedHeaders = [
   'shared-address.h',
   'shared-tables.h',
@@ -37,7 +37,7 @@ export function otherVersion(folder: string): Uint8Array {
 
 export interface OtherLayout {
   readonly object: Uint8Array;
-  /** The text of the files that are others. */
+  /** The text of the changed files. */
   readonly header: string;
 }
 
@@ -56,7 +56,7 @@ export function otherLayout(folder: string, member: string): OtherLayout {
   return layout;
 }
 
-/** The data path with what `edit` makes of each of `files` (default: shared.h); works in `folder`. */
+/** The data path with the changes that `edit` makes in each of `files` (default: shared.h); works in `folder`. */
 export function compiledWith(
   folder: string,
   edit: (text: string) => string,
@@ -82,11 +82,11 @@ export interface OtherVersion {
   readonly sizes: MapSizes;
   readonly pinDir: string;
   readonly namespace: NetworkNamespace;
-  /** Where its programs take the place of those that run. */
+  /** The attachments whose programs are replaced. */
   readonly attachments: readonly InterfaceAttachment[];
 }
 
-/** No agent may run. As versions before this did, `from_pod` is attached by tcx as well. Says which maps were replaced. */
+/** No agent may run. As in earlier versions, `from_pod` is also attached by tcx. Returns which maps were replaced. */
 export function runOtherVersion(version: OtherVersion): readonly string[] {
   const { object, sizes, pinDir, namespace, attachments } = version;
   const paths = pinPaths(pinDir);

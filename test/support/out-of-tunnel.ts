@@ -1,4 +1,4 @@
-// Test runs of from_overlay: the packet gets the metadata of a tunnel first, by test/bpf/tunnelled.bpf.c.
+// Test runs of from_overlay: test/bpf/tunnelled.bpf.c first gives the packet the metadata of a tunnel.
 
 import { readFileSync } from 'node:fs';
 import type { UndoStack } from '../../src/base/undo.ts';
@@ -9,16 +9,16 @@ import { type Codec, u32 } from '../../src/kernel/codec.ts';
 import type { Address } from '../../src/net/address.ts';
 import { otherTunnelEnds, places, tunnelVni } from './datapath-network.ts';
 
-/** What stood around the packet in the tunnel. */
+/** The headers around the packet in the tunnel. */
 export interface OuterHeader {
   readonly source: Address;
   readonly destination: Address;
   readonly vni: number;
-  /** It came out of none. */
+  /** The packet came from no tunnel. */
   readonly absent?: boolean;
 }
 
-/** From the node that has the pods of `places.tunnelled`. */
+/** The headers from the node with the pods of `places.tunnelled`. */
 export const usualOuter: OuterHeader = {
   source: otherTunnelEnds.tunnelled,
   destination: places.node[4],
@@ -44,9 +44,9 @@ const codec: Codec<OuterHeader> = {
 export type IdleName = 'nothing' | 'nothing_out_of_tunnel';
 
 export interface OutOfTunnel {
-  /** Runs the inner program on a packet with the header last set. */
+  /** Runs the inner program on a packet with the header that was set last. */
   readonly program: BpfProgram;
-  /** To measure by: the same around a program that does nothing, and that program alone. */
+  /** For measurements: the same around a program that does nothing, and that program alone. */
   readonly idle: Readonly<Record<IdleName, BpfProgram>>;
   set(outer: OuterHeader): void;
 }

@@ -1,5 +1,5 @@
-// What stands around a frame in a VXLAN tunnel over IPv4 (RFC 7348 5), read byte by byte: the measure for the data path's
-// own encapsulation and for the kernel's device alike.
+// The headers around a frame in a VXLAN tunnel over IPv4 (RFC 7348 5), read byte by byte: the reference for the data
+// path's own encapsulation and for the kernel's device.
 
 import assert from 'node:assert/strict';
 import { type Address, addressFromBytes } from '../../src/net/address.ts';
@@ -9,27 +9,27 @@ const ipBytes = 20;
 const udpBytes = 8;
 const vxlanBytes = 8;
 
-/** All but the outer MACs. */
+/** All outer headers except the MACs. */
 export interface OuterHeaders {
   readonly headerBytes: number;
   readonly trafficClass: number;
-  /** Of the IP packet, as it says itself. */
+  /** Total length of the IP packet, from its header. */
   readonly ipBytes: number;
   readonly identification: number;
   /** Flags and fragment offset. */
   readonly fragmentation: number;
   readonly hopLimit: number;
   readonly protocol: number;
-  /** Over the header with its checksum in it; 0xffff is right. */
+  /** Sum over the header including its checksum; 0xffff is correct. */
   readonly ipSum: number;
   readonly source: Address;
   readonly destination: Address;
   readonly sourcePort: number;
   readonly destinationPort: number;
-  /** With the UDP header. */
+  /** Including the UDP header. */
   readonly udpBytes: number;
   readonly udpChecksum: number;
-  /** Both words with their reserved bits. */
+  /** Both words including their reserved bits. */
   readonly vxlan: readonly [flags: number, vni: number];
   /** From its Ethernet header on. */
   readonly inner: Uint8Array;

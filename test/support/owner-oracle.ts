@@ -1,11 +1,11 @@
-// Whether a packet between pods goes straight on, worked out a second time from docs/datapath.md ("Who owns a flow"), where
-// connection tracking has nothing translated and no packet of the flow came before.
+// Whether a packet between pods takes the direct way, computed a second time from docs/datapath.md ("Who owns a flow"),
+// if connection tracking has no translated entry and the flow has no earlier packet.
 
 import { protocols } from '../../src/net/protocol.ts';
 
 export interface Owner {
   readonly direct: boolean;
-  /** Earlier packets of the flow, or of the one that an error quotes, could change it. */
+  /** Earlier packets of the flow, or of the flow that an error quotes, could change the result. */
   readonly byFlow?: boolean;
 }
 
@@ -38,7 +38,7 @@ export function readOwner(
   return { direct: quotesPorts(view, family, start + 8), byFlow: true };
 }
 
-/** Of TCP or UDP, the only ones that are asked for. */
+/** For TCP or UDP, the only protocols that are looked up. */
 function quotesPorts(view: DataView, family: 4 | 6, at: number): boolean {
   const shortest = family === 4 ? 20 : 40;
   if (at + shortest > view.byteLength || view.getUint8(at) >> 4 !== family) return false;

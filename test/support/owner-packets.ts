@@ -1,4 +1,5 @@
-// Packets between pods as each program meets them, and entries of the kernel's connection tracking that own them or do not.
+// Packets between pods as each program receives them, and entries of the kernel's connection tracking that own them or
+// not.
 
 import type { ProgramName } from '../../src/datapath/generated.ts';
 import { skBuff } from '../../src/kernel/bpf/sk-buff.ts';
@@ -56,7 +57,7 @@ const answerOfNeighbour: Hop = {
   ...{ from: places.native, to: db },
 };
 
-/** By which way it comes. */
+/** The way by which it arrives. */
 export const hops: Readonly<Record<HopName, Hop>> = {
   answerOfPod: { ...ofWeb, to: db },
   answerToNeighbour: { ...ofWeb, to: places.native },
@@ -87,9 +88,9 @@ export interface Given {
   readonly back?: boolean;
   /** TCP (default ACK). */
   readonly flags?: number;
-  /** A fragment of it; `only` is IPv6's fragment header on a whole packet. */
+  /** One of its fragments; `only` is IPv6's fragment header on a whole packet. */
   readonly piece?: 'first' | 'middle' | 'last' | 'only';
-  /** What an error quotes: a packet of the receiver's to the sender, or to `quotedTo`. */
+  /** The packet that an error quotes: from the receiver to the sender, or to `quotedTo`. */
   readonly quotes?: QuotedName;
   readonly quotedTo?: AddressByFamily;
 }
@@ -98,13 +99,13 @@ const clientPort = 40_000;
 const serverPort = 80;
 const echoId = 0x4321;
 
-/** Runs the hop's program on it. */
+/** Runs the hop's program on the packet. */
 export function verdictOf(datapath: TestDatapath, given: Given): string {
   const { hop } = given;
   return observe(datapath, hop.program, frameOf(given), { ifIndex: hop.ifIndex }).outcome.verdict;
 }
 
-/** What the hop's program leaves for the stack to see. */
+/** The mark that the hop's program leaves for the stack. */
 export function markOf(datapath: TestDatapath, given: Given, mark = 0): number | undefined {
   const { program, ifIndex } = given.hop;
   const { context } = datapath.run(program, frameOf(given), { ifIndex, mark });
@@ -164,7 +165,7 @@ function body(given: Given): Body {
   }
 }
 
-/** Timestamps (RFC 792); of ICMPv6, node information (RFC 4620). */
+/** Timestamps (RFC 792); for ICMPv6, node information (RFC 4620). */
 function otherIcmp(family: AddressFamily, back: boolean): Uint8Array {
   const payload = new Uint8Array(20);
   const [request, reply] = family === 4 ? [13, 14] : [139, 140];
@@ -172,7 +173,7 @@ function otherIcmp(family: AddressFamily, back: boolean): Uint8Array {
   return payload;
 }
 
-/** What the pod that gets the error is said to have sent. */
+/** The packet that the error claims its receiver has sent. */
 function quoted(given: Given): Uint8Array {
   const { hop, family, quotes = 'udp', quotedTo = hop.from } = given;
   if (quotes === 'nothing') return new Uint8Array();
@@ -184,7 +185,7 @@ function quoted(given: Given): Uint8Array {
 /** Source and destination. */
 type Ends = readonly [Address, Address];
 
-/** An entry of connection tracking, from the client's port to the server's and back; or all forgotten. */
+/** Adds an entry of connection tracking, from the client's port to the server's and back; or deletes all. */
 export function track(
   { namespace }: TestDatapath,
   entry:
@@ -206,7 +207,7 @@ export function track(
   );
 }
 
-/** What the pod db sends to `to`. */
+/** The hop of packets from the pod db to `to`. */
 export function sentByDb(to: AddressByFamily): Hop {
   return { program: 'from_pod', ifIndex: db.ifIndex, mac: db.mac, from: db, to };
 }

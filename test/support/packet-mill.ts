@@ -1,5 +1,5 @@
-// Runs a program on very many packets: each is one of a few well-formed ones, changed in place in the memory that the kernel
-// reads, so that a packet costs little more than its BPF_PROG_TEST_RUN.
+// Runs a program on very many packets: each is one of a few well-formed ones, changed in place in the memory that the
+// kernel reads, so that a packet costs little more than its BPF_PROG_TEST_RUN.
 
 import type { ProgramName } from '../../src/datapath/generated.ts';
 import { bpf, bpfChecked, returnedU32 } from '../../src/kernel/bpf/bpf.ts';
@@ -16,7 +16,7 @@ export interface Milling {
   readonly ifIndexes: readonly IfIndex[];
   readonly packets: number;
   readonly random: Random;
-  /** Sees every `sampleEvery`th packet with its verdict. */
+  /** Receives every `sampleEvery`th packet with its verdict. */
   readonly sampleEvery: number;
   sample(packet: Uint8Array, ifIndex: IfIndex, verdict: number): void;
 }
@@ -24,7 +24,7 @@ export interface Milling {
 const patterns = 4096;
 const perTurn = 10_000;
 
-/** How often each verdict was given. */
+/** Returns how often each verdict occurred. */
 export function mill(datapath: TestDatapath, milling: Milling): ReadonlyMap<number, number> {
   const { program, packets, random, sampleEvery, sample } = milling;
   const corpus = Array.from({ length: patterns }, () => {
@@ -59,7 +59,7 @@ export function mill(datapath: TestDatapath, milling: Milling): ReadonlyMap<numb
   return verdicts;
 }
 
-/** Its length. One in four packets stays whole. */
+/** Returns its length. One in four packets stays unchanged. */
 function damageInto(memory: Uint8Array, packet: Uint8Array, random: Random): number {
   memory.set(packet);
   let { length } = packet;

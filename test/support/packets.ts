@@ -1,11 +1,11 @@
-// Packets for tests, as bytes from the Ethernet header on: one function a header, each around its payload. IP and
+// Packets for tests, as bytes from the Ethernet header on: one function per header, each around its payload. IP and
 // transport checksums stay zero: the data path reads none, and a test run sends nothing.
 
 import { type Address, addressBytes, addressFamily } from '../../src/net/address.ts';
 import { type Mac, macBytes } from '../../src/net/mac.ts';
 import { protocols } from '../../src/net/protocol.ts';
 
-/** For what holds for both. */
+/** For tests of both families. */
 export const families = [4, 6] as const;
 export const etherTypes = { ipv4: 0x0800, arp: 0x0806, vlan: 0x8100, ipv6: 0x86dd } as const;
 export const tcpFlags = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10 } as const;
@@ -37,11 +37,11 @@ export interface IpHeader {
   /** IPv4: in bytes, a multiple of eight. */
   readonly fragmentOffset?: number;
   readonly moreFragments?: boolean;
-  /** What the header claims, when that is not the truth: IPv4's total length, IPv6's payload length. */
+  /** The length in the header, if it is wrong: IPv4's total length, IPv6's payload length. */
   readonly claimedLength?: number;
 }
 
-/** By the family of the source. */
+/** Of the source's family. */
 export function ip(header: IpHeader, payload: Uint8Array): Uint8Array {
   return addressFamily(header.source) === 4 ? ipv4(header, payload) : ipv6(header, payload);
 }
@@ -123,7 +123,7 @@ export function udp(header: Ports, payload: Uint8Array = new Uint8Array()): Uint
   return joined(words(sourcePort, destinationPort, 8 + payload.length, 0), payload);
 }
 
-/** The common header only. */
+/** Only the common header. */
 export function sctp(header: Ports, payload: Uint8Array = new Uint8Array()): Uint8Array {
   const { sourcePort, destinationPort } = header;
   return joined(words(sourcePort, destinationPort), new Uint8Array(8), payload);
@@ -134,7 +134,7 @@ const icmpTypes = {
   6: { echoRequest: 128, echoReply: 129, error: 2, errorCode: 0 },
 } as const;
 
-/** ICMP and ICMPv6 are the same here but for their numbers. */
+/** ICMP and ICMPv6 differ here only in their numbers. */
 export function icmpEcho(
   family: 4 | 6,
   header: { readonly id: number; readonly reply?: boolean },

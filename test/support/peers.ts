@@ -1,5 +1,5 @@
-// A server that says who asked, and clients that ask it again and again from one socket: what they are told shows how their
-// connections are translated.
+// A server that answers with the sender's address, and clients that query it repeatedly from one socket: the answers
+// show how their connections are translated.
 
 import type { ChildProcess } from 'node:child_process';
 import { after, before } from 'node:test';
@@ -13,7 +13,7 @@ export const outsideHost = { 4: '203.0.113.10', 6: '2001:db8:113::10' } as const
 export const peerPort = 7777;
 export const peerServer: readonly string[] = [...testProgram('peer-server'), String(peerPort)];
 
-/** A program that runs until `end`, and what it has said. */
+/** A program that runs until `end`, and its output. */
 export class PeerClient implements Disposable {
   readonly #process: ChildProcess;
   #said = '';
@@ -53,7 +53,7 @@ export class PeerClient implements Disposable {
   }
 }
 
-/** A server on the outside host that says who asked, for the tests of a `describe`. */
+/** A server on the outside host that answers with the sender's address, for the tests of a `describe`. */
 export function worldServer(lab: () => TestLab): void {
   let server: ChildProcess | undefined;
   before(async () => {

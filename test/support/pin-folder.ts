@@ -1,5 +1,5 @@
-// A folder of its own in the bpf file system for each root test: `heddle-test-PID-N`, removed after the test with
-// everything pinned in it. What an aborted run left behind goes at the first use of the next one.
+// A separate folder in the bpf file system for each root test: `heddle-test-PID-N`, removed after the test with
+// everything pinned in it. Remains of an aborted run are removed at the first use in the next run.
 
 import fs from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,5 @@
-// Debian's podman 4 in a node of a lab, with everything of its own in one temporary folder: its CNI back end, which calls
-// plugins by itself (there is no daemon), and an image made of busybox.
+// Debian's podman 4 in a node of a lab, with all its files in one temporary folder: its CNI back end, which calls
+// plugins itself (there is no daemon), and an image made of busybox.
 
 import assert from 'node:assert/strict';
 import {
@@ -41,13 +41,13 @@ export class Podman {
     return podman;
   }
 
-  /** `podman run -d` on our network: returns when the container's first process was started. */
+  /** `podman run -d` on our network: returns when the container's first process has started. */
   run(name: string, command: readonly string[], options: readonly string[] = []): Promise<string> {
     const place = ['--cgroup-parent', `/${this.#cgroup}`, '--network', 'heddle', '--name', name];
     return this.must('run', '-d', ...place, ...options, imageName, ...command);
   }
 
-  /** Standard output; fails unless it works. */
+  /** Returns standard output; throws an Error if the command fails. */
   async must(...words: readonly string[]): Promise<string> {
     const { exitCode, stdout, stderr } = await this.podman(words);
     assert.equal(exitCode, 0, `podman ${words.join(' ')}: ${stderr}`);
@@ -66,7 +66,7 @@ export class Podman {
   async close(): Promise<void> {
     await this.must('rm', '--all', '--force', '--time', '0');
     rmSync(this.folder, { recursive: true });
-    // Under cgroup v1 podman leaves its parent in every hierarchy.
+    // With cgroup v1, podman leaves its parent in every hierarchy.
     for (const hierarchy of ['', ...readdirSync(cgroups)]) {
       const parent = join(cgroups, hierarchy, this.#cgroup);
       await eventuallyDefined(`${parent} is empty`, () => isRemoved(parent));
@@ -74,7 +74,7 @@ export class Podman {
   }
 }
 
-/** What ended a moment ago may still count. */
+/** A process that has just ended may still count. */
 function isRemoved(cgroup: string): true | undefined {
   try {
     if (existsSync(cgroup)) removeCgroup(cgroup);
@@ -84,7 +84,7 @@ function isRemoved(cgroup: string): true | undefined {
   }
 }
 
-/** The lab's network, whose own pods need none, with what podman may pass on of its options. */
+/** The lab's network, whose own pods need no capabilities, with the options that podman may pass on. */
 function withCapabilities(conflist: string): string {
   const list = JSON.parse(readFileSync(conflist, 'utf8')) as {
     readonly plugins: readonly object[];

@@ -1,4 +1,4 @@
-// Pods over a node whose kernel is faked: each step says that it was done, and fails where a test wants it.
+// Pods of a node with a fake kernel: each step is recorded, and fails where a test wants it.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -23,7 +23,7 @@ const root = mkdtempSync(path.join(tmpdir(), 'heddle-pods-'));
 
 export type Step = 'open' | 'wire' | 'unwire' | 'settle';
 
-/** A kernel and a data path that exist in memory only, and write down what is asked of them. */
+/** A kernel and a data path that exist only in memory, and record their calls. */
 export class FakeNode implements PodWiring {
   readonly trace: string[] = [];
   /** Host interface name to index. */
@@ -35,7 +35,7 @@ export class FakeNode implements PodWiring {
   ranges: string[] = ['192.0.2.0/28', '2001:db8:1::/64'];
   mtuBytes: number | undefined = 1500;
   readonly annotations: Record<string, Readonly<Record<string, string>>> = {};
-  /** What the data path lacks. */
+  /** What the data path reports as missing. */
   missing: readonly string[] = [];
   limits: readonly string[] = [];
   #nextIndex = 10;

@@ -1,4 +1,4 @@
-// Random packets for test runs of the data path's programs, and what may be done to them.
+// Random packets for test runs of the data path's programs, and changes of them.
 
 import type { ProgramName } from '../../src/datapath/generated.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
@@ -30,7 +30,7 @@ import {
 } from './packets.ts';
 import type { Random } from './random.ts';
 
-/** Program -> the interfaces that it may see packets of; those that the oracle knows. */
+/** Program -> the interfaces whose packets it may see; only those that the oracle knows. */
 export const judgedHooks: readonly (readonly [ProgramName, readonly IfIndex[]])[] = [
   ['from_pod', [web.ifIndex, web.ifIndex, web.ifIndex, db.ifIndex, strangerIfIndex]],
   ['to_pod', [db.ifIndex]],
@@ -40,7 +40,7 @@ export const judgedHooks: readonly (readonly [ProgramName, readonly IfIndex[]])[
 const everyPlace = [web, db, db, ...Object.values(places)];
 const podMacs = [web.mac, web.mac, web.mac, db.mac];
 
-/** Well formed but for some lengths and headers that contradict each other. */
+/** Well formed, except for some lengths and headers that contradict each other. */
 export function randomPacket(random: Random, program: ProgramName, ifIndex: IfIndex): Uint8Array {
   const family = random.pick([4, 6] as const);
   const source = random.oneIn(8) ? random.pick(everyPlace) : usualSource(ifIndex);
@@ -86,10 +86,10 @@ function randomBody(random: Random, family: 4 | 6): { protocol: number; payload:
   return { protocol, payload };
 }
 
-/** Errors of both families, and what looks like them. */
+/** Errors of both families, and similar types. */
 const icmpTypes = [1, 2, 3, 4, 5, 9, 11, 12, 13, 127, 130, 133, 134, 135, 136, 137, 138];
 
-/** Most of them are about what web was sent, or what db sent; some are cut off. */
+/** Most quote a packet that web or db sent; some are cut off. */
 function randomQuote(random: Random, family: 4 | 6): Uint8Array {
   const [one, other] = [random.pick(everyPlace), random.pick(everyPlace)];
   const [from, to] = random.pick([
@@ -112,14 +112,14 @@ function wrapped(random: Random, next: number, payload: Uint8Array): [number, Ui
   return [kind, extension({ kind, next, length: 8 + random.below(5) * 8 }, payload)];
 }
 
-/** Values that mean something where they may land: versions, protocols, next headers. */
+/** Values that have a meaning where they may be written: versions, protocols, next headers. */
 export const tellingBytes: readonly number[] = [
   0, 1, 4, 5, 6, 17, 43, 44, 51, 58, 59, 60, 127, 128, 132, 254, 255,
 ];
 /** The kernel's test run refuses shorter IP packets before the program sees them. */
 export const shortest = 54;
 
-/** Bytes changed, cut off; or as it was. */
+/** The packet with changed bytes, cut off, or unchanged. */
 export function damaged(random: Random, packet: Uint8Array): Uint8Array {
   let result = packet;
   for (let damages = random.pick([0, 0, 1, 1, 2, 4]); damages > 0; damages--) {

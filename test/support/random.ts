@@ -1,4 +1,4 @@
-// A small generator of random numbers that a seed repeats (mulberry32): enough for tests, not for secrets.
+// A small random number generator that is repeatable by seed (mulberry32): for tests, not for secrets.
 
 export interface Random {
   /** From 0 up to, but not including, `limit`. */

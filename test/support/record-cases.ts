@@ -1,4 +1,4 @@
-// Tests of how messages that were captured from a kernel are read.
+// Tests of the parsers of messages that were captured from a kernel.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ export interface RecordCase {
   readonly record: unknown;
 }
 
-/** Each is read, and survives whatever is done to its bytes. */
+/** Each message is parsed, and any damage to its bytes is survived. */
 export function testRecords(cases: readonly RecordCase[]): void {
   for (const { name, read, record } of cases) {
     test(`a captured ${name} is read into its record`, () => {

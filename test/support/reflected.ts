@@ -1,4 +1,4 @@
-// A reflector against a server that answers as its test says.
+// A reflector with a server that answers as its test says.
 
 import type { ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
@@ -17,23 +17,23 @@ export interface Reflected {
   readonly reflector: Reflector;
   readonly keys: () => readonly string[];
   readonly uid: (key: string) => string | undefined;
-  /** When it was created, as the last version that is believed says. */
+  /** Creation time, according to the last accepted version. */
   readonly createdAt: (key: string) => number | undefined;
-  /** Of objects, in words. */
+  /** Problems with objects, as text. */
   readonly problems: () => readonly string[];
-  /** Every set of keys that was ever there, in order, without repetition. */
+  /** Every set of keys so far, in order, without repetition. */
   readonly history: string[];
-  /** Resolves when the condition holds, which is asked after every change. */
+  /** Resolves when the condition holds, which is checked after every change. */
   until(condition: () => boolean): Promise<void>;
 }
 
 export type ReflectOptions = Partial<ApiTimes> &
   Pick<ReflectorOptions, 'held' | 'canHold' | 'expected'> & {
-    /** Addresses of servers that are asked before the one that answers as the test says. */
+    /** Addresses of servers that are tried before the one that answers as the test says. */
     readonly apiServers?: readonly string[];
   };
 
-/** Of namespaces. */
+/** A reflector of namespaces. */
 export async function reflect(
   context: TestContext,
   answer: ScriptedAnswer,

@@ -1,11 +1,11 @@
-// A folder in which the kernel lets this process change nothing, whichever user runs the test.
+// A folder in which the kernel lets this process change nothing, for every user that runs the test.
 
 import { chmodSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const nobody = 65534;
 
-/** Until it is disposed of. Root has no more rights than any user for so long; other folders beside this one can be changed. */
+/** Until it is disposed of. Meanwhile root has no more rights than any user; other folders can be changed. */
 export function refuseChanges(folder: string): Disposable {
   const parent = dirname(folder);
   const before = [folder, parent].map((path) => ({ path, mode: statSync(path).mode & 0o7777 }));

@@ -1,4 +1,4 @@
-// Single packets that nobody may send, and honest ones beside them, for test runs: each with what has to become of it.
+// Single packets that are forbidden, and allowed ones next to them, for test runs: each with its expected result.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -37,18 +37,18 @@ export function datagramBody(to: Ports = ports): PacketBody {
 export interface Sent {
   readonly program?: ProgramName;
   readonly ifIndex?: IfIndex;
-  /** Of `to_pod`: the interface that brought the packet to the stack. */
+  /** For `to_pod`: the interface that brought the packet to the stack. */
   readonly ingressIfIndex?: IfIndex;
   readonly source: string;
   readonly destination: string;
   readonly body?: PacketBody;
   readonly header?: Partial<IpHeader>;
   readonly outer?: OuterHeader;
-  /** Of a frame for from_network, from the outermost on. */
+  /** Tags of a frame for from_network, outermost first. */
   readonly tags?: readonly VlanTag[];
 }
 
-/** The drop's reason, or what was done with it. */
+/** The reason of the drop, or the verdict. */
 export function fate(datapath: TestDatapath, sent: Sent): string {
   const { program = 'from_pod', body: [protocol, payload] = datagramBody(), header = {} } = sent;
   const source = parseAddress(sent.source);
@@ -108,10 +108,12 @@ type Refusal =
   | 'spoofedTunnel';
 
 const named = Object.entries(dropReason).map(([key, reason]) => [key, dropReasonNames[reason]]);
-/** Names of drop reasons, as `fate` has them. */
+/** Names of drop reasons, as `fate` returns them. */
 export const reasons: Readonly<Record<Refusal, string>> = Object.fromEntries(named);
 
-/** Of a datagram to the tunnel's port. Only the first has the ports, and nothing comes of the others without it. */
+/**
+ * Fragments of a datagram to the tunnel's port. Only the first has the ports, and without it the others have no effect.
+ */
 export function fragmentsOf(
   family: 4 | 6,
 ): readonly (readonly [string, Pick<Sent, 'body' | 'header'>, boolean])[] {

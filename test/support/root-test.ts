@@ -1,5 +1,5 @@
-// Tests that need root and a real kernel. Where they cannot run they are skipped with the reason; where CI=true a skip
-// fails, so that a green run always means that they ran.
+// Tests that need root and a real kernel. On machines where they cannot run they are skipped with the reason; with
+// CI=true a skip fails, so that success always means that they ran.
 
 import { type TestContext, test } from 'node:test';
 
@@ -16,7 +16,7 @@ export function rootTest(name: string, body: TestBody): void {
   test(name, reason === undefined ? {} : { skip: reason }, body);
 }
 
-/** scripts/test passes what the machine lacks, in the words of scripts/requirements. */
+/** scripts/test passes the missing requirements, in the words of scripts/requirements. */
 export function reasonToSkip(): string | undefined {
   const lacking = process.env['HEDDLE_SKIP_ROOT_TESTS'];
   if (lacking !== undefined && lacking !== '') return lacking;

@@ -1,4 +1,4 @@
-// The nftables rules of a node, without counters and without the agent's lock, which names its process.
+// The nftables rules of a node, without counters and without the agent's lock, which contains its process id.
 
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { runIn } from './namespaces.ts';

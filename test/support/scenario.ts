@@ -1,5 +1,5 @@
-// A golden scenario: a folder with cluster manifests and `scenario.yaml` (this node, its configuration, what its host
-// looks like, its endpoints). Steps beyond the first replace the manifests.
+// A golden scenario: a folder with cluster manifests and `scenario.yaml` (this node, its configuration, its host's
+// interfaces, its endpoints). Later steps replace the manifests.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -32,7 +32,7 @@ const uplink = z.strictObject({
   gateways: list(addressField),
 });
 
-/** What the node has besides its uplinks; on loopback unless an interface is named. */
+/** The node's addresses besides those of its uplinks; on loopback unless an interface is named. */
 const otherAddress = z.strictObject({
   /** `198.51.100.1/24` */
   address: z.string(),
@@ -71,11 +71,11 @@ const scenario = z.strictObject({
   otherAddresses: list(otherAddress),
   vxlanIfIndex: optional(ifIndex),
   endpoints: list(endpoint),
-  /** Files of manifests, one a step. */
+  /** Files of manifests, one per step. */
   steps: list(z.string()),
 });
 
-/** What is desired after each step. */
+/** The desired state after each step. */
 export function runScenario(folder: string): readonly DesiredState[] {
   const file = join(folder, 'scenario.yaml');
   const raw: unknown = parse(fs.readFileSync(file, 'utf8'));

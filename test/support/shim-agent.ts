@@ -1,4 +1,4 @@
-// An agent as the CNI executable meets it.
+// An agent for tests of the CNI executable.
 
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -42,7 +42,7 @@ export function freshSocket(): string {
   return path.join(directory, `${sockets}.sock`);
 }
 
-/** As either side of the CNI socket sends it. */
+/** A message in the format of both sides of the CNI socket. */
 export function cniFrame(body: Uint8Array | string): Buffer {
   const bytes = Buffer.from(body);
   const length = Buffer.alloc(4);
@@ -56,7 +56,7 @@ export function answerFrame(outcome: number, text = ''): Buffer {
 }
 
 export interface ShimAgent extends AsyncDisposable {
-  /** The API's, which requests name; the agent listens beside it. */
+  /** The API's socket, which requests name; the agent listens next to it. */
   readonly socket: string;
   readonly bodies: readonly Uint8Array[];
 }

@@ -1,6 +1,6 @@
 import type { Logger } from '../../src/base/log.ts';
 
-/** Drops what it is given. */
+/** Discards everything. */
 export const silentLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,

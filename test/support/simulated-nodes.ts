@@ -1,4 +1,4 @@
-// A reflector of Nodes against a server of its own, on a clock that the test moves: hours pass in a second.
+// A reflector of Nodes with its own server, on a clock that the test moves: hours pass in a second.
 
 import { PassThrough } from 'node:stream';
 import type { TestContext } from 'node:test';
@@ -12,7 +12,7 @@ import type { ClusterNode } from '../../src/cluster/objects.ts';
 import { event } from './api-protocol.ts';
 
 export class SimulatedNodes {
-  /** Full lists that were asked for. */
+  /** Number of requested full lists. */
   lists = 0;
   /** Seconds since the start. */
   seconds = 0;
@@ -45,7 +45,7 @@ export class SimulatedNodes {
     return this.#reflector.state;
   }
 
-  /** As the reflector believes them to be; undefined: there is no such Node. */
+  /** The addresses according to the reflector; undefined: it knows no such Node. */
   addresses(name: string): readonly string[] | undefined {
     return this.#node(name)?.addresses.map(String);
   }
@@ -58,7 +58,7 @@ export class SimulatedNodes {
     return this.#store.view().get(name) as ClusterNode | undefined;
   }
 
-  /** `isSilent`: no watch tells. */
+  /** `isSilent`: without an event in any watch. */
   put(name: string, range: string, addresses: readonly string[], isSilent = false): void {
     const isNew = !this.#raw.has(name);
     const resourceVersion = String(++this.#version);
@@ -71,19 +71,19 @@ export class SimulatedNodes {
     if (!isSilent) this.#tell(isNew ? 'ADDED' : 'MODIFIED', node);
   }
 
-  /** No watch tells. */
+  /** Without an event in any watch. */
   deleteSilently(name: string): void {
     this.#raw.delete(name);
   }
 
-  /** The first time the reflector begins, with the Nodes that are there. */
+  /** The first call starts the reflector, with the existing Nodes. */
   async pass(seconds: number, stepSeconds = 1): Promise<void> {
     if (this.seconds === 0) this.#begin();
     const end = this.seconds + seconds;
     while (this.seconds < end) {
       this.seconds += stepSeconds;
       this.#context.mock.timers.tick(stepSeconds * 1_000);
-      // Without a word of the watch everything would be listed.
+      // Without any message in the watch, everything would be listed again.
       if (this.seconds % 60 === 0) this.#bookmark();
       await settled();
     }
@@ -128,7 +128,7 @@ export class SimulatedNodes {
   }
 }
 
-// Whatever streams and promises have to do without waiting.
+// Waits for streams and promises that need no timer.
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 6; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,4 @@
-// A node on which all is well, as facts see it, and changes of it.
+// A node without problems, as facts see it, and changes of it.
 
 import type {
   ObservedKernel,

@@ -1,4 +1,4 @@
-// What every table must do against a real kernel, and the place where it is tried.
+// The contract of every table with a real kernel, and the namespace for its test.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';

@@ -1,4 +1,4 @@
-// Every table's entries as text, one line an entry, sorted: what golden scenarios compare.
+// Every table's entries as text, one line per entry, sorted: golden scenarios compare them.
 
 import { attachmentEntries } from '../../src/datapath/attach/table.ts';
 import type { AttachedHook } from '../../src/datapath/attacher.ts';
@@ -20,7 +20,7 @@ import type { DesiredState } from '../../src/model/desired.ts';
 import type { EntryGroup } from '../../src/reconcile/table.ts';
 import { entriesOf } from './entries-of.ts';
 
-/** Lines by section, in the order in which tables are applied, after what is wrong and the MTU. */
+/** Lines by section, in the order in which tables are applied, after the problems and the MTU. */
 export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly string[]> {
   const { problems, podMtuBytes, pathMtuBytes } = desired;
   return new Map([
@@ -62,7 +62,7 @@ export function formatDump(sections: ReadonlyMap<string, readonly string[]>): st
   return Array.from(sections, ([name, lines]) => [`# ${name}`, ...lines, ''].join('\n')).join('\n');
 }
 
-/** What is gone (-) and what is new (+), by section; sections without either are left out. */
+/** Removed (-) and new (+) lines by section; sections without changes are omitted. */
 export function formatChange(
   before: ReadonlyMap<string, readonly string[]>,
   after: ReadonlyMap<string, readonly string[]>,

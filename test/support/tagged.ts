@@ -1,4 +1,4 @@
-// Test runs of frames with tags of VLANs: they get them first, by test/bpf/tagged.bpf.c. No test run has them otherwise.
+// Test runs of frames with VLAN tags: test/bpf/tagged.bpf.c adds them first, because a test run cannot pass them.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -8,14 +8,14 @@ import type { BpfProgram } from '../../src/kernel/bpf/program.ts';
 import type { SkBuffContext } from '../../src/kernel/bpf/sk-buff.ts';
 import { u32 } from '../../src/kernel/codec.ts';
 
-/** Of IEEE 802.1Q or 802.1ad. */
+/** A tag of IEEE 802.1Q or 802.1ad. */
 export interface VlanTag {
   readonly type: number;
-  /** 0: a priority, and no VLAN. */
+  /** 0: a priority without a VLAN. */
   readonly vlan: number;
 }
 
-/** A program that tags its frame as `tagBlock` says, and goes on with `inner`. */
+/** A program that tags its frame according to `tagBlock`, and continues with `inner`. */
 export function tagged(inner: BpfProgram, opened: UndoStack): BpfProgram {
   const name = 'tagged';
   const object = opened.use(BpfObject.open(readFileSync(`dist/test/bpf/${name}.bpf.o`), { name }));
@@ -27,7 +27,7 @@ export function tagged(inner: BpfProgram, opened: UndoStack): BpfProgram {
   return opened.use(object.program(name));
 }
 
-/** `tags`: from the outermost on. */
+/** `tags`: outermost first. */
 export function tagBlock(tags: readonly VlanTag[]): Required<SkBuffContext>['controlBlock'] {
   const words = tags.map(({ type, vlan }) => type * 0x10000 + vlan).reverse();
   const [a = 0, b = 0, c = 0, d = 0, e = 0, ...more] = words;

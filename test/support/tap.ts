@@ -1,5 +1,5 @@
-// A tap interface: what is written to it enters the kernel as if it came off a wire, with as many bytes in the packet's
-// linear part as the writer says and the rest in page fragments.
+// A tap interface: packets that are written to it enter the kernel as if they arrived from a wire. The writer chooses
+// the number of bytes in the packet's linear part; the rest is in page fragments.
 
 import fs from 'node:fs';
 import type { TestContext } from 'node:test';
@@ -14,7 +14,7 @@ import { joined } from './packets.ts';
 
 export interface Tap {
   readonly ifIndex: IfIndex;
-  /** The kernel makes page fragments only of packets longer than a page. */
+  /** The kernel creates page fragments only for packets longer than a page. */
   send(packet: Uint8Array, linearBytes: number): void;
 }
 
@@ -36,14 +36,14 @@ export function addTap(context: TestContext, namespace: NetworkNamespace): Tap {
   };
 }
 
-/** The interface is there as long as its descriptor, which reads and writes its packets without waiting. */
+/** The interface exists as long as its descriptor, which reads and writes its packets without blocking. */
 export function openTun(namespace: NetworkNamespace, name: string, flags: number): number {
   const setInterface = 0x400454ca; // TUNSETIFF
   const request = allocateMemory(40); // struct ifreq
   request.bytes.set(Buffer.from(name));
   u16.encode(flags, request.view, 16);
   const { O_RDWR, O_NONBLOCK } = fs.constants;
-  // The descriptor belongs to the namespace it was opened in.
+  // The descriptor belongs to the namespace in which it was opened.
   const fd = namespace.run(() => fs.openSync('/dev/net/tun', O_RDWR | O_NONBLOCK));
   ioctl(fd, setInterface, Number(request.address));
   return fd;

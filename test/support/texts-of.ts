@@ -1,4 +1,4 @@
-// Problems as people read them.
+// The texts of problems.
 
 export function textsOf(problems: readonly { readonly text: string }[]): string {
   return problems.map(({ text }) => text).join('\n');

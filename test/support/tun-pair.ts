@@ -1,5 +1,5 @@
-// Two tun interfaces in two network namespaces: what is sent by one is received by the other. As with WireGuard, their
-// packets have no Ethernet header.
+// Two tun interfaces in two network namespaces: each receives the packets that the other sends. As with WireGuard,
+// their packets have no Ethernet header.
 
 import fs from 'node:fs';
 import { NetworkNamespace } from '../../src/kernel/namespace.ts';

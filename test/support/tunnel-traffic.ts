@@ -1,13 +1,13 @@
-// What goes from one lab node to another through the overlay, and which way it took out of its node.
+// Packets from one lab node to another through the overlay, and the way by which they left their node.
 
 import type { TestLab } from './lab.ts';
 import { type OuterHeaders, onesComplementSum, readOuter } from './outer-headers.ts';
 import { joined } from './packets.ts';
 
-/** UDP, as the lab's agents have it. */
+/** The UDP port of the lab's agents. */
 const port = 4789;
 
-/** Packets that went out by the node's VXLAN device: not what from_pod encapsulated by itself. */
+/** Packets that left by the node's VXLAN device, without those that from_pod encapsulated itself. */
 export async function sentByDevice(lab: TestLab, node: string): Promise<number> {
   const command = ['ip', '-s', '-j', 'link', 'show', 'dev', 'heddle_vxlan'];
   const { stdout } = await lab.inNode(node, command);
@@ -16,7 +16,7 @@ export async function sentByDevice(lab: TestLab, node: string): Promise<number> 
   return link.stats64.tx.packets;
 }
 
-/** How many of the packets sent meanwhile went by the device. */
+/** The number of packets sent meanwhile that left by the device. */
 export async function byDevice(
   lab: TestLab,
   node: string,
@@ -38,7 +38,7 @@ export function tunnelled(
     .filter((outer) => outer.source === source);
 }
 
-/** Over an inner TCP segment and its pseudo-header, with its checksum in it; 0xffff is right. No IP options. */
+/** Sum over an inner TCP segment and its pseudo-header, including its checksum; 0xffff is correct. No IP options. */
 export function innerTcpSum(inner: Uint8Array): number {
   const isIpv4 = inner[12] === 0x08;
   const [addresses, transport] = isIpv4 ? [inner.slice(26, 34), 34] : [inner.slice(22, 54), 54];

@@ -1,4 +1,4 @@
-// Tests of what verbs of rtnetlink send: bytes that iproute2 sends for the same thing.
+// Tests of the bytes that rtnetlink verbs send: they equal those that iproute2 sends for the same purpose.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import { acknowledgement, done, FakeTransport } from './fake-netlink.ts';
 export const ifIndex: IfIndex = 7 as IfIndex;
 export const linkMac: Mac = parseMac('02:00:5e:10:00:01');
 
-// The flags beside REQUEST: what the request is.
+// The flags besides REQUEST: the kind of the request.
 export const change = 0x5;
 export const add = 0x605;
 export const replace = 0x505;
@@ -23,11 +23,11 @@ export interface VerbCase {
   readonly call: (socket: NetlinkSocket) => void;
   readonly type: number;
   readonly flags: number;
-  /** The family's header, then a line for each attribute. */
+  /** The family's header, then one line per attribute. */
   readonly payload: readonly string[];
 }
 
-/** One test for each. */
+/** One test per case. */
 export function testVerbs(cases: readonly VerbCase[]): void {
   for (const { name, call, type, flags, payload } of cases) {
     test(`${name} is these bytes`, () => {
@@ -39,7 +39,7 @@ export function testVerbs(cases: readonly VerbCase[]): void {
             : acknowledgement(request, flags === question ? noSuchDevice : 0),
         ),
       );
-      // A question's refusal is beside the point here.
+      // The refusal of a query does not matter here.
       const isRefusal = (error: unknown): boolean => flags === question && error instanceof Error;
       try {
         call(NetlinkSocket.over(transport));

@@ -1,4 +1,4 @@
-// Rules as tables: each is walked by a packet that is described, and what becomes of it is one line.
+// Rules as tables: each is walked by a described packet, and the result is one line.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
-// A wall clock that a test sets for one process and its children, by Debian's libfaketime; the machine's stays as it is. The
-// monotonic clock, the times of files and programs linked statically are not touched.
+// A wall clock that a test sets for one process and its children, by Debian's libfaketime; the machine's clock is not
+// changed. The monotonic clock, the times of files and statically linked programs are not affected.
 
 import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,10 +15,10 @@ export class WallClock {
     this.setDays(0);
   }
 
-  /** Of the processes that have this clock. */
+  /** Environment of the processes with this clock. */
   get environment(): Readonly<Record<string, string>> {
     return {
-      // The loader puts the machine's own folder of libraries in place of $LIB.
+      // The loader replaces $LIB with the machine's own folder of libraries.
       LD_PRELOAD: '/usr/$LIB/faketime/libfaketimeMT.so.1',
       FAKETIME_TIMESTAMP_FILE: this.#file,
       FAKETIME_NO_CACHE: '1',
@@ -32,7 +32,7 @@ export class WallClock {
     return Date.now() + this.#offsetMs;
   }
 
-  /** So many days from the machine's clock; at once. */
+  /** Moves it by this number of days from the machine's clock, at once. */
   setDays(days: number): void {
     this.#offsetMs = days * day;
     writeFileSync(`${this.#file}.new`, `${days < 0 ? '-' : '+'}${Math.abs(days)}d\n`);
