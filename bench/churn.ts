@@ -75,7 +75,7 @@ async function leave(
     if (hasTaken(plugin, pods.length)) return `ip link delete group ${ownGroup}`;
     // On a busy machine the agent was faster.
   }
-  throw new Error(`${plugin.name}: interfaces are gone half a second after the first DEL`);
+  throw new Error(`${plugin.name}: interfaces are deleted half a second after the first DEL`);
 }
 
 /** False: that many interfaces do not wait for their deletion. Otherwise the agent has none left to delete. */

@@ -43,7 +43,7 @@ export class HeddleLab implements AsyncDisposable {
     const status = [heddle, 'lab', 'status', '--name', name, '-o', 'json'];
     const { stdout } = await run(process.execPath, status);
     const [record] = JSON.parse(stdout) as readonly LabRecord[];
-    if (record === undefined) throw new Error(`lab ${name} is not there`);
+    if (record === undefined) throw new Error(`lab ${name} does not exist`);
     return new HeddleLab(name, directory, record);
   }
 

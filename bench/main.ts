@@ -37,7 +37,7 @@ interface Flags {
 async function run(name: string, flags: Flags): Promise<number> {
   const experiment = experiments.find((candidate) => candidate.name === name);
   if (experiment === undefined) {
-    process.stderr.write(`bench: no experiment ${name}; there are:\n${list()}\n`);
+    process.stderr.write(`bench: no experiment ${name}. Experiments:\n${list()}\n`);
     return 2;
   }
   if (flags.write === true && (flags.quick === true || flags.only !== undefined)) {

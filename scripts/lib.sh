@@ -1,17 +1,17 @@
-# What the scripts share: where we are, how they speak, how they wait. To be sourced.
+# Common parts of the scripts: the working directory, messages and waiting. To be sourced.
 # shellcheck shell=bash
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 log=dist/setup.log
 
-# die SENTENCE: what is missing and how to get it, on standard error; exit code 1.
+# die SENTENCE: prints the problem and its remedy on standard error, and ends with exit code 1.
 die() {
 	echo "heddle: $*" >&2
 	exit 1
 }
 
-# quietly WHAT COMMAND...: runs the command with its output in the log; says what it waits for only where that takes
-# more than two seconds, and shows the end of the output where it fails.
+# quietly WHAT COMMAND...: runs the command with its output in the log. Names the step only if it takes more than two
+# seconds, and shows the end of the output if it fails.
 quietly() {
 	local what=$1 pid timer status=0
 	shift

@@ -63,7 +63,7 @@ function platformOf(name: string): LockedPackage {
   const os = systems.filter((system) => words.includes(system));
   const cpu = processors.filter((processor) => words.includes(processor));
   if (os.length === 0 || cpu.length === 0)
-    throw new Error(`${name}: its name does not tell its platform: add it to ${file} by hand`);
+    throw new Error(`${name}: its name contains no platform: add it to ${file} manually`);
   const libc = words.includes('musl') ? ['musl'] : words.includes('gnu') ? ['glibc'] : [];
   return { cpu, os, ...(libc.length > 0 && { libc }) };
 }

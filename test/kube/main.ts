@@ -53,7 +53,7 @@ function program(): Command {
 function build(): Command {
   return new Command('build')
     .description(
-      'build the programs of Kubernetes (minutes, once), kept outside the tree; prints where',
+      'build the programs of Kubernetes (minutes, once) and print their folder outside the tree',
     )
     .action(async () => {
       const { folder } = await buildPrograms(printedProgress(), interrupted.signal);
@@ -65,9 +65,9 @@ function up(): Command {
   return new Command('up')
     .description('start a cluster')
     .option('--name <name>', 'name of the cluster: several can run under different names', 'kube')
-    .option('--nodes <count>', 'how many', wholeNumber, 2)
+    .option('--nodes <count>', 'number of nodes', wholeNumber, 2)
     .addOption(
-      new Option('--cni <choice>', 'who gives pods a network')
+      new Option('--cni <choice>', 'creator of the pod network')
         .choices(['heddle', 'bridge', 'none'])
         .default('heddle', 'heddle: this tree; bridge: the reference plugins'),
     )
@@ -99,14 +99,11 @@ function up(): Command {
 
 function down(): Command {
   return new Command('down')
-    .description('remove a cluster and count what is left: exit code 1 unless nothing is')
+    .description('remove a cluster and count what is left: exit code 1 if anything is')
     .option('--name <name>', chooses)
-    .option('--all', 'every cluster of this machine')
+    .option('--all', 'every cluster on this machine')
     .addOption(
-      new Option(
-        '--owned-by <pid>',
-        'those of this process, without words unless something is left',
-      )
+      new Option('--owned-by <pid>', 'clusters of this process, silently unless something is left')
         .argParser(wholeNumber)
         .hideHelp(),
     )
@@ -139,7 +136,7 @@ function status(): Command {
 function kubectl(): Command {
   return new Command('kubectl')
     .description(
-      "run kubectl as the cluster's admin; options of this command come before its words",
+      "run kubectl as the cluster's admin; put options of this command before kubectl's words",
     )
     .argument('<words...>')
     .option('--name <name>', chooses)

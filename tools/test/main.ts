@@ -68,7 +68,7 @@ function conclude(results: readonly FileResult[]): number {
   const skippedInCi = process.env['CI'] === 'true' && totals.skipped > 0;
   for (const line of skipText(results)) console.log(line);
   if (results.length === 0) console.log(`no test file matches ${process.argv.slice(2).join(' ')}`);
-  if (skippedInCi) console.log('a skipped test counts as a failure where CI=true');
+  if (skippedInCi) console.log('with CI=true, a skipped test counts as a failure');
   if (interrupted.signal.aborted) console.log('interrupted');
   console.log(totalsLine(totals));
   const ran = totals.passed + totals.failed > 0;

@@ -22,7 +22,7 @@ export function findGo(): GoToolchain {
   const asked = spawnSync('go', ['version'], { env: environment, encoding: 'utf8' });
   const needs = `the test cluster is built from Go modules and needs Go 1.${leastMinor} or later`;
   const how = 'install it from https://go.dev/dl (the golang package of Debian 12 is older)';
-  if (asked.status !== 0) throw new Error(`${needs}, and found none: ${how}`);
+  if (asked.status !== 0) throw new Error(`${needs}, but found none: ${how}`);
   const version = asked.stdout.trim().replace(/^go version /, '');
   if (!isRecent(version)) throw new Error(`${needs} (this is ${version}): ${how}`);
   return { version, environment };
