@@ -1,5 +1,6 @@
-// An agent whose API server answers, but wrongly: what the node holds stays, the server is not stormed, `heddle status` says
-// why. Each fault of the conversation alone is in api-answers.test.ts and api-watches.test.ts.
+// An agent whose API server answers wrongly: the node's state stays, the server is not flooded with requests, and
+// `heddle status` gives the reason. Each fault of the conversation alone is in api-answers.test.ts and
+// api-watches.test.ts.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -168,7 +169,7 @@ interface NodeObjects {
   items: { spec?: unknown }[];
 }
 
-/** Watches are told to list; one list of Nodes comes changed, and what is asked for afterwards is well. */
+/** Watches request a list; one list of Nodes is changed, and later answers are correct. */
 function oneList(change: (list: NodeObjects) => void): () => Misbehaviour {
   return () => {
     let lists = 0;

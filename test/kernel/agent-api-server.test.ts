@@ -1,4 +1,5 @@
-// An agent whose API server is away when it starts: everything stays as its predecessor left it, until all is read again.
+// An agent whose API server is down when it starts: everything stays as its predecessor left it, until everything is
+// read again.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -38,9 +39,9 @@ interface Cluster {
   nodes: readonly object[];
   isAway: boolean;
   readonly patches: string[];
-  /** Bodies of the Events that were made. */
+  /** Bodies of the created Events. */
   readonly events: EventBody[];
-  /** The watch of the nodes, once there is one. */
+  /** The watch of the nodes, if there is one. */
   nodeWatch: ServerResponse | undefined;
 }
 
@@ -61,7 +62,7 @@ interface EventBody {
   readonly involvedObject: { readonly kind: string; readonly name: string };
 }
 
-/** `serverPlace` makes the namespace of the API server; the agent's own unless given. */
+/** `serverPlace` creates the namespace of the API server; default: the agent's own. */
 async function cluster(
   context: TestContext,
   serverPlace?: (context: TestContext, place: AgentPlace) => NetworkNamespace,
@@ -107,7 +108,7 @@ async function cluster(
   return made;
 }
 
-// The port of the kubeconfig is of the same loopback: agent and server share the namespace.
+// The kubeconfig's port is on the same loopback: agent and server share the namespace.
 function kernelState({ namespace }: AgentPlace): string {
   return [
     runIn(namespace, 'ip', 'route', 'show', 'table', 'all', 'proto', '72'),

@@ -1,4 +1,5 @@
-// The wall clock is set under a running agent, a day ahead and two days back: nothing that counts by time may notice.
+// The wall clock is set under a running agent, a day ahead and two days back: nothing that measures time may be
+// affected.
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
@@ -42,7 +43,7 @@ rootTest('a jump of the wall clock under traffic changes nothing', async (contex
   await added(place, from, 'from');
   const target = await added(place, to, 'to');
   const pods = [from, to, guest];
-  // What DEL leaves as ADD made it.
+  // DEL leaves the same as after ADD.
   runIn(guest.namespace, 'ip', 'link', 'set', 'lo', 'up');
   const without = await lasting(place, agent, pods);
   await added(place, guest, 'guest');
@@ -59,7 +60,7 @@ rootTest('a jump of the wall clock under traffic changes nothing', async (contex
     assert.deepEqual(await lasting(place, agent, pods), before);
     runIn(from.namespace, 'busybox', 'ping', '-c', '1', '-W', '2', 'fd00:201:1::3');
     await saneTimes(place, clock);
-    // The only address that is left: given again although it cools down.
+    // The only remaining address: it is allocated again although it cools down.
     cni(place, { verb: 'DEL', containerId: 'guest', netns: guest.path });
     await eventuallyPasses(() =>
       assert.doesNotMatch(runIn(place.namespace, 'ip', '-o', 'link'), /: hdx/),
@@ -93,7 +94,7 @@ rootTest('a failed write is retried whatever the wall clock says', async (contex
   each('add');
   for (const days of [0, 1, -1]) {
     clock.setDays(days);
-    // Each try that fails puts off the next.
+    // Each failed attempt delays the next.
     const first = await retryInMs(place, clock);
     await eventuallyPasses(
       async () => assert.ok((await retryInMs(place, clock)) > first),
@@ -140,9 +141,9 @@ async function added(place: AgentPlace, pod: PodNetns, containerId: string): Pro
 }
 
 interface Traffic {
-  /** More comes back on the connection that was open all the time. */
+  /** More arrives on the connection that was open all the time. */
   goesOn(): Promise<void>;
-  /** Ends both; echo requests without an answer. */
+  /** Ends both; echo requests stay unanswered. */
   lost(): Promise<number>;
 }
 
@@ -179,18 +180,18 @@ async function lostOf(pings: ChildProcess, said: () => string): Promise<number> 
   await closed;
   const [, sent, received] =
     /(\d+) packets transmitted, (\d+) packets received/.exec(said()) ?? assert.fail(said());
-  // The last may be on its way.
+  // The last one may be in flight.
   return Math.max(0, Number(sent) - Number(received) - 1);
 }
 
-// Ages on the screen, and times in JSON, by the clock as it is now.
+// Ages on the screen, and times in JSON, follow the current clock.
 async function saneTimes(place: AgentPlace, clock: WallClock): Promise<void> {
   const { startedAt, lastChange, recentErrors } = await status(place);
   const times = [startedAt, lastChange?.at, recentErrors.at(-1)?.at].filter(
     (at) => at !== undefined,
   );
   for (const time of times) assertRecent(time, clock);
-  // The ring is looked at once a second.
+  // The ring is read once a second.
   await eventuallyPasses(async () => {
     const flows = (await get(place, '/v1/flows')).text.trimEnd().split('\n');
     assertRecent(JSON.parse(flows.at(-1) ?? '').time, clock);
@@ -208,7 +209,7 @@ function assertRecent(time: string, clock: WallClock): void {
   assert.ok(ageMs > -1000 && ageMs < 120_000, `${time} is ${ageMs} ms ago`);
 }
 
-// Until the next try, by the clock as it is now.
+// Until the next attempt, by the current clock.
 async function retryInMs(place: AgentPlace, clock: WallClock): Promise<number> {
   let retryAt = '';
   await eventuallyPasses(async () => {

@@ -1,4 +1,5 @@
-// The loader and the attachments against a real kernel: what a restart, an upgrade and a tampering hand leave behind.
+// The loader and the attachments with a real kernel: the state after a restart, an upgrade, and changes by other
+// programs.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -104,7 +105,7 @@ rootTest('a link whose pin is out of reach is found and pinned again', (context)
     const before = queryTcx(ifIndex, 'ingress');
     const pin = join(datapath.paths.links, linkPinName(attachment));
     {
-      // As a bpf file system does that was unmounted while a descriptor keeps it.
+      // A bpf file system does the same if it is unmounted while a descriptor keeps it.
       using _held = BpfLink.openPinned(pin);
       fs.unlinkSync(pin);
       links.attach(attachment);

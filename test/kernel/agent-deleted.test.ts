@@ -1,4 +1,4 @@
-// What is the agent's own on disk and in the bpf file system, deleted under the running agent.
+// The agent's own files on disk and in the bpf file system are deleted under the running agent.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -28,7 +28,7 @@ import {
 import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
-/** A reader that stays. */
+/** A permanent reader. */
 function fetchFlows({ socket }: AgentPlace): http.ClientRequest {
   const request = http.get({ socketPath: socket, path: '/v1/flows?follow=1', agent: false });
   return request.on('error', () => undefined);
@@ -112,7 +112,7 @@ rootTest(
     const call = { containerId: 'one', netns: pod.path } as const;
     cni(place, { verb: 'ADD', ...call });
     const other = { containerId: 'two', netns: podNamespace(context).path } as const;
-    // A file in the place of the folder: whoever is root may write to a folder of any mode.
+    // A file replaces the folder: root may write to a folder of any mode.
     const records = path.join(place.stateDir, 'endpoints');
     rmSync(records, { recursive: true });
     runIn(place.namespace, 'touch', records);

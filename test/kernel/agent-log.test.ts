@@ -1,4 +1,4 @@
-// An agent whose log takes no lines serves as any other, and says so.
+// An agent whose log accepts no lines serves like any other, and reports it.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

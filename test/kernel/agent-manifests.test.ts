@@ -1,4 +1,5 @@
-// Manifests that cost the agent far more than their size, in the folder of a running agent: pods are added and deleted meanwhile.
+// Manifests that cost the agent far more than their size, in the folder of a running agent: pods are added and deleted
+// meanwhile.
 
 import assert from 'node:assert/strict';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -28,16 +29,16 @@ function put({ folder }: AgentPlace, name: string, text: string): void {
   renameSync(path.join(folder, 'draft'), path.join(folder, 'cluster', name));
 }
 
-// Five times what is measured; what must not be done in the agent's own thread takes seconds.
+// Five times the measured value; work that must not run in the agent's own thread takes seconds.
 const mostComputedMs = 500;
 
-/** What the agent's own thread has computed since it began. Unlike the time that passes, other load does not move it. */
+/** Computing time of the agent's own thread since its start. Unlike elapsed time, it does not depend on other load. */
 function computedMs({ process: { pid } }: RunningAgent): number {
   const [nanoseconds] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ');
   return Number(nanoseconds) / 1e6;
 }
 
-/** A pod comes and goes; the most that the agent's own thread computed until one of both was answered. */
+/** A pod is added and deleted; returns the most that the agent's own thread computed until one of both was answered. */
 async function comeAndGo(place: AgentPlace, agent: RunningAgent, netns: string): Promise<number> {
   let mostMs = 0;
   for (const verb of ['ADD', 'DEL'] as const) {
@@ -83,7 +84,7 @@ rootTest('an agent that reads such a manifest stops as fast as any other', async
   assert.ok(tookMs < 2_000, `${tookMs} ms`);
 });
 
-// The longest that are read without a thread, and as long again in a thread.
+// The longest manifests that are read without a thread, and twice that length in a thread.
 const everyShape = hostileManifests.flatMap(({ text }, index) => [
   { name: `${index}-short.yaml`, text: text(mostInline - 100) },
   { name: `${index}-long.yaml`, text: text(2 * mostInline) },
@@ -97,7 +98,7 @@ rootTest(
     const agent = await startAgent(context, place);
     const netns = podNamespace(context).path;
     for (const { name, text } of everyShape) put(place, name, text);
-    // The last to be written: who tells of it has read all others.
+    // The last one to be written: if it is reported, all others have been read.
     put(place, '!.yaml', '[');
     let mostMs = 0;
     const isRead = async (): Promise<boolean> => {

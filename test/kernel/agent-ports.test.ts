@@ -1,4 +1,4 @@
-// The agent's ports under attack: taken by another process, filled with connections. CNI requests and probes go on.
+// The agent's ports under attack: taken by another process, filled with connections. CNI requests and probes continue.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawnSync } from 'node:child_process';
@@ -22,7 +22,7 @@ import { rootTest } from '../support/root-test.ts';
 const shim = fileURLToPath(new URL('../../shim/heddle-cni', import.meta.url));
 const unprivileged = ['--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all'];
 
-/** Runs a program of JavaScript in the node's namespace as an unprivileged user; waits for its first word. */
+/** Runs a JavaScript program in the node's namespace as an unprivileged user; waits for its first output. */
 async function attacker(
   context: TestContext,
   { namespace }: AgentPlace,
@@ -40,7 +40,7 @@ const takePorts = (ports: readonly number[]): string => `
   Promise.all(${JSON.stringify(ports)}.map((port) => new Promise((resolve) =>
     net.createServer().listen(port, '127.0.0.1', resolve)))).then(() => console.log('taken'));`;
 
-// Ends by itself: whoever is left over is no load.
+// Ends by itself, so that a leftover causes no load.
 const holdConnections = (port: number, count: number): string => `
   const net = require('node:net');
   const open = () => net.connect(${port}, '127.0.0.1').on('error', () => {}).on('close', () => setTimeout(open, 50));
@@ -142,7 +142,7 @@ rootTest(
   },
 );
 
-/** Behind nsenter and env, which execute the next. */
+/** Behind nsenter and env, which execute the next word. */
 function agentOf({ pid = 0 }: ChildProcess): number {
   const words = readFileSync(path.join('/proc', String(pid), 'cmdline'), 'utf8').split('\0');
   assert.ok(words.includes('agent'), words.join(' '));

@@ -1,4 +1,4 @@
-// The agent as a process: killed, restarted, tampered with, refused a second time, removed without a trace.
+// The agent as a process: killed, restarted, tampered with, refused a second time, uninstalled completely.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -44,7 +44,7 @@ interface TwoPods {
   readonly first: {
     readonly path: string;
     ping(target: string): void;
-    /** For some 3 s; resolves with what ping printed. */
+    /** Runs for some 3 s; resolves with ping's output. */
     keepPinging(target: string): Promise<string>;
   };
   readonly addresses: readonly string[];
@@ -273,7 +273,7 @@ rootTest(
   },
 );
 
-/** At both pods' interfaces, each in its way. */
+/** At both pods' interfaces, a different way at each. */
 function leaveByTcx({ namespace, pinDir, stateDir }: AgentPlace, objectHash: string): void {
   const { links, programs } = pinPaths(pinDir);
   const program = (hook: string): BpfProgram =>
@@ -311,7 +311,7 @@ rootTest('uninstall leaves the node as it was before', async (context) => {
   const { objectHash } = (await status(place)).datapath;
   await agent.end('SIGTERM');
   leaveByTcx(place, objectHash);
-  // What a DEL left to be deleted when the agent was stopped.
+  // Interfaces that a DEL left for later deletion when the agent was stopped.
   const left = `link add hdx99 address ${gatewayMac} type veth peer name end`;
   runIn(place.namespace, 'ip', ...left.split(' '));
   const told = uninstall();
@@ -374,7 +374,7 @@ rootTest(
   },
 );
 
-/** Where these folders are read-only. */
+/** If these folders are read-only. */
 function uninstallReadOnly(
   { namespace, config }: AgentPlace,
   cni: string,
@@ -436,7 +436,7 @@ rootTest(
   },
 );
 
-/** Everything on the node that we might leave behind. */
+/** Everything on the node that an agent might leave behind. */
 function trace({ namespace }: AgentPlace): string {
   return [
     ['ip', '-o', 'link'],

@@ -1,4 +1,4 @@
-// Two agents that are started for one node at the same moment: one serves, the other one says which, and has changed nothing.
+// Two agents start for one node at the same moment: one serves, the other names it and has changed nothing.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';

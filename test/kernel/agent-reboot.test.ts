@@ -1,5 +1,5 @@
-// A node that is switched off under running pods and comes back: no links, no namespaces, with or without what was pinned;
-// only the disk is as it was.
+// A node is switched off with running pods and starts again: no links, no namespaces, with or without pins; only the
+// disk is unchanged.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -21,7 +21,7 @@ import { rootTest } from '../support/root-test.ts';
 interface Case {
   readonly name: string;
   readonly settings: string;
-  /** What else the reboot takes. */
+  /** Additional losses by the reboot. */
   forget(place: AgentPlace): void;
 }
 
@@ -52,7 +52,7 @@ for (const { name, settings, forget } of cases) {
       cni(before, { verb: 'ADD', containerId, netns });
     }
     await agent.end('SIGKILL');
-    // The runtime made one sandbox's namespace again under its old path, empty.
+    // The runtime has recreated one sandbox's namespace under its old path, empty.
     runIn(kept.namespace, 'ip', 'link', 'del', 'eth0');
     for (const { end } of gone) end();
     forget(before);
@@ -100,7 +100,7 @@ for (const { name, settings, forget } of cases) {
   });
 }
 
-/** Without what differs from one making of the same to the next: indices, and addresses that cool down. */
+/** Without values that differ between two equal objects: indices, and addresses that cool down. */
 function shape({
   links,
   routes,

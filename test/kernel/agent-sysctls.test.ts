@@ -26,7 +26,7 @@ rootTest(
     const place = { ...agentPlace(context), before: readOnly };
     const set = (words: string): string =>
       runIn(place.namespace, 'sh', '-c', `cd /proc/sys/net && ${words}`);
-    // What the node itself needs is there; its pods' interfaces are made without.
+    // The node's own parameters are set; its pods' interfaces are created without.
     set('echo 1 > ipv4/ip_forward && echo 1 > ipv6/conf/all/forwarding');
     set('echo 0 > ipv6/conf/default/accept_ra');
     set('echo 1 > ipv4/conf/eth0/forwarding && echo 0 > ipv4/conf/default/forwarding');
@@ -42,7 +42,7 @@ rootTest(
     assert.equal((await status(place)).endpoints, 0);
     assert.doesNotMatch(runIn(place.namespace, 'ip', '-br', 'link'), /^hd[0-9a-f]{11}@/m);
     cni(place, { verb: 'DEL', ...call });
-    // Where nothing has to be written it need not be writable.
+    // If nothing has to be written, the parameters may be read-only.
     set('echo 1 > ipv4/conf/default/forwarding');
     const prevResult: unknown = JSON.parse(cni(place, { verb: 'ADD', ...call }));
     cni(place, { verb: 'CHECK', ...call, more: { prevResult } });

@@ -1,4 +1,4 @@
-// An agent that comes with other maps than those that run: the entries are carried over, and no packet is lost meanwhile.
+// An agent with different maps from the running ones: the entries are carried over, and no packet is lost meanwhile.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -19,7 +19,7 @@ import { spawnIn } from '../support/namespaces.ts';
 import { otherVersion, runOtherVersion } from '../support/other-version.ts';
 import { rootTest } from '../support/root-test.ts';
 
-/** As an agent of another version would have left it. */
+/** The state that an agent of another version leaves. */
 function runOther(place: AgentPlace, endpoints: readonly EndpointView[]): readonly string[] {
   return runOtherVersion({
     object: otherVersion(place.folder),

@@ -1,4 +1,4 @@
-// Lists and answers of all kinds that are not what was asked for: see test/support/misbehaviour.ts.
+// All kinds of wrong lists and answers: see test/support/misbehaviour.ts.
 
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -17,7 +17,7 @@ import {
   watches,
 } from '../support/misbehaviour.ts';
 
-/** The list with something about it changed. */
+/** The list with one change. */
 function changed(
   change: (list: { metadata: Record<string, unknown>; items: unknown[]; kind?: unknown }) => void,
 ): Misbehaviour {
@@ -28,7 +28,7 @@ function changed(
   });
 }
 
-/** Bytes on the connection, past the HTTP server. */
+/** Bytes on the connection that bypass the HTTP server. */
 function raw(text: string, { ends = true } = {}): Misbehaviour {
   return ({ request }) => {
     request.socket.write(text);

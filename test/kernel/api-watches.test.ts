@@ -1,4 +1,4 @@
-// Watches that are silent, end, or say what no watch says: see test/support/misbehaviour.ts.
+// Watches that are silent, end, or send invalid events: see test/support/misbehaviour.ts.
 
 import { describe, test } from 'node:test';
 import { event } from '../support/api-protocol.ts';
@@ -14,7 +14,7 @@ import {
   watches,
 } from '../support/misbehaviour.ts';
 
-/** A watch that says this and stays open, or ends. */
+/** A watch that sends this and stays open, or ends. */
 function watch(
   text: string | Buffer | ((exchange: FakeExchange) => string),
   ends = true,

@@ -1,4 +1,4 @@
-// Programs at pods' interfaces through shared blocks: one filter serves all, and what is tampered with is seen.
+// Programs at pods' interfaces through shared blocks: one filter serves all, and changes by other programs are noticed.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -51,7 +51,7 @@ function attach(attacher: BlockAttacher, ...wanted: readonly Entry[]): void {
   throwFirst(attacher.attachAll(wanted));
 }
 
-/** What of these is in place. */
+/** Which of these are in place. */
 function listed(attacher: BlockAttacher, wanted: readonly Entry[]): readonly Entry[] {
   return attacher.list(new Map(wanted.map((entry) => [attachmentKey(entry), entry])));
 }

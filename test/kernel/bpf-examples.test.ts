@@ -1,4 +1,4 @@
-// The examples of docs/ebpf-from-node.md do what they say.
+// The examples of docs/ebpf-from-node.md work as described.
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
@@ -14,7 +14,7 @@ import { testCgroup } from '../support/bpf.ts';
 import { runIn, spawnIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
-/** An example at work: its lines of output as they come. */
+/** A running example and its output lines. */
 interface RunningExample {
   line(pattern: RegExp): Promise<string>;
   /** Ctrl-C; resolves with the exit code. */

@@ -42,11 +42,11 @@ interface Bench {
   readonly object: BpfObject;
   program(name: string): BpfProgram;
   ran(which: number): number;
-  /** One datagram over loopback, to a port where nobody listens. */
+  /** One datagram over loopback, to a port where nothing listens. */
   send(): void;
 }
 
-/** A fresh namespace with loopback up, and the programs of hooks.bpf.c loaded. */
+/** A new namespace with loopback up, and the loaded programs of hooks.bpf.c. */
 function bench(context: TestContext): Bench {
   const namespace = testNamespace(context);
   const netlink = NetlinkSocket.open({ namespace });

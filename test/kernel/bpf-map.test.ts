@@ -1,4 +1,4 @@
-// Every map type keeps the same promises; where the kernel makes them differ, the table says so.
+// The common contract of all map types; the table states where the kernel makes them differ.
 
 import assert from 'node:assert/strict';
 import { BpfMap, type MapSpec } from '../../src/kernel/bpf/map.ts';

@@ -94,7 +94,7 @@ rootTest('a poll survives garbage collection', async (context) => {
   const { ring, tell } = bench(context);
   const batches = ring.batches({ periodMs: 60_000 });
   const next = batches.next();
-  // Enough garbage for several collections while only the poll handle could wake us.
+  // Enough garbage for several collections while only the poll handle could wake the process.
   for (let round = 0; round < 50; round++) {
     const garbage = Array.from({ length: 20_000 }, (_, index) => ({ index }));
     assert.equal(garbage.length, 20_000);

@@ -1,4 +1,4 @@
-// Programs of others at the cgroup that holds every pod, and at the kubelet's below it.
+// Programs of other software at the cgroup that holds every pod, and at the kubelet's cgroup below it.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, rmdirSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// The contract of CNI through the real executable and a real agent: what each verb prints in each version of the
-// specification, and what STATUS and ADD say when a node cannot take pods.
+// The contract of CNI through the real executable and a real agent: the output of each verb in each version of the
+// specification, and the answers of STATUS and ADD when a node cannot take pods.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -31,7 +31,7 @@ rootTest('every verb in every version follows the specification exactly', async 
   const pod = podNamespace(context);
   const execute = shimTo(place.socket, pod.path);
   const of = { place, pid: agent.pid ?? 0, pods: [pod.namespace] };
-  // What a first pod leaves for all that follow: tables of the data path, folders of the state.
+  // Objects that a first pod leaves for all later ones: tables of the data path, folders of the state.
   assert.equal((await execute(verb('ADD', {}))).exitCode, 0);
   assert.deepEqual(await execute(verb('DEL', {})), silent);
   await eventuallyPasses(() => assert.doesNotMatch(linksOf(place.namespace), /: hd/));
@@ -51,7 +51,7 @@ rootTest('every verb in every version follows the specification exactly', async 
     if (isAtLeast(cniVersion, '0.4.0')) {
       assert.deepEqual(await execute(verb('CHECK', { cniVersion, prevResult: result })), silent);
     }
-    // With all that a runtime knows; then, again, with as little as it may know.
+    // With everything that a runtime can pass; then again with the minimum.
     assert.deepEqual(await execute(verb('DEL', { cniVersion, prevResult: result })), silent);
     const bare = { CNI_NETNS: undefined, CNI_ARGS: undefined, CNI_PATH: undefined };
     for (const netns of ['', '/run/netns/heddle-test-gone', undefined]) {
@@ -81,7 +81,7 @@ interface Expected {
   readonly netns: string;
 }
 
-// Written out, so that it shares nothing with what it checks (CNI spec 1.1, section 5, and its predecessors').
+// Written out, so that it shares nothing with the tested code (CNI spec 1.1, section 5, and earlier versions).
 function expectedResult(version: string, { offset, host, mac, netns }: Expected): object {
   const [v4, v6] = [`10.201.1.${offset}/32`, `fd00:201:1::${offset}/128`];
   const gateways = ['169.254.1.1', 'fe80::1'];
@@ -187,7 +187,7 @@ rootTest('STATUS reports whether existing pods are affected, too', async (contex
   assertRefused(await execute(status), 50, new RegExp(`^STATUS: ${absent}$`));
   assertRefused(await execute({}), 11, new RegExp(`^ADD: ${absent}$`));
 
-  // The cluster does not have this node yet.
+  // The cluster does not contain this node yet.
   const nodes = path.join(place.folder, 'cluster', 'nodes.yaml');
   fs.renameSync(nodes, `${nodes}.later`);
   await startAgent(context, place);

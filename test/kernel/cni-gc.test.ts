@@ -1,4 +1,4 @@
-// GC, STATUS, fixed addresses and the cool-down, over real links and records on disk.
+// GC, STATUS, fixed addresses and the cool-down, with real links and records on disk.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -161,7 +161,7 @@ rootTest(
     for (const index of [0, 1, 3, 4]) {
       added.push(...(await restarted.add({ kind: 'add', ...request(index) })).addresses);
     }
-    // Those that are free, then the one that has cooled longest.
+    // The free addresses, then the one that has cooled longest.
     assert.deepEqual(
       added,
       [5, 6, 3, 2].map((last) => `10.201.1.${last}`),

@@ -1,5 +1,5 @@
-// An agent killed before each single step of ADD and DEL, of those that change anything on disk or in the kernel: the
-// runtime's next words bring everything in order, whichever step it was.
+// An agent is killed before each single step of ADD and DEL that changes anything on disk or in the kernel: the
+// runtime's next requests restore order, whichever step it was.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -24,7 +24,7 @@ interface Steps {
   readonly ofBoth: number;
 }
 
-/** Undefined when it died at that step. */
+/** Undefined if it died at that step. */
 function runUntil(step: number, node: TestNode, pod: TestPod): Promise<Steps | undefined> {
   const nodePath = `/proc/${process.pid}/fd/${node.namespace.fd}`;
   const words = [program, String(step), nodePath, node.directory, pod.path];
@@ -37,7 +37,7 @@ function runUntil(step: number, node: TestNode, pod: TestPod): Promise<Steps | u
   });
 }
 
-/** What a new agent finds, and that it finds no half of anything. */
+/** The state that a new agent finds, which contains no half of anything. */
 async function restarted(node: TestNode): Promise<TestNode['pods']> {
   // It deletes the interfaces that a DEL has left for later.
   using _ = new VethWiring(node.namespace.duplicate());

@@ -1,4 +1,4 @@
-// Requests that are wrong, through the real executable to a real agent: what each is told, and that none changes anything.
+// Invalid requests, through the real executable to a real agent: the answer to each, and that none changes anything.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -19,7 +19,7 @@ interface Node {
   execute(written: WrittenRequest): Promise<ShimExecution>;
 }
 
-/** With one pod; requests are for another one's namespace unless they say otherwise. */
+/** With one pod; by default requests are for another pod's namespace. */
 async function nodeWithPod(context: TestContext): Promise<Node> {
   const place = agentPlace(context, 'ipam: { excludedCidrs: [10.201.1.32/27] }\n');
   const { pid = 0 } = (await startAgent(context, place)).process;
@@ -48,9 +48,9 @@ function answerOf({ exitCode, stdout }: ShimExecution): Answer {
   return { exitCode, ...error };
 }
 
-// An error answers in the version of its request, where that can be read.
+// An error is in the version of its request, if that can be read.
 function versionOf({ environment: changes = {}, configuration = {} }: WrittenRequest): unknown {
-  // Started by a person rather than by a runtime, it must not wait for standard input.
+  // Started by a person instead of a runtime, it must not wait for standard input.
   const isVerbless = 'CNI_COMMAND' in changes && !changes['CNI_COMMAND'];
   if (isVerbless) return '1.1.0';
   if (typeof configuration === 'string') return '1.1.0';
@@ -85,7 +85,7 @@ const check = (changes: Readonly<Record<string, string>>, prevResult: object): W
   configuration: { prevResult },
 });
 
-/** Well formed, and refused for what there is on the node. */
+/** Well formed, but refused because of the node's state. */
 function refusedHere({ place, agentPid, resident, free }: Node): readonly Refusal[] {
   const nobodys =
     'cannot be used by a pod in 10.201.1.0/24: it is the network, node or broadcast address';

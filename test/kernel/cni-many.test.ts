@@ -1,5 +1,5 @@
-// Many pods, one after the other and at once, also while the agent is killed: everybody gets an address of their own, and
-// what they leave behind is counted, thing by thing.
+// Many pods, one after the other and at once, also while the agent is killed: each gets its own address, and everything
+// that they leave behind is counted.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -25,7 +25,7 @@ import { rootTest } from '../support/root-test.ts';
 
 const atOnce = 50;
 const cycles = 1000;
-// A period that does not come by: what is counted is what each verb leaves, not what was tidied up later.
+// A period that does not occur in the test: the counts show what each verb leaves, without later cleaning.
 const settings = 'endpointEntries: 64\nreconcilePeriodMs: 600000\nipam: { cooldownMs: 0 }\n';
 
 interface Member {
@@ -49,7 +49,7 @@ function assertAllWorked(ends: readonly CniEnd[]): void {
   assert.deepEqual(refused, []);
 }
 
-/** Interfaces go some time after their pods: waited for. */
+/** Interfaces are deleted some time after their pods: the test waits for them. */
 async function assertLeft(
   place: AgentPlace,
   { inventory, files }: { readonly inventory: NodeInventory; readonly files: readonly string[] },
@@ -67,7 +67,7 @@ async function assertLeft(
   assert.ok(tables.every(({ desired, applied }) => desired === applied));
 }
 
-/** A pod has come and gone once: what the agent opens the first time and keeps is there. */
+/** One pod was added and deleted: everything that the agent opens once and keeps exists now. */
 async function settled(
   place: AgentPlace,
   pid: number,
@@ -84,10 +84,10 @@ async function settled(
   return { inventory: nodeInventory(place), files: await idleDescriptors(pid) };
 }
 
-/** ADD and DEL of one new container after the other; resolves with what the plugin said that failed. */
+/** ADD and DEL of one new container after the other; resolves with the plugin's output if one failed. */
 function cycle(place: AgentPlace, { containerId, netns }: Member, times: number): Promise<string> {
   const { env, input, program } = execution(place, { verb: 'ADD', containerId, netns });
-  // By a shell, whose fork costs a tenth of ours.
+  // By a shell, whose fork costs a tenth of this process's.
   const script = `
     for cycle in $(seq ${times}); do
       export CNI_CONTAINERID="${containerId}-$cycle"
@@ -101,7 +101,7 @@ function cycle(place: AgentPlace, { containerId, netns }: Member, times: number)
   return text(child.stdout);
 }
 
-/** Once the connections of the last requests are closed. */
+/** After the connections of the last requests are closed. */
 async function idleDescriptors(pid: number): Promise<readonly string[]> {
   let files = descriptors(pid);
   for (let same = 0; same < 5; ) {
@@ -170,7 +170,7 @@ for (const begun of [1, 25]) {
       const added = Promise.all(
         pods.map(async (pod) => ({ pod, end: await cniBeside(place, { verb: 'ADD', ...pod }) })),
       );
-      // Answers come many together.
+      // Many answers arrive together.
       while (readdirSync(records).length < begun) await setTimeout(1);
       agent.process.kill('SIGKILL');
       const ends = await added;
@@ -185,7 +185,7 @@ for (const begun of [1, 25]) {
         endpoints >= atOnce - failed.length,
         `${failed.length} failed, ${endpoints} are there`,
       );
-      // As a runtime does after a failed ADD.
+      // A runtime does the same after a failed ADD.
       await Promise.all(
         failed.map(async ({ pod }) => {
           assertAllWorked([await cniBeside(place, { verb: 'DEL', ...pod })]);

@@ -1,4 +1,4 @@
-// What is left of a pod when a step of ADD fails, when the agent starts anew, when its interface goes.
+// The remains of a pod when a step of ADD fails, when the agent restarts, and when its interface is deleted.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
@@ -19,10 +19,10 @@ import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 import { textsOf } from '../support/texts-of.ts';
 
-/** Makes one step of ADD fail; `text` is what the runtime reads then. */
+/** Makes one step of ADD fail; `text` is the error that the runtime gets. */
 interface Fault {
   readonly step: string;
-  /** 5 is input/output, 999 anything without a code of its own. */
+  /** 5 is input/output, 999 anything without its own code. */
   readonly code: 5 | 999;
   prepare(node: TestNode, pod: TestPod): void;
   readonly text: RegExp;
@@ -121,13 +121,13 @@ rootTest('a restart finds live, incomplete, stale and deleted endpoints', async 
   assert.equal(listLinks(node.socket).length, 2, 'loopback and the live endpoint');
   assert.equal(readdirSync(node.directory).length, 2);
 
-  // What is stale can be deleted, and added anew, like any other.
+  // A stale endpoint can be deleted and added again, like any other.
   const environment = { CNI_NETNS: '' };
   assert.equal((await call(restarted, 'DEL', stale, { environment })).exitCode, 0);
   assert.deepEqual(restarted.problems(), []);
   const added = await call(restarted, 'ADD', stale);
   assert.equal(added.exitCode, 0, JSON.stringify(added.json));
-  // Behind the newest address from before the restart, not the first free one.
+  // The address follows the newest one from before the restart; it is not the first free one.
   assert.match(JSON.stringify(added.json), /10.201.1.6\/32/);
 });
 

@@ -58,7 +58,7 @@ async function serve(context: TestContext, node: TestNode): Promise<string> {
   return socket;
 }
 
-/** As a runtime does it, with the socket in the network configuration. */
+/** As a runtime does, with the socket in the network configuration. */
 async function execute(verb: string, pod: TestPod, configuration: object): Promise<Execution> {
   const environment = {
     CNI_COMMAND: verb,
@@ -106,11 +106,11 @@ rootTest('20 concurrent shims get 20 pods, and leave nothing', async (context) =
   assert.equal(new Set(addresses).size, 20);
   const deleted = await Promise.all(pods.map((pod) => execute('DEL', pod, { agentSocket })));
   assert.ok([...added, ...deleted].every(({ exitCode }) => exitCode === 0));
-  // The sockets of the last shims close in their own time.
+  // The sockets of the last shims close asynchronously.
   await waitUntil(() => isDeepStrictEqual(footprint(node), before));
 });
 
-/** A verb as the executable of the version before sends it: HTTP on the API's socket. */
+/** A verb as the executable of the previous version sends it: HTTP on the API's socket. */
 async function executeOlder(verb: string, pod: TestPod, socket: string): Promise<string> {
   const environment = [
     `CNI_COMMAND=${verb}`,
@@ -145,7 +145,7 @@ rootTest('an installed shim of the version before adds and deletes a pod', async
   const [, body = ''] = added.split('\r\n\r\n');
   assert.equal(body.length, Number(length));
   assert.match(body, /"address":"10.201.1.2\/32"/);
-  // The other way round: what one shim added, the next one deletes.
+  // The other direction: one shim adds, the next one deletes.
   assert.equal((await execute('DEL', pod, { agentSocket: socket })).exitCode, 0);
   assert.match(
     await executeOlder('DEL', pod, socket),

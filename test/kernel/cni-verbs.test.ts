@@ -34,7 +34,7 @@ rootTest('ADD creates a dual-stack pod that reaches its node and is reached', as
   for (const address of nodeAddresses)
     runIn(pod.namespace, 'busybox', 'ping', '-c1', '-W1', address);
   runIn(pod.namespace, 'busybox', 'ping', '-c1', '-W1', '127.0.0.1');
-  // No neighbour was ever asked for, and no address made up.
+  // No neighbour was requested, and no address generated.
   const addresses = runIn(pod.namespace, 'ip', '-6', '-o', 'address', 'show', 'dev', 'eth0');
   assert.doesNotMatch(addresses, /fe80|tentative/);
   assert.equal(addresses.trim().split('\n').length, 1);

@@ -1,5 +1,5 @@
-// A walk over the kernel's real table: connections of every protocol that are not translated as they should be go, all
-// others stay, among enough of them that the kernel's answer comes in many pieces.
+// A walk over the kernel's real table: wrongly translated connections of every protocol are deleted, all others stay,
+// among so many that the kernel's answer arrives in many pieces.
 
 import assert from 'node:assert/strict';
 import { hostPortIndex } from '../../src/agent/connections/host-port-index.ts';
@@ -29,7 +29,7 @@ const rules: Omit<TranslationRules, 'isNode'> = {
   formerSources: new Set(),
 };
 
-// What `conntrack -I` is told: source, destination, the reply's source and destination, and the protocol's words.
+// Arguments of `conntrack -I`: source, destination, the reply's source and destination, and the protocol's words.
 const udp = '-p udp --sport 4000 --dport 53';
 const tcp = '-p tcp --sport 4000 --dport 443 --state ESTABLISHED -u ASSURED,SEEN_REPLY';
 const sctp =
@@ -48,7 +48,7 @@ const right = [
   `-s 192.0.2.4 -d 192.0.2.70 ${udp}`,
   `-s 198.51.100.1 -d 203.0.113.9 ${tcp}`,
   `-s 192.0.2.5 -d 198.51.100.1 ${tcp}`,
-  // An address that is the node's by a route alone.
+  // An address that belongs to the node only by a route.
   `-s 192.0.2.5 -d 233.252.0.7 ${tcp}`,
   `-s 203.0.113.9 -d 198.51.100.1 -p udp --sport 4001 --dport 5301`,
   `-s 192.0.2.6 -d 203.0.113.9 -w 9 ${udp}`,

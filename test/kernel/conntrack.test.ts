@@ -20,7 +20,7 @@ const server = parseAddress('198.51.100.1');
 const client6 = parseAddress('2001:db8::1');
 const server6 = parseAddress('2001:db8::2');
 
-/** One connection each: TCP with NAT and mark, UDP, ICMP over IPv4; TCP over IPv6. */
+/** One connection of each kind: TCP with NAT and mark, UDP, ICMP over IPv4; TCP over IPv6. */
 function fill(namespace: NetworkNamespace): void {
   namespace.run(() => writeSysctl('net/netfilter/nf_conntrack_acct', 1));
   const insert = (...args: string[]): string =>

@@ -1,5 +1,5 @@
-// A pod with CAP_NET_ADMIN fills its own namespace: what the agent does for it takes no longer, and the agent goes on
-// answering others meanwhile.
+// A pod with CAP_NET_ADMIN fills its own namespace: the agent's work for it takes no longer, and the agent continues to
+// answer others meanwhile.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -23,10 +23,10 @@ import { rootTest } from '../support/root-test.ts';
 
 const count = 20_000;
 const containerId = 'crowded';
-// On an idle machine they are 20 ms; with a listing of everything they were 3,000.
+// 20 ms on an idle machine; with a listing of everything it was 3,000 ms.
 const longestAnswerMs = 1000;
 
-/** What `ip -batch` does in the pod, once for each number. */
+/** Input of `ip -batch` in the pod, once for each number. */
 const crowds: readonly {
   readonly name: string;
   readonly before?: string;
@@ -35,7 +35,7 @@ const crowds: readonly {
 }[] = [
   {
     name: 'addresses',
-    // The kernel takes them quicker so.
+    // The kernel accepts them faster this way.
     before: 'ip link set eth0 down',
     line: (high, low) => `address add 10.9.${high}.${low}/32 dev eth0`,
     differs: /is down/,
@@ -53,11 +53,11 @@ const crowds: readonly {
   { name: 'links', line: (high, low) => `link add d${high}-${low} type bridge` },
 ];
 
-// Those of which the kernel takes too long to make more, or allows no more.
+// Objects of which the kernel takes too long to create more, or allows no more.
 const share: Readonly<Record<string, number>> = { rules: 10, links: 40, names: 42 };
 
 for (const { name, before = 'true', line, differs } of crowds) {
-  // Rules and links take the kernel itself too long to make.
+  // Rules and links take the kernel itself too long to create.
   const made = Math.floor(count / (share[name] ?? 1));
   rootTest(
     `${made} ${name} in a pod delay neither its CHECK nor its DEL nor others`,
@@ -116,7 +116,7 @@ rootTest(
   },
 );
 
-/** Asks for the agent's health again and again; `end` gives how long the slowest answer took, in ms. */
+/** Repeatedly requests the agent's health; `end` returns the duration of the slowest answer, in ms. */
 function watchAnswers(place: AgentPlace): { end(): Promise<number> } {
   let longest = 0;
   let isOver = false;

@@ -1,4 +1,5 @@
-// What from_pod puts around a packet for another node in overlay mode, field by field, and when it leaves that to the device.
+// The headers that from_pod puts around a packet for another node in overlay mode, field by field, and the cases that
+// it leaves to the device.
 
 import assert from 'node:assert/strict';
 import { parseAddress } from '../../src/net/address.ts';
@@ -40,7 +41,7 @@ const congestion = { notCapable: 0, capable1: 1, capable0: 2, congested: 3 } as 
 interface Inner {
   readonly what: string;
   readonly body: (family: 4 | 6) => { readonly protocol: number; readonly payload: Uint8Array };
-  /** Of IPv4's header. */
+  /** Of the IPv4 header. */
   readonly header?: object;
   readonly only?: 4 | 6;
 }
@@ -94,7 +95,7 @@ const inners: readonly Inner[] = [
   },
 ];
 
-/** What an error about it quotes. */
+/** The packet that an error about it quotes. */
 function datagramTo(family: 4 | 6, pod: AddressByFamily): Uint8Array {
   const ends = { source: places.tunnelled[family], destination: pod[family] };
   return ip({ ...ends, protocol: protocols.udp }, udp(ports, data));
@@ -211,7 +212,7 @@ const fallBacks: readonly FallBack[] = [
     arrange: ({ namespace }) => void runIn(namespace, 'sysctl', '-qw', 'net.ipv4.ip_forward=0'),
   },
   { what: 'the tunnel runs over IPv6', to: places.tunnelledOverIpv6 },
-  // A test run's packet has no kind of segmentation, which no tunnel takes.
+  // A test run's packet has no kind of segmentation that tunnels refuse.
   { what: 'the kernel cannot put such segments into a tunnel', gsoSize: 500 },
 ];
 
@@ -223,7 +224,7 @@ for (const { what, arrange, to = places.tunnelled, gsoSize } of fallBacks) {
       arrange?.(datapath);
       const packet = frame(family, to, { protocol: protocols.udp, payload: udp(ports, data) });
       const options = { ifIndex: web.ifIndex, ...(gsoSize === undefined ? {} : { gsoSize }) };
-      // Looked up, then by what the flow remembers.
+      // By lookup, then by the flow's memory.
       for (const events of [['new'], []]) {
         const found = observe(datapath, 'from_pod', packet, options);
         assert.deepEqual(found.packet, packet);
@@ -253,7 +254,7 @@ rootTest("a packet longer than the tunnel's MTU goes to the stack unchanged", (c
   assert.deepEqual(found.packet, long);
 });
 
-/** By web; what comes out. */
+/** Sent by web; returns the outgoing packet. */
 function send(datapath: TestDatapath, packet: Uint8Array): Uint8Array {
   const found = observe(datapath, 'from_pod', packet, { ifIndex: web.ifIndex as IfIndex });
   assert.equal(found.outcome.verdict, 'redirect');

@@ -1,5 +1,4 @@
-// An established flow goes by what its entry remembers. A change of the tables ends that with the next generation, whatever
-// changed.
+// The programs handle an established flow by its entry. Any change of the tables ends that with the next generation.
 
 import assert from 'node:assert/strict';
 import { dropReason, locationKind } from '../../src/datapath/generated.ts';
@@ -150,7 +149,7 @@ for (const { what, sending, established, change, changed } of changes) {
         sendPacket(datapath, sending, { family });
         assert.deepEqual(sendPacket(datapath, sending, { family }), established);
         change(datapath, family);
-        // What reads a table for each packet knows at once.
+        // Code that reads a table for each packet notices at once.
         const remembers = sending.program !== 'from_network' && !isIpv6Route(sending, family);
         if (remembers) {
           assert.deepEqual(
@@ -169,7 +168,7 @@ for (const { what, sending, established, change, changed } of changes) {
   }
 }
 
-/** Its next hop has no room in the entry, so that its route is read again. */
+/** Its next hop does not fit in the entry, so its route is read again. */
 function isIpv6Route({ to }: Sending, family: AddressFamily): boolean {
   return to === places.native && family === 6;
 }
@@ -216,7 +215,7 @@ rootTest('a changed next hop is used for the next packets', (context) => {
     beginGeneration(datapath.tableGeneration);
     assert.deepEqual(sendPacket(datapath, sending, { family: 4 }), webOut);
     const remote = onlyFlow(datapath).end.find(({ endpointId }) => endpointId === 0);
-    // As it stands in a packet, read as a number of this machine.
+    // As in a packet, read as a number of this machine.
     const bytes = new Uint8Array(Uint32Array.of(remote?.link[0] ?? 0).buffer);
     assert.deepEqual([...bytes], [203, 0, 113, 77]);
     clearFlows(datapath);

@@ -1,4 +1,4 @@
-// Events: what a drop says, how a flood is held back, and that what is not said is counted.
+// Events: the content of drop events, the limits in a flood, and the count of suppressed events.
 
 import assert from 'node:assert/strict';
 import { dropReason, flowEventKind, trafficDirection } from '../../src/datapath/generated.ts';
@@ -33,7 +33,7 @@ interface Shape {
   readonly isAnswer?: boolean;
 }
 
-/** From a pod; `port` is the one end's, 80 the other's. */
+/** From a pod; `port` is its own, 80 the other end's. */
 function packetOf(pod: Pod, destination: Address, shape: Shape = {}): Uint8Array {
   const { port = 40000, flags = tcpFlags.syn, isAnswer = false } = shape;
   const [sourcePort, destinationPort] = isAnswer ? [80, port] : [port, 80];
@@ -83,7 +83,7 @@ rootTest('a drop that only the stack can explain is an event, too', (context) =>
 rootTest(
   'a flood is counted packet by packet, but its events stay within the budget per second',
   async (context) => {
-    // One endpoint has a twentieth for itself, and half at most of what all share.
+    // One endpoint has a twentieth for itself, and at most half of the shared budget.
     const datapath = testDatapath(context, { eventsPerSecond: 40 });
     const flood = { ifIndex: web.ifIndex, repeat: 100 };
     datapath.run('from_pod', spoofed, flood);

@@ -1,5 +1,5 @@
-// What decides the way of a connection must not lie in a cache that another pod can flush: translated connections that are idle
-// while a neighbour opens two million flows. HEDDLE_FLOWS=N sets how many.
+// The state that decides the way of a connection must not be in a cache that another pod can flush: translated
+// connections are idle while a neighbour opens two million flows. HEDDLE_FLOWS=N sets the number.
 
 import assert from 'node:assert/strict';
 import { parseAddress } from '../../src/net/address.ts';

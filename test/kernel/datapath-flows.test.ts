@@ -1,4 +1,4 @@
-// Flow state: what opens, continues, closes and restarts a flow, and what its events say.
+// Flow state: which packets open, continue, close and restart a flow, and the content of its events.
 
 import assert from 'node:assert/strict';
 import {
@@ -53,7 +53,7 @@ function segment(flags: number, sender: 'client' | 'server', payload = 0): Body 
   return { protocol: protocols.tcp, payload: tcp({ ...ports, flags }, new Uint8Array(payload)) };
 }
 
-/** What `pod` sends to `to`. */
+/** A packet from `pod` to `to`. */
 function fromPod(
   pod: Pod,
   to: AddressByFamily,
@@ -67,7 +67,7 @@ function fromPod(
   );
 }
 
-/** What connection tracking could not be asked for passes the stack. */
+/** Packets that connection tracking cannot look up pass the stack. */
 function goesStraight({ protocol }: Body): boolean {
   const { tcp: ofTcp, udp: ofUdp, icmp, icmpv6 } = protocols;
   return [ofTcp, ofUdp, icmp, icmpv6].some((each) => each === protocol);

@@ -1,4 +1,4 @@
-// Real packets whose headers lie in page fragments, which no test run can make: they are read all the same.
+// Real packets with headers in page fragments, which no test run can create: the programs read them nevertheless.
 
 import assert from 'node:assert/strict';
 import { dropReason } from '../../src/datapath/generated.ts';
@@ -21,7 +21,7 @@ import { addTap } from '../support/tap.ts';
 const payload = new Uint8Array(6000);
 const segment = tcp({ sourcePort: 40000, destinationPort: 80, flags: tcpFlags.ack }, payload);
 const ethernetBytes = 14;
-/** Up to past the last header of the longest packet here. */
+/** Beyond the last header of the longest packet here. */
 const linearParts = [ethernetBytes, 20, 34, 50, 54, 70, 80, 100];
 
 const packets = [

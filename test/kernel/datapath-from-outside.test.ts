@@ -1,4 +1,4 @@
-// What comes in by an uplink for a pod here, by whose address it has.
+// Packets that arrive at an uplink for a pod here, by the owner of their source address.
 
 import assert from 'node:assert/strict';
 import { routeKind } from '../../src/datapath/generated.ts';
@@ -137,7 +137,7 @@ rootTest(
   },
 );
 
-/** What from_network does not read to its end, and the stack may send on. */
+/** Packets that from_network does not read to their end, and that the stack may forward. */
 const unread: readonly (readonly [what: string, 4 | 6, Pick<Sent, 'body' | 'header'>])[] = [
   ['seven extension headers', 6, { body: wrapped(7) }],
   ['hops still to be made', 6, { body: wrapped(1, nextHeaders.routing, 1) }],
@@ -218,7 +218,7 @@ rootTest('frames with up to four priority tags are treated like untagged ones', 
         assert.equal(fate(datapath, { ...sent, tags }), expected, what);
       }
       assert.equal(fate(datapath, { ...sent, tags: priority }), reasons.notIp, 'one more');
-      // Of that VLAN, whose interface has them.
+      // Frames of that VLAN, whose interface receives them.
       for (const tags of [[ofVlan], [ofVlan, ...more], [...priority.slice(0, 3), ofVlan]])
         assert.equal(fate(datapath, { ...sent, tags }), 'next', 'of a VLAN');
       assert.equal(first?.vlan, 0);

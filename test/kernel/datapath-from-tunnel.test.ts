@@ -1,4 +1,4 @@
-// What comes out of the tunnel, by who put it in.
+// Packets from the tunnel, by their sender.
 
 import assert from 'node:assert/strict';
 import { parseAddress } from '../../src/net/address.ts';

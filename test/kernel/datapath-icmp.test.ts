@@ -1,5 +1,5 @@
-// ICMP that would speak for others: errors about packets that were not sent to their sender, neighbour discovery; of a pod here, and
-// of another node for a pod here.
+// ICMP in the name of others: errors about packets that were not sent to their sender, and neighbour discovery; from a
+// pod here, and from another node for a pod here.
 
 import { type Address, parseAddress } from '../../src/net/address.ts';
 import { protocols } from '../../src/net/protocol.ts';
@@ -111,13 +111,13 @@ interface Way {
   readonly program: 'from_overlay' | 'from_network' | 'to_pod';
   /** To a pod, through the stack. */
   readonly at?: Required<Pick<Sent, 'ifIndex' | 'ingressIfIndex'>>;
-  /** Who may send by it: a pod of that node, and the node itself. */
+  /** The senders allowed there: a pod of that node, and the node itself. */
   readonly pod: AddressByFamily;
   readonly node: AddressByFamily;
   readonly third: AddressByFamily;
 }
 
-/** By routes: `pod` and `node` have one next hop, `third` another. */
+/** According to the routes: `pod` and `node` have the same next hop, `third` another. */
 const waysIn: readonly Way[] = [
   {
     ...{ program: 'from_overlay', pod: places.tunnelled, node: places.otherNode },
@@ -128,7 +128,7 @@ const waysIn: readonly Way[] = [
     node: { 4: parseAddress('203.0.113.2'), 6: parseAddress('2001:db8:ffff::2') },
   },
 ];
-/** A packet may come to the pod without a look at the program before. */
+/** A packet may arrive at the pod without passing the program before. */
 const ways: readonly Way[] = waysIn.flatMap((way) => {
   const ingressIfIndex = way.program === 'from_network' ? uplink : tunnelDevice;
   return [way, { ...way, program: 'to_pod', at: { ifIndex: db.ifIndex, ingressIfIndex } }];
@@ -165,7 +165,7 @@ function nextTo(address: Address): Address {
   return parseAddress(address.replace(/\d+$/, (last) => `${Number(last) + 1}`));
 }
 
-/** Errors to db whose quote does not show what they are about. */
+/** Errors to db whose quote does not identify the packet. */
 function unreadableErrors({ program, at, pod }: Way, family: 4 | 6): readonly RefusedPacket[] {
   const [type] = errorTypes[family];
   const sent = { program, ...at, source: pod[family], destination: db[family], fate: forgedError };
@@ -184,7 +184,7 @@ function unreadableErrors({ program, at, pod }: Way, family: 4 | 6): readonly Re
   ];
 }
 
-/** Of `bytes` by its own header; what stands behind them in the frame is padding. */
+/** The header states `bytes`; later bytes of the frame are padding. */
 function firstFragment(
   family: 4 | 6,
   [protocol, whole]: PacketBody,
@@ -198,7 +198,7 @@ function firstFragment(
   return { body: [nextHeaders.fragment, piece], header: { claimedLength: 8 + bytes } };
 }
 
-/** Extension headers of these kinds, each of `length` bytes, before what db sent `to`. */
+/** Extension headers of these kinds, each of `length` bytes, before the packet that db sent `to`. */
 function chained(to: AddressByFamily, kinds: readonly number[], cut?: number): PacketBody {
   const kindsAndEnd = [...kinds, protocols.udp];
   const payload = kinds.reduceRight<Uint8Array>(

@@ -1,5 +1,5 @@
-// What a flow's entry remembers of its ends is for those ends alone: nobody becomes another's sender by it, and what does not fit
-// a packet is not followed.
+// The ends that a flow's entry remembers apply only to these ends: no other sender can use them, and an entry that does
+// not match a packet is not used.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -69,7 +69,7 @@ rootTest('an end that was only a receiver so far must prove its identity', (cont
         assert.deepEqual({ ...found, ...refusedFor(dropReason.spoofedMac) }, found);
       }
       assert.equal(sendPacket(datapath, back, { family, back: true }).verdict, 'redirect');
-      // A pod that claims the other end's address, which the entry knows by now.
+      // A pod that claims the other end's address, which is in the entry now.
       const claimed = {
         ...sending,
         program: 'from_pod',
@@ -83,7 +83,7 @@ rootTest('an end that was only a receiver so far must prove its identity', (cont
   }
 });
 
-// The kernel puts 48 bytes before a key; whatever is read of an established flow is on lines that it needs anyway.
+// The kernel puts 48 bytes before a key; every read of an established flow is on cache lines that it needs anyway.
 test('an entry of the flow table is three cache lines', () => {
   const { key, value } = maps.flows;
   assert.equal(48 + key.size + value.size, 3 * 64);

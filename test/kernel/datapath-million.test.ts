@@ -1,5 +1,5 @@
-// Very many mutated packets through each program: never a verdict that it does not have, and all that was dropped is counted
-// with a reason, to the last packet. HEDDLE_MUTATIONS=N sets how many for each program, HEDDLE_SEED=N repeats a run.
+// Very many mutated packets through each program: only its valid verdicts occur, and every dropped packet is counted
+// with a reason. HEDDLE_MUTATIONS=N sets the number for each program, HEDDLE_SEED=N repeats a run.
 
 import assert from 'node:assert/strict';
 import { dropReason, dropReasonNames, type ProgramName } from '../../src/datapath/generated.ts';
@@ -21,7 +21,7 @@ interface Case {
   readonly program: ProgramName;
   readonly ifIndexes: readonly IfIndex[];
   readonly verdicts: readonly string[];
-  /** Of the packets that were passed on, those that count as some pod's, in this direction. */
+  /** The number of passed packets that count for some pod, in this direction. */
   readonly counted?: { readonly direction: 0 | 1; readonly verdicts: readonly string[] };
 }
 
@@ -87,7 +87,7 @@ for (const { program, ifIndexes, verdicts, counted } of cases) {
     const { refused, dropped } = drops(datapath);
     assert.equal(dropped, counts.get('drop'));
     if (counted === undefined) return;
-    // What nobody has the address of is handed to the stack, which answers, and is counted as dropped.
+    // Packets for unused addresses go to the stack, which answers, and are counted as dropped.
     const passed = sum(counted.verdicts) - (counted.verdicts.includes('pass') ? refused : 0);
     const traffic = [web, db].map(({ id }) => datapath.endpointCounters(id).traffic);
     const seen = traffic.map((both) => both[counted.direction]?.packets ?? 0);
@@ -98,7 +98,7 @@ for (const { program, ifIndexes, verdicts, counted } of cases) {
   });
 }
 
-/** By all reasons: what was dropped, and what was counted so but left for the stack to refuse. */
+/** For all reasons: dropped packets, and packets that were counted as dropped but left for the stack to refuse. */
 function drops(datapath: TestDatapath): { readonly refused: number; readonly dropped: number } {
   const reasons = Object.keys(dropReasonNames).map(Number);
   const all = reasons.reduce((sum, reason) => sum + datapath.dropCounter(reason).packets, 0);

@@ -1,5 +1,5 @@
-// Who owns a flow: what connection tracking has as translated passes the stack, in every program, both families, whatever
-// the flow's entry says or whether there is one; everything else goes straight on.
+// The owner of a flow: translated flows of connection tracking pass the stack, in every program, both families, with
+// any flow entry or none; all other flows take the direct way.
 
 import assert from 'node:assert/strict';
 import { flowPath } from '../../src/datapath/generated.ts';
@@ -15,7 +15,7 @@ const { syn, ack, fin, rst } = tcpFlags;
 const bodies = ['tcp', 'udp'] as const;
 const up = { from_pod: 'pass', from_network: 'next', from_overlay: 'next' } as const;
 
-/** Each way on which an answer may come that the node's NAT has to see. */
+/** Each way on which a reply may arrive that the node's NAT has to see. */
 const answers = Object.values(hops);
 
 function eachAnswer(
@@ -40,7 +40,7 @@ function eachAnswer(
   }
 }
 
-/** A connection of the answer's receiver to a Service's address, translated to the answer's sender. */
+/** A connection of the reply's receiver to a Service's address, translated to the reply's sender. */
 function service(family: 4 | 6, hop: Hop) {
   return {
     original: [hop.to[family], places.world[family]],
@@ -296,7 +296,7 @@ rootTest('an ICMP error takes the path of the flow that it quotes', (context) =>
 rootTest('an ICMP error about an echo on the direct path takes the direct path', (context) => {
   const datapath = testDatapath(context);
   for (const family of families) {
-    // What the pod db sent, and what the neighbour's pod says of it.
+    // The packet that the pod db sent, and the neighbour pod's error about it.
     const request = sentByDb(places.native);
     assert.equal(verdictOf(datapath, { hop: request, family, protocol: 'echo' }), 'redirect');
     const error = {
@@ -338,7 +338,7 @@ rootTest(
   },
 );
 
-/** Lets time pass for what the flow table has. */
+/** Ages the entries of the flow table. */
 function age(datapath: TestDatapath, seconds: number): void {
   for (const [key, flow] of [...datapath.flows.entries()]) {
     datapath.flows.set(key, { ...flow, lastSeenNs: flow.lastSeenNs - seconds * 1e9 });

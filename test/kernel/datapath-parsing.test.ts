@@ -1,4 +1,4 @@
-// Headers, whole and broken: nothing is read past its end, and what cannot be read is dropped and counted as malformed.
+// Valid and broken headers: nothing is read past its end, and unreadable packets are dropped and counted as malformed.
 
 import assert from 'node:assert/strict';
 import { type Address, addressBytes } from '../../src/net/address.ts';
@@ -257,7 +257,7 @@ rootTest('a segmented packet counts by its contents, whatever its header says', 
 rootTest("BIG TCP's own header is in none of its segments", (context) => {
   const datapath = testDatapath(context);
   const long = tcp({ ...ports, flags: tcpFlags.ack }, new Uint8Array(3000));
-  // RFC 2675: the jumbo payload option, which the kernel removes when it makes the segments.
+  // RFC 2675: the jumbo payload option, which the kernel removes when it creates the segments.
   const jumbo = joined([protocols.tcp, 0, 0xc2, 4, 0, 0, 0x0b, 0xd4], long);
   const outcomeTo = (to: Address, claimedLength: number, gsoSize: number): string => {
     const ends = { source: web[6], destination: to };
@@ -280,7 +280,7 @@ rootTest("BIG TCP's own header is in none of its segments", (context) => {
   }
 });
 
-/** As long as the kernel's test run takes it: a tc packet has an Ethernet header and, if IP, its header. */
+/** As long as the kernel's test run accepts: a tc packet has an Ethernet header and, if IP, its header. */
 function shortestFor(family: Family): number {
   return 14 + (family === 4 ? 20 : 40);
 }
@@ -318,7 +318,7 @@ rootTest('the same holds for the other hooks, but an uplink leaves it to the sta
         const { outcome } = observe(datapath, program, cut, { ifIndex });
         assert.deepEqual(outcome, { ...malformed, charged }, `${program}, ${length} bytes`);
       }
-      // A neighbour's: of a pod here it would be spoofed.
+      // A source of a neighbour: a source of a pod here would be spoofed.
       cut.set(addressBytes(places.native[family]), family === 4 ? 26 : 22);
       const { outcome } = observe(datapath, 'from_network', cut, { ifIndex: uplink });
       const untouched = { verdict: 'next', dropped: [], charged: [], counted: [], events: [] };

@@ -1,5 +1,5 @@
-// A pod whose ingress is limited gets its packets through the queue of its veth, and counts them there, once; what one whose
-// egress is limited sends waits in a queue of the node first.
+// A pod with limited ingress gets its packets through the queue of its veth, and they are counted there, once; packets
+// of a pod with limited egress wait first in a queue of the node.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -107,7 +107,7 @@ for (const way of ways) {
 const fromWeb = { source: web.mac, destination: hostSideMac } as const;
 const farEnd = (web.ifIndex + 2 ** 30) as IfIndex;
 
-/** `web` may send only so much. */
+/** `web` has a limit for sending. */
 function limitedSender(context: TestContext): TestDatapath {
   const datapath = testDatapath(context);
   const { ifIndex, mac, id, 4: ipv4, 6: ipv6 } = web;
@@ -126,7 +126,7 @@ for (const family of [4, 6] as const) {
       const pass = (ifIndex: IfIndex, mark: number): Outcome =>
         observe(datapath, 'from_pod', packet, { ifIndex, mark }).outcome;
       const unseen = { verdict: 'redirect', counted: [], dropped: [], events: [] };
-      // The second time its flow is known, and is no way past the queue.
+      // The second time its flow is known, which must not bypass the queue.
       for (const flows of [0, 1]) {
         const into = pass(web.ifIndex, 0);
         assert.deepEqual({ ...into, ...unseen }, into);

@@ -1,5 +1,5 @@
-// Random packets, most of them valid at first and then damaged, against the oracle: the same verdict, the same reason,
-// and every packet counted. HEDDLE_SEED=N repeats a run, HEDDLE_PACKETS=N makes it longer.
+// Random packets, most of them valid at first and then damaged, compared with the oracle: the same verdict, the same
+// reason, and every packet counted. HEDDLE_SEED=N repeats a run, HEDDLE_PACKETS=N makes it longer.
 
 import assert from 'node:assert/strict';
 import { dropReason, dropReasonNames } from '../../src/datapath/generated.ts';

@@ -1,5 +1,5 @@
-// What nobody may send: addresses that are not the pod's or of no network, source routes; each with its own drop reason, beside
-// its honest neighbours. Tunnels' port, ICMP and what comes from other nodes have files of their own.
+// Forbidden packets: addresses that are not the pod's or of no network, source routes; each with its own drop reason,
+// next to similar allowed ones. The tunnel's port, ICMP and packets from other nodes have their own files.
 
 import assert from 'node:assert/strict';
 import { parseAddress } from '../../src/net/address.ts';

@@ -1,4 +1,4 @@
-// No pod sends to the port where nodes take packets out of tunnels, at any address of any node.
+// No pod can send to the port of the tunnels, at any address of any node.
 
 import assert from 'node:assert/strict';
 import { parseAddress } from '../../src/net/address.ts';
@@ -36,7 +36,7 @@ const tunnelPorts: readonly RefusedPacket[] = (
     return [
       { what, ...sent, body: datagramBody(toTunnelPort), fate: expected },
       { what: `${what}, another port`, ...sent, body: datagramBody(), fate: honest },
-      // The stack has what cannot be asked for, fragments among it (docs/datapath.md, "Who owns a flow").
+      // Packets that cannot be looked up, including fragments, go to the stack (docs/datapath.md, "Who owns a flow").
       { what: `${what}, UDP-Lite`, ...sent, body: lite, fate: 'pass' },
       ...fragmentsOf(family).map(([which, fragmented, isFirst]) => ({
         ...{ what: `${what}, ${which}`, ...sent, ...fragmented },

@@ -1,4 +1,5 @@
-// Where each program sends what, and that nothing passes or is dropped uncounted. Each row runs for both families.
+// The destination of every packet in each program, and that every passed or dropped packet is counted. Each row runs
+// for both families.
 
 import assert from 'node:assert/strict';
 import type { ProgramName } from '../../src/datapath/generated.ts';
@@ -349,7 +350,7 @@ rootTest('packets that stay on their link are counted as such and emit no events
     ['192.0.2.10', '239.255.255.250'],
   ] as const;
   for (const [source, destination] of cases) {
-    // Out of the tunnel only what has an owner gets as far.
+    // From the tunnel, only packets with an owner get as far as this.
     const tunnelled = places.tunnelled[destination.includes(':') ? 6 : 4];
     const row = {
       ...fromWeb,

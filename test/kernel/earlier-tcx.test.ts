@@ -1,4 +1,5 @@
-// What earlier versions attached by tcx at pods' interfaces: removed when the filters are in place, and each packet is seen once.
+// Programs that earlier versions attached by tcx at pods' interfaces: they are removed when the filters are in place,
+// and each packet passes a program once.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -37,7 +38,7 @@ import { rootTest } from '../support/root-test.ts';
 
 interface Upgraded {
   readonly node: AttachNode;
-  /** The first had links alone, the second the program beside the filters, the third has another's program. */
+  /** The first pod has only links, the second the program in addition to the filters, the third a foreign program. */
   readonly pods: readonly HookPlace[];
   readonly filters: BlockAttacher;
   readonly upgrading: EarlierTcx;
@@ -116,7 +117,7 @@ async function endpointsOf(place: AgentPlace): Promise<readonly EndpointView[]> 
   return JSON.parse((await get(place, '/v1/endpoints')).text) as EndpointView[];
 }
 
-/** Up the stack and back: resolves with what ping printed. */
+/** Through the stack and back: resolves with ping's output. */
 function pingNode(namespace: NetworkNamespace, count: number): Promise<string> {
   const words = ['ping', '-q', '-c', String(count), '-i', '0.002', '-W', '2', '10.200.0.11'];
   const child = spawnIn(namespace, 'busybox', words);
@@ -127,7 +128,7 @@ function pingNode(namespace: NetworkNamespace, count: number): Promise<string> {
   return new Promise((resolve) => child.once('close', () => resolve(text)));
 }
 
-// Its programs leave what goes up the stack to the filters, as those of the first versions would have.
+// Its programs leave packets for the stack to the filters, as those of the first versions would.
 function installFirstVersion(place: AgentPlace): (hook: PodHook) => BpfProgram {
   const { object } = compiledWith(
     place.folder,
