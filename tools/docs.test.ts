@@ -1,4 +1,4 @@
-// What the documentation says about the code is compared with the code.
+// Compares the documentation's statements about the code with the code.
 
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

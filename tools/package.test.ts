@@ -1,4 +1,4 @@
-// The npm package as others get it: what can be imported from it, and whether all is there that its program needs.
+// The npm package as users get it: its importable modules, and the files that its program needs.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -90,16 +90,16 @@ rootTest(
     assert.equal(exitCode, 1);
     assert.match(stdout, new RegExp(`"code":100.*${lost.source}`));
 
-    // Also what no damage happened to since then.
+    // Also records that were not damaged since then.
     assert.match((await restartWith(() => undefined)).join(), lost);
-    // The same without anything to read.
+    // The same if nothing can be read.
     const toldMore = await restartWith(() => fs.truncateSync(record, 0));
     assert.match(toldMore[1] ?? '', lost);
     const nameless = await look(place);
     assert.deepEqual(nameless.endpoint['addresses'], addresses);
     assert.match(String(nameless.endpoint['containerId']), /^unknown-hd/);
 
-    // What a runtime does with a pod that fails CHECK.
+    // A runtime does this with a pod that fails CHECK.
     const deleted = await execute({ environment: { CNI_COMMAND: 'DEL' } });
     assert.deepEqual(deleted, { exitCode: 0, stdout: '', stderr: '' });
     const checkAgain = await add();

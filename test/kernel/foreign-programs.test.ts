@@ -1,4 +1,5 @@
-// What others attach where pods' packets pass: seen beside our programs, of this load and of earlier ones.
+// Programs of other software at the interfaces of pods' packets: they are recognised next to ours, of this load and of
+// earlier ones.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -101,7 +102,7 @@ function found({ kernel, old, datapath, theirs, at }: Node): readonly string[] {
 const cases: readonly {
   readonly what: string;
   readonly does?: (node: Node) => void;
-  /** As long as what it returns is held. */
+  /** As long as the returned object is referenced. */
   readonly holds?: (node: Node) => Disposable;
   readonly expected: readonly string[];
 }[] = [

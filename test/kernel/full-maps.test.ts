@@ -1,5 +1,5 @@
-// Maps that are full, at their least sizes: what does not fit is refused by name, what is in them goes on, and with room
-// again everything comes right by itself.
+// Full maps, at their minimum sizes: entries that do not fit are refused by name, existing ones keep working, and with
+// free space everything recovers by itself.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -86,7 +86,7 @@ rootTest(
     assert.equal((await status(place)).endpoints, 2);
     ping(one, address);
 
-    // Now of the node itself: it stays degraded, and says so.
+    // Now the node itself: it stays degraded, and reports it.
     runIn(place.namespace, 'ip', 'address', 'add', '10.200.10.1/32', 'dev', 'eth0');
     await eventuallyPasses(async () => {
       const { health, tables } = await status(place);
@@ -149,7 +149,7 @@ rootTest(
     assert(one !== undefined && two !== undefined);
     await added(place, one, 'one');
     const address = await added(place, two, 'two');
-    // Each datagram from a port of its own.
+    // Each datagram has its own port.
     const send = `
     const { createSocket } = require('node:dgram');
     const next = (left) => {

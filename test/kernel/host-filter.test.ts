@@ -1,4 +1,4 @@
-// What the agent sleeps through: its own pods coming and changing. What it must hear passes.
+// Notifications that must not wake the agent: its own pods that are added and changed. Others pass.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -19,7 +19,7 @@ import { rootTest } from '../support/root-test.ts';
 
 const last = 'last0';
 
-/** All up to the making of `last`. */
+/** All notifications up to the creation of `last`. */
 async function heard(notifications: AsyncIterable<Notification>): Promise<readonly string[]> {
   const seen: string[] = [];
   for await (const notification of notifications) {
@@ -61,7 +61,7 @@ const links: readonly (readonly [name: string, mac: Mac, isHeard: boolean])[] = 
   ['xd0123456789a', gatewayMac, true],
   ['heddle_vxlan', gatewayMac, true],
   ['hdmi0', otherMac, true],
-  // No name that an agent gives; `watchHost` hears of it once it ends.
+  // The agent never assigns this name; `watchHost` is notified when it is deleted.
   ['hd0123456789ab', gatewayMac, false],
 ];
 

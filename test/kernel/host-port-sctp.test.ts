@@ -1,5 +1,5 @@
-// A host port of SCTP, which few kernels have a socket for: the first packet of an association, made by hand, comes in for the
-// node's address and has to arrive at the pod, and with the pod the port has to end.
+// An SCTP host port, for which few kernels have a socket: the first packet of an association, built by the test,
+// arrives for the node's address and must reach the pod; the port must end with the pod.
 
 import assert from 'node:assert/strict';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
@@ -38,7 +38,7 @@ rootTest('SCTP to a host port reaches the pod, in both families', async (context
   using socket = NetlinkSocket.open({ namespace: place.namespace });
   const tapMac = linkByName(socket, 'tap0')?.mac ?? assert.fail('no tap0');
   for (const { type, node, client, pod: address } of ways) {
-    // Whoever asks has to be where the way back leads.
+    // The client must be where the way back leads.
     runIn(place.namespace, 'ip', 'route', 'replace', client, 'dev', 'tap0');
     const [source, destination] = [parseAddress(client), parseAddress(node)];
     const packet = ip({ source, destination, protocol: protocols.sctp }, init());
@@ -64,7 +64,7 @@ rootTest('SCTP to a host port reaches the pod, in both families', async (context
   assert.doesNotMatch(runIn(place.namespace, 'conntrack', '-L', '-p', 'sctp'), /dport=18090/);
 });
 
-/** INIT (RFC 9260 3.3.2): connection tracking takes nothing else first, and nothing whose checksum is wrong. */
+/** INIT (RFC 9260 3.3.2): connection tracking accepts no other first packet, and none with a wrong checksum. */
 function init(): Uint8Array {
   const chunk = Buffer.from('010000140000000100010000000a000a00000001', 'hex');
   const packet = Buffer.from(sctp({ sourcePort: 40_000, destinationPort: hostPort }, chunk));

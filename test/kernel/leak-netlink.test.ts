@@ -1,4 +1,4 @@
-// Whatever is opened and closed many times leaves nothing behind: no descriptor, no mount, no namespace, no memory.
+// Objects that are opened and closed many times leave nothing behind: no descriptor, no mount, no namespace, no memory.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -114,6 +114,6 @@ rootTest('lists and tables read for long do not make the process grow', (context
     work(300);
     return process.memoryUsage().rss - before;
   });
-  // The collector has moods, but a leak grows in every stretch: 3 kB a round would be 0.9 MB in each.
+  // The collector varies, but a leak grows in every stretch: 3 kB per round would be 0.9 MB in each.
   assert.ok(Math.min(...growths) < 0.9e6, `grew by ${growths.join(', ')} bytes`);
 });

@@ -1,4 +1,4 @@
-// A pod's interface leaves the node in two steps: at once nothing passes it and its names are free; it is deleted later.
+// A pod's interface leaves the node in two steps: at once no packet passes and its names are free; later it is deleted.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -108,7 +108,7 @@ rootTest(
     );
     const now = pods.slice(0, 15);
     const soon = pods.slice(15);
-    // Without its record it cannot be found in its pod, so that nobody is told before it is gone.
+    // Without its record it cannot be found in its pod, so there is no notification before it is deleted.
     await Promise.all(now.map(({ record }) => node.network.unwire(record.hostIfName)));
     const stay = soon.map(({ record }) => record.hostIfName);
     assert.deepEqual(node.names().toSorted(), ['lo', 'other', 'end', ...stay].toSorted());
@@ -161,7 +161,7 @@ rootTest(
     const { record } = await wirePod(context, node);
     for (const line of [
       `link set ${record.hostIfName} name hdx77 down`,
-      // As ours but for the MAC; as ours but for the name.
+      // Like ours except for the MAC; like ours except for the name.
       'link add hdx78 type veth peer name end1',
       `link add kept address ${gatewayMac} type veth peer name end2`,
     ]) {
@@ -187,7 +187,7 @@ rootTest('a DEL during which the agent died leaves the name free', async (contex
 
 rootTest('an interface that is renamed during its creation does not stay', async (context) => {
   const { namespace, names } = makeNode(context);
-  // By a rule of udev, say. What is set by name fails then.
+  // By a udev rule, for example. Operations by name fail then.
   const rename = (): void => {
     const [, made = ''] = names();
     assert.match(made, /^hd/);

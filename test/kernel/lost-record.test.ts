@@ -1,5 +1,5 @@
-// Records that are gone, strange or of another day: the pod's interface keeps its programs, the pod its network where the kernel
-// knows enough, and `heddle status` says which interface it is.
+// Lost, foreign or outdated records: the pod's interface keeps its programs, the pod keeps its network if the kernel
+// knows enough, and `heddle status` names the interface.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -63,7 +63,7 @@ function isGuarded({ namespace }: AgentPlace, ifIndex: number): boolean {
   return found?.ingress === podBlocks.ingress && found.egress === podBlocks.egress;
 }
 
-/** How many packets the data path has dropped for want of an endpoint. */
+/** Number of packets that the data path has dropped because it has no endpoint. */
 async function unknownDrops(place: AgentPlace): Promise<number> {
   const { drops } = await status(place);
   return drops.total.find(({ reason }) => reason === 'unknown endpoint')?.packets ?? 0;
@@ -103,7 +103,7 @@ rootTest(
     assert.ok(before);
     await agent.end('SIGTERM');
     fs.rmSync(place.stateDir, { recursive: true });
-    // The data path's own entry is gone too.
+    // The data path's own entry is deleted too.
     const key = [...new Uint8Array(Uint32Array.of(before.hostIfIndex).buffer)].map(String);
     const map = path.join(place.pinDir, 'maps', 'endpoints');
     execFileSync('bpftool', ['map', 'delete', 'pinned', map, 'key', ...key]);

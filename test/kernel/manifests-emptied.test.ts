@@ -1,4 +1,4 @@
-// Manifests that lose their objects without anybody having deleted them: truncated, written in steps, a folder that is not mounted.
+// Manifests that lose their objects without an intended deletion: truncated, written in steps, in an unmounted folder.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';

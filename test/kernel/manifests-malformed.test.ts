@@ -1,4 +1,4 @@
-// Manifests that turn wrong under a running agent: what it says of each, and that what was good stays in force.
+// Manifests that become invalid under a running agent: its message for each, and that the valid state stays in force.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';

@@ -8,7 +8,7 @@ import { addVeth } from '../../src/kernel/netlink/veth.ts';
 import { testNamespace, testNamespacePath } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
-/** Where each thread of this process is. */
+/** The namespace of each thread of this process. */
 function threadNamespaces(): Set<string> {
   const tasks = fs.readdirSync('/proc/self/task');
   return new Set(tasks.map((task) => fs.readlinkSync(`/proc/self/task/${task}/ns/net`)));
@@ -59,7 +59,7 @@ rootTest('run refuses a function that returns a promise, and returns', (context)
 });
 
 rootTest('no thread stays inside, not even of a pool first used then', async (context) => {
-  // In a process of its own, whose thread pool has not run yet.
+  // In a separate process, whose thread pool has not run yet.
   const path = testNamespacePath();
   NetworkNamespace.create(path)[Symbol.dispose]();
   context.after(() => NetworkNamespace.remove(path));

@@ -1,4 +1,4 @@
-// Filters of tc at an interface: by their kinds and programs, wherever tc keeps them.
+// tc filters at an interface: by their kinds and programs, wherever tc stores them.
 
 import assert from 'node:assert/strict';
 import { listLinkFilters } from '../../src/kernel/netlink/link-filter.ts';

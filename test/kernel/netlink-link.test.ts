@@ -231,7 +231,7 @@ rootTest('five hundred links are listed without loss', (context) => {
   assert.equal(names.size, 500);
 });
 
-/** Deletes twenty veths side by side; the share of that time in which the event loop stood still at a stretch. */
+/** Deletes twenty veths in parallel; returns the longest share of that time in which the event loop was blocked. */
 async function standstillWhileDeleting(socket: NetlinkSocket): Promise<number> {
   const indexes = Array.from({ length: 20 }, (_, index) => (1000 + index) as IfIndex);
   for (const ifIndex of indexes) {
@@ -259,7 +259,7 @@ rootTest(
     const socket = fresh(context);
     const before = fs.readdirSync('/proc/self/fd').length;
     const shares: number[] = [];
-    // Done on this thread it would stand still all the time, each time; a busy machine may hold it up now and then.
+    // On this thread, every deletion would block it completely; a busy machine may delay it now and then.
     for (let round = 0; round < 3; round++) {
       shares.push(await standstillWhileDeleting(socket));
       assert.deepEqual(listLinks(socket, { kind: 'veth' }), []);

@@ -28,7 +28,7 @@ function addLink(namespace: NetworkNamespace): void {
   addVeth(socket, { name: 'veth0', ifIndex, up: true, peer: { name: 'veth1' } });
 }
 
-/** Reads until one is as wanted, and returns it. */
+/** Reads until a notification matches, and returns it. */
 async function next(
   subscription: Subscription,
   isWanted: (notification: Notification) => boolean,

@@ -50,7 +50,7 @@ function wired(context: TestContext): Wired {
 interface Case {
   readonly name: string;
   readonly route: RouteRecord;
-  /** What the kernel adds to it. */
+  /** Routes that the kernel adds to it. */
   readonly listed: Partial<RouteRecord>;
 }
 

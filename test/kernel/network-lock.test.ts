@@ -1,4 +1,5 @@
-// The lock of a network namespace: agents exclude each other whatever else they share, and no unprivileged process can take it.
+// The lock of a network namespace: agents exclude each other, whatever else they share, and no unprivileged process can
+// take it.
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
@@ -16,7 +17,7 @@ const lockModule = fileURLToPath(
 );
 const inUse = /network namespace: is in use by another heddle agent \(pid \d+\)/;
 
-/** Starts a program and waits for its first word. */
+/** Starts a program and waits for its first output. */
 async function started(context: TestContext, child: ChildProcess): Promise<ChildProcess> {
   context.after(() => child.kill('SIGKILL'));
   assert.ok(child.stdout);
@@ -24,7 +25,7 @@ async function started(context: TestContext, child: ChildProcess): Promise<Child
   return child;
 }
 
-/** Another process that has the lock. */
+/** Another process that holds the lock. */
 function otherAgent(context: TestContext, namespace: NetworkNamespace): Promise<ChildProcess> {
   const script = `import(${JSON.stringify(lockModule)}).then(({ lockNetwork }) => {
     globalThis.lock = lockNetwork(); console.log('locked'); setTimeout(() => {}, 60000); });`;
@@ -111,8 +112,8 @@ for (const [who, as] of unprivileged) {
   );
 }
 
-// Binds the name as its 15,001st descriptor, and has 300 processes share the table of them (CLONE_FILES): what is looked at in
-// each of them is looked at 300 times.
+// Binds the name as its 15,001st descriptor, and lets 300 processes share their table (CLONE_FILES): each of them must
+// be searched.
 const crowd = `use Socket; open($_, "<", "/dev/null") or die for my @files = (1 .. 15000);
   socket(S, AF_UNIX, SOCK_STREAM, 0); bind(S, pack("Sa*", AF_UNIX, "\\0heddle-agent")) or die;
   for (1 .. 300) { my $pid = syscall(SYSCALL, 0x400 | 17, 0, 0, 0, 0); if ($pid == 0) { sleep 60; exit } push @pids, $pid }
@@ -131,7 +132,7 @@ rootTest(
     using lock = namespace.run(() => lockNetwork());
     const tookMs = performance.now() - began;
     assert.match(lock.warning ?? '', /which is not an agent \(uid 65534\): ignored/);
-    // The three looks have 200 ms each.
+    // Each of the three checks has 200 ms.
     assert.ok(tookMs < 2_000, `${tookMs} ms`);
     child.kill('SIGTERM');
     await once(child, 'exit');

@@ -1,5 +1,5 @@
-// A pod's own connection to its host port comes back with an address of the node. What a host outside sends with the address
-// of the pod must not: to_pod refuses it by that address. By nftables alone, in three namespaces.
+// A pod's own connection to its host port returns with an address of the node. Packets from an outside host with the
+// pod's address must not: to_pod refuses them by that address. By nftables alone, in three namespaces.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -69,7 +69,7 @@ rootTest("packets from another interface to a host port keep a pod's source addr
   }
 });
 
-/** `masquerade` takes the address of the interface that leads to the pod. */
+/** `masquerade` uses the address of the interface that leads to the pod. */
 function nodeTo(version: 4 | 6): string {
   return version === 4 ? '192.0.2.1' : '2001:db8:1::1';
 }
@@ -78,7 +78,7 @@ function hex(address: string): string {
   return Buffer.from(addressBytes(parseAddress(address))).toString('hex');
 }
 
-/** The source of a datagram to the port of the pod; none where it is something else. */
+/** The source of a datagram to the pod's port; none if it is something else. */
 function sourceTo(pod: string, bytes: Uint8Array, version: 4 | 6): readonly string[] {
   const packet = Buffer.from(bytes.subarray(14));
   const [from, length] = version === 4 ? [12, 4] : [8, 16];
@@ -119,7 +119,7 @@ function build(context: TestContext): Place {
   runIn(node, 'sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.up0.rp_filter=0');
   // As kube-proxy sets it.
   runIn(node, 'sysctl', '-qw', 'net.ipv4.conf.all.route_localnet=1');
-  // The frames' checksums are not what this is about.
+  // The checksums of the frames do not matter here.
   runIn(node, 'sysctl', '-qw', 'net.netfilter.nf_conntrack_checksum=0');
   return { node, pod, outside };
 }

@@ -1,5 +1,5 @@
-// The tunnel's port by nftables alone, without any BPF program: who may send to it, and what is left out of tracking. Three
-// namespaces: a node, a pod behind `hd...`, and the network with other nodes and hosts.
+// The tunnel's port by nftables alone, without BPF programs: the senders that are allowed, and the packets that are not
+// tracked. Three namespaces: a node, a pod behind `hd...`, and the network with other nodes and hosts.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -121,7 +121,7 @@ interface Datagram {
   readonly to: string;
   /** Absent: the tunnel's. */
   readonly port?: number;
-  /** The source address; absent: the kernel's choice. */
+  /** The source address; default: the kernel's choice. */
   readonly from?: string;
   readonly fromPort?: number;
   readonly bytes?: number;
@@ -233,10 +233,10 @@ rootTest('the tunnel port accepts only packets of other nodes, and counts the re
   using socket = NetlinkSocket.open({ namespace: place.node, family: 'netfilter' });
   const drops = new NftDrops(nft, () => nftCounters(socket, 'heddle'));
   const table = nftTable(drops);
-  // Only what other hosts of the network could send anyway: the pod's kernel must take what it is given.
+  // Only packets that other hosts of the network could send anyway: the pod's kernel must accept the input.
   ip(place.outside, 'route add 192.0.2.0/24 via 198.51.100.1');
   probe(place.node);
-  // Without masquerading no fragments are put together before the rules see them.
+  // Without masquerading, fragments are not reassembled before the rules see them.
   const untracked = { ...desired, masquerade: undefined };
   const withServices = { hostPortAddresses: prefixes('198.51.100.1/32') };
   for (const given of [
@@ -250,7 +250,7 @@ rootTest('the tunnel port accepts only packets of other nodes, and counts the re
       const before = dropped(drops);
       send(place[who], datagram);
       assert.equal(count(place.node, 'every'), arrives ? 1 : 0, what);
-      // Of fragments the first is dropped; the others wait for it in vain.
+      // The first fragment is dropped; the others wait for it in vain.
       assert.equal(dropped(drops) - before, arrives ? 0 : 1, what);
     }
   }
@@ -326,7 +326,7 @@ rootTest("no packet that the node forwards for others reaches another node's tun
   const table = nftTable(drops);
   probe(outside);
   probe(node);
-  // With others' rules alone, as a control.
+  // Only with foreign rules, for comparison.
   for (const to of ['198.51.100.2', '2001:db8:ffff::2']) {
     send(container, { to });
     assert.equal(count(outside, 'every'), 1, `as this node to ${to}`);

@@ -1,5 +1,5 @@
-// NAT translates connections. What belongs to none must not leave with a pod's address: by nftables alone, without any BPF
-// program. Three namespaces: a node, a pod behind it, and the network outside.
+// NAT translates connections. Packets of no connection must not leave with a pod's address: by nftables alone, without
+// BPF programs. Three namespaces: a node, a pod behind it, and the network outside.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';

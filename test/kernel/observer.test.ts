@@ -1,4 +1,4 @@
-// What watches the data path uses the descriptors that the agent has, whatever becomes of the pins.
+// The parts that observe the data path use the agent's descriptors, independent of the pins.
 
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// What a pod that is gone leaves in the node's connection tracking: an established TCP connection stays there for days, and
-// whoever has its address next would be given what the other end sends.
+// Connection tracking entries of a deleted pod: an established TCP connection would stay for days, and the next pod
+// with its address would receive what the other end sends.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -21,7 +21,7 @@ const world = { 4: '203.0.113.9', 6: '2001:db8:9::9' } as const;
 const tcp = '-p tcp --sport 5432 --dport 443 --state ESTABLISHED -u ASSURED,SEEN_REPLY';
 const udp = '-p udp --sport 53 --dport 4000 -u ASSURED,SEEN_REPLY';
 
-/** As the masquerade has them, and one that somebody else's rule leads to the pod. */
+/** As the masquerade creates them, and one that a foreign rule leads to the pod. */
 function connect(place: AgentPlace, pod: readonly string[]): void {
   for (const address of pod) {
     const family = address.includes(':') ? 6 : 4;

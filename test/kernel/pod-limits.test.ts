@@ -1,5 +1,4 @@
-// Limits in the kernel under a real agent: where they are, that whatever is taken from them comes back, and that nothing of
-// them stays.
+// Limits in the kernel under a real agent: their places, that removed parts are restored, and that none remains.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -126,7 +125,7 @@ for (const { name, commands } of tamperings) {
   rootTest(
     `a limited pod with ${name} fails CHECK, then has all of it restored`,
     async (context) => {
-      // No period comes in between CHECK and the look at what was changed.
+      // No period passes between CHECK and the comparison.
       const place = agentPlace(context, 'reconcilePeriodMs: 3000\n');
       await startAgent(context, place);
       const limited = await addLimited(context, place);
@@ -162,7 +161,7 @@ rootTest(
     const written = tables.filter(({ writes: { set, deleted } }) => set + deleted > 0);
     assert.deepEqual(written, []);
     await second.end('SIGTERM');
-    // An agent of before knew no queue: the pod's own end had it.
+    // An earlier agent had no queue: the pod's own end had the limit.
     onNode(place, 'ip', 'link', 'del', queue);
     const third = await startAgent(context, place);
     assert.deepEqual((await endpoints(place))[0]?.bandwidth, limits);

@@ -1,5 +1,5 @@
-// A pod's namespace is deleted under the agent, by somebody who does not tell: what led to the pod goes at once, its address is
-// nobody else's until the runtime's DEL, and then nothing is left.
+// A pod's namespace is deleted without a DEL: everything that leads to the pod is removed at once, its address stays
+// reserved until the runtime's DEL, and then nothing is left.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

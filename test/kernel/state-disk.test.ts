@@ -1,5 +1,5 @@
-// The state directory on a disk that is full, or read-only: new pods are refused with a clear text, those that run are
-// not affected, and everything works again when the disk does.
+// The state directory on a full or read-only disk: new pods are refused with a clear text, running pods are not
+// affected, and everything works again when the disk does.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,5 +1,5 @@
-// All kinds of targets in the table of attachments, through the reconciler and with the programs of a test object: the data
-// path itself attaches to interfaces only.
+// All kinds of targets in the table of attachments, with the reconciler and the programs of a test object: the data
+// path itself attaches only to interfaces.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -109,7 +109,7 @@ function linksOf(programs: Programs): Readonly<Record<string, number>> {
   return Object.fromEntries(found);
 }
 
-/** What a process of the cgroup and the namespace reads when it connects. */
+/** The result that a process of the cgroup and the namespace reads when it connects. */
 function connect({ cgroup, namespacePath }: Place): string {
   using namespace = NetworkNamespace.open(namespacePath);
   const script = `echo $$ > ${cgroup}/cgroup.procs; (echo x > /dev/tcp/127.0.0.1/9) 2>&1 || true`;

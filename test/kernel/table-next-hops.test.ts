@@ -1,4 +1,5 @@
-// Next hops in the kernel's table of neighbours: resolved by the kernel itself, kept whatever else is there, and given back.
+// Next hops in the kernel's table of neighbours: the kernel resolves them itself, keeps them whatever else it holds,
+// and they are removed again.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';

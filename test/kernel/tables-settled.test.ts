@@ -1,5 +1,5 @@
-// All tables together, kept by a reconciler in a namespace of their own: what one process set up the next one finds
-// right, what somebody broke is mended and named, and in the end nothing is left.
+// All tables together, kept by a reconciler in a namespace: the next process finds the state of the previous one
+// correct, changes by others are repaired and named, and at the end nothing is left.
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -139,13 +139,13 @@ function desiredState(mode: RoutingMode, vxlanIfIndex: IfIndex | undefined): Des
   });
 }
 
-/** A new process: it knows nothing of what the last one did. Sysctls are left out: they are the calling thread's. */
+/** A new process: it knows nothing about the previous one. Sysctls are omitted: they are the calling thread's. */
 function process(targets: TableTargets, restored: Restored[] = []): Reconciler<DesiredState> {
   const [, ...tables] = datapathTables(targets);
   return new Reconciler(tables, { onRestored: (what) => restored.push(what) });
 }
 
-/** As the agent does: once more when the VXLAN device has just been made. */
+/** As the agent does: once more if the VXLAN device has just been created. */
 async function settle(
   reconciler: Reconciler<DesiredState>,
   target: Node,

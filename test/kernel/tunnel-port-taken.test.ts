@@ -1,5 +1,5 @@
-// The tunnels' UDP port is another's when the agent starts: it says whose, serves the pods of this node meanwhile, and makes
-// the tunnels when the port is free.
+// Another process has the tunnels' UDP port when the agent starts: the agent names it, serves the pods of this node
+// meanwhile, and creates the tunnels when the port is free.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ interface Holder {
   readonly what: string;
   /** What `heddle status` calls it. */
   readonly called: RegExp;
-  /** Takes the port; the result gives it back. */
+  /** Takes the port; the returned function releases it. */
   take(context: TestContext, place: AgentPlace): Promise<() => void>;
 }
 
@@ -69,7 +69,7 @@ for (const { what, called, take } of holders) {
           ['links'],
         );
       });
-      // Tried three times, and each time nothing else fails with it.
+      // Tried three times, each time without other failures.
       const tries = new Set<string>();
       await eventuallyPasses(async () => {
         const { tables } = await status(place);
@@ -102,7 +102,7 @@ for (const { what, called, take } of holders) {
 /** What `heddle status` prints. */
 function screen({ namespace, socket }: AgentPlace): string {
   const command = [...heddleCommand(), 'status', '--socket', socket].join(' ');
-  // Its exit code says that something needs attention.
+  // Its exit code shows that something needs attention.
   return runIn(namespace, 'sh', '-c', `${command}; test $? = 1`);
 }
 

@@ -1,4 +1,4 @@
-// What the agent's pod may do on its node: the listed capabilities, no more, and system calls filtered.
+// Permissions of the agent's pod on its node: the listed capabilities, no others, and filtered system calls.
 
 import assert from 'node:assert/strict';
 import { before, describe } from 'node:test';
@@ -51,7 +51,7 @@ describe("the agent's process", () => {
       assert.match(await tried('echo 1 >/proc/sys/net/ipv4/ip_forward'), readOnly);
       assert.match(await tried('mkdir /host/sys/fs/cgroup/heddle-test'), readOnly);
       assert.match(await tried('ls /dev/kmsg'), /No such file/);
-      // Of these even SYS_ADMIN is no help: another capability would be.
+      // For these even SYS_ADMIN is not enough: they need another capability.
       assert.match(await tried('chown 1 /tmp'), /Operation not permitted/);
     }
   });

@@ -1,4 +1,4 @@
-// The test cluster itself, with the reference plugins' network: what the other files of this folder stand on.
+// The test cluster itself, with the reference plugins' network: the basis of the other files in this folder.
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';

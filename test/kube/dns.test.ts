@@ -1,4 +1,4 @@
-// Names: CoreDNS as it comes, asked by pods on both nodes. Its Service is kube-proxy's to carry out, which this cluster lacks.
+// Names: unchanged CoreDNS, queried by pods on both nodes. Its Service needs kube-proxy, which this cluster lacks.
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';

@@ -1,4 +1,4 @@
-// What an operator sees in `kubectl get events`: one Event for each thing that is wrong, on the object that it is wrong with.
+// The operator's view in `kubectl get events`: one Event per problem, on the object concerned.
 
 import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';

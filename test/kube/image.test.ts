@@ -1,4 +1,4 @@
-// The image that `npm run image` builds: small, without compilers, and able to run what it is for.
+// The image of `npm run image`: small, without compilers, and able to run its programs.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -120,7 +120,7 @@ function describe(file: string): Description {
   return { tags: image.RepoTags, layers: image.Layers, config };
 }
 
-/** The layers over each other, as a container runtime puts them. No layer of ours deletes what another has. */
+/** The layers on top of each other, as a container runtime applies them. No layer of ours deletes a file of another. */
 function unpack(file: string, into: string): string {
   execFileSync('mkdir', ['-p', into]);
   for (const layer of describe(file).layers) {

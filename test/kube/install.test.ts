@@ -1,5 +1,5 @@
-// A cluster with no network, as kubeadm leaves it: one `kubectl apply` later its nodes are Ready and its pods have one. All of
-// it can be taken off again, and put on by the chart. The cluster itself leaves nothing on the machine either.
+// A cluster without a network, as kubeadm leaves it: after one `kubectl apply` its nodes are Ready and its pods have a
+// network. Everything can be uninstalled, and installed by the chart. The cluster itself leaves nothing on the machine.
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
@@ -68,7 +68,7 @@ const onTheHost: object = {
   },
 };
 
-/** Asked at a port where nobody listens. */
+/** Sent to a port where nothing listens. */
 const neverReady = {
   ...container,
   startupProbe: undefined,

@@ -1,5 +1,5 @@
-// Agents that are killed, evicted and replaced by another version, and an API server that is away: connections that are open
-// stay open, new ones can be opened, pods stay who they are, and pods that are made meanwhile wait.
+// Agents that are killed, evicted and replaced by another version, and an API server that is down: open connections
+// stay open, new ones can be opened, pods keep their identity, and new pods wait.
 
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -174,7 +174,7 @@ describe('a cluster with traffic', () => {
       await cluster.startApiServer();
       await cluster.nodes.ready();
       await connected(cluster);
-      // The kubelet tells the API server up to a minute later: its own watches have backed off.
+      // The kubelet reports it to the API server up to a minute later: its own watches have backed off.
       await cluster.api.waitFor('the late pod answers', () => answersOn('node-2', 'late-node-2'));
     });
     rmSync(manifest);
@@ -290,13 +290,13 @@ async function isReady(cluster: KubeCluster, name: string): Promise<boolean> {
   return pods.some((pod) => pod.name === name);
 }
 
-/** What went wrong with a pod on its way. */
+/** The failures of a pod's traffic. */
 function warnings(cluster: KubeCluster, pod: string): Promise<string> {
   const fields = `--field-selector=type=Warning,involvedObject.name=${pod}`;
   return cluster.api.kubectl('get', 'events', fields, '-o', 'jsonpath={.items[*].message}');
 }
 
-/** Who all pods but the agents' are, and how often their containers were started. */
+/** The identity of all pods except the agents', and how often their containers were started. */
 async function identities(cluster: KubeCluster): Promise<object> {
   const own = '{.metadata.name} {.metadata.uid} {.status.containerStatuses[*].restartCount}';
   const path = `jsonpath={range .items[*]}${own}{"\\n"}{end}`;
@@ -305,7 +305,7 @@ async function identities(cluster: KubeCluster): Promise<object> {
   return text.trim().split('\n').sort();
 }
 
-/** How much each node holds: endpoints and the entries of every table. */
+/** The counts of each node: endpoints and the entries of every table. */
 async function held(cluster: KubeCluster): Promise<object> {
   const found = [...(await statuses(cluster))].map(([node, { endpoints, tables }]) => {
     const counts = tables.map(({ name, desired }): [string, number] => [name, desired]);
@@ -332,7 +332,7 @@ function wasRefused(cluster: KubeCluster, node: string, pod: string): boolean {
     .some((line) => line.includes(`default/${pod}-${node}`) && refusal.test(line));
 }
 
-/** Nothing is wrong any more between any agent and the API server. */
+/** No agent has a problem with the API server any more. */
 async function connected(cluster: KubeCluster): Promise<void> {
   await cluster.api.waitFor('the agents are connected and healthy', async () => {
     const all = [...(await statuses(cluster)).values()];
@@ -353,7 +353,7 @@ function writesText(status: NodeStatus): string {
   return all.map(([name, { set, deleted }]) => `${name} +${set} -${deleted}`).join(', ');
 }
 
-/** What the agent's last life had written when it became ready, by its own words. */
+/** The writes of the agent's previous life when it became ready, as it reported them. */
 async function readyWrites(cluster: KubeCluster, { name }: NodeAgentPod): Promise<number> {
   const log = await cluster.api.kubectl('logs', name, '-n', 'kube-system', '-c', 'agent');
   const line = log.split('\n').find((text) => text.includes('"msg":"ready"'));

@@ -1,5 +1,5 @@
-// A node of a cloud, as it joins: nobody has given it pod ranges or addresses yet, and it is tainted until its provider has
-// seen it. The agent is there from the beginning, says what it waits for, and goes on by itself with each thing that comes.
+// A cloud node joins: it has no pod ranges or addresses yet, and is tainted until its provider has registered it. The
+// agent runs from the beginning, reports what it waits for, and continues by itself with each step.
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';

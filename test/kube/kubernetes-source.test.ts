@@ -1,4 +1,4 @@
-// The API server as a source of cluster state, on a real one: etcd and kube-apiserver, nothing simulated.
+// The API server as a source of cluster state, with a real one: etcd and kube-apiserver, nothing simulated.
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

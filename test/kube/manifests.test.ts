@@ -1,4 +1,4 @@
-// The Helm chart and the plain manifests, compared by the real helm.
+// The real helm compares the Helm chart with the plain manifests.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

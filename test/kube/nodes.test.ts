@@ -1,4 +1,5 @@
-// Nodes that come, go, reboot, move and get other pod ranges: the others follow, and nothing stale stays anywhere.
+// Nodes that are added, removed, rebooted, moved and given other pod ranges: the others follow, and nothing stale stays
+// anywhere.
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';

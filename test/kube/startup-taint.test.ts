@@ -1,4 +1,4 @@
-// The start-up taint of a node: the agent takes it away when pods can start there, and no other taint.
+// The start-up taint of a node: the agent removes it when pods can start there, and removes no other taint.
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';

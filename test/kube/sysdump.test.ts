@@ -1,4 +1,4 @@
-// `heddle sysdump --cluster`: one archive of all nodes for a bug report, and nothing in it that is a secret.
+// `heddle sysdump --cluster`: one archive of all nodes for a bug report, without secrets.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

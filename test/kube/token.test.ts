@@ -1,5 +1,5 @@
-// The token that the kubelet puts into an agent's pod, and puts anew before it ends: an agent whose token has expired says
-// so, and goes on with the next one in the same life.
+// The token that the kubelet mounts into an agent's pod, and renews before it expires: an agent with an expired token
+// reports it, and continues with the next one without a restart.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ describe("an agent's token", () => {
       const expired = /401 Unauthorized.*the agent's token expired at 2026-01-02T03:04:05\.000Z/;
       await cluster.nodes.withoutKubelet(node, async () => {
         await replaceToken(await expiredToken());
-        // Watches that are open go on; the next ones are refused.
+        // Open watches continue; the next ones are refused.
         await cluster.stopApiServer();
         await cluster.startApiServer();
         await cluster.api.waitFor('the agent says that its token has expired', async () => {
@@ -42,7 +42,7 @@ describe("an agent's token", () => {
         assert.equal(await notReady(cluster, node), undefined, 'what it knows stays in force');
       });
       const began = performance.now();
-      // The kubelet looks at a pod's volumes every minute or so, and whenever the pod changes.
+      // The kubelet checks a pod's volumes about every minute, and whenever the pod changes.
       const change = ['annotate', 'pod', agent.name, '-n', account.namespace, 'test=token'];
       await cluster.api.kubectl(...change);
       await cluster.api.waitFor('the kubelet has replaced the token', async () => {

@@ -1,4 +1,4 @@
-// Limits of a pod hold in both directions, for TCP and UDP, beside each other and across nodes, and are gone with the pod.
+// Limits of a pod apply in both directions, for TCP and UDP, on one node and across nodes, and end with the pod.
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
@@ -34,7 +34,7 @@ const manifests: Manifests = {
 
 const ways = [
   { mode: 'native', peers: ['beside', 'across'] },
-  // Beside each other, pods do not meet the overlay.
+  // On one node, pods do not use the overlay.
   { mode: 'vxlan', peers: ['across'] },
 ] as const;
 
@@ -150,7 +150,7 @@ interface IperfReport {
   };
 }
 
-/** A server that has just served another client refuses the next for a moment. */
+/** A server that has just served a client refuses the next one for a moment. */
 function retried(lab: TestLab, pod: string, command: readonly string[]): Promise<IperfReport> {
   return eventuallyDefined(
     'iperf3 has a result',

@@ -1,4 +1,4 @@
-// The flow log: what a person sees of connections as they begin and end, with names, on the nodes that see them.
+// The flow log: the start and end of connections, with names, on the nodes that see them.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

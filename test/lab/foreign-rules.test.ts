@@ -1,4 +1,4 @@
-// Rules of others that stop pods' packets: `heddle status` names them, and nothing where they let pods be.
+// Foreign rules that stop pods' packets: `heddle status` names them, and no others.
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';

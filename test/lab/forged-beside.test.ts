@@ -1,5 +1,5 @@
-// Packets with a source that is not theirs, on the two ways that pass the programs' first look by: brought by an interface of
-// the node that is no uplink, and rewritten by the checksum that their sender left to be filled in.
+// Packets with a forged source, on the two ways that bypass the programs' first check: through an interface of the node
+// that is not an uplink, and rewritten by a checksum that their sender left open.
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';

@@ -1,5 +1,5 @@
-// A small request goes straight to its pod, and its long answer comes in fragments by the stack, where rules of others
-// translate what connection tracking takes for a new connection.
+// A small request takes the direct way to its pod, and its long answer returns in fragments through the stack, where
+// foreign rules translate packets that connection tracking takes for a new connection.
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';

@@ -22,7 +22,7 @@ const families = [4, 6] as const;
 type Family = (typeof families)[number];
 const hostPort = 18080;
 const served = 'shop/web-1';
-// CURLE_COULDNT_CONNECT, as opposed to a time-out.
+// CURLE_COULDNT_CONNECT, unlike a time-out.
 const couldNotConnect = 7;
 
 /** The echo server with its port 8080 on the node's port 18080, TCP and UDP. */
@@ -41,7 +41,7 @@ const everywhere = [
 ];
 const others = [echoPod('cart-1', 'node-1'), echoPod('db-1', 'node-2')];
 
-// From where, and in which namespace.
+// The source and its namespace.
 const origins = [
   ['the node itself', 'node-1'],
   ['another node', 'node-2'],
@@ -202,7 +202,7 @@ describe('host ports of one address, and their removal', () => {
         return exitCode === 0 ? true : undefined;
       });
       for (const place of ['node-2', 'web-1']) {
-        // Its own kernel must take the answer, or there would be none whatever the node does.
+        // Its own kernel must accept the answer; otherwise there would be none in any case.
         const takes = ['sh', '-c', 'echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet'];
         assert.equal((await run(lab(), place, takes)).exitCode, 0);
         assert.equal((await run(lab(), place, local)).exitCode, 0);
@@ -228,7 +228,7 @@ describe('host ports of one address, and their removal', () => {
     await eventuallyDefined('the rules are gone', async () =>
       /host_ports|hairpin/.test(await ruleset(lab())) ? undefined : true,
     );
-    // The agent forgets connections once the rules are gone: before, they would come back.
+    // The agent deletes connections after the rules are removed: earlier, they would come back.
     await eventuallyDefined('the connections are gone', async () =>
       /dport=18081/.test(await tracked(lab())) ? undefined : true,
     );

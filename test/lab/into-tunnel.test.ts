@@ -1,5 +1,5 @@
-// What a node sends or routes into the tunnel by other addresses than its own in its pod range: the other node takes it
-// from the tunnel device's address, also where its reverse-path filters are strict.
+// Packets that a node sends or routes into the tunnel with addresses outside its pod range: the other node accepts them
+// from the tunnel device's address, also with strict reverse-path filters.
 
 import assert from 'node:assert/strict';
 import { before, describe } from 'node:test';

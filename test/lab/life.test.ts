@@ -1,5 +1,5 @@
-// `heddle lab` as a person uses it: up, look, try, down; two labs beside each other; and a supervisor that was killed.
-// Whatever happens, `lab down` leaves nothing behind, and the host's own network is never touched.
+// `heddle lab` as a user runs it: up, status, try, down; two labs at once; and a killed supervisor. In every case `lab
+// down` leaves nothing behind, and the host's own network is never changed.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

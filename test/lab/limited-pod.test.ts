@@ -1,5 +1,5 @@
-// A pod that may do what it likes in its own namespace cannot shake off its limits; limits outlive the agent; and none is lost
-// to a pod that is quicker than the news of it.
+// A pod with all rights in its own namespace cannot remove its limits; limits outlive the agent; and a pod that is
+// faster than the report about it has its limits too.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The lab follows its manifests: pods are added and deleted with edits, and a typing error takes nothing away.
+// The lab follows its manifests: edits add and delete pods, and a typing error removes nothing.
 
 import assert from 'node:assert/strict';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// What pods' packets leave the node with: whichever interface they leave by, and wherever the node has the address that the
-// cluster knows it by.
+// The source of pods' packets that leave the node: by every interface, and wherever the node has the address under
+// which the cluster knows it.
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';

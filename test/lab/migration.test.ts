@@ -1,5 +1,5 @@
-// A node whose maps get another layout while pods of two nodes talk through it, also where the agent is killed in the middle of
-// the exchange: no packet is lost.
+// The maps of a node get another layout while pods of two nodes communicate through it, also if the agent is killed in
+// the middle of the exchange: no packet is lost.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// A node with two networks whose way to the outside moves from one to the other: pods' connections do not keep an address that
-// nobody answers there.
+// A node with two networks whose way to the outside moves from one to the other: pods' connections do not keep an
+// address that does not work there.
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
@@ -58,7 +58,7 @@ async function addSecondNetwork(lab: TestLab): Promise<void> {
        ip link add eth1 type veth peer name side netns ${namespacePath} && ip link set eth1 up &&
        ip address add 10.99.0.11/16 dev eth1 && ip address add fd00:99::11/64 dev eth1 nodad; }`,
   );
-  // It answers with the address that it is asked at.
+  // It answers with the address of the request.
   const side = `ip link set side up && ip address replace 10.99.0.1/16 dev side &&
     ip address replace fd00:99::1/64 dev side nodad &&
     ip route replace 10.99.0.0/16 dev side src ${outsideHost[4]} &&

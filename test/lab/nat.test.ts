@@ -1,5 +1,5 @@
-// Rules of others that translate pods' connections, as kube-proxy, a load balancer or an administrator writes them: plain nft
-// rules on node-1, with servers on the same and the other node. Conversations go on while flow entries are lost.
+// Foreign rules that translate pods' connections, as kube-proxy, a load balancer or an administrator writes them: plain
+// nft rules on node-1, with servers on both nodes. Conversations continue while flow entries are lost.
 
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
@@ -160,7 +160,7 @@ function both(addresses: readonly string[], to: number): readonly string[] {
   return addresses.flatMap((address) => [`tcp:${to}:${address}`, `udp:${to}:${address}`]);
 }
 
-/** What went wrong, in words. */
+/** The failures as text. */
 async function talk(
   lab: TestLab,
   place: string,

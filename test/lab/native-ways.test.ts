@@ -1,5 +1,5 @@
-// Native routing where a packet between nodes comes in another way than it left, or as another frame: firewalls that drop
-// what connection tracking calls invalid see none of it, or both directions.
+// Native routing with packets between nodes that return on another way, or as another frame: firewalls that drop what
+// connection tracking calls invalid see no direction or both.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

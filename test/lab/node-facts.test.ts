@@ -1,5 +1,5 @@
-// What others do to the node's kernel that misroutes pods' packets: `heddle status` names it, and nothing where nothing is
-// amiss.
+// Changes of the node's kernel by others that misroute pods' packets: `heddle status` names them, and reports nothing
+// on a healthy node.
 
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';

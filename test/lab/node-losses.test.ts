@@ -1,5 +1,5 @@
-// What one pod can use up that all pods of a node share in its kernel: the memory of fragments, and the ports of an address
-// outside. Others lose packets by it, and `heddle status` says so.
+// Resources of the kernel that all pods of a node share and one pod can use up: the memory of fragments, and the ports
+// of an outside address. Other pods lose packets, and `heddle status` reports it.
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';

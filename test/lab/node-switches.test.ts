@@ -1,5 +1,5 @@
-// Switches of the node's kernel that stop pods' packets: set for what is ours, whatever a hardened node gives to new
-// interfaces, and restored as soon as the kernel says that another process has turned one off.
+// Kernel settings of the node that stop pods' packets: they are set for our interfaces, whatever a hardened node gives
+// to new interfaces, and restored as soon as the kernel reports that another process has changed one.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -102,7 +102,7 @@ function read(lab: TestLab, name: string): Promise<string> {
   return inNode(lab, `cat /proc/sys/net/${name}`);
 }
 
-// Nobody serves there: a refusal has come all the way.
+// Nothing listens there: a refusal shows that the packet has arrived.
 async function reachesWorld(lab: TestLab, pod: string, family: 4 | 6): Promise<void> {
   const { exitCode, stderr } = await lab.inPod(pod, curl(world[family]));
   const couldNotConnect = 7;

@@ -1,4 +1,4 @@
-// Everyone reaches everyone: pods, nodes and host processes, on one node and across, both families, both modes.
+// Pods, nodes and host processes reach each other, on one node and across nodes, both families, both modes.
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';

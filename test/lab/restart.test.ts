@@ -1,4 +1,5 @@
-// The agent may die at any time: packets flow on, and the next agent takes over what is there without writing it again.
+// The agent may die at any time: packets keep flowing, and the next agent adopts the existing state without rewriting
+// it.
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
@@ -143,7 +144,7 @@ function successor(lab: TestLab, pid: number): Promise<NodeStatus> {
   return eventuallyDefined(
     'a new agent is healthy',
     async () => {
-      // Between the two nobody answers.
+      // Between the two there is no answer.
       const status = await lab.status('node-1').catch(() => undefined);
       const isNew = status !== undefined && status.pid !== pid && status.health.state === 'healthy';
       return isNew ? status : undefined;

@@ -1,5 +1,5 @@
-// A host port at the address of a second interface: its answers leave by the route to who asked, which is by the other
-// interface, unless marks and a table of routes lead them back. The rules are those of docs/troubleshooting.md.
+// A host port at the address of a second interface: its answers leave by the route to the client, through the other
+// interface, unless marks and a routing table lead them back. The rules are those of docs/troubleshooting.md.
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';

@@ -1,5 +1,5 @@
-// Packets that nobody may send, from four kinds of senders, in both modes: each with its drop's reason and sender, or with the
-// proof that no pod got it. All are sent at once, and what became of them is collected once.
+// Forbidden packets from four kinds of senders, in both modes: each with the reason and the sender of its drop, or with
+// the proof that no pod received it. All are sent at once, and the results are collected once.
 
 import assert from 'node:assert/strict';
 import { before, describe } from 'node:test';

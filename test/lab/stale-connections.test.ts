@@ -1,5 +1,5 @@
-// Connections that began while the node's rules were missing or others: once the rules are back, none of them stays
-// untranslated, whatever its kind, and none that was right is touched.
+// Connections that began while the node's rules were missing or different: once the rules are back, none of them stays
+// untranslated, of any kind, and no correct one is deleted.
 
 import assert from 'node:assert/strict';
 import { afterEach, describe } from 'node:test';
@@ -176,7 +176,7 @@ function servedPod(): object {
   };
 }
 
-/** The agent of node-1 stands still meanwhile, as if it were slow to notice. */
+/** The agent of node-1 is paused meanwhile, as if it noticed late. */
 async function withoutAgent(lab: TestLab, act: () => Promise<void>): Promise<void> {
   const { pid } = await lab.status('node-1');
   process.kill(pid, 'SIGSTOP');

@@ -1,4 +1,4 @@
-// What somebody changes by hand is put right within one reconcile period, and the agent says so.
+// Manual changes are repaired within one reconcile period, and the agent reports them.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -150,7 +150,7 @@ describe('tampering, native routing', () => {
       const attached = attachedPrograms();
       const before = await restored(lab());
       await shell(`PINS=${lab().node('node-1').pins}; ${command}`);
-      // It may be back before the next look.
+      // It may be back before the next check.
       await eventuallyDefined('status counts it', async () =>
         (await restored(lab())) > before ? true : undefined,
       );

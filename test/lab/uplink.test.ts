@@ -1,4 +1,4 @@
-// Uplinks that go, come back and change their address: the data path follows without anybody restarting it.
+// Uplinks that disappear, return and change their address: the data path follows without a restart.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';

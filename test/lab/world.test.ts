@@ -1,4 +1,4 @@
-// Pods and the outside: masquerading, ranges that are exempt from it, answers, and path-MTU errors on the way.
+// Pods and the outside: masquerading, exempt ranges, answers, and path-MTU errors on the way.
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';

@@ -1,4 +1,4 @@
-// Chains of plugins, driven as container runtimes drive them: by libcni, through cnitool, with Debian's plugins.
+// Chains of plugins, called as container runtimes call them: by libcni, through cnitool, with Debian's plugins.
 
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
@@ -41,7 +41,7 @@ async function chainNode(context: TestContext): Promise<ChainNode | undefined> {
   if (tool === undefined) return undefined;
   const { process: agent } = await startAgent(context, place);
   const pod = podNamespace(context);
-  // What DEL leaves as ADD made it.
+  // DEL leaves the same as after ADD.
   runIn(pod.namespace, 'ip', 'link', 'set', 'lo', 'up');
   const installed = installedList(place);
   const capabilities = { ips: true, mac: true, bandwidth: true };
@@ -91,7 +91,7 @@ rootTest("portmap runs after heddle and leads the node's port to the pod", async
   const portmap = { type: 'portmap', capabilities: { portMappings: true } };
   const cnitool = node.chain({ cniVersion: '1.0.0', plugins: [ours, tuning, portmap] });
   const ports = { portMappings: [{ hostPort: 9080, containerPort: 80, protocol: 'tcp' }] };
-  // portmap keeps some chains for good.
+  // portmap keeps some chains forever.
   succeeds(cnitool('add', pod.path, ports));
   succeeds(cnitool('del', pod.path, ports));
   await noInterfaces(place);

@@ -129,7 +129,7 @@ describe('a container of containerd on node-1', () => {
     const inside = await containerd.exec('lasting', ['/bin/busybox', 'ip', 'address']);
     assert.match(inside.stdout, new RegExp(`inet ${address}/32`), inside.stderr);
 
-    // `ctr` forgets the network of a detached container: the agent says so, and a DEL brings it in order.
+    // `ctr` forgets the network of a detached container: the agent reports it, and a DEL restores order.
     await containerd.remove('lasting');
     await eventuallyDefined('the agent misses its interface', async () => {
       const { reasons } = (await lab().status('node-1')).health;

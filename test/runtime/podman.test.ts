@@ -152,7 +152,7 @@ describe('a container of podman on node-1', () => {
     const crashed = await started('crashing');
     const pid = await podman.must('inspect', '--format', '{{.State.Pid}}', 'crashing');
     process.kill(Number(pid), 'SIGKILL');
-    // conmon sees the end and has podman clean up; nobody waits for that.
+    // conmon notices the end and starts podman's cleanup; nothing waits for that.
     await eventuallyDefined('the agent forgot it', async () => {
       const known = (await endpoints()).map(({ containerId }) => containerId);
       return known.includes(crashed.containerId) ? undefined : true;

@@ -1,5 +1,5 @@
-// Golden tests: a folder's manifests in, every table as text out, no kernel. `UPDATE_GOLDEN=1` writes what is expected
-// anew; read the difference before committing it.
+// Golden tests: a folder's manifests are the input, every table as text is the output, without a kernel.
+// `UPDATE_GOLDEN=1` rewrites the expected text; read the difference before committing it.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { runScenario } from '../support/scenario.ts';
 import { dumpTables, formatChange, formatDump } from '../support/table-dump.ts';
 
-// The scenarios are beside the source, not beside what it was compiled to.
+// The scenarios are in the source folder, not next to the compiled file.
 const folder = resolve(import.meta.dirname, '../../../test/scenarios');
 
 const names = fs

@@ -1,4 +1,4 @@
-// The command itself, in a folder that looks like the repository to it.
+// The command itself, in a folder that it takes for the repository.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
