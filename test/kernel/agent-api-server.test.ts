@@ -222,7 +222,7 @@ rootTest(
       20_000,
     );
     assert.match(agent.text(), /removed heddle's route 10\.200\.0\.1\/32 via 10\.200\.0\.66 /);
-    assert.match(agent.text(), /removed heddle's route unreachable 10\.200\.0\.0\/25, /);
+    assert.match(agent.text(), /removed heddle's route unreachable 10\.200\.0\.0\/25: /);
     assert.deepEqual(route('show', 'proto', '72').trim().split(/\s*\n/), [
       'unreachable 10.201.1.0/24',
       '10.201.2.0/24 via 10.200.0.12 dev eth0',

@@ -274,13 +274,17 @@ rootTest('a number with more or fewer bytes in another version keeps its value',
   const options = loadOptions(testPinFolder(context));
   const folder = fs.mkdtempSync(join(tmpdir(), 'heddle-other-'));
   context.after(() => fs.rmSync(folder, { recursive: true }));
-  const other = compiledWith(folder, (header) => {
-    const wide = header
-      .replace(/(FLOW_THROUGH_STACK = 1.*\n\}) __attribute__\(\(packed\)\);/, '$1;')
-      .replace('__u8 tcp_flags[2];', '__u32 tcp_flags[2];');
-    assert.equal(wide.length, header.length - ' __attribute__((packed))'.length + 1);
-    return wide;
-  });
+  const other = compiledWith(
+    folder,
+    (header) => {
+      const wide = header
+        .replace(/(FLOW_THROUGH_STACK = 1.*\n\}) __attribute__\(\(packed\)\);/, '$1;')
+        .replace('__u8 tcp_flags[2];', '__u32 tcp_flags[2];');
+      assert.equal(wide.length, header.length - ' __attribute__((packed))'.length + 1);
+      return wide;
+    },
+    'shared-flow.h',
+  );
   const key: FlowKey = {
     ...{ low: address, high: parseAddress('192.0.2.9'), lowPort: 40000, highPort: 80 },
     protocol: protocols.tcp,
