@@ -154,7 +154,7 @@ rootTest('an interface that an administrator renamed is removed by DEL', async (
   await eventuallyPasses(() => assert.ok(reachesNode(node)));
   const prevResult = { cniVersion: '1.1.0', interfaces: [], ...added };
   const checked = await cniBeside(place, { verb: 'CHECK', ...call, more: { prevResult } });
-  assert.match(checked.answer?.msg ?? '', /is called renamed now/);
+  assert.match(checked.answer?.msg ?? '', /was renamed to renamed/);
   cni(place, { verb: 'DEL', ...call });
   await eventuallyPasses(() => assert.doesNotMatch(ip('-o', 'link'), /renamed|hd[0-9a-f]{11}/));
 });

@@ -36,7 +36,7 @@ rootTest('an ADD on a full disk fails with code 5 and leaves nothing; other pods
     writeFileSync(filler, Buffer.alloc(12 * 1024));
     const answer = await node.call('ADD', refused);
     assertFails(answer, 5, /write endpoint record .*hd[0-9a-f]+\.json: ENOSPC/);
-    assert.match(String(answer.json?.['details']), /stateDir must be writable and have space/);
+    assert.match(String(answer.json?.['details']), /stateDir must be writable and have free space/);
     rmSync(filler);
     const after = { records: readdirSync(node.directory), links: listLinks(node.socket).length };
     assert.deepEqual(after, before);

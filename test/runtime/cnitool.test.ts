@@ -26,7 +26,7 @@ rootTest('cnitool drives every verb', async (context) => {
   succeeds(cnitool('check', pod.path));
   runIn(pod.namespace, 'ip', 'link', 'set', 'eth0', 'mtu', '1300');
   assert.match(cnitool('check', pod.path).stderr, /MTU 1300 instead of 1500/);
-  assert.match(cnitool('add', pod.path).stderr, /interface eth0 exists/);
+  assert.match(cnitool('add', pod.path).stderr, /interface eth0 already exists/);
   for (let run = 0; run < 2; run++) succeeds(cnitool('del', pod.path));
 
   const capabilities = { ips: ['10.201.1.77'], mac: '02:00:5e:10:00:77' };
