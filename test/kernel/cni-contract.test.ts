@@ -183,7 +183,7 @@ rootTest(
 rootTest('STATUS reports whether existing pods are affected, too', async (context) => {
   const place = agentPlace(context);
   const execute = shimTo(place.socket, podNamespace(context).path);
-  const absent = `connect to the Heddle agent at ${place.socket}: No such file or directory`;
+  const absent = `connect to the Heddle agent at ${place.socket}.cni: No such file or directory`;
   assertRefused(await execute(status), 50, new RegExp(`^STATUS: ${absent}$`));
   assertRefused(await execute({}), 11, new RegExp(`^ADD: ${absent}$`));
 

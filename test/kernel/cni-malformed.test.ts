@@ -196,7 +196,7 @@ function refusedHere({ place, agentPid, resident, free }: Node): readonly Refusa
     [
       environment({ HEDDLE_SOCKET: `${place.socket}.gone` }),
       11,
-      `ADD: connect to the Heddle agent at ${place.socket}.gone: No such file or directory`,
+      `ADD: connect to the Heddle agent at ${place.socket}.gone.cni: No such file or directory`,
     ],
     [environment({ HEDDLE_SOCKET: tooLong }), 4, `HEDDLE_SOCKET: ${tooLong} is too long`],
     [
