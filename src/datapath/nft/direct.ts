@@ -1,13 +1,13 @@
-// Packets of flows that go straight past the stack, and pass it all the same: fragments, and what is too long for the way.
-// Connection tracking has seen nothing else of such a flow and would take them for connections of their own, which rules of
-// others translate: `-o eth0 -j MASQUERADE` would give the fragmented answer of a pod the address of the node.
+// Packets of direct flows that pass the stack nevertheless: fragments, and packets that are too long for the way.
+// Connection tracking has seen nothing else of such a flow and would take them for connections of their own, which
+// foreign rules translate: `-o eth0 -j MASQUERADE` would give the fragmented answer of a pod the address of the node.
 
 import { priorities, type TableContents } from './rule-text.ts';
 
-/** DIRECT_MARK of bpf/owner.h, which the programs set where no packet of a pod or of the network has a mark. */
+/** DIRECT_MARK of bpf/owner.h, which the programs set if neither a pod nor the network has marked the packet. */
 const directMark = '0x68656464';
 
-/** After fragments are put together, and before others' rules could see the mark. */
+/** After fragments are reassembled, and before foreign rules could see the mark. */
 export const directRules: TableContents = {
   collections: [],
   counters: [],

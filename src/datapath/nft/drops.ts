@@ -1,5 +1,5 @@
-// What the rules of our nftables table drop, by reason: counters that only grow, although one that is
-// deleted or replaced begins again.
+// Drops by the rules of our nftables table, by reason: counters that only grow, although a deleted or replaced counter
+// starts at 0.
 
 import { KernelError } from '../../kernel/errno.ts';
 import type { NftCounter } from '../../kernel/netfilter/nft-counters.ts';
@@ -9,7 +9,7 @@ import type { NftRunner } from './table.ts';
 import { foreignTunnelCounter, tunnelErrorCounter } from './tunnel.ts';
 
 export interface NftDrop {
-  /** In words. */
+  /** The reason as text. */
   readonly reason: string;
   readonly packets: number;
   readonly bytes: number;
@@ -27,20 +27,20 @@ type Counts = ReadonlyMap<string, NftCounter>;
 
 const none: NftCounter = { packets: 0, bytes: 0 };
 
-/** Stands before the library, so that it has the last word of a table that is replaced. */
+/** Wraps the library, so that it reads the last counts of a table before it is replaced. */
 export class NftDrops implements NftRunner {
   readonly #nft: NftRunner;
   readonly #counters: () => Counts;
   #gone: Counts = new Map();
   #last: Counts = new Map();
 
-  /** `counters`: those of our table as they are now. */
+  /** `counters`: reads the current counters of our table. */
   constructor(nft: NftRunner, counters: () => Counts) {
     this.#nft = nft;
     this.#counters = counters;
   }
 
-  /** Since the agent's start, and of the table that it found; only reasons that occurred. */
+  /** Since the agent's start, including the counts of the table that it found; only reasons that occurred. */
   byReason(): readonly NftDrop[] {
     this.#read();
     return Object.entries(nftDropReasons).flatMap(([name, reason]) => {
@@ -50,7 +50,7 @@ export class NftDrops implements NftRunner {
   }
 
   apply(...args: Parameters<NftRunner['apply']>): void {
-    // A counter may be among what is deleted.
+    // A counter may be among the deleted objects.
     this.#read();
     this.#nft.apply(...args);
   }
@@ -76,8 +76,8 @@ export class NftDrops implements NftRunner {
     return this.#nft.ruleBytes(...args);
   }
 
-  // A counter that is less than before, or not there, is another one: it was deleted, or another process removed its
-  // table. Where they cannot be asked for, what was last read stands.
+  // A counter that is lower than before, or missing, is a new one: it was deleted, or another process removed its
+  // table. If the counters cannot be read, the last counts stay.
   #read(): void {
     const now = this.#asked();
     if (now === undefined) return;

@@ -12,7 +12,7 @@ export type NftEntry = NftDefinition | NftChain | NftElement;
 export interface NftDefinition {
   readonly kind: 'table' | 'counter' | 'set' | 'map';
   readonly name: string;
-  /** Statements between the definition's braces, as nft writes them; '' where there are none. */
+  /** Statements between the definition's braces, in nft's syntax; '' if there are none. */
   readonly content: string;
 }
 
@@ -21,15 +21,15 @@ export interface NftChain {
   readonly name: string;
   /** See `placeText`. */
   readonly place: string;
-  /** Number of rules and the fingerprint that each of them carries as its comment. */
+  /** Number of rules, and the fingerprint that each of them has as its comment. */
   readonly content: string;
-  /** Absent in what the kernel lists. */
+  /** Absent in entries that the kernel lists. */
   readonly wanted?: WantedChain;
 }
 
 interface WantedChain {
   readonly rules: readonly string[];
-  /** Chains are made in this order: of two at one place the one that was made last comes first. */
+  /** Chains are created in this order: of two at one place, the one that was created last comes first. */
   readonly rank: number;
 }
 
@@ -37,15 +37,15 @@ export interface NftElement {
   readonly kind: 'element';
   /** Set or map. */
   readonly of: string;
-  /** As nft writes it. */
+  /** In nft's syntax. */
   readonly element: string;
-  /** In a map what the element leads to, else ''. */
+  /** In a map the value of the element, else ''. */
   readonly content: string;
-  /** The kernel has it in a form that this program does not write. */
+  /** The kernel's form of the element is one that this program does not write. */
   readonly isUnreadable?: boolean;
 }
 
-/** Shown to people: `chain postrouting`, `element exempt4 192.0.2.0/24`. */
+/** Shown to users: `chain postrouting`, `element exempt4 192.0.2.0/24`. */
 export function nftEntryKey(entry: NftEntry): string {
   if (entry.kind === 'table') return nftKey;
   if (entry.kind === 'element') return `element ${entry.of} ${entry.element}`;
@@ -64,7 +64,7 @@ export function counterEntry(name: string): NftDefinition {
   return { kind: 'counter', name, content: '' };
 }
 
-/** Of chains, the ranks begin at `rank`. */
+/** The ranks of chains begin at `rank`. */
 export function contentEntries(
   { counters, collections, chains }: TableContents,
   rank: number,
@@ -85,7 +85,7 @@ function elementEntries({ name, elements }: Collection): readonly NftElement[] {
   return elements.map((text) => elementEntry(name, text));
 }
 
-/** `text`: as nft writes it, `KEY` or `KEY : VALUE`. */
+/** `text`: in nft's syntax, `KEY` or `KEY : VALUE`. */
 export function elementEntry(of: string, text: string): NftElement {
   const [element = '', content = ''] = text.split(' : ');
   return { kind: 'element', of, element, content };
@@ -100,17 +100,17 @@ function chainEntry(chain: Chain, rank: number): NftChain {
   return { kind: 'chain', name, place, content, wanted: { rules, rank } };
 }
 
-/** `fingerprint`: of each rule's comment. A chain without rules has no room for one. */
+/** `fingerprint`: the comment of each rule. A chain without rules cannot store one. */
 export function chainContent(rules: number, fingerprint: string): string {
   return rules === 0 ? 'no rules' : `${rules} rules ${fingerprint}`;
 }
 
-/** Every rule of a chain carries it: libnftables lists neither a chain's own comment nor a table's. */
+/** Every rule of a chain carries it: libnftables lists neither the comment of a chain nor that of a table. */
 export function ruleComment({ content }: NftChain): string {
   return `heddle ${content.split(' ').at(-1)}`;
 }
 
-/** Keyed, as the reconciler wants a group. */
+/** Entries with their keys, as the reconciler expects a group. */
 export function keyed(entries: readonly NftEntry[]): EntryGroup<NftEntry> {
   return entries.map((entry) => [nftEntryKey(entry), entry]);
 }

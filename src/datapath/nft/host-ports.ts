@@ -1,5 +1,5 @@
-// Host ports: packets to a port of the node get the address and port of a pod. One map lookup, whatever the number of
-// mappings, for the first packet of a connection; connection tracking does the rest.
+// Host ports: packets to a port of the node get the address and port of a pod. One map lookup for the first packet of a
+// connection, whatever the number of mappings; connection tracking handles the other packets.
 
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { type Address, type AddressFamily, addressFamily } from '../../net/address.ts';
@@ -15,12 +15,12 @@ import {
   type TableContents,
 } from './rule-text.ts';
 
-/** The counter of pods' packets to the node's loopback that were dropped. */
+/** The counter of dropped packets from pods to the node's loopback. */
 export const loopbackCounter = 'loopback';
 
-/** Of one endpoint. */
+/** Host ports of one endpoint. */
 export interface HostPorts {
-  /** Those of its addresses that host ports lead to. */
+  /** The families of its addresses to which host ports lead. */
   readonly families: readonly AddressFamily[];
   readonly elements: readonly NftElement[];
 }
@@ -50,7 +50,7 @@ function mappingElement(
   pod: Address,
 ): NftElement {
   const family = addressFamily(pod);
-  // The number, as `Nftables` lists it.
+  // Protocol as a number, as `Nftables` lists it.
   const element = `${protocols[protocol]} . ${hostPort} : ${pod} . ${containerPort}`;
   if (hostAddress === undefined || isAnyAddress(hostAddress)) {
     return elementEntry(`host_ports${family}`, element);
@@ -59,8 +59,8 @@ function mappingElement(
 }
 
 /**
- * What elements of `hostPortsOf` need. `families`: all that any endpoint has. `own`: what mappings without an address are for;
- * absent: all local addresses.
+ * Rules that the elements of `hostPortsOf` need. `families`: those of any endpoint. `own`: the addresses for mappings
+ * without an address; absent: all local addresses.
  */
 export function hostPortRules(
   families: readonly AddressFamily[],
@@ -109,8 +109,8 @@ function map(name: string, type: string): Collection {
 const loopbackGuard: Chain = {
   name: 'host_ports_guard',
   at: { type: 'filter', hook: 'prerouting', priority: priorities.raw },
-  // A pod's interface routes loopback addresses for the node's own connections to 127.0.0.1 (docs/datapath.md): what a
-  // pod sends to the node's loopback stops here, before any answer gets a loopback address again.
+  // A pod's interface routes loopback addresses for the node's own connections to 127.0.0.1 (docs/datapath.md): packets
+  // from a pod to the node's loopback are dropped here, before any reply gets a loopback address again.
   rules: [`iifname "hd*" ip daddr 127.0.0.0/8 counter name "${loopbackCounter}" drop`],
 };
 
@@ -120,8 +120,9 @@ function chains(families: readonly Family[]): readonly Chain[] {
     {
       name: 'host_ports_in',
       at: { ...nat, hook: 'prerouting', priority: priorities.afterDstnat },
-      // Translated before routing sees it: nothing else would keep a neighbour from the ports of the node's loopback. Nor is
-      // a neighbour the node itself at 127.0.0.1, whose connections get an address of the node on their way to the pod.
+      // Translated before routing sees it: nothing else would keep a neighbour from the ports of the node's loopback. A
+      // neighbour is not the node itself at 127.0.0.1, whose connections get an address of the node on their way to the
+      // pod.
       rules: families.flatMap((each) =>
         translations(
           each,
@@ -132,7 +133,7 @@ function chains(families: readonly Family[]): readonly Chain[] {
     {
       name: 'host_ports_local',
       at: { ...nat, hook: 'output', priority: priorities.afterDstnat },
-      // The kernel takes an answer for ::1 from no interface but lo: untranslated, a client is refused and tries 127.0.0.1.
+      // The kernel accepts a reply to ::1 only from lo: without translation, a client is refused and tries 127.0.0.1.
       rules: families.flatMap((each) =>
         translations(each, each.family === 4 ? 'meta nfproto ipv4' : 'ip6 daddr != ::1'),
       ),
@@ -140,8 +141,8 @@ function chains(families: readonly Family[]): readonly Chain[] {
     {
       name: 'host_ports_back',
       at: { ...nat, hook: 'postrouting', priority: priorities.afterSrcnat },
-      // The pod would answer itself, or its own loopback, without passing here again. What another interface brings with the
-      // address of the pod is forged, and keeps it, so that the pod's program refuses it.
+      // Otherwise the pod would reply to itself, or to its own loopback, without passing here again. A packet with the
+      // pod's address from another interface is forged; it keeps that address, so that the pod's program refuses it.
       rules: families.flatMap(({ ip, family, loopback }) => [
         `iifname "hd*" ${ip} saddr . ${ip} daddr @hairpin${family} masquerade`,
         ...(family === 4 ? [`oifname "hd*" ip saddr ${loopback} ct status dnat masquerade`] : []),
@@ -150,7 +151,7 @@ function chains(families: readonly Family[]): readonly Chain[] {
   ];
 }
 
-// Services' addresses are local where a service proxy holds them, so that `fib` alone would take their ports.
+// Services' addresses are local if a service proxy assigns them, so `fib` alone would match their ports.
 function translations({ ip, family, own }: Family, condition: string): readonly string[] {
   const port = 'meta l4proto . th dport map';
   const local = `${condition} fib daddr type local`;

@@ -25,7 +25,7 @@ export interface NftListing {
 
 const markPrefix = 'as_written_';
 
-/** Name of a counter that says how libnftables listed all chains right after they were written. */
+/** Name of a counter that records how libnftables listed all chains right after they were written. */
 export function writtenMark(chainHashes: ReadonlyMap<string, string>): string {
   const lines = Array.from(chainHashes, ([name, hash]) => `${name} ${hash}`).sort();
   return `${markPrefix}${hashOf(lines.join('\n'))}`;
@@ -62,7 +62,7 @@ interface ListedElement {
 
 const readable = (text: string): ListedElement => ({ text });
 
-// A single address stands alone, a range of any other form as it comes. What there are thousands of is tried first.
+// A single address is a plain value; a range has another form. The most frequent form is tried first.
 const element = z.union([
   z.string().transform((address) => readable(hostPrefix(parseAddress(address)))),
   z
@@ -73,7 +73,7 @@ const element = z.union([
   z.unknown().transform((other) => ({ text: JSON.stringify(other), isUnreadable: true })),
 ]);
 
-// One stands alone. What is of another form is not what this program writes.
+// A single one is a plain value. Other forms are not written by this program.
 const words = z
   .union([z.string().transform((word) => [word]), z.array(z.string())])
   .catch(['unreadable']);
@@ -111,7 +111,7 @@ const listingSchema = z.array(
 
 type Items = z.output<typeof listingSchema>;
 
-// Empty where there is nothing but what this program writes: flags and objects of other kinds are in it.
+// Empty if there is nothing except what this program writes; otherwise it contains flags and objects of other kinds.
 function tableContent(items: Items, listing: readonly unknown[]): string {
   const table = items.find((item) => item.table !== undefined)?.table;
   if (table === undefined) return 'unreadable';
@@ -159,7 +159,7 @@ const chainItem = z.union([
   z.object({ rule: z.object({ chain: z.string() }) }).transform(({ rule }) => rule.chain),
 ]);
 
-// Handles say nothing about the contents.
+// Handles are not part of the contents.
 function chainHashes(listing: readonly unknown[]): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();
   for (const item of listing) {

@@ -1,5 +1,6 @@
-// What pods send to outside the cluster leaves with an address of the node, whichever interface it leaves by: a VPN's, a
-// second network's, one that appears later. What the node sends or routes into the tunnel leaves with the tunnel's address.
+// Packets from pods to outside the cluster leave with an address of the node, through any interface: a VPN's, a second
+// network's, one that appears later. Packets that the node sends or routes into the tunnel leave with the tunnel's
+// address.
 
 import type { Masquerade } from '../../model/desired.ts';
 import { type AddressFamily, addressFamily } from '../../net/address.ts';
@@ -9,7 +10,9 @@ import { addressSet, priorities, type TableContents } from './rule-text.ts';
 /** The counter of packets that had to be translated and could not be. */
 export const untranslatedCounter = 'untranslated';
 
-/** None where there are no pods to translate for. `tunnel`: the name of the VXLAN device, in mode `vxlan`. */
+/**
+ * None if there are no pods whose packets need translation. `tunnel`: the name of the VXLAN device, in mode `vxlan`.
+ */
 export function masqueradeRules(masquerade: Masquerade, tunnel?: string): TableContents {
   const { sources, exempt } = masquerade;
   const families = ([4, 6] as const).filter((family) =>
@@ -34,8 +37,9 @@ export function masqueradeRules(masquerade: Masquerade, tunnel?: string): TableC
   };
 }
 
-// NAT translates connections. What belongs to none (a TCP packet that neither begins nor continues one, an answer or an ICMP
-// error that nobody asked for, a wrong checksum, what a rule has left out of tracking) would leave with the pod's address.
+// NAT translates connections. A packet of no connection (a TCP packet that neither begins nor continues one, an
+// unrequested reply or ICMP error, a wrong checksum, a packet that a rule has excluded from tracking) would leave with
+// the pod's address.
 const untracked = `ct state invalid,untracked counter name "${untranslatedCounter}" drop`;
 
 // The node itself may use an address of its pod range.
@@ -44,8 +48,9 @@ function leaving(family: AddressFamily): string {
   return `oifname != "lo" ${ip} saddr @sources${family} ${ip} daddr != @exempt${family}`;
 }
 
-// Where the node's InternalIP is answered it is the source: `masquerade` takes the first address of the interface, which
-// need not be that one. Random ports: two pods' connections to one place must not be given the same port at the same time.
+// If the node's InternalIP is reachable there, it is the source: `masquerade` uses the first address of the interface,
+// which may be another one. Random ports: connections of two pods to one place must not get the same port at the same
+// time.
 function rulesOf({ nodeSources }: Masquerade, family: AddressFamily): readonly string[] {
   const ip = family === 4 ? 'ip' : 'ip6';
   const own = nodeSources.filter(({ address }) => addressFamily(address) === family);
@@ -58,9 +63,9 @@ function rulesOf({ nodeSources }: Masquerade, family: AddressFamily): readonly s
   ];
 }
 
-// The stack sends by the device what is the node's own, and what it routes for others. The other node accepts this node's pod
-// ranges and InternalIPs alone, and not even these where its reverse-path filter is strict: to an InternalIP its route is the
-// uplink. The device's address is the node's own in its pod range.
+// The stack sends the node's own packets by the device, and those that it routes for others. The other node accepts
+// only this node's pod ranges and InternalIPs, and the latter only without a strict reverse-path filter, because its
+// route to an InternalIP is the uplink. The device's address is the node's own in its pod range.
 function intoTunnel(device: string, family: AddressFamily): string {
   const ip = family === 4 ? 'ip' : 'ip6';
   const leaves = `oifname ${JSON.stringify(device)} ${ip} saddr != @sources${family}`;

@@ -1,4 +1,4 @@
-// Parts of an nftables table, with rules and elements as text for nft.
+// Parts of an nftables table, with rules and elements in nft's syntax.
 
 import type { AddressFamily } from '../../net/address.ts';
 import { type Prefix, prefixFamily } from '../../net/prefix.ts';
@@ -7,15 +7,15 @@ export interface Collection {
   readonly kind: 'set' | 'map';
   readonly name: string;
   readonly type: string;
-  /** Holds ranges. */
+  /** Contains ranges. */
   readonly isInterval?: boolean;
-  /** As nft writes them: `KEY`, in a map `KEY : VALUE`. */
+  /** In nft's syntax: `KEY`, in a map `KEY : VALUE`. */
   readonly elements: readonly string[];
 }
 
 export interface Chain {
   readonly name: string;
-  /** Absent: only other chains lead here. */
+  /** Absent: only other chains jump here. */
   readonly at?: ChainPlace;
   readonly rules: readonly string[];
 }
@@ -33,17 +33,17 @@ export interface TableContents {
   readonly chains: readonly Chain[];
 }
 
-/** Named as in linux/netfilter.h; numbers, as the kernel lists them. */
+/** Names as in linux/netfilter.h; numbers, as the kernel lists them. */
 export const priorities = {
-  /** Before fragments are put together (-400), as none of the names is. */
+  /** Before fragments are reassembled (-400); nft has no name for such a priority. */
   beforeDefragmentation: -450,
   afterDefragmentation: -350,
   raw: -300,
   /** Before IPVS in `input` (98 and 99). */
   beforeServices: 97,
   /**
-   * After what others have at dstnat (-100) and srcnat (100): of two chains at one place the one that was made last comes
-   * first, and who translates a connection would depend on whose table was loaded last.
+   * After other tables' chains at dstnat (-100) and srcnat (100): of two chains at one place the one that was created
+   * last comes first, so the order in which tables are loaded would decide which one translates a connection.
    */
   afterDstnat: -95,
   afterSrcnat: 105,
@@ -60,7 +60,7 @@ export function addressSet(
   return { kind: 'set', name, type, isInterval: true, elements };
 }
 
-/** Declaration of a base chain, as nft writes it; '' for a chain that only others lead to. */
+/** Declaration of a base chain in nft's syntax; '' for a chain to which only others jump. */
 export function placeText(at: ChainPlace | undefined): string {
   if (at === undefined) return '';
   return `type ${at.type} hook ${at.hook} priority ${at.priority}; policy accept;`;

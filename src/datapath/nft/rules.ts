@@ -1,6 +1,6 @@
-// What the nftables table `inet heddle` holds: pods' packets to outside the cluster get the node's address, the tunnel's
-// port takes packets of other nodes alone and keeps them out of connection tracking, host ports lead to pods, and what is
-// left of direct flows is not tracked.
+// The contents of the nftables table `inet heddle`: pods' packets to outside the cluster get the node's address, the
+// tunnel's port accepts only packets of other nodes and excludes them from connection tracking, host ports lead to
+// pods, and packets of direct flows in the stack are not tracked.
 
 import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
 import type { DesiredState, Masquerade, TunnelEnds } from '../../model/desired.ts';
@@ -29,8 +29,8 @@ export function nftEntries(desired: DesiredState): readonly Group[] {
 }
 
 /**
- * Where the endpoint has host ports: its own elements, everything that they need, and the table, under whose key a refused
- * transaction is reported.
+ * For an endpoint with host ports: its own elements, everything that they need, and the table, under whose key a
+ * refused transaction is reported.
  */
 export function nftKeysOf(endpoint: LocalEndpoint): readonly string[] {
   const { families, group } = hostPortsOfEach(endpoint);
@@ -42,7 +42,7 @@ export function nftKeysOf(endpoint: LocalEndpoint): readonly string[] {
 const nothing: Group = [];
 const tablePart = keyed([tableEntry]);
 
-/** Chains are made in this order. */
+/** Chains are created in this order. */
 const ranks = { direct: 0, tunnel: 100, masquerade: 200, hostPorts: 300 } as const;
 
 const directPart = keyed(contentEntries(directRules, ranks.direct));
@@ -85,7 +85,7 @@ let lastWithHostPorts: readonly LocalEndpoint[] = [];
 
 const hasHostPorts = memoizeEach(({ portMappings = [] }: LocalEndpoint) => portMappings.length > 0);
 
-// The same array while it holds the same: most pods have no host ports.
+// The same array while its contents are the same: most pods have no host ports.
 function withHostPorts(endpoints: readonly LocalEndpoint[]): readonly LocalEndpoint[] {
   const has = hasHostPorts(endpoints);
   const found = endpoints.filter((_, index) => has[index]);

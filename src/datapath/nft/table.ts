@@ -1,5 +1,6 @@
-// The nftables table `inet heddle` in the kernel, one entry for each thing that can be written alone. A settle's difference
-// is one transaction of exactly these entries. Whatever cannot be explained is repaired as a whole: the table is replaced.
+// The nftables table `inet heddle` in the kernel, one entry for each object that can be written alone. A settle's
+// difference is one transaction of exactly these entries. An unexplained state is repaired as a whole: the table is
+// replaced.
 
 import { memoize } from '../../base/memoize.ts';
 import { isKernelError, KernelError } from '../../kernel/errno.ts';
@@ -17,8 +18,8 @@ export type NftRunner = Pick<
 >;
 
 /**
- * A chain counts as right when its place, number of rules and fingerprint are, and when it still reads as it did right after
- * it was written. A counter in the table has the hash of that in its name, for later processes too.
+ * A chain is correct if its place, number of rules and fingerprint are correct, and if it still reads as it did right
+ * after it was written. A counter in the table has the hash of that text in its name, also for later processes.
  */
 export function nftTable(runner: NftRunner): TransactedTable<NftEntry> {
   const writer = new TableWriter(runner);
@@ -43,15 +44,15 @@ const nothing: Listed = { entries: new Map(), marks: [] };
 
 class TableWriter {
   readonly #runner: NftRunner;
-  // Whatever is written brings another listing, so what one says stays true.
+  // Every write causes another listing, so the result of one listing stays valid.
   readonly #read: (listing: readonly unknown[]) => Listed;
-  /** What #present and #marks were taken from, until something is written. */
+  /** The listing of #present and #marks, until something is written. */
   #listed: Listed | undefined;
-  /** What the kernel has, as far as this process knows. */
+  /** The kernel's state, as far as this process knows. */
   #present = new Map<string, NftEntry>();
   /** Counters in the kernel that are marks. */
   #marks: readonly string[] = [];
-  /** Rules as they were last listed or written; undefined: not known. */
+  /** Rules as they were last listed or written; undefined: unknown. */
   #rules: Buffer | undefined;
   /** Hash of each chain as libnftables lists it, by the chain's name and content. */
   readonly #hashes = new Map<string, string>();
@@ -62,7 +63,7 @@ class TableWriter {
   }
 
   list(): Entries {
-    // First, so that rules that change in between are others than these.
+    // Read first, so that rules that change meanwhile differ from these.
     this.#rules = this.#ruleBytes();
     const listing = this.#listing();
     const listed = listing === undefined ? nothing : this.#read(listing);
@@ -110,14 +111,14 @@ class TableWriter {
     return { entries: new Map(entries.map((entry) => [nftEntryKey(entry), entry])), marks };
   }
 
-  // Another process may have changed rules since, and the change would be taken for ours. Where the rules cannot be read,
-  // the next listing finds out.
+  // Another process may have changed rules since, and its change would be taken for ours. If the rules cannot be read,
+  // the next listing decides.
   #isAsLeft(): boolean {
     if (this.#rules === undefined) return false;
     return this.#ruleBytes()?.equals(this.#rules) ?? true;
   }
 
-  // What was refused is not what this process thinks it is: a replacement needs no knowledge.
+  // After a refusal the state differs from what this process knows: a replacement needs no knowledge.
   #isApplied(commands: readonly string[]): boolean {
     try {
       if (commands.length > 0) this.#runner.apply(commands.join('\n'));
@@ -128,7 +129,7 @@ class TableWriter {
     }
   }
 
-  // Says how the chains read now, which is listed unless it is known from an earlier time.
+  // Records how the chains read now; they are listed unless their text is known from earlier.
   #mark(): void {
     const mark = writtenMark(this.#knownHashes() ?? this.#listedHashes());
     if (this.#marks.length === 1 && this.#marks[0] === mark) return;
@@ -174,7 +175,7 @@ class TableWriter {
     try {
       return this.#runner.listTable('inet', tableName, { stateless: true });
     } catch (error) {
-      // libnftables 1.0.6 writes whatever is in its memory as a table's flags. Ours has none.
+      // libnftables 1.0.6 writes uninitialised memory as a table's flags. Our table has none.
       if (isKernelError(error, 'EBADMSG')) return [];
       throw error;
     }

@@ -1,4 +1,4 @@
-// Commands for nft that turn what the table `inet heddle` holds into what it should hold.
+// Commands for nft that turn the present contents of the table `inet heddle` into the desired ones.
 
 import type { TableChange } from '../../reconcile/table.ts';
 import { nftKey as table } from '../ids.ts';
@@ -12,13 +12,13 @@ import {
 } from './entries.ts';
 
 export interface NftChange extends TableChange<NftEntry> {
-  /** What the kernel has, by key. */
+  /** The kernel's state, by key. */
   readonly present: ReadonlyMap<string, NftEntry>;
 }
 
 /**
- * One command a line, in an order in which nothing refers to what is not there: rules and elements are removed before
- * definitions, and added after them. Undefined: the change cannot be made in pieces, and the table must be replaced.
+ * One command per line, ordered so that nothing refers to a missing object: rules and elements are removed before
+ * definitions, and added after them. Undefined: the change cannot be made in parts, and the table must be replaced.
  */
 export function changeCommands(change: NftChange): readonly string[] | undefined {
   if (!isInPieces(change)) return undefined;
@@ -44,7 +44,7 @@ export function changeCommands(change: NftChange): readonly string[] | undefined
   ];
 }
 
-/** What stands between the table's braces when it is written as a whole. */
+/** The text between the table's braces when it is written as a whole. */
 export function tableBody(entries: Iterable<NftEntry>): string {
   const all = [...entries];
   const elements = byCollection(all.filter(isElement));
@@ -57,7 +57,7 @@ export function tableBody(entries: Iterable<NftEntry>): string {
     .join('\n');
 }
 
-// A definition cannot be changed while rules refer to it, nor a base chain's place at all.
+// A definition cannot be changed while rules refer to it, and the place of a base chain cannot be changed.
 function isInPieces({ set, remove, desired, present }: NftChange): boolean {
   const former = [...remove, ...set].flatMap((entry) => present.get(nftEntryKey(entry)) ?? []);
   const fresh = set.filter((entry) => !present.has(nftEntryKey(entry))).filter(isChain);
@@ -75,7 +75,7 @@ function isPiece(entry: NftDefinition | NftChain, was: NftEntry | undefined): bo
   return isChain(entry) && isChain(was) && was.place === entry.place;
 }
 
-// Whether one of them should have been made before a chain that is there, at the same place.
+// Whether one of them should have been created before an existing chain at the same place.
 function precedesAny(
   fresh: readonly NftChain[],
   desired: NftChange['desired'],
@@ -90,7 +90,7 @@ function precedesAny(
   });
 }
 
-// Thousands in one command: each one costs the library a look at the whole table.
+// Thousands in one command: for each command, the library looks at the whole table.
 function elementCommands(
   verb: 'add' | 'delete',
   elements: readonly NftElement[],

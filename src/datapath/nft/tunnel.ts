@@ -1,5 +1,5 @@
-// The port of this node's tunnels, in mode vxlan: other nodes may send to it, nobody else. `from_pod` and `from_overlay`
-// look first; these rules are there for what passes them by (docs/datapath.md).
+// The port of this node's tunnels, in mode vxlan: only other nodes may send to it. `from_pod` and `from_overlay` check
+// first; these rules are for packets that bypass them (docs/datapath.md).
 
 import type { TunnelEnds } from '../../model/desired.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
@@ -21,14 +21,14 @@ export const tunnelErrorCounter = 'tunnel_error';
 const check = 'tunnel_check';
 const errors = 'tunnel_errors';
 const sent = 'tunnel_sent';
-// A priority of packets, as tc writes it, that nothing else gives.
+// A packet priority, in tc's notation, that nothing else sets.
 const judged = '6865:6464';
 const drop = `counter name "${foreignTunnelCounter}" drop`;
 
 export interface TunnelSurroundings {
-  /** The table has other rules that make the kernel track connections, so that it costs nothing more. */
+  /** Other rules of the table already make the kernel track connections, so that tracking costs nothing more. */
   readonly isTracking: boolean;
-  /** The node has addresses of Services, so that IPVS may lead what comes in for them elsewhere. */
+  /** The node has addresses of Services, so IPVS may redirect packets for them. */
   readonly hasServices: boolean;
 }
 
@@ -60,7 +60,7 @@ export function tunnelRules(
   };
 }
 
-/** Every pair of a peer's address and one of this node's: one look into a hash table, however many nodes there are. */
+/** Every pair of a peer's address and one of this node's: one lookup in a hash table, however many nodes there are. */
 function waySet(family: 4 | 6, { own, peers }: TunnelEnds): Collection {
   const ofFamily = (address: Address): boolean => addressFamily(address) === family;
   const type = family === 4 ? 'ipv4_addr . ipv4_addr' : 'ipv6_addr . ipv6_addr';
@@ -73,7 +73,7 @@ function waySet(family: 4 | 6, { own, peers }: TunnelEnds): Collection {
 interface FamilyWords {
   readonly family: 4 | 6;
   readonly ip: 'ip' | 'ip6';
-  /** A packet that is no part of a larger one. */
+  /** Condition for a packet that is not a fragment. */
   readonly isWhole: string;
 }
 
@@ -83,9 +83,9 @@ function wordsOf(family: 4 | 6): FamilyWords {
     : { family, ip: 'ip6', isWhole: 'ip6 nexthdr udp' };
 }
 
-// 1. Another node's to this one. 2. A pod's to another node, where it would seem to come from this one. 3. Whatever else is
-// for this node: broadcast and multicast too, which a device that listens on every address takes as well. What is only
-// forwarded is none of ours.
+// 1. Another node's packet to this one. 2. A pod's packet to another node, where it would seem to come from this one.
+//   3. Any other packet for this node: also broadcast and multicast, which a device that listens on every address
+//   accepts as well. Forwarded packets are not judged.
 function checkRules({ uplinks }: TunnelEnds, families: readonly FamilyWords[]): readonly string[] {
   return [
     ...families.flatMap((each) =>
@@ -96,10 +96,11 @@ function checkRules({ uplinks }: TunnelEnds, families: readonly FamilyWords[]): 
   ];
 }
 
-// "Fragmentation needed" about what this node sends without the mark that forbids it, which no router says: its tunnels'
-// packets, and the kernel's own echo replies. From one such error of any host the kernel would believe, for ten minutes, that
-// the way to another node carries less, without a look at who sent it. A whole error is short enough to need no fragments;
-// the quoted packet begins behind the error's eight bytes, and neither kind has IP options.
+// "Fragmentation needed" about packets that this node sends without the mark that forbids fragmentation, which no
+// router reports: its tunnels' packets, and the kernel's own echo replies. After one such error of any host the kernel
+// would believe for ten minutes, without a check of the sender, that the way to another node carries less. A complete
+// error is short enough to need no fragments; the quoted packet begins behind the error's eight bytes, and neither kind
+// has IP options.
 function errorRules({ port }: TunnelEnds): readonly string[] {
   const dropError = `counter name "${tunnelErrorCounter}" drop`;
   return [
@@ -113,10 +114,10 @@ function errorRules({ port }: TunnelEnds): readonly string[] {
   ];
 }
 
-// Before fragments are put together: without the first of them, which has the port, the others are never a packet. What
-// arrives whole from another node, nearly everything, is looked up once. It is not tracked: every tunnelled connection has a
-// UDP source port of its own, so each would cost both nodes a tracked connection, half of the connection rate across nodes.
-// Nothing but the tunnel itself: what is not tracked is not translated either.
+// Before fragments are reassembled: without the first one, which has the port, the others never become a packet. A
+// whole packet from another node, the usual case, is looked up once. It is not tracked: every tunnelled connection has
+// its own UDP source port, so each would cost both nodes a tracked connection, half of the connection rate across
+// nodes. This applies only to the tunnel itself: an untracked packet is not translated either.
 function arrivals({ port, uplinks }: TunnelEnds, families: readonly FamilyWords[]): Chain {
   const whole = families.flatMap((each) =>
     notFromPods(uplinks).map(
@@ -135,8 +136,8 @@ function arrivals({ port, uplinks }: TunnelEnds, families: readonly FamilyWords[
   };
 }
 
-// What a rule of the node has led to the port on its way here. Whoever leads connections there tracks them, so a chain
-// that sees the first packet of each is enough, and spares the tunnel's own packets, which are not tracked.
+// Packets that a rule of the node has redirected to the port on their way here. Such redirects track connections, so a
+// chain that sees the first packet of each is enough, and spares the tunnel's own packets, which are not tracked.
 function led({ port }: TunnelEnds, isTracking: boolean): Chain {
   // Another node's masqueraded connection has the address of a node that may use the port.
   const redirected = isTracking ? [`udp dport ${port} ct status dnat ${drop}`] : [];
@@ -154,8 +155,9 @@ function led({ port }: TunnelEnds, isTracking: boolean): Chain {
       };
 }
 
-// IPVS leads to the port behind the filters (input, 99) and leaves no trace of it in connection tracking, so that another node's
-// masqueraded connection looks like its tunnel. What was for the port before IPVS has a priority of its own until after it.
+// IPVS redirects to the port behind the filters (input, 99) and leaves no trace of it in connection tracking, so that
+// another node's masqueraded connection looks like its tunnel. Packets that were for the port before IPVS have their
+// own priority until after it.
 function ledByServices({ port }: TunnelEnds): readonly Chain[] {
   const toPort = `udp dport ${port}`;
   const at = { type: 'filter', hook: 'input' } as const;
@@ -173,8 +175,9 @@ function ledByServices({ port }: TunnelEnds): readonly Chain[] {
   ];
 }
 
-// What this node forwards for others to another node's tunnels leaves with this node's address where it is masqueraded, and
-// would be taken there for this node's own. `ct` makes the kernel track connections, so it is asked only where others do.
+// Packets that this node forwards for others to another node's tunnels leave with this node's address if they are
+// masqueraded, and would be taken there for this node's own. `ct` makes the kernel track connections, so it is used
+// only if other rules use it.
 function passing(
   { port }: TunnelEnds,
   families: readonly FamilyWords[],
@@ -203,8 +206,8 @@ function leaving({ port }: TunnelEnds): Chain {
   };
 }
 
-// IPVS sends what it leads to another node by this hook, past `forward`: with the source that it came with. What this node
-// sends itself has an address of its own.
+// IPVS sends redirected packets to another node by this hook, past `forward`: with their original source. This node's
+// own packets have its own address.
 function sentRules(families: readonly FamilyWords[]): readonly string[] {
   return [
     ...families.map((each) => `${toPeer(each)} notrack accept`),
@@ -222,7 +225,7 @@ function toPeer({ family, ip }: FamilyWords): string {
   return `${ip} daddr . ${ip} saddr @tunnel_ways${family}`;
 }
 
-// An uplink may have a name that begins as those of pods' interfaces do.
+// The name of an uplink may begin like those of pods' interfaces.
 function notFromPods(uplinks: readonly string[]): readonly string[] {
   const alike = uplinks.filter((name) => /^hd[\w.:@-]*$/.test(name));
   return ['iifname != "hd*"', ...alike.map((name) => `iifname ${JSON.stringify(name)}`)];
