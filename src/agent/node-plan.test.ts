@@ -69,7 +69,7 @@ function fakeNetwork(mode: ModelConfig['mode'] = 'native', now?: () => number): 
       ...(now === undefined ? {} : { now }),
       listHost: (): HostListing => {
         fake.listings++;
-        // The overlay device is there from the first settle on.
+        // The overlay device exists from the first settle on.
         const links = settles.length > 0 && mode === 'vxlan' ? [eth0, overlay] : [eth0];
         return { links, addresses: [eth0Address], routes: [], hasIpsec: false };
       },
@@ -176,7 +176,7 @@ test('ranges of a deleted Node are withheld for 15 min from Nodes that claimed t
 });
 
 let isThrowing = false;
-// A Node as no source makes one, which throws where the model looks at it.
+// A Node that no source creates: the model throws when it reads it.
 const broken = {
   ...emptyClusterState,
   nodes: new Map([

@@ -15,7 +15,7 @@ const done: SettleReport = {
 interface Fake {
   readonly settler: Settler;
   readonly settles: (readonly SettleCause[])[];
-  /** Lets the settle that runs finish. */
+  /** Lets the running settle finish. */
   finish(report?: Partial<SettleReport>): Promise<void>;
 }
 

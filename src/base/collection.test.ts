@@ -143,7 +143,7 @@ test('changed entries are found without reading unchanged ones', () => {
   assert.ok(looked <= 2, String(looked));
 });
 
-/** Follows a collection from time to time, as any reader does. */
+/** Follows a collection from time to time, as a reader does. */
 function reader(subject: Collection<string, number>) {
   const known = new Map<string, number>();
   let revision = 0;

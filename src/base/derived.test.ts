@@ -9,7 +9,7 @@ function sorted<Key, Value>(entries: Iterable<readonly [Key, Value]>): readonly 
   return [...entries].sort(([left], [right]) => (String(left) < String(right) ? -1 : 1));
 }
 
-/** Each word by its letters. */
+/** Each word, grouped by its letters. */
 function lettersOf(words: Entries<string, string>): Entries<string, string> {
   return mapped(words, (word, key) => [...word].map((letter) => [letter, key]));
 }

@@ -48,7 +48,7 @@ test('the subjects with the most suppressed lines are named, the others counted 
   const summary = limit.takeSummary();
   assert.equal(summary.length, 6);
   assert.equal(summary[0], 'Pod a/7: 101 more in 60 s');
-  // Beyond a thousand no subject is counted by itself: both lines of each are left out.
+  // Beyond a thousand, a subject is not counted on its own: both lines of each are omitted.
   assert.equal(summary.at(-1), 'others: 2995 more in 60 s');
 });
 

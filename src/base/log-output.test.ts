@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { LogOutput } from './log-output.ts';
 
-/** A disk with room for so many bytes, as write(2) shows it. */
+/** A disk with room for this number of bytes, as write(2) shows it. */
 function disk(): { room: number; text: string; write(bytes: Uint8Array): number } {
   return {
     room: Number.POSITIVE_INFINITY,

@@ -53,7 +53,7 @@ test('a reader returns what differs from its last read', () => {
     { key: 'c', before: undefined, after: 3 },
   ]);
   assert.deepEqual(reader.read(source), []);
-  // It came back as it was.
+  // It returned unchanged.
   source.delete('a');
   source.set('a', 7);
   assert.deepEqual(reader.read(source), []);

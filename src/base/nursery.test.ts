@@ -13,7 +13,7 @@ function nurseryBytes(): number {
   return found?.space_size ?? 0;
 }
 
-// As when pages of a large list are read: each is there for a while.
+// As when pages of a large list are read: each exists for a while.
 async function readPages(count: number): Promise<void> {
   const pages: unknown[] = [];
   for (let page = 0; page < count; page++) {

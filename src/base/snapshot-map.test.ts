@@ -71,7 +71,7 @@ test('changes between two snapshots are the differences, and only copied parts a
   assert.deepEqual(changesBetween(after, after), []);
 });
 
-/** What a change of one of `count` entries, a snapshot and a look at the difference cost. */
+/** The cost of changing one of `count` entries, of a snapshot and of reading the difference. */
 function costOfChange(count: number, keyOf: (index: number) => string): number {
   const map = new SnapshotMap<number>();
   for (let index = 0; index < count; index++) map.set(keyOf(index), index);
@@ -89,14 +89,14 @@ test('a change costs the same among a hundred entries and among a hundred thousa
   }
 });
 
-/** FNV-1a from a state on. */
+/** FNV-1a, starting from a given state. */
 function hashed(state: number, text: string): number {
   let hash = state;
   for (const letter of text) hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193);
   return hash;
 }
 
-/** 2 ** `pairs` names with one hash, as anybody can find them who may choose names. */
+/** 2 ** `pairs` names with one hash, as anyone can find who may choose names. */
 function namesOfOneHash(pairs: number): readonly string[] {
   let [names, state] = [[''], 0x811c9dc5];
   for (let pair = 0; pair < pairs; pair++) {

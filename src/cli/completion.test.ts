@@ -10,7 +10,7 @@ import { zshCompletion } from './render/completion-zsh.ts';
 
 const tree = completionTree(await heddleProgram());
 
-/** What bash offers after these words; the last one is being typed. */
+/** The completions of bash after these words; the last one is being typed. */
 function offered(...words: string[]): string[] {
   const script = `${bashCompletion(tree)}
 COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')})

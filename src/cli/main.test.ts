@@ -1,4 +1,4 @@
-// The program as a person runs it: a process, its exit code, what it prints where. The agent is a fake one.
+// The program as a user runs it: a process with exit code and output. The agent is a fake one.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -46,7 +46,7 @@ const answers: Readonly<Record<string, string>> = {
     .join(''),
 };
 
-// What objects, runtimes and servers may say.
+// Texts that objects, runtimes and servers may contain.
 const hostile = '\x1b[2J\x1b]0;pwned\x07\x9b31m\x7f\u202e\n';
 const hostilePod = { namespace: hostile, name: hostile };
 const hostileAnswers: Readonly<Record<string, string>> = {
@@ -105,7 +105,7 @@ function heddle(...words: string[]): Promise<Run> {
   return runOf(process.execPath, [program, ...words]);
 }
 
-/** What each command writes, both streams, all in one process: starting one takes longer than most commands. */
+/** The output of each command, both streams, all in one process: starting one takes longer than most commands. */
 async function heddleInTurn(commands: readonly (readonly string[])[]): Promise<readonly string[]> {
   const runModule = new URL('./run.js', import.meta.url).href;
   const script = `
@@ -264,7 +264,7 @@ test('an invalid end of flows is reported with option, value and rule', async ()
   }
 });
 
-// Who may read the program, wherever it is.
+// Users that may read the program, wherever it is.
 const asOrdinaryUser =
   process.geteuid?.() === 0
     ? 'setpriv --reuid 65534 --clear-groups --inh-caps +dac_read_search --ambient-caps +dac_read_search'

@@ -10,7 +10,7 @@ function parseYaml(yaml: string): ClusterObject['object'] {
   return parseObject(identity, raw, 'test').object;
 }
 
-// An absent field and one that is undefined mean the same.
+// An absent field and an undefined one mean the same.
 function withoutAbsent(value: object): unknown {
   return JSON.parse(JSON.stringify(value));
 }

@@ -16,7 +16,7 @@ import {
 } from '../../test/support/shim-agent.ts';
 import { cniSocketOf } from '../api/socket.ts';
 
-/** An agent that sends these bytes, whatever it is asked, and (unless it hangs) closes. */
+/** An agent that sends these bytes for any request, and closes unless it hangs. */
 async function startBroken(bytes: string | Uint8Array, hangs = false): Promise<Agent> {
   const server = net.createServer((client) => {
     client.on('error', () => undefined).resume();

@@ -1,4 +1,4 @@
-// Drives the built shim (shim/cni.c) as a container runtime does, against an agent that is played here.
+// Drives the built shim (shim/cni.c) as a container runtime does, with a fake agent.
 
 import assert from 'node:assert/strict';
 import net from 'node:net';
@@ -15,7 +15,7 @@ import {
 } from '../../test/support/shim-agent.ts';
 import { splitCall } from './call.ts';
 
-/** An agent that answers every request alike. */
+/** An agent with the same answer to every request. */
 async function startAgent(outcome: number, reply = ''): Promise<Agent> {
   const bodies: Uint8Array[] = [];
   const server = net.createServer((client) => {
@@ -67,7 +67,7 @@ test('handles a configuration of nearly 8 MiB and a reply of 3 MiB', async () =>
   assert.equal(agent.bodies[0]?.length, large.length + 'CNI_COMMAND=ADD\0\0'.length);
 });
 
-// What Kubernetes allows of annotations, as Go writes it.
+// The maximum of annotations that Kubernetes allows, as Go writes it.
 const annotations = { 'io.kubernetes.cri.pod-annotations': { note: '\\u003c'.repeat(200 * 1024) } };
 
 test('carries 200 KiB of annotations that Go escapes', async () => {

@@ -1,5 +1,5 @@
-// What CNI ADD waits for is all that an endpoint brings into any table. Asked of every table there is, so that a new one cannot
-// leave its endpoints' entries out.
+// CNI ADD waits for all entries of an endpoint in all tables. The test covers every existing table, so that a new one
+// cannot omit its endpoints' entries.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -28,7 +28,7 @@ const endpoints: Readonly<Record<string, Partial<LocalEndpoint>>> = {
   'with host ports': { portMappings: [mapping] },
 };
 
-/** `table key` of each entry that is there, or is otherwise, since the endpoint came. */
+/** `table key` of each entry that is new or changed since the endpoint was added. */
 function broughtBy(before: DesiredState, after: DesiredState): readonly string[] {
   return Object.entries(tableContents).flatMap(([table, { entries }]) => {
     const had = entriesOf(entries(before));

@@ -1,5 +1,5 @@
-// What one endpoint more costs among a thousand: its own entries are computed and written, nobody else's are even looked
-// at. Counted, not timed.
+// The cost of one more endpoint among a thousand: its own entries are computed and written, others are not even read.
+// Counted, not timed.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -33,7 +33,7 @@ const entriesByTable = {
   attachments: attachmentEntries,
 } as const satisfies Record<string, (desired: DesiredState) => readonly EntryGroup<object>[]>;
 
-/** An endpoint that counts how often any of its fields is read. */
+/** An endpoint that counts reads of its fields. */
 function countedEndpoint(id: number, counter: { reads: number }): LocalEndpoint {
   const onRead = (): void => {
     counter.reads++;

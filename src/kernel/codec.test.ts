@@ -21,7 +21,7 @@ import {
 } from './codec.ts';
 import { structCodec } from './struct-codec.ts';
 
-/** Hexadecimal bytes as a big-endian machine would have them, turned round where this one is little-endian. */
+/** Hexadecimal bytes of a big-endian machine, reversed if this one is little-endian. */
 function native(hex: string): string {
   return littleEndian ? Buffer.from(hex, 'hex').reverse().toString('hex') : hex;
 }

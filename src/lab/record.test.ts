@@ -9,6 +9,6 @@ test('a process is identified by its id and start time together', () => {
 });
 
 test('an id without a process is not alive', () => {
-  // One above the largest id that the kernel hands out (PID_MAX_LIMIT).
+  // One above the largest id that the kernel assigns (PID_MAX_LIMIT).
   assert.equal(isAlive({ pid: 4_194_305, startTicks: 1 }), false);
 });

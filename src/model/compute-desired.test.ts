@@ -1,4 +1,4 @@
-// What scenarios (test/scenarios) cannot show: that what did not change keeps its references.
+// Behaviour that scenarios (test/scenarios) cannot show: unchanged values keep their references.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -31,7 +31,7 @@ for (const [what, addresses, text] of takenByOlder) {
     assert.deepEqual(claimsOf(found), claimsOf(before));
     assert.equal(found.held.holders, before.held.holders);
     assert.equal(check(given, { held: found.held }).held, found.held);
-    // An agent that starts now knows the age alone.
+    // An agent that starts now knows only the age.
     assert.notDeepEqual(claimsOf(check(given)), claimsOf(before));
   });
 }

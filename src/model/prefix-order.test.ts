@@ -62,7 +62,9 @@ test('the same addresses are covered by prefixes that neither overlap nor form h
   }
 });
 
-/** How many of the prefixes hold each address of 192.0.2.0/24, then each of 2001:db8::/116; by arithmetic of its own. */
+/**
+ * How many of the prefixes contain each address of 192.0.2.0/24, then each of 2001:db8::/116; computed independently.
+ */
 function timesCovered(prefixes: readonly Prefix[]): readonly number[] {
   const counts = Array<number>(256 + 4_096).fill(0);
   for (const prefix of prefixes) {

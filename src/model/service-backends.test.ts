@@ -23,7 +23,7 @@ interface Backend {
   readonly port: Port;
 }
 
-/** The part of an endpoint here that a backend needs. */
+/** The part of a local endpoint that a backend needs. */
 interface Local {
   readonly id: number;
 }
@@ -35,7 +35,7 @@ interface Sources {
 }
 
 interface Reached extends Backend {
-  /** Of the endpoint here; absent: it is elsewhere. */
+  /** Id of the local endpoint; absent: the endpoint is elsewhere. */
   readonly id: number | undefined;
 }
 
@@ -104,7 +104,7 @@ function slice(
   };
 }
 
-/** The cluster as snapshots tell it, and what follows from it. */
+/** The cluster as snapshots contain it, and the derived state. */
 function cluster() {
   const [services, slices] = [
     new SnapshotMap<ClusterService>(),
@@ -127,7 +127,7 @@ function cluster() {
   };
 }
 
-/** The same from nothing. */
+/** The same computed from scratch. */
 function afresh({ services, slices, locals }: ReturnType<typeof cluster>) {
   const copy = <Value>(map: Iterable<readonly [string, Value]>): Entries<string, Value> => {
     const made = new Collection<string, Value>();
@@ -185,7 +185,7 @@ test('after changes in any order, the join equals one computed from scratch', (c
   }
 });
 
-/** Services with a slice of three endpoints each; the first endpoint of each tenth is here. */
+/** Services with a slice of three endpoints each; the first endpoint of each tenth is local. */
 function clusterOf(count: number): ReturnType<typeof cluster> {
   const subject = cluster();
   for (let index = 0; index < count; index++) {

@@ -12,7 +12,7 @@ function mapping(place: string | undefined, fields: Partial<PortMapping> = {}): 
   return { protocol: 'udp', hostPort, containerPort, ...at, ...fields };
 }
 
-/** By what each address stands for, in plain words. */
+/** By the meaning of each address, in plain words. */
 function collide(left: string | undefined, right: string | undefined): boolean {
   if (left === undefined || right === undefined || left === right) return true;
   const isOfOneFamily = left.includes(':') === right.includes(':');

@@ -108,7 +108,7 @@ test('a change of one pod among ten thousand reads no other', () => {
   reads = 0;
   subject.follow(new Map(pods).set('shop/p7', pod('p7', first)));
   assert.equal(subject.of(first)?.name, 'p7');
-  // Of the pod as it was before: where it was and what it had.
+  // Of the earlier pod: its place and its addresses.
   assert.ok(reads <= 8, `${reads} fields of other pods were read`);
 });
 

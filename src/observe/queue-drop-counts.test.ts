@@ -5,7 +5,7 @@ import { QueueDropCounts } from './queue-drop-counts.ts';
 
 const [first, second, free] = [1, 2, 3].map((id) => ({ id }) as LocalEndpoint);
 
-/** What the kernel says at one moment, and what the count must be then. */
+/** The kernel's counts at one moment, and the expected count then. */
 const moments: readonly (readonly [
   Iterable<[LocalEndpoint | undefined, number | undefined]>,
   number,
@@ -33,7 +33,7 @@ const moments: readonly (readonly [
     ],
     14,
   ],
-  // A pod goes, its queue with it.
+  // A pod is deleted with its queue.
   [
     [
       [second, 6],
@@ -41,7 +41,7 @@ const moments: readonly (readonly [
     ],
     15,
   ],
-  // Somebody made the queue anew.
+  // Another process has recreated the queue.
   [
     [
       [second, 1],

@@ -8,7 +8,7 @@ interface Task {
   end(error?: Error): void;
 }
 
-/** A task that runs until it is ended; `afterwards` when it goes on. */
+/** A task that runs until it is ended; `afterwards` is what it does then. */
 function start(burst: Burst, afterwards: () => void): Task {
   let settle = (_error?: Error): void => undefined;
   const until = new Promise<void>((resolve, reject) => {

@@ -1,4 +1,5 @@
-// What an ADD and a DEL ask of the kernel and of the tables, among how many other pods ever: the same. Counted, not timed.
+// The requests of an ADD and a DEL to the kernel and to the tables are the same among any number of other pods.
+// Counted, not timed.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -30,7 +31,7 @@ import { EndpointStore } from './records/store.ts';
 const root = mkdtempSync(path.join(tmpdir(), 'heddle-one-pod-more-'));
 after(() => rmSync(root, { recursive: true }));
 
-/** What was asked of the kernel, and what was done on the way there. */
+/** The requests to the kernel, and the steps between them. */
 interface Counts {
   netlinkSends: number;
   netlinkMessages: number;
@@ -112,7 +113,7 @@ function endpointOf(id: number, counts: Counts): LocalEndpoint {
   return watchedEndpoint(id, { hostIfName, onRead });
 }
 
-/** Pods among `others`, and what has been asked since the last look. */
+/** Pods among `others`, and the requests since the last call. */
 async function nodeWith(others: number) {
   const counts = { ...nothing };
   const staying = Array.from({ length: others }, (_, index) => endpointOf(index + 1, counts));
@@ -172,7 +173,7 @@ async function addAndDel(others: number): Promise<Record<'add' | 'del', Counts>>
       namespacePath: `/run/netns/new-${number}`,
       network: 'heddle',
     }) as const;
-  // The first makes the tables' lists; an agent has made them long before.
+  // The first pod creates the tables' lists; an agent has created them long before.
   await pods.add(request(0));
   look();
   await pods.add(request(1));
@@ -183,7 +184,7 @@ async function addAndDel(others: number): Promise<Record<'add' | 'del', Counts>>
 
 test('an ADD and a DEL make the same requests among 0, 200, 1,000 and 5,000 other pods', async () => {
   const alone = await addAndDel(0);
-  // Routes, neighbours and programs; two of each, and of the last a queueing discipline more.
+  // Routes, neighbours and programs; two of each, and one queueing discipline in addition to the programs.
   assert.deepEqual(alone.add, {
     ...nothing,
     netlinkSends: 3,

@@ -28,7 +28,7 @@ for (const [step, code] of faulty) {
     const { node, pods, store } = bench();
     node.faults.set(step, new Error(`${step}: no`));
     const settleOnce = node.settle.bind(node);
-    // The fault passes: undoing settles too.
+    // The fault ends: undoing settles too.
     node.settle = (endpoint) => settleOnce(endpoint).finally(() => node.faults.clear());
     const expected = fails(code, new RegExp(`^ADD shop/web-1 eth0: ${step}: no$`));
     await assert.rejects(pods.add(addRequest(1)), expected);

@@ -1,5 +1,5 @@
-// Whatever fails and whoever tampers, the kernel ends as desired, and what is not ours is never touched.
-// Seeds are printed; `HEDDLE_SEED=N` repeats one.
+// After any failures and changes by others, the kernel ends in the desired state, and foreign entries are never
+// changed. Seeds are printed; `HEDDLE_SEED=N` repeats one.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ import {
 import { Reconciler } from './reconciler.ts';
 import { trackTable } from './tracked-table.ts';
 
-/** Park-Miller: small, and the same everywhere. */
+/** Park-Miller: small, and the same on every machine. */
 function seededRandom(seed: number): () => number {
   let state = (seed % 2_147_483_646) + 1;
   return () => {

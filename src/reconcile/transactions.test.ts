@@ -1,4 +1,4 @@
-// A table whose entries are written together, or not at all.
+// A table whose entries are written together or not at all.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

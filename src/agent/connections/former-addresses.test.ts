@@ -97,7 +97,7 @@ test('a changed exit triggers a walk, which finds connections by the former exit
   assert.deepEqual(await walkOf(exits('eth0')), [3, false]);
   assert.deepEqual(await walkOf(new Map()), [4, false]);
   assert.deepEqual(await walkOf(exits('eth1')), [5, true]);
-  // Back and away again before the next walk: connections of meanwhile have moved.
+  // It returns and leaves again before the next walk: connections begun meanwhile have moved.
   walks.connections.settled(applied({ exits: exits('eth0') }));
   assert.deepEqual(await walkOf(exits('eth1')), [6, true]);
   assert.deepEqual(await walkOf(exits('eth1')), [6, true], 'no walk, the last one as it was');

@@ -67,7 +67,7 @@ test('connections of a deleted pod are looked for, and the next owner of its add
   assert.deepEqual([walks.all.length, formers(), ended], [2, plain.addresses, []]);
   await walks.end();
   assert.deepEqual(ended, ['added']);
-  // The next walk takes it for nobody's but who has it now.
+  // The next walk attributes it to the current owner of the address.
   walks.connections.settled(applied({ endpoints: [next] }));
   void walks.connections.endpointChanged(mapped, true);
   await settled();

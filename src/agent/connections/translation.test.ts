@@ -49,9 +49,9 @@ const rules: TranslationRules = {
 };
 
 interface Ends {
-  /** Source and port, destination and port, as the first packet has them. */
+  /** Source and port, destination and port, of the first packet. */
   readonly original: readonly [string, number, string, number];
-  /** As an answer has them; absent: nothing is translated. */
+  /** The same of the reply; absent: no translation. */
   readonly reply?: readonly [string, number, string, number];
 }
 
@@ -280,7 +280,7 @@ test('a removed host port invalidates connections to its pod and no others', () 
   const toPod = entry({ original: [world, from, node, 5300], reply: [pod, 53, world, from] });
   assert.equal(judge(toPod), 'host port removed');
   assert.equal(judge(entry({ original: [world, from, node, 5300] })), undefined);
-  // The port is another pod's now.
+  // The port belongs to another pod now.
   const taken = { original: [world, from, node, 8080], reply: [pod, 80, world, from] } as const;
   assert.equal(judge(entry(taken, established)), 'host port changed');
 });

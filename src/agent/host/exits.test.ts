@@ -6,7 +6,8 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { type Exits, exitsOf, isSameExits, movedExits } from './exits.ts';
 import type { HostListing } from './facts.ts';
 
-// 203.0.113.9 and 2001:db8:9::9 are the world; the node's address is answered on eth0 (2), eth1 (3) is another network.
+// 203.0.113.9 and 2001:db8:9::9 are the world; the node's address is reachable on eth0 (2), eth1 (3) is another
+// network.
 const names = new Map([
   [2, 'eth0'],
   [3, 'eth1'],

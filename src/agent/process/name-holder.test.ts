@@ -11,10 +11,10 @@ const datagram = 2;
 let names = 0;
 const freshName = (): string => `heddle-test-${process.pid}-${names++}`;
 
-/** A clock for a machine however busy. */
+/** A clock that does not depend on the load of the machine. */
 const still = (): number => 0;
 
-/** Binds to a path, or to an abstract name where that begins with a zero byte. */
+/** Binds to a path, or to an abstract name if it begins with a zero byte. */
 function bound(context: TestContext, path: string, type = stream): void {
   const fd = socket(1, type, 0);
   context.after(() => close(fd));

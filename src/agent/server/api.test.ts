@@ -93,7 +93,7 @@ test('each path answers JSON, and an unknown one says so', async (context) => {
   }
 });
 
-/** Everything that comes back until the agent ends the connection. */
+/** Everything received until the agent ends the connection. */
 function exchange(socketPath: string, pieces: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath);
@@ -101,7 +101,7 @@ function exchange(socketPath: string, pieces: readonly string[]): Promise<string
     socket.on('data', (chunk) => {
       text += String(chunk);
     });
-    // EPIPE: refused before all was sent.
+    // EPIPE: refused before everything was sent.
     socket.on('error', (error: NodeJS.ErrnoException) => error.code === 'EPIPE' || reject(error));
     socket.once('close', () => resolve(text));
     const send = async (): Promise<void> => {

@@ -37,7 +37,7 @@ async function client(context: TestContext, address: string): Promise<Socket> {
   return socket;
 }
 
-/** All that comes until the other side ends. */
+/** Everything received until the other side ends. */
 async function whole(socket: Socket): Promise<string> {
   let text = '';
   for await (const chunk of socket) text += String(chunk);
@@ -77,7 +77,7 @@ test('a client that does not send its request in time is closed, however slowly 
   const began = performance.now();
   const trickle = setInterval(() => slow.write('X: y\r\n'), 20);
   context.after(() => clearInterval(trickle));
-  // Not once(): it rejects when a write meets the end, which the machine may make a reset.
+  // Not once(): it rejects if a write meets the end, which the machine may turn into a reset.
   await Promise.all([silent, slow].map((socket) => new Promise((end) => socket.on('close', end))));
   const tookMs = performance.now() - began;
   assert.ok(tookMs < 10 * patienceMs, `${tookMs} ms`);

@@ -160,7 +160,7 @@ test('handling a request may take longer than sending it', async (context) => {
     return { exitCode: 0, body: 'late' };
   });
   const asking = exchange(context, path, [request]);
-  // It began later, and has been ended for saying nothing.
+  // It began later, and was ended because it sent nothing.
   await whole(await client(context, path));
   resolve();
   assert.deepEqual(await asking, answerFrame(0, 'late'));

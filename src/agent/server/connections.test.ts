@@ -145,7 +145,7 @@ test('a request may be processed longer than it may take to send', async (contex
   );
   const asking = await client(context, path, `${shimRequest(3)}abc`);
   const idle = await client(context, path);
-  // It began later, and has been ended for saying nothing.
+  // It began later, and was ended because it sent nothing.
   await whole(idle);
   resolve();
   assert.match(await whole(asking), /late$/);
@@ -170,7 +170,7 @@ test('a large request that waits for its turn is not closed', async (context) =>
   const request = shimRequest(size) + 'x'.repeat(size);
   const asking = await Promise.all([1, 2, 3, 4].map(() => client(context, path, request)));
   const idle = await client(context, path);
-  // It came last, and has been ended for saying nothing.
+  // It arrived last, and was ended because it sent nothing.
   await whole(idle);
   resolve();
   for (const socket of asking) assert.match(await whole(socket), /got 300000$/);

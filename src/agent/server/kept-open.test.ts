@@ -36,7 +36,7 @@ test('a port in use is retried until it is free, and one that breaks is opened a
     open: async () => {
       const next = attempts.shift();
       if (next === undefined || next instanceof Error) throw next;
-      // The first breaks some time after it was opened, the second stays until the end.
+      // The first breaks some time after it was opened, the second stays open until the end.
       setImmediate(() => {
         if (next.address === 'first') next.breakWith(new Error('its thread has ended (1)'));
         else stop.abort();

@@ -16,7 +16,7 @@ test('forty concurrent requests, and all within a second, share one rendering', 
     () => now,
   );
   const asked = Array.from({ length: 40 }, () => metrics());
-  // A rendering that takes long is not joined by a second one.
+  // A second rendering does not start while a slow one runs.
   now = 60_000;
   asked.push(metrics());
   ends.shift()?.();

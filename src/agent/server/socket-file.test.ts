@@ -21,10 +21,10 @@ function place(context: TestContext): string {
   return join(folder, 'agent.sock');
 }
 
-/** One that says its name. */
+/** A server that sends its name. */
 function server(context: TestContext, name: string): Server {
   const made = createServer((connection) => {
-    // Who only looks whether anybody answers reads nothing.
+    // A client that only checks whether a server answers reads nothing.
     connection.on('error', () => undefined).end(name);
   });
   context.after(() => made.close());
@@ -94,7 +94,7 @@ test('the own file is removed', async (context) => {
   assert.equal(existsSync(path), false);
 });
 
-/** As syslog and systemd have them: no stream. */
+/** Not a stream, like the sockets of syslog and systemd. */
 function datagramSocket(context: TestContext, path: string): { end(): void } {
   let fd: number | undefined = socket(1, 2, 0);
   const end = (): void => {

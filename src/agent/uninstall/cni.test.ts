@@ -23,7 +23,7 @@ interface Node {
   readonly files: readonly string[];
 }
 
-/** With the files of an agent that has this socket in the node's folder. */
+/** With the files of an agent that uses this socket, in the node's folder. */
 function nodeWith(context: TestContext, socket: string): Node {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-uninstall-'));
   context.after(() => rmSync(folder, { recursive: true }));
@@ -46,7 +46,7 @@ async function listening(path: string): Promise<Server> {
   return server;
 }
 
-/** As of a process that ended without removing it: a server that closes removes the path that it was given. */
+/** As of a process that ended without removing it: a server that closes removes its path. */
 async function leaveSocket(path: string): Promise<void> {
   const server = await listening(`${path}.made`);
   renameSync(`${path}.made`, path);

@@ -12,7 +12,7 @@ interface FakeAgent {
   readonly server: Server;
 }
 
-/** An agent that answers as told, on a socket of its own until the test ends. */
+/** An agent with the given answers, on its own socket until the test ends. */
 async function fakeAgent(
   context: TestContext,
   answer: RequestListener,

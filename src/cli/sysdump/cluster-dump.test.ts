@@ -19,7 +19,7 @@ type Answer = readonly [status: number, body: object];
 
 const refusal: Answer = [403, { kind: 'Status', message: 'pods is forbidden' }];
 
-/** What a cluster dump makes of an API server that answers so. */
+/** The cluster dump from an API server with these answers. */
 async function dump(answer: (path: string) => Answer): Promise<readonly ArchiveFile[]> {
   const server: Server = createServer((request, response) => {
     const [status, body] = answer(new URL(request.url ?? '', 'http://api').pathname);

@@ -23,7 +23,7 @@ test('seeing missing objects again takes time proportional to their number', () 
   absences.note(keys, 0);
   const began = performance.now();
   for (const key of keys) absences.seen(key);
-  // A few milliseconds; it was most of a minute when each took a copy of all.
+  // A few milliseconds; it was most of a minute when each copied all.
   assert.ok(performance.now() - began < 2_000);
   assert.deepEqual([...absences.note(keys, 6_000)], keys, 'lacking for the first time again');
 });

@@ -8,7 +8,7 @@ const range = '10.0.1.0/24';
 const otherRange = '10.0.2.0/24';
 const address = '192.0.2.1';
 const hours = 6;
-// Twelve regular ones, as many that these earn, and six that were saved up.
+// Twelve regular ones, the same number that these earn, and six saved ones.
 const mostLists = 1 + 12 + 12 + 6;
 
 const rows: readonly {

@@ -43,7 +43,7 @@ interface Row {
   readonly kind: ClusterKind;
   readonly before: Raw;
   readonly after: Raw;
-  /** Of what Kubernetes never does; absent: it does that. */
+  /** A change that Kubernetes never makes; absent: it makes such changes. */
   readonly says?: RegExp;
 }
 

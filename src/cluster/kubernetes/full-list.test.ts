@@ -8,7 +8,7 @@ interface Scene {
   readonly list: FullList;
   readonly limits: number[];
   readonly store: ObjectStore<object>;
-  /** Addresses that gave a wrong page. */
+  /** Addresses that returned a wrong page. */
   readonly avoided: string[];
   read(): Promise<string>;
 }

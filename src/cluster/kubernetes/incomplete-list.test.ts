@@ -1,4 +1,4 @@
-// Lists that leave out what is there, and well ones afterwards.
+// Lists that omit existing objects, and complete ones afterwards.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -7,7 +7,9 @@ import { isWatch, type Reflected, reflect } from '../../../test/support/reflecte
 
 type Options = NonNullable<Parameters<typeof reflect>[2]>;
 
-/** Lists have these names one after the other, the last for good; watches end as `watch` says, or stay open. */
+/**
+ * Lists contain these names one after the other, the last one permanently; watches end as `watch` states, or stay open.
+ */
 async function listing(
   context: TestContext,
   lists: readonly string[],
@@ -85,7 +87,7 @@ test('a first list with fewer nodes than there are routes to is requested again'
 });
 
 test('a first list is compared with the routes by nodes to which routes can lead', async (context) => {
-  // A time of creation stands for what a Node needs: pod ranges and an address.
+  // A creation time stands for everything that a Node needs: pod ranges and an address.
   let list = 0;
   const named = (name: string, more: object): object => ({
     metadata: { name, resourceVersion: '5', ...more },

@@ -8,7 +8,7 @@ interface Row {
   readonly isOlder?: boolean;
   readonly missing?: string;
   readonly held?: number;
-  /** 2 unless given. */
+  /** Default 2. */
   readonly repetitions?: number;
   readonly doubt: RegExp | undefined;
 }

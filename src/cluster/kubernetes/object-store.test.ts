@@ -174,7 +174,7 @@ test('objects beyond the limit of their kind are kept with their first addresses
   for (const index of [0, 1, 2]) store.delete(`shop/${index}`);
   store.set('shop/3', service(1_000));
   assert.deepEqual(externals(store), [1_000, 32, 32, 3]);
-  // A list says all of it again: what it has no longer takes no room.
+  // A list contains everything again: deleted objects take no room.
   const list = store.replace();
   for (const index of [4, 5, 6]) list.set(`shop/${index}`, service(1_000, 7));
   list.commit();
@@ -197,7 +197,7 @@ test('a hundred unusable objects are named, and the others counted', () => {
     assert.equal(shown.at(-1)?.count, 50);
     assert.equal(store.told, 150);
     assert.ok(store.has('n149'));
-    // Their room is for others, and a list shows who has it.
+    // Their room is for others, and a list shows which objects have it.
     for (let index = 0; index < 90; index++) store.delete(`n${index}`);
     const next = store.replace();
     for (let index = 90; index < 150; index++) next.set(`n${index}`, unusable(`n${index}`));
@@ -225,7 +225,7 @@ test('lists are cut before their items are parsed, which is reported in one line
     () => changes++,
     { kind: 'Service', cutOf: (raw) => cutOf('Service', raw) },
   );
-  // An address that is read is asked for as text.
+  // An address is converted to text when it is read.
   let looked = 0;
   const externalIPs = Array.from({ length: 50_000 }, () => '198.51.100.1');
   const counted = new Proxy(externalIPs, {

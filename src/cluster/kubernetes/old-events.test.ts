@@ -1,4 +1,5 @@
-// Watches that say what cannot be news: a cache on the way is behind, or the event is not about an object of this kind.
+// Watches with events that cannot be new: a cache on the way is behind, or the event is not about an object of this
+// kind.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

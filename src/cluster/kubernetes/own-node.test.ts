@@ -28,11 +28,11 @@ interface Scene {
   readonly own: OwnNodeWriter;
   readonly requests: ApiRequest[];
   answer: () => Error | undefined;
-  /** Resolves when as many requests have come. */
+  /** Resolves after this number of requests. */
   until(count: number): Promise<void>;
 }
 
-// Waits of no length: how long they are is the subject of retried-write.test.ts.
+// Waits of zero length: retried-write.test.ts tests their length.
 const times = { firstMs: 1, transientMs: 1, refusedMs: 1 };
 
 function ownNode(context: TestContext): Scene {

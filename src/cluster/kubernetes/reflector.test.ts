@@ -83,7 +83,7 @@ for (const how of ['event', 'status'] as const) {
       { doubtMs: 50, settledMs: 20 },
     );
     await running.until(() => running.keys().includes('d') && !running.keys().includes('b'));
-    // The second says again that b is gone.
+    // The second one deletes b again.
     assert.equal(running.reflector.state.relists, 2);
     const afterSync = running.history.slice(running.history.indexOf('a b c'));
     for (const text of afterSync) assert.match(text, /^a .*c/, 'a and c were there all the time');

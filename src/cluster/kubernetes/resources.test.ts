@@ -59,7 +59,7 @@ test('only the used fields of a Pod are kept: no label, container, volume or for
   assert.deepEqual(kept.containers, []);
 });
 
-// A tenant's object may have more than a megabyte; what follows is below only to keep the test quick.
+// A tenant's object may have more than a megabyte; less is used here only to keep the test quick.
 const many = Array.from({ length: 2_000 }, (_, index) => `k${index}.example/${'x'.repeat(40)}`);
 const map = Object.fromEntries(many.map((key) => [key, 'v'.repeat(40)]));
 const metadata = { namespace: 'shop', name: 'a', uid: 'u', labels: map, annotations: map };
@@ -103,7 +103,7 @@ test("the fields read from Services, the API server's slices and static pods are
   assert.ok('endpoints' in slice);
   assert.equal(slice.service, 'kubernetes');
   assert.deepEqual(slice.endpoints[0]?.addresses, ['192.0.2.1']);
-  // Whoever may write slices in `default` can give them that label.
+  // Any user who may write slices in `default` can set that label.
   const other = readObject('EndpointSlice', 'default/kubernetes-x', {
     metadata: { namespace: 'default', name: 'kubernetes-x', labels },
     addressType: 'IPv4',

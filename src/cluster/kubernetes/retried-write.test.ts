@@ -5,16 +5,16 @@ import { RetriedWrite, type WriteTimes } from './retried-write.ts';
 
 const times: WriteTimes = { firstMs: 1_000, transientMs: 30_000, refusedMs: 300_000 };
 
-/** Lets what has been woken run until it waits again. */
+/** Lets woken code run until it waits again. */
 async function turn(): Promise<void> {
   for (let count = 0; count < 10; count++) await Promise.resolve();
 }
 
 interface Scene {
   readonly write: RetriedWrite;
-  /** s after the begin at which it was sent. */
+  /** Seconds after the begin at which it was sent. */
   readonly sentAt: number[];
-  /** Lets time go by, second for second. */
+  /** Advances time second by second. */
   pass(seconds: number): Promise<void>;
   want(): void;
 }

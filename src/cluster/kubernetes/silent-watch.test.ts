@@ -1,4 +1,4 @@
-// Watches that hold and say nothing: the API server may not have reached the version that is watched from.
+// Open watches without events: the API server may not have reached the version from which they start.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -69,7 +69,7 @@ interface Case {
   readonly after: Readonly<Record<string, Written>>;
   readonly nodes: string;
   readonly told: string;
-  /** Seconds until it is believed; what is then left. */
+  /** Seconds until it is accepted, and the remaining Nodes. */
   readonly patience: number;
   readonly left: string;
 }

@@ -10,7 +10,7 @@ import { CostlyFileError, ManifestReader, mostInline } from './reader.ts';
 const never = new AbortController().signal;
 const bytesOf = (text: string): Uint8Array => Buffer.from(text);
 
-/** Those that begin from now on. */
+/** Threads that begin from now on. */
 function startedThreads(context: TestContext): readonly Worker[] {
   const started: Worker[] = [];
   const onWorker = (worker: Worker): unknown => started.push(worker);
@@ -19,7 +19,7 @@ function startedThreads(context: TestContext): readonly Worker[] {
   return started;
 }
 
-/** For tests of what is read alone: a thread takes a quarter of a second to begin. */
+/** For tests of reading alone: a thread takes a quarter of a second to begin. */
 const sharedReader = new ManifestReader({ signal: never });
 after(() => sharedReader[Symbol.dispose]());
 

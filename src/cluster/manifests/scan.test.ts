@@ -14,7 +14,7 @@ interface Place {
   readonly directory: string;
   put(file: string, ...nodes: readonly string[]): void;
   move(from: string, to: string): void;
-  /** Nodes that are found in a directory that was read before, sorted. */
+  /** Nodes in a directory that was read before, sorted. */
   scan(): Promise<string>;
 }
 
@@ -42,7 +42,7 @@ async function place(context: TestContext): Promise<Place> {
   };
 }
 
-/** Calls `act` with the name of each file of the directory before it is looked at. */
+/** Calls `act` with the name of each file of the directory before it is read. */
 function beforeEachLook(
   context: TestContext,
   directory: string,

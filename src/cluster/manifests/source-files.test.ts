@@ -83,7 +83,7 @@ test('a directory with too many files keeps its last good contents', async () =>
   await directory.write('a.yaml', nodeYaml('node-1'));
   await using snapshots = follow(directory.source);
   await snapshots.until(({ complete }) => complete);
-  // Links: to make a new file takes twenty times as long.
+  // Links: creating a new file takes twenty times as long.
   const empty = join(directory.path, 'empty.yaml');
   writeFileSync(empty, '');
   for (let index = 0; index < 10_000; index++)
@@ -107,7 +107,7 @@ test('a file from the future, as after a clock was set back, is not read again f
   await directory.write('a.yaml', nodeYaml('node-1'));
   await using snapshots = follow(manifestSource(directory.path, { debounceMs: 5, rescanMs: 20 }));
   await snapshots.until(({ complete }) => complete);
-  // Looks on as long as somebody waits for what comes next.
+  // Watches as long as a caller waits for the next change.
   snapshots.until(() => false).catch(() => undefined);
   const looksAfter = async (count: number): Promise<void> => {
     const until = looks.callCount() + count;

@@ -9,7 +9,7 @@ import type { IfIndex } from '../../net/if-index.ts';
 import type { Table } from '../../reconcile/table.ts';
 import { type LimitEntry, limitEntriesOf, limitTable } from './limits.ts';
 
-/** A kernel without a single link, and the questions that it was asked. */
+/** A kernel without links, and the queries it received. */
 function asked(hasQueues: boolean): {
   readonly table: Table<LimitEntry>;
   readonly transport: FakeTransport;

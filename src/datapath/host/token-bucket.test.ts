@@ -45,7 +45,7 @@ for (const limit of limits) {
   test(`a limit is in force where the kernel has its bucket: ${JSON.stringify(limit)}`, () => {
     for (const mtuBytes of [1280, 1450, 1500, 9000]) {
       const { burstBytes, ...bucket } = bucketOf(limit, mtuBytes);
-      // As the kernel tells it, in units of 64 ns.
+      // In the kernel's units of 64 ns.
       const unit = (bucket.bytesPerSecond * 64) / 1e9;
       const told = Math.round(Math.floor(burstBytes / unit) * unit);
       assert.ok(isSameBucket({ ...bucket, burstBytes: told }, { ...bucket, burstBytes }));

@@ -16,7 +16,7 @@ function numberMap(first: number): GenerationMap & { current(): number } {
 
 interface Told {
   readonly subject: Table<string>;
-  /** What was called, with the generation at that time. */
+  /** The calls, each with the generation at that time. */
   readonly calls: string[];
 }
 

@@ -16,7 +16,7 @@ interface Process {
   settle(options: NftOptions, relist?: boolean): Promise<SettleReport>;
 }
 
-/** A new process: it knows nothing of what the last one did. */
+/** A new process: it knows nothing about the previous one. */
 function start(nft: FakeNft): Process {
   const restored: Restored[] = [];
   const reconciler = new Reconciler<DesiredState>([trackTable(nftTable(nft), nftEntries)], {
@@ -32,7 +32,7 @@ function start(nft: FakeNft): Process {
 
 const full = { masquerade: true, tunnelTo: 2, mapped: [5, 6] } as const;
 
-/** What counts of a table: contents, and the order of chains at one place. Handles and marks do not. */
+/** The parts of a table that matter: contents, and the order of chains at one place. Handles and marks do not. */
 function contents(table: FakeNftTable | undefined): object | undefined {
   if (table === undefined) return undefined;
   const { counters, collections, chains } = table;
@@ -59,7 +59,7 @@ function byPlace({ chains }: FakeNftTable): Map<string, string> {
   return found;
 }
 
-/** As one write of everything leaves it. */
+/** The state after writing everything at once. */
 async function whole(options: NftOptions): Promise<object | undefined> {
   const nft = new FakeNft();
   await start(nft).settle(options);

@@ -10,7 +10,7 @@ const sizeBytes = 64;
 const busy = 0x80000000;
 const discarded = 0x40000000;
 
-/** A ring as the kernel keeps it, with the test as its producer. */
+/** A ring in the kernel's format, with the test as its producer. */
 class FakeRing implements RingMemory {
   readonly consumer: BigUint64Array = new BigUint64Array(1);
   readonly producer: BigUint64Array = new BigUint64Array(1);
@@ -26,7 +26,7 @@ class FakeRing implements RingMemory {
     const position = Number(this.producer[0]);
     if (position + total - Number(this.consumer[0]) > sizeBytes) return false;
     const view = new DataView(this.data);
-    // The data is mapped twice: what wraps in one copy runs on in the other.
+    // The data is mapped twice: what wraps in one copy continues in the other.
     for (const base of [0, sizeBytes]) {
       const at = base + (position % sizeBytes);
       if (at + 12 > 2 * sizeBytes) continue;

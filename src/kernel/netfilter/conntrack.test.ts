@@ -18,7 +18,7 @@ const remove = 0x102;
 const tcp = capturedPayload('conntrackTcp');
 const icmp6 = capturedPayload('conntrackIcmp6');
 
-/** A kernel that has the two captured connections and filters nothing itself. */
+/** A kernel with the two captured connections that filters nothing itself. */
 function table(deletionErrno = 0): FakeTransport {
   return new FakeTransport((requests) =>
     requests.flatMap((request) =>

@@ -1,4 +1,4 @@
-// Next-hop objects as the kernel lists them, put into the routes that name them.
+// Next-hop objects as the kernel lists them, inserted into the routes that refer to them.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -30,7 +30,7 @@ function describe(notification: Notification): string {
   }
 }
 
-/** The first `count`, described. */
+/** The first `count` notifications as text. */
 async function take(subscription: Subscription, count: number): Promise<string[]> {
   const taken: string[] = [];
   for await (const notification of subscription) {

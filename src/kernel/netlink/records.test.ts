@@ -1,4 +1,5 @@
-// What the kernel sent, read into records; and the same messages damaged, which must be refused as such and nothing else.
+// Messages of the kernel, parsed into records; and the same messages damaged, which must be refused with the right
+// error.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -189,7 +190,7 @@ test('messages of other families are omitted', () => {
   assert.equal(readRoute(multicastRoute), undefined);
 });
 
-// The handle is an address of that kernel's memory, hashed.
+// The handle is a hashed address in that kernel's memory.
 function withoutHandle(
   read: typeof readConntrackEntry,
 ): (payload: Buffer) => Omit<NonNullable<ReturnType<typeof read>>, 'id'> | undefined {

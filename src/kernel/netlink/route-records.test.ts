@@ -1,4 +1,5 @@
-// What the kernel sent, read into records; and the same messages damaged, which must be refused as such and nothing else.
+// Messages of the kernel, parsed into records; and the same messages damaged, which must be refused with the right
+// error.
 
 import { testRecords } from '../../../test/support/record-cases.ts';
 import { readRoute } from './route-record.ts';

@@ -149,7 +149,7 @@ test('a list that changed while it was read is read again', () => {
   const transport = new FakeTransport(([asked]) => {
     const sequence = asked?.sequence ?? 0;
     attempt++;
-    // The mark may sit on any message of the dump, its end included.
+    // The mark may be on any message of the dump, including its end.
     if (attempt === 1) return [thing(sequence, 1, 0x12), done(sequence)];
     if (attempt === 2) return [thing(sequence, 1), done(sequence, { flags: 0x12 })];
     return [thing(sequence, 7), done(sequence)];

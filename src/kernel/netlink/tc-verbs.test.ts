@@ -1,5 +1,5 @@
-// Each verb's bytes, checked once against what iproute2 6.1 sends for the same thing (strace), apart from the order of
-// attributes, zero bytes at the end of names and the NLA_F_NESTED bit, which the kernel does not mind.
+// Each verb's bytes, compared once with what iproute2 6.1 sends for the same purpose (strace), except for the order of
+// attributes, zero bytes at the end of names and the NLA_F_NESTED bit, which the kernel ignores.
 
 import {
   add,

@@ -70,7 +70,7 @@ function desired(mode: RoutingMode, third: ClusterNode): DesiredState {
 }
 
 interface Outcome {
-  /** Not used at all. */
+  /** Not used. */
   readonly refused?: readonly string[];
   readonly unverified?: readonly string[];
 }
@@ -134,7 +134,7 @@ for (const mode of ['native', 'vxlan'] as const) {
   }
 }
 
-// Whoever is reached by a false address would otherwise vouch for it from the true one.
+// Otherwise a Node that is reached by a false address would vouch for it from the true one.
 for (const first of ['8.8.8.8', '10.77.0.53', '10.77.0.1', '10.96.0.99']) {
   test(`a Node that puts ${first} first has no other source address`, () => {
     const found = desired('vxlan', node('n3', younger, [first, '10.77.0.13', 'fd00:77::13']));
@@ -150,7 +150,7 @@ for (const first of ['8.8.8.8', '10.77.0.53', '10.77.0.1', '10.96.0.99']) {
 for (const address of ['10.66.0.1', '10.77.0.53', '10.77.0.1']) {
   test(`a Node whose own address is ${address} is reached by it, however young`, () => {
     for (const mode of ['native', 'vxlan'] as const) {
-      // Native routing reaches neighbours alone.
+      // Native routing reaches only neighbours.
       if (mode === 'native' && address === '10.66.0.1') continue;
       const found = desired(mode, node('n3', younger, [address]));
       assert.deepEqual(found.nodes.get('n3')?.addresses, [address]);

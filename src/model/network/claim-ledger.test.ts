@@ -34,7 +34,7 @@ test('accepted claims never overlap, and only overlapping ones are refused, as i
       const text = `fd00::${random(16).toString(16)}:${random(65_536).toString(16)}`;
       const claim = isAddress ? address(text) : range(`${text}/${100 + random(29)}`);
       const prefix = 'prefix' in claim ? claim.prefix : hostPrefix(claim.address);
-      // Two addresses are compared by themselves; no range is entered twice.
+      // Two addresses are compared directly; no range is entered twice.
       const other = entered.find((each) => prefixesOverlap(each, prefix));
       const flaw =
         'prefix' in claim ? ledger.rangeFlaw(claim, 'n1') : ledger.addressFlaw(claim, 'n1');

@@ -1,5 +1,5 @@
-// Random hostile Nodes, younger than the good ones: whatever they claim, no route, tunnel, exemption or address that comes
-// of it breaks a rule, and what good nodes have stays as it is. The rules are written here once more, over whole numbers.
+// Random hostile Nodes, younger than the good ones: whatever they claim, no resulting route, tunnel, exemption or
+// address breaks a rule, and the good nodes' state is unchanged. The rules are written here again, with whole numbers.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -107,7 +107,7 @@ function checkRange(prefix: Prefix): void {
   for (const other of [...forbiddenToAll, ...network, ...goodRanges, ...goodAddresses]) {
     assert.ok(!meet(span, other), prefix);
   }
-  // The good have private ones.
+  // The good Nodes have private ones.
   const isExample = forExamples.some((other) => meet(span, other));
   assert.ok(isExample || !ofTheInternet.some((other) => meet(span, other)), prefix);
 }
@@ -163,12 +163,12 @@ function hostile(index: number, random: (below: number) => number): ClusterNode 
     return `${base}/${random(3) === 0 ? random(base.includes(':') ? 129 : 33) : base.includes(':') ? 64 : 24}`;
   });
   const addresses = Array.from({ length: random(4) }, pick);
-  // A kubelet of old that reports more addresses than its own.
+  // An old kubelet that reports more addresses than its own.
   if (random(4) === 0) {
     const own = [`10.77.0.${100 + index}`, `fd00:77::${100 + index}`];
     return node(`old${index}`, { podCidrs: [], addresses: [...own, ...addresses], createdAt: 0 });
   }
-  // Names before, between and after those of the good.
+  // Names before, between and after those of the good Nodes.
   const name = `${['a', 'n2-', 'zz'][random(3)]}${index}`;
   return node(name, { podCidrs, addresses, createdAt: 10 + random(3) });
 }
@@ -215,7 +215,7 @@ for (const mode of ['native', 'vxlan'] as const) {
       spans.forEach((span, index) => {
         assert.ok(!spans.some((other, place) => place < index && meet(span, other)));
       });
-      // What is exempt is of the cluster, or was exempt without the evil.
+      // An exemption belongs to the cluster, or existed without the hostile Nodes.
       for (const prefix of found.masquerade?.exempt ?? []) {
         const span = spanOf(prefix);
         for (const other of [...forbiddenToAll, ...notExempt]) {

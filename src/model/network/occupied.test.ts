@@ -17,7 +17,7 @@ test('a range is compared with only a few of very many addresses of the node', (
   const ranges = 1_000;
   for (let index = 0; index < ranges; index++) {
     const range = orderedPrefix(parsePrefix(`10.${100 + (index >> 8)}.${index & 255}.0/24`));
-    // Each comparison asks for the family or the digits of the range.
+    // Each comparison reads the family or the digits of the range.
     const counted = new Proxy(range, {
       get: (target, field): unknown => {
         looked++;

@@ -53,7 +53,7 @@ test('a change of one of many Services examines only that one, and a Node only i
     return made;
   };
   const map = new SnapshotMap<ClusterService>();
-  // All external addresses have room.
+  // There is room for all external addresses.
   for (let index = 0; index < 5_000; index++) {
     map.set(
       `shop/${index}`,
@@ -76,7 +76,7 @@ test('a change of one of many Services examines only that one, and a Node only i
     ['203.0.113.7', '10.78.1.9', true],
     ['203.0.113.7', '10.77.0.11', true],
     ['203.0.113.7', '10.97.0.7', true],
-    // Any tenant may write the address of a Node there, and often does.
+    // Any tenant may write the address of a Node there, and many do.
     ['10.77.0.11', '10.97.0.7', false],
   ] as const) {
     const known = serviceAddresses(map.snapshot(), nodes);

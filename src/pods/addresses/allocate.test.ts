@@ -9,7 +9,7 @@ const ipv4 = parsePrefix('192.0.2.0/29'); // .2 to .6 are for pods
 const ipv6 = parsePrefix('2001:db8:1::/64');
 const ranges = [ipv6, ipv4];
 
-/** Allocates one pod after the other, all of them staying. */
+/** Allocates one pod after the other, without deletions. */
 function allocateMany(count: number, prefixes = ranges): Allocation[] {
   const taken = new Set<Address>();
   let rotation: Rotation = new Map();

@@ -12,7 +12,7 @@ after(() => rmSync(root, { recursive: true }));
 const one = parseAddress('192.0.2.2');
 const two = parseAddress('2001:db8::2');
 
-/** A clock that a test moves, and boots. */
+/** A clock that a test moves, and restarts. */
 function bench(file = path.join(mkdtempSync(path.join(root, 'state-')), 'released')) {
   const clock = { monotonicMs: 5000, bootId: 'boot-1' };
   const open = (cooldownMs = 30_000) =>

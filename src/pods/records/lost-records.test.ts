@@ -38,7 +38,7 @@ const unknownNames = {
   isRecovered: true,
 } as const;
 
-/** A kernel that has these behind their names. */
+/** A kernel with these interfaces by name. */
 function kernelOf(...known: readonly LocalEndpoint[]): KernelRecords {
   const none = parseAddress('::');
   const entryOf = ({ mac, addresses }: LocalEndpoint): ReturnType<KernelRecords['entry']> => {
@@ -48,7 +48,7 @@ function kernelOf(...known: readonly LocalEndpoint[]): KernelRecords {
   return {
     recover: (name) => {
       const record = known.find(({ hostIfName }) => hostIfName === name);
-      // Made again, it would be nothing but what the kernel has.
+      // A rebuilt record would contain only the kernel's state.
       return record && { ...record, ...unknownNames };
     },
     entry: (ifIndex) => {
@@ -102,7 +102,7 @@ const readdressed = endpoint(1, { addresses: [parseAddress('192.0.2.9') as Addre
 const fates: readonly {
   readonly name: string;
   readonly record: LocalEndpoint;
-  /** Of the interface of that name. */
+  /** Of the interface with that name. */
   readonly ifIndex?: number;
   readonly kernel: KernelRecords;
   readonly live?: readonly LocalEndpoint[];

@@ -38,7 +38,7 @@ const kernel: KernelProbe = {
     ipv6: parseAddress('2001:db8::2'),
   }),
 };
-/** Nothing that the kernel does not say. */
+/** Contains nothing beyond the kernel's state. */
 const recovered: LocalEndpoint = {
   id: whole.id,
   ...attachment,

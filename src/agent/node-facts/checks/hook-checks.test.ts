@@ -4,7 +4,7 @@ import { type ObservedChange, sound } from '../../../../test/support/sound-node.
 import type { RemoteRange } from '../../../model/desired.ts';
 import { passedOver, readRuleSet } from '../rules/rule-set.ts';
 
-/** A FORWARD chain that drops what these rules do not accept. */
+/** A FORWARD chain that drops everything that these rules do not accept. */
 function strictForward(...rules: readonly (readonly object[])[]): ObservedChange {
   const names = { family: 'ip', table: 'filter' } as const;
   const base = { type: 'filter', hook: 'forward', prio: 0, policy: 'drop' };
@@ -26,7 +26,7 @@ const ownAccepted = (['saddr', 'daddr'] as const).map((field) =>
 const left = { '&': [{ meta: { key: 'mark' } }, 0x4000] };
 const marked = [{ match: { op: '==', left, right: 0x4000 } }, { accept: null }];
 
-/** One rule that drops, in a chain that accepts the rest. */
+/** One rule that drops, in a chain that accepts everything else. */
 function dropping(
   expressions: readonly object[],
   where: {

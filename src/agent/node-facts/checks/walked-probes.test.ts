@@ -1,4 +1,4 @@
-// Chains of others one after the other: what one writes, the next one reads.
+// Several foreign chains: a later one reads what an earlier one wrote.
 
 import { testFacts } from '../../../../test/support/fact-rows.ts';
 import type { ObservedChange } from '../../../../test/support/sound-node.ts';
@@ -12,7 +12,7 @@ interface OneRule {
   readonly expr: readonly object[];
 }
 
-/** A table for each. */
+/** One table for each. */
 function tables(...all: readonly OneRule[]): ObservedChange {
   const ruleSets = all.map(
     ({ type = 'filter', hook, prio = 0, policy = 'accept', expr }, index) => {

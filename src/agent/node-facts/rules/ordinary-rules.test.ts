@@ -1,4 +1,4 @@
-// Rules that ordinary software makes: what of them cannot be judged is narrowed by what can, and is no news.
+// Rules of common software: a rule that cannot be evaluated is limited by the parts that can, and is not reported.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -40,7 +40,7 @@ const kubeProxy = `*filter
 COMMIT
 `;
 
-// Of Docker 28, without its policy.
+// Rules of Docker 28, without its policy.
 const docker = `*filter
 :FORWARD ACCEPT [0:0]
 :DOCKER - [0:0]
@@ -65,7 +65,7 @@ COMMIT
 COMMIT
 `;
 
-// The policies of ufw, which drop, are left out: they are a problem of their own.
+// Without the policies of ufw, which drop: they are a problem of their own.
 const ufw = `*filter
 :INPUT ACCEPT [0:0]
 :FORWARD ACCEPT [0:0]
@@ -112,7 +112,7 @@ const ufw6 = `*filter
 COMMIT
 `;
 
-// What Felix leaves on a node whose pods are ours.
+// Rules that Felix leaves on a node whose pods are ours.
 const calico = `*filter
 :INPUT ACCEPT [0:0]
 :FORWARD ACCEPT [0:0]
@@ -142,7 +142,7 @@ COMMIT
 COMMIT
 `;
 
-// RFC3964_IPv4=yes, as it is unless set otherwise: prefixes of IPv6 that have IPv4 addresses in them.
+// RFC3964_IPv4=yes, the default: IPv6 prefixes that contain IPv4 addresses.
 const embedding = [
   { addr: '::', len: 96 },
   { addr: '::ffff:0.0.0.0', len: 96 },
@@ -155,7 +155,7 @@ const embedding = [
   { addr: '2002:e000::', len: 19 },
 ].map((prefix) => ({ prefix }));
 
-// firewalld 2, without the rejection at its end.
+// firewalld 2, without the final rejection.
 function firewalld(): RuleSet {
   const names = { family: 'inet', table: 'firewalld' } as const;
   const is = (left: object, right: unknown, op = '=='): object => ({ match: { op, left, right } });

@@ -1,5 +1,5 @@
-// Rule sets as large as tenants can make them: kube-proxy's mode iptables writes a rule for each port of a Service without
-// endpoints.
+// Rule sets as large as tenants can make them: in mode iptables, kube-proxy writes a rule for each port of a Service
+// without endpoints.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -44,7 +44,7 @@ function legacyText(most: number): string {
   ].join('\n');
 }
 
-// Far more than a rule with its parts takes, far less than all rules.
+// Far more than one rule with its parts, far less than all rules.
 const perRule = 500;
 
 for (const [what, make] of [

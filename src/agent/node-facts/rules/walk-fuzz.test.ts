@@ -1,4 +1,4 @@
-// Whatever other programs write into their rules: the walk has an answer, and never throws.
+// Arbitrary rules of other programs: the walk always returns a result, and never throws.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,7 +14,7 @@ const oneOf = random.pick;
 const several = (make: () => unknown, most = 4): readonly unknown[] =>
   Array.from({ length: random.below(most + 1) }, make);
 
-// As libnftables writes them, and as nobody should.
+// In libnftables' form, and in invalid forms.
 const texts = [
   ...['192.0.2.1', '198.51.100.2', '9.9.9.9', '0.0.0.0', '192.0.2', '192.0.2.300', '010.0.0.1'],
   ...['::', '::1', '2001:db8::2', '::ffff:0.0.0.0', '::ffff:192.0.2.1', '::ffff:1', 'fe80::1%eth0'],

@@ -16,7 +16,7 @@ const words = (...values: readonly number[]): Buffer => {
 };
 const prefixes = Buffer.alloc(40);
 
-// Each before `meta mark 5 drop`, with the mark and that of the connection set to 1 and 0 before.
+// Each before `meta mark 5 drop`; the packet's mark is 1 and the connection's 0 before it.
 for (const [name, revision, info, expected] of [
   ['MARK', 2, words(5, 0xffffffff), 'drops by rule 3'],
   ['MARK', 2, words(4, 4), 'drops by rule 3'],

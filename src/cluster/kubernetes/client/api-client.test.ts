@@ -18,7 +18,7 @@ const ask = (client: ApiClient): Promise<unknown> =>
     signal: new AbortController().signal,
   });
 
-/** A port of the loopback where nobody listens. */
+/** A port of the loopback where nothing listens. */
 async function deadServer(): Promise<string> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -94,12 +94,12 @@ test('a server that answers wrongly is tried after one that answers correctly', 
 
 interface Pair {
   readonly client: ApiClient;
-  /** Names of the servers in the order in which they were asked. */
+  /** Names of the servers in the order of the requests. */
   readonly asked: string[];
   readonly first: string;
 }
 
-/** A client of two servers that answer with these statuses. */
+/** A client of two servers with these statuses as answers. */
 async function pair(context: TestContext, statuses: readonly [number, number]): Promise<Pair> {
   const asked: string[] = [];
   const servers: string[] = [];

@@ -7,11 +7,11 @@ import { after, type TestContext, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CredentialPrograms } from './credential-programs.ts';
 
-// Nothing of a program keeps a process alive.
+// No part of a program keeps a process alive.
 const running = setInterval(() => undefined, 1_000);
 after(() => clearInterval(running));
 
-/** Where a script writes process ids. */
+/** The file into which a script writes process ids. */
 function pidFile(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-programs-'));
   context.after(() => rmSync(folder, { recursive: true }));
@@ -30,7 +30,7 @@ async function pidsIn(file: string, count: number): Promise<readonly string[]> {
   }
 }
 
-// A process that has ended may not have been waited for yet, where its parent ended too.
+// An ended process may still be a zombie if its parent has ended too.
 function isAlive(pid: string): boolean {
   try {
     return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

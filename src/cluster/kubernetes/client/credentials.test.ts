@@ -118,7 +118,7 @@ test('a token that the server refuses is read again immediately', async (context
 
 /** A kubeconfig whose user has this script as a credential program. */
 function withProgram(context: TestContext, script: string): string {
-  // Nothing of a program keeps a process alive.
+  // No part of a program keeps a process alive.
   const running = setInterval(() => undefined, 1_000);
   context.after(() => clearInterval(running));
   const file = join(folder(context), 'config');

@@ -14,7 +14,7 @@ interface Scene {
   readonly ask: () => Promise<IncomingMessage>;
 }
 
-/** Requests share one connection for as long as the server keeps it. */
+/** Requests share one connection as long as the server keeps it. */
 async function scene(context: TestContext, respond: Respond): Promise<Scene> {
   let count = 0;
   const server = createServer((request, response) => respond(response, count++, request));

@@ -1,4 +1,4 @@
-// Two servers, of which the first answers wrongly: the agent goes on with the second, whatever the fault.
+// Two servers, of which the first answers wrongly: the agent continues with the second, whatever the fault.
 
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
@@ -15,7 +15,7 @@ interface Sick {
   readonly title: string;
   readonly list?: string;
   readonly watch?: (response: ServerResponse) => void;
-  /** Number of other nodes that the kernel has routes to. */
+  /** Number of other nodes to which the kernel has routes. */
   readonly held?: number;
 }
 

@@ -5,7 +5,7 @@ import { steadyListing } from './steady-listing.ts';
 
 const headerBytes = 4;
 
-/** A header that says which, one attribute of type 1 and one of type 3, four bytes each. */
+/** A header with a number, one attribute of type 1 and one of type 3, four bytes each. */
 function message(id: number, value: number, age: number): Buffer {
   const bytes = Buffer.alloc(headerBytes + 16);
   bytes.writeUInt32LE(id);
@@ -20,7 +20,7 @@ function message(id: number, value: number, age: number): Buffer {
   return bytes;
 }
 
-/** Answers each dump with what `messages` holds then, and counts how many are parsed. */
+/** Answers each dump with the current `messages`, and counts how many are parsed. */
 function listingOf(volatile?: Query['volatile']) {
   const kernel = { messages: [] as Buffer[], parsed: 0 };
   const socket: Dumps = {
