@@ -201,11 +201,18 @@ static __always_inline bool leave_to_overlay(struct __sk_buff *skb, struct walk 
 	return stop(walk, VERDICT_NEXT);
 }
 
+/*
+ * Value of skb->priority, from here to the chain `tunnel_sent` of nftables, which clears it (nft/tunnel.ts). The
+ * outer packet has the priority of the inner one, and is known by it as the tunnel's own.
+ */
+static const __u32 TUNNEL_PRIORITY = 0x68656464;
+
 SEC("tc")
 int to_overlay(struct __sk_buff *skb)
 {
 	struct walk walk;
 
+	skb->priority = TUNNEL_PRIORITY;
 	if (has_tunnel_key(skb))
 		return VERDICT_NEXT;
 	begin_walk(&walk, 0, EGRESS);

@@ -141,6 +141,23 @@ function send(
   runIn(namespace, process.execPath, '-e', script);
 }
 
+/** Gives what leaves by source port 1003 the priority that `to_overlay` gives the VXLAN device's packets. */
+function sealPackets(namespace: NetworkNamespace): void {
+  runIn(
+    namespace,
+    'nft',
+    `table inet device {
+       counter left { }
+       chain seals { type filter hook output priority -500;
+         udp sport ${devicePort} meta priority set 6865:6464; }
+       chain leaves { type filter hook output priority 310;
+         meta priority 6865:6464 counter name left; }
+     }`,
+  );
+}
+
+const devicePort = 1003;
+
 const node4 = '198.51.100.1';
 const node6 = '2001:db8:ffff::1';
 
@@ -283,13 +300,61 @@ rootTest(
     send(node, { from: node4, to: '198.51.100.3' });
     const ofNode = runIn(node, 'conntrack', '-L', '-p', 'udp', '-s', node4);
     assert.match(ofNode, /dst=198.51.100.3 /, 'a process of the node');
-    send(node, { from: node4, to: '198.51.100.2' });
+    sealPackets(node);
+    send(node, { from: node4, fromPort: devicePort, to: '198.51.100.2' });
+    assert.equal(count(outside, 'every'), 2, 'both');
     assert.doesNotMatch(
       runIn(node, 'conntrack', '-L', '-p', 'udp', '-s', node4),
       /dst=198.51.100.2 /,
     );
   },
 );
+
+rootTest("only the node's VXLAN device sends to another node's tunnel", (context) => {
+  const { node, outside } = build(context);
+  using nft = Nftables.open(node);
+  using socket = NetlinkSocket.open({ namespace: node, family: 'netfilter' });
+  const drops = new NftDrops(nft, () => nftCounters(socket, 'heddle'));
+  const table = nftTable(drops);
+  sealPackets(node);
+  probe(outside);
+  runIn(
+    node,
+    'nft',
+    `table inet services {
+       chain output { type nat hook output priority -100;
+         ip daddr 203.0.113.77 udp dport 53 dnat ip to 198.51.100.2:4789;
+         ip6 daddr 2001:db8:77::77 udp dport 53 dnat ip6 to [2001:db8:ffff::2]:4789; }
+     }`,
+  );
+  const sends = ([4, 6] as const).flatMap((family) => {
+    const peer = family === 4 ? '198.51.100.2' : '2001:db8:ffff::2';
+    const service = family === 4 ? '203.0.113.77' : '2001:db8:77::77';
+    return [
+      { what: 'a process', datagram: { to: peer }, arrives: false },
+      { what: 'a process, in fragments', datagram: { to: peer, bytes: 3000 }, arrives: false },
+      { what: 'by a Service', datagram: { to: service, port: 53 }, arrives: false },
+      { what: 'the device', datagram: { to: peer, fromPort: devicePort }, arrives: true },
+      {
+        what: 'the device, in fragments',
+        datagram: { to: peer, fromPort: devicePort, bytes: 3000 },
+        arrives: true,
+      },
+    ];
+  });
+  for (const isOurs of [false, true]) {
+    if (isOurs) assert.deepEqual(table.set([...entriesOf(nftEntries(desired)).values()]), []);
+    for (const { what, datagram, arrives } of sends) {
+      const before = dropped(drops);
+      send(node, datagram);
+      const passes = arrives || !isOurs;
+      const found = [count(outside, 'every'), dropped(drops) - before];
+      assert.deepEqual(found, passes ? [1, 0] : [0, 1], `${what} to ${datagram.to}`);
+    }
+    const left = runIn(node, 'nft', 'reset', 'counter', 'inet', 'device', 'left');
+    assert.equal(/packets 0/.test(left), isOurs, 'the priority is cleared');
+  }
+});
 
 rootTest("no packet that the node forwards for others reaches another node's tunnel", (context) => {
   const { node, outside } = build(context);
@@ -377,6 +442,7 @@ rootTest("no packet that IPVS redirects reaches a node's tunnel", (context) => {
   const drops = new NftDrops(nft, () => nftCounters(socket, 'heddle'));
   const table = nftTable(drops);
   const given = { ...desired, hostPortAddresses: prefixes('198.51.100.1/32') };
+  sealPackets(node);
   probe(outside);
   probe(node);
   for (const isTracked of [true, false]) {
@@ -395,8 +461,8 @@ rootTest("no packet that IPVS redirects reaches a node's tunnel", (context) => {
         const arrived = [count(outside, 'every'), count(node, 'every')];
         assert.deepEqual(arrived, isOurs ? [0, 0] : [2, 1], what);
         assert.equal(dropped(drops) - before, isOurs ? 3 : 0, what);
-        // Of the node itself, and of the other one.
-        send(node, { from: own, to: peer });
+        // Of the node's device, of its process to a host that is no node, and of the other node.
+        send(node, { from: own, fromPort: devicePort, to: peer });
         send(node, { from: own, to: peer.replace(/2$/, '3') });
         send(outside, { from: peer, to: own });
         assert.deepEqual([count(outside, 'every'), count(node, 'every')], [2, 1], what);

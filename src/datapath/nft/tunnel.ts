@@ -21,7 +21,8 @@ export const tunnelErrorCounter = 'tunnel_error';
 const check = 'tunnel_check';
 const errors = 'tunnel_errors';
 const sent = 'tunnel_sent';
-// A packet priority, in tc's notation, that nothing else sets.
+// A packet priority, in tc's notation, that nothing else sets: a process needs CAP_NET_ADMIN or CAP_NET_RAW for it.
+// TUNNEL_PRIORITY in bpf/overlay.bpf.c has the same value.
 const judged = '6865:6464';
 const drop = `counter name "${foreignTunnelCounter}" drop`;
 
@@ -56,6 +57,7 @@ export function tunnelRules(
       ...(hasServices ? ledByServices(ends) : []),
       passing(ends, families, isTracking),
       leaving(ends),
+      ...(isTracking ? [ledOut(ends, families)] : []),
     ],
   };
 }
@@ -206,15 +208,31 @@ function leaving({ port }: TunnelEnds): Chain {
   };
 }
 
-// IPVS sends redirected packets to another node by this hook, past `forward`: with their original source. This node's
-// own packets have its own address.
+// Other nodes trust packets from this node's address, so only the VXLAN device may send to their tunnel ports.
+// `to_overlay` sets the priority of its packets, and the outer packet keeps it. The owner of the socket does not
+// distinguish them, because the outer packet also keeps the inner packet's socket. Packets of the node's processes do
+// not have this priority, and neither do packets that IPVS redirects to another node, which pass this hook instead of
+// `forward`.
 function sentRules(families: readonly FamilyWords[]): readonly string[] {
   return [
-    ...families.map((each) => `${toPeer(each)} notrack accept`),
     ...families.map(
-      ({ family, ip }) => `${ip} daddr @tunnel_peers${family} fib saddr type != local ${drop}`,
+      ({ family, ip }) => `meta priority != ${judged} ${ip} daddr @tunnel_peers${family} ${drop}`,
     ),
+    `meta priority ${judged} meta priority set none`,
+    ...families.map((each) => `${toPeer(each)} notrack accept`),
   ];
+}
+
+// Packets of the node's processes that a rule (a Service) redirects to another node's port, after the chain above.
+function ledOut({ port }: TunnelEnds, families: readonly FamilyWords[]): Chain {
+  return {
+    name: 'tunnel_led_out',
+    at: { type: 'filter', hook: 'output', priority: priorities.afterDstnat },
+    rules: families.map(
+      ({ family, ip }) =>
+        `udp dport ${port} ${ip} daddr @tunnel_peers${family} ct status dnat ${drop}`,
+    ),
+  };
 }
 
 function fromPeer({ family, ip }: FamilyWords): string {
