@@ -28,8 +28,6 @@ struct sk_buff___checksum {
 
 #pragma clang attribute pop
 
-extern void *bpf_cast_to_kern_ctx(void *skb) __ksym;
-
 enum {
 	CHECKSUM_PARTIAL = 3, /* include/linux/skbuff.h */
 	NOWHERE = 0xffff,

@@ -9,8 +9,10 @@
 #pragma once
 
 #include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include "addresses.h"
+#include "packet.h"
 #include "shared.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -45,9 +47,22 @@ struct nf_conntrack_tuple_hash {
 struct nf_conn {
 	struct nf_conntrack_tuple_hash
 		tuplehash[2]; /* as the first packet came, as the answer comes */
+	unsigned long status;
+};
+
+struct sk_buff___tracked {
+	/* A pointer to struct nf_conn; its low bits are the direction and state. */
+	unsigned long _nfct;
 };
 
 #pragma clang attribute pop
+
+enum {
+	NFCT_INFO_MASK = 7, /* include/linux/skbuff.h: ~NFCT_PTRMASK */
+	/* enum ip_conntrack_status */
+	IPS_SRC_NAT = 1 << 4,
+	IPS_DST_NAT = 1 << 5,
+};
 
 /* The layout of Linux 5.18; later kernels have more fields and accept this one. */
 struct bpf_ct_opts___short {
@@ -62,6 +77,20 @@ extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_
 					 __u32 tuple__sz, struct bpf_ct_opts___short *opts,
 					 __u32 opts__sz) __ksym;
 extern void bpf_ct_release(struct nf_conn *ct) __ksym;
+
+/*
+ * True if the stack translated this packet's connection before the program sees it, as it does at the
+ * ports of a bridge whose packets pass iptables (net.bridge.bridge-nf-call-iptables). The entry of a new
+ * connection is not confirmed yet: bpf_skb_ct_lookup does not find it, and it is lost if the packet does
+ * not pass the stack.
+ */
+static __always_inline bool is_translated_already(struct __sk_buff *skb)
+{
+	const struct sk_buff___tracked *kernels = bpf_cast_to_kern_ctx(skb);
+	const struct nf_conn *ct = (const void *)(kernels->_nfct & ~(unsigned long)NFCT_INFO_MASK);
+
+	return ct && BPF_CORE_READ(ct, status) & (IPS_SRC_NAT | IPS_DST_NAT);
+}
 
 /*
  * Does the reply differ from the reversed first packet? The NAT bits of the status do not tell:

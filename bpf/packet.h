@@ -55,6 +55,9 @@ struct packet {
 	bool has_flow; /* a later fragment and an ICMP error have none */
 };
 
+/* The kernel's own struct sk_buff. */
+extern void *bpf_cast_to_kern_ctx(void *skb) __ksym;
+
 /* A pointer to `size` bytes at `offset`, or NULL. Earlier pointers into the packet die. */
 static __always_inline void *header_at(struct __sk_buff *skb, __u32 offset, __u32 size)
 {

@@ -41,6 +41,8 @@ static __always_inline bool goes_straight(struct __sk_buff *skb, struct walk *wa
 {
 	struct packet *packet = &walk->packet;
 
+	if (packet->through_stack && !packet->reason)
+		return false;
 	if (!back || back->kind != ROUTE_NATIVE)
 		return !packet->reason && is_about_direct_flow(skb, packet, &walk->match);
 	return packet->reason || !stays_on_stack(skb, packet, &walk->match);
@@ -77,7 +79,8 @@ static __noinline void enter_from_neighbour(struct __sk_buff *skb, struct walk *
 	packet->reason = parse_transport(skb, packet); /* 1 */
 	if (!packet->reason && packet->has_flow)
 		recall_flow(packet, &walk->match); /* 2 */
-	if (!is_neighbours_pod(skb, packet, &walk->match))
+	packet->through_stack = is_translated_already(skb);
+	if (packet->through_stack || !is_neighbours_pod(skb, packet, &walk->match))
 		look_up_from_neighbour(skb, walk); /* 3-7 */
 	else if (walk->match.flow->path == FLOW_THROUGH_STACK)
 		leave_to_stack(walk);
