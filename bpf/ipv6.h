@@ -52,7 +52,9 @@ __noinline int skip_extension_headers(struct __sk_buff *skb, struct packet *pack
 			return DROP_SOURCE_ROUTE;
 		if (packet->protocol == IPPROTO_FRAGMENT) {
 			packet->is_fragment = *(__be16 *)(header + 2) & bpf_htons(IPV6_OFFSET_MASK);
-			packet->is_piece = *(__be16 *)(header + 2) & bpf_htons(IPV6_PIECE_MASK);
+			/* A second fragment header does not make a piece whole. */
+			packet->is_piece |=
+				!!(*(__be16 *)(header + 2) & bpf_htons(IPV6_PIECE_MASK));
 		}
 		packet->transport += extension_bytes(packet->protocol, header);
 		packet->protocol = header[0];

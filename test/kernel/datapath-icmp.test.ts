@@ -71,6 +71,15 @@ const errors: readonly RefusedPacket[] = ([4, 6] as const).flatMap((family) => {
       ...{ what: 'a first fragment of an error', ...sent, fate: forgedError },
       ...firstFragment(family, errorBodyAbout(family, 3, { from: node, to: own })),
     },
+    ...(family === 6
+      ? [
+          {
+            ...{ what: 'a first fragment with a second fragment header', ...sent },
+            ...{ body: twiceFragmented(errorBodyAbout(6, 3, { from: node, to: own })) },
+            fate: forgedError,
+          },
+        ]
+      : []),
     {
       ...{ what: 'an error about a packet of the other family', ...sent, fate: forgedError },
       body: [
@@ -182,6 +191,13 @@ function unreadableErrors({ program, at, pod }: Way, family: 4 | 6): readonly Re
       ...firstFragment(family, body, bytes),
     })),
   ];
+}
+
+/** The second fragment header belongs to a whole packet. */
+function twiceFragmented([protocol, whole]: PacketBody): PacketBody {
+  const inner = fragment({ next: protocol, offset: 0 }, whole);
+  const { fragment: next } = nextHeaders;
+  return [next, fragment({ next, offset: 0, more: true }, inner)];
 }
 
 /** The header states `bytes`; later bytes of the frame are padding. */
