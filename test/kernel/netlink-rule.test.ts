@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
-import { addRule, delRule, listRules, type Rule } from '../../src/kernel/netlink/rule.ts';
+import {
+  addRule,
+  delRule,
+  type ListedRule,
+  listRules,
+  type Rule,
+} from '../../src/kernel/netlink/rule.ts';
 import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
-import { testNamespace } from '../support/namespaces.ts';
+import { runIn, testNamespace } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 
 const cases: readonly Rule[] = [
@@ -45,7 +51,7 @@ rootTest(
   'a rule of each form is added, listed as it was set, refused twice, and deleted',
   (context) => {
     using socket = NetlinkSocket.open({ namespace: testNamespace(context) });
-    const ours = (): Rule[] => listRules(socket).filter((rule) => rule.protocol === 72);
+    const ours = (): ListedRule[] => listRules(socket).filter((rule) => rule.protocol === 72);
     for (const rule of cases) {
       addRule(socket, rule);
       assert.throws(() => addRule(socket, rule), { code: 'EEXIST', call: 'rule add' });
@@ -72,4 +78,14 @@ rootTest('the kernel’s own rules are listed, by family', (context) => {
     [0, 255],
     [32766, 254],
   ]);
+});
+
+rootTest('a rule with an action that no other has is listed, with all others', (context) => {
+  const namespace = testNamespace(context);
+  using socket = NetlinkSocket.open({ namespace });
+  const before = listRules(socket).length;
+  runIn(namespace, 'ip', 'rule', 'add', 'from', '192.0.2.99', 'throw', 'priority', '30000');
+  const found = listRules(socket);
+  assert.equal(found.length, before + 1);
+  assert.equal(found.find(({ priority }) => priority === 30000)?.action, 'unknown');
 });

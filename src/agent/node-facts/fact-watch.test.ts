@@ -8,6 +8,7 @@ import type { HostListing } from '../host/facts.ts';
 import { type NodeFact, note, problem } from './checks/fact.ts';
 import { FactWatch, factProblems } from './fact-watch.ts';
 import type { ObservedKernel } from './observed/observed-node.ts';
+import { readSeparately } from './observed/separately.ts';
 
 const config = {
   nodeName: 'node-1',
@@ -129,6 +130,39 @@ test('a fact that cannot be checked is unknown after any error, and the error is
     ],
   );
   assert.deepEqual(lines.slice(1), ['facts about the node: cannot be checked']);
+});
+
+test('a listing that fails makes only the facts unknown that need it, and names itself', () => {
+  const error = new KernelError({ call: 'rule list', subject: 'IPv4', code: 'EPERM' });
+  let fails = true;
+  const look = (): ObservedKernel => {
+    const { settings, policyRules, ...others } = kernel(1);
+    const failing = <Value>(value: Value) => {
+      if (fails) throw error;
+      return value;
+    };
+    const parts = readSeparately<Pick<ObservedKernel, 'settings' | 'policyRules'>>({
+      settings: () => failing(settings),
+      policyRules: () => failing(policyRules),
+    });
+    return Object.defineProperties(
+      others,
+      Object.getOwnPropertyDescriptors(parts),
+    ) as ObservedKernel;
+  };
+  const watch = new FactWatch({ look }, [
+    fact('rules', (node) => node.kernel.policyRules.map(() => note('n'))),
+    fact('routes', (node) => node.kernel.localRoutes.map(() => note('n'))),
+  ]);
+  const routes = { id: 'routes', state: 'ok' };
+  for (const _ of ['first', 'second']) {
+    watch.look({ host, desired });
+    const text = `policy rules: ${error.message}`;
+    assert.deepEqual(watch.views, [{ id: 'rules', state: 'unknown', text }, routes]);
+  }
+  fails = false;
+  watch.look({ host, desired, nodeAddresses: undefined });
+  assert.deepEqual(watch.views, [{ id: 'rules', state: 'ok' }, routes]);
 });
 
 test('nothing is checked again while nothing changes except tracked connections', () => {

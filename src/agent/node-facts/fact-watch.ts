@@ -12,6 +12,7 @@ import type { NodeFact } from './checks/fact.ts';
 import { nodeFacts } from './node-facts.ts';
 import type { NodeObserver } from './observed/observe-node.ts';
 import type { ObservedKernel, ObservedNode } from './observed/observed-node.ts';
+import { isWhole } from './observed/separately.ts';
 
 export interface FactSources {
   readonly host: HostListing;
@@ -48,12 +49,16 @@ export class FactWatch {
   }
 
   /**
-   * Never throws. A fact that cannot be checked is unknown, with the reason; if the kernel cannot be queried, all are.
+   * Never throws. A fact that cannot be checked, or needs a listing that failed, is unknown, with the reason.
    */
   look({ host, desired, nodeAddresses = noAddresses }: FactSources): void {
     try {
       const node = { kernel: this.#observer.look(host, desired), desired, nodeAddresses };
-      const isSame = this.#last !== undefined && isSameNode(this.#last, node);
+      const isSame =
+        this.#last !== undefined &&
+        isWhole(this.#last.kernel) &&
+        isWhole(node.kernel) &&
+        isSameNode(this.#last, node);
       if (!isSame) this.#check(node);
       this.#last = node;
     } catch (error) {

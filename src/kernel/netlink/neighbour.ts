@@ -46,7 +46,8 @@ export interface Neighbour {
   readonly address: Address;
   /** Absent while it is unresolved. */
   readonly mac?: Mac;
-  readonly state: NeighbourState;
+  /** `unknown`: bits that this program has no name for. */
+  readonly state: NeighbourState | 'unknown';
   /** Absent if it was not set. */
   readonly protocol?: number;
   readonly externallyLearned?: true;
@@ -180,10 +181,12 @@ function isSet(flags: number, flag: number): true | undefined {
   return (flags & flag) !== 0 ? true : undefined;
 }
 
-function stateOf(number: number): NeighbourState {
-  const name = stateNames.get(number);
-  if (name === undefined) throw malformed(`neighbour state ${number}`);
-  return name;
+// A bit mask, of which a process may set any combination. The kernel never ages an entry that is permanent or noarp,
+// whatever else is set.
+function stateOf(bits: number): NeighbourState | 'unknown' {
+  if ((bits & states.permanent) !== 0) return 'permanent';
+  if ((bits & states.noarp) !== 0) return 'noarp';
+  return stateNames.get(bits) ?? 'unknown';
 }
 
 const stateNames = new Map<number, NeighbourState>(

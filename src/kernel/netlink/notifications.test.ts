@@ -7,6 +7,7 @@ import { type Notification, Subscription } from './notifications.ts';
 
 const newLink = message({ type: 16, payload: capturedPayload('veth') });
 const delLink = message({ type: 17, payload: capturedPayload('veth') });
+const tooLong = new KernelError({ call: 'recv', subject: 'netlink', code: 'EMSGSIZE' });
 const lost = new KernelError({ call: 'recv', subject: 'netlink', code: 'ENOBUFS' });
 
 function describe(notification: Notification): string {
@@ -65,6 +66,14 @@ test('an overrun is reported where it happened, and reading continues', async ()
     'link new veth0',
     'overrun',
     'link del veth0',
+  ]);
+});
+
+test('a datagram that is too long or malformed is an overrun, and reading continues', async () => {
+  const transport = new FakeTransport();
+  transport.push(tooLong, newLink, Buffer.alloc(15), message({ type: 28 }), delLink);
+  assert.deepEqual(await take(new Subscription(transport), 5), [
+    ...['overrun', 'link new veth0', 'overrun', 'overrun', 'link del veth0'],
   ]);
 });
 

@@ -43,7 +43,10 @@ export type Notification =
   /** For queueing disciplines and filters, only removals are reported. */
   | { readonly kind: 'hook'; readonly action: 'del'; readonly hook: RemovedHook }
   | { readonly kind: 'setting'; readonly action: NotificationAction; readonly setting: Setting }
-  /** The reader was too slow and the kernel dropped notifications: state derived from them must be listed again. */
+  /**
+   * Notifications were lost, because the reader was too slow, or could not be read: state derived from them must be
+   * listed again.
+   */
   | { readonly kind: 'overrun' };
 
 export type NotificationKind = Exclude<Notification['kind'], 'overrun'>;
@@ -67,7 +70,8 @@ const groups = {
   route: [7, 11],
   setting: [24, 25],
 } as const;
-const receiveBytes = 64 * 1024;
+// As in socket.ts: a single link may have 64 KiB of alternative names.
+const receiveBytes = 96 * 1024;
 // After this many datagrams without a wait, the event loop gets a turn.
 const turnDatagrams = 64;
 
@@ -132,7 +136,8 @@ export class Subscription implements AsyncIterable<Notification>, Disposable {
       if (length === undefined) return undefined;
       return splitMessages(this.#received.subarray(0, length)).flatMap(readNotification);
     } catch (error) {
-      if (isKernelError(error, 'ENOBUFS')) return [{ kind: 'overrun' }];
+      // Of a datagram that is too long or cannot be parsed, nothing is known but that something changed.
+      if (isKernelError(error, 'ENOBUFS', 'EMSGSIZE', 'EBADMSG')) return [{ kind: 'overrun' }];
       throw error;
     }
   }

@@ -183,6 +183,18 @@ test('a six-byte address is not a MAC without Ethernet, as for xfrm interfaces',
   assert.equal(readLink(payload).mac, undefined);
 });
 
+test('a neighbour with any bits in its state is read', () => {
+  const states = [0x80, 0xc0, 0xff, 0x40, 0x41, 0x02, 0x06, 0x100].map((bits) => {
+    const payload = Buffer.from(capturedPayload('neighbour4'));
+    payload.writeUInt16LE(bits, 8);
+    return readNeighbour(payload)?.state;
+  });
+  assert.deepEqual(states, [
+    ...['permanent', 'permanent', 'permanent', 'noarp', 'noarp'],
+    ...['reachable', 'unknown', 'unknown'],
+  ]);
+});
+
 test('messages of other families are omitted', () => {
   const bridgeForwarding = Buffer.from('070000000700000080000000', 'hex');
   assert.equal(readNeighbour(bridgeForwarding), undefined);

@@ -94,11 +94,15 @@ const headerSize = 12;
 // RT_TABLE_COMPAT: the header has one byte for the table; the attribute has the whole number.
 const tableInAttribute = 252;
 
-/** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for families other than IPv4 and IPv6. Throws KernelError EBADMSG. */
+/**
+ * Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for families other than IPv4 and IPv6, and for types of later kernels.
+ * Throws KernelError EBADMSG.
+ */
 export function readRoute(payload: Buffer): RouteRecord | undefined {
   if (payload.length < headerSize) throw malformed(`route of ${payload.length} bytes`);
   const family = familyOf(payload.readUInt8(0));
-  if (family === undefined) return undefined;
+  const type = routeTypeNames.get(payload.readUInt8(7));
+  if (family === undefined || type === undefined) return undefined;
   const attributes = new Attributes(payload.subarray(headerSize));
   const flags = payload.readUInt32LE(8);
   const ifIndex = attributes.ifIndex(routeAttributes.outputIfIndex);
@@ -106,7 +110,7 @@ export function readRoute(payload: Buffer): RouteRecord | undefined {
   const hasWays = ifIndex !== undefined || nextHops !== undefined;
   return withoutAbsent<RouteRecord>({
     destination: readDestination(family, payload.readUInt8(1), attributes),
-    type: typeOf(payload.readUInt8(7)),
+    type,
     protocol: payload.readUInt8(5),
     table: attributes.u32(routeAttributes.table) ?? payload.readUInt8(4),
     scope: scopeOf(payload.readUInt8(6)),
@@ -260,12 +264,6 @@ function readNextHops(attributes: Attributes): readonly WeightedNextHop[] | unde
     start += (length + 3) & ~3;
   }
   return hops;
-}
-
-function typeOf(number: number): RouteType {
-  const name = routeTypeNames.get(number);
-  if (name === undefined) throw malformed(`route type ${number}`);
-  return name;
 }
 
 const routeTypeNames = new Map<number, RouteType>(

@@ -1,6 +1,9 @@
 // Messages of the kernel, parsed into records; and the same messages damaged, which must be refused with the right
 // error.
 
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { capturedPayload } from '../../../test/support/captured-netlink.ts';
 import { testRecords } from '../../../test/support/record-cases.ts';
 import { readRoute } from './route-record.ts';
 import { readRule } from './rule.ts';
@@ -122,3 +125,14 @@ testRecords([
     },
   },
 ]);
+
+test('a rule with another action is listed as unknown, a route of another type is left out', () => {
+  const typeOffset = 7;
+  const throwing = Buffer.from(capturedPayload('rule4'));
+  throwing.writeUInt8(9, typeOffset);
+  const rule = readRule(throwing);
+  assert.deepEqual([rule?.action, rule?.table, rule?.priority], ['unknown', undefined, 100]);
+  const ofLaterKernel = Buffer.from(capturedPayload('routeVia'));
+  ofLaterKernel.writeUInt8(200, typeOffset);
+  assert.equal(readRoute(ofLaterKernel), undefined);
+});

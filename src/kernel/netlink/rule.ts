@@ -72,7 +72,9 @@ export function delRule(requests: RequestSink, rule: Rule): void {
 }
 
 /** A rule as listed by the kernel, with read-only fields. */
-export interface ListedRule extends Rule {
+export interface ListedRule extends Omit<Rule, 'action'> {
+  /** `unknown`: another number, such as that of `throw`; the kernel refuses the packets of such a rule. */
+  readonly action: RuleAction | 'unknown';
   /** The rule applies to packets that its selectors do not match. */
   readonly isInverted?: boolean;
   /** Priority of the rule to which `goto` leads. */
@@ -179,10 +181,9 @@ function write(message: MessageWriter, rule: Rule): void {
   message.u32Attribute(attributeTypes.markMask, mark.mask);
 }
 
-function actionOf(number: number): RuleAction {
-  const name = actionNames.get(number);
-  if (name === undefined) throw malformed(`rule action ${number}`);
-  return name;
+// The kernel accepts any number.
+function actionOf(number: number): RuleAction | 'unknown' {
+  return actionNames.get(number) ?? 'unknown';
 }
 
 const actionNames = new Map<number, RuleAction>(

@@ -17,7 +17,8 @@ import { type Finding, note, some } from './fact.ts';
 import { applies, type RoutedPackets } from './rule-applies.ts';
 
 const outside = { 4: parseAddress('9.9.9.9'), 6: parseAddress('2620:fe::fe') } as const;
-const refusals: ReadonlySet<string> = new Set(['blackhole', 'unreachable', 'prohibit']);
+// The kernel also refuses packets by a rule whose action it does not know.
+const refusals: ReadonlySet<string> = new Set(['blackhole', 'unreachable', 'prohibit', 'unknown']);
 
 /** `known`: rules that divert packets between pods, which are already reported. A note, because it may be intended. */
 export function refusalFindings(

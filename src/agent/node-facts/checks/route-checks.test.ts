@@ -196,6 +196,12 @@ testFacts([
     /pod ranges 198\.51\.100\.128\/25 do not reach table main because of rule 100 \(prohibit\)/,
   ],
   [
+    'a rule with an unknown action, by which the kernel refuses packets too',
+    'routing-rules',
+    withRule({ action: 'unknown', to: remote4 }),
+    /pod ranges 198\.51\.100\.128\/25 do not reach table main because of rule 100 \(unknown\)/,
+  ],
+  [
     'a rule that refuses a network outside to pods',
     'routing-rules',
     withRule({ action: 'unreachable', from: pod4, to: parsePrefix('203.0.113.0/24') }),

@@ -20,6 +20,7 @@ import { ForeignRules, type RuleListing } from './foreign-rules.ts';
 import { type LegacyPrinter, LegacyRules, type LegacyTable } from './legacy-rules.ts';
 import { type ObservedKernel, observedSettings } from './observed-node.ts';
 import { RecentCount } from './recent-count.ts';
+import { readSeparately } from './separately.ts';
 
 export interface NodeObserverOptions {
   /** In the namespace of the calling thread, like `nft`. */
@@ -62,26 +63,41 @@ export class NodeObserver {
     this.#localRoutes = steadyListing(options.socket, listLocalRoutes);
   }
 
-  /** Throws KernelError. */
+  /** A part that cannot be read throws its error when it is used. */
   look(host: HostListing, desired: DesiredState): ObservedKernel {
     const now = this.#now();
-    const { ruleSets, ...legacyTables } = this.#legacy.look(legacyTablesInUse());
-    const overflows = sumOf('stat/arp_cache', tableFulls) + sumOf('stat/ndisc_cache', tableFulls);
-    return {
-      host,
-      settings: readSettings(),
-      ruleSets: this.#joined(this.#rules.look(), ruleSets),
-      legacyTables,
-      ...this.#policy(),
-      localRoutes: this.#localRoutes(),
-      foreignNeighbours: this.#neighbours.look(desired.uplinks.map(({ ifIndex }) => ifIndex)),
-      foreignPrograms: this.#options.programs.look(desired),
-      cgroupPrograms: this.#options.cgroups.look(),
-      neighbourOverflows: this.#overflows.after(overflows, now),
-      fragmentBytes: fragmentBytes(),
-      failedInserts: this.#failedInserts.after(sumOf('stat/nf_conntrack', insertFailed), now),
-    };
+    const legacy = once(() => this.#legacy.look(legacyTablesInUse()));
+    const policy = once(this.#policy);
+    const overflows = (): number =>
+      sumOf('stat/arp_cache', tableFulls) + sumOf('stat/ndisc_cache', tableFulls);
+    return readSeparately<ObservedKernel>({
+      host: () => host,
+      settings: readSettings,
+      ruleSets: () => this.#joined(this.#rules.look(), legacy().ruleSets),
+      legacyTables: () => {
+        const { ruleSets: _, ...tables } = legacy();
+        return tables;
+      },
+      policyRules: () => policy().policyRules,
+      policyRoutes: () => policy().policyRoutes,
+      localRoutes: () => this.#localRoutes(),
+      foreignNeighbours: () => this.#neighbours.look(desired.uplinks.map(({ ifIndex }) => ifIndex)),
+      foreignPrograms: () => this.#options.programs.look(desired),
+      cgroupPrograms: () => this.#options.cgroups.look(),
+      neighbourOverflows: () => this.#overflows.after(overflows(), now),
+      fragmentBytes,
+      failedInserts: () => this.#failedInserts.after(sumOf('stat/nf_conntrack', insertFailed), now),
+    });
   }
+}
+
+/** Reads at the first use. An error is thrown again by the next use, which reads again. */
+function once<Value>(read: () => Value): () => Value {
+  let known: { readonly value: Value } | undefined;
+  return () => {
+    known ??= { value: read() };
+    return known.value;
+  };
 }
 
 function joined(left: readonly RuleSet[], right: readonly RuleSet[]): readonly RuleSet[] {
