@@ -23,6 +23,23 @@ test('up to three similar problems are listed; of more, the first three and thei
   ]);
 });
 
+test('only what is told is searched for unprintable characters', () => {
+  let reads = 0;
+  const problems = Array.from({ length: 20_000 }, (_, index) => ({
+    text: 'no route\n',
+    get object(): string {
+      reads++;
+      return `node-${index}\u0007`;
+    },
+  }));
+  const told = boundedProblems(problems);
+  assert.ok(reads < 20, `${reads} names were read`);
+  assert.deepEqual(
+    told.map(({ object, text }) => `${object}: ${text}`),
+    [0, 1, 2].map((index) => `node-${index}\\x07: no route\\n`).concat('19997 more: no route\\n'),
+  );
+});
+
 test('a thousand nodes without an IPv6 address have a few problems', () => {
   const meta = { labels: {}, annotations: {} };
   const address = parseAddress('198.18.0.1');

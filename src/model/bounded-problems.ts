@@ -4,7 +4,7 @@ import { isPrintable, printable, sentenceLength } from '../base/printable.ts';
 import type { ModelProblem } from './desired.ts';
 
 /** Up to this many similar problems are listed one by one; beyond that, the first few and a count of the rest. */
-const toldEach = 3;
+export const toldEach = 3;
 
 // Names of pods and interfaces come from outside, too.
 function printableProblem(problem: ModelProblem): ModelProblem {
@@ -17,7 +17,7 @@ function printableProblem(problem: ModelProblem): ModelProblem {
 /** In order of occurrence; the count of the rest comes last. */
 export function boundedProblems(problems: readonly ModelProblem[]): readonly ModelProblem[] {
   const counts = new Map<string, number>();
-  const told = problems.map(printableProblem).filter(({ text, alike = text }) => {
+  const told = problems.filter(({ text, alike = text }) => {
     const count = (counts.get(alike) ?? 0) + 1;
     counts.set(alike, count);
     return count <= toldEach;
@@ -25,5 +25,6 @@ export function boundedProblems(problems: readonly ModelProblem[]): readonly Mod
   const more = [...counts].flatMap(([text, count]) =>
     count > toldEach ? [{ object: `${count - toldEach} more`, text }] : [],
   );
-  return [...told, ...more];
+  // Texts are searched for unprintable characters only where they are told.
+  return [...told, ...more].map(printableProblem);
 }
