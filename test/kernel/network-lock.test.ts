@@ -4,9 +4,14 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { AgentLock, lockPins } from '../../src/agent/process/lock.ts';
 import { lockNetwork, networkHolder } from '../../src/agent/process/network-lock.ts';
+import { lockOutAgents } from '../../src/agent/uninstall/lock-out.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { heldTableComment, holdTable } from '../../src/kernel/netfilter/nft-owned-table.ts';
 import { runIn, spawnIn, testNamespace } from '../support/namespaces.ts';
@@ -221,4 +226,28 @@ rootTest('a process that can neither own a table nor see one gets an error', asy
     script,
   ];
   assert.match(runIn(namespace, 'env', ...drop), /^nft (add|get) table inet heddle_agent: EPERM$/m);
+});
+
+rootTest('an uninstallation keeps agents from starting by all of their locks', (context) => {
+  const namespace = testNamespace(context);
+  const [stateDir, pinDir] = ['state', 'pins'].map((name) => {
+    const folder = mkdtempSync(path.join(tmpdir(), `heddle-${name}-`));
+    context.after(() => rmSync(folder, { recursive: true }));
+    return folder;
+  }) as [string, string];
+  AgentLock.acquire(stateDir)[Symbol.dispose]();
+  const agents: readonly (() => Disposable)[] = [
+    () => AgentLock.acquire(stateDir),
+    () => lockPins(pinDir),
+    () => namespace.run(() => lockNetwork()),
+  ];
+  const lock = namespace.run(() => lockOutAgents({ stateDir, pinDir }));
+  for (const agent of agents) assert.throws(agent, /is in use by another heddle agent/);
+  lock[Symbol.dispose]();
+  for (const agent of agents) {
+    using _held = agent();
+    const text = /is in use by an agent.*: stop it first$/;
+    assert.throws(() => namespace.run(() => lockOutAgents({ stateDir, pinDir })), text);
+  }
+  namespace.run(() => lockOutAgents({ stateDir, pinDir }))[Symbol.dispose]();
 });

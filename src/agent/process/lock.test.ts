@@ -3,17 +3,19 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { AgentLock, lockPins, runningAgent } from './lock.ts';
+import { AgentLock, lockPins, lockUsedPins, lockUsedState } from './lock.ts';
 
 function stateDirectory(context: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-lock-'));
@@ -28,15 +30,22 @@ test('a second agent is refused with the pid of the first', (context) => {
     name: 'InputError',
     message: `stateDir: ${stateDir} is in use by another heddle agent (pid ${process.pid})`,
   });
-  assert.equal(runningAgent(stateDir), process.pid);
+  assert.throws(() => lockUsedState(stateDir), {
+    name: 'InputError',
+    message: `stateDir: ${stateDir} is in use by an agent (pid ${process.pid}): stop it first`,
+  });
 });
 
 test('a released lock can be taken again', (context) => {
   const stateDir = stateDirectory(context);
   AgentLock.acquire(stateDir)[Symbol.dispose]();
-  assert.equal(runningAgent(stateDir), undefined);
+  const held = lockUsedState(stateDir);
+  assert.throws(
+    () => AgentLock.acquire(stateDir),
+    new RegExp(`in use by another heddle agent \\(pid ${process.pid}\\)`),
+  );
+  held?.[Symbol.dispose]();
   using _lock = AgentLock.acquire(stateDir);
-  assert.equal(runningAgent(stateDir), process.pid);
 });
 
 test('half-written files of an agent that was killed are removed at the start', (context) => {
@@ -49,8 +58,14 @@ test('half-written files of an agent that was killed are removed at the start', 
   assert.deepEqual(readdirSync(stateDir).sort(), ['agent.lock', 'notes.tmp']);
 });
 
-test('without a state directory there is no agent', (context) => {
-  assert.equal(runningAgent(stateDirectory(context)), undefined);
+test('folders that are missing, and what is no lock, are not locked and not made', (context) => {
+  const folder = stateDirectory(context);
+  assert.equal(lockUsedState(folder), undefined);
+  assert.equal(lockUsedPins(folder), undefined);
+  assert.ok(!existsSync(folder));
+  mkdirSync(join(folder, 'target'), { recursive: true });
+  symlinkSync('target', join(folder, 'agent.lock'));
+  assert.equal(lockUsedState(folder), undefined);
 });
 
 test('the pid of an earlier, dead holder is not reported', async (context) => {
@@ -74,7 +89,11 @@ test('a second agent with another state directory is refused the pins of the fir
     name: 'InputError',
     message: `pinDir: ${pinDir} is in use by another heddle agent, which has a different stateDir`,
   });
+  assert.throws(() => lockUsedPins(pinDir), /pinDir: .* is in use by an agent/);
   first[Symbol.dispose]();
+  const used = lockUsedPins(pinDir);
+  assert.throws(() => lockPins(pinDir), /is in use by another heddle agent/);
+  used?.[Symbol.dispose]();
   lockPins(pinDir)[Symbol.dispose]();
 });
 

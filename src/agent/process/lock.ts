@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../../base/errors.ts';
+import { fileStatus } from '../../base/file-status.ts';
 import { InputError } from '../../base/input-error.ts';
 import { ownFolder } from '../../base/private-folder.ts';
 import { discardHalfWritten, temporaryOf } from '../../base/replace-file.ts';
@@ -84,16 +85,20 @@ function lockFile(stateDir: string): number {
     const rule = `is in use by another heddle agent (pid ${holder(path) ?? 'unknown'})`;
     throw new InputError({ object: 'stateDir', value: stateDir, rule });
   }
+  writePid(fd);
+  return fd;
+}
+
+function writePid(fd: number): void {
   try {
     // A user who can open the file can lock it.
     fchmodSync(fd, 0o600);
     ftruncateSync(fd);
     writeSync(fd, `${process.pid}\n`, 0);
   } catch (error) {
-    // On a full disk the lock still holds; only the holder's pid cannot be read.
+    // On a full or read-only disk the lock still holds; only the holder's pid cannot be read.
     if (!isFileError(error)) throw error;
   }
-  return fd;
 }
 
 function openLock(stateDir: string, path: string): number {
@@ -125,19 +130,43 @@ export function lockPins(pinDir: string): Disposable {
   throw new InputError({ object: 'pinDir', value: pinDir, rule });
 }
 
-/** Process id of the agent that runs with this state directory; undefined if there is none. */
-export function runningAgent(stateDir: string): number | undefined {
+/**
+ * The lock of a state directory that was used: while it is held, no agent starts there. Undefined if there is no lock file.
+ * Throws InputError with the agent's pid while one runs.
+ */
+export function lockUsedState(stateDir: string): Disposable | undefined {
   const path = lockPath(stateDir);
-  let fd: number;
+  // On a read-only disk the lock needs no write access.
+  const fd =
+    openPresent(path, openFlags.readWrite | noFollow) ??
+    openPresent(path, openFlags.readOnly | noFollow);
+  if (fd === undefined) return undefined;
+  if (tryLock(fd)) {
+    writePid(fd);
+    return { [Symbol.dispose]: () => close(fd) };
+  }
+  close(fd);
+  const rule = `is in use by an agent (pid ${holder(path) ?? 'unknown'}): stop it first`;
+  throw new InputError({ object: 'stateDir', value: stateDir, rule });
+}
+
+/** The same for a pin directory. */
+export function lockUsedPins(pinDir: string): Disposable | undefined {
+  // To open a pipe would wait for its writer.
+  const isFolder = fileStatus(pinDir)?.isDirectory() === true;
+  const fd = isFolder ? openPresent(pinDir, openFlags.readOnly) : undefined;
+  if (fd === undefined) return undefined;
+  if (tryLock(fd)) return { [Symbol.dispose]: () => close(fd) };
+  close(fd);
+  const rule = 'is in use by an agent, which has a different stateDir: stop it first';
+  throw new InputError({ object: 'pinDir', value: pinDir, rule });
+}
+
+function openPresent(path: string, flags: number): number | undefined {
   try {
-    fd = open(path, openFlags.readOnly | noFollow);
+    return open(path, flags);
   } catch {
     return undefined;
-  }
-  try {
-    return tryLock(fd) ? undefined : holder(path);
-  } finally {
-    close(fd);
   }
 }
 

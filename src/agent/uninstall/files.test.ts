@@ -6,6 +6,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -46,6 +47,14 @@ test('uninstall removes half-written files, unless they are folders', async (con
   mkdirSync(join(at.stateDir, 'sysctls.json.tmp'), { recursive: true });
   assert.equal(await removeFiles(at, assert.fail), 0);
   assert.deepEqual(readdirSync(at.stateDir), ['sysctls.json.tmp']);
+});
+
+test('uninstall removes a link whose target is missing, and counts it', async (context) => {
+  const at = place(context);
+  rmSync(join(at.stateDir, 'sysctls.json'));
+  symlinkSync('missing', join(at.stateDir, 'sysctls.json'));
+  assert.equal(await removeFiles(at, assert.fail), 3);
+  assert.ok(!existsSync(at.stateDir));
 });
 
 test('uninstall leaves a folder with foreign files', async (context) => {

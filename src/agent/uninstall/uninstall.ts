@@ -3,7 +3,6 @@
 
 import { join } from 'node:path';
 import { attemptRemoval, type ReportRefusal } from '../../base/attempt-removal.ts';
-import { InputError } from '../../base/input-error.ts';
 import type { CniPlaces } from '../../cni/install.ts';
 import type { AgentConfig } from '../../config/schema.ts';
 import { detachAll } from '../../datapath/attach/pinned-link.ts';
@@ -16,12 +15,11 @@ import { delNeighbour, listNeighbours } from '../../kernel/netlink/neighbour.ts'
 import { delRoute, listRoutes } from '../../kernel/netlink/route.ts';
 import { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
-import { runningAgent } from '../process/lock.ts';
-import { networkHolder } from '../process/network-lock.ts';
 import { sysctlMemory } from '../sysctl-memory.ts';
 import { removeOurCni } from './cni.ts';
 import { removeFiles, removeIfEmpty } from './files.ts';
 import { removeLinks } from './links.ts';
+import { lockOutAgents } from './lock-out.ts';
 import { programsLeft } from './programs-left.ts';
 
 export interface UninstallOptions extends Pick<AgentConfig, 'stateDir' | 'pinDir' | 'socket'> {
@@ -47,16 +45,8 @@ export interface Removed {
 
 /** Throws InputError while an agent runs, KernelError for errors of the kernel. */
 export async function uninstall(options: UninstallOptions): Promise<Uninstalled> {
-  const pid = runningAgent(options.stateDir);
-  if (pid !== undefined) {
-    const rule = `is in use by an agent (pid ${pid}): stop it first`;
-    throw new InputError({ object: 'stateDir', value: options.stateDir, rule });
-  }
-  const holder = networkHolder();
-  if (holder !== undefined) {
-    const rule = `is in use by an agent (pid ${holder.pid ?? 'unknown'}): stop it first`;
-    throw new InputError({ object: 'network namespace', rule });
-  }
+  // Until the lock's file, the last one of all, is removed.
+  using _lock = lockOutAgents(options);
   const pins = describePins(options.pinDir);
   using socket = NetlinkSocket.open();
   // First, so that no new pod is added.

@@ -6,6 +6,7 @@ import { SnapshotMap } from '../../base/snapshot-map.ts';
 import { FlawedNodeError, flawConsequence } from '../flawed-node.ts';
 import type { SourceProblem } from '../state.ts';
 import { shownText } from './client/shown.ts';
+import { type DeletionLook, DeletionLooks } from './deletion-looks.ts';
 import { type Contradiction, FixedFieldError, type StoredVersions } from './fixed-fields.ts';
 import type { StoreReplacement } from './full-list.ts';
 import {
@@ -30,6 +31,7 @@ export class ObjectStore<T extends object> {
   readonly #limits: Budget;
   readonly #cutOf: (raw: unknown) => string | undefined;
   readonly #requireFixed: (versions: StoredVersions<T>) => void;
+  readonly #looks = new DeletionLooks();
   #budget: ObjectBudget;
   #problems: ObjectProblems;
 
@@ -89,7 +91,13 @@ export class ObjectStore<T extends object> {
     if (cut !== this.#budget.cut) this.#onChange();
   }
 
+  /** Whether the object is deleted from now on. */
+  lookForDeletion(key: string): DeletionLook {
+    return this.#looks.begin(key);
+  }
+
   delete(key: string): void {
+    this.#looks.deleted(key);
     this.#budget.delete(key);
     const hadProblem = this.#problems.delete(key);
     this.#flawed.delete(key);
@@ -145,6 +153,7 @@ export class ObjectStore<T extends object> {
       },
       commit: (kept) => {
         const lacking = lacks();
+        this.#looks.listed(taken);
         const before = this.#problems;
         const { cut } = this.#budget;
         this.#budget = budget;

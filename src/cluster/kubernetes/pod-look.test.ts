@@ -11,7 +11,13 @@ const object = (name: string, uid: string): object => ({
   spec: { nodeName: 'node-1', containers: [] },
 });
 
-function uidAfter(items: readonly object[], known?: object): Promise<string | undefined> {
+type Store = ObjectStore<object>;
+
+function uidAfter(
+  items: readonly object[],
+  known?: object,
+  meanwhile: (store: Store) => void = () => undefined,
+): Promise<string | undefined> {
   const store = new ObjectStore(
     (key, raw) => readObject('Pod', key, raw),
     () => undefined,
@@ -20,6 +26,7 @@ function uidAfter(items: readonly object[], known?: object): Promise<string | un
   const json = async ({ path, verb }: { path: string; verb: string }): Promise<unknown> => {
     assert.equal(verb, 'list');
     assert.equal(path, '/api/v1/namespaces/shop/pods?fieldSelector=metadata.name%3Dweb-1&limit=1');
+    meanwhile(store);
     return JSON.parse(servedPage(items));
   };
   return lookForPod(pod, { client: { json }, store }).then(() => {
@@ -40,4 +47,27 @@ test('a pod that does not exist stays unknown, and another is not taken for it',
 
 test('objects received meanwhile stay', async () => {
   assert.equal(await uidAfter([object('web-1', 'u-1')], object('web-1', 'u-3')), 'u-3');
+});
+
+const deletions: readonly (readonly [string, (store: Store) => void])[] = [
+  ['a watch reported deleted', (store) => store.delete('shop/web-1')],
+  ['a full list lacked', (store) => store.replace().commit()],
+  [
+    'was made and deleted',
+    (store) => {
+      store.set('shop/web-1', object('web-1', 'u-1'));
+      store.delete('shop/web-1');
+    },
+  ],
+];
+
+for (const [what, meanwhile] of deletions) {
+  test(`a pod that ${what} meanwhile stays deleted`, async () => {
+    assert.equal(await uidAfter([object('web-1', 'u-1')], undefined, meanwhile), undefined);
+  });
+}
+
+test('the deletion of another pod changes nothing', async () => {
+  const meanwhile = (store: Store): void => store.delete('shop/web-2');
+  assert.equal(await uidAfter([object('web-1', 'u-1')], undefined, meanwhile), 'u-1');
 });

@@ -11,7 +11,7 @@ export interface PodReference {
 
 export interface PodLookOptions {
   readonly client: Pick<ApiClient, 'json'>;
-  readonly store: Pick<ObjectStore<object>, 'has' | 'set'>;
+  readonly store: Pick<ObjectStore<object>, 'has' | 'set' | 'lookForDeletion'>;
 }
 
 const timeoutMs = 5_000;
@@ -21,6 +21,8 @@ export async function lookForPod(
   { namespace, name }: PodReference,
   { client, store }: PodLookOptions,
 ): Promise<void> {
+  const wanted = `${namespace}/${name}`;
+  using look = store.lookForDeletion(wanted);
   const query = new URLSearchParams({ fieldSelector: `metadata.name=${name}`, limit: '1' });
   const raw = await client.json({
     path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods?${query}`,
@@ -28,7 +30,8 @@ export async function lookForPod(
     resource: 'pods',
     signal: AbortSignal.timeout(timeoutMs),
   });
-  const wanted = `${namespace}/${name}`;
+  // The answer may be older than the deletion.
+  if (look.isDeleted) return;
   for (const item of listPage(raw, 'Pod').items) {
     // A version that a watch has delivered meanwhile is newer.
     const isWanted = metaOf(item, 'Pod').key === wanted && !store.has(wanted);
