@@ -156,7 +156,7 @@ test('a listing that fails makes only the facts unknown that need it, and names 
   ]);
   const routes = { id: 'routes', state: 'ok' };
   for (const _ of ['first', 'second']) {
-    watch.look({ host, desired });
+    watch.look({ host, desired, nodeAddresses: undefined });
     const text = `policy rules: ${error.message}`;
     assert.deepEqual(watch.views, [{ id: 'rules', state: 'unknown', text }, routes]);
   }
