@@ -23,12 +23,7 @@ import { attachBesideFilters } from './earlier-tcx.ts';
 const sources = fileURLToPath(new URL('../../../bpf', import.meta.url));
 
 /** The parts of shared.h, in this order. */
-const sharedHeaders = [
-  'shared-address.h',
-  'shared-tables.h',
-  'shared-flow.h',
-  'shared-events.h',
-] as const;
+const sharedHeaders = ['address', 'tables', 'flow', 'events'].map((noun) => `shared-${noun}.h`);
 
 /** The compiled object; works in `folder`. */
 export function otherVersion(folder: string): Uint8Array {
@@ -37,44 +32,47 @@ export function otherVersion(folder: string): Uint8Array {
 
 export interface OtherLayout {
   readonly object: Uint8Array;
-  /** The text of the changed files. */
+  /** The text of the changed file, shared.h in one piece. */
   readonly header: string;
 }
 
 /** The data path with one more member at the start of the structs that maps hold; works in `folder`. */
 export function otherLayout(folder: string, member: string): OtherLayout {
   const structs = ['location', 'endpoint', 'route', 'flow', 'drop_counter'];
-  const start = new RegExp(`^struct (?:${structs.join('|')}) \\{\\n`, 'gm');
-  let found = 0;
-  const layout = compiledWith(folder, (header) =>
-    header.replace(start, (line) => {
-      found++;
-      return `${line}\t${member}\n`;
-    }),
+  return compiledWith(folder, (header) =>
+    structs.reduce((text, name) => {
+      const start = `struct ${name} {\n`;
+      assert.ok(text.includes(start), start);
+      return text.replace(start, `${start}\t${member}\n`);
+    }, header),
   );
-  assert.equal(found, structs.length);
-  return layout;
 }
 
-/** The data path with the changes that `edit` makes in each of `files` (default: shared.h); works in `folder`. */
+/** The data path with the changes that `edit` makes in its shared.h, or in another of its files; works in `folder`. */
 export function compiledWith(
   folder: string,
-  edit: (text: string) => string,
-  ...files: readonly string[]
+  edit: (header: string) => string,
+  file = 'shared.h',
 ): OtherLayout {
   const copy = join(folder, 'bpf');
   fs.cpSync(sources, copy, { recursive: true });
-  const texts = (files.length === 0 ? sharedHeaders : files).map((name) => {
-    const file = join(copy, name);
-    const text = edit(fs.readFileSync(file, 'utf8'));
-    fs.writeFileSync(file, text);
-    return text;
-  });
+  const text = edit(file === 'shared.h' ? sharedHeader(copy) : read(copy, file));
+  fs.writeFileSync(join(copy, file), text);
   const object = join(copy, 'other.o');
   const multiarch = execFileSync('clang', ['-print-multiarch'], { encoding: 'utf8' }).trim();
   const words = ['-target', 'bpf', '-mcpu=v3', '-O2', '-g', `-I/usr/include/${multiarch}`];
   execFileSync('clang', [...words, '-c', join(copy, 'datapath.bpf.c'), '-o', object]);
-  return { object: fs.readFileSync(object), header: texts.join('\n') };
+  return { object: fs.readFileSync(object), header: text };
+}
+
+/** In one piece: nothing includes the parts but shared.h and each other. */
+function sharedHeader(folder: string): string {
+  const parts = sharedHeaders.map((name) => read(folder, name)).join('\n');
+  return parts.replaceAll(/^#include "shared-.*$/gm, '');
+}
+
+function read(folder: string, file: string): string {
+  return fs.readFileSync(join(folder, file), 'utf8');
 }
 
 export interface OtherVersion {
