@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Step 6 of a packet from a pod: its receiver. False: it goes up the stack, whoever receives it.
+ * Step 6 of a packet from a pod: its receiver, and the way to it. WAY_UNKNOWN: one that no flow
+ * remembers.
  */
 #pragma once
 
@@ -11,10 +12,11 @@
 #include "walk.h"
 
 /* The way to an address that is neither here nor this node. */
-static __always_inline bool find_way_out(struct __sk_buff *skb, struct walk *walk)
+static __always_inline enum flow_way find_way_out(struct __sk_buff *skb, struct walk *walk)
 {
 	struct packet *packet = &walk->packet;
 	const struct route *route = find_route(&packet->destination);
+	enum flow_way way;
 
 	walk->route = route;
 	/*
@@ -23,26 +25,26 @@ static __always_inline bool find_way_out(struct __sk_buff *skb, struct walk *wal
 	 */
 	if (!route || route->kind == ROUTE_NODE || route->kind == ROUTE_STACK) {
 		found_stack(&walk->found.receiver, &packet->destination);
-		return stop(walk, VERDICT_NEXT);
+		return WAY_STACK;
 	}
 	/* 6.4 Of this node's range but no pod's: the stack's unreachable route answers the sender. */
 	if (route->kind == ROUTE_LOCAL) {
 		packet->reason = DROP_NO_ENDPOINT;
-		return stop(walk, VERDICT_NEXT);
+		return WAY_STACK;
 	}
-	found_route(&walk->found.receiver, &packet->destination, route);
+	way = found_route(&walk->found.receiver, &packet->destination, route);
 	/* 6.5 A flow that kernel NAT owns. */
 	if (stays_on_stack(skb, packet, &walk->match))
-		return stop(walk, VERDICT_NEXT);
+		return WAY_STACK;
 	/* 6.6 Too long: the stack fragments, or answers with the ICMP error of path-MTU discovery. */
 	if (exceeds(skb, packet, route->mtu)) {
 		keep_untracked(skb);
-		return stop(walk, VERDICT_NEXT);
+		return WAY_STACK;
 	}
-	return true;
+	return way;
 }
 
-static __always_inline bool find_receiver(struct __sk_buff *skb, struct walk *walk)
+static __always_inline enum flow_way find_receiver(struct __sk_buff *skb, struct walk *walk)
 {
 	struct packet *packet = &walk->packet;
 	const struct location *location = walk->location;
@@ -52,15 +54,15 @@ static __always_inline bool find_receiver(struct __sk_buff *skb, struct walk *wa
 	/* 6.2 This node. */
 	if (location->kind != LOCATION_ENDPOINT) {
 		found_stack(&walk->found.receiver, &packet->destination);
-		return stop(walk, VERDICT_NEXT);
+		return WAY_STACK;
 	}
 	/* 6.1 A pod here. */
 	found_pod(&walk->found.receiver, &packet->destination, location);
 	/*
-	 * 6.5 A flow that kernel NAT owns: the answer to what it sent here must not leave beside it,
-	 * or no connection has it.
+	 * 6.5 A flow that kernel NAT owns: the answer to what it sent here must not leave beside
+	 * it, or no connection has it.
 	 */
 	if (stays_on_stack(skb, packet, &walk->match))
-		return stop(walk, VERDICT_NEXT);
-	return true;
+		return WAY_STACK;
+	return location->queued ? WAY_UNKNOWN : WAY_POD;
 }

@@ -61,7 +61,7 @@ static __noinline void count_drop(const struct packet *packet)
  * drop reason leaves no trace. A reason with VERDICT_NEXT is a drop that the stack carries out, so
  * that the sender gets the ICMP error.
  */
-static __always_inline int record(const struct walk *walk)
+static __always_inline int record(const struct walk *walk, bool is_known)
 {
 	const struct packet *packet = &walk->packet;
 
@@ -71,7 +71,7 @@ static __always_inline int record(const struct walk *walk)
 	}
 	count_traffic(packet, packet->sender, EGRESS);
 	count_traffic(packet, packet->receiver, INGRESS);
-	if (packet->has_flow && (packet->sender || packet->receiver))
-		account_flow(walk);
+	if (is_known || (packet->has_flow && (packet->sender || packet->receiver)))
+		account_flow(walk, is_known);
 	return walk->verdict;
 }

@@ -63,13 +63,13 @@ static __always_inline void found_pod(struct found_end *found, const struct addr
 }
 
 /* A pod of another node. What only its route can say is not kept: IPv6 addresses of nodes. */
-static __always_inline void found_route(struct found_end *found, const struct address *address,
-					const struct route *route)
+static __always_inline enum flow_way
+found_route(struct found_end *found, const struct address *address, const struct route *route)
 {
 	bool is_ipv4 = is_mapped_ipv4(&route->next_hop);
 
 	if (route->kind == ROUTE_NODE || (!is_ipv4 && route->kind != ROUTE_NATIVE))
-		return;
+		return WAY_UNKNOWN;
 	found->end.address = address->word[3];
 	found->end.ifindex = route->ifindex;
 	found->end.link[0] = is_ipv4 ? route->next_hop.word[3] : 0;
@@ -79,6 +79,7 @@ static __always_inline void found_route(struct found_end *found, const struct ad
 		found->way = WAY_TUNNEL;
 	else
 		found->way = is_ipv4 ? WAY_NEIGHBOUR : WAY_NEIGHBOUR_IPV6;
+	return found->way;
 }
 
 /* Neither a pod's address nor in a pod range, or the node's own. */

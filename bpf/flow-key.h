@@ -12,19 +12,20 @@
 struct flow_match {
 	struct flow_key key;
 	enum flow_direction sent;
-	struct flow *flow;
 	__u32 generation; /* the stamp of whatever is looked up for it (flow-ends.h) */
+	struct flow *flow;
 	__u64 now;
 };
 
-/* `generation`: of the tables, read before anything was looked up. */
-static __always_inline struct flow_match begin_match(__u32 generation)
+/*
+ * `generation`: of the tables, read before anything was looked up. The key and the direction are set
+ * with the flow (match_flow).
+ */
+static __always_inline void begin_match(struct flow_match *match, __u32 generation)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
-	struct flow_match match = {.generation = generation + (__u32)(now >> stamp_shift),
-				   .now = now};
-
-	return match;
+	match->now = bpf_ktime_get_coarse_ns();
+	match->generation = generation + (__u32)(match->now >> stamp_shift);
+	match->flow = NULL;
 }
 
 /* One of the two that a packet names. */
@@ -73,7 +74,9 @@ static __always_inline enum flow_direction flow_key_of(const struct packet *pack
 	struct named_end source = {&packet->source, packet->source_port};
 	struct named_end destination = {&packet->destination, packet->destination_port};
 
-	*key = (struct flow_key){.protocol = packet->protocol};
+	/* Every byte of it, once: all of the others are set with the ends. */
+	key->protocol = packet->protocol;
+	__builtin_memset(key->pad, 0, sizeof(key->pad));
 	return set_ends(key, &source, &destination);
 }
 

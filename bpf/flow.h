@@ -22,30 +22,26 @@ static __always_inline bool learns_ends(const struct walk *walk)
 }
 
 /*
- * 1. A reset for a connection we do not know opens nothing (it answers a stray packet).
- * 2. Two CPUs may open the same flow at once: the second one finds the entry of the first.
+ * Returns the entry that another processor has opened at the same time, or NULL. A reset for a
+ * connection that is not known opens nothing: it answers a stray packet.
  */
-static __noinline void open_flow(const struct walk *walk)
+static __noinline struct flow *open_flow(const struct walk *walk)
 {
 	const struct packet *packet = &walk->packet;
 	const struct flow_match *match = &walk->match;
 	struct flow fresh = {};
-	struct flow *other;
 
-	if (packet->tcp_flags & TCP_RST) /* 1 */
-		return;
+	if (packet->tcp_flags & TCP_RST)
+		return NULL;
 	if (learns_ends(walk)) {
 		fresh.generation = match->generation;
 		begin_ends(&fresh, &walk->found, match->sent);
 	}
 	begin_flow(&fresh, packet, match->sent, match->now);
-	if (bpf_map_update_elem(&flows, &match->key, &fresh, BPF_NOEXIST) == 0) {
-		report_new_flow(packet, match->now);
-		return;
-	}
-	other = bpf_map_lookup_elem(&flows, &match->key); /* 2 */
-	if (other)
-		update_flow(other, packet, match->sent, match->now);
+	if (bpf_map_update_elem(&flows, &match->key, &fresh, BPF_NOEXIST))
+		return bpf_map_lookup_elem(&flows, &match->key);
+	report_new_flow(packet, match->now);
+	return NULL;
 }
 
 /* The same two ends and ports begin anew on the entry that the old connection left. */
@@ -80,25 +76,20 @@ static __always_inline void recall_flow(struct packet *packet, struct flow_match
 		packet->goes_by_entry = true;
 }
 
-/* A packet of an entry that is there. */
-static __always_inline void continue_flow(const struct packet *packet,
-					  const struct flow_match *match)
+static __always_inline void account_flow(const struct walk *walk, bool is_known)
 {
-	if (match->flow->state != FLOW_OPEN && is_opening(packet))
-		restart_flow(match->flow, packet, match->sent, match->now);
-	else
-		update_flow(match->flow, packet, match->sent, match->now);
-}
-
-static __always_inline void account_flow(const struct walk *walk)
-{
+	const struct packet *packet = &walk->packet;
 	const struct flow_match *match = &walk->match;
+	struct flow *flow = match->flow;
 
-	if (!match->flow) {
-		open_flow(walk);
+	if (!flow && !is_known)
+		flow = open_flow(walk);
+	if (!flow)
 		return;
-	}
-	continue_flow(&walk->packet, match);
-	if (learns_ends(walk))
-		remember_ends(match->flow, &walk->found, match->sent, match->generation);
+	if (flow->state != FLOW_OPEN && is_opening(packet))
+		restart_flow(flow, packet, match->sent, match->now);
+	else
+		update_flow(flow, packet, match->sent, match->now);
+	if (!is_known && learns_ends(walk))
+		remember_ends(flow, &walk->found, match->sent, match->generation);
 }

@@ -22,47 +22,6 @@ static __always_inline void take_up(struct __sk_buff *skb)
 		bpf_skb_change_type(skb, PACKET_HOST);
 }
 
-/* The sender of what it says is another; a packet that cannot be read is no better for it. */
-static __always_inline bool refuse_sender(struct walk *walk)
-{
-	return drop(walk, walk->packet.reason ? walk->packet.reason : DROP_SPOOFED_TUNNEL);
-}
-
-/* 1. False: it came out of no tunnel of this node's. Whose ports are cut off has a reason. */
-static __always_inline bool read_from_tunnel(struct __sk_buff *skb, struct walk *walk,
-					     struct outer *outer)
-{
-	struct packet *packet = &walk->packet;
-	enum drop_reason unread = parse_network(skb, packet);
-
-	if (unread)
-		return drop(walk, unread);
-	packet->reason = parse_transport(skb, packet);
-	if (!read_outer(skb, outer) || !is_for_us(outer))
-		return refuse_sender(walk);
-	return true;
-}
-
-/* 2. True if the flow remembers its receiver, a pod here, and its sender is remembered or looked up. */
-static __always_inline bool recall_receiver(struct walk *walk, const struct outer *outer)
-{
-	struct packet *packet = &walk->packet;
-	struct flow_match *match = &walk->match;
-	struct found_end *receiver = &walk->found.receiver;
-	struct found_end sender;
-
-	if (packet->reason || !packet->has_flow)
-		return false;
-	recall_flow(packet, match);
-	if (!match->flow || !packet->goes_by_entry || match->flow->path == FLOW_THROUGH_STACK)
-		return false;
-	if (!recall_end(match, match->sent, &sender) || !recall_end(match, !match->sent, receiver))
-		return false;
-	if (receiver->way != WAY_POD || receiver->end.address != packet->destination.word[3])
-		return false;
-	return is_remembered(outer, packet, &sender) || route_to_sender(outer, &packet->source);
-}
-
 /* 7. of a receiver that the flow remembers. */
 static __always_inline void enter_known_pod(struct __sk_buff *skb, struct walk *walk)
 {
@@ -75,8 +34,8 @@ static __always_inline void enter_known_pod(struct __sk_buff *skb, struct walk *
 }
 
 /*
- * 5-7. of a packet for the pod at walk->location. `back` is the route to its sender. What another node
- * sends by its own address takes the stack, as the pod's answers to that address do.
+ * 5-7. of a packet for the pod at walk->location. `back` is the route to its sender. What another
+ * node sends by its own address takes the stack, as the pod's answers to that address do.
  */
 static __always_inline void enter_pod_from_tunnel(struct __sk_buff *skb, struct walk *walk,
 						  const struct route *back)
@@ -128,8 +87,8 @@ static __always_inline void leave_tunnel(struct __sk_buff *skb, struct walk *wal
 }
 
 /* 3-7. of each packet that no flow answers for: with a flow or without, for a pod or the node. */
-static __noinline void look_up_from_tunnel(struct __sk_buff *skb, struct walk *walk,
-					   const struct outer *outer)
+static __always_inline void look_up_pod(struct __sk_buff *skb, struct walk *walk,
+					const struct outer *outer)
 {
 	const struct route *back = route_to_sender(outer, &walk->packet.source); /* 3 */
 
@@ -147,6 +106,13 @@ static __noinline void look_up_from_tunnel(struct __sk_buff *skb, struct walk *w
 		leave_tunnel(skb, walk); /* 6 */
 }
 
+static __noinline int look_up_from_tunnel(struct __sk_buff *skb, struct walk *walk,
+					  const struct outer *outer)
+{
+	look_up_pod(skb, walk, outer); /* 3-7 */
+	return record(walk, false); /* 8 */
+}
+
 SEC("tc")
 int from_overlay(struct __sk_buff *skb)
 {
@@ -154,14 +120,14 @@ int from_overlay(struct __sk_buff *skb)
 	struct outer outer = {};
 
 	begin_walk(&walk, 0, INGRESS);
-	walk.match = begin_match(current_generation());
-	if (read_from_tunnel(skb, &walk, &outer)) { /* 1 */
-		if (recall_receiver(&walk, &outer)) /* 2 */
-			enter_known_pod(skb, &walk); /* 7 */
-		else
-			look_up_from_tunnel(skb, &walk, &outer); /* 3-7 */
+	begin_match(&walk.match, current_generation());
+	if (!read_from_tunnel(skb, &walk, &outer)) /* 1 */
+		return record(&walk, false); /* 8 */
+	if (recall_receiver(&walk, &outer)) { /* 2 */
+		enter_known_pod(skb, &walk); /* 7 */
+		return record(&walk, true); /* 8 */
 	}
-	return record(&walk); /* 8 */
+	return look_up_from_tunnel(skb, &walk, &outer); /* 3-8 */
 }
 
 /*
@@ -188,6 +154,7 @@ static __always_inline bool leave_to_overlay(struct __sk_buff *skb, struct walk 
 	enum drop_reason reason = parse_network(skb, packet); /* 1 */
 	const struct route *route;
 
+	packet->has_flow = false; /* Ports are not read. */
 	if (reason)
 		return drop(walk, reason);
 	if (stays_on_link(packet)) /* 3 */
@@ -216,7 +183,6 @@ int to_overlay(struct __sk_buff *skb)
 	if (has_tunnel_key(skb))
 		return VERDICT_NEXT;
 	begin_walk(&walk, 0, EGRESS);
-	walk.match = begin_match(0);
 	leave_to_overlay(skb, &walk);
-	return record(&walk);
+	return record(&walk, false); /* 8 */
 }

@@ -30,34 +30,6 @@ static __always_inline void read_from_pod(struct __sk_buff *skb, struct packet *
 		packet->reason = DROP_MALFORMED;
 }
 
-/* 2. True if the packet's flow remembers a way for this very sender. */
-static __always_inline bool recall_way(struct __sk_buff *skb, struct walk *walk)
-{
-	struct packet *packet = &walk->packet;
-	struct flow_match *match = &walk->match;
-	struct found_end *receiver = &walk->found.receiver;
-	struct found_end sender;
-
-	if (packet->reason || !packet->has_flow)
-		return false;
-	recall_flow(packet, match);
-	if (!match->flow || !packet->goes_by_entry)
-		return false;
-	if (!recall_end(match, match->sent, &sender) || !is_sender(skb, packet, &sender.end))
-		return false;
-	packet->sender = sender.end.endpoint_id;
-	if (!recall_end(match, !match->sent, receiver) || !receiver->way ||
-	    receiver->end.address != packet->destination.word[3])
-		return false;
-	packet->through_stack = match->flow->path == FLOW_THROUGH_STACK;
-	if (packet->through_stack)
-		receiver->way = WAY_STACK;
-	walk->earlier_packets = match->flow->packets[match->sent & 1];
-	/* A packet that is too long for a way out of the node is looked up. */
-	return receiver->way == WAY_POD || receiver->way == WAY_STACK ||
-	       !exceeds(skb, packet, receiver->end.mtu);
-}
-
 /* 3. The order is the precedence of drop reasons. */
 static __always_inline bool identify_sender(struct __sk_buff *skb, struct walk *walk,
 					    const struct endpoint *endpoint)
@@ -94,33 +66,44 @@ static __always_inline bool may_send(struct __sk_buff *skb, struct walk *walk)
 }
 
 /* 3-7. of a packet whose way its flow does not remember. */
-static __noinline void look_up_from_pod(struct __sk_buff *skb, struct walk *walk)
+static __always_inline void look_up_way(struct __sk_buff *skb, struct walk *walk)
 {
 	const struct endpoint *endpoint = find_endpoint(skb->ifindex);
+	enum flow_way way;
 
 	begin_lookups(walk);
 	if (waits_in_queue(skb, walk, endpoint) || !identify_sender(skb, walk, endpoint)) /* 3 */
 		return;
 	/* 4. Services translate here: from now on the destination is a server's. */
 	walk->location = locate(&walk->packet.destination);
-	/* 5. Policy decides here, too: egress of the sender, then ingress of the receiver. */
-	if (!may_send(skb, walk) || !find_receiver(skb, walk)) /* 5, 6 */
+	/* Policy decides in step 5, too: egress of the sender, then ingress of the receiver. */
+	if (!may_send(skb, walk)) /* 5 */
 		return;
-	if (!take_way(skb, walk)) /* 7 */
+	way = find_receiver(skb, walk); /* 6 */
+	if (!take_found_way(skb, walk, way)) /* 7 */
 		drop(walk, DROP_NO_TUNNEL);
+}
+
+/* Not inline: a packet on its way that is known spares the stack and the cache of all this. */
+static __noinline int look_up_from_pod(struct __sk_buff *skb, struct walk *walk)
+{
+	look_up_way(skb, walk); /* 3-7 */
+	return record(walk, false); /* 8 */
 }
 
 SEC("tc")
 int from_pod(struct __sk_buff *skb)
 {
 	struct walk walk;
+	enum flow_way way;
 
 	begin_walk(&walk, skb->ifindex, EGRESS);
-	walk.match = begin_match(current_generation());
+	begin_match(&walk.match, current_generation());
 	read_from_pod(skb, &walk.packet); /* 1 */
-	if (!recall_way(skb, &walk) || !take_way(skb, &walk)) /* 2, 7 */
-		look_up_from_pod(skb, &walk); /* 3-7 */
-	return answer(record(&walk)); /* 8 */
+	way = recall_way(skb, &walk); /* 2 */
+	if (way && take_known_way(skb, &walk, way)) /* 7 */
+		return answer(record(&walk, true)); /* 8 */
+	return answer(look_up_from_pod(skb, &walk)); /* 3-8 */
 }
 
 /*
@@ -179,9 +162,9 @@ int to_pod(struct __sk_buff *skb)
 	struct walk walk;
 
 	begin_walk(&walk, skb->ifindex, INGRESS);
-	walk.match = begin_match(0);
+	begin_match(&walk.match, 0);
 	/* 2. comes last: the flow has no say here, and learns nothing of its ends. */
 	if (enter_pod(skb, &walk) && walk.packet.has_flow) /* 1-5 */
 		match_flow(&walk.packet, &walk.match); /* 2 */
-	return answer(record(&walk)); /* 8 */
+	return answer(record(&walk, false)); /* 8 */
 }

@@ -8,6 +8,9 @@
 #include <linux/if_ether.h>
 #include "flow-ends.h"
 #include "flow.h"
+#include "packet.h"
+#include "transport.h"
+#include "walk.h"
 
 /* True if what was read of the entry between two such calls is of this generation and moment. */
 static __always_inline bool is_of(const struct flow *flow, __u32 generation)
@@ -21,35 +24,63 @@ static __always_inline bool is_of(const struct flow *flow, __u32 generation)
 }
 
 /*
- * Copies what the flow of a packet remembers of one end. False: nothing of this generation and
- * moment. The caller compares the address with the packet's: the entry may have changed hands.
+ * Copies what a flow remembers of one end. False: nothing of this generation and moment. The caller
+ * compares the address with the packet's: the entry may have changed hands.
  */
-static __always_inline bool recall_end(const struct flow_match *match, enum flow_direction which,
-				       struct found_end *known)
+static __always_inline bool recall_end(const struct flow *flow, __u32 generation,
+				       enum flow_direction which, struct found_end *known)
 {
-	const struct flow *flow = match->flow;
-
-	if (!is_of(flow, match->generation))
+	if (!is_of(flow, generation))
 		return false;
-	known->end = flow->end[which & 1];
-	known->way = flow->way[which & 1];
-	return is_of(flow, match->generation);
+	known->end = flow->end[which];
+	known->way = flow->way[which];
+	return is_of(flow, generation);
 }
 
 /*
- * Has this end sent from this very interface, with this very MAC and address, and was that right?
+ * True if this end has sent from this very interface, with this very MAC and address, and was right to.
  * Compared as words: clang would take twelve byte loads.
  */
-static __always_inline bool is_sender(struct __sk_buff *skb, const struct packet *packet,
-				      const struct flow_end *end)
+static __always_inline bool is_sender(const struct __sk_buff *skb, const struct packet *packet,
+				      const __u8 *mac, const struct flow_end *end)
 {
-	const struct ethhdr *ethernet = header_at(skb, 0, sizeof(*ethernet));
-	const __u8 *source;
-
-	if (!ethernet)
-		return false;
-	source = ethernet->h_source;
 	return end->ifindex == skb->ifindex && end->address == packet->source.word[3] &&
-	       end->link[0] == *(const __u32 *)source &&
-	       end->link[1] == (*(const __u16 *)(source + 4) | LINK_IS_MAC) && end->endpoint_id;
+	       end->link[0] == *(const __u32 *)mac &&
+	       end->link[1] == (*(const __u16 *)(mac + 4) | LINK_IS_MAC) && end->endpoint_id;
+}
+
+/* 2. The way that the packet's flow remembers for this very sender, or WAY_UNKNOWN. */
+static __always_inline enum flow_way recall_way(struct __sk_buff *skb, struct walk *walk)
+{
+	struct packet *packet = &walk->packet;
+	struct found_end *receiver = &walk->found.receiver;
+	const struct ethhdr *ethernet;
+	const struct flow *flow;
+	struct found_end sender;
+	enum flow_direction sent;
+	__u32 generation;
+	enum flow_way way;
+
+	if (packet->reason || !packet->has_flow)
+		return WAY_UNKNOWN;
+	recall_flow(packet, &walk->match);
+	generation = walk->match.generation;
+	flow = walk->match.flow;
+	sent = walk->match.sent & 1;
+	if (!flow || !packet->goes_by_entry)
+		return WAY_UNKNOWN;
+	ethernet = header_at(skb, 0, sizeof(*ethernet));
+	if (!ethernet || !recall_end(flow, generation, sent, &sender) ||
+	    !is_sender(skb, packet, ethernet->h_source, &sender.end))
+		return WAY_UNKNOWN;
+	packet->sender = sender.end.endpoint_id;
+	if (!recall_end(flow, generation, !sent, receiver) ||
+	    receiver->end.address != packet->destination.word[3])
+		return WAY_UNKNOWN;
+	packet->through_stack = flow->path == FLOW_THROUGH_STACK;
+	way = receiver->way && packet->through_stack ? WAY_STACK : receiver->way;
+	if (way == WAY_POD || way == WAY_STACK)
+		return way;
+	/* A packet that is too long for a way out of the node is looked up. */
+	return exceeds(skb, packet, receiver->end.mtu) ? WAY_UNKNOWN : way;
 }

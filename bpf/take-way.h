@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Step 7 of a packet from a pod: the way to its receiver, which its flow remembers or which was found.
+ * Step 7 of a packet from a pod: the way to its receiver, which its flow remembers or which was
+ * found.
  */
 #pragma once
 
@@ -10,16 +11,48 @@
 #include "deliver-tunnel.h"
 #include "walk.h"
 
-/* The flow remembers that there is a native route, but has no room for its IPv6 next hop. */
-static __noinline enum verdict send_by_route(const struct walk *walk)
+/* Neither the flow nor what was found of the receiver has room for an IPv6 next hop. */
+static __noinline enum verdict send_by_route(const struct address *address)
 {
-	const struct route *route = walk->route;
+	const struct route *route = find_route(address);
 
-	if (!route)
-		route = find_route(&walk->packet.destination);
 	if (!route || route->kind != ROUTE_NATIVE)
 		return VERDICT_NONE;
 	return send_to_neighbour(route);
+}
+
+/*
+ * VERDICT_NONE: the way cannot be taken, and the packet is as it was. `earlier` packets of the flow
+ * went the same way.
+ */
+static __always_inline enum verdict go(struct __sk_buff *skb, struct walk *walk, enum flow_way way,
+				       __u32 earlier)
+{
+	struct packet *packet = &walk->packet;
+	const struct flow_end *to = &walk->found.receiver.end;
+
+	if (way == WAY_POD) { /* 7.1 */
+		packet->receiver = to->endpoint_id;
+		return bpf_redirect_peer(to->ifindex, 0);
+	}
+	if (way == WAY_STACK) /* 7.4 */
+		return VERDICT_NEXT;
+	if (way == WAY_NEIGHBOUR) /* 7.2 */
+		return send_by_ipv4(to->ifindex, to->link[0]);
+	if (way == WAY_TUNNEL) /* 7.3 */
+		return tunnel(skb, packet, to, earlier);
+	if (way == WAY_NEIGHBOUR_IPV6) /* 7.2 */
+		return send_by_route(&packet->destination);
+	return VERDICT_NONE;
+}
+
+static __always_inline bool take_known_way(struct __sk_buff *skb, struct walk *walk,
+					   enum flow_way way)
+{
+	const struct flow_match *match = &walk->match;
+
+	walk->verdict = go(skb, walk, way, match->flow->packets[match->sent & 1]);
+	return walk->verdict != VERDICT_NONE;
 }
 
 /* What no flow remembers: the queue of a limited pod, and a tunnel whose other end is IPv6. */
@@ -35,31 +68,10 @@ static __noinline enum verdict take_unremembered_way(struct __sk_buff *skb, stru
 	return bpf_redirect(route->ifindex, 0);
 }
 
-/* VERDICT_NONE: it cannot be taken, and the packet is as it was. */
-static __always_inline enum verdict redirect(struct __sk_buff *skb, struct walk *walk)
+static __always_inline bool take_found_way(struct __sk_buff *skb, struct walk *walk,
+					   enum flow_way way)
 {
-	struct packet *packet = &walk->packet;
-	const struct flow_end *to = &walk->found.receiver.end;
-
-	switch (walk->found.receiver.way) {
-	case WAY_POD: /* 7.1 */
-		packet->receiver = to->endpoint_id;
-		return bpf_redirect_peer(to->ifindex, 0);
-	case WAY_NEIGHBOUR: /* 7.2 */
-		return send_by_ipv4(to->ifindex, to->link[0]);
-	case WAY_NEIGHBOUR_IPV6:
-		return send_by_route(walk);
-	case WAY_TUNNEL: /* 7.3 */
-		return tunnel(skb, packet, to, walk->earlier_packets);
-	case WAY_STACK: /* 7.4 */
-		return VERDICT_NEXT;
-	default:
-		return take_unremembered_way(skb, walk);
-	}
-}
-
-static __always_inline bool take_way(struct __sk_buff *skb, struct walk *walk)
-{
-	walk->verdict = redirect(skb, walk);
+	walk->verdict =
+		way ? go(skb, walk, way, 0) : take_unremembered_way(skb, walk); /* 7.1, 7.3 */
 	return walk->verdict != VERDICT_NONE;
 }

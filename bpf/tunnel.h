@@ -10,14 +10,29 @@
 #include "flow-ends.h"
 #include "maps.h"
 #include "packet.h"
+#include "recall.h"
+#include "transport.h"
+#include "walk.h"
 
 /* Of the outer header, and of VXLAN's. */
 struct outer {
 	struct address remote;
-	struct address local;
 	__u32 vni;
 	bool is_ipv4;
 };
+
+/*
+ * Nodes send to the one address that the cluster knows this node by. Nothing else does: not what
+ * left another node masqueraded, and so with that node's address, for some other address of this
+ * one.
+ */
+static __always_inline bool is_for_us(const struct address *local)
+{
+	__u32 zero = 0;
+	const struct underlay *own = bpf_map_lookup_elem(&underlay, &zero);
+
+	return own && own->port && same_address(local, &own->address);
+}
 
 static __always_inline void map_ipv4(struct address *address, __u32 host_order)
 {
@@ -28,22 +43,25 @@ static __always_inline void map_ipv4(struct address *address, __u32 host_order)
 static __noinline bool read_ipv6_outer(struct __sk_buff *skb, struct outer *outer)
 {
 	struct bpf_tunnel_key key = {};
+	struct address local;
 
 	if (bpf_skb_get_tunnel_key(skb, &key, sizeof(key), BPF_F_TUNINFO_IPV6))
 		return false;
 	__builtin_memcpy(&outer->remote, key.remote_ipv6, sizeof(outer->remote));
-	__builtin_memcpy(&outer->local, key.local_ipv6, sizeof(outer->local));
+	__builtin_memcpy(&local, key.local_ipv6, sizeof(local));
 	outer->vni = key.tunnel_id;
-	return true;
+	return is_for_us(&local);
 }
 
 /*
- * False: it came through no tunnel, or none that the kernel tells of. `outer` is zero before. Not
- * inline: the key would lie in the caller's frame, and all frames of a call chain share 512 bytes.
+ * False: it came through no tunnel, or none that the kernel tells of, or for another address.
+ * `outer` is zero before. Not inline: the key would lie in the caller's frame, and all frames of a
+ * call chain share 512 bytes.
  */
 static __noinline bool read_outer(struct __sk_buff *skb, struct outer *outer)
 {
 	struct bpf_tunnel_key key;
+	struct address local = {};
 	long error = bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0);
 
 	if (error == -EPROTO)
@@ -51,27 +69,15 @@ static __noinline bool read_outer(struct __sk_buff *skb, struct outer *outer)
 	if (error)
 		return false;
 	map_ipv4(&outer->remote, key.remote_ipv4);
-	map_ipv4(&outer->local, key.local_ipv4);
+	map_ipv4(&local, key.local_ipv4);
 	outer->vni = key.tunnel_id;
 	outer->is_ipv4 = true;
-	return true;
+	return is_for_us(&local);
 }
 
 /*
- * Nodes send to the one address that the cluster knows this node by. Nothing else does: not what
- * left another node masqueraded, and so with that node's address, for some other address of this one.
- */
-static __always_inline bool is_for_us(const struct outer *outer)
-{
-	__u32 zero = 0;
-	const struct underlay *own = bpf_map_lookup_elem(&underlay, &zero);
-
-	return own && own->port && same_address(&outer->local, &own->address);
-}
-
-/*
- * The route to the inner source, if the outer sender has it: as a pod of its ranges, or as an address
- * of its own. A node with several addresses may send from any of them.
+ * The route to the inner source, if the outer sender has it: as a pod of its ranges, or as an
+ * address of its own. A node with several addresses may send from any of them.
  */
 static __noinline const struct route *route_to_sender(const struct outer *outer,
 						      const struct address *inner)
@@ -94,7 +100,8 @@ static __noinline const struct route *route_to_sender(const struct outer *outer,
 
 /*
  * True if packets for this end, which the flow remembers, go to that very node, in that VNI. The
- * program that found this has asked the same table: an answer's sender is as proven as its receiver was.
+ * program that found this has asked the same table: an answer's sender is as proven as its receiver
+ * was.
  */
 static __always_inline bool is_remembered(const struct outer *outer, const struct packet *packet,
 					  const struct found_end *sender)
@@ -104,4 +111,51 @@ static __always_inline bool is_remembered(const struct outer *outer, const struc
 	return outer->is_ipv4 && sender->way == WAY_TUNNEL &&
 	       end->address == packet->source.word[3] && end->link[0] == outer->remote.word[3] &&
 	       end->link[1] == outer->vni;
+}
+
+/* The sender of what it says is another; a packet that cannot be read is no better for it. */
+static __always_inline bool refuse_sender(struct walk *walk)
+{
+	return drop(walk, walk->packet.reason ? walk->packet.reason : DROP_SPOOFED_TUNNEL);
+}
+
+/* 1. False: it came out of no tunnel of this node's. Whose ports are cut off has a reason. */
+static __always_inline bool read_from_tunnel(struct __sk_buff *skb, struct walk *walk,
+					     struct outer *outer)
+{
+	struct packet *packet = &walk->packet;
+	enum drop_reason unread = parse_network(skb, packet);
+
+	if (unread)
+		return drop(walk, unread);
+	packet->reason = parse_transport(skb, packet);
+	if (!read_outer(skb, outer))
+		return refuse_sender(walk);
+	return true;
+}
+
+/* 2. True if the flow remembers its receiver, a pod here, and its sender is remembered or looked up. */
+static __always_inline bool recall_receiver(struct walk *walk, const struct outer *outer)
+{
+	struct packet *packet = &walk->packet;
+	struct found_end *receiver = &walk->found.receiver;
+	enum flow_direction sent;
+	__u32 generation;
+	const struct flow *flow;
+	struct found_end sender;
+
+	if (packet->reason || !packet->has_flow)
+		return false;
+	recall_flow(packet, &walk->match);
+	generation = walk->match.generation;
+	flow = walk->match.flow;
+	sent = walk->match.sent & 1;
+	if (!flow || !packet->goes_by_entry || flow->path == FLOW_THROUGH_STACK)
+		return false;
+	if (!recall_end(flow, generation, !sent, receiver) || receiver->way != WAY_POD ||
+	    receiver->end.address != packet->destination.word[3])
+		return false;
+	return (recall_end(flow, generation, sent, &sender) &&
+		is_remembered(outer, packet, &sender)) ||
+	       route_to_sender(outer, &packet->source);
 }

@@ -19,16 +19,17 @@ static __always_inline bool is_neighbours_pod(struct __sk_buff *skb, const struc
 {
 	struct found_end sender;
 
-	if (!match->flow || !packet->goes_by_entry || !recall_end(match, match->sent, &sender))
+	if (!match->flow || !packet->goes_by_entry ||
+	    !recall_end(match->flow, match->generation, match->sent & 1, &sender))
 		return false;
 	return (sender.way == WAY_NEIGHBOUR || sender.way == WAY_NEIGHBOUR_IPV6) &&
 	       sender.end.ifindex == skb->ifindex && sender.end.address == packet->source.word[3];
 }
 
 /*
- * Goes up the stack uncounted: to_pod counts it when it has passed the stack. What the world sends to a
- * pod takes the stack even so, as the pod's answers do: conntrack must see both directions, or it takes
- * the answers for connections of the pod's own and masquerades them.
+ * Goes up the stack uncounted: to_pod counts it when it has passed the stack. What the world sends
+ * to a pod takes the stack even so, as the pod's answers do: conntrack must see both directions, or
+ * it takes the answers for connections of the pod's own and masquerades them.
  */
 static __always_inline void leave_to_stack(struct walk *walk)
 {
@@ -75,7 +76,7 @@ static __noinline void enter_from_neighbour(struct __sk_buff *skb, struct walk *
 {
 	struct packet *packet = &walk->packet;
 
-	walk->match = begin_match(generation);
+	begin_match(&walk->match, generation);
 	packet->reason = parse_transport(skb, packet); /* 1 */
 	if (!packet->reason && packet->has_flow)
 		recall_flow(packet, &walk->match); /* 2 */
@@ -89,11 +90,11 @@ static __noinline void enter_from_neighbour(struct __sk_buff *skb, struct walk *
 }
 
 /*
- * Why the stack may not send a packet on: it is for neither a pod here nor this node, or it could not be
- * read, and may have a further destination (a source route). With the source of a pod that never sends by
- * this interface it would leave as that pod's own, by a node that others believe. A pod that is reached by
- * a tunnel may come beside it, on its way to where nothing is masqueraded. Ports are not read. Not static,
- * for the verifier's sake.
+ * Why the stack may not send a packet on: it is for neither a pod here nor this node, or it could
+ * not be read, and may have a further destination (a source route). With the source of a pod that
+ * never sends by this interface it would leave as that pod's own, by a node that others believe. A
+ * pod that is reached by a tunnel may come beside it, on its way to where nothing is masqueraded.
+ * Ports are not read. Not static, for the verifier's sake.
  */
 __noinline int refusal_to_pass(struct __sk_buff *skb, const struct packet *packet)
 {
@@ -108,8 +109,8 @@ __noinline int refusal_to_pass(struct __sk_buff *skb, const struct packet *packe
 }
 
 /*
- * 1. and 6. An uplink carries everything the node does, and most of it is for no pod: VERDICT_NEXT leaves
- * it alone. VERDICT_NONE: it is for the pod at walk->location.
+ * 1. and 6. An uplink carries everything the node does, and most of it is for no pod: VERDICT_NEXT
+ * leaves it alone. VERDICT_NONE: it is for the pod at walk->location.
  */
 static __always_inline enum verdict find_pod(struct __sk_buff *skb, struct walk *walk)
 {
@@ -158,5 +159,5 @@ int from_network(struct __sk_buff *skb)
 			bpf_skb_vlan_pop(skb);
 		enter_from_neighbour(skb, &walk, generation); /* 1-7 */
 	}
-	return record(&walk); /* 8 */
+	return record(&walk, false); /* 8 */
 }

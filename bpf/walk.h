@@ -22,26 +22,23 @@
 
 struct walk {
 	struct packet packet;
+	bool is_looked_up; /* the members from `found` to `route` are set by lookups */
 	struct flow_match match;
 	/* By looking up, or, of the receiver, by what the flow remembers. */
 	struct found_ends found;
 	const struct location *location; /* of the destination, if it has an exact address */
 	const struct route *route; /* to the destination, if it has none */
-	__u32 earlier_packets; /* that the sender has sent of a flow whose way is known */
 	enum verdict verdict;
-	bool is_looked_up; /* `found` is of this generation, and the flow may remember it */
 };
 
-/* `ifindex`: of the endpoint that sees the packet; 0: not known yet. */
+/*
+ * `ifindex`: of the endpoint that sees the packet; 0: not known yet. The other members are set by the
+ * steps that find them: a store here is a store for each packet.
+ */
 static __always_inline void begin_walk(struct walk *walk, __u32 ifindex,
 				       enum traffic_direction direction)
 {
 	walk->packet = (struct packet){.ifindex = ifindex, .direction = direction};
-	walk->found = (struct found_ends){};
-	walk->location = NULL;
-	walk->route = NULL;
-	walk->earlier_packets = 0;
-	walk->verdict = VERDICT_NONE;
 	walk->is_looked_up = false;
 }
 
@@ -49,7 +46,7 @@ static __always_inline void begin_walk(struct walk *walk, __u32 ifindex,
 static __always_inline void begin_lookups(struct walk *walk)
 {
 	walk->found = (struct found_ends){};
-	walk->earlier_packets = 0;
+	walk->route = NULL;
 	walk->is_looked_up = true;
 }
 

@@ -104,6 +104,35 @@ for (const way of ways) {
   }
 }
 
+for (const family of [4, 6] as const) {
+  rootTest(`to_pod alone counts a known flow's packets, IPv${family}`, (context) => {
+    const datapath = limitedDatapath(context);
+    const type = family === 4 ? etherTypes.ipv4 : etherTypes.ipv6;
+    const ack = (sourcePort: number, destinationPort: number) =>
+      tcp({ sourcePort, destinationPort, flags: tcpFlags.ack }, new Uint8Array());
+    const [pod, neighbour] = [db[family], places.native[family]];
+    const out = ip(
+      { source: pod, destination: neighbour, protocol: protocols.tcp },
+      ack(80, 40000),
+    );
+    const back = ip(
+      { source: neighbour, destination: pod, protocol: protocols.tcp },
+      ack(40000, 80),
+    );
+    const sent = () =>
+      [...datapath.flows.entries()].map(([, { packets }]) => packets[0] + packets[1]);
+    const fromDb = { source: db.mac, destination: hostSideMac, type };
+    datapath.run('from_pod', ethernet(fromDb, out), { ifIndex: db.ifIndex });
+    assert.deepEqual(sent(), [1]);
+    const fromNode = { source: hostSideMac, destination: hostMac, type };
+    datapath.run('from_network', ethernet(fromNode, back), { ifIndex: uplink });
+    assert.deepEqual(sent(), [1]);
+    const queued = { source: hostSideMac, destination: db.mac, type };
+    datapath.run('to_pod', ethernet(queued, back), { ifIndex: db.ifIndex });
+    assert.deepEqual(sent(), [2]);
+  });
+}
+
 const fromWeb = { source: web.mac, destination: hostSideMac } as const;
 const farEnd = (web.ifIndex + 2 ** 30) as IfIndex;
 
