@@ -146,12 +146,14 @@ function sealPackets(namespace: NetworkNamespace): void {
   runIn(
     namespace,
     'nft',
-    `table inet device {
+    `table inet seal {
        counter left { }
        chain seals { type filter hook output priority -500;
-         udp sport ${devicePort} meta priority set 6865:6464; }
+         udp sport ${devicePort} meta priority set 6865:6464
+       }
        chain leaves { type filter hook output priority 310;
-         meta priority 6865:6464 counter name left; }
+         meta priority 6865:6464 counter name left
+       }
      }`,
   );
 }
@@ -351,7 +353,7 @@ rootTest("only the node's VXLAN device sends to another node's tunnel", (context
       const found = [count(outside, 'every'), dropped(drops) - before];
       assert.deepEqual(found, passes ? [1, 0] : [0, 1], `${what} to ${datagram.to}`);
     }
-    const left = runIn(node, 'nft', 'reset', 'counter', 'inet', 'device', 'left');
+    const left = runIn(node, 'nft', 'reset', 'counter', 'inet', 'seal', 'left');
     assert.equal(/packets 0/.test(left), isOurs, 'the priority is cleared');
   }
 });
