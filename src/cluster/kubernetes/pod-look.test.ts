@@ -11,17 +11,19 @@ const object = (name: string, uid: string): object => ({
   spec: { nodeName: 'node-1', containers: [] },
 });
 
-type Store = ObjectStore<object>;
+const podStore = () =>
+  new ObjectStore(
+    (key, raw) => readObject('Pod', key, raw),
+    () => undefined,
+  );
+type Store = ReturnType<typeof podStore>;
 
 function uidAfter(
   items: readonly object[],
   known?: object,
   meanwhile: (store: Store) => void = () => undefined,
 ): Promise<string | undefined> {
-  const store = new ObjectStore(
-    (key, raw) => readObject('Pod', key, raw),
-    () => undefined,
-  );
+  const store = podStore();
   if (known !== undefined) store.set('shop/web-1', known);
   const json = async ({ path, verb }: { path: string; verb: string }): Promise<unknown> => {
     assert.equal(verb, 'list');
