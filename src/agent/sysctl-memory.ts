@@ -1,5 +1,5 @@
-// Values of kernel parameters before heddle changed them, on disk, so that uninstalling restores them. A reboot sets every
-// parameter anew, and so does a new network namespace: only values of this boot and this namespace are restored.
+// Values of kernel parameters before heddle changed them, on disk, so that uninstalling restores them. A reboot and a
+// new network namespace reset every parameter: only values of this boot and this namespace are restored.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { replaceFile } from '../base/replace-file.ts';

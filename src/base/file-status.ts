@@ -1,4 +1,4 @@
-// Looks at a path that other processes may turn into anything at any time.
+// Checks a path that other processes may change at any time.
 
 import { type Stats, statSync } from 'node:fs';
 

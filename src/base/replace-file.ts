@@ -8,7 +8,7 @@ export function temporaryOf(file: string): string {
   return `${file}.tmp`;
 }
 
-/** Removes what a killed process left of `file` half-written. Errors of the file system are ignored. */
+/** Removes the half-written `file` of a killed process. Errors of the file system are ignored. */
 export function discardHalfWritten(file: string): void {
   try {
     rmSync(temporaryOf(file), { force: true });

@@ -131,7 +131,7 @@ export function removeCni(options: CniPlaces, refused: ReportRefusal): readonly 
 
 // False: it did not exist.
 function removeFile(file: string): boolean {
-  // A folder is none of ours, nor is a link to one.
+  // A folder, or a link to one, does not belong to heddle.
   if (fileStatus(file)?.isDirectory() === true) return false;
   if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return false;
   rmSync(file, { force: true });
@@ -166,7 +166,7 @@ function temporaryPrefix(file: string): string {
   return `.${path.basename(file)}.`;
 }
 
-/** Half-written files that processes left which were killed, or still write. */
+/** Half-written files of processes that were killed, or that still write. */
 function temporariesOf(file: string): readonly string[] {
   const directory = path.dirname(file);
   const prefix = temporaryPrefix(file);

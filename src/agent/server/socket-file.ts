@@ -181,7 +181,7 @@ function boundTo(path: string): number {
 }
 
 /**
- * Differs for a different file, even if that has the same inode. Undefined where lstat(2) fails, for whatever reason: no one
+ * Differs for a different file, even if that has the same inode. Undefined if lstat(2) fails for any reason: no one
  * reaches the socket by such a path.
  */
 function fileAt(path: string): string | undefined {

@@ -19,7 +19,7 @@ export interface ClusterDumpOptions {
 const agentLabel = 'app.kubernetes.io/name=heddle';
 const logLines = 20_000;
 const nodeDumpCommand = ['heddle', 'sysdump', '--output', '-', '--format', 'json'];
-/** Some times what a node with full maps and 10,000 flows has. */
+/** Several times the size of a node with full maps and 10,000 flows. */
 const podLimits = { bytes: 128 * 2 ** 20, ms: 60_000 };
 
 /** Throws CommandError if the API server cannot be reached. If one node fails, a file contains the reason. */

@@ -45,10 +45,13 @@ test('files without end are counted, and reasons too', () => {
   const many = Array.from({ length: 1_100 }, (_, index) => ({ path: `f${index}`, content: '' }));
   const files = podFiles(JSON.stringify(many));
   assert.equal(files.length, 1_001);
-  assert.match(files.at(-1)?.content ?? '', /^f1000: has too many others.*\n(.*\n){19}80 more\n$/);
+  assert.match(
+    files.at(-1)?.content ?? '',
+    /^f1000: exceeds the limit of 1000 files\n(.*\n){19}80 more\n$/,
+  );
 });
 
-test('what is no list is an error', () => {
+test('input that is not a list is an error', () => {
   assert.throws(() => podFiles('{}'), TypeError);
   assert.throws(() => podFiles('x'), SyntaxError);
 });

@@ -1,5 +1,5 @@
-// The files of one agent's own dump, as its pod wrote them. A node that somebody has taken over writes what it likes: no file
-// may leave the node's folder in the archive, or keep the dumps of other nodes from being written.
+// The files of one agent's own dump, as its pod sent them. A node that an attacker controls may send anything: no file
+// may leave the node's folder in the archive, or prevent other nodes' dumps from being written.
 
 import { createHash } from 'node:crypto';
 import { errorText } from '../../base/errors.ts';
@@ -13,7 +13,9 @@ const longestName = 60;
 const mostFiles = 1_000;
 const mostReasons = 20;
 
-/** Throws SyntaxError or TypeError if the text is not a list of files. A file that is refused is named in one of the result. */
+/**
+ * Throws SyntaxError or TypeError if the text is not a list of files. A file in the result names every refused file.
+ */
 export function podFiles(text: string): readonly ArchiveFile[] {
   const listed: unknown = JSON.parse(text);
   if (!Array.isArray(listed)) throw new TypeError('the dump is not a list of files');
@@ -22,9 +24,9 @@ export function podFiles(text: string): readonly ArchiveFile[] {
   for (const entry of listed as readonly unknown[]) {
     try {
       const file = checked(entry);
-      if (files.has(file.path)) throw new TypeError(`${file.path}: is there twice`);
+      if (files.has(file.path)) throw new TypeError(`${file.path}: occurs twice`);
       if (files.size === mostFiles)
-        throw new TypeError(`${file.path}: has too many others before it`);
+        throw new TypeError(`${file.path}: exceeds the limit of ${mostFiles} files`);
       files.set(file.path, file);
     } catch (error) {
       reasons.push(errorText(error));
@@ -49,18 +51,18 @@ function checked(entry: unknown): ArchiveFile {
   const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
   if (path.length > longestPath || folder.length > longestFolder || !isPlain(path))
     throw new TypeError(`${printable(path, 200)}: is not a plain relative path`);
-  if (typeof content !== 'string') throw new TypeError(`${path}: has no text as its content`);
+  if (typeof content !== 'string') throw new TypeError(`${path}: content is not text`);
   return { path, content };
 }
 
-/** Whether every part is a name in any file system, and neither the folder itself nor the one above. */
+/** Whether every part is a valid name in any file system, and is neither the folder itself nor the one above. */
 function isPlain(path: string): boolean {
   return path
     .split('/')
     .every((part) => /^[\w.@+,=~-]+$/.test(part) && part !== '.' && part !== '..');
 }
 
-/** A node's or file's own name, or, where that is no plain or short one, one that no other has. */
+/** The name of a node or file, or a unique name if that one is too long or not plain. */
 export function archiveName(name: string): string {
   if (name.length <= longestName && !name.includes('/') && isPlain(name)) return name;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 16);

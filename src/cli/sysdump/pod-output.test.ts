@@ -56,7 +56,7 @@ const failures: readonly (readonly [string, (streams: Streams) => void, RegExp])
     /^Error: exit 1 e{4096}$/,
   ],
   [
-    'sends what is no message',
+    'sends an invalid message',
     ({ connection }) => connection.onmessage({ data: Buffer.from([9]) }),
     /malformed: Unknown stream: 9/,
   ],

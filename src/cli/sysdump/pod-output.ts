@@ -1,4 +1,4 @@
-// What a pod sends: bounded in bytes and in time, because a node that somebody has taken over may send without end. The
+// The output of a pod, limited in bytes and in time, because a node that an attacker controls may send without end. The
 // connection ends with the call, whatever its outcome.
 
 import { Writable } from 'node:stream';
@@ -37,7 +37,7 @@ export async function commandOutput(
       .then((connection) => {
         connection.onclose = () => settle(new Error('the connection ended before the command'));
         const read = connection.onmessage;
-        // The library throws for what is no message of this protocol, and has a message that ends its caller's own streams.
+        // The library throws for invalid messages, and one kind of message ends its caller's own streams.
         connection.onmessage = (event: { readonly data: unknown }) => {
           try {
             if (Buffer.isBuffer(event.data) && event.data[0] === closeStream) return;
@@ -66,7 +66,7 @@ export async function containerLog(
 ): Promise<string> {
   return await bounded(limits, (output, settle) => {
     output.once('finish', () => settle());
-    // Also when it is aborted: an error that nobody listens to would end the process.
+    // Also if it is aborted: an error without a listener would end the process.
     output.once('pipe', (source) => source.on('error', settle));
     return log.log(namespace, name, container, output, options).then((controller) => () => {
       controller.abort();
@@ -74,7 +74,7 @@ export async function containerLog(
   });
 }
 
-/** Starts a stream, and resolves with how to end it. */
+/** Starts a stream, and resolves with a function that ends it. */
 type StartStream = (output: BoundedText, settle: (error?: Error) => void) => Promise<() => void>;
 
 async function bounded({ bytes, ms }: PodOutputLimits, start: StartStream): Promise<string> {
@@ -92,7 +92,7 @@ async function bounded({ bytes, ms }: PodOutputLimits, start: StartStream): Prom
       };
       start(output, settle).then((started) => {
         end = started;
-        // It ended, or took too long, before this was known.
+        // It ended, or took too long, before the stream was open.
         if (isOver) started();
       }, reject);
     });

@@ -32,7 +32,7 @@ test('text without secrets stays', () => {
   assert.equal(withoutSecrets(text), text);
 });
 
-test('a block, an object and a list of secrets stay open, and the field of another name stays', () => {
+test('the first line of a block, an object or a list of secrets stays, and fields with other names stay', () => {
   const text = 'token: |\npassword: {\n"passwd": [ \ntokens: 3\npasswords and token = none\n';
   assert.equal(withoutSecrets(text), text);
 });

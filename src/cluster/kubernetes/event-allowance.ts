@@ -1,5 +1,5 @@
-// How many Events may be written. The node has an allowance of its own, and the pods of one namespace have a share of what all
-// pods have, so that what tenants get wrong hides neither the node's faults nor what other tenants got wrong.
+// Limits the number of Events. The node has its own allowance, and the pods of one namespace have a share of the
+// allowance of all pods, so that errors of tenants hide neither the node's faults nor errors of other tenants.
 
 interface Subject {
   readonly kind: 'Node' | 'Pod';
@@ -20,7 +20,7 @@ const mostNamespaces = 256;
 export class EventAllowance {
   readonly #node: Tokens;
   readonly #pods: Tokens;
-  /** Of the namespaces that took one lately. */
+  /** Namespaces that took one recently. */
   readonly #namespaces = new Map<string, Tokens>();
 
   /** `now`: monotonic time in ms. */
@@ -29,7 +29,7 @@ export class EventAllowance {
     this.#pods = new Tokens(rateOfPods, now);
   }
 
-  /** False: not now. */
+  /** False: not allowed now. */
   take({ kind, namespace = '' }: Subject, now: number): boolean {
     if (kind === 'Node') return this.#node.take(now);
     const share = this.#namespaces.get(namespace) ?? new Tokens(rateOfNamespace, now);

@@ -97,7 +97,7 @@ export class EventRecorder {
     if (before !== undefined && before.toldAt > now - recountMs) return true;
     const waiting = this.#queue.filter((message) => message.subject.kind === kind).length;
     if (waiting >= longestQueue || !this.#allowance.take(subject, now)) return false;
-    // Only an Event that is written is remembered: others must not displace it.
+    // Remembers only Events that are written: others must not displace them.
     const known = this.#remember(key, name);
     known.toldAt = now;
     this.#enqueue({ subject, text, key, known });

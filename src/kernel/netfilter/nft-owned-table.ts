@@ -58,8 +58,8 @@ export function holdTable(name: string, comment: string): Disposable | undefined
 }
 
 /**
- * Comment of the table `inet NAME`, '' if it has none; undefined if no socket owns such a table. One without an owner, as a saved
- * ruleset restores it (`nft -j -f`), is held by nobody. Throws KernelError.
+ * Comment of the table `inet NAME`, '' if it has none; undefined if no socket owns such a table. A table without an
+ * owner, as a saved ruleset restores it (`nft -j -f`), does not count. Throws KernelError.
  */
 export function heldTableComment(name: string): string | undefined {
   using socket = NetlinkSocket.open({ family: 'netfilter' });
