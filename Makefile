@@ -36,7 +36,7 @@ dist/bench/programs/%.bpf.o: bench/programs/%.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_FLAGS) -c $< -o $@
 
-# Executed once a pod, as the shim is.
+# Executed once per pod, as the shim is.
 dist/bench/programs/bare_plugin: BENCH_FLAGS += -static
 
 dist/bench/programs/%: bench/programs/%.c $(wildcard bench/programs/*.h)
