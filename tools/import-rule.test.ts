@@ -69,7 +69,7 @@ const allowed: [string, string][] = [
   ['src/kernel/netlink/new.ts', '../errno.ts'],
   ['src/kernel/new.ts', 'node:fs/promises'],
   ['src/model/new.ts', '../cluster/objects.ts'],
-  ['src/model/compute-desired.ts', './network/underlay.ts'],
+  ['src/model/model.ts', './network/underlay.ts'],
   ['src/datapath/maps/new.ts', '../../reconcile/table.ts'],
   ['src/datapath/maps/new.ts', '../generated.ts'],
   ['src/datapath/tables.ts', './host/routes.ts'],

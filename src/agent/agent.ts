@@ -211,7 +211,7 @@ export class Agent {
     applier.onSettled('names of flows', () => {
       const { pods: clusterPods } = network.snapshot.state;
       const cluster = { pods: clusterPods, nodes: network.desired.nodes };
-      names.replace({ node: config.node, cluster, endpoints: pods.endpoints() });
+      names.replace({ node: config.node, cluster, endpoints: pods.live });
     });
     applier.onSettled('journal', ({ causes, report, began }) =>
       journal.settled({ causes, report, began, durationMs: performance.now() - began }),
@@ -236,12 +236,12 @@ export class Agent {
 
   // If rules could not be written, the connections would stay as they are.
   #lookAtConnections(causes: readonly SettleCause[], { failures, written }: SettleReport): void {
-    const { connections, network, pods } = this.#parts;
+    const { connections, network } = this.#parts;
     if (network.isWaiting || failures.some(({ table }) => table === 'nft')) return;
     // Entries that were neither written nor listed may have been changed meanwhile.
     const isListed = causes.includes('network') || causes.includes('period');
     if (isListed || written.includes('nft')) this.#rules?.accept();
-    const endpoints = pods.endpoints();
+    const { endpoints } = network.desired;
     connections.settled({ ...network.translation, isWritten: written.includes('nft'), endpoints });
   }
 

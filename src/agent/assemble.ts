@@ -86,7 +86,7 @@ export function assembleAgent({ config, log, owned }: AssembleOptions): AgentPar
     uplinks: config.uplinks,
     waitsForCluster: kubernetes !== undefined,
     listHost: () => host.look(),
-    endpoints: () => pods.endpoints(),
+    endpoints: () => pods.live,
     unclaimed: (links) => pods.findUnclaimed(links),
     ...{ reconciler, log },
   });
@@ -189,7 +189,11 @@ function observation(
   config: AgentConfig,
   { datapath, socket, pods, drops, traffic }: ObservationParts,
 ): Pick<AgentParts, 'observer' | 'names' | 'queueDrops'> {
-  const names = new FlowNames({ node: config.node, cluster: emptyClusterState, endpoints: [] });
+  const names = new FlowNames({
+    node: config.node,
+    cluster: emptyClusterState,
+    endpoints: pods.live,
+  });
   const queues = queueDropSources(socket, () => pods.endpoints());
   const ruleDrops = (): readonly NftDrop[] => drops.byReason();
   const { maps } = datapath;

@@ -1,22 +1,20 @@
 // Reports to operators in the cluster: annotations of this node, and Events about its network and pods.
 
-import { strayPods } from '../model/network/stray-pods.ts';
 import { factProblems } from './node-facts/fact-watch.ts';
 import type { AgentParts } from './parts.ts';
 import { noPodRanges } from './readiness.ts';
 
 /** Runs after each settle that concerned more than pods. */
 export function reportToCluster(
-  { writer, network, cniConfiguration, pods, config }: AgentParts,
+  { writer, network, cniConfiguration }: AgentParts,
   isReady: boolean,
 ): void {
   if (network.isWaiting) return;
   writer?.settled(network.snapshot.state, { isReady });
   writer?.nodeProblems('CniConfigurationConflict', cniConfiguration.problems);
-  const strays = strayPods(config.node, network.desired, pods.endpoints());
   writer?.nodeProblems(
     'PodsOutsidePodRanges',
-    strays.problems.map(({ text }) => text),
+    network.desired.strayProblems.map(({ text }) => text),
   );
 }
 

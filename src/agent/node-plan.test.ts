@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { endpointCollection } from '../../test/support/compute-desired.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import type { DesiredState, ModelConfig } from '../model/desired.ts';
 import { parseAddress } from '../net/address.ts';
@@ -65,7 +66,7 @@ function fakeNetwork(mode: ModelConfig['mode'] = 'native', now?: () => number): 
     network: new NodePlan({
       model,
       uplinks: 'auto',
-      endpoints: () => [],
+      endpoints: () => endpointCollection([]),
       ...(now === undefined ? {} : { now }),
       listHost: (): HostListing => {
         fake.listings++;

@@ -2,17 +2,19 @@
 // state, and lets the reconciler apply it.
 
 import type { SettleCause } from '../api/status.ts';
+import type { Entries } from '../base/collections/collection.ts';
+import { Copy } from '../base/collections/mirror.ts';
 import { errorText } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { memoize } from '../base/memoize.ts';
 import type { ClusterEndpointSlice } from '../cluster/objects.ts';
 import { type ClusterSnapshot, emptyClusterState } from '../cluster/state.ts';
 import type { Link } from '../kernel/netlink/link-record.ts';
-import { computeDesired } from '../model/compute-desired.ts';
 import type { DesiredState, ModelConfig, UnclaimedInterface } from '../model/desired.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 import { agedClaims, type HeldClaims, nothingHeld } from '../model/held-claims.ts';
 import type { HostFacts } from '../model/host.ts';
+import { Model } from '../model/model.ts';
 import { overlayDeviceName } from '../model/network/overlay-device.ts';
 import type { Address } from '../net/address.ts';
 import type { SettleReport } from '../reconcile/status.ts';
@@ -32,7 +34,7 @@ export interface NodePlanOptions {
   listHost(): HostListing;
   /** Addresses of the API server; absent if there is none. */
   apiServers?(): readonly Address[];
-  endpoints(): readonly LocalEndpoint[];
+  endpoints(): Entries<string, LocalEndpoint>;
   /** Monotonic time in ms. Default: the process's clock. */
   now?(): number;
   /** See `DesiredState.unclaimed`. */
@@ -53,6 +55,9 @@ interface Known {
 
 export class NodePlan {
   readonly #options: NodePlanOptions;
+  readonly #model: Model;
+  /** As of the last settle's begin: pods come and go while tables are written. */
+  readonly #endpoints = new Copy<string, LocalEndpoint>();
   #snapshot: ClusterSnapshot = { state: emptyClusterState, problems: [], complete: false };
   #listing: HostListing | undefined;
   #host: HostFacts = { uplinks: [] };
@@ -67,9 +72,10 @@ export class NodePlan {
   constructor(options: NodePlanOptions) {
     this.#options = options;
     const { nodeName, mode } = options.model;
-    this.#desired = nothingDesired(nodeName, mode);
+    this.#model = new Model(options.model);
+    this.#desired = nothingDesired({ nodeName, mode, endpoints: this.#endpoints.entries });
     try {
-      this.#desired = this.#compute(this.#known(), []);
+      this.#desired = this.#compute(this.#known());
     } catch (error) {
       this.#modelProblem = this.#told(this.#modelProblem, cannotCompute, error);
     }
@@ -162,7 +168,7 @@ export class NodePlan {
   }
 
   async #apply(relist: boolean): Promise<SettleReport> {
-    const by = this.#follow(this.#options.endpoints());
+    const by = this.#follow();
     if (by === undefined) return nothingDone;
     const prune = by.snapshot.complete;
     return this.#options.reconciler.settle(this.#desired, { relist, prune });
@@ -172,18 +178,19 @@ export class NodePlan {
    * Inputs of the desired state: the current ones or, if they are unusable, the previous ones. Undefined: neither
    * exists.
    */
-  #follow(endpoints: readonly LocalEndpoint[]): Known | undefined {
+  #follow(): Known | undefined {
     // Without its uplinks a node would lose its existing routes.
     if (this.#hostProblem !== undefined && this.#good === undefined) return undefined;
     const known = this.#known();
+    this.#endpoints.follow(this.#options.endpoints());
     try {
-      this.#desired = this.#compute(known, endpoints);
+      this.#desired = this.#compute(known);
       this.#modelProblem = undefined;
       this.#good = known;
     } catch (error) {
       this.#modelProblem = this.#told(this.#modelProblem, cannotCompute, error);
       // Pods are still added and deleted. A pod that breaks the computation fails its own settle.
-      if (this.#good !== undefined) this.#desired = this.#compute(this.#good, endpoints);
+      if (this.#good !== undefined) this.#desired = this.#compute(this.#good);
     }
     return this.#good;
   }
@@ -198,14 +205,10 @@ export class NodePlan {
     return text;
   }
 
-  #compute(
-    { snapshot, host, unclaimed }: Known,
-    endpoints: readonly LocalEndpoint[],
-  ): DesiredState {
-    const desired = computeDesired({
-      config: this.#options.model,
+  #compute({ snapshot, host, unclaimed }: Known): DesiredState {
+    const desired = this.#model.compute({
       cluster: snapshot.state,
-      endpoints,
+      endpoints: this.#endpoints.entries,
       host,
       unclaimed: unclaimed.length === 0 ? undefined : unclaimed,
       held: this.#held,
@@ -218,11 +221,13 @@ export class NodePlan {
 const cannotCompute = 'the desired state cannot be computed';
 
 /** The initial value, which is never applied. */
-function nothingDesired(nodeName: string, mode: DesiredState['mode']): DesiredState {
+function nothingDesired(
+  known: Pick<DesiredState, 'nodeName' | 'mode' | 'endpoints'>,
+): DesiredState {
   return {
-    ...{ nodeName, mode, podRanges: [], uplinks: [], hostAddresses: [], remoteRanges: [] },
-    ...{ remoteNodes: [], nextHops: [], podMtuBytes: 1500, pathMtuBytes: 1500, endpoints: [] },
-    ...{ strayAddresses: [], nodes: new Map(), held: nothingHeld, problems: [] },
+    ...{ ...known, podRanges: [], uplinks: [], hostAddresses: [], remoteRanges: [] },
+    ...{ remoteNodes: [], nextHops: [], podMtuBytes: 1500, pathMtuBytes: 1500 },
+    ...{ strayAddresses: [], strayProblems: [], nodes: new Map(), held: nothingHeld, problems: [] },
   };
 }
 

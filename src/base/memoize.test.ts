@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { memoize, memoizeEach, memoizeLast } from './memoize.ts';
+import { memoize, memoizeLast } from './memoize.ts';
 
 test('a memoized function runs once for each argument, for any result', () => {
   const seen: object[] = [];
@@ -41,31 +41,4 @@ test('memoizeLast runs again only when an argument changes', () => {
   describe(list, 's');
   describe([1], 's');
   assert.equal(runs, 3);
-});
-
-test('memoizeEach computes only the elements between the unchanged ends of a list', () => {
-  let runs = 0;
-  const double = memoizeEach((value: number) => {
-    runs++;
-    return value * 2;
-  });
-  const lists: readonly (readonly [items: readonly number[], runs: number])[] = [
-    [[1, 2, 3, 4], 4],
-    [[1, 2, 3, 4, 5], 1],
-    [[1, 2, 4, 5], 0],
-    [[1, 7, 4, 5], 1],
-    [[7, 4, 5], 0],
-    [[], 0],
-    [[3], 1],
-  ];
-  for (const [items, expected] of lists) {
-    runs = 0;
-    const results = double(items);
-    assert.deepEqual(
-      results,
-      items.map((value) => value * 2),
-    );
-    assert.equal(runs, expected, `${items}`);
-    assert.equal(double(items), results);
-  }
 });

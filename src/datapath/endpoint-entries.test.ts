@@ -30,9 +30,9 @@ const endpoints: Readonly<Record<string, Partial<LocalEndpoint>>> = {
 
 /** `table key` of each entry that is new or changed since the endpoint was added. */
 function broughtBy(before: DesiredState, after: DesiredState): readonly string[] {
-  return Object.entries(tableContents).flatMap(([table, { entries }]) => {
-    const had = entriesOf(entries(before));
-    const has = entriesOf(entries(after));
+  return Object.entries(tableContents).flatMap(([table, { make }]) => {
+    const had = entriesOf(make(), before);
+    const has = entriesOf(make(), after);
     return [...has]
       .filter(([key, entry]) => !isDeepStrictEqual(had.get(key), entry))
       .map(([key]) => `${table} ${key}`);

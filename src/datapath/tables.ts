@@ -10,33 +10,34 @@ import type { SettleReport } from '../reconcile/status.ts';
 import type { EntryGroup, Table, TransactedTable } from '../reconcile/table.ts';
 import { trackTable } from '../reconcile/tracked-table.ts';
 import type { TrackedTable, Tracking } from '../reconcile/tracking.ts';
-import { attachmentEntries, attachmentEntriesOf, attachmentTable } from './attach/table.ts';
+import { attachmentContents, attachmentEntriesOf, attachmentTable } from './attach/table.ts';
 import type { Attacher } from './attacher.ts';
+import type { StateContents } from './contents.ts';
 import type { Endpoint, EndpointKey, Location, Route, RouteKey, Underlay } from './generated.ts';
-import { limitEntries, limitEntriesOf, limitTable } from './host/limits.ts';
-import { linkAddressEntries, linkAddressTable } from './host/link-addresses.ts';
+import { limitContents, limitEntriesOf, limitTable } from './host/limits.ts';
+import { linkAddressContents, linkAddressTable } from './host/link-addresses.ts';
 import {
-  neighbourEntries,
+  neighbourContents,
   neighbourEntriesOf,
   neighbourListing,
   neighbourTable,
 } from './host/neighbours.ts';
-import { nextHopEntries, nextHopTable } from './host/next-hops.ts';
-import { linkEntries, linkTable } from './host/overlay-device.ts';
-import { routeEntries, routeEntriesOf, routeTable } from './host/routes.ts';
+import { nextHopContents, nextHopTable } from './host/next-hops.ts';
+import { linkContents, linkTable } from './host/overlay-device.ts';
+import { routeContents, routeEntriesOf, routeTable } from './host/routes.ts';
 import {
   type SettingsByLink,
   type SysctlMemory,
-  sysctlEntries,
+  sysctlContents,
   sysctlEntriesOf,
   sysctlTable,
 } from './host/sysctls.ts';
-import { addressMapEntries, addressMapEntriesOf, addressMapTable } from './maps/addresses.ts';
-import { endpointMapEntries, endpointMapEntriesOf, endpointMapTable } from './maps/endpoints.ts';
+import { addressMapContents, addressMapEntriesOf, addressMapTable } from './maps/addresses.ts';
+import { endpointMapContents, endpointMapEntriesOf, endpointMapTable } from './maps/endpoints.ts';
 import { countingChanges } from './maps/generation.ts';
-import { routeMapEntries, routeMapTable } from './maps/routes.ts';
-import { underlayEntries, underlayTable } from './maps/underlay.ts';
-import { nftEntries, nftKeysOf } from './nft/rules.ts';
+import { routeMapContents, routeMapTable } from './maps/routes.ts';
+import { underlayContents, underlayTable } from './maps/underlay.ts';
+import { nftContents, nftKeysOf } from './nft/rules.ts';
 import { type NftRunner, nftTable } from './nft/table.ts';
 
 /** Targets of the tables' writes. All in one network namespace; sysctls are those of the calling thread's. */
@@ -88,7 +89,8 @@ export function datapathTables(
 
 /** A table's contents, and the part of it that belongs to one endpoint. */
 export interface Contents<Entry> {
-  readonly entries: (desired: DesiredState) => readonly EntryGroup<Entry>[];
+  /** For one table: it follows what changes. */
+  readonly make: () => StateContents<Entry>;
   /** Keys: CNI ADD fails if one of these entries cannot be written. */
   readonly ofEndpoint: (endpoint: LocalEndpoint) => readonly string[];
 }
@@ -102,28 +104,28 @@ const ofNode = (): readonly string[] => [];
 
 /** By the table's name. A table is created only from its line here, so that none can omit its endpoints' entries. */
 const contents = {
-  sysctls: { entries: sysctlEntries, ofEndpoint: keysOf(sysctlEntriesOf) },
-  links: { entries: linkEntries, ofEndpoint: ofNode },
-  'link-addresses': { entries: linkAddressEntries, ofEndpoint: ofNode },
-  limits: { entries: limitEntries, ofEndpoint: keysOf(limitEntriesOf) },
-  endpoints: { entries: endpointMapEntries, ofEndpoint: keysOf(endpointMapEntriesOf) },
-  addresses: { entries: addressMapEntries, ofEndpoint: keysOf(addressMapEntriesOf) },
-  'routes-map': { entries: routeMapEntries, ofEndpoint: ofNode },
-  underlay: { entries: underlayEntries, ofEndpoint: ofNode },
-  routes: { entries: routeEntries, ofEndpoint: keysOf(routeEntriesOf) },
-  neighbours: { entries: neighbourEntries, ofEndpoint: keysOf(neighbourEntriesOf) },
-  'next-hops': { entries: nextHopEntries, ofEndpoint: ofNode },
-  nft: { entries: nftEntries, ofEndpoint: nftKeysOf },
-  attachments: { entries: attachmentEntries, ofEndpoint: keysOf(attachmentEntriesOf) },
+  sysctls: { make: sysctlContents, ofEndpoint: keysOf(sysctlEntriesOf) },
+  links: { make: linkContents, ofEndpoint: ofNode },
+  'link-addresses': { make: linkAddressContents, ofEndpoint: ofNode },
+  limits: { make: limitContents, ofEndpoint: keysOf(limitEntriesOf) },
+  endpoints: { make: endpointMapContents, ofEndpoint: keysOf(endpointMapEntriesOf) },
+  addresses: { make: addressMapContents, ofEndpoint: keysOf(addressMapEntriesOf) },
+  'routes-map': { make: routeMapContents, ofEndpoint: ofNode },
+  underlay: { make: underlayContents, ofEndpoint: ofNode },
+  routes: { make: routeContents, ofEndpoint: keysOf(routeEntriesOf) },
+  neighbours: { make: neighbourContents, ofEndpoint: keysOf(neighbourEntriesOf) },
+  'next-hops': { make: nextHopContents, ofEndpoint: ofNode },
+  nft: { make: nftContents, ofEndpoint: nftKeysOf },
+  attachments: { make: attachmentContents, ofEndpoint: keysOf(attachmentEntriesOf) },
 } as const satisfies Readonly<Record<string, Contents<unknown>>>;
 
 export const tableContents: Readonly<Record<string, Contents<unknown>>> = contents;
 
 function track<Entry>(
-  { entries }: Contents<Entry>,
+  { make }: Contents<Entry>,
   table: Table<Entry> | TransactedTable<Entry>,
 ): (tracking: Tracking) => TrackedTable<DesiredState> {
-  return trackTable(table, entries);
+  return trackTable(table, make());
 }
 
 /** The entries of one endpoint, so that CNI ADD and CHECK can find wrong ones. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { computeDesired } from '../../test/support/compute-desired.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { parsePrefix } from '../net/prefix.ts';
 import { boundedProblems } from './bounded-problems.ts';
-import { computeDesired } from './compute-desired.ts';
 
 test('up to three similar problems are listed; of more, the first three and their number', () => {
   const alike = (count: number) =>

@@ -1,6 +1,7 @@
 // The desired state of this node's network in domain terms: the result of the model, which src/datapath converts into
 // entries.
 
+import type { Entries } from '../base/collections/collection.ts';
 import type { Address, AddressFamily } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import type { Prefix } from '../net/prefix.ts';
@@ -163,13 +164,16 @@ export interface DesiredState {
   /** Maximum packet length on the path to other nodes; the stack answers longer ones with an ICMP error. */
   readonly pathMtuBytes: number;
   readonly masquerade?: Masquerade | undefined;
-  readonly endpoints: readonly LocalEndpoint[];
+  /** By the name of the interface on this node. */
+  readonly endpoints: Entries<string, LocalEndpoint>;
   /** Their programs stay and drop their packets; absent: there are none. */
   readonly unclaimed?: readonly UnclaimedInterface[] | undefined;
   /** Ranges that the Node claims but cannot have because of something on this node. */
   readonly occupiedRanges?: readonly Prefix[] | undefined;
   /** Addresses of endpoints outside `podRanges`: see model/network/stray-pods.ts. */
   readonly strayAddresses: readonly Address[];
+  /** Of those whose range will not come back. */
+  readonly strayProblems: readonly ModelProblem[];
   /** The cluster's nodes with their accepted claims: see model/network/checked-nodes.ts. */
   readonly nodes: ReadonlyMap<string, CheckedNode>;
   /** For the next computation: holders of the claims. */

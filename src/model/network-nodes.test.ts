@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress } from '../net/address.ts';
 import { parsePrefix } from '../net/prefix.ts';
-import { type NetworkNode, networkNodes } from './network-nodes.ts';
+import { FollowedNodes, type NetworkNode } from './network-nodes.ts';
 
 function node(name: string, fields: Partial<NetworkNode> = {}): [string, NetworkNode] {
   const podCidrs = [parsePrefix('203.0.113.0/24')];
@@ -11,8 +11,9 @@ function node(name: string, fields: Partial<NetworkNode> = {}): [string, Network
 }
 
 test('equal nodes that are other objects give the same map', () => {
-  const first = networkNodes(new Map([node('a'), node('b')]));
-  assert.equal(networkNodes(new Map([node('a'), node('b')])), first);
+  const subject = new FollowedNodes();
+  const first = subject.follow(new Map([node('a'), node('b')]));
+  assert.equal(subject.follow(new Map([node('a'), node('b')])), first);
 });
 
 const changes: readonly (readonly [string, Map<string, NetworkNode>])[] = [
@@ -24,8 +25,9 @@ const changes: readonly (readonly [string, Map<string, NetworkNode>])[] = [
 ];
 for (const [what, nodes] of changes) {
   test(`${what} gives another map with the same objects for the other nodes`, () => {
-    const before = networkNodes(new Map([node('a'), node('b')]));
-    const after = networkNodes(nodes);
+    const subject = new FollowedNodes();
+    const before = subject.follow(new Map([node('a'), node('b')]));
+    const after = subject.follow(nodes);
     assert.notEqual(after, before);
     assert.deepEqual(after, nodes);
     assert.equal(after.get('a'), before.get('a'));

@@ -1,6 +1,7 @@
 // The cluster's nodes as far as this node's network depends on them. Labels, annotations and status of a node change
 // all the time; results memoized on these objects are not computed again for that.
 
+import { Mirror } from '../base/collections/mirror.ts';
 import type { ClusterNode } from '../cluster/objects.ts';
 
 /** The fields on which the network depends. */
@@ -11,22 +12,19 @@ export type NetworkNode = Pick<
 
 export type NetworkNodes = ReadonlyMap<string, NetworkNode>;
 
-let last: { readonly nodes: NetworkNodes; readonly result: NetworkNodes } | undefined;
+export class FollowedNodes {
+  readonly #nodes = new Mirror<NetworkNode>({ equal: saysTheSame });
+  #result: NetworkNodes = new Map();
+  #revision = 0;
 
-/** Returns the map of the last call while it is equal, and in a new one the same objects for equal nodes. */
-export function networkNodes(nodes: NetworkNodes): NetworkNodes {
-  if (last?.nodes === nodes) return last.result;
-  const before: NetworkNodes = last?.result ?? new Map();
-  const kept = new Map<string, NetworkNode>();
-  let isSame = before.size === nodes.size;
-  for (const [name, node] of nodes) {
-    const known = before.get(name);
-    const isKnown = known !== undefined && saysTheSame(known, node);
-    kept.set(name, isKnown ? known : node);
-    isSame &&= isKnown;
+  /** Returns the map of the last call while it is equal, and in a new one the same objects for equal nodes. */
+  follow(nodes: NetworkNodes): NetworkNodes {
+    this.#nodes.follow(nodes);
+    const { entries } = this.#nodes;
+    if (entries.revision !== this.#revision) this.#result = new Map(entries);
+    this.#revision = entries.revision;
+    return this.#result;
   }
-  last = { nodes, result: isSame ? before : kept };
-  return last.result;
 }
 
 function saysTheSame(left: NetworkNode, right: NetworkNode): boolean {

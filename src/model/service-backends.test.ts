@@ -7,11 +7,11 @@ import { test } from 'node:test';
 import { elementsTouched } from '../../test/support/counted-arrays.ts';
 import { mapOperations } from '../../test/support/counted-maps.ts';
 import { seededRandom } from '../../test/support/random.ts';
-import { Collection, type Entries } from '../base/collection.ts';
-import { mapped } from '../base/derived.ts';
-import { joined } from '../base/joined.ts';
-import { Mirror } from '../base/mirror.ts';
-import { SnapshotMap } from '../base/snapshot-map.ts';
+import { type Entries, KeyedCollection } from '../base/collections/collection.ts';
+import { mapEach } from '../base/collections/derived.ts';
+import { joinWith } from '../base/collections/joined.ts';
+import { Mirror } from '../base/collections/mirror.ts';
+import { SnapshotMap } from '../base/collections/snapshot-map.ts';
 import type { ClusterEndpointSlice, ClusterService } from '../cluster/objects.ts';
 import { type Address, parseAddress } from '../net/address.ts';
 import type { Port } from '../net/port.ts';
@@ -43,7 +43,7 @@ function backendsOf(
   { services, slices }: Sources,
   onCompute: () => void = () => undefined,
 ): Entries<string, Backend> {
-  return joined(slices, services, {
+  return joinWith(slices, services, {
     rightOf: ({ namespace, service }) =>
       service === undefined ? undefined : `${namespace}/${service}`,
     entriesOf: (slice, service) => {
@@ -69,14 +69,14 @@ function backendsOf(
 }
 
 function reachedOf(sources: Sources, onCompute?: () => void): Entries<string, Reached> {
-  return joined(backendsOf(sources, onCompute), sources.locals, {
+  return joinWith(backendsOf(sources, onCompute), sources.locals, {
     rightOf: ({ address }) => address,
     entriesOf: (backend, local, key) => [[key, { ...backend, id: local?.id }]],
   });
 }
 
 function countsOf(reached: Entries<string, Reached>): Entries<number, string> {
-  return mapped(reached, ({ id, service }) => (id === undefined ? [] : [[id, service]]));
+  return mapEach(reached, ({ id, service }) => (id === undefined ? [] : [[id, service]]));
 }
 
 const meta = { labels: {}, annotations: {} };
@@ -114,7 +114,7 @@ function cluster() {
     services: new Mirror<ClusterService>(),
     slices: new Mirror<ClusterEndpointSlice>(),
   };
-  const locals = new Collection<string, Local>();
+  const locals = new KeyedCollection<string, Local>();
   const computed = { slices: 0 };
   const sources = { services: mirrors.services.entries, slices: mirrors.slices.entries, locals };
   const reached = reachedOf(sources, () => computed.slices++);
@@ -130,7 +130,7 @@ function cluster() {
 /** The same computed from scratch. */
 function afresh({ services, slices, locals }: ReturnType<typeof cluster>) {
   const copy = <Value>(map: Iterable<readonly [string, Value]>): Entries<string, Value> => {
-    const made = new Collection<string, Value>();
+    const made = new KeyedCollection<string, Value>();
     for (const [key, value] of [...map].reverse()) made.set(key, value);
     return made;
   };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { endpointCollection } from '../../test/support/compute-desired.ts';
 import type { FlowLine } from '../api/flows.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import {
@@ -121,7 +122,11 @@ test('events become lines; events that the data path could not send become a gap
     },
     budget: { get: () => [budget, budget] },
     counters: { get: () => undefined },
-    names: new FlowNames({ node: 'node-1', cluster: emptyClusterState, endpoints: [] }),
+    names: new FlowNames({
+      node: 'node-1',
+      cluster: emptyClusterState,
+      endpoints: endpointCollection([]),
+    }),
     log,
   });
   await events.run(new AbortController().signal);
@@ -160,7 +165,11 @@ test('suppressed events are attributed to pods if they are known', () => {
     ring: { batches: () => assert.fail('nothing is read') },
     budget: { get: () => [{ windowStartNs: 0, used: 0, suppressed: total, lost: 0 }] },
     counters: { get: share },
-    names: new FlowNames({ node: 'node-1', cluster: emptyClusterState, endpoints }),
+    names: new FlowNames({
+      node: 'node-1',
+      cluster: emptyClusterState,
+      endpoints: endpointCollection(endpoints),
+    }),
     log,
   });
   events.checkMissed();

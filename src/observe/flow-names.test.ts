@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { endpointCollection } from '../../test/support/compute-desired.ts';
 import type { ClusterNode, ClusterPod } from '../cluster/objects.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import type { EndpointId, LocalEndpoint } from '../model/endpoint.ts';
@@ -52,7 +53,7 @@ const sources: NameSources = {
       ['shop/proxy', pod('proxy', nodeThere, true)],
     ]),
   },
-  endpoints: [endpoint],
+  endpoints: endpointCollection([endpoint]),
 };
 
 test("an address belongs to a local endpoint, a pod, a node, a node's range, or the world", () => {
@@ -80,7 +81,11 @@ test("a pod's status takes no address from a node or from pods of another node",
 });
 
 test('replaced sources apply to addresses that were looked up before', () => {
-  const names = new FlowNames({ ...sources, cluster: emptyClusterState, endpoints: [] });
+  const names = new FlowNames({
+    ...sources,
+    cluster: emptyClusterState,
+    endpoints: endpointCollection([]),
+  });
   assert.deepEqual(names.of(podThere), { kind: 'world' });
   names.replace(sources);
   assert.equal(names.of(podThere).pod?.name, 'db-1');
@@ -107,16 +112,16 @@ test('an interface identifies its pod, also for a while after the pod was delete
   };
   assert.deepEqual(names.sender(7), sender);
   assert.equal(names.sender(8), undefined);
-  names.replace({ ...sources, endpoints: [] });
+  names.replace({ ...sources, endpoints: endpointCollection([]) });
   assert.deepEqual(names.sender(7), sender);
   for (let index = 100; index < 1200; index++) {
     const other = { ...endpoint, hostIfIndex: index as IfIndex, addresses: [] };
-    names.replace({ ...sources, endpoints: [other] });
+    names.replace({ ...sources, endpoints: endpointCollection([other]) });
     names.sender(index);
   }
   assert.equal(names.sender(7), undefined, 'not for ever');
   const again = { ...endpoint, pod: { namespace: 'shop', name: 'web-2' } };
-  names.replace({ ...sources, endpoints: [again] });
+  names.replace({ ...sources, endpoints: endpointCollection([again]) });
   assert.equal(names.sender(7)?.pod?.name, 'web-2', 'the one that has it now');
 });
 
@@ -136,14 +141,22 @@ test('a flow of a deleted pod is not attributed to the pod that has its address 
     hostIfIndex: 8 as IfIndex,
     pod: { namespace: 'shop', name: 'web-2' },
   };
-  const second = { ...sources, cluster: cluster(pod('db-2', podThere)), endpoints: [web2] };
+  const second = {
+    ...sources,
+    cluster: cluster(pod('db-2', podThere)),
+    endpoints: endpointCollection([web2]),
+  };
   names.replace(second);
   nowNs = 250;
   names.replace(second);
   assert.deepEqual(then(150), ['web-1', 'db-1'], 'they were there until the first change');
   assert.deepEqual(then(201), ['web-2', 'db-2']);
   nowNs = 300;
-  names.replace({ ...second, endpoints: [], cluster: cluster(pod('db-3', podThere)) });
+  names.replace({
+    ...second,
+    endpoints: endpointCollection([]),
+    cluster: cluster(pod('db-3', podThere)),
+  });
   assert.deepEqual(then(150), ['web-1', 'db-1'], 'two owners ago');
   assert.deepEqual(then(290), ['web-2', 'db-2']);
   assert.deepEqual(then(301), [undefined, 'db-3']);
@@ -152,18 +165,18 @@ test('a flow of a deleted pod is not attributed to the pod that has its address 
 
 test('a pod of this node that was added and deleted between two looks is known', () => {
   let nowNs = 100;
-  const names = new FlowNames({ ...sources, endpoints: [] }, () => nowNs);
+  const names = new FlowNames({ ...sources, endpoints: endpointCollection([]) }, () => nowNs);
   names.refresh();
   names.replace(sources);
   nowNs = 200;
-  names.replace({ ...sources, endpoints: [] });
+  names.replace({ ...sources, endpoints: endpointCollection([]) });
   nowNs = 300;
   const web2 = {
     ...endpoint,
     hostIfIndex: 8 as IfIndex,
     pod: { namespace: 'shop', name: 'web-2' },
   };
-  names.replace({ ...sources, endpoints: [web2] });
+  names.replace({ ...sources, endpoints: endpointCollection([web2]) });
   assert.equal(names.of(podHere, 150).pod?.name, 'web-1');
   assert.equal(names.of(podHere, 250).pod?.name, 'web-2');
   assert.equal(names.sender(7)?.pod?.name, 'web-1');
@@ -183,10 +196,14 @@ test('late cluster state of a pod of this node does not override its record', ()
   };
   names.refresh();
   nowNs = 200;
-  names.replace({ ...sources, cluster, endpoints: [web2] });
+  names.replace({ ...sources, cluster, endpoints: endpointCollection([web2]) });
   names.refresh();
   nowNs = 300;
-  names.replace({ ...sources, cluster: { ...cluster, pods: new Map() }, endpoints: [web2] });
+  names.replace({
+    ...sources,
+    cluster: { ...cluster, pods: new Map() },
+    endpoints: endpointCollection([web2]),
+  });
   assert.equal(names.of(podHere, 200).pod?.name, 'web-1');
   assert.equal(names.of(podHere, 250).pod?.name, 'web-2');
 });

@@ -1,7 +1,8 @@
 // Maps addresses in flow events to the pods and nodes that own them.
 
 import type { FlowEndView, FlowSender } from '../api/flows.ts';
-import { changedSpan } from '../base/changed-span.ts';
+import type { Entries } from '../base/collections/collection.ts';
+import { Reader } from '../base/collections/mirror.ts';
 import { memoize } from '../base/memoize.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
 import type { ClusterState } from '../cluster/state.ts';
@@ -21,7 +22,7 @@ export interface NameSources {
   readonly cluster: Pick<ClusterState, 'pods'> & {
     readonly nodes: ReadonlyMap<string, CheckedNode>;
   };
-  readonly endpoints: readonly LocalEndpoint[];
+  readonly endpoints: Entries<string, LocalEndpoint>;
 }
 
 const world: AddressOwner = { kind: 'world' };
@@ -43,7 +44,7 @@ export class FlowNames {
   readonly #senders = new Map<number, FlowSender>();
   /** Senders that were deleted: their last events are still to be read. Interface indices are not reused soon. */
   readonly #gone = new Map<number, FlowSender>();
-  #endpoints: readonly LocalEndpoint[] = [];
+  readonly #endpoints = new Reader<string, LocalEndpoint>();
   // Owners known only by the nodes' ranges. A scan of addresses must not make the cache grow without bound.
   readonly #ranges = new Map<Address, AddressOwner>();
 
@@ -95,7 +96,7 @@ export class FlowNames {
 
   /** This node's endpoints, as last given. */
   get endpoints(): readonly LocalEndpoint[] {
-    return this.#sources.endpoints;
+    return this.#sources.endpoints.values();
   }
 
   #ofToday(address: Address): AddressOwner {
@@ -109,13 +110,12 @@ export class FlowNames {
     return pod === undefined ? range : ownerOfPod(pod);
   }
 
-  // Typically one endpoint is added and thousands stay.
-  #followOwn(node: string, endpoints: readonly LocalEndpoint[]): void {
-    if (endpoints === this.#endpoints) return;
-    const { head, tail } = changedSpan(this.#endpoints, endpoints);
+  #followOwn(node: string, endpoints: Entries<string, LocalEndpoint>): void {
+    const changes = this.#endpoints.read(endpoints);
+    if (changes.length === 0) return;
     const nowNs = this.#nowNs();
-    const before = this.#endpoints.slice(head, this.#endpoints.length - tail);
-    const after = endpoints.slice(head, endpoints.length - tail);
+    const before = changes.flatMap((change) => change.before ?? []);
+    const after = changes.flatMap((change) => change.after ?? []);
     const still = new Set(after.map(({ hostIfIndex }) => hostIfIndex));
     for (const { addresses, hostIfIndex } of before) {
       for (const address of addresses) {
@@ -131,7 +131,6 @@ export class FlowNames {
       for (const address of addresses) this.#own.set(address, { kind: 'pod', node, ...named });
       this.#senders.set(hostIfIndex, { node, ...named, addresses });
     }
-    this.#endpoints = endpoints;
   }
 
   #dismiss(ifIndex: number): void {

@@ -1,7 +1,7 @@
 // Maps addresses to pods of the cluster, followed from snapshot to snapshot: only changes cost anything, because the
 // cluster may have thousands of pods and a hundred changes per second.
 
-import { changesBetween } from '../base/snapshot-map.ts';
+import { changesBetween } from '../base/collections/snapshot-map.ts';
 import type { ClusterPod } from '../cluster/objects.ts';
 import type { Address } from '../net/address.ts';
 

@@ -7,14 +7,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { acknowledgement, FakeTransport } from '../../test/support/fake-netlink.ts';
-import { desiredWith, podRanges, watchedEndpoint } from '../../test/support/growing-node.ts';
+import { GrowingNode, podRanges, watchedEndpoint } from '../../test/support/growing-node.ts';
 import { silentLogger } from '../../test/support/silent-logger.ts';
+import { Reader } from '../base/collections/mirror.ts';
 import { BlockAttacher, isAtPod } from '../datapath/attach/pod-blocks.ts';
-import { attachmentEntries, attachmentTable } from '../datapath/attach/table.ts';
-import { neighbourEntries, neighbourTable } from '../datapath/host/neighbours.ts';
-import { routeEntries, routeTable } from '../datapath/host/routes.ts';
-import { addressMapEntries } from '../datapath/maps/addresses.ts';
-import { endpointMapEntries } from '../datapath/maps/endpoints.ts';
+import { attachmentContents, attachmentTable } from '../datapath/attach/table.ts';
+import { neighbourContents, neighbourTable } from '../datapath/host/neighbours.ts';
+import { routeContents, routeTable } from '../datapath/host/routes.ts';
+import { addressMapContents } from '../datapath/maps/addresses.ts';
+import { endpointMapContents } from '../datapath/maps/endpoints.ts';
 import type { BpfProgram } from '../kernel/bpf/program.ts';
 import { NetlinkSocket } from '../kernel/netlink/socket.ts';
 import type { DesiredState } from '../model/desired.ts';
@@ -97,11 +98,11 @@ function tables(counts: Counts): readonly ((tracking: Tracking) => TrackedTable<
     },
   });
   return [
-    trackTable(counted(mapTable('endpoints', counts), counts), endpointMapEntries),
-    trackTable(counted(mapTable('addresses', counts), counts), addressMapEntries),
-    trackTable(counted(routeTable(socket), counts), routeEntries),
-    trackTable(counted(neighbourTable(socket), counts), neighbourEntries),
-    trackTable(counted(attachments, counts), attachmentEntries),
+    trackTable(counted(mapTable('endpoints', counts), counts), endpointMapContents()),
+    trackTable(counted(mapTable('addresses', counts), counts), addressMapContents()),
+    trackTable(counted(routeTable(socket), counts), routeContents()),
+    trackTable(counted(neighbourTable(socket), counts), neighbourContents()),
+    trackTable(counted(attachments, counts), attachmentContents()),
   ];
 }
 
@@ -116,7 +117,8 @@ function endpointOf(id: number, counts: Counts): LocalEndpoint {
 /** Pods among `others`, and the requests since the last call. */
 async function nodeWith(others: number) {
   const counts = { ...nothing };
-  const staying = Array.from({ length: others }, (_, index) => endpointOf(index + 1, counts));
+  const node = new GrowingNode();
+  for (let id = 1; id <= others; id++) node.endpoints.set(`staying-${id}`, endpointOf(id, counts));
   const store = EndpointStore.open(mkdtempSync(path.join(root, 'state-')), others + 8);
   const reconciler = new Reconciler<DesiredState>(tables(counts));
   let link = others + 100;
@@ -147,9 +149,13 @@ async function nodeWith(others: number) {
     },
     log: silentLogger,
   });
+  const live = new Reader<string, LocalEndpoint>();
   const settle = async (): Promise<void> => {
-    const desired = desiredWith([...staying, ...pods.endpoints()]);
-    await reconciler.settle(desired, { relist: false, prune: true });
+    for (const { key, after } of live.read(pods.live)) {
+      if (after === undefined) node.endpoints.delete(key);
+      else node.endpoints.set(key, after);
+    }
+    await reconciler.settle(node.desired(), { relist: false, prune: true });
   };
   await settle();
   return {

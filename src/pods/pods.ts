@@ -7,7 +7,8 @@
 // nothing unknown. Operations of one container are sequential; those of different containers run concurrently.
 
 import type { NodeProblem } from '../api/problem.ts';
-import { KeyedQueue } from '../base/keyed-queue.ts';
+import type { Entries } from '../base/collections/collection.ts';
+import { KeyedQueue } from '../base/collections/keyed-queue.ts';
 import type { Logger } from '../base/log.ts';
 import { Slots } from '../base/slots.ts';
 import { CniError, cniErrorCode, toCniError } from '../cni/error.ts';
@@ -94,9 +95,14 @@ export class Pods {
     });
   }
 
-  /** Endpoints that the data path should serve. The same array while nothing changes. */
+  /** Those the data path should serve, by the name of the interface on this node. */
+  get live(): Entries<string, LocalEndpoint> {
+    return this.#states.live;
+  }
+
+  /** The same as an array, which is the same while nothing changes. */
   endpoints(): readonly LocalEndpoint[] {
-    return this.#states.live();
+    return this.#states.live.values();
   }
 
   /** What is wrong with endpoints. */

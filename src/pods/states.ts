@@ -1,5 +1,6 @@
 // The state of each pod of this node. A pod whose ADD is still being wired has a record on disk and no state yet.
 
+import { type Entries, KeyedCollection } from '../base/collections/collection.ts';
 import type { LocalEndpoint } from '../model/endpoint.ts';
 
 export type PodState =
@@ -12,46 +13,45 @@ export type PodState =
 
 /** By hostIfName. */
 export class PodStates {
-  readonly #states = new Map<string, PodState>();
-  #live: readonly LocalEndpoint[] | undefined;
+  readonly #live = new KeyedCollection<string, LocalEndpoint>();
+  readonly #others = new Map<string, Exclude<PodState, { kind: 'live' }>>();
 
   get(hostIfName: string): PodState | undefined {
-    return this.#states.get(hostIfName);
+    const endpoint = this.#live.get(hostIfName);
+    return endpoint === undefined ? this.#others.get(hostIfName) : { kind: 'live', endpoint };
   }
 
   set(hostIfName: string, state: PodState): void {
-    // The newest comes last, so that lists derived from this one differ only at their end.
-    this.delete(hostIfName);
-    this.#states.set(hostIfName, state);
-    if (state.kind === 'live') this.#live = undefined;
+    if (state.kind === 'live') {
+      this.#others.delete(hostIfName);
+      this.#live.set(hostIfName, state.endpoint);
+    } else {
+      this.#live.delete(hostIfName);
+      this.#others.set(hostIfName, state);
+    }
   }
 
   delete(hostIfName: string): void {
-    if (this.#states.get(hostIfName)?.kind === 'live') this.#live = undefined;
-    this.#states.delete(hostIfName);
+    this.#live.delete(hostIfName);
+    this.#others.delete(hostIfName);
   }
 
-  /** Live endpoints in the order in which they became live. The same array while nothing changes. */
-  live(): readonly LocalEndpoint[] {
-    this.#live ??= [...this.#states.values()].flatMap((state) =>
-      state.kind === 'live' ? [state.endpoint] : [],
-    );
+  /** The endpoints of those that are live. */
+  get live(): Entries<string, LocalEndpoint> {
     return this.#live;
   }
 
   /** The live endpoint of that name. */
   liveOf(hostIfName: string): LocalEndpoint | undefined {
-    const state = this.#states.get(hostIfName);
-    return state?.kind === 'live' ? state.endpoint : undefined;
+    return this.#live.get(hostIfName);
   }
 
   /** Problem of a stale endpoint, or of one that was stale when it began to leave; undefined for others. */
   problemOf(hostIfName: string): string | undefined {
-    const state = this.#states.get(hostIfName);
-    return state === undefined || state.kind === 'live' ? undefined : state.problem;
+    return this.#others.get(hostIfName)?.problem;
   }
 
   problems(): readonly string[] {
-    return [...this.#states.keys()].flatMap((name) => this.problemOf(name) ?? []);
+    return Array.from(this.#others.values()).flatMap(({ problem }) => problem ?? []);
   }
 }

@@ -7,7 +7,7 @@ import {
   type FakeEntry,
   type FakeTable,
   fakeTable,
-  grouped,
+  inOneGroup,
 } from '../../test/support/fake-table.ts';
 import { Reconciler } from './reconciler.ts';
 import { trackTable } from './tracked-table.ts';
@@ -29,11 +29,19 @@ async function runOnce(seed: number): Promise<void> {
   const table = fakeTable('table');
   for (const key of notOurs) table.kernel.set(key, { key, value: 7 });
   const clock = { now: 0 };
-  const reconciler = new Reconciler<ReadonlyMap<string, FakeEntry>>([trackTable(table, grouped)], {
-    now: () => clock.now,
-    batchSize: 2,
-    backoff: { firstMs: 10, maxMs: 80, random },
-  });
+  const reconciler = new Reconciler<ReadonlyMap<string, FakeEntry>>(
+    [
+      trackTable(
+        table,
+        inOneGroup((entries) => entries),
+      ),
+    ],
+    {
+      now: () => clock.now,
+      batchSize: 2,
+      backoff: { firstMs: 10, maxMs: 80, random },
+    },
+  );
   let desired = randomEntries(random);
   for (let step = 0; step < 30; step++) {
     const failing = random() < 0.6;

@@ -6,7 +6,7 @@ import {
   type FakeTable,
   fakeEntries,
   fakeTable,
-  grouped,
+  inOneGroup,
 } from '../../test/support/fake-table.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Restored } from './status.ts';
@@ -33,8 +33,14 @@ function setup(batchSize = 100): Setup {
   const routes = fakeTable('routes', log);
   const reconciler = new Reconciler<Desired>(
     [
-      trackTable(devices, ({ devices = none }) => grouped(devices)),
-      trackTable(routes, ({ routes = none }) => grouped(routes)),
+      trackTable(
+        devices,
+        inOneGroup(({ devices = none }) => devices),
+      ),
+      trackTable(
+        routes,
+        inOneGroup(({ routes = none }) => routes),
+      ),
     ],
     {
       backoff: { firstMs: 1_000, maxMs: 8_000, random: () => 1 },
@@ -123,7 +129,12 @@ function byKernel(table: FakeTable): (left: FakeEntry, right: FakeEntry) => numb
 test('setting the wall clock does not affect when a failed entry is retried', async (context) => {
   const routes = fakeTable('routes', []);
   const reconciler = new Reconciler<Desired>(
-    [trackTable(routes, ({ routes = none }) => grouped(routes))],
+    [
+      trackTable(
+        routes,
+        inOneGroup(({ routes = none }) => routes),
+      ),
+    ],
     { backoff: { firstMs: 2, maxMs: 2 } },
   );
   const desired = { routes: fakeEntries({ a: 1 }) };

@@ -1,5 +1,7 @@
 // One kind of kernel state that the reconciler keeps as desired: a BPF map, our routes, our neighbours, our nft table.
 
+import type { Entries } from '../base/collections/collection.ts';
+
 export interface EntryFailure {
   readonly key: string;
   readonly error: Error;
@@ -9,6 +11,19 @@ export type Keyed<Entry> = readonly [key: string, entry: Entry];
 
 /** Entries that are added and removed together; immutable, and the same object while nothing in it changes. */
 export type EntryGroup<Entry> = readonly Keyed<Entry>[];
+
+/** What a table should hold. Of entries with the same key that of the items holds, unless `lastGroups` has one. */
+export interface DesiredContents<Desired, Entry, Item> {
+  /** A few. */
+  groups(desired: Desired): readonly EntryGroup<Entry>[];
+  /** Thousands that come and go one by one, and what each brings. Absent: none. */
+  readonly items?: {
+    of(desired: Desired): Entries<string, Item>;
+    entriesOf(item: Item): EntryGroup<Entry>;
+  };
+  /** A few that nothing takes over. Absent: none. */
+  readonly lastGroups?: (desired: Desired) => readonly EntryGroup<Entry>[];
+}
 
 /** The part of the contract that each kind of kernel state fulfils. All calls are synchronous, as the kernel is. */
 export interface ListedTable<Entry> {

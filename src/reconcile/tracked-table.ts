@@ -5,31 +5,28 @@ import { DesiredEntries } from './desired-entries.ts';
 import { type Difference, difference } from './diff.ts';
 import { type Failure, Failures, failureAfter } from './failures.ts';
 import type { FailureStatus, Restored, TableStatus, WriteCounts } from './status.ts';
-import type { EntryGroup, Table, TransactedTable } from './table.ts';
+import type { DesiredContents, Table, TransactedTable } from './table.ts';
 import type { PlanOptions, TrackedTable, Tracking } from './tracking.ts';
 import { failuresOf, filter, inBatches, noWrites, type Writes } from './writing.ts';
 
-/**
- * Combines a table with the function that computes its desired entries. Groups returned before are not examined again.
- */
-export function trackTable<Desired, Entry>(
+/** Joins a table with what it should hold. */
+export function trackTable<Desired, Entry, Item>(
   table: Table<Entry> | TransactedTable<Entry>,
-  entries: (desired: Desired) => readonly EntryGroup<Entry>[],
+  contents: DesiredContents<Desired, Entry, Item>,
 ): (tracking: Tracking) => TrackedTable<Desired> {
-  return (tracking) => new TableTracker({ table, entries, tracking });
+  return (tracking) => new TableTracker({ table, contents, tracking });
 }
 
-interface TrackerParts<Desired, Entry> {
+interface TrackerParts<Desired, Entry, Item> {
   readonly table: Table<Entry> | TransactedTable<Entry>;
-  readonly entries: (desired: Desired) => readonly EntryGroup<Entry>[];
+  readonly contents: DesiredContents<Desired, Entry, Item>;
   readonly tracking: Tracking;
 }
 
-class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
+class TableTracker<Desired, Entry, Item> implements TrackedTable<Desired> {
   readonly #table: Table<Entry> | TransactedTable<Entry>;
-  readonly #entries: (desired: Desired) => readonly EntryGroup<Entry>[];
   readonly #tracking: Tracking;
-  readonly #desired = new DesiredEntries<Entry>();
+  readonly #desired: DesiredEntries<Desired, Entry, Item>;
   /** Known kernel state; entries equal to the desired ones are the same objects. */
   #applied = new Map<string, Entry>();
   #isListed = false;
@@ -44,9 +41,9 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
   #planned: Writes<Entry> = noWrites;
   #writes: WriteCounts = { set: 0, deleted: 0, restored: 0 };
 
-  constructor({ table, entries, tracking }: TrackerParts<Desired, Entry>) {
+  constructor({ table, contents, tracking }: TrackerParts<Desired, Entry, Item>) {
     this.#table = table;
-    this.#entries = entries;
+    this.#desired = new DesiredEntries(contents);
     this.#tracking = tracking;
     this.#failures = new Failures(tracking);
   }
@@ -60,7 +57,7 @@ class TableTracker<Desired, Entry> implements TrackedTable<Desired> {
   }
 
   plan(desired: Desired, { relist, prune }: PlanOptions): void {
-    const changed = this.#desired.update(this.#entries(desired));
+    const changed = this.#desired.update(desired);
     if (changed.size > 0) this.#rightListing = undefined;
     const mustList = relist || !this.#isListed || this.#listFailure !== undefined;
     if (!mustList && changed.size === 0 && !this.#hasUnfinished()) {

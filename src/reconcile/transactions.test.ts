@@ -2,7 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FakeEntry, fakeEntries, fakeTable, grouped } from '../../test/support/fake-table.ts';
+import {
+  type FakeEntry,
+  fakeEntries,
+  fakeTable,
+  inOneGroup,
+} from '../../test/support/fake-table.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Restored } from './status.ts';
 import type { TableChange, TransactedTable } from './table.ts';
@@ -35,8 +40,14 @@ function setup() {
   const none: Entries = new Map();
   const reconciler = new Reconciler<Desired>(
     [
-      trackTable(rules, ({ rules: wanted = none }) => grouped(wanted)),
-      trackTable(fakeTable('devices', log), ({ devices = none }) => grouped(devices)),
+      trackTable(
+        rules,
+        inOneGroup(({ rules: wanted = none }) => wanted),
+      ),
+      trackTable(
+        fakeTable('devices', log),
+        inOneGroup(({ devices = none }) => devices),
+      ),
     ],
     {
       now: () => state.now,

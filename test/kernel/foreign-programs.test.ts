@@ -18,11 +18,12 @@ import { podQueue } from '../../src/model/pod-queue.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { type AttachNode, attachNode } from '../support/attach-node.ts';
 import { loadTestObject } from '../support/bpf.ts';
+import { endpointCollection } from '../support/compute-desired.ts';
 import { runIn } from '../support/namespaces.ts';
 import { rootTest } from '../support/root-test.ts';
 import { sound } from '../support/sound-node.ts';
 
-const [anyEndpoint = assert.fail()] = sound.desired.endpoints;
+const [anyEndpoint = assert.fail()] = sound.desired.endpoints.values();
 const classic = ['protocol', 'all', 'bpf', 'da', 'bytecode', '1,6 0 0 4294967295,'];
 const bandwidth = { egress: { bitsPerSecond: 1_000_000, burstBytes: 10_000 } } as const;
 
@@ -82,7 +83,9 @@ function found({ kernel, old, datapath, theirs, at }: Node): readonly string[] {
   });
   const desired: DesiredState = {
     ...sound.desired,
-    endpoints: [{ ...anyEndpoint, hostIfName: 'pod', hostIfIndex: at.pod, bandwidth }],
+    endpoints: endpointCollection([
+      { ...anyEndpoint, hostIfName: 'pod', hostIfIndex: at.pod, bandwidth },
+    ]),
     uplinks: [{ ifIndex: at.uplink, name: 'uplink', mtuBytes: 1500, addresses: [] }],
     overlay: { name: 'tunnel', ifIndex: at.tunnel } as OverlayDevice,
   };

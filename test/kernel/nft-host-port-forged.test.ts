@@ -3,14 +3,16 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { nftEntries } from '../../src/datapath/nft/rules.ts';
+import { nftContents } from '../../src/datapath/nft/rules.ts';
 import { nftTable } from '../../src/datapath/nft/table.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
+import type { LocalEndpoint } from '../../src/model/endpoint.ts';
 import { addressBytes, parseAddress } from '../../src/net/address.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { Capture } from '../support/capture.ts';
+import { endpointCollection } from '../support/compute-desired.ts';
 import { entriesOf } from '../support/entries-of.ts';
 import { frame, portOf, sendFrames } from '../support/forged-frames.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
@@ -27,12 +29,12 @@ const podLink = 'hd00000000001';
 
 const desired = {
   podRanges: [],
-  endpoints: [
+  endpoints: endpointCollection([
     {
       addresses: families.map(({ pod }) => parseAddress(pod)),
       portMappings: [{ protocol: 'udp', hostPort, containerPort: 8080 }],
-    },
-  ],
+    } as unknown as LocalEndpoint,
+  ]),
 } as unknown as DesiredState;
 
 interface Place {
@@ -44,7 +46,7 @@ interface Place {
 rootTest("packets from another interface to a host port keep a pod's source address", (context) => {
   const { node, pod, outside } = build(context);
   using nft = Nftables.open(node);
-  applyEntries(nftTable(nft), entriesOf(nftEntries(desired)));
+  applyEntries(nftTable(nft), entriesOf(nftContents(), desired));
   using capture = Capture.start(at(pod));
   const ways = [
     [pod, 'eth0', podLink],

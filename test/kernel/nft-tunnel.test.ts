@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { NftDrops } from '../../src/datapath/nft/drops.ts';
-import { nftEntries } from '../../src/datapath/nft/rules.ts';
+import { nftContents } from '../../src/datapath/nft/rules.ts';
 import { nftTable } from '../../src/datapath/nft/table.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { nftCounters } from '../../src/kernel/netfilter/nft-counters.ts';
@@ -13,6 +13,7 @@ import { NetlinkSocket } from '../../src/kernel/netlink/socket.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
+import { endpointCollection } from '../support/compute-desired.ts';
 import { entriesOf } from '../support/entries-of.ts';
 import { frame, portOf, sendFrames, vxlan } from '../support/forged-frames.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
@@ -24,7 +25,7 @@ import { applyEntries } from '../support/table-contract.ts';
 const addresses = (...texts: string[]) => texts.map((text) => parseAddress(text));
 const prefixes = (...texts: string[]) => texts.map((text) => parsePrefix(text));
 const desired = {
-  endpoints: [],
+  endpoints: endpointCollection([]),
   tunnelEnds: {
     port: 4789,
     own: addresses('198.51.100.1', '2001:db8:ffff::1'),
@@ -264,7 +265,7 @@ rootTest('the tunnel port accepts only packets of other nodes, and counts the re
     { ...desired, ...withServices },
     { ...untracked, ...withServices },
   ]) {
-    applyEntries(table, entriesOf(nftEntries(given)));
+    applyEntries(table, entriesOf(nftContents(), given));
     for (const { what, who, arrives, ...datagram } of arrivals) {
       const before = dropped(drops);
       send(place[who], datagram);
@@ -281,7 +282,7 @@ rootTest(
     const { node, pod, outside } = build(context);
     using nft = Nftables.open(node);
     const table = nftTable(nft);
-    applyEntries(table, entriesOf(nftEntries(desired)));
+    applyEntries(table, entriesOf(nftContents(), desired));
     probe(node, 'udp dport 4789 ct state untracked counter name untracked');
     probe(outside);
     ip(outside, 'route add 192.0.2.0/24 via 198.51.100.1');
@@ -345,7 +346,7 @@ rootTest("only the node's VXLAN device sends to another node's tunnel", (context
     ];
   });
   for (const isOurs of [false, true]) {
-    if (isOurs) applyEntries(table, entriesOf(nftEntries(desired)));
+    if (isOurs) applyEntries(table, entriesOf(nftContents(), desired));
     for (const { what, datagram, arrives } of sends) {
       const before = dropped(drops);
       send(node, datagram);
@@ -398,7 +399,7 @@ rootTest("no packet that the node forwards for others reaches another node's tun
     send(container, { to });
     assert.equal(count(outside, 'every'), 1, `as this node to ${to}`);
   }
-  applyEntries(table, entriesOf(nftEntries(desired)));
+  applyEntries(table, entriesOf(nftContents(), desired));
   for (const to of ['198.51.100.2', '2001:db8:ffff::2']) {
     const before = dropped(drops);
     send(container, { to });
@@ -451,7 +452,7 @@ rootTest("no packet that IPVS redirects reaches a node's tunnel", (context) => {
     runIn(node, 'nft', rules(isTracked));
     applyEntries(table, new Map());
     for (const isOurs of [false, true]) {
-      if (isOurs) applyEntries(table, entriesOf(nftEntries(given)));
+      if (isOurs) applyEntries(table, entriesOf(nftContents(), given));
       for (const [peer, own, service] of [
         ['198.51.100.2', node4, '203.0.113.77'],
         ['2001:db8:ffff::2', node6, '2001:db8:77::77'],
@@ -521,7 +522,7 @@ rootTest('no error of an outside host changes the path MTU between nodes', (cont
   using nft = Nftables.open(node);
   using socket = NetlinkSocket.open({ namespace: node, family: 'netfilter' });
   const drops = new NftDrops(nft, () => nftCounters(socket, 'heddle'));
-  applyEntries(nftTable(drops), entriesOf(nftEntries(desired)));
+  applyEntries(nftTable(drops), entriesOf(nftContents(), desired));
   const path = (space: NetworkNamespace) => ({
     namespacePath: `/proc/${process.pid}/fd/${space.fd}`,
   });
@@ -566,7 +567,7 @@ function icmpSummed(message: Uint8Array): Uint8Array {
 rootTest('a Service or a host port that leads to the port does not lead pods there', (context) => {
   const { node, pod, outside } = build(context);
   using nft = Nftables.open(node);
-  applyEntries(nftTable(nft), entriesOf(nftEntries(desired)));
+  applyEntries(nftTable(nft), entriesOf(nftContents(), desired));
   probe(node);
   probe(outside);
   runIn(

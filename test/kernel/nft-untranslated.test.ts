@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { NftDrops } from '../../src/datapath/nft/drops.ts';
-import { nftEntries } from '../../src/datapath/nft/rules.ts';
+import { nftContents } from '../../src/datapath/nft/rules.ts';
 import { nftTable } from '../../src/datapath/nft/table.ts';
 import type { NetworkNamespace } from '../../src/kernel/namespace.ts';
 import { nftCounters } from '../../src/kernel/netfilter/nft-counters.ts';
@@ -15,6 +15,7 @@ import { addressBytes, parseAddress } from '../../src/net/address.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import { protocols } from '../../src/net/protocol.ts';
 import { Capture } from '../support/capture.ts';
+import { endpointCollection } from '../support/compute-desired.ts';
 import { entriesOf } from '../support/entries-of.ts';
 import { frame, portOf, sendFrames } from '../support/forged-frames.ts';
 import { runIn, testNamespace } from '../support/namespaces.ts';
@@ -24,7 +25,7 @@ import { applyEntries } from '../support/table-contract.ts';
 
 const prefixes = (...texts: string[]) => texts.map((text) => parsePrefix(text));
 const desired = {
-  endpoints: [],
+  endpoints: endpointCollection([]),
   podRanges: [],
   masquerade: {
     sources: prefixes('192.0.2.0/24', '2001:db8:1::/64'),
@@ -114,7 +115,7 @@ rootTest("packets that cannot be translated do not leave with a pod's address", 
   using nft = Nftables.open(place.node);
   using socket = NetlinkSocket.open({ namespace: place.node, family: 'netfilter' });
   const drops = new NftDrops(nft, () => nftCounters(socket, 'heddle'));
-  applyEntries(nftTable(drops), entriesOf(nftEntries(desired)));
+  applyEntries(nftTable(drops), entriesOf(nftContents(), desired));
   // Each kind stands for itself, whatever its checksum.
   runIn(place.node, 'sysctl', '-qw', 'net.netfilter.nf_conntrack_checksum=0');
   using capture = Capture.start(at(place.outside));
@@ -146,7 +147,7 @@ rootTest("packets that cannot be translated do not leave with a pod's address", 
 rootTest('nor do packets with a wrong checksum, or excluded from tracking', (context) => {
   const { node, pod, outside } = build(context);
   using nft = Nftables.open(node);
-  applyEntries(nftTable(nft), entriesOf(nftEntries(desired)));
+  applyEntries(nftTable(nft), entriesOf(nftContents(), desired));
   using capture = Capture.start(at(outside));
   const destinationMac = portOf(at(node), 'hd00000000001').mac;
   const send = (content: Content): number => {

@@ -8,6 +8,7 @@ import { loadDatapath, readDatapathObject } from '../../src/datapath/load/loader
 import { FlowNames } from '../../src/observe/flow-names.ts';
 import { Observer } from '../../src/observe/observer.ts';
 import { TrafficCounts } from '../../src/observe/traffic-counts.ts';
+import { endpointCollection } from '../support/compute-desired.ts';
 import { testPinFolder } from '../support/pin-folder.ts';
 import { rootTest } from '../support/root-test.ts';
 
@@ -22,7 +23,11 @@ rootTest('the flow table is swept although its pin was removed', async (context)
   const { maps } = datapath;
   const observer = new Observer({
     maps,
-    names: new FlowNames({ node: 'node-1', cluster: emptyClusterState, endpoints: [] }),
+    names: new FlowNames({
+      node: 'node-1',
+      cluster: emptyClusterState,
+      endpoints: endpointCollection([]),
+    }),
     queues: { endpoints: () => [], drops: () => undefined },
     traffic: new TrafficCounts(maps.endpointCounters),
     ruleDrops: () => [],

@@ -82,9 +82,10 @@ function startAgent({ folder, namespacePath }: Place, programs: Programs): Agent
     detach: (attachment) => links.detach(attachment),
   };
   const reconciler = new Reconciler<readonly AttachedHook<Hook>[]>([
-    trackTable(attachmentTable<Hook>(attacher), (desired) =>
-      desired.map((entry) => [[attachmentKey(entry), entry] as const]),
-    ),
+    trackTable(attachmentTable<Hook>(attacher), {
+      groups: (desired: readonly AttachedHook<Hook>[]) =>
+        desired.map((entry) => [[attachmentKey(entry), entry] as const]),
+    }),
   ]);
   return {
     settle: (desired) => reconciler.settle(desired, { relist: true, prune: true }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { NftEntry } from '../../src/datapath/nft/entries.ts';
-import { nftEntries } from '../../src/datapath/nft/rules.ts';
+import { nftContents } from '../../src/datapath/nft/rules.ts';
 import { type NftRunner, nftTable } from '../../src/datapath/nft/table.ts';
 import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import type { DesiredState, Masquerade, TunnelEnds } from '../../src/model/desired.ts';
@@ -10,6 +10,7 @@ import type { Port } from '../../src/net/port.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
 import { difference } from '../../src/reconcile/diff.ts';
 import type { TransactedTable } from '../../src/reconcile/table.ts';
+import { endpointCollection } from '../support/compute-desired.ts';
 import { entriesOf } from '../support/entries-of.ts';
 import { runIn } from '../support/namespaces.ts';
 import { type NftOptions, nftEntriesFor } from '../support/nft-states.ts';
@@ -54,8 +55,13 @@ const tunnelEnds: TunnelEnds = {
 
 function nftEntriesOf(value: Masquerade | undefined): ReadonlyMap<string, NftEntry> {
   const podRanges = [{ prefix: parsePrefix('192.0.2.0/26') }];
-  const desired = { masquerade: value, tunnelEnds, endpoints: [mapped], podRanges };
-  return entriesOf(nftEntries(desired as unknown as DesiredState));
+  const desired = {
+    masquerade: value,
+    tunnelEnds,
+    endpoints: endpointCollection([mapped as LocalEndpoint]),
+    podRanges,
+  };
+  return entriesOf(nftContents(), desired as unknown as DesiredState);
 }
 
 /** Keys of entries that are missing, other than desired, or too many. */

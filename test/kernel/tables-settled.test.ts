@@ -11,7 +11,6 @@ import { datapathTables, type TableTargets } from '../../src/datapath/tables.ts'
 import { BpfMap } from '../../src/kernel/bpf/map.ts';
 import { Nftables } from '../../src/kernel/netfilter/nftables.ts';
 import { linkByName } from '../../src/kernel/netlink/link.ts';
-import { computeDesired } from '../../src/model/compute-desired.ts';
 import type { DesiredState, RoutingMode } from '../../src/model/desired.ts';
 import type { EndpointId } from '../../src/model/endpoint.ts';
 import { overlayDeviceName } from '../../src/model/network/overlay-device.ts';
@@ -21,6 +20,7 @@ import { parseMac } from '../../src/net/mac.ts';
 import { addressAt, parsePrefix } from '../../src/net/prefix.ts';
 import { Reconciler } from '../../src/reconcile/reconciler.ts';
 import type { Restored } from '../../src/reconcile/status.ts';
+import { computeDesired, endpointCollection } from '../support/compute-desired.ts';
 import { rootTest } from '../support/root-test.ts';
 import { place, podMac, up0 } from '../support/table-contract.ts';
 
@@ -238,16 +238,26 @@ rootTest(
     await settle(reconciler, target, 'native');
     const desired = target.desired('native');
     assert.equal(await begun(desired), 0, 'nothing changed');
-    const [endpoint] = desired.endpoints;
+    const [endpoint] = desired.endpoints.values();
     assert.ok(endpoint);
     const limited = { ...endpoint, bandwidth: { ingress: { bitsPerSecond: 1e6 } } };
-    assert.ok((await begun({ ...desired, endpoints: [limited] })) > 0, 'its packets are to wait');
+    assert.ok(
+      (await begun({ ...desired, endpoints: endpointCollection([limited]) })) > 0,
+      'its packets are to wait',
+    );
     const elsewhere = linkByName(target.socket, 'pod1');
     assert.ok(elsewhere);
     const moved = { ...endpoint, hostIfName: 'pod1', hostIfIndex: elsewhere.ifIndex };
-    assert.ok((await begun({ ...desired, endpoints: [moved] })) > 0, 'it is elsewhere');
-    assert.ok((await begun({ ...desired, endpoints: [] })) > 0, 'it has gone');
-    assert.equal(await begun({ ...desired, endpoints: [] }), 0, 'nothing changed');
+    assert.ok(
+      (await begun({ ...desired, endpoints: endpointCollection([moved]) })) > 0,
+      'it is elsewhere',
+    );
+    assert.ok((await begun({ ...desired, endpoints: endpointCollection([]) })) > 0, 'it has gone');
+    assert.equal(
+      await begun({ ...desired, endpoints: endpointCollection([]) }),
+      0,
+      'nothing changed',
+    );
   },
 );
 

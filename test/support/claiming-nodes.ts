@@ -3,8 +3,9 @@
 import type { ClusterService } from '../../src/cluster/objects.ts';
 import type { HostAddress, HostFacts } from '../../src/model/host.ts';
 import { checkNodes } from '../../src/model/network/checked-nodes.ts';
+import { OccupiedRanges } from '../../src/model/network/occupied.ts';
 import type { RangeOwners } from '../../src/model/network/pod-ranges.ts';
-import { serviceAddresses } from '../../src/model/network/service-addresses.ts';
+import { FollowedServices } from '../../src/model/network/service-addresses.ts';
 import type { NetworkNode } from '../../src/model/network-nodes.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
@@ -83,11 +84,13 @@ export function checkClaims(
   const { services = [], podCidrs = [], mode = 'vxlan' } = options;
   const nodes = new Map(Object.entries(given).map(([name, rest]) => [name, node(name, rest)]));
   const byKey = new Map(services.map((each) => [`shop/${each.name}`, each]));
+  const seen = options.host ?? { uplinks: [] };
   return checkNodes({
     config: { nodeName: 'n1', mode, podCidrs: podCidrs.map((text) => parsePrefix(text)) },
     nodes,
-    host: options.host ?? { uplinks: [] },
-    services: serviceAddresses(byKey, nodes),
+    host: seen,
+    occupied: new OccupiedRanges().flawOf(seen),
+    services: new FollowedServices().follow(byKey, nodes),
     held: options.held,
   });
 }

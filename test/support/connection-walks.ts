@@ -9,6 +9,7 @@ import type { Masquerade } from '../../src/model/desired.ts';
 import type { LocalEndpoint } from '../../src/model/endpoint.ts';
 import { type Address, parseAddress } from '../../src/net/address.ts';
 import { parsePort } from '../../src/net/port.ts';
+import { endpointCollection } from './compute-desired.ts';
 
 export const log: Logger = { info: () => undefined } as unknown as Logger;
 
@@ -20,7 +21,12 @@ export function masquerade(address: typeof first | undefined): Masquerade {
 }
 
 export function applied(fields: Partial<AppliedTranslation> = {}): AppliedTranslation {
-  return { masquerade: masquerade(first), host: { uplinks: [] }, endpoints: [], ...fields };
+  return {
+    masquerade: masquerade(first),
+    host: { uplinks: [] },
+    endpoints: endpointCollection([]),
+    ...fields,
+  };
 }
 
 export const mapped = {

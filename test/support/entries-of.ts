@@ -1,9 +1,12 @@
 import { DesiredEntries } from '../../src/reconcile/desired-entries.ts';
-import type { EntryGroup } from '../../src/reconcile/table.ts';
+import type { DesiredContents } from '../../src/reconcile/table.ts';
 
-/** All entries of groups by key, at once. */
-export function entriesOf<Entry>(groups: readonly EntryGroup<Entry>[]): ReadonlyMap<string, Entry> {
-  const desired = new DesiredEntries<Entry>();
-  desired.update(groups);
-  return desired.entries;
+/** All entries of a table by key, at once. */
+export function entriesOf<Desired, Entry, Item>(
+  contents: DesiredContents<Desired, Entry, Item>,
+  desired: Desired,
+): ReadonlyMap<string, Entry> {
+  const entries = new DesiredEntries(contents);
+  entries.update(desired);
+  return entries.entries;
 }

@@ -1,6 +1,6 @@
 // A table in memory: the "kernel" is a map that a test may change, and every write can be made to fail.
 
-import type { EntryFailure, EntryGroup, Table } from '../../src/reconcile/table.ts';
+import type { DesiredContents, EntryFailure, Table } from '../../src/reconcile/table.ts';
 
 export interface FakeEntry {
   readonly key: string;
@@ -74,6 +74,8 @@ export function fakeEntries(values: Readonly<Record<string, number>>): Map<strin
 }
 
 /** All entries as one group, for `trackTable`. */
-export function grouped(entries: ReadonlyMap<string, FakeEntry>): readonly EntryGroup<FakeEntry>[] {
-  return [[...entries]];
+export function inOneGroup<Desired>(
+  entriesOf: (desired: Desired) => ReadonlyMap<string, FakeEntry>,
+): DesiredContents<Desired, FakeEntry, never> {
+  return { groups: (desired) => [[...entriesOf(desired)]] };
 }

@@ -1,13 +1,15 @@
 // A node of the native network with a growing number of pods, and endpoints that report reads of their fields: with
 // these, the cost of one more pod is counted instead of timed.
 
+import { KeyedCollection } from '../../src/base/collections/collection.ts';
 import { emptyClusterState } from '../../src/cluster/state.ts';
-import { computeDesired } from '../../src/model/compute-desired.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
 import type { EndpointId, LocalEndpoint } from '../../src/model/endpoint.ts';
+import { Model } from '../../src/model/model.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parseMac } from '../../src/net/mac.ts';
 import { addressAt, type Prefix, parsePrefix } from '../../src/net/prefix.ts';
+import { computeDesired } from './compute-desired.ts';
 
 /** Room for 65,000 pods. */
 export const podRanges: readonly Prefix[] = [
@@ -28,7 +30,17 @@ const config = {
 const node = { name: 'node-1', labels: {}, annotations: {}, podCidrs: podRanges, addresses: [] };
 const cluster = { ...emptyClusterState, nodes: new Map([['node-1', node]]) };
 
-/** The desired state of the node with these endpoints. */
+export class GrowingNode {
+  readonly endpoints: KeyedCollection<string, LocalEndpoint> = new KeyedCollection();
+  readonly #model = new Model(config);
+
+  /** What it should be with its endpoints. */
+  desired(): DesiredState {
+    return this.#model.compute({ cluster, endpoints: this.endpoints, host });
+  }
+}
+
+/** What a node with these endpoints should be. */
 export function desiredWith(endpoints: readonly LocalEndpoint[]): DesiredState {
   return computeDesired({ config, cluster, endpoints, host });
 }

@@ -1,12 +1,13 @@
 // Desired states of a node, as far as its nftables rules depend on them.
 
 import type { NftEntry } from '../../src/datapath/nft/entries.ts';
-import { nftEntries } from '../../src/datapath/nft/rules.ts';
+import { nftContents } from '../../src/datapath/nft/rules.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
 import type { LocalEndpoint } from '../../src/model/endpoint.ts';
 import { parseAddress } from '../../src/net/address.ts';
 import type { Port } from '../../src/net/port.ts';
 import { parsePrefix } from '../../src/net/prefix.ts';
+import { endpointCollection } from './compute-desired.ts';
 import { entriesOf } from './entries-of.ts';
 
 /** The node is 198.51.100.1 and 2001:db8:ffff::1; its pods are 192.0.2.0/26 and 2001:db8:1::/64. */
@@ -59,12 +60,12 @@ export function nftDesired(options: NftOptions): DesiredState {
     hostPortAddresses: hasServices
       ? ['198.51.100.1/32', '127.0.0.0/8', '2001:db8:ffff::1/128'].map((text) => parsePrefix(text))
       : undefined,
-    endpoints: mapped.map((pod) => mappedEndpoint(pod, options.families)),
+    endpoints: endpointCollection(mapped.map((pod) => mappedEndpoint(pod, options.families))),
   } as unknown as DesiredState;
 }
 
 export function nftEntriesFor(options: NftOptions): ReadonlyMap<string, NftEntry> {
-  return entriesOf(nftEntries(nftDesired(options)));
+  return entriesOf(nftContents(), nftDesired(options));
 }
 
 function mappedEndpoint(pod: number, families: readonly (4 | 6)[] = [4, 6]): LocalEndpoint {

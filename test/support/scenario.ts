@@ -11,13 +11,13 @@ import { addressField, list, optional, portField, prefixField } from '../../src/
 import { foldObjects } from '../../src/cluster/fold.ts';
 import { readManifests } from '../../src/cluster/manifests/file.ts';
 import { type ClusterState, emptyClusterState } from '../../src/cluster/state.ts';
-import { computeDesired } from '../../src/model/compute-desired.ts';
 import type { DesiredState, ModelConfig } from '../../src/model/desired.ts';
 import type { EndpointId, LocalEndpoint } from '../../src/model/endpoint.ts';
 import type { HostAddress, HostFacts, PrefixedAddress, Uplink } from '../../src/model/host.ts';
 import { isLinkLocal } from '../../src/model/network/underlay.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { parseMac } from '../../src/net/mac.ts';
+import { computeDesired } from './compute-desired.ts';
 
 const ifIndex = z.int().transform((value) => value as IfIndex);
 

@@ -8,12 +8,12 @@ import { emptyClusterState } from '../../src/cluster/state.ts';
 import type { ConfiguredLink } from '../../src/kernel/netlink/devconf.ts';
 import type { RouteRecord } from '../../src/kernel/netlink/route-record.ts';
 import type { ListedRule } from '../../src/kernel/netlink/rule.ts';
-import { computeDesired } from '../../src/model/compute-desired.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
 import type { LocalEndpoint } from '../../src/model/endpoint.ts';
 import { type Address, parseAddress } from '../../src/net/address.ts';
 import type { IfIndex } from '../../src/net/if-index.ts';
 import { type Prefix, parsePrefix } from '../../src/net/prefix.ts';
+import { computeDesired, endpointCollection } from './compute-desired.ts';
 
 export const pod4: Prefix = parsePrefix('198.51.100.0/25');
 const pod6 = parsePrefix('2001:db8:1::/64');
@@ -70,7 +70,7 @@ const desired: DesiredState = {
     exempt: [],
     nodeSources: [{ address: node4, interfaces: ['eth0'] }],
   },
-  endpoints: [endpoint],
+  endpoints: endpointCollection([endpoint]),
   strayAddresses: [],
   problems: [],
 };

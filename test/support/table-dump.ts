@@ -1,23 +1,23 @@
 // Every table's entries as text, one line per entry, sorted: golden scenarios compare them.
 
-import { attachmentEntries } from '../../src/datapath/attach/table.ts';
+import { attachmentContents } from '../../src/datapath/attach/table.ts';
 import type { AttachedHook } from '../../src/datapath/attacher.ts';
+import type { StateContents } from '../../src/datapath/contents.ts';
 import { locationKindNames, routeKindNames } from '../../src/datapath/generated.ts';
-import { limitEntries } from '../../src/datapath/host/limits.ts';
-import { linkAddressEntries } from '../../src/datapath/host/link-addresses.ts';
-import { neighbourEntries } from '../../src/datapath/host/neighbours.ts';
-import { nextHopEntries } from '../../src/datapath/host/next-hops.ts';
-import { linkEntries } from '../../src/datapath/host/overlay-device.ts';
-import { routeEntries } from '../../src/datapath/host/routes.ts';
-import { sysctlEntries } from '../../src/datapath/host/sysctls.ts';
-import { addressMapEntries } from '../../src/datapath/maps/addresses.ts';
-import { endpointMapEntries } from '../../src/datapath/maps/endpoints.ts';
-import { routeMapEntries } from '../../src/datapath/maps/routes.ts';
-import { underlayEntries } from '../../src/datapath/maps/underlay.ts';
-import { nftEntries } from '../../src/datapath/nft/rules.ts';
+import { limitContents } from '../../src/datapath/host/limits.ts';
+import { linkAddressContents } from '../../src/datapath/host/link-addresses.ts';
+import { neighbourContents } from '../../src/datapath/host/neighbours.ts';
+import { nextHopContents } from '../../src/datapath/host/next-hops.ts';
+import { linkContents } from '../../src/datapath/host/overlay-device.ts';
+import { routeContents } from '../../src/datapath/host/routes.ts';
+import { sysctlContents } from '../../src/datapath/host/sysctls.ts';
+import { addressMapContents } from '../../src/datapath/maps/addresses.ts';
+import { endpointMapContents } from '../../src/datapath/maps/endpoints.ts';
+import { routeMapContents } from '../../src/datapath/maps/routes.ts';
+import { underlayContents } from '../../src/datapath/maps/underlay.ts';
+import { nftContents } from '../../src/datapath/nft/rules.ts';
 import { tableBody } from '../../src/datapath/nft/transaction.ts';
 import type { DesiredState } from '../../src/model/desired.ts';
-import type { EntryGroup } from '../../src/reconcile/table.ts';
 import { entriesOf } from './entries-of.ts';
 
 /** Lines by section, in the order in which tables are applied, after the problems and the MTU. */
@@ -26,33 +26,36 @@ export function dumpTables(desired: DesiredState): ReadonlyMap<string, readonly 
   return new Map([
     ['problems', problems.map(({ object, text }) => `${object}: ${text}`)],
     ['mtu', [`pods ${podMtuBytes}, path ${pathMtuBytes}`]],
-    ['sysctls', dump(sysctlEntries(desired), sysctl)],
-    ['links', dump(linkEntries(desired), fields)],
-    ['link-addresses', dump(linkAddressEntries(desired), ({ ifIndex }) => `index ${ifIndex}`)],
+    ['sysctls', dump(sysctlContents(), desired, sysctl)],
+    ['links', dump(linkContents(), desired, fields)],
+    ['link-addresses', dump(linkAddressContents(), desired, ({ ifIndex }) => `index ${ifIndex}`)],
     ...limitSection(desired),
-    ['endpoints', dump(endpointMapEntries(desired), ({ value }) => fields(value))],
+    ['endpoints', dump(endpointMapContents(), desired, ({ value }) => fields(value))],
     [
       'addresses',
-      dump(addressMapEntries(desired), ({ value }) => withKind(value, locationKindNames)),
+      dump(addressMapContents(), desired, ({ value }) => withKind(value, locationKindNames)),
     ],
-    ['routes-map', dump(routeMapEntries(desired), ({ value }) => withKind(value, routeKindNames))],
-    ['underlay', dump(underlayEntries(desired), ({ value }) => fields(value))],
-    ['routes', dump(routeEntries(desired), ({ destination: _, ...rest }) => fields(rest))],
-    ['neighbours', dump(neighbourEntries(desired), ({ mac }) => mac)],
-    ['next-hops', dump(nextHopEntries(desired), () => '')],
+    [
+      'routes-map',
+      dump(routeMapContents(), desired, ({ value }) => withKind(value, routeKindNames)),
+    ],
+    ['underlay', dump(underlayContents(), desired, ({ value }) => fields(value))],
+    ['routes', dump(routeContents(), desired, ({ destination: _, ...rest }) => fields(rest))],
+    ['neighbours', dump(neighbourContents(), desired, ({ mac }) => mac)],
+    ['next-hops', dump(nextHopContents(), desired, () => '')],
     ['nft', nftLines(desired)],
-    ['attachments', dump(attachmentEntries(desired), attachment)],
+    ['attachments', dump(attachmentContents(), desired, attachment)],
   ]);
 }
 
 function nftLines(desired: DesiredState): readonly string[] {
-  const entries = entriesOf(nftEntries(desired));
+  const entries = entriesOf(nftContents(), desired);
   return entries.size === 0 ? [] : tableBody(entries.values()).split('\n');
 }
 
 // Left out where no pod is limited.
 function limitSection(desired: DesiredState): readonly [string, readonly string[]][] {
-  const lines = dump(limitEntries(desired), ({ ifIndex, bucket }) =>
+  const lines = dump(limitContents(), desired, ({ ifIndex, bucket }) =>
     fields({ ifIndex, ...bucket }),
   );
   return lines.length === 0 ? [] : [['limits', lines]];
@@ -77,10 +80,11 @@ export function formatChange(
 }
 
 function dump<Entry>(
-  groups: readonly EntryGroup<Entry>[],
+  contents: StateContents<Entry>,
+  desired: DesiredState,
   format: (entry: Entry) => string,
 ): readonly string[] {
-  return Array.from(entriesOf(groups), ([key, entry]) =>
+  return Array.from(entriesOf(contents, desired), ([key, entry]) =>
     `${key}  ${format(entry)}`.trimEnd(),
   ).sort();
 }

@@ -23,6 +23,7 @@ export interface ImportLine {
 
 export const importTable: readonly ImportLine[] = [
   { of: 'base', packages: 'node pino zod' },
+  { of: 'base/collections' },
   { of: 'net', may: 'base', packages: 'ipaddr.js' },
 
   { of: 'kernel', may: 'base net', packages: 'node koffi' },
@@ -52,7 +53,7 @@ export const importTable: readonly ImportLine[] = [
 
   { of: 'model', may: 'base net cluster/*' },
   { of: 'model/network', may: 'base net cluster/* model/*' },
-  { of: 'model/compute-desired.ts', may: 'model/network' },
+  { of: 'model/model.ts', may: 'model/network' },
 
   { of: 'reconcile', may: 'base', packages: 'node' },
 

@@ -1,5 +1,6 @@
 // The applied translation, and how it differs from the previous one.
 
+import type { Entries } from '../../base/collections/collection.ts';
 import { memoize } from '../../base/memoize.ts';
 import type { Masquerade } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
@@ -13,7 +14,7 @@ import type { TranslationRules } from './translation.ts';
 export interface AppliedTranslation {
   readonly masquerade: Masquerade | undefined;
   readonly host: HostFacts;
-  readonly endpoints: readonly LocalEndpoint[];
+  readonly endpoints: Entries<string, LocalEndpoint>;
   /** See `TranslationRules`. */
   readonly hostPortAddresses?: readonly Prefix[] | undefined;
   /** Absent: exits are not tracked. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { endpointCollection } from '../../../test/support/compute-desired.ts';
 import {
   applied,
   first,
@@ -21,7 +22,7 @@ test('changed addresses of host ports trigger a walk, unchanged ones do not', as
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const walks = new Walks();
   const answering = (text: string): AppliedTranslation =>
-    applied({ endpoints: [mapped], hostPortAddresses: [parsePrefix(text)] });
+    applied({ endpoints: endpointCollection([mapped]), hostPortAddresses: [parsePrefix(text)] });
   for (const [text, expected] of [
     ['192.0.2.0/25', 1],
     ['192.0.2.0/25', 1],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { endpointCollection } from '../../../test/support/compute-desired.ts';
 import {
   applied,
   has,
@@ -68,7 +69,7 @@ test('connections of a deleted pod are looked for, and the next owner of its add
   await walks.end();
   assert.deepEqual(ended, ['added']);
   // The next walk attributes it to the current owner of the address.
-  walks.connections.settled(applied({ endpoints: [next] }));
+  walks.connections.settled(applied({ endpoints: endpointCollection([next]) }));
   void walks.connections.endpointChanged(mapped, true);
   await settled();
   assert.deepEqual([walks.all.length, formers()], [3, []]);
@@ -104,14 +105,16 @@ test('a pod added during a walk counts as existing', async () => {
   walks.connections.settled(applied());
   await settled();
   assert.equal(hasPod(), false);
-  walks.connections.settled(applied({ endpoints: [{ ...mapped, portMappings: [] }] }));
+  walks.connections.settled(
+    applied({ endpoints: endpointCollection([{ ...mapped, portMappings: [] }]) }),
+  );
   assert.equal(hasPod(), true);
   walks.connections[Symbol.dispose]();
 });
 
 test('host ports of a deleted endpoint are looked for once, as removed', async () => {
   const walks = new Walks();
-  walks.connections.settled(applied({ endpoints: [mapped] }));
+  walks.connections.settled(applied({ endpoints: endpointCollection([mapped]) }));
   await settled();
   assert.deepEqual(
     [has(walks.all[0]?.rules.hostPorts), has(walks.all[0]?.rules.formerPorts)],

@@ -3,9 +3,12 @@
 // translation.ts), which their clients keep alive. Connections of a deleted pod would lead from outside to the next
 // owner of its address for days.
 
-import { changedSpan } from '../../base/changed-span.ts';
+import type { Entries } from '../../base/collections/collection.ts';
+import { mapEach } from '../../base/collections/derived.ts';
+import { Reader } from '../../base/collections/mirror.ts';
 import { errorText } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { memoizeLast } from '../../base/memoize.ts';
 import type { ConntrackEntry } from '../../kernel/netfilter/conntrack-record.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
@@ -50,7 +53,8 @@ const looksAtMost = 4;
 export class StaleConnections implements Disposable {
   readonly #options: StaleConnectionsOptions;
   #applied: AppliedTranslation | undefined;
-  #mapped: readonly LocalEndpoint[] = [];
+  readonly #withPorts = memoizeLast(withPorts);
+  readonly #mapped = new Reader<string, LocalEndpoint>();
   #formerSources: ReadonlySet<Address> = new Set();
   #formerEndpoints: ReadonlySet<LocalEndpoint> = new Set();
   /** Addresses of deleted pods that no walk has handled yet, with their last owner. */
@@ -82,7 +86,7 @@ export class StaleConnections implements Disposable {
     const before = this.#applied;
     this.#applied = applied;
     const isFirst = before === undefined;
-    const isMapped = this.#followMapped(before?.endpoints ?? [], applied.endpoints);
+    const isMapped = this.#followMapped(applied.endpoints);
     if (before !== undefined) this.#rememberSources(before, applied);
     this.#rememberWays(applied.exits);
     // Without heddle's table nothing was masqueraded. A table with other contents may have had fewer exemptions.
@@ -127,16 +131,12 @@ export class StaleConnections implements Disposable {
     clearTimeout(this.#timer);
   }
 
-  // Whether the host ports changed. Typically one pod is added or deleted and a thousand stay.
-  #followMapped(before: readonly LocalEndpoint[], now: readonly LocalEndpoint[]): boolean {
-    const { head, tail } = changedSpan(before, now);
-    const came = now.slice(head, now.length - tail).filter(hasPorts);
-    const went = before.slice(head, before.length - tail).filter(hasPorts);
-    const gone = went.filter((endpoint) => !came.includes(endpoint));
-    if (gone.length === 0 && came.length === went.length) return false;
-    this.#mapped = now.filter(hasPorts);
-    this.#formerEndpoints = new Set([...this.#formerEndpoints, ...gone]);
-    return true;
+  // Whether there are others now.
+  #followMapped(endpoints: Entries<string, LocalEndpoint>): boolean {
+    const changes = this.#mapped.read(this.#withPorts(endpoints));
+    const gone = changes.flatMap(({ before }) => before ?? []);
+    if (gone.length > 0) this.#formerEndpoints = new Set([...this.#formerEndpoints, ...gone]);
+    return changes.length > 0;
   }
 
   // If an address of the node was removed or another one is chosen, packets with the old source get no reply, or reach
@@ -192,7 +192,7 @@ export class StaleConnections implements Disposable {
     const [formerSources, formerEndpoints] = [this.#formerSources, this.#formerEndpoints];
     const [walked, applied, ways] = [this.#walked, this.#applied, this.#waysOut];
     const formerPods = new Map(this.#formerPods);
-    const isNothing = this.#mapped.length === 0 && formerEndpoints.size === 0;
+    const isNothing = this.#mapped.known.size === 0 && formerEndpoints.size === 0;
     // Such a node need not even track connections.
     if (this.#applied?.masquerade === undefined && isNothing) return this.#forgetPods(formerPods);
     const began = performance.now();
@@ -200,14 +200,14 @@ export class StaleConnections implements Disposable {
       const { removed, tuples, seen } = await walk({
         rules: {
           masquerade: applied?.masquerade,
-          hostPorts: hostPortIndex(this.#mapped),
+          hostPorts: hostPortIndex([...this.#mapped.known.values()]),
           hostPortAddresses: applied?.hostPortAddresses,
           formerPorts: hostPortIndex([...formerEndpoints]),
           formerSources,
           exemptBefore: walked.exempt,
           ...movedSince(ways, applied?.exits),
           formerPods: new Set(formerPods.keys()),
-          hasPod: (address) => addressesOf(this.#applied?.endpoints ?? []).has(address),
+          hasPod: (address) => addressesOf(this.#applied?.endpoints.values() ?? []).has(address),
           ...(beganByPod === undefined ? {} : { beganByPod }),
         },
         removedBefore: this.#removed,
@@ -251,4 +251,8 @@ export class StaleConnections implements Disposable {
     this.#looks = hasRemoved ? this.#looks - 1 : 0;
     if (this.#looks > 0) this.#setTimer(secondLookMs);
   }
+}
+
+function withPorts(endpoints: Entries<string, LocalEndpoint>): Entries<string, LocalEndpoint> {
+  return mapEach(endpoints, (endpoint, key) => (hasPorts(endpoint) ? [[key, endpoint]] : []));
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { computeDesired } from '../../../test/support/compute-desired.ts';
 import { emptyClusterState } from '../../cluster/state.ts';
 import type { InterfaceAddress } from '../../kernel/netlink/address.ts';
 import type { ConfiguredLink } from '../../kernel/netlink/devconf.ts';
 import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
-import { computeDesired } from '../../model/compute-desired.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parseMac } from '../../net/mac.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { computeDesired } from '../../../test/support/compute-desired.ts';
 import { InputError } from '../../base/input-error.ts';
 import { emptyClusterState } from '../../cluster/state.ts';
 import { KernelError } from '../../kernel/errno.ts';
-import { computeDesired } from '../../model/compute-desired.ts';
 import type { HostListing } from '../host/facts.ts';
 import { type NodeFact, note, problem } from './checks/fact.ts';
 import { FactWatch, factProblems } from './fact-watch.ts';

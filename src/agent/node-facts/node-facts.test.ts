@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
+import { endpointCollection } from '../../../test/support/compute-desired.ts';
 import { changed, sound } from '../../../test/support/sound-node.ts';
 import { nodeFacts } from './node-facts.ts';
 
@@ -18,7 +19,7 @@ test('a node without pod ranges and uplinks has no problems', () => {
       podRanges: [],
       uplinks: [],
       remoteRanges: [],
-      endpoints: [],
+      endpoints: endpointCollection([]),
       hostAddresses: [],
       masquerade: undefined,
     },

@@ -1,8 +1,8 @@
 // The objects of one resource as last sent by the API server. Unchanged objects keep their references.
 
 import { isDeepStrictEqual } from 'node:util';
+import { SnapshotMap } from '../../base/collections/snapshot-map.ts';
 import { InputError } from '../../base/input-error.ts';
-import { SnapshotMap } from '../../base/snapshot-map.ts';
 import { FlawedNodeError, flawConsequence } from '../flawed-node.ts';
 import type { SourceProblem } from '../state.ts';
 import { shownText } from './client/shown.ts';

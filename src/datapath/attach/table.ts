@@ -1,56 +1,53 @@
 // Which program runs where: both hooks of every pod's host interface and of the far end of its queue, the uplinks, the
 // VXLAN device. The table itself supports any kind of target.
 
-import { joinLists } from '../../base/changed-span.ts';
-import { memoize, memoizeEach } from '../../base/memoize.ts';
-import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
+import { memoize } from '../../base/memoize.ts';
+import type { OverlayDevice, UnclaimedInterface } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Uplink } from '../../model/host.ts';
 import { podQueue } from '../../model/pod-queue.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
 import { type AttachedHook, type Attacher, attachmentKey } from '../attacher.ts';
+import { ofEachEndpoint, type StateContents } from '../contents.ts';
 import type { ProgramName } from '../generated.ts';
 import type { InterfaceHook } from '../hooks.ts';
 import { writeEach } from '../writes.ts';
 
-export function attachmentEntries(desired: DesiredState): readonly EntryGroup<AttachedHook>[] {
-  const { endpoints, uplinks, overlay, unclaimed = [] } = desired;
-  const ofNode = [
-    ...uplinks.map(entriesOfUplink),
-    ...(overlay === undefined ? [] : [entriesOfOverlay(overlay)]),
-    ...unclaimed.map((own) => hooks(own, ['from_pod', 'to_pod'])),
-  ];
-  return join(ofNode, entriesOfEach(endpoints));
+export function attachmentContents(): StateContents<AttachedHook> {
+  const ofUplink = memoize(entriesOfUplink);
+  const ofOverlay = memoize(entriesOfOverlay);
+  const ofUnclaimed = memoize((own: UnclaimedInterface) => hooks(own, ['from_pod', 'to_pod']));
+  return {
+    ...ofEachEndpoint(attachmentEntriesOf),
+    groups: ({ uplinks, overlay, unclaimed = [] }) => [
+      ...uplinks.map(ofUplink),
+      ...(overlay === undefined ? [] : [ofOverlay(overlay)]),
+      ...unclaimed.map(ofUnclaimed),
+    ],
+  };
 }
 
-const join = joinLists<EntryGroup<AttachedHook>>();
-
-export const attachmentEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<AttachedHook> = memoize(
-  (endpoint) => {
-    const { hostIfName, hostIfIndex } = endpoint;
-    const queue = podQueue(endpoint);
-    return [
-      ...hooks({ name: hostIfName, ifIndex: hostIfIndex }, ['from_pod', 'to_pod']),
-      ...(queue === undefined
-        ? []
-        : hooks({ name: queue.farName, ifIndex: queue.farIfIndex }, ['from_pod', 'to_pod'])),
-    ];
-  },
-);
-
-const entriesOfEach = memoizeEach(attachmentEntriesOf);
+export function attachmentEntriesOf(endpoint: LocalEndpoint): EntryGroup<AttachedHook> {
+  const { hostIfName, hostIfIndex } = endpoint;
+  const queue = podQueue(endpoint);
+  return [
+    ...hooks({ name: hostIfName, ifIndex: hostIfIndex }, ['from_pod', 'to_pod']),
+    ...(queue === undefined
+      ? []
+      : hooks({ name: queue.farName, ifIndex: queue.farIfIndex }, ['from_pod', 'to_pod'])),
+  ];
+}
 
 // None if packets have no Ethernet header, which the program reads first: to_pod judges packets that arrive there.
-const entriesOfUplink: (uplink: Uplink) => EntryGroup<AttachedHook> = memoize((uplink) =>
-  uplink.mac === undefined ? [] : hooks(uplink, ['from_network']),
-);
+function entriesOfUplink(uplink: Uplink): EntryGroup<AttachedHook> {
+  return uplink.mac === undefined ? [] : hooks(uplink, ['from_network']);
+}
 
 // None until the device exists.
-const entriesOfOverlay: (overlay: OverlayDevice) => EntryGroup<AttachedHook> = memoize(
-  ({ name, ifIndex }) =>
-    ifIndex === undefined ? [] : hooks({ name, ifIndex }, ['from_overlay', 'to_overlay']),
-);
+function entriesOfOverlay({ name, ifIndex }: OverlayDevice): EntryGroup<AttachedHook> {
+  return ifIndex === undefined ? [] : hooks({ name, ifIndex }, ['from_overlay', 'to_overlay']);
+}
 
 function hooks(
   { name, ifIndex }: { readonly name: string; readonly ifIndex: IfIndex },

@@ -2,17 +2,16 @@
 // queue its egress (model/pod-queue.ts, bpf/limit.h). The pod reaches neither, and limits removed by other processes
 // are restored.
 
-import { memoize, memoizeEach } from '../../base/memoize.ts';
 import { listLinks } from '../../kernel/netlink/link.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
 import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { replaceTbf, tbfAt } from '../../kernel/netlink/tbf.ts';
-import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import { isQueueName, type PodQueue, podQueue } from '../../model/pod-queue.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { ofEachEndpoint, type StateContents } from '../contents.ts';
 import { writeEach } from '../writes.ts';
 import { isSoundQueue, makeQueue, removeQueue } from './queue-links.ts';
 import { type Bucket, bucketOf, isSameBucket } from './token-bucket.ts';
@@ -29,31 +28,27 @@ export interface LimitEntry {
   readonly sound: boolean;
 }
 
-export function limitEntries(desired: DesiredState): readonly EntryGroup<LimitEntry>[] {
-  return entriesOfEach(desired.endpoints);
+export function limitContents(): StateContents<LimitEntry> {
+  return ofEachEndpoint(limitEntriesOf);
 }
 
-export const limitEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<LimitEntry> = memoize(
-  (endpoint) => {
-    const { hostIfName, hostIfIndex, bandwidth, mtuBytes } = endpoint;
-    const { ingress, egress } = bandwidth ?? {};
-    const queue = podQueue(endpoint);
-    const entries: Keyed<LimitEntry>[] = [];
-    if (ingress !== undefined) {
-      const bucket = bucketOf(ingress, mtuBytes);
-      const entry = { name: hostIfName, ifIndex: hostIfIndex, bucket, sound: true };
-      entries.push([hostIfName, entry]);
-    }
-    if (egress !== undefined && queue !== undefined) {
-      const { name, ifIndex } = queue;
-      const bucket = bucketOf(egress, mtuBytes);
-      entries.push([name, { name, ifIndex, bucket, queue, sound: true }]);
-    }
-    return entries;
-  },
-);
-
-const entriesOfEach = memoizeEach(limitEntriesOf);
+export function limitEntriesOf(endpoint: LocalEndpoint): EntryGroup<LimitEntry> {
+  const { hostIfName, hostIfIndex, bandwidth, mtuBytes } = endpoint;
+  const { ingress, egress } = bandwidth ?? {};
+  const queue = podQueue(endpoint);
+  const entries: Keyed<LimitEntry>[] = [];
+  if (ingress !== undefined) {
+    const bucket = bucketOf(ingress, mtuBytes);
+    const entry = { name: hostIfName, ifIndex: hostIfIndex, bucket, sound: true };
+    entries.push([hostIfName, entry]);
+  }
+  if (egress !== undefined && queue !== undefined) {
+    const { name, ifIndex } = queue;
+    const bucket = bucketOf(egress, mtuBytes);
+    entries.push([name, { name, ifIndex, bucket, queue, sound: true }]);
+  }
+  return entries;
+}
 
 /**
  * Heddle's queues are identified by name; ingress buckets are checked only where a limit is desired. `hasQueues`:

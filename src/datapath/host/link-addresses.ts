@@ -1,16 +1,17 @@
 // Addresses of the VXLAN device: the router address of each own pod range, the source of host packets to remote pods.
 // Single addresses without a connected network: routes are in a separate table.
 
-import { memoize } from '../../base/memoize.ts';
+import { memoizeLast } from '../../base/memoize.ts';
 import { delAddress, listAddresses, replaceAddress } from '../../kernel/netlink/address.ts';
 import { linkByName } from '../../kernel/netlink/link.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
-import type { DesiredState, OverlayDevice, PodRange } from '../../model/desired.ts';
+import type { OverlayDevice, PodRange } from '../../model/desired.ts';
 import { overlayDeviceName } from '../../model/network/overlay-device.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { familyBits } from '../../net/prefix.ts';
 import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import type { StateContents } from '../contents.ts';
 import { writeBatch } from '../writes.ts';
 
 export interface LinkAddressEntry {
@@ -21,21 +22,25 @@ export interface LinkAddressEntry {
 }
 
 /** Empty until the device exists. */
-export function linkAddressEntries(desired: DesiredState): readonly EntryGroup<LinkAddressEntry>[] {
-  const { overlay, podRanges } = desired;
-  return overlay === undefined ? [] : [entries(overlay)(podRanges)];
+export function linkAddressContents(): StateContents<LinkAddressEntry> {
+  const entries = memoizeLast(entriesOfDevice);
+  return {
+    groups: ({ overlay, podRanges }) =>
+      overlay === undefined ? [] : [entries(overlay, podRanges)],
+  };
 }
 
-const entries = memoize(({ ifIndex, name }: OverlayDevice) =>
-  memoize((podRanges: readonly PodRange[]): EntryGroup<LinkAddressEntry> => {
-    if (ifIndex === undefined) return [];
-    return podRanges.map(({ router }): Keyed<LinkAddressEntry> => {
-      const prefixLength = familyBits(addressFamily(router));
-      const entry = { ifIndex, ifName: name, address: router, prefixLength };
-      return [keyOf(entry), entry];
-    });
-  }),
-);
+function entriesOfDevice(
+  { ifIndex, name }: OverlayDevice,
+  podRanges: readonly PodRange[],
+): EntryGroup<LinkAddressEntry> {
+  if (ifIndex === undefined) return [];
+  return podRanges.map(({ router }): Keyed<LinkAddressEntry> => {
+    const prefixLength = familyBits(addressFamily(router));
+    const entry = { ifIndex, ifName: name, address: router, prefixLength };
+    return [keyOf(entry), entry];
+  });
+}
 
 function keyOf({ address, prefixLength, ifName }: LinkAddressEntry): string {
   return `${address}/${prefixLength} dev ${ifName}`;

@@ -1,6 +1,6 @@
 // Permanent neighbour entries: the MAC of each pod address on its host interface, so that no ARP or NDP is needed.
 
-import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
+import { memoizeLast } from '../../base/memoize.ts';
 import {
   delNeighbour,
   listNeighbours,
@@ -9,12 +9,12 @@ import {
 } from '../../kernel/netlink/neighbour.ts';
 import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
-import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import { ofEachEndpoint, type StateContents } from '../contents.ts';
 import { routeProtocol } from '../ids.ts';
 import { writeBatch } from '../writes.ts';
 
@@ -24,19 +24,20 @@ export interface NeighbourEntry {
   readonly mac: Mac;
 }
 
-export function neighbourEntries(desired: DesiredState): readonly EntryGroup<NeighbourEntry>[] {
-  return entriesOfEach(desired.endpoints);
+export function neighbourContents(): StateContents<NeighbourEntry> {
+  return ofEachEndpoint(neighbourEntriesOf);
 }
 
-export const neighbourEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<NeighbourEntry> = memoize(
-  ({ addresses, hostIfIndex, mac }) =>
-    addresses.map((address) => {
-      const entry = { ifIndex: hostIfIndex, address, mac };
-      return [keyOf(entry), entry];
-    }),
-);
-
-const entriesOfEach = memoizeEach(neighbourEntriesOf);
+export function neighbourEntriesOf({
+  addresses,
+  hostIfIndex,
+  mac,
+}: LocalEndpoint): EntryGroup<NeighbourEntry> {
+  return addresses.map((address) => {
+    const entry = { ifIndex: hostIfIndex, address, mac };
+    return [keyOf(entry), entry];
+  });
+}
 
 function keyOf({ address, ifIndex }: NeighbourEntry): string {
   return `${address} dev index ${ifIndex}`;

@@ -12,22 +12,19 @@ import {
   replaceNeighbour,
 } from '../../kernel/netlink/neighbour.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
-import type { DesiredState, NextHop } from '../../model/desired.ts';
-import type { EntryFailure, EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import type { NextHop } from '../../model/desired.ts';
+import type { EntryFailure, Keyed, Table } from '../../reconcile/table.ts';
+import type { StateContents } from '../contents.ts';
 import { nextHopProtocol } from '../ids.ts';
 import { writeBatch } from '../writes.ts';
 import { isPodNeighbour, type NeighbourListing, neighbourListing } from './neighbours.ts';
 
-export function nextHopEntries({ nextHops }: DesiredState): readonly EntryGroup<NextHop>[] {
-  return groups(nextHops);
+export function nextHopContents(): StateContents<NextHop> {
+  // One group, in which unchanged next hops keep their entries.
+  const keyed = memoize((hop: NextHop): Keyed<NextHop> => [keyOf(hop), hop]);
+  const group = memoizeLast((nextHops: readonly NextHop[]) => nextHops.map(keyed));
+  return { groups: ({ nextHops }) => [group(nextHops)] };
 }
-
-// One group, in which unchanged next hops keep their entries.
-const groups = memoizeLast((nextHops: readonly NextHop[]): readonly EntryGroup<NextHop>[] => [
-  nextHops.map(keyed),
-]);
-
-const keyed = memoize((hop: NextHop): Keyed<NextHop> => [keyOf(hop), hop]);
 
 function keyOf({ address, ifIndex }: Pick<NextHop, 'address' | 'ifIndex'>): string {
   return `${address} dev index ${ifIndex}`;

@@ -1,15 +1,16 @@
 // The only device that heddle creates: VXLAN with a tunnel key per packet, so that it serves all nodes.
 
-import { memoize } from '../../base/memoize.ts';
+import { memoizeLast } from '../../base/memoize.ts';
 import { delLink, linkByName, setLink } from '../../kernel/netlink/link.ts';
 import type { Link } from '../../kernel/netlink/link-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
 import { addVxlan } from '../../kernel/netlink/vxlan.ts';
-import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
+import type { OverlayDevice } from '../../model/desired.ts';
 import { overlayDeviceName, overlayMac } from '../../model/network/overlay-device.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Port } from '../../net/port.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import type { StateContents } from '../contents.ts';
 import { sameFields } from '../same-fields.ts';
 import { writeEach } from '../writes.ts';
 import { namingPortHolder } from './port-holder.ts';
@@ -25,14 +26,15 @@ export interface LinkEntry {
   readonly sound: boolean;
 }
 
-export function linkEntries({ overlay }: DesiredState): readonly EntryGroup<LinkEntry>[] {
-  return overlay === undefined ? [] : [overlayEntries(overlay)];
+export function linkContents(): StateContents<LinkEntry> {
+  const entries = memoizeLast(entriesOfOverlay);
+  return { groups: ({ overlay }) => (overlay === undefined ? [] : [entries(overlay)]) };
 }
 
-const overlayEntries = memoize(({ name, port, mtuBytes }: OverlayDevice): EntryGroup<LinkEntry> => {
+function entriesOfOverlay({ name, port, mtuBytes }: OverlayDevice): EntryGroup<LinkEntry> {
   const entry: LinkEntry = { name, port, mac: overlayMac, mtuBytes, sound: true };
   return [[name, entry]];
-});
+}
 
 /** Heddle's is the device with its name. */
 export function linkTable(socket: NetlinkSocket): Table<LinkEntry> {

@@ -1,21 +1,21 @@
 // The kernel's routes for packets that take the stack: host traffic, masqueraded replies, ICMP errors. Heddle's have
 // its protocol number; another process's route is never replaced.
 
-import { joinLists } from '../../base/changed-span.ts';
 import { unreachable } from '../../base/exhaustive.ts';
-import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
+import { memoize, memoizeLast } from '../../base/memoize.ts';
 import { isKernelError, KernelError } from '../../kernel/errno.ts';
 import type { Dumps } from '../../kernel/netlink/protocol/request.ts';
 import { steadyListing } from '../../kernel/netlink/protocol/steady-listing.ts';
 import { addRoute, delRoute, listRoutes, replaceRoute } from '../../kernel/netlink/route.ts';
 import type { RouteRecord } from '../../kernel/netlink/route-record.ts';
 import type { NetlinkSocket } from '../../kernel/netlink/socket.ts';
-import type { DesiredState, PodRange, RemoteRange } from '../../model/desired.ts';
+import type { PodRange, RemoteRange } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Address, AddressFamily } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { hostPrefix, type Prefix, prefixFamily } from '../../net/prefix.ts';
 import type { EntryFailure, EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { ofEachEndpoint, type StateContents } from '../contents.ts';
 import { mainTable, routeProtocol } from '../ids.ts';
 import { sameFields } from '../same-fields.ts';
 import { writeBatch } from '../writes.ts';
@@ -29,71 +29,61 @@ export interface RouteEntry {
   readonly source: Address | undefined;
 }
 
-export function routeEntries(desired: DesiredState): readonly EntryGroup<RouteEntry>[] {
-  const { endpoints, podRanges, remoteRanges, overlay } = desired;
-  // The kernel accepts no route over a device that is down: only the failure of the device is reported, not one per
-  // route.
-  const device = overlay?.isDown ? undefined : overlay?.ifIndex;
-  const ofNodes = [
-    ownEntries(podRanges),
-    remoteEntries(remoteRanges, device, routerOf(podRanges, 4), routerOf(podRanges, 6)),
-  ];
-  return join(ofNodes, entriesOfEach(endpoints));
+export function routeContents(): StateContents<RouteEntry> {
+  const ofOwn = memoizeLast((podRanges: readonly PodRange[]) => podRanges.map(ownRange));
+  const ofRange = memoizeLast(remoteRange);
+  // One group, in which unchanged ranges keep their entries: thousands of groups would cost every settle.
+  const ofRanges = memoizeLast(
+    (
+      remoteRanges: readonly RemoteRange[],
+      toEntries: (range: RemoteRange) => EntryGroup<RouteEntry>,
+    ) => remoteRanges.flatMap(toEntries),
+  );
+  return {
+    ...ofEachEndpoint(routeEntriesOf),
+    groups: ({ podRanges, remoteRanges, overlay }) => {
+      // The kernel accepts no route over a device that is down: only the failure of the device is reported, not one per
+      // route.
+      const device = overlay?.isDown ? undefined : overlay?.ifIndex;
+      const toEntries = ofRange(device, routerOf(podRanges, 4), routerOf(podRanges, 6));
+      return [ofOwn(podRanges), ofRanges(remoteRanges, toEntries)];
+    },
+  };
 }
-
-const join = joinLists<EntryGroup<RouteEntry>>();
-
-const ownEntries = memoize(
-  (podRanges: readonly PodRange[]): EntryGroup<RouteEntry> => podRanges.map(ownRange),
-);
-
-// One group, in which unchanged ranges keep their entries: thousands of groups would cost every settle.
-const remoteEntries = memoizeLast(
-  (
-    remoteRanges: readonly RemoteRange[],
-    overlay: IfIndex | undefined,
-    router4: Address | undefined,
-    router6: Address | undefined,
-  ): EntryGroup<RouteEntry> => remoteRanges.flatMap(remoteRange(overlay, router4, router6)),
-);
 
 function routerOf(podRanges: readonly PodRange[], family: AddressFamily): Address | undefined {
   return podRanges.find(({ prefix }) => prefixFamily(prefix) === family)?.router;
 }
 
-export const routeEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<RouteEntry> = memoize(
-  ({ addresses, hostIfIndex }) =>
-    addresses.map((address) => entry(hostPrefix(address), { ifIndex: hostIfIndex })),
-);
-
-const entriesOfEach = memoizeEach(routeEntriesOf);
+export function routeEntriesOf({ addresses, hostIfIndex }: LocalEndpoint): EntryGroup<RouteEntry> {
+  return addresses.map((address) => entry(hostPrefix(address), { ifIndex: hostIfIndex }));
+}
 
 // Addresses of the node's range without a pod: an ICMP error for the sender instead of a trip to the default gateway.
 function ownRange({ prefix }: PodRange): Keyed<RouteEntry> {
   return entry(prefix, { type: 'unreachable' });
 }
 
-const remoteRange = memoizeLast(
-  (
-    overlay: IfIndex | undefined,
-    router4: Address | undefined,
-    router6: Address | undefined,
-  ): ((range: RemoteRange) => EntryGroup<RouteEntry>) =>
-    memoize(({ prefix, path }) => {
-      switch (path.kind) {
-        case 'native':
-          return [entry(prefix, { gateway: path.nextHop, ifIndex: path.ifIndex })];
-        case 'overlay': {
-          if (overlay === undefined) return [];
-          // Remote nodes route the router address, but not necessarily the node's own, back through the tunnel.
-          const source = prefixFamily(prefix) === 4 ? router4 : router6;
-          return [entry(prefix, { ifIndex: overlay, source })];
-        }
-        default:
-          return unreachable(path);
+function remoteRange(
+  overlay: IfIndex | undefined,
+  router4: Address | undefined,
+  router6: Address | undefined,
+): (range: RemoteRange) => EntryGroup<RouteEntry> {
+  return memoize(({ prefix, path }) => {
+    switch (path.kind) {
+      case 'native':
+        return [entry(prefix, { gateway: path.nextHop, ifIndex: path.ifIndex })];
+      case 'overlay': {
+        if (overlay === undefined) return [];
+        // Remote nodes route the router address, but not necessarily the node's own, back through the tunnel.
+        const source = prefixFamily(prefix) === 4 ? router4 : router6;
+        return [entry(prefix, { ifIndex: overlay, source })];
       }
-    }),
-);
+      default:
+        return unreachable(path);
+    }
+  });
+}
 
 function entry(destination: Prefix, rest: Partial<RouteEntry>): Keyed<RouteEntry> {
   const { type = 'unicast', gateway, ifIndex, source } = rest;

@@ -4,11 +4,9 @@
 // (datapath/nft/masquerade.ts). `default` stays as well: heddle's interfaces are set individually, whatever a hardened
 // node gives to new ones.
 
-import { joinLists } from '../../base/changed-span.ts';
-import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
+import { memoizeLast } from '../../base/memoize.ts';
 import { isKernelError } from '../../kernel/errno.ts';
 import { readSysctl, type SysctlName, writeSysctl } from '../../kernel/sysctl.ts';
-import type { DesiredState } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
 import type { Uplink } from '../../model/host.ts';
 import { overlayDeviceName } from '../../model/network/overlay-device.ts';
@@ -17,6 +15,7 @@ import type { IfIndex } from '../../net/if-index.ts';
 import { isReachedByLoopback } from '../../net/port-mapping.ts';
 import { prefixFamily } from '../../net/prefix.ts';
 import type { EntryGroup, Keyed, Table } from '../../reconcile/table.ts';
+import { ofEachEndpoint, type StateContents } from '../contents.ts';
 import { writeEach } from '../writes.ts';
 
 export interface SysctlEntry {
@@ -50,59 +49,58 @@ export interface SysctlMemory {
   forget(name: SysctlName): void;
 }
 
-export function sysctlEntries(desired: DesiredState): readonly EntryGroup<SysctlEntry>[] {
-  const { podRanges, strayAddresses, uplinks, routerAdvertised, overlay, endpoints } = desired;
-  // Also for pods from before the Node object was deleted or got other ranges.
-  const families = new Set([
-    ...podRanges.map(({ prefix }) => prefixFamily(prefix)),
-    ...strayAddresses.map(addressFamily),
-  ]);
-  const hasIpv4 = families.has(4);
-  const hasIpv6 = families.has(6);
-  const ofNode = [
-    nodeEntries(hasIpv4, hasIpv6, uplinks, routerAdvertised),
-    overlayEntries(hasIpv4, hasIpv6, overlay?.ifIndex),
-  ];
-  return join(ofNode, entriesOfEach(endpoints));
+export function sysctlContents(): StateContents<SysctlEntry> {
+  const ofNode = memoizeLast(nodeEntries);
+  const ofOverlay = memoizeLast(overlayEntries);
+  return {
+    ...ofEachEndpoint(sysctlEntriesOf),
+    groups: ({ podRanges, strayAddresses, uplinks, routerAdvertised, overlay }) => {
+      // Also for pods from before the Node object was deleted or got other ranges.
+      const families = new Set([
+        ...podRanges.map(({ prefix }) => prefixFamily(prefix)),
+        ...strayAddresses.map(addressFamily),
+      ]);
+      const [hasIpv4, hasIpv6] = [families.has(4), families.has(6)];
+      return [
+        ofNode(hasIpv4, hasIpv6, uplinks, routerAdvertised),
+        ofOverlay(hasIpv4, hasIpv6, overlay?.ifIndex),
+      ];
+    },
+  };
 }
 
-const join = joinLists<EntryGroup<SysctlEntry>>();
+export function sysctlEntriesOf(endpoint: LocalEndpoint): EntryGroup<SysctlEntry> {
+  const { hostIfName, hostIfIndex, addresses, portMappings = [] } = endpoint;
+  const families = addresses.map(addressFamily);
+  const has = { hasIpv4: families.includes(4), hasIpv6: families.includes(6) };
+  const entries = own(hostIfName, hostIfIndex, has);
+  const isReached = has.hasIpv4 && portMappings.some(isReachedByLoopback);
+  return isReached ? [...entries, routeLocalnet(hostIfName, hostIfIndex)] : entries;
+}
 
-export const sysctlEntriesOf: (endpoint: LocalEndpoint) => EntryGroup<SysctlEntry> = memoize(
-  (endpoint) => {
-    const { hostIfName, hostIfIndex, addresses, portMappings = [] } = endpoint;
-    const families = addresses.map(addressFamily);
-    const has = { hasIpv4: families.includes(4), hasIpv6: families.includes(6) };
-    const entries = own(hostIfName, hostIfIndex, has);
-    const isReached = has.hasIpv4 && portMappings.some(isReachedByLoopback);
-    return isReached ? [...entries, routeLocalnet(hostIfName, hostIfIndex)] : entries;
-  },
-);
+function nodeEntries(
+  hasIpv4: boolean,
+  hasIpv6: boolean,
+  uplinks: readonly Uplink[],
+  others: readonly string[] | undefined,
+): EntryGroup<SysctlEntry> {
+  // The node's main switch comes first, because it switches every interface.
+  const ipv4 = hasIpv4
+    ? [forward('net/ipv4/ip_forward'), ...uplinks.map(({ name }) => forward(forwarding(name)))]
+    : [];
+  const ipv6 = hasIpv6
+    ? [...acceptRa(uplinks, others), forward('net/ipv6/conf/all/forwarding')]
+    : [];
+  return [...ipv4, ...ipv6];
+}
 
-const entriesOfEach = memoizeEach(sysctlEntriesOf);
-
-const nodeEntries = memoizeLast(
-  (
-    hasIpv4: boolean,
-    hasIpv6: boolean,
-    uplinks: readonly Uplink[],
-    others: readonly string[] | undefined,
-  ): EntryGroup<SysctlEntry> => {
-    // The node's main switch comes first, because it switches every interface.
-    const ipv4 = hasIpv4
-      ? [forward('net/ipv4/ip_forward'), ...uplinks.map(({ name }) => forward(forwarding(name)))]
-      : [];
-    const ipv6 = hasIpv6
-      ? [...acceptRa(uplinks, others), forward('net/ipv6/conf/all/forwarding')]
-      : [];
-    return [...ipv4, ...ipv6];
-  },
-);
-
-const overlayEntries = memoizeLast(
-  (hasIpv4: boolean, hasIpv6: boolean, ifIndex: IfIndex | undefined): EntryGroup<SysctlEntry> =>
-    ifIndex === undefined ? [] : own(overlayDeviceName, ifIndex, { hasIpv4, hasIpv6 }),
-);
+function overlayEntries(
+  hasIpv4: boolean,
+  hasIpv6: boolean,
+  ifIndex: IfIndex | undefined,
+): EntryGroup<SysctlEntry> {
+  return ifIndex === undefined ? [] : own(overlayDeviceName, ifIndex, { hasIpv4, hasIpv6 });
+}
 
 // The node's own connections to a host port on 127.0.0.1 are routed to the pod with that source address until
 // masquerading replaces it: the kernel allows this only on interfaces with route_localnet. Packets of a pod to the

@@ -4,9 +4,10 @@
 // generation.
 
 import { memoizeLast } from '../../base/memoize.ts';
-import type { DesiredState, OverlayDevice } from '../../model/desired.ts';
+import type { OverlayDevice } from '../../model/desired.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { EntryGroup, Table } from '../../reconcile/table.ts';
+import type { StateContents } from '../contents.ts';
 import type { Underlay } from '../generated.ts';
 import { bpfMapTable, type MapEntry, type WritableMap } from './map-table.ts';
 
@@ -14,15 +15,14 @@ export type UnderlayEntry = MapEntry<number, Underlay>;
 
 const none: Underlay = { address: parseAddress('::'), ifindex: 0, port: 0 };
 
-export function underlayEntries({ overlay }: DesiredState): readonly EntryGroup<UnderlayEntry>[] {
-  return entries(overlay);
+export function underlayContents(): StateContents<UnderlayEntry> {
+  const entries = memoizeLast(
+    (overlay: OverlayDevice | undefined): EntryGroup<UnderlayEntry> => [
+      ['uplink', { key: 0, value: overlay === undefined ? none : underlayOf(overlay) }],
+    ],
+  );
+  return { groups: ({ overlay }) => [entries(overlay)] };
 }
-
-const entries = memoizeLast(
-  (overlay: OverlayDevice | undefined): readonly EntryGroup<UnderlayEntry>[] => [
-    [['uplink', { key: 0, value: overlay === undefined ? none : underlayOf(overlay) }]],
-  ],
-);
 
 function underlayOf({ address, exit, port }: OverlayDevice): Underlay {
   return { address: address ?? none.address, ifindex: exit?.ifIndex ?? 0, port };

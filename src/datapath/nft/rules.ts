@@ -2,11 +2,15 @@
 // tunnel's port accepts only packets of other nodes and excludes them from connection tracking, host ports lead to
 // pods, and packets of direct flows in the stack are not tracked.
 
-import { memoize, memoizeEach, memoizeLast } from '../../base/memoize.ts';
-import type { DesiredState, Masquerade, TunnelEnds } from '../../model/desired.ts';
+import type { Entries } from '../../base/collections/collection.ts';
+import { mapEach } from '../../base/collections/derived.ts';
+import { memoizeLast } from '../../base/memoize.ts';
+import type { Masquerade, TunnelEnds } from '../../model/desired.ts';
 import type { LocalEndpoint } from '../../model/endpoint.ts';
+import type { AddressFamily } from '../../net/address.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import type { EntryGroup } from '../../reconcile/table.ts';
+import { ofEachEndpoint, type StateContents } from '../contents.ts';
 import { nftKey } from '../ids.ts';
 import { directRules } from './direct.ts';
 import { contentEntries, keyed, type NftEntry, tableEntry } from './entries.ts';
@@ -16,16 +20,24 @@ import { tunnelRules } from './tunnel.ts';
 
 type Group = EntryGroup<NftEntry>;
 
-export function nftEntries(desired: DesiredState): readonly Group[] {
-  const { masquerade, tunnelEnds, overlay, endpoints, hostPortAddresses, podRanges } = desired;
-  const mapped = hostPorts(withHostPorts(endpoints));
-  return groups(
-    mapped,
-    podRanges.length === 0 ? nothing : directPart,
-    tunnelPart(tunnelEnds, masquerade !== undefined, hostPortAddresses !== undefined),
-    masqueradePart(masquerade, overlay?.name),
-    hostPortPart(hasFamily(mapped, 4), hasFamily(mapped, 6), hostPortAddresses),
-  );
+export function nftContents(): StateContents<NftEntry> {
+  const tunnel = memoizeLast(tunnelPart);
+  const masquerading = memoizeLast(masqueradePart);
+  const hostPorts = memoizeLast(hostPortPart);
+  const families = memoizeLast(mappedFamilies);
+  return {
+    ...ofEachEndpoint((endpoint) => hostPortsOfEach(endpoint).group),
+    groups: ({ masquerade, tunnelEnds, overlay, endpoints, hostPortAddresses, podRanges }) => {
+      const mapped = families(endpoints).values();
+      const parts = [
+        podRanges.length === 0 ? nothing : directPart,
+        tunnel(tunnelEnds, masquerade !== undefined, hostPortAddresses !== undefined),
+        masquerading(masquerade, overlay?.name),
+        hostPorts(hasFamily(mapped, 4), hasFamily(mapped, 6), hostPortAddresses),
+      ].filter((part) => part.length > 0);
+      return parts.length === 0 ? [] : [tablePart, ...parts];
+    },
+  };
 }
 
 /**
@@ -47,56 +59,47 @@ const ranks = { direct: 0, tunnel: 100, masquerade: 200, hostPorts: 300 } as con
 
 const directPart = keyed(contentEntries(directRules, ranks.direct));
 
-const tunnelPart = memoizeLast(
-  (ends: TunnelEnds | undefined, isTracking: boolean, hasServices: boolean): Group =>
-    ends === undefined
-      ? nothing
-      : keyed(contentEntries(tunnelRules(ends, { isTracking, hasServices }), ranks.tunnel)),
-);
+function tunnelPart(
+  ends: TunnelEnds | undefined,
+  isTracking: boolean,
+  hasServices: boolean,
+): Group {
+  if (ends === undefined) return nothing;
+  return keyed(contentEntries(tunnelRules(ends, { isTracking, hasServices }), ranks.tunnel));
+}
 
-const masqueradePart = memoizeLast(
-  (masquerade: Masquerade | undefined, tunnel?: string): Group =>
-    masquerade === undefined
-      ? nothing
-      : keyed(contentEntries(masqueradeRules(masquerade, tunnel), ranks.masquerade)),
-);
+function masqueradePart(masquerade: Masquerade | undefined, tunnel?: string): Group {
+  if (masquerade === undefined) return nothing;
+  return keyed(contentEntries(masqueradeRules(masquerade, tunnel), ranks.masquerade));
+}
 
-const hostPortPart = memoizeLast(
-  (hasIpv4: boolean, hasIpv6: boolean, own: readonly Prefix[] | undefined): Group => {
-    const families = [...(hasIpv4 ? ([4] as const) : []), ...(hasIpv6 ? ([6] as const) : [])];
-    return keyed(contentEntries(hostPortRules(families, own), ranks.hostPorts));
-  },
-);
+function hostPortPart(
+  hasIpv4: boolean,
+  hasIpv6: boolean,
+  own: readonly Prefix[] | undefined,
+): Group {
+  const families = [...(hasIpv4 ? ([4] as const) : []), ...(hasIpv6 ? ([6] as const) : [])];
+  return keyed(contentEntries(hostPortRules(families, own), ranks.hostPorts));
+}
 
-const hostPortsOfEach = memoize((endpoint: LocalEndpoint) => {
+function hostPortsOfEach(endpoint: LocalEndpoint): {
+  readonly families: readonly AddressFamily[];
+  readonly group: Group;
+} {
   const { families, elements } = hostPortsOf(endpoint);
   return { families, group: keyed(elements) };
-});
-
-type Mapped = readonly ReturnType<typeof hostPortsOfEach>[];
-
-const hostPorts = memoizeEach(hostPortsOfEach);
-
-function hasFamily(mapped: Mapped, family: 4 | 6): boolean {
-  return mapped.some(({ families }) => families.includes(family));
 }
 
-let lastWithHostPorts: readonly LocalEndpoint[] = [];
+type Families = readonly AddressFamily[];
 
-const hasHostPorts = memoizeEach(({ portMappings = [] }: LocalEndpoint) => portMappings.length > 0);
-
-// The same array while its contents are the same: most pods have no host ports.
-function withHostPorts(endpoints: readonly LocalEndpoint[]): readonly LocalEndpoint[] {
-  const has = hasHostPorts(endpoints);
-  const found = endpoints.filter((_, index) => has[index]);
-  const isSame =
-    found.length === lastWithHostPorts.length &&
-    found.every((endpoint, index) => endpoint === lastWithHostPorts[index]);
-  if (!isSame) lastWithHostPorts = found;
-  return lastWithHostPorts;
+// Of the endpoints with host ports, which are few.
+function mappedFamilies(endpoints: Entries<string, LocalEndpoint>): Entries<string, Families> {
+  return mapEach(endpoints, (endpoint, key): readonly (readonly [string, Families])[] => {
+    const { families } = hostPortsOf(endpoint);
+    return families.length === 0 ? [] : [[key, families]];
+  });
 }
 
-const groups = memoizeLast((mapped: Mapped, ...parts: readonly Group[]): readonly Group[] => {
-  const some = parts.filter((part) => part.length > 0);
-  return some.length === 0 ? [] : [tablePart, ...some, ...mapped.map(({ group }) => group)];
-});
+function hasFamily(mapped: readonly Families[], family: AddressFamily): boolean {
+  return mapped.some((families) => families.includes(family));
+}

@@ -8,7 +8,7 @@ import type { DesiredState } from '../../model/desired.ts';
 import { Reconciler } from '../../reconcile/reconciler.ts';
 import type { Restored, SettleReport } from '../../reconcile/status.ts';
 import { trackTable } from '../../reconcile/tracked-table.ts';
-import { nftEntries } from './rules.ts';
+import { nftContents } from './rules.ts';
 import { nftTable } from './table.ts';
 
 interface Process {
@@ -19,7 +19,7 @@ interface Process {
 /** A new process: it knows nothing about the previous one. */
 function start(nft: FakeNft): Process {
   const restored: Restored[] = [];
-  const reconciler = new Reconciler<DesiredState>([trackTable(nftTable(nft), nftEntries)], {
+  const reconciler = new Reconciler<DesiredState>([trackTable(nftTable(nft), nftContents())], {
     onRestored: (what) => restored.push(what),
     backoff: { firstMs: 0, maxMs: 0 },
   });

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { computeDesired } from '../../../test/support/compute-desired.ts';
 import type { ClusterNode, ClusterService } from '../../cluster/objects.ts';
 import { emptyClusterState } from '../../cluster/state.ts';
 import { parseAddress } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { parsePrefix } from '../../net/prefix.ts';
 import { nodeNames } from '../../observe/node-names.ts';
-import { computeDesired } from '../compute-desired.ts';
 import type { DesiredState, RoutingMode } from '../desired.ts';
 import type { HostFacts } from '../host.ts';
 

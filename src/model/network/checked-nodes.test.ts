@@ -10,7 +10,8 @@ import {
 } from '../../../test/support/claiming-nodes.ts';
 import { type Prefix, parsePrefix, prefixesOverlap } from '../../net/prefix.ts';
 import { checkNodes } from './checked-nodes.ts';
-import { serviceAddresses } from './service-addresses.ts';
+import { OccupiedRanges } from './occupied.ts';
+import { FollowedServices } from './service-addresses.ts';
 
 test('valid claims are used unchanged, as the same objects', () => {
   const nodes = new Map(Object.entries(good).map(([name, rest]) => [name, node(name, rest)]));
@@ -18,7 +19,8 @@ test('valid claims are used unchanged, as the same objects', () => {
     config: { nodeName: 'n1', mode: 'native' },
     nodes,
     host,
-    services: serviceAddresses(new Map(), nodes),
+    occupied: new OccupiedRanges().flawOf(host),
+    services: new FollowedServices().follow(new Map(), nodes),
   });
   assert.deepEqual(found.problems, []);
   assert.deepEqual(found.nodes, [...nodes.values()]);

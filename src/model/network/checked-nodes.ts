@@ -36,7 +36,7 @@ import {
   nodeClaims,
   type RangeClaim,
 } from './node-claims.ts';
-import { type Occupation, occupiedFlaw, ownAddresses } from './occupied.ts';
+import { type Occupation, type OccupiedFlaw, ownAddresses } from './occupied.ts';
 import type { RangeOwners } from './pod-ranges.ts';
 import type { ServiceAddresses } from './service-addresses.ts';
 import { isNarrow } from './special-ranges.ts';
@@ -47,6 +47,8 @@ export interface CheckInputs {
   readonly nodes: NetworkNodes;
   readonly host: HostFacts;
   readonly services: ServiceAddresses;
+  /** Of the host. */
+  readonly occupied: OccupiedFlaw;
   /** Result of the last check; absent: there was none. */
   readonly held?: HeldClaims | undefined;
 }
@@ -215,8 +217,7 @@ class Check {
 
   #takeRange(claim: RangeClaim, node: NetworkNode): void {
     if (this.#isSeen(claim)) return;
-    const { host } = this.#inputs;
-    const occupied = claim.flaw === undefined ? occupiedFlaw(host)(claim.ordered) : undefined;
+    const occupied = claim.flaw === undefined ? this.#inputs.occupied(claim.ordered) : undefined;
     const flaw =
       claim.flaw ??
       occupied?.flaw ??

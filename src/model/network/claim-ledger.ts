@@ -2,7 +2,7 @@
 // overlap, so a claim is compared only with its neighbours in order: neither the prefix lengths that Nodes choose nor
 // the number of claims matters much.
 
-import { OrderedList } from '../../base/ordered-list.ts';
+import { OrderedList } from '../../base/collections/ordered-list.ts';
 import type { Address } from '../../net/address.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import { contains, type OrderedPrefix } from '../prefix-order.ts';

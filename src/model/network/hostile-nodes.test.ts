@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { computeDesired } from '../../../test/support/compute-desired.ts';
 import type { ClusterNode } from '../../cluster/objects.ts';
 import { emptyClusterState } from '../../cluster/state.ts';
 import {
@@ -14,7 +15,6 @@ import {
 } from '../../net/address.ts';
 import type { IfIndex } from '../../net/if-index.ts';
 import { type Prefix, parsePrefix, prefixAddress, prefixLength } from '../../net/prefix.ts';
-import { computeDesired } from '../compute-desired.ts';
 import type { DesiredState, RoutingMode } from '../desired.ts';
 import type { HostFacts } from '../host.ts';
 

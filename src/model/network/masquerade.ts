@@ -1,7 +1,7 @@
 // Which pod packets get the node's address when they leave it, and which address: packets to destinations outside the
 // cluster, on any interface.
 
-import { memoize, memoizeLast } from '../../base/memoize.ts';
+import { memoize } from '../../base/memoize.ts';
 import { type Address, addressFamily } from '../../net/address.ts';
 import { familyBits, hostPrefix, type Prefix } from '../../net/prefix.ts';
 import type { Masquerade, ModelConfig, NodeSource, PodRange } from '../desired.ts';
@@ -84,8 +84,8 @@ const neighbouring = memoize((host: HostFacts) => {
   const isNeighbour = (address: Address): boolean => networkOf(networks, address) !== undefined;
   const gateways = occupiedBy(host, 'gateway');
   const apiServers = occupiedBy(host, 'api server');
-  return memoizeLast((own: NetworkNode | undefined) =>
-    memoize((node: NetworkNode): readonly OrderedPrefix[] => {
+  const of = (own: NetworkNode | undefined): ((node: NetworkNode) => readonly OrderedPrefix[]) =>
+    memoize((node) => {
       const { addresses } = nodePrefixes(node);
       const mayServeApi = own !== undefined && compareAge(node, own) <= 0;
       return ([4, 6] as const).flatMap((family) => {
@@ -96,8 +96,10 @@ const neighbouring = memoize((host: HostFacts) => {
         if (found === undefined || gateways.has(found.prefix)) return [];
         return mayServeApi || !apiServers.has(found.prefix) ? [found] : [];
       });
-    }),
-  );
+    });
+  const withNode = memoize((own: NetworkNode) => of(own));
+  const withoutNode = of(undefined);
+  return (own: NetworkNode | undefined) => (own === undefined ? withoutNode : withNode(own));
 });
 
 function occupiedBy(

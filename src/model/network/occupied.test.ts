@@ -4,7 +4,7 @@ import { parseAddress } from '../../net/address.ts';
 import { parsePrefix } from '../../net/prefix.ts';
 import type { HostFacts } from '../host.ts';
 import { orderedPrefix } from '../prefix-order.ts';
-import { occupiedFlaw } from './occupied.ts';
+import { OccupiedRanges } from './occupied.ts';
 
 test('a range is compared with only a few of very many addresses of the node', () => {
   const addresses = Array.from({ length: 5_000 }, (_, index) => ({
@@ -12,7 +12,7 @@ test('a range is compared with only a few of very many addresses of the node', (
     ...{ prefixLength: 32, ifName: 'kube-ipvs0', leadsNowhere: true },
   }));
   const host: HostFacts = { uplinks: [], addresses };
-  const flaw = occupiedFlaw(host);
+  const flaw = new OccupiedRanges().flawOf(host);
   let looked = 0;
   const ranges = 1_000;
   for (let index = 0; index < ranges; index++) {

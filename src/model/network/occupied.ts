@@ -1,7 +1,7 @@
 // Address space used on this node or by the control plane, which no Node can have for its pods: the node's own
 // addresses and networks, its gateways, the API server.
 
-import { memoize } from '../../base/memoize.ts';
+import { memoizeLast } from '../../base/memoize.ts';
 import { hostPrefix, makePrefix, type Prefix, prefixLength } from '../../net/prefix.ts';
 import type { HostAddress, HostFacts, OccupiedRange } from '../host.ts';
 import { PrefixIndex } from '../prefix-index.ts';
@@ -28,17 +28,51 @@ export interface Occupation {
 /** Undefined if nothing of this node is in the range. */
 export type OccupiedFlaw = (range: OrderedPrefix) => Occupation | undefined;
 
-// A node may have ten thousand addresses (those of all Services, on kube-ipvs0), and two thousand ranges are checked.
-export const occupiedFlaw: (host: HostFacts) => OccupiedFlaw = memoize((host) => {
-  const indexes = occupiedOf(host).map((all) => new PrefixIndex(all));
-  return (range) => {
-    for (const index of indexes) {
-      const found = index.meeting(range);
-      if (found !== undefined) return occupation(found, range);
-    }
-    return undefined;
-  };
-});
+/** Follows what the node looks like. */
+export class OccupiedRanges {
+  #ordered: ReadonlyMap<Prefix, OrderedPrefix> = new Map();
+
+  // A node may have ten thousand addresses (those of all Services, on kube-ipvs0), and two thousand ranges are checked.
+  readonly flawOf: (host: HostFacts) => OccupiedFlaw = memoizeLast((host) => {
+    const indexes = this.#occupiedOf(host).map((all) => new PrefixIndex(all));
+    return (range) => {
+      for (const index of indexes) {
+        const found = index.meeting(range);
+        if (found !== undefined) return occupation(found, range);
+      }
+      return undefined;
+    };
+  });
+
+  // By kind, the most informative first.
+  #occupiedOf(host: HostFacts): readonly (readonly Occupied[])[] {
+    const own = ownAddresses(host).flatMap(
+      ({ address, prefixLength: length, ifName }): readonly Omit<Occupied, 'ordered'>[] => {
+        const prefix = hostPrefix(address);
+        const alone = { kind: 'address', prefix, ifName } as const;
+        // A network of one address is found as that address.
+        if (length === prefixLength(prefix)) return [alone];
+        return [alone, { kind: 'network', prefix: makePrefix(address, length), ifName }];
+      },
+    );
+    const all = [...own, ...(host.occupied ?? [])];
+    const ordered = this.#orderedOnce(all.map(({ prefix }) => prefix));
+    const withOrder = all.flatMap((range): readonly Occupied[] => {
+      const known = ordered.get(range.prefix);
+      return known === undefined ? [] : [{ ...range, ordered: known }];
+    });
+    return kinds.map((kind) => withOrder.filter((range) => range.kind === kind));
+  }
+
+  // Does not parse addresses again that the node had before, which are most.
+  #orderedOnce(prefixes: readonly Prefix[]): ReadonlyMap<Prefix, OrderedPrefix> {
+    const before = this.#ordered;
+    this.#ordered = new Map(
+      prefixes.map((prefix) => [prefix, before.get(prefix) ?? orderedPrefix(prefix)]),
+    );
+    return this.#ordered;
+  }
+}
 
 function occupation(found: Occupied, range: OrderedPrefix): Occupation {
   const { kind, prefix, ifName } = found;
@@ -47,37 +81,6 @@ function occupation(found: Occupied, range: OrderedPrefix): Occupation {
     isOfNode: kind !== 'api server',
     ...(kind === 'address' || kind === 'network' ? { address: { prefix, ifName } } : {}),
   };
-}
-
-// By kind, the most informative first.
-function occupiedOf(host: HostFacts): readonly (readonly Occupied[])[] {
-  const own = ownAddresses(host).flatMap(
-    ({ address, prefixLength: length, ifName }): readonly Omit<Occupied, 'ordered'>[] => {
-      const prefix = hostPrefix(address);
-      const alone = { kind: 'address', prefix, ifName } as const;
-      // A network of one address is found as that address.
-      if (length === prefixLength(prefix)) return [alone];
-      return [alone, { kind: 'network', prefix: makePrefix(address, length), ifName }];
-    },
-  );
-  const all = [...own, ...(host.occupied ?? [])];
-  const ordered = orderedOnce(all.map(({ prefix }) => prefix));
-  const withOrder = all.flatMap((range): readonly Occupied[] => {
-    const known = ordered.get(range.prefix);
-    return known === undefined ? [] : [{ ...range, ordered: known }];
-  });
-  return kinds.map((kind) => withOrder.filter((range) => range.kind === kind));
-}
-
-let lastOrdered: ReadonlyMap<Prefix, OrderedPrefix> = new Map();
-
-// Does not parse addresses again that the node had before, which are most.
-function orderedOnce(prefixes: readonly Prefix[]): ReadonlyMap<Prefix, OrderedPrefix> {
-  const before = lastOrdered;
-  lastOrdered = new Map(
-    prefixes.map((prefix) => [prefix, before.get(prefix) ?? orderedPrefix(prefix)]),
-  );
-  return lastOrdered;
 }
 
 /** With the interface of each; without link-local ones, which are everywhere. */

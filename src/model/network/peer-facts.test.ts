@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ModelConfig } from '../desired.ts';
+import { Mirror } from '../../base/collections/mirror.ts';
+import type { ClusterNode } from '../../cluster/objects.ts';
+import type { ModelConfig, ModelProblem } from '../desired.ts';
 import { ownFacts, peerConflicts } from './peer-facts.ts';
 
 const config: ModelConfig = {
@@ -13,6 +15,12 @@ const config: ModelConfig = {
 
 const node = (name: string, annotations: Record<string, string>) =>
   [name, { name, labels: {}, annotations, podCidrs: [], addresses: [] }] as const;
+
+function conflicts(nodes: ReadonlyMap<string, ClusterNode>): readonly ModelProblem[] {
+  const mirror = new Mirror<ClusterNode>();
+  mirror.follow(nodes);
+  return peerConflicts(config, mirror.entries).values();
+}
 
 test('facts are the mode, and the tunnel if there is one', () => {
   assert.deepEqual(ownFacts({ ...config, mode: 'native' }), { 'node.heddle.dev/mode': 'native' });
@@ -35,7 +43,7 @@ test('an annotation that no agent wrote is reported with escapes and shortened',
     const nodes = new Map([
       node('node-2', { ...ownFacts(config), [`node.heddle.dev/${what}`]: value }),
     ]);
-    const [problem] = peerConflicts(config)(nodes);
+    const [problem] = conflicts(nodes);
     assert.equal(problem?.object, 'node-2');
     assert.match(problem?.text ?? '', shown);
     assert.ok((problem?.text ?? '').length < 200);
@@ -51,7 +59,7 @@ test('a peer whose agent has another mode or tunnel is named with both values', 
     node('node-5', { ...ownFacts(config), 'node.heddle.dev/vxlan-vni': '7' }),
   ]);
   assert.deepEqual(
-    peerConflicts(config)(nodes).map(({ object, text }) => `${object}: ${text.split(':')[0]}`),
+    conflicts(nodes).map(({ object, text }) => `${object}: ${text.split(':')[0]}`),
     [
       'node-4: its agent has mode native, this one vxlan',
       'node-5: its agent has vxlan-vni 7, this one 1',

@@ -1,7 +1,8 @@
 // Facts on which the agents of all nodes must agree. Each agent publishes them as annotations of its own Node.
 // Addresses and pod ranges are standard fields of the Node. The tunnel's MAC is the same on every node.
 
-import { memoize } from '../../base/memoize.ts';
+import type { Entries } from '../../base/collections/collection.ts';
+import { mapEach } from '../../base/collections/derived.ts';
 import { fieldLength, printable } from '../../base/printable.ts';
 import type { ClusterNode } from '../../cluster/objects.ts';
 import type { ModelConfig, ModelProblem } from '../desired.ts';
@@ -17,17 +18,21 @@ export function ownFacts({ mode, vxlan }: ModelConfig): Readonly<Record<string, 
   return facts;
 }
 
-/** Other nodes whose agents publish different facts. A node without facts (no agent yet) agrees. */
-export const peerConflicts: (
+/** Other nodes whose agents say something else, by node. A node that says nothing (no agent yet) agrees. */
+export function peerConflicts(
   config: ModelConfig,
-) => (nodes: ReadonlyMap<string, ClusterNode>) => readonly ModelProblem[] = memoize((config) => {
+  nodes: Entries<string, ClusterNode>,
+): Entries<string, ModelProblem> {
   const own = ownFacts(config);
-  return memoize((nodes) =>
-    [...nodes.values()].flatMap((node) =>
-      node.name === config.nodeName ? [] : conflictOf(node, own),
-    ),
+  return mapEach(
+    nodes,
+    (node, key): readonly (readonly [string, ModelProblem])[] => {
+      const conflict = node.name === config.nodeName ? undefined : conflictOf(node, own);
+      return conflict === undefined ? [] : [[key, conflict]];
+    },
+    { equal: (left, right) => left.object === right.object && left.text === right.text },
   );
-});
+}
 
 // Whether an agent could have written the value.
 function isKnown(what: string, value: string): boolean {
@@ -39,7 +44,7 @@ function isKnown(what: string, value: string): boolean {
 function conflictOf(
   { name, annotations }: ClusterNode,
   own: Readonly<Record<string, string>>,
-): readonly ModelProblem[] {
+): ModelProblem | undefined {
   for (const [key, value] of Object.entries(own)) {
     const theirs = annotations[key];
     if (theirs === undefined || theirs === value) continue;
@@ -47,10 +52,10 @@ function conflictOf(
     // Anyone who may write the Node can write any value.
     if (!isKnown(what, theirs)) {
       const text = `metadata.annotations: ${key}: ${printable(theirs, fieldLength)} is not a valid ${what}: it is ignored`;
-      return [{ object: name, text, alike: `metadata.annotations: ${key}: no ${what}` }];
+      return { object: name, text, alike: `metadata.annotations: ${key}: no ${what}` };
     }
     const text = `its agent has ${what} ${theirs}, this one ${value}: their pods do not reach each other until the configurations agree`;
-    return [{ object: name, text, alike: `its agent has another ${what}` }];
+    return { object: name, text, alike: `its agent has another ${what}` };
   }
-  return [];
+  return undefined;
 }

@@ -6,10 +6,11 @@ import type { CheckedNode } from '../checked-node.ts';
 import type { ModelConfig } from '../desired.ts';
 import { nothingHeld } from '../held-claims.ts';
 import { checkNodes } from './checked-nodes.ts';
+import { OccupiedRanges } from './occupied.ts';
 import type { RangeOwners } from './pod-ranges.ts';
 import { remoteNodes } from './remote-nodes.ts';
 import type { RoutingContext } from './routing-context.ts';
-import { serviceAddresses } from './service-addresses.ts';
+import { FollowedServices } from './service-addresses.ts';
 
 const config: ModelConfig = {
   ...{ nodeName: 'node-1', mode: 'vxlan', masquerade: true, nonMasqueradeCidrs: [], podCidrs: [] },
@@ -66,8 +67,10 @@ test('mode native has no tunnels', () => {
 test("an address of this node, or in a pod range, is never another node's", () => {
   const hostile = node('zz', ['203.0.113.66', '203.0.113.1', '192.0.2.2', '192.0.2.70'], []);
   const nodes = new Map([first, second, hostile].map((each) => [each.name, each]));
-  const services = serviceAddresses(new Map(), nodes);
-  const checked = checkNodes({ config, nodes, services, host: { uplinks: [] } });
+  const services = new FollowedServices().follow(new Map(), nodes);
+  const host = { uplinks: [] };
+  const occupied = new OccupiedRanges().flawOf(host);
+  const checked = checkNodes({ config, nodes, services, host, occupied });
   const found = remoteNodes(config, checked, context).filter((each) => each.node === 'zz');
   assert.deepEqual(
     found.map((each) => each.address),

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SnapshotMap } from '../../base/snapshot-map.ts';
+import { SnapshotMap } from '../../base/collections/snapshot-map.ts';
 import type { ClusterService } from '../../cluster/objects.ts';
 import { type Address, parseAddress } from '../../net/address.ts';
 import { hostPrefix, parsePrefix } from '../../net/prefix.ts';
 import type { NetworkNodes } from '../network-nodes.ts';
 import { orderedPrefix } from '../prefix-order.ts';
-import { serviceAddresses, serviceProblems } from './service-addresses.ts';
+import { FollowedServices } from './service-addresses.ts';
 
 const nodes: NetworkNodes = new Map([
   [
@@ -35,8 +35,12 @@ function externals(from: number, count: number): readonly string[] {
   });
 }
 
-function firstIn(services: ReadonlyMap<string, ClusterService>, range: string) {
-  return serviceAddresses(services, nodes).firstIn(orderedPrefix(parsePrefix(range)))?.service;
+function firstIn(
+  services: ReadonlyMap<string, ClusterService>,
+  range: string,
+  subject = new FollowedServices(),
+) {
+  return subject.follow(services, nodes).firstIn(orderedPrefix(parsePrefix(range)))?.service;
 }
 
 test('a change of one of many Services examines only that one, and a Node only if it claims its address', () => {
@@ -62,15 +66,16 @@ test('a change of one of many Services examines only that one, and a Node only i
       ]),
     );
   }
-  const before = serviceAddresses(map.snapshot(), nodes);
+  const subject = new FollowedServices();
+  const before = subject.follow(map.snapshot(), nodes);
   looked = 0;
   map.set('shop/7', watched('7', ['203.0.113.7'], ['10.97.0.7']));
-  assert.equal(serviceAddresses(map.snapshot(), nodes), before);
+  assert.equal(subject.follow(map.snapshot(), nodes), before);
   assert.ok(looked < 10, String(looked));
-  assert.equal(firstIn(map.snapshot(), '203.0.113.0/24'), 'shop/7');
-  assert.equal(firstIn(map.snapshot(), '10.97.0.0/16'), 'shop/7');
-  assert.equal(firstIn(map.snapshot(), '198.18.0.14/31'), undefined, 'what it had');
-  assert.equal(firstIn(map.snapshot(), '198.18.0.12/30'), 'shop/6');
+  assert.equal(firstIn(map.snapshot(), '203.0.113.0/24', subject), 'shop/7');
+  assert.equal(firstIn(map.snapshot(), '10.97.0.0/16', subject), 'shop/7');
+  assert.equal(firstIn(map.snapshot(), '198.18.0.14/31', subject), undefined, 'what it had');
+  assert.equal(firstIn(map.snapshot(), '198.18.0.12/30', subject), 'shop/6');
   for (const [external, cluster, isClaimed] of [
     ['10.78.1.9', '10.97.0.7', true],
     ['203.0.113.7', '10.78.1.9', true],
@@ -79,13 +84,13 @@ test('a change of one of many Services examines only that one, and a Node only i
     // Any tenant may write the address of a Node there, and many do.
     ['10.77.0.11', '10.97.0.7', false],
   ] as const) {
-    const known = serviceAddresses(map.snapshot(), nodes);
+    const known = subject.follow(map.snapshot(), nodes);
     map.set('shop/7', watched('7', [external], [cluster]));
-    const found = serviceAddresses(map.snapshot(), nodes);
+    const found = subject.follow(map.snapshot(), nodes);
     assert.equal(found !== known, isClaimed, `${external} ${cluster}`);
   }
-  const known = serviceAddresses(map.snapshot(), nodes);
-  assert.notEqual(serviceAddresses(map.snapshot(), new Map(nodes)), known);
+  const known = subject.follow(map.snapshot(), nodes);
+  assert.notEqual(subject.follow(map.snapshot(), new Map(nodes)), known);
 });
 
 test('a Service with an address of this node is examined', () => {
@@ -93,12 +98,13 @@ test('a Service with an address of this node is examined', () => {
     { ...{ address: parseAddress('10.96.0.10'), prefixLength: 32 }, ifName: 'nodelocaldns' },
   ].map((each) => ({ ...each, leadsNowhere: true }));
   const map = new SnapshotMap<ClusterService>();
-  const without = serviceAddresses(map.snapshot(), nodes, local);
+  const subject = new FollowedServices();
+  const without = subject.follow(map.snapshot(), nodes, local);
   map.set('kube-system/dns', service('dns', [], ['10.96.0.10']));
-  const present = serviceAddresses(map.snapshot(), nodes, local);
+  const present = subject.follow(map.snapshot(), nodes, local);
   assert.notEqual(present, without);
   map.set('kube-system/web', service('web', [], ['10.96.0.11']));
-  assert.equal(serviceAddresses(map.snapshot(), nodes, local), present);
+  assert.equal(subject.follow(map.snapshot(), nodes, local), present);
 });
 
 test('a cluster address comes before external ones, and the oldest of equal ones first', () => {
@@ -117,15 +123,16 @@ test('external addresses beyond a common limit are omitted until there is room',
     (_, index) => [`shop/${index}`, service(`${index}`, externals(index * 64, 64))] as const,
   );
   const services = new Map(all);
-  assert.equal(firstIn(services, '198.18.16.0/32'), undefined);
-  assert.deepEqual(serviceProblems(), [
+  const subject = new FollowedServices();
+  assert.equal(firstIn(services, '198.18.16.0/32', subject), undefined);
+  assert.deepEqual(subject.problems(), [
     {
       object: 'Services',
       text: 'external addresses of 236 Services are not compared with pod ranges: all Services together have more than 4096',
     },
   ]);
-  assert.equal(serviceProblems(), serviceProblems());
+  assert.equal(subject.problems(), subject.problems());
   const fewer = new Map(all.slice(240));
-  assert.equal(firstIn(fewer, '198.18.74.192/32'), 'shop/299');
-  assert.deepEqual(serviceProblems(), []);
+  assert.equal(firstIn(fewer, '198.18.74.192/32', subject), 'shop/299');
+  assert.deepEqual(subject.problems(), []);
 });

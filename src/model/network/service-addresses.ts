@@ -15,14 +15,12 @@ export interface ServiceAddresses {
   firstIn(range: OrderedPrefix): ServiceAddress | undefined;
 }
 
-const index = new ServiceIndex();
-let last:
-  | {
-      readonly nodes: NetworkNodes;
-      readonly local: readonly HostAddress[];
-      readonly result: ServiceAddresses;
-    }
-  | undefined;
+interface Followed {
+  readonly nodes: NetworkNodes;
+  readonly local: readonly HostAddress[];
+  readonly result: ServiceAddresses;
+}
+
 const noAddresses: readonly HostAddress[] = [];
 
 const localAddresses = memoize(
@@ -30,27 +28,39 @@ const localAddresses = memoize(
     new Set(local.map(({ address }) => address)),
 );
 
-/**
- * Returns the same object while the Nodes and `local`, the addresses of this node, are the same, and no Service gained
- * or lost an address that is among these or claimed by a Node: other changes do not cause a new check of the Nodes.
- * Valid until the next call.
- */
-export function serviceAddresses(
-  services: ReadonlyMap<string, ClusterService>,
-  nodes: NetworkNodes,
-  local: readonly HostAddress[] = noAddresses,
-): ServiceAddresses {
-  const changed = index.follow(services);
-  const isSame = last?.nodes === nodes && last.local === local;
-  if (last !== undefined && isSame) {
-    const claimed = claimedBy(nodes);
-    const has = localAddresses(local);
-    const isOfInterest = (item: ServiceAddress): boolean =>
-      isClaimed(claimed, item) || (item.isCluster && has.has(item.address));
-    if (!changed.some(isOfInterest)) return last.result;
+export class FollowedServices {
+  readonly #index = new ServiceIndex();
+  readonly #waiting = memoizeLast(waitingProblems);
+  #last: Followed | undefined;
+
+  /**
+   * The same object while the Nodes and `local`, the addresses of this node, are the same and no Service got or lost an address
+   * that is among these or that a Node claims, by itself or in a range: the Nodes are not checked again for any other. Valid
+   * until the next call.
+   */
+  follow(
+    services: ReadonlyMap<string, ClusterService>,
+    nodes: NetworkNodes,
+    local: readonly HostAddress[] = noAddresses,
+  ): ServiceAddresses {
+    const changed = this.#index.follow(services);
+    const last = this.#last;
+    if (last?.nodes === nodes && last.local === local) {
+      const claimed = claimedBy(nodes);
+      const has = localAddresses(local);
+      const isOfInterest = (item: ServiceAddress): boolean =>
+        isClaimed(claimed, item) || (item.isCluster && has.has(item.address));
+      if (!changed.some(isOfInterest)) return last.result;
+    }
+    const result = { firstIn: (range: OrderedPrefix) => this.#index.firstIn(range) };
+    this.#last = { nodes, local, result };
+    return result;
   }
-  last = { nodes, local, result: { firstIn: (range) => index.firstIn(range) } };
-  return last.result;
+
+  /** Of the Services last given to `follow`. The same array while nothing about it changes. */
+  problems(): readonly ModelProblem[] {
+    return this.#waiting(this.#index.waiting);
+  }
 }
 
 interface Claimed {
@@ -87,16 +97,8 @@ function firstAfter(ranges: readonly OrderedPrefix[], digits: string): number {
   return low;
 }
 
-const none: readonly ModelProblem[] = [];
-
-/** Problems of the Services last passed to `serviceAddresses`. */
-export function serviceProblems(): readonly ModelProblem[] {
-  return waitingProblems(index.waiting);
-}
-
-// The same array while nothing in it changes.
-const waitingProblems = memoizeLast((count: number): readonly ModelProblem[] => {
-  if (count === 0) return none;
+function waitingProblems(count: number): readonly ModelProblem[] {
+  if (count === 0) return [];
   const text = `external addresses of ${count} Services are not compared with pod ranges: all Services together have more than ${externalsAtMost}`;
   return [{ object: 'Services', text }];
-});
+}

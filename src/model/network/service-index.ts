@@ -2,8 +2,8 @@
 // follows changes: the cost of a change is the number of that Service's addresses, independent of the number of
 // Services.
 
-import { OrderedList } from '../../base/ordered-list.ts';
-import { changesBetween } from '../../base/snapshot-map.ts';
+import { OrderedList } from '../../base/collections/ordered-list.ts';
+import { changesBetween } from '../../base/collections/snapshot-map.ts';
 import type { ClusterService } from '../../cluster/objects.ts';
 import type { Address } from '../../net/address.ts';
 import { hostPrefix } from '../../net/prefix.ts';

@@ -123,9 +123,9 @@ export function linkFindings({ kernel, desired }: ObservedNode): readonly Findin
   const byIndex = new Map(kernel.host.links.map((link) => [link.ifIndex, link]));
   const uplinks = desired.uplinks.flatMap(({ ifIndex }) => byIndex.get(ifIndex) ?? []);
   const down = uplinks.filter(({ running }) => !running);
-  const silent = desired.endpoints.filter(
-    ({ hostIfIndex }) => byIndex.get(hostIfIndex)?.up === false,
-  );
+  const silent = desired.endpoints
+    .values()
+    .filter(({ hostIfIndex }) => byIndex.get(hostIfIndex)?.up === false);
   const found: Finding[] = [];
   for (const { name, up } of down) {
     found.push(
@@ -153,7 +153,7 @@ function otherMacFindings(
   byIndex: ReadonlyMap<IfIndex, ConfiguredLink>,
   { endpoints }: DesiredState,
 ): readonly Finding[] {
-  return endpoints.flatMap(({ hostIfIndex }) => {
+  return endpoints.values().flatMap(({ hostIfIndex }) => {
     const { name, mac } = byIndex.get(hostIfIndex) ?? {};
     if (name === undefined || mac === undefined || mac === gatewayMac) return [];
     const what = `interface ${name} of a pod has MAC address ${mac}: the node drops packets from the pod that are not for other pods`;
@@ -168,7 +168,7 @@ function masterFindings(
   byIndex: ReadonlyMap<IfIndex, ConfiguredLink>,
   { endpoints, overlay }: DesiredState,
 ): readonly Finding[] {
-  const pods = endpoints.flatMap(({ hostIfIndex }) => byIndex.get(hostIfIndex) ?? []);
+  const pods = endpoints.values().flatMap(({ hostIfIndex }) => byIndex.get(hostIfIndex) ?? []);
   const tunnel = [...byIndex.values()].filter(({ name }) => name === overlay?.name);
   return [...pods, ...tunnel, ...uplinks].flatMap((link) => {
     const master = link.master === undefined ? undefined : byIndex.get(link.master);
@@ -237,7 +237,7 @@ export function otherNetworkFindings({ kernel }: ObservedNode): readonly Finding
 
 export function mtuFindings({ desired }: ObservedNode): readonly Finding[] {
   const { endpoints, pathMtuBytes } = desired;
-  const larger = endpoints.filter(({ mtuBytes }) => mtuBytes > pathMtuBytes);
+  const larger = endpoints.values().filter(({ mtuBytes }) => mtuBytes > pathMtuBytes);
   if (larger.length === 0) return [];
   const pods = some(
     larger.map(({ pod, hostIfName }) => (pod ? `${pod.namespace}/${pod.name}` : hostIfName)),
@@ -273,11 +273,13 @@ function isPathOfPods(link: ConfiguredLink, desired: DesiredState): boolean {
 function isOwnOfFamily(link: ConfiguredLink, desired: DesiredState, family: 4 | 6): boolean {
   if (link.name === overlayDeviceName) return desired.overlay !== undefined;
   if (!isPodLink(link)) return false;
-  return desired.endpoints.some(
-    ({ hostIfIndex, addresses }) =>
-      hostIfIndex === link.ifIndex &&
-      addresses.some((address) => addressFamily(address) === family),
-  );
+  return desired.endpoints
+    .values()
+    .some(
+      ({ hostIfIndex, addresses }) =>
+        hostIfIndex === link.ifIndex &&
+        addresses.some((address) => addressFamily(address) === family),
+    );
 }
 
 function isPodLink({ name }: ConfiguredLink): boolean {

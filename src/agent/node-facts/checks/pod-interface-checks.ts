@@ -6,12 +6,14 @@ import { type Finding, problem, some } from './fact.ts';
 // A pod sends what its own end allows. The kernel silently drops packets larger than the MTU of the other end.
 export function podMtuFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const byIndex = new Map(kernel.host.links.map((link) => [link.ifIndex, link]));
-  const smaller = desired.endpoints.flatMap(({ hostIfIndex, mtuBytes, hostIfName, pod }) => {
-    const link = byIndex.get(hostIfIndex);
-    if (link === undefined || link.mtuBytes >= mtuBytes) return [];
-    const name = pod ? `${hostIfName} of ${pod.namespace}/${pod.name}` : hostIfName;
-    return [`${name} (${link.mtuBytes} instead of ${mtuBytes})`];
-  });
+  const smaller = desired.endpoints
+    .values()
+    .flatMap(({ hostIfIndex, mtuBytes, hostIfName, pod }) => {
+      const link = byIndex.get(hostIfIndex);
+      if (link === undefined || link.mtuBytes >= mtuBytes) return [];
+      const name = pod ? `${hostIfName} of ${pod.namespace}/${pod.name}` : hostIfName;
+      return [`${name} (${link.mtuBytes} instead of ${mtuBytes})`];
+    });
   if (smaller.length === 0) return [];
   return [
     problem(

@@ -1,3 +1,4 @@
+import { endpointCollection } from '../../../../test/support/compute-desired.ts';
 import { testFacts } from '../../../../test/support/fact-rows.ts';
 import { eth0, link, links, podName, sound } from '../../../../test/support/sound-node.ts';
 import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
@@ -15,7 +16,7 @@ function withXdp(...names: readonly string[]): readonly ConfiguredLink[] {
   return all.map((each) => (names.includes(each.name) ? { ...each, xdpProgram: 17 } : each));
 }
 
-const [endpoint] = sound.desired.endpoints;
+const [endpoint] = sound.desired.endpoints.values();
 const limited = endpoint && { ...endpoint, bandwidth: { egress: { bitsPerSecond: 1_000_000 } } };
 const queue = limited && podQueue(limited);
 
@@ -39,7 +40,7 @@ testFacts([
       host: {
         links: [...links, link(queue?.farIfIndex ?? 0, queue?.farName ?? '', { xdpProgram: 17 })],
       },
-      desired: { endpoints: limited === undefined ? [] : [limited] },
+      desired: { endpoints: endpointCollection(limited === undefined ? [] : [limited]) },
     },
     /^problem: .*\(XDP of hdr00000000001 of shop\/web-1: program 17\)/,
   ],

@@ -47,7 +47,7 @@ const where = 'of other software are attached where only packets of pods pass';
 function ownInterfaces({ endpoints, overlay }: DesiredState): ReadonlyMap<IfIndex, string> {
   const own = new Map<IfIndex, string>();
   if (overlay?.ifIndex !== undefined) own.set(overlay.ifIndex, overlay.name);
-  for (const endpoint of endpoints) {
+  for (const endpoint of endpoints.values()) {
     const { pod, hostIfIndex, hostIfName } = endpoint;
     const queue = podQueue(endpoint);
     const of = pod === undefined ? '' : ` of ${pod.namespace}/${pod.name}`;

@@ -1,3 +1,4 @@
+import { endpointCollection } from '../../../../test/support/compute-desired.ts';
 import { testFacts } from '../../../../test/support/fact-rows.ts';
 import { link, links, podName, sound } from '../../../../test/support/sound-node.ts';
 import type { ConfiguredLink } from '../../../kernel/netlink/devconf.ts';
@@ -9,7 +10,7 @@ function withQueue(qdisc: string, ...names: readonly string[]): readonly Configu
   return all.map((each) => ({ ...each, qdisc: names.includes(each.name) ? qdisc : 'noqueue' }));
 }
 
-const limited = sound.desired.endpoints.map((endpoint) => {
+const limited = sound.desired.endpoints.values().map((endpoint) => {
   return { ...endpoint, bandwidth: { ingress: { bitsPerSecond: 1_000_000 } } };
 });
 
@@ -30,7 +31,10 @@ testFacts([
   [
     'the limit of a pod that has one',
     'queues',
-    { host: { links: withQueue('tbf', podName) }, desired: { endpoints: limited } },
+    {
+      host: { links: withQueue('tbf', podName) },
+      desired: { endpoints: endpointCollection(limited) },
+    },
     undefined,
   ],
   [

@@ -18,7 +18,7 @@ const lossy: ReadonlySet<string> = new Set(['netem', 'blackhole']);
 export function queueFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const { endpoints, overlay, uplinks } = desired;
   const byIndex = new Map(kernel.host.links.map((link) => [link.ifIndex, link]));
-  const pods = endpoints.flatMap((endpoint) => {
+  const pods = endpoints.values().flatMap((endpoint) => {
     const link = byIndex.get(endpoint.hostIfIndex);
     // The table of limits restores its own queue there.
     if (link === undefined || endpoint.bandwidth?.ingress !== undefined) return [];

@@ -1,6 +1,6 @@
 // Facts about routes and routing rules of other software that take addresses from pod ranges.
 
-import { memoizeLast } from '../../../base/memoize.ts';
+import { memoize } from '../../../base/memoize.ts';
 import { mainTable } from '../../../datapath/ids.ts';
 import type { InterfaceAddress } from '../../../kernel/netlink/address.ts';
 import type { RouteRecord } from '../../../kernel/netlink/route-record.ts';
@@ -27,7 +27,7 @@ import { applies, type RoutedPackets, type Sender } from './rule-applies.ts';
 /** The longest prefix wins: a foreign route inside a range, or equal to it, takes precedence over heddle's. */
 export function routeFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
   const { host, localRoutes } = kernel;
-  const owner = rangeFinder(desired.podRanges, desired.remoteRanges);
+  const owner = rangeFinder(desired.podRanges)(desired.remoteRanges);
   const texts = [
     ...foreignRoutes(host, owner),
     ...foreignAddresses(host, desired, owner),
@@ -48,7 +48,7 @@ function outerRoutes(
 ): readonly string[] {
   if (podCidrs.length > 0) return [];
   const names = new Map(links.map(({ ifIndex, name }) => [ifIndex, name]));
-  const ranges = inOrder(podRanges, remoteRanges);
+  const ranges = inOrder(podRanges)(remoteRanges);
   return routes.filter(isByGateway).flatMap((route) => {
     const outer = orderedPrefix(route.destination);
     const first = ranges[firstFrom(ranges, outer.digits)]?.ordered;
@@ -68,10 +68,12 @@ function isByGateway({ type, destination, gateway, nextHops = [] }: RouteRecord)
   );
 }
 
-const inOrder = memoizeLast((own: readonly PodRange[], remote: readonly RemoteRange[]) =>
-  [...own, ...remote]
-    .map(({ prefix }) => ({ ordered: orderedPrefix(prefix) }))
-    .sort((left, right) => (left.ordered.digits < right.ordered.digits ? -1 : 1)),
+const inOrder = memoize((own: readonly PodRange[]) =>
+  memoize((remote: readonly RemoteRange[]) =>
+    [...own, ...remote]
+      .map(({ prefix }) => ({ ordered: orderedPrefix(prefix) }))
+      .sort((left, right) => (left.ordered.digits < right.ordered.digits ? -1 : 1)),
+  ),
 );
 
 function foreignRoutes({ routes, links }: HostListing, owner: RangeFinder): readonly string[] {
@@ -143,11 +145,11 @@ function foreignLocalRoutes(
 type RangeFinder = (prefix: Prefix) => Prefix | undefined;
 
 /** The pod range that contains or equals a prefix. */
-const rangeFinder = memoizeLast(
-  (own: readonly PodRange[], remote: readonly RemoteRange[]): RangeFinder => {
-    const ranges = new PrefixIndex(inOrder(own, remote));
+const rangeFinder = memoize((own: readonly PodRange[]) =>
+  memoize((remote: readonly RemoteRange[]): RangeFinder => {
+    const ranges = new PrefixIndex(inOrder(own)(remote));
     return (prefix) => ranges.around(orderedPrefix(prefix))?.ordered.prefix;
-  },
+  }),
 );
 
 const localTable = 255;

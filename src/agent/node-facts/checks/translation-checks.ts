@@ -1,6 +1,6 @@
 // Facts about rules of other software that translate packets of pods instead of heddle.
 
-import { memoizeLast } from '../../../base/memoize.ts';
+import { memoize } from '../../../base/memoize.ts';
 import { priorities } from '../../../datapath/nft/rule-text.ts';
 import type { DesiredState } from '../../../model/desired.ts';
 import type { AddressFamily } from '../../../net/address.ts';
@@ -16,11 +16,11 @@ import { hookOf, isOfFamily, tableName, walkAll } from './walked-probes.ts';
 
 /** Notes, because an operator may want pods to leave with another address or to be directed to a proxy. */
 export function translationFindings({ kernel, desired }: ObservedNode): readonly Finding[] {
-  return findingsOf(kernel.ruleSets, desired);
+  return findingsOf(kernel.ruleSets)(desired);
 }
 
-const findingsOf = memoizeLast(
-  (ruleSets: readonly RuleSet[], desired: DesiredState): readonly Finding[] => {
+const findingsOf = memoize((ruleSets: readonly RuleSet[]) =>
+  memoize((desired: DesiredState): readonly Finding[] => {
     const found = new Map<string, Set<string>>();
     for (const [{ what, beside = '' }, by] of [
       ...rewritten(ruleSets, desired),
@@ -30,7 +30,7 @@ const findingsOf = memoizeLast(
       found.set(by, whats.has(beside) ? whats : whats.add(what));
     }
     return Array.from(found, ([by, what]) => note(`${by}: ${some([...what])}`));
-  },
+  }),
 );
 
 /** The translated packets and the rule. */

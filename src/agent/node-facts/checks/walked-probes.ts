@@ -1,7 +1,7 @@
 // Walks every probe through the foreign chains on its path, in the kernel's order: later chains see what earlier ones
 // write into the packet.
 
-import { memoizeLast } from '../../../base/memoize.ts';
+import { memoize } from '../../../base/memoize.ts';
 import type { DesiredState } from '../../../model/desired.ts';
 import type { AddressFamily } from '../../../net/address.ts';
 import { isEndpointName } from '../../../pods/interface/names.ts';
@@ -20,8 +20,12 @@ export interface Walked {
 }
 
 /** In the order of the chains in the listing. */
-export const walkAll: (ruleSets: readonly RuleSet[], desired: DesiredState) => readonly Walked[] =
-  memoizeLast((ruleSets: readonly RuleSet[], desired: DesiredState): readonly Walked[] => {
+export function walkAll(ruleSets: readonly RuleSet[], desired: DesiredState): readonly Walked[] {
+  return walkedOf(ruleSets)(desired);
+}
+
+const walkedOf = memoize((ruleSets: readonly RuleSet[]) =>
+  memoize((desired: DesiredState): readonly Walked[] => {
     const stations = stationsOf(ruleSets);
     if (stations.length === 0) return [];
     const found = new Map(stations.map(({ chain }) => [chain, [] as Walked[]]));
@@ -37,7 +41,8 @@ export const walkAll: (ruleSets: readonly RuleSet[], desired: DesiredState) => r
       }
     }
     return [...found.values()].flat();
-  });
+  }),
+);
 
 /** `table ip filter of iptables-legacy` */
 export function tableName({ family, table, origin }: RuleSet): string {

@@ -44,8 +44,8 @@ export class ForeignPrograms {
     return [
       ...uplinks.flatMap(({ ifIndex }) => this.#atUplink(ifIndex)),
       ...(tunnel === undefined ? [] : this.#atTunnel(tunnel)),
-      ...(endpoints.length === 0 ? [] : this.#inBlocks()),
-      ...this.#pods.look(endpoints),
+      ...(endpoints.size === 0 ? [] : this.#inBlocks()),
+      ...this.#pods.look(endpoints.values()),
     ];
   }
 

@@ -7,7 +7,7 @@ import type { IfIndex } from '../../../net/if-index.ts';
 import type { ForeignProgram } from './observed-node.ts';
 import { PodPrograms } from './pod-programs.ts';
 
-const [first = assert.fail()] = sound.desired.endpoints;
+const [first = assert.fail()] = sound.desired.endpoints.values();
 
 function endpoints(count: number): readonly LocalEndpoint[] {
   return Array.from({ length: count }, (_, n) => ({ ...first, hostIfIndex: (n + 1) as IfIndex }));

@@ -25,7 +25,7 @@ export function probesOf(desired: DesiredState, family: AddressFamily): readonly
   const pod = range && addressAt(range.prefix, 2n);
   const uplink = uplinks[0]?.name;
   if (pod === undefined || uplink === undefined) return tunnelProbes(desired, family);
-  const podInterface = desired.endpoints[0]?.hostIfName ?? anyPod;
+  const podInterface = desired.endpoints.values()[0]?.hostIfName ?? anyPod;
   const forwarded = ['prerouting', 'forward', 'postrouting', 'ingress'];
   const out = { source: pod, destination: outside[family], input: podInterface, output: uplink };
   const back = { source: outside[family], destination: pod, input: uplink, output: podInterface };
@@ -64,10 +64,12 @@ function hostPortProbes(
   back: Pick<Packet, 'source' | 'destination' | 'input' | 'output'>,
   family: AddressFamily,
 ): readonly Probe[] {
-  const has = endpoints.some(
-    ({ portMappings = [], addresses }: LocalEndpoint) =>
-      portMappings.length > 0 && addresses.some((each) => addressFamily(each) === family),
-  );
+  const has = endpoints
+    .values()
+    .some(
+      ({ portMappings = [], addresses }: LocalEndpoint) =>
+        portMappings.length > 0 && addresses.some((each) => addressFamily(each) === family),
+    );
   const request = { protocol: 'tcp', sourcePort: 40000, destinationPort: 8080 } as const;
   const hooks = ['forward', 'postrouting'];
   const what = 'connections to host ports of pods';

@@ -6,10 +6,10 @@
 
 import {
   type Change,
-  Collection,
   type CollectionOptions,
   changesAfter,
   type Entries,
+  KeyedCollection,
 } from './collection.ts';
 
 /** Keys that can be compared and used in a map. */
@@ -20,7 +20,7 @@ export type KeyedValue<K, V> = readonly [key: K, value: V];
  * Entries derived from single entries of the source: none, one or several each. If several give the same key, the one
  * with the smallest own key provides its value, and the next one when that is deleted.
  */
-export function mapped<From extends EntryKey, Item, To extends EntryKey, Value>(
+export function mapEach<From extends EntryKey, Item, To extends EntryKey, Value>(
   source: Entries<From, Item>,
   entriesOf: (item: Item, key: From) => Iterable<KeyedValue<To, Value>>,
   options?: CollectionOptions<Value>,
@@ -94,7 +94,7 @@ export class Derived<K, V> implements Entries<K, V> {
 
 /** Tracks which entry of a source gives which entries. */
 export class Yields<From extends EntryKey, To, Value> {
-  readonly entries: Collection<To, Value>;
+  readonly entries: KeyedCollection<To, Value>;
   readonly #keys = new Map<From, readonly To[]>();
   /** The source entry that provides the value. */
   readonly #owners = new Map<To, From>();
@@ -102,7 +102,7 @@ export class Yields<From extends EntryKey, To, Value> {
   readonly #rivals = new Map<To, Map<From, Value>>();
 
   constructor(options?: CollectionOptions<Value>) {
-    this.entries = new Collection(options);
+    this.entries = new KeyedCollection(options);
   }
 
   /** Source entries that give something. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mapOperations } from '../../test/support/counted-maps.ts';
+import { mapOperations } from '../../../test/support/counted-maps.ts';
 import { changesBetween, SnapshotMap } from './snapshot-map.ts';
 
 const sorted = (map: ReadonlyMap<string, number>): readonly (readonly [string, number])[] =>

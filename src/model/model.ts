@@ -1,8 +1,11 @@
 // The model: computes the desired state of this node's network from configuration, cluster state, local endpoints and
-// facts about the host. Pure. Everything except the endpoints is memoized on (config, relevant parts of the nodes,
-// host): callers keep those references while nothing changes.
+// facts about the host. The result depends on these alone. `Model` follows its inputs: a result that a change does not
+// concern is not computed again and keeps its references.
 
-import { memoize, memoizeLast } from '../base/memoize.ts';
+import type { Entries } from '../base/collections/collection.ts';
+import { Mirror } from '../base/collections/mirror.ts';
+import { memoizeLast } from '../base/memoize.ts';
+import type { ClusterNode } from '../cluster/objects.ts';
 import type { ClusterState } from '../cluster/state.ts';
 import { type Address, compareAddresses } from '../net/address.ts';
 import { prefixFamily } from '../net/prefix.ts';
@@ -20,10 +23,11 @@ import type {
 import type { LocalEndpoint } from './endpoint.ts';
 import { type HeldClaims, nothingHeld } from './held-claims.ts';
 import type { HostFacts } from './host.ts';
-import { checkNodes } from './network/checked-nodes.ts';
+import { type CheckInputs, checkNodes } from './network/checked-nodes.ts';
 import { hostPortAddresses } from './network/host-port-addresses.ts';
 import { masqueradeOf } from './network/masquerade.ts';
 import { nextHops } from './network/next-hops.ts';
+import { OccupiedRanges } from './network/occupied.ts';
 import { overlayDeviceName } from './network/overlay-device.ts';
 import { overlayExit } from './network/overlay-exit.ts';
 import { ownNode } from './network/own-node.ts';
@@ -32,74 +36,93 @@ import type { RangeOwners } from './network/pod-ranges.ts';
 import { remoteNodes, tunnelEndOf } from './network/remote-nodes.ts';
 import { remoteRanges } from './network/remote-ranges.ts';
 import { type RoutingContext, routingContext } from './network/routing-context.ts';
-import {
-  type ServiceAddresses,
-  serviceAddresses,
-  serviceProblems,
-} from './network/service-addresses.ts';
-import { masqueradeWith, strayPods } from './network/stray-pods.ts';
+import { FollowedServices, type ServiceAddresses } from './network/service-addresses.ts';
+import { masqueradeWith, type StrayPod, strayPods, strayProblems } from './network/stray-pods.ts';
 import { tunnelEnds } from './network/tunnel-ends.ts';
 import { podMtu } from './network/underlay.ts';
-import { type NetworkNodes, networkNodes } from './network-nodes.ts';
+import { FollowedNodes, type NetworkNodes } from './network-nodes.ts';
 import { unenforcedPolicies } from './unenforced.ts';
 
 export interface ModelInputs {
-  readonly config: ModelConfig;
   readonly cluster: ClusterState;
-  readonly endpoints: readonly LocalEndpoint[];
+  /** By the name of the interface on this node. It stays as it is until the result has been applied. */
+  readonly endpoints: Entries<string, LocalEndpoint>;
   readonly host: HostFacts;
   readonly unclaimed?: readonly UnclaimedInterface[] | undefined;
   /** From the previous desired state. */
   readonly held?: HeldClaims | undefined;
 }
 
-export function computeDesired(inputs: ModelInputs): DesiredState {
-  const { config, cluster, endpoints, host, unclaimed, held = nothingHeld } = inputs;
-  const nodes = networkNodes(cluster.nodes);
-  const services = serviceAddresses(cluster.services, nodes, host.addresses);
-  const base = network(config)(nodes)(host)(services)(held);
-  const conflicts = peerConflicts(config)(cluster.nodes);
-  const unenforced = unenforcedPolicies(cluster.networkPolicies);
-  const strays = strayPods(config.nodeName, base, endpoints);
+export class Model {
+  readonly #config: ModelConfig;
+  readonly #nodes = new Mirror<ClusterNode>();
+  readonly #networkNodes = new FollowedNodes();
+  readonly #services = new FollowedServices();
+  readonly #occupied = new OccupiedRanges();
+  readonly #conflicts: Entries<string, ModelProblem>;
+  readonly #strays = memoizeLast(strayPods);
+  readonly #ofStrays = memoizeLast(ofStrays);
+  readonly #seen = memoizeLast(
+    (nodes: NetworkNodes, services: ServiceAddresses, host: HostFacts): SeenNetwork => {
+      return { nodes, services, host, occupied: this.#occupied.flawOf(host) };
+    },
+  );
+  readonly #network = memoizeLast(computeNetwork);
+  // The same array while nothing in it changes.
+  readonly #joined = memoizeLast(
+    (...all: readonly (readonly ModelProblem[])[]): readonly ModelProblem[] =>
+      boundedProblems(all.flat()),
+  );
+
+  constructor(config: ModelConfig) {
+    this.#config = config;
+    this.#conflicts = peerConflicts(config, this.#nodes.entries);
+  }
+
+  compute(inputs: ModelInputs): DesiredState {
+    const { cluster, endpoints, host, unclaimed, held = nothingHeld } = inputs;
+    this.#nodes.follow(cluster.nodes);
+    const nodes = this.#networkNodes.follow(cluster.nodes);
+    const services = this.#services.follow(cluster.services, nodes, host.addresses);
+    const seen = this.#seen(nodes, services, host);
+    const base = this.#network(this.#config, seen, held);
+    const strays = this.#strays(endpoints, base.podRanges).values();
+    const { addresses, masquerade, problems } = this.#ofStrays(base, strays);
+    return {
+      ...base,
+      strayAddresses: addresses,
+      strayProblems: problems,
+      masquerade,
+      problems: this.#joined(
+        base.problems,
+        this.#services.problems(),
+        this.#conflicts.values(),
+        unenforcedPolicies(cluster.networkPolicies),
+        problems,
+      ),
+      endpoints,
+      unclaimed,
+    };
+  }
+}
+
+type Network = Omit<DesiredState, 'endpoints' | 'strayAddresses' | 'strayProblems'>;
+
+function ofStrays(base: Network, strays: readonly StrayPod[]) {
+  const addresses = strays.flatMap(({ outside }) => outside);
   return {
-    ...base,
-    strayAddresses: strays.addresses,
-    masquerade: masqueradeWith(base.masquerade, strays.addresses),
-    problems: joined(base.problems, serviceProblems(), conflicts, unenforced, strays.problems),
-    endpoints,
-    unclaimed,
+    addresses,
+    masquerade: masqueradeWith(base.masquerade, addresses),
+    problems: strayProblems(strays, base),
   };
 }
 
-// The same array while nothing in it changes.
-const joined = memoizeLast(
-  (...all: readonly (readonly ModelProblem[])[]): readonly ModelProblem[] =>
-    boundedProblems(all.flat()),
-);
+/** What the network is computed from, but for the configuration and what was held. */
+type SeenNetwork = Omit<CheckInputs, 'config' | 'held'>;
 
-type Network = Omit<DesiredState, 'endpoints' | 'strayAddresses'>;
-
-const network = memoize((config: ModelConfig) =>
-  memoize((nodes: NetworkNodes) =>
-    memoize((host: HostFacts) =>
-      memoize((services: ServiceAddresses) =>
-        memoize((held: HeldClaims) => computeNetwork({ config, nodes, host, services, held })),
-      ),
-    ),
-  ),
-);
-
-interface NetworkInputs {
-  readonly config: ModelConfig;
-  readonly nodes: NetworkNodes;
-  readonly host: HostFacts;
-  readonly services: ServiceAddresses;
-  readonly held: HeldClaims;
-}
-
-function computeNetwork(inputs: NetworkInputs): Network {
-  const { config, host, services } = inputs;
-  const ranges = checkNodes(inputs);
+function computeNetwork(config: ModelConfig, seen: SeenNetwork, held: HeldClaims): Network {
+  const { host, services } = seen;
+  const ranges = checkNodes({ ...seen, config, held });
   const own = ownNode(config.nodeName, ranges);
   const context = routingContext(config.mode, host, own.node);
   const remote = rangesOfOthers(config.nodeName, ranges, context);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seededRandom } from '../../test/support/random.ts';
-import { Collection, type Entries } from './collection.ts';
-import { mapped } from './derived.ts';
-import { grouped, joined } from './joined.ts';
+import { seededRandom } from '../../../test/support/random.ts';
+import { type Entries, KeyedCollection } from './collection.ts';
+import { mapEach } from './derived.ts';
+import { groupBy, joinWith } from './joined.ts';
 
 function sorted<Key, Value>(entries: Iterable<readonly [Key, Value]>): readonly unknown[] {
   return [...entries].sort(([left], [right]) => (String(left) < String(right) ? -1 : 1));
@@ -11,11 +11,11 @@ function sorted<Key, Value>(entries: Iterable<readonly [Key, Value]>): readonly 
 
 /** Each word, grouped by its letters. */
 function lettersOf(words: Entries<string, string>): Entries<string, string> {
-  return mapped(words, (word, key) => [...word].map((letter) => [letter, key]));
+  return mapEach(words, (word, key) => [...word].map((letter) => [letter, key]));
 }
 
 test('each source entry gives one entry, several or none, and they are deleted with it', () => {
-  const words = new Collection<string, string>();
+  const words = new KeyedCollection<string, string>();
   const letters = lettersOf(words);
   words.set('1', 'ab');
   words.set('2', '');
@@ -31,7 +31,7 @@ test('each source entry gives one entry, several or none, and they are deleted w
 });
 
 test('if several entries give the same key, the least one wins, in any order of changes', () => {
-  const words = new Collection<string, string>();
+  const words = new KeyedCollection<string, string>();
   const letters = lettersOf(words);
   for (const [key, word, owner] of [
     ['2', 'a', '2'],
@@ -50,10 +50,10 @@ test('if several entries give the same key, the least one wins, in any order of 
 });
 
 test('an equal result changes nothing downstream', () => {
-  const numbers = new Collection<string, number>();
+  const numbers = new KeyedCollection<string, number>();
   let computed = 0;
-  const parity = mapped(numbers, (number, key) => [[key, number % 2]]);
-  const names = mapped(parity, (odd, key) => {
+  const parity = mapEach(numbers, (number, key) => [[key, number % 2]]);
+  const names = mapEach(parity, (odd, key) => {
     computed++;
     return [[key, odd === 1 ? 'odd' : 'even']];
   });
@@ -65,13 +65,13 @@ test('an equal result changes nothing downstream', () => {
 });
 
 test('the reader gets the error of a function, and the next read calls the function again', () => {
-  const numbers = new Collection<string, number>();
+  const numbers = new KeyedCollection<string, number>();
   let isBroken = true;
-  const halves = mapped(numbers, (number, key) => {
+  const halves = mapEach(numbers, (number, key) => {
     if (number % 2 === 1 && isBroken) throw new Error(`${number} is odd`);
     return [[key, number / 2]];
   });
-  const doubled = joined(halves, new Collection<string, number>(), {
+  const doubled = joinWith(halves, new KeyedCollection<string, number>(), {
     rightOf: () => undefined,
     entriesOf: (half, _, key) => [[key, half * 4]],
   });
@@ -88,8 +88,8 @@ test('the reader gets the error of a function, and the next read calls the funct
 });
 
 test('a group exists from its first member to its last', () => {
-  const words = new Collection<string, string>();
-  const byLength = grouped(words, ({ length }) => (length === 0 ? undefined : length));
+  const words = new KeyedCollection<string, string>();
+  const byLength = groupBy(words, ({ length }) => (length === 0 ? undefined : length));
   words.set('a', 'one');
   words.set('b', 'two');
   words.set('c', '');
@@ -106,9 +106,12 @@ test('a group exists from its first member to its last', () => {
 });
 
 test('an added, changed or deleted entry on the right updates all entries that refer to it', () => {
-  const [pods, nodes] = [new Collection<string, string>(), new Collection<string, string>()];
+  const [pods, nodes] = [
+    new KeyedCollection<string, string>(),
+    new KeyedCollection<string, string>(),
+  ];
   let computed = 0;
-  const zones = joined(pods, nodes, {
+  const zones = joinWith(pods, nodes, {
     rightOf: (node) => node,
     entriesOf: (_, zone, pod) => {
       computed++;
@@ -137,15 +140,15 @@ test('a chain that is read seldom or often equals one computed from scratch', (c
   const random = seededRandom(seed);
   const chain = (words: Entries<string, string>) => {
     const letters = lettersOf(words);
-    const owned = grouped(letters, (key) => key);
-    const counts = mapped(owned, (members, key) => [[key, [...members.keys()].sort().join('')]]);
-    const back = joined(words, counts, {
+    const owned = groupBy(letters, (key) => key);
+    const counts = mapEach(owned, (members, key) => [[key, [...members.keys()].sort().join('')]]);
+    const back = joinWith(words, counts, {
       rightOf: (_, key) => key,
       entriesOf: (word, own = '', key) => [[`${key} of ${word}`, own]],
     });
     return { letters, counts, back };
   };
-  const words = new Collection<string, string>();
+  const words = new KeyedCollection<string, string>();
   const chains = [2, 60, 3_000].map((pace) => ({ pace, ...chain(words) }));
   for (let step = 0; step < 20_000; step++) {
     const isFalling = Math.floor(step / 3_000) % 2 === 1;
@@ -154,7 +157,7 @@ test('a chain that is read seldom or often equals one computed from scratch', (c
     else words.set(key, [...'abcdefghij'].filter(() => random.oneIn(4)).join(''));
     for (const { pace, letters, counts, back } of chains) {
       if (!random.oneIn(pace * 20)) continue;
-      const copy = new Collection<string, string>();
+      const copy = new KeyedCollection<string, string>();
       for (const [each, word] of [...words].reverse()) copy.set(each, word);
       const expected = chain(copy);
       const where = `HEDDLE_SEED=${seed}, step ${step}, pace ${pace}`;

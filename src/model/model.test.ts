@@ -2,16 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { computeDesired, endpointCollection } from '../../test/support/compute-desired.ts';
+import { KeyedCollection } from '../base/collections/collection.ts';
 import type { ClusterNode } from '../cluster/objects.ts';
 import { emptyClusterState } from '../cluster/state.ts';
 import { parseAddress } from '../net/address.ts';
 import type { IfIndex } from '../net/if-index.ts';
 import { parseMac } from '../net/mac.ts';
 import { parsePrefix } from '../net/prefix.ts';
-import { computeDesired } from './compute-desired.ts';
 import type { DesiredState, ModelConfig } from './desired.ts';
 import type { LocalEndpoint } from './endpoint.ts';
 import type { HostFacts } from './host.ts';
+import { Model } from './model.ts';
 
 const config: ModelConfig = {
   nodeName: 'node-1',
@@ -42,16 +44,28 @@ function node(index: number): ClusterNode {
   };
 }
 
-function desired(nodes: readonly ClusterNode[], seen = host): DesiredState {
-  const cluster = { ...emptyClusterState, nodes: new Map(nodes.map((each) => [each.name, each])) };
-  return computeDesired({ config, cluster, endpoints: [], host: seen });
+/** From one state to the next by one model, as an agent does. */
+function following(): (nodes: readonly ClusterNode[], seen?: HostFacts) => DesiredState {
+  const model = new Model(config);
+  const endpoints = endpointCollection([]);
+  return (nodes, seen = host) => {
+    const byName = new Map(nodes.map((each) => [each.name, each]));
+    return model.compute({
+      cluster: { ...emptyClusterState, nodes: byName },
+      endpoints,
+      host: seen,
+    });
+  };
 }
 
 test('a change of endpoints alone changes nothing else', () => {
   const nodes = new Map([node(1), node(2)].map((each) => [each.name, each]));
   const cluster = { ...emptyClusterState, nodes };
-  const before = computeDesired({ config, cluster, endpoints: [], host });
-  const after = computeDesired({ config, cluster: { ...cluster }, endpoints: [], host });
+  const model = new Model(config);
+  const endpoints = new KeyedCollection<string, LocalEndpoint>();
+  const before = model.compute({ cluster, endpoints, host });
+  endpoints.set('hd1', podOfOwnRange);
+  const after = model.compute({ cluster: { ...cluster }, endpoints, host });
   for (const [field, value] of Object.entries(before)) {
     if (field !== 'endpoints') assert.equal(Reflect.get(after, field), value, field);
   }
@@ -59,6 +73,7 @@ test('a change of endpoints alone changes nothing else', () => {
 
 test('a change of one node keeps the paths to the others', () => {
   const [one, two, three] = [node(1), node(2), node(3)];
+  const desired = following();
   const before = desired([one, two, three]);
   const moved = { ...node(3), addresses: [parseAddress('198.51.100.33')] };
   const after = desired([one, two, moved]);
@@ -68,9 +83,18 @@ test('a change of one node keeps the paths to the others', () => {
 
 test('a changed node label triggers no recomputation', () => {
   const [one, two, three] = [node(1), node(2), node(3)];
+  const desired = following();
   const before = desired([one, two, three]);
   const after = desired([one, two, { ...node(3), labels: { zone: 'b' } }]);
   assert.equal(after.remoteRanges, before.remoteRanges);
+});
+
+test('two models in one process share nothing', () => {
+  const [one, other] = [following(), following()];
+  const first = one([node(1), node(2)]);
+  const second = other([node(1), node(3)]);
+  assert.equal(one([node(1), node(2)]).remoteRanges, first.remoteRanges);
+  assert.equal(other([node(1), node(3)]).remoteRanges, second.remoteRanges);
 });
 
 test('a Node with the address of a gateway does not affect masquerading', () => {
@@ -97,6 +121,7 @@ test('a Node with the address of the API server exempts it from masquerading onl
   const server = parsePrefix('198.51.100.9/32');
   const occupied = [{ kind: 'api server', prefix: server }] as const;
   const own = { ...node(1), createdAt: 5 };
+  const desired = following();
   for (const [createdAt, isExempt] of [
     [4, true],
     [6, false],
@@ -119,7 +144,7 @@ test("of a Node's addresses, the first neighbour of each family is exempt from m
   const uplinks = host.uplinks.map((uplink) => ({ ...uplink, addresses }));
   const many = ['203.0.113.7', '198.51.100.7', '198.51.100.8', '2001:db8::7', '2001:db8::8'];
   const other = { ...node(2), addresses: many.map((text) => parseAddress(text)) };
-  const { masquerade } = desired([node(1), other], { ...host, uplinks });
+  const { masquerade } = following()([node(1), other], { ...host, uplinks });
   assert.deepEqual(masquerade?.exempt, [
     '192.0.2.16/28',
     '192.0.2.32/28',

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seededRandom } from '../../test/support/random.ts';
-import { type Change, Collection, changesAfter } from './collection.ts';
+import { seededRandom } from '../../../test/support/random.ts';
+import { type Change, changesAfter, KeyedCollection } from './collection.ts';
 
-function collectionOf(values: Readonly<Record<string, number>>): Collection<string, number> {
-  const made = new Collection<string, number>();
+function collectionOf(values: Readonly<Record<string, number>>): KeyedCollection<string, number> {
+  const made = new KeyedCollection<string, number>();
   for (const [key, value] of Object.entries(values)) made.set(key, value);
   return made;
 }
@@ -20,7 +20,7 @@ function texts(changes: readonly Change<string, number>[] | undefined): string {
 
 const cases: readonly (readonly [
   what: string,
-  write: (subject: Collection<string, number>) => void,
+  write: (subject: KeyedCollection<string, number>) => void,
   since: string,
 ])[] = [
   ['nothing', () => undefined, ''],
@@ -95,7 +95,7 @@ test('entries are in insertion order, and values are the same array while nothin
 });
 
 test('values that are equal by the given rule change nothing', () => {
-  const subject = new Collection<string, { id: number; label: string }>({
+  const subject = new KeyedCollection<string, { id: number; label: string }>({
     equal: (left, right) => left.id === right.id,
   });
   const first = { id: 1, label: 'x' };
@@ -106,7 +106,7 @@ test('values that are equal by the given rule change nothing', () => {
 });
 
 test('a revision older than the remembered deletions is too old, and so is a revision of another collection', () => {
-  const subject = new Collection<string, number>();
+  const subject = new KeyedCollection<string, number>();
   for (let index = 0; index < 1_000; index++) subject.set(`k${index}`, index);
   const early = subject.revision;
   subject.delete('k0');
@@ -124,7 +124,7 @@ test('a revision older than the remembered deletions is too old, and so is a rev
 });
 
 test('changed entries are found without reading unchanged ones', () => {
-  const subject = new Collection<string, number>();
+  const subject = new KeyedCollection<string, number>();
   for (let index = 0; index < 100_000; index++) subject.set(`k${index}`, index);
   const before = subject.revision;
   subject.set('k5', -5);
@@ -144,7 +144,7 @@ test('changed entries are found without reading unchanged ones', () => {
 });
 
 /** Follows a collection from time to time, as a reader does. */
-function reader(subject: Collection<string, number>) {
+function reader(subject: KeyedCollection<string, number>) {
   const known = new Map<string, number>();
   let revision = 0;
   return {
@@ -163,7 +163,7 @@ test('after random writes, a reader that follows at any time has the current ent
   const seed = Number(process.env['HEDDLE_SEED'] ?? Date.now() % 1_000_000);
   context.diagnostic(`HEDDLE_SEED=${seed}`);
   const random = seededRandom(seed);
-  const subject = new Collection<string, number>();
+  const subject = new KeyedCollection<string, number>();
   const model = new Map<string, number>();
   const readers = [2, 10, 400, 4_000].map((pace) => ({ pace, ...reader(subject) }));
   for (let step = 0; step < 20_000; step++) {

@@ -1,17 +1,17 @@
 // Joins two collections: entries of the one with those of the other that they refer to. Contract: see derived.ts.
 
-import { Collection, type CollectionOptions, type Entries } from './collection.ts';
+import { type CollectionOptions, type Entries, KeyedCollection } from './collection.ts';
 import { Derived, type EntryKey, follower, type KeyedValue, Yields } from './derived.ts';
 
 /**
  * Groups the entries of the source by another key. A group exists while it has members; it is one live map, whose entry
  * changes with each of them. Undefined: the entry is in no group.
  */
-export function grouped<From extends EntryKey, Item, To extends EntryKey>(
+export function groupBy<From extends EntryKey, Item, To extends EntryKey>(
   source: Entries<From, Item>,
   groupOf: (item: Item, key: From) => To | undefined,
 ): Entries<To, ReadonlyMap<From, Item>> {
-  const groups = new Collection<To, Map<From, Item>>({ equal: () => false });
+  const groups = new KeyedCollection<To, Map<From, Item>>({ equal: () => false });
   const places = new Map<From, To>();
   const leave = (key: From): void => {
     const place = places.get(key);
@@ -48,9 +48,9 @@ export interface Join<LeftKey, Left, RightKey, Right, To, Value> {
 
 /**
  * Entries derived from each left entry and its right entry, for example from slices and their Service. A changed right
- * entry costs the left entries that it belongs to. Keys given by several: see `mapped`.
+ * entry costs the left entries that it belongs to. Keys given by several: see `mapEach`.
  */
-export function joined<
+export function joinWith<
   LeftKey extends EntryKey,
   Left,
   RightKey extends EntryKey,
@@ -63,7 +63,7 @@ export function joined<
   { rightOf, entriesOf, equal }: Join<LeftKey, Left, RightKey, Right, To, Value>,
 ): Entries<To, Value> {
   const made = new Yields<LeftKey, To, Value>(equal === undefined ? {} : { equal });
-  const lefts = grouped(left, rightOf);
+  const lefts = groupBy(left, rightOf);
   const followLeft = follower(left, () => made.sources());
   const followRight = follower(right, () => Array.from(lefts, ([key]) => key));
   // Including those that threw.

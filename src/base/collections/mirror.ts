@@ -1,16 +1,21 @@
 // Followers of a collection, or of maps, that are updated only when their owner calls for it: results derived from them
 // do not change in between.
 
-import { Collection, type CollectionOptions, changesAfter, type Entries } from './collection.ts';
+import {
+  type CollectionOptions,
+  changesAfter,
+  type Entries,
+  KeyedCollection,
+} from './collection.ts';
 import { changesBetween } from './snapshot-map.ts';
 
 /** Follows maps given one after the other. For two snapshots of one `SnapshotMap` only the differences are examined. */
 export class Mirror<Value> {
-  readonly #entries: Collection<string, Value>;
+  readonly #entries: KeyedCollection<string, Value>;
   #last: ReadonlyMap<string, Value> = new Map();
 
   constructor(options?: CollectionOptions<Value>) {
-    this.#entries = new Collection(options);
+    this.#entries = new KeyedCollection(options);
   }
 
   /** Entries of the last map. */
@@ -67,7 +72,7 @@ export class Reader<Key, Value> {
 
 /** A collection in its state at the last `follow`. */
 export class Copy<Key, Value> {
-  readonly #entries = new Collection<Key, Value>();
+  readonly #entries = new KeyedCollection<Key, Value>();
   #source: Entries<Key, Value> | undefined;
   #revision = 0;
 

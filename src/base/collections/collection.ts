@@ -56,7 +56,7 @@ class Item<Key, Value> {
 /** Deleted keys that are remembered in any case. More are where there are more entries. */
 const leastRemembered = 256;
 
-export class Collection<Key, Value> implements Entries<Key, Value> {
+export class KeyedCollection<Key, Value> implements Entries<Key, Value> {
   readonly #equal: (left: Value, right: Value) => boolean;
   readonly #items = new Map<Key, Item<Key, Value>>();
   /** The oldest deletion first. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Collection } from './collection.ts';
+import { KeyedCollection } from './collection.ts';
 import { Copy, Mirror, Reader } from './mirror.ts';
 import { SnapshotMap } from './snapshot-map.ts';
 
@@ -36,7 +36,7 @@ test("a value that is equal by the mirror's rule keeps its reference", () => {
 });
 
 test('a reader returns what differs from its last read', () => {
-  const source = new Collection<string, number>();
+  const source = new KeyedCollection<string, number>();
   const reader = new Reader<string, number>();
   source.set('a', 1);
   source.set('b', 2);
@@ -60,8 +60,11 @@ test('a reader returns what differs from its last read', () => {
 });
 
 /** One that holds a, b and c, and another that holds c and d. */
-function twoSources(): readonly [Collection<string, number>, Collection<string, number>] {
-  const [first, second] = [new Collection<string, number>(), new Collection<string, number>()];
+function twoSources(): readonly [KeyedCollection<string, number>, KeyedCollection<string, number>] {
+  const [first, second] = [
+    new KeyedCollection<string, number>(),
+    new KeyedCollection<string, number>(),
+  ];
   for (const key of ['a', 'b', 'c']) first.set(key, 1);
   second.set('c', 1);
   second.set('d', 2);
