@@ -15,3 +15,8 @@ export class FlawedNodeError extends InputError {
 
 /** Consequence shown while a Node has a flaw and no version without one is known. */
 export const flawConsequence = 'this value is ignored; the rest of the object is used';
+
+/** The usable rest of a flawed object; `T`: the type that the caller reads from its text. */
+export function restOf<T extends object>(error: InputError): T | undefined {
+  return error instanceof FlawedNodeError ? (error.rest as object as T) : undefined;
+}

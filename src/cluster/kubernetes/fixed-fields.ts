@@ -156,3 +156,16 @@ function shown(value: unknown): string {
 function timeText(time: number | undefined): string | undefined {
   return time === undefined ? undefined : new Date(time).toISOString();
 }
+
+/** `before` if both are equal. */
+export function keptReference<T extends object>(before: T | undefined, object: T): T {
+  return before !== undefined && isDeepStrictEqual(before, object) ? before : object;
+}
+
+/** Names are reused, uids are not. If a uid is missing, it counts as the same object. */
+export function isOtherObject(known: object | undefined, raw: unknown): boolean {
+  const before = known !== undefined && 'uid' in known ? known.uid : undefined;
+  const { metadata } = (raw ?? {}) as { readonly metadata?: { readonly uid?: unknown } | null };
+  const now = metadata?.uid;
+  return typeof before === 'string' && typeof now === 'string' && before !== now;
+}

@@ -1,13 +1,18 @@
 // The objects of one resource as last sent by the API server. Unchanged objects keep their references.
 
-import { isDeepStrictEqual } from 'node:util';
 import { SnapshotMap } from '../../base/collections/snapshot-map.ts';
 import { InputError } from '../../base/input-error.ts';
-import { FlawedNodeError, flawConsequence } from '../flawed-node.ts';
+import { flawConsequence, restOf } from '../flawed-node.ts';
 import type { SourceProblem } from '../state.ts';
 import { shownText } from './client/shown.ts';
 import { type DeletionLook, DeletionLooks } from './deletion-looks.ts';
-import { type Contradiction, FixedFieldError, type StoredVersions } from './fixed-fields.ts';
+import {
+  type Contradiction,
+  FixedFieldError,
+  isOtherObject,
+  keptReference,
+  type StoredVersions,
+} from './fixed-fields.ts';
 import type { StoreReplacement } from './full-list.ts';
 import {
   type Budget,
@@ -273,23 +278,6 @@ export class ObjectStore<T extends object> {
 }
 
 const cutConsequence = 'only their names and first addresses are used';
-
-function keptReference<T extends object>(before: T | undefined, object: T): T {
-  return before !== undefined && isDeepStrictEqual(before, object) ? before : object;
-}
-
-// Names are reused, uids are not. If a uid is missing, it counts as the same object.
-function isOtherObject(known: object | undefined, raw: unknown): boolean {
-  const before = known !== undefined && 'uid' in known ? known.uid : undefined;
-  const { metadata } = (raw ?? {}) as { readonly metadata?: { readonly uid?: unknown } | null };
-  const now = metadata?.uid;
-  return typeof before === 'string' && typeof now === 'string' && before !== now;
-}
-
-// `read` creates both the object and the rest of a flawed one.
-function restOf<T extends object>(error: InputError): T | undefined {
-  return error instanceof FlawedNodeError ? (error.rest as object as T) : undefined;
-}
 
 interface Read<T> {
   readonly object?: T | undefined;
